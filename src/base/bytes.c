@@ -1,0 +1,221 @@
+#include "base/bytes.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+bool rp_buf_reserve(struct rp_buf *b, size_t extra)
+{
+	size_t max = b->max != 0 ? b->max : RP_BUF_MAX_DEFAULT;
+	size_t want, cap;
+	char *data;
+
+	if (max > SIZE_MAX / 4)
+		max = SIZE_MAX / 4; /* so that neither the NUL nor the doubling wraps around */
+	if (extra > max || b->len > max - extra)
+		return false;
+	want = b->len + extra + 1; /* one more for the NUL */
+	if (want <= b->cap)
+		return true;
+	cap = b->cap != 0 ? b->cap : 256;
+	while (cap < want)
+		cap *= 2;
+	data = realloc(b->data, cap);
+	if (data == NULL)
+		return false;
+	b->data = data;
+	b->cap = cap;
+	return true;
+}
+
+bool rp_buf_add(struct rp_buf *b, const void *bytes, size_t n)
+{
+	if (!rp_buf_reserve(b, n))
+		return false;
+	if (n > 0)
+		memcpy(b->data + b->len, bytes, n);
+	b->len += n;
+	b->data[b->len] = '\0';
+	return true;
+}
+
+bool rp_buf_add_text(struct rp_buf *b, const char *text)
+{
+	return rp_buf_add(b, text, strlen(text));
+}
+
+bool rp_buf_add_char(struct rp_buf *b, char c)
+{
+	return rp_buf_add(b, &c, 1);
+}
+
+bool rp_buf_printf(struct rp_buf *b, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0 || !rp_buf_reserve(b, (size_t)n))
+		return false;
+	va_start(ap, fmt);
+	vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	b->len += (size_t)n;
+	return true;
+}
+
+void rp_buf_clear(struct rp_buf *b)
+{
+	b->len = 0;
+	if (b->data != NULL)
+		b->data[0] = '\0';
+}
+
+void rp_buf_release(struct rp_buf *b)
+{
+	free(b->data);
+	b->data = NULL;
+	b->len = b->cap = 0;
+}
+
+struct rp_writer rp_writer_of(void *mem, size_t size)
+{
+	struct rp_writer w = {mem, mem, true};
+
+	if (size > 0)
+		w.end += size;
+	return w;
+}
+
+void rp_put_bytes(struct rp_writer *w, const void *bytes, size_t n)
+{
+	if (!w->ok || (size_t)(w->end - w->at) < n) {
+		w->ok = false;
+		return;
+	}
+	if (n == 0)
+		return; /* the pointers may be NULL */
+	memcpy(w->at, bytes, n);
+	w->at += n;
+}
+
+static void put_be(struct rp_writer *w, uint64_t v, unsigned n)
+{
+	unsigned char be[8];
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		be[i] = (unsigned char)(v >> (8 * (n - 1 - i)));
+	rp_put_bytes(w, be, n);
+}
+
+void rp_put_u8(struct rp_writer *w, uint8_t v)
+{
+	put_be(w, v, 1);
+}
+
+void rp_put_u16(struct rp_writer *w, uint16_t v)
+{
+	put_be(w, v, 2);
+}
+
+void rp_put_u32(struct rp_writer *w, uint32_t v)
+{
+	put_be(w, v, 4);
+}
+
+void rp_put_u64(struct rp_writer *w, uint64_t v)
+{
+	put_be(w, v, 8);
+}
+
+void rp_put_i64(struct rp_writer *w, int64_t v)
+{
+	put_be(w, (uint64_t)v, 8);
+}
+
+void rp_put_str16(struct rp_writer *w, struct rp_span s)
+{
+	if (s.len > UINT16_MAX) {
+		w->ok = false;
+		return;
+	}
+	rp_put_u16(w, (uint16_t)s.len);
+	rp_put_bytes(w, s.ptr, s.len);
+}
+
+struct rp_reader rp_reader_of(const void *mem, size_t size)
+{
+	struct rp_reader r = {mem, mem, true};
+
+	if (size > 0)
+		r.end += size;
+	return r;
+}
+
+void rp_get_bytes(struct rp_reader *r, void *out, size_t n)
+{
+	if (n == 0)
+		return; /* the pointers may be NULL */
+	if (!r->ok || (size_t)(r->end - r->at) < n) {
+		r->ok = false;
+		memset(out, 0, n);
+		return;
+	}
+	memcpy(out, r->at, n);
+	r->at += n;
+}
+
+static uint64_t get_be(struct rp_reader *r, unsigned n)
+{
+	unsigned char be[8];
+	uint64_t v = 0;
+	unsigned i;
+
+	rp_get_bytes(r, be, n);
+	for (i = 0; i < n; i++)
+		v = v << 8 | be[i];
+	return v;
+}
+
+uint8_t rp_get_u8(struct rp_reader *r)
+{
+	return (uint8_t)get_be(r, 1);
+}
+
+uint16_t rp_get_u16(struct rp_reader *r)
+{
+	return (uint16_t)get_be(r, 2);
+}
+
+uint32_t rp_get_u32(struct rp_reader *r)
+{
+	return (uint32_t)get_be(r, 4);
+}
+
+uint64_t rp_get_u64(struct rp_reader *r)
+{
+	return get_be(r, 8);
+}
+
+int64_t rp_get_i64(struct rp_reader *r)
+{
+	return (int64_t)get_be(r, 8);
+}
+
+struct rp_span rp_get_str16(struct rp_reader *r)
+{
+	struct rp_span s = {NULL, 0};
+	size_t n = rp_get_u16(r);
+
+	if (!r->ok || (size_t)(r->end - r->at) < n) {
+		r->ok = false;
+		return s;
+	}
+	s.ptr = (const char *)r->at;
+	s.len = n;
+	r->at += n;
+	return s;
+}

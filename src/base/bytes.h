@@ -1,0 +1,75 @@
+/* bytes.h - spans, a growing buffer with a maximum, and big-endian readers and writers that cannot overrun.
+ *
+ * Every stored integer is big-endian: composite keys then sort by number, and a data file moves between machines. */
+#ifndef RP_BASE_BYTES_H
+#define RP_BASE_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Borrowed bytes, not NUL-terminated. {NULL, 0} is the empty span. */
+struct rp_span {
+	const char *ptr;
+	size_t len;
+};
+
+static inline struct rp_span rp_span_of(const char *text)
+{
+	struct rp_span s = {text, text != NULL ? strlen(text) : 0};
+	return s;
+}
+
+static inline bool rp_span_is(struct rp_span s, const char *text)
+{
+	size_t len = strlen(text);
+	return s.len == len && (len == 0 || memcmp(s.ptr, text, len) == 0);
+}
+
+/* Growing buffer. {0} with `max` set is a valid empty one; data stays NUL-terminated after every append. */
+struct rp_buf {
+	char *data;
+	size_t len, cap;
+	size_t max; /* appends that would make len larger fail; 0 means RP_BUF_MAX_DEFAULT */
+};
+#define RP_BUF_MAX_DEFAULT ((size_t)64 << 20)
+
+/* All return false (and leave the buffer as it was) when max or memory is exceeded. */
+bool rp_buf_reserve(struct rp_buf *b, size_t extra); /* room for extra more bytes at data + len */
+bool rp_buf_add(struct rp_buf *b, const void *bytes, size_t n);
+bool rp_buf_add_text(struct rp_buf *b, const char *text);
+bool rp_buf_add_char(struct rp_buf *b, char c);
+bool rp_buf_printf(struct rp_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void rp_buf_clear(struct rp_buf *b);   /* len = 0, memory kept */
+void rp_buf_release(struct rp_buf *b); /* memory freed; releasing twice is harmless */
+
+/* Sequential writer into fixed memory. After an overrun `ok` is false and nothing more is written. */
+struct rp_writer {
+	unsigned char *at, *end;
+	bool ok;
+};
+struct rp_writer rp_writer_of(void *mem, size_t size);
+void rp_put_u8(struct rp_writer *w, uint8_t v);
+void rp_put_u16(struct rp_writer *w, uint16_t v);
+void rp_put_u32(struct rp_writer *w, uint32_t v);
+void rp_put_u64(struct rp_writer *w, uint64_t v);
+void rp_put_i64(struct rp_writer *w, int64_t v);
+void rp_put_bytes(struct rp_writer *w, const void *bytes, size_t n);
+void rp_put_str16(struct rp_writer *w, struct rp_span s); /* u16 length, then the bytes; len > 65535 is an overrun */
+
+/* Sequential reader over borrowed memory. Reading past the end yields zeroes and sets ok = false. */
+struct rp_reader {
+	const unsigned char *at, *end;
+	bool ok;
+};
+struct rp_reader rp_reader_of(const void *mem, size_t size);
+uint8_t rp_get_u8(struct rp_reader *r);
+uint16_t rp_get_u16(struct rp_reader *r);
+uint32_t rp_get_u32(struct rp_reader *r);
+uint64_t rp_get_u64(struct rp_reader *r);
+int64_t rp_get_i64(struct rp_reader *r);
+void rp_get_bytes(struct rp_reader *r, void *out, size_t n);
+struct rp_span rp_get_str16(struct rp_reader *r); /* points into the reader's memory */
+
+#endif

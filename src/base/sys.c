@@ -1,0 +1,57 @@
+#include "base/sys.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+static int64_t clock_us(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static int64_t real_wall_ms(void *arg)
+{
+	(void)arg;
+	return clock_us(CLOCK_REALTIME) / 1000;
+}
+
+static int64_t real_boot_ms(void *arg)
+{
+	(void)arg;
+	return clock_us(CLOCK_BOOTTIME) / 1000;
+}
+
+/* getrandom is a system call; ids are needed by the thousand, so draw from a block. The block belongs to one process:
+ * processes are forked before they open an outbox, and none draws before it has. */
+static void real_random(void *arg, void *out, size_t n)
+{
+	static unsigned char block[256];
+	static size_t left;
+	unsigned char *p = out;
+	ssize_t got;
+
+	(void)arg;
+	while (n > 0) {
+		if (left == 0) {
+			got = getrandom(block, sizeof block, 0);
+			if (got < 0 && errno == EINTR)
+				continue;
+			if (got <= 0)
+				abort();
+			left = (size_t)got;
+		}
+		*p++ = block[--left];
+		n--;
+	}
+}
+
+const struct rp_sys rp_sys_real = {real_wall_ms, real_boot_ms, real_random, NULL};
+
+int64_t rp_sys_stopwatch_us(void)
+{
+	return clock_us(CLOCK_MONOTONIC);
+}
