@@ -1,0 +1,47 @@
+/* url.h - takes a webhook URL apart, strictly, and shows it without its secrets.
+ *
+ * Strict on purpose: what is judged must be what the HTTP library fetches, so anything two parsers could read differently
+ * is refused (userinfo, backslash, control or 8-bit bytes, space, missing "//", empty host, '%' in the host, port 0).
+ * Grammar: RFC 3986 with http and https only. A fragment is refused: it would never be sent. */
+#ifndef RP_CORE_URL_H
+#define RP_CORE_URL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+
+#define RP_URL_MAX 4096 /* bytes; the engine's own default limit */
+
+/* Spans point into the text given. */
+struct rp_url {
+	bool https;
+	struct rp_span host; /* IPv6 in brackets, as written */
+	uint16_t port;       /* written or the scheme's default */
+	struct rp_span path; /* from the first '/'; empty when the URL has none */
+	struct rp_span query; /* after '?'; empty when there is none */
+	bool has_query;
+};
+
+/* RP_ERR_INVAL: err says what is wrong and what would be right, without repeating the query or userinfo. */
+enum rp_err rp_url_parse(struct rp_span text, struct rp_url *out, struct rp_error *err);
+
+/* The endpoint a URL belongs to: "https://host[:port]/path", scheme and host in lower case, a default port left out, an
+ * empty path as "/", no query. Appends to out; false: out of memory. */
+bool rp_url_endpoint(const struct rp_url *url, struct rp_buf *out);
+
+/* The URL for human eyes: the endpoint as above and, if there is a query, its parameter names with every value replaced by
+ * REDACTED ("?token=REDACTED&op=REDACTED"); a parameter without '=' or with an odd name becomes REDACTED altogether. */
+bool rp_url_redact(const struct rp_url *url, struct rp_buf *out);
+
+/* Overwrites with '*' every place in text[0..n) where a query value of 4 or more bytes of `url` (as written or
+ * percent-decoded) stands: a receiver may echo its own URL into a response that we keep. */
+void rp_url_mask_secrets(const struct rp_url *url, unsigned char *text, size_t n);
+
+/* Whether `url` lies under `prefix` (a URL of the configuration): same scheme, host (case-insensitive) and port, and the
+ * prefix's path is a prefix at a '/' boundary or the whole path. "https://a.example" does not cover
+ * "https://a.example.evil.test/". The result is the length of the matched path + 1, for "longest wins"; 0: no match. */
+size_t rp_url_match_prefix(const struct rp_url *prefix, const struct rp_url *url);
+
+#endif
