@@ -1,0 +1,387 @@
+#include "core/sign.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/crypto.h"
+
+#define HMAC_SECRET_BYTES_MIN 24 /* the specification's bounds */
+#define HMAC_SECRET_BYTES_MAX 64
+#define ED25519_RAW_BYTES 32
+#define BASE64_CHARS(n) (((n) + 2) / 3 * 4)
+#define KEY_TEXT_MAX BASE64_CHARS(HMAC_SECRET_BYTES_MAX)
+
+/* One line of the secret file; exactly one of mac and ed is set. */
+struct key {
+	struct rp_mac_key *mac;
+	struct rp_ed25519_key *ed;
+	bool can_sign;
+};
+
+struct rp_signer {
+	size_t n_keys;
+	struct key keys[RP_SIGN_KEYS_MAX];
+};
+
+/* Each maker below fills key from n decoded bytes. Its sentences name the line and hold nothing of the secret. */
+
+static enum rp_err fail_library(struct rp_error *err, unsigned line)
+{
+	return rp_fail(err, RP_ERR_NOMEM, "line %u: the key cannot be set up: out of memory or libcrypto failed", line);
+}
+
+static enum rp_err hmac_key_make(struct key *key, const unsigned char *raw, size_t n, unsigned line,
+				 struct rp_error *err)
+{
+	if (n < HMAC_SECRET_BYTES_MIN || n > HMAC_SECRET_BYTES_MAX)
+		return rp_fail(
+		    err, RP_ERR_INVAL,
+		    "line %u: a whsec_ secret is the base64 of %d to %d random bytes, this one has %zu; make one "
+		    "with: echo whsec_$(openssl rand -base64 32)",
+		    line, HMAC_SECRET_BYTES_MIN, HMAC_SECRET_BYTES_MAX, n);
+	key->mac = rp_mac_key_new(raw, n);
+	key->can_sign = true;
+	return key->mac != NULL ? RP_OK : fail_library(err, line);
+}
+
+static enum rp_err private_key_make(struct key *key, const unsigned char *raw, size_t n, unsigned line,
+				    struct rp_error *err)
+{
+	unsigned char pub[ED25519_RAW_BYTES];
+
+	if (n != ED25519_RAW_BYTES && n != 2 * ED25519_RAW_BYTES)
+		return rp_fail(
+		    err, RP_ERR_INVAL,
+		    "line %u: a whsk_ key is the base64 of the 32 byte seed, or of the seed followed by the 32 byte "
+		    "public key; this one has %zu bytes",
+		    line, n);
+	key->ed = rp_ed25519_key_new(raw);
+	key->can_sign = true;
+	if (key->ed == NULL || !rp_ed25519_public_bytes(key->ed, pub))
+		return fail_library(err, line);
+	if (n == 2 * ED25519_RAW_BYTES && memcmp(raw + ED25519_RAW_BYTES, pub, sizeof pub) != 0)
+		return rp_fail(
+		    err, RP_ERR_INVAL,
+		    "line %u: the second half of the whsk_ key is not the public key of its first half; copy the "
+		    "key again, or give the seed alone",
+		    line);
+	return RP_OK;
+}
+
+static enum rp_err public_key_make(struct key *key, const unsigned char *raw, size_t n, unsigned line,
+				   struct rp_error *err)
+{
+	if (n != ED25519_RAW_BYTES)
+		return rp_fail(err, RP_ERR_INVAL, "line %u: a whpk_ key is the base64 of 32 bytes, this one has %zu",
+			       line, n);
+	key->ed = rp_ed25519_public_new(raw);
+	return key->ed != NULL ? RP_OK : fail_library(err, line);
+}
+
+static const struct kind {
+	const char *prefix;
+	enum rp_err (*make)(struct key *key, const unsigned char *raw, size_t n, unsigned line, struct rp_error *err);
+} kinds[] = {
+    {"whsec_", hmac_key_make},
+    {"whsk_", private_key_make},
+    {"whpk_", public_key_make},
+};
+
+static enum rp_err key_decode(struct key *key, const struct kind *kind, struct rp_span text, unsigned line,
+			      struct rp_error *err)
+{
+	unsigned char raw[KEY_TEXT_MAX / 4 * 3];
+	enum rp_err code;
+	size_t n;
+
+	if (text.len > KEY_TEXT_MAX)
+		return rp_fail(
+		    err, RP_ERR_INVAL,
+		    "line %u: the key has %zu characters after its prefix, the longest has %d; put one key on a line",
+		    line, text.len, KEY_TEXT_MAX);
+	if (rp_base64_decode(text, raw, sizeof raw, &n))
+		code = kind->make(key, raw, n, line, err);
+	else
+		code = rp_fail(
+		    err, RP_ERR_INVAL,
+		    "line %u: what follows the key's prefix is not standard base64 (A-Z a-z 0-9 + / and = at the "
+		    "end); copy the key again, alone on its line",
+		    line);
+	rp_wipe(raw, sizeof raw);
+	return code;
+}
+
+static enum rp_err key_parse(struct key *key, struct rp_span text, unsigned line, struct rp_error *err)
+{
+	size_t i, n;
+
+	for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		n = strlen(kinds[i].prefix);
+		if (text.len < n || memcmp(text.ptr, kinds[i].prefix, n) != 0)
+			continue;
+		text.ptr += n;
+		text.len -= n;
+		return key_decode(key, &kinds[i], text, line, err);
+	}
+	return rp_fail(
+	    err, RP_ERR_INVAL,
+	    "line %u: a key begins with whsec_ (shared secret), whsk_ (Ed25519 private key) or whpk_ (Ed25519 "
+	    "public key); comments begin with #",
+	    line);
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* Cuts the next line off *text; blanks and the CR of a DOS line end go. */
+static struct rp_span line_take(struct rp_span *text)
+{
+	const char *end = memchr(text->ptr, '\n', text->len);
+	struct rp_span line = {text->ptr, end != NULL ? (size_t)(end - text->ptr) : text->len};
+	size_t used = end != NULL ? line.len + 1 : line.len;
+
+	text->ptr += used;
+	text->len -= used;
+	while (line.len > 0 && is_blank(line.ptr[0])) {
+		line.ptr++;
+		line.len--;
+	}
+	while (line.len > 0 && is_blank(line.ptr[line.len - 1]))
+		line.len--;
+	return line;
+}
+
+static enum rp_err keys_parse(struct rp_signer *signer, struct rp_span text, struct rp_error *err)
+{
+	struct rp_span line;
+	enum rp_err code;
+	unsigned n;
+
+	for (n = 1; text.len > 0; n++) {
+		line = line_take(&text);
+		if (line.len == 0 || line.ptr[0] == '#')
+			continue;
+		if (signer->n_keys == RP_SIGN_KEYS_MAX)
+			return rp_fail(err, RP_ERR_INVAL, "line %u: more than %d keys; remove the old ones", n,
+				       RP_SIGN_KEYS_MAX);
+		code = key_parse(&signer->keys[signer->n_keys], line, n, err);
+		signer->n_keys++; /* also after a failure: a half-made key is freed with the rest */
+		if (code != RP_OK)
+			return code;
+	}
+	if (signer->n_keys == 0)
+		return rp_fail(
+		    err, RP_ERR_INVAL,
+		    "line 1: there is no key in the text; give one a line, for example whsec_ and the base64 of 32 "
+		    "random bytes");
+	return RP_OK;
+}
+
+enum rp_err rp_signer_new(struct rp_span text, struct rp_signer **out, struct rp_error *err)
+{
+	struct rp_signer *signer = calloc(1, sizeof *signer);
+	enum rp_err code;
+
+	*out = NULL;
+	if (signer == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory for the signing keys");
+	code = keys_parse(signer, text, err);
+	if (code == RP_OK)
+		*out = signer;
+	else
+		rp_signer_free(signer);
+	return code;
+}
+
+void rp_signer_free(struct rp_signer *signer)
+{
+	size_t i;
+
+	if (signer == NULL)
+		return;
+	for (i = 0; i < signer->n_keys; i++) {
+		rp_mac_key_free(signer->keys[i].mac);
+		rp_ed25519_key_free(signer->keys[i].ed);
+	}
+	free(signer);
+}
+
+#define N_PARTS 5
+
+/* What is signed: id "." timestamp "." body, as parts. Ed25519 reads its message twice, so it needs it in one piece;
+ * `joined` is made for the first key that asks. */
+struct message {
+	struct rp_span parts[N_PARTS];
+	struct rp_buf joined;
+};
+static struct message message_of(struct rp_span id, struct rp_span timestamp, struct rp_span body)
+{
+	struct message m = {.parts = {id, {".", 1}, timestamp, {".", 1}, body}};
+
+	return m;
+}
+
+static bool message_join(struct message *m)
+{
+	size_t total = 0;
+	size_t i;
+
+	if (m->joined.len > 0)
+		return true;
+	for (i = 0; i < N_PARTS; i++)
+		total += m->parts[i].len;
+	m->joined.max = total;
+	if (!rp_buf_reserve(&m->joined, total))
+		return false;
+	for (i = 0; i < N_PARTS; i++)
+		if (!rp_buf_add(&m->joined, m->parts[i].ptr, m->parts[i].len))
+			return false;
+	return true;
+}
+
+static bool signature_add(const struct key *key, struct message *m, struct rp_buf *out)
+{
+	unsigned char sig[RP_ED25519_BYTES];
+
+	if (key->mac != NULL)
+		return rp_mac_sign(key->mac, m->parts, N_PARTS, sig) && rp_buf_add_text(out, "v1,") &&
+		       rp_base64_encode(sig, RP_SHA256_BYTES, out);
+	return message_join(m) && rp_ed25519_sign(key->ed, m->joined.data, m->joined.len, sig) &&
+	       rp_buf_add_text(out, "v1a,") && rp_base64_encode(sig, RP_ED25519_BYTES, out);
+}
+
+static bool signatures_add(const struct rp_signer *signer, struct message *m, struct rp_buf *out)
+{
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < signer->n_keys; i++) {
+		if (!signer->keys[i].can_sign)
+			continue;
+		if (any && !rp_buf_add_char(out, ' '))
+			return false;
+		if (!signature_add(&signer->keys[i], m, out))
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+bool rp_signer_sign(struct rp_signer *signer, struct rp_span id, int64_t timestamp, struct rp_span body,
+		    struct rp_buf *out)
+{
+	char seconds[24];
+	struct message m;
+	size_t len = out->len;
+	bool ok;
+
+	assert(id.len > 0 && memchr(id.ptr, '.', id.len) == NULL);
+	assert(timestamp >= 0);
+	snprintf(seconds, sizeof seconds, "%" PRId64, timestamp);
+	m = message_of(id, rp_span_of(seconds), body);
+	ok = signatures_add(signer, &m, out);
+	rp_buf_release(&m.joined);
+	if (!ok && out->data != NULL) {
+		out->len = len;
+		out->data[len] = '\0';
+	}
+	return ok;
+}
+
+static bool is_timestamp(struct rp_span text)
+{
+	size_t i;
+
+	for (i = 0; i < text.len; i++)
+		if (text.ptr[i] < '0' || text.ptr[i] > '9')
+			return false;
+	return text.len > 0 && text.len <= 19;
+}
+
+static bool mac_matches(const struct rp_signer *signer, const struct message *m, struct rp_span text)
+{
+	unsigned char given[RP_SHA256_BYTES + 1], own[RP_SHA256_BYTES];
+	size_t n, i;
+
+	if (text.len != BASE64_CHARS(RP_SHA256_BYTES) || !rp_base64_decode(text, given, sizeof given, &n) ||
+	    n != RP_SHA256_BYTES)
+		return false;
+	for (i = 0; i < signer->n_keys; i++)
+		if (signer->keys[i].mac != NULL && rp_mac_sign(signer->keys[i].mac, m->parts, N_PARTS, own) &&
+		    rp_equal_constant_time(given, own, sizeof own))
+			return true;
+	return false;
+}
+
+static bool ed25519_matches(const struct rp_signer *signer, struct message *m, struct rp_span text)
+{
+	unsigned char given[RP_ED25519_BYTES + 2];
+	size_t n, i;
+
+	if (text.len != BASE64_CHARS(RP_ED25519_BYTES) || !rp_base64_decode(text, given, sizeof given, &n) ||
+	    n != RP_ED25519_BYTES)
+		return false;
+	for (i = 0; i < signer->n_keys; i++)
+		if (signer->keys[i].ed != NULL && message_join(m) &&
+		    rp_ed25519_verify(signer->keys[i].ed, m->joined.data, m->joined.len, given))
+			return true;
+	return false;
+}
+
+/* Unknown versions are somebody else's: skipped, so that a sender may add newer ones. */
+static bool signature_matches(const struct rp_signer *signer, struct message *m, struct rp_span token)
+{
+	const char *comma = memchr(token.ptr, ',', token.len);
+	struct rp_span version = {token.ptr, comma != NULL ? (size_t)(comma - token.ptr) : 0};
+	struct rp_span value;
+
+	if (comma == NULL)
+		return false;
+	value.ptr = comma + 1;
+	value.len = token.len - version.len - 1;
+	if (rp_span_is(version, "v1"))
+		return mac_matches(signer, m, value);
+	return rp_span_is(version, "v1a") && ed25519_matches(signer, m, value);
+}
+
+/* Cuts the next token off *header; {NULL, 0} when only spaces are left. */
+static struct rp_span token_take(struct rp_span *header)
+{
+	struct rp_span token = {NULL, 0};
+
+	while (header->len > 0) {
+		if (header->ptr[0] != ' ') {
+			if (token.len++ == 0)
+				token.ptr = header->ptr;
+		} else if (token.len > 0) {
+			break;
+		}
+		header->ptr++;
+		header->len--;
+	}
+	return token;
+}
+
+bool rp_signer_verify(struct rp_signer *signer, struct rp_span id, struct rp_span timestamp, struct rp_span body,
+		      struct rp_span header)
+{
+	struct message m = message_of(id, timestamp, body);
+	struct rp_span token;
+	bool ok = false;
+	int n;
+
+	if (id.len == 0 || memchr(id.ptr, '.', id.len) != NULL || !is_timestamp(timestamp))
+		return false;
+	for (n = 0; !ok && n < RP_SIGN_READ_MAX; n++) {
+		token = token_take(&header);
+		if (token.len == 0)
+			break;
+		ok = signature_matches(signer, &m, token);
+	}
+	rp_buf_release(&m.joined);
+	return ok;
+}
