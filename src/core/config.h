@@ -1,0 +1,77 @@
+/* config.h - the configuration: INI text -> settings. The only door to inih. Reads no files, keeps no secrets.
+ *
+ * One table of settings (name, section, unit, bounds, default, help) in config.c is what the parser, `--help`, `runpost
+ * settings` and the man page's test read. An unknown key, a bad value, a doubled endpoint or a line without '=' is an
+ * error with file and line. Keys of [defaults] and [endpoint "NAME"] are the same, but for `url`; an endpoint starts
+ * from the defaults, wherever in the file they stand. A key is set once in a section; only `header` and `allow` may
+ * repeat, and those of an endpoint join the inherited ones (a header takes the place of an inherited one of its name).
+ * An empty path, secret_env or allow_ports takes back what was inherited. Comments stand on lines of their own.
+ *
+ *   [outbox]    dir quota map_size disk_reserve keep_delivered keep_dead
+ *   [ingest]    max_line full_wait
+ *   [sender]    in_flight lease stop_grace
+ *   [defaults]  secret_file secret_env header timeout connect_timeout retry_base retry_factor retry_cap retry_attempts
+ *               retry_max_age in_flight allow allow_http allow_ports ca_file client_cert client_key
+ *   [endpoint "NAME"]  url, and those of [defaults] */
+#ifndef RP_CORE_CONFIG_H
+#define RP_CORE_CONFIG_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "core/guard.h"
+#include "core/retry.h"
+#include "core/url.h"
+
+#define RP_ALLOW_MAX 32
+#define RP_CONFIG_HEADERS_MAX 16
+
+/* What holds for one endpoint. Strings are owned by the config. */
+struct rp_policy {
+	const char *name;                           /* of the [endpoint] section; "defaults" */
+	const char *url;                            /* prefix; NULL in defaults */
+	struct rp_url prefix;                       /* url, taken apart */
+	const char *secret_file, *secret_env;       /* NULL: deliveries are not signed */
+	const char *headers[RP_CONFIG_HEADERS_MAX]; /* "Name: value", validated; may hold secrets: never shown */
+	size_t n_headers;
+	int64_t timeout_ms, connect_timeout_ms;
+	struct rp_retry_policy retry;
+	unsigned in_flight; /* at most so many requests at once to one endpoint, over all senders */
+	struct rp_cidr allow[RP_ALLOW_MAX];
+	size_t n_allow;
+	struct rp_guard_policy guard;                   /* guard.allow points at allow */
+	const char *ca_file, *client_cert, *client_key; /* NULL: system CAs, no client certificate */
+};
+
+struct rp_config {
+	const char *outbox_dir;
+	uint64_t quota_bytes, map_bytes, disk_reserve_bytes;
+	int64_t keep_delivered_ms, keep_dead_ms; /* 0: for ever */
+	uint64_t max_line_bytes;
+	int64_t full_wait_ms;
+	unsigned sender_in_flight;
+	int64_t lease_ms, stop_grace_ms;
+	struct rp_policy defaults;
+	struct rp_policy *endpoints;
+	size_t n_endpoints;
+	void *owned; /* the strings */
+};
+
+/* All defaults. */
+void rp_config_init(struct rp_config *config);
+void rp_config_release(struct rp_config *config);
+
+/* Parses `text` over the defaults into an initialised config, replacing what it held. `file` names it in messages.
+ * RP_ERR_INVAL: err is "FILE:LINE: [section] key = value: what is wrong; accepted: ..." (no value where it may hold a
+ * secret) and the config is as rp_config_init left it. */
+enum rp_err rp_config_parse(struct rp_config *config, const char *file, struct rp_span text, struct rp_error *err);
+
+/* The policy for a URL: the endpoint section with the longest matching url, else the defaults. Never NULL. */
+const struct rp_policy *rp_config_policy(const struct rp_config *config, const struct rp_url *url);
+
+/* The settings table, for help and documents. NULL after the last. */
+struct rp_setting_info {
+	const char *section, *name, *unit, *default_text, *help;
+};
+const struct rp_setting_info *rp_config_setting(size_t i);
+
+#endif

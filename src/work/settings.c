@@ -1,0 +1,291 @@
+#include "work/settings.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/crypto.h"
+
+#define FILE_BYTES_MAX ((size_t)1 << 20)
+#define SECRET_BYTES_MAX ((size_t)64 << 10)
+#define WHERE_BYTES 96
+
+/* Reads up to size bytes until the end of fd. 0, or an errno; EFBIG: there is more. */
+static int read_all(int fd, char *data, size_t size, size_t *len)
+{
+	char more;
+	ssize_t n;
+
+	*len = 0;
+	do {
+		n = *len < size ? read(fd, data + *len, size - *len) : read(fd, &more, 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno;
+		if (*len == size && n > 0)
+			return EFBIG;
+		*len += (size_t)n;
+	} while (n != 0);
+	return 0;
+}
+
+static enum rp_err parse_fd(int fd, const char *path, struct rp_config *config, struct rp_error *err)
+{
+	char *data = malloc(FILE_BYTES_MAX);
+	struct rp_span text;
+	enum rp_err code;
+	size_t len;
+	int sys;
+
+	if (data == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "cannot read %s: out of memory", path);
+	sys = read_all(fd, data, FILE_BYTES_MAX, &len);
+	text.ptr = data;
+	text.len = len;
+	if (sys == EFBIG)
+		code = rp_fail(err, RP_ERR_INVAL, "%s: larger than 1 MiB; accepted: a configuration file", path);
+	else if (sys != 0)
+		code = rp_fail_sys(err, rp_err_of_errno(sys), sys, "cannot read %s", path);
+	else
+		code = rp_config_parse(config, path, text, err);
+	rp_wipe(data, len); /* headers may hold secrets */
+	free(data);
+	return code;
+}
+
+/* Makes *at, a path from the file, absolute. */
+static enum rp_err path_resolve(struct rp_settings *s, const char *base, const char **at, struct rp_error *err)
+{
+	char *full;
+
+	if (*at == NULL || (*at)[0] == '/')
+		return RP_OK;
+	if (asprintf(&full, "%s/%s", base, *at) < 0)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	s->paths[s->n_paths++] = full;
+	*at = full;
+	return RP_OK;
+}
+
+static enum rp_err policy_resolve(struct rp_settings *s, const char *base, struct rp_policy *policy,
+				  struct rp_error *err)
+{
+	const char **const at[] = {&policy->secret_file, &policy->ca_file, &policy->client_cert, &policy->client_key};
+	enum rp_err code = RP_OK;
+	size_t i;
+
+	for (i = 0; i < sizeof at / sizeof at[0] && code == RP_OK; i++)
+		code = path_resolve(s, base, at[i], err);
+	return code;
+}
+
+static enum rp_err paths_resolve(struct rp_settings *s, struct rp_error *err)
+{
+	char *base = realpath(s->path, NULL), *slash;
+	enum rp_err code;
+	size_t i;
+
+	if (base == NULL)
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "cannot find the directory of %s", s->path);
+	slash = strrchr(base, '/');
+	slash[slash == base] = '\0';
+	s->paths = calloc(1 + 4 * (1 + s->config.n_endpoints), sizeof *s->paths);
+	if (s->paths == NULL)
+		code = rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	else
+		code = path_resolve(s, base, &s->config.outbox_dir, err);
+	if (code == RP_OK)
+		code = policy_resolve(s, base, &s->config.defaults, err);
+	for (i = 0; i < s->config.n_endpoints && code == RP_OK; i++)
+		code = policy_resolve(s, base, &s->config.endpoints[i], err);
+	free(base);
+	return code;
+}
+
+enum rp_err rp_settings_load(const char *path, struct rp_settings *out, struct rp_error *err)
+{
+	const char *name = path != NULL ? path : RP_SETTINGS_PATH;
+	enum rp_err code;
+	int fd;
+
+	memset(out, 0, sizeof *out);
+	rp_config_init(&out->config);
+	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 && path == NULL && errno == ENOENT)
+		return RP_OK;
+	if (fd < 0) {
+		code = rp_fail_sys(err, rp_err_of_errno(errno), errno, "cannot open the configuration %s", name);
+		rp_settings_release(out);
+		return code;
+	}
+	out->path = strdup(name);
+	if (out->path == NULL)
+		code = rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	else
+		code = parse_fd(fd, name, &out->config, err);
+	close(fd);
+	if (code == RP_OK)
+		code = paths_resolve(out, err);
+	if (code != RP_OK)
+		rp_settings_release(out);
+	return code;
+}
+
+static void signers_free(struct rp_settings *s)
+{
+	size_t i;
+
+	if (s->signers == NULL)
+		return;
+	for (i = 0; i <= s->config.n_endpoints; i++)
+		rp_signer_free(s->signers[i]);
+	free(s->signers);
+	s->signers = NULL;
+}
+
+void rp_settings_release(struct rp_settings *settings)
+{
+	size_t i;
+
+	signers_free(settings);
+	for (i = 0; i < settings->n_paths; i++)
+		free(settings->paths[i]);
+	free(settings->paths);
+	free(settings->path);
+	rp_config_release(&settings->config);
+	memset(settings, 0, sizeof *settings);
+}
+
+/* "FILE: [section] key", for messages. */
+static const char *where(const struct rp_policy *policy, const char *key, char out[WHERE_BYTES])
+{
+	if (policy->url != NULL)
+		snprintf(out, WHERE_BYTES, "[endpoint \"%s\"] %s", policy->name, key);
+	else
+		snprintf(out, WHERE_BYTES, "[%s] %s", policy->name, key);
+	return out;
+}
+
+static enum rp_err signer_new(const struct rp_settings *s, const char *at, const char *source, struct rp_span text,
+			      struct rp_signer **out, struct rp_error *err)
+{
+	struct rp_error why;
+	enum rp_err code = rp_signer_new(text, out, &why);
+
+	if (code == RP_OK)
+		return RP_OK;
+	return rp_fail(err, code, "%s: %s = %s: %s", s->path, at, source, why.text);
+}
+
+/* Group may read (a service's group), nobody else may do anything. */
+static enum rp_err mode_check(const struct rp_settings *s, const char *at, const char *file, int fd,
+			      struct rp_error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return rp_fail_sys(err, RP_ERR_IO, errno, "%s: %s = %s: cannot look at it", s->path, at, file);
+	if ((st.st_mode & 0037) == 0)
+		return RP_OK;
+	return rp_fail(err, RP_ERR_DENIED,
+		       "%s: %s = %s: mode %04o lets others at the secret; mend it with: chmod 0600 %s", s->path, at,
+		       file, (unsigned)(st.st_mode & 07777), file);
+}
+
+static enum rp_err secret_read(const struct rp_settings *s, const char *at, const char *file, int fd,
+			       struct rp_signer **out, struct rp_error *err)
+{
+	char *data = malloc(SECRET_BYTES_MAX);
+	enum rp_err code;
+	size_t len;
+	int sys;
+
+	if (data == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "%s: %s = %s: out of memory", s->path, at, file);
+	sys = read_all(fd, data, SECRET_BYTES_MAX, &len);
+	if (sys == EFBIG)
+		code = rp_fail(err, RP_ERR_INVAL, "%s: %s = %s: larger than 64 KiB; accepted: one secret a line",
+			       s->path, at, file);
+	else if (sys != 0)
+		code = rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s: %s = %s: cannot read it", s->path, at, file);
+	else
+		code = signer_new(s, at, file, (struct rp_span){data, len}, out, err);
+	rp_wipe(data, len);
+	free(data);
+	return code;
+}
+
+static enum rp_err secret_file_load(const struct rp_settings *s, const struct rp_policy *policy, struct rp_signer **out,
+				    struct rp_error *err)
+{
+	const char *file = policy->secret_file;
+	char at[WHERE_BYTES];
+	enum rp_err code;
+	int fd;
+
+	where(policy, "secret_file", at);
+	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: %s = %s: cannot open it", s->path, at,
+				   file);
+	code = mode_check(s, at, file, fd, err);
+	if (code == RP_OK)
+		code = secret_read(s, at, file, fd, out, err);
+	close(fd);
+	return code;
+}
+
+static enum rp_err secret_env_load(const struct rp_settings *s, const struct rp_policy *policy, struct rp_signer **out,
+				   struct rp_error *err)
+{
+	const char *value = getenv(policy->secret_env);
+	char at[WHERE_BYTES];
+
+	where(policy, "secret_env", at);
+	if (value == NULL)
+		return rp_fail(err, RP_ERR_NOTFOUND,
+			       "%s: %s = %s: there is no such environment variable; set it, or use "
+			       "secret_file",
+			       s->path, at, policy->secret_env);
+	return signer_new(s, at, policy->secret_env, rp_span_of(value), out, err);
+}
+
+static const struct rp_policy *policy_at(const struct rp_settings *s, size_t i)
+{
+	return i == 0 ? &s->config.defaults : &s->config.endpoints[i - 1];
+}
+
+enum rp_err rp_settings_load_secrets(struct rp_settings *settings, struct rp_error *err)
+{
+	enum rp_err code = RP_OK;
+	size_t i;
+
+	assert(settings->signers == NULL);
+	settings->signers = calloc(1 + settings->config.n_endpoints, sizeof(*settings->signers));
+	if (settings->signers == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	for (i = 0; i <= settings->config.n_endpoints && code == RP_OK; i++) {
+		const struct rp_policy *policy = policy_at(settings, i);
+
+		if (policy->secret_file != NULL)
+			code = secret_file_load(settings, policy, &settings->signers[i], err);
+		else if (policy->secret_env != NULL)
+			code = secret_env_load(settings, policy, &settings->signers[i], err);
+	}
+	if (code != RP_OK)
+		signers_free(settings);
+	return code;
+}
+
+struct rp_signer *rp_settings_signer(const struct rp_settings *settings, const struct rp_policy *policy)
+{
+	size_t i = policy == &settings->config.defaults ? 0 : (size_t)(policy - settings->config.endpoints) + 1;
+
+	assert(settings->signers != NULL && policy_at(settings, i) == policy);
+	return settings->signers[i];
+}

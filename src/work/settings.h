@@ -1,0 +1,34 @@
+/* settings.h - loads the configuration and the secrets it names. The file I/O that core/config.h leaves to others.
+ *
+ * Paths in the file (outbox dir, secret_file, ca_file, client_cert, client_key) that are not absolute are relative to
+ * the file's directory, so that it does not matter where a program was started. Secrets stay in memory, as keys; no
+ * message repeats one. Whatever fails here ends a program with RP_EXIT_CONFIG. */
+#ifndef RP_WORK_SETTINGS_H
+#define RP_WORK_SETTINGS_H
+
+#include "core/config.h"
+#include "core/sign.h"
+
+#define RP_SETTINGS_PATH "/etc/runpost/runpost.conf"
+
+struct rp_settings {
+	struct rp_config config; /* not to be copied or moved: it points into itself */
+	char *path;              /* NULL: no file, all defaults */
+	char **paths;            /* those made absolute; the config points at them */
+	size_t n_paths;
+	struct rp_signer **signers; /* of the defaults, then of each endpoint; NULL before the secrets are loaded */
+};
+
+/* path NULL: RP_SETTINGS_PATH if there is one, else all defaults. RP_ERR_NOTFOUND: the file given is missing;
+ * RP_ERR_INVAL: file and line are in err; _DENIED, _IO, _NOMEM. After a failure there is nothing to release. */
+enum rp_err rp_settings_load(const char *path, struct rp_settings *out, struct rp_error *err);
+void rp_settings_release(struct rp_settings *settings); /* releasing twice is harmless */
+
+/* Loads what every secret_file and secret_env names, once. RP_ERR_DENIED: a file that others may read or write, or that
+ * we may not; RP_ERR_NOTFOUND; RP_ERR_INVAL: the content. Then no signer is loaded. */
+enum rp_err rp_settings_load_secrets(struct rp_settings *settings, struct rp_error *err);
+
+/* The keys of a policy of settings->config; NULL: it has none. The secrets have been loaded. */
+struct rp_signer *rp_settings_signer(const struct rp_settings *settings, const struct rp_policy *policy);
+
+#endif
