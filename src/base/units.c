@@ -105,7 +105,8 @@ bool rp_size_parse(struct rp_span text, uint64_t *out_bytes)
 	return true;
 }
 
-/* Days since 1970-01-01 of a proleptic Gregorian date: years are counted from March, so that the leap day comes last. */
+/* Days since 1970-01-01 of a proleptic Gregorian date: years are counted from March, so that the leap day comes last.
+ */
 static int64_t days_of_date(int64_t year, int month, int day)
 {
 	int64_t era, yoe, doy;
@@ -205,9 +206,11 @@ bool rp_time_parse(struct rp_span t, int64_t *out_at_ms)
 	if (!take_text(&t, "T") && !take_text(&t, "t") && !take_text(&t, " "))
 		return false;
 	if (!take_digits(&t, 2, &hour) || !take_text(&t, ":") || !take_digits(&t, 2, &minute) || !take_text(&t, ":") ||
-	    !take_digits(&t, 2, &second) || !take_fraction_ms(&t, &ms) || !take_offset_minutes(&t, &offset) || t.len > 0)
+	    !take_digits(&t, 2, &second) || !take_fraction_ms(&t, &ms) || !take_offset_minutes(&t, &offset) ||
+	    t.len > 0)
 		return false;
-	if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 || second > 60)
+	if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 ||
+	    second > 60)
 		return false;
 	seconds = days_of_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset * 60;
 	*out_at_ms = seconds * 1000 + ms;
@@ -230,7 +233,7 @@ const char *rp_time_format(int64_t at_ms, char out[RP_TIME_TEXT_MAX])
 	}
 	date_of_days(days, &year, &month, &day);
 	snprintf(out, RP_TIME_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year % 10000, month, day,
-	         (int)(rest / 3600000), (int)(rest / 60000 % 60), (int)(rest / 1000 % 60), (int)(rest % 1000));
+		 (int)(rest / 3600000), (int)(rest / 60000 % 60), (int)(rest / 1000 % 60), (int)(rest % 1000));
 	return out;
 }
 
