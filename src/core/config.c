@@ -161,7 +161,7 @@ static const char *show(struct rp_span s, char out[SHOWN_BYTES])
 
 	for (i = 0; i < n; i++)
 		out[i] = s.ptr[i] >= 0x20 && s.ptr[i] < 0x7f ? s.ptr[i] : '?';
-	strcpy(out + n, n < s.len ? "..." : "");
+	memcpy(out + n, n < s.len ? "..." : "", n < s.len ? 4 : 1);
 	return out;
 }
 

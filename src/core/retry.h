@@ -13,7 +13,7 @@ struct rp_retry_policy {
 	int64_t factor_permille; /* 4.0 is 4000 */
 	int64_t cap_ms;
 	unsigned attempts;  /* budget, the first attempt included */
-	int64_t max_age_ms; /* since acceptance or replay; 0: no limit */
+	int64_t max_age_ms; /* since acceptance or replay: no retry is planned later; 0: no limit */
 };
 
 enum rp_verdict_kind { RP_VERDICT_DELIVERED = 1, RP_VERDICT_RETRY, RP_VERDICT_DEAD };

@@ -1,8 +1,9 @@
 /* url.h - takes a webhook URL apart, strictly, and shows it without its secrets.
  *
  * Strict on purpose: what is judged must be what the HTTP library fetches, so anything two parsers could read differently
- * is refused (userinfo, backslash, control or 8-bit bytes, space, missing "//", empty host, '%' in the host, port 0).
- * Grammar: RFC 3986 with http and https only. A fragment is refused: it would never be sent. */
+ * is refused (userinfo, backslash, control or 8-bit bytes, space, missing "//", empty host, '%' in the host, port 0, an
+ * empty port or one with leading zeros, '.' and '..' path segments). Grammar: RFC 3986 with http and https only. A
+ * fragment is refused: it would never be sent. */
 #ifndef RP_CORE_URL_H
 #define RP_CORE_URL_H
 

@@ -204,6 +204,8 @@ START_TEST(random_addresses_are_judged_as_the_oracle_does)
 		compare_with_oracle(AF_INET6, addr);
 		addr[10] = addr[11] = 0xff;
 		compare_with_oracle(AF_INET6, addr);
+		addr[11] = 0xfe;
+		compare_with_oracle(AF_INET6, addr);
 		memcpy(addr, "\x00\x64\xff\x9b\0\0\0\0\0\0\0\0", 12);
 		compare_with_oracle(AF_INET6, addr);
 	}

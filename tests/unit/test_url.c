@@ -160,6 +160,17 @@ START_TEST(a_nul_byte_is_refused)
 }
 END_TEST
 
+START_TEST(nothing_behind_the_span_is_read)
+{
+	struct rp_url url;
+
+	ck_assert_int_eq(rp_url_parse((struct rp_span){"https://a.example/%41", 20}, &url, NULL), RP_ERR_INVAL);
+	ck_assert_int_eq(rp_url_parse((struct rp_span){"https://a.example/?%41", 21}, &url, NULL), RP_ERR_INVAL);
+	ck_assert_int_eq(rp_url_parse((struct rp_span){"https://a.example:44", 19}, &url, NULL), RP_OK);
+	ck_assert_uint_eq(url.port, 4);
+}
+END_TEST
+
 START_TEST(length_limits_are_exact)
 {
 	static char text[RP_URL_MAX + 2];
@@ -258,6 +269,7 @@ static const struct {
     {"https://a/?odd%20name=value", "odd name odd%20name value", "******** ********** *****"},
     {"https://a/?token=zzzz", "token zzzz", "token ****"},
     {"https://a/?a=abcd&b=abcdefgh", "abcdefgh", "********"},
+    {"https://a/?a=abcdefghij&b=bcde", "abcdefghij", "**********"},
     {"https://a/?a=abcdX&b=Xefgh", "-abcdXefgh-", "-*********-"},
     {"https://a/?a=aaaaa", "aaaaaaa", "*******"},
     {"https://a/?a=secretvalue", "cut off: secretv", "cut off: *******"},
@@ -358,6 +370,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, a_good_url_is_taken_apart, 0, N(good));
 	tcase_add_loop_test(tc, a_doubtful_url_is_refused_with_a_sentence_that_keeps_secrets, 0, N(bad));
 	tcase_add_test(tc, a_nul_byte_is_refused);
+	tcase_add_test(tc, nothing_behind_the_span_is_read);
 	tcase_add_test(tc, length_limits_are_exact);
 	tcase_add_loop_test(tc, people_see_the_endpoint_and_parameter_names_only, 0, N(shown));
 	tcase_add_test(tc, a_full_buffer_is_left_as_it_was);

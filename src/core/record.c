@@ -1,0 +1,337 @@
+#include "core/record.h"
+
+#include <xxhash.h>
+
+enum { VERSION = 1, SUM_BYTES = 8 };
+enum { ATTEMPT_LATE = 1 };
+enum { ENDPOINT_PAUSED = 1, ENDPOINT_DISABLED = 2 };
+
+/* Appends the checksum; 0 when anything did not fit. */
+static size_t seal(struct rp_writer *w, void *start, uint64_t seed)
+{
+	size_t len = (size_t)(w->at - (unsigned char *)start);
+
+	rp_put_u64(w, XXH3_64bits_withSeed(start, len, seed));
+	return w->ok ? len + SUM_BYTES : 0;
+}
+
+/* A reader over the record without its checksum; not ok when checksum or version are wrong. */
+static struct rp_reader unseal(const void *mem, size_t size, uint64_t seed)
+{
+	struct rp_reader r = rp_reader_of(mem, size >= SUM_BYTES ? size - SUM_BYTES : 0);
+	struct rp_reader tail;
+
+	if (size < SUM_BYTES + 1) {
+		r.ok = false;
+		return r;
+	}
+	tail = rp_reader_of((const unsigned char *)mem + size - SUM_BYTES, SUM_BYTES);
+	if (rp_get_u64(&tail) != XXH3_64bits_withSeed(mem, size - SUM_BYTES, seed) || rp_get_u8(&r) != VERSION)
+		r.ok = false;
+	return r;
+}
+
+size_t rp_facts_pack(const struct rp_facts *f, uint64_t seq, void *out, size_t size)
+{
+	struct rp_writer w = rp_writer_of(out, size);
+
+	rp_put_u8(&w, VERSION);
+	rp_put_bytes(&w, f->id, sizeof f->id);
+	rp_put_u64(&w, f->endpoint);
+	rp_put_i64(&w, f->accepted_at_ms);
+	rp_put_i64(&w, f->not_before_at_ms);
+	rp_put_i64(&w, f->expires_at_ms);
+	rp_put_u64(&w, f->payload_bytes);
+	rp_put_u64(&w, f->payload_hash);
+	rp_put_str16(&w, f->url);
+	rp_put_str16(&w, f->run_id);
+	rp_put_str16(&w, f->operation);
+	rp_put_str16(&w, f->order_by);
+	rp_put_str16(&w, f->headers);
+	rp_put_str16(&w, f->dedupe_key);
+	return seal(&w, out, seq);
+}
+
+bool rp_facts_unpack(struct rp_facts *f, uint64_t seq, const void *mem, size_t size)
+{
+	struct rp_reader r = unseal(mem, size, seq);
+
+	rp_get_bytes(&r, f->id, sizeof f->id);
+	f->endpoint = rp_get_u64(&r);
+	f->accepted_at_ms = rp_get_i64(&r);
+	f->not_before_at_ms = rp_get_i64(&r);
+	f->expires_at_ms = rp_get_i64(&r);
+	f->payload_bytes = rp_get_u64(&r);
+	f->payload_hash = rp_get_u64(&r);
+	f->url = rp_get_str16(&r);
+	f->run_id = rp_get_str16(&r);
+	f->operation = rp_get_str16(&r);
+	f->order_by = rp_get_str16(&r);
+	f->headers = rp_get_str16(&r);
+	f->dedupe_key = rp_get_str16(&r);
+	if (!r.ok)
+		memset(f, 0, sizeof *f);
+	return r.ok;
+}
+
+size_t rp_delivery_pack(const struct rp_delivery *d, uint64_t seq, void *out, size_t size)
+{
+	struct rp_writer w = rp_writer_of(out, size);
+
+	rp_put_u8(&w, VERSION);
+	rp_put_u8(&w, (uint8_t)d->state);
+	rp_put_u8(&w, (uint8_t)d->cause);
+	rp_put_u8(&w, 0);
+	rp_put_u16(&w, (uint16_t)d->http_status);
+	rp_put_u16(&w, (uint16_t)d->slot);
+	rp_put_u16(&w, (uint16_t)d->failures);
+	rp_put_u16(&w, (uint16_t)d->losses);
+	rp_put_u32(&w, d->replays);
+	rp_put_u32(&w, d->attempts);
+	rp_put_u32(&w, d->claim_no);
+	rp_put_u64(&w, d->endpoint);
+	rp_put_i64(&w, d->due_at_ms);
+	rp_put_i64(&w, d->state_at_ms);
+	rp_put_i64(&w, d->budget_at_ms);
+	rp_put_i64(&w, d->expires_at_ms);
+	rp_put_u8(&w, (uint8_t)d->last_cause);
+	return seal(&w, out, seq);
+}
+
+bool rp_delivery_unpack(struct rp_delivery *d, uint64_t seq, const void *mem, size_t size)
+{
+	struct rp_reader r = unseal(mem, size, seq);
+
+	d->state = rp_get_u8(&r);
+	d->cause = rp_get_u8(&r);
+	rp_get_u8(&r);
+	d->http_status = rp_get_u16(&r);
+	d->slot = rp_get_u16(&r);
+	d->failures = rp_get_u16(&r);
+	d->losses = rp_get_u16(&r);
+	d->replays = rp_get_u32(&r);
+	d->attempts = rp_get_u32(&r);
+	d->claim_no = rp_get_u32(&r);
+	d->endpoint = rp_get_u64(&r);
+	d->due_at_ms = rp_get_i64(&r);
+	d->state_at_ms = rp_get_i64(&r);
+	d->budget_at_ms = rp_get_i64(&r);
+	d->expires_at_ms = rp_get_i64(&r);
+	d->last_cause = rp_get_u8(&r);
+	if (d->state < RP_STATE_WAITING || d->state > RP_STATE_DEAD || d->cause >= RP_CAUSE_MAX_)
+		r.ok = false;
+	if (!r.ok)
+		memset(d, 0, sizeof *d);
+	return r.ok;
+}
+
+static uint32_t clamp_u32(int64_t v)
+{
+	return v < 0 ? 0 : v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
+}
+
+size_t rp_attempt_pack(const struct rp_attempt *a, uint64_t seq, void *out, size_t size)
+{
+	const struct rp_outcome *o = &a->outcome;
+	struct rp_writer w = rp_writer_of(out, size);
+	struct rp_span response = {(const char *)o->response, o->response_bytes};
+
+	rp_put_u8(&w, VERSION);
+	rp_put_u8(&w, (uint8_t)o->cause);
+	rp_put_u8(&w, a->late ? ATTEMPT_LATE : 0);
+	rp_put_u8(&w, (uint8_t)o->http_version);
+	rp_put_u16(&w, (uint16_t)o->http_status);
+	rp_put_u16(&w, (uint16_t)a->slot);
+	rp_put_u32(&w, a->pid);
+	rp_put_i64(&w, a->started_at_ms);
+	rp_put_u64(&w, (uint64_t)o->duration_us);
+	rp_put_u32(&w, o->dns_us);
+	rp_put_u32(&w, o->connect_us);
+	rp_put_u32(&w, o->tls_us);
+	rp_put_u32(&w, o->first_byte_us);
+	rp_put_u32(&w, clamp_u32(o->retry_after_ms / 1000));
+	rp_put_str16(&w, rp_span_of(o->peer));
+	rp_put_str16(&w, rp_span_of(o->detail));
+	rp_put_str16(&w, response);
+	return seal(&w, out, seq);
+}
+
+static void get_text(struct rp_reader *r, char *out, size_t size)
+{
+	struct rp_span s = rp_get_str16(r);
+
+	if (s.len >= size) {
+		r->ok = false;
+		return;
+	}
+	if (s.len > 0)
+		memcpy(out, s.ptr, s.len);
+	out[s.len] = '\0';
+}
+
+bool rp_attempt_unpack(struct rp_attempt *a, uint64_t seq, const void *mem, size_t size)
+{
+	struct rp_outcome *o = &a->outcome;
+	struct rp_reader r = unseal(mem, size, seq);
+	struct rp_span response;
+
+	memset(a, 0, sizeof *a);
+	o->cause = rp_get_u8(&r);
+	a->late = (rp_get_u8(&r) & ATTEMPT_LATE) != 0;
+	o->http_version = rp_get_u8(&r);
+	o->http_status = rp_get_u16(&r);
+	a->slot = rp_get_u16(&r);
+	a->pid = rp_get_u32(&r);
+	a->started_at_ms = rp_get_i64(&r);
+	o->duration_us = (int64_t)rp_get_u64(&r);
+	o->dns_us = rp_get_u32(&r);
+	o->connect_us = rp_get_u32(&r);
+	o->tls_us = rp_get_u32(&r);
+	o->first_byte_us = rp_get_u32(&r);
+	o->retry_after_ms = (int64_t)rp_get_u32(&r) * 1000;
+	get_text(&r, o->peer, sizeof o->peer);
+	get_text(&r, o->detail, sizeof o->detail);
+	response = rp_get_str16(&r);
+	if (response.len > sizeof o->response || o->cause >= RP_CAUSE_MAX_)
+		r.ok = false;
+	else if (response.len > 0)
+		memcpy(o->response, response.ptr, response.len);
+	o->response_bytes = response.len;
+	if (!r.ok)
+		memset(a, 0, sizeof *a);
+	return r.ok;
+}
+
+static void put_counts(struct rp_writer *w, const uint64_t count[RP_STATE_COUNT])
+{
+	int s;
+
+	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++)
+		rp_put_u64(w, count[s]);
+}
+
+static void get_counts(struct rp_reader *r, uint64_t count[RP_STATE_COUNT])
+{
+	int s;
+
+	count[0] = 0;
+	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++)
+		count[s] = rp_get_u64(r);
+}
+
+size_t rp_endpoint_pack(const struct rp_endpoint *e, uint64_t id, void *out, size_t size)
+{
+	struct rp_writer w = rp_writer_of(out, size);
+
+	rp_put_u8(&w, VERSION);
+	rp_put_u8(&w, (uint8_t)((e->paused ? ENDPOINT_PAUSED : 0) | (e->disabled ? ENDPOINT_DISABLED : 0)));
+	rp_put_u8(&w, (uint8_t)e->last_cause);
+	rp_put_u8(&w, 0);
+	rp_put_u16(&w, (uint16_t)e->last_status);
+	rp_put_u32(&w, e->streak);
+	rp_put_u32(&w, e->limit);
+	rp_put_i64(&w, e->look_at_ms);
+	rp_put_i64(&w, e->served_at_ms);
+	rp_put_i64(&w, e->changed_at_ms);
+	rp_put_i64(&w, e->last_success_at_ms);
+	rp_put_i64(&w, e->last_failure_at_ms);
+	put_counts(&w, e->count);
+	return seal(&w, out, id);
+}
+
+bool rp_endpoint_unpack(struct rp_endpoint *e, uint64_t id, const void *mem, size_t size)
+{
+	struct rp_reader r = unseal(mem, size, id);
+	unsigned flags = rp_get_u8(&r);
+
+	e->paused = (flags & ENDPOINT_PAUSED) != 0;
+	e->disabled = (flags & ENDPOINT_DISABLED) != 0;
+	e->last_cause = rp_get_u8(&r);
+	rp_get_u8(&r);
+	e->last_status = rp_get_u16(&r);
+	e->streak = rp_get_u32(&r);
+	e->limit = rp_get_u32(&r);
+	e->look_at_ms = rp_get_i64(&r);
+	e->served_at_ms = rp_get_i64(&r);
+	e->changed_at_ms = rp_get_i64(&r);
+	e->last_success_at_ms = rp_get_i64(&r);
+	e->last_failure_at_ms = rp_get_i64(&r);
+	get_counts(&r, e->count);
+	if (!r.ok)
+		memset(e, 0, sizeof *e);
+	return r.ok;
+}
+
+size_t rp_head_pack(const struct rp_head *h, void *out, size_t size)
+{
+	struct rp_writer w = rp_writer_of(out, size);
+
+	rp_put_u8(&w, VERSION);
+	rp_put_u64(&w, h->next_seq);
+	rp_put_u64(&w, h->next_endpoint);
+	rp_put_u64(&w, h->accepted);
+	put_counts(&w, h->count);
+	rp_put_u64(&w, h->purged);
+	return seal(&w, out, 0);
+}
+
+bool rp_head_unpack(struct rp_head *h, const void *mem, size_t size)
+{
+	struct rp_reader r = unseal(mem, size, 0);
+
+	h->next_seq = rp_get_u64(&r);
+	h->next_endpoint = rp_get_u64(&r);
+	h->accepted = rp_get_u64(&r);
+	get_counts(&r, h->count);
+	h->purged = rp_get_u64(&r);
+	if (!r.ok)
+		memset(h, 0, sizeof *h);
+	return r.ok;
+}
+
+uint64_t rp_payload_hash(const void *payload, size_t n)
+{
+	return XXH3_64bits(payload, n);
+}
+
+struct rp_key rp_key1(uint64_t a)
+{
+	struct rp_key k = {{0}, 8};
+	struct rp_writer w = rp_writer_of(k.bytes, sizeof k.bytes);
+
+	rp_put_u64(&w, a);
+	return k;
+}
+
+struct rp_key rp_key2(uint64_t a, uint64_t b)
+{
+	struct rp_key k = {{0}, 16};
+	struct rp_writer w = rp_writer_of(k.bytes, sizeof k.bytes);
+
+	rp_put_u64(&w, a);
+	rp_put_u64(&w, b);
+	return k;
+}
+
+struct rp_key rp_key3(uint64_t a, uint64_t b, uint64_t c)
+{
+	struct rp_key k = {{0}, 24};
+	struct rp_writer w = rp_writer_of(k.bytes, sizeof k.bytes);
+
+	rp_put_u64(&w, a);
+	rp_put_u64(&w, b);
+	rp_put_u64(&w, c);
+	return k;
+}
+
+bool rp_key_read(const void *key, size_t len, uint64_t *out, size_t n)
+{
+	struct rp_reader r = rp_reader_of(key, len);
+	size_t i;
+
+	if (len != n * 8)
+		return false;
+	for (i = 0; i < n; i++)
+		out[i] = rp_get_u64(&r);
+	return r.ok;
+}
