@@ -1,0 +1,49 @@
+/* http.h - POSTs requests and reports outcomes. The only door to libcurl; knows nothing of the store or of retries.
+ *
+ * One engine per process and thread, driven by the caller's loop: poll its fd for reading and call its run when
+ * that is readable or its timeout_ms has passed. Connections are kept and reused. The guard judges the connected
+ * address of every new connection before a packet is sent and of every reused one before the request is written.
+ * Redirects, proxies, cookies, netrc and content decoding are off; TLS is verified, 1.2 at least; response bodies are
+ * read up to RP_HTTP_BODY_MAX and then cut (a status line is enough to judge). */
+#ifndef RP_WORK_HTTP_H
+#define RP_WORK_HTTP_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "core/guard.h"
+#include "core/outcome.h"
+
+#define RP_HTTP_BODY_MAX ((size_t)64 << 10) /* bytes of a response body read before the transfer is ended */
+
+/* Borrowed until the request is done. */
+struct rp_request {
+	const char *url;
+	const char *const *headers; /* "Name: value", without CR or LF (asserted) */
+	size_t n_headers;
+	struct rp_span body;
+	int64_t timeout_ms, connect_timeout_ms;
+	const struct rp_guard_policy *guard;
+	const char *ca_file, *client_cert, *client_key; /* NULL: none */
+	void *owner;                                    /* comes back with the outcome */
+};
+
+/* The seam between the sender and the network: the HTTP engine is one implementation, tests bring a scripted one. */
+struct rp_transport {
+	/* Begins a POST. RP_OK: `done` will be called for it exactly once, from inside run. Anything else: not begun;
+	 * RP_ERR_BUSY: as many as the transport was opened for are under way. */
+	enum rp_err (*start)(struct rp_transport *t, const struct rp_request *request, struct rp_error *err);
+	/* Does what can be done without waiting; calls done(done_arg, owner, outcome) for every finished request. done
+	 * may call start. */
+	void (*run)(struct rp_transport *t, void (*done)(void *arg, void *owner, const struct rp_outcome *outcome),
+		    void *done_arg);
+	int (*fd)(struct rp_transport *t);         /* readable when run has something to do */
+	int (*timeout_ms)(struct rp_transport *t); /* call run after so long at the latest; -1: no need */
+};
+
+/* max_in_flight bounds kept connections and descriptors. *out->... as above. Close with rp_http_close: requests under
+ * way are dropped without a `done`. SIGPIPE, unless handled, is ignored from then on: TLS writes raise it.
+ * RP_ERR_NOMEM, _IO: libcurl or epoll failed. */
+enum rp_err rp_http_open(unsigned max_in_flight, struct rp_transport **out, struct rp_error *err);
+void rp_http_close(struct rp_transport *t);
+
+#endif

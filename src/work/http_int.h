@@ -1,0 +1,65 @@
+/* http_int.h - what the three files of the HTTP engine share. Nobody else includes it.
+ *
+ * http.c: the multi handle, epoll, the pool, delivery of outcomes. http_request.c: one transfer's easy handle, its
+ * options and the callbacks that watch it. http_outcome.c: what libcurl said and the callbacks noted -> struct
+ * rp_outcome. */
+#ifndef RP_WORK_HTTP_INT_H
+#define RP_WORK_HTTP_INT_H
+
+#include <curl/curl.h>
+
+#include "work/http.h"
+
+#define RP_HTTP_HEAD_MAX ((size_t)64 << 10) /* bytes of all response heads of a request, interim ones included */
+#define RP_HTTP_HEAD_LINES_MAX 200
+#define RP_HTTP_RETRY_AFTER_MAX_MS ((int64_t)24 * 3600 * 1000)
+
+enum rp_transfer_state {
+	RP_TRANSFER_IDLE = 0,  /* in the pool */
+	RP_TRANSFER_UNDER_WAY, /* its easy handle is in the multi handle */
+	RP_TRANSFER_DECIDED,   /* its outcome waits to be handed out by run */
+};
+
+/* What the callbacks saw of one request; zeroed before each. */
+struct rp_http_notes {
+	enum rp_cause blocked; /* the guard's first refusal; RP_CAUSE_NONE: none */
+	const char *blocked_rule;
+	unsigned blocked_port;
+	unsigned sockets;   /* addresses the guard let pass and a socket was made for */
+	int socket_errno;   /* of a socket that could not be made */
+	int watch_errno;    /* of a socket that epoll did not take */
+	bool request_began; /* connected, TLS included: from here on the receiver may have got the request */
+	bool answered;      /* a byte of a response head came */
+	bool head_done;     /* the empty line after the latest response head came */
+	bool head_over;     /* the heads broke RP_HTTP_HEAD_MAX or _LINES_MAX */
+	bool body_over;     /* the body broke RP_HTTP_BODY_MAX */
+	size_t head_bytes, head_lines, body_bytes;
+	int64_t retry_after_s; /* delta form; saturates */
+	time_t retry_at, date; /* HTTP-dates of the head; -1: none */
+};
+
+struct rp_transfer {
+	CURL *easy;
+	struct rp_transfer *next; /* in the pool or in the list of decided ones */
+	struct rp_transfer *next_of_all;
+	enum rp_transfer_state state;
+	struct rp_request request;
+	struct rp_http_notes notes;
+	struct rp_outcome outcome;
+	struct curl_slist *lines; /* array linked in order */
+	size_t lines_cap;
+	char *tls_paths[3]; /* ca_file, client_cert, client_key as they are set in the easy handle; NULL: the default */
+	char error_text[CURL_ERROR_SIZE];
+};
+
+/* http_request.c. A transfer with the options that never change; NULL: out of memory. */
+struct rp_transfer *rp_transfer_new(void);
+void rp_transfer_free(struct rp_transfer *t); /* must not be in a multi handle */
+/* Sets what `request` asks for. RP_ERR_NOMEM, RP_ERR_INVAL: nothing is under way, the transfer stays usable. */
+enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *request, struct rp_error *err);
+
+/* http_outcome.c. Fill t->outcome: from libcurl's verdict, or without libcurl having had a say. */
+void rp_transfer_judge(struct rp_transfer *t, CURLcode rc);
+void rp_transfer_decide(struct rp_transfer *t, enum rp_cause cause, const char *detail);
+
+#endif

@@ -1,0 +1,254 @@
+#include "work/http_int.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/sys.h"
+#include "core/url.h"
+
+/* Text for logs and tools: without control bytes, and without what the URL's query carries. */
+static void detail_set(struct rp_transfer *t, const char *text)
+{
+	struct rp_outcome *out = &t->outcome;
+	struct rp_url url;
+	unsigned char *p;
+
+	snprintf(out->detail, sizeof out->detail, "%s", text);
+	for (p = (unsigned char *)out->detail; *p != '\0'; p++) {
+		if (*p < 0x20 || *p == 0x7f)
+			*p = ' ';
+	}
+	if (rp_url_parse(rp_span_of(t->request.url), &url, NULL) == RP_OK)
+		rp_url_mask_secrets(&url, (unsigned char *)out->detail, strlen(out->detail));
+}
+
+void rp_transfer_decide(struct rp_transfer *t, enum rp_cause cause, const char *detail)
+{
+	t->outcome.cause = cause;
+	detail_set(t, detail);
+}
+
+static void blocked_detail(struct rp_transfer *t)
+{
+	char text[RP_DETAIL_TEXT_MAX];
+
+	if (t->notes.blocked == RP_CAUSE_BLOCKED_PORT)
+		snprintf(text, sizeof text, "port %u is not allowed", t->notes.blocked_port);
+	else
+		snprintf(text, sizeof text, "%s",
+			 t->notes.blocked_rule != NULL ? t->notes.blocked_rule : "not a public address");
+	detail_set(t, text);
+}
+
+/* libcurl says "couldn't connect" when the guard refused as well as when a receiver did, and when we had no socket
+ * left. */
+static enum rp_cause cause_of_no_connection(const struct rp_http_notes *notes)
+{
+	if (notes->sockets > 0)
+		return RP_CAUSE_CONNECT;
+	if (notes->blocked != RP_CAUSE_NONE)
+		return notes->blocked;
+	return notes->socket_errno != 0 ? RP_CAUSE_LOCAL : RP_CAUSE_CONNECT;
+}
+
+static enum rp_cause cause_of_timeout(const struct rp_http_notes *notes)
+{
+	if (notes->request_began)
+		return RP_CAUSE_TIMEOUT;
+	return notes->sockets > 0 ? RP_CAUSE_CONNECT : RP_CAUSE_DNS;
+}
+
+static enum rp_cause cause_of_code(const struct rp_http_notes *notes, CURLcode rc)
+{
+	switch (rc) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return RP_CAUSE_DNS;
+	case CURLE_COULDNT_CONNECT:
+		return cause_of_no_connection(notes);
+	case CURLE_OPERATION_TIMEDOUT:
+		return cause_of_timeout(notes);
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SSL_ENGINE_NOTFOUND:
+	case CURLE_SSL_ENGINE_SETFAILED:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_ENGINE_INITFAILED:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_SHUTDOWN_FAILED:
+	case CURLE_SSL_CRL_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+	case CURLE_SSL_INVALIDCERTSTATUS:
+	case CURLE_SSL_CLIENTCERT:
+		return RP_CAUSE_TLS;
+	case CURLE_GOT_NOTHING:
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_HTTP2:
+	case CURLE_HTTP2_STREAM:
+		return RP_CAUSE_RESET;
+	case CURLE_UNSUPPORTED_PROTOCOL: /* an answer without a status line, or a scheme we never fetch */
+		return notes->request_began ? RP_CAUSE_PROTOCOL : RP_CAUSE_BAD_URL;
+	case CURLE_WEIRD_SERVER_REPLY:
+		return RP_CAUSE_PROTOCOL;
+	case CURLE_WRITE_ERROR: /* ours: a bound was broken before there was a status to judge by */
+		return RP_CAUSE_PROTOCOL;
+	case CURLE_OUT_OF_MEMORY: /* also libcurl's word for a header line of more than 100 KB */
+		return notes->request_began ? RP_CAUSE_PROTOCOL : RP_CAUSE_LOCAL;
+	case CURLE_URL_MALFORMAT:
+	case CURLE_LOGIN_DENIED: /* userinfo in the URL */
+		return RP_CAUSE_BAD_URL;
+	case CURLE_ABORTED_BY_CALLBACK:
+		return notes->blocked != RP_CAUSE_NONE ? notes->blocked : RP_CAUSE_LOCAL;
+	default:
+		return RP_CAUSE_LOCAL;
+	}
+}
+
+/* A head that was broken off for its size or its grammar is no answer, whatever its first line said; one that was lost
+ * on the way is: the receiver had decided. */
+static bool head_is_broken(const struct rp_http_notes *notes, CURLcode rc)
+{
+	return !notes->head_done && (notes->head_over || rc == CURLE_OUT_OF_MEMORY || rc == CURLE_WEIRD_SERVER_REPLY ||
+				     rc == CURLE_UNSUPPORTED_PROTOCOL);
+}
+
+static const char *note_on_body(const struct rp_http_notes *notes, CURLcode rc)
+{
+	if (rc == CURLE_OK)
+		return "";
+	if (notes->body_over)
+		return "body cut at 64 KiB";
+	if (!notes->head_done)
+		return "connection lost within the response head";
+	if (rc == CURLE_OPERATION_TIMEDOUT)
+		return "body not complete at the timeout";
+	if (rc == CURLE_PARTIAL_FILE)
+		return "body shorter than announced";
+	return "connection lost or malformed within the body";
+}
+
+/* libcurl's message for a URL it cannot use may repeat the URL. */
+static const char *message_of(const struct rp_transfer *t, enum rp_cause cause, CURLcode rc)
+{
+	if (t->notes.head_over)
+		return t->notes.head_lines > RP_HTTP_HEAD_LINES_MAX ? "response head of more than 200 lines"
+								    : "response head over 64 KiB";
+	if (rc == CURLE_OUT_OF_MEMORY && cause == RP_CAUSE_PROTOCOL)
+		return "response header line over 100 KB";
+	if (cause == RP_CAUSE_BAD_URL || t->error_text[0] == '\0')
+		return curl_easy_strerror(rc);
+	return t->error_text;
+}
+
+static void cause_set(struct rp_transfer *t, CURLcode rc)
+{
+	struct rp_outcome *out = &t->outcome;
+	const struct rp_http_notes *notes = &t->notes;
+	bool final = out->http_status >= 200 && out->http_status <= 599;
+
+	if (final && !head_is_broken(notes, rc)) {
+		out->cause = out->http_status <= 299 ? RP_CAUSE_NONE : RP_CAUSE_HTTP;
+		detail_set(t, note_on_body(notes, rc));
+		return;
+	}
+	out->cause = rc == CURLE_OK || out->http_status >= 600 ? RP_CAUSE_PROTOCOL : cause_of_code(notes, rc);
+	if (out->cause == RP_CAUSE_BLOCKED_ADDRESS || out->cause == RP_CAUSE_BLOCKED_PORT)
+		blocked_detail(t);
+	else if (out->cause == RP_CAUSE_LOCAL && notes->socket_errno != 0)
+		detail_set(t, strerror(notes->socket_errno));
+	else if (out->cause == RP_CAUSE_PROTOCOL && (rc == CURLE_OK || out->http_status >= 600))
+		detail_set(t, "status outside 200 to 599");
+	else
+		detail_set(t, message_of(t, out->cause, rc));
+}
+
+static int64_t retry_after_ms(const struct rp_http_notes *notes)
+{
+	int64_t ms = notes->retry_after_s * 1000, base_ms;
+
+	if (notes->retry_at >= 0) {
+		/* The receiver's own clock where it tells it: a skewed one would shift every retry. */
+		base_ms = notes->date >= 0 ? (int64_t)notes->date * 1000 : rp_sys_wall_ms(&rp_sys_real);
+		ms = (int64_t)notes->retry_at * 1000 - base_ms;
+	}
+	if (ms < 0)
+		return 0;
+	return ms < RP_HTTP_RETRY_AFTER_MAX_MS ? ms : RP_HTTP_RETRY_AFTER_MAX_MS;
+}
+
+static int64_t info_us(CURL *easy, CURLINFO info)
+{
+	curl_off_t us = 0;
+
+	curl_easy_getinfo(easy, info, &us);
+	return us > 0 ? us : 0;
+}
+
+static uint32_t phase_us(CURL *easy, CURLINFO info)
+{
+	int64_t us = info_us(easy, info);
+
+	return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+}
+
+static void timings_set(struct rp_transfer *t)
+{
+	struct rp_outcome *out = &t->outcome;
+
+	out->duration_us = info_us(t->easy, CURLINFO_TOTAL_TIME_T);
+	out->dns_us = phase_us(t->easy, CURLINFO_NAMELOOKUP_TIME_T);
+	out->connect_us = phase_us(t->easy, CURLINFO_CONNECT_TIME_T);
+	out->tls_us = phase_us(t->easy, CURLINFO_APPCONNECT_TIME_T);
+	if (t->notes.answered)
+		out->first_byte_us = phase_us(t->easy, CURLINFO_STARTTRANSFER_TIME_T);
+}
+
+static void peer_set(struct rp_transfer *t)
+{
+	char *ip = NULL;
+	long port = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &ip);
+	curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_PORT, &port);
+	if (ip == NULL || *ip == '\0')
+		return;
+	snprintf(t->outcome.peer, sizeof t->outcome.peer, strchr(ip, ':') != NULL ? "[%s]:%ld" : "%s:%ld", ip, port);
+}
+
+static unsigned version_of(CURL *easy)
+{
+	long version = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+	switch (version) {
+	case CURL_HTTP_VERSION_1_0:
+		return 10;
+	case CURL_HTTP_VERSION_1_1:
+		return 11;
+	case CURL_HTTP_VERSION_2_0:
+		return 20;
+	default:
+		return 0;
+	}
+}
+
+void rp_transfer_judge(struct rp_transfer *t, CURLcode rc)
+{
+	struct rp_outcome *out = &t->outcome;
+	long status = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	out->http_status = status >= 200 ? (unsigned)status : 0; /* an interim answer is none */
+	if (t->notes.answered)
+		out->http_version = version_of(t->easy);
+	timings_set(t);
+	peer_set(t);
+	if (out->http_status != 0)
+		out->retry_after_ms = retry_after_ms(&t->notes);
+	cause_set(t, rc);
+}

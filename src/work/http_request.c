@@ -1,0 +1,332 @@
+#include "work/http_int.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CA_BUNDLE_FALLBACK "/etc/ssl/certs/ca-certificates.crt"
+
+/* The first refusal is the one worth telling; later addresses of the same name are seldom better. */
+static bool guard_lets_pass(struct rp_transfer *t, const struct sockaddr *sa, socklen_t len, unsigned port)
+{
+	const char *rule = NULL;
+	enum rp_cause cause = rp_guard_address(t->request.guard, sa, len, &rule);
+
+	if (cause == RP_CAUSE_NONE)
+		return true;
+	if (t->notes.blocked == RP_CAUSE_NONE) {
+		t->notes.blocked = cause;
+		t->notes.blocked_rule = rule;
+		t->notes.blocked_port = port;
+	}
+	return false;
+}
+
+static unsigned port_of(const struct sockaddr *sa, socklen_t len)
+{
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+
+	if (sa->sa_family == AF_INET && len >= sizeof in) {
+		memcpy(&in, sa, sizeof in);
+		return ntohs(in.sin_port);
+	}
+	if (sa->sa_family == AF_INET6 && len >= sizeof in6) {
+		memcpy(&in6, sa, sizeof in6);
+		return ntohs(in6.sin6_port);
+	}
+	return 0;
+}
+
+/* The address is the resolved one and the one connected to: between this check and the connect no name is looked up. */
+static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct rp_transfer *t = arg;
+	int fd;
+
+	(void)purpose;
+	/* libcurl repeats a request by itself when a kept connection turns out dead: then all starts over. */
+	t->notes.request_began = false;
+	if (!guard_lets_pass(t, &address->addr, address->addrlen, port_of(&address->addr, address->addrlen)))
+		return CURL_SOCKET_BAD;
+	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	if (fd < 0) {
+		/* A host without IPv6 is no trouble of ours, only one address less. */
+		if (errno != EAFNOSUPPORT)
+			t->notes.socket_errno = errno;
+		return CURL_SOCKET_BAD;
+	}
+	t->notes.sockets++;
+	return fd;
+}
+
+/* Runs before the request is written, on reused connections too: those were opened under another request's policy. */
+static int on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port, int local_port)
+{
+	struct rp_transfer *t = arg;
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)peer_port)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)peer_port)};
+	struct sockaddr_storage sa = {.ss_family = AF_UNSPEC}; /* what cannot be read is a family the guard blocks */
+	socklen_t len = sizeof sa;
+	char ip[INET6_ADDRSTRLEN] = "";
+	size_t n = strcspn(peer_ip, "%");
+
+	(void)local_ip;
+	(void)local_port;
+	if (n < sizeof ip)
+		memcpy(ip, peer_ip, n);
+	if (inet_pton(AF_INET, ip, &in.sin_addr) == 1)
+		memcpy(&sa, &in, len = sizeof in);
+	else if (inet_pton(AF_INET6, ip, &in6.sin6_addr) == 1)
+		memcpy(&sa, &in6, len = sizeof in6);
+	if (!guard_lets_pass(t, (const struct sockaddr *)&sa, len, (unsigned)peer_port))
+		return CURL_PREREQFUNC_ABORT;
+	t->notes.request_began = true;
+	return CURL_PREREQFUNC_OK;
+}
+
+/* The trimmed value when `line` is the header `name`. Returns false for another header or a value too long to mean a
+ * date. */
+static bool header_value(struct rp_span line, const char *name, char *out, size_t size)
+{
+	size_t at = strlen(name), end = line.len;
+
+	if (line.len <= at || line.ptr[at] != ':' || strncasecmp(line.ptr, name, at) != 0)
+		return false;
+	for (at++; at < end && isspace((unsigned char)line.ptr[at]); at++)
+		;
+	while (end > at && isspace((unsigned char)line.ptr[end - 1]))
+		end--;
+	if (end - at >= size)
+		return false;
+	memcpy(out, line.ptr + at, end - at);
+	out[end - at] = '\0';
+	return true;
+}
+
+static void note_retry_after(struct rp_http_notes *notes, const char *value)
+{
+	const char *p;
+
+	notes->retry_after_s = 0;
+	notes->retry_at = -1;
+	/* curl_getdate makes a date of many things; an HTTP-date begins with the name of a day. */
+	if (isalpha((unsigned char)value[0]))
+		notes->retry_at = curl_getdate(value, NULL);
+	for (p = value; isdigit((unsigned char)*p); p++) {
+		if (notes->retry_after_s < RP_HTTP_RETRY_AFTER_MAX_MS)
+			notes->retry_after_s = notes->retry_after_s * 10 + (*p - '0');
+	}
+	if (*p != '\0')
+		notes->retry_after_s = 0;
+}
+
+static void head_begins(struct rp_http_notes *notes)
+{
+	notes->head_done = false;
+	notes->retry_after_s = 0;
+	notes->retry_at = notes->date = -1;
+}
+
+/* Gets the lines of every head of the response: interim (1xx) ones, the final one, and trailers after the body. */
+static size_t on_header(char *data, size_t size, size_t n, void *arg)
+{
+	struct rp_transfer *t = arg;
+	struct rp_http_notes *notes = &t->notes;
+	struct rp_span line = {data, size * n};
+	char value[64];
+
+	notes->answered = true;
+	notes->head_bytes += line.len;
+	notes->head_lines++;
+	if (notes->head_bytes > RP_HTTP_HEAD_MAX || notes->head_lines > RP_HTTP_HEAD_LINES_MAX) {
+		notes->head_over = true;
+		return 0;
+	}
+	if (line.len >= 5 && memcmp(line.ptr, "HTTP/", 5) == 0)
+		head_begins(notes);
+	else if (notes->head_done)
+		return line.len;
+	else if (rp_span_is(line, "\r\n") || rp_span_is(line, "\n"))
+		notes->head_done = true;
+	else if (header_value(line, "retry-after", value, sizeof value))
+		note_retry_after(notes, value);
+	else if (header_value(line, "date", value, sizeof value))
+		notes->date = curl_getdate(value, NULL);
+	return line.len;
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *arg)
+{
+	struct rp_transfer *t = arg;
+	size_t bytes = size * n, kept = t->outcome.response_bytes, room = RP_RESPONSE_HEAD_MAX - kept;
+
+	memcpy(t->outcome.response + kept, data, bytes < room ? bytes : room);
+	t->outcome.response_bytes += bytes < room ? bytes : room;
+	t->notes.body_bytes += bytes;
+	if (t->notes.body_bytes > RP_HTTP_BODY_MAX) {
+		t->notes.body_over = true;
+		return 0;
+	}
+	return bytes;
+}
+
+static const char *ca_bundle(void)
+{
+	const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+
+	return info->age >= CURLVERSION_SEVENTH && info->cainfo != NULL ? info->cainfo : CA_BUNDLE_FALLBACK;
+}
+
+#define SET(option, value) ((rc = curl_easy_setopt(easy, (option), (value))) == CURLE_OK)
+
+static CURLcode set_callbacks(CURL *easy, struct rp_transfer *t)
+{
+	CURLcode rc;
+
+	(void)(SET(CURLOPT_PRIVATE, t) && SET(CURLOPT_ERRORBUFFER, t->error_text) &&
+	       SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket) && SET(CURLOPT_OPENSOCKETDATA, t) &&
+	       SET(CURLOPT_PREREQFUNCTION, on_connected) && SET(CURLOPT_PREREQDATA, t) &&
+	       SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, t) &&
+	       SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, t));
+	return rc;
+}
+
+/* QUICK_EXIT: without it the end of a transfer waits for its resolver thread, and a dead name server stops the loop for
+ * seconds. CAPATH NULL: only then libcurl keeps the parsed CA bundle, 18 ms of CPU for each new connection otherwise.
+ * HTTP/1.1: many small hosts gain nothing from h2 streams, and 7.88's h2 fails the second request on a connection. */
+static CURLcode set_constants(CURL *easy)
+{
+	CURLcode rc;
+
+	(void)(SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_QUICK_EXIT, 1L) && SET(CURLOPT_PROTOCOLS_STR, "http,https") &&
+	       SET(CURLOPT_FOLLOWLOCATION, 0L) && SET(CURLOPT_PROXY, "") && SET(CURLOPT_NOPROXY, "*") &&
+	       SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) && SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) &&
+	       SET(CURLOPT_PATH_AS_IS, 1L) && SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
+	       SET(CURLOPT_HTTP09_ALLOWED, 0L) && SET(CURLOPT_TCP_NODELAY, 1L) && SET(CURLOPT_MAXLIFETIME_CONN, 300L) &&
+	       SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) && SET(CURLOPT_SSL_VERIFYPEER, 1L) &&
+	       SET(CURLOPT_SSL_VERIFYHOST, 2L) && SET(CURLOPT_CAPATH, NULL) && SET(CURLOPT_CAINFO, ca_bundle()));
+	return rc;
+}
+
+struct rp_transfer *rp_transfer_new(void)
+{
+	struct rp_transfer *t = calloc(1, sizeof *t);
+
+	if (t == NULL)
+		return NULL;
+	t->easy = curl_easy_init();
+	if (t->easy == NULL || set_callbacks(t->easy, t) != CURLE_OK || set_constants(t->easy) != CURLE_OK) {
+		rp_transfer_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+void rp_transfer_free(struct rp_transfer *t)
+{
+	size_t i;
+
+	curl_easy_cleanup(t->easy);
+	for (i = 0; i < sizeof t->tls_paths / sizeof t->tls_paths[0]; i++)
+		free(t->tls_paths[i]);
+	free(t->lines);
+	free(t);
+}
+
+/* libcurl only reads the list, so it may point at the caller's text; curl_slist_append would copy every line. The first
+ * three take away what libcurl would add by itself: they stand in front because it asks the first line of a name. */
+static bool lines_link(struct rp_transfer *t, const struct rp_request *request)
+{
+	static const char *const not_ours[] = {"Expect:", "Accept:", "Content-Type:"};
+	const size_t n_not_ours = sizeof not_ours / sizeof not_ours[0];
+	size_t i, n = n_not_ours + request->n_headers;
+	const char *text;
+	void *grown;
+
+	if (n > t->lines_cap) {
+		grown = realloc(t->lines, n * sizeof *t->lines);
+		if (grown == NULL)
+			return false;
+		t->lines = grown;
+		t->lines_cap = n;
+	}
+	for (i = 0; i < n; i++) {
+		text = i < n_not_ours ? not_ours[i] : request->headers[i - n_not_ours];
+		assert(strpbrk(text, "\r\n") == NULL);
+		t->lines[i].data = (char *)(uintptr_t)text;
+		t->lines[i].next = i + 1 < n ? &t->lines[i + 1] : NULL;
+	}
+	return true;
+}
+
+static bool same_path(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* Most transfers serve endpoints without TLS settings of their own, so nothing is set unless it changes. */
+static CURLcode tls_paths_set(struct rp_transfer *t, const struct rp_request *request)
+{
+	static const CURLoption options[] = {CURLOPT_CAINFO, CURLOPT_SSLCERT, CURLOPT_SSLKEY};
+	const char *const wanted[] = {request->ca_file, request->client_cert, request->client_key};
+	char *copy;
+	CURLcode rc;
+	size_t i;
+
+	for (i = 0; i < sizeof options / sizeof options[0]; i++) {
+		if (same_path(wanted[i], t->tls_paths[i]))
+			continue;
+		copy = wanted[i] != NULL ? strdup(wanted[i]) : NULL;
+		if (wanted[i] != NULL && copy == NULL)
+			return CURLE_OUT_OF_MEMORY;
+		rc = curl_easy_setopt(t->easy, options[i],
+				      wanted[i] == NULL && options[i] == CURLOPT_CAINFO ? ca_bundle() : wanted[i]);
+		if (rc != CURLE_OK) {
+			free(copy);
+			return rc;
+		}
+		free(t->tls_paths[i]);
+		t->tls_paths[i] = copy;
+	}
+	return CURLE_OK;
+}
+
+static long curl_ms(int64_t ms)
+{
+	assert(ms > 0); /* 0 would mean "for ever" to libcurl */
+	return ms < INT_MAX ? (long)ms : INT_MAX;
+}
+
+enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *request, struct rp_error *err)
+{
+	CURL *easy = t->easy;
+	CURLcode rc;
+
+	memset(&t->notes, 0, sizeof t->notes);
+	memset(&t->outcome, 0, sizeof t->outcome);
+	t->error_text[0] = '\0';
+	t->request = *request;
+	head_begins(&t->notes);
+	if (!lines_link(t, request))
+		return rp_fail(err, RP_ERR_NOMEM, "no memory for %zu header lines of a request", request->n_headers);
+	/* The size goes first: POSTFIELDS without it would be measured with strlen. An empty body is a POST all the
+	 * same. */
+	if (SET(CURLOPT_URL, request->url) && SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len) &&
+	    SET(CURLOPT_POSTFIELDS, request->body.len > 0 ? request->body.ptr : "") &&
+	    SET(CURLOPT_HTTPHEADER, t->lines) && SET(CURLOPT_TIMEOUT_MS, curl_ms(request->timeout_ms)) &&
+	    SET(CURLOPT_CONNECTTIMEOUT_MS, curl_ms(request->connect_timeout_ms)))
+		rc = tls_paths_set(t, request);
+	if (rc == CURLE_OK)
+		return RP_OK;
+	return rp_fail(err, rc == CURLE_OUT_OF_MEMORY ? RP_ERR_NOMEM : RP_ERR_INVAL, "cannot prepare a request: %s",
+		       curl_easy_strerror(rc));
+}
