@@ -1,0 +1,88 @@
+/* request.h - HTTP/1.1 requests, taken apart as their bytes arrive (RFC 9112). Pure: bytes in, values out.
+ *
+ * Strict on purpose: a receiver for tests should show a sender's slips. Refused: lines that end in a bare LF, folded
+ * fields, white space before a colon, Content-Length beside Transfer-Encoding, a missing Host. Chunked bodies are
+ * decoded in place, so the buffer never holds more than one head, one body and what was read beyond them. */
+#ifndef RP_SINK_REQUEST_H
+#define RP_SINK_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+#define RP_SINK_HEAD_MAX 32768 /* bytes of request line and fields together */
+#define RP_SINK_FIELDS_MAX 64
+
+enum rp_sink_progress { RP_SINK_MORE, RP_SINK_DONE, RP_SINK_BAD };
+
+enum rp_sink_phase {
+	RP_SINK_AT_REQUEST_LINE = 0,
+	RP_SINK_AT_FIELDS,
+	RP_SINK_AT_BODY,
+	RP_SINK_AT_CHUNK_SIZE,
+	RP_SINK_AT_CHUNK,
+	RP_SINK_AT_CHUNK_END,
+	RP_SINK_AT_TRAILER,
+	RP_SINK_AT_END,
+};
+
+/* Offsets from the first byte of the request: the buffer may move while bytes are still arriving. */
+struct rp_sink_part {
+	uint32_t at, bytes;
+};
+
+struct rp_sink_field {
+	struct rp_sink_part name, value; /* names are lower-cased in the buffer */
+};
+
+/* Begin each request with rp_sink_request_begin. */
+struct rp_sink_request {
+	enum rp_sink_phase phase;
+	struct rp_sink_part method, target; /* an absolute-form target is cut to its path and query */
+	size_t n_fields;                    /* of fields[] */
+	bool http_1_0, keep_alive;
+	bool wants_continue;  /* the client waits for "100 Continue"; the caller clears it after answering */
+	size_t used;          /* when done: bytes of this request in the buffer */
+	int bad_status;       /* when bad: the status to answer, 4xx or 5xx */
+	const char *bad_text; /* when bad: what is wrong, static */
+
+	char *base; /* the request's first byte, as of the last call */
+	size_t have, at, scanned;
+	size_t body_at, body_bytes;
+	uint64_t left; /* bytes to come of the body or chunk */
+	size_t trailer_bytes;
+	unsigned hosts;
+	bool has_length, chunked, expect_continue, said_close, said_keep_alive;
+
+	struct rp_sink_field fields[RP_SINK_FIELDS_MAX]; /* last: a kilobyte that need not be cleared */
+};
+
+static inline void rp_sink_request_begin(struct rp_sink_request *r)
+{
+	memset(r, 0, offsetof(struct rp_sink_request, fields));
+}
+
+/* Takes in->data from `start` on, where the request begins; call it again with more bytes after RP_SINK_MORE (start may
+ * then be another one if the bytes were moved). It lower-cases names and, for a chunked body, shortens `in`. */
+enum rp_sink_progress rp_sink_request_parse(struct rp_sink_request *r, struct rp_buf *in, size_t start,
+					    size_t max_body);
+
+/* After RP_SINK_DONE, until the buffer changes: */
+static inline struct rp_span rp_sink_request_span(const struct rp_sink_request *r, struct rp_sink_part part)
+{
+	struct rp_span s = {r->base + part.at, part.bytes};
+	return s;
+}
+
+static inline struct rp_span rp_sink_request_body(const struct rp_sink_request *r)
+{
+	struct rp_span s = {r->base + r->body_at, r->body_bytes};
+	return s;
+}
+
+/* The first field of this lower-case name; ptr is NULL when there is none. */
+struct rp_span rp_sink_request_find(const struct rp_sink_request *r, const char *name);
+
+#endif

@@ -1,0 +1,85 @@
+#include "target.h"
+
+#include <assert.h>
+
+#include "core/url.h"
+
+struct rp_sink_target rp_sink_target_split(struct rp_span target)
+{
+	const char *mark = target.len > 0 ? memchr(target.ptr, '?', target.len) : NULL;
+	struct rp_sink_target t = {target, {NULL, 0}, mark != NULL};
+
+	if (mark != NULL) {
+		t.path.len = (size_t)(mark - target.ptr);
+		t.query.ptr = mark + 1;
+		t.query.len = target.len - t.path.len - 1;
+	}
+	return t;
+}
+
+bool rp_sink_target_next_param(struct rp_span *query, struct rp_span *name, struct rp_span *value)
+{
+	const char *amp, *equals;
+	size_t len;
+
+	if (query->len == 0)
+		return false;
+	amp = memchr(query->ptr, '&', query->len);
+	len = amp != NULL ? (size_t)(amp - query->ptr) : query->len;
+	equals = memchr(query->ptr, '=', len);
+	name->ptr = query->ptr;
+	name->len = equals != NULL ? (size_t)(equals - query->ptr) : 0;
+	value->ptr = equals != NULL ? equals + 1 : query->ptr;
+	value->len = equals != NULL ? len - name->len - 1 : len;
+	len += amp != NULL;
+	query->ptr += len;
+	query->len -= len;
+	return true;
+}
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+		return (c | 0x20) - 'a' + 10;
+	return -1;
+}
+
+bool rp_sink_target_value_is(struct rp_span escaped, struct rp_span text)
+{
+	unsigned char differs = 0;
+	size_t i = 0, n = 0;
+
+	while (i < escaped.len) {
+		char c = escaped.ptr[i++];
+
+		if (c == '%' && escaped.len - i >= 2 && hex_value(escaped.ptr[i]) >= 0 &&
+		    hex_value(escaped.ptr[i + 1]) >= 0) {
+			c = (char)(hex_value(escaped.ptr[i]) << 4 | hex_value(escaped.ptr[i + 1]));
+			i += 2;
+		}
+		if (n < text.len)
+			differs |= (unsigned char)(c ^ text.ptr[n]);
+		n++;
+	}
+	return differs == 0 && n == text.len;
+}
+
+/* The rule lives in rp_url_redact; a target becomes a URL for it by a host, which is then cut off again. */
+bool rp_sink_target_show(struct rp_span target, struct rp_buf *out)
+{
+	static const char origin[] = "http://h";
+	const size_t n = sizeof origin - 1;
+	struct rp_sink_target t = rp_sink_target_split(target);
+	struct rp_url url = {.https = false, .port = 80, .path = t.path, .query = t.query, .has_query = t.has_query};
+	size_t before = out->len;
+
+	url.host = rp_span_of("h");
+	if (!rp_url_redact(&url, out))
+		return false;
+	assert(memcmp(out->data + before, origin, n) == 0);
+	out->len -= n;
+	memmove(out->data + before, out->data + before + n, out->len - before + 1);
+	return true;
+}
