@@ -1,0 +1,154 @@
+#include "work/attempt.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <strings.h>
+
+/* Header lines are collected as NUL-terminated strings in `text`; while it may still move, only their offsets are kept. */
+struct header_list {
+	struct rp_buf *text;
+	size_t at[RP_ATTEMPT_HEADERS_MAX];
+	size_t n;
+	bool ok;
+};
+
+static void begin_header(struct header_list *l)
+{
+	l->ok = l->ok && l->n < RP_ATTEMPT_HEADERS_MAX;
+	if (l->ok)
+		l->at[l->n++] = l->text->len;
+}
+
+static void end_header(struct header_list *l)
+{
+	l->ok = l->ok && rp_buf_add_char(l->text, '\0');
+}
+
+static void add_header(struct header_list *l, struct rp_span line)
+{
+	begin_header(l);
+	l->ok = l->ok && rp_buf_add(l->text, line.ptr, line.len);
+	end_header(l);
+}
+
+static void add_text_header(struct header_list *l, const char *line)
+{
+	add_header(l, rp_span_of(line));
+}
+
+static bool same_name(struct rp_span line, const char *configured)
+{
+	const char *colon = memchr(line.ptr, ':', line.len);
+	size_t n = colon != NULL ? (size_t)(colon - line.ptr) : line.len;
+
+	return strncasecmp(line.ptr, configured, n) == 0 && configured[n] == ':';
+}
+
+static void add_envelope_headers(struct header_list *l, struct rp_span packed, const struct rp_policy *policy)
+{
+	while (packed.len > 0) {
+		const char *nl = memchr(packed.ptr, '\n', packed.len);
+		struct rp_span line = {packed.ptr, nl != NULL ? (size_t)(nl - packed.ptr) : packed.len};
+		size_t used = line.len + (nl != NULL), i;
+
+		for (i = 0; i < policy->n_headers; i++)
+			if (same_name(line, policy->headers[i]))
+				break;
+		if (i == policy->n_headers && line.len > 0)
+			add_header(l, line);
+		packed.ptr += used;
+		packed.len -= used;
+	}
+}
+
+static void add_standard_headers(struct header_list *l, const char *id, int64_t timestamp, uint32_t attempt_no)
+{
+	char line[96];
+
+	add_text_header(l, "content-type: application/json");
+	add_text_header(l, "user-agent: runpost/" RP_VERSION);
+	snprintf(line, sizeof line, "webhook-id: %s", id);
+	add_text_header(l, line);
+	snprintf(line, sizeof line, "webhook-timestamp: %" PRId64, timestamp);
+	add_text_header(l, line);
+	snprintf(line, sizeof line, "runpost-attempt: %" PRIu32, attempt_no);
+	add_text_header(l, line);
+}
+
+static bool add_signature(struct header_list *l, struct rp_signer *signer, const char *id, int64_t timestamp,
+                          struct rp_span payload)
+{
+	bool signed_ok;
+
+	begin_header(l);
+	l->ok = l->ok && rp_buf_add_text(l->text, "webhook-signature: ");
+	signed_ok = l->ok && rp_signer_sign(signer, rp_span_of(id), timestamp, payload, l->text);
+	end_header(l);
+	return signed_ok;
+}
+
+static enum rp_cause fail(char detail[RP_DETAIL_TEXT_MAX], enum rp_cause cause, const char *text)
+{
+	snprintf(detail, RP_DETAIL_TEXT_MAX, "%.*s", RP_DETAIL_TEXT_MAX - 1, text);
+	return cause;
+}
+
+static void fill_request(struct rp_attempt_request *out, const struct header_list *l, size_t url_at,
+                         struct rp_span payload)
+{
+	const struct rp_policy *p = out->policy;
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		out->headers[i] = out->text.data + l->at[i];
+	out->request = (struct rp_request){
+		.url = out->text.data + url_at,
+		.headers = out->headers,
+		.n_headers = l->n,
+		.body = payload,
+		.timeout_ms = p->timeout_ms,
+		.connect_timeout_ms = p->connect_timeout_ms,
+		.guard = &p->guard,
+		.ca_file = p->ca_file,
+		.client_cert = p->client_cert,
+		.client_key = p->client_key,
+	};
+}
+
+enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp_settings *settings,
+                                 const struct rp_dispatch *dispatch, uint32_t attempt_no, int64_t now_at_ms,
+                                 char detail[RP_DETAIL_TEXT_MAX])
+{
+	struct header_list l = {.text = &out->text, .ok = true};
+	struct rp_signer *signer;
+	char id[RP_ID_TEXT_MAX];
+	struct rp_error err;
+	size_t url_at, i;
+
+	rp_buf_clear(&out->text);
+	if (rp_url_parse(dispatch->facts.url, &out->url, &err) != RP_OK)
+		return fail(detail, RP_CAUSE_BAD_URL, err.text);
+	out->policy = rp_config_policy(&settings->config, &out->url);
+	rp_id_format(dispatch->facts.id, id);
+	add_standard_headers(&l, id, now_at_ms / 1000, attempt_no);
+	if (out->policy->secret_file != NULL || out->policy->secret_env != NULL) {
+		signer = rp_settings_signer(settings, out->policy);
+		if (signer == NULL || !add_signature(&l, signer, id, now_at_ms / 1000, dispatch->payload))
+			return fail(detail, RP_CAUSE_NO_KEY, "the endpoint's secret cannot sign; never sent unsigned");
+	}
+	for (i = 0; i < out->policy->n_headers; i++)
+		add_text_header(&l, out->policy->headers[i]);
+	add_envelope_headers(&l, dispatch->facts.headers, out->policy);
+	url_at = out->text.len;
+	l.ok = l.ok && rp_buf_add(&out->text, dispatch->facts.url.ptr, dispatch->facts.url.len);
+	if (!l.ok)
+		return fail(detail, RP_CAUSE_LOCAL, "out of memory, or too many headers");
+	fill_request(out, &l, url_at, dispatch->payload);
+	return RP_CAUSE_NONE;
+}
+
+void rp_attempt_request_release(struct rp_attempt_request *a)
+{
+	rp_buf_release(&a->text);
+	memset(a, 0, sizeof *a);
+}

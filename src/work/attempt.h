@@ -1,0 +1,33 @@
+/* attempt.h - turns a claimed entry into a request: URL, policy, headers, signature. Does no I/O.
+ *
+ * Headers of every attempt: content-type, user-agent, webhook-id, webhook-timestamp (of this attempt), webhook-signature
+ * when the endpoint has a key, runpost-attempt, then the configured ones, then those of the entry's envelope; a configured
+ * header replaces an envelope's of the same name. */
+#ifndef RP_WORK_ATTEMPT_H
+#define RP_WORK_ATTEMPT_H
+
+#include "core/config.h"
+#include "core/sign.h"
+#include "store/outbox.h"
+#include "work/http.h"
+#include "work/settings.h"
+
+#define RP_ATTEMPT_HEADERS_MAX 64
+
+/* Caller's struct; {0} to begin with, _release at the end, reusable in between. */
+struct rp_attempt_request {
+	struct rp_request request; /* points into the rest */
+	const struct rp_policy *policy;
+	struct rp_url url;
+	struct rp_buf text;
+	const char *headers[RP_ATTEMPT_HEADERS_MAX];
+};
+
+/* RP_CAUSE_NONE: *out is ready to start. Else the reason why this attempt fails without being made (bad URL, no key,
+ * memory), with `detail` filled. The dispatch must stay as it is until the request is done. */
+enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp_settings *settings,
+                                 const struct rp_dispatch *dispatch, uint32_t attempt_no, int64_t now_at_ms,
+                                 char detail[RP_DETAIL_TEXT_MAX]);
+void rp_attempt_request_release(struct rp_attempt_request *a);
+
+#endif

@@ -1,0 +1,100 @@
+#include "work/lines.h"
+
+#include <assert.h>
+
+void rp_lines_init(struct rp_lines *lines, size_t max_line)
+{
+	memset(lines, 0, sizeof *lines);
+	lines->max_line = max_line;
+	lines->buf.max = RP_LINES_TURN_MAX + RP_LINES_CHUNK + max_line;
+}
+
+void rp_lines_release(struct rp_lines *lines)
+{
+	rp_buf_release(&lines->buf);
+}
+
+char *rp_lines_room(struct rp_lines *lines, size_t *room)
+{
+	size_t left = lines->buf.len - lines->at;
+
+	if (lines->at > 0) {
+		memmove(lines->buf.data, lines->buf.data + lines->at, left);
+		lines->buf.len = left;
+		lines->searched -= lines->at;
+		lines->at = 0;
+	}
+	if (!rp_buf_reserve(&lines->buf, RP_LINES_CHUNK))
+		return NULL;
+	*room = RP_LINES_CHUNK;
+	return lines->buf.data + lines->buf.len;
+}
+
+void rp_lines_filled(struct rp_lines *lines, size_t n)
+{
+	assert(n <= RP_LINES_CHUNK && lines->buf.len + n < lines->buf.cap);
+	lines->buf.len += n;
+}
+
+void rp_lines_end(struct rp_lines *lines)
+{
+	lines->ended = true;
+}
+
+/* The next line feed, or NULL. Each byte is looked at once, however slowly a line comes in. */
+static const char *line_feed(struct rp_lines *lines)
+{
+	const char *lf;
+
+	if (lines->searched == lines->buf.len)
+		return NULL;
+	lf = memchr(lines->buf.data + lines->searched, '\n', lines->buf.len - lines->searched);
+	lines->searched = lf != NULL ? (size_t)(lf - lines->buf.data) : lines->buf.len;
+	return lf;
+}
+
+bool rp_lines_ready(struct rp_lines *lines)
+{
+	size_t left = lines->buf.len - lines->at;
+
+	if (line_feed(lines) != NULL)
+		return true;
+	if (lines->overlong)
+		return left > 0 || lines->ended;
+	return left > lines->max_line || (lines->ended && left > 0);
+}
+
+bool rp_lines_full(const struct rp_lines *lines)
+{
+	return lines->buf.len - lines->at >= RP_LINES_TURN_MAX;
+}
+
+static struct rp_span take(struct rp_lines *lines, size_t n, size_t skip)
+{
+	struct rp_span s = {lines->buf.data + lines->at, n};
+
+	lines->at += n + skip;
+	if (lines->searched < lines->at)
+		lines->searched = lines->at;
+	return s;
+}
+
+enum rp_lines_kind rp_lines_next(struct rp_lines *lines, struct rp_span *out)
+{
+	const char *lf = line_feed(lines);
+	size_t left = lines->buf.len - lines->at;
+	bool overlong = lines->overlong;
+	size_t n;
+
+	if (!rp_lines_ready(lines))
+		return RP_LINES_NONE;
+	if (lf != NULL || lines->ended) {
+		n = lf != NULL ? (size_t)(lf - lines->buf.data) - lines->at : left;
+		*out = take(lines, n, lf != NULL);
+		lines->overlong = false;
+		return overlong || n > lines->max_line ? RP_LINES_TAIL : RP_LINES_LINE;
+	}
+	*out = take(lines, left, 0);
+	lines->overlong = true;
+	return RP_LINES_PIECE;
+}

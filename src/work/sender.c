@@ -1,0 +1,565 @@
+#include "work/sender.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "core/retry.h"
+#include "work/attempt.h"
+#include "work/pace.h"
+
+#define BEAT_MS 1000          /* heartbeat and look at the other senders */
+#define DRAIN_LOOK_MS 100     /* with --drain, how often an idle sender asks whether the others are done too */
+#define EXPIRE_MS 5000        /* how often delivered and dead entries past their keep time are removed */
+#define EXPIRE_MAX 500        /* ... and how many in a transaction */
+#define LEASE_MARGIN_MS 1000  /* a claim is not begun when its lease may be taken within this time */
+#define SUCCESS_RESPONSE_MAX 64 /* of a 2xx answer's body so much is kept; failures keep all of RP_RESPONSE_HEAD_MAX */
+
+/* One claim from turn to settle. */
+struct job {
+	struct job *next;
+	struct rp_claim claim;
+	struct rp_dispatch dispatch;
+	struct rp_attempt_request attempt;
+	struct rp_outcome outcome;
+	struct rp_settlement settlement;
+	int64_t started_at_ms;
+};
+
+struct job_list {
+	struct job *first, **end;
+	size_t n;
+};
+
+struct rp_sender {
+	struct rp_sender_options o;
+	struct rp_sender_id id;
+	struct job *jobs;
+	size_t n_jobs;
+	struct job_list idle, ready, finished;
+	size_t running;
+	struct rp_settlement *settlements; /* of a turn */
+	struct rp_claim *claims;
+	int outbox_fd;
+	int64_t look_at_ms;       /* when something may be claimed */
+	int64_t beat_boot_ms;     /* last heartbeat */
+	int64_t turn_boot_ms;     /* last turn */
+	int64_t finished_boot_ms; /* when the oldest of `finished` came */
+	int64_t expire_boot_ms;   /* next look for entries past their keep time */
+	int64_t stop_boot_ms;     /* when the grace of a stop ends; 0: not stopping */
+	int64_t now_at_ms, now_boot_ms; /* this step's */
+	struct rp_sender_counts counts;
+};
+
+/* --- lists ----------------------------------------------------------------------------------------------------------- */
+
+static void list_init(struct job_list *l)
+{
+	l->first = NULL;
+	l->end = &l->first;
+	l->n = 0;
+}
+
+static void list_push(struct job_list *l, struct job *j)
+{
+	j->next = NULL;
+	*l->end = j;
+	l->end = &j->next;
+	l->n++;
+}
+
+static struct job *list_pop(struct job_list *l)
+{
+	struct job *j = l->first;
+
+	if (j == NULL)
+		return NULL;
+	l->first = j->next;
+	if (l->first == NULL)
+		l->end = &l->first;
+	l->n--;
+	return j;
+}
+
+/* --- an attempt's end ------------------------------------------------------------------------------------------------ */
+
+static void push_finished(struct rp_sender *s, struct job *j, enum rp_settle_kind kind)
+{
+	j->settlement = (struct rp_settlement){
+		.seq = j->claim.seq,
+		.endpoint = j->claim.endpoint,
+		.claim_no = j->claim.claim_no,
+		.attempt = j->claim.attempt,
+		.kind = kind,
+		.started_at_ms = j->started_at_ms,
+		.outcome = kind == RP_SETTLE_RETURN ? NULL : &j->outcome,
+	};
+	if (s->finished.n == 0)
+		s->finished_boot_ms = s->now_boot_ms;
+	list_push(&s->finished, j);
+}
+
+static void decide(struct rp_sender *s, struct job *j)
+{
+	const struct rp_policy *policy = j->attempt.policy != NULL ? j->attempt.policy : &s->o.settings->config.defaults;
+	struct rp_verdict v;
+	uint64_t random;
+
+	rp_sys_random(s->o.sys, &random, sizeof random);
+	v = rp_retry_decide(&policy->retry, &j->outcome, j->claim.failures + 1, j->claim.budget_at_ms,
+	                    j->claim.expires_at_ms, s->now_at_ms, random);
+	push_finished(s, j,
+	              v.kind == RP_VERDICT_DELIVERED ? RP_SETTLE_DELIVERED
+	              : v.kind == RP_VERDICT_RETRY   ? RP_SETTLE_RETRY
+	                                             : RP_SETTLE_DEAD);
+	j->settlement.cause = v.kind == RP_VERDICT_DEAD ? v.cause : j->outcome.cause;
+	j->settlement.due_at_ms = v.due_at_ms;
+	j->settlement.disable_endpoint = v.disable_endpoint;
+}
+
+/* The attempt ends before a request was made. */
+static void finish_without_request(struct rp_sender *s, struct job *j, enum rp_cause cause, const char *detail)
+{
+	memset(&j->outcome, 0, sizeof j->outcome);
+	j->outcome.cause = cause;
+	snprintf(j->outcome.detail, sizeof j->outcome.detail, "%.*s", RP_DETAIL_TEXT_MAX - 1, detail);
+	decide(s, j);
+}
+
+static void on_done(void *arg, void *owner, const struct rp_outcome *outcome)
+{
+	struct rp_sender *s = arg;
+	struct job *j = owner;
+
+	assert(s->running > 0);
+	s->running--;
+	j->outcome = *outcome;
+	if (outcome->cause == RP_CAUSE_NONE && j->outcome.response_bytes > SUCCESS_RESPONSE_MAX)
+		j->outcome.response_bytes = SUCCESS_RESPONSE_MAX;
+	rp_url_mask_secrets(&j->attempt.url, j->outcome.response, j->outcome.response_bytes);
+	decide(s, j);
+}
+
+/* --- an attempt's beginning ------------------------------------------------------------------------------------------ */
+
+static enum rp_err start(struct rp_sender *s, struct job *j, struct rp_error *err)
+{
+	char detail[RP_DETAIL_TEXT_MAX];
+	enum rp_cause cause;
+	enum rp_err e = rp_outbox_fetch(s->o.outbox, &j->claim, &j->dispatch, err);
+
+	j->started_at_ms = s->now_at_ms;
+	j->attempt.policy = NULL;
+	if (e == RP_ERR_STALE) {
+		s->counts.stale++;
+		list_push(&s->idle, j);
+		return RP_OK;
+	}
+	if (e == RP_ERR_DAMAGED) {
+		rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=entry_or_payload", j->claim.seq);
+		finish_without_request(s, j, RP_CAUSE_DAMAGED, "a stored record fails its checksum; set aside, not sent");
+		return RP_OK;
+	}
+	if (e == RP_ERR_NOMEM || e == RP_ERR_BUSY) {
+		rp_log(RP_LOG_WARN, "attempt_put_off", "seq=%" PRIu64 " why=%s", j->claim.seq, rp_err_name(e));
+		push_finished(s, j, RP_SETTLE_RETURN);
+		return RP_OK;
+	}
+	if (e != RP_OK)
+		return e;
+	s->counts.attempts++;
+	if (j->claim.expires_at_ms != 0 && j->claim.expires_at_ms <= s->now_at_ms) {
+		finish_without_request(s, j, RP_CAUSE_EXPIRED, "expires_at passed before the attempt");
+		return RP_OK;
+	}
+	cause = rp_attempt_prepare(&j->attempt, s->o.settings, &j->dispatch, j->claim.attempt, s->now_at_ms, detail);
+	if (cause != RP_CAUSE_NONE) {
+		finish_without_request(s, j, cause, detail);
+		return RP_OK;
+	}
+	j->attempt.request.owner = j;
+	if (s->o.transport->start(s->o.transport, &j->attempt.request, err) != RP_OK) {
+		finish_without_request(s, j, RP_CAUSE_LOCAL, err != NULL ? err->text : "the request could not be started");
+		return RP_OK;
+	}
+	s->running++;
+	return RP_OK;
+}
+
+static void return_ready(struct rp_sender *s)
+{
+	struct job *j;
+
+	while ((j = list_pop(&s->ready)) != NULL)
+		push_finished(s, j, RP_SETTLE_RETURN);
+}
+
+/* After a stall longer than the lease others may have taken our claims. Requests under way are fenced when they settle, but
+ * nothing that has not begun may begin: its claim may be somebody else's by now. */
+static void drop_claims_after_stall(struct rp_sender *s)
+{
+	int64_t stalled_ms = s->now_boot_ms - s->beat_boot_ms;
+
+	if (stalled_ms <= s->o.settings->config.lease_ms - LEASE_MARGIN_MS)
+		return;
+	rp_log(RP_LOG_WARN, "stalled", "for_ms=%" PRId64 " returned=%zu", stalled_ms, s->ready.n);
+	return_ready(s);
+}
+
+static enum rp_err start_ready(struct rp_sender *s, struct rp_error *err)
+{
+	enum rp_err e = RP_OK;
+
+	while (e == RP_OK && s->running < s->o.in_flight && s->ready.n > 0)
+		e = start(s, list_pop(&s->ready), err);
+	return e;
+}
+
+/* --- a turn ---------------------------------------------------------------------------------------------------------- */
+
+static unsigned endpoint_limit(void *arg, uint64_t endpoint, struct rp_span name)
+{
+	const struct rp_sender *s = arg;
+	struct rp_url url;
+
+	(void)endpoint;
+	if (rp_url_parse(name, &url, NULL) != RP_OK)
+		return s->o.settings->config.defaults.in_flight;
+	return rp_config_policy(&s->o.settings->config, &url)->in_flight;
+}
+
+static void log_settled(const struct job *j)
+{
+	const struct rp_settlement *st = &j->settlement;
+	char id[RP_ID_TEXT_MAX], cause[RP_CAUSE_TEXT_MAX], at[RP_CAUSE_TEXT_MAX], detail[RP_DETAIL_TEXT_MAX + 8];
+
+	if (st->kind == RP_SETTLE_RETURN)
+		return;
+	rp_id_format(j->dispatch.facts.id, id);
+	rp_cause_format(j->outcome.cause, j->outcome.http_status, at);
+	if (st->stale)
+		rp_log(RP_LOG_WARN, "late_result", "id=%s attempt=%" PRIu32 " outcome=%s", id, st->attempt,
+		       st->kind == RP_SETTLE_DELIVERED ? "delivered" : at);
+	else if (st->kind == RP_SETTLE_DELIVERED)
+		rp_log(RP_LOG_DEBUG, "delivered", "id=%s attempt=%" PRIu32 " status=%u ms=%" PRId64, id, st->attempt,
+		       j->outcome.http_status, j->outcome.duration_us / 1000);
+	else if (st->kind == RP_SETTLE_RETRY)
+		rp_log(RP_LOG_INFO, "failed", "id=%s attempt=%" PRIu32 " cause=%s next_at_ms=%" PRId64 " detail=%s", id,
+		       st->attempt, at, st->due_at_ms, rp_log_quote(j->outcome.detail, detail, sizeof detail));
+	else
+		rp_log(RP_LOG_WARN, "dead", "id=%s attempt=%" PRIu32 " cause=%s last=%s detail=%s", id, st->attempt,
+		       rp_cause_format(st->cause, j->outcome.http_status, cause), at,
+		       rp_log_quote(j->outcome.detail, detail, sizeof detail));
+}
+
+static void count_settled(struct rp_sender *s, const struct rp_settlement *st)
+{
+	if (st->stale)
+		s->counts.stale++;
+	else if (st->kind == RP_SETTLE_DELIVERED)
+		s->counts.delivered++;
+	else if (st->kind == RP_SETTLE_RETRY)
+		s->counts.retried++;
+	else if (st->kind == RP_SETTLE_DEAD)
+		s->counts.dead++;
+}
+
+static void recycle_settled(struct rp_sender *s, const struct rp_turn *turn)
+{
+	size_t i;
+
+	for (i = 0; i < turn->n_settle; i++) {
+		struct job *j = list_pop(&s->finished);
+
+		j->settlement.stale = turn->settle[i].stale;
+		count_settled(s, &j->settlement);
+		log_settled(j);
+		list_push(&s->idle, j);
+	}
+}
+
+static enum rp_err turn(struct rp_sender *s, struct rp_error *err)
+{
+	struct rp_turn t = {.settle = s->settlements,
+	                    .claims = s->claims,
+	                    .limit = endpoint_limit,
+	                    .limit_arg = s,
+	                    .want = s->stop_boot_ms == 0 ? s->idle.n : 0};
+	struct job *j;
+	size_t i;
+	enum rp_err e;
+
+	for (j = s->finished.first; j != NULL; j = j->next)
+		t.settle[t.n_settle++] = j->settlement;
+	e = rp_outbox_turn(s->o.outbox, s->now_at_ms, &t, err);
+	if (e != RP_OK)
+		return e;
+	s->counts.commits += t.committed;
+	s->counts.dead += t.n_dead;
+	s->turn_boot_ms = s->now_boot_ms;
+	s->look_at_ms = t.next_look_at_ms;
+	for (i = 0; i < t.n_claims; i++) {
+		j = list_pop(&s->idle);
+		j->claim = t.claims[i];
+		list_push(&s->ready, j);
+	}
+	recycle_settled(s, &t);
+	return RP_OK;
+}
+
+static int64_t next_turn_ms(const struct rp_sender *s)
+{
+	struct rp_pace p = {
+		.ready = s->ready.n,
+		.running = s->running,
+		.finished = s->finished.n,
+		.room = s->stop_boot_ms == 0 ? s->idle.n : 0,
+		.due = s->look_at_ms <= s->now_at_ms,
+		.oldest_finished_ms = s->now_boot_ms - s->finished_boot_ms,
+		.since_turn_ms = s->now_boot_ms - s->turn_boot_ms,
+	};
+
+	return rp_pace_next_ms(&p);
+}
+
+/* --- housekeeping ---------------------------------------------------------------------------------------------------- */
+
+static enum rp_err reap(struct rp_sender *s, struct rp_error *err)
+{
+	size_t n = 1;
+	enum rp_err e = RP_OK;
+
+	while (e == RP_OK && n > 0) {
+		e = rp_outbox_reap(s->o.outbox, s->now_at_ms, s->now_boot_ms, s->o.settings->config.lease_ms, &n, err);
+		if (e == RP_OK && n > 0)
+			s->look_at_ms = s->now_at_ms;
+	}
+	return e;
+}
+
+static enum rp_err expire(struct rp_sender *s, struct rp_error *err)
+{
+	const struct rp_config *c = &s->o.settings->config;
+	size_t n;
+	enum rp_err e = rp_outbox_expire(s->o.outbox, s->now_at_ms, c->keep_delivered_ms, c->keep_dead_ms, EXPIRE_MAX, &n, err);
+
+	/* With more to remove come back soon, but not at once: others need the write lock. */
+	s->expire_boot_ms = s->now_boot_ms + (n == EXPIRE_MAX ? EXPIRE_MS / 50 : EXPIRE_MS);
+	if (e == RP_OK && n > 0)
+		rp_log(RP_LOG_INFO, "expired", "removed=%zu", n);
+	return e;
+}
+
+static enum rp_err listen_to_outbox(struct rp_sender *s, struct rp_error *err)
+{
+	bool rung, ended;
+	enum rp_err e = RP_OK;
+
+	rp_outbox_watch_drain(s->o.outbox, &rung, &ended);
+	if (ended)
+		e = reap(s, err);
+	if (e == RP_OK && (rung || ended))
+		e = rp_outbox_next_look(s->o.outbox, &s->look_at_ms, err);
+	return e;
+}
+
+static enum rp_err keep_house(struct rp_sender *s, struct rp_error *err)
+{
+	enum rp_err e = listen_to_outbox(s, err);
+
+	if (e == RP_OK && s->now_boot_ms - s->beat_boot_ms >= BEAT_MS) {
+		drop_claims_after_stall(s);
+		rp_outbox_beat(s->o.outbox, s->now_boot_ms);
+		s->beat_boot_ms = s->now_boot_ms;
+		e = reap(s, err);
+		/* A bell that could not be rung, or a step of the clock, must not make work wait for ever. */
+		if (e == RP_OK)
+			e = rp_outbox_next_look(s->o.outbox, &s->look_at_ms, err);
+	}
+	if (e == RP_OK && s->stop_boot_ms == 0 && s->now_boot_ms >= s->expire_boot_ms)
+		e = expire(s, err);
+	return e;
+}
+
+static enum rp_err is_drained(struct rp_sender *s, bool *drained, struct rp_error *err)
+{
+	struct rp_ledger ledger;
+	enum rp_err e = rp_outbox_ledger(s->o.outbox, &ledger, err);
+
+	*drained = e == RP_OK && ledger.waiting == 0 && ledger.in_flight == 0;
+	return e;
+}
+
+/* --- stepping -------------------------------------------------------------------------------------------------------- */
+
+static void shorter(int64_t *wait_ms, int64_t candidate_ms)
+{
+	if (candidate_ms < 0)
+		candidate_ms = 0;
+	if (candidate_ms < *wait_ms)
+		*wait_ms = candidate_ms;
+}
+
+static int wait_for(const struct rp_sender *s)
+{
+	int64_t wait_ms = s->beat_boot_ms + BEAT_MS - s->now_boot_ms;
+	int64_t next_ms = next_turn_ms(s);
+	int transport_ms = s->o.transport->timeout_ms(s->o.transport);
+
+	if (s->ready.n > 0 && s->running < s->o.in_flight)
+		return 0;
+	if (next_ms >= 0)
+		shorter(&wait_ms, next_ms);
+	if (s->stop_boot_ms == 0 && s->idle.n > 0 && s->look_at_ms > s->now_at_ms && s->look_at_ms - s->now_at_ms < wait_ms)
+		shorter(&wait_ms, s->look_at_ms - s->now_at_ms);
+	if (transport_ms >= 0)
+		shorter(&wait_ms, transport_ms);
+	if (s->stop_boot_ms != 0)
+		shorter(&wait_ms, s->stop_boot_ms - s->now_boot_ms);
+	if (s->o.drain && s->idle.n == s->n_jobs)
+		shorter(&wait_ms, DRAIN_LOOK_MS);
+	shorter(&wait_ms, BEAT_MS);
+	return wait_ms < 0 ? 0 : (int)wait_ms;
+}
+
+enum rp_err rp_sender_step(struct rp_sender *s, int *wait_ms, bool *done, struct rp_error *err)
+{
+	enum rp_err e;
+
+	*done = false;
+	*wait_ms = 0;
+	s->now_at_ms = rp_sys_wall_ms(s->o.sys);
+	s->now_boot_ms = rp_sys_boot_ms(s->o.sys);
+	drop_claims_after_stall(s);
+	e = keep_house(s, err);
+	if (e == RP_OK)
+		s->o.transport->run(s->o.transport, on_done, s);
+	if (e == RP_OK && next_turn_ms(s) == 0)
+		e = turn(s, err);
+	if (e == RP_OK)
+		e = start_ready(s, err);
+	if (e != RP_OK)
+		return e;
+	if (s->idle.n == s->n_jobs && (s->stop_boot_ms != 0 || s->o.drain)) {
+		if (s->stop_boot_ms != 0)
+			*done = true;
+		else
+			e = is_drained(s, done, err);
+	}
+	if (s->stop_boot_ms != 0 && s->now_boot_ms >= s->stop_boot_ms) {
+		rp_log(RP_LOG_WARN, "stop_grace_over", "unfinished=%zu", s->running);
+		*done = true;
+	}
+	*wait_ms = wait_for(s);
+	return e;
+}
+
+void rp_sender_stop(struct rp_sender *s)
+{
+	if (s->stop_boot_ms != 0)
+		return;
+	s->now_boot_ms = rp_sys_boot_ms(s->o.sys);
+	s->stop_boot_ms = s->now_boot_ms + s->o.settings->config.stop_grace_ms;
+	rp_log(RP_LOG_INFO, "stopping", "running=%zu returned=%zu", s->running, s->ready.n);
+	return_ready(s);
+}
+
+enum rp_err rp_sender_run(struct rp_sender *s, int stop_fd, struct rp_error *err)
+{
+	struct pollfd fds[] = {{stop_fd, POLLIN, 0}, {s->outbox_fd, POLLIN, 0}, {s->o.transport->fd(s->o.transport), POLLIN, 0}};
+	char signal_info[128];
+	bool done = false;
+	int wait_ms;
+	enum rp_err e;
+
+	for (;;) {
+		e = rp_sender_step(s, &wait_ms, &done, err);
+		if (e != RP_OK || done)
+			return e;
+		if (poll(fds, 3, wait_ms) < 0 && errno != EINTR)
+			return rp_fail_sys(err, RP_ERR_IO, errno, "poll");
+		if ((fds[0].revents & POLLIN) != 0) {
+			if (read(stop_fd, signal_info, sizeof signal_info) <= 0)
+				return rp_fail_sys(err, RP_ERR_IO, errno, "signalfd");
+			if (s->stop_boot_ms != 0)
+				return RP_OK;
+			rp_sender_stop(s);
+		}
+	}
+}
+
+void rp_sender_read_counts(const struct rp_sender *s, struct rp_sender_counts *out)
+{
+	*out = s->counts;
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------------ */
+
+static enum rp_err make_jobs(struct rp_sender *s, struct rp_error *err)
+{
+	size_t i;
+
+	/* Half as many again as run at once: the next ones are claimed in the turn that settles the last ones. */
+	s->n_jobs = s->o.in_flight + (s->o.in_flight + 1) / 2;
+	s->jobs = calloc(s->n_jobs, sizeof s->jobs[0]);
+	s->settlements = calloc(s->n_jobs, sizeof s->settlements[0]);
+	s->claims = calloc(s->n_jobs, sizeof s->claims[0]);
+	if (s->jobs == NULL || s->settlements == NULL || s->claims == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	for (i = 0; i < s->n_jobs; i++)
+		list_push(&s->idle, &s->jobs[i]);
+	return RP_OK;
+}
+
+enum rp_err rp_sender_new(const struct rp_sender_options *options, struct rp_sender **out, struct rp_error *err)
+{
+	struct rp_sender *s = calloc(1, sizeof *s);
+	enum rp_err e;
+
+	*out = NULL;
+	if (s == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	s->o = *options;
+	list_init(&s->idle);
+	list_init(&s->ready);
+	list_init(&s->finished);
+	s->now_at_ms = rp_sys_wall_ms(s->o.sys);
+	s->now_boot_ms = s->beat_boot_ms = s->expire_boot_ms = rp_sys_boot_ms(s->o.sys);
+	e = make_jobs(s, err);
+	if (e == RP_OK) /* before joining, so that no bell rung from now on is missed */
+		e = rp_outbox_watch(s->o.outbox, &s->outbox_fd, err);
+	if (e == RP_OK)
+		e = rp_outbox_join(s->o.outbox, s->now_at_ms, s->now_boot_ms, &s->id, err);
+	if (e == RP_OK)
+		e = reap(s, err);
+	if (e != RP_OK) {
+		rp_sender_free(s);
+		return e;
+	}
+	*out = s;
+	return RP_OK;
+}
+
+void rp_sender_free(struct rp_sender *s)
+{
+	struct rp_error err;
+	size_t i;
+
+	if (s == NULL)
+		return;
+	if (rp_outbox_leave(s->o.outbox, rp_sys_wall_ms(s->o.sys), &err) != RP_OK)
+		rp_log(RP_LOG_WARN, "leave_failed", "why=%s", rp_err_name(err.code)); /* the next sender returns its claims */
+	for (i = 0; s->jobs != NULL && i < s->n_jobs; i++) {
+		rp_dispatch_release(&s->jobs[i].dispatch);
+		rp_attempt_request_release(&s->jobs[i].attempt);
+	}
+	free(s->jobs);
+	free(s->settlements);
+	free(s->claims);
+	free(s);
+}

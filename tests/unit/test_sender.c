@@ -1,0 +1,454 @@
+/* The sender's loop against the real store, a fake clock and a scripted transport: no sockets, no waiting. */
+#include "work/sender.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "fake_transport.h"
+#include "outbox_fixture.h"
+#include "work/attempt.h"
+
+static struct rp_settings settings;
+static struct fake_transport net;
+static struct rp_sender *sender;
+static bool done;
+static int wait_ms;
+
+static void configure(const char *text)
+{
+	struct rp_error err;
+	enum rp_err e;
+
+	memset(&settings, 0, sizeof settings);
+	rp_config_init(&settings.config);
+	e = rp_config_parse(&settings.config, "test.conf", rp_span_of(text), &err);
+	ck_assert_msg(e == RP_OK, "%s", err.text);
+	e = rp_settings_load_secrets(&settings, &err);
+	ck_assert_msg(e == RP_OK, "%s", err.text);
+}
+
+static void start_sender(unsigned in_flight, bool drain)
+{
+	struct rp_sender_options o = {.outbox = fx.ob,
+	                              .transport = &net.transport,
+	                              .settings = &settings,
+	                              .sys = fx.options.sys,
+	                              .in_flight = in_flight,
+	                              .drain = drain};
+	enum rp_err e = rp_sender_new(&o, &sender, &fx.err);
+
+	ck_assert_msg(e == RP_OK, "%s", fx.err.text);
+}
+
+static void setup(void)
+{
+	fx_setup_dir();
+	fx_open();
+	fake_transport_init(&net);
+	configure("[defaults]\nretry_base = 10s\nretry_factor = 2\nin_flight = 100\n");
+}
+
+static void teardown(void)
+{
+	rp_sender_free(sender);
+	sender = NULL;
+	rp_settings_release(&settings);
+	fx_verify_sound();
+	fx_close();
+	fx_teardown_dir();
+}
+
+/* Steps, moving the clock as the sender asks, until it has nothing to do for `quiet_ms`. */
+static void settle_down(int quiet_ms)
+{
+	int i;
+
+	for (i = 0; i < 10000; i++) {
+		enum rp_err e = rp_sender_step(sender, &wait_ms, &done, &fx.err);
+
+		ck_assert_msg(e == RP_OK, "%s", fx.err.text);
+		if (done || wait_ms > quiet_ms)
+			return;
+		fx.now_ms += wait_ms;
+		fx.boot_ms += wait_ms;
+	}
+	ck_abort_msg("the sender never comes to rest");
+}
+
+static void advance(int64_t ms)
+{
+	fx.now_ms += ms;
+	fx.boot_ms += ms;
+}
+
+/* --- the way of an entry --------------------------------------------------------------------------------------------- */
+
+START_TEST(a_request_carries_what_the_receiver_needs)
+{
+	char value[128];
+	const struct rp_request *r;
+
+	start_sender(10, false);
+	fx_append(1, 1);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 1);
+	r = net.requests[0].request;
+	ck_assert_int_eq(strncmp(net.requests[0].url, "https://k1.example/hook?token=t", 31), 0);
+	ck_assert_str_eq(fake_header(r, "content-type", value, sizeof value), "application/json");
+	ck_assert_int_eq(strncmp(net.requests[0].id, "msg_", 4), 0);
+	ck_assert_str_eq(net.requests[0].attempt, "1");
+	ck_assert_str_eq(net.requests[0].timestamp, "1700000000");
+	ck_assert_str_eq(net.requests[0].signature, "");
+	ck_assert_int_eq(strncmp(net.requests[0].body, "{\"run_id\":", 10), 0);
+	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert_uint_eq(fx_ledger().delivered, 1);
+}
+END_TEST
+
+START_TEST(a_failure_is_tried_again_no_sooner_than_due_and_with_the_same_id)
+{
+	int64_t failed_at_ms, due_at_ms;
+	uint64_t seq;
+
+	start_sender(10, false);
+	seq = fx_append(1, 1);
+	settle_down(20);
+	failed_at_ms = fx.now_ms;
+	fake_answer(&net, 0, RP_CAUSE_HTTP, 503);
+	settle_down(20);
+	ck_assert_int_eq(fx_state(seq), RP_STATE_WAITING);
+	due_at_ms = fx_delivery(seq).due_at_ms;
+	ck_assert_int_ge(due_at_ms, failed_at_ms + 10000);
+	ck_assert_int_le(due_at_ms, failed_at_ms + 12000);
+	advance(due_at_ms - fx.now_ms - 1);
+	settle_down(0);
+	ck_assert_uint_eq(net.n_started, 1);
+	advance(1);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 2);
+	ck_assert_str_eq(net.requests[1].id, net.requests[0].id);
+	ck_assert_str_eq(net.requests[1].body, net.requests[0].body);
+	ck_assert_str_eq(net.requests[1].attempt, "2");
+	ck_assert_str_ne(net.requests[1].timestamp, net.requests[0].timestamp);
+	fake_answer(&net, 1, RP_CAUSE_NONE, 204);
+	settle_down(20);
+	ck_assert_int_eq(fx_state(seq), RP_STATE_DELIVERED);
+	ck_assert_uint_eq(fx_attempts(seq), 2);
+}
+END_TEST
+
+START_TEST(after_the_last_attempt_the_entry_is_dead_with_its_cause)
+{
+	uint64_t seq;
+	size_t i;
+
+	configure("[defaults]\nretry_attempts = 3\nretry_base = 1s\n");
+	start_sender(10, false);
+	seq = fx_append(1, 1);
+	for (i = 0; i < 3; i++) {
+		settle_down(20);
+		ck_assert_uint_eq(net.n_started, i + 1);
+		fake_answer(&net, i, RP_CAUSE_TIMEOUT, 0);
+		settle_down(20);
+		advance(100000);
+	}
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 3);
+	ck_assert_int_eq(fx_state(seq), RP_STATE_DEAD);
+	ck_assert_int_eq(fx_delivery(seq).cause, RP_CAUSE_EXHAUSTED);
+	ck_assert_int_eq(fx_delivery(seq).last_cause, RP_CAUSE_TIMEOUT);
+}
+END_TEST
+
+START_TEST(gone_disables_the_endpoint_and_its_other_entries_die_unsent)
+{
+	uint64_t first;
+
+	configure("[defaults]\nin_flight = 1\n");
+	start_sender(10, false);
+	first = fx_append(1, 5);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 1);
+	fake_answer(&net, 0, RP_CAUSE_GONE, 410);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 1);
+	ck_assert_uint_eq(fx_ledger().dead, 5);
+	ck_assert_int_eq(fx_delivery(first + 4).cause, RP_CAUSE_GONE);
+	ck_assert(fx_endpoint_record(1).disabled);
+}
+END_TEST
+
+/* --- limits ---------------------------------------------------------------------------------------------------------- */
+
+START_TEST(no_more_requests_run_at_once_than_allowed)
+{
+	size_t i;
+
+	start_sender(4, false);
+	fx_append(1, 50);
+	for (i = 0; i < 50; i++) {
+		settle_down(20);
+		fake_answer(&net, i, RP_CAUSE_NONE, 200);
+	}
+	settle_down(20);
+	ck_assert_uint_eq(net.max_open, 4);
+	ck_assert_uint_eq(fx_ledger().delivered, 50);
+}
+END_TEST
+
+START_TEST(a_hanging_endpoint_leaves_the_others_their_requests)
+{
+	size_t i, healthy = 0;
+
+	configure("[defaults]\nin_flight = 3\n");
+	start_sender(10, false);
+	fx_append(1, 200);
+	fx_append(2, 50);
+	for (i = 0; i < 200; i++) {
+		settle_down(20);
+		if (i < net.n_started && strstr(net.requests[i].url, "k2.example") != NULL) {
+			fake_answer(&net, i, RP_CAUSE_NONE, 200);
+			healthy++;
+		}
+	}
+	settle_down(20);
+	ck_assert_uint_eq(healthy, 50);
+	ck_assert_uint_eq(net.n_open, 3);
+	ck_assert_uint_eq(fx_ledger().delivered, 50);
+}
+END_TEST
+
+START_TEST(an_idle_sender_with_work_for_later_sleeps_until_its_heartbeat)
+{
+	struct rp_new_entry n = fx_new(1);
+	struct rp_sender_counts counts;
+
+	n.not_before_at_ms = fx.now_ms + 3600000;
+	fx_append_one(&n, NULL);
+	start_sender(10, false);
+	settle_down(20);
+	ck_assert_int_ge(wait_ms, 900);
+	rp_sender_read_counts(sender, &counts);
+	ck_assert_uint_eq(counts.commits, 0);
+}
+END_TEST
+
+/* --- claims that were lost -------------------------------------------------------------------------------------------- */
+
+START_TEST(an_entry_purged_before_its_attempt_is_not_sent)
+{
+	uint64_t first;
+
+	configure("[defaults]\nin_flight = 100\n");
+	start_sender(2, false);
+	first = fx_append(1, 3);
+	settle_down(20); /* two run, the third is claimed ahead */
+	ck_assert_uint_eq(net.n_started, 2);
+	ck_assert_int_eq(fx_state(first + 2), RP_STATE_IN_FLIGHT);
+	ck_assert_int_eq(fx_change(RP_CHANGE_PURGE, first + 2), RP_CHANGED_DONE_IN_FLIGHT);
+	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
+	fake_answer(&net, 1, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 2);
+	ck_assert_uint_eq(fx_ledger().purged, 1);
+	ck_assert_uint_eq(fx_ledger().delivered, 2);
+}
+END_TEST
+
+START_TEST(after_a_stall_as_long_as_the_lease_nothing_claimed_before_is_begun)
+{
+	start_sender(2, false);
+	fx_append(1, 3);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 2);
+	advance(settings.config.lease_ms);
+	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
+	fake_answer(&net, 1, RP_CAUSE_NONE, 200);
+	ck_assert_int_eq(rp_sender_step(sender, &wait_ms, &done, &fx.err), RP_OK);
+	/* The third was given back and claimed anew in the same turn: its number shows it. */
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 3);
+	ck_assert_str_eq(net.requests[2].attempt, "1");
+	ck_assert_uint_eq(fx_delivery(3).claim_no, 2);
+	fake_answer(&net, 2, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert_uint_eq(fx_ledger().delivered, 3);
+}
+END_TEST
+
+START_TEST(a_damaged_payload_is_set_aside_and_the_others_are_sent)
+{
+	uint64_t first;
+
+	start_sender(10, false);
+	first = fx_append(1, 3);
+	fx_flip(RP_T_BODY, rp_key2(first + 1, 0), 3);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 2);
+	ck_assert_int_eq(fx_state(first + 1), RP_STATE_DEAD);
+	ck_assert_int_eq(fx_delivery(first + 1).cause, RP_CAUSE_DAMAGED);
+	ck_assert_int_eq(fx_change(RP_CHANGE_PURGE, first + 1), RP_CHANGED_DONE);
+}
+END_TEST
+
+/* --- ending ---------------------------------------------------------------------------------------------------------- */
+
+START_TEST(a_stop_returns_what_was_not_begun_and_waits_for_the_rest)
+{
+	start_sender(2, false);
+	fx_append(1, 3);
+	settle_down(20);
+	rp_sender_stop(sender);
+	settle_down(20);
+	ck_assert(!done);
+	ck_assert_uint_eq(net.n_started, 2);
+	ck_assert_uint_eq(fx_ledger().waiting, 1);
+	ck_assert_uint_eq(fx_attempts(3), 0);
+	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
+	fake_answer(&net, 1, RP_CAUSE_HTTP, 500);
+	settle_down(20);
+	ck_assert(done);
+	ck_assert_uint_eq(fx_ledger().delivered, 1);
+	ck_assert_uint_eq(fx_ledger().waiting, 2);
+}
+END_TEST
+
+START_TEST(a_stop_ends_when_its_grace_is_over)
+{
+	uint64_t seq;
+
+	start_sender(2, false);
+	seq = fx_append(1, 1);
+	settle_down(20);
+	rp_sender_stop(sender);
+	settle_down(20);
+	ck_assert(!done);
+	advance(settings.config.stop_grace_ms);
+	settle_down(20);
+	ck_assert(done);
+	rp_sender_free(sender);
+	sender = NULL;
+	ck_assert_int_eq(fx_state(seq), RP_STATE_WAITING);
+	ck_assert_int_eq(fx_delivery(seq).last_cause, RP_CAUSE_SENDER_LOST);
+}
+END_TEST
+
+START_TEST(a_drain_ends_when_nothing_is_waiting)
+{
+	uint64_t seq;
+
+	start_sender(2, true);
+	seq = fx_append(1, 1);
+	settle_down(20);
+	ck_assert(!done);
+	fake_answer(&net, 0, RP_CAUSE_HTTP, 500);
+	settle_down(20);
+	ck_assert(!done);
+	advance(fx_delivery(seq).due_at_ms - fx.now_ms);
+	settle_down(20);
+	fake_answer(&net, 1, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert(done);
+}
+END_TEST
+
+/* --- keys and headers ------------------------------------------------------------------------------------------------ */
+
+START_TEST(an_endpoint_with_a_secret_gets_every_attempt_signed)
+{
+	struct rp_signer *verifier;
+
+	setenv("TEST_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", 1);
+	configure("[endpoint \"one\"]\nurl = https://k1.example/hook\nsecret_env = TEST_WEBHOOK_SECRET\n");
+	start_sender(10, false);
+	fx_append(1, 1);
+	fx_append(2, 1);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 2);
+	ck_assert_int_eq(rp_signer_new(rp_span_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), &verifier, &fx.err), RP_OK);
+	for (size_t i = 0; i < 2; i++) {
+		struct fake_request *q = &net.requests[i];
+		bool is_one = strstr(q->url, "k1.example") != NULL;
+
+		ck_assert_int_eq(rp_signer_verify(verifier, rp_span_of(q->id), rp_span_of(q->timestamp), q->request->body,
+		                                  rp_span_of(q->signature)),
+		                 is_one);
+	}
+	rp_signer_free(verifier);
+}
+END_TEST
+
+START_TEST(a_configured_header_replaces_the_envelope_s)
+{
+	struct rp_new_entry n = fx_new(1);
+	char value[64];
+	size_t i, seen = 0;
+
+	n.headers = rp_span_of("x-team: red\nx-other: kept\n");
+	configure("[defaults]\nheader = X-Team: blue\n");
+	start_sender(10, false);
+	fx_append_one(&n, NULL);
+	settle_down(20);
+	for (i = 0; i < net.requests[0].request->n_headers; i++)
+		seen += strncasecmp(net.requests[0].request->headers[i], "x-team:", 7) == 0;
+	ck_assert_uint_eq(seen, 1);
+	ck_assert_str_eq(fake_header(net.requests[0].request, "x-team", value, sizeof value), "blue");
+	ck_assert_str_eq(fake_header(net.requests[0].request, "x-other", value, sizeof value), "kept");
+}
+END_TEST
+
+START_TEST(a_request_that_cannot_be_started_spends_a_retry_and_says_why)
+{
+	uint64_t seq;
+	bool found;
+
+	start_sender(10, false);
+	net.refuse = true;
+	seq = fx_append(1, 1);
+	settle_down(20);
+	ck_assert_int_eq(fx_state(seq), RP_STATE_WAITING);
+	ck_assert_int_eq(fx_attempt(seq, 1, &found).outcome.cause, RP_CAUSE_LOCAL);
+	ck_assert(found);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("sender");
+	TCase *tc = tcase_create("loop");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, a_request_carries_what_the_receiver_needs);
+	tcase_add_test(tc, a_failure_is_tried_again_no_sooner_than_due_and_with_the_same_id);
+	tcase_add_test(tc, after_the_last_attempt_the_entry_is_dead_with_its_cause);
+	tcase_add_test(tc, gone_disables_the_endpoint_and_its_other_entries_die_unsent);
+	tcase_add_test(tc, no_more_requests_run_at_once_than_allowed);
+	tcase_add_test(tc, a_hanging_endpoint_leaves_the_others_their_requests);
+	tcase_add_test(tc, an_idle_sender_with_work_for_later_sleeps_until_its_heartbeat);
+	tcase_add_test(tc, an_entry_purged_before_its_attempt_is_not_sent);
+	tcase_add_test(tc, after_a_stall_as_long_as_the_lease_nothing_claimed_before_is_begun);
+	tcase_add_test(tc, a_damaged_payload_is_set_aside_and_the_others_are_sent);
+	tcase_add_test(tc, a_stop_returns_what_was_not_begun_and_waits_for_the_rest);
+	tcase_add_test(tc, a_stop_ends_when_its_grace_is_over);
+	tcase_add_test(tc, a_drain_ends_when_nothing_is_waiting);
+	tcase_add_test(tc, an_endpoint_with_a_secret_gets_every_attempt_signed);
+	tcase_add_test(tc, a_configured_header_replaces_the_envelope_s);
+	tcase_add_test(tc, a_request_that_cannot_be_started_spends_a_retry_and_says_why);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+int main(void)
+{
+	SRunner *sr = srunner_create(suite());
+	int failed;
+
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}
