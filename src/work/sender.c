@@ -18,6 +18,8 @@
 #define EXPIRE_MS 5000        /* how often delivered and dead entries past their keep time are removed */
 #define EXPIRE_MAX 500        /* ... and how many in a transaction */
 #define LEASE_MARGIN_MS 1000  /* a claim is not begun when its lease may be taken within this time */
+#define RUNNING_BYTES_MAX ((size_t)64 << 20) /* payloads in memory at once; one more may start when it is not reached */
+#define KEPT_BYTES_MAX ((size_t)64 << 10)    /* a job keeps a buffer of this size for its next payload */
 #define SUCCESS_RESPONSE_MAX 64 /* of a 2xx answer's body so much is kept; failures keep all of RP_RESPONSE_HEAD_MAX */
 
 /* One claim from turn to settle. */
@@ -42,7 +44,7 @@ struct rp_sender {
 	struct job *jobs;
 	size_t n_jobs;
 	struct job_list idle, ready, finished;
-	size_t running;
+	size_t running, running_bytes;
 	struct rp_settlement *settlements; /* of a turn */
 	struct rp_claim *claims;
 	int outbox_fd;
@@ -88,6 +90,13 @@ static struct job *list_pop(struct job_list *l)
 
 /* --- an attempt's end ------------------------------------------------------------------------------------------------ */
 
+/* The payload is not needed any more once the request is over; large ones must not pile up in idle jobs. */
+static void give_back_payload(struct job *j)
+{
+	if (j->dispatch.text.cap > KEPT_BYTES_MAX)
+		rp_buf_release(&j->dispatch.text);
+}
+
 static void push_finished(struct rp_sender *s, struct job *j, enum rp_settle_kind kind)
 {
 	j->settlement = (struct rp_settlement){
@@ -99,6 +108,7 @@ static void push_finished(struct rp_sender *s, struct job *j, enum rp_settle_kin
 		.started_at_ms = j->started_at_ms,
 		.outcome = kind == RP_SETTLE_RETURN ? NULL : &j->outcome,
 	};
+	give_back_payload(j);
 	if (s->finished.n == 0)
 		s->finished_boot_ms = s->now_boot_ms;
 	list_push(&s->finished, j);
@@ -136,8 +146,9 @@ static void on_done(void *arg, void *owner, const struct rp_outcome *outcome)
 	struct rp_sender *s = arg;
 	struct job *j = owner;
 
-	assert(s->running > 0);
+	assert(s->running > 0 && s->running_bytes >= j->dispatch.text.len);
 	s->running--;
+	s->running_bytes -= j->dispatch.text.len;
 	j->outcome = *outcome;
 	if (outcome->cause == RP_CAUSE_NONE && j->outcome.response_bytes > SUCCESS_RESPONSE_MAX)
 		j->outcome.response_bytes = SUCCESS_RESPONSE_MAX;
@@ -157,6 +168,7 @@ static enum rp_err start(struct rp_sender *s, struct job *j, struct rp_error *er
 	j->attempt.policy = NULL;
 	if (e == RP_ERR_STALE) {
 		s->counts.stale++;
+		give_back_payload(j);
 		list_push(&s->idle, j);
 		return RP_OK;
 	}
@@ -188,7 +200,13 @@ static enum rp_err start(struct rp_sender *s, struct job *j, struct rp_error *er
 		return RP_OK;
 	}
 	s->running++;
+	s->running_bytes += j->dispatch.text.len;
 	return RP_OK;
+}
+
+static bool may_start(const struct rp_sender *s)
+{
+	return s->ready.n > 0 && s->running < s->o.in_flight && s->running_bytes < RUNNING_BYTES_MAX;
 }
 
 static void return_ready(struct rp_sender *s)
@@ -215,7 +233,7 @@ static enum rp_err start_ready(struct rp_sender *s, struct rp_error *err)
 {
 	enum rp_err e = RP_OK;
 
-	while (e == RP_OK && s->running < s->o.in_flight && s->ready.n > 0)
+	while (e == RP_OK && may_start(s))
 		e = start(s, list_pop(&s->ready), err);
 	return e;
 }
@@ -411,7 +429,7 @@ static int wait_for(const struct rp_sender *s)
 	int64_t next_ms = next_turn_ms(s);
 	int transport_ms = s->o.transport->timeout_ms(s->o.transport);
 
-	if (s->ready.n > 0 && s->running < s->o.in_flight)
+	if (may_start(s))
 		return 0;
 	if (next_ms >= 0)
 		shorter(&wait_ms, next_ms);
