@@ -1,0 +1,366 @@
+#include "store/store_int.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+/* The row that an entry has because of its state. HELD has none. */
+static bool index_row(uint64_t seq, const struct rp_delivery *d, enum rp_table *table, struct rp_key *key)
+{
+	switch (d->state) {
+	case RP_STATE_WAITING:
+		*table = RP_T_QUEUE;
+		*key = rp_key3(d->endpoint, (uint64_t)d->due_at_ms, seq);
+		return true;
+	case RP_STATE_IN_FLIGHT:
+		*table = RP_T_CLAIM;
+		*key = rp_key2(d->slot, seq);
+		return true;
+	case RP_STATE_DELIVERED:
+		*table = RP_T_DONE;
+		*key = rp_key2((uint64_t)d->state_at_ms, seq);
+		return true;
+	case RP_STATE_DEAD:
+		*table = RP_T_DEAD;
+		*key = rp_key2((uint64_t)d->state_at_ms, seq);
+		return true;
+	case RP_STATE_HELD:
+		break;
+	}
+	return false;
+}
+
+/* NULL: nobody knows any more (both records of the entry were damaged), and no endpoint counts it. */
+static enum rp_err endpoint_of(struct rp_txn *t, const struct rp_delivery *d, struct rp_ep **ep, struct rp_error *err)
+{
+	enum rp_err e;
+
+	*ep = NULL;
+	if (d->endpoint == RP_EP_UNKNOWN)
+		return RP_OK;
+	e = rp_ep_get(t, d->endpoint, ep, err);
+	if (e == RP_OK)
+		(*ep)->dirty = true;
+	return e;
+}
+
+static bool uncount(uint64_t *count)
+{
+	if (*count == 0)
+		return false;
+	(*count)--;
+	return true;
+}
+
+static enum rp_err leave_state(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from, struct rp_error *err)
+{
+	enum rp_table table;
+	struct rp_key key;
+	struct rp_ep *ep;
+	enum rp_err e = endpoint_of(t, from, &ep, err);
+	bool counted;
+
+	if (e != RP_OK)
+		return e;
+	/* Counters below zero or a missing index row are damage. One damaged entry must not stop the others, so it is
+	 * said and the move goes on. */
+	counted = uncount(&t->head.count[from->state]);
+	if (ep != NULL)
+		counted = uncount(&ep->rec.count[from->state]) && counted;
+	if (!counted)
+		rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=counter state=%s", seq,
+		       rp_state_name(from->state));
+	if (!index_row(seq, from, &table, &key))
+		return RP_OK;
+	e = rp_row_del(t, table, key, err);
+	if (e == RP_ERR_NOTFOUND) {
+		rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=index_row state=%s", seq,
+		       rp_state_name(from->state));
+		e = RP_OK;
+	}
+	return e;
+}
+
+static enum rp_err enter_state(struct rp_txn *t, uint64_t seq, const struct rp_delivery *to, struct rp_error *err)
+{
+	unsigned char no[4];
+	struct rp_writer w = rp_writer_of(no, sizeof no);
+	enum rp_table table;
+	struct rp_key key;
+	struct rp_ep *ep;
+	enum rp_err e = endpoint_of(t, to, &ep, err);
+
+	if (e != RP_OK)
+		return e;
+	t->head.count[to->state]++;
+	if (ep != NULL)
+		ep->rec.count[to->state]++;
+	if (!index_row(seq, to, &table, &key))
+		return RP_OK;
+	rp_put_u32(&w, to->claim_no);
+	return rp_row_put(t, table, key, no, to->state == RP_STATE_IN_FLIGHT ? sizeof no : 0, 0, err);
+}
+
+enum rp_err rp_entry_move(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from, struct rp_delivery *to,
+			  struct rp_error *err)
+{
+	unsigned char buf[RP_DELIVERY_BYTES];
+	enum rp_err e = RP_OK;
+	size_t n;
+
+	t->dirty = true;
+	if (to != NULL && (from == NULL || from->state != to->state))
+		to->state_at_ms = t->now_at_ms;
+	if (from != NULL)
+		e = leave_state(t, seq, from, err);
+	else
+		t->head.accepted++;
+	if (e == RP_OK && to != NULL)
+		e = enter_state(t, seq, to, err);
+	else if (e == RP_OK)
+		t->head.purged++;
+	if (e != RP_OK)
+		return e;
+	rp_log(RP_LOG_DEBUG, "moved", "seq=%" PRIu64 " from=%s to=%s", seq,
+	       from != NULL ? rp_state_name(from->state) : "new", to != NULL ? rp_state_name(to->state) : "removed");
+	if (to == NULL)
+		return RP_OK;
+	n = rp_delivery_pack(to, seq, buf, sizeof buf);
+	assert(n > 0);
+	return rp_row_put(t, RP_T_DELIVERY, rp_key1(seq), buf, n, from == NULL ? MDB_APPEND : 0, err);
+}
+
+enum rp_err rp_entry_delivery(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, struct rp_error *err)
+{
+	MDB_val v;
+	enum rp_err e = rp_row_get(t, RP_T_DELIVERY, rp_key1(seq), &v, err);
+
+	memset(d, 0, sizeof *d);
+	if (e != RP_OK)
+		return e;
+	return rp_delivery_unpack(d, seq, v.mv_data, v.mv_size) ? RP_OK : RP_ERR_DAMAGED;
+}
+
+enum rp_err rp_entry_facts(struct rp_txn *t, uint64_t seq, struct rp_facts *f, struct rp_error *err)
+{
+	MDB_val v;
+	enum rp_err e = rp_row_get(t, RP_T_ENTRY, rp_key1(seq), &v, err);
+
+	memset(f, 0, sizeof *f);
+	if (e != RP_OK)
+		return e;
+	return rp_facts_unpack(f, seq, v.mv_data, v.mv_size) ? RP_OK : RP_ERR_DAMAGED;
+}
+
+enum rp_err rp_entry_log_attempt(struct rp_txn *t, uint64_t seq, uint32_t n, const struct rp_attempt *a,
+				 struct rp_error *err)
+{
+	unsigned char buf[RP_ATTEMPT_BYTES_MAX];
+	size_t len = rp_attempt_pack(a, seq, buf, sizeof buf);
+
+	assert(len > 0);
+	return rp_row_put(t, RP_T_ATTEMPT, rp_key2(seq, n), buf, len, 0, err);
+}
+
+/* Deletes every row of `table` whose key starts with seq. */
+static enum rp_err remove_prefix(struct rp_txn *t, enum rp_table table, uint64_t seq, struct rp_error *err)
+{
+	uint64_t key[2];
+	enum rp_err e;
+
+	while ((e = rp_row_first(t, table, rp_key2(seq, 0), key, 2, NULL, err)) == RP_OK && key[0] == seq) {
+		e = rp_row_del(t, table, rp_key2(key[0], key[1]), err);
+		if (e != RP_OK)
+			return e;
+	}
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+/* The dedupe row of an entry whose facts are unreadable: found by its value. */
+static enum rp_err remove_seen_by_value(struct rp_txn *t, uint64_t seq, struct rp_error *err)
+{
+	MDB_val k, v;
+	MDB_cursor *c;
+	int rc = mdb_cursor_open(t->mdb, t->ob->table[RP_T_SEEN], &c);
+
+	if (rc != 0)
+		return rp_db_fail(t->ob, rc, "remove", err);
+	while ((rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0)
+		if (v.mv_size == RP_ID_BYTES && rp_id_seq(v.mv_data) == seq) {
+			rc = mdb_cursor_del(c, 0);
+			break;
+		}
+	mdb_cursor_close(c);
+	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(t->ob, rc, "remove", err);
+}
+
+static enum rp_err remove_seen(struct rp_txn *t, uint64_t seq, struct rp_error *err)
+{
+	struct rp_facts f;
+	enum rp_err e = rp_entry_facts(t, seq, &f, err);
+	MDB_val k, v;
+	int rc;
+
+	if (e == RP_ERR_DAMAGED || e == RP_ERR_NOTFOUND)
+		return remove_seen_by_value(t, seq, err);
+	if (e != RP_OK)
+		return e;
+	k = (MDB_val){f.dedupe_key.len, (void *)(uintptr_t)f.dedupe_key.ptr};
+	rc = mdb_get(t->mdb, t->ob->table[RP_T_SEEN], &k, &v);
+	if (rc == 0 && v.mv_size == RP_ID_BYTES && rp_id_seq(v.mv_data) == seq) {
+		unsigned char copy[256]; /* the key lies in the map, in a page the delete may touch */
+
+		memcpy(copy, f.dedupe_key.ptr, f.dedupe_key.len);
+		k = (MDB_val){f.dedupe_key.len, copy};
+		rc = mdb_del(t->mdb, t->ob->table[RP_T_SEEN], &k, NULL);
+	}
+	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(t->ob, rc, "remove", err);
+}
+
+/* A damaged outbox may lack the row; what counts is that it is gone. */
+static enum rp_err remove_row(struct rp_txn *t, enum rp_table table, struct rp_key key, struct rp_error *err)
+{
+	enum rp_err e = rp_row_del(t, table, key, err);
+
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+enum rp_err rp_entry_remove(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d, struct rp_error *err)
+{
+	enum rp_err e = rp_entry_move(t, seq, d, NULL, err);
+
+	if (e == RP_OK)
+		e = remove_seen(t, seq, err);
+	if (e == RP_OK)
+		e = remove_row(t, RP_T_DELIVERY, rp_key1(seq), err);
+	if (e == RP_OK)
+		e = remove_row(t, RP_T_ENTRY, rp_key1(seq), err);
+	if (e == RP_OK)
+		e = remove_prefix(t, RP_T_BODY, seq, err);
+	if (e == RP_OK)
+		e = remove_prefix(t, RP_T_ATTEMPT, seq, err);
+	return e;
+}
+
+/* Looks through an index table for the row of seq. The numbers of its key are left in key, its value in v. */
+static enum rp_err find_index_row(struct rp_txn *t, enum rp_table table, uint64_t seq, size_t n, uint64_t key[3],
+				  MDB_val *v, struct rp_error *err)
+{
+	MDB_val k;
+	MDB_cursor *c;
+	int rc = mdb_cursor_open(t->mdb, t->ob->table[table], &c);
+	bool found = false;
+
+	if (rc != 0)
+		return rp_db_fail(t->ob, rc, "reconstruct", err);
+	while (!found && (rc = mdb_cursor_get(c, &k, v, MDB_NEXT)) == 0)
+		found = rp_key_read(k.mv_data, k.mv_size, key, n) && key[n - 1] == seq;
+	mdb_cursor_close(c);
+	if (found)
+		return RP_OK;
+	return rc == MDB_NOTFOUND ? RP_ERR_NOTFOUND : rp_db_fail(t->ob, rc, "reconstruct", err);
+}
+
+/* State, and what the index row of the state tells beside it. HELD, which has none, is what remains. */
+static enum rp_err recall_state(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, struct rp_error *err)
+{
+	uint64_t key[3] = {0, 0, 0};
+	struct rp_reader claim_no;
+	enum rp_err e;
+	MDB_val v;
+
+	if ((e = find_index_row(t, RP_T_QUEUE, seq, 3, key, &v, err)) == RP_OK) {
+		d->state = RP_STATE_WAITING;
+		d->endpoint = key[0];
+		d->due_at_ms = (int64_t)key[1];
+	} else if (e == RP_ERR_NOTFOUND && (e = find_index_row(t, RP_T_CLAIM, seq, 2, key, &v, err)) == RP_OK) {
+		d->state = RP_STATE_IN_FLIGHT;
+		d->slot = (unsigned)key[0];
+		claim_no = rp_reader_of(v.mv_data, v.mv_size);
+		d->claim_no = rp_get_u32(&claim_no);
+		d->attempts = 1; /* the one under way */
+	} else if (e == RP_ERR_NOTFOUND && (e = find_index_row(t, RP_T_DEAD, seq, 2, key, &v, err)) == RP_OK) {
+		d->state = RP_STATE_DEAD;
+		d->cause = RP_CAUSE_DAMAGED;
+		d->state_at_ms = (int64_t)key[0];
+	} else if (e == RP_ERR_NOTFOUND && (e = find_index_row(t, RP_T_DONE, seq, 2, key, &v, err)) == RP_OK) {
+		d->state = RP_STATE_DELIVERED;
+		d->state_at_ms = (int64_t)key[0];
+	} else if (e == RP_ERR_NOTFOUND) {
+		d->state = RP_STATE_HELD;
+		e = RP_OK;
+	}
+	return e;
+}
+
+/* Later attempts must not write over the log, nor may a claim handed out long ago look like a new one. */
+static enum rp_err recall_history(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, struct rp_error *err)
+{
+	uint64_t key[2] = {seq, 0}, last = 0;
+	enum rp_err e;
+
+	while ((e = rp_row_first(t, RP_T_ATTEMPT, rp_key2(seq, key[1]), key, 2, NULL, err)) == RP_OK && key[0] == seq)
+		last = key[1]++;
+	d->attempts += (uint32_t)last;
+	/* The seconds since 1970 are above any number of claims an entry can have had, and above those of an earlier
+	 * reconstruction. */
+	if (d->state != RP_STATE_IN_FLIGHT)
+		d->claim_no = (uint32_t)(t->now_at_ms / 1000);
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+enum rp_err rp_entry_reconstruct(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, struct rp_error *err)
+{
+	struct rp_facts f;
+	enum rp_err e;
+
+	memset(d, 0, sizeof *d);
+	e = recall_state(t, seq, d, err);
+	if (e == RP_OK)
+		e = recall_history(t, seq, d, err);
+	if (e != RP_OK)
+		return e;
+	e = rp_entry_facts(t, seq, &f, err);
+	if (e == RP_OK) {
+		d->endpoint = f.endpoint;
+		d->expires_at_ms = f.expires_at_ms;
+		d->budget_at_ms = f.accepted_at_ms;
+	}
+	return e == RP_ERR_DAMAGED || e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+enum rp_err rp_entry_payload(struct rp_txn *t, uint64_t seq, const struct rp_facts *f, struct rp_buf *out,
+			     struct rp_error *err)
+{
+	struct rp_key from = rp_key2(seq, 0);
+	MDB_val k = {from.len, from.bytes}, v;
+	size_t start = out->len;
+	uint64_t key[2], chunk = 0;
+	MDB_cursor *c;
+	int rc;
+
+	if (out->max == 0)
+		out->max = SIZE_MAX / 2; /* bounded at ingest, by max_line */
+	if (!rp_buf_reserve(out, f->payload_bytes))
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory for a payload of %" PRIu64 " bytes", f->payload_bytes);
+	rc = mdb_cursor_open(t->mdb, t->ob->table[RP_T_BODY], &c);
+	if (rc != 0)
+		return rp_db_fail(t->ob, rc, "payload", err);
+	rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
+	while (rc == 0 && rp_key_read(k.mv_data, k.mv_size, key, 2) && key[0] == seq && key[1] == chunk &&
+	       out->len - start + v.mv_size <= f->payload_bytes) {
+		rp_buf_add(out, v.mv_data, v.mv_size);
+		chunk++;
+		rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
+	}
+	mdb_cursor_close(c);
+	if (rc != 0 && rc != MDB_NOTFOUND)
+		return rp_db_fail(t->ob, rc, "payload", err);
+	if (out->len - start != f->payload_bytes ||
+	    rp_payload_hash(out->data + start, f->payload_bytes) != f->payload_hash)
+		return rp_fail(err, RP_ERR_DAMAGED, "the payload of entry %" PRIu64 " does not match its checksum",
+			       seq);
+	return RP_OK;
+}

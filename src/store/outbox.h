@@ -1,0 +1,253 @@
+/* outbox.h - the persistent log: entries, their states, who claimed what, and what became of it.
+ *
+ * One directory, several processes (ingesters, senders, inspectors) on one host. One public function is one transaction;
+ * time is an argument; nothing of the database below shows through. What a function promises on failure: nothing was
+ * changed, unless it says otherwise. RP_ERR_IO from a writing function means the commit's outcome is unknown: the caller
+ * stops, and reopens.
+ *
+ * States and legal moves (store/entry.c has the one function that makes them):
+ *
+ *   append -> WAITING -claim-> IN_FLIGHT -settle-> DELIVERED | WAITING | DEAD
+ *             WAITING <-hold/release-> HELD        replay: DEAD, HELD, DELIVERED, WAITING -> WAITING
+ *             WAITING -> DEAD (expired, endpoint gone, damaged)     purge: any state -> removed
+ *             a late 2xx: WAITING, HELD, DEAD, IN_FLIGHT (somebody else's) -> DELIVERED
+ *
+ * The ledger (accepted = waiting + in_flight + held + delivered + dead + purged) and the counters of each endpoint change in
+ * the same transactions. */
+#ifndef RP_STORE_OUTBOX_H
+#define RP_STORE_OUTBOX_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/sys.h"
+#include "core/record.h"
+
+struct rp_outbox;
+
+/* Zero means the default of each. */
+struct rp_outbox_options {
+	bool create; /* make directory and outbox when missing; else RP_ERR_NOTFOUND */
+	bool sender; /* commits with one flush instead of two: a power cut may undo the last claim or settle (never corrupt it;
+	              * measured: 0 of 2,000 simulated cuts), which at worst repeats attempts. Never for ingest or tools. */
+	uint64_t map_bytes;          /* address space, sparse; 64 GiB */
+	uint64_t quota_bytes;        /* appends stop (RP_ERR_FULL) when the data file is this full; 16 GiB */
+	uint64_t disk_reserve_bytes; /* and when the file system has less than this left; 64 MiB */
+	const struct rp_sys *sys;    /* randomness for ids; the real one */
+};
+
+/* *out must be closed before the process forks and before the same directory is opened again in this process. */
+enum rp_err rp_outbox_open(const char *dir, const struct rp_outbox_options *options, struct rp_outbox **out,
+                           struct rp_error *err);
+void rp_outbox_close(struct rp_outbox *ob);
+const char *rp_outbox_dir(const struct rp_outbox *ob);
+
+/* --- append ------------------------------------------------------------------------------------------------------ */
+
+/* Borrowed. Limits (asserted): url <= RP_URL_MAX, dedupe_key 1..256 bytes, headers <= 2 KiB, others <= 200 bytes. */
+struct rp_new_entry {
+	struct rp_span endpoint; /* its name, as rp_url_endpoint makes it */
+	struct rp_span url, run_id, operation, order_by, headers, dedupe_key, payload;
+	int64_t not_before_at_ms, expires_at_ms;
+};
+
+struct rp_appended {
+	bool duplicate; /* nothing stored; id and seq are the first entry's */
+	uint64_t seq;
+	unsigned char id[RP_ID_BYTES];
+};
+
+/* All n in one synced commit. RP_ERR_FULL: quota, disk or map; nothing was stored. */
+enum rp_err rp_outbox_append(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_new_entry *entries, size_t n,
+                             struct rp_appended *out, struct rp_error *err);
+
+/* --- senders ----------------------------------------------------------------------------------------------------- */
+
+/* A sender's identity: a slot, held as a kernel lock for the life of the process, and an incarnation that no other holder
+ * of the slot, before or after, has. */
+struct rp_sender_id {
+	unsigned slot;
+	uint64_t incarnation;
+};
+
+/* Takes a free slot and returns to WAITING whatever its last holder left claimed. RP_ERR_BUSY: all slots are taken. */
+enum rp_err rp_outbox_join(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms, struct rp_sender_id *out,
+                           struct rp_error *err);
+/* Returns remaining claims, unregisters and frees the slot. */
+enum rp_err rp_outbox_leave(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err);
+/* "I am alive": a write into a shared page, no commit. At least every few seconds. */
+void rp_outbox_beat(struct rp_outbox *ob, int64_t boot_ms);
+
+/* Returns the claims of senders whose slot lock is free (dead: at once) or whose heartbeat is older than lease_ms
+ * (stopped). *n_returned: entries returned. A returned entry is due now, has an attempt `sender_lost` in its log, and is
+ * dead (poison) after RP_LOSSES_MAX losses in a row. Cheap when nobody is missing: no write transaction. */
+#define RP_LOSSES_MAX 16
+enum rp_err rp_outbox_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms, int64_t lease_ms, size_t *n_returned,
+                           struct rp_error *err);
+
+enum rp_settle_kind {
+	RP_SETTLE_DELIVERED = 1,
+	RP_SETTLE_RETRY,  /* again at due_at_ms */
+	RP_SETTLE_DEAD,   /* with `cause` */
+	RP_SETTLE_RETURN, /* the attempt never began: back to WAITING, as if never claimed */
+};
+
+struct rp_settlement {
+	uint64_t seq, endpoint; /* these four as in the claim */
+	uint32_t claim_no;
+	uint32_t attempt;
+	enum rp_settle_kind kind;
+	enum rp_cause cause;
+	int64_t due_at_ms;
+	int64_t started_at_ms;
+	bool disable_endpoint;
+	struct rp_outcome *outcome; /* borrowed; NULL for RETURN */
+	bool stale;                 /* out: the claim had been lost; only a DELIVERED changed anything */
+};
+
+struct rp_claim {
+	uint64_t seq, endpoint;
+	uint32_t claim_no;
+	uint32_t attempt; /* 1, 2, ...: number of this attempt over the entry's life */
+	unsigned failures;
+	int64_t budget_at_ms, expires_at_ms;
+};
+
+/* One turn of a sender: settles what finished and claims what may start, in one commit. Fills claims[0..*n_claims).
+ *
+ * Claims walk endpoints, not entries: of each endpoint that is due at most limit(endpoint) - (in flight, over all senders)
+ * entries, endpoints in the order they have waited, a few entries each in turn. `limit` is called inside the transaction: it
+ * must neither wait nor call the store. When nothing was settled or claimed nothing is committed. */
+struct rp_turn {
+	struct rp_settlement *settle;
+	size_t n_settle;
+	size_t want; /* room in claims[] */
+	struct rp_claim *claims;
+	size_t n_claims; /* out */
+	unsigned (*limit)(void *arg, uint64_t endpoint, struct rp_span name);
+	void *limit_arg;
+	size_t n_dead;           /* out: entries that died without an attempt (expired, endpoint gone, damaged) */
+	int64_t next_look_at_ms; /* out: nothing can be claimed before; RP_LOOK_NEVER: nothing is waiting */
+	bool committed;          /* out */
+};
+enum rp_err rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_turn *turn, struct rp_error *err);
+
+/* When work may next be claimable (RP_LOOK_NEVER: none waits), without a write transaction. */
+enum rp_err rp_outbox_next_look(struct rp_outbox *ob, int64_t *at_ms, struct rp_error *err);
+
+/* What an attempt needs. Spans point into `text`, owned by the struct; init with {0}, release, reusable. */
+struct rp_dispatch {
+	struct rp_facts facts;
+	struct rp_span payload;
+	struct rp_buf text;
+};
+/* Loads a claimed entry, right before its attempt. RP_ERR_STALE: the claim was lost or the entry purged; do not send.
+ * RP_ERR_DAMAGED: a record or the payload fails its checksum: settle it dead. */
+enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim, struct rp_dispatch *out,
+                            struct rp_error *err);
+void rp_dispatch_release(struct rp_dispatch *d);
+
+/* Removes up to `max` delivered entries older than keep_delivered_ms and dead ones older than keep_dead_ms (0: keep). */
+enum rp_err rp_outbox_expire(struct rp_outbox *ob, int64_t now_at_ms, int64_t keep_delivered_ms, int64_t keep_dead_ms,
+                             size_t max, size_t *n_removed, struct rp_error *err);
+
+/* A descriptor that becomes readable when somebody made work due or a sender ended. Owned by the outbox. */
+enum rp_err rp_outbox_watch(struct rp_outbox *ob, int *fd, struct rp_error *err);
+void rp_outbox_watch_drain(struct rp_outbox *ob, bool *rung, bool *sender_ended);
+/* Wakes the senders that watch. Appends and operator changes do it by themselves. */
+void rp_outbox_ring(struct rp_outbox *ob);
+
+/* --- looking ----------------------------------------------------------------------------------------------------- */
+
+/* One entry, whole but for its payload. Spans point into `text`. Init with {0}; release; reusable. */
+struct rp_entry {
+	uint64_t seq;
+	struct rp_facts facts;
+	struct rp_delivery delivery;
+	struct rp_span endpoint; /* its name */
+	bool damaged;            /* a record fails its checksum: what could not be read is zero or empty */
+	struct rp_buf text;
+};
+void rp_entry_release(struct rp_entry *e);
+
+enum rp_err rp_outbox_find(struct rp_outbox *ob, const unsigned char id[RP_ID_BYTES], struct rp_entry *out,
+                           struct rp_error *err);
+
+/* Calls see for up to max_seen entries with seq >= *from_seq, in ascending order, whose state is `state` (0: any), inside
+ * one short read transaction that looks at no more than a few thousand records. see must not call the store; false stops.
+ * *from_seq: where to go on; *more: whether there may be more. */
+struct rp_page {
+	uint64_t from_seq; /* in and out */
+	enum rp_state state;
+	size_t max_seen;
+	bool (*see)(void *arg, const struct rp_entry *entry);
+	void *arg;
+	bool more; /* out */
+};
+enum rp_err rp_outbox_page(struct rp_outbox *ob, struct rp_page *page, struct rp_error *err);
+
+/* The attempts of an entry, oldest first. `a` is valid during the call. */
+enum rp_err rp_outbox_attempts(struct rp_outbox *ob, uint64_t seq,
+                               void (*see)(void *arg, uint32_t n, const struct rp_attempt *a, bool damaged), void *arg,
+                               struct rp_error *err);
+/* Appends the payload. RP_ERR_DAMAGED: it does not match its hash; what could be read was appended all the same. */
+enum rp_err rp_outbox_body(struct rp_outbox *ob, uint64_t seq, struct rp_buf *out, struct rp_error *err);
+
+enum rp_err rp_outbox_ledger(struct rp_outbox *ob, struct rp_ledger *out, struct rp_error *err);
+
+struct rp_outbox_info {
+	uint64_t map_bytes, quota_bytes, file_bytes, used_bytes, disk_free_bytes;
+	unsigned readers, max_readers;
+	uint64_t commits; /* transactions ever committed in this outbox */
+	int64_t oldest_waiting_due_at_ms; /* of the endpoint longest on the agenda; RP_LOOK_NEVER: none */
+	unsigned format;
+};
+enum rp_err rp_outbox_info(struct rp_outbox *ob, struct rp_outbox_info *out, struct rp_error *err);
+
+enum rp_err rp_outbox_endpoints(struct rp_outbox *ob,
+                                bool (*see)(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e),
+                                void *arg, struct rp_error *err);
+
+struct rp_sender_info {
+	unsigned slot;
+	uint32_t pid;
+	bool alive;          /* holds its slot's lock */
+	int64_t started_at_ms;
+	int64_t beat_boot_ms;
+	uint64_t claims;
+};
+enum rp_err rp_outbox_senders(struct rp_outbox *ob, void (*see)(void *arg, const struct rp_sender_info *s), void *arg,
+                              struct rp_error *err);
+
+/* --- changing ---------------------------------------------------------------------------------------------------- */
+
+enum rp_change { RP_CHANGE_REPLAY = 1, RP_CHANGE_HOLD, RP_CHANGE_RELEASE, RP_CHANGE_PURGE };
+
+enum rp_changed {
+	RP_CHANGED_DONE = 1,
+	RP_CHANGED_DONE_IN_FLIGHT,   /* purged while an attempt may be under way */
+	RP_CHANGED_SKIPPED_IN_FLIGHT, /* replay, hold: a sender has it */
+	RP_CHANGED_SKIPPED_STATE,    /* the verb does not apply to its state */
+	RP_CHANGED_NOT_FOUND,
+};
+
+/* Applies one verb to n entries (keep n <= 500) in one synced commit; results[i] says what became of seqs[i]. An entry
+ * whose state is not in `states` (a bit mask of 1 << rp_state, 0: any) is skipped: what was selected may have moved on. */
+enum rp_err rp_outbox_change(struct rp_outbox *ob, int64_t now_at_ms, enum rp_change verb, unsigned states,
+                             const uint64_t *seqs, size_t n, enum rp_changed *results, struct rp_error *err);
+
+/* Pauses an endpoint (its entries wait, no budget is spent), or resumes it; resuming also enables it again after a 410. */
+enum rp_err rp_outbox_endpoint_pause(struct rp_outbox *ob, int64_t now_at_ms, uint64_t endpoint, bool pause,
+                                     struct rp_error *err);
+
+/* --- checking ---------------------------------------------------------------------------------------------------- */
+
+struct rp_verify_counts {
+	uint64_t entries, rows, problems;
+};
+/* Recomputes everything the outbox can know about itself in one read snapshot: every record's checksum and every payload's
+ * hash, each entry in exactly the index rows its state asks for and no row without its entry, counters of the ledger and of
+ * each endpoint against a recount, the agenda against the queues, dedupe keys. `problem` is called with a sentence each. */
+enum rp_err rp_outbox_verify(struct rp_outbox *ob, void (*problem)(void *arg, const char *text), void *arg,
+                             struct rp_verify_counts *out, struct rp_error *err);
+
+#endif

@@ -1,0 +1,154 @@
+#include "store/store_int.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "core/url.h"
+
+/* A value stays inside a leaf page up to 2,030 bytes less its key (LMDB, 4 KiB pages), two of them to a page; beyond,
+ * it takes whole overflow pages, of which one holds 4,080 bytes. Payloads of a few KB are cut into leaf-sized chunks,
+ * which writes half the pages; larger ones into single overflow pages. Never more than one page a chunk: runs of pages
+ * are searched for in the whole free list, which after deletes costs 15 ms a commit (measured with 64 KB values). */
+#define CHUNK_LEAF_BYTES 2014
+#define CHUNK_PAGE_BYTES 4080
+#define LEAF_CHUNKS_MAX 4
+
+/* What a commit needs beside payloads and records: copied branch pages of 15 tables and the free list. */
+#define COMMIT_OVERHEAD_BYTES ((uint64_t)256 << 10)
+#define ENTRY_OVERHEAD_BYTES 1024
+
+/* Leaves room for what must always work: settles, dead letters, purges. Only appends ask. Counting the free list costs
+ * a walk over it, so it is done only when the file has once been as large as the quota, or the disk is short. */
+static enum rp_err check_room(struct rp_outbox *ob, uint64_t need, struct rp_error *err)
+{
+	uint64_t high = rp_db_high_water_bytes(ob), disk = rp_db_disk_free_bytes(ob), used, reusable;
+
+	if (high + need <= ob->quota_bytes && disk >= ob->disk_reserve_bytes + need)
+		return RP_OK;
+	used = rp_db_used_bytes(ob);
+	if (used + need > ob->quota_bytes)
+		return rp_fail(
+		    err, RP_ERR_FULL,
+		    "%s: the outbox holds %llu MiB of its quota of %llu MiB; deliver or purge entries, or raise quota",
+		    ob->dir, (unsigned long long)used >> 20, (unsigned long long)ob->quota_bytes >> 20);
+	/* Half of what is free, because pages that a reader or the last two commits still see are counted too. */
+	reusable = (high - used) / 2;
+	if (disk < ob->disk_reserve_bytes + need && reusable < need)
+		return rp_fail(
+		    err, RP_ERR_FULL,
+		    "%s: only %llu MiB are left on the disk, %llu MiB are kept for deliveries (disk_reserve)", ob->dir,
+		    (unsigned long long)disk >> 20, (unsigned long long)ob->disk_reserve_bytes >> 20);
+	return RP_OK;
+}
+
+static uint64_t bytes_needed(const struct rp_new_entry *entries, size_t n)
+{
+	uint64_t need = COMMIT_OVERHEAD_BYTES;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		need += entries[i].payload.len + entries[i].payload.len / 64 + entries[i].url.len * 2 +
+			ENTRY_OVERHEAD_BYTES;
+	return need;
+}
+
+static enum rp_err put_body(struct rp_txn *t, uint64_t seq, struct rp_span payload, struct rp_error *err)
+{
+	size_t chunk_bytes = payload.len <= LEAF_CHUNKS_MAX * CHUNK_LEAF_BYTES ? CHUNK_LEAF_BYTES : CHUNK_PAGE_BYTES;
+	uint64_t chunk = 0;
+	size_t at, n;
+	enum rp_err e = RP_OK;
+
+	for (at = 0; at < payload.len && e == RP_OK; at += n) {
+		n = payload.len - at < chunk_bytes ? payload.len - at : chunk_bytes;
+		e = rp_row_put(t, RP_T_BODY, rp_key2(seq, chunk++), payload.ptr + at, n, MDB_APPEND, err);
+	}
+	return e;
+}
+
+static enum rp_err put_facts(struct rp_txn *t, uint64_t seq, const struct rp_new_entry *n, uint64_t endpoint,
+			     const unsigned char id[RP_ID_BYTES], struct rp_error *err)
+{
+	static unsigned char buf[RP_FACTS_BYTES_MAX]; /* one transaction at a time in a process */
+	struct rp_facts f = {
+	    .endpoint = endpoint,
+	    .accepted_at_ms = t->now_at_ms,
+	    .not_before_at_ms = n->not_before_at_ms,
+	    .expires_at_ms = n->expires_at_ms,
+	    .payload_bytes = n->payload.len,
+	    .payload_hash = rp_payload_hash(n->payload.ptr, n->payload.len),
+	    .url = n->url,
+	    .run_id = n->run_id,
+	    .operation = n->operation,
+	    .order_by = n->order_by,
+	    .headers = n->headers,
+	    .dedupe_key = n->dedupe_key,
+	};
+	size_t len;
+
+	memcpy(f.id, id, sizeof f.id);
+	len = rp_facts_pack(&f, seq, buf, sizeof buf);
+	assert(len > 0);
+	return rp_row_put(t, RP_T_ENTRY, rp_key1(seq), buf, len, MDB_APPEND, err);
+}
+
+static enum rp_err append_one(struct rp_txn *t, const struct rp_new_entry *n, struct rp_appended *out,
+			      struct rp_error *err)
+{
+	MDB_val key = {n->dedupe_key.len, (void *)(uintptr_t)n->dedupe_key.ptr}, value;
+	struct rp_delivery d = {.state = RP_STATE_WAITING};
+	unsigned char random[10];
+	enum rp_err e;
+	int rc;
+
+	assert(n->url.len <= RP_URL_MAX && n->dedupe_key.len >= 1 && n->dedupe_key.len <= 256);
+	memset(out, 0, sizeof *out);
+	rc = mdb_get(t->mdb, t->ob->table[RP_T_SEEN], &key, &value);
+	if (rc == 0 && value.mv_size == RP_ID_BYTES) {
+		out->duplicate = true;
+		memcpy(out->id, value.mv_data, RP_ID_BYTES);
+		out->seq = rp_id_seq(out->id);
+		return RP_OK;
+	}
+	if (rc != 0 && rc != MDB_NOTFOUND)
+		return rp_db_fail(t->ob, rc, "seen", err);
+	out->seq = t->head.next_seq++;
+	rp_sys_random(t->ob->sys, random, sizeof random);
+	rp_id_make(out->seq, random, out->id);
+	e = rp_ep_intern(t, n->endpoint, &d.endpoint, err);
+	if (e == RP_OK)
+		e = put_facts(t, out->seq, n, d.endpoint, out->id, err);
+	if (e == RP_OK)
+		e = put_body(t, out->seq, n->payload, err);
+	value = (MDB_val){RP_ID_BYTES, out->id};
+	if (e == RP_OK)
+		e = rp_db_fail(t->ob, mdb_put(t->mdb, t->ob->table[RP_T_SEEN], &key, &value, 0), "seen", err);
+	if (e != RP_OK)
+		return e;
+	d.due_at_ms = n->not_before_at_ms > t->now_at_ms ? n->not_before_at_ms : t->now_at_ms;
+	d.budget_at_ms = d.due_at_ms;
+	d.expires_at_ms = n->expires_at_ms;
+	return rp_entry_move(t, out->seq, NULL, &d, err);
+}
+
+enum rp_err rp_outbox_append(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_new_entry *entries, size_t n,
+			     struct rp_appended *out, struct rp_error *err)
+{
+	struct rp_txn t;
+	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
+	size_t i;
+
+	if (e != RP_OK)
+		return e;
+	e = check_room(ob, bytes_needed(entries, n), err);
+	for (i = 0; i < n && e == RP_OK; i++)
+		e = append_one(&t, &entries[i], &out[i], err);
+	if (e != RP_OK || !t.dirty) {
+		rp_txn_end(&t);
+		return e;
+	}
+	e = rp_txn_commit(&t, err);
+	if (e == RP_OK)
+		rp_outbox_ring(ob);
+	return e;
+}

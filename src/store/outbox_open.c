@@ -1,0 +1,51 @@
+#include "store/store_int.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum rp_err rp_outbox_open(const char *dir, const struct rp_outbox_options *options, struct rp_outbox **out,
+			   struct rp_error *err)
+{
+	struct rp_outbox *ob = calloc(1, sizeof *ob);
+	enum rp_err e;
+
+	*out = NULL;
+	if (ob == NULL || (ob->dir = strdup(dir)) == NULL) {
+		free(ob);
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	}
+	ob->sys = options->sys != NULL ? options->sys : &rp_sys_real;
+	ob->roster_fd = ob->doorbell_fd = ob->inotify_fd = -1;
+	e = rp_db_open(ob, options, err);
+	if (e == RP_OK)
+		e = rp_doorbell_open(ob, err);
+	if (e != RP_OK) {
+		rp_outbox_close(ob);
+		return e;
+	}
+	*out = ob;
+	return RP_OK;
+}
+
+void rp_outbox_close(struct rp_outbox *ob)
+{
+	size_t i;
+
+	if (ob == NULL)
+		return;
+	rp_db_close(ob);
+	rp_doorbell_close(ob);
+	if (ob->roster_fd >= 0)
+		close(ob->roster_fd);
+	for (i = 0; i < ob->cap_eps; i++)
+		free(ob->eps[i]);
+	free(ob->eps);
+	free(ob->ep_index);
+	free(ob->dir);
+	free(ob);
+}
+
+const char *rp_outbox_dir(const struct rp_outbox *ob)
+{
+	return ob->dir;
+}

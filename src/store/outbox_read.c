@@ -1,0 +1,257 @@
+#include "store/store_int.h"
+
+#include <inttypes.h>
+
+/* Records looked at in one read transaction: a page of 4,096 takes about a millisecond, so that no reader ever pins
+ * pages for long. */
+#define PAGE_LOOKS_MAX 4096
+
+void rp_entry_release(struct rp_entry *e)
+{
+	rp_buf_release(&e->text);
+	memset(e, 0, sizeof *e);
+}
+
+/* Fills an entry with views into the transaction. */
+static enum rp_err view_entry(struct rp_txn *t, uint64_t seq, struct rp_entry *out, struct rp_error *err)
+{
+	enum rp_err e = rp_entry_facts(t, seq, &out->facts, err);
+
+	out->seq = seq;
+	if (e == RP_ERR_DAMAGED || e == RP_ERR_NOTFOUND) {
+		out->damaged = true;
+		rp_id_make(seq, (const unsigned char[10]){0}, out->facts.id);
+		out->facts.endpoint = out->delivery.endpoint;
+	} else if (e != RP_OK) {
+		return e;
+	}
+	e = rp_ep_name(t, out->facts.endpoint, &out->endpoint, err);
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+static bool keep_span(struct rp_buf *text, struct rp_span *s)
+{
+	const char *at = text->data + text->len;
+
+	if (!rp_buf_add(text, s->ptr, s->len) || !rp_buf_add_char(text, '\0'))
+		return false;
+	s->ptr = at;
+	return true;
+}
+
+/* Copies what the views point to, so that the entry outlives the transaction. */
+static enum rp_err keep_entry(struct rp_entry *e, struct rp_error *err)
+{
+	struct rp_span *spans[] = {&e->facts.url,     &e->facts.run_id,     &e->facts.operation, &e->facts.order_by,
+				   &e->facts.headers, &e->facts.dedupe_key, &e->endpoint};
+	size_t need = 0, i;
+
+	for (i = 0; i < sizeof spans / sizeof spans[0]; i++)
+		need += spans[i]->len + 1;
+	rp_buf_clear(&e->text);
+	if (!rp_buf_reserve(&e->text, need))
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	for (i = 0; i < sizeof spans / sizeof spans[0]; i++)
+		if (!keep_span(&e->text, spans[i]))
+			return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	return RP_OK;
+}
+
+enum rp_err rp_outbox_find(struct rp_outbox *ob, const unsigned char id[RP_ID_BYTES], struct rp_entry *out,
+			   struct rp_error *err)
+{
+	struct rp_buf text = out->text;
+	uint64_t seq = rp_id_seq(id);
+	char shown[RP_ID_TEXT_MAX];
+	struct rp_txn t;
+	enum rp_err e = rp_txn_read(ob, &t, err);
+
+	memset(out, 0, sizeof *out);
+	out->text = text;
+	if (e != RP_OK)
+		return e;
+	e = rp_entry_delivery(&t, seq, &out->delivery, err);
+	if (e == RP_ERR_DAMAGED) {
+		out->damaged = true;
+		e = RP_OK;
+	}
+	if (e == RP_OK)
+		e = view_entry(&t, seq, out, err);
+	/* Unreadable facts cannot contradict the id: the entry is shown as what it is. */
+	if (e == RP_OK && out->facts.accepted_at_ms != 0 && memcmp(out->facts.id, id, RP_ID_BYTES) != 0)
+		e = RP_ERR_NOTFOUND;
+	if (e == RP_ERR_NOTFOUND)
+		rp_fail(err, e, "%s: no such entry", rp_id_format(id, shown));
+	if (e == RP_OK)
+		e = keep_entry(out, err);
+	rp_txn_end(&t);
+	return e;
+}
+
+enum rp_err rp_outbox_page(struct rp_outbox *ob, struct rp_page *page, struct rp_error *err)
+{
+	struct rp_key from = rp_key1(page->from_seq);
+	MDB_val k = {from.len, from.bytes}, v;
+	size_t looks = 0, seen = 0;
+	MDB_cursor *c = NULL;
+	struct rp_txn t;
+	bool go_on = true;
+	enum rp_err e = rp_txn_read(ob, &t, err);
+	int rc;
+
+	page->more = false;
+	if (e != RP_OK)
+		return e;
+	rc = mdb_cursor_open(t.mdb, ob->table[RP_T_DELIVERY], &c);
+	if (rc == 0)
+		rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
+	while (rc == 0 && e == RP_OK) {
+		struct rp_entry entry = {0};
+		uint64_t seq;
+
+		if (looks == PAGE_LOOKS_MAX || seen == page->max_seen || !go_on) {
+			page->more = go_on;
+			break;
+		}
+		if (!rp_key_read(k.mv_data, k.mv_size, &seq, 1)) {
+			e = rp_fail(err, RP_ERR_DAMAGED, "%s: table delivery holds a key of %zu bytes", ob->dir,
+				    k.mv_size);
+			break;
+		}
+		looks++;
+		page->from_seq = seq + 1;
+		entry.damaged = !rp_delivery_unpack(&entry.delivery, seq, v.mv_data, v.mv_size);
+		if (page->state == 0 || entry.delivery.state == page->state || entry.damaged) {
+			e = view_entry(&t, seq, &entry, err);
+			if (e == RP_OK) {
+				go_on = page->see(page->arg, &entry);
+				seen++;
+			}
+		}
+		rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
+	}
+	if (c != NULL)
+		mdb_cursor_close(c);
+	if (e == RP_OK && rc != MDB_NOTFOUND)
+		e = rp_db_fail(ob, rc, "list", err);
+	rp_txn_end(&t);
+	return e;
+}
+
+enum rp_err rp_outbox_attempts(struct rp_outbox *ob, uint64_t seq,
+			       void (*see)(void *arg, uint32_t n, const struct rp_attempt *a, bool damaged), void *arg,
+			       struct rp_error *err)
+{
+	uint64_t key[2] = {seq, 0};
+	struct rp_txn t;
+	MDB_val v;
+	enum rp_err e = rp_txn_read(ob, &t, err);
+
+	while (e == RP_OK && (e = rp_row_first(&t, RP_T_ATTEMPT, rp_key2(seq, key[1]), key, 2, &v, err)) == RP_OK &&
+	       key[0] == seq) {
+		struct rp_attempt a;
+		bool sound = rp_attempt_unpack(&a, seq, v.mv_data, v.mv_size);
+
+		see(arg, (uint32_t)key[1], &a, !sound);
+		key[1]++;
+	}
+	rp_txn_end(&t);
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+enum rp_err rp_outbox_body(struct rp_outbox *ob, uint64_t seq, struct rp_buf *out, struct rp_error *err)
+{
+	struct rp_facts f;
+	struct rp_txn t;
+	enum rp_err e = rp_txn_read(ob, &t, err);
+
+	if (e != RP_OK)
+		return e;
+	e = rp_entry_facts(&t, seq, &f, err);
+	if (e == RP_OK)
+		e = rp_entry_payload(&t, seq, &f, out, err);
+	else if (e == RP_ERR_NOTFOUND || e == RP_ERR_DAMAGED)
+		rp_fail(err, e, "entry %" PRIu64 ": %s", seq,
+			e == RP_ERR_NOTFOUND ? "no such entry" : "its record is damaged");
+	rp_txn_end(&t);
+	return e;
+}
+
+enum rp_err rp_outbox_ledger(struct rp_outbox *ob, struct rp_ledger *out, struct rp_error *err)
+{
+	struct rp_txn t;
+	enum rp_err e = rp_txn_read(ob, &t, err);
+
+	if (e != RP_OK)
+		return e;
+	*out = (struct rp_ledger){
+	    .accepted = t.head.accepted,
+	    .waiting = t.head.count[RP_STATE_WAITING],
+	    .in_flight = t.head.count[RP_STATE_IN_FLIGHT],
+	    .held = t.head.count[RP_STATE_HELD],
+	    .delivered = t.head.count[RP_STATE_DELIVERED],
+	    .dead = t.head.count[RP_STATE_DEAD],
+	    .purged = t.head.purged,
+	};
+	rp_txn_end(&t);
+	return RP_OK;
+}
+
+enum rp_err rp_outbox_info(struct rp_outbox *ob, struct rp_outbox_info *out, struct rp_error *err)
+{
+	MDB_envinfo info;
+	struct rp_txn t;
+	uint64_t key[2], first[3];
+	enum rp_err e = rp_txn_read(ob, &t, err);
+
+	if (e != RP_OK)
+		return e;
+	mdb_env_info(ob->env, &info);
+	*out = (struct rp_outbox_info){
+	    .map_bytes = info.me_mapsize,
+	    .quota_bytes = ob->quota_bytes,
+	    .file_bytes = rp_db_high_water_bytes(ob),
+	    .used_bytes = rp_db_used_bytes(ob),
+	    .disk_free_bytes = rp_db_disk_free_bytes(ob),
+	    .readers = info.me_numreaders,
+	    .max_readers = info.me_maxreaders,
+	    .commits = info.me_last_txnid,
+	    .oldest_waiting_due_at_ms = RP_LOOK_NEVER,
+	    .format = RP_FORMAT_VERSION,
+	};
+	e = rp_row_first(&t, RP_T_AGENDA, rp_key2(0, 0), key, 2, NULL, err);
+	if (e == RP_OK)
+		e = rp_row_first(&t, RP_T_QUEUE, rp_key3(key[1], 0, 0), first, 3, NULL, err);
+	if (e == RP_OK && first[0] == key[1])
+		out->oldest_waiting_due_at_ms = (int64_t)first[1];
+	rp_txn_end(&t);
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+enum rp_err rp_outbox_endpoints(struct rp_outbox *ob,
+				bool (*see)(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e),
+				void *arg, struct rp_error *err)
+{
+	uint64_t id = 0;
+	struct rp_txn t;
+	bool go_on = true;
+	MDB_val v;
+	enum rp_err e = rp_txn_read(ob, &t, err);
+
+	if (e != RP_OK)
+		return e;
+	while (go_on && (e = rp_row_first(&t, RP_T_ENDPOINT, rp_key1(id), &id, 1, &v, err)) == RP_OK) {
+		struct rp_endpoint ep;
+		struct rp_span name;
+
+		rp_endpoint_unpack(&ep, id, v.mv_data,
+				   v.mv_size); /* a damaged one shows as zeroes, `verify` names it */
+		e = rp_ep_name(&t, id, &name, err);
+		if (e != RP_OK && e != RP_ERR_NOTFOUND)
+			break;
+		go_on = see(arg, id, name, &ep);
+		id++;
+	}
+	rp_txn_end(&t);
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}

@@ -1,0 +1,391 @@
+#include "store/store_int.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+#include "base/log.h"
+
+/* Bounds of one transaction, which holds the only write lock: endpoints looked at, entries taken from an endpoint
+ * before the next one has its go, and entries that die without an attempt. */
+#define READY_MAX 256
+#define QUANTUM 4
+#define DEAD_MAX 256
+
+/* --- settle ----------------------------------------------------------------------------------------------------------
+ */
+
+static enum rp_err note_result(struct rp_txn *t, const struct rp_settlement *s, struct rp_error *err)
+{
+	struct rp_ep *ep;
+	enum rp_err e = rp_ep_get(t, s->endpoint, &ep, err);
+
+	if (e != RP_OK)
+		return e;
+	ep->dirty = true;
+	ep->rec.last_cause = s->outcome->cause;
+	ep->rec.last_status = s->outcome->http_status;
+	if (s->kind == RP_SETTLE_DELIVERED) {
+		ep->rec.streak = 0;
+		ep->rec.last_success_at_ms = t->now_at_ms;
+	} else {
+		ep->rec.streak++;
+		ep->rec.last_failure_at_ms = t->now_at_ms;
+	}
+	if (s->disable_endpoint && !ep->rec.disabled) {
+		ep->rec.disabled = true;
+		ep->rec.changed_at_ms = t->now_at_ms;
+	}
+	return RP_OK;
+}
+
+static enum rp_err log_result(struct rp_txn *t, const struct rp_settlement *s, struct rp_error *err)
+{
+	struct rp_attempt a = {
+	    .outcome = *s->outcome,
+	    .late = s->stale,
+	    .slot = t->ob->me.slot,
+	    .started_at_ms = s->started_at_ms,
+	};
+	struct rp_roster_slot roster;
+
+	if (rp_roster_read(t->ob, a.slot, &roster))
+		a.pid = roster.pid;
+	return rp_entry_log_attempt(t, s->seq, s->attempt, &a, err);
+}
+
+static void apply(const struct rp_settlement *s, struct rp_delivery *to)
+{
+	if (s->kind != RP_SETTLE_RETURN)
+		to->losses = 0;
+	switch (s->kind) {
+	case RP_SETTLE_DELIVERED:
+		to->state = RP_STATE_DELIVERED;
+		to->cause = RP_CAUSE_NONE;
+		break;
+	case RP_SETTLE_RETRY:
+		to->state = RP_STATE_WAITING;
+		to->cause = s->cause;
+		to->due_at_ms = s->due_at_ms;
+		to->failures++;
+		break;
+	case RP_SETTLE_DEAD:
+		to->state = RP_STATE_DEAD;
+		to->cause = s->cause;
+		to->failures++;
+		break;
+	case RP_SETTLE_RETURN:
+		to->state = RP_STATE_WAITING;
+		to->attempts--;
+		return;
+	}
+	to->last_cause = s->outcome->cause;
+	to->http_status = s->outcome->http_status;
+}
+
+/* A result whose claim was lost: the entry has been given back, perhaps claimed again or replayed. Only the good news
+ * counts: a receiver that said 2xx has it, so nobody needs to send it again. */
+static enum rp_err settle_late(struct rp_txn *t, struct rp_settlement *s, const struct rp_delivery *from,
+			       struct rp_error *err)
+{
+	struct rp_delivery to = *from;
+	enum rp_err e;
+
+	s->stale = true;
+	if (s->kind != RP_SETTLE_DELIVERED || from->state == RP_STATE_DELIVERED)
+		return RP_OK;
+	apply(s, &to);
+	e = rp_entry_move(t, s->seq, from, &to, err);
+	if (e == RP_OK)
+		e = log_result(t, s, err);
+	return e == RP_OK ? note_result(t, s, err) : e;
+}
+
+static enum rp_err settle_one(struct rp_txn *t, struct rp_settlement *s, struct rp_error *err)
+{
+	struct rp_delivery from, to;
+	enum rp_err e = rp_entry_delivery(t, s->seq, &from, err);
+
+	s->stale = false;
+	if (e == RP_ERR_NOTFOUND) { /* purged meanwhile */
+		s->stale = true;
+		return RP_OK;
+	}
+	if (e == RP_ERR_DAMAGED) {
+		e = rp_entry_reconstruct(t, s->seq, &from, err);
+		from.endpoint = s->endpoint;
+	}
+	if (e != RP_OK)
+		return e;
+	if (from.state != RP_STATE_IN_FLIGHT || from.claim_no != s->claim_no)
+		return settle_late(t, s, &from, err);
+	to = from;
+	apply(s, &to);
+	e = rp_entry_move(t, s->seq, &from, &to, err);
+	if (e == RP_OK && s->kind != RP_SETTLE_RETURN) {
+		e = log_result(t, s, err);
+		if (e == RP_OK)
+			e = note_result(t, s, err);
+	}
+	return e;
+}
+
+/* --- claim -----------------------------------------------------------------------------------------------------------
+ */
+
+static enum rp_err die(struct rp_txn *t, struct rp_turn *turn, uint64_t seq, const struct rp_delivery *from,
+		       enum rp_cause cause, struct rp_error *err)
+{
+	struct rp_delivery to = *from;
+
+	to.state = RP_STATE_DEAD;
+	to.cause = cause;
+	turn->n_dead++;
+	return rp_entry_move(t, seq, from, &to, err);
+}
+
+/* A queue row without a waiting entry behind it is damage; left alone it would be met, and its entry sent, again and
+ * again. */
+static enum rp_err drop_stray(struct rp_txn *t, struct rp_ep *ep, uint64_t seq, int64_t due_at_ms, struct rp_error *err)
+{
+	rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=stray_queue_row", seq);
+	ep->dirty = true;
+	return rp_row_del(t, RP_T_QUEUE, rp_key3(ep->id, (uint64_t)due_at_ms, seq), err);
+}
+
+static enum rp_err claim_one(struct rp_txn *t, struct rp_turn *turn, struct rp_ep *ep, uint64_t seq, int64_t due_at_ms,
+			     struct rp_error *err)
+{
+	struct rp_delivery from, to;
+	struct rp_claim *c;
+	enum rp_err e = rp_entry_delivery(t, seq, &from, err);
+
+	if (e == RP_ERR_DAMAGED) {
+		rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=delivery_record", seq);
+		e = rp_entry_reconstruct(t, seq, &from, err);
+		return e == RP_OK ? die(t, turn, seq, &from, RP_CAUSE_DAMAGED, err) : e;
+	}
+	if (e == RP_ERR_NOTFOUND ||
+	    (e == RP_OK && (from.state != RP_STATE_WAITING || from.endpoint != ep->id || from.due_at_ms != due_at_ms)))
+		return drop_stray(t, ep, seq, due_at_ms, err);
+	if (e != RP_OK)
+		return e;
+	if (ep->rec.disabled)
+		return die(t, turn, seq, &from, RP_CAUSE_GONE, err);
+	if (from.expires_at_ms != 0 && from.expires_at_ms <= t->now_at_ms)
+		return die(t, turn, seq, &from, RP_CAUSE_EXPIRED, err);
+	to = from;
+	to.state = RP_STATE_IN_FLIGHT;
+	to.slot = t->ob->me.slot;
+	to.claim_no++;
+	to.attempts++;
+	c = &turn->claims[turn->n_claims++];
+	*c = (struct rp_claim){.seq = seq,
+			       .endpoint = ep->id,
+			       .claim_no = to.claim_no,
+			       .attempt = to.attempts,
+			       .failures = to.failures,
+			       .budget_at_ms = to.budget_at_ms,
+			       .expires_at_ms = to.expires_at_ms};
+	ep->rec.served_at_ms = t->now_at_ms;
+	return rp_entry_move(t, seq, &from, &to, err);
+}
+
+static bool may_take(const struct rp_turn *turn, const struct rp_ep *ep)
+{
+	if (ep->rec.disabled)
+		return turn->n_dead < DEAD_MAX;
+	return !ep->rec.paused && ep->rec.count[RP_STATE_IN_FLIGHT] < ep->turn_limit && turn->n_claims < turn->want &&
+	       turn->n_dead < DEAD_MAX;
+}
+
+/* Takes up to QUANTUM due entries of one endpoint. Sets ep->done when it has no more to give in this turn. */
+static enum rp_err claim_some(struct rp_txn *t, struct rp_turn *turn, struct rp_ep *ep, struct rp_error *err)
+{
+	uint64_t key[3];
+	enum rp_err e = RP_OK;
+	int taken;
+
+	for (taken = 0; taken < QUANTUM && e == RP_OK; taken++) {
+		if (!may_take(turn, ep)) {
+			ep->done = true;
+			return RP_OK;
+		}
+		e = rp_row_first(t, RP_T_QUEUE, rp_key3(ep->id, 0, 0), key, 3, NULL, err);
+		if (e == RP_ERR_NOTFOUND || (e == RP_OK && (key[0] != ep->id || (int64_t)key[1] > t->now_at_ms))) {
+			ep->done = true;
+			return RP_OK;
+		}
+		if (e == RP_OK)
+			e = claim_one(t, turn, ep, key[2], (int64_t)key[1], err);
+	}
+	return e;
+}
+
+static enum rp_err ask_limit(struct rp_txn *t, struct rp_turn *turn, struct rp_ep *ep, struct rp_error *err)
+{
+	struct rp_span name;
+	enum rp_err e = rp_ep_name(t, ep->id, &name, err);
+
+	if (e != RP_OK && e != RP_ERR_NOTFOUND)
+		return e;
+	ep->turn_limit = turn->limit(turn->limit_arg, ep->id, name);
+	/* It stood on the agenda with something due: whatever happens, its place there is worked out anew, so that an
+	 * endpoint that gives nothing now cannot be looked at again and again. */
+	ep->rec.limit = ep->turn_limit;
+	ep->dirty = true;
+	t->dirty = true;
+	return RP_OK;
+}
+
+/* Endpoints on the agenda that are due, those that have waited longest first. */
+static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_turn *turn, struct rp_ep **ready, size_t *n,
+				   struct rp_error *err)
+{
+	uint64_t key[2] = {0, 0};
+	enum rp_err e = RP_OK;
+
+	*n = 0;
+	while (*n < READY_MAX) {
+		e = rp_row_first(t, RP_T_AGENDA, rp_key2(key[0], key[1]), key, 2, NULL, err);
+		if (e == RP_ERR_NOTFOUND)
+			return RP_OK;
+		if (e != RP_OK || (int64_t)key[0] > t->now_at_ms)
+			return e;
+		e = rp_ep_get(t, key[1], &ready[*n], err);
+		if (e == RP_OK)
+			e = ask_limit(t, turn, ready[*n], err);
+		if (e != RP_OK)
+			return e;
+		(*n)++;
+		key[1]++;
+	}
+	return RP_OK;
+}
+
+static enum rp_err claim(struct rp_txn *t, struct rp_turn *turn, struct rp_error *err)
+{
+	struct rp_ep *ready[READY_MAX];
+	size_t n, i, active;
+	enum rp_err e = ready_endpoints(t, turn, ready, &n, err);
+
+	do {
+		active = 0;
+		for (i = 0; i < n && e == RP_OK && turn->n_claims < turn->want; i++) {
+			if (ready[i]->done)
+				continue;
+			e = claim_some(t, turn, ready[i], err);
+			active += !ready[i]->done;
+		}
+	} while (e == RP_OK && active > 0 && turn->n_claims < turn->want);
+	return e;
+}
+
+static enum rp_err first_look(struct rp_txn *t, int64_t *at_ms, struct rp_error *err)
+{
+	uint64_t key[2];
+	enum rp_err e = rp_row_first(t, RP_T_AGENDA, rp_key2(0, 0), key, 2, NULL, err);
+
+	*at_ms = e == RP_OK ? (int64_t)key[0] : RP_LOOK_NEVER;
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+enum rp_err rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_turn *turn, struct rp_error *err)
+{
+	struct rp_txn t;
+	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
+	size_t i;
+
+	assert(turn->want == 0 || ob->joined);
+	turn->n_claims = turn->n_dead = 0;
+	turn->committed = false;
+	turn->next_look_at_ms = RP_LOOK_NEVER;
+	if (e != RP_OK)
+		return e;
+	for (i = 0; i < turn->n_settle && e == RP_OK; i++)
+		e = settle_one(&t, &turn->settle[i], err);
+	/* Places on the agenda change with the endpoints, so flush before looking at it: what was settled made room
+	 * that this very turn may use. */
+	if (e == RP_OK && turn->want > 0 && t.dirty)
+		e = rp_ep_flush(&t, err);
+	if (e == RP_OK && turn->want > 0)
+		e = claim(&t, turn, err);
+	if (e == RP_OK && t.dirty)
+		e = rp_ep_flush(&t, err);
+	if (e == RP_OK)
+		e = first_look(&t, &turn->next_look_at_ms, err);
+	if (e != RP_OK || !t.dirty) {
+		rp_txn_end(&t);
+		turn->n_claims = e == RP_OK ? turn->n_claims : 0;
+		return e;
+	}
+	e = rp_txn_commit(&t, err);
+	turn->committed = e == RP_OK;
+	if (e != RP_OK)
+		turn->n_claims = 0;
+	else if (turn->n_claims == turn->want && turn->next_look_at_ms <= now_at_ms)
+		rp_outbox_ring(ob); /* more is due than this sender can take: others may */
+	return e;
+}
+
+enum rp_err rp_outbox_next_look(struct rp_outbox *ob, int64_t *at_ms, struct rp_error *err)
+{
+	struct rp_txn t;
+	enum rp_err e = rp_txn_read(ob, &t, err);
+
+	if (e == RP_OK)
+		e = first_look(&t, at_ms, err);
+	rp_txn_end(&t);
+	return e;
+}
+
+/* --- fetch -----------------------------------------------------------------------------------------------------------
+ */
+
+void rp_dispatch_release(struct rp_dispatch *d)
+{
+	rp_buf_release(&d->text);
+	memset(d, 0, sizeof *d);
+}
+
+enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim, struct rp_dispatch *out,
+			    struct rp_error *err)
+{
+	struct rp_delivery d;
+	struct rp_txn t;
+	MDB_val v;
+	size_t facts_bytes;
+	enum rp_err e = rp_txn_read(ob, &t, err);
+
+	if (e != RP_OK)
+		return e;
+	rp_buf_clear(&out->text);
+	out->text.max = SIZE_MAX / 2;
+	e = rp_entry_delivery(&t, claim->seq, &d, err);
+	if (e == RP_ERR_NOTFOUND || (e == RP_OK && (d.state != RP_STATE_IN_FLIGHT || d.claim_no != claim->claim_no)))
+		e = rp_fail(err, RP_ERR_STALE, "the claim on entry %" PRIu64 " was lost", claim->seq);
+	if (e == RP_OK)
+		e = rp_row_get(&t, RP_T_ENTRY, rp_key1(claim->seq), &v, err);
+	if (e == RP_ERR_NOTFOUND)
+		e = RP_ERR_DAMAGED;
+	if (e != RP_OK)
+		goto out;
+	/* Facts first, payload behind them; spans are taken from the copy when it has stopped growing. */
+	facts_bytes = v.mv_size;
+	if (!rp_facts_unpack(&out->facts, claim->seq, v.mv_data, v.mv_size)) {
+		e = RP_ERR_DAMAGED;
+	} else if (!rp_buf_reserve(&out->text, v.mv_size + out->facts.payload_bytes)) {
+		e = rp_fail(err, RP_ERR_NOMEM, "out of memory for entry %" PRIu64, claim->seq);
+	} else {
+		rp_buf_add(&out->text, v.mv_data, v.mv_size);
+		e = rp_entry_payload(&t, claim->seq, &out->facts, &out->text, err);
+	}
+	if (e == RP_OK && rp_facts_unpack(&out->facts, claim->seq, out->text.data, facts_bytes))
+		out->payload = (struct rp_span){out->text.data + facts_bytes, out->text.len - facts_bytes};
+	else
+		memset(&out->facts, 0, sizeof out->facts); /* its spans point into the transaction */
+out:
+	rp_txn_end(&t);
+	if (e == RP_ERR_DAMAGED)
+		rp_fail(err, e, "a record of entry %" PRIu64 " fails its checksum", claim->seq);
+	return e;
+}

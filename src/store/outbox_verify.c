@@ -1,0 +1,316 @@
+#include "store/store_int.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The argument that nothing is missed: each entry is checked to have its facts, its whole payload, its one index row
+ * and its dedupe row; then, because every such row belongs to exactly one entry, equal totals mean that no table holds
+ * a row too many. */
+
+struct recount {
+	uint64_t id;
+	uint64_t count[RP_STATE_COUNT];
+};
+
+struct check {
+	struct rp_txn *t;
+	void (*problem)(void *arg, const char *text);
+	void *arg;
+	struct rp_verify_counts *out;
+	uint64_t count[RP_STATE_COUNT];
+	uint64_t chunks;
+	struct recount *endpoints; /* sorted by id */
+	size_t n_endpoints;
+	struct rp_buf payload;
+};
+
+static void complain(struct check *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void complain(struct check *c, const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	c->out->problems++;
+	c->problem(c->arg, text);
+}
+
+/* Real trouble (memory, I/O) ends the check; damage is what it looks for. */
+static bool is_trouble(enum rp_err e)
+{
+	return e != RP_OK && e != RP_ERR_NOTFOUND && e != RP_ERR_DAMAGED;
+}
+
+static uint64_t table_rows(struct check *c, enum rp_table table)
+{
+	MDB_stat st = {0};
+
+	mdb_stat(c->t->mdb, c->t->ob->table[table], &st);
+	return st.ms_entries;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct recount *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static struct recount *find_endpoint(struct check *c, uint64_t id)
+{
+	struct recount key = {.id = id};
+
+	return c->n_endpoints == 0 ? NULL : bsearch(&key, c->endpoints, c->n_endpoints, sizeof key, by_id);
+}
+
+static enum rp_err load_endpoints(struct check *c, struct rp_error *err)
+{
+	uint64_t id = 0;
+	enum rp_err e;
+
+	c->endpoints = calloc(table_rows(c, RP_T_ENDPOINT) + 1, sizeof c->endpoints[0]);
+	if (c->endpoints == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	while ((e = rp_row_first(c->t, RP_T_ENDPOINT, rp_key1(id), &id, 1, NULL, err)) == RP_OK)
+		c->endpoints[c->n_endpoints++].id = id++;
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+static bool has_row(struct check *c, enum rp_table table, struct rp_key key)
+{
+	MDB_val v;
+
+	return rp_row_get(c->t, table, key, &v, NULL) == RP_OK;
+}
+
+static void check_index_row(struct check *c, uint64_t seq, const struct rp_delivery *d)
+{
+	bool there = true;
+
+	switch (d->state) {
+	case RP_STATE_WAITING:
+		there = has_row(c, RP_T_QUEUE, rp_key3(d->endpoint, (uint64_t)d->due_at_ms, seq));
+		break;
+	case RP_STATE_IN_FLIGHT:
+		there = has_row(c, RP_T_CLAIM, rp_key2(d->slot, seq));
+		if (!has_row(c, RP_T_SENDER, rp_key1(d->slot)))
+			complain(c, "entry %" PRIu64 ": is claimed by sender slot %u, which nobody has registered", seq,
+				 d->slot);
+		break;
+	case RP_STATE_DELIVERED:
+		there = has_row(c, RP_T_DONE, rp_key2((uint64_t)d->state_at_ms, seq));
+		break;
+	case RP_STATE_DEAD:
+		there = has_row(c, RP_T_DEAD, rp_key2((uint64_t)d->state_at_ms, seq));
+		break;
+	case RP_STATE_HELD:
+		break;
+	}
+	if (!there)
+		complain(c, "entry %" PRIu64 ": is %s, but the index row for it is missing", seq,
+			 rp_state_name(d->state));
+}
+
+static enum rp_err count_chunks(struct check *c, uint64_t seq, struct rp_error *err)
+{
+	uint64_t key[2] = {seq, 0};
+	enum rp_err e;
+
+	while ((e = rp_row_first(c->t, RP_T_BODY, rp_key2(seq, key[1]), key, 2, NULL, err)) == RP_OK && key[0] == seq) {
+		c->chunks++;
+		key[1]++;
+	}
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+static enum rp_err check_facts(struct check *c, uint64_t seq, const struct rp_delivery *d, struct rp_error *err)
+{
+	struct rp_facts f;
+	enum rp_err e = rp_entry_facts(c->t, seq, &f, err);
+	MDB_val k, v;
+
+	if (e != RP_OK) {
+		if (!is_trouble(e))
+			complain(c, "entry %" PRIu64 ": its record is %s", seq,
+				 e == RP_ERR_NOTFOUND ? "missing" : "damaged");
+		return is_trouble(e) ? e : count_chunks(c, seq, err);
+	}
+	if (d->state != 0 && f.endpoint != d->endpoint)
+		complain(c, "entry %" PRIu64 ": its two records name different endpoints", seq);
+	k = (MDB_val){f.dedupe_key.len, (void *)(uintptr_t)f.dedupe_key.ptr};
+	if (mdb_get(c->t->mdb, c->t->ob->table[RP_T_SEEN], &k, &v) != 0 || v.mv_size != RP_ID_BYTES ||
+	    memcmp(v.mv_data, f.id, RP_ID_BYTES) != 0)
+		complain(c, "entry %" PRIu64 ": its dedupe key does not lead back to it", seq);
+	rp_buf_clear(&c->payload);
+	e = rp_entry_payload(c->t, seq, &f, &c->payload, err);
+	if (e == RP_ERR_DAMAGED)
+		complain(c, "entry %" PRIu64 ": its payload does not match its checksum", seq);
+	return is_trouble(e) ? e : count_chunks(c, seq, err);
+}
+
+static enum rp_err check_entries(struct check *c, struct rp_error *err)
+{
+	struct recount *ep;
+	uint64_t seq = 0;
+	enum rp_err e;
+	MDB_val v;
+
+	while ((e = rp_row_first(c->t, RP_T_DELIVERY, rp_key1(seq), &seq, 1, &v, err)) == RP_OK) {
+		struct rp_delivery d;
+
+		c->out->entries++;
+		if (!rp_delivery_unpack(&d, seq, v.mv_data, v.mv_size)) {
+			complain(c, "entry %" PRIu64 ": its delivery record is damaged", seq);
+		} else {
+			c->count[d.state]++;
+			ep = find_endpoint(c, d.endpoint);
+			if (ep == NULL)
+				complain(c, "entry %" PRIu64 ": its endpoint %" PRIu64 " does not exist", seq,
+					 d.endpoint);
+			else
+				ep->count[d.state]++;
+			check_index_row(c, seq, &d);
+		}
+		e = check_facts(c, seq, &d, err);
+		if (e != RP_OK)
+			return e;
+		seq++;
+	}
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+static void check_total(struct check *c, const char *what, uint64_t stored, uint64_t counted)
+{
+	if (stored != counted)
+		complain(c, "%s: %" PRIu64 " stored, %" PRIu64 " counted", what, stored, counted);
+}
+
+static void check_totals(struct check *c)
+{
+	const struct rp_head *h = &c->t->head;
+	uint64_t sum = h->purged;
+	int s;
+
+	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++) {
+		char what[40];
+
+		snprintf(what, sizeof what, "ledger: %s", rp_state_name((enum rp_state)s));
+		check_total(c, what, h->count[s], c->count[s]);
+		sum += h->count[s];
+	}
+	check_total(c, "ledger: accepted against the sum of the states and purged", h->accepted, sum);
+	check_total(c, "table entry", table_rows(c, RP_T_ENTRY), c->out->entries);
+	check_total(c, "table body", table_rows(c, RP_T_BODY), c->chunks);
+	check_total(c, "table seen", table_rows(c, RP_T_SEEN), c->out->entries);
+	check_total(c, "table queue", table_rows(c, RP_T_QUEUE), c->count[RP_STATE_WAITING]);
+	check_total(c, "table claim", table_rows(c, RP_T_CLAIM), c->count[RP_STATE_IN_FLIGHT]);
+	check_total(c, "table done", table_rows(c, RP_T_DONE), c->count[RP_STATE_DELIVERED]);
+	check_total(c, "table dead", table_rows(c, RP_T_DEAD), c->count[RP_STATE_DEAD]);
+	for (s = 0; s < RP_T_COUNT; s++)
+		c->out->rows += table_rows(c, (enum rp_table)s);
+}
+
+/* An endpoint with work that stands nowhere on the agenda would never be looked at: the worst kind of damage. */
+static void check_agenda(struct check *c, uint64_t id, const struct rp_endpoint *r)
+{
+	uint64_t key[3];
+	bool blocked = !r->disabled && (r->paused || (r->limit > 0 && r->count[RP_STATE_IN_FLIGHT] >= r->limit));
+
+	if (r->look_at_ms != RP_LOOK_NEVER && !has_row(c, RP_T_AGENDA, rp_key2((uint64_t)r->look_at_ms, id)))
+		complain(c, "endpoint %" PRIu64 ": its agenda row is missing", id);
+	if (r->count[RP_STATE_WAITING] == 0 || blocked)
+		return;
+	if (rp_row_first(c->t, RP_T_QUEUE, rp_key3(id, 0, 0), key, 3, NULL, NULL) != RP_OK || key[0] != id)
+		return; /* the totals have said so */
+	if (r->look_at_ms > (int64_t)key[1] && r->look_at_ms > r->served_at_ms)
+		complain(c, "endpoint %" PRIu64 ": has work that nobody would look at in time", id);
+}
+
+static void check_name(struct check *c, uint64_t id)
+{
+	struct rp_span name;
+	uint64_t back = 0;
+
+	if (rp_ep_name(c->t, id, &name, NULL) != RP_OK)
+		complain(c, "endpoint %" PRIu64 ": its name is missing", id);
+	else if (rp_ep_find(c->t, name, &back, NULL) != RP_OK || back != id)
+		complain(c, "endpoint %" PRIu64 ": its name does not lead back to it", id);
+}
+
+static enum rp_err check_endpoints(struct check *c, struct rp_error *err)
+{
+	uint64_t on_agenda = 0;
+	size_t i;
+	int s;
+
+	for (i = 0; i < c->n_endpoints; i++) {
+		const struct recount *seen = &c->endpoints[i];
+		struct rp_endpoint r;
+		MDB_val v;
+		enum rp_err e = rp_row_get(c->t, RP_T_ENDPOINT, rp_key1(seen->id), &v, err);
+
+		if (e != RP_OK)
+			return e;
+		if (!rp_endpoint_unpack(&r, seen->id, v.mv_data, v.mv_size)) {
+			complain(c, "endpoint %" PRIu64 ": its record is damaged", seen->id);
+			continue;
+		}
+		for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++)
+			if (r.count[s] != seen->count[s])
+				complain(c, "endpoint %" PRIu64 ": %s: %" PRIu64 " stored, %" PRIu64 " counted",
+					 seen->id, rp_state_name((enum rp_state)s), r.count[s], seen->count[s]);
+		check_name(c, seen->id);
+		check_agenda(c, seen->id, &r);
+		on_agenda += r.look_at_ms != RP_LOOK_NEVER;
+	}
+	check_total(c, "table agenda", table_rows(c, RP_T_AGENDA), on_agenda);
+	check_total(c, "table endpoint_id", table_rows(c, RP_T_ENDPOINT_ID), c->n_endpoints);
+	return RP_OK;
+}
+
+static enum rp_err check_attempts(struct check *c, struct rp_error *err)
+{
+	uint64_t key[2] = {0, 0};
+	enum rp_err e;
+	MDB_val v;
+
+	while ((e = rp_row_first(c->t, RP_T_ATTEMPT, rp_key2(key[0], key[1]), key, 2, &v, err)) == RP_OK) {
+		struct rp_attempt a;
+
+		if (!rp_attempt_unpack(&a, key[0], v.mv_data, v.mv_size))
+			complain(c, "entry %" PRIu64 ": the record of attempt %" PRIu64 " is damaged", key[0], key[1]);
+		if (!has_row(c, RP_T_DELIVERY, rp_key1(key[0])))
+			complain(c, "attempt %" PRIu64 " of entry %" PRIu64 ": there is no such entry", key[1], key[0]);
+		key[1]++;
+	}
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+enum rp_err rp_outbox_verify(struct rp_outbox *ob, void (*problem)(void *arg, const char *text), void *arg,
+			     struct rp_verify_counts *out, struct rp_error *err)
+{
+	struct rp_txn t;
+	struct check c = {.t = &t, .problem = problem, .arg = arg, .out = out};
+	enum rp_err e = rp_txn_read(ob, &t, err);
+
+	memset(out, 0, sizeof *out);
+	if (e != RP_OK)
+		return e;
+	e = load_endpoints(&c, err);
+	if (e == RP_OK)
+		e = check_entries(&c, err);
+	if (e == RP_OK)
+		check_totals(&c);
+	if (e == RP_OK)
+		e = check_endpoints(&c, err);
+	if (e == RP_OK)
+		e = check_attempts(&c, err);
+	rp_txn_end(&t);
+	free(c.endpoints);
+	rp_buf_release(&c.payload);
+	return e;
+}

@@ -1,0 +1,338 @@
+/* Verification: silent about a sound outbox in every state, and never silent about a broken one. */
+#include "outbox_fixture.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#define N(table) ((int)(sizeof(table) / sizeof((table)[0])))
+
+static uint64_t waiting, in_flight, held, delivered, dead;
+
+/* One entry in each state; the claimed one keeps its claim. The waiting one comes last, it would be claimed otherwise.
+ */
+static void make_one_of_each(void)
+{
+	struct rp_claim c;
+
+	delivered = fx_entry_in(1, RP_STATE_DELIVERED);
+	dead = fx_entry_in(1, RP_STATE_DEAD);
+	held = fx_entry_in(1, RP_STATE_HELD);
+	in_flight = fx_append(1, 1);
+	c = fx_claim();
+	ck_assert_uint_eq(c.seq, in_flight);
+	waiting = fx_append(1, 1);
+}
+
+static void setup(void)
+{
+	fx_setup();
+	make_one_of_each();
+	fx_verify_sound();
+}
+
+START_TEST(a_sound_outbox_has_no_problems)
+{
+	struct rp_claim c;
+
+	ck_assert_uint_eq(fx_problems(), 0);
+	fx_pause(1, true);
+	ck_assert_uint_eq(fx_problems(), 0);
+	fx_pause(1, false);
+	fx.limit = 1;
+	fx_append(2, 2);
+	fx_turn(5, NULL, 0);
+	c = fx.claims[0];
+	ck_assert_uint_eq(fx_problems(), 0);
+	fx_settle(&c, RP_SETTLE_RETRY);
+	ck_assert_uint_eq(fx_problems(), 0);
+	fx_change(RP_CHANGE_PURGE, dead);
+	ck_assert_uint_eq(fx_problems(), 0);
+	ck_assert_int_eq(rp_outbox_leave(fx.ob, fx.now_ms, &fx.err), RP_OK);
+	ck_assert_uint_eq(fx_problems(), 0);
+}
+END_TEST
+
+START_TEST(an_empty_outbox_is_sound)
+{
+	fx_setup();
+	ck_assert_uint_eq(fx_problems(), 0);
+	fx_teardown();
+}
+END_TEST
+
+/* --- flipped bits
+ * ------------------------------------------------------------------------------------------------------- */
+
+START_TEST(a_flipped_bit_in_any_byte_of_a_record_is_a_problem)
+{
+	static const enum rp_table tables[] = {RP_T_ENTRY, RP_T_BODY, RP_T_DELIVERY, RP_T_ATTEMPT, RP_T_ENDPOINT};
+	enum rp_table table = tables[_i];
+	struct rp_key key = table == RP_T_BODY       ? rp_key2(delivered, 0)
+			    : table == RP_T_ATTEMPT  ? rp_key2(delivered, 1)
+			    : table == RP_T_ENDPOINT ? rp_key1(fx_endpoint(1))
+						     : rp_key1(delivered);
+	int at;
+
+	for (at = -30; at < 30; at++) {
+		fx_flip(table, key, at);
+		ck_assert_msg(fx_problems() > 0, "byte %d", at);
+		fx_flip(table, key, at);
+		ck_assert_uint_eq(fx_problems(), 0);
+	}
+}
+END_TEST
+
+/* --- rows missing, rows too many
+ * ---------------------------------------------------------------------------------------- */
+
+static int64_t state_at(uint64_t seq)
+{
+	return fx_delivery(seq).state_at_ms;
+}
+
+static struct rp_key queue_key(void)
+{
+	struct rp_delivery d = fx_delivery(waiting);
+
+	return rp_key3(d.endpoint, (uint64_t)d.due_at_ms, waiting);
+}
+
+static struct rp_key agenda_key(void)
+{
+	struct rp_endpoint e = fx_endpoint_record(1);
+
+	ck_assert_int_ne(e.look_at_ms, RP_LOOK_NEVER);
+	return rp_key2((uint64_t)e.look_at_ms, fx_endpoint(1));
+}
+
+static void lose_queue(void)
+{
+	fx_del(RP_T_QUEUE, queue_key());
+}
+
+static void lose_agenda(void)
+{
+	fx_del(RP_T_AGENDA, agenda_key());
+}
+
+static void lose_claim(void)
+{
+	fx_del(RP_T_CLAIM, rp_key2(fx.me.slot, in_flight));
+}
+
+static void lose_dead(void)
+{
+	fx_del(RP_T_DEAD, rp_key2((uint64_t)state_at(dead), dead));
+}
+
+static void lose_done(void)
+{
+	fx_del(RP_T_DONE, rp_key2((uint64_t)state_at(delivered), delivered));
+}
+
+static void lose_entry(void)
+{
+	fx_del(RP_T_ENTRY, rp_key1(held));
+}
+
+static void lose_delivery(void)
+{
+	fx_del(RP_T_DELIVERY, rp_key1(held));
+}
+
+static void lose_body(void)
+{
+	fx_del(RP_T_BODY, rp_key2(held, 0));
+}
+
+static void lose_endpoint(void)
+{
+	fx_del(RP_T_ENDPOINT, rp_key1(fx_endpoint(1)));
+}
+
+static void lose_name(void)
+{
+	fx_del(RP_T_ENDPOINT_NAME, rp_key1(fx_endpoint(1)));
+}
+
+static void lose_sender(void)
+{
+	fx_del(RP_T_SENDER, rp_key1(fx.me.slot));
+}
+
+static void add_queue(void)
+{
+	fx_put(RP_T_QUEUE, rp_key3(fx_endpoint(1), 5, held), "", 0);
+}
+
+static void add_agenda(void)
+{
+	fx_put(RP_T_AGENDA, rp_key2(5, fx_endpoint(1)), "", 0);
+}
+
+static void add_claim(void)
+{
+	fx_put(RP_T_CLAIM, rp_key2(9, held), "\0\0\0\1", 4);
+}
+
+static void add_dead(void)
+{
+	fx_put(RP_T_DEAD, rp_key2(5, held), "", 0);
+}
+
+static void add_done(void)
+{
+	fx_put(RP_T_DONE, rp_key2(5, held), "", 0);
+}
+
+static void add_body(void)
+{
+	fx_put(RP_T_BODY, rp_key2(waiting + 1, 0), "x", 1);
+}
+
+static void add_attempt(void)
+{
+	unsigned char buf[RP_ATTEMPT_BYTES_MAX];
+	struct rp_attempt a = {.pid = 1};
+
+	fx_put(RP_T_ATTEMPT, rp_key2(waiting + 1, 1), buf, rp_attempt_pack(&a, waiting + 1, buf, sizeof buf));
+}
+
+static void add_seen(void)
+{
+	fx_put(RP_T_SEEN, fx_text_key("nobody's"), "0123456789abcdef", RP_ID_BYTES);
+}
+
+/* Every dedupe key leads to the same entry. */
+static void mislead_seen(void)
+{
+	MDB_val k, v, first = {0};
+	unsigned char id[RP_ID_BYTES];
+	MDB_cursor *c;
+	MDB_txn *txn;
+
+	ck_assert_int_eq(mdb_txn_begin(fx.ob->env, NULL, 0, &txn), 0);
+	ck_assert_int_eq(mdb_cursor_open(txn, fx.ob->table[RP_T_SEEN], &c), 0);
+	ck_assert_int_eq(mdb_cursor_get(c, &k, &first, MDB_FIRST), 0);
+	memcpy(id, first.mv_data, sizeof id);
+	ck_assert_int_eq(mdb_cursor_get(c, &k, &v, MDB_NEXT), 0);
+	v = (MDB_val){sizeof id, id};
+	ck_assert_int_eq(mdb_cursor_put(c, &k, &v, MDB_CURRENT), 0);
+	mdb_cursor_close(c);
+	ck_assert_int_eq(mdb_txn_commit(txn), 0);
+}
+
+static void mislead_name(void)
+{
+	fx_put(RP_T_ENDPOINT_NAME, rp_key1(fx_endpoint(1)), "https://elsewhere.example/", 26);
+}
+
+static void one_more_accepted(struct rp_head *head)
+{
+	head->accepted++;
+}
+
+static void one_more_purged(struct rp_head *head)
+{
+	head->accepted++;
+	head->count[RP_STATE_DEAD]++;
+}
+
+static void miscount_accepted(void)
+{
+	fx_edit_head(one_more_accepted);
+}
+
+static void miscount_dead(void)
+{
+	fx_edit_head(one_more_purged);
+}
+
+static void miscount_endpoint(void)
+{
+	struct rp_endpoint e = fx_endpoint_record(1);
+	unsigned char buf[RP_ENDPOINT_BYTES];
+
+	e.count[RP_STATE_IN_FLIGHT]++;
+	fx_put(RP_T_ENDPOINT, rp_key1(fx_endpoint(1)), buf, rp_endpoint_pack(&e, fx_endpoint(1), buf, sizeof buf));
+}
+
+/* Record and agenda agree, and are wrong together: the endpoint has work that nobody would ever look at. */
+static void forget_work(void)
+{
+	struct rp_endpoint e = fx_endpoint_record(1);
+	unsigned char buf[RP_ENDPOINT_BYTES];
+	uint64_t id = fx_endpoint(1);
+
+	fx_del(RP_T_AGENDA, agenda_key());
+	e.look_at_ms = RP_LOOK_NEVER;
+	fx_put(RP_T_ENDPOINT, rp_key1(id), buf, rp_endpoint_pack(&e, id, buf, sizeof buf));
+}
+
+static const struct {
+	const char *what;
+	void (*harm)(void);
+} harms[] = {
+    {"a missing queue row", lose_queue},
+    {"a missing agenda row", lose_agenda},
+    {"a missing claim row", lose_claim},
+    {"a missing dead row", lose_dead},
+    {"a missing done row", lose_done},
+    {"a missing entry record", lose_entry},
+    {"a missing delivery record", lose_delivery},
+    {"a missing payload chunk", lose_body},
+    {"a missing endpoint record", lose_endpoint},
+    {"a missing endpoint name", lose_name},
+    {"a missing registration of a sender with claims", lose_sender},
+    {"a queue row too many", add_queue},
+    {"an agenda row too many", add_agenda},
+    {"a claim row too many", add_claim},
+    {"a dead row too many", add_dead},
+    {"a done row too many", add_done},
+    {"a payload chunk without entry", add_body},
+    {"an attempt without entry", add_attempt},
+    {"a dedupe key without entry", add_seen},
+    {"a dedupe key that leads elsewhere", mislead_seen},
+    {"an endpoint name that leads elsewhere", mislead_name},
+    {"an accepted counter too large", miscount_accepted},
+    {"a counter of a state too large", miscount_dead},
+    {"an endpoint counter too large", miscount_endpoint},
+    {"work that nobody looks at", forget_work},
+};
+
+START_TEST(every_kind_of_harm_is_a_problem)
+{
+	harms[_i].harm();
+	ck_assert_msg(fx_problems() > 0, "%s goes unnoticed", harms[_i].what);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("outbox_verify");
+	TCase *tc = tcase_create("sound");
+
+	tcase_add_checked_fixture(tc, setup, fx_teardown);
+	tcase_add_test(tc, a_sound_outbox_has_no_problems);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("empty");
+	tcase_add_test(tc, an_empty_outbox_is_sound);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("broken");
+	tcase_add_checked_fixture(tc, setup, fx_teardown_damaged);
+	tcase_add_loop_test(tc, a_flipped_bit_in_any_byte_of_a_record_is_a_problem, 0, 5);
+	tcase_add_loop_test(tc, every_kind_of_harm_is_a_problem, 0, N(harms));
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+int main(void)
+{
+	SRunner *sr = srunner_create(suite());
+	int failed;
+
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}
