@@ -1,0 +1,77 @@
+#include "endpoints.h"
+
+#include <stdlib.h>
+
+static int by_id(const void *a, const void *b)
+{
+	const struct rp_known_endpoint *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static bool see(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e)
+{
+	struct rp_known_endpoints *k = arg;
+	struct rp_known_endpoint *one;
+
+	if (k->n == k->cap) {
+		size_t cap = k->cap > 0 ? k->cap * 2 : 64;
+		void *more = realloc(k->all, cap * sizeof k->all[0]);
+
+		if (more == NULL)
+			goto no_memory;
+		k->all = more;
+		k->cap = cap;
+	}
+	one = &k->all[k->n];
+	one->id = id;
+	one->e = *e;
+	one->name = strndup(name.len > 0 ? name.ptr : "", name.len);
+	if (one->name == NULL)
+		goto no_memory;
+	k->n++;
+	return true;
+no_memory:
+	k->no_memory = true;
+	return false;
+}
+
+int rp_known_endpoints_load(struct rp_ctl *ctl, struct rp_known_endpoints *out)
+{
+	struct rp_error err;
+
+	memset(out, 0, sizeof *out);
+	if (rp_outbox_endpoints(ctl->ob, see, out, &err) != RP_OK)
+		return rp_ctl_fail(&err);
+	if (out->no_memory)
+		return rp_ctl_no_memory();
+	if (out->n > 0)
+		qsort(out->all, out->n, sizeof out->all[0], by_id);
+	return RP_EXIT_OK;
+}
+
+void rp_known_endpoints_release(struct rp_known_endpoints *k)
+{
+	size_t i;
+
+	for (i = 0; i < k->n; i++)
+		free(k->all[i].name);
+	free(k->all);
+	memset(k, 0, sizeof *k);
+}
+
+const struct rp_known_endpoint *rp_known_endpoint_find(const struct rp_known_endpoints *k, uint64_t id)
+{
+	struct rp_known_endpoint key = {.id = id};
+
+	return k->n > 0 ? bsearch(&key, k->all, k->n, sizeof k->all[0], by_id) : NULL;
+}
+
+const char *rp_known_endpoint_state(const struct rp_known_endpoint *k)
+{
+	if (k->e.disabled)
+		return "disabled";
+	if (k->e.paused)
+		return "paused";
+	return k->e.streak > 0 ? "failing" : "ok";
+}

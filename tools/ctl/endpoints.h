@@ -1,0 +1,28 @@
+/* endpoints.h - the endpoints of an outbox, copied out of it. */
+#ifndef RP_CTL_ENDPOINTS_H
+#define RP_CTL_ENDPOINTS_H
+
+#include "ctl.h"
+
+struct rp_known_endpoint {
+	uint64_t id;
+	char *name;
+	struct rp_endpoint e;
+};
+
+struct rp_known_endpoints {
+	struct rp_known_endpoint *all;
+	size_t n, cap;
+	bool no_memory;
+};
+
+/* Result: exit code, after saying what went wrong. Release either way. */
+int rp_known_endpoints_load(struct rp_ctl *ctl, struct rp_known_endpoints *out);
+void rp_known_endpoints_release(struct rp_known_endpoints *k);
+/* NULL: no such endpoint. */
+const struct rp_known_endpoint *rp_known_endpoint_find(const struct rp_known_endpoints *k, uint64_t id);
+
+/* "paused", "disabled", "failing" (its last attempts failed), "ok". */
+const char *rp_known_endpoint_state(const struct rp_known_endpoint *k);
+
+#endif

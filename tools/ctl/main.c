@@ -1,0 +1,197 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/sys.h"
+#include "ctl.h"
+#include "options.h"
+#include "suggest.h"
+#include "work/settings.h"
+
+#define SELECTOR "ID... | - | FILTER..."
+#define ON_SELECTORS                                                                                                   \
+	"Which entries: ids, - for ids on standard input (one a line; JSON lines and the\n"                            \
+	"lines of `runpostctl list` do as well), or filters, which must all hold.\n"
+
+static const struct rp_verb verbs[] = {
+    {"stats", "", "Show what the outbox holds, who works on it, and what is wrong",
+     "Counts of entries by state, senders alive, endpoints in trouble, storage.\n\n"
+     "examples:\n  runpostctl stats\n  runpostctl stats --json | jq .entries.dead\n",
+     0, rp_verb_stats},
+    {"list", "[" SELECTOR "]", "List entries, oldest first",
+     ON_SELECTORS "On a terminal the first 50 are shown unless --limit says otherwise.\n\n"
+		  "examples:\n  runpostctl list --state retrying --endpoint hooks.example.com\n"
+		  "  runpostctl list --state dead --cause http_503 --json | jq -r .id\n",
+     RP_ACCEPTS_SELECTOR, rp_verb_list},
+    {"show", SELECTOR, "Show entries with their attempts",
+     ON_SELECTORS "\nexamples:\n  runpostctl show msg_000000000G1CY55NDPRXZQ0S4M\n"
+		  "  runpostctl show --run ecc2c787-4fe7-4943-be2e-5d4a39e8e909 --json\n",
+     RP_ACCEPTS_SELECTOR | RP_NEEDS_SELECTOR, rp_verb_show},
+    {"body", SELECTOR, "Print payloads, byte for byte",
+     ON_SELECTORS "Several payloads follow each other with nothing between them.\n\n"
+		  "examples:\n  runpostctl body msg_000000000G1CY55NDPRXZQ0S4M | jq .status\n",
+     RP_ACCEPTS_SELECTOR | RP_NEEDS_SELECTOR, rp_verb_body},
+    {"replay", SELECTOR, "Make entries due now, with a fresh retry budget and the same id",
+     ON_SELECTORS "With filters and without --state it is about dead entries only.\n\n"
+		  "examples:\n  runpostctl replay --cause http_503 --since 2d --dry-run\n"
+		  "  runpostctl dead\n  runpostctl replay --state dead --endpoint hooks.example.com --yes\n",
+     RP_ACCEPTS_SELECTOR | RP_NEEDS_SELECTOR | RP_ACCEPTS_CHANGE, rp_verb_replay},
+    {"purge", SELECTOR, "Remove entries for good",
+     ON_SELECTORS "Without --state it is about entries in any state. An attempt that is under way is not\n"
+		  "called back; how many there may be is reported.\n\n"
+		  "examples:\n  runpostctl purge --state dead --cause gone --older-than 7d --dry-run\n"
+		  "  runpostctl list --state dead --json | jq -r .id | head | runpostctl purge -\n",
+     RP_ACCEPTS_SELECTOR | RP_NEEDS_SELECTOR | RP_ACCEPTS_CHANGE, rp_verb_purge},
+    {"hold", SELECTOR, "Park waiting entries until they are released",
+     ON_SELECTORS "\nexamples:\n  runpostctl hold --endpoint 'https://hooks.example.com/billing'\n",
+     RP_ACCEPTS_SELECTOR | RP_NEEDS_SELECTOR | RP_ACCEPTS_CHANGE, rp_verb_hold},
+    {"release", SELECTOR, "Let held entries wait for a sender again",
+     ON_SELECTORS "\nexamples:\n  runpostctl release --state held --yes\n",
+     RP_ACCEPTS_SELECTOR | RP_NEEDS_SELECTOR | RP_ACCEPTS_CHANGE, rp_verb_release},
+    {"dead", "[" SELECTOR "]", "Show the dead letters, grouped by what they died of",
+     ON_SELECTORS "One row for each cause, last answer and endpoint, with what to do about it.\n\n"
+		  "examples:\n  runpostctl dead\n  runpostctl dead --since 1d --json\n",
+     RP_ACCEPTS_SELECTOR, rp_verb_dead},
+    {"endpoints", "[NAME | GLOB]...", "Show the endpoints and how they do",
+     "STATE is ok, failing (its last attempts failed), paused (by an operator) or disabled (it\n"
+     "answered 410 Gone).\n\nexamples:\n  runpostctl endpoints\n  runpostctl endpoints '*.example.com' --json\n",
+     RP_ACCEPTS_NAMES, rp_verb_endpoints},
+    {"pause", "NAME | GLOB...", "Stop sending to endpoints; their entries wait",
+     "An endpoint is named as `runpostctl endpoints` shows it, by a URL of it, or by a glob; a\n"
+     "glob without a '/' is compared with the host. Waiting costs no retries.\n\n"
+     "examples:\n  runpostctl pause hooks.example.com\n",
+     RP_ACCEPTS_NAMES | RP_NEEDS_NAMES, rp_verb_pause},
+    {"resume", "NAME | GLOB...", "Send to endpoints again, also after a 410",
+     "Named as for pause. What died in the meantime is not replayed by this: see replay.\n\n"
+     "examples:\n  runpostctl resume hooks.example.com\n",
+     RP_ACCEPTS_NAMES | RP_NEEDS_NAMES, rp_verb_resume},
+    {"verify", "", "Check everything the outbox can know about itself",
+     "Checksums, payload hashes, indexes, counters. Changes nothing; senders may go on meanwhile.\n"
+     "Exit status 0: sound, 65: damage.\n\nexamples:\n  runpostctl verify && echo sound\n",
+     0, rp_verb_verify},
+};
+enum { N_VERBS = sizeof verbs / sizeof verbs[0] };
+
+static void print_usage(FILE *to)
+{
+	size_t i;
+
+	fputs("usage: runpostctl VERB [options]\n\nLooks into an outbox of runpost and changes what is in it.\n\n", to);
+	for (i = 0; i < N_VERBS; i++)
+		fprintf(to, "  %-10s %s\n", verbs[i].name, verbs[i].line);
+	fputs("\n`runpostctl VERB --help` tells more about each; --version shows the version.\n", to);
+}
+
+static const struct rp_verb *find_verb(const char *name)
+{
+	const char *names[N_VERBS];
+	const char *near;
+	size_t i;
+
+	for (i = 0; i < N_VERBS; i++) {
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+		names[i] = verbs[i].name;
+	}
+	near = rp_suggest(name, names, N_VERBS);
+	rp_ctl_say("%.40s: no such verb%s%s%s; see `runpostctl --help`", name, near != NULL ? "; did you mean " : "",
+		   near != NULL ? near : "", near != NULL ? "?" : "");
+	return NULL;
+}
+
+static void look_at_terminal(struct rp_ctl *ctl)
+{
+	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+	struct winsize size;
+
+	ctl->out_tty = isatty(STDOUT_FILENO);
+	ctl->ask_tty = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+	ctl->color =
+	    ctl->out_tty && (no_color == NULL || no_color[0] == '\0') && term != NULL && strcmp(term, "dumb") != 0;
+	ctl->width = 100;
+	if (ctl->out_tty && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		ctl->width = size.ws_col;
+}
+
+static int open_outbox(struct rp_ctl *ctl, const struct rp_config *config)
+{
+	const char *dir = ctl->outbox_dir != NULL ? ctl->outbox_dir : config->outbox_dir;
+	struct rp_outbox_options options = {.map_bytes = config->map_bytes,
+					    .quota_bytes = config->quota_bytes,
+					    .disk_reserve_bytes = config->disk_reserve_bytes};
+	struct rp_error err;
+
+	if (rp_outbox_open(dir, &options, &ctl->ob, &err) != RP_OK)
+		return rp_ctl_fail(&err);
+	return RP_EXIT_OK;
+}
+
+static int run_verb(struct rp_ctl *ctl)
+{
+	struct rp_settings settings;
+	struct rp_error err;
+	int code;
+
+	if (rp_settings_load(ctl->config_path, &settings, &err) != RP_OK) {
+		rp_ctl_say("%s", err.text);
+		return RP_EXIT_CONFIG;
+	}
+	code = open_outbox(ctl, &settings.config);
+	if (code == RP_EXIT_OK) {
+		code = ctl->verb->run(ctl);
+		rp_outbox_close(ctl->ob);
+	}
+	rp_settings_release(&settings);
+	return code;
+}
+
+static int with_verb(const struct rp_verb *verb, int argc, char **argv)
+{
+	struct rp_ctl ctl = {.verb = verb, .now_at_ms = rp_sys_wall_ms(&rp_sys_real)};
+	int code;
+
+	look_at_terminal(&ctl);
+	code = rp_options_read(&ctl, argc, argv);
+	ctl.color = ctl.color && !ctl.no_color;
+	if (code == -1)
+		code = run_verb(&ctl);
+	rp_selector_release(&ctl.selector);
+	rp_buf_release(&ctl.out);
+	return code;
+}
+
+static int help(const char *name)
+{
+	const struct rp_verb *verb;
+
+	if (name == NULL) {
+		print_usage(stdout);
+		return RP_EXIT_OK;
+	}
+	verb = find_verb(name);
+	if (verb == NULL)
+		return RP_EXIT_USAGE;
+	rp_options_help(verb);
+	return RP_EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+	const struct rp_verb *verb;
+
+	rp_log_setup("ctl", RP_LOG_WARN);
+	if (argc < 2) {
+		print_usage(stderr);
+		return RP_EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+		return help(argc > 2 ? argv[2] : NULL);
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("runpostctl " RP_VERSION);
+		return RP_EXIT_OK;
+	}
+	verb = find_verb(argv[1]);
+	return verb != NULL ? with_verb(verb, argc - 1, argv + 1) : RP_EXIT_USAGE;
+}

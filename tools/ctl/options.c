@@ -1,0 +1,218 @@
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "suggest.h"
+
+/* Values below OPT_OUTBOX are enum rp_selector_field. */
+enum { OPT_OUTBOX = 100, OPT_CONFIG, OPT_JSON, OPT_NO_COLOR, OPT_HELP, OPT_DRY_RUN, OPT_YES };
+
+static const struct {
+	const char *name, *value; /* value NULL: takes none */
+	int number;
+	unsigned accepts; /* only for verbs with this bit; 0: all */
+	const char *help;
+} options[] = {
+    {"state", "S[,S]", RP_SELECT_STATE, RP_ACCEPTS_SELECTOR,
+     "waiting, in_flight, held, delivered, dead; or retrying: waiting after a failed attempt"},
+    {"endpoint", "GLOB", RP_SELECT_ENDPOINT, RP_ACCEPTS_SELECTOR, "its name or URL; without a '/': its host"},
+    {"run", "RUN_ID", RP_SELECT_RUN, RP_ACCEPTS_SELECTOR, "entries of this run"},
+    {"cause", "C", RP_SELECT_CAUSE, RP_ACCEPTS_SELECTOR, "timeout, dns, http (any status), http_503, exhausted, ..."},
+    {"since", "T", RP_SELECT_SINCE, RP_ACCEPTS_SELECTOR, "accepted at or after T: 2h (ago) or 2026-11-23T12:00:00Z"},
+    {"until", "T", RP_SELECT_UNTIL, RP_ACCEPTS_SELECTOR, "accepted before T"},
+    {"older-than", "D", RP_SELECT_OLDER_THAN, RP_ACCEPTS_SELECTOR, "in its state for so long: 90s, 15m, 2h, 7d"},
+    {"limit", "N", RP_SELECT_LIMIT, RP_ACCEPTS_SELECTOR, "at most N entries, the oldest; 0: all"},
+    {"dry-run", NULL, OPT_DRY_RUN, RP_ACCEPTS_CHANGE, "say what would happen, change nothing"},
+    {"yes", NULL, OPT_YES, RP_ACCEPTS_CHANGE, "do not ask before a change of many entries"},
+    {"outbox", "DIR", OPT_OUTBOX, 0, "the outbox; otherwise the one the configuration names"},
+    {"config", "FILE", OPT_CONFIG, 0, "the configuration; otherwise /etc/runpost/runpost.conf if there is one"},
+    {"json", NULL, OPT_JSON, 0, "JSON, one object a line"},
+    {"no-color", NULL, OPT_NO_COLOR, 0, "no colours on a terminal either"},
+    {"help", NULL, OPT_HELP, 0, "this text"},
+};
+enum { N_OPTIONS = sizeof options / sizeof options[0] };
+
+static bool is_accepted(const struct rp_verb *verb, size_t i)
+{
+	return options[i].accepts == 0 || (verb->accepts & options[i].accepts) != 0;
+}
+
+void rp_options_help(const struct rp_verb *verb)
+{
+	size_t i;
+
+	printf("usage: runpostctl %s%s%s [options]\n\n%s.\n\n%s\noptions:\n", verb->name,
+	       verb->args[0] != '\0' ? " " : "", verb->args, verb->line, verb->help);
+	for (i = 0; i < N_OPTIONS; i++) {
+		char left[40];
+
+		if (!is_accepted(verb, i))
+			continue;
+		snprintf(left, sizeof left, "--%s %s", options[i].name,
+			 options[i].value != NULL ? options[i].value : "");
+		printf("  %-18s %s\n", left, options[i].help);
+	}
+}
+
+static int usage_error(const struct rp_ctl *ctl, const char *what, const char *near)
+{
+	rp_ctl_say("%s: %s%s%s%s; see `runpostctl %s --help`", ctl->verb->name, what,
+		   near != NULL ? "; did you mean --" : "", near != NULL ? near : "", near != NULL ? "?" : "",
+		   ctl->verb->name);
+	return RP_EXIT_USAGE;
+}
+
+static int unknown_option(const struct rp_ctl *ctl, const char *word)
+{
+	const char *names[N_OPTIONS];
+	char what[120], name[40];
+	size_t i, n = 0, len = strcspn(word, "=");
+
+	for (i = 0; i < N_OPTIONS; i++) {
+		if (is_accepted(ctl->verb, i))
+			names[n++] = options[i].name;
+	}
+	while (*word == '-' && len > 0) {
+		word++;
+		len--;
+	}
+	snprintf(name, sizeof name, "%.*s", (int)(len < sizeof name ? len : sizeof name - 1), word);
+	for (i = 0; i < n && word[len] == '='; i++) {
+		if (strcmp(names[i], name) == 0) {
+			snprintf(what, sizeof what, "--%s takes no value", name);
+			return usage_error(ctl, what, NULL);
+		}
+	}
+	snprintf(what, sizeof what, "unknown option --%s", name);
+	return usage_error(ctl, what, rp_suggest(name, names, n));
+}
+
+static int apply(struct rp_ctl *ctl, int number, const char *value)
+{
+	struct rp_error err;
+
+	switch (number) {
+	case OPT_OUTBOX:
+		ctl->outbox_dir = value;
+		return -1;
+	case OPT_CONFIG:
+		ctl->config_path = value;
+		return -1;
+	case OPT_JSON:
+		ctl->json = true;
+		return -1;
+	case OPT_NO_COLOR:
+		ctl->no_color = true;
+		return -1;
+	case OPT_DRY_RUN:
+		ctl->dry_run = true;
+		return -1;
+	case OPT_YES:
+		ctl->yes = true;
+		return -1;
+	case OPT_HELP:
+		rp_options_help(ctl->verb);
+		return RP_EXIT_OK;
+	default:
+		break;
+	}
+	if (rp_selector_set(&ctl->selector, (enum rp_selector_field)number, value, ctl->now_at_ms, &err) == RP_OK)
+		return -1;
+	return usage_error(ctl, err.text, NULL);
+}
+
+static int read_ids_from_stdin(struct rp_ctl *ctl)
+{
+	char *line = NULL;
+	size_t cap = 0;
+	uint64_t number = 0;
+	int code = -1;
+	ssize_t n;
+
+	ctl->selector.by_id = true;
+	while (code == -1 && (n = getline(&line, &cap, stdin)) >= 0) {
+		struct rp_error err;
+
+		number++;
+		if (rp_selector_add_line(&ctl->selector, (struct rp_span){line, (size_t)n}, &err) == RP_OK)
+			continue;
+		rp_ctl_say("standard input, line %llu: %s; nothing was done", (unsigned long long)number, err.text);
+		code = err.code == RP_ERR_INVAL ? RP_EXIT_USAGE : rp_err_exit_code(err.code);
+	}
+	if (code == -1 && ferror(stdin)) {
+		rp_ctl_say("cannot read standard input: %s", strerror(errno));
+		code = RP_EXIT_IO;
+	}
+	free(line);
+	return code;
+}
+
+static int read_word(struct rp_ctl *ctl, char *word)
+{
+	struct rp_buf shown = {0};
+	struct rp_error err;
+
+	if ((ctl->verb->accepts & RP_ACCEPTS_NAMES) != 0) {
+		ctl->names[ctl->n_names++] = word;
+		return -1;
+	}
+	if ((ctl->verb->accepts & RP_ACCEPTS_SELECTOR) == 0)
+		return usage_error(ctl, "it takes no words, only options", NULL);
+	if (strcmp(word, "-") == 0)
+		return read_ids_from_stdin(ctl);
+	if (rp_selector_add_id(&ctl->selector, rp_span_of(word), &err) == RP_OK)
+		return -1;
+	rp_text_escape((struct rp_span){word, strcspn(word, "?")}, &shown);
+	rp_ctl_say("%s: %.100s: %s", ctl->verb->name, shown.data != NULL ? shown.data : "", err.text);
+	rp_buf_release(&shown);
+	return RP_EXIT_USAGE;
+}
+
+static int read_options(struct rp_ctl *ctl, int argc, char **argv)
+{
+	struct option table[N_OPTIONS + 1] = {{0}};
+	size_t i, n = 0;
+	int got, code = -1;
+
+	for (i = 0; i < N_OPTIONS; i++) {
+		if (is_accepted(ctl->verb, i))
+			table[n++] =
+			    (struct option){options[i].name, options[i].value != NULL, NULL, options[i].number};
+	}
+	opterr = 0;
+	while (code == -1 && (got = getopt_long(argc, argv, ":h", table, NULL)) != -1) {
+		if (got == ':') {
+			char what[80];
+
+			snprintf(what, sizeof what, "%.40s needs a value", argv[optind - 1]);
+			code = usage_error(ctl, what, NULL);
+		} else if (got == '?') {
+			code = unknown_option(ctl, argv[optind - 1]);
+		} else {
+			code = apply(ctl, got == 'h' ? OPT_HELP : got, optarg);
+		}
+	}
+	return code;
+}
+
+int rp_options_read(struct rp_ctl *ctl, int argc, char **argv)
+{
+	unsigned accepts = ctl->verb->accepts;
+	int code = read_options(ctl, argc, argv);
+
+	if (code != -1)
+		return code;
+	ctl->names = argv + optind;
+	for (; code == -1 && optind < argc; optind++)
+		code = read_word(ctl, argv[optind]);
+	if (code != -1)
+		return code;
+	if ((accepts & RP_NEEDS_NAMES) != 0 && ctl->n_names == 0)
+		return usage_error(ctl, "name the endpoints, or give a glob ('*' for all)", NULL);
+	if ((accepts & RP_NEEDS_SELECTOR) != 0 && rp_selector_is_empty(&ctl->selector))
+		return usage_error(ctl, "say which entries: ids, - to read ids, or filters such as --state dead", NULL);
+	return -1;
+}

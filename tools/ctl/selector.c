@@ -1,0 +1,324 @@
+#include "selector.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+
+#include "base/units.h"
+#include "core/scan.h"
+#include "core/url.h"
+#include "suggest.h"
+
+enum { RETRYING = 0 }; /* stands in the table below for the alias; no state has this number */
+
+static const struct {
+	const char *name;
+	int state;
+} state_words[] = {
+    {"waiting", RP_STATE_WAITING},     {"in_flight", RP_STATE_IN_FLIGHT}, {"held", RP_STATE_HELD},
+    {"delivered", RP_STATE_DELIVERED}, {"dead", RP_STATE_DEAD},           {"retrying", RETRYING},
+};
+enum { N_STATE_WORDS = sizeof state_words / sizeof state_words[0] };
+
+bool rp_endpoint_glob_init(struct rp_endpoint_glob *g, const char *glob)
+{
+	struct rp_url url;
+
+	memset(g, 0, sizeof *g);
+	g->glob = glob;
+	if (rp_url_parse(rp_span_of(glob), &url, NULL) != RP_OK)
+		return true;
+	return rp_url_endpoint(&url, &g->name);
+}
+
+void rp_endpoint_glob_release(struct rp_endpoint_glob *g)
+{
+	rp_buf_release(&g->name);
+}
+
+static bool glob_match(const char *glob, struct rp_span text)
+{
+	char copy[RP_URL_MAX + 1];
+
+	if (text.len >= sizeof copy)
+		return false;
+	memcpy(copy, text.ptr, text.len);
+	copy[text.len] = '\0';
+	/* equality first: the brackets of an IPv6 host are a class to fnmatch */
+	return strcmp(glob, copy) == 0 || fnmatch(glob, copy, 0) == 0;
+}
+
+bool rp_endpoint_glob_match(const struct rp_endpoint_glob *g, struct rp_span name)
+{
+	struct rp_url url;
+	struct rp_span host_port;
+
+	if (name.len == 0)
+		return false;
+	if (g->name.len > 0 && g->name.len == name.len && memcmp(g->name.data, name.ptr, name.len) == 0)
+		return true;
+	if (strchr(g->glob, '/') != NULL)
+		return glob_match(g->glob, name);
+	if (rp_url_parse(name, &url, NULL) != RP_OK)
+		return false;
+	host_port.ptr = url.host.ptr;
+	host_port.len = (size_t)((url.path.len > 0 ? url.path.ptr : name.ptr + name.len) - url.host.ptr);
+	return glob_match(g->glob, url.host) || glob_match(g->glob, host_port);
+}
+
+static enum rp_err bad_state(struct rp_span word, struct rp_error *err)
+{
+	const char *words[N_STATE_WORDS];
+	const char *near;
+	char text[32] = "";
+	size_t i;
+
+	for (i = 0; i < N_STATE_WORDS; i++)
+		words[i] = state_words[i].name;
+	if (word.len < sizeof text)
+		memcpy(text, word.ptr, word.len);
+	near = rp_suggest(text, words, N_STATE_WORDS);
+	return rp_fail(err, RP_ERR_INVAL,
+		       "--state %.*s: no such state%s%s%s; there are waiting, in_flight, held, delivered, "
+		       "dead, and retrying (waiting after a failed attempt)",
+		       (int)(word.len < 80 ? word.len : 80), word.ptr, near != NULL ? "; did you mean " : "",
+		       near != NULL ? near : "", near != NULL ? "?" : "");
+}
+
+static enum rp_err add_state(struct rp_selector *s, struct rp_span word, struct rp_error *err)
+{
+	size_t i;
+
+	for (i = 0; i < N_STATE_WORDS; i++) {
+		if (!rp_span_is(word, state_words[i].name))
+			continue;
+		if (state_words[i].state == RETRYING) {
+			/* "waiting,retrying" means waiting, whatever the order */
+			if ((s->states & RP_STATE_BIT(RP_STATE_WAITING)) == 0)
+				s->retrying_only = true;
+			s->states |= RP_STATE_BIT(RP_STATE_WAITING);
+		} else {
+			if (state_words[i].state == RP_STATE_WAITING)
+				s->retrying_only = false;
+			s->states |= RP_STATE_BIT(state_words[i].state);
+		}
+		return RP_OK;
+	}
+	return bad_state(word, err);
+}
+
+static enum rp_err set_states(struct rp_selector *s, const char *value, struct rp_error *err)
+{
+	const char *at = value;
+
+	for (;;) {
+		size_t len = strcspn(at, ",");
+		enum rp_err e = add_state(s, (struct rp_span){at, len}, err);
+
+		if (e != RP_OK || at[len] == '\0')
+			return e;
+		at += len + 1;
+	}
+}
+
+static enum rp_err set_cause(struct rp_selector *s, const char *value, struct rp_error *err)
+{
+	static char names[RP_CAUSE_MAX_][RP_CAUSE_TEXT_MAX];
+	const char *words[RP_CAUSE_MAX_];
+	const char *near;
+	struct rp_buf all = {.max = 512};
+	size_t n = 0;
+	int i;
+
+	if (rp_cause_parse(rp_span_of(value), &s->cause, &s->http_status)) {
+		s->has_cause = true;
+		return RP_OK;
+	}
+	for (i = RP_CAUSE_NONE + 1; i < RP_CAUSE_MAX_; i++) {
+		words[n++] = rp_cause_format((enum rp_cause)i, 0, names[i]);
+		rp_buf_printf(&all, "%s%s", n > 1 ? " " : "", names[i]);
+	}
+	near = rp_suggest(value, words, n);
+	rp_fail(err, RP_ERR_INVAL, "--cause %.40s: no such cause%s%s%s; a status is http_503, the others are %s", value,
+		near != NULL ? "; did you mean " : "", near != NULL ? near : "", near != NULL ? "?" : "",
+		all.data != NULL ? all.data : "");
+	rp_buf_release(&all);
+	return RP_ERR_INVAL;
+}
+
+static enum rp_err set_time(const char *option, const char *value, int64_t now_at_ms, int64_t *out_at_ms, bool *has,
+			    struct rp_error *err)
+{
+	int64_t ago_ms;
+
+	if (rp_duration_parse(rp_span_of(value), &ago_ms))
+		*out_at_ms = now_at_ms - ago_ms;
+	else if (!rp_time_parse(rp_span_of(value), out_at_ms))
+		return rp_fail(err, RP_ERR_INVAL,
+			       "%s %.60s: not a time; give how long ago (90s, 15m, 2h, 7d) or a date with time "
+			       "and zone (2026-11-23T12:00:00Z)",
+			       option, value);
+	*has = true;
+	return RP_OK;
+}
+
+static enum rp_err set_older(struct rp_selector *s, const char *value, struct rp_error *err)
+{
+	if (!rp_duration_parse(rp_span_of(value), &s->older_than_ms))
+		return rp_fail(err, RP_ERR_INVAL,
+			       "--older-than %.60s: not a duration; give a number and a unit (90s, 15m, 2h, 7d)",
+			       value);
+	s->has_older = true;
+	return RP_OK;
+}
+
+static enum rp_err set_limit(struct rp_selector *s, const char *value, struct rp_error *err)
+{
+	char *end;
+
+	errno = 0;
+	s->limit = strtoull(value, &end, 10);
+	if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0)
+		return rp_fail(err, RP_ERR_INVAL, "--limit %.60s: not a count; give a whole number, 0 for no limit",
+			       value);
+	s->has_limit = true;
+	return RP_OK;
+}
+
+static enum rp_err set_endpoint(struct rp_selector *s, const char *value, struct rp_error *err)
+{
+	if (value[0] == '\0')
+		return rp_fail(err, RP_ERR_INVAL,
+			       "--endpoint: empty; give a name as `runpostctl endpoints` shows it or a glob");
+	rp_endpoint_glob_release(&s->endpoint);
+	if (!rp_endpoint_glob_init(&s->endpoint, value))
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	s->has_endpoint = true;
+	return RP_OK;
+}
+
+enum rp_err rp_selector_set(struct rp_selector *s, enum rp_selector_field field, const char *value, int64_t now_at_ms,
+			    struct rp_error *err)
+{
+	switch (field) {
+	case RP_SELECT_STATE:
+		return set_states(s, value, err);
+	case RP_SELECT_ENDPOINT:
+		return set_endpoint(s, value, err);
+	case RP_SELECT_RUN:
+		if (value[0] == '\0')
+			return rp_fail(err, RP_ERR_INVAL, "--run: empty; give a run id");
+		s->run_id = value;
+		return RP_OK;
+	case RP_SELECT_CAUSE:
+		return set_cause(s, value, err);
+	case RP_SELECT_SINCE:
+		return set_time("--since", value, now_at_ms, &s->since_at_ms, &s->has_since, err);
+	case RP_SELECT_UNTIL:
+		return set_time("--until", value, now_at_ms, &s->until_at_ms, &s->has_until, err);
+	case RP_SELECT_OLDER_THAN:
+		return set_older(s, value, err);
+	case RP_SELECT_LIMIT:
+		return set_limit(s, value, err);
+	}
+	return rp_fail(err, RP_ERR_INVAL, "no such option");
+}
+
+enum rp_err rp_selector_add_id(struct rp_selector *s, struct rp_span text, struct rp_error *err)
+{
+	unsigned char id[RP_ID_BYTES];
+
+	s->by_id = true;
+	if (!rp_id_parse(text, id))
+		return rp_fail(err, RP_ERR_INVAL,
+			       "not an entry id; one is msg_ and 26 letters and digits, as `runpostctl list` "
+			       "shows it (a run's id goes behind --run)");
+	if (s->n_ids == s->cap_ids) {
+		size_t cap = s->cap_ids > 0 ? s->cap_ids * 2 : 64;
+		void *more = realloc(s->ids, cap * sizeof s->ids[0]);
+
+		if (more == NULL)
+			return rp_fail(err, RP_ERR_NOMEM, "out of memory for %zu ids", cap);
+		s->ids = more;
+		s->cap_ids = cap;
+	}
+	memcpy(s->ids[s->n_ids++], id, sizeof id);
+	return RP_OK;
+}
+
+static enum rp_err add_json_line(struct rp_selector *s, struct rp_span line, struct rp_error *err)
+{
+	struct rp_json_want want = {.name = "id"};
+	struct rp_scan_error at;
+
+	if (!rp_scan_object(line, &want, 1, &at))
+		return rp_fail(err, RP_ERR_INVAL, "byte %zu: %s", at.offset + 1, at.message);
+	if (want.type != RP_JSON_STRING)
+		return rp_fail(err, RP_ERR_INVAL, "the object has no member \"id\" that is a string");
+	return rp_selector_add_id(s, (struct rp_span){want.raw.ptr + 1, want.raw.len - 2}, err);
+}
+
+enum rp_err rp_selector_add_line(struct rp_selector *s, struct rp_span line, struct rp_error *err)
+{
+	size_t n = 0;
+
+	s->by_id = true;
+	while (line.len > 0 && memchr(" \t\r\n", line.ptr[0], 4) != NULL) {
+		line.ptr++;
+		line.len--;
+	}
+	if (line.len == 0)
+		return RP_OK;
+	if (line.ptr[0] == '{')
+		return add_json_line(s, line, err);
+	while (n < line.len && memchr(" \t\r\n", line.ptr[n], 4) == NULL)
+		n++;
+	return rp_selector_add_id(s, (struct rp_span){line.ptr, n}, err);
+}
+
+void rp_selector_release(struct rp_selector *s)
+{
+	free(s->ids);
+	rp_endpoint_glob_release(&s->endpoint);
+	memset(s, 0, sizeof *s);
+}
+
+bool rp_selector_is_empty(const struct rp_selector *s)
+{
+	return !s->by_id && s->states == 0 && !s->has_endpoint && s->run_id == NULL && !s->has_cause && !s->has_since &&
+	       !s->has_until && !s->has_older;
+}
+
+static bool state_matches(const struct rp_selector *s, const struct rp_delivery *d)
+{
+	if (s->states == 0)
+		return true;
+	if ((s->states & RP_STATE_BIT(d->state)) == 0)
+		return false;
+	return !s->retrying_only || d->state != RP_STATE_WAITING || d->attempts > 0;
+}
+
+static bool cause_matches(const struct rp_selector *s, const struct rp_entry *e)
+{
+	const struct rp_delivery *d = &e->delivery;
+
+	if (!s->has_cause)
+		return true;
+	if (s->cause == RP_CAUSE_DAMAGED && e->damaged)
+		return true;
+	if (d->cause != s->cause && d->last_cause != s->cause)
+		return false;
+	return s->http_status == 0 || d->http_status == s->http_status;
+}
+
+bool rp_selector_match(const struct rp_selector *s, const struct rp_entry *e, int64_t now_at_ms)
+{
+	const struct rp_facts *f = &e->facts;
+
+	return state_matches(s, &e->delivery) && cause_matches(s, e) &&
+	       (!s->has_since || f->accepted_at_ms >= s->since_at_ms) &&
+	       (!s->has_until || f->accepted_at_ms < s->until_at_ms) &&
+	       (!s->has_older || now_at_ms - e->delivery.state_at_ms >= s->older_than_ms) &&
+	       (s->run_id == NULL || rp_span_is(f->run_id, s->run_id)) &&
+	       (!s->has_endpoint || rp_endpoint_glob_match(&s->endpoint, e->endpoint));
+}

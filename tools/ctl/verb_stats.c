@@ -1,0 +1,244 @@
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/units.h"
+#include "endpoints.h"
+
+struct stats {
+	struct rp_ledger ledger;
+	struct rp_outbox_info info;
+	struct rp_known_endpoints endpoints;
+	unsigned trouble; /* endpoints that are not ok */
+	struct rp_sender_info senders[64];
+	unsigned n_senders, n_alive;
+	uint64_t n_unlisted; /* senders beyond the room above */
+};
+
+static const struct {
+	const char *name;
+	size_t offset;
+} counts[] = {
+    {"waiting", offsetof(struct rp_ledger, waiting)}, {"in_flight", offsetof(struct rp_ledger, in_flight)},
+    {"held", offsetof(struct rp_ledger, held)},       {"delivered", offsetof(struct rp_ledger, delivered)},
+    {"dead", offsetof(struct rp_ledger, dead)},       {"purged", offsetof(struct rp_ledger, purged)},
+};
+enum { N_COUNTS = sizeof counts / sizeof counts[0] };
+
+static uint64_t count_of(const struct rp_ledger *ledger, size_t i)
+{
+	uint64_t v;
+
+	memcpy(&v, (const char *)ledger + counts[i].offset, sizeof v);
+	return v;
+}
+
+static bool balances(const struct rp_ledger *l)
+{
+	return l->accepted == l->waiting + l->in_flight + l->held + l->delivered + l->dead + l->purged;
+}
+
+static void see_sender(void *arg, const struct rp_sender_info *s)
+{
+	struct stats *st = arg;
+
+	st->n_alive += s->alive;
+	if (st->n_senders < sizeof st->senders / sizeof st->senders[0])
+		st->senders[st->n_senders++] = *s;
+	else
+		st->n_unlisted++;
+}
+
+static int gather(struct rp_ctl *ctl, struct stats *st)
+{
+	struct rp_error err;
+	size_t i;
+	int code;
+
+	if (rp_outbox_ledger(ctl->ob, &st->ledger, &err) != RP_OK ||
+	    rp_outbox_info(ctl->ob, &st->info, &err) != RP_OK ||
+	    rp_outbox_senders(ctl->ob, see_sender, st, &err) != RP_OK)
+		return rp_ctl_fail(&err);
+	code = rp_known_endpoints_load(ctl, &st->endpoints);
+	for (i = 0; i < st->endpoints.n; i++)
+		st->trouble += strcmp(rp_known_endpoint_state(&st->endpoints.all[i]), "ok") != 0;
+	return code;
+}
+
+static struct rp_json_out *entries_json(const struct stats *st)
+{
+	struct rp_json_out *o = rp_json_out_new();
+	size_t i;
+
+	for (i = 0; i < N_COUNTS; i++)
+		rp_json_out_int(o, counts[i].name, (int64_t)count_of(&st->ledger, i));
+	return o;
+}
+
+static struct rp_json_out *sender_json(const struct rp_sender_info *s)
+{
+	struct rp_json_out *o = rp_json_out_new();
+
+	rp_json_out_int(o, "slot", s->slot);
+	rp_json_out_int(o, "pid", s->pid);
+	rp_json_out_bool(o, "alive", s->alive);
+	rp_json_out_time(o, "started_at", s->started_at_ms);
+	rp_json_out_int(o, "claims", (int64_t)s->claims);
+	return o;
+}
+
+static struct rp_json_out *stats_json(const struct rp_ctl *ctl, const struct stats *st)
+{
+	const struct rp_outbox_info *info = &st->info;
+	bool due = info->oldest_waiting_due_at_ms != RP_LOOK_NEVER;
+	struct rp_json_out *o = rp_json_out_new();
+	unsigned i;
+
+	rp_json_out_text(o, "outbox", rp_outbox_dir(ctl->ob));
+	rp_json_out_int(o, "format", info->format);
+	rp_json_out_int(o, "accepted", (int64_t)st->ledger.accepted);
+	rp_json_out_object(o, "entries", entries_json(st));
+	rp_json_out_bool(o, "balanced", balances(&st->ledger));
+	rp_json_out_time(o, "next_due_at", due ? info->oldest_waiting_due_at_ms : 0);
+	rp_json_out_int(o, "senders_alive", st->n_alive);
+	rp_json_out_array(o, "senders");
+	for (i = 0; i < st->n_senders; i++)
+		rp_json_out_push(o, "senders", sender_json(&st->senders[i]));
+	rp_json_out_int(o, "endpoints", (int64_t)st->endpoints.n);
+	rp_json_out_int(o, "endpoints_in_trouble", st->trouble);
+	rp_json_out_int(o, "file_bytes", (int64_t)info->file_bytes);
+	rp_json_out_int(o, "used_bytes", (int64_t)info->used_bytes);
+	rp_json_out_int(o, "quota_bytes", (int64_t)info->quota_bytes);
+	rp_json_out_int(o, "map_bytes", (int64_t)info->map_bytes);
+	rp_json_out_int(o, "disk_free_bytes", (int64_t)info->disk_free_bytes);
+	rp_json_out_int(o, "readers", info->readers);
+	rp_json_out_int(o, "max_readers", info->max_readers);
+	rp_json_out_int(o, "commits", (int64_t)info->commits);
+	return o;
+}
+
+static bool add_tsv(struct rp_ctl *ctl, const struct stats *st)
+{
+	struct rp_buf *out = &ctl->out;
+	bool ok = rp_buf_printf(out, "accepted\t%" PRIu64 "\n", st->ledger.accepted);
+	size_t i;
+
+	for (i = 0; i < N_COUNTS; i++)
+		ok = ok && rp_buf_printf(out, "%s\t%" PRIu64 "\n", counts[i].name, count_of(&st->ledger, i));
+	return ok &&
+	       rp_buf_printf(out, "senders_alive\t%u\nendpoints\t%zu\nendpoints_in_trouble\t%u\n", st->n_alive,
+			     st->endpoints.n, st->trouble) &&
+	       rp_buf_printf(out, "file_bytes\t%" PRIu64 "\nused_bytes\t%" PRIu64 "\nquota_bytes\t%" PRIu64 "\n",
+			     st->info.file_bytes, st->info.used_bytes, st->info.quota_bytes);
+}
+
+static const char *note_of(const struct rp_ctl *ctl, const struct stats *st, const char *state, char *out, size_t size)
+{
+	const struct rp_ledger *l = &st->ledger;
+	char when[RP_WHEN_TEXT_MAX];
+
+	snprintf(out, size, "%s", "");
+	if (strcmp(state, "waiting") == 0 && l->waiting > 0)
+		snprintf(out, size, "first due %s", rp_when(st->info.oldest_waiting_due_at_ms, ctl->now_at_ms, when));
+	else if (strcmp(state, "in_flight") == 0 && l->in_flight > 0)
+		snprintf(out, size, "with %u sender%s", st->n_alive, st->n_alive == 1 ? "" : "s");
+	else if (strcmp(state, "held") == 0 && l->held > 0)
+		snprintf(out, size, "until `runpostctl release`");
+	else if (strcmp(state, "dead") == 0 && l->dead > 0)
+		snprintf(out, size, "why: `runpostctl dead`");
+	return out;
+}
+
+static bool add_counts(struct rp_ctl *ctl, const struct stats *st)
+{
+	static const struct rp_column columns[] = {{"STATE", false, 0}, {"COUNT", true, 0}, {"NOTE", false, 0}};
+	struct rp_table *t = rp_ctl_table(ctl, columns, 3);
+	char note[80];
+	size_t i;
+
+	if (t == NULL)
+		return false;
+	for (i = 0; i < N_COUNTS; i++) {
+		bool bad = strcmp(counts[i].name, "dead") == 0 && st->ledger.dead > 0;
+
+		rp_table_styled(t, bad ? RP_STYLE_BAD : RP_STYLE_PLAIN, counts[i].name);
+		rp_table_number(t, count_of(&st->ledger, i));
+		rp_table_cell(t, rp_span_of(note_of(ctl, st, counts[i].name, note, sizeof note)));
+	}
+	rp_table_cell(t, rp_span_of("accepted"));
+	rp_table_number(t, st->ledger.accepted);
+	rp_table_cell(t, rp_span_of(balances(&st->ledger) ? "the sum of the above" : "NOT the sum of the above"));
+	return rp_ctl_add_table(ctl, t);
+}
+
+static bool add_storage(struct rp_ctl *ctl, const struct stats *st)
+{
+	const struct rp_outbox_info *info = &st->info;
+	unsigned percent = info->quota_bytes > 0 ? (unsigned)(info->used_bytes * 100.0 / info->quota_bytes) : 0;
+	char used[32], quota[32], file[32], disk[32];
+
+	return rp_buf_printf(&ctl->out,
+			     "storage  %s used of a quota of %s (%u%%), file %s, %s free on disk, readers %u/%u\n",
+			     rp_size_text(info->used_bytes, used), rp_size_text(info->quota_bytes, quota), percent,
+			     rp_size_text(info->file_bytes, file), rp_size_text(info->disk_free_bytes, disk),
+			     info->readers, info->max_readers);
+}
+
+static bool add_trouble(struct rp_ctl *ctl, const struct stats *st)
+{
+	enum { SHOWN = 10 };
+	const struct rp_ledger *l = &st->ledger;
+	bool ok = true;
+	size_t i, shown = 0;
+
+	if (!balances(l))
+		ok = rp_buf_add_text(&ctl->out, "! the ledger does not balance -> runpostctl verify\n");
+	if (st->n_alive == 0 && l->waiting + l->in_flight > 0)
+		ok = ok &&
+		     rp_buf_printf(&ctl->out,
+				   "! no sender is alive, %" PRIu64 " entries want one -> runpost send --outbox %s\n",
+				   l->waiting + l->in_flight, rp_outbox_dir(ctl->ob));
+	for (i = 0; ok && i < st->endpoints.n && shown < SHOWN; i++) {
+		const struct rp_known_endpoint *k = &st->endpoints.all[i];
+		const char *state = rp_known_endpoint_state(k);
+		char cause[RP_CAUSE_TEXT_MAX];
+
+		if (strcmp(state, "ok") == 0)
+			continue;
+		shown++;
+		if (strcmp(state, "failing") == 0)
+			ok = rp_buf_printf(
+			    &ctl->out, "! %s: %u failures in a row, last %s -> runpostctl list --endpoint ", k->name,
+			    k->e.streak, rp_cause_format(k->e.last_cause, k->e.last_status, cause));
+		else
+			ok = rp_buf_printf(&ctl->out, "! %s: %s -> runpostctl resume ", k->name, state);
+		ok = ok && rp_shell_quote(k->name, &ctl->out) && rp_buf_add_char(&ctl->out, '\n');
+	}
+	if (st->trouble > shown)
+		ok = ok && rp_buf_printf(&ctl->out, "! %zu more endpoints in trouble -> runpostctl endpoints\n",
+					 st->trouble - shown);
+	return ok;
+}
+
+static bool add_screen(struct rp_ctl *ctl, const struct stats *st)
+{
+	return rp_buf_printf(&ctl->out, "outbox   %s   format %u   senders alive %u   endpoints %zu\n",
+			     rp_outbox_dir(ctl->ob), st->info.format, st->n_alive, st->endpoints.n) &&
+	       add_counts(ctl, st) && add_storage(ctl, st) && add_trouble(ctl, st);
+}
+
+int rp_verb_stats(struct rp_ctl *ctl)
+{
+	struct stats st = {0};
+	int code = gather(ctl, &st);
+	bool ok;
+
+	if (code == RP_EXIT_OK) {
+		if (ctl->json)
+			ok = rp_ctl_add_json(ctl, stats_json(ctl, &st));
+		else
+			ok = ctl->out_tty ? add_screen(ctl, &st) : add_tsv(ctl, &st);
+		code = ok ? rp_ctl_flush(ctl) : rp_ctl_no_memory();
+	}
+	rp_known_endpoints_release(&st.endpoints);
+	return code;
+}
