@@ -16,8 +16,13 @@ static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
 void rp_log_setup(const char *role, enum rp_log_level level)
 {
-	snprintf(log_role, sizeof log_role, "%s", role);
+	rp_log_name(role);
 	log_level = level;
+}
+
+void rp_log_name(const char *role)
+{
+	snprintf(log_role, sizeof log_role, "%s", role);
 }
 
 void rp_log(enum rp_log_level level, const char *ev, const char *fmt, ...)

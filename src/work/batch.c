@@ -118,18 +118,18 @@ static bool name_entry(struct rp_batch *batch, const struct rp_parsed_run *run, 
 /* Entries point into `names`, so it gets all its room before the first name is made. An endpoint is at most its URL and
  * a
  * '/'. */
-static bool build_entries(struct rp_batch *batch)
+static bool build_entries(struct rp_batch *batch, size_t from, size_t n)
 {
 	size_t i, room = 0;
 
 	batch->n_entries = 0;
 	batch->names.len = 0;
 	batch->names.max = SIZE_MAX / 2;
-	for (i = 0; i < batch->n; i++)
+	for (i = from; i < from + n; i++)
 		room += batch->runs[i].status == RP_RUN_OK ? batch->runs[i].url.len + 1 : 0;
 	if (!rp_buf_reserve(&batch->names, room))
 		return false;
-	for (i = 0; i < batch->n; i++) {
+	for (i = from; i < from + n; i++) {
 		struct rp_new_entry *entry = &batch->entries[batch->n_entries];
 
 		batch->entry_of[i] = SIZE_MAX;
@@ -144,11 +144,12 @@ static bool build_entries(struct rp_batch *batch)
 	return true;
 }
 
-enum rp_err rp_batch_append(struct rp_batch *batch, const struct rp_appender *to, int64_t now_at_ms,
-			    struct rp_error *err)
+enum rp_err rp_batch_append(struct rp_batch *batch, size_t from, size_t n, const struct rp_appender *to,
+			    int64_t now_at_ms, struct rp_error *err)
 {
-	if (!build_entries(batch))
-		return rp_fail(err, RP_ERR_NOMEM, "out of memory for the names of %zu endpoints", batch->n);
+	assert(from <= batch->n && n <= batch->n - from);
+	if (!build_entries(batch, from, n))
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory for the names of %zu endpoints", n);
 	if (batch->n_entries == 0)
 		return RP_OK;
 	return to->append(to->arg, now_at_ms, batch->entries, batch->n_entries, batch->appended, err);

@@ -34,11 +34,12 @@ void rp_batch_clear(struct rp_batch *batch);
 const struct rp_parsed_run *rp_batch_add(struct rp_batch *batch, struct rp_span line,
 					 const struct rp_run_options *options);
 
-/* Appends the accepted runs in one commit; without any, nothing is called. May be repeated after a failure. */
-enum rp_err rp_batch_append(struct rp_batch *batch, const struct rp_appender *to, int64_t now_at_ms,
-			    struct rp_error *err);
+/* Appends the accepted ones of the n runs from `from` on in one commit; without any, nothing is called. May be repeated
+ * after a failure, with fewer runs too. */
+enum rp_err rp_batch_append(struct rp_batch *batch, size_t from, size_t n, const struct rp_appender *to,
+			    int64_t now_at_ms, struct rp_error *err);
 
-/* What became of an accepted run; NULL for a skipped or rejected one. */
+/* What became of an accepted run of the last append; NULL for a skipped or rejected one. */
 const struct rp_appended *rp_batch_result(const struct rp_batch *batch, size_t i);
 
 #endif

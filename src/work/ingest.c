@@ -109,7 +109,9 @@ static enum rp_err gather(struct loop *l)
 	return RP_OK;
 }
 
-static enum rp_err append(struct loop *l)
+/* Stores *n runs of the batch from `from` on, or fewer when they do not all fit: a burst must not stand before a quota that
+ * is smaller than it, nor leave room unused that smaller commits would fill. Waits only when not even one fits. */
+static enum rp_err append(struct loop *l, size_t from, size_t *n)
 {
 	int64_t give_up_ms = rp_sys_boot_ms(l->o->sys) + l->o->full_wait_ms;
 	bool told = false, input;
@@ -117,12 +119,17 @@ static enum rp_err append(struct loop *l)
 
 	for (;;) {
 		struct rp_error why = {0};
-		enum rp_err rc = rp_batch_append(&l->batch, &l->o->to, rp_sys_wall_ms(l->o->sys), &why);
+		enum rp_err rc =
+		    rp_batch_append(&l->batch, from, *n, &l->o->to, rp_sys_wall_ms(l->o->sys), &why);
 
 		if (rc == RP_OK && told)
 			rp_log(RP_LOG_INFO, "room", "after_line=%" PRIu64, l->counts->lines);
 		if (rc == RP_OK)
 			return RP_OK;
+		if (rc == RP_ERR_FULL && *n > 1) {
+			*n /= 2;
+			continue;
+		}
 		if (rc == RP_ERR_FULL && !told) {
 			rp_log(RP_LOG_WARN, "full", "after_line=%" PRIu64 " wait_ms=%" PRId64 " what=%s",
 			       l->counts->lines, l->o->full_wait_ms, rp_log_quote(why.text, text, sizeof text));
@@ -137,7 +144,7 @@ static enum rp_err append(struct loop *l)
 	}
 }
 
-static enum rp_err save_rejects(struct loop *l)
+static enum rp_err save_rejects(struct loop *l, size_t from, size_t n)
 {
 	bool any = false;
 	enum rp_err rc;
@@ -145,7 +152,7 @@ static enum rp_err save_rejects(struct loop *l)
 
 	if (l->o->rejects_fd < 0)
 		return RP_OK;
-	for (i = 0; i < l->batch.n; i++) {
+	for (i = from; i < from + n; i++) {
 		if (l->batch.runs[i].status != RP_RUN_REJECTED)
 			continue;
 		rc = rp_rejects_write(l->o->rejects_fd, l->line_of[i], true, l->err);
@@ -174,12 +181,12 @@ static bool add_receipt(struct loop *l, size_t i)
 	return rp_receipts_rejected(&l->receipts, line, run->code, run->reason);
 }
 
-static enum rp_err send_receipts(struct loop *l)
+static enum rp_err send_receipts(struct loop *l, size_t from, size_t n)
 {
 	enum rp_err rc;
 	size_t i;
 
-	for (i = 0; i < l->batch.n; i++)
+	for (i = from; i < from + n; i++)
 		if (!add_receipt(l, i))
 			return rp_fail(l->err, RP_ERR_NOMEM, "out of memory for the receipt of line %" PRIu64,
 				       l->counts->lines);
@@ -187,26 +194,34 @@ static enum rp_err send_receipts(struct loop *l)
 	return rc == RP_OK ? await_reader(l, RP_RECEIPTS_LIMIT) : rc;
 }
 
-static enum rp_err finish_batch(struct loop *l)
+/* One commit and its receipts. *n: in, the runs there are from `from` on; out, those that were done. */
+static enum rp_err finish_some(struct loop *l, size_t from, size_t *n)
 {
-	size_t n_entries;
-	enum rp_err rc;
+	enum rp_err rc = append(l, from, n);
 
-	if (l->batch.n == 0)
-		return RP_OK;
-	rc = append(l);
-	n_entries = l->batch.n_entries;
-	if (rc == RP_OK && n_entries > 0)
+	if (rc == RP_OK && l->batch.n_entries > 0)
 		l->counts->commits++;
 	if (rc == RP_OK)
-		rc = save_rejects(l);
+		rc = save_rejects(l, from, *n);
 	if (rc == RP_OK)
-		rc = send_receipts(l);
-	rp_batch_clear(&l->batch);
+		rc = send_receipts(l, from, *n);
 	/* The store's write lock is unfair: a writer that commits 1,000 entries at a time without a pause held another
 	 * one off for up to 2.9 s, with 100 us between its commits for 12 ms at most (measured). */
-	if (rc == RP_OK && n_entries >= BULK_ENTRIES)
+	if (rc == RP_OK && l->batch.n_entries >= BULK_ENTRIES)
 		usleep(BULK_PAUSE_US);
+	return rc;
+}
+
+static enum rp_err finish_batch(struct loop *l)
+{
+	enum rp_err rc = RP_OK;
+	size_t at, n;
+
+	for (at = 0; rc == RP_OK && at < l->batch.n; at += n) {
+		n = l->batch.n - at;
+		rc = finish_some(l, at, &n);
+	}
+	rp_batch_clear(&l->batch);
 	return rc;
 }
 

@@ -17,6 +17,9 @@
 #define DRAIN_LOOK_MS 100     /* with --drain, how often an idle sender asks whether the others are done too */
 #define EXPIRE_MS 5000        /* how often delivered and dead entries past their keep time are removed */
 #define EXPIRE_MAX 500        /* ... and how many in a transaction */
+#define REAP_AGAIN_MS 10      /* a sender's end is told just before the kernel drops its lock: look again, */
+#define REAP_UNTIL_MS 200     /* for so long */
+#define STOP_AGAIN_MS 2000    /* a group and its supervisor pass one stop on twice: only a later one means "at once" */
 #define LEASE_MARGIN_MS 1000  /* a claim is not begun when its lease may be taken within this time */
 #define RUNNING_BYTES_MAX ((size_t)64 << 20) /* payloads in memory at once; one more may start when it is not reached */
 #define KEPT_BYTES_MAX ((size_t)64 << 10)    /* a job keeps a buffer of this size for its next payload */
@@ -53,7 +56,9 @@ struct rp_sender {
 	int64_t turn_boot_ms;     /* last turn */
 	int64_t finished_boot_ms; /* when the oldest of `finished` came */
 	int64_t expire_boot_ms;   /* next look for entries past their keep time */
+	int64_t reap_boot_ms, reap_until_boot_ms; /* after a sender ended: next look, and the last */
 	int64_t stop_boot_ms;     /* when the grace of a stop ends; 0: not stopping */
+	int64_t stopped_boot_ms;  /* when it was asked to stop */
 	int64_t now_at_ms, now_boot_ms; /* this step's */
 	struct rp_sender_counts counts;
 };
@@ -258,7 +263,10 @@ static void log_settled(const struct job *j)
 
 	if (st->kind == RP_SETTLE_RETURN)
 		return;
-	rp_id_format(j->dispatch.facts.id, id);
+	if (j->dispatch.facts.accepted_at_ms != 0)
+		rp_id_format(j->dispatch.facts.id, id);
+	else
+		snprintf(id, sizeof id, "unreadable"); /* its record is damaged; the sequence number leads to it */
 	rp_cause_format(j->outcome.cause, j->outcome.http_status, at);
 	if (st->stale)
 		rp_log(RP_LOG_WARN, "late_result", "id=%s attempt=%" PRIu32 " outcome=%s", id, st->attempt,
@@ -270,7 +278,7 @@ static void log_settled(const struct job *j)
 		rp_log(RP_LOG_INFO, "failed", "id=%s attempt=%" PRIu32 " cause=%s next_at_ms=%" PRId64 " detail=%s", id,
 		       st->attempt, at, st->due_at_ms, rp_log_quote(j->outcome.detail, detail, sizeof detail));
 	else
-		rp_log(RP_LOG_WARN, "dead", "id=%s attempt=%" PRIu32 " cause=%s last=%s detail=%s", id, st->attempt,
+		rp_log(RP_LOG_WARN, "dead", "id=%s seq=%" PRIu64 " attempt=%" PRIu32 " cause=%s last=%s detail=%s", id, st->seq, st->attempt,
 		       rp_cause_format(st->cause, j->outcome.http_status, cause), at,
 		       rp_log_quote(j->outcome.detail, detail, sizeof detail));
 }
@@ -380,7 +388,11 @@ static enum rp_err listen_to_outbox(struct rp_sender *s, struct rp_error *err)
 
 	rp_outbox_watch_drain(s->o.outbox, &rung, &ended);
 	if (ended)
+		s->reap_until_boot_ms = s->now_boot_ms + REAP_UNTIL_MS;
+	if (ended || (s->reap_until_boot_ms > s->now_boot_ms && s->now_boot_ms >= s->reap_boot_ms)) {
 		e = reap(s, err);
+		s->reap_boot_ms = s->now_boot_ms + REAP_AGAIN_MS;
+	}
 	if (e == RP_OK && (rung || ended))
 		e = rp_outbox_next_look(s->o.outbox, &s->look_at_ms, err);
 	return e;
@@ -439,6 +451,8 @@ static int wait_for(const struct rp_sender *s)
 		shorter(&wait_ms, transport_ms);
 	if (s->stop_boot_ms != 0)
 		shorter(&wait_ms, s->stop_boot_ms - s->now_boot_ms);
+	if (s->reap_until_boot_ms > s->now_boot_ms)
+		shorter(&wait_ms, s->reap_boot_ms - s->now_boot_ms);
 	if (s->o.drain && s->idle.n == s->n_jobs)
 		shorter(&wait_ms, DRAIN_LOOK_MS);
 	shorter(&wait_ms, BEAT_MS);
@@ -482,6 +496,7 @@ void rp_sender_stop(struct rp_sender *s)
 	if (s->stop_boot_ms != 0)
 		return;
 	s->now_boot_ms = rp_sys_boot_ms(s->o.sys);
+	s->stopped_boot_ms = s->now_boot_ms;
 	s->stop_boot_ms = s->now_boot_ms + s->o.settings->config.stop_grace_ms;
 	rp_log(RP_LOG_INFO, "stopping", "running=%zu returned=%zu", s->running, s->ready.n);
 	return_ready(s);
@@ -504,7 +519,7 @@ enum rp_err rp_sender_run(struct rp_sender *s, int stop_fd, struct rp_error *err
 		if ((fds[0].revents & POLLIN) != 0) {
 			if (read(stop_fd, signal_info, sizeof signal_info) <= 0)
 				return rp_fail_sys(err, RP_ERR_IO, errno, "signalfd");
-			if (s->stop_boot_ms != 0)
+			if (s->stop_boot_ms != 0 && rp_sys_boot_ms(s->o.sys) - s->stopped_boot_ms >= STOP_AGAIN_MS)
 				return RP_OK;
 			rp_sender_stop(s);
 		}
@@ -538,6 +553,7 @@ enum rp_err rp_sender_new(const struct rp_sender_options *options, struct rp_sen
 {
 	struct rp_sender *s = calloc(1, sizeof *s);
 	enum rp_err e;
+	char role[24];
 
 	*out = NULL;
 	if (s == NULL)
@@ -553,6 +569,11 @@ enum rp_err rp_sender_new(const struct rp_sender_options *options, struct rp_sen
 		e = rp_outbox_watch(s->o.outbox, &s->outbox_fd, err);
 	if (e == RP_OK)
 		e = rp_outbox_join(s->o.outbox, s->now_at_ms, s->now_boot_ms, &s->id, err);
+	if (e == RP_OK) {
+		/* The name that the attempt log and the inspector give it. */
+		snprintf(role, sizeof role, "sender-%u", s->id.slot);
+		rp_log_name(role);
+	}
 	if (e == RP_OK)
 		e = reap(s, err);
 	if (e != RP_OK) {

@@ -40,7 +40,8 @@ enum rp_err rp_sender_step(struct rp_sender *sender, int *wait_ms, bool *done, s
 /* Claims nothing more and returns what was not begun. Requests under way may finish until stop_grace has passed. */
 void rp_sender_stop(struct rp_sender *sender);
 
-/* Steps and waits until done. stop_fd: readable when the process is asked to stop; a second time ends it at once. */
+/* Steps and waits until done. stop_fd: readable when the process is asked to stop; a second time, two seconds later
+ * or more, ends it at once. */
 enum rp_err rp_sender_run(struct rp_sender *sender, int stop_fd, struct rp_error *err);
 
 void rp_sender_read_counts(const struct rp_sender *sender, struct rp_sender_counts *out);

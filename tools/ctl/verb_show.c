@@ -144,7 +144,7 @@ static bool add_head(struct rp_ctl *ctl, const struct rp_entry *e)
 	char id[RP_ID_TEXT_MAX];
 
 	return add_line(out, "id", rp_span_of(rp_id_format(e->facts.id, id))) &&
-	       add_line(out, "run", e->facts.run_id) && add_line(out, "caused by", e->facts.operation) &&
+	       add_line(out, "run", e->facts.run_id) && add_line(out, "operation", e->facts.operation) &&
 	       add_target(out, e) && add_line(out, "endpoint", e->endpoint) && add_state(ctl, e) &&
 	       (!e->damaged ||
 		rp_buf_add_text(out, "DAMAGED  a record fails its checksum; this is what could be read\n"));

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/sys.h"
 #include "base/units.h"
 #include "core/crypto.h"
 #include "core/json.h"
@@ -194,8 +195,8 @@ static bool render_record(struct rp_sink_report *report, const struct rp_sink_de
 	bool ok;
 
 	rp_buf_clear(out);
-	ok = rp_buf_printf(out, "{\"n\":%" PRIu64 ",\"at\":\"%s\",\"at_ms\":%" PRId64, d->n,
-			   rp_time_format(d->at_ms, at), d->at_ms);
+	ok = rp_buf_printf(out, "{\"n\":%" PRIu64 ",\"at\":\"%s\",\"at_ms\":%" PRId64 ",\"monotonic_us\":%" PRId64,
+			   d->n, rp_time_format(d->at_ms, at), d->at_ms, rp_sys_stopwatch_us());
 	ok = ok && add_member(out, "method", rp_sink_request_span(r, r->method));
 	ok = ok && add_member(out, "path", target.path);
 	ok = ok && add_member(out, "webhook_id", rp_sink_request_find(r, "webhook-id"));
