@@ -1,11 +1,12 @@
 /* config.h - the configuration: INI text -> settings. The only door to inih. Reads no files, keeps no secrets.
  *
- * One table of settings (name, section, unit, bounds, default, help) in config.c is what the parser, `--help`, `runpost
- * settings` and the man page's test read. An unknown key, a bad value, a doubled endpoint or a line without '=' is an
- * error with file and line. Keys of [defaults] and [endpoint "NAME"] are the same, but for `url`; an endpoint starts
- * from the defaults, wherever in the file they stand. A key is set once in a section; only `header` and `allow` may
- * repeat, and those of an endpoint join the inherited ones (a header takes the place of an inherited one of its name).
- * An empty path, secret_env or allow_ports takes back what was inherited. Comments stand on lines of their own.
+ * One table of settings (name, section, unit, bounds, default, help) in config_table.c is what the parser, `--help`,
+ * `runpost settings` and the man page's test read. An unknown key, a bad value, a doubled endpoint or a line without
+ * '=' is an error with file and line. Keys of [defaults] and [endpoint "NAME"] are the same, but for `url`; an
+ * endpoint starts from the defaults, wherever in the file they stand. A key is set once in a section; only `header`
+ * and `allow` may repeat, and those of an endpoint join the inherited ones (a header takes the place of an inherited
+ * one of its name). An empty path, secret_env or allow_ports takes back what was inherited. Comments stand on lines of
+ * their own.
  *
  *   [outbox]    dir quota map_size disk_reserve keep_delivered keep_dead
  *   [ingest]    max_line full_wait

@@ -1,7 +1,7 @@
 /* json.h - the only door to jansson: decodes single values and builds output lines.
  *
- * Runs are never parsed into trees (core/scan.h); what comes here is a span of a few bytes that the scanner validated, or
- * an object of our own to print. */
+ * Runs are never parsed into trees (core/scan.h); what comes here is a span of a few bytes that the scanner validated,
+ * or an object of our own to print. */
 #ifndef RP_CORE_JSON_H
 #define RP_CORE_JSON_H
 
@@ -10,19 +10,19 @@
 
 #include "base/bytes.h"
 
-/* Decodes a JSON string (with its quotes) into out as UTF-8. false: not a string jansson can decode (a lone surrogate, an
- * escaped NUL) or out of memory. Strings without a backslash are copied without jansson. */
+/* Decodes a JSON string (with its quotes) into out as UTF-8. false: not a string jansson can decode (a lone surrogate,
+ * an escaped NUL) or out of memory. Strings without a backslash are copied without jansson. */
 bool rp_json_decode_string(struct rp_span raw, struct rp_buf *out);
 
 /* Calls see(name, value) for each member of the object `raw` whose value is a string; see returns false to stop. Result
- * false: not an object, a member is no string (*bad_name is set to a copy owned by the caller, free it), see stopped, or
- * out of memory. Duplicate names: the last one. */
+ * false: not an object, a member is no string (*bad_name is set to a copy owned by the caller, free it), see stopped,
+ * or out of memory. Duplicate names: the last one. */
 bool rp_json_each_string(struct rp_span raw, bool (*see)(void *arg, const char *name, const char *value), void *arg,
-                         char **bad_name);
+			 char **bad_name);
 
 /* Output: an object under construction, printed compactly on one line with its members in the order they were set.
- * Setters never fail visibly; rp_json_out_print returns false when anything did, also for an object that is NULL because
- * memory ran out. Text that is not UTF-8 is set with its offending bytes replaced by U+FFFD. */
+ * Setters never fail visibly; rp_json_out_print returns false when anything did, also for an object that is NULL
+ * because memory ran out. Text that is not UTF-8 is set with its offending bytes replaced by U+FFFD. */
 struct rp_json_out;
 struct rp_json_out *rp_json_out_new(void);
 void rp_json_out_free(struct rp_json_out *o);

@@ -3,17 +3,15 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/units.h"
 #include "core/crypto.h"
 #include "core/json.h"
+#include "core/run_int.h"
 #include "core/scan.h"
 
-#define HEADERS_MAX 32
-#define HEADERS_RAW_MAX (8 * RP_EXTRA_HEADERS_MAX) /* bytes of JSON that jansson may make a tree of */
-#define ESCAPED_MAX(n) (6 * (size_t)(n) + 2)       /* bytes of JSON for n bytes of text: \u0061 is the longest form */
+#define ESCAPED_MAX(n) (6 * (size_t)(n) + 2) /* bytes of JSON for n bytes of text: \u0061 is the longest form */
 
 /* The members of a Run stand first: an envelope's `run` is searched for these alone. */
 enum want {
@@ -63,8 +61,7 @@ void rp_parsed_run_release(struct rp_parsed_run *run)
 	rp_buf_release(&run->text);
 }
 
-__attribute__((format(printf, 3, 4))) static bool reject(struct rp_parsed_run *run, const char *code, const char *fmt,
-							 ...)
+bool rp_run_reject(struct rp_parsed_run *run, const char *code, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -108,7 +105,7 @@ static bool reserve_text(struct rp_parsed_run *run, const struct line *line)
 	}
 	if (rp_buf_reserve(&run->text, need))
 		return true;
-	return reject(run, "too_large", "there is not enough memory for the line's fields; send it again");
+	return rp_run_reject(run, "too_large", "there is not enough memory for the line's fields; send it again");
 }
 
 static bool scan_line(struct rp_parsed_run *run, struct rp_span text, bool plain_run, struct line *line)
@@ -124,9 +121,10 @@ static bool scan_line(struct rp_parsed_run *run, struct rp_span text, bool plain
 		line->inner[i].name = want_names[i];
 	if (!rp_scan_object(text, line->outer, plain_run ? (size_t)N_RUN_WANTS : (size_t)N_WANTS, &err)) {
 		if (err.cut_off)
-			return reject(run, "bad_json", "after byte %zu: %s; the line is cut off (sent partially?)",
-				      err.offset, err.message);
-		return reject(run, "bad_json", "byte %zu: %s", err.offset + 1, err.message);
+			return rp_run_reject(run, "bad_json",
+					     "after byte %zu: %s; the line is cut off (sent partially?)", err.offset,
+					     err.message);
+		return rp_run_reject(run, "bad_json", "byte %zu: %s", err.offset + 1, err.message);
 	}
 	line->run = line->outer;
 	run->payload = text;
@@ -135,7 +133,8 @@ static bool scan_line(struct rp_parsed_run *run, struct rp_span text, bool plain
 		memset(&line->outer[N_RUN_WANTS], 0, (N_WANTS - N_RUN_WANTS) * sizeof line->outer[0]);
 	} else {
 		if (line->outer[WANT_RUN].type != RP_JSON_OBJECT)
-			return reject(run, "bad_field", "run: must be an object, the Run as the engine would POST it");
+			return rp_run_reject(run, "bad_field",
+					     "run: must be an object, the Run as the engine would POST it");
 		line->run = line->inner;
 		run->payload = line->outer[WANT_RUN].raw;
 		again = rp_scan_object(run->payload, line->inner, N_RUN_WANTS, &err);
@@ -175,11 +174,13 @@ static bool decode_string(struct rp_parsed_run *run, const char *name, const str
 			  size_t max_bytes, struct rp_span *out)
 {
 	if (want->type != RP_JSON_STRING)
-		return reject(run, "bad_field", "%s: must be a string of at most %zu bytes", name, max_bytes);
+		return rp_run_reject(run, "bad_field", "%s: must be a string of at most %zu bytes", name, max_bytes);
 	if (want->raw.len > ESCAPED_MAX(max_bytes))
-		return reject(run, "bad_field", "%s: is too long; at most %zu bytes are accepted", name, max_bytes);
+		return rp_run_reject(run, "bad_field", "%s: is too long; at most %zu bytes are accepted", name,
+				     max_bytes);
 	if (!decode(run, want, out))
-		return reject(run, "bad_field", "%s: contains \\u0000 or half of a surrogate pair; leave it out", name);
+		return rp_run_reject(run, "bad_field", "%s: contains \\u0000 or half of a surrogate pair; leave it out",
+				     name);
 	return true;
 }
 
@@ -202,10 +203,10 @@ static bool has_control(struct rp_span s)
 static bool check_field(struct rp_parsed_run *run, const char *name, struct rp_span value)
 {
 	if (value.len > RP_FIELD_MAX)
-		return reject(run, "bad_field", "%s: has %zu bytes; at most %d are accepted", name, value.len,
-			      RP_FIELD_MAX);
+		return rp_run_reject(run, "bad_field", "%s: has %zu bytes; at most %d are accepted", name, value.len,
+				     RP_FIELD_MAX);
 	if (has_control(value))
-		return reject(run, "bad_field", "%s: contains a control character; leave it out", name);
+		return rp_run_reject(run, "bad_field", "%s: contains a control character; leave it out", name);
 	return true;
 }
 
@@ -239,9 +240,9 @@ static bool take_time(struct rp_parsed_run *run, const char *name, int64_t given
 	if (!decode_string(run, name, want, RP_FIELD_MAX, &text))
 		return false;
 	if (!rp_time_parse(text, out_at_ms) || *out_at_ms <= 0)
-		return reject(run, "bad_field",
-			      "%s: must be a time after 1970 as in RFC 3339, for example \"2026-11-23T12:00:00Z\"",
-			      name);
+		return rp_run_reject(
+		    run, "bad_field",
+		    "%s: must be a time after 1970 as in RFC 3339, for example \"2026-11-23T12:00:00Z\"", name);
 	return true;
 }
 
@@ -250,7 +251,7 @@ static bool parse_url(struct rp_parsed_run *run, const char *place, struct rp_sp
 	struct rp_error err;
 
 	if (rp_url_parse(url, &run->parts, &err) != RP_OK)
-		return reject(run, "bad_url", "%s: %s", place, err.text);
+		return rp_run_reject(run, "bad_url", "%s: %s", place, err.text);
 	run->url = url;
 	return true;
 }
@@ -274,137 +275,14 @@ static bool take_url(struct rp_parsed_run *run, const struct line *line, const s
 		if (places[i].want == NULL || !is_given(places[i].want))
 			continue;
 		if (places[i].want->type == RP_JSON_STRING && places[i].want->raw.len > ESCAPED_MAX(RP_URL_MAX))
-			return reject(run, "bad_url", "%s: is too long; at most %d bytes are accepted", places[i].place,
-				      RP_URL_MAX);
+			return rp_run_reject(run, "bad_url", "%s: is too long; at most %d bytes are accepted",
+					     places[i].place, RP_URL_MAX);
 		return decode_string(run, places[i].place, places[i].want, RP_URL_MAX, &url) &&
 		       parse_url(run, places[i].place, url);
 	}
 	if (options->default_url.len > 0)
 		return parse_url(run, "default webhook", options->default_url);
 	return skip(run, "the run names no webhook");
-}
-
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-/* RFC 9110, section 5.6.2. */
-static bool is_token(struct rp_span s)
-{
-	size_t i;
-	char c;
-
-	for (i = 0; i < s.len; i++) {
-		c = lower(s.ptr[i]);
-		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-		      (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL)))
-			return false;
-	}
-	return s.len > 0;
-}
-
-/* `pattern` is in lower case; one ending in '-' stands for every name that starts so. */
-static bool is_name_like(struct rp_span name, const char *pattern)
-{
-	size_t len = strlen(pattern), i;
-
-	if (pattern[len - 1] == '-' ? name.len < len : name.len != len)
-		return false;
-	for (i = 0; i < len; i++)
-		if (lower(name.ptr[i]) != pattern[i])
-			return false;
-	return true;
-}
-
-const char *rp_header_problem(struct rp_span name, struct rp_span value)
-{
-	static const char *const owned[] = {
-	    "host",    "content-length", "transfer-encoding", "connection", "content-type", "te",
-	    "trailer", "upgrade",        "keep-alive",        "expect",     "user-agent",   "accept-encoding",
-	    "proxy-",  "webhook-",       "runpost-"};
-	size_t i, blanks = 0;
-
-	if (!is_token(name))
-		return "its name is not a header name (letters, digits and '-')";
-	for (i = 0; i < sizeof owned / sizeof owned[0]; i++)
-		if (is_name_like(name, owned[i]))
-			return "this header is set by runpost or by HTTP itself";
-	for (i = 0; i < value.len; i++) {
-		if (value.ptr[i] == '\r' || value.ptr[i] == '\n')
-			return "its value contains a line break";
-		if ((unsigned char)value.ptr[i] < 0x20 || value.ptr[i] == 0x7f)
-			return "its value contains a control character";
-		blanks += value.ptr[i] == ' ';
-	}
-	return blanks == value.len ? "its value is empty" : NULL;
-}
-
-struct header_pack {
-	struct rp_parsed_run *run;
-	size_t from; /* in run->text */
-	size_t count;
-};
-
-static bool reject_header(struct rp_parsed_run *run, struct rp_span name, const char *problem)
-{
-	char shown[33];
-	size_t i;
-
-	for (i = 0; i < name.len && i < sizeof shown - 1; i++)
-		shown[i] = name.ptr[i] >= ' ' && name.ptr[i] <= '~' ? name.ptr[i] : '?';
-	shown[i] = '\0';
-	return reject(run, "bad_field", "headers: \"%s\": %s", shown, problem);
-}
-
-static bool pack_header(void *arg, const char *name_text, const char *value_text)
-{
-	struct header_pack *pack = arg;
-	struct rp_span name = rp_span_of(name_text), value = rp_span_of(value_text);
-	struct rp_buf *text = &pack->run->text;
-	const char *problem = rp_header_problem(name, value);
-	size_t start = text->len, i;
-	bool ok;
-
-	if (problem != NULL)
-		return reject_header(pack->run, name, problem);
-	if (++pack->count > HEADERS_MAX)
-		return reject(pack->run, "bad_field", "headers: more than %d; send fewer", HEADERS_MAX);
-	if (start - pack->from + name.len + value.len + 3 > RP_EXTRA_HEADERS_MAX)
-		return reject(pack->run, "bad_field", "headers: together more than %d bytes; send fewer",
-			      RP_EXTRA_HEADERS_MAX);
-	ok = rp_buf_printf(text, "%s: %s\n", name_text, value_text);
-	assert(ok); /* reserved */
-	(void)ok;
-	for (i = 0; i < name.len; i++)
-		text->data[start + i] = lower(text->data[start + i]);
-	return true;
-}
-
-static bool take_headers(struct rp_parsed_run *run, const struct rp_json_want *want)
-{
-	struct header_pack pack = {run, run->text.len, 0};
-	char *bad_name;
-	bool ok;
-
-	if (!is_given(want))
-		return true;
-	if (want->type != RP_JSON_OBJECT)
-		return reject(run, "bad_field", "headers: must be an object of strings, {\"name\": \"value\"}");
-	if (want->raw.len > HEADERS_RAW_MAX)
-		return reject(run, "bad_field", "headers: together more than %d bytes; send fewer",
-			      RP_EXTRA_HEADERS_MAX);
-	ok = rp_json_each_string(want->raw, pack_header, &pack, &bad_name);
-	if (bad_name != NULL)
-		reject_header(run, rp_span_of(bad_name), "its value must be a string");
-	else if (!ok && run->status != RP_RUN_REJECTED)
-		reject(run, "bad_field", "headers: must be strings without \\u0000 and half surrogate pairs");
-	free(bad_name);
-	if (!ok)
-		return false;
-	run->headers.ptr = run->text.data + pack.from;
-	run->headers.len = run->text.len - pack.from;
-	return true;
 }
 
 static void put_digest(struct rp_writer *w, const struct rp_span *parts, size_t n_parts, size_t bytes)
@@ -447,7 +325,8 @@ static bool take_id(struct rp_parsed_run *run, const struct line *line, struct r
 	if (!take_field(run, "id", given, want, out))
 		return false;
 	if (is_given(want) && out->len == 0)
-		return reject(run, "bad_field", "id: is empty; give 1 to %d bytes or leave it out", RP_FIELD_MAX);
+		return rp_run_reject(run, "bad_field", "id: is empty; give 1 to %d bytes or leave it out",
+				     RP_FIELD_MAX);
 	return true;
 }
 
@@ -458,7 +337,8 @@ static bool take_times(struct rp_parsed_run *run, const struct line *line, const
 	    !take_time(run, "expires_at", options->expires_at_ms, &line->outer[WANT_EXPIRES_AT], &run->expires_at_ms))
 		return false;
 	if (run->expires_at_ms != 0 && run->expires_at_ms <= run->not_before_at_ms)
-		return reject(run, "bad_field", "expires_at: is not after not_before, so the run could never be sent");
+		return rp_run_reject(run, "bad_field",
+				     "expires_at: is not after not_before, so the run could never be sent");
 	return true;
 }
 
@@ -485,7 +365,7 @@ void rp_parse_run(struct rp_parsed_run *run, struct rp_span text, const struct r
 	    !take_url(run, &line, options) || !take_id(run, &line, options->dedupe_id, &id) ||
 	    !take_field(run, "operation", options->operation, &line.outer[WANT_OPERATION], &run->operation) ||
 	    !take_field(run, "order_by", options->order_by, &line.outer[WANT_ORDER_BY], &run->order_by) ||
-	    !take_times(run, &line, options) || !take_headers(run, &line.outer[WANT_HEADERS]))
+	    !take_times(run, &line, options) || !rp_run_take_headers(run, &line.outer[WANT_HEADERS]))
 		return;
 	make_dedupe_key(run, id, &line.run[WANT_STATUS], text, options->url);
 	run->status = RP_RUN_OK;

@@ -1,9 +1,9 @@
 /* run.h - one input line -> what the outbox needs to know about it, or why it is rejected.
  *
- * Two forms. A Run object as the engine would POST it: the URL is kwargs.webhook, else the top-level `webhook`, else the
- * default; the payload is the line, unchanged (all bytes before the line feed, a CR included). An envelope
- * {"webhook": URL, "run": {...}, ...}: the payload is exactly the bytes of the `run` value. An object with a member `run`
- * is an envelope; no Run has one. */
+ * Two forms. A Run object as the engine would POST it: the URL is kwargs.webhook, else the top-level `webhook`, else
+ * the default; the payload is the line, unchanged (all bytes before the line feed, a CR included). An envelope
+ * {"webhook": URL, "run": {...}, ...}: the payload is exactly the bytes of the `run` value. An object with a member
+ * `run` is an envelope; no Run has one. */
 #ifndef RP_CORE_RUN_H
 #define RP_CORE_RUN_H
 
@@ -48,15 +48,15 @@ void rp_parsed_run_release(struct rp_parsed_run *run);
 
 /* Fills *run from the line (without its line feed). Never fails: what is wrong is in status, code and reason.
  *
- * Dedupe key, stored as it is and compared byte by byte: `id` if given, else run_id + URL + status, else the SHA-256 of the
- * line (and of options->url, if that is given). Of the first two kinds it starts with a letter and the id, so that the
- * engine's time-ordered ids (UUIDv7) keep the index's pages together. */
+ * Dedupe key, stored as it is and compared byte by byte: `id` if given, else run_id + URL + status, else the SHA-256 of
+ * the line (and of options->url, if that is given). Of the first two kinds it starts with a letter and the id, so that
+ * the engine's time-ordered ids (UUIDv7) keep the index's pages together. */
 void rp_parse_run(struct rp_parsed_run *run, struct rp_span line, const struct rp_run_options *options);
 
-/* Whether `name: value` may be sent: RFC 9110 token, value without control bytes, and not one of the names runpost or HTTP
- * owns (host, content-length, transfer-encoding, connection, content-type, webhook-*, runpost-*, ...). An empty value is
- * refused too: the HTTP library would leave the header out. NULL: fine; else a static sentence fragment such as "its value
- * contains a line break", which repeats neither name nor value. */
+/* Whether `name: value` may be sent: RFC 9110 token, value without control bytes, and not one of the names runpost or
+ * HTTP owns (host, content-length, transfer-encoding, connection, content-type, webhook-*, runpost-*, ...). An empty
+ * value is refused too: the HTTP library would leave the header out. NULL: fine; else a static sentence fragment such
+ * as "its value contains a line break", which repeats neither name nor value. */
 const char *rp_header_problem(struct rp_span name, struct rp_span value);
 
 #endif

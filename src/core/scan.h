@@ -1,8 +1,8 @@
 /* scan.h - a validating JSON scanner (RFC 8259) that finds the spans of wanted members and builds no tree.
  *
- * Whatever the grammar allows passes: 1e400, 30-digit integers, \u0000, lone surrogate escapes, duplicate keys (the last
- * one wins, as in every common parser). Refused: anything the grammar does not allow, invalid UTF-8, a byte order mark,
- * nesting beyond RP_SCAN_DEPTH_MAX, bytes after the value. It neither recurses nor allocates. */
+ * Whatever the grammar allows passes: 1e400, 30-digit integers, \u0000, lone surrogate escapes, duplicate keys (the
+ * last one wins, as in every common parser). Refused: anything the grammar does not allow, invalid UTF-8, a byte order
+ * mark, nesting beyond RP_SCAN_DEPTH_MAX, bytes after the value. It neither recurses nor allocates. */
 #ifndef RP_CORE_SCAN_H
 #define RP_CORE_SCAN_H
 
@@ -24,8 +24,9 @@ enum rp_json_type {
 	RP_JSON_NULL,
 };
 
-/* A member to look for and where it was found. `name` is compared with the decoded key (escapes in keys count). A dotted
- * name such as "kwargs.webhook" looks one level into an object member; keys containing dots are not addressable. */
+/* A member to look for and where it was found. `name` is compared with the decoded key (escapes in keys count). A
+ * dotted name such as "kwargs.webhook" looks one level into an object member; keys containing dots are not addressable.
+ */
 struct rp_json_want {
 	const char *name;
 	enum rp_json_type type; /* out */

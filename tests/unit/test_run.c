@@ -359,6 +359,7 @@ START_TEST(spans_stay_valid_while_the_text_grows)
 		check_accepted(RUN);
 		check_span(run.run_id, "r1");
 		ck_assert_uint_eq(run.operation.len + run.order_by.len + run.headers.len, 0);
+		ck_assert_uint_eq(run.text.len, 0);
 	}
 	rp_buf_release(&line);
 }

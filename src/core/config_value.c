@@ -1,0 +1,355 @@
+#include "core/config_int.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <strings.h>
+
+#include "base/units.h"
+#include "core/run.h"
+
+/* ---- numbers ---- */
+
+static bool count_parse(struct rp_span text, int64_t *out)
+{
+	int64_t v = 0;
+	size_t i;
+
+	for (i = 0; i < text.len; i++) {
+		if (text.ptr[i] < '0' || text.ptr[i] > '9' || v > INT32_MAX)
+			return false;
+		v = v * 10 + (text.ptr[i] - '0');
+	}
+	*out = v;
+	return text.len > 0;
+}
+
+/* "4", "2.5": thousandths, at most three decimals. */
+static bool factor_parse(struct rp_span text, int64_t *out)
+{
+	const char *dot = memchr(text.ptr, '.', text.len);
+	struct rp_span whole = {text.ptr, dot != NULL ? (size_t)(dot - text.ptr) : text.len};
+	int64_t v, decimals = 0;
+	size_t n = 0;
+
+	if (!count_parse(whole, &v))
+		return false;
+	if (dot != NULL) {
+		struct rp_span tail = {dot + 1, text.len - whole.len - 1};
+
+		n = tail.len;
+		if (n > 3 || !count_parse(tail, &decimals))
+			return false;
+	}
+	for (; n < 3; n++)
+		decimals *= 10;
+	*out = v * 1000 + decimals;
+	return true;
+}
+
+static bool switch_parse(struct rp_span text, int64_t *out)
+{
+	static const char *const words[] = {"no", "yes", "false", "true", "off", "on", "0", "1"};
+	size_t i;
+
+	for (i = 0; i < sizeof words / sizeof words[0]; i++) {
+		if (rp_span_is(text, words[i])) {
+			*out = i % 2;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool size_parse(struct rp_span text, int64_t *out)
+{
+	uint64_t v;
+
+	if (!rp_size_parse(text, &v))
+		return false;
+	*out = (int64_t)v;
+	return true;
+}
+
+static const struct {
+	const char *noun, *how;
+	bool (*parse)(struct rp_span text, int64_t *out);
+} number_kinds[] = {
+    [RP_KIND_DURATION] = {"a duration", ", with a unit (ms, s, m, h, d)", rp_duration_parse},
+    [RP_KIND_SIZE] = {"a size", ", in bytes or with K, M, G, T", size_parse},
+    [RP_KIND_COUNT] = {"a whole number", "", count_parse},
+    [RP_KIND_FACTOR] = {"a number with at most three decimals", "", factor_parse},
+    [RP_KIND_SWITCH] = {"yes or no", "yes, no, true, false, on, off, 1, 0", switch_parse},
+};
+
+static void number_store(const struct rp_setting *s, void *base, int64_t v)
+{
+	void *at = (char *)base + s->offset;
+
+	switch (s->kind) {
+	case RP_KIND_DURATION:
+	case RP_KIND_FACTOR:
+		*(int64_t *)at = v;
+		break;
+	case RP_KIND_SIZE:
+		*(uint64_t *)at = (uint64_t)v;
+		break;
+	case RP_KIND_COUNT:
+		*(unsigned *)at = (unsigned)v;
+		break;
+	default:
+		assert(s->kind == RP_KIND_SWITCH);
+		*(bool *)at = v != 0;
+	}
+}
+
+static bool number_parse(const struct rp_setting *s, const char *text, int64_t *out)
+{
+	return number_kinds[s->kind].parse(rp_span_of(text), out);
+}
+
+static bool set_number(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+{
+	const char *noun = number_kinds[s->kind].noun, *how = number_kinds[s->kind].how;
+	int64_t v, min = 0, max = 0;
+	bool known = number_parse(s, s->min, &min) && number_parse(s, s->max, &max);
+
+	assert(known);
+	(void)known;
+	if (!number_parse(s, value, &v))
+		return s->kind == RP_KIND_SWITCH ? rp_config_fail_value(p, s, value, "not %s; accepted: %s", noun, how)
+						 : rp_config_fail_value(p, s, value, "not %s; accepted: %s to %s%s",
+									noun, s->min, s->max, how);
+	if (v < min || v > max)
+		return rp_config_fail_value(p, s, value, "too %s; accepted: %s to %s%s", v < min ? "small" : "large",
+					    s->min, s->max, how);
+	number_store(s, base, v);
+	return true;
+}
+
+void rp_setting_reset(const struct rp_setting *s, struct rp_config *config)
+{
+	bool of_policy = strcmp(s->info.section, rp_section_names[RP_SECTION_DEFAULTS]) == 0, known;
+	int64_t v = 0;
+
+	if (s->kind > RP_KIND_SWITCH)
+		return;
+	known = number_parse(s, s->info.default_text, &v);
+	assert(known);
+	(void)known;
+	number_store(s, of_policy ? (void *)&config->defaults : (void *)config, v);
+}
+
+/* ---- texts ---- */
+
+static bool text_store(struct rp_config_parser *p, const struct rp_setting *s, void *base, struct rp_span text)
+{
+	const char **at = (const char **)(void *)((char *)base + s->offset);
+
+	if (text.len == 0) {
+		*at = NULL;
+		return true;
+	}
+	*at = rp_config_keep(p, text);
+	return *at != NULL;
+}
+
+/* A section names its secrets in one way; in an [endpoint] that way replaces the inherited one, whichever it was. */
+static bool secret_source_choose(struct rp_config_parser *p, const struct rp_setting *s, const char *value)
+{
+	bool is_file = s->offset == offsetof(struct rp_policy, secret_file);
+	const char *other = is_file ? "secret_env" : "secret_file";
+	unsigned line = rp_config_line_of(p, RP_SECTION_DEFAULTS, other);
+
+	if (line != 0)
+		return rp_config_fail_value(p, s, value, "%s is set as well, on line %u; accepted: one of the two",
+					    other, line);
+	if (is_file)
+		p->policy->secret_env = NULL;
+	else
+		p->policy->secret_file = NULL;
+	return true;
+}
+
+static bool set_path(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+{
+	if (rp_config_looks_secret(value))
+		return rp_config_fail_value(
+		    p, s, value, "the value is a secret itself; accepted: the path of a file (mode 0600) with it");
+	if (base == p->config && value[0] == '\0')
+		return rp_config_fail_value(p, s, value, "empty; accepted: the path of a directory");
+	if (base != p->config && s->offset == offsetof(struct rp_policy, secret_file) &&
+	    !secret_source_choose(p, s, value))
+		return false;
+	return text_store(p, s, base, rp_span_of(value));
+}
+
+static bool set_env(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+
+	if (rp_config_looks_secret(value) || value[strspn(value, letters)] != '\0' ||
+	    (value[0] >= '0' && value[0] <= '9'))
+		return rp_config_fail_value(p, s, value,
+					    "not the name of an environment variable; accepted: a name such as "
+					    "RUNPOST_SECRET");
+	return secret_source_choose(p, s, value) && text_store(p, s, base, rp_span_of(value));
+}
+
+static bool set_url(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+{
+	struct rp_policy *policy = base;
+	struct rp_error why;
+	size_t i;
+
+	if (!text_store(p, s, base, rp_span_of(value)))
+		return false;
+	if (rp_url_parse(rp_span_of(policy->url), &policy->prefix, &why) != RP_OK)
+		return rp_config_fail_value(p, s, value, "%s", why.text);
+	if (policy->prefix.has_query)
+		return rp_config_fail_value(
+		    p, s, value, "has a query; accepted: scheme, host, port and path, the part before the '?'");
+	for (i = 0; &p->config->endpoints[i] != policy; i++) {
+		const struct rp_policy *other = &p->config->endpoints[i];
+
+		if (rp_url_match_prefix(&other->prefix, &policy->prefix) != 0 &&
+		    rp_url_match_prefix(&policy->prefix, &other->prefix) != 0)
+			return rp_config_fail_value(
+			    p, s, value, "[endpoint \"%s\"] has this URL already; accepted: one section for it",
+			    other->name);
+	}
+	return true;
+}
+
+/* The place for a header: that of an inherited one with the same name, or a new one. n_headers may be one too many. */
+static size_t header_slot(const struct rp_policy *policy, struct rp_span name)
+{
+	size_t i;
+
+	for (i = 0; i < policy->n_headers; i++)
+		if (strncasecmp(policy->headers[i], name.ptr, name.len) == 0 && policy->headers[i][name.len] == ':')
+			return i;
+	return i;
+}
+
+static bool set_header(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+{
+	static const char accepted[] = "accepted: \"Name: value\" with a name that neither HTTP nor runpost owns";
+	struct rp_policy *policy = base;
+	const char *colon = strchr(value, ':'), *problem;
+	char line[RP_CONFIG_LINE_BYTES + 2];
+	struct rp_span name, rest;
+	size_t slot;
+
+	if (colon == NULL)
+		return rp_config_fail_value(p, s, value, "there is no ':'; %s", accepted);
+	name = rp_config_trim((struct rp_span){value, (size_t)(colon - value)});
+	rest = rp_config_trim(rp_span_of(colon + 1));
+	problem = rest.len == 0 ? "the header's value is empty" : rp_header_problem(name, rest);
+	if (problem != NULL)
+		return rp_config_fail_value(p, s, value, "%s; %s", problem, accepted);
+	slot = header_slot(policy, name);
+	if (slot == RP_CONFIG_HEADERS_MAX)
+		return rp_config_fail_value(p, s, value, "too many headers; accepted: at most %d",
+					    RP_CONFIG_HEADERS_MAX);
+	if (slot < policy->n_headers && p->header_on[slot] != 0)
+		return rp_config_fail_value(p, s, value, "the same header is set on line %u; accepted: each name once",
+					    p->header_on[slot]);
+	snprintf(line, sizeof line, "%.*s: %.*s", (int)name.len, name.ptr, (int)rest.len, rest.ptr);
+	policy->headers[slot] = rp_config_keep(p, rp_span_of(line));
+	p->header_on[slot] = p->line;
+	policy->n_headers += slot == policy->n_headers;
+	return policy->headers[slot] != NULL;
+}
+
+/* Cuts the next word off a list separated by spaces and commas; len 0 after the last. */
+static struct rp_span word_next(const char **list)
+{
+	struct rp_span word;
+
+	*list += strspn(*list, " \t,");
+	word.ptr = *list;
+	word.len = strcspn(*list, " \t,");
+	*list += word.len;
+	return word;
+}
+
+static bool set_nets(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+{
+	struct rp_policy *policy = base;
+	const char *list = value;
+	char shown[RP_CONFIG_SHOWN_BYTES];
+	struct rp_span word = word_next(&list);
+
+	if (word.len == 0)
+		return rp_config_fail_value(p, s, value,
+					    "empty; accepted: addresses or CIDRs such as 10.0.0.0/8 fd00::/8");
+	for (; word.len > 0; word = word_next(&list)) {
+		if (policy->n_allow == RP_ALLOW_MAX)
+			return rp_config_fail_value(p, s, value, "too many networks; accepted: at most %d",
+						    RP_ALLOW_MAX);
+		if (!rp_cidr_parse(word, &policy->allow[policy->n_allow]))
+			return rp_config_fail_value(
+			    p, s, value,
+			    "%s is not an address, or has bits set beyond its prefix; accepted: addresses or "
+			    "CIDRs such as 10.0.0.0/8 fd00::/8",
+			    rp_config_show(word, shown));
+		policy->n_allow++;
+	}
+	return true;
+}
+
+static bool set_ports(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+{
+	struct rp_guard_policy *guard = &((struct rp_policy *)base)->guard;
+	const char *list = value;
+	char shown[RP_CONFIG_SHOWN_BYTES];
+	struct rp_span word;
+	int64_t port;
+
+	guard->n_ports = 0;
+	guard->any_port = strcmp(value, "any") == 0;
+	if (guard->any_port)
+		return true;
+	for (word = word_next(&list); word.len > 0; word = word_next(&list)) {
+		if (guard->n_ports == RP_GUARD_PORTS_MAX)
+			return rp_config_fail_value(p, s, value, "too many ports; accepted: at most %d, or any",
+						    RP_GUARD_PORTS_MAX);
+		if (!count_parse(word, &port) || port < 1 || port > UINT16_MAX)
+			return rp_config_fail_value(p, s, value,
+						    "%s is not a port; accepted: any, or a list of 1 to 65535",
+						    rp_config_show(word, shown));
+		guard->ports[guard->n_ports++] = (uint16_t)port;
+	}
+	return true;
+}
+
+static bool (*const setters[])(struct rp_config_parser *p, const struct rp_setting *s, void *base,
+			       const char *value) = {
+    [RP_KIND_DURATION] = set_number, [RP_KIND_SIZE] = set_number,   [RP_KIND_COUNT] = set_number,
+    [RP_KIND_FACTOR] = set_number,   [RP_KIND_SWITCH] = set_number, [RP_KIND_PATH] = set_path,
+    [RP_KIND_ENV] = set_env,         [RP_KIND_URL] = set_url,       [RP_KIND_HEADER] = set_header,
+    [RP_KIND_NETS] = set_nets,       [RP_KIND_PORTS] = set_ports,
+};
+
+static bool value_check(struct rp_config_parser *p, const struct rp_setting *s, const char *value)
+{
+	const char *c;
+
+	for (c = value; *c != '\0'; c++) {
+		if (((unsigned char)*c < 0x20 && *c != '\t') || *c == 0x7f)
+			return rp_config_fail_value(p, s, value, "contains a control byte; accepted: text");
+		if (c > value && (c[-1] == ' ' || c[-1] == '\t') &&
+		    (*c == ';' || (*c == '#' && s->kind != RP_KIND_HEADER)))
+			return rp_config_fail_value(
+			    p, s, value,
+			    "'%c' after a space looks like a comment; accepted: comments on lines of their own", *c);
+	}
+	return true;
+}
+
+bool rp_setting_assign(struct rp_config_parser *p, const struct rp_setting *s, const char *value)
+{
+	void *base = p->policy != NULL ? (void *)p->policy : (void *)p->config;
+
+	return value_check(p, s, value) && setters[s->kind](p, s, base, value);
+}

@@ -1,0 +1,16 @@
+/* run_int.h - private to the run*.c files. */
+#ifndef RP_CORE_RUN_INT_H
+#define RP_CORE_RUN_INT_H
+
+#include "core/run.h"
+#include "core/scan.h"
+
+/* Returns false. `code` is one of those in run.h. */
+bool rp_run_reject(struct rp_parsed_run *run, const char *code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Packs an envelope's object of headers at the end of run->text, where RP_EXTRA_HEADERS_MAX bytes are reserved. False:
+ * the run is rejected. */
+bool rp_run_take_headers(struct rp_parsed_run *run, const struct rp_json_want *want);
+
+#endif

@@ -1,0 +1,50 @@
+/* text_int.h - private to core/: ASCII bytes and parts of spans, whatever the locale says. */
+#ifndef RP_CORE_TEXT_INT_H
+#define RP_CORE_TEXT_INT_H
+
+#include "base/bytes.h"
+
+static inline char rp_char_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static inline bool rp_char_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline bool rp_char_is_alnum(char c)
+{
+	return rp_char_is_digit(c) || (rp_char_lower(c) >= 'a' && rp_char_lower(c) <= 'z');
+}
+
+static inline bool rp_char_is_one_of(char c, const char *set)
+{
+	return c != '\0' && strchr(set, c) != NULL;
+}
+
+/* -1: not a hexadecimal digit. */
+static inline int rp_char_hex(char c)
+{
+	if (rp_char_is_digit(c))
+		return c - '0';
+	c = rp_char_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static inline struct rp_span rp_span_part(struct rp_span s, size_t from, size_t to)
+{
+	struct rp_span part = {s.ptr + from, to - from};
+	return part;
+}
+
+/* s.len: not there. */
+static inline size_t rp_span_find(struct rp_span s, size_t from, char c)
+{
+	while (from < s.len && s.ptr[from] != c)
+		from++;
+	return from;
+}
+
+#endif

@@ -1,0 +1,169 @@
+#include "core/url.h"
+
+#include <assert.h>
+
+#include "core/text_int.h"
+
+/* A longer parameter name may itself be a token ("?0f3c...e1=1"), so it is not shown. */
+#define SHOWN_NAME_MAX 24
+
+/* Shorter values ("1", "yes", "v2") stand in most texts by chance. */
+#define MASKED_MIN 4
+
+static bool has_default_port(const struct rp_url *url)
+{
+	return url->port == (url->https ? 443 : 80);
+}
+
+static bool add_endpoint(const struct rp_url *url, struct rp_buf *out)
+{
+	size_t i;
+
+	if (!rp_buf_add_text(out, url->https ? "https://" : "http://"))
+		return false;
+	for (i = 0; i < url->host.len; i++)
+		if (!rp_buf_add_char(out, rp_char_lower(url->host.ptr[i])))
+			return false;
+	if (!has_default_port(url) && !rp_buf_printf(out, ":%u", (unsigned)url->port))
+		return false;
+	return url->path.len > 0 ? rp_buf_add(out, url->path.ptr, url->path.len) : rp_buf_add_char(out, '/');
+}
+
+/* Takes back a half-made addition. */
+static bool finish(struct rp_buf *out, size_t len_before, bool ok)
+{
+	if (!ok && out->data != NULL) {
+		out->len = len_before;
+		out->data[out->len] = '\0';
+	}
+	return ok;
+}
+
+bool rp_url_endpoint(const struct rp_url *url, struct rp_buf *out)
+{
+	size_t before = out->len;
+
+	return finish(out, before, add_endpoint(url, out));
+}
+
+struct param {
+	struct rp_span text, name, value;
+	bool name_is_plain; /* a name that people may see */
+};
+
+static bool is_plain_name(struct rp_span name)
+{
+	size_t i;
+
+	if (name.len == 0 || name.len > SHOWN_NAME_MAX)
+		return false;
+	for (i = 0; i < name.len; i++)
+		if (!rp_char_is_alnum(name.ptr[i]) && !rp_char_is_one_of(name.ptr[i], "-._"))
+			return false;
+	return true;
+}
+
+/* What lies between the '&' at or behind *at. False at the end of the query. */
+static bool param_next(struct rp_span query, size_t *at, struct param *out)
+{
+	size_t end, equals, rest;
+
+	if (*at > query.len)
+		return false;
+	end = rp_span_find(query, *at, '&');
+	out->text = rp_span_part(query, *at, end);
+	*at = end + 1;
+	equals = rp_span_find(out->text, 0, '=');
+	out->name = rp_span_part(out->text, 0, equals);
+	out->value = rp_span_part(out->text, equals + (equals < out->text.len), out->text.len);
+	/* Nothing but '=' behind the name may be the padding of a base64 token. */
+	for (rest = 0; rest < out->value.len && out->value.ptr[rest] == '='; rest++)
+		continue;
+	out->name_is_plain = rest < out->value.len && is_plain_name(out->name);
+	return true;
+}
+
+static bool add_redacted_query(const struct rp_url *url, struct rp_buf *out)
+{
+	struct param p;
+	size_t at = 0;
+	char separator = '?';
+
+	while (param_next(url->query, &at, &p)) {
+		if (!rp_buf_add_char(out, separator))
+			return false;
+		separator = '&';
+		if (p.name_is_plain && (!rp_buf_add(out, p.name.ptr, p.name.len) || !rp_buf_add_char(out, '=')))
+			return false;
+		if (p.text.len > 0 && !rp_buf_add_text(out, "REDACTED"))
+			return false;
+	}
+	return true;
+}
+
+bool rp_url_redact(const struct rp_url *url, struct rp_buf *out)
+{
+	size_t before = out->len;
+
+	return finish(out, before, add_endpoint(url, out) && (!url->has_query || add_redacted_query(url, out)));
+}
+
+enum reading { READ_AS_WRITTEN, READ_DECODED, READ_AS_FORM, N_READINGS };
+
+static unsigned char take_byte(struct rp_span s, size_t *at, enum reading reading)
+{
+	char c = s.ptr[(*at)++];
+
+	if (reading == READ_AS_FORM && c == '+')
+		return ' ';
+	if (reading == READ_AS_WRITTEN || c != '%')
+		return (unsigned char)c;
+	assert(s.len - *at >= 2);
+	*at += 2;
+	return (unsigned char)(rp_char_hex(s.ptr[*at - 2]) << 4 | rp_char_hex(s.ptr[*at - 1]));
+}
+
+/* How many bytes of text the secret covers from its start on. One that the end of the text cuts short counts too: what
+ * is kept of a response is only its head. */
+static size_t secret_match(struct rp_span secret, enum reading reading, const unsigned char *text, size_t n)
+{
+	size_t at = 0, matched = 0;
+
+	while (at < secret.len && matched < n) {
+		if (take_byte(secret, &at, reading) != text[matched])
+			return 0;
+		matched++;
+	}
+	return matched >= MASKED_MIN ? matched : 0;
+}
+
+static size_t longest_match(const struct rp_url *url, const unsigned char *text, size_t n)
+{
+	size_t at = 0, best = 0, len;
+	struct param p;
+	int reading;
+
+	while (param_next(url->query, &at, &p)) {
+		for (reading = 0; reading < N_READINGS; reading++) {
+			len = secret_match(p.value, (enum reading)reading, text, n);
+			best = len > best ? len : best;
+			len = p.name_is_plain ? 0 : secret_match(p.name, (enum reading)reading, text, n);
+			best = len > best ? len : best;
+		}
+	}
+	return best;
+}
+
+void rp_url_mask_secrets(const struct rp_url *url, unsigned char *text, size_t n)
+{
+	size_t i, len, until = 0;
+
+	/* A match that starts at i reads nothing before i, so bytes already overwritten hide no overlapping secret. */
+	for (i = 0; i < n; i++) {
+		len = longest_match(url, text + i, n - i);
+		if (i + len > until)
+			until = i + len;
+		if (i < until)
+			text[i] = '*';
+	}
+}
