@@ -38,9 +38,16 @@ UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 # Unit tests of these modules need the store or the network library; all others link without LMDB and libcurl, so that a
 # leak of either into base or core is a link error.
 UNIT_FULL := $(BUILD)/tests/test_outbox% $(BUILD)/tests/test_http% $(BUILD)/tests/test_sender% \
-             $(BUILD)/tests/test_ingest% $(BUILD)/tests/test_api% $(BUILD)/tests/test_store%
+             $(BUILD)/tests/test_ingest% $(BUILD)/tests/test_api% $(BUILD)/tests/test_selector% $(BUILD)/tests/test_table%
+
+SINK_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tools/sink/*.c)))
+CTL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tools/ctl/*.c)))
+BENCH_BIN := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bare_*.c))
 
 PROGRAMS := $(BUILD)/runpost $(BUILD)/runpostctl $(BUILD)/runpost-sink
+
+.DELETE_ON_ERROR:
+.SECONDARY:
 
 .PHONY: all
 all: $(PROGRAMS) $(LIB)
@@ -59,21 +66,87 @@ $(BUILD)/runpost: $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard src/*.c))) $
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_HTTP) $(LIBS_STORE) $(LIBS_CORE)
 
-$(BUILD)/runpostctl: $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tools/ctl/*.c))) $(LIB)
+$(BUILD)/runpostctl: $(CTL_OBJ) $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_STORE) $(LIBS_CORE)
 
-$(BUILD)/runpost-sink: $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tools/sink/*.c))) $(LIB)
+$(BUILD)/runpost-sink: $(SINK_OBJ) $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_CORE)
+
+# These test parts of the programs, which are in no library.
+SINK_TESTS := $(filter $(BUILD)/tests/test_sink_%,$(UNIT_BIN))
+$(SINK_TESTS): PARTS = $(filter-out %/main.o,$(SINK_OBJ))
+$(SINK_TESTS): $(SINK_OBJ)
+CTL_TESTS := $(BUILD)/tests/test_selector $(BUILD)/tests/test_table
+$(CTL_TESTS): PARTS = $(filter-out %/main.o,$(CTL_OBJ))
+$(CTL_TESTS): $(CTL_OBJ)
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_HELP_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_CHECK) $(if $(filter $(UNIT_FULL),$@),$(LIBS_HTTP) $(LIBS_STORE)) $(LIBS_CORE)
+	$(Q)$(CC) $(ALL_LDFLAGS) $< $(if $(filter $(UNIT_FULL),$@),$(UNIT_HELP_OBJ)) $(PARTS) $(LIB) -o $@ $(LIBS_CHECK) \
+		$(if $(filter $(UNIT_FULL),$@),$(LIBS_HTTP) $(LIBS_STORE)) $(LIBS_CORE)
 
-.PHONY: unit
+$(BUILD)/examples/%: docs/examples/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -std=c11 -Wall -Wextra -Iinclude $(CFLAGS) $(SANITIZE) $< $(LIB) -o $@ $(LIBS_STORE) $(LIBS_CORE)
+
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $< -o $@ $(LIBS_HTTP) $(LIBS_STORE)
+
+.PHONY: unit examples
 unit: $(UNIT_BIN)
+examples: $(patsubst docs/examples/%.c,$(BUILD)/examples/%,$(wildcard docs/examples/*.c))
+
+# --- the commands of README: each sets up what it needs, then runs in a make that sees it ---
+
+.PHONY: test demo lint asan bench interop
+test:
+	@tests/setup.sh build test
+	@$(MAKE) --no-print-directory all unit examples
+	@python3 tests/run.py $(BUILD)
+
+demo:
+	@tests/setup.sh build
+	@$(MAKE) --no-print-directory all
+	@$(BUILD)/runpost demo --runs tests/fixtures/langgraph-runs.ndjson
+
+lint:
+	@tests/setup.sh build test lint
+	@mkdir -p $(BUILD)
+	@tests/lint/run.sh $(BUILD)
+
+asan:
+	@tests/setup.sh build test
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer" HARDEN=-fPIE \
+		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined" all unit examples
+	@ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 python3 tests/run.py $(BUILD)/asan
+
+bench:
+	@tests/setup.sh build test
+	@$(MAKE) --no-print-directory all $(BENCH_BIN)
+	@python3 tests/bench/run.py --bin $(BUILD) $(BENCH_ARGS)
+
+interop:
+	@tests/setup.sh build interop
+	@$(MAKE) --no-print-directory $(LIB)
+	@tests/interop/run.sh $(BUILD)
+
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include \
+		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib
+	install -m 644 include/runpost.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' docs/runpost.pc.in \
+		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/runpost.pc
 
 .PHONY: clean
 clean:

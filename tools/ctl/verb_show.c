@@ -95,14 +95,14 @@ static void see_text(void *arg, uint32_t n, const struct rp_attempt *a, bool dam
 static bool add_line(struct rp_buf *out, const char *name, struct rp_span value)
 {
 	return value.len == 0 ||
-	       (rp_buf_printf(out, "%-9s", name) && rp_text_escape(value, out) && rp_buf_add_char(out, '\n'));
+	       (rp_buf_printf(out, "%-10s", name) && rp_text_escape(value, out) && rp_buf_add_char(out, '\n'));
 }
 
 static bool add_target(struct rp_buf *out, const struct rp_entry *e)
 {
 	struct rp_buf url = {0};
 	char size[32];
-	bool ok = rp_entry_url(e, &url) && rp_buf_printf(out, "%-9sPOST %s   payload %s\n", "target",
+	bool ok = rp_entry_url(e, &url) && rp_buf_printf(out, "%-10sPOST %s   payload %s\n", "target",
 							 url.data != NULL ? url.data : "(unreadable)",
 							 rp_size_text(e->facts.payload_bytes, size));
 
@@ -119,7 +119,7 @@ static bool add_state(struct rp_ctl *ctl, const struct rp_entry *e)
 	const struct rp_delivery *d = &e->delivery;
 	struct rp_buf *out = &ctl->out;
 	char when[RP_WHEN_TEXT_MAX], cause[RP_CAUSE_TEXT_MAX];
-	bool ok = rp_buf_printf(out, "%-9s", "state") &&
+	bool ok = rp_buf_printf(out, "%-10s", "state") &&
 		  rp_style_add(out, styles[d->state], ctl->color, rp_entry_state(e)) &&
 		  rp_buf_printf(out, " since %s", rp_when(d->state_at_ms, ctl->now_at_ms, when));
 

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Keeps the layers: who may include whom, which library has which door, which calls are banned.
+
+A file may include headers of its own layer and of lower ones, never of a higher one. The tables below are the rule; the
+picture of it is in docs/architecture.md. Exit 1 and a line for each breach."""
+import pathlib
+import re
+import sys
+
+LAYERS = ["base", "core", "store", "work", "api"]  # lowest first; programs (src/*.c, tools/) stand above all
+
+# The library shares the way from a line into a commit with the ingester, and nothing of the senders' side.
+API_FROM_WORK = {"work/batch.h"}
+
+DOORS = {  # header -> files that may include it
+    r"lmdb\.h": r"src/store/.*",
+    r"curl/.*": r"src/work/http(_\w+)?\.[ch]",
+    r"jansson\.h": r"src/core/json\.c",
+    r"openssl/.*": r"src/core/crypto\.c",
+    r"ini\.h": r"src/core/config(_\w+)?\.c",
+    r"xxhash\.h": r"src/core/record\.c",
+    r"sys/random\.h": r"src/base/sys\.c",
+    r"sys/inotify\.h": r"src/store/doorbell\.c",
+}
+
+BANNED = {  # call -> files where it is fine
+    r"strcpy|strcat|vsprintf|strtok|gets|atoi|atol|alloca|system|popen|tmpnam|mktemp": r"$^",
+    r"sprintf": r"src/base/log\.c",
+    r"clock_gettime|gettimeofday|time|getrandom|rand|random|srand": r"src/base/sys\.c",
+    r"fork": r"src/work/supervisor\.c|src/demo\.c|src/cmd_demo\.c",
+}
+
+
+def layer_of(path):
+    parts = pathlib.PurePath(path).parts
+    if parts[0] == "src" and len(parts) > 2:
+        return parts[1]
+    if parts[0] in ("src", "tools"):
+        return "program"
+    return None
+
+
+def without_comments_and_strings(text):
+    text = re.sub(r"/\*.*?\*/", lambda m: "\n" * m.group().count("\n"), text, flags=re.S)
+    text = re.sub(r"//[^\n]*", "", text)
+    return re.sub(r'"(\\.|[^"\\\n])*"', '""', text)
+
+
+def check_includes(path, text, complain):
+    layer = layer_of(path)
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.match(r'\s*#\s*include\s+([<"])([^>"]+)[>"]', line)
+        if not match:
+            continue
+        kind, name = match.groups()
+        if kind == '"':
+            other = name.split("/")[0] if "/" in name else None
+            if other in LAYERS and layer in LAYERS:
+                if LAYERS.index(other) > LAYERS.index(layer):
+                    complain(path, number, f"{layer} includes {name}, of a higher layer")
+                if layer == "api" and other == "work" and name not in API_FROM_WORK:
+                    complain(path, number, f"{layer} must not include {name}")
+            if name.endswith("_int.h") and not path.startswith("src/" + name.split("/")[0]):
+                complain(path, number, f"{name} is private to its layer")
+        else:
+            for header, allowed in DOORS.items():
+                if re.fullmatch(header, name) and not re.fullmatch(allowed, path):
+                    complain(path, number, f"<{name}> has one door: {allowed}")
+
+
+def check_calls(path, text, complain):
+    for number, line in enumerate(without_comments_and_strings(text).splitlines(), 1):
+        for calls, allowed in BANNED.items():
+            match = re.search(rf"(?<![\w.>])({calls})\s*\(", line)
+            if match and not re.fullmatch(allowed, path):
+                complain(path, number, f"{match.group(1)}() is banned here")
+
+
+def check_function_lengths(path, text, complain, limit=80):
+    start = None
+    for number, line in enumerate(text.splitlines(), 1):
+        if line == "{":
+            start = number
+        elif line == "}" and start is not None:
+            if number - start > limit:
+                complain(path, start, f"a function of {number - start} lines; {limit} is the limit")
+            start = None
+
+
+def main():
+    root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+    problems = []
+
+    def complain(path, number, text):
+        problems.append(f"{path}:{number}: {text}")
+
+    files = sorted(p for folder in ("include", "src", "tools") for p in (root / folder).rglob("*.[ch]"))
+    for file in files:
+        path = file.relative_to(root).as_posix()
+        text = file.read_text()
+        check_includes(path, text, complain)
+        check_calls(path, text, complain)
+        check_function_lengths(path, text, complain)
+    for line in problems:
+        print(line)
+    print(f"layers: {len(files)} files, {len(problems)} problems")
+    return 1 if problems or not files else 0
+
+
+sys.exit(main())

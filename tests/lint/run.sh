@@ -1,0 +1,42 @@
+#!/bin/sh
+# make lint: layers, exported names, headers that stand alone, both compilers without a warning, man pages, layout.
+# usage: tests/lint/run.sh BUILD_DIR
+set -eu
+build=$1
+bad=0
+fail() { echo "lint: $*"; bad=1; }
+flags="-std=c11 -D_GNU_SOURCE -DRP_VERSION=\"0\" -Iinclude -Isrc -Itools/ctl -Itools/sink -Wall -Wextra -Werror"
+
+python3 tests/lint/layers.py || bad=1
+
+for header in include/*.h src/*/*.h; do
+	# shellcheck disable=SC2086
+	gcc $flags -fsyntax-only -x c "$header" || fail "$header does not compile alone"
+done
+g++ -std=c++11 -Wall -Wextra -Werror -Iinclude -fsyntax-only tests/unit/cxx_header.cc || fail "runpost.h is not usable from C++"
+
+make --no-print-directory BUILD="$build/lint-clang" CC=clang WERROR=1 CFLAGS=-O1 -j"$(nproc)" all unit >"$build/lint-clang.log" 2>&1 ||
+	{ cat "$build/lint-clang.log"; fail "clang has something to say"; }
+make --no-print-directory BUILD="$build/lint-gcc" CC=gcc WERROR=1 CFLAGS="-O2 -g" -j"$(nproc)" all unit >"$build/lint-gcc.log" 2>&1 ||
+	{ cat "$build/lint-gcc.log"; fail "gcc has something to say"; }
+
+# Every external symbol carries the prefix; what runpost.h declares is defined.
+nm -g --defined-only "$build/lint-gcc/librunpost.a" | awk 'NF == 3 && $3 !~ /^rp_/ { print $3 }' | sort -u >"$build/lint-names"
+[ ! -s "$build/lint-names" ] || fail "names without the prefix: $(tr '\n' ' ' <"$build/lint-names")"
+for name in $(sed -n 's/^[a-z].*[ *]\(rp_[a-z_]*\)(.*/\1/p' include/runpost.h); do
+	nm -g --defined-only "$build/lint-gcc/librunpost.a" | grep -q " $name\$" || fail "runpost.h declares $name, nobody defines it"
+done
+
+for page in docs/man/*.[1-8]; do
+	mandoc -Tlint -Wwarning "$page" || fail "$page"
+done
+
+# shellcheck disable=SC2046
+clang-format --dry-run -Werror $(find include src tools tests docs -name '*.[ch]') >"$build/lint-format" 2>&1 ||
+	{ head -20 "$build/lint-format"; fail "layout: run clang-format -i (see .clang-format)"; }
+
+for script in .ci/run $(find tests -name '*.sh'); do
+	sh -n "$script" || fail "$script"
+done
+[ $bad -eq 0 ] && echo "lint: clean"
+exit $bad

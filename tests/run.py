@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Runs every test: the unit test programs, then the stories. The last line is `N passed, N failed`.
+
+usage: run.py BUILD_DIR [--unit-only]"""
+import concurrent.futures
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+UNIT_DEADLINE_S = 180
+
+
+def run_unit(program):
+    """(program, passed, failed, seconds, output)"""
+    began = time.monotonic()
+    try:
+        done = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=UNIT_DEADLINE_S,
+                              stdin=subprocess.DEVNULL, check=False)
+        output, code = done.stdout.decode(errors="replace"), done.returncode
+    except subprocess.TimeoutExpired as over:
+        output, code = (over.stdout or b"").decode(errors="replace") + "\ntook too long", 1
+    found = re.search(r"Checks: (\d+), Failures: (\d+), Errors: (\d+)", output)
+    if not found:
+        return program, 0, 1, time.monotonic() - began, output
+    checks, failed = int(found[1]), int(found[2]) + int(found[3])
+    if code != 0 and failed == 0:  # a sanitizer's word after the last check
+        failed = 1
+        checks = max(checks, 1)
+    return program, checks - failed, failed, time.monotonic() - began, output
+
+
+def main():
+    build = pathlib.Path(sys.argv[1])
+    here = pathlib.Path(__file__).resolve().parent
+    programs = sorted(str(p) for p in (build / "tests").iterdir() if os.access(p, os.X_OK) and p.is_file())
+    expected = {p.stem for p in (here / "unit").glob("test_*.c")}
+    passed = failed = 0
+    missing = expected - {pathlib.Path(p).name for p in programs}
+    if missing:
+        print("not built:", ", ".join(sorted(missing)))
+        failed += len(missing)
+    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for program, ok, bad, seconds, output in pool.map(run_unit, programs):
+            print(f"{'ok  ' if bad == 0 else 'FAIL'}  {pathlib.Path(program).name:28} {ok + bad:5} checks {seconds:7.2f} s",
+                  flush=True)
+            if bad:
+                print(output, flush=True)
+            passed, failed = passed + ok, failed + bad
+    if "--unit-only" not in sys.argv:
+        stories = subprocess.Popen([sys.executable, str(here / "stories" / "run.py"), "--bin", str(build), "--jobs", "2"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        found = None
+        for raw in stories.stdout:
+            line = raw.decode(errors="replace").rstrip("\n")
+            match = re.fullmatch(r"(\d+) passed, (\d+) failed", line)
+            if match:
+                found = match
+            else:
+                print(line, flush=True)
+        if stories.wait() != 0 and (found is None or int(found[2]) == 0):
+            failed += 1
+        if found is None:
+            print("the stories ended without a count")
+            failed += 1
+        else:
+            passed, failed = passed + int(found[1]), failed + int(found[2])
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+sys.exit(main())

@@ -1,0 +1,47 @@
+#!/bin/sh
+# Installs what building and testing need on Debian 12, and says nothing when it is all there.
+# usage: tests/setup.sh [build|test|lint|interop ...]   (default: build test)
+set -eu
+
+build="gcc make libc6-dev pkg-config liblmdb-dev libcurl4-openssl-dev libjansson-dev libssl-dev libinih-dev libxxhash-dev"
+test="check python3 strace openssl ca-certificates g++"
+lint="clang clang-format mandoc libclang-rt-14-dev"
+interop="nodejs npm openssl"
+
+[ $# -gt 0 ] || set -- build test
+missing=
+for group in "$@"; do
+	case $group in
+	build) packages=$build ;;
+	test) packages=$test ;;
+	lint) packages=$lint ;;
+	interop) packages=$interop ;;
+	*) echo "setup: no such group: $group" >&2; exit 64 ;;
+	esac
+	for package in $packages; do
+		# A tool that came another way than as a package (python3, node, npm) is as good.
+		case $package in
+		python3 | strace | openssl | clang | clang-format | mandoc | npm | gcc | g++ | make | pkg-config) command -v "$package" >/dev/null 2>&1 && continue ;;
+		nodejs) command -v node >/dev/null 2>&1 && continue ;;
+		esac
+		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+	done
+done
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1; then
+	echo "setup: this is no Debian system; please install what these packages hold:$missing" >&2
+	exit 69
+fi
+if [ "$(id -u)" -eq 0 ]; then
+	as_root=
+elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
+	as_root="sudo -n"
+else
+	echo "setup: please install, as root: apt-get install$missing" >&2
+	exit 69
+fi
+echo "setup: installing$missing"
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+# shellcheck disable=SC2086 # words on purpose
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null

@@ -1,0 +1,274 @@
+"""Stories of the documents: what they list is all there is, and what they tell people to type works."""
+
+import base64
+import http.server
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+from harness import BIN, Story, make_run, wait_until
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+DOCS = ROOT / "docs"
+
+
+def program(*argv):
+    return subprocess.run([str(BIN / argv[0]), *argv[1:]], capture_output=True, text=True, timeout=30, check=True).stdout
+
+
+def settings():
+    """(section, key, default) of every setting the program has."""
+    found, section = [], None
+    for line in program("runpost", "settings").splitlines():
+        if line.startswith("["):
+            section = line.strip("[]")
+        elif line.strip():
+            default = line[30:49].strip()
+            found.append((section, line.split()[0], default))
+    return found
+
+
+def options_of(help_text):
+    """Options that stand at the beginning of a line of help."""
+    return set(re.findall(r"^\s+--([a-z][a-z-]*)", help_text, re.M))
+
+
+def verbs_of(help_text):
+    return re.findall(r"^  ([a-z]+) +\S", help_text, re.M)
+
+
+def man_options(page):
+    return set(re.findall(r"Fl -([a-z][a-z-]*)", (DOCS / "man" / page).read_text()))
+
+
+def files_in(document):
+    """The blocks of a document that are files: name -> text."""
+    text = (DOCS / document).read_text()
+    return dict(re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```\n", text, re.S))
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Lists(Story):
+    def test_the_man_page_of_the_configuration_has_every_setting_and_no_other(self):
+        text = (DOCS / "man" / "runpost.conf.5").read_text()
+        documented, section = set(), None
+        for line in text.splitlines():
+            head = re.match(r"\.Ss \[([a-z]+)", line)
+            item = re.match(r"\.It Cm ([a-z_]+)", line)
+            section = head[1] if head else section
+            if item:
+                documented.add((section, item[1]))
+        self.assertEqual(documented, {(s, key) for s, key, _ in settings()})
+
+    def test_the_man_page_of_the_configuration_has_the_true_defaults(self):
+        text = (DOCS / "man" / "runpost.conf.5").read_text()
+        for section, key, default in settings():
+            part = text.partition(f".Ss [{section}")[2].partition(f".It Cm {key}\n")[2].partition("\n.It ")[0]
+            if default:
+                self.assertIn(default, re.sub(r"^\.Pa ", "", part.partition("Default:")[2], flags=re.M), f"{section} {key}")
+
+    def test_the_example_configuration_shows_every_setting_with_its_default(self):
+        lines = (DOCS / "examples" / "runpost.conf").read_text().splitlines()
+        for section, key, default in settings():
+            values = [line.partition("=")[2].strip() for line in lines if re.match(rf"#{key} *=", line)]
+            self.assertTrue(values, f"{section} {key} is missing")
+            if default:
+                self.assertIn(default, values, f"{section} {key}")
+
+    def test_the_example_configuration_is_accepted_as_it_is_and_with_everything_switched_on(self):
+        example = DOCS / "examples" / "runpost.conf"
+        every = re.sub(r"^#(?=[a-z]|\[)", "", example.read_text(), flags=re.M)
+        every = re.sub(r"^secret_env.*\n", "", every, flags=re.M)  # one of the two ways, as the file says
+        for path in (example, self.file("every.conf", every)):
+            done = self.run_program(BIN / "runpost", "init", "--config", path, "--outbox", self.outbox)
+            self.assertEqual(done.poll(), 0, done.err)
+
+    def test_the_man_pages_have_every_verb_and_option_of_the_programs_and_no_other(self):
+        for name in ("runpost", "runpostctl"):
+            top = program(name, "--help")
+            page = (DOCS / "man" / f"{name}.1").read_text()
+            options = {"help", "version"}
+            for verb in verbs_of(top):
+                self.assertRegex(page, rf"(?m)^(\.Ss|\.Cm|\.It Ic) {verb}\b", f"{name}.1 says nothing of {verb}")
+                options |= options_of(program(name, verb, "--help"))
+            documented = man_options(f"{name}.1") | {"version"}
+            self.assertEqual(documented, options, f"{name}.1 and `{name} --help` differ")
+        sink = options_of(program("runpost-sink", "--help"))
+        self.assertEqual(man_options("runpost-sink.1") | {"version"}, sink, "runpost-sink.1 and `runpost-sink --help` differ")
+
+    def test_every_event_of_the_logs_is_explained(self):
+        source = "".join(p.read_text() for p in (ROOT / "src").rglob("*.c"))
+        events = set(re.findall(r'rp_log\([^"]*?"([a-z_]+)"', source)) | set(re.findall(r'report\("([a-z_]+)"', source))
+        self.assertGreater(len(events), 10)
+        text = (DOCS / "operating.md").read_text()
+        self.assertEqual([e for e in sorted(events) if f"`{e}`" not in text], [], "not in docs/operating.md")
+
+    def test_the_tour_of_the_source_names_every_file(self):
+        text = (ROOT / "README.md").read_text()
+        sources = [p for folder in ("include", "src", "tools") for p in (ROOT / folder).rglob("*.[ch]")]
+        self.assertGreater(len(sources), 50)
+        missing = [p.relative_to(ROOT).as_posix() for p in sources
+                   if not re.search(rf"\b{re.escape(p.stem)}\b", text)]
+        self.assertEqual(sorted(missing), [], "not in README.md")
+
+    def test_links_between_the_documents_lead_somewhere(self):
+        for document in [ROOT / "README.md", *DOCS.glob("*.md")]:
+            for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
+                if "://" not in target:
+                    self.assertTrue((document.parent / target).exists(), f"{document.name}: {target}")
+
+
+class Commands(Story):
+    def test_the_five_minutes_of_the_readme_work(self):
+        text = (ROOT / "README.md").read_text()
+        part = text.partition("<!-- start:five -->")[2].partition("<!-- end:five -->")[0]
+        blocks = re.findall(r"^```sh\n(.*?)^```$", part, re.S | re.M)
+        self.assertGreater(len(blocks), 4)
+        script = self.file("five.sh", "set -e\n" + "\n".join(blocks).replace("8787", str(free_port())))
+        folder = self.folder / "five"
+        folder.mkdir()
+        # bash -c cd, since a shell that is told its directory would find the programs of this one's
+        done = self.run_program("bash", "-c", f"cd '{folder}' && exec bash '{script}'",
+                                env={"PATH": f"{BIN}:{os.environ['PATH']}"}, limit_s=50)
+        output = done.out.decode()
+        self.assertEqual(done.poll(), 0, output + done.err)
+        self.assertEqual(output.count('"status":"queued"'), 2, output)
+        self.assertIn("signature ok", output)
+        self.assertIn("problems: sound", output)
+        self.assertNotIn("s3cret", output + done.err)
+        stats = json.loads(program("runpostctl", "stats", "--json", "--config", str(folder / "runpost.conf")))
+        self.assertEqual((stats["accepted"], stats["entries"]["delivered"]), (2, 2))
+
+
+class Receiver:
+    """Keeps the headers and the body of every request."""
+
+    def __init__(self):
+        received = self.received = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                received.append(({k.lower(): v for k, v in self.headers.items()}, body))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/in?token=t"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Engines(Story):
+    """The examples of docs/langgraph.md, as they stand there."""
+
+    def setUp(self):
+        super().setUp()
+        for name, text in files_in("langgraph.md").items():
+            self.file(name, text)
+        self.path = {"PATH": f"{BIN}:{os.environ['PATH']}"}
+        self.node = shutil.which("node")
+
+    def run_engine(self, *argv):
+        process = self.spawn(*argv, self.outbox, self.config, env=self.path)
+        child = f"/proc/{process.pid}/task/{process.pid}/children"
+        wait_until(lambda: process.out.count(b"\n") > 100, "the first receipts")
+        for pid in map(int, pathlib.Path(child).read_text().split()):
+            os.kill(pid, signal.SIGKILL)  # the ingest the engine started, in the middle of its work
+        self.assertEqual(process.wait(50), 0, process.err)
+        receipts = [json.loads(line) for line in process.out.splitlines()]
+        self.assertEqual(len(receipts), 2000)
+        self.assertEqual(len({r["id"] for r in receipts}), 2000)
+        self.assertEqual(self.entries()["waiting"], 2000)
+        self.assertNotIn("Error", process.err)
+        self.assert_sound()
+
+    def test_the_engine_in_python_loses_nothing_when_ingest_is_killed(self):
+        self.file("main.py", """
+import json, sys, time
+from engine import Outbox
+outbox = Outbox("--outbox", sys.argv[1], "--config", sys.argv[2],
+                on_receipt=lambda line, receipt: print(json.dumps(receipt), flush=True))
+for n in range(2000):
+    outbox.put({"webhook": "https://hooks.example.com/in", "run": {"run_id": f"r-{n}", "status": "success"}})
+    time.sleep(0.0002)
+sys.exit(outbox.close())
+""")
+        self.run_engine(sys.executable, self.folder / "main.py")
+
+    def test_the_engine_in_node_loses_nothing_when_ingest_is_killed(self):
+        if self.node is None:
+            self.skipTest("there is no node")
+        self.file("main.mjs", """
+import { writeSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Outbox } from "./engine.mjs";
+const outbox = new Outbox("--outbox", process.argv[2], "--config", process.argv[3]);
+const receipts = [];
+for (let n = 0; n < 2000; n++) {
+  const run = { run_id: `r-${n}`, status: "success" };
+  receipts.push(outbox.put({ webhook: "https://hooks.example.com/in", run })
+    .then((receipt) => writeSync(1, JSON.stringify(receipt) + "\\n")));
+  if (n % 10 === 0) await sleep(2);
+}
+await Promise.all(receipts);
+await outbox.close();
+""")
+        self.run_engine(self.node, self.folder / "main.mjs")
+
+    def deliver_signed(self):
+        secret = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+        self.configure(defaults={"secret_file": self.file("secret", secret + "\n")})
+        receiver = Receiver()
+        self.addCleanup(receiver.close)
+        self.ingest([make_run(1, receiver.url)])
+        self.drain()
+        (headers, body), = receiver.received
+        self.assertEqual(headers["webhook-id"], self.list()[0]["id"])
+        return secret, headers, body
+
+    def check_answers(self, answer):
+        secret, headers, body = self.deliver_signed()
+        self.assertIs(answer(secret, headers, body), True)
+        self.assertIs(answer(secret, headers, body + b" "), False)
+        self.assertIs(answer(secret, {**headers, "webhook-id": "msg_x"}, body), False)
+        self.assertIs(answer(secret, {**headers, "webhook-timestamp": "1700000000"}, body), False)
+        self.assertIs(answer("whsec_" + base64.b64encode(b"k" * 32).decode(), headers, body), False)
+
+    def test_the_receiver_in_python_knows_genuine_deliveries(self):
+        names = {}
+        exec(files_in("langgraph.md")["receiver.py"], names)  # the text of our own document
+        self.check_answers(names["is_genuine"])
+
+    def test_the_receiver_in_node_knows_genuine_deliveries(self):
+        if self.node is None:
+            self.skipTest("there is no node")
+        self.file("ask.mjs", """
+import { isGenuine } from "./receiver.mjs";
+const [secret, headers, body] = JSON.parse(process.argv[2]);
+console.log(isGenuine(secret, headers, Buffer.from(body)));
+""")
+
+        def answer(secret, headers, body):
+            asked = json.dumps([secret, headers, body.decode()])
+            return json.loads(subprocess.run([self.node, self.folder / "ask.mjs", asked], capture_output=True, text=True,
+                                             timeout=30, check=True).stdout)
+        self.check_answers(answer)
