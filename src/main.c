@@ -35,6 +35,7 @@ static const struct {
     {"init", "create an empty outbox", rp_cmd_init},
     {"ingest", "store completed runs from standard input, print a receipt for each", rp_cmd_ingest},
     {"send", "deliver what is in the outbox", rp_cmd_send},
+    {"demo", "show all of it at work on this machine", rp_cmd_demo},
     {"settings", "print the settings of the configuration file", cmd_settings},
 };
 

@@ -1,0 +1,163 @@
+"""Stories of `runpost demo`: it plays every step, tells when one fails, and leaves nothing behind."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+
+from harness import BIN, FIXTURES, Story, descendants, is_alive, wait_until
+
+RUNS = FIXTURES / "langgraph-runs.ndjson"
+TOKEN = b"s3cret"
+
+
+class Demo(Story):
+    deadline_s = 90
+    weight = 3
+
+    def setUp(self):
+        super().setUp()
+        self.tmp = self.folder / "tmp"
+        self.tmp.mkdir()
+
+    def demo(self, *options, code=0, bin=BIN):
+        process = self.run_program(bin / "runpost", "demo", *options, env={"TMPDIR": str(self.tmp)}, limit_s=80)
+        self.assertEqual(process.poll(), code, process.out.decode(errors="replace") + process.err)
+        return process
+
+    def programs(self, **scripts):
+        """A folder with the programs, some of which are scripts; REAL in them is the folder of the real ones."""
+        folder = self.folder / "bin"
+        folder.mkdir()
+        for name in ("runpost", "runpostctl", "runpost-sink"):
+            path = folder / name
+            script = scripts.get(name.replace("-", "_"))
+            if script is None:
+                shutil.copy(BIN / name, path)
+            else:
+                path.write_text("#!/bin/sh\n" + script.replace("REAL", str(BIN)))
+                path.chmod(0o755)
+        return folder
+
+    def assert_nothing_left(self):
+        self.assertEqual(list(self.tmp.iterdir()), [])
+
+    def last_line(self, process):
+        return process.out.decode().splitlines()[-1]
+
+
+class Playing(Demo):
+    def test_every_step_does_what_it_says(self):
+        done = self.demo("--runs", RUNS)
+        self.assertRegex(self.last_line(done), r"^demo: every step did what it says \(\d+\.\d s\)$")
+        self.assertEqual([line[:2] for line in done.out.decode().splitlines() if line[1:2] == "."],
+                         [f"{n}." for n in range(1, 8)])
+        self.assertNotIn(b"FAILED", done.out)
+        for secret in (TOKEN, b"whsec_"):
+            self.assertNotIn(secret, done.out + done.err.encode())
+        self.assert_nothing_left()
+
+    def test_without_a_file_it_has_runs_of_its_own(self):
+        done = self.demo()
+        self.assertIn(b"3 runs (of the demo's own)", done.out)
+        self.assert_nothing_left()
+
+    def test_a_taken_port_puts_every_run_in_an_envelope(self):
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                other.bind(("127.0.0.1", 9911))
+                other.listen()
+            except OSError:
+                self.note("port 9911 was taken already")
+            done = self.demo("--runs", RUNS)
+        self.assertIn(b"0 as the engine wrote them, 8 in an envelope", done.out)
+
+    def test_runs_for_others_go_nowhere_but_to_the_demo(self):
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            other.setblocking(False)
+            url = f"http://localhost:{other.getsockname()[1]}/hook?token=0123456789"
+            runs = self.file("runs", json.dumps({"run_id": "a", "status": "success", "webhook": url}) + " \r\n\n{}\n")
+            done = self.demo("--runs", runs)
+            self.assertIn(b"0 as the engine wrote them, 2 in an envelope", done.out)
+            self.assertRaises(BlockingIOError, other.accept)
+
+    def test_kept_files_are_private(self):
+        done = self.demo("--keep")
+        kept = pathlib.Path(self.last_line(done)if "kept" in self.last_line(done) else
+                            next(l for l in done.out.decode().splitlines() if l.startswith("kept: "))[6:])
+        self.assertEqual(kept.parent, self.tmp)
+        self.assertEqual(kept.stat().st_mode & 0o777, 0o700)
+        self.assertEqual((kept / "secret").stat().st_mode & 0o777, 0o600)
+        self.assertTrue((kept / "outbox" / "data.mdb").exists())
+
+
+class Failing(Demo):
+    def test_a_lone_program_says_what_is_missing(self):
+        folder = self.programs()
+        (folder / "runpost-sink").unlink()
+        done = self.demo("--runs", RUNS, code=66, bin=folder)
+        self.assertIn(f"there is no program runpost-sink beside this one, in {folder}", done.err)
+        self.assertEqual(done.out, b"")
+        self.assert_nothing_left()
+
+    def test_a_bad_file_of_runs_is_told_with_its_line(self):
+        self.assertIn("cannot read", self.demo("--runs", self.folder / "none", code=66).err)
+        self.assertIn("runs:2: ", self.demo("--runs", self.file("runs", "{}\n{\n"), code=64).err)
+        self.assertIn("no run", self.demo("--runs", self.file("runs", "\n"), code=64).err)
+        self.assertIn("at most 50", self.demo("--runs", self.file("runs", "{}\n" * 51), code=64).err)
+        self.assert_nothing_left()
+
+    def test_a_screen_that_fails_fails_its_step(self):
+        folder = self.programs(runpostctl='[ "$1" != verify ] || exit 65\nexec REAL/runpostctl "$@"\n')
+        done = self.demo(code=1, bin=folder)
+        self.assertIn(b"FAILED  runpostctl verify ended with 65", done.out)
+        self.assertTrue(self.last_line(done).startswith("demo: step 6 did not do what it says"), done.out)
+        self.assert_nothing_left()
+
+    def test_payloads_that_arrive_changed_fail_the_delivery(self):
+        folder = self.programs(runpostctl='''if [ "$1" = stats ] && [ -e receiver.ndjson ]; then
+    sed -i 's/"sha256":"./"sha256":"x/' receiver.ndjson
+fi
+exec REAL/runpostctl "$@"
+''')
+        done = self.demo(code=1, bin=folder)
+        self.assertIn(b"FAILED  runs with the SHA-256 of the input", done.out)
+        self.assertTrue(self.last_line(done).startswith("demo: step 3 "), done.out)
+
+    def test_a_token_in_some_output_is_withheld_and_a_failure(self):
+        folder = self.programs(runpostctl='[ "$1" != list ] || cat token\nexec REAL/runpostctl "$@"\n')
+        done = self.demo("--runs", RUNS, code=1, bin=folder)
+        self.assertIn(b"FAILED", done.out)
+        self.assertNotIn(TOKEN, done.out)
+
+
+class Stopping(Demo):
+    def hang(self):
+        """A demo that hangs in its third step, with all its children."""
+        folder = self.programs(runpostctl="exec sleep 60\n")
+        demo = self.spawn(folder / "runpost", "demo", "--runs", RUNS, env={"TMPDIR": str(self.tmp)})
+
+        def all_there():
+            family = descendants(demo.pid)
+            names = [pathlib.Path(os.readlink(f"/proc/{pid}/exe")).name for pid in family]
+            return family if "sleep" in names and len(family) == 6 else None
+
+        return demo, wait_until(all_there, "two receivers, a parent with two senders, and the tool that hangs")
+
+    def test_an_interrupt_ends_all_and_cleans_up(self):
+        demo, family = self.hang()
+        demo.signal(signal.SIGINT)
+        self.assertEqual(demo.wait(), 130)
+        self.assertEqual([pid for pid in family if is_alive(pid)], [])
+        self.assertEqual(self.last_line(demo), "demo: stopped by signal 2")
+        self.assert_nothing_left()
+
+    def test_a_killed_demo_leaves_no_process(self):
+        demo, family = self.hang()
+        demo.kill()
+        wait_until(lambda: not any(is_alive(pid) for pid in family), "the end of its children")
