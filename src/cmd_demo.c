@@ -110,10 +110,8 @@ static int play(struct rp_demo *d, const char *runs, bool keep)
 	bool ok = rp_demo_play(d, runs != NULL ? runs : "of the demo's own");
 	bool stopped = d->stop_signal != 0;
 
-	if (!ok && !stopped && d->senders.pid != 0) {
-		printf("   the senders' last words:\n");
+	if (!ok && !stopped && d->senders.pid != 0)
 		rp_demo_show_log(d, &d->senders);
-	}
 	clean_up(d, keep);
 	if (stopped) {
 		printf("\ndemo: stopped by signal %d\n", d->stop_signal);
@@ -163,10 +161,10 @@ int rp_cmd_demo(int argc, char **argv)
 	    "Exit: 0 if every step did what it says, 1 if one did not, 64 usage, 66 a program or FILE is missing.",
 	    options, sizeof options / sizeof options[0]};
 	struct rp_demo d = {.dir_fd = -1,
-			    .stop_fd = -1,
-			    .receiver.name = "receiver",
-			    .broken.name = "broken",
-			    .senders.name = "senders"};
+	                    .stop_fd = -1,
+	                    .receiver.name = "receiver",
+	                    .broken.name = "broken",
+	                    .senders.name = "senders"};
 	struct rp_error err = {0};
 	enum rp_err e;
 	int code = rp_cli_parse(&cli, argc, argv);

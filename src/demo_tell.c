@@ -72,7 +72,7 @@ void rp_demo_show_log(struct rp_demo *d, struct rp_demo_child *child)
 	rp_buf_release(&log);
 }
 
-static void tell(struct rp_demo *d, bool ok, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void tell(struct rp_demo *d, bool ok, const char *fmt, va_list ap)
 {
 	if (d->stop_signal != 0) /* what was cut short says nothing */
 		return;

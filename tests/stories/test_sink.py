@@ -201,6 +201,8 @@ class Recording(Story):
         self.assertNotIn("s3cret", record.read_text())
         self.assertEqual([line["n"] for line in lines], [1, 2, 3])
         self.assertLess(abs(got["at_ms"] / 1000 - time.time()), LIMIT_S)
+        self.assertLess(lines[0]["monotonic_us"], got["monotonic_us"])
+        self.assertLess(abs(got["monotonic_us"] / 1e6 - time.monotonic()), LIMIT_S)
         self.assertRegex(got["at"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
         for name, value in {
                 "method": "POST", "path": "/hook", "webhook_id": "msg_1", "webhook_timestamp": "17", "attempt": 2,

@@ -22,6 +22,7 @@
 enum { KEYS_MAX = 64 };
 
 struct script {
+	size_t fits; /* more entries at once do not fit; 0: any number does */
 	size_t calls, stored;
 	size_t fail_at; /* this call, counted from 1, and those after it up to fail_until */
 	size_t fail_until;
@@ -74,7 +75,7 @@ static void store_one(struct script *s, const struct rp_new_entry *e, struct rp_
 }
 
 static enum rp_err scripted_append(void *arg, int64_t now_at_ms, const struct rp_new_entry *entries, size_t n,
-				   struct rp_appended *out, struct rp_error *err)
+                                   struct rp_appended *out, struct rp_error *err)
 {
 	struct script *s = arg;
 	size_t i;
@@ -83,6 +84,8 @@ static enum rp_err scripted_append(void *arg, int64_t now_at_ms, const struct rp
 	s->calls++;
 	if (s->calls >= s->fail_at && s->calls <= s->fail_until)
 		return rp_fail(err, s->fail_code, "the script says no");
+	if (s->fits != 0 && n > s->fits)
+		return rp_fail(err, RP_ERR_FULL, "the script has room for fewer");
 	if (s->out_fd >= 0 && lines_in(s->out_fd) > s->stored)
 		s->early_receipts++;
 	for (i = 0; i < n; i++)
@@ -198,7 +201,7 @@ START_TEST(every_line_gets_its_receipt_in_order)
 
 	rig_init(&r, RUN("one") "\n{\"run_id\":\n{\"run_id\":\"quiet\"}\n" RUN("two") "\n" RUN(
 			 "one") "\n"
-				"{\"webhook\":\"ftp://a.example/\"}\n");
+	                        "{\"webhook\":\"ftp://a.example/\"}\n");
 	rig_run(&r);
 	ck_assert_msg(r.rc == RP_OK, "%s", r.err.text);
 	text = strdup(text_of(r.o.out_fd));
@@ -386,9 +389,26 @@ START_TEST(a_full_store_is_tried_again_and_nothing_is_lost_or_doubled)
 	r.script.fail_code = RP_ERR_FULL;
 	rig_run(&r);
 	ck_assert_int_eq(r.rc, RP_OK);
-	ck_assert_uint_eq(r.script.calls, 4);
+	ck_assert_uint_eq(r.script.calls, 5);
 	ck_assert_uint_eq(r.script.stored, 2);
 	ck_assert_uint_eq(lines_in(r.o.out_fd), 2);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(a_batch_that_does_not_fit_is_stored_in_smaller_ones)
+{
+	struct rig r;
+
+	rig_init(&r, RUN("one") "\n" RUN("two") "\n{bad\n" RUN("three") "\n" RUN("four") "\n" RUN("five") "\n");
+	r.script.fits = 2;
+	rig_run(&r);
+	ck_assert_int_eq(r.rc, RP_OK);
+	ck_assert_uint_eq(r.script.stored, 5);
+	ck_assert_uint_eq(r.script.largest, 2);
+	ck_assert_uint_eq(lines_in(r.o.out_fd), 6);
+	ck_assert_uint_eq(r.counts.lines, 6);
+	ck_assert_uint_eq(r.counts.rejected, 1);
 	rig_close(&r);
 }
 END_TEST
@@ -404,7 +424,7 @@ START_TEST(without_patience_a_full_store_ends_it_with_no_receipt)
 	rig_run(&r);
 	ck_assert_int_eq(r.rc, RP_ERR_FULL);
 	ck_assert_int_eq(rp_err_exit_code(r.rc), RP_EXIT_TEMPFAIL);
-	ck_assert_uint_eq(r.script.calls, 1);
+	ck_assert_uint_eq(r.script.calls, 2);
 	ck_assert_str_eq(text_of(r.o.out_fd), "");
 	rig_close(&r);
 }
@@ -547,9 +567,9 @@ START_TEST(an_overlong_line_goes_to_the_rejects_whole_and_in_order)
 	ck_assert(x != NULL && saved != NULL);
 	memset(x, 'x', LONG);
 	ck_assert(rp_buf_add_text(&in, "{a\n" RUN("one") "\n") && rp_buf_add(&in, x, LONG) &&
-		  rp_buf_add_text(&in, "\n{b\n" RUN("two") "\n") && rp_buf_add(&in, x, 1001));
+	          rp_buf_add_text(&in, "\n{b\n" RUN("two") "\n") && rp_buf_add(&in, x, 1001));
 	ck_assert(rp_buf_add_text(&want, "{a\n") && rp_buf_add(&want, x, LONG) && rp_buf_add_text(&want, "\n{b\n") &&
-		  rp_buf_add(&want, x, 1001) && rp_buf_add_text(&want, "\n"));
+	          rp_buf_add(&want, x, 1001) && rp_buf_add_text(&want, "\n"));
 	rig_init(&r, in.data);
 	r.o.rejects_fd = file_of("", 0);
 	rig_run(&r);
@@ -674,6 +694,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_flood_is_committed_in_large_batches);
 	tcase_add_test(tc, a_single_line_does_not_wait_for_others);
 	tcase_add_test(tc, a_full_store_is_tried_again_and_nothing_is_lost_or_doubled);
+	tcase_add_test(tc, a_batch_that_does_not_fit_is_stored_in_smaller_ones);
 	tcase_add_test(tc, without_patience_a_full_store_ends_it_with_no_receipt);
 	tcase_add_test(tc, a_producer_may_write_everything_before_it_reads_a_receipt);
 	tcase_add_test(tc, unread_receipts_stop_the_intake);

@@ -1,9 +1,11 @@
 #include <inttypes.h>
 #include <search.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/sys.h"
 #include "endpoints.h"
@@ -190,12 +192,23 @@ static int warn_of_stopped_endpoints(struct change *c)
 	return code;
 }
 
+/* Waits for an answer. SIGINT is blocked from before the question until here and let in only while waiting, so that none
+ * falls between the question and the wait. */
+static bool await_line(void)
+{
+	struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};
+	sigset_t none;
+
+	sigemptyset(&none);
+	return ppoll(&fd, 1, NULL, &none) > 0 && !interrupt_seen;
+}
+
 /* true: the answer is the one that means yes. */
 static bool answered(const struct change *c)
 {
 	char line[64], want[32];
 
-	if (fgets(line, sizeof line, stdin) == NULL)
+	if (!await_line() || fgets(line, sizeof line, stdin) == NULL)
 		return false;
 	line[strcspn(line, "\r\n")] = '\0';
 	if (c->verb != RP_CHANGE_PURGE)
@@ -208,6 +221,8 @@ static bool answered(const struct change *c)
 static int confirm(const struct change *c)
 {
 	struct rp_buf plan = {0};
+	sigset_t interrupt, before;
+	bool yes;
 
 	if (c->ctl->yes || c->picks.n <= 1 || c->ctl->selector.by_id)
 		return RP_EXIT_OK;
@@ -222,13 +237,18 @@ static int confirm(const struct change *c)
 		rp_buf_release(&plan);
 		return rp_ctl_no_memory();
 	}
+	sigemptyset(&interrupt);
+	sigaddset(&interrupt, SIGINT);
+	sigprocmask(SIG_BLOCK, &interrupt, &before);
 	fputs(plan.data, stderr);
 	rp_buf_release(&plan);
 	if (c->verb == RP_CHANGE_PURGE)
 		fputs("A purge cannot be undone. Type the count to go on: ", stderr);
 	else
 		fputs("Go on? [y/N] ", stderr);
-	if (answered(c) && !interrupt_seen)
+	yes = answered(c);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (yes && !interrupt_seen)
 		return RP_EXIT_OK;
 	fputs("Nothing was changed.\n", stderr);
 	return interrupt_seen ? EXIT_INTERRUPTED : RP_EXIT_SOME_FAILED;
