@@ -169,5 +169,11 @@ class Stopping(Demo):
 
     def test_a_killed_demo_leaves_no_process(self):
         demo, family = self.hang()
+        self.addCleanup(self.kill_those_alive, family)
         demo.kill()
         wait_until(lambda: not any(is_alive(pid) for pid in family), "the end of its children")
+
+    def kill_those_alive(self, family):
+        for pid in family:
+            if is_alive(pid):
+                os.kill(pid, signal.SIGKILL)

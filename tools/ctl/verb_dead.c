@@ -111,7 +111,7 @@ static const char *suggest_for_status(unsigned status)
 	if (status >= 300 && status < 400)
 		return "redirects are never followed: use the URL it points to";
 	if (status >= 500)
-		return "the receiver failed for days: replay once it is well";
+		return "the receiver failed every attempt: replay once it is well";
 	return "the receiver rejects it: look at one with show, then replay or purge";
 }
 
