@@ -35,7 +35,7 @@ enum rp_err {
 	RP_ERR_FORMAT,   /* the directory holds something else, or an outbox of a newer format */
 	RP_ERR_DAMAGED,  /* a stored record fails its checksum */
 	RP_ERR_NOMEM,
-	RP_ERR_IO,       /* the operating system failed; the outcome of a write is unknown, reopen before going on */
+	RP_ERR_IO, /* the operating system failed; the outcome of a write is unknown, reopen before going on */
 };
 
 #define RP_ERROR_TEXT_MAX 400
@@ -71,7 +71,7 @@ void rp_close(struct rp_handle *handle); /* NULL is allowed */
 
 /* One completed run. Zero the struct first: every member but `run` may be left empty. */
 struct rp_run {
-	const char *run;  /* the Run as JSON; delivered byte for byte as it stands here */
+	const char *run; /* the Run as JSON; delivered byte for byte as it stands here */
 	size_t run_bytes;
 	const char *webhook;   /* URL; NULL: taken from the run's kwargs.webhook, else its `webhook` */
 	const char *dedupe_id; /* key that makes a repeated append a duplicate; NULL: run_id + URL + status */
@@ -90,8 +90,9 @@ enum rp_append_status {
 
 struct rp_receipt {
 	enum rp_append_status status;
-	char id[RP_ID_TEXT_MAX]; /* the webhook-id, same for every attempt and replay; empty unless queued or duplicate */
-	char code[24];           /* of a rejection: bad_json, bad_url, too_large, bad_field */
+	char id
+	    [RP_ID_TEXT_MAX]; /* the webhook-id, same for every attempt and replay; empty unless queued or duplicate */
+	char code[24];        /* of a rejection: bad_json, bad_url, too_large, bad_field */
 	char reason[160];
 };
 
@@ -99,9 +100,9 @@ struct rp_receipt {
  * RP_ERR_FULL, _NOMEM: nothing was stored. RP_ERR_IO: the commit failed, its outcome is unknown; append again after
  * reopening, the dedupe keys make that safe. */
 enum rp_err rp_append_batch(struct rp_handle *handle, const struct rp_run *runs, size_t n, struct rp_receipt *receipts,
-                            struct rp_error *err);
+			    struct rp_error *err);
 enum rp_err rp_append(struct rp_handle *handle, const struct rp_run *run, struct rp_receipt *receipt,
-                      struct rp_error *err);
+		      struct rp_error *err);
 
 /* An entry as an inspector sees it. Strings are NUL-terminated and borrowed; `url` has its query values redacted. */
 struct rp_entry_view {
@@ -121,14 +122,14 @@ struct rp_entry_view {
 };
 
 /* Calls `see` with the entry. RP_ERR_NOTFOUND: no entry has this id (never had, or it was purged). */
-enum rp_err rp_lookup(struct rp_handle *handle, const char *id, void (*see)(void *arg, const struct rp_entry_view *entry),
-                      void *arg, struct rp_error *err);
+enum rp_err rp_lookup(struct rp_handle *handle, const char *id,
+		      void (*see)(void *arg, const struct rp_entry_view *entry), void *arg, struct rp_error *err);
 
 /* Walks the entries in `state` (0: all states) in the order of acceptance, from sequence number `from_seq` up. `see`
  * returns false to stop. Works in short pages, so it may run while senders work; entries that change state meanwhile are
  * seen in the old state, the new one, or, if they left `state`, not at all. The callback may call the library. */
 enum rp_err rp_walk(struct rp_handle *handle, enum rp_state state, uint64_t from_seq,
-                    bool (*see)(void *arg, const struct rp_entry_view *entry), void *arg, struct rp_error *err);
+		    bool (*see)(void *arg, const struct rp_entry_view *entry), void *arg, struct rp_error *err);
 
 /* Makes a dead, held, delivered or waiting entry due now with a fresh retry budget and the same id.
  * RP_ERR_BUSY: it is in flight. RP_ERR_NOTFOUND: no such entry. */

@@ -161,10 +161,10 @@ int rp_cmd_demo(int argc, char **argv)
 	    "Exit: 0 if every step did what it says, 1 if one did not, 64 usage, 66 a program or FILE is missing.",
 	    options, sizeof options / sizeof options[0]};
 	struct rp_demo d = {.dir_fd = -1,
-	                    .stop_fd = -1,
-	                    .receiver.name = "receiver",
-	                    .broken.name = "broken",
-	                    .senders.name = "senders"};
+			    .stop_fd = -1,
+			    .receiver.name = "receiver",
+			    .broken.name = "broken",
+			    .senders.name = "senders"};
 	struct rp_error err = {0};
 	enum rp_err e;
 	int code = rp_cli_parse(&cli, argc, argv);

@@ -43,14 +43,14 @@ static int report(const char *what, enum rp_err code, const struct rp_error *err
 }
 
 static enum rp_err run_sender(const struct send_job *job, struct rp_outbox *ob, struct rp_transport *transport,
-                              struct rp_sender_counts *counts, struct rp_error *err)
+			      struct rp_sender_counts *counts, struct rp_error *err)
 {
 	struct rp_sender_options o = {.outbox = ob,
-	                              .transport = transport,
-	                              .settings = &job->settings,
-	                              .sys = &rp_sys_real,
-	                              .in_flight = job->in_flight,
-	                              .drain = job->drain};
+				      .transport = transport,
+				      .settings = &job->settings,
+				      .sys = &rp_sys_real,
+				      .in_flight = job->in_flight,
+				      .drain = job->drain};
 	struct rp_sender *sender = NULL;
 	int stop_fd = rp_stop_signals(0);
 	enum rp_err e;
@@ -73,10 +73,10 @@ static int send_as(void *arg, unsigned number)
 	const struct send_job *job = arg;
 	const struct rp_config *c = &job->settings.config;
 	struct rp_outbox_options o = {.create = true,
-	                              .sender = true,
-	                              .map_bytes = c->map_bytes,
-	                              .quota_bytes = c->quota_bytes,
-	                              .disk_reserve_bytes = c->disk_reserve_bytes};
+				      .sender = true,
+				      .map_bytes = c->map_bytes,
+				      .quota_bytes = c->quota_bytes,
+				      .disk_reserve_bytes = c->disk_reserve_bytes};
 	struct rp_sender_counts n = {0};
 	struct rp_transport *transport = NULL;
 	struct rp_outbox *ob = NULL;
@@ -123,24 +123,26 @@ int rp_cmd_send(int argc, char **argv)
 	const char *outbox = NULL, *config = NULL, *senders = "1", *in_flight = NULL;
 	struct send_job job = {0};
 	const struct rp_cli_option options[] = {
-		{"outbox", "DIR", "the outbox; made if missing (default: [outbox] dir of the configuration)", &outbox, NULL},
-		{"config", "FILE", "the configuration (default: " RP_SETTINGS_PATH ")", &config, NULL},
-		{"senders", "N", "sender processes, 1 to 64 (default 1); one that dies is started again", &senders, NULL},
-		{"in-flight", "N", "requests at once in each process (default: [sender] in_flight)", &in_flight, NULL},
-		{"drain", NULL, "end with 0 when nothing is waiting or in flight any more", NULL, &job.drain},
+	    {"outbox", "DIR", "the outbox; made if missing (default: [outbox] dir of the configuration)", &outbox,
+	     NULL},
+	    {"config", "FILE", "the configuration (default: " RP_SETTINGS_PATH ")", &config, NULL},
+	    {"senders", "N", "sender processes, 1 to 64 (default 1); one that dies is started again", &senders, NULL},
+	    {"in-flight", "N", "requests at once in each process (default: [sender] in_flight)", &in_flight, NULL},
+	    {"drain", NULL, "end with 0 when nothing is waiting or in flight any more", NULL, &job.drain},
 	};
 	const struct rp_cli cli = {
-		"send",
-		"Claims entries from the outbox and POSTs them, signed where the endpoint has a secret, with retries. "
-		"SIGTERM: claims nothing more, lets requests under way finish, gives the rest back and ends with 0.",
-		options, sizeof options / sizeof options[0]};
+	    "send",
+	    "Claims entries from the outbox and POSTs them, signed where the endpoint has a secret, with retries. "
+	    "SIGTERM: claims nothing more, lets requests under way finish, gives the rest back and ends with 0.",
+	    options, sizeof options / sizeof options[0]};
 	struct rp_error err;
 	int code = rp_cli_parse(&cli, argc, argv);
 
 	if (code != RP_CLI_GO_ON)
 		return code;
 	if (!parse_count(senders, SENDERS_MAX, &job.senders))
-		return rp_cli_usage_error("send", "--senders %s: a number from 1 to %d is needed", senders, SENDERS_MAX);
+		return rp_cli_usage_error("send", "--senders %s: a number from 1 to %d is needed", senders,
+					  SENDERS_MAX);
 	if (in_flight != NULL && !parse_count(in_flight, 4096, &job.in_flight))
 		return rp_cli_usage_error("send", "--in-flight %s: a number from 1 to 4096 is needed", in_flight);
 	code = rp_cli_settings("send", config, outbox, &job.settings);

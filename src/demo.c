@@ -226,7 +226,7 @@ static bool run_in(struct rp_demo *d, int ends[2], const char *input, const char
 }
 
 bool rp_demo_run(struct rp_demo *d, enum rp_demo_how how, const char *input, const char *const *argv,
-                 struct rp_buf *out)
+		 struct rp_buf *out)
 {
 	int ends[2] = {-1, -1};
 	bool ok = false;

@@ -68,7 +68,7 @@ enum rp_demo_how {
 /* Runs it to its end with the file `input` of the demo's folder (NULL: nothing) as standard input. `out` gets both its
  * outputs. False when it could not be run or ended with anything but 0. */
 bool rp_demo_run(struct rp_demo *d, enum rp_demo_how how, const char *input, const char *const *argv,
-                 struct rp_buf *out);
+		 struct rp_buf *out);
 
 /* Lets some time pass. False: it is time to stop. */
 bool rp_demo_pause(struct rp_demo *d, int ms);
@@ -119,7 +119,7 @@ struct rp_demo_posts {
 	bool all_right; /* every one: the expected body, a good signature, a good token */
 };
 bool rp_demo_read_posts(struct rp_demo *d, const char *record, const char *id, const char *sha256,
-                        struct rp_demo_posts *out);
+			struct rp_demo_posts *out);
 
 struct rp_demo_stats {
 	long long accepted, waiting, in_flight, held, delivered, dead, purged, senders;

@@ -61,11 +61,11 @@ static void count_post(const struct rp_json_want *want, const char *sha256, stru
 	else
 		out->refused++;
 	out->all_right = out->all_right && is_text(&want[POST_SHA256], sha256) &&
-	                 is_text(&want[POST_SIGNATURE], "ok") && is_text(&want[POST_TOKEN], "ok");
+			 is_text(&want[POST_SIGNATURE], "ok") && is_text(&want[POST_TOKEN], "ok");
 }
 
 bool rp_demo_read_posts(struct rp_demo *d, const char *record, const char *id, const char *sha256,
-                        struct rp_demo_posts *out)
+			struct rp_demo_posts *out)
 {
 	struct rp_buf text = {0};
 	struct rp_span rest, line;
@@ -89,7 +89,7 @@ bool rp_demo_read_posts(struct rp_demo *d, const char *record, const char *id, c
 		ok = rp_scan_object(line, want, N_POST, &where);
 		if (!ok)
 			rp_demo_fail(d, "the receiver's record %s holds a line that is no JSON: %s", record,
-			             where.message);
+				     where.message);
 		else if (is_text(&want[POST_ID], id))
 			count_post(want, sha256, out);
 	}
@@ -105,7 +105,7 @@ static bool parse_stats(struct rp_span text, struct rp_demo_stats *out)
 	    {.name = "entries.purged"}, {.name = "senders_alive"},
 	};
 	long long *const to[] = {&out->accepted,  &out->waiting, &out->in_flight, &out->held,
-	                         &out->delivered, &out->dead,    &out->purged,    &out->senders};
+				 &out->delivered, &out->dead,    &out->purged,    &out->senders};
 	struct rp_scan_error ignored;
 	size_t i;
 

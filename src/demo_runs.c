@@ -78,15 +78,15 @@ static void digest(struct rp_demo_run *run)
 }
 
 static enum rp_err add_run(struct rp_demo *d, const char *path, size_t number, struct rp_span line,
-                           struct rp_parsed_run *parsed, struct rp_error *err)
+			   struct rp_parsed_run *parsed, struct rp_error *err)
 {
 	const struct rp_run_options options = {.plain_run = false};
 	struct rp_demo_run *run;
 
 	if (d->n_runs == RP_DEMO_RUNS_MAX)
 		return rp_fail(err, RP_ERR_INVAL,
-		               "%s: the demo takes at most %d runs; give it a part, as of `head -n %d`", path,
-		               RP_DEMO_RUNS_MAX, RP_DEMO_RUNS_MAX);
+			       "%s: the demo takes at most %d runs; give it a part, as of `head -n %d`", path,
+			       RP_DEMO_RUNS_MAX, RP_DEMO_RUNS_MAX);
 	rp_parse_run(parsed, line, &options);
 	if (parsed->status == RP_RUN_REJECTED && strcmp(parsed->code, "bad_json") == 0)
 		return rp_fail(err, RP_ERR_INVAL, "%s:%zu: %s", path, number, parsed->reason);
@@ -126,7 +126,7 @@ static enum rp_err add_runs(struct rp_demo *d, const char *path, struct rp_error
 	rp_parsed_run_release(&parsed);
 	if (e == RP_OK && d->n_runs == 0)
 		return rp_fail(err, RP_ERR_INVAL, "%s: there is no run in it; one JSON object a line is expected",
-		               path);
+			       path);
 	return e;
 }
 
@@ -158,16 +158,16 @@ enum rp_err rp_demo_load_runs(struct rp_demo *d, const char *path, struct rp_err
 static bool add_envelope(const struct rp_demo *d, unsigned port, const struct rp_demo_run *run, struct rp_buf *out)
 {
 	return rp_buf_printf(out,
-	                     "{\"webhook\":\"http://127.0.0.1:%u/hook?token=%s\",\"operation\":\"POST /runs\",\"run\":",
-	                     port, d->token) &&
+			     "{\"webhook\":\"http://127.0.0.1:%u/hook?token=%s\",\"operation\":\"POST /runs\",\"run\":",
+			     port, d->token) &&
 	       rp_buf_add(out, run->payload.ptr, run->payload.len) && rp_buf_add_text(out, "}\n");
 }
 
 static enum rp_err write_lines(const struct rp_demo *d, const char *name, struct rp_buf *lines, bool complete,
-                               struct rp_error *err)
+			       struct rp_error *err)
 {
 	enum rp_err e = complete ? rp_demo_write_file(d->dir_fd, name, (struct rp_span){lines->data, lines->len}, err)
-	                         : rp_fail(err, RP_ERR_NOMEM, "out of memory");
+				 : rp_fail(err, RP_ERR_NOMEM, "out of memory");
 
 	rp_buf_release(lines);
 	return e;

@@ -47,13 +47,13 @@ static unsigned ready_port(struct rp_demo *d, const struct rp_demo_child *child)
 
 /* misbehave: "503" or such for the first `times` requests; NULL: it is well. *port 0: a free one; out: which. */
 static bool start_receiver(struct rp_demo *d, struct rp_demo_child *child, unsigned *port, const char *misbehave,
-                           const char *times)
+			   const char *times)
 {
 	int64_t until_ms = rp_sys_boot_ms(&rp_sys_real) + RP_DEMO_LIMIT_MS;
 	char port_text[16], record[64];
 	const char *argv[] = {"runpost-sink", "--port",   port_text, "--token-file", "token",   "--secret-file",
-	                      "secret",       "--record", record,    "--status",     misbehave, "--misbehave-first",
-	                      times,          NULL};
+			      "secret",       "--record", record,    "--status",     misbehave, "--misbehave-first",
+			      times,          NULL};
 
 	if (misbehave == NULL)
 		argv[9] = NULL;
@@ -66,7 +66,7 @@ static bool start_receiver(struct rp_demo *d, struct rp_demo_child *child, unsig
 	do {
 		*port = ready_port(d, child);
 	} while (*port == 0 && rp_demo_is_running(child) && rp_sys_boot_ms(&rp_sys_real) < until_ms &&
-	         rp_demo_pause(d, LOOK_EVERY_MS / 4));
+		 rp_demo_pause(d, LOOK_EVERY_MS / 4));
 	rp_demo_show_log(d, child);
 	return *port != 0;
 }
@@ -101,12 +101,12 @@ static bool write_config(struct rp_demo *d)
 
 	rp_fail(&err, e, "out of memory");
 	if (rp_buf_printf(&text,
-	                  "[outbox]\ndir = %s/outbox\ndisk_reserve = 1M\n\n"
-	                  "[sender]\nstop_grace = 2s\n\n"
-	                  "[defaults]\nallow_http = yes\nallow = 127.0.0.0/8\nsecret_file = %s/secret\ntimeout = 5s\n"
-	                  "retry_base = 200ms\nretry_factor = 2\nretry_cap = 1s\nretry_attempts = 8\n\n"
-	                  "[endpoint \"broken\"]\nurl = http://127.0.0.1:%u/\nretry_attempts = %d\n",
-	                  d->dir, d->dir, d->broken_port, RP_DEMO_BROKEN_ATTEMPTS))
+			  "[outbox]\ndir = %s/outbox\ndisk_reserve = 1M\n\n"
+			  "[sender]\nstop_grace = 2s\n\n"
+			  "[defaults]\nallow_http = yes\nallow = 127.0.0.0/8\nsecret_file = %s/secret\ntimeout = 5s\n"
+			  "retry_base = 200ms\nretry_factor = 2\nretry_cap = 1s\nretry_attempts = 8\n\n"
+			  "[endpoint \"broken\"]\nurl = http://127.0.0.1:%u/\nretry_attempts = %d\n",
+			  d->dir, d->dir, d->broken_port, RP_DEMO_BROKEN_ATTEMPTS))
 		e = rp_demo_write_file(d->dir_fd, RP_DEMO_CONFIG, span_of(&text), &err);
 	rp_buf_release(&text);
 	return e == RP_OK || tell_error(d, &err);
@@ -117,7 +117,7 @@ static bool receivers(struct rp_demo *d)
 	bool up;
 
 	rp_demo_heading(d, 1,
-	                "Two receivers: one is down for its first " STRING(
+			"Two receivers: one is down for its first " STRING(
 			    RP_DEMO_REFUSALS) " requests, the other for good. Both check token and signature.");
 	up = start_main_receiver(d);
 	if (!rp_demo_check(d, up, "the receiver listens on 127.0.0.1:%u", d->port))
@@ -150,7 +150,7 @@ static bool ingest_first(struct rp_demo *d, struct rp_buf *out)
 	n = rp_demo_read_receipts(span_of(out), receipts, RP_DEMO_RUNS_MAX);
 	queued = n <= d->n_runs ? count_status(receipts, n, "queued") : 0;
 	if (!rp_demo_check(d, queued == d->n_runs, "receipts that say queued, so that the run is on disk: %zu of %zu",
-	                   queued, d->n_runs))
+			   queued, d->n_runs))
 		return false;
 	for (i = 0; i < n; i++)
 		memcpy(d->runs[i].id, receipts[i].id, sizeof receipts[i].id);
@@ -168,8 +168,8 @@ static bool ingest_again(struct rp_demo *d, struct rp_buf *out)
 	for (i = 0; i < n && n == d->n_runs; i++)
 		same += strcmp(receipts[i].status, "duplicate") == 0 && strcmp(receipts[i].id, d->runs[i].id) == 0;
 	return rp_demo_check(d, same == d->n_runs,
-	                     "the same input once more, answered duplicate with the first id: %zu of %zu", same,
-	                     d->n_runs);
+			     "the same input once more, answered duplicate with the first id: %zu of %zu", same,
+			     d->n_runs);
 }
 
 static bool ingest(struct rp_demo *d, const char *runs_name)
@@ -228,10 +228,10 @@ static bool judge_deliveries(struct rp_demo *d)
 		recovered += posts.last_accepted ? posts.refused : 0;
 	}
 	return rp_demo_check(d, arrived == d->n_runs, "runs the receiver answered 200: %zu of %zu", arrived,
-	                     d->n_runs) &&
+			     d->n_runs) &&
 	       rp_demo_check(d, refused == RP_DEMO_REFUSALS && recovered == refused,
-	                     "requests answered 503 first, and sent again with the same webhook-id: %zu of %d",
-	                     recovered, RP_DEMO_REFUSALS) &&
+			     "requests answered 503 first, and sent again with the same webhook-id: %zu of %d",
+			     recovered, RP_DEMO_REFUSALS) &&
 	       rp_demo_check(
 		   d, right == d->n_runs,
 		   "runs with the SHA-256 of the input, a good signature and a good token each time: %zu of %zu", right,
@@ -275,7 +275,7 @@ static bool look_at_dead(struct rp_demo *d, struct rp_buf *out)
 {
 	static const char *const dead[] = {"runpostctl", "dead", "--config", RP_DEMO_CONFIG, NULL};
 	static const char *const list[] = {"runpostctl", "list",         "--state", "dead",
-	                                   "--config",   RP_DEMO_CONFIG, "--json",  NULL};
+					   "--config",   RP_DEMO_CONFIG, "--json",  NULL};
 	bool is_dead;
 
 	if (!rp_demo_run(d, RP_DEMO_QUIET, NULL, list, out))
@@ -284,7 +284,7 @@ static bool look_at_dead(struct rp_demo *d, struct rp_buf *out)
 	if (!rp_demo_run(d, RP_DEMO_SCREEN, NULL, dead, out))
 		return false;
 	return rp_demo_check(d, is_dead, "%s is the one dead letter, its %d attempts exhausted", d->broken_id,
-	                     RP_DEMO_BROKEN_ATTEMPTS) &&
+			     RP_DEMO_BROKEN_ATTEMPTS) &&
 	       rp_demo_check(d, out->len > 0 && strstr(out->data, d->broken_id) != NULL, "`runpostctl dead` shows it");
 }
 
@@ -312,14 +312,14 @@ static bool judge_replay(struct rp_demo *d)
 
 	return rp_demo_read_posts(d, "broken.ndjson", d->broken_id, d->runs[0].sha256, &posts) &&
 	       rp_demo_check(d, posts.last_accepted && posts.refused == RP_DEMO_BROKEN_ATTEMPTS,
-	                     "the same webhook-id arrived: refused %zu times, then answered 200", posts.refused) &&
+			     "the same webhook-id arrived: refused %zu times, then answered 200", posts.refused) &&
 	       rp_demo_check(d, posts.all_right, "same bytes, a good signature and a good token each time");
 }
 
 static bool replay(struct rp_demo *d)
 {
 	static const char *const argv[] = {"runpostctl", "replay",   "--state",      "dead",
-	                                   "--yes",      "--config", RP_DEMO_CONFIG, NULL};
+					   "--yes",      "--config", RP_DEMO_CONFIG, NULL};
 	struct rp_buf out = {0};
 	bool ok;
 
@@ -351,9 +351,9 @@ static bool judge_ledger(struct rp_demo *d)
 		return false;
 	sum = s.waiting + s.in_flight + s.held + s.delivered + s.dead + s.purged;
 	return rp_demo_check(d,
-	                     s.accepted == (long long)d->n_runs + 1 && s.delivered == s.accepted && sum == s.accepted,
-	                     "the ledger balances: %lld accepted, %lld delivered, %lld elsewhere", s.accepted,
-	                     s.delivered, sum - s.delivered);
+			     s.accepted == (long long)d->n_runs + 1 && s.delivered == s.accepted && sum == s.accepted,
+			     "the ledger balances: %lld accepted, %lld delivered, %lld elsewhere", s.accepted,
+			     s.delivered, sum - s.delivered);
 }
 
 static bool screens(struct rp_demo *d)
@@ -385,7 +385,7 @@ static bool ending(struct rp_demo *d)
 	rp_demo_show_log(d, &d->broken);
 	return rp_demo_check(d, d->senders.exit_code == 0, "the senders' exit code: %d", d->senders.exit_code) &&
 	       rp_demo_check(d, d->receiver.exit_code == 0 && d->broken.exit_code == 0,
-	                     "the receivers' exit codes: %d and %d", d->receiver.exit_code, d->broken.exit_code);
+			     "the receivers' exit codes: %d and %d", d->receiver.exit_code, d->broken.exit_code);
 }
 
 /* A token in some output fails a step that is content otherwise: hence d->failed. */

@@ -65,21 +65,21 @@ static bool add_run(struct rp_batch *batch, const struct rp_run *run)
 }
 
 static void fill_receipt(struct rp_receipt *receipt, const struct rp_run *run, const struct rp_parsed_run *parsed,
-                         const struct rp_appended *stored)
+			 const struct rp_appended *stored)
 {
 	memset(receipt, 0, sizeof *receipt);
 	if (run->run_bytes > RUN_BYTES_MAX) {
 		receipt->status = RP_APPEND_REJECTED;
 		snprintf(receipt->code, sizeof receipt->code, "too_large");
 		snprintf(receipt->reason, sizeof receipt->reason, "the run has %zu bytes, at most %zu are taken",
-		         run->run_bytes, RUN_BYTES_MAX);
+			 run->run_bytes, RUN_BYTES_MAX);
 	} else if (stored != NULL) {
 		receipt->status = stored->duplicate ? RP_APPEND_DUPLICATE : RP_APPEND_QUEUED;
 		rp_id_format(stored->id, receipt->id);
 	} else {
 		receipt->status = parsed->status == RP_RUN_SKIPPED ? RP_APPEND_SKIPPED : RP_APPEND_REJECTED;
 		snprintf(receipt->code, sizeof receipt->code, "%s",
-		         parsed->status == RP_RUN_REJECTED ? parsed->code : "");
+			 parsed->status == RP_RUN_REJECTED ? parsed->code : "");
 		snprintf(receipt->reason, sizeof receipt->reason, "%s", parsed->reason);
 	}
 }
@@ -96,7 +96,7 @@ static enum rp_err append_runs(struct rp_handle *handle, const struct rp_run *ru
 }
 
 enum rp_err rp_append_batch(struct rp_handle *handle, const struct rp_run *runs, size_t n, struct rp_receipt *receipts,
-                            struct rp_error *err)
+			    struct rp_error *err)
 {
 	enum rp_err rc = append_runs(handle, runs, n, err);
 	size_t i;
@@ -108,7 +108,7 @@ enum rp_err rp_append_batch(struct rp_handle *handle, const struct rp_run *runs,
 }
 
 enum rp_err rp_append(struct rp_handle *handle, const struct rp_run *run, struct rp_receipt *receipt,
-                      struct rp_error *err)
+		      struct rp_error *err)
 {
 	return rp_append_batch(handle, run, 1, receipt, err);
 }
@@ -187,7 +187,7 @@ static enum rp_err find_entry(struct rp_handle *handle, const char *id, struct r
 }
 
 enum rp_err rp_lookup(struct rp_handle *handle, const char *id,
-                      void (*see)(void *arg, const struct rp_entry_view *entry), void *arg, struct rp_error *err)
+		      void (*see)(void *arg, const struct rp_entry_view *entry), void *arg, struct rp_error *err)
 {
 	struct rp_entry entry = {0};
 	struct copy c = {0};
@@ -244,15 +244,15 @@ static void page_copy_free(struct page_copy *copies)
 }
 
 enum rp_err rp_walk(struct rp_handle *handle, enum rp_state state, uint64_t from_seq,
-                    bool (*see)(void *arg, const struct rp_entry_view *entry), void *arg, struct rp_error *err)
+		    bool (*see)(void *arg, const struct rp_entry_view *entry), void *arg, struct rp_error *err)
 {
 	struct page_copy *copies = calloc(1, sizeof *copies);
 	struct rp_page page = {.from_seq = from_seq,
-	                       .state = state,
-	                       .max_seen = PAGE_ENTRIES,
-	                       .see = collect,
-	                       .arg = copies,
-	                       .more = true};
+			       .state = state,
+			       .max_seen = PAGE_ENTRIES,
+			       .see = collect,
+			       .arg = copies,
+			       .more = true};
 	enum rp_err rc = RP_OK;
 
 	if (copies == NULL)
@@ -273,7 +273,7 @@ enum rp_err rp_walk(struct rp_handle *handle, enum rp_state state, uint64_t from
  */
 
 static enum rp_err change_entry(struct rp_handle *handle, const char *id, enum rp_change verb, bool *was_in_flight,
-                                struct rp_error *err)
+				struct rp_error *err)
 {
 	struct rp_entry entry = {0};
 	enum rp_changed result = RP_CHANGED_NOT_FOUND;

@@ -9,18 +9,18 @@ static const struct {
 	const char *name;
 	int exit_code;
 } codes[] = {
-	[RP_OK] = {"ok", RP_EXIT_OK},
-	[RP_ERR_INVAL] = {"inval", RP_EXIT_USAGE},
-	[RP_ERR_NOTFOUND] = {"notfound", RP_EXIT_NOINPUT},
-	[RP_ERR_EXISTS] = {"exists", RP_EXIT_SOME_FAILED},
-	[RP_ERR_STALE] = {"stale", RP_EXIT_TEMPFAIL},
-	[RP_ERR_FULL] = {"full", RP_EXIT_TEMPFAIL},
-	[RP_ERR_BUSY] = {"busy", RP_EXIT_TEMPFAIL},
-	[RP_ERR_DENIED] = {"denied", RP_EXIT_NOPERM},
-	[RP_ERR_FORMAT] = {"format", RP_EXIT_DATA},
-	[RP_ERR_DAMAGED] = {"damaged", RP_EXIT_DATA},
-	[RP_ERR_NOMEM] = {"nomem", RP_EXIT_TEMPFAIL},
-	[RP_ERR_IO] = {"io", RP_EXIT_IO},
+    [RP_OK] = {"ok", RP_EXIT_OK},
+    [RP_ERR_INVAL] = {"inval", RP_EXIT_USAGE},
+    [RP_ERR_NOTFOUND] = {"notfound", RP_EXIT_NOINPUT},
+    [RP_ERR_EXISTS] = {"exists", RP_EXIT_SOME_FAILED},
+    [RP_ERR_STALE] = {"stale", RP_EXIT_TEMPFAIL},
+    [RP_ERR_FULL] = {"full", RP_EXIT_TEMPFAIL},
+    [RP_ERR_BUSY] = {"busy", RP_EXIT_TEMPFAIL},
+    [RP_ERR_DENIED] = {"denied", RP_EXIT_NOPERM},
+    [RP_ERR_FORMAT] = {"format", RP_EXIT_DATA},
+    [RP_ERR_DAMAGED] = {"damaged", RP_EXIT_DATA},
+    [RP_ERR_NOMEM] = {"nomem", RP_EXIT_TEMPFAIL},
+    [RP_ERR_IO] = {"io", RP_EXIT_IO},
 };
 
 const char *rp_err_name(enum rp_err code)
@@ -34,7 +34,7 @@ int rp_err_exit_code(enum rp_err code)
 }
 
 __attribute__((format(printf, 4, 0))) static void fill(struct rp_error *err, enum rp_err code, int sys, const char *fmt,
-                                                       va_list ap)
+						       va_list ap)
 {
 	int n;
 

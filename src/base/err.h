@@ -26,7 +26,7 @@ enum rp_exit {
  * Text that does not fit is cut at RP_ERROR_TEXT_MAX. rp_fail_sys appends ": " and strerror(sys). */
 enum rp_err rp_fail(struct rp_error *err, enum rp_err code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 enum rp_err rp_fail_sys(struct rp_error *err, enum rp_err code, int sys, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+    __attribute__((format(printf, 4, 5)));
 
 /* The code that fits an errno met while opening or writing a file: EACCES/EPERM/EROFS -> DENIED, ENOENT/ENOTDIR -> NOTFOUND,
  * ENOSPC/EDQUOT -> FULL, ENOMEM -> NOMEM, else IO. */

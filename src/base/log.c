@@ -37,7 +37,7 @@ void rp_log(enum rp_log_level level, const char *ev, const char *fmt, ...)
 		return;
 	rp_time_format(rp_sys_wall_ms(&rp_sys_real), at);
 	n = snprintf(line, sizeof line - 1, "at=%s level=%s role=%s pid=%ld ev=%s ", at, level_names[level], log_role,
-	             (long)getpid(), ev);
+		     (long)getpid(), ev);
 	len = n < 0 ? 0 : (size_t)n;
 	va_start(ap, fmt);
 	n = vsnprintf(line + len, sizeof line - 1 - len, fmt, ap);

@@ -18,7 +18,8 @@ void rp_sha256(const struct rp_span *parts, size_t n_parts, unsigned char out[RP
 struct rp_mac_key;
 struct rp_mac_key *rp_mac_key_new(const void *secret, size_t n); /* NULL: memory or library failure */
 void rp_mac_key_free(struct rp_mac_key *key);
-bool rp_mac_sign(struct rp_mac_key *key, const struct rp_span *parts, size_t n_parts, unsigned char out[RP_SHA256_BYTES]);
+bool rp_mac_sign(struct rp_mac_key *key, const struct rp_span *parts, size_t n_parts,
+		 unsigned char out[RP_SHA256_BYTES]);
 
 struct rp_ed25519_key;
 struct rp_ed25519_key *rp_ed25519_key_new(const unsigned char seed[32]); /* private */
@@ -26,7 +27,7 @@ struct rp_ed25519_key *rp_ed25519_public_new(const unsigned char pub[32]);
 void rp_ed25519_key_free(struct rp_ed25519_key *key);
 bool rp_ed25519_sign(const struct rp_ed25519_key *key, const void *msg, size_t n, unsigned char out[RP_ED25519_BYTES]);
 bool rp_ed25519_verify(const struct rp_ed25519_key *key, const void *msg, size_t n,
-                       const unsigned char sig[RP_ED25519_BYTES]);
+		       const unsigned char sig[RP_ED25519_BYTES]);
 bool rp_ed25519_public_bytes(const struct rp_ed25519_key *key, unsigned char out[32]); /* of either kind of key */
 
 /* Standard base64 with padding. Encoding appends to out; decoding returns false on any foreign character, on bad padding

@@ -41,6 +41,6 @@ enum rp_cause rp_guard_scheme(const struct rp_guard_policy *policy, bool https);
  * unless ports are listed. Address families other than AF_INET and AF_INET6 are blocked. *rule (may be NULL) is set to the
  * range that matched ("loopback 127.0.0.0/8"), a static string, or NULL. */
 enum rp_cause rp_guard_address(const struct rp_guard_policy *policy, const struct sockaddr *sa, socklen_t len,
-                               const char **rule);
+			       const char **rule);
 
 #endif

@@ -26,8 +26,9 @@ struct rp_verdict {
 };
 
 /* failures: failed attempts of this budget including this one. expires_at_ms 0: never. random: uniform 64 bits. */
-struct rp_verdict rp_retry_decide(const struct rp_retry_policy *policy, const struct rp_outcome *outcome, unsigned failures,
-                                  int64_t budget_start_at_ms, int64_t expires_at_ms, int64_t now_at_ms, uint64_t random);
+struct rp_verdict rp_retry_decide(const struct rp_retry_policy *policy, const struct rp_outcome *outcome,
+				  unsigned failures, int64_t budget_start_at_ms, int64_t expires_at_ms,
+				  int64_t now_at_ms, uint64_t random);
 
 /* The delay without jitter after the n-th failure, n >= 1. Saturates at the cap, never overflows. */
 int64_t rp_retry_delay_ms(const struct rp_retry_policy *policy, unsigned n);

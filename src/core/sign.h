@@ -24,7 +24,7 @@ void rp_signer_free(struct rp_signer *signer); /* keys are wiped; NULL is allowe
  * which would let two messages share their signed bytes. false: out of memory, the library failed, or no key can sign
  * (only whpk_ are there); out is unchanged. */
 bool rp_signer_sign(struct rp_signer *signer, struct rp_span id, int64_t timestamp, struct rp_span body,
-                    struct rp_buf *out);
+		    struct rp_buf *out);
 
 /* For receivers: whether any signature in `header` verifies with any of the keys (whsec_, whsk_ or whpk_). An id with '.'
  * and a timestamp that is not 1 to 19 digits never verify; signatures after the first RP_SIGN_READ_MAX are not looked at,
@@ -32,7 +32,7 @@ bool rp_signer_sign(struct rp_signer *signer, struct rp_span id, int64_t timesta
  * reference libraries use. */
 #define RP_SIGN_READ_MAX 16
 bool rp_signer_verify(struct rp_signer *signer, struct rp_span id, struct rp_span timestamp, struct rp_span body,
-                      struct rp_span header);
+		      struct rp_span header);
 #define RP_SIGN_TOLERANCE_S 300
 
 #endif

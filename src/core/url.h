@@ -18,9 +18,9 @@
 /* Spans point into the text given. */
 struct rp_url {
 	bool https;
-	struct rp_span host; /* IPv6 in brackets, as written */
-	uint16_t port;       /* written or the scheme's default */
-	struct rp_span path; /* from the first '/'; empty when the URL has none */
+	struct rp_span host;  /* IPv6 in brackets, as written */
+	uint16_t port;        /* written or the scheme's default */
+	struct rp_span path;  /* from the first '/'; empty when the URL has none */
 	struct rp_span query; /* after '?'; empty when there is none */
 	bool has_query;
 };

@@ -27,7 +27,8 @@ struct rp_outbox;
 /* Zero means the default of each. */
 struct rp_outbox_options {
 	bool create; /* make directory and outbox when missing; else RP_ERR_NOTFOUND */
-	bool sender; /* commits with one flush instead of two: a power cut may undo the last claim or settle (never corrupt it;
+	bool
+	    sender; /* commits with one flush instead of two: a power cut may undo the last claim or settle (never corrupt it;
 	              * measured: 0 of 2,000 simulated cuts), which at worst repeats attempts. Never for ingest or tools. */
 	uint64_t map_bytes;          /* address space, sparse; 64 GiB */
 	uint64_t quota_bytes;        /* appends stop (RP_ERR_FULL) when the data file is this full; 16 GiB */
@@ -37,7 +38,7 @@ struct rp_outbox_options {
 
 /* *out must be closed before the process forks and before the same directory is opened again in this process. */
 enum rp_err rp_outbox_open(const char *dir, const struct rp_outbox_options *options, struct rp_outbox **out,
-                           struct rp_error *err);
+			   struct rp_error *err);
 void rp_outbox_close(struct rp_outbox *ob);
 const char *rp_outbox_dir(const struct rp_outbox *ob);
 
@@ -58,7 +59,7 @@ struct rp_appended {
 
 /* All n in one synced commit. RP_ERR_FULL: quota, disk or map; nothing was stored. */
 enum rp_err rp_outbox_append(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_new_entry *entries, size_t n,
-                             struct rp_appended *out, struct rp_error *err);
+			     struct rp_appended *out, struct rp_error *err);
 
 /* --- senders ----------------------------------------------------------------------------------------------------- */
 
@@ -71,7 +72,7 @@ struct rp_sender_id {
 
 /* Takes a free slot and returns to WAITING whatever its last holder left claimed. RP_ERR_BUSY: all slots are taken. */
 enum rp_err rp_outbox_join(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms, struct rp_sender_id *out,
-                           struct rp_error *err);
+			   struct rp_error *err);
 /* Returns remaining claims, unregisters and frees the slot. */
 enum rp_err rp_outbox_leave(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err);
 /* "I am alive": a write into a shared page, no commit. At least every few seconds. */
@@ -81,8 +82,8 @@ void rp_outbox_beat(struct rp_outbox *ob, int64_t boot_ms);
  * (stopped). *n_returned: entries returned. A returned entry is due now, has an attempt `sender_lost` in its log, and is
  * dead (poison) after RP_LOSSES_MAX losses in a row. Cheap when nobody is missing: no write transaction. */
 #define RP_LOSSES_MAX 16
-enum rp_err rp_outbox_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms, int64_t lease_ms, size_t *n_returned,
-                           struct rp_error *err);
+enum rp_err rp_outbox_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms, int64_t lease_ms,
+			   size_t *n_returned, struct rp_error *err);
 
 enum rp_settle_kind {
 	RP_SETTLE_DELIVERED = 1,
@@ -143,12 +144,12 @@ struct rp_dispatch {
 /* Loads a claimed entry, right before its attempt. RP_ERR_STALE: the claim was lost or the entry purged; do not send.
  * RP_ERR_DAMAGED: a record or the payload fails its checksum: settle it dead. */
 enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim, struct rp_dispatch *out,
-                            struct rp_error *err);
+			    struct rp_error *err);
 void rp_dispatch_release(struct rp_dispatch *d);
 
 /* Removes up to `max` delivered entries older than keep_delivered_ms and dead ones older than keep_dead_ms (0: keep). */
 enum rp_err rp_outbox_expire(struct rp_outbox *ob, int64_t now_at_ms, int64_t keep_delivered_ms, int64_t keep_dead_ms,
-                             size_t max, size_t *n_removed, struct rp_error *err);
+			     size_t max, size_t *n_removed, struct rp_error *err);
 
 /* A descriptor that becomes readable when somebody made work due or a sender ended. Owned by the outbox. */
 enum rp_err rp_outbox_watch(struct rp_outbox *ob, int *fd, struct rp_error *err);
@@ -170,7 +171,7 @@ struct rp_entry {
 void rp_entry_release(struct rp_entry *e);
 
 enum rp_err rp_outbox_find(struct rp_outbox *ob, const unsigned char id[RP_ID_BYTES], struct rp_entry *out,
-                           struct rp_error *err);
+			   struct rp_error *err);
 
 /* Calls see for up to max_seen entries with seq >= *from_seq, in ascending order, whose state is `state` (0: any), inside
  * one short read transaction that looks at no more than a few thousand records. see must not call the store; false stops.
@@ -187,8 +188,8 @@ enum rp_err rp_outbox_page(struct rp_outbox *ob, struct rp_page *page, struct rp
 
 /* The attempts of an entry, oldest first. `a` is valid during the call. */
 enum rp_err rp_outbox_attempts(struct rp_outbox *ob, uint64_t seq,
-                               void (*see)(void *arg, uint32_t n, const struct rp_attempt *a, bool damaged), void *arg,
-                               struct rp_error *err);
+			       void (*see)(void *arg, uint32_t n, const struct rp_attempt *a, bool damaged), void *arg,
+			       struct rp_error *err);
 /* Appends the payload. RP_ERR_DAMAGED: it does not match its hash; what could be read was appended all the same. */
 enum rp_err rp_outbox_body(struct rp_outbox *ob, uint64_t seq, struct rp_buf *out, struct rp_error *err);
 
@@ -197,26 +198,26 @@ enum rp_err rp_outbox_ledger(struct rp_outbox *ob, struct rp_ledger *out, struct
 struct rp_outbox_info {
 	uint64_t map_bytes, quota_bytes, file_bytes, used_bytes, disk_free_bytes;
 	unsigned readers, max_readers;
-	uint64_t commits; /* transactions ever committed in this outbox */
+	uint64_t commits;                 /* transactions ever committed in this outbox */
 	int64_t oldest_waiting_due_at_ms; /* of the endpoint longest on the agenda; RP_LOOK_NEVER: none */
 	unsigned format;
 };
 enum rp_err rp_outbox_info(struct rp_outbox *ob, struct rp_outbox_info *out, struct rp_error *err);
 
 enum rp_err rp_outbox_endpoints(struct rp_outbox *ob,
-                                bool (*see)(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e),
-                                void *arg, struct rp_error *err);
+				bool (*see)(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e),
+				void *arg, struct rp_error *err);
 
 struct rp_sender_info {
 	unsigned slot;
 	uint32_t pid;
-	bool alive;          /* holds its slot's lock */
+	bool alive; /* holds its slot's lock */
 	int64_t started_at_ms;
 	int64_t beat_boot_ms;
 	uint64_t claims;
 };
 enum rp_err rp_outbox_senders(struct rp_outbox *ob, void (*see)(void *arg, const struct rp_sender_info *s), void *arg,
-                              struct rp_error *err);
+			      struct rp_error *err);
 
 /* --- changing ---------------------------------------------------------------------------------------------------- */
 
@@ -224,20 +225,20 @@ enum rp_change { RP_CHANGE_REPLAY = 1, RP_CHANGE_HOLD, RP_CHANGE_RELEASE, RP_CHA
 
 enum rp_changed {
 	RP_CHANGED_DONE = 1,
-	RP_CHANGED_DONE_IN_FLIGHT,   /* purged while an attempt may be under way */
+	RP_CHANGED_DONE_IN_FLIGHT,    /* purged while an attempt may be under way */
 	RP_CHANGED_SKIPPED_IN_FLIGHT, /* replay, hold: a sender has it */
-	RP_CHANGED_SKIPPED_STATE,    /* the verb does not apply to its state */
+	RP_CHANGED_SKIPPED_STATE,     /* the verb does not apply to its state */
 	RP_CHANGED_NOT_FOUND,
 };
 
 /* Applies one verb to n entries (keep n <= 500) in one synced commit; results[i] says what became of seqs[i]. An entry
  * whose state is not in `states` (a bit mask of 1 << rp_state, 0: any) is skipped: what was selected may have moved on. */
 enum rp_err rp_outbox_change(struct rp_outbox *ob, int64_t now_at_ms, enum rp_change verb, unsigned states,
-                             const uint64_t *seqs, size_t n, enum rp_changed *results, struct rp_error *err);
+			     const uint64_t *seqs, size_t n, enum rp_changed *results, struct rp_error *err);
 
 /* Pauses an endpoint (its entries wait, no budget is spent), or resumes it; resuming also enables it again after a 410. */
 enum rp_err rp_outbox_endpoint_pause(struct rp_outbox *ob, int64_t now_at_ms, uint64_t endpoint, bool pause,
-                                     struct rp_error *err);
+				     struct rp_error *err);
 
 /* --- checking ---------------------------------------------------------------------------------------------------- */
 
@@ -248,6 +249,6 @@ struct rp_verify_counts {
  * hash, each entry in exactly the index rows its state asks for and no row without its entry, counters of the ledger and of
  * each endpoint against a recount, the agenda against the queues, dedupe keys. `problem` is called with a sentence each. */
 enum rp_err rp_outbox_verify(struct rp_outbox *ob, void (*problem)(void *arg, const char *text), void *arg,
-                             struct rp_verify_counts *out, struct rp_error *err);
+			     struct rp_verify_counts *out, struct rp_error *err);
 
 #endif

@@ -76,7 +76,7 @@ static void add_standard_headers(struct header_list *l, const char *id, int64_t 
 }
 
 static bool add_signature(struct header_list *l, struct rp_signer *signer, const char *id, int64_t timestamp,
-                          struct rp_span payload)
+			  struct rp_span payload)
 {
 	bool signed_ok;
 
@@ -94,7 +94,7 @@ static enum rp_cause fail(char detail[RP_DETAIL_TEXT_MAX], enum rp_cause cause, 
 }
 
 static void fill_request(struct rp_attempt_request *out, const struct header_list *l, size_t url_at,
-                         struct rp_span payload)
+			 struct rp_span payload)
 {
 	const struct rp_policy *p = out->policy;
 	size_t i;
@@ -102,22 +102,22 @@ static void fill_request(struct rp_attempt_request *out, const struct header_lis
 	for (i = 0; i < l->n; i++)
 		out->headers[i] = out->text.data + l->at[i];
 	out->request = (struct rp_request){
-		.url = out->text.data + url_at,
-		.headers = out->headers,
-		.n_headers = l->n,
-		.body = payload,
-		.timeout_ms = p->timeout_ms,
-		.connect_timeout_ms = p->connect_timeout_ms,
-		.guard = &p->guard,
-		.ca_file = p->ca_file,
-		.client_cert = p->client_cert,
-		.client_key = p->client_key,
+	    .url = out->text.data + url_at,
+	    .headers = out->headers,
+	    .n_headers = l->n,
+	    .body = payload,
+	    .timeout_ms = p->timeout_ms,
+	    .connect_timeout_ms = p->connect_timeout_ms,
+	    .guard = &p->guard,
+	    .ca_file = p->ca_file,
+	    .client_cert = p->client_cert,
+	    .client_key = p->client_key,
 	};
 }
 
 enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp_settings *settings,
-                                 const struct rp_dispatch *dispatch, uint32_t attempt_no, int64_t now_at_ms,
-                                 char detail[RP_DETAIL_TEXT_MAX])
+				 const struct rp_dispatch *dispatch, uint32_t attempt_no, int64_t now_at_ms,
+				 char detail[RP_DETAIL_TEXT_MAX])
 {
 	struct header_list l = {.text = &out->text, .ok = true};
 	struct rp_signer *signer;

@@ -26,8 +26,8 @@ struct rp_attempt_request {
 /* RP_CAUSE_NONE: *out is ready to start. Else the reason why this attempt fails without being made (bad URL, no key,
  * memory), with `detail` filled. The dispatch must stay as it is until the request is done. */
 enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp_settings *settings,
-                                 const struct rp_dispatch *dispatch, uint32_t attempt_no, int64_t now_at_ms,
-                                 char detail[RP_DETAIL_TEXT_MAX]);
+				 const struct rp_dispatch *dispatch, uint32_t attempt_no, int64_t now_at_ms,
+				 char detail[RP_DETAIL_TEXT_MAX]);
 void rp_attempt_request_release(struct rp_attempt_request *a);
 
 #endif

@@ -8,7 +8,7 @@
 #define KEEP_NAMES_BYTES ((size_t)1 << 20)
 
 static enum rp_err append_to_outbox(void *arg, int64_t now_at_ms, const struct rp_new_entry *entries, size_t n,
-                                    struct rp_appended *out, struct rp_error *err)
+				    struct rp_appended *out, struct rp_error *err)
 {
 	return rp_outbox_append(arg, now_at_ms, entries, n, out, err);
 }
@@ -72,7 +72,7 @@ static bool grow(struct rp_batch *batch)
 }
 
 const struct rp_parsed_run *rp_batch_add(struct rp_batch *batch, struct rp_span line,
-                                         const struct rp_run_options *options)
+					 const struct rp_run_options *options)
 {
 	struct rp_parsed_run *run;
 
@@ -145,7 +145,7 @@ static bool build_entries(struct rp_batch *batch, size_t from, size_t n)
 }
 
 enum rp_err rp_batch_append(struct rp_batch *batch, size_t from, size_t n, const struct rp_appender *to,
-                            int64_t now_at_ms, struct rp_error *err)
+			    int64_t now_at_ms, struct rp_error *err)
 {
 	assert(from <= batch->n && n <= batch->n - from);
 	if (!build_entries(batch, from, n))

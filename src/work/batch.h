@@ -10,7 +10,7 @@
 /* Where a batch goes: the outbox, or a stand-in in tests. As rp_outbox_append. */
 struct rp_appender {
 	enum rp_err (*append)(void *arg, int64_t now_at_ms, const struct rp_new_entry *entries, size_t n,
-	                      struct rp_appended *out, struct rp_error *err);
+			      struct rp_appended *out, struct rp_error *err);
 	void *arg;
 };
 struct rp_appender rp_appender_of(struct rp_outbox *ob);
@@ -32,12 +32,12 @@ void rp_batch_clear(struct rp_batch *batch);
 /* Parses `line`, which must stay where it is until the batch was appended. NULL: out of memory. The result is valid
  * until the next add. */
 const struct rp_parsed_run *rp_batch_add(struct rp_batch *batch, struct rp_span line,
-                                         const struct rp_run_options *options);
+					 const struct rp_run_options *options);
 
 /* Appends the accepted ones of the n runs from `from` on in one commit; without any, nothing is called. May be repeated
  * after a failure, with fewer runs too. */
 enum rp_err rp_batch_append(struct rp_batch *batch, size_t from, size_t n, const struct rp_appender *to,
-                            int64_t now_at_ms, struct rp_error *err);
+			    int64_t now_at_ms, struct rp_error *err);
 
 /* What became of an accepted run of the last append; NULL for a skipped or rejected one. */
 const struct rp_appended *rp_batch_result(const struct rp_batch *batch, size_t i);

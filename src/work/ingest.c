@@ -43,8 +43,8 @@ static enum rp_err await(struct loop *l, bool want_input, int timeout_ms, bool *
 {
 	bool pending = rp_receipts_pending(&l->receipts) > 0;
 	struct pollfd p[3] = {{.fd = want_input ? l->o->in_fd : -1, .events = POLLIN},
-	                      {.fd = pending ? l->o->out_fd : -1, .events = POLLOUT},
-	                      {.fd = l->o->signal_fd, .events = POLLIN}};
+			      {.fd = pending ? l->o->out_fd : -1, .events = POLLOUT},
+			      {.fd = l->o->signal_fd, .events = POLLIN}};
 	int n = poll(p, 3, timeout_ms);
 
 	*input = n > 0 && p[0].revents != 0;
@@ -63,8 +63,8 @@ static enum rp_err await_reader(struct loop *l, size_t may_be_left)
 	while (rc == RP_OK && rp_receipts_pending(&l->receipts) > may_be_left) {
 		if (l->signals > 1)
 			return rp_fail(l->err, RP_ERR_IO,
-			               "told to stop twice while nobody read the receipts; %zu bytes of them are lost",
-			               rp_receipts_pending(&l->receipts));
+				       "told to stop twice while nobody read the receipts; %zu bytes of them are lost",
+				       rp_receipts_pending(&l->receipts));
 		rc = await(l, false, -1, &input);
 	}
 	return rc;
@@ -81,7 +81,7 @@ static enum rp_err read_some(struct loop *l)
 	got = read(l->o->in_fd, at, room);
 	if (got < 0 && errno != EINTR && errno != EAGAIN)
 		return rp_fail_sys(l->err, RP_ERR_IO, errno, "cannot read the input after line %" PRIu64,
-		                   l->counts->lines);
+				   l->counts->lines);
 	if (got > 0)
 		rp_lines_filled(&l->lines, (size_t)got);
 	if (got == 0) {
@@ -136,7 +136,7 @@ static enum rp_err append(struct loop *l, size_t from, size_t *n)
 		}
 		if (rc != RP_ERR_FULL || l->signals > 0 || rp_sys_boot_ms(l->o->sys) >= give_up_ms)
 			return rp_fail(l->err, rc, "%s; lines from %" PRIu64 " on have no receipt, send them again",
-			               why.text, l->counts->lines + 1);
+				       why.text, l->counts->lines + 1);
 		rc = await(l, false, (int)l->o->full_retry_ms, &input);
 		if (rc != RP_OK)
 			return rc;
@@ -188,7 +188,7 @@ static enum rp_err send_receipts(struct loop *l, size_t from, size_t n)
 	for (i = from; i < from + n; i++)
 		if (!add_receipt(l, i))
 			return rp_fail(l->err, RP_ERR_NOMEM, "out of memory for the receipt of line %" PRIu64,
-			               l->counts->lines);
+				       l->counts->lines);
 	rc = rp_receipts_write(&l->receipts, l->err);
 	return rc == RP_OK ? await_reader(l, RP_RECEIPTS_LIMIT) : rc;
 }
@@ -239,12 +239,12 @@ static enum rp_err pass_overlong(struct loop *l, struct rp_span bytes, bool tail
 	if (rc != RP_OK)
 		return rc;
 	snprintf(reason, sizeof reason, "the line is longer than %zu bytes; raise [ingest] max_line if it is a run",
-	         l->o->max_line_bytes);
+		 l->o->max_line_bytes);
 	l->counts->lines++;
 	l->counts->rejected++;
 	if (!rp_receipts_rejected(&l->receipts, l->counts->lines, "too_large", reason))
 		return rp_fail(l->err, RP_ERR_NOMEM, "out of memory for the receipt of line %" PRIu64,
-		               l->counts->lines);
+			       l->counts->lines);
 	rc = rp_receipts_write(&l->receipts, l->err);
 	return rc == RP_OK ? await_reader(l, RP_RECEIPTS_LIMIT) : rc;
 }
@@ -293,7 +293,7 @@ static enum rp_err run_loop(struct loop *l)
 }
 
 enum rp_err rp_ingest_run(const struct rp_ingest_options *options, struct rp_ingest_counts *counts,
-                          struct rp_error *err)
+			  struct rp_error *err)
 {
 	struct loop *l = calloc(1, sizeof *l);
 	enum rp_err rc;

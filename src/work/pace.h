@@ -9,16 +9,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RP_PACE_BATCH 64    /* results worth a commit of their own */
-#define RP_PACE_HOLD_MS 5   /* how long a result waits for company: a settle is late by this much, no receiver is */
-#define RP_PACE_CLAIM_MS 1  /* least time between turns that only claim, while requests run */
+#define RP_PACE_BATCH 64   /* results worth a commit of their own */
+#define RP_PACE_HOLD_MS 5  /* how long a result waits for company: a settle is late by this much, no receiver is */
+#define RP_PACE_CLAIM_MS 1 /* least time between turns that only claim, while requests run */
 
 struct rp_pace {
-	size_t ready;    /* claimed, not begun */
-	size_t running;  /* requests under way */
-	size_t finished; /* results not settled */
-	size_t room;     /* claims that could be taken */
-	bool due;        /* the agenda says that something can be claimed now */
+	size_t ready;               /* claimed, not begun */
+	size_t running;             /* requests under way */
+	size_t finished;            /* results not settled */
+	size_t room;                /* claims that could be taken */
+	bool due;                   /* the agenda says that something can be claimed now */
 	int64_t oldest_finished_ms; /* age of the oldest unsettled result */
 	int64_t since_turn_ms;      /* since the last turn */
 };

@@ -13,14 +13,14 @@
 #include "work/attempt.h"
 #include "work/pace.h"
 
-#define BEAT_MS 1000          /* heartbeat and look at the other senders */
-#define DRAIN_LOOK_MS 100     /* with --drain, how often an idle sender asks whether the others are done too */
-#define EXPIRE_MS 5000        /* how often delivered and dead entries past their keep time are removed */
-#define EXPIRE_MAX 500        /* ... and how many in a transaction */
-#define REAP_AGAIN_MS 10      /* a sender's end is told just before the kernel drops its lock: look again, */
-#define REAP_UNTIL_MS 200     /* for so long */
-#define STOP_AGAIN_MS 2000    /* a group and its supervisor pass one stop on twice: only a later one means "at once" */
-#define LEASE_MARGIN_MS 1000  /* a claim is not begun when its lease may be taken within this time */
+#define BEAT_MS 1000         /* heartbeat and look at the other senders */
+#define DRAIN_LOOK_MS 100    /* with --drain, how often an idle sender asks whether the others are done too */
+#define EXPIRE_MS 5000       /* how often delivered and dead entries past their keep time are removed */
+#define EXPIRE_MAX 500       /* ... and how many in a transaction */
+#define REAP_AGAIN_MS 10     /* a sender's end is told just before the kernel drops its lock: look again, */
+#define REAP_UNTIL_MS 200    /* for so long */
+#define STOP_AGAIN_MS 2000   /* a group and its supervisor pass one stop on twice: only a later one means "at once" */
+#define LEASE_MARGIN_MS 1000 /* a claim is not begun when its lease may be taken within this time */
 #define RUNNING_BYTES_MAX ((size_t)64 << 20) /* payloads in memory at once; one more may start when it is not reached */
 #define KEPT_BYTES_MAX ((size_t)64 << 10)    /* a job keeps a buffer of this size for its next payload */
 #define SUCCESS_RESPONSE_MAX 64 /* of a 2xx answer's body so much is kept; failures keep all of RP_RESPONSE_HEAD_MAX */
@@ -51,15 +51,15 @@ struct rp_sender {
 	struct rp_settlement *settlements; /* of a turn */
 	struct rp_claim *claims;
 	int outbox_fd;
-	int64_t look_at_ms;       /* when something may be claimed */
-	int64_t beat_boot_ms;     /* last heartbeat */
-	int64_t turn_boot_ms;     /* last turn */
-	int64_t finished_boot_ms; /* when the oldest of `finished` came */
-	int64_t expire_boot_ms;   /* next look for entries past their keep time */
+	int64_t look_at_ms;                       /* when something may be claimed */
+	int64_t beat_boot_ms;                     /* last heartbeat */
+	int64_t turn_boot_ms;                     /* last turn */
+	int64_t finished_boot_ms;                 /* when the oldest of `finished` came */
+	int64_t expire_boot_ms;                   /* next look for entries past their keep time */
 	int64_t reap_boot_ms, reap_until_boot_ms; /* after a sender ended: next look, and the last */
-	int64_t stop_boot_ms;     /* when the grace of a stop ends; 0: not stopping */
-	int64_t stopped_boot_ms;  /* when it was asked to stop */
-	int64_t now_at_ms, now_boot_ms; /* this step's */
+	int64_t stop_boot_ms;                     /* when the grace of a stop ends; 0: not stopping */
+	int64_t stopped_boot_ms;                  /* when it was asked to stop */
+	int64_t now_at_ms, now_boot_ms;           /* this step's */
 	struct rp_sender_counts counts;
 };
 
@@ -105,13 +105,13 @@ static void give_back_payload(struct job *j)
 static void push_finished(struct rp_sender *s, struct job *j, enum rp_settle_kind kind)
 {
 	j->settlement = (struct rp_settlement){
-		.seq = j->claim.seq,
-		.endpoint = j->claim.endpoint,
-		.claim_no = j->claim.claim_no,
-		.attempt = j->claim.attempt,
-		.kind = kind,
-		.started_at_ms = j->started_at_ms,
-		.outcome = kind == RP_SETTLE_RETURN ? NULL : &j->outcome,
+	    .seq = j->claim.seq,
+	    .endpoint = j->claim.endpoint,
+	    .claim_no = j->claim.claim_no,
+	    .attempt = j->claim.attempt,
+	    .kind = kind,
+	    .started_at_ms = j->started_at_ms,
+	    .outcome = kind == RP_SETTLE_RETURN ? NULL : &j->outcome,
 	};
 	give_back_payload(j);
 	if (s->finished.n == 0)
@@ -121,17 +121,18 @@ static void push_finished(struct rp_sender *s, struct job *j, enum rp_settle_kin
 
 static void decide(struct rp_sender *s, struct job *j)
 {
-	const struct rp_policy *policy = j->attempt.policy != NULL ? j->attempt.policy : &s->o.settings->config.defaults;
+	const struct rp_policy *policy =
+	    j->attempt.policy != NULL ? j->attempt.policy : &s->o.settings->config.defaults;
 	struct rp_verdict v;
 	uint64_t random;
 
 	rp_sys_random(s->o.sys, &random, sizeof random);
 	v = rp_retry_decide(&policy->retry, &j->outcome, j->claim.failures + 1, j->claim.budget_at_ms,
-	                    j->claim.expires_at_ms, s->now_at_ms, random);
+			    j->claim.expires_at_ms, s->now_at_ms, random);
 	push_finished(s, j,
-	              v.kind == RP_VERDICT_DELIVERED ? RP_SETTLE_DELIVERED
-	              : v.kind == RP_VERDICT_RETRY   ? RP_SETTLE_RETRY
-	                                             : RP_SETTLE_DEAD);
+		      v.kind == RP_VERDICT_DELIVERED ? RP_SETTLE_DELIVERED
+		      : v.kind == RP_VERDICT_RETRY   ? RP_SETTLE_RETRY
+						     : RP_SETTLE_DEAD);
 	j->settlement.cause = v.kind == RP_VERDICT_DEAD ? v.cause : j->outcome.cause;
 	j->settlement.due_at_ms = v.due_at_ms;
 	j->settlement.disable_endpoint = v.disable_endpoint;
@@ -179,7 +180,8 @@ static enum rp_err start(struct rp_sender *s, struct job *j, struct rp_error *er
 	}
 	if (e == RP_ERR_DAMAGED) {
 		rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=entry_or_payload", j->claim.seq);
-		finish_without_request(s, j, RP_CAUSE_DAMAGED, "a stored record fails its checksum; set aside, not sent");
+		finish_without_request(s, j, RP_CAUSE_DAMAGED,
+				       "a stored record fails its checksum; set aside, not sent");
 		return RP_OK;
 	}
 	if (e == RP_ERR_NOMEM || e == RP_ERR_BUSY) {
@@ -201,7 +203,8 @@ static enum rp_err start(struct rp_sender *s, struct job *j, struct rp_error *er
 	}
 	j->attempt.request.owner = j;
 	if (s->o.transport->start(s->o.transport, &j->attempt.request, err) != RP_OK) {
-		finish_without_request(s, j, RP_CAUSE_LOCAL, err != NULL ? err->text : "the request could not be started");
+		finish_without_request(s, j, RP_CAUSE_LOCAL,
+				       err != NULL ? err->text : "the request could not be started");
 		return RP_OK;
 	}
 	s->running++;
@@ -278,8 +281,8 @@ static void log_settled(const struct job *j)
 		rp_log(RP_LOG_INFO, "failed", "id=%s attempt=%" PRIu32 " cause=%s next_at_ms=%" PRId64 " detail=%s", id,
 		       st->attempt, at, st->due_at_ms, rp_log_quote(j->outcome.detail, detail, sizeof detail));
 	else
-		rp_log(RP_LOG_WARN, "dead", "id=%s seq=%" PRIu64 " attempt=%" PRIu32 " cause=%s last=%s detail=%s", id, st->seq, st->attempt,
-		       rp_cause_format(st->cause, j->outcome.http_status, cause), at,
+		rp_log(RP_LOG_WARN, "dead", "id=%s seq=%" PRIu64 " attempt=%" PRIu32 " cause=%s last=%s detail=%s", id,
+		       st->seq, st->attempt, rp_cause_format(st->cause, j->outcome.http_status, cause), at,
 		       rp_log_quote(j->outcome.detail, detail, sizeof detail));
 }
 
@@ -312,10 +315,10 @@ static void recycle_settled(struct rp_sender *s, const struct rp_turn *turn)
 static enum rp_err turn(struct rp_sender *s, struct rp_error *err)
 {
 	struct rp_turn t = {.settle = s->settlements,
-	                    .claims = s->claims,
-	                    .limit = endpoint_limit,
-	                    .limit_arg = s,
-	                    .want = s->stop_boot_ms == 0 ? s->idle.n : 0};
+			    .claims = s->claims,
+			    .limit = endpoint_limit,
+			    .limit_arg = s,
+			    .want = s->stop_boot_ms == 0 ? s->idle.n : 0};
 	struct job *j;
 	size_t i;
 	enum rp_err e;
@@ -341,13 +344,13 @@ static enum rp_err turn(struct rp_sender *s, struct rp_error *err)
 static int64_t next_turn_ms(const struct rp_sender *s)
 {
 	struct rp_pace p = {
-		.ready = s->ready.n,
-		.running = s->running,
-		.finished = s->finished.n,
-		.room = s->stop_boot_ms == 0 ? s->idle.n : 0,
-		.due = s->look_at_ms <= s->now_at_ms,
-		.oldest_finished_ms = s->now_boot_ms - s->finished_boot_ms,
-		.since_turn_ms = s->now_boot_ms - s->turn_boot_ms,
+	    .ready = s->ready.n,
+	    .running = s->running,
+	    .finished = s->finished.n,
+	    .room = s->stop_boot_ms == 0 ? s->idle.n : 0,
+	    .due = s->look_at_ms <= s->now_at_ms,
+	    .oldest_finished_ms = s->now_boot_ms - s->finished_boot_ms,
+	    .since_turn_ms = s->now_boot_ms - s->turn_boot_ms,
 	};
 
 	return rp_pace_next_ms(&p);
@@ -372,7 +375,8 @@ static enum rp_err expire(struct rp_sender *s, struct rp_error *err)
 {
 	const struct rp_config *c = &s->o.settings->config;
 	size_t n;
-	enum rp_err e = rp_outbox_expire(s->o.outbox, s->now_at_ms, c->keep_delivered_ms, c->keep_dead_ms, EXPIRE_MAX, &n, err);
+	enum rp_err e =
+	    rp_outbox_expire(s->o.outbox, s->now_at_ms, c->keep_delivered_ms, c->keep_dead_ms, EXPIRE_MAX, &n, err);
 
 	/* With more to remove come back soon, but not at once: others need the write lock. */
 	s->expire_boot_ms = s->now_boot_ms + (n == EXPIRE_MAX ? EXPIRE_MS / 50 : EXPIRE_MS);
@@ -445,7 +449,8 @@ static int wait_for(const struct rp_sender *s)
 		return 0;
 	if (next_ms >= 0)
 		shorter(&wait_ms, next_ms);
-	if (s->stop_boot_ms == 0 && s->idle.n > 0 && s->look_at_ms > s->now_at_ms && s->look_at_ms - s->now_at_ms < wait_ms)
+	if (s->stop_boot_ms == 0 && s->idle.n > 0 && s->look_at_ms > s->now_at_ms &&
+	    s->look_at_ms - s->now_at_ms < wait_ms)
 		shorter(&wait_ms, s->look_at_ms - s->now_at_ms);
 	if (transport_ms >= 0)
 		shorter(&wait_ms, transport_ms);
@@ -504,7 +509,8 @@ void rp_sender_stop(struct rp_sender *s)
 
 enum rp_err rp_sender_run(struct rp_sender *s, int stop_fd, struct rp_error *err)
 {
-	struct pollfd fds[] = {{stop_fd, POLLIN, 0}, {s->outbox_fd, POLLIN, 0}, {s->o.transport->fd(s->o.transport), POLLIN, 0}};
+	struct pollfd fds[] = {
+	    {stop_fd, POLLIN, 0}, {s->outbox_fd, POLLIN, 0}, {s->o.transport->fd(s->o.transport), POLLIN, 0}};
 	char signal_info[128];
 	bool done = false;
 	int wait_ms;
@@ -592,7 +598,8 @@ void rp_sender_free(struct rp_sender *s)
 	if (s == NULL)
 		return;
 	if (rp_outbox_leave(s->o.outbox, rp_sys_wall_ms(s->o.sys), &err) != RP_OK)
-		rp_log(RP_LOG_WARN, "leave_failed", "why=%s", rp_err_name(err.code)); /* the next sender returns its claims */
+		rp_log(RP_LOG_WARN, "leave_failed", "why=%s",
+		       rp_err_name(err.code)); /* the next sender returns its claims */
 	for (i = 0; s->jobs != NULL && i < s->n_jobs; i++) {
 		rp_dispatch_release(&s->jobs[i].dispatch);
 		rp_attempt_request_release(&s->jobs[i].attempt);

@@ -17,8 +17,8 @@
 #define RESTART_MS 1000
 
 struct child {
-	pid_t pid;           /* 0: not running */
-	int64_t started_ms;  /* boot time */
+	pid_t pid;             /* 0: not running */
+	int64_t started_ms;    /* boot time */
 	int64_t restart_at_ms; /* boot time; 0: do not */
 };
 
@@ -100,8 +100,8 @@ static void child_ended(struct family *f, unsigned i, int status)
 	int64_t now_ms = rp_sys_boot_ms(&rp_sys_real);
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 
-	rp_log(code == 0 ? RP_LOG_INFO : RP_LOG_WARN, "sender_ended", "sender=%u sender_pid=%ld exit=%d signal=%d", i + 1,
-	       (long)c->pid, code, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	rp_log(code == 0 ? RP_LOG_INFO : RP_LOG_WARN, "sender_ended", "sender=%u sender_pid=%ld exit=%d signal=%d",
+	       i + 1, (long)c->pid, code, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 	c->pid = 0;
 	if (code == 0 || f->stopping) {
 		if (code > 0 && f->exit_code == 0)

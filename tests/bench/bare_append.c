@@ -99,7 +99,7 @@ static void put_seq(unsigned char key[8], uint64_t seq)
 
 /* One batch in one transaction; returns the number of lines taken from *at. */
 static uint64_t append_batch(MDB_env *env, MDB_dbi table, const struct input *in, size_t *at, uint64_t seq,
-                             uint64_t batch)
+			     uint64_t batch)
 {
 	unsigned char bytes[8];
 	MDB_val key = {sizeof bytes, bytes}, value;

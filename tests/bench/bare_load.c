@@ -54,9 +54,9 @@ static void die(const char *what)
 static void usage(const char *what)
 {
 	fprintf(stderr,
-	        "bare_load: %s; usage: bare_load --lines N [--bytes B] [--seed S] [--talk] [--rate R] "
-	        "[--stamps FILE] URL...\n",
-	        what);
+		"bare_load: %s; usage: bare_load --lines N [--bytes B] [--seed S] [--talk] [--rate R] "
+		"[--stamps FILE] URL...\n",
+		what);
 	exit(64);
 }
 
@@ -215,7 +215,7 @@ static void take_receipt(struct load *l, const char *line, size_t len, int64_t n
 		end = strchr(id, '"');
 		if (end - id > 0 && end - id < ID_MAX)
 			fprintf(l->stamps, "%.*s %" PRId64 " %" PRId64 "\n", (int)(end - id), id, l->sent_us[l->taken],
-			        now_us);
+				now_us);
 	}
 	l->taken++;
 }
@@ -230,7 +230,7 @@ static void read_receipts(struct load *l)
 		die("read");
 	if (n == 0) {
 		fprintf(stderr, "bare_load: the receipts ended after %" PRIu64 " of %" PRIu64 " lines\n", l->taken,
-		        l->lines);
+			l->lines);
 		exit(1);
 	}
 	if (n <= 0)
@@ -295,8 +295,8 @@ static void talk(struct load *l)
 	exchange(l, l->lines, start_us);
 	end_us = clock_us(CLOCK_MONOTONIC);
 	fprintf(stderr,
-	        "{\"lines\":%" PRIu64 ",\"queued\":%" PRIu64 ",\"start_us\":%" PRId64 ",\"end_us\":%" PRId64 "}\n",
-	        l->lines - 1, l->queued, start_us, end_us);
+		"{\"lines\":%" PRIu64 ",\"queued\":%" PRIu64 ",\"start_us\":%" PRId64 ",\"end_us\":%" PRId64 "}\n",
+		l->lines - 1, l->queued, start_us, end_us);
 }
 
 static void pour(struct load *l)

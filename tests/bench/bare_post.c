@@ -177,9 +177,9 @@ static void turn(struct poster *p)
 
 	for (i = 0; i < n; i++)
 		curl_multi_socket_action(p->multi, events[i].data.fd,
-		                         (events[i].events & ~(uint32_t)EPOLLOUT ? CURL_CSELECT_IN : 0) |
-		                             (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0),
-		                         &under_way);
+					 (events[i].events & ~(uint32_t)EPOLLOUT ? CURL_CSELECT_IN : 0) |
+					     (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0),
+					 &under_way);
 	if (p->timer_at_ms >= 0 && now_us() / 1000 >= p->timer_at_ms) {
 		p->timer_at_ms = -1;
 		curl_multi_socket_action(p->multi, CURL_SOCKET_TIMEOUT, 0, &under_way);

@@ -39,7 +39,7 @@ static enum rp_err fake_start(struct rp_transport *t, const struct rp_request *r
 }
 
 static void fake_run(struct rp_transport *t, void (*done)(void *arg, void *owner, const struct rp_outcome *outcome),
-                     void *done_arg)
+		     void *done_arg)
 {
 	struct fake_transport *f = (struct fake_transport *)t;
 	size_t i, n = f->n_answers;

@@ -14,7 +14,7 @@ struct fake_request {
 };
 
 struct fake_transport {
-	struct rp_transport transport; /* first: its address is the transport's */
+	struct rp_transport transport;          /* first: its address is the transport's */
 	struct fake_request requests[FAKE_MAX]; /* all ever started */
 	size_t n_started, n_open, max_open;
 	struct {

@@ -75,7 +75,7 @@ static void store_one(struct script *s, const struct rp_new_entry *e, struct rp_
 }
 
 static enum rp_err scripted_append(void *arg, int64_t now_at_ms, const struct rp_new_entry *entries, size_t n,
-                                   struct rp_appended *out, struct rp_error *err)
+				   struct rp_appended *out, struct rp_error *err)
 {
 	struct script *s = arg;
 	size_t i;
@@ -201,7 +201,7 @@ START_TEST(every_line_gets_its_receipt_in_order)
 
 	rig_init(&r, RUN("one") "\n{\"run_id\":\n{\"run_id\":\"quiet\"}\n" RUN("two") "\n" RUN(
 			 "one") "\n"
-	                        "{\"webhook\":\"ftp://a.example/\"}\n");
+				"{\"webhook\":\"ftp://a.example/\"}\n");
 	rig_run(&r);
 	ck_assert_msg(r.rc == RP_OK, "%s", r.err.text);
 	text = strdup(text_of(r.o.out_fd));
@@ -567,9 +567,9 @@ START_TEST(an_overlong_line_goes_to_the_rejects_whole_and_in_order)
 	ck_assert(x != NULL && saved != NULL);
 	memset(x, 'x', LONG);
 	ck_assert(rp_buf_add_text(&in, "{a\n" RUN("one") "\n") && rp_buf_add(&in, x, LONG) &&
-	          rp_buf_add_text(&in, "\n{b\n" RUN("two") "\n") && rp_buf_add(&in, x, 1001));
+		  rp_buf_add_text(&in, "\n{b\n" RUN("two") "\n") && rp_buf_add(&in, x, 1001));
 	ck_assert(rp_buf_add_text(&want, "{a\n") && rp_buf_add(&want, x, LONG) && rp_buf_add_text(&want, "\n{b\n") &&
-	          rp_buf_add(&want, x, 1001) && rp_buf_add_text(&want, "\n"));
+		  rp_buf_add(&want, x, 1001) && rp_buf_add_text(&want, "\n"));
 	rig_init(&r, in.data);
 	r.o.rejects_fd = file_of("", 0);
 	rig_run(&r);

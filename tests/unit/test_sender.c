@@ -32,11 +32,11 @@ static void configure(const char *text)
 static void start_sender(unsigned in_flight, bool drain)
 {
 	struct rp_sender_options o = {.outbox = fx.ob,
-	                              .transport = &net.transport,
-	                              .settings = &settings,
-	                              .sys = fx.options.sys,
-	                              .in_flight = in_flight,
-	                              .drain = drain};
+				      .transport = &net.transport,
+				      .settings = &settings,
+				      .sys = fx.options.sys,
+				      .in_flight = in_flight,
+				      .drain = drain};
 	enum rp_err e = rp_sender_new(&o, &sender, &fx.err);
 
 	ck_assert_msg(e == RP_OK, "%s", fx.err.text);
@@ -368,14 +368,15 @@ START_TEST(an_endpoint_with_a_secret_gets_every_attempt_signed)
 	fx_append(2, 1);
 	settle_down(20);
 	ck_assert_uint_eq(net.n_started, 2);
-	ck_assert_int_eq(rp_signer_new(rp_span_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), &verifier, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_signer_new(rp_span_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), &verifier, &fx.err),
+			 RP_OK);
 	for (size_t i = 0; i < 2; i++) {
 		struct fake_request *q = &net.requests[i];
 		bool is_one = strstr(q->url, "k1.example") != NULL;
 
-		ck_assert_int_eq(rp_signer_verify(verifier, rp_span_of(q->id), rp_span_of(q->timestamp), q->request->body,
-		                                  rp_span_of(q->signature)),
-		                 is_one);
+		ck_assert_int_eq(rp_signer_verify(verifier, rp_span_of(q->id), rp_span_of(q->timestamp),
+						  q->request->body, rp_span_of(q->signature)),
+				 is_one);
 	}
 	rp_signer_free(verifier);
 }

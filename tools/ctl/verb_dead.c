@@ -130,7 +130,8 @@ static const char *suggest(enum rp_cause cause, const struct group *g)
 	    [RP_CAUSE_GONE] = "it said it is gone for good: purge, or resume the endpoint and replay",
 	    [RP_CAUSE_EXPIRED] = "its time ran out: purge, or replay if late is better than never",
 	    [RP_CAUSE_EXHAUSTED] = "every attempt was spent: look at one with show, then replay",
-	    [RP_CAUSE_DAMAGED] = "a stored record is damaged: see verify; replay it if its payload is sound, else purge it",
+	    [RP_CAUSE_DAMAGED] =
+		"a stored record is damaged: see verify; replay it if its payload is sound, else purge it",
 	    [RP_CAUSE_POISON] = "senders died over it: read their log before a replay",
 	    [RP_CAUSE_SENDER_LOST] = "its sender was lost: outcome unknown, replay",
 	    [RP_CAUSE_NO_KEY] = "the signing key cannot be read: mend secret_file, then replay",
