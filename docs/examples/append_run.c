@@ -13,6 +13,7 @@ int main(int argc, char **argv)
 	struct rp_handle *outbox;
 	struct rp_receipt receipt = {0};
 	struct rp_error err = {0};
+	int code = 1;
 	struct rp_run run = {0}; /* empty members: the webhook is the one the run names, and so on */
 
 	run.run = text;
@@ -30,7 +31,7 @@ int main(int argc, char **argv)
 	else if (receipt.id[0] == '\0') /* rejected, or skipped because it names no webhook */
 		fprintf(stderr, "append_run: not stored: %s %s\n", receipt.code, receipt.reason);
 	else
-		printf("%s\n", receipt.id); /* on disk: it will be delivered, or end in the dead letters */
+		code = printf("%s\n", receipt.id) < 0; /* on disk: it will be delivered, or end in the dead letters */
 	rp_close(outbox);
-	return err.code == RP_OK && receipt.id[0] != '\0' ? 0 : 1;
+	return code;
 }

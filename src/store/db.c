@@ -302,6 +302,8 @@ enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *o, 
 	mdb_reader_check(ob->env, NULL);
 	e = open_tables(ob, err);
 	if (e == RP_ERR_NOTFOUND && o->create) {
+		if (err != NULL) /* that there was none is no error now */
+			memset(err, 0, sizeof *err);
 		e = create_outbox(ob, err);
 		if (e == RP_OK)
 			e = open_tables(ob, err);
