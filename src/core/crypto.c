@@ -26,10 +26,20 @@ static bool done(bool ok)
 	return ok;
 }
 
+/* Looking the algorithm up costs as much as hashing a short text with it, so it is fetched once. */
+static const EVP_MD *sha256(void)
+{
+	static EVP_MD *md;
+
+	if (md == NULL)
+		md = EVP_MD_fetch(NULL, "SHA256", NULL);
+	return md;
+}
+
 void rp_sha256(const struct rp_span *parts, size_t n_parts, unsigned char out[RP_SHA256_BYTES])
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
+	bool ok = ctx != NULL && EVP_DigestInit_ex(ctx, sha256(), NULL);
 	size_t i;
 
 	for (i = 0; ok && i < n_parts; i++)

@@ -92,8 +92,32 @@ static enum rp_err put_facts(struct rp_txn *t, uint64_t seq, const struct rp_new
 	return rp_row_put(t, RP_T_ENTRY, rp_key1(seq), buf, len, MDB_APPEND, err);
 }
 
-static enum rp_err append_one(struct rp_txn *t, const struct rp_new_entry *n, struct rp_appended *out,
-			      struct rp_error *err)
+/* Names of a batch whose ids are known: looking one up costs a SHA-256, and a flood names few endpoints. The spans are
+ * the caller's and live as long as the batch. */
+#define NAME_CACHE 64
+struct name_cache {
+	struct rp_span name[NAME_CACHE];
+	uint64_t id[NAME_CACHE];
+};
+
+static enum rp_err endpoint_id(struct rp_txn *t, struct name_cache *cache, struct rp_span name, uint64_t *id,
+			       struct rp_error *err)
+{
+	size_t i = rp_payload_hash(name.ptr, name.len) % NAME_CACHE;
+	enum rp_err e;
+
+	if (cache->name[i].len == name.len && memcmp(cache->name[i].ptr, name.ptr, name.len) == 0) {
+		*id = cache->id[i];
+		return RP_OK;
+	}
+	e = rp_ep_intern(t, name, id, err);
+	cache->name[i] = name;
+	cache->id[i] = *id;
+	return e;
+}
+
+static enum rp_err append_one(struct rp_txn *t, struct name_cache *cache, const struct rp_new_entry *n,
+			      struct rp_appended *out, struct rp_error *err)
 {
 	MDB_val key = {n->dedupe_key.len, (void *)(uintptr_t)n->dedupe_key.ptr}, value;
 	struct rp_delivery d = {.state = RP_STATE_WAITING};
@@ -115,7 +139,7 @@ static enum rp_err append_one(struct rp_txn *t, const struct rp_new_entry *n, st
 	out->seq = t->head.next_seq++;
 	rp_sys_random(t->ob->sys, random, sizeof random);
 	rp_id_make(out->seq, random, out->id);
-	e = rp_ep_intern(t, n->endpoint, &d.endpoint, err);
+	e = endpoint_id(t, cache, n->endpoint, &d.endpoint, err);
 	if (e == RP_OK)
 		e = put_facts(t, out->seq, n, d.endpoint, out->id, err);
 	if (e == RP_OK)
@@ -134,6 +158,7 @@ static enum rp_err append_one(struct rp_txn *t, const struct rp_new_entry *n, st
 enum rp_err rp_outbox_append(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_new_entry *entries, size_t n,
 			     struct rp_appended *out, struct rp_error *err)
 {
+	struct name_cache cache = {0};
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
 	size_t i;
@@ -142,7 +167,7 @@ enum rp_err rp_outbox_append(struct rp_outbox *ob, int64_t now_at_ms, const stru
 		return e;
 	e = check_room(ob, bytes_needed(entries, n), err);
 	for (i = 0; i < n && e == RP_OK; i++)
-		e = append_one(&t, &entries[i], &out[i], err);
+		e = append_one(&t, &cache, &entries[i], &out[i], err);
 	if (e != RP_OK || !t.dirty) {
 		rp_txn_end(&t);
 		return e;

@@ -162,6 +162,7 @@ enum rp_err rp_outbox_join(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot
 		rp_roster_drop(ob, ob->me.slot);
 		return e;
 	}
+	ob->me_pid = slot.pid;
 	ob->joined = true;
 	*out = ob->me;
 	return RP_OK;

@@ -44,12 +44,9 @@ static enum rp_err log_result(struct rp_txn *t, const struct rp_settlement *s, s
 	    .outcome = *s->outcome,
 	    .late = s->stale,
 	    .slot = t->ob->me.slot,
+	    .pid = t->ob->me_pid,
 	    .started_at_ms = s->started_at_ms,
 	};
-	struct rp_roster_slot roster;
-
-	if (rp_roster_read(t->ob, a.slot, &roster))
-		a.pid = roster.pid;
 	return rp_entry_log_attempt(t, s->seq, s->attempt, &a, err);
 }
 

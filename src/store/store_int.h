@@ -68,6 +68,7 @@ struct rp_outbox {
 	/* roster.c */
 	int roster_fd;
 	struct rp_sender_id me;
+	uint32_t me_pid;
 	bool joined;
 	/* doorbell.c */
 	int doorbell_fd, inotify_fd, doorbell_wd, roster_wd;
