@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/sys.h"
 #include "cli.h"
 #include "cmd.h"
 
@@ -85,7 +86,11 @@ static int run_program(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	int code = run_program(argc, argv);
+	int code;
+
+	if (!rp_sys_hold_stdio())
+		return RP_EXIT_IO; /* there is nowhere to say it */
+	code = run_program(argc, argv);
 
 	if (fflush(stdout) != 0) {
 		fprintf(stderr, "runpost: cannot write to standard output: %s\n", strerror(errno));

@@ -1,6 +1,7 @@
 #include "runpost.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,10 @@ enum rp_err rp_open(const char *dir, struct rp_handle **out, struct rp_error *er
 	*out = NULL;
 	if (handle == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory for a handle");
-	rc = rp_outbox_open(dir, &options, &handle->ob, err);
+	if (!rp_sys_hold_stdio())
+		rc = rp_fail_sys(err, RP_ERR_IO, errno, "a standard descriptor is closed and /dev/null does not open");
+	else
+		rc = rp_outbox_open(dir, &options, &handle->ob, err);
 	if (rc == RP_OK)
 		*out = handle;
 	else

@@ -1,6 +1,7 @@
 #include "base/sys.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
@@ -54,4 +55,18 @@ const struct rp_sys rp_sys_real = {real_wall_ms, real_boot_ms, real_random, NULL
 int64_t rp_sys_stopwatch_us(void)
 {
 	return clock_us(CLOCK_MONOTONIC);
+}
+
+bool rp_sys_hold_stdio(void)
+{
+	int fd;
+
+	for (fd = 0; fd <= 2; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		/* The wrong way round on purpose, and the lowest free number: those below are taken. */
+		if (open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+			return false;
+	}
+	return true;
 }

@@ -1,10 +1,12 @@
-/* sys.h - the only door to clocks and randomness. Tests replace the struct; nobody else calls clock_gettime or getrandom.
+/* sys.h - the only door to clocks and randomness, and what a process needs before it opens a file. Tests replace the
+ * struct; nobody else calls clock_gettime or getrandom.
  *
  * Two clocks. wall_ms: UTC, may be stored, may step. boot_ms: CLOCK_BOOTTIME, never steps, comparable between processes of
  * one boot, never stored across boots. Read the clock once per loop turn and pass the value down. */
 #ifndef RP_BASE_SYS_H
 #define RP_BASE_SYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,5 +37,10 @@ static inline void rp_sys_random(const struct rp_sys *sys, void *out, size_t n)
 
 /* Stopwatch for measurements, in microseconds of CLOCK_MONOTONIC; not replaced in tests, never used in a decision. */
 int64_t rp_sys_stopwatch_us(void);
+
+/* Makes sure that descriptors 0, 1 and 2 are taken, so that no file opened later becomes standard output: a program
+ * started with `>&-` would print into its database. Closed ones stay useless: reading or writing them fails with EBADF.
+ * Call it before anything is opened. false: errno tells why not. */
+bool rp_sys_hold_stdio(void);
 
 #endif

@@ -181,6 +181,8 @@ int main(int argc, char **argv)
 {
 	const struct rp_verb *verb;
 
+	if (!rp_sys_hold_stdio())
+		return RP_EXIT_IO; /* there is nowhere to say it */
 	rp_log_setup("ctl", RP_LOG_WARN);
 	if (argc < 2) {
 		print_usage(stderr);

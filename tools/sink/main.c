@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/sys.h"
 #include "core/crypto.h"
 #include "desk.h"
 #include "options.h"
@@ -187,9 +188,13 @@ int main(int argc, char **argv)
 {
 	struct rp_sink_options options;
 	struct rp_error err = {.code = RP_OK};
-	enum rp_err code = rp_sink_options_parse(&options, argc, argv, &err);
-	const char *hint = code != RP_OK ? " (runpost-sink --help lists the options)" : "";
+	const char *hint;
+	enum rp_err code;
 
+	if (!rp_sys_hold_stdio())
+		return RP_EXIT_IO; /* there is nowhere to say it */
+	code = rp_sink_options_parse(&options, argc, argv, &err);
+	hint = code != RP_OK ? " (runpost-sink --help lists the options)" : "";
 	if (code == RP_OK && options.help)
 		code = print_help(&err);
 	else if (code == RP_OK && options.version)
