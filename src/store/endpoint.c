@@ -206,9 +206,39 @@ static enum rp_err look_at(struct rp_txn *t, const struct rp_ep *ep, int64_t *at
 	e = rp_row_first(t, RP_T_QUEUE, rp_key3(ep->id, 0, 0), key, 3, NULL, err);
 	if (e == RP_ERR_NOTFOUND)
 		return RP_OK;
-	if (e == RP_OK && key[0] == ep->id)
-		*at_ms = (int64_t)key[1] > r->served_at_ms ? (int64_t)key[1] : r->served_at_ms;
-	return e;
+	if (e != RP_OK || key[0] != ep->id)
+		return e;
+	/* Served in the future: the clock was set back, and nobody must wait until it has caught up. */
+	*at_ms = r->served_at_ms <= t->now_at_ms ? r->served_at_ms : 0;
+	if ((int64_t)key[1] > *at_ms)
+		*at_ms = (int64_t)key[1];
+	return RP_OK;
+}
+
+/* What an operator or a receiver decided is kept. All else would pile up for ever, since callers choose the URLs: a path
+ * of its own for every run is an endpoint of its own for every run. */
+static bool may_go(const struct rp_endpoint *r)
+{
+	int s;
+
+	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++)
+		if (r->count[s] != 0)
+			return false;
+	return !r->paused && !r->disabled;
+}
+
+static enum rp_err remove_endpoint(struct rp_txn *t, uint64_t id, struct rp_error *err)
+{
+	struct rp_span name;
+	enum rp_err e = rp_ep_name(t, id, &name, err);
+
+	if (e == RP_OK)
+		e = rp_row_del(t, RP_T_ENDPOINT_ID, name_key(name), err);
+	if (e == RP_OK || e == RP_ERR_NOTFOUND)
+		e = rp_row_del(t, RP_T_ENDPOINT_NAME, rp_key1(id), err);
+	if (e == RP_OK || e == RP_ERR_NOTFOUND)
+		e = rp_row_del(t, RP_T_ENDPOINT, rp_key1(id), err);
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
 static enum rp_err flush_one(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
@@ -230,9 +260,11 @@ static enum rp_err flush_one(struct rp_txn *t, struct rp_ep *ep, struct rp_error
 	}
 	if (e != RP_OK)
 		return e;
+	ep->dirty = false;
+	if (may_go(&ep->rec))
+		return remove_endpoint(t, ep->id, err);
 	n = rp_endpoint_pack(&ep->rec, ep->id, buf, sizeof buf);
 	assert(n > 0);
-	ep->dirty = false;
 	return rp_row_put(t, RP_T_ENDPOINT, rp_key1(ep->id), buf, n, 0, err);
 }
 

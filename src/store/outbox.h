@@ -236,7 +236,9 @@ enum rp_changed {
 enum rp_err rp_outbox_change(struct rp_outbox *ob, int64_t now_at_ms, enum rp_change verb, unsigned states,
 			     const uint64_t *seqs, size_t n, enum rp_changed *results, struct rp_error *err);
 
-/* Pauses an endpoint (its entries wait, no budget is spent), or resumes it; resuming also enables it again after a 410. */
+/* Pauses an endpoint (its entries wait, no budget is spent), or resumes it; resuming also enables it again after a 410.
+ * RP_ERR_NOTFOUND: there is none. An endpoint goes with its last entry, unless it is paused or disabled; when it is named
+ * again it has another id. */
 enum rp_err rp_outbox_endpoint_pause(struct rp_outbox *ob, int64_t now_at_ms, uint64_t endpoint, bool pause,
 				     struct rp_error *err);
 

@@ -357,6 +357,8 @@ enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim, 
 		return e;
 	rp_buf_clear(&out->text);
 	out->text.max = SIZE_MAX / 2;
+	memset(&out->facts, 0, sizeof out->facts);
+	out->payload = (struct rp_span){NULL, 0};
 	e = rp_entry_delivery(&t, claim->seq, &d, err);
 	if (e == RP_ERR_NOTFOUND || (e == RP_OK && (d.state != RP_STATE_IN_FLIGHT || d.claim_no != claim->claim_no)))
 		e = rp_fail(err, RP_ERR_STALE, "the claim on entry %" PRIu64 " was lost", claim->seq);

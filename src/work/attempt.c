@@ -1,8 +1,11 @@
 #include "work/attempt.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <strings.h>
+
+#define MASKED_MIN 4 /* shorter values stand in most texts by chance */
 
 /* Header lines are collected as NUL-terminated strings in `text`; while it may still move, only their offsets are kept. */
 struct header_list {
@@ -136,6 +139,7 @@ enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp
 		if (signer == NULL || !add_signature(&l, signer, id, now_at_ms / 1000, dispatch->payload))
 			return fail(detail, RP_CAUSE_NO_KEY, "the endpoint's secret cannot sign; never sent unsigned");
 	}
+	out->n_own_headers = l.n;
 	for (i = 0; i < out->policy->n_headers; i++)
 		add_text_header(&l, out->policy->headers[i]);
 	add_envelope_headers(&l, dispatch->facts.headers, out->policy);
@@ -145,6 +149,48 @@ enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp
 		return fail(detail, RP_CAUSE_LOCAL, "out of memory, or too many headers");
 	fill_request(out, &l, url_at, dispatch->payload);
 	return RP_CAUSE_NONE;
+}
+
+/* How many bytes from the start of text on are the secret's. One that the end of the text cuts short counts too: what is
+ * kept of a response is only its head. */
+static size_t secret_match(const char *secret, const unsigned char *text, size_t n)
+{
+	size_t len = strlen(secret), match = len < n ? len : n;
+
+	return match >= MASKED_MIN && memcmp(secret, text, match) == 0 ? match : 0;
+}
+
+static size_t longest_header_match(const struct rp_attempt_request *a, const unsigned char *text, size_t n)
+{
+	size_t i, best = 0, len;
+
+	for (i = a->n_own_headers; i < a->request.n_headers; i++) {
+		const char *value = strchr(a->headers[i], ':') + 1, *credentials;
+
+		value += strspn(value, " ");
+		credentials = strchr(value, ' ');
+		len = secret_match(value, text, n);
+		best = len > best ? len : best;
+		len = credentials != NULL ? secret_match(credentials + 1, text, n) : 0;
+		best = len > best ? len : best;
+	}
+	return best;
+}
+
+void rp_attempt_mask_secrets(const struct rp_attempt_request *a, unsigned char *text, size_t n)
+{
+	unsigned char original[RP_RESPONSE_HEAD_MAX];
+	size_t i, len, until = 0;
+
+	assert(n <= sizeof original);
+	memcpy(original, text, n);
+	rp_url_mask_secrets(&a->url, text, n);
+	for (i = 0; i < n; i++) {
+		len = longest_header_match(a, original + i, n - i);
+		until = i + len > until ? i + len : until;
+		if (i < until)
+			text[i] = '*';
+	}
 }
 
 void rp_attempt_request_release(struct rp_attempt_request *a)

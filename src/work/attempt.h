@@ -21,6 +21,7 @@ struct rp_attempt_request {
 	struct rp_url url;
 	struct rp_buf text;
 	const char *headers[RP_ATTEMPT_HEADERS_MAX];
+	size_t n_own_headers; /* those in front are ours; the others' values may be secrets */
 };
 
 /* RP_CAUSE_NONE: *out is ready to start. Else the reason why this attempt fails without being made (bad URL, no key,
@@ -28,6 +29,9 @@ struct rp_attempt_request {
 enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp_settings *settings,
 				 const struct rp_dispatch *dispatch, uint32_t attempt_no, int64_t now_at_ms,
 				 char detail[RP_DETAIL_TEXT_MAX]);
+/* Overwrites with '*' what text[0..n), which came back, repeats of the URL's query values and of the values of configured
+ * and envelope headers (of 4 or more bytes; of "Bearer abcd" also "abcd" alone). n <= RP_RESPONSE_HEAD_MAX. */
+void rp_attempt_mask_secrets(const struct rp_attempt_request *a, unsigned char *text, size_t n);
 void rp_attempt_request_release(struct rp_attempt_request *a);
 
 #endif

@@ -158,7 +158,8 @@ static void on_done(void *arg, void *owner, const struct rp_outcome *outcome)
 	j->outcome = *outcome;
 	if (outcome->cause == RP_CAUSE_NONE && j->outcome.response_bytes > SUCCESS_RESPONSE_MAX)
 		j->outcome.response_bytes = SUCCESS_RESPONSE_MAX;
-	rp_url_mask_secrets(&j->attempt.url, j->outcome.response, j->outcome.response_bytes);
+	rp_attempt_mask_secrets(&j->attempt, j->outcome.response, j->outcome.response_bytes);
+	rp_attempt_mask_secrets(&j->attempt, (unsigned char *)j->outcome.detail, strlen(j->outcome.detail));
 	decide(s, j);
 }
 
@@ -341,6 +342,15 @@ static enum rp_err turn(struct rp_sender *s, struct rp_error *err)
 	return RP_OK;
 }
 
+/* Before claims are given up as lost: what came back is known, and what was not begun is not lost. */
+static enum rp_err settle_rest(struct rp_sender *s, struct rp_error *err)
+{
+	if (s->stop_boot_ms == 0)
+		s->stop_boot_ms = s->now_boot_ms + 1;
+	return_ready(s);
+	return s->finished.n > 0 ? turn(s, err) : RP_OK;
+}
+
 static int64_t next_turn_ms(const struct rp_sender *s)
 {
 	struct rp_pace p = {
@@ -476,8 +486,12 @@ enum rp_err rp_sender_step(struct rp_sender *s, int *wait_ms, bool *done, struct
 	e = keep_house(s, err);
 	if (e == RP_OK)
 		s->o.transport->run(s->o.transport, on_done, s);
-	if (e == RP_OK && next_turn_ms(s) == 0)
+	if (e == RP_OK && next_turn_ms(s) == 0) {
 		e = turn(s, err);
+		/* A commit may wait for the write lock or the disk for longer than a lease lasts. */
+		s->now_boot_ms = rp_sys_boot_ms(s->o.sys);
+		drop_claims_after_stall(s);
+	}
 	if (e == RP_OK)
 		e = start_ready(s, err);
 	if (e != RP_OK)
@@ -491,6 +505,8 @@ enum rp_err rp_sender_step(struct rp_sender *s, int *wait_ms, bool *done, struct
 	if (s->stop_boot_ms != 0 && s->now_boot_ms >= s->stop_boot_ms) {
 		rp_log(RP_LOG_WARN, "stop_grace_over", "unfinished=%zu", s->running);
 		*done = true;
+		if (e == RP_OK)
+			e = settle_rest(s, err);
 	}
 	*wait_ms = wait_for(s);
 	return e;
@@ -597,6 +613,8 @@ void rp_sender_free(struct rp_sender *s)
 
 	if (s == NULL)
 		return;
+	if (settle_rest(s, &err) != RP_OK)
+		rp_log(RP_LOG_WARN, "leave_failed", "why=%s unsettled=%zu", rp_err_name(err.code), s->finished.n);
 	if (rp_outbox_leave(s->o.outbox, rp_sys_wall_ms(s->o.sys), &err) != RP_OK)
 		rp_log(RP_LOG_WARN, "leave_failed", "why=%s",
 		       rp_err_name(err.code)); /* the next sender returns its claims */

@@ -180,6 +180,48 @@ START_TEST(a_purge_leaves_no_row_behind)
 }
 END_TEST
 
+/* Callers choose the URLs: with a path of its own for every run, endpoints would fill the outbox for good. */
+START_TEST(an_endpoint_without_entries_takes_no_room)
+{
+	static const enum rp_table tables[] = {RP_T_ENDPOINT, RP_T_ENDPOINT_NAME, RP_T_ENDPOINT_ID, RP_T_AGENDA};
+	uint64_t first, kept;
+	int i;
+
+	first = fx_append(1, 2);
+	kept = fx_append(2, 1);
+	fx_change(RP_CHANGE_PURGE, first);
+	ck_assert_uint_eq(fx_rows(RP_T_ENDPOINT), 2);
+	fx_change(RP_CHANGE_PURGE, first + 1);
+	for (i = 0; i < N(tables); i++)
+		ck_assert_msg(fx_rows(tables[i]) == 1, "table %d has %lu rows", (int)tables[i],
+			      (unsigned long)fx_rows(tables[i]));
+	ck_assert_uint_eq(fx_claim().seq, kept);
+	ck_assert_uint_eq(fx_append(1, 1), kept + 1);
+	ck_assert_uint_eq(fx_claim().seq, kept + 1);
+}
+END_TEST
+
+START_TEST(a_paused_or_gone_endpoint_is_remembered_without_entries)
+{
+	uint64_t seq = fx_append(1, 1), gone = fx_append(2, 1);
+	struct rp_settlement s;
+	struct rp_claim c;
+
+	fx_pause(1, true);
+	c = fx_claim();
+	ck_assert_uint_eq(c.seq, gone);
+	s = fx_settlement(&c, RP_SETTLE_DEAD);
+	s.disable_endpoint = true;
+	fx_turn(0, &s, 1);
+	fx_change(RP_CHANGE_PURGE, seq);
+	fx_change(RP_CHANGE_PURGE, gone);
+	ck_assert(fx_endpoint_record(1).paused);
+	ck_assert(fx_endpoint_record(2).disabled);
+	fx_pause(1, false);
+	ck_assert_uint_eq(fx_rows(RP_T_ENDPOINT), 1);
+}
+END_TEST
+
 START_TEST(a_purge_in_flight_makes_room_under_the_limit)
 {
 	uint64_t seq = fx_append(1, 2);
@@ -477,6 +519,8 @@ static void add_change(Suite *s)
 	tcase_add_test(tc, a_replay_starts_a_fresh_budget_under_the_same_id);
 	tcase_add_test(tc, a_held_entry_is_not_claimed_and_keeps_its_due_time);
 	tcase_add_loop_test(tc, a_purge_leaves_no_row_behind, 0, 5);
+	tcase_add_test(tc, an_endpoint_without_entries_takes_no_room);
+	tcase_add_test(tc, a_paused_or_gone_endpoint_is_remembered_without_entries);
 	tcase_add_test(tc, a_purge_in_flight_makes_room_under_the_limit);
 	tcase_add_test(tc, old_entries_expire_and_young_or_live_ones_stay);
 	tcase_add_test(tc, expiry_removes_no_more_than_it_may);

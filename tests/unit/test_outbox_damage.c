@@ -241,7 +241,8 @@ START_TEST(an_entry_without_readable_records_can_be_purged_but_not_replayed)
 	ck_assert_uint_eq(fx_ledger().purged, 1);
 	ck_assert_uint_eq(fx_rows(RP_T_ENTRY), 1);
 	ck_assert_uint_eq(fx_rows(RP_T_SEEN), 1);
-	ck_assert_uint_eq(fx_rows(RP_T_ENDPOINT), 2);
+	/* A queue row names the endpoint, which is empty then and goes. */
+	ck_assert_uint_eq(fx_rows(RP_T_ENDPOINT), states[_i] == RP_STATE_WAITING ? 1 : 2);
 }
 END_TEST
 

@@ -163,6 +163,20 @@ START_TEST(a_large_backlog_takes_no_more_than_its_share)
 }
 END_TEST
 
+START_TEST(a_clock_set_back_does_not_stop_an_endpoint)
+{
+	struct rp_claim c;
+
+	fx_append(1, 1);
+	c = fx_claim();
+	fx.now_ms -= 3600000;
+	fx_settle(&c, RP_SETTLE_DELIVERED);
+	fx_append(1, 1);
+	fx_turn(1, NULL, 0);
+	ck_assert_uint_eq(fx.n_claims, 1);
+}
+END_TEST
+
 START_TEST(small_turns_serve_endpoints_one_after_the_other)
 {
 	size_t total[4] = {0}, i;
@@ -438,6 +452,26 @@ START_TEST(a_claim_that_was_lost_or_purged_is_not_fetched)
 }
 END_TEST
 
+START_TEST(a_fetch_that_finds_damage_leaves_nothing_of_the_entry_before)
+{
+	uint64_t seq = fx_append(1, 2);
+	struct rp_dispatch d = {0};
+	struct rp_claim c;
+
+	c = fx_claim();
+	ck_assert_int_eq(rp_outbox_fetch(fx.ob, &c, &d, &fx.err), RP_OK);
+	fx_settle(&c, RP_SETTLE_DELIVERED);
+	c = fx_claim();
+	ck_assert_uint_eq(c.seq, seq + 1);
+	fx_flip(RP_T_DELIVERY, rp_key1(c.seq), 20);
+	ck_assert_int_eq(rp_outbox_fetch(fx.ob, &c, &d, &fx.err), RP_ERR_DAMAGED);
+	ck_assert_int_eq(d.facts.accepted_at_ms, 0);
+	ck_assert_uint_eq(d.payload.len, 0);
+	fx_flip(RP_T_DELIVERY, rp_key1(c.seq), 20);
+	rp_dispatch_release(&d);
+}
+END_TEST
+
 /* --- dying without an attempt
  * -------------------------------------------------------------------------------------------- */
 
@@ -611,6 +645,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, the_limit_counts_what_earlier_turns_have_in_flight);
 	tcase_add_test(tc, a_changed_limit_holds_from_the_next_turn_on);
 	tcase_add_test(tc, a_large_backlog_takes_no_more_than_its_share);
+	tcase_add_test(tc, a_clock_set_back_does_not_stop_an_endpoint);
 	tcase_add_test(tc, small_turns_serve_endpoints_one_after_the_other);
 	tcase_add_test(tc, more_endpoints_than_one_turn_looks_at_all_get_served);
 	tcase_add_test(tc, entries_behind_a_full_limit_cost_nothing);
@@ -625,6 +660,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, a_late_2xx_delivers_from_every_state, 0, N(late_states));
 	tcase_add_test(tc, a_late_2xx_for_a_delivered_or_purged_entry_changes_nothing);
 	tcase_add_test(tc, a_claim_that_was_lost_or_purged_is_not_fetched);
+	tcase_add_test(tc, a_fetch_that_finds_damage_leaves_nothing_of_the_entry_before);
 	tcase_add_test(tc, an_expired_entry_dies_instead_of_being_claimed);
 	tcase_add_test(tc, a_gone_endpoint_kills_its_entries_in_bounded_portions);
 	tcase_add_test(tc, a_gone_endpoint_resumes_and_its_dead_can_be_replayed);

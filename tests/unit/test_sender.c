@@ -21,7 +21,7 @@ static void configure(const char *text)
 	struct rp_error err;
 	enum rp_err e;
 
-	memset(&settings, 0, sizeof settings);
+	rp_settings_release(&settings);
 	rp_config_init(&settings.config);
 	e = rp_config_parse(&settings.config, "test.conf", rp_span_of(text), &err);
 	ck_assert_msg(e == RP_OK, "%s", err.text);
@@ -279,6 +279,41 @@ START_TEST(after_a_stall_as_long_as_the_lease_nothing_claimed_before_is_begun)
 }
 END_TEST
 
+static int boot_calls, stall_at_call;
+
+static int64_t stalling_boot_ms(void *arg)
+{
+	(void)arg;
+	if (++boot_calls == stall_at_call)
+		fx.boot_ms += settings.config.lease_ms;
+	return fx.boot_ms;
+}
+
+/* The commit that claims may itself wait for the write lock or the disk for as long as a lease lasts. */
+START_TEST(what_a_turn_as_long_as_the_lease_claimed_is_not_begun)
+{
+	const struct rp_sys *calm = fx.options.sys;
+	struct rp_sys stalling = *calm;
+	uint64_t seq;
+
+	stalling.boot_ms = stalling_boot_ms;
+	fx.options.sys = &stalling;
+	start_sender(10, false);
+	seq = fx_append(1, 1);
+	stall_at_call = boot_calls + 2; /* the first is the beginning of the step */
+	ck_assert_int_eq(rp_sender_step(sender, &wait_ms, &done, &fx.err), RP_OK);
+	ck_assert_int_eq(fx_state(seq), RP_STATE_IN_FLIGHT);
+	ck_assert_uint_eq(net.n_started, 0);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 1);
+	ck_assert_uint_eq(fx_delivery(seq).attempts, 1);
+	ck_assert_uint_eq(fx_delivery(seq).claim_no, 2);
+	rp_sender_free(sender);
+	sender = NULL;
+	fx.options.sys = calm;
+}
+END_TEST
+
 START_TEST(a_damaged_payload_is_set_aside_and_the_others_are_sent)
 {
 	uint64_t first;
@@ -333,6 +368,46 @@ START_TEST(a_stop_ends_when_its_grace_is_over)
 	sender = NULL;
 	ck_assert_int_eq(fx_state(seq), RP_STATE_WAITING);
 	ck_assert_int_eq(fx_delivery(seq).last_cause, RP_CAUSE_SENDER_LOST);
+}
+END_TEST
+
+START_TEST(a_stop_without_grace_settles_what_is_known_and_returns_what_was_not_begun)
+{
+	uint64_t seq;
+
+	configure("[sender]\nstop_grace = 0\n[defaults]\nin_flight = 100\n");
+	start_sender(2, false);
+	seq = fx_append(1, 3);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 2);
+	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
+	rp_sender_stop(sender);
+	settle_down(20);
+	ck_assert(done);
+	rp_sender_free(sender);
+	sender = NULL;
+	ck_assert_int_eq(fx_state(seq), RP_STATE_DELIVERED);
+	ck_assert_int_eq(fx_delivery(seq + 1).last_cause, RP_CAUSE_SENDER_LOST);
+	ck_assert_int_eq(fx_state(seq + 2), RP_STATE_WAITING);
+	ck_assert_uint_eq(fx_delivery(seq + 2).losses, 0);
+	ck_assert_uint_eq(fx_delivery(seq + 2).attempts, 0);
+}
+END_TEST
+
+START_TEST(a_sender_that_is_ended_at_once_keeps_the_results_it_has)
+{
+	uint64_t seq;
+
+	start_sender(2, false);
+	seq = fx_append(1, 2);
+	settle_down(20);
+	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
+	ck_assert_int_eq(rp_sender_step(sender, &wait_ms, &done, &fx.err), RP_OK);
+	ck_assert_int_eq(fx_state(seq), RP_STATE_IN_FLIGHT);
+	rp_sender_free(sender);
+	sender = NULL;
+	ck_assert_int_eq(fx_state(seq), RP_STATE_DELIVERED);
+	ck_assert_int_eq(fx_delivery(seq + 1).last_cause, RP_CAUSE_SENDER_LOST);
 }
 END_TEST
 
@@ -401,6 +476,37 @@ START_TEST(a_configured_header_replaces_the_envelope_s)
 }
 END_TEST
 
+START_TEST(header_values_that_a_receiver_echoes_are_not_kept)
+{
+	static const char echo[] = "{\"Authorization\": \"Bearer s3cr3t-of-ours\", \"x-key\": \"k-of-theirs\", "
+				   "\"webhook-id\": \"m\"}, again s3cr3t-of-ours";
+	struct rp_new_entry n = fx_new(1);
+	struct rp_attempt a;
+	char kept[RP_RESPONSE_HEAD_MAX + 1];
+	uint64_t seq;
+	bool found;
+
+	n.headers = rp_span_of("x-key: k-of-theirs\n");
+	configure("[defaults]\nheader = Authorization: Bearer s3cr3t-of-ours\n");
+	start_sender(10, false);
+	seq = fx_append_one(&n, NULL);
+	settle_down(20);
+	fake_answer(&net, 0, RP_CAUSE_HTTP, 500);
+	memcpy(net.answers[0].outcome.response, echo, sizeof echo - 1);
+	net.answers[0].outcome.response_bytes = sizeof echo - 1;
+	snprintf(net.answers[0].outcome.detail, sizeof net.answers[0].outcome.detail, "what s3cr3t-of-ours");
+	settle_down(20);
+	a = fx_attempt(seq, 1, &found);
+	ck_assert(found);
+	snprintf(kept, sizeof kept, "%.*s", (int)a.outcome.response_bytes, (const char *)a.outcome.response);
+	ck_assert_ptr_null(strstr(kept, "s3cr3t"));
+	ck_assert_ptr_null(strstr(kept, "k-of-theirs"));
+	ck_assert_ptr_null(strstr(a.outcome.detail, "s3cr3t"));
+	ck_assert_ptr_nonnull(strstr(kept, "{\"Authorization\": \"*"));
+	ck_assert_ptr_nonnull(strstr(kept, "\"webhook-id\": \"m\"}, again *"));
+}
+END_TEST
+
 START_TEST(a_request_that_cannot_be_started_spends_a_retry_and_says_why)
 {
 	uint64_t seq;
@@ -432,12 +538,16 @@ static Suite *suite(void)
 	tcase_add_test(tc, an_idle_sender_with_work_for_later_sleeps_until_its_heartbeat);
 	tcase_add_test(tc, an_entry_purged_before_its_attempt_is_not_sent);
 	tcase_add_test(tc, after_a_stall_as_long_as_the_lease_nothing_claimed_before_is_begun);
+	tcase_add_test(tc, what_a_turn_as_long_as_the_lease_claimed_is_not_begun);
 	tcase_add_test(tc, a_damaged_payload_is_set_aside_and_the_others_are_sent);
 	tcase_add_test(tc, a_stop_returns_what_was_not_begun_and_waits_for_the_rest);
 	tcase_add_test(tc, a_stop_ends_when_its_grace_is_over);
+	tcase_add_test(tc, a_stop_without_grace_settles_what_is_known_and_returns_what_was_not_begun);
+	tcase_add_test(tc, a_sender_that_is_ended_at_once_keeps_the_results_it_has);
 	tcase_add_test(tc, a_drain_ends_when_nothing_is_waiting);
 	tcase_add_test(tc, an_endpoint_with_a_secret_gets_every_attempt_signed);
 	tcase_add_test(tc, a_configured_header_replaces_the_envelope_s);
+	tcase_add_test(tc, header_values_that_a_receiver_echoes_are_not_kept);
 	tcase_add_test(tc, a_request_that_cannot_be_started_spends_a_retry_and_says_why);
 	suite_add_tcase(s, tc);
 	return s;

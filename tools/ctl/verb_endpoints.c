@@ -154,23 +154,32 @@ static int switch_endpoints(struct rp_ctl *ctl, bool pause)
 {
 	struct rp_known_endpoints known;
 	struct rp_error err;
-	bool *marked;
+	bool *marked, missing = false;
 	int code = choose(ctl, &known, &marked);
 	size_t i;
 
 	for (i = 0; code == RP_EXIT_OK && i < known.n; i++) {
+		enum rp_err e;
+
 		if (!marked[i])
 			continue;
-		if (rp_outbox_endpoint_pause(ctl->ob, ctl->now_at_ms, known.all[i].id, pause, &err) != RP_OK)
+		e = rp_outbox_endpoint_pause(ctl->ob, ctl->now_at_ms, known.all[i].id, pause, &err);
+		if (e == RP_ERR_NOTFOUND) {
+			rp_ctl_say(
+			    "%s: its last entry was removed this moment, and the endpoint with it; nothing to %s",
+			    known.all[i].name, ctl->verb->name);
+			missing = true;
+		} else if (e != RP_OK) {
 			code = rp_ctl_fail(&err);
-		else if (!report(ctl, &known.all[i], pause))
+		} else if (!report(ctl, &known.all[i], pause)) {
 			code = rp_ctl_no_memory();
-		else
+		} else {
 			code = rp_ctl_flush(ctl);
+		}
 	}
 	free(marked);
 	rp_known_endpoints_release(&known);
-	return code;
+	return code == RP_EXIT_OK && missing ? RP_EXIT_SOME_FAILED : code;
 }
 
 int rp_verb_pause(struct rp_ctl *ctl)
