@@ -233,6 +233,7 @@ static void model_claim(const struct rp_claim *c)
 	e->attempts++;
 	e->claim_no++;
 	set_state(e, RP_STATE_IN_FLIGHT);
+	line_up(e);
 	REQUIRE(in_flight(e->k) <= m.limit[e->k], "endpoint %u", e->k);
 }
 
@@ -249,7 +250,9 @@ static void take_over_deaths(size_t n_dead)
 		REQUIRE(e->due_ms <= fx.now_ms, "seq %lu died before it was due", (unsigned long)seq);
 		REQUIRE(m.disabled[e->k] || (e->expires_ms != 0 && e->expires_ms <= fx.now_ms), "seq %lu",
 			(unsigned long)seq);
+		REQUIRE(!e->behind, "seq %lu died behind another", (unsigned long)seq);
 		set_state(e, RP_STATE_DEAD);
+		line_up(e);
 		REQUIRE(n_dead > 0, "seq %lu died uncounted", (unsigned long)seq);
 		n_dead--;
 	}
@@ -300,11 +303,12 @@ static void step_turn(void)
 	fx_turn(want, s, n);
 	for (i = 0; i < n; i++)
 		REQUIRE(s[i].stale == stale[i], "seq %lu kind %d", (unsigned long)s[i].seq, (int)s[i].kind);
+	/* First the deaths: of two entries of one order the later one is claimed after the earlier one has died. */
+	take_over_deaths(fx.n_dead);
 	for (i = 0; i < fx.n_claims; i++) {
 		model_claim(&fx.claims[i]);
 		m.claims[m.n_claims++] = fx.claims[i];
 	}
-	take_over_deaths(fx.n_dead);
 	if (fx.n_claims < want && fx.n_dead < DEAD_PORTION)
 		nothing_was_left();
 }
@@ -340,6 +344,7 @@ static void step_change(void)
 	} else if (e->state == (verb == RP_CHANGE_HOLD ? RP_STATE_WAITING : RP_STATE_HELD)) {
 		REQUIRE(result == RP_CHANGED_DONE, "seq %lu", (unsigned long)seq);
 		set_state(e, verb == RP_CHANGE_HOLD ? RP_STATE_HELD : RP_STATE_WAITING);
+		line_up(e);
 	} else {
 		REQUIRE(result == RP_CHANGED_SKIPPED_STATE, "seq %lu", (unsigned long)seq);
 	}
@@ -388,6 +393,7 @@ static void step_leave_and_join(void)
 		set_state(e, ++e->losses >= RP_LOSSES_MAX ? RP_STATE_DEAD : RP_STATE_WAITING);
 		e->due_ms = fx_delivery(seq).due_at_ms;
 		REQUIRE(e->due_ms >= fx.now_ms, "seq %lu", (unsigned long)seq);
+		line_up(e);
 	}
 	fx_join();
 }
