@@ -407,6 +407,28 @@ START_TEST(a_replayed_entry_waits_for_the_one_in_flight_and_goes_before_its_retr
 }
 END_TEST
 
+START_TEST(several_replayed_entries_wait_for_the_one_in_flight_and_go_as_accepted)
+{
+	uint64_t seq = append_three();
+	struct rp_claim c;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		c = claim_only(seq + (uint64_t)i);
+		deliver(&c);
+	}
+	c = claim_only(seq + 2);
+	fx_change(RP_CHANGE_REPLAY, seq + 1);
+	fx_change(RP_CHANGE_REPLAY, seq);
+	nothing_to_claim();
+	fx_verify_sound();
+	deliver(&c);
+	c = claim_only(seq);
+	deliver(&c);
+	claim_only(seq + 1);
+}
+END_TEST
+
 START_TEST(a_replayed_entry_goes_before_one_that_is_held)
 {
 	uint64_t seq = append_three();
@@ -652,6 +674,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, replay_of_an_entry_behind_lets_it_stay_there);
 	tcase_add_test(tc, a_replayed_entry_goes_before_those_accepted_after_it);
 	tcase_add_test(tc, a_replayed_entry_waits_for_the_one_in_flight_and_goes_before_its_retry);
+	tcase_add_test(tc, several_replayed_entries_wait_for_the_one_in_flight_and_go_as_accepted);
 	tcase_add_test(tc, a_replayed_entry_goes_before_one_that_is_held);
 	tcase_add_test(tc, the_one_in_front_is_named);
 	tcase_add_test(tc, the_key_of_an_order_is_never_the_one_for_none);
