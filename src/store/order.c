@@ -57,8 +57,8 @@ static enum rp_err set_place(struct rp_txn *t, uint64_t seq, struct rp_delivery 
 	return e == RP_OK ? put_row(t, seq, d, err) : e;
 }
 
-/* A row found on the way that is not to be relied on: without its entry it goes, and an entry whose record is damaged is
- * set aside, or it would stand before the others for ever. */
+/* A row found on the way that is not to be relied on: without its entry it goes, and an entry whose record is damaged
+ * is set aside, or it would stand before the others for ever. */
 static enum rp_err mend_row(struct rp_txn *t, uint64_t seq, enum rp_err why, const uint64_t key[3],
 			    struct rp_error *err)
 {

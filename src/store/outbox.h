@@ -14,7 +14,8 @@
  *
  * Entries of one endpoint with the same order_by go one by one, as they were accepted: one of them is the front, the
  * others wait behind it (rp_delivery.behind) whatever becomes of it, until it is delivered, dead or removed. While the
- * front is held so is the order. An entry that is replayed goes before those accepted later, but not before one in flight.
+ * front is held so is the order. An entry that is replayed goes before those accepted later, but not before one in
+ * flight.
  *
  * The ledger (accepted = waiting + in_flight + held + delivered + dead + purged) and the counters of each endpoint change in
  * the same transactions. */

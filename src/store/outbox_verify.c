@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 /* The argument that nothing is missed: each entry is checked to have its facts, its whole payload, its one index row,
- * its order row and its dedupe row; then, because every such row belongs to exactly one entry, equal totals mean that no table holds
- * a row too many. */
+ * its order row and its dedupe row; then, because every such row belongs to exactly one entry, equal totals mean that
+ * no table holds a row too many. */
 
 struct recount {
 	uint64_t id;

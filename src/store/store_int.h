@@ -154,16 +154,16 @@ enum rp_err rp_entry_reconstruct(struct rp_txn *t, uint64_t seq, struct rp_deliv
 enum rp_err rp_entry_payload(struct rp_txn *t, uint64_t seq, const struct rp_facts *f, struct rp_buf *out,
 			     struct rp_error *err);
 
-/* For order.c: puts a WAITING or HELD entry behind another, or in front, where it is due at once at the earliest and, if
- * it has not failed yet, begins its retry budget: the time behind costs it nothing. */
+/* For order.c: puts a WAITING or HELD entry behind another, or in front, where it is due at once at the earliest and,
+ * if it has not failed yet, begins its retry budget: the time behind costs it nothing. */
 enum rp_err rp_entry_set_behind(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, bool behind,
 				struct rp_error *err);
 
 /* --- order.c: entries with the same order_by go one by one -----------------------------------------------------------
  *
  * The live entries of one endpoint with one order_key have one front: the one in flight if there is one, else the one
- * accepted first. All others are `behind`: they have no queue row, so that no claim can meet them, and a million of them
- * cost nothing. A front that is held holds up its order, and no other. */
+ * accepted first. All others are `behind`: they have no queue row, so that no claim can meet them, and a million of
+ * them cost nothing. A front that is held holds up its order, and no other. */
 
 /* The first 8 bytes of SHA-256(order_by), never 0; 0 for an empty order_by. Two texts with the same key (one chance in
  * 2^64) on one endpoint only share an order. */
