@@ -76,7 +76,7 @@ struct rp_run {
 	const char *webhook;   /* URL; NULL: taken from the run's kwargs.webhook, else its `webhook` */
 	const char *dedupe_id; /* key that makes a repeated append a duplicate; NULL: run_id + URL + status */
 	const char *operation; /* which call started the run, e.g. "POST /runs/wait" */
-	const char *order_by;  /* recorded with the entry */
+	const char *order_by;  /* one endpoint's entries with the same text go one by one, as appended; NULL: none */
 	int64_t not_before_at_ms;
 	int64_t expires_at_ms;
 };

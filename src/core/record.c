@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 enum { VERSION = 1, SUM_BYTES = 8 };
+enum { DELIVERY_BEHIND = 1 };
 enum { ATTEMPT_LATE = 1 };
 enum { ENDPOINT_PAUSED = 1, ENDPOINT_DISABLED = 2 };
 
@@ -81,7 +82,7 @@ size_t rp_delivery_pack(const struct rp_delivery *d, uint64_t seq, void *out, si
 	rp_put_u8(&w, VERSION);
 	rp_put_u8(&w, (uint8_t)d->state);
 	rp_put_u8(&w, (uint8_t)d->cause);
-	rp_put_u8(&w, 0);
+	rp_put_u8(&w, d->behind ? DELIVERY_BEHIND : 0);
 	rp_put_u16(&w, (uint16_t)d->http_status);
 	rp_put_u16(&w, (uint16_t)d->slot);
 	rp_put_u16(&w, (uint16_t)d->failures);
@@ -95,6 +96,7 @@ size_t rp_delivery_pack(const struct rp_delivery *d, uint64_t seq, void *out, si
 	rp_put_i64(&w, d->budget_at_ms);
 	rp_put_i64(&w, d->expires_at_ms);
 	rp_put_u8(&w, (uint8_t)d->last_cause);
+	rp_put_u64(&w, d->order_key);
 	return seal(&w, out, seq);
 }
 
@@ -104,7 +106,7 @@ bool rp_delivery_unpack(struct rp_delivery *d, uint64_t seq, const void *mem, si
 
 	d->state = rp_get_u8(&r);
 	d->cause = rp_get_u8(&r);
-	rp_get_u8(&r);
+	d->behind = (rp_get_u8(&r) & DELIVERY_BEHIND) != 0;
 	d->http_status = rp_get_u16(&r);
 	d->slot = rp_get_u16(&r);
 	d->failures = rp_get_u16(&r);
@@ -118,6 +120,7 @@ bool rp_delivery_unpack(struct rp_delivery *d, uint64_t seq, const void *mem, si
 	d->budget_at_ms = rp_get_i64(&r);
 	d->expires_at_ms = rp_get_i64(&r);
 	d->last_cause = rp_get_u8(&r);
+	d->order_key = rp_get_u64(&r);
 	if (d->state < RP_STATE_WAITING || d->state > RP_STATE_DEAD || d->cause >= RP_CAUSE_MAX_)
 		r.ok = false;
 	if (!r.ok)

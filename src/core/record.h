@@ -8,9 +8,10 @@
  * entry (seq)            u8 1 | id 16 | u64 endpoint | i64 accepted_at | i64 not_before_at | i64 expires_at |
  *                        u64 payload_bytes | u64 payload_hash | str url | str run_id | str operation | str order_by |
  *                        str headers | str dedupe_key | u64 sum                                  written once
- * delivery (seq)         u8 1 | u8 state | u8 cause | u8 flags 0 | u16 http_status | u16 slot | u16 failures | u16 losses |
- *                        u32 replays | u32 attempts | u32 claim_no | u64 endpoint | i64 due_at | i64 state_at |
- *                        i64 budget_at | i64 expires_at | u8 last_cause | u64 sum                changes with the state
+ * delivery (seq)         u8 1 | u8 state | u8 cause | u8 flags (1 behind) | u16 http_status | u16 slot | u16 failures |
+ *                        u16 losses | u32 replays | u32 attempts | u32 claim_no | u64 endpoint | i64 due_at |
+ *                        i64 state_at | i64 budget_at | i64 expires_at | u8 last_cause | u64 order_key | u64 sum
+ *                                                                                                changes with the state
  * attempt (seq, n)       u8 1 | u8 cause | u8 flags (1 late) | u8 http_version | u16 http_status | u16 slot | u32 pid |
  *                        i64 started_at | u64 duration_us | u32 dns, connect, tls, first byte us | u32 retry_after_s |
  *                        str peer | str detail | str response | u64 sum
@@ -56,6 +57,8 @@ struct rp_delivery {
 	int64_t state_at_ms;  /* when it entered its state */
 	int64_t budget_at_ms; /* when the current retry budget began: acceptance or replay */
 	int64_t expires_at_ms;
+	uint64_t order_key; /* what its order_by hashes to; 0: it has none */
+	bool behind;        /* WAITING, HELD: another entry with its order_key goes first */
 };
 
 struct rp_attempt {
@@ -88,7 +91,7 @@ struct rp_head {
 	uint64_t count[RP_STATE_COUNT];
 };
 
-#define RP_DELIVERY_BYTES 73
+#define RP_DELIVERY_BYTES 81
 #define RP_ENDPOINT_BYTES 102
 #define RP_HEAD_BYTES 81
 #define RP_ATTEMPT_BYTES_MAX 640

@@ -24,6 +24,7 @@ static const char *const table_names[RP_T_COUNT] = {
     [RP_T_BODY] = "body",
     [RP_T_DELIVERY] = "delivery",
     [RP_T_QUEUE] = "queue",
+    [RP_T_ORDER] = "order",
     [RP_T_AGENDA] = "agenda",
     [RP_T_CLAIM] = "claim",
     [RP_T_ATTEMPT] = "attempt",

@@ -6,11 +6,13 @@
 
 #include "base/log.h"
 
-/* The row that an entry has because of its state. HELD has none. */
+/* The row that an entry has because of its state. HELD has none, nor has WAITING behind another. */
 static bool index_row(uint64_t seq, const struct rp_delivery *d, enum rp_table *table, struct rp_key *key)
 {
 	switch (d->state) {
 	case RP_STATE_WAITING:
+		if (d->behind)
+			break;
 		*table = RP_T_QUEUE;
 		*key = rp_key3(d->endpoint, (uint64_t)d->due_at_ms, seq);
 		return true;
@@ -54,10 +56,46 @@ static bool uncount(uint64_t *count)
 	return true;
 }
 
-static enum rp_err leave_state(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from, struct rp_error *err)
+static enum rp_err remove_index_row(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d, struct rp_error *err)
 {
 	enum rp_table table;
 	struct rp_key key;
+	enum rp_err e;
+
+	if (!index_row(seq, d, &table, &key))
+		return RP_OK;
+	e = rp_row_del(t, table, key, err);
+	if (e != RP_ERR_NOTFOUND)
+		return e;
+	rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=index_row state=%s", seq, rp_state_name(d->state));
+	return RP_OK;
+}
+
+static enum rp_err put_index_row(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d, struct rp_error *err)
+{
+	unsigned char no[4];
+	struct rp_writer w = rp_writer_of(no, sizeof no);
+	enum rp_table table;
+	struct rp_key key;
+
+	if (!index_row(seq, d, &table, &key))
+		return RP_OK;
+	rp_put_u32(&w, d->claim_no);
+	return rp_row_put(t, table, key, no, d->state == RP_STATE_IN_FLIGHT ? sizeof no : 0, 0, err);
+}
+
+static enum rp_err put_delivery(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d, unsigned flags,
+				struct rp_error *err)
+{
+	unsigned char buf[RP_DELIVERY_BYTES];
+	size_t n = rp_delivery_pack(d, seq, buf, sizeof buf);
+
+	assert(n > 0);
+	return rp_row_put(t, RP_T_DELIVERY, rp_key1(seq), buf, n, flags, err);
+}
+
+static enum rp_err leave_state(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from, struct rp_error *err)
+{
 	struct rp_ep *ep;
 	enum rp_err e = endpoint_of(t, from, &ep, err);
 	bool counted;
@@ -72,23 +110,11 @@ static enum rp_err leave_state(struct rp_txn *t, uint64_t seq, const struct rp_d
 	if (!counted)
 		rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=counter state=%s", seq,
 		       rp_state_name(from->state));
-	if (!index_row(seq, from, &table, &key))
-		return RP_OK;
-	e = rp_row_del(t, table, key, err);
-	if (e == RP_ERR_NOTFOUND) {
-		rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=index_row state=%s", seq,
-		       rp_state_name(from->state));
-		e = RP_OK;
-	}
-	return e;
+	return remove_index_row(t, seq, from, err);
 }
 
 static enum rp_err enter_state(struct rp_txn *t, uint64_t seq, const struct rp_delivery *to, struct rp_error *err)
 {
-	unsigned char no[4];
-	struct rp_writer w = rp_writer_of(no, sizeof no);
-	enum rp_table table;
-	struct rp_key key;
 	struct rp_ep *ep;
 	enum rp_err e = endpoint_of(t, to, &ep, err);
 
@@ -97,18 +123,13 @@ static enum rp_err enter_state(struct rp_txn *t, uint64_t seq, const struct rp_d
 	t->head.count[to->state]++;
 	if (ep != NULL)
 		ep->rec.count[to->state]++;
-	if (!index_row(seq, to, &table, &key))
-		return RP_OK;
-	rp_put_u32(&w, to->claim_no);
-	return rp_row_put(t, table, key, no, to->state == RP_STATE_IN_FLIGHT ? sizeof no : 0, 0, err);
+	return put_index_row(t, seq, to, err);
 }
 
 enum rp_err rp_entry_move(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from, struct rp_delivery *to,
 			  struct rp_error *err)
 {
-	unsigned char buf[RP_DELIVERY_BYTES];
 	enum rp_err e = RP_OK;
-	size_t n;
 
 	t->dirty = true;
 	if (to != NULL && (from == NULL || from->state != to->state))
@@ -117,6 +138,8 @@ enum rp_err rp_entry_move(struct rp_txn *t, uint64_t seq, const struct rp_delive
 		e = leave_state(t, seq, from, err);
 	else
 		t->head.accepted++;
+	if (e == RP_OK)
+		e = rp_order_move(t, seq, from, to, err);
 	if (e == RP_OK && to != NULL)
 		e = enter_state(t, seq, to, err);
 	else if (e == RP_OK)
@@ -127,9 +150,26 @@ enum rp_err rp_entry_move(struct rp_txn *t, uint64_t seq, const struct rp_delive
 	       from != NULL ? rp_state_name(from->state) : "new", to != NULL ? rp_state_name(to->state) : "removed");
 	if (to == NULL)
 		return RP_OK;
-	n = rp_delivery_pack(to, seq, buf, sizeof buf);
-	assert(n > 0);
-	return rp_row_put(t, RP_T_DELIVERY, rp_key1(seq), buf, n, from == NULL ? MDB_APPEND : 0, err);
+	return put_delivery(t, seq, to, from == NULL ? MDB_APPEND : 0, err);
+}
+
+enum rp_err rp_entry_set_behind(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, bool behind,
+				struct rp_error *err)
+{
+	struct rp_ep *ep;
+	enum rp_err e = endpoint_of(t, d, &ep, err);
+
+	if (e == RP_OK)
+		e = remove_index_row(t, seq, d, err);
+	if (e != RP_OK)
+		return e;
+	d->behind = behind;
+	if (!behind && d->due_at_ms < t->now_at_ms)
+		d->due_at_ms = t->now_at_ms;
+	if (!behind && d->failures == 0)
+		d->budget_at_ms = d->due_at_ms;
+	e = put_index_row(t, seq, d, err);
+	return e == RP_OK ? put_delivery(t, seq, d, 0, err) : e;
 }
 
 enum rp_err rp_entry_delivery(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, struct rp_error *err)
@@ -263,14 +303,34 @@ static enum rp_err find_index_row(struct rp_txn *t, enum rp_table table, uint64_
 	return rc == MDB_NOTFOUND ? RP_ERR_NOTFOUND : rp_db_fail(t->ob, rc, "reconstruct", err);
 }
 
-/* State, and what the index row of the state tells beside it. HELD, which has none, is what remains. */
+/* What the `order` row tells of an entry that has no index row. */
+static enum rp_err recall_order(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, bool *behind, bool *held,
+				struct rp_error *err)
+{
+	uint64_t key[3];
+	MDB_val v;
+	enum rp_err e = find_index_row(t, RP_T_ORDER, seq, 3, key, &v, err);
+
+	*behind = *held = false;
+	if (e != RP_OK)
+		return e == RP_ERR_NOTFOUND ? RP_OK : e;
+	d->endpoint = key[0];
+	d->order_key = key[1];
+	rp_order_read_row(&v, behind, held);
+	return RP_OK;
+}
+
+/* State, and what the rows of the state tell beside it. HELD, which needs none, is what remains. */
 static enum rp_err recall_state(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, struct rp_error *err)
 {
 	uint64_t key[3] = {0, 0, 0};
 	struct rp_reader claim_no;
-	enum rp_err e;
+	bool behind, held;
 	MDB_val v;
+	enum rp_err e = recall_order(t, seq, d, &behind, &held, err);
 
+	if (e != RP_OK)
+		return e;
 	if ((e = find_index_row(t, RP_T_QUEUE, seq, 3, key, &v, err)) == RP_OK) {
 		d->state = RP_STATE_WAITING;
 		d->endpoint = key[0];
@@ -289,7 +349,8 @@ static enum rp_err recall_state(struct rp_txn *t, uint64_t seq, struct rp_delive
 		d->state = RP_STATE_DELIVERED;
 		d->state_at_ms = (int64_t)key[0];
 	} else if (e == RP_ERR_NOTFOUND) {
-		d->state = RP_STATE_HELD;
+		d->state = behind && !held ? RP_STATE_WAITING : RP_STATE_HELD;
+		d->behind = behind;
 		e = RP_OK;
 	}
 	return e;
@@ -325,6 +386,7 @@ enum rp_err rp_entry_reconstruct(struct rp_txn *t, uint64_t seq, struct rp_deliv
 	e = rp_entry_facts(t, seq, &f, err);
 	if (e == RP_OK) {
 		d->endpoint = f.endpoint;
+		d->order_key = rp_order_key(f.order_by);
 		d->expires_at_ms = f.expires_at_ms;
 		d->budget_at_ms = f.accepted_at_ms;
 	}

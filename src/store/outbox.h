@@ -12,6 +12,11 @@
  *             WAITING -> DEAD (expired, endpoint gone, damaged)     purge: any state -> removed
  *             a late 2xx: WAITING, HELD, DEAD, IN_FLIGHT (somebody else's) -> DELIVERED
  *
+ * Entries of one endpoint with the same order_by go one by one, as they were accepted: one of them is the front, the
+ * others wait behind it (rp_delivery.behind) whatever becomes of it, until it is delivered, dead or removed. While the
+ * front is held so is the order. An entry that is replayed goes before those accepted later, but not before one in
+ * flight.
+ *
  * The ledger (accepted = waiting + in_flight + held + delivered + dead + purged) and the counters of each endpoint change in
  * the same transactions. */
 #ifndef RP_STORE_OUTBOX_H
@@ -172,6 +177,10 @@ void rp_entry_release(struct rp_entry *e);
 
 enum rp_err rp_outbox_find(struct rp_outbox *ob, const unsigned char id[RP_ID_BYTES], struct rp_entry *out,
 			   struct rp_error *err);
+
+/* The id of the entry that goes before this one, which is `behind`. RP_ERR_NOTFOUND: it has moved on meanwhile. */
+enum rp_err rp_outbox_front(struct rp_outbox *ob, const struct rp_delivery *behind, unsigned char id[RP_ID_BYTES],
+			    struct rp_error *err);
 
 /* Calls see for up to max_seen entries with seq >= *from_seq, in ascending order, whose state is `state` (0: any), inside
  * one short read transaction that looks at no more than a few thousand records. see must not call the store; false stops.

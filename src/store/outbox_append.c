@@ -13,7 +13,7 @@
 #define CHUNK_PAGE_BYTES 4080
 #define LEAF_CHUNKS_MAX 4
 
-/* What a commit needs beside payloads and records: copied branch pages of 15 tables and the free list. */
+/* What a commit needs beside payloads and records: copied branch pages of 16 tables and the free list. */
 #define COMMIT_OVERHEAD_BYTES ((uint64_t)256 << 10)
 #define ENTRY_OVERHEAD_BYTES 1024
 
@@ -120,7 +120,7 @@ static enum rp_err append_one(struct rp_txn *t, struct name_cache *cache, const 
 			      struct rp_appended *out, struct rp_error *err)
 {
 	MDB_val key = {n->dedupe_key.len, (void *)(uintptr_t)n->dedupe_key.ptr}, value;
-	struct rp_delivery d = {.state = RP_STATE_WAITING};
+	struct rp_delivery d = {.state = RP_STATE_WAITING, .order_key = rp_order_key(n->order_by)};
 	unsigned char random[10];
 	enum rp_err e;
 	int rc;

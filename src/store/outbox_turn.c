@@ -161,8 +161,8 @@ static enum rp_err claim_one(struct rp_txn *t, struct rp_turn *turn, struct rp_e
 		e = rp_entry_reconstruct(t, seq, &from, err);
 		return e == RP_OK ? die(t, turn, seq, &from, RP_CAUSE_DAMAGED, err) : e;
 	}
-	if (e == RP_ERR_NOTFOUND ||
-	    (e == RP_OK && (from.state != RP_STATE_WAITING || from.endpoint != ep->id || from.due_at_ms != due_at_ms)))
+	if (e == RP_ERR_NOTFOUND || (e == RP_OK && (from.state != RP_STATE_WAITING || from.behind ||
+						    from.endpoint != ep->id || from.due_at_ms != due_at_ms)))
 		return drop_stray(t, ep, seq, due_at_ms, err);
 	if (e != RP_OK)
 		return e;

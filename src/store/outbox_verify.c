@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The argument that nothing is missed: each entry is checked to have its facts, its whole payload, its one index row
- * and its dedupe row; then, because every such row belongs to exactly one entry, equal totals mean that no table holds
- * a row too many. */
+/* The argument that nothing is missed: each entry is checked to have its facts, its whole payload, its one index row,
+ * its order row and its dedupe row; then, because every such row belongs to exactly one entry, equal totals mean that
+ * no table holds a row too many. */
 
 struct recount {
 	uint64_t id;
@@ -20,6 +20,7 @@ struct check {
 	void *arg;
 	struct rp_verify_counts *out;
 	uint64_t count[RP_STATE_COUNT];
+	uint64_t queued, ordered;
 	uint64_t chunks;
 	struct recount *endpoints; /* sorted by id */
 	size_t n_endpoints;
@@ -93,6 +94,9 @@ static void check_index_row(struct check *c, uint64_t seq, const struct rp_deliv
 
 	switch (d->state) {
 	case RP_STATE_WAITING:
+		if (d->behind)
+			break;
+		c->queued++;
 		there = has_row(c, RP_T_QUEUE, rp_key3(d->endpoint, (uint64_t)d->due_at_ms, seq));
 		break;
 	case RP_STATE_IN_FLIGHT:
@@ -113,6 +117,25 @@ static void check_index_row(struct check *c, uint64_t seq, const struct rp_deliv
 	if (!there)
 		complain(c, "entry %" PRIu64 ": is %s, but the index row for it is missing", seq,
 			 rp_state_name(d->state));
+}
+
+static void check_order_row(struct check *c, uint64_t seq, const struct rp_delivery *d)
+{
+	bool behind, held;
+	MDB_val v;
+
+	if (d->behind && (d->order_key == 0 || !rp_order_is_live(d) || d->state == RP_STATE_IN_FLIGHT))
+		complain(c, "entry %" PRIu64 ": is behind, which an entry like it cannot be", seq);
+	if (d->order_key == 0 || !rp_order_is_live(d))
+		return;
+	c->ordered++;
+	if (rp_row_get(c->t, RP_T_ORDER, rp_key3(d->endpoint, d->order_key, seq), &v, NULL) != RP_OK) {
+		complain(c, "entry %" PRIu64 ": has an order_by, but its order row is missing", seq);
+		return;
+	}
+	rp_order_read_row(&v, &behind, &held);
+	if (behind != d->behind || held != (d->state == RP_STATE_HELD))
+		complain(c, "entry %" PRIu64 ": its order row contradicts its delivery record", seq);
 }
 
 static enum rp_err count_chunks(struct check *c, uint64_t seq, struct rp_error *err)
@@ -141,6 +164,8 @@ static enum rp_err check_facts(struct check *c, uint64_t seq, const struct rp_de
 	}
 	if (d->state != 0 && f.endpoint != d->endpoint)
 		complain(c, "entry %" PRIu64 ": its two records name different endpoints", seq);
+	if (d->state != 0 && rp_order_key(f.order_by) != d->order_key)
+		complain(c, "entry %" PRIu64 ": its two records name different orders", seq);
 	k = (MDB_val){f.dedupe_key.len, (void *)(uintptr_t)f.dedupe_key.ptr};
 	if (mdb_get(c->t->mdb, c->t->ob->table[RP_T_SEEN], &k, &v) != 0 || v.mv_size != RP_ID_BYTES ||
 	    memcmp(v.mv_data, f.id, RP_ID_BYTES) != 0)
@@ -174,6 +199,7 @@ static enum rp_err check_entries(struct check *c, struct rp_error *err)
 			else
 				ep->count[d.state]++;
 			check_index_row(c, seq, &d);
+			check_order_row(c, seq, &d);
 		}
 		e = check_facts(c, seq, &d, err);
 		if (e != RP_OK)
@@ -206,12 +232,67 @@ static void check_totals(struct check *c)
 	check_total(c, "table entry", table_rows(c, RP_T_ENTRY), c->out->entries);
 	check_total(c, "table body", table_rows(c, RP_T_BODY), c->chunks);
 	check_total(c, "table seen", table_rows(c, RP_T_SEEN), c->out->entries);
-	check_total(c, "table queue", table_rows(c, RP_T_QUEUE), c->count[RP_STATE_WAITING]);
+	check_total(c, "table queue", table_rows(c, RP_T_QUEUE), c->queued);
+	check_total(c, "table order", table_rows(c, RP_T_ORDER), c->ordered);
 	check_total(c, "table claim", table_rows(c, RP_T_CLAIM), c->count[RP_STATE_IN_FLIGHT]);
 	check_total(c, "table done", table_rows(c, RP_T_DONE), c->count[RP_STATE_DELIVERED]);
 	check_total(c, "table dead", table_rows(c, RP_T_DEAD), c->count[RP_STATE_DEAD]);
 	for (s = 0; s < RP_T_COUNT; s++)
 		c->out->rows += table_rows(c, (enum rp_table)s);
+}
+
+struct order_check {
+	uint64_t endpoint, key;
+	uint64_t first_seq, fronts, in_flight;
+	bool first_is_front;
+};
+
+static void end_order(struct check *c, const struct order_check *o)
+{
+	if (o->first_seq == 0)
+		return;
+	if (o->fronts != 1)
+		complain(c, "order of entry %" PRIu64 ": %" PRIu64 " entries stand in front instead of one",
+			 o->first_seq, o->fronts);
+	else if (!o->first_is_front && o->in_flight == 0)
+		complain(c, "order of entry %" PRIu64 ": a later entry stands in front", o->first_seq);
+}
+
+/* Each order has one front: else its entries would overtake each other, or wait for ever. */
+static enum rp_err check_orders(struct check *c, struct rp_error *err)
+{
+	uint64_t key[3] = {0, 0, 0};
+	struct order_check o = {0};
+	bool behind, held;
+	enum rp_err e;
+	MDB_val v;
+
+	while ((e = rp_row_first(c->t, RP_T_ORDER, rp_key3(key[0], key[1], key[2]), key, 3, &v, err)) == RP_OK) {
+		struct rp_delivery d;
+
+		rp_order_read_row(&v, &behind, &held);
+		if (o.first_seq == 0 || key[0] != o.endpoint || key[1] != o.key) {
+			end_order(c, &o);
+			o = (struct order_check){.endpoint = key[0], .key = key[1]};
+		}
+		e = rp_entry_delivery(c->t, key[2], &d, err);
+		if (is_trouble(e))
+			return e;
+		if (e == RP_ERR_NOTFOUND ||
+		    (e == RP_OK && (!rp_order_is_live(&d) || d.endpoint != key[0] || d.order_key != key[1]))) {
+			complain(c, "entry %" PRIu64 ": has an order row that does not belong to it", key[2]);
+		} else {
+			if (o.first_seq == 0) {
+				o.first_seq = key[2];
+				o.first_is_front = !behind;
+			}
+			o.fronts += !behind;
+			o.in_flight += d.state == RP_STATE_IN_FLIGHT;
+		}
+		key[2]++;
+	}
+	end_order(c, &o);
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
 /* An endpoint with work that stands nowhere on the agenda would never be looked at: the worst kind of damage. */
@@ -225,7 +306,7 @@ static void check_agenda(struct check *c, uint64_t id, const struct rp_endpoint 
 	if (r->count[RP_STATE_WAITING] == 0 || blocked)
 		return;
 	if (rp_row_first(c->t, RP_T_QUEUE, rp_key3(id, 0, 0), key, 3, NULL, NULL) != RP_OK || key[0] != id)
-		return; /* the totals have said so */
+		return; /* all are behind one in flight or held; else the totals have said so */
 	if (r->look_at_ms > (int64_t)key[1] && r->look_at_ms > r->served_at_ms)
 		complain(c, "endpoint %" PRIu64 ": has work that nobody would look at in time", id);
 }
@@ -309,6 +390,8 @@ enum rp_err rp_outbox_verify(struct rp_outbox *ob, void (*problem)(void *arg, co
 		e = check_endpoints(&c, err);
 	if (e == RP_OK)
 		e = check_attempts(&c, err);
+	if (e == RP_OK)
+		e = check_orders(&c, err);
 	rp_txn_end(&t);
 	free(c.endpoints);
 	rp_buf_release(&c.payload);

@@ -5,7 +5,9 @@
  *   entry          seq -> facts                         written once
  *   body           (seq, chunk no) -> payload bytes     written once; a chunk never needs more than one page
  *   delivery       seq -> struct rp_delivery
- *   queue          (endpoint, due_at, seq) -> nothing   one row for each WAITING entry
+ *   queue          (endpoint, due_at, seq) -> nothing   one row for each WAITING entry that is not behind another
+ *   order          (endpoint, order_key, seq) -> flags  one row for each live (WAITING, IN_FLIGHT, HELD) entry with an
+ *                                                       order_by; flags u8: 1 behind, 2 held
  *   agenda         (look_at, endpoint) -> nothing       endpoints from which something may be claimed at look_at
  *   claim          (slot, seq) -> u32 claim_no          one row for each IN_FLIGHT entry
  *   attempt        (seq, n) -> struct rp_attempt
@@ -30,6 +32,7 @@ enum rp_table {
 	RP_T_BODY,
 	RP_T_DELIVERY,
 	RP_T_QUEUE,
+	RP_T_ORDER,
 	RP_T_AGENDA,
 	RP_T_CLAIM,
 	RP_T_ATTEMPT,
@@ -151,6 +154,27 @@ enum rp_err rp_entry_reconstruct(struct rp_txn *t, uint64_t seq, struct rp_deliv
 /* Appends the payload to out and checks it: RP_ERR_DAMAGED if it does not match. */
 enum rp_err rp_entry_payload(struct rp_txn *t, uint64_t seq, const struct rp_facts *f, struct rp_buf *out,
 			     struct rp_error *err);
+
+/* For order.c: puts a WAITING or HELD entry behind another, or in front, where it is due at once at the earliest and,
+ * if it has not failed yet, begins its retry budget: the time behind costs it nothing. */
+enum rp_err rp_entry_set_behind(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, bool behind,
+				struct rp_error *err);
+
+/* --- order.c: entries with the same order_by go one by one -----------------------------------------------------------
+ *
+ * The live entries of one endpoint with one order_key have one front: the one in flight if there is one, else the one
+ * accepted first. All others are `behind`: they have no queue row, so that no claim can meet them, and a million of
+ * them cost nothing. A front that is held holds up its order, and no other. */
+
+/* The first 8 bytes of SHA-256(order_by), never 0; 0 for an empty order_by. Two texts with the same key (one chance in
+ * 2^64) on one endpoint only share an order. */
+uint64_t rp_order_key(struct rp_span order_by);
+bool rp_order_is_live(const struct rp_delivery *d);
+void rp_order_read_row(const MDB_val *v, bool *behind, bool *held);
+/* The part of rp_entry_move that keeps the rule above: moves the entry's `order` row, sets to->behind, and puts another
+ * entry in front or behind where that follows. */
+enum rp_err rp_order_move(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from, struct rp_delivery *to,
+			  struct rp_error *err);
 
 /* --- roster.c: who is alive ------------------------------------------------------------------------------------------
  */

@@ -13,6 +13,7 @@
 #define ENDPOINTS 5
 #define CLAIMS_MAX 512
 #define DEAD_PORTION 256
+#define ORDERS 3 /* order_by texts in use, on each endpoint */
 
 struct model_entry {
 	enum rp_state state; /* 0: purged */
@@ -20,6 +21,8 @@ struct model_entry {
 	int64_t due_ms, state_at_ms, expires_ms, budget_ms;
 	uint32_t claim_no, attempts;
 	unsigned failures, losses;
+	unsigned order; /* 0: without order_by */
+	bool behind;
 	char key[32];
 };
 
@@ -95,6 +98,53 @@ static void set_state(struct model_entry *e, enum rp_state state)
 		m.purged++;
 }
 
+/* --- order
+ * -------------------------------------------------------------------------------------------------------------- */
+
+static const char *const order_texts[ORDERS + 1] = {"", "thread a", "thread b", "thread c"};
+
+static bool is_live(const struct model_entry *e)
+{
+	return e->state == RP_STATE_WAITING || e->state == RP_STATE_IN_FLIGHT || e->state == RP_STATE_HELD;
+}
+
+/* The rule, looked at from the outside: in front is who is in flight, else who came first. */
+static uint64_t front_of(unsigned k, unsigned order)
+{
+	uint64_t seq, first = 0;
+
+	for (seq = 1; seq <= m.last_seq; seq++) {
+		const struct model_entry *e = &m.entries[seq];
+
+		if (e->k != k || e->order != order || !is_live(e))
+			continue;
+		if (e->state == RP_STATE_IN_FLIGHT)
+			return seq;
+		first = first == 0 ? seq : first;
+	}
+	return first;
+}
+
+/* After each single change: who is in front now? Who has just come there is due now, with a fresh budget. */
+static void line_up(const struct model_entry *changed)
+{
+	uint64_t seq, front = changed->order != 0 ? front_of(changed->k, changed->order) : 0;
+
+	for (seq = 1; seq <= m.last_seq && changed->order != 0; seq++) {
+		struct model_entry *e = &m.entries[seq];
+		bool was_behind = e->behind;
+
+		if (e->k != changed->k || e->order != changed->order)
+			continue;
+		e->behind = is_live(e) && seq != front;
+		if (!was_behind || e->behind || !is_live(e) || e == changed)
+			continue;
+		e->due_ms = e->due_ms > fx.now_ms ? e->due_ms : fx.now_ms;
+		if (e->failures == 0)
+			e->budget_ms = e->due_ms;
+	}
+}
+
 /* --- append
  * ------------------------------------------------------------------------------------------------------------- */
 
@@ -110,6 +160,9 @@ static void remember(uint64_t seq, unsigned k, const struct rp_new_entry *n)
 	e->budget_ms = e->due_ms;
 	e->expires_ms = n->expires_at_ms;
 	memcpy(e->key, n->dedupe_key.ptr, n->dedupe_key.len);
+	while (!rp_span_is(n->order_by, order_texts[e->order]))
+		e->order++;
+	line_up(e);
 }
 
 static void step_append(void)
@@ -123,6 +176,8 @@ static void step_append(void)
 		return;
 	if (again && old <= m.last_seq)
 		n.dedupe_key = rp_span_of(m.entries[old].key);
+	if (pick(2) == 0)
+		n.order_by = rp_span_of(order_texts[1 + pick(ORDERS)]);
 	if (pick(4) == 0)
 		n.not_before_at_ms = fx.now_ms + (int64_t)pick(20000);
 	if (pick(4) == 0)
@@ -154,17 +209,20 @@ static bool model_settle(const struct rp_settlement *s)
 	if (s->kind == RP_SETTLE_RETURN) {
 		e->attempts--;
 		set_state(e, RP_STATE_WAITING);
+		line_up(e);
 		return stale;
 	}
 	e->losses = 0;
 	if (s->kind == RP_SETTLE_DELIVERED) {
 		set_state(e, RP_STATE_DELIVERED);
+		line_up(e);
 		return stale;
 	}
 	e->failures++;
 	if (s->kind == RP_SETTLE_RETRY)
 		e->due_ms = s->due_at_ms;
 	set_state(e, s->kind == RP_SETTLE_RETRY ? RP_STATE_WAITING : RP_STATE_DEAD);
+	line_up(e);
 	if (s->disable_endpoint)
 		m.disabled[e->k] = true;
 	return stale;
@@ -185,6 +243,7 @@ static void model_claim(const struct rp_claim *c)
 	struct model_entry *e = &m.entries[c->seq];
 
 	REQUIRE(e->state == RP_STATE_WAITING, "seq %lu", (unsigned long)c->seq);
+	REQUIRE(e->order == 0 || front_of(e->k, e->order) == c->seq, "seq %lu", (unsigned long)c->seq);
 	REQUIRE(e->due_ms <= fx.now_ms, "seq %lu", (unsigned long)c->seq);
 	REQUIRE(e->expires_ms == 0 || e->expires_ms > fx.now_ms, "seq %lu", (unsigned long)c->seq);
 	REQUIRE(!m.paused[e->k] && !m.disabled[e->k], "seq %lu", (unsigned long)c->seq);
@@ -197,6 +256,7 @@ static void model_claim(const struct rp_claim *c)
 	e->attempts++;
 	e->claim_no++;
 	set_state(e, RP_STATE_IN_FLIGHT);
+	line_up(e);
 	REQUIRE(in_flight(e->k) <= m.limit[e->k], "endpoint %u", e->k);
 }
 
@@ -213,7 +273,9 @@ static void take_over_deaths(size_t n_dead)
 		REQUIRE(e->due_ms <= fx.now_ms, "seq %lu died before it was due", (unsigned long)seq);
 		REQUIRE(m.disabled[e->k] || (e->expires_ms != 0 && e->expires_ms <= fx.now_ms), "seq %lu",
 			(unsigned long)seq);
+		REQUIRE(!e->behind, "seq %lu died behind another", (unsigned long)seq);
 		set_state(e, RP_STATE_DEAD);
+		line_up(e);
 		REQUIRE(n_dead > 0, "seq %lu died uncounted", (unsigned long)seq);
 		n_dead--;
 	}
@@ -228,7 +290,7 @@ static void nothing_was_left(void)
 	for (seq = 1; seq <= m.last_seq; seq++) {
 		const struct model_entry *e = &m.entries[seq];
 
-		if (e->state != RP_STATE_WAITING || e->due_ms > fx.now_ms)
+		if (e->state != RP_STATE_WAITING || e->due_ms > fx.now_ms || e->behind)
 			continue;
 		REQUIRE(!m.disabled[e->k] && (m.paused[e->k] || in_flight(e->k) >= m.limit[e->k]), "seq %lu was left",
 			(unsigned long)seq);
@@ -265,11 +327,12 @@ static void step_turn(void)
 	fx_turn(want, s, n);
 	for (i = 0; i < n; i++)
 		REQUIRE(s[i].stale == stale[i], "seq %lu kind %d", (unsigned long)s[i].seq, (int)s[i].kind);
+	/* First the deaths: of two entries of one order the later one is claimed after the earlier one has died. */
+	take_over_deaths(fx.n_dead);
 	for (i = 0; i < fx.n_claims; i++) {
 		model_claim(&fx.claims[i]);
 		m.claims[m.n_claims++] = fx.claims[i];
 	}
-	take_over_deaths(fx.n_dead);
 	if (fx.n_claims < want && fx.n_dead < DEAD_PORTION)
 		nothing_was_left();
 }
@@ -292,6 +355,7 @@ static void step_change(void)
 		REQUIRE(result == (e->state == RP_STATE_IN_FLIGHT ? RP_CHANGED_DONE_IN_FLIGHT : RP_CHANGED_DONE),
 			"seq %lu", (unsigned long)seq);
 		set_state(e, 0);
+		line_up(e);
 	} else if (e->state == RP_STATE_IN_FLIGHT) {
 		REQUIRE(result == RP_CHANGED_SKIPPED_IN_FLIGHT, "seq %lu", (unsigned long)seq);
 	} else if (verb == RP_CHANGE_REPLAY) {
@@ -300,9 +364,11 @@ static void step_change(void)
 		e->due_ms = e->budget_ms = fx.now_ms;
 		e->expires_ms = 0;
 		e->failures = e->losses = 0;
+		line_up(e);
 	} else if (e->state == (verb == RP_CHANGE_HOLD ? RP_STATE_WAITING : RP_STATE_HELD)) {
 		REQUIRE(result == RP_CHANGED_DONE, "seq %lu", (unsigned long)seq);
 		set_state(e, verb == RP_CHANGE_HOLD ? RP_STATE_HELD : RP_STATE_WAITING);
+		line_up(e);
 	} else {
 		REQUIRE(result == RP_CHANGED_SKIPPED_STATE, "seq %lu", (unsigned long)seq);
 	}
@@ -353,6 +419,7 @@ static void step_leave_and_join(void)
 		set_state(e, ++e->losses >= RP_LOSSES_MAX ? RP_STATE_DEAD : RP_STATE_WAITING);
 		e->due_ms = fx_delivery(seq).due_at_ms;
 		REQUIRE(e->due_ms >= fx.now_ms, "seq %lu", (unsigned long)seq);
+		line_up(e);
 	}
 	fx_join();
 }
@@ -380,6 +447,7 @@ static bool compare_one(void *arg, const struct rp_entry *entry)
 	REQUIRE(entry->delivery.attempts == e->attempts, "seq %lu", (unsigned long)entry->seq);
 	REQUIRE(entry->delivery.failures == e->failures, "seq %lu", (unsigned long)entry->seq);
 	REQUIRE(entry->delivery.losses == e->losses, "seq %lu", (unsigned long)entry->seq);
+	REQUIRE(entry->delivery.behind == e->behind, "seq %lu", (unsigned long)entry->seq);
 	REQUIRE(entry->delivery.state_at_ms == e->state_at_ms, "seq %lu", (unsigned long)entry->seq);
 	REQUIRE(e->state != RP_STATE_WAITING || entry->delivery.due_at_ms == e->due_ms, "seq %lu",
 		(unsigned long)entry->seq);

@@ -90,6 +90,8 @@ static struct rp_delivery some_delivery(void)
 	d.state_at_ms = (int64_t)random_next();
 	d.budget_at_ms = (int64_t)random_next();
 	d.expires_at_ms = (int64_t)random_next();
+	d.order_key = random_next();
+	d.behind = random_next() % 2;
 	return d;
 }
 
@@ -308,6 +310,8 @@ START_TEST(every_member_of_a_delivery_is_kept)
 	SAME(in.delivery, out.delivery, state_at_ms);
 	SAME(in.delivery, out.delivery, budget_at_ms);
 	SAME(in.delivery, out.delivery, expires_at_ms);
+	SAME(in.delivery, out.delivery, order_key);
+	SAME(in.delivery, out.delivery, behind);
 }
 END_TEST
 

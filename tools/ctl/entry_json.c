@@ -17,6 +17,11 @@ const char *rp_entry_state(const struct rp_entry *e)
 	return e->delivery.state != 0 ? rp_state_name(e->delivery.state) : "damaged";
 }
 
+int64_t rp_entry_due_at_ms(const struct rp_entry *e)
+{
+	return e->delivery.state == RP_STATE_WAITING && !e->delivery.behind ? e->delivery.due_at_ms : 0;
+}
+
 bool rp_entry_url(const struct rp_entry *e, struct rp_buf *out)
 {
 	struct rp_url url;
@@ -82,7 +87,7 @@ static void set_state(struct rp_json_out *o, const struct rp_entry *e)
 
 	rp_json_out_int(o, "attempts", d->attempts);
 	rp_json_out_time(o, "accepted_at", e->facts.accepted_at_ms);
-	rp_json_out_time(o, "next_attempt_at", d->state == RP_STATE_WAITING ? d->due_at_ms : 0);
+	rp_json_out_time(o, "next_attempt_at", rp_entry_due_at_ms(e));
 	set_or_null(o, "cause", rp_span_of(rp_entry_cause(e, cause)));
 	set_or_null(o, "last_cause", rp_span_of(rp_cause_format(d->last_cause, d->http_status, cause)));
 	rp_json_out_time(o, "state_at", d->state_at_ms);
@@ -110,6 +115,7 @@ struct rp_json_out *rp_entry_json(const struct rp_entry *e)
 	set_state(o, e);
 	set_or_null(o, "operation", e->facts.operation);
 	set_or_null(o, "order_by", e->facts.order_by);
+	rp_json_out_bool(o, "behind", e->delivery.behind);
 	rp_json_out_int(o, "payload_bytes", (int64_t)e->facts.payload_bytes);
 	if (e->damaged)
 		rp_json_out_bool(o, "damaged", true);

@@ -11,6 +11,8 @@
 const char *rp_entry_cause(const struct rp_entry *e, char out[RP_CAUSE_TEXT_MAX]);
 /* "waiting", ..., or "damaged" when its state cannot be read. */
 const char *rp_entry_state(const struct rp_entry *e);
+/* When its next attempt is due; 0: not waiting, or behind another entry with its order_by, which nobody can tell. */
+int64_t rp_entry_due_at_ms(const struct rp_entry *e);
 /* Appends its URL with the values of the query redacted. false: out of memory. */
 bool rp_entry_url(const struct rp_entry *e, struct rp_buf *out);
 /* Appends foreign text (a response, a library's message) escaped, with query values of the entry's URL starred out: a

@@ -48,7 +48,7 @@ static void row_for_people(struct list *l, const struct rp_entry *e)
 	rp_table_styled(l->table, state_style(d->state), rp_entry_state(e));
 	rp_table_number(l->table, d->attempts);
 	rp_table_cell(l->table, rp_span_of(rp_duration_format(now - e->facts.accepted_at_ms, text)));
-	rp_table_cell(l->table, rp_span_of(rp_when(d->state == RP_STATE_WAITING ? d->due_at_ms : 0, now, text)));
+	rp_table_cell(l->table, rp_span_of(rp_when(rp_entry_due_at_ms(e), now, text)));
 	rp_table_cell(l->table, rp_span_of(rp_entry_cause(e, cause)));
 	rp_table_cell(l->table, e->endpoint);
 	rp_table_cell(l->table, e->facts.run_id);
@@ -62,7 +62,6 @@ static const char *time_or_nothing(int64_t at_ms, char out[RP_TIME_TEXT_MAX])
 static void row_for_pipes(struct list *l, const struct rp_entry *e)
 {
 	const struct rp_delivery *d = &e->delivery;
-	int64_t due_at_ms = d->state == RP_STATE_WAITING ? d->due_at_ms : 0;
 	char id[RP_ID_TEXT_MAX], text[RP_TIME_TEXT_MAX], cause[RP_CAUSE_TEXT_MAX];
 
 	rp_table_cell(l->table, rp_span_of(rp_id_format(e->facts.id, id)));
@@ -70,7 +69,7 @@ static void row_for_pipes(struct list *l, const struct rp_entry *e)
 	rp_table_cell(l->table, e->endpoint);
 	rp_table_number(l->table, d->attempts);
 	rp_table_cell(l->table, rp_span_of(time_or_nothing(e->facts.accepted_at_ms, text)));
-	rp_table_cell(l->table, rp_span_of(time_or_nothing(due_at_ms, text)));
+	rp_table_cell(l->table, rp_span_of(time_or_nothing(rp_entry_due_at_ms(e), text)));
 	rp_table_cell(l->table, rp_span_of(rp_entry_cause(e, cause)));
 	rp_table_cell(l->table, e->facts.run_id);
 }

@@ -9,6 +9,7 @@ struct show {
 	struct rp_ctl *ctl;
 	const struct rp_entry *entry;
 	struct rp_json_out *json;
+	char front[RP_ID_TEXT_MAX]; /* id of the entry it is behind, empty: none */
 	bool ok;
 };
 
@@ -110,13 +111,15 @@ static bool add_target(struct rp_buf *out, const struct rp_entry *e)
 	return ok;
 }
 
-static bool add_state(struct rp_ctl *ctl, const struct rp_entry *e)
+static bool add_state(const struct show *s)
 {
 	static const enum rp_style styles[RP_STATE_COUNT] = {[0] = RP_STYLE_BAD,
 							     [RP_STATE_HELD] = RP_STYLE_WARN,
 							     [RP_STATE_DELIVERED] = RP_STYLE_GOOD,
 							     [RP_STATE_DEAD] = RP_STYLE_BAD};
+	const struct rp_entry *e = s->entry;
 	const struct rp_delivery *d = &e->delivery;
+	struct rp_ctl *ctl = s->ctl;
 	struct rp_buf *out = &ctl->out;
 	char when[RP_WHEN_TEXT_MAX], cause[RP_CAUSE_TEXT_MAX];
 	bool ok = rp_buf_printf(out, "%-10s", "state") &&
@@ -128,7 +131,9 @@ static bool add_state(struct rp_ctl *ctl, const struct rp_entry *e)
 		ok = ok && rp_buf_printf(out, ", %s %s", d->state == RP_STATE_DEAD ? "cause" : "last", cause);
 	if (d->state == RP_STATE_DEAD && d->last_cause != d->cause && d->last_cause != RP_CAUSE_NONE)
 		ok = ok && rp_buf_printf(out, " (last %s)", rp_cause_format(d->last_cause, d->http_status, cause));
-	if (d->state == RP_STATE_WAITING)
+	if (s->front[0] != '\0')
+		ok = ok && rp_buf_printf(out, ", behind %s (same order_by)", s->front);
+	if (rp_entry_due_at_ms(e) != 0)
 		ok = ok && rp_buf_printf(out, ", due %s", rp_when(d->due_at_ms, ctl->now_at_ms, when));
 	if (d->state == RP_STATE_IN_FLIGHT)
 		ok = ok && rp_buf_printf(out, ", with %s", rp_sender_text(d->slot, when));
@@ -138,14 +143,16 @@ static bool add_state(struct rp_ctl *ctl, const struct rp_entry *e)
 	return ok && rp_buf_add_char(out, '\n');
 }
 
-static bool add_head(struct rp_ctl *ctl, const struct rp_entry *e)
+static bool add_head(const struct show *s)
 {
-	struct rp_buf *out = &ctl->out;
+	const struct rp_entry *e = s->entry;
+	struct rp_buf *out = &s->ctl->out;
 	char id[RP_ID_TEXT_MAX];
 
 	return add_line(out, "id", rp_span_of(rp_id_format(e->facts.id, id))) &&
 	       add_line(out, "run", e->facts.run_id) && add_line(out, "operation", e->facts.operation) &&
-	       add_target(out, e) && add_line(out, "endpoint", e->endpoint) && add_state(ctl, e) &&
+	       add_line(out, "order_by", e->facts.order_by) && add_target(out, e) &&
+	       add_line(out, "endpoint", e->endpoint) && add_state(s) &&
 	       (!e->damaged ||
 		rp_buf_add_text(out, "DAMAGED  a record fails its checksum; this is what could be read\n"));
 }
@@ -158,6 +165,8 @@ static bool add_next(struct rp_buf *out, const struct rp_entry *e)
 	rp_id_format(e->facts.id, id);
 	switch (d->state) {
 	case RP_STATE_WAITING:
+		if (d->behind)
+			return rp_buf_printf(out, "next: runpostctl hold %s | purge ...\n", id);
 		return rp_buf_printf(
 		    out, "  %s  #%-4" PRIu32 " due\nnext: runpostctl replay %s (now) | hold ... | purge ...\n",
 		    moment(d->due_at_ms, text), d->attempts + 1, id);
@@ -178,7 +187,16 @@ static int show_text(struct show *s)
 	char at[RP_TIME_TEXT_MAX];
 	struct rp_error err;
 
-	s->ok = add_head(s->ctl, s->entry) &&
+	if (s->entry->delivery.behind) {
+		unsigned char id[RP_ID_BYTES];
+		enum rp_err e = rp_outbox_front(s->ctl->ob, &s->entry->delivery, id, &err);
+
+		if (e == RP_OK)
+			rp_id_format(id, s->front);
+		else if (e != RP_ERR_NOTFOUND) /* it has moved on by now */
+			return rp_ctl_fail(&err);
+	}
+	s->ok = add_head(s) &&
 		rp_buf_printf(out, "TIMELINE (UTC)%54s %7s %7s %7s %7s\n", "dns", "connect", "tls", "byte", "total") &&
 		rp_buf_printf(out, "  %s  accepted\n", moment(s->entry->facts.accepted_at_ms, at));
 	if (rp_outbox_attempts(s->ctl->ob, s->entry->seq, see_text, s, &err) != RP_OK)
