@@ -372,6 +372,37 @@ START_TEST(retry_after_is_read_in_both_forms_and_clamped)
 }
 END_TEST
 
+static const struct {
+	const char *lines;
+	enum rp_wish wish;
+} wish_cases[] = {
+    {"", RP_WISH_NONE},
+    {"webhook-delivery: disable\r\n", RP_WISH_DISABLE},
+    {"Webhook-Delivery:  ABORT-Message \r\n", RP_WISH_ABORT},
+    {"webhook-delivery: disabled\r\n", RP_WISH_NONE},
+    {"webhook-delivery:\r\n", RP_WISH_NONE},
+    {"webhook-delivery-x: disable\r\n", RP_WISH_NONE},
+    {"x-webhook-delivery: disable\r\n", RP_WISH_NONE},
+};
+
+START_TEST(a_delivery_header_of_the_final_answer_is_told)
+{
+	struct script_step script[] = {READ, {SCRIPT_SEND, {NULL, 0}}, {SCRIPT_CLOSE, {NULL, 0}}};
+	struct rig r;
+	char answer[512];
+
+	snprintf(answer, sizeof answer,
+		 "HTTP/1.1 103 Hint\r\nwebhook-delivery: disable\r\n\r\nHTTP/1.1 500 No\r\n%sContent-Length: 0\r\n\r\n",
+		 wish_cases[_i].lines);
+	script[1].bytes = rp_span_of(answer);
+	rig_begin(&r, script, N_OF(script), 4);
+	post_and_wait(&r);
+	expect(&r, answer, RP_CAUSE_HTTP, 500);
+	ck_assert_msg(r.last.wish == wish_cases[_i].wish, "'%s': %d", wish_cases[_i].lines, (int)r.last.wish);
+	rig_end(&r);
+}
+END_TEST
+
 #define TEN "0123456789"
 #define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 #define THOUSAND HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED
@@ -647,7 +678,8 @@ START_TEST(tls_trouble_is_tls)
 	snprintf(r.url, sizeof r.url, "https://127.0.0.1:%u/", scripted_server_port(r.server));
 	r.request.connect_timeout_ms = 200;
 	post_and_wait(&r);
-	expect(&r, "handshake that hangs", RP_CAUSE_CONNECT, 0);
+	expect(&r, "handshake that hangs", RP_CAUSE_TLS_TIMEOUT, 0);
+	ck_assert_int_lt(r.last.duration_us, 1500000);
 	rig_end(&r);
 }
 END_TEST
@@ -792,10 +824,10 @@ START_TEST(a_certificate_nobody_vouches_for_gets_no_request)
 	tls_server_begin(&s);
 	rig_begin(&r, answers_forever, N_OF(answers_forever), 4);
 	tls_post(&r, &s, "127.0.0.1", NULL);
-	expect(&r, "unknown issuer", RP_CAUSE_TLS, 0);
+	expect(&r, "unknown issuer", RP_CAUSE_TLS_ISSUER, 0);
 	ck_assert_str_ne(r.last.peer, "");
 	tls_post(&r, &s, "localhost", s.cert);
-	expect(&r, "wrong name", RP_CAUSE_TLS, 0);
+	expect(&r, "wrong name", RP_CAUSE_TLS_NAME, 0);
 	rig_end(&r);
 	ck_assert(!tls_server_end(&s));
 }
@@ -812,7 +844,7 @@ START_TEST(a_ca_file_vouches_for_its_own_request_only)
 	expect(&r, "trusted", RP_CAUSE_TIMEOUT, 0);
 	ck_assert_uint_gt(r.last.tls_us, 0);
 	tls_post(&r, &s, "127.0.0.1", NULL); /* the same pooled handle */
-	expect(&r, "default CAs again", RP_CAUSE_TLS, 0);
+	expect(&r, "default CAs again", RP_CAUSE_TLS_ISSUER, 0);
 	rig_end(&r);
 	ck_assert(tls_server_end(&s));
 }
@@ -1066,6 +1098,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(in, the_final_status_line_decides, 0, N_OF(status_cases));
 	tcase_add_test(in, an_outcome_tells_peer_version_times_and_the_first_bytes);
 	tcase_add_loop_test(in, retry_after_is_read_in_both_forms_and_clamped, 0, N_OF(retry_after_cases));
+	tcase_add_loop_test(in, a_delivery_header_of_the_final_answer_is_told, 0, N_OF(wish_cases));
 	tcase_add_loop_test(in, a_hostile_receiver_gets_a_typed_cause, 0, N_OF(hostile_cases));
 	tcase_add_test(in, a_body_of_just_the_bound_is_read_to_its_end);
 	tcase_add_test(in, the_total_timeout_is_kept);
