@@ -30,7 +30,7 @@ def settings():
         if line.startswith("["):
             section = line.strip("[]")
         elif line.strip():
-            default = line[30:49].strip()
+            default = line[36:55].strip()
             found.append((section, line.split()[0], default))
     return found
 
@@ -66,7 +66,7 @@ class Lists(Story):
         documented, section = set(), None
         for line in text.splitlines():
             head = re.match(r"\.Ss \[([a-z]+)", line)
-            item = re.match(r"\.It Cm ([a-z_]+)", line)
+            item = re.match(r"\.It Cm ([a-z0-9_]+)", line)
             section = head[1] if head else section
             if item:
                 documented.add((section, item[1]))
