@@ -223,6 +223,8 @@ static const char *note_on_body(const struct rp_http_notes *notes, CURLcode rc)
 		return "";
 	if (notes->body_over)
 		return "body cut at 64 KiB";
+	if (!notes->head_done && rc == CURLE_OPERATION_TIMEDOUT)
+		return "response head not complete at the timeout";
 	if (!notes->head_done)
 		return "connection lost within the response head";
 	if (rc == CURLE_OPERATION_TIMEDOUT)
