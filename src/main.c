@@ -24,7 +24,7 @@ static int cmd_settings(int argc, char **argv)
 		if (strcmp(section, s->section) != 0)
 			printf("%s[%s]\n", i > 0 ? "\n" : "", s->section);
 		section = s->section;
-		printf("  %-16s %-10s %-18s %s\n", s->name, s->unit, s->default_text, s->help);
+		printf("  %-22s %-10s %-18s %s\n", s->name, s->unit, s->default_text, s->help);
 	}
 	return RP_EXIT_OK;
 }

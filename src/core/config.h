@@ -5,15 +5,19 @@
  * '=' is an error with file and line. Keys of [defaults] and [endpoint "NAME"] are the same, but for `url`; an
  * endpoint starts from the defaults, wherever in the file they stand. A key is set once in a section; only `header`
  * and `allow` may repeat, and those of an endpoint join the inherited ones (a header takes the place of an inherited
- * one of its name). An empty path, secret_env or allow_ports takes back what was inherited. Comments stand on lines of
+ * one of its name). An empty path, secret_env or list takes back what was inherited. Comments stand on lines of
  * their own.
  *
  *   [outbox]    dir quota map_size disk_reserve keep_delivered keep_dead
  *   [ingest]    max_line full_wait
  *   [sender]    in_flight lease stop_grace
  *   [defaults]  secret_file secret_env header timeout connect_timeout retry_base retry_factor retry_cap retry_attempts
- *               retry_max_age in_flight allow allow_http allow_ports ca_file client_cert client_key
- *   [endpoint "NAME"]  url, and those of [defaults] */
+ *               retry_schedule retry_max_age permanent_statuses honour_delivery_header in_flight allow allow_http
+ *               allow_ports ca_file client_cert client_key pin_sha256 tls_min
+ *   [endpoint "NAME"]  url, and those of [defaults]
+ *
+ * Delays are either computed (retry_base, _factor, _cap, _attempts) or listed (retry_schedule): one section sets one of
+ * the two, and in an [endpoint] that way replaces the inherited one. */
 #ifndef RP_CORE_CONFIG_H
 #define RP_CORE_CONFIG_H
 
@@ -25,6 +29,7 @@
 
 #define RP_ALLOW_MAX 32
 #define RP_CONFIG_HEADERS_MAX 16
+#define RP_CONFIG_PINS_MAX 8
 
 /* What holds for one endpoint. Strings are owned by the config. */
 struct rp_policy {
@@ -41,6 +46,8 @@ struct rp_policy {
 	size_t n_allow;
 	struct rp_guard_policy guard;                   /* guard.allow points at allow */
 	const char *ca_file, *client_cert, *client_key; /* NULL: system CAs, no client certificate */
+	const char *pins; /* public keys as CURLOPT_PINNEDPUBLICKEY takes them: "sha256//A;sha256//B"; NULL: any */
+	unsigned tls_min; /* 12: TLS 1.2, 13: TLS 1.3 */
 };
 
 struct rp_config {

@@ -21,13 +21,17 @@ enum rp_setting_kind {
 	RP_KIND_SIZE,
 	RP_KIND_COUNT,
 	RP_KIND_FACTOR,
-	RP_KIND_SWITCH, /* numbers up to here */
+	RP_KIND_SWITCH,
+	RP_KIND_TLS_VERSION, /* numbers up to here */
 	RP_KIND_PATH,
 	RP_KIND_ENV,
 	RP_KIND_URL,
 	RP_KIND_HEADER,
 	RP_KIND_NETS,
 	RP_KIND_PORTS,
+	RP_KIND_DELAYS,
+	RP_KIND_STATUSES,
+	RP_KIND_PINS,
 };
 
 struct rp_setting {

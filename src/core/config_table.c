@@ -49,8 +49,14 @@ static const struct rp_setting settings[] = {
 	 RP_KIND_DURATION, "1ms", "30d", IN_POLICY(retry.cap_ms)},
 	{{"defaults", "retry_attempts", "count", "11", "attempts, the first one included, before an entry is dead"},
 	 RP_KIND_COUNT, "1", "1000", IN_POLICY(retry.attempts)},
+	{{"defaults", "retry_schedule", "durations", "", "delays after each failure instead of retry_base and the like"},
+	 RP_KIND_DELAYS, "1ms", "30d", 0},
 	{{"defaults", "retry_max_age", "duration", "0", "entries older than this are dead; 0: no limit"},
 	 RP_KIND_DURATION, "0", "36500d", IN_POLICY(retry.max_age_ms)},
+	{{"defaults", "permanent_statuses", "statuses", "", "statuses after which an entry is dead at once, besides 410"},
+	 RP_KIND_STATUSES, "300", "599", 0},
+	{{"defaults", "honour_delivery_header", "switch", "no", "whether webhook-delivery of a response is heeded"},
+	 RP_KIND_SWITCH, "0", "1", IN_POLICY(retry.honour_delivery_header)},
 	{{"defaults", "in_flight", "count", "10", "requests at once to one endpoint, over all senders"},
 	 RP_KIND_COUNT, "1", "4096", IN_POLICY(in_flight)},
 	{{"defaults", "allow", "networks", "", "addresses or CIDRs that may be reached though they are not public"},
@@ -65,6 +71,10 @@ static const struct rp_setting settings[] = {
 	 RP_KIND_PATH, NULL, NULL, IN_POLICY(client_cert)},
 	{{"defaults", "client_key", "path", "", "key of the client certificate (PEM); empty: none"},
 	 RP_KIND_PATH, NULL, NULL, IN_POLICY(client_key)},
+	{{"defaults", "pin_sha256", "base64", "", "SHA-256 of public keys, one of which the receiver must have; empty: any"},
+	 RP_KIND_PINS, NULL, NULL, IN_POLICY(pins)},
+	{{"defaults", "tls_min", "version", "1.2", "lowest TLS version spoken"},
+	 RP_KIND_TLS_VERSION, "1.2", "1.3", IN_POLICY(tls_min)},
 };
 /* clang-format on */
 

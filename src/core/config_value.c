@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/units.h"
+#include "core/crypto.h"
 #include "core/run.h"
 
 /* ---- numbers ---- */
@@ -70,6 +71,12 @@ static bool size_parse(struct rp_span text, int64_t *out)
 	return true;
 }
 
+static bool tls_version_parse(struct rp_span text, int64_t *out)
+{
+	*out = rp_span_is(text, "1.2") ? 12 : 13;
+	return *out == 12 || rp_span_is(text, "1.3");
+}
+
 static const struct {
 	const char *noun, *how;
 	bool (*parse)(struct rp_span text, int64_t *out);
@@ -79,6 +86,7 @@ static const struct {
     [RP_KIND_COUNT] = {"a whole number", "", count_parse},
     [RP_KIND_FACTOR] = {"a number with at most three decimals", "", factor_parse},
     [RP_KIND_SWITCH] = {"yes or no", "yes, no, true, false, on, off, 1, 0", switch_parse},
+    [RP_KIND_TLS_VERSION] = {"a TLS version", "", tls_version_parse},
 };
 
 static void number_store(const struct rp_setting *s, void *base, int64_t v)
@@ -94,6 +102,7 @@ static void number_store(const struct rp_setting *s, void *base, int64_t v)
 		*(uint64_t *)at = (uint64_t)v;
 		break;
 	case RP_KIND_COUNT:
+	case RP_KIND_TLS_VERSION:
 		*(unsigned *)at = (unsigned)v;
 		break;
 	default:
@@ -105,6 +114,33 @@ static void number_store(const struct rp_setting *s, void *base, int64_t v)
 static bool number_parse(const struct rp_setting *s, const char *text, int64_t *out)
 {
 	return number_kinds[s->kind].parse(rp_span_of(text), out);
+}
+
+static const char *const computed_keys[] = {"retry_base", "retry_factor", "retry_cap", "retry_attempts"};
+
+#define DELAYS_ACCEPTED "accepted: retry_schedule, or retry_base, retry_factor, retry_cap, retry_attempts"
+
+static bool is_computed_key(const struct rp_setting *s)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof computed_keys / sizeof computed_keys[0]; i++)
+		if (strcmp(s->info.name, computed_keys[i]) == 0)
+			return true;
+	return false;
+}
+
+/* What is computed replaces an inherited schedule, but not one of the same section. */
+static bool schedule_give_way(struct rp_config_parser *p, const struct rp_setting *s, const char *value)
+{
+	struct rp_retry_policy *retry = &p->policy->retry;
+	unsigned line = rp_config_line_of(p, RP_SECTION_DEFAULTS, "retry_schedule");
+
+	if (retry->n_schedule > 0 && line != 0)
+		return rp_config_fail_value(p, s, value, "retry_schedule is set as well, on line %u; " DELAYS_ACCEPTED,
+					    line);
+	retry->n_schedule = 0;
+	return true;
 }
 
 static bool set_number(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
@@ -122,6 +158,8 @@ static bool set_number(struct rp_config_parser *p, const struct rp_setting *s, v
 	if (v < min || v > max)
 		return rp_config_fail_value(p, s, value, "too %s; accepted: %s to %s%s", v < min ? "small" : "large",
 					    s->min, s->max, how);
+	if (is_computed_key(s) && !schedule_give_way(p, s, value))
+		return false;
 	number_store(s, base, v);
 	return true;
 }
@@ -131,7 +169,7 @@ void rp_setting_reset(const struct rp_setting *s, struct rp_config *config)
 	bool of_policy = strcmp(s->info.section, rp_section_names[RP_SECTION_DEFAULTS]) == 0, known;
 	int64_t v = 0;
 
-	if (s->kind > RP_KIND_SWITCH)
+	if (s->kind > RP_KIND_TLS_VERSION)
 		return;
 	known = number_parse(s, s->info.default_text, &v);
 	assert(known);
@@ -323,12 +361,106 @@ static bool set_ports(struct rp_config_parser *p, const struct rp_setting *s, vo
 	return true;
 }
 
+static bool computed_keys_unset(struct rp_config_parser *p, const struct rp_setting *s, const char *value)
+{
+	unsigned line;
+	size_t i;
+
+	for (i = 0; i < sizeof computed_keys / sizeof computed_keys[0]; i++) {
+		line = rp_config_line_of(p, RP_SECTION_DEFAULTS, computed_keys[i]);
+		if (line != 0)
+			return rp_config_fail_value(p, s, value, "%s is set as well, on line %u; " DELAYS_ACCEPTED,
+						    computed_keys[i], line);
+	}
+	return true;
+}
+
+static bool set_delays(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+{
+	struct rp_retry_policy *retry = &((struct rp_policy *)base)->retry;
+	const char *list = value;
+	char shown[RP_CONFIG_SHOWN_BYTES];
+	struct rp_span word = word_next(&list);
+	int64_t delay_ms, min_ms = 0, max_ms = 0;
+	bool known = rp_duration_parse(rp_span_of(s->min), &min_ms) && rp_duration_parse(rp_span_of(s->max), &max_ms);
+
+	assert(known);
+	(void)known;
+	retry->n_schedule = 0;
+	if (word.len > 0 && !computed_keys_unset(p, s, value))
+		return false;
+	for (; word.len > 0; word = word_next(&list)) {
+		if (retry->n_schedule == RP_RETRY_SCHEDULE_MAX)
+			return rp_config_fail_value(p, s, value, "too many delays; accepted: at most %d",
+						    RP_RETRY_SCHEDULE_MAX);
+		if (!rp_duration_parse(word, &delay_ms) || delay_ms < min_ms || delay_ms > max_ms)
+			return rp_config_fail_value(
+			    p, s, value,
+			    "%s is not a delay; accepted: durations from %s to %s with a unit, such as 5s 5m 2h",
+			    rp_config_show(word, shown), s->min, s->max);
+		retry->schedule_ms[retry->n_schedule++] = delay_ms;
+	}
+	return true;
+}
+
+static bool set_statuses(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+{
+	struct rp_retry_policy *retry = &((struct rp_policy *)base)->retry;
+	const char *list = value;
+	char shown[RP_CONFIG_SHOWN_BYTES];
+	struct rp_span word;
+	int64_t status, min = 0, max = 0;
+	bool known = count_parse(rp_span_of(s->min), &min) && count_parse(rp_span_of(s->max), &max);
+
+	assert(known);
+	(void)known;
+	retry->n_permanent_statuses = 0;
+	for (word = word_next(&list); word.len > 0; word = word_next(&list)) {
+		if (retry->n_permanent_statuses == RP_RETRY_STATUSES_MAX)
+			return rp_config_fail_value(p, s, value, "too many statuses; accepted: at most %d",
+						    RP_RETRY_STATUSES_MAX);
+		if (!count_parse(word, &status) || status < min || status > max)
+			return rp_config_fail_value(p, s, value,
+						    "%s is not the status of a failure; accepted: a list of %s to %s",
+						    rp_config_show(word, shown), s->min, s->max);
+		retry->permanent_statuses[retry->n_permanent_statuses++] = (uint16_t)status;
+	}
+	return true;
+}
+
+#define PIN_BYTES 32
+#define PIN_PREFIX "sha256//"
+
+static bool set_pins(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+{
+	char text[RP_CONFIG_PINS_MAX * 64], shown[RP_CONFIG_SHOWN_BYTES];
+	unsigned char key[PIN_BYTES];
+	const char *list = value;
+	struct rp_span word, all = {text, 0};
+	size_t n = 0, len;
+
+	for (word = word_next(&list); word.len > 0; word = word_next(&list)) {
+		if (n++ == RP_CONFIG_PINS_MAX)
+			return rp_config_fail_value(p, s, value, "too many pins; accepted: at most %d",
+						    RP_CONFIG_PINS_MAX);
+		if (!rp_base64_decode(word, key, sizeof key, &len) || len != sizeof key)
+			return rp_config_fail_value(
+			    p, s, value,
+			    "%s is not a SHA-256 in base64; accepted: 44 characters for each key, without sha256//",
+			    rp_config_show(word, shown));
+		all.len += (size_t)snprintf(text + all.len, sizeof text - all.len, "%s" PIN_PREFIX "%.*s",
+					    n > 1 ? ";" : "", (int)word.len, word.ptr);
+	}
+	return text_store(p, s, base, all);
+}
+
 static bool (*const setters[])(struct rp_config_parser *p, const struct rp_setting *s, void *base,
 			       const char *value) = {
-    [RP_KIND_DURATION] = set_number, [RP_KIND_SIZE] = set_number,   [RP_KIND_COUNT] = set_number,
-    [RP_KIND_FACTOR] = set_number,   [RP_KIND_SWITCH] = set_number, [RP_KIND_PATH] = set_path,
-    [RP_KIND_ENV] = set_env,         [RP_KIND_URL] = set_url,       [RP_KIND_HEADER] = set_header,
-    [RP_KIND_NETS] = set_nets,       [RP_KIND_PORTS] = set_ports,
+    [RP_KIND_DURATION] = set_number, [RP_KIND_SIZE] = set_number,       [RP_KIND_COUNT] = set_number,
+    [RP_KIND_FACTOR] = set_number,   [RP_KIND_SWITCH] = set_number,     [RP_KIND_PATH] = set_path,
+    [RP_KIND_ENV] = set_env,         [RP_KIND_URL] = set_url,           [RP_KIND_HEADER] = set_header,
+    [RP_KIND_NETS] = set_nets,       [RP_KIND_PORTS] = set_ports,       [RP_KIND_TLS_VERSION] = set_number,
+    [RP_KIND_DELAYS] = set_delays,   [RP_KIND_STATUSES] = set_statuses, [RP_KIND_PINS] = set_pins,
 };
 
 static bool value_check(struct rp_config_parser *p, const struct rp_setting *s, const char *value)

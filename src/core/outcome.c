@@ -24,6 +24,15 @@ static const char *const names[RP_CAUSE_MAX_] = {
     [RP_CAUSE_BAD_URL] = "bad_url",
     [RP_CAUSE_LOCAL] = "local",
     [RP_CAUSE_OPERATOR] = "operator",
+    [RP_CAUSE_REFUSED] = "refused",
+    [RP_CAUSE_PERMANENT] = "permanent",
+    [RP_CAUSE_TLS_EXPIRED] = "tls_expired",
+    [RP_CAUSE_TLS_NAME] = "tls_name",
+    [RP_CAUSE_TLS_ISSUER] = "tls_issuer",
+    [RP_CAUSE_TLS_VERSION] = "tls_version",
+    [RP_CAUSE_TLS_PIN] = "tls_pin",
+    [RP_CAUSE_TLS_CLIENT_CERT] = "tls_client_cert",
+    [RP_CAUSE_TLS_TIMEOUT] = "tls_timeout",
 };
 
 const char *rp_cause_format(enum rp_cause cause, unsigned http_status, char out[RP_CAUSE_TEXT_MAX])
@@ -73,4 +82,10 @@ bool rp_cause_parse(struct rp_span text, enum rp_cause *cause, unsigned *http_st
 		}
 	}
 	return false;
+}
+
+bool rp_cause_matches(enum rp_cause wanted, enum rp_cause cause)
+{
+	return cause == wanted ||
+	       (wanted == RP_CAUSE_TLS && cause >= RP_CAUSE_TLS_EXPIRED && cause <= RP_CAUSE_TLS_TIMEOUT);
 }

@@ -115,6 +115,8 @@ static void fill_request(struct rp_attempt_request *out, const struct header_lis
 	    .ca_file = p->ca_file,
 	    .client_cert = p->client_cert,
 	    .client_key = p->client_key,
+	    .pins = p->pins,
+	    .tls_min = p->tls_min,
 	};
 }
 

@@ -24,6 +24,8 @@ struct rp_request {
 	int64_t timeout_ms, connect_timeout_ms;
 	const struct rp_guard_policy *guard;
 	const char *ca_file, *client_cert, *client_key; /* NULL: none */
+	const char *pins;                               /* "sha256//BASE64;..." of accepted public keys; NULL: any */
+	unsigned tls_min;                               /* 13: TLS 1.3 at least; else 1.2 */
 	void *owner;                                    /* comes back with the outcome */
 };
 

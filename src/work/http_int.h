@@ -26,6 +26,7 @@ struct rp_http_notes {
 	const char *blocked_rule;
 	unsigned blocked_port;
 	unsigned sockets;   /* addresses the guard let pass and a socket was made for */
+	long port_before;   /* local port that libcurl told of when the latest socket was asked for */
 	int socket_errno;   /* of a socket that could not be made */
 	int watch_errno;    /* of a socket that epoll did not take */
 	bool request_began; /* connected, TLS included: from here on the receiver may have got the request */
@@ -36,6 +37,7 @@ struct rp_http_notes {
 	size_t head_bytes, head_lines, body_bytes;
 	int64_t retry_after_s; /* delta form; saturates */
 	time_t retry_at, date; /* HTTP-dates of the head; -1: none */
+	enum rp_wish wish;     /* its webhook-delivery line */
 };
 
 struct rp_transfer {
@@ -48,7 +50,8 @@ struct rp_transfer {
 	struct rp_outcome outcome;
 	struct curl_slist *lines; /* array linked in order */
 	size_t lines_cap;
-	char *tls_paths[3]; /* ca_file, client_cert, client_key as they are set in the easy handle; NULL: the default */
+	char *
+	    tls_texts[4]; /* ca_file, client_cert, client_key, pins as they are set in the easy handle; NULL: default */
 	char error_text[CURL_ERROR_SIZE];
 };
 

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/sys.h"
@@ -53,40 +54,139 @@ static enum rp_cause cause_of_no_connection(const struct rp_http_notes *notes)
 	return notes->socket_errno != 0 ? RP_CAUSE_LOCAL : RP_CAUSE_CONNECT;
 }
 
-static enum rp_cause cause_of_timeout(const struct rp_http_notes *notes)
+/* libcurl 7.88 tells when it was connected only after the handshake, but the local port at once. A kept connection that
+ * turned out dead has left its own there. */
+static bool is_connected(struct rp_transfer *t)
 {
-	if (notes->request_began)
-		return RP_CAUSE_TIMEOUT;
-	return notes->sockets > 0 ? RP_CAUSE_CONNECT : RP_CAUSE_DNS;
+	long port = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_LOCAL_PORT, &port);
+	return port != 0 && port != t->notes.port_before;
 }
 
-static enum rp_cause cause_of_code(const struct rp_http_notes *notes, CURLcode rc)
+/* Between the connect and the request lies only the handshake. */
+static enum rp_cause cause_of_timeout(struct rp_transfer *t)
 {
+	if (t->notes.request_began)
+		return RP_CAUSE_TIMEOUT;
+	if (is_connected(t))
+		return RP_CAUSE_TLS_TIMEOUT;
+	return t->notes.sockets > 0 ? RP_CAUSE_CONNECT : RP_CAUSE_DNS;
+}
+
+/* Verdicts on a certificate chain as CURLINFO_SSL_VERIFYRESULT has them: X509_V_ERR_* of OpenSSL's <openssl/x509_vfy.h>,
+ * where they are part of the ABI. UNSPECIFIED is what libcurl's lib/vtls/openssl.c sets before each handshake, and so what
+ * stands there when the chain was good. */
+enum {
+	CHAIN_OK = 0,
+	CHAIN_UNSPECIFIED = 1,
+	CHAIN_NO_ISSUER = 2,
+	CHAIN_NOT_YET_VALID = 9,
+	CHAIN_EXPIRED = 10,
+	CHAIN_SELF_SIGNED_LEAF = 18,
+	CHAIN_SELF_SIGNED_ROOT = 19,
+	CHAIN_NO_LOCAL_ISSUER = 20,
+	CHAIN_NO_LEAF_SIGNATURE = 21,
+	CHAIN_UNTRUSTED = 27,
+};
+
+static enum rp_cause cause_of_certificate(CURL *easy)
+{
+	long verdict = CHAIN_UNSPECIFIED;
+
+	curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+	switch (verdict) {
+	case CHAIN_OK:
+	case CHAIN_UNSPECIFIED: /* what is checked after the chain is the name */
+		return RP_CAUSE_TLS_NAME;
+	case CHAIN_NOT_YET_VALID:
+	case CHAIN_EXPIRED:
+		return RP_CAUSE_TLS_EXPIRED;
+	case CHAIN_NO_ISSUER:
+	case CHAIN_SELF_SIGNED_LEAF:
+	case CHAIN_SELF_SIGNED_ROOT:
+	case CHAIN_NO_LOCAL_ISSUER:
+	case CHAIN_NO_LEAF_SIGNATURE:
+	case CHAIN_UNTRUSTED:
+		return RP_CAUSE_TLS_ISSUER;
+	default:
+		return RP_CAUSE_TLS;
+	}
+}
+
+/* OpenSSL's error numbers, which libcurl gives only as the "error:0A00042E:..." in its message: the library in the
+ * upper bits, the reason in the lower 23 (<openssl/err.h>); reasons of the library SSL are SSL_R_* of
+ * <openssl/sslerr.h>, and those from 1000 on are alerts (RFC 8446, 6.2) of the other side. */
+#define SSL_LIBRARY 20UL
+#define SSL_REASON_BITS 23
+#define SSL_ALERTS_FROM 1000UL
+enum {
+	SSL_UNSUPPORTED_PROTOCOL = 258,
+	ALERT_BAD_CERTIFICATE = 42,
+	ALERT_CERTIFICATE_UNKNOWN = 46,
+	ALERT_UNKNOWN_CA = 48,
+	ALERT_ACCESS_DENIED = 49,
+	ALERT_PROTOCOL_VERSION = 70,
+	ALERT_CERTIFICATE_REQUIRED = 116,
+};
+
+/* RP_CAUSE_NONE: the message has no such number. An alert about a certificate can only mean ours. */
+static enum rp_cause cause_of_message(const char *text)
+{
+	static const char before[] = "error:";
+	const char *at = strstr(text, before);
+	unsigned long number = at != NULL ? strtoul(at + sizeof before - 1, NULL, 16) : 0, reason, alert;
+
+	if (number >> SSL_REASON_BITS != SSL_LIBRARY)
+		return RP_CAUSE_NONE;
+	reason = number & ((1UL << SSL_REASON_BITS) - 1);
+	alert = reason > SSL_ALERTS_FROM ? reason - SSL_ALERTS_FROM : 0;
+	if (reason == SSL_UNSUPPORTED_PROTOCOL || alert == ALERT_PROTOCOL_VERSION)
+		return RP_CAUSE_TLS_VERSION;
+	if ((alert >= ALERT_BAD_CERTIFICATE && alert <= ALERT_CERTIFICATE_UNKNOWN) || alert == ALERT_UNKNOWN_CA ||
+	    alert == ALERT_ACCESS_DENIED || alert == ALERT_CERTIFICATE_REQUIRED)
+		return RP_CAUSE_TLS_CLIENT_CERT;
+	return RP_CAUSE_NONE;
+}
+
+static enum rp_cause cause_or(enum rp_cause cause, enum rp_cause otherwise)
+{
+	return cause != RP_CAUSE_NONE ? cause : otherwise;
+}
+
+static enum rp_cause cause_of_code(struct rp_transfer *t, CURLcode rc)
+{
+	const struct rp_http_notes *notes = &t->notes;
+
 	switch (rc) {
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return RP_CAUSE_DNS;
 	case CURLE_COULDNT_CONNECT:
 		return cause_of_no_connection(notes);
 	case CURLE_OPERATION_TIMEDOUT:
-		return cause_of_timeout(notes);
+		return cause_of_timeout(t);
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return cause_of_certificate(t->easy);
+	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+		return RP_CAUSE_TLS_PIN;
 	case CURLE_SSL_CONNECT_ERROR:
+		return cause_or(cause_of_message(t->error_text), RP_CAUSE_TLS);
 	case CURLE_SSL_ENGINE_NOTFOUND:
 	case CURLE_SSL_ENGINE_SETFAILED:
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CIPHER:
-	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_ENGINE_INITFAILED:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_SHUTDOWN_FAILED:
 	case CURLE_SSL_CRL_BADFILE:
 	case CURLE_SSL_ISSUER_ERROR:
-	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
 	case CURLE_SSL_INVALIDCERTSTATUS:
 	case CURLE_SSL_CLIENTCERT:
 		return RP_CAUSE_TLS;
 	case CURLE_GOT_NOTHING:
 	case CURLE_SEND_ERROR:
-	case CURLE_RECV_ERROR:
+	case CURLE_RECV_ERROR: /* with TLS 1.3 a missing client certificate is told after the handshake */
+		return cause_or(cause_of_message(t->error_text), RP_CAUSE_RESET);
 	case CURLE_PARTIAL_FILE:
 	case CURLE_HTTP2:
 	case CURLE_HTTP2_STREAM:
@@ -123,6 +223,8 @@ static const char *note_on_body(const struct rp_http_notes *notes, CURLcode rc)
 		return "";
 	if (notes->body_over)
 		return "body cut at 64 KiB";
+	if (!notes->head_done && rc == CURLE_OPERATION_TIMEDOUT)
+		return "response head not complete at the timeout";
 	if (!notes->head_done)
 		return "connection lost within the response head";
 	if (rc == CURLE_OPERATION_TIMEDOUT)
@@ -156,7 +258,7 @@ static void cause_set(struct rp_transfer *t, CURLcode rc)
 		detail_set(t, note_on_body(notes, rc));
 		return;
 	}
-	out->cause = rc == CURLE_OK || out->http_status >= 600 ? RP_CAUSE_PROTOCOL : cause_of_code(notes, rc);
+	out->cause = rc == CURLE_OK || out->http_status >= 600 ? RP_CAUSE_PROTOCOL : cause_of_code(t, rc);
 	if (out->cause == RP_CAUSE_BLOCKED_ADDRESS || out->cause == RP_CAUSE_BLOCKED_PORT)
 		blocked_detail(t);
 	else if (out->cause == RP_CAUSE_LOCAL && notes->socket_errno != 0)
@@ -248,7 +350,9 @@ void rp_transfer_judge(struct rp_transfer *t, CURLcode rc)
 		out->http_version = version_of(t->easy);
 	timings_set(t);
 	peer_set(t);
-	if (out->http_status != 0)
+	if (out->http_status != 0) {
 		out->retry_after_ms = retry_after_ms(&t->notes);
+		out->wish = t->notes.wish;
+	}
 	cause_set(t, rc);
 }

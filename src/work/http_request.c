@@ -55,6 +55,7 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 	(void)purpose;
 	/* libcurl repeats a request by itself when a kept connection turns out dead: then all starts over. */
 	t->notes.request_began = false;
+	curl_easy_getinfo(t->easy, CURLINFO_LOCAL_PORT, &t->notes.port_before);
 	if (!guard_lets_pass(t, &address->addr, address->addrlen, port_of(&address->addr, address->addrlen)))
 		return CURL_SOCKET_BAD;
 	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -134,6 +135,14 @@ static void head_begins(struct rp_http_notes *notes)
 	notes->head_done = false;
 	notes->retry_after_s = 0;
 	notes->retry_at = notes->date = -1;
+	notes->wish = RP_WISH_NONE;
+}
+
+static enum rp_wish wish_of(const char *value)
+{
+	if (strcasecmp(value, "disable") == 0)
+		return RP_WISH_DISABLE;
+	return strcasecmp(value, "abort-message") == 0 ? RP_WISH_ABORT : RP_WISH_NONE;
 }
 
 /* Gets the lines of every head of the response: interim (1xx) ones, the final one, and trailers after the body. */
@@ -161,6 +170,8 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 		note_retry_after(notes, value);
 	else if (header_value(line, "date", value, sizeof value))
 		notes->date = curl_getdate(value, NULL);
+	else if (header_value(line, "webhook-delivery", value, sizeof value))
+		notes->wish = wish_of(value);
 	return line.len;
 }
 
@@ -212,8 +223,8 @@ static CURLcode set_constants(CURL *easy)
 	       SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) && SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) &&
 	       SET(CURLOPT_PATH_AS_IS, 1L) && SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
 	       SET(CURLOPT_HTTP09_ALLOWED, 0L) && SET(CURLOPT_TCP_NODELAY, 1L) && SET(CURLOPT_MAXLIFETIME_CONN, 300L) &&
-	       SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) && SET(CURLOPT_SSL_VERIFYPEER, 1L) &&
-	       SET(CURLOPT_SSL_VERIFYHOST, 2L) && SET(CURLOPT_CAPATH, NULL) && SET(CURLOPT_CAINFO, ca_bundle()));
+	       SET(CURLOPT_SSL_VERIFYPEER, 1L) && SET(CURLOPT_SSL_VERIFYHOST, 2L) && SET(CURLOPT_CAPATH, NULL) &&
+	       SET(CURLOPT_CAINFO, ca_bundle()));
 	return rc;
 }
 
@@ -236,8 +247,8 @@ void rp_transfer_free(struct rp_transfer *t)
 	size_t i;
 
 	curl_easy_cleanup(t->easy);
-	for (i = 0; i < sizeof t->tls_paths / sizeof t->tls_paths[0]; i++)
-		free(t->tls_paths[i]);
+	for (i = 0; i < sizeof t->tls_texts / sizeof t->tls_texts[0]; i++)
+		free(t->tls_texts[i]);
 	free(t->lines);
 	free(t);
 }
@@ -268,22 +279,22 @@ static bool lines_link(struct rp_transfer *t, const struct rp_request *request)
 	return true;
 }
 
-static bool same_path(const char *a, const char *b)
+static bool same_text(const char *a, const char *b)
 {
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
 /* Most transfers serve endpoints without TLS settings of their own, so nothing is set unless it changes. */
-static CURLcode tls_paths_set(struct rp_transfer *t, const struct rp_request *request)
+static CURLcode tls_set(struct rp_transfer *t, const struct rp_request *request)
 {
-	static const CURLoption options[] = {CURLOPT_CAINFO, CURLOPT_SSLCERT, CURLOPT_SSLKEY};
-	const char *const wanted[] = {request->ca_file, request->client_cert, request->client_key};
+	static const CURLoption options[] = {CURLOPT_CAINFO, CURLOPT_SSLCERT, CURLOPT_SSLKEY, CURLOPT_PINNEDPUBLICKEY};
+	const char *const wanted[] = {request->ca_file, request->client_cert, request->client_key, request->pins};
 	char *copy;
 	CURLcode rc;
 	size_t i;
 
 	for (i = 0; i < sizeof options / sizeof options[0]; i++) {
-		if (same_path(wanted[i], t->tls_paths[i]))
+		if (same_text(wanted[i], t->tls_texts[i]))
 			continue;
 		copy = wanted[i] != NULL ? strdup(wanted[i]) : NULL;
 		if (wanted[i] != NULL && copy == NULL)
@@ -294,10 +305,11 @@ static CURLcode tls_paths_set(struct rp_transfer *t, const struct rp_request *re
 			free(copy);
 			return rc;
 		}
-		free(t->tls_paths[i]);
-		t->tls_paths[i] = copy;
+		free(t->tls_texts[i]);
+		t->tls_texts[i] = copy;
 	}
-	return CURLE_OK;
+	return curl_easy_setopt(t->easy, CURLOPT_SSLVERSION,
+				(long)(request->tls_min == 13 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2));
 }
 
 static long curl_ms(int64_t ms)
@@ -324,7 +336,7 @@ enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *
 	    SET(CURLOPT_POSTFIELDS, request->body.len > 0 ? request->body.ptr : "") &&
 	    SET(CURLOPT_HTTPHEADER, t->lines) && SET(CURLOPT_TIMEOUT_MS, curl_ms(request->timeout_ms)) &&
 	    SET(CURLOPT_CONNECTTIMEOUT_MS, curl_ms(request->connect_timeout_ms)))
-		rc = tls_paths_set(t, request);
+		rc = tls_set(t, request);
 	if (rc == CURLE_OK)
 		return RP_OK;
 	return rp_fail(err, rc == CURLE_OUT_OF_MEMORY ? RP_ERR_NOMEM : RP_ERR_INVAL, "cannot prepare a request: %s",

@@ -142,6 +142,16 @@ static bool bytes_sent(struct peer *p, struct rp_span bytes)
 	return true;
 }
 
+static void byte_sent(struct peer *p, struct rp_span bytes)
+{
+	ssize_t n = send(p->fd, bytes.ptr + p->sent, 1, MSG_NOSIGNAL);
+
+	if (n == 1)
+		p->sent = (p->sent + 1) % bytes.len;
+	else
+		p->gone = p->gone || (errno != EAGAIN && errno != EINTR);
+}
+
 static void reset(struct peer *p)
 {
 	struct linger now = {.l_onoff = 1, .l_linger = 0};
@@ -169,6 +179,9 @@ static bool peer_play(struct scripted_server *s, struct peer *p)
 		return true;
 	case SCRIPT_FLOOD:
 		return bytes_sent(p, step->bytes);
+	case SCRIPT_DRIP:
+		byte_sent(p, step->bytes);
+		return false;
 	case SCRIPT_HANG:
 		return false;
 	case SCRIPT_AGAIN:

@@ -14,6 +14,7 @@ enum script_kind {
 	SCRIPT_READ,      /* a request: its head and as much body as content-length says */
 	SCRIPT_SEND,      /* the bytes */
 	SCRIPT_FLOOD,     /* the bytes again and again until the client closes */
+	SCRIPT_DRIP,      /* the bytes again and again, one at each scripted_server_step */
 	SCRIPT_HANG,      /* nothing until the client closes */
 	SCRIPT_RESET,     /* close with RST */
 	SCRIPT_AGAIN,     /* from the first step */

@@ -145,6 +145,50 @@ START_TEST(every_key_of_a_policy_is_taken)
 }
 END_TEST
 
+#define PIN_A "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define PIN_B "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+
+START_TEST(schedules_statuses_and_pins_are_lists)
+{
+	const struct rp_policy *p = &config.defaults;
+
+	parse_ok("[defaults]\nretry_schedule = 5s 30s, 1h30m\npermanent_statuses = 400 404,422\n"
+		 "honour_delivery_header = yes\npin_sha256 = " PIN_A " " PIN_B "\ntls_min = 1.3\n");
+	ck_assert_uint_eq(p->retry.n_schedule, 3);
+	ck_assert_int_eq(p->retry.schedule_ms[0], 5000);
+	ck_assert_int_eq(p->retry.schedule_ms[2], 90 * MINUTE_MS);
+	ck_assert_uint_eq(p->retry.n_permanent_statuses, 3);
+	ck_assert_uint_eq(p->retry.permanent_statuses[2], 422);
+	ck_assert(p->retry.honour_delivery_header);
+	ck_assert_str_eq(p->pins, "sha256//" PIN_A ";sha256//" PIN_B);
+	ck_assert_uint_eq(p->tls_min, 13);
+}
+END_TEST
+
+START_TEST(a_schedule_and_computed_delays_replace_each_other_in_an_endpoint)
+{
+	const struct rp_policy *p;
+
+	parse_ok("[defaults]\nretry_schedule = 5s 30s\npermanent_statuses = 400\npin_sha256 = " PIN_A "\n"
+		 "[endpoint \"a\"]\nurl = https://a.example\nretry_base = 7s\n"
+		 "[endpoint \"b\"]\nurl = https://b.example\nretry_schedule =\nretry_cap = 1h\npermanent_statuses =\n"
+		 "pin_sha256 =\n"
+		 "[endpoint \"c\"]\nurl = https://c.example\nretry_schedule = 1s\n[endpoint \"d\"]\nurl = "
+		 "https://d.example\n");
+	p = config.endpoints;
+	ck_assert_uint_eq(p[0].retry.n_schedule, 0);
+	ck_assert_int_eq(p[0].retry.base_ms, 7000);
+	ck_assert_uint_eq(p[1].retry.n_schedule, 0);
+	ck_assert_int_eq(p[1].retry.cap_ms, HOUR_MS);
+	ck_assert_uint_eq(p[1].retry.n_permanent_statuses, 0);
+	ck_assert_ptr_null(p[1].pins);
+	ck_assert_uint_eq(p[2].retry.n_schedule, 1);
+	ck_assert_uint_eq(p[3].retry.n_schedule, 2);
+	ck_assert_str_eq(p[3].pins, "sha256//" PIN_A);
+	ck_assert_uint_eq(p[3].tls_min, 12);
+}
+END_TEST
+
 START_TEST(switches_know_eight_words)
 {
 	static const char *const words[] = {"no", "yes", "false", "true", "off", "on", "0", "1"};
@@ -360,6 +404,23 @@ static const struct {
     {"[defaults]\nallow_ports = 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17\n",
      "2: [defaults] allow_ports = 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17: too many ports; accepted: at most 16, "
      "or any"},
+    {"[defaults]\nretry_base = 1s\nretry_schedule = 5s 30s\n",
+     "3: [defaults] retry_schedule = 5s 30s: retry_base is set as well, on line 2; accepted: retry_schedule, or "
+     "retry_base, retry_factor, retry_cap, retry_attempts"},
+    {A "retry_schedule = 5s\nretry_attempts = 3\n",
+     "4: [endpoint \"a\"] retry_attempts = 3: retry_schedule is set as well, on line 3; accepted: retry_schedule, or "
+     "retry_base, retry_factor, retry_cap, retry_attempts"},
+    {"[defaults]\nretry_schedule = 5s 30\n", "2: [defaults] retry_schedule = 5s 30: 30 is not a delay; accepted: "
+					     "durations from 1ms to 30d with a unit, such as 5s 5m 2h"},
+    {"[defaults]\nretry_schedule = 31d\n", "2: [defaults] retry_schedule = 31d: 31d is not a delay; accepted: "
+					   "durations from 1ms to 30d with a unit, such as 5s 5m 2h"},
+    {"[defaults]\npermanent_statuses = 404 200\n",
+     "2: [defaults] permanent_statuses = 404 200: 200 is not the status of "
+     "a failure; accepted: a list of 300 to 599"},
+    {"[defaults]\ntls_min = 1.1\n", "2: [defaults] tls_min = 1.1: not a TLS version; accepted: 1.2 to 1.3"},
+    {"[defaults]\npin_sha256 = sha256//AA==\n", "2: [defaults] pin_sha256 = sha256//AA==: sha256//AA== is not a "
+						"SHA-256 in base64; accepted: 44 characters for each "
+						"key, without sha256//"},
     {"[defaults]\nurl = https://a.example\n",
      "2: [defaults] url: not a key of this section; accepted: in [endpoint \"NAME\"]"},
     {"[outbox]\nlease = 5s\n", "2: [outbox] lease: not a key of this section; accepted: in [sender]"},
@@ -493,7 +554,7 @@ START_TEST(the_table_tells_of_every_setting)
 		if (strcmp(info->unit, "duration") == 0)
 			ck_assert_msg(rp_duration_parse(rp_span_of(info->default_text), &ms), "%s", info->name);
 	}
-	ck_assert_uint_eq(n, 29);
+	ck_assert_uint_eq(n, 34);
 	ck_assert_ptr_null(rp_config_setting(n + 1));
 }
 END_TEST
@@ -507,6 +568,8 @@ static Suite *suite(void)
 	tcase_add_test(t, an_empty_text_is_all_defaults);
 	tcase_add_test(t, every_global_key_is_taken);
 	tcase_add_test(t, every_key_of_a_policy_is_taken);
+	tcase_add_test(t, schedules_statuses_and_pins_are_lists);
+	tcase_add_test(t, a_schedule_and_computed_delays_replace_each_other_in_an_endpoint);
 	tcase_add_test(t, switches_know_eight_words);
 	tcase_add_test(t, factors_are_kept_in_thousandths);
 	tcase_add_test(t, an_endpoint_starts_from_the_defaults_wherever_they_stand);

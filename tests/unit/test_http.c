@@ -26,6 +26,7 @@
 #define READ {SCRIPT_READ, {NULL, 0}}
 #define ANSWER(text) {SCRIPT_SEND, SCRIPT_BYTES(text)}
 #define FLOOD(text) {SCRIPT_FLOOD, SCRIPT_BYTES(text)}
+#define DRIP(text) {SCRIPT_DRIP, SCRIPT_BYTES(text)}
 #define HANG {SCRIPT_HANG, {NULL, 0}}
 #define RESET {SCRIPT_RESET, {NULL, 0}}
 #define AGAIN {SCRIPT_AGAIN, {NULL, 0}}
@@ -44,6 +45,26 @@ int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 		return -1;
 	}
 	return (int)syscall(SYS_epoll_ctl, epfd, op, fd, event);
+}
+
+/* Bytes that libcurl took from its sockets; the scripted server lives in the same process and is not counted. */
+static bool engine_runs;
+static size_t engine_read_bytes;
+
+ssize_t __recv_chk(int fd, void *buf, size_t n, size_t size, int flags);
+
+ssize_t recv(int fd, void *buf, size_t n, int flags)
+{
+	ssize_t got = syscall(SYS_recvfrom, fd, buf, n, flags, NULL, NULL);
+
+	if (got > 0 && engine_runs)
+		engine_read_bytes += (size_t)got;
+	return got;
+}
+
+ssize_t __recv_chk(int fd, void *buf, size_t n, size_t size, int flags)
+{
+	return recv(fd, buf, n < size ? n : size, flags);
 }
 
 /* Names of this test: "stuck.test" never answers while the pipe is open, "missing.test" does not exist, "inside.test"
@@ -148,7 +169,9 @@ static void turn(struct rig *r)
 	int wait_ms = r->engine->timeout_ms(r->engine);
 
 	poll(fds, 2, wait_ms >= 0 && wait_ms < 1000 ? wait_ms : 1000);
+	engine_runs = true;
 	r->engine->run(r->engine, on_done, r);
+	engine_runs = false;
 	scripted_server_step(r->server);
 }
 
@@ -372,12 +395,44 @@ START_TEST(retry_after_is_read_in_both_forms_and_clamped)
 }
 END_TEST
 
+static const struct {
+	const char *lines;
+	enum rp_wish wish;
+} wish_cases[] = {
+    {"", RP_WISH_NONE},
+    {"webhook-delivery: disable\r\n", RP_WISH_DISABLE},
+    {"Webhook-Delivery:  ABORT-Message \r\n", RP_WISH_ABORT},
+    {"webhook-delivery: disabled\r\n", RP_WISH_NONE},
+    {"webhook-delivery:\r\n", RP_WISH_NONE},
+    {"webhook-delivery-x: disable\r\n", RP_WISH_NONE},
+    {"x-webhook-delivery: disable\r\n", RP_WISH_NONE},
+};
+
+START_TEST(a_delivery_header_of_the_final_answer_is_told)
+{
+	struct script_step script[] = {READ, {SCRIPT_SEND, {NULL, 0}}, {SCRIPT_CLOSE, {NULL, 0}}};
+	struct rig r;
+	char answer[512];
+
+	snprintf(answer, sizeof answer,
+		 "HTTP/1.1 103 Hint\r\nwebhook-delivery: disable\r\n\r\nHTTP/1.1 500 No\r\n%sContent-Length: 0\r\n\r\n",
+		 wish_cases[_i].lines);
+	script[1].bytes = rp_span_of(answer);
+	rig_begin(&r, script, N_OF(script), 4);
+	post_and_wait(&r);
+	expect(&r, answer, RP_CAUSE_HTTP, 500);
+	ck_assert_msg(r.last.wish == wish_cases[_i].wish, "'%s': %d", wish_cases[_i].lines, (int)r.last.wish);
+	rig_end(&r);
+}
+END_TEST
+
 #define TEN "0123456789"
 #define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 #define THOUSAND HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED
 #define LINES_10 "A: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\n"
 #define LINES_90 LINES_10 LINES_10 LINES_10 LINES_10 LINES_10 LINES_10 LINES_10 LINES_10 LINES_10
 #define NINE(status) "HTTP/1.1 " status "\r\nContent-Length: 9\r\n\r\nab"
+#define NINE_MB(status) "HTTP/1.1 " status "\r\nContent-Length: 9000000\r\n\r\n"
 #define CHUNKED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 #define HINT "HTTP/1.1 103 Early Hints\r\n\r\n"
 
@@ -426,10 +481,61 @@ static const struct {
 	{"broken chunks after 200", {READ, ANSWER(CHUNKED "zz\r\n")}, 5000, RP_CAUSE_NONE, 200, "body"},
 	{"closed within the head after 200",
 	 {READ, ANSWER("HTTP/1.1 200 OK\r\nX: y\r\n")}, 5000, RP_CAUSE_NONE, 200, ""},
+	{"a status line byte by byte", {READ, DRIP("HTTP/1.1 200 ")}, 300, RP_CAUSE_TIMEOUT, 0, ""},
+	{"a head byte by byte after 200",
+	 {READ, ANSWER("HTTP/1.1 200 OK\r\nX: "), DRIP("y")}, 300, RP_CAUSE_NONE, 200, "head not complete at the timeout"},
+	{"a head byte by byte after 503",
+	 {READ, ANSWER("HTTP/1.1 503 No\r\nX: "), DRIP("y")}, 300, RP_CAUSE_HTTP, 503, "head not complete at the timeout"},
+	{"interim answers byte by byte", {READ, ANSWER(HINT), DRIP("HTTP/1.1 103 ")}, 300, RP_CAUSE_TIMEOUT, 0, ""},
+	{"a body byte by byte after 200", {READ, ANSWER(NINE_MB("200 OK")), DRIP("x")}, 300, RP_CAUSE_NONE, 200, "timeout"},
+	{"a body byte by byte after 500", {READ, ANSWER(NINE_MB("500 No")), DRIP("x")}, 300, RP_CAUSE_HTTP, 500, "timeout"},
+	{"a chunk byte by byte", {READ, ANSWER(CHUNKED "fffff\r\n"), DRIP("x")}, 300, RP_CAUSE_NONE, 200, "timeout"},
+	{"a chunk size byte by byte", {READ, ANSWER(CHUNKED), DRIP("0")}, 300, RP_CAUSE_NONE, 200, "body"},
+	{"more body than announced",
+	 {READ, ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nand more")}, 5000, RP_CAUSE_NONE, 200, ""},
+	{"a second answer behind the first",
+	 {READ, ANSWER("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n" OK_EMPTY)}, 5000, RP_CAUSE_HTTP, 503, ""},
+	{"a length beyond 64 bits",
+	 {READ, ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nab")}, 5000, RP_CAUSE_NONE, 200, ""},
+	{"a length that is no number",
+	 {READ, ANSWER("HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\nab")}, 5000, RP_CAUSE_PROTOCOL, 200, ""},
+	{"two lengths", {READ, ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 9\r\n\r\nab")}, 5000,
+	 RP_CAUSE_NONE, 200, ""},
+	{"a length and chunks", {READ, ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n"
+					      "2\r\nab\r\n0\r\n\r\n")}, 5000, RP_CAUSE_NONE, 200, ""},
+	{"a chunk size beyond 64 bits", {READ, ANSWER(CHUNKED "fffffffffffffffffff\r\nab")}, 5000, RP_CAUSE_NONE, 200, "body"},
+	{"a negative chunk size", {READ, ANSWER(CHUNKED "-1\r\nab")}, 5000, RP_CAUSE_NONE, 200, "body"},
+	{"chunks without an end after 503",
+	 {READ, ANSWER("HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nab")}, 5000, RP_CAUSE_HTTP, 503, "body"},
+	{"an endless body that says it is packed",
+	 {READ, ANSWER("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"), FLOOD(THOUSAND)}, 10000, RP_CAUSE_NONE, 200,
+	 "body cut at 64 KiB"},
+	{"endless chunks", {READ, ANSWER(CHUNKED), FLOOD("64\r\n" HUNDRED "\r\n")}, 10000, RP_CAUSE_NONE, 200, "64 KiB"},
+	{"a body where none may be",
+	 {READ, ANSWER("HTTP/1.1 204 None\r\n\r\n"), FLOOD(THOUSAND)}, 5000, RP_CAUSE_NONE, 204, ""},
+	{"a change of protocol",
+	 {READ, ANSWER("HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"), HANG}, 300, RP_CAUSE_TIMEOUT, 0, ""},
+	{"reset within the status line", {READ, ANSWER("HTTP/1.1 20"), RESET}, 5000, RP_CAUSE_RESET, 0, ""},
+	{"reset after an interim answer", {READ, ANSWER(HINT), RESET}, 5000, RP_CAUSE_RESET, 0, ""},
+	{"reset in the head after 503", {READ, ANSWER("HTTP/1.1 503 No\r\nX: y\r\n"), RESET}, 5000, RP_CAUSE_HTTP, 503, ""},
+	{"reset in the body after 503", {READ, ANSWER(NINE("503 No")), RESET}, 5000, RP_CAUSE_HTTP, 503, ""},
+	{"closed within the status line", {READ, ANSWER("HTTP/1.1 20")}, 5000, RP_CAUSE_RESET, 0, ""},
+	{"NUL in a header", {READ, ANSWER("HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n")}, 5000, RP_CAUSE_PROTOCOL, 200, "ul byte"},
+	{"NUL in the status line", {READ, ANSWER("HTTP/1.1 200 O\0K\r\n\r\n")}, 5000, RP_CAUSE_PROTOCOL, 200, "ul byte"},
+	{"eight-bit bytes in the head",
+	 {READ, ANSWER("HTTP/1.1 200 \xff\xfe\r\nX-\x80: \xf0\x9f\r\nContent-Length: 0\r\n\r\n")}, 5000, RP_CAUSE_NONE, 200, ""},
+	{"control bytes in the head",
+	 {READ, ANSWER("HTTP/1.1 503 \x1b[2J\r\nX: \x07\x1b]0;x\r\nContent-Length: 0\r\n\r\n")}, 5000, RP_CAUSE_HTTP, 503, ""},
+	{"bare line feeds", {READ, ANSWER("HTTP/1.1 200 OK\nContent-Length: 0\n\n")}, 5000, RP_CAUSE_NONE, 200, ""},
+	{"a header without a colon", {READ, ANSWER("HTTP/1.1 200 OK\r\nwhat is this\r\n\r\n")}, 5000, RP_CAUSE_PROTOCOL, 200, "colon"},
 	{"endless trailers after 200",
 	 {READ, ANSWER(CHUNKED "0\r\n"), FLOOD("X: " HUNDRED "\r\n")}, 5000, RP_CAUSE_NONE, 200, ""},
     /* clang-format on */
 };
+
+/* Heads and body at their bounds, a header line up to libcurl's own limit of 100 KB, and a buffer of its reading. */
+#define READ_MAX ((size_t)256 << 10)
+#define BIG_BODY ((size_t)3 << 20)
 
 START_TEST(a_hostile_receiver_gets_a_typed_cause)
 {
@@ -444,7 +550,39 @@ START_TEST(a_hostile_receiver_gets_a_typed_cause)
 	ck_assert_msg(r.last.duration_us < 3000000, "%s: took %lld us", hostile_cases[_i].label,
 		      (long long)r.last.duration_us);
 	ck_assert_uint_le(r.last.response_bytes, RP_RESPONSE_HEAD_MAX);
+	ck_assert_msg(engine_read_bytes <= READ_MAX, "%s: read %zu bytes", hostile_cases[_i].label, engine_read_bytes);
 	rig_end(&r);
+}
+END_TEST
+
+START_TEST(the_count_of_bytes_read_counts)
+{
+	struct rig r;
+
+	rig_begin(&r, answers_forever, N_OF(answers_forever), 4);
+	post_and_wait(&r);
+	ck_assert_uint_eq(engine_read_bytes, sizeof OK_EMPTY - 1);
+	rig_end(&r);
+}
+END_TEST
+
+static const char *const early_answers[] = {OK_EMPTY, "HTTP/1.1 413 Too large\r\nContent-Length: 0\r\n\r\n"};
+
+START_TEST(an_answer_before_the_body_was_read_counts)
+{
+	struct script_step script[] = {{SCRIPT_SEND, {NULL, 0}}, HANG};
+	struct rig r;
+	char *body = calloc(1, BIG_BODY);
+
+	ck_assert_ptr_nonnull(body);
+	script[0].bytes = rp_span_of(early_answers[_i]);
+	rig_begin(&r, script, N_OF(script), 4);
+	r.request.body = (struct rp_span){body, BIG_BODY};
+	r.request.timeout_ms = 2000;
+	post_and_wait(&r);
+	expect(&r, early_answers[_i], _i == 0 ? RP_CAUSE_NONE : RP_CAUSE_HTTP, _i == 0 ? 200 : 413);
+	rig_end(&r);
+	free(body);
 }
 END_TEST
 
@@ -647,7 +785,8 @@ START_TEST(tls_trouble_is_tls)
 	snprintf(r.url, sizeof r.url, "https://127.0.0.1:%u/", scripted_server_port(r.server));
 	r.request.connect_timeout_ms = 200;
 	post_and_wait(&r);
-	expect(&r, "handshake that hangs", RP_CAUSE_CONNECT, 0);
+	expect(&r, "handshake that hangs", RP_CAUSE_TLS_TIMEOUT, 0);
+	ck_assert_int_lt(r.last.duration_us, 1500000);
 	rig_end(&r);
 }
 END_TEST
@@ -792,10 +931,10 @@ START_TEST(a_certificate_nobody_vouches_for_gets_no_request)
 	tls_server_begin(&s);
 	rig_begin(&r, answers_forever, N_OF(answers_forever), 4);
 	tls_post(&r, &s, "127.0.0.1", NULL);
-	expect(&r, "unknown issuer", RP_CAUSE_TLS, 0);
+	expect(&r, "unknown issuer", RP_CAUSE_TLS_ISSUER, 0);
 	ck_assert_str_ne(r.last.peer, "");
 	tls_post(&r, &s, "localhost", s.cert);
-	expect(&r, "wrong name", RP_CAUSE_TLS, 0);
+	expect(&r, "wrong name", RP_CAUSE_TLS_NAME, 0);
 	rig_end(&r);
 	ck_assert(!tls_server_end(&s));
 }
@@ -812,7 +951,7 @@ START_TEST(a_ca_file_vouches_for_its_own_request_only)
 	expect(&r, "trusted", RP_CAUSE_TIMEOUT, 0);
 	ck_assert_uint_gt(r.last.tls_us, 0);
 	tls_post(&r, &s, "127.0.0.1", NULL); /* the same pooled handle */
-	expect(&r, "default CAs again", RP_CAUSE_TLS, 0);
+	expect(&r, "default CAs again", RP_CAUSE_TLS_ISSUER, 0);
 	rig_end(&r);
 	ck_assert(tls_server_end(&s));
 }
@@ -1066,7 +1205,10 @@ static Suite *suite(void)
 	tcase_add_loop_test(in, the_final_status_line_decides, 0, N_OF(status_cases));
 	tcase_add_test(in, an_outcome_tells_peer_version_times_and_the_first_bytes);
 	tcase_add_loop_test(in, retry_after_is_read_in_both_forms_and_clamped, 0, N_OF(retry_after_cases));
+	tcase_add_loop_test(in, a_delivery_header_of_the_final_answer_is_told, 0, N_OF(wish_cases));
 	tcase_add_loop_test(in, a_hostile_receiver_gets_a_typed_cause, 0, N_OF(hostile_cases));
+	tcase_add_test(in, the_count_of_bytes_read_counts);
+	tcase_add_loop_test(in, an_answer_before_the_body_was_read_counts, 0, N_OF(early_answers));
 	tcase_add_test(in, a_body_of_just_the_bound_is_read_to_its_end);
 	tcase_add_test(in, the_total_timeout_is_kept);
 	tcase_add_test(no, a_refused_connection_is_connect);

@@ -30,6 +30,15 @@ static const struct {
     {18, "bad_url"},
     {19, "local"},
     {20, "operator"},
+    {21, "refused"},
+    {22, "permanent"},
+    {23, "tls_expired"},
+    {24, "tls_name"},
+    {25, "tls_issuer"},
+    {26, "tls_version"},
+    {27, "tls_pin"},
+    {28, "tls_client_cert"},
+    {29, "tls_timeout"},
 };
 
 START_TEST(every_cause_has_its_name_and_number)
@@ -76,8 +85,24 @@ START_TEST(a_number_of_a_newer_version_is_shown)
 {
 	char text[RP_CAUSE_TEXT_MAX];
 
-	ck_assert_str_eq(rp_cause_format(RP_CAUSE_MAX_, 0, text), "cause_21");
+	ck_assert_str_eq(rp_cause_format(RP_CAUSE_MAX_, 0, text), "cause_30");
 	ck_assert_str_eq(rp_cause_format((enum rp_cause)255, 503, text), "cause_255");
+}
+END_TEST
+
+START_TEST(tls_matches_every_kind_of_tls_trouble_and_nothing_else_is_loose)
+{
+	char text[RP_CAUSE_TEXT_MAX];
+	int wanted, cause;
+	bool of_tls;
+
+	for (wanted = 0; wanted < RP_CAUSE_MAX_; wanted++) {
+		for (cause = 0; cause < RP_CAUSE_MAX_; cause++) {
+			of_tls = strncmp(rp_cause_format((enum rp_cause)cause, 0, text), "tls", 3) == 0;
+			ck_assert(rp_cause_matches((enum rp_cause)wanted, (enum rp_cause)cause) ==
+				  (wanted == cause || (wanted == RP_CAUSE_TLS && of_tls)));
+		}
+	}
 }
 END_TEST
 
@@ -106,6 +131,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, every_cause_has_its_name_and_number, 0, N(causes));
 	tcase_add_test(tc, an_http_cause_shows_its_status);
 	tcase_add_test(tc, only_http_shows_a_status);
+	tcase_add_test(tc, tls_matches_every_kind_of_tls_trouble_and_nothing_else_is_loose);
 	tcase_add_test(tc, a_number_of_a_newer_version_is_shown);
 	tcase_add_loop_test(tc, other_texts_are_no_causes, 0, N(no_causes));
 	suite_add_tcase(s, tc);

@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define N(table) ((int)(sizeof(table) / sizeof((table)[0])))
 #define HOUR_MS INT64_C(3600000)
@@ -197,6 +198,8 @@ static const struct {
     {RP_CAUSE_POISON, 0, RP_CAUSE_POISON, false},
     {RP_CAUSE_BAD_URL, 0, RP_CAUSE_BAD_URL, false},
     {RP_CAUSE_OPERATOR, 0, RP_CAUSE_OPERATOR, false},
+    {RP_CAUSE_REFUSED, 0, RP_CAUSE_REFUSED, false},
+    {RP_CAUSE_PERMANENT, 404, RP_CAUSE_PERMANENT, false},
     {RP_CAUSE_HTTP, 100, RP_CAUSE_NONE, false},
     {RP_CAUSE_HTTP, 301, RP_CAUSE_NONE, false},
     {RP_CAUSE_HTTP, 304, RP_CAUSE_NONE, false},
@@ -218,6 +221,13 @@ static const struct {
     {RP_CAUSE_SENDER_LOST, 0, RP_CAUSE_NONE, false},
     {RP_CAUSE_NO_KEY, 0, RP_CAUSE_NONE, false},
     {RP_CAUSE_LOCAL, 0, RP_CAUSE_NONE, false},
+    {RP_CAUSE_TLS_EXPIRED, 0, RP_CAUSE_NONE, false},
+    {RP_CAUSE_TLS_NAME, 0, RP_CAUSE_NONE, false},
+    {RP_CAUSE_TLS_ISSUER, 0, RP_CAUSE_NONE, false},
+    {RP_CAUSE_TLS_VERSION, 0, RP_CAUSE_NONE, false},
+    {RP_CAUSE_TLS_PIN, 0, RP_CAUSE_NONE, false},
+    {RP_CAUSE_TLS_CLIENT_CERT, 0, RP_CAUSE_NONE, false},
+    {RP_CAUSE_TLS_TIMEOUT, 0, RP_CAUSE_NONE, false},
 };
 
 START_TEST(permanent_causes_die_at_once_and_others_when_the_budget_is_spent)
@@ -235,6 +245,86 @@ START_TEST(permanent_causes_die_at_once_and_others_when_the_budget_is_spent)
 	ck_assert_int_eq(v.cause, permanent ? judged[_i].dead : RP_CAUSE_EXHAUSTED);
 	ck_assert(v.disable_endpoint == judged[_i].disables);
 	ck_assert_int_eq(v.due_at_ms, 0);
+}
+END_TEST
+
+START_TEST(a_schedule_is_kept_as_it_is_written)
+{
+	static const int64_t delays_ms[] = {5000, 30000, 300000, 1000};
+	struct rp_retry_policy policy = {.base_ms = 7, .factor_permille = 2000, .cap_ms = 9, .attempts = 1};
+	struct rp_outcome outcome = {.cause = RP_CAUSE_TIMEOUT};
+	struct rp_verdict v;
+	unsigned n;
+
+	memcpy(policy.schedule_ms, delays_ms, sizeof delays_ms);
+	policy.n_schedule = (size_t)N(delays_ms);
+	for (n = 1; n <= (unsigned)N(delays_ms); n++) {
+		v = rp_retry_decide(&policy, &outcome, n, NOW, 0, NOW, 0);
+		ck_assert_int_eq(v.kind, RP_VERDICT_RETRY);
+		ck_assert_int_eq(v.due_at_ms, NOW + delays_ms[n - 1]);
+		v = rp_retry_decide(&policy, &outcome, n, NOW, 0, NOW, (uint64_t)delays_ms[n - 1] / 5);
+		ck_assert_int_eq(v.due_at_ms, NOW + delays_ms[n - 1] * 6 / 5);
+	}
+	v = rp_retry_decide(&policy, &outcome, n, NOW, 0, NOW, 0);
+	ck_assert_int_eq(v.kind, RP_VERDICT_DEAD);
+	ck_assert_int_eq(v.cause, RP_CAUSE_EXHAUSTED);
+	outcome.retry_after_ms = 60000;
+	ck_assert_int_eq(rp_retry_decide(&policy, &outcome, 1, NOW, 0, NOW, 0).due_at_ms, NOW + 60000);
+	ck_assert_int_eq(rp_retry_delay_ms(&policy, UINT32_MAX), 1000);
+}
+END_TEST
+
+START_TEST(a_status_of_the_list_is_dead_at_once)
+{
+	struct rp_retry_policy policy = defaults;
+	struct rp_verdict v;
+
+	policy.permanent_statuses[0] = 400;
+	policy.permanent_statuses[1] = 404;
+	policy.n_permanent_statuses = 2;
+	ck_assert_int_eq(decide(&policy, RP_CAUSE_HTTP, 400, 1).cause, RP_CAUSE_PERMANENT);
+	v = decide(&policy, RP_CAUSE_HTTP, 404, 1);
+	ck_assert_int_eq(v.kind, RP_VERDICT_DEAD);
+	ck_assert_int_eq(v.cause, RP_CAUSE_PERMANENT);
+	ck_assert(!v.disable_endpoint);
+	ck_assert_int_eq(decide(&policy, RP_CAUSE_HTTP, 401, 1).kind, RP_VERDICT_RETRY);
+	ck_assert_int_eq(decide(&policy, RP_CAUSE_PROTOCOL, 404, 1).kind, RP_VERDICT_RETRY);
+	ck_assert_int_eq(decide(&policy, RP_CAUSE_HTTP, 410, 1).cause, RP_CAUSE_GONE);
+}
+END_TEST
+
+static const struct {
+	bool honour;
+	enum rp_cause came;
+	unsigned status;
+	enum rp_wish wish;
+	enum rp_verdict_kind kind;
+	enum rp_cause cause;
+	bool disables;
+} wishes[] = {
+    {false, RP_CAUSE_HTTP, 500, RP_WISH_DISABLE, RP_VERDICT_RETRY, RP_CAUSE_NONE, false},
+    {false, RP_CAUSE_HTTP, 500, RP_WISH_ABORT, RP_VERDICT_RETRY, RP_CAUSE_NONE, false},
+    {false, RP_CAUSE_NONE, 200, RP_WISH_DISABLE, RP_VERDICT_DELIVERED, RP_CAUSE_NONE, false},
+    {true, RP_CAUSE_HTTP, 500, RP_WISH_NONE, RP_VERDICT_RETRY, RP_CAUSE_NONE, false},
+    {true, RP_CAUSE_HTTP, 500, RP_WISH_DISABLE, RP_VERDICT_DEAD, RP_CAUSE_GONE, true},
+    {true, RP_CAUSE_HTTP, 500, RP_WISH_ABORT, RP_VERDICT_DEAD, RP_CAUSE_REFUSED, false},
+    {true, RP_CAUSE_HTTP, 410, RP_WISH_ABORT, RP_VERDICT_DEAD, RP_CAUSE_GONE, true},
+    {true, RP_CAUSE_NONE, 200, RP_WISH_ABORT, RP_VERDICT_DELIVERED, RP_CAUSE_NONE, false},
+    {true, RP_CAUSE_NONE, 200, RP_WISH_DISABLE, RP_VERDICT_DELIVERED, RP_CAUSE_NONE, true},
+};
+
+START_TEST(a_delivery_header_is_heeded_where_the_policy_says_so)
+{
+	struct rp_retry_policy policy = defaults;
+	struct rp_outcome outcome = {
+	    .cause = wishes[_i].came, .http_status = wishes[_i].status, .wish = wishes[_i].wish};
+	struct rp_verdict v;
+
+	policy.honour_delivery_header = wishes[_i].honour;
+	v = rp_retry_decide(&policy, &outcome, 1, NOW, 0, NOW, 0);
+	ck_assert_int_eq(v.kind, wishes[_i].kind);
+	ck_assert_int_eq(v.cause, wishes[_i].cause);
+	ck_assert(v.disable_endpoint == wishes[_i].disables);
 }
 END_TEST
 
@@ -301,6 +391,9 @@ static Suite *suite(void)
 	tcase_add_test(tc, retry_after_is_a_floor);
 	tcase_add_test(tc, sums_saturate);
 	tcase_add_loop_test(tc, permanent_causes_die_at_once_and_others_when_the_budget_is_spent, 0, N(judged));
+	tcase_add_test(tc, a_schedule_is_kept_as_it_is_written);
+	tcase_add_test(tc, a_status_of_the_list_is_dead_at_once);
+	tcase_add_loop_test(tc, a_delivery_header_is_heeded_where_the_policy_says_so, 0, N(wishes));
 	tcase_add_test(tc, a_delivery_counts_even_when_late);
 	tcase_add_test(tc, a_budget_of_one_attempt_has_no_retry);
 	tcase_add_loop_test(tc, no_retry_is_planned_past_expiry_or_age, 0, N(limits));

@@ -306,7 +306,7 @@ static bool cause_matches(const struct rp_selector *s, const struct rp_entry *e)
 		return true;
 	if (s->cause == RP_CAUSE_DAMAGED && e->damaged)
 		return true;
-	if (d->cause != s->cause && d->last_cause != s->cause)
+	if (!rp_cause_matches(s->cause, d->cause) && !rp_cause_matches(s->cause, d->last_cause))
 		return false;
 	return s->http_status == 0 || d->http_status == s->http_status;
 }

@@ -138,9 +138,18 @@ static const char *suggest(enum rp_cause cause, const struct group *g)
 	    [RP_CAUSE_BAD_URL] = "the URL cannot be used: purge",
 	    [RP_CAUSE_LOCAL] = "the trouble is on this host: read the sender's log, then replay",
 	    [RP_CAUSE_OPERATOR] = "an operator set it aside: replay or purge",
+	    [RP_CAUSE_REFUSED] = "the receiver asked not to get it again: purge, or ask its owner before a replay",
+	    [RP_CAUSE_TLS_EXPIRED] = "its certificate has expired: let it be renewed, then replay",
+	    [RP_CAUSE_TLS_NAME] = "its certificate is for another host: mend the URL or the certificate, then replay",
+	    [RP_CAUSE_TLS_ISSUER] = "nobody we trust vouches for its certificate: set ca_file, then replay",
+	    [RP_CAUSE_TLS_VERSION] = "no TLS version in common: let it be updated, or lower tls_min, then replay",
+	    [RP_CAUSE_TLS_PIN] = "its key is none of the pinned ones: if that is right set pin_sha256, then replay",
+	    [RP_CAUSE_TLS_CLIENT_CERT] = "it wants a client certificate: set client_cert and client_key, then replay",
+	    [RP_CAUSE_TLS_TIMEOUT] = "its TLS handshake never ends: check scheme and port, then replay",
 	};
 
-	if (cause == RP_CAUSE_EXHAUSTED && g->last_cause != RP_CAUSE_NONE && g->last_cause != cause)
+	if ((cause == RP_CAUSE_EXHAUSTED || cause == RP_CAUSE_PERMANENT) && g->last_cause != RP_CAUSE_NONE &&
+	    g->last_cause != cause)
 		return suggest(g->last_cause, g);
 	if (cause == RP_CAUSE_HTTP)
 		return suggest_for_status(g->http_status);

@@ -64,6 +64,13 @@ static bool add_quoted_foreign(struct rp_buf *out, const struct rp_entry *e, str
 	       (rp_buf_add_text(out, "  \"") && rp_entry_foreign(e, text, out) && rp_buf_add_char(out, '"'));
 }
 
+/* Who answered, and in what. */
+static bool add_peer(struct rp_buf *out, const struct rp_outcome *o)
+{
+	return (o->peer[0] == '\0' || rp_buf_printf(out, "  %s", o->peer)) &&
+	       (o->http_version == 0 || rp_buf_printf(out, "  HTTP/%u.%u", o->http_version / 10, o->http_version % 10));
+}
+
 static bool add_attempt(struct show *s, uint32_t n, const struct rp_attempt *a, bool damaged)
 {
 	const struct rp_outcome *o = &a->outcome;
@@ -78,7 +85,7 @@ static bool add_attempt(struct show *s, uint32_t n, const struct rp_attempt *a, 
 			     rp_sender_text(a->slot, sender), rp_attempt_outcome(a, false, cause),
 			     us_text(o->dns_us, t[0]), us_text(o->connect_us, t[1]), us_text(o->tls_us, t[2]),
 			     us_text(o->first_byte_us, t[3]), us_text(o->duration_us, t[4])) &&
-	       (!a->late || rp_buf_add_text(out, "  late: its claim had been lost")) &&
+	       add_peer(out, o) && (!a->late || rp_buf_add_text(out, "  late: its claim had been lost")) &&
 	       (o->retry_after_ms == 0 ||
 		rp_buf_printf(out, "  asked to wait %s", rp_duration_format(o->retry_after_ms, t[0]))) &&
 	       add_quoted_foreign(out, s->entry, rp_span_of(o->detail)) &&

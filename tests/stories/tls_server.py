@@ -1,0 +1,116 @@
+"""Receivers that speak TLS, well or badly, and the certificates for them, made by the openssl program."""
+
+import base64
+import hashlib
+import socket
+import ssl
+import subprocess
+import threading
+import warnings
+
+
+def openssl(*argv, data=None):
+    return subprocess.run(["openssl", *map(str, argv)], input=data, capture_output=True, timeout=30, check=True).stdout
+
+
+class Authority:
+    """A certificate authority in a folder: `file` is its certificate, `issue` makes others."""
+
+    def __init__(self, folder, name="ca"):
+        self.folder, self.name, self.file, self.key = folder, name, folder / f"{name}.pem", folder / f"{name}.key"
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                "-subj", f"/CN={name} of this test", "-keyout", self.key, "-out", self.file)
+
+    def issue(self, name, names="IP:127.0.0.1", days=2):
+        """(certificate, key) of files."""
+        cert, key, extra = (self.folder / f"{name}.{end}" for end in ("pem", "key", "ext"))
+        extra.write_text(f"subjectAltName={names}\n")
+        request = openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
+                          f"/CN={name}", "-keyout", key)
+        openssl("x509", "-req", "-CA", self.file, "-CAkey", self.key, "-set_serial", "7", "-days", days, "-extfile",
+                extra, "-out", cert, data=request)
+        return cert, key
+
+
+def pin_of(cert):
+    """What pin_sha256 wants for this certificate's key."""
+    public = openssl("pkey", "-pubin", "-outform", "der", data=openssl("x509", "-in", cert, "-pubkey", "-noout"))
+    return base64.b64encode(hashlib.sha256(public).digest()).decode()
+
+
+class TlsServer:
+    """Answers every request with 204, once the handshake has succeeded; `requests` counts them."""
+
+    def __init__(self, cert, versions=(None, None), client_ca=None):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(*cert)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a version is old is the point
+            if versions[0] is not None:
+                self.context.set_ciphers("ALL:@SECLEVEL=0")
+                self.context.minimum_version, self.context.maximum_version = versions
+        if client_ca is not None:
+            self.context.verify_mode = ssl.CERT_REQUIRED
+            self.context.load_verify_locations(client_ca)
+        self._listen()
+
+    def _listen(self):
+        self.requests = 0
+        self.spoken = []  # TLS version of each request
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        self.url = f"https://127.0.0.1:{self.port}/hook"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                peer, _ = self.server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
+
+    def _serve(self, peer):
+        peer.settimeout(10)
+        try:
+            with self.context.wrap_socket(peer, server_side=True, do_handshake_on_connect=False) as tls:
+                try:
+                    tls.do_handshake()
+                except ssl.SSLError:
+                    # Read to the end before the close, or the reset it causes overtakes the alert that tells why.
+                    raw = socket.socket(fileno=tls.detach())
+                    raw.shutdown(socket.SHUT_WR)
+                    with raw:
+                        while raw.recv(65536):
+                            pass
+                    return
+                self._answer(tls)
+        except OSError:
+            return
+
+    def _answer(self, tls):
+        data = b""
+        while chunk := tls.recv(65536):
+            data += chunk
+            head, end, body = data.partition(b"\r\n\r\n")
+            length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n")
+                           if line.lower().startswith(b"content-length:")), 0)
+            if end and len(body) >= length:
+                self.requests += 1
+                self.spoken.append(tls.version())
+                data = body[length:]
+                tls.sendall(b"HTTP/1.1 204 Fine\r\n\r\n")
+
+    def close(self):
+        self.server.close()
+
+
+class SilentServer(TlsServer):
+    """Accepts, and says nothing."""
+
+    def __init__(self):
+        self.kept = []
+        self._listen()
+
+    def _serve(self, peer):
+        self.kept.append(peer)
