@@ -131,10 +131,13 @@ enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp
 	out->policy = rp_config_policy(&settings->config, &out->url);
 	rp_id_format(dispatch->facts.id, id);
 	add_standard_headers(&l, id, now_at_ms / 1000, attempt_no);
-	if (out->policy->secret_file != NULL || out->policy->secret_env != NULL) {
+	if (rp_policy_is_signed(out->policy)) {
 		signer = rp_settings_signer(settings, out->policy);
-		if (signer == NULL || !add_signature(&l, signer, id, now_at_ms / 1000, dispatch->payload))
-			return fail(detail, RP_CAUSE_NO_KEY, "the endpoint's secret cannot sign; never sent unsigned");
+		if (signer == NULL || rp_signer_count_at(signer, now_at_ms / 1000) == 0)
+			return fail(detail, RP_CAUSE_NO_KEY,
+				    "no signing key of the endpoint is valid now; never sent unsigned");
+		if (!add_signature(&l, signer, id, now_at_ms / 1000, dispatch->payload))
+			return fail(detail, RP_CAUSE_LOCAL, "out of memory, or libcrypto failed, while signing");
 	}
 	for (i = 0; i < out->policy->n_headers; i++)
 		add_text_header(&l, out->policy->headers[i]);
