@@ -93,6 +93,13 @@ static enum rp_cause fail(char detail[RP_DETAIL_TEXT_MAX], enum rp_cause cause, 
 	return cause;
 }
 
+static enum rp_cause fail_no_key(char detail[RP_DETAIL_TEXT_MAX], const struct rp_policy *policy)
+{
+	snprintf(detail, RP_DETAIL_TEXT_MAX, "no key of %s%s%s is valid now; never sent unsigned",
+		 policy->url != NULL ? "endpoint \"" : "[", policy->name, policy->url != NULL ? "\"" : "]");
+	return RP_CAUSE_NO_KEY;
+}
+
 static void fill_request(struct rp_attempt_request *out, const struct header_list *l, size_t url_at,
 			 struct rp_span payload)
 {
@@ -134,8 +141,7 @@ enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp
 	if (rp_policy_is_signed(out->policy)) {
 		signer = rp_settings_signer(settings, out->policy);
 		if (signer == NULL || rp_signer_count_at(signer, now_at_ms / 1000) == 0)
-			return fail(detail, RP_CAUSE_NO_KEY,
-				    "no signing key of the endpoint is valid now; never sent unsigned");
+			return fail_no_key(detail, out->policy);
 		if (!add_signature(&l, signer, id, now_at_ms / 1000, dispatch->payload))
 			return fail(detail, RP_CAUSE_LOCAL, "out of memory, or libcrypto failed, while signing");
 	}

@@ -161,6 +161,14 @@ void rp_settings_release(struct rp_settings *settings)
 	memset(settings, 0, sizeof *settings);
 }
 
+void rp_settings_discard(struct rp_settings *settings)
+{
+	if (settings == NULL)
+		return;
+	rp_settings_release(settings);
+	free(settings);
+}
+
 /* "FILE: [section] key", for messages. */
 static const char *where(const struct rp_policy *policy, const char *key, char out[WHERE_BYTES])
 {
