@@ -21,7 +21,7 @@ static void configure(const char *text)
 	struct rp_error err;
 	enum rp_err e;
 
-	memset(&settings, 0, sizeof settings);
+	rp_settings_release(&settings); /* the fixture's */
 	rp_config_init(&settings.config);
 	e = rp_config_parse(&settings.config, "test.conf", rp_span_of(text), &err);
 	ck_assert_msg(e == RP_OK, "%s", err.text);
