@@ -88,12 +88,12 @@ const struct rp_setting_info *rp_config_setting(size_t i);
 
 /* --- showing the effective settings ------------------------------------------------------------------------------- */
 
-/* A setting has one value, or one for each header or network; at least one, which is then "none". policy: NULL for settings
- * of [outbox], [ingest] and [sender]. */
+/* A setting has one value, or one for each header or network; at least one, which is then "none". policy: NULL for
+ * settings of [outbox], [ingest] and [sender]. */
 size_t rp_config_count_values(const struct rp_policy *policy, size_t i);
 
-/* Appends the k-th value of the i-th setting as a file would have it; "none" for an empty one, and "set" in place of what
- * may be a secret (a header's value, secret_env). false: out of memory. */
+/* Appends the k-th value of the i-th setting as a file would have it; "none" for an empty one, and "set" in place of
+ * what may be a secret (a header's value, secret_env). false: out of memory. */
 bool rp_config_show_value(const struct rp_config *config, const struct rp_policy *policy, size_t i, size_t k,
 			  struct rp_buf *out);
 

@@ -76,7 +76,7 @@ struct rp_endpoint {
 	uint32_t streak;       /* failures since the last success */
 	uint32_t limit;        /* in-flight limit last applied; 0: none yet */
 	int64_t look_at_ms;    /* its agenda key; RP_LOOK_NEVER: not on the agenda */
-	int64_t served_at_ms;  /* when a turn last claimed from it: it queues up behind the others again; ahead: parked */
+	int64_t served_at_ms;  /* when a turn last claimed from it: it queues up behind the others; ahead: parked */
 	int64_t changed_at_ms; /* when paused or disabled changed */
 	int64_t last_success_at_ms, last_failure_at_ms;
 	uint64_t count[RP_STATE_COUNT];

@@ -31,16 +31,16 @@ size_t rp_signer_count_at(const struct rp_signer *signer, int64_t timestamp);
 size_t rp_signer_count(const struct rp_signer *signer);
 
 /* Appends the value of `webhook-signature` ("v1,... v1a,..."), by the keys valid at the time, in the file's order.
- * timestamp: Unix seconds of this attempt. id: without '.', which would let two messages share their signed bytes. false:
- * out of memory, the library failed, or no key signs at this time; out is unchanged. */
+ * timestamp: Unix seconds of this attempt. id: without '.', which would let two messages share their signed bytes.
+ * false: out of memory, the library failed, or no key signs at this time; out is unchanged. */
 bool rp_signer_sign(struct rp_signer *signer, struct rp_span id, int64_t timestamp, struct rp_span body,
 		    struct rp_buf *out);
 
 /* For receivers: whether any signature in `header` verifies with any of the keys (whsec_, whsk_ or whpk_) that is valid
- * within RP_SIGN_TOLERANCE_S of the timestamp: the sender's clock, by which it chose, may be off by so much. An id with '.'
- * and a timestamp that is not 1 to 19 digits never verify; signatures after the first RP_SIGN_READ_MAX are not looked at,
- * which bounds what a hostile header costs. The caller checks the timestamp's age; RP_SIGN_TOLERANCE_S is what all
- * reference libraries use. */
+ * within RP_SIGN_TOLERANCE_S of the timestamp: the sender's clock, by which it chose, may be off by so much. An id with
+ * '.' and a timestamp that is not 1 to 19 digits never verify; signatures after the first RP_SIGN_READ_MAX are not
+ * looked at, which bounds what a hostile header costs. The caller checks the timestamp's age; RP_SIGN_TOLERANCE_S is
+ * what all reference libraries use. */
 #define RP_SIGN_READ_MAX 16
 bool rp_signer_verify(struct rp_signer *signer, struct rp_span id, struct rp_span timestamp, struct rp_span body,
 		      struct rp_span header);

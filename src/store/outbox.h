@@ -137,8 +137,8 @@ enum rp_err rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_tu
 /* When work may next be claimable (RP_LOOK_NEVER: none waits), without a write transaction. */
 enum rp_err rp_outbox_next_look(struct rp_outbox *ob, int64_t *at_ms, struct rp_error *err);
 
-/* After a change of the configuration: endpoints that wait because their limit was reached or because they were parked are
- * looked at again, with what `limit` says now. Rings when there are any. */
+/* After a change of the configuration: endpoints that wait because their limit was reached or because they were parked
+ * are looked at again, with what `limit` says now. Rings when there are any. */
 enum rp_err rp_outbox_look_again(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err);
 
 /* What an attempt needs. Spans point into `text`, owned by the struct; init with {0}, release, reusable. */

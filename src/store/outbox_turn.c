@@ -88,8 +88,8 @@ static void apply(const struct rp_settlement *s, struct rp_delivery *to)
 	to->http_status = s->outcome->http_status;
 }
 
-/* Its queue may be long and all of it lacks the same, so it is the endpoint that waits: its place on the agenda is never
- * before it was last served, and that is put ahead. */
+/* Its queue may be long and all of it lacks the same, so it is the endpoint that waits: its place on the agenda is
+ * never before it was last served, and that is put ahead. */
 static enum rp_err park_endpoint(struct rp_txn *t, struct rp_settlement *s, struct rp_error *err)
 {
 	struct rp_ep *ep;

@@ -14,8 +14,8 @@ struct rp_reload_source {
 	bool fixed_outbox, fixed_in_flight; /* given on the command line: what the file says does not matter */
 };
 
-/* The file and the secrets, read again; release with rp_settings_discard. NULL: refused. The log has told either. A file
- * that was there at the start and is gone is a mistake, not a wish for defaults. */
+/* The file and the secrets, read again; release with rp_settings_discard. NULL: refused. The log has told either. A
+ * file that was there at the start and is gone is a mistake, not a wish for defaults. */
 struct rp_settings *rp_reload(const struct rp_reload_source *source);
 
 #endif

@@ -106,7 +106,7 @@ static struct job *list_pop(struct job_list *l)
 	return j;
 }
 
-/* --- settings --------------------------------------------------------------------------------------------------------- */
+/* --- settings ----------------------------------------------------------------------------------------------------- */
 
 /* All but the newest, which is in force even while nothing runs. */
 static void discard_unused(struct rp_sender *s)

@@ -43,10 +43,11 @@ enum rp_err rp_sender_step(struct rp_sender *sender, int *wait_ms, bool *done, s
 /* Claims nothing more and returns what was not begun. Requests under way may finish until stop_grace has passed. */
 void rp_sender_stop(struct rp_sender *sender);
 
-/* What begins from now on is done by `settings`, secrets loaded; requests under way keep the policy they were begun with,
- * and the settings it is part of live as long as they. Takes over `settings`, also on failure (they were malloc'd), and
- * discards them in time; those of the options stay the caller's. Endpoints that are full or parked are looked at again.
- * Out of memory: the old settings stay in force, and the log says so. Errors are the store's, as from rp_sender_step. */
+/* What begins from now on is done by `settings`, secrets loaded; requests under way keep the policy they were begun
+ * with, and the settings it is part of live as long as they. Takes over `settings`, also on failure (they were
+ * malloc'd), and discards them in time; those of the options stay the caller's. Endpoints that are full or parked are
+ * looked at again. Out of memory: the old settings stay in force, and the log says so. Errors are the store's, as from
+ * rp_sender_step. */
 enum rp_err rp_sender_reload(struct rp_sender *sender, struct rp_settings *settings, struct rp_error *err);
 
 /* Steps and waits until done. signal_fd: a signalfd. SIGHUP: reload; any other signal: stop; a second one, two seconds

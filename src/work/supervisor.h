@@ -14,8 +14,8 @@
  * (configuration, permission, foreign outbox). A child that dies otherwise is started again: at once when it had run for a
  * second, else after one.
  *
- * SIGHUP: `reload(arg)` is called in the parent, so that children started later begin with what is in force; when it says
- * true the signal is passed on to those that run. Children begin with SIGHUP blocked: none is lost on them. */
+ * SIGHUP: `reload(arg)` is called in the parent, so that children started later begin with what is in force; when it
+ * says true the signal is passed on to those that run. Children begin with SIGHUP blocked: none is lost on them. */
 int rp_supervise(unsigned n, int (*child)(void *arg, unsigned number), bool (*reload)(void *arg), void *arg);
 
 /* A signalfd that becomes readable when the process gets SIGTERM, SIGINT or SIGHUP, which no longer end it, and with

@@ -355,7 +355,7 @@ START_TEST(a_drain_ends_when_nothing_is_waiting)
 }
 END_TEST
 
-/* --- new settings ---------------------------------------------------------------------------------------------------- */
+/* --- new settings ------------------------------------------------------------------------------------------------- */
 
 static struct rp_settings *settings_of(const char *text)
 {
