@@ -28,7 +28,7 @@ static void print_option(const char *name, const char *value, const char *help)
 	printf("  %-18s %s\n", left, help);
 }
 
-static void print_help(const struct rp_cli *cli)
+static void print_help(const struct rp_cli *cli, const char *operands)
 {
 	size_t i;
 
@@ -36,6 +36,8 @@ static void print_help(const struct rp_cli *cli)
 	for (i = 0; i < cli->n_options; i++)
 		printf(" [--%s%s%s]", cli->options[i].name, cli->options[i].value != NULL ? " " : "",
 		       cli->options[i].value != NULL ? cli->options[i].value : "");
+	if (operands != NULL)
+		printf(" [%s ...]", operands);
 	printf("\n\n%s\n\n", cli->summary);
 	for (i = 0; i < cli->n_options; i++)
 		print_option(cli->options[i].name, cli->options[i].value, cli->options[i].help);
@@ -54,7 +56,7 @@ static int parse_error(const struct rp_cli *cli, int key, char **argv)
 				  option);
 }
 
-int rp_cli_parse(const struct rp_cli *cli, int argc, char **argv)
+int rp_cli_parse_operands(const struct rp_cli *cli, const char *operands, int argc, char **argv, int *first)
 {
 	struct option table[RP_CLI_OPTIONS_MAX + 2] = {{0}};
 	size_t i;
@@ -72,7 +74,7 @@ int rp_cli_parse(const struct rp_cli *cli, int argc, char **argv)
 	optind = 0;
 	while ((key = getopt_long(argc, argv, ":", table, NULL)) != -1) {
 		if (key == HELP_KEY) {
-			print_help(cli);
+			print_help(cli, operands);
 			return RP_EXIT_OK;
 		}
 		if (key == '?' || key == ':')
@@ -83,10 +85,18 @@ int rp_cli_parse(const struct rp_cli *cli, int argc, char **argv)
 		else
 			*cli->options[i].flag = true;
 	}
-	if (optind < argc)
-		return rp_cli_usage_error(cli->verb, "it takes only options, and %d of the arguments %s none",
-					  argc - optind, argc - optind == 1 ? "is" : "are");
+	*first = optind;
 	return RP_CLI_GO_ON;
+}
+
+int rp_cli_parse(const struct rp_cli *cli, int argc, char **argv)
+{
+	int first = argc, code = rp_cli_parse_operands(cli, NULL, argc, argv, &first);
+
+	if (code == RP_CLI_GO_ON && first < argc)
+		return rp_cli_usage_error(cli->verb, "it takes only options, and %d of the arguments %s none",
+					  argc - first, argc - first == 1 ? "is" : "are");
+	return code;
 }
 
 int rp_cli_settings(const char *verb, const char *config_path, const char *outbox, struct rp_settings *out)

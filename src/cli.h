@@ -29,6 +29,10 @@ struct rp_cli {
 #define RP_CLI_GO_ON (-1)
 int rp_cli_parse(const struct rp_cli *cli, int argc, char **argv);
 
+/* The same for a verb with operands, which the help calls `operands`. *first: where they begin in argv, whose order is
+ * changed. */
+int rp_cli_parse_operands(const struct rp_cli *cli, const char *operands, int argc, char **argv, int *first);
+
 /* "runpost VERB: message" and where to find help, on stderr. Returns 64. */
 int rp_cli_usage_error(const char *verb, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -12,13 +12,18 @@
 #include "base/log.h"
 #include "cli.h"
 #include "work/http.h"
+#include "work/reload.h"
 #include "work/sender.h"
 #include "work/supervisor.h"
 
 #define SENDERS_MAX 64
 
 struct send_job {
-	struct rp_settings settings;
+	struct rp_settings
+	    settings; /* those it was started with: of the outbox and in_flight they hold until the end */
+	struct rp_settings
+	    *reloaded; /* in force since a SIGHUP to a parent, for children it starts from now on; or NULL */
+	struct rp_reload_source source;
 	unsigned senders, in_flight;
 	bool drain;
 };
@@ -42,29 +47,50 @@ static int report(const char *what, enum rp_err code, const struct rp_error *err
 	return rp_err_exit_code(code);
 }
 
+static struct rp_settings *reload_for_sender(void *arg)
+{
+	return rp_reload(arg);
+}
+
+/* In the parent, which runs nothing itself: only its next children need them. */
+static bool reload_for_children(void *arg)
+{
+	struct send_job *job = arg;
+	struct rp_settings *next = rp_reload(&job->source);
+
+	if (next == NULL)
+		return false;
+	rp_settings_discard(job->reloaded);
+	job->reloaded = next;
+	return true;
+}
+
 static enum rp_err run_sender(const struct send_job *job, struct rp_outbox *ob, struct rp_transport *transport,
 			      struct rp_sender_counts *counts, struct rp_error *err)
 {
+	struct rp_reload_source source = job->source;
 	struct rp_sender_options o = {.outbox = ob,
 				      .transport = transport,
-				      .settings = &job->settings,
+				      .settings = job->reloaded != NULL ? job->reloaded : &job->settings,
 				      .sys = &rp_sys_real,
 				      .in_flight = job->in_flight,
-				      .drain = job->drain};
+				      .drain = job->drain,
+				      .reload = reload_for_sender,
+				      .reload_arg = &source};
 	struct rp_sender *sender = NULL;
-	int stop_fd = rp_stop_signals(0);
+	int signal_fd = rp_stop_signals(0);
 	enum rp_err e;
 
-	if (stop_fd < 0)
+	if (signal_fd < 0)
 		return rp_fail_sys(err, RP_ERR_IO, errno, "signalfd");
 	e = rp_sender_new(&o, &sender, err);
 	if (e == RP_OK) {
 		rp_log(RP_LOG_INFO, "sending", "outbox=%s in_flight=%u", rp_outbox_dir(ob), job->in_flight);
-		e = rp_sender_run(sender, stop_fd, err);
+		e = rp_sender_run(sender, signal_fd, err);
 		rp_sender_read_counts(sender, counts);
 	}
 	rp_sender_free(sender);
-	close(stop_fd);
+	close(signal_fd);
 	return e;
 }
 
@@ -133,7 +159,8 @@ int rp_cmd_send(int argc, char **argv)
 	const struct rp_cli cli = {
 	    "send",
 	    "Claims entries from the outbox and POSTs them, signed where the endpoint has a secret, with retries. "
-	    "SIGTERM: claims nothing more, lets requests under way finish, gives the rest back and ends with 0.",
+	    "SIGTERM: claims nothing more, lets requests under way finish, gives the rest back and ends with 0. "
+	    "SIGHUP: reads configuration and secrets again.",
 	    options, sizeof options / sizeof options[0]};
 	struct rp_error err;
 	int code = rp_cli_parse(&cli, argc, argv);
@@ -145,12 +172,17 @@ int rp_cmd_send(int argc, char **argv)
 					  SENDERS_MAX);
 	if (in_flight != NULL && !parse_count(in_flight, 4096, &job.in_flight))
 		return rp_cli_usage_error("send", "--in-flight %s: a number from 1 to 4096 is needed", in_flight);
+	rp_log_setup("send", RP_LOG_INFO);
+	if (rp_reload_signal_hold() != 0) {
+		fprintf(stderr, "runpost send: cannot set up signals: %s\n", strerror(errno));
+		return RP_EXIT_IO;
+	}
 	code = rp_cli_settings("send", config, outbox, &job.settings);
 	if (code != RP_CLI_GO_ON)
 		return code;
 	if (in_flight == NULL)
 		job.in_flight = job.settings.config.sender_in_flight;
-	rp_log_setup("send", RP_LOG_INFO);
+	job.source = (struct rp_reload_source){&job.settings, outbox != NULL, in_flight != NULL};
 	if (rp_settings_load_secrets(&job.settings, &err) != RP_OK) {
 		fprintf(stderr, "runpost send: %s\n", err.text);
 		rp_settings_release(&job.settings);
@@ -158,7 +190,8 @@ int rp_cmd_send(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
-	code = job.senders == 1 ? send_as(&job, 1) : rp_supervise(job.senders, send_as, &job);
+	code = job.senders == 1 ? send_as(&job, 1) : rp_supervise(job.senders, send_as, reload_for_children, &job);
+	rp_settings_discard(job.reloaded);
 	rp_settings_release(&job.settings);
 	return code;
 }

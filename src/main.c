@@ -37,6 +37,7 @@ static const struct {
     {"ingest", "store completed runs from standard input, print a receipt for each", rp_cmd_ingest},
     {"send", "deliver what is in the outbox", rp_cmd_send},
     {"demo", "show all of it at work on this machine", rp_cmd_demo},
+    {"check-config", "check the configuration and the secrets, show what holds for a URL", rp_cmd_check_config},
     {"settings", "print the settings of the configuration file", cmd_settings},
 };
 
@@ -46,7 +47,7 @@ static void print_help(void)
 
 	printf("usage: runpost VERB [OPTION ...]\n\nA durable outbox for the webhooks of completed runs.\n\n");
 	for (i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
-		printf("  %-10s %s\n", verbs[i].name, verbs[i].summary);
+		printf("  %-12s %s\n", verbs[i].name, verbs[i].summary);
 	printf("\n`runpost VERB --help` tells the options of a verb; `runpost --version` the version.\n");
 }
 

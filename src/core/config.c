@@ -82,6 +82,11 @@ enum rp_err rp_config_parse(struct rp_config *config, const char *file, struct r
 	return RP_OK;
 }
 
+bool rp_policy_is_signed(const struct rp_policy *policy)
+{
+	return policy->secret_file != NULL || policy->secret_env != NULL || policy->secret_credential != NULL;
+}
+
 const struct rp_policy *rp_config_policy(const struct rp_config *config, const struct rp_url *url)
 {
 	const struct rp_policy *best = &config->defaults;

@@ -5,15 +5,15 @@
  * '=' is an error with file and line. Keys of [defaults] and [endpoint "NAME"] are the same, but for `url`; an
  * endpoint starts from the defaults, wherever in the file they stand. A key is set once in a section; only `header`
  * and `allow` may repeat, and those of an endpoint join the inherited ones (a header takes the place of an inherited
- * one of its name). An empty path, secret_env or list takes back what was inherited. Comments stand on lines of
- * their own.
+ * one of its name). An empty path, secret_env, secret_credential or list takes back what was inherited. Comments stand
+ * on lines of their own.
  *
  *   [outbox]    dir quota map_size disk_reserve keep_delivered keep_dead
  *   [ingest]    max_line full_wait
  *   [sender]    in_flight lease stop_grace
- *   [defaults]  secret_file secret_env header timeout connect_timeout retry_base retry_factor retry_cap retry_attempts
- *               retry_schedule retry_max_age permanent_statuses honour_delivery_header in_flight allow allow_http
- *               allow_ports ca_file client_cert client_key pin_sha256 tls_min
+ *   [defaults]  secret_file secret_env secret_credential header timeout connect_timeout retry_base retry_factor
+ *               retry_cap retry_attempts retry_schedule retry_max_age permanent_statuses honour_delivery_header in_flight
+ *               allow allow_http allow_ports ca_file client_cert client_key pin_sha256 tls_min
  *   [endpoint "NAME"]  url, and those of [defaults]
  *
  * Delays are either computed (retry_base, _factor, _cap, _attempts) or listed (retry_schedule): one section sets one of
@@ -30,13 +30,15 @@
 #define RP_ALLOW_MAX 32
 #define RP_CONFIG_HEADERS_MAX 16
 #define RP_CONFIG_PINS_MAX 8
+#define RP_SETTINGS_MAX 48 /* rows of the settings table */
 
 /* What holds for one endpoint. Strings are owned by the config. */
 struct rp_policy {
 	const char *name;                           /* of the [endpoint] section; "defaults" */
 	const char *url;                            /* prefix; NULL in defaults */
 	struct rp_url prefix;                       /* url, taken apart */
-	const char *secret_file, *secret_env;       /* NULL: deliveries are not signed */
+	const char *secret_file, *secret_env;       /* at most one of these and the next is set; */
+	const char *secret_credential;              /* none: deliveries are not signed */
 	const char *headers[RP_CONFIG_HEADERS_MAX]; /* "Name: value", validated; may hold secrets: never shown */
 	size_t n_headers;
 	int64_t timeout_ms, connect_timeout_ms;
@@ -48,6 +50,10 @@ struct rp_policy {
 	const char *ca_file, *client_cert, *client_key; /* NULL: system CAs, no client certificate */
 	const char *pins; /* public keys as CURLOPT_PINNEDPUBLICKEY takes them: "sha256//A;sha256//B"; NULL: any */
 	unsigned tls_min; /* 12: TLS 1.2, 13: TLS 1.3 */
+	/* Where it all comes from: lines of the file, inherited ones included; 0: the default. */
+	unsigned section_line;
+	unsigned line_of[RP_SETTINGS_MAX]; /* by the number that rp_config_setting takes */
+	unsigned header_line[RP_CONFIG_HEADERS_MAX], allow_line[RP_ALLOW_MAX];
 };
 
 struct rp_config {
@@ -61,7 +67,8 @@ struct rp_config {
 	struct rp_policy defaults;
 	struct rp_policy *endpoints;
 	size_t n_endpoints;
-	void *owned; /* the strings */
+	unsigned line_of[RP_SETTINGS_MAX]; /* of the settings that are not a policy's */
+	void *owned;                       /* the strings */
 };
 
 /* All defaults. */
@@ -76,10 +83,28 @@ enum rp_err rp_config_parse(struct rp_config *config, const char *file, struct r
 /* The policy for a URL: the endpoint section with the longest matching url, else the defaults. Never NULL. */
 const struct rp_policy *rp_config_policy(const struct rp_config *config, const struct rp_url *url);
 
+/* Whether a policy names secrets: then nothing is ever sent unsigned. */
+bool rp_policy_is_signed(const struct rp_policy *policy);
+
 /* The settings table, for help and documents. NULL after the last. */
 struct rp_setting_info {
 	const char *section, *name, *unit, *default_text, *help;
 };
 const struct rp_setting_info *rp_config_setting(size_t i);
+
+/* --- showing the effective settings ------------------------------------------------------------------------------- */
+
+/* A setting has one value, or one for each header or network; at least one, which is then "none". policy: NULL for
+ * settings of [outbox], [ingest] and [sender]. */
+size_t rp_config_count_values(const struct rp_policy *policy, size_t i);
+
+/* Appends the k-th value of the i-th setting as a file would have it; "none" for an empty one, and "set" in place of
+ * what may be a secret (a header's value, secret_env). false: out of memory. */
+bool rp_config_show_value(const struct rp_config *config, const struct rp_policy *policy, size_t i, size_t k,
+			  struct rp_buf *out);
+
+/* The line that set it; 0: the built-in default. *inherited: an endpoint has it from [defaults]. */
+unsigned rp_config_line_of_value(const struct rp_config *config, const struct rp_policy *policy, size_t i, size_t k,
+				 bool *inherited);
 
 #endif

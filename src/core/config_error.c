@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define MESSAGE_BYTES 320
+#define MESSAGE_BYTES 480
 
 const char *rp_config_show(struct rp_span s, char out[RP_CONFIG_SHOWN_BYTES])
 {
@@ -38,8 +38,8 @@ bool rp_config_looks_secret(const char *value)
 /* Values that hold secrets, or would if somebody mistook one key for another, are never repeated. */
 static bool value_may_be_shown(const struct rp_setting *s, const char *value)
 {
-	return s->kind != RP_KIND_HEADER && s->kind != RP_KIND_ENV && s->kind != RP_KIND_URL &&
-	       !rp_config_looks_secret(value);
+	return s->kind != RP_KIND_HEADER && s->kind != RP_KIND_ENV && s->kind != RP_KIND_CREDENTIAL &&
+	       s->kind != RP_KIND_URL && !rp_config_looks_secret(value);
 }
 
 bool rp_config_fail_at(struct rp_config_parser *p, unsigned line, const char *fmt, ...)

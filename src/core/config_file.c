@@ -50,6 +50,7 @@ static bool pair_take(struct rp_config_parser *p, const char *name, const char *
 	if (!rp_setting_assign(p, s, value))
 		return false;
 	*set_on = p->line;
+	(p->policy != NULL ? p->policy->line_of : p->config->line_of)[rp_setting_index(s)] = p->line;
 	return true;
 }
 
@@ -126,6 +127,7 @@ static bool endpoint_open(struct rp_config_parser *p, struct rp_span name)
 	if (p->policy->name == NULL)
 		return false;
 	c->n_endpoints++;
+	p->policy->section_line = p->line;
 	p->section = RP_SECTION_ENDPOINT;
 	memset(p->set_on, 0, sizeof p->set_on);
 	memset(p->header_on, 0, sizeof p->header_on);
@@ -186,6 +188,8 @@ static bool section_open(struct rp_config_parser *p, struct rp_span line)
 	if (!p->endpoints_pass) {
 		p->section = section;
 		p->policy = section == RP_SECTION_DEFAULTS ? &p->config->defaults : NULL;
+		if (p->policy != NULL && p->policy->section_line == 0)
+			p->policy->section_line = p->line;
 	}
 	return true;
 }

@@ -4,7 +4,8 @@
  *   config_table.c   every setting with its bounds and default; finding one by name
  *   config_value.c   the text behind the '=' -> a member of struct rp_config or struct rp_policy
  *   config_file.c    lines, sections, keys; the only user of inih
- *   config_error.c   how a failure is told without telling a secret */
+ *   config_error.c   how a failure is told without telling a secret
+ *   config_show.c    a member -> the text behind the '=' */
 #ifndef RP_CORE_CONFIG_INT_H
 #define RP_CORE_CONFIG_INT_H
 
@@ -14,7 +15,6 @@
 #define RP_CONFIG_NAME_BYTES 64
 #define RP_CONFIG_LABEL_BYTES (RP_CONFIG_NAME_BYTES + 16)
 #define RP_CONFIG_SHOWN_BYTES 64
-#define RP_SETTINGS_MAX 40
 
 enum rp_setting_kind {
 	RP_KIND_DURATION,
@@ -25,6 +25,7 @@ enum rp_setting_kind {
 	RP_KIND_TLS_VERSION, /* numbers up to here */
 	RP_KIND_PATH,
 	RP_KIND_ENV,
+	RP_KIND_CREDENTIAL,
 	RP_KIND_URL,
 	RP_KIND_HEADER,
 	RP_KIND_NETS,

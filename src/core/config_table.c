@@ -35,6 +35,8 @@ static const struct rp_setting settings[] = {
 	 RP_KIND_PATH, NULL, NULL, IN_POLICY(secret_file)},
 	{{"defaults", "secret_env", "name", "", "environment variable with the signing secrets; empty: none"},
 	 RP_KIND_ENV, NULL, NULL, IN_POLICY(secret_env)},
+	{{"defaults", "secret_credential", "name", "", "systemd credential with the signing secrets; empty: none"},
+	 RP_KIND_CREDENTIAL, NULL, NULL, IN_POLICY(secret_credential)},
 	{{"defaults", "header", "header", "", "\"Name: value\" sent with every request; may be given several times"},
 	 RP_KIND_HEADER, NULL, NULL, 0},
 	{{"defaults", "timeout", "duration", "20s", "time for one attempt from start to end"},

@@ -8,6 +8,8 @@
 #include "core/crypto.h"
 #include "core/run.h"
 
+#define CREDENTIAL_NAME_MAX 255 /* a file's name */
+
 /* ---- numbers ---- */
 
 static bool count_parse(struct rp_span text, int64_t *out)
@@ -194,17 +196,26 @@ static bool text_store(struct rp_config_parser *p, const struct rp_setting *s, v
 /* A section names its secrets in one way; in an [endpoint] that way replaces the inherited one, whichever it was. */
 static bool secret_source_choose(struct rp_config_parser *p, const struct rp_setting *s, const char *value)
 {
-	bool is_file = s->offset == offsetof(struct rp_policy, secret_file);
-	const char *other = is_file ? "secret_env" : "secret_file";
-	unsigned line = rp_config_line_of(p, RP_SECTION_DEFAULTS, other);
+	static const char *const names[] = {"secret_file", "secret_env", "secret_credential"};
+	const struct rp_setting *other;
+	unsigned line;
+	size_t i;
 
-	if (line != 0)
-		return rp_config_fail_value(p, s, value, "%s is set as well, on line %u; accepted: one of the two",
-					    other, line);
-	if (is_file)
-		p->policy->secret_env = NULL;
-	else
-		p->policy->secret_file = NULL;
+	for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+		other = rp_setting_find(RP_SECTION_DEFAULTS, names[i]);
+		if (other == s)
+			continue;
+		line = rp_config_line_of(p, RP_SECTION_DEFAULTS, names[i]);
+		if (line != 0)
+			return rp_config_fail_value(
+			    p, s, value,
+			    "%s is set as well, on line %u; accepted: one of secret_file, secret_env and "
+			    "secret_credential",
+			    names[i], line);
+		*(const char **)(void *)((char *)p->policy + other->offset) = NULL;
+		if (p->policy->line_of[rp_setting_index(other)] != 0)
+			p->policy->line_of[rp_setting_index(other)] = p->line; /* it is this line that takes it back */
+	}
 	return true;
 }
 
@@ -230,6 +241,18 @@ static bool set_env(struct rp_config_parser *p, const struct rp_setting *s, void
 		return rp_config_fail_value(p, s, value,
 					    "not the name of an environment variable; accepted: a name such as "
 					    "RUNPOST_SECRET");
+	return secret_source_choose(p, s, value) && text_store(p, s, base, rp_span_of(value));
+}
+
+/* A name as systemd takes it; above all no path: it is looked up in one directory. */
+static bool set_credential(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+{
+	if (rp_config_looks_secret(value) || strchr(value, '/') != NULL || strcmp(value, ".") == 0 ||
+	    strcmp(value, "..") == 0 || strlen(value) > CREDENTIAL_NAME_MAX)
+		return rp_config_fail_value(
+		    p, s, value,
+		    "not the name of a credential; accepted: NAME of a LoadCredential=NAME:PATH "
+		    "in the systemd unit");
 	return secret_source_choose(p, s, value) && text_store(p, s, base, rp_span_of(value));
 }
 
@@ -294,7 +317,7 @@ static bool set_header(struct rp_config_parser *p, const struct rp_setting *s, v
 					    p->header_on[slot]);
 	snprintf(line, sizeof line, "%.*s: %.*s", (int)name.len, name.ptr, (int)rest.len, rest.ptr);
 	policy->headers[slot] = rp_config_keep(p, rp_span_of(line));
-	p->header_on[slot] = p->line;
+	p->header_on[slot] = policy->header_line[slot] = p->line;
 	policy->n_headers += slot == policy->n_headers;
 	return policy->headers[slot] != NULL;
 }
@@ -331,7 +354,7 @@ static bool set_nets(struct rp_config_parser *p, const struct rp_setting *s, voi
 			    "%s is not an address, or has bits set beyond its prefix; accepted: addresses or "
 			    "CIDRs such as 10.0.0.0/8 fd00::/8",
 			    rp_config_show(word, shown));
-		policy->n_allow++;
+		policy->allow_line[policy->n_allow++] = p->line;
 	}
 	return true;
 }
@@ -456,11 +479,12 @@ static bool set_pins(struct rp_config_parser *p, const struct rp_setting *s, voi
 
 static bool (*const setters[])(struct rp_config_parser *p, const struct rp_setting *s, void *base,
 			       const char *value) = {
-    [RP_KIND_DURATION] = set_number, [RP_KIND_SIZE] = set_number,       [RP_KIND_COUNT] = set_number,
-    [RP_KIND_FACTOR] = set_number,   [RP_KIND_SWITCH] = set_number,     [RP_KIND_PATH] = set_path,
-    [RP_KIND_ENV] = set_env,         [RP_KIND_URL] = set_url,           [RP_KIND_HEADER] = set_header,
-    [RP_KIND_NETS] = set_nets,       [RP_KIND_PORTS] = set_ports,       [RP_KIND_TLS_VERSION] = set_number,
-    [RP_KIND_DELAYS] = set_delays,   [RP_KIND_STATUSES] = set_statuses, [RP_KIND_PINS] = set_pins,
+    [RP_KIND_DURATION] = set_number, [RP_KIND_SIZE] = set_number,   [RP_KIND_COUNT] = set_number,
+    [RP_KIND_FACTOR] = set_number,   [RP_KIND_SWITCH] = set_number, [RP_KIND_TLS_VERSION] = set_number,
+    [RP_KIND_PATH] = set_path,       [RP_KIND_ENV] = set_env,       [RP_KIND_CREDENTIAL] = set_credential,
+    [RP_KIND_URL] = set_url,         [RP_KIND_HEADER] = set_header, [RP_KIND_NETS] = set_nets,
+    [RP_KIND_PORTS] = set_ports,     [RP_KIND_DELAYS] = set_delays, [RP_KIND_STATUSES] = set_statuses,
+    [RP_KIND_PINS] = set_pins,
 };
 
 static bool value_check(struct rp_config_parser *p, const struct rp_setting *s, const char *value)

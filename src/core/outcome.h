@@ -29,7 +29,7 @@ enum rp_cause {
 	RP_CAUSE_DAMAGED = 14,         /* a stored record fails its checksum: set aside, never sent */
 	RP_CAUSE_POISON = 15,          /* senders kept dying while they held it */
 	RP_CAUSE_SENDER_LOST = 16,     /* the sender died or stopped during the attempt: outcome unknown */
-	RP_CAUSE_NO_KEY = 17,          /* the endpoint's signing key cannot be read: never sent unsigned */
+	RP_CAUSE_NO_KEY = 17,          /* no signing key of the endpoint is valid now: parked, never sent unsigned */
 	RP_CAUSE_BAD_URL = 18,         /* the HTTP library cannot use the URL */
 	RP_CAUSE_LOCAL = 19,           /* our side: memory, descriptors, the HTTP library */
 	RP_CAUSE_OPERATOR = 20,        /* an operator decided so */

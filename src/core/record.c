@@ -235,6 +235,7 @@ size_t rp_endpoint_pack(const struct rp_endpoint *e, uint64_t id, void *out, siz
 	rp_put_u32(&w, e->limit);
 	rp_put_i64(&w, e->look_at_ms);
 	rp_put_i64(&w, e->served_at_ms);
+	rp_put_i64(&w, e->parked_until_ms);
 	rp_put_i64(&w, e->changed_at_ms);
 	rp_put_i64(&w, e->last_success_at_ms);
 	rp_put_i64(&w, e->last_failure_at_ms);
@@ -256,6 +257,7 @@ bool rp_endpoint_unpack(struct rp_endpoint *e, uint64_t id, const void *mem, siz
 	e->limit = rp_get_u32(&r);
 	e->look_at_ms = rp_get_i64(&r);
 	e->served_at_ms = rp_get_i64(&r);
+	e->parked_until_ms = rp_get_i64(&r);
 	e->changed_at_ms = rp_get_i64(&r);
 	e->last_success_at_ms = rp_get_i64(&r);
 	e->last_failure_at_ms = rp_get_i64(&r);

@@ -16,7 +16,7 @@
  *                        i64 started_at | u64 duration_us | u32 dns, connect, tls, first byte us | u32 retry_after_s |
  *                        str peer | str detail | str response | u64 sum
  * endpoint (id)          u8 1 | u8 flags (1 paused, 2 disabled) | u8 last_cause | u8 0 | u16 last_status | u32 streak |
- *                        u32 limit | i64 look_at | i64 served_at | i64 changed_at | i64 last_success_at |
+ *                        u32 limit | i64 look_at | i64 served_at | i64 parked_until | i64 changed_at | i64 last_success_at |
  *                        i64 last_failure_at |
  *                        u64 waiting, in_flight, held, delivered, dead | u64 sum
  * head ("head" in meta)  u8 1 | u64 next_seq | u64 next_endpoint | u64 accepted, waiting, in_flight, held, delivered, dead,
@@ -76,11 +76,12 @@ struct rp_endpoint {
 	bool disabled; /* by the receiver: 410 */
 	enum rp_cause last_cause;
 	unsigned last_status;
-	uint32_t streak;       /* failures since the last success */
-	uint32_t limit;        /* in-flight limit last applied; 0: none yet */
-	int64_t look_at_ms;    /* its agenda key; RP_LOOK_NEVER: not on the agenda */
-	int64_t served_at_ms;  /* when a turn last claimed from it: it queues up behind the others again */
-	int64_t changed_at_ms; /* when paused or disabled changed */
+	uint32_t streak;         /* failures since the last success */
+	uint32_t limit;          /* in-flight limit last applied; 0: none yet */
+	int64_t look_at_ms;      /* its agenda key; RP_LOOK_NEVER: not on the agenda */
+	int64_t served_at_ms;    /* when a turn last claimed from it: it queues up behind the others; ahead: parked */
+	int64_t parked_until_ms; /* nothing is claimed before: it has no valid signing key; 0: not parked */
+	int64_t changed_at_ms;   /* when paused or disabled changed */
 	int64_t last_success_at_ms, last_failure_at_ms;
 	uint64_t count[RP_STATE_COUNT];
 };
@@ -92,7 +93,7 @@ struct rp_head {
 };
 
 #define RP_DELIVERY_BYTES 81
-#define RP_ENDPOINT_BYTES 102
+#define RP_ENDPOINT_BYTES 110
 #define RP_HEAD_BYTES 81
 #define RP_ATTEMPT_BYTES_MAX 640
 #define RP_FACTS_BYTES_MAX (16 << 10)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/units.h"
 #include "core/crypto.h"
 
 #define HMAC_SECRET_BYTES_MIN 24 /* the specification's bounds */
@@ -13,11 +14,15 @@
 #define BASE64_CHARS(n) (((n) + 2) / 3 * 4)
 #define KEY_TEXT_MAX BASE64_CHARS(HMAC_SECRET_BYTES_MAX)
 
+#define ALWAYS_MIN INT64_MIN
+#define ALWAYS_MAX INT64_MAX
+
 /* One line of the secret file; exactly one of mac and ed is set. */
 struct key {
 	struct rp_mac_key *mac;
 	struct rp_ed25519_key *ed;
 	bool can_sign;
+	int64_t not_before_at_ms, not_after_at_ms; /* ALWAYS_MIN, ALWAYS_MAX: no bound */
 };
 
 struct rp_signer {
@@ -113,14 +118,21 @@ static enum rp_err key_decode(struct key *key, const struct kind *kind, struct r
 	return code;
 }
 
+static bool has_prefix(struct rp_span text, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return text.len >= n && memcmp(text.ptr, prefix, n) == 0;
+}
+
 static enum rp_err key_parse(struct key *key, struct rp_span text, unsigned line, struct rp_error *err)
 {
 	size_t i, n;
 
 	for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-		n = strlen(kinds[i].prefix);
-		if (text.len < n || memcmp(text.ptr, kinds[i].prefix, n) != 0)
+		if (!has_prefix(text, kinds[i].prefix))
 			continue;
+		n = strlen(kinds[i].prefix);
 		text.ptr += n;
 		text.len -= n;
 		return key_decode(key, &kinds[i], text, line, err);
@@ -135,6 +147,73 @@ static enum rp_err key_parse(struct key *key, struct rp_span text, unsigned line
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* Cuts the next word off *text; empty when only blanks are left. */
+static struct rp_span word_take(struct rp_span *text)
+{
+	struct rp_span word;
+
+	while (text->len > 0 && is_blank(text->ptr[0])) {
+		text->ptr++;
+		text->len--;
+	}
+	word = (struct rp_span){text->ptr, 0};
+	while (text->len > 0 && !is_blank(text->ptr[0])) {
+		text->ptr++;
+		text->len--;
+		word.len++;
+	}
+	return word;
+}
+
+static enum rp_err bound_parse(struct rp_span word, const char *name, int64_t unset, int64_t *bound, unsigned line,
+			       struct rp_error *err)
+{
+	size_t n = strlen(name);
+
+	if (*bound != unset)
+		return rp_fail(err, RP_ERR_INVAL, "line %u: %s stands there twice", line, name);
+	if (!rp_time_parse((struct rp_span){word.ptr + n, word.len - n}, bound))
+		return rp_fail(err, RP_ERR_INVAL,
+			       "line %u: %s is followed by something else than a time; accepted: RFC 3339, for example "
+			       "%s2026-12-01T00:00:00Z",
+			       line, name, name);
+	return RP_OK;
+}
+
+/* What stands behind a key. What is neither bound may be a piece of the secret, so it is not repeated. */
+static enum rp_err window_parse(struct key *key, struct rp_span words, unsigned line, struct rp_error *err)
+{
+	static const char before[] = "not-before=", after[] = "not-after=";
+	enum rp_err code = RP_OK;
+	struct rp_span word;
+
+	key->not_before_at_ms = ALWAYS_MIN;
+	key->not_after_at_ms = ALWAYS_MAX;
+	while (code == RP_OK && (word = word_take(&words)).len > 0) {
+		if (has_prefix(word, before))
+			code = bound_parse(word, before, ALWAYS_MIN, &key->not_before_at_ms, line, err);
+		else if (has_prefix(word, after))
+			code = bound_parse(word, after, ALWAYS_MAX, &key->not_after_at_ms, line, err);
+		else
+			code = rp_fail(err, RP_ERR_INVAL,
+				       "line %u: there is something else behind the key than not-before=TIME and "
+				       "not-after=TIME; put each key on a line of its own, and comments as well",
+				       line);
+	}
+	if (code == RP_OK && key->not_before_at_ms >= key->not_after_at_ms)
+		code = rp_fail(err, RP_ERR_INVAL,
+			       "line %u: not-before is not earlier than not-after: the key would never sign", line);
+	return code;
+}
+
+static enum rp_err line_parse(struct key *key, struct rp_span line, unsigned n, struct rp_error *err)
+{
+	struct rp_span text = word_take(&line);
+	enum rp_err code = window_parse(key, line, n, err);
+
+	return code == RP_OK ? key_parse(key, text, n, err) : code;
 }
 
 /* Cuts the next line off *text; blanks and the CR of a DOS line end go. */
@@ -168,7 +247,7 @@ static enum rp_err keys_parse(struct rp_signer *signer, struct rp_span text, str
 		if (signer->n_keys == RP_SIGN_KEYS_MAX)
 			return rp_fail(err, RP_ERR_INVAL, "line %u: more than %d keys; remove the old ones", n,
 				       RP_SIGN_KEYS_MAX);
-		code = key_parse(&signer->keys[signer->n_keys], line, n, err);
+		code = line_parse(&signer->keys[signer->n_keys], line, n, err);
 		signer->n_keys++; /* also after a failure: a half-made key is freed with the rest */
 		if (code != RP_OK)
 			return code;
@@ -211,13 +290,16 @@ void rp_signer_free(struct rp_signer *signer)
 }
 
 #define N_PARTS 5
+#define TIMESTAMP_MAX (INT64_MAX / 2000) /* so that milliseconds and the tolerance fit */
 
 /* What is signed: id "." timestamp "." body, as parts. Ed25519 reads its message twice, so it needs it in one piece;
  * `joined` is made for the first key that asks. */
 struct message {
+	int64_t timestamp; /* of a message to be verified */
 	struct rp_span parts[N_PARTS];
 	struct rp_buf joined;
 };
+
 static struct message message_of(struct rp_span id, struct rp_span timestamp, struct rp_span body)
 {
 	struct message m = {.parts = {id, {".", 1}, timestamp, {".", 1}, body}};
@@ -254,13 +336,43 @@ static bool signature_add(const struct key *key, struct message *m, struct rp_bu
 	       rp_buf_add_text(out, "v1a,") && rp_base64_encode(sig, RP_ED25519_BYTES, out);
 }
 
-static bool signatures_add(const struct rp_signer *signer, struct message *m, struct rp_buf *out)
+/* Whether the key's window and [from, to], Unix seconds, have a moment in common. */
+static bool is_valid_within(const struct key *key, int64_t from, int64_t to)
+{
+	return (key->not_before_at_ms == ALWAYS_MIN || to * 1000 >= key->not_before_at_ms) &&
+	       (key->not_after_at_ms == ALWAYS_MAX || from * 1000 < key->not_after_at_ms);
+}
+
+static bool signs_at(const struct key *key, int64_t timestamp)
+{
+	return key->can_sign && is_valid_within(key, timestamp, timestamp);
+}
+
+size_t rp_signer_count_at(const struct rp_signer *signer, int64_t timestamp)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < signer->n_keys; i++)
+		n += signs_at(&signer->keys[i], timestamp);
+	return n;
+}
+
+size_t rp_signer_count(const struct rp_signer *signer)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < signer->n_keys; i++)
+		n += signer->keys[i].can_sign;
+	return n;
+}
+
+static bool signatures_add(const struct rp_signer *signer, int64_t timestamp, struct message *m, struct rp_buf *out)
 {
 	bool any = false;
 	size_t i;
 
 	for (i = 0; i < signer->n_keys; i++) {
-		if (!signer->keys[i].can_sign)
+		if (!signs_at(&signer->keys[i], timestamp))
 			continue;
 		if (any && !rp_buf_add_char(out, ' '))
 			return false;
@@ -280,10 +392,10 @@ bool rp_signer_sign(struct rp_signer *signer, struct rp_span id, int64_t timesta
 	bool ok;
 
 	assert(id.len > 0 && memchr(id.ptr, '.', id.len) == NULL);
-	assert(timestamp >= 0);
+	assert(timestamp >= 0 && timestamp <= TIMESTAMP_MAX);
 	snprintf(seconds, sizeof seconds, "%" PRId64, timestamp);
 	m = message_of(id, rp_span_of(seconds), body);
-	ok = signatures_add(signer, &m, out);
+	ok = signatures_add(signer, timestamp, &m, out);
 	rp_buf_release(&m.joined);
 	if (!ok && out->data != NULL) {
 		out->len = len;
@@ -292,14 +404,27 @@ bool rp_signer_sign(struct rp_signer *signer, struct rp_span id, int64_t timesta
 	return ok;
 }
 
-static bool is_timestamp(struct rp_span text)
+/* Times beyond any key's window come out as TIMESTAMP_MAX. */
+static bool timestamp_parse(struct rp_span text, int64_t *out)
 {
+	int64_t seconds = 0;
 	size_t i;
 
-	for (i = 0; i < text.len; i++)
+	for (i = 0; i < text.len; i++) {
 		if (text.ptr[i] < '0' || text.ptr[i] > '9')
 			return false;
+		if (seconds <= TIMESTAMP_MAX / 10 - 1)
+			seconds = seconds * 10 + (text.ptr[i] - '0');
+		else
+			seconds = TIMESTAMP_MAX;
+	}
+	*out = seconds;
 	return text.len > 0 && text.len <= 19;
+}
+
+static bool verifies_at(const struct key *key, int64_t timestamp)
+{
+	return is_valid_within(key, timestamp - RP_SIGN_TOLERANCE_S, timestamp + RP_SIGN_TOLERANCE_S);
 }
 
 static bool mac_matches(const struct rp_signer *signer, const struct message *m, struct rp_span text)
@@ -311,7 +436,8 @@ static bool mac_matches(const struct rp_signer *signer, const struct message *m,
 	    n != RP_SHA256_BYTES)
 		return false;
 	for (i = 0; i < signer->n_keys; i++)
-		if (signer->keys[i].mac != NULL && rp_mac_sign(signer->keys[i].mac, m->parts, N_PARTS, own) &&
+		if (signer->keys[i].mac != NULL && verifies_at(&signer->keys[i], m->timestamp) &&
+		    rp_mac_sign(signer->keys[i].mac, m->parts, N_PARTS, own) &&
 		    rp_equal_constant_time(given, own, sizeof own))
 			return true;
 	return false;
@@ -326,7 +452,7 @@ static bool ed25519_matches(const struct rp_signer *signer, struct message *m, s
 	    n != RP_ED25519_BYTES)
 		return false;
 	for (i = 0; i < signer->n_keys; i++)
-		if (signer->keys[i].ed != NULL && message_join(m) &&
+		if (signer->keys[i].ed != NULL && verifies_at(&signer->keys[i], m->timestamp) && message_join(m) &&
 		    rp_ed25519_verify(signer->keys[i].ed, m->joined.data, m->joined.len, given))
 			return true;
 	return false;
@@ -374,7 +500,7 @@ bool rp_signer_verify(struct rp_signer *signer, struct rp_span id, struct rp_spa
 	bool ok = false;
 	int n;
 
-	if (id.len == 0 || memchr(id.ptr, '.', id.len) != NULL || !is_timestamp(timestamp))
+	if (id.len == 0 || memchr(id.ptr, '.', id.len) != NULL || !timestamp_parse(timestamp, &m.timestamp))
 		return false;
 	for (n = 0; !ok && n < RP_SIGN_READ_MAX; n++) {
 		token = token_take(&header);

@@ -212,6 +212,8 @@ static enum rp_err look_at(struct rp_txn *t, const struct rp_ep *ep, int64_t *at
 	*at_ms = r->served_at_ms <= t->now_at_ms ? r->served_at_ms : 0;
 	if ((int64_t)key[1] > *at_ms)
 		*at_ms = (int64_t)key[1];
+	if (!r->disabled && r->parked_until_ms > *at_ms)
+		*at_ms = r->parked_until_ms;
 	return RP_OK;
 }
 

@@ -95,6 +95,7 @@ enum rp_settle_kind {
 	RP_SETTLE_RETRY,  /* again at due_at_ms */
 	RP_SETTLE_DEAD,   /* with `cause` */
 	RP_SETTLE_RETURN, /* the attempt never began: back to WAITING, as if never claimed */
+	RP_SETTLE_PARK,   /* the same, for `cause`; nothing is claimed from the endpoint before due_at_ms */
 };
 
 struct rp_settlement {
@@ -106,8 +107,9 @@ struct rp_settlement {
 	int64_t due_at_ms;
 	int64_t started_at_ms;
 	bool disable_endpoint;
-	struct rp_outcome *outcome; /* borrowed; NULL for RETURN */
+	struct rp_outcome *outcome; /* borrowed; NULL for RETURN and PARK */
 	bool stale;                 /* out: the claim had been lost; only a DELIVERED changed anything */
+	bool parked;                /* out: this one parked the endpoint; false when another had before */
 };
 
 struct rp_claim {
@@ -139,6 +141,10 @@ enum rp_err rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_tu
 
 /* When work may next be claimable (RP_LOOK_NEVER: none waits), without a write transaction. */
 enum rp_err rp_outbox_next_look(struct rp_outbox *ob, int64_t *at_ms, struct rp_error *err);
+
+/* After a change of the configuration: endpoints that wait because their limit was reached or because they were parked
+ * are looked at again, with what `limit` says now. Rings when there are any. */
+enum rp_err rp_outbox_look_again(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err);
 
 /* What an attempt needs. Spans point into `text`, owned by the struct; init with {0}, release, reusable. */
 struct rp_dispatch {

@@ -52,7 +52,7 @@ static enum rp_err log_result(struct rp_txn *t, const struct rp_settlement *s, s
 
 static void apply(const struct rp_settlement *s, struct rp_delivery *to)
 {
-	if (s->kind != RP_SETTLE_RETURN)
+	if (s->kind != RP_SETTLE_RETURN && s->kind != RP_SETTLE_PARK)
 		to->losses = 0;
 	switch (s->kind) {
 	case RP_SETTLE_DELIVERED:
@@ -74,9 +74,31 @@ static void apply(const struct rp_settlement *s, struct rp_delivery *to)
 		to->state = RP_STATE_WAITING;
 		to->attempts--;
 		return;
+	case RP_SETTLE_PARK:
+		to->state = RP_STATE_WAITING;
+		to->attempts--;
+		to->last_cause = s->cause;
+		to->http_status = 0;
+		return;
 	}
 	to->last_cause = s->outcome->cause;
 	to->http_status = s->outcome->http_status;
+}
+
+/* Its queue may be long and all of it lacks the same, so it is the endpoint that waits. */
+static enum rp_err park_endpoint(struct rp_txn *t, struct rp_settlement *s, struct rp_error *err)
+{
+	struct rp_ep *ep;
+	enum rp_err e = rp_ep_get(t, s->endpoint, &ep, err);
+
+	if (e != RP_OK)
+		return e;
+	ep->dirty = true;
+	ep->rec.last_cause = s->cause;
+	ep->rec.last_status = 0;
+	s->parked = ep->rec.parked_until_ms <= t->now_at_ms;
+	ep->rec.parked_until_ms = s->due_at_ms;
+	return RP_OK;
 }
 
 /* A result whose claim was lost: the entry has been given back, perhaps claimed again or replayed. Only the good news
@@ -102,7 +124,7 @@ static enum rp_err settle_one(struct rp_txn *t, struct rp_settlement *s, struct 
 	struct rp_delivery from, to;
 	enum rp_err e = rp_entry_delivery(t, s->seq, &from, err);
 
-	s->stale = false;
+	s->stale = s->parked = false;
 	if (e == RP_ERR_NOTFOUND) { /* purged meanwhile */
 		s->stale = true;
 		return RP_OK;
@@ -118,6 +140,8 @@ static enum rp_err settle_one(struct rp_txn *t, struct rp_settlement *s, struct 
 	to = from;
 	apply(s, &to);
 	e = rp_entry_move(t, s->seq, &from, &to, err);
+	if (e == RP_OK && s->kind == RP_SETTLE_PARK)
+		return park_endpoint(t, s, err);
 	if (e == RP_OK && s->kind != RP_SETTLE_RETURN) {
 		e = log_result(t, s, err);
 		if (e == RP_OK)
@@ -321,6 +345,49 @@ enum rp_err rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_tu
 		turn->n_claims = 0;
 	else if (turn->n_claims == turn->want && turn->next_look_at_ms <= now_at_ms)
 		rp_outbox_ring(ob); /* more is due than this sender can take: others may */
+	return e;
+}
+
+/* Endpoints that need no second look are left alone, so that a reload that changes nothing writes nothing. */
+static enum rp_err look_again_at(struct rp_txn *t, uint64_t id, struct rp_error *err)
+{
+	struct rp_ep *ep;
+	enum rp_err e = rp_ep_get(t, id, &ep, err);
+	bool full, parked;
+
+	if (e != RP_OK)
+		return e;
+	full = ep->rec.limit > 0 && ep->rec.count[RP_STATE_IN_FLIGHT] >= ep->rec.limit;
+	parked = ep->rec.parked_until_ms > t->now_at_ms;
+	if (ep->rec.count[RP_STATE_WAITING] == 0 || (!full && !parked))
+		return RP_OK;
+	ep->rec.limit = 0;
+	ep->rec.parked_until_ms = 0;
+	ep->dirty = t->dirty = true;
+	return RP_OK;
+}
+
+enum rp_err rp_outbox_look_again(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err)
+{
+	uint64_t id = 0;
+	struct rp_txn t;
+	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
+
+	if (e != RP_OK)
+		return e;
+	while ((e = rp_row_first(&t, RP_T_ENDPOINT, rp_key1(id), &id, 1, NULL, err)) == RP_OK) {
+		e = look_again_at(&t, id, err);
+		if (e != RP_OK)
+			break;
+		id++;
+	}
+	if (e != RP_ERR_NOTFOUND || !t.dirty) {
+		rp_txn_end(&t);
+		return e == RP_ERR_NOTFOUND ? RP_OK : e;
+	}
+	e = rp_txn_commit(&t, err);
+	if (e == RP_OK)
+		rp_outbox_ring(ob);
 	return e;
 }
 

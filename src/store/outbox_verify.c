@@ -307,7 +307,7 @@ static void check_agenda(struct check *c, uint64_t id, const struct rp_endpoint 
 		return;
 	if (rp_row_first(c->t, RP_T_QUEUE, rp_key3(id, 0, 0), key, 3, NULL, NULL) != RP_OK || key[0] != id)
 		return; /* all are behind one in flight or held; else the totals have said so */
-	if (r->look_at_ms > (int64_t)key[1] && r->look_at_ms > r->served_at_ms)
+	if (r->look_at_ms > (int64_t)key[1] && r->look_at_ms > r->served_at_ms && r->look_at_ms > r->parked_until_ms)
 		complain(c, "endpoint %" PRIu64 ": has work that nobody would look at in time", id);
 }
 

@@ -96,6 +96,13 @@ static enum rp_cause fail(char detail[RP_DETAIL_TEXT_MAX], enum rp_cause cause, 
 	return cause;
 }
 
+static enum rp_cause fail_no_key(char detail[RP_DETAIL_TEXT_MAX], const struct rp_policy *policy)
+{
+	snprintf(detail, RP_DETAIL_TEXT_MAX, "no key of %s%s%s is valid now; never sent unsigned",
+		 policy->url != NULL ? "endpoint \"" : "[", policy->name, policy->url != NULL ? "\"" : "]");
+	return RP_CAUSE_NO_KEY;
+}
+
 static void fill_request(struct rp_attempt_request *out, const struct header_list *l, size_t url_at,
 			 struct rp_span payload)
 {
@@ -136,10 +143,12 @@ enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp
 	out->policy = rp_config_policy(&settings->config, &out->url);
 	rp_id_format(dispatch->facts.id, id);
 	add_standard_headers(&l, id, now_at_ms / 1000, attempt_no);
-	if (out->policy->secret_file != NULL || out->policy->secret_env != NULL) {
+	if (rp_policy_is_signed(out->policy)) {
 		signer = rp_settings_signer(settings, out->policy);
-		if (signer == NULL || !add_signature(&l, signer, id, now_at_ms / 1000, dispatch->payload))
-			return fail(detail, RP_CAUSE_NO_KEY, "the endpoint's secret cannot sign; never sent unsigned");
+		if (signer == NULL || rp_signer_count_at(signer, now_at_ms / 1000) == 0)
+			return fail_no_key(detail, out->policy);
+		if (!add_signature(&l, signer, id, now_at_ms / 1000, dispatch->payload))
+			return fail(detail, RP_CAUSE_LOCAL, "out of memory, or libcrypto failed, while signing");
 	}
 	out->n_own_headers = l.n;
 	for (i = 0; i < out->policy->n_headers; i++)

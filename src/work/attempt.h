@@ -17,7 +17,8 @@
 /* Caller's struct; {0} to begin with, _release at the end, reusable in between. */
 struct rp_attempt_request {
 	struct rp_request request; /* points into the rest */
-	const struct rp_policy *policy;
+	const struct rp_policy
+	    *policy; /* of the settings it was prepared with, which must stay until the request is done */
 	struct rp_url url;
 	struct rp_buf text;
 	const char *headers[RP_ATTEMPT_HEADERS_MAX];

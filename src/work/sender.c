@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -23,11 +25,21 @@
 #define LEASE_MARGIN_MS 1000 /* a claim is not begun when its lease may be taken within this time */
 #define RUNNING_BYTES_MAX ((size_t)64 << 20) /* payloads in memory at once; one more may start when it is not reached */
 #define KEPT_BYTES_MAX ((size_t)64 << 10)    /* a job keeps a buffer of this size for its next payload */
+#define NO_KEY_WAIT_MS 60000                 /* an endpoint without a valid key is asked again after this time */
 #define SUCCESS_RESPONSE_MAX 64 /* of a 2xx answer's body so much is kept; failures keep all of RP_RESPONSE_HEAD_MAX */
+
+/* Settings that are in force, or were when requests began that are still under way. */
+struct generation {
+	struct generation *older;
+	const struct rp_settings *settings;
+	struct rp_settings *owned; /* NULL: they are the caller's */
+	size_t requests;           /* under way with a policy of these */
+};
 
 /* One claim from turn to settle. */
 struct job {
 	struct job *next;
+	struct generation *generation; /* of the request under way */
 	struct rp_claim claim;
 	struct rp_dispatch dispatch;
 	struct rp_attempt_request attempt;
@@ -42,8 +54,9 @@ struct job_list {
 };
 
 struct rp_sender {
-	struct rp_sender_options o;
+	struct rp_sender_options o; /* its settings are those in force */
 	struct rp_sender_id id;
+	struct generation *newest;
 	struct job *jobs;
 	size_t n_jobs;
 	struct job_list idle, ready, finished;
@@ -93,6 +106,54 @@ static struct job *list_pop(struct job_list *l)
 	return j;
 }
 
+/* --- settings ----------------------------------------------------------------------------------------------------- */
+
+/* All but the newest, which is in force even while nothing runs. */
+static void discard_unused(struct rp_sender *s)
+{
+	struct generation **at = &s->newest->older, *g;
+
+	while ((g = *at) != NULL) {
+		if (g->requests > 0) {
+			at = &g->older;
+			continue;
+		}
+		*at = g->older;
+		rp_settings_discard(g->owned);
+		free(g);
+	}
+}
+
+static enum rp_err put_in_force(struct rp_sender *s, const struct rp_settings *settings, struct rp_settings *owned,
+				struct rp_error *err)
+{
+	struct generation *g = calloc(1, sizeof *g);
+
+	if (g == NULL) {
+		rp_settings_discard(owned);
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	}
+	*g = (struct generation){.older = s->newest, .settings = settings, .owned = owned};
+	s->newest = g;
+	s->o.settings = settings;
+	discard_unused(s);
+	return RP_OK;
+}
+
+enum rp_err rp_sender_reload(struct rp_sender *s, struct rp_settings *settings, struct rp_error *err)
+{
+	enum rp_err e = put_in_force(s, settings, settings, err);
+
+	if (e != RP_OK) {
+		rp_log(RP_LOG_ERROR, "reload_refused", "code=%s", rp_err_name(e));
+		return RP_OK;
+	}
+	e = rp_outbox_look_again(s->o.outbox, rp_sys_wall_ms(s->o.sys), err);
+	if (e == RP_OK)
+		e = rp_outbox_next_look(s->o.outbox, &s->look_at_ms, err);
+	return e;
+}
+
 /* --- an attempt's end ------------------------------------------------------------------------------------------------ */
 
 /* The payload is not needed any more once the request is over; large ones must not pile up in idle jobs. */
@@ -111,7 +172,7 @@ static void push_finished(struct rp_sender *s, struct job *j, enum rp_settle_kin
 	    .attempt = j->claim.attempt,
 	    .kind = kind,
 	    .started_at_ms = j->started_at_ms,
-	    .outcome = kind == RP_SETTLE_RETURN ? NULL : &j->outcome,
+	    .outcome = kind == RP_SETTLE_RETURN || kind == RP_SETTLE_PARK ? NULL : &j->outcome,
 	};
 	give_back_payload(j);
 	if (s->finished.n == 0)
@@ -161,6 +222,19 @@ static void on_done(void *arg, void *owner, const struct rp_outcome *outcome)
 	rp_attempt_mask_secrets(&j->attempt, j->outcome.response, j->outcome.response_bytes);
 	rp_attempt_mask_secrets(&j->attempt, (unsigned char *)j->outcome.detail, strlen(j->outcome.detail));
 	decide(s, j);
+	j->generation->requests--;
+	discard_unused(s);
+}
+
+/* Nothing is sent unsigned, and nothing is spent: what is missing is ours to mend. */
+static void park(struct rp_sender *s, struct job *j, const char *detail)
+{
+	memset(&j->outcome, 0, sizeof j->outcome);
+	j->outcome.cause = RP_CAUSE_NO_KEY;
+	snprintf(j->outcome.detail, sizeof j->outcome.detail, "%.*s", RP_DETAIL_TEXT_MAX - 1, detail);
+	push_finished(s, j, RP_SETTLE_PARK);
+	j->settlement.cause = RP_CAUSE_NO_KEY;
+	j->settlement.due_at_ms = s->now_at_ms + NO_KEY_WAIT_MS;
 }
 
 /* --- an attempt's beginning ------------------------------------------------------------------------------------------ */
@@ -192,12 +266,17 @@ static enum rp_err start(struct rp_sender *s, struct job *j, struct rp_error *er
 	}
 	if (e != RP_OK)
 		return e;
-	s->counts.attempts++;
 	if (j->claim.expires_at_ms != 0 && j->claim.expires_at_ms <= s->now_at_ms) {
+		s->counts.attempts++;
 		finish_without_request(s, j, RP_CAUSE_EXPIRED, "expires_at passed before the attempt");
 		return RP_OK;
 	}
 	cause = rp_attempt_prepare(&j->attempt, s->o.settings, &j->dispatch, j->claim.attempt, s->now_at_ms, detail);
+	if (cause == RP_CAUSE_NO_KEY) {
+		park(s, j, detail);
+		return RP_OK;
+	}
+	s->counts.attempts++;
 	if (cause != RP_CAUSE_NONE) {
 		finish_without_request(s, j, cause, detail);
 		return RP_OK;
@@ -208,6 +287,8 @@ static enum rp_err start(struct rp_sender *s, struct job *j, struct rp_error *er
 				       err != NULL ? err->text : "the request could not be started");
 		return RP_OK;
 	}
+	j->generation = s->newest;
+	j->generation->requests++;
 	s->running++;
 	s->running_bytes += j->dispatch.text.len;
 	return RP_OK;
@@ -272,6 +353,12 @@ static void log_settled(const struct job *j)
 	else
 		snprintf(id, sizeof id, "unreadable"); /* its record is damaged; the sequence number leads to it */
 	rp_cause_format(j->outcome.cause, j->outcome.http_status, at);
+	if (st->kind == RP_SETTLE_PARK) {
+		if (st->parked)
+			rp_log(RP_LOG_ERROR, "no_key", "id=%s next_at_ms=%" PRId64 " detail=%s", id, st->due_at_ms,
+			       rp_log_quote(j->outcome.detail, detail, sizeof detail));
+		return;
+	}
 	if (st->stale)
 		rp_log(RP_LOG_WARN, "late_result", "id=%s attempt=%" PRIu32 " outcome=%s", id, st->attempt,
 		       st->kind == RP_SETTLE_DELIVERED ? "delivered" : at);
@@ -307,6 +394,7 @@ static void recycle_settled(struct rp_sender *s, const struct rp_turn *turn)
 		struct job *j = list_pop(&s->finished);
 
 		j->settlement.stale = turn->settle[i].stale;
+		j->settlement.parked = turn->settle[i].parked;
 		count_settled(s, &j->settlement);
 		log_settled(j);
 		list_push(&s->idle, j);
@@ -523,12 +611,28 @@ void rp_sender_stop(struct rp_sender *s)
 	return_ready(s);
 }
 
-enum rp_err rp_sender_run(struct rp_sender *s, int stop_fd, struct rp_error *err)
+/* *over: the second stop, which is not to be waited for. */
+static enum rp_err obey(struct rp_sender *s, int signal_fd, bool *over, struct rp_error *err)
+{
+	struct signalfd_siginfo info;
+	struct rp_settings *next;
+
+	if (read(signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
+		return rp_fail_sys(err, RP_ERR_IO, errno, "signalfd");
+	if (info.ssi_signo == SIGHUP) {
+		next = s->o.reload != NULL ? s->o.reload(s->o.reload_arg) : NULL;
+		return next != NULL ? rp_sender_reload(s, next, err) : RP_OK;
+	}
+	*over = s->stop_boot_ms != 0 && rp_sys_boot_ms(s->o.sys) - s->stopped_boot_ms >= STOP_AGAIN_MS;
+	rp_sender_stop(s);
+	return RP_OK;
+}
+
+enum rp_err rp_sender_run(struct rp_sender *s, int signal_fd, struct rp_error *err)
 {
 	struct pollfd fds[] = {
-	    {stop_fd, POLLIN, 0}, {s->outbox_fd, POLLIN, 0}, {s->o.transport->fd(s->o.transport), POLLIN, 0}};
-	char signal_info[128];
-	bool done = false;
+	    {signal_fd, POLLIN, 0}, {s->outbox_fd, POLLIN, 0}, {s->o.transport->fd(s->o.transport), POLLIN, 0}};
+	bool done = false, over = false;
 	int wait_ms;
 	enum rp_err e;
 
@@ -538,13 +642,10 @@ enum rp_err rp_sender_run(struct rp_sender *s, int stop_fd, struct rp_error *err
 			return e;
 		if (poll(fds, 3, wait_ms) < 0 && errno != EINTR)
 			return rp_fail_sys(err, RP_ERR_IO, errno, "poll");
-		if ((fds[0].revents & POLLIN) != 0) {
-			if (read(stop_fd, signal_info, sizeof signal_info) <= 0)
-				return rp_fail_sys(err, RP_ERR_IO, errno, "signalfd");
-			if (s->stop_boot_ms != 0 && rp_sys_boot_ms(s->o.sys) - s->stopped_boot_ms >= STOP_AGAIN_MS)
-				return RP_OK;
-			rp_sender_stop(s);
-		}
+		if ((fds[0].revents & POLLIN) != 0)
+			e = obey(s, signal_fd, &over, err);
+		if (e != RP_OK || over)
+			return e;
 	}
 }
 
@@ -586,7 +687,9 @@ enum rp_err rp_sender_new(const struct rp_sender_options *options, struct rp_sen
 	list_init(&s->finished);
 	s->now_at_ms = rp_sys_wall_ms(s->o.sys);
 	s->now_boot_ms = s->beat_boot_ms = s->expire_boot_ms = rp_sys_boot_ms(s->o.sys);
-	e = make_jobs(s, err);
+	e = put_in_force(s, options->settings, NULL, err);
+	if (e == RP_OK)
+		e = make_jobs(s, err);
 	if (e == RP_OK) /* before joining, so that no bell rung from now on is missed */
 		e = rp_outbox_watch(s->o.outbox, &s->outbox_fd, err);
 	if (e == RP_OK)
@@ -608,6 +711,7 @@ enum rp_err rp_sender_new(const struct rp_sender_options *options, struct rp_sen
 
 void rp_sender_free(struct rp_sender *s)
 {
+	struct generation *g;
 	struct rp_error err;
 	size_t i;
 
@@ -621,6 +725,11 @@ void rp_sender_free(struct rp_sender *s)
 	for (i = 0; s->jobs != NULL && i < s->n_jobs; i++) {
 		rp_dispatch_release(&s->jobs[i].dispatch);
 		rp_attempt_request_release(&s->jobs[i].attempt);
+	}
+	while ((g = s->newest) != NULL) {
+		s->newest = g->older;
+		rp_settings_discard(g->owned);
+		free(g);
 	}
 	free(s->jobs);
 	free(s->settlements);

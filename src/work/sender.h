@@ -21,6 +21,9 @@ struct rp_sender_options {
 	const struct rp_sys *sys;
 	unsigned in_flight; /* requests at once */
 	bool drain;         /* be done when nothing is waiting or in flight any more, at anybody's */
+	/* rp_sender_run, at a SIGHUP: new settings as rp_sender_reload takes them, or NULL to go on as before. */
+	struct rp_settings *(*reload)(void *arg);
+	void *reload_arg;
 };
 
 struct rp_sender_counts {
@@ -40,9 +43,16 @@ enum rp_err rp_sender_step(struct rp_sender *sender, int *wait_ms, bool *done, s
 /* Claims nothing more and returns what was not begun. Requests under way may finish until stop_grace has passed. */
 void rp_sender_stop(struct rp_sender *sender);
 
-/* Steps and waits until done. stop_fd: readable when the process is asked to stop; a second time, two seconds later
- * or more, ends it at once. */
-enum rp_err rp_sender_run(struct rp_sender *sender, int stop_fd, struct rp_error *err);
+/* What begins from now on is done by `settings`, secrets loaded; requests under way keep the policy they were begun
+ * with, and the settings it is part of live as long as they. Takes over `settings`, also on failure (they were
+ * malloc'd), and discards them in time; those of the options stay the caller's. Endpoints that are full or parked are
+ * looked at again. Out of memory: the old settings stay in force, and the log says so. Errors are the store's, as from
+ * rp_sender_step. */
+enum rp_err rp_sender_reload(struct rp_sender *sender, struct rp_settings *settings, struct rp_error *err);
+
+/* Steps and waits until done. signal_fd: a signalfd. SIGHUP: reload; any other signal: stop; a second one, two seconds
+ * later or more, ends it at once. */
+enum rp_err rp_sender_run(struct rp_sender *sender, int signal_fd, struct rp_error *err);
 
 void rp_sender_read_counts(const struct rp_sender *sender, struct rp_sender_counts *out);
 

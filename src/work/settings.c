@@ -161,6 +161,14 @@ void rp_settings_release(struct rp_settings *settings)
 	memset(settings, 0, sizeof *settings);
 }
 
+void rp_settings_discard(struct rp_settings *settings)
+{
+	if (settings == NULL)
+		return;
+	rp_settings_release(settings);
+	free(settings);
+}
+
 /* "FILE: [section] key", for messages. */
 static const char *where(const struct rp_policy *policy, const char *key, char out[WHERE_BYTES])
 {
@@ -177,6 +185,12 @@ static enum rp_err signer_new(const struct rp_settings *s, const char *at, const
 	struct rp_error why;
 	enum rp_err code = rp_signer_new(text, out, &why);
 
+	if (code == RP_OK && rp_signer_count(*out) == 0) {
+		rp_signer_free(*out);
+		*out = NULL;
+		code = rp_fail(&why, RP_ERR_INVAL,
+			       "there are only whpk_ keys, which cannot sign; add a whsec_ or whsk_ one");
+	}
 	if (code == RP_OK)
 		return RP_OK;
 	return rp_fail(err, code, "%s: %s = %s: %s", s->path, at, source, why.text);
@@ -220,15 +234,12 @@ static enum rp_err secret_read(const struct rp_settings *s, const char *at, cons
 	return code;
 }
 
-static enum rp_err secret_file_load(const struct rp_settings *s, const struct rp_policy *policy, struct rp_signer **out,
-				    struct rp_error *err)
+static enum rp_err secret_file_load(const struct rp_settings *s, const char *at, const char *file,
+				    struct rp_signer **out, struct rp_error *err)
 {
-	const char *file = policy->secret_file;
-	char at[WHERE_BYTES];
 	enum rp_err code;
 	int fd;
 
-	where(policy, "secret_file", at);
 	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: %s = %s: cannot open it", s->path, at,
@@ -255,6 +266,38 @@ static enum rp_err secret_env_load(const struct rp_settings *s, const struct rp_
 	return signer_new(s, at, policy->secret_env, rp_span_of(value), out, err);
 }
 
+static enum rp_err secret_credential_load(const struct rp_settings *s, const struct rp_policy *policy,
+					  struct rp_signer **out, struct rp_error *err)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	char at[WHERE_BYTES], *file;
+	enum rp_err code;
+
+	where(policy, "secret_credential", at);
+	if (dir == NULL)
+		return rp_fail(err, RP_ERR_NOTFOUND,
+			       "%s: %s = %s: there is no CREDENTIALS_DIRECTORY; start it by a systemd unit with "
+			       "LoadCredential=, or use secret_file",
+			       s->path, at, policy->secret_credential);
+	if (asprintf(&file, "%s/%s", dir, policy->secret_credential) < 0)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	code = secret_file_load(s, at, file, out, err);
+	free(file);
+	return code;
+}
+
+static enum rp_err secret_load(const struct rp_settings *s, const struct rp_policy *policy, struct rp_signer **out,
+			       struct rp_error *err)
+{
+	char at[WHERE_BYTES];
+
+	if (policy->secret_file != NULL)
+		return secret_file_load(s, where(policy, "secret_file", at), policy->secret_file, out, err);
+	if (policy->secret_env != NULL)
+		return secret_env_load(s, policy, out, err);
+	return policy->secret_credential != NULL ? secret_credential_load(s, policy, out, err) : RP_OK;
+}
+
 static const struct rp_policy *policy_at(const struct rp_settings *s, size_t i)
 {
 	return i == 0 ? &s->config.defaults : &s->config.endpoints[i - 1];
@@ -269,14 +312,8 @@ enum rp_err rp_settings_load_secrets(struct rp_settings *settings, struct rp_err
 	settings->signers = calloc(1 + settings->config.n_endpoints, sizeof(*settings->signers));
 	if (settings->signers == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	for (i = 0; i <= settings->config.n_endpoints && code == RP_OK; i++) {
-		const struct rp_policy *policy = policy_at(settings, i);
-
-		if (policy->secret_file != NULL)
-			code = secret_file_load(settings, policy, &settings->signers[i], err);
-		else if (policy->secret_env != NULL)
-			code = secret_env_load(settings, policy, &settings->signers[i], err);
-	}
+	for (i = 0; i <= settings->config.n_endpoints && code == RP_OK; i++)
+		code = secret_load(settings, policy_at(settings, i), &settings->signers[i], err);
 	if (code != RP_OK)
 		signers_free(settings);
 	return code;

@@ -22,9 +22,12 @@ struct rp_settings {
 /* path NULL: RP_SETTINGS_PATH if there is one, else all defaults. RP_ERR_NOTFOUND: the file given is missing;
  * RP_ERR_INVAL: file and line are in err; _DENIED, _IO, _NOMEM. After a failure there is nothing to release. */
 enum rp_err rp_settings_load(const char *path, struct rp_settings *out, struct rp_error *err);
-void rp_settings_release(struct rp_settings *settings); /* releasing twice is harmless */
+void rp_settings_release(struct rp_settings *settings); /* releasing twice is harmless; keys are wiped */
+void rp_settings_discard(struct rp_settings *settings); /* releases and frees what malloc made; NULL is allowed */
 
-/* Loads what every secret_file and secret_env names, once. RP_ERR_DENIED: a file that others may read or write, or that
+/* Loads what every secret_file, secret_env and secret_credential names, once. A credential is a file of that name in
+ * the directory that systemd names in $CREDENTIALS_DIRECTORY, under the same rules as secret_file; keys that can only
+ * verify are an error, since nothing would ever be sent. RP_ERR_DENIED: a file that others may read or write, or that
  * we may not; RP_ERR_NOTFOUND; RP_ERR_INVAL: the content. Then no signer is loaded. */
 enum rp_err rp_settings_load_secrets(struct rp_settings *settings, struct rp_error *err);
 

@@ -26,6 +26,7 @@ struct family {
 	struct child *children;
 	unsigned n;
 	int (*run)(void *arg, unsigned number);
+	bool (*reload)(void *arg);
 	void *arg;
 	int signals;
 	bool stopping;
@@ -47,13 +48,23 @@ int rp_stop_signals(int children)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+int rp_reload_signal_hold(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	return sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 static void become_child(struct family *f, unsigned i, pid_t parent)
 {
-	sigset_t none;
+	sigset_t only_reload;
 
 	close(f->signals);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	sigemptyset(&only_reload);
+	sigaddset(&only_reload, SIGHUP);
+	sigprocmask(SIG_SETMASK, &only_reload, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent) /* it died before the line above */
 		_exit(RP_EXIT_OK);
@@ -157,18 +168,32 @@ static bool all_ended(const struct family *f)
 	return true;
 }
 
+static void reload_children(struct family *f)
+{
+	unsigned i;
+
+	if (f->stopping || !f->reload(f->arg))
+		return;
+	for (i = 0; i < f->n; i++)
+		if (f->children[i].pid > 0)
+			kill(f->children[i].pid, SIGHUP);
+}
+
 static void read_signals(struct family *f)
 {
 	struct signalfd_siginfo info;
 
-	while (read(f->signals, &info, sizeof info) == (ssize_t)sizeof info)
-		if (info.ssi_signo != SIGCHLD)
+	while (read(f->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+		if (info.ssi_signo == SIGHUP)
+			reload_children(f);
+		else if (info.ssi_signo != SIGCHLD)
 			stop_children(f);
+	}
 }
 
-int rp_supervise(unsigned n, int (*child)(void *arg, unsigned number), void *arg)
+int rp_supervise(unsigned n, int (*child)(void *arg, unsigned number), bool (*reload)(void *arg), void *arg)
 {
-	struct family f = {.n = n, .run = child, .arg = arg};
+	struct family f = {.n = n, .run = child, .reload = reload, .arg = arg};
 	struct pollfd fd = {.events = POLLIN};
 	int wait_ms;
 	unsigned i;

@@ -445,10 +445,25 @@ static const struct {
      "2: [defaults] secret_env: not the name of an environment variable; accepted: a name such as RUNPOST_SECRET"},
     {"[defaults]\nsecret_file = whsec_hunter2\n",
      "2: [defaults] secret_file: the value is a secret itself; accepted: the path of a file (mode 0600) with it"},
-    {A "secret_file = a\nsecret_env = B\n",
-     "4: [endpoint \"a\"] secret_env: secret_file is set as well, on line 3; accepted: one of the two"},
-    {A "secret_env = B\nsecret_file = a\n",
-     "4: [endpoint \"a\"] secret_file = a: secret_env is set as well, on line 3; accepted: one of the two"},
+    {A "secret_file = a\nsecret_env = B\n", "4: [endpoint \"a\"] secret_env: secret_file is set as well, on line 3; "
+					    "accepted: one of secret_file, secret_env and "
+					    "secret_credential"},
+    {A "secret_env = B\nsecret_file = a\n", "4: [endpoint \"a\"] secret_file = a: secret_env is set as well, on line "
+					    "3; accepted: one of secret_file, secret_env "
+					    "and secret_credential"},
+    {A "secret_env = B\nsecret_credential = a\n",
+     "4: [endpoint \"a\"] secret_credential: secret_env is set as well, on line 3; accepted: one of secret_file, "
+     "secret_env and secret_credential"},
+    {"[defaults]\nsecret_credential = ../hunter2\n", "2: [defaults] secret_credential: not the name of a credential; "
+						     "accepted: NAME of a LoadCredential=NAME:PATH in the "
+						     "systemd unit"},
+    {"[defaults]\nsecret_credential = ..\n", "2: [defaults] secret_credential: not the name of a credential; accepted: "
+					     "NAME of a LoadCredential=NAME:PATH in the "
+					     "systemd unit"},
+    {"[defaults]\nsecret_credential = whsec_hunter2\n",
+     "2: [defaults] secret_credential: not the name of a credential; accepted: NAME of a LoadCredential=NAME:PATH in "
+     "the "
+     "systemd unit"},
     {"[defaults]\nwhsec_hunter2=\n",
      "2: [defaults]: there is something else than a key before the '='; accepted: key = value"},
 };
@@ -523,6 +538,123 @@ START_TEST(lists_have_an_end)
 }
 END_TEST
 
+static size_t setting(const char *section, const char *name)
+{
+	const struct rp_setting_info *info;
+	size_t i;
+
+	for (i = 0; (info = rp_config_setting(i)) != NULL; i++)
+		if (strcmp(info->section, section) == 0 && strcmp(info->name, name) == 0)
+			return i;
+	ck_abort_msg("there is no [%s] %s", section, name);
+}
+
+/* "VALUE @LINE", with a '^' when it is inherited. */
+static const char *shown(const struct rp_policy *policy, const char *section, const char *name, size_t k)
+{
+	static char text[200];
+	size_t i = setting(section, name);
+	struct rp_buf out = {0};
+	bool inherited;
+	unsigned line = rp_config_line_of_value(&config, policy, i, k, &inherited);
+
+	ck_assert_uint_lt(k, policy != NULL ? rp_config_count_values(policy, i) : 1);
+	ck_assert(rp_config_show_value(&config, policy, i, k, &out));
+	snprintf(text, sizeof text, "%.*s @%u%s", (int)out.len, out.data, line, inherited ? "^" : "");
+	rp_buf_release(&out);
+	return text;
+}
+
+START_TEST(every_value_knows_its_line)
+{
+	const struct rp_policy *a, *d = &config.defaults;
+
+	parse_ok("[endpoint \"a\"]\n"                   /* 1 */
+		 "url = https://a.example\n"            /* 2 */
+		 "timeout = 7s\n"                       /* 3 */
+		 "header = X-B: 2\n"                    /* 4 */
+		 "header = X-C: 3\n"                    /* 5 */
+		 "allow = 10.0.0.0/8 fd00::1\n"         /* 6 */
+		 "secret_env = KEY\n"                   /* 7 */
+		 "[sender]\nlease = 40s\n"              /* 8, 9 */
+		 "[defaults]\nheader = X-A: 1\n"        /* 10, 11 */
+		 "header = x-b: 1\nallow = 127.0.0.1\n" /* 12, 13 */
+		 "secret_file = k\nretry_base = 1500ms\n" /* 14, 15 */);
+	a = policy_of("https://a.example/x");
+	ck_assert_uint_eq(a->section_line, 1);
+	ck_assert_uint_eq(d->section_line, 10);
+	ck_assert_str_eq(shown(NULL, "sender", "lease", 0), "40s @9");
+	ck_assert_str_eq(shown(NULL, "sender", "stop_grace", 0), "25s @0");
+	ck_assert_str_eq(shown(a, "endpoint", "url", 0), "https://a.example @2");
+	ck_assert_str_eq(shown(a, "defaults", "timeout", 0), "7s @3");
+	ck_assert_str_eq(shown(d, "defaults", "timeout", 0), "20s @0");
+	ck_assert_str_eq(shown(a, "defaults", "retry_base", 0), "1s500ms @15^");
+	ck_assert_str_eq(shown(d, "defaults", "retry_base", 0), "1s500ms @15");
+	ck_assert_str_eq(shown(a, "defaults", "header", 0), "X-A: set @11^");
+	ck_assert_str_eq(shown(a, "defaults", "header", 1), "X-B: set @4");
+	ck_assert_str_eq(shown(a, "defaults", "header", 2), "X-C: set @5");
+	ck_assert_str_eq(shown(d, "defaults", "header", 1), "x-b: set @12");
+	ck_assert_str_eq(shown(a, "defaults", "allow", 0), "127.0.0.1 @13^");
+	ck_assert_str_eq(shown(a, "defaults", "allow", 1), "10.0.0.0/8 @6");
+	ck_assert_str_eq(shown(a, "defaults", "allow", 2), "fd00::1 @6");
+	ck_assert_str_eq(shown(a, "defaults", "secret_env", 0), "set @7");
+	ck_assert_str_eq(shown(a, "defaults", "secret_file", 0), "none @7");
+	ck_assert_str_eq(shown(d, "defaults", "secret_file", 0), "k @14");
+}
+END_TEST
+
+START_TEST(a_secret_source_takes_the_place_of_any_other)
+{
+	static const char *const ways[] = {"secret_file", "secret_env", "secret_credential"};
+	char text[200];
+	size_t i, j;
+
+	for (i = 0; i < 3; i++) {
+		for (j = 0; j < 3; j++) {
+			const struct rp_policy *p;
+			const char *set[3];
+
+			snprintf(text, sizeof text,
+				 "[defaults]\n%s = one\n[endpoint \"a\"]\nurl = https://a.example\n%s = two\n"
+				 "[endpoint \"b\"]\nurl = https://b.example\n%s =\n",
+				 ways[i], ways[j], ways[j]);
+			parse_ok(text);
+			p = policy_of("https://a.example");
+			memcpy(set, (const char *[]){p->secret_file, p->secret_env, p->secret_credential}, sizeof set);
+			ck_assert_str_eq(set[j], "two");
+			ck_assert(set[(j + 1) % 3] == NULL && set[(j + 2) % 3] == NULL);
+			ck_assert(rp_policy_is_signed(p) && rp_policy_is_signed(&config.defaults));
+			ck_assert(!rp_policy_is_signed(policy_of("https://b.example")));
+		}
+	}
+}
+END_TEST
+
+START_TEST(values_are_shown_as_a_file_would_have_them)
+{
+	const struct rp_policy *d = &config.defaults;
+
+	parse_ok("[outbox]\nquota = 1500K\n[defaults]\nretry_max_age = 1d2h3m4s\nretry_factor = 2.5\nallow_http = on\n"
+		 "allow_ports = 8443,9000\nsecret_credential = hook\n");
+	ck_assert_str_eq(shown(NULL, "outbox", "dir", 0), "/var/lib/runpost @0");
+	ck_assert_str_eq(shown(NULL, "outbox", "quota", 0), "1500K @2");
+	ck_assert_str_eq(shown(NULL, "outbox", "map_size", 0), "64G @0");
+	ck_assert_str_eq(shown(d, "defaults", "retry_max_age", 0), "1d2h3m4s @4");
+	ck_assert_str_eq(shown(d, "defaults", "retry_factor", 0), "2.5 @5");
+	ck_assert_str_eq(shown(d, "defaults", "retry_cap", 0), "1d @0");
+	ck_assert_str_eq(shown(d, "defaults", "allow_http", 0), "yes @6");
+	ck_assert_str_eq(shown(d, "defaults", "allow_ports", 0), "8443 9000 @7");
+	ck_assert_str_eq(shown(d, "defaults", "secret_credential", 0), "hook @8");
+	ck_assert_str_eq(shown(d, "defaults", "header", 0), "none @0");
+	ck_assert_str_eq(shown(d, "defaults", "allow", 0), "none @0");
+	ck_assert_str_eq(shown(d, "defaults", "ca_file", 0), "none @0");
+	parse_ok("[defaults]\nretry_factor = 3\nallow_ports = any\nretry_max_age = 0\n");
+	ck_assert_str_eq(shown(d, "defaults", "retry_factor", 0), "3 @2");
+	ck_assert_str_eq(shown(d, "defaults", "allow_ports", 0), "any @3");
+	ck_assert_str_eq(shown(d, "defaults", "retry_max_age", 0), "0 @4");
+}
+END_TEST
+
 START_TEST(many_endpoints_keep_their_own_lists)
 {
 	char *text = calloc(1, 20000);
@@ -554,7 +686,7 @@ START_TEST(the_table_tells_of_every_setting)
 		if (strcmp(info->unit, "duration") == 0)
 			ck_assert_msg(rp_duration_parse(rp_span_of(info->default_text), &ms), "%s", info->name);
 	}
-	ck_assert_uint_eq(n, 34);
+	ck_assert_uint_eq(n, 35);
 	ck_assert_ptr_null(rp_config_setting(n + 1));
 }
 END_TEST
@@ -583,6 +715,9 @@ static Suite *suite(void)
 	tcase_add_test(t, headers_that_http_or_runpost_own_are_refused);
 	tcase_add_test(t, a_bad_url_is_told_without_its_secrets);
 	tcase_add_test(t, lists_have_an_end);
+	tcase_add_test(t, every_value_knows_its_line);
+	tcase_add_test(t, a_secret_source_takes_the_place_of_any_other);
+	tcase_add_test(t, values_are_shown_as_a_file_would_have_them);
 	tcase_add_test(t, many_endpoints_keep_their_own_lists);
 	tcase_add_test(t, the_table_tells_of_every_setting);
 	suite_add_tcase(s, t);

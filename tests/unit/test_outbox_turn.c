@@ -341,6 +341,97 @@ START_TEST(a_returned_claim_leaves_no_trace_but_its_number)
 }
 END_TEST
 
+static void park(const struct rp_claim *c, bool parks)
+{
+	struct rp_settlement s = fx_settlement(c, RP_SETTLE_PARK);
+
+	s.cause = RP_CAUSE_NO_KEY;
+	s.due_at_ms = fx.now_ms + 60000;
+	s.outcome = NULL;
+	fx_turn(0, &s, 1);
+	ck_assert(!s.stale);
+	ck_assert(s.parked == parks);
+}
+
+START_TEST(a_parked_endpoint_waits_with_its_whole_queue_and_spends_nothing)
+{
+	uint64_t first = fx_append(1, 50), other = fx_append(2, 1);
+	struct rp_claim a, b;
+
+	fx.limit = 2;
+	fx_turn(3, NULL, 0);
+	ck_assert_uint_eq(fx.n_claims, 3);
+	a = fx.claims[0];
+	b = fx.claims[1];
+	ck_assert_uint_eq(fx.claims[2].seq, other);
+	park(&a, true);
+	park(&b, false);
+	ck_assert_int_eq(fx_state(first), RP_STATE_WAITING);
+	ck_assert_uint_eq(fx_delivery(first).attempts, 0);
+	ck_assert_uint_eq(fx_delivery(first).failures, 0);
+	ck_assert_int_eq(fx_delivery(first).last_cause, RP_CAUSE_NO_KEY);
+	ck_assert_uint_eq(fx_attempts(first), 0);
+	ck_assert_int_eq(fx_endpoint_record(1).last_cause, RP_CAUSE_NO_KEY);
+	ck_assert_uint_eq(fx_endpoint_record(1).streak, 0);
+	fx.now_ms += 59999;
+	fx_turn(10, NULL, 0);
+	ck_assert_uint_eq(fx.n_claims, 0);
+	ck_assert(!fx.committed);
+	ck_assert_int_eq(fx.next_look_ms, fx.now_ms + 1);
+	fx.now_ms += 1;
+	fx_turn(10, NULL, 0);
+	ck_assert_uint_eq(fx.n_claims, 2);
+	ck_assert_uint_eq(fx.claims[0].attempt, 1);
+	park(&fx.claims[0], true);
+}
+END_TEST
+
+START_TEST(a_second_look_ends_a_parking_at_once)
+{
+	struct rp_claim c;
+
+	fx_append(1, 5);
+	c = fx_claim();
+	park(&c, true);
+	ck_assert_int_eq(rp_outbox_look_again(fx.ob, fx.now_ms, &fx.err), RP_OK);
+	fx_verify_sound();
+	fx_turn(10, NULL, 0);
+	ck_assert_uint_eq(fx.n_claims, 5);
+}
+END_TEST
+
+START_TEST(a_second_look_finds_the_room_of_a_raised_limit)
+{
+	fx.limit = 2;
+	fx_append(1, 10);
+	fx_append(2, 1);
+	fx_turn(20, NULL, 0);
+	ck_assert_uint_eq(fx.n_claims, 3);
+	fx.limit = 5;
+	fx_turn(20, NULL, 0);
+	ck_assert_uint_eq(fx.n_claims, 0);
+	ck_assert_int_eq(fx.next_look_ms, RP_LOOK_NEVER);
+	ck_assert_int_eq(rp_outbox_look_again(fx.ob, fx.now_ms, &fx.err), RP_OK);
+	fx_verify_sound();
+	fx_turn(20, NULL, 0);
+	ck_assert_uint_eq(fx.n_claims, 3);
+}
+END_TEST
+
+START_TEST(a_second_look_writes_nothing_when_nobody_was_held_up)
+{
+	struct rp_outbox_info before, after;
+
+	fx_append(1, 3);
+	fx_append(2, 1);
+	fx_turn(20, NULL, 0);
+	ck_assert_int_eq(rp_outbox_info(fx.ob, &before, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_look_again(fx.ob, fx.now_ms, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_info(fx.ob, &after, &fx.err), RP_OK);
+	ck_assert_uint_eq(before.commits, after.commits);
+}
+END_TEST
+
 START_TEST(settling_counts_at_the_endpoint)
 {
 	struct rp_claim c[3];
@@ -655,6 +746,10 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_dead_entry_keeps_its_cause_and_its_last_answer);
 	tcase_add_test(tc, attempts_are_numbered_and_logged_one_by_one);
 	tcase_add_test(tc, a_returned_claim_leaves_no_trace_but_its_number);
+	tcase_add_test(tc, a_parked_endpoint_waits_with_its_whole_queue_and_spends_nothing);
+	tcase_add_test(tc, a_second_look_ends_a_parking_at_once);
+	tcase_add_test(tc, a_second_look_finds_the_room_of_a_raised_limit);
+	tcase_add_test(tc, a_second_look_writes_nothing_when_nobody_was_held_up);
 	tcase_add_test(tc, settling_counts_at_the_endpoint);
 	tcase_add_loop_test(tc, late_bad_news_changes_nothing, 0, N(bad_news));
 	tcase_add_loop_test(tc, a_late_2xx_delivers_from_every_state, 0, N(late_states));

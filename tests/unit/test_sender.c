@@ -430,6 +430,144 @@ START_TEST(a_drain_ends_when_nothing_is_waiting)
 }
 END_TEST
 
+/* --- new settings ------------------------------------------------------------------------------------------------- */
+
+static struct rp_settings *settings_of(const char *text)
+{
+	struct rp_settings *s = calloc(1, sizeof *s);
+	struct rp_error err;
+
+	rp_config_init(&s->config);
+	ck_assert_msg(rp_config_parse(&s->config, "next.conf", rp_span_of(text), &err) == RP_OK, "%s", err.text);
+	ck_assert_msg(rp_settings_load_secrets(s, &err) == RP_OK, "%s", err.text);
+	return s;
+}
+
+static void reload(const char *text)
+{
+	ck_assert_int_eq(rp_sender_reload(sender, settings_of(text), &fx.err), RP_OK);
+}
+
+START_TEST(requests_under_way_keep_their_policy_and_new_ones_get_the_new_one)
+{
+	const struct rp_request *old;
+	char value[64];
+	uint64_t first;
+
+	configure("[defaults]\nretry_base = 10s\ntimeout = 7s\nallow = 10.0.0.0/8\nheader = X-Era: old\n");
+	start_sender(2, false);
+	first = fx_append(1, 4);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 2);
+	reload("[defaults]\nretry_base = 100s\ntimeout = 8s\nallow = 172.16.0.0/12\nheader = X-Era: middle\n");
+	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	reload("[defaults]\nretry_base = 1000s\ntimeout = 9s\nallow = 192.168.0.0/16\nheader = X-Era: new\n");
+	old = net.requests[1].request;
+	ck_assert_int_eq(old->timeout_ms, 7000);
+	ck_assert_str_eq(fake_header(old, "x-era", value, sizeof value), "old");
+	ck_assert_int_eq(net.requests[2].request->timeout_ms, 8000);
+	ck_assert_uint_eq(net.requests[2].request->guard->allow[0].addr[0], 172);
+	ck_assert_str_eq(fake_header(net.requests[2].request, "x-era", value, sizeof value), "middle");
+	fake_answer(&net, 1, RP_CAUSE_TIMEOUT, 0);
+	fake_answer(&net, 2, RP_CAUSE_TIMEOUT, 0);
+	settle_down(20);
+	ck_assert_int_le(fx_delivery(first + 1).due_at_ms, fx.now_ms + 12000);
+	ck_assert_int_ge(fx_delivery(first + 2).due_at_ms, fx.now_ms + 99000);
+	ck_assert_int_le(fx_delivery(first + 2).due_at_ms, fx.now_ms + 120000);
+	ck_assert_uint_eq(net.n_started, 4);
+	ck_assert_int_eq(net.requests[3].request->timeout_ms, 9000);
+	ck_assert_str_eq(fake_header(net.requests[3].request, "x-era", value, sizeof value), "new");
+}
+END_TEST
+
+START_TEST(many_reloads_under_one_request_leave_nothing_behind)
+{
+	char text[64];
+	int i;
+
+	start_sender(2, false);
+	fx_append(1, 1);
+	settle_down(20);
+	for (i = 1; i <= 50; i++) {
+		snprintf(text, sizeof text, "[defaults]\nin_flight = %d\n", i);
+		reload(text);
+		settle_down(20);
+	}
+	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert_uint_eq(fx_ledger().delivered, 1);
+}
+END_TEST
+
+START_TEST(a_raised_limit_is_used_at_once)
+{
+	configure("[defaults]\nin_flight = 2\n");
+	start_sender(10, false);
+	fx_append(1, 20);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 2);
+	reload("[defaults]\nin_flight = 5\n");
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 5);
+	reload("[defaults]\nin_flight = 1\n");
+	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 5);
+}
+END_TEST
+
+#define KEY_TEXT "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+/* The clock of the tests stands at 2023-11-14T22:13:20Z. */
+#define LATER_KEY KEY_TEXT " not-before=2023-11-14T22:15:00Z"
+
+START_TEST(without_a_valid_key_nothing_is_sent_and_nothing_is_spent)
+{
+	uint64_t first;
+	size_t i;
+
+	setenv("TEST_WEBHOOK_SECRET", LATER_KEY, 1);
+	configure("[endpoint \"one\"]\nurl = https://k1.example/hook\nsecret_env = TEST_WEBHOOK_SECRET\n"
+		  "[defaults]\nretry_attempts = 1\n");
+	start_sender(10, false);
+	first = fx_append(1, 30);
+	fx_append(2, 1);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 1);
+	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	for (i = 0; i < 30; i++) {
+		ck_assert_int_eq(fx_state(first + i), RP_STATE_WAITING);
+		ck_assert_uint_eq(fx_delivery(first + i).attempts, 0);
+	}
+	ck_assert_int_eq(fx_delivery(first).last_cause, RP_CAUSE_NO_KEY);
+	ck_assert_int_gt(wait_ms, 500); /* it sleeps, it does not spin */
+	advance(60000);                 /* 22:14:20: asked again, still too early */
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 1);
+	advance(60000);
+	settle_down(20);
+	ck_assert_uint_gt(net.n_started, 1);
+	ck_assert_int_eq(strncmp(net.requests[1].signature, "v1,", 3), 0);
+	ck_assert_str_eq(net.requests[1].attempt, "1");
+}
+END_TEST
+
+START_TEST(a_reload_with_a_valid_key_ends_the_wait)
+{
+	setenv("TEST_WEBHOOK_SECRET", LATER_KEY, 1);
+	configure("[defaults]\nsecret_env = TEST_WEBHOOK_SECRET\n");
+	start_sender(100, false);
+	fx_append(1, 30);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 0);
+	setenv("TEST_WEBHOOK_SECRET", KEY_TEXT, 1);
+	reload("[defaults]\nsecret_env = TEST_WEBHOOK_SECRET\nin_flight = 30\n");
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 30);
+}
+END_TEST
+
 /* --- keys and headers ------------------------------------------------------------------------------------------------ */
 
 START_TEST(an_endpoint_with_a_secret_gets_every_attempt_signed)
@@ -545,6 +683,11 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_stop_without_grace_settles_what_is_known_and_returns_what_was_not_begun);
 	tcase_add_test(tc, a_sender_that_is_ended_at_once_keeps_the_results_it_has);
 	tcase_add_test(tc, a_drain_ends_when_nothing_is_waiting);
+	tcase_add_test(tc, requests_under_way_keep_their_policy_and_new_ones_get_the_new_one);
+	tcase_add_test(tc, many_reloads_under_one_request_leave_nothing_behind);
+	tcase_add_test(tc, a_raised_limit_is_used_at_once);
+	tcase_add_test(tc, without_a_valid_key_nothing_is_sent_and_nothing_is_spent);
+	tcase_add_test(tc, a_reload_with_a_valid_key_ends_the_wait);
 	tcase_add_test(tc, an_endpoint_with_a_secret_gets_every_attempt_signed);
 	tcase_add_test(tc, a_configured_header_replaces_the_envelope_s);
 	tcase_add_test(tc, header_values_that_a_receiver_echoes_are_not_kept);

@@ -223,6 +223,34 @@ START_TEST(a_missing_secret_is_named)
 }
 END_TEST
 
+START_TEST(a_credential_is_a_file_of_the_directory_that_systemd_names)
+{
+	put("a.key", SECRET_A "\n", 0400);
+	setenv("CREDENTIALS_DIRECTORY", dir, 1);
+	load_ok("[defaults]\nsecret_credential = a.key\n[endpoint \"b\"]\nurl = https://b.example\n"
+		"secret_credential = b.key\n");
+	check_secret_refused(RP_ERR_NOTFOUND, ": [endpoint \"b\"] secret_credential = ");
+	put("b.key", SECRET_B "\n", 0644);
+	check_secret_refused(RP_ERR_DENIED, "mode 0644 lets others at the secret");
+	put("b.key", SECRET_B "\n", 0440);
+	ck_assert_msg(rp_settings_load_secrets(&settings, &error) == RP_OK, "%s", error.text);
+	check_signs_with(&settings.config.defaults, SECRET_A);
+	check_signs_with(&settings.config.endpoints[0], SECRET_B);
+	rp_settings_release(&settings);
+	unsetenv("CREDENTIALS_DIRECTORY");
+	load_ok("[defaults]\nsecret_credential = a.key\n");
+	check_secret_refused(RP_ERR_NOTFOUND, "there is no CREDENTIALS_DIRECTORY; start it by a systemd unit");
+}
+END_TEST
+
+START_TEST(keys_that_only_verify_are_no_secret_to_send_with)
+{
+	put("a.key", "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=\n", 0600);
+	load_ok("[defaults]\nsecret_file = a.key\n");
+	check_secret_refused(RP_ERR_INVAL, "only whpk_ keys, which cannot sign");
+}
+END_TEST
+
 START_TEST(a_bad_secret_is_not_repeated)
 {
 	char *large = malloc((64 << 10) + 2);
@@ -260,6 +288,8 @@ static Suite *suite(void)
 	tcase_add_test(t, each_policy_signs_with_its_own_secret);
 	tcase_add_test(t, a_secret_file_that_others_can_reach_is_refused);
 	tcase_add_test(t, a_missing_secret_is_named);
+	tcase_add_test(t, a_credential_is_a_file_of_the_directory_that_systemd_names);
+	tcase_add_test(t, keys_that_only_verify_are_no_secret_to_send_with);
 	tcase_add_test(t, a_bad_secret_is_not_repeated);
 	suite_add_tcase(s, t);
 	return s;

@@ -424,8 +424,8 @@ static const struct {
     {"whse", 1, "begins with whsec_"},
     {"\n" SECRET_A "\n\nwhsec_MfKQ9r8G", 4, "this one has 6"},
     {"# comment\r\nwhsec_MfKQ9r8G-YqrTwjUPD8ILPZIo2LaLaSw\r\n", 2, "base64"},
-    {SECRET_A " " SECRET_B, 1, "base64"},
-    {SECRET_A " # newest", 1, "base64"},
+    {SECRET_A " " SECRET_B, 1, "something else behind the key"},
+    {SECRET_A " # newest", 1, "something else behind the key"},
     {SECRET_A SECRET_A SECRET_A, 1, "one key on a line"},
     {SECRET_A "\n" SECRET_C "x", 2, "one key on a line"},
     {SECRET_A "=", 1, "base64"},
@@ -436,6 +436,14 @@ static const struct {
     {SECRET_A "\n" SECRET_A "\n" SECRET_A "\n" SECRET_A "\n#\n" SECRET_A "\n" SECRET_A "\n" SECRET_A "\n" SECRET_A
 	      "\n" SECRET_A,
      10, "more than 8"},
+    {SECRET_A " not-before=tomorrow", 1, "not-before= is followed by something else than a time"},
+    {SECRET_A " not-after=", 1, "not-after= is followed by something else than a time"},
+    {SECRET_A " not-after=2026-11-23", 1, "not-after= is followed by something else than a time"},
+    {SECRET_B "\n" SECRET_A " NOT-AFTER=2026-11-23T00:00:00Z", 2, "something else behind the key"},
+    {SECRET_A " not-before=2026-11-23T00:00:00Z not-after=2026-11-23T00:00:00Z", 1, "would never sign"},
+    {SECRET_A " not-before=2026-11-23T00:00:01Z not-after=2026-11-23T00:00:00Z", 1, "would never sign"},
+    {SECRET_A " not-after=2026-11-23T00:00:00Z not-after=2026-11-24T00:00:00Z", 1, "twice"},
+    {"not-after=2026-11-23T00:00:00Z " SECRET_A, 1, "something else behind the key"},
 };
 
 START_TEST(a_bad_secret_is_named_by_its_line_and_never_shown)
@@ -454,6 +462,99 @@ START_TEST(a_bad_secret_is_named_by_its_line_and_never_shown)
 	ck_assert_ptr_null(strstr(err.text, "MfKQ"));
 	ck_assert_ptr_null(strstr(err.text, "6Xb"));
 	ck_assert_uint_lt(strlen(err.text), RP_ERROR_TEXT_MAX - 1);
+}
+END_TEST
+
+/* 2021-02-25T15:02:10Z, the time of SIG_A and SIG_C. */
+#define T0 1614265330
+#define AT_T0 "2021-02-25T15:02:10Z"
+#define BEFORE_T0 "2021-02-25T15:02:09Z"
+#define AFTER_T0 "2021-02-25T15:02:11Z"
+
+static const struct {
+	const char *keys;
+	size_t n;          /* that sign at T0 */
+	const char *signs; /* the header then */
+} windows[] = {
+    {SECRET_A " not-before=" AT_T0, 1, SIG_A},
+    {SECRET_A "\tnot-before=" BEFORE_T0 "  not-after=" AFTER_T0 "\r", 1, SIG_A},
+    {SECRET_A " not-after=" AFTER_T0 " not-before=" AT_T0, 1, SIG_A},
+    {SECRET_A " not-before=2021-02-25T16:02:10+01:00", 1, SIG_A},
+    {SECRET_A " not-before=" AFTER_T0, 0, NULL},
+    {SECRET_A " not-before=2021-02-25T15:02:10.001Z", 0, NULL},
+    {SECRET_A " not-after=" AT_T0, 0, NULL},
+    {SECRET_A " not-after=" BEFORE_T0, 0, NULL},
+    {SECRET_C " not-before=" AFTER_T0 "\n" SECRET_A, 1, SIG_A},
+    {SECRET_C " not-after=" AFTER_T0 "\n" SECRET_A " not-before=" AT_T0, 2, SIG_C " " SIG_A},
+    {SECRET_B " not-before=" AFTER_T0 "\n" SECRET_A " not-after=" AFTER_T0 "\n" SECRET_C, 2, SIG_A " " SIG_C},
+    /* Two windows that share a bound: one key, not none and not both. */
+    {SECRET_A " not-before=" AT_T0 "\n" SECRET_C " not-after=" AT_T0, 1, SIG_A},
+    {SECRET_A " not-before=" AFTER_T0 "\n" SECRET_C " not-after=" AFTER_T0, 1, SIG_C},
+    {PUBLIC_C "\n" SECRET_A " not-after=" AT_T0, 0, NULL},
+};
+
+START_TEST(only_keys_inside_their_windows_sign_and_in_the_file_s_order)
+{
+	struct rp_signer *signer = signer_of(windows[_i].keys);
+	struct rp_buf out = {0};
+
+	ck_assert_uint_eq(rp_signer_count_at(signer, T0), windows[_i].n);
+	ck_assert(rp_signer_sign(signer, rp_span_of(ID_A), T0, rp_span_of(BODY_A), &out) == (windows[_i].n > 0));
+	if (windows[_i].n > 0)
+		ck_assert_str_eq(out.data, windows[_i].signs);
+	else
+		ck_assert_uint_eq(out.len, 0);
+	rp_buf_release(&out);
+	rp_signer_free(signer);
+}
+END_TEST
+
+START_TEST(a_signer_knows_how_many_of_its_keys_sign_whatever_the_time)
+{
+	struct rp_signer *signer = signer_of(PUBLIC_C "\n" SECRET_A " not-after=" AT_T0 "\n" SECRET_B);
+	struct rp_signer *public = signer_of(PUBLIC_C);
+
+	ck_assert_uint_eq(rp_signer_count(signer), 2);
+	ck_assert_uint_eq(rp_signer_count(public), 0);
+	rp_signer_free(signer);
+	rp_signer_free(public);
+}
+END_TEST
+
+static const struct {
+	const char *window;
+	bool verifies; /* SIG_A, made at T0 */
+} receiver_windows[] = {
+    {" not-before=" AFTER_T0, true},
+    {" not-before=2021-02-25T15:07:10Z", true},
+    {" not-before=2021-02-25T15:07:11Z", false},
+    {" not-after=" BEFORE_T0, true},
+    {" not-after=2021-02-25T14:57:11Z", true},
+    {" not-after=2021-02-25T14:57:10Z", false},
+    {" not-before=2021-02-25T15:07:11Z not-after=2030-01-01T00:00:00Z", false},
+};
+
+START_TEST(a_receiver_takes_keys_that_are_valid_within_the_tolerance)
+{
+	struct rp_buf keys = {0};
+
+	ck_assert(rp_buf_add_text(&keys, SECRET_A) && rp_buf_add_text(&keys, receiver_windows[_i].window));
+	ck_assert_msg(a_verifies(keys.data, SIG_A) == receiver_windows[_i].verifies, "%s", keys.data);
+	rp_buf_clear(&keys);
+	ck_assert(rp_buf_add_text(&keys, PUBLIC_C) && rp_buf_add_text(&keys, receiver_windows[_i].window));
+	ck_assert_msg(a_verifies(keys.data, SIG_C) == receiver_windows[_i].verifies, "%s", keys.data);
+	rp_buf_release(&keys);
+}
+END_TEST
+
+START_TEST(a_timestamp_of_another_age_of_the_world_is_judged_without_overflow)
+{
+	struct rp_signer *signer = signer_of(SECRET_A " not-after=9999-12-31T23:59:59Z");
+
+	ck_assert(!verifies(signer, ID_A, "9999999999999999999", BODY_A, SIG_A));
+	ck_assert(!verifies(signer, ID_A, "9223372036854775807", BODY_A, SIG_A));
+	ck_assert(!verifies(signer, ID_A, "0", BODY_A, SIG_A));
+	rp_signer_free(signer);
 }
 END_TEST
 
@@ -497,6 +598,10 @@ static Suite *suite(void)
 	tcase_add_test(tc, keys_are_taken_by_length_with_or_without_padding);
 	tcase_add_test(tc, the_unpadded_secrets_of_the_reference_tests_are_judged_by_their_length);
 	tcase_add_loop_test(tc, a_bad_secret_is_named_by_its_line_and_never_shown, 0, COUNT(bad_texts));
+	tcase_add_loop_test(tc, only_keys_inside_their_windows_sign_and_in_the_file_s_order, 0, COUNT(windows));
+	tcase_add_test(tc, a_signer_knows_how_many_of_its_keys_sign_whatever_the_time);
+	tcase_add_loop_test(tc, a_receiver_takes_keys_that_are_valid_within_the_tolerance, 0, COUNT(receiver_windows));
+	tcase_add_test(tc, a_timestamp_of_another_age_of_the_world_is_judged_without_overflow);
 	tcase_add_test(tc, a_nul_in_a_secret_file_is_refused);
 	tcase_add_test(tc, freeing_no_signer_is_allowed);
 	suite_add_tcase(s, tc);

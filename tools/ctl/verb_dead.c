@@ -134,7 +134,7 @@ static const char *suggest(enum rp_cause cause, const struct group *g)
 		"a stored record is damaged: see verify; replay it if its payload is sound, else purge it",
 	    [RP_CAUSE_POISON] = "senders died over it: read their log before a replay",
 	    [RP_CAUSE_SENDER_LOST] = "its sender was lost: outcome unknown, replay",
-	    [RP_CAUSE_NO_KEY] = "the signing key cannot be read: mend secret_file, then replay",
+	    [RP_CAUSE_NO_KEY] = "no signing key is valid: mend the secret file and reload, then replay",
 	    [RP_CAUSE_BAD_URL] = "the URL cannot be used: purge",
 	    [RP_CAUSE_LOCAL] = "the trouble is on this host: read the sender's log, then replay",
 	    [RP_CAUSE_OPERATOR] = "an operator set it aside: replay or purge",
