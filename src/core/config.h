@@ -12,13 +12,14 @@
  *   [ingest]    max_line full_wait
  *   [sender]    in_flight lease stop_grace
  *   [defaults]  secret_file secret_env header timeout connect_timeout retry_base retry_factor retry_cap retry_attempts
- *               retry_max_age in_flight allow allow_http allow_ports ca_file client_cert client_key
+ *               retry_max_age in_flight rate breaker allow allow_http allow_ports ca_file client_cert client_key
  *   [endpoint "NAME"]  url, and those of [defaults] */
 #ifndef RP_CORE_CONFIG_H
 #define RP_CORE_CONFIG_H
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "core/control.h"
 #include "core/guard.h"
 #include "core/retry.h"
 #include "core/url.h"
@@ -36,7 +37,9 @@ struct rp_policy {
 	size_t n_headers;
 	int64_t timeout_ms, connect_timeout_ms;
 	struct rp_retry_policy retry;
-	unsigned in_flight; /* at most so many requests at once to one endpoint, over all senders */
+	unsigned in_flight;  /* at most so many requests at once to one endpoint, over all senders */
+	struct rp_rate rate; /* likewise; count 0: no limit */
+	bool breaker;
 	struct rp_cidr allow[RP_ALLOW_MAX];
 	size_t n_allow;
 	struct rp_guard_policy guard;                   /* guard.allow points at allow */

@@ -28,6 +28,7 @@ enum rp_setting_kind {
 	RP_KIND_HEADER,
 	RP_KIND_NETS,
 	RP_KIND_PORTS,
+	RP_KIND_RATE,
 };
 
 struct rp_setting {

@@ -30,7 +30,7 @@ static struct rp_json_out *endpoint_json(const struct rp_known_endpoint *k)
 	rp_json_out_bool(o, "paused", k->e.paused);
 	rp_json_out_bool(o, "disabled", k->e.disabled);
 	rp_json_out_time(o, "changed_at", k->e.changed_at_ms);
-	rp_json_out_int(o, "in_flight_limit", k->e.limit);
+	rp_json_out_int(o, "in_flight_limit", k->e.control.limits.in_flight);
 	return o;
 }
 
