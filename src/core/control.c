@@ -100,11 +100,16 @@ static uint32_t window_max(const struct rp_control *c)
 	return c->limits.in_flight * PERMILLE;
 }
 
-static void window_start(struct rp_control *c)
+static uint32_t window_first(const struct rp_control *c)
 {
 	unsigned start = c->limits.start < c->limits.in_flight ? c->limits.start : c->limits.in_flight;
 
-	c->window_permille = (start > 0 ? start : 1) * PERMILLE;
+	return (start > 0 ? start : 1) * PERMILLE;
+}
+
+static void window_start(struct rp_control *c)
+{
+	c->window_permille = window_first(c);
 	c->congested = false;
 }
 
@@ -223,7 +228,8 @@ void rp_control_apply(struct rp_control *c, const struct rp_limits *limits)
 	c->limits = *limits;
 	if (other_rate)
 		c->full_at_us = 0;
-	if (c->window_permille == 0)
+	/* Only bad outcomes make it smaller than at first: not a limit that was lower for a while. */
+	if (!c->congested && c->window_permille < window_first(c))
 		window_start(c);
 	if (c->window_permille > window_max(c))
 		c->window_permille = window_max(c);
