@@ -3,8 +3,8 @@
  *
  * Window (Postfix's scheduler): starts small, since nobody knows what a receiver can bear. A good answer makes room for
  * one request more as long as nothing bad has come (so it doubles with each window of answers), afterwards for 1/window
- * more; a bad one takes one away. Never below 1, never above the endpoint's in_flight; and it only grows while it is
- * used, or a trickle would open it wide.
+ * more; a bad one takes one away. Never below 1, never above the endpoint's in_flight; and it only grows while half of
+ * it is used, or a trickle would open it wide.
  *
  * Rate: a token bucket that holds one second's worth, at least one token. Kept as one number, the time at which the
  * bucket is full again: GCRA (ITU-T I.371), which is exact and needs no refilling.
