@@ -343,7 +343,7 @@ BACKLOGS = {"long": (10_000, 100_000), "flood": (50_000, 1_000_000)}  # quick, w
 
 def drain_good_endpoints(bench, senders, trouble=None):
     """Nine endpoints that answer; with `trouble` a tenth one, whose backlog was there first. Limits and timeouts are those
-    that hold by default."""
+    that hold by default. Returns the rate of the nine and the noise."""
     each = bench.args.entries // GOOD_ENDPOINTS
     port, bad_port = free_port(), free_port()
     config = bench.config("isolation", in_flight=None)
@@ -354,6 +354,7 @@ def drain_good_endpoints(bench, senders, trouble=None):
         bad = bench.sink(bad_port, *options)
         feed(bench, outbox, config, [f"http://127.0.0.1:{bad_port}/bad"], BACKLOGS[backlog][bench.args.full])
     feed(bench, outbox, config, [f"http://127.0.0.1:{port}/good-{i}" for i in range(GOOD_ENDPOINTS)], each * GOOD_ENDPOINTS)
+    span = Span()
     sink = bench.sink(port, "--exit-after", each * GOOD_ENDPOINTS)
     start_s = time.monotonic()
     sender = send(bench, outbox, config, senders=senders)
@@ -362,18 +363,30 @@ def drain_good_endpoints(bench, senders, trouble=None):
     if bad:
         bad.send_signal(signal.SIGTERM)
         bad.finish()
+    noise = span.noise(sender, sink, *([bad] if bad else []))
     delivered = [e["delivered"] for e in bench.endpoints(outbox) if "/good-" in e["endpoint"]]
     if delivered != [each] * GOOD_ENDPOINTS:
         raise Trouble(f"{each} should be delivered to each good endpoint, the outbox says {delivered}")
-    return rate
+    return rate, noise
 
 
 def phase_isolation(bench):
-    result = {}
+    """Each trouble between two runs without one, so that a machine that gets slower or faster counts for both."""
+    result, noises = {}, []
+
+    def drain(senders, trouble=None):
+        rate, noise = drain_good_endpoints(bench, senders, trouble)
+        noises.append(noise)
+        return rate
+
     for senders in (1, 4):
-        alone = result[f"good_{senders}_alone_per_s"] = drain_good_endpoints(bench, senders)
+        alone = [drain(senders)]
         for trouble in TROUBLES:
-            result[f"good_{senders}_{trouble}_share"] = drain_good_endpoints(bench, senders, trouble) / alone
+            rate = drain(senders, trouble)
+            alone.append(drain(senders))
+            result[f"good_{senders}_{trouble}_share"] = rate / statistics.mean(alone[-2:])
+        result[f"good_{senders}_alone_per_s"] = statistics.median(alone)
+    result["isolation_noise_cores"] = statistics.median(noises)
     return result
 
 

@@ -21,6 +21,7 @@ static void configure(const char *text)
 	struct rp_error err;
 	enum rp_err e;
 
+	rp_settings_release(&settings); /* a test may have its own after the common one */
 	memset(&settings, 0, sizeof settings);
 	rp_config_init(&settings.config);
 	e = rp_config_parse(&settings.config, "test.conf", rp_span_of(text), &err);
