@@ -13,7 +13,7 @@
  *   [sender]    in_flight lease stop_grace
  *   [defaults]  secret_file secret_env secret_credential header timeout connect_timeout retry_base retry_factor
  *               retry_cap retry_attempts retry_schedule retry_max_age permanent_statuses honour_delivery_header in_flight
- *               allow allow_http allow_ports ca_file client_cert client_key pin_sha256 tls_min
+ *               rate breaker allow allow_http allow_ports ca_file client_cert client_key pin_sha256 tls_min
  *   [endpoint "NAME"]  url, and those of [defaults]
  *
  * Delays are either computed (retry_base, _factor, _cap, _attempts) or listed (retry_schedule): one section sets one of
@@ -23,6 +23,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "core/control.h"
 #include "core/guard.h"
 #include "core/retry.h"
 #include "core/url.h"
@@ -43,7 +44,9 @@ struct rp_policy {
 	size_t n_headers;
 	int64_t timeout_ms, connect_timeout_ms;
 	struct rp_retry_policy retry;
-	unsigned in_flight; /* at most so many requests at once to one endpoint, over all senders */
+	unsigned in_flight;  /* at most so many requests at once to one endpoint, over all senders */
+	struct rp_rate rate; /* likewise; count 0: no limit */
+	bool breaker;
 	struct rp_cidr allow[RP_ALLOW_MAX];
 	size_t n_allow;
 	struct rp_guard_policy guard;                   /* guard.allow points at allow */

@@ -33,6 +33,7 @@ enum rp_setting_kind {
 	RP_KIND_DELAYS,
 	RP_KIND_STATUSES,
 	RP_KIND_PINS,
+	RP_KIND_RATE,
 };
 
 struct rp_setting {

@@ -114,6 +114,13 @@ static bool add_statuses(const struct rp_retry_policy *retry, struct rp_buf *out
 	return ok;
 }
 
+static bool add_rate(struct rp_rate rate, struct rp_buf *out)
+{
+	char text[RP_RATE_TEXT_MAX];
+
+	return rp_buf_add_text(out, rate.count > 0 ? rp_rate_format(rate, text) : "none");
+}
+
 static bool add_tls_version(unsigned version, struct rp_buf *out)
 {
 	return add_number(version / 10, out) && rp_buf_add_char(out, '.') && add_number(version % 10, out);
@@ -161,6 +168,8 @@ bool rp_config_show_value(const struct rp_config *config, const struct rp_policy
 		return add_delays(&policy->retry, out);
 	case RP_KIND_STATUSES:
 		return add_statuses(&policy->retry, out);
+	case RP_KIND_RATE:
+		return add_rate(*(const struct rp_rate *)at, out);
 	case RP_KIND_TLS_VERSION:
 		return add_tls_version(*(const unsigned *)at, out);
 	}

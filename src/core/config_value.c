@@ -477,6 +477,19 @@ static bool set_pins(struct rp_config_parser *p, const struct rp_setting *s, voi
 	return text_store(p, s, base, all);
 }
 
+static bool set_rate(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+{
+	struct rp_rate *rate = (struct rp_rate *)(void *)((char *)base + s->offset);
+
+	memset(rate, 0, sizeof *rate);
+	if (value[0] == '\0' || rp_rate_parse(rp_span_of(value), rate))
+		return true;
+	return rp_config_fail_value(p, s, value,
+				    "not a rate; accepted: 1/h to %d/s, as requests in a second, minute or hour (50/s, "
+				    "10/m, 3/h), or empty for no limit",
+				    RP_RATE_PER_SECOND_MAX);
+}
+
 static bool (*const setters[])(struct rp_config_parser *p, const struct rp_setting *s, void *base,
 			       const char *value) = {
     [RP_KIND_DURATION] = set_number, [RP_KIND_SIZE] = set_number,   [RP_KIND_COUNT] = set_number,
@@ -484,7 +497,7 @@ static bool (*const setters[])(struct rp_config_parser *p, const struct rp_setti
     [RP_KIND_PATH] = set_path,       [RP_KIND_ENV] = set_env,       [RP_KIND_CREDENTIAL] = set_credential,
     [RP_KIND_URL] = set_url,         [RP_KIND_HEADER] = set_header, [RP_KIND_NETS] = set_nets,
     [RP_KIND_PORTS] = set_ports,     [RP_KIND_DELAYS] = set_delays, [RP_KIND_STATUSES] = set_statuses,
-    [RP_KIND_PINS] = set_pins,
+    [RP_KIND_PINS] = set_pins,       [RP_KIND_RATE] = set_rate,
 };
 
 static bool value_check(struct rp_config_parser *p, const struct rp_setting *s, const char *value)

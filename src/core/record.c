@@ -5,7 +5,7 @@
 enum { VERSION = 1, SUM_BYTES = 8 };
 enum { DELIVERY_BEHIND = 1 };
 enum { ATTEMPT_LATE = 1 };
-enum { ENDPOINT_PAUSED = 1, ENDPOINT_DISABLED = 2 };
+enum { ENDPOINT_PAUSED = 1, ENDPOINT_DISABLED = 2, ENDPOINT_BREAKER = 4, ENDPOINT_CONGESTED = 8 };
 
 /* Appends the checksum; 0 when anything did not fit. */
 static size_t seal(struct rp_writer *w, void *start, uint64_t seed)
@@ -222,23 +222,67 @@ static void get_counts(struct rp_reader *r, uint64_t count[RP_STATE_COUNT])
 		count[s] = rp_get_u64(r);
 }
 
+static void put_control(struct rp_writer *w, const struct rp_control *c)
+{
+	rp_put_u32(w, c->limits.in_flight);
+	rp_put_u32(w, c->limits.start);
+	rp_put_u32(w, c->limits.rate.count);
+	rp_put_u32(w, c->limits.rate.period_ms);
+	rp_put_u32(w, c->window_permille);
+	rp_put_u32(w, c->bad_streak);
+	rp_put_u32(w, c->recent);
+	rp_put_u32(w, c->recent_bad);
+	rp_put_i64(w, c->recent_at_ms);
+	rp_put_u32(w, c->pauses);
+	rp_put_u8(w, (uint8_t)c->cause);
+	rp_put_u16(w, (uint16_t)c->http_status);
+	rp_put_i64(w, c->opened_at_ms);
+	rp_put_i64(w, c->probe_at_ms);
+	rp_put_i64(w, c->full_at_us);
+}
+
+static void get_control(struct rp_reader *r, struct rp_control *c)
+{
+	c->limits.in_flight = rp_get_u32(r);
+	c->limits.start = rp_get_u32(r);
+	c->limits.rate.count = rp_get_u32(r);
+	c->limits.rate.period_ms = rp_get_u32(r);
+	c->window_permille = rp_get_u32(r);
+	c->bad_streak = rp_get_u32(r);
+	c->recent = rp_get_u32(r);
+	c->recent_bad = rp_get_u32(r);
+	c->recent_at_ms = rp_get_i64(r);
+	c->pauses = rp_get_u32(r);
+	c->cause = rp_get_u8(r);
+	c->http_status = rp_get_u16(r);
+	c->opened_at_ms = rp_get_i64(r);
+	c->probe_at_ms = rp_get_i64(r);
+	c->full_at_us = rp_get_i64(r);
+}
+
+static unsigned endpoint_flags(const struct rp_endpoint *e)
+{
+	return (e->paused ? ENDPOINT_PAUSED : 0u) | (e->disabled ? ENDPOINT_DISABLED : 0u) |
+	       (e->control.limits.breaker ? ENDPOINT_BREAKER : 0u) | (e->control.congested ? ENDPOINT_CONGESTED : 0u);
+}
+
 size_t rp_endpoint_pack(const struct rp_endpoint *e, uint64_t id, void *out, size_t size)
 {
 	struct rp_writer w = rp_writer_of(out, size);
 
 	rp_put_u8(&w, VERSION);
-	rp_put_u8(&w, (uint8_t)((e->paused ? ENDPOINT_PAUSED : 0) | (e->disabled ? ENDPOINT_DISABLED : 0)));
+	rp_put_u8(&w, (uint8_t)endpoint_flags(e));
 	rp_put_u8(&w, (uint8_t)e->last_cause);
-	rp_put_u8(&w, 0);
+	rp_put_u8(&w, (uint8_t)e->control.breaker);
 	rp_put_u16(&w, (uint16_t)e->last_status);
 	rp_put_u32(&w, e->streak);
-	rp_put_u32(&w, e->limit);
 	rp_put_i64(&w, e->look_at_ms);
 	rp_put_i64(&w, e->served_at_ms);
 	rp_put_i64(&w, e->parked_until_ms);
 	rp_put_i64(&w, e->changed_at_ms);
 	rp_put_i64(&w, e->last_success_at_ms);
 	rp_put_i64(&w, e->last_failure_at_ms);
+	put_control(&w, &e->control);
 	put_counts(&w, e->count);
 	return seal(&w, out, id);
 }
@@ -250,18 +294,21 @@ bool rp_endpoint_unpack(struct rp_endpoint *e, uint64_t id, const void *mem, siz
 
 	e->paused = (flags & ENDPOINT_PAUSED) != 0;
 	e->disabled = (flags & ENDPOINT_DISABLED) != 0;
+	e->control.limits.breaker = (flags & ENDPOINT_BREAKER) != 0;
+	e->control.congested = (flags & ENDPOINT_CONGESTED) != 0;
 	e->last_cause = rp_get_u8(&r);
-	rp_get_u8(&r);
+	e->control.breaker = rp_get_u8(&r);
 	e->last_status = rp_get_u16(&r);
 	e->streak = rp_get_u32(&r);
-	e->limit = rp_get_u32(&r);
 	e->look_at_ms = rp_get_i64(&r);
 	e->served_at_ms = rp_get_i64(&r);
 	e->parked_until_ms = rp_get_i64(&r);
 	e->changed_at_ms = rp_get_i64(&r);
 	e->last_success_at_ms = rp_get_i64(&r);
 	e->last_failure_at_ms = rp_get_i64(&r);
+	get_control(&r, &e->control);
 	get_counts(&r, e->count);
+	r.ok = r.ok && e->control.breaker <= RP_BREAKER_HALF_OPEN;
 	if (!r.ok)
 		memset(e, 0, sizeof *e);
 	return r.ok;

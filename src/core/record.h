@@ -15,9 +15,12 @@
  * attempt (seq, n)       u8 1 | u8 cause | u8 flags (1 late) | u8 http_version | u16 http_status | u16 slot | u32 pid |
  *                        i64 started_at | u64 duration_us | u32 dns, connect, tls, first byte us | u32 retry_after_s |
  *                        str peer | str detail | str response | u64 sum
- * endpoint (id)          u8 1 | u8 flags (1 paused, 2 disabled) | u8 last_cause | u8 0 | u16 last_status | u32 streak |
- *                        u32 limit | i64 look_at | i64 served_at | i64 parked_until | i64 changed_at | i64 last_success_at |
- *                        i64 last_failure_at |
+ * endpoint (id)          u8 1 | u8 flags (1 paused, 2 disabled, 4 breaker on, 8 congested) | u8 last_cause |
+ *                        u8 breaker (0 closed, 1 open, 2 half open) | u16 last_status | u32 streak | i64 look_at |
+ *                        i64 served_at | i64 parked_until | i64 changed_at | i64 last_success_at | i64 last_failure_at |
+ *                        u32 in_flight limit | u32 start | u32 rate count, period_ms | u32 window_permille |
+ *                        u32 bad_streak | u32 recent, recent_bad | i64 recent_at | u32 pauses | u8 opened_by |
+ *                        u16 its status | i64 opened_at | i64 probe_at | i64 full_at_us |
  *                        u64 waiting, in_flight, held, delivered, dead | u64 sum
  * head ("head" in meta)  u8 1 | u64 next_seq | u64 next_endpoint | u64 accepted, waiting, in_flight, held, delivered, dead,
  *                        purged | u64 sum */
@@ -25,6 +28,7 @@
 #define RP_CORE_RECORD_H
 
 #include "base/bytes.h"
+#include "core/control.h"
 #include "core/ident.h"
 #include "core/outcome.h"
 #include "runpost.h"
@@ -77,12 +81,12 @@ struct rp_endpoint {
 	enum rp_cause last_cause;
 	unsigned last_status;
 	uint32_t streak;         /* failures since the last success */
-	uint32_t limit;          /* in-flight limit last applied; 0: none yet */
 	int64_t look_at_ms;      /* its agenda key; RP_LOOK_NEVER: not on the agenda */
-	int64_t served_at_ms;    /* when a turn last claimed from it: it queues up behind the others; ahead: parked */
+	int64_t served_at_ms;    /* when a turn last claimed from it: it queues up behind the others again */
 	int64_t parked_until_ms; /* nothing is claimed before: it has no valid signing key; 0: not parked */
 	int64_t changed_at_ms;   /* when paused or disabled changed */
 	int64_t last_success_at_ms, last_failure_at_ms;
+	struct rp_control control;
 	uint64_t count[RP_STATE_COUNT];
 };
 
@@ -93,7 +97,7 @@ struct rp_head {
 };
 
 #define RP_DELIVERY_BYTES 81
-#define RP_ENDPOINT_BYTES 110
+#define RP_ENDPOINT_BYTES 177
 #define RP_HEAD_BYTES 81
 #define RP_ATTEMPT_BYTES_MAX 640
 #define RP_FACTS_BYTES_MAX (16 << 10)

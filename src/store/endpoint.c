@@ -125,9 +125,10 @@ enum rp_err rp_ep_get(struct rp_txn *t, uint64_t id, struct rp_ep **out, struct 
 	*out = add(ob, id);
 	if (*out == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	if (e == RP_OK && rp_endpoint_unpack(&(*out)->rec, id, v.mv_data, v.mv_size))
-		return RP_OK;
-	return rebuild(t, *out, err);
+	if (e != RP_OK || !rp_endpoint_unpack(&(*out)->rec, id, v.mv_data, v.mv_size))
+		e = rebuild(t, *out, err);
+	(*out)->was_in_flight = (*out)->rec.count[RP_STATE_IN_FLIGHT];
+	return e;
 }
 
 static struct rp_key name_key(struct rp_span name)
@@ -188,20 +189,29 @@ enum rp_err rp_ep_name(struct rp_txn *t, uint64_t id, struct rp_span *name, stru
 	return e;
 }
 
+int64_t rp_ep_ready_at_ms(const struct rp_endpoint *r)
+{
+	int64_t at_ms;
+
+	if (r->disabled)
+		return 0;
+	at_ms = r->paused ? RP_LOOK_NEVER : rp_control_ready_at_ms(&r->control, r->count[RP_STATE_IN_FLIGHT]);
+	return at_ms > r->parked_until_ms ? at_ms : r->parked_until_ms;
+}
+
 /* When something may next be claimed from it. The agenda holds an endpoint only if a claim could take something then,
- * so that a claim never looks at an endpoint in vain: a full in-flight limit or a pause takes it off, and whatever
- * frees a place (settle, resume, a dead sender's claims) comes through here again. A disabled one stays: its entries
- * die there. */
+ * so that a claim never looks at an endpoint in vain: a full window or a pause takes it off, and whatever frees a place
+ * (settle, resume, a dead sender's claims) comes through here again; a rate or an open breaker puts it where the next
+ * token or the probe is. A disabled one stays: its entries die there. */
 static enum rp_err look_at(struct rp_txn *t, const struct rp_ep *ep, int64_t *at_ms, struct rp_error *err)
 {
 	const struct rp_endpoint *r = &ep->rec;
+	int64_t ready_at_ms = rp_ep_ready_at_ms(r);
 	uint64_t key[3];
 	enum rp_err e;
 
 	*at_ms = RP_LOOK_NEVER;
-	if (r->count[RP_STATE_WAITING] == 0)
-		return RP_OK;
-	if (!r->disabled && (r->paused || (r->limit > 0 && r->count[RP_STATE_IN_FLIGHT] >= r->limit)))
+	if (r->count[RP_STATE_WAITING] == 0 || ready_at_ms == RP_LOOK_NEVER)
 		return RP_OK;
 	e = rp_row_first(t, RP_T_QUEUE, rp_key3(ep->id, 0, 0), key, 3, NULL, err);
 	if (e == RP_ERR_NOTFOUND)
@@ -212,8 +222,8 @@ static enum rp_err look_at(struct rp_txn *t, const struct rp_ep *ep, int64_t *at
 	*at_ms = r->served_at_ms <= t->now_at_ms ? r->served_at_ms : 0;
 	if ((int64_t)key[1] > *at_ms)
 		*at_ms = (int64_t)key[1];
-	if (!r->disabled && r->parked_until_ms > *at_ms)
-		*at_ms = r->parked_until_ms;
+	if (ready_at_ms > *at_ms)
+		*at_ms = ready_at_ms;
 	return RP_OK;
 }
 

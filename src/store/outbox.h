@@ -107,9 +107,12 @@ struct rp_settlement {
 	int64_t due_at_ms;
 	int64_t started_at_ms;
 	bool disable_endpoint;
-	struct rp_outcome *outcome; /* borrowed; NULL for RETURN and PARK */
-	bool stale;                 /* out: the claim had been lost; only a DELIVERED changed anything */
-	bool parked;                /* out: this one parked the endpoint; false when another had before */
+	struct rp_outcome *outcome;    /* borrowed; NULL for RETURN and PARK */
+	bool stale;                    /* out: the claim had been lost; only a DELIVERED changed anything */
+	bool parked;                   /* out: this one parked the endpoint; false when another had before */
+	enum rp_control_change change; /* out: what it did to the endpoint's breaker, */
+	uint32_t bad_streak;           /* out, if OPENED: after how many bad outcomes in a row, */
+	int64_t probe_at_ms;           /* ... and when it will be probed */
 };
 
 struct rp_claim {
@@ -118,21 +121,23 @@ struct rp_claim {
 	uint32_t attempt; /* 1, 2, ...: number of this attempt over the entry's life */
 	unsigned failures;
 	int64_t budget_at_ms, expires_at_ms;
+	bool probe; /* the one request that an open breaker lets through */
 };
 
 /* One turn of a sender: settles what finished and claims what may start, in one commit. Fills claims[0..*n_claims).
  *
- * Claims walk endpoints, not entries: of each endpoint that is due at most limit(endpoint) - (in flight, over all senders)
- * entries, endpoints in the order they have waited, a few entries each in turn. `limit` is called inside the transaction: it
- * must neither wait nor call the store. When nothing was settled or claimed nothing is committed. */
+ * Claims walk endpoints, not entries: of each endpoint that is due as many as its window, rate and breaker allow over all
+ * senders (core/control.h), endpoints in the order they have waited, a few entries each in turn. What settled outcomes did
+ * to a breaker is told to the caller, who logs it. `limits` is called inside the transaction: it must neither wait nor
+ * call the store. When nothing was settled or claimed nothing is committed. */
 struct rp_turn {
 	struct rp_settlement *settle;
 	size_t n_settle;
 	size_t want; /* room in claims[] */
 	struct rp_claim *claims;
 	size_t n_claims; /* out */
-	unsigned (*limit)(void *arg, uint64_t endpoint, struct rp_span name);
-	void *limit_arg;
+	struct rp_limits (*limits)(void *arg, uint64_t endpoint, struct rp_span name);
+	void *limits_arg;
 	size_t n_dead;           /* out: entries that died without an attempt (expired, endpoint gone, damaged) */
 	int64_t next_look_at_ms; /* out: nothing can be claimed before; RP_LOOK_NEVER: nothing is waiting */
 	bool committed;          /* out */
@@ -219,6 +224,9 @@ struct rp_outbox_info {
 };
 enum rp_err rp_outbox_info(struct rp_outbox *ob, struct rp_outbox_info *out, struct rp_error *err);
 
+/* Appends the endpoint's name. RP_ERR_NOTFOUND: there is none. */
+enum rp_err rp_outbox_endpoint_name(struct rp_outbox *ob, uint64_t endpoint, struct rp_buf *out, struct rp_error *err);
+
 enum rp_err rp_outbox_endpoints(struct rp_outbox *ob,
 				bool (*see)(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e),
 				void *arg, struct rp_error *err);
@@ -251,9 +259,9 @@ enum rp_changed {
 enum rp_err rp_outbox_change(struct rp_outbox *ob, int64_t now_at_ms, enum rp_change verb, unsigned states,
 			     const uint64_t *seqs, size_t n, enum rp_changed *results, struct rp_error *err);
 
-/* Pauses an endpoint (its entries wait, no budget is spent), or resumes it; resuming also enables it again after a 410.
- * RP_ERR_NOTFOUND: there is none. An endpoint goes with its last entry, unless it is paused or disabled; when it is named
- * again it has another id. */
+/* Pauses an endpoint (its entries wait, no budget is spent), or resumes it; resuming also enables it again after a 410,
+ * and lets an open breaker send its probe at once. RP_ERR_NOTFOUND: there is none. An endpoint goes with its last entry,
+ * unless it is paused or disabled; when it is named again it has another id. */
 enum rp_err rp_outbox_endpoint_pause(struct rp_outbox *ob, int64_t now_at_ms, uint64_t endpoint, bool pause,
 				     struct rp_error *err);
 

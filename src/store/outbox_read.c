@@ -228,6 +228,23 @@ enum rp_err rp_outbox_info(struct rp_outbox *ob, struct rp_outbox_info *out, str
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
+enum rp_err rp_outbox_endpoint_name(struct rp_outbox *ob, uint64_t endpoint, struct rp_buf *out, struct rp_error *err)
+{
+	struct rp_span name;
+	struct rp_txn t;
+	enum rp_err e = rp_txn_read(ob, &t, err);
+
+	if (e != RP_OK)
+		return e;
+	e = rp_ep_name(&t, endpoint, &name, err);
+	if (e == RP_ERR_NOTFOUND)
+		rp_fail(err, e, "no such endpoint");
+	else if (e == RP_OK && !rp_buf_add(out, name.ptr, name.len))
+		e = rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	rp_txn_end(&t);
+	return e;
+}
+
 enum rp_err rp_outbox_endpoints(struct rp_outbox *ob,
 				bool (*see)(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e),
 				void *arg, struct rp_error *err)

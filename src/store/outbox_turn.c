@@ -14,7 +14,7 @@
 /* --- settle ----------------------------------------------------------------------------------------------------------
  */
 
-static enum rp_err note_result(struct rp_txn *t, const struct rp_settlement *s, struct rp_error *err)
+static enum rp_err note_result(struct rp_txn *t, struct rp_settlement *s, struct rp_error *err)
 {
 	struct rp_ep *ep;
 	enum rp_err e = rp_ep_get(t, s->endpoint, &ep, err);
@@ -31,6 +31,10 @@ static enum rp_err note_result(struct rp_txn *t, const struct rp_settlement *s, 
 		ep->rec.streak++;
 		ep->rec.last_failure_at_ms = t->now_at_ms;
 	}
+	s->change = rp_control_settled(&ep->rec.control, s->outcome->cause, s->outcome->http_status, ep->was_in_flight,
+				       t->now_at_ms);
+	s->bad_streak = ep->rec.control.bad_streak;
+	s->probe_at_ms = ep->rec.control.probe_at_ms;
 	if (s->disable_endpoint && !ep->rec.disabled) {
 		ep->rec.disabled = true;
 		ep->rec.changed_at_ms = t->now_at_ms;
@@ -125,6 +129,7 @@ static enum rp_err settle_one(struct rp_txn *t, struct rp_settlement *s, struct 
 	enum rp_err e = rp_entry_delivery(t, s->seq, &from, err);
 
 	s->stale = s->parked = false;
+	s->change = RP_CONTROL_SAME;
 	if (e == RP_ERR_NOTFOUND) { /* purged meanwhile */
 		s->stale = true;
 		return RP_OK;
@@ -205,18 +210,17 @@ static enum rp_err claim_one(struct rp_txn *t, struct rp_turn *turn, struct rp_e
 			       .claim_no = to.claim_no,
 			       .attempt = to.attempts,
 			       .failures = to.failures,
+			       .probe = rp_control_claimed(&ep->rec.control, t->now_at_ms) == RP_CONTROL_PROBED,
 			       .budget_at_ms = to.budget_at_ms,
 			       .expires_at_ms = to.expires_at_ms};
 	ep->rec.served_at_ms = t->now_at_ms;
 	return rp_entry_move(t, seq, &from, &to, err);
 }
 
-static bool may_take(const struct rp_turn *turn, const struct rp_ep *ep)
+static bool may_take(const struct rp_txn *t, const struct rp_turn *turn, const struct rp_ep *ep)
 {
-	if (ep->rec.disabled)
-		return turn->n_dead < DEAD_MAX;
-	return !ep->rec.paused && ep->rec.count[RP_STATE_IN_FLIGHT] < ep->turn_limit && turn->n_claims < turn->want &&
-	       turn->n_dead < DEAD_MAX;
+	return turn->n_dead < DEAD_MAX && (ep->rec.disabled || turn->n_claims < turn->want) &&
+	       rp_ep_ready_at_ms(&ep->rec) <= t->now_at_ms;
 }
 
 /* Takes up to QUANTUM due entries of one endpoint. Sets ep->done when it has no more to give in this turn. */
@@ -227,7 +231,7 @@ static enum rp_err claim_some(struct rp_txn *t, struct rp_turn *turn, struct rp_
 	int taken;
 
 	for (taken = 0; taken < QUANTUM && e == RP_OK; taken++) {
-		if (!may_take(turn, ep)) {
+		if (!may_take(t, turn, ep)) {
 			ep->done = true;
 			return RP_OK;
 		}
@@ -242,17 +246,18 @@ static enum rp_err claim_some(struct rp_txn *t, struct rp_turn *turn, struct rp_
 	return e;
 }
 
-static enum rp_err ask_limit(struct rp_txn *t, struct rp_turn *turn, struct rp_ep *ep, struct rp_error *err)
+static enum rp_err ask_limits(struct rp_txn *t, struct rp_turn *turn, struct rp_ep *ep, struct rp_error *err)
 {
+	struct rp_limits limits;
 	struct rp_span name;
 	enum rp_err e = rp_ep_name(t, ep->id, &name, err);
 
 	if (e != RP_OK && e != RP_ERR_NOTFOUND)
 		return e;
-	ep->turn_limit = turn->limit(turn->limit_arg, ep->id, name);
+	limits = turn->limits(turn->limits_arg, ep->id, name);
 	/* It stood on the agenda with something due: whatever happens, its place there is worked out anew, so that an
 	 * endpoint that gives nothing now cannot be looked at again and again. */
-	ep->rec.limit = ep->turn_limit;
+	rp_control_apply(&ep->rec.control, &limits);
 	ep->dirty = true;
 	t->dirty = true;
 	return RP_OK;
@@ -274,7 +279,7 @@ static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_turn *turn, struc
 			return e;
 		e = rp_ep_get(t, key[1], &ready[*n], err);
 		if (e == RP_OK)
-			e = ask_limit(t, turn, ready[*n], err);
+			e = ask_limits(t, turn, ready[*n], err);
 		if (e != RP_OK)
 			return e;
 		(*n)++;
@@ -353,15 +358,14 @@ static enum rp_err look_again_at(struct rp_txn *t, uint64_t id, struct rp_error 
 {
 	struct rp_ep *ep;
 	enum rp_err e = rp_ep_get(t, id, &ep, err);
-	bool full, parked;
 
 	if (e != RP_OK)
 		return e;
-	full = ep->rec.limit > 0 && ep->rec.count[RP_STATE_IN_FLIGHT] >= ep->rec.limit;
-	parked = ep->rec.parked_until_ms > t->now_at_ms;
-	if (ep->rec.count[RP_STATE_WAITING] == 0 || (!full && !parked))
+	if (ep->rec.count[RP_STATE_WAITING] == 0 || rp_ep_ready_at_ms(&ep->rec) <= t->now_at_ms)
 		return RP_OK;
-	ep->rec.limit = 0;
+	/* As if none had been applied: the next turn finds it on the agenda and applies those of the new configuration. An
+	 * open breaker stays open. */
+	ep->rec.control.limits.in_flight = 0;
 	ep->rec.parked_until_ms = 0;
 	ep->dirty = t->dirty = true;
 	return RP_OK;

@@ -299,15 +299,17 @@ static enum rp_err check_orders(struct check *c, struct rp_error *err)
 static void check_agenda(struct check *c, uint64_t id, const struct rp_endpoint *r)
 {
 	uint64_t key[3];
-	bool blocked = !r->disabled && (r->paused || (r->limit > 0 && r->count[RP_STATE_IN_FLIGHT] >= r->limit));
+	int64_t ready_at_ms = rp_ep_ready_at_ms(r);
 
 	if (r->look_at_ms != RP_LOOK_NEVER && !has_row(c, RP_T_AGENDA, rp_key2((uint64_t)r->look_at_ms, id)))
 		complain(c, "endpoint %" PRIu64 ": its agenda row is missing", id);
-	if (r->count[RP_STATE_WAITING] == 0 || blocked)
+	if (ready_at_ms == RP_LOOK_NEVER && r->look_at_ms != RP_LOOK_NEVER)
+		complain(c, "endpoint %" PRIu64 ": is on the agenda, though nothing may be claimed from it", id);
+	if (r->count[RP_STATE_WAITING] == 0 || ready_at_ms == RP_LOOK_NEVER)
 		return;
 	if (rp_row_first(c->t, RP_T_QUEUE, rp_key3(id, 0, 0), key, 3, NULL, NULL) != RP_OK || key[0] != id)
 		return; /* all are behind one in flight or held; else the totals have said so */
-	if (r->look_at_ms > (int64_t)key[1] && r->look_at_ms > r->served_at_ms && r->look_at_ms > r->parked_until_ms)
+	if (r->look_at_ms > (int64_t)key[1] && r->look_at_ms > r->served_at_ms && r->look_at_ms > ready_at_ms)
 		complain(c, "endpoint %" PRIu64 ": has work that nobody would look at in time", id);
 }
 

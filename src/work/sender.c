@@ -330,15 +330,17 @@ static enum rp_err start_ready(struct rp_sender *s, struct rp_error *err)
 
 /* --- a turn ---------------------------------------------------------------------------------------------------------- */
 
-static unsigned endpoint_limit(void *arg, uint64_t endpoint, struct rp_span name)
+static struct rp_limits endpoint_limits(void *arg, uint64_t endpoint, struct rp_span name)
 {
 	const struct rp_sender *s = arg;
+	const struct rp_policy *policy = &s->o.settings->config.defaults;
 	struct rp_url url;
 
 	(void)endpoint;
-	if (rp_url_parse(name, &url, NULL) != RP_OK)
-		return s->o.settings->config.defaults.in_flight;
-	return rp_config_policy(&s->o.settings->config, &url)->in_flight;
+	if (rp_url_parse(name, &url, NULL) == RP_OK)
+		policy = rp_config_policy(&s->o.settings->config, &url);
+	return (struct rp_limits){
+	    .in_flight = policy->in_flight, .start = RP_WINDOW_START, .rate = policy->rate, .breaker = policy->breaker};
 }
 
 static void log_settled(const struct job *j)
@@ -374,6 +376,30 @@ static void log_settled(const struct job *j)
 		       rp_log_quote(j->outcome.detail, detail, sizeof detail));
 }
 
+/* Rare, so looking the name up is fine. An endpoint whose name cannot be read has its number. */
+static void log_breaker(struct rp_sender *s, const struct job *j, enum rp_control_change change)
+{
+	const struct rp_settlement *st = &j->settlement;
+	struct rp_buf name = {0};
+	char at[RP_CAUSE_TEXT_MAX];
+	struct rp_error err;
+
+	if (change == RP_CONTROL_SAME)
+		return;
+	if (rp_outbox_endpoint_name(s->o.outbox, j->claim.endpoint, &name, &err) != RP_OK)
+		rp_buf_printf(&name, "%" PRIu64, j->claim.endpoint);
+	rp_cause_format(j->outcome.cause, j->outcome.http_status, at);
+	if (change == RP_CONTROL_OPENED)
+		rp_log(RP_LOG_WARN, "breaker_open", "endpoint=%.*s cause=%s streak=%" PRIu32 " probe_at_ms=%" PRId64,
+		       (int)name.len, name.data, at, st->bad_streak, st->probe_at_ms);
+	else if (change == RP_CONTROL_PROBED)
+		rp_log(RP_LOG_INFO, "breaker_probe", "endpoint=%.*s seq=%" PRIu64, (int)name.len, name.data,
+		       j->claim.seq);
+	else
+		rp_log(RP_LOG_INFO, "breaker_closed", "endpoint=%.*s", (int)name.len, name.data);
+	rp_buf_release(&name);
+}
+
 static void count_settled(struct rp_sender *s, const struct rp_settlement *st)
 {
 	if (st->stale)
@@ -393,10 +419,10 @@ static void recycle_settled(struct rp_sender *s, const struct rp_turn *turn)
 	for (i = 0; i < turn->n_settle; i++) {
 		struct job *j = list_pop(&s->finished);
 
-		j->settlement.stale = turn->settle[i].stale;
-		j->settlement.parked = turn->settle[i].parked;
+		j->settlement = turn->settle[i];
 		count_settled(s, &j->settlement);
 		log_settled(j);
+		log_breaker(s, j, turn->settle[i].change);
 		list_push(&s->idle, j);
 	}
 }
@@ -405,8 +431,8 @@ static enum rp_err turn(struct rp_sender *s, struct rp_error *err)
 {
 	struct rp_turn t = {.settle = s->settlements,
 			    .claims = s->claims,
-			    .limit = endpoint_limit,
-			    .limit_arg = s,
+			    .limits = endpoint_limits,
+			    .limits_arg = s,
 			    .want = s->stop_boot_ms == 0 ? s->idle.n : 0};
 	struct job *j;
 	size_t i;
@@ -424,6 +450,7 @@ static enum rp_err turn(struct rp_sender *s, struct rp_error *err)
 	for (i = 0; i < t.n_claims; i++) {
 		j = list_pop(&s->idle);
 		j->claim = t.claims[i];
+		log_breaker(s, j, j->claim.probe ? RP_CONTROL_PROBED : RP_CONTROL_SAME);
 		list_push(&s->ready, j);
 	}
 	recycle_settled(s, &t);

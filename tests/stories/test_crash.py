@@ -97,7 +97,8 @@ class DeadSender(Story):
     def test_what_it_held_comes_back_at_once_long_before_its_lease_ends(self):
         self.configure(sender={"lease": "10m"})
         sink = self.sink("--never", "--misbehave-first", "10")
-        self.ingest([make_run(n, sink.hook()) for n in range(30)])
+        # Two paths, because a new endpoint gets five requests at first.
+        self.ingest([make_run(n, sink.hook(f"/{n % 2}")) for n in range(30)])
         dead = self.send()
         wait_until(lambda: sink.count() >= 10, "ten requests under way")
         other = self.send()
@@ -125,7 +126,11 @@ class OneHolder(Story):
 
     def test_the_endpoints_limit_holds_over_all_senders(self):
         self.configure(defaults={"in_flight": "7"})
-        sink = self.sink("--never")
+        well = self.sink("--delay", "20ms")
+        self.ingest([make_run(n, well.hook()) for n in range(1000, 1040)])
+        self.drain()  # so that its window is as wide as its limit
+        well.stop()
+        sink = self.sink("--never", port=well.port)
         self.ingest([make_run(n, sink.hook()) for n in range(50)])
         self.send("--senders", "4")
         self.send()

@@ -163,7 +163,7 @@ class Retries(Story):
                 self.assertGreaterEqual(waited_ms, least_ms, f"attempt {after['n']} of {entry_id} came too early")
 
     def test_a_receiver_that_is_down_gets_everything_when_it_is_back(self):
-        self.configure(defaults={"retry_base": "100ms", "retry_factor": "2", "retry_cap": "400ms"})
+        self.configure(defaults={"retry_base": "100ms", "retry_factor": "2", "retry_cap": "400ms", "breaker": "off"})
         port = self.sink()
         port.stop()
         receipts = self.ingest([make_run(n, port.hook()) for n in range(40)])
@@ -176,7 +176,7 @@ class Retries(Story):
         self.assert_sound(delivered=40)
 
     def test_no_attempt_comes_before_the_time_that_was_shown(self):
-        self.configure(defaults={"retry_base": "300ms", "retry_factor": "1"})
+        self.configure(defaults={"retry_base": "300ms", "retry_factor": "1", "breaker": "off"})
         sink = self.sink("--status", "503")
         ids = [r["id"] for r in self.ingest([make_run(n, sink.hook()) for n in range(10)])]
         sender = self.send()

@@ -302,17 +302,20 @@ struct rp_ledger fx_ledger(void)
 /* --- working
  * ------------------------------------------------------------------------------------------------------------ */
 
-static unsigned limit(void *arg, uint64_t endpoint, struct rp_span name)
+/* Unless a test asks for more, an endpoint may have its whole limit from the first moment on. */
+static struct rp_limits limits(void *arg, uint64_t endpoint, struct rp_span name)
 {
+	unsigned in_flight = fx.limit_of != NULL ? fx.limit_of((unsigned)endpoint) : fx.limit;
+
 	(void)arg;
 	(void)name;
-	return fx.limit_of != NULL ? fx.limit_of((unsigned)endpoint) : fx.limit;
+	return fx.limits.in_flight != 0 ? fx.limits : (struct rp_limits){.in_flight = in_flight, .start = in_flight};
 }
 
 void fx_turn(size_t want, struct rp_settlement *settle, size_t n_settle)
 {
 	struct rp_turn turn = {
-	    .settle = settle, .n_settle = n_settle, .want = want, .claims = fx.claims, .limit = limit};
+	    .settle = settle, .n_settle = n_settle, .want = want, .claims = fx.claims, .limits = limits};
 
 	ck_assert_uint_le(want, FX_CLAIMS_MAX);
 	must(rp_outbox_turn(fx.ob, fx.now_ms, &turn, &fx.err), "turn");
@@ -334,7 +337,7 @@ struct rp_settlement fx_settlement(const struct rp_claim *c, enum rp_settle_kind
 {
 	static struct rp_outcome good = {.http_status = 204, .http_version = 11, .duration_us = 1500};
 	static struct rp_outcome bad = {
-	    .cause = RP_CAUSE_HTTP, .http_status = 503, .http_version = 11, .duration_us = 900};
+	    .cause = RP_CAUSE_HTTP, .http_status = 500, .http_version = 11, .duration_us = 900};
 
 	return (struct rp_settlement){
 	    .seq = c->seq,

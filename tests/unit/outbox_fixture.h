@@ -24,8 +24,9 @@ struct fx {
 	size_t n_claims, n_dead;
 	int64_t next_look_ms;
 	bool committed;
-	unsigned limit; /* of every endpoint, unless limit_of is set */
+	unsigned limit; /* of every endpoint, unless limit_of or limits is set */
 	unsigned (*limit_of)(unsigned endpoint);
+	struct rp_limits limits; /* in_flight 0: not set */
 };
 extern struct fx fx;
 
@@ -66,6 +67,7 @@ struct rp_ledger fx_ledger(void);
 void fx_turn(size_t want, struct rp_settlement *settle, size_t n_settle);
 /* Claims exactly one and returns it. */
 struct rp_claim fx_claim(void);
+/* A failure is a 500: it tells nothing about how much the endpoint can take. */
 struct rp_settlement fx_settlement(const struct rp_claim *c, enum rp_settle_kind kind);
 /* Settles one claim; true: it was stale. */
 bool fx_settle(const struct rp_claim *c, enum rp_settle_kind kind);

@@ -72,6 +72,8 @@ static void check_is_default(const struct rp_config *c)
 	ck_assert_uint_eq(p->retry.attempts, 11);
 	ck_assert_int_eq(p->retry.max_age_ms, 0);
 	ck_assert_uint_eq(p->in_flight, 10);
+	ck_assert_uint_eq(p->rate.count, 0);
+	ck_assert(p->breaker);
 	ck_assert_uint_eq(p->n_allow, 0);
 	ck_assert(!p->guard.allow_http && !p->guard.any_port);
 	ck_assert_uint_eq(p->guard.n_ports, 0);
@@ -230,6 +232,7 @@ START_TEST(an_endpoint_starts_from_the_defaults_wherever_they_stand)
 
 	parse_ok(
 	    "[endpoint \"a\"]\nurl = https://a.example/hooks\nheader = X-Own: 1\nallow = 10.0.0.0/8\nin_flight = 3\n"
+	    "rate = 90/m\nbreaker = off\n"
 	    "[endpoint \"b.B_2-x\"]\nurl = https://b.example\nallow_ports = any\n"
 	    "[defaults]\nheader = X-All: 1\nallow = 127.0.0.1\ntimeout = 7s\nallow_ports = 9000\nsecret_env = KEY\n");
 	ck_assert_uint_eq(config.n_endpoints, 2);
@@ -245,6 +248,9 @@ START_TEST(an_endpoint_starts_from_the_defaults_wherever_they_stand)
 	ck_assert_ptr_eq(p->guard.allow, p->allow);
 	ck_assert_int_eq(p->timeout_ms, 7000);
 	ck_assert_uint_eq(p->in_flight, 3);
+	ck_assert_uint_eq(p->rate.count, 90);
+	ck_assert_uint_eq(p->rate.period_ms, 60000);
+	ck_assert(!p->breaker);
 	ck_assert_str_eq(p->secret_env, "KEY");
 	ck_assert_uint_eq(p->guard.ports[0], 9000);
 	p = &config.endpoints[1];
@@ -366,6 +372,13 @@ static const struct {
      "2: [ingest] max_line = 257M: too large; accepted: 1K to 256M, in bytes or with K, M, G, T"},
     {"[ingest]\nmax_line = 1023\n",
      "2: [ingest] max_line = 1023: too small; accepted: 1K to 256M, in bytes or with K, M, G, T"},
+    {"[defaults]\nrate = 5\n", "2: [defaults] rate = 5: not a rate; accepted: 1/h to 10000/s, as requests in a second, "
+			       "minute or hour (50/s, 10/m, 3/h), or empty for no limit"},
+    {"[defaults]\nrate = 10001/s\n",
+     "2: [defaults] rate = 10001/s: not a rate; accepted: 1/h to 10000/s, as requests in a second, "
+     "minute or hour (50/s, 10/m, 3/h), or empty for no limit"},
+    {"[defaults]\nbreaker = maybe\n",
+     "2: [defaults] breaker = maybe: not yes or no; accepted: yes, no, true, false, on, off, 1, 0"},
     {"[sender]\nin_flight = 0\n", "2: [sender] in_flight = 0: too small; accepted: 1 to 4096"},
     {"[sender]\nin_flight = 4097\n", "2: [sender] in_flight = 4097: too large; accepted: 1 to 4096"},
     {"[sender]\nin_flight = 5x\n", "2: [sender] in_flight = 5x: not a whole number; accepted: 1 to 4096"},
@@ -686,7 +699,7 @@ START_TEST(the_table_tells_of_every_setting)
 		if (strcmp(info->unit, "duration") == 0)
 			ck_assert_msg(rp_duration_parse(rp_span_of(info->default_text), &ms), "%s", info->name);
 	}
-	ck_assert_uint_eq(n, 35);
+	ck_assert_uint_eq(n, 37);
 	ck_assert_ptr_null(rp_config_setting(n + 1));
 }
 END_TEST

@@ -295,7 +295,7 @@ START_TEST(a_dead_entry_keeps_its_cause_and_its_last_answer)
 	ck_assert_int_eq(d.state, RP_STATE_DEAD);
 	ck_assert_int_eq(d.cause, RP_CAUSE_EXHAUSTED);
 	ck_assert_int_eq(d.last_cause, RP_CAUSE_HTTP);
-	ck_assert_uint_eq(d.http_status, 503);
+	ck_assert_uint_eq(d.http_status, 500);
 }
 END_TEST
 
@@ -444,7 +444,7 @@ START_TEST(settling_counts_at_the_endpoint)
 	fx_settle(&c[1], RP_SETTLE_DEAD);
 	e = fx_endpoint_record(1);
 	ck_assert_uint_eq(e.streak, 2);
-	ck_assert_uint_eq(e.last_status, 503);
+	ck_assert_uint_eq(e.last_status, 500);
 	ck_assert_int_eq(e.last_failure_at_ms, fx.now_ms);
 	fx.now_ms++;
 	fx_settle(&c[2], RP_SETTLE_DELIVERED);

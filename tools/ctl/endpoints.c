@@ -73,5 +73,7 @@ const char *rp_known_endpoint_state(const struct rp_known_endpoint *k)
 		return "disabled";
 	if (k->e.paused)
 		return "paused";
+	if (k->e.control.breaker != RP_BREAKER_CLOSED)
+		return "parked";
 	return k->e.streak > 0 ? "failing" : "ok";
 }

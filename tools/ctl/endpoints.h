@@ -22,7 +22,7 @@ void rp_known_endpoints_release(struct rp_known_endpoints *k);
 /* NULL: no such endpoint. */
 const struct rp_known_endpoint *rp_known_endpoint_find(const struct rp_known_endpoints *k, uint64_t id);
 
-/* "paused", "disabled", "failing" (its last attempts failed), "ok". */
+/* "paused", "disabled", "parked" (by its breaker), "failing" (its last attempts failed), "ok". */
 const char *rp_known_endpoint_state(const struct rp_known_endpoint *k);
 
 #endif

@@ -7,8 +7,25 @@
 static const struct rp_column columns[] = {
     {"ENDPOINT", false, 24},  {"STATE", false, 0},        {"WAITING", true, 0},   {"IN_FLIGHT", true, 0},
     {"HELD", true, 0},        {"DEAD", true, 0},          {"DELIVERED", true, 0}, {"STREAK", true, 0},
-    {"LAST_CAUSE", false, 0}, {"LAST_SUCCESS", false, 0},
+    {"LAST_CAUSE", false, 0}, {"LAST_SUCCESS", false, 0}, {"WINDOW", true, 0},    {"RATE", true, 0},
+    {"BREAKER", false, 0},    {"NEXT_PROBE", false, 0},
 };
+
+static void add_control_json(struct rp_json_out *o, const struct rp_control *c)
+{
+	char cause[RP_CAUSE_TEXT_MAX], rate[RP_RATE_TEXT_MAX];
+	bool known = c->limits.in_flight > 0;
+
+	rp_json_out_int(o, "in_flight_limit", c->limits.in_flight);
+	rp_json_out_int(o, "window", known ? rp_control_room(c) : 0);
+	rp_rate_format(c->limits.rate, rate);
+	rp_json_out_text(o, "rate", rate[0] != '\0' ? rate : NULL);
+	rp_json_out_text(o, "breaker", rp_breaker_name(c->breaker));
+	rp_cause_format(c->cause, c->http_status, cause);
+	rp_json_out_text(o, "breaker_cause", cause[0] != '\0' ? cause : NULL);
+	rp_json_out_time(o, "opened_at", c->opened_at_ms);
+	rp_json_out_time(o, "next_probe_at", c->breaker == RP_BREAKER_OPEN ? c->probe_at_ms : 0);
+}
 
 static struct rp_json_out *endpoint_json(const struct rp_known_endpoint *k)
 {
@@ -30,15 +47,37 @@ static struct rp_json_out *endpoint_json(const struct rp_known_endpoint *k)
 	rp_json_out_bool(o, "paused", k->e.paused);
 	rp_json_out_bool(o, "disabled", k->e.disabled);
 	rp_json_out_time(o, "changed_at", k->e.changed_at_ms);
-	rp_json_out_int(o, "in_flight_limit", k->e.limit);
+	add_control_json(o, &k->e.control);
 	return o;
+}
+
+static void add_time(const struct rp_ctl *ctl, struct rp_table *t, int64_t at_ms)
+{
+	char text[RP_WHEN_TEXT_MAX];
+
+	if (ctl->out_tty)
+		rp_table_cell(t, rp_span_of(rp_when(at_ms, ctl->now_at_ms, text)));
+	else
+		rp_table_cell(t, rp_span_of(at_ms != 0 ? rp_time_format(at_ms, text) : ""));
+}
+
+static void add_control_cells(const struct rp_ctl *ctl, struct rp_table *t, const struct rp_control *c)
+{
+	char text[RP_CAUSE_TEXT_MAX + 16], cause[RP_CAUSE_TEXT_MAX], rate[RP_RATE_TEXT_MAX];
+
+	snprintf(text, sizeof text, "%u/%u", rp_control_room(c), c->limits.in_flight);
+	rp_table_cell(t, rp_span_of(c->limits.in_flight > 0 ? text : ""));
+	rp_table_cell(t, rp_span_of(rp_rate_format(c->limits.rate, rate)));
+	snprintf(text, sizeof text, "%s %s", rp_breaker_name(c->breaker),
+		 rp_cause_format(c->cause, c->http_status, cause));
+	rp_table_cell(t, rp_span_of(c->breaker != RP_BREAKER_CLOSED ? text : rp_breaker_name(c->breaker)));
+	add_time(ctl, t, c->breaker == RP_BREAKER_OPEN ? c->probe_at_ms : 0);
 }
 
 static void add_row(const struct rp_ctl *ctl, struct rp_table *t, const struct rp_known_endpoint *k)
 {
 	const char *state = rp_known_endpoint_state(k);
-	int64_t success_at_ms = k->e.last_success_at_ms;
-	char text[RP_WHEN_TEXT_MAX];
+	char text[RP_CAUSE_TEXT_MAX];
 
 	rp_table_cell(t, rp_span_of(k->name));
 	rp_table_styled(t, strcmp(state, "ok") == 0 ? RP_STYLE_GOOD : RP_STYLE_WARN, state);
@@ -49,10 +88,8 @@ static void add_row(const struct rp_ctl *ctl, struct rp_table *t, const struct r
 	rp_table_number(t, k->e.count[RP_STATE_DELIVERED]);
 	rp_table_number(t, k->e.streak);
 	rp_table_cell(t, rp_span_of(rp_cause_format(k->e.last_cause, k->e.last_status, text)));
-	if (ctl->out_tty)
-		rp_table_cell(t, rp_span_of(rp_when(success_at_ms, ctl->now_at_ms, text)));
-	else
-		rp_table_cell(t, rp_span_of(success_at_ms != 0 ? rp_time_format(success_at_ms, text) : ""));
+	add_time(ctl, t, k->e.last_success_at_ms);
+	add_control_cells(ctl, t, &k->e.control);
 }
 
 /* Marks what the words name; `all` when there are none. false: out of memory or, with *unknown set, a word names
@@ -146,7 +183,9 @@ static bool report(struct rp_ctl *ctl, const struct rp_known_endpoint *k, bool p
 	o = rp_json_out_new();
 	rp_json_out_text(o, "verb", pause ? "pause" : "resume");
 	rp_json_out_text(o, "endpoint", k->name);
-	rp_json_out_bool(o, "changed", pause ? !k->e.paused : k->e.paused || k->e.disabled);
+	rp_json_out_bool(o, "changed",
+			 pause ? !k->e.paused
+			       : k->e.paused || k->e.disabled || k->e.control.breaker == RP_BREAKER_OPEN);
 	return rp_ctl_add_json(ctl, o);
 }
 

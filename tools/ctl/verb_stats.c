@@ -200,7 +200,7 @@ static bool add_trouble(struct rp_ctl *ctl, const struct stats *st)
 	for (i = 0; ok && i < st->endpoints.n && shown < SHOWN; i++) {
 		const struct rp_known_endpoint *k = &st->endpoints.all[i];
 		const char *state = rp_known_endpoint_state(k);
-		char cause[RP_CAUSE_TEXT_MAX];
+		char cause[RP_CAUSE_TEXT_MAX], when[RP_WHEN_TEXT_MAX];
 
 		if (strcmp(state, "ok") == 0)
 			continue;
@@ -209,6 +209,15 @@ static bool add_trouble(struct rp_ctl *ctl, const struct stats *st)
 			ok = rp_buf_printf(
 			    &ctl->out, "! %s: %u failures in a row, last %s -> runpostctl list --endpoint ", k->name,
 			    k->e.streak, rp_cause_format(k->e.last_cause, k->e.last_status, cause));
+		else if (strcmp(state, "parked") == 0)
+			ok = rp_buf_printf(
+			    &ctl->out,
+			    "! %s: parked after %u failures in a row, last %s, probe %s -> runpostctl resume ", k->name,
+			    k->e.control.bad_streak,
+			    rp_cause_format(k->e.control.cause, k->e.control.http_status, cause),
+			    k->e.control.breaker == RP_BREAKER_OPEN
+				? rp_when(k->e.control.probe_at_ms, ctl->now_at_ms, when)
+				: "under way");
 		else
 			ok = rp_buf_printf(&ctl->out, "! %s: %s -> runpostctl resume ", k->name, state);
 		ok = ok && rp_shell_quote(k->name, &ctl->out) && rp_buf_add_char(&ctl->out, '\n');
