@@ -5,7 +5,8 @@
 #include <stdio.h>
 
 #define PERMILLE 1000u
-#define RECENT_MAX 1000000u /* far above what a share needs; keeps the counters from wrapping */
+#define CLOCK_SLACK_MS INT64_C(60000) /* now is read before the write lock is waited for: others may be ahead so far */
+#define RECENT_MAX 1000000u           /* far above what a share needs; keeps the counters from wrapping */
 
 /* --- rate ------------------------------------------------------------------------------------------------------------ */
 
@@ -97,7 +98,7 @@ static void take_token(struct rp_control *c, int64_t now_at_ms)
 
 static uint32_t window_max(const struct rp_control *c)
 {
-	return c->limits.in_flight * PERMILLE;
+	return c->limits.in_flight > 0 ? c->limits.in_flight * PERMILLE : UINT32_MAX;
 }
 
 static uint32_t window_first(const struct rp_control *c)
@@ -281,7 +282,7 @@ enum rp_control_change rp_control_settled(struct rp_control *c, enum rp_cause ca
 	enum rp_feedback feedback = rp_feedback_of(cause, http_status);
 	bool bad = feedback == RP_FEEDBACK_BAD;
 
-	if (feedback == RP_FEEDBACK_NONE || c->limits.in_flight == 0)
+	if (feedback == RP_FEEDBACK_NONE || c->window_permille == 0)
 		return RP_CONTROL_SAME;
 	if (c->breaker == RP_BREAKER_OPEN && feedback != RP_FEEDBACK_GOOD)
 		return RP_CONTROL_SAME; /* begun before it opened: old news */
@@ -303,6 +304,27 @@ void rp_control_probe_now(struct rp_control *c, int64_t now_at_ms)
 {
 	if (c->breaker == RP_BREAKER_OPEN && c->probe_at_ms > now_at_ms)
 		c->probe_at_ms = now_at_ms;
+}
+
+void rp_control_mind_clock(struct rp_control *c, int64_t now_at_ms)
+{
+	int64_t latest_at_ms = now_at_ms + CLOCK_SLACK_MS, bucket_us;
+
+	if (c->probe_at_ms > latest_at_ms + RP_BREAKER_PAUSE_MAX_MS)
+		c->probe_at_ms = now_at_ms;
+	bucket_us = c->limits.rate.count > 0 ? rp_rate_burst(c->limits.rate) * interval_us(c->limits.rate) : 0;
+	if (c->full_at_us > latest_at_ms * 1000 + bucket_us)
+		c->full_at_us = 0;
+}
+
+int64_t rp_control_full_at_ms(const struct rp_control *c)
+{
+	return c->limits.rate.count > 0 ? (c->full_at_us + 999) / 1000 : 0;
+}
+
+void rp_control_renew(struct rp_control *c)
+{
+	c->limits.in_flight = 0;
 }
 
 const char *rp_breaker_name(enum rp_breaker breaker)

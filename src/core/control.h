@@ -54,9 +54,9 @@ enum rp_breaker { RP_BREAKER_CLOSED = 0, RP_BREAKER_OPEN = 1, RP_BREAKER_HALF_OP
 
 /* All zero: an endpoint that nothing has been claimed from. */
 struct rp_control {
-	struct rp_limits limits; /* last applied; in_flight 0: none yet */
-	uint32_t window_permille;
-	bool congested; /* something bad came since the window started: it grows slowly */
+	struct rp_limits limits;  /* last applied; in_flight 0: none yet, or they are to be asked for anew */
+	uint32_t window_permille; /* 0: nothing was ever applied */
+	bool congested;           /* something bad came since the window started: it grows slowly */
 	enum rp_breaker breaker;
 	uint32_t bad_streak;               /* bad outcomes in a row */
 	uint32_t recent, recent_bad;       /* outcomes that count, and the bad ones among them */
@@ -78,11 +78,11 @@ enum rp_control_change { RP_CONTROL_SAME, RP_CONTROL_OPENED, RP_CONTROL_PROBED, 
 /* New limits hold from now on. With breaker off an open one is closed. */
 void rp_control_apply(struct rp_control *c, const struct rp_limits *limits);
 
-/* How many requests may be in flight; UINT_MAX before the first apply. */
+/* How many requests may be in flight; UINT_MAX before an apply. */
 unsigned rp_control_room(const struct rp_control *c);
 
 /* The earliest time at which one more may be claimed while in_flight are; in the past: now. RP_CONTROL_NEVER: not before
- * one of these has ended. Before the first apply: 0, since whoever looks applies. */
+ * one of these has ended. Before an apply: 0, since whoever looks applies. */
 int64_t rp_control_ready_at_ms(const struct rp_control *c, uint64_t in_flight);
 
 /* One was claimed, at a time not before ready_at. PROBED: it is a probe. */
@@ -94,6 +94,15 @@ enum rp_control_change rp_control_settled(struct rp_control *c, enum rp_cause ca
 
 /* An operator says that it is well again: an open breaker sends its probe now. */
 void rp_control_probe_now(struct rp_control *c, int64_t now_at_ms);
+
+/* Whoever looks next asks for the limits, whatever the old ones say. Answers that come before that still count. */
+void rp_control_renew(struct rp_control *c);
+
+/* Times further ahead than any that are ever set come from before the clock was set back: nobody waits for them. */
+void rp_control_mind_clock(struct rp_control *c, int64_t now_at_ms);
+
+/* From then on the rate remembers nothing. */
+int64_t rp_control_full_at_ms(const struct rp_control *c);
 
 /* "closed", "open", "half_open". */
 const char *rp_breaker_name(enum rp_breaker breaker);

@@ -97,6 +97,7 @@ enum rp_settle_kind {
 	RP_SETTLE_RETURN, /* the attempt never began: back to WAITING, as if never claimed */
 	RP_SETTLE_PARK,   /* the same, for `cause`; nothing is claimed from the endpoint before due_at_ms */
 };
+#define RP_PARK_MAX_MS INT64_C(600000) /* no PARK is due later than this from now */
 
 struct rp_settlement {
 	uint64_t seq, endpoint; /* these four as in the claim */
@@ -147,8 +148,8 @@ enum rp_err rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_tu
 /* When work may next be claimable (RP_LOOK_NEVER: none waits), without a write transaction. */
 enum rp_err rp_outbox_next_look(struct rp_outbox *ob, int64_t *at_ms, struct rp_error *err);
 
-/* After a change of the configuration: endpoints that wait because their limit was reached or because they were parked
- * are looked at again, with what `limit` says now. Rings when there are any. */
+/* After a change of the configuration: endpoints whose limits were reached or that are parked are looked at again, with
+ * what `limits` says now. Rings when there are any. */
 enum rp_err rp_outbox_look_again(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err);
 
 /* What an attempt needs. Spans point into `text`, owned by the struct; init with {0}, release, reusable. */

@@ -361,11 +361,11 @@ static enum rp_err look_again_at(struct rp_txn *t, uint64_t id, struct rp_error 
 
 	if (e != RP_OK)
 		return e;
-	if (ep->rec.count[RP_STATE_WAITING] == 0 || rp_ep_ready_at_ms(&ep->rec) <= t->now_at_ms)
+	if (rp_ep_ready_at_ms(&ep->rec) <= t->now_at_ms)
 		return RP_OK;
-	/* As if none had been applied: the next turn finds it on the agenda and applies those of the new configuration. An
-	 * open breaker stays open. */
-	ep->rec.control.limits.in_flight = 0;
+	/* The next turn finds it on the agenda, now or when something comes, and applies the limits of the new
+	 * configuration. An open breaker stays open. */
+	rp_control_renew(&ep->rec.control);
 	ep->rec.parked_until_ms = 0;
 	ep->dirty = t->dirty = true;
 	return RP_OK;

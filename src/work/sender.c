@@ -140,6 +140,16 @@ static enum rp_err put_in_force(struct rp_sender *s, const struct rp_settings *s
 	return RP_OK;
 }
 
+/* What the old settings could not sign must not park the endpoint under the new ones. */
+static void return_parking(struct rp_sender *s)
+{
+	struct job *j;
+
+	for (j = s->finished.first; j != NULL; j = j->next)
+		if (j->settlement.kind == RP_SETTLE_PARK)
+			j->settlement.kind = RP_SETTLE_RETURN;
+}
+
 enum rp_err rp_sender_reload(struct rp_sender *s, struct rp_settings *settings, struct rp_error *err)
 {
 	enum rp_err e = put_in_force(s, settings, settings, err);
@@ -148,6 +158,7 @@ enum rp_err rp_sender_reload(struct rp_sender *s, struct rp_settings *settings, 
 		rp_log(RP_LOG_ERROR, "reload_refused", "code=%s", rp_err_name(e));
 		return RP_OK;
 	}
+	return_parking(s);
 	e = rp_outbox_look_again(s->o.outbox, rp_sys_wall_ms(s->o.sys), err);
 	if (e == RP_OK)
 		e = rp_outbox_next_look(s->o.outbox, &s->look_at_ms, err);
@@ -728,6 +739,8 @@ enum rp_err rp_sender_new(const struct rp_sender_options *options, struct rp_sen
 	}
 	if (e == RP_OK)
 		e = reap(s, err);
+	if (e == RP_OK) /* the configuration may be another than that of the senders before */
+		e = rp_outbox_look_again(s->o.outbox, s->now_at_ms, err);
 	if (e != RP_OK) {
 		rp_sender_free(s);
 		return e;

@@ -280,6 +280,177 @@ START_TEST(a_hanging_endpoint_costs_turns_nothing_however_long_its_backlog)
 }
 END_TEST
 
+static void look_again(void)
+{
+	ck_assert_int_eq(rp_outbox_look_again(fx.ob, fx.now_ms, &fx.err), RP_OK);
+}
+
+START_TEST(the_probes_answer_counts_though_a_reload_came_between)
+{
+	struct rp_settlement s;
+
+	fx_append(1, 100);
+	limits(10, NULL);
+	break_endpoint(1);
+	fx.now_ms = control(1).probe_at_ms;
+	fx_turn(1, NULL, 0);
+	ck_assert(fx.claims[0].probe);
+	look_again();
+	s = fx_settlement(&fx.claims[0], _i == 0 ? RP_SETTLE_DELIVERED : RP_SETTLE_RETRY);
+	if (_i == 1)
+		s.outcome = &refused;
+	fx_turn(100, &s, 1);
+	ck_assert_int_eq(s.change, _i == 0 ? RP_CONTROL_CLOSED : RP_CONTROL_OPENED);
+	ck_assert_uint_eq(fx.n_claims, _i == 0 ? RP_WINDOW_START : 0);
+}
+END_TEST
+
+START_TEST(the_window_follows_answers_though_a_reload_came_between)
+{
+	fx_append(1, 100);
+	limits(10, NULL);
+	fx_turn(100, NULL, 0);
+	ck_assert_uint_eq(fx.n_claims, RP_WINDOW_START);
+	look_again();
+	answer_all(RP_SETTLE_DELIVERED, 100);
+	ck_assert_uint_eq(fx.n_claims, 2 * RP_WINDOW_START);
+	look_again();
+	answer_all(RP_SETTLE_DELIVERED, 100);
+	ck_assert_uint_eq(fx.n_claims, 10);
+}
+END_TEST
+
+START_TEST(a_reload_reaches_an_endpoint_that_has_nothing_waiting)
+{
+	fx_append(1, 1);
+	limits(10, "1/h");
+	fx_turn(1, NULL, 0);
+	answer_all(RP_SETTLE_DELIVERED, 0);
+	limits(10, "50/s");
+	look_again();
+	fx_append(1, 1);
+	fx_turn(1, NULL, 0);
+	ck_assert_uint_eq(fx.n_claims, 1);
+}
+END_TEST
+
+/* What was due before stays due when it was; what comes now must not wait until the clock has caught up. */
+START_TEST(nobody_waits_for_a_clock_that_was_set_back)
+{
+	struct rp_settlement s;
+
+	fx_append(1, 100);
+	limits(10, _i == 1 ? "1/h" : NULL);
+	if (_i == 0) {
+		break_endpoint(1);
+	} else {
+		fx_turn(1, NULL, 0);
+		ck_assert_uint_eq(fx.n_claims, 1);
+	}
+	if (_i == 2) {
+		s = fx_settlement(&fx.claims[0], RP_SETTLE_PARK);
+		s.outcome = NULL;
+		s.due_at_ms = fx.now_ms + 60000;
+		fx_turn(0, &s, 1);
+	}
+	fx.now_ms -= 86400000;
+	fx_append(1, 1);
+	fx_turn(1, NULL, 0);
+	ck_assert_uint_eq(fx.n_claims, 1);
+}
+END_TEST
+
+/* Now is read before the write lock is waited for, so another sender's step may lie some seconds ahead. */
+START_TEST(a_rate_holds_for_one_whose_time_is_a_little_older)
+{
+	fx_append(1, 100);
+	limits(10, "1/m");
+	fx_turn(1, NULL, 0);
+	fx.now_ms -= 5000;
+	fx_append(1, 1);
+	fx_turn(1, NULL, 0);
+	ck_assert_uint_eq(fx.n_claims, 0);
+}
+END_TEST
+
+START_TEST(a_rate_outlives_the_last_entry_and_then_the_endpoint_goes)
+{
+	int64_t start_ms = fx.now_ms;
+	size_t n;
+
+	fx_append(1, 1);
+	limits(10, "1/h");
+	fx_turn(1, NULL, 0);
+	answer_all(RP_SETTLE_DELIVERED, 0);
+	fx.now_ms += 600000;
+	ck_assert_int_eq(rp_outbox_expire(fx.ob, fx.now_ms, 300000, 0, 10, &n, &fx.err), RP_OK);
+	ck_assert_uint_eq(n, 1);
+	fx_verify_sound();
+	fx_append(1, 1);
+	fx_turn(1, NULL, 0);
+	ck_assert_uint_eq(fx.n_claims, 0);
+	ck_assert_int_eq(fx.next_look_ms, start_ms + 3600000);
+	fx.now_ms = fx.next_look_ms;
+	fx_turn(1, NULL, 0);
+	ck_assert_uint_eq(fx.n_claims, 1);
+	ck_assert_int_eq(fx_change(RP_CHANGE_PURGE, fx.claims[0].seq), RP_CHANGED_DONE_IN_FLIGHT);
+	fx_turn(1, NULL, 0);
+	ck_assert_uint_eq(fx_rows(RP_T_ENDPOINT), 1);
+	ck_assert(!fx.committed);
+	fx.now_ms = fx.next_look_ms;
+	fx_turn(1, NULL, 0);
+	ck_assert_uint_eq(fx_rows(RP_T_ENDPOINT), 0);
+	ck_assert_int_eq(fx.next_look_ms, RP_LOOK_NEVER);
+}
+END_TEST
+
+START_TEST(half_open_is_never_stuck_and_costs_no_empty_commits)
+{
+	struct rp_new_entry e;
+	struct rp_settlement s;
+	struct rp_claim probe;
+	int i;
+
+	fx_append(1, 20);
+	for (i = 0; i < 3; i++) {
+		e = fx_new(1);
+		e.order_by = rp_span_of("thread");
+		fx_append_one(&e, NULL);
+	}
+	limits(10, NULL);
+	break_endpoint(1);
+	fx.now_ms = control(1).probe_at_ms;
+	for (i = 0; i < 4; i++) {
+		fx_turn(10, NULL, 0);
+		ck_assert_uint_eq(fx.n_claims, 1);
+		ck_assert(fx.claims[0].probe);
+		probe = fx.claims[0];
+		fx_turn(10, NULL, 0);
+		ck_assert_uint_eq(fx.n_claims, 0);
+		ck_assert(!fx.committed);
+		if (i == 0) {
+			ck_assert_int_eq(rp_outbox_leave(fx.ob, fx.now_ms, &fx.err), RP_OK);
+			fx_join();
+		} else if (i == 1) {
+			ck_assert_int_eq(fx_change(RP_CHANGE_PURGE, probe.seq), RP_CHANGED_DONE_IN_FLIGHT);
+		} else {
+			s = fx_settlement(&probe, i == 2 ? RP_SETTLE_PARK : RP_SETTLE_RETURN);
+			s.outcome = NULL;
+			fx_turn(0, &s, 1);
+			if (i == 2) {
+				fx_turn(10, NULL, 0);
+				ck_assert(!fx.committed);
+				fx.now_ms = fx.next_look_ms;
+			}
+		}
+		fx_verify_sound();
+	}
+	fx_turn(10, NULL, 0);
+	answer_all(RP_SETTLE_DELIVERED, 10);
+	ck_assert_int_eq(control(1).breaker, RP_BREAKER_CLOSED);
+}
+END_TEST
+
 static void forget_probe_time(void)
 {
 	unsigned char buf[RP_ENDPOINT_BYTES];
@@ -319,6 +490,13 @@ static Suite *suite(void)
 	tcase_add_test(tc, resuming_sends_the_probe_at_once);
 	tcase_add_test(tc, a_rate_holds_over_simulated_minutes_and_waiting_is_no_attempt);
 	tcase_add_test(tc, a_hanging_endpoint_costs_turns_nothing_however_long_its_backlog);
+	tcase_add_loop_test(tc, the_probes_answer_counts_though_a_reload_came_between, 0, 2);
+	tcase_add_test(tc, the_window_follows_answers_though_a_reload_came_between);
+	tcase_add_test(tc, a_reload_reaches_an_endpoint_that_has_nothing_waiting);
+	tcase_add_loop_test(tc, nobody_waits_for_a_clock_that_was_set_back, 0, 3);
+	tcase_add_test(tc, a_rate_holds_for_one_whose_time_is_a_little_older);
+	tcase_add_test(tc, a_rate_outlives_the_last_entry_and_then_the_endpoint_goes);
+	tcase_add_test(tc, half_open_is_never_stuck_and_costs_no_empty_commits);
 	tcase_add_checked_fixture(damaged, fx_setup, fx_teardown_damaged);
 	tcase_add_test(damaged, verify_sees_a_parked_endpoint_that_would_be_looked_at_too_late);
 	suite_add_tcase(s, tc);

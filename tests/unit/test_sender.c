@@ -571,6 +571,47 @@ END_TEST
 
 /* --- keys and headers ------------------------------------------------------------------------------------------------ */
 
+static uint64_t sender_counts_commits(void)
+{
+	struct rp_sender_counts c;
+
+	rp_sender_read_counts(sender, &c);
+	return c.commits;
+}
+
+START_TEST(what_lacked_a_key_before_a_reload_parks_nothing_after_it)
+{
+	setenv("TEST_WEBHOOK_SECRET", LATER_KEY, 1);
+	configure("[defaults]\nsecret_env = TEST_WEBHOOK_SECRET\n");
+	start_sender(100, false);
+	fx_append(1, 3);
+	while (sender_counts_commits() == 0)
+		ck_assert_int_eq(rp_sender_step(sender, &wait_ms, &done, &fx.err), RP_OK);
+	ck_assert_int_eq(fx_endpoint_record(1).parked_until_ms, 0);
+	setenv("TEST_WEBHOOK_SECRET", KEY_TEXT, 1);
+	reload("[defaults]\nsecret_env = TEST_WEBHOOK_SECRET\n");
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 3);
+}
+END_TEST
+
+START_TEST(a_new_sender_applies_its_configuration_to_those_that_wait)
+{
+	configure("[defaults]\nrate = 1/h\n");
+	start_sender(10, false);
+	fx_append(1, 3);
+	settle_down(20);
+	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 1);
+	rp_sender_free(sender);
+	configure("[defaults]\nin_flight = 10\n");
+	start_sender(10, false);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 3);
+}
+END_TEST
+
 START_TEST(an_endpoint_with_a_secret_gets_every_attempt_signed)
 {
 	struct rp_signer *verifier;
@@ -689,6 +730,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_raised_limit_is_used_at_once);
 	tcase_add_test(tc, without_a_valid_key_nothing_is_sent_and_nothing_is_spent);
 	tcase_add_test(tc, a_reload_with_a_valid_key_ends_the_wait);
+	tcase_add_test(tc, what_lacked_a_key_before_a_reload_parks_nothing_after_it);
+	tcase_add_test(tc, a_new_sender_applies_its_configuration_to_those_that_wait);
 	tcase_add_test(tc, an_endpoint_with_a_secret_gets_every_attempt_signed);
 	tcase_add_test(tc, a_configured_header_replaces_the_envelope_s);
 	tcase_add_test(tc, header_values_that_a_receiver_echoes_are_not_kept);
