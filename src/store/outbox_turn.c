@@ -278,6 +278,15 @@ static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_turn *turn, struc
 		if (e != RP_OK || (int64_t)key[0] > t->now_at_ms)
 			return e;
 		e = rp_ep_get(t, key[1], &ready[*n], err);
+		if (e == RP_OK && !ready[*n]->dirty && (int64_t)key[0] != ready[*n]->rec.look_at_ms) {
+			/* Not the endpoint's own row: left there, it would be looked at in every turn for ever. (One that
+			 * was rebuilt just now is dirty and has no row yet.) */
+			rp_log(RP_LOG_ERROR, "damage", "endpoint=%" PRIu64 " what=agenda_row", key[1]);
+			e = rp_row_del(t, RP_T_AGENDA, rp_key2(key[0], key[1]), err);
+			key[1]++;
+			if (e == RP_OK || e == RP_ERR_NOTFOUND)
+				continue;
+		}
 		if (e == RP_OK)
 			e = ask_limits(t, turn, ready[*n], err);
 		if (e != RP_OK)
