@@ -141,8 +141,9 @@ class Reload(Story):
         self.secret.write_text(f"{self.NEW} not-before=2999-01-01T00:00:00Z\n"
                                f"{self.OLD} not-after=2020-01-01T00:00:00Z\n")
         self.configure(defaults={"secret_file": self.secret, "retry_attempts": "1"})
+        sender = self.send("--senders", "2")  # each looks again at what is parked when it starts: both, before the runs
+        wait_until(lambda: sender.err.count("ev=sending") == 2, "both senders to begin")
         receipts = self.ingest([make_run(n, sink.hook()) for n in range(50)])
-        sender = self.send("--senders", "2")
         wait_until(lambda: "ev=no_key" in sender.err, "the log to tell")
         entry = wait_until(lambda: (e := self.show(receipts[0]["id"]))["cause"] == "no_key" and e, "the cause")
         self.assertEqual((entry["state"], entry["attempts"]), ("waiting", 0))
