@@ -10,13 +10,24 @@
 /* Two files tell senders to look without polling: "doorbell", written to after a commit that made work due, and
  * "senders", which the kernel closes when a sender dies. inotify merges equal events, so ringing often is cheap. */
 
-enum rp_err rp_outbox_side_file(struct rp_outbox *ob, const char *name, int *fd, struct rp_error *err)
+/* NULL and RP_ERR_NOMEM in err: out of memory. The caller frees it. */
+static char *side_path(const struct rp_outbox *ob, const char *name, struct rp_error *err)
 {
 	char *path = NULL;
+
+	if (asprintf(&path, "%s/%s", ob->dir, name) >= 0)
+		return path;
+	rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	return NULL;
+}
+
+enum rp_err rp_outbox_side_file(struct rp_outbox *ob, const char *name, int *fd, struct rp_error *err)
+{
+	char *path = side_path(ob, name, err);
 	int sys;
 
-	if (asprintf(&path, "%s/%s", ob->dir, name) < 0)
-		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	if (path == NULL)
+		return RP_ERR_NOMEM;
 	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	sys = errno;
 	free(path);
@@ -49,11 +60,11 @@ void rp_outbox_ring(struct rp_outbox *ob)
 
 static enum rp_err watch_file(struct rp_outbox *ob, const char *name, uint32_t mask, int *wd, struct rp_error *err)
 {
-	char *path = NULL;
+	char *path = side_path(ob, name, err);
 	int sys;
 
-	if (asprintf(&path, "%s/%s", ob->dir, name) < 0)
-		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	if (path == NULL)
+		return RP_ERR_NOMEM;
 	*wd = inotify_add_watch(ob->inotify_fd, path, mask);
 	sys = errno;
 	free(path);
