@@ -1,4 +1,4 @@
-# runpost - see README.md. Targets: all test demo lint asan bench interop install clean
+# runpost - see README.md. Targets: all test demo lint asan bench torture interop install clean
 #
 # Sources are found by folder; a new file needs no entry here. Everything made lies under build/.
 
@@ -98,13 +98,32 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $< -o $@ $(LIBS_HTTP) $(LIBS_STORE)
 
+# Torture: X_main.c of an area is the program X, made of it and of the area's other files; preload_X.c is a library to
+# be preloaded.
+TORTURE_MAIN := $(sort $(wildcard tests/torture/*/*_main.c))
+TORTURE_BIN := $(TORTURE_MAIN:tests/%_main.c=$(BUILD)/%)
+TORTURE_PRELOAD := $(patsubst tests/%.c,$(BUILD)/%.so,$(sort $(wildcard tests/torture/*/preload_*.c)))
+torture_parts = $(filter-out %_main.c $(1)preload_%,$(wildcard $(1)*.c))
+define torture_program
+$(1:tests/%_main.c=$(BUILD)/%): $(patsubst %.c,$(BUILD)/obj/%.o,$(1) $(call torture_parts,$(dir $(1)))) $(LIB)
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) $$^ -o $$@ $$(LIBS_HTTP) $$(LIBS_STORE) $$(LIBS_CORE)
+endef
+$(foreach main,$(TORTURE_MAIN),$(eval $(call torture_program,$(main))))
+
+$(BUILD)/torture/%.so: tests/torture/%.c
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -D_GNU_SOURCE -std=c11 $(WARN) -fPIC -shared $(CFLAGS) $< -o $@
+
 .PHONY: unit examples
 unit: $(UNIT_BIN)
 examples: $(patsubst docs/examples/%.c,$(BUILD)/examples/%,$(wildcard docs/examples/*.c))
 
 # --- the commands of README: each sets up what it needs, then runs in a make that sees it ---
 
-.PHONY: test demo lint asan bench interop
+.PHONY: test demo lint asan bench torture interop
 test:
 	@tests/setup.sh build test
 	@$(MAKE) --no-print-directory all unit examples
@@ -130,6 +149,11 @@ bench:
 	@tests/setup.sh build test
 	@$(MAKE) --no-print-directory all $(BENCH_BIN)
 	@python3 tests/bench/run.py --bin $(BUILD) $(BENCH_ARGS)
+
+torture:
+	@tests/setup.sh build test
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(TORTURE_BIN) $(TORTURE_PRELOAD)
+	@python3 tests/torture/run.py --bin $(BUILD) $(TORTURE_ARGS)
 
 interop:
 	@tests/setup.sh build interop
