@@ -38,7 +38,8 @@ UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 # Unit tests of these modules need the store or the network library; all others link without LMDB and libcurl, so that a
 # leak of either into base or core is a link error.
 UNIT_FULL := $(BUILD)/tests/test_outbox% $(BUILD)/tests/test_http% $(BUILD)/tests/test_sender% \
-             $(BUILD)/tests/test_ingest% $(BUILD)/tests/test_api% $(BUILD)/tests/test_selector% $(BUILD)/tests/test_table%
+             $(BUILD)/tests/test_ingest% $(BUILD)/tests/test_api% $(BUILD)/tests/test_selector% $(BUILD)/tests/test_table% \
+             $(BUILD)/tests/test_ctl%
 
 SINK_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tools/sink/*.c)))
 CTL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tools/ctl/*.c)))
@@ -78,7 +79,7 @@ $(BUILD)/runpost-sink: $(SINK_OBJ) $(LIB)
 SINK_TESTS := $(filter $(BUILD)/tests/test_sink_%,$(UNIT_BIN))
 $(SINK_TESTS): PARTS = $(filter-out %/main.o,$(SINK_OBJ))
 $(SINK_TESTS): $(SINK_OBJ)
-CTL_TESTS := $(BUILD)/tests/test_selector $(BUILD)/tests/test_table
+CTL_TESTS := $(filter $(BUILD)/tests/test_ctl_% $(BUILD)/tests/test_selector $(BUILD)/tests/test_table,$(UNIT_BIN))
 $(CTL_TESTS): PARTS = $(filter-out %/main.o,$(CTL_OBJ))
 $(CTL_TESTS): $(CTL_OBJ)
 
