@@ -44,7 +44,7 @@ START_TEST(more_than_expected_is_no_trouble)
 {
 	ck_assert_str_eq(text_of(40, 10, 20, 1 * S, false), "export 20/10  [############]  100%  20/s");
 	ck_assert_str_eq(text_of(60, UINT64_MAX, 1, INT64_MAX, false),
-			 "export 1/18446744073709551615  [..............]  0%  0.0/s");
+			 "export 1/18446744073709551615  [................]  0%  0.0/s");
 }
 END_TEST
 
