@@ -5,6 +5,7 @@
 enum { VERSION = 1, SUM_BYTES = 8 };
 enum { DELIVERY_BEHIND = 1 };
 enum { ATTEMPT_LATE = 1 };
+enum { RECENT_HEAD_BYTES = 9, RECENT_BYTES = 30 };
 enum { ENDPOINT_PAUSED = 1, ENDPOINT_DISABLED = 2, ENDPOINT_BREAKER = 4, ENDPOINT_CONGESTED = 8 };
 
 /* Appends the checksum; 0 when anything did not fit. */
@@ -312,6 +313,56 @@ bool rp_endpoint_unpack(struct rp_endpoint *e, uint64_t id, const void *mem, siz
 	if (!r.ok)
 		memset(e, 0, sizeof *e);
 	return r.ok;
+}
+
+size_t rp_recent_count(size_t size)
+{
+	return size > RECENT_HEAD_BYTES + SUM_BYTES ? (size - RECENT_HEAD_BYTES - SUM_BYTES) / RECENT_BYTES : 0;
+}
+
+size_t rp_recent_pack(int64_t settled_at_ms, const struct rp_recent *row, size_t n, uint64_t number, void *out,
+		      size_t size)
+{
+	struct rp_writer w = rp_writer_of(out, size);
+	size_t i;
+
+	rp_put_u8(&w, VERSION);
+	rp_put_i64(&w, settled_at_ms);
+	for (i = 0; i < n; i++) {
+		rp_put_u64(&w, row[i].seq);
+		rp_put_u64(&w, row[i].endpoint);
+		rp_put_u32(&w, row[i].attempt);
+		rp_put_u8(&w, (uint8_t)row[i].cause);
+		rp_put_u8(&w, row[i].late ? ATTEMPT_LATE : 0);
+		rp_put_u16(&w, (uint16_t)row[i].http_status);
+		rp_put_u16(&w, (uint16_t)row[i].slot);
+		rp_put_u32(&w, row[i].duration_ms);
+	}
+	return seal(&w, out, number);
+}
+
+size_t rp_recent_unpack(int64_t *settled_at_ms, struct rp_recent row[RP_RECENT_ROW_ATTEMPTS], uint64_t number,
+			const void *mem, size_t size)
+{
+	struct rp_reader r = unseal(mem, size, number);
+	size_t n = rp_recent_count(size), i;
+
+	if (!r.ok || n == 0 || n > RP_RECENT_ROW_ATTEMPTS)
+		return 0;
+	*settled_at_ms = rp_get_i64(&r);
+	for (i = 0; i < n; i++) {
+		memset(&row[i], 0, sizeof row[i]);
+		row[i].seq = rp_get_u64(&r);
+		row[i].endpoint = rp_get_u64(&r);
+		row[i].attempt = rp_get_u32(&r);
+		row[i].cause = rp_get_u8(&r);
+		row[i].late = (rp_get_u8(&r) & ATTEMPT_LATE) != 0;
+		row[i].http_status = rp_get_u16(&r);
+		row[i].slot = rp_get_u16(&r);
+		row[i].duration_ms = rp_get_u32(&r);
+		r.ok = r.ok && row[i].cause < RP_CAUSE_MAX_;
+	}
+	return r.ok && r.at == r.end ? n : 0;
 }
 
 size_t rp_head_pack(const struct rp_head *h, void *out, size_t size)

@@ -22,6 +22,8 @@
  *                        u32 bad_streak | u32 recent, recent_bad | i64 recent_at | u32 pauses | u8 opened_by |
  *                        u16 its status | i64 opened_at | i64 probe_at | i64 full_at_us |
  *                        u64 waiting, in_flight, held, delivered, dead | u64 sum
+ * recent (number)        u8 1 | i64 settled_at | n x (u64 seq | u64 endpoint | u32 attempt | u8 cause | u8 flags (1 late) |
+ *                        u16 http_status | u16 slot | u32 duration_ms) | u64 sum                  1 <= n <= 64
  * head ("head" in meta)  u8 1 | u64 next_seq | u64 next_endpoint | u64 accepted, waiting, in_flight, held, delivered, dead,
  *                        purged | u64 sum */
 #ifndef RP_CORE_RECORD_H
@@ -90,6 +92,19 @@ struct rp_endpoint {
 	uint64_t count[RP_STATE_COUNT];
 };
 
+/* An attempt in the log of recent ones. */
+struct rp_recent {
+	uint64_t number;        /* counts the attempts of this outbox: its row's, and its place in the row */
+	int64_t settled_at_ms;  /* of its row */
+	uint64_t seq, endpoint; /* the entry, which may have been removed since, and so the endpoint */
+	uint32_t attempt;
+	enum rp_cause cause; /* RP_CAUSE_NONE: delivered */
+	unsigned http_status;
+	uint32_t duration_ms; /* 0 for sender_lost: nobody knows */
+	unsigned slot;        /* of the sender */
+	bool late;
+};
+
 struct rp_head {
 	uint64_t next_seq, next_endpoint;
 	uint64_t accepted, purged;
@@ -100,6 +115,8 @@ struct rp_head {
 #define RP_ENDPOINT_BYTES 177
 #define RP_HEAD_BYTES 81
 #define RP_ATTEMPT_BYTES_MAX 640
+#define RP_RECENT_ROW_ATTEMPTS 64
+#define RP_RECENT_BYTES_MAX 2014 /* a row of as many stays inside a leaf page */
 #define RP_FACTS_BYTES_MAX (16 << 10)
 
 /* Packing returns the number of bytes written, 0 when `size` is too small. */
@@ -111,6 +128,13 @@ size_t rp_attempt_pack(const struct rp_attempt *a, uint64_t seq, void *out, size
 bool rp_attempt_unpack(struct rp_attempt *a, uint64_t seq, const void *mem, size_t size);
 size_t rp_endpoint_pack(const struct rp_endpoint *e, uint64_t id, void *out, size_t size);
 bool rp_endpoint_unpack(struct rp_endpoint *e, uint64_t id, const void *mem, size_t size);
+/* A row of n attempts; number and settled_at of each are not in it. rp_recent_unpack fills row[] (without these) and
+ * returns n, 0 when the row is damaged. rp_recent_count: n by the size alone. */
+size_t rp_recent_pack(int64_t settled_at_ms, const struct rp_recent *row, size_t n, uint64_t number, void *out,
+		      size_t size);
+size_t rp_recent_unpack(int64_t *settled_at_ms, struct rp_recent row[RP_RECENT_ROW_ATTEMPTS], uint64_t number,
+			const void *mem, size_t size);
+size_t rp_recent_count(size_t size);
 size_t rp_head_pack(const struct rp_head *h, void *out, size_t size);
 bool rp_head_unpack(struct rp_head *h, const void *mem, size_t size);
 

@@ -35,6 +35,7 @@ static const char *const table_names[RP_T_COUNT] = {
     [RP_T_ENDPOINT_ID] = "endpoint_id",
     [RP_T_SEEN] = "seen",
     [RP_T_SENDER] = "sender",
+    [RP_T_RECENT] = "recent",
 };
 
 static const char format_magic[] = "runpost";
@@ -348,6 +349,7 @@ static enum rp_err begin_with_head(struct rp_outbox *ob, unsigned flags, struct 
 	if (rc != 0)
 		return rp_db_fail(ob, rc, "begin", err);
 	rp_ep_forget(ob);
+	rp_recent_forget(ob);
 	rc = mdb_get(t->mdb, ob->table[RP_T_META], &key, &value);
 	if (rc == 0 && rp_head_unpack(&t->head, value.mv_data, value.mv_size))
 		return RP_OK;
@@ -375,6 +377,8 @@ enum rp_err rp_txn_commit(struct rp_txn *t, struct rp_error *err)
 	enum rp_err e = rp_ep_flush(t, err);
 	int rc;
 
+	if (e == RP_OK)
+		e = rp_recent_flush(t, err);
 	if (e == RP_OK) {
 		value = (MDB_val){rp_head_pack(&t->head, buf, sizeof buf), buf};
 		e = rp_db_fail(t->ob, mdb_put(t->mdb, t->ob->table[RP_T_META], &key, &value, 0), "head", err);

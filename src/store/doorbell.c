@@ -47,7 +47,9 @@ void rp_doorbell_close(struct rp_outbox *ob)
 		close(ob->doorbell_fd);
 	if (ob->inotify_fd >= 0)
 		close(ob->inotify_fd);
-	ob->doorbell_fd = ob->inotify_fd = -1;
+	if (ob->commits_fd >= 0)
+		close(ob->commits_fd);
+	ob->doorbell_fd = ob->inotify_fd = ob->commits_fd = -1;
 }
 
 void rp_outbox_ring(struct rp_outbox *ob)
@@ -112,4 +114,39 @@ void rp_outbox_watch_drain(struct rp_outbox *ob, bool *rung, bool *sender_ended)
 			at += (ssize_t)(sizeof *ev + ev->len);
 		}
 	}
+}
+
+/* Commits that make no work due ring no bell, and a bell for each would wake every sender. But LMDB writes its pages and
+ * then its meta page with system calls, which the kernel tells of anyway. */
+enum rp_err rp_outbox_watch_commits(struct rp_outbox *ob, int *fd, struct rp_error *err)
+{
+	char *path;
+	int wd, sys;
+
+	*fd = ob->commits_fd;
+	if (*fd >= 0)
+		return RP_OK;
+	path = side_path(ob, "data.mdb", err);
+	if (path == NULL)
+		return RP_ERR_NOMEM;
+	ob->commits_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	wd = ob->commits_fd >= 0 ? inotify_add_watch(ob->commits_fd, path, IN_MODIFY) : -1;
+	sys = errno;
+	free(path);
+	if (wd < 0) {
+		if (ob->commits_fd >= 0)
+			close(ob->commits_fd);
+		ob->commits_fd = -1;
+		return rp_fail_sys(err, RP_ERR_IO, sys, "%s/data.mdb: watch", ob->dir);
+	}
+	*fd = ob->commits_fd;
+	return RP_OK;
+}
+
+void rp_outbox_watch_commits_drain(struct rp_outbox *ob)
+{
+	char buf[4096];
+
+	while (read(ob->commits_fd, buf, sizeof buf) > 0)
+		;
 }

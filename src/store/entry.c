@@ -194,14 +194,16 @@ enum rp_err rp_entry_facts(struct rp_txn *t, uint64_t seq, struct rp_facts *f, s
 	return rp_facts_unpack(f, seq, v.mv_data, v.mv_size) ? RP_OK : RP_ERR_DAMAGED;
 }
 
-enum rp_err rp_entry_log_attempt(struct rp_txn *t, uint64_t seq, uint32_t n, const struct rp_attempt *a,
-				 struct rp_error *err)
+enum rp_err rp_entry_log_attempt(struct rp_txn *t, uint64_t seq, uint64_t endpoint, uint32_t n,
+				 const struct rp_attempt *a, struct rp_error *err)
 {
 	unsigned char buf[RP_ATTEMPT_BYTES_MAX];
 	size_t len = rp_attempt_pack(a, seq, buf, sizeof buf);
+	enum rp_err e;
 
 	assert(len > 0);
-	return rp_row_put(t, RP_T_ATTEMPT, rp_key2(seq, n), buf, len, 0, err);
+	e = rp_row_put(t, RP_T_ATTEMPT, rp_key2(seq, n), buf, len, 0, err);
+	return e == RP_OK ? rp_recent_note(t, seq, endpoint, n, a, err) : e;
 }
 
 /* Deletes every row of `table` whose key starts with seq. */

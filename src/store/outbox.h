@@ -211,6 +211,24 @@ enum rp_err rp_outbox_page(struct rp_outbox *ob, struct rp_page *page, struct rp
 enum rp_err rp_outbox_attempts(struct rp_outbox *ob, uint64_t seq,
 			       void (*see)(void *arg, uint32_t n, const struct rp_attempt *a, bool damaged), void *arg,
 			       struct rp_error *err);
+/* The attempts that were settled last, over all entries, in the order they were settled: a log of some thousands, out of
+ * which the oldest fall. `from` 0: from the oldest there is. One call reads a bounded part in one short transaction. */
+struct rp_recent_page {
+	uint64_t from;                                     /* in and out: the number of the first attempt to see */
+	void (*see)(void *arg, const struct rp_recent *r); /* must not call the store */
+	void *arg;
+	uint64_t n_missed; /* out: attempts from `from` on that have fallen out of the log */
+	bool more;         /* out: call again at once */
+};
+enum rp_err rp_outbox_recent(struct rp_outbox *ob, struct rp_recent_page *page, struct rp_error *err);
+/* The number that the next attempt to be settled will have. */
+enum rp_err rp_outbox_recent_next(struct rp_outbox *ob, uint64_t *number, struct rp_error *err);
+
+/* A descriptor that becomes readable when a process has written to the data file: around each commit, perhaps shortly
+ * before it can be read. Owned by the outbox. */
+enum rp_err rp_outbox_watch_commits(struct rp_outbox *ob, int *fd, struct rp_error *err);
+void rp_outbox_watch_commits_drain(struct rp_outbox *ob);
+
 /* Appends the payload. RP_ERR_DAMAGED: it does not match its hash; what could be read was appended all the same. */
 enum rp_err rp_outbox_body(struct rp_outbox *ob, uint64_t seq, struct rp_buf *out, struct rp_error *err);
 

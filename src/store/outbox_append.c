@@ -13,7 +13,7 @@
 #define CHUNK_PAGE_BYTES 4080
 #define LEAF_CHUNKS_MAX 4
 
-/* What a commit needs beside payloads and records: copied branch pages of 16 tables and the free list. */
+/* What a commit needs beside payloads and records: copied branch pages of 17 tables and the free list. */
 #define COMMIT_OVERHEAD_BYTES ((uint64_t)256 << 10)
 #define ENTRY_OVERHEAD_BYTES 1024
 

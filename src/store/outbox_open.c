@@ -15,7 +15,7 @@ enum rp_err rp_outbox_open(const char *dir, const struct rp_outbox_options *opti
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	}
 	ob->sys = options->sys != NULL ? options->sys : &rp_sys_real;
-	ob->roster_fd = ob->doorbell_fd = ob->inotify_fd = -1;
+	ob->roster_fd = ob->doorbell_fd = ob->inotify_fd = ob->commits_fd = -1;
 	e = rp_db_open(ob, options, err);
 	if (e == RP_OK)
 		e = rp_doorbell_open(ob, err);

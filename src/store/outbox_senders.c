@@ -83,7 +83,7 @@ static enum rp_err return_claim(struct rp_txn *t, uint64_t seq, unsigned slot, u
 	}
 	a.started_at_ms = from.state_at_ms;
 	e = rp_entry_move(t, seq, &from, &to, err);
-	return e == RP_OK ? rp_entry_log_attempt(t, seq, to.attempts, &a, err) : e;
+	return e == RP_OK ? rp_entry_log_attempt(t, seq, from.endpoint, to.attempts, &a, err) : e;
 }
 
 static enum rp_err return_claims(struct rp_txn *t, unsigned slot, uint32_t pid, size_t max, size_t *n,

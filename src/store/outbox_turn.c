@@ -51,7 +51,7 @@ static enum rp_err log_result(struct rp_txn *t, const struct rp_settlement *s, s
 	    .pid = t->ob->me_pid,
 	    .started_at_ms = s->started_at_ms,
 	};
-	return rp_entry_log_attempt(t, s->seq, s->attempt, &a, err);
+	return rp_entry_log_attempt(t, s->seq, s->endpoint, s->attempt, &a, err);
 }
 
 static void apply(const struct rp_settlement *s, struct rp_delivery *to)

@@ -373,6 +373,44 @@ static enum rp_err check_attempts(struct check *c, struct rp_error *err)
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
+/* Whether the log of recent attempts agrees with the entry, if that is still there. */
+static enum rp_err check_noted(struct check *c, const struct rp_recent *r, struct rp_error *err)
+{
+	struct rp_delivery d;
+	enum rp_err e = rp_entry_delivery(c->t, r->seq, &d, err);
+
+	if (e == RP_OK && r->attempt > d.attempts)
+		complain(c, "entry %" PRIu64 ": attempt %" PRIu32 " is in the log, but it has had only %" PRIu32,
+			 r->seq, r->attempt, d.attempts);
+	return is_trouble(e) ? e : RP_OK;
+}
+
+static enum rp_err check_recent(struct check *c, struct rp_error *err)
+{
+	struct rp_recent row[RP_RECENT_ROW_ATTEMPTS];
+	uint64_t key = 0, expected = 0;
+	int64_t settled_at_ms;
+	enum rp_err e;
+	size_t n, i;
+	MDB_val v;
+
+	while ((e = rp_row_first(c->t, RP_T_RECENT, rp_key1(key), &key, 1, &v, err)) == RP_OK) {
+		if (expected != 0 && key != expected)
+			complain(c, "recent attempts: row %" PRIu64 " stands where %" PRIu64 " should", key, expected);
+		n = rp_recent_unpack(&settled_at_ms, row, key, v.mv_data, v.mv_size);
+		if (n == 0)
+			complain(c, "recent attempts: row %" PRIu64 " is damaged", key);
+		for (i = 0; i < n; i++) {
+			e = check_noted(c, &row[i], err);
+			if (e != RP_OK)
+				return e;
+		}
+		expected = key + rp_recent_count(v.mv_size);
+		key++;
+	}
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
 enum rp_err rp_outbox_verify(struct rp_outbox *ob, void (*problem)(void *arg, const char *text), void *arg,
 			     struct rp_verify_counts *out, struct rp_error *err)
 {
@@ -394,6 +432,8 @@ enum rp_err rp_outbox_verify(struct rp_outbox *ob, void (*problem)(void *arg, co
 		e = check_attempts(&c, err);
 	if (e == RP_OK)
 		e = check_orders(&c, err);
+	if (e == RP_OK)
+		e = check_recent(&c, err);
 	rp_txn_end(&t);
 	free(c.endpoints);
 	rp_buf_release(&c.payload);

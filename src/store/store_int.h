@@ -17,6 +17,7 @@
  *   endpoint_id    first 16 bytes of SHA-256(name) -> id
  *   seen           dedupe key -> id of the entry (16 bytes)
  *   sender         slot -> incarnation u64, pid u64, started_at i64
+ *   recent         number -> the attempts a commit settled (core/record.h); a ring, see outbox_recent.c
  *
  * No DUPSORT: in LMDB 0.9.24 a cursor walk with deletes silently loses other rows there (measured: 134 of 160 runs). */
 #ifndef RP_STORE_INT_H
@@ -43,6 +44,7 @@ enum rp_table {
 	RP_T_ENDPOINT_ID,
 	RP_T_SEEN,
 	RP_T_SENDER,
+	RP_T_RECENT,
 	RP_T_COUNT
 };
 
@@ -68,6 +70,9 @@ struct rp_outbox {
 	size_t n_eps, cap_eps;
 	uint32_t *ep_index; /* open addressing by id: position in eps + 1, 0 is free */
 	size_t ep_index_size;
+	/* outbox_recent.c: attempts settled in the current transaction that are not in a row yet */
+	struct rp_recent recent[RP_RECENT_ROW_ATTEMPTS];
+	size_t n_recent;
 	/* roster.c */
 	int roster_fd;
 	struct rp_sender_id me;
@@ -75,6 +80,7 @@ struct rp_outbox {
 	bool joined;
 	/* doorbell.c */
 	int doorbell_fd, inotify_fd, doorbell_wd, roster_wd;
+	int commits_fd; /* inotify on the data file; -1: nobody asked */
 };
 
 struct rp_txn {
@@ -146,8 +152,9 @@ enum rp_err rp_entry_move(struct rp_txn *t, uint64_t seq, const struct rp_delive
 /* RP_ERR_NOTFOUND: no such entry. RP_ERR_DAMAGED: *d is zeroed. Neither fills err. */
 enum rp_err rp_entry_delivery(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, struct rp_error *err);
 enum rp_err rp_entry_facts(struct rp_txn *t, uint64_t seq, struct rp_facts *f, struct rp_error *err);
-enum rp_err rp_entry_log_attempt(struct rp_txn *t, uint64_t seq, uint32_t n, const struct rp_attempt *a,
-				 struct rp_error *err);
+/* Keeps the attempt with its entry, and notes it in the log of recent ones. */
+enum rp_err rp_entry_log_attempt(struct rp_txn *t, uint64_t seq, uint64_t endpoint, uint32_t n,
+				 const struct rp_attempt *a, struct rp_error *err);
 /* Removes every row of the entry. */
 enum rp_err rp_entry_remove(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d, struct rp_error *err);
 /* Rebuilds the damaged delivery record of an entry from its index rows, its attempts and its facts, so that it can be
@@ -161,6 +168,14 @@ enum rp_err rp_entry_payload(struct rp_txn *t, uint64_t seq, const struct rp_fac
  * if it has not failed yet, begins its retry budget: the time behind costs it nothing. */
 enum rp_err rp_entry_set_behind(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, bool behind,
 				struct rp_error *err);
+
+/* --- outbox_recent.c: what happened last -----------------------------------------------------------------------------
+ */
+
+enum rp_err rp_recent_note(struct rp_txn *t, uint64_t seq, uint64_t endpoint, uint32_t n, const struct rp_attempt *a,
+			   struct rp_error *err);
+enum rp_err rp_recent_flush(struct rp_txn *t, struct rp_error *err); /* called by rp_txn_commit */
+void rp_recent_forget(struct rp_outbox *ob);                         /* at the start of a transaction */
 
 /* --- order.c: entries with the same order_by go one by one -----------------------------------------------------------
  *
