@@ -1,0 +1,216 @@
+"""What the phases of the bench share: programs started and measured, outboxes fed, the bare loops run."""
+
+import base64
+import json
+import math
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+LINE_BYTES = 2048
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+
+
+class Trouble(Exception):
+    pass
+
+
+class Bench:
+    """The programs, a folder for one round at a time, and every process that was started."""
+
+    def __init__(self, args):
+        self.bin = pathlib.Path(args.bin).resolve()
+        self.args = args
+        self.dir = (pathlib.Path(args.dir) if args.dir else self.bin / "bench").resolve() / f"work-{os.getpid()}"
+        self.secret = self.dir / "secret"
+        self.running = []
+
+    def program(self, name):
+        path = self.bin / ("bench" if name.startswith("bare_") else "") / name
+        if not path.exists():
+            raise Trouble(f"{path} is missing; `make bench` builds it")
+        return str(path)
+
+    def open(self):
+        self.dir.mkdir(parents=True)
+        self.secret.write_text("whsec_" + base64.b64encode(os.urandom(32)).decode() + "\n")
+        self.secret.chmod(0o600)
+
+    def close(self):
+        for process in self.running:
+            if process.returncode is None:
+                process.kill()
+                process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def fresh(self, name):
+        path = self.dir / name
+        shutil.rmtree(path, ignore_errors=True)
+        return path
+
+    def config(self, name, **endpoint):
+        """Signatures are on. `None` leaves a setting at its default."""
+        defaults = {"allow_http": "yes", "allow": "127.0.0.0/8", "secret_file": self.secret,
+                    "in_flight": self.args.in_flight, **endpoint}
+        lines = ["[outbox]", "disk_reserve = 1M", "[sender]", f"in_flight = {self.args.in_flight}", "stop_grace = 500ms",
+                 "[defaults]", *(f"{key} = {value}" for key, value in defaults.items() if value is not None)]
+        path = self.dir / f"{name}.conf"
+        path.write_text("\n".join(lines) + "\n")
+        return path
+
+    def start(self, *command, **how):
+        process = Process([str(part) for part in command], self.dir / f"log-{len(self.running)}", how)
+        self.running.append(process)
+        return process
+
+    def sink(self, port, *options):
+        sink = self.start(self.program("runpost-sink"), "--port", port, "--quiet", *options, stdout=subprocess.PIPE)
+        if not sink.stdout.readline().startswith(b"ready "):
+            raise Trouble(f"the sink does not start: {sink.log()}")
+        return sink
+
+    def new_outbox(self, name, config):
+        path = self.fresh(name)
+        self.start(self.program("runpost"), "init", "--outbox", path, "--config", config, stdout=subprocess.DEVNULL).finish()
+        return path
+
+    def stats(self, outbox):
+        done = subprocess.run([self.program("runpostctl"), "stats", "--outbox", outbox, "--json"], capture_output=True,
+                              text=True, check=True)
+        return json.loads(done.stdout)
+
+    def endpoints(self, outbox):
+        done = subprocess.run([self.program("runpostctl"), "endpoints", "--outbox", outbox, "--json"], capture_output=True,
+                              text=True, check=True)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def expect(self, outbox, **entries):
+        stats = self.stats(outbox)
+        for state, count in entries.items():
+            if stats["entries"][state] != count:
+                raise Trouble(f"{count} entries should be {state}, the outbox says {stats['entries']}")
+        return stats
+
+
+class Process(subprocess.Popen):
+    """A process whose CPU time (its own children's included) is known when it has ended."""
+
+    def __init__(self, command, log_path, how):
+        self.log_path = log_path
+        self.cpu_us = None
+        with open(log_path, "wb") as log:
+            super().__init__(command, stderr=log, **how)
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")[-2000:]
+
+    def finish(self, code=0):
+        """Waits for the end; returns when it was, in seconds of the monotonic clock."""
+        _, status, usage = os.wait4(self.pid, 0)
+        ended_s = time.monotonic()
+        self.returncode = os.waitstatus_to_exitcode(status)
+        self.cpu_us = round((usage.ru_utime + usage.ru_stime) * 1e6)
+        if self.stdout:
+            self.output = self.stdout.read()
+            self.stdout.close()
+        if self.returncode != code:
+            raise Trouble(f"{' '.join(map(str, self.args))}: exit {self.returncode}: {self.log()}")
+        return ended_s
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def busy_cores_s():
+    """CPU seconds this machine has spent so far, on anything."""
+    fields = [int(v) for v in open("/proc/stat").readline().split()[1:9]]
+    return (sum(fields) - fields[3] - fields[4]) * TICK_S
+
+
+class Span:
+    """A stretch of time, and how many cores others kept busy in it: the noise of the measurement."""
+
+    def __init__(self):
+        self.start_s, self.busy_s = time.monotonic(), busy_cores_s()
+
+    def noise(self, *ours):
+        wall_s = time.monotonic() - self.start_s
+        own_s = sum(process.cpu_us for process in ours) / 1e6
+        return round(max(0.0, (busy_cores_s() - self.busy_s - own_s) / wall_s), 2)
+
+
+def wait_for_quiet(patience_s):
+    """Other work on the machine spoils a phase; it often ends soon."""
+    deadline_s = time.monotonic() + patience_s
+    while time.monotonic() < deadline_s:
+        span = Span()
+        time.sleep(0.5)
+        if span.noise() < 0.1:
+            return
+
+
+def feed(bench, outbox, config, urls, lines, *options):
+    """Lines through a pipe into `runpost ingest`, receipts back through another one. Returns ingest, load, its report."""
+    to_ingest, to_load = os.pipe(), os.pipe()
+    ingest = bench.start(bench.program("runpost"), "ingest", "--outbox", outbox, "--config", config, stdin=to_ingest[0],
+                         stdout=to_load[1])
+    load = bench.start(bench.program("bare_load"), "--talk", "--lines", lines, "--bytes", LINE_BYTES, *options, *urls,
+                       stdin=to_load[0], stdout=to_ingest[1])
+    for fd in (*to_ingest, *to_load):
+        os.close(fd)
+    load.finish()
+    ingest.finish()
+    report = json.loads(load.log())
+    if report["queued"] != lines:
+        raise Trouble(f"{report['queued']} of {lines} lines were queued: {ingest.log()}")
+    return ingest, load, report
+
+
+def send(bench, outbox, config, *options, senders=None):
+    return bench.start(bench.program("runpost"), "send", "--outbox", outbox, "--config", config, "--senders",
+                       senders or bench.args.senders, *options)
+
+
+def stop(sender):
+    sender.send_signal(signal.SIGTERM)
+    sender.finish()
+
+
+def bare_append(bench, lines_file, batch):
+    path = bench.fresh("bare")
+    path.mkdir()
+    loop = bench.start(bench.program("bare_append"), "--batch", batch, path, lines_file, stdout=subprocess.PIPE)
+    loop.finish()
+    shutil.rmtree(path)
+    report = json.loads(loop.output)
+    return report["lines"] / report["wall_us"] * 1e6, report["cpu_us"] / report["lines"]
+
+
+def bare_post(bench, lines_file, url, port, entries):
+    """Both this loop and the senders are timed from their start to the last arrival."""
+    sink = bench.sink(port, "--exit-after", entries)
+    start_s = time.monotonic()
+    loop = bench.start(bench.program("bare_post"), "--in-flight", bench.args.in_flight, url, lines_file,
+                       stdout=subprocess.PIPE)
+    rate = entries / (sink.finish() - start_s)
+    loop.finish()
+    return {"bare_post_per_s": rate, "bare_post_cpu_us": json.loads(loop.output)["cpu_us"] / entries,
+            "sink_cpu_us": sink.cpu_us / entries}
+
+
+def make_lines(bench, urls, lines):
+    path = bench.dir / "lines"
+    with open(path, "wb") as out:
+        bench.start(bench.program("bare_load"), "--lines", lines, "--bytes", LINE_BYTES, *urls, stdout=out).finish()
+    return path
+
+
+def percentile(values, share):
+    return values[min(len(values) - 1, math.ceil(len(values) * share) - 1)]
