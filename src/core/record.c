@@ -47,6 +47,8 @@ size_t rp_facts_pack(const struct rp_facts *f, uint64_t seq, void *out, size_t s
 	rp_put_u64(&w, f->payload_hash);
 	rp_put_str16(&w, f->url);
 	rp_put_str16(&w, f->run_id);
+	rp_put_str16(&w, f->thread_id);
+	rp_put_str16(&w, f->event);
 	rp_put_str16(&w, f->operation);
 	rp_put_str16(&w, f->order_by);
 	rp_put_str16(&w, f->headers);
@@ -67,6 +69,8 @@ bool rp_facts_unpack(struct rp_facts *f, uint64_t seq, const void *mem, size_t s
 	f->payload_hash = rp_get_u64(&r);
 	f->url = rp_get_str16(&r);
 	f->run_id = rp_get_str16(&r);
+	f->thread_id = rp_get_str16(&r);
+	f->event = rp_get_str16(&r);
 	f->operation = rp_get_str16(&r);
 	f->order_by = rp_get_str16(&r);
 	f->headers = rp_get_str16(&r);

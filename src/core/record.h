@@ -6,8 +6,8 @@
  * damaged or of an unknown version returns false and leaves the struct zeroed; the store sets such an entry aside.
  *
  * entry (seq)            u8 1 | id 16 | u64 endpoint | i64 accepted_at | i64 not_before_at | i64 expires_at |
- *                        u64 payload_bytes | u64 payload_hash | str url | str run_id | str operation | str order_by |
- *                        str headers | str dedupe_key | u64 sum                                  written once
+ *                        u64 payload_bytes | u64 payload_hash | str url | str run_id | str thread_id | str event |
+ *                        str operation | str order_by | str headers | str dedupe_key | u64 sum   written once
  * delivery (seq)         u8 1 | u8 state | u8 cause | u8 flags (1 behind) | u16 http_status | u16 slot | u16 failures |
  *                        u16 losses | u32 replays | u32 attempts | u32 claim_no | u64 endpoint | i64 due_at |
  *                        i64 state_at | i64 budget_at | i64 expires_at | u8 last_cause | u64 order_key | u64 sum
@@ -43,7 +43,9 @@ struct rp_facts {
 	uint64_t endpoint;
 	int64_t accepted_at_ms, not_before_at_ms, expires_at_ms;
 	uint64_t payload_bytes, payload_hash;
-	struct rp_span url, run_id, operation, order_by, headers, dedupe_key;
+	struct rp_span url, run_id;
+	struct rp_span thread_id, event; /* of the Run: its thread, its status */
+	struct rp_span operation, order_by, headers, dedupe_key;
 };
 
 /* The part that changes. */

@@ -19,6 +19,7 @@ enum want {
 	WANT_WEBHOOK,
 	WANT_RUN_ID,
 	WANT_STATUS,
+	WANT_THREAD_ID,
 	N_RUN_WANTS,
 	WANT_RUN = N_RUN_WANTS,
 	WANT_ID,
@@ -35,6 +36,7 @@ static const char *const want_names[N_WANTS] = {
     [WANT_WEBHOOK] = "webhook",
     [WANT_RUN_ID] = "run_id",
     [WANT_STATUS] = "status",
+    [WANT_THREAD_ID] = "thread_id",
     [WANT_RUN] = "run",
     [WANT_ID] = "id",
     [WANT_OPERATION] = "operation",
@@ -229,6 +231,17 @@ static bool take_run_id(struct rp_parsed_run *run, const struct line *line)
 	       take_field(run, line->envelope ? "run.run_id" : "run_id", none, want, &run->run_id);
 }
 
+/* What only serves to find the entry again costs no run its delivery: a value that is no fit string is left out. */
+static struct rp_span take_label(struct rp_parsed_run *run, const struct rp_json_want *want, size_t max_bytes)
+{
+	const struct rp_span none = {NULL, 0};
+	struct rp_span out;
+
+	if (want->type != RP_JSON_STRING || want->raw.len > ESCAPED_MAX(max_bytes) || !decode(run, want, &out))
+		return none;
+	return out.len <= max_bytes && !has_control(out) ? out : none;
+}
+
 static bool take_time(struct rp_parsed_run *run, const char *name, int64_t given_at_ms, const struct rp_json_want *want,
 		      int64_t *out_at_ms)
 {
@@ -367,6 +380,8 @@ void rp_parse_run(struct rp_parsed_run *run, struct rp_span text, const struct r
 	    !take_field(run, "order_by", options->order_by, &line.outer[WANT_ORDER_BY], &run->order_by) ||
 	    !take_times(run, &line, options) || !rp_run_take_headers(run, &line.outer[WANT_HEADERS]))
 		return;
+	run->thread_id = take_label(run, &line.run[WANT_THREAD_ID], RP_FIELD_MAX);
+	run->event = take_label(run, &line.run[WANT_STATUS], RP_EVENT_MAX);
 	make_dedupe_key(run, id, &line.run[WANT_STATUS], text, options->url);
 	run->status = RP_RUN_OK;
 }

@@ -10,7 +10,8 @@
 #include "base/bytes.h"
 #include "core/url.h"
 
-#define RP_FIELD_MAX 200          /* bytes of run_id, operation, order_by, each */
+#define RP_FIELD_MAX 200          /* bytes of run_id, thread_id, operation, order_by, each */
+#define RP_EVENT_MAX 40           /* bytes of a status that is kept as the event */
 #define RP_DEDUPE_KEY_MAX 256     /* bytes of a stored dedupe key */
 #define RP_EXTRA_HEADERS_MAX 2048 /* bytes of all envelope headers together, packed */
 
@@ -23,7 +24,9 @@ struct rp_parsed_run {
 	struct rp_span payload;
 	struct rp_span url;
 	struct rp_url parts;
-	struct rp_span run_id, operation, order_by;
+	struct rp_span run_id;
+	struct rp_span thread_id, event; /* the Run's thread_id and status; empty when they are no fit strings */
+	struct rp_span operation, order_by;
 	struct rp_span headers; /* "name: value\n" for each, names lower-case, validated */
 	int64_t not_before_at_ms, expires_at_ms;
 	unsigned char dedupe_key[RP_DEDUPE_KEY_MAX];

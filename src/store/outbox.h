@@ -52,7 +52,7 @@ const char *rp_outbox_dir(const struct rp_outbox *ob);
 /* Borrowed. Limits (asserted): url <= RP_URL_MAX, dedupe_key 1..256 bytes, headers <= 2 KiB, others <= 200 bytes. */
 struct rp_new_entry {
 	struct rp_span endpoint; /* its name, as rp_url_endpoint makes it */
-	struct rp_span url, run_id, operation, order_by, headers, dedupe_key, payload;
+	struct rp_span url, run_id, thread_id, event, operation, order_by, headers, dedupe_key, payload;
 	int64_t not_before_at_ms, expires_at_ms;
 };
 

@@ -79,6 +79,8 @@ static enum rp_err put_facts(struct rp_txn *t, uint64_t seq, const struct rp_new
 	    .payload_hash = rp_payload_hash(n->payload.ptr, n->payload.len),
 	    .url = n->url,
 	    .run_id = n->run_id,
+	    .thread_id = n->thread_id,
+	    .event = n->event,
 	    .operation = n->operation,
 	    .order_by = n->order_by,
 	    .headers = n->headers,

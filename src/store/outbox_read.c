@@ -42,8 +42,9 @@ static bool keep_span(struct rp_buf *text, struct rp_span *s)
 /* Copies what the views point to, so that the entry outlives the transaction. */
 static enum rp_err keep_entry(struct rp_entry *e, struct rp_error *err)
 {
-	struct rp_span *spans[] = {&e->facts.url,     &e->facts.run_id,     &e->facts.operation, &e->facts.order_by,
-				   &e->facts.headers, &e->facts.dedupe_key, &e->endpoint};
+	struct rp_facts *f = &e->facts;
+	struct rp_span *spans[] = {&f->url,      &f->run_id,  &f->thread_id,  &f->event,   &f->operation,
+				   &f->order_by, &f->headers, &f->dedupe_key, &e->endpoint};
 	size_t need = 0, i;
 
 	for (i = 0; i < sizeof spans / sizeof spans[0]; i++)

@@ -88,6 +88,8 @@ static void fill_entry(struct rp_new_entry *entry, const struct rp_parsed_run *r
 	memset(entry, 0, sizeof *entry);
 	entry->url = run->url;
 	entry->run_id = run->run_id;
+	entry->thread_id = run->thread_id;
+	entry->event = run->event;
 	entry->operation = run->operation;
 	entry->order_by = run->order_by;
 	entry->headers = run->headers;

@@ -116,6 +116,15 @@ class Looking(Story):
             with self.subTest(args=args):
                 self.assertEqual(want, self.listed(*args))
 
+    def test_a_thread_and_an_event_select(self):
+        self.ingest([a_run(6, thread_id="t-1"), a_run(7, thread_id="t-1", status="error"), a_run(8, thread_id=["odd"])])
+        self.assertEqual(["run-6", "run-7"], self.listed("--thread", "t-1"))
+        self.assertEqual(["run-7"], self.listed("--thread", "t-1", "--event", "error", "--attempts", "<1"))
+        self.assertEqual([], self.listed("--event", "timeout"))
+        entry = self.json("show", "--run", "run-7")[0]
+        self.assertEqual(("t-1", "error"), (entry["thread_id"], entry["event"]))
+        self.assertIsNone(self.json("list", "--run", "run-8")[0]["thread_id"])
+
     def test_options_may_stand_anywhere_after_the_verb(self):
         done = run("runpostctl", "list", "--outbox", self.outbox, self.ids[1], "--json")
         self.assertEqual("run-1", json.loads(done.stdout)["run_id"])
@@ -250,6 +259,7 @@ class Refusals(Story):
             (["list", "--since", "yesterday"], "2h"),
             (["list", "--older-than", "7"], "7d"),
             (["list", "--limit", "many"], "whole number"),
+            (["list", "--attempts", "=>3"], "'>=5'"),
             (["list", "--limit"], "--outbox"),
             (["stats", "extra"], "no words"),
             (["stats", "--state", "dead"], "unknown option --state"),

@@ -47,7 +47,7 @@ static void random_text(char *out, size_t size)
 /* --- one of each
  * -------------------------------------------------------------------------------------------------------- */
 
-static char spans[6][4096];
+static char spans[8][4096];
 
 static struct rp_facts some_facts(void)
 {
@@ -63,6 +63,8 @@ static struct rp_facts some_facts(void)
 	f.payload_hash = random_next();
 	f.url = random_span(spans[0], 4096);
 	f.run_id = random_span(spans[1], 200);
+	f.thread_id = random_span(spans[6], 200);
+	f.event = random_span(spans[7], 40);
 	f.operation = random_span(spans[2], 200);
 	f.order_by = random_span(spans[3], 200);
 	f.headers = random_span(spans[4], 2048);
@@ -297,6 +299,8 @@ START_TEST(every_member_of_the_facts_is_kept)
 	SAME(in.facts, out.facts, payload_hash);
 	SAME_SPAN(in.facts, out.facts, url);
 	SAME_SPAN(in.facts, out.facts, run_id);
+	SAME_SPAN(in.facts, out.facts, thread_id);
+	SAME_SPAN(in.facts, out.facts, event);
 	SAME_SPAN(in.facts, out.facts, operation);
 	SAME_SPAN(in.facts, out.facts, order_by);
 	SAME_SPAN(in.facts, out.facts, headers);

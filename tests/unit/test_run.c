@@ -175,6 +175,29 @@ START_TEST(an_envelopes_payload_is_exactly_its_run)
 }
 END_TEST
 
+START_TEST(thread_and_status_are_kept_where_they_are_fit_strings)
+{
+	parse("{\"thread_id\":\"t-\\u00e4\",\"status\":\"interrupted\",\"webhook\":" HOOK "}");
+	check_accepted("");
+	check_span(run.thread_id, "t-\xc3\xa4");
+	check_span(run.event, "interrupted");
+	parse("{\"thread_id\":\"outer\",\"run\":{\"thread_id\":\"inner\",\"status\":\"error\",\"webhook\":" HOOK "}}");
+	check_accepted("");
+	check_span(run.thread_id, "inner");
+	check_span(run.event, "error");
+	/* whatever else stands there costs the run nothing */
+	parse("{\"thread_id\":{\"a\":1},\"status\":7,\"webhook\":" HOOK "}");
+	check_accepted("");
+	ck_assert_uint_eq(run.thread_id.len + run.event.len, 0);
+	parse("{\"thread_id\":\"a\\u0000\",\"status\":\"a\\n\",\"webhook\":" HOOK "}");
+	check_accepted("");
+	ck_assert_uint_eq(run.thread_id.len + run.event.len, 0);
+	parse("{\"status\":\"12345678901234567890123456789012345678901\",\"webhook\":" HOOK "}");
+	check_accepted("");
+	ck_assert_uint_eq(run.event.len, 0);
+}
+END_TEST
+
 START_TEST(what_is_optional_may_be_null)
 {
 	parse("{\"run\":{\"run_id\":null,\"webhook\":" HOOK
@@ -607,6 +630,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_blank_line_is_skipped);
 	tcase_add_test(tc, an_envelopes_payload_is_exactly_its_run);
 	tcase_add_test(tc, what_is_optional_may_be_null);
+	tcase_add_test(tc, thread_and_status_are_kept_where_they_are_fit_strings);
 	tcase_add_test(tc, a_runs_own_members_are_its_own_business);
 	tcase_add_loop_test(tc, a_rejection_says_what_where_and_how, 0, sizeof rejected / sizeof rejected[0]);
 	tcase_add_loop_test(tc, limits_hold_to_the_byte, 0, sizeof limits / sizeof limits[0]);

@@ -18,6 +18,8 @@ static void set_up(void)
 	entry.seq = 7;
 	entry.endpoint = rp_span_of("https://hooks.example.com:8443/billing");
 	entry.facts.run_id = rp_span_of("run-1");
+	entry.facts.thread_id = rp_span_of("thread-1");
+	entry.facts.event = rp_span_of("success");
 	entry.facts.accepted_at_ms = NOW_AT_MS - 2 * HOUR_MS;
 	entry.delivery.state = RP_STATE_WAITING;
 	entry.delivery.state_at_ms = NOW_AT_MS - HOUR_MS;
@@ -57,7 +59,8 @@ START_TEST(every_filter_makes_a_selector_more_than_empty)
 	} rows[] = {
 	    {RP_SELECT_STATE, "dead"},    {RP_SELECT_ENDPOINT, "*"}, {RP_SELECT_RUN, "r"},
 	    {RP_SELECT_CAUSE, "timeout"}, {RP_SELECT_SINCE, "2h"},   {RP_SELECT_UNTIL, "2h"},
-	    {RP_SELECT_OLDER_THAN, "7d"},
+	    {RP_SELECT_OLDER_THAN, "7d"}, {RP_SELECT_THREAD, "t"},   {RP_SELECT_EVENT, "e"},
+	    {RP_SELECT_ATTEMPTS, "0"},
 	};
 	size_t i;
 
@@ -164,6 +167,43 @@ START_TEST(a_run_matches_as_a_whole)
 }
 END_TEST
 
+START_TEST(a_thread_and_an_event_match_as_a_whole)
+{
+	set(RP_SELECT_THREAD, "thread-1");
+	set(RP_SELECT_EVENT, "success");
+	ck_assert(matches());
+	set(RP_SELECT_EVENT, "succ");
+	ck_assert(!matches());
+	set(RP_SELECT_EVENT, "success");
+	set(RP_SELECT_THREAD, "thread-");
+	ck_assert(!matches());
+}
+END_TEST
+
+static const struct {
+	const char *value;
+	uint32_t least, most; /* attempts that match */
+} attempts[] = {
+    {"3", 3, 3},  {"=3", 3, 3}, {">=5", 5, UINT32_MAX}, {">5", 6, UINT32_MAX}, {"<=2", 0, 2},
+    {"<2", 0, 1}, {"0", 0, 0},  {">=0", 0, UINT32_MAX},
+};
+
+START_TEST(attempts_are_compared_as_written)
+{
+	uint32_t least = attempts[_i].least, most = attempts[_i].most;
+
+	set(RP_SELECT_ATTEMPTS, attempts[_i].value);
+	entry.delivery.attempts = least;
+	ck_assert(matches());
+	entry.delivery.attempts = most;
+	ck_assert(matches());
+	entry.delivery.attempts = least - 1;
+	ck_assert(least == 0 || !matches());
+	entry.delivery.attempts = most + 1;
+	ck_assert(most == UINT32_MAX || !matches());
+}
+END_TEST
+
 static const struct {
 	const char *cause;
 	bool matches; /* an entry dead of exhaustion, whose last answer was 503 */
@@ -243,6 +283,15 @@ static const struct {
     {RP_SELECT_LIMIT, "99999999999999999999999", "whole number"},
     {RP_SELECT_ENDPOINT, "", "empty"},
     {RP_SELECT_RUN, "", "empty"},
+    {RP_SELECT_THREAD, "", "empty"},
+    {RP_SELECT_EVENT, "", "success"},
+    {RP_SELECT_ATTEMPTS, "", "'>=5'"},
+    {RP_SELECT_ATTEMPTS, "many", "'>=5'"},
+    {RP_SELECT_ATTEMPTS, "=>5", "'>=5'"},
+    {RP_SELECT_ATTEMPTS, ">", "'>=5'"},
+    {RP_SELECT_ATTEMPTS, "5x", "'>=5'"},
+    {RP_SELECT_ATTEMPTS, "<0", "fewer than 0"},
+    {RP_SELECT_ATTEMPTS, "4294967295", "'>=5'"},
 };
 
 START_TEST(a_bad_value_is_told_with_what_would_be_right)
@@ -260,6 +309,7 @@ static const char *const id_lines[] = {
     "msg_0000000001ejvx3p8yjhaj7pzb\n",
     SOME_ID "\twaiting\thttps://hooks.example.com/billing\n",
     "{\"seq\":1,\"id\":\"" SOME_ID "\",\"cause\":null}\n",
+    "{\"cause\":\"gone\",\"count\":3,\"sample\":\"" SOME_ID "\"}\n",
 };
 
 START_TEST(an_id_is_taken_from_whatever_a_list_prints)
@@ -326,6 +376,8 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, an_endpoint_is_known_by_name_url_or_host, 0, COUNT(globs));
 	tcase_add_test(t, an_ipv6_host_matches_although_its_brackets_are_glob_characters);
 	tcase_add_test(t, a_run_matches_as_a_whole);
+	tcase_add_test(t, a_thread_and_an_event_match_as_a_whole);
+	tcase_add_loop_test(t, attempts_are_compared_as_written, 0, COUNT(attempts));
 	tcase_add_loop_test(t, a_cause_is_why_it_died_or_its_last_answer, 0, COUNT(causes));
 	tcase_add_test(t, a_damaged_entry_is_found_by_the_cause_damaged);
 	tcase_add_loop_test(t, times_are_compared_with_acceptance_and_with_the_state, 0, COUNT(times));

@@ -113,6 +113,8 @@ struct rp_json_out *rp_entry_json(const struct rp_entry *e)
 		return NULL;
 	}
 	set_state(o, e);
+	set_or_null(o, "thread_id", e->facts.thread_id);
+	set_or_null(o, "event", e->facts.event);
 	set_or_null(o, "operation", e->facts.operation);
 	set_or_null(o, "order_by", e->facts.order_by);
 	rp_json_out_bool(o, "behind", e->delivery.behind);

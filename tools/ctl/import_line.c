@@ -17,6 +17,8 @@ enum want {
 	W_V,
 	W_ID,
 	W_RUN_ID,
+	W_THREAD_ID,
+	W_EVENT,
 	W_STATE,
 	W_URL,
 	W_OPERATION,
@@ -47,6 +49,8 @@ static const char *const names[W_COUNT] = {
     [W_V] = "v",
     [W_ID] = "id",
     [W_RUN_ID] = "run_id",
+    [W_THREAD_ID] = "thread_id",
+    [W_EVENT] = "event",
     [W_STATE] = "state",
     [W_URL] = "url",
     [W_OPERATION] = "operation",
@@ -408,7 +412,8 @@ enum rp_err rp_import_line(struct rp_import_line *l, struct rp_span line, struct
 	if (!rp_buf_reserve(&l->text, 3 * line.len + 512))
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	if (!check_kind(&r) || !take_id(&r) || !take_state(&r) || !take_url(&r) ||
-	    !take_field(&r, W_RUN_ID, &f->run_id) || !take_field(&r, W_OPERATION, &f->operation) ||
+	    !take_field(&r, W_RUN_ID, &f->run_id) || !take_field(&r, W_THREAD_ID, &f->thread_id) ||
+	    !take_field(&r, W_EVENT, &f->event) || !take_field(&r, W_OPERATION, &f->operation) ||
 	    !take_field(&r, W_ORDER_BY, &f->order_by) || !take_headers(&r) || !take_counts(&r) || !take_times(&r) ||
 	    !take_dedupe_key(&r) || !take_payload(&r))
 		return RP_ERR_INVAL;

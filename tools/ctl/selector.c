@@ -185,6 +185,39 @@ static enum rp_err set_limit(struct rp_selector *s, const char *value, struct rp
 	return RP_OK;
 }
 
+/* "5", "=5", ">=5", ">5", "<=5", "<5" */
+static enum rp_err set_attempts(struct rp_selector *s, const char *value, struct rp_error *err)
+{
+	const char *at = value;
+	bool less = *at == '<', more = *at == '>', equal;
+	unsigned long long n;
+	char *end;
+
+	at += less || more;
+	equal = *at == '=' || (!less && !more);
+	at += *at == '=';
+	errno = 0;
+	n = strtoull(at, &end, 10);
+	if (at[0] < '0' || at[0] > '9' || *end != '\0' || errno != 0 || n >= UINT32_MAX)
+		return rp_fail(err, RP_ERR_INVAL,
+			       "--attempts %.60s: not a count of attempts; give 3, '>=5', '>5', '<=2' or '<2'", value);
+	if (less && !equal && n == 0)
+		return rp_fail(err, RP_ERR_INVAL, "--attempts %.60s: no entry has fewer than 0; give '<1' or 0", value);
+	s->attempts_min = less ? 0 : (uint32_t)n + (more && !equal);
+	s->attempts_max = more ? UINT32_MAX : (uint32_t)n - (less && !equal);
+	s->has_attempts = true;
+	return RP_OK;
+}
+
+static enum rp_err set_text(const char *option, const char *what, const char *value, const char **out,
+			    struct rp_error *err)
+{
+	if (value[0] == '\0')
+		return rp_fail(err, RP_ERR_INVAL, "%s: empty; give %s", option, what);
+	*out = value;
+	return RP_OK;
+}
+
 static enum rp_err set_endpoint(struct rp_selector *s, const char *value, struct rp_error *err)
 {
 	if (value[0] == '\0')
@@ -206,10 +239,14 @@ enum rp_err rp_selector_set(struct rp_selector *s, enum rp_selector_field field,
 	case RP_SELECT_ENDPOINT:
 		return set_endpoint(s, value, err);
 	case RP_SELECT_RUN:
-		if (value[0] == '\0')
-			return rp_fail(err, RP_ERR_INVAL, "--run: empty; give a run id");
-		s->run_id = value;
-		return RP_OK;
+		return set_text("--run", "a run id", value, &s->run_id, err);
+	case RP_SELECT_THREAD:
+		return set_text("--thread", "a thread id", value, &s->thread_id, err);
+	case RP_SELECT_EVENT:
+		return set_text("--event", "a run's status: success, error, timeout or interrupted", value, &s->event,
+				err);
+	case RP_SELECT_ATTEMPTS:
+		return set_attempts(s, value, err);
 	case RP_SELECT_CAUSE:
 		return set_cause(s, value, err);
 	case RP_SELECT_SINCE:
@@ -248,14 +285,16 @@ enum rp_err rp_selector_add_id(struct rp_selector *s, struct rp_span text, struc
 
 static enum rp_err add_json_line(struct rp_selector *s, struct rp_span line, struct rp_error *err)
 {
-	struct rp_json_want want = {.name = "id"};
+	struct rp_json_want wants[2] = {{.name = "id"}, {.name = "sample"}}, *want = &wants[0];
 	struct rp_scan_error at;
 
-	if (!rp_scan_object(line, &want, 1, &at))
+	if (!rp_scan_object(line, wants, 2, &at))
 		return rp_fail(err, RP_ERR_INVAL, "byte %zu: %s", at.offset + 1, at.message);
-	if (want.type != RP_JSON_STRING)
+	if (want->type == RP_JSON_MISSING)
+		want = &wants[1];
+	if (want->type != RP_JSON_STRING)
 		return rp_fail(err, RP_ERR_INVAL, "the object has no member \"id\" that is a string");
-	return rp_selector_add_id(s, (struct rp_span){want.raw.ptr + 1, want.raw.len - 2}, err);
+	return rp_selector_add_id(s, (struct rp_span){want->raw.ptr + 1, want->raw.len - 2}, err);
 }
 
 enum rp_err rp_selector_add_line(struct rp_selector *s, struct rp_span line, struct rp_error *err)
@@ -285,8 +324,8 @@ void rp_selector_release(struct rp_selector *s)
 
 bool rp_selector_is_empty(const struct rp_selector *s)
 {
-	return !s->by_id && s->states == 0 && !s->has_endpoint && s->run_id == NULL && !s->has_cause && !s->has_since &&
-	       !s->has_until && !s->has_older;
+	return !s->by_id && s->states == 0 && !s->has_endpoint && s->run_id == NULL && s->thread_id == NULL &&
+	       s->event == NULL && !s->has_cause && !s->has_attempts && !s->has_since && !s->has_until && !s->has_older;
 }
 
 static bool state_matches(const struct rp_selector *s, const struct rp_delivery *d)
@@ -319,6 +358,10 @@ bool rp_selector_match(const struct rp_selector *s, const struct rp_entry *e, in
 	       (!s->has_since || f->accepted_at_ms >= s->since_at_ms) &&
 	       (!s->has_until || f->accepted_at_ms < s->until_at_ms) &&
 	       (!s->has_older || now_at_ms - e->delivery.state_at_ms >= s->older_than_ms) &&
+	       (!s->has_attempts ||
+		(e->delivery.attempts >= s->attempts_min && e->delivery.attempts <= s->attempts_max)) &&
 	       (s->run_id == NULL || rp_span_is(f->run_id, s->run_id)) &&
+	       (s->thread_id == NULL || rp_span_is(f->thread_id, s->thread_id)) &&
+	       (s->event == NULL || rp_span_is(f->event, s->event)) &&
 	       (!s->has_endpoint || rp_endpoint_glob_match(&s->endpoint, e->endpoint));
 }

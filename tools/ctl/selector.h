@@ -1,6 +1,7 @@
 /* selector.h - which entries a verb is about: one grammar for all verbs. Pure: no store, no clock, no output.
  *
- *   ID... | - | --state S --endpoint GLOB --run RUN_ID --cause C --since 2h --until T --older-than 7d --limit N
+ *   ID... | - | --state S --endpoint GLOB --run RUN_ID --thread THREAD_ID --event STATUS --cause C --attempts '>=5'
+ *               --since 2h --until T --older-than 7d --limit N
  *
  * Whatever is given must hold all at once; ids and filters may be combined. */
 #ifndef RP_CTL_SELECTOR_H
@@ -33,10 +34,12 @@ struct rp_selector {
 	bool retrying_only; /* of the waiting entries those with an attempt behind them */
 	bool has_endpoint;
 	struct rp_endpoint_glob endpoint;
-	const char *run_id;
+	const char *run_id, *thread_id, *event;
 	bool has_cause;
 	enum rp_cause cause;
 	unsigned http_status; /* 0: any */
+	bool has_attempts;
+	uint32_t attempts_min, attempts_max;
 	bool has_since, has_until, has_older;
 	int64_t since_at_ms, until_at_ms, older_than_ms;
 	bool has_limit;
@@ -52,6 +55,9 @@ enum rp_selector_field {
 	RP_SELECT_UNTIL,
 	RP_SELECT_OLDER_THAN,
 	RP_SELECT_LIMIT,
+	RP_SELECT_THREAD,
+	RP_SELECT_EVENT,
+	RP_SELECT_ATTEMPTS,
 };
 
 /* {0} is the empty selector. `value` is borrowed until release. RP_ERR_INVAL: err names the option, what is wrong with
@@ -59,8 +65,8 @@ enum rp_selector_field {
 enum rp_err rp_selector_set(struct rp_selector *s, enum rp_selector_field field, const char *value, int64_t now_at_ms,
 			    struct rp_error *err);
 enum rp_err rp_selector_add_id(struct rp_selector *s, struct rp_span text, struct rp_error *err);
-/* A line of stdin: an id, a JSON object with a member "id", or columns whose first is an id; a blank one adds nothing.
- */
+/* A line of stdin: an id, columns whose first is an id, or a JSON object with a member "id" (else, a group of dead
+ * letters, "sample"); a blank one adds nothing. */
 enum rp_err rp_selector_add_line(struct rp_selector *s, struct rp_span line, struct rp_error *err);
 void rp_selector_release(struct rp_selector *s);
 

@@ -157,7 +157,8 @@ static bool add_head(const struct show *s)
 	char id[RP_ID_TEXT_MAX];
 
 	return add_line(out, "id", rp_span_of(rp_id_format(e->facts.id, id))) &&
-	       add_line(out, "run", e->facts.run_id) && add_line(out, "operation", e->facts.operation) &&
+	       add_line(out, "run", e->facts.run_id) && add_line(out, "thread", e->facts.thread_id) &&
+	       add_line(out, "event", e->facts.event) && add_line(out, "operation", e->facts.operation) &&
 	       add_line(out, "order_by", e->facts.order_by) && add_target(out, e) &&
 	       add_line(out, "endpoint", e->endpoint) && add_state(s) &&
 	       (!e->damaged ||

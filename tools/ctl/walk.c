@@ -182,13 +182,16 @@ static bool copy_entry(const struct rp_entry *from, struct rp_entry *to)
 	*to = *from;
 	/* room for everything first: a buffer that moved would leave the earlier spans behind */
 	if (!rp_buf_reserve(&text, from->endpoint.len + f->url.len + f->run_id.len + f->operation.len +
-				       f->order_by.len + f->headers.len + f->dedupe_key.len)) {
+				       f->thread_id.len + f->event.len + f->order_by.len + f->headers.len +
+				       f->dedupe_key.len)) {
 		to->text = text;
 		return false;
 	}
 	copy_span(&text, &to->endpoint);
 	copy_span(&text, &f->url);
 	copy_span(&text, &f->run_id);
+	copy_span(&text, &f->thread_id);
+	copy_span(&text, &f->event);
 	copy_span(&text, &f->operation);
 	copy_span(&text, &f->order_by);
 	copy_span(&text, &f->headers);
