@@ -5,14 +5,6 @@
 
 #include "core/url.h"
 
-/* A value stays inside a leaf page up to 2,030 bytes less its key (LMDB, 4 KiB pages), two of them to a page; beyond,
- * it takes whole overflow pages, of which one holds 4,080 bytes. Payloads of a few KB are cut into leaf-sized chunks,
- * which writes half the pages; larger ones into single overflow pages. Never more than one page a chunk: runs of pages
- * are searched for in the whole free list, which after deletes costs 15 ms a commit (measured with 64 KB values). */
-#define CHUNK_LEAF_BYTES 2014
-#define CHUNK_PAGE_BYTES 4080
-#define LEAF_CHUNKS_MAX 4
-
 /* What a commit needs beside payloads and records: copied branch pages of 17 tables and the free list. */
 #define COMMIT_OVERHEAD_BYTES ((uint64_t)256 << 10)
 #define ENTRY_OVERHEAD_BYTES 1024
@@ -50,20 +42,6 @@ static uint64_t bytes_needed(const struct rp_new_entry *entries, size_t n)
 		need += entries[i].payload.len + entries[i].payload.len / 64 + entries[i].url.len * 2 +
 			ENTRY_OVERHEAD_BYTES;
 	return need;
-}
-
-static enum rp_err put_body(struct rp_txn *t, uint64_t seq, struct rp_span payload, struct rp_error *err)
-{
-	size_t chunk_bytes = payload.len <= LEAF_CHUNKS_MAX * CHUNK_LEAF_BYTES ? CHUNK_LEAF_BYTES : CHUNK_PAGE_BYTES;
-	uint64_t chunk = 0;
-	size_t at, n;
-	enum rp_err e = RP_OK;
-
-	for (at = 0; at < payload.len && e == RP_OK; at += n) {
-		n = payload.len - at < chunk_bytes ? payload.len - at : chunk_bytes;
-		e = rp_row_put(t, RP_T_BODY, rp_key2(seq, chunk++), payload.ptr + at, n, MDB_APPEND, err);
-	}
-	return e;
 }
 
 static enum rp_err put_facts(struct rp_txn *t, uint64_t seq, const struct rp_new_entry *n, uint64_t endpoint,
@@ -145,7 +123,7 @@ static enum rp_err append_one(struct rp_txn *t, struct name_cache *cache, const 
 	if (e == RP_OK)
 		e = put_facts(t, out->seq, n, d.endpoint, out->id, err);
 	if (e == RP_OK)
-		e = put_body(t, out->seq, n->payload, err);
+		e = rp_body_put(t, out->seq, n->payload, err);
 	value = (MDB_val){RP_ID_BYTES, out->id};
 	if (e == RP_OK)
 		e = rp_db_fail(t->ob, mdb_put(t->mdb, t->ob->table[RP_T_SEEN], &key, &value, 0), "seen", err);
@@ -167,6 +145,7 @@ enum rp_err rp_outbox_append(struct rp_outbox *ob, int64_t now_at_ms, const stru
 
 	if (e != RP_OK)
 		return e;
+	ob->body_at = 0;
 	e = check_room(ob, bytes_needed(entries, n), err);
 	for (i = 0; i < n && e == RP_OK; i++)
 		e = append_one(&t, &cache, &entries[i], &out[i], err);

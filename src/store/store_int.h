@@ -65,6 +65,9 @@ struct rp_outbox {
 	MDB_dbi table[RP_T_COUNT];
 	const struct rp_sys *sys;
 	uint64_t quota_bytes, disk_reserve_bytes;
+	/* body.c: bytes left on the last page of `body`, a guess, and where in this transaction the last row was put */
+	size_t body_room;
+	uintptr_t body_at;
 	/* The endpoints of the current transaction; the memory is kept between transactions. */
 	struct rp_ep **eps;
 	size_t n_eps, cap_eps;
@@ -176,6 +179,11 @@ enum rp_err rp_recent_note(struct rp_txn *t, uint64_t seq, uint64_t endpoint, ui
 			   struct rp_error *err);
 enum rp_err rp_recent_flush(struct rp_txn *t, struct rp_error *err); /* called by rp_txn_commit */
 void rp_recent_forget(struct rp_outbox *ob);                         /* at the start of a transaction */
+
+/* --- body.c: payloads in rows that fill pages -------------------------------------------------------------------------
+ */
+
+enum rp_err rp_body_put(struct rp_txn *t, uint64_t seq, struct rp_span payload, struct rp_error *err);
 
 /* --- order.c: entries with the same order_by go one by one -----------------------------------------------------------
  *

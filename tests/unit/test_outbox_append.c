@@ -177,6 +177,48 @@ START_TEST(payloads_of_every_size_come_back_byte_for_byte)
 }
 END_TEST
 
+static size_t body_pages(void)
+{
+	struct rp_txn t;
+	MDB_stat st;
+
+	ck_assert_int_eq(rp_txn_read(fx.ob, &t, &fx.err), RP_OK);
+	ck_assert_int_eq(mdb_stat(t.mdb, t.ob->table[RP_T_BODY], &st), 0);
+	rp_txn_end(&t);
+	return st.ms_leaf_pages + st.ms_overflow_pages;
+}
+
+/* What is written is what a commit costs. `mixed`: payloads of all sizes, among them long ones with pages of their own. */
+static void fill_pages(size_t commits, size_t batch, size_t bytes, bool mixed)
+{
+	static char filler[16000];
+	struct rp_new_entry entries[100];
+	struct rp_appended out[100];
+	size_t i, j, sum = 0, pages = body_pages();
+	uint64_t x = 7;
+
+	for (i = 0; i < commits; i++) {
+		for (j = 0; j < batch; j++) {
+			entries[j] = fx_new(1);
+			entries[j].payload = (struct rp_span){filler, mixed ? fx_random(&x) % bytes : bytes};
+			sum += entries[j].payload.len;
+		}
+		ck_assert_int_eq(rp_outbox_append(fx.ob, fx.now_ms, entries, batch, out, &fx.err), RP_OK);
+	}
+	pages = body_pages() - pages;
+	ck_assert_msg(pages * 4096 < sum + sum / (mixed ? 4 : 10), "%zu bytes lie on %zu pages", sum, pages);
+}
+
+START_TEST(payloads_share_pages)
+{
+	fill_pages(10, 100, 2048, false);
+	fill_pages(300, 3, 2048, false);
+	fill_pages(10, 100, 700, false);
+	fill_pages(10, 100, 5000, false);
+	fill_pages(20, 100, 16000, true);
+}
+END_TEST
+
 START_TEST(texts_of_the_largest_size_come_back)
 {
 	static char url[RP_URL_MAX], headers[2048], text[200], key[256];
@@ -383,6 +425,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_key_of_an_earlier_batch_is_a_duplicate_and_commits_nothing);
 	tcase_add_loop_test(tc, a_key_is_a_duplicate_in_every_state_until_the_purge, 0, 5);
 	tcase_add_loop_test(tc, payloads_of_every_size_come_back_byte_for_byte, 0, N(sizes));
+	tcase_add_test(tc, payloads_share_pages);
 	tcase_add_test(tc, texts_of_the_largest_size_come_back);
 	tcase_add_test(tc, an_entry_is_not_due_before_its_not_before);
 	tcase_add_test(tc, the_disk_reserve_stops_appends_only);
