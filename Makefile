@@ -118,6 +118,14 @@ $(BUILD)/torture/%.so: tests/torture/%.c
 	$(call say,LINK,$@)
 	$(Q)$(CC) -D_GNU_SOURCE -std=c11 $(WARN) -fPIC -shared $(CFLAGS) $< -o $@
 
+# The programs with one mistake each, which the torture must find: functions of the store are replaced when linking.
+TORTURE_MUTANTS := $(patsubst tests/%.c,$(BUILD)/%,$(sort $(wildcard tests/torture/*/mutants/*.c)))
+$(TORTURE_MUTANTS): $(BUILD)/torture/%: $(BUILD)/obj/tests/torture/%.o $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard src/*.c))) $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $$(sed -n 's/.* __wrap_\([a-z_]*\)(.*);/-Wl,--wrap=\1/p' tests/torture/$*.c) $^ -o $@ $(LIBS_HTTP) \
+		$(LIBS_STORE) $(LIBS_CORE)
+
 .PHONY: unit examples
 unit: $(UNIT_BIN)
 examples: $(patsubst docs/examples/%.c,$(BUILD)/examples/%,$(wildcard docs/examples/*.c))
@@ -153,7 +161,7 @@ bench:
 
 torture:
 	@tests/setup.sh build test
-	@$(MAKE) --no-print-directory -j$$(nproc) all $(TORTURE_BIN) $(TORTURE_PRELOAD)
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(TORTURE_BIN) $(TORTURE_PRELOAD) $(TORTURE_MUTANTS)
 	@python3 tests/torture/run.py --bin $(BUILD) $(TORTURE_ARGS)
 
 interop:

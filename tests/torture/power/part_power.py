@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Power cuts: records what ingesters, senders and the inspector write and sync, cuts the power at every moment of it in
+many ways, and checks what is left (cut_main.c). Then does the same with programs that have one mistake each
+(mutants/): each must be found, or the rest proves nothing."""
+# torture: budget_s=240 quick_budget_s=60 cores=2
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import record
+
+LOST = "it has a receipt, and is lost"
+ANY = "lost|verify|cannot be opened|commits are left|did not look like this|ended by"
+
+# name -> (roles whose program it replaces, the words of a violation that must show)
+MUTANTS = {
+    "receipt_before_commit": (("ingest",), LOST),
+    "nosync": (("ingest",), ANY),
+    "nometasync": (("ingest",), LOST),
+    "settle_before_response": (("sender",), "the receiver had not answered"),
+    "two_transactions": (("ingest", "sender"), "verify"),
+    "no_directory_sync": (("init",), "cannot be opened"),
+    "nosync_sender": (("sender",), ANY),
+}
+
+
+class Part:
+    def __init__(self, options, ram):
+        self.bin, self.seed, self.quick, self.ram = options.bin, options.seed, options.quick, ram
+        self.totals = {"states": 0, "kills": 0, "passed": 0, "failed": 0, "violations": 0}
+        self.notes = []
+
+    def check(self, good, what):
+        self.totals["passed" if good else "failed"] += 1
+        if not good:
+            print("FAILED:", what, flush=True)
+
+    def record(self, name, seed, size, programs=None):
+        folder = self.ram / name
+        (folder / "cut").mkdir(parents=True)
+        return record.Recording(self.bin, folder, seed, size, programs)
+
+    def cut(self, recording, seed, states, *more):
+        """(the counts, all it printed)"""
+        folder = recording.folder
+        done = subprocess.run([self.bin / "torture/power/cut", "--log", folder / "log", "--dir", folder / "cut", "--states",
+                               str(states), "--seed", str(seed), "--workers", str(os.cpu_count()), *more],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        found = re.search(r"^cut (\{.*\})$", done.stdout, re.M)
+        return json.loads(found[1]) if found and done.returncode in (0, 1) else None, done.stdout
+
+    def healthy(self, number, size, states):
+        seed = self.seed * 1000 + number
+        recording = self.record(f"recording-{number}", seed, size)
+        began = time.monotonic()
+        try:
+            recording.play()
+        except record.Failure as why:
+            self.check(False, f"recording {number} (seed {seed}): {why}")
+            return
+        recorded_s, began = time.monotonic() - began, time.monotonic()
+        counts, text = self.cut(recording, seed, states, "--real", recording.outbox)
+        print(f"recording {number}, seed {seed}: {recorded_s:.1f} s, cuts {time.monotonic() - began:.1f} s\n{text}", flush=True)
+        self.check(counts is not None, f"recording {number} could not be read")
+        if counts is None:
+            return
+        self.check(counts["violations"] == 0, f"recording {number}: {counts['violations']} violations")
+        self.check(counts["states"] >= states * 9 // 10, f"recording {number}: only {counts['states']} states")
+        for key, value in (("states", counts["states"]), ("violations", counts["violations"]), ("kills", recording.kills)):
+            self.totals[key] += value
+        if counts["violations"] == 0:
+            shutil.rmtree(recording.folder)
+        else:  # what reproduces it outlives this run
+            shutil.copytree(recording.folder, self.bin / "torture/power/found" / recording.folder.name, dirs_exist_ok=True)
+
+    def mutant(self, name):
+        roles, words = MUTANTS[name]
+        program = self.bin / "torture/power/mutants" / name.removesuffix("_sender")
+        recording = self.record(f"mutant-{name}", self.seed, 32, {role: program for role in roles})
+        try:
+            recording.play()
+        except record.Failure as why:
+            print(f"mutant {name}: {why}", flush=True)  # what it did until then is recorded
+        counts, text = self.cut(recording, self.seed, 4000)
+        found = re.findall(rf"^violation: .*(?:{words}).*$", text, re.M)
+        print(f"mutant {name}: {counts}\n{found[0] if found else text}", flush=True)
+        self.check(bool(found), f"the mutant {name} was not found")
+        shutil.rmtree(recording.folder)
+
+    def run(self):
+        for number in range(1 if self.quick else 4):
+            self.healthy(number, 45 if self.quick else 90, 6000 if self.quick else 25000)
+        for name in MUTANTS:
+            self.mutant(name)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", required=True, type=pathlib.Path)
+    parser.add_argument("--work", required=True, type=pathlib.Path)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else options.work
+    with tempfile.TemporaryDirectory(prefix="runpost-power-", dir=place) as ram:
+        part = Part(options, pathlib.Path(ram))
+        part.run()
+    part.totals["note"] = f"{len(MUTANTS)} mutants"
+    print("result " + json.dumps(part.totals))
+    return 1 if part.totals["failed"] or part.totals["violations"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,325 @@
+"""Makes a recording: lets ingesters, senders and the inspector work on an outbox, one after another and together, with
+everything written down that they do to its files (preload_record.c), and what the outside saw (marks).
+
+A mark is a text in the log (log.h), written under the log's lock:
+
+    created                     `runpost init` has ended with 0
+    offer RUN AT BYTES \\n LINE  the line is about to be written to an ingester; its payload is BYTES of it from AT on
+    answer ID STATUS            the receiver is about to answer the request with this webhook-id
+    purging ID, purged ID       a purge is about to be started; it has ended with 0 (the same for replaying, replayed)
+    holding ID                  a hold is about to be started
+
+So every mark stands before what it announces could have an effect on the outbox, and `purged` and `replayed` after."""
+import fcntl
+import http.server
+import json
+import os
+import random
+import signal
+import struct
+import subprocess
+import threading
+import time
+
+LIMIT_S = 30
+LOG_MAGIC, LOG_MARK = 0x52504C47, 8
+
+CONFIG = """[outbox]
+dir = {dir}
+disk_reserve = 1M
+[sender]
+stop_grace = 5s
+[defaults]
+allow_http = yes
+allow = 127.0.0.0/8
+retry_base = 5ms
+retry_factor = 2
+retry_cap = 20ms
+retry_attempts = 3
+in_flight = 8
+breaker = off
+"""
+
+
+class Failure(Exception):
+    """The programs did not do what the recording needs; with a promise broken, or without."""
+
+
+def wait_until(condition, what):
+    deadline = time.monotonic() + LIMIT_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Failure(f"waited {LIMIT_S} s in vain for {what}")
+        time.sleep(0.002)
+
+
+class Log:
+    def __init__(self, path):
+        self.path = path
+        self.fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self.ours = threading.Lock()  # a file lock does not keep threads apart
+        self.closed = False
+
+    def locked(self, action):
+        with self.ours:
+            if self.closed:  # a request that nobody waits for any more
+                return None
+            fcntl.flock(self.fd, fcntl.LOCK_EX)
+            try:
+                return action()
+            finally:
+                fcntl.flock(self.fd, fcntl.LOCK_UN)
+
+    def mark(self, text):
+        data = text if isinstance(text, bytes) else text.encode()
+        record = struct.pack("=IBBHIIQ", LOG_MAGIC, LOG_MARK, 0, 0, 0, len(data), 0) + data
+        self.locked(lambda: os.write(self.fd, record))
+
+    def close(self):
+        with self.ours:
+            self.closed = True
+            os.close(self.fd)
+
+
+def run_id(n):
+    return f"0194a000-{n:04x}-7000-8000-{n * 7919:012x}"
+
+
+def make_line(n, url, rng):
+    """(line, where its payload begins, its length). Runs as engines write them, and envelopes with an order."""
+    run = {"run_id": run_id(n), "status": rng.choice(("success", "error"))}
+    pad = rng.choice((0, 0, 200, 1500, 5000, 9000))
+    if n % 3 == 0:
+        run["values"] = {"n": n, "text": "x" * pad}
+        payload = json.dumps(run, separators=(",", ":"))
+        head = f'{{"webhook":"{url}","order_by":"order-{n % 4}","run":'
+        return (head + payload + "}").encode(), len(head), len(payload)
+    run["kwargs"], run["values"] = {"webhook": url}, {"n": n, "text": "y" * pad}
+    line = json.dumps(run, separators=(",", ":")).encode()
+    return line, 0, len(line)
+
+
+class Receiver:
+    """Answers 200, but to some runs 503 once, and to some until they were dead and replayed."""
+
+    def __init__(self, log):
+        self.log, self.seen, self.problems, self.payloads = log, {}, [], {}
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                status = outer.judge(self.headers["webhook-id"], body)
+                outer.log.mark(f"answer {self.headers['webhook-id']} {status}")
+                self.wfile.write(b"HTTP/1.1 %d X\r\ncontent-length: 0\r\n\r\n" % status)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05})
+        self.thread.start()
+
+    def judge(self, ident, body):
+        self.seen[ident] = self.seen.get(ident, 0) + 1
+        number = self.payloads.get(body)
+        if number is None:
+            self.problems.append(f"{ident}: the receiver got bytes that nobody offered")
+            return 200
+        if number % 7 == 3:
+            return 200 if self.seen[ident] > 3 else 503
+        return 503 if number % 5 == 2 and self.seen[ident] == 1 else 200
+
+    def close(self):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+class Ingester:
+    """A `runpost ingest` with its receipts."""
+
+    def __init__(self, recording):
+        self.receipts = {}
+        self.child = recording.start("ingest", "runpost", "ingest", "--config", recording.config, "--quiet",
+                                     env={"RECORD_STDOUT": "1"}, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.thread = threading.Thread(target=self._read)
+        self.thread.start()
+
+    def _read(self):
+        for line in self.child.stdout:
+            if line.endswith(b"\n"):
+                receipt = json.loads(line)
+                self.receipts[receipt["run_id"]] = receipt["id"]
+
+    def has_answered(self, runs):
+        if self.child.poll() is not None:
+            raise Failure(f"ingest ended with {self.child.returncode}")
+        return all(run in self.receipts for run in runs)
+
+    def end(self):
+        self.child.stdin.close()
+        code = self.child.wait(LIMIT_S)
+        self.thread.join()
+        self.child.stdout.close()
+        if code != 0:
+            raise Failure(f"ingest ended with {code}")
+
+
+class Recording:
+    """programs: of a role (init, ingest, sender, ctl) another program than the build's. size: lines in all."""
+
+    def __init__(self, build, folder, seed, size, programs=None):
+        self.build, self.folder, self.size = build, folder, size
+        self.programs = programs or {}
+        self.rng = random.Random(seed)
+        self.outbox, self.config, self.log_path = folder / "outbox", folder / "config", folder / "log"
+        self.config.write_text(CONFIG.format(dir=self.outbox))
+        self.log = Log(self.log_path)
+        self.children, self.ids, self.n, self.kills = [], {}, 0, 0
+        self.receiver = Receiver(self.log)
+
+    def start(self, role, program, *argv, env=None, **more):
+        path = self.programs.get(role, self.build / program)
+        errors = open(self.folder / f"{len(self.children):03d}-{role}.err", "wb")
+        child = subprocess.Popen([str(path), *map(str, argv)], stderr=errors, **{"stdin": subprocess.DEVNULL, **more},
+                                 env={**os.environ, **(env or {}), "RECORD_DIR": str(self.outbox), "RECORD_LOG": str(self.log_path),
+                                      "LD_PRELOAD": str(self.build / "torture/power/preload_record.so")})
+        errors.close()
+        self.children.append(child)
+        return child
+
+    def run(self, role, program, *argv):
+        child = self.start(role, program, *argv, stdout=subprocess.PIPE)
+        try:
+            out, _ = child.communicate(timeout=LIMIT_S)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{role} {argv} has not ended after {LIMIT_S} s") from None
+        return child.returncode, out
+
+    # --- what is done ---
+
+    def init(self):
+        code, _ = self.run("init", "runpost", "init", "--config", self.config)
+        if code != 0:
+            raise Failure(f"init ended with {code}")
+        self.log.mark("created")
+
+    def offer(self, ingester, numbers, wait=True):
+        for n in numbers:
+            line, at, length = make_line(n, self.receiver.url + f"/hook{n % 3}", self.rng)
+            self.receiver.payloads[line[at:at + length]] = n
+            self.log.mark(f"offer {run_id(n)} {at} {length}\n".encode() + line)
+            ingester.child.stdin.write(line + b"\n")
+        ingester.child.stdin.flush()
+        if wait:
+            wait_until(lambda: ingester.has_answered([run_id(n) for n in numbers]), "receipts")
+
+    def next(self, count):
+        self.n += count
+        return range(self.n - count, self.n)
+
+    def change(self, verb, doing, done, ident):
+        self.log.mark(f"{doing} {ident}")
+        code, out = self.run("ctl", "runpostctl", verb, ident, "--json", "--config", self.config)
+        if code == 0 and done and json.loads(out)["done"] == 1:
+            self.log.mark(f"{done} {ident}")
+
+    def replay(self, ident):
+        self.change("replay", "replaying", "replayed", ident)
+
+    def purge(self, ident):
+        self.change("purge", "purging", "purged", ident)
+
+    def stats(self):
+        code, out = self.run("ctl", "runpostctl", "stats", "--json", "--config", self.config)
+        if code != 0:
+            raise Failure(f"stats ended with {code}")
+        return json.loads(out)["entries"]
+
+    def senders(self):
+        return self.start("sender", "runpost", "send", "--config", self.config, "--senders", "2")
+
+    def kill_a_sender(self, supervisor):
+        """With the log locked, so that no operation is cut from its record. The supervisor starts another one."""
+        def kill():
+            with open(f"/proc/{supervisor.pid}/task/{supervisor.pid}/children", encoding="ascii") as f:
+                victims = f.read().split()
+            if victims:
+                os.kill(int(self.rng.choice(victims)), signal.SIGKILL)
+                self.kills += 1
+                time.sleep(0.002)  # it may be in a system call; it will not come back from it
+        self.log.locked(kill)
+
+    def settle_down(self):
+        wait_until(lambda: self.stats()["waiting"] + self.stats()["in_flight"] == 0, "the outbox to drain")
+
+    # --- the story ---
+
+    def play(self):
+        try:
+            self.alone()
+            self.together()
+            if self.receiver.problems:
+                raise Failure(self.receiver.problems[0])
+        finally:
+            self.close()
+
+    def alone(self):
+        """One after another: init, ingest, two senders, replay and purge of what is dead."""
+        self.init()
+        ingester = Ingester(self)
+        for n in self.next(4):
+            self.offer(ingester, [n])
+        self.offer(ingester, self.next(8))
+        ingester.end()
+        supervisor = self.senders()
+        self.settle_down()
+        supervisor.terminate()
+        if supervisor.wait(LIMIT_S) != 0:
+            raise Failure(f"send ended with {supervisor.returncode}")
+        ids = ingester.receipts
+        self.replay(ids[run_id(3)])
+        self.purge(ids[run_id(10)])
+        self.purge(ids[run_id(1)])
+        self.ids.update(ids)
+
+    def together(self):
+        supervisor, ingester = self.senders(), Ingester(self)
+        step = 0
+        while self.n < self.size:
+            step += 1
+            self.offer(ingester, self.next(self.rng.choice((1, 1, 1, 2, 5))), wait=self.rng.random() < 0.7)
+            if step % 6 == 0:
+                self.offer(ingester, self.next(1))
+                self.ids.update(ingester.receipts)
+                known = sorted(self.ids.values())
+                self.rng.choice((self.replay, self.purge, self.hold, self.replay))(self.rng.choice(known))
+            if step == 10:
+                self.kill_a_sender(supervisor)
+        wait_until(lambda: ingester.has_answered([run_id(n) for n in range(12, self.n)]), "receipts")
+        ingester.end()
+        self.ids.update(ingester.receipts)
+        for n in (17, 24, 31):  # dead by now, or soon
+            self.replay(self.ids[run_id(n)])
+        self.settle_down()
+        supervisor.terminate()
+        if supervisor.wait(LIMIT_S) != 0:
+            raise Failure(f"send ended with {supervisor.returncode}")
+
+    def hold(self, ident):
+        self.change("hold", "holding", None, ident)
+        self.change("release", "holding", None, ident)
+
+    def close(self):
+        """Ends what a failure left running, without cutting an operation from its record."""
+        running = [child for child in self.children if child.poll() is None]
+        self.log.locked(lambda: [child.kill() for child in running])
+        for child in running:
+            child.wait()
+        self.receiver.close()
+        self.log.close()
