@@ -26,6 +26,7 @@ their cores allow, the longest first; without --quick all of them together are t
 
 A violation must be printed with what reproduces it (a seed, a state's number), above the result."""
 import argparse
+import ctypes
 import json
 import os
 import pathlib
@@ -40,6 +41,12 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 COUNTS = ("states", "kills", "faults", "inputs", "passed", "failed", "violations")
 SHOWN_LINES = 25
+PR_SET_PDEATHSIG = 1
+libc = ctypes.CDLL(None)
+
+
+def die_with_parent():
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Part:
@@ -62,7 +69,7 @@ class Part:
         argv = [str(self.path), "--bin", str(options.bin), "--work", str(folder), "--seed", str(options.seed)]
         with open(log_path, "wb") as log:
             child = subprocess.Popen(argv + ["--quick"] * options.quick, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                     start_new_session=True)
+                                     start_new_session=True, preexec_fn=die_with_parent)
             try:
                 code = child.wait(2 * budget_s)
             except subprocess.TimeoutExpired:

@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -52,7 +53,8 @@ class Part:
         folder = recording.folder
         done = subprocess.run([self.bin / "torture/power/cut", "--log", folder / "log", "--dir", folder / "cut", "--states",
                                str(states), "--seed", str(seed), "--workers", str(os.cpu_count()), *more],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                              preexec_fn=record.die_with_parent)
         found = re.search(r"^cut (\{.*\})$", done.stdout, re.M)
         return json.loads(found[1]) if found and done.returncode in (0, 1) else None, done.stdout
 
@@ -88,7 +90,7 @@ class Part:
             recording.play()
         except record.Failure as why:
             print(f"mutant {name}: {why}", flush=True)  # what it did until then is recorded
-        counts, text = self.cut(recording, self.seed, 4000)
+        counts, text = self.cut(recording, self.seed, 2000)
         found = re.findall(rf"^violation: .*(?:{words}).*$", text, re.M)
         print(f"mutant {name}: {counts}\n{found[0] if found else text}", flush=True)
         self.check(bool(found), f"the mutant {name} was not found")
@@ -96,7 +98,7 @@ class Part:
 
     def run(self):
         for number in range(1 if self.quick else 4):
-            self.healthy(number, 45 if self.quick else 90, 6000 if self.quick else 25000)
+            self.healthy(number, 45 if self.quick else 90, 6000 if self.quick else 16000)
         for name in MUTANTS:
             self.mutant(name)
 
@@ -108,6 +110,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that nothing is left behind
     place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else options.work
     with tempfile.TemporaryDirectory(prefix="runpost-power-", dir=place) as ram:
         part = Part(options, pathlib.Path(ram))

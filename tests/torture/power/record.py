@@ -10,6 +10,7 @@ A mark is a text in the log (log.h), written under the log's lock:
     holding ID                  a hold is about to be started
 
 So every mark stands before what it announces could have an effect on the outbox, and `purged` and `replayed` after."""
+import ctypes
 import fcntl
 import http.server
 import json
@@ -23,6 +24,8 @@ import time
 
 LIMIT_S = 30
 LOG_MAGIC, LOG_MARK = 0x52504C47, 8
+PR_SET_PDEATHSIG = 1
+libc = ctypes.CDLL(None)
 
 CONFIG = """[outbox]
 dir = {dir}
@@ -39,6 +42,10 @@ retry_attempts = 3
 in_flight = 8
 breaker = off
 """
+
+
+def die_with_parent():
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Failure(Exception):
@@ -120,6 +127,7 @@ class Receiver:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # a sender that is killed resets its connections
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05})
         self.thread.start()
@@ -186,7 +194,7 @@ class Recording:
     def start(self, role, program, *argv, env=None, **more):
         path = self.programs.get(role, self.build / program)
         errors = open(self.folder / f"{len(self.children):03d}-{role}.err", "wb")
-        child = subprocess.Popen([str(path), *map(str, argv)], stderr=errors, **{"stdin": subprocess.DEVNULL, **more},
+        child = subprocess.Popen([str(path), *map(str, argv)], stderr=errors, preexec_fn=die_with_parent, **{"stdin": subprocess.DEVNULL, **more},
                                  env={**os.environ, **(env or {}), "RECORD_DIR": str(self.outbox), "RECORD_LOG": str(self.log_path),
                                       "LD_PRELOAD": str(self.build / "torture/power/preload_record.so")})
         errors.close()
