@@ -34,6 +34,32 @@ static bool index_row(uint64_t seq, const struct rp_delivery *d, enum rp_table *
 	return false;
 }
 
+void rp_entry_put_why(const struct rp_delivery *d, unsigned char out[RP_WHY_BYTES])
+{
+	struct rp_writer w = rp_writer_of(out, RP_WHY_BYTES);
+
+	rp_put_u64(&w, d->endpoint);
+	rp_put_u8(&w, (uint8_t)d->cause);
+	rp_put_u8(&w, (uint8_t)d->last_cause);
+	rp_put_u16(&w, (uint16_t)d->http_status);
+}
+
+bool rp_entry_read_why(const MDB_val *v, struct rp_index_row *out)
+{
+	const unsigned char *at = v->mv_data;
+	uint64_t endpoint;
+
+	/* Without a reader: `runpostctl dead` does this a million times. */
+	if (v->mv_size != RP_WHY_BYTES)
+		return false;
+	memcpy(&endpoint, at, sizeof endpoint);
+	out->endpoint = __builtin_bswap64(endpoint);
+	out->cause = at[8];
+	out->last_cause = at[9];
+	out->http_status = (unsigned)at[10] << 8 | at[11];
+	return true;
+}
+
 /* NULL: nobody knows any more (both records of the entry were damaged), and no endpoint counts it. */
 static enum rp_err endpoint_of(struct rp_txn *t, const struct rp_delivery *d, struct rp_ep **ep, struct rp_error *err)
 {
@@ -73,15 +99,22 @@ static enum rp_err remove_index_row(struct rp_txn *t, uint64_t seq, const struct
 
 static enum rp_err put_index_row(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d, struct rp_error *err)
 {
-	unsigned char no[4];
-	struct rp_writer w = rp_writer_of(no, sizeof no);
+	unsigned char value[RP_WHY_BYTES];
+	struct rp_writer w = rp_writer_of(value, sizeof value);
 	enum rp_table table;
 	struct rp_key key;
+	size_t n = 0;
 
 	if (!index_row(seq, d, &table, &key))
 		return RP_OK;
-	rp_put_u32(&w, d->claim_no);
-	return rp_row_put(t, table, key, no, d->state == RP_STATE_IN_FLIGHT ? sizeof no : 0, 0, err);
+	if (d->state == RP_STATE_IN_FLIGHT) {
+		rp_put_u32(&w, d->claim_no);
+		n = 4;
+	} else if (d->state == RP_STATE_DEAD) {
+		rp_entry_put_why(d, value);
+		n = RP_WHY_BYTES;
+	}
+	return rp_row_put(t, table, key, value, n, 0, err);
 }
 
 static enum rp_err put_delivery(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d, unsigned flags,

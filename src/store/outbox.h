@@ -207,6 +207,32 @@ struct rp_page {
 };
 enum rp_err rp_outbox_page(struct rp_outbox *ob, struct rp_page *page, struct rp_error *err);
 
+/* What the index row of an entry tells without its records. */
+struct rp_index_row {
+	uint64_t seq, endpoint;
+	int64_t at_ms;                   /* WAITING: when it is due, 0 when it is behind another; DEAD: since when */
+	enum rp_cause cause, last_cause; /* these three of DEAD */
+	unsigned http_status;
+};
+/* Calls see for every entry that is WAITING or DEAD, from its index row alone: a million rows take some 50 ms. Each call
+ * of rp_outbox_scan is one short read transaction; start with `state`, see and arg set and the rest zero, and go on while
+ * `more`. What moves between two calls may be seen twice or not at all. see must not call the store. */
+struct rp_scan {
+	enum rp_state state;
+	void (*see)(void *arg, const struct rp_index_row *row);
+	void *arg;
+	bool more; /* out */
+	struct rp_key from;
+	bool in_orders; /* the queues are done: now those behind */
+};
+enum rp_err rp_outbox_scan(struct rp_outbox *ob, struct rp_scan *scan, struct rp_error *err);
+
+/* seqs[i]: the number of the first entry accepted at at_ms[i] or later, or one past the last entry there is. Numbers are
+ * given in the order of acceptance, so it is found by halving; where the clock was set back it is one of the places at
+ * which it passed at_ms[i]. */
+enum rp_err rp_outbox_seqs_since(struct rp_outbox *ob, const int64_t *at_ms, size_t n, uint64_t *seqs,
+				 struct rp_error *err);
+
 /* The attempts of an entry, oldest first. `a` is valid during the call. */
 enum rp_err rp_outbox_attempts(struct rp_outbox *ob, uint64_t seq,
 			       void (*see)(void *arg, uint32_t n, const struct rp_attempt *a, bool damaged), void *arg,

@@ -88,6 +88,20 @@ static bool has_row(struct check *c, enum rp_table table, struct rp_key key)
 	return rp_row_get(c->t, table, key, &v, NULL) == RP_OK;
 }
 
+static bool has_dead_row(struct check *c, uint64_t seq, const struct rp_delivery *d)
+{
+	unsigned char why[RP_WHY_BYTES];
+	MDB_val v;
+
+	if (rp_row_get(c->t, RP_T_DEAD, rp_key2((uint64_t)d->state_at_ms, seq), &v, NULL) != RP_OK)
+		return false;
+	rp_entry_put_why(d, why);
+	if (v.mv_size != sizeof why || memcmp(v.mv_data, why, sizeof why) != 0)
+		complain(c, "entry %" PRIu64 ": its row among the dead tells another cause than its delivery record",
+			 seq);
+	return true;
+}
+
 static void check_index_row(struct check *c, uint64_t seq, const struct rp_delivery *d)
 {
 	bool there = true;
@@ -109,7 +123,7 @@ static void check_index_row(struct check *c, uint64_t seq, const struct rp_deliv
 		there = has_row(c, RP_T_DONE, rp_key2((uint64_t)d->state_at_ms, seq));
 		break;
 	case RP_STATE_DEAD:
-		there = has_row(c, RP_T_DEAD, rp_key2((uint64_t)d->state_at_ms, seq));
+		there = has_dead_row(c, seq, d);
 		break;
 	case RP_STATE_HELD:
 		break;

@@ -11,7 +11,11 @@
  *   agenda         (look_at, endpoint) -> nothing       endpoints from which something may be claimed at look_at
  *   claim          (slot, seq) -> u32 claim_no          one row for each IN_FLIGHT entry
  *   attempt        (seq, n) -> struct rp_attempt
- *   dead, done     (state_at, seq) -> nothing           one row for each DEAD, DELIVERED entry
+ *   dead           (state_at, seq) -> why, 12 bytes     one row for each DEAD entry; the value repeats what its
+ *                                                       delivery record says, so that dead letters can be grouped by
+ *                                                       their index alone: u64 endpoint | u8 cause | u8 last_cause |
+ *                                                       u16 http_status
+ *   done           (state_at, seq) -> nothing           one row for each DELIVERED entry
  *   endpoint       id -> struct rp_endpoint
  *   endpoint_name  id -> name
  *   endpoint_id    first 16 bytes of SHA-256(name) -> id
@@ -158,6 +162,10 @@ enum rp_err rp_entry_facts(struct rp_txn *t, uint64_t seq, struct rp_facts *f, s
 /* Keeps the attempt with its entry, and notes it in the log of recent ones. */
 enum rp_err rp_entry_log_attempt(struct rp_txn *t, uint64_t seq, uint64_t endpoint, uint32_t n,
 				 const struct rp_attempt *a, struct rp_error *err);
+/* The value of the `dead` row of an entry with this delivery record, and back; false: it is no such value. */
+#define RP_WHY_BYTES 12
+void rp_entry_put_why(const struct rp_delivery *d, unsigned char out[RP_WHY_BYTES]);
+bool rp_entry_read_why(const MDB_val *v, struct rp_index_row *out);
 /* Removes every row of the entry. */
 enum rp_err rp_entry_remove(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d, struct rp_error *err);
 /* Rebuilds the damaged delivery record of an entry from its index rows, its attempts and its facts, so that it can be

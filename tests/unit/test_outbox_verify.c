@@ -180,6 +180,11 @@ static void add_dead(void)
 	fx_put(RP_T_DEAD, rp_key2(5, held), "", 0);
 }
 
+static void mislead_dead(void)
+{
+	fx_put(RP_T_DEAD, rp_key2((uint64_t)state_at(dead), dead), "another why!", RP_WHY_BYTES);
+}
+
 static void add_done(void)
 {
 	fx_put(RP_T_DONE, rp_key2(5, held), "", 0);
@@ -289,6 +294,7 @@ static const struct {
     {"a claim row too many", add_claim},
     {"a dead row too many", add_dead},
     {"a done row too many", add_done},
+    {"a dead row that tells another cause", mislead_dead},
     {"a payload chunk without entry", add_body},
     {"an attempt without entry", add_attempt},
     {"a dedupe key without entry", add_seen},
