@@ -57,10 +57,10 @@ START_TEST(every_filter_makes_a_selector_more_than_empty)
 		enum rp_selector_field field;
 		const char *value;
 	} rows[] = {
-	    {RP_SELECT_STATE, "dead"},    {RP_SELECT_ENDPOINT, "*"}, {RP_SELECT_RUN, "r"},
-	    {RP_SELECT_CAUSE, "timeout"}, {RP_SELECT_SINCE, "2h"},   {RP_SELECT_UNTIL, "2h"},
-	    {RP_SELECT_OLDER_THAN, "7d"}, {RP_SELECT_THREAD, "t"},   {RP_SELECT_EVENT, "e"},
-	    {RP_SELECT_ATTEMPTS, "0"},
+	    {RP_SELECT_STATE, "dead"},    {RP_SELECT_ENDPOINT, "*"},    {RP_SELECT_RUN, "r"},
+	    {RP_SELECT_CAUSE, "timeout"}, {RP_SELECT_SINCE, "2h"},      {RP_SELECT_UNTIL, "2h"},
+	    {RP_SELECT_OLDER_THAN, "7d"}, {RP_SELECT_THREAD, "t"},      {RP_SELECT_EVENT, "e"},
+	    {RP_SELECT_ATTEMPTS, "0"},    {RP_SELECT_GROUP, "gone::1"},
 	};
 	size_t i;
 
@@ -70,6 +70,53 @@ START_TEST(every_filter_makes_a_selector_more_than_empty)
 		ck_assert_msg(!rp_selector_is_empty(&sel), "row %zu", i);
 		tear_down();
 	}
+}
+END_TEST
+
+START_TEST(a_group_of_dead_letters_is_named_by_cause_last_answer_and_endpoint)
+{
+	set(RP_SELECT_GROUP, "exhausted:http_503:7");
+	ck_assert(!rp_selector_is_empty(&sel));
+	entry.delivery = (struct rp_delivery){.state = RP_STATE_DEAD,
+					      .cause = RP_CAUSE_EXHAUSTED,
+					      .last_cause = RP_CAUSE_HTTP,
+					      .http_status = 503,
+					      .endpoint = 7};
+	ck_assert(matches());
+	entry.delivery.endpoint = 8;
+	ck_assert(!matches());
+	entry.delivery.endpoint = 7;
+	entry.delivery.http_status = 502;
+	ck_assert(!matches());
+	entry.delivery.http_status = 503;
+	entry.delivery.cause = RP_CAUSE_EXPIRED;
+	ck_assert(!matches());
+	entry.delivery.cause = RP_CAUSE_EXHAUSTED;
+	entry.delivery.state = RP_STATE_WAITING;
+	ck_assert_msg(!matches(), "only the dead have a group");
+}
+END_TEST
+
+START_TEST(a_group_key_reads_back_as_what_was_written)
+{
+	static const char *const bad[] = {
+	    "",        ":",       "::",       "gone:http_410",     "gone:http_410:",
+	    "nope::1", "gone::x", "gone::1 ", "gone:http_410:3:4", "gone::99999999999999999999999"};
+	struct rp_dead_group g, back;
+	char text[RP_DEAD_GROUP_TEXT_MAX];
+	int cause, last;
+	size_t i;
+
+	for (cause = RP_CAUSE_HTTP; cause < RP_CAUSE_MAX_; cause++) {
+		for (last = RP_CAUSE_NONE; last < RP_CAUSE_MAX_; last++) {
+			g = rp_dead_group_of((enum rp_cause)cause, (enum rp_cause)last, 429, UINT64_MAX);
+			rp_dead_group_format(&g, text);
+			ck_assert_msg(rp_dead_group_parse(rp_span_of(text), &back), "%s", text);
+			ck_assert_msg(rp_dead_group_compare(&g, &back) == 0, "%s", text);
+		}
+	}
+	for (i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		ck_assert_msg(!rp_dead_group_parse(rp_span_of(bad[i]), &back), "%s", bad[i]);
 }
 END_TEST
 
@@ -370,6 +417,8 @@ static Suite *suite(void)
 	tcase_add_test(t, a_selector_with_nothing_but_a_limit_is_empty);
 	tcase_add_test(t, every_filter_makes_a_selector_more_than_empty);
 	tcase_add_test(t, an_empty_list_of_ids_is_not_an_empty_selector);
+	tcase_add_test(t, a_group_of_dead_letters_is_named_by_cause_last_answer_and_endpoint);
+	tcase_add_test(t, a_group_key_reads_back_as_what_was_written);
 	tcase_add_test(t, states_may_be_listed_and_repeated);
 	tcase_add_test(t, retrying_means_waiting_after_an_attempt);
 	tcase_add_test(t, waiting_beside_retrying_means_all_waiting);

@@ -48,6 +48,7 @@ struct rp_ctl {
 };
 
 int rp_verb_stats(struct rp_ctl *ctl);
+int rp_verb_shape(struct rp_ctl *ctl);
 int rp_verb_list(struct rp_ctl *ctl);
 int rp_verb_show(struct rp_ctl *ctl);
 int rp_verb_body(struct rp_ctl *ctl);

@@ -20,6 +20,11 @@ static const struct rp_verb verbs[] = {
      "Counts of entries by state, senders alive, endpoints in trouble, storage.\n\n"
      "examples:\n  runpostctl stats\n  runpostctl stats --json | jq .entries.dead\n",
      0, rp_verb_stats},
+    {"shape", "[" SELECTOR "]", "Show whose backlog it is: entries by endpoint and age",
+     ON_SELECTORS "One row for each endpoint, the longest backlog first; ages count from acceptance. Without\n"
+		  "--state it is about waiting entries.\n\n"
+		  "examples:\n  runpostctl shape\n  runpostctl shape --state dead --endpoint '*.example.com'\n",
+     RP_ACCEPTS_SELECTOR, rp_verb_shape},
     {"list", "[" SELECTOR "]", "List entries, oldest first",
      ON_SELECTORS "On a terminal the first 50 are shown unless --limit says otherwise.\n\n"
 		  "examples:\n  runpostctl list --state retrying --endpoint hooks.example.com\n"
@@ -51,8 +56,10 @@ static const struct rp_verb verbs[] = {
      ON_SELECTORS "\nexamples:\n  runpostctl release --state held --yes\n",
      RP_ACCEPTS_SELECTOR | RP_NEEDS_SELECTOR | RP_ACCEPTS_CHANGE, rp_verb_release},
     {"dead", "[" SELECTOR "]", "Show the dead letters, grouped by what they died of",
-     ON_SELECTORS "One row for each cause, last answer and endpoint, with what to do about it.\n\n"
-		  "examples:\n  runpostctl dead\n  runpostctl dead --since 1d --json\n",
+     ON_SELECTORS "One row for each cause, last answer and endpoint, with what to do about it. Each group has a\n"
+		  "key that --group takes, so that one command shows, replays or purges it.\n\n"
+		  "examples:\n  runpostctl dead\n  runpostctl dead --since 1d --json\n"
+		  "  runpostctl replay --group exhausted:http_503:3\n",
      RP_ACCEPTS_SELECTOR, rp_verb_dead},
     {"endpoints", "[NAME | GLOB]...", "Show the endpoints and how they do",
      "STATE is ok, failing (its last attempts failed), paused (by an operator) or disabled (it\n"

@@ -25,6 +25,7 @@ static const struct {
      "entries whose run ended so: success, error, timeout, interrupted"},
     {"cause", "C", RP_SELECT_CAUSE, RP_ACCEPTS_SELECTOR, "timeout, dns, http (any status), http_503, exhausted, ..."},
     {"attempts", "N", RP_SELECT_ATTEMPTS, RP_ACCEPTS_SELECTOR, "attempts so far: 3, '>=5', '>5', '<=2', '<2'"},
+    {"group", "G", RP_SELECT_GROUP, RP_ACCEPTS_SELECTOR, "dead letters of this group of `runpostctl dead`"},
     {"since", "T", RP_SELECT_SINCE, RP_ACCEPTS_SELECTOR, "accepted at or after T: 2h (ago) or 2026-11-23T12:00:00Z"},
     {"until", "T", RP_SELECT_UNTIL, RP_ACCEPTS_SELECTOR, "accepted before T"},
     {"older-than", "D", RP_SELECT_OLDER_THAN, RP_ACCEPTS_SELECTOR, "in its state for so long: 90s, 15m, 2h, 7d"},

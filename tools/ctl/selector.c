@@ -146,6 +146,27 @@ static enum rp_err set_cause(struct rp_selector *s, const char *value, struct rp
 	return RP_ERR_INVAL;
 }
 
+static enum rp_err set_group(struct rp_selector *s, const char *value, struct rp_error *err)
+{
+	if (!rp_dead_group_parse(rp_span_of(value), &s->group))
+		return rp_fail(err, RP_ERR_INVAL,
+			       "--group %.80s: not a group of dead letters; `runpostctl dead` shows them, one is like "
+			       "gone:http_410:3",
+			       value);
+	s->has_group = true;
+	return RP_OK;
+}
+
+static bool group_matches(const struct rp_selector *s, const struct rp_delivery *d)
+{
+	struct rp_dead_group g;
+
+	if (!s->has_group)
+		return true;
+	g = rp_dead_group_of(d->cause, d->last_cause, d->http_status, d->endpoint);
+	return d->state == RP_STATE_DEAD && rp_dead_group_compare(&g, &s->group) == 0;
+}
+
 static enum rp_err set_time(const char *option, const char *value, int64_t now_at_ms, int64_t *out_at_ms, bool *has,
 			    struct rp_error *err)
 {
@@ -257,6 +278,8 @@ enum rp_err rp_selector_set(struct rp_selector *s, enum rp_selector_field field,
 		return set_older(s, value, err);
 	case RP_SELECT_LIMIT:
 		return set_limit(s, value, err);
+	case RP_SELECT_GROUP:
+		return set_group(s, value, err);
 	}
 	return rp_fail(err, RP_ERR_INVAL, "no such option");
 }
@@ -325,7 +348,8 @@ void rp_selector_release(struct rp_selector *s)
 bool rp_selector_is_empty(const struct rp_selector *s)
 {
 	return !s->by_id && s->states == 0 && !s->has_endpoint && s->run_id == NULL && s->thread_id == NULL &&
-	       s->event == NULL && !s->has_cause && !s->has_attempts && !s->has_since && !s->has_until && !s->has_older;
+	       s->event == NULL && !s->has_cause && !s->has_group && !s->has_attempts && !s->has_since &&
+	       !s->has_until && !s->has_older;
 }
 
 static bool state_matches(const struct rp_selector *s, const struct rp_delivery *d)
@@ -354,7 +378,7 @@ bool rp_selector_match(const struct rp_selector *s, const struct rp_entry *e, in
 {
 	const struct rp_facts *f = &e->facts;
 
-	return state_matches(s, &e->delivery) && cause_matches(s, e) &&
+	return state_matches(s, &e->delivery) && cause_matches(s, e) && group_matches(s, &e->delivery) &&
 	       (!s->has_since || f->accepted_at_ms >= s->since_at_ms) &&
 	       (!s->has_until || f->accepted_at_ms < s->until_at_ms) &&
 	       (!s->has_older || now_at_ms - e->delivery.state_at_ms >= s->older_than_ms) &&

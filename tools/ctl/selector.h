@@ -1,7 +1,7 @@
 /* selector.h - which entries a verb is about: one grammar for all verbs. Pure: no store, no clock, no output.
  *
- *   ID... | - | --state S --endpoint GLOB --run RUN_ID --thread THREAD_ID --event STATUS --cause C --attempts '>=5'
- *               --since 2h --until T --older-than 7d --limit N
+ *   ID... | - | --state S --endpoint GLOB --run RUN_ID --thread THREAD_ID --event STATUS --cause C --group G
+ *               --attempts '>=5' --since 2h --until T --older-than 7d --limit N
  *
  * Whatever is given must hold all at once; ids and filters may be combined. */
 #ifndef RP_CTL_SELECTOR_H
@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "core/ident.h"
 #include "core/outcome.h"
+#include "dead_group.h"
 #include "store/outbox.h"
 
 #define RP_STATE_BIT(state) (1u << (state))
@@ -40,6 +41,8 @@ struct rp_selector {
 	unsigned http_status; /* 0: any */
 	bool has_attempts;
 	uint32_t attempts_min, attempts_max;
+	bool has_group;
+	struct rp_dead_group group;
 	bool has_since, has_until, has_older;
 	int64_t since_at_ms, until_at_ms, older_than_ms;
 	bool has_limit;
@@ -58,6 +61,7 @@ enum rp_selector_field {
 	RP_SELECT_THREAD,
 	RP_SELECT_EVENT,
 	RP_SELECT_ATTEMPTS,
+	RP_SELECT_GROUP,
 };
 
 /* {0} is the empty selector. `value` is borrowed until release. RP_ERR_INVAL: err names the option, what is wrong with
