@@ -1,8 +1,8 @@
-/* http_int.h - what the three files of the HTTP engine share. Nobody else includes it.
+/* http_int.h - what the files of the HTTP engine share. Nobody else includes it.
  *
  * http.c: the multi handle, epoll, the pool, delivery of outcomes. http_request.c: one transfer's easy handle, its
- * options and the callbacks that watch it. http_outcome.c: what libcurl said and the callbacks noted -> struct
- * rp_outcome. */
+ * options and the callbacks that watch it. http_head.c: lines of response heads -> notes. http_outcome.c: what libcurl
+ * said and the callbacks noted -> struct rp_outcome. */
 #ifndef RP_WORK_HTTP_INT_H
 #define RP_WORK_HTTP_INT_H
 
@@ -60,6 +60,15 @@ struct rp_transfer *rp_transfer_new(void);
 void rp_transfer_free(struct rp_transfer *t); /* must not be in a multi handle */
 /* Sets what `request` asks for. RP_ERR_NOMEM, RP_ERR_INVAL: nothing is under way, the transfer stays usable. */
 enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *request, struct rp_error *err);
+
+/* http_head.c. Forgets what an earlier head said. */
+void rp_http_notes_begin(struct rp_http_notes *notes);
+/* A line of any head of the response, with its line end: interim (1xx) ones, the final one, and trailers
+ * after the body. false: the heads are over their bounds. */
+bool rp_http_notes_line(struct rp_http_notes *notes, struct rp_span line);
+/* What the final head asked for, in [0, 24 h]; 0: nothing. A date is held against the receiver's own clock where it tells
+ * it: a skewed one would shift every retry. */
+int64_t rp_http_retry_after_ms(const struct rp_http_notes *notes, int64_t now_at_ms);
 
 /* http_outcome.c. Fill t->outcome: from libcurl's verdict, or without libcurl having had a say. */
 void rp_transfer_judge(struct rp_transfer *t, CURLcode rc);

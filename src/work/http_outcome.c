@@ -269,20 +269,6 @@ static void cause_set(struct rp_transfer *t, CURLcode rc)
 		detail_set(t, message_of(t, out->cause, rc));
 }
 
-static int64_t retry_after_ms(const struct rp_http_notes *notes)
-{
-	int64_t ms = notes->retry_after_s * 1000, base_ms;
-
-	if (notes->retry_at >= 0) {
-		/* The receiver's own clock where it tells it: a skewed one would shift every retry. */
-		base_ms = notes->date >= 0 ? (int64_t)notes->date * 1000 : rp_sys_wall_ms(&rp_sys_real);
-		ms = (int64_t)notes->retry_at * 1000 - base_ms;
-	}
-	if (ms < 0)
-		return 0;
-	return ms < RP_HTTP_RETRY_AFTER_MAX_MS ? ms : RP_HTTP_RETRY_AFTER_MAX_MS;
-}
-
 static int64_t info_us(CURL *easy, CURLINFO info)
 {
 	curl_off_t us = 0;
@@ -351,7 +337,7 @@ void rp_transfer_judge(struct rp_transfer *t, CURLcode rc)
 	timings_set(t);
 	peer_set(t);
 	if (out->http_status != 0) {
-		out->retry_after_ms = retry_after_ms(&t->notes);
+		out->retry_after_ms = rp_http_retry_after_ms(&t->notes, rp_sys_wall_ms(&rp_sys_real));
 		out->wish = t->notes.wish;
 	}
 	cause_set(t, rc);

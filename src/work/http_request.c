@@ -2,13 +2,11 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -94,85 +92,12 @@ static int on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port,
 	return CURL_PREREQFUNC_OK;
 }
 
-/* The trimmed value when `line` is the header `name`. Returns false for another header or a value too long to mean a
- * date. */
-static bool header_value(struct rp_span line, const char *name, char *out, size_t size)
-{
-	size_t at = strlen(name), end = line.len;
-
-	if (line.len <= at || line.ptr[at] != ':' || strncasecmp(line.ptr, name, at) != 0)
-		return false;
-	for (at++; at < end && isspace((unsigned char)line.ptr[at]); at++)
-		;
-	while (end > at && isspace((unsigned char)line.ptr[end - 1]))
-		end--;
-	if (end - at >= size)
-		return false;
-	memcpy(out, line.ptr + at, end - at);
-	out[end - at] = '\0';
-	return true;
-}
-
-static void note_retry_after(struct rp_http_notes *notes, const char *value)
-{
-	const char *p;
-
-	notes->retry_after_s = 0;
-	notes->retry_at = -1;
-	/* curl_getdate makes a date of many things; an HTTP-date begins with the name of a day. */
-	if (isalpha((unsigned char)value[0]))
-		notes->retry_at = curl_getdate(value, NULL);
-	for (p = value; isdigit((unsigned char)*p); p++) {
-		if (notes->retry_after_s < RP_HTTP_RETRY_AFTER_MAX_MS)
-			notes->retry_after_s = notes->retry_after_s * 10 + (*p - '0');
-	}
-	if (*p != '\0')
-		notes->retry_after_s = 0;
-}
-
-static void head_begins(struct rp_http_notes *notes)
-{
-	notes->head_done = false;
-	notes->retry_after_s = 0;
-	notes->retry_at = notes->date = -1;
-	notes->wish = RP_WISH_NONE;
-}
-
-static enum rp_wish wish_of(const char *value)
-{
-	if (strcasecmp(value, "disable") == 0)
-		return RP_WISH_DISABLE;
-	return strcasecmp(value, "abort-message") == 0 ? RP_WISH_ABORT : RP_WISH_NONE;
-}
-
-/* Gets the lines of every head of the response: interim (1xx) ones, the final one, and trailers after the body. */
 static size_t on_header(char *data, size_t size, size_t n, void *arg)
 {
 	struct rp_transfer *t = arg;
-	struct rp_http_notes *notes = &t->notes;
 	struct rp_span line = {data, size * n};
-	char value[64];
 
-	notes->answered = true;
-	notes->head_bytes += line.len;
-	notes->head_lines++;
-	if (notes->head_bytes > RP_HTTP_HEAD_MAX || notes->head_lines > RP_HTTP_HEAD_LINES_MAX) {
-		notes->head_over = true;
-		return 0;
-	}
-	if (line.len >= 5 && memcmp(line.ptr, "HTTP/", 5) == 0)
-		head_begins(notes);
-	else if (notes->head_done)
-		return line.len;
-	else if (rp_span_is(line, "\r\n") || rp_span_is(line, "\n"))
-		notes->head_done = true;
-	else if (header_value(line, "retry-after", value, sizeof value))
-		note_retry_after(notes, value);
-	else if (header_value(line, "date", value, sizeof value))
-		notes->date = curl_getdate(value, NULL);
-	else if (header_value(line, "webhook-delivery", value, sizeof value))
-		notes->wish = wish_of(value);
-	return line.len;
+	return rp_http_notes_line(&t->notes, line) ? line.len : 0;
 }
 
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
@@ -327,7 +252,7 @@ enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *
 	memset(&t->outcome, 0, sizeof t->outcome);
 	t->error_text[0] = '\0';
 	t->request = *request;
-	head_begins(&t->notes);
+	rp_http_notes_begin(&t->notes);
 	if (!lines_link(t, request))
 		return rp_fail(err, RP_ERR_NOMEM, "no memory for %zu header lines of a request", request->n_headers);
 	/* The size goes first: POSTFIELDS without it would be measured with strlen. An empty body is a POST all the
