@@ -126,7 +126,8 @@ bool rp_delivery_unpack(struct rp_delivery *d, uint64_t seq, const void *mem, si
 	d->expires_at_ms = rp_get_i64(&r);
 	d->last_cause = rp_get_u8(&r);
 	d->order_key = rp_get_u64(&r);
-	if (d->state < RP_STATE_WAITING || d->state > RP_STATE_DEAD || d->cause >= RP_CAUSE_MAX_)
+	if (d->state < RP_STATE_WAITING || d->state > RP_STATE_DEAD || d->cause >= RP_CAUSE_MAX_ ||
+	    d->last_cause >= RP_CAUSE_MAX_)
 		r.ok = false;
 	if (!r.ok)
 		memset(d, 0, sizeof *d);
@@ -313,7 +314,8 @@ bool rp_endpoint_unpack(struct rp_endpoint *e, uint64_t id, const void *mem, siz
 	e->last_failure_at_ms = rp_get_i64(&r);
 	get_control(&r, &e->control);
 	get_counts(&r, e->count);
-	r.ok = r.ok && e->control.breaker <= RP_BREAKER_HALF_OPEN;
+	r.ok = r.ok && e->control.breaker <= RP_BREAKER_HALF_OPEN && e->last_cause < RP_CAUSE_MAX_ &&
+	       e->control.cause < RP_CAUSE_MAX_;
 	if (!r.ok)
 		memset(e, 0, sizeof *e);
 	return r.ok;

@@ -503,6 +503,23 @@ START_TEST(a_state_that_does_not_exist_is_damage_even_with_a_right_checksum)
 	d.state = RP_STATE_DEAD;
 	d.cause = RP_CAUSE_MAX_;
 	ck_assert(!unpack(DELIVERY, &out, SEQ, buf, rp_delivery_pack(&d, SEQ, buf, sizeof buf)));
+	d.cause = RP_CAUSE_NONE;
+	d.last_cause = RP_CAUSE_MAX_;
+	ck_assert(!unpack(DELIVERY, &out, SEQ, buf, rp_delivery_pack(&d, SEQ, buf, sizeof buf)));
+}
+END_TEST
+
+START_TEST(a_cause_that_does_not_exist_is_damage_in_an_endpoint_as_well)
+{
+	unsigned char buf[RP_ENDPOINT_BYTES];
+	struct rp_endpoint e = some_endpoint();
+	union any out;
+
+	e.last_cause = RP_CAUSE_MAX_;
+	ck_assert(!unpack(ENDPOINT, &out, SEQ, buf, rp_endpoint_pack(&e, SEQ, buf, sizeof buf)));
+	e.last_cause = RP_CAUSE_NONE;
+	e.control.cause = RP_CAUSE_MAX_;
+	ck_assert(!unpack(ENDPOINT, &out, SEQ, buf, rp_endpoint_pack(&e, SEQ, buf, sizeof buf)));
 }
 END_TEST
 
@@ -547,6 +564,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, a_record_under_another_number_is_noticed, 0, HEAD);
 	tcase_add_loop_test(tc, too_little_room_packs_nothing, 0, KINDS);
 	tcase_add_test(tc, a_state_that_does_not_exist_is_damage_even_with_a_right_checksum);
+	tcase_add_test(tc, a_cause_that_does_not_exist_is_damage_in_an_endpoint_as_well);
 	tcase_add_test(tc, keys_sort_as_their_numbers_and_read_back);
 	suite_add_tcase(s, tc);
 	return s;
