@@ -1,4 +1,4 @@
-# runpost - see README.md. Targets: all test demo lint asan bench torture interop install clean
+# runpost - see README.md. Targets: all test demo lint asan fuzz bench torture interop install clean
 #
 # Sources are found by folder; a new file needs no entry here. Everything made lies under build/.
 
@@ -89,6 +89,26 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_HELP_OBJ) $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) $< $(if $(filter $(UNIT_FULL),$@),$(UNIT_HELP_OBJ)) $(PARTS) $(LIB) -o $@ $(LIBS_CHECK) \
 		$(if $(filter $(UNIT_FULL),$@),$(LIBS_HTTP) $(LIBS_STORE)) $(LIBS_CORE)
 
+# Fuzz targets: run over their corpora among the tests; with libFuzzer, which brings a main of its own, by `make fuzz`.
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/%)
+FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzzers/%)
+FUZZ_SINK := %/fuzz_request
+FUZZ_CTL := %/fuzz_selector
+fuzz_parts = $(if $(filter $(FUZZ_SINK),$@),$(filter-out %/main.o,$(SINK_OBJ)),$(if $(filter $(FUZZ_CTL),$@),$(filter-out %/main.o,$(CTL_OBJ))))
+$(BUILD)/obj/tests/fuzz/%.o: CPPFLAGS += -Itools/ctl -Itools/sink
+
+$(FUZZ_BIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_main.o $(SINK_OBJ) $(CTL_OBJ) $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $< $(BUILD)/obj/tests/fuzz/replay_main.o $(fuzz_parts) $(LIB) -o $@ $(LIBS_HTTP) \
+		$(LIBS_STORE) $(LIBS_CORE)
+
+$(FUZZERS): $(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%.o $(SINK_OBJ) $(CTL_OBJ) $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $< $(fuzz_parts) $(LIB) -o $@ $(LIBS_HTTP) $(LIBS_STORE) $(LIBS_CORE)
+
 $(BUILD)/examples/%: docs/examples/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
@@ -111,6 +131,9 @@ $(1:tests/%_main.c=$(BUILD)/%): $(patsubst %.c,$(BUILD)/obj/%.o,$(1) $(call tort
 	$$(call say,LINK,$$@)
 	$$(Q)$$(CC) $$(ALL_LDFLAGS) $$^ -o $$@ $$(LIBS_HTTP) $$(LIBS_STORE) $$(LIBS_CORE)
 endef
+# The simulation stands between the sender and the store, and in the place of the log.
+SIM_WRAPS = turn fetch reap expire join leave look_again next_look ledger endpoint_name beat
+$(BUILD)/torture/sim/sim: private LDFLAGS += $(SIM_WRAPS:%=-Wl,--wrap=rp_outbox_%) -Wl,--wrap=rp_log
 $(foreach main,$(TORTURE_MAIN),$(eval $(call torture_program,$(main))))
 
 $(BUILD)/torture/%.so: tests/torture/%.c
@@ -126,13 +149,14 @@ $(TORTURE_MUTANTS): $(BUILD)/torture/%: $(BUILD)/obj/tests/torture/%.o $(patsubs
 	$(Q)$(CC) $(ALL_LDFLAGS) $$(sed -n 's/.* __wrap_\([a-z_]*\)(.*);/-Wl,--wrap=\1/p' tests/torture/$*.c) $^ -o $@ $(LIBS_HTTP) \
 		$(LIBS_STORE) $(LIBS_CORE)
 
-.PHONY: unit examples
-unit: $(UNIT_BIN)
+.PHONY: unit fuzzers examples
+unit: $(UNIT_BIN) $(FUZZ_BIN)
+fuzzers: $(FUZZERS)
 examples: $(patsubst docs/examples/%.c,$(BUILD)/examples/%,$(wildcard docs/examples/*.c))
 
 # --- the commands of README: each sets up what it needs, then runs in a make that sees it ---
 
-.PHONY: test demo lint asan bench torture interop
+.PHONY: test demo lint asan fuzz bench torture interop
 test:
 	@tests/setup.sh build test
 	@$(MAKE) --no-print-directory all unit examples
@@ -153,6 +177,12 @@ asan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer" HARDEN=-fPIE \
 		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined" all unit examples
 	@ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 python3 tests/run.py $(BUILD)/asan
+
+fuzz:
+	@tests/setup.sh build test lint
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang CFLAGS="-O1 -g -fno-omit-frame-pointer" HARDEN=-fPIE \
+		SANITIZE="-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined" fuzzers
+	@python3 tests/fuzz/run.py --bin $(BUILD)/fuzz $(FUZZ_ARGS)
 
 bench:
 	@tests/setup.sh build test

@@ -36,7 +36,7 @@ def main():
     build = pathlib.Path(sys.argv[1])
     here = pathlib.Path(__file__).resolve().parent
     programs = sorted(str(p) for p in (build / "tests").iterdir() if os.access(p, os.X_OK) and p.is_file())
-    expected = {p.stem for p in (here / "unit").glob("test_*.c")}
+    expected = {p.stem for p in [*(here / "unit").glob("test_*.c"), *(here / "fuzz").glob("fuzz_*.c")]}
     passed = failed = 0
     missing = expected - {pathlib.Path(p).name for p in programs}
     if missing:
