@@ -19,6 +19,7 @@ enum rp_accepts {
 	RP_ACCEPTS_CHANGE = 4,   /* --dry-run, --yes */
 	RP_NEEDS_SELECTOR = 8,   /* refuses to run without one: it would mean every entry */
 	RP_NEEDS_NAMES = 16,
+	RP_ACCEPTS_FOLLOW = 1 << 16, /* -f, --follow */
 };
 
 struct rp_ctl;
@@ -34,7 +35,7 @@ struct rp_verb {
 struct rp_ctl {
 	const struct rp_verb *verb;
 	const char *outbox_dir, *config_path;
-	bool json, no_color, yes, dry_run;
+	bool json, no_color, yes, dry_run, follow;
 	bool out_tty; /* stdout is a terminal: tables instead of TSV */
 	bool ask_tty; /* stdin and stderr are: questions can be asked */
 	bool color;
@@ -60,6 +61,7 @@ int rp_verb_dead(struct rp_ctl *ctl);
 int rp_verb_endpoints(struct rp_ctl *ctl);
 int rp_verb_pause(struct rp_ctl *ctl);
 int rp_verb_resume(struct rp_ctl *ctl);
+int rp_verb_tail(struct rp_ctl *ctl);
 int rp_verb_verify(struct rp_ctl *ctl);
 
 /* "runpostctl: ..." on stderr. */

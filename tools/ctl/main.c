@@ -38,6 +38,13 @@ static const struct rp_verb verbs[] = {
      ON_SELECTORS "Several payloads follow each other with nothing between them.\n\n"
 		  "examples:\n  runpostctl body msg_000000000G1CY55NDPRXZQ0S4M | jq .status\n",
      RP_ACCEPTS_SELECTOR | RP_NEEDS_SELECTOR, rp_verb_body},
+    {"tail", "[" SELECTOR "]", "Show the last attempts, and with -f those that come",
+     ON_SELECTORS "They are applied to the entries of the attempts; --cause and --limit are about the attempts\n"
+		  "themselves. The last 10 are shown unless --limit says otherwise. Some 4096 commits are\n"
+		  "remembered, of up to 64 attempts each.\n\n"
+		  "examples:\n  runpostctl tail -f\n  runpostctl tail -f --endpoint hooks.example.com --cause timeout\n"
+		  "  runpostctl tail --limit 0 --json | jq -r 'select(.duration_ms > 5000) | .id'\n",
+     RP_ACCEPTS_SELECTOR | RP_ACCEPTS_FOLLOW, rp_verb_tail},
     {"replay", SELECTOR, "Make entries due now, with a fresh retry budget and the same id",
      ON_SELECTORS "With filters and without --state it is about dead entries only.\n\n"
 		  "examples:\n  runpostctl replay --cause http_503 --since 2d --dry-run\n"

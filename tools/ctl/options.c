@@ -7,8 +7,8 @@
 
 #include "suggest.h"
 
-/* Values below OPT_OUTBOX are enum rp_selector_field. */
-enum { OPT_OUTBOX = 100, OPT_CONFIG, OPT_JSON, OPT_NO_COLOR, OPT_HELP, OPT_DRY_RUN, OPT_YES };
+/* Values below OPT_OUTBOX are enum rp_selector_field; letters are short options. */
+enum { OPT_OUTBOX = 1000, OPT_CONFIG, OPT_JSON, OPT_NO_COLOR, OPT_HELP, OPT_DRY_RUN, OPT_YES, OPT_FOLLOW };
 
 static const struct {
 	const char *name, *value; /* value NULL: takes none */
@@ -32,6 +32,7 @@ static const struct {
     {"limit", "N", RP_SELECT_LIMIT, RP_ACCEPTS_SELECTOR, "at most N entries, the oldest; 0: all"},
     {"dry-run", NULL, OPT_DRY_RUN, RP_ACCEPTS_CHANGE, "say what would happen, change nothing"},
     {"yes", NULL, OPT_YES, RP_ACCEPTS_CHANGE, "do not ask before a change of many entries"},
+    {"follow", NULL, OPT_FOLLOW, RP_ACCEPTS_FOLLOW, "go on with what comes; -f is the same"},
     {"outbox", "DIR", OPT_OUTBOX, 0, "the outbox; otherwise the one the configuration names"},
     {"config", "FILE", OPT_CONFIG, 0, "the configuration; otherwise /etc/runpost/runpost.conf if there is one"},
     {"json", NULL, OPT_JSON, 0, "JSON, one object a line"},
@@ -118,6 +119,9 @@ static int apply(struct rp_ctl *ctl, int number, const char *value)
 	case OPT_YES:
 		ctl->yes = true;
 		return -1;
+	case OPT_FOLLOW:
+		ctl->follow = true;
+		return -1;
 	case OPT_HELP:
 		rp_options_help(ctl->verb);
 		return RP_EXIT_OK;
@@ -179,6 +183,7 @@ static int read_word(struct rp_ctl *ctl, char *word)
 static int read_options(struct rp_ctl *ctl, int argc, char **argv)
 {
 	struct option table[N_OPTIONS + 1] = {{0}};
+	const char *letters;
 	size_t i, n = 0;
 	int got, code = -1;
 
@@ -188,7 +193,8 @@ static int read_options(struct rp_ctl *ctl, int argc, char **argv)
 			    (struct option){options[i].name, options[i].value != NULL, NULL, options[i].number};
 	}
 	opterr = 0;
-	while (code == -1 && (got = getopt_long(argc, argv, ":h", table, NULL)) != -1) {
+	letters = (ctl->verb->accepts & RP_ACCEPTS_FOLLOW) != 0 ? ":hf" : ":h";
+	while (code == -1 && (got = getopt_long(argc, argv, letters, table, NULL)) != -1) {
 		if (got == ':') {
 			char what[80];
 
@@ -197,7 +203,7 @@ static int read_options(struct rp_ctl *ctl, int argc, char **argv)
 		} else if (got == '?') {
 			code = unknown_option(ctl, argv[optind - 1]);
 		} else {
-			code = apply(ctl, got == 'h' ? OPT_HELP : got, optarg);
+			code = apply(ctl, got == 'h' ? OPT_HELP : got == 'f' ? OPT_FOLLOW : got, optarg);
 		}
 	}
 	return code;
