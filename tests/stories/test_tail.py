@@ -34,14 +34,14 @@ class Tail(Story):
 
     def test_filters_pick_attempts(self):
         self.configure(defaults={"retry_attempts": "2", "retry_base": "10ms"})
-        good, bad = self.sink(), self.sink("--status", "503")
+        good, bad = self.sink(), self.sink("--status", "500")
         self.deliver(0, 20, good.hook("/a"), bad.hook("/b"))
         n = lambda *options: len(json_lines(self.ctl("tail", "--json", "--limit", "0", *options).out))
-        self.assertEqual((n(), n("--cause", "http_503"), n("--cause", "timeout")), (30, 20, 0))
+        self.assertEqual((n(), n("--cause", "http_500"), n("--cause", "timeout")), (30, 20, 0))
         self.assertEqual((n("--endpoint", good.hook("/a")), n("--state", "dead")), (10, 20))
         dead = self.list("--state", "dead")[3]
         self.assertEqual((n(dead["id"]), n("--run", dead["run_id"])), (2, 2))
-        self.assertEqual(len(json_lines(self.ctl("tail", "--json", "--cause", "http_503", "--limit", "7").out)), 7)
+        self.assertEqual(len(json_lines(self.ctl("tail", "--json", "--cause", "http_500", "--limit", "7").out)), 7)
         self.ctl("purge", "--state", "dead", "--yes")  # their attempts stay in the log, without an id
         gone = [a for a in json_lines(self.ctl("tail", "--json", "--limit", "0").out) if a["id"] is None]
         self.assertEqual(len(gone), 20)
