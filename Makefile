@@ -133,8 +133,14 @@ $(1:tests/%_main.c=$(BUILD)/%): $(patsubst %.c,$(BUILD)/obj/%.o,$(1) $(call tort
 endef
 # The simulation stands between the sender and the store, and in the place of the log.
 SIM_WRAPS = turn fetch reap expire join leave look_again next_look ledger endpoint_name beat
-$(BUILD)/torture/sim/sim: private LDFLAGS += $(SIM_WRAPS:%=-Wl,--wrap=rp_outbox_%) -Wl,--wrap=rp_log
+SIM_LDFLAGS = $(SIM_WRAPS:%=-Wl,--wrap=rp_outbox_%) -Wl,--wrap=rp_log
+SIM_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/torture/sim/*.c)))
+$(BUILD)/torture/sim/sim: private LDFLAGS += $(SIM_LDFLAGS)
 $(foreach main,$(TORTURE_MAIN),$(eval $(call torture_program,$(main))))
+# The same with one file of the library replaced by one that part_sim.py has put a mistake into.
+$(BUILD)/torture/sim/mutant-%: $(BUILD)/torture/sim/mutants/%.c $(SIM_OBJ) $(LIB)
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -c $< -o $(@:%=%.o)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(SIM_LDFLAGS) $(@:%=%.o) $(SIM_OBJ) $(LIB) -o $@ $(LIBS_HTTP) $(LIBS_STORE) $(LIBS_CORE)
 
 $(BUILD)/torture/%.so: tests/torture/%.c
 	@mkdir -p $(@D)

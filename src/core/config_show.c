@@ -121,6 +121,24 @@ static bool add_rate(struct rp_rate rate, struct rp_buf *out)
 	return rp_buf_add_text(out, rate.count > 0 ? rp_rate_format(rate, text) : "none");
 }
 
+/* As the file has them: the HTTP library wants a prefix before each and semicolons between. */
+static bool add_pins(const char *pins, struct rp_buf *out)
+{
+	static const char prefix[] = "sha256//";
+	const char *pin = pins;
+	size_t n;
+	bool ok = true;
+
+	if (pins == NULL)
+		return rp_buf_add_text(out, "none");
+	for (; ok && *pin != '\0'; pin += n + (pin[n] == ';')) {
+		pin += sizeof prefix - 1;
+		n = strcspn(pin, ";");
+		ok = (pin == pins + sizeof prefix - 1 || rp_buf_add_char(out, ' ')) && rp_buf_add(out, pin, n);
+	}
+	return ok;
+}
+
 static bool add_tls_version(unsigned version, struct rp_buf *out)
 {
 	return add_number(version / 10, out) && rp_buf_add_char(out, '.') && add_number(version % 10, out);
@@ -156,8 +174,9 @@ bool rp_config_show_value(const struct rp_config *config, const struct rp_policy
 	case RP_KIND_PATH:
 	case RP_KIND_CREDENTIAL:
 	case RP_KIND_URL:
-	case RP_KIND_PINS: /* digests of public keys: no secret */
 		break;
+	case RP_KIND_PINS: /* digests of public keys: no secret */
+		return add_pins(*(const char *const *)at, out);
 	case RP_KIND_HEADER:
 		return add_header(policy, k, out);
 	case RP_KIND_NETS:

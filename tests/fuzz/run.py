@@ -26,7 +26,8 @@ KEEP_BYTES = 70_000  # of a corpus in the tree
 
 
 class Target:
-    def __init__(self, program, work):
+    def __init__(self, program, work, long):
+        self.long = long
         self.program, self.name = program, program.name.removeprefix("fuzz_")
         self.corpus = HERE / "corpus" / self.name
         self.found = work / "corpus" / self.name
@@ -38,7 +39,9 @@ class Target:
         self.last = ""
 
     def options(self):
-        options = [f"-max_len={MAX_LEN.get(self.name, 4096)}", "-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1",
+        # A long run may be stopped for minutes while others measure, and the fuzzer's watch goes on.
+        options = [f"-max_len={MAX_LEN.get(self.name, 4096)}", f"-timeout={600 if self.long else 10}",
+                   f"-report_slow_units={600 if self.long else 10}", "-rss_limit_mb=1024", "-print_final_stats=1",
                    f"-artifact_prefix={self.crashes}/{self.name}-"]
         words = HERE / "dict" / f"{self.name}.dict"
         return options + ([f"-dict={words}"] if words.exists() else [])
@@ -95,7 +98,7 @@ def main():
     parser.add_argument("--merge", action="store_true")
     parser.add_argument("--json", type=pathlib.Path)
     args = parser.parse_args()
-    targets = [Target(p, args.bin) for p in sorted(args.bin.glob("fuzzers/fuzz_*")) if re.search(args.k, p.name)]
+    targets = [Target(p, args.bin, args.cpu_seconds > 0) for p in sorted(args.bin.glob("fuzzers/fuzz_*")) if re.search(args.k, p.name)]
     expected = {p.stem for p in HERE.glob("fuzz_*.c") if re.search(args.k, p.name)}
     if {t.program.name for t in targets} != expected or not targets:
         print("not built:", ", ".join(sorted(expected - {t.program.name for t in targets})))

@@ -578,6 +578,13 @@ static const char *shown(const struct rp_policy *policy, const char *section, co
 	return text;
 }
 
+START_TEST(pins_are_shown_as_a_file_has_them)
+{
+	parse_ok("[defaults]\npin_sha256 = " PIN_A "," PIN_B "\n");
+	ck_assert_str_eq(shown(&config.defaults, "defaults", "pin_sha256", 0), PIN_A " " PIN_B " @2");
+}
+END_TEST
+
 START_TEST(every_value_knows_its_line)
 {
 	const struct rp_policy *a, *d = &config.defaults;
@@ -729,6 +736,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_bad_url_is_told_without_its_secrets);
 	tcase_add_test(t, lists_have_an_end);
 	tcase_add_test(t, every_value_knows_its_line);
+	tcase_add_test(t, pins_are_shown_as_a_file_has_them);
 	tcase_add_test(t, a_secret_source_takes_the_place_of_any_other);
 	tcase_add_test(t, values_are_shown_as_a_file_would_have_them);
 	tcase_add_test(t, many_endpoints_keep_their_own_lists);
