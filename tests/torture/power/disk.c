@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/record.h"
+
 uint64_t dice_roll(struct dice *d)
 {
 	uint64_t z = d->state += 0x9e3779b97f4a7c15u;
@@ -328,4 +330,18 @@ void disk_image_free(struct disk_image *image)
 	for (i = 0; i < image->n_files; i++)
 		free(image->files[i].data);
 	memset(image, 0, sizeof *image);
+}
+
+uint64_t disk_image_hash(const struct disk_image *image)
+{
+	uint64_t all[DISK_FILES * 2 + 1] = {image->dir};
+	size_t i;
+
+	for (i = 0; i < image->n_files; i++) {
+		const struct disk_image_file *f = &image->files[i];
+
+		all[1 + 2 * i] = f->present ? 1 + f->size : 0;
+		all[2 + 2 * i] = f->present ? rp_payload_hash(f->data, f->size) : 0;
+	}
+	return rp_payload_hash(all, sizeof all);
 }

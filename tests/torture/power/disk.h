@@ -70,6 +70,7 @@ struct disk_image {
 };
 /* Fills *out, whose memory is kept for the next one. */
 void disk_cut(const struct disk *d, struct cut cut, struct disk_image *out);
+uint64_t disk_image_hash(const struct disk_image *image);
 void disk_image_free(struct disk_image *image);
 
 #endif

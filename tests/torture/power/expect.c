@@ -107,8 +107,13 @@ static void take_receipt(struct expect *x, size_t event, struct rp_span line)
 	struct rp_span id = member(line, "\"id\":\""), run = member(line, "\"run_id\":\"");
 	struct expect_run *r = run.ptr != NULL ? expect_find(x, run) : NULL;
 
-	if (r == NULL || id.ptr == NULL || id.len >= sizeof r->id || r->id[0] != '\0')
+	if (r == NULL || id.ptr == NULL || id.len >= sizeof r->id)
 		refuse(event, "a receipt that makes no sense");
+	if (r->id[0] != '\0') { /* the line was sent again */
+		if (!rp_span_is(id, r->id))
+			refuse(event, "a second receipt with another id");
+		return;
+	}
 	memcpy(r->id, id.ptr, id.len);
 	r->receipted = event;
 }
@@ -185,6 +190,8 @@ struct expect expect_load(const struct log_file *log)
 		verb = word(&text);
 		if (rp_span_is(verb, "created"))
 			x.created = i;
+		else if (rp_span_is(verb, "begin"))
+			x.begin = i;
 		else if (!rp_span_is(verb, "offer"))
 			take_about_id(&x, i, verb, text);
 	}

@@ -26,6 +26,7 @@ struct expect_run {
 struct expect {
 	struct expect_run *runs;
 	size_t n, cap;
+	size_t begin;   /* before it stands what the outbox was when the recording began */
 	size_t created; /* when `runpost init` had ended */
 };
 

@@ -43,10 +43,10 @@ class Part:
         if not good:
             print("FAILED:", what, flush=True)
 
-    def record(self, name, seed, size, programs=None):
+    def record(self, name, seed, size, **more):
         folder = self.ram / name
         (folder / "cut").mkdir(parents=True)
-        return record.Recording(self.bin, folder, seed, size, programs)
+        return record.Recording(self.bin, folder, seed, size, **more)
 
     def cut(self, recording, seed, states, *more):
         """(the counts, all it printed)"""
@@ -58,34 +58,51 @@ class Part:
         found = re.search(r"^cut (\{.*\})$", done.stdout, re.M)
         return json.loads(found[1]) if found and done.returncode in (0, 1) else None, done.stdout
 
-    def healthy(self, number, size, states):
-        seed = self.seed * 1000 + number
-        recording = self.record(f"recording-{number}", seed, size)
+    def play_and_cut(self, recording, name, seed, states, *acts):
+        """The counts; None when something failed, which was told."""
         began = time.monotonic()
         try:
-            recording.play()
+            recording.play(*[getattr(recording, act) for act in acts])
         except record.Failure as why:
-            self.check(False, f"recording {number} (seed {seed}): {why}")
-            return
+            self.check(False, f"{name} (seed {seed}): {why}")
+            return None
         recorded_s, began = time.monotonic() - began, time.monotonic()
         counts, text = self.cut(recording, seed, states, "--real", recording.outbox)
-        print(f"recording {number}, seed {seed}: {recorded_s:.1f} s, cuts {time.monotonic() - began:.1f} s\n{text}", flush=True)
-        self.check(counts is not None, f"recording {number} could not be read")
+        print(f"{name}, seed {seed}: {recorded_s:.1f} s, cuts {time.monotonic() - began:.1f} s\n{text}", flush=True)
+        self.check(counts is not None, f"{name} could not be read")
         if counts is None:
-            return
-        self.check(counts["violations"] == 0, f"recording {number}: {counts['violations']} violations")
-        self.check(counts["states"] >= states * 9 // 10, f"recording {number}: only {counts['states']} states")
+            return None
+        self.check(counts["violations"] == 0, f"{name}: {counts['violations']} violations")
+        self.check(counts["states"] >= states * 9 // 10, f"{name}: only {counts['states']} states")
         for key, value in (("states", counts["states"]), ("violations", counts["violations"]), ("kills", recording.kills)):
             self.totals[key] += value
-        if counts["violations"] == 0:
-            shutil.rmtree(recording.folder)
-        else:  # what reproduces it outlives this run
+        if counts["violations"] > 0:  # what reproduces it outlives this run
             shutil.copytree(recording.folder, self.bin / "torture/power/found" / recording.folder.name, dirs_exist_ok=True)
+        return counts
+
+    def healthy(self, number, size, states):
+        """A recording, and one of what goes on after one of its power cuts: so that power fails again in a recovery."""
+        seed = self.seed * 1000 + number
+        first = self.record(f"recording-{number}", seed, size)
+        counts = self.play_and_cut(first, f"recording {number}", seed, states * 2 // 3, "alone", "together")
+        if counts is None:
+            return
+        step, which = first.rng.randrange(counts["steps"] // 3, counts["steps"]), first.rng.randrange(2, 1000)
+        argv = [self.bin / "torture/power/cut", "--log", first.log_path, "--dir", first.folder / "cut", "--seed", str(seed),
+                "--step", str(step), "--number", str(which), "--leave"]
+        left = re.search(r"must (\d+), .* image in (\S+)$", subprocess.run(argv, stdout=subprocess.PIPE, text=True,
+                                                                         check=True).stdout, re.M)
+        second = self.record(f"recording-{number}b", seed, 0, after=(first.log_path, int(left[1]), left[2]),
+                             port=first.receiver.port)
+        self.play_and_cut(second, f"recording {number}b, after the cut at step {step}, number {which}", seed, states // 3,
+                          "after_the_cut")
+        for recording in (first, second):
+            shutil.rmtree(recording.folder)
 
     def mutant(self, name):
         roles, words = MUTANTS[name]
         program = self.bin / "torture/power/mutants" / name.removesuffix("_sender")
-        recording = self.record(f"mutant-{name}", self.seed, 32, {role: program for role in roles})
+        recording = self.record(f"mutant-{name}", self.seed, 32, programs={role: program for role in roles}, limit_s=8)
         try:
             recording.play()
         except record.Failure as why:
@@ -98,7 +115,7 @@ class Part:
 
     def run(self):
         for number in range(1 if self.quick else 4):
-            self.healthy(number, 45 if self.quick else 90, 6000 if self.quick else 16000)
+            self.healthy(number, 45 if self.quick else 90, 6000 if self.quick else 18000)
         for name in MUTANTS:
             self.mutant(name)
 

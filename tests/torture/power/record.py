@@ -3,6 +3,7 @@ everything written down that they do to its files (preload_record.c), and what t
 
 A mark is a text in the log (log.h), written under the log's lock:
 
+    begin                       what stands before is what the outbox was when the recording began; no power is cut there
     created                     `runpost init` has ended with 0
     offer RUN AT BYTES \\n LINE  the line is about to be written to an ingester; its payload is BYTES of it from AT on
     answer ID STATUS            the receiver is about to answer the request with this webhook-id
@@ -16,6 +17,7 @@ import http.server
 import json
 import os
 import random
+import shutil
 import signal
 import struct
 import subprocess
@@ -23,7 +25,9 @@ import threading
 import time
 
 LIMIT_S = 30
-LOG_MAGIC, LOG_MARK = 0x52504C47, 8
+LOG_MAGIC = 0x52504C47
+LOG_CREATE, LOG_WRITE, LOG_SYNC, LOG_MKDIR, LOG_RECEIPT, LOG_MARK = 1, 2, 3, 5, 7, 8
+HEAD = struct.Struct("=IBBHIIQ")
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None)
 
@@ -52,11 +56,11 @@ class Failure(Exception):
     """The programs did not do what the recording needs; with a promise broken, or without."""
 
 
-def wait_until(condition, what):
-    deadline = time.monotonic() + LIMIT_S
+def wait_until(condition, what, limit_s):
+    deadline = time.monotonic() + limit_s
     while not condition():
         if time.monotonic() > deadline:
-            raise Failure(f"waited {LIMIT_S} s in vain for {what}")
+            raise Failure(f"waited {limit_s} s in vain for {what}")
         time.sleep(0.002)
 
 
@@ -77,15 +81,28 @@ class Log:
             finally:
                 fcntl.flock(self.fd, fcntl.LOCK_UN)
 
-    def mark(self, text):
-        data = text if isinstance(text, bytes) else text.encode()
-        record = struct.pack("=IBBHIIQ", LOG_MAGIC, LOG_MARK, 0, 0, 0, len(data), 0) + data
+    def put(self, kind, name, data, pid=0):
+        record = HEAD.pack(LOG_MAGIC, kind, 0, len(name), pid, len(data), 0) + name.encode() + data
         self.locked(lambda: os.write(self.fd, record))
+
+    def mark(self, text):
+        self.put(LOG_MARK, "", text if isinstance(text, bytes) else text.encode())
 
     def close(self):
         with self.ours:
             self.closed = True
             os.close(self.fd)
+
+
+def read_seen(path, before):
+    """(kind, pid, data) of the receipts and marks among the first `before` events of a log."""
+    data, at, event = path.read_bytes(), 0, 0
+    while at < len(data) and event < before:
+        _, kind, _, name_len, pid, data_len, _ = HEAD.unpack_from(data, at)
+        at += HEAD.size + name_len
+        if kind in (LOG_RECEIPT, LOG_MARK):
+            yield kind, pid, data[at:at + data_len]
+        at, event = at + data_len, event + 1
 
 
 def run_id(n):
@@ -109,7 +126,7 @@ def make_line(n, url, rng):
 class Receiver:
     """Answers 200, but to some runs 503 once, and to some until they were dead and replayed."""
 
-    def __init__(self, log):
+    def __init__(self, log, port=0):
         self.log, self.seen, self.problems, self.payloads = log, {}, [], {}
         outer = self
 
@@ -125,10 +142,11 @@ class Receiver:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
         self.server.handle_error = lambda *_: None  # a sender that is killed resets its connections
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05})
         self.thread.start()
 
@@ -169,6 +187,19 @@ class Ingester:
             raise Failure(f"ingest ended with {self.child.returncode}")
         return all(run in self.receipts for run in runs)
 
+    def send(self, lines):
+        for line in lines:
+            self.child.stdin.write(line + b"\n")
+        self.child.stdin.flush()
+
+    def kill(self, log):
+        """With the log locked, so that no operation is cut from its record."""
+        log.locked(self.child.kill)
+        self.child.wait(LIMIT_S)
+        self.thread.join()
+        self.child.stdin.close()
+        self.child.stdout.close()
+
     def end(self):
         self.child.stdin.close()
         code = self.child.wait(LIMIT_S)
@@ -179,24 +210,55 @@ class Ingester:
 
 
 class Recording:
-    """programs: of a role (init, ingest, sender, ctl) another program than the build's. size: lines in all."""
+    """programs: of a role (init, ingest, sender, ctl) another program than the build's. size: lines in all. after: what a
+    power cut left of another recording, to go on from: its log, how many of its events had been seen, the directory."""
 
-    def __init__(self, build, folder, seed, size, programs=None):
+    def __init__(self, build, folder, seed, size, programs=None, after=None, port=0, limit_s=LIMIT_S):
+        self.limit_s = limit_s
         self.build, self.folder, self.size = build, folder, size
         self.programs = programs or {}
         self.rng = random.Random(seed)
         self.outbox, self.config, self.log_path = folder / "outbox", folder / "config", folder / "log"
         self.config.write_text(CONFIG.format(dir=self.outbox))
         self.log = Log(self.log_path)
-        self.children, self.ids, self.n, self.kills = [], {}, 0, 0
-        self.receiver = Receiver(self.log)
+        self.children, self.ids, self.lines, self.n, self.kills = [], {}, {}, 0, 0
+        self.receiver = Receiver(self.log, port)
+        if after is not None:
+            self.begin_after(*after)
+        self.log.mark("begin")
+
+    def begin_after(self, log_path, before, image):
+        """What had been seen stays seen; the files are what the image has."""
+        receipts = {}
+        for kind, pid, data in read_seen(log_path, before):
+            self.log.put(kind, "", data, pid)
+            if kind == LOG_RECEIPT:
+                receipts[pid] = receipts.get(pid, b"") + data
+            elif data.startswith(b"offer "):
+                head, _, line = data.partition(b"\n")
+                run, at, length = head.decode().split()[1:]
+                self.lines[run] = line
+                self.receiver.payloads[line[int(at):int(at) + int(length)]] = self.n
+                self.n += 1
+        for line in b"".join(text[:text.rfind(b"\n") + 1] for text in receipts.values()).splitlines():
+            receipt = json.loads(line)
+            self.ids[receipt["run_id"]] = receipt["id"]
+        shutil.copytree(image, self.outbox)
+        self.log.put(LOG_MKDIR, ".", b"")
+        self.log.put(LOG_SYNC, "..", b"")
+        for path in sorted(self.outbox.iterdir()):
+            if path.name != "lock.mdb":
+                for kind, data in ((LOG_CREATE, b""), (LOG_WRITE, path.read_bytes()), (LOG_SYNC, b"")):
+                    self.log.put(kind, path.name, data)
+        self.log.put(LOG_SYNC, ".", b"")
 
     def start(self, role, program, *argv, env=None, **more):
         path = self.programs.get(role, self.build / program)
         errors = open(self.folder / f"{len(self.children):03d}-{role}.err", "wb")
-        child = subprocess.Popen([str(path), *map(str, argv)], stderr=errors, preexec_fn=die_with_parent, **{"stdin": subprocess.DEVNULL, **more},
-                                 env={**os.environ, **(env or {}), "RECORD_DIR": str(self.outbox), "RECORD_LOG": str(self.log_path),
-                                      "LD_PRELOAD": str(self.build / "torture/power/preload_record.so")})
+        env = {**os.environ, **(env or {}), "RECORD_DIR": str(self.outbox), "RECORD_LOG": str(self.log_path),
+               "LD_PRELOAD": str(self.build / "torture/power/preload_record.so")}
+        child = subprocess.Popen([str(path), *map(str, argv)], stderr=errors, env=env, preexec_fn=die_with_parent,
+                                 **{"stdin": subprocess.DEVNULL, **more})
         errors.close()
         self.children.append(child)
         return child
@@ -221,11 +283,11 @@ class Recording:
         for n in numbers:
             line, at, length = make_line(n, self.receiver.url + f"/hook{n % 3}", self.rng)
             self.receiver.payloads[line[at:at + length]] = n
+            self.lines[run_id(n)] = line
             self.log.mark(f"offer {run_id(n)} {at} {length}\n".encode() + line)
-            ingester.child.stdin.write(line + b"\n")
-        ingester.child.stdin.flush()
+        ingester.send(self.lines[run_id(n)] for n in numbers)
         if wait:
-            wait_until(lambda: ingester.has_answered([run_id(n) for n in numbers]), "receipts")
+            wait_until(lambda: ingester.has_answered([run_id(n) for n in numbers]), "receipts", self.limit_s)
 
     def next(self, count):
         self.n += count
@@ -264,14 +326,14 @@ class Recording:
         self.log.locked(kill)
 
     def settle_down(self):
-        wait_until(lambda: self.stats()["waiting"] + self.stats()["in_flight"] == 0, "the outbox to drain")
+        wait_until(lambda: self.stats()["waiting"] + self.stats()["in_flight"] == 0, "the outbox to drain", self.limit_s)
 
     # --- the story ---
 
-    def play(self):
+    def play(self, *acts):
         try:
-            self.alone()
-            self.together()
+            for act in acts or (self.alone, self.together):
+                act()
             if self.receiver.problems:
                 raise Failure(self.receiver.problems[0])
         finally:
@@ -297,22 +359,51 @@ class Recording:
         self.ids.update(ids)
 
     def together(self):
-        supervisor, ingester = self.senders(), Ingester(self)
+        """Two ingesters, two senders, replay, purge and hold at once; a sender and an ingester are killed."""
+        supervisor, ingesters = self.senders(), [Ingester(self), Ingester(self)]
         step = 0
         while self.n < self.size:
             step += 1
-            self.offer(ingester, self.next(self.rng.choice((1, 1, 1, 2, 5))), wait=self.rng.random() < 0.7)
+            self.offer(ingesters[step % 2], self.next(self.rng.choice((1, 1, 1, 2, 5))), wait=self.rng.random() < 0.7)
             if step % 6 == 0:
-                self.offer(ingester, self.next(1))
-                self.ids.update(ingester.receipts)
-                known = sorted(self.ids.values())
-                self.rng.choice((self.replay, self.purge, self.hold, self.replay))(self.rng.choice(known))
+                self.change_something(ingesters)
             if step == 10:
                 self.kill_a_sender(supervisor)
-        wait_until(lambda: ingester.has_answered([run_id(n) for n in range(12, self.n)]), "receipts")
-        ingester.end()
+            if step == 13:
+                ingesters[1].kill(self.log)
+                self.kills += 1
+                self.ids.update(ingesters[1].receipts)
+                ingesters[1] = Ingester(self)
+                self.resend(ingesters[1], [n for n in range(self.n) if not ingesters[0].receipts.get(run_id(n))])
+        self.finish(supervisor, ingesters, [17, 24, 31])  # dead by now, or soon
+
+    def after_the_cut(self):
+        """The machine is up again: the producer sends what has no receipt, senders go on, life too."""
+        supervisor, ingesters = self.senders(), [Ingester(self)]
+        self.resend(ingesters[0], range(self.n))
+        for _ in range(3):
+            self.offer(ingesters[0], self.next(self.rng.choice((1, 2, 5))))
+            self.change_something(ingesters)
+        self.finish(supervisor, ingesters, [])
+
+    def change_something(self, ingesters):
+        for ingester in ingesters:
+            self.ids.update(ingester.receipts)
+        self.rng.choice((self.replay, self.purge, self.hold, self.replay))(self.rng.choice(sorted(self.ids.values())))
+
+    def resend(self, ingester, numbers):
+        runs = [run for run in map(run_id, numbers) if run not in self.ids]
+        ingester.send(self.lines[run] for run in runs)
+        wait_until(lambda: ingester.has_answered(runs), "receipts for lines that were sent again", self.limit_s)
         self.ids.update(ingester.receipts)
-        for n in (17, 24, 31):  # dead by now, or soon
+
+    def finish(self, supervisor, ingesters, replays):
+        wait_until(lambda: all(run_id(n) in self.ids or any(i.has_answered([run_id(n)]) for i in ingesters)
+                               for n in range(self.n)), "receipts", self.limit_s)
+        for ingester in ingesters:
+            ingester.end()
+            self.ids.update(ingester.receipts)
+        for n in replays:
             self.replay(self.ids[run_id(n)])
         self.settle_down()
         supervisor.terminate()
