@@ -51,8 +51,8 @@ class Part:
     def cut(self, recording, seed, states, *more):
         """(the counts, all it printed)"""
         folder = recording.folder
-        done = subprocess.run([self.bin / "torture/power/cut", "--log", folder / "log", "--dir", folder / "cut", "--states",
-                               str(states), "--seed", str(seed), "--workers", str(os.cpu_count()), *more],
+        argv = [self.bin / "torture/power/cut", "--log", folder / "log", "--dir", folder / "cut", "--seed", str(seed)]
+        done = subprocess.run([*argv, "--states", str(states), "--workers", str(os.cpu_count()), *more],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
                               preexec_fn=record.die_with_parent)
         found = re.search(r"^cut (\{.*\})$", done.stdout, re.M)
@@ -74,10 +74,13 @@ class Part:
             return None
         self.check(counts["violations"] == 0, f"{name}: {counts['violations']} violations")
         self.check(counts["states"] >= states * 9 // 10, f"{name}: only {counts['states']} states")
-        for key, value in (("states", counts["states"]), ("violations", counts["violations"]), ("kills", recording.kills)):
-            self.totals[key] += value
+        for key in ("states", "violations"):
+            self.totals[key] += counts[key]
+        self.totals["kills"] += recording.kills
         if counts["violations"] > 0:  # what reproduces it outlives this run
-            shutil.copytree(recording.folder, self.bin / "torture/power/found" / recording.folder.name, dirs_exist_ok=True)
+            kept = self.bin / "torture/power/found" / recording.folder.name
+            shutil.copytree(recording.folder, kept, dirs_exist_ok=True)
+            print(f"again: cut --log {kept}/log --dir DIR and what stands before the violation", flush=True)
         return counts
 
     def healthy(self, number, size, states):
@@ -88,14 +91,12 @@ class Part:
         if counts is None:
             return
         step, which = first.rng.randrange(counts["steps"] // 3, counts["steps"]), first.rng.randrange(2, 1000)
-        argv = [self.bin / "torture/power/cut", "--log", first.log_path, "--dir", first.folder / "cut", "--seed", str(seed),
-                "--step", str(step), "--number", str(which), "--leave"]
-        left = re.search(r"must (\d+), .* image in (\S+)$", subprocess.run(argv, stdout=subprocess.PIPE, text=True,
-                                                                         check=True).stdout, re.M)
+        _, text = self.cut(first, seed, 0, "--step", str(step), "--number", str(which), "--leave")
+        left = re.search(r"must (\d+), .* image in (\S+)$", text, re.M)
         second = self.record(f"recording-{number}b", seed, 0, after=(first.log_path, int(left[1]), left[2]),
                              port=first.receiver.port)
-        self.play_and_cut(second, f"recording {number}b, after the cut at step {step}, number {which}", seed, states // 3,
-                          "after_the_cut")
+        name = f"recording {number}b, after the cut at step {step}, number {which}"
+        self.play_and_cut(second, name, seed, states // 3, "after_the_cut")
         for recording in (first, second):
             shutil.rmtree(recording.folder)
 

@@ -3,7 +3,7 @@ everything written down that they do to its files (preload_record.c), and what t
 
 A mark is a text in the log (log.h), written under the log's lock:
 
-    begin                       what stands before is what the outbox was when the recording began; no power is cut there
+    begin                       what stands before made the outbox that the recording began with: no cuts there
     created                     `runpost init` has ended with 0
     offer RUN AT BYTES \\n LINE  the line is about to be written to an ingester; its payload is BYTES of it from AT on
     answer ID STATUS            the receiver is about to answer the request with this webhook-id
