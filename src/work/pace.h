@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RP_PACE_BATCH 64   /* results worth a commit of their own */
+#define RP_PACE_BATCH 192  /* results worth a commit of their own */
 #define RP_PACE_HOLD_MS 5  /* how long a result waits for company: a settle is late by this much, no receiver is */
 #define RP_PACE_CLAIM_MS 1 /* least time between turns that only claim, while requests run */
 

@@ -24,8 +24,9 @@
 #define STOP_AGAIN_MS 2000   /* a group and its supervisor pass one stop on twice: only a later one means "at once" */
 #define LEASE_MARGIN_MS 1000 /* a claim is not begun when its lease may be taken within this time */
 #define RUNNING_BYTES_MAX ((size_t)64 << 20) /* payloads in memory at once; one more may start when it is not reached */
-#define KEPT_BYTES_MAX ((size_t)64 << 10)    /* a job keeps a buffer of this size for its next payload */
-#define NO_KEY_WAIT_MS 60000                 /* an endpoint without a valid key is asked again after this time */
+#define KEPT_BYTES_MAX ((size_t)16 << 10)    /* a job keeps a buffer of this size for its next payload */
+#define AHEAD_MAX 256           /* room for claims that wait for a free place, and for results that wait for a turn */
+#define NO_KEY_WAIT_MS 60000    /* an endpoint without a valid key is asked again after this time */
 #define SUCCESS_RESPONSE_MAX 64 /* of a 2xx answer's body so much is kept; failures keep all of RP_RESPONSE_HEAD_MAX */
 
 /* Settings that are in force, or were when requests began that are still under way. */
@@ -438,13 +439,27 @@ static void recycle_settled(struct rp_sender *s, const struct rp_turn *turn)
 	}
 }
 
+/* Half as many again as may run at once, so that the next ones begin before the last ones are settled; and twice as many
+ * as have come back since the last turn: a sender whose receivers are fast claims and settles in ever larger steps, and one
+ * whose receivers hang does not keep from others what it cannot begin. */
+static size_t claim_room(const struct rp_sender *s)
+{
+	size_t begun = s->running + s->ready.n;
+	size_t wanted = s->o.in_flight + (s->o.in_flight + 1) / 2 + 2 * s->finished.n;
+	size_t room = begun < wanted ? wanted - begun : 0;
+
+	if (s->stop_boot_ms != 0)
+		return 0;
+	return room < s->idle.n ? room : s->idle.n;
+}
+
 static enum rp_err turn(struct rp_sender *s, struct rp_error *err)
 {
 	struct rp_turn t = {.settle = s->settlements,
 			    .claims = s->claims,
 			    .limits = endpoint_limits,
 			    .limits_arg = s,
-			    .want = s->stop_boot_ms == 0 ? s->idle.n : 0};
+			    .want = claim_room(s)};
 	struct job *j;
 	size_t i;
 	enum rp_err e;
@@ -483,7 +498,7 @@ static int64_t next_turn_ms(const struct rp_sender *s)
 	    .ready = s->ready.n,
 	    .running = s->running,
 	    .finished = s->finished.n,
-	    .room = s->stop_boot_ms == 0 ? s->idle.n : 0,
+	    .room = claim_room(s),
 	    .due = s->look_at_ms <= s->now_at_ms,
 	    .oldest_finished_ms = s->now_boot_ms - s->finished_boot_ms,
 	    .since_turn_ms = s->now_boot_ms - s->turn_boot_ms,
@@ -698,8 +713,7 @@ static enum rp_err make_jobs(struct rp_sender *s, struct rp_error *err)
 {
 	size_t i;
 
-	/* Half as many again as run at once: the next ones are claimed in the turn that settles the last ones. */
-	s->n_jobs = s->o.in_flight + (s->o.in_flight + 1) / 2;
+	s->n_jobs = s->o.in_flight + (s->o.in_flight + 1) / 2 + AHEAD_MAX;
 	s->jobs = calloc(s->n_jobs, sizeof s->jobs[0]);
 	s->settlements = calloc(s->n_jobs, sizeof s->settlements[0]);
 	s->claims = calloc(s->n_jobs, sizeof s->claims[0]);

@@ -53,9 +53,9 @@ class Bench:
         return path
 
     def config(self, name, **endpoint):
-        """Signatures are on. `None` leaves a setting at its default."""
-        defaults = {"allow_http": "yes", "allow": "127.0.0.0/8", "secret_file": self.secret,
-                    "in_flight": self.args.in_flight, **endpoint}
+        """Signatures are on. The bound on requests at once is the sender's: an endpoint's own counts what is claimed, not
+        only what is under way. `None` leaves a setting at its default."""
+        defaults = {"allow_http": "yes", "allow": "127.0.0.0/8", "secret_file": self.secret, "in_flight": 4096, **endpoint}
         lines = ["[outbox]", "disk_reserve = 1M", "[sender]", f"in_flight = {self.args.in_flight}", "stop_grace = 500ms",
                  "[defaults]", *(f"{key} = {value}" for key, value in defaults.items() if value is not None)]
         path = self.dir / f"{name}.conf"
