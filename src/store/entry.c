@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 
-/* The row that an entry has because of its state. HELD has none, nor has WAITING behind another. */
+/* The row that an entry has because of its state. WAITING behind another has none. */
 static bool index_row(uint64_t seq, const struct rp_delivery *d, enum rp_table *table, struct rp_key *key)
 {
 	switch (d->state) {
@@ -29,7 +29,9 @@ static bool index_row(uint64_t seq, const struct rp_delivery *d, enum rp_table *
 		*key = rp_key2((uint64_t)d->state_at_ms, seq);
 		return true;
 	case RP_STATE_HELD:
-		break;
+		*table = RP_T_HELD;
+		*key = rp_key2((uint64_t)d->state_at_ms, seq);
+		return true;
 	}
 	return false;
 }
@@ -58,6 +60,23 @@ bool rp_entry_read_why(const MDB_val *v, struct rp_index_row *out)
 	out->last_cause = at[9];
 	out->http_status = (unsigned)at[10] << 8 | at[11];
 	return true;
+}
+
+size_t rp_entry_run_key(uint64_t seq, struct rp_span run_id, struct rp_span dedupe_key,
+			unsigned char out[RP_RUN_KEY_MAX])
+{
+	struct rp_writer w = rp_writer_of(out, RP_RUN_KEY_MAX);
+
+	if (run_id.len == 0)
+		return 0;
+	if (dedupe_key.len > run_id.len + 1 && dedupe_key.ptr[0] == 'r' &&
+	    memcmp(dedupe_key.ptr + 1, run_id.ptr, run_id.len) == 0 && dedupe_key.ptr[run_id.len + 1] == '\0')
+		return 0;
+	rp_put_bytes(&w, run_id.ptr, run_id.len);
+	rp_put_u8(&w, 0);
+	rp_put_u64(&w, seq);
+	assert(w.ok);
+	return run_id.len + 9;
 }
 
 /* NULL: nobody knows any more (both records of the entry were damaged), and no endpoint counts it. */
@@ -253,6 +272,34 @@ static enum rp_err remove_prefix(struct rp_txn *t, enum rp_table table, uint64_t
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
+/* The run row of an entry whose facts are unreadable: found by the end of its key. */
+static enum rp_err remove_run_by_seq(struct rp_txn *t, uint64_t seq, struct rp_error *err)
+{
+	struct rp_key want = rp_key1(seq);
+	MDB_val k, v;
+	MDB_cursor *c;
+	int rc = mdb_cursor_open(t->mdb, t->ob->table[RP_T_RUN], &c);
+
+	if (rc != 0)
+		return rp_db_fail(t->ob, rc, "remove", err);
+	while ((rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0)
+		if (k.mv_size > 8 && memcmp((char *)k.mv_data + k.mv_size - 8, want.bytes, 8) == 0) {
+			rc = mdb_cursor_del(c, 0);
+			break;
+		}
+	mdb_cursor_close(c);
+	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(t->ob, rc, "remove", err);
+}
+
+static enum rp_err remove_run(struct rp_txn *t, uint64_t seq, const struct rp_facts *f, struct rp_error *err)
+{
+	unsigned char key[RP_RUN_KEY_MAX];
+	MDB_val k = {rp_entry_run_key(seq, f->run_id, f->dedupe_key, key), key};
+	int rc = k.mv_size > 0 ? mdb_del(t->mdb, t->ob->table[RP_T_RUN], &k, NULL) : 0;
+
+	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(t->ob, rc, "remove", err);
+}
+
 /* The dedupe row of an entry whose facts are unreadable: found by its value. */
 static enum rp_err remove_seen_by_value(struct rp_txn *t, uint64_t seq, struct rp_error *err)
 {
@@ -294,6 +341,19 @@ static enum rp_err remove_seen(struct rp_txn *t, uint64_t seq, struct rp_error *
 	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(t->ob, rc, "remove", err);
 }
 
+/* The rows that lead to the entry by what its facts say; they go before the facts do. */
+static enum rp_err remove_ways(struct rp_txn *t, uint64_t seq, struct rp_error *err)
+{
+	struct rp_facts f;
+	enum rp_err e = rp_entry_facts(t, seq, &f, err);
+
+	if (e == RP_OK)
+		e = remove_run(t, seq, &f, err);
+	else if (e == RP_ERR_DAMAGED || e == RP_ERR_NOTFOUND)
+		e = remove_run_by_seq(t, seq, err);
+	return e == RP_OK ? remove_seen(t, seq, err) : e;
+}
+
 /* A damaged outbox may lack the row; what counts is that it is gone. */
 static enum rp_err remove_row(struct rp_txn *t, enum rp_table table, struct rp_key key, struct rp_error *err)
 {
@@ -307,7 +367,7 @@ enum rp_err rp_entry_remove(struct rp_txn *t, uint64_t seq, const struct rp_deli
 	enum rp_err e = rp_entry_move(t, seq, d, NULL, err);
 
 	if (e == RP_OK)
-		e = remove_seen(t, seq, err);
+		e = remove_ways(t, seq, err);
 	if (e == RP_OK)
 		e = remove_row(t, RP_T_DELIVERY, rp_key1(seq), err);
 	if (e == RP_OK)
@@ -355,7 +415,7 @@ static enum rp_err recall_order(struct rp_txn *t, uint64_t seq, struct rp_delive
 	return RP_OK;
 }
 
-/* State, and what the rows of the state tell beside it. HELD, which needs none, is what remains. */
+/* State, and what the rows of the state tell beside it. HELD is what remains: such an entry has lost its row as well. */
 static enum rp_err recall_state(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, struct rp_error *err)
 {
 	uint64_t key[3] = {0, 0, 0};
@@ -382,6 +442,10 @@ static enum rp_err recall_state(struct rp_txn *t, uint64_t seq, struct rp_delive
 		d->state_at_ms = (int64_t)key[0];
 	} else if (e == RP_ERR_NOTFOUND && (e = find_index_row(t, RP_T_DONE, seq, 2, key, &v, err)) == RP_OK) {
 		d->state = RP_STATE_DELIVERED;
+		d->state_at_ms = (int64_t)key[0];
+	} else if (e == RP_ERR_NOTFOUND && (e = find_index_row(t, RP_T_HELD, seq, 2, key, &v, err)) == RP_OK) {
+		d->state = RP_STATE_HELD;
+		d->behind = behind;
 		d->state_at_ms = (int64_t)key[0];
 	} else if (e == RP_ERR_NOTFOUND) {
 		d->state = behind && !held ? RP_STATE_WAITING : RP_STATE_HELD;

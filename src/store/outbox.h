@@ -233,6 +233,29 @@ enum rp_err rp_outbox_scan(struct rp_outbox *ob, struct rp_scan *scan, struct rp
 enum rp_err rp_outbox_seqs_since(struct rp_outbox *ob, const int64_t *at_ms, size_t n, uint64_t *seqs,
 				 struct rp_error *err);
 
+/* Entries by an index instead of by their number, so that few are found among many. Init with what is looked for and {0}
+ * for the rest; call while `more`. Each call is one short read transaction that looks at some thousand rows at most.
+ *
+ * With `state`: those in this state; HELD, DELIVERED and DEAD ones those longest in it first, IN_FLIGHT ones sender by
+ * sender, WAITING ones endpoint by endpoint (only `endpoint`'s, if that is given), the next due first, those behind
+ * another last. An entry that moves between two calls may be seen twice, or not at all.
+ * With `run_id` (1 to 200 bytes, borrowed): those of this run, whatever their state. */
+#define RP_BROWSE_KEY_MAX 512
+struct rp_browse {
+	enum rp_state state;
+	uint64_t endpoint;
+	struct rp_span run_id;
+	size_t max_seen;
+	bool (*see)(void *arg, const struct rp_entry *entry); /* must not call the store; false stops */
+	void *arg;
+	bool more; /* out */
+	/* where it stopped */
+	unsigned stage;
+	size_t key_len;
+	unsigned char key[RP_BROWSE_KEY_MAX];
+};
+enum rp_err rp_outbox_browse(struct rp_outbox *ob, struct rp_browse *b, struct rp_error *err);
+
 /* The attempts of an entry, oldest first. `a` is valid during the call. */
 enum rp_err rp_outbox_attempts(struct rp_outbox *ob, uint64_t seq,
 			       void (*see)(void *arg, uint32_t n, const struct rp_attempt *a, bool damaged), void *arg,

@@ -5,7 +5,7 @@
 
 #include "core/url.h"
 
-/* What a commit needs beside payloads and records: copied branch pages of 17 tables and the free list. */
+/* What a commit needs beside payloads and records: copied branch pages of the tables and the free list. */
 #define COMMIT_OVERHEAD_BYTES ((uint64_t)256 << 10)
 #define ENTRY_OVERHEAD_BYTES 1024
 
@@ -72,6 +72,16 @@ static enum rp_err put_facts(struct rp_txn *t, uint64_t seq, const struct rp_new
 	return rp_row_put(t, RP_T_ENTRY, rp_key1(seq), buf, len, MDB_APPEND, err);
 }
 
+static enum rp_err put_run(struct rp_txn *t, uint64_t seq, const struct rp_new_entry *n, struct rp_error *err)
+{
+	unsigned char key[RP_RUN_KEY_MAX];
+	MDB_val k = {rp_entry_run_key(seq, n->run_id, n->dedupe_key, key), key}, v = {0, key};
+
+	if (k.mv_size == 0)
+		return RP_OK;
+	return rp_db_fail(t->ob, mdb_put(t->mdb, t->ob->table[RP_T_RUN], &k, &v, 0), "run", err);
+}
+
 /* Names of a batch whose ids are known: looking one up costs a SHA-256, and a flood names few endpoints. The spans are
  * the caller's and live as long as the batch. */
 #define NAME_CACHE 64
@@ -122,6 +132,8 @@ static enum rp_err append_one(struct rp_txn *t, struct name_cache *cache, const 
 	e = endpoint_id(t, cache, n->endpoint, &d.endpoint, err);
 	if (e == RP_OK)
 		e = put_facts(t, out->seq, n, d.endpoint, out->id, err);
+	if (e == RP_OK)
+		e = put_run(t, out->seq, n, err);
 	if (e == RP_OK)
 		e = rp_body_put(t, out->seq, n->payload, err);
 	value = (MDB_val){RP_ID_BYTES, out->id};

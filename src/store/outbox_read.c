@@ -12,8 +12,7 @@ void rp_entry_release(struct rp_entry *e)
 	memset(e, 0, sizeof *e);
 }
 
-/* Fills an entry with views into the transaction. */
-static enum rp_err view_entry(struct rp_txn *t, uint64_t seq, struct rp_entry *out, struct rp_error *err)
+enum rp_err rp_entry_view(struct rp_txn *t, uint64_t seq, struct rp_entry *out, struct rp_error *err)
 {
 	enum rp_err e = rp_entry_facts(t, seq, &out->facts, err);
 
@@ -77,7 +76,7 @@ enum rp_err rp_outbox_find(struct rp_outbox *ob, const unsigned char id[RP_ID_BY
 		e = RP_OK;
 	}
 	if (e == RP_OK)
-		e = view_entry(&t, seq, out, err);
+		e = rp_entry_view(&t, seq, out, err);
 	/* Unreadable facts cannot contradict the id: the entry is shown as what it is. */
 	if (e == RP_OK && out->facts.accepted_at_ms != 0 && memcmp(out->facts.id, id, RP_ID_BYTES) != 0)
 		e = RP_ERR_NOTFOUND;
@@ -123,7 +122,7 @@ enum rp_err rp_outbox_page(struct rp_outbox *ob, struct rp_page *page, struct rp
 		page->from_seq = seq + 1;
 		entry.damaged = !rp_delivery_unpack(&entry.delivery, seq, v.mv_data, v.mv_size);
 		if (page->state == 0 || entry.delivery.state == page->state || entry.damaged) {
-			e = view_entry(&t, seq, &entry, err);
+			e = rp_entry_view(&t, seq, &entry, err);
 			if (e == RP_OK) {
 				go_on = page->see(page->arg, &entry);
 				seen++;

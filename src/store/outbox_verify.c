@@ -20,7 +20,7 @@ struct check {
 	void *arg;
 	struct rp_verify_counts *out;
 	uint64_t count[RP_STATE_COUNT];
-	uint64_t queued, ordered;
+	uint64_t queued, ordered, by_run;
 	uint64_t chunks;
 	struct recount *endpoints; /* sorted by id */
 	size_t n_endpoints;
@@ -126,6 +126,7 @@ static void check_index_row(struct check *c, uint64_t seq, const struct rp_deliv
 		there = has_dead_row(c, seq, d);
 		break;
 	case RP_STATE_HELD:
+		there = has_row(c, RP_T_HELD, rp_key2((uint64_t)d->state_at_ms, seq));
 		break;
 	}
 	if (!there)
@@ -168,6 +169,7 @@ static enum rp_err check_facts(struct check *c, uint64_t seq, const struct rp_de
 {
 	struct rp_facts f;
 	enum rp_err e = rp_entry_facts(c->t, seq, &f, err);
+	unsigned char run_key[RP_RUN_KEY_MAX];
 	MDB_val k, v;
 
 	if (e != RP_OK) {
@@ -184,6 +186,10 @@ static enum rp_err check_facts(struct check *c, uint64_t seq, const struct rp_de
 	if (mdb_get(c->t->mdb, c->t->ob->table[RP_T_SEEN], &k, &v) != 0 || v.mv_size != RP_ID_BYTES ||
 	    memcmp(v.mv_data, f.id, RP_ID_BYTES) != 0)
 		complain(c, "entry %" PRIu64 ": its dedupe key does not lead back to it", seq);
+	k = (MDB_val){rp_entry_run_key(seq, f.run_id, f.dedupe_key, run_key), run_key};
+	c->by_run += k.mv_size > 0;
+	if (k.mv_size > 0 && mdb_get(c->t->mdb, c->t->ob->table[RP_T_RUN], &k, &v) != 0)
+		complain(c, "entry %" PRIu64 ": its run does not lead to it", seq);
 	rp_buf_clear(&c->payload);
 	e = rp_entry_payload(c->t, seq, &f, &c->payload, err);
 	if (e == RP_ERR_DAMAGED)
@@ -248,6 +254,8 @@ static void check_totals(struct check *c)
 	check_total(c, "table seen", table_rows(c, RP_T_SEEN), c->out->entries);
 	check_total(c, "table queue", table_rows(c, RP_T_QUEUE), c->queued);
 	check_total(c, "table order", table_rows(c, RP_T_ORDER), c->ordered);
+	check_total(c, "table held", table_rows(c, RP_T_HELD), c->count[RP_STATE_HELD]);
+	check_total(c, "table run", table_rows(c, RP_T_RUN), c->by_run);
 	check_total(c, "table claim", table_rows(c, RP_T_CLAIM), c->count[RP_STATE_IN_FLIGHT]);
 	check_total(c, "table done", table_rows(c, RP_T_DONE), c->count[RP_STATE_DELIVERED]);
 	check_total(c, "table dead", table_rows(c, RP_T_DEAD), c->count[RP_STATE_DEAD]);

@@ -16,6 +16,9 @@
  *                                                       their index alone: u64 endpoint | u8 cause | u8 last_cause |
  *                                                       u16 http_status
  *   done           (state_at, seq) -> nothing           one row for each DELIVERED entry
+ *   held           (state_at, seq) -> nothing           one row for each HELD entry
+ *   run            run_id NUL seq -> nothing            one row for each entry that has a run_id and a dedupe key that
+ *                                                       does not begin with it (text and 8 bytes, not three numbers)
  *   endpoint       id -> struct rp_endpoint
  *   endpoint_name  id -> name
  *   endpoint_id    first 16 bytes of SHA-256(name) -> id
@@ -43,6 +46,8 @@ enum rp_table {
 	RP_T_ATTEMPT,
 	RP_T_DEAD,
 	RP_T_DONE,
+	RP_T_HELD,
+	RP_T_RUN,
 	RP_T_ENDPOINT,
 	RP_T_ENDPOINT_NAME,
 	RP_T_ENDPOINT_ID,
@@ -174,6 +179,13 @@ enum rp_err rp_entry_reconstruct(struct rp_txn *t, uint64_t seq, struct rp_deliv
 /* Appends the payload to out and checks it: RP_ERR_DAMAGED if it does not match. */
 enum rp_err rp_entry_payload(struct rp_txn *t, uint64_t seq, const struct rp_facts *f, struct rp_buf *out,
 			     struct rp_error *err);
+
+/* The key of the `run` row of an entry, if it has one: at most RP_RUN_KEY_MAX bytes into out; 0: it has none. */
+#define RP_RUN_KEY_MAX 256
+size_t rp_entry_run_key(uint64_t seq, struct rp_span run_id, struct rp_span dedupe_key,
+			unsigned char out[RP_RUN_KEY_MAX]);
+/* outbox_read.c: fills in the facts and the endpoint's name beside the delivery record, with views into the transaction. */
+enum rp_err rp_entry_view(struct rp_txn *t, uint64_t seq, struct rp_entry *out, struct rp_error *err);
 
 /* For order.c: puts a WAITING or HELD entry behind another, or in front, where it is due at once at the earliest and,
  * if it has not failed yet, begins its retry budget: the time behind costs it nothing. */

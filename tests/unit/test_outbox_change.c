@@ -148,8 +148,9 @@ END_TEST
 
 START_TEST(a_purge_leaves_no_row_behind)
 {
-	static const enum rp_table tables[] = {RP_T_ENTRY, RP_T_BODY, RP_T_DELIVERY, RP_T_QUEUE, RP_T_AGENDA,
-					       RP_T_CLAIM, RP_T_DEAD, RP_T_ATTEMPT,  RP_T_DONE,  RP_T_SEEN};
+	static const enum rp_table tables[] = {RP_T_ENTRY,  RP_T_BODY,  RP_T_DELIVERY, RP_T_QUEUE,
+					       RP_T_AGENDA, RP_T_CLAIM, RP_T_DEAD,     RP_T_ATTEMPT,
+					       RP_T_DONE,   RP_T_SEEN,  RP_T_HELD,     RP_T_RUN};
 	static const enum rp_state states[] = {RP_STATE_WAITING, RP_STATE_IN_FLIGHT, RP_STATE_HELD, RP_STATE_DELIVERED,
 					       RP_STATE_DEAD};
 	static char payload[20000];

@@ -130,6 +130,37 @@ static void lose_done(void)
 	fx_del(RP_T_DONE, rp_key2((uint64_t)state_at(delivered), delivered));
 }
 
+static void lose_held(void)
+{
+	fx_del(RP_T_HELD, rp_key2((uint64_t)state_at(held), held));
+}
+
+static void add_held(void)
+{
+	fx_put(RP_T_HELD, rp_key2(5, dead), "", 0);
+}
+
+/* Under keys of text; fx_put and fx_del take any bytes. */
+static struct rp_key run_key(uint64_t seq)
+{
+	struct rp_key key = {{0}, 12};
+	struct rp_writer w = rp_writer_of(key.bytes, sizeof key.bytes);
+
+	rp_put_bytes(&w, "run", 4);
+	rp_put_u64(&w, seq);
+	return key;
+}
+
+static void lose_run(void)
+{
+	fx_del(RP_T_RUN, run_key(held));
+}
+
+static void add_run(void)
+{
+	fx_put(RP_T_RUN, run_key(4711), "", 0);
+}
+
 static void lose_entry(void)
 {
 	fx_del(RP_T_ENTRY, rp_key1(held));
@@ -282,6 +313,8 @@ static const struct {
     {"a missing agenda row", lose_agenda},
     {"a missing claim row", lose_claim},
     {"a missing dead row", lose_dead},
+    {"a missing held row", lose_held},
+    {"a missing run row", lose_run},
     {"a missing done row", lose_done},
     {"a missing entry record", lose_entry},
     {"a missing delivery record", lose_delivery},
@@ -293,6 +326,8 @@ static const struct {
     {"an agenda row too many", add_agenda},
     {"a claim row too many", add_claim},
     {"a dead row too many", add_dead},
+    {"a held row too many", add_held},
+    {"a run row too many", add_run},
     {"a done row too many", add_done},
     {"a dead row that tells another cause", mislead_dead},
     {"a payload chunk without entry", add_body},

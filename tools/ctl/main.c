@@ -26,7 +26,8 @@ static const struct rp_verb verbs[] = {
 		  "examples:\n  runpostctl shape\n  runpostctl shape --state dead --endpoint '*.example.com'\n",
      RP_ACCEPTS_SELECTOR, rp_verb_shape},
     {"list", "[" SELECTOR "]", "List entries, oldest first",
-     ON_SELECTORS "On a terminal the first 50 are shown unless --limit says otherwise.\n\n"
+     ON_SELECTORS "On a terminal the first 50 are shown unless --limit says otherwise. With one --state\n"
+		  "those longest in it come first; waiting ones by endpoint, the next due first.\n\n"
 		  "examples:\n  runpostctl list --state retrying --endpoint hooks.example.com\n"
 		  "  runpostctl list --state dead --cause http_503 --json | jq -r .id\n",
      RP_ACCEPTS_SELECTOR, rp_verb_list},

@@ -2,10 +2,15 @@
 
 #include <stdlib.h>
 
-enum { PAGE_ENTRIES = 500, COUNT_MORE_US = 1000 * 1000 };
+#include "route.h"
+#include "seqset.h"
+
+/* A list of a terminal answers at once: what is beyond its limit is counted only as far as this takes. */
+enum { PAGE_ENTRIES = 500, COUNT_MORE_US = 50 * 1000 };
 
 struct page_state {
 	struct rp_walk *w;
+	struct rp_seqset *met; /* NULL: none is met twice */
 	bool no_memory, full;
 };
 
@@ -13,59 +18,67 @@ static bool see_paged(void *arg, const struct rp_entry *e)
 {
 	struct page_state *state = arg;
 	struct rp_walk *w = state->w;
+	bool is_new = true;
 
 	if (!rp_selector_match(&w->ctl->selector, e, w->ctl->now_at_ms))
 		return true;
+	state->no_memory = state->met != NULL && !rp_seqset_add(state->met, e->seq, &is_new);
+	if (state->no_memory || !is_new)
+		return !state->no_memory;
 	if (w->limit != 0 && w->n_seen >= w->limit) {
 		w->n_more++;
-		state->full = !w->count_more;
-		return w->count_more;
+		return true;
 	}
 	w->n_seen++;
-	if (w->see(w->arg, e))
-		return true;
-	state->no_memory = true;
-	return false;
+	state->no_memory = !w->see(w->arg, e);
+	state->full = w->n_seen == w->limit && !w->count_more;
+	return !state->no_memory && !state->full;
 }
 
-/* The one state asked for, so that the store can take a shorter way; 0 when it is none or several. */
-static enum rp_state only_state(unsigned states)
+static int walk_route(struct rp_walk *w, struct rp_route *route, struct page_state *state)
 {
-	int s;
-
-	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++) {
-		if (states == RP_STATE_BIT(s))
-			return (enum rp_state)s;
-	}
-	return 0;
-}
-
-static int walk_pages(struct rp_walk *w)
-{
-	struct page_state state = {.w = w};
-	struct rp_page page = {.max_seen = PAGE_ENTRIES, .see = see_paged, .arg = &state};
 	int64_t counting_since_us = 0;
 	struct rp_error err;
+	bool more;
 
-	page.state = only_state(w->ctl->selector.states);
 	do {
 		int code;
 
-		if (rp_outbox_page(w->ctl->ob, &page, &err) != RP_OK)
+		if (rp_route_page(w->ctl, route, &more, &err) != RP_OK)
 			return rp_ctl_fail(&err);
-		if (state.no_memory)
+		if (state->no_memory)
 			return rp_ctl_no_memory();
 		code = w->between != NULL ? w->between(w->arg) : RP_EXIT_OK;
 		if (code != RP_EXIT_OK)
 			return code;
 		if (w->n_more > 0 && counting_since_us == 0)
 			counting_since_us = rp_sys_stopwatch_us();
-		if (page.more && counting_since_us != 0 && rp_sys_stopwatch_us() - counting_since_us > COUNT_MORE_US) {
+		if (more && counting_since_us != 0 && rp_sys_stopwatch_us() - counting_since_us > COUNT_MORE_US) {
 			w->more_uncounted = true;
 			return RP_EXIT_OK;
 		}
-	} while (page.more && !state.full);
+	} while (more && !state->full);
 	return RP_EXIT_OK;
+}
+
+static int walk_pages(struct rp_walk *w)
+{
+	struct page_state state = {.w = w};
+	struct rp_seqset met = {0};
+	struct rp_route route;
+	struct rp_error err;
+	int code;
+
+	if (rp_route_plan(w->ctl, PAGE_ENTRIES, see_paged, &state, &route, &err) != RP_OK) {
+		code = rp_ctl_fail(&err);
+	} else {
+		if (route.may_repeat)
+			state.met = &met;
+		code = walk_route(w, &route, &state);
+	}
+	rp_seqset_release(&met);
+	rp_route_release(&route);
+	return code;
 }
 
 static void say_missing(const unsigned char id[RP_ID_BYTES])
