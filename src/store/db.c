@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -456,6 +457,26 @@ enum rp_err rp_row_first(struct rp_txn *t, enum rp_table table, struct rp_key fr
 
 /* --- room ------------------------------------------------------------------------------------------------------------
  */
+
+void rp_sight_note(struct rp_sight *s, const MDB_val *v)
+{
+	const char *at = v->mv_data;
+
+	if (at == NULL)
+		return;
+	if (s->low == NULL || at < s->low)
+		s->low = at;
+	if (at > s->high)
+		s->high = at;
+}
+
+void rp_sight_forget(const struct rp_sight *s)
+{
+	uintptr_t low = (uintptr_t)s->low & ~(uintptr_t)(PAGE_BYTES - 1), high = (uintptr_t)s->high | (PAGE_BYTES - 1);
+
+	if (s->low != NULL)
+		(void)madvise((void *)low, high + 1 - low, MADV_DONTNEED); /* if not, it is only memory */
+}
 
 uint64_t rp_db_high_water_bytes(struct rp_outbox *ob)
 {

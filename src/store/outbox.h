@@ -201,6 +201,7 @@ struct rp_page {
 	uint64_t from_seq; /* in and out */
 	enum rp_state state;
 	size_t max_seen;
+	bool (*wants)(void *arg, const struct rp_delivery *d); /* false: passed over, which is cheap; NULL: all */
 	bool (*see)(void *arg, const struct rp_entry *entry);
 	void *arg;
 	bool more; /* out */
@@ -246,7 +247,8 @@ struct rp_browse {
 	uint64_t endpoint;
 	struct rp_span run_id;
 	size_t max_seen;
-	bool (*see)(void *arg, const struct rp_entry *entry); /* must not call the store; false stops */
+	bool (*wants)(void *arg, const struct rp_delivery *d); /* as for a page */
+	bool (*see)(void *arg, const struct rp_entry *entry);  /* must not call the store; false stops */
 	void *arg;
 	bool more; /* out */
 	/* where it stopped */

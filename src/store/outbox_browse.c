@@ -118,6 +118,7 @@ struct browsing {
 	struct rp_browse *b;
 	size_t looks, seen;
 	bool stopped; /* by see */
+	struct rp_sight sight;
 };
 
 /* A row may lie about its entry; verify says so. Here the entry itself decides. */
@@ -131,11 +132,13 @@ static enum rp_err see_row(struct browsing *w, uint64_t seq, struct rp_error *er
 	entry.damaged = e == RP_ERR_DAMAGED;
 	if (e != RP_OK && !entry.damaged)
 		return e;
-	if (w->b->state != 0 && entry.delivery.state != w->b->state && !entry.damaged)
+	if (!entry.damaged && ((w->b->state != 0 && entry.delivery.state != w->b->state) ||
+			       (w->b->wants != NULL && !w->b->wants(w->b->arg, &entry.delivery))))
 		return RP_OK;
 	e = rp_entry_view(w->t, seq, &entry, err);
 	if (e != RP_OK)
 		return e;
+	rp_sight_note(&w->sight, &(MDB_val){0, (void *)(uintptr_t)entry.facts.url.ptr});
 	w->seen++;
 	w->stopped = !w->b->see(w->b->arg, &entry);
 	return RP_OK;
@@ -159,6 +162,7 @@ static enum rp_err browse_source(struct browsing *w, const struct source *s, boo
 		if (*more)
 			break;
 		w->looks++;
+		rp_sight_note(&w->sight, &k);
 		if (row_seq(s, &k, &v, &seq))
 			e = see_row(w, seq, err);
 		if (e != RP_OK)
@@ -189,5 +193,6 @@ enum rp_err rp_outbox_browse(struct rp_outbox *ob, struct rp_browse *b, struct r
 	}
 	b->more = more && !w.stopped;
 	rp_txn_end(&t);
+	rp_sight_forget(&w.sight);
 	return e;
 }

@@ -93,6 +93,7 @@ enum rp_err rp_outbox_page(struct rp_outbox *ob, struct rp_page *page, struct rp
 	struct rp_key from = rp_key1(page->from_seq);
 	MDB_val k = {from.len, from.bytes}, v;
 	size_t looks = 0, seen = 0;
+	struct rp_sight sight = {NULL, NULL};
 	MDB_cursor *c = NULL;
 	struct rp_txn t;
 	bool go_on = true;
@@ -120,9 +121,12 @@ enum rp_err rp_outbox_page(struct rp_outbox *ob, struct rp_page *page, struct rp
 		}
 		looks++;
 		page->from_seq = seq + 1;
+		rp_sight_note(&sight, &v);
 		entry.damaged = !rp_delivery_unpack(&entry.delivery, seq, v.mv_data, v.mv_size);
-		if (page->state == 0 || entry.delivery.state == page->state || entry.damaged) {
+		if (entry.damaged || ((page->state == 0 || entry.delivery.state == page->state) &&
+				      (page->wants == NULL || page->wants(page->arg, &entry.delivery)))) {
 			e = rp_entry_view(&t, seq, &entry, err);
+			rp_sight_note(&sight, &(MDB_val){0, (void *)(uintptr_t)entry.facts.url.ptr});
 			if (e == RP_OK) {
 				go_on = page->see(page->arg, &entry);
 				seen++;
@@ -135,6 +139,7 @@ enum rp_err rp_outbox_page(struct rp_outbox *ob, struct rp_page *page, struct rp
 	if (e == RP_OK && rc != MDB_NOTFOUND)
 		e = rp_db_fail(ob, rc, "list", err);
 	rp_txn_end(&t);
+	rp_sight_forget(&sight);
 	return e;
 }
 

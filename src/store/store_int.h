@@ -130,6 +130,15 @@ enum rp_err rp_row_del(struct rp_txn *t, enum rp_table table, struct rp_key key,
 enum rp_err rp_row_first(struct rp_txn *t, enum rp_table table, struct rp_key from, uint64_t *key_out, size_t n,
 			 MDB_val *value, struct rp_error *err);
 
+/* Pages of the map that were looked at count as this process's memory until it ends, each with its neighbours: a walk over a
+ * million entries would be 500 MiB. A walk notes where it looked and forgets it; the kernel's cache keeps it. */
+struct rp_sight {
+	const char *low, *high;
+};
+void rp_sight_note(struct rp_sight *s, const MDB_val *v);
+void rp_sight_forget(
+    const struct rp_sight *s); /* not while a transaction still looks at them: it would fault them in again */
+
 /* Bytes in use as of the last commit: pages ever used less pages on the free list, which it walks. */
 uint64_t rp_db_used_bytes(struct rp_outbox *ob);
 uint64_t rp_db_high_water_bytes(struct rp_outbox *ob);

@@ -89,18 +89,20 @@ static enum rp_err gather_endpoints(struct rp_ctl *ctl, struct rp_route *r, stru
 	return e;
 }
 
-enum rp_err rp_route_plan(struct rp_ctl *ctl, size_t max_seen, bool (*see)(void *arg, const struct rp_entry *e),
-			  void *arg, struct rp_route *r, struct rp_error *err)
+enum rp_err rp_route_plan(struct rp_ctl *ctl, const struct rp_route_eyes *eyes, struct rp_route *r,
+			  struct rp_error *err)
 {
 	const struct rp_selector *s = &ctl->selector;
-	enum rp_state state = only_state(s->states);
+	enum rp_state state = s->has_group ? RP_STATE_DEAD : only_state(s->states);
 	enum rp_err e = RP_OK;
 
 	memset(r, 0, sizeof *r);
-	r->page = (struct rp_page){.max_seen = max_seen, .see = see, .arg = arg, .state = state};
-	r->browse.max_seen = max_seen;
-	r->browse.see = see;
-	r->browse.arg = arg;
+	r->page = (struct rp_page){
+	    .max_seen = eyes->max_seen, .wants = eyes->wants, .see = eyes->see, .arg = eyes->arg, .state = state};
+	r->browse.max_seen = eyes->max_seen;
+	r->browse.wants = eyes->wants;
+	r->browse.see = eyes->see;
+	r->browse.arg = eyes->arg;
 	if (s->run_id != NULL && strlen(s->run_id) <= RP_FIELD_MAX) {
 		r->browse.run_id = rp_span_of(s->run_id);
 		r->indexed = true;

@@ -15,8 +15,14 @@ struct rp_route {
 
 /* Each page shows `see` up to max_seen entries, among them every one that the selector wants (those named by ids apart).
  * Release it either way. */
-enum rp_err rp_route_plan(struct rp_ctl *ctl, size_t max_seen, bool (*see)(void *arg, const struct rp_entry *e),
-			  void *arg, struct rp_route *out, struct rp_error *err);
+struct rp_route_eyes {
+	size_t max_seen;
+	bool (*wants)(void *arg, const struct rp_delivery *d);
+	bool (*see)(void *arg, const struct rp_entry *e);
+	void *arg;
+};
+enum rp_err rp_route_plan(struct rp_ctl *ctl, const struct rp_route_eyes *eyes, struct rp_route *out,
+			  struct rp_error *err);
 /* One short read transaction. *more: there may be more. */
 enum rp_err rp_route_page(struct rp_ctl *ctl, struct rp_route *r, bool *more, struct rp_error *err);
 void rp_route_release(struct rp_route *r);

@@ -361,29 +361,30 @@ static bool state_matches(const struct rp_selector *s, const struct rp_delivery 
 	return !s->retrying_only || d->state != RP_STATE_WAITING || d->attempts > 0;
 }
 
-static bool cause_matches(const struct rp_selector *s, const struct rp_entry *e)
+static bool cause_matches(const struct rp_selector *s, const struct rp_delivery *d)
 {
-	const struct rp_delivery *d = &e->delivery;
-
-	if (!s->has_cause)
-		return true;
-	if (s->cause == RP_CAUSE_DAMAGED && e->damaged)
-		return true;
 	if (!rp_cause_matches(s->cause, d->cause) && !rp_cause_matches(s->cause, d->last_cause))
 		return false;
 	return s->http_status == 0 || d->http_status == s->http_status;
+}
+
+bool rp_selector_may_match(const struct rp_selector *s, const struct rp_delivery *d, int64_t now_at_ms)
+{
+	return state_matches(s, d) && group_matches(s, d) &&
+	       (!s->has_older || now_at_ms - d->state_at_ms >= s->older_than_ms) &&
+	       (!s->has_attempts || (d->attempts >= s->attempts_min && d->attempts <= s->attempts_max)) &&
+	       /* what is damaged may be the other record */
+	       (!s->has_cause || s->cause == RP_CAUSE_DAMAGED || cause_matches(s, d));
 }
 
 bool rp_selector_match(const struct rp_selector *s, const struct rp_entry *e, int64_t now_at_ms)
 {
 	const struct rp_facts *f = &e->facts;
 
-	return state_matches(s, &e->delivery) && cause_matches(s, e) && group_matches(s, &e->delivery) &&
+	return rp_selector_may_match(s, &e->delivery, now_at_ms) &&
+	       (!s->has_cause || (s->cause == RP_CAUSE_DAMAGED && e->damaged) || cause_matches(s, &e->delivery)) &&
 	       (!s->has_since || f->accepted_at_ms >= s->since_at_ms) &&
 	       (!s->has_until || f->accepted_at_ms < s->until_at_ms) &&
-	       (!s->has_older || now_at_ms - e->delivery.state_at_ms >= s->older_than_ms) &&
-	       (!s->has_attempts ||
-		(e->delivery.attempts >= s->attempts_min && e->delivery.attempts <= s->attempts_max)) &&
 	       (s->run_id == NULL || rp_span_is(f->run_id, s->run_id)) &&
 	       (s->thread_id == NULL || rp_span_is(f->thread_id, s->thread_id)) &&
 	       (s->event == NULL || rp_span_is(f->event, s->event)) &&

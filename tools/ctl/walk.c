@@ -35,6 +35,14 @@ static bool see_paged(void *arg, const struct rp_entry *e)
 	return !state->no_memory && !state->full;
 }
 
+/* What the small record tells already; it spares a look at the large one. */
+static bool wants(void *arg, const struct rp_delivery *d)
+{
+	const struct page_state *state = arg;
+
+	return rp_selector_may_match(&state->w->ctl->selector, d, state->w->ctl->now_at_ms);
+}
+
 static int walk_route(struct rp_walk *w, struct rp_route *route, struct page_state *state)
 {
 	int64_t counting_since_us = 0;
@@ -64,12 +72,13 @@ static int walk_route(struct rp_walk *w, struct rp_route *route, struct page_sta
 static int walk_pages(struct rp_walk *w)
 {
 	struct page_state state = {.w = w};
+	struct rp_route_eyes eyes = {.max_seen = PAGE_ENTRIES, .wants = wants, .see = see_paged, .arg = &state};
 	struct rp_seqset met = {0};
 	struct rp_route route;
 	struct rp_error err;
 	int code;
 
-	if (rp_route_plan(w->ctl, PAGE_ENTRIES, see_paged, &state, &route, &err) != RP_OK) {
+	if (rp_route_plan(w->ctl, &eyes, &route, &err) != RP_OK) {
 		code = rp_ctl_fail(&err);
 	} else {
 		if (route.may_repeat)
