@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""The simulation, seed after seed; the same seed twice; and the simulation of code with one mistake in it, which it must
+find. A mistake is a change of one place of the source, told below; only that file is compiled anew."""
+# torture: budget_s=240 quick_budget_s=50 cores=1
+import argparse
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
+
+# name -> (file, what stands there, what stands there instead)
+MUTANTS = {
+    "claims_before_due": ("store/outbox_turn.c", "(int64_t)key[1] > t->now_at_ms", "(int64_t)key[1] > t->now_at_ms + 500"),
+    "lost_claim_settles": ("store/outbox_turn.c", "if (from.state != RP_STATE_IN_FLIGHT || from.claim_no != s->claim_no)",
+                           "if (from.state != RP_STATE_IN_FLIGHT)"),
+    "late_2xx_forgotten": ("store/outbox_turn.c", "if (s->kind != RP_SETTLE_DELIVERED || from->state == RP_STATE_DELIVERED)",
+                           "if (s->kind != RP_SETTLE_DELIVERED || from->state != RP_STATE_IN_FLIGHT)"),
+    "lost_claim_is_sent": ("store/outbox_turn.c", "(d.state != RP_STATE_IN_FLIGHT || d.claim_no != claim->claim_no)",
+                           "d.claim_no != claim->claim_no && d.claim_no == 0"),
+    "expired_is_sent": ("store/outbox_turn.c", "from.expires_at_ms <= t->now_at_ms)", "from.expires_at_ms <= 0)"),
+    "attempts_not_counted": ("store/outbox_turn.c", "\tto.attempts++;\n", ""),
+    "living_sender_reaped": ("store/outbox_senders.c", "boot_ms - s.beat_boot_ms > lease_ms",
+                             "boot_ms - s.beat_boot_ms > lease_ms / 16"),
+    "dead_sender_not_reaped": ("store/outbox_senders.c", "if (e != RP_OK || n == 0)", "if (e != RP_OK || n < 999)"),
+    "lost_claim_stays_dead": ("store/outbox_senders.c", "if (damaged || to.losses >= RP_LOSSES_MAX)",
+                              "if (damaged || to.losses >= 1)"),
+    "not_deduplicated": ("store/outbox_append.c", "if (rc == 0 && value.mv_size == RP_ID_BYTES)",
+                         "if (rc == 0 && value.mv_size != RP_ID_BYTES)"),
+    "not_before_ignored": ("store/outbox_append.c", "n->not_before_at_ms > t->now_at_ms ? n->not_before_at_ms : t->now_at_ms",
+                           "t->now_at_ms"),
+    "order_overtaken": ("store/order.c", "\tif (first_seq < seq) {\n\t\tto->behind = true;",
+                        "\tif (first_seq < seq) {\n\t\tto->behind = first->state == RP_STATE_IN_FLIGHT;"),
+    "order_never_goes_on": ("store/order.c", "else if (e == RP_OK && first_seq != 0 && first.behind)",
+                            "else if (e == RP_OK && first_seq == UINT64_MAX && first.behind)"),
+    "pause_ignored": ("store/endpoint.c", "at_ms = r->paused ? RP_LOOK_NEVER : ", "at_ms = "),
+    "held_is_lost": ("store/outbox_change.c", "\t\td->state = RP_STATE_WAITING; /* due when it was due before */",
+                     "\t\td->state = RP_STATE_DEAD;"),
+    "rate_twice": ("core/control.c", "\tc->full_at_us += interval_us(c->limits.rate);",
+                   "\tc->full_at_us += interval_us(c->limits.rate) / 2;"),
+    "window_one_more": ("core/control.c", "if (in_flight >= rp_control_room(c))", "if (in_flight > rp_control_room(c))"),
+    "window_wide_at_first": ("core/control.c", "\tc->window_permille = window_first(c);",
+                             "\tc->window_permille = window_max(c);"),
+    "probe_early": ("core/control.c", "\tc->probe_at_ms = now_at_ms + pause_ms;", "\tc->probe_at_ms = now_at_ms + 1000;"),
+    "two_probes": ("core/control.c", "if (c->breaker != RP_BREAKER_CLOSED)\n\t\treturn 1;",
+                   "if (c->breaker != RP_BREAKER_CLOSED)\n\t\treturn 2;"),
+    "retry_after_ignored": ("core/retry.c", "retry_after_ms > delay_ms ? retry_after_ms : delay_ms", "delay_ms"),
+    "jitter_below": ("core/retry.c", "add_saturating(wait_ms, jitter_ms)", "add_saturating(wait_ms, -jitter_ms)"),
+    "one_attempt_more": ("core/retry.c", "if (failures >= attempts_of(policy))", "if (failures > attempts_of(policy))"),
+    "503_is_delivered": ("core/retry.c", "\tif (outcome->cause == RP_CAUSE_NONE)\n",
+                         "\tif (outcome->cause == RP_CAUSE_NONE || outcome->http_status == 503)\n"),
+    "begun_after_the_lease": ("work/sender.c", "\treturn_ready(s);\n}\n\nstatic enum rp_err start_ready",
+                              "}\n\nstatic enum rp_err start_ready"),
+    "unbegun_is_dead": ("work/sender.c", "push_finished(s, j, RP_SETTLE_RETURN);\n}\n\n/* After a stall",
+                             "push_finished(s, j, RP_SETTLE_DEAD);\n}\n\n/* After a stall"),
+    "bytes_changed": ("store/outbox_turn.c", "out->text.len - facts_bytes};", "out->text.len - facts_bytes - 1};"),
+}
+
+
+class Part:
+    def __init__(self, options):
+        self.bin, self.seed, self.quick = options.bin.resolve(), options.seed, options.quick
+        self.passed = self.failed = self.violations = 0
+        self.totals = {}
+
+    def check(self, holds, text):
+        self.passed += bool(holds)
+        self.failed += not holds
+        if not holds:
+            print(text, flush=True)
+
+    def sim(self, *args, program="sim"):
+        done = subprocess.run([self.bin / "torture/sim" / program, *map(str, args)], stdout=subprocess.PIPE, text=True,
+                              timeout=600, check=False)
+        last = done.stdout.splitlines()[-1] if done.stdout else ""
+        return done.returncode, dict(re.findall(r"(\w+)=(\w+)", last)), done.stdout
+
+    def seeds(self):
+        code, facts, text = self.sim("--seed", self.seed, "--seconds", 15 if self.quick else 100, "--hours", 2)
+        if not facts or int(facts["violations"]):
+            print(text, flush=True)
+        self.violations = int(facts.get("violations", 1))
+        self.totals = facts
+        self.check(code == 0, "the simulation found something")
+        self.check(int(facts.get("crashes", 0)) > 0 and int(facts.get("attempts", 0)) > 1000, "hardly anything happened")
+
+    def same_seed_twice(self):
+        one, two = (self.sim("--seed", self.seed, "--hours", 0.3)[1] for _ in range(2))
+        other = self.sim("--seed", self.seed + 1, "--hours", 0.3)[1]
+        self.check(one == two and one.get("trace"), f"the same seed, and not the same: {one} {two}")
+        self.check(one.get("trace") != other.get("trace"), "two seeds, and the same happened")
+
+    def mutant(self, name, file, old, new):
+        source = (ROOT / "src" / file).read_text()
+        if source.count(old) != 1:
+            self.check(False, f"mutant {name}: its place is {source.count(old)} times in {file}")
+            return
+        path = self.bin / "torture/sim/mutants" / f"{name}.c"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source.replace(old, new))
+        made = subprocess.run(["make", "--no-print-directory", f"BUILD={self.bin}", f"{self.bin}/torture/sim/mutant-{name}"],
+                              cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if made.returncode:
+            self.check(False, f"mutant {name} cannot be built: {made.stdout}")
+            return
+        for seed in range(self.seed, self.seed + 24):
+            code, _, text = self.sim("--seed", seed, "--hours", 0.7, program=f"mutant-{name}")
+            if code:
+                break
+        print(f"mutant {name}: seed {seed}: {text.splitlines()[0] if code else 'not found'}", flush=True)
+        self.check(code == 1, f"the mutant {name} was not found")
+
+    def run(self):
+        self.seeds()
+        self.same_seed_twice()
+        began, left = time.monotonic(), 25 if self.quick else 1e9
+        names = sorted(MUTANTS)
+        for name in names[self.seed % len(names):] + names[:self.seed % len(names)]:
+            if time.monotonic() - began < left:  # the short run takes as many as it can, from another one on each time
+                self.mutant(name, *MUTANTS[name])
+        print("result", json.dumps({
+            "states": int(self.totals.get("steps", 0)), "kills": int(self.totals.get("crashes", 0)), "passed": self.passed,
+            "failed": self.failed, "violations": self.violations,
+            "note": f"{self.totals.get('hours')} h, {self.totals.get('attempts')} attempts simulated"}))
+        return 1 if self.failed or self.violations else 0
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", required=True, type=pathlib.Path)
+    parser.add_argument("--work", type=pathlib.Path)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--quick", action="store_true")
+    return Part(parser.parse_args()).run()
+
+
+sys.exit(main())

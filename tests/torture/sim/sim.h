@@ -1,0 +1,199 @@
+/* sim.h - the sender, the retries, the endpoint control and the store, all of them the real ones, in one process under a
+ * simulated clock, network and fate.
+ *
+ * One seed decides everything: what comes in and when, how receivers behave, who crashes in the middle of which call, who
+ * stands still for longer than its lease, how the clock jumps, what operators do. Time is not waited for: it jumps to the
+ * next thing that happens, so that hours pass in a second. A run has two halves. In the first everything goes wrong, and
+ * after every step it is checked that nothing happened that must never happen. Then all faults stop, and everything that
+ * was accepted must drain.
+ *
+ * How several senders live in one process: LMDB wants an environment opened once, so the handles of the senders are
+ * copies of one, each with locks and descriptors of its own (those are what tells a dead sender from a living one). A
+ * crash is a handle through which nothing gets any more (sim_store.c), and whose descriptors are closed.
+ *
+ *   sim_main.c   seeds, arguments, results       sim_world.c  what happens, and when
+ *   sim_store.c  the door between sender and store: crashes, and the model is told what was committed
+ *   sim_net.c    receivers                       sim_model.c  what is known about each entry, and the checks */
+#ifndef SIM_H
+#define SIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/store_int.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "work/sender.h"
+
+enum { N_EPS = 8, SENDERS_MAX = 5, ORDERS_PER_EP = 4, CLAIM_TIMES = 256 };
+
+#define NOBODY (-1)
+#define RETRY_AFTER_MAX_MS INT64_C(1800000)
+#define HOUR_MS INT64_C(3600000)
+
+/* --- what is known -------------------------------------------------------------------------------------------------- */
+
+struct sim_entry {
+	unsigned char id[RP_ID_BYTES];
+	unsigned ep, order; /* order 0: none */
+	uint64_t payload_seed;
+	size_t payload_bytes;
+	int64_t due_at_ms; /* it must not be claimed before */
+	int64_t expires_at_ms;
+	enum rp_state state; /* as far as the model was told; an entry may have died without an attempt */
+	int holder;          /* the birth number of the sender whose claim is valid, or NOBODY */
+	size_t held_at;      /* where it stands among those with a holder */
+	uint32_t claim_no, attempts, last_started;
+	unsigned failures, losses, spent; /* spent: attempts begun in this budget */
+	unsigned n_2xx, n_2xx_allowed;
+	int64_t decided_from_ms; /* of the last outcome told: no retry before, */
+	int64_t decided_to_ms;   /* ... and none planned after */
+	uint32_t told;           /* the attempt it was of */
+	bool told_gone;          /* it was a 410 */
+	bool purged;
+};
+
+enum sim_mood { MOOD_WELL, MOOD_SLOW, MOOD_BUSY, MOOD_FAILS, MOOD_HANGS, MOOD_REFUSES, MOOD_FLAKY, MOOD_GONE, N_MOODS };
+
+struct sim_ep {
+	char url[64], name[64];
+	enum sim_mood mood;
+	/* the configuration in force */
+	unsigned in_flight, attempts, rate_count, rate_period_ms, factor, n_schedule;
+	int64_t base_ms, cap_ms, max_age_ms, timeout_ms, schedule_ms[8];
+	bool breaker, is_signed;
+	/* what must hold */
+	bool paused, disabled, settled_any;
+	unsigned attempts_min, attempts_max; /* of all configurations so far */
+	int64_t parked_until_ms;
+	bool open;         /* its breaker */
+	unsigned n_opened; /* in a row */
+	int64_t probe_at_ms;
+	unsigned n_held; /* claims on it that are valid */
+	int64_t claim_times[CLAIM_TIMES];
+	unsigned n_claim_times;
+};
+
+struct sim_request {
+	const struct rp_request *request;
+	uint64_t seq;
+	int64_t done_boot_ms;
+	bool done, reached; /* reached: the receiver took it, whatever we come to know */
+	struct rp_outcome outcome;
+	/* of the policy it was begun with */
+	int64_t base_ms, cap_ms, schedule_ms[8];
+	unsigned factor, n_schedule;
+};
+
+struct sim_actor {
+	int birth;                     /* every sender ever started has its own */
+	struct rp_transport transport; /* first of the network's part; see actor_of */
+	struct rp_outbox *ob;
+	struct rp_sender *sender;
+	bool alive;
+	bool stood;           /* within this step: what it begins in it may be begun late */
+	bool crashed;         /* nothing gets through its handle any more */
+	int crash_in;         /* calls of the store from now; 0: none is planned */
+	bool crash_after;     /* ... once the call has done its work */
+	int64_t wake_boot_ms; /* when its loop goes on */
+	int64_t standing_until_boot_ms;
+	int64_t began_standing_boot_ms, last_beat_boot_ms;
+	struct sim_request *requests;
+	size_t n_requests, cap_requests;
+};
+
+struct sim_counts {
+	uint64_t steps, entries, attempts, delivered, crashes, stands, clock_steps, reloads, verifies, operator_deeds;
+	uint64_t duplicates;
+};
+
+struct sim {
+	uint64_t seed, random, trace;
+	int64_t boot_ms, offset_ms; /* wall = boot + offset */
+	int64_t back_ms;            /* steps of the clock back, together */
+	bool faults;                /* first half */
+	char dir[256];
+	struct rp_outbox *base; /* of ingest and operators */
+	struct rp_settings *settings;
+	struct sim_actor actors[SENDERS_MAX];
+	struct sim_ep eps[N_EPS];
+	struct sim_entry *entries; /* by seq; [0] is unused */
+	uint64_t n_entries, cap_entries, n_removed, n_expired;
+	uint64_t *held; /* entries with a holder */
+	size_t n_held, cap_held;
+	int births;
+	int64_t keep_ms, lease_ms;
+	struct sim_counts counts;
+	bool verbose;
+};
+extern struct sim sim;
+
+/* --- chance and time ------------------------------------------------------------------------------------------------ */
+
+uint64_t sim_random(void);
+static inline uint64_t sim_below(uint64_t n)
+{
+	return n > 0 ? sim_random() % n : 0;
+}
+static inline bool sim_chance(unsigned percent)
+{
+	return sim_below(100) < percent;
+}
+/* Mostly short, sometimes long. */
+int64_t sim_about_ms(int64_t mean_ms);
+static inline int64_t sim_wall_ms(void)
+{
+	return sim.boot_ms + sim.offset_ms;
+}
+extern const struct rp_sys sim_sys;
+
+/* Everything that happens goes into a hash: the same seed must give the same one. */
+void sim_note(const char *what, uint64_t a, uint64_t b);
+
+/* A promise is broken: says so, with the seed, and ends the process. */
+_Noreturn void sim_broken(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+#define MUST(condition, ...)                                                                                           \
+	do {                                                                                                           \
+		if (!(condition))                                                                                      \
+			sim_broken(__FILE__, __LINE__, __VA_ARGS__);                                                   \
+	} while (0)
+void sim_must(enum rp_err e, const struct rp_error *err, const char *what);
+
+/* --- sim_world.c ----------------------------------------------------------------------------------------------------- */
+
+void sim_run(uint64_t seed, double hours, const char *root);
+
+/* --- sim_store.c ----------------------------------------------------------------------------------------------------- */
+
+struct rp_outbox *sim_handle_new(void);
+void sim_handle_free(struct rp_outbox *ob);
+
+/* --- sim_net.c ------------------------------------------------------------------------------------------------------- */
+
+void sim_net_init(struct sim_actor *a);
+/* The sender is gone. What had reached a receiver stays done. */
+void sim_net_drop(struct sim_actor *a);
+int64_t sim_net_next_boot_ms(const struct sim_actor *a); /* INT64_MAX: nothing is coming */
+
+/* --- sim_model.c ----------------------------------------------------------------------------------------------------- */
+
+void sim_model_added(uint64_t seq, const struct sim_entry *e);
+void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64_t now_at_ms);
+void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t now_at_ms);
+void sim_model_started(struct sim_actor *a, struct sim_request *r);
+/* After a call that may have returned claims of senders that are dead, leaving, or stand still. */
+void sim_model_returned(const struct sim_actor *leaving);
+void sim_model_changed(uint64_t seq, enum rp_change verb, enum rp_changed result);
+void sim_model_clock_stepped(int64_t by_ms);
+void sim_model_endpoints_gone(void); /* after removals: an endpoint goes with its last entry */
+void sim_check_step(void);           /* cheap, after every step */
+void sim_check_all(void);            /* verify, and every entry against the model */
+void sim_check_drained(void);
+void sim_payload(uint64_t seed, char *out, size_t n);
+bool sim_delivery(uint64_t seq, struct rp_delivery *d); /* false: removed */
+uint64_t sim_endpoint_id(unsigned ep);                  /* 0: there is none */
+
+#endif

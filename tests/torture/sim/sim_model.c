@@ -1,0 +1,518 @@
+/* What is known about every entry, from what was committed, and what must follow from it. */
+#include "sim.h"
+
+/* Entries that share an order. */
+struct order {
+	uint64_t *seqs;
+	size_t n, cap;
+};
+static struct order orders[N_EPS][ORDERS_PER_EP + 1];
+
+static struct sim_entry *entry_of(uint64_t seq)
+{
+	MUST(seq > 0 && seq <= sim.n_entries, "there is no entry %llu", (unsigned long long)seq);
+	return &sim.entries[seq];
+}
+
+static struct sim_actor *living(int birth)
+{
+	int i;
+
+	for (i = 0; i < SENDERS_MAX; i++)
+		if (sim.actors[i].ob != NULL && sim.actors[i].birth == birth && !sim.actors[i].crashed)
+			return &sim.actors[i];
+	return NULL;
+}
+
+bool sim_delivery(uint64_t seq, struct rp_delivery *d)
+{
+	struct rp_error err;
+	struct rp_txn t;
+	enum rp_err e;
+
+	sim_must(rp_txn_read(sim.base, &t, &err), &err, "read");
+	e = rp_entry_delivery(&t, seq, d, &err);
+	rp_txn_end(&t);
+	MUST(e == RP_OK || e == RP_ERR_NOTFOUND, "entry %llu cannot be read", (unsigned long long)seq);
+	return e == RP_OK;
+}
+
+uint64_t sim_endpoint_id(unsigned ep)
+{
+	struct rp_error err;
+	struct rp_txn t;
+	uint64_t id = 0;
+	enum rp_err e;
+
+	sim_must(rp_txn_read(sim.base, &t, &err), &err, "read");
+	e = rp_ep_find(&t, rp_span_of(sim.eps[ep].name), &id, &err);
+	rp_txn_end(&t);
+	return e == RP_OK ? id : 0;
+}
+
+void sim_payload(uint64_t seed, char *out, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+		out[i] = (char)(seed >> 56);
+	}
+}
+
+/* --- holding --------------------------------------------------------------------------------------------------------- */
+
+static void hold(struct sim_entry *e, uint64_t seq, int birth)
+{
+	e->holder = birth;
+	e->state = RP_STATE_IN_FLIGHT;
+	sim.eps[e->ep].n_held++;
+	if (sim.n_held == sim.cap_held) {
+		sim.cap_held = sim.cap_held > 0 ? 2 * sim.cap_held : 256;
+		sim.held = realloc(sim.held, sim.cap_held * sizeof sim.held[0]);
+		MUST(sim.held != NULL, "out of memory");
+	}
+	e->held_at = sim.n_held;
+	sim.held[sim.n_held++] = seq;
+}
+
+static void drop(struct sim_entry *e, enum rp_state state)
+{
+	uint64_t last;
+
+	if (e->holder != NOBODY) {
+		sim.eps[e->ep].n_held--;
+		last = sim.held[--sim.n_held];
+		sim.held[e->held_at] = last;
+		sim.entries[last].held_at = e->held_at;
+	}
+	e->holder = NOBODY;
+	e->state = state;
+}
+
+/* --- what comes in ---------------------------------------------------------------------------------------------------- */
+
+void sim_model_added(uint64_t seq, const struct sim_entry *added)
+{
+	struct order *o = &orders[added->ep][added->order];
+
+	MUST(seq == sim.n_entries + 1, "entry %llu after %llu", (unsigned long long)seq,
+	     (unsigned long long)sim.n_entries);
+	if (seq >= sim.cap_entries) {
+		sim.cap_entries = sim.cap_entries > 0 ? 2 * sim.cap_entries : 4096;
+		sim.entries = realloc(sim.entries, sim.cap_entries * sizeof sim.entries[0]);
+		MUST(sim.entries != NULL, "out of memory");
+	}
+	sim.entries[seq] = *added;
+	sim.entries[seq].state = RP_STATE_WAITING;
+	sim.entries[seq].holder = NOBODY;
+	sim.entries[seq].n_2xx_allowed = 1;
+	sim.n_entries = seq;
+	sim.counts.entries++;
+	if (added->order == 0)
+		return;
+	if (o->n == o->cap) {
+		o->cap = o->cap > 0 ? 2 * o->cap : 64;
+		o->seqs = realloc(o->seqs, o->cap * sizeof o->seqs[0]);
+		MUST(o->seqs != NULL, "out of memory");
+	}
+	o->seqs[o->n++] = seq;
+}
+
+/* --- settling --------------------------------------------------------------------------------------------------------- */
+
+static void note_breaker(struct sim_ep *ep, const struct rp_settlement *s, int64_t now_at_ms)
+{
+	int64_t pause_ms = RP_BREAKER_PAUSE_MS << (ep->n_opened < 10 ? ep->n_opened : 10);
+
+	if (s->change == RP_CONTROL_OPENED) {
+		if (pause_ms > RP_BREAKER_PAUSE_MAX_MS)
+			pause_ms = RP_BREAKER_PAUSE_MAX_MS;
+		MUST(ep->breaker, "the breaker of %s is off and opened", ep->name);
+		MUST(s->probe_at_ms == now_at_ms + pause_ms, "%s: a pause of %lld ms, after %u before", ep->name,
+		     (long long)(s->probe_at_ms - now_at_ms), ep->n_opened);
+		ep->open = true;
+		ep->n_opened++;
+		ep->probe_at_ms = s->probe_at_ms;
+	} else if (s->change == RP_CONTROL_CLOSED) {
+		ep->open = false;
+		ep->n_opened = 0;
+		ep->settled_any = true;
+	}
+}
+
+/* A result whose claim was lost changes nothing, unless it is the good one. */
+static void settled_late(struct sim_entry *e, const struct rp_settlement *s, int64_t now_at_ms)
+{
+	struct rp_delivery d;
+
+	if (s->kind != RP_SETTLE_DELIVERED || e->purged || !sim_delivery(s->seq, &d))
+		return;
+	MUST(d.state == RP_STATE_DELIVERED, "entry %llu: a late 2xx was not taken", (unsigned long long)s->seq);
+	drop(e, RP_STATE_DELIVERED);
+	note_breaker(&sim.eps[e->ep], s, now_at_ms);
+}
+
+static void settled_retry(struct sim_entry *e, const struct rp_settlement *s)
+{
+	MUST(s->due_at_ms >= e->decided_from_ms, "entry %llu: the retry is %lld ms early", (unsigned long long)s->seq,
+	     (long long)(e->decided_from_ms - s->due_at_ms));
+	MUST(s->due_at_ms <= e->decided_to_ms, "entry %llu: the retry is %lld ms late", (unsigned long long)s->seq,
+	     (long long)(s->due_at_ms - e->decided_to_ms));
+	MUST(e->expires_at_ms == 0 || s->due_at_ms < e->expires_at_ms, "a retry after its end");
+	e->failures++;
+	MUST(e->failures < sim.eps[e->ep].attempts_max, "entry %llu: %u failures, and again",
+	     (unsigned long long)s->seq, e->failures);
+	e->due_at_ms = s->due_at_ms;
+	drop(e, RP_STATE_WAITING);
+}
+
+static void settled_dead(struct sim_entry *e, const struct rp_settlement *s, int64_t now_at_ms)
+{
+	bool told = e->told == e->attempts;
+
+	e->failures++;
+	switch (s->cause) {
+	case RP_CAUSE_EXHAUSTED:
+		MUST(told && e->failures >= sim.eps[e->ep].attempts_min, "entry %llu: given up after %u failures",
+		     (unsigned long long)s->seq, e->failures);
+		break;
+	case RP_CAUSE_GONE:
+		MUST(told && e->told_gone, "entry %llu: gone without a 410", (unsigned long long)s->seq);
+		break;
+	case RP_CAUSE_EXPIRED:
+		MUST(e->expires_at_ms != 0 && (told ? e->decided_to_ms : now_at_ms) >= e->expires_at_ms,
+		     "entry %llu: expired too early", (unsigned long long)s->seq);
+		break;
+	default:
+		MUST(false, "entry %llu: dead for cause %d", (unsigned long long)s->seq, s->cause);
+	}
+	drop(e, RP_STATE_DEAD);
+}
+
+void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64_t now_at_ms)
+{
+	struct sim_entry *e = entry_of(s->seq);
+	struct sim_ep *ep = &sim.eps[e->ep];
+	bool valid = !e->purged && e->holder == a->birth && e->claim_no == s->claim_no;
+
+	sim_note("settle", s->seq, (uint64_t)s->kind | (uint64_t)s->stale << 8);
+	MUST(valid == !s->stale, "entry %llu: a claim that is %s was taken as %s", (unsigned long long)s->seq,
+	     valid ? "valid" : "lost", s->stale ? "lost" : "valid");
+	if (!valid) {
+		settled_late(e, s, now_at_ms);
+		return;
+	}
+	MUST(s->attempt == e->attempts, "attempt %u of %u", s->attempt, e->attempts);
+	switch (s->kind) {
+	case RP_SETTLE_DELIVERED:
+		MUST(e->n_2xx > 0, "entry %llu: delivered, and no receiver has it", (unsigned long long)s->seq);
+		sim.counts.delivered++;
+		drop(e, RP_STATE_DELIVERED);
+		break;
+	case RP_SETTLE_RETRY:
+		settled_retry(e, s);
+		break;
+	case RP_SETTLE_DEAD:
+		settled_dead(e, s, now_at_ms);
+		break;
+	case RP_SETTLE_PARK:
+		MUST(ep->is_signed, "%s needs no key and is parked", ep->name);
+		ep->parked_until_ms = s->due_at_ms;
+		/* fall through */
+	case RP_SETTLE_RETURN:
+		e->attempts--;
+		e->spent--;
+		drop(e, RP_STATE_WAITING);
+		return;
+	}
+	e->losses = 0;
+	ep->settled_any = true;
+	ep->disabled = ep->disabled || s->disable_endpoint;
+	note_breaker(ep, s, now_at_ms);
+}
+
+/* --- claiming --------------------------------------------------------------------------------------------------------- */
+
+static void check_rate(struct sim_ep *ep, int64_t now_at_ms)
+{
+	unsigned n = ep->n_claim_times < CLAIM_TIMES ? ep->n_claim_times : CLAIM_TIMES, i;
+	double burst, allowed;
+
+	if (ep->rate_count > 0) {
+		burst = (double)ep->rate_count * 1000 / ep->rate_period_ms;
+		burst = burst > 1 ? (double)(unsigned)burst : 1;
+		for (i = 1; i <= n; i++) {
+			int64_t span_ms = now_at_ms - ep->claim_times[(ep->n_claim_times - i) % CLAIM_TIMES];
+
+			allowed = burst + (double)span_ms * ep->rate_count / ep->rate_period_ms;
+			MUST(i + 1 <= allowed + 1e-6, "%s: %u claims in %lld ms", ep->name, i + 1, (long long)span_ms);
+		}
+	}
+	ep->claim_times[ep->n_claim_times++ % CLAIM_TIMES] = now_at_ms;
+}
+
+/* It is in front: nothing of its order is in flight, and none that is live was accepted before it. */
+static void check_order(uint64_t seq, const struct sim_entry *e)
+{
+	struct order *o = &orders[e->ep][e->order];
+	struct rp_delivery d;
+	size_t i, kept = 0;
+
+	for (i = 0; i < o->n; i++) {
+		const struct sim_entry *other = &sim.entries[o->seqs[i]];
+
+		if (other->purged || o->seqs[i] == seq || !sim_delivery(o->seqs[i], &d)) {
+			if (o->seqs[i] == seq)
+				o->seqs[kept++] = o->seqs[i];
+			continue;
+		}
+		MUST(other->holder == NOBODY, "entry %llu was claimed while %llu of its order is in flight",
+		     (unsigned long long)seq, (unsigned long long)o->seqs[i]);
+		MUST(o->seqs[i] > seq || !rp_order_is_live(&d), "entry %llu was claimed before %llu of its order",
+		     (unsigned long long)seq, (unsigned long long)o->seqs[i]);
+		o->seqs[kept++] = o->seqs[i];
+	}
+	o->n = kept;
+}
+
+void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t now_at_ms)
+{
+	struct sim_entry *e = entry_of(c->seq);
+	struct sim_ep *ep = &sim.eps[e->ep];
+
+	sim_note("claim", c->seq, c->claim_no);
+	MUST(!e->purged, "entry %llu was purged and is claimed", (unsigned long long)c->seq);
+	MUST(e->holder == NOBODY, "entry %llu has two holders", (unsigned long long)c->seq);
+	MUST(e->state == RP_STATE_WAITING, "entry %llu is %s and is claimed", (unsigned long long)c->seq,
+	     rp_state_name(e->state));
+	MUST(e->due_at_ms <= now_at_ms, "entry %llu was claimed %lld ms early", (unsigned long long)c->seq,
+	     (long long)(e->due_at_ms - now_at_ms));
+	MUST(e->expires_at_ms == 0 || now_at_ms < e->expires_at_ms, "claimed after its end");
+	MUST(c->attempt == e->attempts + 1 && c->claim_no == e->claim_no + 1 && c->failures == e->failures,
+	     "entry %llu: attempt %u, claim %u, failures %u after %u, %u, %u", (unsigned long long)c->seq, c->attempt,
+	     c->claim_no, c->failures, e->attempts, e->claim_no, e->failures);
+	MUST(!ep->paused && !ep->disabled, "%s is paused or disabled", ep->name);
+	MUST(ep->parked_until_ms <= now_at_ms, "%s is parked", ep->name);
+	MUST(ep->n_held < ep->in_flight, "%s: %u in flight and one more", ep->name, ep->n_held);
+	MUST(ep->settled_any || ep->n_held < RP_WINDOW_START, "%s: %u in flight at first", ep->name, ep->n_held);
+	if (ep->open)
+		MUST(now_at_ms >= ep->probe_at_ms && ep->n_held == 0 && c->probe, "%s is open: %lld ms early, %u held",
+		     ep->name, (long long)(ep->probe_at_ms - now_at_ms), ep->n_held);
+	check_rate(ep, now_at_ms);
+	if (e->order != 0)
+		check_order(c->seq, e);
+	e->claim_no = c->claim_no;
+	e->attempts++;
+	e->spent++;
+	hold(e, c->seq, a->birth);
+}
+
+/* --- sending ---------------------------------------------------------------------------------------------------------- */
+
+void sim_model_started(struct sim_actor *a, struct sim_request *r)
+{
+	struct sim_entry *e = entry_of(r->seq);
+	struct rp_delivery d;
+	char *expected;
+
+	sim.counts.attempts++;
+	MUST(!e->purged, "entry %llu was purged and is sent", (unsigned long long)r->seq);
+	MUST(e->holder == a->birth && sim_delivery(r->seq, &d) && d.state == RP_STATE_IN_FLIGHT &&
+		 d.slot == a->ob->me.slot && d.claim_no == e->claim_no,
+	     "entry %llu is sent by one who does not hold it", (unsigned long long)r->seq);
+	MUST(a->stood || sim.boot_ms - a->last_beat_boot_ms <= sim.lease_ms, "begun after the lease");
+	MUST(e->attempts > e->last_started, "attempt %u a second time", e->attempts);
+	MUST(e->expires_at_ms == 0 || sim_wall_ms() - 120000 < e->expires_at_ms, "sent after its end");
+	e->last_started = e->attempts;
+	expected = malloc(e->payload_bytes + 1);
+	MUST(expected != NULL, "out of memory");
+	sim_payload(e->payload_seed, expected, e->payload_bytes);
+	MUST(r->request->body.len == e->payload_bytes && memcmp(r->request->body.ptr, expected, e->payload_bytes) == 0,
+	     "entry %llu: other bytes are sent", (unsigned long long)r->seq);
+	free(expected);
+}
+
+/* --- losing ----------------------------------------------------------------------------------------------------------- */
+
+void sim_model_returned(const struct sim_actor *leaving)
+{
+	struct rp_delivery d;
+	size_t i;
+
+	for (i = 0; i < sim.n_held;) {
+		uint64_t seq = sim.held[i];
+		struct sim_entry *e = &sim.entries[seq];
+		struct sim_actor *holder = living(e->holder);
+
+		MUST(sim_delivery(seq, &d), "entry %llu is gone", (unsigned long long)seq);
+		if (d.state == RP_STATE_IN_FLIGHT && d.claim_no == e->claim_no) {
+			i++;
+			continue;
+		}
+		MUST(holder == NULL || holder == leaving || sim.boot_ms - holder->last_beat_boot_ms > sim.lease_ms,
+		     "entry %llu was taken from a living sender", (unsigned long long)seq);
+		MUST(d.state == RP_STATE_WAITING || d.losses >= RP_LOSSES_MAX, "entry %llu was lost once too often",
+		     (unsigned long long)seq);
+		sim_note("lost", seq, d.losses);
+		e->losses++;
+		e->n_2xx_allowed++;
+		e->due_at_ms = d.due_at_ms;
+		drop(e, d.state);
+	}
+}
+
+/* --- operators -------------------------------------------------------------------------------------------------------- */
+
+void sim_model_changed(uint64_t seq, enum rp_change verb, enum rp_changed result)
+{
+	struct sim_entry *e = entry_of(seq);
+
+	sim_note("change", seq, (uint64_t)verb << 8 | (uint64_t)result);
+	switch (result) {
+	case RP_CHANGED_NOT_FOUND:
+		MUST(e->purged || (e->state != RP_STATE_HELD && e->holder == NOBODY), "entry %llu is not found",
+		     (unsigned long long)seq);
+		return;
+	case RP_CHANGED_SKIPPED_IN_FLIGHT:
+		MUST(e->holder != NOBODY, "entry %llu is in nobody's hands", (unsigned long long)seq);
+		return;
+	case RP_CHANGED_SKIPPED_STATE:
+		return;
+	case RP_CHANGED_DONE:
+	case RP_CHANGED_DONE_IN_FLIGHT:
+		break;
+	}
+	MUST(!e->purged && (e->holder != NOBODY) == (result == RP_CHANGED_DONE_IN_FLIGHT),
+	     "entry %llu: in flight or not", (unsigned long long)seq);
+	if (verb == RP_CHANGE_PURGE) {
+		drop(e, e->state);
+		e->purged = true;
+		sim.n_removed++;
+	} else if (verb == RP_CHANGE_REPLAY) {
+		e->due_at_ms = sim_wall_ms();
+		e->expires_at_ms = 0;
+		e->failures = e->losses = e->spent = 0;
+		e->n_2xx_allowed++;
+		e->state = RP_STATE_WAITING;
+	} else {
+		e->state = verb == RP_CHANGE_HOLD ? RP_STATE_HELD : RP_STATE_WAITING;
+	}
+}
+
+void sim_model_endpoints_gone(void)
+{
+	unsigned i;
+
+	for (i = 0; i < N_EPS; i++) {
+		struct sim_ep *ep = &sim.eps[i];
+
+		if (sim_endpoint_id(i) != 0)
+			continue;
+		MUST(!ep->paused && !ep->disabled && ep->n_held == 0, "%s went too early", ep->name);
+		ep->open = ep->settled_any = false;
+		ep->n_opened = 0;
+		ep->parked_until_ms = 0;
+	}
+}
+
+void sim_model_clock_stepped(int64_t by_ms)
+{
+	int64_t now_at_ms = sim_wall_ms();
+	unsigned i;
+
+	sim.counts.clock_steps++;
+	if (by_ms >= 0)
+		return;
+	sim.back_ms -= by_ms;
+	for (i = 0; i < N_EPS; i++) {
+		struct sim_ep *ep = &sim.eps[i];
+
+		/* what lies further ahead than any pause is from before the step, and nobody waits for it */
+		ep->n_claim_times = 0;
+		if (ep->probe_at_ms > now_at_ms + RP_BREAKER_PAUSE_MAX_MS)
+			ep->probe_at_ms = now_at_ms;
+		if (ep->parked_until_ms > now_at_ms + RP_PARK_MAX_MS)
+			ep->parked_until_ms = now_at_ms;
+	}
+}
+
+/* --- checking --------------------------------------------------------------------------------------------------------- */
+
+static struct rp_ledger check_ledger(void)
+{
+	struct rp_ledger l;
+	struct rp_error err;
+
+	sim_must(rp_outbox_ledger(sim.base, &l, &err), &err, "ledger");
+	MUST(l.accepted == l.waiting + l.in_flight + l.held + l.delivered + l.dead + l.purged, "the ledger");
+	MUST(l.accepted == sim.n_entries, "%llu accepted of %llu", (unsigned long long)l.accepted,
+	     (unsigned long long)sim.n_entries);
+	MUST(l.purged == sim.n_removed + sim.n_expired, "%llu purged of %llu", (unsigned long long)l.purged,
+	     (unsigned long long)(sim.n_removed + sim.n_expired));
+	MUST(l.in_flight == sim.n_held, "%llu in flight of %zu", (unsigned long long)l.in_flight, sim.n_held);
+	return l;
+}
+
+void sim_check_step(void)
+{
+	sim.counts.steps++;
+	check_ledger();
+}
+
+static void problem(void *arg, const char *text)
+{
+	(void)arg;
+	printf("verify: %s\n", text);
+}
+
+static void check_entry(uint64_t seq, const struct sim_entry *e)
+{
+	struct rp_delivery d;
+	bool there = sim_delivery(seq, &d);
+
+	MUST(!there || !e->purged, "entry %llu was purged and is there", (unsigned long long)seq);
+	if (!there) {
+		MUST(e->purged || (e->holder == NOBODY && e->state != RP_STATE_HELD), "entry %llu is lost",
+		     (unsigned long long)seq);
+		return;
+	}
+	MUST(d.state == e->state || (e->state == RP_STATE_WAITING && d.state == RP_STATE_DEAD &&
+				     (d.cause == RP_CAUSE_EXPIRED || d.cause == RP_CAUSE_GONE)),
+	     "entry %llu is %s, cause %d; known as %s", (unsigned long long)seq, rp_state_name(d.state), d.cause,
+	     rp_state_name(e->state));
+	MUST(d.attempts == e->attempts && d.claim_no == e->claim_no && d.failures == e->failures,
+	     "entry %llu: attempts %u, claims %u, failures %u; known %u, %u, %u", (unsigned long long)seq, d.attempts,
+	     d.claim_no, d.failures, e->attempts, e->claim_no, e->failures);
+	MUST(d.state != RP_STATE_DELIVERED || e->n_2xx > 0, "entry %llu is delivered, and no receiver has it",
+	     (unsigned long long)seq);
+	MUST(e->n_2xx <= e->n_2xx_allowed, "entry %llu arrived %u times, %u are explained", (unsigned long long)seq,
+	     e->n_2xx, e->n_2xx_allowed);
+}
+
+void sim_check_all(void)
+{
+	struct rp_verify_counts counts;
+	struct rp_error err;
+	uint64_t seq;
+
+	sim.counts.verifies++;
+	sim_must(rp_outbox_verify(sim.base, problem, NULL, &counts, &err), &err, "verify");
+	MUST(counts.problems == 0, "verify found %llu problems", (unsigned long long)counts.problems);
+	for (seq = 1; seq <= sim.n_entries; seq++)
+		check_entry(seq, &sim.entries[seq]);
+}
+
+void sim_check_drained(void)
+{
+	struct rp_ledger l = check_ledger();
+	uint64_t seq;
+
+	sim_check_all();
+	MUST(l.waiting == 0 && l.in_flight == 0 && l.held == 0,
+	     "faults have stopped, and %llu wait, %llu are in flight", (unsigned long long)l.waiting,
+	     (unsigned long long)l.in_flight);
+	for (seq = 1; seq <= sim.n_entries; seq++)
+		if (sim.entries[seq].n_2xx > 1)
+			sim.counts.duplicates += sim.entries[seq].n_2xx - 1;
+}
