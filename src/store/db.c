@@ -365,6 +365,13 @@ enum rp_err rp_txn_read(struct rp_outbox *ob, struct rp_txn *t, struct rp_error 
 	return begin_with_head(ob, MDB_RDONLY, t, err);
 }
 
+enum rp_err rp_txn_read_rows(struct rp_outbox *ob, struct rp_txn *t, struct rp_error *err)
+{
+	memset(t, 0, sizeof *t);
+	t->ob = ob;
+	return rp_db_fail(ob, begin(ob, MDB_RDONLY, &t->mdb), "begin", err);
+}
+
 enum rp_err rp_txn_write(struct rp_outbox *ob, int64_t now_at_ms, struct rp_txn *t, struct rp_error *err)
 {
 	enum rp_err e = begin_with_head(ob, 0, t, err);

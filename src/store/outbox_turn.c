@@ -424,14 +424,48 @@ void rp_dispatch_release(struct rp_dispatch *d)
 	memset(d, 0, sizeof *d);
 }
 
+/* The claim may have been lost since it was committed. */
+static enum rp_err check_claim(struct rp_txn *t, const struct rp_claim *claim, struct rp_error *err)
+{
+	struct rp_delivery d;
+	enum rp_err e = rp_entry_delivery(t, claim->seq, &d, err);
+
+	if (e == RP_ERR_NOTFOUND || (e == RP_OK && (d.state != RP_STATE_IN_FLIGHT || d.claim_no != claim->claim_no)))
+		return rp_fail(err, RP_ERR_STALE, "the claim on entry %" PRIu64 " was lost", claim->seq);
+	return e;
+}
+
+/* Facts first, payload behind them. */
+static enum rp_err load(struct rp_txn *t, uint64_t seq, struct rp_dispatch *out, struct rp_error *err)
+{
+	size_t facts_bytes;
+	const char *at;
+	MDB_val v;
+	enum rp_err e = rp_row_get(t, RP_T_ENTRY, rp_key1(seq), &v, err);
+
+	if (e != RP_OK)
+		return e == RP_ERR_NOTFOUND ? RP_ERR_DAMAGED : e;
+	facts_bytes = v.mv_size;
+	if (!rp_buf_add(&out->text, v.mv_data, facts_bytes))
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory for entry %" PRIu64, seq);
+	at = out->text.data;
+	if (!rp_facts_unpack(&out->facts, seq, at, facts_bytes))
+		return RP_ERR_DAMAGED;
+	e = rp_entry_payload(t, seq, &out->facts, &out->text, err);
+	if (e != RP_OK)
+		return e;
+	/* The payload may have moved the text, and with it what the spans of the facts point to. */
+	if (at != out->text.data && !rp_facts_unpack(&out->facts, seq, out->text.data, facts_bytes))
+		return RP_ERR_DAMAGED;
+	out->payload = (struct rp_span){out->text.data + facts_bytes, out->text.len - facts_bytes};
+	return RP_OK;
+}
+
 enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim, struct rp_dispatch *out,
 			    struct rp_error *err)
 {
-	struct rp_delivery d;
 	struct rp_txn t;
-	MDB_val v;
-	size_t facts_bytes;
-	enum rp_err e = rp_txn_read(ob, &t, err);
+	enum rp_err e = rp_txn_read_rows(ob, &t, err);
 
 	if (e != RP_OK)
 		return e;
@@ -439,30 +473,11 @@ enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim, 
 	out->text.max = SIZE_MAX / 2;
 	memset(&out->facts, 0, sizeof out->facts);
 	out->payload = (struct rp_span){NULL, 0};
-	e = rp_entry_delivery(&t, claim->seq, &d, err);
-	if (e == RP_ERR_NOTFOUND || (e == RP_OK && (d.state != RP_STATE_IN_FLIGHT || d.claim_no != claim->claim_no)))
-		e = rp_fail(err, RP_ERR_STALE, "the claim on entry %" PRIu64 " was lost", claim->seq);
+	e = check_claim(&t, claim, err);
 	if (e == RP_OK)
-		e = rp_row_get(&t, RP_T_ENTRY, rp_key1(claim->seq), &v, err);
-	if (e == RP_ERR_NOTFOUND)
-		e = RP_ERR_DAMAGED;
+		e = load(&t, claim->seq, out, err);
 	if (e != RP_OK)
-		goto out;
-	/* Facts first, payload behind them; spans are taken from the copy when it has stopped growing. */
-	facts_bytes = v.mv_size;
-	if (!rp_facts_unpack(&out->facts, claim->seq, v.mv_data, v.mv_size)) {
-		e = RP_ERR_DAMAGED;
-	} else if (!rp_buf_reserve(&out->text, v.mv_size + out->facts.payload_bytes)) {
-		e = rp_fail(err, RP_ERR_NOMEM, "out of memory for entry %" PRIu64, claim->seq);
-	} else {
-		rp_buf_add(&out->text, v.mv_data, v.mv_size);
-		e = rp_entry_payload(&t, claim->seq, &out->facts, &out->text, err);
-	}
-	if (e == RP_OK && rp_facts_unpack(&out->facts, claim->seq, out->text.data, facts_bytes))
-		out->payload = (struct rp_span){out->text.data + facts_bytes, out->text.len - facts_bytes};
-	else
-		memset(&out->facts, 0, sizeof out->facts); /* its spans point into the transaction */
-out:
+		memset(&out->facts, 0, sizeof out->facts); /* its spans may point to where the text was */
 	rp_txn_end(&t);
 	if (e == RP_ERR_DAMAGED)
 		rp_fail(err, e, "a record of entry %" PRIu64 " fails its checksum", claim->seq);

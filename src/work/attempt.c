@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <strings.h>
 
-#define MASKED_MIN 4 /* shorter values stand in most texts by chance */
+#define DECIMAL_MAX 21 /* of 64 bits, with the NUL */
+#define MASKED_MIN 4   /* shorter values stand in most texts by chance */
 
 /* Header lines are collected as NUL-terminated strings in `text`; while it may still move, only their offsets are kept. */
 struct header_list {
@@ -64,18 +65,35 @@ static void add_envelope_headers(struct header_list *l, struct rp_span packed, c
 	}
 }
 
+static void add_named_header(struct header_list *l, const char *name, const char *value)
+{
+	begin_header(l);
+	l->ok = l->ok && rp_buf_add_text(l->text, name) && rp_buf_add_text(l->text, value);
+	end_header(l);
+}
+
+/* Without printf, which would take a third of the time that is spent here. */
+static const char *decimal(uint64_t n, char out[DECIMAL_MAX])
+{
+	char *at = out + DECIMAL_MAX - 1;
+
+	*at = '\0';
+	do {
+		*--at = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	return at;
+}
+
 static void add_standard_headers(struct header_list *l, const char *id, int64_t timestamp, uint32_t attempt_no)
 {
-	char line[96];
+	char number[DECIMAL_MAX];
 
 	add_text_header(l, "content-type: application/json");
 	add_text_header(l, "user-agent: runpost/" RP_VERSION);
-	snprintf(line, sizeof line, "webhook-id: %s", id);
-	add_text_header(l, line);
-	snprintf(line, sizeof line, "webhook-timestamp: %" PRId64, timestamp);
-	add_text_header(l, line);
-	snprintf(line, sizeof line, "runpost-attempt: %" PRIu32, attempt_no);
-	add_text_header(l, line);
+	add_named_header(l, "webhook-id: ", id);
+	add_named_header(l, "webhook-timestamp: ", decimal(timestamp > 0 ? (uint64_t)timestamp : 0, number));
+	add_named_header(l, "runpost-attempt: ", decimal(attempt_no, number));
 }
 
 static bool add_signature(struct header_list *l, struct rp_signer *signer, const char *id, int64_t timestamp,

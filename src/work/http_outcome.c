@@ -16,6 +16,10 @@ static void detail_set(struct rp_transfer *t, const char *text)
 	struct rp_url url;
 	unsigned char *p;
 
+	if (*text == '\0') {
+		out->detail[0] = '\0';
+		return;
+	}
 	snprintf(out->detail, sizeof out->detail, "%s", text);
 	for (p = (unsigned char *)out->detail; *p != '\0'; p++) {
 		if (*p < 0x20 || *p == 0x7f)
