@@ -52,6 +52,8 @@ struct rp_transfer {
 	size_t lines_cap;
 	char *
 	    tls_texts[4]; /* ca_file, client_cert, client_key, pins as they are set in the easy handle; NULL: default */
+	char *url_text;   /* as it is set in the easy handle; NULL: none yet */
+	CURLU *url;       /* the same, parsed; NULL: libcurl parses the text for each request */
 	char error_text[CURL_ERROR_SIZE];
 };
 

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define URL_FLAGS (CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME | CURLU_DISALLOW_USER | CURLU_PATH_AS_IS)
 #define CA_BUNDLE_FALLBACK "/etc/ssl/certs/ca-certificates.crt"
 
 /* The first refusal is the one worth telling; later addresses of the same name are seldom better. */
@@ -175,6 +176,8 @@ void rp_transfer_free(struct rp_transfer *t)
 	for (i = 0; i < sizeof t->tls_texts / sizeof t->tls_texts[0]; i++)
 		free(t->tls_texts[i]);
 	free(t->lines);
+	free(t->url_text);
+	curl_url_cleanup(t->url);
 	free(t);
 }
 
@@ -237,6 +240,35 @@ static CURLcode tls_set(struct rp_transfer *t, const struct rp_request *request)
 				(long)(request->tls_min == 13 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2));
 }
 
+/* A transfer often serves the same URL again. libcurl would parse the text for every request; a parsed one it copies. The
+ * flags are those with which it would parse it: what it refuses now is left to it, to be refused in its words. */
+static CURLcode url_set(struct rp_transfer *t, const char *url)
+{
+	CURL *easy = t->easy;
+	char *copy;
+	CURLcode rc;
+
+	if (same_text(url, t->url_text))
+		return CURLE_OK;
+	copy = strdup(url);
+	if (copy == NULL)
+		return CURLE_OUT_OF_MEMORY;
+	free(t->url_text);
+	t->url_text = NULL;
+	curl_url_cleanup(t->url);
+	t->url = curl_url();
+	if (t->url != NULL && curl_url_set(t->url, CURLUPART_URL, url, URL_FLAGS) != CURLUE_OK) {
+		curl_url_cleanup(t->url);
+		t->url = NULL;
+	}
+	if (!SET(CURLOPT_CURLU, t->url) || !SET(CURLOPT_URL, url)) {
+		free(copy);
+		return rc;
+	}
+	t->url_text = copy;
+	return CURLE_OK;
+}
+
 static long curl_ms(int64_t ms)
 {
 	assert(ms > 0); /* 0 would mean "for ever" to libcurl */
@@ -257,7 +289,8 @@ enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *
 		return rp_fail(err, RP_ERR_NOMEM, "no memory for %zu header lines of a request", request->n_headers);
 	/* The size goes first: POSTFIELDS without it would be measured with strlen. An empty body is a POST all the
 	 * same. */
-	if (SET(CURLOPT_URL, request->url) && SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len) &&
+	rc = url_set(t, request->url);
+	if (rc == CURLE_OK && SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len) &&
 	    SET(CURLOPT_POSTFIELDS, request->body.len > 0 ? request->body.ptr : "") &&
 	    SET(CURLOPT_HTTPHEADER, t->lines) && SET(CURLOPT_TIMEOUT_MS, curl_ms(request->timeout_ms)) &&
 	    SET(CURLOPT_CONNECTTIMEOUT_MS, curl_ms(request->connect_timeout_ms)))
