@@ -1,5 +1,6 @@
 #include "base/bytes.h"
 
+#include <endian.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,51 +90,49 @@ struct rp_writer rp_writer_of(void *mem, size_t size)
 	return w;
 }
 
-void rp_put_bytes(struct rp_writer *w, const void *bytes, size_t n)
+/* Inline, so that a fixed n becomes one store: every record of the outbox is made of these. */
+static inline void put(struct rp_writer *w, const void *bytes, size_t n)
 {
 	if (!w->ok || (size_t)(w->end - w->at) < n) {
 		w->ok = false;
 		return;
 	}
-	if (n == 0)
-		return; /* the pointers may be NULL */
 	memcpy(w->at, bytes, n);
 	w->at += n;
 }
 
-static void put_be(struct rp_writer *w, uint64_t v, unsigned n)
+void rp_put_bytes(struct rp_writer *w, const void *bytes, size_t n)
 {
-	unsigned char be[8];
-	unsigned i;
-
-	for (i = 0; i < n; i++)
-		be[i] = (unsigned char)(v >> (8 * (n - 1 - i)));
-	rp_put_bytes(w, be, n);
+	if (n > 0) /* else the pointers may be NULL */
+		put(w, bytes, n);
 }
 
 void rp_put_u8(struct rp_writer *w, uint8_t v)
 {
-	put_be(w, v, 1);
+	put(w, &v, sizeof v);
 }
 
 void rp_put_u16(struct rp_writer *w, uint16_t v)
 {
-	put_be(w, v, 2);
+	v = htobe16(v);
+	put(w, &v, sizeof v);
 }
 
 void rp_put_u32(struct rp_writer *w, uint32_t v)
 {
-	put_be(w, v, 4);
+	v = htobe32(v);
+	put(w, &v, sizeof v);
 }
 
 void rp_put_u64(struct rp_writer *w, uint64_t v)
 {
-	put_be(w, v, 8);
+	v = htobe64(v);
+	put(w, &v, sizeof v);
 }
 
 void rp_put_i64(struct rp_writer *w, int64_t v)
 {
-	put_be(w, (uint64_t)v, 8);
+	rp_put_u64(w, (uint64_t)v);
 }
 
 void rp_put_str16(struct rp_writer *w, struct rp_span s)
@@ -155,10 +154,8 @@ struct rp_reader rp_reader_of(const void *mem, size_t size)
 	return r;
 }
 
-void rp_get_bytes(struct rp_reader *r, void *out, size_t n)
+static inline void get(struct rp_reader *r, void *out, size_t n)
 {
-	if (n == 0)
-		return; /* the pointers may be NULL */
 	if (!r->ok || (size_t)(r->end - r->at) < n) {
 		r->ok = false;
 		memset(out, 0, n);
@@ -168,41 +165,47 @@ void rp_get_bytes(struct rp_reader *r, void *out, size_t n)
 	r->at += n;
 }
 
-static uint64_t get_be(struct rp_reader *r, unsigned n)
+void rp_get_bytes(struct rp_reader *r, void *out, size_t n)
 {
-	unsigned char be[8];
-	uint64_t v = 0;
-	unsigned i;
-
-	rp_get_bytes(r, be, n);
-	for (i = 0; i < n; i++)
-		v = v << 8 | be[i];
-	return v;
+	if (n > 0) /* else the pointers may be NULL */
+		get(r, out, n);
 }
 
 uint8_t rp_get_u8(struct rp_reader *r)
 {
-	return (uint8_t)get_be(r, 1);
+	uint8_t v;
+
+	get(r, &v, sizeof v);
+	return v;
 }
 
 uint16_t rp_get_u16(struct rp_reader *r)
 {
-	return (uint16_t)get_be(r, 2);
+	uint16_t v;
+
+	get(r, &v, sizeof v);
+	return be16toh(v);
 }
 
 uint32_t rp_get_u32(struct rp_reader *r)
 {
-	return (uint32_t)get_be(r, 4);
+	uint32_t v;
+
+	get(r, &v, sizeof v);
+	return be32toh(v);
 }
 
 uint64_t rp_get_u64(struct rp_reader *r)
 {
-	return get_be(r, 8);
+	uint64_t v;
+
+	get(r, &v, sizeof v);
+	return be64toh(v);
 }
 
 int64_t rp_get_i64(struct rp_reader *r)
 {
-	return (int64_t)get_be(r, 8);
+	return (int64_t)rp_get_u64(r);
 }
 
 struct rp_span rp_get_str16(struct rp_reader *r)
