@@ -1,7 +1,6 @@
 #include "base/log.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +24,11 @@ void rp_log_name(const char *role)
 	snprintf(log_role, sizeof log_role, "%s", role);
 }
 
+bool rp_log_is_on(enum rp_log_level level)
+{
+	return level <= log_level;
+}
+
 void rp_log(enum rp_log_level level, const char *ev, const char *fmt, ...)
 {
 	char line[2048], at[RP_TIME_TEXT_MAX];
@@ -33,7 +37,7 @@ void rp_log(enum rp_log_level level, const char *ev, const char *fmt, ...)
 	va_list ap;
 	int n;
 
-	if (level > log_level)
+	if (!rp_log_is_on(level))
 		return;
 	rp_time_format(rp_sys_wall_ms(&rp_sys_real), at);
 	n = snprintf(line, sizeof line - 1, "at=%s level=%s role=%s pid=%ld ev=%s ", at, level_names[level], log_role,

@@ -5,11 +5,15 @@
 #ifndef RP_BASE_LOG_H
 #define RP_BASE_LOG_H
 
+#include <stdbool.h>
+
 enum rp_log_level { RP_LOG_ERROR, RP_LOG_WARN, RP_LOG_INFO, RP_LOG_DEBUG };
 
 /* Lines above `level` are dropped. `role` ("ingest", "sender-2") goes into every line; it is copied. */
 void rp_log_setup(const char *role, enum rp_log_level level);
 void rp_log_name(const char *role); /* changes the role alone */
+
+bool rp_log_is_on(enum rp_log_level level); /* for callers who would work to make a line that is dropped */
 
 /* fmt renders the pairs after ev, e.g. rp_log(RP_LOG_INFO, "settled", "id=%s attempt=%u", id, n). Values with spaces or
  * foreign bytes go through %s of rp_log_quote. Control bytes that slip through are replaced by '?'. */

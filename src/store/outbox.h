@@ -154,12 +154,14 @@ enum rp_err rp_outbox_look_again(struct rp_outbox *ob, int64_t now_at_ms, struct
 
 /* What an attempt needs. Spans point into `text`, owned by the struct; init with {0}, release, reusable. */
 struct rp_dispatch {
+	size_t max_payload; /* in: a longer payload is not loaded; 0: any is */
 	struct rp_facts facts;
 	struct rp_span payload;
 	struct rp_buf text;
 };
 /* Loads a claimed entry, right before its attempt. RP_ERR_STALE: the claim was lost or the entry purged; do not send.
- * RP_ERR_DAMAGED: a record or the payload fails its checksum: settle it dead. */
+ * RP_ERR_DAMAGED: a record or the payload fails its checksum: settle it dead. RP_ERR_FULL: the payload is longer than
+ * out->max_payload. */
 enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim, struct rp_dispatch *out,
 			    struct rp_error *err);
 void rp_dispatch_release(struct rp_dispatch *d);

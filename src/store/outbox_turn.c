@@ -451,6 +451,9 @@ static enum rp_err load(struct rp_txn *t, uint64_t seq, struct rp_dispatch *out,
 	at = out->text.data;
 	if (!rp_facts_unpack(&out->facts, seq, at, facts_bytes))
 		return RP_ERR_DAMAGED;
+	if (out->max_payload != 0 && out->facts.payload_bytes > out->max_payload)
+		return rp_fail(err, RP_ERR_FULL, "the payload of entry %" PRIu64 " has %" PRIu64 " bytes", seq,
+			       out->facts.payload_bytes);
 	e = rp_entry_payload(t, seq, &out->facts, &out->text, err);
 	if (e != RP_OK)
 		return e;

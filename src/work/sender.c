@@ -23,8 +23,10 @@
 #define REAP_UNTIL_MS 200    /* for so long */
 #define STOP_AGAIN_MS 2000   /* a group and its supervisor pass one stop on twice: only a later one means "at once" */
 #define LEASE_MARGIN_MS 1000 /* a claim is not begun when its lease may be taken within this time */
-#define RUNNING_BYTES_MAX ((size_t)64 << 20) /* payloads in memory at once; one more may start when it is not reached */
-#define KEPT_BYTES_MAX ((size_t)16 << 10)    /* a job keeps a buffer of this size for its next payload */
+#define SMALL_BYTES ((size_t)64 << 10)      /* payloads up to this size begin whatever else is in memory */
+#define LARGE_BYTES_MAX ((size_t)64 << 20)  /* longer ones in memory at once, and of one endpoint: */
+#define LARGE_BYTES_EACH ((size_t)16 << 20) /* ... one more may begin while they have not reached it */
+#define KEPT_BYTES_MAX ((size_t)16 << 10)   /* a job keeps a buffer of this size for its next payload */
 #define AHEAD_MAX 256           /* room for claims that wait for a free place, and for results that wait for a turn */
 #define NO_KEY_WAIT_MS 60000    /* an endpoint without a valid key is asked again after this time */
 #define SUCCESS_RESPONSE_MAX 64 /* of a 2xx answer's body so much is kept; failures keep all of RP_RESPONSE_HEAD_MAX */
@@ -47,6 +49,7 @@ struct job {
 	struct rp_outcome outcome;
 	struct rp_settlement settlement;
 	int64_t started_at_ms;
+	size_t large_bytes; /* of its payload while the request is under way, if that is not small */
 };
 
 struct job_list {
@@ -61,7 +64,9 @@ struct rp_sender {
 	struct job *jobs;
 	size_t n_jobs;
 	struct job_list idle, ready, finished;
-	size_t running, running_bytes;
+	struct job_list large; /* claimed like `ready`; their payloads wait for others of their kind to end */
+	bool large_may_begin;  /* such a one has ended */
+	size_t running, large_bytes;
 	struct rp_settlement *settlements; /* of a turn */
 	struct rp_claim *claims;
 	int outbox_fd;
@@ -225,9 +230,13 @@ static void on_done(void *arg, void *owner, const struct rp_outcome *outcome)
 	struct rp_sender *s = arg;
 	struct job *j = owner;
 
-	assert(s->running > 0 && s->running_bytes >= j->dispatch.text.len);
+	assert(s->running > 0 && s->large_bytes >= j->large_bytes);
 	s->running--;
-	s->running_bytes -= j->dispatch.text.len;
+	if (j->large_bytes > 0) {
+		s->large_bytes -= j->large_bytes;
+		j->large_bytes = 0;
+		s->large_may_begin = true;
+	}
 	j->outcome = *outcome;
 	if (outcome->cause == RP_CAUSE_NONE && j->outcome.response_bytes > SUCCESS_RESPONSE_MAX)
 		j->outcome.response_bytes = SUCCESS_RESPONSE_MAX;
@@ -251,12 +260,31 @@ static void park(struct rp_sender *s, struct job *j, const char *detail)
 
 /* --- an attempt's beginning ------------------------------------------------------------------------------------------ */
 
+/* A receiver that hangs on long payloads keeps those of others waiting at most in part, and short ones never. */
+static bool large_may_begin(const struct rp_sender *s, const struct job *j)
+{
+	size_t i, of_endpoint = 0;
+
+	if (s->large_bytes == 0)
+		return true;
+	for (i = 0; i < s->n_jobs; i++)
+		if (s->jobs[i].large_bytes > 0 && s->jobs[i].claim.endpoint == j->claim.endpoint)
+			of_endpoint += s->jobs[i].large_bytes;
+	return s->large_bytes < LARGE_BYTES_MAX && of_endpoint < LARGE_BYTES_EACH;
+}
+
 static enum rp_err start(struct rp_sender *s, struct job *j, struct rp_error *err)
 {
 	char detail[RP_DETAIL_TEXT_MAX];
 	enum rp_cause cause;
-	enum rp_err e = rp_outbox_fetch(s->o.outbox, &j->claim, &j->dispatch, err);
+	enum rp_err e;
 
+	j->dispatch.max_payload = large_may_begin(s, j) ? 0 : SMALL_BYTES;
+	e = rp_outbox_fetch(s->o.outbox, &j->claim, &j->dispatch, err);
+	if (e == RP_ERR_FULL) {
+		list_push(&s->large, j);
+		return RP_OK;
+	}
 	j->started_at_ms = s->now_at_ms;
 	j->attempt.policy = NULL;
 	if (e == RP_ERR_STALE) {
@@ -302,20 +330,23 @@ static enum rp_err start(struct rp_sender *s, struct job *j, struct rp_error *er
 	j->generation = s->newest;
 	j->generation->requests++;
 	s->running++;
-	s->running_bytes += j->dispatch.text.len;
+	if (j->dispatch.payload.len > SMALL_BYTES) {
+		j->large_bytes = j->dispatch.payload.len;
+		s->large_bytes += j->large_bytes;
+	}
 	return RP_OK;
 }
 
 static bool may_start(const struct rp_sender *s)
 {
-	return s->ready.n > 0 && s->running < s->o.in_flight && s->running_bytes < RUNNING_BYTES_MAX;
+	return s->ready.n > 0 && s->running < s->o.in_flight;
 }
 
 static void return_ready(struct rp_sender *s)
 {
 	struct job *j;
 
-	while ((j = list_pop(&s->ready)) != NULL)
+	while ((j = list_pop(&s->ready)) != NULL || (j = list_pop(&s->large)) != NULL)
 		push_finished(s, j, RP_SETTLE_RETURN);
 }
 
@@ -327,14 +358,18 @@ static void drop_claims_after_stall(struct rp_sender *s)
 
 	if (stalled_ms <= s->o.settings->config.lease_ms - LEASE_MARGIN_MS)
 		return;
-	rp_log(RP_LOG_WARN, "stalled", "for_ms=%" PRId64 " returned=%zu", stalled_ms, s->ready.n);
+	rp_log(RP_LOG_WARN, "stalled", "for_ms=%" PRId64 " returned=%zu", stalled_ms, s->ready.n + s->large.n);
 	return_ready(s);
 }
 
 static enum rp_err start_ready(struct rp_sender *s, struct rp_error *err)
 {
 	enum rp_err e = RP_OK;
+	size_t n;
 
+	for (n = s->large_may_begin ? s->large.n : 0; n > 0 && e == RP_OK && s->running < s->o.in_flight; n--)
+		e = start(s, list_pop(&s->large), err);
+	s->large_may_begin = n > 0;
 	while (e == RP_OK && may_start(s))
 		e = start(s, list_pop(&s->ready), err);
 	return e;
@@ -360,7 +395,8 @@ static void log_settled(const struct job *j)
 	const struct rp_settlement *st = &j->settlement;
 	char id[RP_ID_TEXT_MAX], cause[RP_CAUSE_TEXT_MAX], at[RP_CAUSE_TEXT_MAX], detail[RP_DETAIL_TEXT_MAX + 8];
 
-	if (st->kind == RP_SETTLE_RETURN)
+	if (st->kind == RP_SETTLE_RETURN ||
+	    (st->kind == RP_SETTLE_DELIVERED && !st->stale && !rp_log_is_on(RP_LOG_DEBUG)))
 		return;
 	if (j->dispatch.facts.accepted_at_ms != 0)
 		rp_id_format(j->dispatch.facts.id, id);
@@ -660,7 +696,7 @@ void rp_sender_stop(struct rp_sender *s)
 	s->now_boot_ms = rp_sys_boot_ms(s->o.sys);
 	s->stopped_boot_ms = s->now_boot_ms;
 	s->stop_boot_ms = s->now_boot_ms + s->o.settings->config.stop_grace_ms;
-	rp_log(RP_LOG_INFO, "stopping", "running=%zu returned=%zu", s->running, s->ready.n);
+	rp_log(RP_LOG_INFO, "stopping", "running=%zu returned=%zu", s->running, s->ready.n + s->large.n);
 	return_ready(s);
 }
 
@@ -737,6 +773,7 @@ enum rp_err rp_sender_new(const struct rp_sender_options *options, struct rp_sen
 	list_init(&s->idle);
 	list_init(&s->ready);
 	list_init(&s->finished);
+	list_init(&s->large);
 	s->now_at_ms = rp_sys_wall_ms(s->o.sys);
 	s->now_boot_ms = s->beat_boot_ms = s->expire_boot_ms = rp_sys_boot_ms(s->o.sys);
 	e = put_in_force(s, options->settings, NULL, err);

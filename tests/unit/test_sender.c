@@ -237,6 +237,69 @@ START_TEST(an_idle_sender_with_work_for_later_sleeps_until_its_heartbeat)
 }
 END_TEST
 
+/* --- long payloads ---------------------------------------------------------------------------------------------------- */
+
+#define MIB ((size_t)1 << 20)
+
+static uint64_t append_long(unsigned k, size_t bytes)
+{
+	struct rp_new_entry n = fx_new(k);
+	char *payload = malloc(bytes);
+	uint64_t seq;
+
+	ck_assert_ptr_nonnull(payload);
+	memset(payload, 'x', bytes);
+	n.payload = (struct rp_span){payload, bytes};
+	seq = fx_append_one(&n, NULL);
+	free(payload);
+	return seq;
+}
+
+START_TEST(an_endpoint_with_long_payloads_holds_up_neither_short_ones_nor_others)
+{
+	int i;
+
+	for (i = 0; i < 4; i++)
+		append_long(1, 9 * MIB);
+	start_sender(20, false);
+	settle_down(20); /* the second reaches what an endpoint may have in memory */
+	ck_assert_uint_eq(net.n_started, 2);
+	fx_append(1, 1);
+	append_long(2, 9 * MIB);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 4);
+	for (i = 0; i < 4; i++)
+		fake_answer(&net, (size_t)i, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 6);
+	fake_answer(&net, 4, RP_CAUSE_NONE, 200);
+	fake_answer(&net, 5, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert_uint_eq(fx_ledger().delivered, 6);
+}
+END_TEST
+
+START_TEST(long_payloads_are_bounded_over_all_endpoints_and_go_back_at_a_stop)
+{
+	unsigned k;
+
+	for (k = 1; k <= 8; k++)
+		append_long(k, 10 * MIB);
+	start_sender(20, false);
+	settle_down(20); /* seven are 70 MiB: the last of them began below the bound of 64 */
+	ck_assert_uint_eq(net.n_started, 7);
+	fake_answer(&net, 3, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 8);
+	append_long(9, 10 * MIB);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 8);
+	rp_sender_stop(sender);
+	settle_down(20);
+	ck_assert_int_eq(fx_state(9), RP_STATE_WAITING);
+}
+END_TEST
+
 /* --- claims that were lost -------------------------------------------------------------------------------------------- */
 
 START_TEST(an_entry_purged_before_its_attempt_is_not_sent)
@@ -716,6 +779,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, no_more_requests_run_at_once_than_allowed);
 	tcase_add_test(tc, a_hanging_endpoint_leaves_the_others_their_requests);
 	tcase_add_test(tc, an_idle_sender_with_work_for_later_sleeps_until_its_heartbeat);
+	tcase_add_test(tc, an_endpoint_with_long_payloads_holds_up_neither_short_ones_nor_others);
+	tcase_add_test(tc, long_payloads_are_bounded_over_all_endpoints_and_go_back_at_a_stop);
 	tcase_add_test(tc, an_entry_purged_before_its_attempt_is_not_sent);
 	tcase_add_test(tc, after_a_stall_as_long_as_the_lease_nothing_claimed_before_is_begun);
 	tcase_add_test(tc, what_a_turn_as_long_as_the_lease_claimed_is_not_begun);
