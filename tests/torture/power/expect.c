@@ -116,6 +116,8 @@ static void take_receipt(struct expect *x, size_t event, struct rp_span line)
 	}
 	memcpy(r->id, id.ptr, id.len);
 	r->receipted = event;
+	if (x->created == EXPECT_NEVER) /* without `runpost init`, ingest has made it by its first receipt */
+		x->created = event;
 }
 
 /* A receipt counts from the write that has its newline. Writes of several ingesters are kept apart. */
@@ -189,7 +191,7 @@ struct expect expect_load(const struct log_file *log)
 			continue;
 		verb = word(&text);
 		if (rp_span_is(verb, "created"))
-			x.created = i;
+			x.created = i < x.created ? i : x.created;
 		else if (rp_span_is(verb, "begin"))
 			x.begin = i;
 		else if (!rp_span_is(verb, "offer"))

@@ -27,7 +27,7 @@ struct expect {
 	struct expect_run *runs;
 	size_t n, cap;
 	size_t begin;   /* before it stands what the outbox was when the recording began */
-	size_t created; /* when `runpost init` had ended */
+	size_t created; /* when `runpost init` had ended, or there was a receipt */
 };
 
 /* Reads receipts and marks; tells on stderr and exits when they make no sense. */

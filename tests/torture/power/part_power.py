@@ -87,7 +87,8 @@ class Part:
         """A recording, and one of what goes on after one of its power cuts: so that power fails again in a recovery."""
         seed = self.seed * 1000 + number
         first = self.record(f"recording-{number}", seed, size)
-        counts = self.play_and_cut(first, f"recording {number}", seed, states * 2 // 3, "alone", "together")
+        counts = self.play_and_cut(first, f"recording {number}", seed, states * 2 // 3,
+                                   ("alone", "newborn")[number % 2], "together")
         if counts is None:
             return
         step, which = first.rng.randrange(counts["steps"] // 3, counts["steps"]), first.rng.randrange(2, 1000)

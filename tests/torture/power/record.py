@@ -340,23 +340,23 @@ class Recording:
             self.close()
 
     def alone(self):
-        """One after another: init, ingest, two senders, replay and purge of what is dead."""
+        """One after another: init, ingest, two senders, replay and purge."""
         self.init()
         ingester = Ingester(self)
         for n in self.next(4):
             self.offer(ingester, [n])
         self.offer(ingester, self.next(8))
-        ingester.end()
-        supervisor = self.senders()
-        self.settle_down()
-        supervisor.terminate()
-        if supervisor.wait(LIMIT_S) != 0:
-            raise Failure(f"send ended with {supervisor.returncode}")
-        ids = ingester.receipts
-        self.replay(ids[run_id(3)])
-        self.purge(ids[run_id(10)])
-        self.purge(ids[run_id(1)])
-        self.ids.update(ids)
+        self.finish(self.senders(), [ingester], [3])
+        self.purge(self.ids[run_id(10)])
+        self.purge(self.ids[run_id(1)])
+
+    def newborn(self):
+        """Nobody says init: an ingester and two senders find no outbox, and all of them make it."""
+        supervisor, ingester = self.senders(), Ingester(self)
+        for n in self.next(4):
+            self.offer(ingester, [n])
+        self.offer(ingester, self.next(8))
+        self.finish(supervisor, [ingester], [10])
 
     def together(self):
         """Two ingesters, two senders, replay, purge and hold at once; a sender and an ingester are killed."""
@@ -375,7 +375,7 @@ class Recording:
                 self.ids.update(ingesters[1].receipts)
                 ingesters[1] = Ingester(self)
                 self.resend(ingesters[1], [n for n in range(self.n) if not ingesters[0].receipts.get(run_id(n))])
-        self.finish(supervisor, ingesters, [17, 24, 31])  # dead by now, or soon
+        self.finish(supervisor, ingesters, [17, 24, 31])  # they died
 
     def after_the_cut(self):
         """The machine is up again: the producer sends what has no receipt, senders go on, life too."""
@@ -403,6 +403,7 @@ class Recording:
         for ingester in ingesters:
             ingester.end()
             self.ids.update(ingester.receipts)
+        self.settle_down()
         for n in replays:
             self.replay(self.ids[run_id(n)])
         self.settle_down()
