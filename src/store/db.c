@@ -109,16 +109,22 @@ static enum rp_err sync_dir(const char *path, struct rp_error *err)
 	return RP_OK;
 }
 
-static enum rp_err sync_parent(const char *path, struct rp_error *err)
+/* LMDB syncs the file, never the directory that names it (traced). Whoever made the outbox may have been killed before it
+ * synced the directories, or be just about to: so each process that makes promises sees to it itself, before the first. */
+static enum rp_err sync_names(struct rp_outbox *ob, bool made_dir, struct rp_error *err)
 {
 	char *parent = NULL;
-	enum rp_err rc;
+	enum rp_err e = sync_dir(ob->dir, err);
 
-	if (asprintf(&parent, "%s/..", path) < 0)
+	if (e != RP_OK)
+		return e;
+	if (asprintf(&parent, "%s/..", ob->dir) < 0)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	rc = sync_dir(parent, err);
+	/* One that may not be read cannot be synced either, but then an operator made the directory in it. */
+	if (made_dir || access(parent, R_OK) == 0)
+		e = sync_dir(parent, err);
 	free(parent);
-	return rc;
+	return e;
 }
 
 /* A wrong --outbox must not litter somebody else's directory. */
@@ -146,7 +152,7 @@ static enum rp_err check_foreign(struct rp_outbox *ob, struct rp_error *err)
 	return rc;
 }
 
-static enum rp_err prepare_dir(struct rp_outbox *ob, bool create, struct rp_error *err)
+static enum rp_err prepare_dir(struct rp_outbox *ob, bool create, bool *made_dir, struct rp_error *err)
 {
 	char *data = NULL;
 	bool present;
@@ -161,8 +167,9 @@ static enum rp_err prepare_dir(struct rp_outbox *ob, bool create, struct rp_erro
 		return rp_fail(err, RP_ERR_NOTFOUND,
 			       "%s: there is no outbox here (make one with: runpost init --outbox %s)", ob->dir,
 			       ob->dir);
-	if (mkdir(ob->dir, 0700) == 0)
-		return sync_parent(ob->dir, err);
+	*made_dir = mkdir(ob->dir, 0700) == 0;
+	if (*made_dir)
+		return RP_OK;
 	if (errno != EEXIST)
 		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: create directory", ob->dir);
 	return check_foreign(ob, err);
@@ -262,8 +269,7 @@ static enum rp_err create_outbox(struct rp_outbox *ob, struct rp_error *err)
 	rc = mdb_txn_commit(txn);
 	if (rc == 0)
 		rc = mdb_env_sync(ob->env, 1);
-	/* LMDB syncs the file, never the directory that names it (traced). */
-	return rc == 0 ? sync_dir(ob->dir, err) : rp_db_fail(ob, rc, "create", err);
+	return rp_db_fail(ob, rc, "create", err);
 }
 
 static enum rp_err open_tables(struct rp_outbox *ob, struct rp_error *err)
@@ -292,6 +298,7 @@ static enum rp_err open_tables(struct rp_outbox *ob, struct rp_error *err)
 enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *o, struct rp_error *err)
 {
 	uint64_t map_bytes = o->map_bytes != 0 ? o->map_bytes : MAP_BYTES_DEFAULT;
+	bool made_dir = false;
 	enum rp_err e;
 
 	ob->quota_bytes = o->quota_bytes != 0 ? o->quota_bytes : QUOTA_BYTES_DEFAULT;
@@ -299,7 +306,7 @@ enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *o, 
 	if (ob->quota_bytes > map_bytes - map_bytes / 8)
 		ob->quota_bytes = map_bytes - map_bytes / 8;
 	ob->disk_reserve_bytes = o->disk_reserve_bytes != 0 ? o->disk_reserve_bytes : DISK_RESERVE_DEFAULT;
-	e = prepare_dir(ob, o->create, err);
+	e = prepare_dir(ob, o->create, &made_dir, err);
 	if (e == RP_OK)
 		e = open_env(ob, o, err);
 	if (e != RP_OK)
@@ -313,7 +320,7 @@ enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *o, 
 		if (e == RP_OK)
 			e = open_tables(ob, err);
 	}
-	return e;
+	return e == RP_OK && o->create ? sync_names(ob, made_dir, err) : e;
 }
 
 void rp_db_close(struct rp_outbox *ob)

@@ -31,7 +31,7 @@ struct rp_outbox;
 
 /* Zero means the default of each. */
 struct rp_outbox_options {
-	bool create; /* make directory and outbox when missing; else RP_ERR_NOTFOUND */
+	bool create; /* make what is missing, and see that it has its names on disk; else RP_ERR_NOTFOUND */
 	bool
 	    sender; /* commits with one flush instead of two: a power cut may undo the last claim or settle (never corrupt it;
 	              * measured: 0 of 2,000 simulated cuts), which at worst repeats attempts. Never for ingest or tools. */

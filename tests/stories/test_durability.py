@@ -84,6 +84,22 @@ class AfterTheCommit(Story):
         self.assertEqual(trace.receipt_writes, list(range(1, 31)))
         self.assert_sound(accepted=30)
 
+    def test_nor_does_one_leave_before_the_names_of_the_outbox_are_on_disk(self):
+        """Whoever made the outbox may have been killed before it had synced the directories."""
+        live = self.traced_ingest()
+        live.send(make_run(1, HOOK))
+        live.wait_receipts(1)
+        self.assertEqual(live.close(), 0, live.process.err)
+        synced, receipts = set(), 0
+        for line in self.trace_path.read_text().splitlines():
+            call = CALL.match(line)
+            if call is not None and call[1] == "fsync" and call[3] == "0":
+                synced.add(call[2].partition("<")[2].rstrip(">"))
+            if call is not None and call[1] in ("write", "writev") and call[2].startswith("1<"):
+                receipts += 1
+                self.assertLessEqual({str(self.outbox), str(self.outbox.parent)}, synced, line)
+        self.assertGreater(receipts, 0)
+
     def test_nor_does_one_overtake_the_commit_of_a_large_batch(self):
         live = self.traced_ingest()
         live.send(*[make_run(n, HOOK, pad=1000) for n in range(3000)])

@@ -101,6 +101,11 @@ class Part:
         for recording in (first, second):
             shutil.rmtree(recording.folder)
 
+    def half_made(self):
+        halting = self.bin / "torture/power/mutants/no_directory_sync"
+        recording = self.record("half-made", self.seed, 12, programs={"init": halting})
+        self.play_and_cut(recording, "half made", self.seed, 900, "half_made")
+
     def mutant(self, name):
         roles, words = MUTANTS[name]
         program = self.bin / "torture/power/mutants" / name.removesuffix("_sender")
@@ -118,6 +123,7 @@ class Part:
     def run(self):
         for number in range(1 if self.quick else 4):
             self.healthy(number, 45 if self.quick else 90, 6000 if self.quick else 18000)
+        self.half_made()
         for name in MUTANTS:
             self.mutant(name)
 

@@ -358,6 +358,13 @@ class Recording:
         self.offer(ingester, self.next(8))
         self.finish(supervisor, [ingester], [10])
 
+    def half_made(self):
+        """Whoever made the outbox was gone before the directory was synced (a mutant plays that): the next one sees to it."""
+        self.run("init", "runpost", "init", "--config", self.config)
+        ingester = Ingester(self)
+        self.offer(ingester, self.next(12))
+        self.finish(self.senders(), [ingester], [])
+
     def together(self):
         """Two ingesters, two senders, replay, purge and hold at once; a sender and an ingester are killed."""
         supervisor, ingesters = self.senders(), [Ingester(self), Ingester(self)]
