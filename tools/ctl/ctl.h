@@ -11,6 +11,7 @@
 #include "selector.h"
 #include "store/outbox.h"
 #include "table.h"
+#include "work/settings.h"
 
 /* What a verb takes besides --outbox, --config, --json, --no-color and --help. */
 enum rp_accepts {
@@ -44,6 +45,7 @@ struct rp_ctl {
 	struct rp_selector selector;
 	char **names;
 	size_t n_names;
+	const struct rp_settings *settings; /* the configuration; secrets are not loaded */
 	struct rp_outbox *ob;
 	struct rp_buf out; /* what waits to be written to stdout */
 };
@@ -52,6 +54,7 @@ int rp_verb_stats(struct rp_ctl *ctl);
 int rp_verb_shape(struct rp_ctl *ctl);
 int rp_verb_list(struct rp_ctl *ctl);
 int rp_verb_show(struct rp_ctl *ctl);
+int rp_verb_explain(struct rp_ctl *ctl);
 int rp_verb_body(struct rp_ctl *ctl);
 int rp_verb_replay(struct rp_ctl *ctl);
 int rp_verb_purge(struct rp_ctl *ctl);

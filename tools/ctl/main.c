@@ -35,6 +35,12 @@ static const struct rp_verb verbs[] = {
      ON_SELECTORS "\nexamples:\n  runpostctl show msg_000000000G1CY55NDPRXZQ0S4M\n"
 		  "  runpostctl show --run ecc2c787-4fe7-4943-be2e-5d4a39e8e909 --json\n",
      RP_ACCEPTS_SELECTOR | RP_NEEDS_SELECTOR, rp_verb_show},
+    {"explain", SELECTOR, "Say why entries are where they are, what holds them up and what comes next",
+     ON_SELECTORS "In sentences: why, what happened, what is blocking and the command that changes it, and every\n"
+		  "attempt to come until it is dead, by the policy of the configuration.\n\n"
+		  "examples:\n  runpostctl explain msg_000000000G1CY55NDPRXZQ0S4M\n"
+		  "  runpostctl list --state retrying --limit 3 | runpostctl explain -\n",
+     RP_ACCEPTS_SELECTOR | RP_NEEDS_SELECTOR, rp_verb_explain},
     {"body", SELECTOR, "Print payloads, byte for byte",
      ON_SELECTORS "Several payloads follow each other with nothing between them.\n\n"
 		  "examples:\n  runpostctl body msg_000000000G1CY55NDPRXZQ0S4M | jq .status\n",
@@ -153,6 +159,7 @@ static int run_verb(struct rp_ctl *ctl)
 		rp_ctl_say("%s", err.text);
 		return RP_EXIT_CONFIG;
 	}
+	ctl->settings = &settings;
 	code = open_outbox(ctl, &settings.config);
 	if (code == RP_EXIT_OK) {
 		code = ctl->verb->run(ctl);
