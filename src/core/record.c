@@ -381,6 +381,7 @@ size_t rp_head_pack(const struct rp_head *h, void *out, size_t size)
 	rp_put_u64(&w, h->accepted);
 	put_counts(&w, h->count);
 	rp_put_u64(&w, h->purged);
+	rp_put_i64(&w, h->latest_at_ms);
 	return seal(&w, out, 0);
 }
 
@@ -393,6 +394,7 @@ bool rp_head_unpack(struct rp_head *h, const void *mem, size_t size)
 	h->accepted = rp_get_u64(&r);
 	get_counts(&r, h->count);
 	h->purged = rp_get_u64(&r);
+	h->latest_at_ms = rp_get_i64(&r);
 	if (!r.ok)
 		memset(h, 0, sizeof *h);
 	return r.ok;

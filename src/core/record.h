@@ -111,11 +111,12 @@ struct rp_head {
 	uint64_t next_seq, next_endpoint;
 	uint64_t accepted, purged;
 	uint64_t count[RP_STATE_COUNT];
+	int64_t latest_at_ms; /* by the clocks of all who wrote; ahead of ours: the clock was set back (outbox_clock.c) */
 };
 
 #define RP_DELIVERY_BYTES 81
 #define RP_ENDPOINT_BYTES 177
-#define RP_HEAD_BYTES 81
+#define RP_HEAD_BYTES 89
 #define RP_ATTEMPT_BYTES_MAX 640
 #define RP_RECENT_ROW_ATTEMPTS 64
 #define RP_RECENT_BYTES_MAX 2014 /* a row of as many stays inside a leaf page */

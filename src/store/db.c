@@ -397,6 +397,8 @@ enum rp_err rp_txn_commit(struct rp_txn *t, struct rp_error *err)
 	if (e == RP_OK)
 		e = rp_recent_flush(t, err);
 	if (e == RP_OK) {
+		if (t->now_at_ms > t->head.latest_at_ms)
+			t->head.latest_at_ms = t->now_at_ms;
 		value = (MDB_val){rp_head_pack(&t->head, buf, sizeof buf), buf};
 		e = rp_db_fail(t->ob, mdb_put(t->mdb, t->ob->table[RP_T_META], &key, &value, 0), "head", err);
 	}

@@ -216,10 +216,27 @@ enum rp_err rp_entry_set_behind(struct rp_txn *t, uint64_t seq, struct rp_delive
 	if (e != RP_OK)
 		return e;
 	d->behind = behind;
+	if (!behind)
+		d->due_at_ms = rp_entry_due_ms(t, seq, d);
 	if (!behind && d->due_at_ms < t->now_at_ms)
 		d->due_at_ms = t->now_at_ms;
 	if (!behind && d->failures == 0)
 		d->budget_at_ms = d->due_at_ms;
+	e = put_index_row(t, seq, d, err);
+	return e == RP_OK ? put_delivery(t, seq, d, 0, err) : e;
+}
+
+enum rp_err rp_entry_mend_due(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, struct rp_error *err)
+{
+	int64_t due_at_ms = rp_entry_due_ms(t, seq, d);
+	enum rp_err e = remove_index_row(t, seq, d, err);
+
+	if (e != RP_OK)
+		return e;
+	d->due_at_ms = due_at_ms;
+	d->state_at_ms = t->now_at_ms; /* so that it is not put off again */
+	if (d->budget_at_ms > t->now_at_ms)
+		d->budget_at_ms = d->failures > 0 ? t->now_at_ms : due_at_ms;
 	e = put_index_row(t, seq, d, err);
 	return e == RP_OK ? put_delivery(t, seq, d, 0, err) : e;
 }

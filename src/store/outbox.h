@@ -152,6 +152,20 @@ enum rp_err rp_outbox_next_look(struct rp_outbox *ob, int64_t *at_ms, struct rp_
  * what `limits` says now. Rings when there are any. */
 enum rp_err rp_outbox_look_again(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err);
 
+/* When the wall clock was set back, by a minute or more: what a clock that was ahead had made due is made due as long
+ * after now as it was to be after the moment it was set; so it is neither early nor late by the step. Only a caller's
+ * not_before stays what it is. Places of endpoints on the agenda follow. One call is one bounded transaction; call again
+ * while `more`. Cheap when the clock was not set back: the outbox knows the latest time at which it was written. */
+struct rp_clock_walk { /* begin with {0} */
+	bool more;     /* out */
+	uint64_t endpoint, seq;
+	int64_t due_at_ms;
+	bool in_queue;
+	size_t n_mended;
+};
+enum rp_err rp_outbox_mind_clock(struct rp_outbox *ob, int64_t now_at_ms, struct rp_clock_walk *walk,
+				 struct rp_error *err);
+
 /* What an attempt needs. Spans point into `text`, owned by the struct; init with {0}, release, reusable. */
 struct rp_dispatch {
 	size_t max_payload; /* in: a longer payload is not loaded; 0: any is */

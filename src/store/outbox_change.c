@@ -65,6 +65,8 @@ static enum rp_err change_one(struct rp_txn *t, enum rp_change verb, unsigned st
 		return RP_OK;
 	}
 	to = from;
+	if (verb == RP_CHANGE_RELEASE)
+		to.due_at_ms = rp_entry_due_ms(t, seq, &from);
 	if (!apply_verb(verb, t->now_at_ms, &to, result))
 		return RP_OK;
 	return rp_entry_move(t, seq, &from, &to, err);

@@ -216,6 +216,15 @@ void rp_recent_forget(struct rp_outbox *ob);                         /* at the s
 
 enum rp_err rp_body_put(struct rp_txn *t, uint64_t seq, struct rp_span payload, struct rp_error *err);
 
+/* Makes it due by this clock (below), where it waits in front. */
+enum rp_err rp_entry_mend_due(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, struct rp_error *err);
+
+/* --- outbox_clock.c: the clock was set back ---------------------------------------------------------------------------- */
+
+/* When a live entry is due: due_at_ms, unless its state is from the future. Then a clock that was ahead set it, and it is
+ * due as long after now as it was to be after that moment. */
+int64_t rp_entry_due_ms(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d);
+
 /* --- order.c: entries with the same order_by go one by one -----------------------------------------------------------
  *
  * The live entries of one endpoint with one order_key have one front: the one in flight if there is one, else the one

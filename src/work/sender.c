@@ -79,6 +79,7 @@ struct rp_sender {
 	int64_t stop_boot_ms;                     /* when the grace of a stop ends; 0: not stopping */
 	int64_t stopped_boot_ms;                  /* when it was asked to stop */
 	int64_t now_at_ms, now_boot_ms;           /* this step's */
+	struct rp_clock_walk clock_walk;          /* over what the outbox holds, after the wall clock was set back */
 	struct rp_sender_counts counts;
 };
 
@@ -589,10 +590,19 @@ static enum rp_err listen_to_outbox(struct rp_sender *s, struct rp_error *err)
 	return e;
 }
 
+static enum rp_err mind_clock(struct rp_sender *s, struct rp_error *err)
+{
+	enum rp_err e = rp_outbox_mind_clock(s->o.outbox, s->now_at_ms, &s->clock_walk, err);
+
+	return e == RP_OK ? rp_outbox_next_look(s->o.outbox, &s->look_at_ms, err) : e;
+}
+
 static enum rp_err keep_house(struct rp_sender *s, struct rp_error *err)
 {
 	enum rp_err e = listen_to_outbox(s, err);
 
+	if (e == RP_OK && s->clock_walk.more)
+		e = mind_clock(s, err);
 	if (e == RP_OK && s->now_boot_ms - s->beat_boot_ms >= BEAT_MS) {
 		drop_claims_after_stall(s);
 		rp_outbox_beat(s->o.outbox, s->now_boot_ms);
@@ -600,7 +610,7 @@ static enum rp_err keep_house(struct rp_sender *s, struct rp_error *err)
 		e = reap(s, err);
 		/* A bell that could not be rung, or a step of the clock, must not make work wait for ever. */
 		if (e == RP_OK)
-			e = rp_outbox_next_look(s->o.outbox, &s->look_at_ms, err);
+			e = mind_clock(s, err);
 	}
 	if (e == RP_OK && s->stop_boot_ms == 0 && s->now_boot_ms >= s->expire_boot_ms)
 		e = expire(s, err);
@@ -632,7 +642,7 @@ static int wait_for(const struct rp_sender *s)
 	int64_t next_ms = next_turn_ms(s);
 	int transport_ms = s->o.transport->timeout_ms(s->o.transport);
 
-	if (may_start(s))
+	if (may_start(s) || s->clock_walk.more)
 		return 0;
 	if (next_ms >= 0)
 		shorter(&wait_ms, next_ms);
@@ -790,6 +800,8 @@ enum rp_err rp_sender_new(const struct rp_sender_options *options, struct rp_sen
 	}
 	if (e == RP_OK)
 		e = reap(s, err);
+	if (e == RP_OK) /* it may have been set back since the last sender ended */
+		e = mind_clock(s, err);
 	if (e == RP_OK) /* the configuration may be another than that of the senders before */
 		e = rp_outbox_look_again(s->o.outbox, s->now_at_ms, err);
 	if (e != RP_OK) {

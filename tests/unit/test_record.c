@@ -171,6 +171,7 @@ static struct rp_head some_head(void)
 	h.next_endpoint = random_next();
 	h.accepted = random_next();
 	h.purged = random_next();
+	h.latest_at_ms = (int64_t)random_next();
 	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++)
 		h.count[s] = random_next();
 	return h;
