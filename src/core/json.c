@@ -1,6 +1,7 @@
 #include "core/json.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ bool rp_json_decode_string(struct rp_span raw, struct rp_buf *out)
 	json_t *value;
 	bool ok;
 
+	errno = 0; /* jansson tells a lack of memory as bad syntax; the allocator says what it was */
 	if (raw.len < 2 || raw.ptr[0] != '"' || raw.ptr[raw.len - 1] != '"')
 		return false;
 	if (memchr(raw.ptr, '\\', raw.len) == NULL)
@@ -35,6 +37,7 @@ bool rp_json_each_string(struct rp_span raw, bool (*see)(void *arg, const char *
 	bool ok;
 
 	*bad_name = NULL;
+	errno = 0;
 	object = json_loadb(raw.ptr, raw.len, 0, NULL);
 	ok = json_is_object(object);
 	json_object_foreach(object, name, value)

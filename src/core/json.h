@@ -11,12 +11,12 @@
 #include "base/bytes.h"
 
 /* Decodes a JSON string (with its quotes) into out as UTF-8. false: not a string jansson can decode (a lone surrogate,
- * an escaped NUL) or out of memory. Strings without a backslash are copied without jansson. */
+ * an escaped NUL), or with errno ENOMEM: out of memory. Strings without a backslash are copied without jansson. */
 bool rp_json_decode_string(struct rp_span raw, struct rp_buf *out);
 
 /* Calls see(name, value) for each member of the object `raw` whose value is a string; see returns false to stop. Result
  * false: not an object, a member is no string (*bad_name is set to a copy owned by the caller, free it), see stopped,
- * or out of memory. Duplicate names: the last one. */
+ * or with errno ENOMEM: out of memory. Duplicate names: the last one. */
 bool rp_json_each_string(struct rp_span raw, bool (*see)(void *arg, const char *name, const char *value), void *arg,
 			 char **bad_name);
 

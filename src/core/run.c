@@ -1,6 +1,7 @@
 #include "core/run.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -75,6 +76,13 @@ bool rp_run_reject(struct rp_parsed_run *run, const char *code, const char *fmt,
 	return false;
 }
 
+bool rp_run_no_memory(struct rp_parsed_run *run)
+{
+	run->status = RP_RUN_NO_MEMORY;
+	snprintf(run->reason, sizeof run->reason, "there is not enough memory for the line's fields; send it again");
+	return false;
+}
+
 static bool skip(struct rp_parsed_run *run, const char *reason)
 {
 	run->status = RP_RUN_SKIPPED;
@@ -105,9 +113,7 @@ static bool reserve_text(struct rp_parsed_run *run, const struct line *line)
 		if (want->type == RP_JSON_STRING && want->raw.len <= ESCAPED_MAX(RP_URL_MAX))
 			need += want->raw.len;
 	}
-	if (rp_buf_reserve(&run->text, need))
-		return true;
-	return rp_run_reject(run, "too_large", "there is not enough memory for the line's fields; send it again");
+	return rp_buf_reserve(&run->text, need) || rp_run_no_memory(run);
 }
 
 static bool scan_line(struct rp_parsed_run *run, struct rp_span text, bool plain_run, struct line *line)
@@ -181,8 +187,10 @@ static bool decode_string(struct rp_parsed_run *run, const char *name, const str
 		return rp_run_reject(run, "bad_field", "%s: is too long; at most %zu bytes are accepted", name,
 				     max_bytes);
 	if (!decode(run, want, out))
-		return rp_run_reject(run, "bad_field", "%s: contains \\u0000 or half of a surrogate pair; leave it out",
-				     name);
+		return errno == ENOMEM
+			   ? rp_run_no_memory(run)
+			   : rp_run_reject(run, "bad_field",
+					   "%s: contains \\u0000 or half of a surrogate pair; leave it out", name);
 	return true;
 }
 

@@ -15,7 +15,8 @@
 #define RP_DEDUPE_KEY_MAX 256     /* bytes of a stored dedupe key */
 #define RP_EXTRA_HEADERS_MAX 2048 /* bytes of all envelope headers together, packed */
 
-enum rp_run_status { RP_RUN_OK = 1, RP_RUN_SKIPPED, RP_RUN_REJECTED };
+/* NO_MEMORY: nothing is known about the line; it may be tried again. */
+enum rp_run_status { RP_RUN_OK = 1, RP_RUN_SKIPPED, RP_RUN_REJECTED, RP_RUN_NO_MEMORY };
 
 /* Caller's struct; _init once, _parse as often as wanted, _release. Spans point into the line, the options or `text`,
  * and are valid until the next parse. */

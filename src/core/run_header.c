@@ -1,6 +1,7 @@
 #include "core/run_int.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include "core/json.h"
@@ -111,7 +112,9 @@ bool rp_run_take_headers(struct rp_parsed_run *run, const struct rp_json_want *w
 		return rp_run_reject(run, "bad_field", "headers: together more than %d bytes; send fewer",
 				     RP_EXTRA_HEADERS_MAX);
 	ok = rp_json_each_string(want->raw, pack_header, &pack, &bad_name);
-	if (bad_name != NULL)
+	if (!ok && errno == ENOMEM)
+		rp_run_no_memory(run);
+	else if (bad_name != NULL)
 		reject_header(run, rp_span_of(bad_name), "its value must be a string");
 	else if (!ok && run->status != RP_RUN_REJECTED)
 		rp_run_reject(run, "bad_field", "headers: must be strings without \\u0000 and half surrogate pairs");

@@ -78,8 +78,11 @@ const struct rp_parsed_run *rp_batch_add(struct rp_batch *batch, struct rp_span 
 
 	if (batch->n == batch->capacity && !grow(batch))
 		return NULL;
-	run = &batch->runs[batch->n++];
+	run = &batch->runs[batch->n];
 	rp_parse_run(run, line, options);
+	if (run->status == RP_RUN_NO_MEMORY)
+		return NULL;
+	batch->n++;
 	return run;
 }
 

@@ -294,6 +294,15 @@ START_TEST(a_rejection_says_what_where_and_how)
 }
 END_TEST
 
+/* The engine would drop what is rejected: a lack of memory must not look like a fault of the line. */
+START_TEST(without_memory_a_line_is_not_rejected)
+{
+	run.text.max = 8;
+	parse(RUN);
+	ck_assert_int_eq(run.status, RP_RUN_NO_MEMORY);
+}
+END_TEST
+
 /* `head`, n times `c`, `tail`. */
 static void parse_filled(const char *head, char c, size_t n, const char *tail)
 {
@@ -632,6 +641,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, what_is_optional_may_be_null);
 	tcase_add_test(tc, thread_and_status_are_kept_where_they_are_fit_strings);
 	tcase_add_test(tc, a_runs_own_members_are_its_own_business);
+	tcase_add_test(tc, without_memory_a_line_is_not_rejected);
 	tcase_add_loop_test(tc, a_rejection_says_what_where_and_how, 0, sizeof rejected / sizeof rejected[0]);
 	tcase_add_loop_test(tc, limits_hold_to_the_byte, 0, sizeof limits / sizeof limits[0]);
 	tcase_add_test(tc, headers_are_limited_in_number);
