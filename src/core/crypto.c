@@ -1,3 +1,4 @@
+#define OPENSSL_SUPPRESS_DEPRECATED /* for rp_sha256 */
 #include "core/crypto.h"
 
 #include <limits.h>
@@ -8,6 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <openssl/sha.h>
 
 struct rp_mac_key {
 	EVP_MAC_CTX *ctx; /* holds the key; a re-init without a key starts the next message */
@@ -26,28 +28,22 @@ static bool done(bool ok)
 	return ok;
 }
 
-/* Looking the algorithm up costs as much as hashing a short text with it, so it is fetched once. */
-static const EVP_MD *sha256(void)
+bool rp_crypto_ready(void)
 {
-	static EVP_MD *md;
-
-	if (md == NULL)
-		md = EVP_MD_fetch(NULL, "SHA256", NULL);
-	return md;
+	return OSSL_LIB_CTX_get0_global_default() != NULL;
 }
 
+/* The older interface: it needs no memory, so it cannot fail where the caller could only give up, and loads no providers,
+ * which costs a program that just hashes a name 5,000 allocations at its start. */
 void rp_sha256(const struct rp_span *parts, size_t n_parts, unsigned char out[RP_SHA256_BYTES])
 {
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool ok = ctx != NULL && EVP_DigestInit_ex(ctx, sha256(), NULL);
+	SHA256_CTX ctx;
 	size_t i;
 
-	for (i = 0; ok && i < n_parts; i++)
-		ok = EVP_DigestUpdate(ctx, parts[i].ptr, parts[i].len);
-	ok = ok && EVP_DigestFinal_ex(ctx, out, NULL);
-	EVP_MD_CTX_free(ctx);
-	if (!ok)
-		abort();
+	SHA256_Init(&ctx);
+	for (i = 0; i < n_parts; i++)
+		SHA256_Update(&ctx, parts[i].ptr, parts[i].len);
+	SHA256_Final(out, &ctx);
 }
 
 static EVP_MAC_CTX *hmac_sha256_ctx(const void *secret, size_t n)
@@ -69,7 +65,7 @@ static EVP_MAC_CTX *hmac_sha256_ctx(const void *secret, size_t n)
 
 struct rp_mac_key *rp_mac_key_new(const void *secret, size_t n)
 {
-	struct rp_mac_key *key = calloc(1, sizeof *key);
+	struct rp_mac_key *key = rp_crypto_ready() ? calloc(1, sizeof *key) : NULL;
 
 	if (key == NULL)
 		return NULL;
@@ -115,12 +111,13 @@ static struct rp_ed25519_key *ed25519_key(EVP_PKEY *pkey)
 
 struct rp_ed25519_key *rp_ed25519_key_new(const unsigned char seed[32])
 {
-	return ed25519_key(EVP_PKEY_new_raw_private_key_ex(NULL, "ED25519", NULL, seed, 32));
+	return !rp_crypto_ready() ? NULL
+				  : ed25519_key(EVP_PKEY_new_raw_private_key_ex(NULL, "ED25519", NULL, seed, 32));
 }
 
 struct rp_ed25519_key *rp_ed25519_public_new(const unsigned char pub[32])
 {
-	return ed25519_key(EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, pub, 32));
+	return !rp_crypto_ready() ? NULL : ed25519_key(EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, pub, 32));
 }
 
 void rp_ed25519_key_free(struct rp_ed25519_key *key)

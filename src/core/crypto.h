@@ -12,7 +12,11 @@
 #define RP_SHA256_BYTES 32
 #define RP_ED25519_BYTES 64
 
-/* SHA-256 over the parts in order. Aborts when OpenSSL cannot (broken installation): a dedupe key must not be guessed. */
+/* False: OpenSSL found no memory for its beginnings, and never will in this process; whatever of it is called then may
+ * crash (3.0). The functions below ask by themselves; ask before another library of this process uses OpenSSL. */
+bool rp_crypto_ready(void);
+
+/* SHA-256 over the parts in order. */
 void rp_sha256(const struct rp_span *parts, size_t n_parts, unsigned char out[RP_SHA256_BYTES]);
 
 struct rp_mac_key;

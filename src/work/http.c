@@ -12,9 +12,11 @@
 
 #include "base/log.h"
 #include "base/sys.h"
+#include "core/crypto.h"
 #include "work/http_int.h"
 
 #define EVENTS_MAX 128        /* sockets served in one run; the rest stay readable for the next */
+#define OVERDUE_MS 1000       /* after its timeout libcurl must have ended a request */
 #define SPARE_CONNECTIONS 16u /* so that a burst to new hosts does not at once throw out kept connections */
 
 struct http_engine {
@@ -25,6 +27,7 @@ struct http_engine {
 	struct rp_transfer *all, *pool, *decided;
 	int64_t timer_at_ms; /* on the boot clock, when libcurl wants to be called; -1: never */
 	bool watch_failed;   /* some transfer has a watch_errno */
+	bool troubled;       /* libcurl reported an error of its own, and may have lost track of requests under way */
 	bool running;
 };
 
@@ -166,18 +169,21 @@ static enum rp_err http_start(struct rp_transport *transport, const struct rp_re
 			       curl_multi_strerror(mc));
 	}
 	t->state = RP_TRANSFER_UNDER_WAY;
+	t->overdue_at_ms = now_ms() + request->timeout_ms + OVERDUE_MS;
 	return RP_OK;
 }
 
-/* Transfers keep their own time limits whatever happens here, so a failure costs time and no outcome. */
+/* When memory is short libcurl may drop the timers of requests, which then never end (7.88.1): see fail_overdue. */
 static void act(struct http_engine *e, curl_socket_t fd, int events)
 {
 	int under_way;
 	CURLMcode mc = curl_multi_socket_action(e->multi, fd, events, &under_way);
 
 	assert(mc != CURLM_BAD_HANDLE && mc != CURLM_RECURSIVE_API_CALL && mc != CURLM_BAD_FUNCTION_ARGUMENT);
-	if (mc != CURLM_OK)
-		rp_log(RP_LOG_ERROR, "http_engine", "curl=%d", (int)mc);
+	if (mc == CURLM_OK)
+		return;
+	rp_log(RP_LOG_ERROR, "http_engine", "curl=%d", (int)mc);
+	e->troubled = true;
 }
 
 static int curl_events(uint32_t events)
@@ -234,6 +240,23 @@ static void fail_unwatched(struct http_engine *e)
 	}
 }
 
+static void fail_overdue(struct http_engine *e)
+{
+	struct rp_transfer *t;
+
+	e->troubled = false;
+	for (t = e->all; t != NULL; t = t->next_of_all) {
+		if (t->state != RP_TRANSFER_UNDER_WAY)
+			continue;
+		if (now_ms() < t->overdue_at_ms) {
+			e->troubled = true;
+			continue;
+		}
+		rp_transfer_decide(t, RP_CAUSE_LOCAL, "libcurl lost track of the request");
+		transfer_decided(e, t);
+	}
+}
+
 /* The transfer goes back before `done` is called, so that done finds room to start the next request. */
 static void hand_out(struct http_engine *e, void (*done)(void *, void *, const struct rp_outcome *), void *done_arg)
 {
@@ -263,6 +286,8 @@ static void http_run(struct rp_transport *transport, void (*done)(void *, void *
 	collect(e);
 	if (e->watch_failed)
 		fail_unwatched(e);
+	if (e->troubled)
+		fail_overdue(e);
 	hand_out(e, done, done_arg);
 	e->running = false;
 }
@@ -280,8 +305,10 @@ static int http_timeout_ms(struct rp_transport *transport)
 	if (e->decided != NULL)
 		return 0;
 	if (e->timer_at_ms < 0)
-		return -1;
+		return e->troubled ? OVERDUE_MS : -1;
 	left = e->timer_at_ms - now_ms();
+	if (e->troubled && left > OVERDUE_MS)
+		left = OVERDUE_MS;
 	if (left <= 0)
 		return 0;
 	return left < INT_MAX ? (int)left : INT_MAX;
@@ -322,6 +349,10 @@ enum rp_err rp_http_open(unsigned max_in_flight, struct rp_transport **out, stru
 	e->transport = (struct rp_transport){http_start, http_run, http_fd, http_timeout_ms};
 	e->max_in_flight = max_in_flight;
 	e->timer_at_ms = -1;
+	if (!rp_crypto_ready()) {
+		free(e);
+		return rp_fail(err, RP_ERR_NOMEM, "no memory for OpenSSL");
+	}
 	rc = curl_global_init(CURL_GLOBAL_ALL);
 	if (rc != CURLE_OK) {
 		free(e);

@@ -44,6 +44,7 @@ struct rp_transfer {
 	CURL *easy;
 	struct rp_transfer *next; /* in the pool or in the list of decided ones */
 	struct rp_transfer *next_of_all;
+	int64_t overdue_at_ms; /* on the boot clock: under way after it, it is lost */
 	enum rp_transfer_state state;
 	struct rp_request request;
 	struct rp_http_notes notes;

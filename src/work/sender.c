@@ -303,7 +303,9 @@ static enum rp_err start(struct rp_sender *s, struct job *j, struct rp_error *er
 	if (e == RP_ERR_NOMEM || e == RP_ERR_BUSY) {
 		rp_log(RP_LOG_WARN, "attempt_put_off", "seq=%" PRIu64 " why=%s", j->claim.seq, rp_err_name(e));
 		push_finished(s, j, RP_SETTLE_RETURN);
-		return RP_OK;
+		/* When nothing runs whose end could mend it, it would be claimed again and again: then another process
+		 * is to try. */
+		return s->running > 0 ? RP_OK : e;
 	}
 	if (e != RP_OK)
 		return e;

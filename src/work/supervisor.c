@@ -133,9 +133,10 @@ static void reap_children(struct family *f)
 	unsigned i;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	/* One signal may stand for several children, and none may be missed: no other signal tells of it. */
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0 || (pid < 0 && errno == EINTR))
 		for (i = 0; i < f->n; i++)
-			if (f->children[i].pid == pid)
+			if (pid > 0 && f->children[i].pid == pid)
 				child_ended(f, i, status);
 }
 
