@@ -175,7 +175,7 @@ static enum rp_err prepare_dir(struct rp_outbox *ob, bool create, bool *made_dir
 	return check_foreign(ob, err);
 }
 
-static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options *o, struct rp_error *err)
+static int try_open_env(struct rp_outbox *ob, const struct rp_outbox_options *o)
 {
 	unsigned flags = MDB_NOTLS | (o->sender ? MDB_NOMETASYNC : 0);
 	int rc, fd;
@@ -193,7 +193,67 @@ static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options
 		rc = mdb_env_get_fd(ob->env, &fd);
 	if (rc == 0)
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* LMDB forgets it; a child must not hold the data file */
-	return rp_db_fail(ob, rc, "open", err);
+	return rc;
+}
+
+/* LMDB begins a file by writing its two meta pages, without a sync. A disk that was full at that moment, or a power cut,
+ * leaves less of them; nothing can have been stored then. Anything else stays as it is: a meta page that has seen a
+ * transaction, whose data are lost, or somebody else's file. */
+static bool is_torn_beginning(int fd)
+{
+	/* In a meta page, on a little-endian machine: lmdb.h does not tell. */
+	static const unsigned char magic[4] = {0xde, 0xc0, 0xef, 0xbe}, zeros[PAGE_BYTES];
+	const size_t magic_at = 16, txnid_at = 144;
+	unsigned char page[PAGE_BYTES];
+	struct stat st;
+	off_t at;
+
+	if (fstat(fd, &st) != 0 || st.st_size == 0 || st.st_size > 2 * PAGE_BYTES)
+		return false;
+	for (at = 0; at < st.st_size; at += PAGE_BYTES) {
+		memset(page, 0, sizeof page);
+		if (pread(fd, page, sizeof page, at) <= 0 || memcmp(page + txnid_at, zeros, 8) != 0 ||
+		    (memcmp(page + magic_at, magic, 4) != 0 && memcmp(page, zeros, sizeof page) != 0))
+			return false;
+	}
+	return true;
+}
+
+/* Whether the file is one; if so and `clear`, it is emptied, so that it is begun anew. While we hold the lock by which LMDB
+ * finds out who is first, nobody has the file open, and nobody begins it. */
+static bool find_torn_beginning(struct rp_outbox *ob, bool clear)
+{
+	struct flock first = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+	int lock = -1, data = -1;
+	bool torn = false;
+
+	if (rp_outbox_side_file(ob, "lock.mdb", &lock, NULL) == RP_OK && fcntl(lock, F_SETLK, &first) == 0 &&
+	    rp_outbox_side_file(ob, "data.mdb", &data, NULL) == RP_OK)
+		torn = is_torn_beginning(data) && (!clear || ftruncate(data, 0) == 0);
+	if (data >= 0)
+		close(data);
+	if (lock >= 0)
+		close(lock);
+	return torn;
+}
+
+static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options *o, struct rp_error *err)
+{
+	int rc = try_open_env(ob, o);
+
+	if (rc != MDB_INVALID)
+		return rp_db_fail(ob, rc, "open", err);
+	rp_db_close(ob);
+	if (!find_torn_beginning(ob, o->create))
+		return rp_db_fail(ob, rc, "open", err);
+	if (!o->create)
+		return rp_fail(
+		    err, RP_ERR_NOTFOUND,
+		    "%s: there is no outbox here, only one whose creation was cut short (begin it anew with: "
+		    "runpost init --outbox %s)",
+		    ob->dir, ob->dir);
+	rp_log(RP_LOG_WARN, "begun_anew", "file=%s/data.mdb", ob->dir);
+	return rp_db_fail(ob, try_open_env(ob, o), "open", err);
 }
 
 static enum rp_err check_format(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err)

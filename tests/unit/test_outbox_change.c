@@ -434,6 +434,55 @@ START_TEST(a_file_that_is_no_database_is_refused)
 }
 END_TEST
 
+/* What a full disk or a power cut makes of the first write of an outbox: less than its two meta pages. */
+static const struct {
+	off_t kept, zeros;
+} torn[] = {{4096, 0}, {0, 4096}, {0, 8192}, {4096, 4096}};
+
+static void tear(off_t kept, off_t zeros)
+{
+	char path[300];
+
+	fx_open();
+	fx_close();
+	fx_path("data.mdb", path, sizeof path);
+	ck_assert_int_eq(truncate(path, kept), 0);
+	ck_assert_int_eq(truncate(path, kept + zeros), 0);
+}
+
+START_TEST(a_creation_that_was_cut_short_is_begun_anew)
+{
+	tear(torn[_i].kept, torn[_i].zeros);
+	fx.options.create = false;
+	ck_assert_int_eq(try_open(), RP_ERR_NOTFOUND);
+	fx.options.create = true;
+	ck_assert_int_eq(try_open(), RP_OK);
+	fx_join();
+	fx_append(1, 3);
+	fx_verify_sound();
+	fx_close();
+}
+END_TEST
+
+START_TEST(what_held_something_is_not_begun_anew)
+{
+	char path[300];
+	struct stat st;
+
+	fx_open();
+	fx_append(1, 1);
+	fx_append(1, 1);
+	fx_close();
+	fx_path("data.mdb", path, sizeof path);
+	ck_assert_int_eq(truncate(path, 4096), 0);
+	ck_assert_int_eq(try_open(), RP_ERR_FORMAT);
+	write_file("data.mdb", "somebody's");
+	ck_assert_int_eq(try_open(), RP_ERR_FORMAT);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_eq(st.st_size, 10);
+}
+END_TEST
+
 /* Somebody else's LMDB file: with tables of other names, or with a "meta" of their own. */
 START_TEST(a_database_of_somebody_else_is_refused)
 {
@@ -542,6 +591,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_new_outbox_is_readable_by_its_owner_only);
 	tcase_add_test(tc, a_directory_of_somebody_else_is_left_alone);
 	tcase_add_test(tc, a_file_that_is_no_database_is_refused);
+	tcase_add_loop_test(tc, a_creation_that_was_cut_short_is_begun_anew, 0, N(torn));
+	tcase_add_test(tc, what_held_something_is_not_begun_anew);
 	tcase_add_loop_test(tc, a_database_of_somebody_else_is_refused, 0, 2);
 	tcase_add_test(tc, an_outbox_of_a_newer_format_is_refused);
 	tcase_add_test(tc, a_path_below_a_file_is_an_error);
