@@ -388,6 +388,8 @@ ssize_t writev(int fd, const struct iovec *parts, int n)
 	REAL(writev);
 
 	e = enter_fd(&v, "writev", fd);
+	while (e == SHORT && n > 1 && parts[0].iov_len == 0)
+		parts++, n--;
 	if (e == SHORT) {
 		half =
 		    (struct iovec){parts[0].iov_base, parts[0].iov_len > 1 ? parts[0].iov_len / 2 : parts[0].iov_len};
@@ -547,7 +549,7 @@ static size_t n_code;
 
 static int see_library(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	const char *name = name_in(info->dlpi_name);
+	const char *name = info->dlpi_name[0] != '\0' ? name_in(info->dlpi_name) : "program";
 	int i;
 
 	(void)size, (void)arg;
@@ -556,8 +558,7 @@ static int see_library(struct dl_phdr_info *info, size_t size, void *arg)
 			continue;
 		code[n_code].from = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
 		code[n_code].to = code[n_code].from + info->dlpi_phdr[i].p_memsz;
-		snprintf(code[n_code].name, sizeof code[0].name, "%.*s", (int)strcspn(name, "."),
-			 name[0] ? name : "program");
+		snprintf(code[n_code].name, sizeof code[0].name, "%.*s", (int)strcspn(name, "."), name);
 		n_code++;
 	}
 	return 0;
