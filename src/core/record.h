@@ -111,7 +111,8 @@ struct rp_head {
 	uint64_t next_seq, next_endpoint;
 	uint64_t accepted, purged;
 	uint64_t count[RP_STATE_COUNT];
-	int64_t latest_at_ms; /* by the clocks of all who wrote; ahead of ours: the clock was set back (outbox_clock.c) */
+	int64_t
+	    latest_at_ms; /* by the clocks of all who wrote; ahead of ours: the clock was set back (outbox_clock.c) */
 };
 
 #define RP_DELIVERY_BYTES 81

@@ -562,27 +562,58 @@ uint64_t rp_db_high_water_bytes(struct rp_outbox *ob)
 	return ((uint64_t)info.me_last_pgno + 1) * PAGE_BYTES;
 }
 
-uint64_t rp_db_used_bytes(struct rp_outbox *ob)
+struct oldest_reader {
+	uint64_t txn;
+	long pid;
+};
+
+/* A line of LMDB's list, "pid thread transaction"; the transaction is - for a slot that reads nothing. */
+static int see_reader(const char *line, void *arg)
 {
-	uint64_t free_pages = 0, high = rp_db_high_water_bytes(ob);
+	struct oldest_reader *oldest = arg;
+	unsigned long long txn;
+	long pid;
+
+	if (sscanf(line, "%ld %*s %llu", &pid, &txn) == 2 && txn < oldest->txn)
+		*oldest = (struct oldest_reader){txn, pid};
+	return 0;
+}
+
+struct rp_db_room rp_db_room(struct rp_outbox *ob)
+{
+	struct rp_db_room room = {.high_bytes = rp_db_high_water_bytes(ob)};
+	struct oldest_reader oldest = {UINT64_MAX, 0};
+	uint64_t freed_by;
 	MDB_val k, v;
 	MDB_cursor *c;
 	MDB_txn *txn;
 	size_t n;
 
+	mdb_reader_list(ob->env, see_reader, &oldest);
 	/* Table 0 is LMDB's free list: transaction id -> count, page numbers. Only read transactions may look at it. */
 	if (begin(ob, MDB_RDONLY, &txn) != 0)
-		return high;
+		return room;
 	if (mdb_cursor_open(txn, 0, &c) != 0) {
 		mdb_txn_abort(txn);
-		return high;
+		return room;
 	}
-	while (mdb_cursor_get(c, &k, &v, MDB_NEXT) == 0)
-		if (v.mv_size >= sizeof n) {
-			memcpy(&n, v.mv_data, sizeof n);
-			free_pages += n;
-		}
+	while (mdb_cursor_get(c, &k, &v, MDB_NEXT) == 0) {
+		if (v.mv_size < sizeof n || k.mv_size != sizeof(size_t))
+			continue;
+		memcpy(&n, v.mv_data, sizeof n);
+		memcpy(&freed_by, k.mv_data, sizeof freed_by);
+		/* What a transaction freed is used again when every reader is younger than it. */
+		*(freed_by < oldest.txn ? &room.free_bytes : &room.pinned_bytes) += n * PAGE_BYTES;
+	}
+	room.pinned_by = room.pinned_bytes > 0 ? oldest.pid : 0;
 	mdb_cursor_close(c);
 	mdb_txn_abort(txn);
-	return free_pages * PAGE_BYTES < high ? high - free_pages * PAGE_BYTES : 0;
+	return room;
+}
+
+uint64_t rp_db_used_bytes(struct rp_outbox *ob)
+{
+	struct rp_db_room room = rp_db_room(ob);
+
+	return room.high_bytes - room.free_bytes - room.pinned_bytes;
 }

@@ -13,19 +13,27 @@
  * a walk over it, so it is done only when the file has once been as large as the quota, or the disk is short. */
 static enum rp_err check_room(struct rp_outbox *ob, uint64_t need, struct rp_error *err)
 {
-	uint64_t high = rp_db_high_water_bytes(ob), disk = rp_db_disk_free_bytes(ob), used, reusable;
+	uint64_t high = rp_db_high_water_bytes(ob), disk = rp_db_disk_free_bytes(ob), used;
+	struct rp_db_room room;
 
 	if (high + need <= ob->quota_bytes && disk >= ob->disk_reserve_bytes + need)
 		return RP_OK;
-	used = rp_db_used_bytes(ob);
-	if (used + need > ob->quota_bytes)
+	room = rp_db_room(ob);
+	used = room.high_bytes - room.free_bytes;
+	if (used - room.pinned_bytes + need > ob->quota_bytes)
 		return rp_fail(
 		    err, RP_ERR_FULL,
 		    "%s: the outbox holds %llu MiB of its quota of %llu MiB; deliver or purge entries, or raise quota",
-		    ob->dir, (unsigned long long)used >> 20, (unsigned long long)ob->quota_bytes >> 20);
-	/* Half of what is free, because pages that a reader or the last two commits still see are counted too. */
-	reusable = (high - used) / 2;
-	if (disk < ob->disk_reserve_bytes + need && reusable < need)
+		    ob->dir, (unsigned long long)(used - room.pinned_bytes) >> 20,
+		    (unsigned long long)ob->quota_bytes >> 20);
+	/* Else a reader that stands still would make the file grow past every bound while the quota looks kept. */
+	if (used + need > ob->quota_bytes)
+		return rp_fail(
+		    err, RP_ERR_FULL,
+		    "%s: process %ld reads a state of long ago and keeps %llu MiB that were freed since; end it",
+		    ob->dir, room.pinned_by, (unsigned long long)room.pinned_bytes >> 20);
+	/* Half of what is free, because it may lie in pieces, and the last commits still see some. */
+	if (disk < ob->disk_reserve_bytes + need && room.free_bytes / 2 < need)
 		return rp_fail(
 		    err, RP_ERR_FULL,
 		    "%s: only %llu MiB are left on the disk, %llu MiB are kept for deliveries (disk_reserve)", ob->dir,

@@ -141,8 +141,15 @@ void rp_sight_note(struct rp_sight *s, const MDB_val *v);
 void rp_sight_forget(
     const struct rp_sight *s); /* not while a transaction still looks at them: it would fault them in again */
 
-/* Bytes in use as of the last commit: pages ever used less pages on the free list, which it walks. */
-uint64_t rp_db_used_bytes(struct rp_outbox *ob);
+/* The data file as of the last commit; walks LMDB's free list. */
+struct rp_db_room {
+	uint64_t high_bytes;   /* pages ever used */
+	uint64_t free_bytes;   /* of these, free for the next commits */
+	uint64_t pinned_bytes; /* of these, free as soon as the oldest reader has gone on */
+	long pinned_by;        /* its pid */
+};
+struct rp_db_room rp_db_room(struct rp_outbox *ob);
+uint64_t rp_db_used_bytes(struct rp_outbox *ob); /* neither free nor pinned */
 uint64_t rp_db_high_water_bytes(struct rp_outbox *ob);
 uint64_t rp_db_disk_free_bytes(struct rp_outbox *ob);
 

@@ -374,6 +374,36 @@ START_TEST(filling_and_purging_in_turn_does_not_let_the_file_grow)
 }
 END_TEST
 
+static uint64_t file_bytes(void)
+{
+	struct rp_outbox_info info;
+
+	ck_assert_int_eq(rp_outbox_info(fx.ob, &info, &fx.err), RP_OK);
+	return info.file_bytes;
+}
+
+/* A reader that stands still keeps every page that was freed since it began; appends must not make up for them. */
+START_TEST(a_reader_that_stands_still_does_not_let_the_file_grow)
+{
+	static uint64_t seqs[20000];
+	struct rp_txn reader;
+	uint64_t x = 19, bytes;
+	size_t n = fill(&x, seqs, 20000), i, round;
+
+	ck_assert_int_eq(rp_txn_read(fx.ob, &reader, &fx.err), RP_OK);
+	for (i = 0; i < n; i++)
+		ck_assert_int_eq(fx_change(RP_CHANGE_PURGE, seqs[i]), RP_CHANGED_DONE);
+	bytes = file_bytes();
+	for (round = 0; round < 50; round++)
+		ck_assert_uint_eq(fill(&x, seqs, 20000), 0);
+	ck_assert_ptr_nonnull(strstr(fx.err.text, "reads a state of long ago"));
+	ck_assert_uint_eq(file_bytes(), bytes);
+	rp_txn_end(&reader);
+	ck_assert_uint_gt(fill(&x, seqs, 20000), n / 2);
+	ck_assert_uint_le(file_bytes(), bytes + QUOTA / 4);
+}
+END_TEST
+
 START_TEST(the_quota_leaves_room_in_a_small_map)
 {
 	static uint64_t seqs[20000];
@@ -436,6 +466,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_full_outbox_takes_nothing_and_loses_nothing);
 	tcase_add_test(tc, a_full_outbox_still_settles_kills_replays_and_purges);
 	tcase_add_test(tc, filling_and_purging_in_turn_does_not_let_the_file_grow);
+	tcase_add_test(tc, a_reader_that_stands_still_does_not_let_the_file_grow);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("map");
 	tcase_set_timeout(tc, 60);
