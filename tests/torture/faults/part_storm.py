@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""A storm of kill -9 at random moments: an ingester, four senders, replay and purge at once; then all must be accounted for."""
+# torture: budget_s=130 quick_budget_s=25 cores=1
+import collections
+import hashlib
+import json
+import os
+import select
+import threading
+import time
+
+from lab import Lab, Violation, run_id, run_line, whole_lines
+
+KILLS, QUICK_KILLS = 3000, 300
+LIFE_S = {"ingest": (0.0, 0.06), "send": (0.01, 0.12), "replay": (0.0, 0.02), "purge": (0.0, 0.05)}
+
+
+class Storm:
+    def __init__(self, lab, bench):
+        self.lab, self.bench = lab, bench
+        self.wanted = QUICK_KILLS if lab.quick else KILLS
+        self.kills, self.over, self.lock = collections.Counter(), threading.Event(), threading.Lock()
+        self.runs = []  # (line, payload), in the order they are offered
+        self.acked, self.problems = {}, []  # run_id -> ids that its receipts had
+
+    def killed(self, role):
+        with self.lock:
+            self.kills[role] += 1
+            if sum(self.kills.values()) >= self.wanted:
+                self.over.set()
+
+    def life(self, role):
+        with self.lock:
+            return self.lab.random.uniform(*LIFE_S[role])
+
+    def end(self, process, role):
+        """kill -9, if it still lives."""
+        if process.poll() is None:
+            process.kill()
+        out, err = process.communicate()
+        if process.returncode == -9:
+            self.killed(role)
+        elif process.returncode not in (0, 1):
+            self.problems.append(f"{role} ended by itself with {process.returncode}: {err[-300:]}")
+        return out
+
+    # --- the roles, each in a thread until the storm is over
+
+    def ingester(self):
+        """Offers run after run; what had no receipt when it was killed is offered again."""
+        at = 0
+        while not self.over.is_set():
+            while len(self.runs) < at + 40:
+                n = len(self.runs)
+                self.runs.append(run_line(n, self.bench.url(n % 7 if n % 50 else f"new-{n}"), pad=n % 5 * 700))
+            process = self.bench.start("runpost", "ingest", "--quiet", stdin=-1)
+            try:
+                process.stdin.write(b"".join(line + b"\n" for line, _ in self.runs[at:at + 40]))
+                process.stdin.flush()
+            except OSError:
+                pass
+            receipts = self.read_for(process, self.life("ingest"))
+            receipts = whole_lines(receipts + self.end(process, "ingest"))
+            for receipt in receipts:
+                self.take(at + receipt["line"] - 1, receipt)
+            at += len(receipts)
+        self.offered = at
+
+    @staticmethod
+    def read_for(process, seconds):
+        out, deadline = b"", time.monotonic() + seconds
+        while time.monotonic() < deadline and out.count(b"\n") < 40:
+            if select.select([process.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                more = os.read(process.stdout.fileno(), 65536)
+                if not more:
+                    break
+                out += more
+        return out
+
+    def take(self, number, receipt):
+        if receipt["status"] not in ("queued", "duplicate") or receipt["run_id"] != run_id(number):
+            self.problems.append(f"a wrong receipt for run {number}: {receipt}")
+        self.acked.setdefault(run_id(number), set()).add(receipt["id"])
+
+    def repeat(self, role, program, verb, *options):
+        while not self.over.is_set():
+            process = self.bench.start(program, verb, *options)
+            self.over.wait(self.life(role))
+            self.end(process, role)
+
+    def sender(self):
+        self.repeat("send", "runpost", "send", "--in-flight", "8")
+
+    def replayer(self):
+        self.repeat("replay", "runpostctl", "replay", "--state", "delivered", "--limit", "5", "--yes")
+
+    def purger(self):
+        while not self.over.is_set():
+            # Of what is delivered; so whatever is gone must have come.
+            process = self.bench.start("runpostctl", "purge", "--state", "delivered", "--limit", "2", "--yes")
+            self.over.wait(self.life("purge"))
+            self.end(process, "purge")
+            self.over.wait(0.05)
+
+    def watchdog(self, limit_s):
+        if not self.over.wait(limit_s):
+            self.problems.append(f"only {dict(self.kills)} kills in {limit_s} s")
+            self.over.set()
+
+    # --- the calm after
+
+    def check(self):
+        bench = self.bench
+        if self.problems:
+            raise Violation("; ".join(self.problems[:5]))
+        bench.check_sound()
+        # What was killed 16 times in a row is set aside as poison: it is not lost, and an operator can send it.
+        bench.run("runpost", "send", "--drain", limit_s=120)
+        bench.must("runpostctl", "replay", "--state", "dead", "--yes")
+        payloads = {json.loads(payload)["run_id"]: payload for _, payload in self.runs}
+        bench.payloads, bench.acked = payloads, {}
+        entries = bench.settle(purged=Anything())
+        got = collections.defaultdict(list)
+        for request in bench.receiver.record():
+            got[request["webhook_id"]].append(request)
+        for run, ids in self.acked.items():
+            if len(ids) > 1:
+                raise Violation(f"run {run} got receipts with {len(ids)} ids, though each line is sent again only without one")
+            for entry_id in ids:
+                came = [r for r in got[entry_id] if r["status"] == 200]
+                if entry_id not in entries and not came:
+                    raise Violation(f"{entry_id} had a receipt and is gone, and never came")
+        for entry_id, requests in got.items():
+            if {r["sha256"] for r in requests} != {hashlib.sha256(payloads[requests[0]["run_id"]]).hexdigest()}:
+                raise Violation(f"{entry_id}: the copies are not the bytes that came in")
+        return entries, got
+
+
+class Anything:
+    """Any id may have been purged; what became of it is checked by the storm itself."""
+
+    def __contains__(self, _):
+        return True
+
+
+def main():
+    lab = Lab(__doc__)
+    told = []
+
+    def one(bench, _):
+        bench.receiver.forget()
+        storm = Storm(lab, bench)
+        bench.must("runpost", "init")
+        roles = [storm.ingester, *[storm.sender] * 4, storm.replayer, storm.purger]
+        threads = [threading.Thread(target=role) for role in roles]
+        for thread in threads:
+            thread.start()
+        storm.watchdog(25 if lab.quick else 240)
+        for thread in threads:
+            thread.join()
+        entries, got = storm.check()
+        copies = sum(max(0, sum(r["status"] == 200 for r in requests) - 1) for requests in got.values())
+        told.append((sum(storm.kills.values()), f"{dict(storm.kills)} kills, {len(storm.acked)} receipts, {len(entries)} entries "
+                     f"left, {copies} copies, each explained by a lost attempt or a replay"))
+
+    lab.each([f"storm with seed {lab.seed}"], one, workers=1)
+    kills, note = told[0] if told else (0, "")
+    lab.finish(note, kills=kills)
+
+
+if __name__ == "__main__":
+    main()
