@@ -92,14 +92,15 @@ class Done:
 
 
 class Bench:
-    def __init__(self, lab, number):
-        self.lab = lab
+    def __init__(self, lab, number, signed):
+        self.lab, self.signed = lab, signed
         self.folder = lab.work / f"bench-{number}"
         self.folder.mkdir(parents=True)
         secret = self.folder / "secret"
         secret.write_text("whsec_" + base64.b64encode(bytes(range(32))).decode())
         secret.chmod(0o600)
-        self.receiver = Receiver(lab, self.folder, "--per-path", "--status", "503", "200", "--secret-file", secret)
+        self.receiver = Receiver(lab, self.folder, "--per-path", "--status", "503", "200",
+                                 *(["--secret-file", secret] if signed else []))
         self.outbox, self.config = self.folder / "outbox", self.folder / "conf"
         self.log, self.once, self.clock = self.folder / "log", self.folder / "once", self.folder / "clock"
         self.number, self.fresh = number, 0
@@ -108,6 +109,8 @@ class Bench:
 
     def configure(self, **sections):
         text = ""
+        if not self.signed:
+            sections["defaults"] = {**sections.get("defaults", {}), "secret_file": ""}
         for name in {**CONFIG, **sections}:
             text += f"[{name}]\n"
             text += "".join(f"{k} = {v}\n" for k, v in {**CONFIG.get(name, {}), **sections.get(name, {})}.items())
@@ -342,12 +345,13 @@ class Lab:
             self.violations.append(name)
             print(f"VIOLATION {name}: {why}", flush=True)
 
-    def each(self, jobs, work, workers=2):
-        """work(bench, job) for each job (its str is its name), on as many benches; a Violation is told and counted."""
+    def each(self, jobs, work, workers=2, signed=True):
+        """work(bench, job) for each job (its str is its name), on as many benches; a Violation is told and counted. Not
+        signed: the receiver takes requests whose time is far from its own."""
         jobs = [job for job in jobs if self.only is None or self.only in str(job) or self.only.startswith(str(job) + ":")]
         benches = queue.SimpleQueue()
         for number in range(workers):
-            benches.put(Bench(self, f"{threading.get_ident() % 1000}-{self.counts['benches']}-{number}"))
+            benches.put(Bench(self, f"{threading.get_ident() % 1000}-{self.counts['benches']}-{number}", signed))
         self.counts["benches"] += workers
 
         def one(job):
