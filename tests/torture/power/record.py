@@ -188,9 +188,12 @@ class Ingester:
         return all(run in self.receipts for run in runs)
 
     def send(self, lines):
-        for line in lines:
-            self.child.stdin.write(line + b"\n")
-        self.child.stdin.flush()
+        try:
+            for line in lines:
+                self.child.stdin.write(line + b"\n")
+            self.child.stdin.flush()
+        except BrokenPipeError:
+            raise Failure("ingest reads no more") from None
 
     def kill(self, log):
         """With the log locked, so that no operation is cut from its record."""
@@ -201,6 +204,7 @@ class Ingester:
         self.child.stdout.close()
 
     def end(self):
+        """At the end of its input it ends, with all receipts written."""
         self.child.stdin.close()
         code = self.child.wait(LIMIT_S)
         self.thread.join()
@@ -428,5 +432,11 @@ class Recording:
         self.log.locked(lambda: [child.kill() for child in running])
         for child in running:
             child.wait()
+        for child in self.children:
+            if child.stdin is not None:
+                try:
+                    child.stdin.close()
+                except BrokenPipeError:
+                    pass  # what it had no time to read
         self.receiver.close()
         self.log.close()
