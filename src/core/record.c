@@ -382,6 +382,7 @@ size_t rp_head_pack(const struct rp_head *h, void *out, size_t size)
 	put_counts(&w, h->count);
 	rp_put_u64(&w, h->purged);
 	rp_put_i64(&w, h->latest_at_ms);
+	rp_put_u64(&w, h->retrying);
 	return seal(&w, out, 0);
 }
 
@@ -395,9 +396,48 @@ bool rp_head_unpack(struct rp_head *h, const void *mem, size_t size)
 	get_counts(&r, h->count);
 	h->purged = rp_get_u64(&r);
 	h->latest_at_ms = rp_get_i64(&r);
+	h->retrying = rp_get_u64(&r);
 	if (!r.ok)
 		memset(h, 0, sizeof *h);
 	return r.ok;
+}
+
+/* Written once a commit, so without the writer's check at each step. */
+size_t rp_numbers_pack(const void *numbers, size_t n, void *out, size_t size)
+{
+	struct rp_writer w = rp_writer_of(out, size);
+	unsigned char *at = out;
+	uint64_t v;
+	size_t i;
+
+	if (size < 1 + n * 8 + SUM_BYTES)
+		return 0;
+	*at++ = VERSION;
+	for (i = 0; i < n; i++) {
+		memcpy(&v, (const unsigned char *)numbers + i * 8, sizeof v);
+		v = __builtin_bswap64(v);
+		memcpy(at + i * 8, &v, sizeof v);
+	}
+	w.at = at + n * 8;
+	return seal(&w, out, n);
+}
+
+bool rp_numbers_unpack(void *numbers, size_t n, const void *mem, size_t size)
+{
+	struct rp_reader r = unseal(mem, size, n);
+	uint64_t v;
+	size_t i;
+
+	if (!r.ok || size != 1 + n * 8 + SUM_BYTES) {
+		memset(numbers, 0, n * 8);
+		return false;
+	}
+	for (i = 0; i < n; i++) {
+		memcpy(&v, r.at + i * 8, sizeof v);
+		v = __builtin_bswap64(v);
+		memcpy((unsigned char *)numbers + i * 8, &v, sizeof v);
+	}
+	return true;
 }
 
 uint64_t rp_payload_hash(const void *payload, size_t n)

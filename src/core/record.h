@@ -25,7 +25,7 @@
  * recent (number)        u8 1 | i64 settled_at | n x (u64 seq | u64 endpoint | u32 attempt | u8 cause | u8 flags (1 late) |
  *                        u16 http_status | u16 slot | u32 duration_ms) | u64 sum                  1 <= n <= 64
  * head ("head" in meta)  u8 1 | u64 next_seq | u64 next_endpoint | u64 accepted, waiting, in_flight, held, delivered, dead,
- *                        purged | u64 sum */
+ *                        purged | i64 latest_at | u64 retrying | u64 sum */
 #ifndef RP_CORE_RECORD_H
 #define RP_CORE_RECORD_H
 
@@ -112,12 +112,13 @@ struct rp_head {
 	uint64_t accepted, purged;
 	uint64_t count[RP_STATE_COUNT];
 	int64_t
-	    latest_at_ms; /* by the clocks of all who wrote; ahead of ours: the clock was set back (outbox_clock.c) */
+	    latest_at_ms;  /* by the clocks of all who wrote; ahead of ours: the clock was set back (outbox_clock.c) */
+	uint64_t retrying; /* WAITING with an attempt behind them */
 };
 
 #define RP_DELIVERY_BYTES 81
 #define RP_ENDPOINT_BYTES 177
-#define RP_HEAD_BYTES 89
+#define RP_HEAD_BYTES 97
 #define RP_ATTEMPT_BYTES_MAX 640
 #define RP_RECENT_ROW_ATTEMPTS 64
 #define RP_RECENT_BYTES_MAX 2014 /* a row of as many stays inside a leaf page */
@@ -141,6 +142,10 @@ size_t rp_recent_unpack(int64_t *settled_at_ms, struct rp_recent row[RP_RECENT_R
 size_t rp_recent_count(size_t size);
 size_t rp_head_pack(const struct rp_head *h, void *out, size_t size);
 bool rp_head_unpack(struct rp_head *h, const void *mem, size_t size);
+
+/* Records that are nothing but n numbers of 64 bits: u8 1 | u64 each | u64 sum. */
+size_t rp_numbers_pack(const void *numbers, size_t n, void *out, size_t size);
+bool rp_numbers_unpack(void *numbers, size_t n, const void *mem, size_t size);
 
 /* The hash kept in rp_facts.payload_hash, fed chunk by chunk or in one go. */
 uint64_t rp_payload_hash(const void *payload, size_t n);

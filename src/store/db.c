@@ -452,10 +452,13 @@ enum rp_err rp_txn_commit(struct rp_txn *t, struct rp_error *err)
 	unsigned char buf[RP_HEAD_BYTES];
 	MDB_val key = {4, (void *)(uintptr_t) "head"}, value;
 	enum rp_err e = rp_ep_flush(t, err);
+	int64_t began_us;
 	int rc;
 
 	if (e == RP_OK)
 		e = rp_recent_flush(t, err);
+	if (e == RP_OK)
+		e = rp_tally_flush(t, err);
 	if (e == RP_OK) {
 		if (t->now_at_ms > t->head.latest_at_ms)
 			t->head.latest_at_ms = t->now_at_ms;
@@ -466,8 +469,11 @@ enum rp_err rp_txn_commit(struct rp_txn *t, struct rp_error *err)
 		rp_txn_end(t);
 		return e;
 	}
+	began_us = rp_sys_stopwatch_us();
 	rc = mdb_txn_commit(t->mdb);
 	t->mdb = NULL;
+	if (rc == 0)
+		rp_tally_committed(t, rp_sys_stopwatch_us() - began_us);
 	return rp_db_fail(t->ob, rc, "commit", err);
 }
 

@@ -93,6 +93,11 @@ static enum rp_err endpoint_of(struct rp_txn *t, const struct rp_delivery *d, st
 	return e;
 }
 
+static bool is_retrying(const struct rp_delivery *d)
+{
+	return d->state == RP_STATE_WAITING && d->attempts > 0;
+}
+
 static bool uncount(uint64_t *count)
 {
 	if (*count == 0)
@@ -157,6 +162,8 @@ static enum rp_err leave_state(struct rp_txn *t, uint64_t seq, const struct rp_d
 	/* Counters below zero or a missing index row are damage. One damaged entry must not stop the others, so it is
 	 * said and the move goes on. */
 	counted = uncount(&t->head.count[from->state]);
+	if (is_retrying(from))
+		counted = uncount(&t->head.retrying) && counted;
 	if (ep != NULL)
 		counted = uncount(&ep->rec.count[from->state]) && counted;
 	if (!counted)
@@ -173,6 +180,7 @@ static enum rp_err enter_state(struct rp_txn *t, uint64_t seq, const struct rp_d
 	if (e != RP_OK)
 		return e;
 	t->head.count[to->state]++;
+	t->head.retrying += is_retrying(to);
 	if (ep != NULL)
 		ep->rec.count[to->state]++;
 	return put_index_row(t, seq, to, err);
@@ -184,6 +192,7 @@ enum rp_err rp_entry_move(struct rp_txn *t, uint64_t seq, const struct rp_delive
 	enum rp_err e = RP_OK;
 
 	t->dirty = true;
+	rp_tally_moved(t, from, to);
 	if (to != NULL && (from == NULL || from->state != to->state))
 		to->state_at_ms = t->now_at_ms;
 	if (from != NULL)

@@ -26,6 +26,7 @@
 #include "base/err.h"
 #include "base/sys.h"
 #include "core/record.h"
+#include "core/tally.h"
 
 struct rp_outbox;
 
@@ -108,12 +109,13 @@ struct rp_settlement {
 	int64_t due_at_ms;
 	int64_t started_at_ms;
 	bool disable_endpoint;
-	struct rp_outcome *outcome;    /* borrowed; NULL for RETURN and PARK */
-	bool stale;                    /* out: the claim had been lost; only a DELIVERED changed anything */
-	bool parked;                   /* out: this one parked the endpoint; false when another had before */
-	enum rp_control_change change; /* out: what it did to the endpoint's breaker, */
-	uint32_t bad_streak;           /* out, if OPENED: after how many bad outcomes in a row, */
-	int64_t probe_at_ms;           /* ... and when it will be probed */
+	char series[RP_SERIES_NAME_MAX]; /* the [endpoint] section it counts for; "": none */
+	struct rp_outcome *outcome;      /* borrowed; NULL for RETURN and PARK */
+	bool stale;                      /* out: the claim had been lost; only a DELIVERED changed anything */
+	bool parked;                     /* out: this one parked the endpoint; false when another had before */
+	enum rp_control_change change;   /* out: what it did to the endpoint's breaker, */
+	uint32_t bad_streak;             /* out, if OPENED: after how many bad outcomes in a row, */
+	int64_t probe_at_ms;             /* ... and when it will be probed */
 };
 
 struct rp_claim {
@@ -305,10 +307,33 @@ struct rp_outbox_info {
 	uint64_t map_bytes, quota_bytes, file_bytes, used_bytes, disk_free_bytes;
 	unsigned readers, max_readers;
 	uint64_t commits;                 /* transactions ever committed in this outbox */
+	uint64_t reader_lag;              /* commits since the snapshot that the oldest reader holds */
+	uint64_t retrying;                /* waiting entries with an attempt behind them */
 	int64_t oldest_waiting_due_at_ms; /* of the endpoint longest on the agenda; RP_LOOK_NEVER: none */
 	unsigned format;
 };
 enum rp_err rp_outbox_info(struct rp_outbox *ob, struct rp_outbox_info *out, struct rp_error *err);
+
+/* Since when the entry that is longest in its state has been there; RP_LOOK_NEVER: there is none. waiting: the earliest
+ * due time, whatever keeps its endpoint from being looked at. Looks at one row of each endpoint. */
+struct rp_oldest {
+	int64_t waiting_due_at_ms, delivered_at_ms, dead_at_ms;
+};
+enum rp_err rp_outbox_oldest(struct rp_outbox *ob, struct rp_oldest *out, struct rp_error *err);
+
+/* The counters for metrics: zero where nothing was counted. Series come sorted by name. */
+enum rp_err rp_outbox_tally(struct rp_outbox *ob, struct rp_tally *out, struct rp_error *err);
+enum rp_err rp_outbox_series(struct rp_outbox *ob,
+			     void (*see)(void *arg, struct rp_span name, const struct rp_series *s), void *arg,
+			     struct rp_error *err);
+
+/* Who holds a snapshot; `lag`: commits since. A reader between two transactions is not seen. */
+struct rp_reader_info {
+	uint32_t pid;
+	uint64_t lag;
+};
+enum rp_err rp_outbox_readers(struct rp_outbox *ob, void (*see)(void *arg, const struct rp_reader_info *r), void *arg,
+			      struct rp_error *err);
 
 /* Appends the endpoint's name. RP_ERR_NOTFOUND: there is none. */
 enum rp_err rp_outbox_endpoint_name(struct rp_outbox *ob, uint64_t endpoint, struct rp_buf *out, struct rp_error *err);

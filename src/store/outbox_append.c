@@ -128,6 +128,7 @@ static enum rp_err append_one(struct rp_txn *t, struct name_cache *cache, const 
 	rc = mdb_get(t->mdb, t->ob->table[RP_T_SEEN], &key, &value);
 	if (rc == 0 && value.mv_size == RP_ID_BYTES) {
 		out->duplicate = true;
+		t->ob->untold.duplicates++;
 		memcpy(out->id, value.mv_data, RP_ID_BYTES);
 		out->seq = rp_id_seq(out->id);
 		return RP_OK;

@@ -1,6 +1,7 @@
 #include "store/store_int.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 /* Records looked at in one read transaction: a page of 4,096 takes about a millisecond, so that no reader ever pins
  * pages for long. */
@@ -202,6 +203,50 @@ enum rp_err rp_outbox_ledger(struct rp_outbox *ob, struct rp_ledger *out, struct
 	return RP_OK;
 }
 
+/* --- readers: LMDB prints them as lines of text, "pid thread txnid", txnid "-" for one that holds nothing ------------- */
+
+struct readers {
+	uint64_t last;
+	void (*see)(void *arg, const struct rp_reader_info *r);
+	void *arg;
+};
+
+static int see_reader_line(const char *line, void *arg)
+{
+	struct readers *r = arg;
+	struct rp_reader_info info;
+	unsigned long long txnid;
+
+	/* The first line is a heading. */
+	if (sscanf(line, "%" SCNu32 " %*s %llu", &info.pid, &txnid) != 2)
+		return 0;
+	info.lag = txnid < r->last ? r->last - txnid : 0;
+	r->see(r->arg, &info);
+	return 0;
+}
+
+enum rp_err rp_outbox_readers(struct rp_outbox *ob, void (*see)(void *arg, const struct rp_reader_info *r), void *arg,
+			      struct rp_error *err)
+{
+	struct readers r = {.see = see, .arg = arg};
+	MDB_envinfo info;
+
+	mdb_reader_check(ob->env, NULL); /* those of killed processes hold nothing any more */
+	mdb_env_info(ob->env, &info);
+	r.last = info.me_last_txnid;
+	return mdb_reader_list(ob->env, see_reader_line, &r) < 0
+		   ? rp_fail(err, RP_ERR_IO, "%s: the table of readers cannot be read", ob->dir)
+		   : RP_OK;
+}
+
+static void note_lag(void *arg, const struct rp_reader_info *r)
+{
+	uint64_t *lag = arg;
+
+	if (r->lag > *lag)
+		*lag = r->lag;
+}
+
 enum rp_err rp_outbox_info(struct rp_outbox *ob, struct rp_outbox_info *out, struct rp_error *err)
 {
 	MDB_envinfo info;
@@ -213,6 +258,7 @@ enum rp_err rp_outbox_info(struct rp_outbox *ob, struct rp_outbox_info *out, str
 		return e;
 	mdb_env_info(ob->env, &info);
 	*out = (struct rp_outbox_info){
+	    .retrying = t.head.retrying,
 	    .map_bytes = info.me_mapsize,
 	    .quota_bytes = ob->quota_bytes,
 	    .file_bytes = rp_db_high_water_bytes(ob),
@@ -230,7 +276,48 @@ enum rp_err rp_outbox_info(struct rp_outbox *ob, struct rp_outbox_info *out, str
 	if (e == RP_OK && first[0] == key[1])
 		out->oldest_waiting_due_at_ms = (int64_t)first[1];
 	rp_txn_end(&t);
+	if (e == RP_OK || e == RP_ERR_NOTFOUND)
+		e = rp_outbox_readers(ob, note_lag, &out->reader_lag, err);
+	return e;
+}
+
+static enum rp_err oldest_due(struct rp_txn *t, int64_t *at_ms, struct rp_error *err)
+{
+	uint64_t key[3] = {0, 0, 0};
+	enum rp_err e;
+
+	while ((e = rp_row_first(t, RP_T_QUEUE, rp_key3(key[0], 0, 0), key, 3, NULL, err)) == RP_OK) {
+		if ((int64_t)key[1] < *at_ms)
+			*at_ms = (int64_t)key[1];
+		key[0]++;
+	}
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+static enum rp_err oldest_since(struct rp_txn *t, enum rp_table table, int64_t *at_ms, struct rp_error *err)
+{
+	uint64_t key[2];
+	enum rp_err e = rp_row_first(t, table, rp_key2(0, 0), key, 2, NULL, err);
+
+	if (e == RP_OK)
+		*at_ms = (int64_t)key[0];
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+enum rp_err rp_outbox_oldest(struct rp_outbox *ob, struct rp_oldest *out, struct rp_error *err)
+{
+	struct rp_txn t;
+	enum rp_err e = rp_txn_read(ob, &t, err);
+
+	*out = (struct rp_oldest){RP_LOOK_NEVER, RP_LOOK_NEVER, RP_LOOK_NEVER};
+	if (e == RP_OK)
+		e = oldest_due(&t, &out->waiting_due_at_ms, err);
+	if (e == RP_OK)
+		e = oldest_since(&t, RP_T_DONE, &out->delivered_at_ms, err);
+	if (e == RP_OK)
+		e = oldest_since(&t, RP_T_DEAD, &out->dead_at_ms, err);
+	rp_txn_end(&t);
+	return e;
 }
 
 enum rp_err rp_outbox_endpoint_name(struct rp_outbox *ob, uint64_t endpoint, struct rp_buf *out, struct rp_error *err)

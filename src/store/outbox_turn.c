@@ -21,6 +21,7 @@ static enum rp_err note_result(struct rp_txn *t, struct rp_settlement *s, struct
 
 	if (e != RP_OK)
 		return e;
+	rp_tally_attempted(t, s);
 	ep->dirty = true;
 	ep->rec.last_cause = s->outcome->cause;
 	ep->rec.last_status = s->outcome->http_status;

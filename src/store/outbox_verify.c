@@ -20,7 +20,7 @@ struct check {
 	void *arg;
 	struct rp_verify_counts *out;
 	uint64_t count[RP_STATE_COUNT];
-	uint64_t queued, ordered, by_run;
+	uint64_t queued, ordered, by_run, retrying;
 	uint64_t chunks;
 	struct recount *endpoints; /* sorted by id */
 	size_t n_endpoints;
@@ -212,6 +212,7 @@ static enum rp_err check_entries(struct check *c, struct rp_error *err)
 			complain(c, "entry %" PRIu64 ": its delivery record is damaged", seq);
 		} else {
 			c->count[d.state]++;
+			c->retrying += d.state == RP_STATE_WAITING && d.attempts > 0;
 			ep = find_endpoint(c, d.endpoint);
 			if (ep == NULL)
 				complain(c, "entry %" PRIu64 ": its endpoint %" PRIu64 " does not exist", seq,
@@ -248,6 +249,9 @@ static void check_totals(struct check *c)
 		check_total(c, what, h->count[s], c->count[s]);
 		sum += h->count[s];
 	}
+	check_total(c, "ledger: retrying", h->retrying, c->retrying);
+	if (!rp_tally_is_sound(c->t))
+		complain(c, "a record of counters for metrics is damaged");
 	check_total(c, "ledger: accepted against the sum of the states and purged", h->accepted, sum);
 	check_total(c, "table entry", table_rows(c, RP_T_ENTRY), c->out->entries);
 	check_total(c, "table body", table_rows(c, RP_T_BODY), c->chunks);

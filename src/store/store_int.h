@@ -1,7 +1,7 @@
 /* store_int.h - private to store/: the handle, the tables, the transaction.
  *
  * Tables (keys are big-endian numbers, 8 bytes each, unless said otherwise; records in core/record.h):
- *   meta           text -> "format": "runpost" + u32 version; "head": struct rp_head
+ *   meta           text -> "format": "runpost" + u32 version; "head": struct rp_head; "tally", "series:NAME": core/tally.h
  *   entry          seq -> facts                         written once
  *   body           (seq, chunk no) -> payload bytes     written once; a chunk never needs more than one page
  *   delivery       seq -> struct rp_delivery
@@ -68,6 +68,12 @@ struct rp_ep {
 	bool done;              /* outbox_turn.c: it has no more to give in this turn */
 };
 
+struct rp_open_series {
+	char name[RP_SERIES_NAME_MAX];
+	struct rp_series counts;
+	bool known; /* it has a record, or will have one */
+};
+
 struct rp_outbox {
 	char *dir;
 	MDB_env *env;
@@ -85,6 +91,14 @@ struct rp_outbox {
 	/* outbox_recent.c: attempts settled in the current transaction that are not in a row yet */
 	struct rp_recent recent[RP_RECENT_ROW_ATTEMPTS];
 	size_t n_recent;
+	/* tally.c: the counters as the current transaction leaves them, and what goes into the next one's */
+	struct rp_tally tally;
+	struct rp_open_series series[RP_SERIES_MAX];
+	size_t n_series;
+	struct {
+		uint64_t duplicates;
+		struct rp_histogram commits;
+	} untold;
 	/* roster.c */
 	int roster_fd;
 	struct rp_sender_id me;
@@ -100,7 +114,8 @@ struct rp_txn {
 	MDB_txn *mdb;
 	int64_t now_at_ms;
 	struct rp_head head;
-	bool dirty; /* something was written */
+	bool dirty;   /* something was written */
+	bool tallied; /* the outbox's tally is this transaction's */
 };
 
 /* --- db.c: LMDB ----------------------------------------------------------------------------------------------------
@@ -247,6 +262,18 @@ void rp_order_read_row(const MDB_val *v, bool *behind, bool *held);
  * entry in front or behind where that follows. */
 enum rp_err rp_order_move(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from, struct rp_delivery *to,
 			  struct rp_error *err);
+
+/* --- tally.c: counters for metrics -------------------------------------------------------------------------------------
+ */
+
+/* A state changed (both as for rp_entry_move), an attempt was settled, a commit has ended. */
+void rp_tally_moved(struct rp_txn *t, const struct rp_delivery *from, const struct rp_delivery *to);
+void rp_tally_attempted(struct rp_txn *t, const struct rp_settlement *s);
+void rp_tally_committed(struct rp_txn *t, int64_t took_us);
+enum rp_err rp_tally_flush(struct rp_txn *t, struct rp_error *err); /* called by rp_txn_commit */
+bool rp_tally_is_sound(struct rp_txn *t);
+/* At the end of a process: duplicates it found after its last commit, in one of their own. */
+void rp_tally_tell(struct rp_outbox *ob);
 
 /* --- roster.c: who is alive ------------------------------------------------------------------------------------------
  */

@@ -215,6 +215,9 @@ static void decide(struct rp_sender *s, struct job *j)
 	j->settlement.cause = v.kind == RP_VERDICT_DEAD ? v.cause : j->outcome.cause;
 	j->settlement.due_at_ms = v.due_at_ms;
 	j->settlement.disable_endpoint = v.disable_endpoint;
+	/* A copy: the settings may be gone when it is settled. */
+	if (policy->url != NULL && strlen(policy->name) < RP_SERIES_NAME_MAX)
+		snprintf(j->settlement.series, sizeof j->settlement.series, "%s", policy->name);
 }
 
 /* The attempt ends before a request was made. */

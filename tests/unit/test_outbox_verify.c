@@ -284,6 +284,26 @@ static void miscount_dead(void)
 	fx_edit_head(one_more_purged);
 }
 
+static void one_more_retrying(struct rp_head *head)
+{
+	head->retrying++;
+}
+
+static void miscount_retrying(void)
+{
+	fx_edit_head(one_more_retrying);
+}
+
+static void damage_tally(void)
+{
+	fx_flip(RP_T_META, fx_text_key("tally"), 40);
+}
+
+static void damage_series(void)
+{
+	fx_flip(RP_T_META, fx_text_key("series:other"), 40);
+}
+
 static void miscount_endpoint(void)
 {
 	struct rp_endpoint e = fx_endpoint_record(1);
@@ -338,6 +358,9 @@ static const struct {
     {"an accepted counter too large", miscount_accepted},
     {"a counter of a state too large", miscount_dead},
     {"an endpoint counter too large", miscount_endpoint},
+    {"a counter of those retrying too large", miscount_retrying},
+    {"a damaged record of counters", damage_tally},
+    {"a damaged record of an endpoint's attempts", damage_series},
     {"work that nobody looks at", forget_work},
 };
 

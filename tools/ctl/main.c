@@ -88,6 +88,11 @@ static const struct rp_verb verbs[] = {
      "Named as for pause. What died in the meantime is not replayed by this: see replay.\n\n"
      "examples:\n  runpostctl resume hooks.example.com\n",
      RP_ACCEPTS_NAMES | RP_NEEDS_NAMES, rp_verb_resume},
+    {"metrics", "", "Print counters for Prometheus",
+     "Text format 0.0.4. Labels are names of the configuration: no ids, no URLs. Costs the same whatever\n"
+     "the outbox holds.\n\nexamples:\n  runpostctl metrics\n"
+     "  runpostctl metrics --textfile /var/lib/prometheus/node-exporter/runpost.prom\n",
+     RP_ACCEPTS_TEXTFILE, rp_verb_metrics},
     {"verify", "", "Check everything the outbox can know about itself",
      "Checksums, payload hashes, indexes, counters. Changes nothing; senders may go on meanwhile.\n"
      "Exit status 0: sound, 65: damage.\n\nexamples:\n  runpostctl verify && echo sound\n",

@@ -8,7 +8,19 @@
 #include "suggest.h"
 
 /* Values below OPT_OUTBOX are enum rp_selector_field; letters are short options. */
-enum { OPT_OUTBOX = 1000, OPT_CONFIG, OPT_JSON, OPT_NO_COLOR, OPT_HELP, OPT_DRY_RUN, OPT_YES, OPT_FOLLOW };
+enum {
+	OPT_OUTBOX = 1000,
+	OPT_CONFIG,
+	OPT_JSON,
+	OPT_NO_COLOR,
+	OPT_HELP,
+	OPT_DRY_RUN,
+	OPT_YES,
+	OPT_TEXTFILE,
+	OPT_CHECK,
+	OPT_FULL,
+	OPT_FOLLOW
+};
 
 static const struct {
 	const char *name, *value; /* value NULL: takes none */
@@ -33,6 +45,9 @@ static const struct {
     {"dry-run", NULL, OPT_DRY_RUN, RP_ACCEPTS_CHANGE, "say what would happen, change nothing"},
     {"yes", NULL, OPT_YES, RP_ACCEPTS_CHANGE, "do not ask before a change of many entries"},
     {"follow", NULL, OPT_FOLLOW, RP_ACCEPTS_FOLLOW, "go on with what comes; -f is the same"},
+    {"textfile", "FILE", OPT_TEXTFILE, RP_ACCEPTS_TEXTFILE, "write into FILE, whole or not at all, for node_exporter"},
+    {"check", "FORMAT", OPT_CHECK, RP_ACCEPTS_CHECK, "for a monitor: nagios, json or prometheus"},
+    {"full", NULL, OPT_FULL, RP_ACCEPTS_FULL, "in one snapshot, with every counter counted anew"},
     {"outbox", "DIR", OPT_OUTBOX, 0, "the outbox; otherwise the one the configuration names"},
     {"config", "FILE", OPT_CONFIG, 0, "the configuration; otherwise /etc/runpost/runpost.conf if there is one"},
     {"json", NULL, OPT_JSON, 0, "JSON, one object a line"},
@@ -121,6 +136,15 @@ static int apply(struct rp_ctl *ctl, int number, const char *value)
 		return -1;
 	case OPT_FOLLOW:
 		ctl->follow = true;
+		return -1;
+	case OPT_TEXTFILE:
+		ctl->textfile = value;
+		return -1;
+	case OPT_CHECK:
+		ctl->check = value;
+		return -1;
+	case OPT_FULL:
+		ctl->full = true;
 		return -1;
 	case OPT_HELP:
 		rp_options_help(ctl->verb);

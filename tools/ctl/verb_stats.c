@@ -7,12 +7,17 @@
 struct stats {
 	struct rp_ledger ledger;
 	struct rp_outbox_info info;
+	struct rp_oldest oldest;
+	struct rp_tally tally;
+	struct rp_minute recent; /* sums of the last whole minutes */
 	struct rp_known_endpoints endpoints;
 	unsigned trouble; /* endpoints that are not ok */
 	struct rp_sender_info senders[64];
 	unsigned n_senders, n_alive;
 	uint64_t n_unlisted; /* senders beyond the room above */
 };
+
+enum { RECENT_MINUTES = 5 };
 
 static const struct {
 	const char *name;
@@ -56,8 +61,11 @@ static int gather(struct rp_ctl *ctl, struct stats *st)
 
 	if (rp_outbox_ledger(ctl->ob, &st->ledger, &err) != RP_OK ||
 	    rp_outbox_info(ctl->ob, &st->info, &err) != RP_OK ||
-	    rp_outbox_senders(ctl->ob, see_sender, st, &err) != RP_OK)
+	    rp_outbox_senders(ctl->ob, see_sender, st, &err) != RP_OK ||
+	    rp_outbox_oldest(ctl->ob, &st->oldest, &err) != RP_OK ||
+	    rp_outbox_tally(ctl->ob, &st->tally, &err) != RP_OK)
 		return rp_ctl_fail(&err);
+	st->recent = rp_tally_recent(&st->tally, ctl->now_at_ms, RECENT_MINUTES);
 	code = rp_known_endpoints_load(ctl, &st->endpoints);
 	for (i = 0; i < st->endpoints.n; i++)
 		st->trouble += strcmp(rp_known_endpoint_state(&st->endpoints.all[i]), "ok") != 0;
@@ -86,6 +94,17 @@ static struct rp_json_out *sender_json(const struct rp_sender_info *s)
 	return o;
 }
 
+static struct rp_json_out *minutes_json(const struct stats *st)
+{
+	struct rp_json_out *o = rp_json_out_new();
+
+	rp_json_out_int(o, "minutes", RECENT_MINUTES);
+	rp_json_out_int(o, "accepted", (int64_t)st->recent.accepted);
+	rp_json_out_int(o, "delivered", (int64_t)st->recent.delivered);
+	rp_json_out_int(o, "failed", (int64_t)st->recent.failed);
+	return o;
+}
+
 static struct rp_json_out *stats_json(const struct rp_ctl *ctl, const struct stats *st)
 {
 	const struct rp_outbox_info *info = &st->info;
@@ -99,6 +118,12 @@ static struct rp_json_out *stats_json(const struct rp_ctl *ctl, const struct sta
 	rp_json_out_object(o, "entries", entries_json(st));
 	rp_json_out_bool(o, "balanced", balances(&st->ledger));
 	rp_json_out_time(o, "next_due_at", due ? info->oldest_waiting_due_at_ms : 0);
+	rp_json_out_time(o, "oldest_due_at",
+			 st->oldest.waiting_due_at_ms != RP_LOOK_NEVER ? st->oldest.waiting_due_at_ms : 0);
+	rp_json_out_int(o, "retrying", (int64_t)info->retrying);
+	rp_json_out_time(o, "last_append_at", (int64_t)st->tally.last_append_at_ms);
+	rp_json_out_time(o, "last_delivery_at", (int64_t)st->tally.last_delivery_at_ms);
+	rp_json_out_object(o, "last_minutes", minutes_json(st));
 	rp_json_out_int(o, "senders_alive", st->n_alive);
 	rp_json_out_array(o, "senders");
 	for (i = 0; i < st->n_senders; i++)
@@ -138,7 +163,8 @@ static const char *note_of(const struct rp_ctl *ctl, const struct stats *st, con
 
 	snprintf(out, size, "%s", "");
 	if (strcmp(state, "waiting") == 0 && l->waiting > 0)
-		snprintf(out, size, "first due %s", rp_when(st->info.oldest_waiting_due_at_ms, ctl->now_at_ms, when));
+		snprintf(out, size, "first due %s, retrying %" PRIu64,
+			 rp_when(st->oldest.waiting_due_at_ms, ctl->now_at_ms, when), st->info.retrying);
 	else if (strcmp(state, "in_flight") == 0 && l->in_flight > 0)
 		snprintf(out, size, "with %u sender%s", st->n_alive, st->n_alive == 1 ? "" : "s");
 	else if (strcmp(state, "held") == 0 && l->held > 0)
@@ -181,6 +207,19 @@ static bool add_storage(struct rp_ctl *ctl, const struct stats *st)
 			     rp_size_text(info->used_bytes, used), rp_size_text(info->quota_bytes, quota), percent,
 			     rp_size_text(info->file_bytes, file), rp_size_text(info->disk_free_bytes, disk),
 			     info->readers, info->max_readers);
+}
+
+/* Rates of the last whole minutes; a failed attempt is no failed entry. */
+static bool add_work(struct rp_ctl *ctl, const struct stats *st)
+{
+	char in[RP_WHEN_TEXT_MAX], out[RP_WHEN_TEXT_MAX];
+	double s = RECENT_MINUTES * 60;
+
+	return rp_buf_printf(
+	    &ctl->out, "last     accepted %s, delivered %s; of the last %d min: in %.1f/s, out %.1f/s, failed %.1f/s\n",
+	    rp_when((int64_t)st->tally.last_append_at_ms, ctl->now_at_ms, in),
+	    rp_when((int64_t)st->tally.last_delivery_at_ms, ctl->now_at_ms, out), RECENT_MINUTES,
+	    (double)st->recent.accepted / s, (double)st->recent.delivered / s, (double)st->recent.failed / s);
 }
 
 static bool add_trouble(struct rp_ctl *ctl, const struct stats *st)
@@ -232,7 +271,7 @@ static bool add_screen(struct rp_ctl *ctl, const struct stats *st)
 {
 	return rp_buf_printf(&ctl->out, "outbox   %s   format %u   senders alive %u   endpoints %zu\n",
 			     rp_outbox_dir(ctl->ob), st->info.format, st->n_alive, st->endpoints.n) &&
-	       add_counts(ctl, st) && add_storage(ctl, st) && add_trouble(ctl, st);
+	       add_counts(ctl, st) && add_work(ctl, st) && add_storage(ctl, st) && add_trouble(ctl, st);
 }
 
 int rp_verb_stats(struct rp_ctl *ctl)
