@@ -74,6 +74,7 @@ static enum rp_err run_sender(const struct send_job *job, struct rp_outbox *ob, 
 				      .settings = job->reloaded != NULL ? job->reloaded : &job->settings,
 				      .sys = &rp_sys_real,
 				      .in_flight = job->in_flight,
+				      .background = true,
 				      .drain = job->drain,
 				      .reload = reload_for_sender,
 				      .reload_arg = &source};

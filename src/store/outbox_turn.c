@@ -408,7 +408,7 @@ enum rp_err rp_outbox_look_again(struct rp_outbox *ob, int64_t now_at_ms, struct
 enum rp_err rp_outbox_next_look(struct rp_outbox *ob, int64_t *at_ms, struct rp_error *err)
 {
 	struct rp_txn t;
-	enum rp_err e = rp_txn_read(ob, &t, err);
+	enum rp_err e = rp_txn_read_rows(ob, &t, err);
 
 	if (e == RP_OK)
 		e = first_look(&t, at_ms, err);

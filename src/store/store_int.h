@@ -129,7 +129,8 @@ void rp_db_close(struct rp_outbox *ob);
 /* Begins a transaction and reads the head. Read ones end with rp_txn_end, write ones with rp_txn_commit or rp_txn_end.
  */
 enum rp_err rp_txn_read(struct rp_outbox *ob, struct rp_txn *t, struct rp_error *err);
-/* For rows alone, often: the head stays zero, and endpoints are not to be asked for. */
+/* For rows alone, often: the head stays zero, and endpoints are not to be asked for. It touches nothing that a write
+ * transaction on another thread of this process uses. */
 enum rp_err rp_txn_read_rows(struct rp_outbox *ob, struct rp_txn *t, struct rp_error *err);
 enum rp_err rp_txn_write(struct rp_outbox *ob, int64_t now_at_ms, struct rp_txn *t, struct rp_error *err);
 /* Brings the agenda and the records of changed endpoints up to date, writes the head, commits. The transaction is over

@@ -14,6 +14,7 @@
 #include "core/retry.h"
 #include "work/attempt.h"
 #include "work/pace.h"
+#include "work/turner.h"
 
 #define BEAT_MS 1000         /* heartbeat and look at the other senders */
 #define DRAIN_LOOK_MS 100    /* with --drain, how often an idle sender asks whether the others are done too */
@@ -69,6 +70,11 @@ struct rp_sender {
 	size_t running, large_bytes;
 	struct rp_settlement *settlements; /* of a turn */
 	struct rp_claim *claims;
+	struct rp_turner *turner; /* NULL: turns are taken in the loop */
+	struct rp_turn turn;
+	struct job_list settling; /* what the turn under way settles */
+	bool turn_under_way;      /* at the turner */
+	bool rung_meanwhile;      /* the turn under way may not have seen what the bell was rung for */
 	int outbox_fd;
 	int64_t look_at_ms;                       /* when something may be claimed */
 	int64_t beat_boot_ms;                     /* last heartbeat */
@@ -157,10 +163,17 @@ static void return_parking(struct rp_sender *s)
 			j->settlement.kind = RP_SETTLE_RETURN;
 }
 
+static enum rp_err end_turn(struct rp_sender *s, bool wait, struct rp_error *err);
+
 enum rp_err rp_sender_reload(struct rp_sender *s, struct rp_settings *settings, struct rp_error *err)
 {
-	enum rp_err e = put_in_force(s, settings, settings, err);
+	enum rp_err e = end_turn(s, true, err); /* it asks for limits in the old ones */
 
+	if (e != RP_OK) {
+		rp_settings_discard(settings);
+		return e;
+	}
+	e = put_in_force(s, settings, settings, err);
 	if (e != RP_OK) {
 		rp_log(RP_LOG_ERROR, "reload_refused", "code=%s", rp_err_name(e));
 		return RP_OK;
@@ -356,15 +369,19 @@ static void return_ready(struct rp_sender *s)
 		push_finished(s, j, RP_SETTLE_RETURN);
 }
 
+static bool is_stalled(const struct rp_sender *s, int64_t since_boot_ms)
+{
+	return s->now_boot_ms - since_boot_ms > s->o.settings->config.lease_ms - LEASE_MARGIN_MS;
+}
+
 /* After a stall longer than the lease others may have taken our claims. Requests under way are fenced when they settle, but
  * nothing that has not begun may begin: its claim may be somebody else's by now. */
 static void drop_claims_after_stall(struct rp_sender *s)
 {
-	int64_t stalled_ms = s->now_boot_ms - s->beat_boot_ms;
-
-	if (stalled_ms <= s->o.settings->config.lease_ms - LEASE_MARGIN_MS)
+	if (!is_stalled(s, s->beat_boot_ms))
 		return;
-	rp_log(RP_LOG_WARN, "stalled", "for_ms=%" PRId64 " returned=%zu", stalled_ms, s->ready.n + s->large.n);
+	rp_log(RP_LOG_WARN, "stalled", "for_ms=%" PRId64 " returned=%zu", s->now_boot_ms - s->beat_boot_ms,
+	       s->ready.n + s->large.n);
 	return_ready(s);
 }
 
@@ -471,7 +488,7 @@ static void recycle_settled(struct rp_sender *s, const struct rp_turn *turn)
 	size_t i;
 
 	for (i = 0; i < turn->n_settle; i++) {
-		struct job *j = list_pop(&s->finished);
+		struct job *j = list_pop(&s->settling);
 
 		j->settlement = turn->settle[i];
 		count_settled(s, &j->settlement);
@@ -495,48 +512,98 @@ static size_t claim_room(const struct rp_sender *s)
 	return room < s->idle.n ? room : s->idle.n;
 }
 
-static enum rp_err turn(struct rp_sender *s, struct rp_error *err)
+static void prepare_turn(struct rp_sender *s)
 {
-	struct rp_turn t = {.settle = s->settlements,
-			    .claims = s->claims,
-			    .limits = endpoint_limits,
-			    .limits_arg = s,
-			    .want = claim_room(s)};
+	struct job *j;
+
+	s->turn = (struct rp_turn){.settle = s->settlements,
+				   .claims = s->claims,
+				   .limits = endpoint_limits,
+				   .limits_arg = s,
+				   .want = claim_room(s)};
+	while ((j = list_pop(&s->finished)) != NULL) {
+		s->turn.settle[s->turn.n_settle++] = j->settlement;
+		list_push(&s->settling, j);
+	}
+	s->turn_boot_ms = s->now_boot_ms;
+	s->rung_meanwhile = false;
+}
+
+/* What a turn that failed was to settle may be settled yet, when the sender leaves. */
+static enum rp_err apply_turn(struct rp_sender *s, enum rp_err result, struct rp_error *err)
+{
+	const struct rp_turn *t = &s->turn;
 	struct job *j;
 	size_t i;
-	enum rp_err e;
 
-	for (j = s->finished.first; j != NULL; j = j->next)
-		t.settle[t.n_settle++] = j->settlement;
-	e = rp_outbox_turn(s->o.outbox, s->now_at_ms, &t, err);
-	if (e != RP_OK)
-		return e;
-	s->counts.commits += t.committed;
-	s->counts.dead += t.n_dead;
-	s->turn_boot_ms = s->now_boot_ms;
-	s->look_at_ms = t.next_look_at_ms;
-	for (i = 0; i < t.n_claims; i++) {
+	if (result != RP_OK) {
+		while ((j = list_pop(&s->settling)) != NULL)
+			list_push(&s->finished, j);
+		return result;
+	}
+	s->counts.commits += t->committed;
+	s->counts.dead += t->n_dead;
+	s->look_at_ms = t->next_look_at_ms;
+	for (i = 0; i < t->n_claims; i++) {
 		j = list_pop(&s->idle);
-		j->claim = t.claims[i];
+		j->claim = t->claims[i];
 		log_breaker(s, j, j->claim.probe ? RP_CONTROL_PROBED : RP_CONTROL_SAME);
 		list_push(&s->ready, j);
 	}
-	recycle_settled(s, &t);
-	return RP_OK;
+	recycle_settled(s, t);
+	/* Told to stop while it was claiming; or stalled since, and then these claims may have been taken too. */
+	if (s->stop_boot_ms != 0 || is_stalled(s, s->turn_boot_ms))
+		return_ready(s);
+	return s->rung_meanwhile ? rp_outbox_next_look(s->o.outbox, &s->look_at_ms, err) : RP_OK;
+}
+
+static enum rp_err turn(struct rp_sender *s, struct rp_error *err)
+{
+	enum rp_err e;
+
+	prepare_turn(s);
+	/* With nothing under way there is nothing that could go on meanwhile. */
+	if (s->turner != NULL && s->running + s->ready.n > 0) {
+		s->turn_under_way = true;
+		rp_turner_begin(s->turner, s->now_at_ms, &s->turn);
+		return RP_OK;
+	}
+	e = rp_outbox_turn(s->o.outbox, s->now_at_ms, &s->turn, err);
+	return apply_turn(s, e, err);
+}
+
+/* The turn under way, if there is one and it is over or waited for. */
+static enum rp_err end_turn(struct rp_sender *s, bool wait, struct rp_error *err)
+{
+	enum rp_err e;
+
+	if (!s->turn_under_way || !rp_turner_end(s->turner, wait, &e, err))
+		return RP_OK;
+	s->turn_under_way = false;
+	return apply_turn(s, e, err);
 }
 
 /* Before claims are given up as lost: what came back is known, and what was not begun is not lost. */
 static enum rp_err settle_rest(struct rp_sender *s, struct rp_error *err)
 {
+	enum rp_err e;
+
 	if (s->stop_boot_ms == 0)
 		s->stop_boot_ms = s->now_boot_ms + 1;
+	e = end_turn(s, true, err);
 	return_ready(s);
-	return s->finished.n > 0 ? turn(s, err) : RP_OK;
+	if (e == RP_OK && s->finished.n > 0)
+		e = turn(s, err);
+	return e == RP_OK ? end_turn(s, true, err) : e;
 }
 
 static int64_t next_turn_ms(const struct rp_sender *s)
 {
-	struct rp_pace p = {
+	struct rp_pace p;
+
+	if (s->turn_under_way)
+		return -1;
+	p = (struct rp_pace){
 	    .ready = s->ready.n,
 	    .running = s->running,
 	    .finished = s->finished.n,
@@ -584,10 +651,13 @@ static enum rp_err listen_to_outbox(struct rp_sender *s, struct rp_error *err)
 	enum rp_err e = RP_OK;
 
 	rp_outbox_watch_drain(s->o.outbox, &rung, &ended);
+	s->rung_meanwhile = s->rung_meanwhile || rung;
 	if (ended)
 		s->reap_until_boot_ms = s->now_boot_ms + REAP_UNTIL_MS;
 	if (ended || (s->reap_until_boot_ms > s->now_boot_ms && s->now_boot_ms >= s->reap_boot_ms)) {
-		e = reap(s, err);
+		e = end_turn(s, true, err);
+		if (e == RP_OK)
+			e = reap(s, err);
 		s->reap_boot_ms = s->now_boot_ms + REAP_AGAIN_MS;
 	}
 	if (e == RP_OK && (rung || ended))
@@ -612,13 +682,18 @@ static enum rp_err keep_house(struct rp_sender *s, struct rp_error *err)
 		drop_claims_after_stall(s);
 		rp_outbox_beat(s->o.outbox, s->now_boot_ms);
 		s->beat_boot_ms = s->now_boot_ms;
-		e = reap(s, err);
+		e = end_turn(s, true, err);
+		if (e == RP_OK)
+			e = reap(s, err);
 		/* A bell that could not be rung, or a step of the clock, must not make work wait for ever. */
 		if (e == RP_OK)
 			e = mind_clock(s, err);
 	}
-	if (e == RP_OK && s->stop_boot_ms == 0 && s->now_boot_ms >= s->expire_boot_ms)
-		e = expire(s, err);
+	if (e == RP_OK && s->stop_boot_ms == 0 && s->now_boot_ms >= s->expire_boot_ms) {
+		e = end_turn(s, true, err);
+		if (e == RP_OK)
+			e = expire(s, err);
+	}
 	return e;
 }
 
@@ -675,7 +750,9 @@ enum rp_err rp_sender_step(struct rp_sender *s, int *wait_ms, bool *done, struct
 	s->now_at_ms = rp_sys_wall_ms(s->o.sys);
 	s->now_boot_ms = rp_sys_boot_ms(s->o.sys);
 	drop_claims_after_stall(s);
-	e = keep_house(s, err);
+	e = end_turn(s, false, err);
+	if (e == RP_OK)
+		e = keep_house(s, err);
 	if (e == RP_OK)
 		s->o.transport->run(s->o.transport, on_done, s);
 	if (e == RP_OK && next_turn_ms(s) == 0) {
@@ -688,7 +765,7 @@ enum rp_err rp_sender_step(struct rp_sender *s, int *wait_ms, bool *done, struct
 		e = start_ready(s, err);
 	if (e != RP_OK)
 		return e;
-	if (s->idle.n == s->n_jobs && (s->stop_boot_ms != 0 || s->o.drain)) {
+	if (s->idle.n == s->n_jobs && !s->turn_under_way && (s->stop_boot_ms != 0 || s->o.drain)) {
 		if (s->stop_boot_ms != 0)
 			*done = true;
 		else
@@ -734,8 +811,10 @@ static enum rp_err obey(struct rp_sender *s, int signal_fd, bool *over, struct r
 
 enum rp_err rp_sender_run(struct rp_sender *s, int signal_fd, struct rp_error *err)
 {
-	struct pollfd fds[] = {
-	    {signal_fd, POLLIN, 0}, {s->outbox_fd, POLLIN, 0}, {s->o.transport->fd(s->o.transport), POLLIN, 0}};
+	struct pollfd fds[] = {{signal_fd, POLLIN, 0},
+			       {s->outbox_fd, POLLIN, 0},
+			       {s->o.transport->fd(s->o.transport), POLLIN, 0},
+			       {s->turner != NULL ? rp_turner_fd(s->turner) : -1, POLLIN, 0}};
 	bool done = false, over = false;
 	int wait_ms;
 	enum rp_err e;
@@ -744,7 +823,7 @@ enum rp_err rp_sender_run(struct rp_sender *s, int signal_fd, struct rp_error *e
 		e = rp_sender_step(s, &wait_ms, &done, err);
 		if (e != RP_OK || done)
 			return e;
-		if (poll(fds, 3, wait_ms) < 0 && errno != EINTR)
+		if (poll(fds, sizeof fds / sizeof fds[0], wait_ms) < 0 && errno != EINTR)
 			return rp_fail_sys(err, RP_ERR_IO, errno, "poll");
 		if ((fds[0].revents & POLLIN) != 0)
 			e = obey(s, signal_fd, &over, err);
@@ -789,11 +868,14 @@ enum rp_err rp_sender_new(const struct rp_sender_options *options, struct rp_sen
 	list_init(&s->ready);
 	list_init(&s->finished);
 	list_init(&s->large);
+	list_init(&s->settling);
 	s->now_at_ms = rp_sys_wall_ms(s->o.sys);
 	s->now_boot_ms = s->beat_boot_ms = s->expire_boot_ms = rp_sys_boot_ms(s->o.sys);
 	e = put_in_force(s, options->settings, NULL, err);
 	if (e == RP_OK)
 		e = make_jobs(s, err);
+	if (e == RP_OK && options->background)
+		e = rp_turner_open(s->o.outbox, &s->turner, err);
 	if (e == RP_OK) /* before joining, so that no bell rung from now on is missed */
 		e = rp_outbox_watch(s->o.outbox, &s->outbox_fd, err);
 	if (e == RP_OK)
@@ -830,6 +912,7 @@ void rp_sender_free(struct rp_sender *s)
 	if (rp_outbox_leave(s->o.outbox, rp_sys_wall_ms(s->o.sys), &err) != RP_OK)
 		rp_log(RP_LOG_WARN, "leave_failed", "why=%s",
 		       rp_err_name(err.code)); /* the next sender returns its claims */
+	rp_turner_close(s->turner);
 	for (i = 0; s->jobs != NULL && i < s->n_jobs; i++) {
 		rp_dispatch_release(&s->jobs[i].dispatch);
 		rp_attempt_request_release(&s->jobs[i].attempt);

@@ -20,6 +20,7 @@ struct rp_sender_options {
 	const struct rp_settings *settings; /* with secrets loaded */
 	const struct rp_sys *sys;
 	unsigned in_flight; /* requests at once */
+	bool background;    /* take turns on a thread of their own while requests are under way */
 	bool drain;         /* be done when nothing is waiting or in flight any more, at anybody's */
 	/* rp_sender_run, at a SIGHUP: new settings as rp_sender_reload takes them, or NULL to go on as before. */
 	struct rp_settings *(*reload)(void *arg);

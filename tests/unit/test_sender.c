@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <time.h>
 
 #include "fake_transport.h"
 #include "outbox_fixture.h"
@@ -30,6 +31,8 @@ static void configure(const char *text)
 	ck_assert_msg(e == RP_OK, "%s", err.text);
 }
 
+static bool background;
+
 static void start_sender(unsigned in_flight, bool drain)
 {
 	struct rp_sender_options o = {.outbox = fx.ob,
@@ -37,6 +40,7 @@ static void start_sender(unsigned in_flight, bool drain)
 				      .settings = &settings,
 				      .sys = fx.options.sys,
 				      .in_flight = in_flight,
+				      .background = background,
 				      .drain = drain};
 	enum rp_err e = rp_sender_new(&o, &sender, &fx.err);
 
@@ -55,6 +59,7 @@ static void teardown(void)
 {
 	rp_sender_free(sender);
 	sender = NULL;
+	background = false;
 	rp_settings_release(&settings);
 	fx_verify_sound();
 	fx_close();
@@ -234,6 +239,58 @@ START_TEST(an_idle_sender_with_work_for_later_sleeps_until_its_heartbeat)
 	ck_assert_int_ge(wait_ms, 900);
 	rp_sender_read_counts(sender, &counts);
 	ck_assert_uint_eq(counts.commits, 0);
+}
+END_TEST
+
+/* --- turns on a thread of their own ----------------------------------------------------------------------------------- */
+
+/* Answers whatever is asked until `n` are delivered. */
+static void deliver_all(uint64_t n)
+{
+	struct timespec nap = {0, 100000};
+	struct rp_sender_counts counts = {0};
+	size_t answered = 0;
+	int i;
+
+	for (i = 0; i < 100000 && counts.delivered < n; i++) {
+		ck_assert_int_eq(rp_sender_step(sender, &wait_ms, &done, &fx.err), RP_OK);
+		rp_sender_read_counts(sender, &counts);
+		while (answered < net.n_started)
+			fake_answer(&net, answered++, RP_CAUSE_NONE, 200);
+		advance(1);
+		nanosleep(&nap, NULL); /* the other thread's turn */
+	}
+	ck_assert_uint_eq(counts.delivered, n);
+}
+
+START_TEST(turns_in_the_background_settle_all_that_was_sent)
+{
+	unsigned k;
+
+	background = true;
+	start_sender(8, false);
+	for (k = 1; k <= 6; k++)
+		fx_append(k, 50);
+	deliver_all(300);
+	ck_assert_uint_eq(net.n_started, 300);
+	ck_assert_uint_eq(fx_ledger().delivered, 300);
+}
+END_TEST
+
+START_TEST(a_stop_gives_back_what_a_turn_in_the_background_was_claiming)
+{
+	background = true;
+	start_sender(4, false);
+	fx_append(1, 50);
+	settle_down(20); /* four run; a turn that claims more may be under way */
+	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
+	ck_assert_int_eq(rp_sender_step(sender, &wait_ms, &done, &fx.err), RP_OK);
+	rp_sender_stop(sender);
+	rp_sender_free(sender);
+	sender = NULL;
+	ck_assert_uint_eq(fx_ledger().in_flight, 0);
+	ck_assert_uint_eq(fx_ledger().delivered, 1);
+	ck_assert_uint_eq(fx_ledger().waiting, 49);
 }
 END_TEST
 
@@ -779,6 +836,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, no_more_requests_run_at_once_than_allowed);
 	tcase_add_test(tc, a_hanging_endpoint_leaves_the_others_their_requests);
 	tcase_add_test(tc, an_idle_sender_with_work_for_later_sleeps_until_its_heartbeat);
+	tcase_add_test(tc, turns_in_the_background_settle_all_that_was_sent);
+	tcase_add_test(tc, a_stop_gives_back_what_a_turn_in_the_background_was_claiming);
 	tcase_add_test(tc, an_endpoint_with_long_payloads_holds_up_neither_short_ones_nor_others);
 	tcase_add_test(tc, long_payloads_are_bounded_over_all_endpoints_and_go_back_at_a_stop);
 	tcase_add_test(tc, an_entry_purged_before_its_attempt_is_not_sent);
