@@ -196,8 +196,12 @@ static int try_open_env(struct rp_outbox *ob, const struct rp_outbox_options *o)
 	return rc;
 }
 
-/* LMDB begins a file by writing its two meta pages, without a sync. A disk that was full at that moment, or a power cut,
- * leaves less of them; nothing can have been stored then. Anything else stays as it is: a meta page that has seen a
+/* The two meta pages, and those of the commit that makes the tables; the first append makes it 18 and more (measured). */
+#define BEGINNING_PAGES_MAX 4
+
+/* LMDB begins a file by writing its two meta pages, without a sync; they are synced together with the pages of the first
+ * commit. A disk that was full at that moment, or a power cut, leaves less of them, perhaps with those pages behind them;
+ * nothing can have been stored then. Anything else stays as it is: a meta page that has seen a
  * transaction, whose data are lost, or somebody else's file. */
 static bool is_torn_beginning(int fd)
 {
@@ -208,9 +212,9 @@ static bool is_torn_beginning(int fd)
 	struct stat st;
 	off_t at;
 
-	if (fstat(fd, &st) != 0 || st.st_size == 0 || st.st_size > 2 * PAGE_BYTES)
+	if (fstat(fd, &st) != 0 || st.st_size == 0 || st.st_size > BEGINNING_PAGES_MAX * PAGE_BYTES)
 		return false;
-	for (at = 0; at < st.st_size; at += PAGE_BYTES) {
+	for (at = 0; at < st.st_size && at < 2 * PAGE_BYTES; at += PAGE_BYTES) {
 		memset(page, 0, sizeof page);
 		if (pread(fd, page, sizeof page, at) <= 0 || memcmp(page + txnid_at, zeros, 8) != 0 ||
 		    (memcmp(page + magic_at, magic, 4) != 0 && memcmp(page, zeros, sizeof page) != 0))

@@ -437,7 +437,7 @@ END_TEST
 /* What a full disk or a power cut makes of the first write of an outbox: less than its two meta pages. */
 static const struct {
 	off_t kept, zeros;
-} torn[] = {{4096, 0}, {0, 4096}, {0, 8192}, {4096, 4096}};
+} torn[] = {{4096, 0}, {0, 4096}, {0, 8192}, {4096, 4096}, {4096, 12288}, {0, 16384}};
 
 static void tear(off_t kept, off_t zeros)
 {

@@ -219,8 +219,7 @@ static void check_receipts(struct check *c)
 
 /* --- the image ------------------------------------------------------------------------------------------------------- */
 
-/* Before `runpost init` or anything else that made the outbox has returned, there may be nothing, or a file whose first
- * pages are incomplete (docs/architecture.md); afterwards never. */
+/* Before `runpost init` or anything else that made the outbox has returned, there may be none yet; afterwards never. */
 static bool may_be_unborn(const struct check *c)
 {
 	return c->expect->created >= c->moment->must;
@@ -233,8 +232,6 @@ static bool open_image(struct check *c)
 
 	if (e == RP_OK)
 		return true;
-	if (may_be_unborn(c) && e == RP_ERR_FORMAT)
-		return false;
 	if (may_be_unborn(c) && e == RP_ERR_NOTFOUND && open_outbox(c, true, &err) == RP_OK)
 		return true;
 	check_violation(c, "it cannot be opened: %s", err.text);
