@@ -58,7 +58,7 @@ class Part:
         if not found:
             sys.exit(f"{path}: no line `# torture: budget_s=N quick_budget_s=N cores=N` within its first 30")
         self.budget_s, self.quick_budget_s, self.cores = map(int, found.groups())
-        self.result, self.seconds, self.problem = {}, 0.0, ""
+        self.result, self.seconds, self.problem, self.child = {}, 0.0, "", None
 
     def run(self, options, logs, work):
         log_path, folder = logs / f"{self.name}.log", work / self.name
@@ -70,21 +70,26 @@ class Part:
         with open(log_path, "wb") as log:
             child = subprocess.Popen(argv + ["--quick"] * options.quick, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                      start_new_session=True, preexec_fn=die_with_parent)
+            self.child = child
             try:
                 code = child.wait(2 * budget_s)
             except subprocess.TimeoutExpired:
                 self.problem = f"took more than twice its {budget_s} s"
                 code = 1
-            # Its session is ours; whatever it left running ends here.
-            try:
-                os.killpg(child.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            self.signal(signal.SIGKILL)
             child.wait()
+            self.child = None
         self.seconds = time.monotonic() - began
         self.read_result(log_path, code)
         if not self.failures():
             shutil.rmtree(folder, ignore_errors=True)
+
+    def signal(self, number):
+        """To its session, which is ours, and to whatever is running in it."""
+        try:
+            os.killpg(self.child.pid, number)
+        except (AttributeError, ProcessLookupError):
+            pass  # it has not begun, or it is over
 
     def read_result(self, log_path, code):
         lines = log_path.read_text(errors="replace").splitlines()
@@ -183,6 +188,16 @@ def main():
     logs, work = top / "log", top / "work"
     logs.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
+
+    def stop(*_):
+        for number in (signal.SIGTERM, signal.SIGKILL):  # parts may clear up first
+            for part in parts:
+                part.signal(number)
+            time.sleep(0.5)
+        os._exit(1)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, stop)
     run_parts(parts, options, logs, work)
     return 0 if print_table(parts, time.monotonic() - began) else 1
 
