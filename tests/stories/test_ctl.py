@@ -307,7 +307,7 @@ class Refusals(Story):
     def test_help_needs_no_outbox(self):
         top = run("runpostctl", "--help")
         self.assertEqual(0, top.returncode)
-        for verb in ("stats shape list show explain body replay purge hold release dead endpoints pause resume verify").split():
+        for verb in ("stats shape list show explain doctor metrics body replay purge hold release dead endpoints pause resume verify").split():
             with self.subTest(verb=verb):
                 self.assertIn(f"  {verb}", top.stdout)
                 done = run("runpostctl", verb, "--help")

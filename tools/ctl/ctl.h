@@ -22,7 +22,6 @@ enum rp_accepts {
 	RP_NEEDS_NAMES = 16,
 	RP_ACCEPTS_TEXTFILE = 1 << 24, /* --textfile */
 	RP_ACCEPTS_CHECK = 1 << 25,    /* --check */
-	RP_ACCEPTS_FULL = 1 << 26,     /* --full */
 	RP_OPENS_ITSELF = 1 << 27,     /* reads the configuration and opens the outbox itself */
 	RP_ACCEPTS_FOLLOW = 1 << 16,   /* -f, --follow */
 };
@@ -42,7 +41,6 @@ struct rp_ctl {
 	const char *outbox_dir, *config_path;
 	const char *textfile; /* of metrics; NULL: standard output */
 	const char *check;    /* format of doctor; NULL: for people */
-	bool full;            /* of verify */
 	bool json, no_color, yes, dry_run, follow;
 	bool out_tty; /* stdout is a terminal: tables instead of TSV */
 	bool ask_tty; /* stdin and stderr are: questions can be asked */
@@ -62,6 +60,7 @@ int rp_verb_shape(struct rp_ctl *ctl);
 int rp_verb_list(struct rp_ctl *ctl);
 int rp_verb_show(struct rp_ctl *ctl);
 int rp_verb_explain(struct rp_ctl *ctl);
+int rp_verb_doctor(struct rp_ctl *ctl);
 int rp_verb_metrics(struct rp_ctl *ctl);
 int rp_verb_body(struct rp_ctl *ctl);
 int rp_verb_replay(struct rp_ctl *ctl);

@@ -93,6 +93,11 @@ static const struct rp_verb verbs[] = {
      "the outbox holds.\n\nexamples:\n  runpostctl metrics\n"
      "  runpostctl metrics --textfile /var/lib/prometheus/node-exporter/runpost.prom\n",
      RP_ACCEPTS_TEXTFILE, rp_verb_metrics},
+    {"doctor", "", "Check store, senders, clock, disk, configuration and permissions",
+     "A line for each check, ok, warn or fail, with what to do about it. Changes nothing. Exit status, as of a\n"
+     "monitoring plugin: 0 all is well, 1 warnings, 2 failures.\n\nexamples:\n  runpostctl doctor\n"
+     "  runpostctl doctor --check nagios\n",
+     RP_ACCEPTS_CHECK | RP_OPENS_ITSELF, rp_verb_doctor},
     {"verify", "", "Check everything the outbox can know about itself",
      "Checksums, payload hashes, indexes, counters. Changes nothing; senders may go on meanwhile.\n"
      "Exit status 0: sound, 65: damage.\n\nexamples:\n  runpostctl verify && echo sound\n",
@@ -160,6 +165,8 @@ static int run_verb(struct rp_ctl *ctl)
 	struct rp_error err;
 	int code;
 
+	if ((ctl->verb->accepts & RP_OPENS_ITSELF) != 0)
+		return ctl->verb->run(ctl);
 	if (rp_settings_load(ctl->config_path, &settings, &err) != RP_OK) {
 		rp_ctl_say("%s", err.text);
 		return RP_EXIT_CONFIG;

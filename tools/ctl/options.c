@@ -18,7 +18,7 @@ enum {
 	OPT_YES,
 	OPT_TEXTFILE,
 	OPT_CHECK,
-	OPT_FULL,
+
 	OPT_FOLLOW
 };
 
@@ -47,7 +47,6 @@ static const struct {
     {"follow", NULL, OPT_FOLLOW, RP_ACCEPTS_FOLLOW, "go on with what comes; -f is the same"},
     {"textfile", "FILE", OPT_TEXTFILE, RP_ACCEPTS_TEXTFILE, "write into FILE, whole or not at all, for node_exporter"},
     {"check", "FORMAT", OPT_CHECK, RP_ACCEPTS_CHECK, "for a monitor: nagios, json or prometheus"},
-    {"full", NULL, OPT_FULL, RP_ACCEPTS_FULL, "in one snapshot, with every counter counted anew"},
     {"outbox", "DIR", OPT_OUTBOX, 0, "the outbox; otherwise the one the configuration names"},
     {"config", "FILE", OPT_CONFIG, 0, "the configuration; otherwise /etc/runpost/runpost.conf if there is one"},
     {"json", NULL, OPT_JSON, 0, "JSON, one object a line"},
@@ -142,9 +141,6 @@ static int apply(struct rp_ctl *ctl, int number, const char *value)
 		return -1;
 	case OPT_CHECK:
 		ctl->check = value;
-		return -1;
-	case OPT_FULL:
-		ctl->full = true;
 		return -1;
 	case OPT_HELP:
 		rp_options_help(ctl->verb);
