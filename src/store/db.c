@@ -37,6 +37,7 @@ static const char *const table_names[RP_T_COUNT] = {
     [RP_T_ENDPOINT_NAME] = "endpoint_name",
     [RP_T_ENDPOINT_ID] = "endpoint_id",
     [RP_T_SEEN] = "seen",
+    [RP_T_ALIAS] = "alias",
     [RP_T_SENDER] = "sender",
     [RP_T_RECENT] = "recent",
 };
@@ -111,14 +112,14 @@ static enum rp_err sync_dir(const char *path, struct rp_error *err)
 
 /* LMDB syncs the file, never the directory that names it (traced). Whoever made the outbox may have been killed before it
  * synced the directories, or be just about to: so each process that makes promises sees to it itself, before the first. */
-static enum rp_err sync_names(struct rp_outbox *ob, bool made_dir, struct rp_error *err)
+enum rp_err rp_sync_names(const char *dir, bool made_dir, struct rp_error *err)
 {
 	char *parent = NULL;
-	enum rp_err e = sync_dir(ob->dir, err);
+	enum rp_err e = sync_dir(dir, err);
 
 	if (e != RP_OK)
 		return e;
-	if (asprintf(&parent, "%s/..", ob->dir) < 0)
+	if (asprintf(&parent, "%s/..", dir) < 0)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	/* One that may not be read cannot be synced either, but then an operator made the directory in it. */
 	if (made_dir || access(parent, R_OK) == 0)
@@ -384,7 +385,7 @@ enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *o, 
 		if (e == RP_OK)
 			e = open_tables(ob, err);
 	}
-	return e == RP_OK && o->create ? sync_names(ob, made_dir, err) : e;
+	return e == RP_OK && o->create ? rp_sync_names(ob->dir, made_dir, err) : e;
 }
 
 void rp_db_close(struct rp_outbox *ob)

@@ -79,6 +79,17 @@ size_t rp_entry_run_key(uint64_t seq, struct rp_span run_id, struct rp_span dedu
 	return run_id.len + 9;
 }
 
+enum rp_err rp_entry_put_run(struct rp_txn *t, uint64_t seq, struct rp_span run_id, struct rp_span dedupe_key,
+			     struct rp_error *err)
+{
+	unsigned char key[RP_RUN_KEY_MAX];
+	MDB_val k = {rp_entry_run_key(seq, run_id, dedupe_key, key), key}, v = {0, key};
+
+	if (k.mv_size == 0)
+		return RP_OK;
+	return rp_db_fail(t->ob, mdb_put(t->mdb, t->ob->table[RP_T_RUN], &k, &v, 0), "run", err);
+}
+
 /* NULL: nobody knows any more (both records of the entry were damaged), and no endpoint counts it. */
 static enum rp_err endpoint_of(struct rp_txn *t, const struct rp_delivery *d, struct rp_ep **ep, struct rp_error *err)
 {
@@ -193,7 +204,7 @@ enum rp_err rp_entry_move(struct rp_txn *t, uint64_t seq, const struct rp_delive
 
 	t->dirty = true;
 	rp_tally_moved(t, from, to);
-	if (to != NULL && (from == NULL || from->state != to->state))
+	if (to != NULL && (from == NULL ? to->state_at_ms == 0 : from->state != to->state))
 		to->state_at_ms = t->now_at_ms;
 	if (from != NULL)
 		e = leave_state(t, seq, from, err);
@@ -248,6 +259,28 @@ enum rp_err rp_entry_mend_due(struct rp_txn *t, uint64_t seq, struct rp_delivery
 		d->budget_at_ms = d->failures > 0 ? t->now_at_ms : due_at_ms;
 	e = put_index_row(t, seq, d, err);
 	return e == RP_OK ? put_delivery(t, seq, d, 0, err) : e;
+}
+
+struct rp_key rp_key_id(const unsigned char id[RP_ID_BYTES])
+{
+	struct rp_key key = {.len = RP_ID_BYTES};
+
+	memcpy(key.bytes, id, RP_ID_BYTES);
+	return key;
+}
+
+enum rp_err rp_entry_seq(struct rp_txn *t, const unsigned char id[RP_ID_BYTES], uint64_t *seq, struct rp_error *err)
+{
+	struct rp_reader r;
+	MDB_val v;
+	enum rp_err e = rp_row_get(t, RP_T_ALIAS, rp_key_id(id), &v, err);
+
+	*seq = rp_id_seq(id);
+	if (e != RP_OK)
+		return e == RP_ERR_NOTFOUND ? RP_OK : e;
+	r = rp_reader_of(v.mv_data, v.mv_size);
+	*seq = rp_get_u64(&r);
+	return RP_OK;
 }
 
 enum rp_err rp_entry_delivery(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, struct rp_error *err)
@@ -326,8 +359,36 @@ static enum rp_err remove_run(struct rp_txn *t, uint64_t seq, const struct rp_fa
 	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(t->ob, rc, "remove", err);
 }
 
-/* The dedupe row of an entry whose facts are unreadable: found by its value. */
-static enum rp_err remove_seen_by_value(struct rp_txn *t, uint64_t seq, struct rp_error *err)
+/* The id of an entry whose facts are unreadable, as far as `alias` and `seen` know it. */
+static enum rp_err recall_id(struct rp_txn *t, uint64_t seq, unsigned char id[RP_ID_BYTES], struct rp_error *err)
+{
+	static const enum rp_table tables[] = {RP_T_ALIAS, RP_T_SEEN};
+	MDB_val k, v;
+	MDB_cursor *c;
+	uint64_t there;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < 2; i++) {
+		rc = mdb_cursor_open(t->mdb, t->ob->table[tables[i]], &c);
+		if (rc != 0)
+			break;
+		while ((rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0) {
+			const MDB_val *found = tables[i] == RP_T_ALIAS ? &k : &v;
+
+			if (found->mv_size != RP_ID_BYTES || rp_entry_seq(t, found->mv_data, &there, NULL) != RP_OK ||
+			    there != seq)
+				continue;
+			memcpy(id, found->mv_data, RP_ID_BYTES);
+			mdb_cursor_close(c);
+			return RP_OK;
+		}
+		mdb_cursor_close(c);
+	}
+	return rc == MDB_NOTFOUND ? RP_ERR_NOTFOUND : rp_db_fail(t->ob, rc, "remove", err);
+}
+
+static enum rp_err remove_seen_by_value(struct rp_txn *t, const unsigned char id[RP_ID_BYTES], struct rp_error *err)
 {
 	MDB_val k, v;
 	MDB_cursor *c;
@@ -336,7 +397,7 @@ static enum rp_err remove_seen_by_value(struct rp_txn *t, uint64_t seq, struct r
 	if (rc != 0)
 		return rp_db_fail(t->ob, rc, "remove", err);
 	while ((rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0)
-		if (v.mv_size == RP_ID_BYTES && rp_id_seq(v.mv_data) == seq) {
+		if (v.mv_size == RP_ID_BYTES && memcmp(v.mv_data, id, RP_ID_BYTES) == 0) {
 			rc = mdb_cursor_del(c, 0);
 			break;
 		}
@@ -344,40 +405,48 @@ static enum rp_err remove_seen_by_value(struct rp_txn *t, uint64_t seq, struct r
 	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(t->ob, rc, "remove", err);
 }
 
-static enum rp_err remove_seen(struct rp_txn *t, uint64_t seq, struct rp_error *err)
+static enum rp_err remove_seen(struct rp_txn *t, const struct rp_facts *f, struct rp_error *err)
 {
-	struct rp_facts f;
-	enum rp_err e = rp_entry_facts(t, seq, &f, err);
-	MDB_val k, v;
+	unsigned char copy[256]; /* the key lies in the map, in a page the delete may touch */
+	MDB_val k = {f->dedupe_key.len, copy}, v;
 	int rc;
 
-	if (e == RP_ERR_DAMAGED || e == RP_ERR_NOTFOUND)
-		return remove_seen_by_value(t, seq, err);
-	if (e != RP_OK)
-		return e;
-	k = (MDB_val){f.dedupe_key.len, (void *)(uintptr_t)f.dedupe_key.ptr};
+	if (f->dedupe_key.len > sizeof copy)
+		return RP_OK;
+	memcpy(copy, f->dedupe_key.ptr, f->dedupe_key.len);
 	rc = mdb_get(t->mdb, t->ob->table[RP_T_SEEN], &k, &v);
-	if (rc == 0 && v.mv_size == RP_ID_BYTES && rp_id_seq(v.mv_data) == seq) {
-		unsigned char copy[256]; /* the key lies in the map, in a page the delete may touch */
-
-		memcpy(copy, f.dedupe_key.ptr, f.dedupe_key.len);
-		k = (MDB_val){f.dedupe_key.len, copy};
+	if (rc == 0 && v.mv_size == RP_ID_BYTES && memcmp(v.mv_data, f->id, RP_ID_BYTES) == 0)
 		rc = mdb_del(t->mdb, t->ob->table[RP_T_SEEN], &k, NULL);
-	}
 	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(t->ob, rc, "remove", err);
 }
 
-/* The rows that lead to the entry by what its facts say; they go before the facts do. */
+/* The rows that lead to the entry: by its run, by its dedupe key, and by its id when that says another number. They go
+ * before the facts do. */
 static enum rp_err remove_ways(struct rp_txn *t, uint64_t seq, struct rp_error *err)
 {
+	unsigned char id[RP_ID_BYTES];
 	struct rp_facts f;
 	enum rp_err e = rp_entry_facts(t, seq, &f, err);
 
-	if (e == RP_OK)
+	if (e == RP_OK) {
+		memcpy(id, f.id, sizeof id);
 		e = remove_run(t, seq, &f, err);
-	else if (e == RP_ERR_DAMAGED || e == RP_ERR_NOTFOUND)
+		if (e == RP_OK)
+			e = rp_entry_facts(t, seq, &f, err); /* views die with a write */
+		if (e == RP_OK)
+			e = remove_seen(t, &f, err);
+	} else if (e == RP_ERR_DAMAGED || e == RP_ERR_NOTFOUND) {
 		e = remove_run_by_seq(t, seq, err);
-	return e == RP_OK ? remove_seen(t, seq, err) : e;
+		if (e == RP_OK)
+			e = recall_id(t, seq, id, err);
+		if (e == RP_ERR_NOTFOUND)
+			return RP_OK;
+		if (e == RP_OK)
+			e = remove_seen_by_value(t, id, err);
+	}
+	if (e == RP_OK && rp_id_seq(id) != seq)
+		e = rp_row_del(t, RP_T_ALIAS, rp_key_id(id), err);
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
 /* A damaged outbox may lack the row; what counts is that it is gone. */

@@ -67,6 +67,33 @@ struct rp_appended {
 enum rp_err rp_outbox_append(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_new_entry *entries, size_t n,
 			     struct rp_appended *out, struct rp_error *err);
 
+/* --- import ------------------------------------------------------------------------------------------------------ */
+
+/* An entry as it was in another outbox, or in this one before it was purged. Borrowed. Limits as for rp_new_entry, plus:
+ * it has a state, not IN_FLIGHT, and state_at_ms. Its id is kept, its number where that is still to come here; everything
+ * else is as given. facts.endpoint, the payload's size and hash, and of the delivery slot, claim_no, endpoint, order_key
+ * and behind, are worked out. */
+struct rp_import {
+	struct rp_facts facts;
+	struct rp_delivery delivery;
+	struct rp_span endpoint, payload;
+};
+
+enum rp_import_kind {
+	RP_IMPORT_DONE = 1,
+	RP_IMPORT_PRESENT,   /* nothing stored: there is an entry with this id */
+	RP_IMPORT_DUPLICATE, /* nothing stored: another entry has its dedupe key */
+};
+struct rp_import_result {
+	enum rp_import_kind kind;
+	uint64_t seq; /* of the new entry, or of the one that is there */
+};
+
+/* All n (keep n <= 500 and the payloads together below some MiB) in one synced commit; dry_run: only says what would
+ * happen. RP_ERR_FULL: as for append; nothing was stored. */
+enum rp_err rp_outbox_import(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_import *entries, size_t n,
+			     bool dry_run, struct rp_import_result *results, struct rp_error *err);
+
 /* --- senders ----------------------------------------------------------------------------------------------------- */
 
 /* A sender's identity: a slot, held as a kernel lock for the life of the process, and an incarnation that no other holder
@@ -375,6 +402,20 @@ enum rp_err rp_outbox_change(struct rp_outbox *ob, int64_t now_at_ms, enum rp_ch
  * unless it is paused or disabled; when it is named again it has another id. */
 enum rp_err rp_outbox_endpoint_pause(struct rp_outbox *ob, int64_t now_at_ms, uint64_t endpoint, bool pause,
 				     struct rp_error *err);
+
+/* --- a copy ------------------------------------------------------------------------------------------------------ */
+
+/* Copies the outbox as it is at this moment, compactly, into the new directory `dir`, and syncs it. Others go on meanwhile;
+ * what they free cannot be used again before the copy is done, so the outbox's file grows. RP_ERR_EXISTS: there is
+ * something at `dir`. RP_ERR_FULL: it grew by more than max_growth_bytes, or the disk is full. RP_ERR_STALE: go_on said no.
+ * Whatever failed, `dir` is then not there. */
+struct rp_backup {
+	bool (*go_on)(void *arg, uint64_t bytes_done); /* every now and then; must not call the store; may be NULL */
+	void *arg;
+	uint64_t max_growth_bytes;    /* 0: no matter */
+	uint64_t bytes, growth_bytes; /* out: of the copy; of the outbox's file meanwhile */
+};
+enum rp_err rp_outbox_backup(struct rp_outbox *ob, const char *dir, struct rp_backup *backup, struct rp_error *err);
 
 /* --- checking ---------------------------------------------------------------------------------------------------- */
 

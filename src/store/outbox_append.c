@@ -5,13 +5,9 @@
 
 #include "core/url.h"
 
-/* What a commit needs beside payloads and records: copied branch pages of the tables and the free list. */
-#define COMMIT_OVERHEAD_BYTES ((uint64_t)256 << 10)
-#define ENTRY_OVERHEAD_BYTES 1024
-
-/* Leaves room for what must always work: settles, dead letters, purges. Only appends ask. Counting the free list costs
+/* Leaves room for what must always work: settles, dead letters, purges. Only appends and imports ask. Counting the free list costs
  * a walk over it, so it is done only when the file has once been as large as the quota, or the disk is short. */
-static enum rp_err check_room(struct rp_outbox *ob, uint64_t need, struct rp_error *err)
+enum rp_err rp_room_check(struct rp_outbox *ob, uint64_t need, struct rp_error *err)
 {
 	uint64_t high = rp_db_high_water_bytes(ob), disk = rp_db_disk_free_bytes(ob), used;
 	struct rp_db_room room;
@@ -43,12 +39,12 @@ static enum rp_err check_room(struct rp_outbox *ob, uint64_t need, struct rp_err
 
 static uint64_t bytes_needed(const struct rp_new_entry *entries, size_t n)
 {
-	uint64_t need = COMMIT_OVERHEAD_BYTES;
+	uint64_t need = RP_COMMIT_OVERHEAD_BYTES;
 	size_t i;
 
 	for (i = 0; i < n; i++)
 		need += entries[i].payload.len + entries[i].payload.len / 64 + entries[i].url.len * 2 +
-			ENTRY_OVERHEAD_BYTES;
+			RP_ENTRY_OVERHEAD_BYTES;
 	return need;
 }
 
@@ -78,16 +74,6 @@ static enum rp_err put_facts(struct rp_txn *t, uint64_t seq, const struct rp_new
 	len = rp_facts_pack(&f, seq, buf, sizeof buf);
 	assert(len > 0);
 	return rp_row_put(t, RP_T_ENTRY, rp_key1(seq), buf, len, MDB_APPEND, err);
-}
-
-static enum rp_err put_run(struct rp_txn *t, uint64_t seq, const struct rp_new_entry *n, struct rp_error *err)
-{
-	unsigned char key[RP_RUN_KEY_MAX];
-	MDB_val k = {rp_entry_run_key(seq, n->run_id, n->dedupe_key, key), key}, v = {0, key};
-
-	if (k.mv_size == 0)
-		return RP_OK;
-	return rp_db_fail(t->ob, mdb_put(t->mdb, t->ob->table[RP_T_RUN], &k, &v, 0), "run", err);
 }
 
 /* Names of a batch whose ids are known: looking one up costs a SHA-256, and a flood names few endpoints. The spans are
@@ -130,8 +116,7 @@ static enum rp_err append_one(struct rp_txn *t, struct name_cache *cache, const 
 		out->duplicate = true;
 		t->ob->untold.duplicates++;
 		memcpy(out->id, value.mv_data, RP_ID_BYTES);
-		out->seq = rp_id_seq(out->id);
-		return RP_OK;
+		return rp_entry_seq(t, out->id, &out->seq, err);
 	}
 	if (rc != 0 && rc != MDB_NOTFOUND)
 		return rp_db_fail(t->ob, rc, "seen", err);
@@ -142,7 +127,7 @@ static enum rp_err append_one(struct rp_txn *t, struct name_cache *cache, const 
 	if (e == RP_OK)
 		e = put_facts(t, out->seq, n, d.endpoint, out->id, err);
 	if (e == RP_OK)
-		e = put_run(t, out->seq, n, err);
+		e = rp_entry_put_run(t, out->seq, n->run_id, n->dedupe_key, err);
 	if (e == RP_OK)
 		e = rp_body_put(t, out->seq, n->payload, err);
 	value = (MDB_val){RP_ID_BYTES, out->id};
@@ -167,7 +152,7 @@ enum rp_err rp_outbox_append(struct rp_outbox *ob, int64_t now_at_ms, const stru
 	if (e != RP_OK)
 		return e;
 	ob->body_at = 0;
-	e = check_room(ob, bytes_needed(entries, n), err);
+	e = rp_room_check(ob, bytes_needed(entries, n), err);
 	for (i = 0; i < n && e == RP_OK; i++)
 		e = append_one(&t, &cache, &entries[i], &out[i], err);
 	if (e != RP_OK || !t.dirty) {

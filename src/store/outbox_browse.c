@@ -67,7 +67,7 @@ static bool source_of(const struct rp_browse *b, unsigned stage, struct source *
 }
 
 /* Which entry a row is about; false: none that is looked for. */
-static bool row_seq(const struct source *s, const MDB_val *k, const MDB_val *v, uint64_t *seq)
+static bool row_seq(struct rp_txn *t, const struct source *s, const MDB_val *k, const MDB_val *v, uint64_t *seq)
 {
 	struct rp_reader r;
 	bool behind = true, held = false;
@@ -75,8 +75,7 @@ static bool row_seq(const struct source *s, const MDB_val *k, const MDB_val *v, 
 	if (s->table == RP_T_SEEN) {
 		if (v->mv_size != RP_ID_BYTES)
 			return false;
-		*seq = rp_id_seq(v->mv_data);
-		return true;
+		return rp_entry_seq(t, v->mv_data, seq, NULL) == RP_OK;
 	}
 	if (k->mv_size < 8)
 		return false;
@@ -163,7 +162,7 @@ static enum rp_err browse_source(struct browsing *w, const struct source *s, boo
 			break;
 		w->looks++;
 		rp_sight_note(&w->sight, &k);
-		if (row_seq(s, &k, &v, &seq))
+		if (row_seq(w->t, s, &k, &v, &seq))
 			e = see_row(w, seq, err);
 		if (e != RP_OK)
 			break;

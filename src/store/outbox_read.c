@@ -62,7 +62,7 @@ enum rp_err rp_outbox_find(struct rp_outbox *ob, const unsigned char id[RP_ID_BY
 			   struct rp_error *err)
 {
 	struct rp_buf text = out->text;
-	uint64_t seq = rp_id_seq(id);
+	uint64_t seq = 0;
 	char shown[RP_ID_TEXT_MAX];
 	struct rp_txn t;
 	enum rp_err e = rp_txn_read(ob, &t, err);
@@ -71,7 +71,9 @@ enum rp_err rp_outbox_find(struct rp_outbox *ob, const unsigned char id[RP_ID_BY
 	out->text = text;
 	if (e != RP_OK)
 		return e;
-	e = rp_entry_delivery(&t, seq, &out->delivery, err);
+	e = rp_entry_seq(&t, id, &seq, err);
+	if (e == RP_OK)
+		e = rp_entry_delivery(&t, seq, &out->delivery, err);
 	if (e == RP_ERR_DAMAGED) {
 		out->damaged = true;
 		e = RP_OK;

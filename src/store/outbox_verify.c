@@ -20,7 +20,7 @@ struct check {
 	void *arg;
 	struct rp_verify_counts *out;
 	uint64_t count[RP_STATE_COUNT];
-	uint64_t queued, ordered, by_run, retrying;
+	uint64_t queued, ordered, by_run, retrying, aliased;
 	uint64_t chunks;
 	struct recount *endpoints; /* sorted by id */
 	size_t n_endpoints;
@@ -165,6 +165,16 @@ static enum rp_err count_chunks(struct check *c, uint64_t seq, struct rp_error *
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
+/* Whether the entry's id leads to it. */
+static void check_id(struct check *c, uint64_t seq, const unsigned char id[RP_ID_BYTES])
+{
+	uint64_t there;
+
+	c->aliased += rp_id_seq(id) != seq;
+	if (rp_entry_seq(c->t, id, &there, NULL) != RP_OK || there != seq)
+		complain(c, "entry %" PRIu64 ": its id does not lead to it", seq);
+}
+
 static enum rp_err check_facts(struct check *c, uint64_t seq, const struct rp_delivery *d, struct rp_error *err)
 {
 	struct rp_facts f;
@@ -178,6 +188,7 @@ static enum rp_err check_facts(struct check *c, uint64_t seq, const struct rp_de
 				 e == RP_ERR_NOTFOUND ? "missing" : "damaged");
 		return is_trouble(e) ? e : count_chunks(c, seq, err);
 	}
+	check_id(c, seq, f.id);
 	if (d->state != 0 && f.endpoint != d->endpoint)
 		complain(c, "entry %" PRIu64 ": its two records name different endpoints", seq);
 	if (d->state != 0 && rp_order_key(f.order_by) != d->order_key)
@@ -256,6 +267,7 @@ static void check_totals(struct check *c)
 	check_total(c, "table entry", table_rows(c, RP_T_ENTRY), c->out->entries);
 	check_total(c, "table body", table_rows(c, RP_T_BODY), c->chunks);
 	check_total(c, "table seen", table_rows(c, RP_T_SEEN), c->out->entries);
+	check_total(c, "table alias", table_rows(c, RP_T_ALIAS), c->aliased);
 	check_total(c, "table queue", table_rows(c, RP_T_QUEUE), c->queued);
 	check_total(c, "table order", table_rows(c, RP_T_ORDER), c->ordered);
 	check_total(c, "table held", table_rows(c, RP_T_HELD), c->count[RP_STATE_HELD]);

@@ -23,6 +23,7 @@
  *   endpoint_name  id -> name
  *   endpoint_id    first 16 bytes of SHA-256(name) -> id
  *   seen           dedupe key -> id of the entry (16 bytes)
+ *   alias          id of an imported entry (16 bytes) -> the number it got here, when its id says another
  *   sender         slot -> incarnation u64, pid u64, started_at i64
  *   recent         number -> the attempts a commit settled (core/record.h); a ring, see outbox_recent.c
  *
@@ -52,6 +53,7 @@ enum rp_table {
 	RP_T_ENDPOINT_NAME,
 	RP_T_ENDPOINT_ID,
 	RP_T_SEEN,
+	RP_T_ALIAS,
 	RP_T_SENDER,
 	RP_T_RECENT,
 	RP_T_COUNT
@@ -123,6 +125,8 @@ struct rp_txn {
 
 /* Turns an LMDB or errno code into ours, with `what` in the sentence. rc 0 is RP_OK. */
 enum rp_err rp_db_fail(struct rp_outbox *ob, int rc, const char *what, struct rp_error *err);
+/* Makes the names in a directory last, and its own in its parent (made_dir: for certain; else where that may be read). */
+enum rp_err rp_sync_names(const char *dir, bool made_dir, struct rp_error *err);
 enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *options, struct rp_error *err);
 void rp_db_close(struct rp_outbox *ob);
 
@@ -198,6 +202,9 @@ enum rp_err rp_entry_move(struct rp_txn *t, uint64_t seq, const struct rp_delive
 /* RP_ERR_NOTFOUND: no such entry. RP_ERR_DAMAGED: *d is zeroed. Neither fills err. */
 enum rp_err rp_entry_delivery(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, struct rp_error *err);
 enum rp_err rp_entry_facts(struct rp_txn *t, uint64_t seq, struct rp_facts *f, struct rp_error *err);
+/* The number under which an entry with this id is, if it is there at all. */
+enum rp_err rp_entry_seq(struct rp_txn *t, const unsigned char id[RP_ID_BYTES], uint64_t *seq, struct rp_error *err);
+struct rp_key rp_key_id(const unsigned char id[RP_ID_BYTES]);
 /* Keeps the attempt with its entry, and notes it in the log of recent ones. */
 enum rp_err rp_entry_log_attempt(struct rp_txn *t, uint64_t seq, uint64_t endpoint, uint32_t n,
 				 const struct rp_attempt *a, struct rp_error *err);
@@ -218,6 +225,8 @@ enum rp_err rp_entry_payload(struct rp_txn *t, uint64_t seq, const struct rp_fac
 #define RP_RUN_KEY_MAX 256
 size_t rp_entry_run_key(uint64_t seq, struct rp_span run_id, struct rp_span dedupe_key,
 			unsigned char out[RP_RUN_KEY_MAX]);
+enum rp_err rp_entry_put_run(struct rp_txn *t, uint64_t seq, struct rp_span run_id, struct rp_span dedupe_key,
+			     struct rp_error *err);
 /* outbox_read.c: fills in the facts and the endpoint's name beside the delivery record, with views into the transaction. */
 enum rp_err rp_entry_view(struct rp_txn *t, uint64_t seq, struct rp_entry *out, struct rp_error *err);
 
@@ -233,6 +242,15 @@ enum rp_err rp_recent_note(struct rp_txn *t, uint64_t seq, uint64_t endpoint, ui
 			   struct rp_error *err);
 enum rp_err rp_recent_flush(struct rp_txn *t, struct rp_error *err); /* called by rp_txn_commit */
 void rp_recent_forget(struct rp_outbox *ob);                         /* at the start of a transaction */
+
+/* --- outbox_append.c, outbox_import.c: room for what comes in ---------------------------------------------------------
+ */
+
+/* What a commit needs beside payloads and records: copied branch pages of the tables and the free list. */
+#define RP_COMMIT_OVERHEAD_BYTES ((uint64_t)256 << 10)
+#define RP_ENTRY_OVERHEAD_BYTES 1024
+/* RP_ERR_FULL: so much does not fit below quota, disk and map. */
+enum rp_err rp_room_check(struct rp_outbox *ob, uint64_t need_bytes, struct rp_error *err);
 
 /* --- body.c: payloads in rows that fill pages -------------------------------------------------------------------------
  */

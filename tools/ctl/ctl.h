@@ -24,6 +24,9 @@ enum rp_accepts {
 	RP_ACCEPTS_CHECK = 1 << 25,    /* --check */
 	RP_OPENS_ITSELF = 1 << 27,     /* reads the configuration and opens the outbox itself */
 	RP_ACCEPTS_FOLLOW = 1 << 16,   /* -f, --follow */
+	RP_ACCEPTS_IMPORT = 1 << 17, /* filters without ids, --dry-run, --hold */
+	RP_ACCEPTS_EXPORT = 1 << 18, /* --with-secrets */
+	RP_ACCEPTS_BACKUP = 1 << 19, /* --max-growth */
 };
 
 struct rp_ctl;
@@ -41,7 +44,8 @@ struct rp_ctl {
 	const char *outbox_dir, *config_path;
 	const char *textfile; /* of metrics; NULL: standard output */
 	const char *check;    /* format of doctor; NULL: for people */
-	bool json, no_color, yes, dry_run, follow;
+	bool json, no_color, yes, dry_run, follow, hold, with_secrets;
+	uint64_t max_growth_bytes;
 	bool out_tty; /* stdout is a terminal: tables instead of TSV */
 	bool ask_tty; /* stdin and stderr are: questions can be asked */
 	bool color;
@@ -71,6 +75,9 @@ int rp_verb_dead(struct rp_ctl *ctl);
 int rp_verb_endpoints(struct rp_ctl *ctl);
 int rp_verb_pause(struct rp_ctl *ctl);
 int rp_verb_resume(struct rp_ctl *ctl);
+int rp_verb_export(struct rp_ctl *ctl);
+int rp_verb_import(struct rp_ctl *ctl);
+int rp_verb_backup(struct rp_ctl *ctl);
 int rp_verb_tail(struct rp_ctl *ctl);
 int rp_verb_verify(struct rp_ctl *ctl);
 

@@ -98,6 +98,26 @@ static const struct rp_verb verbs[] = {
      "monitoring plugin: 0 all is well, 1 warnings, 2 failures.\n\nexamples:\n  runpostctl doctor\n"
      "  runpostctl doctor --check nagios\n",
      RP_ACCEPTS_CHECK | RP_OPENS_ITSELF, rp_verb_doctor},
+    {"export", "[" SELECTOR "]", "Print entries as lines that import can bring back",
+     ON_SELECTORS "Values of URL queries and of headers are secrets: without --with-secrets they are REDACTED, and\n"
+		  "the payload, which repeats the URL, is left out; such a line cannot be imported. Entries that\n"
+		  "have no secrets are complete either way.\n\n"
+		  "examples:\n  (umask 077; runpostctl export --state dead --with-secrets > dead.ndjson)\n"
+		  "  runpostctl export --since 1d | jq -r .endpoint | sort | uniq -c\n",
+     RP_ACCEPTS_SELECTOR | RP_ACCEPTS_EXPORT, rp_verb_export},
+    {"import", "FILE | -", "Bring exported entries back, or over from another outbox",
+     "Ids, payloads, times, states and counts are kept. An entry whose id is there already is left alone, and\n"
+     "so is one whose dedupe key another entry has. A line that is wrong is named and does not stop the\n"
+     "others; filters pick some of the lines.\n\n"
+     "examples:\n  runpostctl import --dry-run dead.ndjson\n  runpostctl import --hold --endpoint hooks.example.com "
+     "dead.ndjson\n"
+     "  ssh old runpostctl export --with-secrets | runpostctl import -\n",
+     RP_ACCEPTS_NAMES | RP_NEEDS_NAMES | RP_ACCEPTS_IMPORT, rp_verb_import},
+    {"backup", "DIR", "Copy the outbox into a new directory, consistent and compact",
+     "Senders and ingest go on meanwhile; the outbox's file grows by what they write. The copy is an outbox:\n"
+     "to restore it, put the directory where the outbox was. What was delivered since will be sent again.\n\n"
+     "examples:\n  runpostctl backup /var/backups/runpost-$(date +%F)\n",
+     RP_ACCEPTS_NAMES | RP_NEEDS_NAMES | RP_ACCEPTS_BACKUP, rp_verb_backup},
     {"verify", "", "Check everything the outbox can know about itself",
      "Checksums, payload hashes, indexes, counters. Changes nothing; senders may go on meanwhile.\n"
      "Exit status 0: sound, 65: damage.\n\nexamples:\n  runpostctl verify && echo sound\n",
@@ -183,7 +203,8 @@ static int run_verb(struct rp_ctl *ctl)
 
 static int with_verb(const struct rp_verb *verb, int argc, char **argv)
 {
-	struct rp_ctl ctl = {.verb = verb, .now_at_ms = rp_sys_wall_ms(&rp_sys_real)};
+	struct rp_ctl ctl = {
+	    .verb = verb, .now_at_ms = rp_sys_wall_ms(&rp_sys_real), .max_growth_bytes = (uint64_t)1 << 30};
 	int code;
 
 	look_at_terminal(&ctl);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/units.h"
 #include "suggest.h"
 
 /* Values below OPT_OUTBOX are enum rp_selector_field; letters are short options. */
@@ -18,9 +19,14 @@ enum {
 	OPT_YES,
 	OPT_TEXTFILE,
 	OPT_CHECK,
-
-	OPT_FOLLOW
+	OPT_FOLLOW,
+	OPT_HOLD,
+	OPT_WITH_SECRETS,
+	OPT_MAX_GROWTH
 };
+
+/* What selects entries also selects lines of a file that is imported. */
+#define FILTER (RP_ACCEPTS_SELECTOR | RP_ACCEPTS_IMPORT)
 
 static const struct {
 	const char *name, *value; /* value NULL: takes none */
@@ -28,25 +34,28 @@ static const struct {
 	unsigned accepts; /* only for verbs with this bit; 0: all */
 	const char *help;
 } options[] = {
-    {"state", "S[,S]", RP_SELECT_STATE, RP_ACCEPTS_SELECTOR,
+    {"state", "S[,S]", RP_SELECT_STATE, FILTER,
      "waiting, in_flight, held, delivered, dead; or retrying: waiting after a failed attempt"},
-    {"endpoint", "GLOB", RP_SELECT_ENDPOINT, RP_ACCEPTS_SELECTOR, "its name or URL; without a '/': its host"},
-    {"run", "RUN_ID", RP_SELECT_RUN, RP_ACCEPTS_SELECTOR, "entries of this run"},
-    {"thread", "THREAD_ID", RP_SELECT_THREAD, RP_ACCEPTS_SELECTOR, "entries whose run has this thread_id"},
-    {"event", "STATUS", RP_SELECT_EVENT, RP_ACCEPTS_SELECTOR,
-     "entries whose run ended so: success, error, timeout, interrupted"},
-    {"cause", "C", RP_SELECT_CAUSE, RP_ACCEPTS_SELECTOR, "timeout, dns, http (any status), http_503, exhausted, ..."},
-    {"attempts", "N", RP_SELECT_ATTEMPTS, RP_ACCEPTS_SELECTOR, "attempts so far: 3, '>=5', '>5', '<=2', '<2'"},
+    {"endpoint", "GLOB", RP_SELECT_ENDPOINT, FILTER, "its name or URL; without a '/': its host"},
+    {"run", "RUN_ID", RP_SELECT_RUN, FILTER, "entries of this run"},
+    {"thread", "THREAD_ID", RP_SELECT_THREAD, FILTER, "entries whose run has this thread_id"},
+    {"event", "STATUS", RP_SELECT_EVENT, FILTER, "entries whose run ended so: success, error, timeout, interrupted"},
+    {"cause", "C", RP_SELECT_CAUSE, FILTER, "timeout, dns, http (any status), http_503, exhausted, ..."},
+    {"attempts", "N", RP_SELECT_ATTEMPTS, FILTER, "attempts so far: 3, '>=5', '>5', '<=2', '<2'"},
     {"group", "G", RP_SELECT_GROUP, RP_ACCEPTS_SELECTOR, "dead letters of this group of `runpostctl dead`"},
-    {"since", "T", RP_SELECT_SINCE, RP_ACCEPTS_SELECTOR, "accepted at or after T: 2h (ago) or 2026-11-23T12:00:00Z"},
-    {"until", "T", RP_SELECT_UNTIL, RP_ACCEPTS_SELECTOR, "accepted before T"},
-    {"older-than", "D", RP_SELECT_OLDER_THAN, RP_ACCEPTS_SELECTOR, "in its state for so long: 90s, 15m, 2h, 7d"},
+    {"since", "T", RP_SELECT_SINCE, FILTER, "accepted at or after T: 2h (ago) or 2026-11-23T12:00:00Z"},
+    {"until", "T", RP_SELECT_UNTIL, FILTER, "accepted before T"},
+    {"older-than", "D", RP_SELECT_OLDER_THAN, FILTER, "in its state for so long: 90s, 15m, 2h, 7d"},
     {"limit", "N", RP_SELECT_LIMIT, RP_ACCEPTS_SELECTOR, "at most N entries, the oldest; 0: all"},
-    {"dry-run", NULL, OPT_DRY_RUN, RP_ACCEPTS_CHANGE, "say what would happen, change nothing"},
+    {"dry-run", NULL, OPT_DRY_RUN, RP_ACCEPTS_CHANGE | RP_ACCEPTS_IMPORT, "say what would happen, change nothing"},
     {"yes", NULL, OPT_YES, RP_ACCEPTS_CHANGE, "do not ask before a change of many entries"},
     {"follow", NULL, OPT_FOLLOW, RP_ACCEPTS_FOLLOW, "go on with what comes; -f is the same"},
     {"textfile", "FILE", OPT_TEXTFILE, RP_ACCEPTS_TEXTFILE, "write into FILE, whole or not at all, for node_exporter"},
     {"check", "FORMAT", OPT_CHECK, RP_ACCEPTS_CHECK, "for a monitor: nagios, json or prometheus"},
+    {"hold", NULL, OPT_HOLD, RP_ACCEPTS_IMPORT, "hold what would be sent, until it is released"},
+    {"with-secrets", NULL, OPT_WITH_SECRETS, RP_ACCEPTS_EXPORT, "with the values of URL queries and headers"},
+    {"max-growth", "SIZE", OPT_MAX_GROWTH, RP_ACCEPTS_BACKUP,
+     "give up when the outbox grows by more meanwhile; 1G; 0: never"},
     {"outbox", "DIR", OPT_OUTBOX, 0, "the outbox; otherwise the one the configuration names"},
     {"config", "FILE", OPT_CONFIG, 0, "the configuration; otherwise /etc/runpost/runpost.conf if there is one"},
     {"json", NULL, OPT_JSON, 0, "JSON, one object a line"},
@@ -142,6 +151,16 @@ static int apply(struct rp_ctl *ctl, int number, const char *value)
 	case OPT_CHECK:
 		ctl->check = value;
 		return -1;
+	case OPT_HOLD:
+		ctl->hold = true;
+		return -1;
+	case OPT_WITH_SECRETS:
+		ctl->with_secrets = true;
+		return -1;
+	case OPT_MAX_GROWTH:
+		return rp_size_parse(rp_span_of(value), &ctl->max_growth_bytes)
+			   ? -1
+			   : usage_error(ctl, "--max-growth: not a size; give a number, and K, M or G behind it", NULL);
 	case OPT_HELP:
 		rp_options_help(ctl->verb);
 		return RP_EXIT_OK;
@@ -242,7 +261,12 @@ int rp_options_read(struct rp_ctl *ctl, int argc, char **argv)
 	if (code != -1)
 		return code;
 	if ((accepts & RP_NEEDS_NAMES) != 0 && ctl->n_names == 0)
-		return usage_error(ctl, "name the endpoints, or give a glob ('*' for all)", NULL);
+		return usage_error(ctl,
+				   (accepts & RP_ACCEPTS_IMPORT) != 0 ? "name a file, or - for standard input"
+				   : (accepts & RP_ACCEPTS_BACKUP) != 0
+				       ? "name the directory to be made"
+				       : "name the endpoints, or give a glob ('*' for all)",
+				   NULL);
 	if ((accepts & RP_NEEDS_SELECTOR) != 0 && rp_selector_is_empty(&ctl->selector))
 		return usage_error(ctl, "say which entries: ids, - to read ids, or filters such as --state dead", NULL);
 	return -1;
