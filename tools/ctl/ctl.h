@@ -78,6 +78,7 @@ int rp_verb_resume(struct rp_ctl *ctl);
 int rp_verb_export(struct rp_ctl *ctl);
 int rp_verb_import(struct rp_ctl *ctl);
 int rp_verb_backup(struct rp_ctl *ctl);
+int rp_verb_top(struct rp_ctl *ctl);
 int rp_verb_tail(struct rp_ctl *ctl);
 int rp_verb_verify(struct rp_ctl *ctl);
 

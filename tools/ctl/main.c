@@ -52,6 +52,11 @@ static const struct rp_verb verbs[] = {
 		  "examples:\n  runpostctl tail -f\n  runpostctl tail -f --endpoint hooks.example.com --cause timeout\n"
 		  "  runpostctl tail --limit 0 --json | jq -r 'select(.duration_ms > 5000) | .id'\n",
      RP_ACCEPTS_SELECTOR | RP_ACCEPTS_FOLLOW, rp_verb_tail},
+    {"top", "", "Watch endpoints, senders and failures on the whole screen",
+     "Refreshed each second. Keys: j/k move, enter looks at an endpoint, / filters, p pauses or resumes it,\n"
+     "R replays its dead letters, ? explains, q quits. What changes something asks first.\n\n"
+     "examples:\n  runpostctl top\n  NO_COLOR=1 runpostctl top\n",
+     0, rp_verb_top},
     {"replay", SELECTOR, "Make entries due now, with a fresh retry budget and the same id",
      ON_SELECTORS "With filters and without --state it is about dead entries only.\n\n"
 		  "examples:\n  runpostctl replay --cause http_503 --since 2d --dry-run\n"
