@@ -226,6 +226,7 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(sound, fx_setup, fx_teardown);
+	tcase_set_timeout(sound, 30); /* one commit of 10 MB, on a disk that may be busy */
 	tcase_add_test(sound, what_was_settled_is_seen_in_order);
 	tcase_add_test(sound, a_commit_that_settles_nothing_writes_nothing);
 	tcase_add_test(sound, many_in_one_commit_take_more_rows);
