@@ -214,6 +214,11 @@ install: all
 	install -m 644 include/runpost.h $(DESTDIR)$(PREFIX)/include
 	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
+		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(BUILD)/runpostctl completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/runpostctl
+	$(BUILD)/runpostctl completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_runpostctl
+	$(BUILD)/runpostctl completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/runpostctl.fish
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' docs/runpost.pc.in \
 		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/runpost.pc
 

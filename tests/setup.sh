@@ -5,6 +5,7 @@ set -eu
 
 build="gcc make libc6-dev pkg-config liblmdb-dev libcurl4-openssl-dev libjansson-dev libssl-dev libinih-dev libxxhash-dev"
 test="check python3 strace openssl ca-certificates g++ prometheus"
+test="check python3 strace openssl ca-certificates g++ zsh fish"
 lint="clang clang-format mandoc libclang-rt-14-dev"
 interop="nodejs npm openssl"
 
@@ -23,6 +24,7 @@ for group in "$@"; do
 		case $package in
 		python3 | strace | openssl | clang | clang-format | mandoc | npm | gcc | g++ | make | pkg-config) command -v "$package" >/dev/null 2>&1 && continue ;;
 		prometheus) command -v promtool >/dev/null 2>&1 && continue ;;
+		python3 | strace | zsh | fish | openssl | clang | clang-format | mandoc | npm | gcc | g++ | make | pkg-config) command -v "$package" >/dev/null 2>&1 && continue ;;
 		nodejs) command -v node >/dev/null 2>&1 && continue ;;
 		esac
 		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"

@@ -109,6 +109,11 @@ class Lists(Story):
         sink = options_of(program("runpost-sink", "--help"))
         self.assertEqual(man_options("runpost-sink.1") | {"version"}, sink, "runpost-sink.1 and `runpost-sink --help` differ")
 
+    def test_the_help_of_every_verb_of_the_inspector_has_examples_of_that_verb(self):
+        for verb in verbs_of(program("runpostctl", "--help")):
+            examples = program("runpostctl", verb, "--help").partition("\nexamples:\n")[2]
+            self.assertRegex(examples, rf"(?m)^  .*\brunpostctl {verb}\b", f"runpostctl {verb} --help has no example")
+
     def test_every_event_of_the_logs_is_explained(self):
         source = "".join(p.read_text() for p in (ROOT / "src").rglob("*.c"))
         events = set(re.findall(r'rp_log\([^"]*?"([a-z_]+)"', source)) | set(re.findall(r'report\("([a-z_]+)"', source))

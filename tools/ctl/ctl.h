@@ -27,6 +27,7 @@ enum rp_accepts {
 	RP_ACCEPTS_IMPORT = 1 << 17, /* filters without ids, --dry-run, --hold */
 	RP_ACCEPTS_EXPORT = 1 << 18, /* --with-secrets */
 	RP_ACCEPTS_BACKUP = 1 << 19, /* --max-growth */
+	RP_NEEDS_NOTHING = 1 << 20,  /* neither a configuration nor an outbox is opened */
 };
 
 struct rp_ctl;
@@ -41,6 +42,8 @@ struct rp_verb {
 
 struct rp_ctl {
 	const struct rp_verb *verb;
+	const struct rp_verb *verbs; /* all of them */
+	size_t n_verbs;
 	const char *outbox_dir, *config_path;
 	const char *textfile; /* of metrics; NULL: standard output */
 	const char *check;    /* format of doctor; NULL: for people */
@@ -79,6 +82,7 @@ int rp_verb_export(struct rp_ctl *ctl);
 int rp_verb_import(struct rp_ctl *ctl);
 int rp_verb_backup(struct rp_ctl *ctl);
 int rp_verb_top(struct rp_ctl *ctl);
+int rp_verb_completion(struct rp_ctl *ctl);
 int rp_verb_tail(struct rp_ctl *ctl);
 int rp_verb_verify(struct rp_ctl *ctl);
 

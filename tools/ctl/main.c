@@ -127,6 +127,12 @@ static const struct rp_verb verbs[] = {
      "Checksums, payload hashes, indexes, counters. Changes nothing; senders may go on meanwhile.\n"
      "Exit status 0: sound, 65: damage.\n\nexamples:\n  runpostctl verify && echo sound\n",
      0, rp_verb_verify},
+    {"completion", "bash | zsh | fish", "Print a script that lets a shell complete verbs, options and endpoints",
+     "Endpoints are asked for with `runpostctl endpoints`, with the --outbox and --config of the line.\n\n"
+     "examples:\n  source <(runpostctl completion bash)\n"
+     "  runpostctl completion zsh > ~/.zfunc/_runpostctl\n"
+     "  runpostctl completion fish > ~/.config/fish/completions/runpostctl.fish\n",
+     RP_ACCEPTS_NAMES | RP_NEEDS_NAMES | RP_NEEDS_NOTHING, rp_verb_completion},
 };
 enum { N_VERBS = sizeof verbs / sizeof verbs[0] };
 
@@ -208,15 +214,18 @@ static int run_verb(struct rp_ctl *ctl)
 
 static int with_verb(const struct rp_verb *verb, int argc, char **argv)
 {
-	struct rp_ctl ctl = {
-	    .verb = verb, .now_at_ms = rp_sys_wall_ms(&rp_sys_real), .max_growth_bytes = (uint64_t)1 << 30};
+	struct rp_ctl ctl = {.verb = verb,
+			     .verbs = verbs,
+			     .n_verbs = N_VERBS,
+			     .now_at_ms = rp_sys_wall_ms(&rp_sys_real),
+			     .max_growth_bytes = (uint64_t)1 << 30};
 	int code;
 
 	look_at_terminal(&ctl);
 	code = rp_options_read(&ctl, argc, argv);
 	ctl.color = ctl.color && !ctl.no_color;
 	if (code == -1)
-		code = run_verb(&ctl);
+		code = (verb->accepts & RP_NEEDS_NOTHING) != 0 ? verb->run(&ctl) : run_verb(&ctl);
 	rp_selector_release(&ctl.selector);
 	rp_buf_release(&ctl.out);
 	return code;

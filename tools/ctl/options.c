@@ -69,6 +69,17 @@ static bool is_accepted(const struct rp_verb *verb, size_t i)
 	return options[i].accepts == 0 || (verb->accepts & options[i].accepts) != 0;
 }
 
+void rp_options_each(const struct rp_verb *verb,
+		     void (*see)(void *arg, const char *name, const char *value, const char *help), void *arg)
+{
+	size_t i;
+
+	for (i = 0; i < N_OPTIONS; i++) {
+		if (verb == NULL || is_accepted(verb, i))
+			see(arg, options[i].name, options[i].value, options[i].help);
+	}
+}
+
 void rp_options_help(const struct rp_verb *verb)
 {
 	size_t i;
@@ -262,7 +273,8 @@ int rp_options_read(struct rp_ctl *ctl, int argc, char **argv)
 		return code;
 	if ((accepts & RP_NEEDS_NAMES) != 0 && ctl->n_names == 0)
 		return usage_error(ctl,
-				   (accepts & RP_ACCEPTS_IMPORT) != 0 ? "name a file, or - for standard input"
+				   (accepts & RP_NEEDS_NOTHING) != 0    ? "name the shell: bash, zsh or fish"
+				   : (accepts & RP_ACCEPTS_IMPORT) != 0 ? "name a file, or - for standard input"
 				   : (accepts & RP_ACCEPTS_BACKUP) != 0
 				       ? "name the directory to be made"
 				       : "name the endpoints, or give a glob ('*' for all)",
