@@ -24,10 +24,10 @@ enum rp_accepts {
 	RP_ACCEPTS_CHECK = 1 << 25,    /* --check */
 	RP_OPENS_ITSELF = 1 << 27,     /* reads the configuration and opens the outbox itself */
 	RP_ACCEPTS_FOLLOW = 1 << 16,   /* -f, --follow */
-	RP_ACCEPTS_IMPORT = 1 << 17, /* filters without ids, --dry-run, --hold */
-	RP_ACCEPTS_EXPORT = 1 << 18, /* --with-secrets */
-	RP_ACCEPTS_BACKUP = 1 << 19, /* --max-growth */
-	RP_NEEDS_NOTHING = 1 << 20,  /* neither a configuration nor an outbox is opened */
+	RP_ACCEPTS_IMPORT = 1 << 17,   /* filters without ids, --dry-run, --hold */
+	RP_ACCEPTS_EXPORT = 1 << 18,   /* --with-secrets */
+	RP_ACCEPTS_BACKUP = 1 << 19,   /* --max-growth */
+	RP_NEEDS_NOTHING = 1 << 20,    /* neither a configuration nor an outbox is opened */
 };
 
 struct rp_ctl;

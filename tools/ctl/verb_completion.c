@@ -37,6 +37,8 @@ static struct values values_of(const char *option, const struct rp_verb *verb)
 		words = "waiting in_flight held delivered dead retrying";
 	else if (option != NULL && strcmp(option, "event") == 0)
 		words = "success error timeout interrupted";
+	else if (option != NULL && strcmp(option, "check") == 0)
+		words = "nagios json prometheus";
 	else if (verb != NULL && strncmp(verb->args, "bash", 4) == 0)
 		words = "bash zsh fish";
 	if (words != NULL || (option != NULL && strcmp(option, "cause") == 0)) {
@@ -47,7 +49,8 @@ static struct values values_of(const char *option, const struct rp_verb *verb)
 			all_causes(v.words, sizeof v.words);
 	} else if (option != NULL ? strcmp(option, "endpoint") == 0 : strstr(verb->args, "NAME") != NULL) {
 		v.kind = ENDPOINTS;
-	} else if (option != NULL ? strcmp(option, "config") == 0 : strstr(verb->args, "FILE") != NULL) {
+	} else if (option != NULL ? strcmp(option, "config") == 0 || strcmp(option, "textfile") == 0
+				  : strstr(verb->args, "FILE") != NULL) {
 		v.kind = FILES;
 	} else if (option != NULL ? strcmp(option, "outbox") == 0 : strcmp(verb->args, "DIR") == 0) {
 		v.kind = DIRS;
