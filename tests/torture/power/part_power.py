@@ -2,7 +2,7 @@
 """Power cuts: records what ingesters, senders and the inspector write and sync, cuts the power at every moment of it in
 many ways, and checks what is left (cut_main.c). Then does the same with programs that have one mistake each
 (mutants/): each must be found, or the rest proves nothing."""
-# torture: budget_s=240 quick_budget_s=60 cores=2
+# torture: budget_s=240 quick_budget_s=80 cores=2
 import argparse
 import json
 import os

@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,19 +39,32 @@ static size_t dir_len;
 static bool stdout_too;
 static int log_fd = -1;
 static pid_t log_pid;
+static pthread_mutex_t threads = PTHREAD_MUTEX_INITIALIZER;
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&threads);
+}
+
+static void after_fork(void)
+{
+	pthread_mutex_unlock(&threads);
+}
 
 __attribute__((constructor)) static void begin(void)
 {
 	dir = getenv("RECORD_DIR");
 	stdout_too = getenv("RECORD_STDOUT") != NULL;
 	dir_len = dir != NULL ? strlen(dir) : 0;
+	pthread_atfork(before_fork, after_fork, after_fork);
 }
 
-/* The lock belongs to the open file, so a forked process needs its own. */
+/* The lock belongs to the open file: a forked process needs its own, and it does not keep threads apart. */
 static void enter(void)
 {
 	REAL(int, open, const char *, int, ...);
 
+	pthread_mutex_lock(&threads);
 	if (log_pid != getpid()) {
 		log_fd = real_open(getenv("RECORD_LOG"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 		log_pid = getpid();
@@ -65,6 +79,7 @@ static void leave(void)
 	int keep = errno;
 
 	flock(log_fd, LOCK_UN);
+	pthread_mutex_unlock(&threads);
 	errno = keep;
 }
 
