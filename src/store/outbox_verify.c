@@ -261,8 +261,6 @@ static void check_totals(struct check *c)
 		sum += h->count[s];
 	}
 	check_total(c, "ledger: retrying", h->retrying, c->retrying);
-	if (!rp_tally_is_sound(c->t))
-		complain(c, "a record of counters for metrics is damaged");
 	check_total(c, "ledger: accepted against the sum of the states and purged", h->accepted, sum);
 	check_total(c, "table entry", table_rows(c, RP_T_ENTRY), c->out->entries);
 	check_total(c, "table body", table_rows(c, RP_T_BODY), c->chunks);
@@ -277,6 +275,16 @@ static void check_totals(struct check *c)
 	check_total(c, "table dead", table_rows(c, RP_T_DEAD), c->count[RP_STATE_DEAD]);
 	for (s = 0; s < RP_T_COUNT; s++)
 		c->out->rows += table_rows(c, (enum rp_table)s);
+}
+
+static enum rp_err check_tally(struct check *c, struct rp_error *err)
+{
+	enum rp_err e = rp_tally_verify(c->t, err);
+
+	if (e != RP_ERR_DAMAGED)
+		return e;
+	complain(c, "a record of counters for metrics is damaged");
+	return RP_OK;
 }
 
 struct order_check {
@@ -464,6 +472,8 @@ enum rp_err rp_outbox_verify(struct rp_outbox *ob, void (*problem)(void *arg, co
 		e = check_entries(&c, err);
 	if (e == RP_OK)
 		check_totals(&c);
+	if (e == RP_OK)
+		e = check_tally(&c, err);
 	if (e == RP_OK)
 		e = check_endpoints(&c, err);
 	if (e == RP_OK)

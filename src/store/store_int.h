@@ -290,7 +290,8 @@ void rp_tally_moved(struct rp_txn *t, const struct rp_delivery *from, const stru
 void rp_tally_attempted(struct rp_txn *t, const struct rp_settlement *s);
 void rp_tally_committed(struct rp_txn *t, int64_t took_us);
 enum rp_err rp_tally_flush(struct rp_txn *t, struct rp_error *err); /* called by rp_txn_commit */
-bool rp_tally_is_sound(struct rp_txn *t);
+/* RP_ERR_DAMAGED, without filling err: one of its records is. */
+enum rp_err rp_tally_verify(struct rp_txn *t, struct rp_error *err);
 /* At the end of a process: duplicates it found after its last commit, in one of their own. */
 void rp_tally_tell(struct rp_outbox *ob);
 

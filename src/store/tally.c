@@ -207,8 +207,7 @@ enum rp_err rp_outbox_series(struct rp_outbox *ob,
 	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(ob, rc, "series", err);
 }
 
-/* For rp_outbox_verify. */
-bool rp_tally_is_sound(struct rp_txn *t)
+enum rp_err rp_tally_verify(struct rp_txn *t, struct rp_error *err)
 {
 	const size_t n = sizeof SERIES_PREFIX - 1;
 	MDB_val k, v;
@@ -216,15 +215,18 @@ bool rp_tally_is_sound(struct rp_txn *t)
 	struct rp_tally *tally = &t->ob->tally;
 	struct rp_series s;
 	bool sound = true;
+	int rc = mdb_cursor_open(t->mdb, t->ob->table[RP_T_META], &c);
 
-	if (mdb_cursor_open(t->mdb, t->ob->table[RP_T_META], &c) != 0)
-		return false;
-	while (mdb_cursor_get(c, &k, &v, MDB_NEXT) == 0) {
+	if (rc != 0)
+		return rp_db_fail(t->ob, rc, "tally", err);
+	while ((rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0) {
 		if (k.mv_size == 5 && memcmp(k.mv_data, "tally", 5) == 0)
 			sound = rp_tally_unpack(tally, v.mv_data, v.mv_size) && sound;
 		else if (k.mv_size > n && memcmp(k.mv_data, SERIES_PREFIX, n) == 0)
 			sound = rp_series_unpack(&s, v.mv_data, v.mv_size) && sound;
 	}
 	mdb_cursor_close(c);
-	return sound;
+	if (rc != MDB_NOTFOUND)
+		return rp_db_fail(t->ob, rc, "tally", err);
+	return sound ? RP_OK : RP_ERR_DAMAGED;
 }
