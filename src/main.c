@@ -7,6 +7,7 @@
 #include "base/sys.h"
 #include "cli.h"
 #include "cmd.h"
+#include "store/outbox.h"
 
 static int cmd_settings(int argc, char **argv)
 {
@@ -91,6 +92,7 @@ int main(int argc, char **argv)
 
 	if (!rp_sys_hold_stdio())
 		return RP_EXIT_IO; /* there is nowhere to say it */
+	rp_outbox_end_on_damage("runpost");
 	code = run_program(argc, argv);
 
 	if (fflush(stdout) != 0) {

@@ -17,7 +17,7 @@
 #define QUOTA_BYTES_DEFAULT (UINT64_C(16) << 30)
 #define DISK_RESERVE_DEFAULT (UINT64_C(64) << 20)
 #define READERS_MAX 512 /* fixed by whoever opens first: the same everywhere */
-#define PAGE_BYTES 4096
+#define PAGE_BYTES RP_PAGE_BYTES
 
 static const char *const table_names[RP_T_COUNT] = {
     [RP_T_META] = "meta",
@@ -71,6 +71,7 @@ enum rp_err rp_db_fail(struct rp_outbox *ob, int rc, const char *what, struct rp
 			       mdb_strerror(rc));
 	case MDB_CORRUPTED:
 	case MDB_PAGE_NOTFOUND:
+	case MDB_BAD_TXN: /* after one of the two, which was taken for one entry's damage */
 		return rp_fail(err, RP_ERR_DAMAGED, "%s: the data file is damaged (%s: %s)", ob->dir, what,
 			       mdb_strerror(rc));
 	case ENOMEM:
@@ -182,6 +183,8 @@ static int try_open_env(struct rp_outbox *ob, const struct rp_outbox_options *o)
 	int rc, fd;
 
 	rc = mdb_env_create(&ob->env);
+	if (rc == 0)
+		rp_damage_watch(ob);
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(ob->env, RP_T_COUNT);
 	if (rc == 0)
@@ -345,6 +348,11 @@ static enum rp_err open_tables(struct rp_outbox *ob, struct rp_error *err)
 
 	if (rc != 0)
 		return rp_db_fail(ob, rc, "begin", err);
+	e = rp_pages_check_end(ob, txn, err);
+	if (e != RP_OK) {
+		mdb_txn_abort(txn);
+		return e;
+	}
 	rc = mdb_dbi_open(txn, table_names[RP_T_META], 0, &ob->table[RP_T_META]);
 	if (rc == MDB_NOTFOUND) {
 		mdb_txn_abort(txn);
@@ -377,6 +385,7 @@ enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *o, 
 	if (e != RP_OK)
 		return e;
 	mdb_reader_check(ob->env, NULL);
+	rp_damage_enter();
 	e = open_tables(ob, err);
 	if (e == RP_ERR_NOTFOUND && o->create) {
 		if (err != NULL) /* that there was none is no error now */
@@ -385,14 +394,17 @@ enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *o, 
 		if (e == RP_OK)
 			e = open_tables(ob, err);
 	}
+	rp_damage_leave();
 	return e == RP_OK && o->create ? rp_sync_names(ob->dir, made_dir, err) : e;
 }
 
 void rp_db_close(struct rp_outbox *ob)
 {
-	if (ob->env != NULL)
-		mdb_env_close(ob->env);
+	if (ob->env == NULL)
+		return;
+	mdb_env_close(ob->env);
 	ob->env = NULL;
+	rp_damage_unwatch();
 }
 
 /* --- transactions ----------------------------------------------------------------------------------------------------
@@ -423,6 +435,7 @@ static enum rp_err begin_with_head(struct rp_outbox *ob, unsigned flags, struct 
 	rc = begin(ob, flags, &t->mdb);
 	if (rc != 0)
 		return rp_db_fail(ob, rc, "begin", err);
+	rp_damage_enter();
 	rp_ep_forget(ob);
 	rp_recent_forget(ob);
 	rc = mdb_get(t->mdb, ob->table[RP_T_META], &key, &value);
@@ -479,14 +492,17 @@ enum rp_err rp_txn_commit(struct rp_txn *t, struct rp_error *err)
 	t->mdb = NULL;
 	if (rc == 0)
 		rp_tally_committed(t, rp_sys_stopwatch_us() - began_us);
+	rp_damage_leave();
 	return rp_db_fail(t->ob, rc, "commit", err);
 }
 
 void rp_txn_end(struct rp_txn *t)
 {
-	if (t->mdb != NULL)
-		mdb_txn_abort(t->mdb);
+	if (t->mdb == NULL)
+		return;
+	mdb_txn_abort(t->mdb);
 	t->mdb = NULL;
+	rp_damage_leave();
 }
 
 /* --- rows ------------------------------------------------------------------------------------------------------------
@@ -536,6 +552,10 @@ enum rp_err rp_row_first(struct rp_txn *t, enum rp_table table, struct rp_key fr
 	else if (!rp_key_read(k.mv_data, k.mv_size, key_out, n))
 		e = rp_fail(err, RP_ERR_DAMAGED, "%s: table %s holds a key of %zu bytes", t->ob->dir,
 			    table_names[table], k.mv_size);
+	else if (memcmp(k.mv_data, from.bytes, from.len < k.mv_size ? from.len : k.mv_size) < 0 ||
+		 key_out[0] > INT64_MAX || key_out[n - 1] > INT64_MAX) /* loops go on behind it, and must end */
+		e = rp_fail(err, RP_ERR_DAMAGED, "%s: table %s holds a key where none like it can be", t->ob->dir,
+			    table_names[table]);
 	else if (value != NULL)
 		*value = v;
 	mdb_cursor_close(c);
@@ -608,6 +628,7 @@ struct rp_db_room rp_db_room(struct rp_outbox *ob)
 		mdb_txn_abort(txn);
 		return room;
 	}
+	rp_damage_enter();
 	while (mdb_cursor_get(c, &k, &v, MDB_NEXT) == 0) {
 		if (v.mv_size < sizeof n || k.mv_size != sizeof(size_t))
 			continue;
@@ -619,12 +640,14 @@ struct rp_db_room rp_db_room(struct rp_outbox *ob)
 	room.pinned_by = room.pinned_bytes > 0 ? oldest.pid : 0;
 	mdb_cursor_close(c);
 	mdb_txn_abort(txn);
+	rp_damage_leave();
 	return room;
 }
 
 uint64_t rp_db_used_bytes(struct rp_outbox *ob)
 {
 	struct rp_db_room room = rp_db_room(ob);
+	uint64_t not_used = room.free_bytes + room.pinned_bytes;
 
-	return room.high_bytes - room.free_bytes - room.pinned_bytes;
+	return not_used < room.high_bytes ? room.high_bytes - not_used : 0; /* a damaged free list may say anything */
 }

@@ -42,6 +42,10 @@ struct rp_outbox_options {
 	const struct rp_sys *sys;    /* randomness for ids; the real one */
 };
 
+/* For programs, before they open an outbox: where reading a damaged data file would end them by a signal, they say so in a
+ * line that begins with `name` (borrowed for ever), and end with RP_EXIT_DATA. Takes SIGBUS, SIGSEGV and SIGABRT. */
+void rp_outbox_end_on_damage(const char *name);
+
 /* *out must be closed before the process forks and before the same directory is opened again in this process. */
 enum rp_err rp_outbox_open(const char *dir, const struct rp_outbox_options *options, struct rp_outbox **out,
 			   struct rp_error *err);

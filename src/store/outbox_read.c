@@ -20,7 +20,8 @@ enum rp_err rp_entry_view(struct rp_txn *t, uint64_t seq, struct rp_entry *out, 
 	out->seq = seq;
 	if (e == RP_ERR_DAMAGED || e == RP_ERR_NOTFOUND) {
 		out->damaged = true;
-		rp_id_make(seq, (const unsigned char[10]){0}, out->facts.id);
+		rp_id_make(seq & RP_SEQ_MAX, (const unsigned char[10]){0},
+			   out->facts.id); /* a damaged key may say anything */
 		out->facts.endpoint = out->delivery.endpoint;
 	} else if (e != RP_OK) {
 		return e;

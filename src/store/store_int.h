@@ -161,6 +161,25 @@ void rp_sight_note(struct rp_sight *s, const MDB_val *v);
 void rp_sight_forget(
     const struct rp_sight *s); /* not while a transaction still looks at them: it would fault them in again */
 
+/* --- pages.c, damage.c: LMDB's own pages may be damaged, and it checks none -------------------------------------------
+ */
+
+#define RP_PAGE_BYTES 4096
+#define RP_PAGES_UNWRITTEN_MAX 65536 /* pages at the end that a transaction took and gave back unwritten */
+
+/* Reads every page of the transaction's snapshot without LMDB; counts and tells what is wrong. Not before this has found
+ * nothing may LMDB be expected to survive a walk through all of it. RP_ERR_STALE: others have committed twice since the
+ * transaction began; begin another one. */
+enum rp_err rp_pages_check(struct rp_txn *t, void (*problem)(void *arg, const char *text), void *arg,
+			   uint64_t *n_problems, struct rp_error *err);
+/* RP_ERR_DAMAGED: the file is shorter than it must be, and reading it would end in a SIGBUS. */
+enum rp_err rp_pages_check_end(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err);
+
+void rp_damage_watch(struct rp_outbox *ob); /* before anything is read, */
+void rp_damage_unwatch(void);               /* ... and when the environment is closed */
+void rp_damage_enter(void);                 /* around every transaction */
+void rp_damage_leave(void);
+
 /* The data file as of the last commit; walks LMDB's free list. */
 struct rp_db_room {
 	uint64_t high_bytes;   /* pages ever used */

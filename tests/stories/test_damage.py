@@ -84,3 +84,26 @@ class FlippedBytes(Story):
         self.assertEqual(set(sink.by_id()), whole)
         entries = self.entries()
         self.assertEqual((entries["delivered"], entries["dead"]), (360, 40))
+
+
+class DamagedFile(Story):
+    """What LMDB's own pages hold together is damaged: programs end with 65 and name the file."""
+
+    def test_a_file_that_was_cut_off_is_refused_by_everybody(self):
+        sink = self.sink()
+        self.ingest([make_run(n, sink.hook(), pad=2000) for n in range(50)])
+        path = self.outbox / "data.mdb"
+        path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+        for verb in ("verify", "stats", "list"):
+            self.assertIn("cut off", self.ctl(verb, code=65).err)
+
+    def test_zeroed_pages_end_no_program_by_a_signal(self):
+        sink = self.sink()
+        self.ingest([make_run(n, sink.hook(), pad=300) for n in range(200)])
+        path = self.outbox / "data.mdb"
+        sound = path.read_bytes()
+        for page in self.random.sample(range(2, len(sound) // 4096), 12):
+            path.write_bytes(sound[:page * 4096] + bytes(4096) + sound[(page + 1) * 4096:])
+            for verb in ("verify", "stats", "list", "dead", "endpoints"):
+                done = self.ctl(verb, code=None)
+                self.assertIn(done.poll(), (0, 1, 65), f"page {page}: {verb}: {done.err}")

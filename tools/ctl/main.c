@@ -252,6 +252,7 @@ int main(int argc, char **argv)
 
 	if (!rp_sys_hold_stdio())
 		return RP_EXIT_IO; /* there is nowhere to say it */
+	rp_outbox_end_on_damage("runpostctl");
 	rp_log_setup("ctl", RP_LOG_WARN);
 	if (argc < 2) {
 		print_usage(stderr);

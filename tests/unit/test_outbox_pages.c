@@ -1,0 +1,183 @@
+/* LMDB's pages, damaged in the file: named by verify before LMDB is led astray, and a file that is cut off is refused. */
+#include "outbox_fixture.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PAGE 4096
+
+static char *data_path(void)
+{
+	static char path[300];
+
+	snprintf(path, sizeof path, "%s/data.mdb", fx.dir);
+	return path;
+}
+
+static size_t count_pages(void)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat(data_path(), &st), 0);
+	return (size_t)st.st_size / PAGE;
+}
+
+static void read_page(size_t i, unsigned char page[PAGE])
+{
+	int fd = open(data_path(), O_RDONLY);
+
+	ck_assert(fd >= 0 && pread(fd, page, PAGE, (off_t)(i * PAGE)) == PAGE && close(fd) == 0);
+}
+
+static void write_page(size_t i, const unsigned char page[PAGE])
+{
+	int fd = open(data_path(), O_WRONLY);
+
+	ck_assert(fd >= 0 && pwrite(fd, page, PAGE, (off_t)(i * PAGE)) == PAGE && close(fd) == 0);
+}
+
+/* With large values, a tree of several levels, and free pages. */
+static void fill(void)
+{
+	uint64_t first;
+	size_t i;
+
+	fx_open();
+	fx_join();
+	first = fx_append(1, 300);
+	fx_append(2, 100);
+	fx_turn(50, NULL, 0);
+	for (i = 0; i < 50; i++)
+		fx_change(RP_CHANGE_PURGE, first + 100 + i);
+	fx_verify_sound();
+	fx_close();
+}
+
+static void see_problem(void *arg, const char *text)
+{
+	(void)arg;
+	ck_assert(text[0] != '\0');
+}
+
+/* What verify says, or the error of opening; whichever, it ends, and not by a signal. */
+static bool is_noticed(void)
+{
+	enum rp_err e = rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err);
+	struct rp_verify_counts counts;
+
+	if (e != RP_OK) {
+		ck_assert_msg(e == RP_ERR_DAMAGED || e == RP_ERR_FORMAT, "%s", fx.err.text);
+		return true;
+	}
+	e = rp_outbox_verify(fx.ob, see_problem, NULL, &counts, &fx.err);
+	fx_close();
+	ck_assert_msg(e == RP_OK || e == RP_ERR_DAMAGED, "%s", fx.err.text);
+	return e != RP_OK || counts.problems > 0;
+}
+
+START_TEST(a_page_of_a_tree_that_is_damaged_is_noticed)
+{
+	size_t n, i, noticed = 0, used = 0;
+	unsigned char sound[PAGE], page[PAGE];
+
+	fill();
+	n = count_pages();
+	ck_assert_uint_gt(n, 30);
+	for (i = 2; i < n; i++) {
+		read_page(i, sound);
+		memset(page, 0, sizeof page);
+		write_page(i, page);
+		used += is_noticed();
+		memcpy(page, sound, sizeof page);
+		page[_i] ^= 0x04; /* of its header */
+		write_page(i, page);
+		noticed += is_noticed();
+		write_page(i, sound);
+	}
+	/* the others are free */
+	ck_assert_uint_gt(used, n / 4);
+	ck_assert_msg(noticed == used, "of %zu pages in use %zu are noticed", used, noticed);
+	ck_assert(!is_noticed());
+}
+END_TEST
+
+START_TEST(a_file_that_is_cut_off_is_refused)
+{
+	size_t n, left, i, refused = 0;
+	unsigned char *sound;
+
+	fill();
+	n = count_pages();
+	sound = malloc(n * PAGE);
+	ck_assert_ptr_nonnull(sound);
+	for (i = 0; i < n; i++)
+		read_page(i, sound + i * PAGE);
+	for (left = n - 1; left >= 2; left -= 1 + left / 8) {
+		ck_assert_int_eq(truncate(data_path(), (off_t)(left * PAGE - (left % 3) * 100)), 0);
+		if (rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err) ==
+		    RP_OK) { /* the pages at its end were free */
+			ck_assert_uint_eq(fx_problems(), 0);
+			fx_close();
+		} else {
+			ck_assert_int_eq(fx.err.code, RP_ERR_DAMAGED);
+			ck_assert_msg(strstr(fx.err.text, "cut off") != NULL, "%s", fx.err.text);
+			refused++;
+		}
+		ck_assert_int_eq(truncate(data_path(), (off_t)(n * PAGE)), 0);
+		for (i = 2; i < n; i++)
+			write_page(i, sound + i * PAGE);
+	}
+	free(sound);
+	ck_assert_uint_gt(refused, 5);
+}
+END_TEST
+
+START_TEST(pages_that_were_taken_and_given_back_need_not_be_there)
+{
+	int i;
+
+	/* transactions that grow the file and shrink again; whatever is unwritten at its end must not stop an opening */
+	fx_open();
+	fx_join();
+	for (i = 0; i < 60; i++) {
+		uint64_t seq = fx_append(1, (size_t)(1 + i % 40));
+
+		fx_turn(20, NULL, 0);
+		fx_change(RP_CHANGE_PURGE, seq);
+		fx_close();
+		fx_open();
+		fx_join();
+		fx_verify_sound();
+	}
+	fx_close();
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("outbox_pages");
+	TCase *tc = tcase_create("pages");
+
+	tcase_add_checked_fixture(tc, fx_setup_dir, fx_teardown_dir);
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, a_page_of_a_tree_that_is_damaged_is_noticed, 10, 13);
+	tcase_add_test(tc, a_file_that_is_cut_off_is_refused);
+	tcase_add_test(tc, pages_that_were_taken_and_given_back_need_not_be_there);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+int main(void)
+{
+	SRunner *runner = srunner_create(suite());
+	int failed;
+
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
