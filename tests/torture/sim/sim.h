@@ -41,7 +41,8 @@ struct sim_entry {
 	unsigned ep, order; /* order 0: none */
 	uint64_t payload_seed;
 	size_t payload_bytes;
-	int64_t due_at_ms; /* it must not be claimed before */
+	int64_t due_at_ms; /* it must not be claimed before, */
+	int64_t set_at_ms; /* ... which was decided then; 0: a time that was asked for, not a delay */
 	int64_t expires_at_ms;
 	enum rp_state state; /* as far as the model was told; an entry may have died without an attempt */
 	int holder;          /* the birth number of the sender whose claim is valid, or NOBODY */
@@ -94,6 +95,7 @@ struct sim_actor {
 	struct rp_outbox *ob;
 	struct rp_sender *sender;
 	bool alive;
+	int64_t step_at_ms;   /* wall clock when its step began, which is what it goes by */
 	bool stood;           /* within this step: what it begins in it may be begun late */
 	bool crashed;         /* nothing gets through its handle any more */
 	int crash_in;         /* calls of the store from now; 0: none is planned */

@@ -90,6 +90,13 @@ static void drop(struct sim_entry *e, enum rp_state state)
 	e->state = state;
 }
 
+/* A delay, from now on. */
+static void set_due(struct sim_entry *e, int64_t due_at_ms)
+{
+	e->due_at_ms = due_at_ms;
+	e->set_at_ms = sim_wall_ms();
+}
+
 /* --- what comes in ---------------------------------------------------------------------------------------------------- */
 
 void sim_model_added(uint64_t seq, const struct sim_entry *added)
@@ -105,6 +112,8 @@ void sim_model_added(uint64_t seq, const struct sim_entry *added)
 	}
 	sim.entries[seq] = *added;
 	sim.entries[seq].state = RP_STATE_WAITING;
+	/* a time that was asked for is no delay */
+	sim.entries[seq].set_at_ms = added->due_at_ms != 0 ? 0 : sim_wall_ms();
 	sim.entries[seq].holder = NOBODY;
 	sim.entries[seq].n_2xx_allowed = 1;
 	sim.n_entries = seq;
@@ -163,7 +172,7 @@ static void settled_retry(struct sim_entry *e, const struct rp_settlement *s)
 	e->failures++;
 	MUST(e->failures < sim.eps[e->ep].attempts_max, "entry %llu: %u failures, and again",
 	     (unsigned long long)s->seq, e->failures);
-	e->due_at_ms = s->due_at_ms;
+	set_due(e, s->due_at_ms);
 	drop(e, RP_STATE_WAITING);
 }
 
@@ -357,7 +366,7 @@ void sim_model_returned(const struct sim_actor *leaving)
 		sim_note("lost", seq, d.losses);
 		e->losses++;
 		e->n_2xx_allowed++;
-		e->due_at_ms = d.due_at_ms;
+		set_due(e, d.due_at_ms);
 		drop(e, d.state);
 	}
 }
@@ -390,7 +399,7 @@ void sim_model_changed(uint64_t seq, enum rp_change verb, enum rp_changed result
 		e->purged = true;
 		sim.n_removed++;
 	} else if (verb == RP_CHANGE_REPLAY) {
-		e->due_at_ms = sim_wall_ms();
+		set_due(e, sim_wall_ms());
 		e->expires_at_ms = 0;
 		e->failures = e->losses = e->spent = 0;
 		e->n_2xx_allowed++;
@@ -419,12 +428,19 @@ void sim_model_endpoints_gone(void)
 void sim_model_clock_stepped(int64_t by_ms)
 {
 	int64_t now_at_ms = sim_wall_ms();
+	uint64_t seq;
 	unsigned i;
 
 	sim.counts.clock_steps++;
 	if (by_ms >= 0)
 		return;
 	sim.back_ms -= by_ms;
+	/* what was decided later than it is now waits for its delay once more, and no longer */
+	for (seq = 1; seq <= sim.n_entries; seq++)
+		if (sim.entries[seq].set_at_ms > now_at_ms) {
+			sim.entries[seq].due_at_ms -= sim.entries[seq].set_at_ms - now_at_ms;
+			sim.entries[seq].set_at_ms = now_at_ms;
+		}
 	for (i = 0; i < N_EPS; i++) {
 		struct sim_ep *ep = &sim.eps[i];
 

@@ -96,8 +96,8 @@ static void expect_retry(const struct sim_actor *a, const struct sim_request *r)
 	e->told = e->attempts;
 	e->told_gone = r->outcome.http_status == 410;
 	e->decided_from_ms =
-	    sim_wall_ms() + (r->outcome.retry_after_ms > wait_ms ? r->outcome.retry_after_ms : wait_ms);
-	e->decided_to_ms = e->decided_from_ms + wait_ms / 5;
+	    a->step_at_ms + (r->outcome.retry_after_ms > wait_ms ? r->outcome.retry_after_ms : wait_ms);
+	e->decided_to_ms = e->decided_from_ms + wait_ms / 5 + sim_wall_ms() - a->step_at_ms;
 }
 
 static enum rp_err start(struct rp_transport *t, const struct rp_request *request, struct rp_error *err)

@@ -276,6 +276,7 @@ static void step(struct sim_actor *a)
 	enum rp_err e;
 
 	a->stood = false;
+	a->step_at_ms = sim_wall_ms();
 	e = rp_sender_step(a->sender, &wait_ms, &done, &err);
 	MUST(e == RP_OK || a->crashed, "a sender ends: %s", err.text);
 	sim_check_step();
