@@ -2,14 +2,15 @@
 
 #include <xxhash.h>
 
-enum { VERSION = 1, SUM_BYTES = 8 };
+#include "core/record_int.h"
+
+enum { VERSION = RP_RECORD_VERSION, SUM_BYTES = RP_RECORD_SUM_BYTES };
 enum { DELIVERY_BEHIND = 1 };
 enum { ATTEMPT_LATE = 1 };
 enum { RECENT_HEAD_BYTES = 9, RECENT_BYTES = 30 };
 enum { ENDPOINT_PAUSED = 1, ENDPOINT_DISABLED = 2, ENDPOINT_BREAKER = 4, ENDPOINT_CONGESTED = 8 };
 
-/* Appends the checksum; 0 when anything did not fit. */
-static size_t seal(struct rp_writer *w, void *start, uint64_t seed)
+size_t rp_record_seal(struct rp_writer *w, void *start, uint64_t seed)
 {
 	size_t len = (size_t)(w->at - (unsigned char *)start);
 
@@ -17,8 +18,7 @@ static size_t seal(struct rp_writer *w, void *start, uint64_t seed)
 	return w->ok ? len + SUM_BYTES : 0;
 }
 
-/* A reader over the record without its checksum; not ok when checksum or version are wrong. */
-static struct rp_reader unseal(const void *mem, size_t size, uint64_t seed)
+struct rp_reader rp_record_unseal(const void *mem, size_t size, uint64_t seed)
 {
 	struct rp_reader r = rp_reader_of(mem, size >= SUM_BYTES ? size - SUM_BYTES : 0);
 	struct rp_reader tail;
@@ -53,12 +53,12 @@ size_t rp_facts_pack(const struct rp_facts *f, uint64_t seq, void *out, size_t s
 	rp_put_str16(&w, f->order_by);
 	rp_put_str16(&w, f->headers);
 	rp_put_str16(&w, f->dedupe_key);
-	return seal(&w, out, seq);
+	return rp_record_seal(&w, out, seq);
 }
 
 bool rp_facts_unpack(struct rp_facts *f, uint64_t seq, const void *mem, size_t size)
 {
-	struct rp_reader r = unseal(mem, size, seq);
+	struct rp_reader r = rp_record_unseal(mem, size, seq);
 
 	rp_get_bytes(&r, f->id, sizeof f->id);
 	f->endpoint = rp_get_u64(&r);
@@ -102,12 +102,12 @@ size_t rp_delivery_pack(const struct rp_delivery *d, uint64_t seq, void *out, si
 	rp_put_i64(&w, d->expires_at_ms);
 	rp_put_u8(&w, (uint8_t)d->last_cause);
 	rp_put_u64(&w, d->order_key);
-	return seal(&w, out, seq);
+	return rp_record_seal(&w, out, seq);
 }
 
 bool rp_delivery_unpack(struct rp_delivery *d, uint64_t seq, const void *mem, size_t size)
 {
-	struct rp_reader r = unseal(mem, size, seq);
+	struct rp_reader r = rp_record_unseal(mem, size, seq);
 
 	d->state = rp_get_u8(&r);
 	d->cause = rp_get_u8(&r);
@@ -162,7 +162,7 @@ size_t rp_attempt_pack(const struct rp_attempt *a, uint64_t seq, void *out, size
 	rp_put_str16(&w, rp_span_of(o->peer));
 	rp_put_str16(&w, rp_span_of(o->detail));
 	rp_put_str16(&w, response);
-	return seal(&w, out, seq);
+	return rp_record_seal(&w, out, seq);
 }
 
 static void get_text(struct rp_reader *r, char *out, size_t size)
@@ -181,7 +181,7 @@ static void get_text(struct rp_reader *r, char *out, size_t size)
 bool rp_attempt_unpack(struct rp_attempt *a, uint64_t seq, const void *mem, size_t size)
 {
 	struct rp_outcome *o = &a->outcome;
-	struct rp_reader r = unseal(mem, size, seq);
+	struct rp_reader r = rp_record_unseal(mem, size, seq);
 	struct rp_span response;
 
 	memset(a, 0, sizeof *a);
@@ -290,12 +290,12 @@ size_t rp_endpoint_pack(const struct rp_endpoint *e, uint64_t id, void *out, siz
 	rp_put_i64(&w, e->last_failure_at_ms);
 	put_control(&w, &e->control);
 	put_counts(&w, e->count);
-	return seal(&w, out, id);
+	return rp_record_seal(&w, out, id);
 }
 
 bool rp_endpoint_unpack(struct rp_endpoint *e, uint64_t id, const void *mem, size_t size)
 {
-	struct rp_reader r = unseal(mem, size, id);
+	struct rp_reader r = rp_record_unseal(mem, size, id);
 	unsigned flags = rp_get_u8(&r);
 
 	e->paused = (flags & ENDPOINT_PAUSED) != 0;
@@ -344,13 +344,13 @@ size_t rp_recent_pack(int64_t settled_at_ms, const struct rp_recent *row, size_t
 		rp_put_u16(&w, (uint16_t)row[i].slot);
 		rp_put_u32(&w, row[i].duration_ms);
 	}
-	return seal(&w, out, number);
+	return rp_record_seal(&w, out, number);
 }
 
 size_t rp_recent_unpack(int64_t *settled_at_ms, struct rp_recent row[RP_RECENT_ROW_ATTEMPTS], uint64_t number,
 			const void *mem, size_t size)
 {
-	struct rp_reader r = unseal(mem, size, number);
+	struct rp_reader r = rp_record_unseal(mem, size, number);
 	size_t n = rp_recent_count(size), i;
 
 	if (!r.ok || n == 0 || n > RP_RECENT_ROW_ATTEMPTS)
@@ -383,12 +383,12 @@ size_t rp_head_pack(const struct rp_head *h, void *out, size_t size)
 	rp_put_u64(&w, h->purged);
 	rp_put_i64(&w, h->latest_at_ms);
 	rp_put_u64(&w, h->retrying);
-	return seal(&w, out, 0);
+	return rp_record_seal(&w, out, 0);
 }
 
 bool rp_head_unpack(struct rp_head *h, const void *mem, size_t size)
 {
-	struct rp_reader r = unseal(mem, size, 0);
+	struct rp_reader r = rp_record_unseal(mem, size, 0);
 
 	h->next_seq = rp_get_u64(&r);
 	h->next_endpoint = rp_get_u64(&r);
@@ -419,12 +419,12 @@ size_t rp_numbers_pack(const void *numbers, size_t n, void *out, size_t size)
 		memcpy(at + i * 8, &v, sizeof v);
 	}
 	w.at = at + n * 8;
-	return seal(&w, out, n);
+	return rp_record_seal(&w, out, n);
 }
 
 bool rp_numbers_unpack(void *numbers, size_t n, const void *mem, size_t size)
 {
-	struct rp_reader r = unseal(mem, size, n);
+	struct rp_reader r = rp_record_unseal(mem, size, n);
 	uint64_t v;
 	size_t i;
 

@@ -39,6 +39,9 @@ static const char *const table_names[RP_T_COUNT] = {
     [RP_T_SEEN] = "seen",
     [RP_T_ALIAS] = "alias",
     [RP_T_SENDER] = "sender",
+    [RP_T_JOB] = "job",
+    [RP_T_JOB_ENTRY] = "job_entry",
+    [RP_T_AUDIT] = "audit",
     [RP_T_RECENT] = "recent",
 };
 

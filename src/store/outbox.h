@@ -25,6 +25,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/sys.h"
+#include "core/job.h"
 #include "core/record.h"
 #include "core/tally.h"
 
@@ -401,6 +402,11 @@ enum rp_changed {
 enum rp_err rp_outbox_change(struct rp_outbox *ob, int64_t now_at_ms, enum rp_change verb, unsigned states,
 			     const uint64_t *seqs, size_t n, enum rp_changed *results, struct rp_error *err);
 
+/* The same; what became of the entries is added to this record of the log of changes, in the same commit. */
+enum rp_err rp_outbox_change_noted(struct rp_outbox *ob, int64_t now_at_ms, enum rp_change verb, unsigned states,
+				   const uint64_t *seqs, size_t n, uint64_t audit, enum rp_changed *results,
+				   struct rp_error *err);
+
 /* Pauses an endpoint (its entries wait, no budget is spent), or resumes it; resuming also enables it again after a 410,
  * and lets an open breaker send its probe at once. RP_ERR_NOTFOUND: there is none. An endpoint goes with its last entry,
  * unless it is paused or disabled; when it is named again it has another id. */
@@ -420,6 +426,66 @@ struct rp_backup {
 	uint64_t bytes, growth_bytes; /* out: of the copy; of the outbox's file meanwhile */
 };
 enum rp_err rp_outbox_backup(struct rp_outbox *ob, const char *dir, struct rp_backup *backup, struct rp_error *err);
+
+/* --- jobs --------------------------------------------------------------------------------------------------------- */
+
+/* A job works through an exact set of entries, each of them once, whoever carries it and however often that one is killed:
+ * what is left of the set is stored, and an entry leaves it in the transaction in which it moves.
+ *
+ *   plan_begin, plan_add ... -> PLANNED -order START-> RUNNING <-PAUSE/RESUME-> PAUSED; jobs_step ... -> DONE; CANCEL
+ *
+ * Senders carry replays, a bounded part at a time. A job puts no more of an endpoint's entries into its queue while due_max
+ * there are due, so live entries wait behind so many and no more, and no endpoint holds up another. A set of no more
+ * than due_max is done at once. */
+
+/* Of spec: verb, uid, expires_at_ms, texts. RP_ERR_BUSY: 64 jobs and plans are unfinished. With eight plans not
+ * started the oldest of them expires. */
+enum rp_err rp_outbox_plan_begin(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_job *spec, uint64_t *number,
+				 struct rp_error *err);
+/* Keep n <= 2000. `last`: the set is complete. An entry that is named twice is in it once. */
+enum rp_err rp_outbox_plan_add(struct rp_outbox *ob, int64_t now_at_ms, uint64_t number, const struct rp_plan_row *rows,
+			       size_t n, bool last, struct rp_error *err);
+
+enum rp_order_kind { RP_ORDER_START = 1, RP_ORDER_PAUSE, RP_ORDER_RESUME, RP_ORDER_CANCEL };
+struct rp_job_order {
+	enum rp_order_kind kind;
+	/* START: who, why, how fast (count 0: as fast as it goes); a record of the log is written */
+	uint32_t uid;
+	struct rp_span user, reason;
+	struct rp_rate rate;
+};
+/* RP_ERR_NOTFOUND: no such job. RP_ERR_STALE: its phase does not allow it; err says which it is. */
+enum rp_err rp_outbox_job_order(struct rp_outbox *ob, int64_t now_at_ms, uint64_t number,
+				const struct rp_job_order *order, struct rp_error *err);
+
+#define RP_JOB_DUE_MAX 200        /* while senders work */
+#define RP_JOB_DUE_ALONE_MAX 1000 /* while none does: nobody is kept waiting, and scripts want it done */
+struct rp_job_step {
+	uint64_t job;       /* this one, too, whatever its verb; 0: replays only */
+	size_t max;         /* entries worked on at most; keep it <= 500 */
+	size_t due_max;     /* of an endpoint */
+	size_t n_worked;    /* out */
+	bool blocked;       /* out: a queue was as full as it may be */
+	int64_t next_at_ms; /* out: when to come back; RP_LOOK_NEVER: nothing runs */
+};
+/* Carries jobs a bit further and clears away what is left of those that are over. Without work no write transaction. */
+enum rp_err rp_outbox_jobs_step(struct rp_outbox *ob, int64_t now_at_ms, struct rp_job_step *step,
+				struct rp_error *err);
+
+/* Oldest first. `j` is valid during the call; false stops. */
+enum rp_err rp_outbox_jobs(struct rp_outbox *ob, bool (*see)(void *arg, uint64_t number, const struct rp_job *j),
+			   void *arg, struct rp_error *err);
+/* Up to max entries that are left of the set, from *from on (endpoint and seq; {0} is the beginning), which is moved
+ * behind them. */
+enum rp_err rp_outbox_plan_rows(struct rp_outbox *ob, uint64_t number, struct rp_plan_row *from,
+				struct rp_plan_row *rows, size_t max, size_t *n, struct rp_error *err);
+
+/* --- the log of changes by operators ------------------------------------------------------------------------------- */
+
+enum rp_err rp_outbox_audit_add(struct rp_outbox *ob, const struct rp_audit *a, uint64_t *number, struct rp_error *err);
+/* Oldest first, the last 4,096. `a` is valid during the call; false stops. */
+enum rp_err rp_outbox_audit(struct rp_outbox *ob, bool (*see)(void *arg, uint64_t number, const struct rp_audit *a),
+			    void *arg, struct rp_error *err);
 
 /* --- checking ---------------------------------------------------------------------------------------------------- */
 

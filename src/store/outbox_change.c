@@ -39,8 +39,8 @@ static bool apply_verb(enum rp_change verb, int64_t now_at_ms, struct rp_deliver
 	return true;
 }
 
-static enum rp_err change_one(struct rp_txn *t, enum rp_change verb, unsigned states, uint64_t seq,
-			      enum rp_changed *result, struct rp_error *err)
+enum rp_err rp_change_one(struct rp_txn *t, enum rp_change verb, unsigned states, uint64_t seq, enum rp_changed *result,
+			  struct rp_error *err)
 {
 	struct rp_delivery from, to;
 	enum rp_err e = rp_entry_delivery(t, seq, &from, err);
@@ -72,25 +72,46 @@ static enum rp_err change_one(struct rp_txn *t, enum rp_change verb, unsigned st
 	return rp_entry_move(t, seq, &from, &to, err);
 }
 
-enum rp_err rp_outbox_change(struct rp_outbox *ob, int64_t now_at_ms, enum rp_change verb, unsigned states,
-			     const uint64_t *seqs, size_t n, enum rp_changed *results, struct rp_error *err)
+static uint64_t count_done(const enum rp_changed *results, size_t n)
+{
+	uint64_t done = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		done += results[i] == RP_CHANGED_DONE || results[i] == RP_CHANGED_DONE_IN_FLIGHT;
+	return done;
+}
+
+enum rp_err rp_outbox_change_noted(struct rp_outbox *ob, int64_t now_at_ms, enum rp_change verb, unsigned states,
+				   const uint64_t *seqs, size_t n, uint64_t audit, enum rp_changed *results,
+				   struct rp_error *err)
 {
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
+	uint64_t done;
 	size_t i;
 
 	if (e != RP_OK)
 		return e;
 	for (i = 0; i < n && e == RP_OK; i++)
-		e = change_one(&t, verb, states, seqs[i], &results[i], err);
+		e = rp_change_one(&t, verb, states, seqs[i], &results[i], err);
+	done = e == RP_OK ? count_done(results, n) : 0;
+	if (e == RP_OK && audit != 0)
+		e = rp_audit_add_counts(&t, audit, done, n - done, err);
 	if (e != RP_OK || !t.dirty) {
 		rp_txn_end(&t);
 		return e;
 	}
 	e = rp_txn_commit(&t, err);
-	if (e == RP_OK && verb != RP_CHANGE_HOLD)
+	if (e == RP_OK && done > 0 && verb != RP_CHANGE_HOLD)
 		rp_outbox_ring(ob);
 	return e;
+}
+
+enum rp_err rp_outbox_change(struct rp_outbox *ob, int64_t now_at_ms, enum rp_change verb, unsigned states,
+			     const uint64_t *seqs, size_t n, enum rp_changed *results, struct rp_error *err)
+{
+	return rp_outbox_change_noted(ob, now_at_ms, verb, states, seqs, n, 0, results, err);
 }
 
 enum rp_err rp_outbox_endpoint_pause(struct rp_outbox *ob, int64_t now_at_ms, uint64_t endpoint, bool pause,

@@ -478,6 +478,11 @@ static enum rp_err check_pages(struct check *c, struct rp_outbox *ob, struct rp_
 	return e == RP_ERR_STALE ? rp_fail(err, RP_ERR_BUSY, "%s: too busy to be checked; try again", ob->dir) : e;
 }
 
+static void say_problem(void *arg, const char *text)
+{
+	complain(arg, "%s", text);
+}
+
 enum rp_err rp_outbox_verify(struct rp_outbox *ob, void (*problem)(void *arg, const char *text), void *arg,
 			     struct rp_verify_counts *out, struct rp_error *err)
 {
@@ -506,6 +511,8 @@ enum rp_err rp_outbox_verify(struct rp_outbox *ob, void (*problem)(void *arg, co
 		e = check_attempts(&c, err);
 	if (e == RP_OK)
 		e = check_orders(&c, err);
+	if (e == RP_OK)
+		e = rp_verify_jobs(&t, say_problem, &c, err);
 	if (e == RP_OK)
 		e = check_recent(&c, err);
 	rp_txn_end(&t);

@@ -24,6 +24,9 @@
  *   endpoint_id    first 16 bytes of SHA-256(name) -> id
  *   seen           dedupe key -> id of the entry (16 bytes)
  *   alias          id of an imported entry (16 bytes) -> the number it got here, when its id says another
+ *   job            number -> struct rp_job              (core/job.h)
+ *   job_entry      (job, endpoint, seq) -> state, claim_no, replays, 9 bytes: what is left of a job's set
+ *   audit          number -> struct rp_audit            the last 4,096 changes by operators
  *   sender         slot -> incarnation u64, pid u64, started_at i64
  *   recent         number -> the attempts a commit settled (core/record.h); a ring, see outbox_recent.c
  *
@@ -55,6 +58,9 @@ enum rp_table {
 	RP_T_SEEN,
 	RP_T_ALIAS,
 	RP_T_SENDER,
+	RP_T_JOB,
+	RP_T_JOB_ENTRY,
+	RP_T_AUDIT,
 	RP_T_RECENT,
 	RP_T_COUNT
 };
@@ -313,6 +319,45 @@ enum rp_err rp_tally_flush(struct rp_txn *t, struct rp_error *err); /* called by
 enum rp_err rp_tally_verify(struct rp_txn *t, struct rp_error *err);
 /* At the end of a process: duplicates it found after its last commit, in one of their own. */
 void rp_tally_tell(struct rp_outbox *ob);
+
+/* --- job.c, outbox_audit.c -------------------------------------------------------------------------------------------
+ */
+
+/* Holds the texts of a job, which must outlive the writes of the transaction. */
+struct rp_job_buf {
+	unsigned char bytes[RP_JOB_BYTES_MAX];
+};
+/* RP_ERR_NOTFOUND, RP_ERR_DAMAGED: err says so. */
+enum rp_err rp_job_get(struct rp_txn *t, uint64_t number, struct rp_job_buf *copy, struct rp_job *j,
+		       struct rp_error *err);
+enum rp_err rp_job_put(struct rp_txn *t, uint64_t number, const struct rp_job *j, struct rp_error *err);
+/* Works on entries of the set, as far as share, rate and queues allow, and ends the job when none is left. Puts the record if
+ * anything was done. */
+struct rp_job_share {
+	size_t left;    /* so many at most; used up */
+	size_t due_max; /* of an endpoint */
+	size_t worked;  /* out */
+	bool blocked;   /* out: an endpoint's queue took no more */
+};
+enum rp_err rp_job_work(struct rp_txn *t, uint64_t number, struct rp_job *j, struct rp_job_share *share,
+			struct rp_error *err);
+/* Removes up to max rows of the set. */
+enum rp_err rp_job_sweep(struct rp_txn *t, uint64_t number, size_t max, size_t *removed, struct rp_error *err);
+
+/* outbox_change.c: one verb on one entry, if its state is in `states` (0: any). */
+enum rp_err rp_change_one(struct rp_txn *t, enum rp_change verb, unsigned states, uint64_t seq, enum rp_changed *result,
+			  struct rp_error *err);
+
+/* Writes a new record of the log and removes the oldest beyond what is kept. */
+enum rp_err rp_audit_put_new(struct rp_txn *t, const struct rp_audit *a, uint64_t *number, struct rp_error *err);
+/* A record that is gone or damaged is passed over. */
+enum rp_err rp_audit_set_counts(struct rp_txn *t, uint64_t number, uint64_t done, uint64_t skipped,
+				struct rp_error *err);
+enum rp_err rp_audit_add_counts(struct rp_txn *t, uint64_t number, uint64_t done, uint64_t skipped,
+				struct rp_error *err);
+
+/* verify_jobs.c: the part of rp_outbox_verify about jobs and the log of changes. */
+enum rp_err rp_verify_jobs(struct rp_txn *t, void (*say)(void *arg, const char *text), void *arg, struct rp_error *err);
 
 /* --- roster.c: who is alive ------------------------------------------------------------------------------------------
  */

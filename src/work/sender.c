@@ -20,6 +20,8 @@
 #define DRAIN_LOOK_MS 100    /* with --drain, how often an idle sender asks whether the others are done too */
 #define EXPIRE_MS 5000       /* how often delivered and dead entries past their keep time are removed */
 #define EXPIRE_MAX 500       /* ... and how many in a transaction */
+#define JOBS_MAX 200         /* entries of operators' jobs moved in a transaction */
+#define JOBS_RUNG_MS 100     /* how soon after a look at the jobs the doorbell makes for another */
 #define REAP_AGAIN_MS 10     /* a sender's end is told just before the kernel drops its lock: look again, */
 #define REAP_UNTIL_MS 200    /* for so long */
 #define STOP_AGAIN_MS 2000   /* a group and its supervisor pass one stop on twice: only a later one means "at once" */
@@ -80,6 +82,8 @@ struct rp_sender {
 	int64_t beat_boot_ms;                     /* last heartbeat */
 	int64_t turn_boot_ms;                     /* last turn */
 	int64_t finished_boot_ms;                 /* when the oldest of `finished` came */
+	int64_t jobs_at_ms;                       /* when a job goes on; RP_LOOK_NEVER: none runs */
+	int64_t jobs_boot_ms;                     /* last look at them */
 	int64_t expire_boot_ms;                   /* next look for entries past their keep time */
 	int64_t reap_boot_ms, reap_until_boot_ms; /* after a sender ended: next look, and the last */
 	int64_t stop_boot_ms;                     /* when the grace of a stop ends; 0: not stopping */
@@ -645,6 +649,22 @@ static enum rp_err expire(struct rp_sender *s, struct rp_error *err)
 	return e;
 }
 
+/* Replays that an operator has asked for: every sender moves a few of them on, until none is left. */
+static enum rp_err carry_jobs(struct rp_sender *s, struct rp_error *err)
+{
+	struct rp_job_step step = {.max = JOBS_MAX, .due_max = RP_JOB_DUE_MAX};
+	enum rp_err e = end_turn(s, true, err);
+
+	if (e != RP_OK)
+		return e;
+	e = rp_outbox_jobs_step(s->o.outbox, s->now_at_ms, &step, err);
+	s->jobs_boot_ms = s->now_boot_ms;
+	s->jobs_at_ms = step.next_at_ms;
+	if (e == RP_OK && step.n_worked > 0)
+		s->look_at_ms = s->now_at_ms;
+	return e;
+}
+
 static enum rp_err listen_to_outbox(struct rp_sender *s, struct rp_error *err)
 {
 	bool rung, ended;
@@ -660,6 +680,9 @@ static enum rp_err listen_to_outbox(struct rp_sender *s, struct rp_error *err)
 			e = reap(s, err);
 		s->reap_boot_ms = s->now_boot_ms + REAP_AGAIN_MS;
 	}
+	/* It rings for every append; a job may start a moment later. */
+	if (rung && s->jobs_at_ms == RP_LOOK_NEVER && s->now_boot_ms - s->jobs_boot_ms >= JOBS_RUNG_MS)
+		s->jobs_at_ms = s->now_at_ms;
 	if (e == RP_OK && (rung || ended))
 		e = rp_outbox_next_look(s->o.outbox, &s->look_at_ms, err);
 	return e;
@@ -667,8 +690,10 @@ static enum rp_err listen_to_outbox(struct rp_sender *s, struct rp_error *err)
 
 static enum rp_err mind_clock(struct rp_sender *s, struct rp_error *err)
 {
-	enum rp_err e = rp_outbox_mind_clock(s->o.outbox, s->now_at_ms, &s->clock_walk, err);
+	enum rp_err e = end_turn(s, true, err);
 
+	if (e == RP_OK)
+		e = rp_outbox_mind_clock(s->o.outbox, s->now_at_ms, &s->clock_walk, err);
 	return e == RP_OK ? rp_outbox_next_look(s->o.outbox, &s->look_at_ms, err) : e;
 }
 
@@ -685,10 +710,13 @@ static enum rp_err keep_house(struct rp_sender *s, struct rp_error *err)
 		e = end_turn(s, true, err);
 		if (e == RP_OK)
 			e = reap(s, err);
+		s->jobs_at_ms = s->now_at_ms;
 		/* A bell that could not be rung, or a step of the clock, must not make work wait for ever. */
 		if (e == RP_OK)
 			e = mind_clock(s, err);
 	}
+	if (e == RP_OK && s->stop_boot_ms == 0 && s->now_at_ms >= s->jobs_at_ms)
+		e = carry_jobs(s, err);
 	if (e == RP_OK && s->stop_boot_ms == 0 && s->now_boot_ms >= s->expire_boot_ms) {
 		e = end_turn(s, true, err);
 		if (e == RP_OK)
@@ -702,7 +730,7 @@ static enum rp_err is_drained(struct rp_sender *s, bool *drained, struct rp_erro
 	struct rp_ledger ledger;
 	enum rp_err e = rp_outbox_ledger(s->o.outbox, &ledger, err);
 
-	*drained = e == RP_OK && ledger.waiting == 0 && ledger.in_flight == 0;
+	*drained = e == RP_OK && ledger.waiting == 0 && ledger.in_flight == 0 && s->jobs_at_ms == RP_LOOK_NEVER;
 	return e;
 }
 
@@ -729,6 +757,8 @@ static int wait_for(const struct rp_sender *s)
 	if (s->stop_boot_ms == 0 && s->idle.n > 0 && s->look_at_ms > s->now_at_ms &&
 	    s->look_at_ms - s->now_at_ms < wait_ms)
 		shorter(&wait_ms, s->look_at_ms - s->now_at_ms);
+	if (s->stop_boot_ms == 0 && s->jobs_at_ms != RP_LOOK_NEVER)
+		shorter(&wait_ms, s->jobs_at_ms - s->now_at_ms);
 	if (transport_ms >= 0)
 		shorter(&wait_ms, transport_ms);
 	if (s->stop_boot_ms != 0)
