@@ -167,7 +167,7 @@ class Changing(Story):
     def test_purge_removes_for_good(self):
         result = self.json("purge", self.ids[0], self.ids[1])[0]
         self.assertEqual(("purge", 2, 0), (result["verb"], result["done"], result["not_found"]))
-        self.assertEqual({"in_flight": 0, "state": 0}, result["skipped"])
+        self.assertEqual({"in_flight": 0, "state": 0, "moved_on": 0, "gone": 0}, result["skipped"])
         self.assertEqual({"waiting": 4, "purged": 2}, self.counts())
         self.assertIn(self.ids[0], self.ctl("show", self.ids[0], expect=1).stderr)
 
@@ -264,6 +264,14 @@ class Refusals(Story):
             (["stats", "extra"], "no words"),
             (["stats", "--state", "dead"], "unknown option --state"),
             (["replay", "run-1"], "--run"),
+            (["replay", "--state", "dead", "--rate", "fast"], "50/s"),
+            (["replay", "--plan", "seven"], "--dry-run"),
+            (["replay", "--plan", "7", "--state", "dead"], "beside --plan"),
+            (["purge", "--state", "dead", "--rate", "5/s"], "--plan"),
+            (["purge", "--state", "dead", "--no-backup", "--backup", "x"], "contradict"),
+            (["jobs", "shw", "1"], "did you mean show?"),
+            (["jobs", "pause"], "number of one job"),
+            (["jobs", "pause", "x"], "number of one job"),
             (["show"], "which entries"),
             (["dead", "--state", "held"], "dead entries only"),
         ]

@@ -28,6 +28,10 @@ enum rp_accepts {
 	RP_ACCEPTS_EXPORT = 1 << 18,   /* --with-secrets */
 	RP_ACCEPTS_BACKUP = 1 << 19,   /* --max-growth */
 	RP_NEEDS_NOTHING = 1 << 20,    /* neither a configuration nor an outbox is opened */
+	RP_ACCEPTS_JOB = 64,           /* --plan, --rate */
+	RP_ACCEPTS_DETACH = 128,
+	RP_ACCEPTS_PURGE = 256, /* --backup, --no-backup */
+	RP_ACCEPTS_REASON = 512,
 };
 
 struct rp_ctl;
@@ -49,8 +53,12 @@ struct rp_ctl {
 	const char *check;    /* format of doctor; NULL: for people */
 	bool json, no_color, yes, dry_run, follow, hold, with_secrets;
 	uint64_t max_growth_bytes;
-	bool out_tty; /* stdout is a terminal: tables instead of TSV */
-	bool ask_tty; /* stdin and stderr are: questions can be asked */
+	bool detach, no_backup;
+	const char *reason, *backup_path; /* NULL: none */
+	uint64_t plan;                    /* 0: none */
+	struct rp_rate rate;              /* count 0: none */
+	bool out_tty;                     /* stdout is a terminal: tables instead of TSV */
+	bool ask_tty;                     /* stdin and stderr are: questions can be asked */
 	bool color;
 	unsigned width;
 	int64_t now_at_ms;
@@ -85,6 +93,8 @@ int rp_verb_top(struct rp_ctl *ctl);
 int rp_verb_completion(struct rp_ctl *ctl);
 int rp_verb_tail(struct rp_ctl *ctl);
 int rp_verb_verify(struct rp_ctl *ctl);
+int rp_verb_jobs(struct rp_ctl *ctl);
+int rp_verb_audit(struct rp_ctl *ctl);
 
 /* "runpostctl: ..." on stderr. */
 void rp_ctl_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -11,6 +11,7 @@
 #include "work/settings.h"
 
 #define SELECTOR "ID... | - | FILTER..."
+#define SELECTOR_OR_PLAN SELECTOR " | --plan N"
 #define ON_SELECTORS                                                                                                   \
 	"Which entries: ids, - for ids on standard input (one a line; JSON lines and the\n"                            \
 	"lines of `runpostctl list` do as well), or filters, which must all hold.\n"
@@ -57,23 +58,42 @@ static const struct rp_verb verbs[] = {
      "R replays its dead letters, ? explains, q quits. What changes something asks first.\n\n"
      "examples:\n  runpostctl top\n  NO_COLOR=1 runpostctl top\n",
      0, rp_verb_top},
-    {"replay", SELECTOR, "Make entries due now, with a fresh retry budget and the same id",
+    {"replay", SELECTOR_OR_PLAN, "Make entries due now, with a fresh retry budget and the same id",
      ON_SELECTORS "With filters and without --state it is about dead entries only.\n\n"
+		  "A replay is a job in the outbox. This command watches it; senders carry it on when it is\n"
+		  "interrupted or killed. Entries of one endpoint go into its queue a few hundred at a time, so\n"
+		  "that live ones do not wait for long. See jobs.\n\n"
 		  "examples:\n  runpostctl replay --cause http_503 --since 2d --dry-run\n"
-		  "  runpostctl dead\n  runpostctl replay --state dead --endpoint hooks.example.com --yes\n",
-     RP_ACCEPTS_SELECTOR | RP_NEEDS_SELECTOR | RP_ACCEPTS_CHANGE, rp_verb_replay},
-    {"purge", SELECTOR, "Remove entries for good",
+		  "  runpostctl replay --state dead --endpoint hooks.example.com --rate 50/s --reason 'cert renewed'\n",
+     RP_ACCEPTS_SELECTOR | RP_NEEDS_SELECTOR | RP_ACCEPTS_CHANGE | RP_ACCEPTS_JOB | RP_ACCEPTS_DETACH |
+	 RP_ACCEPTS_REASON,
+     rp_verb_replay},
+    {"purge", SELECTOR_OR_PLAN, "Remove entries for good",
      ON_SELECTORS "Without --state it is about entries in any state. An attempt that is under way is not\n"
-		  "called back; how many there may be is reported.\n\n"
+		  "called back; how many there may be is reported. --dry-run stores what it shows as a plan, which\n"
+		  "holds for an hour: --plan takes those entries of it that have not changed since. A backup of\n"
+		  "what was not delivered is written first, with secrets; `runpostctl import` brings it back.\n\n"
 		  "examples:\n  runpostctl purge --state dead --cause gone --older-than 7d --dry-run\n"
+		  "  runpostctl purge --plan 7 --reason 'receiver is gone'\n"
 		  "  runpostctl list --state dead --json | jq -r .id | head | runpostctl purge -\n",
-     RP_ACCEPTS_SELECTOR | RP_NEEDS_SELECTOR | RP_ACCEPTS_CHANGE, rp_verb_purge},
+     RP_ACCEPTS_SELECTOR | RP_NEEDS_SELECTOR | RP_ACCEPTS_CHANGE | RP_ACCEPTS_JOB | RP_ACCEPTS_PURGE |
+	 RP_ACCEPTS_REASON,
+     rp_verb_purge},
     {"hold", SELECTOR, "Park waiting entries until they are released",
      ON_SELECTORS "\nexamples:\n  runpostctl hold --endpoint 'https://hooks.example.com/billing'\n",
-     RP_ACCEPTS_SELECTOR | RP_NEEDS_SELECTOR | RP_ACCEPTS_CHANGE, rp_verb_hold},
+     RP_ACCEPTS_SELECTOR | RP_NEEDS_SELECTOR | RP_ACCEPTS_CHANGE | RP_ACCEPTS_REASON, rp_verb_hold},
     {"release", SELECTOR, "Let held entries wait for a sender again",
      ON_SELECTORS "\nexamples:\n  runpostctl release --state held --yes\n",
-     RP_ACCEPTS_SELECTOR | RP_NEEDS_SELECTOR | RP_ACCEPTS_CHANGE, rp_verb_release},
+     RP_ACCEPTS_SELECTOR | RP_NEEDS_SELECTOR | RP_ACCEPTS_CHANGE | RP_ACCEPTS_REASON, rp_verb_release},
+    {"jobs", "[list | show N | pause N | resume N | cancel N]", "Show replays and plans, and steer them",
+     "DONE and SKIP count entries; what was skipped was in flight, had moved on, was gone, or is in a\n"
+     "state the verb does not apply to. Cancelling leaves done what is done.\n\n"
+     "examples:\n  runpostctl jobs\n  runpostctl jobs pause 7\n  runpostctl jobs show 7 --json | jq .left\n",
+     RP_ACCEPTS_NAMES | RP_ACCEPTS_REASON, rp_verb_jobs},
+    {"audit", "", "Show who changed what, when and why",
+     "Replays, purges, holds, releases, pauses and resumes by operators; the last 4096.\n\n"
+     "examples:\n  runpostctl audit\n  runpostctl audit --json | jq -r 'select(.verb == \"purge\").reason'\n",
+     0, rp_verb_audit},
     {"dead", "[" SELECTOR "]", "Show the dead letters, grouped by what they died of",
      ON_SELECTORS "One row for each cause, last answer and endpoint, with what to do about it. Each group has a\n"
 		  "key that --group takes, so that one command shows, replays or purges it.\n\n"
@@ -88,11 +108,11 @@ static const struct rp_verb verbs[] = {
      "An endpoint is named as `runpostctl endpoints` shows it, by a URL of it, or by a glob; a\n"
      "glob without a '/' is compared with the host. Waiting costs no retries.\n\n"
      "examples:\n  runpostctl pause hooks.example.com\n",
-     RP_ACCEPTS_NAMES | RP_NEEDS_NAMES, rp_verb_pause},
+     RP_ACCEPTS_NAMES | RP_NEEDS_NAMES | RP_ACCEPTS_REASON, rp_verb_pause},
     {"resume", "NAME | GLOB...", "Send to endpoints again, also after a 410",
      "Named as for pause. What died in the meantime is not replayed by this: see replay.\n\n"
      "examples:\n  runpostctl resume hooks.example.com\n",
-     RP_ACCEPTS_NAMES | RP_NEEDS_NAMES, rp_verb_resume},
+     RP_ACCEPTS_NAMES | RP_NEEDS_NAMES | RP_ACCEPTS_REASON, rp_verb_resume},
     {"metrics", "", "Print counters for Prometheus",
      "Text format 0.0.4. Labels are names of the configuration: no ids, no URLs. Costs the same whatever\n"
      "the outbox holds.\n\nexamples:\n  runpostctl metrics\n"

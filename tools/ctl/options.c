@@ -19,6 +19,12 @@ enum {
 	OPT_YES,
 	OPT_TEXTFILE,
 	OPT_CHECK,
+	OPT_PLAN,
+	OPT_RATE,
+	OPT_DETACH,
+	OPT_REASON,
+	OPT_BACKUP,
+	OPT_NO_BACKUP,
 	OPT_FOLLOW,
 	OPT_HOLD,
 	OPT_WITH_SECRETS,
@@ -56,6 +62,12 @@ static const struct {
     {"with-secrets", NULL, OPT_WITH_SECRETS, RP_ACCEPTS_EXPORT, "with the values of URL queries and headers"},
     {"max-growth", "SIZE", OPT_MAX_GROWTH, RP_ACCEPTS_BACKUP,
      "give up when the outbox grows by more meanwhile; 1G; 0: never"},
+    {"plan", "N", OPT_PLAN, RP_ACCEPTS_JOB, "exactly the entries that --dry-run showed as plan N"},
+    {"rate", "N/s", OPT_RATE, RP_ACCEPTS_JOB, "no faster than this: 50/s, 600/m, 1000/h"},
+    {"detach", NULL, OPT_DETACH, RP_ACCEPTS_DETACH, "leave it to the senders at once"},
+    {"backup", "FILE", OPT_BACKUP, RP_ACCEPTS_PURGE, "where the backup goes; otherwise DIR/purged/"},
+    {"no-backup", NULL, OPT_NO_BACKUP, RP_ACCEPTS_PURGE, "write none: what is purged is gone"},
+    {"reason", "TEXT", OPT_REASON, RP_ACCEPTS_REASON, "why, for the log of changes"},
     {"outbox", "DIR", OPT_OUTBOX, 0, "the outbox; otherwise the one the configuration names"},
     {"config", "FILE", OPT_CONFIG, 0, "the configuration; otherwise /etc/runpost/runpost.conf if there is one"},
     {"json", NULL, OPT_JSON, 0, "JSON, one object a line"},
@@ -130,10 +142,63 @@ static int unknown_option(const struct rp_ctl *ctl, const char *word)
 	return usage_error(ctl, what, rp_suggest(name, names, n));
 }
 
+static int set_plan(struct rp_ctl *ctl, const char *value)
+{
+	char *end;
+
+	errno = 0;
+	ctl->plan = strtoull(value, &end, 10);
+	if (ctl->plan != 0 && *end == '\0' && errno == 0 && value[0] >= '0' && value[0] <= '9')
+		return -1;
+	return usage_error(ctl, "--plan takes the number that --dry-run showed; see `runpostctl jobs`", NULL);
+}
+
+static int set_rate(struct rp_ctl *ctl, const char *value)
+{
+	if (rp_rate_parse(rp_span_of(value), &ctl->rate))
+		return -1;
+	return usage_error(ctl, "--rate: not a rate; give entries in a second, minute or hour: 50/s, 600/m, 1000/h",
+			   NULL);
+}
+
+/* The options that are about changes. Result: as apply; -2: it is none of them. */
+static int apply_to_change(struct rp_ctl *ctl, int number, const char *value)
+{
+	switch (number) {
+	case OPT_DRY_RUN:
+		ctl->dry_run = true;
+		return -1;
+	case OPT_YES:
+		ctl->yes = true;
+		return -1;
+	case OPT_PLAN:
+		return set_plan(ctl, value);
+	case OPT_RATE:
+		return set_rate(ctl, value);
+	case OPT_DETACH:
+		ctl->detach = true;
+		return -1;
+	case OPT_REASON:
+		ctl->reason = value;
+		return -1;
+	case OPT_BACKUP:
+		ctl->backup_path = value;
+		return -1;
+	case OPT_NO_BACKUP:
+		ctl->no_backup = true;
+		return -1;
+	default:
+		return -2;
+	}
+}
+
 static int apply(struct rp_ctl *ctl, int number, const char *value)
 {
 	struct rp_error err;
+	int code = apply_to_change(ctl, number, value);
 
+	if (code != -2)
+		return code;
 	switch (number) {
 	case OPT_OUTBOX:
 		ctl->outbox_dir = value;
@@ -146,12 +211,6 @@ static int apply(struct rp_ctl *ctl, int number, const char *value)
 		return -1;
 	case OPT_NO_COLOR:
 		ctl->no_color = true;
-		return -1;
-	case OPT_DRY_RUN:
-		ctl->dry_run = true;
-		return -1;
-	case OPT_YES:
-		ctl->yes = true;
 		return -1;
 	case OPT_FOLLOW:
 		ctl->follow = true;
@@ -279,7 +338,15 @@ int rp_options_read(struct rp_ctl *ctl, int argc, char **argv)
 				       ? "name the directory to be made"
 				       : "name the endpoints, or give a glob ('*' for all)",
 				   NULL);
-	if ((accepts & RP_NEEDS_SELECTOR) != 0 && rp_selector_is_empty(&ctl->selector))
+	if (ctl->plan != 0 && (ctl->dry_run || ctl->selector.has_limit || !rp_selector_is_empty(&ctl->selector)))
+		return usage_error(ctl, "a plan has its entries already: no ids, filters or --dry-run beside --plan",
+				   NULL);
+	if (ctl->rate.count != 0 && ctl->plan == 0 && (accepts & RP_ACCEPTS_DETACH) == 0)
+		return usage_error(ctl, "--rate is for a plan: make one with --dry-run, then --plan N --rate ...",
+				   NULL);
+	if (ctl->backup_path != NULL && ctl->no_backup)
+		return usage_error(ctl, "--backup and --no-backup contradict each other", NULL);
+	if ((accepts & RP_NEEDS_SELECTOR) != 0 && ctl->plan == 0 && rp_selector_is_empty(&ctl->selector))
 		return usage_error(ctl, "say which entries: ids, - to read ids, or filters such as --state dead", NULL);
 	return -1;
 }

@@ -3,6 +3,7 @@
 
 #include "base/units.h"
 #include "endpoints.h"
+#include "note.h"
 
 static const struct rp_column columns[] = {
     {"ENDPOINT", false, 24},  {"STATE", false, 0},        {"WAITING", true, 0},   {"IN_FLIGHT", true, 0},
@@ -194,6 +195,7 @@ static int switch_endpoints(struct rp_ctl *ctl, bool pause)
 	struct rp_known_endpoints known;
 	struct rp_error err;
 	bool *marked, missing = false;
+	uint64_t record;
 	int code = choose(ctl, &known, &marked);
 	size_t i;
 
@@ -213,7 +215,9 @@ static int switch_endpoints(struct rp_ctl *ctl, bool pause)
 		} else if (!report(ctl, &known.all[i], pause)) {
 			code = rp_ctl_no_memory();
 		} else {
-			code = rp_ctl_flush(ctl);
+			code = rp_note(ctl, NULL, rp_span_of(known.all[i].name), 1, &record);
+			if (code == RP_EXIT_OK)
+				code = rp_ctl_flush(ctl);
 		}
 	}
 	free(marked);

@@ -1,0 +1,10 @@
+/* selector_text.h - a selector in words again, for the log of changes: as it was typed, in one order, without secrets. */
+#ifndef RP_CTL_SELECTOR_TEXT_H
+#define RP_CTL_SELECTOR_TEXT_H
+
+#include "selector.h"
+
+/* Appends it. Of ids the first and how many. false: out of memory. */
+bool rp_selector_text(const struct rp_selector *s, struct rp_buf *out);
+
+#endif
