@@ -10,24 +10,43 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "work/committer.h"
 #include "work/lines.h"
 #include "work/receipts.h"
 #include "work/rejects.h"
 
 #define PIPE_BYTES (1 << 20)
-#define BULK_ENTRIES 256
-#define BULK_PAUSE_US 100
+#define HERE_LINES 64 /* so few are committed in this thread: waking another one would only delay them */
+#define KEEP_LINES_BYTES (4 * RP_LINES_CHUNK)
 
+/* Lines on their way into one commit. */
+struct slot {
+	struct rp_batch batch;
+	struct rp_span line_of[RP_INGEST_BATCH_LINES]; /* the lines of the batch as they came */
+	size_t bytes;
+};
+
+/* One slot is filled while the other is committed. */
 struct loop {
 	const struct rp_ingest_options *o;
 	struct rp_ingest_counts *counts;
 	struct rp_error *err;
 	struct rp_lines lines;
-	struct rp_batch batch;
-	struct rp_span line_of[RP_INGEST_BATCH_LINES]; /* the lines of the batch as they came */
+	struct slot slots[2];
+	struct slot *filling;    /* its lines lie in the memory of `lines`, */
+	struct slot *committing; /* the lines of this one in `left`; NULL: none */
+	struct rp_buf left;
+	struct rp_committer *committer;
 	struct rp_receipts receipts;
+	enum rp_lines_kind overlong; /* PIECE or TAIL: `piece` comes after the lines of `filling` */
+	struct rp_span piece;
 	unsigned signals;
 	bool ended;
+};
+
+/* What await saw. */
+struct events {
+	bool input, commit_ended;
 };
 
 static void take_signal(struct loop *l)
@@ -38,16 +57,18 @@ static void take_signal(struct loop *l)
 		l->signals++;
 }
 
-/* The one place that waits: for input if wanted, for the reader of pending receipts, for a signal. */
-static enum rp_err await(struct loop *l, bool want_input, int timeout_ms, bool *input)
+/* The one place that waits: for input or the end of a commit if wanted, for the reader of pending receipts, for a signal. */
+static enum rp_err await(struct loop *l, bool want_input, bool want_commit, int timeout_ms, struct events *seen)
 {
 	bool pending = rp_receipts_pending(&l->receipts) > 0;
-	struct pollfd p[3] = {{.fd = want_input ? l->o->in_fd : -1, .events = POLLIN},
+	struct pollfd p[4] = {{.fd = want_input ? l->o->in_fd : -1, .events = POLLIN},
 			      {.fd = pending ? l->o->out_fd : -1, .events = POLLOUT},
-			      {.fd = l->o->signal_fd, .events = POLLIN}};
-	int n = poll(p, 3, timeout_ms);
+			      {.fd = l->o->signal_fd, .events = POLLIN},
+			      {.fd = want_commit ? rp_committer_fd(l->committer) : -1, .events = POLLIN}};
+	int n = poll(p, 4, timeout_ms);
 
-	*input = n > 0 && p[0].revents != 0;
+	seen->input = n > 0 && p[0].revents != 0;
+	seen->commit_ended = n > 0 && p[3].revents != 0;
 	if (n < 0 && errno != EINTR)
 		return rp_fail_sys(l->err, RP_ERR_IO, errno, "cannot wait for input");
 	if (n > 0 && p[2].revents != 0)
@@ -58,24 +79,60 @@ static enum rp_err await(struct loop *l, bool want_input, int timeout_ms, bool *
 static enum rp_err await_reader(struct loop *l, size_t may_be_left)
 {
 	enum rp_err rc = RP_OK;
-	bool input;
+	struct events seen;
 
 	while (rc == RP_OK && rp_receipts_pending(&l->receipts) > may_be_left) {
 		if (l->signals > 1)
 			return rp_fail(l->err, RP_ERR_IO,
 				       "told to stop twice while nobody read the receipts; %zu bytes of them are lost",
 				       rp_receipts_pending(&l->receipts));
-		rc = await(l, false, -1, &input);
+		rc = await(l, false, false, -1, &seen);
 	}
 	return rc;
 }
 
-static enum rp_err read_some(struct loop *l)
+/* --- lines in --------------------------------------------------------------------------------------------------------
+ */
+
+static bool has_room(const struct slot *s)
 {
+	return s->batch.n < RP_INGEST_BATCH_LINES && s->bytes < RP_INGEST_BATCH_BYTES;
+}
+
+/* Parses what is there into the slot, up to an overlong line. */
+static enum rp_err fill_slot(struct loop *l)
+{
+	const struct rp_run_options options = {.default_url = l->o->default_url};
+	struct slot *s = l->filling;
+	enum rp_lines_kind kind;
+	struct rp_span line;
+
+	while (l->overlong == RP_LINES_NONE && has_room(s) &&
+	       (kind = rp_lines_next(&l->lines, &line)) != RP_LINES_NONE) {
+		if (kind != RP_LINES_LINE) {
+			l->overlong = kind;
+			l->piece = line;
+			break;
+		}
+		s->line_of[s->batch.n] = line;
+		s->bytes += line.len;
+		if (rp_batch_add(&s->batch, line, &options) == NULL)
+			return rp_fail(l->err, RP_ERR_NOMEM, "out of memory after line %" PRIu64, l->counts->lines);
+	}
+	return RP_OK;
+}
+
+/* *full: the lines of the slot leave no room to read more. */
+static enum rp_err read_some(struct loop *l, bool *full)
+{
+	bool keep = l->filling->batch.n > 0;
 	size_t room;
-	char *at = rp_lines_room(&l->lines, &room);
+	char *at = keep ? rp_lines_room_behind(&l->lines, &room) : rp_lines_room(&l->lines, &room);
 	ssize_t got;
 
+	*full = at == NULL && keep;
+	if (*full)
+		return RP_OK;
 	if (at == NULL)
 		return rp_fail(l->err, RP_ERR_NOMEM, "out of memory for line %" PRIu64, l->counts->lines + 1);
 	got = read(l->o->in_fd, at, room);
@@ -91,35 +148,45 @@ static enum rp_err read_some(struct loop *l)
 	return RP_OK;
 }
 
-/* Reads until there are lines to commit and no more input is there at this moment. */
+/* Reads and parses until the slot is full, or holds something while no commit is under way and no more input is there
+ * at this moment; or until the commit under way has ended. */
 static enum rp_err gather(struct loop *l)
 {
-	while (!l->ended && l->signals == 0) {
-		bool ready = rp_lines_ready(&l->lines), input;
-		enum rp_err rc;
+	bool full = false;
+	enum rp_err rc;
 
-		if (ready && rp_lines_full(&l->lines))
-			return RP_OK;
-		rc = await(l, true, ready ? 0 : -1, &input);
-		if (rc == RP_OK && input)
-			rc = read_some(l);
-		if (rc != RP_OK || (ready && !input))
+	for (;;) {
+		bool any, busy = l->committing != NULL;
+		struct events seen;
+
+		rc = fill_slot(l);
+		any = l->filling->batch.n > 0 || l->overlong != RP_LINES_NONE;
+		full = full || !has_room(l->filling) || l->overlong != RP_LINES_NONE || l->ended || l->signals > 0;
+		if (rc != RP_OK || (full && !busy))
+			return rc;
+		rc = await(l, !full, busy, any && !busy ? 0 : -1, &seen);
+		if (rc == RP_OK && seen.input)
+			rc = read_some(l, &full);
+		if (rc != RP_OK || seen.commit_ended || (any && !busy && !seen.input))
 			return rc;
 	}
-	return RP_OK;
 }
+
+/* --- commits and receipts --------------------------------------------------------------------------------------------
+ */
 
 /* Stores *n runs of the batch from `from` on, or fewer when they do not all fit: a burst must not stand before a quota
  * that is smaller than it, nor leave room unused that smaller commits would fill. Waits only when not even one fits. */
-static enum rp_err append(struct loop *l, size_t from, size_t *n)
+static enum rp_err append(struct loop *l, struct slot *s, size_t from, size_t *n)
 {
 	int64_t give_up_ms = rp_sys_boot_ms(l->o->sys) + l->o->full_wait_ms;
-	bool told = false, input;
 	char text[RP_ERROR_TEXT_MAX + 100];
+	struct events seen;
+	bool told = false;
 
 	for (;;) {
 		struct rp_error why = {0};
-		enum rp_err rc = rp_batch_append(&l->batch, from, *n, &l->o->to, rp_sys_wall_ms(l->o->sys), &why);
+		enum rp_err rc = rp_batch_append(&s->batch, from, *n, &l->o->to, rp_sys_wall_ms(l->o->sys), &why);
 
 		if (rc == RP_OK && told)
 			rp_log(RP_LOG_INFO, "room", "after_line=%" PRIu64, l->counts->lines);
@@ -137,13 +204,13 @@ static enum rp_err append(struct loop *l, size_t from, size_t *n)
 		if (rc != RP_ERR_FULL || l->signals > 0 || rp_sys_boot_ms(l->o->sys) >= give_up_ms)
 			return rp_fail(l->err, rc, "%s; lines from %" PRIu64 " on have no receipt, send them again",
 				       why.text, l->counts->lines + 1);
-		rc = await(l, false, (int)l->o->full_retry_ms, &input);
+		rc = await(l, false, false, (int)l->o->full_retry_ms, &seen);
 		if (rc != RP_OK)
 			return rc;
 	}
 }
 
-static enum rp_err save_rejects(struct loop *l, size_t from, size_t n)
+static enum rp_err save_rejects(struct loop *l, const struct slot *s, size_t from, size_t n)
 {
 	bool any = false;
 	enum rp_err rc;
@@ -152,9 +219,9 @@ static enum rp_err save_rejects(struct loop *l, size_t from, size_t n)
 	if (l->o->rejects_fd < 0)
 		return RP_OK;
 	for (i = from; i < from + n; i++) {
-		if (l->batch.runs[i].status != RP_RUN_REJECTED)
+		if (s->batch.runs[i].status != RP_RUN_REJECTED)
 			continue;
-		rc = rp_rejects_write(l->o->rejects_fd, l->line_of[i], true, l->err);
+		rc = rp_rejects_write(l->o->rejects_fd, s->line_of[i], true, l->err);
 		if (rc != RP_OK)
 			return rc;
 		any = true;
@@ -162,10 +229,10 @@ static enum rp_err save_rejects(struct loop *l, size_t from, size_t n)
 	return any ? rp_rejects_sync(l->o->rejects_fd, l->err) : RP_OK;
 }
 
-static bool add_receipt(struct loop *l, size_t i)
+static bool add_receipt(struct loop *l, const struct slot *s, size_t i)
 {
-	const struct rp_parsed_run *run = &l->batch.runs[i];
-	const struct rp_appended *stored = rp_batch_result(&l->batch, i);
+	const struct rp_parsed_run *run = &s->batch.runs[i];
+	const struct rp_appended *stored = rp_batch_result(&s->batch, i);
 	uint64_t line = ++l->counts->lines;
 
 	if (stored != NULL) {
@@ -180,58 +247,113 @@ static bool add_receipt(struct loop *l, size_t i)
 	return rp_receipts_rejected(&l->receipts, line, run->code, run->reason);
 }
 
-static enum rp_err send_receipts(struct loop *l, size_t from, size_t n)
+/* After the commit of these runs: their rejects, then their receipts. */
+static enum rp_err answer(struct loop *l, struct slot *s, size_t from, size_t n)
 {
-	enum rp_err rc;
+	enum rp_err rc = save_rejects(l, s, from, n);
 	size_t i;
 
+	l->counts->commits += s->batch.n_entries > 0;
+	if (rc != RP_OK)
+		return rc;
 	for (i = from; i < from + n; i++)
-		if (!add_receipt(l, i))
+		if (!add_receipt(l, s, i))
 			return rp_fail(l->err, RP_ERR_NOMEM, "out of memory for the receipt of line %" PRIu64,
 				       l->counts->lines);
 	rc = rp_receipts_write(&l->receipts, l->err);
 	return rc == RP_OK ? await_reader(l, RP_RECEIPTS_LIMIT) : rc;
 }
 
-/* One commit and its receipts. *n: in, the runs there are from `from` on; out, those that were done. */
-static enum rp_err finish_some(struct loop *l, size_t from, size_t *n)
-{
-	enum rp_err rc = append(l, from, n);
-
-	if (rc == RP_OK && l->batch.n_entries > 0)
-		l->counts->commits++;
-	if (rc == RP_OK)
-		rc = save_rejects(l, from, *n);
-	if (rc == RP_OK)
-		rc = send_receipts(l, from, *n);
-	/* The store's write lock is unfair: a writer that commits 1,000 entries at a time without a pause held another
-	 * one off for up to 2.9 s, with 100 us between its commits for 12 ms at most (measured). */
-	if (rc == RP_OK && l->batch.n_entries >= BULK_ENTRIES)
-		usleep(BULK_PAUSE_US);
-	return rc;
-}
-
-static enum rp_err finish_batch(struct loop *l)
+/* In this thread, while no commit is under way: a few lines, or many that do not fit at once. */
+static enum rp_err store_here(struct loop *l, struct slot *s)
 {
 	enum rp_err rc = RP_OK;
 	size_t at, n;
 
-	for (at = 0; rc == RP_OK && at < l->batch.n; at += n) {
-		n = l->batch.n - at;
-		rc = finish_some(l, at, &n);
+	for (at = 0; rc == RP_OK && at < s->batch.n; at += n) {
+		n = s->batch.n - at;
+		rc = append(l, s, at, &n);
+		if (rc == RP_OK)
+			rc = answer(l, s, at, n);
+		if (rc == RP_OK)
+			rp_committer_pause(s->batch.n_entries);
 	}
-	rp_batch_clear(&l->batch);
+	return rc;
+}
+
+static void clear_slot(struct slot *s)
+{
+	rp_batch_clear(&s->batch);
+	s->bytes = 0;
+}
+
+static void begin(struct loop *l)
+{
+	l->committing = l->filling;
+	rp_committer_begin(l->committer, &l->filling->batch);
+}
+
+static enum rp_err finish(struct loop *l, struct slot *s, enum rp_err committed, const struct rp_error *why)
+{
+	enum rp_err rc;
+
+	if (committed == RP_OK)
+		rc = answer(l, s, 0, s->batch.n);
+	else if (committed == RP_ERR_FULL)
+		rc = store_here(l, s);
+	else
+		rc = rp_fail(l->err, committed, "%s; lines from %" PRIu64 " on have no receipt, send them again",
+			     why->text, l->counts->lines + 1);
+	clear_slot(s);
+	return rc;
+}
+
+/* The next lines go into the other slot, whose lines in `left` are done with. */
+static enum rp_err turn_page(struct loop *l)
+{
+	l->filling = l->filling == &l->slots[0] ? &l->slots[1] : &l->slots[0];
+	if (l->left.cap > KEEP_LINES_BYTES)
+		rp_buf_release(&l->left);
+	if (!rp_lines_leave(&l->lines, &l->left))
+		return rp_fail(l->err, RP_ERR_NOMEM, "out of memory after line %" PRIu64, l->counts->lines);
+	return RP_OK;
+}
+
+/* Ends the commit under way, if there is one, and begins the next with what has been filled. The disk goes first: the
+ * next batch is on its way before the receipts of the last one are made. */
+static enum rp_err turn_over(struct loop *l)
+{
+	bool bulk = l->filling->batch.n >= HERE_LINES;
+	struct slot *done = l->committing;
+	enum rp_err rc = RP_OK, committed = RP_OK;
+	struct rp_error why = {0};
+
+	if (done != NULL)
+		committed = rp_committer_end(l->committer, &why);
+	l->committing = NULL;
+	if (bulk && committed == RP_OK)
+		begin(l);
+	if (done != NULL)
+		rc = finish(l, done, committed, &why);
+	if (rc == RP_OK && bulk && l->committing == NULL)
+		begin(l);
+	if (l->committing != NULL || rc != RP_OK)
+		return rc == RP_OK ? turn_page(l) : rc;
+	rc = store_here(l, l->filling);
+	clear_slot(l->filling);
 	return rc;
 }
 
 /* Bytes of a line that is too long go straight to the rejects. */
-static enum rp_err pass_overlong(struct loop *l, struct rp_span bytes, bool tail)
+static enum rp_err pass_overlong(struct loop *l)
 {
+	bool tail = l->overlong == RP_LINES_TAIL;
 	enum rp_err rc = RP_OK;
 	char reason[160];
 
+	l->overlong = RP_LINES_NONE;
 	if (l->o->rejects_fd >= 0)
-		rc = rp_rejects_write(l->o->rejects_fd, bytes, tail, l->err);
+		rc = rp_rejects_write(l->o->rejects_fd, l->piece, tail, l->err);
 	if (rc != RP_OK || !tail)
 		return rc;
 	if (l->o->rejects_fd >= 0)
@@ -249,47 +371,44 @@ static enum rp_err pass_overlong(struct loop *l, struct rp_span bytes, bool tail
 	return rc == RP_OK ? await_reader(l, RP_RECEIPTS_LIMIT) : rc;
 }
 
-/* One batch from the lines at hand, then the overlong line that ended it, if one did. */
-static enum rp_err work_off(struct loop *l)
+static bool is_done(struct loop *l)
 {
-	const struct rp_run_options options = {.default_url = l->o->default_url};
-	enum rp_lines_kind kind = RP_LINES_NONE;
-	struct rp_span line;
-	size_t bytes = 0;
-	enum rp_err rc;
-
-	while (l->batch.n < RP_INGEST_BATCH_LINES && bytes < RP_INGEST_BATCH_BYTES) {
-		kind = rp_lines_next(&l->lines, &line);
-		if (kind != RP_LINES_LINE)
-			break;
-		l->line_of[l->batch.n] = line;
-		bytes += line.len;
-		if (rp_batch_add(&l->batch, line, &options) == NULL)
-			return rp_fail(l->err, RP_ERR_NOMEM, "out of memory after line %" PRIu64, l->counts->lines);
-	}
-	rc = finish_batch(l);
-	if (rc == RP_OK && (kind == RP_LINES_PIECE || kind == RP_LINES_TAIL))
-		rc = pass_overlong(l, line, kind == RP_LINES_TAIL);
-	return rc;
+	return (l->ended || l->signals > 0) && l->committing == NULL && l->filling->batch.n == 0 &&
+	       l->overlong == RP_LINES_NONE && !rp_lines_ready(&l->lines);
 }
 
 static enum rp_err run_loop(struct loop *l)
 {
 	enum rp_err rc = RP_OK;
 
-	while (rc == RP_OK && !l->ended && l->signals == 0) {
+	while (rc == RP_OK && !is_done(l)) {
 		rc = gather(l);
-		while (rc == RP_OK && rp_lines_ready(&l->lines))
-			rc = work_off(l);
+		if (rc == RP_OK)
+			rc = turn_over(l);
+		if (rc == RP_OK && l->overlong != RP_LINES_NONE && l->committing == NULL)
+			rc = pass_overlong(l);
 	}
 	if (rc == RP_OK && l->lines.overlong && l->o->rejects_fd >= 0)
 		rc = rp_rejects_write(l->o->rejects_fd, rp_span_of(""), true, l->err);
 	if (rc == RP_OK)
 		return await_reader(l, 0);
-	/* What earlier batches stored still deserves its receipts; the error to tell is the first one. */
+	/* What was stored still deserves its receipts; the error to tell is the first one. */
 	l->err = NULL;
-	await_reader(l, 0);
+	if (l->committing == NULL || (rp_committer_end(l->committer, NULL) == RP_OK &&
+				      answer(l, l->committing, 0, l->committing->batch.n) == RP_OK))
+		await_reader(l, 0);
 	return rc;
+}
+
+static void release(struct loop *l)
+{
+	rp_committer_stop(l->committer); /* it may still read the rest */
+	rp_receipts_release(&l->receipts);
+	rp_batch_release(&l->slots[0].batch);
+	rp_batch_release(&l->slots[1].batch);
+	rp_buf_release(&l->left);
+	rp_lines_release(&l->lines);
+	free(l);
 }
 
 enum rp_err rp_ingest_run(const struct rp_ingest_options *options, struct rp_ingest_counts *counts,
@@ -304,15 +423,15 @@ enum rp_err rp_ingest_run(const struct rp_ingest_options *options, struct rp_ing
 	l->o = options;
 	l->counts = counts;
 	l->err = err;
+	l->filling = &l->slots[0];
 	rp_lines_init(&l->lines, options->max_line_bytes);
 	rp_receipts_init(&l->receipts, options->out_fd);
 	/* Bigger pipes make bigger batches; a smaller one works as well, so a refusal does not matter. */
 	fcntl(options->in_fd, F_SETPIPE_SZ, PIPE_BYTES);
 	fcntl(options->out_fd, F_SETPIPE_SZ, PIPE_BYTES);
-	rc = run_loop(l);
-	rp_receipts_release(&l->receipts);
-	rp_batch_release(&l->batch);
-	rp_lines_release(&l->lines);
-	free(l);
+	rc = rp_committer_start(&options->to, options->sys, &l->committer, err);
+	if (rc == RP_OK)
+		rc = run_loop(l);
+	release(l);
 	return rc;
 }

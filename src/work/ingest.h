@@ -1,7 +1,8 @@
 /* ingest.h - the loop of `runpost ingest`: lines in, synced commits, receipts out, in order.
  *
  * Group commit without timers: whatever has come by the time the last commit returned is the next batch. A single line
- * is committed at once, a flood in batches of RP_INGEST_BATCH_LINES. Promises: no byte of a receipt leaves before the
+ * is committed at once, a flood in batches of up to RP_INGEST_BATCH_LINES or _BYTES, each of which is read and parsed while
+ * the one before is being committed (work/committer.h). Promises: no byte of a receipt leaves before the
  * commit that covers it has returned; rejected lines are synced to their file before their receipts; memory is bounded,
  * however long a line is and however slowly receipts are read. */
 #ifndef RP_WORK_INGEST_H
@@ -11,7 +12,7 @@
 #include "work/batch.h"
 
 #define RP_INGEST_BATCH_LINES 4096
-#define RP_INGEST_BATCH_BYTES ((size_t)8 << 20)
+#define RP_INGEST_BATCH_BYTES ((size_t)2 << 20) /* and no commit keeps the write lock for long */
 #define RP_INGEST_FULL_RETRY_MS 200
 
 /* Descriptors are borrowed and their flags left alone. SIGPIPE must be ignored. */

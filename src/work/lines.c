@@ -2,16 +2,28 @@
 
 #include <assert.h>
 
+#define ROOM_WORTH_IT ((size_t)64 << 10) /* less is not read into: a pipe gives more at once */
+
 void rp_lines_init(struct rp_lines *lines, size_t max_line)
 {
 	memset(lines, 0, sizeof *lines);
 	lines->max_line = max_line;
-	lines->buf.max = RP_LINES_TURN_MAX + RP_LINES_CHUNK + max_line;
+	lines->buf.max = max_line + 2 * RP_LINES_CHUNK;
 }
 
 void rp_lines_release(struct rp_lines *lines)
 {
 	rp_buf_release(&lines->buf);
+}
+
+/* As much as there is, so that the room behind spans is used up before the memory is left. */
+static char *room_at_end(struct rp_lines *lines, size_t least, size_t *room)
+{
+	const struct rp_buf *b = &lines->buf;
+	size_t end = b->cap == 0 ? 0 : b->cap - 1 < b->max ? b->cap - 1 : b->max;
+
+	*room = end - b->len < 2 * RP_LINES_CHUNK ? end - b->len : 2 * RP_LINES_CHUNK;
+	return *room >= least ? b->data + b->len : NULL;
 }
 
 char *rp_lines_room(struct rp_lines *lines, size_t *room)
@@ -24,16 +36,35 @@ char *rp_lines_room(struct rp_lines *lines, size_t *room)
 		lines->searched -= lines->at;
 		lines->at = 0;
 	}
-	if (!rp_buf_reserve(&lines->buf, RP_LINES_CHUNK))
-		return NULL;
-	*room = RP_LINES_CHUNK;
-	return lines->buf.data + lines->buf.len;
+	return rp_buf_reserve(&lines->buf, RP_LINES_CHUNK) ? room_at_end(lines, 1, room) : NULL;
+}
+
+char *rp_lines_room_behind(struct rp_lines *lines, size_t *room)
+{
+	return room_at_end(lines, ROOM_WORTH_IT, room);
 }
 
 void rp_lines_filled(struct rp_lines *lines, size_t n)
 {
-	assert(n <= RP_LINES_CHUNK && lines->buf.len + n < lines->buf.cap);
+	assert(lines->buf.len + n < lines->buf.cap);
 	lines->buf.len += n;
+}
+
+bool rp_lines_leave(struct rp_lines *lines, struct rp_buf *other)
+{
+	size_t left = lines->buf.len - lines->at;
+	struct rp_buf old = lines->buf;
+
+	rp_buf_clear(other);
+	other->max = old.max;
+	if (!rp_buf_reserve(other, left > RP_LINES_CHUNK ? left : RP_LINES_CHUNK) ||
+	    !rp_buf_add(other, old.data + lines->at, left))
+		return false;
+	lines->buf = *other;
+	*other = old;
+	lines->searched -= lines->at;
+	lines->at = 0;
+	return true;
 }
 
 void rp_lines_end(struct rp_lines *lines)
@@ -62,11 +93,6 @@ bool rp_lines_ready(struct rp_lines *lines)
 	if (lines->overlong)
 		return left > 0 || lines->ended;
 	return left > lines->max_line || (lines->ended && left > 0);
-}
-
-bool rp_lines_full(const struct rp_lines *lines)
-{
-	return lines->buf.len - lines->at >= RP_LINES_TURN_MAX;
 }
 
 static struct rp_span take(struct rp_lines *lines, size_t n, size_t skip)

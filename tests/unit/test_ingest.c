@@ -591,6 +591,62 @@ START_TEST(an_overlong_line_goes_to_the_rejects_whole_and_in_order)
 }
 END_TEST
 
+/* Runs, bad lines and overlong ones in any mixture, stored a batch at a time in the other thread, or in pieces when the
+ * store takes no more than `fits` at once: receipts and rejects come as if each line had been alone. */
+static const size_t fits[] = {0, 700, 90};
+
+START_TEST(a_flood_of_everything_is_answered_line_by_line)
+{
+	enum { LINES = 20000, OUT_MAX = 8 << 20 };
+	static const char *const want[] = {"queued", "rejected\",\"code\":\"bad_json",
+					   "rejected\",\"code\":\"too_large"};
+	struct rp_buf in = {0}, bad = {0};
+	char *out = malloc(OUT_MAX), *saved = malloc(OUT_MAX), *line, x[3000], head[100];
+	struct rig r;
+	ssize_t n;
+	size_t i;
+
+	ck_assert(out != NULL && saved != NULL);
+	memset(x, 'x', sizeof x);
+	for (i = 1; i <= LINES; i++) {
+		size_t from = in.len;
+
+		if (i % 997 == 0)
+			ck_assert(rp_buf_add(&in, x, 1001 + i % 2000) && rp_buf_add_char(&in, '\n'));
+		else
+			ck_assert(rp_buf_printf(
+			    &in,
+			    i % 7 == 0 ? "{bad %zu\n" : "{\"run_id\":\"%zu\",\"webhook\":\"https://a.example/\"}\n",
+			    i));
+		if (i % 997 == 0 || i % 7 == 0)
+			ck_assert(rp_buf_add(&bad, in.data + from, in.len - from));
+	}
+	rig_init(&r, in.data);
+	r.o.rejects_fd = file_of("", 0);
+	r.script.fits = fits[_i];
+	rig_run(&r);
+	ck_assert_msg(r.rc == RP_OK, "%s", r.err.text);
+	ck_assert_uint_eq(r.counts.lines, LINES);
+	n = pread(r.o.out_fd, out, OUT_MAX - 1, 0);
+	ck_assert_int_gt(n, 0);
+	out[n] = '\0';
+	for (i = 1, line = out; i <= LINES; i++, line = strchr(line, '\n') + 1) {
+		snprintf(head, sizeof head, "{\"line\":%zu,\"status\":\"%s", i, want[i % 997 == 0 ? 2 : i % 7 == 0]);
+		ck_assert_msg(strncmp(line, head, strlen(head)) == 0, "%.100s instead of %s", line, head);
+	}
+	ck_assert_int_eq(*line, '\0');
+	n = pread(r.o.rejects_fd, saved, OUT_MAX, 0);
+	ck_assert_uint_eq((size_t)n, bad.len);
+	ck_assert(memcmp(saved, bad.data, bad.len) == 0);
+	ck_assert_uint_eq(r.counts.queued, r.script.stored);
+	free(out);
+	free(saved);
+	rp_buf_release(&in);
+	rp_buf_release(&bad);
+	rig_close(&r);
+}
+END_TEST
+
 START_TEST(rejects_that_cannot_be_kept_end_it_before_their_receipts)
 {
 	struct rig r;
@@ -702,6 +758,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_signal_finishes_complete_lines_and_leaves_the_cut_one);
 	tcase_add_test(tc, rejected_lines_are_kept_as_they_came);
 	tcase_add_test(tc, an_overlong_line_goes_to_the_rejects_whole_and_in_order);
+	tcase_add_loop_test(tc, a_flood_of_everything_is_answered_line_by_line, 0, sizeof fits / sizeof fits[0]);
 	tcase_add_test(tc, rejects_that_cannot_be_kept_end_it_before_their_receipts);
 	tcase_add_test(tc, a_rejects_file_is_private_and_appended_to);
 	tcase_add_test(tc, sending_everything_again_yields_duplicates_only);

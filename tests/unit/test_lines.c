@@ -137,26 +137,63 @@ START_TEST(a_line_without_an_end_takes_no_more_memory_than_max_line)
 }
 END_TEST
 
-START_TEST(filling_pauses_when_a_turn_holds_enough)
+START_TEST(spans_stay_valid_in_the_memory_that_is_left)
 {
-	char *chunk = malloc(RP_LINES_CHUNK);
 	struct rp_lines lines;
-	struct rp_span s;
-	size_t i, bytes = 0;
+	struct rp_buf spare = {0};
+	struct rp_span first, second, third;
+	size_t room, rounds;
+	char *at;
 
-	ck_assert_ptr_nonnull(chunk);
-	memset(chunk, '\n', RP_LINES_CHUNK);
 	rp_lines_init(&lines, 100);
-	for (i = 0; !rp_lines_full(&lines); i++)
-		put(&lines, chunk, RP_LINES_CHUNK);
-	ck_assert_uint_eq(i, RP_LINES_TURN_MAX / RP_LINES_CHUNK);
-	for (i = 0; rp_lines_next(&lines, &s) == RP_LINES_LINE; i++)
-		bytes += s.len;
-	ck_assert_uint_eq(bytes, 0);
-	ck_assert_uint_eq(i, RP_LINES_TURN_MAX);
-	ck_assert(!rp_lines_full(&lines));
+	put(&lines, "one\ntwo", 7);
+	for (rounds = 0; rounds < 3; rounds++) {
+		ck_assert_int_eq(rp_lines_next(&lines, &first), RP_LINES_LINE);
+		ck_assert_ptr_nonnull(at = rp_lines_room_behind(&lines, &room));
+		ck_assert_uint_gt(room, RP_LINES_CHUNK / 2);
+		memcpy(at, "-and-a-half\nthr", 15);
+		rp_lines_filled(&lines, 15);
+		ck_assert_int_eq(rp_lines_next(&lines, &second), RP_LINES_LINE);
+		ck_assert(rp_lines_leave(&lines, &spare));
+		ck_assert(!rp_lines_ready(&lines));
+		put(&lines, "ee\none\ntwo", 10);
+		ck_assert_int_eq(rp_lines_next(&lines, &third), RP_LINES_LINE);
+		ck_assert(rp_span_is(first, "one"));
+		ck_assert(rp_span_is(second, "two-and-a-half"));
+		ck_assert(rp_span_is(third, "three"));
+		ck_assert(first.ptr >= spare.data && second.ptr + second.len <= spare.data + spare.cap);
+	}
+	rp_buf_release(&spare);
 	rp_lines_release(&lines);
-	free(chunk);
+}
+END_TEST
+
+START_TEST(room_behind_spans_comes_to_an_end)
+{
+	struct rp_lines lines;
+	struct rp_buf spare = {0};
+	struct rp_span s;
+	size_t room, bytes = 0;
+	char *at;
+
+	rp_lines_init(&lines, 100);
+	ck_assert_ptr_null(rp_lines_room_behind(&lines, &room));
+	put(&lines, "x\n", 2);
+	while ((at = rp_lines_room_behind(&lines, &room)) != NULL) {
+		memset(at, '\n', room);
+		rp_lines_filled(&lines, room);
+		bytes += room;
+	}
+	ck_assert_uint_ge(bytes, RP_LINES_CHUNK - 2);
+	ck_assert_uint_le(bytes, 2 * RP_LINES_CHUNK + 100);
+	ck_assert_int_eq(rp_lines_next(&lines, &s), RP_LINES_LINE);
+	ck_assert(rp_lines_leave(&lines, &spare));
+	ck_assert(rp_span_is(s, "x"));
+	while (rp_lines_next(&lines, &s) == RP_LINES_LINE)
+		bytes--;
+	ck_assert_uint_eq(bytes, 0);
+	rp_buf_release(&spare);
+	rp_lines_release(&lines);
 }
 END_TEST
 
@@ -170,7 +207,8 @@ static Suite *suite(void)
 			    sizeof samples / sizeof samples[0]);
 	tcase_add_test(tc, how_reads_are_cut_does_not_matter);
 	tcase_add_test(tc, a_line_without_an_end_takes_no_more_memory_than_max_line);
-	tcase_add_test(tc, filling_pauses_when_a_turn_holds_enough);
+	tcase_add_test(tc, spans_stay_valid_in_the_memory_that_is_left);
+	tcase_add_test(tc, room_behind_spans_comes_to_an_end);
 	suite_add_tcase(s, tc);
 	return s;
 }
