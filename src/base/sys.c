@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,6 +46,7 @@ static void real_random(void *arg, void *out, size_t n)
 	static unsigned char block[256];
 	static size_t left;
 	unsigned char *p = out;
+	size_t some;
 	ssize_t got;
 
 	(void)arg;
@@ -57,8 +59,11 @@ static void real_random(void *arg, void *out, size_t n)
 				abort();
 			left = got > 0 ? (size_t)got : sizeof block;
 		}
-		*p++ = block[--left];
-		n--;
+		some = n < left ? n : left;
+		left -= some;
+		memcpy(p, block + left, some);
+		p += some;
+		n -= some;
 	}
 }
 

@@ -254,10 +254,31 @@ static bool add_quoted(struct rp_span text, struct rp_buf *out)
 	return ok && rp_buf_add_char(out, '"');
 }
 
+/* Most texts need no escape and are copied in one piece. */
+static bool add_as_it_is(struct rp_span text, struct rp_buf *out)
+{
+	char *at;
+
+	if (!rp_buf_reserve(out, text.len + 2))
+		return false;
+	at = out->data + out->len;
+	at[0] = '"';
+	if (text.len > 0)
+		memcpy(at + 1, text.ptr, text.len);
+	at[text.len + 1] = '"';
+	at[text.len + 2] = '\0';
+	out->len += text.len + 2;
+	return true;
+}
+
 bool rp_json_quote(struct rp_span text, struct rp_buf *out)
 {
-	size_t len = out->len;
+	size_t len = out->len, i;
 
+	for (i = 0; i < text.len && is_plain(text.ptr[i]);)
+		i++;
+	if (i == text.len)
+		return add_as_it_is(text, out);
 	if (add_quoted(text, out))
 		return true;
 	cut_back(out, len);
