@@ -45,7 +45,7 @@ enum rp_err rp_body_put(struct rp_txn *t, uint64_t seq, struct rp_span payload, 
 
 	for (at = 0; at < payload.len && rc == 0; at += n) {
 		struct rp_key key = rp_key2(seq, chunk++);
-		MDB_val k = {key.len, key.bytes}, v;
+		MDB_val v;
 
 		n = payload.len - at;
 		if (leaf)
@@ -53,11 +53,10 @@ enum rp_err rp_body_put(struct rp_txn *t, uint64_t seq, struct rp_span payload, 
 		else if (n > PAGE_CHUNK_MAX)
 			n = PAGE_CHUNK_MAX;
 		v = (MDB_val){n, NULL};
-		rc = mdb_put(t->mdb, t->ob->table[RP_T_BODY], &k, &v, MDB_APPEND | MDB_RESERVE);
+		rc = rp_row_append(t, RP_T_BODY, &key, &v, MDB_RESERVE);
 		if (rc != 0)
 			break;
 		memcpy(v.mv_data, payload.ptr + at, n);
-		t->dirty = true;
 		if (leaf)
 			note_place(t->ob, v.mv_data, n);
 	}

@@ -519,11 +519,25 @@ enum rp_err rp_row_get(struct rp_txn *t, enum rp_table table, struct rp_key key,
 	return rc == MDB_NOTFOUND ? RP_ERR_NOTFOUND : rp_db_fail(t->ob, rc, table_names[table], err);
 }
 
+/* By a cursor that stays where it is: mdb_put would look for the end of the table each time. */
+int rp_row_append(struct rp_txn *t, enum rp_table table, const struct rp_key *key, MDB_val *value, unsigned flags)
+{
+	MDB_val k = {key->len, (void *)(uintptr_t)key->bytes};
+	int rc = 0;
+
+	t->dirty = true;
+	if (t->at_end[table] == NULL)
+		rc = mdb_cursor_open(t->mdb, t->ob->table[table], &t->at_end[table]);
+	return rc == 0 ? mdb_cursor_put(t->at_end[table], &k, value, MDB_APPEND | flags) : rc;
+}
+
 enum rp_err rp_row_put(struct rp_txn *t, enum rp_table table, struct rp_key key, const void *value, size_t n,
 		       unsigned flags, struct rp_error *err)
 {
 	MDB_val k = {key.len, key.bytes}, v = {n, (void *)(uintptr_t)value};
 
+	if (flags == MDB_APPEND)
+		return rp_db_fail(t->ob, rp_row_append(t, table, &key, &v, 0), table_names[table], err);
 	t->dirty = true;
 	return rp_db_fail(t->ob, mdb_put(t->mdb, t->ob->table[table], &k, &v, flags), table_names[table], err);
 }

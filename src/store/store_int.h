@@ -122,8 +122,9 @@ struct rp_txn {
 	MDB_txn *mdb;
 	int64_t now_at_ms;
 	struct rp_head head;
-	bool dirty;   /* something was written */
-	bool tallied; /* the outbox's tally is this transaction's */
+	bool dirty;                     /* something was written */
+	bool tallied;                   /* the outbox's tally is this transaction's */
+	MDB_cursor *at_end[RP_T_COUNT]; /* where rows are appended; they end with the transaction */
 };
 
 /* --- db.c: LMDB ----------------------------------------------------------------------------------------------------
@@ -153,6 +154,8 @@ void rp_txn_end(struct rp_txn *t); /* aborts; harmless after a commit */
 enum rp_err rp_row_get(struct rp_txn *t, enum rp_table table, struct rp_key key, MDB_val *value, struct rp_error *err);
 enum rp_err rp_row_put(struct rp_txn *t, enum rp_table table, struct rp_key key, const void *value, size_t n,
 		       unsigned flags, struct rp_error *err);
+/* Behind the last row of the table; k and v as for mdb_put, flags beside MDB_APPEND. */
+int rp_row_append(struct rp_txn *t, enum rp_table table, const struct rp_key *key, MDB_val *value, unsigned flags);
 enum rp_err rp_row_del(struct rp_txn *t, enum rp_table table, struct rp_key key, struct rp_error *err);
 /* The first row whose key is >= `from`; RP_ERR_NOTFOUND: none. Keys of n numbers are read into key_out. */
 enum rp_err rp_row_first(struct rp_txn *t, enum rp_table table, struct rp_key from, uint64_t *key_out, size_t n,
