@@ -100,29 +100,43 @@ static enum rp_err endpoint_id(struct rp_txn *t, struct name_cache *cache, struc
 	return e;
 }
 
-static enum rp_err append_one(struct rp_txn *t, struct name_cache *cache, const struct rp_new_entry *n,
-			      struct rp_appended *out, struct rp_error *err)
+/* Enters the dedupe key with the id in `out`, or finds it taken and puts the entry that has it there. */
+static enum rp_err enter_key(struct rp_txn *t, const struct rp_new_entry *n, struct rp_appended *out,
+			     struct rp_error *err)
 {
-	MDB_val key = {n->dedupe_key.len, (void *)(uintptr_t)n->dedupe_key.ptr}, value;
-	struct rp_delivery d = {.state = RP_STATE_WAITING, .order_key = rp_order_key(n->order_by)};
-	unsigned char random[10];
-	enum rp_err e;
-	int rc;
+	MDB_val key = {n->dedupe_key.len, (void *)(uintptr_t)n->dedupe_key.ptr}, value = {RP_ID_BYTES, out->id};
+	MDB_dbi seen = t->ob->table[RP_T_SEEN];
+	int rc = mdb_put(t->mdb, seen, &key, &value, MDB_NOOVERWRITE); /* one search for both */
 
-	assert(n->url.len <= RP_URL_MAX && n->dedupe_key.len >= 1 && n->dedupe_key.len <= 256);
-	memset(out, 0, sizeof *out);
-	rc = mdb_get(t->mdb, t->ob->table[RP_T_SEEN], &key, &value);
-	if (rc == 0 && value.mv_size == RP_ID_BYTES) {
+	if (rc == MDB_KEYEXIST && value.mv_size == RP_ID_BYTES) {
 		out->duplicate = true;
 		t->ob->untold.duplicates++;
 		memcpy(out->id, value.mv_data, RP_ID_BYTES);
 		return rp_entry_seq(t, out->id, &out->seq, err);
 	}
-	if (rc != 0 && rc != MDB_NOTFOUND)
-		return rp_db_fail(t->ob, rc, "seen", err);
-	out->seq = t->head.next_seq++;
+	if (rc == MDB_KEYEXIST) { /* damaged */
+		value = (MDB_val){RP_ID_BYTES, out->id};
+		rc = mdb_put(t->mdb, seen, &key, &value, 0);
+	}
+	return rp_db_fail(t->ob, rc, "seen", err);
+}
+
+static enum rp_err append_one(struct rp_txn *t, struct name_cache *cache, const struct rp_new_entry *n,
+			      struct rp_appended *out, struct rp_error *err)
+{
+	struct rp_delivery d = {.state = RP_STATE_WAITING};
+	unsigned char random[10];
+	enum rp_err e;
+
+	assert(n->url.len <= RP_URL_MAX && n->dedupe_key.len >= 1 && n->dedupe_key.len <= 256);
+	out->duplicate = false;
+	out->seq = t->head.next_seq;
 	rp_sys_random(t->ob->sys, random, sizeof random);
 	rp_id_make(out->seq, random, out->id);
+	e = enter_key(t, n, out, err);
+	if (e != RP_OK || out->duplicate)
+		return e;
+	t->head.next_seq++;
 	e = endpoint_id(t, cache, n->endpoint, &d.endpoint, err);
 	if (e == RP_OK)
 		e = put_facts(t, out->seq, n, d.endpoint, out->id, err);
@@ -130,11 +144,9 @@ static enum rp_err append_one(struct rp_txn *t, struct name_cache *cache, const 
 		e = rp_entry_put_run(t, out->seq, n->run_id, n->dedupe_key, err);
 	if (e == RP_OK)
 		e = rp_body_put(t, out->seq, n->payload, err);
-	value = (MDB_val){RP_ID_BYTES, out->id};
-	if (e == RP_OK)
-		e = rp_db_fail(t->ob, mdb_put(t->mdb, t->ob->table[RP_T_SEEN], &key, &value, 0), "seen", err);
 	if (e != RP_OK)
 		return e;
+	d.order_key = rp_order_key(n->order_by);
 	d.due_at_ms = n->not_before_at_ms > t->now_at_ms ? n->not_before_at_ms : t->now_at_ms;
 	d.budget_at_ms = d.due_at_ms;
 	d.expires_at_ms = n->expires_at_ms;

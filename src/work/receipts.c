@@ -39,8 +39,7 @@ static bool add_head(struct rp_receipts *r, uint64_t line, const char *status)
 		*--at = (char)('0' + line % 10);
 		line /= 10;
 	} while (line > 0);
-	return rp_buf_add(&r->buf, "{\"line\":", 8) &&
-	       rp_buf_add(&r->buf, at, (size_t)(digits + sizeof digits - at)) &&
+	return rp_buf_add(&r->buf, "{\"line\":", 8) && rp_buf_add(&r->buf, at, (size_t)(digits + sizeof digits - at)) &&
 	       rp_buf_add(&r->buf, ",\"status\":\"", 11) && rp_buf_add_text(&r->buf, status) &&
 	       rp_buf_add_char(&r->buf, '"');
 }
