@@ -3,10 +3,11 @@
  *   bare_load --lines N [--bytes B] [--seed S] URL...              writes the lines to stdout
  *   bare_load --talk [--rate R] [--stamps FILE] --lines N ... URL...
  *
- * Lines go to the URLs in turn. Run ids are ordered by time (UUIDv7), 20 to a millisecond. With --talk, stdin brings
- * the receipts: the first line is sent alone and its receipt awaited, so that the start of the other side is not
- * measured; then the clock runs until the last receipt. --rate paces the lines, R a second. --stamps writes "ID SENT
- * RECEIPT" a line, in microseconds of CLOCK_MONOTONIC. The result is a JSON object on stderr. */
+ * Lines go to the URLs in turn; those of few bytes are Runs with little in them. Run ids are ordered by time (UUIDv7), 20
+ * to a millisecond. With --talk, stdin brings the receipts: the first line is sent alone and its receipt awaited, so that
+ * the start of the other side is not measured; then the clock runs until the last receipt. --rate paces the lines, R a
+ * second. --stamps writes "ID SENT RECEIPT" a line, in microseconds of CLOCK_MONOTONIC. The result is a JSON object on
+ * stderr. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -117,15 +118,21 @@ static char *make_template(const struct load *l, const char *url)
 	    "\"human\",\"id\":\"m-1\",\"content\":\"Which of our depots can take 40 pallets on "
 	    "Friday?\"},{\"type\":\"ai\","
 	    "\"id\":\"m-2\",\"tool_calls\":[],\"usage\":{\"input_tokens\":412,\"output_tokens\":96},\"content\":\"";
+	static const char short_head[] =
+	    "{\"run_id\":\"00000000-0000-7000-8000-000000000000\",\"thread_id\":\"11111111-1111-7111-8111-"
+	    "111111111111\",\"webhook\":";
+	static const char short_middle[] = ",\"status\":\"success\",\"values\":{\"messages\":[{\"content\":\"";
 	static const char words[] =
 	    "The depot in Ulm has 52 free places on Friday,\\nthe one in Gera 17; \\\"Ulm\\\" it is. ";
 	static const char tail[] = "\"}]}}\n";
+	bool brief = l->bytes < sizeof head + sizeof middle + sizeof tail + strlen(url);
 	char *line = malloc(l->bytes + 2);
 	size_t at, end = l->bytes + 1 - (sizeof tail - 1), step;
 
 	if (line == NULL)
 		die("memory");
-	at = (size_t)snprintf(line, l->bytes + 2, "%s\"%s\"%s", head, url, middle);
+	at = (size_t)snprintf(line, l->bytes + 2, "%s\"%s\"%s", brief ? short_head : head, url,
+			      brief ? short_middle : middle);
 	if (at > end)
 		usage("--bytes is too small for the run and its URL");
 	for (; at < end; at += step) {

@@ -108,6 +108,9 @@ class Process(subprocess.Popen):
     def log(self):
         return self.log_path.read_text(errors="replace")[-2000:]
 
+    def is_over(self):
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
     def finish(self, code=0):
         """Waits for the end; returns when it was, in seconds of the monotonic clock."""
         _, status, usage = os.wait4(self.pid, 0)
@@ -156,8 +159,8 @@ def wait_for_quiet(patience_s):
             return
 
 
-def feed(bench, outbox, config, urls, lines, *options):
-    """Lines through a pipe into `runpost ingest`, receipts back through another one. Returns ingest, load, its report."""
+def start_feed(bench, outbox, config, urls, lines, *options):
+    """Lines through a pipe into `runpost ingest`, receipts back through another one."""
     to_ingest, to_load = os.pipe(), os.pipe()
     ingest = bench.start(bench.program("runpost"), "ingest", "--outbox", outbox, "--config", config, stdin=to_ingest[0],
                          stdout=to_load[1])
@@ -165,12 +168,39 @@ def feed(bench, outbox, config, urls, lines, *options):
                        stdin=to_load[0], stdout=to_ingest[1])
     for fd in (*to_ingest, *to_load):
         os.close(fd)
+    return ingest, load
+
+
+def finish_feed(ingest, load, lines):
+    """Waits for the end; returns what load reports."""
     load.finish()
     ingest.finish()
     report = json.loads(load.log())
     if report["queued"] != lines:
         raise Trouble(f"{report['queued']} of {lines} lines were queued: {ingest.log()}")
-    return ingest, load, report
+    return report
+
+
+def feed(bench, outbox, config, urls, lines, *options):
+    """Returns ingest, load, its report."""
+    ingest, load = start_feed(bench, outbox, config, urls, lines, *options)
+    return ingest, load, finish_feed(ingest, load, lines)
+
+
+def read_stamps(path):
+    """Of `bare_load --stamps`: id, when the line was written, when the receipt was read, in microseconds."""
+    for line in path.read_text().splitlines():
+        webhook_id, sent_us, receipt_us = line.split()
+        yield webhook_id, int(sent_us), int(receipt_us)
+
+
+def read_arrivals(path):
+    """Of `runpost-sink --record`: the first arrival of each id, in microseconds of the same clock."""
+    arrivals = {}
+    for line in path.read_text().splitlines():
+        delivery = json.loads(line)
+        arrivals.setdefault(delivery["webhook_id"], delivery["monotonic_us"])
+    return arrivals
 
 
 def send(bench, outbox, config, *options, senders=None):
@@ -178,9 +208,17 @@ def send(bench, outbox, config, *options, senders=None):
                        senders or bench.args.senders, *options)
 
 
-def stop(sender):
-    sender.send_signal(signal.SIGTERM)
-    sender.finish()
+def stop(process):
+    process.send_signal(signal.SIGTERM)
+    process.finish()
+
+
+def wait_until(true, what, limit_s=60):
+    deadline_s = time.monotonic() + limit_s
+    while not true():
+        if time.monotonic() > deadline_s:
+            raise Trouble(f"{what}: not within {limit_s} s")
+        time.sleep(0.02)
 
 
 def bare_append(bench, lines_file, batch):

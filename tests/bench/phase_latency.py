@@ -1,7 +1,5 @@
 """Runs at a steady rate: how long until each arrives."""
 
-import json
-
 import harness
 
 LATENCY_RATE = 200
@@ -34,15 +32,11 @@ def run(bench):
     sink.finish()
     harness.stop(sender)
     noise = span.noise(sender, sink, ingest, load)
-    arrivals = {}
-    for line in record.read_text().splitlines():
-        delivery = json.loads(line)
-        arrivals.setdefault(delivery["webhook_id"], delivery["monotonic_us"])
+    arrivals = harness.read_arrivals(record)
     from_receipt, from_line = [], []
-    for line in stamps.read_text().splitlines():
-        webhook_id, sent_us, receipt_us = line.split()
-        from_line.append((arrivals[webhook_id] - int(sent_us)) / 1000)
-        from_receipt.append((arrivals[webhook_id] - int(receipt_us)) / 1000)
+    for webhook_id, sent_us, receipt_us in harness.read_stamps(stamps):
+        from_line.append((arrivals[webhook_id] - sent_us) / 1000)
+        from_receipt.append((arrivals[webhook_id] - receipt_us) / 1000)
     if len(from_line) != n:
         raise harness.Trouble(f"{len(from_line)} of {n} runs have time stamps")
     from_receipt.sort()

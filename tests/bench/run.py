@@ -21,6 +21,7 @@ import time
 import harness
 import phase_both
 import phase_drain
+import phase_flood
 import phase_idle
 import phase_isolation
 import phase_latency
@@ -28,8 +29,8 @@ import phase_memory
 import phase_senders
 
 # Each has run(bench) -> figures by key, and TABLE: name, key, unit, digits, target (a bound and its direction).
-PHASES = {"drain": phase_drain, "both": phase_both, "latency": phase_latency, "senders": phase_senders, "idle": phase_idle,
-          "memory": phase_memory, "isolation": phase_isolation}
+PHASES = {"drain": phase_drain, "both": phase_both, "latency": phase_latency, "flood": phase_flood,
+          "senders": phase_senders, "idle": phase_idle, "memory": phase_memory, "isolation": phase_isolation}
 LIMIT_S = {False: 600, True: 2400}  # a round, quick and with --full
 
 
