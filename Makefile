@@ -43,7 +43,7 @@ UNIT_FULL := $(BUILD)/tests/test_outbox% $(BUILD)/tests/test_http% $(BUILD)/test
 
 SINK_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tools/sink/*.c)))
 CTL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tools/ctl/*.c)))
-BENCH_BIN := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bare_*.c))
+BENCH_BIN := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 
 PROGRAMS := $(BUILD)/runpost $(BUILD)/runpostctl $(BUILD)/runpost-sink
 
@@ -113,6 +113,12 @@ $(BUILD)/examples/%: docs/examples/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -std=c11 -Wall -Wextra -Iinclude $(CFLAGS) $(SANITIZE) $< $(LIB) -o $@ $(LIBS_STORE) $(LIBS_CORE)
+
+# The bare loops stand beside the library, stock works through it.
+$(BUILD)/bench/stock: $(BUILD)/obj/tests/bench/stock.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_STORE) $(LIBS_CORE)
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
 	@mkdir -p $(@D)

@@ -19,7 +19,8 @@
 #define BEAT_MS 1000         /* heartbeat and look at the other senders */
 #define DRAIN_LOOK_MS 100    /* with --drain, how often an idle sender asks whether the others are done too */
 #define EXPIRE_MS 5000       /* how often delivered and dead entries past their keep time are removed */
-#define EXPIRE_MAX 500       /* ... and how many in a transaction */
+#define EXPIRE_MAX 500       /* ... and how many in a transaction: some 5 ms */
+#define EXPIRE_AGAIN_MS 20   /* when there are more: as fast as entries can be delivered */
 #define JOBS_MAX 200         /* entries of operators' jobs moved in a transaction */
 #define JOBS_RUNG_MS 100     /* how soon after a look at the jobs the doorbell makes for another */
 #define REAP_AGAIN_MS 10     /* a sender's end is told just before the kernel drops its lock: look again, */
@@ -643,7 +644,7 @@ static enum rp_err expire(struct rp_sender *s, struct rp_error *err)
 	    rp_outbox_expire(s->o.outbox, s->now_at_ms, c->keep_delivered_ms, c->keep_dead_ms, EXPIRE_MAX, &n, err);
 
 	/* With more to remove come back soon, but not at once: others need the write lock. */
-	s->expire_boot_ms = s->now_boot_ms + (n == EXPIRE_MAX ? EXPIRE_MS / 50 : EXPIRE_MS);
+	s->expire_boot_ms = s->now_boot_ms + (n == EXPIRE_MAX ? EXPIRE_AGAIN_MS : EXPIRE_MS);
 	if (e == RP_OK && n > 0)
 		rp_log(RP_LOG_INFO, "expired", "removed=%zu", n);
 	return e;

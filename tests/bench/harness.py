@@ -30,7 +30,7 @@ class Bench:
         self.running = []
 
     def program(self, name):
-        path = self.bin / ("bench" if name.startswith("bare_") else "") / name
+        path = self.bin / ("bench" if name.startswith("bare_") or name == "stock" else "") / name
         if not path.exists():
             raise Trouble(f"{path} is missing; `make bench` builds it")
         return str(path)
@@ -52,11 +52,12 @@ class Bench:
         shutil.rmtree(path, ignore_errors=True)
         return path
 
-    def config(self, name, **endpoint):
+    def config(self, name, outbox=(), **endpoint):
         """Signatures are on. The bound on requests at once is the sender's: an endpoint's own counts what is claimed, not
-        only what is under way. `None` leaves a setting at its default."""
+        only what is under way. `None` leaves a setting at its default. `outbox`: further lines of that section."""
         defaults = {"allow_http": "yes", "allow": "127.0.0.0/8", "secret_file": self.secret, "in_flight": 4096, **endpoint}
-        lines = ["[outbox]", "disk_reserve = 1M", "[sender]", f"in_flight = {self.args.in_flight}", "stop_grace = 500ms",
+        lines = ["[outbox]", "disk_reserve = 1M", *outbox, "[sender]", f"in_flight = {self.args.in_flight}",
+                 "stop_grace = 500ms",
                  "[defaults]", *(f"{key} = {value}" for key, value in defaults.items() if value is not None)]
         path = self.dir / f"{name}.conf"
         path.write_text("\n".join(lines) + "\n")

@@ -26,11 +26,14 @@ import phase_idle
 import phase_isolation
 import phase_latency
 import phase_memory
+import phase_scale
 import phase_senders
 
 # Each has run(bench) -> figures by key, and TABLE: name, key, unit, digits, target (a bound and its direction).
 PHASES = {"drain": phase_drain, "both": phase_both, "latency": phase_latency, "flood": phase_flood,
-          "senders": phase_senders, "idle": phase_idle, "memory": phase_memory, "isolation": phase_isolation}
+          "senders": phase_senders, "idle": phase_idle, "memory": phase_memory, "isolation": phase_isolation,
+          "scale": phase_scale}
+ON_REQUEST = {"scale"}
 LIMIT_S = {False: 600, True: 2400}  # a round, quick and with --full
 
 
@@ -82,7 +85,9 @@ def parse_args():
     parser.add_argument("--senders", type=int, default=1, help="sender processes (default: 1)")
     parser.add_argument("--patience", type=float, default=15,
                         help="seconds to wait before each phase for other work on the machine to end (default: 15)")
-    parser.add_argument("--only", default=",".join(PHASES), help=f"phases, of {','.join(PHASES)} (default: all)")
+    parser.add_argument("--only", default=",".join(name for name in PHASES if name not in ON_REQUEST),
+                        help=f"phases, of {','.join(PHASES)} (default: all but {', '.join(ON_REQUEST)})")
+    parser.add_argument("--stored", type=int, default=1_000_000, help="entries in the outbox of phase scale (default: 1,000,000)")
     parser.add_argument("--dir", help="where outboxes are made, on the disk to be measured (default: in BIN/bench)")
     args = parser.parse_args()
     args.entries = args.entries or (200_000 if args.full else 20_000)
@@ -102,7 +107,7 @@ def main():
     bench = harness.Bench(args)
     rounds = []
     signal.signal(signal.SIGALRM, out_of_time)
-    signal.alarm((LIMIT_S[args.full] + round(args.patience) * len(PHASES)) * args.runs)
+    signal.alarm((LIMIT_S[args.full] + round(args.patience) * len(PHASES) + args.stored // 1000) * args.runs)
     with contextlib.ExitStack() as stack:
         stack.callback(bench.close)
         bench.open()
