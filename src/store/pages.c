@@ -42,6 +42,7 @@ struct walk {
 	void (*problem)(void *arg, const char *text);
 	void *arg;
 	uint64_t n_problems;
+	int sys; /* errno of a read that failed, which says nothing of what is on the disk; else 0 */
 	const char *table;
 	char table_text[32];
 	struct tree found; /* of the tree being walked, */
@@ -119,8 +120,12 @@ static bool read_pages(struct walk *w, uint64_t pgno, uint64_t n, void *out)
 		k = pread(w->fd, (char *)out + got, bytes - got, (off_t)(pgno * PAGE + got));
 		if (k < 0 && errno == EINTR)
 			continue;
-		if (k <= 0)
-			return bad(w, pgno, k == 0 ? "the file ends before it" : "it cannot be read");
+		if (k < 0) {
+			w->sys = errno;
+			return false;
+		}
+		if (k == 0)
+			return bad(w, pgno, "the file ends before it");
 		got += (size_t)k;
 	}
 	if (u64_at(out) != pgno)
@@ -292,8 +297,11 @@ static bool read_meta(struct walk *w, uint64_t txn, struct tree *free, struct tr
 	uint64_t i;
 
 	for (i = 0; i < 2; i++) {
-		if (pread(w->fd, meta, sizeof meta, (off_t)(i * PAGE)) != (ssize_t)sizeof meta ||
-		    u64_at(meta + META_LAST + 8) != txn)
+		ssize_t got = pread(w->fd, meta, sizeof meta, (off_t)(i * PAGE));
+
+		if (got < 0)
+			w->sys = errno;
+		if (got != (ssize_t)sizeof meta || u64_at(meta + META_LAST + 8) != txn)
 			continue;
 		w->last = u64_at(meta + META_LAST);
 		*free = tree_at(meta + META_DBS);
@@ -311,11 +319,13 @@ static bool knows_pages(struct rp_outbox *ob)
 	return mdb_env_stat(ob->env, &st) == 0 && st.ms_psize == PAGE;
 }
 
-static void walk_end(struct walk *w)
+/* Frees what the walk has. `e` is how it went; a read that failed is the disk's trouble, not damage. */
+static enum rp_err walk_end(struct walk *w, struct rp_outbox *ob, enum rp_err e, struct rp_error *err)
 {
 	free(w->seen);
 	free(w->free);
 	free(w->big);
+	return w->sys != 0 ? rp_fail_sys(err, RP_ERR_IO, w->sys, "%s/data.mdb: read", ob->dir) : e;
 }
 
 /* Reads the meta page and the free list. RP_ERR_STALE: later transactions have taken the place of this one's meta page.
@@ -366,8 +376,8 @@ enum rp_err rp_pages_check(struct rp_txn *t, void (*problem)(void *arg, const ch
 	for (i = 2; e == RP_OK && i <= w.last; i++)
 		if (bit(w.free, i) && bit(w.seen, i))
 			bad(&w, i, "it is free and in use");
-	walk_end(&w);
 	*n_problems += w.n_problems;
+	e = walk_end(&w, t->ob, e, err);
 	return e == RP_ERR_DAMAGED ? RP_OK : e;
 }
 
@@ -395,10 +405,10 @@ enum rp_err rp_pages_check_end(struct rp_outbox *ob, MDB_txn *txn, struct rp_err
 	e = walk_begin(&w, ob, txn, &all, err);
 	for (i = first; e == RP_OK && i <= w.last; i++)
 		missing += !bit(w.free, i);
-	walk_end(&w);
+	e = walk_end(&w, ob, e, err);
 	if (e == RP_ERR_STALE) /* somebody writes, so it cannot be as bad as that */
 		return RP_OK;
-	if (e == RP_ERR_DAMAGED || missing > 0)
+	if (e == RP_ERR_DAMAGED || (e == RP_OK && missing > 0))
 		return rp_fail(err, RP_ERR_DAMAGED,
 			       "%s: data.mdb is cut off: it has %" PRIu64 " pages of %" PRIu64 "; restore a backup",
 			       ob->dir, first, (uint64_t)info.me_last_pgno + 1);

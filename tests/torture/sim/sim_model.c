@@ -305,9 +305,12 @@ void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t no
 	MUST(ep->parked_until_ms <= now_at_ms, "%s is parked", ep->name);
 	MUST(ep->n_held < ep->in_flight, "%s: %u in flight and one more", ep->name, ep->n_held);
 	MUST(ep->settled_any || ep->n_held < RP_WINDOW_START, "%s: %u in flight at first", ep->name, ep->n_held);
-	if (ep->open)
+	if (ep->open) {
 		MUST(now_at_ms >= ep->probe_at_ms && ep->n_held == 0 && c->probe, "%s is open: %lld ms early, %u held",
 		     ep->name, (long long)(ep->probe_at_ms - now_at_ms), ep->n_held);
+		/* Its time has come, whatever becomes of the clock: a probe that tells nothing is followed by another. */
+		ep->probe_at_ms = 0;
+	}
 	check_rate(ep, now_at_ms);
 	if (e->order != 0)
 		check_order(c->seq, e);
