@@ -1,4 +1,4 @@
-# runpost - see README.md. Targets: all test demo lint asan fuzz bench torture interop install clean
+# runpost - see README.md. Targets: all test demo lint asan valgrind coverage fuzz bench torture interop install clean
 #
 # Sources are found by folder; a new file needs no entry here. Everything made lies under build/.
 
@@ -94,7 +94,7 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/%)
 FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzzers/%)
 FUZZ_SINK := %/fuzz_request
-FUZZ_CTL := %/fuzz_selector
+FUZZ_CTL := %/fuzz_selector %/fuzz_import
 fuzz_parts = $(if $(filter $(FUZZ_SINK),$@),$(filter-out %/main.o,$(SINK_OBJ)),$(if $(filter $(FUZZ_CTL),$@),$(filter-out %/main.o,$(CTL_OBJ))))
 $(BUILD)/obj/tests/fuzz/%.o: CPPFLAGS += -Itools/ctl -Itools/sink
 
@@ -168,7 +168,7 @@ examples: $(patsubst docs/examples/%.c,$(BUILD)/examples/%,$(wildcard docs/examp
 
 # --- the commands of README: each sets up what it needs, then runs in a make that sees it ---
 
-.PHONY: test demo lint asan fuzz bench torture interop
+.PHONY: test demo lint asan valgrind coverage fuzz bench torture interop
 test:
 	@tests/setup.sh build test
 	@$(MAKE) --no-print-directory all unit examples
@@ -189,6 +189,29 @@ asan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer" HARDEN=-fPIE \
 		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined" all unit examples
 	@ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 python3 tests/run.py $(BUILD)/asan
+
+# The unit tests and the fuzz corpora, each in one process. Left out: those that need processes of their own, those that
+# map more than valgrind has room for, and those that only count long.
+VALGRIND_NOT = test_outbox_senders test_outbox_model test_http test_http_guard test_guard test_scan test_control test_api \
+               test_outbox_import
+valgrind:
+	@tests/setup.sh build test valgrind
+	@$(MAKE) --no-print-directory unit
+	@for t in $(filter-out $(VALGRIND_NOT:%=$(BUILD)/tests/%),$(UNIT_BIN) $(FUZZ_BIN)); do \
+		CK_FORK=no CK_DEFAULT_TIMEOUT=0 valgrind -q --error-exitcode=9 --leak-check=full \
+			--errors-for-leak-kinds=definite --show-leak-kinds=definite $$t >$(BUILD)/valgrind.log 2>&1 || \
+			{ cat $(BUILD)/valgrind.log; echo "valgrind: $$t"; exit 1; }; \
+		echo "valgrind: $$t"; done
+	@echo "valgrind: clean"
+
+# One story fails in this build: a library with counters in it cannot be linked as its users do.
+coverage:
+	@tests/setup.sh build test
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage CFLAGS="-O0 -g --coverage" LDFLAGS=--coverage \
+		HARDEN=-fPIE all unit examples
+	@find $(BUILD)/coverage -name '*.gcda' -delete
+	-@python3 tests/run.py $(BUILD)/coverage $(COVERAGE_ARGS)
+	@python3 tests/coverage.py $(BUILD)/coverage
 
 fuzz:
 	@tests/setup.sh build test lint

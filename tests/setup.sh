@@ -1,11 +1,12 @@
 #!/bin/sh
 # Installs what building and testing need on Debian 12, and says nothing when it is all there.
-# usage: tests/setup.sh [build|test|lint|interop ...]   (default: build test)
+# usage: tests/setup.sh [build|test|lint|valgrind|interop ...]   (default: build test)
 set -eu
 
 build="gcc make libc6-dev pkg-config liblmdb-dev libcurl4-openssl-dev libjansson-dev libssl-dev libinih-dev libxxhash-dev"
 test="check python3 strace openssl ca-certificates g++ prometheus zsh fish"
 lint="clang clang-format mandoc libclang-rt-14-dev"
+valgrind="valgrind"
 interop="nodejs npm openssl"
 
 [ $# -gt 0 ] || set -- build test
@@ -15,6 +16,7 @@ for group in "$@"; do
 	build) packages=$build ;;
 	test) packages=$test ;;
 	lint) packages=$lint ;;
+	valgrind) packages=$valgrind ;;
 	interop) packages=$interop ;;
 	*) echo "setup: no such group: $group" >&2; exit 64 ;;
 	esac

@@ -2,6 +2,8 @@
 """Writes the first inputs of every corpus, from which the fuzzer starts: seed-NAME files, small and typical.
 
 usage: seeds.py   (run it again after adding one; it is no part of a build)"""
+import hashlib
+import json
 import pathlib
 import struct
 
@@ -134,7 +136,29 @@ def records():
             "head": b"\4\0" + struct.pack(">Q", 0) + head, "key": b"\4\1" + bytes(32)}
 
 
+def exported(**other):
+    payload = other.pop("payload", "{}")
+    line = {"v": 1, "id": "msg_0000000001FQH5XGCBV4T5E42N", "seq": 1, "run_id": "r-1", "thread_id": None, "event": "success",
+            "state": "waiting", "endpoint": "https://h.example/in", "url": "https://h.example/in?token=s3cret",
+            "operation": None, "order_by": None, "headers": {}, "attempts": 0, "failures": 0, "losses": 0, "replays": 0,
+            "cause": None, "last_cause": None, "http_status": None, "accepted_at": "2026-11-25T05:12:37.125Z",
+            "not_before": None, "expires_at": None, "state_at": "2026-11-25T05:12:37.125Z",
+            "due_at": "2026-11-25T05:12:37.125Z", "budget_at": "2026-11-25T05:12:37.125Z",
+            "dedupe_key": "cnItMQCp0ebq0rSmwscwrW0cLcFp", "payload_bytes": len(payload),
+            "payload_sha256": hashlib.sha256(payload.encode()).hexdigest(), "payload": payload, "complete": True}
+    return json.dumps({**line, **other}, separators=(",", ":")).encode()
+
+
 SEEDS["record"] = records()
+SEEDS["import"] = {
+    "plain": exported(), "dead": exported(state="dead", cause="exhausted", last_cause="http_503", http_status=503, failures=11,
+                                          attempts=14, losses=2, replays=3),
+    "order": exported(order_by="t", headers={"x-a": "1", "authorization": "Bearer abc"}, operation="POST /runs",
+                      expires_at="2031-01-01T00:00:00.000Z", not_before="2026-11-25T05:12:38.125Z"),
+    "in-flight": exported(state="in_flight", thread_id="th", attempts=1), "held": exported(state="held", run_id=None),
+    "incomplete": exported(complete=False, url="https://h.example/in?token=REDACTED"), "version": exported(v=2),
+    "escapes": exported(payload='{"a":"\\u0000"}', run_id="r-\u00e9"),
+}
 for target, seeds in SEEDS.items():
     folder = HERE / "corpus" / target
     folder.mkdir(parents=True, exist_ok=True)

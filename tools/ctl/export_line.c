@@ -67,7 +67,7 @@ static bool add_url(struct rp_buf *out, struct rp_span text, bool with_secrets)
 /* They are stored as "name: value\n" for each. */
 static bool add_headers(struct rp_buf *out, struct rp_span headers, bool with_secrets)
 {
-	const char *at = headers.ptr, *end = headers.ptr + headers.len, *comma = "";
+	const char *at = headers.len > 0 ? headers.ptr : "", *end = at + headers.len, *comma = "";
 	bool ok = rp_buf_add_text(out, "\"headers\":{");
 
 	while (ok && at < end) {
