@@ -112,6 +112,32 @@ START_TEST(a_time_that_the_caller_named_stays)
 }
 END_TEST
 
+START_TEST(a_time_that_the_caller_named_stays_when_the_entry_came_to_the_front_later)
+{
+	struct rp_new_entry first = fx_new(1), second = fx_new(1);
+	struct rp_settlement s;
+	uint64_t seq;
+	bool duplicate;
+
+	first.order_by = second.order_by = rp_span_of("one");
+	second.not_before_at_ms = fx.now_ms + 1000;
+	fx_append_one(&first, &duplicate);
+	seq = fx_append_one(&second, &duplicate);
+	fx_turn(1, NULL, 0);
+	fx.now_ms += 2000;
+	s = fx_settlement(&fx.claims[0], RP_SETTLE_DELIVERED);
+	fx_turn(0, &s, 1);
+	ck_assert_int_eq(fx_delivery(seq).due_at_ms, fx.now_ms);
+	fx.now_ms -= 10 * DAY_MS;
+	mind_clock();
+	ck_assert_int_eq(fx_delivery(seq).due_at_ms, second.not_before_at_ms);
+	fx_change(RP_CHANGE_REPLAY, seq);
+	fx.now_ms -= DAY_MS;
+	mind_clock();
+	ck_assert_int_eq(fx_delivery(seq).due_at_ms, fx.now_ms);
+}
+END_TEST
+
 START_TEST(what_was_set_before_the_clock_went_ahead_is_left_alone)
 {
 	uint64_t seq = failed_entry(1);
@@ -189,6 +215,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_retry_waits_as_long_as_it_was_to_wait);
 	tcase_add_test(tc, a_replay_is_due_at_once);
 	tcase_add_test(tc, a_time_that_the_caller_named_stays);
+	tcase_add_test(tc, a_time_that_the_caller_named_stays_when_the_entry_came_to_the_front_later);
 	tcase_add_test(tc, what_was_set_before_the_clock_went_ahead_is_left_alone);
 	tcase_add_test(tc, many_entries_and_endpoints_are_minded_in_bounded_steps);
 	tcase_add_test(tc, without_a_step_nothing_is_written);

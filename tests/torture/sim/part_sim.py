@@ -54,8 +54,8 @@ MUTANTS = {
                          "\tif (outcome->cause == RP_CAUSE_NONE || outcome->http_status == 503)\n"),
     "begun_after_the_lease": ("work/sender.c", "\treturn_ready(s);\n}\n\nstatic enum rp_err start_ready",
                               "}\n\nstatic enum rp_err start_ready"),
-    "unbegun_is_dead": ("work/sender.c", "push_finished(s, j, RP_SETTLE_RETURN);\n}\n\n/* After a stall",
-                             "push_finished(s, j, RP_SETTLE_DEAD);\n}\n\n/* After a stall"),
+    "unbegun_is_dead": ("work/sender.c", "\t\tpush_finished(s, j, RP_SETTLE_RETURN);\n}\n",
+                        "\t\tpush_finished(s, j, RP_SETTLE_DEAD);\n}\n"),
     "bytes_changed": ("store/outbox_turn.c", "out->text.len - facts_bytes};", "out->text.len - facts_bytes - 1};"),
 }
 

@@ -70,8 +70,8 @@ struct sim_ep {
 	bool paused, disabled, settled_any;
 	unsigned attempts_min, attempts_max; /* of all configurations so far */
 	int64_t parked_until_ms;
-	bool open;         /* its breaker */
-	unsigned n_opened; /* in a row */
+	bool open;                          /* its breaker */
+	unsigned n_opened, n_opened_before; /* in a row; before it was switched off */
 	int64_t probe_at_ms;
 	unsigned n_held; /* claims on it that are valid */
 	int64_t claim_times[CLAIM_TIMES];

@@ -130,22 +130,30 @@ void sim_model_added(uint64_t seq, const struct sim_entry *added)
 
 /* --- settling --------------------------------------------------------------------------------------------------------- */
 
+/* Whether a breaker that had opened so often in a row pauses for so long now. */
+static bool is_pause(int64_t pause_ms, unsigned n_opened)
+{
+	int64_t expected_ms = RP_BREAKER_PAUSE_MS << (n_opened < 10 ? n_opened : 10);
+
+	return pause_ms == (expected_ms < RP_BREAKER_PAUSE_MAX_MS ? expected_ms : RP_BREAKER_PAUSE_MAX_MS);
+}
+
 static void note_breaker(struct sim_ep *ep, const struct rp_settlement *s, int64_t now_at_ms)
 {
-	int64_t pause_ms = RP_BREAKER_PAUSE_MS << (ep->n_opened < 10 ? ep->n_opened : 10);
-
 	if (s->change == RP_CONTROL_OPENED) {
-		if (pause_ms > RP_BREAKER_PAUSE_MAX_MS)
-			pause_ms = RP_BREAKER_PAUSE_MAX_MS;
 		MUST(ep->breaker, "the breaker of %s is off and opened", ep->name);
-		MUST(s->probe_at_ms == now_at_ms + pause_ms, "%s: a pause of %lld ms, after %u before", ep->name,
-		     (long long)(s->probe_at_ms - now_at_ms), ep->n_opened);
+		/* switched off and on again before anybody came by, it was never off */
+		if (!is_pause(s->probe_at_ms - now_at_ms, ep->n_opened) && ep->n_opened < ep->n_opened_before)
+			ep->n_opened = ep->n_opened_before;
+		MUST(is_pause(s->probe_at_ms - now_at_ms, ep->n_opened), "%s: a pause of %lld ms, after %u before",
+		     ep->name, (long long)(s->probe_at_ms - now_at_ms), ep->n_opened);
 		ep->open = true;
 		ep->n_opened++;
+		ep->n_opened_before = 0;
 		ep->probe_at_ms = s->probe_at_ms;
 	} else if (s->change == RP_CONTROL_CLOSED) {
 		ep->open = false;
-		ep->n_opened = 0;
+		ep->n_opened = ep->n_opened_before = 0;
 		ep->settled_any = true;
 	}
 }
@@ -227,7 +235,8 @@ void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64
 		break;
 	case RP_SETTLE_PARK:
 		MUST(ep->is_signed, "%s needs no key and is parked", ep->name);
-		ep->parked_until_ms = s->due_at_ms;
+		/* decided before the clock was set back, it counts for nothing */
+		ep->parked_until_ms = s->due_at_ms <= now_at_ms + 2 * RP_PARK_MAX_MS ? s->due_at_ms : 0;
 		/* fall through */
 	case RP_SETTLE_RETURN:
 		e->attempts--;
@@ -295,8 +304,8 @@ void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t no
 	MUST(e->holder == NOBODY, "entry %llu has two holders", (unsigned long long)c->seq);
 	MUST(e->state == RP_STATE_WAITING, "entry %llu is %s and is claimed", (unsigned long long)c->seq,
 	     rp_state_name(e->state));
-	MUST(e->due_at_ms <= now_at_ms, "entry %llu was claimed %lld ms early", (unsigned long long)c->seq,
-	     (long long)(e->due_at_ms - now_at_ms));
+	MUST(e->due_at_ms <= now_at_ms, "entry %llu was claimed %lld ms early%s", (unsigned long long)c->seq,
+	     (long long)(e->due_at_ms - now_at_ms), e->set_at_ms == 0 ? ", before the time that was asked for" : "");
 	MUST(e->expires_at_ms == 0 || now_at_ms < e->expires_at_ms, "claimed after its end");
 	MUST(c->attempt == e->attempts + 1 && c->claim_no == e->claim_no + 1 && c->failures == e->failures,
 	     "entry %llu: attempt %u, claim %u, failures %u after %u, %u, %u", (unsigned long long)c->seq, c->attempt,
@@ -314,6 +323,8 @@ void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t no
 	check_rate(ep, now_at_ms);
 	if (e->order != 0)
 		check_order(c->seq, e);
+	if (e->set_at_ms != 0) /* its delay is over, whatever the clock does from now on */
+		set_due(e, now_at_ms);
 	e->claim_no = c->claim_no;
 	e->attempts++;
 	e->spent++;
@@ -408,6 +419,8 @@ void sim_model_changed(uint64_t seq, enum rp_change verb, enum rp_changed result
 		e->n_2xx_allowed++;
 		e->state = RP_STATE_WAITING;
 	} else {
+		if (e->set_at_ms != 0) /* what is left of its delay counts from now */
+			e->set_at_ms = sim_wall_ms();
 		e->state = verb == RP_CHANGE_HOLD ? RP_STATE_HELD : RP_STATE_WAITING;
 	}
 }
@@ -423,7 +436,7 @@ void sim_model_endpoints_gone(void)
 			continue;
 		MUST(!ep->paused && !ep->disabled && ep->n_held == 0, "%s went too early", ep->name);
 		ep->open = ep->settled_any = false;
-		ep->n_opened = 0;
+		ep->n_opened = ep->n_opened_before = 0;
 		ep->parked_until_ms = 0;
 	}
 }
@@ -450,9 +463,9 @@ void sim_model_clock_stepped(int64_t by_ms)
 		/* what lies further ahead than any pause is from before the step, and nobody waits for it */
 		ep->n_claim_times = 0;
 		if (ep->probe_at_ms > now_at_ms + RP_BREAKER_PAUSE_MAX_MS)
-			ep->probe_at_ms = now_at_ms;
+			ep->probe_at_ms = INT64_MIN;
 		if (ep->parked_until_ms > now_at_ms + RP_PARK_MAX_MS)
-			ep->parked_until_ms = now_at_ms;
+			ep->parked_until_ms = INT64_MIN;
 	}
 }
 

@@ -135,6 +135,8 @@ static void draw_limits(struct sim_ep *ep)
 	ep->breaker = sim_chance(75);
 	if (had_breaker && !ep->breaker) {
 		ep->open = false;
+		if (ep->n_opened > ep->n_opened_before)
+			ep->n_opened_before = ep->n_opened;
 		ep->n_opened = 0;
 	}
 }
