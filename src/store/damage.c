@@ -9,7 +9,8 @@
  * its assertions. A transaction that ends so is like one that is killed:
  * nothing was published, and the lock is taken over by the next process. */
 
-static volatile sig_atomic_t depth;  /* inside of how many transactions */
+/* Inside of how many transactions this thread is: the signal comes to the thread that met the page. */
+static _Thread_local volatile sig_atomic_t depth;
 static volatile sig_atomic_t opened; /* outboxes; what was overwritten may be noticed long after the transaction */
 static const char *program;          /* NULL: nobody asked */
 static char text[RP_ERROR_TEXT_MAX];

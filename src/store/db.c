@@ -413,18 +413,22 @@ void rp_db_close(struct rp_outbox *ob)
 /* --- transactions ----------------------------------------------------------------------------------------------------
  */
 
-static int begin(struct rp_outbox *ob, unsigned flags, MDB_txn **out)
+/* Of t, whose outbox is set. rp_txn_end or rp_txn_commit is its end. */
+static int begin(struct rp_txn *t, unsigned flags)
 {
-	int rc = mdb_txn_begin(ob->env, NULL, flags, out);
+	struct rp_outbox *ob = t->ob;
+	int rc = mdb_txn_begin(ob->env, NULL, flags, &t->mdb);
 
 	if (rc == MDB_MAP_RESIZED) { /* another process works with a larger map_size: follow it */
 		rc = mdb_env_set_mapsize(ob->env, 0);
 		if (rc == 0)
-			rc = mdb_txn_begin(ob->env, NULL, flags, out);
+			rc = mdb_txn_begin(ob->env, NULL, flags, &t->mdb);
 	} else if (rc == MDB_READERS_FULL) { /* slots of killed processes count until somebody looks */
 		mdb_reader_check(ob->env, NULL);
-		rc = mdb_txn_begin(ob->env, NULL, flags, out);
+		rc = mdb_txn_begin(ob->env, NULL, flags, &t->mdb);
 	}
+	if (rc == 0)
+		rp_damage_enter();
 	return rc;
 }
 
@@ -435,10 +439,9 @@ static enum rp_err begin_with_head(struct rp_outbox *ob, unsigned flags, struct 
 
 	memset(t, 0, sizeof *t);
 	t->ob = ob;
-	rc = begin(ob, flags, &t->mdb);
+	rc = begin(t, flags);
 	if (rc != 0)
 		return rp_db_fail(ob, rc, "begin", err);
-	rp_damage_enter();
 	rp_ep_forget(ob);
 	rp_recent_forget(ob);
 	rc = mdb_get(t->mdb, ob->table[RP_T_META], &key, &value);
@@ -457,7 +460,7 @@ enum rp_err rp_txn_read_rows(struct rp_outbox *ob, struct rp_txn *t, struct rp_e
 {
 	memset(t, 0, sizeof *t);
 	t->ob = ob;
-	return rp_db_fail(ob, begin(ob, MDB_RDONLY, &t->mdb), "begin", err);
+	return rp_db_fail(ob, begin(t, MDB_RDONLY), "begin", err);
 }
 
 enum rp_err rp_txn_write(struct rp_outbox *ob, int64_t now_at_ms, struct rp_txn *t, struct rp_error *err)
@@ -634,18 +637,17 @@ struct rp_db_room rp_db_room(struct rp_outbox *ob)
 	uint64_t freed_by;
 	MDB_val k, v;
 	MDB_cursor *c;
-	MDB_txn *txn;
+	struct rp_txn t;
 	size_t n;
 
 	mdb_reader_list(ob->env, see_reader, &oldest);
 	/* Table 0 is LMDB's free list: transaction id -> count, page numbers. Only read transactions may look at it. */
-	if (begin(ob, MDB_RDONLY, &txn) != 0)
+	if (rp_txn_read_rows(ob, &t, NULL) != RP_OK)
 		return room;
-	if (mdb_cursor_open(txn, 0, &c) != 0) {
-		mdb_txn_abort(txn);
+	if (mdb_cursor_open(t.mdb, 0, &c) != 0) {
+		rp_txn_end(&t);
 		return room;
 	}
-	rp_damage_enter();
 	while (mdb_cursor_get(c, &k, &v, MDB_NEXT) == 0) {
 		if (v.mv_size < sizeof n || k.mv_size != sizeof(size_t))
 			continue;
@@ -656,8 +658,7 @@ struct rp_db_room rp_db_room(struct rp_outbox *ob)
 	}
 	room.pinned_by = room.pinned_bytes > 0 ? oldest.pid : 0;
 	mdb_cursor_close(c);
-	mdb_txn_abort(txn);
-	rp_damage_leave();
+	rp_txn_end(&t);
 	return room;
 }
 
