@@ -74,30 +74,65 @@ static void add_quoted(struct script *s, const char *text)
 	s->ok = s->ok && rp_shell_quote(text, &s->ctl->out);
 }
 
-/* --- bash ------------------------------------------------------------------------------------------------------------
- */
+/* How a shell says what it should offer. */
+struct offers {
+	const char *words; /* before the words themselves */
+	bool quoted;       /* these are one argument */
+	const char *endpoints, *files, *dirs, *nothing;
+};
 
-static void bash_values(struct script *s, const struct values *v)
+static const struct offers bash_offers = {
+    .words = "_runpostctl_words ",
+    .endpoints = "_runpostctl_endpoints",
+    .files = "compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")",
+    .dirs = "compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- \"$cur\")",
+    .nothing = ":",
+};
+
+static const struct offers zsh_offers = {
+    .words = "compadd -- ",
+    .endpoints = "_runpostctl_endpoints",
+    .files = "_files",
+    .dirs = "_files -/",
+    .nothing = ":",
+};
+
+static const struct offers fish_offers = {
+    .words = " -x -a ",
+    .quoted = true,
+    .endpoints = " -x -a '(__runpostctl_endpoints)'",
+    .files = " -r -F",
+    .dirs = " -x -a '(__fish_complete_directories)'",
+    .nothing = " -x",
+};
+
+static void add_offer(struct script *s, const struct offers *o, const struct values *v)
 {
 	switch (v->kind) {
 	case WORDS:
-		add(s, "_runpostctl_words ");
-		add(s, v->words);
+		add(s, o->words);
+		if (o->quoted)
+			add_quoted(s, v->words);
+		else
+			add(s, v->words);
 		break;
 	case ENDPOINTS:
-		add(s, "_runpostctl_endpoints");
+		add(s, o->endpoints);
 		break;
 	case FILES:
-		add(s, "compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")");
+		add(s, o->files);
 		break;
 	case DIRS:
-		add(s, "compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- \"$cur\")");
+		add(s, o->dirs);
 		break;
 	case NOTHING:
-		add(s, ":");
+		add(s, o->nothing);
 		break;
 	}
 }
+
+/* --- bash ------------------------------------------------------------------------------------------------------------
+ */
 
 static void bash_option_value(void *arg, const char *name, const char *value, const char *help)
 {
@@ -110,7 +145,7 @@ static void bash_option_value(void *arg, const char *name, const char *value, co
 	add(s, "\t--");
 	add(s, name);
 	add(s, ")\n\t\t");
-	bash_values(s, &v);
+	add_offer(s, &bash_offers, &v);
 	add(s, "\n\t\treturn ;;\n");
 }
 
@@ -192,7 +227,7 @@ static void bash(struct script *s)
 		add(s, ")\n\t\tif [[ $cur == -* ]]; then\n\t\t\t_runpostctl_words");
 		rp_options_each(&ctl->verbs[i], bash_option, s);
 		add(s, "\n\t\telse\n\t\t\t");
-		bash_values(s, &v);
+		add_offer(s, &bash_offers, &v);
 		add(s, "\n\t\tfi ;;\n");
 	}
 	add(s, "\tesac\n");
@@ -201,28 +236,6 @@ static void bash(struct script *s)
 
 /* --- zsh -------------------------------------------------------------------------------------------------------------
  */
-
-static void zsh_values(struct script *s, const struct values *v)
-{
-	switch (v->kind) {
-	case WORDS:
-		add(s, "compadd -- ");
-		add(s, v->words);
-		break;
-	case ENDPOINTS:
-		add(s, "_runpostctl_endpoints");
-		break;
-	case FILES:
-		add(s, "_files");
-		break;
-	case DIRS:
-		add(s, "_files -/");
-		break;
-	case NOTHING:
-		add(s, ":");
-		break;
-	}
-}
 
 static void zsh_option_value(void *arg, const char *name, const char *value, const char *help)
 {
@@ -235,7 +248,7 @@ static void zsh_option_value(void *arg, const char *name, const char *value, con
 	add(s, "\t--");
 	add(s, name);
 	add(s, ") ");
-	zsh_values(s, &v);
+	add_offer(s, &zsh_offers, &v);
 	add(s, "; return ;;\n");
 }
 
@@ -295,7 +308,7 @@ static void zsh(struct script *s)
 		add(s, ")\n\t\tif [[ $words[CURRENT] == -* ]]; then\n\t\t\tdescribed=(");
 		rp_options_each(&ctl->verbs[i], zsh_option, s);
 		add(s, ")\n\t\t\t_describe -o option described\n\t\telse\n\t\t\t");
-		zsh_values(s, &v);
+		add_offer(s, &zsh_offers, &v);
 		add(s, "\n\t\tfi ;;\n");
 	}
 	add(s, "\tesac\n}\n\n"
@@ -306,28 +319,6 @@ static void zsh(struct script *s)
 
 /* --- fish ------------------------------------------------------------------------------------------------------------
  */
-
-static void fish_values(struct script *s, const struct values *v)
-{
-	switch (v->kind) {
-	case WORDS:
-		add(s, " -x -a ");
-		add_quoted(s, v->words);
-		break;
-	case ENDPOINTS:
-		add(s, " -x -a '(__runpostctl_endpoints)'");
-		break;
-	case FILES:
-		add(s, " -r -F");
-		break;
-	case DIRS:
-		add(s, " -x -a '(__fish_complete_directories)'");
-		break;
-	case NOTHING:
-		add(s, " -x");
-		break;
-	}
-}
 
 static void fish_verb(struct script *s, const char *verb)
 {
@@ -345,7 +336,7 @@ static void fish_option(void *arg, const char *name, const char *value, const ch
 	add(s, " -l ");
 	add(s, name);
 	if (value != NULL)
-		fish_values(s, &v);
+		add_offer(s, &fish_offers, &v);
 	add(s, " -d ");
 	add_quoted(s, help);
 	add(s, "\n");
@@ -385,7 +376,7 @@ static void fish(struct script *s)
 		s->verb = &ctl->verbs[i];
 		if (v.kind != NOTHING) {
 			fish_verb(s, s->verb->name);
-			fish_values(s, &v);
+			add_offer(s, &fish_offers, &v);
 			add(s, "\n");
 		}
 		rp_options_each(s->verb, fish_option, s);
