@@ -2,12 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/thread.h"
 
 /* LMDB copies from one read transaction, which keeps every page that is freed meanwhile from being used again: senders and
  * ingesters are not held up, but the file grows by what they write. So the copy gets a bound on that growth. It runs in a
@@ -27,22 +27,11 @@ static void *copy(void *arg)
 {
 	struct copier *c = arg;
 
+	rp_damage_enter();
 	c->rc = mdb_env_copyfd2(c->env, c->to, MDB_CP_COMPACT);
+	rp_damage_leave();
 	close(c->to);
 	return NULL;
-}
-
-/* Signals are for the caller's thread: both of LMDB's inherit that they are not for them. */
-static int start(pthread_t *thread, struct copier *c)
-{
-	sigset_t all, before;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(thread, NULL, copy, c);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return rc;
 }
 
 static enum rp_err write_all(int fd, const char *bytes, size_t n, const char *path, struct rp_error *err)
@@ -113,7 +102,7 @@ static enum rp_err copy_into(struct rp_outbox *ob, struct rp_backup *b, int to, 
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return rp_fail_sys(err, RP_ERR_IO, errno, "pipe");
 	c.to = ends[1];
-	rc = start(&thread, &c);
+	rc = rp_thread_start(&thread, copy, &c);
 	if (rc != 0) {
 		close(ends[0]);
 		close(ends[1]);

@@ -1,6 +1,6 @@
 /* committer.h - makes one commit at a time in a thread of its own, while its owner reads and parses the next batch.
  *
- * The only thread of the project. It calls nothing but the appender, so the whole write transaction, its flushes and the
+ * The thread calls nothing but the appender, so the whole write transaction, its flushes and the
  * bell are in it; what was appended is looked at by the owner again when the commit has ended. */
 #ifndef RP_WORK_COMMITTER_H
 #define RP_WORK_COMMITTER_H
@@ -10,7 +10,7 @@
 
 struct rp_committer;
 
-/* The thread takes no signals. `to` and `sys` are borrowed. RP_ERR_NOMEM: no memory, thread or descriptor. */
+/* `to` and `sys` are borrowed. RP_ERR_NOMEM: no memory, thread or descriptor. */
 enum rp_err rp_committer_start(const struct rp_appender *to, const struct rp_sys *sys, struct rp_committer **out,
 			       struct rp_error *err);
 /* Waits for a commit under way, whose result is lost, and ends the thread. NULL is harmless. */

@@ -1,126 +1,68 @@
 #include "work/turner.h"
 
-#include <assert.h>
-#include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-enum turner_state { IDLE, BEGUN, OVER, CLOSING };
+#include "base/background.h"
 
 struct rp_turner {
+	struct rp_background *background;
 	struct rp_outbox *ob;
-	pthread_t thread;
-	pthread_mutex_t lock; /* of state; the rest is handed over with it */
-	pthread_cond_t changed;
-	enum turner_state state;
-	int event_fd;
 	int64_t now_at_ms;
 	struct rp_turn *turn;
 	enum rp_err e;
 	struct rp_error err;
 };
 
-static void set_state(struct rp_turner *t, enum turner_state state)
-{
-	t->state = state;
-	pthread_cond_broadcast(&t->changed);
-}
-
-static void *take_turns(void *arg)
+static void take_turn(void *arg)
 {
 	struct rp_turner *t = arg;
 
-	pthread_mutex_lock(&t->lock);
-	while (t->state != CLOSING) {
-		if (t->state != BEGUN) {
-			pthread_cond_wait(&t->changed, &t->lock);
-			continue;
-		}
-		pthread_mutex_unlock(&t->lock);
-		t->e = rp_outbox_turn(t->ob, t->now_at_ms, t->turn, &t->err);
-		pthread_mutex_lock(&t->lock);
-		set_state(t, OVER);
-		eventfd_write(t->event_fd, 1);
-	}
-	pthread_mutex_unlock(&t->lock);
-	return NULL;
+	t->e = rp_outbox_turn(t->ob, t->now_at_ms, t->turn, &t->err);
 }
 
 enum rp_err rp_turner_open(struct rp_outbox *ob, struct rp_turner **out, struct rp_error *err)
 {
 	struct rp_turner *t = calloc(1, sizeof *t);
-	int rc;
+	enum rp_err e;
 
 	*out = NULL;
 	if (t == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	t->ob = ob;
-	t->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (t->event_fd < 0) {
+	e = rp_background_open(&(struct rp_background_task){.run = take_turn, .arg = t}, &t->background, err);
+	if (e == RP_OK)
+		*out = t;
+	else
 		free(t);
-		return rp_fail_sys(err, RP_ERR_IO, errno, "eventfd");
-	}
-	pthread_mutex_init(&t->lock, NULL);
-	pthread_cond_init(&t->changed, NULL);
-	rc = pthread_create(&t->thread, NULL, take_turns, t);
-	if (rc != 0) {
-		close(t->event_fd);
-		free(t);
-		return rp_fail_sys(err, RP_ERR_IO, rc, "a thread for the outbox");
-	}
-	*out = t;
-	return RP_OK;
+	return e;
 }
 
 void rp_turner_close(struct rp_turner *t)
 {
 	if (t == NULL)
 		return;
-	pthread_mutex_lock(&t->lock);
-	assert(t->state == IDLE);
-	set_state(t, CLOSING);
-	pthread_mutex_unlock(&t->lock);
-	pthread_join(t->thread, NULL);
-	pthread_cond_destroy(&t->changed);
-	pthread_mutex_destroy(&t->lock);
-	close(t->event_fd);
+	rp_background_close(t->background);
 	free(t);
 }
 
 void rp_turner_begin(struct rp_turner *t, int64_t now_at_ms, struct rp_turn *turn)
 {
-	pthread_mutex_lock(&t->lock);
-	assert(t->state == IDLE);
 	t->now_at_ms = now_at_ms;
 	t->turn = turn;
-	set_state(t, BEGUN);
-	pthread_mutex_unlock(&t->lock);
+	rp_background_begin(t->background);
 }
 
 bool rp_turner_end(struct rp_turner *t, bool wait, enum rp_err *e, struct rp_error *err)
 {
-	eventfd_t ignored;
-	bool over;
-
-	pthread_mutex_lock(&t->lock);
-	assert(t->state == BEGUN || t->state == OVER);
-	while (wait && t->state != OVER)
-		pthread_cond_wait(&t->changed, &t->lock);
-	over = t->state == OVER;
-	if (over) {
-		t->state = IDLE;
-		*e = t->e;
-		if (err != NULL && t->e != RP_OK)
-			*err = t->err;
-		eventfd_read(t->event_fd, &ignored);
-	}
-	pthread_mutex_unlock(&t->lock);
-	return over;
+	if (!rp_background_end(t->background, wait))
+		return false;
+	*e = t->e;
+	if (err != NULL && t->e != RP_OK)
+		*err = t->err;
+	return true;
 }
 
 int rp_turner_fd(const struct rp_turner *t)
 {
-	return t->event_fd;
+	return rp_background_fd(t->background);
 }

@@ -2,7 +2,7 @@
  * for the disk.
  *
  * One turn at a time. From begin to end the turn and all it points to belong to the thread, and the outbox may be read by
- * rp_outbox_fetch and rp_outbox_next_look only. Signals are the caller's: the thread takes none that the caller blocks. */
+ * rp_outbox_fetch and rp_outbox_next_look only. */
 #ifndef RP_WORK_TURNER_H
 #define RP_WORK_TURNER_H
 
@@ -10,9 +10,9 @@
 
 struct rp_turner;
 
-/* RP_ERR_IO, _NOMEM: no thread could be made. */
+/* RP_ERR_NOMEM: no memory, thread or descriptor. */
 enum rp_err rp_turner_open(struct rp_outbox *ob, struct rp_turner **out, struct rp_error *err);
-void rp_turner_close(struct rp_turner *t); /* no turn may be under way; NULL is fine */
+void rp_turner_close(struct rp_turner *t); /* waits for a turn under way, whose result is lost; NULL is fine */
 
 void rp_turner_begin(struct rp_turner *t, int64_t now_at_ms, struct rp_turn *turn);
 /* True when the turn begun last is over; then *e and err are what rp_outbox_turn returned. wait: it is waited for. */
