@@ -222,6 +222,7 @@ static void decide(struct rp_sender *s, struct job *j)
 	    j->attempt.policy != NULL ? j->attempt.policy : &s->o.settings->config.defaults;
 	struct rp_verdict v;
 	uint64_t random;
+	size_t name_bytes;
 
 	rp_sys_random(s->o.sys, &random, sizeof random);
 	v = rp_retry_decide(&policy->retry, &j->outcome, j->claim.failures + 1, j->claim.budget_at_ms,
@@ -234,8 +235,8 @@ static void decide(struct rp_sender *s, struct job *j)
 	j->settlement.due_at_ms = v.due_at_ms;
 	j->settlement.disable_endpoint = v.disable_endpoint;
 	/* A copy: the settings may be gone when it is settled. */
-	if (policy->url != NULL && strlen(policy->name) < RP_SERIES_NAME_MAX)
-		snprintf(j->settlement.series, sizeof j->settlement.series, "%s", policy->name);
+	if (policy->url != NULL && (name_bytes = strlen(policy->name) + 1) <= RP_SERIES_NAME_MAX)
+		memcpy(j->settlement.series, policy->name, name_bytes);
 }
 
 /* The attempt ends before a request was made. */

@@ -4,6 +4,9 @@
 
 #include "breakdown.h"
 
+/* A dry run's plan is for whoever reads it first and then says yes. */
+#define RP_PLAN_VALID_MS INT64_C(3600000)
+
 struct rp_plan {
 	uint64_t number; /* 0: nothing was selected, and nothing stored */
 	struct rp_breakdown tally;

@@ -7,9 +7,20 @@
 #include "stop.h"
 #include "watch.h"
 
-#define PLAN_VALID_MS INT64_C(3600000)
-
 enum { PLAN_ROWS = 500 };
+
+/* `code`: how the adding went. */
+static int end_backup(struct rp_backup_file *b, int code)
+{
+	if (code == RP_EXIT_OK && rp_stop_asked()) {
+		fputs("Nothing was changed.\n", stderr);
+		code = RP_EXIT_INTERRUPTED;
+	}
+	if (code == RP_EXIT_OK)
+		code = rp_backup_end(b);
+	rp_backup_release(b);
+	return code;
+}
 
 /* --- everything that is selected, at once ------------------------------------------------------------------------------ */
 
@@ -21,14 +32,7 @@ static int back_up_picks(struct rp_ctl *ctl, const struct rp_picks *picks)
 
 	for (i = 0; i < picks->n && code == RP_EXIT_OK && !rp_stop_asked(); i++)
 		code = rp_backup_add(&b, picks->seqs[i]);
-	if (code == RP_EXIT_OK && rp_stop_asked()) {
-		fputs("Nothing was changed.\n", stderr);
-		code = RP_EXIT_INTERRUPTED;
-	}
-	if (code == RP_EXIT_OK)
-		code = rp_backup_end(&b);
-	rp_backup_release(&b);
-	return code;
+	return end_backup(&b, code);
 }
 
 static int purge_selected(struct rp_ctl *ctl)
@@ -53,10 +57,10 @@ static int purge_selected(struct rp_ctl *ctl)
 static int show_plan(struct rp_ctl *ctl)
 {
 	struct rp_plan plan;
-	int code = rp_plan_make(ctl, RP_JOB_PURGE, PLAN_VALID_MS, &plan);
+	int code = rp_plan_make(ctl, RP_JOB_PURGE, RP_PLAN_VALID_MS, &plan);
 
 	if (code == RP_EXIT_OK)
-		code = rp_plan_print(ctl, &plan, ctl->now_at_ms + PLAN_VALID_MS);
+		code = rp_plan_print(ctl, &plan, ctl->now_at_ms + RP_PLAN_VALID_MS);
 	if (code == RP_EXIT_OK && plan.missing > 0)
 		code = RP_EXIT_SOME_FAILED;
 	rp_plan_release(&plan);
@@ -77,14 +81,7 @@ static int back_up_plan(struct rp_ctl *ctl)
 		for (i = 0; i < n && code == RP_EXIT_OK; i++)
 			code = rp_backup_add(&b, rows[i].seq);
 	}
-	if (code == RP_EXIT_OK && rp_stop_asked()) {
-		fputs("Nothing was changed.\n", stderr);
-		code = RP_EXIT_INTERRUPTED;
-	}
-	if (code == RP_EXIT_OK)
-		code = rp_backup_end(&b);
-	rp_backup_release(&b);
-	return code;
+	return end_backup(&b, code);
 }
 
 static int purge_plan(struct rp_ctl *ctl)

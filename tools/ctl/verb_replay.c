@@ -5,9 +5,6 @@
 #include "stop.h"
 #include "watch.h"
 
-/* A dry run's plan is for whoever reads it first and then says yes. */
-#define PLAN_VALID_MS INT64_C(3600000)
-
 static int carry(struct rp_ctl *ctl, uint64_t number, const struct rp_breakdown *tally, struct rp_change_result *r)
 {
 	int code = rp_start_job(ctl, number);
@@ -29,13 +26,13 @@ static int carry(struct rp_ctl *ctl, uint64_t number, const struct rp_breakdown 
 static int replay(struct rp_ctl *ctl, struct rp_plan *plan)
 {
 	struct rp_change_result r = {0};
-	int code = rp_plan_make(ctl, RP_JOB_REPLAY, PLAN_VALID_MS, plan);
+	int code = rp_plan_make(ctl, RP_JOB_REPLAY, RP_PLAN_VALID_MS, plan);
 
 	r.missing = plan->missing;
 	if (code != RP_EXIT_OK)
 		return code;
 	if (ctl->dry_run) {
-		code = rp_plan_print(ctl, plan, ctl->now_at_ms + PLAN_VALID_MS);
+		code = rp_plan_print(ctl, plan, ctl->now_at_ms + RP_PLAN_VALID_MS);
 		if (code == RP_EXIT_OK)
 			code = rp_breakdown_warn_of_stopped(&plan->tally, ctl);
 		return code == RP_EXIT_OK && plan->missing > 0 ? RP_EXIT_SOME_FAILED : code;
