@@ -19,8 +19,8 @@
 #define BEAT_MS 1000         /* heartbeat and look at the other senders */
 #define DRAIN_LOOK_MS 100    /* with --drain, how often an idle sender asks whether the others are done too */
 #define EXPIRE_MS 5000       /* how often delivered and dead entries past their keep time are removed */
-#define EXPIRE_MAX 500       /* ... and how many in a transaction: some 5 ms */
-#define EXPIRE_AGAIN_MS 20   /* when there are more: as fast as entries can be delivered */
+#define EXPIRE_MAX 250       /* ... and how many in a transaction: some 3 ms */
+#define EXPIRE_AGAIN_MS 10   /* when there are more: as fast as entries can be delivered */
 #define JOBS_MAX 200         /* entries of operators' jobs moved in a transaction */
 #define JOBS_RUNG_MS 100     /* how soon after a look at the jobs the doorbell makes for another */
 #define REAP_AGAIN_MS 10     /* a sender's end is told just before the kernel drops its lock: look again, */

@@ -22,6 +22,7 @@ def run(bench):
     outbox = bench.new_outbox("outbox", config)
     record, stamps = bench.dir / "record", bench.dir / "stamps"
     record.unlink(missing_ok=True)
+    span, started = harness.Span(), len(bench.running)
     sinks = [bench.sink(port), bench.sink(quiet_port, "--record", record)]
     sender = harness.send(bench, outbox, config)
     ingest, load = harness.start_feed(bench, outbox, config, [f"http://127.0.0.1:{port}/flood"], flood)
@@ -34,6 +35,7 @@ def run(bench):
     harness.wait_until(lambda: len(record.read_text().splitlines()) >= len(runs), "arrival of the quiet endpoint's runs")
     for process in [sender, *sinks]:
         harness.stop(process)
+    noise = span.noise(*bench.running[started:])
     arrivals = harness.read_arrivals(record)
     runs = [run for run in runs if report["start_us"] < run[1] < report["end_us"]]
     if len(runs) < RATE / 2:
@@ -44,4 +46,5 @@ def run(bench):
             "flood_max_ms": waits[-1], "flood_runs": len(runs),
             "flood_receipt_p50_ms": harness.percentile(receipts, 0.5),
             "flood_receipt_p99_ms": harness.percentile(receipts, 0.99), "flood_receipt_max_ms": receipts[-1],
+            "flood_noise_cores": noise,
             "flood_per_s": report["lines"] / (report["end_us"] - report["start_us"]) * 1e6}

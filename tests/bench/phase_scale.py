@@ -114,6 +114,7 @@ def retire(bench, outbox, stored):
 
 def run(bench):
     stored = bench.args.stored // 3 * 3
+    span, started = harness.Span(), len(bench.running)
     config, outbox = bench.config("scale", outbox=OUTBOX), bench.fresh("many")
     stock(bench, "fill", outbox, stored)
     result = {"scale_stored": stored, "scale_entry_bytes": (outbox / "data.mdb").stat().st_size / stored}
@@ -131,4 +132,5 @@ def run(bench):
     control(bench, outbox, "verify")
     times = stock(bench, "retire", outbox)
     result["scale_expire_txn_ms"], result["scale_purge_txn_ms"] = times["expire"]["max_ms"], times["purge"]["max_ms"]
+    result["scale_noise_cores"] = span.noise(*bench.running[started:])
     return result
