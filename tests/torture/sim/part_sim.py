@@ -52,9 +52,9 @@ MUTANTS = {
     "one_attempt_more": ("core/retry.c", "if (failures >= attempts_of(policy))", "if (failures > attempts_of(policy))"),
     "503_is_delivered": ("core/retry.c", "\tif (outcome->cause == RP_CAUSE_NONE)\n",
                          "\tif (outcome->cause == RP_CAUSE_NONE || outcome->http_status == 503)\n"),
-    "begun_after_the_lease": ("work/sender.c", "\treturn_ready(s);\n}\n\nstatic enum rp_err start_ready",
-                              "}\n\nstatic enum rp_err start_ready"),
-    "unbegun_is_dead": ("work/sender.c", "\t\tpush_finished(s, j, RP_SETTLE_RETURN);\n}\n",
+    "begun_after_the_lease": ("work/sender_attempt.c", "\trp_sender_return_ready(s);\n}\n\nenum rp_err rp_sender_start_ready",
+                              "}\n\nenum rp_err rp_sender_start_ready"),
+    "unbegun_is_dead": ("work/sender_attempt.c", "\t\tpush_finished(s, j, RP_SETTLE_RETURN);\n}\n",
                         "\t\tpush_finished(s, j, RP_SETTLE_DEAD);\n}\n"),
     "bytes_changed": ("store/outbox_turn.c", "out->text.len - facts_bytes};", "out->text.len - facts_bytes - 1};"),
 }

@@ -1,0 +1,231 @@
+#include "work/sender_int.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "core/retry.h"
+
+#define LEASE_MARGIN_MS 1000                /* a claim is not begun when its lease may be taken within this time */
+#define SMALL_BYTES ((size_t)64 << 10)      /* payloads up to this size begin whatever else is in memory */
+#define LARGE_BYTES_MAX ((size_t)64 << 20)  /* longer ones in memory at once, and of one endpoint: */
+#define LARGE_BYTES_EACH ((size_t)16 << 20) /* ... one more may begin while they have not reached it */
+#define KEPT_BYTES_MAX ((size_t)16 << 10)   /* a job keeps a buffer of this size for its next payload */
+#define NO_KEY_WAIT_MS 60000                /* an endpoint without a valid key is asked again after this time */
+#define SUCCESS_RESPONSE_MAX 64 /* of a 2xx answer's body so much is kept; failures keep all of RP_RESPONSE_HEAD_MAX */
+
+/* --- its end ------------------------------------------------------------------------------------------------------ */
+
+/* The payload is not needed any more once the request is over; large ones must not pile up in idle jobs. */
+static void give_back_payload(struct rp_sender_job *j)
+{
+	if (j->dispatch.text.cap > KEPT_BYTES_MAX)
+		rp_buf_release(&j->dispatch.text);
+}
+
+static void push_finished(struct rp_sender *s, struct rp_sender_job *j, enum rp_settle_kind kind)
+{
+	j->settlement = (struct rp_settlement){
+	    .seq = j->claim.seq,
+	    .endpoint = j->claim.endpoint,
+	    .claim_no = j->claim.claim_no,
+	    .attempt = j->claim.attempt,
+	    .kind = kind,
+	    .started_at_ms = j->started_at_ms,
+	    .outcome = kind == RP_SETTLE_RETURN || kind == RP_SETTLE_PARK ? NULL : &j->outcome,
+	};
+	give_back_payload(j);
+	if (s->finished.n == 0)
+		s->finished_boot_ms = s->now_boot_ms;
+	rp_sender_list_push(&s->finished, j);
+}
+
+static void decide(struct rp_sender *s, struct rp_sender_job *j)
+{
+	const struct rp_policy *policy =
+	    j->attempt.policy != NULL ? j->attempt.policy : &s->o.settings->config.defaults;
+	struct rp_verdict v;
+	uint64_t random;
+	size_t name_bytes;
+
+	rp_sys_random(s->o.sys, &random, sizeof random);
+	v = rp_retry_decide(&policy->retry, &j->outcome, j->claim.failures + 1, j->claim.budget_at_ms,
+			    j->claim.expires_at_ms, s->now_at_ms, random);
+	push_finished(s, j,
+		      v.kind == RP_VERDICT_DELIVERED ? RP_SETTLE_DELIVERED
+		      : v.kind == RP_VERDICT_RETRY   ? RP_SETTLE_RETRY
+						     : RP_SETTLE_DEAD);
+	j->settlement.cause = v.kind == RP_VERDICT_DEAD ? v.cause : j->outcome.cause;
+	j->settlement.due_at_ms = v.due_at_ms;
+	j->settlement.disable_endpoint = v.disable_endpoint;
+	/* A copy: the settings may be gone when it is settled. */
+	if (policy->url != NULL && (name_bytes = strlen(policy->name) + 1) <= RP_SERIES_NAME_MAX)
+		memcpy(j->settlement.series, policy->name, name_bytes);
+}
+
+/* The attempt ends before a request was made. */
+static void finish_without_request(struct rp_sender *s, struct rp_sender_job *j, enum rp_cause cause,
+				   const char *detail)
+{
+	memset(&j->outcome, 0, sizeof j->outcome);
+	j->outcome.cause = cause;
+	snprintf(j->outcome.detail, sizeof j->outcome.detail, "%.*s", RP_DETAIL_TEXT_MAX - 1, detail);
+	decide(s, j);
+}
+
+void rp_sender_on_done(void *arg, void *owner, const struct rp_outcome *outcome)
+{
+	struct rp_sender *s = arg;
+	struct rp_sender_job *j = owner;
+
+	assert(s->running > 0 && s->large_bytes >= j->large_bytes);
+	s->running--;
+	if (j->large_bytes > 0) {
+		s->large_bytes -= j->large_bytes;
+		j->large_bytes = 0;
+		s->large_may_begin = true;
+	}
+	j->outcome = *outcome;
+	if (outcome->cause == RP_CAUSE_NONE && j->outcome.response_bytes > SUCCESS_RESPONSE_MAX)
+		j->outcome.response_bytes = SUCCESS_RESPONSE_MAX;
+	rp_attempt_mask_secrets(&j->attempt, j->outcome.response, j->outcome.response_bytes);
+	rp_attempt_mask_secrets(&j->attempt, (unsigned char *)j->outcome.detail, strlen(j->outcome.detail));
+	decide(s, j);
+	j->generation->requests--;
+	rp_sender_discard_unused(s);
+}
+
+/* Nothing is sent unsigned, and nothing is spent: what is missing is ours to mend. */
+static void park(struct rp_sender *s, struct rp_sender_job *j, const char *detail)
+{
+	memset(&j->outcome, 0, sizeof j->outcome);
+	j->outcome.cause = RP_CAUSE_NO_KEY;
+	snprintf(j->outcome.detail, sizeof j->outcome.detail, "%.*s", RP_DETAIL_TEXT_MAX - 1, detail);
+	push_finished(s, j, RP_SETTLE_PARK);
+	j->settlement.cause = RP_CAUSE_NO_KEY;
+	j->settlement.due_at_ms = s->now_at_ms + NO_KEY_WAIT_MS;
+}
+
+/* --- its beginning ------------------------------------------------------------------------------------------------ */
+
+/* A receiver that hangs on long payloads keeps those of others waiting at most in part, and short ones never. */
+static bool large_may_begin(const struct rp_sender *s, const struct rp_sender_job *j)
+{
+	size_t i, of_endpoint = 0;
+
+	if (s->large_bytes == 0)
+		return true;
+	for (i = 0; i < s->n_jobs; i++)
+		if (s->jobs[i].large_bytes > 0 && s->jobs[i].claim.endpoint == j->claim.endpoint)
+			of_endpoint += s->jobs[i].large_bytes;
+	return s->large_bytes < LARGE_BYTES_MAX && of_endpoint < LARGE_BYTES_EACH;
+}
+
+static enum rp_err start(struct rp_sender *s, struct rp_sender_job *j, struct rp_error *err)
+{
+	char detail[RP_DETAIL_TEXT_MAX];
+	enum rp_cause cause;
+	enum rp_err e;
+
+	j->dispatch.max_payload = large_may_begin(s, j) ? 0 : SMALL_BYTES;
+	e = rp_outbox_fetch(s->o.outbox, &j->claim, &j->dispatch, err);
+	if (e == RP_ERR_FULL) {
+		rp_sender_list_push(&s->large, j);
+		return RP_OK;
+	}
+	j->started_at_ms = s->now_at_ms;
+	j->attempt.policy = NULL;
+	if (e == RP_ERR_STALE) {
+		s->counts.stale++;
+		give_back_payload(j);
+		rp_sender_list_push(&s->idle, j);
+		return RP_OK;
+	}
+	if (e == RP_ERR_DAMAGED) {
+		rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=entry_or_payload", j->claim.seq);
+		finish_without_request(s, j, RP_CAUSE_DAMAGED,
+				       "a stored record fails its checksum; set aside, not sent");
+		return RP_OK;
+	}
+	if (e == RP_ERR_NOMEM || e == RP_ERR_BUSY) {
+		rp_log(RP_LOG_WARN, "attempt_put_off", "seq=%" PRIu64 " why=%s", j->claim.seq, rp_err_name(e));
+		push_finished(s, j, RP_SETTLE_RETURN);
+		/* When nothing runs whose end could mend it, it would be claimed again and again: then another process
+		 * is to try. */
+		return s->running > 0 ? RP_OK : e;
+	}
+	if (e != RP_OK)
+		return e;
+	if (j->claim.expires_at_ms != 0 && j->claim.expires_at_ms <= s->now_at_ms) {
+		s->counts.attempts++;
+		finish_without_request(s, j, RP_CAUSE_EXPIRED, "expires_at passed before the attempt");
+		return RP_OK;
+	}
+	cause = rp_attempt_prepare(&j->attempt, s->o.settings, &j->dispatch, j->claim.attempt, s->now_at_ms, detail);
+	if (cause == RP_CAUSE_NO_KEY) {
+		park(s, j, detail);
+		return RP_OK;
+	}
+	s->counts.attempts++;
+	if (cause != RP_CAUSE_NONE) {
+		finish_without_request(s, j, cause, detail);
+		return RP_OK;
+	}
+	j->attempt.request.owner = j;
+	if (s->o.transport->start(s->o.transport, &j->attempt.request, err) != RP_OK) {
+		finish_without_request(s, j, RP_CAUSE_LOCAL,
+				       err != NULL ? err->text : "the request could not be started");
+		return RP_OK;
+	}
+	j->generation = s->newest;
+	j->generation->requests++;
+	s->running++;
+	if (j->dispatch.payload.len > SMALL_BYTES) {
+		j->large_bytes = j->dispatch.payload.len;
+		s->large_bytes += j->large_bytes;
+	}
+	return RP_OK;
+}
+
+bool rp_sender_may_start(const struct rp_sender *s)
+{
+	return s->ready.n > 0 && s->running < s->o.in_flight;
+}
+
+void rp_sender_return_ready(struct rp_sender *s)
+{
+	struct rp_sender_job *j;
+
+	while ((j = rp_sender_list_pop(&s->ready)) != NULL || (j = rp_sender_list_pop(&s->large)) != NULL)
+		push_finished(s, j, RP_SETTLE_RETURN);
+}
+
+bool rp_sender_is_stalled(const struct rp_sender *s, int64_t since_boot_ms)
+{
+	return s->now_boot_ms - since_boot_ms > s->o.settings->config.lease_ms - LEASE_MARGIN_MS;
+}
+
+/* After a stall longer than the lease others may have taken our claims. Requests under way are fenced when they settle, but
+ * nothing that has not begun may begin: its claim may be somebody else's by now. */
+void rp_sender_drop_after_stall(struct rp_sender *s)
+{
+	if (!rp_sender_is_stalled(s, s->beat_boot_ms))
+		return;
+	rp_log(RP_LOG_WARN, "stalled", "for_ms=%" PRId64 " returned=%zu", s->now_boot_ms - s->beat_boot_ms,
+	       s->ready.n + s->large.n);
+	rp_sender_return_ready(s);
+}
+
+enum rp_err rp_sender_start_ready(struct rp_sender *s, struct rp_error *err)
+{
+	enum rp_err e = RP_OK;
+	size_t n;
+
+	for (n = s->large_may_begin ? s->large.n : 0; n > 0 && e == RP_OK && s->running < s->o.in_flight; n--)
+		e = start(s, rp_sender_list_pop(&s->large), err);
+	s->large_may_begin = n > 0;
+	while (e == RP_OK && rp_sender_may_start(s))
+		e = start(s, rp_sender_list_pop(&s->ready), err);
+	return e;
+}
