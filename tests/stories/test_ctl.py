@@ -192,8 +192,24 @@ class Changing(Story):
         self.assertEqual((True, 6, {"waiting": 6}), (plan["dry_run"], plan["would"], plan["states"]))
         self.assertEqual({("https://a.example/hook", 4), ("https://b.example/hook", 2)},
                          {(e["endpoint"], e["count"]) for e in plan["endpoints"]})
-        self.assertIn("would purge 6 entries (6 waiting)", self.ctl("purge", "--state", "waiting", "--dry-run").stdout)
+        self.assertRegex(self.ctl("purge", "--state", "waiting", "--dry-run").stdout,
+                         r"^would purge 6 entries, \d+ B \(6 waiting\)\n  4  \d+ B  https://a.example/hook\n")
         self.assertEqual({"waiting": 6}, self.counts())
+
+    def test_every_verb_that_changes_tells_how_much_it_is(self):
+        self.ctl("hold", "--endpoint", "b.example", "--yes")
+        sizes = {e["id"]: len(self.ctl("body", e["id"]).stdout) for e in self.json("list")}
+        for verb, states in (("replay", "waiting,held"), ("purge", "waiting,held"), ("hold", "waiting"), ("release", "held")):
+            plan = self.json(verb, "--state", states, "--dry-run")[0]
+            meant = [(e["state"], e["endpoint"], sizes[e["id"]]) for e in self.json("list", "--state", states)]
+            self.assertEqual(sum(size for _, _, size in meant), plan["bytes"], verb)
+            for state, count in plan["states"].items():
+                self.assertEqual(sum(s == state for s, _, _ in meant), count)
+                self.assertEqual(sum(size for s, _, size in meant if s == state), plan["state_bytes"][state])
+            for one in plan["endpoints"]:
+                self.assertEqual(sum(size for _, e, size in meant if e == one["endpoint"]), one["bytes"])
+        self.assertRegex(self.ctl("replay", "--state", "waiting,held", "--dry-run").stdout,
+                         r"^would replay 6 entries, \d+ B \(4 waiting, \d+ B; 2 held, \d+ B\)\n")
 
     def test_a_mass_change_is_refused_without_a_terminal_or_yes(self):
         done = self.ctl("purge", "--state", "waiting", expect=64)
