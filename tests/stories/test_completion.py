@@ -70,6 +70,22 @@ class Completion(Story):
                          ["//hooks.example.com/in"])
         self.assertEqual(self.bash("runpostctl pause --outbox /nowhere ht"), [])
 
+    def make_jobs(self):
+        """Two plans, the first of which is given up."""
+        for _ in range(2):
+            self.ctl("purge", "--state", "waiting", "--dry-run")
+        self.ctl("jobs", "cancel", "1")
+
+    def test_bash_completes_jobs(self):
+        self.make_jobs()
+        where = f"--outbox {self.outbox}"
+        self.assertEqual(self.bash(f"runpostctl jobs {where} "), ["list", "show", "pause", "resume", "cancel"])
+        self.assertEqual(self.bash(f"runpostctl jobs {where} pa"), ["pause"])
+        self.assertEqual(self.bash(f"runpostctl jobs show {where} "), ["1", "2"])
+        self.assertEqual(self.bash(f"runpostctl jobs {where} pause "), ["1", "2"])
+        self.assertEqual(self.bash(f"runpostctl jobs {where} list "), [])
+        self.assertEqual(self.bash(f"runpostctl purge {where} --plan "), ["2"])
+
     def test_a_person_presses_tab(self):
         master, slave = pty.openpty()
         script = self.script("bash")
@@ -116,6 +132,11 @@ class Completion(Story):
         self.assertEqual(zsh("runpostctl", "list", "--state", "")[0], "waiting")
         names = zsh("runpostctl", "pause", "--outbox", str(self.outbox), "")
         self.assertEqual(sorted(names), sorted(["https://hooks.example.com/in", "http://127.0.0.1:8080/a", ODD]))
+        self.make_jobs()
+        where = ("--outbox", str(self.outbox))
+        self.assertEqual(zsh("runpostctl", "jobs", *where, ""), ["list", "show", "pause", "resume", "cancel"])
+        self.assertEqual(zsh("runpostctl", "jobs", *where, "pause", ""), ["1", "2"])
+        self.assertEqual(zsh("runpostctl", "purge", *where, "--plan", ""), ["2"])
         self.assertEqual(zsh("runpostctl", "import", ""), ["files"])
         self.assertEqual(zsh("runpostctl", "backup", ""), ["files -/"])
 
@@ -133,3 +154,8 @@ class Completion(Story):
         names = fish(f"runpostctl pause --outbox {self.outbox} ")
         self.assertIn("https://hooks.example.com/in", names)
         self.assertEqual(len(names), 3)
+        self.make_jobs()
+        where = f"--outbox {self.outbox}"
+        self.assertEqual(sorted(fish(f"runpostctl jobs {where} ")), ["cancel", "list", "pause", "resume", "show"])
+        self.assertEqual(sorted(fish(f"runpostctl jobs {where} pause ")), ["1", "2"])
+        self.assertEqual(fish(f"runpostctl purge {where} --plan "), ["2"])

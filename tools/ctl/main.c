@@ -148,7 +148,8 @@ static const struct rp_verb verbs[] = {
      "Exit status 0: sound, 65: damage.\n\nexamples:\n  runpostctl verify && echo sound\n",
      0, rp_verb_verify},
     {"completion", "bash | zsh | fish", "Print a script that lets a shell complete verbs, options and endpoints",
-     "Endpoints are asked for with `runpostctl endpoints`, with the --outbox and --config of the line.\n\n"
+     "Endpoints and jobs are asked for with `runpostctl endpoints` and `runpostctl jobs`, with the --outbox and\n"
+     "--config of the line.\n\n"
      "examples:\n  source <(runpostctl completion bash)\n"
      "  runpostctl completion zsh > ~/.zfunc/_runpostctl\n"
      "  runpostctl completion fish > ~/.config/fish/completions/runpostctl.fish\n",

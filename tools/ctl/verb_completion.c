@@ -4,12 +4,20 @@
 #include "options.h"
 
 /* Scripts that let a shell complete verbs, options and their values. They are made from the tables of verbs and options,
- * and ask `runpostctl endpoints` for names.
+ * and ask `runpostctl endpoints` and `runpostctl jobs` for names and numbers.
  *
  * Callers of the engine choose the names of endpoints, so a name may look like anything to a shell: each script takes care
  * that names are compared and inserted as text, quoted, and never expanded. */
 
-enum kind { WORDS, ENDPOINTS, FILES, DIRS, NOTHING };
+enum kind {
+	WORDS,
+	ENDPOINTS,
+	PLANS,
+	STEER, /* what `jobs` takes: a word, then the number of a job */
+	FILES,
+	DIRS,
+	NOTHING
+};
 
 struct values {
 	enum kind kind;
@@ -49,6 +57,8 @@ static struct values values_of(const char *option, const struct rp_verb *verb)
 			all_causes(v.words, sizeof v.words);
 	} else if (option != NULL ? strcmp(option, "endpoint") == 0 : strstr(verb->args, "NAME") != NULL) {
 		v.kind = ENDPOINTS;
+	} else if (option != NULL ? strcmp(option, "plan") == 0 : strcmp(verb->name, "jobs") == 0) {
+		v.kind = option != NULL ? PLANS : STEER;
 	} else if (option != NULL ? strcmp(option, "config") == 0 || strcmp(option, "textfile") == 0
 				  : strstr(verb->args, "FILE") != NULL) {
 		v.kind = FILES;
@@ -78,12 +88,14 @@ static void add_quoted(struct script *s, const char *text)
 struct offers {
 	const char *words; /* before the words themselves */
 	bool quoted;       /* these are one argument */
-	const char *endpoints, *files, *dirs, *nothing;
+	const char *endpoints, *plans, *steer, *files, *dirs, *nothing;
 };
 
 static const struct offers bash_offers = {
     .words = "_runpostctl_words ",
     .endpoints = "_runpostctl_endpoints",
+    .plans = "_runpostctl_jobs planned",
+    .steer = "_runpostctl_steer",
     .files = "compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")",
     .dirs = "compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- \"$cur\")",
     .nothing = ":",
@@ -92,6 +104,8 @@ static const struct offers bash_offers = {
 static const struct offers zsh_offers = {
     .words = "compadd -- ",
     .endpoints = "_runpostctl_endpoints",
+    .plans = "_runpostctl_jobs planned",
+    .steer = "_runpostctl_steer",
     .files = "_files",
     .dirs = "_files -/",
     .nothing = ":",
@@ -101,6 +115,8 @@ static const struct offers fish_offers = {
     .words = " -x -a ",
     .quoted = true,
     .endpoints = " -x -a '(__runpostctl_endpoints)'",
+    .plans = " -x -a '(__runpostctl_jobs planned)'",
+    .steer = " -x -a '(__runpostctl_steer)'",
     .files = " -r -F",
     .dirs = " -x -a '(__fish_complete_directories)'",
     .nothing = " -x",
@@ -118,6 +134,12 @@ static void add_offer(struct script *s, const struct offers *o, const struct val
 		break;
 	case ENDPOINTS:
 		add(s, o->endpoints);
+		break;
+	case PLANS:
+		add(s, o->plans);
+		break;
+	case STEER:
+		add(s, o->steer);
 		break;
 	case FILES:
 		add(s, o->files);
@@ -169,17 +191,45 @@ static const char bash_head[] =
     "\tdone\n"
     "}\n"
     "\n"
-    "# Names are text of others: they are never expanded, and inserted quoted.\n"
-    "_runpostctl_endpoints()\n"
+    "# What a verb says of the outbox of this line.\n"
+    "_runpostctl_ask()\n"
     "{\n"
-    "\tlocal name rest quoted i where=()\n"
+    "\tlocal i where=()\n"
     "\tfor ((i = 1; i + 1 < ${#typed[@]}; i++)); do\n"
     "\t\t[[ ${typed[i]} == --outbox || ${typed[i]} == --config ]] && where+=(\"${typed[i]}\" \"${typed[i + 1]}\")\n"
     "\tdone\n"
+    "\t\"${typed[0]}\" \"$1\" \"${where[@]}\" 2>/dev/null </dev/null\n"
+    "}\n"
+    "\n"
+    "# Names are text of others: they are never expanded, and inserted quoted.\n"
+    "_runpostctl_endpoints()\n"
+    "{\n"
+    "\tlocal name rest quoted\n"
     "\twhile IFS=$'\\t' read -r name rest; do\n"
     "\t\tprintf -v quoted %q \"$name\"\n"
     "\t\t[[ $quoted == \"$cur\"* || $name == \"$cur\"* ]] && COMPREPLY+=(\"$quoted\")\n"
-    "\tdone < <(\"${typed[0]}\" endpoints \"${where[@]}\" 2>/dev/null </dev/null)\n"
+    "\tdone < <(_runpostctl_ask endpoints)\n"
+    "}\n"
+    "\n"
+    "# Numbers of jobs, or of those in the state $1.\n"
+    "_runpostctl_jobs()\n"
+    "{\n"
+    "\tlocal job verb state rest\n"
+    "\twhile IFS=$'\\t' read -r job verb state rest; do\n"
+    "\t\t[[ $job == \"$cur\"* && $state == \"${1-$state}\" ]] && COMPREPLY+=(\"$job\")\n"
+    "\tdone < <(_runpostctl_ask jobs)\n"
+    "}\n"
+    "\n"
+    "_runpostctl_steer()\n"
+    "{\n"
+    "\tlocal word\n"
+    "\tfor word in \"${typed[@]:2}\"; do\n"
+    "\t\tcase $word in\n"
+    "\t\tlist) return ;;\n"
+    "\t\tshow|pause|resume|cancel) _runpostctl_jobs; return ;;\n"
+    "\t\tesac\n"
+    "\tdone\n"
+    "\t_runpostctl_words list show pause resume cancel\n"
     "}\n"
     "\n"
     "_runpostctl_reply()\n"
@@ -267,26 +317,55 @@ static void zsh_option(void *arg, const char *name, const char *value, const cha
 	zsh_described(arg, "--", name, help);
 }
 
-static const char zsh_head[] =
-    "#compdef runpostctl\n"
-    "# zsh completion of runpostctl; made by: runpostctl completion zsh\n"
-    "\n"
-    "_runpostctl_endpoints()\n"
-    "{\n"
-    "\tlocal -a names where\n"
-    "\tlocal i\n"
-    "\tfor ((i = 2; i < $#words; i++)); do\n"
-    "\t\tcase $words[i] in\n"
-    "\t\t--outbox|--config) where+=(\"$words[i]\" \"${(Q)words[i+1]}\") ;;\n"
-    "\t\tesac\n"
-    "\tdone\n"
-    "\tnames=(${(f)\"$(\"${(Q)words[1]}\" endpoints \"$where[@]\" 2>/dev/null </dev/null | cut -f1)\"})\n"
-    "\tcompadd -a names\n"
-    "}\n"
-    "\n"
-    "_runpostctl()\n"
-    "{\n"
-    "\tlocal -a described\n";
+static const char zsh_head[] = "#compdef runpostctl\n"
+			       "# zsh completion of runpostctl; made by: runpostctl completion zsh\n"
+			       "\n"
+			       "# What a verb says of the outbox of this line.\n"
+			       "_runpostctl_ask()\n"
+			       "{\n"
+			       "\tlocal -a where\n"
+			       "\tlocal i\n"
+			       "\tfor ((i = 2; i < $#words; i++)); do\n"
+			       "\t\tcase $words[i] in\n"
+			       "\t\t--outbox|--config) where+=(\"$words[i]\" \"${(Q)words[i+1]}\") ;;\n"
+			       "\t\tesac\n"
+			       "\tdone\n"
+			       "\t\"${(Q)words[1]}\" $1 \"$where[@]\" 2>/dev/null </dev/null\n"
+			       "}\n"
+			       "\n"
+			       "_runpostctl_endpoints()\n"
+			       "{\n"
+			       "\tlocal -a names\n"
+			       "\tnames=(${(f)\"$(_runpostctl_ask endpoints | cut -f1)\"})\n"
+			       "\tcompadd -a names\n"
+			       "}\n"
+			       "\n"
+			       "# Numbers of jobs, or of those in the state $1.\n"
+			       "_runpostctl_jobs()\n"
+			       "{\n"
+			       "\tlocal -a jobs\n"
+			       "\tlocal job verb state rest\n"
+			       "\t_runpostctl_ask jobs | while IFS=$'\\t' read -r job verb state rest; do\n"
+			       "\t\t[[ $state == ${1-$state} ]] && jobs+=($job)\n"
+			       "\tdone\n"
+			       "\tcompadd -a jobs\n"
+			       "}\n"
+			       "\n"
+			       "_runpostctl_steer()\n"
+			       "{\n"
+			       "\tlocal word\n"
+			       "\tfor word in \"${(@)words[3,CURRENT-1]}\"; do\n"
+			       "\t\tcase $word in\n"
+			       "\t\tlist) return ;;\n"
+			       "\t\tshow|pause|resume|cancel) _runpostctl_jobs; return ;;\n"
+			       "\t\tesac\n"
+			       "\tdone\n"
+			       "\tcompadd -- list show pause resume cancel\n"
+			       "}\n"
+			       "\n"
+			       "_runpostctl()\n"
+			       "{\n"
+			       "\tlocal -a described\n";
 
 static void zsh(struct script *s)
 {
@@ -322,7 +401,7 @@ static void zsh(struct script *s)
 
 static void fish_verb(struct script *s, const char *verb)
 {
-	add(s, "complete -c runpostctl -n '__fish_seen_subcommand_from ");
+	add(s, "complete -c runpostctl -n '__runpostctl_verb_is ");
 	add(s, verb);
 	add(s, "'");
 }
@@ -344,7 +423,14 @@ static void fish_option(void *arg, const char *name, const char *value, const ch
 
 static const char fish_head[] = "# fish completion of runpostctl; made by: runpostctl completion fish\n"
 				"\n"
-				"function __runpostctl_endpoints\n"
+				"# The verb is the second word; a word like it may follow.\n"
+				"function __runpostctl_verb_is\n"
+				"\tset -l typed (commandline -opc)\n"
+				"\ttest (count $typed) -ge 2; and test \"$typed[2]\" = $argv[1]\n"
+				"end\n"
+				"\n"
+				"# What a verb says of the outbox of this line.\n"
+				"function __runpostctl_ask\n"
 				"\tset -l typed (commandline -opc)\n"
 				"\tset -l where\n"
 				"\tfor i in (seq 2 (math (count $typed) - 1))\n"
@@ -352,7 +438,34 @@ static const char fish_head[] = "# fish completion of runpostctl; made by: runpo
 				"\t\t\tset -a where $typed[$i] $typed[(math $i + 1)]\n"
 				"\t\tend\n"
 				"\tend\n"
-				"\t$typed[1] endpoints $where 2>/dev/null </dev/null | cut -f1\n"
+				"\t$typed[1] $argv[1] $where 2>/dev/null </dev/null\n"
+				"end\n"
+				"\n"
+				"function __runpostctl_endpoints\n"
+				"\t__runpostctl_ask endpoints | cut -f1\n"
+				"end\n"
+				"\n"
+				"# Numbers of jobs, or of those in the state $argv[1].\n"
+				"function __runpostctl_jobs\n"
+				"\t__runpostctl_ask jobs | while read -l -d \\t job verb state rest\n"
+				"\t\tif test -z \"$argv[1]\"; or test \"$state\" = \"$argv[1]\"\n"
+				"\t\t\techo $job\n"
+				"\t\tend\n"
+				"\tend\n"
+				"end\n"
+				"\n"
+				"function __runpostctl_steer\n"
+				"\tset -l typed (commandline -opc)\n"
+				"\tfor i in (seq 3 (count $typed))\n"
+				"\t\tswitch $typed[$i]\n"
+				"\t\t\tcase list\n"
+				"\t\t\t\treturn\n"
+				"\t\t\tcase show pause resume cancel\n"
+				"\t\t\t\t__runpostctl_jobs\n"
+				"\t\t\t\treturn\n"
+				"\t\tend\n"
+				"\tend\n"
+				"\tprintf '%s\\n' list show pause resume cancel\n"
 				"end\n"
 				"\n"
 				"complete -c runpostctl -f\n";
