@@ -48,14 +48,14 @@ def entries(bin_dir, outbox):
     return json.loads(done.stdout)["entries"]
 
 
-def build(bin_dir, outbox, n, endpoints):
+def build(bin_dir, outbox, waiting, dead, endpoints):
     """The dead ones expired before they were sent: no request is made."""
-    print(f"building an outbox with {n} waiting and {n} dead entries of {endpoints} endpoints ...", flush=True)
-    ingest(bin_dir, outbox, lines(0, n, endpoints, expires_at="2020-01-01T00:00:00Z"))
+    print(f"building an outbox with {waiting} waiting and {dead} dead entries of {endpoints} endpoints ...", flush=True)
+    ingest(bin_dir, outbox, lines(0, dead, endpoints, expires_at="2020-01-01T00:00:00Z"))
     sender = subprocess.Popen([bin_dir / "runpost", "send", "--outbox", outbox, "--drain"], stderr=subprocess.DEVNULL)
-    if sender.wait() != 0 or entries(bin_dir, outbox)["dead"] != n:
-        sys.exit("million: the first half did not expire")
-    ingest(bin_dir, outbox, lines(n, n, endpoints))
+    if sender.wait() != 0 or entries(bin_dir, outbox)["dead"] != dead:
+        sys.exit("million: those to be dead did not expire")
+    ingest(bin_dir, outbox, lines(dead, waiting, endpoints))
 
 
 def measure(argv):
