@@ -498,4 +498,19 @@ struct rp_verify_counts {
 enum rp_err rp_outbox_verify(struct rp_outbox *ob, void (*problem)(void *arg, const char *text), void *arg,
 			     struct rp_verify_counts *out, struct rp_error *err);
 
+/* The same in slices of at most max_rows rows (1000 is a good number), 4 MiB of payloads and some 50 ms, each in a
+ * snapshot of its own, so that no page is kept from being used again for long. Others may go on between slices; what they
+ * change is no false alarm. Call it with a zeroed cursor until `done`; problems and entries are added to *out, rows at the
+ * end. What needs a recount of everything is left to rp_outbox_verify: the counters of a single endpoint, the number of
+ * those retrying, and whether an order of more than max_rows entries has anyone in front. */
+struct rp_verify_cursor {
+	unsigned phase;
+	unsigned char key[512]; /* LMDB's have at most 511 bytes */
+	size_t key_bytes;
+	bool done;
+};
+enum rp_err rp_outbox_verify_slice(struct rp_outbox *ob, struct rp_verify_cursor *at, size_t max_rows,
+				   void (*problem)(void *arg, const char *text), void *arg,
+				   struct rp_verify_counts *out, struct rp_error *err);
+
 #endif

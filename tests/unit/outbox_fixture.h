@@ -81,7 +81,10 @@ uint64_t fx_entry_in(unsigned k, enum rp_state state);
  * ----------------------------------------------------------------------------------------------------------- */
 
 void fx_verify_sound(void);
+/* What the check in one snapshot finds; the one in slices must find something too, or nothing too. */
 uint64_t fx_problems(void);
+uint64_t fx_full_problems(void);
+uint64_t fx_slice_problems(size_t max_rows);
 
 /* --- behind the curtain
  * ------------------------------------------------------------------------------------------------- */

@@ -144,9 +144,11 @@ static const struct rp_verb verbs[] = {
      "examples:\n  runpostctl backup /var/backups/runpost-$(date +%F)\n",
      RP_ACCEPTS_NAMES | RP_NEEDS_NAMES | RP_ACCEPTS_BACKUP, rp_verb_backup},
     {"verify", "", "Check everything the outbox can know about itself",
-     "Checksums, payload hashes, indexes, counters. Changes nothing; senders may go on meanwhile.\n"
-     "Exit status 0: sound, 65: damage.\n\nexamples:\n  runpostctl verify && echo sound\n",
-     0, rp_verb_verify},
+     "Checksums, payload hashes, indexes, counters. Changes nothing. Works in short slices, so that senders and\n"
+     "ingest go on meanwhile; --full also counts every counter anew, in one snapshot that keeps pages from being\n"
+     "used again until it ends.\nExit status 0: sound, 65: damage.\n\n"
+     "examples:\n  runpostctl verify && echo sound\n  runpostctl verify --full --json | tail -n 1\n",
+     RP_ACCEPTS_FULL, rp_verb_verify},
     {"completion", "bash | zsh | fish", "Print a script that lets a shell complete verbs, options and endpoints",
      "Endpoints and jobs are asked for with `runpostctl endpoints` and `runpostctl jobs`, with the --outbox and\n"
      "--config of the line.\n\n"

@@ -28,7 +28,8 @@ enum {
 	OPT_FOLLOW,
 	OPT_HOLD,
 	OPT_WITH_SECRETS,
-	OPT_MAX_GROWTH
+	OPT_MAX_GROWTH,
+	OPT_FULL
 };
 
 /* What selects entries also selects lines of a file that is imported. */
@@ -68,6 +69,7 @@ static const struct {
     {"backup", "FILE", OPT_BACKUP, RP_ACCEPTS_PURGE, "where the backup goes; otherwise DIR/purged/"},
     {"no-backup", NULL, OPT_NO_BACKUP, RP_ACCEPTS_PURGE, "write none: what is purged is gone"},
     {"reason", "TEXT", OPT_REASON, RP_ACCEPTS_REASON, "why, for the log of changes"},
+    {"full", NULL, OPT_FULL, RP_ACCEPTS_FULL, "recompute everything in one snapshot, when it is quiet"},
     {"outbox", "DIR", OPT_OUTBOX, 0, "the outbox; otherwise the one the configuration names"},
     {"config", "FILE", OPT_CONFIG, 0, "the configuration; otherwise /etc/runpost/runpost.conf if there is one"},
     {"json", NULL, OPT_JSON, 0, "JSON, one object a line"},
@@ -226,6 +228,9 @@ static int apply(struct rp_ctl *ctl, int number, const char *value)
 		return -1;
 	case OPT_WITH_SECRETS:
 		ctl->with_secrets = true;
+		return -1;
+	case OPT_FULL:
+		ctl->full = true;
 		return -1;
 	case OPT_MAX_GROWTH:
 		return rp_size_parse(rp_span_of(value), &ctl->max_growth_bytes)

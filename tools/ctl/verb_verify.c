@@ -2,8 +2,10 @@
 #include <stdio.h>
 
 #include "ctl.h"
+#include "progress.h"
+#include "stop.h"
 
-enum { PROBLEMS_BYTES_MAX = 8 << 20 };
+enum { PROBLEMS_BYTES_MAX = 8 << 20, SLICE_ROWS = 1000 };
 
 struct problems {
 	struct rp_ctl *ctl;
@@ -50,16 +52,45 @@ static bool add_result(struct rp_ctl *ctl, const struct rp_verify_counts *c)
 	return rp_ctl_add_json(ctl, o);
 }
 
+/* RP_ERR_STALE: asked to stop. */
+static enum rp_err verify_in_slices(struct rp_ctl *ctl, struct problems *p, struct rp_verify_counts *counts,
+				    struct rp_error *err)
+{
+	struct rp_verify_cursor at = {0};
+	struct rp_progress progress;
+	struct rp_ledger l;
+	enum rp_err e = rp_outbox_ledger(ctl->ob, &l, err);
+
+	if (e != RP_OK)
+		return e;
+	rp_stop_catch();
+	rp_progress_begin(&progress, "verify", l.accepted - l.purged, false);
+	while (e == RP_OK && !at.done) {
+		e = rp_outbox_verify_slice(ctl->ob, &at, SLICE_ROWS, see_problem, p, counts, err);
+		rp_progress_at(&progress, counts->entries);
+		if (e == RP_OK && !at.done && rp_stop_asked())
+			e = rp_fail(err, RP_ERR_STALE, "verify: stopped; %" PRIu64 " entries were checked",
+				    counts->entries);
+	}
+	rp_progress_end(&progress);
+	return e;
+}
+
 int rp_verb_verify(struct rp_ctl *ctl)
 {
 	struct problems p = {.ctl = ctl};
 	struct rp_verify_counts counts = {0};
 	struct rp_error err;
+	enum rp_err e = ctl->full ? rp_outbox_verify(ctl->ob, see_problem, &p, &counts, &err)
+				  : verify_in_slices(ctl, &p, &counts, &err);
 	int code;
 
-	if (rp_outbox_verify(ctl->ob, see_problem, &p, &counts, &err) != RP_OK) {
+	if (e != RP_OK) {
 		code = rp_ctl_flush(ctl);
-		return code != RP_EXIT_OK ? code : rp_ctl_fail(&err);
+		if (code != RP_EXIT_OK)
+			return code;
+		code = rp_ctl_fail(&err);
+		return e == RP_ERR_STALE ? RP_EXIT_INTERRUPTED : code;
 	}
 	if (!add_result(ctl, &counts))
 		return rp_ctl_no_memory();
