@@ -491,20 +491,32 @@ enum rp_err rp_outbox_audit(struct rp_outbox *ob, bool (*see)(void *arg, uint64_
 
 struct rp_verify_counts {
 	uint64_t entries, rows, problems;
+	uint64_t steps, steps_all; /* how far it is: pages and rows, each weighed by what it takes */
 };
-/* Recomputes everything the outbox can know about itself in one read snapshot: every record's checksum and every payload's
- * hash, each entry in exactly the index rows its state asks for and no row without its entry, counters of the ledger and of
- * each endpoint against a recount, the agenda against the queues, dedupe keys. `problem` is called with a sentence each. */
-enum rp_err rp_outbox_verify(struct rp_outbox *ob, void (*problem)(void *arg, const char *text), void *arg,
+/* Recomputes everything the outbox can know about itself in one read snapshot: LMDB's pages, every record's checksum and
+ * every payload's hash, each entry in exactly the index rows its state asks for and no row without its entry, counters of
+ * the ledger and of each endpoint against a recount, the agenda against the queues, dedupe keys, jobs. `problem` is called
+ * with a sentence each. With damaged pages nothing else is looked at. go_on (may be NULL) is called every now and then,
+ * inside the transaction; false: RP_ERR_STALE. While it runs no page that others free can be used again: the file grows
+ * by what they write. RP_ERR_BUSY: others commit so fast that no snapshot could be taken. */
+enum rp_err rp_outbox_verify(struct rp_outbox *ob, void (*problem)(void *arg, const char *text),
+			     bool (*go_on)(void *arg, const struct rp_verify_counts *so_far), void *arg,
 			     struct rp_verify_counts *out, struct rp_error *err);
 
-/* The same in slices of at most max_rows rows (1000 is a good number), 4 MiB of payloads and some 50 ms, each in a
- * snapshot of its own, so that no page is kept from being used again for long. Others may go on between slices; what they
- * change is no false alarm. Call it with a zeroed cursor until `done`; problems and entries are added to *out, rows at the
- * end. What needs a recount of everything is left to rp_outbox_verify: the counters of a single endpoint, the number of
- * those retrying, and whether an order of more than max_rows entries has anyone in front. */
+/* The same in slices of at most max_rows rows (1000 is a good number) or eight times as many pages, 4 MiB of payloads and
+ * some 50 ms, each in a snapshot of its own. Call it with a zeroed cursor and zeroed counts until `done`; rows are counted at the end.
+ *
+ * Others may go on meanwhile, and what they change is no false alarm: a row is compared with what belongs to it in the
+ * snapshot of its slice, and totals are compared at the end, in one snapshot, where LMDB itself keeps the number of rows.
+ * Nothing of one slice is compared with anything of another. So each page and row that was there all the time is
+ * checked; what came, or moved to a place that had been passed, may not be. What takes all of one snapshot is seen where a slice
+ * can hold it, and otherwise left to rp_outbox_verify:
+ * - the counters of a single endpoint, and the number of those retrying;
+ * - the sums over the endpoints, when there are more of them than can be read in 50 ms;
+ * - whether an order, or the set of a job, of more than max_rows entries has one in front, or as many as it should;
+ * - the numbers of rows and pages that LMDB keeps, and a page in use by two tables. */
 struct rp_verify_cursor {
-	unsigned phase;
+	unsigned phase, table;
 	unsigned char key[512]; /* LMDB's have at most 511 bytes */
 	size_t key_bytes;
 	bool done;

@@ -8,6 +8,18 @@
  * its order row and its dedupe row; then, because every such row belongs to exactly one entry, equal totals mean that
  * no table holds a row too many. */
 
+enum { ASK_STEPS = 1024 };
+
+static enum rp_err advance(struct rp_check *c, uint64_t steps, struct rp_error *err)
+{
+	c->out->steps += steps;
+	if (c->go_on == NULL || c->out->steps - c->asked_at < ASK_STEPS)
+		return RP_OK;
+	c->asked_at = c->out->steps;
+	c->stopped = !c->go_on(c->arg, c->out);
+	return c->stopped ? rp_fail(err, RP_ERR_STALE, "stopped") : RP_OK;
+}
+
 static int by_id(const void *a, const void *b)
 {
 	const struct rp_recount *x = a, *y = b;
@@ -30,7 +42,8 @@ static enum rp_err load_endpoints(struct rp_check *c, struct rp_error *err)
 	c->endpoints = calloc(rp_check_rows(c, RP_T_ENDPOINT) + 1, sizeof c->endpoints[0]);
 	if (c->endpoints == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	while ((e = rp_row_first(c->t, RP_T_ENDPOINT, rp_key1(id), &id, 1, NULL, err)) == RP_OK)
+	while ((e = rp_row_first(c->t, RP_T_ENDPOINT, rp_key1(id), &id, 1, NULL, err)) == RP_OK &&
+	       c->n_endpoints < rp_check_rows(c, RP_T_ENDPOINT))
 		c->endpoints[c->n_endpoints++].id = id++;
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
@@ -54,16 +67,20 @@ static enum rp_err check_entries(struct rp_check *c, struct rp_error *err)
 		if (ep != NULL)
 			ep->count[d.state]++;
 		seq++;
+		e = advance(c, RP_VERIFY_ENTRY_STEPS, err);
+		if (e != RP_OK)
+			return e;
 	}
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-static void check_totals(struct rp_check *c)
+static enum rp_err check_totals(struct rp_check *c, struct rp_error *err)
 {
 	const struct rp_head *h = &c->t->head;
 	uint64_t sum = h->purged;
 	int s;
 
+	(void)err;
 	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++) {
 		char what[40];
 
@@ -72,8 +89,6 @@ static void check_totals(struct rp_check *c)
 		sum += h->count[s];
 	}
 	rp_check_total(c, "ledger: retrying", h->retrying, c->retrying);
-	if (!rp_tally_is_sound(c->t))
-		rp_check_complain(c, "a record of counters for metrics is damaged");
 	rp_check_total(c, "ledger: accepted against the sum of the states and purged", h->accepted, sum);
 	rp_check_total(c, "table entry", rp_check_rows(c, RP_T_ENTRY), c->out->entries);
 	rp_check_total(c, "table body", rp_check_rows(c, RP_T_BODY), c->chunks);
@@ -88,6 +103,7 @@ static void check_totals(struct rp_check *c)
 	rp_check_total(c, "table dead", rp_check_rows(c, RP_T_DEAD), c->count[RP_STATE_DEAD]);
 	for (s = 0; s < RP_T_COUNT; s++)
 		c->out->rows += rp_check_rows(c, (enum rp_table)s);
+	return RP_OK;
 }
 
 /* Each order has one front: else its entries would overtake each other, or wait for ever. */
@@ -103,6 +119,9 @@ static enum rp_err check_orders(struct rp_check *c, struct rp_error *err)
 		if (e != RP_OK)
 			return e;
 		key[2]++;
+		e = advance(c, 1, err);
+		if (e != RP_OK)
+			return e;
 	}
 	rp_check_end_order(c, &o);
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
@@ -145,6 +164,9 @@ static enum rp_err check_attempts(struct rp_check *c, struct rp_error *err)
 	while ((e = rp_row_first(c->t, RP_T_ATTEMPT, rp_key2(key[0], key[1]), key, 2, &v, err)) == RP_OK) {
 		rp_check_attempt(c, key, &v);
 		key[1]++;
+		e = advance(c, 1, err);
+		if (e != RP_OK)
+			return e;
 	}
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
@@ -168,29 +190,99 @@ static enum rp_err check_recent(struct rp_check *c, struct rp_error *err)
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-enum rp_err rp_outbox_verify(struct rp_outbox *ob, void (*problem)(void *arg, const char *text), void *arg,
+static enum rp_err check_job_entries(struct rp_check *c, struct rp_error *err)
+{
+	uint64_t key[3] = {0, 0, 0};
+	enum rp_err e;
+	MDB_val v;
+
+	while ((e = rp_row_first(c->t, RP_T_JOB_ENTRY, rp_key3(key[0], key[1], key[2]), key, 3, &v, err)) == RP_OK) {
+		rp_check_job_entry(c, key, &v);
+		key[2]++;
+		e = advance(c, 1, err);
+		if (e != RP_OK)
+			return e;
+	}
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+static enum rp_err check_jobs(struct rp_check *c, struct rp_error *err)
+{
+	uint64_t number;
+	enum rp_err e;
+	size_t n;
+	MDB_val v;
+
+	for (number = 0; (e = rp_row_first(c->t, RP_T_JOB, rp_key1(number), &number, 1, &v, err)) == RP_OK; number++) {
+		e = rp_check_job(c, number, &v, SIZE_MAX - 1, &n, err);
+		if (e != RP_OK)
+			return e;
+	}
+	if (e != RP_ERR_NOTFOUND)
+		return e;
+	rp_check_total(c, "table job_entry", rp_check_rows(c, RP_T_JOB_ENTRY), c->planned);
+	for (number = 0; (e = rp_row_first(c->t, RP_T_AUDIT, rp_key1(number), &number, 1, &v, err)) == RP_OK; number++)
+		rp_check_audit(c, number, &v);
+	return e == RP_ERR_NOTFOUND ? check_job_entries(c, err) : e;
+}
+
+/* --- all of it -------------------------------------------------------------------------------------------------------
+ */
+
+static bool go_on_with_pages(void *arg, uint64_t n_pages)
+{
+	struct rp_check *c = arg;
+
+	c->out->steps = n_pages;
+	return advance(c, 0, NULL) == RP_OK;
+}
+
+/* Begins the transaction of the check, and looks at its pages, if need be in several goes. */
+static enum rp_err check_pages(struct rp_check *c, struct rp_outbox *ob, struct rp_error *err)
+{
+	struct rp_pages_watch watch = {c->problem, c->arg, go_on_with_pages, c};
+	enum rp_err e = RP_ERR_STALE;
+	int i;
+
+	for (i = 0; i < RP_VERIFY_TRIES && e == RP_ERR_STALE && !c->stopped; i++) {
+		e = rp_txn_read(ob, c->t, err);
+		if (e != RP_OK)
+			return e;
+		c->out->steps_all = rp_check_pages(c) + RP_VERIFY_ENTRY_STEPS * rp_check_rows(c, RP_T_DELIVERY) +
+				    rp_check_rows(c, RP_T_ATTEMPT) + rp_check_rows(c, RP_T_ORDER) +
+				    rp_check_rows(c, RP_T_JOB_ENTRY);
+		e = rp_pages_check(c->t, &watch, &c->out->problems, err);
+		if (e != RP_OK)
+			rp_txn_end(c->t);
+	}
+	if (e == RP_ERR_STALE)
+		return c->stopped ? rp_fail(err, e, "stopped")
+				  : rp_fail(err, RP_ERR_BUSY, "%s: too busy to be checked; try again", ob->dir);
+	c->out->steps = rp_check_pages(c); /* those that are free, too */
+	return e;
+}
+
+enum rp_err rp_outbox_verify(struct rp_outbox *ob, void (*problem)(void *arg, const char *text),
+			     bool (*go_on)(void *arg, const struct rp_verify_counts *so_far), void *arg,
 			     struct rp_verify_counts *out, struct rp_error *err)
 {
+	static enum rp_err (*const parts[])(struct rp_check * c, struct rp_error * err) = {
+	    load_endpoints, check_entries, check_totals, rp_check_tally, check_endpoints,
+	    check_attempts, check_orders,  check_jobs,   check_recent,
+	};
 	struct rp_txn t;
-	struct rp_check c = {.t = &t, .problem = problem, .arg = arg, .out = out};
-	enum rp_err e = rp_txn_read(ob, &t, err);
+	struct rp_check c = {.t = &t, .problem = problem, .go_on = go_on, .arg = arg, .out = out};
+	bool sound;
+	enum rp_err e;
+	size_t i;
 
 	memset(out, 0, sizeof *out);
+	e = check_pages(&c, ob, err);
 	if (e != RP_OK)
 		return e;
-	e = load_endpoints(&c, err);
-	if (e == RP_OK)
-		e = check_entries(&c, err);
-	if (e == RP_OK)
-		check_totals(&c);
-	if (e == RP_OK)
-		e = check_endpoints(&c, err);
-	if (e == RP_OK)
-		e = check_attempts(&c, err);
-	if (e == RP_OK)
-		e = check_orders(&c, err);
-	if (e == RP_OK)
-		e = check_recent(&c, err);
+	sound = out->problems == 0; /* LMDB would be led astray by damaged pages */
+	for (i = 0; i < sizeof parts / sizeof parts[0] && e == RP_OK && sound; i++)
+		e = parts[i](&c, err);
 	rp_txn_end(&t);
 	free(c.endpoints);
 	rp_buf_release(&c.payload);

@@ -9,19 +9,48 @@
  * the slice's own, and what is summed up over a table is only the number of its rows, which LMDB keeps, against counters
  * of the same snapshot. Nothing seen in one slice is compared with something seen in another; a suspect thus needs no
  * second look. A row that comes or moves behind the cursor meanwhile is not seen, and its commit was the business of
- * those who made it. */
+ * those who made it. The same holds for pages: those that commits bring are copies of pages in front of the cursor, or
+ * were made by LMDB from ones behind it, which were sound. */
 
 enum { SLICE_US = 50 * 1000, SLICE_BYTES = 4 << 20 };
 
-enum phase { ENTRIES, BODIES, QUEUES, ORDERS, RUNS, ALIASES, ENDPOINTS, ATTEMPTS, RECENT, TOTALS };
+/* A page takes less time than a row, and each slice of pages begins with the free list. */
+enum { PAGES_A_ROW = 8 };
+
+enum phase {
+	PAGES,
+	ENTRIES,
+	BODIES,
+	QUEUES,
+	ORDERS,
+	RUNS,
+	ALIASES,
+	ENDPOINTS,
+	ATTEMPTS,
+	RECENT,
+	JOBS,
+	JOB_ENTRIES,
+	AUDIT,
+	TOTALS
+};
 
 static const struct {
 	enum rp_table table;
 	size_t numbers; /* in its key; 0: other bytes */
+	unsigned steps; /* of a row; 0: no rows */
 } phases[] = {
-    [ENTRIES] = {RP_T_DELIVERY, 1},   [BODIES] = {RP_T_BODY, 2},      [QUEUES] = {RP_T_QUEUE, 3},
-    [ORDERS] = {RP_T_ORDER, 3},       [RUNS] = {RP_T_RUN, 0},         [ALIASES] = {RP_T_ALIAS, 0},
-    [ENDPOINTS] = {RP_T_ENDPOINT, 1}, [ATTEMPTS] = {RP_T_ATTEMPT, 2}, [RECENT] = {RP_T_RECENT, 1},
+    [ENTRIES] = {RP_T_DELIVERY, 1, RP_VERIFY_ENTRY_STEPS},
+    [BODIES] = {RP_T_BODY, 2, 1},
+    [QUEUES] = {RP_T_QUEUE, 3, 1},
+    [ORDERS] = {RP_T_ORDER, 3, 1},
+    [RUNS] = {RP_T_RUN, 0, 1},
+    [ALIASES] = {RP_T_ALIAS, 0, 1},
+    [ENDPOINTS] = {RP_T_ENDPOINT, 1, 1},
+    [ATTEMPTS] = {RP_T_ATTEMPT, 2, 1},
+    [RECENT] = {RP_T_RECENT, 1, 1},
+    [JOBS] = {RP_T_JOB, 1, 1},
+    [JOB_ENTRIES] = {RP_T_JOB_ENTRY, 3, 1},
+    [AUDIT] = {RP_T_AUDIT, 1, 1},
 };
 
 struct slice {
@@ -32,14 +61,44 @@ struct slice {
 	uint64_t cut[2];   /* the order whose first rows were in an earlier slice; 0: none */
 	uint64_t first[2]; /* the order of the first row of this slice */
 	uint64_t recent;   /* the number the next row of recent attempts should have; 0: any */
-	size_t n_rows, bytes;
+	size_t max_rows, n_rows, bytes;
 	int64_t began_us;
 };
 
-static bool is_full(const struct slice *s, size_t max_rows)
+static bool is_full(const struct slice *s)
 {
 	return s->n_rows > 0 &&
-	       (s->n_rows >= max_rows || s->bytes >= SLICE_BYTES || rp_sys_stopwatch_us() - s->began_us >= SLICE_US);
+	       (s->n_rows >= s->max_rows || s->bytes >= SLICE_BYTES || rp_sys_stopwatch_us() - s->began_us >= SLICE_US);
+}
+
+/* The free list, which each slice reads whole, is not counted: else one that takes long would leave no time. */
+static bool go_on_with_pages(void *arg, uint64_t n_pages)
+{
+	struct slice *s = arg;
+
+	if (s->n_rows == 0)
+		s->began_us = rp_sys_stopwatch_us();
+	s->n_rows = (size_t)n_pages / PAGES_A_ROW + 1;
+	return !is_full(s);
+}
+
+static enum rp_err check_pages(struct slice *s, struct rp_error *err)
+{
+	struct rp_pages_watch watch = {s->c.problem, s->c.arg, go_on_with_pages, s};
+	struct rp_verify_counts *out = s->c.out;
+	bool all_done = false;
+	enum rp_err e = rp_pages_check_slice(s->c.t, &watch, s->at, &all_done, &out->problems, err);
+
+	if (e != RP_OK)
+		return e;
+	out->steps += s->n_rows * PAGES_A_ROW;
+	if (all_done) {
+		out->steps = rp_check_pages(&s->c); /* those that are free, too */
+		s->at->key_bytes = 0;
+		s->at->phase++;
+		s->at->done = out->problems > 0; /* LMDB would be led astray by damaged pages */
+	}
+	return RP_OK;
 }
 
 static void check_queue(struct rp_check *c, const uint64_t key[3])
@@ -116,6 +175,7 @@ static enum rp_err check_row(struct slice *s, const uint64_t key[3], const MDB_v
 	struct rp_delivery d;
 	struct rp_endpoint r;
 	enum rp_err e = RP_OK;
+	size_t n = 0;
 
 	switch ((enum phase)s->at->phase) {
 	case ENTRIES:
@@ -152,6 +212,17 @@ static enum rp_err check_row(struct slice *s, const uint64_t key[3], const MDB_v
 		s->recent = key[0] + rp_recent_count(v->mv_size);
 		e = rp_check_recent(&s->c, key[0], v, err);
 		break;
+	case JOBS:
+		e = rp_check_job(&s->c, key[0], v, s->max_rows, &n, err);
+		s->n_rows += n;
+		break;
+	case JOB_ENTRIES:
+		rp_check_job_entry(&s->c, key, v);
+		break;
+	case AUDIT:
+		rp_check_audit(&s->c, key[0], v);
+		break;
+	case PAGES:
 	case TOTALS:
 		break;
 	}
@@ -191,51 +262,77 @@ static void find_cut(struct slice *s)
 		memcpy(s->cut, key, sizeof s->cut);
 }
 
-static enum rp_err walk(struct slice *s, size_t max_rows, struct rp_error *err)
+/* A key that cannot be is an error, as it is for rp_row_first: the walk must get ahead. */
+static bool read_key(struct slice *s, const MDB_val *k, uint64_t key[3])
 {
 	size_t numbers = phases[s->at->phase].numbers;
-	enum rp_table table = phases[s->at->phase].table;
-	MDB_val k = {s->at->key_bytes, s->at->key}, v, from = k;
-	uint64_t key[3] = {0, 0, 0}, next[3];
-	enum rp_err e = RP_OK;
-	MDB_cursor *cursor;
-	int rc = mdb_cursor_open(s->c.t->mdb, s->c.t->ob->table[table], &cursor);
+	size_t common = k->mv_size < s->at->key_bytes ? k->mv_size : s->at->key_bytes;
 
-	if (rc != 0)
-		return rp_db_fail(s->c.t->ob, rc, "verify", err);
-	rc = mdb_cursor_get(cursor, &k, &v, from.mv_size > 0 ? MDB_SET_RANGE : MDB_FIRST);
-	if (rc == 0 && k.mv_size == from.mv_size && memcmp(k.mv_data, s->at->key, k.mv_size) == 0)
-		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
-	while (rc == 0 && e == RP_OK && !is_full(s, max_rows)) {
-		if (k.mv_size > sizeof s->at->key ||
-		    (numbers > 0 && !rp_key_read(k.mv_data, k.mv_size, key, numbers))) {
-			e = rp_fail(err, RP_ERR_DAMAGED, "%s: a table holds a key of %zu bytes", s->c.t->ob->dir,
-				    k.mv_size);
-			break;
-		}
+	return k->mv_size <= sizeof s->at->key && (numbers == 0 || rp_key_read(k->mv_data, k->mv_size, key, numbers)) &&
+	       (common == 0 || memcmp(k->mv_data, s->at->key, common) >= 0);
+}
+
+static int begin_rows(struct slice *s, MDB_cursor *cursor, MDB_val *k, MDB_val *v)
+{
+	int rc;
+
+	*k = (MDB_val){s->at->key_bytes, s->at->key};
+	rc = mdb_cursor_get(cursor, k, v, s->at->key_bytes > 0 ? MDB_SET_RANGE : MDB_FIRST);
+	if (rc == 0 && k->mv_size == s->at->key_bytes && memcmp(k->mv_data, s->at->key, k->mv_size) == 0)
+		rc = mdb_cursor_get(cursor, k, v, MDB_NEXT);
+	return rc;
+}
+
+static enum rp_err walk(struct slice *s, MDB_cursor *cursor, struct rp_error *err)
+{
+	uint64_t key[3] = {0, 0, 0}, next[3];
+	MDB_val k, v;
+	int rc = begin_rows(s, cursor, &k, &v);
+
+	while (rc == 0 && !is_full(s)) {
+		enum rp_err e;
+
+		if (!read_key(s, &k, key))
+			return rp_fail(err, RP_ERR_DAMAGED, "%s: a table holds a key where none like it can be",
+				       s->c.t->ob->dir);
 		e = check_row(s, key, &k, &v, err);
+		if (e != RP_OK)
+			return e;
 		rp_sight_note(&s->sight, &k);
 		s->n_rows++;
+		s->c.out->steps += phases[s->at->phase].steps;
 		set_cursor(s->at, k.mv_data, k.mv_size);
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
 	}
-	if (e == RP_OK && rc == 0 && s->at->phase == ORDERS && rp_key_read(k.mv_data, k.mv_size, next, 3))
+	if (rc == 0 && s->at->phase == ORDERS && rp_key_read(k.mv_data, k.mv_size, next, 3))
 		cut_order(s, key, next);
-	mdb_cursor_close(cursor);
-	if (e != RP_OK)
-		return e;
-	if (rc == MDB_NOTFOUND) {
-		rp_check_end_order(&s->c, &s->order);
-		s->at->phase++;
-		s->at->key_bytes = 0;
-		return RP_OK;
-	}
-	return rp_db_fail(s->c.t->ob, rc, "verify", err);
+	if (rc != MDB_NOTFOUND)
+		return rp_db_fail(s->c.t->ob, rc, "verify", err);
+	rp_check_end_order(&s->c, &s->order);
+	s->at->phase++;
+	s->at->key_bytes = 0;
+	return RP_OK;
 }
 
-/* What the endpoints say against the ledger: equal sums, and as many names and agenda rows as there should be. */
+static enum rp_err check_rows(struct slice *s, struct rp_error *err)
+{
+	MDB_cursor *cursor;
+	enum rp_err e;
+	int rc = mdb_cursor_open(s->c.t->mdb, s->c.t->ob->table[phases[s->at->phase].table], &cursor);
+
+	if (rc != 0)
+		return rp_db_fail(s->c.t->ob, rc, "verify", err);
+	find_cut(s);
+	e = walk(s, cursor, err);
+	mdb_cursor_close(cursor);
+	return e;
+}
+
+/* What the endpoints say against the ledger: equal sums, and as many names and agenda rows as there should be. Not when
+ * there are too many for a slice. */
 static enum rp_err sum_endpoints(struct rp_check *c, struct rp_error *err)
 {
+	int64_t until_us = rp_sys_stopwatch_us() + SLICE_US;
 	uint64_t id = 0, n = 0, on_agenda = 0, count[RP_STATE_COUNT] = {0};
 	struct rp_endpoint r;
 	bool damaged = false;
@@ -244,7 +341,8 @@ static enum rp_err sum_endpoints(struct rp_check *c, struct rp_error *err)
 	int s;
 
 	for (; (e = rp_row_first(c->t, RP_T_ENDPOINT, rp_key1(id), &id, 1, &v, err)) == RP_OK; id++) {
-		n++;
+		if (++n % 256 == 0 && rp_sys_stopwatch_us() >= until_us)
+			return RP_OK;
 		if (!rp_endpoint_unpack(&r, id, v.mv_data, v.mv_size)) {
 			damaged = true; /* its own check has said so */
 			continue;
@@ -272,6 +370,7 @@ static enum rp_err check_totals(struct rp_check *c, struct rp_error *err)
 {
 	const struct rp_head *h = &c->t->head;
 	uint64_t entries = rp_check_rows(c, RP_T_DELIVERY), sum = h->purged;
+	enum rp_err e;
 	int i;
 
 	for (i = RP_STATE_WAITING; i <= RP_STATE_DEAD; i++)
@@ -284,33 +383,59 @@ static enum rp_err check_totals(struct rp_check *c, struct rp_error *err)
 	rp_check_total(c, "table claim", rp_check_rows(c, RP_T_CLAIM), h->count[RP_STATE_IN_FLIGHT]);
 	rp_check_total(c, "table done", rp_check_rows(c, RP_T_DONE), h->count[RP_STATE_DELIVERED]);
 	rp_check_total(c, "table dead", rp_check_rows(c, RP_T_DEAD), h->count[RP_STATE_DEAD]);
-	if (!rp_tally_is_sound(c->t))
-		rp_check_complain(c, "a record of counters for metrics is damaged");
 	for (i = 0; i < RP_T_COUNT; i++)
 		c->out->rows += rp_check_rows(c, (enum rp_table)i);
-	return sum_endpoints(c, err);
+	e = rp_check_tally(c, err);
+	return e == RP_OK ? sum_endpoints(c, err) : e;
+}
+
+static uint64_t count_steps(struct rp_check *c)
+{
+	uint64_t steps = rp_check_pages(c);
+	size_t i;
+
+	for (i = ENTRIES; i < TOTALS; i++)
+		steps += phases[i].steps * rp_check_rows(c, phases[i].table);
+	return steps;
+}
+
+static enum rp_err take_slice(struct slice *s, struct rp_error *err)
+{
+	enum rp_err e;
+
+	s->began_us = rp_sys_stopwatch_us();
+	s->c.out->steps_all = count_steps(&s->c);
+	switch ((enum phase)s->at->phase) {
+	case PAGES:
+		return check_pages(s, err);
+	case TOTALS:
+		e = check_totals(&s->c, err);
+		s->at->done = true;
+		return e;
+	default:
+		return check_rows(s, err);
+	}
 }
 
 enum rp_err rp_outbox_verify_slice(struct rp_outbox *ob, struct rp_verify_cursor *at, size_t max_rows,
 				   void (*problem)(void *arg, const char *text), void *arg,
 				   struct rp_verify_counts *out, struct rp_error *err)
 {
-	struct rp_txn t;
-	struct slice s = {.c = {.t = &t, .problem = problem, .arg = arg, .out = out}, .at = at};
-	enum rp_err e = rp_txn_read(ob, &t, err);
+	enum rp_err e = RP_ERR_STALE;
+	int i;
 
-	if (e != RP_OK)
-		return e;
-	s.began_us = rp_sys_stopwatch_us();
-	find_cut(&s);
-	if (at->phase < TOTALS) {
-		e = walk(&s, max_rows, err);
-	} else {
-		e = check_totals(&s.c, err);
-		at->done = true;
+	for (i = 0; i < RP_VERIFY_TRIES && e == RP_ERR_STALE; i++) {
+		struct rp_txn t;
+		struct slice s = {
+		    .c = {.t = &t, .problem = problem, .arg = arg, .out = out}, .at = at, .max_rows = max_rows};
+
+		e = rp_txn_read(ob, &t, err);
+		if (e != RP_OK)
+			return e;
+		e = take_slice(&s, err);
+		rp_txn_end(&t);
+		rp_sight_forget(&s.sight);
+		rp_buf_release(&s.c.payload);
 	}
-	rp_txn_end(&t);
-	rp_sight_forget(&s.sight);
-	rp_buf_release(&s.c.payload);
-	return e;
+	return e == RP_ERR_STALE ? rp_fail(err, RP_ERR_BUSY, "%s: too busy to be checked; try again", ob->dir) : e;
 }

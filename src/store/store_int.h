@@ -176,11 +176,23 @@ void rp_sight_forget(
 #define RP_PAGE_BYTES 4096
 #define RP_PAGES_UNWRITTEN_MAX 65536 /* pages at the end that a transaction took and gave back unwritten */
 
+struct rp_pages_watch {
+	void (*problem)(void *arg, const char *text);
+	void *arg;
+	bool (*go_on)(void *go_on_arg, uint64_t n_pages); /* after each leaf, with the pages read so far; may be NULL */
+	void *go_on_arg;
+};
 /* Reads every page of the transaction's snapshot without LMDB; counts and tells what is wrong. Not before this has found
  * nothing may LMDB be expected to survive a walk through all of it. RP_ERR_STALE: others have committed twice since the
- * transaction began; begin another one. */
-enum rp_err rp_pages_check(struct rp_txn *t, void (*problem)(void *arg, const char *text), void *arg,
-			   uint64_t *n_problems, struct rp_error *err);
+ * transaction began, so begin another one; or go_on said no. */
+enum rp_err rp_pages_check(struct rp_txn *t, const struct rp_pages_watch *watch, uint64_t *n_problems,
+			   struct rp_error *err);
+/* The same in slices, each in a transaction of its own, from at->table, at->key on until go_on says no (it is heard once
+ * the slice has got ahead) or all is done. A page that was there all the time is read in one of them, and compared with
+ * its neighbours and the free list of that snapshot; a page that came meanwhile may be left out. What needs all pages of
+ * one snapshot, the numbers of pages and rows and whether two tables share a page, is seen where a slice holds them. */
+enum rp_err rp_pages_check_slice(struct rp_txn *t, const struct rp_pages_watch *watch, struct rp_verify_cursor *at,
+				 bool *all_done, uint64_t *n_problems, struct rp_error *err);
 /* RP_ERR_DAMAGED: the file is shorter than it must be, and reading it would end in a SIGBUS. */
 enum rp_err rp_pages_check_end(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err);
 
@@ -358,9 +370,6 @@ enum rp_err rp_audit_set_counts(struct rp_txn *t, uint64_t number, uint64_t done
 				struct rp_error *err);
 enum rp_err rp_audit_add_counts(struct rp_txn *t, uint64_t number, uint64_t done, uint64_t skipped,
 				struct rp_error *err);
-
-/* verify_jobs.c: the part of rp_outbox_verify about jobs and the log of changes. */
-enum rp_err rp_verify_jobs(struct rp_txn *t, void (*say)(void *arg, const char *text), void *arg, struct rp_error *err);
 
 /* --- roster.c: who is alive ------------------------------------------------------------------------------------------
  */

@@ -1,95 +1,56 @@
-#include "store/store_int.h"
+#include "store/verify_int.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
-struct jobs_check {
-	struct rp_txn *t;
-	void (*say)(void *arg, const char *text);
-	void *arg;
-	uint64_t rows; /* of sets that have a job */
-};
-
-static void say_of(struct jobs_check *c, const char *what, uint64_t number, const char *text)
-{
-	char sentence[200];
-
-	snprintf(sentence, sizeof sentence, "%s %" PRIu64 ": %s", what, number, text);
-	c->say(c->arg, sentence);
-}
-
-static enum rp_err count_set(struct jobs_check *c, uint64_t number, uint64_t *n, struct rp_error *err)
+/* Up to max rows, and one more. */
+static enum rp_err count_set(struct rp_check *c, uint64_t number, size_t max, size_t *n, struct rp_error *err)
 {
 	uint64_t key[3] = {number, 0, 0};
-	struct rp_plan_row row;
-	enum rp_err e;
-	MDB_val v;
+	enum rp_err e = RP_OK;
 
-	*n = 0;
-	while ((e = rp_row_first(c->t, RP_T_JOB_ENTRY, rp_key3(number, key[1], key[2]), key, 3, &v, err)) == RP_OK &&
-	       key[0] == number) {
-		if (!rp_plan_row_unpack(&row, v.mv_data, v.mv_size))
-			say_of(c, "job", number, "a row of its set is damaged");
-		(*n)++;
-		key[2]++;
+	for (*n = 0; *n <= max; ++*n, key[2]++) {
+		e = rp_row_first(c->t, RP_T_JOB_ENTRY, rp_key3(number, key[1], key[2]), key, 3, NULL, err);
+		if (e != RP_OK || key[0] != number)
+			break;
 	}
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-static enum rp_err check_job(struct jobs_check *c, uint64_t number, const MDB_val *v, struct rp_error *err)
+enum rp_err rp_check_job(struct rp_check *c, uint64_t number, const MDB_val *v, size_t max_rows, size_t *n_rows,
+			 struct rp_error *err)
 {
 	struct rp_job j;
-	uint64_t n;
 	enum rp_err e;
 
 	if (!rp_job_unpack(&j, number, v->mv_data, v->mv_size)) {
-		say_of(c, "job", number, "its record is damaged");
+		rp_check_complain(c, "job %" PRIu64 ": its record is damaged", number);
 		memset(&j, 0, sizeof j);
 	}
-	e = count_set(c, number, &n, err);
+	e = count_set(c, number, max_rows, n_rows, err);
 	if (e != RP_OK)
 		return e;
-	c->rows += n;
-	if (j.phase == RP_JOB_DONE && n > 0)
-		say_of(c, "job", number, "is done, though something of its set is left");
-	else if (j.phase != 0 && !rp_job_is_over(j.phase) && n != rp_job_left(&j))
-		say_of(c, "job", number, "its counts do not fit what is left of its set");
+	c->planned += *n_rows;
+	if (j.phase == RP_JOB_DONE && *n_rows > 0)
+		rp_check_complain(c, "job %" PRIu64 ": is done, though something of its set is left", number);
+	else if (j.phase != 0 && !rp_job_is_over(j.phase) && *n_rows <= max_rows && *n_rows != rp_job_left(&j))
+		rp_check_complain(c, "job %" PRIu64 ": its counts do not fit what is left of its set", number);
 	return RP_OK;
 }
 
-static enum rp_err check_audit(struct jobs_check *c, struct rp_error *err)
+void rp_check_job_entry(struct rp_check *c, const uint64_t key[3], const MDB_val *v)
 {
-	uint64_t number = 0;
-	struct rp_audit a;
-	enum rp_err e;
-	MDB_val v;
+	struct rp_plan_row row;
 
-	while ((e = rp_row_first(c->t, RP_T_AUDIT, rp_key1(number), &number, 1, &v, err)) == RP_OK) {
-		if (!rp_audit_unpack(&a, number, v.mv_data, v.mv_size))
-			say_of(c, "audit record", number, "is damaged");
-		number++;
-	}
-	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+	if (!rp_plan_row_unpack(&row, v->mv_data, v->mv_size))
+		rp_check_complain(c, "job %" PRIu64 ": a row of its set is damaged", key[0]);
+	if (!rp_check_has_row(c, RP_T_JOB, rp_key1(key[0])))
+		rp_check_complain(c, "job %" PRIu64 ": there is a row of its set, but no such job", key[0]);
 }
 
-enum rp_err rp_verify_jobs(struct rp_txn *t, void (*say)(void *arg, const char *text), void *arg, struct rp_error *err)
+void rp_check_audit(struct rp_check *c, uint64_t number, const MDB_val *v)
 {
-	struct jobs_check c = {.t = t, .say = say, .arg = arg};
-	uint64_t number = 0;
-	enum rp_err e;
-	MDB_stat st = {0};
-	MDB_val v;
+	struct rp_audit a;
 
-	while ((e = rp_row_first(t, RP_T_JOB, rp_key1(number), &number, 1, &v, err)) == RP_OK) {
-		e = check_job(&c, number, &v, err);
-		if (e != RP_OK)
-			return e;
-		number++;
-	}
-	if (e != RP_ERR_NOTFOUND)
-		return e;
-	mdb_stat(t->mdb, t->ob->table[RP_T_JOB_ENTRY], &st);
-	if (st.ms_entries != c.rows)
-		say_of(&c, "table job_entry: rows of no job", st.ms_entries - c.rows, "so many");
-	return check_audit(&c, err);
+	if (!rp_audit_unpack(&a, number, v->mv_data, v->mv_size))
+		rp_check_complain(c, "audit record %" PRIu64 ": is damaged", number);
 }

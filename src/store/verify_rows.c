@@ -16,7 +16,6 @@ void rp_check_complain(struct rp_check *c, const char *fmt, ...)
 	c->problem(c->arg, text);
 }
 
-/* Real trouble (memory, I/O) ends the check; damage is what it looks for. */
 bool rp_check_is_trouble(enum rp_err e)
 {
 	return e != RP_OK && e != RP_ERR_NOTFOUND && e != RP_ERR_DAMAGED;
@@ -28,6 +27,23 @@ uint64_t rp_check_rows(struct rp_check *c, enum rp_table table)
 
 	mdb_stat(c->t->mdb, c->t->ob->table[table], &st);
 	return st.ms_entries;
+}
+
+uint64_t rp_check_pages(struct rp_check *c)
+{
+	MDB_envinfo info;
+
+	return mdb_env_info(c->t->ob->env, &info) == 0 ? info.me_last_pgno + 1 : 0;
+}
+
+enum rp_err rp_check_tally(struct rp_check *c, struct rp_error *err)
+{
+	enum rp_err e = rp_tally_verify(c->t, err);
+
+	if (e != RP_ERR_DAMAGED)
+		return e;
+	rp_check_complain(c, "a record of counters for metrics is damaged");
+	return RP_OK;
 }
 
 bool rp_check_has_row(struct rp_check *c, enum rp_table table, struct rp_key key)

@@ -107,23 +107,3 @@ class DamagedFile(Story):
             for verb in ("verify", "stats", "list", "dead", "endpoints"):
                 done = self.ctl(verb, code=None)
                 self.assertIn(done.poll(), (0, 1, 65), f"page {page}: {verb}: {done.err}")
-
-
-class VerifyUnderLoad(Story):
-    def test_verify_in_slices_raises_no_false_alarm_while_all_changes(self):
-        sink = self.sink()
-        senders = [self.send(), self.send()]
-        rounds = 0
-        for batch in range(6):
-            lines = [make_run(batch * 1500 + n, sink.hook()) for n in range(1500)]
-            self.ingest(lines)
-            done = self.ctl("verify", code=None)
-            self.assertEqual(done.poll(), 0, done.out.decode(errors="replace") + done.err)
-            rounds += 1
-        while self.entries()["delivered"] < 9000 and rounds < 500:
-            done = self.ctl("verify", "--json", code=None)
-            self.assertEqual(done.poll(), 0, done.out.decode(errors="replace") + done.err)
-            rounds += 1
-        self.wait_entries("all are delivered", delivered=9000)
-        self.assertEqual([s.poll() for s in senders], [None, None])
-        self.ctl("verify", "--full")

@@ -435,7 +435,7 @@ void fx_verify_sound(void)
 	struct rp_verify_counts counts, sliced;
 	struct rp_ledger l = fx_ledger();
 
-	must(rp_outbox_verify(fx.ob, collect_problem, &p, &counts, &fx.err), "verify");
+	must(rp_outbox_verify(fx.ob, collect_problem, NULL, &p, &counts, &fx.err), "verify");
 	ck_assert_msg(counts.problems == 0, "verify found %lu problems:\n%s", (unsigned long)counts.problems,
 		      p.text.data);
 	ck_assert_uint_eq(l.accepted, l.waiting + l.in_flight + l.held + l.delivered + l.dead + l.purged);
@@ -462,7 +462,7 @@ uint64_t fx_full_problems(void)
 	struct problems p = {{0}};
 	struct rp_verify_counts counts;
 
-	must(rp_outbox_verify(fx.ob, collect_problem, &p, &counts, &fx.err), "verify");
+	must(rp_outbox_verify(fx.ob, collect_problem, NULL, &p, &counts, &fx.err), "verify");
 	rp_buf_release(&p.text);
 	return counts.problems;
 }

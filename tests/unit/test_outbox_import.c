@@ -295,7 +295,7 @@ START_TEST(a_copy_is_an_outbox_like_the_original)
 	ck_assert_uint_eq((uint64_t)st.st_size, b.bytes);
 	ck_assert_uint_eq(st.st_mode & 0777, 0600);
 	ck_assert_int_eq(rp_outbox_open(copy_dir, &options, &copy, &fx.err), RP_OK);
-	ck_assert_int_eq(rp_outbox_verify(copy, count_problem, &problems, &counts, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_verify(copy, count_problem, NULL, &problems, &counts, &fx.err), RP_OK);
 	ck_assert_uint_eq(problems, 0);
 	ck_assert_int_eq(rp_outbox_ledger(copy, &ledger, &fx.err), RP_OK);
 	ck_assert_uint_eq(ledger.accepted, fx_ledger().accepted);

@@ -409,6 +409,29 @@ START_TEST(changes_between_slices_are_no_problem)
 }
 END_TEST
 
+static bool count_calls(void *arg, const struct rp_verify_counts *so_far)
+{
+	uint64_t *last = arg;
+
+	ck_assert_uint_ge(so_far->steps, *last);
+	ck_assert_uint_le(so_far->steps, so_far->steps_all);
+	*last = so_far->steps;
+	return so_far->entries < 500;
+}
+
+START_TEST(the_check_in_one_snapshot_tells_how_far_it_is_and_stops)
+{
+	struct rp_verify_counts counts;
+	uint64_t last = 0;
+
+	fx_append(1, 900);
+	ck_assert_int_eq(rp_outbox_verify(fx.ob, fail_on_problem, count_calls, &last, &counts, &fx.err), RP_ERR_STALE);
+	ck_assert_uint_ge(counts.entries, 500);
+	ck_assert_uint_lt(counts.entries, 900);
+	ck_assert_uint_gt(last, 500);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("outbox_verify");
@@ -417,6 +440,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(tc, setup, fx_teardown);
 	tcase_add_test(tc, a_sound_outbox_has_no_problems);
 	tcase_add_test(tc, changes_between_slices_are_no_problem);
+	tcase_add_test(tc, the_check_in_one_snapshot_tells_how_far_it_is_and_stops);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("empty");
 	tcase_add_test(tc, an_empty_outbox_is_sound);

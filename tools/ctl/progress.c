@@ -29,9 +29,10 @@ void rp_progress_begin(struct rp_progress *p, const char *what, uint64_t total, 
 	p->total = total;
 	p->bytes = bytes;
 	p->on = can_overwrite();
-	p->width = 80;
-	if (p->on && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-		p->width = size.ws_col;
+	/* one character less than the terminal has: a full line would move on to the next in some */
+	p->width = 79;
+	if (p->on && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1)
+		p->width = size.ws_col - 1u;
 	p->began_us = rp_sys_stopwatch_us();
 }
 
@@ -122,9 +123,7 @@ void rp_progress_at(struct rp_progress *p, uint64_t done)
 		return;
 	p->drawn_us = now_us;
 	p->drawn = true;
-	/* one character less than the terminal has: a full line would move on to the next in some */
-	fprintf(stderr, "\r%.*s\033[K", (int)(p->width > 1 ? p->width - 1 : 1),
-		rp_progress_text(p, done, now_us - p->began_us, text));
+	fprintf(stderr, "\r%.*s\033[K", (int)p->width, rp_progress_text(p, done, now_us - p->began_us, text));
 	fflush(stderr);
 }
 

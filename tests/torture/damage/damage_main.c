@@ -184,7 +184,8 @@ static bool fine(enum rp_err e)
 static void look(struct rp_outbox *ob)
 {
 	struct rp_page page = {.max_seen = 50, .see = see_entry, .more = true};
-	struct rp_verify_counts counts;
+	struct rp_verify_counts counts = {0};
+	struct rp_verify_cursor at = {0};
 	struct rp_buf body = {0};
 	struct rp_outbox_info info;
 	struct rp_ledger ledger;
@@ -193,7 +194,10 @@ static void look(struct rp_outbox *ob)
 	int i;
 
 	trace->stage = "verify";
-	fine(rp_outbox_verify(ob, problem, NULL, &counts, &err));
+	while (!at.done && fine(rp_outbox_verify_slice(ob, &at, 5, problem, NULL, &counts, &err)))
+		continue;
+	trace->stage = "verify --full";
+	fine(rp_outbox_verify(ob, problem, NULL, NULL, &counts, &err));
 	trace->stage = "page";
 	for (i = 0; i < 100 && page.more && fine(rp_outbox_page(ob, &page, &err)); i++)
 		continue;

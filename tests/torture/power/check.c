@@ -179,7 +179,7 @@ void check_sound(struct check *c, const char *when)
 	struct rp_error err;
 	unsigned before = c->found;
 
-	if (rp_outbox_verify(c->ob, tell_problem, c, &counts, &err) != RP_OK)
+	if (rp_outbox_verify(c->ob, tell_problem, NULL, c, &counts, &err) != RP_OK)
 		check_violation(c, "%s: verify failed: %s", when, err.text);
 	else if (counts.problems > 0 && c->found == before)
 		check_violation(c, "%s: verify counts %" PRIu64 " problems", when, counts.problems);

@@ -529,7 +529,7 @@ void sim_check_all(void)
 	uint64_t seq;
 
 	sim.counts.verifies++;
-	sim_must(rp_outbox_verify(sim.base, problem, NULL, &counts, &err), &err, "verify");
+	sim_must(rp_outbox_verify(sim.base, problem, NULL, NULL, &counts, &err), &err, "verify");
 	MUST(counts.problems == 0, "verify found %llu problems", (unsigned long long)counts.problems);
 	for (seq = 1; seq <= sim.n_entries; seq++)
 		check_entry(seq, &sim.entries[seq]);

@@ -1,0 +1,83 @@
+/* pages_int.h - private to store/: reading trees of LMDB's pages without LMDB (pages_walk.c), for the checks of pages.c.
+ *
+ * LMDB has no checksums and trusts what stands in a page: a damaged one makes it crash or run in circles. So its pages
+ * are read here a second time, with read(2) and without trust, before LMDB is let loose on them in a check.
+ *
+ * The format is that of LMDB 0.9 on 64 bits (mdb.c: MDB_page, MDB_node, MDB_meta, MDB_db), integers in host order:
+ *   page   u64 own number | u16 | u16 flags | u16 lower, u16 upper (or u32 pages, of an overflow) | u16 offsets of nodes
+ *   node   u16, u16 low and high half of the size (or, with the flags, of a child's number) | u16 flags | u16 key bytes |
+ *          key | data, or the number of an overflow page
+ *   meta   page header | u32 magic | u32 version | u64 | u64 map | 2 x db (free list, main) | u64 last page | u64 txn
+ *   db     u32 | u16 flags | u16 depth | u64 branch, leaf, overflow pages | u64 entries | u64 root, all ones: empty */
+#ifndef RP_PAGES_INT_H
+#define RP_PAGES_INT_H
+
+#include "store/store_int.h"
+
+enum { RP_PAGE_HEADER = 16, RP_TREE_BYTES = 48 };
+enum { RP_NODE_BIGDATA = 1, RP_NODE_SUBDATA = 2 };
+
+struct rp_tree {
+	uint16_t flags, depth;
+	uint64_t branches, leaves, overflows, entries, root;
+};
+
+/* Spans point into the page. */
+struct rp_node {
+	const unsigned char *key, *data;
+	size_t key_bytes, data_bytes;
+	uint16_t flags;
+	uint64_t child;
+};
+
+/* Zeroed, with fd and callbacks set. */
+struct rp_walk {
+	int fd;
+	uint64_t last;              /* page of the file */
+	unsigned char *seen, *free; /* a bit for each page; the caller's */
+	void (*problem)(void *arg, const char *text);
+	void *arg;
+	/* After each leaf; false: stop here. May be NULL. */
+	bool (*go_on)(void *go_on_arg, uint64_t n_pages);
+	void *go_on_arg;
+	uint64_t n_pages; /* read */
+	uint64_t n_problems;
+	int sys; /* errno of a read that failed (ENOMEM: no memory), which says nothing of what is on the disk; else 0 */
+	const char *table;
+	bool stopped;               /* by go_on, behind the row in `at` */
+	struct rp_verify_cursor at; /* its key */
+	/* pages_walk.c's own */
+	struct rp_tree found; /* of the tree being walked, */
+	bool numbers;         /* ... whose keys are numbers in host order */
+	bool seeking;         /* the leaf where the walk begins has not been met */
+	unsigned char *big;
+	size_t big_bytes;
+};
+
+typedef bool rp_see_node(struct rp_walk *w, uint64_t pgno, const struct rp_node *node);
+
+/* All of a tree; `see` (NULL: nobody) gets its rows. Its numbers of rows and pages are compared too. false: stopped by a
+ * problem, which has been told, or by a read that failed. */
+bool rp_walk_tree(struct rp_walk *w, const char *table, const struct rp_tree *t, rp_see_node *see);
+/* From the leaf where the key `from` belongs to the end of the tree, or to where go_on stops it, which is not before a key
+ * behind `from` was met. */
+bool rp_walk_tree_from(struct rp_walk *w, const char *table, const struct rp_tree *t,
+		       const struct rp_verify_cursor *from);
+
+/* Tells a problem of a page. Always false, for `return`. */
+bool rp_walk_bad(struct rp_walk *w, uint64_t pgno, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+uint64_t rp_page_u64(const unsigned char *p);
+struct rp_tree rp_page_tree(const unsigned char *p);
+
+static inline bool rp_page_bit(const unsigned char *bits, uint64_t i)
+{
+	return (bits[i / 8] >> i % 8 & 1) != 0;
+}
+
+static inline void rp_page_set_bit(unsigned char *bits, uint64_t i)
+{
+	bits[i / 8] = (unsigned char)(bits[i / 8] | 1u << i % 8);
+}
+
+#endif

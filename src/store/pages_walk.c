@@ -1,0 +1,274 @@
+#include "store/pages_int.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { HEADER = RP_PAGE_HEADER, NODE_HEADER = 8 };
+enum { P_BRANCH = 1, P_LEAF = 2, P_OVERFLOW = 4, P_IN_MEMORY = 0xc010 };
+#define PAGE RP_PAGE_BYTES
+#define KEY_MAX 511
+#define DEPTH_MAX 32 /* LMDB's CURSOR_STACK */
+#define NO_ROOT UINT64_MAX
+
+static uint16_t u16_at(const unsigned char *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+uint64_t rp_page_u64(const unsigned char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+struct rp_tree rp_page_tree(const unsigned char *p)
+{
+	return (struct rp_tree){u16_at(p + 4),       u16_at(p + 6),       rp_page_u64(p + 8), rp_page_u64(p + 16),
+				rp_page_u64(p + 24), rp_page_u64(p + 32), rp_page_u64(p + 40)};
+}
+
+bool rp_walk_bad(struct rp_walk *w, uint64_t pgno, const char *fmt, ...)
+{
+	char what[160], text[300];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof what, fmt, ap);
+	va_end(ap);
+	snprintf(text, sizeof text, "%s: page %" PRIu64 ": %s", w->table, pgno, what);
+	w->n_problems++;
+	if (w->problem != NULL)
+		w->problem(w->arg, text);
+	return false;
+}
+
+/* n pages from pgno on, none of which any other tree or node may lead to. */
+static bool read_pages(struct rp_walk *w, uint64_t pgno, uint64_t n, void *out)
+{
+	size_t bytes = (size_t)n * PAGE, got = 0;
+	uint64_t i;
+	ssize_t k;
+
+	if (pgno < 2 || pgno > w->last || n > w->last - pgno + 1)
+		return rp_walk_bad(w, pgno, "it is outside of the %" PRIu64 " pages in use", w->last + 1);
+	for (i = 0; i < n; i++) {
+		if (rp_page_bit(w->seen, pgno + i))
+			return rp_walk_bad(w, pgno + i, "two ways lead to it");
+		rp_page_set_bit(w->seen, pgno + i);
+	}
+	w->n_pages += n;
+	while (got < bytes) {
+		k = pread(w->fd, (char *)out + got, bytes - got, (off_t)(pgno * PAGE + got));
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0) {
+			w->sys = errno;
+			return false;
+		}
+		if (k == 0)
+			return rp_walk_bad(w, pgno, "the file ends before it");
+		got += (size_t)k;
+	}
+	if (rp_page_u64(out) != pgno)
+		return rp_walk_bad(w, pgno, "it says that it is page %" PRIu64, rp_page_u64(out));
+	return true;
+}
+
+/* The data of a node that has pages of its own. */
+static bool read_overflow(struct rp_walk *w, uint64_t pgno, size_t bytes, const unsigned char **data)
+{
+	uint64_t n = (HEADER - 1 + (uint64_t)bytes) / PAGE + 1;
+	uint32_t pages;
+	unsigned char *more;
+
+	if (n > w->last)
+		return rp_walk_bad(w, pgno, "a value of %zu bytes in it is larger than the file", bytes);
+	if (n * PAGE > w->big_bytes) {
+		more = realloc(w->big, (size_t)n * PAGE);
+		if (more == NULL) {
+			w->sys = ENOMEM;
+			return false;
+		}
+		w->big = more;
+		w->big_bytes = (size_t)n * PAGE;
+	}
+	if (!read_pages(w, pgno, n, w->big))
+		return false;
+	memcpy(&pages, w->big + 12, sizeof pages);
+	if ((u16_at(w->big + 10) & ~P_IN_MEMORY) != P_OVERFLOW || pages != n)
+		return rp_walk_bad(w, pgno, "it does not hold the %" PRIu64 " pages of a value", n);
+	w->found.overflows += n;
+	*data = w->big + HEADER;
+	return true;
+}
+
+static bool read_node(struct rp_walk *w, uint64_t pgno, const unsigned char *page, unsigned i, bool leaf,
+		      struct rp_node *out)
+{
+	unsigned at = u16_at(page + HEADER + 2 * i), upper = u16_at(page + 14);
+	const unsigned char *p = page + at;
+	uint64_t size;
+
+	if (at < upper || at > PAGE - NODE_HEADER)
+		return rp_walk_bad(w, pgno, "row %u is outside of the page", i);
+	size = u16_at(p) | (uint64_t)u16_at(p + 2) << 16;
+	out->flags = leaf ? u16_at(p + 4) : 0;
+	out->child = leaf ? 0 : size | (uint64_t)u16_at(p + 4) << 32;
+	out->key_bytes = u16_at(p + 6);
+	out->key = p + NODE_HEADER;
+	out->data_bytes = leaf ? (size_t)size : 0;
+	out->data = out->key + out->key_bytes;
+	if ((out->flags & ~(RP_NODE_BIGDATA | RP_NODE_SUBDATA)) != 0)
+		return rp_walk_bad(w, pgno, "row %u is of a kind that is not used", i);
+	size = (out->flags & RP_NODE_BIGDATA) != 0 ? 8 : out->data_bytes;
+	if (out->key_bytes > KEY_MAX || at + NODE_HEADER + out->key_bytes + size > PAGE)
+		return rp_walk_bad(w, pgno, "row %u reaches beyond the page", i);
+	return true;
+}
+
+static int key_order(const struct rp_node *a, const struct rp_node *b, bool numbers)
+{
+	size_t n = a->key_bytes < b->key_bytes ? a->key_bytes : b->key_bytes;
+	int order = memcmp(a->key, b->key, n);
+
+	if (numbers && n == 8)
+		return rp_page_u64(a->key) < rp_page_u64(b->key) ? -1 : rp_page_u64(a->key) > rp_page_u64(b->key);
+	return order != 0 ? order : a->key_bytes < b->key_bytes ? -1 : a->key_bytes > b->key_bytes;
+}
+
+/* Keys below a node of a branch: from its own key to before the next one's. NULL: no bound. */
+struct range {
+	const struct rp_node *low, *high;
+};
+
+static bool walk_page(struct rp_walk *w, uint64_t pgno, unsigned depth, struct range r, const struct rp_node *from,
+		      rp_see_node *see);
+
+static bool walk_leaf(struct rp_walk *w, uint64_t pgno, const unsigned char *page, unsigned n, struct range r,
+		      const struct rp_node *from, rp_see_node *see)
+{
+	struct rp_node node, before = {0};
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		if (!read_node(w, pgno, page, i, true, &node))
+			return false;
+		if (i > 0 ? key_order(&before, &node, w->numbers) >= 0
+			  : r.low != NULL && key_order(r.low, &node, w->numbers) > 0)
+			return rp_walk_bad(w, pgno, "row %u is out of order", i);
+		before = node;
+		if ((node.flags & RP_NODE_BIGDATA) != 0 &&
+		    !read_overflow(w, rp_page_u64(node.data), node.data_bytes, &node.data))
+			return false;
+		if (see != NULL && !see(w, pgno, &node))
+			return false;
+	}
+	if (r.high != NULL && key_order(&before, r.high, w->numbers) >= 0)
+		return rp_walk_bad(w, pgno, "row %u is out of order", n - 1);
+	w->found.leaves++;
+	w->found.entries += n;
+	w->seeking = false;
+	memcpy(w->at.key, before.key, before.key_bytes);
+	w->at.key_bytes = before.key_bytes;
+	w->stopped = w->go_on != NULL && !w->go_on(w->go_on_arg, w->n_pages) &&
+		     (from == NULL || key_order(from, &before, w->numbers) < 0);
+	return true;
+}
+
+static bool walk_branch(struct rp_walk *w, uint64_t pgno, const unsigned char *page, unsigned n, unsigned depth,
+			struct range r, const struct rp_node *from, rp_see_node *see)
+{
+	struct rp_node node, next = {0};
+	unsigned i;
+
+	w->found.branches++;
+	if (!read_node(w, pgno, page, 0, false, &node))
+		return false;
+	for (i = 0; i < n && !w->stopped; i++, node = next) {
+		/* the first key of a branch stands for all below */
+		struct range part = {i > 0 ? &node : r.low, r.high};
+
+		if (i + 1 < n) {
+			if (!read_node(w, pgno, page, i + 1, false, &next))
+				return false;
+			if (i > 0 && key_order(&node, &next, w->numbers) >= 0)
+				return rp_walk_bad(w, pgno, "row %u is out of order", i + 1);
+			part.high = &next;
+			if (w->seeking && key_order(&next, from, w->numbers) <= 0)
+				continue;
+		}
+		if (!walk_page(w, node.child, depth - 1, part, from, see))
+			return false;
+	}
+	return true;
+}
+
+/* `depth` levels are left, this one included. */
+static bool walk_page(struct rp_walk *w, uint64_t pgno, unsigned depth, struct range r, const struct rp_node *from,
+		      rp_see_node *see)
+{
+	unsigned char page[PAGE];
+	unsigned n, lower, upper, kind;
+	bool leaf = depth == 1;
+
+	if (!read_pages(w, pgno, 1, page))
+		return false;
+	kind = u16_at(page + 10) & ~(unsigned)P_IN_MEMORY;
+	lower = u16_at(page + 12);
+	upper = u16_at(page + 14);
+	if (kind != (leaf ? P_LEAF : P_BRANCH))
+		return rp_walk_bad(w, pgno, "it is not the kind of page that belongs there");
+	if (lower < HEADER || lower > upper || upper > PAGE || lower % 2 != 0)
+		return rp_walk_bad(w, pgno, "its header is damaged");
+	n = (lower - HEADER) / 2;
+	if (n == 0 || (n == 1 && !leaf))
+		return rp_walk_bad(w, pgno, "it is empty");
+	return leaf ? walk_leaf(w, pgno, page, n, r, from, see) : walk_branch(w, pgno, page, n, depth, r, from, see);
+}
+
+static bool walk(struct rp_walk *w, const char *table, const struct rp_tree *t, const struct rp_node *from,
+		 rp_see_node *see)
+{
+	struct range all = {NULL, NULL};
+
+	w->table = table;
+	memset(&w->found, 0, sizeof w->found);
+	w->numbers = (t->flags & MDB_INTEGERKEY) != 0;
+	w->seeking = from != NULL;
+	w->stopped = false;
+	if (t->root == NO_ROOT)
+		return t->entries == 0 || rp_walk_bad(w, 0, "a tree without pages has %" PRIu64 " rows", t->entries);
+	if (t->depth == 0 || t->depth > DEPTH_MAX)
+		return rp_walk_bad(w, t->root, "a tree of depth %u", t->depth);
+	if (!walk_page(w, t->root, t->depth, all, from, see))
+		return false;
+	if (from != NULL || w->stopped)
+		return true;
+	if (w->found.entries != t->entries || w->found.branches != t->branches || w->found.leaves != t->leaves ||
+	    w->found.overflows != t->overflows)
+		return rp_walk_bad(w, t->root, "its tree has %" PRIu64 " rows and should have %" PRIu64,
+				   w->found.entries, t->entries);
+	return true;
+}
+
+bool rp_walk_tree(struct rp_walk *w, const char *table, const struct rp_tree *t, rp_see_node *see)
+{
+	return walk(w, table, t, NULL, see);
+}
+
+bool rp_walk_tree_from(struct rp_walk *w, const char *table, const struct rp_tree *t,
+		       const struct rp_verify_cursor *from)
+{
+	struct rp_node key = {.key = from->key, .key_bytes = from->key_bytes};
+
+	return walk(w, table, t, from->key_bytes > 0 ? &key : NULL, NULL);
+}
