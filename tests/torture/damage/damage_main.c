@@ -191,11 +191,13 @@ static void look(struct rp_outbox *ob)
 	struct rp_ledger ledger;
 	struct rp_error err;
 	uint64_t seq;
+	enum rp_err e;
 	int i;
 
 	trace->stage = "verify";
-	while (!at.done && fine(rp_outbox_verify_slice(ob, &at, 5, problem, NULL, &counts, &err)))
-		continue;
+	for (e = RP_OK; e == RP_OK && !at.done;)
+		e = rp_outbox_verify_slice(ob, &at, 5, problem, NULL, &counts, &err);
+	fine(e);
 	trace->stage = "verify --full";
 	fine(rp_outbox_verify(ob, problem, NULL, NULL, &counts, &err));
 	trace->stage = "page";
