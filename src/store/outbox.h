@@ -157,6 +157,8 @@ struct rp_claim {
 	unsigned failures;
 	int64_t budget_at_ms, expires_at_ms;
 	bool probe; /* the one request that an open breaker lets through */
+	bool
+	    blocking; /* others may wait for its end: it took its endpoint's last place, or they come after it in order */
 };
 
 /* One turn of a sender: settles what finished and claims what may start, in one commit. Fills claims[0..*n_claims).

@@ -215,7 +215,10 @@ static enum rp_err claim_one(struct rp_txn *t, struct rp_turn *turn, struct rp_e
 			       .budget_at_ms = to.budget_at_ms,
 			       .expires_at_ms = to.expires_at_ms};
 	ep->rec.served_at_ms = t->now_at_ms;
-	return rp_entry_move(t, seq, &from, &to, err);
+	e = rp_entry_move(t, seq, &from, &to, err);
+	c->blocking =
+	    to.order_key != 0 || (ep->rec.count[RP_STATE_WAITING] > 0 && rp_ep_ready_at_ms(&ep->rec) == RP_LOOK_NEVER);
+	return e;
 }
 
 static bool may_take(const struct rp_txn *t, const struct rp_turn *turn, const struct rp_ep *ep)

@@ -1,12 +1,21 @@
 #include "work/pace.h"
 
+int64_t rp_pace_hold_ms(bool blocking, int64_t request_us)
+{
+	int64_t ms = request_us / 1000 / RP_PACE_HOLD_PART;
+
+	if (!blocking || ms > RP_PACE_HOLD_MS)
+		return RP_PACE_HOLD_MS;
+	return ms > 1 ? ms : 1;
+}
+
 int64_t rp_pace_next_ms(const struct rp_pace *p)
 {
 	int64_t settle_ms = -1, claim_ms = -1;
 
 	if (p->finished > 0) {
-		settle_ms = RP_PACE_HOLD_MS - p->oldest_finished_ms;
-		if (p->running + p->ready == 0 || p->finished >= RP_PACE_BATCH || settle_ms < 0)
+		settle_ms = p->hold_ms - p->oldest_finished_ms;
+		if (p->fresh + p->ready == 0 || p->finished >= RP_PACE_BATCH || settle_ms < 0)
 			settle_ms = 0;
 	}
 	/* Claiming early only helps while there are too few requests to keep the line busy. */
@@ -18,4 +27,46 @@ int64_t rp_pace_next_ms(const struct rp_pace *p)
 	if (settle_ms < 0)
 		return claim_ms;
 	return claim_ms < 0 || settle_ms < claim_ms ? settle_ms : claim_ms;
+}
+
+static int64_t part_no(int64_t boot_ms)
+{
+	return boot_ms / (RP_FRESH_MS / 10);
+}
+
+static size_t part_of(int64_t no)
+{
+	return (size_t)(no % RP_FRESH_PARTS);
+}
+
+void rp_fresh_begin(struct rp_fresh *r, int64_t now_boot_ms)
+{
+	int64_t no = part_no(now_boot_ms);
+	size_t i = part_of(no);
+
+	if (r->part[i].no != no) {
+		r->part[i].no = no;
+		r->part[i].n = 0;
+	}
+	r->part[i].n++;
+}
+
+void rp_fresh_end(struct rp_fresh *r, int64_t begun_boot_ms)
+{
+	int64_t no = part_no(begun_boot_ms);
+	size_t i = part_of(no);
+
+	if (r->part[i].no == no && r->part[i].n > 0)
+		r->part[i].n--;
+}
+
+size_t rp_fresh_count(const struct rp_fresh *r, int64_t now_boot_ms)
+{
+	int64_t now = part_no(now_boot_ms);
+	size_t i, n = 0;
+
+	for (i = 0; i < RP_FRESH_PARTS; i++)
+		if (now - r->part[i].no <= 10)
+			n += r->part[i].n;
+	return n;
 }

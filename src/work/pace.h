@@ -1,7 +1,11 @@
-/* pace.h - when a sender takes its next turn at the store. A pure function of values.
+/* pace.h - when a sender takes its next turn at the store. Pure functions of values.
  *
  * A turn is a commit, and a commit costs 100 to 300 us and the write lock of everybody; a webhook waiting for its turn costs
- * latency. So: at once when nothing else is going on, else when enough results have gathered, or some have waited long. */
+ * latency, and its place at the endpoint is not free before. So: at once when no other result is to be expected soon, else
+ * when enough have gathered, or some have waited long, less long when others wait for their places.
+ *
+ * Expected soon are answers to fresh requests only. Those of an endpoint that hangs are under way too, and an endpoint with
+ * one place (or whose entries go in order) had 162 deliveries a second beside it instead of 1,776 while they counted. */
 #ifndef RP_WORK_PACE_H
 #define RP_WORK_PACE_H
 
@@ -9,19 +13,44 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RP_PACE_BATCH 192  /* results worth a commit of their own */
-#define RP_PACE_HOLD_MS 5  /* how long a result waits for company: a settle is late by this much, no receiver is */
-#define RP_PACE_CLAIM_MS 1 /* least time between turns that only claim, while requests run */
+#define RP_PACE_BATCH 192   /* results worth a commit of their own */
+#define RP_PACE_HOLD_MS 5   /* how long a result waits for company: a settle is late by this much, no receiver is */
+#define RP_PACE_HOLD_PART 4 /* ... and no longer than a quarter of its request took, when others wait for its place */
+#define RP_PACE_CLAIM_MS 1  /* least time between turns that only claim, while requests run */
+
+/* Requests begun at most so long ago, to within a tenth, are fresh. Longer: what hangs disturbs for longer after it was
+ * begun. Shorter: answers that take a little longer have a commit each. */
+#define RP_FRESH_MS 50
+#define RP_FRESH_PARTS 12 /* more than ten, or the oldest would be counted where the newest are */
+
+/* How many requests were begun in each of the last parts of time and are under way yet. All zero: none. */
+struct rp_fresh {
+	struct {
+		int64_t no;
+		size_t n;
+	} part[RP_FRESH_PARTS];
+};
+
+/* On the boot clock. Ended: `begun_boot_ms` is what its begin was told. */
+void rp_fresh_begin(struct rp_fresh *r, int64_t now_boot_ms);
+void rp_fresh_end(struct rp_fresh *r, int64_t begun_boot_ms);
+size_t rp_fresh_count(const struct rp_fresh *r, int64_t now_boot_ms);
 
 struct rp_pace {
 	size_t ready;               /* claimed, not begun */
 	size_t running;             /* requests under way */
+	size_t fresh;               /* ... of these, begun a short while ago */
 	size_t finished;            /* results not settled */
+	int64_t hold_ms;            /* ... the least rp_pace_hold_ms of them */
 	size_t room;                /* claims that could be taken */
 	bool due;                   /* the agenda says that something can be claimed now */
 	int64_t oldest_finished_ms; /* age of the oldest unsettled result */
 	int64_t since_turn_ms;      /* since the last turn */
 };
+
+/* How long a result may wait for company. Blocking: others wait for its place (struct rp_claim). At least a millisecond, so
+ * that there is no commit for each of many. */
+int64_t rp_pace_hold_ms(bool blocking, int64_t request_us);
 
 /* Milliseconds until the next turn: 0 is now, -1 not before something happens. */
 int64_t rp_pace_next_ms(const struct rp_pace *p);

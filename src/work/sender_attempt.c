@@ -26,6 +26,8 @@ static void give_back_payload(struct rp_sender_job *j)
 
 static void push_finished(struct rp_sender *s, struct rp_sender_job *j, enum rp_settle_kind kind)
 {
+	int64_t hold_ms;
+
 	j->settlement = (struct rp_settlement){
 	    .seq = j->claim.seq,
 	    .endpoint = j->claim.endpoint,
@@ -36,8 +38,13 @@ static void push_finished(struct rp_sender *s, struct rp_sender_job *j, enum rp_
 	    .outcome = kind == RP_SETTLE_RETURN || kind == RP_SETTLE_PARK ? NULL : &j->outcome,
 	};
 	give_back_payload(j);
-	if (s->finished.n == 0)
+	hold_ms = rp_pace_hold_ms(j->claim.blocking, j->outcome.duration_us);
+	if (s->finished.n == 0) {
 		s->finished_boot_ms = s->now_boot_ms;
+		s->hold_ms = hold_ms;
+	}
+	if (hold_ms < s->hold_ms)
+		s->hold_ms = hold_ms;
 	rp_sender_list_push(&s->finished, j);
 }
 
@@ -81,6 +88,7 @@ void rp_sender_on_done(void *arg, void *owner, const struct rp_outcome *outcome)
 
 	assert(s->running > 0 && s->large_bytes >= j->large_bytes);
 	s->running--;
+	rp_fresh_end(&s->fresh, j->begun_boot_ms);
 	if (j->large_bytes > 0) {
 		s->large_bytes -= j->large_bytes;
 		j->large_bytes = 0;
@@ -181,6 +189,8 @@ static enum rp_err start(struct rp_sender *s, struct rp_sender_job *j, struct rp
 	j->generation = s->newest;
 	j->generation->requests++;
 	s->running++;
+	j->begun_boot_ms = s->now_boot_ms;
+	rp_fresh_begin(&s->fresh, s->now_boot_ms);
 	if (j->dispatch.payload.len > SMALL_BYTES) {
 		j->large_bytes = j->dispatch.payload.len;
 		s->large_bytes += j->large_bytes;

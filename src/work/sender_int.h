@@ -8,6 +8,7 @@
 #define RP_WORK_SENDER_INT_H
 
 #include "work/attempt.h"
+#include "work/pace.h"
 #include "work/sender.h"
 #include "work/turner.h"
 
@@ -30,7 +31,7 @@ struct rp_sender_job {
 	struct rp_attempt_request attempt;
 	struct rp_outcome outcome;
 	struct rp_settlement settlement;
-	int64_t started_at_ms;
+	int64_t started_at_ms, begun_boot_ms;
 	size_t large_bytes; /* of its payload while the request is under way, if that is not small */
 };
 
@@ -49,6 +50,8 @@ struct rp_sender {
 	struct rp_sender_list large; /* claimed like `ready`; their payloads wait for others of their kind to end */
 	bool large_may_begin;        /* such a one has ended */
 	size_t running, large_bytes;
+	struct rp_fresh fresh;             /* of those running */
+	int64_t hold_ms;                   /* how long the oldest of `finished` may wait for company */
 	struct rp_settlement *settlements; /* of a turn */
 	struct rp_claim *claims;
 	struct rp_turner *turner; /* NULL: turns are taken in the loop */

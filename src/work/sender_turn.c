@@ -1,7 +1,5 @@
 #include "work/sender_int.h"
 
-#include "work/pace.h"
-
 static struct rp_limits endpoint_limits(void *arg, uint64_t endpoint, struct rp_span name)
 {
 	const struct rp_sender *s = arg;
@@ -106,8 +104,8 @@ enum rp_err rp_sender_take_turn(struct rp_sender *s, struct rp_error *err)
 	enum rp_err e;
 
 	prepare_turn(s);
-	/* With nothing under way there is nothing that could go on meanwhile. */
-	if (s->turner != NULL && s->running + s->ready.n > 0) {
+	/* While nothing is to be begun or expected soon, there is nothing that could go on meanwhile. */
+	if (s->turner != NULL && rp_fresh_count(&s->fresh, s->now_boot_ms) + s->ready.n > 0) {
 		s->turn_under_way = true;
 		rp_turner_begin(s->turner, s->now_at_ms, &s->turn);
 		return RP_OK;
@@ -150,7 +148,9 @@ int64_t rp_sender_next_turn_ms(const struct rp_sender *s)
 	p = (struct rp_pace){
 	    .ready = s->ready.n,
 	    .running = s->running,
+	    .fresh = rp_fresh_count(&s->fresh, s->now_boot_ms),
 	    .finished = s->finished.n,
+	    .hold_ms = s->hold_ms,
 	    .room = claim_room(s),
 	    .due = s->look_at_ms <= s->now_at_ms,
 	    .oldest_finished_ms = s->now_boot_ms - s->finished_boot_ms,

@@ -18,6 +18,8 @@ TROUBLES = {  # what the tenth endpoint does: options of its receiver, and its b
     "refuses": (["--status", "500"], "long"),
     "flooded": (["--delay", f"{ANSWER_MS}ms"], "flood"),
 }
+SINGLE_TROUBLES = ("hangs", "slow")
+SINGLE_ENTRIES = 4_000
 BACKLOGS = {"long": (10_000, 100_000), "flood": (50_000, 1_000_000)}  # quick, with --full
 SENDERS = (1, 4)
 
@@ -32,6 +34,35 @@ for count in SENDERS:
         ("  ... that refuses everything (500)", f"good_{count}_refuses_share", "", 2, (">=", 0.95)),
         ("  ... that is flooded", f"good_{count}_flooded_share", "", 2, (">=", 0.95)),
     ]
+TABLE += [
+    ("one endpoint with one request at a time", "single_alone_per_s", "/s", 0, None),
+    ("  share kept beside one that never answers", "single_hangs_share", "", 2, (">=", 0.95)),
+    ("  ... that answers after 5 s", "single_slow_share", "", 2, (">=", 0.95)),
+]
+
+
+def drain_single(bench, trouble=None):
+    """One endpoint whose requests go one after another (in_flight = 1) and are answered at once: there each millisecond
+    between an answer and the next claim is seen. Returns its rate."""
+    port, bad_port = harness.free_port(), harness.free_port()
+    url = f"http://127.0.0.1:{port}/single"
+    config = bench.config("single", in_flight=None)
+    with config.open("a") as file:
+        file.write(f'[endpoint "single"]\nurl = {url}\nin_flight = 1\n')
+    outbox = bench.new_outbox("outbox", config)
+    if trouble:
+        bad = bench.sink(bad_port, *TROUBLES[trouble][0])
+        harness.feed(bench, outbox, config, [f"http://127.0.0.1:{bad_port}/bad"], BACKLOGS["long"][0])
+    harness.feed(bench, outbox, config, [url], SINGLE_ENTRIES)
+    span = harness.Span()
+    sink = bench.sink(port, "--exit-after", SINGLE_ENTRIES)
+    sender = harness.send(bench, outbox, config, senders=1)
+    wall_s = sink.finish() - span.start_s
+    harness.stop(sender)
+    if trouble:
+        bad.send_signal(signal.SIGTERM)
+        bad.finish()
+    return SINGLE_ENTRIES / wall_s
 
 
 def drain(bench, senders, trouble=None):
@@ -77,5 +108,11 @@ def run(bench):
             noises += [noise, noise_after]
             result[f"good_{senders}_{trouble}_share"] = rate / statistics.mean(alone[-2:])
         result[f"good_{senders}_alone_per_s"] = statistics.median(alone)
+    alone = [drain_single(bench)]
+    for trouble in SINGLE_TROUBLES:
+        rate = drain_single(bench, trouble)
+        alone.append(drain_single(bench))
+        result[f"single_{trouble}_share"] = rate / statistics.mean(alone[-2:])
+    result["single_alone_per_s"] = statistics.median(alone)
     result["isolation_noise_cores"] = statistics.median(noises)
     return result

@@ -53,6 +53,27 @@ START_TEST(nothing_is_claimed_twice)
 }
 END_TEST
 
+START_TEST(a_claim_tells_when_others_wait_for_its_end)
+{
+	struct rp_new_entry ordered = fx_new(3);
+	size_t i;
+
+	ordered.order_by = rp_span_of("thread");
+	fx.limit = 3;
+	fx_append(1, 5);
+	fx_append(2, 3);
+	fx_append_one(&ordered, NULL);
+	fx_turn(10, NULL, 0);
+	ck_assert_uint_eq(fx.n_claims, 7);
+	for (i = 0; i < fx.n_claims; i++) {
+		bool last_place = fx.claims[i].endpoint == fx_endpoint(1) && fx.claims[i].seq == 3;
+		bool in_order = fx.claims[i].endpoint == fx_endpoint(3);
+
+		ck_assert_int_eq(fx.claims[i].blocking, last_place || in_order);
+	}
+}
+END_TEST
+
 START_TEST(a_retry_is_never_claimed_before_it_is_due)
 {
 	struct rp_claim c;
@@ -730,6 +751,7 @@ static Suite *suite(void)
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, a_claim_tells_what_the_attempt_needs);
 	tcase_add_test(tc, nothing_is_claimed_twice);
+	tcase_add_test(tc, a_claim_tells_when_others_wait_for_its_end);
 	tcase_add_test(tc, a_retry_is_never_claimed_before_it_is_due);
 	tcase_add_test(tc, an_entry_that_is_due_does_not_pull_one_along_that_is_not);
 	tcase_add_test(tc, what_is_due_first_goes_first_within_an_endpoint);

@@ -227,6 +227,48 @@ START_TEST(a_hanging_endpoint_leaves_the_others_their_requests)
 }
 END_TEST
 
+/* Answers what endpoint 2 got last and lets the sender come to rest; returns how long that took. */
+static int64_t answer_and_go_on(void)
+{
+	int64_t began_at_ms = fx.now_ms;
+	size_t i = net.n_started - 1;
+
+	ck_assert(strstr(net.requests[i].url, "k2.example") != NULL);
+	fake_answer(&net, i, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, i + 2);
+	return fx.now_ms - began_at_ms;
+}
+
+START_TEST(requests_that_hang_do_not_make_results_wait_for_company)
+{
+	int i;
+
+	configure("[defaults]\nin_flight = 1\n");
+	start_sender(10, false);
+	fx_append(1, 1);
+	settle_down(20);
+	fx_append(2, 20);
+	settle_down(20);
+	advance(60); /* the first request is not a fresh one any more */
+	for (i = 0; i < 10; i++)
+		ck_assert_int_eq(answer_and_go_on(), 0);
+	ck_assert_uint_eq(net.n_open, 2);
+}
+END_TEST
+
+START_TEST(a_place_that_others_wait_for_is_given_back_within_a_millisecond)
+{
+	configure("[defaults]\nin_flight = 1\n");
+	start_sender(10, false);
+	fx_append(1, 1);
+	fx_append(2, 3);
+	settle_down(20);
+	ck_assert_int_eq(answer_and_go_on(),
+			 1); /* the other request is fresh, so a turn at once might be for one only */
+}
+END_TEST
+
 START_TEST(an_idle_sender_with_work_for_later_sleeps_until_its_heartbeat)
 {
 	struct rp_new_entry n = fx_new(1);
@@ -835,6 +877,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, gone_disables_the_endpoint_and_its_other_entries_die_unsent);
 	tcase_add_test(tc, no_more_requests_run_at_once_than_allowed);
 	tcase_add_test(tc, a_hanging_endpoint_leaves_the_others_their_requests);
+	tcase_add_test(tc, requests_that_hang_do_not_make_results_wait_for_company);
+	tcase_add_test(tc, a_place_that_others_wait_for_is_given_back_within_a_millisecond);
 	tcase_add_test(tc, an_idle_sender_with_work_for_later_sleeps_until_its_heartbeat);
 	tcase_add_test(tc, turns_in_the_background_settle_all_that_was_sent);
 	tcase_add_test(tc, a_stop_gives_back_what_a_turn_in_the_background_was_claiming);
