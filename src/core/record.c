@@ -105,33 +105,59 @@ size_t rp_delivery_pack(const struct rp_delivery *d, uint64_t seq, void *out, si
 	return rp_record_seal(&w, out, seq);
 }
 
+static uint16_t u16_at(const unsigned char *at)
+{
+	uint16_t v;
+
+	memcpy(&v, at, sizeof v);
+	return __builtin_bswap16(v);
+}
+
+static uint32_t u32_at(const unsigned char *at)
+{
+	uint32_t v;
+
+	memcpy(&v, at, sizeof v);
+	return __builtin_bswap32(v);
+}
+
+static uint64_t u64_at(const unsigned char *at)
+{
+	uint64_t v;
+
+	memcpy(&v, at, sizeof v);
+	return __builtin_bswap64(v);
+}
+
+/* Without a reader: its length is known, and whoever looks for an entry among a million does this a million times. */
 bool rp_delivery_unpack(struct rp_delivery *d, uint64_t seq, const void *mem, size_t size)
 {
-	struct rp_reader r = rp_record_unseal(mem, size, seq);
+	const unsigned char *at = mem;
 
-	d->state = rp_get_u8(&r);
-	d->cause = rp_get_u8(&r);
-	d->behind = (rp_get_u8(&r) & DELIVERY_BEHIND) != 0;
-	d->http_status = rp_get_u16(&r);
-	d->slot = rp_get_u16(&r);
-	d->failures = rp_get_u16(&r);
-	d->losses = rp_get_u16(&r);
-	d->replays = rp_get_u32(&r);
-	d->attempts = rp_get_u32(&r);
-	d->claim_no = rp_get_u32(&r);
-	d->endpoint = rp_get_u64(&r);
-	d->due_at_ms = rp_get_i64(&r);
-	d->state_at_ms = rp_get_i64(&r);
-	d->budget_at_ms = rp_get_i64(&r);
-	d->expires_at_ms = rp_get_i64(&r);
-	d->last_cause = rp_get_u8(&r);
-	d->order_key = rp_get_u64(&r);
-	if (d->state < RP_STATE_WAITING || d->state > RP_STATE_DEAD || d->cause >= RP_CAUSE_MAX_ ||
-	    d->last_cause >= RP_CAUSE_MAX_)
-		r.ok = false;
-	if (!r.ok)
+	if (size != RP_DELIVERY_BYTES || at[0] != VERSION || at[1] < RP_STATE_WAITING || at[1] > RP_STATE_DEAD ||
+	    at[2] >= RP_CAUSE_MAX_ || at[64] >= RP_CAUSE_MAX_ ||
+	    u64_at(at + size - SUM_BYTES) != XXH3_64bits_withSeed(mem, size - SUM_BYTES, seq)) {
 		memset(d, 0, sizeof *d);
-	return r.ok;
+		return false;
+	}
+	*d = (struct rp_delivery){.state = at[1],
+				  .cause = at[2],
+				  .behind = (at[3] & DELIVERY_BEHIND) != 0,
+				  .http_status = u16_at(at + 4),
+				  .slot = u16_at(at + 6),
+				  .failures = u16_at(at + 8),
+				  .losses = u16_at(at + 10),
+				  .replays = u32_at(at + 12),
+				  .attempts = u32_at(at + 16),
+				  .claim_no = u32_at(at + 20),
+				  .endpoint = u64_at(at + 24),
+				  .due_at_ms = (int64_t)u64_at(at + 32),
+				  .state_at_ms = (int64_t)u64_at(at + 40),
+				  .budget_at_ms = (int64_t)u64_at(at + 48),
+				  .expires_at_ms = (int64_t)u64_at(at + 56),
+				  .last_cause = at[64],
+				  .order_key = u64_at(at + 65)};
+	return true;
 }
 
 static uint32_t clamp_u32(int64_t v)
@@ -371,6 +397,36 @@ size_t rp_recent_unpack(int64_t *settled_at_ms, struct rp_recent row[RP_RECENT_R
 	return r.ok && r.at == r.end ? n : 0;
 }
 
+static void put_stretches(struct rp_writer *w, const struct rp_stretches *s)
+{
+	unsigned i;
+
+	rp_put_u8(w, (uint8_t)s->n);
+	for (i = 0; i < RP_STRETCHES_MAX; i++) {
+		const struct rp_stretch one = i < s->n ? s->all[i] : (struct rp_stretch){0};
+
+		rp_put_u64(w, one.first_seq);
+		rp_put_i64(w, one.low_at_ms);
+		rp_put_i64(w, one.high_at_ms);
+		rp_put_i64(w, one.back_ms);
+	}
+}
+
+static void get_stretches(struct rp_reader *r, struct rp_stretches *s)
+{
+	unsigned i;
+
+	s->n = rp_get_u8(r);
+	r->ok = r->ok && s->n <= RP_STRETCHES_MAX;
+	for (i = 0; i < RP_STRETCHES_MAX; i++) {
+		s->all[i].first_seq = rp_get_u64(r);
+		s->all[i].low_at_ms = rp_get_i64(r);
+		s->all[i].high_at_ms = rp_get_i64(r);
+		s->all[i].back_ms = rp_get_i64(r);
+		r->ok = r->ok && (i < s->n || s->all[i].first_seq == 0);
+	}
+}
+
 size_t rp_head_pack(const struct rp_head *h, void *out, size_t size)
 {
 	struct rp_writer w = rp_writer_of(out, size);
@@ -383,6 +439,7 @@ size_t rp_head_pack(const struct rp_head *h, void *out, size_t size)
 	rp_put_u64(&w, h->purged);
 	rp_put_i64(&w, h->latest_at_ms);
 	rp_put_u64(&w, h->retrying);
+	put_stretches(&w, &h->stretches);
 	return rp_record_seal(&w, out, 0);
 }
 
@@ -397,6 +454,7 @@ bool rp_head_unpack(struct rp_head *h, const void *mem, size_t size)
 	h->purged = rp_get_u64(&r);
 	h->latest_at_ms = rp_get_i64(&r);
 	h->retrying = rp_get_u64(&r);
+	get_stretches(&r, &h->stretches);
 	if (!r.ok)
 		memset(h, 0, sizeof *h);
 	return r.ok;

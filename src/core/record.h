@@ -25,7 +25,8 @@
  * recent (number)        u8 1 | i64 settled_at | n x (u64 seq | u64 endpoint | u32 attempt | u8 cause | u8 flags (1 late) |
  *                        u16 http_status | u16 slot | u32 duration_ms) | u64 sum                  1 <= n <= 64
  * head ("head" in meta)  u8 1 | u64 next_seq | u64 next_endpoint | u64 accepted, waiting, in_flight, held, delivered, dead,
- *                        purged | i64 latest_at | u64 retrying | u64 sum */
+ *                        purged | i64 latest_at | u64 retrying | u8 stretches | 4 x (u64 first_seq | i64 low_at |
+ *                        i64 high_at | i64 back_ms) | u64 sum */
 #ifndef RP_CORE_RECORD_H
 #define RP_CORE_RECORD_H
 
@@ -33,6 +34,7 @@
 #include "core/control.h"
 #include "core/ident.h"
 #include "core/outcome.h"
+#include "core/stretch.h"
 #include "runpost.h"
 
 #define RP_STATE_COUNT 6 /* counters are indexed by enum rp_state; [0] is unused */
@@ -114,11 +116,12 @@ struct rp_head {
 	int64_t
 	    latest_at_ms;  /* by the clocks of all who wrote; ahead of ours: the clock was set back (outbox_clock.c) */
 	uint64_t retrying; /* WAITING with an attempt behind them */
+	struct rp_stretches stretches;
 };
 
 #define RP_DELIVERY_BYTES 81
 #define RP_ENDPOINT_BYTES 177
-#define RP_HEAD_BYTES 97
+#define RP_HEAD_BYTES 226
 #define RP_ATTEMPT_BYTES_MAX 640
 #define RP_RECENT_ROW_ATTEMPTS 64
 #define RP_RECENT_BYTES_MAX 2014 /* a row of as many stays inside a leaf page */

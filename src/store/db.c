@@ -45,6 +45,11 @@ static const char *const table_names[RP_T_COUNT] = {
     [RP_T_RECENT] = "recent",
 };
 
+const char *rp_table_name(enum rp_table table)
+{
+	return table_names[table];
+}
+
 static const char format_magic[] = "runpost";
 
 uint64_t rp_db_disk_free_bytes(struct rp_outbox *ob)

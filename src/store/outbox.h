@@ -246,30 +246,34 @@ enum rp_err rp_outbox_find(struct rp_outbox *ob, const unsigned char id[RP_ID_BY
 enum rp_err rp_outbox_front(struct rp_outbox *ob, const struct rp_delivery *behind, unsigned char id[RP_ID_BYTES],
 			    struct rp_error *err);
 
-/* Calls see for up to max_seen entries with seq >= *from_seq, in ascending order, whose state is `state` (0: any), inside
- * one short read transaction that looks at no more than a few thousand records. see must not call the store; false stops.
- * *from_seq: where to go on; *more: whether there may be more. */
+/* Calls see for up to max_seen entries from from_seq on, in ascending order, whose state is `state` (0: any), inside one short
+ * read transaction that looks at no more than a few thousand entries and passes over some ten thousand. see must not call
+ * the store; false stops. */
 struct rp_page {
-	uint64_t from_seq; /* in and out */
+	uint64_t from_seq; /* in; out: where to go on */
+	uint64_t to_seq;   /* those before it; 0: to the end */
 	enum rp_state state;
 	size_t max_seen;
 	bool (*wants)(void *arg, const struct rp_delivery *d); /* false: passed over, which is cheap; NULL: all */
 	bool (*see)(void *arg, const struct rp_entry *entry);
 	void *arg;
-	bool more; /* out */
+	bool more;         /* out: there may be more */
+	uint64_t n_looked; /* out: records, added up over the calls */
 };
 enum rp_err rp_outbox_page(struct rp_outbox *ob, struct rp_page *page, struct rp_error *err);
 
 /* What the index row of an entry tells without its records. */
 struct rp_index_row {
-	uint64_t seq, endpoint;
-	int64_t at_ms;                   /* WAITING: when it is due, 0 when it is behind another; DEAD: since when */
+	uint64_t seq;
+	uint64_t endpoint; /* of WAITING and DEAD; 0: the row does not tell */
+	int64_t at_ms;     /* WAITING: when it is due, 0 when it is behind another; IN_FLIGHT: 0; else since when */
 	enum rp_cause cause, last_cause; /* these three of DEAD */
 	unsigned http_status;
 };
-/* Calls see for every entry that is WAITING or DEAD, from its index row alone: a million rows take some 50 ms. Each call
+/* Calls see for every entry that is WAITING or DEAD, from its index row alone: a million rows take some 30 ms. Each call
  * of rp_outbox_scan is one short read transaction; start with `state`, see and arg set and the rest zero, and go on while
  * `more`. What moves between two calls may be seen twice or not at all. see must not call the store. */
+#define RP_SCAN_ROWS_MAX 32768 /* in one call */
 struct rp_scan {
 	enum rp_state state;
 	void (*see)(void *arg, const struct rp_index_row *row);
@@ -280,11 +284,35 @@ struct rp_scan {
 };
 enum rp_err rp_outbox_scan(struct rp_outbox *ob, struct rp_scan *scan, struct rp_error *err);
 
-/* seqs[i]: the number of the first entry accepted at at_ms[i] or later, or one past the last entry there is. Numbers are
- * given in the order of acceptance, so it is found by halving; where the clock was set back it is one of the places at
- * which it passed at_ms[i]. */
-enum rp_err rp_outbox_seqs_since(struct rp_outbox *ob, const int64_t *at_ms, size_t n, uint64_t *seqs,
-				 struct rp_error *err);
+/* A time among the numbers of entries. Numbers are given in the order of acceptance, but clocks are set back and imports bring
+ * old times, so there are parts (core/stretch.h), and between those that certainly are earlier and those that certainly are not
+ * there may be some of which only their record tells. */
+struct rp_mark {
+	unsigned n;
+	struct rp_mark_part {
+		uint64_t end_seq;   /* from the end of the part before to before this */
+		uint64_t low, high; /* below `low` all were accepted earlier, from `high` on none */
+	} part[RP_STRETCHES_MAX];
+};
+enum rp_side { RP_SIDE_EARLIER = 1, RP_SIDE_LATER, RP_SIDE_EITHER };
+static inline enum rp_side rp_mark_side(const struct rp_mark *m, uint64_t seq)
+{
+	unsigned i;
+
+	for (i = 0; i < m->n; i++)
+		if (seq < m->part[i].end_seq)
+			return seq < m->part[i].low     ? RP_SIDE_EARLIER
+			       : seq >= m->part[i].high ? RP_SIDE_LATER
+							: RP_SIDE_EITHER;
+	return RP_SIDE_EITHER; /* it came after the question */
+}
+/* Of n times; found by halving, all in one snapshot, so that their parts are the same. An entry whose record is damaged has
+ * the place of its neighbours. */
+enum rp_err rp_outbox_marks(struct rp_outbox *ob, const int64_t *at_ms, size_t n, struct rp_mark *out,
+			    struct rp_error *err);
+/* When entries were accepted; 0: it is gone or damaged. Keep n below some ten thousand. */
+enum rp_err rp_outbox_accepted(struct rp_outbox *ob, const uint64_t *seqs, size_t n, int64_t *at_ms,
+			       struct rp_error *err);
 
 /* Entries by an index instead of by their number, so that few are found among many. Init with what is looked for and {0}
  * for the rest; call while `more`. Each call is one short read transaction that looks at some thousand rows at most.
@@ -299,10 +327,14 @@ struct rp_browse {
 	uint64_t endpoint;
 	struct rp_span run_id;
 	size_t max_seen;
+	bool (*wants_row)(void *arg,
+			  const struct rp_index_row *row);     /* false: passed over, which is cheapest; NULL: all. With
+									 `state` only */
 	bool (*wants)(void *arg, const struct rp_delivery *d); /* as for a page */
 	bool (*see)(void *arg, const struct rp_entry *entry);  /* must not call the store; false stops */
 	void *arg;
-	bool more; /* out */
+	bool more;         /* out */
+	uint64_t n_looked; /* out: rows, added up over the calls */
 	/* where it stopped */
 	unsigned stage;
 	size_t key_len;
@@ -334,6 +366,13 @@ void rp_outbox_watch_commits_drain(struct rp_outbox *ob);
 
 /* Appends the payload. RP_ERR_DAMAGED: it does not match its hash; what could be read was appended all the same. */
 enum rp_err rp_outbox_body(struct rp_outbox *ob, uint64_t seq, struct rp_buf *out, struct rp_error *err);
+
+/* How many there are in each state, and of those WAITING how many with an attempt behind them. */
+struct rp_counts {
+	uint64_t of[RP_STATE_COUNT];
+	uint64_t retrying;
+};
+enum rp_err rp_outbox_counts(struct rp_outbox *ob, struct rp_counts *out, struct rp_error *err);
 
 enum rp_err rp_outbox_ledger(struct rp_outbox *ob, struct rp_ledger *out, struct rp_error *err);
 

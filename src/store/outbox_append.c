@@ -71,6 +71,7 @@ static enum rp_err put_facts(struct rp_txn *t, uint64_t seq, const struct rp_new
 	size_t len;
 
 	memcpy(f.id, id, sizeof f.id);
+	rp_stretches_add(&t->head.stretches, seq, f.accepted_at_ms);
 	len = rp_facts_pack(&f, seq, buf, sizeof buf);
 	assert(len > 0);
 	return rp_row_put(t, RP_T_ENTRY, rp_key1(seq), buf, len, MDB_APPEND, err);

@@ -1,7 +1,9 @@
 #include "store/store_int.h"
 
-/* Rows looked at in one read transaction: each costs two or three lookups, so that it takes some ten milliseconds. */
+/* Entries looked at in one read transaction, each with two or three lookups, and rows that are passed over: so that it takes
+ * some milliseconds. */
 #define BROWSE_LOOKS_MAX 4096
+#define BROWSE_ROWS_MAX 32768
 
 /* One table that holds part of what is looked for: rows whose key begins with `prefix`. */
 struct source {
@@ -66,10 +68,43 @@ static bool source_of(const struct rp_browse *b, unsigned stage, struct source *
 	return b->state != 0 ? source_of_state(b, stage, s) : source_of_run(b, stage, s);
 }
 
-/* Which entry a row is about; false: none that is looked for. */
-static bool row_seq(struct rp_txn *t, const struct source *s, const MDB_val *k, const MDB_val *v, uint64_t *seq)
+/* A number of a key. The readers of base/bytes.h check every step; a million rows are felt. */
+static uint64_t number(const MDB_val *v, size_t at)
 {
-	struct rp_reader r;
+	uint64_t n;
+
+	memcpy(&n, (const char *)v->mv_data + at, sizeof n);
+	return __builtin_bswap64(n);
+}
+
+/* What the row of a state tells beside its entry's number. false: what it must not be; verify says so, and the entry decides. */
+static bool row_tells(const struct source *s, const MDB_val *k, const MDB_val *v, struct rp_index_row *row)
+{
+	switch (s->table) {
+	case RP_T_QUEUE:
+		row->at_ms = k->mv_size == 24 ? (int64_t)number(k, 8) : 0;
+		row->endpoint = k->mv_size == 24 ? number(k, 0) : 0;
+		return k->mv_size == 24;
+	case RP_T_ORDER:
+		row->endpoint = k->mv_size == 24 ? number(k, 0) : 0;
+		return k->mv_size == 24;
+	case RP_T_DEAD:
+		row->at_ms = (int64_t)number(k, 0);
+		return k->mv_size == 16 && rp_entry_read_why(v, row);
+	case RP_T_HELD:
+	case RP_T_DONE:
+		row->at_ms = (int64_t)number(k, 0);
+		return k->mv_size == 16;
+	default:
+		return true;
+	}
+}
+
+/* Which entry a row is about; false: none that is looked for. */
+static bool row_seq(struct rp_txn *t, const struct rp_browse *b, const struct source *s, const MDB_val *k,
+		    const MDB_val *v, uint64_t *seq)
+{
+	struct rp_index_row row = {0};
 	bool behind = true, held = false;
 
 	if (s->table == RP_T_SEEN) {
@@ -81,9 +116,10 @@ static bool row_seq(struct rp_txn *t, const struct source *s, const MDB_val *k, 
 		return false;
 	if (s->table == RP_T_ORDER)
 		rp_order_read_row(v, &behind, &held);
-	r = rp_reader_of((const char *)k->mv_data + k->mv_size - 8, 8);
-	*seq = rp_get_u64(&r);
-	return behind && !held;
+	*seq = row.seq = number(k, k->mv_size - 8);
+	if (!behind || held)
+		return false;
+	return b->wants_row == NULL || b->state == 0 || !row_tells(s, k, v, &row) || b->wants_row(b->arg, &row);
 }
 
 static bool has_prefix(const MDB_val *k, const struct source *s)
@@ -97,85 +133,79 @@ static void remember(struct rp_browse *b, const MDB_val *k)
 	memcpy(b->key, k->mv_data, b->key_len);
 }
 
-/* Behind the row it stopped at, which may be gone by now. */
-static int first_row(const struct rp_browse *b, const struct source *s, MDB_cursor *c, MDB_val *k, MDB_val *v)
-{
-	int rc;
-
-	*k = b->key_len > 0 ? (MDB_val){b->key_len, (void *)(uintptr_t)b->key}
-			    : (MDB_val){s->prefix_len, (void *)(uintptr_t)s->prefix};
-	if (k->mv_size == 0)
-		return mdb_cursor_get(c, k, v, MDB_FIRST);
-	rc = mdb_cursor_get(c, k, v, MDB_SET_RANGE);
-	if (rc == 0 && b->key_len > 0 && k->mv_size == b->key_len && memcmp(k->mv_data, b->key, b->key_len) == 0)
-		rc = mdb_cursor_get(c, k, v, MDB_NEXT);
-	return rc;
-}
-
 struct browsing {
 	struct rp_txn *t;
 	struct rp_browse *b;
-	size_t looks, seen;
+	struct rp_leaves deliveries;
+	struct rp_viewer viewer;
+	size_t rows, looks, seen;
 	bool stopped; /* by see */
-	struct rp_sight sight;
 };
 
 /* A row may lie about its entry; verify says so. Here the entry itself decides. */
 static enum rp_err see_row(struct browsing *w, uint64_t seq, struct rp_error *err)
 {
 	struct rp_entry entry = {0};
-	enum rp_err e = rp_entry_delivery(w->t, seq, &entry.delivery, err);
+	MDB_val v;
+	enum rp_err e = rp_leaves_get(&w->deliveries, rp_key1(seq), &v, err);
 
-	if (e == RP_ERR_NOTFOUND)
-		return RP_OK;
-	entry.damaged = e == RP_ERR_DAMAGED;
-	if (e != RP_OK && !entry.damaged)
-		return e;
+	if (e != RP_OK)
+		return e == RP_ERR_NOTFOUND ? RP_OK : e;
+	entry.damaged = !rp_delivery_unpack(&entry.delivery, seq, v.mv_data, v.mv_size);
 	if (!entry.damaged && ((w->b->state != 0 && entry.delivery.state != w->b->state) ||
 			       (w->b->wants != NULL && !w->b->wants(w->b->arg, &entry.delivery))))
 		return RP_OK;
-	e = rp_entry_view(w->t, seq, &entry, err);
+	e = rp_viewer_look(&w->viewer, seq, &entry, err);
 	if (e != RP_OK)
 		return e;
-	rp_sight_note(&w->sight, &(MDB_val){0, (void *)(uintptr_t)entry.facts.url.ptr});
 	w->seen++;
 	w->stopped = !w->b->see(w->b->arg, &entry);
 	return RP_OK;
 }
 
-/* true: there may be more rows in this source. */
+/* Goes on behind the row it stopped at, which may be gone by now. *more: there may be more rows in this source. */
+static enum rp_err browse_rows(struct browsing *w, const struct source *s, struct rp_leaves *l, bool *more,
+			       struct rp_error *err)
+{
+	struct rp_browse *b = w->b;
+	MDB_val k = {b->key_len, b->key}, v;
+	uint64_t seq;
+	enum rp_err e;
+
+	if (b->key_len == 0)
+		k = (MDB_val){s->prefix_len, (void *)(uintptr_t)s->prefix};
+	e = rp_leaves_seek(l, &k, b->key_len > 0, err);
+	while (e == RP_OK && (e = rp_leaves_next(l, &k, &v, err)) == RP_OK && has_prefix(&k, s)) {
+		*more =
+		    w->rows == BROWSE_ROWS_MAX || w->looks == BROWSE_LOOKS_MAX || w->seen == b->max_seen || w->stopped;
+		if (*more)
+			return RP_OK;
+		w->rows++;
+		remember(b, &k);
+		if (row_seq(w->t, b, s, &k, &v, &seq)) {
+			w->looks++;
+			e = see_row(w, seq, err);
+		}
+	}
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
 static enum rp_err browse_source(struct browsing *w, const struct source *s, bool *more, struct rp_error *err)
 {
-	enum rp_err e = RP_OK;
-	MDB_cursor *c;
-	MDB_val k, v;
-	uint64_t seq;
-	int rc = mdb_cursor_open(w->t->mdb, w->t->ob->table[s->table], &c);
+	struct rp_leaves l;
+	enum rp_err e = rp_leaves_begin(&l, w->t, s->table, err);
 
 	*more = false;
-	if (rc != 0)
-		return rp_db_fail(w->t->ob, rc, "browse", err);
-	for (rc = first_row(w->b, s, c, &k, &v); rc == 0 && has_prefix(&k, s);
-	     rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) {
-		*more = w->looks == BROWSE_LOOKS_MAX || w->seen == w->b->max_seen || w->stopped;
-		if (*more)
-			break;
-		w->looks++;
-		rp_sight_note(&w->sight, &k);
-		if (row_seq(w->t, s, &k, &v, &seq))
-			e = see_row(w, seq, err);
-		if (e != RP_OK)
-			break;
-		remember(w->b, &k);
-	}
-	mdb_cursor_close(c);
-	return e == RP_OK && rc != MDB_NOTFOUND ? rp_db_fail(w->t->ob, rc, "browse", err) : e;
+	if (e == RP_OK)
+		e = browse_rows(w, s, &l, more, err);
+	rp_leaves_end(&l);
+	return e;
 }
 
 enum rp_err rp_outbox_browse(struct rp_outbox *ob, struct rp_browse *b, struct rp_error *err)
 {
 	struct rp_txn t;
-	struct browsing w = {.t = &t, .b = b};
+	struct browsing w = {.t = &t, .b = b, .viewer.t = &t};
 	struct source s;
 	bool more = false;
 	enum rp_err e = rp_txn_read(ob, &t, err);
@@ -183,6 +213,7 @@ enum rp_err rp_outbox_browse(struct rp_outbox *ob, struct rp_browse *b, struct r
 	b->more = false;
 	if (e != RP_OK)
 		return e;
+	e = rp_leaves_begin(&w.deliveries, &t, RP_T_DELIVERY, err);
 	while (e == RP_OK && !more && source_of(b, b->stage, &s)) {
 		e = browse_source(&w, &s, &more, err);
 		if (e == RP_OK && !more) {
@@ -191,7 +222,9 @@ enum rp_err rp_outbox_browse(struct rp_outbox *ob, struct rp_browse *b, struct r
 		}
 	}
 	b->more = more && !w.stopped;
+	b->n_looked += w.rows;
+	rp_leaves_end(&w.deliveries);
+	rp_viewer_end(&w.viewer);
 	rp_txn_end(&t);
-	rp_sight_forget(&w.sight);
 	return e;
 }

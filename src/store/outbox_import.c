@@ -65,6 +65,7 @@ static enum rp_err put_facts(struct rp_txn *t, uint64_t seq, const struct rp_imp
 	f.endpoint = endpoint;
 	f.payload_bytes = in->payload.len;
 	f.payload_hash = rp_payload_hash(in->payload.ptr, in->payload.len);
+	rp_stretches_add(&t->head.stretches, seq, f.accepted_at_ms);
 	len = rp_facts_pack(&f, seq, buf, sizeof buf);
 	assert(len > 0);
 	return rp_row_put(t, RP_T_ENTRY, rp_key1(seq), buf, len, MDB_APPEND, err);

@@ -3,9 +3,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Records looked at in one read transaction: a page of 4,096 takes about a millisecond, so that no reader ever pins
- * pages for long. */
+/* Records looked at in one read transaction, and of these passed over: some milliseconds, so that no reader ever pins pages
+ * for long. */
 #define PAGE_LOOKS_MAX 4096
+#define PAGE_ROWS_MAX 32768
 
 void rp_entry_release(struct rp_entry *e)
 {
@@ -13,12 +14,28 @@ void rp_entry_release(struct rp_entry *e)
 	memset(e, 0, sizeof *e);
 }
 
-enum rp_err rp_entry_view(struct rp_txn *t, uint64_t seq, struct rp_entry *out, struct rp_error *err)
+static enum rp_err read_facts(struct rp_viewer *v, uint64_t seq, struct rp_facts *f, struct rp_error *err)
 {
-	enum rp_err e = rp_entry_facts(t, seq, &out->facts, err);
+	enum rp_err e = RP_OK;
+	MDB_val row;
+
+	memset(f, 0, sizeof *f);
+	if (!v->open)
+		e = rp_leaves_begin(&v->entries, v->t, RP_T_ENTRY, err);
+	v->open = true;
+	if (e == RP_OK)
+		e = rp_leaves_get(&v->entries, rp_key1(seq), &row, err);
+	if (e != RP_OK)
+		return e;
+	return rp_facts_unpack(f, seq, row.mv_data, row.mv_size) ? RP_OK : RP_ERR_NOTFOUND;
+}
+
+enum rp_err rp_viewer_look(struct rp_viewer *v, uint64_t seq, struct rp_entry *out, struct rp_error *err)
+{
+	enum rp_err e = read_facts(v, seq, &out->facts, err);
 
 	out->seq = seq;
-	if (e == RP_ERR_DAMAGED || e == RP_ERR_NOTFOUND) {
+	if (e == RP_ERR_NOTFOUND) { /* or damaged */
 		out->damaged = true;
 		rp_id_make(seq & RP_SEQ_MAX, (const unsigned char[10]){0},
 			   out->facts.id); /* a damaged key may say anything */
@@ -26,8 +43,19 @@ enum rp_err rp_entry_view(struct rp_txn *t, uint64_t seq, struct rp_entry *out, 
 	} else if (e != RP_OK) {
 		return e;
 	}
-	e = rp_ep_name(t, out->facts.endpoint, &out->endpoint, err);
+	e = RP_OK;
+	if (v->name.ptr == NULL || v->endpoint != out->facts.endpoint)
+		e = rp_ep_name(v->t, out->facts.endpoint, &v->name, err);
+	v->endpoint = out->facts.endpoint;
+	out->endpoint = v->name;
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+void rp_viewer_end(struct rp_viewer *v)
+{
+	if (v->open)
+		rp_leaves_end(&v->entries);
+	v->open = false;
 }
 
 static bool keep_span(struct rp_buf *text, struct rp_span *s)
@@ -66,6 +94,7 @@ enum rp_err rp_outbox_find(struct rp_outbox *ob, const unsigned char id[RP_ID_BY
 	uint64_t seq = 0;
 	char shown[RP_ID_TEXT_MAX];
 	struct rp_txn t;
+	struct rp_viewer viewer = {.t = &t};
 	enum rp_err e = rp_txn_read(ob, &t, err);
 
 	memset(out, 0, sizeof *out);
@@ -80,7 +109,7 @@ enum rp_err rp_outbox_find(struct rp_outbox *ob, const unsigned char id[RP_ID_BY
 		e = RP_OK;
 	}
 	if (e == RP_OK)
-		e = rp_entry_view(&t, seq, out, err);
+		e = rp_viewer_look(&viewer, seq, out, err);
 	/* Unreadable facts cannot contradict the id: the entry is shown as what it is. */
 	if (e == RP_OK && out->facts.accepted_at_ms != 0 && memcmp(out->facts.id, id, RP_ID_BYTES) != 0)
 		e = RP_ERR_NOTFOUND;
@@ -88,62 +117,75 @@ enum rp_err rp_outbox_find(struct rp_outbox *ob, const unsigned char id[RP_ID_BY
 		rp_fail(err, e, "%s: no such entry", rp_id_format(id, shown));
 	if (e == RP_OK)
 		e = keep_entry(out, err);
+	rp_viewer_end(&viewer);
 	rp_txn_end(&t);
 	return e;
 }
 
-enum rp_err rp_outbox_page(struct rp_outbox *ob, struct rp_page *page, struct rp_error *err)
+/* One record of a page. *seen: it was shown; *go_on: what `see` said. */
+static enum rp_err look(struct rp_viewer *viewer, struct rp_page *page, uint64_t seq, const MDB_val *v, bool *seen,
+			bool *go_on, struct rp_error *err)
 {
+	struct rp_entry entry = {0};
+	enum rp_err e;
+
+	entry.damaged = !rp_delivery_unpack(&entry.delivery, seq, v->mv_data, v->mv_size);
+	*seen = entry.damaged || ((page->state == 0 || entry.delivery.state == page->state) &&
+				  (page->wants == NULL || page->wants(page->arg, &entry.delivery)));
+	if (!*seen)
+		return RP_OK;
+	e = rp_viewer_look(viewer, seq, &entry, err);
+	if (e == RP_OK)
+		*go_on = page->see(page->arg, &entry);
+	return e;
+}
+
+static enum rp_err page_rows(struct rp_txn *t, struct rp_page *page, struct rp_leaves *l, struct rp_error *err)
+{
+	struct rp_viewer viewer = {.t = t};
 	struct rp_key from = rp_key1(page->from_seq);
-	MDB_val k = {from.len, from.bytes}, v;
-	size_t looks = 0, seen = 0;
-	struct rp_sight sight = {NULL, NULL};
-	MDB_cursor *c = NULL;
-	struct rp_txn t;
-	bool go_on = true;
-	enum rp_err e = rp_txn_read(ob, &t, err);
-	int rc;
+	size_t rows = 0, looks = 0;
+	bool go_on = true, seen;
+	MDB_val k, v;
+	uint64_t seq;
+	enum rp_err e = rp_leaves_begin(l, t, RP_T_DELIVERY, err);
 
-	page->more = false;
-	if (e != RP_OK)
-		return e;
-	rc = mdb_cursor_open(t.mdb, ob->table[RP_T_DELIVERY], &c);
-	if (rc == 0)
-		rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
-	while (rc == 0 && e == RP_OK) {
-		struct rp_entry entry = {0};
-		uint64_t seq;
-
-		if (looks == PAGE_LOOKS_MAX || seen == page->max_seen || !go_on) {
+	if (e == RP_OK)
+		e = rp_leaves_seek(l, &(MDB_val){from.len, from.bytes}, false, err);
+	while (e == RP_OK && (e = rp_leaves_next(l, &k, &v, err)) == RP_OK) {
+		if (rows == PAGE_ROWS_MAX || looks == PAGE_LOOKS_MAX || looks == page->max_seen || !go_on) {
 			page->more = go_on;
 			break;
 		}
 		if (!rp_key_read(k.mv_data, k.mv_size, &seq, 1)) {
-			e = rp_fail(err, RP_ERR_DAMAGED, "%s: table delivery holds a key of %zu bytes", ob->dir,
+			e = rp_fail(err, RP_ERR_DAMAGED, "%s: table delivery holds a key of %zu bytes", t->ob->dir,
 				    k.mv_size);
 			break;
 		}
-		looks++;
+		if (page->to_seq != 0 && seq >= page->to_seq)
+			break;
+		rows++;
 		page->from_seq = seq + 1;
-		rp_sight_note(&sight, &v);
-		entry.damaged = !rp_delivery_unpack(&entry.delivery, seq, v.mv_data, v.mv_size);
-		if (entry.damaged || ((page->state == 0 || entry.delivery.state == page->state) &&
-				      (page->wants == NULL || page->wants(page->arg, &entry.delivery)))) {
-			e = rp_entry_view(&t, seq, &entry, err);
-			rp_sight_note(&sight, &(MDB_val){0, (void *)(uintptr_t)entry.facts.url.ptr});
-			if (e == RP_OK) {
-				go_on = page->see(page->arg, &entry);
-				seen++;
-			}
-		}
-		rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
+		e = look(&viewer, page, seq, &v, &seen, &go_on, err);
+		looks += seen;
 	}
-	if (c != NULL)
-		mdb_cursor_close(c);
-	if (e == RP_OK && rc != MDB_NOTFOUND)
-		e = rp_db_fail(ob, rc, "list", err);
+	page->n_looked += rows;
+	rp_viewer_end(&viewer);
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+enum rp_err rp_outbox_page(struct rp_outbox *ob, struct rp_page *page, struct rp_error *err)
+{
+	struct rp_leaves l = {0};
+	struct rp_txn t;
+	enum rp_err e = rp_txn_read(ob, &t, err);
+
+	page->more = false;
+	if (e != RP_OK)
+		return e;
+	e = page_rows(&t, page, &l, err);
+	rp_leaves_end(&l);
 	rp_txn_end(&t);
-	rp_sight_forget(&sight);
 	return e;
 }
 
@@ -184,6 +226,19 @@ enum rp_err rp_outbox_body(struct rp_outbox *ob, uint64_t seq, struct rp_buf *ou
 			e == RP_ERR_NOTFOUND ? "no such entry" : "its record is damaged");
 	rp_txn_end(&t);
 	return e;
+}
+
+enum rp_err rp_outbox_counts(struct rp_outbox *ob, struct rp_counts *out, struct rp_error *err)
+{
+	struct rp_txn t;
+	enum rp_err e = rp_txn_read(ob, &t, err);
+
+	if (e != RP_OK)
+		return e;
+	memcpy(out->of, t.head.count, sizeof out->of);
+	out->retrying = t.head.retrying;
+	rp_txn_end(&t);
+	return RP_OK;
 }
 
 enum rp_err rp_outbox_ledger(struct rp_outbox *ob, struct rp_ledger *out, struct rp_error *err)

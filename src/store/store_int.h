@@ -170,6 +170,43 @@ void rp_sight_note(struct rp_sight *s, const MDB_val *v);
 void rp_sight_forget(
     const struct rp_sight *s); /* not while a transaction still looks at them: it would fault them in again */
 
+const char *rp_table_name(enum rp_table table);
+
+/* --- leaves.c: rows in the order of their keys, page by page with read(2) --------------------------------------------
+ *
+ * For looking at many rows: an LMDB cursor would fault every page in. Only in read transactions, which must last as long.
+ * Keys and values are views that die with the next call. Pages are not trusted: RP_ERR_DAMAGED, with err filled. */
+
+#define RP_LEAVES_DEPTH_MAX 16 /* with the shortest keys there are, a file of the size of the map has 6 levels */
+
+struct rp_leaves {
+	struct rp_outbox *ob;
+	enum rp_table table;
+	int fd;
+	size_t page_bytes;
+	uint64_t last, root; /* pages */
+	unsigned depth;      /* 0: the table is empty */
+	struct rp_level {
+		uint64_t pgno;  /* 0: none is there */
+		unsigned n, at; /* nodes; the child that was taken, or the row that is next */
+		unsigned char *page;
+	} level[RP_LEAVES_DEPTH_MAX];
+	unsigned char *pages, *big;
+	size_t big_bytes;
+	const unsigned char *key; /* no row that comes has a lower one; in the leaf or in `kept` */
+	size_t key_bytes;
+	bool met; /* that one has been returned */
+	unsigned char kept[512];
+};
+/* At the first row. End it also when it fails. */
+enum rp_err rp_leaves_begin(struct rp_leaves *l, struct rp_txn *t, enum rp_table table, struct rp_error *err);
+void rp_leaves_end(struct rp_leaves *l);
+/* What is next has this key or a higher one; behind: a higher one. */
+enum rp_err rp_leaves_seek(struct rp_leaves *l, const MDB_val *key, bool behind, struct rp_error *err);
+/* RP_ERR_NOTFOUND without filling err: there is none. */
+enum rp_err rp_leaves_next(struct rp_leaves *l, MDB_val *k, MDB_val *v, struct rp_error *err);
+enum rp_err rp_leaves_get(struct rp_leaves *l, struct rp_key key, MDB_val *v, struct rp_error *err);
+
 /* --- pages.c, damage.c: LMDB's own pages may be damaged, and it checks none -------------------------------------------
  */
 
@@ -267,8 +304,17 @@ size_t rp_entry_run_key(uint64_t seq, struct rp_span run_id, struct rp_span dedu
 			unsigned char out[RP_RUN_KEY_MAX]);
 enum rp_err rp_entry_put_run(struct rp_txn *t, uint64_t seq, struct rp_span run_id, struct rp_span dedupe_key,
 			     struct rp_error *err);
-/* outbox_read.c: fills in the facts and the endpoint's name beside the delivery record, with views into the transaction. */
-enum rp_err rp_entry_view(struct rp_txn *t, uint64_t seq, struct rp_entry *out, struct rp_error *err);
+/* outbox_read.c: fills in the facts and the endpoint's name beside the delivery record, of one entry after the other. Begin
+ * with {.t = t}; what it fills in are views that die with the next call. */
+struct rp_viewer {
+	struct rp_txn *t;
+	struct rp_leaves entries;
+	bool open;
+	uint64_t endpoint; /* whose name it is */
+	struct rp_span name;
+};
+enum rp_err rp_viewer_look(struct rp_viewer *v, uint64_t seq, struct rp_entry *out, struct rp_error *err);
+void rp_viewer_end(struct rp_viewer *v);
 
 /* For order.c: puts a WAITING or HELD entry behind another, or in front, where it is due at once at the earliest and,
  * if it has not failed yet, begins its retry budget: the time behind costs it nothing. */

@@ -23,6 +23,7 @@ struct rp_check {
 	void *arg;
 	struct rp_verify_counts *out; /* problems and entries are counted here */
 	struct rp_buf payload;        /* of the entry checked last */
+	struct rp_stretch_check times;
 	/* What rows the entries checked so far ask for */
 	uint64_t queued, ordered, by_run, aliased, chunks, planned;
 	/* outbox_verify.c alone */

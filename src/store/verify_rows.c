@@ -155,6 +155,8 @@ static enum rp_err check_facts(struct rp_check *c, uint64_t seq, const struct rp
 		return rp_check_is_trouble(e) ? e : count_chunks(c, seq, err);
 	}
 	check_id(c, seq, f.id);
+	if (!rp_stretches_hold(&c->t->head.stretches, &c->times, seq, f.accepted_at_ms))
+		rp_check_complain(c, "entry %" PRIu64 ": would not be found by the time it was accepted", seq);
 	if (d->state != 0 && f.endpoint != d->endpoint)
 		rp_check_complain(c, "entry %" PRIu64 ": its two records name different endpoints", seq);
 	if (d->state != 0 && rp_order_key(f.order_by) != d->order_key)

@@ -1,30 +1,48 @@
 #!/usr/bin/env python3
-"""What the inspector costs with a large outbox: builds one with N waiting and N dead entries and times the verbs on it.
+"""What the inspector costs with a large outbox: builds one, with some entries waiting and some dead, and times the verbs on it.
 
-usage: million.py [--bin DIR] [--entries N] [--endpoints N] [--keep DIR]
+usage: million.py [--bin DIR] [--waiting N] [--dead N] [--endpoints N] [--keep DIR] [--beside N]
 
-Prints a line a verb: the best and the worst of five runs, and the most memory a run had (pages of the outbox that it
-touched are mapped, and count). --keep uses the outbox in DIR, building it if it is not there, and leaves it."""
+Prints a line a verb: the best and the worst of five runs, and the most memory a run had. --keep uses the outbox in DIR,
+building it if it is not there, and leaves it. --beside instead delivers N entries out of the outbox (so give --waiting 0), in
+turn with nothing beside it and with the verbs once a second, and tells what the senders keep of their speed."""
 import argparse
 import json
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 RUNS = 5
-VERBS = [
-    ["stats"],
-    ["shape"],
-    ["shape", "--state", "dead"],
-    ["dead"],
-    ["dead", "--cause", "expired", "--endpoint", "r3.example.com"],
-    ["list", "--limit", "50"],
-    ["endpoints"],
-]
+VERBS = [line.split() for line in """
+stats
+shape
+shape --state dead
+dead
+dead --cause expired --endpoint r3.example.com
+endpoints
+list --limit 50
+list --state dead --limit 50
+list --state retrying
+list --state dead --cause dns
+list --cause dns
+list --cause timeout --since 1h
+list --endpoint nowhere.example.com
+list --endpoint r3.example.com --attempts >0
+list --state waiting --endpoint r3.example.com --attempts >0
+list --run run-77
+list --attempts >=5
+list --until 2020-01-01T00:00:00Z
+list --thread nobody
+list --event error
+list --state dead --event error
+""".strip().splitlines()]
+LOOP = [["stats"], ["shape"], ["dead"], ["list", "--limit", "50"]]
 
 
 def lines(first, n, endpoints, **more):
@@ -70,12 +88,76 @@ def measure(argv):
     return time.perf_counter() - began, usage.ru_maxrss / 1024
 
 
+def measure_all(bin_dir, outbox):
+    print(f"{'VERB':60} {'BEST':>9} {'WORST':>9} {'MEMORY':>10}")
+    for verb in VERBS:
+        runs = [measure([bin_dir / "runpostctl", *verb, "--outbox", outbox]) for _ in range(RUNS)]
+        best, worst = min(s for s, _ in runs), max(s for s, _ in runs)
+        print(f"{' '.join(verb):60} {best * 1000:6.1f} ms {worst * 1000:6.1f} ms {max(m for _, m in runs):6.1f} MiB", flush=True)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def look(bin_dir, outbox, over, rounds):
+    """The verbs once a second, as `watch` would."""
+    while not over.wait(1 if rounds else 0):
+        for verb in LOOP:
+            measure([bin_dir / "runpostctl", *verb, "--outbox", outbox])
+        rounds.append(time.perf_counter())
+
+
+def drain(bin_dir, outbox, folder, n, looking):
+    """(entries a second, rounds of the loop)"""
+    port = free_port()
+    config = folder / "beside.conf"
+    config.write_text(f"[outbox]\ndir = {outbox}\n[defaults]\nallow_http = yes\nallow = 127.0.0.1\n"
+                      f"allow_ports = {port}\nin_flight = 64\n")
+    tag = time.monotonic_ns()
+    source = (f'{{"webhook":"http://127.0.0.1:{port}/in","run":{{"run_id":"beside-{tag}-{i}","status":"success"}}}}\n'
+              for i in range(n))
+    ingest(bin_dir, outbox, source)
+    sink = subprocess.Popen([bin_dir / "runpost-sink", "--port", str(port), "--quiet", "--exit-after", str(n)],
+                            stdout=subprocess.DEVNULL)
+    time.sleep(0.3)
+    over, rounds = threading.Event(), []
+    looker = threading.Thread(target=look, args=(bin_dir, outbox, over, rounds))
+    began = time.perf_counter()
+    sender = subprocess.Popen([bin_dir / "runpost", "send", "--config", config, "--drain"], stderr=subprocess.DEVNULL)
+    if looking:
+        looker.start()
+    try:
+        sink.wait(timeout=120)
+        took = time.perf_counter() - began
+    finally:
+        over.set()
+    sender.wait()
+    if looking:
+        looker.join()
+    return n / took, len(rounds)
+
+
+def measure_beside(bin_dir, outbox, folder, n):
+    ratios = []
+    for _ in range(3):
+        alone, _ = drain(bin_dir, outbox, folder, n, False)
+        beside, rounds = drain(bin_dir, outbox, folder, n, True)
+        ratios.append(beside / alone)
+        print(f"alone {alone:.0f}/s, beside {rounds} rounds of {len(LOOP)} verbs {beside:.0f}/s, ratio {ratios[-1]:.2f}", flush=True)
+    print(f"median ratio {sorted(ratios)[1]:.2f}")
+
+
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--bin", type=pathlib.Path, default=pathlib.Path("build"))
-    options.add_argument("--entries", type=int, default=1_000_000)
+    options.add_argument("--waiting", type=int, default=500_000)
+    options.add_argument("--dead", type=int, default=500_000)
     options.add_argument("--endpoints", type=int, default=20)
     options.add_argument("--keep", type=pathlib.Path)
+    options.add_argument("--beside", type=int)
     args = options.parse_args()
     bin_dir = args.bin.resolve()
     folder = args.keep or pathlib.Path(tempfile.mkdtemp(prefix="million-", dir=bin_dir))
@@ -83,12 +165,11 @@ def main():
     try:
         if not outbox.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            build(bin_dir, outbox, args.entries, args.endpoints)
-        print(f"{'VERB':50} {'BEST':>9} {'WORST':>9} {'MEMORY':>10}")
-        for verb in VERBS:
-            runs = [measure([bin_dir / "runpostctl", *verb, "--outbox", outbox]) for _ in range(RUNS)]
-            best, worst = min(s for s, _ in runs), max(s for s, _ in runs)
-            print(f"{' '.join(verb):50} {best * 1000:6.1f} ms {worst * 1000:6.1f} ms {max(m for _, m in runs):6.1f} MiB")
+            build(bin_dir, outbox, args.waiting, args.dead, args.endpoints)
+        if args.beside:
+            measure_beside(bin_dir, outbox, folder, args.beside)
+        else:
+            measure_all(bin_dir, outbox)
     finally:
         if not args.keep:
             shutil.rmtree(folder, ignore_errors=True)

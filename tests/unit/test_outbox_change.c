@@ -327,7 +327,7 @@ START_TEST(a_page_looks_at_a_bounded_number_of_entries)
 	uint64_t last = 0;
 	int i;
 
-	for (i = 0; i < 6; i++)
+	for (i = 0; i < 40; i++)
 		last = fx_append(1, 1000) + 999;
 	ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
 	ck_assert(page.more);
@@ -335,6 +335,22 @@ START_TEST(a_page_looks_at_a_bounded_number_of_entries)
 	ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
 	ck_assert(!page.more);
 	ck_assert_uint_eq(none.n, 0);
+	ck_assert_uint_eq(page.n_looked, 40000);
+}
+END_TEST
+
+START_TEST(a_page_ends_before_the_number_it_is_given)
+{
+	struct seen all = {0};
+	uint64_t first = fx_append(1, 9);
+	struct rp_page page = {.from_seq = first + 2, .to_seq = first + 5, .max_seen = 2, .see = see, .arg = &all};
+
+	ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
+	ck_assert(page.more);
+	ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
+	ck_assert(!page.more);
+	ck_assert_uint_eq(all.n, 3);
+	ck_assert_uint_eq(all.last, first + 4);
 }
 END_TEST
 
@@ -576,6 +592,7 @@ static void add_change(Suite *s)
 	tcase_add_test(tc, expiry_removes_no_more_than_it_may);
 	tcase_add_test(tc, pages_show_every_entry_once_and_in_order);
 	tcase_add_test(tc, a_page_looks_at_a_bounded_number_of_entries);
+	tcase_add_test(tc, a_page_ends_before_the_number_it_is_given);
 	tcase_add_test(tc, a_page_ends_where_its_reader_says_so);
 	suite_add_tcase(s, tc);
 }

@@ -1,4 +1,4 @@
-/* Counting by index rows: every waiting and dead entry once, with what its row tells; and numbers by time. */
+/* Counting by index rows: every waiting and dead entry once, with what its row tells. */
 #include "outbox_fixture.h"
 
 #include <check.h>
@@ -118,42 +118,6 @@ START_TEST(a_scan_goes_on_behind_the_row_it_stopped_at_even_if_that_is_gone)
 }
 END_TEST
 
-START_TEST(numbers_are_found_by_the_time_of_acceptance)
-{
-	int64_t t0 = fx.now_ms;
-	uint64_t a = fx_append(1, 3), b, c, seqs[6];
-	int64_t at_ms[6] = {0, t0, t0 + 1, t0 + 1000, t0 + 1001, t0 + 99999};
-
-	fx.now_ms = t0 + 1000;
-	b = fx_append(1, 2);
-	fx.now_ms = t0 + 2000;
-	c = fx_append(1, 1);
-	ck_assert_int_eq(rp_outbox_seqs_since(fx.ob, at_ms, 6, seqs, &fx.err), RP_OK);
-	ck_assert_uint_le(seqs[0], a);
-	ck_assert_uint_le(seqs[1], a);
-	ck_assert_uint_eq(seqs[2], b);
-	ck_assert_uint_eq(seqs[3], b);
-	ck_assert_uint_eq(seqs[4], c);
-	ck_assert_uint_eq(seqs[5], c + 1);
-	/* holes do not matter */
-	fx_change(RP_CHANGE_PURGE, b);
-	fx_change(RP_CHANGE_PURGE, a + 2);
-	ck_assert_int_eq(rp_outbox_seqs_since(fx.ob, at_ms, 6, seqs, &fx.err), RP_OK);
-	ck_assert(seqs[3] > a + 1 && seqs[3] <= b + 1);
-	ck_assert_uint_eq(seqs[4], c);
-}
-END_TEST
-
-START_TEST(numbers_in_an_empty_outbox_are_one_past_the_last)
-{
-	int64_t at_ms = 0;
-	uint64_t seq;
-
-	ck_assert_int_eq(rp_outbox_seqs_since(fx.ob, &at_ms, 1, &seq, &fx.err), RP_OK);
-	ck_assert_uint_eq(seq, 1);
-}
-END_TEST
-
 static Suite *suite(void)
 {
 	Suite *s = suite_create("outbox_scan");
@@ -165,8 +129,6 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_dead_letter_that_is_replayed_is_no_longer_among_the_dead);
 	tcase_add_test(tc, waiting_entries_behind_another_are_seen_too_and_held_ones_are_not);
 	tcase_add_test(tc, a_scan_goes_on_behind_the_row_it_stopped_at_even_if_that_is_gone);
-	tcase_add_test(tc, numbers_are_found_by_the_time_of_acceptance);
-	tcase_add_test(tc, numbers_in_an_empty_outbox_are_one_past_the_last);
 	suite_add_tcase(s, tc);
 	return s;
 }

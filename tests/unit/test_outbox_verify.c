@@ -300,6 +300,16 @@ static void miscount_retrying(void)
 	fx_edit_head(one_more_retrying);
 }
 
+static void later_times(struct rp_head *head)
+{
+	head->stretches.all[0].low_at_ms = head->stretches.all[0].high_at_ms + 1;
+}
+
+static void misplace_times(void)
+{
+	fx_edit_head(later_times);
+}
+
 static void damage_tally(void)
 {
 	fx_flip(RP_T_META, fx_text_key("tally"), 40);
@@ -366,6 +376,7 @@ static const struct {
     {"a counter of a state too large", miscount_dead, false},
     {"an endpoint counter too large", miscount_endpoint, false},
     {"a counter of those retrying too large", miscount_retrying, true},
+    {"times that leave entries out", misplace_times, false},
     {"a damaged record of counters", damage_tally, false},
     {"a damaged record of an endpoint's attempts", damage_series, false},
     {"work that nobody looks at", forget_work, false},

@@ -174,6 +174,11 @@ static struct rp_head some_head(void)
 	h.latest_at_ms = (int64_t)random_next();
 	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++)
 		h.count[s] = random_next();
+	h.retrying = random_next();
+	h.stretches.n = (unsigned)(random_next() % (RP_STRETCHES_MAX + 1));
+	for (s = 0; s < (int)h.stretches.n; s++)
+		h.stretches.all[s] = (struct rp_stretch){1 + random_next() % 1000000, (int64_t)random_next(),
+							 (int64_t)random_next(), (int64_t)random_next()};
 	return h;
 }
 
@@ -367,7 +372,7 @@ END_TEST
 
 START_TEST(every_member_of_endpoint_and_head_is_kept)
 {
-	unsigned char buf[RP_ENDPOINT_BYTES];
+	unsigned char buf[RP_ENDPOINT_BYTES + RP_HEAD_BYTES];
 	union any in, out;
 	size_t n = pack_some(ENDPOINT, &in, buf, sizeof buf);
 
@@ -410,6 +415,10 @@ START_TEST(every_member_of_endpoint_and_head_is_kept)
 	SAME(in.head, out.head, accepted);
 	SAME(in.head, out.head, purged);
 	ck_assert_mem_eq(in.head.count, out.head.count, sizeof in.head.count);
+	SAME(in.head, out.head, retrying);
+	SAME(in.head, out.head, stretches.n);
+	ck_assert_mem_eq(in.head.stretches.all, out.head.stretches.all,
+			 in.head.stretches.n * sizeof in.head.stretches.all[0]);
 }
 END_TEST
 

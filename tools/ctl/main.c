@@ -28,7 +28,8 @@ static const struct rp_verb verbs[] = {
      RP_ACCEPTS_SELECTOR, rp_verb_shape},
     {"list", "[" SELECTOR "]", "List entries, oldest first",
      ON_SELECTORS "On a terminal the first 50 are shown unless --limit says otherwise. With one --state\n"
-		  "those longest in it come first; waiting ones by endpoint, the next due first.\n\n"
+		  "those longest in it come first; waiting ones by endpoint, the next due first, or by acceptance\n"
+		  "where a filter leaves few of many.\n\n"
 		  "examples:\n  runpostctl list --state retrying --endpoint hooks.example.com\n"
 		  "  runpostctl list --state dead --cause http_503 --json | jq -r .id\n",
      RP_ACCEPTS_SELECTOR, rp_verb_list},

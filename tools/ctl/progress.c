@@ -127,9 +127,15 @@ void rp_progress_at(struct rp_progress *p, uint64_t done)
 	fflush(stderr);
 }
 
-void rp_progress_end(struct rp_progress *p)
+void rp_progress_hide(struct rp_progress *p)
 {
 	if (p->drawn)
 		fputs("\r\033[K", stderr);
-	p->drawn = p->on = false;
+	p->drawn = false;
+}
+
+void rp_progress_end(struct rp_progress *p)
+{
+	rp_progress_hide(p);
+	p->on = false;
 }

@@ -25,6 +25,8 @@ struct rp_progress {
 void rp_progress_begin(struct rp_progress *p, const char *what, uint64_t total, bool bytes);
 /* Draws the line, at most ten times a second. Cheap to call for every step. */
 void rp_progress_at(struct rp_progress *p, uint64_t done);
+/* Takes the line away, for something else to be said; the next step may draw it again. */
+void rp_progress_hide(struct rp_progress *p);
 /* Takes the line away; call it before anything else is said. Harmless when there is none. */
 void rp_progress_end(struct rp_progress *p);
 

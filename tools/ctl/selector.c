@@ -368,6 +368,22 @@ static bool cause_matches(const struct rp_selector *s, const struct rp_delivery 
 	return s->http_status == 0 || d->http_status == s->http_status;
 }
 
+bool rp_selector_may_match_row(const struct rp_selector *s, enum rp_state state, const struct rp_index_row *row,
+			       int64_t now_at_ms)
+{
+	const struct rp_delivery d = {.state = state,
+				      .cause = row->cause,
+				      .last_cause = row->last_cause,
+				      .http_status = row->http_status,
+				      .endpoint = row->endpoint};
+	bool has_since = state == RP_STATE_HELD || state == RP_STATE_DELIVERED || state == RP_STATE_DEAD;
+
+	if (s->has_older && has_since && now_at_ms - row->at_ms < s->older_than_ms)
+		return false;
+	return state != RP_STATE_DEAD ||
+	       (group_matches(s, &d) && (!s->has_cause || s->cause == RP_CAUSE_DAMAGED || cause_matches(s, &d)));
+}
+
 bool rp_selector_may_match(const struct rp_selector *s, const struct rp_delivery *d, int64_t now_at_ms)
 {
 	return state_matches(s, d) && group_matches(s, d) &&

@@ -76,7 +76,11 @@ void rp_selector_release(struct rp_selector *s);
 
 /* Nothing but perhaps a limit was given: it would mean every entry there is. */
 bool rp_selector_is_empty(const struct rp_selector *s);
-/* Whether the filters (not the ids, not the limit) may let an entry with this delivery record pass. */
+/* Whether the filters (not the ids, not the limit) may let an entry in this state with this index row pass, as far as the row
+ * tells; its endpoint and its time apart. */
+bool rp_selector_may_match_row(const struct rp_selector *s, enum rp_state state, const struct rp_index_row *row,
+			       int64_t now_at_ms);
+/* ... with this delivery record. */
 bool rp_selector_may_match(const struct rp_selector *s, const struct rp_delivery *d, int64_t now_at_ms);
 /* Whether they do. */
 bool rp_selector_match(const struct rp_selector *s, const struct rp_entry *e, int64_t now_at_ms);

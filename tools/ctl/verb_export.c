@@ -100,7 +100,8 @@ static void say_result(const struct export *x, int code)
 int rp_verb_export(struct rp_ctl *ctl)
 {
 	struct export x = {.ctl = ctl};
-	struct rp_walk w = {.ctl = ctl, .see = pick, .between = write_page, .arg = &x, .limit = ctl->selector.limit};
+	struct rp_walk w = {
+	    .ctl = ctl, .see = pick, .between = write_page, .arg = &x, .limit = ctl->selector.limit, .quiet = true};
 	int code;
 
 	rp_stop_catch();

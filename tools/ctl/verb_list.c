@@ -95,7 +95,10 @@ static int print_block(void *arg)
 	if (l->table != NULL && (!l->ctl->out_tty || rp_table_rows(l->table) >= BLOCK_ROWS) &&
 	    !rp_table_flush(l->table, &l->ctl->out))
 		return rp_ctl_no_memory();
-	return l->ctl->out.len > 0 ? rp_ctl_flush(l->ctl) : RP_EXIT_OK;
+	if (l->ctl->out.len == 0)
+		return RP_EXIT_OK;
+	rp_progress_hide(&l->walk.progress);
+	return rp_ctl_flush(l->ctl);
 }
 
 static void say_more(const struct rp_walk *w)

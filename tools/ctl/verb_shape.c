@@ -15,7 +15,7 @@ static const struct {
     {"<1h", "lt_1h", INT64_C(3600000)}, {"<4h", "lt_4h", INT64_C(14400000)}, {"<1d", "lt_1d", INT64_C(86400000)},
     {">=1d", "ge_1d", INT64_MAX},
 };
-enum { N_BUCKETS = sizeof buckets / sizeof buckets[0], SHOWN_ON_TERMINAL = 40 };
+enum { N_BUCKETS = sizeof buckets / sizeof buckets[0], SHOWN_ON_TERMINAL = 40, SCAN_ROWS = RP_SCAN_ROWS_MAX };
 
 struct line {
 	uint64_t endpoint;
@@ -28,8 +28,11 @@ struct shape {
 	struct rp_known_endpoints endpoints; /* sorted by id */
 	struct line *lines;                  /* one for each of them, in that order, and one for the unknown */
 	size_t latest;
-	uint64_t since_seq[N_BUCKETS - 1]; /* the first entry younger than the bucket's end */
+	struct rp_mark since[N_BUCKETS - 1]; /* an entry that is later is younger than the bucket's end */
 	struct line total;
+	/* Those of the rows seen last of which only their record tells how old they are */
+	uint64_t doubtful_seq[SCAN_ROWS], doubtful_endpoint[SCAN_ROWS];
+	size_t n_doubtful;
 };
 
 /* --- counting --------------------------------------------------------------------------------------------------------
@@ -57,23 +60,57 @@ static void count(struct shape *s, uint64_t endpoint, size_t bucket)
 static void see_row(void *arg, const struct rp_index_row *row)
 {
 	struct shape *s = arg;
+	enum rp_side side = RP_SIDE_EARLIER;
 	size_t i;
 
-	for (i = 0; i < N_BUCKETS - 1 && row->seq < s->since_seq[i]; i++)
-		;
-	count(s, row->endpoint, i);
+	for (i = 0; i < N_BUCKETS - 1; i++) {
+		side = rp_mark_side(&s->since[i], row->seq);
+		if (side != RP_SIDE_EARLIER)
+			break;
+	}
+	if (side != RP_SIDE_EITHER) {
+		count(s, row->endpoint, i);
+		return;
+	}
+	s->doubtful_seq[s->n_doubtful] = row->seq;
+	s->doubtful_endpoint[s->n_doubtful++] = row->endpoint;
 }
 
-static bool see_entry(void *arg, const struct rp_entry *e)
+static void count_age(struct shape *s, uint64_t endpoint, int64_t accepted_at_ms)
 {
-	struct shape *s = arg;
-	int64_t age_ms = s->ctl->now_at_ms - e->facts.accepted_at_ms;
+	int64_t age_ms = s->ctl->now_at_ms - accepted_at_ms;
 	size_t i;
 
 	for (i = 0; i < N_BUCKETS - 1 && age_ms >= buckets[i].below_ms; i++)
 		;
-	count(s, e->delivery.endpoint, i);
+	count(s, endpoint, i);
+}
+
+static bool see_entry(void *arg, const struct rp_entry *e)
+{
+	count_age(arg, e->delivery.endpoint, e->facts.accepted_at_ms);
 	return true;
+}
+
+static int count_doubtful(struct shape *s)
+{
+	struct rp_error err;
+	size_t i;
+	int code = RP_EXIT_OK;
+	int64_t *at_ms;
+
+	if (s->n_doubtful == 0)
+		return RP_EXIT_OK;
+	at_ms = calloc(s->n_doubtful, sizeof at_ms[0]);
+	if (at_ms == NULL)
+		return rp_ctl_no_memory();
+	if (rp_outbox_accepted(s->ctl->ob, s->doubtful_seq, s->n_doubtful, at_ms, &err) != RP_OK)
+		code = rp_ctl_fail(&err);
+	for (i = 0; i < s->n_doubtful && code == RP_EXIT_OK; i++)
+		count_age(s, s->doubtful_endpoint[i], at_ms[i]);
+	s->n_doubtful = 0;
+	free(at_ms);
+	return code;
 }
 
 /* Whether the index rows of one state tell all that is asked for, but for the endpoint, which is picked afterwards. */
@@ -91,14 +128,16 @@ static int scan_state(struct shape *s, enum rp_state state)
 {
 	struct rp_scan scan = {.state = state, .see = see_row, .arg = s};
 	struct rp_error err;
+	int code;
 
 	if ((s->ctl->selector.states & RP_STATE_BIT(state)) == 0)
 		return RP_EXIT_OK;
 	do {
 		if (rp_outbox_scan(s->ctl->ob, &scan, &err) != RP_OK)
 			return rp_ctl_fail(&err);
-	} while (scan.more);
-	return RP_EXIT_OK;
+		code = count_doubtful(s);
+	} while (scan.more && code == RP_EXIT_OK);
+	return code;
 }
 
 static int scan_rows(struct shape *s)
@@ -111,7 +150,7 @@ static int scan_rows(struct shape *s)
 	/* An age of exactly the bucket's end belongs to the next one. */
 	for (i = 0; i < N_BUCKETS - 1; i++)
 		at_ms[i] = s->ctl->now_at_ms - buckets[i].below_ms + 1;
-	if (rp_outbox_seqs_since(s->ctl->ob, at_ms, N_BUCKETS - 1, s->since_seq, &err) != RP_OK)
+	if (rp_outbox_marks(s->ctl->ob, at_ms, N_BUCKETS - 1, s->since, &err) != RP_OK)
 		return rp_ctl_fail(&err);
 	code = scan_state(s, RP_STATE_WAITING);
 	return code == RP_EXIT_OK ? scan_state(s, RP_STATE_DEAD) : code;
@@ -233,18 +272,22 @@ static bool add_shape(struct shape *s)
 
 int rp_verb_shape(struct rp_ctl *ctl)
 {
-	struct shape s = {.ctl = ctl};
+	struct shape *s = calloc(1, sizeof *s);
 	uint64_t n_missing = 0;
 	int code;
 
+	if (s == NULL)
+		return rp_ctl_no_memory();
+	s->ctl = ctl;
 	if (ctl->selector.states == 0 && !ctl->selector.by_id)
 		ctl->selector.states = RP_STATE_BIT(ctl->selector.has_group ? RP_STATE_DEAD : RP_STATE_WAITING);
-	code = gather(&s, &n_missing);
+	code = gather(s, &n_missing);
 	if (code == RP_EXIT_OK)
-		code = add_shape(&s) ? rp_ctl_flush(ctl) : rp_ctl_no_memory();
+		code = add_shape(s) ? rp_ctl_flush(ctl) : rp_ctl_no_memory();
 	if (code == RP_EXIT_OK && n_missing > 0)
 		code = RP_EXIT_SOME_FAILED;
-	rp_known_endpoints_release(&s.endpoints);
-	free(s.lines);
+	rp_known_endpoints_release(&s->endpoints);
+	free(s->lines);
+	free(s);
 	return code;
 }

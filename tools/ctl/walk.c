@@ -4,6 +4,7 @@
 
 #include "route.h"
 #include "seqset.h"
+#include "stop.h"
 
 /* A list of a terminal answers at once: what is beyond its limit is counted only as far as this takes. */
 enum { PAGE_ENTRIES = 500, COUNT_MORE_US = 50 * 1000 };
@@ -35,14 +36,6 @@ static bool see_paged(void *arg, const struct rp_entry *e)
 	return !state->no_memory && !state->full;
 }
 
-/* What the small record tells already; it spares a look at the large one. */
-static bool wants(void *arg, const struct rp_delivery *d)
-{
-	const struct page_state *state = arg;
-
-	return rp_selector_may_match(&state->w->ctl->selector, d, state->w->ctl->now_at_ms);
-}
-
 static int walk_route(struct rp_walk *w, struct rp_route *route, struct page_state *state)
 {
 	int64_t counting_since_us = 0;
@@ -52,10 +45,15 @@ static int walk_route(struct rp_walk *w, struct rp_route *route, struct page_sta
 	do {
 		int code;
 
-		if (rp_route_page(w->ctl, route, &more, &err) != RP_OK)
+		if (rp_route_page(route, &more, &err) != RP_OK) {
+			rp_progress_end(&w->progress);
 			return rp_ctl_fail(&err);
+		}
 		if (state->no_memory)
 			return rp_ctl_no_memory();
+		if (rp_stop_asked())
+			return RP_EXIT_INTERRUPTED;
+		rp_progress_at(&w->progress, rp_route_looked(route));
 		code = w->between != NULL ? w->between(w->arg) : RP_EXIT_OK;
 		if (code != RP_EXIT_OK)
 			return code;
@@ -72,7 +70,7 @@ static int walk_route(struct rp_walk *w, struct rp_route *route, struct page_sta
 static int walk_pages(struct rp_walk *w)
 {
 	struct page_state state = {.w = w};
-	struct rp_route_eyes eyes = {.max_seen = PAGE_ENTRIES, .wants = wants, .see = see_paged, .arg = &state};
+	struct rp_route_eyes eyes = {.max_seen = PAGE_ENTRIES, .see = see_paged, .arg = &state};
 	struct rp_seqset met = {0};
 	struct rp_route route;
 	struct rp_error err;
@@ -83,7 +81,10 @@ static int walk_pages(struct rp_walk *w)
 	} else {
 		if (route.may_repeat)
 			state.met = &met;
+		if (!w->quiet)
+			rp_progress_begin(&w->progress, w->ctl->verb->name, route.total, false);
 		code = walk_route(w, &route, &state);
+		rp_progress_end(&w->progress);
 	}
 	rp_seqset_release(&met);
 	rp_route_release(&route);

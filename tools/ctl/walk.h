@@ -3,6 +3,7 @@
 #define RP_CTL_WALK_H
 
 #include "ctl.h"
+#include "progress.h"
 
 struct rp_walk {
 	struct rp_ctl *ctl;
@@ -13,6 +14,8 @@ struct rp_walk {
 	/* Called between two transactions, when printing is safe; may be NULL. Result: exit code, not 0 stops. */
 	int (*between)(void *arg);
 	void *arg;
+	bool quiet;                  /* in: somebody else shows how far it is */
+	struct rp_progress progress; /* `between` hides it before it prints */
 	uint64_t n_seen;
 	uint64_t n_missing; /* ids without an entry; each has been named on stderr */
 	uint64_t n_more;    /* selected beyond the limit, so far as counted */
