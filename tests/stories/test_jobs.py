@@ -134,7 +134,7 @@ class Purging(Jobs):
         ids = self.dead(6, lambda i: "http://127.0.0.1:9/hook?token=s3cret")
         shown = self.ctl_json("purge", "--state", "dead", "--dry-run")[0]
         self.assertEqual((shown["would"], shown["states"], shown["causes"]),
-                         (6, {"dead": 6}, [{"cause": "expired", "count": 6}]))
+                         (6, {"dead": 6}, [{"cause": "expired", "count": 6, "bytes": 510}]))
         self.ctl("replay", ids[0])
         self.ctl("purge", ids[1], "--no-backup")
         self.dead_later = self.ingest([envelope(99, "http://127.0.0.1:9/other")])
