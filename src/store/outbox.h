@@ -25,6 +25,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/sys.h"
+#include "core/clock.h"
 #include "core/job.h"
 #include "core/record.h"
 #include "core/tally.h"
@@ -113,8 +114,9 @@ enum rp_err rp_outbox_join(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot
 			   struct rp_error *err);
 /* Returns remaining claims, unregisters and frees the slot. */
 enum rp_err rp_outbox_leave(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err);
-/* "I am alive": a write into a shared page, no commit. At least every few seconds. */
-void rp_outbox_beat(struct rp_outbox *ob, int64_t boot_ms);
+/* "I am alive": a write into a shared page, no commit. At least every few seconds. The two clocks, read one after the other,
+ * tell inspectors whether the wall clock was set. */
+void rp_outbox_beat(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms);
 
 /* Returns the claims of senders whose slot lock is free (dead: at once) or whose heartbeat is older than lease_ms
  * (stopped). *n_returned: entries returned. A returned entry is due now, has an attempt `sender_lost` in its log, and is
@@ -383,6 +385,7 @@ struct rp_outbox_info {
 	uint64_t reader_lag;              /* commits since the snapshot that the oldest reader holds */
 	uint64_t retrying;                /* waiting entries with an attempt behind them */
 	int64_t oldest_waiting_due_at_ms; /* of the endpoint longest on the agenda; RP_LOOK_NEVER: none */
+	int64_t latest_at_ms; /* by the clock of anybody who wrote, since rp_outbox_mind_clock minded a step back */
 	unsigned format;
 };
 enum rp_err rp_outbox_info(struct rp_outbox *ob, struct rp_outbox_info *out, struct rp_error *err);
@@ -421,6 +424,7 @@ struct rp_sender_info {
 	bool alive; /* holds its slot's lock */
 	int64_t started_at_ms;
 	int64_t beat_boot_ms;
+	struct rp_clock_watch clock; /* as of its last beat */
 	uint64_t claims;
 };
 enum rp_err rp_outbox_senders(struct rp_outbox *ob, void (*see)(void *arg, const struct rp_sender_info *s), void *arg,

@@ -326,6 +326,7 @@ enum rp_err rp_outbox_info(struct rp_outbox *ob, struct rp_outbox_info *out, str
 	    .max_readers = info.me_maxreaders,
 	    .commits = info.me_last_txnid,
 	    .oldest_waiting_due_at_ms = RP_LOOK_NEVER,
+	    .latest_at_ms = t.head.latest_at_ms,
 	    .format = RP_FORMAT_VERSION,
 	};
 	e = rp_row_first(&t, RP_T_AGENDA, rp_key2(0, 0), key, 2, NULL, err);

@@ -155,6 +155,9 @@ enum rp_err rp_outbox_join(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot
 	/* Random, so that no two holders of a slot are ever taken for each other, whatever was lost in between. */
 	rp_sys_random(ob->sys, &ob->me.incarnation, sizeof ob->me.incarnation);
 	slot.incarnation = ob->me.incarnation;
+	ob->clock = (struct rp_clock_watch){.known = false};
+	rp_clock_watch_see(&ob->clock, now_at_ms, boot_ms);
+	slot.clock = ob->clock;
 	rp_roster_write(ob, ob->me.slot, &slot);
 	while (e == RP_OK && more)
 		e = adopt_slot(ob, ob->me.slot, now_at_ms, false, &more, err);
@@ -182,10 +185,12 @@ enum rp_err rp_outbox_leave(struct rp_outbox *ob, int64_t now_at_ms, struct rp_e
 	return e;
 }
 
-void rp_outbox_beat(struct rp_outbox *ob, int64_t boot_ms)
+void rp_outbox_beat(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms)
 {
-	struct rp_roster_slot slot = {ob->me.incarnation, (uint32_t)getpid(), boot_ms};
+	struct rp_roster_slot slot = {ob->me.incarnation, (uint32_t)getpid(), boot_ms, {.known = false}};
 
+	rp_clock_watch_see(&ob->clock, now_at_ms, boot_ms);
+	slot.clock = ob->clock;
 	rp_roster_write(ob, ob->me.slot, &slot);
 }
 
@@ -314,8 +319,10 @@ enum rp_err rp_outbox_senders(struct rp_outbox *ob, void (*see)(void *arg, const
 		s.started_at_ms = reg.started_at_ms;
 		/* The lock of this very process is no obstacle to itself, so it would look free. */
 		s.alive = (ob->joined && s.slot == ob->me.slot) || rp_roster_is_held(ob, s.slot);
-		if (rp_roster_read(ob, s.slot, &roster))
+		if (rp_roster_read(ob, s.slot, &roster)) {
 			s.beat_boot_ms = roster.beat_boot_ms;
+			s.clock = roster.clock;
+		}
 		key[1] = 0;
 		while (rp_row_first(&t, RP_T_CLAIM, rp_key2(slot, key[1]), key, 2, NULL, err) == RP_OK &&
 		       key[0] == slot) {

@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The file "senders": RP_ROSTER_SLOTS slots of 64 bytes, u64 incarnation | u32 pid | i64 heartbeat (CLOCK_BOOTTIME ms).
+/* The file "senders": RP_ROSTER_SLOTS slots of 64 bytes, u64 incarnation | u32 pid | i64 heartbeat (CLOCK_BOOTTIME ms) |
+ * i64 wall clock less boot clock | i64 last step of the wall clock | i64 when it was noticed (CLOCK_BOOTTIME ms).
  * The first byte of a slot is what its holder keeps an OFD lock on; the kernel drops it when the process ends, however
  * that happens. Nothing here is ever synced: after a reboot nobody holds a lock, and that is all that counts. */
 #define SLOT_BYTES 64
+#define USED_BYTES 44
 
 static struct flock slot_lock(unsigned slot, short type)
 {
@@ -53,13 +55,16 @@ bool rp_roster_is_held(struct rp_outbox *ob, unsigned slot)
 
 void rp_roster_write(struct rp_outbox *ob, unsigned slot, const struct rp_roster_slot *s)
 {
-	unsigned char buf[20];
+	unsigned char buf[USED_BYTES];
 	struct rp_writer w = rp_writer_of(buf, sizeof buf);
 	ssize_t n;
 
 	rp_put_u64(&w, s->incarnation);
 	rp_put_u32(&w, s->pid);
 	rp_put_i64(&w, s->beat_boot_ms);
+	rp_put_i64(&w, s->clock.wall_less_boot_ms);
+	rp_put_i64(&w, s->clock.step_ms);
+	rp_put_i64(&w, s->clock.step_boot_ms);
 	/* A failed heartbeat (full disk) is not an error here: the slot's blocks exist after the first, and a missing
 	 * beat only means that claims return after the lease. */
 	n = pwrite(ob->roster_fd, buf, sizeof buf, (off_t)slot * SLOT_BYTES);
@@ -68,7 +73,7 @@ void rp_roster_write(struct rp_outbox *ob, unsigned slot, const struct rp_roster
 
 bool rp_roster_read(struct rp_outbox *ob, unsigned slot, struct rp_roster_slot *s)
 {
-	unsigned char buf[20] = {0};
+	unsigned char buf[USED_BYTES] = {0};
 	struct rp_reader r = rp_reader_of(buf, sizeof buf);
 
 	if (pread(ob->roster_fd, buf, sizeof buf, (off_t)slot * SLOT_BYTES) != (ssize_t)sizeof buf)
@@ -76,5 +81,9 @@ bool rp_roster_read(struct rp_outbox *ob, unsigned slot, struct rp_roster_slot *
 	s->incarnation = rp_get_u64(&r);
 	s->pid = rp_get_u32(&r);
 	s->beat_boot_ms = rp_get_i64(&r);
+	s->clock = (struct rp_clock_watch){.known = true};
+	s->clock.wall_less_boot_ms = s->clock.seen_ms = rp_get_i64(&r);
+	s->clock.step_ms = rp_get_i64(&r);
+	s->clock.step_boot_ms = rp_get_i64(&r);
 	return true;
 }

@@ -110,6 +110,7 @@ struct rp_outbox {
 	/* roster.c */
 	int roster_fd;
 	struct rp_sender_id me;
+	struct rp_clock_watch clock; /* of ours, as of the last beat */
 	uint32_t me_pid;
 	bool joined;
 	/* doorbell.c */
@@ -426,6 +427,7 @@ struct rp_roster_slot {
 	uint64_t incarnation;
 	uint32_t pid;
 	int64_t beat_boot_ms;
+	struct rp_clock_watch clock;
 };
 enum rp_err rp_roster_open(struct rp_outbox *ob, struct rp_error *err);
 /* Takes the lock of a free slot. RP_ERR_BUSY: none is free. */

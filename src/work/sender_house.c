@@ -93,7 +93,7 @@ enum rp_err rp_sender_keep_house(struct rp_sender *s, struct rp_error *err)
 		e = rp_sender_mind_clock(s, err);
 	if (e == RP_OK && s->now_boot_ms - s->beat_boot_ms >= BEAT_MS) {
 		rp_sender_drop_after_stall(s);
-		rp_outbox_beat(s->o.outbox, s->now_boot_ms);
+		rp_outbox_beat(s->o.outbox, s->now_at_ms, s->now_boot_ms);
 		s->beat_boot_ms = s->now_boot_ms;
 		e = rp_sender_end_turn(s, true, err);
 		if (e == RP_OK)

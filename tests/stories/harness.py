@@ -390,7 +390,7 @@ class Story(unittest.TestCase):
 
     def assert_sound(self, **counts):
         """verify finds nothing, the ledger balances, and it shows these counts."""
-        done = self.ctl("verify", code=None)
+        done = self.ctl("verify", "--full", code=None)
         self.assertEqual(done.poll(), 0, done.out.decode(errors="replace") + done.err)
         stats = self.stats()
         self.assertEqual(stats["accepted"], sum(stats["entries"].values()), stats["entries"])

@@ -46,7 +46,7 @@ static void obey(const struct command *c, struct answer *a)
 	} else if (c->order == ORDER_SETTLE) {
 		a->stale = fx_settle(&c->claim, c->kind);
 	} else if (c->order == ORDER_BEAT) {
-		rp_outbox_beat(fx.ob, fx.boot_ms);
+		rp_outbox_beat(fx.ob, fx.now_ms, fx.boot_ms);
 	} else if (c->order == ORDER_LEAVE) {
 		ck_assert_int_eq(rp_outbox_leave(fx.ob, fx.now_ms, &fx.err), RP_OK);
 	}
@@ -154,6 +154,31 @@ START_TEST(inspectors_see_who_is_alive_themselves_included)
 	ck_assert_uint_eq(alive[0], 1);
 	ck_assert_uint_eq(alive[1], 2);
 	ck_assert_uint_eq(fx_reap(60000), 3);
+}
+END_TEST
+
+static void see_step(void *arg, const struct rp_sender_info *s)
+{
+	int64_t *step_ms = arg;
+
+	*step_ms = rp_clock_watch_step_ms(&s->clock, fx.now_ms, fx.boot_ms, 3600000);
+}
+
+START_TEST(inspectors_see_that_the_wall_clock_was_set)
+{
+	int64_t step_ms = -1;
+	int i;
+
+	fx_open();
+	fx_join();
+	for (i = 0; i < 5; i++) {
+		ck_assert_int_eq(rp_outbox_senders(fx.ob, see_step, &step_ms, &fx.err), RP_OK);
+		ck_assert_int_eq(step_ms, i == 0 ? 0 : 90000);
+		fx.now_ms += i == 0 ? 91000 : 1000;
+		fx.boot_ms += 1000;
+		if (i > 0)
+			rp_outbox_beat(fx.ob, fx.now_ms, fx.boot_ms);
+	}
 }
 END_TEST
 
@@ -612,6 +637,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, claims_of_a_killed_sender_come_back_at_once);
 	tcase_add_test(tc, claims_of_a_stopped_sender_come_back_when_the_lease_passes);
 	tcase_add_test(tc, a_sender_that_beats_keeps_its_claims);
+	tcase_add_test(tc, inspectors_see_that_the_wall_clock_was_set);
 	tcase_add_test(tc, nobody_reaps_himself);
 	tcase_add_test(tc, a_slot_that_changed_hands_is_not_reaped);
 	tcase_add_test(tc, a_slot_between_two_holders_is_left_to_the_new_one);

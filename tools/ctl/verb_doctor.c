@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,6 +27,7 @@ enum {
 	OVERDUE_FAIL_MS = 3600000,
 	DEAD_LATELY_MS = 3600000,
 	CLOCK_SLACK_MS = 60000,
+	CLOCK_LATELY_MS = 3600000,
 };
 
 struct doctor {
@@ -38,6 +40,8 @@ struct doctor {
 	struct rp_ledger ledger;
 	int64_t boot_ms;
 	unsigned alive, beating;
+	int64_t clock_step_ms; /* the largest any sender tells; 0: none */
+	unsigned clock_slot;   /* whose */
 };
 
 static void report(struct doctor *d, const char *check, enum level level, const char *remedy, const char *fmt, ...)
@@ -163,6 +167,16 @@ struct sender_check {
 	int64_t stopped_for_ms;
 };
 
+static void note_step(struct doctor *d, const struct rp_sender_info *s)
+{
+	int64_t by_ms = rp_clock_watch_step_ms(&s->clock, d->ctl->now_at_ms, d->boot_ms, CLOCK_LATELY_MS);
+
+	if (llabs(by_ms) <= llabs(d->clock_step_ms))
+		return;
+	d->clock_step_ms = by_ms;
+	d->clock_slot = s->slot;
+}
+
 static void see_sender(void *arg, const struct rp_sender_info *s)
 {
 	struct sender_check *c = arg;
@@ -171,6 +185,7 @@ static void see_sender(void *arg, const struct rp_sender_info *s)
 	if (!s->alive)
 		return;
 	c->d->alive++;
+	note_step(c->d, s);
 	if (age_ms <= c->lease_ms) {
 		c->d->beating++;
 	} else if (age_ms > c->stopped_for_ms) {
@@ -264,25 +279,28 @@ static enum rp_err check_readers(struct doctor *d, const struct rp_outbox_info *
 	return RP_OK;
 }
 
-static enum rp_err check_clock(struct doctor *d, struct rp_error *err)
+/* Senders note steps of the wall clock against the boot clock. What the outbox was last written at, by the clock of that
+ * moment, is all there is when none is alive. */
+static void check_clock(struct doctor *d, const struct rp_outbox_info *info)
 {
-	struct rp_tally tally;
+	int64_t ahead_ms = info->latest_at_ms - d->ctl->now_at_ms, by_ms = d->clock_step_ms;
 	char text[RP_DURATION_TEXT_MAX];
-	int64_t ahead_ms;
-	enum rp_err e = rp_outbox_tally(d->ctl->ob, &tally, err);
 
-	if (e != RP_OK)
-		return e;
-	ahead_ms = (int64_t)tally.last_append_at_ms - d->ctl->now_at_ms;
-	if ((int64_t)tally.last_delivery_at_ms - d->ctl->now_at_ms > ahead_ms)
-		ahead_ms = (int64_t)tally.last_delivery_at_ms - d->ctl->now_at_ms;
 	if (ahead_ms > CLOCK_SLACK_MS)
-		report(d, "clock", FAIL, "set the clock; due times are late by as much",
-		       "the last entry or delivery was %s in the future: the clock was set back",
+		report(d, "clock", FAIL,
+		       d->beating > 0 ? "set the clock; senders move due times back with it within a second"
+				      : "set the clock, or start a sender: it moves due times back with it",
+		       "the outbox was last written %s in the future: the clock was set back",
 		       rp_duration_format(ahead_ms, text));
+	else if (by_ms != 0)
+		report(
+		    d, "clock", WARN, "see what sets it (chronyc tracking, timedatectl): ages and due times go by it",
+		    "the wall clock was set %s by %s, within the hour or since sender-%u beat",
+		    by_ms > 0 ? "ahead" : "back", rp_duration_format(by_ms > 0 ? by_ms : -by_ms, text), d->clock_slot);
 	else
-		report(d, "clock", OK, NULL, "nothing happened in the future");
-	return RP_OK;
+		report(d, "clock", OK, NULL, "%s",
+		       d->beating > 0 ? "it was not set within the hour, as far as senders were there to see it"
+				      : "nothing was written in the future; no sender is there to see steps");
 }
 
 static enum rp_err check_backlog(struct doctor *d, struct rp_error *err)
@@ -367,7 +385,7 @@ static int examine(struct doctor *d)
 	if (e == RP_OK)
 		e = check_readers(d, &info, &err);
 	if (e == RP_OK)
-		e = check_clock(d, &err);
+		check_clock(d, &info);
 	if (e == RP_OK)
 		e = check_backlog(d, &err);
 	if (e == RP_OK)

@@ -266,6 +266,7 @@ class Bench:
 
     def check_sound(self):
         self.must("runpostctl", "verify")
+        self.must("runpostctl", "verify", "--full")
         stats = self.stats()
         if stats["accepted"] != sum(stats["entries"].values()):
             raise Violation(f"the ledger does not balance: {stats}")

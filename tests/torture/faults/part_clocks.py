@@ -5,7 +5,7 @@ import signal
 import struct
 import time
 
-from lab import Lab, Violation, run_line
+from lab import Lab, Violation, run_line, whole_lines
 
 DAY_MS = 86_400_000
 DELAY_S = 1.5  # before a retry, where one is looked at
@@ -55,6 +55,20 @@ def finish(bench, sender):
     return err.decode(errors="replace")
 
 
+def clock_check(bench):
+    """(level, text) of doctor's, by the clock that was set."""
+    done = bench.run("runpostctl", "doctor", "--json", fault="clock")
+    if done.code not in (0, 1, 2):
+        raise Violation(str(done))
+    return next((c["level"], c["text"]) for c in whole_lines(done.out) if c["check"] == "clock")
+
+
+def expect_clock(bench, level, words):
+    got = clock_check(bench)
+    if got[0] != level or words not in got[1]:
+        raise Violation(f"doctor should say {level} and {words!r} of the clock, and says {got}")
+
+
 def settle(bench, n):
     entries = bench.settle()
     if len(entries) != n:
@@ -87,8 +101,11 @@ def between_runs(bench, days):
     finally:
         bench.end(sender)
     set_clock(bench, 0)
+    # with no sender, what was written in the future is all there is
+    expect_clock(bench, "fail" if days > 0 else "ok", "in the future")
     began = time.monotonic()
     run(bench, "runpost", "send", "--drain")
+    expect_clock(bench, "ok", "in the future")
     took_s = time.monotonic() - began
     if took_s > DELAY_S * 1.5 + 4:
         raise Violation(f"the retry came after {took_s:.1f} s")
@@ -106,10 +123,13 @@ def while_waiting(bench, days):
     sender = bench.start("runpost", "send", fault="clock")
     try:
         wait_counts(bench, "the first to fail and the others to come", delivered=5)
+        expect_clock(bench, "ok", "was not set")
         step_clock(bench, days)
         began = time.monotonic()
         wait_counts(bench, "the retry", delivered=6)
         took_s = time.monotonic() - began
+        # a step back has been minded by now, but it is told for an hour
+        expect_clock(bench, "warn", "set ahead by" if days > 0 else "set back by")
         log = finish(bench, sender)
     finally:
         bench.end(sender)

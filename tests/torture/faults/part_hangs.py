@@ -4,7 +4,7 @@
 import signal
 import time
 
-from lab import Lab, Violation, run_line
+from lab import Lab, Violation, run_line, whole_lines
 
 LEASE_S = 5
 
@@ -69,8 +69,16 @@ def sender_stops(bench, point):
         raise Violation("not each run is there once")
 
 
+def write_lock(bench):
+    """(level, text) of doctor's check."""
+    done = bench.run("runpostctl", "doctor", "--json")
+    if done.code not in (0, 1, 2):
+        raise Violation(str(done))
+    return next((c["level"], c["text"]) for c in whole_lines(done.out) if c["check"] == "write_lock")
+
+
 def writer_stops(bench, point):
-    """All who write wait, those who read do not. Continued, or killed, it holds nobody up any longer."""
+    """All who write wait, those who read do not, and doctor tells. Continued, or killed, it holds nobody up any longer."""
     role = point.partition(":")[0]
     for end in ("continue", "kill"):
         bench.reset()
@@ -97,10 +105,16 @@ def writer_stops(bench, point):
                 raise Violation(f"a sender that had to wait ended with {waiting.returncode}")
             if waiting.poll() is not None:
                 raise Violation("nobody holds the write lock: the point is not inside a transaction")
+            level, text = write_lock(bench)
+            if level != "fail" or "somebody holds it" not in text:
+                raise Violation(f"doctor says of the write lock: {level}, {text}")
             stopped.send_signal(signal.SIGCONT if end == "continue" else signal.SIGKILL)
             stopped.wait(20)
             if waiting.wait(20) != 0:
                 raise Violation(f"the other writer did not go on: {waiting.stderr.read()[-500:]}")
+            level, text = write_lock(bench)
+            if level != "ok":
+                raise Violation(f"the stopped writer is gone, and doctor says of the write lock: {level}, {text}")
         finally:
             bench.end(stopped)
             bench.end(waiting)

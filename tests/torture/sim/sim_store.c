@@ -237,13 +237,13 @@ WRAP(enum rp_err, rp_outbox_endpoint_name, struct rp_outbox *ob, uint64_t endpoi
 	return __real_rp_outbox_endpoint_name(ob, endpoint, out, err);
 }
 
-WRAP(void, rp_outbox_beat, struct rp_outbox *ob, int64_t boot_ms)
+WRAP(void, rp_outbox_beat, struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms)
 {
 	struct sim_actor *a = actor_of(ob);
 
 	if (dies_before(a, "crash before a heartbeat"))
 		return;
-	__real_rp_outbox_beat(ob, boot_ms);
+	__real_rp_outbox_beat(ob, now_at_ms, boot_ms);
 	a->last_beat_boot_ms = boot_ms;
 }
 
