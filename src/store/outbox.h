@@ -548,8 +548,9 @@ enum rp_err rp_outbox_verify(struct rp_outbox *ob, void (*problem)(void *arg, co
 			     bool (*go_on)(void *arg, const struct rp_verify_counts *so_far), void *arg,
 			     struct rp_verify_counts *out, struct rp_error *err);
 
-/* The same in slices of at most max_rows rows (1000 is a good number) or eight times as many pages, 4 MiB of payloads and
- * some 50 ms, each in a snapshot of its own. Call it with a zeroed cursor and zeroed counts until `done`; rows are counted at the end.
+/* The same in slices of at most max_rows rows (1000 is a good number) or eight times as many pages, 4 MiB of payloads (or
+ * one that is larger) and some 50 ms, each in a snapshot of its own. Call it with a zeroed cursor and zeroed counts until
+ * `done`; rows are counted at the end.
  *
  * Others may go on meanwhile, and what they change is no false alarm: a row is compared with what belongs to it in the
  * snapshot of its slice, and totals are compared at the end, in one snapshot, where LMDB itself keeps the number of rows.

@@ -102,6 +102,7 @@ class Doctor(Story):
 
         checks = wait_until(stopped_inside, "a stop inside of a transaction", 40, 0.001)
         self.assertIn("2000 ms", checks["write_lock"][1])
+        self.assertIn(f"kill -CONT {ingest.process.pid},", checks["write_lock"][2])
         ingest.process.signal(signal.SIGCONT)
         wait_until(lambda: self.level("write_lock") == "ok", "the lock to be free")
         ingest.kill()

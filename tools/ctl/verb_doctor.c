@@ -12,6 +12,7 @@
 #include "base/sys.h"
 #include "base/units.h"
 #include "endpoints.h"
+#include "stopped.h"
 
 /* Levels are the exit codes of monitoring plugins. */
 enum level { OK, WARN, FAIL };
@@ -400,6 +401,25 @@ static int examine(struct doctor *d)
 
 /* --- the verb ------------------------------------------------------------------------------------------------------- */
 
+static void report_lock(struct doctor *d, const char *dir, int probed)
+{
+	char remedy[160] = "find the stopped process (ps -eo pid,stat,args): kill -CONT it, or end it";
+	pid_t stopped = probed < 0 ? rp_stopped_find(dir) : 0;
+
+	if (stopped > 0)
+		snprintf(remedy, sizeof remedy,
+			 "process %d is stopped and has the outbox open: kill -CONT %d, or end it", (int)stopped,
+			 (int)stopped);
+	if (probed == 0)
+		report(d, "write_lock", OK, NULL, "it is free within %d ms", LOCK_WAIT_MS);
+	else if (probed < 0)
+		report(d, "write_lock", FAIL, remedy,
+		       "somebody holds it for more than %d ms: nothing can be taken or settled", LOCK_WAIT_MS);
+	else
+		report(d, "write_lock", FAIL, "see the other checks", "it cannot be taken (waited up to %d ms)",
+		       LOCK_WAIT_MS);
+}
+
 static int check_store(struct doctor *d, const struct rp_config *config)
 {
 	const char *dir = d->ctl->outbox_dir != NULL ? d->ctl->outbox_dir : config->outbox_dir;
@@ -417,13 +437,7 @@ static int check_store(struct doctor *d, const struct rp_config *config)
 		return RP_EXIT_OK;
 	}
 	report(d, "store", OK, NULL, "%s opens", dir);
-	report(d, "write_lock", probed == 0 ? OK : FAIL,
-	       probed < 0 ? "find the stopped process (ps -o pid,stat,args): kill -CONT it, or end it"
-			  : "see the other checks",
-	       probed == 0  ? "it is free within %d ms"
-	       : probed < 0 ? "somebody holds it for more than %d ms: nothing can be taken or settled"
-			    : "it cannot be taken (waited up to %d ms)",
-	       LOCK_WAIT_MS);
+	report_lock(d, dir, probed);
 	code = examine(d);
 	rp_outbox_close(d->ctl->ob);
 	d->ctl->ob = NULL;

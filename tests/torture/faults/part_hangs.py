@@ -70,11 +70,11 @@ def sender_stops(bench, point):
 
 
 def write_lock(bench):
-    """(level, text) of doctor's check."""
+    """(level, text, remedy) of doctor's check."""
     done = bench.run("runpostctl", "doctor", "--json")
     if done.code not in (0, 1, 2):
         raise Violation(str(done))
-    return next((c["level"], c["text"]) for c in whole_lines(done.out) if c["check"] == "write_lock")
+    return next((c["level"], c["text"], c["remedy"]) for c in whole_lines(done.out) if c["check"] == "write_lock")
 
 
 def writer_stops(bench, point):
@@ -105,14 +105,14 @@ def writer_stops(bench, point):
                 raise Violation(f"a sender that had to wait ended with {waiting.returncode}")
             if waiting.poll() is not None:
                 raise Violation("nobody holds the write lock: the point is not inside a transaction")
-            level, text = write_lock(bench)
-            if level != "fail" or "somebody holds it" not in text:
-                raise Violation(f"doctor says of the write lock: {level}, {text}")
+            level, text, remedy = write_lock(bench)
+            if level != "fail" or "somebody holds it" not in text or f"kill -CONT {stopped.pid}," not in remedy:
+                raise Violation(f"{stopped.pid} is stopped, and doctor says of the write lock: {level}, {text}, {remedy}")
             stopped.send_signal(signal.SIGCONT if end == "continue" else signal.SIGKILL)
             stopped.wait(20)
             if waiting.wait(20) != 0:
                 raise Violation(f"the other writer did not go on: {waiting.stderr.read()[-500:]}")
-            level, text = write_lock(bench)
+            level, text, _ = write_lock(bench)
             if level != "ok":
                 raise Violation(f"the stopped writer is gone, and doctor says of the write lock: {level}, {text}")
         finally:
