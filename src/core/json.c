@@ -187,11 +187,18 @@ void rp_json_out_push(struct rp_json_out *o, const char *name, struct rp_json_ou
 		o->failed = true;
 }
 
+/* jansson goes on where a key could not be added, and says that all was well. */
+struct dump {
+	struct rp_buf *out;
+	bool failed;
+};
+
 static int add_dumped(const char *bytes, size_t n, void *arg)
 {
-	struct rp_buf *out = arg;
+	struct dump *d = arg;
 
-	return rp_buf_add(out, bytes, n) ? 0 : -1;
+	d->failed = d->failed || !rp_buf_add(d->out, bytes, n);
+	return d->failed ? -1 : 0;
 }
 
 static void cut_back(struct rp_buf *b, size_t len)
@@ -205,9 +212,10 @@ bool rp_json_out_print(const struct rp_json_out *o, struct rp_buf *out)
 {
 	/* With 17 digits, jansson's default, 0.1 would be printed as 0.10000000000000001. */
 	const size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(15);
+	struct dump d = {.out = out};
 	size_t len = out->len;
 
-	if (o != NULL && !o->failed && json_dump_callback(o->object, add_dumped, out, flags) == 0)
+	if (o != NULL && !o->failed && json_dump_callback(o->object, add_dumped, &d, flags) == 0 && !d.failed)
 		return true;
 	cut_back(out, len);
 	return false;

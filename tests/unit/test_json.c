@@ -230,6 +230,18 @@ START_TEST(a_full_buffer_is_left_as_it_was)
 }
 END_TEST
 
+START_TEST(a_name_without_room_is_no_print)
+{
+	struct rp_json_out *o = rp_json_out_new();
+
+	rp_json_out_int(o, "a_name_that_is_long", 1); /* what stands beside it has room */
+	out.max = 10;
+	ck_assert(!rp_json_out_print(o, &out));
+	ck_assert_uint_eq(out.len, 0);
+	rp_json_out_free(o);
+}
+END_TEST
+
 START_TEST(what_cannot_be_set_fails_at_the_print)
 {
 	struct rp_json_out *o = rp_json_out_new(), *child = rp_json_out_new();
@@ -274,6 +286,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, foreign_bytes_are_set_as_valid_text, 0, sizeof foreign / sizeof foreign[0]);
 	tcase_add_test(tc, what_was_quoted_decodes_to_the_same);
 	tcase_add_test(tc, a_full_buffer_is_left_as_it_was);
+	tcase_add_test(tc, a_name_without_room_is_no_print);
 	tcase_add_test(tc, what_cannot_be_set_fails_at_the_print);
 	tcase_add_test(tc, an_object_that_could_not_be_made_takes_everything_and_prints_nothing);
 	suite_add_tcase(s, tc);
