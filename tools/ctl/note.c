@@ -5,9 +5,27 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* The file is asked first, because it mostly knows, and because the C library's way to the other places where users may
+ * be known crashes when there is no memory. */
+static const struct passwd *find_user(uid_t uid)
+{
+	FILE *file = fopen("/etc/passwd", "re");
+	const struct passwd *user;
+	bool to_the_end;
+
+	if (file == NULL)
+		return NULL;
+	do
+		user = fgetpwent(file);
+	while (user != NULL && user->pw_uid != uid);
+	to_the_end = feof(file) != 0;
+	fclose(file);
+	return user == NULL && to_the_end ? getpwuid(uid) : user;
+}
+
 const char *rp_who(uint32_t *uid, char out[RP_WHO_TEXT_MAX])
 {
-	const struct passwd *user = getpwuid(getuid());
+	const struct passwd *user = find_user(getuid());
 	const char *sudo = getenv("SUDO_USER");
 	char number[16];
 
