@@ -286,6 +286,21 @@ echo ENDED $?
                 t.type("q")
                 t.wait_end()
 
+    def test_a_terminal_that_takes_nothing_is_left_as_it_was(self):
+        self.ingest([make_run(1, "https://hooks.example.com/in")])
+        ours, its = pty.openpty()
+        reading = os.open(os.ttyname(its), os.O_RDONLY | os.O_NOCTTY)
+        before = termios.tcgetattr(its)
+        try:
+            done = subprocess.run([BIN / "runpostctl", "top", "--outbox", self.outbox], stdin=its, stdout=reading,
+                                  stderr=subprocess.PIPE, env={**os.environ, "TERM": "xterm"}, timeout=20, check=False)
+            self.assertEqual(done.returncode, 74, done.stderr)
+            self.assertIn(b"cannot take the terminal", done.stderr)
+            self.assertEqual(termios.tcgetattr(its), before)
+        finally:
+            for fd in (ours, its, reading):
+                os.close(fd)
+
     def test_without_a_terminal_it_says_so(self):
         self.ingest([make_run(1, "https://hooks.example.com/in")])
         self.assertIn("stats --json", self.ctl("top", code=64).err)

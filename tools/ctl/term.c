@@ -49,10 +49,30 @@ static void on_crash(int sig)
 	raise(sig); /* the handler is off by now: dies of it as it should */
 }
 
+bool rp_term_write(struct rp_span bytes)
+{
+	while (bytes.len > 0) {
+		ssize_t n = write(STDOUT_FILENO, bytes.ptr, bytes.len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN) {
+			struct pollfd fd = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+			poll(&fd, 1, 1000);
+			continue;
+		}
+		if (n < 0)
+			return false;
+		bytes.ptr += n;
+		bytes.len -= (size_t)n;
+	}
+	return true;
+}
+
 static bool take(void)
 {
 	struct termios raw = found;
-	ssize_t n;
 
 	/* Keys one by one and unseen; ISIG stays: Ctrl-C and Ctrl-Z are signals. */
 	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO | IEXTEN);
@@ -62,8 +82,7 @@ static bool take(void)
 	if (tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) != 0)
 		return false;
 	taken = 1;
-	n = write(STDOUT_FILENO, ENTER, sizeof ENTER - 1);
-	return n > 0;
+	return rp_term_write((struct rp_span){ENTER, sizeof ENTER - 1});
 }
 
 static void catch_signals(void)
@@ -98,10 +117,17 @@ const char *rp_term_problem(void)
 
 bool rp_term_open(void)
 {
+	int sys;
+
 	if (tcgetattr(STDIN_FILENO, &found) != 0)
 		return false;
 	catch_signals();
-	return take();
+	if (take())
+		return true;
+	sys = errno;
+	give_back();
+	errno = sys;
+	return false;
 }
 
 void rp_term_close(void)
@@ -185,25 +211,4 @@ int rp_term_wait(int timeout_ms, int more_fd, bool *more, char *keys, size_t siz
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return 0;
 	return n > 0 ? (int)n : -1;
-}
-
-bool rp_term_write(struct rp_span bytes)
-{
-	while (bytes.len > 0) {
-		ssize_t n = write(STDOUT_FILENO, bytes.ptr, bytes.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN) {
-			struct pollfd fd = {.fd = STDOUT_FILENO, .events = POLLOUT};
-
-			poll(&fd, 1, 1000);
-			continue;
-		}
-		if (n < 0)
-			return false;
-		bytes.ptr += n;
-		bytes.len -= (size_t)n;
-	}
-	return true;
 }
