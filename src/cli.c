@@ -99,19 +99,13 @@ int rp_cli_parse(const struct rp_cli *cli, int argc, char **argv)
 	return code;
 }
 
-int rp_cli_settings_code(enum rp_err code)
-{
-	return code == RP_ERR_NOMEM || code == RP_ERR_IO || code == RP_ERR_FULL ? rp_err_exit_code(code)
-										: RP_EXIT_CONFIG;
-}
-
 int rp_cli_settings(const char *verb, const char *config_path, const char *outbox, struct rp_settings *out)
 {
 	struct rp_error err = {0};
 
 	if (rp_settings_load(config_path, out, &err) != RP_OK) {
 		fprintf(stderr, "runpost %s: %s\n", verb, err.text);
-		return rp_cli_settings_code(err.code);
+		return rp_settings_exit_code(err.code);
 	}
 	if (outbox != NULL)
 		out->config.outbox_dir = outbox;

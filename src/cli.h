@@ -36,12 +36,8 @@ int rp_cli_parse_operands(const struct rp_cli *cli, const char *operands, int ar
 /* "runpost VERB: message" and where to find help, on stderr. Returns 64. */
 int rp_cli_usage_error(const char *verb, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* The exit code when configuration or secrets cannot be had: 78, after which a service is not started again; but 75 or
- * 74 when only memory or the disk failed. */
-int rp_cli_settings_code(enum rp_err code);
-
-/* Loads the configuration and puts `outbox`, if given, in place of its directory. RP_CLI_GO_ON; or the code above, told
- * on stderr. */
+/* Loads the configuration and puts `outbox`, if given, in place of its directory. RP_CLI_GO_ON; or the exit code, told on
+ * stderr. */
 int rp_cli_settings(const char *verb, const char *config_path, const char *outbox, struct rp_settings *out);
 
 #endif

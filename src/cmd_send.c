@@ -187,7 +187,7 @@ int rp_cmd_send(int argc, char **argv)
 	if (rp_settings_load_secrets(&job.settings, &err) != RP_OK) {
 		fprintf(stderr, "runpost send: %s\n", err.text);
 		rp_settings_release(&job.settings);
-		return rp_cli_settings_code(err.code);
+		return rp_settings_exit_code(err.code);
 	}
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();

@@ -136,6 +136,12 @@ enum rp_err rp_settings_load(const char *path, struct rp_settings *out, struct r
 	return code;
 }
 
+int rp_settings_exit_code(enum rp_err code)
+{
+	return code == RP_ERR_NOMEM || code == RP_ERR_IO || code == RP_ERR_FULL ? rp_err_exit_code(code)
+										: RP_EXIT_CONFIG;
+}
+
 static void signers_free(struct rp_settings *s)
 {
 	size_t i;

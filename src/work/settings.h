@@ -2,7 +2,7 @@
  *
  * Paths in the file (outbox dir, secret_file, ca_file, client_cert, client_key) that are not absolute are relative to
  * the file's directory, so that it does not matter where a program was started. Secrets stay in memory, as keys; no
- * message repeats one. Whatever fails here ends a program with RP_EXIT_CONFIG. */
+ * message repeats one. */
 #ifndef RP_WORK_SETTINGS_H
 #define RP_WORK_SETTINGS_H
 
@@ -22,6 +22,9 @@ struct rp_settings {
 /* path NULL: RP_SETTINGS_PATH if there is one, else all defaults. RP_ERR_NOTFOUND: the file given is missing;
  * RP_ERR_INVAL: file and line are in err; _DENIED, _IO, _NOMEM. After a failure there is nothing to release. */
 enum rp_err rp_settings_load(const char *path, struct rp_settings *out, struct rp_error *err);
+/* The exit code for what failed in loading. Only what an operator must mend is RP_EXIT_CONFIG, after which a supervisor of
+ * services gives up; out of memory or of descriptors, or a disk that cannot be read, gets better without. */
+int rp_settings_exit_code(enum rp_err code);
 void rp_settings_release(struct rp_settings *settings); /* releasing twice is harmless; keys are wiped */
 void rp_settings_discard(struct rp_settings *settings); /* releases and frees what malloc made; NULL is allowed */
 

@@ -224,7 +224,7 @@ static int run_verb(struct rp_ctl *ctl)
 		return ctl->verb->run(ctl);
 	if (rp_settings_load(ctl->config_path, &settings, &err) != RP_OK) {
 		rp_ctl_say("%s", err.text);
-		return RP_EXIT_CONFIG;
+		return rp_settings_exit_code(err.code);
 	}
 	ctl->settings = &settings;
 	code = open_outbox(ctl, &settings.config);
