@@ -107,14 +107,17 @@ class Bench:
         self.configure()
         self.reset()
 
-    def configure(self, **sections):
+    def configure(self, path=None, **sections):
+        """Writes the configuration that the programs get, or another one beside it. Returns its path."""
         text = ""
         if not self.signed:
             sections["defaults"] = {**sections.get("defaults", {}), "secret_file": ""}
         for name in {**CONFIG, **sections}:
             text += f"[{name}]\n"
             text += "".join(f"{k} = {v}\n" for k, v in {**CONFIG.get(name, {}), **sections.get(name, {})}.items())
-        self.config.write_text(text)
+        path = path or self.config
+        path.write_text(text)
+        return path
 
     def reset(self, template=None):
         """A new outbox: none, or a copy."""

@@ -4,6 +4,7 @@
 import collections
 import json
 
+import scenes
 from lab import Lab, Violation, run_line
 
 # What each role is killed around. Each call of each name is a point, before and after it; a name without one fails.
@@ -26,10 +27,29 @@ POINTS = {
                "mdb_txn_commit", "writev.data.mdb", "fdatasync.data.mdb", "pwrite.data.mdb", "pwrite.doorbell"],
     "purge": ["mdb_txn_begin.read", "mdb_txn_begin.write", "mdb_put", "mdb_del", "mdb_cursor_open", "mdb_txn_commit",
               "writev.data.mdb", "fdatasync.data.mdb", "pwrite.data.mdb", "pwrite.doorbell"],
+    # A role is a process, and what it is about; these have their scenes in scenes.py. Backups are files whose names tell the
+    # time.
+    "purge.waiting": ["mkdir", "open", "write", "fsync", "fsync.purged", "mdb_txn_begin.write", "mdb_put", "mdb_del",
+                      "mdb_txn_commit", "fdatasync.data.mdb", "fflush.stdout"],
+    "purge.plan": ["fsync", "mdb_txn_begin.write", "mdb_put", "mdb_del", "mdb_txn_commit", "fdatasync.data.mdb"],
+    "replay.later": ["mdb_txn_begin.write", "mdb_put", "mdb_txn_commit", "fdatasync.data.mdb", "fflush.stdout"],
+    "jobs.pause": ["mdb_txn_begin.write", "mdb_put", "mdb_txn_commit", "fdatasync.data.mdb", "fflush.stdout"],
+    "jobs.cancel": ["mdb_txn_begin.write", "mdb_put", "mdb_txn_commit", "fdatasync.data.mdb"],
+    "import": ["open.import.ndjson", "read.import.ndjson", "mdb_txn_begin.write", "mdb_put", "mdb_txn_commit",
+               "writev.data.mdb", "fdatasync.data.mdb", "pwrite.data.mdb", "pwrite.doorbell", "fflush.stdout"],
+    "backup": ["mkdir", "open.data.mdb.part", "mdb_env_copyfd2", "read.pipe", "write.data.mdb.part", "fsync.data.mdb.part",
+               "rename", "fsync", "fflush.stdout"],
+    "metrics.file": ["open", "write", "fsync", "rename"],
+    "sender.job": ["mdb_txn_begin.write", "mdb_put", "mdb_del", "mdb_txn_commit", "fdatasync.data.mdb", "pwrite.data.mdb"],
+    "sender.expire": ["mdb_txn_begin.write", "mdb_put", "mdb_del", "mdb_txn_commit", "fdatasync.data.mdb", "pwrite.data.mdb"],
     "hold": ["mdb_txn_begin.write", "mdb_put", "mdb_del", "mdb_txn_commit", "fdatasync.data.mdb"],
     "release": ["mdb_txn_begin.write", "mdb_put", "mdb_txn_commit", "fdatasync.data.mdb", "pwrite.doorbell"],
 }
 QUICK_EACH = 4  # of a name's calls, spread evenly
+
+
+def process_of(role):
+    return "sender" if role == "child" else role.partition(".")[0]
 
 
 class Point:
@@ -40,8 +60,7 @@ class Point:
         return f"{self.role}:{self.call}:{self.when}:{self.n}"
 
     def fault(self):
-        role = "sender" if self.role == "child" else self.role
-        return f"{role}:{self.call}:{self.when}:{self.n}:kill"
+        return f"{process_of(self.role)}:{self.call}:{self.when}:{self.n}:kill"
 
 
 # --- scenes: prepare, run the role with a fault, check
@@ -123,9 +142,13 @@ def change(verb):
 
 SCENES = {"init": init, "ingest": ingest, "sender": alone, "child": child, "supervisor": supervised, "replay": change("replay"),
           "purge": change("purge"), "hold": change("hold"), "release": change("release")}
+OTHERS = {role: scene for role, scene in {**scenes.CHANGES, **scenes.LOOKS}.items() if role in POINTS}
+SCENES.update({role: (lambda scene: lambda bench, fault: scene(bench, fault).code)(scene) for role, scene in OTHERS.items()})
 
 
 def settle(bench, role):
+    if role in OTHERS:
+        return  # the scene did
     purged = set(bench.acked.values()) if role == "purge" else ()
     entries = bench.settle(purged)
     if len(entries) != (0 if role == "purge" else len(bench.payloads)):
@@ -134,7 +157,7 @@ def settle(bench, role):
 
 def points_of(lab, bench, role):
     (supervised if role == "child" else SCENES[role])(bench, "count")
-    counts = bench.counts()["sender" if role == "child" else role]
+    counts = bench.counts()[process_of(role)]
     settle(bench, role)
     found = []
     for call in POINTS[role]:

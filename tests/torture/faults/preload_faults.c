@@ -151,6 +151,7 @@ static void target_of(int fd, char *out, size_t size)
 		snprintf(out, size, "%.20s", real + 11);
 	else
 		snprintf(out, size, "%.20s", (base = strrchr(real, '/')) != NULL ? base + 1 : real);
+	out[strcspn(out, " :")] = '\0'; /* which have a meaning in a FAULT and in the log */
 }
 
 static unsigned long count(const char *call, const char **kept)
@@ -412,6 +413,7 @@ WRAP(int, -1, fdatasync, (int fd), (fd), enter_fd(&v, "fdatasync", fd))
 WRAP(int, -1, fsync, (int fd), (fd), enter_fd(&v, "fsync", fd))
 WRAP(int, -1, ftruncate, (int fd, off_t size), (fd, size), enter_fd(&v, "ftruncate", fd))
 WRAP(int, -1, mkdir, (const char *path, mode_t mode), (path, mode), enter(&v, "mkdir", NULL))
+WRAP(int, -1, rename, (const char *from, const char *to), (from, to), enter(&v, "rename", NULL))
 WRAP(int, -1, socket, (int domain, int type, int protocol), (domain, type, protocol), enter(&v, "socket", NULL))
 WRAP(int, -1, connect, (int fd, const struct sockaddr *to, socklen_t n), (fd, to, n), enter_fd(&v, "connect", fd))
 WRAP(int, -1, epoll_create1, (int flags), (flags), enter(&v, "epoll_create1", NULL))
@@ -428,6 +430,10 @@ WRAP(int, -1, socketpair, (int domain, int type, int protocol, int fds[2]), (dom
      enter(&v, "socketpair", NULL))
 WRAP(int, -1, statvfs, (const char *path, struct statvfs *out), (path, out), enter(&v, "statvfs", NULL))
 WRAP(FILE *, NULL, fopen, (const char *path, const char *mode), (path, mode), enter(&v, "fopen", NULL))
+/* The C library writes past the wrappers above. */
+WRAP(size_t, 0, fwrite, (const void *at, size_t size, size_t n, FILE *file), (at, size, n, file),
+     enter_fd(&v, "fwrite", fileno(file)))
+WRAP(int, EOF, fflush, (FILE * file), (file), enter(&v, "fflush", file == stdout ? "stdout" : NULL))
 WRAP(DIR *, NULL, opendir, (const char *path), (path), enter(&v, "opendir", NULL))
 WRAP(pid_t, -1, waitpid, (pid_t pid, int *status, int options), (pid, status, options), enter(&v, "waitpid", NULL))
 WRAP(ssize_t, -1, getrandom, (void *at, size_t n, unsigned flags), (at, n, flags), enter(&v, "getrandom", NULL))
@@ -609,6 +615,7 @@ int posix_memalign(void **at, size_t alignment, size_t n)
 
 WRAP_POINT(int, mdb_env_open, (MDB_env * env, const char *path, unsigned flags, mdb_mode_t mode),
 	   (env, path, flags, mode), NULL)
+WRAP_POINT(int, mdb_env_copyfd2, (MDB_env * env, mdb_filehandle_t to, unsigned flags), (env, to, flags), NULL)
 WRAP_POINT(int, mdb_env_sync, (MDB_env * env, int force), (env, force), NULL)
 WRAP_POINT(int, mdb_txn_begin, (MDB_env * env, MDB_txn *parent, unsigned flags, MDB_txn **out),
 	   (env, parent, flags, out), (flags & MDB_RDONLY) != 0 ? "read" : "write")
