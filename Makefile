@@ -154,11 +154,15 @@ $(BUILD)/torture/%.so: tests/torture/%.c
 	$(Q)$(CC) -D_GNU_SOURCE -std=c11 $(WARN) -fPIC -shared $(CFLAGS) $< -o $@
 
 # The programs with one mistake each, which the torture must find: functions of the store are replaced when linking.
+# Those named ctl_ are runpostctl, the others runpost.
 TORTURE_MUTANTS := $(patsubst tests/%.c,$(BUILD)/%,$(sort $(wildcard tests/torture/*/mutants/*.c)))
-$(TORTURE_MUTANTS): $(BUILD)/torture/%: $(BUILD)/obj/tests/torture/%.o $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard src/*.c))) $(LIB)
+TORTURE_CTL_MUTANTS := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/torture/*/mutants/ctl_*.c))
+$(TORTURE_CTL_MUTANTS): $(CTL_OBJ)
+$(filter-out $(TORTURE_CTL_MUTANTS),$(TORTURE_MUTANTS)): $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard src/*.c)))
+$(TORTURE_MUTANTS): $(BUILD)/torture/%: $(BUILD)/obj/tests/torture/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $$(sed -n 's/.* __wrap_\([a-z_]*\)(.*);/-Wl,--wrap=\1/p' tests/torture/$*.c) $^ -o $@ $(LIBS_HTTP) \
+	$(Q)$(CC) $(ALL_LDFLAGS) $$(sed -n 's/.* __wrap_\([a-z_]*\)(.*/-Wl,--wrap=\1/p' tests/torture/$*.c) $(filter %.o,$^) $(LIB) -o $@ $(LIBS_HTTP) \
 		$(LIBS_STORE) $(LIBS_CORE)
 
 .PHONY: unit fuzzers examples

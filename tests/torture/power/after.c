@@ -15,7 +15,8 @@ static bool is_resent(const struct check *c, size_t i)
 {
 	const struct expect_run *r = &c->expect->runs[i];
 
-	if (r->offered >= c->moment->must || times_before(&r->purging, c->moment->must) > 0)
+	if (r->offered >= c->moment->must || times_before(&r->purging, c->moment->must) > 0 ||
+	    expect_may_have_expired(c->expect, r, c->moment->must))
 		return false;
 	return r->receipted >= c->moment->must || (i + c->moment->must) % RESEND_ONE_OF == 0;
 }

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check_int.h"
@@ -205,6 +206,33 @@ static void check_rollback(struct check *c)
 		check_violation(c, "after commit %" PRIu64 " the outbox did not look like this", info.commits);
 }
 
+static bool is_on_the_disk(const struct check *c, const struct expect_backup *b)
+{
+	char path[600], *data = malloc(b->n + 1);
+	bool same = false;
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/%s", c->dir, b->name);
+	file = fopen(path, "rb");
+	if (data != NULL && file != NULL)
+		same = fread(data, 1, b->n + 1, file) == b->n && memcmp(data, b->data, b->n) == 0;
+	if (file != NULL)
+		fclose(file);
+	free(data);
+	return same;
+}
+
+/* Whenever a purge has reached the disk, its backup had before, to the last byte. */
+static void check_saved(struct check *c, const struct expect_run *r)
+{
+	size_t i;
+
+	for (i = 0; i < c->expect->n_backups; i++)
+		if ((r->saved_in >> i & 1) != 0 && is_on_the_disk(c, &c->expect->backups[i]))
+			return;
+	check_violation(c, "%s: it is purged, and its backup is not on the disk", r->id);
+}
+
 static void check_receipts(struct check *c)
 {
 	size_t i;
@@ -212,8 +240,13 @@ static void check_receipts(struct check *c)
 	for (i = 0; i < c->expect->n; i++) {
 		const struct expect_run *r = &c->expect->runs[i];
 
-		if (r->receipted < c->moment->must && c->seen[i] == 0 && times_before(&r->purging, c->moment->may) == 0)
+		if (r->receipted >= c->moment->must || c->seen[i] > 0 ||
+		    expect_may_have_expired(c->expect, r, c->moment->may))
+			continue;
+		if (times_before(&r->purging, c->moment->may) == 0)
 			check_violation(c, "%s: it has a receipt, and is lost", r->id);
+		else if (expect_is_saved(r, c->moment->may))
+			check_saved(c, r);
 	}
 }
 

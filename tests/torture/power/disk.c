@@ -117,18 +117,46 @@ static void make_range_durable(struct disk *d, struct disk_file *f, size_t at, s
 		f->durable_size = at + n;
 }
 
-static void sync_name(struct disk *d, const struct log_event *e)
+bool disk_in_sub(const char *name)
+{
+	return strncmp(name, DISK_SUB "/", sizeof DISK_SUB) == 0;
+}
+
+static void sync_names_in(struct disk *d, bool sub)
 {
 	size_t i;
 
+	for (i = 0; i < d->n_files; i++)
+		if (disk_in_sub(d->files[i].name) == sub)
+			d->files[i].named_for_good = d->files[i].named;
+}
+
+/* false: it was no directory. */
+static bool sync_directory(struct disk *d, const struct log_event *e)
+{
 	if (log_name_is(e, "..")) {
 		d->dir_for_good = d->dir;
 	} else if (log_name_is(e, ".")) {
-		for (i = 0; i < d->n_files; i++)
-			d->files[i].named_for_good = d->files[i].named;
+		d->sub_for_good = d->sub;
+		sync_names_in(d, false);
+	} else if (log_name_is(e, DISK_SUB)) {
+		sync_names_in(d, true);
 	} else {
-		make_durable(find_or_add(d, e));
+		return false;
 	}
+	return true;
+}
+
+static bool make_directory(struct disk *d, const struct log_event *e, const char **why)
+{
+	*why = "a directory that the model does not know";
+	if (log_name_is(e, "."))
+		d->dir = true;
+	else if (log_name_is(e, DISK_SUB))
+		d->sub = true;
+	else
+		return false;
+	return true;
 }
 
 bool disk_do(struct disk *d, const struct log_event *e, bool second_half, const char **why)
@@ -137,14 +165,10 @@ bool disk_do(struct disk *d, const struct log_event *e, bool second_half, const 
 
 	if (e->type == LOG_RECEIPT || e->type == LOG_MARK)
 		return true;
-	if (e->type == LOG_MKDIR) {
-		d->dir = true;
+	if (e->type == LOG_MKDIR)
+		return make_directory(d, e, why);
+	if (e->type == LOG_SYNC && sync_directory(d, e))
 		return true;
-	}
-	if (e->type == LOG_SYNC && (log_name_is(e, ".") || log_name_is(e, ".."))) {
-		sync_name(d, e);
-		return true;
-	}
 	f = find_or_add(d, e);
 	*why = e->type == LOG_OTHER ? "an operation that the model does not know" : "too many files";
 	if (f == NULL || e->type == LOG_OTHER)
@@ -166,7 +190,7 @@ bool disk_do(struct disk *d, const struct log_event *e, bool second_half, const 
 		add_pending(d, f, e, true);
 		return true;
 	default:
-		sync_name(d, e);
+		make_durable(f);
 		return true;
 	}
 }
@@ -294,6 +318,14 @@ static void apply(const struct disk_file *from, const struct disk_write *w, stru
 	}
 }
 
+/* Whether a new name in a directory that is `there` is on the disk. */
+static bool has_name(bool there, bool named, bool for_good, struct cut *cut)
+{
+	if (!there || for_good || !named || cut->kind == CUT_NONE)
+		return there && for_good;
+	return cut->kind == CUT_ALL || dice_below(&cut->dice, 2) != 0;
+}
+
 void disk_cut(const struct disk *d, struct cut cut, struct disk_image *out)
 {
 	struct chooser c = {.cut = cut};
@@ -304,8 +336,8 @@ void disk_cut(const struct disk *d, struct cut cut, struct disk_image *out)
 			units += units_of(&d->files[i].pending[k], cut.grain);
 	c.chosen = units > 0 ? dice_below(&c.cut.dice, (unsigned)units) : 0;
 	out->n_files = d->n_files;
-	out->dir =
-	    d->dir_for_good || (d->dir && cut.kind != CUT_NONE && (cut.kind == CUT_ALL || dice_below(&c.cut.dice, 2)));
+	out->dir = has_name(true, d->dir, d->dir_for_good, &c.cut);
+	out->sub = has_name(out->dir, d->sub, d->sub_for_good, &c.cut);
 	for (i = 0; i < d->n_files; i++) {
 		const struct disk_file *from = &d->files[i];
 		struct disk_image_file *to = &out->files[i];
@@ -318,8 +350,7 @@ void disk_cut(const struct disk *d, struct cut cut, struct disk_image *out)
 		for (k = 0; k < from->n_pending; k++)
 			apply(from, &from->pending[k], &c, to);
 		to->present =
-		    out->dir && (from->named_for_good || (from->named && cut.kind != CUT_NONE &&
-							  (cut.kind == CUT_ALL || dice_below(&c.cut.dice, 2))));
+		    has_name(disk_in_sub(from->name) ? out->sub : out->dir, from->named, from->named_for_good, &c.cut);
 	}
 }
 
@@ -334,7 +365,7 @@ void disk_image_free(struct disk_image *image)
 
 uint64_t disk_image_hash(const struct disk_image *image)
 {
-	uint64_t all[DISK_FILES * 2 + 1] = {image->dir};
+	uint64_t all[DISK_FILES * 2 + 1] = {image->dir + image->sub};
 	size_t i;
 
 	for (i = 0; i < image->n_files; i++) {

@@ -11,7 +11,8 @@
 
 #define DISK_SECTOR 512
 #define DISK_PAGE 4096
-#define DISK_FILES 8
+#define DISK_FILES 32
+#define DISK_SUB "purged" /* the directory within the outbox's; names of its files begin with it and a slash */
 
 /* Random numbers that are the same for the same seed (splitmix64). */
 struct dice {
@@ -21,7 +22,7 @@ uint64_t dice_roll(struct dice *d);
 unsigned dice_below(struct dice *d, unsigned n);
 
 struct disk_file {
-	char name[32];
+	char name[64];
 	bool named;          /* the name is in the cache, */
 	bool named_for_good; /* and durable */
 	unsigned char *cache, *durable;
@@ -39,7 +40,7 @@ struct disk_file {
 struct disk {
 	struct disk_file files[DISK_FILES];
 	size_t n_files;
-	bool dir, dir_for_good;
+	bool dir, dir_for_good, sub, sub_for_good;
 	uint64_t writes;
 };
 
@@ -47,6 +48,7 @@ struct disk {
  * false: the model does not know it; *why tells. Events that are no operations change nothing. */
 bool disk_do(struct disk *d, const struct log_event *e, bool second_half, const char **why);
 struct disk_file *disk_find(struct disk *d, const char *name);
+bool disk_in_sub(const char *name);
 void disk_free(struct disk *d);
 
 /* What one cut leaves. Number 0 drops all that is pending, 1 keeps all, others are drawn from `seed`. */
@@ -59,7 +61,7 @@ struct cut {
 struct cut cut_choose(uint64_t seed, unsigned number);
 
 struct disk_image {
-	bool dir;
+	bool dir, sub;
 	struct disk_image_file {
 		const char *name;
 		bool present;

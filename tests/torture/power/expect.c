@@ -157,6 +157,8 @@ static void take_about_id(struct expect *x, size_t event, struct rp_span verb, s
 		times_add(rest.len > 0 && rest.ptr[0] == '2' ? &r->taken : &r->refused, event);
 	else if (rp_span_is(verb, "purging"))
 		times_add(&r->purging, event);
+	else if (rp_span_is(verb, "saving"))
+		times_add(&r->saving, event);
 	else if (rp_span_is(verb, "purged"))
 		times_add(&r->purged, event);
 	else if (rp_span_is(verb, "replaying"))
@@ -167,6 +169,59 @@ static void take_about_id(struct expect *x, size_t event, struct rp_span verb, s
 		times_add(&r->holding, event);
 	else
 		refuse(event, "a mark that nobody knows");
+}
+
+/* expiring delivered, expiring all */
+static void take_expiry(struct times *delivered, struct times *dead, size_t event, struct rp_span what)
+{
+	times_add(delivered, event);
+	if (rp_span_is(what, "all"))
+		times_add(dead, event);
+}
+
+/* In one of these spans it was already what it must be to be removed: after its `nth` such answer. */
+static bool was_in_a_span(const struct times *from, const struct times *to, const struct times *answers, size_t nth,
+			  size_t before)
+{
+	size_t i;
+
+	for (i = 0; i < from->n && from->at[i] < before; i++)
+		if (answers->n >= nth && answers->at[nth - 1] < before &&
+		    (i >= to->n || answers->at[nth - 1] < to->at[i]))
+			return true;
+	return false;
+}
+
+bool expect_may_have_expired(const struct expect *x, const struct expect_run *r, size_t before)
+{
+	return was_in_a_span(&x->expiring, &x->expired, &r->taken, 1, before) ||
+	       was_in_a_span(&x->expiring_dead, &x->expired_dead, &r->refused, EXPECT_ATTEMPTS, before);
+}
+
+/* What was delivered is in a backup only when that was asked for. */
+bool expect_is_saved(const struct expect_run *r, size_t before)
+{
+	size_t purging = times_before(&r->purging, before);
+
+	return purging > 0 && (times_before(&r->taken, before) == 0 || times_before(&r->saving, before) == purging);
+}
+
+void expect_add_backup(struct expect *x, const char *name, const void *data, size_t n)
+{
+	char quoted[sizeof x->runs[0].id + 2];
+	size_t i;
+
+	if (x->n_backups == EXPECT_BACKUPS) {
+		fprintf(stderr, "too many backups\n");
+		exit(65);
+	}
+	for (i = 0; i < x->n; i++) {
+		int len = snprintf(quoted, sizeof quoted, "\"%s\"", x->runs[i].id);
+
+		if (x->runs[i].id[0] != '\0' && memmem(data, n, quoted, (size_t)len) != NULL)
+			x->runs[i].saved_in |= UINT32_C(1) << x->n_backups;
+	}
+	x->backups[x->n_backups++] = (struct expect_backup){name, data, n};
 }
 
 struct expect expect_load(const struct log_file *log)
@@ -194,6 +249,10 @@ struct expect expect_load(const struct log_file *log)
 			x.created = i < x.created ? i : x.created;
 		else if (rp_span_is(verb, "begin"))
 			x.begin = i;
+		else if (rp_span_is(verb, "expiring"))
+			take_expiry(&x.expiring, &x.expiring_dead, i, text);
+		else if (rp_span_is(verb, "expired"))
+			take_expiry(&x.expired, &x.expired_dead, i, text);
 		else if (!rp_span_is(verb, "offer"))
 			take_about_id(&x, i, verb, text);
 	}

@@ -15,9 +15,9 @@
 enum log_type {
 	LOG_CREATE = 1, /* the file `name` came into being, empty */
 	LOG_WRITE,      /* data at offset; flag LOG_SYNCED: through a descriptor with O_DSYNC or O_SYNC */
-	LOG_SYNC,       /* fsync, fdatasync. name ".": the outbox's directory, "..": its parent */
+	LOG_SYNC,       /* fsync, fdatasync. name ".": the outbox's directory, "..": its parent; "purged" is in it */
 	LOG_TRUNCATE,   /* to `offset` bytes */
-	LOG_MKDIR,      /* the outbox's directory */
+	LOG_MKDIR,      /* "." or "purged" */
 	LOG_OTHER,      /* something the model of a disk does not know; data tells what */
 	LOG_RECEIPT,    /* data went to the standard output of an ingester */
 	LOG_MARK,       /* text from record.py */

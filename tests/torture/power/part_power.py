@@ -18,6 +18,7 @@ import time
 import record
 
 LOST = "it has a receipt, and is lost"
+NOT_SAVED = "its backup is not on the disk"
 ANY = "lost|verify|cannot be opened|commits are left|did not look like this|ended by"
 
 # name -> (roles whose program it replaces, the words of a violation that must show)
@@ -29,6 +30,9 @@ MUTANTS = {
     "two_transactions": (("ingest", "sender"), "verify"),
     "no_directory_sync": (("init",), "cannot be opened"),
     "nosync_sender": (("sender",), ANY),
+    "expires_early": (("sender",), LOST),
+    "ctl_no_file_sync": (("ctl",), NOT_SAVED),
+    "ctl_no_directory_sync": (("ctl",), NOT_SAVED),
 }
 
 

@@ -18,12 +18,17 @@ static void die(const char *what)
 	exit(74);
 }
 
+static void make_directory(const char *path)
+{
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		die(path);
+}
+
 void place_open(struct place *p, const char *in, unsigned number)
 {
 	memset(p, 0, sizeof *p);
 	snprintf(p->dir, sizeof p->dir, "%s/outbox-%u", in, number);
-	if (mkdir(p->dir, 0700) != 0 && errno != EEXIST)
-		die(p->dir);
+	make_directory(p->dir);
 }
 
 static void forget_file(struct place *p, size_t i)
@@ -70,15 +75,18 @@ static bool is_in(const struct disk_image *image, const char *name)
 }
 
 /* The checks made files of their own. */
-static void remove_others(const struct place *p, const struct disk_image *image, bool keep_lock)
+static void remove_others(const struct disk_image *image, const char *path, const char *prefix, bool keep_lock)
 {
-	DIR *dir = opendir(p->dir);
+	char name[sizeof DISK_SUB + 260];
+	DIR *dir = opendir(path);
 	struct dirent *e;
 
 	while (dir != NULL && (e = readdir(dir)) != NULL) {
-		bool keep = is_in(image, e->d_name) || (keep_lock && strcmp(e->d_name, "lock.mdb") == 0);
-
-		if (!keep && e->d_name[0] != '.' && unlinkat(dirfd(dir), e->d_name, 0) != 0)
+		snprintf(name, sizeof name, "%s%s", prefix, e->d_name);
+		if (e->d_name[0] == '.' || is_in(image, name) || strcmp(name, DISK_SUB) == 0 ||
+		    (keep_lock && strcmp(name, "lock.mdb") == 0))
+			continue;
+		if (unlinkat(dirfd(dir), e->d_name, 0) != 0)
 			die(e->d_name);
 	}
 	if (dir != NULL)
@@ -87,18 +95,24 @@ static void remove_others(const struct place *p, const struct disk_image *image,
 
 void place_put(struct place *p, const struct disk_image *image, bool keep_lock)
 {
+	char sub[sizeof p->dir + sizeof DISK_SUB];
 	size_t i;
 
+	snprintf(sub, sizeof sub, "%s/" DISK_SUB, p->dir);
 	for (i = 0; i < image->n_files; i++)
 		if (!image->files[i].present)
 			forget_file(p, i);
-	remove_others(p, image, keep_lock && image->dir);
+	remove_others(image, sub, DISK_SUB "/", false);
+	if (!image->sub)
+		rmdir(sub);
+	remove_others(image, p->dir, "", keep_lock && image->dir);
 	if (!image->dir) {
 		rmdir(p->dir);
 		return;
 	}
-	if (mkdir(p->dir, 0700) != 0 && errno != EEXIST)
-		die(p->dir);
+	make_directory(p->dir);
+	if (image->sub)
+		make_directory(sub);
 	for (i = 0; i < image->n_files; i++)
 		if (image->files[i].present)
 			put_file(p, i, &image->files[i]);

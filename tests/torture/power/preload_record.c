@@ -23,7 +23,7 @@
 #include "log.h"
 
 #define FDS 4096
-#define NAME_MAX_ 32
+#define NAME_MAX_ 64
 
 #define REAL(result, name, ...)                                                                                        \
 	static result (*real_##name)(__VA_ARGS__);                                                                     \
@@ -211,7 +211,7 @@ int mkdir(const char *path, mode_t mode)
 	enter();
 	rc = real_mkdir(path, mode);
 	if (rc == 0)
-		put(strcmp(name, ".") == 0 ? LOG_MKDIR : LOG_OTHER, name, false, 0, "", 0);
+		put(LOG_MKDIR, name, false, 0, "", 0);
 	leave();
 	return rc;
 }

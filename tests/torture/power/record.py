@@ -9,6 +9,9 @@ A mark is a text in the log (log.h), written under the log's lock:
     answer ID STATUS            the receiver is about to answer the request with this webhook-id
     purging ID, purged ID       a purge is about to be started; it has ended with 0 (the same for replaying, replayed)
     holding ID                  a hold is about to be started
+    saving ID                   before `purging`: its backup has the entry even if it was delivered
+    expiring WHAT, expired WHAT a sender is about to be started to which everything delivered (WHAT is all: or dead) is past
+                                its keep time; it has ended
 
 So every mark stands before what it announces could have an effect on the outbox, and `purged` and `replayed` after."""
 import ctypes
@@ -34,6 +37,8 @@ libc = ctypes.CDLL(None)
 CONFIG = """[outbox]
 dir = {dir}
 disk_reserve = 1M
+keep_delivered = {keep_delivered}
+keep_dead = {keep_dead}
 [sender]
 stop_grace = 5s
 [defaults]
@@ -223,7 +228,7 @@ class Recording:
         self.programs = programs or {}
         self.rng = random.Random(seed)
         self.outbox, self.config, self.log_path = folder / "outbox", folder / "config", folder / "log"
-        self.config.write_text(CONFIG.format(dir=self.outbox))
+        self.config.write_text(CONFIG.format(dir=self.outbox, keep_delivered="7d", keep_dead="30d"))
         self.log = Log(self.log_path)
         self.children, self.ids, self.lines, self.n, self.kills = [], {}, {}, 0, 0
         self.receiver = Receiver(self.log, port)
@@ -250,10 +255,15 @@ class Recording:
         shutil.copytree(image, self.outbox)
         self.log.put(LOG_MKDIR, ".", b"")
         self.log.put(LOG_SYNC, "..", b"")
-        for path in sorted(self.outbox.iterdir()):
-            if path.name != "lock.mdb":
+        for path in sorted(self.outbox.rglob("*")):
+            name = str(path.relative_to(self.outbox))
+            if path.is_dir():
+                self.log.put(LOG_MKDIR, name, b"")
+            elif name != "lock.mdb":
                 for kind, data in ((LOG_CREATE, b""), (LOG_WRITE, path.read_bytes()), (LOG_SYNC, b"")):
-                    self.log.put(kind, path.name, data)
+                    self.log.put(kind, name, data)
+        if (self.outbox / "purged").exists():
+            self.log.put(LOG_SYNC, "purged", b"")
         self.log.put(LOG_SYNC, ".", b"")
 
     def start(self, role, program, *argv, env=None, **more):
@@ -307,8 +317,32 @@ class Recording:
         self.change("replay", "replaying", "replayed", ident)
 
     def purge(self, ident):
-        # The backup is a file of its own in a folder of its own, which the model of the outbox's files does not have.
-        self.change("purge", "purging", "purged", ident, "--no-backup")
+        self.change("purge", "purging", "purged", ident)
+
+    def purge_saving(self, ident):
+        """With a backup, in the outbox's own directory, of what was delivered too."""
+        self.log.mark(f"saving {ident}")
+        self.change("purge", "purging", "purged", ident, "--backup", self.outbox / f"extra-{time.monotonic_ns()}.ndjson")
+
+    def expire(self, what="all"):
+        """A sender to which everything that is delivered, or dead too, is past its keep time."""
+        short = self.folder / "config-short"
+        short.write_text(CONFIG.format(dir=self.outbox, keep_delivered="1ms", keep_dead="1ms" if what == "all" else "30d"))
+        before = self.stats()["purged"]
+        self.log.mark(f"expiring {what}")
+        code, _ = self.run("sender", "runpost", "send", "--drain", "--config", short)
+        if code != 0 or self.stats()["purged"] == before:
+            raise Failure(f"a sender that should have removed what is past its keep time ended with {code}")
+        self.log.mark(f"expired {what}")
+
+    def check_backups(self):
+        """Each of their lines brings back what came in; that they are on the disk in time is for the cuts."""
+        offered = {run_id(n): payload.decode() for payload, n in self.receiver.payloads.items()}
+        for path in self.outbox.rglob("*.ndjson"):
+            for line in path.read_text().splitlines():
+                entry = json.loads(line)
+                if entry["payload"] != offered[entry["run_id"]] or entry["id"] != self.ids[entry["run_id"]]:
+                    raise Failure(f"{path.name}: {line[:300]}")
 
     def stats(self):
         code, out = self.run("ctl", "runpostctl", "stats", "--json", "--config", self.config)
@@ -341,19 +375,22 @@ class Recording:
                 act()
             if self.receiver.problems:
                 raise Failure(self.receiver.problems[0])
+            self.check_backups()
         finally:
             self.close()
 
     def alone(self):
-        """One after another: init, ingest, two senders, replay and purge."""
+        """One after another: init, ingest, two senders, replay, purge and what is past its keep time."""
         self.init()
         ingester = Ingester(self)
         for n in self.next(4):
             self.offer(ingester, [n])
         self.offer(ingester, self.next(8))
         self.finish(self.senders(), [ingester], [3])
-        self.purge(self.ids[run_id(10)])
-        self.purge(self.ids[run_id(1)])
+        self.purge(self.ids[run_id(10)])  # it died
+        self.purge_saving(self.ids[run_id(1)])
+        self.run("sender", "runpost", "send", "--drain", "--config", self.config)  # removes nothing: it is too early
+        self.expire()
 
     def newborn(self):
         """Nobody says init: an ingester and two senders find no outbox, and all of them make it."""
@@ -381,13 +418,17 @@ class Recording:
                 self.change_something(ingesters)
             if step == 10:
                 self.kill_a_sender(supervisor)
+            if step == 16:
+                self.expire("delivered")
             if step == 13:
                 ingesters[1].kill(self.log)
                 self.kills += 1
                 self.ids.update(ingesters[1].receipts)
                 ingesters[1] = Ingester(self)
                 self.resend(ingesters[1], [n for n in range(self.n) if not ingesters[0].receipts.get(run_id(n))])
-        self.finish(supervisor, ingesters, [17, 24, 31])  # they died
+        self.finish(supervisor, ingesters, [17, 24])  # they died, and so did this one:
+        self.purge(self.ids[run_id(31)])
+        self.expire()
 
     def after_the_cut(self):
         """The machine is up again: the producer sends what has no receipt, senders go on, life too."""
@@ -397,11 +438,13 @@ class Recording:
             self.offer(ingesters[0], self.next(self.rng.choice((1, 2, 5))))
             self.change_something(ingesters)
         self.finish(supervisor, ingesters, [])
+        self.expire()
 
     def change_something(self, ingesters):
         for ingester in ingesters:
             self.ids.update(ingester.receipts)
-        self.rng.choice((self.replay, self.purge, self.hold, self.replay))(self.rng.choice(sorted(self.ids.values())))
+        change = self.rng.choice((self.replay, self.purge, self.purge_saving, self.hold, self.replay))
+        change(self.rng.choice(sorted(self.ids.values())[-20:]))
 
     def resend(self, ingester, numbers):
         runs = [run for run in map(run_id, numbers) if run not in self.ids]

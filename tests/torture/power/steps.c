@@ -64,14 +64,22 @@ static bool is_same(const struct disk_file *f, const char *path)
 	return same;
 }
 
+void steps_end(const struct steps *s, struct disk *d)
+{
+	size_t i;
+
+	memset(d, 0, sizeof *d);
+	for (i = 0; i < s->n; i++)
+		step_do(&s->all[i], d);
+}
+
 void steps_compare(const struct steps *s, const char *dir)
 {
-	struct disk d = {0};
+	struct disk d;
 	char path[500];
 	size_t i;
 
-	for (i = 0; i < s->n; i++)
-		step_do(&s->all[i], &d);
+	steps_end(s, &d);
 	for (i = 0; i < d.n_files; i++) {
 		snprintf(path, sizeof path, "%s/%s", dir, d.files[i].name);
 		if (is_same(&d.files[i], path))

@@ -22,6 +22,8 @@ struct steps {
 struct steps steps_make(const struct log_file *log, const struct expect *expect);
 /* Does it on the disk; exits when the model does not know the operation. */
 void step_do(const struct step *s, struct disk *d);
+/* What the disk's cache holds in the end. */
+void steps_end(const struct steps *s, struct disk *d);
 /* Exits unless the files in `dir` are what the recording adds up to: else something was written past the recorder. */
 void steps_compare(const struct steps *s, const char *dir);
 
