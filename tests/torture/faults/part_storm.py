@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A storm of kill -9 at random moments: an ingester, four senders, replay and purge at once; then all must be accounted for."""
+"""A storm of kill -9 at random moments: an ingester, four senders, replay and purge at once; then all must be accounted for. Then
+the same over programs with a mistake: it must be found, or the rest proves nothing."""
 # torture: budget_s=130 quick_budget_s=25 cores=1
 import collections
 import hashlib
@@ -9,17 +10,20 @@ import select
 import threading
 import time
 
-from lab import Lab, Violation, run_id, run_line, whole_lines
+from lab import Bench, Lab, Violation, run_id, run_line, whole_lines
 
 KILLS, QUICK_KILLS = 3000, 300
+# Programs with one mistake each (see ../power/mutants): the verb they take the place of, and the violation that must show.
+MUTANTS = {"receipt_before_commit": ("ingest", "had a receipt and is gone"),
+           "settle_before_response": ("send", "never came")}
+MUTANT_KILLS, MUTANT_STORMS = 200, 4
 LIFE_S = {"ingest": (0.0, 0.06), "send": (0.01, 0.12), "replay": (0.0, 0.02), "purge": (0.0, 0.05)}
 START_S = 0.006  # what a start takes where these lives fit; where it takes longer all live longer
 
 
 class Storm:
-    def __init__(self, lab, bench):
-        self.lab, self.bench = lab, bench
-        self.wanted = QUICK_KILLS if lab.quick else KILLS
+    def __init__(self, lab, bench, wanted):
+        self.lab, self.bench, self.wanted = lab, bench, wanted
         self.kills, self.over, self.lock = collections.Counter(), threading.Event(), threading.Lock()
         self.runs = []  # (line, payload), in the order they are offered
         self.acked, self.problems = {}, []  # run_id -> ids that its receipts had
@@ -153,29 +157,66 @@ class Anything:
         return True
 
 
+def rage(lab, bench, wanted, limit_s):
+    """(the storm, the entries that are left, the requests that came)"""
+    bench.receiver.forget()
+    storm = Storm(lab, bench, wanted)
+    bench.must("runpost", "init")
+    roles = [storm.ingester, *[storm.sender] * 4, storm.replayer, storm.purger, storm.feel_the_machine]
+    threads = [threading.Thread(target=role) for role in roles]
+    for thread in threads:
+        thread.start()
+    storm.watchdog(limit_s)
+    for thread in threads:
+        thread.join()
+    return (storm, *storm.check())
+
+
+class Mistaken(Bench):
+    """One verb of runpost is a program with a mistake."""
+
+    def __init__(self, lab, number, verb, program):
+        self.verb, self.program = verb, program
+        super().__init__(lab, number, True)
+
+    def argv(self, program, verb, *options):
+        return [self.program if verb == self.verb else self.lab.bin / program, *super().argv(program, verb, *options)[1:]]
+
+
+def find(lab, name):
+    """Storms over the mistake, until one of them has found it."""
+    verb, words = MUTANTS[name]
+    for number in range(MUTANT_STORMS):
+        bench = Mistaken(lab, f"{name}-{number}", verb, lab.bin / "torture/power/mutants" / name)
+        try:
+            rage(lab, bench, MUTANT_KILLS, 40)
+        except Violation as why:
+            print(f"mutant {name}, storm {number}: {why}"[:400], flush=True)
+            if words in str(why):
+                return True
+        finally:
+            bench.close()
+    return False
+
+
 def main():
     lab = Lab(__doc__)
     told = []
 
     def one(bench, _):
-        bench.receiver.forget()
-        storm = Storm(lab, bench)
-        bench.must("runpost", "init")
-        roles = [storm.ingester, *[storm.sender] * 4, storm.replayer, storm.purger, storm.feel_the_machine]
-        threads = [threading.Thread(target=role) for role in roles]
-        for thread in threads:
-            thread.start()
-        storm.watchdog(40 if lab.quick else 240)
-        for thread in threads:
-            thread.join()
-        entries, got = storm.check()
+        storm, entries, got = rage(lab, bench, *((QUICK_KILLS, 40) if lab.quick else (KILLS, 240)))
         copies = sum(max(0, sum(r["status"] == 200 for r in requests) - 1) for requests in got.values())
         told.append((sum(storm.kills.values()), f"{dict(storm.kills)} kills, {len(storm.acked)} receipts, {len(entries)} entries "
                      f"left, {copies} copies, each explained by a lost attempt or a replay"))
 
     lab.each([f"storm with seed {lab.seed}"], one, workers=1)
+    for name in MUTANTS:
+        if find(lab, name):
+            lab.add(passed=1)
+        else:
+            lab.violation(name, f"{MUTANT_STORMS} storms did not find this mistake")
     kills, note = told[0] if told else (0, "")
-    lab.finish(note, kills=kills)
+    lab.finish(f"{note}; {len(MUTANTS)} mutants", kills=kills)
 
 
 if __name__ == "__main__":
