@@ -251,6 +251,17 @@ START_TEST(keys_that_only_verify_are_no_secret_to_send_with)
 }
 END_TEST
 
+START_TEST(only_what_an_operator_must_mend_is_a_bad_configuration)
+{
+	ck_assert_int_eq(rp_settings_exit_code(RP_ERR_INVAL), RP_EXIT_CONFIG);
+	ck_assert_int_eq(rp_settings_exit_code(RP_ERR_NOTFOUND), RP_EXIT_CONFIG);
+	ck_assert_int_eq(rp_settings_exit_code(RP_ERR_DENIED), RP_EXIT_CONFIG);
+	ck_assert_int_eq(rp_settings_exit_code(RP_ERR_NOMEM), RP_EXIT_TEMPFAIL);
+	ck_assert_int_eq(rp_settings_exit_code(RP_ERR_FULL), RP_EXIT_TEMPFAIL);
+	ck_assert_int_eq(rp_settings_exit_code(RP_ERR_IO), RP_EXIT_IO);
+}
+END_TEST
+
 START_TEST(a_bad_secret_is_not_repeated)
 {
 	char *large = malloc((64 << 10) + 2);
@@ -291,6 +302,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_credential_is_a_file_of_the_directory_that_systemd_names);
 	tcase_add_test(t, keys_that_only_verify_are_no_secret_to_send_with);
 	tcase_add_test(t, a_bad_secret_is_not_repeated);
+	tcase_add_test(t, only_what_an_operator_must_mend_is_a_bad_configuration);
 	suite_add_tcase(s, t);
 	return s;
 }
