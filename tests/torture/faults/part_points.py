@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """kill -9 before and after every library call that matters, in every role; afterwards nothing may be lost or doubled."""
-# torture: budget_s=150 quick_budget_s=45 cores=1
+# torture: budget_s=200 quick_budget_s=50 cores=1
 import collections
 import json
 
@@ -168,7 +168,7 @@ def points_of(lab, bench, role):
 
 
 def main():
-    lab = Lab(__doc__)
+    lab = Lab(__doc__, in_memory=True)
     points, hits, lost, lock = [], collections.Counter(), collections.Counter(), lab.lock
     lab.each(POINTS, lambda bench, role: points.extend(points_of(lab, bench, role)), workers=1)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A storm of kill -9 at random moments: an ingester, four senders, replay and purge at once; then all must be accounted for. Then
 the same over programs with a mistake: it must be found, or the rest proves nothing."""
-# torture: budget_s=130 quick_budget_s=25 cores=1
+# torture: budget_s=140 quick_budget_s=35 cores=1
 import collections
 import hashlib
 import json
