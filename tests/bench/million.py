@@ -121,7 +121,7 @@ def drain(bin_dir, outbox, folder, n, looking):
               for i in range(n))
     ingest(bin_dir, outbox, source)
     sink = subprocess.Popen([bin_dir / "runpost-sink", "--port", str(port), "--quiet", "--exit-after", str(n)],
-                            stdout=subprocess.DEVNULL)
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(0.3)
     over, rounds = threading.Event(), []
     looker = threading.Thread(target=look, args=(bin_dir, outbox, over, rounds))
@@ -142,12 +142,13 @@ def drain(bin_dir, outbox, folder, n, looking):
 
 def measure_beside(bin_dir, outbox, folder, n):
     ratios = []
-    for _ in range(3):
-        alone, _ = drain(bin_dir, outbox, folder, n, False)
-        beside, rounds = drain(bin_dir, outbox, folder, n, True)
+    drain(bin_dir, outbox, folder, n, False)
+    for i in range(4):
+        results = {looking: drain(bin_dir, outbox, folder, n, looking) for looking in (i % 2 == 0, i % 2 == 1)}
+        (alone, _), (beside, rounds) = results[False], results[True]
         ratios.append(beside / alone)
         print(f"alone {alone:.0f}/s, beside {rounds} rounds of {len(LOOP)} verbs {beside:.0f}/s, ratio {ratios[-1]:.2f}", flush=True)
-    print(f"median ratio {sorted(ratios)[1]:.2f}")
+    print(f"ratios from {min(ratios):.2f} to {max(ratios):.2f}")
 
 
 def main():
@@ -160,7 +161,7 @@ def main():
     options.add_argument("--beside", type=int)
     args = options.parse_args()
     bin_dir = args.bin.resolve()
-    folder = args.keep or pathlib.Path(tempfile.mkdtemp(prefix="million-", dir=bin_dir))
+    folder = (args.keep or pathlib.Path(tempfile.mkdtemp(prefix="million-", dir=bin_dir))).resolve()
     outbox = folder / "outbox"
     try:
         if not outbox.exists():

@@ -301,6 +301,40 @@ START_TEST(times_are_compared_with_acceptance_and_with_the_state)
 }
 END_TEST
 
+/* A row may be passed over only where the entry's record would say the same. */
+START_TEST(an_index_row_passes_wherever_its_entry_does)
+{
+	static const char *const asked[] = {"dns", "http_503", "http", "expired", "damaged", "tls", NULL};
+	struct rp_delivery *d = &entry.delivery;
+	struct rp_index_row row;
+	unsigned c, o, n = 0;
+	int state, dead_of;
+
+	for (c = 0; asked[c] != NULL; c++)
+		for (o = 0; o < 2; o++)
+			for (state = RP_STATE_WAITING; state <= RP_STATE_DEAD; state++)
+				for (dead_of = RP_CAUSE_NONE; dead_of < RP_CAUSE_MAX_; dead_of++) {
+					rp_selector_release(&sel);
+					set(RP_SELECT_CAUSE, asked[c]);
+					set(RP_SELECT_OLDER_THAN, o ? "3h" : "30m");
+					d->state = (enum rp_state)state;
+					d->cause = (enum rp_cause)dead_of;
+					d->last_cause = (enum rp_cause)(dead_of / 2);
+					d->http_status = dead_of % 3 == 0 ? 503 : 500;
+					row = (struct rp_index_row){.seq = 7};
+					if (state == RP_STATE_DEAD)
+						row = (struct rp_index_row){
+						    7, 0, 0, d->cause, d->last_cause, d->http_status};
+					if (state >= RP_STATE_HELD)
+						row.at_ms = d->state_at_ms;
+					if (rp_selector_may_match(&sel, d, NOW_AT_MS))
+						ck_assert(rp_selector_may_match_row(&sel, d->state, &row, NOW_AT_MS));
+					n += !rp_selector_may_match_row(&sel, d->state, &row, NOW_AT_MS);
+				}
+	ck_assert_uint_gt(n, 100);
+}
+END_TEST
+
 START_TEST(all_filters_must_hold_at_once)
 {
 	set(RP_SELECT_RUN, "run-1");
@@ -430,6 +464,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, a_cause_is_why_it_died_or_its_last_answer, 0, COUNT(causes));
 	tcase_add_test(t, a_damaged_entry_is_found_by_the_cause_damaged);
 	tcase_add_loop_test(t, times_are_compared_with_acceptance_and_with_the_state, 0, COUNT(times));
+	tcase_add_test(t, an_index_row_passes_wherever_its_entry_does);
 	tcase_add_test(t, all_filters_must_hold_at_once);
 	tcase_add_loop_test(t, a_bad_value_is_told_with_what_would_be_right, 0, COUNT(wrong));
 	tcase_add_loop_test(t, an_id_is_taken_from_whatever_a_list_prints, 0, COUNT(id_lines));
