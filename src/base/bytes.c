@@ -81,6 +81,18 @@ void rp_buf_release(struct rp_buf *b)
 	b->len = b->cap = 0;
 }
 
+const char *rp_decimal(uint64_t n, char out[RP_DECIMAL_MAX])
+{
+	char *at = out + RP_DECIMAL_MAX - 1;
+
+	*at = '\0';
+	do {
+		*--at = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	return at;
+}
+
 struct rp_writer rp_writer_of(void *mem, size_t size)
 {
 	struct rp_writer w = {mem, mem, true};

@@ -44,6 +44,10 @@ bool rp_buf_printf(struct rp_buf *b, const char *fmt, ...) __attribute__((format
 void rp_buf_clear(struct rp_buf *b);   /* len = 0, memory kept */
 void rp_buf_release(struct rp_buf *b); /* memory freed; releasing twice is harmless */
 
+#define RP_DECIMAL_MAX 21 /* of 64 bits, with the NUL */
+/* The digits of n, at the end of out. Without printf, which takes a thousand instructions to begin. */
+const char *rp_decimal(uint64_t n, char out[RP_DECIMAL_MAX]);
+
 /* Sequential writer into fixed memory. After an overrun `ok` is false and nothing more is written. */
 struct rp_writer {
 	unsigned char *at, *end;

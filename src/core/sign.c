@@ -1,8 +1,6 @@
 #include "core/sign.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/units.h"
@@ -386,15 +384,14 @@ static bool signatures_add(const struct rp_signer *signer, int64_t timestamp, st
 bool rp_signer_sign(struct rp_signer *signer, struct rp_span id, int64_t timestamp, struct rp_span body,
 		    struct rp_buf *out)
 {
-	char seconds[24];
+	char seconds[RP_DECIMAL_MAX];
 	struct message m;
 	size_t len = out->len;
 	bool ok;
 
 	assert(id.len > 0 && memchr(id.ptr, '.', id.len) == NULL);
 	assert(timestamp >= 0 && timestamp <= TIMESTAMP_MAX);
-	snprintf(seconds, sizeof seconds, "%" PRId64, timestamp);
-	m = message_of(id, rp_span_of(seconds), body);
+	m = message_of(id, rp_span_of(rp_decimal((uint64_t)timestamp, seconds)), body);
 	ok = signatures_add(signer, timestamp, &m, out);
 	rp_buf_release(&m.joined);
 	if (!ok && out->data != NULL) {

@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-#define DECIMAL_MAX 21 /* of 64 bits, with the NUL */
-#define MASKED_MIN 4   /* shorter values stand in most texts by chance */
+#define MASKED_MIN 4 /* shorter values stand in most texts by chance */
 
 /* Header lines are collected as NUL-terminated strings in `text`; while it may still move, only their offsets are kept. */
 struct header_list {
@@ -72,28 +71,15 @@ static void add_named_header(struct header_list *l, const char *name, const char
 	end_header(l);
 }
 
-/* Without printf, which would take a third of the time that is spent here. */
-static const char *decimal(uint64_t n, char out[DECIMAL_MAX])
-{
-	char *at = out + DECIMAL_MAX - 1;
-
-	*at = '\0';
-	do {
-		*--at = (char)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
-	return at;
-}
-
 static void add_standard_headers(struct header_list *l, const char *id, int64_t timestamp, uint32_t attempt_no)
 {
-	char number[DECIMAL_MAX];
+	char number[RP_DECIMAL_MAX];
 
 	add_text_header(l, "content-type: application/json");
 	add_text_header(l, "user-agent: runpost/" RP_VERSION);
 	add_named_header(l, "webhook-id: ", id);
-	add_named_header(l, "webhook-timestamp: ", decimal(timestamp > 0 ? (uint64_t)timestamp : 0, number));
-	add_named_header(l, "runpost-attempt: ", decimal(attempt_no, number));
+	add_named_header(l, "webhook-timestamp: ", rp_decimal(timestamp > 0 ? (uint64_t)timestamp : 0, number));
+	add_named_header(l, "runpost-attempt: ", rp_decimal(attempt_no, number));
 }
 
 static bool add_signature(struct header_list *l, struct rp_signer *signer, const char *id, int64_t timestamp,
@@ -212,6 +198,8 @@ void rp_attempt_mask_secrets(const struct rp_attempt_request *a, unsigned char *
 	size_t i, len, until = 0;
 
 	assert(n <= sizeof original);
+	if (n == 0)
+		return;
 	memcpy(original, text, n);
 	rp_url_mask_secrets(&a->url, text, n);
 	for (i = 0; i < n; i++) {

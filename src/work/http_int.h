@@ -49,8 +49,8 @@ struct rp_transfer {
 	struct rp_request request;
 	struct rp_http_notes notes;
 	struct rp_outcome outcome;
-	struct curl_slist *lines; /* array linked in order */
-	size_t lines_cap;
+	struct rp_buf head;         /* the request's header lines, joined */
+	struct curl_slist items[4]; /* what libcurl is given of them, linked in order */
 	char *
 	    tls_texts[4]; /* ca_file, client_cert, client_key, pins as they are set in the easy handle; NULL: default */
 	char *url_text;   /* as it is set in the easy handle; NULL: none yet */

@@ -302,14 +302,23 @@ static void timings_set(struct rp_transfer *t)
 
 static void peer_set(struct rp_transfer *t)
 {
+	struct rp_writer w = rp_writer_of(t->outcome.peer, sizeof t->outcome.peer - 1); /* zeroed before */
+	char digits[RP_DECIMAL_MAX];
+	const char *port_text;
 	char *ip = NULL;
 	long port = 0;
+	bool v6;
 
 	curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &ip);
 	curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_PORT, &port);
 	if (ip == NULL || *ip == '\0')
 		return;
-	snprintf(t->outcome.peer, sizeof t->outcome.peer, strchr(ip, ':') != NULL ? "[%s]:%ld" : "%s:%ld", ip, port);
+	v6 = strchr(ip, ':') != NULL;
+	port_text = rp_decimal((uint64_t)port, digits);
+	rp_put_bytes(&w, "[", v6 ? 1 : 0);
+	rp_put_bytes(&w, ip, strlen(ip));
+	rp_put_bytes(&w, v6 ? "]:" : ":", v6 ? 2 : 1);
+	rp_put_bytes(&w, port_text, strlen(port_text));
 }
 
 static unsigned version_of(CURL *easy)

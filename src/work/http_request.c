@@ -7,10 +7,12 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define URL_FLAGS (CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME | CURLU_DISALLOW_USER | CURLU_PATH_AS_IS)
+#define EXPECTS_BYTES ((size_t)64 << 10) /* well below the 1 MiB */
 #define CA_BUNDLE_FALLBACK "/etc/ssl/certs/ca-certificates.crt"
 
 /* The first refusal is the one worth telling; later addresses of the same name are seldom better. */
@@ -129,10 +131,10 @@ static CURLcode set_callbacks(CURL *easy, struct rp_transfer *t)
 {
 	CURLcode rc;
 
-	(void)(SET(CURLOPT_PRIVATE, t) && SET(CURLOPT_ERRORBUFFER, t->error_text) &&
-	       SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket) && SET(CURLOPT_OPENSOCKETDATA, t) &&
-	       SET(CURLOPT_PREREQFUNCTION, on_connected) && SET(CURLOPT_PREREQDATA, t) &&
-	       SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, t) &&
+	(void)(SET(CURLOPT_PRIVATE, t) && SET(CURLOPT_HTTPHEADER, t->items) &&
+	       SET(CURLOPT_ERRORBUFFER, t->error_text) && SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket) &&
+	       SET(CURLOPT_OPENSOCKETDATA, t) && SET(CURLOPT_PREREQFUNCTION, on_connected) &&
+	       SET(CURLOPT_PREREQDATA, t) && SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, t) &&
 	       SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, t));
 	return rc;
 }
@@ -175,34 +177,41 @@ void rp_transfer_free(struct rp_transfer *t)
 	curl_easy_cleanup(t->easy);
 	for (i = 0; i < sizeof t->tls_texts / sizeof t->tls_texts[0]; i++)
 		free(t->tls_texts[i]);
-	free(t->lines);
+	rp_buf_release(&t->head);
 	free(t->url_text);
 	curl_url_cleanup(t->url);
 	free(t);
 }
 
-/* libcurl only reads the list, so it may point at the caller's text; curl_slist_append would copy every line. The first
- * three take away what libcurl would add by itself: they stand in front because it asks the first line of a name. */
-static bool lines_link(struct rp_transfer *t, const struct rp_request *request)
+/* libcurl looks at the first name of a list item and prints the rest as it is, at some hundred instructions for each item;
+ * so all lines go into one, joined by line ends. None of them has a name that libcurl looks for, but the first may. Items that
+ * end in a colon take away what libcurl would add by itself; 7.88 expects a "100 Continue" for bodies over 1 MiB. */
+static bool head_set(struct rp_transfer *t, const struct rp_request *request)
 {
-	static const char *const not_ours[] = {"Expect:", "Accept:", "Content-Type:"};
-	const size_t n_not_ours = sizeof not_ours / sizeof not_ours[0];
-	size_t i, n = n_not_ours + request->n_headers;
-	const char *text;
-	void *grown;
+	static const char accept[] = "Accept:", expect[] = "Expect:", type[] = "Content-Type:";
+	bool typed =
+	    request->n_headers > 0 && strncasecmp(request->headers[0], type, sizeof type - 1) == 0; /* by the caller */
+	const char *items[4];
+	size_t i, bytes, n = 0;
 
-	if (n > t->lines_cap) {
-		grown = realloc(t->lines, n * sizeof *t->lines);
-		if (grown == NULL)
+	rp_buf_clear(&t->head);
+	for (i = 0; i < request->n_headers; i++) {
+		bytes = strlen(request->headers[i]);
+		assert(memchr(request->headers[i], '\r', bytes) == NULL &&
+		       memchr(request->headers[i], '\n', bytes) == NULL);
+		if ((i > 0 && !rp_buf_add(&t->head, "\r\n", 2)) || !rp_buf_add(&t->head, request->headers[i], bytes))
 			return false;
-		t->lines = grown;
-		t->lines_cap = n;
 	}
+	if (request->n_headers > 0)
+		items[n++] = t->head.data;
+	items[n++] = accept;
+	if (!typed)
+		items[n++] = type;
+	if (request->body.len > EXPECTS_BYTES)
+		items[n++] = expect;
 	for (i = 0; i < n; i++) {
-		text = i < n_not_ours ? not_ours[i] : request->headers[i - n_not_ours];
-		assert(strpbrk(text, "\r\n") == NULL);
-		t->lines[i].data = (char *)(uintptr_t)text;
-		t->lines[i].next = i + 1 < n ? &t->lines[i + 1] : NULL;
+		t->items[i].data = (char *)(uintptr_t)items[i];
+		t->items[i].next = i + 1 < n ? &t->items[i + 1] : NULL;
 	}
 	return true;
 }
@@ -285,14 +294,14 @@ enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *
 	t->error_text[0] = '\0';
 	t->request = *request;
 	rp_http_notes_begin(&t->notes);
-	if (!lines_link(t, request))
+	if (!head_set(t, request))
 		return rp_fail(err, RP_ERR_NOMEM, "no memory for %zu header lines of a request", request->n_headers);
 	/* The size goes first: POSTFIELDS without it would be measured with strlen. An empty body is a POST all the
 	 * same. */
 	rc = url_set(t, request->url);
 	if (rc == CURLE_OK && SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len) &&
 	    SET(CURLOPT_POSTFIELDS, request->body.len > 0 ? request->body.ptr : "") &&
-	    SET(CURLOPT_HTTPHEADER, t->lines) && SET(CURLOPT_TIMEOUT_MS, curl_ms(request->timeout_ms)) &&
+	    SET(CURLOPT_TIMEOUT_MS, curl_ms(request->timeout_ms)) &&
 	    SET(CURLOPT_CONNECTTIMEOUT_MS, curl_ms(request->connect_timeout_ms)))
 		rc = tls_set(t, request);
 	if (rc == CURLE_OK)

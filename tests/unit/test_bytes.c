@@ -2,6 +2,8 @@
 #include "base/bytes.h"
 
 #include <check.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 START_TEST(a_span_is_a_text_or_it_is_not)
@@ -47,6 +49,19 @@ START_TEST(a_buffer_grows_and_stays_terminated)
 	ck_assert(rp_buf_add_text(&b, "again"));
 	ck_assert_str_eq(b.data, "again");
 	rp_buf_release(&b);
+}
+END_TEST
+
+START_TEST(a_decimal_is_what_printf_makes)
+{
+	static const uint64_t numbers[] = {0, 1, 9, 10, 99, 100, 1700000000, INT64_MAX, UINT64_MAX};
+	char ours[RP_DECIMAL_MAX], theirs[32];
+	size_t i;
+
+	for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+		snprintf(theirs, sizeof theirs, "%" PRIu64, numbers[i]);
+		ck_assert_str_eq(rp_decimal(numbers[i], ours), theirs);
+	}
 }
 END_TEST
 
@@ -229,6 +244,7 @@ static Suite *suite(void)
 
 	tcase_add_test(tc, a_span_is_a_text_or_it_is_not);
 	tcase_add_test(tc, a_buffer_grows_and_stays_terminated);
+	tcase_add_test(tc, a_decimal_is_what_printf_makes);
 	tcase_add_test(tc, a_buffer_keeps_any_byte);
 	tcase_add_test(tc, an_append_beyond_max_changes_nothing);
 	tcase_add_test(tc, an_absurd_size_is_refused);
