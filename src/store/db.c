@@ -473,6 +473,7 @@ enum rp_err rp_txn_write(struct rp_outbox *ob, int64_t now_at_ms, struct rp_txn 
 	enum rp_err e = begin_with_head(ob, 0, t, err);
 
 	t->now_at_ms = now_at_ms;
+	t->writes = true;
 	return e;
 }
 
@@ -519,10 +520,29 @@ void rp_txn_end(struct rp_txn *t)
 /* --- rows ------------------------------------------------------------------------------------------------------------
  */
 
+/* A write transaction looks for most rows next to the last one: of one table it keeps one cursor, whose page is asked first. A
+ * search from the root reads a page a level, each after a look in the list of dirty ones. */
+static int cursor_of(struct rp_txn *t, enum rp_table table, MDB_cursor **c)
+{
+	int rc = t->at[table] == NULL ? mdb_cursor_open(t->mdb, t->ob->table[table], &t->at[table]) : 0;
+
+	*c = t->at[table];
+	return rc;
+}
+
+static int row_find(struct rp_txn *t, enum rp_table table, const struct rp_key *key, MDB_val *value, MDB_cursor **c)
+{
+	MDB_val k = {key->len, (void *)(uintptr_t)key->bytes};
+	int rc = cursor_of(t, table, c);
+
+	return rc == 0 ? mdb_cursor_get(*c, &k, value, MDB_SET) : rc;
+}
+
 enum rp_err rp_row_get(struct rp_txn *t, enum rp_table table, struct rp_key key, MDB_val *value, struct rp_error *err)
 {
 	MDB_val k = {key.len, key.bytes};
-	int rc = mdb_get(t->mdb, t->ob->table[table], &k, value);
+	MDB_cursor *c;
+	int rc = t->writes ? row_find(t, table, &key, value, &c) : mdb_get(t->mdb, t->ob->table[table], &k, value);
 
 	return rc == MDB_NOTFOUND ? RP_ERR_NOTFOUND : rp_db_fail(t->ob, rc, table_names[table], err);
 }
@@ -543,18 +563,26 @@ enum rp_err rp_row_put(struct rp_txn *t, enum rp_table table, struct rp_key key,
 		       unsigned flags, struct rp_error *err)
 {
 	MDB_val k = {key.len, key.bytes}, v = {n, (void *)(uintptr_t)value};
+	MDB_cursor *c;
+	int rc;
 
 	if (flags == MDB_APPEND)
 		return rp_db_fail(t->ob, rp_row_append(t, table, &key, &v, 0), table_names[table], err);
 	t->dirty = true;
-	return rp_db_fail(t->ob, mdb_put(t->mdb, t->ob->table[table], &k, &v, flags), table_names[table], err);
+	rc = cursor_of(t, table, &c);
+	if (rc == 0)
+		rc = mdb_cursor_put(c, &k, &v, flags);
+	return rp_db_fail(t->ob, rc, table_names[table], err);
 }
 
 enum rp_err rp_row_del(struct rp_txn *t, enum rp_table table, struct rp_key key, struct rp_error *err)
 {
-	MDB_val k = {key.len, key.bytes};
-	int rc = mdb_del(t->mdb, t->ob->table[table], &k, NULL);
+	MDB_val v;
+	MDB_cursor *c;
+	int rc = row_find(t, table, &key, &v, &c);
 
+	if (rc == 0)
+		rc = mdb_cursor_del(c, 0);
 	t->dirty = true;
 	return rc == MDB_NOTFOUND ? RP_ERR_NOTFOUND : rp_db_fail(t->ob, rc, table_names[table], err);
 }
@@ -565,7 +593,7 @@ enum rp_err rp_row_first(struct rp_txn *t, enum rp_table table, struct rp_key fr
 	MDB_val k = {from.len, from.bytes}, v;
 	MDB_cursor *c;
 	enum rp_err e = RP_OK;
-	int rc = mdb_cursor_open(t->mdb, t->ob->table[table], &c);
+	int rc = t->writes ? cursor_of(t, table, &c) : mdb_cursor_open(t->mdb, t->ob->table[table], &c);
 
 	if (rc != 0)
 		return rp_db_fail(t->ob, rc, table_names[table], err);
@@ -583,7 +611,8 @@ enum rp_err rp_row_first(struct rp_txn *t, enum rp_table table, struct rp_key fr
 			    table_names[table]);
 	else if (value != NULL)
 		*value = v;
-	mdb_cursor_close(c);
+	if (!t->writes)
+		mdb_cursor_close(c);
 	return e;
 }
 

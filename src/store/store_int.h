@@ -123,9 +123,11 @@ struct rp_txn {
 	MDB_txn *mdb;
 	int64_t now_at_ms;
 	struct rp_head head;
-	bool dirty;                     /* something was written */
-	bool tallied;                   /* the outbox's tally is this transaction's */
-	MDB_cursor *at_end[RP_T_COUNT]; /* where rows are appended; they end with the transaction */
+	bool dirty;   /* something was written */
+	bool tallied; /* the outbox's tally is this transaction's */
+	bool writes;
+	MDB_cursor *at[RP_T_COUNT];     /* of a write transaction: where rows are looked for, put and removed; and */
+	MDB_cursor *at_end[RP_T_COUNT]; /* where they are appended; LMDB closes them with the transaction */
 };
 
 /* --- db.c: LMDB ----------------------------------------------------------------------------------------------------

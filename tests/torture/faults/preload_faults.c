@@ -364,17 +364,19 @@ __attribute__((destructor)) static void end(void)
 	}
 
 /* Functions of libraries that return a code of their own: they can be died or stopped in, and not made to fail. */
-#define WRAP_POINT(type, name, parameters, arguments, target)                                                          \
+#define WRAP_POINT_AS(point, type, name, parameters, arguments, target)                                                \
 	type name parameters                                                                                           \
 	{                                                                                                              \
 		struct visit v;                                                                                        \
 		type result;                                                                                           \
 		REAL(name);                                                                                            \
-		enter(&v, #name, target);                                                                              \
+		enter(&v, point, target);                                                                              \
 		result = real arguments;                                                                               \
 		leave(&v);                                                                                             \
 		return result;                                                                                         \
 	}
+#define WRAP_POINT(type, name, parameters, arguments, target)                                                          \
+	WRAP_POINT_AS(#name, type, name, parameters, arguments, target)
 
 WRAP_WRITE(write, (int fd, const void *at, size_t n), (fd, at, n), n)
 WRAP_WRITE(pwrite, (int fd, const void *at, size_t n, off_t offset), (fd, at, n, offset), n)
@@ -625,6 +627,10 @@ WRAP_POINT(int, mdb_dbi_open, (MDB_txn * txn, const char *name, unsigned flags, 
 WRAP_POINT(int, mdb_put, (MDB_txn * txn, MDB_dbi table, MDB_val *key, MDB_val *value, unsigned flags),
 	   (txn, table, key, value, flags), NULL)
 WRAP_POINT(int, mdb_del, (MDB_txn * txn, MDB_dbi table, MDB_val *key, MDB_val *value), (txn, table, key, value), NULL)
+/* A row is a row, by a cursor or not. */
+WRAP_POINT_AS("mdb_put", int, mdb_cursor_put, (MDB_cursor * c, MDB_val *key, MDB_val *value, unsigned flags),
+	      (c, key, value, flags), NULL)
+WRAP_POINT_AS("mdb_del", int, mdb_cursor_del, (MDB_cursor * c, unsigned flags), (c, flags), NULL)
 WRAP_POINT(int, mdb_cursor_open, (MDB_txn * txn, MDB_dbi table, MDB_cursor **out), (txn, table, out), NULL)
 WRAP_POINT(int, mdb_reader_check, (MDB_env * env, int *dead), (env, dead), NULL)
 WRAP_POINT(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *easy), (multi, easy), NULL)
