@@ -52,6 +52,8 @@ void rp_outbox_end_on_damage(const char *name);
 enum rp_err rp_outbox_open(const char *dir, const struct rp_outbox_options *options, struct rp_outbox **out,
 			   struct rp_error *err);
 void rp_outbox_close(struct rp_outbox *ob);
+/* What can be read now survives a power cut from then on: of senders the last commit may be lost until another is synced. */
+enum rp_err rp_outbox_sync(struct rp_outbox *ob, struct rp_error *err);
 const char *rp_outbox_dir(const struct rp_outbox *ob);
 
 /* --- append ------------------------------------------------------------------------------------------------------ */

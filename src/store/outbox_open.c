@@ -51,3 +51,8 @@ const char *rp_outbox_dir(const struct rp_outbox *ob)
 {
 	return ob->dir;
 }
+
+enum rp_err rp_outbox_sync(struct rp_outbox *ob, struct rp_error *err)
+{
+	return rp_db_fail(ob, mdb_env_sync(ob->env, 1), "sync", err);
+}

@@ -99,6 +99,7 @@ static void say_what_goes_on(const struct watch *w, const struct rp_change_resul
 int rp_watch(struct rp_ctl *ctl, uint64_t number, struct rp_change_result *r)
 {
 	struct watch w = {.ctl = ctl, .number = number};
+	struct rp_error err;
 	int64_t pause_ms = 0;
 	bool over = false;
 	int code = rp_job_load(ctl, number, &w.copy);
@@ -111,6 +112,9 @@ int rp_watch(struct rp_ctl *ctl, uint64_t number, struct rp_change_result *r)
 			(void)rp_stop_poll(NULL, 0, (int)pause_ms);
 	}
 	rp_progress_end(&w.progress);
+	/* What was done may have been done by a sender, whose last commit a power cut can undo. */
+	if (over && rp_outbox_sync(ctl->ob, &err) != RP_OK)
+		code = rp_ctl_fail(&err);
 	r->interrupted = !over && rp_stop_asked();
 	if (r->interrupted && w.copy.job.verb == RP_JOB_PURGE && code == RP_EXIT_OK)
 		code = cancel(&w);
