@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "core/retry.h"
 
+#define START_MAX 32                        /* requests begun before it is looked what has come back */
 #define LEASE_MARGIN_MS 1000                /* a claim is not begun when its lease may be taken within this time */
 #define SMALL_BYTES ((size_t)64 << 10)      /* payloads up to this size begin whatever else is in memory */
 #define LARGE_BYTES_MAX ((size_t)64 << 20)  /* longer ones in memory at once, and of one endpoint: */
@@ -235,7 +236,9 @@ enum rp_err rp_sender_start_ready(struct rp_sender *s, struct rp_error *err)
 	for (n = s->large_may_begin ? s->large.n : 0; n > 0 && e == RP_OK && s->running < s->o.in_flight; n--)
 		e = start(s, rp_sender_list_pop(&s->large), err);
 	s->large_may_begin = n > 0;
-	while (e == RP_OK && rp_sender_may_start(s))
+	/* Not all that may: fast receivers have answered the last ones by now, and a few connections that are used again and
+	 * again stay in the cache. Slow ones have as many as may be after a few steps, between which nothing waits. */
+	for (n = 0; n < START_MAX && e == RP_OK && rp_sender_may_start(s); n++)
 		e = start(s, rp_sender_list_pop(&s->ready), err);
 	return e;
 }
