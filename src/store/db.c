@@ -1,3 +1,4 @@
+#include "store/page.h"
 #include "store/store_int.h"
 
 #include <dirent.h>
@@ -17,7 +18,6 @@
 #define QUOTA_BYTES_DEFAULT (UINT64_C(16) << 30)
 #define DISK_RESERVE_DEFAULT (UINT64_C(64) << 20)
 #define READERS_MAX 512 /* fixed by whoever opens first: the same everywhere */
-#define PAGE_BYTES RP_PAGE_BYTES
 
 static const char *const table_names[RP_T_COUNT] = {
     [RP_T_META] = "meta",
@@ -90,7 +90,7 @@ enum rp_err rp_db_fail(struct rp_outbox *ob, int rc, const char *what, struct rp
 	case EIO:
 		/* A short write on a full disk shows as EIO (measured with 0.9.24): nothing was published, so it is
 		 * only full. */
-		if (rp_db_disk_free_bytes(ob) < 16 * PAGE_BYTES)
+		if (rp_db_disk_free_bytes(ob) < 16 * RP_PAGE_BYTES)
 			return rp_fail(err, RP_ERR_FULL, "%s: %s: no space left on the device", ob->dir, what);
 		return rp_fail_sys(err, RP_ERR_IO, rc, "%s: %s", ob->dir, what);
 	default:
@@ -218,15 +218,15 @@ static int try_open_env(struct rp_outbox *ob, const struct rp_outbox_options *o)
 static bool is_torn_beginning(int fd)
 {
 	/* In a meta page, on a little-endian machine: lmdb.h does not tell. */
-	static const unsigned char magic[4] = {0xde, 0xc0, 0xef, 0xbe}, zeros[PAGE_BYTES];
+	static const unsigned char magic[4] = {0xde, 0xc0, 0xef, 0xbe}, zeros[RP_PAGE_BYTES];
 	const size_t magic_at = 16, txnid_at = 144;
-	unsigned char page[PAGE_BYTES];
+	unsigned char page[RP_PAGE_BYTES];
 	struct stat st;
 	off_t at;
 
-	if (fstat(fd, &st) != 0 || st.st_size == 0 || st.st_size > BEGINNING_PAGES_MAX * PAGE_BYTES)
+	if (fstat(fd, &st) != 0 || st.st_size == 0 || st.st_size > BEGINNING_PAGES_MAX * RP_PAGE_BYTES)
 		return false;
-	for (at = 0; at < st.st_size && at < 2 * PAGE_BYTES; at += PAGE_BYTES) {
+	for (at = 0; at < st.st_size && at < 2 * RP_PAGE_BYTES; at += RP_PAGE_BYTES) {
 		memset(page, 0, sizeof page);
 		if (pread(fd, page, sizeof page, at) <= 0 || memcmp(page + txnid_at, zeros, 8) != 0 ||
 		    (memcmp(page + magic_at, magic, 4) != 0 && memcmp(page, zeros, sizeof page) != 0))
@@ -633,7 +633,8 @@ void rp_sight_note(struct rp_sight *s, const MDB_val *v)
 
 void rp_sight_forget(const struct rp_sight *s)
 {
-	uintptr_t low = (uintptr_t)s->low & ~(uintptr_t)(PAGE_BYTES - 1), high = (uintptr_t)s->high | (PAGE_BYTES - 1);
+	uintptr_t low = (uintptr_t)s->low & ~(uintptr_t)(RP_PAGE_BYTES - 1),
+		  high = (uintptr_t)s->high | (RP_PAGE_BYTES - 1);
 
 	if (s->low != NULL)
 		(void)madvise((void *)low, high + 1 - low, MADV_DONTNEED); /* if not, it is only memory */
@@ -644,7 +645,7 @@ uint64_t rp_db_high_water_bytes(struct rp_outbox *ob)
 	MDB_envinfo info;
 
 	mdb_env_info(ob->env, &info);
-	return ((uint64_t)info.me_last_pgno + 1) * PAGE_BYTES;
+	return ((uint64_t)info.me_last_pgno + 1) * RP_PAGE_BYTES;
 }
 
 struct oldest_reader {
@@ -688,7 +689,7 @@ struct rp_db_room rp_db_room(struct rp_outbox *ob)
 		memcpy(&n, v.mv_data, sizeof n);
 		memcpy(&freed_by, k.mv_data, sizeof freed_by);
 		/* What a transaction freed is used again when every reader is younger than it. */
-		*(freed_by < oldest.txn ? &room.free_bytes : &room.pinned_bytes) += n * PAGE_BYTES;
+		*(freed_by < oldest.txn ? &room.free_bytes : &room.pinned_bytes) += n * RP_PAGE_BYTES;
 	}
 	room.pinned_by = room.pinned_bytes > 0 ? oldest.pid : 0;
 	mdb_cursor_close(c);

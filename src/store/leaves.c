@@ -1,48 +1,23 @@
+#include "store/page.h"
 #include "store/store_int.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 /* Through the map, each page that a walk comes to costs a page fault, and is this process's memory from then on: of a walk
- * over a million rows that was two thirds of the time. read(2) copies a page at a fifth of that. The format of the pages is
- * told where they are checked (pages).
+ * over a million rows that was two thirds of the time. read(2) copies a page at a fifth of that. For
+ * the format of the pages see page.h.
  *
  * The transaction is what makes it safe: while it lives, no writer touches a page of its snapshot. */
 
-enum { HEADER = 16, NODE_HEADER = 8, DB_BYTES = 48, DB_DEPTH = 6, DB_ROOT = 40, KEY_MAX = 511 };
-enum { P_BRANCH = 1, P_LEAF = 2, P_OVERFLOW = 4, P_IN_MEMORY = 0xc010 };
-enum { F_BIGDATA = 1 };
-#define NO_ROOT UINT64_MAX
-
-static inline uint16_t u16_at(const unsigned char *p)
-{
-	uint16_t v;
-
-	memcpy(&v, p, sizeof v);
-	return v;
-}
-
-static inline uint64_t u64_at(const unsigned char *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof v);
-	return v;
-}
-
-static unsigned kind_of(const unsigned char *page)
-{
-	return u16_at(page + 10) & ~(unsigned)P_IN_MEMORY;
-}
-
 static enum rp_err bad(const struct rp_leaves *l, uint64_t pgno, const char *what, struct rp_error *err)
 {
-	return rp_fail(err, RP_ERR_DAMAGED,
-		       "%s: data.mdb: a page of table %s, %" PRIu64 ", %s; see `runpostctl verify`", l->ob->dir,
-		       rp_table_name(l->table), pgno, what);
+	return rp_fail(err, RP_ERR_DAMAGED, "%s: data.mdb: table %s, page %" PRIu64 ": %s; see `runpostctl verify`",
+		       l->ob->dir, rp_table_name(l->table), pgno, what);
 }
 
 static enum rp_err read_pages(struct rp_leaves *l, uint64_t pgno, uint64_t n, unsigned char *out, struct rp_error *err)
@@ -50,7 +25,7 @@ static enum rp_err read_pages(struct rp_leaves *l, uint64_t pgno, uint64_t n, un
 	size_t bytes = (size_t)n * l->page_bytes, got = 0;
 
 	if (pgno < 2 || pgno > l->last || n > l->last - pgno + 1)
-		return bad(l, pgno, "is outside of the file", err);
+		return bad(l, pgno, "it is outside of the file", err);
 	while (got < bytes) {
 		ssize_t k = pread(l->fd, out + got, bytes - got, (off_t)(pgno * l->page_bytes + got));
 
@@ -59,10 +34,10 @@ static enum rp_err read_pages(struct rp_leaves *l, uint64_t pgno, uint64_t n, un
 		if (k < 0)
 			return rp_fail_sys(err, RP_ERR_IO, errno, "%s/data.mdb: read", l->ob->dir);
 		if (k == 0)
-			return bad(l, pgno, "is behind the end of the file", err);
+			return bad(l, pgno, "the file ends before it", err);
 		got += (size_t)k;
 	}
-	return u64_at(out) == pgno ? RP_OK : bad(l, pgno, "is another page", err);
+	return rp_page_u64(out) == pgno ? RP_OK : bad(l, pgno, "it says that it is another page", err);
 }
 
 static bool is_leaf(const struct rp_leaves *l, unsigned depth)
@@ -70,63 +45,18 @@ static bool is_leaf(const struct rp_leaves *l, unsigned depth)
 	return depth + 1 == l->depth;
 }
 
-struct node {
-	const unsigned char *key, *data;
-	size_t key_bytes, data_bytes;
-	bool big;       /* data is the number of a page */
-	uint64_t child; /* of a branch */
-};
-
-/* Inline: a walk over a million rows asks for each of them. */
-static inline enum rp_err node_at(const struct rp_leaves *l, unsigned depth, unsigned i, struct node *out,
+static inline enum rp_err node_at(const struct rp_leaves *l, unsigned depth, unsigned i, struct rp_node *out,
 				  struct rp_error *err)
 {
 	const struct rp_level *level = &l->level[depth];
-	bool leaf = is_leaf(l, depth);
-	unsigned at = u16_at(level->page + HEADER + 2 * i), flags;
-	const unsigned char *p = level->page + at;
-	uint64_t size;
+	const char *wrong = rp_page_node(level->page, l->page_bytes, i, is_leaf(l, depth), out);
+	char what[60];
 
-	if (at > l->page_bytes - NODE_HEADER) {
-		*out = (struct node){0};
-		return bad(l, level->pgno, "has a row outside of it", err);
-	}
-	size = u16_at(p) | (uint64_t)u16_at(p + 2) << 16;
-	flags = u16_at(p + 4);
-	*out = (struct node){.key = p + NODE_HEADER, .key_bytes = u16_at(p + 6), .big = leaf && flags == F_BIGDATA};
-	out->data = out->key + out->key_bytes;
-	if (leaf)
-		out->data_bytes = (size_t)size;
-	else
-		out->child = size | (uint64_t)flags << 32;
-	if (leaf && (flags & ~(unsigned)F_BIGDATA) != 0)
-		return bad(l, level->pgno, "has a row of a kind that is not used", err);
-	size = out->big ? 8 : out->data_bytes;
-	if (out->key_bytes > KEY_MAX || at + NODE_HEADER + out->key_bytes + size > l->page_bytes)
-		return bad(l, level->pgno, "has a row that reaches beyond it", err);
-	return RP_OK;
-}
-
-/* The header of a branch or a leaf that has been read. */
-static enum rp_err check_page(const struct rp_leaves *l, unsigned depth, uint64_t pgno, unsigned *n,
-			      struct rp_error *err)
-{
-	const unsigned char *page = l->level[depth].page;
-	unsigned lower = u16_at(page + 12), upper = u16_at(page + 14);
-
-	if (kind_of(page) != (is_leaf(l, depth) ? P_LEAF : P_BRANCH))
-		return bad(l, pgno, "is not the kind of page that belongs there", err);
-	if (lower < HEADER || lower > upper || upper > l->page_bytes || lower % 2 != 0)
-		return bad(l, pgno, "has a damaged header", err);
-	*n = (lower - HEADER) / 2;
-	return *n == 0 ? bad(l, pgno, "is empty", err) : RP_OK;
-}
-
-static inline int compare(const void *a, size_t a_bytes, const void *b, size_t b_bytes)
-{
-	int order = memcmp(a, b, a_bytes < b_bytes ? a_bytes : b_bytes);
-
-	return order != 0 ? order : a_bytes < b_bytes ? -1 : a_bytes > b_bytes;
+	if (wrong == NULL)
+		return RP_OK;
+	*out = (struct rp_node){0};
+	snprintf(what, sizeof what, "row %u %s", i, wrong);
+	return bad(l, level->pgno, what, err);
 }
 
 /* Of a leaf: the first row whose key is not below `key`. Of a branch: the child below which that would be; its first key
@@ -138,13 +68,13 @@ static enum rp_err search(struct rp_leaves *l, unsigned depth, const MDB_val *ke
 
 	while (low < high) {
 		unsigned middle = low + (high - low) / 2;
-		struct node node;
+		struct rp_node node;
 		enum rp_err e = node_at(l, depth, middle, &node, err);
 		int order;
 
 		if (e != RP_OK)
 			return e;
-		order = compare(node.key, node.key_bytes, key->mv_data, key->mv_size);
+		order = rp_page_key_order(node.key, node.key_bytes, key->mv_data, key->mv_size);
 		if (order < 0 || (order == 0 && !is_leaf(l, depth)))
 			low = middle + 1;
 		else
@@ -162,7 +92,8 @@ static enum rp_err descend(struct rp_leaves *l, unsigned depth, const MDB_val *k
 	for (; depth < l->depth && e == RP_OK; depth++) {
 		struct rp_level *level = &l->level[depth];
 		uint64_t pgno = l->root;
-		struct node node;
+		const char *wrong;
+		struct rp_node node;
 
 		if (depth > 0) {
 			e = node_at(l, depth - 1, l->level[depth - 1].at, &node, err);
@@ -175,9 +106,10 @@ static enum rp_err descend(struct rp_leaves *l, unsigned depth, const MDB_val *k
 			e = read_pages(l, pgno, 1, level->page, err);
 			if (e != RP_OK)
 				return e;
-			e = check_page(l, depth, pgno, &level->n, err);
-			if (e != RP_OK)
-				return e;
+			wrong = rp_page_check(level->page, l->page_bytes,
+					      is_leaf(l, depth) ? RP_PAGE_LEAF : RP_PAGE_BRANCH, &level->n);
+			if (wrong != NULL)
+				return bad(l, pgno, wrong, err);
 			level->pgno = pgno;
 		}
 		level->at = 0;
@@ -203,12 +135,12 @@ static enum rp_err next_leaf(struct rp_leaves *l, struct rp_error *err)
 /* The value of a node that has pages of its own. */
 static enum rp_err read_overflow(struct rp_leaves *l, uint64_t pgno, size_t bytes, MDB_val *v, struct rp_error *err)
 {
-	uint64_t n = (HEADER - 1 + (uint64_t)bytes) / l->page_bytes + 1;
+	uint64_t n = rp_page_overflows(l->page_bytes, bytes);
 	unsigned char *more;
 	enum rp_err e;
 
 	if (n > l->last)
-		return bad(l, pgno, "holds a value larger than the file", err);
+		return bad(l, pgno, "it holds a value larger than the file", err);
 	if (n * l->page_bytes > l->big_bytes) {
 		more = realloc(l->big, (size_t)n * l->page_bytes);
 		if (more == NULL)
@@ -217,9 +149,9 @@ static enum rp_err read_overflow(struct rp_leaves *l, uint64_t pgno, size_t byte
 		l->big_bytes = (size_t)n * l->page_bytes;
 	}
 	e = read_pages(l, pgno, n, l->big, err);
-	if (e == RP_OK && kind_of(l->big) != P_OVERFLOW)
-		return bad(l, pgno, "is not the kind of page that belongs there", err);
-	*v = (MDB_val){bytes, l->big + HEADER};
+	if (e == RP_OK && rp_page_kind(l->big) != RP_PAGE_OVERFLOW)
+		return bad(l, pgno, "it is not the kind of page that belongs there", err);
+	*v = (MDB_val){bytes, l->big + RP_PAGE_HEADER};
 	return e;
 }
 
@@ -237,8 +169,9 @@ enum rp_err rp_leaves_begin(struct rp_leaves *l, struct rp_txn *t, enum rp_table
 	const char *name = rp_table_name(table);
 	MDB_val key = {strlen(name), (void *)(uintptr_t)name}, v;
 	MDB_envinfo info;
-	MDB_dbi all;
 	MDB_stat st;
+	struct rp_tree tree;
+	MDB_dbi all;
 	unsigned i;
 	int rc;
 
@@ -258,15 +191,16 @@ enum rp_err rp_leaves_begin(struct rp_leaves *l, struct rp_txn *t, enum rp_table
 		return rp_db_fail(t->ob, rc, "read a table", err);
 	l->page_bytes = st.ms_psize;
 	l->last = info.me_last_pgno;
-	if (v.mv_size != DB_BYTES)
-		return bad(l, 0, "is described by a damaged row", err);
-	l->root = u64_at((unsigned char *)v.mv_data + DB_ROOT);
-	if (l->root == NO_ROOT)
+	if (v.mv_size != RP_TREE_BYTES)
+		return bad(l, 0, "it is described by a damaged row", err);
+	tree = rp_page_tree(v.mv_data);
+	l->root = tree.root;
+	if (l->root == RP_PAGE_NO_ROOT)
 		return RP_OK;
-	l->depth = u16_at((unsigned char *)v.mv_data + DB_DEPTH);
+	l->depth = tree.depth;
 	if (l->depth == 0 || l->depth > RP_LEAVES_DEPTH_MAX) {
 		l->depth = 0;
-		return bad(l, l->root, "is the root of a tree of an impossible depth", err);
+		return bad(l, l->root, "it is the root of a tree of an impossible depth", err);
 	}
 	l->pages = malloc(l->depth * l->page_bytes);
 	if (l->pages == NULL)
@@ -287,22 +221,22 @@ void rp_leaves_end(struct rp_leaves *l)
 static bool is_here(const struct rp_leaves *l, const MDB_val *key)
 {
 	const struct rp_level *leaf = &l->level[l->depth - 1];
-	struct node first, last;
+	struct rp_node first, last;
 
 	return leaf->pgno != 0 && node_at(l, l->depth - 1, 0, &first, NULL) == RP_OK &&
 	       node_at(l, l->depth - 1, leaf->n - 1, &last, NULL) == RP_OK &&
-	       compare(first.key, first.key_bytes, key->mv_data, key->mv_size) <= 0 &&
-	       compare(last.key, last.key_bytes, key->mv_data, key->mv_size) >= 0;
+	       rp_page_key_order(first.key, first.key_bytes, key->mv_data, key->mv_size) <= 0 &&
+	       rp_page_key_order(last.key, last.key_bytes, key->mv_data, key->mv_size) >= 0;
 }
 
 enum rp_err rp_leaves_seek(struct rp_leaves *l, const MDB_val *key, bool behind, struct rp_error *err)
 {
 	struct rp_level *leaf;
-	struct node node;
+	struct rp_node node;
 	MDB_val place;
 	enum rp_err e;
 
-	assert(key->mv_size <= KEY_MAX);
+	assert(key->mv_size <= RP_NODE_KEY_MAX);
 	if (l->depth == 0)
 		return RP_OK;
 	keep_key(l, key->mv_data, key->mv_size);
@@ -316,14 +250,14 @@ enum rp_err rp_leaves_seek(struct rp_leaves *l, const MDB_val *key, bool behind,
 	if (e != RP_OK || !behind || leaf->at == leaf->n)
 		return e;
 	e = node_at(l, l->depth - 1, leaf->at, &node, err);
-	leaf->at += e == RP_OK && compare(node.key, node.key_bytes, l->key, l->key_bytes) == 0;
+	leaf->at += e == RP_OK && rp_page_key_order(node.key, node.key_bytes, l->key, l->key_bytes) == 0;
 	return e;
 }
 
 enum rp_err rp_leaves_next(struct rp_leaves *l, MDB_val *k, MDB_val *v, struct rp_error *err)
 {
 	struct rp_level *leaf;
-	struct node node;
+	struct rp_node node;
 	enum rp_err e;
 	int order;
 
@@ -340,27 +274,28 @@ enum rp_err rp_leaves_next(struct rp_leaves *l, MDB_val *k, MDB_val *v, struct r
 	if (e != RP_OK)
 		return e;
 	/* or whoever goes on behind a row could come to it again and again */
-	order = compare(node.key, node.key_bytes, l->key, l->key_bytes);
+	order = rp_page_key_order(node.key, node.key_bytes, l->key, l->key_bytes);
 	if (order < 0 || (order == 0 && l->met))
-		return bad(l, leaf->pgno, "has rows out of order", err);
+		return bad(l, leaf->pgno, "its rows are out of order", err);
 	leaf->at++;
 	l->key = node.key;
 	l->key_bytes = node.key_bytes;
 	l->met = true;
 	*k = (MDB_val){node.key_bytes, (void *)(uintptr_t)node.key};
 	*v = (MDB_val){node.data_bytes, (void *)(uintptr_t)node.data};
-	return node.big ? read_overflow(l, u64_at(node.data), node.data_bytes, v, err) : RP_OK;
+	return (node.flags & RP_NODE_BIGDATA) != 0 ? read_overflow(l, rp_page_u64(node.data), node.data_bytes, v, err)
+						   : RP_OK;
 }
 
 /* Whether the next row in the leaf that is at hand has this key: whoever asks for keys in their order need not search. */
 static bool is_next(const struct rp_leaves *l, const struct rp_key *key)
 {
 	const struct rp_level *leaf = &l->level[l->depth > 0 ? l->depth - 1 : 0];
-	struct node node;
+	struct rp_node node;
 
 	return l->depth > 0 && leaf->pgno != 0 && leaf->at < leaf->n &&
 	       node_at(l, l->depth - 1, leaf->at, &node, NULL) == RP_OK &&
-	       compare(node.key, node.key_bytes, key->bytes, key->len) == 0;
+	       rp_page_key_order(node.key, node.key_bytes, key->bytes, key->len) == 0;
 }
 
 enum rp_err rp_leaves_get(struct rp_leaves *l, struct rp_key key, MDB_val *v, struct rp_error *err)
@@ -373,7 +308,7 @@ enum rp_err rp_leaves_get(struct rp_leaves *l, struct rp_key key, MDB_val *v, st
 
 	if (e == RP_OK)
 		e = rp_leaves_next(l, &k, v, err);
-	if (e == RP_OK && compare(k.mv_data, k.mv_size, key.bytes, key.len) != 0)
+	if (e == RP_OK && rp_page_key_order(k.mv_data, k.mv_size, key.bytes, key.len) != 0)
 		e = RP_ERR_NOTFOUND;
 	return e;
 }

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 enum { META_DBS = RP_PAGE_HEADER + 24, META_LAST = META_DBS + 2 * RP_TREE_BYTES };
-#define PAGE RP_PAGE_BYTES
 
 struct table {
 	char name[32];
@@ -61,7 +60,7 @@ static bool read_meta(struct rp_walk *w, uint64_t txn, struct rp_tree *free, str
 	uint64_t i;
 
 	for (i = 0; i < 2; i++) {
-		ssize_t got = pread(w->fd, meta, sizeof meta, (off_t)(i * PAGE));
+		ssize_t got = pread(w->fd, meta, sizeof meta, (off_t)(i * RP_PAGE_BYTES));
 
 		if (got < 0)
 			w->sys = errno;
@@ -80,7 +79,7 @@ static bool knows_pages(struct rp_outbox *ob)
 {
 	MDB_stat st;
 
-	return mdb_env_stat(ob->env, &st) == 0 && st.ms_psize == PAGE;
+	return mdb_env_stat(ob->env, &st) == 0 && st.ms_psize == RP_PAGE_BYTES;
 }
 
 /* Frees what the walk has. `e` is how it went; a read that failed is the disk's trouble, not damage. */
@@ -116,9 +115,9 @@ static enum rp_err walk_begin(struct rp_walk *w, struct rp_outbox *ob, MDB_txn *
 	if (!read_meta(w, mdb_txn_id(txn), &free_list, all))
 		return RP_ERR_STALE;
 	/* the unwritten end of a file in use is short: what is far behind its end is damage */
-	if (w->last < 1 || w->last > (uint64_t)st.st_size / PAGE + RP_PAGES_UNWRITTEN_MAX) {
+	if (w->last < 1 || w->last > (uint64_t)st.st_size / RP_PAGE_BYTES + RP_PAGES_UNWRITTEN_MAX) {
 		rp_walk_bad(w, w->last, "it should be the last, and the file has %" PRIu64,
-			    (uint64_t)st.st_size / PAGE);
+			    (uint64_t)st.st_size / RP_PAGE_BYTES);
 		return RP_ERR_DAMAGED;
 	}
 	bytes = w->last / 8 + 1;
@@ -233,7 +232,7 @@ enum rp_err rp_pages_check_end(struct rp_outbox *ob, MDB_txn *txn, struct rp_err
 		return RP_OK;
 	if (fstat(fd, &st) != 0)
 		return rp_fail_sys(err, RP_ERR_IO, errno, "%s/data.mdb", ob->dir);
-	first = (uint64_t)st.st_size / PAGE;
+	first = (uint64_t)st.st_size / RP_PAGE_BYTES;
 	if (first > info.me_last_pgno)
 		return RP_OK;
 	e = walk_begin(&w, ob, txn, &all, err);

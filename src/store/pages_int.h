@@ -1,34 +1,12 @@
 /* pages_int.h - private to store/: reading trees of LMDB's pages without LMDB (pages_walk.c), for the checks of pages.c.
  *
  * LMDB has no checksums and trusts what stands in a page: a damaged one makes it crash or run in circles. So its pages
- * are read here a second time, with read(2) and without trust, before LMDB is let loose on them in a check.
- *
- * The format is that of LMDB 0.9 on 64 bits (mdb.c: MDB_page, MDB_node, MDB_meta, MDB_db), integers in host order:
- *   page   u64 own number | u16 | u16 flags | u16 lower, u16 upper (or u32 pages, of an overflow) | u16 offsets of nodes
- *   node   u16, u16 low and high half of the size (or, with the flags, of a child's number) | u16 flags | u16 key bytes |
- *          key | data, or the number of an overflow page
- *   meta   page header | u32 magic | u32 version | u64 | u64 map | 2 x db (free list, main) | u64 last page | u64 txn
- *   db     u32 | u16 flags | u16 depth | u64 branch, leaf, overflow pages | u64 entries | u64 root, all ones: empty */
+ * are read here a second time, with read(2) and without trust, before LMDB is let loose on them in a check. */
 #ifndef RP_PAGES_INT_H
 #define RP_PAGES_INT_H
 
+#include "store/page.h"
 #include "store/store_int.h"
-
-enum { RP_PAGE_HEADER = 16, RP_TREE_BYTES = 48 };
-enum { RP_NODE_BIGDATA = 1, RP_NODE_SUBDATA = 2 };
-
-struct rp_tree {
-	uint16_t flags, depth;
-	uint64_t branches, leaves, overflows, entries, root;
-};
-
-/* Spans point into the page. */
-struct rp_node {
-	const unsigned char *key, *data;
-	size_t key_bytes, data_bytes;
-	uint16_t flags;
-	uint64_t child;
-};
 
 /* Zeroed, with fd and callbacks set. */
 struct rp_walk {
@@ -66,9 +44,6 @@ bool rp_walk_tree_from(struct rp_walk *w, const char *table, const struct rp_tre
 
 /* Tells a problem of a page. Always false, for `return`. */
 bool rp_walk_bad(struct rp_walk *w, uint64_t pgno, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-
-uint64_t rp_page_u64(const unsigned char *p);
-struct rp_tree rp_page_tree(const unsigned char *p);
 
 static inline bool rp_page_bit(const unsigned char *bits, uint64_t i)
 {

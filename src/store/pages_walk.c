@@ -7,34 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { HEADER = RP_PAGE_HEADER, NODE_HEADER = 8 };
-enum { P_BRANCH = 1, P_LEAF = 2, P_OVERFLOW = 4, P_IN_MEMORY = 0xc010 };
-#define PAGE RP_PAGE_BYTES
-#define KEY_MAX 511
 #define DEPTH_MAX 32 /* LMDB's CURSOR_STACK */
-#define NO_ROOT UINT64_MAX
-
-static uint16_t u16_at(const unsigned char *p)
-{
-	uint16_t v;
-
-	memcpy(&v, p, sizeof v);
-	return v;
-}
-
-uint64_t rp_page_u64(const unsigned char *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof v);
-	return v;
-}
-
-struct rp_tree rp_page_tree(const unsigned char *p)
-{
-	return (struct rp_tree){u16_at(p + 4),       u16_at(p + 6),       rp_page_u64(p + 8), rp_page_u64(p + 16),
-				rp_page_u64(p + 24), rp_page_u64(p + 32), rp_page_u64(p + 40)};
-}
 
 bool rp_walk_bad(struct rp_walk *w, uint64_t pgno, const char *fmt, ...)
 {
@@ -54,7 +27,7 @@ bool rp_walk_bad(struct rp_walk *w, uint64_t pgno, const char *fmt, ...)
 /* n pages from pgno on, none of which any other tree or node may lead to. */
 static bool read_pages(struct rp_walk *w, uint64_t pgno, uint64_t n, void *out)
 {
-	size_t bytes = (size_t)n * PAGE, got = 0;
+	size_t bytes = (size_t)n * RP_PAGE_BYTES, got = 0;
 	uint64_t i;
 	ssize_t k;
 
@@ -67,7 +40,7 @@ static bool read_pages(struct rp_walk *w, uint64_t pgno, uint64_t n, void *out)
 	}
 	w->n_pages += n;
 	while (got < bytes) {
-		k = pread(w->fd, (char *)out + got, bytes - got, (off_t)(pgno * PAGE + got));
+		k = pread(w->fd, (char *)out + got, bytes - got, (off_t)(pgno * RP_PAGE_BYTES + got));
 		if (k < 0 && errno == EINTR)
 			continue;
 		if (k < 0) {
@@ -86,63 +59,44 @@ static bool read_pages(struct rp_walk *w, uint64_t pgno, uint64_t n, void *out)
 /* The data of a node that has pages of its own. */
 static bool read_overflow(struct rp_walk *w, uint64_t pgno, size_t bytes, const unsigned char **data)
 {
-	uint64_t n = (HEADER - 1 + (uint64_t)bytes) / PAGE + 1;
+	uint64_t n = rp_page_overflows(RP_PAGE_BYTES, bytes);
 	uint32_t pages;
 	unsigned char *more;
 
 	if (n > w->last)
 		return rp_walk_bad(w, pgno, "a value of %zu bytes in it is larger than the file", bytes);
-	if (n * PAGE > w->big_bytes) {
-		more = realloc(w->big, (size_t)n * PAGE);
+	if (n * RP_PAGE_BYTES > w->big_bytes) {
+		more = realloc(w->big, (size_t)n * RP_PAGE_BYTES);
 		if (more == NULL) {
 			w->sys = ENOMEM;
 			return false;
 		}
 		w->big = more;
-		w->big_bytes = (size_t)n * PAGE;
+		w->big_bytes = (size_t)n * RP_PAGE_BYTES;
 	}
 	if (!read_pages(w, pgno, n, w->big))
 		return false;
 	memcpy(&pages, w->big + 12, sizeof pages);
-	if ((u16_at(w->big + 10) & ~P_IN_MEMORY) != P_OVERFLOW || pages != n)
+	if (rp_page_kind(w->big) != RP_PAGE_OVERFLOW || pages != n)
 		return rp_walk_bad(w, pgno, "it does not hold the %" PRIu64 " pages of a value", n);
 	w->found.overflows += n;
-	*data = w->big + HEADER;
+	*data = w->big + RP_PAGE_HEADER;
 	return true;
 }
 
 static bool read_node(struct rp_walk *w, uint64_t pgno, const unsigned char *page, unsigned i, bool leaf,
 		      struct rp_node *out)
 {
-	unsigned at = u16_at(page + HEADER + 2 * i), upper = u16_at(page + 14);
-	const unsigned char *p = page + at;
-	uint64_t size;
+	const char *wrong = rp_page_node(page, RP_PAGE_BYTES, i, leaf, out);
 
-	if (at < upper || at > PAGE - NODE_HEADER)
-		return rp_walk_bad(w, pgno, "row %u is outside of the page", i);
-	size = u16_at(p) | (uint64_t)u16_at(p + 2) << 16;
-	out->flags = leaf ? u16_at(p + 4) : 0;
-	out->child = leaf ? 0 : size | (uint64_t)u16_at(p + 4) << 32;
-	out->key_bytes = u16_at(p + 6);
-	out->key = p + NODE_HEADER;
-	out->data_bytes = leaf ? (size_t)size : 0;
-	out->data = out->key + out->key_bytes;
-	if ((out->flags & ~(RP_NODE_BIGDATA | RP_NODE_SUBDATA)) != 0)
-		return rp_walk_bad(w, pgno, "row %u is of a kind that is not used", i);
-	size = (out->flags & RP_NODE_BIGDATA) != 0 ? 8 : out->data_bytes;
-	if (out->key_bytes > KEY_MAX || at + NODE_HEADER + out->key_bytes + size > PAGE)
-		return rp_walk_bad(w, pgno, "row %u reaches beyond the page", i);
-	return true;
+	return wrong == NULL || rp_walk_bad(w, pgno, "row %u %s", i, wrong);
 }
 
 static int key_order(const struct rp_node *a, const struct rp_node *b, bool numbers)
 {
-	size_t n = a->key_bytes < b->key_bytes ? a->key_bytes : b->key_bytes;
-	int order = memcmp(a->key, b->key, n);
-
-	if (numbers && n == 8)
+	if (numbers && (a->key_bytes < b->key_bytes ? a->key_bytes : b->key_bytes) == 8)
 		return rp_page_u64(a->key) < rp_page_u64(b->key) ? -1 : rp_page_u64(a->key) > rp_page_u64(b->key);
-	return order != 0 ? order : a->key_bytes < b->key_bytes ? -1 : a->key_bytes > b->key_bytes;
+	return rp_page_key_order(a->key, a->key_bytes, b->key, b->key_bytes);
 }
 
 /* Keys below a node of a branch: from its own key to before the next one's. NULL: no bound. */
@@ -216,22 +170,18 @@ static bool walk_branch(struct rp_walk *w, uint64_t pgno, const unsigned char *p
 static bool walk_page(struct rp_walk *w, uint64_t pgno, unsigned depth, struct range r, const struct rp_node *from,
 		      rp_see_node *see)
 {
-	unsigned char page[PAGE];
-	unsigned n, lower, upper, kind;
+	unsigned char page[RP_PAGE_BYTES];
 	bool leaf = depth == 1;
+	const char *wrong;
+	unsigned n;
 
 	if (!read_pages(w, pgno, 1, page))
 		return false;
-	kind = u16_at(page + 10) & ~(unsigned)P_IN_MEMORY;
-	lower = u16_at(page + 12);
-	upper = u16_at(page + 14);
-	if (kind != (leaf ? P_LEAF : P_BRANCH))
-		return rp_walk_bad(w, pgno, "it is not the kind of page that belongs there");
-	if (lower < HEADER || lower > upper || upper > PAGE || lower % 2 != 0)
-		return rp_walk_bad(w, pgno, "its header is damaged");
-	n = (lower - HEADER) / 2;
-	if (n == 0 || (n == 1 && !leaf))
-		return rp_walk_bad(w, pgno, "it is empty");
+	wrong = rp_page_check(page, RP_PAGE_BYTES, leaf ? RP_PAGE_LEAF : RP_PAGE_BRANCH, &n);
+	if (wrong == NULL && n == 1 && !leaf)
+		wrong = "it leads to one page only";
+	if (wrong != NULL)
+		return rp_walk_bad(w, pgno, "%s", wrong);
 	return leaf ? walk_leaf(w, pgno, page, n, r, from, see) : walk_branch(w, pgno, page, n, depth, r, from, see);
 }
 
@@ -245,7 +195,7 @@ static bool walk(struct rp_walk *w, const char *table, const struct rp_tree *t, 
 	w->numbers = (t->flags & MDB_INTEGERKEY) != 0;
 	w->seeking = from != NULL;
 	w->stopped = false;
-	if (t->root == NO_ROOT)
+	if (t->root == RP_PAGE_NO_ROOT)
 		return t->entries == 0 || rp_walk_bad(w, 0, "a tree without pages has %" PRIu64 " rows", t->entries);
 	if (t->depth == 0 || t->depth > DEPTH_MAX)
 		return rp_walk_bad(w, t->root, "a tree of depth %u", t->depth);

@@ -213,7 +213,6 @@ enum rp_err rp_leaves_get(struct rp_leaves *l, struct rp_key key, MDB_val *v, st
 /* --- pages.c, damage.c: LMDB's own pages may be damaged, and it checks none -------------------------------------------
  */
 
-#define RP_PAGE_BYTES 4096
 #define RP_PAGES_UNWRITTEN_MAX 65536 /* pages at the end that a transaction took and gave back unwritten */
 
 struct rp_pages_watch {

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "store/page.h"
+
 static uint64_t x = 1;
 
 static void fill(size_t n)

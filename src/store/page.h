@@ -1,0 +1,123 @@
+/* page.h - private to store/: one page of LMDB's data file, read without LMDB and without trust (pages, leaves).
+ *
+ * The format is that of LMDB 0.9 on 64 bits (mdb.c: MDB_page, MDB_node, MDB_meta, MDB_db), integers in host order:
+ *   page   u64 own number | u16 | u16 flags | u16 lower, u16 upper (or u32 pages, of an overflow) | u16 offsets of nodes
+ *   node   u16, u16 low and high half of the size (or, with the flags, of a child's number) | u16 flags | u16 key bytes |
+ *          key | data, or the number of an overflow page
+ *   meta   page header | u32 magic | u32 version | u64 | u64 map | 2 x db (free list, main) | u64 last page | u64 txn
+ *   db     u32 | u16 flags | u16 depth | u64 branch, leaf, overflow pages | u64 entries | u64 root, all ones: empty
+ *
+ * Inline, since a walk over a million rows asks for each of them. */
+#ifndef RP_PAGE_H
+#define RP_PAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* A page is as large as one of memory was where the outbox was made: nearly always this. */
+#define RP_PAGE_BYTES 4096
+
+enum { RP_PAGE_HEADER = 16, RP_NODE_HEADER = 8, RP_NODE_KEY_MAX = 511, RP_TREE_BYTES = 48 };
+enum { RP_PAGE_BRANCH = 1, RP_PAGE_LEAF = 2, RP_PAGE_OVERFLOW = 4 };
+enum { RP_NODE_BIGDATA = 1, RP_NODE_SUBDATA = 2 };
+#define RP_PAGE_NO_ROOT UINT64_MAX
+
+struct rp_tree {
+	uint16_t flags, depth;
+	uint64_t branches, leaves, overflows, entries, root;
+};
+
+/* Pointers lead into the page. */
+struct rp_node {
+	const unsigned char *key, *data;
+	size_t key_bytes,
+	    data_bytes; /* data_bytes: of the value, also where the data is the number of a page (BIGDATA) */
+	uint16_t flags; /* of a leaf's node */
+	uint64_t child; /* of a branch's node */
+};
+
+static inline uint16_t rp_page_u16(const unsigned char *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+static inline uint64_t rp_page_u64(const unsigned char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+static inline struct rp_tree rp_page_tree(const unsigned char *p)
+{
+	return (struct rp_tree){rp_page_u16(p + 4),  rp_page_u16(p + 6),  rp_page_u64(p + 8), rp_page_u64(p + 16),
+				rp_page_u64(p + 24), rp_page_u64(p + 32), rp_page_u64(p + 40)};
+}
+
+/* Without the flags of pages in memory, which a page on the disk may carry too. */
+static inline unsigned rp_page_kind(const unsigned char *page)
+{
+	return rp_page_u16(page + 10) & ~0xc010u;
+}
+
+/* Pages that a value of so many bytes has to itself. */
+static inline uint64_t rp_page_overflows(size_t page_bytes, uint64_t bytes)
+{
+	return (RP_PAGE_HEADER - 1 + bytes) / page_bytes + 1;
+}
+
+/* The header of a page that should be of this kind: NULL and the number of its nodes, or what is wrong. */
+static inline const char *rp_page_check(const unsigned char *page, size_t page_bytes, unsigned kind, unsigned *n)
+{
+	unsigned lower = rp_page_u16(page + 12), upper = rp_page_u16(page + 14);
+
+	if (rp_page_kind(page) != kind)
+		return "it is not the kind of page that belongs there";
+	if (lower < RP_PAGE_HEADER || lower > upper || upper > page_bytes || lower % 2 != 0)
+		return "its header is damaged";
+	*n = (lower - RP_PAGE_HEADER) / 2;
+	return *n == 0 ? "it is empty" : NULL;
+}
+
+/* Node i of a page that has passed: NULL, or what is wrong with it; then nothing in `out` is to be used. */
+static inline const char *rp_page_node(const unsigned char *page, size_t page_bytes, unsigned i, bool leaf,
+				       struct rp_node *out)
+{
+	unsigned at = rp_page_u16(page + RP_PAGE_HEADER + 2 * i), flags;
+	const unsigned char *p = page + at;
+	uint64_t size;
+
+	if (at < rp_page_u16(page + 14) || at > page_bytes - RP_NODE_HEADER)
+		return "is outside of the page";
+	size = rp_page_u16(p) | (uint64_t)rp_page_u16(p + 2) << 16;
+	flags = rp_page_u16(p + 4);
+	*out = (struct rp_node){.key = p + RP_NODE_HEADER, .key_bytes = rp_page_u16(p + 6)};
+	out->data = out->key + out->key_bytes;
+	if (leaf) {
+		out->flags = (uint16_t)flags;
+		out->data_bytes = (size_t)size;
+	} else {
+		out->child = size | (uint64_t)flags << 32;
+	}
+	if ((out->flags & ~(RP_NODE_BIGDATA | RP_NODE_SUBDATA)) != 0)
+		return "is of a kind that is not used";
+	size = (out->flags & RP_NODE_BIGDATA) != 0 ? 8 : out->data_bytes;
+	if (out->key_bytes > RP_NODE_KEY_MAX || at + RP_NODE_HEADER + out->key_bytes + size > page_bytes)
+		return "reaches beyond the page";
+	return NULL;
+}
+
+static inline int rp_page_key_order(const void *a, size_t a_bytes, const void *b, size_t b_bytes)
+{
+	int order = memcmp(a, b, a_bytes < b_bytes ? a_bytes : b_bytes);
+
+	return order != 0 ? order : a_bytes < b_bytes ? -1 : a_bytes > b_bytes;
+}
+
+#endif
