@@ -11,10 +11,26 @@
 #define QUANTUM 4
 #define DEAD_MAX 256
 
+static enum rp_err ask_limits(struct rp_txn *t, const struct rp_turn *turn, struct rp_ep *ep, struct rp_error *err)
+{
+	struct rp_limits limits;
+	struct rp_span name;
+	enum rp_err e = rp_ep_name(t, ep->id, &name, err);
+
+	if (e != RP_OK && e != RP_ERR_NOTFOUND)
+		return e;
+	limits = turn->limits(turn->limits_arg, ep->id, name);
+	rp_control_apply(&ep->rec.control, &limits);
+	ep->dirty = true;
+	t->dirty = true;
+	return RP_OK;
+}
+
 /* --- settle ----------------------------------------------------------------------------------------------------------
  */
 
-static enum rp_err note_result(struct rp_txn *t, struct rp_settlement *s, struct rp_error *err)
+static enum rp_err note_result(struct rp_txn *t, const struct rp_turn *turn, struct rp_settlement *s,
+			       struct rp_error *err)
 {
 	struct rp_ep *ep;
 	enum rp_err e = rp_ep_get(t, s->endpoint, &ep, err);
@@ -34,13 +50,20 @@ static enum rp_err note_result(struct rp_txn *t, struct rp_settlement *s, struct
 	}
 	s->change = rp_control_settled(&ep->rec.control, s->outcome->cause, s->outcome->http_status, ep->was_in_flight,
 				       t->now_at_ms);
+	/* By the limits of the last claim. Before a whole backlog is parked it is asked whether they still hold: a reload
+	 * may have switched the breaker off since. */
+	if (s->change == RP_CONTROL_OPENED) {
+		e = ask_limits(t, turn, ep, err);
+		if (ep->rec.control.breaker == RP_BREAKER_CLOSED)
+			s->change = RP_CONTROL_SAME;
+	}
 	s->bad_streak = ep->rec.control.bad_streak;
 	s->probe_at_ms = ep->rec.control.probe_at_ms;
 	if (s->disable_endpoint && !ep->rec.disabled) {
 		ep->rec.disabled = true;
 		ep->rec.changed_at_ms = t->now_at_ms;
 	}
-	return RP_OK;
+	return e;
 }
 
 static enum rp_err log_result(struct rp_txn *t, const struct rp_settlement *s, struct rp_error *err)
@@ -108,8 +131,8 @@ static enum rp_err park_endpoint(struct rp_txn *t, struct rp_settlement *s, stru
 
 /* A result whose claim was lost: the entry has been given back, perhaps claimed again or replayed. Only the good news
  * counts: a receiver that said 2xx has it, so nobody needs to send it again. */
-static enum rp_err settle_late(struct rp_txn *t, struct rp_settlement *s, const struct rp_delivery *from,
-			       struct rp_error *err)
+static enum rp_err settle_late(struct rp_txn *t, const struct rp_turn *turn, struct rp_settlement *s,
+			       const struct rp_delivery *from, struct rp_error *err)
 {
 	struct rp_delivery to = *from;
 	enum rp_err e;
@@ -121,10 +144,11 @@ static enum rp_err settle_late(struct rp_txn *t, struct rp_settlement *s, const 
 	e = rp_entry_move(t, s->seq, from, &to, err);
 	if (e == RP_OK)
 		e = log_result(t, s, err);
-	return e == RP_OK ? note_result(t, s, err) : e;
+	return e == RP_OK ? note_result(t, turn, s, err) : e;
 }
 
-static enum rp_err settle_one(struct rp_txn *t, struct rp_settlement *s, struct rp_error *err)
+static enum rp_err settle_one(struct rp_txn *t, const struct rp_turn *turn, struct rp_settlement *s,
+			      struct rp_error *err)
 {
 	struct rp_delivery from, to;
 	enum rp_err e = rp_entry_delivery(t, s->seq, &from, err);
@@ -142,7 +166,7 @@ static enum rp_err settle_one(struct rp_txn *t, struct rp_settlement *s, struct 
 	if (e != RP_OK)
 		return e;
 	if (from.state != RP_STATE_IN_FLIGHT || from.claim_no != s->claim_no)
-		return settle_late(t, s, &from, err);
+		return settle_late(t, turn, s, &from, err);
 	to = from;
 	apply(s, &to);
 	e = rp_entry_move(t, s->seq, &from, &to, err);
@@ -151,7 +175,7 @@ static enum rp_err settle_one(struct rp_txn *t, struct rp_settlement *s, struct 
 	if (e == RP_OK && s->kind != RP_SETTLE_RETURN) {
 		e = log_result(t, s, err);
 		if (e == RP_OK)
-			e = note_result(t, s, err);
+			e = note_result(t, turn, s, err);
 	}
 	return e;
 }
@@ -250,23 +274,6 @@ static enum rp_err claim_some(struct rp_txn *t, struct rp_turn *turn, struct rp_
 	return e;
 }
 
-static enum rp_err ask_limits(struct rp_txn *t, struct rp_turn *turn, struct rp_ep *ep, struct rp_error *err)
-{
-	struct rp_limits limits;
-	struct rp_span name;
-	enum rp_err e = rp_ep_name(t, ep->id, &name, err);
-
-	if (e != RP_OK && e != RP_ERR_NOTFOUND)
-		return e;
-	limits = turn->limits(turn->limits_arg, ep->id, name);
-	/* It stood on the agenda with something due: whatever happens, its place there is worked out anew, so that an
-	 * endpoint that gives nothing now cannot be looked at again and again. */
-	rp_control_apply(&ep->rec.control, &limits);
-	ep->dirty = true;
-	t->dirty = true;
-	return RP_OK;
-}
-
 /* Endpoints on the agenda that are due, those that have waited longest first. */
 static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_turn *turn, struct rp_ep **ready, size_t *n,
 				   struct rp_error *err)
@@ -291,6 +298,8 @@ static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_turn *turn, struc
 			if (e == RP_OK || e == RP_ERR_NOTFOUND)
 				continue;
 		}
+		/* It stands on the agenda with something due: whatever happens, its place there is worked out anew, so
+		 * that an endpoint that gives nothing now cannot be looked at again and again. */
 		if (e == RP_OK)
 			e = ask_limits(t, turn, ready[*n], err);
 		if (e != RP_OK)
@@ -341,7 +350,7 @@ enum rp_err rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_tu
 	if (e != RP_OK)
 		return e;
 	for (i = 0; i < turn->n_settle && e == RP_OK; i++)
-		e = settle_one(&t, &turn->settle[i], err);
+		e = settle_one(&t, turn, &turn->settle[i], err);
 	/* Places on the agenda change with the endpoints, so flush before looking at it: what was settled made room
 	 * that this very turn may use. */
 	if (e == RP_OK && turn->want > 0 && t.dirty)

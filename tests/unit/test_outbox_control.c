@@ -51,6 +51,23 @@ static size_t break_endpoint(unsigned k)
 	return attempts;
 }
 
+START_TEST(a_breaker_switched_off_while_requests_run_does_not_open_by_their_answers)
+{
+	size_t i;
+
+	fx_append(1, 100);
+	limits(10, NULL);
+	fx_turn(100, NULL, 0);
+	answer_all(RP_SETTLE_RETRY, 100);
+	fx.limits.breaker = false; /* those under way were claimed when it was on */
+	for (i = 0; i < 8; i++) {
+		answer_all(RP_SETTLE_RETRY, 100);
+		ck_assert_int_eq(control(1).breaker, RP_BREAKER_CLOSED);
+		ck_assert_uint_gt(fx.n_claims, 0);
+	}
+}
+END_TEST
+
 START_TEST(a_failing_endpoint_is_parked_and_its_backlog_spends_nothing)
 {
 	uint64_t first = fx_append(1, 100), seq;
@@ -480,6 +497,7 @@ static Suite *suite(void)
 
 	tcase_add_checked_fixture(tc, fx_setup, fx_teardown);
 	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, a_breaker_switched_off_while_requests_run_does_not_open_by_their_answers);
 	tcase_add_test(tc, a_failing_endpoint_is_parked_and_its_backlog_spends_nothing);
 	tcase_add_test(tc, a_probe_is_one_entry_whoever_asks);
 	tcase_add_test(tc, what_is_under_way_when_it_opens_holds_the_probe_back);
