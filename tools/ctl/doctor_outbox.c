@@ -1,0 +1,268 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/sys.h"
+#include "base/units.h"
+#include "doctor.h"
+#include "endpoints.h"
+
+/* Where a number begins to be worth a line. */
+enum {
+	QUOTA_WARN = 80,
+	QUOTA_FAIL = 95,   /* percent */
+	READERS_WARN = 80, /* percent of the slots */
+	LAG_WARN = 50000,  /* commits: at 1,000 a second a reader of almost a minute */
+	OVERDUE_WARN_MS = 300000,
+	OVERDUE_FAIL_MS = 3600000,
+	DEAD_LATELY_MS = 3600000,
+	CLOCK_SLACK_MS = 60000,
+	CLOCK_LATELY_MS = 3600000,
+};
+
+struct sender_check {
+	struct rp_doctor *d;
+	int64_t lease_ms;
+	struct rp_sender_info stopped; /* pid 0: none */
+	int64_t stopped_for_ms;
+};
+
+static void note_step(struct rp_doctor *d, const struct rp_sender_info *s)
+{
+	int64_t by_ms = rp_clock_watch_step_ms(&s->clock, d->ctl->now_at_ms, d->boot_ms, CLOCK_LATELY_MS);
+
+	if (llabs(by_ms) <= llabs(d->clock_step_ms))
+		return;
+	d->clock_step_ms = by_ms;
+	d->clock_slot = s->slot;
+}
+
+static void see_sender(void *arg, const struct rp_sender_info *s)
+{
+	struct sender_check *c = arg;
+	int64_t age_ms = c->d->boot_ms - s->beat_boot_ms;
+
+	if (!s->alive)
+		return;
+	c->d->alive++;
+	note_step(c->d, s);
+	if (age_ms <= c->lease_ms) {
+		c->d->beating++;
+	} else if (age_ms > c->stopped_for_ms) {
+		c->stopped = *s;
+		c->stopped_for_ms = age_ms;
+	}
+}
+
+static enum rp_err check_senders(struct rp_doctor *d, struct rp_error *err)
+{
+	struct sender_check c = {.d = d, .lease_ms = d->ctl->settings->config.lease_ms};
+	uint64_t work = d->ledger.waiting + d->ledger.in_flight;
+	char text[RP_DURATION_TEXT_MAX], remedy[64];
+
+	if (rp_outbox_senders(d->ctl->ob, see_sender, &c, err) != RP_OK)
+		return err->code;
+	if (c.stopped.pid != 0) {
+		snprintf(remedy, sizeof remedy, "kill -CONT %" PRIu32 ", or end it", c.stopped.pid);
+		rp_doctor_report(d, "senders", d->beating > 0 ? RP_DOCTOR_WARN : RP_DOCTOR_FAIL, remedy,
+				 "sender-%u (pid %" PRIu32 ") gave no sign of life for %s; %u of %u beat",
+				 c.stopped.slot, c.stopped.pid, rp_duration_format(c.stopped_for_ms, text), d->beating,
+				 d->alive);
+	} else if (d->alive == 0) {
+		rp_doctor_report(d, "senders", work > 0 ? RP_DOCTOR_FAIL : RP_DOCTOR_WARN,
+				 "runpost send, or look at its log", "none is alive; %" PRIu64 " entries want one",
+				 work);
+	} else {
+		rp_doctor_report(d, "senders", RP_DOCTOR_OK, NULL, "%u alive, all beat", d->alive);
+	}
+	return RP_OK;
+}
+
+static void check_ledger(struct rp_doctor *d)
+{
+	const struct rp_ledger *l = &d->ledger;
+	uint64_t live = l->waiting + l->in_flight + l->held;
+	bool balances = l->accepted == live + l->delivered + l->dead + l->purged;
+
+	rp_doctor_report(d, "ledger", balances ? RP_DOCTOR_OK : RP_DOCTOR_FAIL, "runpostctl verify",
+			 "%" PRIu64 " accepted %s %" PRIu64 " live + %" PRIu64 " delivered + %" PRIu64
+			 " dead + %" PRIu64 " removed",
+			 l->accepted, balances ? "=" : "is NOT", live, l->delivered, l->dead, l->purged);
+}
+
+static enum rp_err check_room(struct rp_doctor *d, struct rp_outbox_info *info, struct rp_error *err)
+{
+	uint64_t reserve = d->ctl->settings->config.disk_reserve_bytes, percent;
+	char used[32], quota[32], disk[32];
+	enum rp_err e = rp_outbox_info(d->ctl->ob, info, err);
+
+	if (e != RP_OK)
+		return e;
+	percent = info->quota_bytes > 0 ? info->used_bytes * 100 / info->quota_bytes : 0;
+	rp_doctor_report(d, "quota",
+			 percent >= QUOTA_FAIL   ? RP_DOCTOR_FAIL
+			 : percent >= QUOTA_WARN ? RP_DOCTOR_WARN
+						 : RP_DOCTOR_OK,
+			 "runpostctl purge --state delivered, or raise quota",
+			 "%s of %s used (%" PRIu64 "%%), format %u", rp_size_text(info->used_bytes, used),
+			 rp_size_text(info->quota_bytes, quota), percent, info->format);
+	rp_doctor_report(d, "disk",
+			 info->disk_free_bytes < reserve       ? RP_DOCTOR_FAIL
+			 : info->disk_free_bytes / 4 < reserve ? RP_DOCTOR_WARN
+							       : RP_DOCTOR_OK,
+			 "make room on the file system: below disk_reserve nothing is taken", "%s free, %s reserved",
+			 rp_size_text(info->disk_free_bytes, disk), rp_size_text(reserve, used));
+	return RP_OK;
+}
+
+static void see_reader(void *arg, const struct rp_reader_info *r)
+{
+	struct rp_reader_info *oldest = arg;
+
+	if (r->pid != (uint32_t)getpid() && r->lag >= oldest->lag)
+		*oldest = *r;
+}
+
+static enum rp_err check_readers(struct rp_doctor *d, const struct rp_outbox_info *info, struct rp_error *err)
+{
+	struct rp_reader_info oldest = {0};
+	char remedy[64];
+	enum rp_err e = rp_outbox_readers(d->ctl->ob, see_reader, &oldest, err);
+
+	if (e != RP_OK)
+		return e;
+	snprintf(remedy, sizeof remedy, "end process %" PRIu32, oldest.pid);
+	if (oldest.lag >= LAG_WARN)
+		rp_doctor_report(d, "readers", RP_DOCTOR_WARN, remedy,
+				 "pid %" PRIu32 " holds a snapshot that is %" PRIu64
+				 " commits old: the file grows meanwhile",
+				 oldest.pid, oldest.lag);
+	else
+		rp_doctor_report(d, "readers",
+				 info->readers * 100 > info->max_readers * READERS_WARN ? RP_DOCTOR_WARN : RP_DOCTOR_OK,
+				 "end programs that have the outbox open", "%u of %u slots", info->readers,
+				 info->max_readers);
+	return RP_OK;
+}
+
+/* Senders note steps of the wall clock against the boot clock. What the outbox was last written at, by the clock of that
+ * moment, is all there is when none is alive. */
+static void check_clock(struct rp_doctor *d, const struct rp_outbox_info *info)
+{
+	int64_t ahead_ms = info->latest_at_ms - d->ctl->now_at_ms, by_ms = d->clock_step_ms;
+	char text[RP_DURATION_TEXT_MAX];
+
+	if (ahead_ms > CLOCK_SLACK_MS)
+		rp_doctor_report(d, "clock", RP_DOCTOR_FAIL,
+				 d->beating > 0 ? "set the clock; senders move due times back with it within a second"
+						: "set the clock, or start a sender: it moves due times back with it",
+				 "the outbox was last written %s in the future: the clock was set back",
+				 rp_duration_format(ahead_ms, text));
+	else if (by_ms != 0)
+		rp_doctor_report(d, "clock", RP_DOCTOR_WARN,
+				 "see what sets it (chronyc tracking, timedatectl): ages and due times go by it",
+				 "the wall clock was set %s by %s, within the hour or since sender-%u beat",
+				 by_ms > 0 ? "ahead" : "back", rp_duration_format(by_ms > 0 ? by_ms : -by_ms, text),
+				 d->clock_slot);
+	else
+		rp_doctor_report(d, "clock", RP_DOCTOR_OK, NULL, "%s",
+				 d->beating > 0
+				     ? "it was not set within the hour, as far as senders were there to see it"
+				     : "nothing was written in the future; no sender is there to see steps");
+}
+
+static enum rp_err check_backlog(struct rp_doctor *d, struct rp_error *err)
+{
+	struct rp_oldest oldest;
+	char text[RP_DURATION_TEXT_MAX];
+	int64_t late_ms;
+	enum rp_err e = rp_outbox_oldest(d->ctl->ob, &oldest, err);
+
+	if (e != RP_OK)
+		return e;
+	late_ms = oldest.waiting_due_at_ms == RP_LOOK_NEVER ? 0 : d->ctl->now_at_ms - oldest.waiting_due_at_ms;
+	if (late_ms < 0)
+		late_ms = 0;
+	rp_doctor_report(d, "backlog",
+			 late_ms >= OVERDUE_FAIL_MS   ? RP_DOCTOR_FAIL
+			 : late_ms >= OVERDUE_WARN_MS ? RP_DOCTOR_WARN
+						      : RP_DOCTOR_OK,
+			 "runpostctl shape; runpostctl explain ID", "%" PRIu64 " waiting, the oldest due for %s",
+			 d->ledger.waiting, rp_duration_format(late_ms, text));
+	return RP_OK;
+}
+
+static int check_endpoints(struct rp_doctor *d)
+{
+	struct rp_known_endpoints all;
+	unsigned parked = 0, paused = 0, disabled = 0;
+	int code = rp_known_endpoints_load(d->ctl, &all);
+	size_t i;
+
+	for (i = 0; i < all.n && code == RP_EXIT_OK; i++) {
+		parked += all.all[i].e.control.breaker != RP_BREAKER_CLOSED ||
+			  all.all[i].e.parked_until_ms > d->ctl->now_at_ms;
+		paused += all.all[i].e.paused;
+		disabled += all.all[i].e.disabled;
+	}
+	if (code == RP_EXIT_OK)
+		rp_doctor_report(d, "endpoints", parked + paused + disabled > 0 ? RP_DOCTOR_WARN : RP_DOCTOR_OK,
+				 "runpostctl endpoints; runpostctl resume NAME",
+				 "%zu, of them %u parked (breaker or key), %u paused, %u disabled", all.n, parked,
+				 paused, disabled);
+	rp_known_endpoints_release(&all);
+	return code;
+}
+
+static void count_row(void *arg, const struct rp_index_row *row)
+{
+	uint64_t *n = arg;
+
+	(void)row;
+	(*n)++;
+}
+
+static enum rp_err check_dead(struct rp_doctor *d, struct rp_error *err)
+{
+	uint64_t n = 0;
+	struct rp_scan scan = {.state = RP_STATE_DEAD, .see = count_row, .arg = &n};
+
+	scan.from = rp_key2((uint64_t)(d->ctl->now_at_ms - DEAD_LATELY_MS), 0);
+	do {
+		if (rp_outbox_scan(d->ctl->ob, &scan, err) != RP_OK)
+			return err->code;
+	} while (scan.more);
+	rp_doctor_report(d, "dead", n > 0 ? RP_DOCTOR_WARN : RP_DOCTOR_OK, "runpostctl dead",
+			 "%" PRIu64 " dead letters, %" PRIu64 " of the last hour", d->ledger.dead, n);
+	return RP_OK;
+}
+
+int rp_doctor_examine(struct rp_doctor *d)
+{
+	struct rp_outbox_info info;
+	struct rp_error err;
+	enum rp_err e = rp_outbox_ledger(d->ctl->ob, &d->ledger, &err);
+	int code;
+
+	if (e == RP_OK)
+		e = check_room(d, &info, &err);
+	if (e == RP_OK)
+		check_ledger(d);
+	if (e == RP_OK)
+		e = check_senders(d, &err);
+	if (e == RP_OK)
+		e = check_readers(d, &info, &err);
+	if (e == RP_OK)
+		check_clock(d, &info);
+	if (e == RP_OK)
+		e = check_backlog(d, &err);
+	if (e == RP_OK)
+		e = check_dead(d, &err);
+	if (e != RP_OK) {
+		rp_doctor_report(d, "store", RP_DOCTOR_FAIL, "runpostctl verify", "%s", err.text);
+		return RP_EXIT_OK;
+	}
+	code = check_endpoints(d);
+	return code;
+}
