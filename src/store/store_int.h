@@ -130,8 +130,10 @@ struct rp_txn {
 	MDB_cursor *at_end[RP_T_COUNT]; /* where they are appended; LMDB closes them with the transaction */
 };
 
-/* --- db.c: LMDB ----------------------------------------------------------------------------------------------------
+/* --- db.c: LMDB; db_open.c: its beginning and end; db_room.c: how much room there is -------------------------------------
  */
+
+#define RP_DB_READERS_MAX 512 /* fixed by whoever opens first: the same everywhere */
 
 /* Turns an LMDB or errno code into ours, with `what` in the sentence. rc 0 is RP_OK. */
 enum rp_err rp_db_fail(struct rp_outbox *ob, int rc, const char *what, struct rp_error *err);

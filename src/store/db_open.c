@@ -1,0 +1,331 @@
+#include "store/page.h"
+#include "store/store_int.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define MAP_BYTES_DEFAULT (UINT64_C(64) << 30)
+#define QUOTA_BYTES_DEFAULT (UINT64_C(16) << 30)
+#define DISK_RESERVE_DEFAULT (UINT64_C(64) << 20)
+
+static const char format_magic[] = "runpost";
+
+static enum rp_err sync_dir(const char *path, struct rp_error *err)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: open directory", path);
+	if (fsync(fd) != 0) {
+		int sys = errno;
+
+		close(fd);
+		return rp_fail_sys(err, RP_ERR_IO, sys, "%s: sync directory", path);
+	}
+	close(fd);
+	return RP_OK;
+}
+
+/* LMDB syncs the file, never the directory that names it (traced). Whoever made the outbox may have been killed before it
+ * synced the directories, or be just about to: so each process that makes promises sees to it itself, before the first. */
+enum rp_err rp_sync_names(const char *dir, bool made_dir, struct rp_error *err)
+{
+	char *parent = NULL;
+	enum rp_err e = sync_dir(dir, err);
+
+	if (e != RP_OK)
+		return e;
+	if (asprintf(&parent, "%s/..", dir) < 0)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	/* One that may not be read cannot be synced either, but then an operator made the directory in it. */
+	if (made_dir || access(parent, R_OK) == 0)
+		e = sync_dir(parent, err);
+	free(parent);
+	return e;
+}
+
+/* A wrong --outbox must not litter somebody else's directory. */
+static enum rp_err check_foreign(struct rp_outbox *ob, struct rp_error *err)
+{
+	static const char *const ours[] = {".", "..", "data.mdb", "lock.mdb", "senders", "doorbell", "lost+found"};
+	struct dirent *e;
+	enum rp_err rc = RP_OK;
+	DIR *d = opendir(ob->dir);
+	size_t i;
+
+	if (d == NULL)
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: open directory", ob->dir);
+	while (rc == RP_OK && (e = readdir(d)) != NULL) {
+		for (i = 0; i < sizeof ours / sizeof ours[0]; i++)
+			if (strcmp(e->d_name, ours[i]) == 0)
+				break;
+		if (i == sizeof ours / sizeof ours[0])
+			rc = rp_fail(
+			    err, RP_ERR_FORMAT,
+			    "%s: the directory holds other files (%.80s) and no outbox; name an empty or new directory",
+			    ob->dir, e->d_name);
+	}
+	closedir(d);
+	return rc;
+}
+
+static enum rp_err prepare_dir(struct rp_outbox *ob, bool create, bool *made_dir, struct rp_error *err)
+{
+	char *data = NULL;
+	bool present;
+
+	if (asprintf(&data, "%s/data.mdb", ob->dir) < 0)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	present = access(data, F_OK) == 0;
+	free(data);
+	if (present)
+		return RP_OK;
+	if (!create)
+		return rp_fail(err, RP_ERR_NOTFOUND,
+			       "%s: there is no outbox here (make one with: runpost init --outbox %s)", ob->dir,
+			       ob->dir);
+	*made_dir = mkdir(ob->dir, 0700) == 0;
+	if (*made_dir)
+		return RP_OK;
+	if (errno != EEXIST)
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: create directory", ob->dir);
+	return check_foreign(ob, err);
+}
+
+static int try_open_env(struct rp_outbox *ob, const struct rp_outbox_options *o)
+{
+	unsigned flags = MDB_NOTLS | (o->sender ? MDB_NOMETASYNC : 0);
+	int rc, fd;
+
+	rc = mdb_env_create(&ob->env);
+	if (rc == 0)
+		rp_damage_watch(ob);
+	if (rc == 0)
+		rc = mdb_env_set_maxdbs(ob->env, RP_T_COUNT);
+	if (rc == 0)
+		rc = mdb_env_set_maxreaders(ob->env, RP_DB_READERS_MAX);
+	if (rc == 0)
+		rc = mdb_env_set_mapsize(ob->env, o->map_bytes != 0 ? o->map_bytes : MAP_BYTES_DEFAULT);
+	if (rc == 0)
+		rc = mdb_env_open(ob->env, ob->dir, flags, 0600);
+	if (rc == 0)
+		rc = mdb_env_get_fd(ob->env, &fd);
+	if (rc == 0)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* LMDB forgets it; a child must not hold the data file */
+	return rc;
+}
+
+/* The two meta pages, and those of the commit that makes the tables; the first append makes it 18 and more (measured). */
+#define BEGINNING_PAGES_MAX 4
+
+/* LMDB begins a file by writing its two meta pages, without a sync; they are synced together with the pages of the first
+ * commit. A disk that was full at that moment, or a power cut, leaves less of them, perhaps with those pages behind them;
+ * nothing can have been stored then. Anything else stays as it is: a meta page that has seen a
+ * transaction, whose data are lost, or somebody else's file. */
+static bool is_torn_beginning(int fd)
+{
+	/* In a meta page, on a little-endian machine: lmdb.h does not tell. */
+	static const unsigned char magic[4] = {0xde, 0xc0, 0xef, 0xbe}, zeros[RP_PAGE_BYTES];
+	const size_t magic_at = 16, txnid_at = 144;
+	unsigned char page[RP_PAGE_BYTES];
+	struct stat st;
+	off_t at;
+
+	if (fstat(fd, &st) != 0 || st.st_size == 0 || st.st_size > BEGINNING_PAGES_MAX * RP_PAGE_BYTES)
+		return false;
+	for (at = 0; at < st.st_size && at < 2 * RP_PAGE_BYTES; at += RP_PAGE_BYTES) {
+		memset(page, 0, sizeof page);
+		if (pread(fd, page, sizeof page, at) <= 0 || memcmp(page + txnid_at, zeros, 8) != 0 ||
+		    (memcmp(page + magic_at, magic, 4) != 0 && memcmp(page, zeros, sizeof page) != 0))
+			return false;
+	}
+	return true;
+}
+
+/* Whether the file is one; if so and `clear`, it is emptied, so that it is begun anew. While we hold the lock by which LMDB
+ * finds out who is first, nobody has the file open, and nobody begins it. */
+static bool find_torn_beginning(struct rp_outbox *ob, bool clear)
+{
+	struct flock first = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+	int lock = -1, data = -1;
+	bool torn = false;
+
+	if (rp_outbox_side_file(ob, "lock.mdb", &lock, NULL) == RP_OK && fcntl(lock, F_SETLK, &first) == 0 &&
+	    rp_outbox_side_file(ob, "data.mdb", &data, NULL) == RP_OK)
+		torn = is_torn_beginning(data) && (!clear || ftruncate(data, 0) == 0);
+	if (data >= 0)
+		close(data);
+	if (lock >= 0)
+		close(lock);
+	return torn;
+}
+
+static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options *o, struct rp_error *err)
+{
+	int rc = try_open_env(ob, o);
+
+	if (rc != MDB_INVALID)
+		return rp_db_fail(ob, rc, "open", err);
+	rp_db_close(ob);
+	if (!find_torn_beginning(ob, o->create))
+		return rp_db_fail(ob, rc, "open", err);
+	if (!o->create)
+		return rp_fail(
+		    err, RP_ERR_NOTFOUND,
+		    "%s: there is no outbox here, only one whose creation was cut short (begin it anew with: "
+		    "runpost init --outbox %s)",
+		    ob->dir, ob->dir);
+	rp_log(RP_LOG_WARN, "begun_anew", "file=%s/data.mdb", ob->dir);
+	return rp_db_fail(ob, try_open_env(ob, o), "open", err);
+}
+
+static enum rp_err check_format(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err)
+{
+	MDB_val key = {6, (void *)(uintptr_t) "format"}, value;
+	struct rp_reader r;
+	uint32_t version;
+	int rc = mdb_get(txn, ob->table[RP_T_META], &key, &value);
+
+	if (rc != 0 || value.mv_size != sizeof format_magic - 1 + 4 ||
+	    memcmp(value.mv_data, format_magic, sizeof format_magic - 1) != 0)
+		return rp_fail(err, RP_ERR_FORMAT, "%s: data.mdb is an LMDB file, but not an outbox of runpost",
+			       ob->dir);
+	r = rp_reader_of((const char *)value.mv_data + sizeof format_magic - 1, 4);
+	version = rp_get_u32(&r);
+	if (version != RP_FORMAT_VERSION)
+		return rp_fail(err, RP_ERR_FORMAT,
+			       "%s: the outbox has format %" PRIu32
+			       ", this program knows %d; use the runpost that wrote it",
+			       ob->dir, version, RP_FORMAT_VERSION);
+	return RP_OK;
+}
+
+static enum rp_err create_tables(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err)
+{
+	struct rp_head head = {.next_seq = 1, .next_endpoint = 1};
+	unsigned char buf[RP_HEAD_BYTES];
+	MDB_val key = {6, (void *)(uintptr_t) "format"}, value;
+	struct rp_writer w = rp_writer_of(buf, sizeof buf);
+	int rc = 0, i;
+
+	for (i = 0; i < RP_T_COUNT && rc == 0; i++)
+		rc = mdb_dbi_open(txn, rp_table_name(i), MDB_CREATE, &ob->table[i]);
+	rp_put_bytes(&w, format_magic, sizeof format_magic - 1);
+	rp_put_u32(&w, RP_FORMAT_VERSION);
+	value = (MDB_val){sizeof format_magic - 1 + 4, buf};
+	if (rc == 0)
+		rc = mdb_put(txn, ob->table[RP_T_META], &key, &value, 0);
+	key = (MDB_val){4, (void *)(uintptr_t) "head"};
+	if (rc == 0) {
+		value = (MDB_val){rp_head_pack(&head, buf, sizeof buf), buf};
+		rc = mdb_put(txn, ob->table[RP_T_META], &key, &value, 0);
+	}
+	return rp_db_fail(ob, rc, "create tables", err);
+}
+
+/* Two processes may create at once: the second finds the tables made when it gets the write lock. */
+static enum rp_err create_outbox(struct rp_outbox *ob, struct rp_error *err)
+{
+	MDB_txn *txn;
+	MDB_stat st;
+	enum rp_err e;
+	int rc = mdb_txn_begin(ob->env, NULL, 0, &txn);
+
+	if (rc != 0)
+		return rp_db_fail(ob, rc, "begin", err);
+	rc = mdb_dbi_open(txn, rp_table_name(RP_T_META), 0, &ob->table[RP_T_META]);
+	if (rc == 0) {
+		mdb_txn_abort(txn);
+		return RP_OK;
+	}
+	rc = mdb_env_stat(ob->env, &st);
+	if (rc == 0 && st.ms_entries > 0) {
+		mdb_txn_abort(txn);
+		return rp_fail(err, RP_ERR_FORMAT, "%s: data.mdb is an LMDB file, but not an outbox of runpost",
+			       ob->dir);
+	}
+	e = create_tables(ob, txn, err);
+	if (e != RP_OK) {
+		mdb_txn_abort(txn);
+		return e;
+	}
+	rc = mdb_txn_commit(txn);
+	if (rc == 0)
+		rc = mdb_env_sync(ob->env, 1);
+	return rp_db_fail(ob, rc, "create", err);
+}
+
+static enum rp_err open_tables(struct rp_outbox *ob, struct rp_error *err)
+{
+	MDB_txn *txn;
+	enum rp_err e;
+	int rc = mdb_txn_begin(ob->env, NULL, MDB_RDONLY, &txn), i;
+
+	if (rc != 0)
+		return rp_db_fail(ob, rc, "begin", err);
+	e = rp_pages_check_end(ob, txn, err);
+	if (e != RP_OK) {
+		mdb_txn_abort(txn);
+		return e;
+	}
+	rc = mdb_dbi_open(txn, rp_table_name(RP_T_META), 0, &ob->table[RP_T_META]);
+	if (rc == MDB_NOTFOUND) {
+		mdb_txn_abort(txn);
+		return rp_fail(err, RP_ERR_NOTFOUND, "%s: data.mdb holds no outbox", ob->dir);
+	}
+	e = rc == 0 ? check_format(ob, txn, err) : rp_db_fail(ob, rc, "open tables", err);
+	for (i = 0; e == RP_OK && i < RP_T_COUNT; i++)
+		e = rp_db_fail(ob, mdb_dbi_open(txn, rp_table_name(i), 0, &ob->table[i]), rp_table_name(i), err);
+	if (e != RP_OK) {
+		mdb_txn_abort(txn);
+		return e == RP_ERR_NOTFOUND ? RP_ERR_FORMAT : e;
+	}
+	return rp_db_fail(ob, mdb_txn_commit(txn), "open tables", err);
+}
+
+enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *o, struct rp_error *err)
+{
+	uint64_t map_bytes = o->map_bytes != 0 ? o->map_bytes : MAP_BYTES_DEFAULT;
+	bool made_dir = false;
+	enum rp_err e;
+
+	ob->quota_bytes = o->quota_bytes != 0 ? o->quota_bytes : QUOTA_BYTES_DEFAULT;
+	/* In a full map nothing works any more, not even deletes: appends must stop long before. */
+	if (ob->quota_bytes > map_bytes - map_bytes / 8)
+		ob->quota_bytes = map_bytes - map_bytes / 8;
+	ob->disk_reserve_bytes = o->disk_reserve_bytes != 0 ? o->disk_reserve_bytes : DISK_RESERVE_DEFAULT;
+	e = prepare_dir(ob, o->create, &made_dir, err);
+	if (e == RP_OK)
+		e = open_env(ob, o, err);
+	if (e != RP_OK)
+		return e;
+	mdb_reader_check(ob->env, NULL);
+	rp_damage_enter();
+	e = open_tables(ob, err);
+	if (e == RP_ERR_NOTFOUND && o->create) {
+		if (err != NULL) /* that there was none is no error now */
+			memset(err, 0, sizeof *err);
+		e = create_outbox(ob, err);
+		if (e == RP_OK)
+			e = open_tables(ob, err);
+	}
+	rp_damage_leave();
+	return e == RP_OK && o->create ? rp_sync_names(ob->dir, made_dir, err) : e;
+}
+
+void rp_db_close(struct rp_outbox *ob)
+{
+	if (ob->env == NULL)
+		return;
+	mdb_env_close(ob->env);
+	ob->env = NULL;
+	rp_damage_unwatch();
+}
