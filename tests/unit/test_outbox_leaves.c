@@ -164,7 +164,7 @@ int main(void)
 	tcase_add_loop_test(sound, every_table_reads_as_lmdb_reads_it, 0, 4);
 	tcase_add_test(sound, any_key_is_a_place_to_begin);
 	suite_add_tcase(s, sound);
-	tcase_add_checked_fixture(damaged, fx_setup, NULL);
+	tcase_add_checked_fixture(damaged, fx_setup, fx_teardown_damaged);
 	tcase_add_loop_test(damaged, damaged_pages_are_told_and_no_walk_goes_on_for_ever, 0, 30);
 	suite_add_tcase(s, damaged);
 	srunner_run_all(r, CK_NORMAL);
