@@ -41,7 +41,7 @@ static void import_one(void)
 {
 	static unsigned n;
 	unsigned char rest[10] = {9, 9};
-	char key[32];
+	char key[32] = ""; /* a part of it goes into the id */
 	int64_t at_ms = t0 - (int64_t)pick(90) * DAY;
 	struct rp_import in = {.facts = {.accepted_at_ms = at_ms, .url = rp_span_of("https://e1.example/in")},
 			       .delivery = {.state = RP_STATE_DEAD, .cause = RP_CAUSE_EXPIRED, .state_at_ms = at_ms},
