@@ -78,6 +78,8 @@ class KilledSenders(Story):
             kills += 1
             senders[victim] = self.send()
         wait_until(self.is_done, "all to be delivered after the kills")
+        # One that was started last may not have got to where it minds a SIGTERM.
+        wait_until(lambda: self.stats()["senders_alive"] == len(senders), "all senders to have joined")
         for sender in senders:
             self.assertEqual(sender.stop(), 0, sender.err)
         self.assert_delivered(kills)
