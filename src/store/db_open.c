@@ -100,6 +100,13 @@ static enum rp_err prepare_dir(struct rp_outbox *ob, bool create, bool *made_dir
 	return check_foreign(ob, err);
 }
 
+static void close_env(struct rp_outbox *ob)
+{
+	mdb_env_close(ob->env);
+	ob->env = NULL;
+	rp_damage_unwatch();
+}
+
 static int try_open_env(struct rp_outbox *ob, const struct rp_outbox_options *o)
 {
 	unsigned flags = MDB_NOTLS | (o->sender ? MDB_NOMETASYNC : 0);
@@ -168,13 +175,56 @@ static bool find_torn_beginning(struct rp_outbox *ob, bool clear)
 	return torn;
 }
 
+/* Whether LMDB sees the last commit there is. Its lock table says which one that is. Where the first to open was killed
+ * after it had emptied the table, and before it wrote the number into it, whoever waited for it meanwhile has the table as
+ * it is (0.9.24, seen), would read an older outbox, and write the next commit over the last ones. */
+static int sees_last_commit(MDB_env *env, bool *sees)
+{
+	MDB_envinfo info;
+	MDB_txn *txn;
+	int rc = mdb_env_info(env, &info); /* from the meta pages */
+
+	if (rc == 0)
+		rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn); /* from the lock table */
+	if (rc != 0)
+		return rc;
+	*sees = mdb_txn_id(txn) >= info.me_last_txnid;
+	mdb_txn_abort(txn);
+	return 0;
+}
+
+/* The gate keeps that from happening among ourselves; this is for programs that know nothing of it, as mdb_stat. When all
+ * that hold the table as it is have closed it, the next to open begins it anew. */
+static int open_env_at_last_commit(struct rp_outbox *ob, const struct rp_outbox_options *o)
+{
+	bool sees = false;
+	int rc, tries;
+
+	for (tries = 0; tries < RP_GATE_TRIES; tries++) {
+		rc = try_open_env(ob, o);
+		if (rc == 0)
+			rc = sees_last_commit(ob->env, &sees);
+		if (rc != 0 || sees)
+			return rc;
+		close_env(ob);
+		rp_gate_pause();
+	}
+	return EBUSY;
+}
+
 static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options *o, struct rp_error *err)
 {
-	int rc = try_open_env(ob, o);
+	int rc = open_env_at_last_commit(ob, o);
 
+	if (rc == EBUSY)
+		return rp_fail(
+		    err, RP_ERR_BUSY,
+		    "%s: the lock table (lock.mdb) was left half made by a process that was killed, and another "
+		    "program still has it open: end that (fuser lock.mdb tells which)",
+		    ob->dir);
 	if (rc != MDB_INVALID)
 		return rp_db_fail(ob, rc, "open", err);
-	rp_db_close(ob);
+	close_env(ob);
 	if (!find_torn_beginning(ob, o->create))
 		return rp_db_fail(ob, rc, "open", err);
 	if (!o->create)
@@ -185,6 +235,19 @@ static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options
 		    ob->dir, ob->dir);
 	rp_log(RP_LOG_WARN, "begun_anew", "file=%s/data.mdb", ob->dir);
 	return rp_db_fail(ob, try_open_env(ob, o), "open", err);
+}
+
+static enum rp_err open_env_through_gate(struct rp_outbox *ob, const struct rp_outbox_options *o, struct rp_error *err)
+{
+	enum rp_err e;
+	int gate;
+
+	e = rp_gate_enter(ob->dir, &gate, err);
+	if (e != RP_OK)
+		return e;
+	e = open_env(ob, o, err);
+	rp_gate_leave(gate);
+	return e;
 }
 
 static enum rp_err check_format(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err)
@@ -304,7 +367,7 @@ enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *o, 
 	ob->disk_reserve_bytes = o->disk_reserve_bytes != 0 ? o->disk_reserve_bytes : DISK_RESERVE_DEFAULT;
 	e = prepare_dir(ob, o->create, &made_dir, err);
 	if (e == RP_OK)
-		e = open_env(ob, o, err);
+		e = open_env_through_gate(ob, o, err);
 	if (e != RP_OK)
 		return e;
 	mdb_reader_check(ob->env, NULL);
@@ -323,9 +386,13 @@ enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *o, 
 
 void rp_db_close(struct rp_outbox *ob)
 {
+	int gate;
+
 	if (ob->env == NULL)
 		return;
-	mdb_env_close(ob->env);
-	ob->env = NULL;
-	rp_damage_unwatch();
+	/* Later LMDBs take the lock table to pieces when they are the last to close it: no place to be while others open. */
+	if (rp_gate_enter(ob->dir, &gate, NULL) != RP_OK)
+		gate = -1;
+	close_env(ob);
+	rp_gate_leave(gate);
 }

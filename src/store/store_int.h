@@ -142,6 +142,20 @@ enum rp_err rp_sync_names(const char *dir, bool made_dir, struct rp_error *err);
 enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *options, struct rp_error *err);
 void rp_db_close(struct rp_outbox *ob);
 
+/* --- gate.c: one process at a time opens or closes the files of an outbox ----------------------------------------------
+ *
+ * LMDB alone does not make that safe: see sees_last_commit in db_open.c. */
+
+#define RP_GATE_TRIES 5000 /* with a pause of 2 ms after each: 10 s */
+
+/* RP_ERR_BUSY: another process has been in it all that time; *gate is -1 then, as after any error. */
+enum rp_err rp_gate_enter(const char *dir, int *gate, struct rp_error *err);
+void rp_gate_leave(int gate); /* -1: not entered */
+void rp_gate_pause(void);
+
+/* --- transactions and rows
+ * ---------------------------------------------------------------------------------------------- */
+
 /* Begins a transaction and reads the head. Read ones end with rp_txn_end, write ones with rp_txn_commit or rp_txn_end.
  */
 enum rp_err rp_txn_read(struct rp_outbox *ob, struct rp_txn *t, struct rp_error *err);

@@ -16,6 +16,7 @@ ERRORS = {
     "pwrite": ("EIO ENOSPC short", "before", True),
     "fdatasync": ("EIO ENOSPC", "before after", True),
     "fsync": ("EIO", "before", True),
+    "flock": ("ENOLCK", "before", True),
     "ftruncate": ("EIO ENOSPC", "before", True),
     "open": ("EIO EMFILE EACCES ENOSPC", "before", True),
     "fwrite": ("EIO", "before", True),
@@ -42,7 +43,8 @@ ERRORS = {
     "poll": ("ENOMEM", "before", True),
     "fork": ("EAGAIN", "before", False),
 }
-INTERRUPTED = ("write", "writev", "read", "poll", "getrandom", "epoll_wait", "send", "recv", "fcntl", "waitpid", "open")
+INTERRUPTED = ("write", "writev", "read", "poll", "getrandom", "epoll_wait", "send", "recv", "fcntl", "flock", "waitpid",
+               "open")
 AFTER_TOO = {"pwrite": "EIO", "writev": "EIO"}
 # Memory asked for by these is asked for in the course of a start, thousands of times in the same way.
 RARELY = {"malloc.libcrypto": 61, "malloc.libjansson": 7, "malloc.libp11-kit": 23, "malloc.libgcrypt": 23}

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Processes that stand still: senders, writers inside a transaction, readers. Work goes on, and the file stays in bounds."""
+"""Processes that stand still: senders, writers inside a transaction, readers, while they open. Work goes on, and the file stays
+in bounds."""
 # torture: budget_s=90 quick_budget_s=45 cores=1
 import signal
+import threading
 import time
 
 from lab import Lab, Violation, run_line, whole_lines
@@ -14,6 +16,9 @@ SENDER_STOPS = ["mdb_txn_begin.write:after:1", "mdb_txn_commit:after:4", "curl_m
 QUICK_SENDER_STOPS = SENDER_STOPS[3:6]
 WRITER_STOPS = ["sender:mdb_put:after:6", "ingest:mdb_put:after:3", "purge:mdb_del:after:4", "ingest:fdatasync.data.mdb:before:1"]
 READER_STOPS = ["list:mdb_txn_begin.read:after:2", "show:mdb_cursor_open:after:1", "verify:mdb_txn_begin.read:after:2"]
+# LMDB makes its lock table anew for the first that opens, and meanwhile it tells of no commit at all.
+OPENER_STOPS = ["flock:after:1", "open.lock.mdb:after:1", "fcntl.lock.mdb:after:1", "mmap:after:1", "open.data.mdb:before:1",
+                "pread.data.mdb:before:1", "pread.data.mdb:after:1", "mdb_env_open:after:1", "mdb_txn_begin.read:after:1"]
 MIB = 1 << 20
 
 
@@ -160,6 +165,25 @@ def reader_stops(bench, point):
     bench.lab.add(grown=max(sizes))
 
 
+def opener_stops(bench, point):
+    """Whoever comes while another opens sees all that is there, also when that one is killed."""
+    bench.reset()
+    new_lines(bench, 4)
+    bench.ingest(step=4)
+    stopped = start_stopped(bench, f"list:{point}", "runpostctl", "list")
+    new_lines(bench, 4)
+    killer = threading.Timer(0.2, stopped.kill)
+    killer.start()
+    try:
+        done, receipts = bench.ingest(step=8)
+    finally:
+        killer.join()
+        bench.end(stopped)
+    if done.code != 0 or [r["status"] for r in receipts] != ["duplicate"] * 4 + ["queued"] * 4:
+        raise Violation(f"beside another that was killed while it opened: {receipts}, {done}")
+    bench.settle()
+
+
 class Anything:
     def __contains__(self, _):
         return True
@@ -168,15 +192,15 @@ class Anything:
 def main():
     lab = Lab(__doc__)
     jobs = [("sender", p) for p in (QUICK_SENDER_STOPS if lab.quick else SENDER_STOPS)]
-    jobs += [("writer", p) for p in WRITER_STOPS] + [("reader", p) for p in READER_STOPS]
-    scenes = {"sender": sender_stops, "writer": writer_stops, "reader": reader_stops}
+    jobs += [("writer", p) for p in WRITER_STOPS] + [("reader", p) for p in READER_STOPS] + [("opener", p) for p in OPENER_STOPS]
+    scenes = {"sender": sender_stops, "writer": writer_stops, "reader": reader_stops, "opener": opener_stops}
 
     def one(bench, job):
         bench.configure()
         scenes[job[0]](bench, job[1])
 
     lab.each(jobs, one, workers=4)
-    lab.finish(f"{len(jobs)} processes stopped: senders, writers in a transaction, readers in a transaction")
+    lab.finish(f"{len(jobs)} processes stopped: senders, writers in a transaction, readers in a transaction, openers")
 
 
 if __name__ == "__main__":

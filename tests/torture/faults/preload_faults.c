@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -82,9 +83,9 @@ static const struct {
 	const char *name;
 	int value;
 } errors[] = {
-    {"EIO", EIO},       {"ENOSPC", ENOSPC}, {"EINTR", EINTR},   {"ENOMEM", ENOMEM},
-    {"EMFILE", EMFILE}, {"EACCES", EACCES}, {"EAGAIN", EAGAIN}, {"EDQUOT", EDQUOT},
-    {"ENOSYS", ENOSYS}, {"ENFILE", ENFILE}, {"EPIPE", EPIPE},   {"short", SHORT},
+    {"EIO", EIO},       {"ENOSPC", ENOSPC}, {"EINTR", EINTR},   {"ENOMEM", ENOMEM}, {"EMFILE", EMFILE},
+    {"EACCES", EACCES}, {"EAGAIN", EAGAIN}, {"EDQUOT", EDQUOT}, {"ENOSYS", ENOSYS}, {"ENFILE", ENFILE},
+    {"EPIPE", EPIPE},   {"ENOLCK", ENOLCK}, {"short", SHORT},
 };
 
 /* --- what happens at a call ------------------------------------------------------------------------------------------ */
@@ -413,6 +414,7 @@ WRAP(ssize_t, -1, pread, (int fd, void *at, size_t n, off_t offset), (fd, at, n,
 WRAP(ssize_t, -1, recv, (int fd, void *at, size_t n, int flags), (fd, at, n, flags), enter_fd(&v, "recv", fd))
 WRAP(int, -1, fdatasync, (int fd), (fd), enter_fd(&v, "fdatasync", fd))
 WRAP(int, -1, fsync, (int fd), (fd), enter_fd(&v, "fsync", fd))
+WRAP(int, -1, flock, (int fd, int operation), (fd, operation), enter_fd(&v, "flock", fd))
 WRAP(int, -1, ftruncate, (int fd, off_t size), (fd, size), enter_fd(&v, "ftruncate", fd))
 WRAP(int, -1, mkdir, (const char *path, mode_t mode), (path, mode), enter(&v, "mkdir", NULL))
 WRAP(int, -1, rename, (const char *from, const char *to), (from, to), enter(&v, "rename", NULL))

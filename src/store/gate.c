@@ -1,0 +1,52 @@
+#include "store/store_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAUSE_NS 2000000
+
+void rp_gate_pause(void)
+{
+	const struct timespec pause = {0, PAUSE_NS};
+
+	nanosleep(&pause, NULL);
+}
+
+/* The lock is the directory's: it is there before any file in it is, and no file has to be made, kept or explained. It ends
+ * with its holder, and after the locks on files that the holder has: at the end of a process the kernel drops those of
+ * fcntl while it closes, and those of flock when it gives up the closed files. */
+enum rp_err rp_gate_enter(const char *dir, int *gate, struct rp_error *err)
+{
+	int tries, sys = EWOULDBLOCK;
+
+	*gate = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*gate < 0)
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: open directory", dir);
+	for (tries = 0; tries < RP_GATE_TRIES; tries++) {
+		if (flock(*gate, LOCK_EX | LOCK_NB) == 0)
+			return RP_OK;
+		sys = errno;
+		if (sys != EWOULDBLOCK && sys != EINTR)
+			break;
+		rp_gate_pause();
+	}
+	close(*gate);
+	*gate = -1;
+	if (sys != EWOULDBLOCK && sys != EINTR)
+		return rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s: lock directory", dir);
+	return rp_fail(
+	    err, RP_ERR_BUSY,
+	    "%s: another process has been opening the outbox for %d s; is it stopped? (fuser %s tells which)", dir,
+	    RP_GATE_TRIES / (1000000000 / PAUSE_NS), dir);
+}
+
+void rp_gate_leave(int gate)
+{
+	if (gate < 0)
+		return;
+	(void)flock(gate, LOCK_UN); /* a child that was forked meanwhile has it too */
+	close(gate);
+}
