@@ -143,7 +143,7 @@ enum rp_err rp_txn_write(struct rp_outbox *ob, int64_t now_at_ms, struct rp_txn 
 	enum rp_err e = begin_with_head(ob, 0, t, err);
 
 	t->now_at_ms = now_at_ms;
-	t->writes = true;
+	t->keeps_cursors = true;
 	return e;
 }
 
@@ -192,7 +192,7 @@ void rp_txn_end(struct rp_txn *t)
 
 /* A write transaction looks for most rows next to the last one: of one table it keeps one cursor, whose page is asked first. A
  * search from the root reads a page a level, each after a look in the list of dirty ones. */
-static int cursor_of(struct rp_txn *t, enum rp_table table, MDB_cursor **c)
+int rp_row_cursor(struct rp_txn *t, enum rp_table table, MDB_cursor **c)
 {
 	int rc = t->at[table] == NULL ? mdb_cursor_open(t->mdb, t->ob->table[table], &t->at[table]) : 0;
 
@@ -203,7 +203,7 @@ static int cursor_of(struct rp_txn *t, enum rp_table table, MDB_cursor **c)
 static int row_find(struct rp_txn *t, enum rp_table table, const struct rp_key *key, MDB_val *value, MDB_cursor **c)
 {
 	MDB_val k = {key->len, (void *)(uintptr_t)key->bytes};
-	int rc = cursor_of(t, table, c);
+	int rc = rp_row_cursor(t, table, c);
 
 	return rc == 0 ? mdb_cursor_get(*c, &k, value, MDB_SET) : rc;
 }
@@ -212,7 +212,8 @@ enum rp_err rp_row_get(struct rp_txn *t, enum rp_table table, struct rp_key key,
 {
 	MDB_val k = {key.len, key.bytes};
 	MDB_cursor *c;
-	int rc = t->writes ? row_find(t, table, &key, value, &c) : mdb_get(t->mdb, t->ob->table[table], &k, value);
+	int rc =
+	    t->keeps_cursors ? row_find(t, table, &key, value, &c) : mdb_get(t->mdb, t->ob->table[table], &k, value);
 
 	return rc == MDB_NOTFOUND ? RP_ERR_NOTFOUND : rp_db_fail(t->ob, rc, table_names[table], err);
 }
@@ -239,7 +240,7 @@ enum rp_err rp_row_put(struct rp_txn *t, enum rp_table table, struct rp_key key,
 	if (flags == MDB_APPEND)
 		return rp_db_fail(t->ob, rp_row_append(t, table, &key, &v, 0), table_names[table], err);
 	t->dirty = true;
-	rc = cursor_of(t, table, &c);
+	rc = rp_row_cursor(t, table, &c);
 	if (rc == 0)
 		rc = mdb_cursor_put(c, &k, &v, flags);
 	return rp_db_fail(t->ob, rc, table_names[table], err);
@@ -263,7 +264,7 @@ enum rp_err rp_row_first(struct rp_txn *t, enum rp_table table, struct rp_key fr
 	MDB_val k = {from.len, from.bytes}, v;
 	MDB_cursor *c;
 	enum rp_err e = RP_OK;
-	int rc = t->writes ? cursor_of(t, table, &c) : mdb_cursor_open(t->mdb, t->ob->table[table], &c);
+	int rc = t->keeps_cursors ? rp_row_cursor(t, table, &c) : mdb_cursor_open(t->mdb, t->ob->table[table], &c);
 
 	if (rc != 0)
 		return rp_db_fail(t->ob, rc, table_names[table], err);
@@ -281,7 +282,7 @@ enum rp_err rp_row_first(struct rp_txn *t, enum rp_table table, struct rp_key fr
 			    table_names[table]);
 	else if (value != NULL)
 		*value = v;
-	if (!t->writes)
+	if (!t->keeps_cursors)
 		mdb_cursor_close(c);
 	return e;
 }

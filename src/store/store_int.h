@@ -107,6 +107,7 @@ struct rp_outbox {
 		uint64_t duplicates;
 		struct rp_histogram commits;
 	} untold;
+	struct rp_txn *fetcher; /* outbox_fetch.c: the transaction in which entries are fetched; NULL: none was yet */
 	/* roster.c */
 	int roster_fd;
 	struct rp_sender_id me;
@@ -123,11 +124,11 @@ struct rp_txn {
 	MDB_txn *mdb;
 	int64_t now_at_ms;
 	struct rp_head head;
-	bool dirty;   /* something was written */
-	bool tallied; /* the outbox's tally is this transaction's */
-	bool writes;
-	MDB_cursor *at[RP_T_COUNT];     /* of a write transaction: where rows are looked for, put and removed; and */
-	MDB_cursor *at_end[RP_T_COUNT]; /* where they are appended; LMDB closes them with the transaction */
+	bool dirty;                     /* something was written */
+	bool tallied;                   /* the outbox's tally is this transaction's */
+	bool keeps_cursors;             /* all that write do: */
+	MDB_cursor *at[RP_T_COUNT];     /* where rows are looked for, put and removed; and */
+	MDB_cursor *at_end[RP_T_COUNT]; /* where they are appended; LMDB closes them with a transaction that writes */
 };
 
 /* --- db.c: LMDB; db_open.c: its beginning and end; db_room.c: how much room there is -------------------------------------
@@ -141,6 +142,10 @@ enum rp_err rp_db_fail(struct rp_outbox *ob, int rc, const char *what, struct rp
 enum rp_err rp_sync_names(const char *dir, bool made_dir, struct rp_error *err);
 enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *options, struct rp_error *err);
 void rp_db_close(struct rp_outbox *ob);
+
+/* --- outbox_fetch.c ---------------------------------------------------------------------------------------------------- */
+
+void rp_fetcher_close(struct rp_outbox *ob);
 
 /* --- gate.c: one process at a time opens or closes the files of an outbox ----------------------------------------------
  *
@@ -173,6 +178,7 @@ void rp_txn_end(struct rp_txn *t); /* aborts; harmless after a commit */
 enum rp_err rp_row_get(struct rp_txn *t, enum rp_table table, struct rp_key key, MDB_val *value, struct rp_error *err);
 enum rp_err rp_row_put(struct rp_txn *t, enum rp_table table, struct rp_key key, const void *value, size_t n,
 		       unsigned flags, struct rp_error *err);
+int rp_row_cursor(struct rp_txn *t, enum rp_table table, MDB_cursor **c); /* the one it keeps */
 /* Behind the last row of the table; k and v as for mdb_put, flags beside MDB_APPEND. */
 int rp_row_append(struct rp_txn *t, enum rp_table table, const struct rp_key *key, MDB_val *value, unsigned flags);
 enum rp_err rp_row_del(struct rp_txn *t, enum rp_table table, struct rp_key key, struct rp_error *err);

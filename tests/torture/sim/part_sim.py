@@ -19,7 +19,7 @@ MUTANTS = {
                            "if (from.state != RP_STATE_IN_FLIGHT)"),
     "late_2xx_forgotten": ("store/outbox_turn.c", "if (s->kind != RP_SETTLE_DELIVERED || from->state == RP_STATE_DELIVERED)",
                            "if (s->kind != RP_SETTLE_DELIVERED || from->state != RP_STATE_IN_FLIGHT)"),
-    "lost_claim_is_sent": ("store/outbox_turn.c", "(d.state != RP_STATE_IN_FLIGHT || d.claim_no != claim->claim_no)",
+    "lost_claim_is_sent": ("store/outbox_fetch.c", "(d.state != RP_STATE_IN_FLIGHT || d.claim_no != claim->claim_no)",
                            "d.claim_no != claim->claim_no && d.claim_no == 0"),
     "expired_is_sent": ("store/outbox_turn.c", "from.expires_at_ms <= t->now_at_ms)", "from.expires_at_ms <= 0)"),
     "attempts_not_counted": ("store/outbox_turn.c", "\tto.attempts++;\n", ""),
@@ -56,7 +56,7 @@ MUTANTS = {
                               "}\n\nenum rp_err rp_sender_start_ready"),
     "unbegun_is_dead": ("work/sender_attempt.c", "\t\tpush_finished(s, j, RP_SETTLE_RETURN);\n}\n",
                         "\t\tpush_finished(s, j, RP_SETTLE_DEAD);\n}\n"),
-    "bytes_changed": ("store/outbox_turn.c", "out->text.len - facts_bytes};", "out->text.len - facts_bytes - 1};"),
+    "bytes_changed": ("store/outbox_fetch.c", "out->text.len - facts_bytes};", "out->text.len - facts_bytes - 1};"),
 }
 
 

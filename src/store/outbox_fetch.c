@@ -1,0 +1,129 @@
+#include "store/store_int.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* --- the snapshot ------------------------------------------------------------------------------------------------- */
+
+/* A place in LMDB's table of readers costs a search under a lock that all processes share, and a sender fetches tens of
+ * thousands of times a second; so the transaction is kept, with its place, and made anew for each fetch. In between it reads
+ * nothing and pins no page. */
+static enum rp_err begin(struct rp_outbox *ob, struct rp_error *err)
+{
+	struct rp_txn *t = ob->fetcher;
+	enum rp_err e;
+	int rc, i;
+
+	if (t == NULL) {
+		t = malloc(sizeof *t);
+		if (t == NULL)
+			return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+		e = rp_txn_read_rows(ob, t, err);
+		if (e != RP_OK) {
+			free(t);
+			return e;
+		}
+		t->keeps_cursors = true;
+		ob->fetcher = t;
+		return RP_OK;
+	}
+	rc = mdb_txn_renew(t->mdb);
+	if (rc != 0)
+		return rp_db_fail(ob, rc, "begin", err);
+	rp_damage_enter();
+	for (i = 0; i < RP_T_COUNT; i++)
+		if (t->at[i] != NULL)
+			mdb_cursor_renew(t->mdb, t->at[i]);
+	return RP_OK;
+}
+
+static void end(struct rp_outbox *ob)
+{
+	mdb_txn_reset(ob->fetcher->mdb);
+	rp_damage_leave();
+}
+
+void rp_fetcher_close(struct rp_outbox *ob)
+{
+	struct rp_txn *t = ob->fetcher;
+	int i;
+
+	if (t == NULL)
+		return;
+	for (i = 0; i < RP_T_COUNT; i++)
+		if (t->at[i] != NULL)
+			mdb_cursor_close(t->at[i]);
+	mdb_txn_abort(t->mdb);
+	free(t);
+	ob->fetcher = NULL;
+}
+
+/* --- what is read in it ------------------------------------------------------------------------------------------- */
+
+void rp_dispatch_release(struct rp_dispatch *d)
+{
+	rp_buf_release(&d->text);
+	memset(d, 0, sizeof *d);
+}
+
+/* The claim may have been lost since it was committed. */
+static enum rp_err check_claim(struct rp_txn *t, const struct rp_claim *claim, struct rp_error *err)
+{
+	struct rp_delivery d;
+	enum rp_err e = rp_entry_delivery(t, claim->seq, &d, err);
+
+	if (e == RP_ERR_NOTFOUND || (e == RP_OK && (d.state != RP_STATE_IN_FLIGHT || d.claim_no != claim->claim_no)))
+		return rp_fail(err, RP_ERR_STALE, "the claim on entry %" PRIu64 " was lost", claim->seq);
+	return e;
+}
+
+/* Facts first, payload behind them. */
+static enum rp_err load(struct rp_txn *t, uint64_t seq, struct rp_dispatch *out, struct rp_error *err)
+{
+	size_t facts_bytes;
+	const char *at;
+	MDB_val v;
+	enum rp_err e = rp_row_get(t, RP_T_ENTRY, rp_key1(seq), &v, err);
+
+	if (e != RP_OK)
+		return e == RP_ERR_NOTFOUND ? RP_ERR_DAMAGED : e;
+	facts_bytes = v.mv_size;
+	if (!rp_buf_add(&out->text, v.mv_data, facts_bytes))
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory for entry %" PRIu64, seq);
+	at = out->text.data;
+	if (!rp_facts_unpack(&out->facts, seq, at, facts_bytes))
+		return RP_ERR_DAMAGED;
+	if (out->max_payload != 0 && out->facts.payload_bytes > out->max_payload)
+		return rp_fail(err, RP_ERR_FULL, "the payload of entry %" PRIu64 " has %" PRIu64 " bytes", seq,
+			       out->facts.payload_bytes);
+	e = rp_entry_payload(t, seq, &out->facts, &out->text, err);
+	if (e != RP_OK)
+		return e;
+	/* The payload may have moved the text, and with it what the spans of the facts point to. */
+	if (at != out->text.data && !rp_facts_unpack(&out->facts, seq, out->text.data, facts_bytes))
+		return RP_ERR_DAMAGED;
+	out->payload = (struct rp_span){out->text.data + facts_bytes, out->text.len - facts_bytes};
+	return RP_OK;
+}
+
+enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim, struct rp_dispatch *out,
+			    struct rp_error *err)
+{
+	enum rp_err e = begin(ob, err);
+
+	if (e != RP_OK)
+		return e;
+	rp_buf_clear(&out->text);
+	out->text.max = SIZE_MAX / 2;
+	memset(&out->facts, 0, sizeof out->facts);
+	out->payload = (struct rp_span){NULL, 0};
+	e = check_claim(ob->fetcher, claim, err);
+	if (e == RP_OK)
+		e = load(ob->fetcher, claim->seq, out, err);
+	if (e != RP_OK)
+		memset(&out->facts, 0, sizeof out->facts); /* its spans may point to where the text was */
+	end(ob);
+	if (e == RP_ERR_DAMAGED)
+		rp_fail(err, e, "a record of entry %" PRIu64 " fails its checksum", claim->seq);
+	return e;
+}
