@@ -156,12 +156,17 @@ static enum rp_err make_jobs(struct rp_sender *s, struct rp_error *err)
 
 	s->n_jobs = s->o.in_flight + (s->o.in_flight + 1) / 2 + AHEAD_MAX;
 	s->jobs = calloc(s->n_jobs, sizeof s->jobs[0]);
+	s->places = calloc(s->o.in_flight, sizeof s->places[0]);
 	s->settlements = calloc(s->n_jobs, sizeof s->settlements[0]);
 	s->claims = calloc(s->n_jobs, sizeof s->claims[0]);
-	if (s->jobs == NULL || s->settlements == NULL || s->claims == NULL)
+	if (s->jobs == NULL || s->places == NULL || s->settlements == NULL || s->claims == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	for (i = 0; i < s->n_jobs; i++)
 		rp_sender_list_push(&s->idle, &s->jobs[i]);
+	for (i = 0; i < s->o.in_flight; i++) {
+		s->places[i].next = s->free_places;
+		s->free_places = &s->places[i];
+	}
 	return RP_OK;
 }
 
@@ -223,12 +228,13 @@ void rp_sender_free(struct rp_sender *s)
 		rp_log(RP_LOG_WARN, "leave_failed", "why=%s",
 		       rp_err_name(err.code)); /* the next sender returns its claims */
 	rp_turner_close(s->turner);
-	for (i = 0; s->jobs != NULL && i < s->n_jobs; i++) {
-		rp_dispatch_release(&s->jobs[i].dispatch);
-		rp_attempt_request_release(&s->jobs[i].attempt);
+	for (i = 0; s->places != NULL && i < s->o.in_flight; i++) {
+		rp_dispatch_release(&s->places[i].dispatch);
+		rp_attempt_request_release(&s->places[i].attempt);
 	}
 	rp_sender_release_settings(s);
 	free(s->jobs);
+	free(s->places);
 	free(s->settlements);
 	free(s->claims);
 	free(s);

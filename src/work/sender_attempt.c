@@ -12,18 +12,31 @@
 #define SMALL_BYTES ((size_t)64 << 10)      /* payloads up to this size begin whatever else is in memory */
 #define LARGE_BYTES_MAX ((size_t)64 << 20)  /* longer ones in memory at once, and of one endpoint: */
 #define LARGE_BYTES_EACH ((size_t)16 << 20) /* ... one more may begin while they have not reached it */
-#define KEPT_BYTES_MAX ((size_t)16 << 10)   /* a job keeps a buffer of this size for its next payload */
+#define KEPT_BYTES_MAX ((size_t)16 << 10)   /* a place keeps a buffer of this size for its next payload */
 #define NO_KEY_WAIT_MS 60000                /* an endpoint without a valid key is asked again after this time */
 #define SUCCESS_RESPONSE_MAX 64 /* of a 2xx answer's body so much is kept; failures keep all of RP_RESPONSE_HEAD_MAX */
 
-/* --- its end ------------------------------------------------------------------------------------------------------ */
+/* --- its place ---------------------------------------------------------------------------------------------------- */
 
-/* The payload is not needed any more once the request is over; large ones must not pile up in idle jobs. */
-static void give_back_payload(struct rp_sender_job *j)
+static struct rp_sender_place *take_place(struct rp_sender *s)
 {
-	if (j->dispatch.text.cap > KEPT_BYTES_MAX)
-		rp_buf_release(&j->dispatch.text);
+	struct rp_sender_place *p = s->free_places;
+
+	assert(p != NULL); /* fewer requests are under way than there are places */
+	s->free_places = p->next;
+	return p;
 }
+
+/* The payload is not needed any more once the request is over; large ones must not pile up in free places. */
+static void give_place_back(struct rp_sender *s, struct rp_sender_place *p)
+{
+	if (p->dispatch.text.cap > KEPT_BYTES_MAX)
+		rp_buf_release(&p->dispatch.text);
+	p->next = s->free_places;
+	s->free_places = p;
+}
+
+/* --- its end ------------------------------------------------------------------------------------------------------ */
 
 static void push_finished(struct rp_sender *s, struct rp_sender_job *j, enum rp_settle_kind kind)
 {
@@ -38,7 +51,6 @@ static void push_finished(struct rp_sender *s, struct rp_sender_job *j, enum rp_
 	    .started_at_ms = j->started_at_ms,
 	    .outcome = kind == RP_SETTLE_RETURN || kind == RP_SETTLE_PARK ? NULL : &j->outcome,
 	};
-	give_back_payload(j);
 	hold_ms = rp_pace_hold_ms(j->claim.blocking, j->outcome.duration_us);
 	if (s->finished.n == 0) {
 		s->finished_boot_ms = s->now_boot_ms;
@@ -49,14 +61,15 @@ static void push_finished(struct rp_sender *s, struct rp_sender_job *j, enum rp_
 	rp_sender_list_push(&s->finished, j);
 }
 
-static void decide(struct rp_sender *s, struct rp_sender_job *j)
+/* By the defaults, when it did not come so far as to have a policy. */
+static void decide(struct rp_sender *s, struct rp_sender_job *j, const struct rp_policy *policy)
 {
-	const struct rp_policy *policy =
-	    j->attempt.policy != NULL ? j->attempt.policy : &s->o.settings->config.defaults;
 	struct rp_verdict v;
 	uint64_t random;
 	size_t name_bytes;
 
+	if (policy == NULL)
+		policy = &s->o.settings->config.defaults;
 	rp_sys_random(s->o.sys, &random, sizeof random);
 	v = rp_retry_decide(&policy->retry, &j->outcome, j->claim.failures + 1, j->claim.budget_at_ms,
 			    j->claim.expires_at_ms, s->now_at_ms, random);
@@ -73,19 +86,20 @@ static void decide(struct rp_sender *s, struct rp_sender_job *j)
 }
 
 /* The attempt ends before a request was made. */
-static void finish_without_request(struct rp_sender *s, struct rp_sender_job *j, enum rp_cause cause,
-				   const char *detail)
+static void finish_without_request(struct rp_sender *s, struct rp_sender_job *j, const struct rp_policy *policy,
+				   enum rp_cause cause, const char *detail)
 {
 	memset(&j->outcome, 0, sizeof j->outcome);
 	j->outcome.cause = cause;
 	snprintf(j->outcome.detail, sizeof j->outcome.detail, "%.*s", RP_DETAIL_TEXT_MAX - 1, detail);
-	decide(s, j);
+	decide(s, j, policy);
 }
 
 void rp_sender_on_done(void *arg, void *owner, const struct rp_outcome *outcome)
 {
 	struct rp_sender *s = arg;
 	struct rp_sender_job *j = owner;
+	struct rp_sender_place *p = j->place;
 
 	assert(s->running > 0 && s->large_bytes >= j->large_bytes);
 	s->running--;
@@ -98,9 +112,11 @@ void rp_sender_on_done(void *arg, void *owner, const struct rp_outcome *outcome)
 	j->outcome = *outcome;
 	if (outcome->cause == RP_CAUSE_NONE && j->outcome.response_bytes > SUCCESS_RESPONSE_MAX)
 		j->outcome.response_bytes = SUCCESS_RESPONSE_MAX;
-	rp_attempt_mask_secrets(&j->attempt, j->outcome.response, j->outcome.response_bytes);
-	rp_attempt_mask_secrets(&j->attempt, (unsigned char *)j->outcome.detail, strlen(j->outcome.detail));
-	decide(s, j);
+	rp_attempt_mask_secrets(&p->attempt, j->outcome.response, j->outcome.response_bytes);
+	rp_attempt_mask_secrets(&p->attempt, (unsigned char *)j->outcome.detail, strlen(j->outcome.detail));
+	decide(s, j, p->attempt.policy);
+	j->place = NULL;
+	give_place_back(s, p);
 	j->generation->requests--;
 	rp_sender_discard_unused(s);
 }
@@ -131,29 +147,69 @@ static bool large_may_begin(const struct rp_sender *s, const struct rp_sender_jo
 	return s->large_bytes < LARGE_BYTES_MAX && of_endpoint < LARGE_BYTES_EACH;
 }
 
-static enum rp_err start(struct rp_sender *s, struct rp_sender_job *j, struct rp_error *err)
+/* With what was fetched into the place. The job has the place when a request is under way. */
+static enum rp_err begin(struct rp_sender *s, struct rp_sender_job *j, struct rp_sender_place *p, struct rp_error *err)
 {
 	char detail[RP_DETAIL_TEXT_MAX];
 	enum rp_cause cause;
+
+	if (j->claim.expires_at_ms != 0 && j->claim.expires_at_ms <= s->now_at_ms) {
+		s->counts.attempts++;
+		finish_without_request(s, j, NULL, RP_CAUSE_EXPIRED, "expires_at passed before the attempt");
+		return RP_OK;
+	}
+	cause = rp_attempt_prepare(&p->attempt, s->o.settings, &p->dispatch, j->claim.attempt, s->now_at_ms, detail);
+	if (cause == RP_CAUSE_NO_KEY) {
+		park(s, j, detail);
+		return RP_OK;
+	}
+	s->counts.attempts++;
+	if (cause != RP_CAUSE_NONE) {
+		finish_without_request(s, j, p->attempt.policy, cause, detail);
+		return RP_OK;
+	}
+	p->attempt.request.owner = j;
+	if (s->o.transport->start(s->o.transport, &p->attempt.request, err) != RP_OK) {
+		finish_without_request(s, j, p->attempt.policy, RP_CAUSE_LOCAL,
+				       err != NULL ? err->text : "the request could not be started");
+		return RP_OK;
+	}
+	j->place = p;
+	j->generation = s->newest;
+	j->generation->requests++;
+	s->running++;
+	j->begun_boot_ms = s->now_boot_ms;
+	rp_fresh_begin(&s->fresh, s->now_boot_ms);
+	if (p->dispatch.payload.len > SMALL_BYTES) {
+		j->large_bytes = p->dispatch.payload.len;
+		s->large_bytes += j->large_bytes;
+	}
+	return RP_OK;
+}
+
+static enum rp_err start_in(struct rp_sender *s, struct rp_sender_job *j, struct rp_sender_place *p,
+			    struct rp_error *err)
+{
 	enum rp_err e;
 
-	j->dispatch.max_payload = large_may_begin(s, j) ? 0 : SMALL_BYTES;
-	e = rp_outbox_fetch(s->o.outbox, &j->claim, &j->dispatch, err);
+	p->dispatch.max_payload = large_may_begin(s, j) ? 0 : SMALL_BYTES;
+	e = rp_outbox_fetch(s->o.outbox, &j->claim, &p->dispatch, err);
 	if (e == RP_ERR_FULL) {
 		rp_sender_list_push(&s->large, j);
 		return RP_OK;
 	}
+	j->id_known = e == RP_OK;
+	memcpy(j->id, p->dispatch.facts.id, sizeof j->id);
 	j->started_at_ms = s->now_at_ms;
-	j->attempt.policy = NULL;
+	p->attempt.policy = NULL;
 	if (e == RP_ERR_STALE) {
 		s->counts.stale++;
-		give_back_payload(j);
-		rp_sender_list_push(&s->idle, j);
+		rp_sender_list_push_first(&s->idle, j);
 		return RP_OK;
 	}
 	if (e == RP_ERR_DAMAGED) {
 		rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=entry_or_payload", j->claim.seq);
-		finish_without_request(s, j, RP_CAUSE_DAMAGED,
+		finish_without_request(s, j, NULL, RP_CAUSE_DAMAGED,
 				       "a stored record fails its checksum; set aside, not sent");
 		return RP_OK;
 	}
@@ -164,39 +220,17 @@ static enum rp_err start(struct rp_sender *s, struct rp_sender_job *j, struct rp
 		 * is to try. */
 		return s->running > 0 ? RP_OK : e;
 	}
-	if (e != RP_OK)
-		return e;
-	if (j->claim.expires_at_ms != 0 && j->claim.expires_at_ms <= s->now_at_ms) {
-		s->counts.attempts++;
-		finish_without_request(s, j, RP_CAUSE_EXPIRED, "expires_at passed before the attempt");
-		return RP_OK;
-	}
-	cause = rp_attempt_prepare(&j->attempt, s->o.settings, &j->dispatch, j->claim.attempt, s->now_at_ms, detail);
-	if (cause == RP_CAUSE_NO_KEY) {
-		park(s, j, detail);
-		return RP_OK;
-	}
-	s->counts.attempts++;
-	if (cause != RP_CAUSE_NONE) {
-		finish_without_request(s, j, cause, detail);
-		return RP_OK;
-	}
-	j->attempt.request.owner = j;
-	if (s->o.transport->start(s->o.transport, &j->attempt.request, err) != RP_OK) {
-		finish_without_request(s, j, RP_CAUSE_LOCAL,
-				       err != NULL ? err->text : "the request could not be started");
-		return RP_OK;
-	}
-	j->generation = s->newest;
-	j->generation->requests++;
-	s->running++;
-	j->begun_boot_ms = s->now_boot_ms;
-	rp_fresh_begin(&s->fresh, s->now_boot_ms);
-	if (j->dispatch.payload.len > SMALL_BYTES) {
-		j->large_bytes = j->dispatch.payload.len;
-		s->large_bytes += j->large_bytes;
-	}
-	return RP_OK;
+	return e == RP_OK ? begin(s, j, p, err) : e;
+}
+
+static enum rp_err start(struct rp_sender *s, struct rp_sender_job *j, struct rp_error *err)
+{
+	struct rp_sender_place *p = take_place(s);
+	enum rp_err e = start_in(s, j, p, err);
+
+	if (j->place == NULL)
+		give_place_back(s, p);
+	return e;
 }
 
 bool rp_sender_may_start(const struct rp_sender *s)

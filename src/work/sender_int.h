@@ -22,13 +22,22 @@ struct rp_sender_settings {
 	size_t requests;           /* under way with a policy of these */
 };
 
+/* What a request needs while it is under way: some kilobytes. Those given back last are taken first, so that a sender whose
+ * receivers are fast stays with a few of them, which fit into a processor's cache. */
+struct rp_sender_place {
+	struct rp_sender_place *next;
+	struct rp_dispatch dispatch;
+	struct rp_attempt_request attempt;
+};
+
 /* One claim from turn to settle. */
 struct rp_sender_job {
 	struct rp_sender_job *next;
 	struct rp_sender_settings *generation; /* of the request under way */
+	struct rp_sender_place *place;         /* NULL: no request is under way */
 	struct rp_claim claim;
-	struct rp_dispatch dispatch;
-	struct rp_attempt_request attempt;
+	bool id_known;
+	unsigned char id[RP_ID_BYTES];
 	struct rp_outcome outcome;
 	struct rp_settlement settlement;
 	int64_t started_at_ms, begun_boot_ms;
@@ -46,6 +55,7 @@ struct rp_sender {
 	struct rp_sender_settings *newest;
 	struct rp_sender_job *jobs;
 	size_t n_jobs;
+	struct rp_sender_place *places, *free_places; /* as many as requests may be under way */
 	struct rp_sender_list idle, ready, finished;
 	struct rp_sender_list large; /* claimed like `ready`; their payloads wait for others of their kind to end */
 	bool large_may_begin;        /* such a one has ended */
@@ -78,6 +88,7 @@ struct rp_sender {
 /* sender_list.c. Pop: NULL when it is empty. */
 void rp_sender_list_init(struct rp_sender_list *l);
 void rp_sender_list_push(struct rp_sender_list *l, struct rp_sender_job *j);
+void rp_sender_list_push_first(struct rp_sender_list *l, struct rp_sender_job *j);
 struct rp_sender_job *rp_sender_list_pop(struct rp_sender_list *l);
 
 /* sender_settings.c. Put in force: takes over `owned`, also on failure. Discard unused: those that no request needs any

@@ -15,6 +15,15 @@ void rp_sender_list_push(struct rp_sender_list *l, struct rp_sender_job *j)
 	l->n++;
 }
 
+void rp_sender_list_push_first(struct rp_sender_list *l, struct rp_sender_job *j)
+{
+	j->next = l->first;
+	if (l->first == NULL)
+		l->end = &j->next;
+	l->first = j;
+	l->n++;
+}
+
 struct rp_sender_job *rp_sender_list_pop(struct rp_sender_list *l)
 {
 	struct rp_sender_job *j = l->first;

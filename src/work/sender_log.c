@@ -13,8 +13,8 @@ void rp_sender_log_settled(const struct rp_sender_job *j)
 	if (st->kind == RP_SETTLE_RETURN ||
 	    (st->kind == RP_SETTLE_DELIVERED && !st->stale && !rp_log_is_on(RP_LOG_DEBUG)))
 		return;
-	if (j->dispatch.facts.accepted_at_ms != 0)
-		rp_id_format(j->dispatch.facts.id, id);
+	if (j->id_known)
+		rp_id_format(j->id, id);
 	else
 		snprintf(id, sizeof id, "unreadable"); /* its record is damaged; the sequence number leads to it */
 	rp_cause_format(j->outcome.cause, j->outcome.http_status, at);

@@ -36,7 +36,7 @@ static void recycle_settled(struct rp_sender *s, const struct rp_turn *turn)
 		count_settled(s, &j->settlement);
 		rp_sender_log_settled(j);
 		rp_sender_log_breaker(s, j, turn->settle[i].change);
-		rp_sender_list_push(&s->idle, j);
+		rp_sender_list_push_first(&s->idle, j);
 	}
 }
 
@@ -89,6 +89,7 @@ static enum rp_err apply_turn(struct rp_sender *s, enum rp_err result, struct rp
 	for (i = 0; i < t->n_claims; i++) {
 		j = rp_sender_list_pop(&s->idle);
 		j->claim = t->claims[i];
+		j->id_known = false;
 		rp_sender_log_breaker(s, j, j->claim.probe ? RP_CONTROL_PROBED : RP_CONTROL_SAME);
 		rp_sender_list_push(&s->ready, j);
 	}
