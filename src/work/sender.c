@@ -13,7 +13,7 @@
 
 #define DRAIN_LOOK_MS 100  /* with --drain, how often an idle sender asks whether the others are done too */
 #define STOP_AGAIN_MS 2000 /* a group and its supervisor pass one stop on twice: only a later one means "at once" */
-#define AHEAD_MAX 256      /* room for claims that wait for a free place, and for results that wait for a turn */
+#define AHEAD_MAX 1024     /* room for claims that wait for a free place, and for results that wait for a turn */
 
 /* --- stepping ----------------------------------------------------------------------------------------------------- */
 
@@ -134,6 +134,7 @@ enum rp_err rp_sender_run(struct rp_sender *s, int signal_fd, struct rp_error *e
 		e = rp_sender_step(s, &wait_ms, &done, err);
 		if (e != RP_OK || done)
 			return e;
+		fds[1].fd = rp_sender_wants_more(s) ? s->outbox_fd : -1;
 		if (poll(fds, sizeof fds / sizeof fds[0], wait_ms) < 0 && errno != EINTR)
 			return rp_fail_sys(err, RP_ERR_IO, errno, "poll");
 		if ((fds[0].revents & POLLIN) != 0)

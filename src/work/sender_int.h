@@ -113,6 +113,7 @@ enum rp_err rp_sender_take_turn(struct rp_sender *s, struct rp_error *err);
 enum rp_err rp_sender_end_turn(struct rp_sender *s, bool wait, struct rp_error *err);
 enum rp_err rp_sender_settle_rest(struct rp_sender *s, struct rp_error *err);
 int64_t rp_sender_next_turn_ms(const struct rp_sender *s);
+bool rp_sender_wants_more(const struct rp_sender *s);
 
 /* sender_house.c */
 enum rp_err rp_sender_keep_house(struct rp_sender *s, struct rp_error *err);

@@ -54,6 +54,13 @@ static size_t claim_room(const struct rp_sender *s)
 	return room < s->idle.n ? room : s->idle.n;
 }
 
+/* While it has enough to do the doorbell need not wake it: with a backlog every turn of every sender rings, for those that
+ * have nothing. What was rung is looked at with the next step. */
+bool rp_sender_wants_more(const struct rp_sender *s)
+{
+	return !s->turn_under_way && s->ready.n <= s->running / 2 && claim_room(s) > 0;
+}
+
 static void prepare_turn(struct rp_sender *s)
 {
 	struct rp_sender_job *j;
