@@ -1,5 +1,7 @@
 #include "work/pace.h"
 
+#include <assert.h>
+
 int64_t rp_pace_hold_ms(bool blocking, int64_t request_us)
 {
 	int64_t ms = request_us / 1000 / RP_PACE_HOLD_PART;
@@ -69,4 +71,38 @@ size_t rp_fresh_count(const struct rp_fresh *r, int64_t now_boot_ms)
 		if (now - r->part[i].no <= 10)
 			n += r->part[i].n;
 	return n;
+}
+
+static int64_t until_granted_ms(const struct rp_credit *c, int64_t now_boot_ms)
+{
+	int64_t after = c->begun_boot_ms + RP_CREDIT_AFTER_MS, every = c->granted_boot_ms + RP_CREDIT_EVERY_MS;
+	int64_t left = (after < every ? after : every) - now_boot_ms;
+
+	return left > 0 ? left : 0;
+}
+
+void rp_credit_look(struct rp_credit *c, int64_t now_boot_ms)
+{
+	if (c->left >= RP_CREDIT || until_granted_ms(c, now_boot_ms) > 0)
+		return;
+	c->left = RP_CREDIT;
+	c->granted_boot_ms = now_boot_ms;
+}
+
+void rp_credit_begin(struct rp_credit *c, int64_t now_boot_ms)
+{
+	assert(c->left > 0);
+	c->left--;
+	c->begun_boot_ms = now_boot_ms;
+}
+
+void rp_credit_end(struct rp_credit *c)
+{
+	if (c->left < RP_CREDIT)
+		c->left++;
+}
+
+int64_t rp_credit_next_ms(const struct rp_credit *c, int64_t now_boot_ms)
+{
+	return c->left > 0 ? 0 : until_granted_ms(c, now_boot_ms);
 }

@@ -29,10 +29,13 @@ static int wait_for(const struct rp_sender *s)
 {
 	int64_t wait_ms = s->beat_boot_ms + BEAT_MS - s->now_boot_ms;
 	int64_t next_ms = rp_sender_next_turn_ms(s);
+	int64_t start_ms = rp_sender_next_start_ms(s);
 	int transport_ms = s->o.transport->timeout_ms(s->o.transport);
 
-	if (rp_sender_may_start(s) || s->clock_walk.more)
+	if (s->clock_walk.more)
 		return 0;
+	if (start_ms >= 0)
+		shorter(&wait_ms, start_ms);
 	if (next_ms >= 0)
 		shorter(&wait_ms, next_ms);
 	if (s->stop_boot_ms == 0 && s->idle.n > 0 && s->look_at_ms > s->now_at_ms &&

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "core/retry.h"
 
-#define START_MAX 32                        /* requests begun before it is looked what has come back */
 #define LEASE_MARGIN_MS 1000                /* a claim is not begun when its lease may be taken within this time */
 #define SMALL_BYTES ((size_t)64 << 10)      /* payloads up to this size begin whatever else is in memory */
 #define LARGE_BYTES_MAX ((size_t)64 << 20)  /* longer ones in memory at once, and of one endpoint: */
@@ -103,6 +102,7 @@ void rp_sender_on_done(void *arg, void *owner, const struct rp_outcome *outcome)
 
 	assert(s->running > 0 && s->large_bytes >= j->large_bytes);
 	s->running--;
+	rp_credit_end(&s->credit);
 	rp_fresh_end(&s->fresh, j->begun_boot_ms);
 	if (j->large_bytes > 0) {
 		s->large_bytes -= j->large_bytes;
@@ -228,14 +228,23 @@ static enum rp_err start(struct rp_sender *s, struct rp_sender_job *j, struct rp
 	struct rp_sender_place *p = take_place(s);
 	enum rp_err e = start_in(s, j, p, err);
 
-	if (j->place == NULL)
+	if (j->place == NULL) {
 		give_place_back(s, p);
+		rp_credit_end(&s->credit);
+	}
 	return e;
 }
 
 bool rp_sender_may_start(const struct rp_sender *s)
 {
-	return s->ready.n > 0 && s->running < s->o.in_flight;
+	return s->ready.n > 0 && s->running < s->o.in_flight && s->credit.left > 0;
+}
+
+int64_t rp_sender_next_start_ms(const struct rp_sender *s)
+{
+	if (s->ready.n == 0 || s->running >= s->o.in_flight)
+		return -1;
+	return rp_credit_next_ms(&s->credit, s->now_boot_ms);
 }
 
 void rp_sender_return_ready(struct rp_sender *s)
@@ -267,12 +276,13 @@ enum rp_err rp_sender_start_ready(struct rp_sender *s, struct rp_error *err)
 	enum rp_err e = RP_OK;
 	size_t n;
 
+	rp_credit_look(&s->credit, s->now_boot_ms);
 	for (n = s->large_may_begin ? s->large.n : 0; n > 0 && e == RP_OK && s->running < s->o.in_flight; n--)
 		e = start(s, rp_sender_list_pop(&s->large), err);
 	s->large_may_begin = n > 0;
-	/* Not all that may: fast receivers have answered the last ones by now, and a few connections that are used again and
-	 * again stay in the cache. Slow ones have as many as may be after a few steps, between which nothing waits. */
-	for (n = 0; n < START_MAX && e == RP_OK && rp_sender_may_start(s); n++)
+	while (e == RP_OK && rp_sender_may_start(s)) {
+		rp_credit_begin(&s->credit, s->now_boot_ms);
 		e = start(s, rp_sender_list_pop(&s->ready), err);
+	}
 	return e;
 }

@@ -61,6 +61,7 @@ struct rp_sender {
 	bool large_may_begin;        /* such a one has ended */
 	size_t running, large_bytes;
 	struct rp_fresh fresh;             /* of those running */
+	struct rp_credit credit;           /* for those that are ready */
 	int64_t hold_ms;                   /* how long the oldest of `finished` may wait for company */
 	struct rp_settlement *settlements; /* of a turn */
 	struct rp_claim *claims;
@@ -101,6 +102,7 @@ void rp_sender_release_settings(struct rp_sender *s);
 /* sender_attempt.c. Start ready: begins what is claimed, as far as there are places. Return ready: what was not begun goes
  * back with the next turn. Drop after stall: the same, when others may have taken it meanwhile. */
 bool rp_sender_may_start(const struct rp_sender *s);
+int64_t rp_sender_next_start_ms(const struct rp_sender *s); /* -1: not before something happens */
 enum rp_err rp_sender_start_ready(struct rp_sender *s, struct rp_error *err);
 void rp_sender_on_done(void *arg, void *owner, const struct rp_outcome *outcome); /* the transport's `done` */
 void rp_sender_return_ready(struct rp_sender *s);

@@ -6,6 +6,7 @@ import time
 import harness
 
 COUNTS = (1, 2, 4, 8)
+LEAST = 100_000  # fewer, and the start of eight processes counts
 ENDPOINTS = 8
 
 TABLE = [row for count in COUNTS for row in (
@@ -17,8 +18,7 @@ TABLE = [row for count in COUNTS for row in (
 ]
 
 
-def drain(bench, backlog, config, port, senders):
-    n = bench.args.entries
+def drain(bench, backlog, config, port, senders, n):
     outbox = bench.fresh("outbox")
     shutil.copytree(backlog, outbox, ignore=shutil.ignore_patterns("lock.mdb"))
     span = harness.Span()
@@ -32,13 +32,13 @@ def drain(bench, backlog, config, port, senders):
 
 
 def run(bench):
-    port = harness.free_port()
+    port, n = harness.free_port(), max(bench.args.entries, LEAST)
     config = bench.config("senders")
     backlog = bench.new_outbox("backlog", config)
-    harness.feed(bench, backlog, config, [f"http://127.0.0.1:{port}/hook-{i}" for i in range(ENDPOINTS)], bench.args.entries)
+    harness.feed(bench, backlog, config, [f"http://127.0.0.1:{port}/hook-{i}" for i in range(ENDPOINTS)], n)
     result, noises = {}, []
     for count in COUNTS:
-        rate, cpu_us, noise = drain(bench, backlog, config, port, count)
+        rate, cpu_us, noise = drain(bench, backlog, config, port, count, n)
         result[f"senders_{count}_per_s"], result[f"senders_{count}_cpu_us"] = rate, cpu_us
         noises.append(noise)
     result["senders_2_to_1"] = result["senders_2_per_s"] / result["senders_1_per_s"]

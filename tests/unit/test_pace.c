@@ -86,6 +86,71 @@ START_TEST(fresh_requests_are_counted_until_they_end_or_grow_old)
 }
 END_TEST
 
+/* --- credit ------------------------------------------------------------------------------------------------------- */
+
+static struct rp_credit spent(int64_t now_boot_ms)
+{
+	struct rp_credit c = {0};
+
+	rp_credit_look(&c, now_boot_ms);
+	while (c.left > 0)
+		rp_credit_begin(&c, now_boot_ms);
+	return c;
+}
+
+START_TEST(each_end_lets_another_request_begin)
+{
+	struct rp_credit c = spent(1000);
+
+	rp_credit_end(&c);
+	rp_credit_end(&c);
+	ck_assert_uint_eq(c.left, 2);
+	ck_assert_int_eq(rp_credit_next_ms(&c, 1000), 0);
+}
+END_TEST
+
+START_TEST(more_ends_than_that_are_not_saved_up)
+{
+	struct rp_credit c = {0};
+	int i;
+
+	for (i = 0; i < 2 * RP_CREDIT; i++)
+		rp_credit_end(&c);
+	ck_assert_uint_eq(c.left, RP_CREDIT);
+}
+END_TEST
+
+/* Slow receivers get all that the limits allow soon. */
+START_TEST(when_none_has_begun_for_a_while_more_may)
+{
+	struct rp_credit c = spent(1000);
+
+	ck_assert_int_eq(rp_credit_next_ms(&c, 1001), RP_CREDIT_AFTER_MS - 1);
+	rp_credit_look(&c, 1000 + RP_CREDIT_AFTER_MS - 1);
+	ck_assert_uint_eq(c.left, 0);
+	ck_assert_int_eq(rp_credit_next_ms(&c, 1000 + RP_CREDIT_AFTER_MS), 0);
+	rp_credit_look(&c, 1000 + RP_CREDIT_AFTER_MS);
+	ck_assert_uint_eq(c.left, RP_CREDIT);
+}
+END_TEST
+
+/* One end every few milliseconds would otherwise keep a sender with hundreds of slow requests at those it has. */
+START_TEST(ends_that_trickle_in_do_not_put_it_off_for_ever)
+{
+	struct rp_credit c = spent(1000);
+	int64_t now_ms;
+
+	for (now_ms = 1002; now_ms < 1000 + RP_CREDIT_EVERY_MS; now_ms += 2) {
+		rp_credit_end(&c);
+		rp_credit_look(&c, now_ms);
+		ck_assert_uint_eq(c.left, 1);
+		rp_credit_begin(&c, now_ms);
+	}
+	rp_credit_look(&c, 1000 + RP_CREDIT_EVERY_MS);
+	ck_assert_uint_eq(c.left, RP_CREDIT);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("pace");
@@ -94,6 +159,12 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, a_turn_comes_when_the_table_says, 0, sizeof cases / sizeof cases[0]);
 	tcase_add_test(tc, a_place_that_others_wait_for_is_held_for_a_quarter_of_its_request);
 	tcase_add_test(tc, fresh_requests_are_counted_until_they_end_or_grow_old);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("credit");
+	tcase_add_test(tc, each_end_lets_another_request_begin);
+	tcase_add_test(tc, more_ends_than_that_are_not_saved_up);
+	tcase_add_test(tc, when_none_has_begun_for_a_while_more_may);
+	tcase_add_test(tc, ends_that_trickle_in_do_not_put_it_off_for_ever);
 	suite_add_tcase(s, tc);
 	return s;
 }
