@@ -91,8 +91,14 @@ class Doctor(Story):
         ingest = self.live_ingest("--quiet")
         flood = (make_run(n, "http://127.0.0.1:9/", pad=4000) for n in range(1 << 30))
 
-        def stopped_inside():
+        def write():
             ingest.write(b"".join(line + b"\n" for _, line in zip(range(200), flood)))
+
+        write()
+        ingest.wait_receipts(1)  # it has opened the outbox: whoever is stopped while it does keeps others from opening it
+
+        def stopped_inside():
+            write()
             ingest.process.signal(signal.SIGSTOP)
             _, checks = self.doctor()
             if checks["write_lock"][0] == "fail":

@@ -50,22 +50,46 @@ static bool maps_file(pid_t pid, ino_t inode)
 	return found;
 }
 
+/* /proc/PID/fd: what a descriptor means is what its link leads to. */
+static bool has_open(pid_t pid, const struct stat *what)
+{
+	const struct dirent *entry;
+	char path[64 + sizeof entry->d_name];
+	struct stat st;
+	bool found = false;
+	DIR *fds;
+
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+	fds = opendir(path);
+	if (fds == NULL)
+		return false;
+	while (!found && (entry = readdir(fds)) != NULL) {
+		snprintf(path, sizeof path, "/proc/%d/fd/%s", (int)pid, entry->d_name);
+		found = entry->d_name[0] != '.' && stat(path, &st) == 0 && st.st_dev == what->st_dev &&
+			st.st_ino == what->st_ino;
+	}
+	closedir(fds);
+	return found;
+}
+
 pid_t rp_stopped_find(const char *dir)
 {
 	const struct dirent *entry;
-	struct stat st;
+	struct stat st, dir_st;
 	char path[4096];
 	pid_t pid, found = 0;
 	DIR *proc;
 
-	if ((size_t)snprintf(path, sizeof path, "%s/data.mdb", dir) >= sizeof path || stat(path, &st) != 0)
+	if ((size_t)snprintf(path, sizeof path, "%s/data.mdb", dir) >= sizeof path || stat(path, &st) != 0 ||
+	    stat(dir, &dir_st) != 0)
 		return 0;
 	proc = opendir("/proc");
 	if (proc == NULL)
 		return 0;
 	while ((entry = readdir(proc)) != NULL) {
 		pid = (pid_t)strtol(entry->d_name, NULL, 10);
-		if (pid > 0 && (found == 0 || pid < found) && is_stopped(pid) && maps_file(pid, st.st_ino))
+		if (pid > 0 && (found == 0 || pid < found) && is_stopped(pid) &&
+		    (maps_file(pid, st.st_ino) || has_open(pid, &dir_st)))
 			found = pid;
 	}
 	closedir(proc);

@@ -77,19 +77,29 @@ static int probe_lock(const char *dir, const struct rp_outbox_options *options)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : RP_EXIT_SOFTWARE;
 }
 
-static void report_lock(struct rp_doctor *d, const char *dir, int probed)
+#define REMEDY_MAX 160
+
+static const char *name_stopped(const char *dir, char remedy[REMEDY_MAX])
 {
-	char remedy[160] = "find the stopped process (ps -eo pid,stat,args): kill -CONT it, or end it";
-	pid_t stopped = probed < 0 ? rp_stopped_find(dir) : 0;
+	pid_t stopped = rp_stopped_find(dir);
 
 	if (stopped > 0)
-		snprintf(remedy, sizeof remedy,
-			 "process %d is stopped and has the outbox open: kill -CONT %d, or end it", (int)stopped,
-			 (int)stopped);
+		snprintf(remedy, REMEDY_MAX, "process %d is stopped and has the outbox open: kill -CONT %d, or end it",
+			 (int)stopped, (int)stopped);
+	else
+		snprintf(remedy, REMEDY_MAX,
+			 "find the stopped process (ps -eo pid,stat,args): kill -CONT it, or end it");
+	return remedy;
+}
+
+static void report_lock(struct rp_doctor *d, const char *dir, int probed)
+{
+	char remedy[REMEDY_MAX];
+
 	if (probed == 0)
 		rp_doctor_report(d, "write_lock", RP_DOCTOR_OK, NULL, "it is free within %d ms", LOCK_WAIT_MS);
 	else if (probed < 0)
-		rp_doctor_report(d, "write_lock", RP_DOCTOR_FAIL, remedy,
+		rp_doctor_report(d, "write_lock", RP_DOCTOR_FAIL, name_stopped(dir, remedy),
 				 "somebody holds it for more than %d ms: nothing can be taken or settled",
 				 LOCK_WAIT_MS);
 	else
@@ -103,6 +113,7 @@ static int check_store(struct rp_doctor *d, const struct rp_config *config)
 	struct rp_outbox_options options = {.map_bytes = config->map_bytes,
 					    .quota_bytes = config->quota_bytes,
 					    .disk_reserve_bytes = config->disk_reserve_bytes};
+	char remedy[REMEDY_MAX];
 	struct rp_error err;
 	int probed, code;
 
@@ -110,8 +121,10 @@ static int check_store(struct rp_doctor *d, const struct rp_config *config)
 	probed = probe_lock(dir, &options);
 	if (rp_outbox_open(dir, &options, &d->ctl->ob, &err) != RP_OK) {
 		rp_doctor_report(d, "store", RP_DOCTOR_FAIL,
-				 "name the outbox with --outbox or --config; restore a backup if it is damaged", "%s",
-				 err.text);
+				 err.code == RP_ERR_BUSY
+				     ? name_stopped(dir, remedy)
+				     : "name the outbox with --outbox or --config; restore a backup if it is damaged",
+				 "%s", err.text);
 		return RP_EXIT_OK;
 	}
 	rp_doctor_report(d, "store", RP_DOCTOR_OK, NULL, "%s opens", dir);
