@@ -11,7 +11,7 @@
 #include "export_line.h"
 #include "walk.h"
 
-enum { FLUSH_BYTES = 1 << 20 };
+enum { FLUSH_BYTES = 1 << 20, SYNC_BYTES = 4 << 20 };
 
 static int fail(const char *path, const char *what)
 {
@@ -97,6 +97,12 @@ static int flush(struct rp_backup_file *b)
 	}
 	b->bytes += b->lines.len;
 	rp_buf_clear(&b->lines);
+	/* All of a large file at once would keep the disk from those who wait for their commits. */
+	if (b->bytes - b->synced_bytes >= SYNC_BYTES) {
+		b->synced_bytes = b->bytes;
+		if (fdatasync(b->fd) != 0)
+			return fail(b->path.data, "sync");
+	}
 	return RP_EXIT_OK;
 }
 

@@ -10,7 +10,7 @@ struct rp_backup_file {
 	int fd;
 	struct rp_buf lines;
 	struct rp_buf payload;
-	uint64_t n, bytes;
+	uint64_t n, bytes, synced_bytes;
 	uint64_t n_damaged; /* cannot be brought back by anything, and are not in it */
 };
 
