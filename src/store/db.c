@@ -190,7 +190,7 @@ void rp_txn_end(struct rp_txn *t)
 /* --- rows ------------------------------------------------------------------------------------------------------------
  */
 
-/* A write transaction looks for most rows next to the last one: of one table it keeps one cursor, whose page is asked first. A
+/* A transaction that writes, or fetches, looks for most rows next to the last one: of one table it keeps one cursor, whose page is asked first. A
  * search from the root reads a page a level, each after a look in the list of dirty ones. */
 int rp_row_cursor(struct rp_txn *t, enum rp_table table, MDB_cursor **c)
 {

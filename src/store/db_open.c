@@ -139,9 +139,8 @@ static int try_open_env(struct rp_outbox *ob, const struct rp_outbox_options *o)
  * transaction, whose data are lost, or somebody else's file. */
 static bool is_torn_beginning(int fd)
 {
-	/* In a meta page, on a little-endian machine: lmdb.h does not tell. */
-	static const unsigned char magic[4] = {0xde, 0xc0, 0xef, 0xbe}, zeros[RP_PAGE_BYTES];
-	const size_t magic_at = 16, txnid_at = 144;
+	static const unsigned char zeros[RP_PAGE_BYTES];
+	const uint32_t magic = RP_META_MAGIC;
 	unsigned char page[RP_PAGE_BYTES];
 	struct stat st;
 	off_t at;
@@ -150,8 +149,9 @@ static bool is_torn_beginning(int fd)
 		return false;
 	for (at = 0; at < st.st_size && at < 2 * RP_PAGE_BYTES; at += RP_PAGE_BYTES) {
 		memset(page, 0, sizeof page);
-		if (pread(fd, page, sizeof page, at) <= 0 || memcmp(page + txnid_at, zeros, 8) != 0 ||
-		    (memcmp(page + magic_at, magic, 4) != 0 && memcmp(page, zeros, sizeof page) != 0))
+		if (pread(fd, page, sizeof page, at) <= 0 || memcmp(page + RP_META_TXN_AT, zeros, 8) != 0 ||
+		    (memcmp(page + RP_META_MAGIC_AT, &magic, sizeof magic) != 0 &&
+		     memcmp(page, zeros, sizeof page) != 0))
 			return false;
 	}
 	return true;
@@ -177,51 +177,35 @@ static bool find_torn_beginning(struct rp_outbox *ob, bool clear)
 
 /* Whether LMDB sees the last commit there is. Its lock table says which one that is. Where the first to open was killed
  * after it had emptied the table, and before it wrote the number into it, whoever waited for it meanwhile has the table as
- * it is (0.9.24, seen), would read an older outbox, and write the next commit over the last ones. */
+ * it is (0.9.24, seen), would read an older outbox, and write the next commit over the last ones: it says 0 then. One less
+ * than the meta pages it says within each commit, also when its writer was killed there; the next to write mends that. */
 static int sees_last_commit(MDB_env *env, bool *sees)
 {
 	MDB_envinfo info;
 	MDB_txn *txn;
-	int rc = mdb_env_info(env, &info); /* from the meta pages */
+	size_t id;
+	int rc;
 
+	mdb_reader_check(env, NULL);   /* or places of those who were killed could be all there are */
+	rc = mdb_env_info(env, &info); /* from the meta pages */
 	if (rc == 0)
 		rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn); /* from the lock table */
 	if (rc != 0)
 		return rc;
-	*sees = mdb_txn_id(txn) >= info.me_last_txnid;
+	id = mdb_txn_id(txn);
 	mdb_txn_abort(txn);
+	*sees = id >= info.me_last_txnid || (id > 0 && id + 1 == info.me_last_txnid);
 	return 0;
 }
 
-/* The gate keeps that from happening among ourselves; this is for programs that know nothing of it, as mdb_stat. When all
- * that hold the table as it is have closed it, the next to open begins it anew. */
-static int open_env_at_last_commit(struct rp_outbox *ob, const struct rp_outbox_options *o)
+/* *sees: false: it has to be closed and opened again. */
+static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options *o, bool *sees, struct rp_error *err)
 {
-	bool sees = false;
-	int rc, tries;
+	int rc = try_open_env(ob, o);
 
-	for (tries = 0; tries < RP_GATE_TRIES; tries++) {
-		rc = try_open_env(ob, o);
-		if (rc == 0)
-			rc = sees_last_commit(ob->env, &sees);
-		if (rc != 0 || sees)
-			return rc;
-		close_env(ob);
-		rp_gate_pause();
-	}
-	return EBUSY;
-}
-
-static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options *o, struct rp_error *err)
-{
-	int rc = open_env_at_last_commit(ob, o);
-
-	if (rc == EBUSY)
-		return rp_fail(
-		    err, RP_ERR_BUSY,
-		    "%s: the lock table (lock.mdb) was left half made by a process that was killed, and another "
-		    "program still has it open: end that (fuser lock.mdb tells which)",
-		    ob->dir);
+	if (rc == 0)
+		return rp_db_fail(ob, sees_last_commit(ob->env, sees), "open", err);
+	*sees = true;
 	if (rc != MDB_INVALID)
 		return rp_db_fail(ob, rc, "open", err);
 	close_env(ob);
@@ -237,17 +221,32 @@ static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options
 	return rp_db_fail(ob, try_open_env(ob, o), "open", err);
 }
 
+/* The gate keeps half made tables from ourselves; the look at the last commit is for programs that know nothing of it, as
+ * mdb_stat. When all that hold such a table have closed it, who must pass the gate for that, the next to open begins it
+ * anew. */
 static enum rp_err open_env_through_gate(struct rp_outbox *ob, const struct rp_outbox_options *o, struct rp_error *err)
 {
 	enum rp_err e;
-	int gate;
+	bool sees = false;
+	int gate, tries;
 
-	e = rp_gate_enter(ob->dir, &gate, err);
-	if (e != RP_OK)
-		return e;
-	e = open_env(ob, o, err);
-	rp_gate_leave(gate);
-	return e;
+	for (tries = 0; tries < RP_GATE_TRIES; tries++) {
+		e = rp_gate_enter(ob->dir, RP_GATE_TRIES, &gate, err);
+		if (e != RP_OK)
+			return e;
+		e = open_env(ob, o, &sees, err);
+		if (e == RP_OK && !sees)
+			close_env(ob);
+		rp_gate_leave(gate);
+		if (e != RP_OK || sees)
+			return e;
+		rp_gate_pause();
+	}
+	return rp_fail(
+	    err, RP_ERR_BUSY,
+	    "%s: the lock table (lock.mdb) was left half made by a process that was killed, and another program "
+	    "still has it open: end that (fuser lock.mdb tells which)",
+	    ob->dir);
 }
 
 static enum rp_err check_format(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err)
@@ -370,7 +369,6 @@ enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *o, 
 		e = open_env_through_gate(ob, o, err);
 	if (e != RP_OK)
 		return e;
-	mdb_reader_check(ob->env, NULL);
 	rp_damage_enter();
 	e = open_tables(ob, err);
 	if (e == RP_ERR_NOTFOUND && o->create) {
@@ -390,9 +388,9 @@ void rp_db_close(struct rp_outbox *ob)
 
 	if (ob->env == NULL)
 		return;
-	/* Later LMDBs take the lock table to pieces when they are the last to close it: no place to be while others open. */
-	if (rp_gate_enter(ob->dir, &gate, NULL) != RP_OK)
-		gate = -1;
+	/* Later LMDBs take the lock table to pieces when they are the last to close it: no place to be while others open.
+	 * Not for long: whoever is stopped in the gate keeps nobody from ending. */
+	rp_gate_enter(ob->dir, RP_GATE_TRIES_TO_CLOSE, &gate, NULL);
 	close_env(ob);
 	rp_gate_leave(gate);
 }

@@ -18,14 +18,14 @@ void rp_gate_pause(void)
 /* The lock is the directory's: it is there before any file in it is, and no file has to be made, kept or explained. It ends
  * with its holder, and after the locks on files that the holder has: at the end of a process the kernel drops those of
  * fcntl while it closes, and those of flock when it gives up the closed files. */
-enum rp_err rp_gate_enter(const char *dir, int *gate, struct rp_error *err)
+enum rp_err rp_gate_enter(const char *dir, int tries, int *gate, struct rp_error *err)
 {
-	int tries, sys = EWOULDBLOCK;
+	int n, sys = EWOULDBLOCK;
 
 	*gate = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*gate < 0)
 		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: open directory", dir);
-	for (tries = 0; tries < RP_GATE_TRIES; tries++) {
+	for (n = 0; n < tries; n++) {
 		if (flock(*gate, LOCK_EX | LOCK_NB) == 0)
 			return RP_OK;
 		sys = errno;
@@ -40,7 +40,7 @@ enum rp_err rp_gate_enter(const char *dir, int *gate, struct rp_error *err)
 	return rp_fail(
 	    err, RP_ERR_BUSY,
 	    "%s: another process has been opening the outbox for %d s; is it stopped? (fuser %s tells which)", dir,
-	    RP_GATE_TRIES / (1000000000 / PAUSE_NS), dir);
+	    tries / (1000000000 / PAUSE_NS), dir);
 }
 
 void rp_gate_leave(int gate)

@@ -8,28 +8,35 @@
 /* A place in LMDB's table of readers costs a search under a lock that all processes share, and a sender fetches tens of
  * thousands of times a second; so the transaction is kept, with its place, and made anew for each fetch. In between it reads
  * nothing and pins no page. */
+static enum rp_err begin_first(struct rp_outbox *ob, struct rp_error *err)
+{
+	struct rp_txn *t = malloc(sizeof *t);
+	enum rp_err e;
+
+	if (t == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	e = rp_txn_read_rows(ob, t, err);
+	if (e != RP_OK) {
+		free(t);
+		return e;
+	}
+	t->keeps_cursors = true;
+	ob->fetcher = t;
+	return RP_OK;
+}
+
 static enum rp_err begin(struct rp_outbox *ob, struct rp_error *err)
 {
 	struct rp_txn *t = ob->fetcher;
-	enum rp_err e;
-	int rc, i;
+	int i;
 
-	if (t == NULL) {
-		t = malloc(sizeof *t);
-		if (t == NULL)
-			return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-		e = rp_txn_read_rows(ob, t, err);
-		if (e != RP_OK) {
-			free(t);
-			return e;
-		}
-		t->keeps_cursors = true;
-		ob->fetcher = t;
-		return RP_OK;
+	/* The map may have grown, for one; a new transaction knows what to do. */
+	if (t != NULL && mdb_txn_renew(t->mdb) != 0) {
+		rp_fetcher_close(ob);
+		t = NULL;
 	}
-	rc = mdb_txn_renew(t->mdb);
-	if (rc != 0)
-		return rp_db_fail(ob, rc, "begin", err);
+	if (t == NULL)
+		return begin_first(ob, err);
 	rp_damage_enter();
 	for (i = 0; i < RP_T_COUNT; i++)
 		if (t->at[i] != NULL)

@@ -1,4 +1,4 @@
-/* page.h - private to store/: one page of LMDB's data file, read without LMDB and without trust (pages, leaves).
+/* page.h - private to store/: one page of LMDB's data file, read without LMDB and without trust (pages, leaves, db_open).
  *
  * The format is that of LMDB 0.9 on 64 bits (mdb.c: MDB_page, MDB_node, MDB_meta, MDB_db), integers in host order:
  *   page   u64 own number | u16 | u16 flags | u16 lower, u16 upper (or u32 pages, of an overflow) | u16 offsets of nodes
@@ -23,6 +23,10 @@ enum { RP_PAGE_HEADER = 16, RP_NODE_HEADER = 8, RP_NODE_KEY_MAX = 511, RP_TREE_B
 enum { RP_PAGE_BRANCH = 1, RP_PAGE_LEAF = 2, RP_PAGE_OVERFLOW = 4 };
 enum { RP_NODE_BIGDATA = 1, RP_NODE_SUBDATA = 2 };
 #define RP_PAGE_NO_ROOT UINT64_MAX
+
+/* Where a meta page has its magic number, and the number of the transaction that wrote it. */
+enum { RP_META_MAGIC_AT = RP_PAGE_HEADER, RP_META_TXN_AT = RP_PAGE_HEADER + 24 + 2 * RP_TREE_BYTES + 8 };
+#define RP_META_MAGIC UINT32_C(0xbeefc0de)
 
 struct rp_tree {
 	uint16_t flags, depth;

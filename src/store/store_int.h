@@ -152,9 +152,10 @@ void rp_fetcher_close(struct rp_outbox *ob);
  * LMDB alone does not make that safe: see sees_last_commit in db_open.c. */
 
 #define RP_GATE_TRIES 5000 /* with a pause of 2 ms after each: 10 s */
+#define RP_GATE_TRIES_TO_CLOSE 100
 
 /* RP_ERR_BUSY: another process has been in it all that time; *gate is -1 then, as after any error. */
-enum rp_err rp_gate_enter(const char *dir, int *gate, struct rp_error *err);
+enum rp_err rp_gate_enter(const char *dir, int tries, int *gate, struct rp_error *err);
 void rp_gate_leave(int gate); /* -1: not entered */
 void rp_gate_pause(void);
 

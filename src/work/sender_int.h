@@ -99,8 +99,8 @@ enum rp_err rp_sender_put_in_force(struct rp_sender *s, const struct rp_settings
 void rp_sender_discard_unused(struct rp_sender *s);
 void rp_sender_release_settings(struct rp_sender *s);
 
-/* sender_attempt.c. Start ready: begins what is claimed, as far as there are places. Return ready: what was not begun goes
- * back with the next turn. Drop after stall: the same, when others may have taken it meanwhile. */
+/* sender_attempt.c. Start ready: begins what is claimed, as far as there are places and credit. Return ready: what was not
+ * begun goes back with the next turn. Drop after stall: the same, when others may have taken it meanwhile. */
 bool rp_sender_may_start(const struct rp_sender *s);
 int64_t rp_sender_next_start_ms(const struct rp_sender *s); /* -1: not before something happens */
 enum rp_err rp_sender_start_ready(struct rp_sender *s, struct rp_error *err);

@@ -14,7 +14,8 @@ LEASE_S = 5
 SENDER_STOPS = ["mdb_txn_begin.write:after:1", "mdb_txn_commit:after:4", "curl_multi_add_handle:before:2",
                 "send.socket:before:1", "send.socket:after:2", "recv.socket:before:1", "recv.socket:after:2", "poll:before:3"]
 QUICK_SENDER_STOPS = SENDER_STOPS[3:6]
-WRITER_STOPS = ["sender:mdb_put:after:6", "ingest:mdb_put:after:3", "purge:mdb_del:after:4", "ingest:fdatasync.data.mdb:before:1"]
+WRITER_STOPS = ["sender:mdb_put:after:6", "ingest:mdb_put:after:3", "purge:mdb_del:after:4", "ingest:fdatasync.data.mdb:before:1",
+                "ingest:pwrite.data.mdb:after:1"]
 READER_STOPS = ["list:mdb_txn_begin.read:after:2", "show:mdb_cursor_open:after:1", "verify:mdb_txn_begin.read:after:2"]
 # LMDB makes its lock table anew for the first that opens, and meanwhile it tells of no commit at all.
 OPENER_STOPS = ["flock:after:1", "open.lock.mdb:after:1", "fcntl.lock.mdb:after:1", "mmap:after:1", "open.data.mdb:before:1",
