@@ -30,7 +30,7 @@ enum rp_err {
 	RP_ERR_EXISTS,   /* it is there already */
 	RP_ERR_STALE,    /* the claim or plan was lost to somebody else in the meantime */
 	RP_ERR_FULL,     /* quota, map or disk is full; try again after senders or a purge made room */
-	RP_ERR_BUSY,     /* a bounded resource (reader slot, sender slot) is used up; try again */
+	RP_ERR_BUSY,     /* a bounded resource (reader slot, sender slot) is used up or taken for long; try again */
 	RP_ERR_DENIED,   /* the file system or a policy forbids it */
 	RP_ERR_FORMAT,   /* the directory holds something else, or an outbox of a newer format */
 	RP_ERR_DAMAGED,  /* a stored record fails its checksum */
@@ -65,7 +65,8 @@ const char *rp_state_name(enum rp_state state); /* "waiting", "in_flight", "held
 struct rp_handle;
 
 /* Opens the outbox in directory `dir`, creating directory and outbox when they are missing (the directory with mode 0700).
- * RP_ERR_DENIED, _FORMAT, _FULL, _IO: *out is NULL and nothing was changed. Close with rp_close. */
+ * RP_ERR_DENIED, _FORMAT, _FULL, _IO: *out is NULL and nothing was changed; so is _BUSY, after ten seconds in which another
+ * process was opening it (stopped, perhaps). Close with rp_close. */
 enum rp_err rp_open(const char *dir, struct rp_handle **out, struct rp_error *err);
 void rp_close(struct rp_handle *handle); /* NULL is allowed */
 

@@ -69,6 +69,8 @@ enum rp_err rp_sender_step(struct rp_sender *s, int *wait_ms, bool *done, struct
 		e = rp_sender_keep_house(s, err);
 	if (e == RP_OK)
 		s->o.transport->run(s->o.transport, rp_sender_on_done, s);
+	if (e == RP_OK)
+		rp_sender_return_surplus(s);
 	if (e == RP_OK && rp_sender_next_turn_ms(s) == 0) {
 		e = rp_sender_take_turn(s, err);
 		/* A commit may wait for the write lock or the disk for longer than a lease lasts. */

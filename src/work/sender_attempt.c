@@ -57,6 +57,7 @@ static void push_finished(struct rp_sender *s, struct rp_sender_job *j, enum rp_
 	}
 	if (hold_ms < s->hold_ms)
 		s->hold_ms = hold_ms;
+	s->given_back += kind == RP_SETTLE_RETURN;
 	rp_sender_list_push(&s->finished, j);
 }
 

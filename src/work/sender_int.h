@@ -57,6 +57,7 @@ struct rp_sender {
 	size_t n_jobs;
 	struct rp_sender_place *places, *free_places; /* as many as requests may be under way */
 	struct rp_sender_list idle, ready, finished;
+	size_t given_back;           /* of those finished: never begun */
 	struct rp_sender_list large; /* claimed like `ready`; their payloads wait for others of their kind to end */
 	bool large_may_begin;        /* such a one has ended */
 	size_t running, large_bytes;
@@ -74,6 +75,7 @@ struct rp_sender {
 	int64_t look_at_ms;                       /* when something may be claimed */
 	int64_t beat_boot_ms;                     /* last heartbeat */
 	int64_t turn_boot_ms;                     /* last turn */
+	int64_t claimed_boot_ms;                  /* last one that claimed something */
 	int64_t finished_boot_ms;                 /* when the oldest of `finished` came */
 	int64_t jobs_at_ms;                       /* when a job goes on; RP_LOOK_NEVER: none runs */
 	int64_t jobs_boot_ms;                     /* last look at them */
@@ -116,6 +118,7 @@ enum rp_err rp_sender_end_turn(struct rp_sender *s, bool wait, struct rp_error *
 enum rp_err rp_sender_settle_rest(struct rp_sender *s, struct rp_error *err);
 int64_t rp_sender_next_turn_ms(const struct rp_sender *s);
 bool rp_sender_wants_more(const struct rp_sender *s);
+void rp_sender_return_surplus(struct rp_sender *s);
 
 /* sender_house.c */
 enum rp_err rp_sender_keep_house(struct rp_sender *s, struct rp_error *err);

@@ -1,5 +1,7 @@
 #include "work/sender_int.h"
 
+#define SURPLUS_MS 1000 /* claims that have not begun for so long are too many */
+
 static struct rp_limits endpoint_limits(void *arg, uint64_t endpoint, struct rp_span name)
 {
 	const struct rp_sender *s = arg;
@@ -46,7 +48,7 @@ static void recycle_settled(struct rp_sender *s, const struct rp_turn *turn)
 static size_t claim_room(const struct rp_sender *s)
 {
 	size_t begun = s->running + s->ready.n;
-	size_t wanted = s->o.in_flight + (s->o.in_flight + 1) / 2 + 2 * s->finished.n;
+	size_t wanted = s->o.in_flight + (s->o.in_flight + 1) / 2 + 2 * (s->finished.n - s->given_back);
 	size_t room = begun < wanted ? wanted - begun : 0;
 
 	if (s->stop_boot_ms != 0)
@@ -59,6 +61,14 @@ static size_t claim_room(const struct rp_sender *s)
 bool rp_sender_wants_more(const struct rp_sender *s)
 {
 	return !s->turn_under_way && s->ready.n <= s->running / 2 && claim_room(s) > 0;
+}
+
+/* Many were claimed while all was fast, and now their requests hang: what cannot begin is given back, so that it is claimed
+ * anew by what is possible now, in turn with what has come due since, and by others. */
+void rp_sender_return_surplus(struct rp_sender *s)
+{
+	if (s->ready.n > (s->o.in_flight + 1) / 2 && s->now_boot_ms - s->claimed_boot_ms >= SURPLUS_MS)
+		rp_sender_return_ready(s);
 }
 
 static void prepare_turn(struct rp_sender *s)
@@ -74,6 +84,7 @@ static void prepare_turn(struct rp_sender *s)
 		s->turn.settle[s->turn.n_settle++] = j->settlement;
 		rp_sender_list_push(&s->settling, j);
 	}
+	s->given_back = 0;
 	s->turn_boot_ms = s->now_boot_ms;
 	s->rung_meanwhile = false;
 }
@@ -93,6 +104,8 @@ static enum rp_err apply_turn(struct rp_sender *s, enum rp_err result, struct rp
 	s->counts.commits += t->committed;
 	s->counts.dead += t->n_dead;
 	s->look_at_ms = t->next_look_at_ms;
+	if (t->n_claims > 0)
+		s->claimed_boot_ms = s->now_boot_ms;
 	for (i = 0; i < t->n_claims; i++) {
 		j = rp_sender_list_pop(&s->idle);
 		j->claim = t->claims[i];

@@ -336,6 +336,35 @@ START_TEST(a_stop_gives_back_what_a_turn_in_the_background_was_claiming)
 }
 END_TEST
 
+/* Claimed ahead while answers came at once. */
+START_TEST(claims_that_cannot_begin_are_given_back)
+{
+	size_t answered = 0;
+
+	start_sender(2, false);
+	fx_append(1, 90);
+	settle_down(20);
+	while (net.n_started < 60) {
+		while (answered < net.n_started)
+			fake_answer(&net, answered++, RP_CAUSE_NONE, 200);
+		ck_assert_int_eq(rp_sender_step(sender, &wait_ms, &done, &fx.err), RP_OK);
+		advance(1);
+	}
+	settle_down(20);
+	ck_assert_uint_ge(fx_ledger().in_flight, 2 + 4);
+	advance(1000);
+	settle_down(20);
+	ck_assert_uint_eq(fx_ledger().in_flight, 2 + 1);
+	ck_assert_uint_eq(net.n_open, 2);
+	while (fx_ledger().delivered < 90) {
+		while (answered < net.n_started)
+			fake_answer(&net, answered++, RP_CAUSE_NONE, 200);
+		settle_down(20);
+	}
+	ck_assert_uint_eq(net.n_started, 90);
+}
+END_TEST
+
 /* --- long payloads ---------------------------------------------------------------------------------------------------- */
 
 #define MIB ((size_t)1 << 20)
@@ -881,6 +910,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_place_that_others_wait_for_is_given_back_within_a_millisecond);
 	tcase_add_test(tc, an_idle_sender_with_work_for_later_sleeps_until_its_heartbeat);
 	tcase_add_test(tc, turns_in_the_background_settle_all_that_was_sent);
+	tcase_add_test(tc, claims_that_cannot_begin_are_given_back);
 	tcase_add_test(tc, a_stop_gives_back_what_a_turn_in_the_background_was_claiming);
 	tcase_add_test(tc, an_endpoint_with_long_payloads_holds_up_neither_short_ones_nor_others);
 	tcase_add_test(tc, long_payloads_are_bounded_over_all_endpoints_and_go_back_at_a_stop);

@@ -77,7 +77,7 @@ pid_t rp_stopped_find(const char *dir)
 	const struct dirent *entry;
 	struct stat st, dir_st;
 	char path[4096];
-	pid_t pid, found = 0;
+	pid_t pid, found = 0, opener = 0;
 	DIR *proc;
 
 	if ((size_t)snprintf(path, sizeof path, "%s/data.mdb", dir) >= sizeof path || stat(path, &st) != 0 ||
@@ -88,10 +88,13 @@ pid_t rp_stopped_find(const char *dir)
 		return 0;
 	while ((entry = readdir(proc)) != NULL) {
 		pid = (pid_t)strtol(entry->d_name, NULL, 10);
-		if (pid > 0 && (found == 0 || pid < found) && is_stopped(pid) &&
-		    (maps_file(pid, st.st_ino) || has_open(pid, &dir_st)))
+		if (pid <= 0 || !is_stopped(pid))
+			continue;
+		if ((found == 0 || pid < found) && maps_file(pid, st.st_ino))
 			found = pid;
+		else if ((opener == 0 || pid < opener) && has_open(pid, &dir_st))
+			opener = pid;
 	}
 	closedir(proc);
-	return found;
+	return found > 0 ? found : opener;
 }
