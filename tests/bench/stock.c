@@ -1,7 +1,7 @@
 /* stock - fills an outbox with entries faster than they could be delivered, and empties it again, with a watch in hand.
  *
  *   stock fill DIR N      N entries of 300 bytes: a third delivered, a third dead, a third waiting at a paused endpoint
- *   stock retire DIR      removes them as senders (retention) and runpostctl (purge) do
+ *   stock retire DIR [N]  removes them as senders (retention) and runpostctl (purge) do; N: transactions of each kind
  *
  * Run ids are ordered by time (UUIDv7). Nothing is sent: claims are settled as if it had been. For each kind of
  * transaction the result, a JSON object on stdout, has the number, the entries a second, and how long they took. */
@@ -201,7 +201,7 @@ static bool take_seq(void *arg, const struct rp_entry *entry)
 	return true; /* max_seen stops it */
 }
 
-static void retire(struct rp_outbox *ob)
+static void retire(struct rp_outbox *ob, size_t max)
 {
 	struct watch watches[] = {{.name = "expire"}, {.name = "purge"}};
 	struct rp_page page = {.state = RP_STATE_WAITING, .max_seen = PURGE_MAX, .see = take_seq, .more = true};
@@ -214,8 +214,8 @@ static void retire(struct rp_outbox *ob)
 		begin(&watches[0]);
 		check(rp_outbox_expire(ob, now_ms() + 1000, 1, 1, EXPIRE_MAX, &n, &err), &err);
 		end(&watches[0], n);
-	} while (n == EXPIRE_MAX);
-	while (page.more) {
+	} while (n == EXPIRE_MAX && watches[0].n < max);
+	while (page.more && watches[1].n < max) {
 		s.n = 0;
 		page.arg = &s;
 		check(rp_outbox_page(ob, &page, &err), &err);
@@ -237,8 +237,8 @@ int main(int argc, char **argv)
 	struct rp_sender_id me;
 	struct rp_outbox *ob;
 
-	if (!filling && (argc != 3 || strcmp(argv[1], "retire") != 0)) {
-		fprintf(stderr, "usage: stock fill DIR N | stock retire DIR\n");
+	if (!filling && (argc < 3 || argc > 4 || strcmp(argv[1], "retire") != 0)) {
+		fprintf(stderr, "usage: stock fill DIR N | stock retire DIR [N]\n");
 		return 64;
 	}
 	options.sender = filling; /* nobody relies on what it fills in */
@@ -248,7 +248,7 @@ int main(int argc, char **argv)
 		fill(ob, strtoull(argv[3], NULL, 10));
 		check(rp_outbox_leave(ob, now_ms(), &err), &err);
 	} else {
-		retire(ob);
+		retire(ob, argc == 4 ? strtoull(argv[3], NULL, 10) : SIZE_MAX);
 	}
 	rp_outbox_close(ob);
 	return 0;
