@@ -148,11 +148,21 @@ static bool large_may_begin(const struct rp_sender *s, const struct rp_sender_jo
 	return s->large_bytes < LARGE_BYTES_MAX && of_endpoint < LARGE_BYTES_EACH;
 }
 
+/* Nothing is spent on a lack of ours. When nothing runs whose end could mend it, the entry would be claimed again and again: then
+ * another process is to try. */
+static enum rp_err put_off(struct rp_sender *s, struct rp_sender_job *j, enum rp_err why)
+{
+	rp_log(RP_LOG_WARN, "attempt_put_off", "seq=%" PRIu64 " why=%s", j->claim.seq, rp_err_name(why));
+	push_finished(s, j, RP_SETTLE_RETURN);
+	return s->running > 0 ? RP_OK : why;
+}
+
 /* With what was fetched into the place. The job has the place when a request is under way. */
 static enum rp_err begin(struct rp_sender *s, struct rp_sender_job *j, struct rp_sender_place *p, struct rp_error *err)
 {
 	char detail[RP_DETAIL_TEXT_MAX];
 	enum rp_cause cause;
+	enum rp_err e;
 
 	if (j->claim.expires_at_ms != 0 && j->claim.expires_at_ms <= s->now_at_ms) {
 		s->counts.attempts++;
@@ -164,13 +174,17 @@ static enum rp_err begin(struct rp_sender *s, struct rp_sender_job *j, struct rp
 		park(s, j, detail);
 		return RP_OK;
 	}
-	s->counts.attempts++;
 	if (cause != RP_CAUSE_NONE) {
+		s->counts.attempts++;
 		finish_without_request(s, j, p->attempt.policy, cause, detail);
 		return RP_OK;
 	}
 	p->attempt.request.owner = j;
-	if (s->o.transport->start(s->o.transport, &p->attempt.request, err) != RP_OK) {
+	e = s->o.transport->start(s->o.transport, &p->attempt.request, err);
+	if (e == RP_ERR_NOMEM)
+		return put_off(s, j, e);
+	s->counts.attempts++;
+	if (e != RP_OK) {
 		finish_without_request(s, j, p->attempt.policy, RP_CAUSE_LOCAL,
 				       err != NULL ? err->text : "the request could not be started");
 		return RP_OK;
@@ -214,13 +228,8 @@ static enum rp_err start_in(struct rp_sender *s, struct rp_sender_job *j, struct
 				       "a stored record fails its checksum; set aside, not sent");
 		return RP_OK;
 	}
-	if (e == RP_ERR_NOMEM || e == RP_ERR_BUSY) {
-		rp_log(RP_LOG_WARN, "attempt_put_off", "seq=%" PRIu64 " why=%s", j->claim.seq, rp_err_name(e));
-		push_finished(s, j, RP_SETTLE_RETURN);
-		/* When nothing runs whose end could mend it, it would be claimed again and again: then another process
-		 * is to try. */
-		return s->running > 0 ? RP_OK : e;
-	}
+	if (e == RP_ERR_NOMEM || e == RP_ERR_BUSY)
+		return put_off(s, j, e);
 	return e == RP_OK ? begin(s, j, p, err) : e;
 }
 

@@ -20,8 +20,8 @@ static enum rp_err fake_start(struct rp_transport *t, const struct rp_request *r
 	struct fake_transport *f = (struct fake_transport *)t;
 	struct fake_request *q;
 
-	if (f->refuse)
-		return rp_fail(err, RP_ERR_NOMEM, "no memory for another request");
+	if (f->refuse != RP_OK)
+		return rp_fail(err, f->refuse, "another request cannot be started");
 	assert(f->n_started < FAKE_MAX);
 	q = &f->requests[f->n_started++];
 	q->request = r;

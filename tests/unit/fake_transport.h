@@ -22,7 +22,7 @@ struct fake_transport {
 		struct rp_outcome outcome;
 	} answers[FAKE_MAX];
 	size_t n_answers;
-	bool refuse; /* start fails */
+	enum rp_err refuse; /* with what start fails; RP_OK: it does not */
 };
 
 void fake_transport_init(struct fake_transport *f);

@@ -884,12 +884,37 @@ START_TEST(a_request_that_cannot_be_started_spends_a_retry_and_says_why)
 	bool found;
 
 	start_sender(10, false);
-	net.refuse = true;
+	net.refuse = RP_ERR_INVAL;
 	seq = fx_append(1, 1);
 	settle_down(20);
 	ck_assert_int_eq(fx_state(seq), RP_STATE_WAITING);
 	ck_assert_int_eq(fx_attempt(seq, 1, &found).outcome.cause, RP_CAUSE_LOCAL);
 	ck_assert(found);
+}
+END_TEST
+
+START_TEST(a_lack_of_memory_for_a_request_spends_nothing)
+{
+	uint64_t seq, second;
+
+	start_sender(10, false);
+	seq = fx_append(1, 1);
+	settle_down(20);
+	net.refuse = RP_ERR_NOMEM; /* while another is under way, whose end may mend it */
+	second = fx_append(2, 1);
+	ck_assert_int_eq(rp_sender_step(sender, &wait_ms, &done, &fx.err), RP_OK);
+	ck_assert_uint_eq(fx_attempts(second), 0);
+	net.refuse = RP_OK;
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 2);
+	ck_assert_str_eq(net.requests[1].attempt, "1");
+	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
+	fake_answer(&net, 1, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert_int_eq(fx_state(seq), RP_STATE_DELIVERED);
+	net.refuse = RP_ERR_NOMEM; /* and with nothing under way another process is to try */
+	fx_append(1, 1);
+	ck_assert_int_eq(rp_sender_step(sender, &wait_ms, &done, &fx.err), RP_ERR_NOMEM);
 }
 END_TEST
 
@@ -933,6 +958,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, an_endpoint_with_a_secret_gets_every_attempt_signed);
 	tcase_add_test(tc, a_configured_header_replaces_the_envelope_s);
 	tcase_add_test(tc, header_values_that_a_receiver_echoes_are_not_kept);
+	tcase_add_test(tc, a_lack_of_memory_for_a_request_spends_nothing);
 	tcase_add_test(tc, a_request_that_cannot_be_started_spends_a_retry_and_says_why);
 	suite_add_tcase(s, tc);
 	return s;
