@@ -129,11 +129,16 @@ static enum rp_err start(struct rp_transport *t, const struct rp_request *reques
 	r->factor = ep->factor;
 	r->n_schedule = ep->n_schedule;
 	memcpy(r->schedule_ms, ep->schedule_ms, sizeof r->schedule_ms);
+	/* It is given back, and nothing was begun; with nothing else under way the sender would end. */
+	if (sim.faults && a->n_requests > 1 && sim_below(500) == 0) {
+		a->n_requests--;
+		return rp_fail(err, RP_ERR_NOMEM, "no memory for another request");
+	}
 	sim_model_started(a, r);
 	if (sim.faults && sim_below(500) == 0) {
 		expect_retry(a, r);
 		a->n_requests--;
-		return rp_fail(err, RP_ERR_NOMEM, "no memory for another request");
+		return rp_fail(err, RP_ERR_IO, "another request cannot be started");
 	}
 	decide(ep, r);
 	sim_note("start", r->seq, (uint64_t)r->outcome.cause);
