@@ -190,14 +190,22 @@ void rp_txn_end(struct rp_txn *t)
 /* --- rows ------------------------------------------------------------------------------------------------------------
  */
 
-/* A transaction that writes, or fetches, looks for most rows next to the last one: of one table it keeps one cursor, whose page is asked first. A
- * search from the root reads a page a level, each after a look in the list of dirty ones. */
+/* A transaction that writes, or fetches, looks for most rows next to the last one: of one table it keeps one cursor, whose
+ * page is asked first. A search from the root reads a page a level, each after a look in the list of dirty ones. */
 int rp_row_cursor(struct rp_txn *t, enum rp_table table, MDB_cursor **c)
 {
 	int rc = t->at[table] == NULL ? mdb_cursor_open(t->mdb, t->ob->table[table], &t->at[table]) : 0;
 
 	*c = t->at[table];
+	if (!t->keeps_cursors)
+		t->at[table] = NULL;
 	return rc;
+}
+
+void rp_row_cursor_end(struct rp_txn *t, MDB_cursor *c)
+{
+	if (!t->keeps_cursors)
+		mdb_cursor_close(c);
 }
 
 static int row_find(struct rp_txn *t, enum rp_table table, const struct rp_key *key, MDB_val *value, MDB_cursor **c)
@@ -264,7 +272,7 @@ enum rp_err rp_row_first(struct rp_txn *t, enum rp_table table, struct rp_key fr
 	MDB_val k = {from.len, from.bytes}, v;
 	MDB_cursor *c;
 	enum rp_err e = RP_OK;
-	int rc = t->keeps_cursors ? rp_row_cursor(t, table, &c) : mdb_cursor_open(t->mdb, t->ob->table[table], &c);
+	int rc = rp_row_cursor(t, table, &c);
 
 	if (rc != 0)
 		return rp_db_fail(t->ob, rc, table_names[table], err);
@@ -282,7 +290,6 @@ enum rp_err rp_row_first(struct rp_txn *t, enum rp_table table, struct rp_key fr
 			    table_names[table]);
 	else if (value != NULL)
 		*value = v;
-	if (!t->keeps_cursors)
-		mdb_cursor_close(c);
+	rp_row_cursor_end(t, c);
 	return e;
 }

@@ -601,7 +601,7 @@ enum rp_err rp_entry_payload(struct rp_txn *t, uint64_t seq, const struct rp_fac
 		out->max = SIZE_MAX / 2; /* bounded at ingest, by max_line */
 	if (!rp_buf_reserve(out, f->payload_bytes))
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory for a payload of %" PRIu64 " bytes", f->payload_bytes);
-	rc = t->keeps_cursors ? rp_row_cursor(t, RP_T_BODY, &c) : mdb_cursor_open(t->mdb, t->ob->table[RP_T_BODY], &c);
+	rc = rp_row_cursor(t, RP_T_BODY, &c);
 	if (rc != 0)
 		return rp_db_fail(t->ob, rc, "payload", err);
 	rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
@@ -611,8 +611,7 @@ enum rp_err rp_entry_payload(struct rp_txn *t, uint64_t seq, const struct rp_fac
 		chunk++;
 		rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
 	}
-	if (!t->keeps_cursors)
-		mdb_cursor_close(c);
+	rp_row_cursor_end(t, c);
 	if (rc != 0 && rc != MDB_NOTFOUND)
 		return rp_db_fail(t->ob, rc, "payload", err);
 	if (out->len - start != f->payload_bytes ||

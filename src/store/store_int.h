@@ -179,7 +179,9 @@ void rp_txn_end(struct rp_txn *t); /* aborts; harmless after a commit */
 enum rp_err rp_row_get(struct rp_txn *t, enum rp_table table, struct rp_key key, MDB_val *value, struct rp_error *err);
 enum rp_err rp_row_put(struct rp_txn *t, enum rp_table table, struct rp_key key, const void *value, size_t n,
 		       unsigned flags, struct rp_error *err);
-int rp_row_cursor(struct rp_txn *t, enum rp_table table, MDB_cursor **c); /* the one it keeps */
+/* The cursor that the transaction keeps, or one of the caller's until its end. */
+int rp_row_cursor(struct rp_txn *t, enum rp_table table, MDB_cursor **c);
+void rp_row_cursor_end(struct rp_txn *t, MDB_cursor *c);
 /* Behind the last row of the table; k and v as for mdb_put, flags beside MDB_APPEND. */
 int rp_row_append(struct rp_txn *t, enum rp_table table, const struct rp_key *key, MDB_val *value, unsigned flags);
 enum rp_err rp_row_del(struct rp_txn *t, enum rp_table table, struct rp_key key, struct rp_error *err);
