@@ -11,6 +11,12 @@ int64_t rp_pace_hold_ms(bool blocking, int64_t request_us)
 	return ms > 1 ? ms : 1;
 }
 
+/* Claiming early only helps while there are too few requests to keep the line busy. */
+bool rp_pace_wants_claims(const struct rp_pace *p)
+{
+	return p->room > 0 && p->ready <= p->running / 2;
+}
+
 int64_t rp_pace_next_ms(const struct rp_pace *p)
 {
 	int64_t settle_ms = -1, claim_ms = -1;
@@ -20,8 +26,7 @@ int64_t rp_pace_next_ms(const struct rp_pace *p)
 		if (p->fresh + p->ready == 0 || p->finished >= RP_PACE_BATCH || settle_ms < 0)
 			settle_ms = 0;
 	}
-	/* Claiming early only helps while there are too few requests to keep the line busy. */
-	if (p->due && p->room > 0 && p->ready <= p->running / 2) {
+	if (p->due && rp_pace_wants_claims(p)) {
 		claim_ms = RP_PACE_CLAIM_MS - p->since_turn_ms;
 		if (p->running == 0 || claim_ms < 0)
 			claim_ms = 0;

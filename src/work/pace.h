@@ -39,7 +39,7 @@ size_t rp_fresh_count(const struct rp_fresh *r, int64_t now_boot_ms);
 /* How many requests may begin now. Each that ends lets another one begin; beyond that some may whenever none has begun for a
  * while, and now and then in any case. Slow receivers so get all that the limits allow within a few steps. Where receivers
  * are faster than the sender, or all wait for a processor, it stays with few requests at once, whose memory stays in the
- * cache: eight senders with 256 places each took 49 us of CPU a webhook while they filled them, and 35 since (measured on
+ * cache: eight senders with 256 places each took 49 us of CPU a webhook while they filled them, and 37 since (measured on
  * two cores; 20 make one sender alone slower, 32 and more make eight slower). */
 #define RP_CREDIT 24          /* requests that may begin without another's end */
 #define RP_CREDIT_AFTER_MS 4  /* ... when none has begun for so long, */
@@ -72,6 +72,9 @@ struct rp_pace {
 /* How long a result may wait for company. Blocking: others wait for its place (struct rp_claim). At least a millisecond, so
  * that there is no commit for each of many. */
 int64_t rp_pace_hold_ms(bool blocking, int64_t request_us);
+
+/* Whether a turn would claim something, were it due. */
+bool rp_pace_wants_claims(const struct rp_pace *p);
 
 /* Milliseconds until the next turn: 0 is now, -1 not before something happens. */
 int64_t rp_pace_next_ms(const struct rp_pace *p);

@@ -160,7 +160,7 @@ static enum rp_err make_jobs(struct rp_sender *s, struct rp_error *err)
 {
 	size_t i;
 
-	s->n_jobs = s->o.in_flight + (s->o.in_flight + 1) / 2 + AHEAD_MAX;
+	s->n_jobs = s->o.in_flight + rp_sender_ahead(s) + AHEAD_MAX;
 	s->jobs = calloc(s->n_jobs, sizeof s->jobs[0]);
 	s->places = calloc(s->o.in_flight, sizeof s->places[0]);
 	s->settlements = calloc(s->n_jobs, sizeof s->settlements[0]);

@@ -148,8 +148,8 @@ static bool large_may_begin(const struct rp_sender *s, const struct rp_sender_jo
 	return s->large_bytes < LARGE_BYTES_MAX && of_endpoint < LARGE_BYTES_EACH;
 }
 
-/* Nothing is spent on a lack of ours. When nothing runs whose end could mend it, the entry would be claimed again and again: then
- * another process is to try. */
+/* Nothing is spent on a lack of ours. When nothing runs whose end could mend it, the entry would be claimed again and again:
+ * then another process is to try. */
 static enum rp_err put_off(struct rp_sender *s, struct rp_sender_job *j, enum rp_err why)
 {
 	rp_log(RP_LOG_WARN, "attempt_put_off", "seq=%" PRIu64 " why=%s", j->claim.seq, rp_err_name(why));
@@ -245,11 +245,6 @@ static enum rp_err start(struct rp_sender *s, struct rp_sender_job *j, struct rp
 	return e;
 }
 
-bool rp_sender_may_start(const struct rp_sender *s)
-{
-	return s->ready.n > 0 && s->running < s->o.in_flight && s->credit.left > 0;
-}
-
 int64_t rp_sender_next_start_ms(const struct rp_sender *s)
 {
 	if (s->ready.n == 0 || s->running >= s->o.in_flight)
@@ -290,7 +285,7 @@ enum rp_err rp_sender_start_ready(struct rp_sender *s, struct rp_error *err)
 	for (n = s->large_may_begin ? s->large.n : 0; n > 0 && e == RP_OK && s->running < s->o.in_flight; n--)
 		e = start(s, rp_sender_list_pop(&s->large), err);
 	s->large_may_begin = n > 0;
-	while (e == RP_OK && rp_sender_may_start(s)) {
+	while (e == RP_OK && s->ready.n > 0 && s->running < s->o.in_flight && s->credit.left > 0) {
 		rp_credit_begin(&s->credit, s->now_boot_ms);
 		e = start(s, rp_sender_list_pop(&s->ready), err);
 	}

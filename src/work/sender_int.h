@@ -88,6 +88,12 @@ struct rp_sender {
 	struct rp_sender_counts counts;
 };
 
+/* How many claims go ahead of the requests at least: half as many again as may run. */
+static inline size_t rp_sender_ahead(const struct rp_sender *s)
+{
+	return (s->o.in_flight + 1) / 2;
+}
+
 /* sender_list.c. Pop: NULL when it is empty. */
 void rp_sender_list_init(struct rp_sender_list *l);
 void rp_sender_list_push(struct rp_sender_list *l, struct rp_sender_job *j);
@@ -103,7 +109,6 @@ void rp_sender_release_settings(struct rp_sender *s);
 
 /* sender_attempt.c. Start ready: begins what is claimed, as far as there are places and credit. Return ready: what was not
  * begun goes back with the next turn. Drop after stall: the same, when others may have taken it meanwhile. */
-bool rp_sender_may_start(const struct rp_sender *s);
 int64_t rp_sender_next_start_ms(const struct rp_sender *s); /* -1: not before something happens */
 enum rp_err rp_sender_start_ready(struct rp_sender *s, struct rp_error *err);
 void rp_sender_on_done(void *arg, void *owner, const struct rp_outcome *outcome); /* the transport's `done` */

@@ -48,7 +48,7 @@ static void recycle_settled(struct rp_sender *s, const struct rp_turn *turn)
 static size_t claim_room(const struct rp_sender *s)
 {
 	size_t begun = s->running + s->ready.n;
-	size_t wanted = s->o.in_flight + (s->o.in_flight + 1) / 2 + 2 * (s->finished.n - s->given_back);
+	size_t wanted = s->o.in_flight + rp_sender_ahead(s) + 2 * (s->finished.n - s->given_back);
 	size_t room = begun < wanted ? wanted - begun : 0;
 
 	if (s->stop_boot_ms != 0)
@@ -56,18 +56,11 @@ static size_t claim_room(const struct rp_sender *s)
 	return room < s->idle.n ? room : s->idle.n;
 }
 
-/* While it has enough to do the doorbell need not wake it: with a backlog every turn of every sender rings, for those that
- * have nothing. What was rung is looked at with the next step. */
-bool rp_sender_wants_more(const struct rp_sender *s)
-{
-	return !s->turn_under_way && s->ready.n <= s->running / 2 && claim_room(s) > 0;
-}
-
 /* Many were claimed while all was fast, and now their requests hang: what cannot begin is given back, so that it is claimed
  * anew by what is possible now, in turn with what has come due since, and by others. */
 void rp_sender_return_surplus(struct rp_sender *s)
 {
-	if (s->ready.n > (s->o.in_flight + 1) / 2 && s->now_boot_ms - s->claimed_boot_ms >= SURPLUS_MS)
+	if (s->ready.n > rp_sender_ahead(s) && s->now_boot_ms - s->claimed_boot_ms >= SURPLUS_MS)
 		rp_sender_return_ready(s);
 }
 
@@ -160,13 +153,9 @@ enum rp_err rp_sender_settle_rest(struct rp_sender *s, struct rp_error *err)
 	return e == RP_OK ? rp_sender_end_turn(s, true, err) : e;
 }
 
-int64_t rp_sender_next_turn_ms(const struct rp_sender *s)
+static struct rp_pace pace_of(const struct rp_sender *s)
 {
-	struct rp_pace p;
-
-	if (s->turn_under_way)
-		return -1;
-	p = (struct rp_pace){
+	return (struct rp_pace){
 	    .ready = s->ready.n,
 	    .running = s->running,
 	    .fresh = rp_fresh_count(&s->fresh, s->now_boot_ms),
@@ -177,6 +166,26 @@ int64_t rp_sender_next_turn_ms(const struct rp_sender *s)
 	    .oldest_finished_ms = s->now_boot_ms - s->finished_boot_ms,
 	    .since_turn_ms = s->now_boot_ms - s->turn_boot_ms,
 	};
+}
 
+int64_t rp_sender_next_turn_ms(const struct rp_sender *s)
+{
+	struct rp_pace p;
+
+	if (s->turn_under_way)
+		return -1;
+	p = pace_of(s);
 	return rp_pace_next_ms(&p);
+}
+
+/* While it has enough to do the doorbell need not wake it: with a backlog every turn of every sender rings, for those that
+ * have nothing. What was rung is looked at with the next step. */
+bool rp_sender_wants_more(const struct rp_sender *s)
+{
+	struct rp_pace p;
+
+	if (s->turn_under_way)
+		return false;
+	p = pace_of(s);
+	return rp_pace_wants_claims(&p);
 }
