@@ -74,6 +74,13 @@ int64_t rp_sys_stopwatch_us(void)
 	return clock_us(CLOCK_MONOTONIC);
 }
 
+void rp_sys_pause_ms(int64_t ms)
+{
+	const struct timespec pause = {ms / 1000, ms % 1000 * 1000000};
+
+	nanosleep(&pause, NULL);
+}
+
 bool rp_sys_hold_stdio(void)
 {
 	int fd;

@@ -38,6 +38,9 @@ static inline void rp_sys_random(const struct rp_sys *sys, void *out, size_t n)
 /* Stopwatch for measurements, in microseconds of CLOCK_MONOTONIC; not replaced in tests, never used in a decision. */
 int64_t rp_sys_stopwatch_us(void);
 
+/* Sleeps, at most for so long: a signal may end it. */
+void rp_sys_pause_ms(int64_t ms);
+
 /* Makes sure that descriptors 0, 1 and 2 are taken, so that no file opened later becomes standard output: a program
  * started with `>&-` would print into its database. Closed ones stay useless: reading or writing them fails with EBADF.
  * Call it before anything is opened. false: errno tells why not. */

@@ -3,16 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
-#define PAUSE_NS 2000000
+#define PAUSE_MS 2
 
 void rp_gate_pause(void)
 {
-	const struct timespec pause = {0, PAUSE_NS};
-
-	nanosleep(&pause, NULL);
+	rp_sys_pause_ms(PAUSE_MS);
 }
 
 /* The lock is the directory's: it is there before any file in it is, and no file has to be made, kept or explained. It ends
@@ -40,7 +37,7 @@ enum rp_err rp_gate_enter(const char *dir, int tries, int *gate, struct rp_error
 	return rp_fail(
 	    err, RP_ERR_BUSY,
 	    "%s: another process has been opening the outbox for %d s; is it stopped? (fuser %s tells which)", dir,
-	    tries / (1000000000 / PAUSE_NS), dir);
+	    tries * PAUSE_MS / 1000, dir);
 }
 
 void rp_gate_leave(int gate)

@@ -1,7 +1,6 @@
 #include "direct.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "note.h"
 #include "progress.h"
@@ -67,7 +66,6 @@ static void count(struct rp_change_result *r, const enum rp_changed *results, si
 
 static int change_all(struct rp_direct *d, uint64_t audit, struct rp_progress *progress)
 {
-	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
 	enum rp_changed results[CHANGE_ENTRIES];
 	struct rp_error err;
 	size_t at = 0;
@@ -88,7 +86,7 @@ static int change_all(struct rp_direct *d, uint64_t audit, struct rp_progress *p
 		at += n;
 		rp_progress_at(progress, at);
 		if (at < d->picks.n)
-			nanosleep(&pause, NULL);
+			rp_sys_pause_ms(PAUSE_MS);
 	}
 	return RP_EXIT_OK;
 }

@@ -39,13 +39,6 @@ static void check_mode(struct rp_doctor *d, const char *dir)
 	rp_doctor_report(d, "permissions", RP_DOCTOR_OK, NULL, "nobody else may use the outbox");
 }
 
-static void sleep_ms(long ms)
-{
-	struct timespec ts = {ms / 1000, ms % 1000 * 1000000};
-
-	nanosleep(&ts, NULL);
-}
-
 /* Opens the outbox in a child and takes the write lock: LMDB's has no timeout, and whoever waits for a stopped process
  * waits as long as that. The child has nothing of ours open. Result: its exit code, -1: it did not get the lock in time. */
 static int probe_lock(const char *dir, const struct rp_outbox_options *options)
@@ -72,7 +65,7 @@ static int probe_lock(const char *dir, const struct rp_outbox_options *options)
 			waitpid(pid, &status, 0);
 			return -1;
 		}
-		sleep_ms(5);
+		rp_sys_pause_ms(5);
 	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : RP_EXIT_SOFTWARE;
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ctl.h"
@@ -47,7 +46,6 @@ static void refuse(struct import *im, const char *why)
 
 static int store(struct import *im)
 {
-	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
 	struct rp_import_result results[BATCH_ENTRIES];
 	struct rp_import in[BATCH_ENTRIES];
 	struct rp_error err;
@@ -73,7 +71,7 @@ static int store(struct import *im)
 			rp_import_line_release(&im->parsed[i]);
 	}
 	im->n = im->bytes = 0;
-	nanosleep(&pause, NULL);
+	rp_sys_pause_ms(PAUSE_MS);
 	return RP_EXIT_OK;
 }
 
