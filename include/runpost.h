@@ -68,7 +68,7 @@ struct rp_handle;
  * RP_ERR_DENIED, _FORMAT, _FULL, _IO: *out is NULL and nothing was changed; so is _BUSY, after ten seconds in which another
  * process was opening it (stopped, perhaps). Close with rp_close. */
 enum rp_err rp_open(const char *dir, struct rp_handle **out, struct rp_error *err);
-void rp_close(struct rp_handle *handle); /* NULL is allowed */
+void rp_close(struct rp_handle *handle); /* NULL is allowed; waits for one that opens, for 0.2 s at most */
 
 /* One completed run. Zero the struct first: every member but `run` may be left empty. */
 struct rp_run {

@@ -17,8 +17,8 @@
 
 #define ENTRIES 5
 
-/* Where a child tells that it has the lock table emptied, or a meta page written (and then waits for its death), or that it has
- * to wait for another; -1: it need not. */
+/* Where a child tells that it has the lock table emptied, or a meta page written (and then waits for its death), or that it
+ * has to wait for another; -1: it need not. */
 static int tell_when_emptied = -1, tell_when_written = -1, tell_when_waiting = -1;
 
 static void tell(int *out)
@@ -27,13 +27,18 @@ static void tell(int *out)
 	*out = -1;
 }
 
+static void tell_and_wait_for_death(int *out)
+{
+	tell(out);
+	for (;;)
+		pause();
+}
+
 /* Stands in the place of libc's, also for LMDB, as do the others: the first opener reads the meta pages with it. */
 ssize_t pread(int fd, void *mem, size_t n, off_t at)
 {
 	if (tell_when_emptied >= 0) {
-		tell(&tell_when_emptied);
-		for (;;)
-			pause();
+		tell_and_wait_for_death(&tell_when_emptied);
 	}
 	return syscall(SYS_pread64, fd, mem, n, at);
 }
@@ -44,9 +49,7 @@ ssize_t pwrite(int fd, const void *mem, size_t n, off_t at)
 	ssize_t done = syscall(SYS_pwrite64, fd, mem, n, at);
 
 	if (tell_when_written >= 0 && at < 2 * 4096) {
-		tell(&tell_when_written);
-		for (;;)
-			pause();
+		tell_and_wait_for_death(&tell_when_written);
 	}
 	return done;
 }
