@@ -65,8 +65,9 @@ enum rp_err rp_db_fail(struct rp_outbox *ob, int rc, const char *what, struct rp
 	case MDB_CORRUPTED:
 	case MDB_PAGE_NOTFOUND:
 	case MDB_BAD_TXN: /* after one of the two, which was taken for one entry's damage */
-		return rp_fail(err, RP_ERR_DAMAGED, "%s: the data file is damaged (%s: %s)", ob->dir, what,
-			       mdb_strerror(rc));
+		return rp_fail(err, RP_ERR_DAMAGED,
+			       "%s: data.mdb is damaged (%s): see what `runpostctl verify` says, and restore a backup",
+			       ob->dir, what);
 	case ENOMEM:
 		return rp_fail_sys(err, RP_ERR_NOMEM, rc, "%s: %s", ob->dir, what);
 	case ENOSPC:
@@ -140,10 +141,17 @@ enum rp_err rp_txn_read_rows(struct rp_outbox *ob, struct rp_txn *t, struct rp_e
 
 enum rp_err rp_txn_write(struct rp_outbox *ob, int64_t now_at_ms, struct rp_txn *t, struct rp_error *err)
 {
-	enum rp_err e = begin_with_head(ob, 0, t, err);
+	enum rp_err e = rp_trust_prepare(ob, err);
 
+	if (e == RP_OK)
+		e = begin_with_head(ob, 0, t, err);
+	if (e != RP_OK)
+		return e;
 	t->now_at_ms = now_at_ms;
-	t->keeps_cursors = true;
+	t->keeps_cursors = t->writes = true;
+	e = rp_trust_begin(t, err);
+	if (e != RP_OK)
+		rp_txn_end(t);
 	return e;
 }
 
@@ -163,7 +171,8 @@ enum rp_err rp_txn_commit(struct rp_txn *t, struct rp_error *err)
 		if (t->now_at_ms > t->head.latest_at_ms)
 			t->head.latest_at_ms = t->now_at_ms;
 		value = (MDB_val){rp_head_pack(&t->head, buf, sizeof buf), buf};
-		e = rp_db_fail(t->ob, mdb_put(t->mdb, t->ob->table[RP_T_META], &key, &value, 0), "head", err);
+		/* Fails after a page was distrusted, whatever that was taken for. */
+		e = rp_db_fail(t->ob, rp_text_put(t, RP_T_META, &key, &value, 0), "head", err);
 	}
 	if (e != RP_OK) {
 		rp_txn_end(t);
@@ -211,9 +220,32 @@ void rp_row_cursor_end(struct rp_txn *t, MDB_cursor *c)
 static int row_find(struct rp_txn *t, enum rp_table table, const struct rp_key *key, MDB_val *value, MDB_cursor **c)
 {
 	MDB_val k = {key->len, (void *)(uintptr_t)key->bytes};
-	int rc = rp_row_cursor(t, table, c);
+	int rc = rp_trust(t, table, &k);
 
+	if (rc == 0)
+		rc = rp_row_cursor(t, table, c);
 	return rc == 0 ? mdb_cursor_get(*c, &k, value, MDB_SET) : rc;
+}
+
+int rp_text_get(struct rp_txn *t, enum rp_table table, MDB_val *key, MDB_val *value)
+{
+	int rc = rp_trust(t, table, key);
+
+	return rc == 0 ? mdb_get(t->mdb, t->ob->table[table], key, value) : rc;
+}
+
+int rp_text_put(struct rp_txn *t, enum rp_table table, MDB_val *key, MDB_val *value, unsigned flags)
+{
+	int rc = rp_trust(t, table, key);
+
+	return rc == 0 ? mdb_put(t->mdb, t->ob->table[table], key, value, flags) : rc;
+}
+
+int rp_text_del(struct rp_txn *t, enum rp_table table, MDB_val *key)
+{
+	int rc = rp_trust_around(t, table, key);
+
+	return rc == 0 ? mdb_del(t->mdb, t->ob->table[table], key, NULL) : rc;
 }
 
 enum rp_err rp_row_get(struct rp_txn *t, enum rp_table table, struct rp_key key, MDB_val *value, struct rp_error *err)
@@ -226,6 +258,27 @@ enum rp_err rp_row_get(struct rp_txn *t, enum rp_table table, struct rp_key key,
 	return rc == MDB_NOTFOUND ? RP_ERR_NOTFOUND : rp_db_fail(t->ob, rc, table_names[table], err);
 }
 
+int rp_row_last(struct rp_txn *t, enum rp_table table, MDB_val *k, MDB_val *v)
+{
+	MDB_cursor *c;
+	int rc = rp_trust(t, table, NULL);
+
+	if (rc == 0)
+		rc = mdb_cursor_open(t->mdb, t->ob->table[table], &c);
+	if (rc != 0)
+		return rc;
+	rc = mdb_cursor_get(c, k, v, MDB_LAST);
+	mdb_cursor_close(c);
+	return rc;
+}
+
+int rp_row_next(struct rp_txn *t, enum rp_table table, MDB_cursor *c, MDB_val *k, MDB_val *v)
+{
+	int rc = mdb_cursor_get(c, k, v, MDB_NEXT);
+
+	return rc == 0 ? rp_trust(t, table, k) : rc;
+}
+
 /* By a cursor that stays where it is: mdb_put would look for the end of the table each time. */
 int rp_row_append(struct rp_txn *t, enum rp_table table, const struct rp_key *key, MDB_val *value, unsigned flags)
 {
@@ -233,7 +286,8 @@ int rp_row_append(struct rp_txn *t, enum rp_table table, const struct rp_key *ke
 	int rc = 0;
 
 	t->dirty = true;
-	if (t->at_end[table] == NULL)
+	rc = rp_trust(t, table, NULL);
+	if (rc == 0 && t->at_end[table] == NULL)
 		rc = mdb_cursor_open(t->mdb, t->ob->table[table], &t->at_end[table]);
 	return rc == 0 ? mdb_cursor_put(t->at_end[table], &k, value, MDB_APPEND | flags) : rc;
 }
@@ -248,7 +302,9 @@ enum rp_err rp_row_put(struct rp_txn *t, enum rp_table table, struct rp_key key,
 	if (flags == MDB_APPEND)
 		return rp_db_fail(t->ob, rp_row_append(t, table, &key, &v, 0), table_names[table], err);
 	t->dirty = true;
-	rc = rp_row_cursor(t, table, &c);
+	rc = rp_trust(t, table, &k);
+	if (rc == 0)
+		rc = rp_row_cursor(t, table, &c);
 	if (rc == 0)
 		rc = mdb_cursor_put(c, &k, &v, flags);
 	return rp_db_fail(t->ob, rc, table_names[table], err);
@@ -258,8 +314,11 @@ enum rp_err rp_row_del(struct rp_txn *t, enum rp_table table, struct rp_key key,
 {
 	MDB_val v;
 	MDB_cursor *c;
-	int rc = row_find(t, table, &key, &v, &c);
+	MDB_val k = {key.len, key.bytes};
+	int rc = rp_trust_around(t, table, &k);
 
+	if (rc == 0)
+		rc = row_find(t, table, &key, &v, &c);
 	if (rc == 0)
 		rc = mdb_cursor_del(c, 0);
 	t->dirty = true;
@@ -272,11 +331,15 @@ enum rp_err rp_row_first(struct rp_txn *t, enum rp_table table, struct rp_key fr
 	MDB_val k = {from.len, from.bytes}, v;
 	MDB_cursor *c;
 	enum rp_err e = RP_OK;
-	int rc = rp_row_cursor(t, table, &c);
+	int rc = rp_trust(t, table, &k);
 
+	if (rc == 0)
+		rc = rp_row_cursor(t, table, &c);
 	if (rc != 0)
 		return rp_db_fail(t->ob, rc, table_names[table], err);
 	rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
+	if (rc == 0)
+		rc = rp_trust(t, table, &k); /* it may be on the next page */
 	if (rc == MDB_NOTFOUND)
 		e = RP_ERR_NOTFOUND;
 	else if (rc != 0)

@@ -87,7 +87,7 @@ enum rp_err rp_entry_put_run(struct rp_txn *t, uint64_t seq, struct rp_span run_
 
 	if (k.mv_size == 0)
 		return RP_OK;
-	return rp_db_fail(t->ob, mdb_put(t->mdb, t->ob->table[RP_T_RUN], &k, &v, 0), "run", err);
+	return rp_db_fail(t->ob, rp_text_put(t, RP_T_RUN, &k, &v, 0), "run", err);
 }
 
 /* NULL: nobody knows any more (both records of the entry were damaged), and no endpoint counts it. */
@@ -341,9 +341,9 @@ static enum rp_err remove_run_by_seq(struct rp_txn *t, uint64_t seq, struct rp_e
 
 	if (rc != 0)
 		return rp_db_fail(t->ob, rc, "remove", err);
-	while ((rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0)
+	while ((rc = rp_row_next(t, RP_T_RUN, c, &k, &v)) == 0)
 		if (k.mv_size > 8 && memcmp((char *)k.mv_data + k.mv_size - 8, want.bytes, 8) == 0) {
-			rc = mdb_cursor_del(c, 0);
+			rc = rp_text_del(t, RP_T_RUN, &k);
 			break;
 		}
 	mdb_cursor_close(c);
@@ -354,7 +354,7 @@ static enum rp_err remove_run(struct rp_txn *t, uint64_t seq, const struct rp_fa
 {
 	unsigned char key[RP_RUN_KEY_MAX];
 	MDB_val k = {rp_entry_run_key(seq, f->run_id, f->dedupe_key, key), key};
-	int rc = k.mv_size > 0 ? mdb_del(t->mdb, t->ob->table[RP_T_RUN], &k, NULL) : 0;
+	int rc = k.mv_size > 0 ? rp_text_del(t, RP_T_RUN, &k) : 0;
 
 	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(t->ob, rc, "remove", err);
 }
@@ -373,7 +373,7 @@ static enum rp_err recall_id(struct rp_txn *t, uint64_t seq, unsigned char id[RP
 		rc = mdb_cursor_open(t->mdb, t->ob->table[tables[i]], &c);
 		if (rc != 0)
 			break;
-		while ((rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0) {
+		while ((rc = rp_row_next(t, tables[i], c, &k, &v)) == 0) {
 			const MDB_val *found = tables[i] == RP_T_ALIAS ? &k : &v;
 
 			if (found->mv_size != RP_ID_BYTES || rp_entry_seq(t, found->mv_data, &there, NULL) != RP_OK ||
@@ -396,9 +396,9 @@ static enum rp_err remove_seen_by_value(struct rp_txn *t, const unsigned char id
 
 	if (rc != 0)
 		return rp_db_fail(t->ob, rc, "remove", err);
-	while ((rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0)
+	while ((rc = rp_row_next(t, RP_T_SEEN, c, &k, &v)) == 0)
 		if (v.mv_size == RP_ID_BYTES && memcmp(v.mv_data, id, RP_ID_BYTES) == 0) {
-			rc = mdb_cursor_del(c, 0);
+			rc = rp_text_del(t, RP_T_SEEN, &k);
 			break;
 		}
 	mdb_cursor_close(c);
@@ -414,9 +414,9 @@ static enum rp_err remove_seen(struct rp_txn *t, const struct rp_facts *f, struc
 	if (f->dedupe_key.len > sizeof copy)
 		return RP_OK;
 	memcpy(copy, f->dedupe_key.ptr, f->dedupe_key.len);
-	rc = mdb_get(t->mdb, t->ob->table[RP_T_SEEN], &k, &v);
+	rc = rp_text_get(t, RP_T_SEEN, &k, &v);
 	if (rc == 0 && v.mv_size == RP_ID_BYTES && memcmp(v.mv_data, f->id, RP_ID_BYTES) == 0)
-		rc = mdb_del(t->mdb, t->ob->table[RP_T_SEEN], &k, NULL);
+		rc = rp_text_del(t, RP_T_SEEN, &k);
 	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(t->ob, rc, "remove", err);
 }
 
@@ -485,7 +485,7 @@ static enum rp_err find_index_row(struct rp_txn *t, enum rp_table table, uint64_
 
 	if (rc != 0)
 		return rp_db_fail(t->ob, rc, "reconstruct", err);
-	while (!found && (rc = mdb_cursor_get(c, &k, v, MDB_NEXT)) == 0)
+	while (!found && (rc = rp_row_next(t, table, c, &k, v)) == 0)
 		found = rp_key_read(k.mv_data, k.mv_size, key, n) && key[n - 1] == seq;
 	mdb_cursor_close(c);
 	if (found)
@@ -601,7 +601,9 @@ enum rp_err rp_entry_payload(struct rp_txn *t, uint64_t seq, const struct rp_fac
 		out->max = SIZE_MAX / 2; /* bounded at ingest, by max_line */
 	if (!rp_buf_reserve(out, f->payload_bytes))
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory for a payload of %" PRIu64 " bytes", f->payload_bytes);
-	rc = rp_row_cursor(t, RP_T_BODY, &c);
+	rc = rp_trust(t, RP_T_BODY, &k);
+	if (rc == 0)
+		rc = rp_row_cursor(t, RP_T_BODY, &c);
 	if (rc != 0)
 		return rp_db_fail(t->ob, rc, "payload", err);
 	rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
@@ -609,7 +611,7 @@ enum rp_err rp_entry_payload(struct rp_txn *t, uint64_t seq, const struct rp_fac
 	       out->len - start + v.mv_size <= f->payload_bytes) {
 		rp_buf_add(out, v.mv_data, v.mv_size);
 		chunk++;
-		rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
+		rc = rp_row_next(t, RP_T_BODY, c, &k, &v);
 	}
 	rp_row_cursor_end(t, c);
 	if (rc != 0 && rc != MDB_NOTFOUND)

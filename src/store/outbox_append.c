@@ -106,8 +106,7 @@ static enum rp_err enter_key(struct rp_txn *t, const struct rp_new_entry *n, str
 			     struct rp_error *err)
 {
 	MDB_val key = {n->dedupe_key.len, (void *)(uintptr_t)n->dedupe_key.ptr}, value = {RP_ID_BYTES, out->id};
-	MDB_dbi seen = t->ob->table[RP_T_SEEN];
-	int rc = mdb_put(t->mdb, seen, &key, &value, MDB_NOOVERWRITE); /* one search for both */
+	int rc = rp_text_put(t, RP_T_SEEN, &key, &value, MDB_NOOVERWRITE); /* one search for both */
 
 	if (rc == MDB_KEYEXIST && value.mv_size == RP_ID_BYTES) {
 		out->duplicate = true;
@@ -117,7 +116,7 @@ static enum rp_err enter_key(struct rp_txn *t, const struct rp_new_entry *n, str
 	}
 	if (rc == MDB_KEYEXIST) { /* damaged */
 		value = (MDB_val){RP_ID_BYTES, out->id};
-		rc = mdb_put(t->mdb, seen, &key, &value, 0);
+		rc = rp_text_put(t, RP_T_SEEN, &key, &value, 0);
 	}
 	return rp_db_fail(t->ob, rc, "seen", err);
 }

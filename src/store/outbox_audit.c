@@ -9,18 +9,13 @@ enum rp_err rp_audit_put_new(struct rp_txn *t, const struct rp_audit *a, uint64_
 {
 	unsigned char buf[RP_AUDIT_BYTES_MAX];
 	MDB_val k, v;
-	MDB_cursor *c;
 	size_t n;
 	enum rp_err e;
-	int rc = mdb_cursor_open(t->mdb, t->ob->table[RP_T_AUDIT], &c);
+	int rc = rp_row_last(t, RP_T_AUDIT, &k, &v);
 
 	*number = 0;
-	if (rc != 0)
-		return rp_db_fail(t->ob, rc, "audit", err);
-	rc = mdb_cursor_get(c, &k, &v, MDB_LAST);
 	if (rc == 0)
 		rp_key_read(k.mv_data, k.mv_size, number, 1);
-	mdb_cursor_close(c);
 	if (rc != 0 && rc != MDB_NOTFOUND)
 		return rp_db_fail(t->ob, rc, "audit", err);
 	(*number)++;

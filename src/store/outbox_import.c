@@ -46,7 +46,7 @@ static enum rp_err look_for(struct rp_txn *t, const struct rp_facts *f, struct r
 	}
 	if (e != RP_OK && e != RP_ERR_NOTFOUND)
 		return e;
-	rc = mdb_get(t->mdb, t->ob->table[RP_T_SEEN], &key, &value);
+	rc = rp_text_get(t, RP_T_SEEN, &key, &value);
 	if (rc != 0 && rc != MDB_NOTFOUND)
 		return rp_db_fail(t->ob, rc, "seen", err);
 	r->kind = rc == 0 ? RP_IMPORT_DUPLICATE : RP_IMPORT_DONE;
@@ -92,7 +92,7 @@ static enum rp_err put_entry(struct rp_txn *t, const struct rp_import *in, uint6
 	if (e == RP_OK)
 		e = rp_entry_put_run(t, *seq, in->facts.run_id, in->facts.dedupe_key, err);
 	if (e == RP_OK)
-		e = rp_db_fail(t->ob, mdb_put(t->mdb, t->ob->table[RP_T_SEEN], &key, &value, 0), "seen", err);
+		e = rp_db_fail(t->ob, rp_text_put(t, RP_T_SEEN, &key, &value, 0), "seen", err);
 	return e == RP_OK ? rp_entry_move(t, *seq, NULL, &d, err) : e;
 }
 

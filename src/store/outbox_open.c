@@ -36,6 +36,7 @@ void rp_outbox_close(struct rp_outbox *ob)
 	if (ob->env != NULL)
 		rp_tally_tell(ob);
 	rp_fetcher_close(ob);
+	rp_trust_free(ob);
 	rp_db_close(ob);
 	rp_doorbell_close(ob);
 	if (ob->roster_fd >= 0)

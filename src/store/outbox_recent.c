@@ -23,17 +23,12 @@ void rp_recent_forget(struct rp_outbox *ob)
 static enum rp_err next_number(struct rp_txn *t, uint64_t *number, struct rp_error *err)
 {
 	MDB_val k, v;
-	MDB_cursor *c;
-	int rc = mdb_cursor_open(t->mdb, t->ob->table[RP_T_RECENT], &c);
+	int rc = rp_row_last(t, RP_T_RECENT, &k, &v);
 
 	*number = 1;
-	if (rc != 0)
-		return rp_db_fail(t->ob, rc, "recent", err);
-	rc = mdb_cursor_get(c, &k, &v, MDB_LAST);
 	/* The count follows from the size, so that a damaged row does not end the log. */
 	if (rc == 0 && rp_key_read(k.mv_data, k.mv_size, number, 1))
 		*number += rp_recent_count(v.mv_size);
-	mdb_cursor_close(c);
 	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(t->ob, rc, "recent", err);
 }
 

@@ -1,4 +1,4 @@
-/* page.h - private to store/: one page of LMDB's data file, read without LMDB and without trust (pages, leaves, db_open).
+/* page.h - private to store/: one page of LMDB's data file, read without LMDB and without trust (pages, leaves, trust, db_open).
  *
  * The format is that of LMDB 0.9 on 64 bits (mdb.c: MDB_page, MDB_node, MDB_meta, MDB_db), integers in host order:
  *   page   u64 own number | u16 | u16 flags | u16 lower, u16 upper (or u32 pages, of an overflow) | u16 offsets of nodes
@@ -64,10 +64,11 @@ static inline struct rp_tree rp_page_tree(const unsigned char *p)
 				rp_page_u64(p + 24), rp_page_u64(p + 32), rp_page_u64(p + 40)};
 }
 
-/* Without the flags of pages in memory, which a page on the disk may carry too. */
+/* With the flags of pages in memory, none of which LMDB leaves in a page that it writes: one that says that it is being
+ * changed already (0x10) would be changed in the map, which is read-only. */
 static inline unsigned rp_page_kind(const unsigned char *page)
 {
-	return rp_page_u16(page + 10) & ~0xc010u;
+	return rp_page_u16(page + 10);
 }
 
 /* Pages that a value of so many bytes has to itself. */
@@ -89,26 +90,39 @@ static inline const char *rp_page_check(const unsigned char *page, size_t page_b
 	return *n == 0 ? "it is empty" : NULL;
 }
 
-/* Node i of a page that has passed: NULL, or what is wrong with it; then nothing in `out` is to be used. */
+/* The number of rows of a page whose header has passed. */
+static inline unsigned rp_page_count(const unsigned char *page)
+{
+	return (rp_page_u16(page + 12) - RP_PAGE_HEADER) / 2u;
+}
+
+/* Node i of a page whose rows have passed (rp_page_rows). */
+static inline struct rp_node rp_page_sound_node(const unsigned char *page, unsigned i, bool leaf)
+{
+	const unsigned char *p = page + rp_page_u16(page + RP_PAGE_HEADER + 2 * i);
+	uint64_t size = rp_page_u16(p) | (uint64_t)rp_page_u16(p + 2) << 16;
+	struct rp_node node = {.key = p + RP_NODE_HEADER, .key_bytes = rp_page_u16(p + 6)};
+
+	node.data = node.key + node.key_bytes;
+	if (leaf) {
+		node.flags = rp_page_u16(p + 4);
+		node.data_bytes = (size_t)size;
+	} else {
+		node.child = size | (uint64_t)rp_page_u16(p + 4) << 32;
+	}
+	return node;
+}
+
+/* Node i of a page whose header has passed: NULL, or what is wrong with it; then nothing in `out` is to be used. */
 static inline const char *rp_page_node(const unsigned char *page, size_t page_bytes, unsigned i, bool leaf,
 				       struct rp_node *out)
 {
-	unsigned at = rp_page_u16(page + RP_PAGE_HEADER + 2 * i), flags;
-	const unsigned char *p = page + at;
+	unsigned at = rp_page_u16(page + RP_PAGE_HEADER + 2 * i);
 	uint64_t size;
 
 	if (at < rp_page_u16(page + 14) || at > page_bytes - RP_NODE_HEADER)
 		return "is outside of the page";
-	size = rp_page_u16(p) | (uint64_t)rp_page_u16(p + 2) << 16;
-	flags = rp_page_u16(p + 4);
-	*out = (struct rp_node){.key = p + RP_NODE_HEADER, .key_bytes = rp_page_u16(p + 6)};
-	out->data = out->key + out->key_bytes;
-	if (leaf) {
-		out->flags = (uint16_t)flags;
-		out->data_bytes = (size_t)size;
-	} else {
-		out->child = size | (uint64_t)flags << 32;
-	}
+	*out = rp_page_sound_node(page, i, leaf);
 	if ((out->flags & ~(RP_NODE_BIGDATA | RP_NODE_SUBDATA)) != 0)
 		return "is of a kind that is not used";
 	size = (out->flags & RP_NODE_BIGDATA) != 0 ? 8 : out->data_bytes;
@@ -123,5 +137,49 @@ static inline int rp_page_key_order(const void *a, size_t a_bytes, const void *b
 
 	return order != 0 ? order : a_bytes < b_bytes ? -1 : a_bytes > b_bytes;
 }
+
+/* Which keys may stand below a node of a branch: from its own key to before the next one's. NULL: no bound. */
+struct rp_bounds {
+	const unsigned char *low, *high;
+	size_t low_bytes, high_bytes;
+};
+
+/* Child i of a branch whose rows have passed, and what may stand in it. The first key of a branch is no key: below it is all
+ * that comes before the next. */
+static inline uint64_t rp_page_child(const unsigned char *page, unsigned i, const struct rp_bounds *b,
+				     struct rp_bounds *out)
+{
+	struct rp_node node = rp_page_sound_node(page, i, false), next;
+
+	*out = *b;
+	if (i > 0) {
+		out->low = node.key;
+		out->low_bytes = node.key_bytes;
+	}
+	if (i + 1 < rp_page_count(page)) {
+		next = rp_page_sound_node(page, i + 1, false);
+		out->high = next.key;
+		out->high_bytes = next.key_bytes;
+	}
+	return node.child;
+}
+
+/* numbers: keys are numbers in host order, as those of the free list. */
+static inline int rp_page_order(const void *a, size_t a_bytes, const void *b, size_t b_bytes, bool numbers)
+{
+	if (numbers && (a_bytes < b_bytes ? a_bytes : b_bytes) == 8)
+		return rp_page_u64(a) < rp_page_u64(b) ? -1 : rp_page_u64(a) > rp_page_u64(b);
+	return rp_page_key_order(a, a_bytes, b, b_bytes);
+}
+
+static inline bool rp_bounds_hold(const struct rp_bounds *b, const void *key, size_t bytes, bool numbers)
+{
+	return (b->low == NULL || rp_page_order(b->low, b->low_bytes, key, bytes, numbers) <= 0) &&
+	       (b->high == NULL || rp_page_order(key, bytes, b->high, b->high_bytes, numbers) < 0);
+}
+
+/* All rows of a page of RP_PAGE_BYTES whose header has passed: within the page and filling it, in the order of their keys
+ * and within the bounds. NULL, or what is wrong with row *row. */
+const char *rp_page_rows(const unsigned char *page, bool leaf, bool numbers, const struct rp_bounds *b, unsigned *row);
 
 #endif

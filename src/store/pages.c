@@ -9,10 +9,16 @@
 
 enum { META_DBS = RP_PAGE_HEADER + 24, META_LAST = META_DBS + 2 * RP_TREE_BYTES };
 
+/* How LMDB orders a tree's keys, and whether it has several rows with the same. */
+#define TREE_FLAGS (MDB_REVERSEKEY | MDB_DUPSORT | MDB_INTEGERKEY | MDB_DUPFIXED | MDB_INTEGERDUP | MDB_REVERSEDUP)
+
 struct table {
 	char name[32];
 	struct rp_tree tree;
 };
+
+#define FIRST_PROBLEM_MAX 200
+#define LISTS_TRIES 100
 
 /* The walk is its first member: what is called back gets that. */
 struct check {
@@ -26,10 +32,13 @@ static bool see_free(struct rp_walk *w, uint64_t pgno, const struct rp_node *nod
 {
 	uint64_t n = node->data_bytes >= 8 ? rp_page_u64(node->data) : 0, i, free;
 
-	if (node->key_bytes != 8 || node->data_bytes < 8 || n > node->data_bytes / 8 - 1)
+	if (node->key_bytes != 8 || (node->flags & RP_NODE_SUBDATA) != 0 || node->data_bytes < 8 ||
+	    n > node->data_bytes / 8 - 1)
 		return rp_walk_bad(w, pgno, "a row of the free list is damaged");
 	for (i = 1; i <= n; i++) {
 		free = rp_page_u64(node->data + 8 * i);
+		if (i > 1 && free >= rp_page_u64(node->data + 8 * i - 8)) /* LMDB merges them as they are */
+			return rp_walk_bad(w, pgno, "a row of the free list is out of order");
 		if (free < 2 || free > w->last)
 			return rp_walk_bad(w, pgno, "page %" PRIu64 " is free, and there is none", free);
 		if (rp_page_bit(w->free, free))
@@ -45,7 +54,8 @@ static bool see_table(struct rp_walk *w, uint64_t pgno, const struct rp_node *no
 	struct check *c = (struct check *)w;
 
 	if (node->flags != RP_NODE_SUBDATA || node->data_bytes != RP_TREE_BYTES ||
-	    node->key_bytes >= sizeof c->tables[0].name || c->n_tables == RP_T_COUNT)
+	    rp_page_tree(node->data).flags != 0 || node->key_bytes >= sizeof c->tables[0].name ||
+	    c->n_tables == RP_T_COUNT)
 		return rp_walk_bad(w, pgno, "a table's row is damaged");
 	memcpy(c->tables[c->n_tables].name, node->key, node->key_bytes);
 	c->tables[c->n_tables].name[node->key_bytes] = '\0';
@@ -74,8 +84,7 @@ static bool read_meta(struct rp_walk *w, uint64_t txn, struct rp_tree *free, str
 	return false;
 }
 
-/* LMDB takes the page size of the machine that made the file. */
-static bool knows_pages(struct rp_outbox *ob)
+bool rp_pages_known(struct rp_outbox *ob)
 {
 	MDB_stat st;
 
@@ -120,6 +129,11 @@ static enum rp_err walk_begin(struct rp_walk *w, struct rp_outbox *ob, MDB_txn *
 			    (uint64_t)st.st_size / RP_PAGE_BYTES);
 		return RP_ERR_DAMAGED;
 	}
+	/* The other bits of the free list's are of the environment. */
+	if ((free_list.flags & TREE_FLAGS) != MDB_INTEGERKEY || (all->flags & TREE_FLAGS) != 0) {
+		rp_walk_bad(w, 0, "a tree of another kind");
+		return RP_ERR_DAMAGED;
+	}
 	bytes = w->last / 8 + 1;
 	w->seen = calloc(1, bytes);
 	w->free = calloc(1, bytes);
@@ -155,7 +169,7 @@ enum rp_err rp_pages_check(struct rp_txn *t, const struct rp_pages_watch *watch,
 	size_t i;
 	enum rp_err e;
 
-	if (!knows_pages(t->ob))
+	if (!rp_pages_known(t->ob))
 		return RP_OK;
 	e = walk_begin(&c.w, t->ob, t->mdb, &all, err);
 	if (e == RP_OK && rp_walk_tree(&c.w, "list of tables", &all, see_table))
@@ -197,7 +211,7 @@ enum rp_err rp_pages_check_slice(struct rp_txn *t, const struct rp_pages_watch *
 	enum rp_err e;
 
 	*all_done = true;
-	if (!knows_pages(t->ob))
+	if (!rp_pages_known(t->ob))
 		return RP_OK;
 	c.w.go_on = NULL; /* the free list and the list of tables are read anew, whole, in each slice */
 	e = walk_begin(&c.w, t->ob, t->mdb, &all, err);
@@ -214,6 +228,41 @@ enum rp_err rp_pages_check_slice(struct rp_txn *t, const struct rp_pages_watch *
 	return e == RP_ERR_DAMAGED ? RP_OK : e;
 }
 
+static void keep_first(void *arg, const char *text)
+{
+	char *first = arg;
+
+	if (first[0] == '\0')
+		snprintf(first, FIRST_PROBLEM_MAX, "%s", text);
+}
+
+enum rp_err rp_pages_check_lists(struct rp_outbox *ob, struct rp_error *err)
+{
+	char first[FIRST_PROBLEM_MAX] = "";
+	struct rp_pages_watch watch = {.problem = keep_first, .arg = first};
+	enum rp_err e = RP_ERR_STALE;
+	struct rp_tree all;
+	struct rp_txn t;
+	int tries;
+
+	/* Somebody who commits twice between two lines of ours has LMDB read these lists all the time. */
+	for (tries = 0; e == RP_ERR_STALE && tries < LISTS_TRIES; tries++) {
+		struct check c = check_of(&watch);
+
+		e = rp_txn_read_rows(ob, &t, err);
+		if (e != RP_OK)
+			return e;
+		e = walk_begin(&c.w, ob, t.mdb, &all, err);
+		if (e == RP_OK && !rp_walk_tree(&c.w, "list of tables", &all, see_table))
+			e = RP_ERR_DAMAGED;
+		e = walk_end(&c.w, ob, e, err);
+		rp_txn_end(&t);
+	}
+	if (e == RP_ERR_DAMAGED)
+		return rp_fail(err, e, "%s: data.mdb is damaged: %s; restore a backup", ob->dir, first);
+	return e == RP_ERR_STALE ? RP_OK : e;
+}
+
 /* LMDB does not write pages that a transaction took and gave back, so the file may end before the last page that is
  * counted; but what is missing must be free. */
 enum rp_err rp_pages_check_end(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err)
@@ -228,7 +277,7 @@ enum rp_err rp_pages_check_end(struct rp_outbox *ob, MDB_txn *txn, struct rp_err
 
 	mdb_env_info(ob->env, &info);
 	mdb_env_get_fd(ob->env, &fd);
-	if (!knows_pages(ob))
+	if (!rp_pages_known(ob))
 		return RP_OK;
 	if (fstat(fd, &st) != 0)
 		return rp_fail_sys(err, RP_ERR_IO, errno, "%s/data.mdb", ob->dir);

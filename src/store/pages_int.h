@@ -55,4 +55,9 @@ static inline void rp_page_set_bit(unsigned char *bits, uint64_t i)
 	bits[i / 8] = (unsigned char)(bits[i / 8] | 1u << i % 8);
 }
 
+static inline void rp_page_clear_bit(unsigned char *bits, uint64_t i)
+{
+	bits[i / 8] = (unsigned char)(bits[i / 8] & ~(1u << i % 8));
+}
+
 #endif

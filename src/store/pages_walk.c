@@ -84,91 +84,66 @@ static bool read_overflow(struct rp_walk *w, uint64_t pgno, size_t bytes, const 
 	return true;
 }
 
-static bool read_node(struct rp_walk *w, uint64_t pgno, const unsigned char *page, unsigned i, bool leaf,
-		      struct rp_node *out)
-{
-	const char *wrong = rp_page_node(page, RP_PAGE_BYTES, i, leaf, out);
+static bool walk_page(struct rp_walk *w, uint64_t pgno, unsigned depth, const struct rp_bounds *b,
+		      const struct rp_node *from, rp_see_node *see);
 
-	return wrong == NULL || rp_walk_bad(w, pgno, "row %u %s", i, wrong);
+static bool check_rows(struct rp_walk *w, uint64_t pgno, const unsigned char *page, bool leaf,
+		       const struct rp_bounds *b)
+{
+	unsigned row;
+	const char *wrong = rp_page_rows(page, leaf, w->numbers, b, &row);
+
+	return wrong == NULL || rp_walk_bad(w, pgno, "row %u %s", row, wrong);
 }
 
-static int key_order(const struct rp_node *a, const struct rp_node *b, bool numbers)
-{
-	if (numbers && (a->key_bytes < b->key_bytes ? a->key_bytes : b->key_bytes) == 8)
-		return rp_page_u64(a->key) < rp_page_u64(b->key) ? -1 : rp_page_u64(a->key) > rp_page_u64(b->key);
-	return rp_page_key_order(a->key, a->key_bytes, b->key, b->key_bytes);
-}
-
-/* Keys below a node of a branch: from its own key to before the next one's. NULL: no bound. */
-struct range {
-	const struct rp_node *low, *high;
-};
-
-static bool walk_page(struct rp_walk *w, uint64_t pgno, unsigned depth, struct range r, const struct rp_node *from,
-		      rp_see_node *see);
-
-static bool walk_leaf(struct rp_walk *w, uint64_t pgno, const unsigned char *page, unsigned n, struct range r,
+static bool walk_leaf(struct rp_walk *w, uint64_t pgno, const unsigned char *page, unsigned n,
 		      const struct rp_node *from, rp_see_node *see)
 {
-	struct rp_node node, before = {0};
+	struct rp_node node = {0};
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
-		if (!read_node(w, pgno, page, i, true, &node))
-			return false;
-		if (i > 0 ? key_order(&before, &node, w->numbers) >= 0
-			  : r.low != NULL && key_order(r.low, &node, w->numbers) > 0)
-			return rp_walk_bad(w, pgno, "row %u is out of order", i);
-		before = node;
+		node = rp_page_sound_node(page, i, true);
+		if (see == NULL && (node.flags & RP_NODE_SUBDATA) != 0)
+			return rp_walk_bad(w, pgno, "row %u is of a kind that is not used", i);
 		if ((node.flags & RP_NODE_BIGDATA) != 0 &&
 		    !read_overflow(w, rp_page_u64(node.data), node.data_bytes, &node.data))
 			return false;
 		if (see != NULL && !see(w, pgno, &node))
 			return false;
 	}
-	if (r.high != NULL && key_order(&before, r.high, w->numbers) >= 0)
-		return rp_walk_bad(w, pgno, "row %u is out of order", n - 1);
 	w->found.leaves++;
 	w->found.entries += n;
 	w->seeking = false;
-	memcpy(w->at.key, before.key, before.key_bytes);
-	w->at.key_bytes = before.key_bytes;
+	memcpy(w->at.key, node.key, node.key_bytes);
+	w->at.key_bytes = node.key_bytes;
 	w->stopped = w->go_on != NULL && !w->go_on(w->go_on_arg, w->n_pages) &&
-		     (from == NULL || key_order(from, &before, w->numbers) < 0);
+		     (from == NULL || rp_page_key_order(from->key, from->key_bytes, node.key, node.key_bytes) < 0);
 	return true;
 }
 
-static bool walk_branch(struct rp_walk *w, uint64_t pgno, const unsigned char *page, unsigned n, unsigned depth,
-			struct range r, const struct rp_node *from, rp_see_node *see)
+static bool walk_branch(struct rp_walk *w, const unsigned char *page, unsigned n, unsigned depth,
+			const struct rp_bounds *b, const struct rp_node *from, rp_see_node *see)
 {
-	struct rp_node node, next = {0};
+	struct rp_bounds part;
+	uint64_t child;
 	unsigned i;
 
 	w->found.branches++;
-	if (!read_node(w, pgno, page, 0, false, &node))
-		return false;
-	for (i = 0; i < n && !w->stopped; i++, node = next) {
-		/* the first key of a branch stands for all below */
-		struct range part = {i > 0 ? &node : r.low, r.high};
-
-		if (i + 1 < n) {
-			if (!read_node(w, pgno, page, i + 1, false, &next))
-				return false;
-			if (i > 0 && key_order(&node, &next, w->numbers) >= 0)
-				return rp_walk_bad(w, pgno, "row %u is out of order", i + 1);
-			part.high = &next;
-			if (w->seeking && key_order(&next, from, w->numbers) <= 0)
-				continue;
-		}
-		if (!walk_page(w, node.child, depth - 1, part, from, see))
+	for (i = 0; i < n && !w->stopped; i++) {
+		child = rp_page_child(page, i, b, &part);
+		if (w->seeking && i + 1 < n &&
+		    rp_page_key_order(part.high, part.high_bytes, from->key, from->key_bytes) <= 0)
+			continue;
+		if (!walk_page(w, child, depth - 1, &part, from, see))
 			return false;
 	}
 	return true;
 }
 
 /* `depth` levels are left, this one included. */
-static bool walk_page(struct rp_walk *w, uint64_t pgno, unsigned depth, struct range r, const struct rp_node *from,
-		      rp_see_node *see)
+static bool walk_page(struct rp_walk *w, uint64_t pgno, unsigned depth, const struct rp_bounds *b,
+		      const struct rp_node *from, rp_see_node *see)
 {
 	unsigned char page[RP_PAGE_BYTES];
 	bool leaf = depth == 1;
@@ -182,13 +157,15 @@ static bool walk_page(struct rp_walk *w, uint64_t pgno, unsigned depth, struct r
 		wrong = "it leads to one page only";
 	if (wrong != NULL)
 		return rp_walk_bad(w, pgno, "%s", wrong);
-	return leaf ? walk_leaf(w, pgno, page, n, r, from, see) : walk_branch(w, pgno, page, n, depth, r, from, see);
+	if (!check_rows(w, pgno, page, leaf, b))
+		return false;
+	return leaf ? walk_leaf(w, pgno, page, n, from, see) : walk_branch(w, page, n, depth, b, from, see);
 }
 
 static bool walk(struct rp_walk *w, const char *table, const struct rp_tree *t, const struct rp_node *from,
 		 rp_see_node *see)
 {
-	struct range all = {NULL, NULL};
+	const struct rp_bounds all = {0};
 
 	w->table = table;
 	memset(&w->found, 0, sizeof w->found);
@@ -199,7 +176,7 @@ static bool walk(struct rp_walk *w, const char *table, const struct rp_tree *t, 
 		return t->entries == 0 || rp_walk_bad(w, 0, "a tree without pages has %" PRIu64 " rows", t->entries);
 	if (t->depth == 0 || t->depth > DEPTH_MAX)
 		return rp_walk_bad(w, t->root, "a tree of depth %u", t->depth);
-	if (!walk_page(w, t->root, t->depth, all, from, see))
+	if (!walk_page(w, t->root, t->depth, &all, from, see))
 		return false;
 	if (from != NULL || w->stopped)
 		return true;

@@ -107,6 +107,7 @@ struct rp_outbox {
 		uint64_t duplicates;
 		struct rp_histogram commits;
 	} untold;
+	struct rp_trust *trust; /* trust.c: which pages may be written to; NULL: nothing was yet */
 	struct rp_txn *fetcher; /* outbox_fetch.c: the transaction in which entries are fetched; NULL: none was yet */
 	/* roster.c */
 	int roster_fd;
@@ -124,6 +125,7 @@ struct rp_txn {
 	MDB_txn *mdb;
 	int64_t now_at_ms;
 	struct rp_head head;
+	bool writes;
 	bool dirty;                     /* something was written */
 	bool tallied;                   /* the outbox's tally is this transaction's */
 	bool keeps_cursors;             /* all that write do: */
@@ -179,6 +181,13 @@ void rp_txn_end(struct rp_txn *t); /* aborts; harmless after a commit */
 enum rp_err rp_row_get(struct rp_txn *t, enum rp_table table, struct rp_key key, MDB_val *value, struct rp_error *err);
 enum rp_err rp_row_put(struct rp_txn *t, enum rp_table table, struct rp_key key, const void *value, size_t n,
 		       unsigned flags, struct rp_error *err);
+/* Rows whose key is no number: as mdb_get, mdb_put and mdb_del. */
+int rp_text_get(struct rp_txn *t, enum rp_table table, MDB_val *key, MDB_val *value);
+int rp_text_put(struct rp_txn *t, enum rp_table table, MDB_val *key, MDB_val *value, unsigned flags);
+int rp_text_del(struct rp_txn *t, enum rp_table table, MDB_val *key);
+/* The row behind the one where the cursor stands; the first, if it is new. As mdb_cursor_get. */
+int rp_row_next(struct rp_txn *t, enum rp_table table, MDB_cursor *c, MDB_val *k, MDB_val *v);
+int rp_row_last(struct rp_txn *t, enum rp_table table, MDB_val *k, MDB_val *v);
 /* The cursor that the transaction keeps, or one of the caller's until its end. */
 int rp_row_cursor(struct rp_txn *t, enum rp_table table, MDB_cursor **c);
 void rp_row_cursor_end(struct rp_txn *t, MDB_cursor *c);
@@ -257,8 +266,25 @@ enum rp_err rp_pages_check(struct rp_txn *t, const struct rp_pages_watch *watch,
  * one snapshot, the numbers of pages and rows and whether two tables share a page, is seen where a slice holds them. */
 enum rp_err rp_pages_check_slice(struct rp_txn *t, const struct rp_pages_watch *watch, struct rp_verify_cursor *at,
 				 bool *all_done, uint64_t *n_problems, struct rp_error *err);
+/* The free list and the list of tables, of which LMDB reads any page when it commits. */
+enum rp_err rp_pages_check_lists(struct rp_outbox *ob, struct rp_error *err);
+/* Whether its pages have the size that is known here: LMDB takes that of the machine that made the file. */
+bool rp_pages_known(struct rp_outbox *ob);
 /* RP_ERR_DAMAGED: the file is shorter than it must be, and reading it would end in a SIGBUS. */
 enum rp_err rp_pages_check_end(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err);
+
+/* trust.c: LMDB copies and moves what stands in a page by the page's own word. Where that is damaged it writes over this
+ * process's memory, payloads that are about to be sent included. So no page is given to it for writing that was not looked
+ * at, once in a process; where a row is to be removed, with its neighbours, from which LMDB may take rows. What
+ * other processes write later is sound, since they do the same.
+ *
+ * In transactions that write, before LMDB sees the key; _around: before its row is removed. NULL: before the last row. 0, or MDB_CORRUPTED, logged as `damage`:
+ * no row of this transaction is trusted any more, the head's included, so that it cannot be committed. */
+int rp_trust(struct rp_txn *t, enum rp_table table, const MDB_val *key);
+int rp_trust_around(struct rp_txn *t, enum rp_table table, const MDB_val *key);
+enum rp_err rp_trust_prepare(struct rp_outbox *ob, struct rp_error *err); /* before the write lock is taken */
+enum rp_err rp_trust_begin(struct rp_txn *t, struct rp_error *err);       /* before anything is written */
+void rp_trust_free(struct rp_outbox *ob);
 
 void rp_damage_watch(struct rp_outbox *ob); /* before anything is read, */
 void rp_damage_unwatch(void);               /* ... and when the environment is closed */

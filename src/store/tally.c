@@ -26,7 +26,7 @@ static struct rp_tally *tally_of(struct rp_txn *t)
 		return &ob->tally;
 	t->tallied = true;
 	ob->n_series = 0;
-	if (mdb_get(t->mdb, ob->table[RP_T_META], &key, &v) != 0)
+	if (rp_text_get(t, RP_T_META, &key, &v) != 0)
 		memset(&ob->tally, 0, sizeof ob->tally);
 	else if (!rp_tally_unpack(&ob->tally, v.mv_data, v.mv_size))
 		rp_log(RP_LOG_ERROR, "damage", "what=tally");
@@ -82,7 +82,7 @@ static struct rp_open_series *open_series(struct rp_txn *t, const char *name)
 	memset(s, 0, sizeof *s);
 	key.mv_size = (size_t)snprintf(text, sizeof text, SERIES_PREFIX "%s", name);
 	snprintf(s->name, sizeof s->name, "%s", name);
-	if (mdb_get(t->mdb, ob->table[RP_T_META], &key, &v) == 0)
+	if (rp_text_get(t, RP_T_META, &key, &v) == 0)
 		s->known = rp_series_unpack(&s->counts, v.mv_data, v.mv_size);
 	return s;
 }
@@ -128,12 +128,12 @@ enum rp_err rp_tally_flush(struct rp_txn *t, struct rp_error *err)
 		return RP_OK;
 	v.mv_size = rp_tally_pack(&ob->tally, buf, sizeof buf);
 	assert(v.mv_size > 0);
-	rc = mdb_put(t->mdb, ob->table[RP_T_META], &key, &v, 0);
+	rc = rp_text_put(t, RP_T_META, &key, &v, 0);
 	for (i = 0; i < ob->n_series && rc == 0; i++) {
 		key = (MDB_val){(size_t)snprintf(text, sizeof text, SERIES_PREFIX "%s", ob->series[i].name), text};
 		v.mv_size = rp_series_pack(&ob->series[i].counts, buf, sizeof buf);
 		assert(v.mv_size > 0);
-		rc = mdb_put(t->mdb, ob->table[RP_T_META], &key, &v, 0);
+		rc = rp_text_put(t, RP_T_META, &key, &v, 0);
 	}
 	return rp_db_fail(ob, rc, "tally", err);
 }

@@ -26,6 +26,8 @@ DOORS = {  # header -> files that may include it
 BANNED = {  # call -> files where it is fine
     r"strcpy|strcat|vsprintf|strtok|gets|atoi|atol|alloca|system|popen|tmpnam|mktemp": r"$^",
     r"sprintf": r"src/base/log\.c",
+    # nothing is written before its pages were looked at (store/trust.c); a new file has none to look at
+    r"mdb_put|mdb_del|mdb_drop|mdb_cursor_put|mdb_cursor_del": r"src/store/db(_open)?\.c",
     r"clock_gettime|gettimeofday|time|getrandom|rand|random|srand": r"src/base/sys\.c",
     r"fork": r"src/work/supervisor\.c|src/demo\.c|src/cmd_demo\.c|tools/ctl/verb_doctor\.c",
 }

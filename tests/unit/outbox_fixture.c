@@ -2,6 +2,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
 #include <signal.h>
@@ -484,6 +485,50 @@ static MDB_txn *raw_begin(void)
 
 	ck_assert_int_eq(mdb_txn_begin(fx.ob->env, NULL, 0, &txn), 0);
 	return txn;
+}
+
+const char *fx_data_path(void)
+{
+	static char path[300];
+
+	snprintf(path, sizeof path, "%s/data.mdb", fx.dir);
+	return path;
+}
+
+size_t fx_pages(void)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat(fx_data_path(), &st), 0);
+	return (size_t)st.st_size / FX_PAGE;
+}
+
+void fx_page_read(uint64_t number, unsigned char page[FX_PAGE])
+{
+	int fd = open(fx_data_path(), O_RDONLY);
+
+	ck_assert(fd >= 0 && pread(fd, page, FX_PAGE, (off_t)(number * FX_PAGE)) == FX_PAGE && close(fd) == 0);
+}
+
+void fx_page_write(uint64_t number, const unsigned char page[FX_PAGE])
+{
+	int fd = open(fx_data_path(), O_WRONLY);
+
+	ck_assert(fd >= 0 && pwrite(fd, page, FX_PAGE, (off_t)(number * FX_PAGE)) == FX_PAGE && close(fd) == 0);
+}
+
+/* A value lies in the map, on a page that begins with its number. */
+uint64_t fx_page_of(enum rp_table table, struct rp_key key)
+{
+	struct rp_txn t;
+	uint64_t number;
+	MDB_val v;
+
+	must(rp_txn_read(fx.ob, &t, &fx.err), "read");
+	must(rp_row_get(&t, table, key, &v, &fx.err), "row");
+	memcpy(&number, (void *)((uintptr_t)v.mv_data & ~(uintptr_t)(FX_PAGE - 1)), sizeof number);
+	rp_txn_end(&t);
+	return number;
 }
 
 struct rp_key fx_text_key(const char *text)

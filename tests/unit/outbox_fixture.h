@@ -89,6 +89,13 @@ uint64_t fx_slice_problems(size_t max_rows);
 /* --- behind the curtain
  * ------------------------------------------------------------------------------------------------- */
 
+#define FX_PAGE 4096 /* bytes of a page of LMDB's */
+const char *fx_data_path(void);
+size_t fx_pages(void); /* so many has the data file */
+void fx_page_read(uint64_t number, unsigned char page[FX_PAGE]);
+void fx_page_write(uint64_t number, const unsigned char page[FX_PAGE]);
+uint64_t fx_page_of(enum rp_table table, struct rp_key key); /* the leaf where this row is */
+
 struct rp_key fx_text_key(const char *text);
 /* Flips one bit of byte `at` of the row's value (counted from its end when negative). */
 void fx_flip(enum rp_table table, struct rp_key key, int at);

@@ -2,43 +2,9 @@
 #include "outbox_fixture.h"
 
 #include <check.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#define PAGE 4096
-
-static char *data_path(void)
-{
-	static char path[300];
-
-	snprintf(path, sizeof path, "%s/data.mdb", fx.dir);
-	return path;
-}
-
-static size_t count_pages(void)
-{
-	struct stat st;
-
-	ck_assert_int_eq(stat(data_path(), &st), 0);
-	return (size_t)st.st_size / PAGE;
-}
-
-static void read_page(size_t i, unsigned char page[PAGE])
-{
-	int fd = open(data_path(), O_RDONLY);
-
-	ck_assert(fd >= 0 && pread(fd, page, PAGE, (off_t)(i * PAGE)) == PAGE && close(fd) == 0);
-}
-
-static void write_page(size_t i, const unsigned char page[PAGE])
-{
-	int fd = open(data_path(), O_WRONLY);
-
-	ck_assert(fd >= 0 && pwrite(fd, page, PAGE, (off_t)(i * PAGE)) == PAGE && close(fd) == 0);
-}
 
 /* With large values, a tree of several levels, and free pages. */
 static void fill(void)
@@ -109,21 +75,21 @@ static const struct {
 START_TEST(a_page_of_a_tree_that_is_damaged_is_noticed)
 {
 	size_t max_rows = forms[_i].max_rows, n, i, noticed = 0, used = 0;
-	unsigned char sound[PAGE], page[PAGE];
+	unsigned char sound[FX_PAGE], page[FX_PAGE];
 
 	fill();
-	n = count_pages();
+	n = fx_pages();
 	ck_assert_uint_gt(n, 30);
 	for (i = 2; i < n; i++) {
-		read_page(i, sound);
+		fx_page_read(i, sound);
 		memset(page, 0, sizeof page);
-		write_page(i, page);
+		fx_page_write(i, page);
 		used += is_noticed(max_rows);
 		memcpy(page, sound, sizeof page);
 		page[forms[_i].byte] ^= 0x04;
-		write_page(i, page);
+		fx_page_write(i, page);
 		noticed += is_noticed(max_rows);
-		write_page(i, sound);
+		fx_page_write(i, sound);
 	}
 	/* the others are free */
 	ck_assert_uint_gt(used, n / 4);
@@ -166,13 +132,13 @@ START_TEST(a_file_that_is_cut_off_is_refused)
 	unsigned char *sound;
 
 	fill();
-	n = count_pages();
-	sound = malloc(n * PAGE);
+	n = fx_pages();
+	sound = malloc(n * FX_PAGE);
 	ck_assert_ptr_nonnull(sound);
 	for (i = 0; i < n; i++)
-		read_page(i, sound + i * PAGE);
+		fx_page_read(i, sound + i * FX_PAGE);
 	for (left = n - 1; left >= 2; left -= 1 + left / 8) {
-		ck_assert_int_eq(truncate(data_path(), (off_t)(left * PAGE - (left % 3) * 100)), 0);
+		ck_assert_int_eq(truncate(fx_data_path(), (off_t)(left * FX_PAGE - (left % 3) * 100)), 0);
 		if (rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err) ==
 		    RP_OK) { /* the pages at its end were free */
 			ck_assert_uint_eq(fx_problems(), 0);
@@ -182,9 +148,9 @@ START_TEST(a_file_that_is_cut_off_is_refused)
 			ck_assert_msg(strstr(fx.err.text, "cut off") != NULL, "%s", fx.err.text);
 			refused++;
 		}
-		ck_assert_int_eq(truncate(data_path(), (off_t)(n * PAGE)), 0);
+		ck_assert_int_eq(truncate(fx_data_path(), (off_t)(n * FX_PAGE)), 0);
 		for (i = 2; i < n; i++)
-			write_page(i, sound + i * PAGE);
+			fx_page_write(i, sound + i * FX_PAGE);
 	}
 	free(sound);
 	ck_assert_uint_gt(refused, 5);
