@@ -198,14 +198,43 @@ static int sees_last_commit(MDB_env *env, bool *sees)
 	return 0;
 }
 
+/* LMDB divides by the size of a page as it stands in the meta pages. */
+static bool has_impossible_page_size(struct rp_outbox *ob)
+{
+	uint32_t magic, bytes;
+	unsigned char page[RP_META_PAGE_BYTES_AT + 4];
+	bool impossible = false;
+	char *path = NULL;
+	int fd, i;
+
+	if (asprintf(&path, "%s/data.mdb", ob->dir) < 0)
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	free(path);
+	if (fd < 0) /* LMDB makes it, or tells why it cannot */
+		return false;
+	for (i = 0; i < 2; i++) {
+		if (pread(fd, page, sizeof page, (off_t)i * RP_PAGE_BYTES) != (ssize_t)sizeof page)
+			break;
+		memcpy(&magic, page + RP_META_MAGIC_AT, sizeof magic);
+		memcpy(&bytes, page + RP_META_PAGE_BYTES_AT, sizeof bytes);
+		impossible = impossible || (magic == RP_META_MAGIC && (bytes < 512 || (bytes & (bytes - 1)) != 0));
+	}
+	close(fd);
+	return impossible;
+}
+
 /* *sees: false: it has to be closed and opened again. */
 static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options *o, bool *sees, struct rp_error *err)
 {
-	int rc = try_open_env(ob, o);
+	int rc;
 
+	*sees = true;
+	if (has_impossible_page_size(ob))
+		return rp_fail(err, RP_ERR_DAMAGED, "%s: data.mdb: a meta page is damaged; restore a backup", ob->dir);
+	rc = try_open_env(ob, o);
 	if (rc == 0)
 		return rp_db_fail(ob, sees_last_commit(ob->env, sees), "open", err);
-	*sees = true;
 	if (rc != MDB_INVALID)
 		return rp_db_fail(ob, rc, "open", err);
 	close_env(ob);

@@ -24,8 +24,9 @@ enum { RP_PAGE_BRANCH = 1, RP_PAGE_LEAF = 2, RP_PAGE_OVERFLOW = 4 };
 enum { RP_NODE_BIGDATA = 1, RP_NODE_SUBDATA = 2 };
 #define RP_PAGE_NO_ROOT UINT64_MAX
 
-/* Where a meta page has its magic number, and the number of the transaction that wrote it. */
-enum { RP_META_MAGIC_AT = RP_PAGE_HEADER, RP_META_TXN_AT = RP_PAGE_HEADER + 24 + 2 * RP_TREE_BYTES + 8 };
+/* Where a meta page has its magic number, the size of a page, and the number of the transaction that wrote it. */
+enum { RP_META_MAGIC_AT = RP_PAGE_HEADER, RP_META_PAGE_BYTES_AT = RP_PAGE_HEADER + 24 };
+enum { RP_META_TXN_AT = RP_PAGE_HEADER + 24 + 2 * RP_TREE_BYTES + 8 };
 #define RP_META_MAGIC UINT32_C(0xbeefc0de)
 
 struct rp_tree {

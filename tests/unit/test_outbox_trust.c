@@ -304,6 +304,32 @@ START_TEST(a_damaged_free_list_is_noticed_before_the_first_write)
 }
 END_TEST
 
+START_TEST(a_meta_page_with_an_impossible_page_size_is_refused)
+{
+	static const uint32_t sizes[] = {0, 1, 0xffffffff, 4097, 6144};
+	unsigned char sound[2][FX_PAGE], page[FX_PAGE];
+	uint64_t i, k;
+
+	fill();
+	fx_close();
+	for (i = 0; i < 2; i++)
+		fx_page_read(i, sound[i]);
+	for (k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
+		for (i = 0; i < 2; i++) {
+			memcpy(page, sound[i], sizeof page);
+			memcpy(page + RP_META_PAGE_BYTES_AT, &sizes[k], sizeof sizes[k]);
+			fx_page_write(i, page);
+		}
+		ck_assert_int_eq(rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err), RP_ERR_DAMAGED);
+	}
+	for (i = 0; i < 2; i++)
+		fx_page_write(i, sound[i]);
+	fx_open();
+	fx_verify_sound();
+	fx_close();
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("outbox_trust");
@@ -317,6 +343,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_page_that_was_sound_stays_trusted);
 	tcase_add_test(tc, a_sound_page_in_the_wrong_place_is_noticed);
 	tcase_add_test(tc, a_damaged_free_list_is_noticed_before_the_first_write);
+	tcase_add_test(tc, a_meta_page_with_an_impossible_page_size_is_refused);
 	suite_add_tcase(s, tc);
 	return s;
 }
