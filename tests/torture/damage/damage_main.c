@@ -1,8 +1,10 @@
 /* usage: damage --work DIR [--seed N] [--variants N] [--seconds S] [--one KIND,N]
  *
+ * --one KIND,N: only that variant, as a line about a violation names it; the same file each time.
+ *
  * Damages the data file of an outbox in thousands of ways and works on each: opens it, verifies it, lists it, sends from it,
- * changes it, each in a process of its own. No process may end by a signal or hang, and nothing may be sent that is not
- * exactly what came in. The last line: `damage: variants=.. ... violations=..`. */
+ * changes it, each in a process of its own. No process may end by a signal or hang or touch memory beside the copies of
+ * pages that LMDB works on, and nothing may be sent that is not exactly what came in. The last line: `damage: variants=.. ... violations=..`. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -18,10 +20,12 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "guarded_malloc.h"
 #include "store/outbox.h"
 
 enum { N_ENTRIES = 160, N_ENDPOINTS = 5, PAGE = 4096, HANG_S = 20 };
 #define NOW_MS INT64_C(1795439210000)
+#define VARIANTS_OF_SEED UINT64_C(1000000) /* a variant's number says of which seed it is */
 
 enum kind { BITS, BYTES, TAIL, ZEROED, MISDIRECTED, META, HEADER, N_KINDS };
 static const char *const kind_names[] = {"bits", "bytes", "tail", "zeroed", "misdirected", "meta", "header"};
@@ -30,8 +34,9 @@ static const char *const kind_names[] = {"bits", "bytes", "tail", "zeroed", "mis
 struct trace {
 	const char *stage; /* of this program's text, which both have at the same place */
 	uint64_t seq;
-	bool named; /* the damage was told: an error, a problem of verify, a dead letter */
-	bool wrong; /* something else was sent than came in */
+	bool named;   /* the damage was told: an error, a problem of verify, a dead letter */
+	bool wrong;   /* something else was sent than came in */
+	bool overran; /* memory beside one of LMDB's pages was read or written */
 	uint64_t sent;
 };
 static struct trace *trace;
@@ -52,6 +57,24 @@ static uint64_t draw(uint64_t n)
 	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
 	return n > 0 ? (z ^ z >> 31) % n : 0;
 }
+
+/* Ids come from here, so that a variant is the same file each time. */
+static void draw_bytes(void *arg, void *out, size_t n)
+{
+	unsigned char *p = out;
+
+	(void)arg;
+	while (n-- > 0)
+		*p++ = (unsigned char)draw(256);
+}
+
+static int64_t draw_no_time(void *arg)
+{
+	(void)arg;
+	return NOW_MS;
+}
+
+static const struct rp_sys drawn = {draw_no_time, draw_no_time, draw_bytes, NULL};
 
 static void must(bool ok, const char *what)
 {
@@ -310,14 +333,37 @@ static void change(struct rp_outbox *ob)
 	fine(rp_outbox_change(ob, NOW_MS + 8000, RP_CHANGE_PURGE, 0, seqs, N_ENTRIES, results, &err));
 }
 
+static void (*end_on_damage)(int number);
+
+static void on_segv(int number, siginfo_t *info, void *context)
+{
+	(void)context;
+	if (guarded_malloc_owns(info->si_addr)) {
+		trace->overran = true;
+		_exit(RP_EXIT_DATA);
+	}
+	end_on_damage(number);
+}
+
+static void watch_memory(void)
+{
+	struct sigaction action = {.sa_sigaction = on_segv, .sa_flags = SA_SIGINFO}, before;
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGSEGV, &action, &before);
+	end_on_damage = before.sa_handler;
+	guarded_malloc_arm();
+}
+
 static void child(void)
 {
-	struct rp_outbox_options o = {.map_bytes = 64 << 20};
+	struct rp_outbox_options o = {.map_bytes = 64 << 20, .sys = &drawn};
 	struct rp_outbox *ob;
 	struct rp_error err;
 
 	alarm(HANG_S);
 	rp_outbox_end_on_damage("damage");
+	watch_memory();
 	trace->stage = "open";
 	if (rp_outbox_open(dir, &o, &ob, &err) != RP_OK) {
 		trace->named = true;
@@ -398,7 +444,7 @@ static unsigned char *read_file(const char *name, size_t *n)
 }
 
 static struct {
-	uint64_t variants, named, ended_65, signals[N_KINDS], hangs, wrong, sent;
+	uint64_t variants, named, ended_65, signals[N_KINDS], hangs, wrong, overran, sent;
 } sums;
 
 static void try_one(enum kind kind, uint64_t number, const unsigned char *sound, size_t n, unsigned char *data)
@@ -433,6 +479,11 @@ static void try_one(enum kind kind, uint64_t number, const unsigned char *sound,
 		printf("variant %s,%" PRIu64 ": signal %d in %s at entry %" PRIu64 "\n", kind_names[kind], number,
 		       WTERMSIG(status), trace->stage, trace->seq);
 	}
+	if (trace->overran) {
+		sums.overran++;
+		printf("variant %s,%" PRIu64 ": memory beside a page is touched, in %s at entry %" PRIu64 "\n",
+		       kind_names[kind], number, trace->stage, trace->seq);
+	}
 	if (trace->wrong) {
 		sums.wrong++;
 		printf("variant %s,%" PRIu64 ": something else is sent or shown than came in, in %s at entry %" PRIu64
@@ -454,7 +505,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {{"work", 1, NULL, 'w'},     {"seed", 1, NULL, 's'},
 						{"variants", 1, NULL, 'n'}, {"seconds", 1, NULL, 't'},
 						{"one", 1, NULL, 'o'},      {NULL, 0, NULL, 0}};
-	struct rp_outbox_options o = {.create = true, .map_bytes = 64 << 20, .disk_reserve_bytes = 1};
+	struct rp_outbox_options o = {.create = true, .map_bytes = 64 << 20, .disk_reserve_bytes = 1, .sys = &drawn};
 	uint64_t seed = 1, variants = 2000, i, bad = 0;
 	const char *work = ".", *one = NULL;
 	unsigned char *sound, *data;
@@ -480,7 +531,9 @@ int main(int argc, char **argv)
 	}
 	rp_log_setup("damage", getenv("DAMAGE_LOG") != NULL ? RP_LOG_DEBUG : RP_LOG_ERROR);
 	snprintf(dir, sizeof dir, "%s/damaged", work);
-	random_state = 7;
+	if (one != NULL)
+		seed = strtoull(one + strcspn(one, ",") + 1, NULL, 10) / VARIANTS_OF_SEED;
+	random_state = seed;
 	trace = mmap(NULL, sizeof *trace, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	must(trace != MAP_FAILED, "mmap");
 	must(rp_outbox_open(dir, &o, &ob, &err) == RP_OK, "open");
@@ -498,15 +551,15 @@ int main(int argc, char **argv)
 	if (freopen("/dev/null", "w", stderr) == NULL)
 		return 70;
 	for (i = 0; one == NULL && i < variants && (until == 0 || seconds() < until); i++)
-		try_one((enum kind)(i % N_KINDS), seed * 1000000 + i, sound, n, data);
+		try_one((enum kind)(i % N_KINDS), seed * VARIANTS_OF_SEED + i, sound, n, data);
 	printf("damage: variants=%" PRIu64 " bytes=%zu named=%" PRIu64 " ended_65=%" PRIu64 " sent=%" PRIu64
-	       " wrong=%" PRIu64 " hangs=%" PRIu64,
-	       sums.variants, n, sums.named, sums.ended_65, sums.sent, sums.wrong, sums.hangs);
+	       " wrong=%" PRIu64 " overran=%" PRIu64 " hangs=%" PRIu64,
+	       sums.variants, n, sums.named, sums.ended_65, sums.sent, sums.wrong, sums.overran, sums.hangs);
 	for (k = 0; k < N_KINDS; k++) {
 		printf(" signals_%s=%" PRIu64, kind_names[k], sums.signals[k]);
 		bad += sums.signals[k];
 	}
-	bad += sums.wrong + sums.hangs;
+	bad += sums.wrong + sums.overran + sums.hangs;
 	printf(" violations=%" PRIu64 "\n", bad);
 	return bad > 0 ? 1 : 0;
 }
