@@ -15,6 +15,7 @@ struct rp_outbox *sim_handle_new(void)
 	ob->dir = strdup(sim.base->dir);
 	ob->eps = NULL;
 	ob->fetcher = NULL;
+	ob->trust = NULL;
 	ob->n_eps = ob->cap_eps = 0;
 	ob->ep_index = NULL;
 	ob->ep_index_size = 0;
