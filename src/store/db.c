@@ -62,12 +62,15 @@ enum rp_err rp_db_fail(struct rp_outbox *ob, int rc, const char *what, struct rp
 	case MDB_VERSION_MISMATCH:
 		return rp_fail(err, RP_ERR_FORMAT, "%s: data.mdb is not an outbox of this program (%s)", ob->dir,
 			       mdb_strerror(rc));
+	case RP_DISTRUSTED:
+		return rp_fail(err, RP_ERR_FORMAT,
+			       "%s: data.mdb is damaged (%s): see what `runpostctl verify` says, and restore a backup",
+			       ob->dir, what);
 	case MDB_CORRUPTED:
 	case MDB_PAGE_NOTFOUND:
 	case MDB_BAD_TXN: /* after one of the two, which was taken for one entry's damage */
-		return rp_fail(err, RP_ERR_DAMAGED,
-			       "%s: data.mdb is damaged (%s): see what `runpostctl verify` says, and restore a backup",
-			       ob->dir, what);
+		return rp_fail(err, RP_ERR_DAMAGED, "%s: the data file is damaged (%s: %s)", ob->dir, what,
+			       mdb_strerror(rc));
 	case ENOMEM:
 		return rp_fail_sys(err, RP_ERR_NOMEM, rc, "%s: %s", ob->dir, what);
 	case ENOSPC:
@@ -141,8 +144,10 @@ enum rp_err rp_txn_read_rows(struct rp_outbox *ob, struct rp_txn *t, struct rp_e
 
 enum rp_err rp_txn_write(struct rp_outbox *ob, int64_t now_at_ms, struct rp_txn *t, struct rp_error *err)
 {
-	enum rp_err e = rp_trust_prepare(ob, err);
+	enum rp_err e;
 
+	memset(t, 0, sizeof *t);
+	e = rp_trust_prepare(ob, err);
 	if (e == RP_OK)
 		e = begin_with_head(ob, 0, t, err);
 	if (e != RP_OK)
@@ -220,30 +225,37 @@ void rp_row_cursor_end(struct rp_txn *t, MDB_cursor *c)
 static int row_find(struct rp_txn *t, enum rp_table table, const struct rp_key *key, MDB_val *value, MDB_cursor **c)
 {
 	MDB_val k = {key->len, (void *)(uintptr_t)key->bytes};
-	int rc = rp_trust(t, table, &k);
+	int rc = rp_trust(t, table, &k, RP_TRUST_FIND);
 
 	if (rc == 0)
 		rc = rp_row_cursor(t, table, c);
 	return rc == 0 ? mdb_cursor_get(*c, &k, value, MDB_SET) : rc;
 }
 
+int rp_db_table_row(struct rp_outbox *ob, MDB_txn *txn, enum rp_table table, MDB_val *row)
+{
+	MDB_val key = {strlen(table_names[table]), (void *)(uintptr_t)table_names[table]};
+
+	return mdb_get(txn, ob->list_of_tables, &key, row);
+}
+
 int rp_text_get(struct rp_txn *t, enum rp_table table, MDB_val *key, MDB_val *value)
 {
-	int rc = rp_trust(t, table, key);
+	int rc = rp_trust(t, table, key, RP_TRUST_FIND);
 
 	return rc == 0 ? mdb_get(t->mdb, t->ob->table[table], key, value) : rc;
 }
 
 int rp_text_put(struct rp_txn *t, enum rp_table table, MDB_val *key, MDB_val *value, unsigned flags)
 {
-	int rc = rp_trust(t, table, key);
+	int rc = rp_trust(t, table, key, RP_TRUST_PUT);
 
 	return rc == 0 ? mdb_put(t->mdb, t->ob->table[table], key, value, flags) : rc;
 }
 
 int rp_text_del(struct rp_txn *t, enum rp_table table, MDB_val *key)
 {
-	int rc = rp_trust_around(t, table, key);
+	int rc = rp_trust(t, table, key, RP_TRUST_REMOVE);
 
 	return rc == 0 ? mdb_del(t->mdb, t->ob->table[table], key, NULL) : rc;
 }
@@ -261,7 +273,7 @@ enum rp_err rp_row_get(struct rp_txn *t, enum rp_table table, struct rp_key key,
 int rp_row_last(struct rp_txn *t, enum rp_table table, MDB_val *k, MDB_val *v)
 {
 	MDB_cursor *c;
-	int rc = rp_trust(t, table, NULL);
+	int rc = rp_trust(t, table, NULL, RP_TRUST_FIND);
 
 	if (rc == 0)
 		rc = mdb_cursor_open(t->mdb, t->ob->table[table], &c);
@@ -276,17 +288,17 @@ int rp_row_next(struct rp_txn *t, enum rp_table table, MDB_cursor *c, MDB_val *k
 {
 	int rc = mdb_cursor_get(c, k, v, MDB_NEXT);
 
-	return rc == 0 ? rp_trust(t, table, k) : rc;
+	return rc == 0 ? rp_trust_found(t, table, k) : rc;
 }
 
 /* By a cursor that stays where it is: mdb_put would look for the end of the table each time. */
 int rp_row_append(struct rp_txn *t, enum rp_table table, const struct rp_key *key, MDB_val *value, unsigned flags)
 {
 	MDB_val k = {key->len, (void *)(uintptr_t)key->bytes};
-	int rc = 0;
+	int rc;
 
 	t->dirty = true;
-	rc = rp_trust(t, table, NULL);
+	rc = rp_trust(t, table, NULL, RP_TRUST_FIND);
 	if (rc == 0 && t->at_end[table] == NULL)
 		rc = mdb_cursor_open(t->mdb, t->ob->table[table], &t->at_end[table]);
 	return rc == 0 ? mdb_cursor_put(t->at_end[table], &k, value, MDB_APPEND | flags) : rc;
@@ -302,7 +314,7 @@ enum rp_err rp_row_put(struct rp_txn *t, enum rp_table table, struct rp_key key,
 	if (flags == MDB_APPEND)
 		return rp_db_fail(t->ob, rp_row_append(t, table, &key, &v, 0), table_names[table], err);
 	t->dirty = true;
-	rc = rp_trust(t, table, &k);
+	rc = rp_trust(t, table, &k, RP_TRUST_PUT);
 	if (rc == 0)
 		rc = rp_row_cursor(t, table, &c);
 	if (rc == 0)
@@ -315,7 +327,7 @@ enum rp_err rp_row_del(struct rp_txn *t, enum rp_table table, struct rp_key key,
 	MDB_val v;
 	MDB_cursor *c;
 	MDB_val k = {key.len, key.bytes};
-	int rc = rp_trust_around(t, table, &k);
+	int rc = rp_trust(t, table, &k, RP_TRUST_REMOVE);
 
 	if (rc == 0)
 		rc = row_find(t, table, &key, &v, &c);
@@ -325,21 +337,35 @@ enum rp_err rp_row_del(struct rp_txn *t, enum rp_table table, struct rp_key key,
 	return rc == MDB_NOTFOUND ? RP_ERR_NOTFOUND : rp_db_fail(t->ob, rc, table_names[table], err);
 }
 
+/* Behind the last row of one leaf LMDB goes to the next it knows of. Where that is not the one in which the key belongs, the
+ * cursor must not stay there: what is written next would be written to it. */
+static int find_first(struct rp_txn *t, enum rp_table table, MDB_cursor *c, MDB_val *k, MDB_val *v)
+{
+	int rc = mdb_cursor_get(c, k, v, MDB_SET_RANGE);
+	uint64_t leaf = rp_trust_leaf(t, table);
+
+	if (rc == 0)
+		rc = rp_trust_found(t, table, k);
+	if (t->writes && rp_trust_leaf(t, table) != leaf) {
+		mdb_cursor_close(c);
+		t->at[table] = NULL;
+	}
+	return rc;
+}
+
 enum rp_err rp_row_first(struct rp_txn *t, enum rp_table table, struct rp_key from, uint64_t *key_out, size_t n,
 			 MDB_val *value, struct rp_error *err)
 {
 	MDB_val k = {from.len, from.bytes}, v;
 	MDB_cursor *c;
 	enum rp_err e = RP_OK;
-	int rc = rp_trust(t, table, &k);
+	int rc = rp_trust(t, table, &k, RP_TRUST_FIND);
 
 	if (rc == 0)
 		rc = rp_row_cursor(t, table, &c);
 	if (rc != 0)
 		return rp_db_fail(t->ob, rc, table_names[table], err);
-	rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
-	if (rc == 0)
-		rc = rp_trust(t, table, &k); /* it may be on the next page */
+	rc = find_first(t, table, c, &k, &v);
 	if (rc == MDB_NOTFOUND)
 		e = RP_ERR_NOTFOUND;
 	else if (rc != 0)

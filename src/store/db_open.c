@@ -231,7 +231,7 @@ static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options
 
 	*sees = true;
 	if (has_impossible_page_size(ob))
-		return rp_fail(err, RP_ERR_DAMAGED, "%s: data.mdb: a meta page is damaged; restore a backup", ob->dir);
+		return rp_fail(err, RP_ERR_FORMAT, "%s: data.mdb: a meta page is damaged; restore a backup", ob->dir);
 	rc = try_open_env(ob, o);
 	if (rc == 0)
 		return rp_db_fail(ob, sees_last_commit(ob->env, sees), "open", err);
@@ -367,7 +367,9 @@ static enum rp_err open_tables(struct rp_outbox *ob, struct rp_error *err)
 		mdb_txn_abort(txn);
 		return e;
 	}
-	rc = mdb_dbi_open(txn, rp_table_name(RP_T_META), 0, &ob->table[RP_T_META]);
+	rc = mdb_dbi_open(txn, NULL, 0, &ob->list_of_tables);
+	if (rc == 0)
+		rc = mdb_dbi_open(txn, rp_table_name(RP_T_META), 0, &ob->table[RP_T_META]);
 	if (rc == MDB_NOTFOUND) {
 		mdb_txn_abort(txn);
 		return rp_fail(err, RP_ERR_NOTFOUND, "%s: data.mdb holds no outbox", ob->dir);

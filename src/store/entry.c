@@ -601,9 +601,7 @@ enum rp_err rp_entry_payload(struct rp_txn *t, uint64_t seq, const struct rp_fac
 		out->max = SIZE_MAX / 2; /* bounded at ingest, by max_line */
 	if (!rp_buf_reserve(out, f->payload_bytes))
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory for a payload of %" PRIu64 " bytes", f->payload_bytes);
-	rc = rp_trust(t, RP_T_BODY, &k);
-	if (rc == 0)
-		rc = rp_row_cursor(t, RP_T_BODY, &c);
+	rc = rp_row_cursor(t, RP_T_BODY, &c);
 	if (rc != 0)
 		return rp_db_fail(t->ob, rc, "payload", err);
 	rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
@@ -611,7 +609,7 @@ enum rp_err rp_entry_payload(struct rp_txn *t, uint64_t seq, const struct rp_fac
 	       out->len - start + v.mv_size <= f->payload_bytes) {
 		rp_buf_add(out, v.mv_data, v.mv_size);
 		chunk++;
-		rc = rp_row_next(t, RP_T_BODY, c, &k, &v);
+		rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
 	}
 	rp_row_cursor_end(t, c);
 	if (rc != 0 && rc != MDB_NOTFOUND)

@@ -166,21 +166,17 @@ static void keep_key(struct rp_leaves *l, const void *key, size_t n)
 
 enum rp_err rp_leaves_begin(struct rp_leaves *l, struct rp_txn *t, enum rp_table table, struct rp_error *err)
 {
-	const char *name = rp_table_name(table);
-	MDB_val key = {strlen(name), (void *)(uintptr_t)name}, v;
+	MDB_val v;
 	MDB_envinfo info;
 	MDB_stat st;
 	struct rp_tree tree;
-	MDB_dbi all;
 	unsigned i;
 	int rc;
 
 	memset(l, 0, sizeof *l);
 	l->ob = t->ob;
 	l->table = table;
-	rc = mdb_dbi_open(t->mdb, NULL, 0, &all); /* the table of tables; its rows are as old as the transaction */
-	if (rc == 0)
-		rc = mdb_get(t->mdb, all, &key, &v);
+	rc = rp_db_table_row(t->ob, t->mdb, table, &v); /* as old as the transaction */
 	if (rc == 0)
 		rc = mdb_env_get_fd(t->ob->env, &l->fd);
 	if (rc == 0)
@@ -198,7 +194,7 @@ enum rp_err rp_leaves_begin(struct rp_leaves *l, struct rp_txn *t, enum rp_table
 	if (l->root == RP_PAGE_NO_ROOT)
 		return RP_OK;
 	l->depth = tree.depth;
-	if (l->depth == 0 || l->depth > RP_LEAVES_DEPTH_MAX) {
+	if (l->depth == 0 || l->depth > RP_TREE_DEPTH_MAX) {
 		l->depth = 0;
 		return bad(l, l->root, "it is the root of a tree of an impossible depth", err);
 	}

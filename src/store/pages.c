@@ -259,7 +259,7 @@ enum rp_err rp_pages_check_lists(struct rp_outbox *ob, struct rp_error *err)
 		rp_txn_end(&t);
 	}
 	if (e == RP_ERR_DAMAGED)
-		return rp_fail(err, e, "%s: data.mdb is damaged: %s; restore a backup", ob->dir, first);
+		return rp_fail(err, RP_ERR_FORMAT, "%s: data.mdb is damaged: %s; restore a backup", ob->dir, first);
 	return e == RP_ERR_STALE ? RP_OK : e;
 }
 

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define DEPTH_MAX 32 /* LMDB's CURSOR_STACK */
-
 bool rp_walk_bad(struct rp_walk *w, uint64_t pgno, const char *fmt, ...)
 {
 	char what[160], text[300];
@@ -24,20 +22,27 @@ bool rp_walk_bad(struct rp_walk *w, uint64_t pgno, const char *fmt, ...)
 	return false;
 }
 
+/* n pages from pgno on, which are inside of the file. */
+static bool take_pages(struct rp_walk *w, uint64_t pgno, uint64_t n)
+{
+	for (; n > 0; n--, pgno++) {
+		if (rp_page_bit(w->seen, pgno))
+			return rp_walk_bad(w, pgno, "two ways lead to it");
+		rp_page_set_bit(w->seen, pgno);
+	}
+	return true;
+}
+
 /* n pages from pgno on, none of which any other tree or node may lead to. */
 static bool read_pages(struct rp_walk *w, uint64_t pgno, uint64_t n, void *out)
 {
 	size_t bytes = (size_t)n * RP_PAGE_BYTES, got = 0;
-	uint64_t i;
 	ssize_t k;
 
 	if (pgno < 2 || pgno > w->last || n > w->last - pgno + 1)
 		return rp_walk_bad(w, pgno, "it is outside of the %" PRIu64 " pages in use", w->last + 1);
-	for (i = 0; i < n; i++) {
-		if (rp_page_bit(w->seen, pgno + i))
-			return rp_walk_bad(w, pgno + i, "two ways lead to it");
-		rp_page_set_bit(w->seen, pgno + i);
-	}
+	if (!take_pages(w, pgno, n))
+		return false;
 	w->n_pages += n;
 	while (got < bytes) {
 		k = pread(w->fd, (char *)out + got, bytes - got, (off_t)(pgno * RP_PAGE_BYTES + got));
@@ -77,9 +82,12 @@ static bool read_overflow(struct rp_walk *w, uint64_t pgno, size_t bytes, const 
 	if (!read_pages(w, pgno, n, w->big))
 		return false;
 	memcpy(&pages, w->big + 12, sizeof pages);
-	if (rp_page_kind(w->big) != RP_PAGE_OVERFLOW || pages != n)
+	if (rp_page_kind(w->big) != RP_PAGE_OVERFLOW || pages < n || pages > w->last - pgno + 1)
 		return rp_walk_bad(w, pgno, "it does not hold the %" PRIu64 " pages of a value", n);
-	w->found.overflows += n;
+	/* A value that becomes shorter in the transaction that wrote it keeps its pages. */
+	if (!take_pages(w, pgno + n, pages - n))
+		return false;
+	w->found.overflows += pages;
 	*data = w->big + RP_PAGE_HEADER;
 	return true;
 }
@@ -174,7 +182,7 @@ static bool walk(struct rp_walk *w, const char *table, const struct rp_tree *t, 
 	w->stopped = false;
 	if (t->root == RP_PAGE_NO_ROOT)
 		return t->entries == 0 || rp_walk_bad(w, 0, "a tree without pages has %" PRIu64 " rows", t->entries);
-	if (t->depth == 0 || t->depth > DEPTH_MAX)
+	if (t->depth == 0 || t->depth > RP_TREE_DEPTH_MAX)
 		return rp_walk_bad(w, t->root, "a tree of depth %u", t->depth);
 	if (!walk_page(w, t->root, t->depth, &all, from, see))
 		return false;

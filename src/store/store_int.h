@@ -85,7 +85,7 @@ struct rp_open_series {
 struct rp_outbox {
 	char *dir;
 	MDB_env *env;
-	MDB_dbi table[RP_T_COUNT];
+	MDB_dbi table[RP_T_COUNT], list_of_tables;
 	const struct rp_sys *sys;
 	uint64_t quota_bytes, disk_reserve_bytes;
 	/* body.c: bytes left on the last page of `body`, a guess, and where in this transaction the last row was put */
@@ -138,10 +138,13 @@ struct rp_txn {
 
 #define RP_DB_READERS_MAX 512 /* fixed by whoever opens first: the same everywhere */
 
+#define RP_DISTRUSTED (-30600) /* beside LMDB's codes, for rp_db_fail: trust.c refuses */
 /* Turns an LMDB or errno code into ours, with `what` in the sentence. rc 0 is RP_OK. */
 enum rp_err rp_db_fail(struct rp_outbox *ob, int rc, const char *what, struct rp_error *err);
 /* Makes the names in a directory last, and its own in its parent (made_dir: for certain; else where that may be read). */
 enum rp_err rp_sync_names(const char *dir, bool made_dir, struct rp_error *err);
+/* LMDB's row of a table: where its tree begins. As mdb_get. */
+int rp_db_table_row(struct rp_outbox *ob, MDB_txn *txn, enum rp_table table, MDB_val *row);
 enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *options, struct rp_error *err);
 void rp_db_close(struct rp_outbox *ob);
 
@@ -214,7 +217,7 @@ const char *rp_table_name(enum rp_table table);
  * For looking at many rows: an LMDB cursor would fault every page in. Only in read transactions, which must last as long.
  * Keys and values are views that die with the next call. Pages are not trusted: RP_ERR_DAMAGED, with err filled. */
 
-#define RP_LEAVES_DEPTH_MAX 16 /* with the shortest keys there are, a file of the size of the map has 6 levels */
+#define RP_TREE_DEPTH_MAX 16 /* with the shortest keys there are, a file of the size of the map has 6 levels */
 
 struct rp_leaves {
 	struct rp_outbox *ob;
@@ -227,7 +230,7 @@ struct rp_leaves {
 		uint64_t pgno;  /* 0: none is there */
 		unsigned n, at; /* nodes; the child that was taken, or the row that is next */
 		unsigned char *page;
-	} level[RP_LEAVES_DEPTH_MAX];
+	} level[RP_TREE_DEPTH_MAX];
 	unsigned char *pages, *big;
 	size_t big_bytes;
 	const unsigned char *key; /* no row that comes has a lower one; in the leaf or in `kept` */
@@ -266,7 +269,7 @@ enum rp_err rp_pages_check(struct rp_txn *t, const struct rp_pages_watch *watch,
  * one snapshot, the numbers of pages and rows and whether two tables share a page, is seen where a slice holds them. */
 enum rp_err rp_pages_check_slice(struct rp_txn *t, const struct rp_pages_watch *watch, struct rp_verify_cursor *at,
 				 bool *all_done, uint64_t *n_problems, struct rp_error *err);
-/* The free list and the list of tables, of which LMDB reads any page when it commits. */
+/* The free list and the list of tables, of which LMDB reads any page when it commits. RP_ERR_FORMAT: they are damaged. */
 enum rp_err rp_pages_check_lists(struct rp_outbox *ob, struct rp_error *err);
 /* Whether its pages have the size that is known here: LMDB takes that of the machine that made the file. */
 bool rp_pages_known(struct rp_outbox *ob);
@@ -274,14 +277,22 @@ bool rp_pages_known(struct rp_outbox *ob);
 enum rp_err rp_pages_check_end(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err);
 
 /* trust.c: LMDB copies and moves what stands in a page by the page's own word. Where that is damaged it writes over this
- * process's memory, payloads that are about to be sent included. So no page is given to it for writing that was not looked
- * at, once in a process; where a row is to be removed, with its neighbours, from which LMDB may take rows. What
- * other processes write later is sound, since they do the same.
- *
- * In transactions that write, before LMDB sees the key; _around: before its row is removed. NULL: before the last row. 0, or MDB_CORRUPTED, logged as `damage`:
- * no row of this transaction is trusted any more, the head's included, so that it cannot be committed. */
-int rp_trust(struct rp_txn *t, enum rp_table table, const MDB_val *key);
-int rp_trust_around(struct rp_txn *t, enum rp_table table, const MDB_val *key);
+ * process's memory, payloads that are about to be sent included. So a transaction that writes looks at each page before LMDB
+ * comes to it: at all of it where the process has not found a page with this number sound before, else at its header and
+ * bounds, since whoever has written to it meanwhile has looked at it too. */
+enum rp_trust_for {
+	RP_TRUST_FIND,   /* a row, or a place for it */
+	RP_TRUST_PUT,    /* over the row that may be there, whose value may have pages of its own */
+	RP_TRUST_REMOVE, /* the row: then LMDB also comes to pages beside its own */
+};
+/* Before LMDB sees the key; NULL: the end of the table. 0, an LMDB code, or RP_DISTRUSTED, which is RP_ERR_FORMAT, so that
+ * nobody takes it for the damage of one record, and logged as `damage`: no row of this transaction is trusted any more,
+ * the head's included, so that it cannot be committed. */
+int rp_trust(struct rp_txn *t, enum rp_table table, const MDB_val *key, enum rp_trust_for what_for);
+/* The same for a key that LMDB came to on its way from another one, and where it stands. */
+int rp_trust_found(struct rp_txn *t, enum rp_table table, const MDB_val *key);
+/* The number of the leaf that was found for the last key; 0: the transaction only reads, or the table is empty. */
+uint64_t rp_trust_leaf(const struct rp_txn *t, enum rp_table table);
 enum rp_err rp_trust_prepare(struct rp_outbox *ob, struct rp_error *err); /* before the write lock is taken */
 enum rp_err rp_trust_begin(struct rp_txn *t, struct rp_error *err);       /* before anything is written */
 void rp_trust_free(struct rp_outbox *ob);

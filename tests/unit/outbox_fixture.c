@@ -517,7 +517,7 @@ void fx_page_write(uint64_t number, const unsigned char page[FX_PAGE])
 	ck_assert(fd >= 0 && pwrite(fd, page, FX_PAGE, (off_t)(number * FX_PAGE)) == FX_PAGE && close(fd) == 0);
 }
 
-/* A value lies in the map, on a page that begins with its number. */
+/* A value lies in the map, on a page that begins with its number; an empty one may be the very end of it. */
 uint64_t fx_page_of(enum rp_table table, struct rp_key key)
 {
 	struct rp_txn t;
@@ -526,7 +526,7 @@ uint64_t fx_page_of(enum rp_table table, struct rp_key key)
 
 	must(rp_txn_read(fx.ob, &t, &fx.err), "read");
 	must(rp_row_get(&t, table, key, &v, &fx.err), "row");
-	memcpy(&number, (void *)((uintptr_t)v.mv_data & ~(uintptr_t)(FX_PAGE - 1)), sizeof number);
+	memcpy(&number, (void *)(((uintptr_t)v.mv_data - 1) & ~(uintptr_t)(FX_PAGE - 1)), sizeof number);
 	rp_txn_end(&t);
 	return number;
 }
