@@ -178,16 +178,24 @@ static void (*const damages[])(unsigned char *page) = {lower_too_high,
 						       out_of_order};
 #define N_DAMAGES ((int)(sizeof damages / sizeof damages[0]))
 
-/* The work fails, nothing has changed by it, and it is done as soon as the page is sound again. */
-static void expect_refusal(uint64_t number, void (*damage)(unsigned char *page), enum rp_err (*work)(void))
+/* What stood there is left in `sound`. */
+static void damage_page(uint64_t number, void (*damage)(unsigned char *page), unsigned char sound[FX_PAGE])
 {
-	struct rp_ledger before = fx_ledger(), after;
-	unsigned char sound[FX_PAGE], page[FX_PAGE];
+	unsigned char page[FX_PAGE];
 
 	fx_page_read(number, sound);
 	memcpy(page, sound, sizeof page);
 	damage(page);
 	fx_page_write(number, page);
+}
+
+/* The work fails, nothing has changed by it, and it is done as soon as the page is sound again. */
+static void expect_refusal(uint64_t number, void (*damage)(unsigned char *page), enum rp_err (*work)(void))
+{
+	struct rp_ledger before = fx_ledger(), after;
+	unsigned char sound[FX_PAGE];
+
+	damage_page(number, damage, sound);
 	ck_assert_int_eq(work(), RP_ERR_FORMAT);
 	ck_assert_msg(strstr(fx.err.text, "data.mdb is damaged") != NULL, "%s", fx.err.text);
 	ck_assert_uint_gt(fx_full_problems(), 0);
@@ -202,12 +210,9 @@ static void expect_refusal(uint64_t number, void (*damage)(unsigned char *page),
 /* What stood in the page was found sound before. */
 static void expect_refusal_again(uint64_t number, void (*damage)(unsigned char *page), enum rp_err (*work)(void))
 {
-	unsigned char sound[FX_PAGE], page[FX_PAGE];
+	unsigned char sound[FX_PAGE];
 
-	fx_page_read(number, sound);
-	memcpy(page, sound, sizeof page);
-	damage(page);
-	fx_page_write(number, page);
+	damage_page(number, damage, sound);
 	ck_assert_int_eq(work(), RP_ERR_FORMAT);
 	fx_page_write(number, sound);
 	fx_verify_sound();
@@ -227,7 +232,7 @@ END_TEST
 
 START_TEST(a_transaction_that_met_a_damaged_page_cannot_be_committed)
 {
-	unsigned char sound[FX_PAGE], page[FX_PAGE];
+	unsigned char sound[FX_PAGE];
 	uint64_t number;
 	struct rp_txn t;
 	MDB_val v;
@@ -235,10 +240,7 @@ START_TEST(a_transaction_that_met_a_damaged_page_cannot_be_committed)
 	fill();
 	reopen();
 	number = fx_page_of(RP_T_DELIVERY, rp_key1(first + 20));
-	fx_page_read(number, sound);
-	memcpy(page, sound, sizeof page);
-	another_kind(page);
-	fx_page_write(number, page);
+	damage_page(number, another_kind, sound);
 	ck_assert_int_eq(rp_txn_write(fx.ob, fx.now_ms, &t, &fx.err), RP_OK);
 	ck_assert_int_eq(rp_row_get(&t, RP_T_DELIVERY, rp_key1(first + 20), &v, NULL), RP_ERR_FORMAT);
 	ck_assert_int_eq(rp_row_get(&t, RP_T_ENTRY, rp_key1(first), &v, NULL), RP_ERR_FORMAT);
