@@ -32,8 +32,8 @@ enum rp_err {
 	RP_ERR_FULL,     /* quota, map or disk is full; try again after senders or a purge made room */
 	RP_ERR_BUSY,     /* a bounded resource (reader slot, sender slot) is used up or taken for long; try again */
 	RP_ERR_DENIED,   /* the file system or a policy forbids it */
-	RP_ERR_FORMAT,  /* the directory holds something else, an outbox of a newer format, or one with damaged pages */
-	RP_ERR_DAMAGED, /* a stored record fails its checksum */
+	RP_ERR_FORMAT,   /* the directory holds something else, a newer outbox, or one with damaged pages */
+	RP_ERR_DAMAGED,  /* a stored record fails its checksum */
 	RP_ERR_NOMEM,
 	RP_ERR_IO, /* the operating system failed; the outcome of a write is unknown, reopen before going on */
 };

@@ -111,8 +111,7 @@ int rp_cmd_ingest(int argc, char **argv)
 	    "Reads completed runs from standard input, one JSON object a line, and stores those that name a webhook. "
 	    "For\n"
 	    "every line a receipt is printed, in order; one that says \"queued\" is on disk.\n"
-	    "Exit: 0 all lines accepted, 1 some rejected, 64 usage, 65 damage, or not an outbox, 66 no "
-	    "such\n"
+	    "Exit: 0 all lines accepted, 1 some rejected, 64 usage, 65 damage, or not an outbox, 66 no such\n"
 	    "place, 74 I/O error, 75 full or locked: try again, 77 permission, 78 configuration.",
 	    options, sizeof options / sizeof options[0]};
 	struct rp_settings settings;

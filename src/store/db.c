@@ -144,10 +144,8 @@ enum rp_err rp_txn_read_rows(struct rp_outbox *ob, struct rp_txn *t, struct rp_e
 
 enum rp_err rp_txn_write(struct rp_outbox *ob, int64_t now_at_ms, struct rp_txn *t, struct rp_error *err)
 {
-	enum rp_err e;
+	enum rp_err e = ob->trust == NULL ? rp_trust_prepare(ob, err) : RP_OK;
 
-	memset(t, 0, sizeof *t);
-	e = rp_trust_prepare(ob, err);
 	if (e == RP_OK)
 		e = begin_with_head(ob, 0, t, err);
 	if (e != RP_OK)
@@ -222,10 +220,11 @@ void rp_row_cursor_end(struct rp_txn *t, MDB_cursor *c)
 		mdb_cursor_close(c);
 }
 
-static int row_find(struct rp_txn *t, enum rp_table table, const struct rp_key *key, MDB_val *value, MDB_cursor **c)
+static int row_find(struct rp_txn *t, enum rp_table table, const struct rp_key *key, enum rp_trust_for what_for,
+		    MDB_val *value, MDB_cursor **c)
 {
 	MDB_val k = {key->len, (void *)(uintptr_t)key->bytes};
-	int rc = rp_trust(t, table, &k, RP_TRUST_FIND);
+	int rc = rp_trust(t, table, &k, what_for);
 
 	if (rc == 0)
 		rc = rp_row_cursor(t, table, c);
@@ -264,8 +263,8 @@ enum rp_err rp_row_get(struct rp_txn *t, enum rp_table table, struct rp_key key,
 {
 	MDB_val k = {key.len, key.bytes};
 	MDB_cursor *c;
-	int rc =
-	    t->keeps_cursors ? row_find(t, table, &key, value, &c) : mdb_get(t->mdb, t->ob->table[table], &k, value);
+	int rc = t->keeps_cursors ? row_find(t, table, &key, RP_TRUST_FIND, value, &c)
+				  : mdb_get(t->mdb, t->ob->table[table], &k, value);
 
 	return rc == MDB_NOTFOUND ? RP_ERR_NOTFOUND : rp_db_fail(t->ob, rc, table_names[table], err);
 }
@@ -326,11 +325,8 @@ enum rp_err rp_row_del(struct rp_txn *t, enum rp_table table, struct rp_key key,
 {
 	MDB_val v;
 	MDB_cursor *c;
-	MDB_val k = {key.len, key.bytes};
-	int rc = rp_trust(t, table, &k, RP_TRUST_REMOVE);
+	int rc = row_find(t, table, &key, RP_TRUST_REMOVE, &v, &c);
 
-	if (rc == 0)
-		rc = row_find(t, table, &key, &v, &c);
 	if (rc == 0)
 		rc = mdb_cursor_del(c, 0);
 	t->dirty = true;

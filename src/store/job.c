@@ -146,8 +146,9 @@ static enum rp_err lane_room(struct rp_txn *t, const struct rp_job *j, uint64_t 
 	if (rc != 0)
 		return rp_db_fail(t->ob, rc, "jobs", err);
 	rc = rp_trust(t, RP_T_QUEUE, &k, RP_TRUST_FIND);
-	for (rc = rc == 0 ? mdb_cursor_get(c, &k, &v, MDB_SET_RANGE) : rc; rc == 0 && *room > 0;
-	     rc = rp_row_next(t, RP_T_QUEUE, c, &k, &v)) {
+	if (rc == 0)
+		rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
+	for (; rc == 0 && *room > 0; rc = rp_row_next(t, RP_T_QUEUE, c, &k, &v)) {
 		if (!rp_key_read(k.mv_data, k.mv_size, key, 3) || key[0] != endpoint || (int64_t)key[1] > t->now_at_ms)
 			break;
 		(*room)--;

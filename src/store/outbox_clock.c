@@ -74,11 +74,12 @@ static enum rp_err walk_on(struct rp_outbox *ob, int64_t now_at_ms, struct rp_cl
 {
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
-	int64_t ahead_ms = t.head.latest_at_ms - now_at_ms;
+	int64_t ahead_ms;
 	int i;
 
 	if (e != RP_OK)
 		return e;
+	ahead_ms = t.head.latest_at_ms - now_at_ms;
 	for (i = 0; i < STEP_MAX && e == RP_OK; i++)
 		e = step(&t, w, err);
 	w->more = e == RP_OK;

@@ -29,7 +29,8 @@ static bool fills_page(const unsigned char *page, unsigned n, bool leaf)
 	return at == RP_PAGE_BYTES && rows == n;
 }
 
-const char *rp_page_rows(const unsigned char *page, bool leaf, bool numbers, const struct rp_bounds *b, unsigned *row)
+const char *rp_page_rows(const unsigned char *page, bool leaf, bool numbers, unsigned flags, const struct rp_bounds *b,
+			 unsigned *row)
 {
 	unsigned n = rp_page_count(page), first = leaf ? 0 : 1, i;
 	struct rp_node node, before = {0};
@@ -40,6 +41,8 @@ const char *rp_page_rows(const unsigned char *page, bool leaf, bool numbers, con
 		wrong = rp_page_node(page, RP_PAGE_BYTES, i, leaf, &node);
 		if (wrong != NULL)
 			return wrong;
+		if ((node.flags & ~flags) != 0)
+			return "is of a kind that is not used";
 		if (i >= first && !rp_bounds_hold(b, node.key, node.key_bytes, numbers))
 			return "is out of order";
 		if (i > first && rp_page_order(before.key, before.key_bytes, node.key, node.key_bytes, numbers) >= 0)

@@ -24,9 +24,14 @@ enum { RP_PAGE_BRANCH = 1, RP_PAGE_LEAF = 2, RP_PAGE_OVERFLOW = 4 };
 enum { RP_NODE_BIGDATA = 1, RP_NODE_SUBDATA = 2 };
 #define RP_PAGE_NO_ROOT UINT64_MAX
 
-/* Where a meta page has its magic number, the size of a page, and the number of the transaction that wrote it. */
-enum { RP_META_MAGIC_AT = RP_PAGE_HEADER, RP_META_PAGE_BYTES_AT = RP_PAGE_HEADER + 24 };
-enum { RP_META_TXN_AT = RP_PAGE_HEADER + 24 + 2 * RP_TREE_BYTES + 8 };
+/* Where a meta page has its magic number, its two trees, the first of which begins with the size of a page, the last page,
+ * and the number of the transaction that wrote it. */
+enum {
+	RP_META_MAGIC_AT = RP_PAGE_HEADER,
+	RP_META_TREES_AT = RP_PAGE_HEADER + 24,
+	RP_META_PAGE_BYTES_AT = RP_META_TREES_AT
+};
+enum { RP_META_LAST_AT = RP_META_TREES_AT + 2 * RP_TREE_BYTES, RP_META_TXN_AT = RP_META_LAST_AT + 8 };
 #define RP_META_MAGIC UINT32_C(0xbeefc0de)
 
 struct rp_tree {
@@ -76,6 +81,16 @@ static inline unsigned rp_page_kind(const unsigned char *page)
 static inline uint64_t rp_page_overflows(size_t page_bytes, uint64_t bytes)
 {
 	return (RP_PAGE_HEADER - 1 + bytes) / page_bytes + 1;
+}
+
+/* How many pages a value has, as the first of them says; 0: it is no such page, or says less than the value needs. It may be
+ * more: a value that becomes shorter in the transaction that wrote it keeps its pages. */
+static inline uint64_t rp_page_value_pages(const unsigned char *first, uint64_t needs)
+{
+	uint32_t says;
+
+	memcpy(&says, first + 12, sizeof says);
+	return rp_page_kind(first) == RP_PAGE_OVERFLOW && says >= needs ? says : 0;
 }
 
 /* The header of a page that should be of this kind: NULL and the number of its nodes, or what is wrong. */
@@ -180,7 +195,8 @@ static inline bool rp_bounds_hold(const struct rp_bounds *b, const void *key, si
 }
 
 /* All rows of a page of RP_PAGE_BYTES whose header has passed: within the page and filling it, in the order of their keys
- * and within the bounds. NULL, or what is wrong with row *row. */
-const char *rp_page_rows(const unsigned char *page, bool leaf, bool numbers, const struct rp_bounds *b, unsigned *row);
+ * and within the bounds, with no other flags than these. NULL, or what is wrong with row *row. */
+const char *rp_page_rows(const unsigned char *page, bool leaf, bool numbers, unsigned flags, const struct rp_bounds *b,
+			 unsigned *row);
 
 #endif

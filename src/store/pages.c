@@ -7,8 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { META_DBS = RP_PAGE_HEADER + 24, META_LAST = META_DBS + 2 * RP_TREE_BYTES };
-
 /* How LMDB orders a tree's keys, and whether it has several rows with the same. */
 #define TREE_FLAGS (MDB_REVERSEKEY | MDB_DUPSORT | MDB_INTEGERKEY | MDB_DUPFIXED | MDB_INTEGERDUP | MDB_REVERSEDUP)
 
@@ -16,9 +14,6 @@ struct table {
 	char name[32];
 	struct rp_tree tree;
 };
-
-#define FIRST_PROBLEM_MAX 200
-#define LISTS_TRIES 100
 
 /* The walk is its first member: what is called back gets that. */
 struct check {
@@ -66,7 +61,7 @@ static bool see_table(struct rp_walk *w, uint64_t pgno, const struct rp_node *no
 /* The meta page of the transaction. */
 static bool read_meta(struct rp_walk *w, uint64_t txn, struct rp_tree *free, struct rp_tree *all)
 {
-	unsigned char meta[META_LAST + 16];
+	unsigned char meta[RP_META_TXN_AT + 8];
 	uint64_t i;
 
 	for (i = 0; i < 2; i++) {
@@ -74,11 +69,11 @@ static bool read_meta(struct rp_walk *w, uint64_t txn, struct rp_tree *free, str
 
 		if (got < 0)
 			w->sys = errno;
-		if (got != (ssize_t)sizeof meta || rp_page_u64(meta + META_LAST + 8) != txn)
+		if (got != (ssize_t)sizeof meta || rp_page_u64(meta + RP_META_TXN_AT) != txn)
 			continue;
-		w->last = rp_page_u64(meta + META_LAST);
-		*free = rp_page_tree(meta + META_DBS);
-		*all = rp_page_tree(meta + META_DBS + RP_TREE_BYTES);
+		w->last = rp_page_u64(meta + RP_META_LAST_AT);
+		*free = rp_page_tree(meta + RP_META_TREES_AT);
+		*all = rp_page_tree(meta + RP_META_TREES_AT + RP_TREE_BYTES);
 		return true;
 	}
 	return false;
@@ -227,6 +222,9 @@ enum rp_err rp_pages_check_slice(struct rp_txn *t, const struct rp_pages_watch *
 	e = walk_end(&c.w, t->ob, e, err);
 	return e == RP_ERR_DAMAGED ? RP_OK : e;
 }
+
+#define FIRST_PROBLEM_MAX 200
+#define LISTS_TRIES 100
 
 static void keep_first(void *arg, const char *text)
 {

@@ -65,7 +65,7 @@ static bool read_pages(struct rp_walk *w, uint64_t pgno, uint64_t n, void *out)
 static bool read_overflow(struct rp_walk *w, uint64_t pgno, size_t bytes, const unsigned char **data)
 {
 	uint64_t n = rp_page_overflows(RP_PAGE_BYTES, bytes);
-	uint32_t pages;
+	uint64_t pages;
 	unsigned char *more;
 
 	if (n > w->last)
@@ -81,10 +81,9 @@ static bool read_overflow(struct rp_walk *w, uint64_t pgno, size_t bytes, const 
 	}
 	if (!read_pages(w, pgno, n, w->big))
 		return false;
-	memcpy(&pages, w->big + 12, sizeof pages);
-	if (rp_page_kind(w->big) != RP_PAGE_OVERFLOW || pages < n || pages > w->last - pgno + 1)
+	pages = rp_page_value_pages(w->big, n);
+	if (pages == 0 || pages > w->last - pgno + 1)
 		return rp_walk_bad(w, pgno, "it does not hold the %" PRIu64 " pages of a value", n);
-	/* A value that becomes shorter in the transaction that wrote it keeps its pages. */
 	if (!take_pages(w, pgno + n, pages - n))
 		return false;
 	w->found.overflows += pages;
@@ -95,11 +94,11 @@ static bool read_overflow(struct rp_walk *w, uint64_t pgno, size_t bytes, const 
 static bool walk_page(struct rp_walk *w, uint64_t pgno, unsigned depth, const struct rp_bounds *b,
 		      const struct rp_node *from, rp_see_node *see);
 
-static bool check_rows(struct rp_walk *w, uint64_t pgno, const unsigned char *page, bool leaf,
+static bool check_rows(struct rp_walk *w, uint64_t pgno, const unsigned char *page, bool leaf, unsigned flags,
 		       const struct rp_bounds *b)
 {
 	unsigned row;
-	const char *wrong = rp_page_rows(page, leaf, w->numbers, b, &row);
+	const char *wrong = rp_page_rows(page, leaf, w->numbers, flags, b, &row);
 
 	return wrong == NULL || rp_walk_bad(w, pgno, "row %u %s", row, wrong);
 }
@@ -112,8 +111,6 @@ static bool walk_leaf(struct rp_walk *w, uint64_t pgno, const unsigned char *pag
 
 	for (i = 0; i < n; i++) {
 		node = rp_page_sound_node(page, i, true);
-		if (see == NULL && (node.flags & RP_NODE_SUBDATA) != 0)
-			return rp_walk_bad(w, pgno, "row %u is of a kind that is not used", i);
 		if ((node.flags & RP_NODE_BIGDATA) != 0 &&
 		    !read_overflow(w, rp_page_u64(node.data), node.data_bytes, &node.data))
 			return false;
@@ -165,7 +162,8 @@ static bool walk_page(struct rp_walk *w, uint64_t pgno, unsigned depth, const st
 		wrong = "it leads to one page only";
 	if (wrong != NULL)
 		return rp_walk_bad(w, pgno, "%s", wrong);
-	if (!check_rows(w, pgno, page, leaf, b))
+	/* who sees the rows knows which are tables */
+	if (!check_rows(w, pgno, page, leaf, RP_NODE_BIGDATA | (see != NULL ? RP_NODE_SUBDATA : 0), b))
 		return false;
 	return leaf ? walk_leaf(w, pgno, page, n, from, see) : walk_branch(w, page, n, depth, b, from, see);
 }

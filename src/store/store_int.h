@@ -293,7 +293,7 @@ int rp_trust(struct rp_txn *t, enum rp_table table, const MDB_val *key, enum rp_
 int rp_trust_found(struct rp_txn *t, enum rp_table table, const MDB_val *key);
 /* The number of the leaf that was found for the last key; 0: the transaction only reads, or the table is empty. */
 uint64_t rp_trust_leaf(const struct rp_txn *t, enum rp_table table);
-enum rp_err rp_trust_prepare(struct rp_outbox *ob, struct rp_error *err); /* before the write lock is taken */
+enum rp_err rp_trust_prepare(struct rp_outbox *ob, struct rp_error *err); /* once, before the write lock is taken */
 enum rp_err rp_trust_begin(struct rp_txn *t, struct rp_error *err);       /* before anything is written */
 void rp_trust_free(struct rp_outbox *ob);
 

@@ -19,10 +19,8 @@ struct stop {
 /* One table, as it was when the transaction began. */
 struct way {
 	bool known, found, found_last;
-	bool around;    /* what is beside the leaf was looked at too */
-	unsigned depth; /* 0: it is empty */
-	uint64_t root;
-	struct stop stop[RP_TREE_DEPTH_MAX]; /* to the leaf that was found last */
+	unsigned depth;                      /* 0: it is empty */
+	struct stop stop[RP_TREE_DEPTH_MAX]; /* from the root to the leaf that was found last */
 };
 
 struct rp_trust {
@@ -68,27 +66,6 @@ static bool has_large_values(enum rp_table table)
 
 /* --- one page -------------------------------------------------------------------------------------------------------- */
 
-static const char *flags_wrong(const unsigned char *page, bool large_values)
-{
-	unsigned n = rp_page_count(page), i, flags;
-
-	for (i = 0; i < n; i++) {
-		flags = rp_page_sound_node(page, i, true).flags;
-		if ((flags & RP_NODE_SUBDATA) != 0 || ((flags & RP_NODE_BIGDATA) != 0 && !large_values))
-			return "a row is of a kind that is not used";
-	}
-	return NULL;
-}
-
-static const char *page_wrong(const unsigned char *page, bool leaf, bool large_values, const struct rp_bounds *b)
-{
-	unsigned row;
-
-	if (rp_page_rows(page, leaf, false, b, &row) != NULL)
-		return "a row is damaged or out of order";
-	return leaf ? flags_wrong(page, large_values) : NULL;
-}
-
 /* A page of whose number one was found sound holds something else by now, or is one that belongs elsewhere, when a damaged
  * branch leads to it. */
 static bool belongs(const unsigned char *page, bool leaf, const struct rp_bounds *b)
@@ -108,7 +85,7 @@ static int look(struct rp_txn *t, enum rp_table table, uint64_t pgno, bool leaf,
 	struct rp_trust *tr = t->ob->trust;
 	const unsigned char *page;
 	const char *wrong;
-	unsigned n;
+	unsigned n, row;
 
 	if (!inside(tr, pgno, 1))
 		return distrust(t, table, pgno, "it is outside of the file");
@@ -118,8 +95,9 @@ static int look(struct rp_txn *t, enum rp_table table, uint64_t pgno, bool leaf,
 	wrong = rp_page_check(page, RP_PAGE_BYTES, leaf ? RP_PAGE_LEAF : RP_PAGE_BRANCH, &n);
 	if (wrong == NULL && n == 1 && !leaf)
 		wrong = "it leads to one page only";
-	if (wrong == NULL && !rp_page_bit(tr->sound, pgno))
-		wrong = page_wrong(page, leaf, has_large_values(table), b);
+	if (wrong == NULL && !rp_page_bit(tr->sound, pgno) &&
+	    rp_page_rows(page, leaf, false, has_large_values(table) ? RP_NODE_BIGDATA : 0, b, &row) != NULL)
+		wrong = "a row is damaged or out of order";
 	else if (wrong == NULL && !belongs(page, leaf, b))
 		wrong = "it is not the page that belongs there";
 	if (wrong != NULL)
@@ -130,22 +108,27 @@ static int look(struct rp_txn *t, enum rp_table table, uint64_t pgno, bool leaf,
 
 /* --- the way to a row ------------------------------------------------------------------------------------------------ */
 
-/* The child below which the key belongs; NULL: the last. */
-static unsigned choose(const unsigned char *page, const MDB_val *key)
+/* Of a leaf: the first row whose key is not below this one. Of a branch: the child below which it belongs. */
+static unsigned search(const unsigned char *page, bool leaf, const MDB_val *key)
 {
-	unsigned low = 1, high = rp_page_count(page);
-	struct rp_node node;
+	unsigned low = leaf ? 0 : 1, high = rp_page_count(page);
 
-	while (key != NULL && low < high) {
+	while (low < high) {
 		unsigned middle = low + (high - low) / 2;
+		struct rp_node node = rp_page_sound_node(page, middle, leaf);
+		int order = rp_page_key_order(node.key, node.key_bytes, key->mv_data, key->mv_size);
 
-		node = rp_page_sound_node(page, middle, false);
-		if (rp_page_key_order(node.key, node.key_bytes, key->mv_data, key->mv_size) <= 0)
+		if (order < 0 || (order == 0 && !leaf))
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return (key != NULL ? low : high) - 1;
+	return leaf ? low : low - 1;
+}
+
+static uint64_t leaf_of(const struct way *w)
+{
+	return w->stop[w->depth - 1].pgno;
 }
 
 /* To the page below a stop, which is the next one. */
@@ -155,30 +138,29 @@ static int descend(struct rp_txn *t, enum rp_table table, struct stop *stop, boo
 	return look(t, table, stop[1].pgno, leaf, &stop[1].bounds);
 }
 
+/* key NULL: to the last leaf. */
 static int go_to(struct rp_txn *t, enum rp_table table, struct way *w, const MDB_val *key)
 {
+	const unsigned char *page;
 	unsigned i;
-	int rc;
+	int rc = look(t, table, w->stop[0].pgno, w->depth == 1, &w->stop[0].bounds);
 
-	w->stop[0] = (struct stop){.pgno = w->root};
-	rc = look(t, table, w->root, w->depth == 1, &w->stop[0].bounds);
 	for (i = 0; rc == 0 && i + 1 < w->depth; i++) {
-		w->stop[i].at = choose(page_at(t->ob->trust, w->stop[i].pgno), key);
+		page = page_at(t->ob->trust, w->stop[i].pgno);
+		w->stop[i].at = key != NULL ? search(page, false, key) : rp_page_count(page) - 1;
 		rc = descend(t, table, &w->stop[i], i + 2 == w->depth);
 	}
 	w->found = rc == 0;
 	w->found_last = w->found_last || (rc == 0 && key == NULL);
-	w->around = rc == 0 && rp_page_bit(t->ob->trust->around, w->stop[w->depth - 1].pgno);
 	return rc;
 }
 
 /* --- beside it ------------------------------------------------------------------------------------------------------- */
 
-static void note_around(struct rp_trust *tr, struct way *w)
+static void note_around(struct rp_trust *tr, uint64_t leaf)
 {
-	uint64_t leaf = w->stop[w->depth - 1].pgno, *more;
+	uint64_t *more;
 
-	w->around = true;
 	if (tr->n_around == tr->cap_around) {
 		more = realloc(tr->around_list, (2 * tr->cap_around + 64) * sizeof *more);
 		if (more == NULL)
@@ -242,7 +224,7 @@ static unsigned bytes_in(const unsigned char *page)
 static int look_beside(struct rp_txn *t, enum rp_table table, const struct way *w, unsigned level, int step)
 {
 	struct stop stop[RP_TREE_DEPTH_MAX];
-	unsigned n = 0, bytes = 0, keep;
+	unsigned n = 0, bytes = 0;
 	int from, rc = 0;
 
 	memcpy(stop, w->stop, w->depth * sizeof stop[0]);
@@ -254,14 +236,12 @@ static int look_beside(struct rp_txn *t, enum rp_table table, const struct way *
 		if (rc != 0)
 			return rc;
 		bytes += bytes_in(page_at(t->ob->trust, stop[level].pgno));
-		keep = stop[level].at;
 		rc = look_down(t, table, w, stop, level);
-		stop[level].at = keep;
 	}
 	return rc;
 }
 
-static int look_around(struct rp_txn *t, enum rp_table table, struct way *w)
+static int look_around(struct rp_txn *t, enum rp_table table, const struct way *w)
 {
 	unsigned level;
 	int rc = 0;
@@ -272,7 +252,7 @@ static int look_around(struct rp_txn *t, enum rp_table table, struct way *w)
 			rc = look_beside(t, table, w, level, 1);
 	}
 	if (rc == 0)
-		note_around(t->ob->trust, w);
+		note_around(t->ob->trust, leaf_of(w));
 	return rc;
 }
 
@@ -281,43 +261,31 @@ static int look_around(struct rp_txn *t, enum rp_table table, struct way *w)
 /* The row with this key in the leaf that was found, if there is one. */
 static bool find_row(const unsigned char *page, const MDB_val *key, struct rp_node *out)
 {
-	unsigned low = 0, high = rp_page_count(page);
-	int order;
+	unsigned i = search(page, true, key);
 
-	while (low < high) {
-		unsigned middle = low + (high - low) / 2;
-
-		*out = rp_page_sound_node(page, middle, true);
-		order = rp_page_key_order(out->key, out->key_bytes, key->mv_data, key->mv_size);
-		if (order == 0)
-			return true;
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return false;
+	if (i == rp_page_count(page))
+		return false;
+	*out = rp_page_sound_node(page, i, true);
+	return rp_page_key_order(out->key, out->key_bytes, key->mv_data, key->mv_size) == 0;
 }
 
-/* LMDB frees, or writes anew, as many pages of a value as the first of them says. That may be more than the value needs: one
- * that becomes shorter twice in a transaction keeps them. */
+/* LMDB frees, or writes anew, as many pages of a value as the first of them says. */
 static int look_at_value(struct rp_txn *t, enum rp_table table, const struct way *w, const MDB_val *key)
 {
 	struct rp_trust *tr = t->ob->trust;
+	const unsigned char *page = page_at(tr, leaf_of(w));
 	struct rp_node node;
-	const unsigned char *page;
-	uint64_t pgno;
-	uint32_t pages;
+	uint64_t pgno, needs, pages;
 
-	if (!find_row(page_at(tr, w->stop[w->depth - 1].pgno), key, &node) || (node.flags & RP_NODE_BIGDATA) == 0)
+	if (!find_row(page, key, &node) || (node.flags & RP_NODE_BIGDATA) == 0)
 		return 0;
 	pgno = rp_page_u64(node.data);
-	if (!inside(tr, pgno, rp_page_overflows(RP_PAGE_BYTES, node.data_bytes)))
+	needs = rp_page_overflows(RP_PAGE_BYTES, node.data_bytes);
+	if (!inside(tr, pgno, needs))
 		return distrust(t, table, pgno, "it is outside of the file");
 	page = page_at(tr, pgno);
-	memcpy(&pages, page + 12, sizeof pages);
-	if (rp_page_u64(page) != pgno || rp_page_kind(page) != RP_PAGE_OVERFLOW || !inside(tr, pgno, pages) ||
-	    pages < rp_page_overflows(RP_PAGE_BYTES, node.data_bytes))
+	pages = rp_page_value_pages(page, needs);
+	if (rp_page_u64(page) != pgno || pages == 0 || !inside(tr, pgno, pages))
 		return distrust(t, table, pgno, "the pages of a value are damaged");
 	return 0;
 }
@@ -339,8 +307,8 @@ static int find_table(struct rp_txn *t, enum rp_table table, struct way *w)
 	if (tree.root != RP_PAGE_NO_ROOT && (tree.depth == 0 || tree.depth > RP_TREE_DEPTH_MAX))
 		return distrust(t, table, tree.root, "it is the root of a tree of an impossible depth");
 	w->known = true;
-	w->found = w->found_last = w->around = false;
-	w->root = tree.root;
+	w->found = w->found_last = false;
+	w->stop[0] = (struct stop){.pgno = tree.root};
 	w->depth = tree.root == RP_PAGE_NO_ROOT ? 0 : tree.depth;
 	return 0;
 }
@@ -369,7 +337,7 @@ int rp_trust(struct rp_txn *t, enum rp_table table, const MDB_val *key, enum rp_
 		return rc;
 	if (!is_found(w, key))
 		rc = go_to(t, table, w, key);
-	if (rc == 0 && what_for == RP_TRUST_REMOVE && !w->around)
+	if (rc == 0 && what_for == RP_TRUST_REMOVE && !rp_page_bit(tr->around, leaf_of(w)))
 		rc = look_around(t, table, w);
 	if (rc == 0 && what_for != RP_TRUST_FIND && key != NULL && has_large_values(table))
 		rc = look_at_value(t, table, w, key);
@@ -397,27 +365,24 @@ uint64_t rp_trust_leaf(const struct rp_txn *t, enum rp_table table)
 	if (!t->writes)
 		return 0;
 	w = &t->ob->trust->way[table];
-	return w->known && w->depth > 0 ? w->stop[w->depth - 1].pgno : 0;
+	return w->known && w->depth > 0 ? leaf_of(w) : 0;
 }
 
 /* --- beginning and end ----------------------------------------------------------------------------------------------- */
 
 enum rp_err rp_trust_prepare(struct rp_outbox *ob, struct rp_error *err)
 {
+	bool knows_pages = rp_pages_known(ob);
 	struct rp_trust *tr;
 	enum rp_err e;
 
-	if (ob->trust != NULL)
-		return RP_OK;
-	if (rp_pages_known(ob)) {
-		e = rp_pages_check_lists(ob, err);
-		if (e != RP_OK)
-			return e;
-	}
+	e = knows_pages ? rp_pages_check_lists(ob, err) : RP_OK;
+	if (e != RP_OK)
+		return e;
 	tr = calloc(1, sizeof *tr);
 	if (tr == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	tr->knows_pages = rp_pages_known(ob);
+	tr->knows_pages = knows_pages;
 	ob->trust = tr;
 	return RP_OK;
 }

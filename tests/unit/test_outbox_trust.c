@@ -142,6 +142,18 @@ static void row_inside_another(unsigned char *page)
 	add_u16(page + RP_PAGE_HEADER + 2 * last, (int)(before - row) + (int)sizeof inner);
 }
 
+static void row_said_to_be_a_table(unsigned char *page)
+{
+	node_of(page, 1)[4] |= RP_NODE_SUBDATA;
+}
+
+/* Its 8 bytes are a page's number then, and it takes up as much as before. */
+static void row_said_to_have_pages(unsigned char *page)
+{
+	ck_assert_uint_eq(rp_page_u16(node_of(page, 0)), 8);
+	node_of(page, 0)[4] |= RP_NODE_BIGDATA;
+}
+
 static void said_to_be_changed_already(unsigned char *page)
 {
 	page[10] |= 0x10;
@@ -172,6 +184,7 @@ static void (*const damages[])(unsigned char *page) = {lower_too_high,
 						       key_too_long,
 						       rows_in_one_place,
 						       row_inside_another,
+						       row_said_to_be_a_table,
 						       said_to_be_changed_already,
 						       another_kind,
 						       another_page,
@@ -226,6 +239,23 @@ START_TEST(a_damaged_page_is_not_written_to)
 	reopen();
 	/* the next claim's delivery record */
 	expect_refusal(fx_page_of(RP_T_DELIVERY, rp_key1(first + 20)), damages[_i], claim_one);
+	fx_close();
+}
+END_TEST
+
+START_TEST(a_table_of_small_values_has_none_with_pages_of_their_own)
+{
+	struct rp_txn t;
+	uint64_t number;
+	MDB_val v;
+
+	fill();
+	reopen();
+	ck_assert_int_eq(rp_txn_read(fx.ob, &t, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_db_table_row(fx.ob, t.mdb, RP_T_ENDPOINT_ID, &v), 0);
+	number = rp_page_tree(v.mv_data).root; /* its only leaf */
+	rp_txn_end(&t);
+	expect_refusal(number, row_said_to_have_pages, append_one);
 	fx_close();
 }
 END_TEST
@@ -530,6 +560,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(tc, fx_setup_dir, fx_teardown_dir);
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, a_damaged_page_is_not_written_to, 0, N_DAMAGES);
+	tcase_add_test(tc, a_table_of_small_values_has_none_with_pages_of_their_own);
 	tcase_add_test(tc, a_transaction_that_met_a_damaged_page_cannot_be_committed);
 	tcase_add_loop_test(tc, nothing_is_removed_from_a_page_beside_a_damaged_one, 0, N_DAMAGES);
 	tcase_add_loop_test(tc, nor_from_one_that_is_one_further, 0, N_DAMAGES);
