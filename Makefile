@@ -235,7 +235,7 @@ torture:
 
 interop:
 	@tests/setup.sh build interop
-	@$(MAKE) --no-print-directory $(LIB)
+	@$(MAKE) --no-print-directory all
 	@tests/interop/run.sh $(BUILD)
 
 .PHONY: install

@@ -7,7 +7,7 @@ build="gcc make libc6-dev pkg-config liblmdb-dev libcurl4-openssl-dev libjansson
 test="check python3 strace openssl ca-certificates g++ prometheus zsh fish"
 lint="clang clang-format mandoc libclang-rt-14-dev"
 valgrind="valgrind"
-interop="nodejs npm openssl"
+interop="nodejs npm openssl python3 default-jdk-headless gunicorn python3-gevent puma"
 
 [ $# -gt 0 ] || set -- build test
 missing=
@@ -25,6 +25,7 @@ for group in "$@"; do
 		case $package in
 		prometheus) command -v promtool >/dev/null 2>&1 && continue ;;
 		python3 | strace | zsh | fish | openssl | clang | clang-format | mandoc | npm | gcc | g++ | make | pkg-config) command -v "$package" >/dev/null 2>&1 && continue ;;
+		default-jdk-headless) command -v javac >/dev/null 2>&1 && continue ;;
 		nodejs) command -v node >/dev/null 2>&1 && continue ;;
 		esac
 		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"

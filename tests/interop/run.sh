@@ -1,7 +1,8 @@
 #!/bin/sh
-# run.sh - do verifiers written by others accept what runpost signs, and refuse it once it was tampered with?
+# run.sh - runpost beside other people's programs. Do verifiers accept what runpost signs, and refuse it once it was
+# tampered with? Do receivers in other people's servers get each run once (test_receivers.py)?
 #
-# Usage: tests/interop/run.sh [BUILD_DIR]     (default: build; `make` must have made librunpost.a there)
+# Usage: tests/interop/run.sh [BUILD_DIR]     (default: build; `make` must have made the programs there)
 # Installs the verifiers of package-lock.json into BUILD_DIR/interop with npm. Takes CC, CFLAGS and SANITIZE from the
 # environment. The last line says "N passed, N failed"; the exit status is 0 only when nothing failed.
 set -eu
@@ -21,7 +22,7 @@ give_up() {
 	exit 1
 }
 
-for tool in node npm openssl pkg-config; do
+for tool in node npm openssl pkg-config java /usr/bin/gunicorn /usr/bin/puma; do
 	command -v "$tool" >/dev/null || give_up "$tool is not installed"
 done
 [ -f "$build/librunpost.a" ] || give_up "$build/librunpost.a is missing: run make first"
@@ -45,6 +46,12 @@ ${CC:-cc} -std=c11 -D_GNU_SOURCE ${CFLAGS:--O2 -g} ${SANITIZE:-} -I"$root/includ
 	-o "$dir/sign_main" || give_up "sign_main.c does not compile"
 
 status=0
-node "$here/verify.js" "$dir/sign_main" "$dir" || status=$?
+node "$here/verify.js" "$dir/sign_main" "$dir" >"$dir/verify.log" || status=$?
+cat "$dir/verify.log"
 rm -f "$dir/secrets" "$dir/message" "$dir/public.der" "$dir/signature"
+
+python3 "$root/tests/stories/run.py" --stories "$here" --bin "$build" >"$dir/receivers.log" 2>&1 || status=1
+cat "$dir/receivers.log"
+tail -qn 1 "$dir/verify.log" "$dir/receivers.log" |
+	awk '{ p += $1; f += $3 } END { print p " passed, " f " failed" }'
 exit $status

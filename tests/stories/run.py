@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the stories: finds test_*.py beside this file and runs each test with a deadline, some at a time.
 
-usage: run.py [-k PATTERN] [--jobs N] [--bin DIR] [--list]
+usage: run.py [-k PATTERN] [--jobs N] [--bin DIR] [--stories DIR] [--list]
 
 One line a test, failures with their details, at the end the line "N passed, N failed". Exit 1 if any failed.
 Each of the N workers is a process that takes the next test when it has done one. A test that overruns its class's
@@ -41,10 +41,10 @@ def flatten(suite):
             yield item
 
 
-def discover():
-    sys.path.insert(0, str(HERE))
+def discover(folder):
+    sys.path.insert(0, str(folder))
     tests = {}
-    for path in sorted(HERE.glob("test_*.py")):
+    for path in sorted(folder.glob("test_*.py")):
         for test in flatten(unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(path.stem))):
             tests[test.id()] = test
     return tests
@@ -70,11 +70,11 @@ def run_one(test, deadline_s):
     return {"problem": problem, "skipped": [why for _, why in result.skipped], "notes": getattr(test, "notes", [])}
 
 
-def work():
+def work(folder):
     """The worker: test names on stdin, a JSON result a line on what was stdout; the tests' own output goes to stderr."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    tests = discover()
+    tests = discover(folder)
     for line in sys.stdin:
         test = tests[line.strip()]
         print(json.dumps(run_one(test, getattr(test, "deadline_s", DEADLINE_S))), file=answers, flush=True)
@@ -83,11 +83,13 @@ def work():
 class Crew:
     """One thread of the runner: a worker process, started anew when it had to be killed."""
 
-    def __init__(self):
+    def __init__(self, folder):
+        self.folder = folder
         self.worker = None
 
     def start(self):
-        self.worker = subprocess.Popen([sys.executable, str(HERE / "run.py"), "--worker"], stdin=subprocess.PIPE,
+        self.worker = subprocess.Popen([sys.executable, str(HERE / "run.py"), "--worker", "--stories",
+                                        str(self.folder)], stdin=subprocess.PIPE,
                                        stdout=subprocess.PIPE, text=True, start_new_session=True)
 
     def end(self):
@@ -125,13 +127,13 @@ class Crew:
         return {"problem": f"the worker ended with {code} during this test\n", "skipped": [], "notes": []}
 
 
-def run_all(tests, jobs):
+def run_all(tests, jobs, folder):
     todo, lock, counts = queue.Queue(), threading.Lock(), {"passed": 0, "failed": 0}
     for test in sorted(tests, key=lambda t: -getattr(t, "weight", 1)):
         todo.put(test)
 
     def crew():
-        mine = Crew()
+        mine = Crew(folder)
         while True:
             try:
                 test = todo.get_nowait()
@@ -174,29 +176,31 @@ def report(name, result, took_s, counts):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Runs the stories beside this file.")
+    parser = argparse.ArgumentParser(description="Runs the stories.")
     parser.add_argument("-k", metavar="PATTERN", action="append", default=[],
                         help="only tests whose name contains PATTERN; repeatable")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="tests at once; default 1")
     parser.add_argument("--bin", metavar="DIR", default=os.environ.get("RUNPOST_BIN", "build"),
                         help="where the programs are; default $RUNPOST_BIN, else build")
+    parser.add_argument("--stories", type=pathlib.Path, metavar="DIR", default=HERE,
+                        help="where the stories are; default: beside this file")
     parser.add_argument("--list", action="store_true", help="print the tests' names and run none")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        return work()
+        return work(options.stories)
     os.environ["RUNPOST_BIN"] = str(pathlib.Path(options.bin).resolve())
     if not os.access(pathlib.Path(options.bin) / "runpost", os.X_OK):
         parser.error(f"{options.bin} holds no program runpost; run make first, or give --bin DIR")
     if options.jobs < 1:
         parser.error("--jobs wants a number from 1 up")
-    tests = [t for name, t in discover().items() if not options.k or any(k in name for k in options.k)]
+    tests = [t for name, t in discover(options.stories).items() if not options.k or any(k in name for k in options.k)]
     if not tests:
         parser.error("no test has such a name; see --list")
     if options.list:
         print("\n".join(t.id() for t in tests))
         return 0
-    counts = run_all(tests, options.jobs)
+    counts = run_all(tests, options.jobs, options.stories)
     print(f"{counts['passed']} passed, {counts['failed']} failed")
     return 1 if counts["failed"] else 0
 
