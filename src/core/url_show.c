@@ -1,7 +1,6 @@
 #include "core/url.h"
 
-#include <assert.h>
-
+#include "base/assert.h"
 #include "core/text_int.h"
 
 /* A longer parameter name may itself be a token ("?0f3c...e1=1"), so it is not shown. */

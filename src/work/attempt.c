@@ -1,9 +1,10 @@
 #include "work/attempt.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <strings.h>
+
+#include "base/assert.h"
 
 #define MASKED_MIN 4 /* shorter values stand in most texts by chance */
 
