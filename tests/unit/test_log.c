@@ -15,11 +15,13 @@
 
 enum { N_MORE_THAN_FIT = 3000 };
 
+static struct rlimit descriptors;
 static int stderr_before, far_end; /* whatever reads what is written to stderr; -1: nobody */
 
 static void setup(void)
 {
 	stderr_before = dup(STDERR_FILENO);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &descriptors), 0);
 	far_end = -1;
 	rp_log_setup("test", RP_LOG_INFO); /* with another one than those to come */
 	rp_log_forked();
@@ -27,6 +29,7 @@ static void setup(void)
 
 static void teardown(void)
 {
+	setrlimit(RLIMIT_NOFILE, &descriptors);
 	dup2(stderr_before, STDERR_FILENO);
 	close(stderr_before);
 	if (far_end >= 0)
@@ -69,10 +72,9 @@ static void open_terminal(void)
 /* As from a place where one may not open it again. */
 static void open_pipe_that_cannot_be_opened_again(void)
 {
-	struct rlimit none;
+	struct rlimit none = descriptors;
 
 	open_pipe();
-	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &none), 0);
 	none.rlim_cur = 3;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
 	ck_assert_int_lt(open("/dev/null", O_RDONLY), 0);
