@@ -1,10 +1,11 @@
 #include "cli.h"
 
-#include <assert.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/assert.h"
 
 #define HELP_KEY 1000
 

@@ -1,6 +1,5 @@
 #include "demo.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,6 +14,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/sys.h"
 
 #define ARGS_MAX 20

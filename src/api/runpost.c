@@ -1,11 +1,11 @@
 #include "runpost.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "core/url.h"
 #include "store/outbox.h"
 #include "work/batch.h"

@@ -1,10 +1,10 @@
 #include "base/background.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/thread.h"
 
 enum background_state { IDLE, BEGUN, OVER };

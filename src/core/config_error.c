@@ -1,8 +1,9 @@
 #include "core/config_int.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+#include "base/assert.h"
 
 #define MESSAGE_BYTES 480
 

@@ -1,9 +1,9 @@
 #include "core/config_int.h"
 
-#include <assert.h>
 #include <ini.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/units.h"
 
 #define LEASE_MARGIN_MS 2000                   /* to write down an answer that came at the last moment */

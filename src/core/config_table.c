@@ -1,6 +1,6 @@
 #include "core/config_int.h"
 
-#include <assert.h>
+#include "base/assert.h"
 
 #define IN_CONFIG(member) offsetof(struct rp_config, member)
 #define IN_POLICY(member) offsetof(struct rp_policy, member)

@@ -1,9 +1,9 @@
 #include "core/config_int.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <strings.h>
 
+#include "base/assert.h"
 #include "base/units.h"
 #include "core/crypto.h"
 #include "core/run.h"

@@ -1,8 +1,9 @@
 #include "core/control.h"
 
-#include <assert.h>
 #include <limits.h>
 #include <stdio.h>
+
+#include "base/assert.h"
 
 #define PERMILLE 1000u
 #define CLOCK_SLACK_MS INT64_C(60000) /* now is read before the write lock is waited for: others may be ahead so far */

@@ -1,6 +1,6 @@
 #include "core/ident.h"
 
-#include <assert.h>
+#include "base/assert.h"
 
 #define PREFIX "msg_"
 #define PREFIX_LEN (sizeof PREFIX - 1)

@@ -1,11 +1,11 @@
 #include "core/json.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/units.h"
 #include "core/scan.h"
 

@@ -1,6 +1,6 @@
 #include "core/retry.h"
 
-#include <assert.h>
+#include "base/assert.h"
 
 #define STATUS_GONE 410
 

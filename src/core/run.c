@@ -1,11 +1,11 @@
 #include "core/run.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/units.h"
 #include "core/crypto.h"
 #include "core/json.h"

@@ -1,9 +1,9 @@
 #include "core/run_int.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "core/json.h"
 #include "core/text_int.h"
 

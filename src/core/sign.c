@@ -1,8 +1,8 @@
 #include "core/sign.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/units.h"
 #include "core/crypto.h"
 

@@ -1,14 +1,10 @@
 #include "core/url.h"
 
-#include <assert.h>
-
+#include "core/mask_int.h"
 #include "core/text_int.h"
 
 /* A longer parameter name may itself be a token ("?0f3c...e1=1"), so it is not shown. */
 #define SHOWN_NAME_MAX 24
-
-/* Shorter values ("1", "yes", "v2") stand in most texts by chance. */
-#define MASKED_MIN 4
 
 static bool has_default_port(const struct rp_url *url)
 {
@@ -108,62 +104,17 @@ bool rp_url_redact(const struct rp_url *url, struct rp_buf *out)
 	return finish(out, before, add_endpoint(url, out) && (!url->has_query || add_redacted_query(url, out)));
 }
 
-enum reading { READ_AS_WRITTEN, READ_DECODED, READ_AS_FORM, N_READINGS };
-
-static unsigned char take_byte(struct rp_span s, size_t *at, enum reading reading)
-{
-	char c = s.ptr[(*at)++];
-
-	if (reading == READ_AS_FORM && c == '+')
-		return ' ';
-	if (reading == READ_AS_WRITTEN || c != '%')
-		return (unsigned char)c;
-	assert(s.len - *at >= 2);
-	*at += 2;
-	return (unsigned char)(rp_char_hex(s.ptr[*at - 2]) << 4 | rp_char_hex(s.ptr[*at - 1]));
-}
-
-/* How many bytes of text the secret covers from its start on. One that the end of the text cuts short counts too: what
- * is kept of a response is only its head. */
-static size_t secret_match(struct rp_span secret, enum reading reading, const unsigned char *text, size_t n)
-{
-	size_t at = 0, matched = 0;
-
-	while (at < secret.len && matched < n) {
-		if (take_byte(secret, &at, reading) != text[matched])
-			return 0;
-		matched++;
-	}
-	return matched >= MASKED_MIN ? matched : 0;
-}
-
-static size_t longest_match(const struct rp_url *url, const unsigned char *text, size_t n)
-{
-	size_t at = 0, best = 0, len;
-	struct param p;
-	int reading;
-
-	while (param_next(url->query, &at, &p)) {
-		for (reading = 0; reading < N_READINGS; reading++) {
-			len = secret_match(p.value, (enum reading)reading, text, n);
-			best = len > best ? len : best;
-			len = p.name_is_plain ? 0 : secret_match(p.name, (enum reading)reading, text, n);
-			best = len > best ? len : best;
-		}
-	}
-	return best;
-}
-
 void rp_url_mask_secrets(const struct rp_url *url, unsigned char *text, size_t n)
 {
-	size_t i, len, until = 0;
+	struct rp_mask m;
+	struct param p;
+	size_t at = 0;
 
-	/* A match that starts at i reads nothing before i, so bytes already overwritten hide no overlapping secret. */
-	for (i = 0; i < n; i++) {
-		len = longest_match(url, text + i, n - i);
-		if (i + len > until)
-			until = i + len;
-		if (i < until)
-			text[i] = '*';
+	rp_mask_begin(&m, text, n);
+	while (param_next(url->query, &at, &p)) {
+		rp_mask_secret(&m, p.value);
+		if (!p.name_is_plain)
+			rp_mask_secret(&m, p.name);
 	}
+	rp_mask_end(&m);
 }

@@ -96,8 +96,10 @@ enum rp_err rp_db_fail(struct rp_outbox *ob, int rc, const char *what, struct rp
 static int begin(struct rp_txn *t, unsigned flags)
 {
 	struct rp_outbox *ob = t->ob;
-	int rc = mdb_txn_begin(ob->env, NULL, flags, &t->mdb);
+	int rc;
 
+	rp_damage_enter(ob);
+	rc = mdb_txn_begin(ob->env, NULL, flags, &t->mdb);
 	if (rc == MDB_MAP_RESIZED) { /* another process works with a larger map_size: follow it */
 		rc = mdb_env_set_mapsize(ob->env, 0);
 		if (rc == 0)
@@ -106,8 +108,8 @@ static int begin(struct rp_txn *t, unsigned flags)
 		mdb_reader_check(ob->env, NULL);
 		rc = mdb_txn_begin(ob->env, NULL, flags, &t->mdb);
 	}
-	if (rc == 0)
-		rp_damage_enter();
+	if (rc != 0)
+		rp_damage_leave();
 	return rc;
 }
 

@@ -104,7 +104,6 @@ static void close_env(struct rp_outbox *ob)
 {
 	mdb_env_close(ob->env);
 	ob->env = NULL;
-	rp_damage_unwatch();
 }
 
 static int try_open_env(struct rp_outbox *ob, const struct rp_outbox_options *o)
@@ -384,6 +383,18 @@ static enum rp_err open_tables(struct rp_outbox *ob, struct rp_error *err)
 	return rp_db_fail(ob, mdb_txn_commit(txn), "open tables", err);
 }
 
+static enum rp_err open_or_create_tables(struct rp_outbox *ob, bool create, struct rp_error *err)
+{
+	enum rp_err e = open_tables(ob, err);
+
+	if (e != RP_ERR_NOTFOUND || !create)
+		return e;
+	if (err != NULL) /* that there was none is no error now */
+		memset(err, 0, sizeof *err);
+	e = create_outbox(ob, err);
+	return e == RP_OK ? open_tables(ob, err) : e;
+}
+
 enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *o, struct rp_error *err)
 {
 	uint64_t map_bytes = o->map_bytes != 0 ? o->map_bytes : MAP_BYTES_DEFAULT;
@@ -396,19 +407,12 @@ enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *o, 
 		ob->quota_bytes = map_bytes - map_bytes / 8;
 	ob->disk_reserve_bytes = o->disk_reserve_bytes != 0 ? o->disk_reserve_bytes : DISK_RESERVE_DEFAULT;
 	e = prepare_dir(ob, o->create, &made_dir, err);
-	if (e == RP_OK)
-		e = open_env_through_gate(ob, o, err);
 	if (e != RP_OK)
 		return e;
-	rp_damage_enter();
-	e = open_tables(ob, err);
-	if (e == RP_ERR_NOTFOUND && o->create) {
-		if (err != NULL) /* that there was none is no error now */
-			memset(err, 0, sizeof *err);
-		e = create_outbox(ob, err);
-		if (e == RP_OK)
-			e = open_tables(ob, err);
-	}
+	rp_damage_enter(ob);
+	e = open_env_through_gate(ob, o, err);
+	if (e == RP_OK)
+		e = open_or_create_tables(ob, o->create, err);
 	rp_damage_leave();
 	return e == RP_OK && o->create ? rp_sync_names(ob->dir, made_dir, err) : e;
 }

@@ -25,11 +25,20 @@ void rp_sight_forget(const struct rp_sight *s)
 		(void)madvise((void *)low, high + 1 - low, MADV_DONTNEED); /* if not, it is only memory */
 }
 
-uint64_t rp_db_high_water_bytes(struct rp_outbox *ob)
+MDB_envinfo rp_db_info(struct rp_outbox *ob)
 {
 	MDB_envinfo info;
 
+	rp_damage_enter(ob);
 	mdb_env_info(ob->env, &info);
+	rp_damage_leave();
+	return info;
+}
+
+uint64_t rp_db_high_water_bytes(struct rp_outbox *ob)
+{
+	MDB_envinfo info = rp_db_info(ob);
+
 	return ((uint64_t)info.me_last_pgno + 1) * RP_PAGE_BYTES;
 }
 

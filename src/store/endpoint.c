@@ -1,9 +1,9 @@
 #include "store/store_int.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/log.h"
 #include "core/crypto.h"
 

@@ -1,9 +1,9 @@
 #include "store/store_int.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/log.h"
 
 /* The row that an entry has because of its state. WAITING behind another has none. */

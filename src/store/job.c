@@ -1,8 +1,8 @@
 #include "store/store_int.h"
 
-#include <assert.h>
 #include <inttypes.h>
 
+#include "base/assert.h"
 #include "base/log.h"
 
 /* Endpoints of one job looked at in a transaction. */

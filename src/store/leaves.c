@@ -1,12 +1,13 @@
 #include "store/page.h"
 #include "store/store_int.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "base/assert.h"
 
 /* Through the map, each page that a walk comes to costs a page fault, and is this process's memory from then on: of a walk
  * over a million rows that was two thirds of the time. read(2) copies a page at a fifth of that. For

@@ -45,7 +45,8 @@ struct rp_outbox_options {
 };
 
 /* For programs, before they open an outbox: where reading a damaged data file would end them by a signal, they say so in a
- * line that begins with `name` (borrowed for ever), and end with RP_EXIT_DATA. Takes SIGBUS, SIGSEGV and SIGABRT. */
+ * line that begins with `name` (borrowed for ever), and end with RP_EXIT_DATA. Takes SIGBUS, SIGSEGV and SIGABRT; one that
+ * comes from outside of a transaction, from another process or from a failed assertion ends them as if it were not taken. */
 void rp_outbox_end_on_damage(const char *name);
 
 /* *out must be closed before the process forks and before the same directory is opened again in this process. */

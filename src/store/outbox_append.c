@@ -1,8 +1,8 @@
 #include "store/store_int.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "core/url.h"
 
 /* Leaves room for what must always work: settles, dead letters, purges. Only appends and imports ask. Counting the free list costs

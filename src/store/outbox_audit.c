@@ -1,6 +1,6 @@
 #include "store/store_int.h"
 
-#include <assert.h>
+#include "base/assert.h"
 
 /* The log of changes keeps so many; the oldest go. */
 #define AUDIT_KEPT 4096

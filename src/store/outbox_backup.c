@@ -18,7 +18,7 @@
 #define FLUSH_BYTES ((uint64_t)8 << 20)
 
 struct copier {
-	MDB_env *env;
+	struct rp_outbox *ob;
 	int to;
 	int rc;
 };
@@ -27,8 +27,8 @@ static void *copy(void *arg)
 {
 	struct copier *c = arg;
 
-	rp_damage_enter();
-	c->rc = mdb_env_copyfd2(c->env, c->to, MDB_CP_COMPACT);
+	rp_damage_enter(c->ob);
+	c->rc = mdb_env_copyfd2(c->ob->env, c->to, MDB_CP_COMPACT);
 	rp_damage_leave();
 	close(c->to);
 	return NULL;
@@ -94,7 +94,7 @@ static enum rp_err pump(struct rp_outbox *ob, struct rp_backup *b, int from, int
 
 static enum rp_err copy_into(struct rp_outbox *ob, struct rp_backup *b, int to, const char *path, struct rp_error *err)
 {
-	struct copier c = {.env = ob->env};
+	struct copier c = {.ob = ob};
 	pthread_t thread;
 	int ends[2], rc;
 	enum rp_err e;

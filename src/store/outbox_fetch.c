@@ -30,14 +30,14 @@ static enum rp_err begin(struct rp_outbox *ob, struct rp_error *err)
 	struct rp_txn *t = ob->fetcher;
 	int i;
 
-	/* The map may have grown, for one; a new transaction knows what to do. */
-	if (t != NULL && mdb_txn_renew(t->mdb) != 0) {
-		rp_fetcher_close(ob);
-		t = NULL;
-	}
 	if (t == NULL)
 		return begin_first(ob, err);
-	rp_damage_enter();
+	rp_damage_enter(ob);
+	if (mdb_txn_renew(t->mdb) != 0) { /* the map may have grown, for one; a new transaction knows what to do */
+		rp_damage_leave();
+		rp_fetcher_close(ob);
+		return begin_first(ob, err);
+	}
 	for (i = 0; i < RP_T_COUNT; i++)
 		if (t->at[i] != NULL)
 			mdb_cursor_renew(t->mdb, t->at[i]);

@@ -1,7 +1,6 @@
 #include "store/store_int.h"
 
-#include <assert.h>
-
+#include "base/assert.h"
 #include "core/url.h"
 
 /* An id begins with the number its entry got where it was accepted. That number is kept when it lies ahead of all given

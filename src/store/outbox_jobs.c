@@ -1,7 +1,8 @@
 #include "store/store_int.h"
 
-#include <assert.h>
 #include <inttypes.h>
+
+#include "base/assert.h"
 
 /* Bounds: records kept; plans that wait to be used; rows of a set written or removed in a transaction. */
 #define JOBS_KEPT 64

@@ -287,11 +287,9 @@ enum rp_err rp_outbox_readers(struct rp_outbox *ob, void (*see)(void *arg, const
 			      struct rp_error *err)
 {
 	struct readers r = {.see = see, .arg = arg};
-	MDB_envinfo info;
 
 	mdb_reader_check(ob->env, NULL); /* those of killed processes hold nothing any more */
-	mdb_env_info(ob->env, &info);
-	r.last = info.me_last_txnid;
+	r.last = rp_db_info(ob).me_last_txnid;
 	return mdb_reader_list(ob->env, see_reader_line, &r) < 0
 		   ? rp_fail(err, RP_ERR_IO, "%s: the table of readers cannot be read", ob->dir)
 		   : RP_OK;

@@ -1,6 +1,6 @@
 #include "store/store_int.h"
 
-#include <assert.h>
+#include "base/assert.h"
 
 /* Attempts are kept by entry, so nothing among them tells what happened last. This ring does: each commit that settled
  * attempts adds one row with all of them (one more for every ATTEMPTS_MAX), at the end of a small table, and from time to

@@ -1,8 +1,8 @@
 #include "store/store_int.h"
 
-#include <assert.h>
 #include <inttypes.h>
 
+#include "base/assert.h"
 #include "base/log.h"
 
 /* Bounds of one transaction, which holds the only write lock: endpoints looked at, entries taken from an endpoint

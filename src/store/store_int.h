@@ -297,9 +297,11 @@ enum rp_err rp_trust_prepare(struct rp_outbox *ob, struct rp_error *err); /* onc
 enum rp_err rp_trust_begin(struct rp_txn *t, struct rp_error *err);       /* before anything is written */
 void rp_trust_free(struct rp_outbox *ob);
 
-void rp_damage_watch(struct rp_outbox *ob); /* before anything is read, */
-void rp_damage_unwatch(void);               /* ... and when the environment is closed */
-void rp_damage_enter(void);                 /* around every transaction */
+/* damage.c */
+void rp_damage_watch(struct rp_outbox *ob); /* before anything is read */
+/* Around every transaction, from before it begins, and every other call in which LMDB reads pages. What ends this thread
+ * between the two is damage, and what it logs there goes out behind it (rp_log_hold): others may be waiting for the lock. */
+void rp_damage_enter(struct rp_outbox *ob);
 void rp_damage_leave(void);
 
 /* The data file as of the last commit; walks LMDB's free list. */
@@ -312,6 +314,7 @@ struct rp_db_room {
 struct rp_db_room rp_db_room(struct rp_outbox *ob);
 uint64_t rp_db_used_bytes(struct rp_outbox *ob); /* neither free nor pinned */
 uint64_t rp_db_high_water_bytes(struct rp_outbox *ob);
+MDB_envinfo rp_db_info(struct rp_outbox *ob); /* as of the last commit; also outside of a transaction */
 uint64_t rp_db_disk_free_bytes(struct rp_outbox *ob);
 
 /* --- endpoint.c ----------------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 #include "store/store_int.h"
 
-#include <assert.h>
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/log.h"
 
 #define SERIES_PREFIX "series:"

@@ -1,9 +1,10 @@
 #include "work/attempt.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <strings.h>
+
+#include "base/assert.h"
 
 #define MASKED_MIN 4 /* shorter values stand in most texts by chance */
 
@@ -166,47 +167,38 @@ enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp
 	return RP_CAUSE_NONE;
 }
 
-/* How many bytes from the start of text on are the secret's. One that the end of the text cuts short counts too: what is
- * kept of a response is only its head. */
-static size_t secret_match(const char *secret, const unsigned char *text, size_t n)
+/* Wherever it stands in the original. One that the end of the text cuts short counts too: what is kept of a response is
+ * only its head. */
+static void hide(const char *secret, const unsigned char *original, unsigned char *text, size_t n)
 {
-	size_t len = strlen(secret), match = len < n ? len : n;
+	size_t len = strlen(secret), i, match;
 
-	return match >= MASKED_MIN && memcmp(secret, text, match) == 0 ? match : 0;
-}
-
-static size_t longest_header_match(const struct rp_attempt_request *a, const unsigned char *text, size_t n)
-{
-	size_t i, best = 0, len;
-
-	for (i = a->n_own_headers; i < a->request.n_headers; i++) {
-		const char *value = strchr(a->headers[i], ':') + 1, *credentials;
-
-		value += strspn(value, " ");
-		credentials = strchr(value, ' ');
-		len = secret_match(value, text, n);
-		best = len > best ? len : best;
-		len = credentials != NULL ? secret_match(credentials + 1, text, n) : 0;
-		best = len > best ? len : best;
+	for (i = 0; i + MASKED_MIN <= n; i++) {
+		match = len < n - i ? len : n - i;
+		if (match >= MASKED_MIN && original[i] == (unsigned char)secret[0] &&
+		    memcmp(secret, original + i, match) == 0)
+			memset(text + i, '*', match);
 	}
-	return best;
 }
 
 void rp_attempt_mask_secrets(const struct rp_attempt_request *a, unsigned char *text, size_t n)
 {
 	unsigned char original[RP_RESPONSE_HEAD_MAX];
-	size_t i, len, until = 0;
+	size_t i;
 
 	assert(n <= sizeof original);
 	if (n == 0)
 		return;
 	memcpy(original, text, n);
 	rp_url_mask_secrets(&a->url, text, n);
-	for (i = 0; i < n; i++) {
-		len = longest_header_match(a, original + i, n - i);
-		until = i + len > until ? i + len : until;
-		if (i < until)
-			text[i] = '*';
+	for (i = a->n_own_headers; i < a->request.n_headers; i++) {
+		const char *value = strchr(a->headers[i], ':') + 1, *credentials;
+
+		value += strspn(value, " ");
+		credentials = strchr(value, ' ');
+		hide(value, original, text, n);
+		if (credentials != NULL)
+			hide(credentials + 1, original, text, n);
 	}
 }
 

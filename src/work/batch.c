@@ -1,7 +1,8 @@
 #include "work/batch.h"
 
-#include <assert.h>
 #include <stdlib.h>
+
+#include "base/assert.h"
 
 #define KEEP_RUNS 4096                     /* about 3 MiB */
 #define KEEP_TEXT_BYTES ((size_t)16 << 10) /* of one run */

@@ -1,6 +1,5 @@
 #include "work/http.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -10,6 +9,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/log.h"
 #include "base/sys.h"
 #include "core/crypto.h"

@@ -1,11 +1,11 @@
 #include "work/http_int.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/sys.h"
 #include "core/url.h"
 

@@ -1,7 +1,6 @@
 #include "work/http_int.h"
 
 #include <arpa/inet.h>
-#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
@@ -10,6 +9,8 @@
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "base/assert.h"
 
 #define URL_FLAGS (CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME | CURLU_DISALLOW_USER | CURLU_PATH_AS_IS)
 #define EXPECTS_BYTES ((size_t)64 << 10) /* well below the 1 MiB */

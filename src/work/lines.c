@@ -1,6 +1,6 @@
 #include "work/lines.h"
 
-#include <assert.h>
+#include "base/assert.h"
 
 #define ROOM_WORTH_IT ((size_t)64 << 10) /* less is not read into: a pipe gives more at once */
 

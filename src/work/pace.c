@@ -1,6 +1,6 @@
 #include "work/pace.h"
 
-#include <assert.h>
+#include "base/assert.h"
 
 int64_t rp_pace_hold_ms(bool blocking, int64_t request_us)
 {

@@ -5,7 +5,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
-/* Opens FILE for appending, mode 0600, and makes its name durable. RP_ERR_DENIED, _IO: err names the file. */
+/* Opens FILE for appending as rp_file_append does (base/file.h), and makes its name durable. err names the file. */
 enum rp_err rp_rejects_open(const char *path, int *fd, struct rp_error *err);
 
 /* Appends bytes, and a line feed if `end`. RP_ERR_IO: part of it may have been written. */

@@ -1,9 +1,9 @@
 #include "work/sender_int.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/log.h"
 #include "core/retry.h"
 

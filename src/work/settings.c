@@ -1,6 +1,5 @@
 #include "work/settings.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "core/crypto.h"
 
 #define FILE_BYTES_MAX ((size_t)1 << 20)

@@ -61,6 +61,7 @@ static void become_child(struct family *f, unsigned i, pid_t parent)
 {
 	sigset_t only_reload;
 
+	rp_log_forked();
 	close(f->signals);
 	sigemptyset(&only_reload);
 	sigaddset(&only_reload, SIGHUP);

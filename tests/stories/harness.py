@@ -104,7 +104,7 @@ def is_alive(pid):
 class Process:
     """A running program whose outputs go into files, so that no pipe ever fills up behind a story's back."""
 
-    def __init__(self, folder, number, argv, stdin=None, env=None, preexec=None, stdout=None):
+    def __init__(self, folder, number, argv, stdin=None, env=None, preexec=None, stdout=None, stderr=None):
         self.argv = [str(a) for a in argv]
         name = pathlib.Path(self.argv[0]).name
         self.out_path = folder / f"{number:03d}-{name}.out"
@@ -117,7 +117,8 @@ class Process:
 
         with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
             self.popen = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL if stdin is None else stdin,
-                                          stdout=out if stdout is None else stdout, stderr=err,
+                                          stdout=out if stdout is None else stdout,
+                                          stderr=err if stderr is None else stderr,
                                           env={**os.environ, **(env or {})}, preexec_fn=before_exec)
         self.pid = self.popen.pid
 
@@ -213,8 +214,9 @@ class Sink:
 class LiveIngest:
     """runpost ingest with both ends of its pipes in hand; a thread collects the receipts and when each came."""
 
-    def __init__(self, story, *options, env=None):
-        self.process = story.spawn(*story.ingest_argv(*options), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
+    def __init__(self, story, *options, env=None, stderr=None):
+        self.process = story.spawn(*story.ingest_argv(*options), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env,
+                                   stderr=stderr)
         self.receipts = []
         self.at = []
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -308,10 +310,10 @@ class Story(unittest.TestCase):
 
     # --- programs
 
-    def spawn(self, *argv, stdin=None, env=None, preexec=None, stdout=None):
+    def spawn(self, *argv, stdin=None, env=None, preexec=None, stdout=None, stderr=None):
         if pathlib.Path(argv[0]).parent == BIN:
             argv = [*self.prefix, *argv]
-        process = Process(self.folder, self.next_number(), argv, stdin, env, preexec, stdout)
+        process = Process(self.folder, self.next_number(), argv, stdin, env, preexec, stdout, stderr)
         self.processes.append(process)
         return process
 
@@ -343,11 +345,12 @@ class Story(unittest.TestCase):
             self.assertEqual(process.poll(), code, process.err)
         return json_lines(process.out)
 
-    def live_ingest(self, *options, env=None):
-        return LiveIngest(self, *options, env=env)
+    def live_ingest(self, *options, env=None, stderr=None):
+        return LiveIngest(self, *options, env=env, stderr=stderr)
 
-    def send(self, *options, env=None):
-        return self.spawn(BIN / "runpost", "send", "--outbox", self.outbox, "--config", self.config, *options, env=env)
+    def send(self, *options, env=None, stderr=None):
+        return self.spawn(BIN / "runpost", "send", "--outbox", self.outbox, "--config", self.config, *options, env=env,
+                          stderr=stderr)
 
     def drain(self, *options, limit_s=LIMIT_S, env=None):
         process = self.send("--drain", *options, env=env)

@@ -205,6 +205,17 @@ class Exits(Story):
             self.assertEqual(done.out, b"")
             self.assertFalse(self.outbox.exists())
 
+    def test_64_rejects_through_a_link_or_into_a_fifo_that_nobody_reads(self):
+        target, rejects = self.file("target", "somebody else's"), self.folder / "rejects"
+        for make in (lambda: rejects.symlink_to(target), lambda: os.mkfifo(rejects)):
+            make()
+            done = self.end_with(64, "--rejects", rejects, data=b"{\n")
+            self.assertRegex(done.err, "is a symbolic link; name the file|FIFO that nobody reads")
+            self.assertEqual(done.out, b"")
+            rejects.unlink()
+        self.assertEqual(target.read_text(), "somebody else's")
+        self.end_with(1, "--rejects", "/dev/stderr", data=b"{\n")
+
     def test_74_when_nobody_reads_the_receipts_and_the_lines_are_kept(self):
         with open("/dev/full", "wb") as full:
             path = self.file("in", make_run(1, HOOK) + b"\n")

@@ -172,6 +172,21 @@ class Purging(Jobs):
         self.ctl("purge", "--state", "delivered", "--yes", "--backup", self.folder / "mine.ndjson")
         self.assertEqual((self.folder / "mine.ndjson").read_text().count("\n"), 2)
 
+    def test_a_backup_made_by_root_is_the_outbox_s_owner_s_and_goes_through_no_link(self):
+        self.dead(3, lambda i: "http://127.0.0.1:9/hook")
+        elsewhere = self.folder / "elsewhere"
+        elsewhere.mkdir()
+        (self.outbox / "purged").symlink_to(elsewhere)
+        self.assertIn("nothing was purged", self.ctl("purge", "--state", "dead", "--yes", code=74).err)
+        self.assertEqual(list(elsewhere.iterdir()), [])
+        (self.outbox / "purged").unlink()
+        if os.geteuid() != 0:
+            self.skipTest("only root can give files away")
+        os.chown(self.outbox, 12345, 54321)
+        self.ctl("purge", "--state", "dead", "--yes")
+        for path in (self.outbox / "purged", *(self.outbox / "purged").iterdir()):
+            self.assertEqual((path.stat().st_uid, path.stat().st_gid), (12345, 54321), path)
+
     def test_nothing_is_purged_when_the_backup_cannot_be_written(self):
         self.dead(3, lambda i: "http://127.0.0.1:9/hook")
         there = self.file("there.ndjson", "somebody else's")

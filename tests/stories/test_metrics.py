@@ -85,6 +85,27 @@ class Metrics(Story):
         self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o644)
         self.assertEqual([p.name for p in self.folder.glob("*.tmp")], [])
 
+    def test_a_textfile_keeps_the_mode_it_has(self):
+        self.ingest([])
+        path = self.file("runpost.prom", "old", 0o640)
+        self.ctl("metrics", "--textfile", path)
+        self.check(path.read_text())
+        self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o640)
+
+    def test_what_is_no_file_is_never_replaced_by_a_textfile(self):
+        """As root over /dev/full, say: everybody's device would be a file from then on."""
+        self.ingest([])
+        target = self.file("target", "somebody else's")
+        path = self.folder / "runpost.prom"
+        for make in (lambda: path.symlink_to(target), lambda: path.symlink_to("/dev/full"), lambda: os.mkfifo(path)):
+            make()
+            before = path.lstat()
+            self.assertRegex(self.ctl("metrics", "--textfile", path, code=64).err, "a symbolic link|a FIFO")
+            self.assertEqual((path.lstat().st_ino, path.lstat().st_mode), (before.st_ino, before.st_mode))
+            path.unlink()
+        self.assertEqual(target.read_text(), "somebody else's")
+        self.assertEqual(list(self.folder.glob("*.tmp*")), [])
+
     def test_a_textfile_that_cannot_be_written_is_told_and_the_old_one_stays(self):
         self.ingest([])
         path = self.folder / "nowhere" / "runpost.prom"

@@ -92,6 +92,24 @@ class Children(Story):
         self.assertEqual(parent.err.count("signal=9"), 2, parent.err)
         self.assert_sound(delivered=30)
 
+    def test_a_child_that_crashes_is_replaced_and_the_others_go_on(self):
+        """Only a fault in the outbox's pages is damage, which would end the family with 65."""
+        crashes = (signal.SIGABRT, signal.SIGBUS, signal.SIGSEGV)
+        sink = self.sink("--delay", "20ms")
+        parent = self.send("--senders", "2")
+        for i, number in enumerate(crashes):
+            children = wait_until(lambda: len(c := descendants(parent.pid)) == 2 and c, "two children")
+            self.ingest([make_run(100 * i + n, sink.hook()) for n in range(30)])
+            os.kill(children[0], number)
+            wait_until(lambda: len(c := descendants(parent.pid)) == 2 and children[0] not in c, "a new child")
+            self.assertIn(children[1], descendants(parent.pid))
+            self.wait_entries("all to be delivered", delivered=30 * (i + 1))
+        self.assertEqual(parent.stop(), 0, parent.err)
+        for number in crashes:
+            self.assertIn(f"exit=-1 signal={number}", parent.err)
+        self.assertNotIn("damaged", parent.err)
+        self.assert_sound(delivered=30 * len(crashes))
+
     def test_a_hopeless_child_ends_the_family(self):
         (self.folder / "photos").mkdir()
         self.file("photos/me.jpg", "jpeg")

@@ -224,6 +224,23 @@ class Recording(Story):
         self.assertEqual(lines[0], {"n": 0})
         self.assertEqual([lines[1][k] for k in ("status", "webhook_id", "attempt", "run_id")], [-1, None, None, None])
 
+    def test_a_record_or_a_body_is_not_written_through_a_link(self):
+        target, record = self.file("target", "somebody else's"), self.folder / "record.ndjson"
+        record.symlink_to(target)
+        done = subprocess.run([SINK, "--port", "0", "--record", record], capture_output=True, text=True, check=False,
+                              timeout=LIMIT_S)
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("is a symbolic link", done.stderr)
+        bodies = self.folder / "bodies"
+        bodies.mkdir()
+        os.mkfifo(bodies / "msg_1.1")
+        with Sink("--record-dir", bodies) as sink:
+            with self.assertRaises((http.client.HTTPException, ConnectionError)):
+                sink.post(headers={"webhook-id": "msg_1"})
+            sink.finish()
+            sink.exit_code = 74
+        self.assertEqual(target.read_text(), "somebody else's")
+
     def test_bodies_are_kept_byte_for_byte_inside_the_directory(self):
         bodies = self.folder / "bodies"
         with Sink("--record-dir", bodies) as sink:

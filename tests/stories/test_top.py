@@ -237,6 +237,15 @@ class Top(Story):
                 self.assertTrue(t.is_restored())
                 self.assertTrue(t.raw.rstrip().endswith("\x1b[?1049l"), t.raw[-80:])
 
+    def test_pages_that_cannot_be_read_end_it_with_a_word_on_the_terminal_as_it_was(self):
+        self.fill()
+        t = self.top()
+        t.wait_for("ENDPOINTS")
+        os.truncate(self.outbox / "data.mdb", 8192)
+        self.assertEqual(t.wait_end(), 65)
+        self.assertTrue(t.is_restored())
+        self.assertIn("data.mdb is damaged or cannot be read", t.raw)
+
     def test_it_stops_and_goes_on(self):
         self.fill()
         script = self.file("jobs.sh", f"""set -m

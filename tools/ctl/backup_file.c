@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "export_line.h"
 #include "walk.h"
 
@@ -29,72 +30,92 @@ int rp_backup_begin(struct rp_backup_file *b, struct rp_ctl *ctl)
 	return RP_EXIT_OK;
 }
 
-/* A new name is only safe when its directory is. */
-static int sync_dir(const char *path)
+/* One of our errors, with what it means here. */
+static int refuse(const struct rp_error *err)
 {
-	char copy[4096];
-	char *slash;
-	int fd, code = RP_EXIT_OK;
-
-	snprintf(copy, sizeof copy, "%s", path);
-	slash = strrchr(copy, '/');
-	if (slash != NULL)
-		*(slash == copy ? slash + 1 : slash) = '\0';
-	fd = open(slash != NULL ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) != 0)
-		code = fail(path, "sync its directory");
-	if (fd >= 0)
-		close(fd);
-	return code;
+	rp_ctl_say("%s; nothing was purged (--backup names another file, --no-backup does without)", err->text);
+	return RP_EXIT_IO;
 }
 
-static int choose_path(struct rp_backup_file *b)
+/* As root, what we make in an outbox is its owner's: he must be able to go on in it. */
+static bool give_to_owner(int fd, const char *outbox)
 {
-	const char *dir = rp_outbox_dir(b->ctl->ob);
-	time_t now = (time_t)(b->ctl->now_at_ms / 1000);
-	char at[32];
-	struct tm tm;
-	int code;
+	struct stat st;
 
-	if (b->ctl->backup_path != NULL)
-		return rp_buf_add_text(&b->path, b->ctl->backup_path) ? RP_EXIT_OK : rp_ctl_no_memory();
-	gmtime_r(&now, &tm);
-	strftime(at, sizeof at, "%Y%m%dT%H%M%SZ", &tm);
-	if (!rp_buf_printf(&b->path, "%s/purged", dir))
+	return geteuid() != 0 || (stat(outbox, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) == 0);
+}
+
+/* OUTBOX/purged. A directory there that is a link is not ours. */
+static int open_dir(struct rp_backup_file *b, int *dir)
+{
+	const char *outbox = rp_outbox_dir(b->ctl->ob);
+
+	if (!rp_buf_printf(&b->path, "%s/purged", outbox))
 		return rp_ctl_no_memory();
 	if (mkdir(b->path.data, 0700) != 0 && errno != EEXIST)
 		return fail(b->path.data, "create directory");
-	code = sync_dir(b->path.data);
+	*dir = open(b->path.data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (*dir < 0)
+		return fail(b->path.data, "open directory");
+	if (!give_to_owner(*dir, outbox)) {
+		close(*dir);
+		return fail(b->path.data, "give it to the outbox's owner");
+	}
+	return RP_EXIT_OK;
+}
+
+static int open_own_file(struct rp_backup_file *b)
+{
+	time_t now = (time_t)(b->ctl->now_at_ms / 1000);
+	char at[32], name[64];
+	struct rp_error err;
+	struct tm tm;
+	int dir = -1, code = open_dir(b, &dir);
+
 	if (code != RP_EXIT_OK)
 		return code;
-	return rp_buf_printf(&b->path, "/purge-%s-%ld.ndjson", at, (long)getpid()) ? RP_EXIT_OK : rp_ctl_no_memory();
+	gmtime_r(&now, &tm);
+	strftime(at, sizeof at, "%Y%m%dT%H%M%SZ", &tm);
+	snprintf(name, sizeof name, "purge-%s-%ld.ndjson", at, (long)getpid());
+	if (rp_file_sync_name(b->path.data, &err) != RP_OK)
+		code = refuse(&err);
+	else if (!rp_buf_printf(&b->path, "/%s", name))
+		code = rp_ctl_no_memory();
+	if (code == RP_EXIT_OK) {
+		b->fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (b->fd < 0)
+			code = fail(b->path.data, "create");
+		else if (!give_to_owner(b->fd, rp_outbox_dir(b->ctl->ob)))
+			code = fail(b->path.data, "give it to the outbox's owner");
+	}
+	close(dir);
+	return code;
+}
+
+static int open_named_file(struct rp_backup_file *b)
+{
+	struct rp_error err;
+
+	if (!rp_buf_add_text(&b->path, b->ctl->backup_path))
+		return rp_ctl_no_memory();
+	return rp_file_create(b->path.data, &b->fd, &err) == RP_OK ? RP_EXIT_OK : refuse(&err);
 }
 
 static int open_file(struct rp_backup_file *b)
 {
-	int code = choose_path(b);
+	int code = b->ctl->backup_path != NULL ? open_named_file(b) : open_own_file(b);
 
-	if (code != RP_EXIT_OK)
-		return code;
-	b->fd = open(b->path.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (b->fd >= 0)
-		return RP_EXIT_OK;
-	code = fail(b->path.data, "create");
-	rp_buf_clear(&b->path); /* it is not ours to remove */
+	if (code != RP_EXIT_OK && b->fd < 0)
+		rp_buf_clear(&b->path); /* it is not ours to remove */
 	return code;
 }
 
 static int flush(struct rp_backup_file *b)
 {
-	size_t at = 0;
+	struct rp_error err;
 
-	while (at < b->lines.len) {
-		ssize_t n = write(b->fd, b->lines.data + at, b->lines.len - at);
-
-		if (n < 0 && errno != EINTR)
-			return fail(b->path.data, "write");
-		at += n > 0 ? (size_t)n : 0;
-	}
+	if (rp_file_write(b->fd, (struct rp_span){b->lines.data, b->lines.len}, b->path.data, &err) != RP_OK)
+		return refuse(&err);
 	b->bytes += b->lines.len;
 	rp_buf_clear(&b->lines);
 	/* All of a large file at once would keep the disk from those who wait for their commits. */
@@ -147,6 +168,7 @@ int rp_backup_add(struct rp_backup_file *b, uint64_t seq)
 
 int rp_backup_end(struct rp_backup_file *b)
 {
+	struct rp_error err;
 	char size[32];
 	int code;
 
@@ -158,8 +180,8 @@ int rp_backup_end(struct rp_backup_file *b)
 	code = flush(b);
 	if (code == RP_EXIT_OK && fsync(b->fd) != 0)
 		code = fail(b->path.data, "sync");
-	if (code == RP_EXIT_OK)
-		code = sync_dir(b->path.data);
+	if (code == RP_EXIT_OK && rp_file_sync_name(b->path.data, &err) != RP_OK)
+		code = refuse(&err);
 	if (code != RP_EXIT_OK)
 		return code;
 	rp_ctl_say("backup of %" PRIu64 " entries: %s (%s, with secrets); undo: runpostctl import %s", b->n,

@@ -1,8 +1,8 @@
 #include "export_line.h"
 
-#include <assert.h>
 #include <inttypes.h>
 
+#include "base/assert.h"
 #include "base/units.h"
 #include "core/crypto.h"
 #include "core/json.h"

@@ -1,8 +1,8 @@
 #include "table.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "core/scan.h"
 
 struct cell {

@@ -16,9 +16,12 @@
 static struct termios found;
 static volatile sig_atomic_t taken, quit_asked, stop_asked, resized;
 
+static volatile sig_atomic_t errors_fd = -1;
+
 static const int quitting[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 static const int crashing[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
 enum { N_QUITTING = 4, N_CRASHING = 5 };
+static struct sigaction crashed_before[N_CRASHING]; /* those they took the place of */
 
 static void on_signal(int sig)
 {
@@ -43,10 +46,21 @@ static void give_back(void)
 	tcsetattr(STDIN_FILENO, TCSADRAIN, &found);
 }
 
-static void on_crash(int sig)
+/* What the signal means is for the handler to say that was there before: of some it makes a word and an exit code. */
+static void on_crash(int sig, siginfo_t *info, void *context)
 {
+	int i = 0;
+
 	give_back();
-	raise(sig); /* the handler is off by now: dies of it as it should */
+	if (errors_fd >= 0)
+		dup2(errors_fd, STDERR_FILENO);
+	while (crashing[i] != sig)
+		i++;
+	sigaction(sig, &crashed_before[i], NULL);
+	if ((crashed_before[i].sa_flags & SA_SIGINFO) != 0)
+		crashed_before[i].sa_sigaction(sig, info, context);
+	else
+		raise(sig); /* dies of it as it should */
 }
 
 bool rp_term_write(struct rp_span bytes)
@@ -70,6 +84,11 @@ bool rp_term_write(struct rp_span bytes)
 	return true;
 }
 
+void rp_term_errors_were(int fd)
+{
+	errors_fd = fd;
+}
+
 static bool take(void)
 {
 	struct termios raw = found;
@@ -87,16 +106,16 @@ static bool take(void)
 
 static void catch_signals(void)
 {
-	struct sigaction action = {.sa_handler = on_signal}, crash = {.sa_handler = on_crash};
+	struct sigaction action = {.sa_handler = on_signal}, crash = {.sa_sigaction = on_crash};
 	int i;
 
 	sigemptyset(&action.sa_mask);
 	sigemptyset(&crash.sa_mask);
-	crash.sa_flags = (int)(SA_RESETHAND | SA_NODEFER);
+	crash.sa_flags = (int)(SA_SIGINFO | SA_RESETHAND | SA_NODEFER);
 	for (i = 0; i < N_QUITTING; i++)
 		sigaction(quitting[i], &action, NULL);
 	for (i = 0; i < N_CRASHING; i++)
-		sigaction(crashing[i], &crash, NULL);
+		sigaction(crashing[i], &crash, &crashed_before[i]);
 	sigaction(SIGTSTP, &action, NULL);
 	sigaction(SIGWINCH, &action, NULL);
 	sigaction(SIGCONT, &action, NULL);

@@ -11,6 +11,8 @@
 const char *rp_term_problem(void);
 /* Takes the screen. false: errno. */
 bool rp_term_open(void);
+/* Standard error was diverted; on a crash it is `fd` again. -1: no longer. */
+void rp_term_errors_were(int fd);
 /* Gives it back. Harmless when it was not taken. */
 void rp_term_close(void);
 

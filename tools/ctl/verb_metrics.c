@@ -1,12 +1,9 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "core/url.h"
 #include "endpoints.h"
 
@@ -314,48 +311,15 @@ static int fill(struct metrics *m)
 	return m->no_memory ? rp_ctl_no_memory() : RP_EXIT_OK;
 }
 
-static int file_trouble(const char *path)
-{
-	int sys = errno;
-
-	rp_ctl_say("%s: %s", path, strerror(sys));
-	return rp_err_exit_code(rp_err_of_errno(sys));
-}
-
-/* A reader of the file sees the old text or the new one, whole. */
-static int write_textfile(const char *path, const struct rp_buf *text)
-{
-	char *temp = NULL;
-	int fd, code = RP_EXIT_OK;
-
-	/* node_exporter reads *.prom only */
-	if (asprintf(&temp, "%s.%ld.tmp", path, (long)getpid()) < 0)
-		return rp_ctl_no_memory();
-	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0) {
-		code = file_trouble(temp);
-		free(temp);
-		return code;
-	}
-	errno = EIO;
-	if (fchmod(fd, 0644) != 0 || write(fd, text->data, text->len) != (ssize_t)text->len || fsync(fd) != 0)
-		code = file_trouble(temp);
-	close(fd);
-	if (code == RP_EXIT_OK && rename(temp, path) != 0)
-		code = file_trouble(path);
-	if (code != RP_EXIT_OK)
-		(void)unlink(temp);
-	free(temp);
-	return code;
-}
-
 int rp_verb_metrics(struct rp_ctl *ctl)
 {
 	struct metrics m = {.ctl = ctl, .out = &ctl->out};
+	struct rp_error err;
 	int code = fill(&m);
 
 	if (code == RP_EXIT_OK && ctl->textfile != NULL) {
-		code = write_textfile(ctl->textfile, &ctl->out);
+		if (rp_file_replace(ctl->textfile, (struct rp_span){ctl->out.data, ctl->out.len}, 0644, &err) != RP_OK)
+			code = rp_ctl_fail(&err);
 		rp_buf_clear(&ctl->out);
 	} else if (code == RP_EXIT_OK) {
 		code = rp_ctl_flush(ctl);

@@ -515,8 +515,10 @@ static int divert_errors(int *kept)
 	int before = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 
 	*kept = memfd_create("stderr", MFD_CLOEXEC);
-	if (before >= 0 && *kept >= 0 && dup2(*kept, STDERR_FILENO) == STDERR_FILENO)
+	if (before >= 0 && *kept >= 0 && dup2(*kept, STDERR_FILENO) == STDERR_FILENO) {
+		rp_term_errors_were(before);
 		return before;
+	}
 	if (before >= 0)
 		close(before);
 	if (*kept >= 0)
@@ -533,6 +535,7 @@ static void tell_errors(int before, int kept)
 	if (before < 0)
 		return;
 	dup2(before, STDERR_FILENO);
+	rp_term_errors_were(-1);
 	close(before);
 	n = pread(kept, text, sizeof text, 0);
 	if (n > 0)

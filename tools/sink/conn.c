@@ -1,6 +1,5 @@
 #include "conn.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "answer.h"
+#include "base/assert.h"
 
 #define READ_BYTES 16383           /* with the buffer's NUL a power of two */
 #define READ_ROOM_MIN 4096         /* less free room than this makes the buffer grow */

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/sys.h"
 #include "base/units.h"
 #include "core/crypto.h"
@@ -22,21 +23,6 @@ static enum rp_err fail_memory(struct rp_error *err)
 	return rp_fail(err, RP_ERR_NOMEM, "out of memory while reporting a delivery");
 }
 
-static enum rp_err write_all(int fd, const char *bytes, size_t n, const char *what, struct rp_error *err)
-{
-	while (n > 0) {
-		ssize_t got = write(fd, bytes, n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return rp_fail_sys(err, RP_ERR_IO, errno, "cannot write to %s", what);
-		bytes += got;
-		n -= (size_t)got;
-	}
-	return RP_OK;
-}
-
 static bool is_name_char(char c)
 {
 	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' || c == '-';
@@ -47,6 +33,7 @@ static enum rp_err write_body(struct rp_sink_report *report, const struct rp_sin
 {
 	struct rp_span id = rp_sink_request_find(d->request, "webhook-id"), body = rp_sink_request_body(d->request);
 	char name[FILE_ID_MAX + 24];
+	struct stat st;
 	enum rp_err code;
 	size_t i;
 	int fd;
@@ -56,10 +43,15 @@ static enum rp_err write_body(struct rp_sink_report *report, const struct rp_sin
 	for (i = 0; i < id.len && i < FILE_ID_MAX; i++)
 		name[i] = is_name_char(id.ptr[i]) ? id.ptr[i] : '_';
 	snprintf(name + i, sizeof name - i, ".%" PRIu64, d->n);
-	fd = openat(report->dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = openat(report->dir_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return rp_fail_sys(err, RP_ERR_IO, errno, "cannot make %s in %s", name, report->dir_path);
-	code = write_all(fd, body.ptr, body.len, report->dir_path, err);
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || ftruncate(fd, 0) != 0) {
+		close(fd);
+		return rp_fail(err, RP_ERR_IO, "%s in %s is there, and no file that could be replaced", name,
+			       report->dir_path);
+	}
+	code = rp_file_write(fd, body, report->dir_path, err);
 	if (close(fd) != 0 && code == RP_OK)
 		code = rp_fail_sys(err, RP_ERR_IO, errno, "cannot write %s in %s", name, report->dir_path);
 	return code;
@@ -316,7 +308,7 @@ enum rp_err rp_sink_report_delivery(struct rp_sink_report *report, const struct 
 	if (code == RP_OK && report->record_fd >= 0) {
 		if (!render_record(report, d))
 			return fail_memory(err);
-		code = write_all(report->record_fd, report->record.data, report->record.len, report->record_path, err);
+		code = rp_file_write(report->record_fd, buf_span(&report->record), report->record_path, err);
 	}
 	if (code == RP_OK && !report->quiet && !render_line(report, d))
 		return fail_memory(err);
@@ -340,7 +332,7 @@ enum rp_err rp_sink_report_flush(struct rp_sink_report *report, struct rp_error 
 
 	if (report->lines.len == 0)
 		return RP_OK;
-	code = write_all(STDOUT_FILENO, report->lines.data, report->lines.len, "standard output", err);
+	code = rp_file_write(STDOUT_FILENO, buf_span(&report->lines), "standard output", err);
 	rp_buf_clear(&report->lines);
 	return code;
 }
@@ -358,15 +350,17 @@ static enum rp_err open_dir(struct rp_sink_report *report, const char *path, str
 enum rp_err rp_sink_report_open(struct rp_sink_report *report, const char *record_path, const char *dir_path,
 				bool quiet, struct rp_error *err)
 {
+	enum rp_err code;
+
 	memset(report, 0, sizeof *report);
 	report->quiet = quiet;
 	report->record_path = record_path;
 	report->dir_path = dir_path;
 	report->record_fd = report->dir_fd = -1;
 	if (record_path != NULL) {
-		report->record_fd = open(record_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-		if (report->record_fd < 0)
-			return rp_fail_sys(err, RP_ERR_IO, errno, "cannot open %s of --record", record_path);
+		code = rp_file_append(record_path, &report->record_fd, err);
+		if (code != RP_OK)
+			return code;
 	}
 	return dir_path != NULL ? open_dir(report, dir_path, err) : RP_OK;
 }

@@ -1,6 +1,6 @@
 #include "request.h"
 
-#include <assert.h>
+#include "base/assert.h"
 
 #define CHUNK_LINE_MAX 256
 #define TRAILER_MAX 8192

@@ -1,7 +1,8 @@
 #include "tally.h"
 
-#include <assert.h>
 #include <inttypes.h>
+
+#include "base/assert.h"
 
 #define IDS_MAX ((size_t)8 << 20)
 

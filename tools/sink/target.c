@@ -1,7 +1,6 @@
 #include "target.h"
 
-#include <assert.h>
-
+#include "base/assert.h"
 #include "core/url.h"
 
 struct rp_sink_target rp_sink_target_split(struct rp_span target)

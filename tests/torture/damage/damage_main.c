@@ -333,16 +333,15 @@ static void change(struct rp_outbox *ob)
 	fine(rp_outbox_change(ob, NOW_MS + 8000, RP_CHANGE_PURGE, 0, seqs, N_ENTRIES, results, &err));
 }
 
-static void (*end_on_damage)(int number);
+static void (*end_on_damage)(int number, siginfo_t *info, void *context);
 
 static void on_segv(int number, siginfo_t *info, void *context)
 {
-	(void)context;
 	if (guarded_malloc_owns(info->si_addr)) {
 		trace->overran = true;
 		_exit(RP_EXIT_DATA);
 	}
-	end_on_damage(number);
+	end_on_damage(number, info, context);
 }
 
 static void watch_memory(void)
@@ -351,7 +350,7 @@ static void watch_memory(void)
 
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGSEGV, &action, &before);
-	end_on_damage = before.sa_handler;
+	end_on_damage = before.sa_sigaction;
 	guarded_malloc_arm();
 }
 

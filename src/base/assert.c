@@ -1,0 +1,24 @@
+#include "base/assert.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+static _Thread_local volatile sig_atomic_t failed;
+
+void rp_assert_failed(const char *what, const char *file, int line)
+{
+	char text[512];
+
+	failed = 1;
+	snprintf(text, sizeof text, "%s:%d: assertion failed, which is a bug of runpost: %.300s\n", file, line, what);
+	rp_log_last(text);
+	abort();
+}
+
+bool rp_assert_has_failed(void)
+{
+	return failed != 0;
+}
