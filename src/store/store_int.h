@@ -91,6 +91,7 @@ struct rp_outbox {
 	/* body.c: bytes left on the last page of `body`, a guess, and where in this transaction the last row was put */
 	size_t body_room;
 	uintptr_t body_at;
+	unsigned char facts[RP_FACTS_BYTES_MAX]; /* outbox_append.c, outbox_import.c: a record on its way into a row */
 	/* The endpoints of the current transaction; the memory is kept between transactions. */
 	struct rp_ep **eps;
 	size_t n_eps, cap_eps;
