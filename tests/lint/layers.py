@@ -21,6 +21,7 @@ DOORS = {  # header -> files that may include it
     r"xxhash\.h": r"src/core/record\.c",
     r"sys/random\.h": r"src/base/sys\.c",
     r"sys/inotify\.h": r"src/store/doorbell\.c",
+    r"sys/fsuid\.h": r"src/store/owner\.c",
 }
 
 BANNED = {  # call -> files where it is fine
