@@ -30,9 +30,9 @@ enum rp_err {
 	RP_ERR_EXISTS,   /* it is there already */
 	RP_ERR_STALE,    /* the claim or plan was lost to somebody else in the meantime */
 	RP_ERR_FULL,     /* quota, map or disk is full; try again after senders or a purge made room */
-	RP_ERR_BUSY,     /* a bounded resource (reader slot, sender slot) is used up or taken for long; try again */
+	RP_ERR_BUSY,     /* a bounded resource is used up or taken for long, or in use elsewhere; try again */
 	RP_ERR_DENIED,   /* the file system or a policy forbids it */
-	RP_ERR_FORMAT,   /* the directory holds something else, a newer outbox, or one with damaged pages */
+	RP_ERR_FORMAT,   /* the directory holds something else, an outbox of another layout, or damaged pages */
 	RP_ERR_DAMAGED,  /* a stored record fails its checksum */
 	RP_ERR_NOMEM,
 	RP_ERR_IO, /* the operating system failed; the outcome of a write is unknown, reopen before going on */
@@ -66,7 +66,7 @@ struct rp_handle;
 
 /* Opens the outbox in directory `dir`, creating directory and outbox when they are missing (the directory with mode 0700).
  * RP_ERR_DENIED, _FORMAT, _FULL, _IO: *out is NULL and nothing was changed; so is _BUSY, after ten seconds in which another
- * process was opening it (stopped, perhaps). Close with rp_close. */
+ * process was opening it (stopped, perhaps), or where it is in use in another PID namespace. Close with rp_close. */
 enum rp_err rp_open(const char *dir, struct rp_handle **out, struct rp_error *err);
 void rp_close(struct rp_handle *handle); /* NULL is allowed; waits for one that opens, for 0.2 s at most */
 
@@ -98,8 +98,8 @@ struct rp_receipt {
 };
 
 /* Appends n runs in one synced commit and fills receipts[0..n). RP_OK: everything whose receipt says queued is on disk.
- * RP_ERR_FULL, _NOMEM: nothing was stored. RP_ERR_IO: the commit failed, its outcome is unknown; append again after
- * reopening, the dedupe keys make that safe. */
+ * RP_ERR_FULL, _NOMEM: nothing was stored. RP_ERR_IO: the commit failed, its outcome is unknown, or the files of the
+ * outbox are no longer under its path; append again after reopening, the dedupe keys make that safe. */
 enum rp_err rp_append_batch(struct rp_handle *handle, const struct rp_run *runs, size_t n, struct rp_receipt *receipts,
 			    struct rp_error *err);
 enum rp_err rp_append(struct rp_handle *handle, const struct rp_run *run, struct rp_receipt *receipt,

@@ -79,6 +79,7 @@ static int prepare_and_run(const char *rejects, const char *webhook, const struc
 	    .signal_fd = -1,
 	    .default_url = rp_span_of(webhook),
 	    .full_retry_ms = RP_INGEST_FULL_RETRY_MS,
+	    .look_ms = RP_INGEST_LOOK_MS,
 	    .sys = &rp_sys_real,
 	};
 	struct rp_error err = {0};

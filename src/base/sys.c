@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,31 +38,25 @@ static bool read_urandom(void *out, size_t n)
 	return ok;
 }
 
-/* getrandom is a system call; ids are needed by the thousand, so draw from a block. The block belongs to one process:
- * processes are forked before they open an outbox, and none draws before it has. */
+/* Straight from the kernel. A block kept between calls would be shared by threads, and be the same in forked children:
+ * whoever needs much asks for it at once. */
 static void real_random(void *arg, void *out, size_t n)
 {
-	static unsigned char block[256];
-	static size_t left;
 	unsigned char *p = out;
-	size_t some;
 	ssize_t got;
 
 	(void)arg;
 	while (n > 0) {
-		if (left == 0) {
-			got = getrandom(block, sizeof block, 0);
-			if (got < 0 && errno == EINTR)
-				continue;
-			if (got <= 0 && !read_urandom(block, sizeof block))
+		got = getrandom(p, n, 0);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0) {
+			if (!read_urandom(p, n))
 				abort();
-			left = got > 0 ? (size_t)got : sizeof block;
+			return;
 		}
-		some = n < left ? n : left;
-		left -= some;
-		memcpy(p, block + left, some);
-		p += some;
-		n -= some;
+		p += got;
+		n -= (size_t)got;
 	}
 }
 

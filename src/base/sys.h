@@ -13,8 +13,8 @@
 struct rp_sys {
 	int64_t (*wall_ms)(void *arg);
 	int64_t (*boot_ms)(void *arg);
-	void (*random)(void *arg, void *out,
-		       size_t n); /* aborts when the kernel gives none: an id must never be guessable */
+	/* A system call: ask for much at once. Aborts when the kernel gives none: an id must never be guessable. */
+	void (*random)(void *arg, void *out, size_t n);
 	void *arg;
 };
 

@@ -460,6 +460,17 @@ bool rp_head_unpack(struct rp_head *h, const void *mem, size_t size)
 	return r.ok;
 }
 
+uint32_t rp_head_layout(const void *mem, size_t size)
+{
+	static const size_t head_bytes[RP_LAYOUT] = {0, 81, 89, 97};
+	uint32_t layout;
+
+	for (layout = 1; layout < RP_LAYOUT; layout++)
+		if (size == head_bytes[layout] && rp_record_unseal(mem, size, 0).ok)
+			return layout;
+	return RP_LAYOUT;
+}
+
 /* Written once a commit, so without the writer's check at each step. */
 size_t rp_numbers_pack(const void *numbers, size_t n, void *out, size_t size)
 {

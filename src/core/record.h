@@ -146,6 +146,12 @@ size_t rp_recent_count(size_t size);
 size_t rp_head_pack(const struct rp_head *h, void *out, size_t size);
 bool rp_head_unpack(struct rp_head *h, const void *mem, size_t size);
 
+/* The layout of the tables and records of an outbox; docs/formats.md tells what each number means. */
+#define RP_LAYOUT 4
+/* Which one a head was written in. The layouts before RP_LAYOUT had no number of their own, but each had a longer head than
+ * the one before it. A damaged head counts as one of RP_LAYOUT. */
+uint32_t rp_head_layout(const void *mem, size_t size);
+
 /* Records that are nothing but n numbers of 64 bits: u8 1 | u64 each | u64 sum. */
 size_t rp_numbers_pack(const void *numbers, size_t n, void *out, size_t size);
 bool rp_numbers_unpack(void *numbers, size_t n, const void *mem, size_t size);

@@ -123,6 +123,11 @@ static enum rp_err begin_with_head(struct rp_outbox *ob, unsigned flags, struct 
 	rc = begin(t, flags);
 	if (rc != 0)
 		return rp_db_fail(ob, rc, "begin", err);
+	/* Under the write lock and before anything is written: beside a new lock.mdb somebody else has one, too. */
+	if (rp_place_check(ob, (flags & MDB_RDONLY) != 0 ? RP_PLACE_ALL : RP_PLACE_LOCKS, err) != RP_OK) {
+		rp_txn_end(t);
+		return RP_ERR_IO;
+	}
 	rp_ep_forget(ob);
 	rp_recent_forget(ob);
 	rc = mdb_get(t->mdb, ob->table[RP_T_META], &key, &value);
@@ -189,7 +194,9 @@ enum rp_err rp_txn_commit(struct rp_txn *t, struct rp_error *err)
 	if (rc == 0)
 		rp_tally_committed(t, rp_sys_stopwatch_us() - began_us);
 	rp_damage_leave();
-	return rp_db_fail(t->ob, rc, "commit", err);
+	/* The commit is done, perhaps in a file that nobody finds. Whoever removes one after this look removes what had its
+	 * receipt. */
+	return rc == 0 ? rp_place_check(t->ob, RP_PLACE_DATA, err) : rp_db_fail(t->ob, rc, "commit", err);
 }
 
 void rp_txn_end(struct rp_txn *t)

@@ -164,8 +164,8 @@ static bool find_torn_beginning(struct rp_outbox *ob, bool clear)
 	int lock = -1, data = -1;
 	bool torn = false;
 
-	if (rp_outbox_side_file(ob, "lock.mdb", &lock, NULL) == RP_OK && fcntl(lock, F_SETLK, &first) == 0 &&
-	    rp_outbox_side_file(ob, "data.mdb", &data, NULL) == RP_OK)
+	if (rp_place_file_open(ob, RP_FILE_LOCK, &lock, NULL, NULL) == RP_OK && fcntl(lock, F_SETLK, &first) == 0 &&
+	    rp_place_file_open(ob, RP_FILE_DATA, &data, NULL, NULL) == RP_OK)
 		torn = is_torn_beginning(data) && (!clear || ftruncate(data, 0) == 0);
 	if (data >= 0)
 		close(data);
@@ -249,6 +249,27 @@ static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options
 	return rp_db_fail(ob, try_open_env(ob, o), "open", err);
 }
 
+/* LMDB opens by name, and through links: what it opens was looked at before, and it opens as the outbox's user. */
+static enum rp_err open_env_in_gate(struct rp_outbox *ob, const struct rp_outbox_options *o, int gate, bool *sees,
+				    struct rp_error *err)
+{
+	enum rp_err e = rp_place_open(ob, gate, err);
+	uid_t before;
+	int fd;
+
+	if (e == RP_OK)
+		e = rp_users_enter(ob, err);
+	if (e == RP_OK)
+		e = rp_owner_act(ob, &before, err);
+	if (e != RP_OK)
+		return e;
+	e = open_env(ob, o, sees, err);
+	rp_owner_act_end(before);
+	if (e == RP_OK)
+		e = rp_db_fail(ob, mdb_env_get_fd(ob->env, &fd), "open", err);
+	return e == RP_OK ? rp_users_stay(ob, fd, err) : e;
+}
+
 /* The gate keeps half made tables from ourselves; the look at the last commit is for programs that know nothing of it, as
  * mdb_stat. When all that hold such a table have closed it, who must pass the gate for that, the next to open begins it
  * anew. */
@@ -262,7 +283,7 @@ static enum rp_err open_env_through_gate(struct rp_outbox *ob, const struct rp_o
 		e = rp_gate_enter(ob->dir, RP_GATE_TRIES, &gate, err);
 		if (e != RP_OK)
 			return e;
-		e = open_env(ob, o, &sees, err);
+		e = open_env_in_gate(ob, o, gate, &sees, err);
 		if (e == RP_OK && !sees)
 			close_env(ob);
 		rp_gate_leave(gate);
@@ -295,12 +316,13 @@ static enum rp_err check_format(struct rp_outbox *ob, MDB_txn *txn, struct rp_er
 			       "%s: the outbox has format %" PRIu32
 			       ", this program knows %d; use the runpost that wrote it",
 			       ob->dir, version, RP_FORMAT_VERSION);
-	return RP_OK;
+	return rp_layout_check(ob, txn, err);
 }
 
 static enum rp_err create_tables(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err)
 {
 	struct rp_head head = {.next_seq = 1, .next_endpoint = 1};
+	const uint64_t layout = RP_LAYOUT;
 	unsigned char buf[RP_HEAD_BYTES];
 	MDB_val key = {6, (void *)(uintptr_t) "format"}, value;
 	struct rp_writer w = rp_writer_of(buf, sizeof buf);
@@ -311,6 +333,10 @@ static enum rp_err create_tables(struct rp_outbox *ob, MDB_txn *txn, struct rp_e
 	rp_put_bytes(&w, format_magic, sizeof format_magic - 1);
 	rp_put_u32(&w, RP_FORMAT_VERSION);
 	value = (MDB_val){sizeof format_magic - 1 + 4, buf};
+	if (rc == 0)
+		rc = mdb_put(txn, ob->table[RP_T_META], &key, &value, 0);
+	key = (MDB_val){6, (void *)(uintptr_t) "layout"};
+	value = (MDB_val){rp_numbers_pack(&layout, 1, buf, sizeof buf), buf};
 	if (rc == 0)
 		rc = mdb_put(txn, ob->table[RP_T_META], &key, &value, 0);
 	key = (MDB_val){4, (void *)(uintptr_t) "head"};

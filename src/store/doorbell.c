@@ -1,7 +1,6 @@
 #include "store/store_int.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
@@ -21,24 +20,14 @@ static char *side_path(const struct rp_outbox *ob, const char *name, struct rp_e
 	return NULL;
 }
 
-enum rp_err rp_outbox_side_file(struct rp_outbox *ob, const char *name, int *fd, struct rp_error *err)
-{
-	char *path = side_path(ob, name, err);
-	int sys;
-
-	if (path == NULL)
-		return RP_ERR_NOMEM;
-	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	sys = errno;
-	free(path);
-	if (*fd < 0)
-		return rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s/%s: open", ob->dir, name);
-	return RP_OK;
-}
-
 enum rp_err rp_doorbell_open(struct rp_outbox *ob, struct rp_error *err)
 {
-	return rp_outbox_side_file(ob, "doorbell", &ob->doorbell_fd, err);
+	enum rp_err e;
+
+	if (ob->doorbell_fd >= 0)
+		return RP_OK;
+	e = rp_place_file_open(ob, RP_FILE_DOORBELL, &ob->doorbell_fd, &ob->place.made_doorbell, err);
+	return e == RP_OK ? rp_place_keep_opened(ob, RP_FILE_DOORBELL, ob->doorbell_fd, err) : e;
 }
 
 void rp_doorbell_close(struct rp_outbox *ob)

@@ -56,6 +56,10 @@ void rp_outbox_close(struct rp_outbox *ob);
 /* What can be read now survives a power cut from then on: of senders the last commit may be lost until another is synced. */
 enum rp_err rp_outbox_sync(struct rp_outbox *ob, struct rp_error *err);
 const char *rp_outbox_dir(const struct rp_outbox *ob);
+/* For programs that wait for long: RP_ERR_IO when the directory or a file in it was removed, moved or replaced since it was
+ * opened. What uses such an outbox keeps others from opening the new one. Everything below asks by itself, and then has
+ * changed nothing that is found under the path. May be called while a commit is under way on another thread. */
+enum rp_err rp_outbox_check(struct rp_outbox *ob, struct rp_error *err);
 
 /* --- append ------------------------------------------------------------------------------------------------------ */
 

@@ -51,7 +51,6 @@ static uint64_t bytes_needed(const struct rp_new_entry *entries, size_t n)
 static enum rp_err put_facts(struct rp_txn *t, uint64_t seq, const struct rp_new_entry *n, uint64_t endpoint,
 			     const unsigned char id[RP_ID_BYTES], struct rp_error *err)
 {
-	static unsigned char buf[RP_FACTS_BYTES_MAX]; /* one transaction at a time in a process */
 	struct rp_facts f = {
 	    .endpoint = endpoint,
 	    .accepted_at_ms = t->now_at_ms,
@@ -72,9 +71,9 @@ static enum rp_err put_facts(struct rp_txn *t, uint64_t seq, const struct rp_new
 
 	memcpy(f.id, id, sizeof f.id);
 	rp_stretches_add(&t->head.stretches, seq, f.accepted_at_ms);
-	len = rp_facts_pack(&f, seq, buf, sizeof buf);
+	len = rp_facts_pack(&f, seq, t->ob->facts, sizeof t->ob->facts);
 	assert(len > 0);
-	return rp_row_put(t, RP_T_ENTRY, rp_key1(seq), buf, len, MDB_APPEND, err);
+	return rp_row_put(t, RP_T_ENTRY, rp_key1(seq), t->ob->facts, len, MDB_APPEND, err);
 }
 
 /* Names of a batch whose ids are known: looking one up costs a SHA-256, and a flood names few endpoints. The spans are
@@ -101,6 +100,24 @@ static enum rp_err endpoint_id(struct rp_txn *t, struct name_cache *cache, struc
 	return e;
 }
 
+/* What a batch needs from entry to entry. Random bytes are drawn for several ids at once. */
+#define ID_RANDOM_BYTES 10
+struct batch {
+	struct name_cache cache;
+	unsigned char random[25 * ID_RANDOM_BYTES];
+	size_t random_left;
+};
+
+static void make_id(struct rp_txn *t, struct batch *b, size_t n_left, struct rp_appended *out)
+{
+	if (b->random_left == 0) {
+		b->random_left = n_left < sizeof b->random / ID_RANDOM_BYTES ? n_left * ID_RANDOM_BYTES : sizeof b->random;
+		rp_sys_random(t->ob->sys, b->random, b->random_left);
+	}
+	b->random_left -= ID_RANDOM_BYTES;
+	rp_id_make(out->seq, b->random + b->random_left, out->id);
+}
+
 /* Enters the dedupe key with the id in `out`, or finds it taken and puts the entry that has it there. */
 static enum rp_err enter_key(struct rp_txn *t, const struct rp_new_entry *n, struct rp_appended *out,
 			     struct rp_error *err)
@@ -121,23 +138,22 @@ static enum rp_err enter_key(struct rp_txn *t, const struct rp_new_entry *n, str
 	return rp_db_fail(t->ob, rc, "seen", err);
 }
 
-static enum rp_err append_one(struct rp_txn *t, struct name_cache *cache, const struct rp_new_entry *n,
+/* n_left: of the batch, with this one. */
+static enum rp_err append_one(struct rp_txn *t, struct batch *b, const struct rp_new_entry *n, size_t n_left,
 			      struct rp_appended *out, struct rp_error *err)
 {
 	struct rp_delivery d = {.state = RP_STATE_WAITING};
-	unsigned char random[10];
 	enum rp_err e;
 
 	assert(n->url.len <= RP_URL_MAX && n->dedupe_key.len >= 1 && n->dedupe_key.len <= 256);
 	out->duplicate = false;
 	out->seq = t->head.next_seq;
-	rp_sys_random(t->ob->sys, random, sizeof random);
-	rp_id_make(out->seq, random, out->id);
+	make_id(t, b, n_left, out);
 	e = enter_key(t, n, out, err);
 	if (e != RP_OK || out->duplicate)
 		return e;
 	t->head.next_seq++;
-	e = endpoint_id(t, cache, n->endpoint, &d.endpoint, err);
+	e = endpoint_id(t, &b->cache, n->endpoint, &d.endpoint, err);
 	if (e == RP_OK)
 		e = put_facts(t, out->seq, n, d.endpoint, out->id, err);
 	if (e == RP_OK)
@@ -156,7 +172,7 @@ static enum rp_err append_one(struct rp_txn *t, struct name_cache *cache, const 
 enum rp_err rp_outbox_append(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_new_entry *entries, size_t n,
 			     struct rp_appended *out, struct rp_error *err)
 {
-	struct name_cache cache = {0};
+	struct batch b = {.random_left = 0};
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
 	size_t i;
@@ -166,7 +182,7 @@ enum rp_err rp_outbox_append(struct rp_outbox *ob, int64_t now_at_ms, const stru
 	ob->body_at = 0;
 	e = rp_room_check(ob, bytes_needed(entries, n), err);
 	for (i = 0; i < n && e == RP_OK; i++)
-		e = append_one(&t, &cache, &entries[i], &out[i], err);
+		e = append_one(&t, &b, &entries[i], n - i, &out[i], err);
 	if (e != RP_OK || !t.dirty) {
 		rp_txn_end(&t);
 		return e;

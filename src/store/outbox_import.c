@@ -57,7 +57,6 @@ static enum rp_err look_for(struct rp_txn *t, const struct rp_facts *f, struct r
 static enum rp_err put_facts(struct rp_txn *t, uint64_t seq, const struct rp_import *in, uint64_t endpoint,
 			     struct rp_error *err)
 {
-	static unsigned char buf[RP_FACTS_BYTES_MAX]; /* one transaction at a time in a process */
 	struct rp_facts f = in->facts;
 	size_t len;
 
@@ -65,9 +64,9 @@ static enum rp_err put_facts(struct rp_txn *t, uint64_t seq, const struct rp_imp
 	f.payload_bytes = in->payload.len;
 	f.payload_hash = rp_payload_hash(in->payload.ptr, in->payload.len);
 	rp_stretches_add(&t->head.stretches, seq, f.accepted_at_ms);
-	len = rp_facts_pack(&f, seq, buf, sizeof buf);
+	len = rp_facts_pack(&f, seq, t->ob->facts, sizeof t->ob->facts);
 	assert(len > 0);
-	return rp_row_put(t, RP_T_ENTRY, rp_key1(seq), buf, len, MDB_APPEND, err);
+	return rp_row_put(t, RP_T_ENTRY, rp_key1(seq), t->ob->facts, len, MDB_APPEND, err);
 }
 
 static enum rp_err put_entry(struct rp_txn *t, const struct rp_import *in, uint64_t *seq, struct rp_error *err)

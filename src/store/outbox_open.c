@@ -3,6 +3,17 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* A directory of somebody else's stays as it was, but for the lock.mdb of LMDB. */
+static void leave_nothing(struct rp_outbox *ob)
+{
+	int gate;
+
+	if (!ob->place.made_doorbell || rp_gate_enter(ob->dir, RP_GATE_TRIES_TO_CLOSE, &gate, NULL) != RP_OK)
+		return;
+	rp_users_leave_nothing(ob);
+	rp_gate_leave(gate);
+}
+
 enum rp_err rp_outbox_open(const char *dir, const struct rp_outbox_options *options, struct rp_outbox **out,
 			   struct rp_error *err)
 {
@@ -16,10 +27,11 @@ enum rp_err rp_outbox_open(const char *dir, const struct rp_outbox_options *opti
 	}
 	ob->sys = options->sys != NULL ? options->sys : &rp_sys_real;
 	ob->roster_fd = ob->doorbell_fd = ob->inotify_fd = ob->commits_fd = -1;
+	ob->place.dir_fd = ob->place.base_fd = -1;
 	e = rp_db_open(ob, options, err);
-	if (e == RP_OK)
-		e = rp_doorbell_open(ob, err);
 	if (e != RP_OK) {
+		if (e == RP_ERR_FORMAT || e == RP_ERR_NOTFOUND)
+			leave_nothing(ob);
 		rp_outbox_close(ob);
 		return e;
 	}
@@ -38,7 +50,8 @@ void rp_outbox_close(struct rp_outbox *ob)
 	rp_fetcher_close(ob);
 	rp_trust_free(ob);
 	rp_db_close(ob);
-	rp_doorbell_close(ob);
+	rp_doorbell_close(ob); /* not before LMDB is: as long as it is open this process is a user (users.c) */
+	rp_place_close(ob);
 	if (ob->roster_fd >= 0)
 		close(ob->roster_fd);
 	for (i = 0; i < ob->cap_eps; i++)
@@ -52,6 +65,11 @@ void rp_outbox_close(struct rp_outbox *ob)
 const char *rp_outbox_dir(const struct rp_outbox *ob)
 {
 	return ob->dir;
+}
+
+enum rp_err rp_outbox_check(struct rp_outbox *ob, struct rp_error *err)
+{
+	return rp_place_check(ob, RP_PLACE_ALL, err);
 }
 
 enum rp_err rp_outbox_sync(struct rp_outbox *ob, struct rp_error *err)

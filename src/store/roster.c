@@ -20,9 +20,12 @@ static struct flock slot_lock(unsigned slot, short type)
 
 enum rp_err rp_roster_open(struct rp_outbox *ob, struct rp_error *err)
 {
+	enum rp_err e;
+
 	if (ob->roster_fd >= 0)
 		return RP_OK;
-	return rp_outbox_side_file(ob, "senders", &ob->roster_fd, err);
+	e = rp_place_file_open(ob, RP_FILE_SENDERS, &ob->roster_fd, NULL, err);
+	return e == RP_OK ? rp_place_keep_opened(ob, RP_FILE_SENDERS, ob->roster_fd, err) : e;
 }
 
 enum rp_err rp_roster_take(struct rp_outbox *ob, unsigned *slot, struct rp_error *err)

@@ -1,7 +1,8 @@
 /* store_int.h - private to store/: the handle, the tables, the transaction.
  *
  * Tables (keys are big-endian numbers, 8 bytes each, unless said otherwise; records in core/record.h):
- *   meta           text -> "format": "runpost" + u32 version; "head": struct rp_head; "tally", "series:NAME": core/tally.h
+ *   meta           text -> "format": "runpost" + u32 version; "layout": a number; "head": struct rp_head;
+ *                  "tally", "series:NAME": core/tally.h
  *   entry          seq -> facts                         written once
  *   body           (seq, chunk no) -> payload bytes     written once; a chunk never needs more than one page
  *   delivery       seq -> struct rp_delivery
@@ -35,6 +36,7 @@
 #define RP_STORE_INT_H
 
 #include <lmdb.h>
+#include <sys/stat.h>
 
 #include "store/outbox.h"
 
@@ -82,8 +84,32 @@ struct rp_open_series {
 	bool known; /* it has a record, or will have one */
 };
 
+/* Names in the directory of an outbox. */
+enum rp_file { RP_FILE_DATA, RP_FILE_LOCK, RP_FILE_DOORBELL, RP_FILE_SENDERS, RP_FILE_COUNT };
+
+struct rp_file_id {
+	uint64_t dev, ino; /* ino 0: none */
+};
+
+/* owner.c: as whom files are opened and made */
+struct rp_owner {
+	uid_t uid, dir_uid;
+	gid_t gid;
+	bool acts; /* root does, as uid and gid */
+};
+
+/* place.c: the files as they were opened */
+struct rp_place {
+	int base_fd; /* where `dir` begins; AT_FDCWD: at the root */
+	int dir_fd;  /* -1, and so base_fd: not opened */
+	struct rp_file_id dir, file[RP_FILE_COUNT];
+	struct rp_owner owner;
+	bool made_doorbell; /* by this handle */
+};
+
 struct rp_outbox {
 	char *dir;
+	struct rp_place place;
 	MDB_env *env;
 	MDB_dbi table[RP_T_COUNT], list_of_tables;
 	const struct rp_sys *sys;
@@ -91,6 +117,7 @@ struct rp_outbox {
 	/* body.c: bytes left on the last page of `body`, a guess, and where in this transaction the last row was put */
 	size_t body_room;
 	uintptr_t body_at;
+	unsigned char facts[RP_FACTS_BYTES_MAX]; /* outbox_append.c, outbox_import.c: a record on its way into a row */
 	/* The endpoints of the current transaction; the memory is kept between transactions. */
 	struct rp_ep **eps;
 	size_t n_eps, cap_eps;
@@ -163,6 +190,64 @@ void rp_fetcher_close(struct rp_outbox *ob);
 enum rp_err rp_gate_enter(const char *dir, int tries, int *gate, struct rp_error *err);
 void rp_gate_leave(int gate); /* -1: not entered */
 void rp_gate_pause(void);
+
+/* --- place.c: the files under the path are those that were opened ------------------------------------------------------
+ *
+ * A directory can be removed, moved away or replaced, and each file in it, while programs go on with the old ones. What is
+ * stored there nobody finds, and beside a new lock.mdb two would write at once. */
+
+/* In the gate: the directory, and as whom its files are opened. */
+enum rp_err rp_place_open(struct rp_outbox *ob, int gate, struct rp_error *err);
+void rp_place_close(struct rp_outbox *ob);
+/* The file under that name now, never through a link. RP_ERR_NOTFOUND without filling err: there is none. RP_ERR_DENIED: it
+ * is no regular file, or somebody else's. */
+enum rp_err rp_place_look(struct rp_outbox *ob, enum rp_file file, struct rp_file_id *id, struct rp_error *err);
+/* Opens it for reading and writing, and makes it (0600, the owner's) when there is none; *made (may be NULL): it seems so. As
+ * rp_place_look. */
+enum rp_err rp_place_file_open(struct rp_outbox *ob, enum rp_file file, int *fd, bool *made, struct rp_error *err);
+/* From now on this is the one that rp_place_check has to find. */
+void rp_place_keep(struct rp_outbox *ob, enum rp_file file, struct rp_file_id id);
+enum rp_err rp_place_keep_opened(struct rp_outbox *ob, enum rp_file file, int fd, struct rp_error *err);
+/* RP_ERR_IO: the path leads elsewhere now. Each of `which` is a system call, so a transaction that writes asks for what
+ * matters: when it has the lock, whether others would take the same one (RP_PLACE_LOCKS); after the commit, and before
+ * anybody may be told of it, whether what was written is found (RP_PLACE_DATA). One that reads, which is never done in a
+ * hurry, asks for all. */
+#define RP_PLACE_FILE(file) (1u << (file))
+#define RP_PLACE_DIR RP_PLACE_FILE(RP_FILE_COUNT)
+#define RP_PLACE_LOCKS (RP_PLACE_FILE(RP_FILE_LOCK) | RP_PLACE_FILE(RP_FILE_DOORBELL))
+#define RP_PLACE_DATA (RP_PLACE_DIR | RP_PLACE_FILE(RP_FILE_DATA) | RP_PLACE_FILE(RP_FILE_LOCK))
+#define RP_PLACE_ALL (~0u)
+enum rp_err rp_place_check(struct rp_outbox *ob, unsigned which, struct rp_error *err);
+
+/* --- owner.c: an outbox has one user -------------------------------------------------------------------------------------
+ */
+
+enum rp_err rp_owner_find(struct rp_outbox *ob, const struct stat *dir, struct rp_error *err);
+/* What this thread opens and makes until rp_owner_act_end(*before) it does as the outbox's user. May be nested. RP_ERR_DENIED:
+ * it may not; nothing has changed then. */
+enum rp_err rp_owner_act(struct rp_outbox *ob, uid_t *before, struct rp_error *err);
+void rp_owner_act_end(uid_t before);
+/* RP_ERR_DENIED: no regular file, or the file of a user whose it must not be. */
+enum rp_err rp_owner_judge(struct rp_outbox *ob, const char *name, const struct stat *st, struct rp_error *err);
+
+/* --- users.c: who else has it open, and where ----------------------------------------------------------------------------
+ *
+ * LMDB's write lock is a robust mutex that holds the thread id of its owner: where two PID namespaces share it, equal ids
+ * hand it over while it is held. */
+
+/* In the gate, before LMDB opens anything: opens the doorbell, and says there that this process is a user. RP_ERR_BUSY: there
+ * are users in another PID namespace, on another machine, or of other files than those under the path. Closing the
+ * doorbell ends it. */
+enum rp_err rp_users_enter(struct rp_outbox *ob, struct rp_error *err);
+/* Afterwards: LMDB has opened the files that are under the path, and these are what is used. */
+enum rp_err rp_users_stay(struct rp_outbox *ob, int data_fd, struct rp_error *err);
+/* In the gate, when no outbox was found: takes away the doorbell that this handle made, if nobody else uses it. */
+void rp_users_leave_nothing(struct rp_outbox *ob);
+
+/* --- layout.c ----------------------------------------------------------------------------------------------------------- */
+
+/* Of a file with the right format. RP_ERR_FORMAT: it has another layout. A head that is damaged passes. */
+enum rp_err rp_layout_check(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err);
 
 /* --- transactions and rows
  * ---------------------------------------------------------------------------------------------- */
@@ -506,10 +591,7 @@ bool rp_roster_read(struct rp_outbox *ob, unsigned slot, struct rp_roster_slot *
 /* --- doorbell.c ------------------------------------------------------------------------------------------------------
  */
 
-enum rp_err rp_doorbell_open(struct rp_outbox *ob, struct rp_error *err);
+enum rp_err rp_doorbell_open(struct rp_outbox *ob, struct rp_error *err); /* once is enough */
 void rp_doorbell_close(struct rp_outbox *ob);
-
-/* Opens dir/name for reading and writing, creating it (0600). */
-enum rp_err rp_outbox_side_file(struct rp_outbox *ob, const char *name, int *fd, struct rp_error *err);
 
 #endif

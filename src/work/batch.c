@@ -14,9 +14,14 @@ static enum rp_err append_to_outbox(void *arg, int64_t now_at_ms, const struct r
 	return rp_outbox_append(arg, now_at_ms, entries, n, out, err);
 }
 
+static enum rp_err check_outbox(void *arg, struct rp_error *err)
+{
+	return rp_outbox_check(arg, err);
+}
+
 struct rp_appender rp_appender_of(struct rp_outbox *ob)
 {
-	struct rp_appender to = {append_to_outbox, ob};
+	struct rp_appender to = {append_to_outbox, check_outbox, ob};
 	return to;
 }
 

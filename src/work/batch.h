@@ -7,10 +7,11 @@
 #include "core/run.h"
 #include "store/outbox.h"
 
-/* Where a batch goes: the outbox, or a stand-in in tests. As rp_outbox_append. */
+/* Where a batch goes: the outbox, or a stand-in in tests. As rp_outbox_append and rp_outbox_check. */
 struct rp_appender {
 	enum rp_err (*append)(void *arg, int64_t now_at_ms, const struct rp_new_entry *entries, size_t n,
 			      struct rp_appended *out, struct rp_error *err);
+	enum rp_err (*check)(void *arg, struct rp_error *err);
 	void *arg;
 };
 struct rp_appender rp_appender_of(struct rp_outbox *ob);

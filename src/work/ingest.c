@@ -164,7 +164,9 @@ static enum rp_err gather(struct loop *l)
 		full = full || !has_room(l->filling) || l->overlong != RP_LINES_NONE || l->ended || l->signals > 0;
 		if (rc != RP_OK || (full && !busy))
 			return rc;
-		rc = await(l, !full, busy, any && !busy ? 0 : -1, &seen);
+		rc = await(l, !full, busy, busy ? -1 : any ? 0 : (int)l->o->look_ms, &seen);
+		if (rc == RP_OK && !any && !busy && !seen.input)
+			rc = l->o->to.check(l->o->to.arg, l->err);
 		if (rc == RP_OK && seen.input)
 			rc = read_some(l, &full);
 		if (rc != RP_OK || seen.commit_ended || (any && !busy && !seen.input))

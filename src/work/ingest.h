@@ -14,6 +14,7 @@
 #define RP_INGEST_BATCH_LINES 4096
 #define RP_INGEST_BATCH_BYTES ((size_t)2 << 20) /* and no commit keeps the write lock for long */
 #define RP_INGEST_FULL_RETRY_MS 200
+#define RP_INGEST_LOOK_MS 5000
 
 /* Descriptors are borrowed and their flags left alone. SIGPIPE must be ignored. */
 struct rp_ingest_options {
@@ -25,6 +26,7 @@ struct rp_ingest_options {
 	size_t max_line_bytes;
 	int64_t full_wait_ms;  /* how long to wait for room when the outbox is full */
 	int64_t full_retry_ms; /* and how often to try */
+	int64_t look_ms;       /* while no input comes, how often to look whether the outbox is still there */
 	const struct rp_sys *sys;
 };
 

@@ -61,6 +61,16 @@ static void push_finished(struct rp_sender *s, struct rp_sender_job *j, enum rp_
 	rp_sender_list_push(&s->finished, j);
 }
 
+/* For the spread of retries; drawn for many at once, since each draw is a system call. */
+static uint64_t draw(struct rp_sender *s)
+{
+	if (s->n_random == 0) {
+		s->n_random = sizeof s->random / sizeof s->random[0];
+		rp_sys_random(s->o.sys, s->random, sizeof s->random);
+	}
+	return s->random[--s->n_random];
+}
+
 /* By the defaults, when it did not come so far as to have a policy. */
 static void decide(struct rp_sender *s, struct rp_sender_job *j, const struct rp_policy *policy)
 {
@@ -70,7 +80,7 @@ static void decide(struct rp_sender *s, struct rp_sender_job *j, const struct rp
 
 	if (policy == NULL)
 		policy = &s->o.settings->config.defaults;
-	rp_sys_random(s->o.sys, &random, sizeof random);
+	random = draw(s);
 	v = rp_retry_decide(&policy->retry, &j->outcome, j->claim.failures + 1, j->claim.budget_at_ms,
 			    j->claim.expires_at_ms, s->now_at_ms, random);
 	push_finished(s, j,

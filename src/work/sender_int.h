@@ -71,6 +71,8 @@ struct rp_sender {
 	struct rp_sender_list settling; /* what the turn under way settles */
 	bool turn_under_way;            /* at the turner */
 	bool rung_meanwhile;            /* the turn under way may not have seen what the bell was rung for */
+	uint64_t random[32];            /* the first n_random are not used yet */
+	size_t n_random;
 	int outbox_fd;
 	int64_t look_at_ms;                       /* when something may be claimed */
 	int64_t beat_boot_ms;                     /* last heartbeat */

@@ -22,6 +22,7 @@ DOORS = {  # header -> files that may include it
     r"sys/random\.h": r"src/base/sys\.c",
     r"sys/inotify\.h": r"src/store/doorbell\.c",
     r"assert\.h": r"$^",  # base/assert.h has its reasons
+    r"sys/fsuid\.h": r"src/store/owner\.c",
 }
 
 BANNED = {  # call -> files where it is fine

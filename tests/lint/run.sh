@@ -1,5 +1,5 @@
 #!/bin/sh
-# make lint: layers, exported names, headers that stand alone, both compilers without a warning, man pages, layout.
+# make lint: layers, exported names, static data, headers that stand alone, both compilers without a warning, man pages, layout.
 # usage: tests/lint/run.sh BUILD_DIR
 set -eu
 build=$1
@@ -26,6 +26,8 @@ nm -g --defined-only "$build/lint-gcc/librunpost.a" | awk 'NF == 3 && $3 !~ /^rp
 for name in $(sed -n 's/^[a-z].*[ *]\(rp_[a-z_]*\)(.*/\1/p' include/runpost.h); do
 	nm -g --defined-only "$build/lint-gcc/librunpost.a" | grep -q " $name\$" || fail "runpost.h declares $name, nobody defines it"
 done
+
+python3 tests/lint/static_data.py "$build/lint-gcc/librunpost.a" || fail "writable static data"
 
 for page in docs/man/*.[1-8]; do
 	mandoc -Tlint -Wwarning "$page" || fail "$page"

@@ -27,6 +27,7 @@ struct script {
 	size_t fail_at; /* this call, counted from 1, and those after it up to fail_until */
 	size_t fail_until;
 	enum rp_err fail_code;
+	bool gone;  /* the outbox is no longer there */
 	int out_fd; /* to look at what left before a commit */
 	size_t early_receipts;
 	size_t largest;
@@ -95,6 +96,13 @@ static enum rp_err scripted_append(void *arg, int64_t now_at_ms, const struct rp
 	return RP_OK;
 }
 
+static enum rp_err scripted_check(void *arg, struct rp_error *err)
+{
+	const struct script *s = arg;
+
+	return s->gone ? rp_fail(err, RP_ERR_IO, "the script took it away") : RP_OK;
+}
+
 /* --- a rig around one run of the loop --------------------------------------------------------------------------------
  */
 
@@ -124,9 +132,11 @@ static void rig_init(struct rig *r, const char *text)
 	r->o.out_fd = file_of("", 0);
 	r->o.rejects_fd = r->o.signal_fd = -1;
 	r->o.to.append = scripted_append;
+	r->o.to.check = scripted_check;
 	r->o.to.arg = &r->script;
 	r->o.max_line_bytes = 1000;
 	r->o.full_retry_ms = 1;
+	r->o.look_ms = 1;
 	r->o.sys = &rp_sys_real;
 	r->script.out_fd = r->o.out_fd;
 }
@@ -689,6 +699,22 @@ START_TEST(a_rejects_file_is_private_and_appended_to)
 }
 END_TEST
 
+START_TEST(who_waits_for_input_notices_that_the_outbox_is_gone)
+{
+	struct rig r;
+	int in;
+
+	rig_init(&r, NULL);
+	pipe_to(&in, &r.o.in_fd);
+	r.script.gone = true;
+	rig_run(&r);
+	ck_assert_int_eq(r.rc, RP_ERR_IO);
+	ck_assert_str_eq(r.err.text, "the script took it away");
+	close(in);
+	rig_close(&r);
+}
+END_TEST
+
 /* --- with the real store ---------------------------------------------------------------------------------------------
  */
 
@@ -761,6 +787,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, a_flood_of_everything_is_answered_line_by_line, 0, sizeof fits / sizeof fits[0]);
 	tcase_add_test(tc, rejects_that_cannot_be_kept_end_it_before_their_receipts);
 	tcase_add_test(tc, a_rejects_file_is_private_and_appended_to);
+	tcase_add_test(tc, who_waits_for_input_notices_that_the_outbox_is_gone);
 	tcase_add_test(tc, sending_everything_again_yields_duplicates_only);
 	suite_add_tcase(s, tc);
 	return s;

@@ -62,6 +62,34 @@ START_TEST(a_closed_stream_stays_useless)
 }
 END_TEST
 
+/* Children of one parent, which has drawn some before. */
+START_TEST(random_bytes_differ_between_forked_processes)
+{
+	unsigned char drawn[3][16], more[16];
+	int i, ends[2], status;
+
+	rp_sys_random(&rp_sys_real, more, sizeof more);
+	ck_assert_int_eq(pipe(ends), 0);
+	for (i = 0; i < 3; i++) {
+		pid_t pid = fork();
+
+		ck_assert_int_ge(pid, 0);
+		if (pid == 0) {
+			rp_sys_random(&rp_sys_real, more, sizeof more);
+			_exit(write(ends[1], more, sizeof more) == (ssize_t)sizeof more ? 0 : 1);
+		}
+		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+		ck_assert_int_eq(status, 0);
+		ck_assert_int_eq(read(ends[0], drawn[i], sizeof drawn[i]), (ssize_t)sizeof drawn[i]);
+	}
+	ck_assert_mem_ne(drawn[0], drawn[1], sizeof drawn[0]);
+	ck_assert_mem_ne(drawn[0], drawn[2], sizeof drawn[0]);
+	ck_assert_mem_ne(drawn[1], drawn[2], sizeof drawn[0]);
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("sys");
@@ -69,6 +97,7 @@ static Suite *suite(void)
 
 	tcase_add_loop_test(tc, no_file_opened_later_is_a_standard_stream, 0, 8);
 	tcase_add_loop_test(tc, a_closed_stream_stays_useless, 0, 8);
+	tcase_add_test(tc, random_bytes_differ_between_forked_processes);
 	suite_add_tcase(s, tc);
 	return s;
 }

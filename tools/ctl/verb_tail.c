@@ -9,8 +9,9 @@
 #include "stop.h"
 
 /* Attempts shown before following; attempts looked at in one go; and when to look after the data file was written to:
- * commits of a busy outbox are gathered, and what could not be read yet is met a little later. */
-enum { LAST_DEFAULT = 10, WINDOW = 4096, GATHER_MS = 20, LOOK_AGAIN_MS = 250 };
+ * commits of a busy outbox are gathered, and what could not be read yet is met a little later. In one that rests, a look
+ * now and then tells whether it is still there. */
+enum { LAST_DEFAULT = 10, WINDOW = 4096, GATHER_MS = 20, LOOK_AGAIN_MS = 250, REST_MS = 5000 };
 
 struct tail {
 	struct rp_ctl *ctl;
@@ -197,7 +198,7 @@ static int follow(struct tail *t)
 		}
 		t->ctl->now_at_ms = rp_sys_wall_ms(&rp_sys_real);
 		code = print_new(t);
-		timeout_ms = got > 0 ? LOOK_AGAIN_MS : -1;
+		timeout_ms = got > 0 ? LOOK_AGAIN_MS : REST_MS;
 	}
 	return code;
 }

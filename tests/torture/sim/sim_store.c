@@ -20,6 +20,9 @@ struct rp_outbox *sim_handle_new(void)
 	ob->ep_index = NULL;
 	ob->ep_index_size = 0;
 	ob->roster_fd = ob->doorbell_fd = ob->inotify_fd = ob->commits_fd = -1;
+	ob->place.dir_fd = dup(sim.base->place.dir_fd);
+	if (ob->place.base_fd >= 0)
+		ob->place.base_fd = dup(sim.base->place.base_fd);
 	ob->joined = false;
 	sim_must(rp_doorbell_open(ob, &err), &err, "doorbell");
 	return ob;
