@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "ctl.h"
+#include "endpoints.h"
 #include "options.h"
 #include "suggest.h"
 #include "work/settings.h"
@@ -211,6 +212,7 @@ static int open_outbox(struct rp_ctl *ctl, const struct rp_config *config)
 
 	if (rp_outbox_open(dir, &options, &ctl->ob, &err) != RP_OK)
 		return rp_ctl_fail(&err);
+	rp_place_judge(&ctl->place, ctl->settings->path, config->outbox_dir, rp_outbox_dir(ctl->ob));
 	return RP_EXIT_OK;
 }
 
@@ -229,7 +231,10 @@ static int run_verb(struct rp_ctl *ctl)
 	ctl->settings = &settings;
 	code = open_outbox(ctl, &settings.config);
 	if (code == RP_EXIT_OK) {
-		code = ctl->verb->run(ctl);
+		code = ctl->selector.has_endpoint ? rp_endpoint_glob_resolve(ctl, &ctl->selector.endpoint)
+						  : RP_EXIT_OK;
+		if (code == RP_EXIT_OK)
+			code = ctl->verb->run(ctl);
 		rp_outbox_close(ctl->ob);
 	}
 	rp_settings_release(&settings);
@@ -248,9 +253,12 @@ static int with_verb(const struct rp_verb *verb, int argc, char **argv)
 	look_at_terminal(&ctl);
 	code = rp_options_read(&ctl, argc, argv);
 	ctl.color = ctl.color && !ctl.no_color;
+	if (code == -1 && !rp_place_init(&ctl.place, ctl.outbox_dir, ctl.config_path))
+		code = rp_ctl_no_memory();
 	if (code == -1)
 		code = (verb->accepts & RP_NEEDS_NOTHING) != 0 ? verb->run(&ctl) : run_verb(&ctl);
 	rp_selector_release(&ctl.selector);
+	rp_place_release(&ctl.place);
 	rp_buf_release(&ctl.out);
 	return code;
 }
