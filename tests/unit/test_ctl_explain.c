@@ -51,8 +51,7 @@ static void set_up(void)
 				       .holder_pid = 4711,
 				       .front = "",
 				       .place = &place};
-	place =
-	    (struct rp_place){.outbox = (char[]){"/srv/x"}, .config = (char[]){"/etc/r.conf"}, .senders_known = true};
+	place = (struct rp_place){.outbox = outbox, .config = config, .senders_known = true};
 }
 
 static void tear_down(void)

@@ -117,7 +117,8 @@ bool rp_endpoint_literal(struct rp_buf *out, const char *name)
 bool rp_command_add_on_endpoint(struct rp_buf *out, const struct rp_place *p, const char *words, const char *name)
 {
 	struct rp_buf glob = {0};
-	bool ok = rp_endpoint_literal(&glob, name) && rp_command_add_on(out, p, words, glob.data != NULL ? glob.data : "");
+	bool ok =
+	    rp_endpoint_literal(&glob, name) && rp_command_add_on(out, p, words, glob.data != NULL ? glob.data : "");
 
 	rp_buf_release(&glob);
 	return ok;

@@ -216,10 +216,10 @@ static void check_order(struct work *w)
 	}
 	say(w, &b->text, "%s goes first: it has the same order_by, and is %s.", w->in->front,
 	    rp_state_name(w->in->front_state));
-	no_memory_unless(w, rp_command_add_on(&b->command, w->in->place,
-					      w->in->front_state == RP_STATE_HELD ? "runpostctl release"
-										  : "runpostctl explain",
-					      w->in->front));
+	no_memory_unless(
+	    w, rp_command_add_on(&b->command, w->in->place,
+				 w->in->front_state == RP_STATE_HELD ? "runpostctl release" : "runpostctl explain",
+				 w->in->front));
 }
 
 static void tell_send(struct work *w, struct rp_explain_block *b)

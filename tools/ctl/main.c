@@ -131,7 +131,7 @@ static const struct rp_verb verbs[] = {
 		  "have no secrets are complete either way.\n\n"
 		  "examples:\n  (umask 077; runpostctl export --state dead --with-secrets > dead.ndjson)\n"
 		  "  runpostctl export --since 1d | jq -r .endpoint | sort | uniq -c\n",
-     RP_ACCEPTS_SELECTOR | RP_ACCEPTS_EXPORT, rp_verb_export},
+     RP_ACCEPTS_SELECTOR | RP_ACCEPTS_EXPORT | RP_ACCEPTS_REASON, rp_verb_export},
     {"import", "FILE | -", "Bring exported entries back, or over from another outbox",
      "Ids, payloads, times, states and counts are kept. An entry whose id is there already is left alone, and\n"
      "so is one whose dedupe key another entry has. A line that is wrong is named and does not stop the\n"
@@ -139,12 +139,12 @@ static const struct rp_verb verbs[] = {
      "examples:\n  runpostctl import --dry-run dead.ndjson\n  runpostctl import --hold --endpoint hooks.example.com "
      "dead.ndjson\n"
      "  ssh old runpostctl export --with-secrets | runpostctl import -\n",
-     RP_ACCEPTS_NAMES | RP_NEEDS_NAMES | RP_ACCEPTS_IMPORT, rp_verb_import},
+     RP_ACCEPTS_NAMES | RP_NEEDS_NAMES | RP_ACCEPTS_IMPORT | RP_ACCEPTS_REASON, rp_verb_import},
     {"backup", "DIR", "Copy the outbox into a new directory, consistent and compact",
      "Senders and ingest go on meanwhile; the outbox's file grows by what they write. The copy is an outbox:\n"
      "to restore it, put the directory where the outbox was. What was delivered since will be sent again.\n\n"
      "examples:\n  runpostctl backup /var/backups/runpost-$(date +%F)\n",
-     RP_ACCEPTS_NAMES | RP_NEEDS_NAMES | RP_ACCEPTS_BACKUP, rp_verb_backup},
+     RP_ACCEPTS_NAMES | RP_NEEDS_NAMES | RP_ACCEPTS_BACKUP | RP_ACCEPTS_REASON, rp_verb_backup},
     {"verify", "", "Check everything the outbox can know about itself",
      "Checksums, payload hashes, indexes, counters. Changes nothing. Works in short slices, so that senders and\n"
      "ingest go on meanwhile; --full also counts every counter anew, in one snapshot that keeps pages from being\n"
@@ -231,8 +231,7 @@ static int run_verb(struct rp_ctl *ctl)
 	ctl->settings = &settings;
 	code = open_outbox(ctl, &settings.config);
 	if (code == RP_EXIT_OK) {
-		code = ctl->selector.has_endpoint ? rp_endpoint_glob_resolve(ctl, &ctl->selector.endpoint)
-						  : RP_EXIT_OK;
+		code = ctl->selector.has_endpoint ? rp_endpoint_glob_resolve(ctl, &ctl->selector.endpoint) : RP_EXIT_OK;
 		if (code == RP_EXIT_OK)
 			code = ctl->verb->run(ctl);
 		rp_outbox_close(ctl->ob);

@@ -21,7 +21,7 @@
 struct rp_endpoint_glob {
 	const char *glob;
 	struct rp_buf name; /* when glob reads as a URL: the endpoint it belongs to */
-	bool exact;	    /* it is no pattern: it stands for itself */
+	bool exact;         /* it is no pattern: it stands for itself */
 };
 /* false: out of memory. `glob` is borrowed. */
 bool rp_endpoint_glob_init(struct rp_endpoint_glob *g, const char *glob);

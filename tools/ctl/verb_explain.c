@@ -118,8 +118,8 @@ static bool see_change(void *arg, uint64_t number, const struct rp_audit *a)
 		return true;
 	rp_buf_clear(&p->text);
 	p->who_len = a->user.len;
-	p->no_memory = !rp_buf_add(&p->text, a->user.ptr, a->user.len) ||
-		       !rp_buf_add(&p->text, a->reason.ptr, a->reason.len);
+	p->no_memory =
+	    !rp_buf_add(&p->text, a->user.ptr, a->user.len) || !rp_buf_add(&p->text, a->reason.ptr, a->reason.len);
 	return !p->no_memory;
 }
 

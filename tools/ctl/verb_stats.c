@@ -234,12 +234,11 @@ static bool add_endpoint_trouble(struct rp_ctl *ctl, const struct rp_known_endpo
 		ok = rp_buf_printf(out, "! %s: %u failures in a row, last %s -> ", k->name, k->e.streak,
 				   rp_cause_format(k->e.last_cause, k->e.last_status, cause));
 	} else if (strcmp(state, "parked") == 0) {
-		ok = rp_buf_printf(out, "! %s: parked after %u failures in a row, last %s, probe %s -> ", k->name,
-				   k->e.control.bad_streak,
-				   rp_cause_format(k->e.control.cause, k->e.control.http_status, cause),
-				   k->e.control.breaker == RP_BREAKER_OPEN
-				       ? rp_when(k->e.control.probe_at_ms, ctl->now_at_ms, when)
-				       : "under way");
+		ok = rp_buf_printf(
+		    out, "! %s: parked after %u failures in a row, last %s, probe %s -> ", k->name,
+		    k->e.control.bad_streak, rp_cause_format(k->e.control.cause, k->e.control.http_status, cause),
+		    k->e.control.breaker == RP_BREAKER_OPEN ? rp_when(k->e.control.probe_at_ms, ctl->now_at_ms, when)
+							    : "under way");
 	} else if (strcmp(state, "no_key") == 0) {
 		return rp_buf_printf(out,
 				     "! %s: no signing key is valid, and nothing is sent unsigned: mend the secret, "

@@ -62,9 +62,9 @@ static void say(struct top *t, enum rp_style style, const char *fmt, ...)
 static int rank(const struct rp_known_endpoint *k)
 {
 	return k->e.disabled || k->e.control.breaker != RP_BREAKER_CLOSED || rp_known_endpoint_lacks_key(k) ? 0
-	       : k->e.paused                                                                                 ? 1
-	       : k->e.streak > 0                                                                             ? 2
-													     : 3;
+	       : k->e.paused                                                                                ? 1
+	       : k->e.streak > 0                                                                            ? 2
+													    : 3;
 }
 
 static int by_need(const void *a, const void *b)
