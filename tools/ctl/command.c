@@ -129,6 +129,6 @@ bool rp_command_add_send(struct rp_buf *out, const struct rp_place *p, bool *is_
 	*is_command = p->senders_known;
 	if (p->senders_known)
 		return rp_command_add(out, p, "runpost send");
-	return rp_buf_add_text(out, "start `runpost send` with the --config that its senders have; it was not given "
-				    "here, and without it they would make dead letters of what they may not send");
+	return rp_buf_add_text(out, "start `runpost send` with the --config that its senders have, which was not given "
+				    "here: with another one they may make dead letters");
 }
