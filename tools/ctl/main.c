@@ -74,7 +74,8 @@ static const struct rp_verb verbs[] = {
      ON_SELECTORS "Without --state it is about entries in any state. An attempt that is under way is not\n"
 		  "called back; how many there may be is reported. --dry-run stores what it shows as a plan, which\n"
 		  "holds for an hour: --plan takes those entries of it that have not changed since. A backup of\n"
-		  "what was not delivered is written first, with secrets; `runpostctl import` brings it back.\n\n"
+		  "what was not delivered is written first, with secrets; `runpostctl import` brings it back.\n"
+		  "--backup FILE takes delivered entries, too.\n\n"
 		  "examples:\n  runpostctl purge --state dead --cause gone --older-than 7d --dry-run\n"
 		  "  runpostctl purge --plan 7 --reason 'receiver is gone'\n"
 		  "  runpostctl list --state dead --json | jq -r .id | head | runpostctl purge -\n",
@@ -93,7 +94,8 @@ static const struct rp_verb verbs[] = {
      "examples:\n  runpostctl jobs\n  runpostctl jobs pause 7\n  runpostctl jobs show 7 --json | jq .left\n",
      RP_ACCEPTS_NAMES | RP_ACCEPTS_REASON, rp_verb_jobs},
     {"audit", "", "Show who changed what, when and why",
-     "Replays, purges, holds, releases, pauses and resumes by operators; the last 4096.\n\n"
+     "Replays, purges, holds, releases, pauses, resumes, imports, backups and exports with secrets by\n"
+     "operators; the last 4096.\n\n"
      "examples:\n  runpostctl audit\n  runpostctl audit --json | jq -r 'select(.verb == \"purge\").reason'\n",
      0, rp_verb_audit},
     {"dead", "[" SELECTOR "]", "Show the dead letters, grouped by what they died of",
@@ -103,12 +105,13 @@ static const struct rp_verb verbs[] = {
 		  "  runpostctl replay --group exhausted:http_503:3\n",
      RP_ACCEPTS_SELECTOR, rp_verb_dead},
     {"endpoints", "[NAME | GLOB]...", "Show the endpoints and how they do",
-     "STATE is ok, failing (its last attempts failed), paused (by an operator) or disabled (it\n"
-     "answered 410 Gone).\n\nexamples:\n  runpostctl endpoints\n  runpostctl endpoints '*.example.com' --json\n",
+     "STATE is ok, failing (its last attempts failed), parked (so many failed that it gets single probes\n"
+     "only), no_key (no signing key of it is valid), paused (by an operator) or disabled (it answered 410 Gone).\n\nexamples:\n  runpostctl endpoints\n  runpostctl endpoints '*.example.com' --json\n",
      RP_ACCEPTS_NAMES, rp_verb_endpoints},
     {"pause", "NAME | GLOB...", "Stop sending to endpoints; their entries wait",
      "An endpoint is named as `runpostctl endpoints` shows it, by a URL of it, or by a glob; a\n"
-     "glob without a '/' is compared with the host. Waiting costs no retries.\n\n"
+     "glob without a '/' is compared with the host. A name that reads as a glob means itself; with a\n"
+     "backslash in front it is the glob. Waiting costs no retries.\n\n"
      "examples:\n  runpostctl pause hooks.example.com\n",
      RP_ACCEPTS_NAMES | RP_NEEDS_NAMES | RP_ACCEPTS_REASON, rp_verb_pause},
     {"resume", "NAME | GLOB...", "Send to endpoints again, also after a 410",
