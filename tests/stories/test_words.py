@@ -7,7 +7,7 @@ import re
 import select
 import subprocess
 
-from harness import BIN, Story, envelope, make_run, secret_text, wait_until
+from harness import BIN, Story, envelope, json_lines, make_run, secret_text, wait_until
 
 # Whatever RFC 3986 lets stand in a path, and names that fit the others as patterns.
 PATHS = ["/x*", "/xy", "/x**", "/*", "/", "/x*y", "/it's", "/'*'", "/$(touch$IFS$@pwned)*", "/;a&'b'*!", "/~*", "/(a*)"]
@@ -147,6 +147,13 @@ class Hints(Words):
             for line in text.splitlines():
                 if re.search(r"(-> |next: |undo: |^ +|you can +)runpost(ctl)? ", line):
                     self.assertIn(f"--outbox {self.outbox} --config {self.config}", line)
+
+    def test_a_remedy_of_doctor_is_complete(self):
+        self.ingest([envelope(1, "http://127.0.0.1:9/")])
+        remedy = lambda *where: {c["check"]: c["remedy"] for c in json_lines(
+            self.run_program(BIN / "runpostctl", "doctor", "--json", *where).out)}["senders"]
+        self.assertTrue(remedy(*self.where()).startswith(f"runpost send --outbox {self.outbox} --config {self.config},"))
+        self.assertTrue(remedy("--outbox", self.outbox).startswith("start `runpost send` with the --config"))
 
     def test_a_paused_endpoint_is_what_is_waited_for(self):
         receipt, = self.ingest([envelope(1, "https://a.example/in")])

@@ -39,7 +39,4 @@ bool rp_command_add_on_endpoint(struct rp_buf *out, const struct rp_place *p, co
  * one it would make dead letters of what it may not send, http:// URLs for example. *is_command tells which. */
 bool rp_command_add_send(struct rp_buf *out, const struct rp_place *p, bool *is_command);
 
-/* Appends text as one word for a shell, bare where that is the same. */
-bool rp_shell_quote(const char *text, struct rp_buf *out);
-
 #endif
