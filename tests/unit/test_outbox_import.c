@@ -398,7 +398,7 @@ int main(void)
 	tcase_add_test(sound, what_is_there_is_skipped);
 	tcase_add_test(sound, a_dedupe_key_comes_back_with_its_entry);
 	tcase_add_test(sound, a_dry_run_changes_nothing);
-	tcase_add_test(t, what_is_imported_is_counted_in_its_record_with_it);
+	tcase_add_test(sound, what_is_imported_is_counted_in_its_record_with_it);
 	tcase_add_test(sound, what_waits_is_delivered_under_its_id_with_the_next_attempt);
 	tcase_add_test(sound, orders_are_kept);
 	tcase_add_test(sound, a_forged_number_does_not_use_the_numbers_up);
