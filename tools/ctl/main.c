@@ -106,7 +106,8 @@ static const struct rp_verb verbs[] = {
      RP_ACCEPTS_SELECTOR, rp_verb_dead},
     {"endpoints", "[NAME | GLOB]...", "Show the endpoints and how they do",
      "STATE is ok, failing (its last attempts failed), parked (so many failed that it gets single probes\n"
-     "only), no_key (no signing key of it is valid), paused (by an operator) or disabled (it answered 410 Gone).\n\nexamples:\n  runpostctl endpoints\n  runpostctl endpoints '*.example.com' --json\n",
+     "only), no_key (no signing key of it is valid), paused (by an operator) or disabled (it answered 410 "
+     "Gone).\n\nexamples:\n  runpostctl endpoints\n  runpostctl endpoints '*.example.com' --json\n",
      RP_ACCEPTS_NAMES, rp_verb_endpoints},
     {"pause", "NAME | GLOB...", "Stop sending to endpoints; their entries wait",
      "An endpoint is named as `runpostctl endpoints` shows it, by a URL of it, or by a glob; a\n"
