@@ -106,6 +106,10 @@ struct rp_import_result {
  * happen. RP_ERR_FULL: as for append; nothing was stored. */
 enum rp_err rp_outbox_import(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_import *entries, size_t n,
 			     bool dry_run, struct rp_import_result *results, struct rp_error *err);
+/* The same, not dry; in the same transaction it is counted in the audit record `audit` (0: none): as done what was stored,
+ * as skipped what was not. */
+enum rp_err rp_outbox_import_noted(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_import *entries, size_t n,
+				   uint64_t audit, struct rp_import_result *results, struct rp_error *err);
 
 /* --- senders ----------------------------------------------------------------------------------------------------- */
 
@@ -535,6 +539,9 @@ enum rp_err rp_outbox_plan_rows(struct rp_outbox *ob, uint64_t number, struct rp
 /* --- the log of changes by operators ------------------------------------------------------------------------------- */
 
 enum rp_err rp_outbox_audit_add(struct rp_outbox *ob, const struct rp_audit *a, uint64_t *number, struct rp_error *err);
+/* Sets how many entries it was about, when that is known only at the end. A record that made room for others is no error. */
+enum rp_err rp_outbox_audit_count(struct rp_outbox *ob, int64_t now_at_ms, uint64_t number, uint64_t done,
+				  struct rp_error *err);
 /* Oldest first, the last 4,096. `a` is valid during the call; false stops. */
 enum rp_err rp_outbox_audit(struct rp_outbox *ob, bool (*see)(void *arg, uint64_t number, const struct rp_audit *a),
 			    void *arg, struct rp_error *err);

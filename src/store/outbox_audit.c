@@ -72,6 +72,21 @@ enum rp_err rp_outbox_audit_add(struct rp_outbox *ob, const struct rp_audit *a, 
 	return e;
 }
 
+enum rp_err rp_outbox_audit_count(struct rp_outbox *ob, int64_t now_at_ms, uint64_t number, uint64_t done,
+				  struct rp_error *err)
+{
+	struct rp_txn t;
+	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
+
+	if (e != RP_OK)
+		return e;
+	e = rp_audit_set_counts(&t, number, done, 0, err);
+	if (e == RP_OK)
+		return rp_txn_commit(&t, err);
+	rp_txn_end(&t);
+	return e;
+}
+
 enum rp_err rp_outbox_audit(struct rp_outbox *ob, bool (*see)(void *arg, uint64_t number, const struct rp_audit *a),
 			    void *arg, struct rp_error *err)
 {

@@ -116,8 +116,20 @@ static uint64_t bytes_needed(const struct rp_import *entries, size_t n)
 	return need;
 }
 
-enum rp_err rp_outbox_import(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_import *entries, size_t n,
-			     bool dry_run, struct rp_import_result *results, struct rp_error *err)
+static enum rp_err count(struct rp_txn *t, uint64_t audit, const struct rp_import_result *results, size_t n,
+			 struct rp_error *err)
+{
+	uint64_t done = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		done += results[i].kind == RP_IMPORT_DONE;
+	t->dirty = true;
+	return rp_audit_add_counts(t, audit, done, n - done, err);
+}
+
+static enum rp_err import_all(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_import *entries, size_t n,
+			      bool dry_run, uint64_t audit, struct rp_import_result *results, struct rp_error *err)
 {
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
@@ -128,6 +140,8 @@ enum rp_err rp_outbox_import(struct rp_outbox *ob, int64_t now_at_ms, const stru
 	e = rp_room_check(ob, bytes_needed(entries, n), err);
 	for (i = 0; i < n && e == RP_OK; i++)
 		e = import_one(&t, &entries[i], &results[i], err);
+	if (e == RP_OK && audit != 0)
+		e = count(&t, audit, results, n, err);
 	if (e != RP_OK || dry_run || !t.dirty) {
 		rp_txn_end(&t);
 		return e;
@@ -136,4 +150,16 @@ enum rp_err rp_outbox_import(struct rp_outbox *ob, int64_t now_at_ms, const stru
 	if (e == RP_OK)
 		rp_outbox_ring(ob);
 	return e;
+}
+
+enum rp_err rp_outbox_import(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_import *entries, size_t n,
+			     bool dry_run, struct rp_import_result *results, struct rp_error *err)
+{
+	return import_all(ob, now_at_ms, entries, n, dry_run, 0, results, err);
+}
+
+enum rp_err rp_outbox_import_noted(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_import *entries, size_t n,
+				   uint64_t audit, struct rp_import_result *results, struct rp_error *err)
+{
+	return import_all(ob, now_at_ms, entries, n, false, audit, results, err);
 }

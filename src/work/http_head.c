@@ -5,9 +5,8 @@
 
 #define LATEST_DATE ((time_t)253402300799) /* 9999-12-31T23:59:59Z */
 
-/* The trimmed value when `line` is the header `name`. Returns false for another header or a value too long to mean a
- * date. */
-static bool header_value(struct rp_span line, const char *name, char *out, size_t size)
+/* The trimmed value when `line` is the header `name`. */
+static bool header_span(struct rp_span line, const char *name, struct rp_span *out)
 {
 	size_t at = strlen(name), end = line.len;
 
@@ -17,11 +16,27 @@ static bool header_value(struct rp_span line, const char *name, char *out, size_
 		;
 	while (end > at && isspace((unsigned char)line.ptr[end - 1]))
 		end--;
-	if (end - at >= size)
-		return false;
-	memcpy(out, line.ptr + at, end - at);
-	out[end - at] = '\0';
+	*out = (struct rp_span){line.ptr + at, end - at};
 	return true;
+}
+
+/* ... as text. Returns false also for a value too long to mean a date. */
+static bool header_value(struct rp_span line, const char *name, char *out, size_t size)
+{
+	struct rp_span value;
+
+	if (!header_span(line, name, &value) || value.len >= size)
+		return false;
+	memcpy(out, value.ptr, value.len);
+	out[value.len] = '\0';
+	return true;
+}
+
+/* One that does not fit is kept as too long. */
+static void note_location(struct rp_http_notes *notes, struct rp_span value)
+{
+	notes->location_bytes = value.len < sizeof notes->location ? value.len : sizeof notes->location;
+	memcpy(notes->location, value.ptr, notes->location_bytes);
 }
 
 /* libcurl reads years whose milliseconds no integer holds. */
@@ -55,6 +70,7 @@ void rp_http_notes_begin(struct rp_http_notes *notes)
 	notes->retry_after_s = 0;
 	notes->retry_at = notes->date = -1;
 	notes->wish = RP_WISH_NONE;
+	notes->location_bytes = 0;
 }
 
 static enum rp_wish wish_of(const char *value)
@@ -67,6 +83,7 @@ static enum rp_wish wish_of(const char *value)
 bool rp_http_notes_line(struct rp_http_notes *notes, struct rp_span line)
 {
 	char value[64];
+	struct rp_span location;
 
 	notes->answered = true;
 	notes->head_bytes += line.len;
@@ -87,6 +104,8 @@ bool rp_http_notes_line(struct rp_http_notes *notes, struct rp_span line)
 		notes->date = date_of(value);
 	else if (header_value(line, "webhook-delivery", value, sizeof value))
 		notes->wish = wish_of(value);
+	else if (header_span(line, "location", &location))
+		note_location(notes, location);
 	return true;
 }
 

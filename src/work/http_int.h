@@ -8,6 +8,7 @@
 
 #include <curl/curl.h>
 
+#include "core/redirect.h"
 #include "work/http.h"
 
 #define RP_HTTP_HEAD_MAX ((size_t)64 << 10) /* bytes of all response heads of a request, interim ones included */
@@ -38,6 +39,8 @@ struct rp_http_notes {
 	int64_t retry_after_s; /* delta form; saturates */
 	time_t retry_at, date; /* HTTP-dates of the head; -1: none */
 	enum rp_wish wish;     /* its webhook-delivery line */
+	size_t location_bytes; /* its Location, which is told and never followed; 0: none */
+	char location[RP_LOCATION_MAX + 1];
 };
 
 struct rp_transfer {

@@ -251,6 +251,22 @@ static const char *message_of(const struct rp_transfer *t, enum rp_cause cause, 
 	return t->error_text;
 }
 
+/* Those of RFC 9110 15.4 that name another place. */
+static bool is_redirect(unsigned status)
+{
+	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+static void redirect_detail(struct rp_transfer *t)
+{
+	char text[RP_DETAIL_TEXT_MAX];
+	struct rp_url asked;
+
+	if (rp_url_parse(rp_span_of(t->request.url), &asked, NULL) == RP_OK)
+		detail_set(t, rp_redirect_text(&asked, (struct rp_span){t->notes.location, t->notes.location_bytes},
+					       text, sizeof text));
+}
+
 static void cause_set(struct rp_transfer *t, CURLcode rc)
 {
 	struct rp_outcome *out = &t->outcome;
@@ -259,7 +275,10 @@ static void cause_set(struct rp_transfer *t, CURLcode rc)
 
 	if (final && !head_is_broken(notes, rc)) {
 		out->cause = out->http_status <= 299 ? RP_CAUSE_NONE : RP_CAUSE_HTTP;
-		detail_set(t, note_on_body(notes, rc));
+		if (is_redirect(out->http_status))
+			redirect_detail(t);
+		else
+			detail_set(t, note_on_body(notes, rc));
 		return;
 	}
 	out->cause = rc == CURLE_OK || out->http_status >= 600 ? RP_CAUSE_PROTOCOL : cause_of_code(t, rc);

@@ -206,15 +206,17 @@ static enum rp_err signer_new(const struct rp_settings *s, const char *at, const
 static enum rp_err mode_check(const struct rp_settings *s, const char *at, const char *file, int fd,
 			      struct rp_error *err)
 {
+	struct rp_buf word = {0};
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
 		return rp_fail_sys(err, RP_ERR_IO, errno, "%s: %s = %s: cannot look at it", s->path, at, file);
 	if ((st.st_mode & 0037) == 0)
 		return RP_OK;
-	return rp_fail(err, RP_ERR_DENIED,
-		       "%s: %s = %s: mode %04o lets others at the secret; mend it with: chmod 0600 %s", s->path, at,
-		       file, (unsigned)(st.st_mode & 07777), file);
+	rp_fail(err, RP_ERR_DENIED, "%s: %s = %s: mode %04o lets others at the secret; mend it with: chmod 0600 %s",
+		s->path, at, file, (unsigned)(st.st_mode & 07777), rp_shell_quote(file, &word) ? word.data : "it");
+	rp_buf_release(&word);
+	return RP_ERR_DENIED;
 }
 
 static enum rp_err secret_read(const struct rp_settings *s, const char *at, const char *file, int fd,

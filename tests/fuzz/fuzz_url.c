@@ -8,6 +8,7 @@
 #include <curl/curl.h>
 #include <strings.h>
 
+#include "core/redirect.h"
 #include "core/url.h"
 
 static bool is_unreserved(char c)
@@ -231,6 +232,21 @@ static void check_messages(struct rp_span text, size_t where)
 	free(copy);
 }
 
+/* What a receiver names as the place to go to is told as a text that fits and repeats no query value. */
+static void check_redirect(const struct rp_url *url, struct rp_span location)
+{
+	struct rp_buf resolved = {0};
+	char text[RP_LOCATION_MAX + 200];
+	struct rp_url target;
+
+	rp_redirect_text(url, location, text, sizeof text);
+	MUST(strncmp(text, "redirects", 9) == 0 && strlen(text) < sizeof text, "no text: %s", text);
+	MUST(rp_redirect_resolve(url, location, &resolved), "out of memory");
+	if (rp_url_parse((struct rp_span){resolved.data, resolved.len}, &target, NULL) == RP_OK)
+		check_redacted((struct rp_span){resolved.data, resolved.len}, &target);
+	rp_buf_release(&resolved);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = {data, size};
@@ -247,6 +263,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_endpoint(&url);
 		check_redacted(text, &url);
 		check_masked(&url, answer);
+		check_redirect(&url, answer);
 	} else {
 		MUST(err.text[0] != '\0', "no reason");
 	}

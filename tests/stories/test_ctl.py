@@ -247,7 +247,7 @@ class Changing(Story):
         states = {e["endpoint"]: e["state"] for e in self.json("endpoints")}
         self.assertEqual({"https://a.example/hook": "ok", "https://b.example/hook": "paused"}, states)
         done = self.ctl("replay", self.ids[5])
-        self.assertIn("runpostctl resume 'https://b.example/hook'", done.stderr)
+        self.assertIn(f"runpostctl resume https://b.example/hook --outbox {self.outbox}\n", done.stderr)
         self.assertNotIn("resume", self.ctl("replay", self.ids[0]).stderr)
         self.ctl("resume", "*.example")
         self.assertEqual({"ok"}, {e["state"] for e in self.json("endpoints")})
@@ -411,7 +411,7 @@ class OnATerminal(Story):
         self.ctl("pause", "b.example")
         shown = self.on_terminal("stats", "--no-color")[1]
         self.assertIn("no sender is alive, 6 entries want one", shown)
-        self.assertIn("runpostctl resume 'https://b.example/hook'", shown)
+        self.assertIn(f"runpostctl resume https://b.example/hook --outbox {self.outbox}\n", shown)
         for line in self.on_terminal("list", "--no-color", columns=100)[1].splitlines():
             self.assertLessEqual(len(line), 100)
         self.assertIn("TIMELINE", self.on_terminal("show", self.ids[0])[1])

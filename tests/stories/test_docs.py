@@ -81,15 +81,26 @@ class Lists(Story):
 
     def test_the_example_configuration_shows_every_setting_with_its_default(self):
         lines = (DOCS / "examples" / "runpost.conf").read_text().splitlines()
-        for section, key, default in settings():
-            values = [line.partition("=")[2].strip() for line in lines if re.match(rf"#{key} *=", line)]
-            self.assertTrue(values, f"{section} {key} is missing")
-            if default:
-                self.assertIn(default, values, f"{section} {key}")
+        defaults = {(section, key): default for section, key, default in settings()}
+        shown, section = set(), None
+        for line in lines:
+            head = re.match(r"(#*)\[([a-z]+)", line)
+            section = head[2] if head else section
+            item = re.match(r"(#*)([a-z0-9_]+) *=(.*)", line)
+            if item is None:
+                continue
+            of = (section, item[2]) if (section, item[2]) in defaults else ("defaults", item[2])
+            self.assertIn(of, defaults, line)
+            shown.add(of)
+            # one '#': the default; two: an example, where the default is empty or the section is one
+            self.assertEqual(len(item[1]), 2 if section == "endpoint" else 1 if item[3].strip() == defaults[of] else 2, line)
+            if len(item[1]) == 2 and section != "endpoint":
+                self.assertEqual(defaults[of], "", f"{line}: has a default to show")
+        self.assertEqual(shown, set(defaults))
 
     def test_the_example_configuration_is_accepted_as_it_is_and_with_everything_switched_on(self):
         example = DOCS / "examples" / "runpost.conf"
-        every = re.sub(r"^#(?=[a-z]|\[)", "", example.read_text(), flags=re.M)
+        every = re.sub(r"^##?(?=[a-z]|\[)", "", example.read_text(), flags=re.M)
         # one of the ways each, as the file says
         every = re.sub(r"^(secret_env|secret_credential|retry_schedule).*\n", "", every, flags=re.M)
         for path in (example, self.file("every.conf", every)):

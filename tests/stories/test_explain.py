@@ -23,9 +23,7 @@ class Explain(Story):
     def run_command(self, command):
         """Types what was suggested."""
         program, *words = shlex.split(command)
-        more = [] if "--config" in words else ["--config", self.config]
-        more += ["--outbox", self.outbox] if program == "runpostctl" else []
-        done = self.run_program(BIN / program, *words, *more)
+        done = self.run_program(BIN / program, *words)
         self.assertEqual(done.poll(), 0, done.err)
         return done
 
@@ -127,7 +125,8 @@ class Explain(Story):
         self.assertNotIn("s3cret", text)
         self.assertEqual(text.count("\nwhy "), 2)
         for line in text.splitlines():
-            self.assertLessEqual(len(line), 120, line)
+            if "--outbox" not in line:  # a command is one line
+                self.assertLessEqual(len(line), 120, line)
 
     def test_an_unknown_id_is_told(self):
         self.ingest([])

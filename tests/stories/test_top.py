@@ -193,6 +193,7 @@ class Top(Story):
         t.wait_for(r"^ paused http")
         t.wait_for(r"^>.*/bad .* paused$")
         self.assertEqual([e["endpoint"] for e in self.ctl_json("endpoints") if e["paused"]], [self.bad.hook("/bad")])
+        self.assertEqual([(r["verb"], r["what"]) for r in self.ctl_json("audit")], [("top pause", self.bad.hook("/bad"))])
         t.type("p")
         t.wait_for(r"resume http.*/bad\? y/n")
         t.type("y")

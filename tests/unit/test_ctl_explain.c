@@ -11,6 +11,8 @@ static struct rp_entry entry;
 static struct rp_endpoint endpoint;
 static struct rp_policy policy;
 static struct rp_explain_input in;
+static struct rp_place place;
+static char outbox[] = "/srv/x", config[] = "/etc/r.conf";
 static struct rp_explanation x;
 
 /* A waiting entry that is due, of a healthy endpoint, with a sender that works. */
@@ -48,7 +50,8 @@ static void set_up(void)
 				       .holder_beats = true,
 				       .holder_pid = 4711,
 				       .front = "",
-				       .outbox_dir = "/var/lib/runpost"};
+				       .place = &place};
+	place = (struct rp_place){.outbox = outbox, .config = config, .senders_known = true};
 }
 
 static void tear_down(void)
@@ -79,6 +82,20 @@ static void paused(void)
 	endpoint.changed_at_ms = NOW - 120000;
 }
 
+static void paused_by_somebody(void)
+{
+	paused();
+	in.paused_by = rp_span_of("alice");
+	in.paused_why = rp_span_of("new certificate");
+}
+
+static void no_sender_and_no_config(void)
+{
+	no_sender();
+	place.config = NULL;
+	place.senders_known = false;
+}
+
 static void disabled(void)
 {
 	endpoint.disabled = true;
@@ -88,7 +105,6 @@ static void disabled(void)
 static void no_key(void)
 {
 	endpoint.parked_until_ms = NOW + 40000;
-	in.config_path = "/etc/runpost/runpost.conf";
 }
 
 static void breaker_open(void)
@@ -149,6 +165,8 @@ static void expired(void)
 	entry.delivery.expires_at_ms = NOW - 1000;
 }
 
+#define PLACE " --outbox /srv/x --config /etc/r.conf"
+
 static const struct {
 	const char *code;
 	void (*change)(void);
@@ -156,11 +174,14 @@ static const struct {
 	const char *says, *command; /* command NULL: none */
 } blocks[] = {
     {"turn", nothing, 0, "nothing stands in its way", NULL},
-    {"no_sender", no_sender, 0, "No sender is running", "runpost send --outbox /var/lib/runpost"},
-    {"senders_stopped", senders_stopped, 0, "last sign of life was 1m30s ago", "runpostctl doctor"},
-    {"paused", paused, 0, "paused by an operator 2m00s ago", "runpostctl resume 'https://a.example/it'\\''s'"},
+    {"no_sender", no_sender, 0, "No sender is running", "runpost send" PLACE},
+    {"no_sender", no_sender_and_no_config, 0, "start `runpost send` with the --config that its senders have", NULL},
+    {"senders_stopped", senders_stopped, 0, "last sign of life was 1m30s ago", "runpostctl doctor" PLACE},
+    {"paused", paused, 0, "paused by an operator 2m00s ago.", "runpostctl resume 'https://a.example/it'\\''s'" PLACE},
+    {"paused", paused_by_somebody, 0, "paused by alice 2m00s ago (new certificate).",
+     "runpostctl resume 'https://a.example/it'\\''s'" PLACE},
     {"disabled", disabled, 0, "dies as gone", "runpostctl resume 'https://a.example/it'\\''s'"},
-    {"no_key", no_key, NOW + 40000, "looks again in 40s", "runpost check-config --config /etc/runpost/runpost.conf"},
+    {"no_key", no_key, NOW + 40000, "looks again in 40s", "runpost check-config --config /etc/r.conf"},
     {"breaker_open", breaker_open, NOW + 20000, "12 bad outcomes in a row, the last http_503",
      "runpostctl resume 'https://a.example/it'\\''s'"},
     {"breaker_probing", breaker_probing, 0, "a probe is under way", NULL},
@@ -317,7 +338,9 @@ static const struct {
      "runpostctl purge"},
     {held, "parked it 1m00s ago", "later entries with its order_by wait for it", "runpostctl release"},
     {delivered, "answered with 204", "keep_delivered = 7d00h", "runpostctl replay"},
-    {dead, "as exhausted; its last attempt came back with http_404. What to do: nothing listens at this URL",
+    {dead,
+     "as exhausted; its last attempt came back with http_404. What to do: nothing listens at this URL: mend the "
+     "route; new runs can name another URL, then replay.",
      "keep_dead = 30d00h", "runpostctl replay"},
     {dead_kept, "as exhausted", "keep_dead = 0). Its endpoint is disabled", "runpostctl replay"},
     {unreadable, "damaged", NULL, "runpostctl purge"},
@@ -334,6 +357,73 @@ START_TEST(each_state_is_explained)
 		ck_assert_msg(strstr(x.next.data, states[_i].next) != NULL, "%s", x.next.data);
 	ck_assert_msg(strncmp(x.commands[0].command.data, states[_i].command, strlen(states[_i].command)) == 0, "%s",
 		      x.commands[0].command.data);
+}
+END_TEST
+
+static void failing(unsigned status)
+{
+	retry_delay();
+	entry.delivery.last_cause = RP_CAUSE_HTTP;
+	entry.delivery.http_status = status;
+}
+
+static void failing_307(void)
+{
+	failing(307);
+}
+
+static void failing_503(void)
+{
+	failing(503);
+}
+
+static void due_but_paused(void)
+{
+	paused();
+}
+
+static void retrying_and_paused(void)
+{
+	retry_delay();
+	paused();
+}
+
+static void due_but_no_key(void)
+{
+	no_key();
+	entry.delivery.last_cause = RP_CAUSE_NO_KEY;
+}
+
+/* Why it waits is what stands in its way, and what has failed comes with what helps. */
+static const struct {
+	void (*change)(void);
+	const char *why, *next;
+} waits[] = {
+    {nothing, "waits for a sender to take it.", "Attempt #1 "},
+    {no_sender, "waits for a sender, since none is running.", "Attempt #1 "},
+    {due_but_paused, "waits for its endpoint to be resumed: it is paused.",
+     "Attempt #1 after its endpoint is resumed."},
+    {retrying_and_paused, "waits for the next one. Besides, its endpoint is paused.",
+     "Attempt #3 after its endpoint is resumed, in 20s at the earliest."},
+    {disabled, "waits for its endpoint to be resumed: it is disabled.", "dead as gone"},
+    {due_but_no_key,
+     "waits for a valid signing key of its endpoint. What to do: no signing key is valid: mend the secret",
+     "in 40s at the earliest"},
+    {breaker_open, "waits for its endpoint's breaker, which is open.", "in 20s"},
+    {failing_307,
+     "failed (http_307), and it waits for the next one. What to do: it redirects, which is never followed: let it take "
+     "the "
+     "event at this URL; new runs can name the one it points to. Until then its attempts fail in the same way.",
+     "Attempt #3 in 20s"},
+    {failing_503, "What to do: it is overloaded or down. It may also pass by itself.", "Attempt #3 in 20s"},
+};
+
+START_TEST(why_it_waits_is_what_stands_in_its_way)
+{
+	waits[_i].change();
+	rp_explain(&in, &x);
+	ck_assert_msg(strstr(x.why.data, waits[_i].why) != NULL, "%s", x.why.data);
+	ck_assert_msg(strstr(x.next.data, waits[_i].next) != NULL, "%s", x.next.data);
 }
 END_TEST
 
@@ -368,6 +458,20 @@ START_TEST(attempts_are_summed_up_by_outcome)
 }
 END_TEST
 
+START_TEST(the_words_of_the_last_attempt_are_told_without_secrets)
+{
+	struct rp_attempt a = {.outcome = {.cause = RP_CAUSE_HTTP,
+					   .http_status = 308,
+					   .detail = "redirects to https://a.example/s3cret/"}};
+
+	entry.facts.url = rp_span_of("https://a.example/in?token=s3cret");
+	rp_explain_add_attempt(&in.attempts, 1, &a);
+	rp_explain(&in, &x);
+	ck_assert_msg(strstr(x.happened.data, "http_308 after 0s: redirects to https://a.example/******/.") != NULL,
+		      "%s", x.happened.data);
+}
+END_TEST
+
 START_TEST(many_kinds_of_outcomes_do_not_overflow)
 {
 	uint32_t i;
@@ -393,6 +497,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, the_future_begins_when_the_last_of_the_blocks_with_a_time_ends);
 	tcase_add_loop_test(tc, what_cannot_be_foreseen_is_not_foretold, 0, N(futures));
 	tcase_add_loop_test(tc, each_state_is_explained, 0, N(states));
+	tcase_add_loop_test(tc, why_it_waits_is_what_stands_in_its_way, 0, N(waits));
+	tcase_add_test(tc, the_words_of_the_last_attempt_are_told_without_secrets);
 	tcase_add_test(tc, attempts_are_summed_up_by_outcome);
 	tcase_add_test(tc, many_kinds_of_outcomes_do_not_overflow);
 	suite_add_tcase(s, tc);

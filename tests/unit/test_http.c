@@ -395,6 +395,45 @@ START_TEST(retry_after_is_read_in_both_forms_and_clamped)
 }
 END_TEST
 
+/* What is told of a Location; it is never followed, since the script has one answer only. */
+static const struct {
+	const char *head, *detail;
+} redirect_cases[] = {
+    {"301 Moved\r\nLocation: /hook/\r\n", "redirects (only a slash is missing) to http://127.0.0.1:PORT/hook/"},
+    {"307 Other\r\nlocation:   /login?next=abc  \r\n", "redirects to http://127.0.0.1:PORT/login?next=REDACTED"},
+    {"308 Moved\r\nLocation: https://user:pw@a.example/\r\n", "redirects to what is no http or https URL that we take"},
+    {"302 Found\r\n", "redirects without a Location"},
+    {"302 Found\r\nLocations: /x\r\n", "redirects without a Location"},
+    {"304 Not Modified\r\nLocation: /x\r\n", ""},
+    {"503 Busy\r\nLocation: /x\r\n", ""},
+};
+
+START_TEST(where_a_redirect_leads_to_is_told_and_not_followed)
+{
+	struct script_step script[] = {READ, {SCRIPT_SEND, {NULL, 0}}, {SCRIPT_CLOSE, {NULL, 0}}};
+	struct rig r;
+	char answer[512], want[RP_DETAIL_TEXT_MAX];
+	const char *port;
+
+	/* An interim answer's Location is not the final one's. */
+	snprintf(answer, sizeof answer,
+		 "HTTP/1.1 103 Hint\r\nLocation: /no\r\n\r\nHTTP/1.1 %sContent-Length: 0\r\n\r\n",
+		 redirect_cases[_i].head);
+	script[1].bytes = rp_span_of(answer);
+	rig_begin(&r, script, N_OF(script), 4);
+	post_and_wait(&r);
+	ck_assert_int_eq(r.last.cause, RP_CAUSE_HTTP);
+	port = strstr(redirect_cases[_i].detail, "PORT");
+	if (port != NULL)
+		snprintf(want, sizeof want, "%.*s%u%s", (int)(port - redirect_cases[_i].detail),
+			 redirect_cases[_i].detail, scripted_server_port(r.server), port + strlen("PORT"));
+	else
+		snprintf(want, sizeof want, "%s", redirect_cases[_i].detail);
+	ck_assert_str_eq(r.last.detail, want);
+	rig_end(&r);
+}
+END_TEST
+
 static const struct {
 	const char *lines;
 	enum rp_wish wish;
@@ -1205,6 +1244,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(in, the_final_status_line_decides, 0, N_OF(status_cases));
 	tcase_add_test(in, an_outcome_tells_peer_version_times_and_the_first_bytes);
 	tcase_add_loop_test(in, retry_after_is_read_in_both_forms_and_clamped, 0, N_OF(retry_after_cases));
+	tcase_add_loop_test(in, where_a_redirect_leads_to_is_told_and_not_followed, 0, N_OF(redirect_cases));
 	tcase_add_loop_test(in, a_delivery_header_of_the_final_answer_is_told, 0, N_OF(wish_cases));
 	tcase_add_loop_test(in, a_hostile_receiver_gets_a_typed_cause, 0, N_OF(hostile_cases));
 	tcase_add_test(in, the_count_of_bytes_read_counts);

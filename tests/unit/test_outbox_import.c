@@ -154,6 +154,44 @@ START_TEST(a_dry_run_changes_nothing)
 }
 END_TEST
 
+static bool see_audit(void *arg, uint64_t number, const struct rp_audit *a)
+{
+	struct rp_audit *out = arg;
+
+	(void)number;
+	*out = *a; /* its numbers are what is looked at */
+	return true;
+}
+
+START_TEST(what_is_imported_is_counted_in_its_record_with_it)
+{
+	struct rp_audit noted = {.at_ms = FX_NOW_MS, .verb = rp_span_of("import"), .user = rp_span_of("alice")},
+			got = {0};
+	struct rp_import in[3] = {entry_with(5, 1, RP_STATE_HELD), entry_with(5, 1, RP_STATE_HELD),
+				  entry_with(6, 1, RP_STATE_HELD)};
+	struct rp_import_result r[3];
+	uint64_t number;
+
+	ck_assert_int_eq(rp_outbox_audit_add(fx.ob, &noted, &number, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_import_noted(fx.ob, fx.now_ms, in, 3, number, r, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_audit(fx.ob, see_audit, &got, &fx.err), RP_OK);
+	ck_assert_uint_eq(got.done, 2);
+	ck_assert_uint_eq(got.skipped, 1);
+	/* nothing new is counted as well, and a record that made room for others is no error */
+	ck_assert_int_eq(rp_outbox_import_noted(fx.ob, fx.now_ms, in, 2, number, r, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_import_noted(fx.ob, fx.now_ms, in, 2, 77, r, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_audit(fx.ob, see_audit, &got, &fx.err), RP_OK);
+	ck_assert_uint_eq(got.done, 2);
+	ck_assert_uint_eq(got.skipped, 3);
+	ck_assert_int_eq(rp_outbox_audit_count(fx.ob, fx.now_ms, number, 9, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_audit_count(fx.ob, fx.now_ms, 77, 9, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_audit(fx.ob, see_audit, &got, &fx.err), RP_OK);
+	ck_assert_uint_eq(got.done, 9);
+	ck_assert_uint_eq(got.skipped, 0);
+	fx_verify_sound();
+}
+END_TEST
+
 START_TEST(what_waits_is_delivered_under_its_id_with_the_next_attempt)
 {
 	struct rp_import in = entry_with(3, 1, RP_STATE_WAITING);
@@ -360,6 +398,7 @@ int main(void)
 	tcase_add_test(sound, what_is_there_is_skipped);
 	tcase_add_test(sound, a_dedupe_key_comes_back_with_its_entry);
 	tcase_add_test(sound, a_dry_run_changes_nothing);
+	tcase_add_test(sound, what_is_imported_is_counted_in_its_record_with_it);
 	tcase_add_test(sound, what_waits_is_delivered_under_its_id_with_the_next_attempt);
 	tcase_add_test(sound, orders_are_kept);
 	tcase_add_test(sound, a_forged_number_does_not_use_the_numbers_up);

@@ -205,6 +205,43 @@ START_TEST(an_ipv6_host_matches_although_its_brackets_are_glob_characters)
 }
 END_TEST
 
+static bool fits(const struct rp_endpoint_glob *g, const char *name)
+{
+	return rp_endpoint_glob_match(g, rp_span_of(name));
+}
+
+/* A caller of the engine may have put a '*' into a path. */
+START_TEST(a_name_that_reads_as_a_pattern_is_itself_where_it_exists)
+{
+	struct rp_endpoint_glob g;
+
+	ck_assert(rp_endpoint_glob_init(&g, "https://A.example:443/x*?token=t"));
+	ck_assert(rp_endpoint_glob_is_ambiguous(&g));
+	ck_assert(rp_endpoint_glob_is_name(&g, rp_span_of("https://a.example/x*")));
+	rp_endpoint_glob_release(&g);
+	ck_assert(rp_endpoint_glob_init(&g, "https://a.example/x*"));
+	ck_assert(fits(&g, "https://a.example/x*") && fits(&g, "https://a.example/xy"));
+	g.exact = true; /* an endpoint has this name */
+	ck_assert(fits(&g, "https://a.example/x*") && !fits(&g, "https://a.example/xy"));
+	rp_endpoint_glob_release(&g);
+	/* with a backslash it is a pattern, whatever names there are */
+	ck_assert(rp_endpoint_glob_init(&g, "\\https://a.example/x*"));
+	ck_assert(!rp_endpoint_glob_is_ambiguous(&g) && fits(&g, "https://a.example/xy"));
+	rp_endpoint_glob_release(&g);
+	/* without '*' and '?' there is nothing to ask */
+	ck_assert(rp_endpoint_glob_init(&g, "http://[::1]:8080/in"));
+	ck_assert(!rp_endpoint_glob_is_ambiguous(&g) && fits(&g, "http://[::1]:8080/in") &&
+		  !fits(&g, "http://1:8080/in"));
+	rp_endpoint_glob_release(&g);
+	ck_assert(rp_endpoint_glob_init(&g, "[::1]"));
+	ck_assert(fits(&g, "http://[::1]:8080/in") && !fits(&g, "http://1/in"));
+	rp_endpoint_glob_release(&g);
+	ck_assert(rp_endpoint_glob_init(&g, "[ab].example"));
+	ck_assert(fits(&g, "https://a.example/") && !fits(&g, "https://c.example/"));
+	rp_endpoint_glob_release(&g);
+}
+END_TEST
+
 START_TEST(a_run_matches_as_a_whole)
 {
 	set(RP_SELECT_RUN, "run-1");
@@ -458,6 +495,7 @@ static Suite *suite(void)
 	tcase_add_test(t, waiting_beside_retrying_means_all_waiting);
 	tcase_add_loop_test(t, an_endpoint_is_known_by_name_url_or_host, 0, COUNT(globs));
 	tcase_add_test(t, an_ipv6_host_matches_although_its_brackets_are_glob_characters);
+	tcase_add_test(t, a_name_that_reads_as_a_pattern_is_itself_where_it_exists);
 	tcase_add_test(t, a_run_matches_as_a_whole);
 	tcase_add_test(t, a_thread_and_an_event_match_as_a_whole);
 	tcase_add_loop_test(t, attempts_are_compared_as_written, 0, COUNT(attempts));

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -166,10 +167,23 @@ int rp_backup_add(struct rp_backup_file *b, uint64_t seq)
 	return code;
 }
 
+static int say_undo(const struct rp_backup_file *b)
+{
+	char size[32], *path = rp_path_absolute(b->path.data);
+	struct rp_buf undo = {0};
+	bool ok = path != NULL && rp_command_add_on(&undo, &b->ctl->place, "runpostctl import", path);
+
+	if (ok)
+		rp_ctl_say("backup of %" PRIu64 " entries: %s (%s, with secrets); undo: %s", b->n, b->path.data,
+			   rp_size_text(b->bytes, size), undo.data);
+	free(path);
+	rp_buf_release(&undo);
+	return ok ? RP_EXIT_OK : rp_ctl_no_memory();
+}
+
 int rp_backup_end(struct rp_backup_file *b)
 {
 	struct rp_error err;
-	char size[32];
 	int code;
 
 	if (b->n_damaged > 0)
@@ -184,11 +198,9 @@ int rp_backup_end(struct rp_backup_file *b)
 		code = refuse(&err);
 	if (code != RP_EXIT_OK)
 		return code;
-	rp_ctl_say("backup of %" PRIu64 " entries: %s (%s, with secrets); undo: runpostctl import %s", b->n,
-		   b->path.data, rp_size_text(b->bytes, size), b->path.data);
 	close(b->fd);
 	b->fd = -1;
-	return RP_EXIT_OK;
+	return say_undo(b);
 }
 
 void rp_backup_release(struct rp_backup_file *b)

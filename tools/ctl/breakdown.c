@@ -226,8 +226,8 @@ int rp_breakdown_warn_of_stopped(const struct rp_breakdown *t, struct rp_ctl *ct
 
 		if (k == NULL || (!k->e.paused && !k->e.disabled))
 			continue;
-		if (rp_shell_quote(k->name, &word))
-			rp_ctl_say("%s is %s: its entries are not sent before: runpostctl resume %s", k->name,
+		if (rp_command_add_on_endpoint(&word, &ctl->place, "runpostctl resume", k->name))
+			rp_ctl_say("%s is %s: its entries are not sent before: %s", k->name,
 				   k->e.disabled ? "disabled (it answered 410 Gone)" : "paused", word.data);
 		else
 			code = rp_ctl_no_memory();

@@ -29,7 +29,21 @@ static bool answered(const struct rp_ctl *ctl, uint64_t n)
 	return strcmp(line, want) == 0;
 }
 
-int rp_change_confirm(struct rp_ctl *ctl, const struct rp_breakdown *tally)
+/* What may be promised of getting them back. */
+static void say_what_undoes_it(uint64_t n, uint64_t n_backed_up)
+{
+	if (n_backed_up == 0)
+		fputs("There will be no backup of them: a purge cannot be undone. ", stderr);
+	else if (n_backed_up < n)
+		fprintf(stderr,
+			"%" PRIu64 " of them will not be in the backup (delivered, or damaged); without it a purge "
+			"cannot be undone. ",
+			n - n_backed_up);
+	else
+		fputs("Only the backup can undo this. ", stderr);
+}
+
+static int confirm(struct rp_ctl *ctl, const struct rp_breakdown *tally, uint64_t n_backed_up)
 {
 	struct rp_buf plan = {0};
 	bool ok;
@@ -48,15 +62,26 @@ int rp_change_confirm(struct rp_ctl *ctl, const struct rp_breakdown *tally)
 	rp_buf_release(&plan);
 	if (!ok)
 		return rp_ctl_no_memory();
-	if (is_purge(ctl))
-		fprintf(stderr, "%sType the count to go on: ",
-			ctl->no_backup ? "A purge cannot be undone. " : "Only the backup can undo this. ");
-	else
+	if (is_purge(ctl)) {
+		say_what_undoes_it(tally->n, n_backed_up);
+		fputs("Type the count to go on: ", stderr);
+	} else {
 		fputs("Go on? [y/N] ", stderr);
+	}
 	if (answered(ctl, tally->n))
 		return RP_EXIT_OK;
 	fputs("Nothing was changed.\n", stderr);
 	return rp_stop_asked() ? RP_EXIT_INTERRUPTED : RP_EXIT_SOME_FAILED;
+}
+
+int rp_change_confirm(struct rp_ctl *ctl, const struct rp_breakdown *tally)
+{
+	return confirm(ctl, tally, 0);
+}
+
+int rp_change_confirm_purge(struct rp_ctl *ctl, const struct rp_breakdown *tally, uint64_t n_backed_up)
+{
+	return confirm(ctl, tally, n_backed_up);
 }
 
 static bool add_part(struct rp_buf *out, const char *before, uint64_t n, const char *after)

@@ -99,12 +99,3 @@ const char *rp_size_text(uint64_t bytes, char out[32])
 	snprintf(out, 32, "%.1f %s", value, units[i]);
 	return out;
 }
-
-bool rp_shell_quote(const char *text, struct rp_buf *out)
-{
-	bool ok = rp_buf_add_char(out, '\'');
-
-	for (; ok && *text != '\0'; text++)
-		ok = *text == '\'' ? rp_buf_add_text(out, "'\\''") : rp_buf_add_char(out, *text);
-	return ok && rp_buf_add_char(out, '\'');
-}

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "command.h"
 #include "core/json.h"
 #include "selector.h"
 #include "store/outbox.h"
@@ -67,6 +68,7 @@ struct rp_ctl {
 	char **names;
 	size_t n_names;
 	const struct rp_settings *settings; /* the configuration; secrets are not loaded */
+	struct rp_place place;              /* for commands that we print */
 	struct rp_outbox *ob;
 	struct rp_buf out; /* what waits to be written to stdout */
 };
@@ -117,8 +119,5 @@ struct rp_table *rp_ctl_table(const struct rp_ctl *ctl, const struct rp_column *
 const char *rp_when(int64_t at_ms, int64_t now_at_ms, char out[RP_WHEN_TEXT_MAX]);
 /* "1.3 GiB". Returns out. */
 const char *rp_size_text(uint64_t bytes, char out[32]);
-
-/* Appends text as one word for a shell: callers of the engine choose URLs, and people paste what we suggest. */
-bool rp_shell_quote(const char *text, struct rp_buf *out);
 
 #endif

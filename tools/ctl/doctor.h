@@ -24,7 +24,7 @@ struct rp_doctor {
 	unsigned clock_slot;   /* whose */
 };
 
-/* One finding; remedy: what to do about it, NULL for none. Sets no_memory when it does not fit. */
+/* One finding; remedy: what to do about it, NULL for none. Commands of ours in it are completed: see doctor_report.c. Sets no_memory when it does not fit. */
 void rp_doctor_report(struct rp_doctor *d, const char *check, enum rp_doctor_level level, const char *remedy,
 		      const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* Before the first finding, and after the last: what the format has around them. */

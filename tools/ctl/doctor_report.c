@@ -4,12 +4,40 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+static bool begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* The words of a remedy, with what makes each command in it complete. A command ends at ',', ';' or the end. */
+static bool add_remedy(const struct rp_doctor *d, const char *remedy, struct rp_buf *out)
+{
+	const struct rp_place *place = &d->ctl->place;
+	bool ok = true, is_command, at_word = true;
+	char words[200];
+
+	while (ok && *remedy != '\0') {
+		size_t n = strcspn(remedy, ",;");
+
+		if (!at_word || n >= sizeof words || (!begins(remedy, "runpostctl ") && !begins(remedy, "runpost "))) {
+			at_word = *remedy == ' ';
+			ok = rp_buf_add_char(out, *remedy++);
+			continue;
+		}
+		snprintf(words, sizeof words, "%.*s", (int)n, remedy);
+		ok = strcmp(words, "runpost send") == 0 ? rp_command_add_send(out, place, &is_command)
+							: rp_command_add(out, place, words);
+		remedy += n;
+	}
+	return ok;
+}
+
 void rp_doctor_report(struct rp_doctor *d, const char *check, enum rp_doctor_level level, const char *remedy,
 		      const char *fmt, ...)
 {
 	static const char *const words[] = {"ok", "warn", "fail"};
 	static const enum rp_style styles[] = {RP_STYLE_GOOD, RP_STYLE_WARN, RP_STYLE_BAD};
-	struct rp_buf *out = &d->ctl->out;
+	struct rp_buf *out = &d->ctl->out, full = {0};
 	struct rp_json_out *o;
 	char text[RP_ERROR_TEXT_MAX + 200];
 	va_list ap;
@@ -21,20 +49,22 @@ void rp_doctor_report(struct rp_doctor *d, const char *check, enum rp_doctor_lev
 	d->n[level]++;
 	if (level > d->worst)
 		d->worst = level;
+	if (remedy != NULL && level != RP_DOCTOR_OK)
+		ok = add_remedy(d, remedy, &full);
 	switch (d->format) {
 	case RP_DOCTOR_FOR_PEOPLE:
-		ok = rp_style_add(out, styles[level], d->ctl->color, words[level]) &&
+		ok = ok && rp_style_add(out, styles[level], d->ctl->color, words[level]) &&
 		     rp_buf_printf(out, "%*s%-12s ", (int)(6 - strlen(words[level])), "", check) &&
 		     rp_text_escape(rp_span_of(text), out) && rp_buf_add_char(out, '\n') &&
-		     (level == RP_DOCTOR_OK || remedy == NULL || rp_buf_printf(out, "%19s-> %s\n", "", remedy));
+		     (full.len == 0 || rp_buf_printf(out, "%19s-> %s\n", "", full.data));
 		break;
 	case RP_DOCTOR_FOR_JSON:
 		o = rp_json_out_new();
 		rp_json_out_text(o, "check", check);
 		rp_json_out_text(o, "level", words[level]);
 		rp_json_out_text(o, "text", text);
-		rp_json_out_text(o, "remedy", level == RP_DOCTOR_OK ? NULL : remedy);
-		ok = rp_ctl_add_json(d->ctl, o);
+		rp_json_out_text(o, "remedy", full.data);
+		ok = rp_ctl_add_json(d->ctl, o) && ok;
 		break;
 	case RP_DOCTOR_FOR_NAGIOS:
 		if (level != RP_DOCTOR_OK) {
@@ -48,6 +78,7 @@ void rp_doctor_report(struct rp_doctor *d, const char *check, enum rp_doctor_lev
 		break;
 	}
 	d->no_memory = d->no_memory || !ok;
+	rp_buf_release(&full);
 }
 
 /* One line, with numbers to plot behind a bar. */

@@ -67,12 +67,61 @@ const struct rp_known_endpoint *rp_known_endpoint_find(const struct rp_known_end
 	return k->n > 0 ? bsearch(&key, k->all, k->n, sizeof k->all[0], by_id) : NULL;
 }
 
+struct fits {
+	const struct rp_endpoint_glob *glob;
+	bool named; /* an endpoint of this name exists */
+	size_t n;   /* that the pattern fits */
+};
+
+static bool see_fit(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e)
+{
+	struct fits *f = arg;
+
+	(void)id;
+	(void)e;
+	f->named = f->named || rp_endpoint_glob_is_name(f->glob, name);
+	f->n += rp_endpoint_glob_match(f->glob, name);
+	return true;
+}
+
+int rp_endpoint_glob_resolve(struct rp_ctl *ctl, struct rp_endpoint_glob *g)
+{
+	struct fits f = {.glob = g};
+	struct rp_buf shown = {0};
+	struct rp_error err;
+	int code = RP_EXIT_OK;
+
+	if (!rp_endpoint_glob_is_ambiguous(g))
+		return RP_EXIT_OK;
+	if (rp_outbox_endpoints(ctl->ob, see_fit, &f, &err) != RP_OK)
+		return rp_ctl_fail(&err);
+	g->exact = f.named;
+	if (!f.named || f.n == 1)
+		return RP_EXIT_OK;
+	if (rp_text_escape((struct rp_span){g->name.data, g->name.len}, &shown))
+		rp_ctl_say("%s: taken as the name of this one endpoint; the pattern, which fits %zu, has a backslash "
+			   "in front",
+			   shown.data, f.n);
+	else
+		code = rp_ctl_no_memory();
+	rp_buf_release(&shown);
+	return code;
+}
+
+bool rp_known_endpoint_lacks_key(const struct rp_known_endpoint *k)
+{
+	/* a reload takes the time away, and the next attempt the cause */
+	return k->e.last_cause == RP_CAUSE_NO_KEY && k->e.parked_until_ms != 0;
+}
+
 const char *rp_known_endpoint_state(const struct rp_known_endpoint *k)
 {
 	if (k->e.disabled)
 		return "disabled";
 	if (k->e.paused)
 		return "paused";
+	if (rp_known_endpoint_lacks_key(k))
+		return "no_key";
 	if (k->e.control.breaker != RP_BREAKER_CLOSED)
 		return "parked";
 	return k->e.streak > 0 ? "failing" : "ok";

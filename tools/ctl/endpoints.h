@@ -22,7 +22,15 @@ void rp_known_endpoints_release(struct rp_known_endpoints *k);
 /* NULL: no such endpoint. */
 const struct rp_known_endpoint *rp_known_endpoint_find(const struct rp_known_endpoints *k, uint64_t id);
 
-/* "paused", "disabled", "parked" (by its breaker), "failing" (its last attempts failed), "ok". */
+/* Where an endpoint has the very name that reads as a pattern, too, the name is meant: sets g->exact, and says so on stderr
+ * when the pattern would have fitted more. Result: exit code. */
+int rp_endpoint_glob_resolve(struct rp_ctl *ctl, struct rp_endpoint_glob *g);
+
+/* Its last claim found no valid signing key, and no reload has told it to look again. */
+bool rp_known_endpoint_lacks_key(const struct rp_known_endpoint *k);
+
+/* "paused", "disabled", "no_key" (no signing key of it is valid), "parked" (by its breaker), "failing" (its last attempts
+ * failed), "ok". */
 const char *rp_known_endpoint_state(const struct rp_known_endpoint *k);
 
 #endif

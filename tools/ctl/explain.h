@@ -4,6 +4,7 @@
 #define RP_CTL_EXPLAIN_H
 
 #include "base/bytes.h"
+#include "command.h"
 #include "core/config.h"
 #include "core/forecast.h"
 #include "store/outbox.h"
@@ -25,6 +26,7 @@ struct rp_explain_attempts {
 	int64_t last_at_ms, last_duration_ms;
 	enum rp_cause last_cause;
 	unsigned last_status, last_slot;
+	char last_detail[RP_DETAIL_TEXT_MAX]; /* as it was stored: not yet masked */
 };
 void rp_explain_add_attempt(struct rp_explain_attempts *a, uint32_t n, const struct rp_attempt *attempt);
 
@@ -41,11 +43,12 @@ struct rp_explain_input {
 	/* IN_FLIGHT: the sender that has it. */
 	bool holder_known, holder_alive, holder_beats;
 	uint32_t holder_pid;
+	/* Paused: by whom, and the reason they gave; empty: the log of changes does not know. */
+	struct rp_span paused_by, paused_why;
 	/* Behind: the entry that goes first, "" when it has moved on, and its state. */
 	const char *front;
 	enum rp_state front_state;
-	const char *outbox_dir;
-	const char *config_path; /* NULL: none */
+	const struct rp_place *place;
 };
 
 /* What keeps a waiting entry from being sent now. The codes are part of the JSON and never change:

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "ctl.h"
+#include "endpoints.h"
 #include "options.h"
 #include "suggest.h"
 #include "work/settings.h"
@@ -73,7 +74,8 @@ static const struct rp_verb verbs[] = {
      ON_SELECTORS "Without --state it is about entries in any state. An attempt that is under way is not\n"
 		  "called back; how many there may be is reported. --dry-run stores what it shows as a plan, which\n"
 		  "holds for an hour: --plan takes those entries of it that have not changed since. A backup of\n"
-		  "what was not delivered is written first, with secrets; `runpostctl import` brings it back.\n\n"
+		  "what was not delivered is written first, with secrets; `runpostctl import` brings it back.\n"
+		  "--backup FILE takes delivered entries, too.\n\n"
 		  "examples:\n  runpostctl purge --state dead --cause gone --older-than 7d --dry-run\n"
 		  "  runpostctl purge --plan 7 --reason 'receiver is gone'\n"
 		  "  runpostctl list --state dead --json | jq -r .id | head | runpostctl purge -\n",
@@ -92,7 +94,8 @@ static const struct rp_verb verbs[] = {
      "examples:\n  runpostctl jobs\n  runpostctl jobs pause 7\n  runpostctl jobs show 7 --json | jq .left\n",
      RP_ACCEPTS_NAMES | RP_ACCEPTS_REASON, rp_verb_jobs},
     {"audit", "", "Show who changed what, when and why",
-     "Replays, purges, holds, releases, pauses and resumes by operators; the last 4096.\n\n"
+     "Replays, purges, holds, releases, pauses, resumes, imports, backups and exports with secrets by\n"
+     "operators; the last 4096.\n\n"
      "examples:\n  runpostctl audit\n  runpostctl audit --json | jq -r 'select(.verb == \"purge\").reason'\n",
      0, rp_verb_audit},
     {"dead", "[" SELECTOR "]", "Show the dead letters, grouped by what they died of",
@@ -102,12 +105,14 @@ static const struct rp_verb verbs[] = {
 		  "  runpostctl replay --group exhausted:http_503:3\n",
      RP_ACCEPTS_SELECTOR, rp_verb_dead},
     {"endpoints", "[NAME | GLOB]...", "Show the endpoints and how they do",
-     "STATE is ok, failing (its last attempts failed), paused (by an operator) or disabled (it\n"
-     "answered 410 Gone).\n\nexamples:\n  runpostctl endpoints\n  runpostctl endpoints '*.example.com' --json\n",
+     "STATE is ok, failing (its last attempts failed), parked (so many failed that it gets single probes\n"
+     "only), no_key (no signing key of it is valid), paused (by an operator) or disabled (it answered 410 "
+     "Gone).\n\nexamples:\n  runpostctl endpoints\n  runpostctl endpoints '*.example.com' --json\n",
      RP_ACCEPTS_NAMES, rp_verb_endpoints},
     {"pause", "NAME | GLOB...", "Stop sending to endpoints; their entries wait",
      "An endpoint is named as `runpostctl endpoints` shows it, by a URL of it, or by a glob; a\n"
-     "glob without a '/' is compared with the host. Waiting costs no retries.\n\n"
+     "glob without a '/' is compared with the host. A name that reads as a glob means itself; with a\n"
+     "backslash in front it is the glob. Waiting costs no retries.\n\n"
      "examples:\n  runpostctl pause hooks.example.com\n",
      RP_ACCEPTS_NAMES | RP_NEEDS_NAMES | RP_ACCEPTS_REASON, rp_verb_pause},
     {"resume", "NAME | GLOB...", "Send to endpoints again, also after a 410",
@@ -130,7 +135,7 @@ static const struct rp_verb verbs[] = {
 		  "have no secrets are complete either way.\n\n"
 		  "examples:\n  (umask 077; runpostctl export --state dead --with-secrets > dead.ndjson)\n"
 		  "  runpostctl export --since 1d | jq -r .endpoint | sort | uniq -c\n",
-     RP_ACCEPTS_SELECTOR | RP_ACCEPTS_EXPORT, rp_verb_export},
+     RP_ACCEPTS_SELECTOR | RP_ACCEPTS_EXPORT | RP_ACCEPTS_REASON, rp_verb_export},
     {"import", "FILE | -", "Bring exported entries back, or over from another outbox",
      "Ids, payloads, times, states and counts are kept. An entry whose id is there already is left alone, and\n"
      "so is one whose dedupe key another entry has. A line that is wrong is named and does not stop the\n"
@@ -138,12 +143,12 @@ static const struct rp_verb verbs[] = {
      "examples:\n  runpostctl import --dry-run dead.ndjson\n  runpostctl import --hold --endpoint hooks.example.com "
      "dead.ndjson\n"
      "  ssh old runpostctl export --with-secrets | runpostctl import -\n",
-     RP_ACCEPTS_NAMES | RP_NEEDS_NAMES | RP_ACCEPTS_IMPORT, rp_verb_import},
+     RP_ACCEPTS_NAMES | RP_NEEDS_NAMES | RP_ACCEPTS_IMPORT | RP_ACCEPTS_REASON, rp_verb_import},
     {"backup", "DIR", "Copy the outbox into a new directory, consistent and compact",
      "Senders and ingest go on meanwhile; the outbox's file grows by what they write. The copy is an outbox:\n"
      "to restore it, put the directory where the outbox was. What was delivered since will be sent again.\n\n"
      "examples:\n  runpostctl backup /var/backups/runpost-$(date +%F)\n",
-     RP_ACCEPTS_NAMES | RP_NEEDS_NAMES | RP_ACCEPTS_BACKUP, rp_verb_backup},
+     RP_ACCEPTS_NAMES | RP_NEEDS_NAMES | RP_ACCEPTS_BACKUP | RP_ACCEPTS_REASON, rp_verb_backup},
     {"verify", "", "Check everything the outbox can know about itself",
      "Checksums, payload hashes, indexes, counters. Changes nothing. Works in short slices, so that senders and\n"
      "ingest go on meanwhile; --full also counts every counter anew, in one snapshot that keeps pages from being\n"
@@ -211,6 +216,7 @@ static int open_outbox(struct rp_ctl *ctl, const struct rp_config *config)
 
 	if (rp_outbox_open(dir, &options, &ctl->ob, &err) != RP_OK)
 		return rp_ctl_fail(&err);
+	rp_place_judge(&ctl->place, ctl->settings->path, config->outbox_dir, rp_outbox_dir(ctl->ob));
 	return RP_EXIT_OK;
 }
 
@@ -229,7 +235,9 @@ static int run_verb(struct rp_ctl *ctl)
 	ctl->settings = &settings;
 	code = open_outbox(ctl, &settings.config);
 	if (code == RP_EXIT_OK) {
-		code = ctl->verb->run(ctl);
+		code = ctl->selector.has_endpoint ? rp_endpoint_glob_resolve(ctl, &ctl->selector.endpoint) : RP_EXIT_OK;
+		if (code == RP_EXIT_OK)
+			code = ctl->verb->run(ctl);
 		rp_outbox_close(ctl->ob);
 	}
 	rp_settings_release(&settings);
@@ -248,9 +256,12 @@ static int with_verb(const struct rp_verb *verb, int argc, char **argv)
 	look_at_terminal(&ctl);
 	code = rp_options_read(&ctl, argc, argv);
 	ctl.color = ctl.color && !ctl.no_color;
+	if (code == -1 && !rp_place_init(&ctl.place, ctl.outbox_dir, ctl.config_path))
+		code = rp_ctl_no_memory();
 	if (code == -1)
 		code = (verb->accepts & RP_NEEDS_NOTHING) != 0 ? verb->run(&ctl) : run_verb(&ctl);
 	rp_selector_release(&ctl.selector);
+	rp_place_release(&ctl.place);
 	rp_buf_release(&ctl.out);
 	return code;
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "selector_text.h"
+
 /* The file is asked first, because it mostly knows, and because the C library's way to the other places where users may
  * be known crashes when there is no memory. */
 static const struct passwd *find_user(uid_t uid)
@@ -54,6 +56,32 @@ int rp_note(struct rp_ctl *ctl, const char *sub, struct rp_span what, uint64_t d
 	a.verb = rp_span_of(verb);
 	a.user = rp_span_of(rp_who(&a.uid, who));
 	return rp_outbox_audit_add(ctl->ob, &a, number, &err) == RP_OK ? RP_EXIT_OK : rp_ctl_fail(&err);
+}
+
+int rp_note_count(struct rp_ctl *ctl, uint64_t number, uint64_t done)
+{
+	struct rp_error err;
+
+	if (rp_outbox_audit_count(ctl->ob, rp_sys_wall_ms(&rp_sys_real), number, done, &err) == RP_OK)
+		return RP_EXIT_OK;
+	return rp_ctl_fail(&err);
+}
+
+int rp_note_file(struct rp_ctl *ctl, const char *path, uint64_t *number)
+{
+	char *full = strcmp(path, "-") == 0 ? strdup("-") : rp_path_absolute(path);
+	struct rp_buf what = {0}, selector = {0};
+	int code = RP_EXIT_OK;
+
+	if (full == NULL || !rp_selector_text(&ctl->selector, &selector) ||
+	    !rp_buf_printf(&what, "%s%s%s", full, selector.len > 0 ? " " : "", selector.len > 0 ? selector.data : ""))
+		code = rp_ctl_no_memory();
+	if (code == RP_EXIT_OK)
+		code = rp_note(ctl, NULL, (struct rp_span){what.data, what.len}, 0, number);
+	free(full);
+	rp_buf_release(&selector);
+	rp_buf_release(&what);
+	return code;
 }
 
 int rp_start_job(struct rp_ctl *ctl, uint64_t number)

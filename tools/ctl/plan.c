@@ -1,6 +1,7 @@
 #include "plan.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/units.h"
@@ -118,12 +119,13 @@ static struct rp_json_out *plan_json(const struct rp_ctl *ctl, const struct rp_p
 
 static bool plan_text(const struct rp_ctl *ctl, const struct rp_plan *p, int64_t expires_at_ms, struct rp_buf *out)
 {
-	char at[RP_TIME_TEXT_MAX];
+	char at[RP_TIME_TEXT_MAX], words[80];
 
+	snprintf(words, sizeof words, "runpostctl %s --plan %" PRIu64, ctl->verb->name, p->number);
 	return rp_buf_printf(out, "would %s ", ctl->verb->name) && rp_breakdown_text(&p->tally, SIZE_MAX, out) &&
-	       (p->number == 0 ||
-		rp_buf_printf(out, "plan %" PRIu64 ", valid until %s: runpostctl %s --plan %" PRIu64 "\n", p->number,
-			      rp_time_format(expires_at_ms, at), ctl->verb->name, p->number));
+	       (p->number == 0 || (rp_buf_printf(out, "plan %" PRIu64 ", valid until %s: ", p->number,
+						 rp_time_format(expires_at_ms, at)) &&
+				   rp_command_add(out, &ctl->place, words) && rp_buf_add_char(out, '\n')));
 }
 
 int rp_plan_print(struct rp_ctl *ctl, const struct rp_plan *p, int64_t expires_at_ms)

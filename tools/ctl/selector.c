@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/units.h"
@@ -20,14 +21,27 @@ static const struct {
 };
 enum { N_STATE_WORDS = sizeof state_words / sizeof state_words[0] };
 
+/* "[::1]" and "[::1]:8080": the brackets of an IPv6 host are a class to fnmatch. */
+static bool is_literal_host(const char *glob)
+{
+	char text[80];
+	struct rp_url url;
+
+	return glob[0] == '[' && (size_t)snprintf(text, sizeof text, "http://%s/", glob) < sizeof text &&
+	       rp_url_parse(rp_span_of(text), &url, NULL) == RP_OK && url.path.len == 1;
+}
+
 bool rp_endpoint_glob_init(struct rp_endpoint_glob *g, const char *glob)
 {
 	struct rp_url url;
 
 	memset(g, 0, sizeof *g);
 	g->glob = glob;
-	if (rp_url_parse(rp_span_of(glob), &url, NULL) != RP_OK)
+	if (rp_url_parse(rp_span_of(glob), &url, NULL) != RP_OK) {
+		g->exact = is_literal_host(glob);
 		return true;
+	}
+	g->exact = strpbrk(glob, "*?") == NULL;
 	return rp_url_endpoint(&url, &g->name);
 }
 
@@ -36,7 +50,17 @@ void rp_endpoint_glob_release(struct rp_endpoint_glob *g)
 	rp_buf_release(&g->name);
 }
 
-static bool glob_match(const char *glob, struct rp_span text)
+bool rp_endpoint_glob_is_ambiguous(const struct rp_endpoint_glob *g)
+{
+	return g->name.len > 0 && !g->exact;
+}
+
+bool rp_endpoint_glob_is_name(const struct rp_endpoint_glob *g, struct rp_span name)
+{
+	return g->name.len > 0 && g->name.len == name.len && memcmp(g->name.data, name.ptr, name.len) == 0;
+}
+
+static bool glob_match(const struct rp_endpoint_glob *g, struct rp_span text)
 {
 	char copy[RP_URL_MAX + 1];
 
@@ -44,8 +68,7 @@ static bool glob_match(const char *glob, struct rp_span text)
 		return false;
 	memcpy(copy, text.ptr, text.len);
 	copy[text.len] = '\0';
-	/* equality first: the brackets of an IPv6 host are a class to fnmatch */
-	return strcmp(glob, copy) == 0 || fnmatch(glob, copy, 0) == 0;
+	return strcmp(g->glob, copy) == 0 || (!g->exact && fnmatch(g->glob, copy, 0) == 0);
 }
 
 bool rp_endpoint_glob_match(const struct rp_endpoint_glob *g, struct rp_span name)
@@ -55,15 +78,17 @@ bool rp_endpoint_glob_match(const struct rp_endpoint_glob *g, struct rp_span nam
 
 	if (name.len == 0)
 		return false;
-	if (g->name.len > 0 && g->name.len == name.len && memcmp(g->name.data, name.ptr, name.len) == 0)
+	if (rp_endpoint_glob_is_name(g, name))
 		return true;
+	if (g->name.len > 0 && g->exact)
+		return false;
 	if (strchr(g->glob, '/') != NULL)
-		return glob_match(g->glob, name);
+		return glob_match(g, name);
 	if (rp_url_parse(name, &url, NULL) != RP_OK)
 		return false;
 	host_port.ptr = url.host.ptr;
 	host_port.len = (size_t)((url.path.len > 0 ? url.path.ptr : name.ptr + name.len) - url.host.ptr);
-	return glob_match(g->glob, url.host) || glob_match(g->glob, host_port);
+	return glob_match(g, url.host) || glob_match(g, host_port);
 }
 
 static enum rp_err bad_state(struct rp_span word, struct rp_error *err)

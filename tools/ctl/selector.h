@@ -15,14 +15,21 @@
 
 #define RP_STATE_BIT(state) (1u << (state))
 
-/* What an operator may call an endpoint: its name, a URL of it (the query is ignored), or a glob over name or host. */
+/* What an operator may call an endpoint: its name, a URL of it (the query is ignored), or a glob over name or host. A path may
+ * hold '*', so that a name reads as a pattern, too. Where an endpoint of this name is known to exist, the name is meant. With a
+ * backslash anywhere it is a pattern, since no URL has one. */
 struct rp_endpoint_glob {
 	const char *glob;
 	struct rp_buf name; /* when glob reads as a URL: the endpoint it belongs to */
+	bool exact;         /* it is no pattern: it stands for itself */
 };
 /* false: out of memory. `glob` is borrowed. */
 bool rp_endpoint_glob_init(struct rp_endpoint_glob *g, const char *glob);
 void rp_endpoint_glob_release(struct rp_endpoint_glob *g);
+/* Whether it reads as a name and as a pattern: the caller then looks for an endpoint of this name, and sets `exact` when
+ * there is one. */
+bool rp_endpoint_glob_is_ambiguous(const struct rp_endpoint_glob *g);
+bool rp_endpoint_glob_is_name(const struct rp_endpoint_glob *g, struct rp_span name);
 /* A glob with a '/' is compared with the whole name, one without with the host, with and without its port. */
 bool rp_endpoint_glob_match(const struct rp_endpoint_glob *g, struct rp_span name);
 

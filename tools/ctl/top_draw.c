@@ -196,6 +196,10 @@ static enum rp_style state_of(const struct rp_known_endpoint *k, int64_t now_at_
 		snprintf(out, 32, "%s", k->e.disabled ? "disabled" : "paused");
 		return k->e.disabled ? RP_STYLE_BAD : RP_STYLE_WARN;
 	}
+	if (rp_known_endpoint_lacks_key(k)) {
+		snprintf(out, 32, "no key");
+		return RP_STYLE_BAD;
+	}
 	if (c->breaker == RP_BREAKER_OPEN) {
 		snprintf(out, 32, "open %s",
 			 c->probe_at_ms >= now_at_ms + 1000
@@ -484,6 +488,8 @@ static void say_state(const struct rp_known_endpoint *k, int64_t now_at_ms, char
 	else if (k->e.paused)
 		snprintf(out, size, "paused %s by an operator; p resumes it",
 			 rp_when(k->e.changed_at_ms, now_at_ms, a));
+	else if (rp_known_endpoint_lacks_key(k))
+		snprintf(out, size, "no signing key is valid, and nothing is sent unsigned: mend the secret, reload");
 	else if (c->breaker != RP_BREAKER_CLOSED)
 		snprintf(out, size, "breaker %s since %s, for %s (pause %" PRIu32 " in a row); next probe %s",
 			 rp_breaker_name(c->breaker), rp_when(c->opened_at_ms, now_at_ms, a),

@@ -2,6 +2,7 @@
 
 #include "base/units.h"
 #include "ctl.h"
+#include "note.h"
 #include "progress.h"
 #include "stop.h"
 
@@ -37,6 +38,7 @@ int rp_verb_backup(struct rp_ctl *ctl)
 	struct rp_error err;
 	enum rp_err e;
 	int64_t began_us;
+	uint64_t audit;
 
 	if (ctl->n_names != 1) {
 		rp_ctl_say("backup: name one directory that is to be made; see `runpostctl backup --help`");
@@ -44,6 +46,9 @@ int rp_verb_backup(struct rp_ctl *ctl)
 	}
 	if (rp_outbox_info(ctl->ob, &info, &err) != RP_OK)
 		return rp_ctl_fail(&err);
+	/* a copy has all secrets in it; see verb_export.c for why it goes on */
+	if (rp_note_file(ctl, ctl->names[0], &audit) != RP_EXIT_OK)
+		rp_ctl_say("the log of changes could not be written; the backup goes on");
 	rp_stop_catch();
 	rp_progress_begin(&progress, "backup", info.used_bytes, true);
 	b.arg = &progress;

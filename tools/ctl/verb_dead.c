@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "advice.h"
@@ -6,7 +7,7 @@
 #include "entry_json.h"
 #include "walk.h"
 
-enum { SHOWN_ON_TERMINAL = 40 };
+enum { SHOWN_ON_TERMINAL = 40, ADVICE_TEXT_MAX = 1024 };
 
 /* What died of the same trouble: one row. */
 struct group {
@@ -16,6 +17,7 @@ struct group {
 	int64_t first_at_ms, last_at_ms;
 	uint64_t sample_seq; /* the youngest */
 	char sample[RP_ID_TEXT_MAX];
+	char *detail; /* of its last attempt, where it was redirected; else NULL */
 };
 
 struct triage {
@@ -196,6 +198,33 @@ static int most_first(const void *a, const void *b)
 	return rp_dead_group_compare(&x->key, &y->key);
 }
 
+static void see_attempt(void *arg, uint32_t n, const struct rp_attempt *a, bool damaged)
+{
+	char *detail = arg;
+
+	(void)n;
+	snprintf(detail, RP_DETAIL_TEXT_MAX, "%s", damaged ? "" : a->outcome.detail);
+}
+
+/* Where its last attempt was redirected to: the rest of what is told about it is not for all of its group. */
+static int add_detail(struct triage *t, struct group *g, const struct rp_entry *e)
+{
+	char detail[RP_DETAIL_TEXT_MAX] = "";
+	struct rp_buf shown = {0};
+	struct rp_error err;
+
+	if (g->key.last_cause != RP_CAUSE_HTTP || g->key.http_status / 100 != 3)
+		return RP_EXIT_OK;
+	if (rp_outbox_attempts(t->ctl->ob, e->seq, see_attempt, detail, &err) != RP_OK)
+		return rp_ctl_fail(&err);
+	if (detail[0] == '\0')
+		return RP_EXIT_OK;
+	if (!rp_entry_foreign(e, rp_span_of(detail), &shown))
+		return rp_ctl_no_memory();
+	g->detail = shown.data;
+	return RP_EXIT_OK;
+}
+
 static int add_samples(struct triage *t)
 {
 	struct rp_entry e = {0};
@@ -206,10 +235,12 @@ static int add_samples(struct triage *t)
 	for (i = 0; i < t->n && code == RP_EXIT_OK; i++) {
 		enum rp_err got = rp_walk_load(t->ctl, t->all[i].sample_seq, &e, &err);
 
-		if (got == RP_OK)
+		if (got == RP_OK) {
 			rp_id_format(e.facts.id, t->all[i].sample);
-		else if (got != RP_ERR_NOTFOUND)
+			code = add_detail(t, &t->all[i], &e);
+		} else if (got != RP_ERR_NOTFOUND) {
 			code = rp_ctl_fail(&err);
+		}
 	}
 	rp_entry_release(&e);
 	return code;
@@ -218,15 +249,20 @@ static int add_samples(struct triage *t)
 /* --- showing ---------------------------------------------------------------------------------------------------------
  */
 
-static const char *advice_of(const struct group *g)
+/* One sentence; with where its sample was redirected to. */
+static const char *advice_of(const struct group *g, char out[ADVICE_TEXT_MAX])
 {
-	return rp_advice(g->key.cause, g->key.last_cause, g->key.http_status);
+	struct rp_advice a = rp_advice(g->key.cause, g->key.last_cause, g->key.http_status);
+
+	snprintf(out, ADVICE_TEXT_MAX, "%s%s%s%s%s", a.what, a.then, g->detail != NULL ? " (" : "",
+		 g->detail != NULL ? g->detail : "", g->detail != NULL ? ")" : "");
+	return out;
 }
 
 static struct rp_json_out *group_json(const struct group *g)
 {
 	struct rp_json_out *o = rp_json_out_new();
-	char text[RP_CAUSE_TEXT_MAX], key[RP_DEAD_GROUP_TEXT_MAX];
+	char text[RP_CAUSE_TEXT_MAX], key[RP_DEAD_GROUP_TEXT_MAX], advice[ADVICE_TEXT_MAX];
 
 	rp_json_out_text(o, "cause", rp_cause_format(g->key.cause, g->key.http_status, text));
 	rp_cause_format(g->key.last_cause, g->key.http_status, text);
@@ -236,14 +272,14 @@ static struct rp_json_out *group_json(const struct group *g)
 	rp_json_out_time(o, "first_at", g->first_at_ms);
 	rp_json_out_time(o, "last_at", g->last_at_ms);
 	rp_json_out_text(o, "sample", g->sample[0] != '\0' ? g->sample : NULL);
-	rp_json_out_text(o, "suggest", advice_of(g));
+	rp_json_out_text(o, "suggest", advice_of(g, advice));
 	rp_json_out_text(o, "group", rp_dead_group_format(&g->key, key));
 	return o;
 }
 
 static void add_row(const struct rp_ctl *ctl, struct rp_table *table, size_t number, const struct group *g)
 {
-	char text[RP_TIME_TEXT_MAX], key[RP_DEAD_GROUP_TEXT_MAX];
+	char text[RP_TIME_TEXT_MAX], key[RP_DEAD_GROUP_TEXT_MAX], advice[ADVICE_TEXT_MAX];
 	int64_t at_ms[2] = {g->first_at_ms, g->last_at_ms};
 	int i;
 
@@ -261,7 +297,7 @@ static void add_row(const struct rp_ctl *ctl, struct rp_table *table, size_t num
 	}
 	rp_table_cell(table, rp_span_of(g->sample[0] != '\0' ? g->sample : "-"));
 	if (!ctl->out_tty) {
-		rp_table_cell(table, rp_span_of(advice_of(g)));
+		rp_table_cell(table, rp_span_of(advice_of(g, advice)));
 		rp_table_cell(table, rp_span_of(rp_dead_group_format(&g->key, key)));
 	}
 }
@@ -269,11 +305,12 @@ static void add_row(const struct rp_ctl *ctl, struct rp_table *table, size_t num
 /* Each group by its number: what to do, and with which words. */
 static bool add_advice(struct rp_ctl *ctl, size_t number, const struct group *g)
 {
-	char key[RP_DEAD_GROUP_TEXT_MAX];
+	char key[RP_DEAD_GROUP_TEXT_MAX], advice[ADVICE_TEXT_MAX];
 
-	rp_dead_group_format(&g->key, key);
-	return rp_buf_printf(&ctl->out, "#%zu: %s\n    runpostctl replay --group %s   (or list, show, purge)\n", number,
-			     advice_of(g), key);
+	return rp_buf_printf(&ctl->out, "#%zu: %s\n    ", number, advice_of(g, advice)) &&
+	       rp_command_add_on(&ctl->out, &ctl->place, "runpostctl replay --group",
+				 rp_dead_group_format(&g->key, key)) &&
+	       rp_buf_add_text(&ctl->out, "   (or list, show, purge)\n");
 }
 
 static bool add_groups(struct triage *t)
@@ -326,6 +363,7 @@ int rp_verb_dead(struct rp_ctl *ctl)
 {
 	struct triage t = {.ctl = ctl};
 	uint64_t n_missing;
+	size_t i;
 	int code;
 
 	if (ctl->selector.states != 0 && ctl->selector.states != RP_STATE_BIT(RP_STATE_DEAD)) {
@@ -341,6 +379,8 @@ int rp_verb_dead(struct rp_ctl *ctl)
 	if (code == RP_EXIT_OK && n_missing > 0)
 		code = RP_EXIT_SOME_FAILED;
 	rp_known_endpoints_release(&t.endpoints);
+	for (i = 0; i < t.n; i++)
+		free(t.all[i].detail);
 	free(t.all);
 	free(t.index);
 	return code;

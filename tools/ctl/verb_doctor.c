@@ -120,6 +120,7 @@ static int check_store(struct rp_doctor *d, const struct rp_config *config)
 				 "%s", err.text);
 		return RP_EXIT_OK;
 	}
+	rp_place_judge(&d->ctl->place, d->ctl->settings->path, config->outbox_dir, rp_outbox_dir(d->ctl->ob));
 	rp_doctor_report(d, "store", RP_DOCTOR_OK, NULL, "%s opens", dir);
 	report_lock(d, dir, probed);
 	code = rp_doctor_examine(d);

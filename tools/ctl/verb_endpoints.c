@@ -93,39 +93,39 @@ static void add_row(const struct rp_ctl *ctl, struct rp_table *t, const struct r
 	add_control_cells(ctl, t, &k->e.control);
 }
 
-/* Marks what the words name; `all` when there are none. false: out of memory or, with *unknown set, a word names
- * nothing. */
-static bool mark(const struct rp_ctl *ctl, const struct rp_known_endpoints *k, bool *marked, const char **unknown)
+/* Marks what the words name; all when there are none. Result: exit code; RP_EXIT_SOME_FAILED, and nothing said: *unknown
+ * names nothing. */
+static int mark(struct rp_ctl *ctl, const struct rp_known_endpoints *k, bool *marked, const char **unknown)
 {
 	size_t w, i;
 
-	*unknown = NULL;
 	for (i = 0; i < k->n; i++)
 		marked[i] = ctl->n_names == 0;
 	for (w = 0; w < ctl->n_names; w++) {
 		struct rp_endpoint_glob glob;
 		bool any = false;
+		int code = rp_endpoint_glob_init(&glob, ctl->names[w]) ? rp_endpoint_glob_resolve(ctl, &glob)
+								       : rp_ctl_no_memory();
 
-		if (!rp_endpoint_glob_init(&glob, ctl->names[w]))
-			return false;
-		for (i = 0; i < k->n; i++) {
+		for (i = 0; i < k->n && code == RP_EXIT_OK; i++) {
 			if (rp_endpoint_glob_match(&glob, rp_span_of(k->all[i].name)))
 				any = marked[i] = true;
 		}
 		rp_endpoint_glob_release(&glob);
-		if (!any) {
-			*unknown = ctl->names[w];
-			return false;
-		}
+		if (code != RP_EXIT_OK)
+			return code;
+		*unknown = ctl->names[w];
+		if (!any)
+			return RP_EXIT_SOME_FAILED;
 	}
-	return true;
+	return RP_EXIT_OK;
 }
 
 /* Loads the endpoints and marks the named ones. Result: exit code, after saying what is wrong. */
 static int choose(struct rp_ctl *ctl, struct rp_known_endpoints *k, bool **marked)
 {
 	struct rp_buf shown = {0};
-	const char *unknown;
+	const char *unknown = "";
 	int code = rp_known_endpoints_load(ctl, k);
 
 	*marked = NULL;
@@ -134,10 +134,9 @@ static int choose(struct rp_ctl *ctl, struct rp_known_endpoints *k, bool **marke
 	*marked = calloc(k->n + 1, sizeof **marked);
 	if (*marked == NULL)
 		return rp_ctl_no_memory();
-	if (mark(ctl, k, *marked, &unknown))
-		return RP_EXIT_OK;
-	if (unknown == NULL)
-		return rp_ctl_no_memory();
+	code = mark(ctl, k, *marked, &unknown);
+	if (code != RP_EXIT_SOME_FAILED)
+		return code;
 	/* it may be a URL with its token: only what stands before the query is repeated */
 	rp_text_escape((struct rp_span){unknown, strcspn(unknown, "?")}, &shown);
 	rp_ctl_say("%s: no such endpoint in this outbox; `runpostctl endpoints` shows those there are",

@@ -100,6 +100,50 @@ static int add_front(const struct story *s, struct rp_explain_input *in, char fr
 	return got == RP_OK || got == RP_ERR_NOTFOUND ? RP_EXIT_OK : rp_ctl_fail(&err);
 }
 
+struct pausing {
+	struct rp_span endpoint;
+	struct rp_buf text; /* who, then why */
+	size_t who_len;
+	bool no_memory;
+};
+
+static bool see_change(void *arg, uint64_t number, const struct rp_audit *a)
+{
+	struct pausing *p = arg;
+
+	(void)number;
+	if (a->what.len != p->endpoint.len || a->what.len == 0 ||
+	    memcmp(a->what.ptr, p->endpoint.ptr, a->what.len) != 0 ||
+	    !(rp_span_is(a->verb, "pause") || rp_span_is(a->verb, "top pause")))
+		return true;
+	rp_buf_clear(&p->text);
+	p->who_len = a->user.len;
+	p->no_memory =
+	    !rp_buf_add(&p->text, a->user.ptr, a->user.len) || !rp_buf_add(&p->text, a->reason.ptr, a->reason.len);
+	return !p->no_memory;
+}
+
+/* Who paused it last. */
+static int add_pausing(const struct story *s, struct rp_explain_input *in, struct pausing *p)
+{
+	struct rp_error err;
+
+	if (in->endpoint == NULL || !in->endpoint->paused)
+		return RP_EXIT_OK;
+	p->endpoint = in->entry->endpoint;
+	if (p->endpoint.len > RP_JOB_TEXT_MAX) /* the log has no more of it */
+		p->endpoint.len = RP_JOB_TEXT_MAX;
+	if (rp_outbox_audit(s->ctl->ob, see_change, p, &err) != RP_OK)
+		return rp_ctl_fail(&err);
+	if (p->no_memory)
+		return rp_ctl_no_memory();
+	if (p->text.len > 0) {
+		in->paused_by = (struct rp_span){p->text.data, p->who_len};
+		in->paused_why = (struct rp_span){p->text.data + p->who_len, p->text.len - p->who_len};
+	}
+	return RP_EXIT_OK;
+}
+
 /* --- as JSON ---------------------------------------------------------------------------------------------------------
  */
 
@@ -300,9 +344,9 @@ static int explain_one(const struct story *s, const struct rp_entry *e)
 				      .lease_ms = config_of(s)->lease_ms,
 				      .keep_delivered_ms = config_of(s)->keep_delivered_ms,
 				      .keep_dead_ms = config_of(s)->keep_dead_ms,
-				      .outbox_dir = rp_outbox_dir(s->ctl->ob),
-				      .config_path = s->ctl->settings->path};
+				      .place = &s->ctl->place};
 	struct rp_explanation x = {0};
+	struct pausing pausing = {0};
 	char front[RP_ID_TEXT_MAX];
 	struct rp_error err;
 	int code;
@@ -312,9 +356,13 @@ static int explain_one(const struct story *s, const struct rp_entry *e)
 	if (rp_outbox_attempts(s->ctl->ob, e->seq, see_attempt, &in.attempts, &err) != RP_OK)
 		return rp_ctl_fail(&err);
 	code = add_front(s, &in, front);
+	if (code == RP_EXIT_OK)
+		code = add_pausing(s, &in, &pausing);
+	if (code == RP_EXIT_OK)
+		rp_explain(&in, &x);
+	rp_buf_release(&pausing.text);
 	if (code != RP_EXIT_OK)
 		return code;
-	rp_explain(&in, &x);
 	ok = !x.no_memory && (s->ctl->json ? add_json(s->ctl, &in, &x) : add_text(s->ctl, &in, &x));
 	rp_explanation_release(&x);
 	return ok ? rp_ctl_flush(s->ctl) : rp_ctl_no_memory();

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "export_line.h"
+#include "note.h"
 #include "progress.h"
 #include "stop.h"
 #include "walk.h"
@@ -102,12 +103,19 @@ int rp_verb_export(struct rp_ctl *ctl)
 	struct export x = {.ctl = ctl};
 	struct rp_walk w = {
 	    .ctl = ctl, .see = pick, .between = write_page, .arg = &x, .limit = ctl->selector.limit, .quiet = true};
+	uint64_t audit = 0;
 	int code;
 
+	/* Who took secrets out is written down before the first leaves. It is no lock: who cannot write there, as on a full
+	 * disk, can read the files as well. */
+	if (ctl->with_secrets && rp_note_file(ctl, "-", &audit) != RP_EXIT_OK)
+		rp_ctl_say("the log of changes could not be written; the export goes on");
 	rp_stop_catch();
 	rp_progress_begin(&x.progress, "export", expected(ctl), false);
 	code = rp_walk_run(&w);
 	rp_progress_end(&x.progress);
+	if (audit != 0)
+		(void)rp_note_count(ctl, audit, x.n_done); /* it has said what failed, and the entries are out */
 	if (code == RP_EXIT_OK || code == RP_EXIT_INTERRUPTED)
 		say_result(&x, code);
 	rp_picks_release(&x.picks);

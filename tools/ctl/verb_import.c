@@ -8,6 +8,7 @@
 
 #include "ctl.h"
 #include "export_line.h"
+#include "note.h"
 #include "progress.h"
 #include "stop.h"
 #include "work/lines.h"
@@ -27,6 +28,7 @@ struct import {
 	uint64_t line_no, n_read_bytes;
 	struct rp_import_line parsed[BATCH_ENTRIES];
 	size_t n, bytes; /* gathered, not stored */
+	uint64_t audit;  /* its record in the log of changes; 0: none yet */
 	uint64_t n_done, n_present, n_duplicate, n_refused, n_filtered;
 	struct rp_progress progress;
 	bool interrupted;
@@ -48,7 +50,10 @@ static int store(struct import *im)
 {
 	struct rp_import_result results[BATCH_ENTRIES];
 	struct rp_import in[BATCH_ENTRIES];
+	int64_t now_at_ms = rp_sys_wall_ms(&rp_sys_real);
+	int code = RP_EXIT_OK;
 	struct rp_error err;
+	enum rp_err e;
 	size_t i;
 
 	if (im->n == 0)
@@ -58,8 +63,14 @@ static int store(struct import *im)
 					   .delivery = im->parsed[i].entry.delivery,
 					   .endpoint = im->parsed[i].entry.endpoint,
 					   .payload = im->parsed[i].payload};
-	if (rp_outbox_import(im->ctl->ob, rp_sys_wall_ms(&rp_sys_real), in, im->n, im->ctl->dry_run, results, &err) !=
-	    RP_OK)
+	/* who does it is on the disk before the first entry is */
+	if (!im->ctl->dry_run && im->audit == 0)
+		code = rp_note_file(im->ctl, im->ctl->names[0], &im->audit);
+	if (code != RP_EXIT_OK)
+		return code;
+	e = im->ctl->dry_run ? rp_outbox_import(im->ctl->ob, now_at_ms, in, im->n, true, results, &err)
+			     : rp_outbox_import_noted(im->ctl->ob, now_at_ms, in, im->n, im->audit, results, &err);
+	if (e != RP_OK)
 		return rp_ctl_fail(&err);
 	for (i = 0; i < im->n; i++) {
 		im->n_done += results[i].kind == RP_IMPORT_DONE;

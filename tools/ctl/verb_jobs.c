@@ -199,6 +199,24 @@ static bool add_skipped(struct rp_buf *out, const struct rp_job *j)
 			     s->in_flight, s->changed, s->gone, s->state);
 }
 
+static bool add_next(struct rp_ctl *ctl, const struct rp_job_copy *c)
+{
+	const struct rp_job *j = &c->job;
+	char text[RP_TIME_TEXT_MAX], words[80], also[80] = "or jobs cancel";
+
+	if (j->phase == RP_JOB_PLANNED) {
+		snprintf(words, sizeof words, "runpostctl %s --plan %" PRIu64, rp_job_verb_name(j->verb), c->number);
+		snprintf(also, sizeof also, "until %s", rp_time_format(j->expires_at_ms, text));
+	} else if (j->phase == RP_JOB_RUNNING || j->phase == RP_JOB_PAUSED) {
+		snprintf(words, sizeof words, "runpostctl jobs %s %" PRIu64,
+			 j->phase == RP_JOB_RUNNING ? "pause" : "resume", c->number);
+	} else {
+		return true;
+	}
+	return rp_buf_add_text(&ctl->out, "next: ") && rp_command_add(&ctl->out, &ctl->place, words) &&
+	       rp_buf_printf(&ctl->out, "   (%s)\n", also);
+}
+
 static bool show_text(struct rp_ctl *ctl, const struct rp_job_copy *c)
 {
 	const struct rp_job *j = &c->job;
@@ -218,15 +236,7 @@ static bool show_text(struct rp_ctl *ctl, const struct rp_job_copy *c)
 	if (remains_ms(j) > 0)
 		ok = ok && rp_buf_printf(out, "remains   %s, at %.0f a second so far\n",
 					 rp_duration_format(remains_ms(j), text), pace(j));
-	if (j->phase == RP_JOB_PLANNED)
-		ok = ok && rp_buf_printf(out, "next: runpostctl %s --plan %" PRIu64 ", until %s\n",
-					 rp_job_verb_name(j->verb), c->number, rp_time_format(j->expires_at_ms, text));
-	if (j->phase == RP_JOB_RUNNING)
-		ok = ok && rp_buf_printf(out, "next: runpostctl jobs pause %" PRIu64 " | jobs cancel ...\n", c->number);
-	if (j->phase == RP_JOB_PAUSED)
-		ok =
-		    ok && rp_buf_printf(out, "next: runpostctl jobs resume %" PRIu64 " | jobs cancel ...\n", c->number);
-	return ok;
+	return ok && add_next(ctl, c);
 }
 
 static int show(struct rp_ctl *ctl, uint64_t number)

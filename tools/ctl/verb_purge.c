@@ -35,6 +35,14 @@ static int back_up_picks(struct rp_ctl *ctl, const struct rp_picks *picks)
 	return end_backup(&b, code);
 }
 
+/* Of n entries, so many of which are damaged or delivered, those that back_up writes. */
+static uint64_t n_backed_up(const struct rp_ctl *ctl, uint64_t n, uint64_t n_damaged, uint64_t n_delivered)
+{
+	if (ctl->no_backup)
+		return 0;
+	return n - n_damaged - (ctl->backup_path != NULL ? 0 : n_delivered);
+}
+
 static int purge_selected(struct rp_ctl *ctl)
 {
 	struct rp_direct d = {.ctl = ctl, .verb = RP_CHANGE_PURGE};
@@ -42,7 +50,9 @@ static int purge_selected(struct rp_ctl *ctl)
 
 	if (code == RP_EXIT_OK) {
 		rp_stop_catch();
-		code = rp_change_confirm(ctl, &d.tally);
+		code = rp_change_confirm_purge(
+		    ctl, &d.tally,
+		    n_backed_up(ctl, d.tally.n, d.tally.states[0].count, d.tally.states[RP_STATE_DELIVERED].count));
 	}
 	if (code == RP_EXIT_OK && !ctl->no_backup)
 		code = back_up_picks(ctl, &d.picks);
@@ -84,17 +94,37 @@ static int back_up_plan(struct rp_ctl *ctl)
 	return end_backup(&b, code);
 }
 
+/* How many of a plan were planned in each state; a damaged one has none. */
+static int count_states(struct rp_ctl *ctl, uint64_t counts[RP_STATE_COUNT])
+{
+	struct rp_plan_row rows[PLAN_ROWS], from = {0};
+	struct rp_error err;
+	size_t n = 1, i;
+
+	while (n > 0) {
+		if (rp_outbox_plan_rows(ctl->ob, ctl->plan, &from, rows, PLAN_ROWS, &n, &err) != RP_OK)
+			return rp_ctl_fail(&err);
+		for (i = 0; i < n; i++)
+			counts[rows[i].state < RP_STATE_COUNT ? rows[i].state : 0]++;
+	}
+	return RP_EXIT_OK;
+}
+
 static int purge_plan(struct rp_ctl *ctl)
 {
 	struct rp_change_result r = {0};
 	struct rp_job_copy copy = {0};
 	struct rp_breakdown tally = {0};
+	uint64_t counts[RP_STATE_COUNT] = {0};
 	int code = rp_plan_load(ctl, RP_JOB_PURGE, &copy);
 
 	tally.n = copy.job.planned;
+	if (code == RP_EXIT_OK && !ctl->yes)
+		code = count_states(ctl, counts);
 	if (code == RP_EXIT_OK) {
 		rp_stop_catch();
-		code = rp_change_confirm(ctl, &tally);
+		code = rp_change_confirm_purge(ctl, &tally,
+					       n_backed_up(ctl, tally.n, counts[0], counts[RP_STATE_DELIVERED]));
 	}
 	if (code == RP_EXIT_OK && !ctl->no_backup)
 		code = back_up_plan(ctl);

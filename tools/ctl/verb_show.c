@@ -165,23 +165,32 @@ static bool add_head(const struct show *s)
 		rp_buf_add_text(out, "DAMAGED  a record fails its checksum; this is what could be read\n"));
 }
 
-static bool add_next(struct rp_buf *out, const struct rp_entry *e)
+static bool add_command(const struct show *s, const char *words, const char *others)
 {
-	char id[RP_ID_TEXT_MAX], text[RP_TIME_TEXT_MAX];
-	const struct rp_delivery *d = &e->delivery;
+	struct rp_buf *out = &s->ctl->out;
+	char id[RP_ID_TEXT_MAX];
 
-	rp_id_format(e->facts.id, id);
+	return rp_buf_add_text(out, "next: ") &&
+	       rp_command_add_on(out, &s->ctl->place, words, rp_id_format(s->entry->facts.id, id)) &&
+	       rp_buf_printf(out, "   (%s)\n", others);
+}
+
+static bool add_next(const struct show *s)
+{
+	const struct rp_delivery *d = &s->entry->delivery;
+	char text[RP_TIME_TEXT_MAX];
+
 	switch (d->state) {
 	case RP_STATE_WAITING:
 		if (d->behind)
-			return rp_buf_printf(out, "next: runpostctl hold %s | purge ...\n", id);
-		return rp_buf_printf(
-		    out, "  %s  #%-4" PRIu32 " due\nnext: runpostctl replay %s (now) | hold ... | purge ...\n",
-		    moment(d->due_at_ms, text), d->attempts + 1, id);
+			return add_command(s, "runpostctl hold", "or purge");
+		return rp_buf_printf(&s->ctl->out, "  %s  #%-4" PRIu32 " due\n", moment(d->due_at_ms, text),
+				     d->attempts + 1) &&
+		       add_command(s, "runpostctl replay", "now; or hold, purge");
 	case RP_STATE_HELD:
-		return rp_buf_printf(out, "next: runpostctl release %s | purge ...\n", id);
+		return add_command(s, "runpostctl release", "or purge");
 	case RP_STATE_DEAD:
-		return rp_buf_printf(out, "next: runpostctl replay %s | purge ...\n", id);
+		return add_command(s, "runpostctl replay", "or purge");
 	case RP_STATE_IN_FLIGHT:
 	case RP_STATE_DELIVERED:
 		break;
@@ -209,7 +218,7 @@ static int show_text(struct show *s)
 		rp_buf_printf(out, "  %s  accepted\n", moment(s->entry->facts.accepted_at_ms, at));
 	if (rp_outbox_attempts(s->ctl->ob, s->entry->seq, see_text, s, &err) != RP_OK)
 		return rp_ctl_fail(&err);
-	return s->ok && add_next(out, s->entry) ? RP_EXIT_OK : rp_ctl_no_memory();
+	return s->ok && add_next(s) ? RP_EXIT_OK : rp_ctl_no_memory();
 }
 
 static int show_one(struct rp_ctl *ctl, const struct rp_entry *e, bool first)

@@ -222,48 +222,66 @@ static bool add_work(struct rp_ctl *ctl, const struct stats *st)
 	    (double)st->recent.accepted / s, (double)st->recent.delivered / s, (double)st->recent.failed / s);
 }
 
+static bool add_endpoint_trouble(struct rp_ctl *ctl, const struct rp_known_endpoint *k)
+{
+	const char *state = rp_known_endpoint_state(k), *words = "runpostctl resume";
+	char cause[RP_CAUSE_TEXT_MAX], when[RP_WHEN_TEXT_MAX];
+	struct rp_buf *out = &ctl->out;
+	bool ok;
+
+	if (strcmp(state, "failing") == 0) {
+		words = "runpostctl explain --state retrying --limit 1 --endpoint";
+		ok = rp_buf_printf(out, "! %s: %u failures in a row, last %s -> ", k->name, k->e.streak,
+				   rp_cause_format(k->e.last_cause, k->e.last_status, cause));
+	} else if (strcmp(state, "parked") == 0) {
+		ok = rp_buf_printf(
+		    out, "! %s: parked after %u failures in a row, last %s, probe %s -> ", k->name,
+		    k->e.control.bad_streak, rp_cause_format(k->e.control.cause, k->e.control.http_status, cause),
+		    k->e.control.breaker == RP_BREAKER_OPEN ? rp_when(k->e.control.probe_at_ms, ctl->now_at_ms, when)
+							    : "under way");
+	} else if (strcmp(state, "no_key") == 0) {
+		return rp_buf_printf(out,
+				     "! %s: no signing key is valid, and nothing is sent unsigned: mend the secret, "
+				     "reload the senders -> ",
+				     k->name) &&
+		       rp_command_add_on(out, &ctl->place, "runpost check-config", k->name) &&
+		       rp_buf_add_char(out, '\n');
+	} else {
+		ok = rp_buf_printf(out, "! %s: %s -> ", k->name, state);
+	}
+	return ok && rp_command_add_on_endpoint(out, &ctl->place, words, k->name) && rp_buf_add_char(out, '\n');
+}
+
+static bool add_no_sender(struct rp_ctl *ctl, uint64_t n)
+{
+	bool is_command;
+
+	return rp_buf_printf(&ctl->out, "! no sender is alive, %" PRIu64 " entries want one -> ", n) &&
+	       rp_command_add_send(&ctl->out, &ctl->place, &is_command) && rp_buf_add_char(&ctl->out, '\n');
+}
+
 static bool add_trouble(struct rp_ctl *ctl, const struct stats *st)
 {
 	enum { SHOWN = 10 };
 	const struct rp_ledger *l = &st->ledger;
+	struct rp_buf *out = &ctl->out;
 	bool ok = true;
 	size_t i, shown = 0;
 
 	if (!balances(l))
-		ok = rp_buf_add_text(&ctl->out, "! the ledger does not balance -> runpostctl verify\n");
+		ok = rp_buf_add_text(out, "! the ledger does not balance -> ") &&
+		     rp_command_add(out, &ctl->place, "runpostctl verify") && rp_buf_add_char(out, '\n');
 	if (st->n_alive == 0 && l->waiting + l->in_flight > 0)
-		ok = ok &&
-		     rp_buf_printf(&ctl->out,
-				   "! no sender is alive, %" PRIu64 " entries want one -> runpost send --outbox %s\n",
-				   l->waiting + l->in_flight, rp_outbox_dir(ctl->ob));
+		ok = ok && add_no_sender(ctl, l->waiting + l->in_flight);
 	for (i = 0; ok && i < st->endpoints.n && shown < SHOWN; i++) {
-		const struct rp_known_endpoint *k = &st->endpoints.all[i];
-		const char *state = rp_known_endpoint_state(k);
-		char cause[RP_CAUSE_TEXT_MAX], when[RP_WHEN_TEXT_MAX];
-
-		if (strcmp(state, "ok") == 0)
+		if (strcmp(rp_known_endpoint_state(&st->endpoints.all[i]), "ok") == 0)
 			continue;
 		shown++;
-		if (strcmp(state, "failing") == 0)
-			ok = rp_buf_printf(
-			    &ctl->out, "! %s: %u failures in a row, last %s -> runpostctl list --endpoint ", k->name,
-			    k->e.streak, rp_cause_format(k->e.last_cause, k->e.last_status, cause));
-		else if (strcmp(state, "parked") == 0)
-			ok = rp_buf_printf(
-			    &ctl->out,
-			    "! %s: parked after %u failures in a row, last %s, probe %s -> runpostctl resume ", k->name,
-			    k->e.control.bad_streak,
-			    rp_cause_format(k->e.control.cause, k->e.control.http_status, cause),
-			    k->e.control.breaker == RP_BREAKER_OPEN
-				? rp_when(k->e.control.probe_at_ms, ctl->now_at_ms, when)
-				: "under way");
-		else
-			ok = rp_buf_printf(&ctl->out, "! %s: %s -> runpostctl resume ", k->name, state);
-		ok = ok && rp_shell_quote(k->name, &ctl->out) && rp_buf_add_char(&ctl->out, '\n');
+		ok = add_endpoint_trouble(ctl, &st->endpoints.all[i]);
 	}
 	if (st->trouble > shown)
-		ok = ok && rp_buf_printf(&ctl->out, "! %zu more endpoints in trouble -> runpostctl endpoints\n",
-					 st->trouble - shown);
+		ok = ok && rp_buf_printf(out, "! %zu more endpoints in trouble -> ", st->trouble - shown) &&
+		     rp_command_add(out, &ctl->place, "runpostctl endpoints") && rp_buf_add_char(out, '\n');
 	return ok;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/units.h"
 #include "entry_json.h"
+#include "note.h"
 #include "spark.h"
 #include "term.h"
 #include "top_draw.h"
@@ -60,10 +61,10 @@ static void say(struct top *t, enum rp_style style, const char *fmt, ...)
 /* Those in trouble first, then those with most to do. */
 static int rank(const struct rp_known_endpoint *k)
 {
-	return k->e.disabled || k->e.control.breaker != RP_BREAKER_CLOSED ? 0
-	       : k->e.paused                                              ? 1
-	       : k->e.streak > 0                                          ? 2
-									  : 3;
+	return k->e.disabled || k->e.control.breaker != RP_BREAKER_CLOSED || rp_known_endpoint_lacks_key(k) ? 0
+	       : k->e.paused                                                                                ? 1
+	       : k->e.streak > 0                                                                            ? 2
+													    : 3;
 }
 
 static int by_need(const void *a, const void *b)
@@ -241,9 +242,13 @@ static void pause_or_resume(struct top *t)
 	const struct rp_known_endpoint *k = selected(t);
 	bool pause = !k->e.paused && !k->e.disabled;
 	struct rp_error err;
+	uint64_t record;
 	enum rp_err e = rp_outbox_endpoint_pause(t->ctl->ob, rp_sys_wall_ms(&rp_sys_real), k->id, pause, &err);
 
-	if (e == RP_OK)
+	if (e == RP_OK && rp_note(t->ctl, pause ? "pause" : "resume", rp_span_of(k->name), 1, &record) != RP_EXIT_OK)
+		say(t, RP_STYLE_BAD, " %s %.300s, but the log of changes could not be written",
+		    pause ? "paused" : "resumed", k->name);
+	else if (e == RP_OK)
 		say(t, RP_STYLE_GOOD, " %s %.300s", pause ? "paused" : "resumed", k->name);
 	else
 		say(t, RP_STYLE_BAD, " %.300s: %.200s", k->name, e == RP_ERR_NOTFOUND ? "it has gone" : err.text);
@@ -254,13 +259,15 @@ static void start_replay(struct top *t)
 {
 	const struct rp_ctl *ctl = t->ctl;
 	const struct rp_known_endpoint *k = selected(t);
+	struct rp_buf name = {0};
+	bool named = rp_endpoint_literal(&name, k->name);
 	char *argv[] = {(char[]){"runpostctl"},
 			(char[]){"replay"},
 			(char[]){"--state"},
 			(char[]){"dead"},
 			(char[]){"--yes"},
 			(char[]){"--endpoint"},
-			k->name,
+			name.data,
 			(char[]){"--outbox"},
 			strdup(rp_outbox_dir(ctl->ob)),
 			ctl->config_path != NULL ? (char[]){"--config"} : NULL,
@@ -271,8 +278,8 @@ static void start_replay(struct top *t)
 	sigset_t defaults;
 	int ends[2], rc;
 
-	if (pipe2(ends, O_CLOEXEC) != 0) {
-		rc = errno;
+	if (!named || pipe2(ends, O_CLOEXEC) != 0) {
+		rc = named ? errno : ENOMEM;
 	} else {
 		posix_spawn_file_actions_init(&files);
 		posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -293,6 +300,7 @@ static void start_replay(struct top *t)
 	}
 	free(argv[8]);
 	free(argv[10]);
+	rp_buf_release(&name);
 	if (rc != 0) {
 		t->child = 0;
 		say(t, RP_STYLE_BAD, " cannot start the replay: %s", strerror(rc));

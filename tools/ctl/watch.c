@@ -86,14 +86,26 @@ static int cancel(struct watch *w)
 	return e == RP_OK || e == RP_ERR_STALE ? rp_job_load(w->ctl, w->number, &w->copy) : rp_ctl_fail(&err);
 }
 
+static void say_command(const struct watch *w, const char *verb, const char *before, const char *goes_on,
+			const char *also)
+{
+	struct rp_buf command = {0};
+	char words[80];
+
+	snprintf(words, sizeof words, "runpostctl jobs %s %" PRIu64, verb, w->number);
+	if (rp_command_add(&command, &w->ctl->place, words))
+		rp_ctl_say("%s%sjob %" PRIu64 " %s: %s%s", before, before[0] != '\0' ? "; " : "", w->number, goes_on,
+			   command.data, also);
+	rp_buf_release(&command);
+}
+
 static void say_what_goes_on(const struct watch *w, const struct rp_change_result *r)
 {
 	if (w->copy.job.phase == RP_JOB_PAUSED)
-		rp_ctl_say("job %" PRIu64 " is paused: runpostctl jobs resume %" PRIu64, w->number, w->number);
+		say_command(w, "resume", "", "is paused", "");
 	else if (w->copy.job.phase == RP_JOB_RUNNING && r->left > 0)
-		rp_ctl_say("%s%sjob %" PRIu64 " goes on with the senders: runpostctl jobs show %" PRIu64
-			   " | jobs pause ... | jobs cancel ...",
-			   w->why != NULL ? w->why : "", w->why != NULL ? "; " : "", w->number, w->number);
+		say_command(w, "show", w->why != NULL ? w->why : "", "goes on with the senders",
+			    "   (or jobs pause, jobs cancel)");
 }
 
 int rp_watch(struct rp_ctl *ctl, uint64_t number, struct rp_change_result *r)

@@ -1,0 +1,245 @@
+"""Stories of what is printed for people: commands do what their line says wherever they are pasted, a name means one
+endpoint, a question promises what is true, and what fails comes with what helps."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+
+from harness import BIN, Story, envelope, json_lines, make_run, secret_text, wait_until
+
+# Whatever RFC 3986 lets stand in a path, and names that fit the others as patterns.
+PATHS = ["/x*", "/xy", "/x**", "/*", "/", "/x*y", "/it's", "/'*'", "/$(touch$IFS$@pwned)*", "/;a&'b'*!", "/~*", "/(a*)"]
+
+
+class Words(Story):
+    def setUp(self):
+        super().setUp()
+        self.env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "TERM": "dumb"}
+
+    def paste(self, command, cwd="/"):
+        """What a person does with a printed command."""
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=30, env=self.env, cwd=cwd)
+        self.assertFalse(os.path.exists(os.path.join(cwd, "pwned")), "a name was expanded")
+        return done
+
+    def on_terminal(self, *argv, cwd=None, answer=None):
+        """What a terminal shows, wide enough for one line each; answer: what is typed at a question."""
+        master, slave = pty.openpty()
+        process = subprocess.Popen([BIN / "runpostctl", *map(str, argv)], stdin=slave, stdout=slave, stderr=slave,
+                                   env=self.env, cwd=cwd)
+        os.close(slave)
+        shown = b""
+        try:
+            while select.select([master], [], [], 30)[0]:
+                try:
+                    data = os.read(master, 65536)
+                except OSError:  # Linux: the other side is closed
+                    break
+                shown += data
+                if answer is not None and (b"[y/N] " in shown or b"to go on: " in shown):
+                    os.write(master, answer)
+                    answer = None
+        finally:
+            process.wait(30)
+            os.close(master)
+        return shown.decode().replace("\r\n", "\n")
+
+    def where(self):
+        return "--outbox", self.outbox, "--config", self.config
+
+    def paused(self):
+        return {e["endpoint"] for e in self.ctl_json("endpoints") if e["paused"]}
+
+    def state_of(self, endpoint):
+        return next(e["state"] for e in self.ctl_json("endpoints") if e["endpoint"] == endpoint)
+
+
+class Names(Words):
+    def setUp(self):
+        super().setUp()
+        self.urls = [f"https://odd.example{path}" for path in PATHS] + ["http://[::1]:8080/x*", "http://[::1]:8080/xy"]
+        self.receipts = self.ingest([envelope(n, url) for n, url in enumerate(self.urls)])
+        self.ctl("pause", "*")
+        self.assertEqual(self.paused(), set(self.urls))
+
+    def test_the_command_that_explain_prints_resumes_this_endpoint_alone(self):
+        for url, receipt in zip(self.urls, self.receipts):
+            told, = self.ctl_json("explain", receipt["id"])
+            block, = (b for b in told["blocking"] if b["code"] == "paused")
+            self.assertEqual(self.paste(block["command"]).returncode, 0, block["command"])
+            self.assertEqual(self.paused(), set(self.urls) - {url}, block["command"])
+            self.ctl("pause", "*")
+
+    def test_the_lines_of_stats_resume_one_endpoint_each(self):
+        self.assertIn("no sender is alive", self.on_terminal("stats", *self.where()))
+        for url in self.urls:
+            self.ctl("resume", "*")
+            self.ctl("pause", url)
+            self.assertEqual(self.paused(), {url})
+            line, = (l for l in self.on_terminal("stats", *self.where()).splitlines() if l.startswith(f"! {url}:"))
+            self.ctl("pause", "*")
+            self.assertEqual(self.paste(line.partition(" -> ")[2]).returncode, 0, line)
+            self.assertEqual(self.paused(), set(self.urls) - {url}, line)
+
+    def test_a_name_as_it_is_listed_or_completed_means_itself(self):
+        for url in self.urls:
+            self.ctl("resume", url)
+            self.assertEqual(self.paused(), set(self.urls) - {url})
+            self.assertEqual([e["endpoint"] for e in self.list("--endpoint", url)], [url])
+            self.ctl("pause", url)
+        script = self.run_program(BIN / "runpostctl", "completion", "bash").out_path
+        program = 'source "$1"; COMP_LINE=$2; COMP_POINT=${#2}; _runpostctl; printf "%s\\n" "${COMPREPLY[@]}"'
+        words = subprocess.run(["bash", "--norc", "-c", program, "bash", script, f"runpostctl resume --outbox {self.outbox} "],
+                               capture_output=True, text=True, timeout=30, env=self.env).stdout.splitlines()
+        self.assertEqual(len(words), len(self.urls))
+        for word in words:
+            before = self.paused()
+            done = subprocess.run(["bash", "-c", f"runpostctl resume --outbox {self.outbox} {word}"], env=self.env,
+                                  cwd=self.folder, timeout=30, capture_output=True)
+            self.assertEqual((done.returncode, len(before - self.paused())), (0, 1), word)
+        self.assertEqual(self.paused(), set())
+
+    def test_the_pattern_can_still_be_meant(self):
+        done = self.ctl("resume", "https://odd.example/x*")
+        self.assertIn("taken as the name of this one endpoint; the pattern, which fits 4, has a backslash in front", done.err)
+        self.assertEqual(len(self.paused()), len(self.urls) - 1)
+        self.ctl("resume", r"\https://odd.example/x*")
+        self.assertEqual(len(self.paused()), len(self.urls) - 4)
+        self.assertNotIn("taken as", self.ctl("resume", "https://odd.example/~*").err)
+        self.assertEqual(len(self.list("--endpoint", r"\https://odd.example/?*")), len(PATHS) - 1)
+
+
+class Hints(Words):
+    def test_the_hint_for_a_sender_is_complete_wherever_it_is_pasted(self):
+        sink = self.sink()
+        self.ingest([envelope(n, sink.hook()) for n in range(20)])
+        shown = self.on_terminal("stats", "--outbox", self.outbox.name, "--config", self.config.name, cwd=self.folder)
+        line, = (l for l in shown.splitlines() if l.startswith("! no sender"))
+        self.assertEqual(self.paste(line.partition(" -> ")[2] + " --drain").returncode, 0, line)
+        self.assert_sound(delivered=20)
+
+    def test_without_its_configuration_no_sender_is_suggested(self):
+        receipt, = self.ingest([envelope(1, "http://127.0.0.1:9/")])
+        for shown in (self.on_terminal("stats", "--outbox", self.outbox),
+                      self.on_terminal("explain", receipt["id"], "--outbox", self.outbox)):
+            self.assertNotIn("runpost send --outbox", shown)
+            self.assertRegex(re.sub(r"\s+", " ", shown), r"start `runpost send` with the --config that its senders have")
+        told = subprocess.run([BIN / "runpostctl", "explain", "--json", "--outbox", self.outbox, receipt["id"]],
+                              capture_output=True, timeout=30, check=True).stdout
+        self.assertNotIn(b'"command":"runpost send', told)
+
+    def test_every_command_that_is_printed_says_where(self):
+        self.ingest([envelope(n, "http://127.0.0.1:9/", expires_at="2020-01-01T00:00:00Z") for n in range(2)])
+        self.drain()
+        live, = self.ingest([envelope(9, "http://127.0.0.1:9/x*", not_before="2099-01-01T00:00:00Z")])
+        self.ctl("pause", "*")
+        self.ctl("hold", live["id"])
+        printed = [self.on_terminal(verb, *more, *self.where())
+                   for verb, *more in (["stats"], ["dead"], ["explain", live["id"]], ["show", live["id"]],
+                                       ["show", "--state", "dead"], ["replay", "--state", "dead", "--dry-run"],
+                                       ["purge", "--state", "dead", "--dry-run"], ["jobs", "show", "1"],
+                                       ["purge", "--state", "dead", "--yes"])]
+        commands = [c for text in printed for c in re.findall(r"(?:runpostctl|runpost send)(?! settings) [^\n`]*--outbox.*", text)]
+        self.assertGreater(len(commands), 9, printed)
+        for text in printed:
+            for line in text.splitlines():
+                if re.search(r"(-> |next: |undo: |^ +|you can +)runpost(ctl)? ", line):
+                    self.assertIn(f"--outbox {self.outbox} --config {self.config}", line)
+
+    def test_a_remedy_of_doctor_is_complete(self):
+        self.ingest([envelope(1, "http://127.0.0.1:9/")])
+        remedy = lambda *where: {c["check"]: c["remedy"] for c in json_lines(
+            self.run_program(BIN / "runpostctl", "doctor", "--json", *where).out)}["senders"]
+        self.assertTrue(remedy(*self.where()).startswith(f"runpost send --outbox {self.outbox} --config {self.config},"))
+        self.assertTrue(remedy("--outbox", self.outbox).startswith("start `runpost send` with the --config"))
+
+    def test_a_paused_endpoint_is_what_is_waited_for(self):
+        receipt, = self.ingest([envelope(1, "https://a.example/in")])
+        self.ctl("pause", "https://a.example/in", "--reason", "new certificate")
+        told, = self.ctl_json("explain", receipt["id"])
+        self.assertIn("waits for its endpoint to be resumed: it is paused", told["why"])
+        self.assertIn("(new certificate)", told["blocking"][0]["text"])
+        self.assertRegex(told["blocking"][0]["text"], rf"paused by {self.ctl_json('audit')[-1]['user']}")
+        self.assertIn("after its endpoint is resumed", told["next"])
+
+    def test_an_endpoint_whose_key_has_expired_is_told_apart(self):
+        secret = self.file("secret", secret_text(b"k" * 32) + " not-after=2020-01-01T00:00:00Z\n")
+        sink = self.sink()
+        self.configure(defaults={"secret_file": secret})
+        receipt, = self.ingest([envelope(1, sink.hook())])
+        sender = self.send()
+        wait_until(lambda: self.state_of(sink.hook()) == "no_key", "the endpoint to be told so")
+        line, = (l for l in self.on_terminal("stats", *self.where()).splitlines() if l.startswith(f"! {sink.hook()}"))
+        self.assertIn("no signing key is valid", line)
+        done = self.paste(line.partition(" -> ")[2])
+        self.assertIn("0 of 1 keys valid now", done.stdout)
+        self.assertIn("mend the secret", self.ctl_json("explain", receipt["id"])[0]["why"])
+        self.file("secret", secret_text(b"k" * 32) + "\n")
+        sender.signal(1)
+        self.wait_entries("the delivery", delivered=1)
+        self.assertEqual(self.state_of(sink.hook()), "ok")
+        sender.stop()
+
+
+class Redirects(Words):
+    def test_where_to_is_told_of_what_waits_and_of_what_is_dead(self):
+        sink = self.sink("--status", "308", "--header", "Location: /hook/?token=s3cret")
+        self.configure(defaults={"retry_base": "1h", "retry_cap": "1h", "retry_attempts": "2"})
+        waits, = self.ingest([make_run(1, sink.hook() + "?token=s3cret")])
+        log = self.send()
+        wait_until(lambda: self.show(waits["id"])["attempts"] == 1 and self.list("--state", "retrying"), "the attempt")
+        log.stop()
+        wanted = f"redirects (only a slash is missing) to {sink.hook()}/?token=REDACTED"
+        self.assertEqual(self.show(waits["id"])["attempt_log"][0]["detail"], wanted)
+        told, = self.ctl_json("explain", waits["id"])
+        self.assertIn("What to do: it redirects, which is never followed", told["why"])
+        self.assertIn(wanted, told["happened"])
+        self.configure(defaults={"permanent_statuses": "308"})
+        self.ctl("replay", waits["id"])
+        self.drain()
+        group, = self.ctl_json("dead")
+        self.assertIn(wanted, group["suggest"])
+        self.assertEqual(sink.count(), 2)  # nothing was followed
+        for text in (log.err, self.on_terminal("show", waits["id"], *self.where()), self.on_terminal("dead", *self.where())):
+            self.assertNotIn("s3cret", text)
+        self.assertIn("only a slash is missing", log.err)
+
+
+class Log(Words):
+    def audit(self):
+        return [(r["verb"], r["done"], r["skipped"], r["what"], r["reason"]) for r in self.ctl_json("audit")]
+
+    def test_what_takes_secrets_out_or_brings_entries_in_leaves_a_record(self):
+        self.ingest([make_run(n, "https://a.example/in?token=t") for n in range(3)])
+        self.ctl("export")
+        self.assertEqual(self.audit(), [])
+        lines = self.ctl("export", "--with-secrets", "--limit", "2", "--reason", "move").out
+        file = self.file("lines", lines)
+        copy = self.folder / "copy"
+        self.run_program(BIN / "runpostctl", "backup", copy, *self.where())
+        self.ctl("import", "--dry-run", file)
+        self.ctl("purge", "--state", "waiting", "--yes", "--no-backup")
+        self.ctl("import", file, "--endpoint", "a.example")
+        self.ctl("import", file)
+        self.assertEqual(self.audit(), [
+            ("export", 2, 0, "- --limit 2", "move"), ("backup", 0, 0, str(copy), None),
+            ("purge", 3, 0, "--state waiting", None), ("import", 2, 0, f"{file} --endpoint a.example", None),
+            ("import", 0, 2, str(file), None)])
+
+    def test_the_question_of_a_purge_promises_no_backup_that_is_not_written(self):
+        sink = self.sink()
+        self.ingest([envelope(n, sink.hook()) for n in range(3)])
+        self.drain()
+        none, some, all_ = "There will be no backup of them", "3 of them will not be in the backup", "Only the backup can undo"
+        ask = lambda *more: self.on_terminal("purge", *more, *self.where(), answer=b"n\n")
+        self.assertIn(none, ask("--state", "delivered"))
+        self.assertIn(all_, ask("--state", "delivered", "--backup", self.folder / "b"))
+        self.ctl("purge", "--state", "delivered", "--dry-run")
+        self.assertIn(none, ask("--plan", "1"))
+        self.ingest([envelope(n, sink.hook()) for n in range(5, 7)])
+        self.assertIn(some, ask("--state", "delivered,waiting"))
+        self.assertIn(all_, ask("--state", "waiting"))
+        self.assertIn(none, ask("--state", "waiting", "--no-backup"))
+        self.assert_sound(delivered=3, waiting=2)
