@@ -1,4 +1,4 @@
-#include "core/url.h"
+#include "core/url_int.h"
 
 #include <assert.h>
 
@@ -9,25 +9,6 @@
 
 /* Shorter values ("1", "yes", "v2") stand in most texts by chance. */
 #define MASKED_MIN 4
-
-static bool has_default_port(const struct rp_url *url)
-{
-	return url->port == (url->https ? 443 : 80);
-}
-
-static bool add_endpoint(const struct rp_url *url, struct rp_buf *out)
-{
-	size_t i;
-
-	if (!rp_buf_add_text(out, url->https ? "https://" : "http://"))
-		return false;
-	for (i = 0; i < url->host.len; i++)
-		if (!rp_buf_add_char(out, rp_char_lower(url->host.ptr[i])))
-			return false;
-	if (!has_default_port(url) && !rp_buf_printf(out, ":%u", (unsigned)url->port))
-		return false;
-	return url->path.len > 0 ? rp_buf_add(out, url->path.ptr, url->path.len) : rp_buf_add_char(out, '/');
-}
 
 /* Takes back a half-made addition. */
 static bool finish(struct rp_buf *out, size_t len_before, bool ok)
@@ -43,7 +24,7 @@ bool rp_url_endpoint(const struct rp_url *url, struct rp_buf *out)
 {
 	size_t before = out->len;
 
-	return finish(out, before, add_endpoint(url, out));
+	return finish(out, before, rp_url_add_endpoint(url, out));
 }
 
 struct param {
@@ -105,7 +86,7 @@ bool rp_url_redact(const struct rp_url *url, struct rp_buf *out)
 {
 	size_t before = out->len;
 
-	return finish(out, before, add_endpoint(url, out) && (!url->has_query || add_redacted_query(url, out)));
+	return finish(out, before, rp_url_add_endpoint(url, out) && (!url->has_query || add_redacted_query(url, out)));
 }
 
 enum reading { READ_AS_WRITTEN, READ_DECODED, READ_AS_FORM, N_READINGS };

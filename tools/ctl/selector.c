@@ -22,13 +22,18 @@ enum { N_STATE_WORDS = sizeof state_words / sizeof state_words[0] };
 
 bool rp_endpoint_glob_init(struct rp_endpoint_glob *g, const char *glob)
 {
+	struct rp_buf encoded = {0};
+	struct rp_span sent;
 	struct rp_url url;
+	enum rp_err e;
 
 	memset(g, 0, sizeof *g);
 	g->glob = glob;
-	if (rp_url_parse(rp_span_of(glob), &url, NULL) != RP_OK)
-		return true;
-	return rp_url_endpoint(&url, &g->name);
+	e = rp_url_accept(rp_span_of(glob), &encoded, &sent, &url, NULL);
+	if (e == RP_OK && !rp_url_endpoint(&url, &g->name))
+		e = RP_ERR_NOMEM;
+	rp_buf_release(&encoded);
+	return e != RP_ERR_NOMEM;
 }
 
 void rp_endpoint_glob_release(struct rp_endpoint_glob *g)
