@@ -6,6 +6,8 @@
 
 #include "base/sys.h"
 #include "cli.h"
+#include "core/redact.h"
+#include "work/webhook_file.h"
 
 /* A public address, to ask the guard what it thinks of a port alone. */
 #define ANY_PUBLIC_ADDRESS "9.9.9.9"
@@ -96,7 +98,7 @@ static bool print_url(const struct rp_settings *s, const char *text)
 		return false; /* they have been looked at before */
 	}
 	policy = rp_config_policy(&s->config, &url);
-	ok = rp_url_redact(&url, &shown);
+	ok = rp_redact_url(&s->config, &url, &shown);
 	printf("\n%.*s\n", (int)shown.len, shown.data != NULL ? shown.data : "");
 	rp_buf_release(&shown);
 	if (policy->url != NULL)
@@ -129,6 +131,16 @@ static int check(const struct rp_settings *s, char **urls, int n)
 	return RP_EXIT_OK;
 }
 
+static enum rp_err check_webhook(const struct rp_config *config, struct rp_error *err)
+{
+	struct rp_buf url = {0};
+	enum rp_err rc =
+	    config->webhook_file != NULL ? rp_webhook_file_read(config->webhook_file, &url, err) : RP_OK;
+
+	rp_buf_release(&url);
+	return rc;
+}
+
 int rp_cmd_check_config(int argc, char **argv)
 {
 	const char *config = NULL;
@@ -157,7 +169,7 @@ int rp_cmd_check_config(int argc, char **argv)
 		code = rp_cli_settings("check-config", config, NULL, &settings);
 	if (code != RP_CLI_GO_ON)
 		return code;
-	if (rp_settings_load_secrets(&settings, &err) == RP_OK) {
+	if (rp_settings_load_secrets(&settings, &err) == RP_OK && check_webhook(&settings.config, &err) == RP_OK) {
 		code = check(&settings, argv + first, argc - first);
 	} else {
 		fprintf(stderr, "runpost check-config: %s\n", err.text);

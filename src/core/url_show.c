@@ -64,13 +64,13 @@ static bool param_next(struct rp_span query, size_t *at, struct param *out)
 	return true;
 }
 
-static bool add_redacted_query(const struct rp_url *url, struct rp_buf *out)
+bool rp_url_add_redacted_query(const struct rp_url *url, struct rp_buf *out)
 {
 	struct param p;
 	size_t at = 0;
 	char separator = '?';
 
-	while (param_next(url->query, &at, &p)) {
+	while (url->has_query && param_next(url->query, &at, &p)) {
 		if (!rp_buf_add_char(out, separator))
 			return false;
 		separator = '&';
@@ -86,7 +86,7 @@ bool rp_url_redact(const struct rp_url *url, struct rp_buf *out)
 {
 	size_t before = out->len;
 
-	return finish(out, before, rp_url_add_endpoint(url, out) && (!url->has_query || add_redacted_query(url, out)));
+	return finish(out, before, rp_url_add_endpoint(url, out) && rp_url_add_redacted_query(url, out));
 }
 
 enum reading { READ_AS_WRITTEN, READ_DECODED, READ_AS_FORM, N_READINGS };

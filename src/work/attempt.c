@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "core/redact.h"
+
 #define MASKED_MIN 4 /* shorter values stand in most texts by chance */
 
 /* Header lines are collected as NUL-terminated strings in `text`; while it may still move, only their offsets are kept. */
@@ -201,7 +203,7 @@ void rp_attempt_mask_secrets(const struct rp_attempt_request *a, unsigned char *
 	if (n == 0)
 		return;
 	memcpy(original, text, n);
-	rp_url_mask_secrets(&a->url, text, n);
+	rp_redact_text(a->policy, &a->url, text, n);
 	for (i = 0; i < n; i++) {
 		len = longest_header_match(a, original + i, n - i);
 		until = i + len > until ? i + len : until;

@@ -6,7 +6,8 @@
 
 struct rp_known_endpoint {
 	uint64_t id;
-	char *name;
+	char *name;   /* as it is shown (shown.h); every verb that takes an endpoint takes it */
+	char *stored; /* as it is stored */
 	struct rp_endpoint e;
 };
 

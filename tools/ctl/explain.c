@@ -8,6 +8,7 @@
 #include "advice.h"
 #include "base/units.h"
 #include "ctl.h"
+#include "shown.h"
 
 struct work {
 	const struct rp_explain_input *in;
@@ -167,7 +168,7 @@ static void command_on_endpoint(struct work *w, struct rp_explain_block *b, cons
 	struct rp_buf name = {0};
 
 	say(w, &b->command, "runpostctl %s ", verb);
-	if (!rp_buf_add(&name, w->e->endpoint.ptr, w->e->endpoint.len) ||
+	if (!rp_shown_endpoint(w->e->endpoint, &name) ||
 	    !rp_shell_quote(name.data != NULL ? name.data : "", &b->command))
 		w->out->no_memory = true;
 	rp_buf_release(&name);

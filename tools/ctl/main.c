@@ -7,6 +7,7 @@
 #include "base/sys.h"
 #include "ctl.h"
 #include "options.h"
+#include "shown.h"
 #include "suggest.h"
 #include "work/settings.h"
 
@@ -227,11 +228,13 @@ static int run_verb(struct rp_ctl *ctl)
 		return rp_settings_exit_code(err.code);
 	}
 	ctl->settings = &settings;
+	rp_shown_setup(&settings.config);
 	code = open_outbox(ctl, &settings.config);
 	if (code == RP_EXIT_OK) {
 		code = ctl->verb->run(ctl);
 		rp_outbox_close(ctl->ob);
 	}
+	rp_shown_setup(NULL);
 	rp_settings_release(&settings);
 	return code;
 }

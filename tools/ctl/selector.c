@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "core/scan.h"
 #include "core/url.h"
+#include "shown.h"
 #include "suggest.h"
 
 enum { RETRYING = 0 }; /* stands in the table below for the alias; no state has this number */
@@ -53,6 +54,20 @@ static bool glob_match(const char *glob, struct rp_span text)
 	return strcmp(glob, copy) == 0 || fnmatch(glob, copy, 0) == 0;
 }
 
+/* What `endpoints` prints is taken too, and a URL leads to the name as it is shown, which may be all a caller has. */
+static bool matches_as_shown(const struct rp_endpoint_glob *g, struct rp_span name)
+{
+	struct rp_buf room = {0}, own_room = {0};
+	struct rp_span shown = rp_shown_name(name, &room);
+	struct rp_span own = rp_shown_name((struct rp_span){g->name.data, g->name.len}, &own_room);
+	bool match = (shown.ptr != name.ptr && glob_match(g->glob, shown)) ||
+		     (own.len > 0 && own.len == shown.len && memcmp(own.ptr, shown.ptr, own.len) == 0);
+
+	rp_buf_release(&room);
+	rp_buf_release(&own_room);
+	return match;
+}
+
 bool rp_endpoint_glob_match(const struct rp_endpoint_glob *g, struct rp_span name)
 {
 	struct rp_url url;
@@ -63,7 +78,7 @@ bool rp_endpoint_glob_match(const struct rp_endpoint_glob *g, struct rp_span nam
 	if (g->name.len > 0 && g->name.len == name.len && memcmp(g->name.data, name.ptr, name.len) == 0)
 		return true;
 	if (strchr(g->glob, '/') != NULL)
-		return glob_match(g->glob, name);
+		return glob_match(g->glob, name) || matches_as_shown(g, name);
 	if (rp_url_parse(name, &url, NULL) != RP_OK)
 		return false;
 	host_port.ptr = url.host.ptr;

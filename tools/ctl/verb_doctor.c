@@ -8,6 +8,7 @@
 
 #include "base/sys.h"
 #include "doctor.h"
+#include "shown.h"
 #include "stopped.h"
 
 #define LOCK_WAIT_MS 2000 /* no transaction of ours is longer than some 20 ms */
@@ -141,12 +142,14 @@ static int check_all(struct rp_doctor *d)
 	rp_doctor_report(d, "config", RP_DOCTOR_OK, NULL, "%s",
 			 settings.path != NULL ? settings.path : "no file: all defaults");
 	d->ctl->settings = &settings;
+	rp_shown_setup(&settings.config);
 	if (rp_settings_load_secrets(&settings, &err) != RP_OK)
 		rp_doctor_report(d, "secrets", RP_DOCTOR_FAIL, "runpost check-config", "%s", err.text);
 	else
 		rp_doctor_report(d, "secrets", RP_DOCTOR_OK, NULL, "all that are named can be read, by nobody else");
 	code = check_store(d, &settings.config);
 	d->ctl->settings = NULL;
+	rp_shown_setup(NULL);
 	rp_settings_release(&settings);
 	return code;
 }

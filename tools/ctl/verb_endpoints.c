@@ -4,6 +4,7 @@
 #include "base/units.h"
 #include "endpoints.h"
 #include "note.h"
+#include "shown.h"
 
 static const struct rp_column columns[] = {
     {"ENDPOINT", false, 24},  {"STATE", false, 0},        {"WAITING", true, 0},   {"IN_FLIGHT", true, 0},
@@ -109,7 +110,7 @@ static bool mark(const struct rp_ctl *ctl, const struct rp_known_endpoints *k, b
 		if (!rp_endpoint_glob_init(&glob, ctl->names[w]))
 			return false;
 		for (i = 0; i < k->n; i++) {
-			if (rp_endpoint_glob_match(&glob, rp_span_of(k->all[i].name)))
+			if (rp_endpoint_glob_match(&glob, rp_span_of(k->all[i].stored)))
 				any = marked[i] = true;
 		}
 		rp_endpoint_glob_release(&glob);
@@ -124,7 +125,8 @@ static bool mark(const struct rp_ctl *ctl, const struct rp_known_endpoints *k, b
 /* Loads the endpoints and marks the named ones. Result: exit code, after saying what is wrong. */
 static int choose(struct rp_ctl *ctl, struct rp_known_endpoints *k, bool **marked)
 {
-	struct rp_buf shown = {0};
+	struct rp_buf shown = {0}, room = {0};
+	struct rp_span given;
 	const char *unknown;
 	int code = rp_known_endpoints_load(ctl, k);
 
@@ -139,7 +141,9 @@ static int choose(struct rp_ctl *ctl, struct rp_known_endpoints *k, bool **marke
 	if (unknown == NULL)
 		return rp_ctl_no_memory();
 	/* it may be a URL with its token: only what stands before the query is repeated */
-	rp_text_escape((struct rp_span){unknown, strcspn(unknown, "?")}, &shown);
+	given = rp_shown_name((struct rp_span){unknown, strcspn(unknown, "?")}, &room);
+	rp_text_escape(given, &shown);
+	rp_buf_release(&room);
 	rp_ctl_say("%s: no such endpoint in this outbox; `runpostctl endpoints` shows those there are",
 		   shown.data != NULL ? shown.data : "");
 	rp_buf_release(&shown);
