@@ -167,7 +167,8 @@ class Canaries(Story):
         self.assertIn(sinks[1].hook("/services"), names)
         self.look_with_every_verb(*ids)
         for verb in ("shape", "tail", "explain", "doctor", "metrics", "audit", "export", "jobs"):
-            self.ctl(verb, *(ids[:1] if verb == "explain" else []), code=None)
+            for options in ([], ["--json"] if verb not in ("metrics", "export") else []):
+                self.ctl(verb, *options, *(ids[:1] if verb == "explain" else []), code=None)
         self.assertIn("****", json.dumps(self.show(ids[0])["attempt_log"]))
         # what is shown is taken, and so is the URL itself; neither is told
         first = self.show(ids[0])["endpoint"]

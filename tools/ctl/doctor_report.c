@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "remedy.h"
+
 void rp_doctor_report(struct rp_doctor *d, const char *check, enum rp_doctor_level level, const char *remedy,
 		      const char *fmt, ...)
 {
@@ -48,6 +50,16 @@ void rp_doctor_report(struct rp_doctor *d, const char *check, enum rp_doctor_lev
 		break;
 	}
 	d->no_memory = d->no_memory || !ok;
+}
+
+void rp_doctor_report_error(struct rp_doctor *d, const struct rp_error *err)
+{
+	struct rp_remedy r = rp_remedy_of(err->code, err->sys);
+
+	if (r.means != NULL)
+		rp_doctor_report(d, "store", RP_DOCTOR_FAIL, r.remedy, "%s (%s)", err->text, r.means);
+	else
+		rp_doctor_report(d, "store", RP_DOCTOR_FAIL, r.remedy, "%s", err->text);
 }
 
 /* One line, with numbers to plot behind a bar. */

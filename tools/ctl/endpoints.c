@@ -86,3 +86,8 @@ const char *rp_known_endpoint_state(const struct rp_known_endpoint *k)
 		return "parked";
 	return k->e.streak > 0 ? "failing" : "ok";
 }
+
+bool rp_known_endpoint_keeps_failing(const struct rp_endpoint *e)
+{
+	return e->streak >= 10 || (e->streak >= 3 && e->last_failure_at_ms - e->last_success_at_ms >= 3600000);
+}

@@ -26,4 +26,7 @@ const struct rp_known_endpoint *rp_known_endpoint_find(const struct rp_known_end
 /* "paused", "disabled", "parked" (by its breaker), "failing" (its last attempts failed), "ok". */
 const char *rp_known_endpoint_state(const struct rp_known_endpoint *k);
 
+/* Whether it is more than a hiccup: 10 failures in a row, or 3 and nothing delivered in the hour before the last. */
+bool rp_known_endpoint_keeps_failing(const struct rp_endpoint *e);
+
 #endif
