@@ -220,6 +220,74 @@ sys.exit(outbox.close())
 """)
         self.run_engine(sys.executable, self.folder / "main.py")
 
+    def test_the_engine_in_python_recovers_by_itself_and_survives_nan_and_a_mistake_in_on_receipt(self):
+        self.file("main.py", """
+import json, os, signal, sys, time
+from engine import Outbox
+told = []
+def on_receipt(line, receipt):
+    told.append(receipt)
+    if len(told) == 1:
+        raise ValueError("a mistake of the engine's")
+    print(json.dumps(receipt), flush=True)
+outbox = Outbox("--outbox", sys.argv[1], "--config", sys.argv[2], on_receipt=on_receipt)
+def put(n, **more):
+    outbox.put({"webhook": "https://hooks.example.com/in", "run": {"run_id": f"r-{n}", "status": "success", **more}})
+def wait(n):
+    deadline = time.monotonic() + 30
+    while len(told) < n and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(told) == n, told
+put(0)
+put(1, values={"loss": float("nan"), "bounds": [float("-inf"), float("inf")]})
+wait(2)
+first = outbox.process.pid
+os.kill(first, signal.SIGSTOP)
+put(2)
+os.kill(first, signal.SIGKILL)
+wait(3)  # there is no other put
+assert outbox.process.pid != first
+for n in range(3, 300):
+    put(n)
+sys.exit(outbox.close())
+""")
+        process = self.spawn(sys.executable, self.folder / "main.py", self.outbox, self.config, env=self.path)
+        self.assertEqual(process.wait(50), 0, process.err)
+        receipts = [json.loads(line) for line in process.out.splitlines()]
+        self.assertEqual({r["status"] for r in receipts}, {"queued"}, receipts)
+        self.assertEqual((len(receipts), self.entries()["waiting"]), (299, 300))
+        self.assertIn("ValueError: a mistake of the engine's", process.err)
+        self.assertEqual(json.loads(self.ctl("body", receipts[0]["id"]).out)["values"], {"loss": None, "bounds": [None, None]})
+
+    def test_the_engines_say_so_when_there_is_no_use_in_trying_again(self):
+        self.config.write_text("[nonsense]\n")
+        self.file("main.py", """
+import sys
+from engine import Outbox
+outbox = Outbox("--config", sys.argv[2])
+try:
+    outbox.close()
+except RuntimeError as error:
+    print(error)
+try:
+    outbox.put({})
+except RuntimeError as error:
+    print(error)
+""")
+        self.file("main.mjs", """
+import { Outbox } from "./engine.mjs";
+const outbox = new Outbox("--config", process.argv[3]);
+const put = outbox.put({}).catch((error) => console.log(error.message));
+await outbox.close().catch((error) => console.log(error.message));
+await put;
+""")
+        for argv in ([sys.executable, self.folder / "main.py"], [self.node, self.folder / "main.mjs"]):
+            if argv[0] is None:
+                continue
+            process = self.spawn(*argv, self.outbox, self.config, env=self.path)
+            self.assertEqual(process.wait(50), 0, process.err)
+            self.assertEqual(process.out.decode().count("runpost ingest ended with 78"), 2, process.out)
+
     def test_the_engine_in_node_loses_nothing_when_ingest_is_killed(self):
         if self.node is None:
             self.skipTest("there is no node")
