@@ -2,6 +2,7 @@
 
 import base64
 import http.server
+import ipaddress
 import json
 import os
 import pathlib
@@ -128,6 +129,26 @@ class Lists(Story):
         missing = [p.relative_to(ROOT).as_posix() for p in sources
                    if not re.search(rf"\b{re.escape(p.stem)}\b", text)]
         self.assertEqual(sorted(missing), [], "not in README.md")
+
+    def test_the_units_are_hardened_and_name_servers_can_be_reached(self):
+        units = sorted((DOCS / "examples").glob("*.service"))
+        self.assertEqual([u.name for u in units], ["runpost-ingest@.service", "runpost-sender.service"])
+        for unit in units:
+            if shutil.which("systemd-analyze") is not None:
+                done = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--threshold=20", unit],
+                                      capture_output=True, text=True, timeout=30, check=False)
+                self.assertEqual(done.returncode, 0, done.stdout[-300:] + done.stderr)
+        denied = re.findall(r"^IPAddressDeny=(.*)", (DOCS / "examples" / "runpost-sender.service").read_text(), re.M)
+        networks = [ipaddress.ip_network(n) for line in denied for n in line.split()]
+        self.assertTrue(any(ipaddress.ip_address("169.254.169.254") in n for n in networks))
+        for name_server in ("169.254.169.253", "168.63.129.16", "100.100.2.136", "100.100.2.138", "127.0.0.53"):
+            self.assertFalse(any(ipaddress.ip_address(name_server) in n for n in networks), name_server)
+
+    def test_cron_lines_name_a_program_by_its_path(self):
+        lines = re.findall(r"^ +\* \* \* \* \* +(.*)$", "".join(p.read_text() for p in DOCS.glob("*.md")), re.M)
+        self.assertTrue(lines)
+        for line in lines:  # a crontab of the system: a user, then the command
+            self.assertTrue(line.split()[1].startswith("/"), line)
 
     def test_links_between_the_documents_lead_somewhere(self):
         for document in [ROOT / "README.md", *DOCS.glob("*.md")]:
