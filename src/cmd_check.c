@@ -134,8 +134,7 @@ static int check(const struct rp_settings *s, char **urls, int n)
 static enum rp_err check_webhook(const struct rp_config *config, struct rp_error *err)
 {
 	struct rp_buf url = {0};
-	enum rp_err rc =
-	    config->webhook_file != NULL ? rp_webhook_file_read(config->webhook_file, &url, err) : RP_OK;
+	enum rp_err rc = config->webhook_file != NULL ? rp_webhook_file_read(config->webhook_file, &url, err) : RP_OK;
 
 	rp_buf_release(&url);
 	return rc;

@@ -104,8 +104,8 @@ static int fail_webhook(enum rp_err rc, const char *text)
 }
 
 /* Where runs go that name no webhook: --webhook, else --webhook-file, else [ingest] webhook_file. Appends to out. */
-static enum rp_err find_webhook(const char *given, const char *file, const struct rp_config *config,
-				struct rp_buf *out, struct rp_error *err)
+static enum rp_err find_webhook(const char *given, const char *file, const struct rp_config *config, struct rp_buf *out,
+				struct rp_error *err)
 {
 	struct rp_span sent;
 	struct rp_url url;
@@ -132,8 +132,8 @@ int rp_cmd_ingest(int argc, char **argv)
 	    {"outbox", "DIR", "the outbox, created if missing (default: [outbox] dir)", &outbox, NULL},
 	    {"config", "FILE", "configuration (default: " RP_SETTINGS_PATH " if it exists)", &config, NULL},
 	    {"webhook", "URL", "where runs go that name no webhook (default: they are skipped)", &webhook, NULL},
-	    {"webhook-file", "FILE", "the same, read from FILE, mode 0600 (default: [ingest] webhook_file)", &webhook_file,
-	     NULL},
+	    {"webhook-file", "FILE", "the same, read from FILE, mode 0600 (default: [ingest] webhook_file)",
+	     &webhook_file, NULL},
 	    {"rejects", "FILE", "append rejected lines to FILE, as they came", &rejects, NULL},
 	    {"quiet", NULL, "no summary on stderr at the end", NULL, &quiet},
 	};

@@ -72,7 +72,7 @@ struct rp_config {
 	struct rp_policy defaults;
 	struct rp_policy *endpoints;
 	size_t n_endpoints;
-	bool redacts; /* some section has redact_path */
+	bool redacts;                      /* some section has redact_path */
 	unsigned line_of[RP_SETTINGS_MAX]; /* of the settings that are not a policy's */
 	void *owned;                       /* the strings */
 };

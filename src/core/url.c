@@ -166,7 +166,8 @@ static bool is_dot_segment(struct rp_span segment)
 	while (i < segment.len) {
 		if (segment.ptr[i] == '.')
 			i++;
-		else if (segment.len - i >= 3 && rp_span_same_but_case(rp_span_part(segment, i, i + 3), rp_span_of("%2e")))
+		else if (segment.len - i >= 3 &&
+			 rp_span_same_but_case(rp_span_part(segment, i, i + 3), rp_span_of("%2e")))
 			i += 3;
 		else
 			return false;
@@ -222,8 +223,7 @@ enum rp_err rp_url_parse(struct rp_span text, struct rp_url *out, struct rp_erro
  * digits follow. */
 static bool is_encoded(char c, bool in_query)
 {
-	return (unsigned char)c >= 0x80 || rp_char_is_one_of(c, " \"<>") ||
-	       (!in_query && rp_char_is_one_of(c, "{}`"));
+	return (unsigned char)c >= 0x80 || rp_char_is_one_of(c, " \"<>") || (!in_query && rp_char_is_one_of(c, "{}`"));
 }
 
 /* Where the host, and a port, end. */

@@ -106,8 +106,8 @@ static enum rp_err check_room(struct rp_doctor *d, struct rp_outbox_info *info, 
 	refuses = rp_outbox_room(d->ctl->ob, &why) != RP_OK;
 	rp_doctor_report(d, "quota",
 			 refuses || percent >= QUOTA_FAIL ? RP_DOCTOR_FAIL
-			 : percent >= QUOTA_WARN ? RP_DOCTOR_WARN
-						 : RP_DOCTOR_OK,
+			 : percent >= QUOTA_WARN          ? RP_DOCTOR_WARN
+							  : RP_DOCTOR_OK,
 			 "runpostctl purge --state delivered, or raise quota",
 			 "%s of %s used (%" PRIu64 "%%), format %u%s%s", rp_size_text(info->used_bytes, used),
 			 rp_size_text(info->quota_bytes, quota), percent, info->format,
@@ -209,7 +209,8 @@ static bool add_failing(const struct rp_known_endpoint *k, unsigned nth, struct 
 		return true;
 	if (nth == 0) {
 		rp_buf_clear(remedy);
-		if (!rp_buf_add_text(remedy, "runpostctl list --limit 10 --endpoint ") || !rp_shell_quote(k->name, remedy))
+		if (!rp_buf_add_text(remedy, "runpostctl list --limit 10 --endpoint ") ||
+		    !rp_shell_quote(k->name, remedy))
 			return false;
 	}
 	return rp_buf_printf(names, "%s%.100s (%u in a row, last %s)", nth == 0 ? ": " : ", ", k->name, k->e.streak,
@@ -222,7 +223,8 @@ static int check_endpoints(struct rp_doctor *d)
 	unsigned parked = 0, paused = 0, disabled = 0, failing = 0;
 	int code = rp_known_endpoints_load(d->ctl, &all);
 	struct rp_buf names = {0}, remedy = {0};
-	bool ok = rp_buf_add_text(&names, "") && rp_buf_add_text(&remedy, "runpostctl endpoints; runpostctl resume NAME");
+	bool ok =
+	    rp_buf_add_text(&names, "") && rp_buf_add_text(&remedy, "runpostctl endpoints; runpostctl resume NAME");
 	size_t i;
 
 	for (i = 0; i < all.n && code == RP_EXIT_OK; i++) {
@@ -234,8 +236,8 @@ static int check_endpoints(struct rp_doctor *d)
 			ok = ok && add_failing(&all.all[i], failing++, &names, &remedy);
 	}
 	if (code == RP_EXIT_OK && ok)
-		rp_doctor_report(d, "endpoints", parked + paused + disabled + failing > 0 ? RP_DOCTOR_WARN : RP_DOCTOR_OK,
-				 remedy.data,
+		rp_doctor_report(d, "endpoints",
+				 parked + paused + disabled + failing > 0 ? RP_DOCTOR_WARN : RP_DOCTOR_OK, remedy.data,
 				 "%zu, of them %u parked (breaker or key), %u paused, %u disabled, %u failing%s", all.n,
 				 parked, paused, disabled, failing, names.data);
 	d->no_memory = d->no_memory || !ok;

@@ -169,9 +169,8 @@ static bool add_identity(struct rp_buf *out, const struct rp_entry *e, bool with
 	bool ok;
 
 	ok = add_text(out, "id", rp_span_of(rp_id_format(f->id, id))) && add_int(out, "seq", e->seq) &&
-	       add_text(out, "run_id", f->run_id) && add_text(out, "thread_id", f->thread_id) &&
-	       add_text(out, "event", f->event) &&
-	       add_text(out, "state", rp_span_of(rp_state_name(e->delivery.state))) &&
+	     add_text(out, "run_id", f->run_id) && add_text(out, "thread_id", f->thread_id) &&
+	     add_text(out, "event", f->event) && add_text(out, "state", rp_span_of(rp_state_name(e->delivery.state))) &&
 	     add_text(out, "endpoint", with_secrets ? e->endpoint : rp_shown_name(e->endpoint, &room)) &&
 	     add_url(out, f->url, with_secrets) && add_text(out, "operation", f->operation) &&
 	     add_text(out, "order_by", f->order_by) && add_headers(out, f->headers, with_secrets);

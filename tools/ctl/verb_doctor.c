@@ -95,7 +95,8 @@ static void report_lock(struct rp_doctor *d, const char *dir, int probed)
 	if (probed == 0)
 		rp_doctor_report(d, "write_lock", RP_DOCTOR_OK, NULL, "it is free within %d ms", LOCK_WAIT_MS);
 	else if (probed == NOT_TRIED)
-		rp_doctor_report(d, "write_lock", RP_DOCTOR_WARN, "raise the limit of processes (ulimit -u), or end some",
+		rp_doctor_report(d, "write_lock", RP_DOCTOR_WARN,
+				 "raise the limit of processes (ulimit -u), or end some",
 				 "no process could be started to try it");
 	else if (probed < 0)
 		rp_doctor_report(d, "write_lock", RP_DOCTOR_FAIL, name_stopped(dir, remedy),

@@ -281,8 +281,7 @@ static bool add_text(struct rp_ctl *ctl, const struct rp_explain_input *in, cons
 	bool ok = rp_buf_printf(&ctl->out, "%-10s%s   %s   ", "entry", rp_id_format(in->entry->facts.id, id),
 				rp_entry_state(in->entry)) &&
 		  rp_text_escape(rp_shown_name(in->entry->endpoint, &room), &ctl->out) &&
-		  rp_buf_add_char(&ctl->out, '\n') &&
-		  add_paragraph(ctl, "why", text_of(&x->why)) &&
+		  rp_buf_add_char(&ctl->out, '\n') && add_paragraph(ctl, "why", text_of(&x->why)) &&
 		  add_paragraph(ctl, "happened", text_of(&x->happened)) && add_blocks(ctl, x) &&
 		  add_paragraph(ctl, "next", text_of(&x->next)) && add_schedule(ctl, in, x);
 	size_t i;

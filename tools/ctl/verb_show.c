@@ -159,13 +159,12 @@ static bool add_head(const struct show *s)
 	struct rp_buf room = {0};
 	bool ok;
 
-	ok = add_line(out, "id", rp_span_of(rp_id_format(e->facts.id, id))) &&
-	       add_line(out, "run", e->facts.run_id) && add_line(out, "thread", e->facts.thread_id) &&
-	       add_line(out, "event", e->facts.event) && add_line(out, "operation", e->facts.operation) &&
-	       add_line(out, "order_by", e->facts.order_by) && add_target(out, e) &&
-	     add_line(out, "endpoint", rp_shown_name(e->endpoint, &room)) && add_state(s) &&
-	     (!e->damaged ||
-	      rp_buf_add_text(out, "DAMAGED  a record fails its checksum; this is what could be read\n"));
+	ok =
+	    add_line(out, "id", rp_span_of(rp_id_format(e->facts.id, id))) && add_line(out, "run", e->facts.run_id) &&
+	    add_line(out, "thread", e->facts.thread_id) && add_line(out, "event", e->facts.event) &&
+	    add_line(out, "operation", e->facts.operation) && add_line(out, "order_by", e->facts.order_by) &&
+	    add_target(out, e) && add_line(out, "endpoint", rp_shown_name(e->endpoint, &room)) && add_state(s) &&
+	    (!e->damaged || rp_buf_add_text(out, "DAMAGED  a record fails its checksum; this is what could be read\n"));
 	rp_buf_release(&room);
 	return ok;
 }

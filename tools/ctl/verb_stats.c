@@ -228,9 +228,9 @@ static bool add_storage(struct rp_ctl *ctl, const struct stats *st)
 
 	return rp_buf_printf(&ctl->out,
 			     "storage  %s used of a quota of %s (%u%%), file %s, %s free on disk, readers %u/%u\n",
-			     rp_size_text(info->used_bytes, used), rp_size_text(info->quota_bytes, quota), percent_used(st),
-			     rp_size_text(info->file_bytes, file), rp_size_text(info->disk_free_bytes, disk),
-			     info->readers, info->max_readers);
+			     rp_size_text(info->used_bytes, used), rp_size_text(info->quota_bytes, quota),
+			     percent_used(st), rp_size_text(info->file_bytes, file),
+			     rp_size_text(info->disk_free_bytes, disk), info->readers, info->max_readers);
 }
 
 /* Rates of the last whole minutes; a failed attempt is no failed entry. */
@@ -257,14 +257,15 @@ static bool add_store_trouble(struct rp_ctl *ctl, const struct stats *st)
 		     rp_text_escape(rp_span_of(st->full.text), &ctl->out) &&
 		     rp_buf_add_text(&ctl->out, " -> runpostctl doctor\n");
 	else if (percent_used(st) >= USED_WARN)
-		ok = rp_buf_printf(&ctl->out, "! %u%% of the quota is used; at 100%% nothing is taken -> runpostctl doctor\n",
+		ok = rp_buf_printf(&ctl->out,
+				   "! %u%% of the quota is used; at 100%% nothing is taken -> runpostctl doctor\n",
 				   percent_used(st));
 	if (st->n_silent > 0)
-		ok = ok && rp_buf_printf(&ctl->out,
-					 "! sender-%u gave no sign of life for %s, %u of %u beat -> kill -CONT %" PRIu32 "\n",
-					 st->silent.slot,
-					 rp_duration_format(st->boot_ms - st->silent.beat_boot_ms, text),
-					 st->n_alive - st->n_silent, st->n_alive, st->silent.pid);
+		ok = ok &&
+		     rp_buf_printf(&ctl->out,
+				   "! sender-%u gave no sign of life for %s, %u of %u beat -> kill -CONT %" PRIu32 "\n",
+				   st->silent.slot, rp_duration_format(st->boot_ms - st->silent.beat_boot_ms, text),
+				   st->n_alive - st->n_silent, st->n_alive, st->silent.pid);
 	return ok;
 }
 

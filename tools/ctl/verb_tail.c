@@ -57,7 +57,7 @@ static bool for_pipes(struct rp_buf *out, const struct rp_recent *r, const struc
 	if (!gone)
 		rp_id_format(e->facts.id, id);
 	ok = rp_buf_printf(out, "%s\t%s\t%s\t", id, rp_time_format(r->settled_at_ms, time),
-			     rp_recent_outcome(r, text)) &&
+			   rp_recent_outcome(r, text)) &&
 	     rp_buf_printf(out, "%" PRIu32 "\t%" PRIu32 "\t", r->duration_ms, r->attempt) &&
 	     rp_text_escape(rp_shown_name(e->endpoint, &name), out) && rp_buf_add_char(out, '\t') &&
 	     rp_text_escape(e->facts.run_id, out) && rp_buf_add_char(out, '\n');
