@@ -105,7 +105,8 @@ enum rp_err rp_append_batch(struct rp_handle *handle, const struct rp_run *runs,
 enum rp_err rp_append(struct rp_handle *handle, const struct rp_run *run, struct rp_receipt *receipt,
 		      struct rp_error *err);
 
-/* An entry as an inspector sees it. Strings are NUL-terminated and borrowed; `url` has its query values redacted. */
+/* An entry as an inspector sees it. Strings are NUL-terminated and borrowed; `url` has its query values redacted.
+ * Paths are whole: the library reads no configuration, so redact_path does not hold here. */
 struct rp_entry_view {
 	const char *id;
 	uint64_t seq;

@@ -6,6 +6,8 @@
 
 #include "base/sys.h"
 #include "cli.h"
+#include "core/redact.h"
+#include "work/webhook_file.h"
 
 /* A public address, to ask the guard what it thinks of a port alone. */
 #define ANY_PUBLIC_ADDRESS "9.9.9.9"
@@ -85,15 +87,18 @@ static bool print_url(const struct rp_settings *s, const char *text)
 {
 	const struct rp_setting_info *info;
 	const struct rp_policy *policy;
-	struct rp_buf shown = {0};
+	struct rp_buf shown = {0}, encoded = {0};
+	struct rp_span sent;
 	struct rp_url url;
 	bool ok;
 	size_t i;
 
-	if (rp_url_parse(rp_span_of(text), &url, NULL) != RP_OK)
+	if (rp_url_accept(rp_span_of(text), &encoded, &sent, &url, NULL) != RP_OK) {
+		rp_buf_release(&encoded);
 		return false; /* they have been looked at before */
+	}
 	policy = rp_config_policy(&s->config, &url);
-	ok = rp_url_redact(&url, &shown);
+	ok = rp_redact_url(&s->config, &url, &shown);
 	printf("\n%.*s\n", (int)shown.len, shown.data != NULL ? shown.data : "");
 	rp_buf_release(&shown);
 	if (policy->url != NULL)
@@ -108,6 +113,7 @@ static bool print_url(const struct rp_settings *s, const char *text)
 			ok = print_setting(s, policy, i);
 	print_signing(s, policy);
 	print_guard(&policy->guard, &url);
+	rp_buf_release(&encoded);
 	return ok;
 }
 
@@ -125,6 +131,15 @@ static int check(const struct rp_settings *s, char **urls, int n)
 	return RP_EXIT_OK;
 }
 
+static enum rp_err check_webhook(const struct rp_config *config, struct rp_error *err)
+{
+	struct rp_buf url = {0};
+	enum rp_err rc = config->webhook_file != NULL ? rp_webhook_file_read(config->webhook_file, &url, err) : RP_OK;
+
+	rp_buf_release(&url);
+	return rc;
+}
+
 int rp_cmd_check_config(int argc, char **argv)
 {
 	const char *config = NULL;
@@ -140,17 +155,20 @@ int rp_cmd_check_config(int argc, char **argv)
 	    options, sizeof options / sizeof options[0]};
 	struct rp_settings settings;
 	struct rp_error err = {0};
+	struct rp_buf encoded = {0};
+	struct rp_span sent;
 	struct rp_url url;
 	int first = argc, i, code = rp_cli_parse_operands(&cli, "URL", argc, argv, &first);
 
 	for (i = first; code == RP_CLI_GO_ON && i < argc; i++)
-		if (rp_url_parse(rp_span_of(argv[i]), &url, &err) != RP_OK)
+		if (rp_url_accept(rp_span_of(argv[i]), &encoded, &sent, &url, &err) != RP_OK)
 			code = rp_cli_usage_error("check-config", "%s", err.text);
+	rp_buf_release(&encoded);
 	if (code == RP_CLI_GO_ON)
 		code = rp_cli_settings("check-config", config, NULL, &settings);
 	if (code != RP_CLI_GO_ON)
 		return code;
-	if (rp_settings_load_secrets(&settings, &err) == RP_OK) {
+	if (rp_settings_load_secrets(&settings, &err) == RP_OK && check_webhook(&settings.config, &err) == RP_OK) {
 		code = check(&settings, argv + first, argc - first);
 	} else {
 		fprintf(stderr, "runpost check-config: %s\n", err.text);

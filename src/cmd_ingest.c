@@ -9,8 +9,10 @@
 
 #include "base/log.h"
 #include "cli.h"
+#include "core/redact.h"
 #include "work/ingest.h"
 #include "work/rejects.h"
+#include "work/webhook_file.h"
 
 static int tell(enum rp_err rc, const char *text)
 {
@@ -70,14 +72,14 @@ static int run(struct rp_ingest_options *in, const struct rp_config *config, boo
 	return counts.rejected > 0 ? RP_EXIT_SOME_FAILED : RP_EXIT_OK;
 }
 
-static int prepare_and_run(const char *rejects, const char *webhook, const struct rp_config *config, bool quiet)
+static int prepare_and_run(const char *rejects, struct rp_span webhook, const struct rp_config *config, bool quiet)
 {
 	struct rp_ingest_options in = {
 	    .in_fd = STDIN_FILENO,
 	    .out_fd = STDOUT_FILENO,
 	    .rejects_fd = -1,
 	    .signal_fd = -1,
-	    .default_url = rp_span_of(webhook),
+	    .default_url = webhook,
 	    .full_retry_ms = RP_INGEST_FULL_RETRY_MS,
 	    .look_ms = RP_INGEST_LOOK_MS,
 	    .sys = &rp_sys_real,
@@ -96,14 +98,43 @@ static int prepare_and_run(const char *rejects, const char *webhook, const struc
 	return code;
 }
 
+static int fail_webhook(enum rp_err rc, const char *text)
+{
+	fprintf(stderr, "runpost ingest: %s\n", text);
+	return rp_settings_exit_code(rc);
+}
+
+/* Where runs go that name no webhook: --webhook, else --webhook-file, else [ingest] webhook_file. Appends to out. */
+static enum rp_err find_webhook(const char *given, const char *file, const struct rp_config *config, struct rp_buf *out,
+				struct rp_error *err)
+{
+	struct rp_span sent;
+	struct rp_url url;
+
+	if (given == NULL && file == NULL)
+		file = config->webhook_file;
+	if (given == NULL)
+		return file != NULL ? rp_webhook_file_read(file, out, err) : RP_OK;
+	if (rp_url_accept(rp_span_of(given), out, &sent, &url, err) != RP_OK)
+		return err->code;
+	if (rp_redact_is_secret(config, &url))
+		rp_log(RP_LOG_WARN, "webhook_on_command_line",
+		       "why=\"every user of this machine can read its token there; put it into a file: "
+		       "--webhook-file FILE\"");
+	return out->len > 0 || rp_buf_add(out, sent.ptr, sent.len) ? RP_OK
+								   : rp_fail(err, RP_ERR_NOMEM, "out of memory");
+}
+
 int rp_cmd_ingest(int argc, char **argv)
 {
-	const char *outbox = NULL, *config = NULL, *webhook = NULL, *rejects = NULL;
+	const char *outbox = NULL, *config = NULL, *webhook = NULL, *webhook_file = NULL, *rejects = NULL;
 	bool quiet = false;
 	const struct rp_cli_option options[] = {
 	    {"outbox", "DIR", "the outbox, created if missing (default: [outbox] dir)", &outbox, NULL},
 	    {"config", "FILE", "configuration (default: " RP_SETTINGS_PATH " if it exists)", &config, NULL},
 	    {"webhook", "URL", "where runs go that name no webhook (default: they are skipped)", &webhook, NULL},
+	    {"webhook-file", "FILE", "the same, read from FILE, mode 0600 (default: [ingest] webhook_file)",
+	     &webhook_file, NULL},
 	    {"rejects", "FILE", "append rejected lines to FILE, as they came", &rejects, NULL},
 	    {"quiet", NULL, "no summary on stderr at the end", NULL, &quiet},
 	};
@@ -116,18 +147,26 @@ int rp_cmd_ingest(int argc, char **argv)
 	    "place, 74 I/O error, 75 full or locked: try again, 77 permission, 78 configuration.",
 	    options, sizeof options / sizeof options[0]};
 	struct rp_settings settings;
+	struct rp_buf url = {0};
 	struct rp_error err = {0};
-	struct rp_url url;
+	enum rp_err rc;
 	int code = rp_cli_parse(&cli, argc, argv);
 
-	if (code == RP_CLI_GO_ON && webhook != NULL && rp_url_parse(rp_span_of(webhook), &url, &err) != RP_OK)
-		code = rp_cli_usage_error("ingest", "--webhook: %s", err.text);
+	if (code == RP_CLI_GO_ON && webhook != NULL && webhook_file != NULL)
+		code = rp_cli_usage_error("ingest", "--webhook and --webhook-file: give one of the two");
 	if (code == RP_CLI_GO_ON)
 		code = rp_cli_settings("ingest", config, outbox, &settings);
 	if (code != RP_CLI_GO_ON)
 		return code;
 	rp_log_setup("ingest", RP_LOG_INFO);
-	code = prepare_and_run(rejects, webhook, &settings.config, quiet);
+	rc = find_webhook(webhook, webhook_file, &settings.config, &url, &err);
+	if (rc == RP_OK)
+		code = prepare_and_run(rejects, (struct rp_span){url.data, url.len}, &settings.config, quiet);
+	else if (webhook != NULL && rc == RP_ERR_INVAL)
+		code = rp_cli_usage_error("ingest", "--webhook: %s", err.text);
+	else
+		code = fail_webhook(rc, err.text);
+	rp_buf_release(&url);
 	rp_settings_release(&settings);
 	return code;
 }

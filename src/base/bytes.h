@@ -27,6 +27,15 @@ static inline bool rp_span_is(struct rp_span s, const char *text)
 	return s.len == len && (len == 0 || memcmp(s.ptr, text, len) == 0);
 }
 
+/* Without the byte order mark (U+FEFF in UTF-8) that some editors put in front of a text: it says nothing. Everything that
+ * we read as text from a file or a pipe begins behind one; elsewhere it is a character as any other. */
+static inline struct rp_span rp_span_after_bom(struct rp_span s)
+{
+	if (s.len >= 3 && memcmp(s.ptr, "\xef\xbb\xbf", 3) == 0)
+		return (struct rp_span){s.ptr + 3, s.len - 3};
+	return s;
+}
+
 /* Growing buffer. {0} with `max` set is a valid empty one; data stays NUL-terminated after every append. */
 struct rp_buf {
 	char *data;

@@ -67,18 +67,17 @@ enum rp_err rp_config_parse(struct rp_config *config, const char *file, struct r
 	struct rp_config_parser p = {.config = config, .file = file, .err = err};
 	size_t i;
 
-	if (text.len >= 3 && memcmp(text.ptr, "\xef\xbb\xbf", 3) == 0) {
-		text.ptr += 3;
-		text.len -= 3;
-	}
 	config_reset(config);
-	if (rp_config_read(&p, text) != RP_OK) {
+	if (rp_config_read(&p, rp_span_after_bom(text)) != RP_OK) {
 		config_reset(config);
 		return p.code;
 	}
 	policy_settle(&config->defaults);
-	for (i = 0; i < config->n_endpoints; i++)
+	config->redacts = config->defaults.redact_path;
+	for (i = 0; i < config->n_endpoints; i++) {
 		policy_settle(&config->endpoints[i]);
+		config->redacts = config->redacts || config->endpoints[i].redact_path;
+	}
 	return RP_OK;
 }
 

@@ -9,10 +9,10 @@
  * on lines of their own.
  *
  *   [outbox]    dir quota map_size disk_reserve keep_delivered keep_dead
- *   [ingest]    max_line full_wait
+ *   [ingest]    max_line full_wait webhook_file
  *   [sender]    in_flight lease stop_grace
- *   [defaults]  secret_file secret_env secret_credential header timeout connect_timeout retry_base retry_factor
- *               retry_cap retry_attempts retry_schedule retry_max_age permanent_statuses honour_delivery_header in_flight
+ *   [defaults]  secret_file secret_env secret_credential header redact_path timeout connect_timeout retry_base
+ *               retry_factor retry_cap retry_attempts retry_schedule retry_max_age permanent_statuses honour_delivery_header in_flight
  *               rate breaker allow allow_http allow_ports ca_file client_cert client_key pin_sha256 tls_min
  *   [endpoint "NAME"]  url, and those of [defaults]
  *
@@ -42,6 +42,7 @@ struct rp_policy {
 	const char *secret_credential;              /* none: deliveries are not signed */
 	const char *headers[RP_CONFIG_HEADERS_MAX]; /* "Name: value", validated; may hold secrets: never shown */
 	size_t n_headers;
+	bool redact_path; /* what stands behind the path of `url` is never shown (core/redact.h) */
 	int64_t timeout_ms, connect_timeout_ms;
 	struct rp_retry_policy retry;
 	unsigned in_flight;  /* at most so many requests at once to one endpoint, over all senders */
@@ -65,11 +66,13 @@ struct rp_config {
 	int64_t keep_delivered_ms, keep_dead_ms; /* 0: for ever */
 	uint64_t max_line_bytes;
 	int64_t full_wait_ms;
+	const char *webhook_file; /* NULL: none */
 	unsigned sender_in_flight;
 	int64_t lease_ms, stop_grace_ms;
 	struct rp_policy defaults;
 	struct rp_policy *endpoints;
 	size_t n_endpoints;
+	bool redacts;                      /* some section has redact_path */
 	unsigned line_of[RP_SETTINGS_MAX]; /* of the settings that are not a policy's */
 	void *owned;                       /* the strings */
 };

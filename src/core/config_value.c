@@ -224,7 +224,7 @@ static bool set_path(struct rp_config_parser *p, const struct rp_setting *s, voi
 	if (rp_config_looks_secret(value))
 		return rp_config_fail_value(
 		    p, s, value, "the value is a secret itself; accepted: the path of a file (mode 0600) with it");
-	if (base == p->config && value[0] == '\0')
+	if (base == p->config && s->offset == offsetof(struct rp_config, outbox_dir) && value[0] == '\0')
 		return rp_config_fail_value(p, s, value, "empty; accepted: the path of a directory");
 	if (base != p->config && s->offset == offsetof(struct rp_policy, secret_file) &&
 	    !secret_source_choose(p, s, value))
@@ -259,13 +259,21 @@ static bool set_credential(struct rp_config_parser *p, const struct rp_setting *
 static bool set_url(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
 {
 	struct rp_policy *policy = base;
+	struct rp_buf encoded = {0};
 	struct rp_error why;
+	struct rp_span sent;
+	enum rp_err e = rp_url_accept(rp_span_of(value), &encoded, &sent, &policy->prefix, &why);
+	bool stored = e == RP_OK && text_store(p, s, base, sent);
 	size_t i;
 
-	if (!text_store(p, s, base, rp_span_of(value)))
-		return false;
-	if (rp_url_parse(rp_span_of(policy->url), &policy->prefix, &why) != RP_OK)
+	rp_buf_release(&encoded);
+	if (e == RP_ERR_NOMEM)
+		return rp_config_fail_memory(p);
+	if (e != RP_OK)
 		return rp_config_fail_value(p, s, value, "%s", why.text);
+	if (!stored)
+		return false;
+	rp_url_parse(rp_span_of(policy->url), &policy->prefix, NULL); /* into the text that stays */
 	if (policy->prefix.has_query)
 		return rp_config_fail_value(
 		    p, s, value, "has a query; accepted: scheme, host, port and path, the part before the '?'");

@@ -62,6 +62,7 @@ void rp_parsed_run_init(struct rp_parsed_run *run)
 void rp_parsed_run_release(struct rp_parsed_run *run)
 {
 	rp_buf_release(&run->text);
+	rp_buf_release(&run->url_text);
 }
 
 bool rp_run_reject(struct rp_parsed_run *run, const char *code, const char *fmt, ...)
@@ -270,11 +271,11 @@ static bool take_time(struct rp_parsed_run *run, const char *name, int64_t given
 static bool parse_url(struct rp_parsed_run *run, const char *place, struct rp_span url)
 {
 	struct rp_error err;
+	enum rp_err rc = rp_url_accept(url, &run->url_text, &run->url, &run->parts, &err);
 
-	if (rp_url_parse(url, &run->parts, &err) != RP_OK)
-		return rp_run_reject(run, "bad_url", "%s: %s", place, err.text);
-	run->url = url;
-	return true;
+	if (rc == RP_ERR_NOMEM)
+		return rp_run_no_memory(run);
+	return rc == RP_OK || rp_run_reject(run, "bad_url", "%s: %s", place, err.text);
 }
 
 static bool take_url(struct rp_parsed_run *run, const struct line *line, const struct rp_run_options *options)
@@ -365,11 +366,13 @@ static bool take_times(struct rp_parsed_run *run, const struct line *line, const
 
 static void forget_last(struct rp_parsed_run *run)
 {
-	struct rp_buf text = run->text;
+	struct rp_buf text = run->text, url_text = run->url_text;
 
 	rp_buf_clear(&text);
+	rp_buf_clear(&url_text);
 	memset(run, 0, sizeof *run);
 	run->text = text;
+	run->url_text = url_text;
 }
 
 void rp_parse_run(struct rp_parsed_run *run, struct rp_span text, const struct rp_run_options *options)

@@ -23,7 +23,7 @@ enum rp_run_status { RP_RUN_OK = 1, RP_RUN_SKIPPED, RP_RUN_REJECTED, RP_RUN_NO_M
 struct rp_parsed_run {
 	enum rp_run_status status;
 	struct rp_span payload;
-	struct rp_span url;
+	struct rp_span url; /* as it is sent: encoded where the engine's client would (rp_url_accept) */
 	struct rp_url parts;
 	struct rp_span run_id;
 	struct rp_span thread_id, event; /* the Run's thread_id and status; empty when they are no fit strings */
@@ -34,7 +34,7 @@ struct rp_parsed_run {
 	size_t dedupe_key_bytes;
 	const char *code; /* of a rejection: "bad_json", "bad_url", "too_large", "bad_field"; static */
 	char reason[160]; /* of a rejection or skip: a sentence with the place and the remedy; no secrets */
-	struct rp_buf text;
+	struct rp_buf text, url_text;
 };
 
 /* What a caller of the library may give beside the line; every member may be empty. In `runpost ingest` only

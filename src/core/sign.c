@@ -266,7 +266,7 @@ enum rp_err rp_signer_new(struct rp_span text, struct rp_signer **out, struct rp
 	*out = NULL;
 	if (signer == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory for the signing keys");
-	code = keys_parse(signer, text, err);
+	code = keys_parse(signer, rp_span_after_bom(text), err);
 	if (code == RP_OK)
 		*out = signer;
 	else

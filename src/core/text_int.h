@@ -47,4 +47,16 @@ static inline size_t rp_span_find(struct rp_span s, size_t from, char c)
 	return from;
 }
 
+static inline bool rp_span_same_but_case(struct rp_span a, struct rp_span b)
+{
+	size_t i;
+
+	if (a.len != b.len)
+		return false;
+	for (i = 0; i < a.len; i++)
+		if (rp_char_lower(a.ptr[i]) != rp_char_lower(b.ptr[i]))
+			return false;
+	return true;
+}
+
 #endif

@@ -8,18 +8,6 @@
 #define HOST_MAX 253 /* RFC 1035 2.3.4: 255 octets on the wire */
 #define LABEL_MAX 63
 
-static bool span_same_but_case(struct rp_span a, struct rp_span b)
-{
-	size_t i;
-
-	if (a.len != b.len)
-		return false;
-	for (i = 0; i < a.len; i++)
-		if (rp_char_lower(a.ptr[i]) != rp_char_lower(b.ptr[i]))
-			return false;
-	return true;
-}
-
 static enum rp_err check_bytes(struct rp_span text, struct rp_error *err)
 {
 	size_t i;
@@ -48,12 +36,12 @@ static size_t scheme_len(struct rp_span text, bool *https)
 {
 	const struct rp_span secure = rp_span_of("https://"), plain = rp_span_of("http://");
 
-	if (text.len >= secure.len && span_same_but_case(rp_span_part(text, 0, secure.len), secure)) {
+	if (text.len >= secure.len && rp_span_same_but_case(rp_span_part(text, 0, secure.len), secure)) {
 		*https = true;
 		return secure.len;
 	}
 	*https = false;
-	return text.len >= plain.len && span_same_but_case(rp_span_part(text, 0, plain.len), plain) ? plain.len : 0;
+	return text.len >= plain.len && rp_span_same_but_case(rp_span_part(text, 0, plain.len), plain) ? plain.len : 0;
 }
 
 static enum rp_err check_name(struct rp_span host, struct rp_error *err)
@@ -142,9 +130,13 @@ static enum rp_err parse_authority(struct rp_span text, struct rp_url *out, stru
 	return parse_port(rp_span_part(text, host_end + 1, text.len), &out->port, err);
 }
 
-/* RFC 3986 3.3 and 3.4. `offset` is where `part` begins in the URL. The byte itself stays unsaid: it may be a secret's.
- */
-static enum rp_err check_part(struct rp_span part, const char *what, size_t offset, struct rp_error *err)
+/* RFC 3986 3.3 and 3.4, and what clients do not encode. */
+#define IN_PATH "-._~!$&'()*+,;=:@/[]|^"
+#define IN_QUERY IN_PATH "?{}`"
+
+/* `offset` is where `part` begins in the URL. The byte itself stays unsaid: it may be a secret's. */
+static enum rp_err check_part(struct rp_span part, const char *allowed, const char *what, size_t offset,
+			      struct rp_error *err)
 {
 	size_t i;
 
@@ -156,7 +148,7 @@ static enum rp_err check_part(struct rp_span part, const char *what, size_t offs
 					       "digits; write %%25 for "
 					       "the sign itself",
 					       offset + i + 1);
-		} else if (!rp_char_is_alnum(part.ptr[i]) && !rp_char_is_one_of(part.ptr[i], "-._~!$&'()*+,;=:@/?")) {
+		} else if (!rp_char_is_alnum(part.ptr[i]) && !rp_char_is_one_of(part.ptr[i], allowed)) {
 			return rp_fail(
 			    err, RP_ERR_INVAL,
 			    "byte %zu of the URL may not stand in a %s as it is; percent-encode it (RFC 3986)",
@@ -174,7 +166,8 @@ static bool is_dot_segment(struct rp_span segment)
 	while (i < segment.len) {
 		if (segment.ptr[i] == '.')
 			i++;
-		else if (segment.len - i >= 3 && span_same_but_case(rp_span_part(segment, i, i + 3), rp_span_of("%2e")))
+		else if (segment.len - i >= 3 &&
+			 rp_span_same_but_case(rp_span_part(segment, i, i + 3), rp_span_of("%2e")))
 			i += 3;
 		else
 			return false;
@@ -216,27 +209,73 @@ enum rp_err rp_url_parse(struct rp_span text, struct rp_url *out, struct rp_erro
 	url.query = rp_span_part(text, mark + url.has_query, text.len);
 	rc = parse_authority(rp_span_part(text, start, slash), &url, err);
 	if (rc == RP_OK)
-		rc = check_part(url.path, "path", slash, err);
+		rc = check_part(url.path, IN_PATH, "path", slash, err);
 	if (rc == RP_OK)
 		rc = check_segments(url.path, err);
 	if (rc == RP_OK)
-		rc = check_part(url.query, "query", mark + 1, err);
+		rc = check_part(url.query, IN_QUERY, "query", mark + 1, err);
 	if (rc == RP_OK)
 		*out = url;
 	return rc;
 }
 
-size_t rp_url_match_prefix(const struct rp_url *prefix, const struct rp_url *url)
+/* In path and query: what the client encodes. '%' is not among them: it may be meant either way, and is refused unless two
+ * digits follow. */
+static bool is_encoded(char c, bool in_query)
 {
-	struct rp_span want = prefix->path, path = url->path.len > 0 ? url->path : rp_span_of("/");
+	return (unsigned char)c >= 0x80 || rp_char_is_one_of(c, " \"<>") || (!in_query && rp_char_is_one_of(c, "{}`"));
+}
 
-	if (prefix->https != url->https || prefix->port != url->port || !span_same_but_case(prefix->host, url->host))
-		return 0;
-	if (want.len == 0)
-		return 1;
-	if (path.len < want.len || memcmp(path.ptr, want.ptr, want.len) != 0)
-		return 0;
-	if (path.len > want.len && path.ptr[want.len] != '/' && want.ptr[want.len - 1] != '/')
-		return 0;
-	return want.len + 1;
+/* Where the host, and a port, end. */
+static size_t authority_end(struct rp_span text)
+{
+	bool https;
+	size_t i = scheme_len(text, &https);
+
+	while (i < text.len && text.ptr[i] != '/' && text.ptr[i] != '?')
+		i++;
+	return i;
+}
+
+/* false: out of memory. Stops behind the longest URL there is. */
+static bool encode(struct rp_span text, struct rp_buf *out)
+{
+	size_t i, begin = authority_end(text), from = out->len;
+	bool ok = rp_buf_add(out, text.ptr, begin), in_query = false;
+
+	for (i = begin; ok && i < text.len && out->len - from <= RP_URL_MAX; i++) {
+		in_query = in_query || text.ptr[i] == '?';
+		ok = is_encoded(text.ptr[i], in_query) ? rp_buf_printf(out, "%%%02X", (unsigned char)text.ptr[i])
+						       : rp_buf_add_char(out, text.ptr[i]);
+	}
+	return ok;
+}
+
+static bool needs_encoding(struct rp_span text)
+{
+	size_t i;
+
+	if (text.len == 0 || text.len > RP_URL_MAX || text.ptr[0] == ' ' || text.ptr[text.len - 1] == ' ')
+		return false;
+	for (i = authority_end(text); i < text.len; i++)
+		if (is_encoded(text.ptr[i], false))
+			return true;
+	return false;
+}
+
+enum rp_err rp_url_accept(struct rp_span text, struct rp_buf *room, struct rp_span *sent, struct rp_url *out,
+			  struct rp_error *err)
+{
+	size_t from = room->len;
+	struct rp_error again;
+	enum rp_err rc = rp_url_parse(text, out, err);
+
+	*sent = text;
+	if (rc == RP_OK || !needs_encoding(text))
+		return rc;
+	if (!encode(text, room))
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	*sent = (struct rp_span){room->data + from, room->len - from};
+	rc = rp_url_parse(*sent, out, &again);
+	return rc == RP_OK ? rc : rp_fail(err, rc, "%s (bytes are those of the encoded URL)", again.text);
 }

@@ -2,8 +2,10 @@
  *
  * Strict on purpose: what is judged must be what the HTTP library fetches, so anything two parsers could read differently
  * is refused (userinfo, backslash, control or 8-bit bytes, space, missing "//", empty host, '%' in the host, port 0, an
- * empty port or one with leading zeros, '.' and '..' path segments). Grammar: RFC 3986 with http and https only. A
- * fragment is refused: it would never be sent. */
+ * empty port or one with leading zeros, '.' and '..' path segments). Grammar: RFC 3986 with http and https only, and what
+ * clients send as it is: [ ] | ^ in path and query, { } ` in the query. A fragment is refused: it would never be sent.
+ *
+ * url_same.c: which spellings mean the same, for endpoints and sections. url_show.c: what people see. */
 #ifndef RP_CORE_URL_H
 #define RP_CORE_URL_H
 
@@ -28,8 +30,19 @@ struct rp_url {
 /* RP_ERR_INVAL: err says what is wrong and what would be right, without repeating the query or userinfo. */
 enum rp_err rp_url_parse(struct rp_span text, struct rp_url *out, struct rp_error *err);
 
-/* The endpoint a URL belongs to: "https://host[:port]/path", scheme and host in lower case, a default port left out, an
- * empty path as "/", no query. Appends to out; false: out of memory. */
+/* The same for a URL as people and engines write it. What the engine's HTTP client percent-encodes before it sends is
+ * encoded here, so that the request goes to the same bytes: space, " < > and letters beyond ASCII, and { } ` in the path
+ * (httpx 0.28, after the sets of the WHATWG URL standard). A space at either end is refused: some clients cut it off.
+ * *sent: the text to store and to send, `text` itself or what was appended to room. Also RP_ERR_NOMEM. */
+enum rp_err rp_url_accept(struct rp_span text, struct rp_buf *room, struct rp_span *sent, struct rp_url *out,
+			  struct rp_error *err);
+
+#define RP_URL_ENDPOINT_EXTRA 16 /* an endpoint's name is at most so much longer than its URL */
+
+/* The endpoint a URL belongs to: "https://host[:port]/path", no query. URLs that RFC 3986 6.2.2 calls equivalent have one
+ * endpoint: scheme and host in lower case, a default port left out, an empty path as "/", unreserved characters decoded,
+ * hexadecimal digits in upper case. So have a host with and without a dot at its end, and an address in any spelling.
+ * Appends to out; false: out of memory. */
 bool rp_url_endpoint(const struct rp_url *url, struct rp_buf *out);
 
 /* The URL for human eyes: the endpoint as above and, if there is a query, its parameter names with every value replaced by
@@ -42,9 +55,11 @@ bool rp_url_redact(const struct rp_url *url, struct rp_buf *out);
  * not with their product. */
 void rp_url_mask_secrets(const struct rp_url *url, unsigned char *text, size_t n);
 
-/* Whether `url` lies under `prefix` (a URL of the configuration): same scheme, host (case-insensitive) and port, and the
- * prefix's path is a prefix at a '/' boundary or the whole path. "https://a.example" does not cover
- * "https://a.example.evil.test/". The result is the length of the matched path + 1, for "longest wins"; 0: no match. */
+/* Whether `url` lies under `prefix` (a URL of the configuration): same scheme, host and port, and the prefix's path is a
+ * prefix at a '/' boundary or the whole path. "https://a.example" does not cover "https://a.example.evil.test/". No other
+ * spelling leads past a section that signs: hosts are compared as for endpoints, paths as the most lenient receiver may
+ * read them: all percent-encodings decoded, '\\' as '/', several '/' as one, dot segments resolved. The result is the
+ * length of the matched path + 1, for "longest wins"; 0: no match. */
 size_t rp_url_match_prefix(const struct rp_url *prefix, const struct rp_url *url);
 
 #endif

@@ -1,4 +1,4 @@
-#include "core/url.h"
+#include "core/url_int.h"
 
 #include "core/mask_int.h"
 #include "core/text_int.h"
@@ -6,24 +6,6 @@
 /* A longer parameter name may itself be a token ("?0f3c...e1=1"), so it is not shown. */
 #define SHOWN_NAME_MAX 24
 
-static bool has_default_port(const struct rp_url *url)
-{
-	return url->port == (url->https ? 443 : 80);
-}
-
-static bool add_endpoint(const struct rp_url *url, struct rp_buf *out)
-{
-	size_t i;
-
-	if (!rp_buf_add_text(out, url->https ? "https://" : "http://"))
-		return false;
-	for (i = 0; i < url->host.len; i++)
-		if (!rp_buf_add_char(out, rp_char_lower(url->host.ptr[i])))
-			return false;
-	if (!has_default_port(url) && !rp_buf_printf(out, ":%u", (unsigned)url->port))
-		return false;
-	return url->path.len > 0 ? rp_buf_add(out, url->path.ptr, url->path.len) : rp_buf_add_char(out, '/');
-}
 
 /* Takes back a half-made addition. */
 static bool finish(struct rp_buf *out, size_t len_before, bool ok)
@@ -39,7 +21,7 @@ bool rp_url_endpoint(const struct rp_url *url, struct rp_buf *out)
 {
 	size_t before = out->len;
 
-	return finish(out, before, add_endpoint(url, out));
+	return finish(out, before, rp_url_add_endpoint(url, out));
 }
 
 struct param {
@@ -79,13 +61,13 @@ static bool param_next(struct rp_span query, size_t *at, struct param *out)
 	return true;
 }
 
-static bool add_redacted_query(const struct rp_url *url, struct rp_buf *out)
+bool rp_url_add_redacted_query(const struct rp_url *url, struct rp_buf *out)
 {
 	struct param p;
 	size_t at = 0;
 	char separator = '?';
 
-	while (param_next(url->query, &at, &p)) {
+	while (url->has_query && param_next(url->query, &at, &p)) {
 		if (!rp_buf_add_char(out, separator))
 			return false;
 		separator = '&';
@@ -101,7 +83,7 @@ bool rp_url_redact(const struct rp_url *url, struct rp_buf *out)
 {
 	size_t before = out->len;
 
-	return finish(out, before, add_endpoint(url, out) && (!url->has_query || add_redacted_query(url, out)));
+	return finish(out, before, rp_url_add_endpoint(url, out) && rp_url_add_redacted_query(url, out));
 }
 
 void rp_url_mask_secrets(const struct rp_url *url, unsigned char *text, size_t n)

@@ -134,6 +134,8 @@ static enum rp_err begin_with_head(struct rp_outbox *ob, unsigned flags, struct 
 	if (rc == 0 && rp_head_unpack(&t->head, value.mv_data, value.mv_size))
 		return RP_OK;
 	rp_txn_end(t);
+	if (rc > 0) /* an errno: nothing was seen of the record */
+		return rp_db_fail(ob, rc, "head", err);
 	return rp_fail(err, RP_ERR_DAMAGED, "%s: the outbox's head record is damaged; restore a backup", ob->dir);
 }
 

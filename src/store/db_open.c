@@ -96,13 +96,17 @@ static enum rp_err prepare_dir(struct rp_outbox *ob, bool create, bool *made_dir
 {
 	char *data = NULL;
 	bool present;
+	int sys;
 
 	if (asprintf(&data, "%s/data.mdb", ob->dir) < 0)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	present = access(data, F_OK) == 0;
+	sys = errno;
 	free(data);
 	if (present)
 		return RP_OK;
+	if (sys != ENOENT && sys != ENOTDIR) /* what we may not look at may be there */
+		return rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s: look for data.mdb", ob->dir);
 	if (!create)
 		return fail_no_outbox(ob, " (make one with", err);
 	*made_dir = mkdir(ob->dir, 0700) == 0;

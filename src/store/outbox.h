@@ -401,6 +401,9 @@ struct rp_outbox_info {
 };
 enum rp_err rp_outbox_info(struct rp_outbox *ob, struct rp_outbox_info *out, struct rp_error *err);
 
+/* Whether an append of one entry without a payload would be taken. RP_ERR_FULL: it would not; err says what is used up. */
+enum rp_err rp_outbox_room(struct rp_outbox *ob, struct rp_error *err);
+
 /* Since when the entry that is longest in its state has been there; RP_LOOK_NEVER: there is none. waiting: the earliest
  * due time, whatever keeps its endpoint from being looked at. Looks at one row of each endpoint. */
 struct rp_oldest {

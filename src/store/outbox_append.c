@@ -37,6 +37,11 @@ enum rp_err rp_room_check(struct rp_outbox *ob, uint64_t need, struct rp_error *
 	return RP_OK;
 }
 
+enum rp_err rp_outbox_room(struct rp_outbox *ob, struct rp_error *err)
+{
+	return rp_room_check(ob, RP_COMMIT_OVERHEAD_BYTES + RP_ENTRY_OVERHEAD_BYTES, err);
+}
+
 static uint64_t bytes_needed(const struct rp_new_entry *entries, size_t n)
 {
 	uint64_t need = RP_COMMIT_OVERHEAD_BYTES;

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/assert.h"
+#include "core/redact.h"
 
 #define MASKED_MIN 4 /* shorter values stand in most texts by chance */
 
@@ -190,7 +191,7 @@ void rp_attempt_mask_secrets(const struct rp_attempt_request *a, unsigned char *
 	if (n == 0)
 		return;
 	memcpy(original, text, n);
-	rp_url_mask_secrets(&a->url, text, n);
+	rp_redact_text(a->policy, &a->url, text, n);
 	for (i = a->n_own_headers; i < a->request.n_headers; i++) {
 		const char *value = strchr(a->headers[i], ':') + 1, *credentials;
 

@@ -126,9 +126,7 @@ static bool name_entry(struct rp_batch *batch, const struct rp_parsed_run *run, 
 	return true;
 }
 
-/* Entries point into `names`, so it gets all its room before the first name is made. An endpoint is at most its URL and
- * a
- * '/'. */
+/* Entries point into `names`, so it gets all its room before the first name is made. */
 static bool build_entries(struct rp_batch *batch, size_t from, size_t n)
 {
 	size_t i, room = 0;
@@ -137,7 +135,7 @@ static bool build_entries(struct rp_batch *batch, size_t from, size_t n)
 	batch->names.len = 0;
 	batch->names.max = SIZE_MAX / 2;
 	for (i = from; i < from + n; i++)
-		room += batch->runs[i].status == RP_RUN_OK ? batch->runs[i].url.len + 1 : 0;
+		room += batch->runs[i].status == RP_RUN_OK ? batch->runs[i].url.len + RP_URL_ENDPOINT_EXTRA : 0;
 	if (!rp_buf_reserve(&batch->names, room))
 		return false;
 	for (i = from; i < from + n; i++) {

@@ -105,7 +105,7 @@ static struct rp_span take(struct rp_lines *lines, size_t n, size_t skip)
 	return s;
 }
 
-enum rp_lines_kind rp_lines_next(struct rp_lines *lines, struct rp_span *out)
+static enum rp_lines_kind next(struct rp_lines *lines, struct rp_span *out)
 {
 	const char *lf = line_feed(lines);
 	size_t left = lines->buf.len - lines->at;
@@ -123,4 +123,15 @@ enum rp_lines_kind rp_lines_next(struct rp_lines *lines, struct rp_span *out)
 	*out = take(lines, left, 0);
 	lines->overlong = true;
 	return RP_LINES_PIECE;
+}
+
+enum rp_lines_kind rp_lines_next(struct rp_lines *lines, struct rp_span *out)
+{
+	enum rp_lines_kind kind = next(lines, out);
+
+	if (!lines->begun && kind != RP_LINES_NONE) {
+		lines->begun = true;
+		*out = rp_span_after_bom(*out);
+	}
+	return kind;
 }

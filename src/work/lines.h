@@ -2,7 +2,7 @@
  *
  * Fill: ask for room, put bytes there, say how many. Take: rp_lines_next until RP_LINES_NONE. A line longer than
  * max_line is never gathered: it is handed out in pieces as they come, the last one marked. Memory: an
- * unfinished line of max_line bytes and what is read at once. */
+ * unfinished line of max_line bytes and what is read at once. A byte order mark in front of the first line is left out. */
 #ifndef RP_WORK_LINES_H
 #define RP_WORK_LINES_H
 
@@ -22,6 +22,7 @@ struct rp_lines {
 	size_t at;       /* the first byte not handed out */
 	size_t searched; /* no line feed stands in [at, searched) */
 	size_t max_line;
+	bool begun;    /* something was handed out: a byte order mark in front of it is gone */
 	bool overlong; /* inside a line that is handed out in pieces */
 	bool ended;
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "core/redact.h"
 
 void rp_sender_log_settled(const struct rp_sender_job *j)
 {
@@ -43,14 +44,18 @@ void rp_sender_log_settled(const struct rp_sender_job *j)
 void rp_sender_log_breaker(struct rp_sender *s, const struct rp_sender_job *j, enum rp_control_change change)
 {
 	const struct rp_settlement *st = &j->settlement;
-	struct rp_buf name = {0};
+	struct rp_buf stored = {0}, name = {0};
 	char at[RP_CAUSE_TEXT_MAX];
 	struct rp_error err;
 
 	if (change == RP_CONTROL_SAME)
 		return;
-	if (rp_outbox_endpoint_name(s->o.outbox, j->claim.endpoint, &name, &err) != RP_OK)
+	if (rp_outbox_endpoint_name(s->o.outbox, j->claim.endpoint, &stored, &err) != RP_OK ||
+	    !rp_redact_endpoint(&s->o.settings->config, (struct rp_span){stored.data, stored.len}, &name)) {
+		rp_buf_clear(&name);
 		rp_buf_printf(&name, "%" PRIu64, j->claim.endpoint);
+	}
+	rp_buf_release(&stored);
 	rp_cause_format(j->outcome.cause, j->outcome.http_status, at);
 	if (change == RP_CONTROL_OPENED)
 		rp_log(RP_LOG_WARN, "breaker_open", "endpoint=%.*s cause=%s streak=%" PRIu32 " probe_at_ms=%" PRId64,

@@ -94,11 +94,13 @@ static enum rp_err paths_resolve(struct rp_settings *s, struct rp_error *err)
 		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "cannot find the directory of %s", s->path);
 	slash = strrchr(base, '/');
 	slash[slash == base] = '\0';
-	s->paths = calloc(1 + 4 * (1 + s->config.n_endpoints), sizeof *s->paths);
+	s->paths = calloc(2 + 4 * (1 + s->config.n_endpoints), sizeof *s->paths);
 	if (s->paths == NULL)
 		code = rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	else
 		code = path_resolve(s, base, &s->config.outbox_dir, err);
+	if (code == RP_OK)
+		code = path_resolve(s, base, &s->config.webhook_file, err);
 	if (code == RP_OK)
 		code = policy_resolve(s, base, &s->config.defaults, err);
 	for (i = 0; i < s->config.n_endpoints && code == RP_OK; i++)

@@ -1,6 +1,6 @@
 /* settings.h - loads the configuration and the secrets it names. The file I/O that core/config.h leaves to others.
  *
- * Paths in the file (outbox dir, secret_file, ca_file, client_cert, client_key) that are not absolute are relative to
+ * Paths in the file (outbox dir, webhook_file, secret_file, ca_file, client_cert, client_key) that are not absolute are relative to
  * the file's directory, so that it does not matter where a program was started. Secrets stay in memory, as keys; no
  * message repeats one. */
 #ifndef RP_WORK_SETTINGS_H

@@ -86,8 +86,75 @@ static void check_endpoint(const struct rp_url *url)
 	MUST(rp_url_parse((struct rp_span){name.data, name.len}, &parsed, NULL) == RP_OK, "no URL: %s", name.data);
 	MUST(!parsed.has_query && rp_url_endpoint(&parsed, &again) && strcmp(name.data, again.data) == 0,
 	     "%s became %s", name.data, again.data);
-	MUST(rp_url_match_prefix(&parsed, url) == parsed.path.len + 1, "it does not belong to %s", name.data);
+	MUST(rp_url_match_prefix(&parsed, url) > 1 && rp_url_match_prefix(url, &parsed) > 0, "it does not belong to %s",
+	     name.data);
 	rp_buf_release(&name);
+	rp_buf_release(&again);
+}
+
+/* Writes some of the path's and host's letters in another way that means the same: a section that signs covers both
+ * spellings, and both are one endpoint. */
+static void check_spellings(struct rp_span text, const struct rp_url *url, size_t which)
+{
+	size_t host_at = (size_t)(url->host.ptr - text.ptr), host_end = host_at + url->host.len, i;
+	size_t path_at = url->path.len > 0 ? (size_t)(url->path.ptr - text.ptr) : text.len;
+	bool dot = url->host.ptr[0] != '[' && url->host.ptr[url->host.len - 1] != '.' && url->host.len < 253;
+	struct rp_buf other = {0}, name = {0}, other_name = {0};
+	struct rp_url respelled;
+	bool ok = true;
+
+	for (i = 0; ok && i < text.len; i++) {
+		char c = text.ptr[i];
+		bool in_path = i >= path_at && i < path_at + url->path.len;
+
+		if (i == host_end && dot && which % 2 == 1)
+			ok = rp_buf_add_char(&other, '.');
+		if (ok && in_path && is_unreserved(c) && c != '.' && (which >> i % 16 & 1) != 0 &&
+		    (text.ptr[i - 1] != '%' && (i < 2 || text.ptr[i - 2] != '%')))
+			ok = rp_buf_printf(&other, "%%%02x", (unsigned char)c);
+		else
+			ok = ok && rp_buf_add_char(&other, c);
+	}
+	if (host_end == text.len && dot && which % 2 == 1)
+		ok = ok && rp_buf_add_char(&other, '.');
+	MUST(ok, "out of memory");
+	if (rp_url_parse((struct rp_span){other.data, other.len}, &respelled, NULL) == RP_OK) { /* else too long */
+		MUST(rp_url_match_prefix(url, &respelled) > 0 && rp_url_match_prefix(&respelled, url) > 0,
+		     "%s leads past a section", other.data);
+		MUST(rp_url_endpoint(url, &name) && rp_url_endpoint(&respelled, &other_name), "out of memory");
+		MUST(strcmp(name.data, other_name.data) == 0, "%s and %s", name.data, other_name.data);
+	} else {
+		MUST(other.len > RP_URL_MAX, "%s is refused", other.data);
+	}
+	rp_buf_release(&other);
+	rp_buf_release(&name);
+	rp_buf_release(&other_name);
+}
+
+/* Whatever is encoded decodes to what was given, and is taken as it is the second time. */
+static void check_accepted(struct rp_span text)
+{
+	struct rp_buf room = {0}, again = {0};
+	struct rp_span sent, same;
+	struct rp_url url;
+	size_t i, at = 0;
+
+	if (rp_url_accept(text, &room, &sent, &url, NULL) == RP_OK) {
+		MUST(rp_url_accept(sent, &again, &same, &url, NULL) == RP_OK && same.ptr == sent.ptr, "encoded twice");
+		for (i = 0; i < text.len; i++, at++) {
+			unsigned char c = (unsigned char)text.ptr[i];
+
+			if (c == (unsigned char)sent.ptr[at])
+				continue;
+			MUST(sent.len - at >= 3 && sent.ptr[at] == '%' &&
+				 strtoul((char[]){sent.ptr[at + 1], sent.ptr[at + 2], '\0'}, NULL, 16) == c,
+			     "byte %zu became another", i);
+			at += 2;
+		}
+		MUST(at == sent.len, "something was added");
+		against_libcurl(sent, &url);
+	}
+	rp_buf_release(&room);
 	rp_buf_release(&again);
 }
 
@@ -261,12 +328,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(text.len <= RP_URL_MAX && url.host.len > 0 && url.port > 0, "no host");
 		against_libcurl(text, &url);
 		check_endpoint(&url);
+		check_spellings(text, &url, where);
 		check_redacted(text, &url);
 		check_masked(&url, answer);
 		check_redirect(&url, answer);
 	} else {
 		MUST(err.text[0] != '\0', "no reason");
 	}
+	check_accepted(text);
 	check_messages(text, where);
 	free(copy);
 	return 0;

@@ -2,6 +2,7 @@
 
 import base64
 import http.server
+import ipaddress
 import json
 import os
 import pathlib
@@ -140,6 +141,26 @@ class Lists(Story):
                    if not re.search(rf"\b{re.escape(p.stem)}\b", text)]
         self.assertEqual(sorted(missing), [], "not in README.md")
 
+    def test_the_units_are_hardened_and_name_servers_can_be_reached(self):
+        units = sorted((DOCS / "examples").glob("*.service"))
+        self.assertEqual([u.name for u in units], ["runpost-ingest@.service", "runpost-sender.service"])
+        for unit in units:
+            if shutil.which("systemd-analyze") is not None:
+                done = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--threshold=20", unit],
+                                      capture_output=True, text=True, timeout=30, check=False)
+                self.assertEqual(done.returncode, 0, done.stdout[-300:] + done.stderr)
+        denied = re.findall(r"^IPAddressDeny=(.*)", (DOCS / "examples" / "runpost-sender.service").read_text(), re.M)
+        networks = [ipaddress.ip_network(n) for line in denied for n in line.split()]
+        self.assertTrue(any(ipaddress.ip_address("169.254.169.254") in n for n in networks))
+        for name_server in ("169.254.169.253", "168.63.129.16", "100.100.2.136", "100.100.2.138", "127.0.0.53"):
+            self.assertFalse(any(ipaddress.ip_address(name_server) in n for n in networks), name_server)
+
+    def test_cron_lines_name_a_program_by_its_path(self):
+        lines = re.findall(r"^ +\* \* \* \* \* +(.*)$", "".join(p.read_text() for p in DOCS.glob("*.md")), re.M)
+        self.assertTrue(lines)
+        for line in lines:  # a crontab of the system: a user, then the command
+            self.assertTrue(line.split()[1].startswith("/"), line)
+
     def test_links_between_the_documents_lead_somewhere(self):
         for document in [ROOT / "README.md", *DOCS.glob("*.md")]:
             for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
@@ -230,6 +251,74 @@ for n in range(2000):
 sys.exit(outbox.close())
 """)
         self.run_engine(sys.executable, self.folder / "main.py")
+
+    def test_the_engine_in_python_recovers_by_itself_and_survives_nan_and_a_mistake_in_on_receipt(self):
+        self.file("main.py", """
+import json, os, signal, sys, time
+from engine import Outbox
+told = []
+def on_receipt(line, receipt):
+    told.append(receipt)
+    if len(told) == 1:
+        raise ValueError("a mistake of the engine's")
+    print(json.dumps(receipt), flush=True)
+outbox = Outbox("--outbox", sys.argv[1], "--config", sys.argv[2], on_receipt=on_receipt)
+def put(n, **more):
+    outbox.put({"webhook": "https://hooks.example.com/in", "run": {"run_id": f"r-{n}", "status": "success", **more}})
+def wait(n):
+    deadline = time.monotonic() + 30
+    while len(told) < n and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(told) == n, told
+put(0)
+put(1, values={"loss": float("nan"), "bounds": [float("-inf"), float("inf")]})
+wait(2)
+first = outbox.process.pid
+os.kill(first, signal.SIGSTOP)
+put(2)
+os.kill(first, signal.SIGKILL)
+wait(3)  # there is no other put
+assert outbox.process.pid != first
+for n in range(3, 300):
+    put(n)
+sys.exit(outbox.close())
+""")
+        process = self.spawn(sys.executable, self.folder / "main.py", self.outbox, self.config, env=self.path)
+        self.assertEqual(process.wait(50), 0, process.err)
+        receipts = [json.loads(line) for line in process.out.splitlines()]
+        self.assertEqual({r["status"] for r in receipts}, {"queued"}, receipts)
+        self.assertEqual((len(receipts), self.entries()["waiting"]), (299, 300))
+        self.assertIn("ValueError: a mistake of the engine's", process.err)
+        self.assertEqual(json.loads(self.ctl("body", receipts[0]["id"]).out)["values"], {"loss": None, "bounds": [None, None]})
+
+    def test_the_engines_say_so_when_there_is_no_use_in_trying_again(self):
+        self.config.write_text("[nonsense]\n")
+        self.file("main.py", """
+import sys
+from engine import Outbox
+outbox = Outbox("--config", sys.argv[2])
+try:
+    outbox.close()
+except RuntimeError as error:
+    print(error)
+try:
+    outbox.put({})
+except RuntimeError as error:
+    print(error)
+""")
+        self.file("main.mjs", """
+import { Outbox } from "./engine.mjs";
+const outbox = new Outbox("--config", process.argv[3]);
+const put = outbox.put({}).catch((error) => console.log(error.message));
+await outbox.close().catch((error) => console.log(error.message));
+await put;
+""")
+        for argv in ([sys.executable, self.folder / "main.py"], [self.node, self.folder / "main.mjs"]):
+            if argv[0] is None:
+                continue
+            process = self.spawn(*argv, self.outbox, self.config, env=self.path)
+            self.assertEqual(process.wait(50), 0, process.err)
+            self.assertEqual(process.out.decode().count("runpost ingest ended with 78"), 2, process.out)
 
     def test_the_engine_in_node_loses_nothing_when_ingest_is_killed(self):
         if self.node is None:

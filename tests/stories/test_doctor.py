@@ -1,10 +1,15 @@
 """Stories of `runpostctl doctor`: silent about what is well, and never silent about what is not."""
 
+import ctypes
+import resource
 import shutil
 import signal
 import subprocess
 
-from harness import Story, envelope, json_lines, make_run, wait_until
+from harness import BIN, Story, envelope, json_lines, make_run, wait_until
+
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2  # linux/prctl.h, linux/capability.h
+libc = ctypes.CDLL(None)
 
 
 class Doctor(Story):
@@ -71,6 +76,117 @@ class Doctor(Story):
         code, checks = self.doctor()
         self.assertEqual((code, checks["store"][0]), (2, "fail"))
         self.assertEqual((self.outbox / "data.mdb").read_bytes(), b"x" * 8192)
+
+    def store_check(self, preexec=None, prefix=()):
+        """What the check of the store says to a doctor under such conditions."""
+        done = self.run_program(*prefix, BIN / "runpostctl", "doctor", "--json", "--outbox", self.outbox,
+                                "--config", self.config, preexec=preexec)
+        self.assertEqual(done.poll(), 2, done.err + done.out.decode())
+        check, = (c for c in json_lines(done.out) if c["check"] == "store")
+        self.assertEqual(check["level"], "fail", check)
+        return check
+
+    def test_what_keeps_the_outbox_from_being_opened_is_told_with_its_own_remedy(self):
+        self.ingest([envelope(1, "http://127.0.0.1:9/")])
+
+        def limit(which, n):
+            return lambda: resource.setrlimit(which, (n, n))
+
+        def without_privileges():
+            for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
+                libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+
+        cases = {"ulimit -n": limit(resource.RLIMIT_NOFILE, 6), "ulimit -v": limit(resource.RLIMIT_AS, 1 << 30)}
+        for remedy, preexec in cases.items():
+            check = self.store_check(preexec)
+            self.assertIn(remedy, check["remedy"], check)
+            self.assertNotIn("backup", check["remedy"] + check["text"])
+        self.outbox.chmod(0)
+        try:
+            check = self.store_check(without_privileges)
+        finally:
+            self.outbox.chmod(0o700)
+        self.assertIn("Permission denied", check["text"])
+        self.assertIn("as the user", check["remedy"])
+        self.assertNotIn("no outbox", check["text"])
+        self.assertEqual(self.level("store"), "ok")
+
+    def test_a_file_system_that_is_mounted_read_only(self):
+        self.ingest([envelope(1, "http://127.0.0.1:9/")])
+        mount = ["unshare", "-m", "sh", "-c", f"mount --bind {self.outbox} {self.outbox} && "
+                 f"mount -o remount,ro,bind {self.outbox} && exec \"$@\"", "sh"]
+        if subprocess.run([*mount, "true"], capture_output=True, timeout=30, check=False).returncode != 0:
+            self.skipTest("mounts cannot be made here")
+        check = self.store_check(prefix=mount)
+        self.assertIn("Read-only file system", check["text"])
+        self.assertIn("remount", check["remedy"])
+        self.assertNotIn("backup", check["remedy"] + check["text"])
+
+    def test_endpoints_that_keep_failing_are_named(self):
+        self.configure(defaults={"retry_base": "5ms", "retry_factor": "1", "retry_attempts": "500", "breaker": "off"})
+        sink = self.sink("--status", "500")
+        self.ingest([envelope(n, sink.hook(f"/{n}")) for n in range(4)] + [envelope(9, self.sink().hook("/good"))])
+        sender = self.send()
+        wait_until(lambda: all(e["streak"] > 20 or e["delivered"] for e in self.ctl_json("endpoints")), "the failures")
+        level, text, remedy = self.doctor()[1]["endpoints"]
+        self.assertEqual((level, text.partition(":")[0]),
+                         ("warn", "5, of them 0 parked (breaker or key), 0 paused, 0 disabled, 4 failing"))
+        self.assertRegex(text, rf"{sink.hook('/0')} \(\d+ in a row, last http_500\)")
+        self.assertIn(", ...", text)
+        self.assertNotIn("/good", text)
+        self.assertEqual(remedy, f"runpostctl list --limit 10 --endpoint '{sink.hook('/0')}'")
+        sender.stop()
+
+    def trouble(self):
+        """What stats says beside its rows, in a pipe: (rows, lines on stderr, warnings of --json)"""
+        done = self.ctl("stats")
+        rows = dict(line.split("\t") for line in done.out.decode().splitlines())
+        warnings = self.stats()["warnings"]
+        lines = done.err.splitlines()
+        self.assertEqual(len(lines), len(warnings))
+        for line in lines:
+            self.assertRegex(line, "^! .* -> .*")
+        return rows, lines, warnings
+
+    def test_stats_in_a_pipe_tells_of_senders_that_stand_still(self):
+        self.configure(sender={"lease": "5s"}, defaults={"timeout": "1s", "connect_timeout": "1s"})
+        self.ingest([envelope(1, "http://127.0.0.1:9/", not_before="2099-01-01T00:00:00Z")])
+        sender = self.send()
+        wait_until(lambda: self.stats()["senders_alive"] == 1, "the sender")
+        rows, lines, warnings = self.trouble()
+        self.assertEqual((rows["senders_alive"], rows["senders_beating"], lines, warnings), ("1", "1", [], []))
+        sender.signal(signal.SIGSTOP)
+        try:
+            wait_until(lambda: self.stats()["senders_beating"] == 0, "the missing beats")
+            rows, lines, warnings = self.trouble()
+        finally:
+            sender.signal(signal.SIGCONT)
+        self.assertEqual((rows["senders_alive"], rows["senders_beating"]), ("1", "0"))
+        self.assertRegex(lines[0], "^! sender-0 gave no sign of life for ")
+        self.assertEqual(warnings[0]["command"], f"kill -CONT {sender.pid}")
+        sender.stop()
+
+    def test_stats_tells_of_a_store_that_fills_up_and_of_one_that_refuses(self):
+        self.configure(outbox={"quota": "2M"}, ingest={"full_wait": "0"})
+        self.ingest([])
+        sender = self.send()
+        wait_until(lambda: self.stats()["senders_alive"] == 1, "the sender")
+        late = {"not_before": "2099-01-01T00:00:00Z", "headers": {"x": "y" * 1900}}
+        full, n = False, 0
+        seen = []
+        while not full:
+            lines = [envelope(n + i, "http://127.0.0.1:9/", **late) for i in range(40)]
+            n += 40
+            self.ingest(lines, code=None)
+            full = self.processes[-1].poll() == 75
+            seen.append(self.trouble())
+        rows, lines, warnings = seen[-1]
+        self.assertEqual((rows["taking"], self.stats()["taking"]), ("0", False))
+        self.assertRegex(lines[0], "^! nothing is taken any more: .*quota")
+        self.assertEqual(self.doctor()[1]["quota"][0], "fail")
+        self.assertTrue(any("of the quota is used" in line for _, lines, _ in seen for line in lines), seen)
+        self.assertEqual(seen[0][1], [])
+        sender.stop()
 
     def test_a_stopped_sender(self):
         self.configure(sender={"lease": "5s"}, defaults={"timeout": "1s", "connect_timeout": "1s"})

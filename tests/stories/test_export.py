@@ -130,6 +130,17 @@ class Exported(TwoOutboxes):
         self.assertEqual((result["imported"], result["refused"]), (20, 14))
         self.assertIn("standard input, line 2: it was exported without its secrets", done.err)
 
+    def test_a_token_that_only_the_payload_has_does_not_leave_either(self):
+        run = {"run_id": "r-1", "status": "success", "kwargs": {"webhook": f"https://old.example.com/in?token={SECRET}"}}
+        plain = {"run_id": "r-2", "status": "success", "kwargs": {"webhook": "https://old.example.com/in"}}
+        self.ingest([json.dumps({"webhook": "https://hooks.example.com/in", "run": r}).encode() for r in (run, plain)])
+        done = self.ctl("export")
+        self.assertNotIn(SECRET.encode(), done.out)
+        self.assertEqual([line["complete"] for line in json_lines(done.out)], [False, True])
+        self.assertIn("1 without secrets", done.err)
+        whole = self.ctl("export", "--with-secrets").out
+        self.assertEqual([json.loads(line["payload"]) for line in json_lines(whole)], [run, plain])
+
     def test_a_bad_line_is_named_and_the_others_go_on(self):
         self.fill()
         lines = self.ctl("export", "--with-secrets").out.splitlines()

@@ -1,8 +1,10 @@
 """Stories about who decides on another attempt: the configured schedule, the listed statuses, the receiver's header."""
 
+import http.server
+import threading
 import time
 
-from harness import Story, make_run, wait_until
+from harness import Story, make_run, secret_text, wait_until
 
 
 class Policy(Story):
@@ -14,6 +16,52 @@ class Policy(Story):
         receipt, = self.ingest([make_run(self.next_number(), sink.hook())])
         self.drain()
         return self.show(receipt["id"]), sink
+
+    def test_no_spelling_of_a_url_leads_past_the_section_that_signs(self):
+        secret = self.file("secret", secret_text(b"k" * 32) + "\n")
+        sink = self.sink("--secret-file", secret)
+        self.configure(endpoints=[("signed", {"url": sink.hook("/billing/in"), "secret_file": "secret"})])
+        paths = ["/billing/in", "/billing/%69n", "//billing/in", "/billing//in", "/billing%2Fin", "/x%2F../billing/in",
+                 "/billing/%2e%2Fin/x"]
+        urls = [sink.hook(path) for path in paths]
+        urls += [url.replace("127.0.0.1", host) for url in urls[:2] for host in ("2130706433", "127.1", "0x7f.0.0.1")]
+        self.ingest([make_run(n, url) for n, url in enumerate(urls)])
+        self.drain()
+        got = sink.record()
+        self.assertEqual(len(got), len(urls))
+        self.assertEqual({line["signature"] for line in got}, {"ok"})
+        # the request is the one that was asked for, whatever it was judged as
+        self.assertEqual({line["path"] for line in got}, set(paths))
+        endpoints = {e["endpoint"]: e["delivered"] for e in self.ctl_json("endpoints")}
+        self.assertEqual(endpoints[sink.hook("/billing/in")], 8, endpoints)
+
+    def test_what_the_engines_client_encodes_arrives_encoded_and_the_payload_as_it_was(self):
+        asked_for = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers["content-length"]))
+                asked_for.append(self.path)
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        given = "/a b/{id}/\u00e9/[x]|^?q={id}&r=a b\"<>&s=[1]|`"
+        url = f"http://127.0.0.1:{server.server_port}{given}"
+        receipt, = self.ingest([make_run(1, url)])
+        self.assertEqual(receipt["status"], "queued", receipt)
+        self.drain()
+        self.assertEqual(asked_for, ["/a%20b/%7Bid%7D/%C3%A9/[x]|^?q={id}&r=a%20b%22%3C%3E&s=[1]|`"])
+        self.assertEqual(self.ctl("body", receipt["id"]).out, make_run(1, url))
+        again, = self.ingest([make_run(1, url)])
+        self.assertEqual((again["status"], again["id"]), ("duplicate", receipt["id"]))
+        self.assertEqual([e["id"] for e in self.list("--endpoint", url)], [receipt["id"]])
 
     def test_a_schedule_gives_each_delay_and_the_number_of_attempts(self):
         shown, sink = self.after("--status", "503", retry_schedule="100ms 400ms 200ms")

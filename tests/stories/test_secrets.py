@@ -1,9 +1,11 @@
 """Stories about promise P8: secrets appear in no log, tool output, metric or argument list."""
 
 import base64
+import json
 import pathlib
+import re
 
-from harness import BIN, Story, envelope, make_run, secret_text, wait_until
+from harness import BIN, Story, envelope, json_lines, make_run, secret_text, wait_until
 
 VERBS_TO_LOOK = ["stats", "list", "show", "dead", "endpoints", "verify"]
 
@@ -93,7 +95,7 @@ class Canaries(Story):
         self.assert_no_canary(but=[body])
 
     def test_refused_lines_are_told_of_without_their_secrets(self):
-        lines = [b'{"webhook":"http://h/a b?token=%s"}', b'{"webhook":"http://user:%s@h/"}', b'{"webhook":"%s://h/"}',
+        lines = [b'{"webhook":"http://h/a\\\\b?token=%s"}', b'{"webhook":"http://user:%s@h/"}', b'{"webhook":"%s://h/"}',
                  b'{"webhook":"http://h:99999/?%s"}', b'{"webhook":"http://h/?%s\\u0000"}', b'{"webhook":"http://h/?%s',
                  b'{"webhook":"http://h/","run":{},"headers":{"x":"%s\\r\\n"}}',
                  b'{"webhook":"http://h/","run":{},"headers":{"x":["%s"]}}', b'{"%s']
@@ -105,6 +107,89 @@ class Canaries(Story):
         self.assertEqual(self.run_program(*self.ingest_argv("--webhook", "ftp://h/?x"), data=b"").poll(), 64)
         for process in self.processes:
             self.assertNotIn(self.QUERY, process.out.decode() + process.err)
+
+    def test_a_default_webhook_is_read_from_a_file_and_told_to_nobody(self):
+        sink = self.sink()
+        url = sink.hook(f"/hook?token={self.QUERY}")
+        no_webhook = b'{"run_id":"r-%d","status":"success"}'
+        file = self.file("hook", "\ufeff" + url + "\r\n")
+        for n, options in enumerate((["--webhook-file", file], [])):
+            self.configure(ingest={"webhook_file": None if options else "hook"})
+            live = self.live_ingest(*options)
+            live.send(no_webhook % n)
+            live.wait_receipts(1)
+            self.assertEqual(live.receipts[0]["status"], "queued")
+            command_line = pathlib.Path(f"/proc/{live.process.pid}/cmdline").read_bytes()
+            self.assertIn(b"ingest", command_line)
+            self.assertNotIn(self.QUERY.encode(), command_line)
+            self.assertEqual(live.close(), 0)
+        self.drain()
+        self.assertEqual(sink.count(), 2)
+        self.assertIn(f"token={self.QUERY}", json.dumps(self.ctl_json("export", "--with-secrets")))
+        self.processes.pop()  # which tells them, as asked
+        # on a command line it is still taken, and told where it should stand
+        warned = self.run_program(*self.ingest_argv("--webhook", sink.hook("/hook?x=1")), data=b"")
+        self.assertEqual((warned.poll(), "webhook-file" in warned.err), (0, True), warned.err)
+        quiet = self.run_program(*self.ingest_argv("--webhook", sink.hook()), data=b"")
+        self.assertEqual((quiet.poll(), "webhook-file" in quiet.err), (0, False), quiet.err)
+        self.configure(ingest={"webhook_file": "hook"})
+        check = [BIN / "runpost", "check-config", "--config", self.config]
+        self.assertEqual(self.run_program(*check).poll(), 0)
+        for data, mode, says in ((url, 0o644, "chmod 0600"), ("", 0o600, "empty"), (url + "\n" + url, 0o600, "byte "),
+                                 (f"ftp://h/?{self.QUERY}", 0o600, "https://"), ("https://h/" + "x" * 5000, 0o600, "bytes")):
+            self.file("hook", data, mode)
+            for argv in (check, self.ingest_argv()):
+                refused = self.run_program(*argv, data=no_webhook % 9)
+                self.assertEqual(refused.poll(), 78, refused.err)
+                self.assertIn(says, refused.err)
+        file.unlink()
+        refused = self.run_program(*self.ingest_argv(), data=no_webhook % 9)
+        self.assertEqual(refused.poll(), 78, refused.err)
+        self.assert_no_canary()
+
+    def test_a_path_that_is_a_secret_is_shown_nowhere_and_its_endpoint_can_be_named(self):
+        self.configure(defaults={"retry_attempts": "8", "retry_base": "20ms", "retry_cap": "20ms"})
+        hooks = [f"/services/T000/B000/canary-in-the-path-{n}" for n in "ab"]
+        self.canaries += ["canary-in-the-path", "T000"]
+        sinks = [self.sink("--status", "404", "--body", f"Cannot POST {hooks[0]}"), self.sink()]
+        self.configure(endpoints=[(f"chat{n}", {"url": s.hook("/services"), "redact_path": "yes"})
+                                  for n, s in enumerate(sinks)],
+                       defaults={"retry_attempts": "8", "retry_base": "20ms", "retry_cap": "20ms"})
+        urls = [sinks[0].hook(hooks[0]), sinks[1].hook(hooks[0]) + "?x=1", sinks[1].hook(hooks[1]), sinks[1].hook("/services")]
+        lines = [make_run(n, url) for n, url in enumerate(urls)]
+        ids = [r["id"] for r in self.ingest(lines)]
+        self.drain(env={"RUNPOST_DEBUG": "1"})
+        self.assertEqual({line["path"].partition("?")[0] for line in sinks[1].record()}, {*hooks, "/services"})
+        names = [e["endpoint"] for e in self.ctl_json("endpoints")]
+        self.assertEqual(len(set(names)), 4, names)
+        hidden = [n for n in names if re.search(r"/services/REDACTED-[0-9a-f]{12}$", n)]
+        self.assertEqual(len(hidden), 3, names)
+        self.assertIn(sinks[1].hook("/services"), names)
+        self.look_with_every_verb(*ids)
+        for verb in ("shape", "tail", "explain", "doctor", "metrics", "audit", "export", "jobs"):
+            for options in ([], ["--json"] if verb not in ("metrics", "export") else []):
+                self.ctl(verb, *options, *(ids[:1] if verb == "explain" else []), code=None)
+        self.assertIn("****", json.dumps(self.show(ids[0])["attempt_log"]))
+        # what is shown is taken, and so is the URL itself; neither is told
+        first = self.show(ids[0])["endpoint"]
+        self.assertIn(first, hidden)
+        self.assertEqual([e["id"] for e in self.list("--endpoint", first)], [ids[0]])
+        self.assertEqual([e["id"] for e in self.list("--endpoint", sinks[0].hook(hooks[0]))], [ids[0]])
+        self.assertEqual(len(self.ctl_json("pause", first)), 1)
+        paused = [e["endpoint"] for e in self.ctl_json("endpoints") if e["paused"]]
+        self.assertEqual(paused, [first])
+        self.ctl("resume", sinks[0].hook(hooks[0]))
+        self.ctl("replay", "--endpoint", sinks[0].hook(hooks[0]), "--yes")
+        self.ctl("audit")
+        self.ctl("pause", sinks[0].hook("/services/T000/B000/canary-in-the-path-none"), code=1)
+        self.run_program(BIN / "runpost", "check-config", "--config", self.config, sinks[0].hook(hooks[0]))
+        exported = self.ctl_json("export")
+        self.assertEqual([line["complete"] for line in exported], [False, False, False, True])
+        self.arguments.clear()  # it was the operator who gave the URL
+        self.assert_no_canary()
+        whole = self.ctl_json("export", "--with-secrets")
+        self.assertIn(sinks[0].hook(hooks[0]), [line["url"] for line in whole])
+        self.assertEqual(json_lines(self.ctl("body", ids[0]).out)[0]["kwargs"]["webhook"], sinks[0].hook(hooks[0]))
 
     def test_mistakes_in_the_configuration_are_told_without_the_values(self):
         mistakes = [("secret_file", self.secret), ("header", f"Authorization {self.HEADER}"),

@@ -439,7 +439,7 @@ static const struct {
     {"[outbox]\nlease = 5s\n", "2: [outbox] lease: not a key of this section; accepted: in [sender]"},
     {"[defaults]\nretry_bse = 5s\n", "2: [defaults] retry_bse: unknown key; did you mean retry_base?"},
     {A "secretfile = x\n", "3: [endpoint \"a\"] secretfile: unknown key; did you mean secret_file?"},
-    {"[ingest]\nfrobnicate = 5s\n", "2: [ingest] frobnicate: unknown key; accepted: max_line full_wait"},
+    {"[ingest]\nfrobnicate = 5s\n", "2: [ingest] frobnicate: unknown key; accepted: max_line full_wait webhook_file"},
     {"[endpoint \"a\"]\n\n[defaults]\n", "1: [endpoint \"a\"]: url is missing; accepted: url = https://HOST/PATH"},
     {A "[endpoint \"a\"]\n", "3: [endpoint \"a\"]: there is a section of this name already; accepted: one each"},
     {A "[endpoint \"b\"]\nurl = https://A.example:443/p\n",
@@ -706,7 +706,7 @@ START_TEST(the_table_tells_of_every_setting)
 		if (strcmp(info->unit, "duration") == 0)
 			ck_assert_msg(rp_duration_parse(rp_span_of(info->default_text), &ms), "%s", info->name);
 	}
-	ck_assert_uint_eq(n, 37);
+	ck_assert_uint_eq(n, 39);
 	ck_assert_ptr_null(rp_config_setting(n + 1));
 }
 END_TEST

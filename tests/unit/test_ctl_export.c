@@ -156,10 +156,41 @@ START_TEST(an_entry_without_secrets_is_complete_either_way)
 
 	e.facts.url = rp_span_of("https://hooks.example.com/in");
 	e.facts.headers.len = 0;
-	ck_assert(!rp_export_has_secrets(&e));
+	ck_assert(!rp_export_has_secrets(&e, (struct rp_span){PAYLOAD, sizeof PAYLOAD - 1}));
 	write_line(&e, false);
 	ck_assert_msg(read_back() == RP_OK, "%s", err.text);
 	ck_same(&e, &line.entry);
+}
+END_TEST
+
+/* The URL is one without a query; the Run in the payload says another. */
+static const struct {
+	const char *payload;
+	bool hides;
+} payloads[] = {
+    {"{\"kwargs\":{\"webhook\":\"https://h/in?token=s3cret\"}}", true},
+    {"{\"webhook\" :\t\"https:\\/\\/h\\/in\\u003ftoken=s3cret\"}", true},
+    {"{\"a\":[{\"webhook\":\"https://h/\"},{\"webhook\":\"https://h/?s3cret\"}]}", true},
+    {"{\"webhook\":\"https://u:s3cret@h/\"}", true},
+    {"{\"webhook\":\"no URL, s3cret\"}", true},
+    {"{\"webhook\":\"https://h/in\",\"kwargs\":{\"webhook\":null}}", false},
+    {"{\"webhook\":\"\",\"a\":[\"webhook\",\"webhook\"]}", false},
+    {"{\"webhook\":{\"url\":1}}", false},
+    {"{\"webhooks\":\"https://h/?x=1\"}", false},
+};
+
+START_TEST(a_url_with_a_secret_in_the_payload_makes_the_line_incomplete)
+{
+	struct rp_span payload = rp_span_of(payloads[_i].payload);
+	struct rp_entry e = entry();
+
+	e.facts.url = rp_span_of("https://hooks.example.com/in");
+	e.facts.headers.len = 0;
+	e.facts.payload_bytes = payload.len;
+	ck_assert_msg(rp_export_has_secrets(&e, payload) == payloads[_i].hides, "%s", payloads[_i].payload);
+	ck_assert(rp_export_line(&e, payload, false, &out));
+	ck_assert_ptr_null(strstr(out.data, "s3cret"));
+	ck_assert_msg((strstr(out.data, "\"payload\":") == NULL) == payloads[_i].hides, "%s", out.data);
 }
 END_TEST
 
@@ -247,6 +278,8 @@ int main(void)
 	tcase_add_test(t, a_payload_that_is_not_utf8_comes_back_all_the_same);
 	tcase_add_test(t, without_secrets_none_is_in_the_line_and_it_is_refused);
 	tcase_add_test(t, an_entry_without_secrets_is_complete_either_way);
+	tcase_add_loop_test(t, a_url_with_a_secret_in_the_payload_makes_the_line_incomplete, 0,
+			    (int)(sizeof payloads / sizeof payloads[0]));
 	tcase_add_test(t, what_was_in_flight_is_waiting);
 	tcase_add_loop_test(t, a_bad_line_is_refused_with_the_member_that_is_wrong, 0,
 			    (int)(sizeof lines / sizeof lines[0]));

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "endpoints.h"
+#include "shown.h"
 
 static int by_id(const void *a, const void *b)
 {
@@ -16,6 +17,8 @@ static int by_id(const void *a, const void *b)
 static struct rp_breakdown_endpoint *add_endpoint(struct rp_breakdown *t, const struct rp_entry *e)
 {
 	struct rp_breakdown_endpoint *one;
+	struct rp_buf room = {0};
+	struct rp_span name;
 
 	if (t->n_endpoints == t->cap_endpoints) {
 		size_t cap = t->cap_endpoints > 0 ? t->cap_endpoints * 2 : 64;
@@ -30,7 +33,9 @@ static struct rp_breakdown_endpoint *add_endpoint(struct rp_breakdown *t, const 
 	if (one == NULL)
 		return NULL;
 	one->id = e->delivery.endpoint;
-	one->name = strndup(e->endpoint.len > 0 ? e->endpoint.ptr : "", e->endpoint.len);
+	name = rp_shown_name(e->endpoint, &room);
+	one->name = strndup(name.len > 0 ? name.ptr : "", name.len);
+	rp_buf_release(&room);
 	if (one->name == NULL || tsearch(one, &t->tree, by_id) == NULL) {
 		free(one->name);
 		free(one);

@@ -19,6 +19,7 @@ enum {
 	DEAD_LATELY_MS = 3600000,
 	CLOCK_SLACK_MS = 60000,
 	CLOCK_LATELY_MS = 3600000,
+	FAILING_NAMED = 3,
 };
 
 struct sender_check {
@@ -95,18 +96,22 @@ static enum rp_err check_room(struct rp_doctor *d, struct rp_outbox_info *info, 
 {
 	uint64_t reserve = d->ctl->settings->config.disk_reserve_bytes, percent;
 	char used[32], quota[32], disk[32];
+	struct rp_error why;
+	bool refuses;
 	enum rp_err e = rp_outbox_info(d->ctl->ob, info, err);
 
 	if (e != RP_OK)
 		return e;
 	percent = info->quota_bytes > 0 ? info->used_bytes * 100 / info->quota_bytes : 0;
+	refuses = rp_outbox_room(d->ctl->ob, &why) != RP_OK;
 	rp_doctor_report(d, "quota",
-			 percent >= QUOTA_FAIL   ? RP_DOCTOR_FAIL
-			 : percent >= QUOTA_WARN ? RP_DOCTOR_WARN
-						 : RP_DOCTOR_OK,
+			 refuses || percent >= QUOTA_FAIL ? RP_DOCTOR_FAIL
+			 : percent >= QUOTA_WARN          ? RP_DOCTOR_WARN
+							  : RP_DOCTOR_OK,
 			 "runpostctl purge --state delivered, or raise quota",
-			 "%s of %s used (%" PRIu64 "%%), format %u", rp_size_text(info->used_bytes, used),
-			 rp_size_text(info->quota_bytes, quota), percent, info->format);
+			 "%s of %s used (%" PRIu64 "%%), format %u%s%s", rp_size_text(info->used_bytes, used),
+			 rp_size_text(info->quota_bytes, quota), percent, info->format,
+			 refuses ? "; nothing is taken: " : "", refuses ? why.text : "");
 	rp_doctor_report(d, "disk",
 			 info->disk_free_bytes < reserve       ? RP_DOCTOR_FAIL
 			 : info->disk_free_bytes / 4 < reserve ? RP_DOCTOR_WARN
@@ -193,11 +198,33 @@ static enum rp_err check_backlog(struct rp_doctor *d, struct rp_error *err)
 	return RP_OK;
 }
 
+/* The k-th that keeps failing, into what is said of all. The next step is about the first one. */
+static bool add_failing(const struct rp_known_endpoint *k, unsigned nth, struct rp_buf *names, struct rp_buf *remedy)
+{
+	char cause[RP_CAUSE_TEXT_MAX];
+
+	if (nth == FAILING_NAMED)
+		return rp_buf_add_text(names, ", ...");
+	if (nth > FAILING_NAMED)
+		return true;
+	if (nth == 0) {
+		rp_buf_clear(remedy);
+		if (!rp_buf_add_text(remedy, "runpostctl list --limit 10 --endpoint ") ||
+		    !rp_shell_quote(k->name, remedy))
+			return false;
+	}
+	return rp_buf_printf(names, "%s%.100s (%u in a row, last %s)", nth == 0 ? ": " : ", ", k->name, k->e.streak,
+			     rp_cause_format(k->e.last_cause, k->e.last_status, cause));
+}
+
 static int check_endpoints(struct rp_doctor *d)
 {
 	struct rp_known_endpoints all;
-	unsigned parked = 0, paused = 0, disabled = 0;
+	unsigned parked = 0, paused = 0, disabled = 0, failing = 0;
 	int code = rp_known_endpoints_load(d->ctl, &all);
+	struct rp_buf names = {0}, remedy = {0};
+	bool ok =
+	    rp_buf_add_text(&names, "") && rp_buf_add_text(&remedy, "runpostctl endpoints; runpostctl resume NAME");
 	size_t i;
 
 	for (i = 0; i < all.n && code == RP_EXIT_OK; i++) {
@@ -205,12 +232,17 @@ static int check_endpoints(struct rp_doctor *d)
 			  all.all[i].e.parked_until_ms > d->ctl->now_at_ms;
 		paused += all.all[i].e.paused;
 		disabled += all.all[i].e.disabled;
+		if (rp_known_endpoint_keeps_failing(&all.all[i].e))
+			ok = ok && add_failing(&all.all[i], failing++, &names, &remedy);
 	}
-	if (code == RP_EXIT_OK)
-		rp_doctor_report(d, "endpoints", parked + paused + disabled > 0 ? RP_DOCTOR_WARN : RP_DOCTOR_OK,
-				 "runpostctl endpoints; runpostctl resume NAME",
-				 "%zu, of them %u parked (breaker or key), %u paused, %u disabled", all.n, parked,
-				 paused, disabled);
+	if (code == RP_EXIT_OK && ok)
+		rp_doctor_report(d, "endpoints",
+				 parked + paused + disabled + failing > 0 ? RP_DOCTOR_WARN : RP_DOCTOR_OK, remedy.data,
+				 "%zu, of them %u parked (breaker or key), %u paused, %u disabled, %u failing%s", all.n,
+				 parked, paused, disabled, failing, names.data);
+	d->no_memory = d->no_memory || !ok;
+	rp_buf_release(&names);
+	rp_buf_release(&remedy);
 	rp_known_endpoints_release(&all);
 	return code;
 }
@@ -260,7 +292,7 @@ int rp_doctor_examine(struct rp_doctor *d)
 	if (e == RP_OK)
 		e = check_dead(d, &err);
 	if (e != RP_OK) {
-		rp_doctor_report(d, "store", RP_DOCTOR_FAIL, "runpostctl verify", "%s", err.text);
+		rp_doctor_report_error(d, &err);
 		return RP_EXIT_OK;
 	}
 	code = check_endpoints(d);

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "remedy.h"
+
 static bool begins(const char *text, const char *with)
 {
 	return strncmp(text, with, strlen(with)) == 0;
@@ -79,6 +81,16 @@ void rp_doctor_report(struct rp_doctor *d, const char *check, enum rp_doctor_lev
 	}
 	d->no_memory = d->no_memory || !ok;
 	rp_buf_release(&full);
+}
+
+void rp_doctor_report_error(struct rp_doctor *d, const struct rp_error *err)
+{
+	struct rp_remedy r = rp_remedy_of(err->code, err->sys);
+
+	if (r.means != NULL)
+		rp_doctor_report(d, "store", RP_DOCTOR_FAIL, r.remedy, "%s (%s)", err->text, r.means);
+	else
+		rp_doctor_report(d, "store", RP_DOCTOR_FAIL, r.remedy, "%s", err->text);
 }
 
 /* One line, with numbers to plot behind a bar. */

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "shown.h"
+
 static int by_id(const void *a, const void *b)
 {
 	const struct rp_known_endpoint *x = a, *y = b;
@@ -13,6 +15,8 @@ static bool see(void *arg, uint64_t id, struct rp_span name, const struct rp_end
 {
 	struct rp_known_endpoints *k = arg;
 	struct rp_known_endpoint *one;
+	struct rp_buf room = {0};
+	struct rp_span shown;
 
 	if (k->n == k->cap) {
 		size_t cap = k->cap > 0 ? k->cap * 2 : 64;
@@ -26,10 +30,13 @@ static bool see(void *arg, uint64_t id, struct rp_span name, const struct rp_end
 	one = &k->all[k->n];
 	one->id = id;
 	one->e = *e;
-	one->name = strndup(name.len > 0 ? name.ptr : "", name.len);
-	if (one->name == NULL)
-		goto no_memory;
+	shown = rp_shown_name(name, &room);
+	one->name = strndup(shown.len > 0 ? shown.ptr : "", shown.len);
+	one->stored = strndup(name.len > 0 ? name.ptr : "", name.len);
+	rp_buf_release(&room);
 	k->n++;
+	if (one->name == NULL || one->stored == NULL)
+		goto no_memory;
 	return true;
 no_memory:
 	k->no_memory = true;
@@ -54,8 +61,10 @@ void rp_known_endpoints_release(struct rp_known_endpoints *k)
 {
 	size_t i;
 
-	for (i = 0; i < k->n; i++)
+	for (i = 0; i < k->n; i++) {
 		free(k->all[i].name);
+		free(k->all[i].stored);
+	}
 	free(k->all);
 	memset(k, 0, sizeof *k);
 }
@@ -125,4 +134,9 @@ const char *rp_known_endpoint_state(const struct rp_known_endpoint *k)
 	if (k->e.control.breaker != RP_BREAKER_CLOSED)
 		return "parked";
 	return k->e.streak > 0 ? "failing" : "ok";
+}
+
+bool rp_known_endpoint_keeps_failing(const struct rp_endpoint *e)
+{
+	return e->streak >= 10 || (e->streak >= 3 && e->last_failure_at_ms - e->last_success_at_ms >= 3600000);
 }

@@ -6,7 +6,8 @@
 
 struct rp_known_endpoint {
 	uint64_t id;
-	char *name;
+	char *name;   /* as it is shown (shown.h); every verb that takes an endpoint takes it */
+	char *stored; /* as it is stored */
 	struct rp_endpoint e;
 };
 
@@ -32,5 +33,8 @@ bool rp_known_endpoint_lacks_key(const struct rp_known_endpoint *k);
 /* "paused", "disabled", "no_key" (no signing key of it is valid), "parked" (by its breaker), "failing" (its last attempts
  * failed), "ok". */
 const char *rp_known_endpoint_state(const struct rp_known_endpoint *k);
+
+/* Whether it is more than a hiccup: 10 failures in a row, or 3 and nothing delivered in the hour before the last. */
+bool rp_known_endpoint_keeps_failing(const struct rp_endpoint *e);
 
 #endif

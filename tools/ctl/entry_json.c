@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "core/url.h"
+#include "shown.h"
 #include "table.h"
 
 const char *rp_entry_cause(const struct rp_entry *e, char out[RP_CAUSE_TEXT_MAX])
@@ -28,7 +28,7 @@ bool rp_entry_url(const struct rp_entry *e, struct rp_buf *out)
 
 	if (rp_url_parse(e->facts.url, &url, NULL) != RP_OK)
 		return e->facts.url.len == 0 || rp_buf_add_text(out, "(unreadable)");
-	return rp_url_redact(&url, out);
+	return rp_shown_url(&url, out);
 }
 
 bool rp_entry_foreign(const struct rp_entry *e, struct rp_span text, struct rp_buf *out)
@@ -41,7 +41,7 @@ bool rp_entry_foreign(const struct rp_entry *e, struct rp_span text, struct rp_b
 	if (text.len > 0)
 		memcpy(copy, text.ptr, text.len);
 	if (rp_url_parse(e->facts.url, &url, NULL) == RP_OK)
-		rp_url_mask_secrets(&url, copy, text.len);
+		rp_shown_mask(&url, copy, text.len);
 	return rp_text_escape((struct rp_span){(const char *)copy, text.len}, out);
 }
 
@@ -100,6 +100,7 @@ struct rp_json_out *rp_entry_json(const struct rp_entry *e)
 {
 	struct rp_json_out *o = rp_json_out_new();
 	char id[RP_ID_TEXT_MAX];
+	struct rp_buf room = {0};
 
 	if (o == NULL)
 		return NULL;
@@ -107,7 +108,8 @@ struct rp_json_out *rp_entry_json(const struct rp_entry *e)
 	rp_json_out_int(o, "seq", (int64_t)e->seq);
 	set_or_null(o, "run_id", e->facts.run_id);
 	rp_json_out_text(o, "state", rp_entry_state(e));
-	set_or_null(o, "endpoint", e->endpoint);
+	set_or_null(o, "endpoint", rp_shown_name(e->endpoint, &room));
+	rp_buf_release(&room);
 	if (!set_url(o, e)) {
 		rp_json_out_free(o);
 		return NULL;

@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "shown.h"
+
 static struct rp_explain_block *block(struct work *w, const char *code, int64_t until_at_ms)
 {
 	struct rp_explanation *x = w->out;
@@ -22,7 +24,7 @@ static void command(struct work *w, struct rp_explain_block *b, const char *word
 static void command_on_endpoint(struct work *w, struct rp_explain_block *b, const char *words)
 {
 	struct rp_buf name = {0};
-	bool ok = rp_buf_add(&name, w->e->endpoint.ptr, w->e->endpoint.len) &&
+	bool ok = rp_shown_endpoint(w->e->endpoint, &name) &&
 		  rp_command_add_on_endpoint(&b->command, w->in->place, words, name.data != NULL ? name.data : "");
 
 	no_memory_unless(w, ok);

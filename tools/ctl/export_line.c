@@ -7,19 +7,51 @@
 #include "core/crypto.h"
 #include "core/json.h"
 #include "core/scan.h"
-#include "core/url.h"
+#include "shown.h"
 
-static bool has_query(struct rp_span text)
+/* A member's name and its value, a string; the name is not looked for in other spellings: engines print it as it is. */
+static bool value_hides(struct rp_span rest)
 {
-	struct rp_url url;
+	static const char space[] = " \t\r\n";
+	struct rp_buf plain = {0};
+	size_t n;
+	bool hides = true;
 
-	/* one that cannot be read may hide anything */
-	return rp_url_parse(text, &url, NULL) != RP_OK || url.has_query;
+	while (rest.len > 0 && memchr(space, rest.ptr[0], sizeof space - 1) != NULL)
+		rest = (struct rp_span){rest.ptr + 1, rest.len - 1};
+	if (rest.len == 0 || rest.ptr[0] != ':')
+		return false; /* a value that is "webhook" */
+	do
+		rest = (struct rp_span){rest.ptr + 1, rest.len - 1};
+	while (rest.len > 0 && memchr(space, rest.ptr[0], sizeof space - 1) != NULL);
+	if (rest.len == 0 || rest.ptr[0] != '"')
+		return false; /* null, or a member of another meaning, whose own members are looked at */
+	for (n = 1; n < rest.len && rest.ptr[n] != '"'; n++)
+		n += rest.ptr[n] == '\\';
+	if (n == 1)
+		return false; /* "" */
+	if (n < rest.len && rp_json_decode_string((struct rp_span){rest.ptr, n + 1}, &plain))
+		hides = rp_shown_hides((struct rp_span){plain.data, plain.len});
+	rp_buf_release(&plain);
+	return hides;
 }
 
-bool rp_export_has_secrets(const struct rp_entry *e)
+static bool payload_hides(struct rp_span payload)
 {
-	return has_query(e->facts.url) || e->facts.headers.len > 0;
+	static const char name[] = "\"webhook\"";
+	const char *at = payload.ptr, *end = at + payload.len;
+
+	while (payload.len > 0 && (at = memmem(at, (size_t)(end - at), name, sizeof name - 1)) != NULL) {
+		at += sizeof name - 1;
+		if (value_hides((struct rp_span){at, (size_t)(end - at)}))
+			return true;
+	}
+	return false;
+}
+
+bool rp_export_has_secrets(const struct rp_entry *e, struct rp_span payload)
+{
+	return rp_shown_hides(e->facts.url) || e->facts.headers.len > 0 || payload_hides(payload);
 }
 
 /* Every member ends with a comma, but for the last. */
@@ -55,9 +87,9 @@ static bool add_url(struct rp_buf *out, struct rp_span text, bool with_secrets)
 	struct rp_url url;
 	bool ok;
 
-	if (with_secrets || !has_query(text))
+	if (with_secrets || !rp_shown_hides(text))
 		return add_text(out, "url", text);
-	ok = rp_url_parse(text, &url, NULL) == RP_OK ? rp_url_redact(&url, &shown)
+	ok = rp_url_parse(text, &url, NULL) == RP_OK ? rp_shown_url(&url, &shown)
 						     : rp_buf_add_text(&shown, "(unreadable)");
 	ok = ok && add_text(out, "url", (struct rp_span){shown.data, shown.len});
 	rp_buf_release(&shown);
@@ -133,14 +165,17 @@ static bool add_identity(struct rp_buf *out, const struct rp_entry *e, bool with
 {
 	const struct rp_facts *f = &e->facts;
 	char id[RP_ID_TEXT_MAX];
+	struct rp_buf room = {0};
+	bool ok;
 
-	return add_text(out, "id", rp_span_of(rp_id_format(f->id, id))) && add_int(out, "seq", e->seq) &&
-	       add_text(out, "run_id", f->run_id) && add_text(out, "thread_id", f->thread_id) &&
-	       add_text(out, "event", f->event) &&
-	       add_text(out, "state", rp_span_of(rp_state_name(e->delivery.state))) &&
-	       add_text(out, "endpoint", e->endpoint) && add_url(out, f->url, with_secrets) &&
-	       add_text(out, "operation", f->operation) && add_text(out, "order_by", f->order_by) &&
-	       add_headers(out, f->headers, with_secrets);
+	ok = add_text(out, "id", rp_span_of(rp_id_format(f->id, id))) && add_int(out, "seq", e->seq) &&
+	     add_text(out, "run_id", f->run_id) && add_text(out, "thread_id", f->thread_id) &&
+	     add_text(out, "event", f->event) && add_text(out, "state", rp_span_of(rp_state_name(e->delivery.state))) &&
+	     add_text(out, "endpoint", with_secrets ? e->endpoint : rp_shown_name(e->endpoint, &room)) &&
+	     add_url(out, f->url, with_secrets) && add_text(out, "operation", f->operation) &&
+	     add_text(out, "order_by", f->order_by) && add_headers(out, f->headers, with_secrets);
+	rp_buf_release(&room);
+	return ok;
 }
 
 static bool add_delivery(struct rp_buf *out, const struct rp_entry *e)
@@ -161,7 +196,7 @@ static bool add_delivery(struct rp_buf *out, const struct rp_entry *e)
 
 bool rp_export_line(const struct rp_entry *e, struct rp_span payload, bool with_secrets, struct rp_buf *out)
 {
-	bool complete = with_secrets || !rp_export_has_secrets(e);
+	bool complete = with_secrets || !rp_export_has_secrets(e, payload);
 	size_t before = out->len;
 	bool ok;
 

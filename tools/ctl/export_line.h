@@ -2,9 +2,11 @@
  * docs/formats.md.
  *
  * Written with its secrets a line brings everything back: id, payload byte for byte, URL, headers, times, state, counts. The
- * secrets are the values in the query of the URL and the values of headers. Without them the values are REDACTED, and as
- * the Run in a payload repeats the URL, the payload is left out too: such a line says "complete":false and is for looking
- * at. An entry that has no secrets is complete either way. */
+ * secrets are the values in the query of the URL, a path that is not shown (shown.h) and the values of headers. Without them
+ * the values are REDACTED, and as the Run in a payload repeats the URL, the payload is left out too: such a line says
+ * "complete":false and is for looking at. So is one whose payload alone has such a URL as a `webhook`, at any depth: an
+ * envelope, or --webhook, may have sent the Run elsewhere than it says. An entry that has no secrets is complete either
+ * way. */
 #ifndef RP_CTL_EXPORT_LINE_H
 #define RP_CTL_EXPORT_LINE_H
 
@@ -13,7 +15,7 @@
 #include "store/outbox.h"
 
 /* Whether a line of it is complete only with its secrets. */
-bool rp_export_has_secrets(const struct rp_entry *e);
+bool rp_export_has_secrets(const struct rp_entry *e, struct rp_span payload);
 
 /* Appends the line with its line feed. `e` must not be damaged, `payload` must be whole. false: out of memory (a full
  * `out`), which is then as it was. */

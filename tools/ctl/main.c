@@ -8,6 +8,7 @@
 #include "ctl.h"
 #include "endpoints.h"
 #include "options.h"
+#include "shown.h"
 #include "suggest.h"
 #include "work/settings.h"
 
@@ -233,6 +234,7 @@ static int run_verb(struct rp_ctl *ctl)
 		return rp_settings_exit_code(err.code);
 	}
 	ctl->settings = &settings;
+	rp_shown_setup(&settings.config);
 	code = open_outbox(ctl, &settings.config);
 	if (code == RP_EXIT_OK) {
 		code = ctl->selector.has_endpoint ? rp_endpoint_glob_resolve(ctl, &ctl->selector.endpoint) : RP_EXIT_OK;
@@ -240,6 +242,7 @@ static int run_verb(struct rp_ctl *ctl)
 			code = ctl->verb->run(ctl);
 		rp_outbox_close(ctl->ob);
 	}
+	rp_shown_setup(NULL);
 	rp_settings_release(&settings);
 	return code;
 }

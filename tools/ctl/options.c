@@ -258,9 +258,13 @@ static int read_ids_from_stdin(struct rp_ctl *ctl)
 	ctl->selector.by_id = true;
 	while (code == -1 && (n = getline(&line, &cap, stdin)) >= 0) {
 		struct rp_error err;
+		struct rp_span text;
 
 		number++;
-		if (rp_selector_add_line(&ctl->selector, (struct rp_span){line, (size_t)n}, &err) == RP_OK)
+		text = (struct rp_span){line, (size_t)n};
+		if (number == 1)
+			text = rp_span_after_bom(text);
+		if (rp_selector_add_line(&ctl->selector, text, &err) == RP_OK)
 			continue;
 		rp_ctl_say("standard input, line %llu: %s; nothing was done", (unsigned long long)number, err.text);
 		code = err.code == RP_ERR_INVAL ? RP_EXIT_USAGE : rp_err_exit_code(err.code);

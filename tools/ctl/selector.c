@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "core/scan.h"
 #include "core/url.h"
+#include "shown.h"
 #include "suggest.h"
 
 enum { RETRYING = 0 }; /* stands in the table below for the alias; no state has this number */
@@ -31,18 +32,33 @@ static bool is_literal_host(const char *glob)
 	       rp_url_parse(rp_span_of(text), &url, NULL) == RP_OK && url.path.len == 1;
 }
 
+/* Of one that reads as a URL; the brackets of an IPv6 host are none. */
+static bool has_pattern(const char *glob)
+{
+	const char *rest = strstr(glob, "://");
+
+	rest = rest != NULL ? rest + 3 : glob;
+	return strpbrk(rest + (*rest == '['), "*?[") != NULL;
+}
+
 bool rp_endpoint_glob_init(struct rp_endpoint_glob *g, const char *glob)
 {
+	struct rp_buf encoded = {0};
+	struct rp_span sent;
 	struct rp_url url;
+	enum rp_err e;
 
 	memset(g, 0, sizeof *g);
 	g->glob = glob;
-	if (rp_url_parse(rp_span_of(glob), &url, NULL) != RP_OK) {
+	e = rp_url_accept(rp_span_of(glob), &encoded, &sent, &url, NULL);
+	if (e == RP_OK) {
+		g->exact = !has_pattern(glob);
+		e = rp_url_endpoint(&url, &g->name) ? RP_OK : RP_ERR_NOMEM;
+	} else {
 		g->exact = is_literal_host(glob);
-		return true;
 	}
-	g->exact = strpbrk(glob, "*?") == NULL;
-	return rp_url_endpoint(&url, &g->name);
+	rp_buf_release(&encoded);
+	return e != RP_ERR_NOMEM;
 }
 
 void rp_endpoint_glob_release(struct rp_endpoint_glob *g)
@@ -71,6 +87,20 @@ static bool glob_match(const struct rp_endpoint_glob *g, struct rp_span text)
 	return strcmp(g->glob, copy) == 0 || (!g->exact && fnmatch(g->glob, copy, 0) == 0);
 }
 
+/* What `endpoints` prints is taken too, and a URL leads to the name as it is shown, which may be all a caller has. */
+static bool matches_as_shown(const struct rp_endpoint_glob *g, struct rp_span name)
+{
+	struct rp_buf room = {0}, own_room = {0};
+	struct rp_span shown = rp_shown_name(name, &room);
+	struct rp_span own = rp_shown_name((struct rp_span){g->name.data, g->name.len}, &own_room);
+	bool match = (shown.ptr != name.ptr && glob_match(g, shown)) ||
+		     (own.len > 0 && own.len == shown.len && memcmp(own.ptr, shown.ptr, own.len) == 0);
+
+	rp_buf_release(&room);
+	rp_buf_release(&own_room);
+	return match;
+}
+
 bool rp_endpoint_glob_match(const struct rp_endpoint_glob *g, struct rp_span name)
 {
 	struct rp_url url;
@@ -81,9 +111,9 @@ bool rp_endpoint_glob_match(const struct rp_endpoint_glob *g, struct rp_span nam
 	if (rp_endpoint_glob_is_name(g, name))
 		return true;
 	if (g->name.len > 0 && g->exact)
-		return false;
+		return matches_as_shown(g, name);
 	if (strchr(g->glob, '/') != NULL)
-		return glob_match(g, name);
+		return glob_match(g, name) || matches_as_shown(g, name);
 	if (rp_url_parse(name, &url, NULL) != RP_OK)
 		return false;
 	host_port.ptr = url.host.ptr;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/units.h"
+#include "shown.h"
 
 static bool add_option(struct rp_buf *out, const char *name, struct rp_span value)
 {
@@ -82,12 +83,17 @@ bool rp_selector_text(const struct rp_selector *s, struct rp_buf *out)
 {
 	/* what stands behind the path of a URL may be a secret */
 	struct rp_span glob = {s->endpoint.glob, s->has_endpoint ? strcspn(s->endpoint.glob, "?#") : 0};
+	struct rp_buf room = {0};
+	bool ok;
 
 	if (s->has_endpoint && strstr(s->endpoint.glob, "://") == NULL)
 		glob.len = strlen(s->endpoint.glob); /* no URL: its '?' stands for any character */
 	else if (s->has_endpoint && memchr(glob.ptr, '@', glob.len) != NULL)
 		glob = rp_span_of("(withheld)");
-	return add_ids(s, out) && add_states(s, out) && (!s->has_endpoint || add_option(out, "endpoint", glob)) &&
-	       add_text(out, "run", s->run_id) && add_text(out, "thread", s->thread_id) &&
-	       add_text(out, "event", s->event) && add_numbers(s, out);
+	glob = rp_shown_name(glob, &room);
+	ok = add_ids(s, out) && add_states(s, out) && (!s->has_endpoint || add_option(out, "endpoint", glob)) &&
+	     add_text(out, "run", s->run_id) && add_text(out, "thread", s->thread_id) &&
+	     add_text(out, "event", s->event) && add_numbers(s, out);
+	rp_buf_release(&room);
+	return ok;
 }

@@ -8,8 +8,10 @@
 
 #include "base/sys.h"
 #include "doctor.h"
+#include "shown.h"
 #include "stopped.h"
 
+#define NOT_TRIED (-2)
 #define LOCK_WAIT_MS 2000 /* no transaction of ours is longer than some 20 ms */
 
 static void check_mode(struct rp_doctor *d, const char *dir)
@@ -40,7 +42,8 @@ static void check_mode(struct rp_doctor *d, const char *dir)
 }
 
 /* Opens the outbox in a child and takes the write lock: LMDB's has no timeout, and whoever waits for a stopped process
- * waits as long as that. The child has nothing of ours open. Result: its exit code, -1: it did not get the lock in time. */
+ * waits as long as that. The child has nothing of ours open. Result: its exit code; -1: it did not get the lock in time;
+ * NOT_TRIED: there could be no child. */
 static int probe_lock(const char *dir, const struct rp_outbox_options *options)
 {
 	int64_t until_us = rp_sys_stopwatch_us() + LOCK_WAIT_MS * INT64_C(1000);
@@ -50,7 +53,7 @@ static int probe_lock(const char *dir, const struct rp_outbox_options *options)
 	pid_t pid = fork();
 
 	if (pid < 0)
-		return RP_EXIT_TEMPFAIL;
+		return NOT_TRIED;
 	if (pid == 0) {
 		if (rp_outbox_open(dir, options, &ob, &err) != RP_OK)
 			_exit(rp_err_exit_code(err.code));
@@ -91,6 +94,10 @@ static void report_lock(struct rp_doctor *d, const char *dir, int probed)
 
 	if (probed == 0)
 		rp_doctor_report(d, "write_lock", RP_DOCTOR_OK, NULL, "it is free within %d ms", LOCK_WAIT_MS);
+	else if (probed == NOT_TRIED)
+		rp_doctor_report(d, "write_lock", RP_DOCTOR_WARN,
+				 "raise the limit of processes (ulimit -u), or end some",
+				 "no process could be started to try it");
 	else if (probed < 0)
 		rp_doctor_report(d, "write_lock", RP_DOCTOR_FAIL, name_stopped(dir, remedy),
 				 "somebody holds it for more than %d ms: nothing can be taken or settled",
@@ -113,11 +120,10 @@ static int check_store(struct rp_doctor *d, const struct rp_config *config)
 	check_mode(d, dir);
 	probed = probe_lock(dir, &options);
 	if (rp_outbox_open(dir, &options, &d->ctl->ob, &err) != RP_OK) {
-		rp_doctor_report(d, "store", RP_DOCTOR_FAIL,
-				 err.code == RP_ERR_BUSY
-				     ? name_stopped(dir, remedy)
-				     : "name the outbox with --outbox or --config; restore a backup if it is damaged",
-				 "%s", err.text);
+		if (err.code == RP_ERR_BUSY && rp_stopped_find(dir) > 0)
+			rp_doctor_report(d, "store", RP_DOCTOR_FAIL, name_stopped(dir, remedy), "%s", err.text);
+		else
+			rp_doctor_report_error(d, &err);
 		return RP_EXIT_OK;
 	}
 	rp_place_judge(&d->ctl->place, d->ctl->settings->path, config->outbox_dir, rp_outbox_dir(d->ctl->ob));
@@ -142,12 +148,14 @@ static int check_all(struct rp_doctor *d)
 	rp_doctor_report(d, "config", RP_DOCTOR_OK, NULL, "%s",
 			 settings.path != NULL ? settings.path : "no file: all defaults");
 	d->ctl->settings = &settings;
+	rp_shown_setup(&settings.config);
 	if (rp_settings_load_secrets(&settings, &err) != RP_OK)
 		rp_doctor_report(d, "secrets", RP_DOCTOR_FAIL, "runpost check-config", "%s", err.text);
 	else
 		rp_doctor_report(d, "secrets", RP_DOCTOR_OK, NULL, "all that are named can be read, by nobody else");
 	code = check_store(d, &settings.config);
 	d->ctl->settings = NULL;
+	rp_shown_setup(NULL);
 	rp_settings_release(&settings);
 	return code;
 }

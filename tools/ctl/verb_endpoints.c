@@ -4,6 +4,7 @@
 #include "base/units.h"
 #include "endpoints.h"
 #include "note.h"
+#include "shown.h"
 
 static const struct rp_column columns[] = {
     {"ENDPOINT", false, 24},  {"STATE", false, 0},        {"WAITING", true, 0},   {"IN_FLIGHT", true, 0},
@@ -108,7 +109,7 @@ static int mark(struct rp_ctl *ctl, const struct rp_known_endpoints *k, bool *ma
 								       : rp_ctl_no_memory();
 
 		for (i = 0; i < k->n && code == RP_EXIT_OK; i++) {
-			if (rp_endpoint_glob_match(&glob, rp_span_of(k->all[i].name)))
+			if (rp_endpoint_glob_match(&glob, rp_span_of(k->all[i].stored)))
 				any = marked[i] = true;
 		}
 		rp_endpoint_glob_release(&glob);
@@ -124,7 +125,8 @@ static int mark(struct rp_ctl *ctl, const struct rp_known_endpoints *k, bool *ma
 /* Loads the endpoints and marks the named ones. Result: exit code, after saying what is wrong. */
 static int choose(struct rp_ctl *ctl, struct rp_known_endpoints *k, bool **marked)
 {
-	struct rp_buf shown = {0};
+	struct rp_buf shown = {0}, room = {0};
+	struct rp_span given;
 	const char *unknown = "";
 	int code = rp_known_endpoints_load(ctl, k);
 
@@ -138,7 +140,9 @@ static int choose(struct rp_ctl *ctl, struct rp_known_endpoints *k, bool **marke
 	if (code != RP_EXIT_SOME_FAILED)
 		return code;
 	/* it may be a URL with its token: only what stands before the query is repeated */
-	rp_text_escape((struct rp_span){unknown, strcspn(unknown, "?")}, &shown);
+	given = rp_shown_name((struct rp_span){unknown, strcspn(unknown, "?")}, &room);
+	rp_text_escape(given, &shown);
+	rp_buf_release(&room);
 	rp_ctl_say("%s: no such endpoint in this outbox; `runpostctl endpoints` shows those there are",
 		   shown.data != NULL ? shown.data : "");
 	rp_buf_release(&shown);

@@ -5,6 +5,7 @@
 #include "base/units.h"
 #include "core/url.h"
 #include "endpoints.h"
+#include "shown.h"
 #include "entry_json.h"
 #include "explain.h"
 #include "walk.h"
@@ -200,11 +201,13 @@ static bool add_json(struct rp_ctl *ctl, const struct rp_explain_input *in, cons
 {
 	struct rp_json_out *o = rp_json_out_new();
 	char id[RP_ID_TEXT_MAX];
+	struct rp_buf room = {0};
 	size_t i;
 
 	rp_json_out_text(o, "id", rp_id_format(in->entry->facts.id, id));
 	rp_json_out_text(o, "state", rp_entry_state(in->entry));
-	rp_json_out_span(o, "endpoint", in->entry->endpoint);
+	rp_json_out_span(o, "endpoint", rp_shown_name(in->entry->endpoint, &room));
+	rp_buf_release(&room);
 	rp_json_out_text(o, "policy", in->policy->name);
 	rp_json_out_text(o, "why", text_of(&x->why));
 	rp_json_out_text(o, "happened", text_of(&x->happened));
@@ -318,14 +321,16 @@ static bool add_schedule(struct rp_ctl *ctl, const struct rp_explain_input *in, 
 static bool add_text(struct rp_ctl *ctl, const struct rp_explain_input *in, const struct rp_explanation *x)
 {
 	char id[RP_ID_TEXT_MAX];
+	struct rp_buf room = {0};
 	bool ok = rp_buf_printf(&ctl->out, "%-10s%s   %s   ", "entry", rp_id_format(in->entry->facts.id, id),
 				rp_entry_state(in->entry)) &&
-		  rp_text_escape(in->entry->endpoint, &ctl->out) && rp_buf_add_char(&ctl->out, '\n') &&
-		  add_paragraph(ctl, "why", text_of(&x->why)) &&
+		  rp_text_escape(rp_shown_name(in->entry->endpoint, &room), &ctl->out) &&
+		  rp_buf_add_char(&ctl->out, '\n') && add_paragraph(ctl, "why", text_of(&x->why)) &&
 		  add_paragraph(ctl, "happened", text_of(&x->happened)) && add_blocks(ctl, x) &&
 		  add_paragraph(ctl, "next", text_of(&x->next)) && add_schedule(ctl, in, x);
 	size_t i;
 
+	rp_buf_release(&room);
 	for (i = 0; i < x->n_commands && ok; i++)
 		ok = add_command(ctl, i == 0 ? "you can" : "", text_of(&x->commands[i].command), x->commands[i].what);
 	return ok;

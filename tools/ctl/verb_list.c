@@ -3,6 +3,7 @@
 
 #include "base/units.h"
 #include "entry_json.h"
+#include "shown.h"
 #include "walk.h"
 
 enum { TERMINAL_LIMIT = 50, BLOCK_ROWS = 1000 };
@@ -43,6 +44,7 @@ static void row_for_people(struct list *l, const struct rp_entry *e)
 	const struct rp_delivery *d = &e->delivery;
 	int64_t now = l->ctl->now_at_ms;
 	char id[RP_ID_TEXT_MAX], text[RP_WHEN_TEXT_MAX], cause[RP_CAUSE_TEXT_MAX];
+	struct rp_buf room = {0};
 
 	rp_table_cell(l->table, rp_span_of(rp_id_format(e->facts.id, id)));
 	rp_table_styled(l->table, state_style(d->state), rp_entry_state(e));
@@ -50,8 +52,9 @@ static void row_for_people(struct list *l, const struct rp_entry *e)
 	rp_table_cell(l->table, rp_span_of(rp_duration_format(now - e->facts.accepted_at_ms, text)));
 	rp_table_cell(l->table, rp_span_of(rp_when(rp_entry_due_at_ms(e), now, text)));
 	rp_table_cell(l->table, rp_span_of(rp_entry_cause(e, cause)));
-	rp_table_cell(l->table, e->endpoint);
+	rp_table_cell(l->table, rp_shown_name(e->endpoint, &room));
 	rp_table_cell(l->table, e->facts.run_id);
+	rp_buf_release(&room);
 }
 
 static const char *time_or_nothing(int64_t at_ms, char out[RP_TIME_TEXT_MAX])
@@ -63,15 +66,17 @@ static void row_for_pipes(struct list *l, const struct rp_entry *e)
 {
 	const struct rp_delivery *d = &e->delivery;
 	char id[RP_ID_TEXT_MAX], text[RP_TIME_TEXT_MAX], cause[RP_CAUSE_TEXT_MAX];
+	struct rp_buf room = {0};
 
 	rp_table_cell(l->table, rp_span_of(rp_id_format(e->facts.id, id)));
 	rp_table_cell(l->table, rp_span_of(rp_entry_state(e)));
-	rp_table_cell(l->table, e->endpoint);
+	rp_table_cell(l->table, rp_shown_name(e->endpoint, &room));
 	rp_table_number(l->table, d->attempts);
 	rp_table_cell(l->table, rp_span_of(time_or_nothing(e->facts.accepted_at_ms, text)));
 	rp_table_cell(l->table, rp_span_of(time_or_nothing(rp_entry_due_at_ms(e), text)));
 	rp_table_cell(l->table, rp_span_of(rp_entry_cause(e, cause)));
 	rp_table_cell(l->table, e->facts.run_id);
+	rp_buf_release(&room);
 }
 
 static bool see(void *arg, const struct rp_entry *e)

@@ -220,7 +220,7 @@ static void count_endpoint(struct metrics *m, const struct rp_known_endpoint *k)
 	struct section *s = &m->sections[config->n_endpoints];
 	struct rp_url url;
 
-	if (rp_url_parse(rp_span_of(k->name), &url, NULL) == RP_OK) {
+	if (rp_url_parse(rp_span_of(k->stored), &url, NULL) == RP_OK) {
 		const struct rp_policy *policy = rp_config_policy(config, &url);
 
 		if (policy != &config->defaults && strlen(policy->name) < RP_SERIES_NAME_MAX)

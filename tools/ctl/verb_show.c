@@ -3,6 +3,7 @@
 
 #include "base/units.h"
 #include "entry_json.h"
+#include "shown.h"
 #include "walk.h"
 
 struct show {
@@ -155,14 +156,17 @@ static bool add_head(const struct show *s)
 	const struct rp_entry *e = s->entry;
 	struct rp_buf *out = &s->ctl->out;
 	char id[RP_ID_TEXT_MAX];
+	struct rp_buf room = {0};
+	bool ok;
 
-	return add_line(out, "id", rp_span_of(rp_id_format(e->facts.id, id))) &&
-	       add_line(out, "run", e->facts.run_id) && add_line(out, "thread", e->facts.thread_id) &&
-	       add_line(out, "event", e->facts.event) && add_line(out, "operation", e->facts.operation) &&
-	       add_line(out, "order_by", e->facts.order_by) && add_target(out, e) &&
-	       add_line(out, "endpoint", e->endpoint) && add_state(s) &&
-	       (!e->damaged ||
-		rp_buf_add_text(out, "DAMAGED  a record fails its checksum; this is what could be read\n"));
+	ok =
+	    add_line(out, "id", rp_span_of(rp_id_format(e->facts.id, id))) && add_line(out, "run", e->facts.run_id) &&
+	    add_line(out, "thread", e->facts.thread_id) && add_line(out, "event", e->facts.event) &&
+	    add_line(out, "operation", e->facts.operation) && add_line(out, "order_by", e->facts.order_by) &&
+	    add_target(out, e) && add_line(out, "endpoint", rp_shown_name(e->endpoint, &room)) && add_state(s) &&
+	    (!e->damaged || rp_buf_add_text(out, "DAMAGED  a record fails its checksum; this is what could be read\n"));
+	rp_buf_release(&room);
+	return ok;
 }
 
 static bool add_command(const struct show *s, const char *words, const char *others)

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/sys.h"
 #include "base/units.h"
 #include "endpoints.h"
 
@@ -13,11 +14,15 @@ struct stats {
 	struct rp_known_endpoints endpoints;
 	unsigned trouble; /* endpoints that are not ok */
 	struct rp_sender_info senders[64];
-	unsigned n_senders, n_alive;
+	unsigned n_senders, n_alive, n_silent; /* silent: alive, and no beat for the lease */
+	struct rp_sender_info silent;          /* the one that is silent the longest */
+	int64_t boot_ms, lease_ms;
+	bool refuses; /* ingest takes nothing; why: */
+	struct rp_error full;
 	uint64_t n_unlisted; /* senders beyond the room above */
 };
 
-enum { RECENT_MINUTES = 5 };
+enum { RECENT_MINUTES = 5, USED_WARN = 80 /* percent of the quota, as doctor has it */ };
 
 static const struct {
 	const char *name;
@@ -42,11 +47,19 @@ static bool balances(const struct rp_ledger *l)
 	return l->accepted == l->waiting + l->in_flight + l->held + l->delivered + l->dead + l->purged;
 }
 
+/* Its claims go to others after the lease; what keeps it from beating is mostly a SIGSTOP, or a frozen container. */
+static bool is_silent(const struct stats *st, const struct rp_sender_info *s)
+{
+	return s->alive && st->boot_ms - s->beat_boot_ms > st->lease_ms;
+}
+
 static void see_sender(void *arg, const struct rp_sender_info *s)
 {
 	struct stats *st = arg;
 
 	st->n_alive += s->alive;
+	if (is_silent(st, s) && (st->n_silent++ == 0 || s->beat_boot_ms < st->silent.beat_boot_ms))
+		st->silent = *s;
 	if (st->n_senders < sizeof st->senders / sizeof st->senders[0])
 		st->senders[st->n_senders++] = *s;
 	else
@@ -59,12 +72,15 @@ static int gather(struct rp_ctl *ctl, struct stats *st)
 	size_t i;
 	int code;
 
+	st->boot_ms = rp_sys_boot_ms(&rp_sys_real);
+	st->lease_ms = ctl->settings->config.lease_ms;
 	if (rp_outbox_ledger(ctl->ob, &st->ledger, &err) != RP_OK ||
 	    rp_outbox_info(ctl->ob, &st->info, &err) != RP_OK ||
 	    rp_outbox_senders(ctl->ob, see_sender, st, &err) != RP_OK ||
 	    rp_outbox_oldest(ctl->ob, &st->oldest, &err) != RP_OK ||
 	    rp_outbox_tally(ctl->ob, &st->tally, &err) != RP_OK)
 		return rp_ctl_fail(&err);
+	st->refuses = rp_outbox_room(ctl->ob, &st->full) == RP_ERR_FULL;
 	st->recent = rp_tally_recent(&st->tally, ctl->now_at_ms, RECENT_MINUTES);
 	code = rp_known_endpoints_load(ctl, &st->endpoints);
 	for (i = 0; i < st->endpoints.n; i++)
@@ -82,13 +98,14 @@ static struct rp_json_out *entries_json(const struct stats *st)
 	return o;
 }
 
-static struct rp_json_out *sender_json(const struct rp_sender_info *s)
+static struct rp_json_out *sender_json(const struct stats *st, const struct rp_sender_info *s)
 {
 	struct rp_json_out *o = rp_json_out_new();
 
 	rp_json_out_int(o, "slot", s->slot);
 	rp_json_out_int(o, "pid", s->pid);
 	rp_json_out_bool(o, "alive", s->alive);
+	rp_json_out_bool(o, "beating", s->alive && !is_silent(st, s));
 	rp_json_out_time(o, "started_at", s->started_at_ms);
 	rp_json_out_int(o, "claims", (int64_t)s->claims);
 	return o;
@@ -125,9 +142,11 @@ static struct rp_json_out *stats_json(const struct rp_ctl *ctl, const struct sta
 	rp_json_out_time(o, "last_delivery_at", (int64_t)st->tally.last_delivery_at_ms);
 	rp_json_out_object(o, "last_minutes", minutes_json(st));
 	rp_json_out_int(o, "senders_alive", st->n_alive);
+	rp_json_out_int(o, "senders_beating", st->n_alive - st->n_silent);
+	rp_json_out_bool(o, "taking", !st->refuses);
 	rp_json_out_array(o, "senders");
 	for (i = 0; i < st->n_senders; i++)
-		rp_json_out_push(o, "senders", sender_json(&st->senders[i]));
+		rp_json_out_push(o, "senders", sender_json(st, &st->senders[i]));
 	rp_json_out_int(o, "endpoints", (int64_t)st->endpoints.n);
 	rp_json_out_int(o, "endpoints_in_trouble", st->trouble);
 	rp_json_out_int(o, "file_bytes", (int64_t)info->file_bytes);
@@ -153,7 +172,8 @@ static bool add_tsv(struct rp_ctl *ctl, const struct stats *st)
 	       rp_buf_printf(out, "senders_alive\t%u\nendpoints\t%zu\nendpoints_in_trouble\t%u\n", st->n_alive,
 			     st->endpoints.n, st->trouble) &&
 	       rp_buf_printf(out, "file_bytes\t%" PRIu64 "\nused_bytes\t%" PRIu64 "\nquota_bytes\t%" PRIu64 "\n",
-			     st->info.file_bytes, st->info.used_bytes, st->info.quota_bytes);
+			     st->info.file_bytes, st->info.used_bytes, st->info.quota_bytes) &&
+	       rp_buf_printf(out, "senders_beating\t%u\ntaking\t%d\n", st->n_alive - st->n_silent, !st->refuses);
 }
 
 static const char *note_of(const struct rp_ctl *ctl, const struct stats *st, const char *state, char *out, size_t size)
@@ -196,17 +216,21 @@ static bool add_counts(struct rp_ctl *ctl, const struct stats *st)
 	return rp_ctl_add_table(ctl, t);
 }
 
+static unsigned percent_used(const struct stats *st)
+{
+	return st->info.quota_bytes > 0 ? (unsigned)(st->info.used_bytes * 100.0 / (double)st->info.quota_bytes) : 0;
+}
+
 static bool add_storage(struct rp_ctl *ctl, const struct stats *st)
 {
 	const struct rp_outbox_info *info = &st->info;
-	unsigned percent = info->quota_bytes > 0 ? (unsigned)(info->used_bytes * 100.0 / info->quota_bytes) : 0;
 	char used[32], quota[32], file[32], disk[32];
 
 	return rp_buf_printf(&ctl->out,
 			     "storage  %s used of a quota of %s (%u%%), file %s, %s free on disk, readers %u/%u\n",
-			     rp_size_text(info->used_bytes, used), rp_size_text(info->quota_bytes, quota), percent,
-			     rp_size_text(info->file_bytes, file), rp_size_text(info->disk_free_bytes, disk),
-			     info->readers, info->max_readers);
+			     rp_size_text(info->used_bytes, used), rp_size_text(info->quota_bytes, quota),
+			     percent_used(st), rp_size_text(info->file_bytes, file),
+			     rp_size_text(info->disk_free_bytes, disk), info->readers, info->max_readers);
 }
 
 /* Rates of the last whole minutes; a failed attempt is no failed entry. */
@@ -260,6 +284,36 @@ static bool add_no_sender(struct rp_ctl *ctl, uint64_t n)
 	       rp_command_add_send(&ctl->out, &ctl->place, &is_command) && rp_buf_add_char(&ctl->out, '\n');
 }
 
+static bool add_doctor(struct rp_ctl *ctl)
+{
+	return rp_buf_add_text(&ctl->out, " -> ") &&
+	       rp_command_add(&ctl->out, &ctl->place, "runpostctl doctor") &&
+	       rp_buf_add_char(&ctl->out, '\n');
+}
+
+/* What holds up everybody. */
+static bool add_store_trouble(struct rp_ctl *ctl, const struct stats *st)
+{
+	char text[RP_DURATION_TEXT_MAX];
+	bool ok = true;
+
+	if (st->refuses)
+		ok = rp_buf_add_text(&ctl->out, "! nothing is taken any more: ") &&
+		     rp_text_escape(rp_span_of(st->full.text), &ctl->out) && add_doctor(ctl);
+	else if (percent_used(st) >= USED_WARN)
+		ok = rp_buf_printf(&ctl->out,
+				   "! %u%% of the quota is used; at 100%% nothing is taken",
+				   percent_used(st)) &&
+		     add_doctor(ctl);
+	if (st->n_silent > 0)
+		ok = ok &&
+		     rp_buf_printf(&ctl->out,
+				   "! sender-%u gave no sign of life for %s, %u of %u beat -> kill -CONT %" PRIu32 "\n",
+				   st->silent.slot, rp_duration_format(st->boot_ms - st->silent.beat_boot_ms, text),
+				   st->n_alive - st->n_silent, st->n_alive, st->silent.pid);
+	return ok;
+}
+
 static bool add_trouble(struct rp_ctl *ctl, const struct stats *st)
 {
 	enum { SHOWN = 10 };
@@ -271,6 +325,7 @@ static bool add_trouble(struct rp_ctl *ctl, const struct stats *st)
 	if (!balances(l))
 		ok = rp_buf_add_text(out, "! the ledger does not balance -> ") &&
 		     rp_command_add(out, &ctl->place, "runpostctl verify") && rp_buf_add_char(out, '\n');
+	ok = ok && add_store_trouble(ctl, st);
 	if (st->n_alive == 0 && l->waiting + l->in_flight > 0)
 		ok = ok && add_no_sender(ctl, l->waiting + l->in_flight);
 	for (i = 0; ok && i < st->endpoints.n && shown < SHOWN; i++) {
@@ -292,6 +347,67 @@ static bool add_screen(struct rp_ctl *ctl, const struct stats *st)
 	       add_counts(ctl, st) && add_work(ctl, st) && add_storage(ctl, st) && add_trouble(ctl, st);
 }
 
+/* The lines that begin with '!' out of ctl->out, where they stand from `from` on. */
+static bool take_trouble(struct rp_ctl *ctl, const struct stats *st, struct rp_buf *out)
+{
+	size_t from = ctl->out.len;
+	bool ok = add_trouble(ctl, st);
+
+	if (ctl->out.len > from) {
+		ok = ok && rp_buf_add(out, ctl->out.data + from, ctl->out.len - from);
+		ctl->out.len = from;
+	}
+	return ok;
+}
+
+/* "! TEXT -> COMMAND" */
+static struct rp_json_out *warning_json(struct rp_span line)
+{
+	struct rp_json_out *o = rp_json_out_new();
+	size_t at = line.len, n;
+
+	while (at > 4 && memcmp(line.ptr + at - 4, " -> ", 4) != 0)
+		at--;
+	n = at > 4 ? at - 4 : line.len;
+	rp_json_out_span(o, "text", (struct rp_span){line.ptr + 2, n - 2});
+	if (at > 4)
+		rp_json_out_span(o, "command", (struct rp_span){line.ptr + at, line.len - at});
+	else
+		rp_json_out_null(o, "command");
+	return o;
+}
+
+static void add_warnings(struct rp_json_out *o, const struct rp_buf *lines)
+{
+	size_t at, n;
+
+	rp_json_out_array(o, "warnings");
+	for (at = 0; at < lines->len; at += n + 1) {
+		n = (size_t)((const char *)memchr(lines->data + at, '\n', lines->len - at) - (lines->data + at));
+		rp_json_out_push(o, "warnings", warning_json((struct rp_span){lines->data + at, n}));
+	}
+}
+
+/* In a pipe standard output has the same rows at all times; whoever runs the script sees the trouble beside it. */
+static bool add_for_programs(struct rp_ctl *ctl, const struct stats *st)
+{
+	struct rp_buf lines = {0};
+	struct rp_json_out *o;
+	bool ok = take_trouble(ctl, st, &lines);
+
+	if (ok && ctl->json) {
+		o = stats_json(ctl, st);
+		add_warnings(o, &lines);
+		ok = rp_ctl_add_json(ctl, o);
+	} else if (ok) {
+		ok = add_tsv(ctl, st);
+		if (lines.len > 0)
+			fwrite(lines.data, 1, lines.len, stderr);
+	}
+	rp_buf_release(&lines);
+	return ok;
+}
+
 int rp_verb_stats(struct rp_ctl *ctl)
 {
 	struct stats st = {0};
@@ -299,10 +415,7 @@ int rp_verb_stats(struct rp_ctl *ctl)
 	bool ok;
 
 	if (code == RP_EXIT_OK) {
-		if (ctl->json)
-			ok = rp_ctl_add_json(ctl, stats_json(ctl, &st));
-		else
-			ok = ctl->out_tty ? add_screen(ctl, &st) : add_tsv(ctl, &st);
+		ok = ctl->out_tty && !ctl->json ? add_screen(ctl, &st) : add_for_programs(ctl, &st);
 		code = ok ? rp_ctl_flush(ctl) : rp_ctl_no_memory();
 	}
 	rp_known_endpoints_release(&st.endpoints);

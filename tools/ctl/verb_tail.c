@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "entry_json.h"
 #include "recent.h"
+#include "shown.h"
 #include "stop.h"
 
 /* Attempts shown before following; attempts looked at in one go; and when to look after the data file was written to:
@@ -24,6 +25,7 @@ static struct rp_json_out *to_json(const struct rp_recent *r, const struct rp_en
 {
 	struct rp_json_out *o = rp_json_out_new();
 	char id[RP_ID_TEXT_MAX], text[RP_CAUSE_TEXT_MAX], sender[RP_SENDER_TEXT_MAX];
+	struct rp_buf room = {0};
 
 	rp_json_out_int(o, "number", (int64_t)r->number);
 	rp_json_out_time(o, "at", r->settled_at_ms);
@@ -34,7 +36,8 @@ static struct rp_json_out *to_json(const struct rp_recent *r, const struct rp_en
 		rp_json_out_span(o, "run_id", e->facts.run_id);
 	rp_json_out_text(o, "endpoint", NULL);
 	if (e->endpoint.len > 0)
-		rp_json_out_span(o, "endpoint", e->endpoint);
+		rp_json_out_span(o, "endpoint", rp_shown_name(e->endpoint, &room));
+	rp_buf_release(&room);
 	rp_json_out_int(o, "attempt", r->attempt);
 	rp_json_out_text(o, "outcome", rp_recent_outcome(r, text));
 	rp_json_out_null(o, "http_status");
@@ -49,14 +52,18 @@ static struct rp_json_out *to_json(const struct rp_recent *r, const struct rp_en
 static bool for_pipes(struct rp_buf *out, const struct rp_recent *r, const struct rp_entry *e, bool gone)
 {
 	char time[RP_TIME_TEXT_MAX], id[RP_ID_TEXT_MAX] = "", text[RP_CAUSE_TEXT_MAX];
+	struct rp_buf name = {0};
+	bool ok;
 
 	if (!gone)
 		rp_id_format(e->facts.id, id);
-	return rp_buf_printf(out, "%s\t%s\t%s\t", id, rp_time_format(r->settled_at_ms, time),
-			     rp_recent_outcome(r, text)) &&
-	       rp_buf_printf(out, "%" PRIu32 "\t%" PRIu32 "\t", r->duration_ms, r->attempt) &&
-	       rp_text_escape(e->endpoint, out) && rp_buf_add_char(out, '\t') && rp_text_escape(e->facts.run_id, out) &&
-	       rp_buf_add_char(out, '\n');
+	ok = rp_buf_printf(out, "%s\t%s\t%s\t", id, rp_time_format(r->settled_at_ms, time),
+			   rp_recent_outcome(r, text)) &&
+	     rp_buf_printf(out, "%" PRIu32 "\t%" PRIu32 "\t", r->duration_ms, r->attempt) &&
+	     rp_text_escape(rp_shown_name(e->endpoint, &name), out) && rp_buf_add_char(out, '\t') &&
+	     rp_text_escape(e->facts.run_id, out) && rp_buf_add_char(out, '\n');
+	rp_buf_release(&name);
+	return ok;
 }
 
 /* Foreign text, escaped, in at most `width` characters. */
@@ -85,6 +92,8 @@ static bool for_people(const struct rp_ctl *ctl, struct rp_buf *out, const struc
 	    took[RP_DURATION_TEXT_MAX];
 	enum { FIXED = 12 + 2 + 16 + 8 + 2 + 4 + 2 + 30 + 2 };
 	size_t room = ctl->width > FIXED + 12 ? ctl->width - FIXED : 12;
+	struct rp_buf name = {0};
+	bool ok;
 
 	rp_time_format(r->settled_at_ms, time);
 	snprintf(outcome, sizeof outcome, "%-16s", rp_recent_outcome(r, text));
@@ -92,11 +101,13 @@ static bool for_people(const struct rp_ctl *ctl, struct rp_buf *out, const struc
 		snprintf(took, sizeof took, "%s", r->cause == RP_CAUSE_SENDER_LOST ? "-" : "<1ms");
 	else
 		rp_duration_format(r->duration_ms, took);
-	return rp_buf_printf(out, "%.12s  ", time + 11) &&
-	       rp_style_add(out, r->cause == RP_CAUSE_NONE ? RP_STYLE_GOOD : RP_STYLE_BAD, ctl->color, outcome) &&
-	       rp_buf_printf(out, "%8s  #%-3" PRIu32 "  %-30s  ", took, r->attempt,
-			     gone ? "(removed)" : rp_id_format(e->facts.id, id)) &&
-	       add_cut(out, e->endpoint, room) && rp_buf_add_char(out, '\n');
+	ok = rp_buf_printf(out, "%.12s  ", time + 11) &&
+	     rp_style_add(out, r->cause == RP_CAUSE_NONE ? RP_STYLE_GOOD : RP_STYLE_BAD, ctl->color, outcome) &&
+	     rp_buf_printf(out, "%8s  #%-3" PRIu32 "  %-30s  ", took, r->attempt,
+			   gone ? "(removed)" : rp_id_format(e->facts.id, id)) &&
+	     add_cut(out, rp_shown_name(e->endpoint, &name), room) && rp_buf_add_char(out, '\n');
+	rp_buf_release(&name);
+	return ok;
 }
 
 static int add_line(struct tail *t, const struct rp_recent *r, bool gone)
