@@ -694,7 +694,7 @@ START_TEST(a_rejects_file_is_private_and_appended_to)
 	close(fd);
 	unlink(name);
 	rmdir(path);
-	ck_assert_int_eq(rp_rejects_open(name, &fd, &err), RP_ERR_IO);
+	ck_assert_int_eq(rp_rejects_open(name, &fd, &err), RP_ERR_NOTFOUND);
 	ck_assert_ptr_nonnull(strstr(err.text, name));
 }
 END_TEST
