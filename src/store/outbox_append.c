@@ -116,7 +116,8 @@ struct batch {
 static void make_id(struct rp_txn *t, struct batch *b, size_t n_left, struct rp_appended *out)
 {
 	if (b->random_left == 0) {
-		b->random_left = n_left < sizeof b->random / ID_RANDOM_BYTES ? n_left * ID_RANDOM_BYTES : sizeof b->random;
+		b->random_left =
+		    n_left < sizeof b->random / ID_RANDOM_BYTES ? n_left * ID_RANDOM_BYTES : sizeof b->random;
 		rp_sys_random(t->ob->sys, b->random, b->random_left);
 	}
 	b->random_left -= ID_RANDOM_BYTES;
