@@ -366,7 +366,8 @@ END_TEST
 /* LMDB gives none of them back within the transaction that took them. Nothing is wrong with that. */
 START_TEST(a_value_that_became_shorter_keeps_its_pages)
 {
-	static char value[40000];
+	static char value[10 * FX_PAGE_MAX];
+	const size_t bytes = 10 * fx_page_bytes() - 960;
 	struct rp_key key = rp_key1(1000000);
 	struct rp_txn t;
 	uint64_t number, problems = 0;
@@ -376,8 +377,8 @@ START_TEST(a_value_that_became_shorter_keeps_its_pages)
 
 	fill();
 	ck_assert_int_eq(rp_txn_write(fx.ob, fx.now_ms, &t, &fx.err), RP_OK);
-	ck_assert_int_eq(rp_row_put(&t, RP_T_ENTRY, key, value, sizeof value, 0, &fx.err), RP_OK);
-	ck_assert_int_eq(rp_row_put(&t, RP_T_ENTRY, key, value, 3000, 0, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_row_put(&t, RP_T_ENTRY, key, value, bytes, 0, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_row_put(&t, RP_T_ENTRY, key, value, fx_page_bytes() * 3 / 4, 0, &fx.err), RP_OK);
 	ck_assert_int_eq(rp_txn_commit(&t, &fx.err), RP_OK);
 	number = fx_page_of(RP_T_ENTRY, key);
 	fx_page_read(number, page);
