@@ -224,7 +224,7 @@ struct rp_leaves {
 	struct rp_outbox *ob;
 	enum rp_table table;
 	int fd;
-	size_t page_bytes; /* the outbox's */
+	size_t page_bytes;   /* the outbox's */
 	uint64_t last, root; /* pages */
 	unsigned depth;      /* 0: the table is empty */
 	struct rp_level {
