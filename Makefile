@@ -165,8 +165,15 @@ $(TORTURE_MUTANTS): $(BUILD)/torture/%: $(BUILD)/obj/tests/torture/%.o $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) $$(sed -n 's/.* __wrap_\([a-z_]*\)(.*/-Wl,--wrap=\1/p' tests/torture/$*.c) $(filter %.o,$^) $(LIB) -o $@ $(LIBS_HTTP) \
 		$(LIBS_STORE) $(LIBS_CORE)
 
+# Another machine's size of pages, for the tests of the store and some stories.
+PAGES_PRELOAD := $(BUILD)/preload_pages.so
+$(PAGES_PRELOAD): tests/pages/preload_pages.c
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -D_GNU_SOURCE -std=c11 $(WARN) -fPIC -shared $(CFLAGS) $< -o $@
+
 .PHONY: unit fuzzers examples
-unit: $(UNIT_BIN) $(FUZZ_BIN)
+unit: $(UNIT_BIN) $(FUZZ_BIN) $(PAGES_PRELOAD)
 fuzzers: $(FUZZERS)
 examples: $(patsubst docs/examples/%.c,$(BUILD)/examples/%,$(wildcard docs/examples/*.c))
 

@@ -4,6 +4,11 @@
 #ifndef RP_BASE_BYTES_H
 #define RP_BASE_BYTES_H
 
+/* Said before any other header, in which a compiler without the 32-bit ones would get stuck. */
+#if __SIZEOF_SIZE_T__ < 8
+#error "runpost needs 64 bits: it maps 64 GiB, and reads the pages of a 64-bit LMDB"
+#endif
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,6 @@
 #include "core/record.h"
 
+#include <endian.h>
 #include <xxhash.h>
 
 #include "core/record_int.h"
@@ -110,7 +111,7 @@ static uint16_t u16_at(const unsigned char *at)
 	uint16_t v;
 
 	memcpy(&v, at, sizeof v);
-	return __builtin_bswap16(v);
+	return be16toh(v);
 }
 
 static uint32_t u32_at(const unsigned char *at)
@@ -118,7 +119,7 @@ static uint32_t u32_at(const unsigned char *at)
 	uint32_t v;
 
 	memcpy(&v, at, sizeof v);
-	return __builtin_bswap32(v);
+	return be32toh(v);
 }
 
 static uint64_t u64_at(const unsigned char *at)
@@ -126,7 +127,7 @@ static uint64_t u64_at(const unsigned char *at)
 	uint64_t v;
 
 	memcpy(&v, at, sizeof v);
-	return __builtin_bswap64(v);
+	return be64toh(v);
 }
 
 /* Without a reader: its length is known, and whoever looks for an entry among a million does this a million times. */
@@ -484,7 +485,7 @@ size_t rp_numbers_pack(const void *numbers, size_t n, void *out, size_t size)
 	*at++ = VERSION;
 	for (i = 0; i < n; i++) {
 		memcpy(&v, (const unsigned char *)numbers + i * 8, sizeof v);
-		v = __builtin_bswap64(v);
+		v = htobe64(v);
 		memcpy(at + i * 8, &v, sizeof v);
 	}
 	w.at = at + n * 8;
@@ -503,7 +504,7 @@ bool rp_numbers_unpack(void *numbers, size_t n, const void *mem, size_t size)
 	}
 	for (i = 0; i < n; i++) {
 		memcpy(&v, r.at + i * 8, sizeof v);
-		v = __builtin_bswap64(v);
+		v = be64toh(v);
 		memcpy((unsigned char *)numbers + i * 8, &v, sizeof v);
 	}
 	return true;

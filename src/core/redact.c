@@ -1,7 +1,6 @@
 #include "core/redact.h"
 
-#include <assert.h>
-
+#include "base/assert.h"
 #include "core/crypto.h"
 #include "core/outcome.h"
 #include "core/text_int.h"

@@ -1,15 +1,26 @@
+#include "store/page.h"
 #include "store/store_int.h"
 
-/* How a page of table `body` fills (LMDB, 4 KiB pages). A leaf has 4,080 bytes for rows; a row takes its payload bytes, the
- * key of 16 bytes, a header of 8 and a pointer of 2, and is padded to even. A row whose value is longer than 2,014 bytes
- * lies on overflow pages of its own, one for each 4,080 bytes, since runs of several pages are searched for in the whole
- * free list: after deletes that cost 15 ms a commit (measured with 64 KB values). */
-#define LEAF_BYTES 4080
+/* How a page of table `body` fills. A leaf has all behind its header for rows: 4,080 bytes where pages have 4 KiB. A row
+ * takes its payload bytes, the key of 16 bytes, a header of 8 and a pointer of 2, and is padded to even. A row that takes
+ * more than half of a leaf (me_nodemax; there: whose value is longer than 2,014 bytes) lies on overflow pages of its own. A
+ * value fills one of these and no more, since runs of several pages are searched for in the whole free list: after deletes
+ * that cost 15 ms a commit (measured with 64 KB values). Whoever reads must not expect chunks of these sizes: they are those
+ * of the machine that made the file, and of the program that wrote them. */
 #define ROW_BYTES 26
-#define LEAF_CHUNK_MAX 2014
-#define PAGE_CHUNK_MAX 4080
-#define LEAF_PAYLOAD_MAX ((size_t)4 * LEAF_CHUNK_MAX) /* longer payloads get pages of their own */
-#define CHUNK_WORTH_IT 128                            /* no smaller piece is cut off just to fill a page */
+#define LEAF_PAYLOAD_CHUNKS 4 /* payloads longer than so many of the largest rows of a leaf get pages of their own */
+#define CHUNK_WORTH_IT 128    /* no smaller piece is cut off just to fill a page */
+
+/* Of a leaf's rows, and of a value that has a page to itself. */
+static size_t bytes_on_page(const struct rp_outbox *ob)
+{
+	return ob->page_bytes - RP_PAGE_HEADER;
+}
+
+static size_t leaf_chunk_max(const struct rp_outbox *ob)
+{
+	return bytes_on_page(ob) / 2 - ROW_BYTES;
+}
 
 /* LMDB hands out bytes of a page from its end to its beginning, so a row that stands right before the last one is on the
  * same page, and any other has begun a new one. `body_room` is a guess that costs space when it is wrong and nothing else:
@@ -22,7 +33,7 @@ static void note_place(struct rp_outbox *ob, const void *at, size_t n)
 	    ob->body_at == 0 || ob->body_at - place == bytes - 2; /* the pointers grow from the other end */
 
 	if (!same_page || ob->body_room < bytes)
-		ob->body_room = LEAF_BYTES;
+		ob->body_room = bytes_on_page(ob);
 	ob->body_room -= bytes;
 	ob->body_at = place;
 }
@@ -30,7 +41,7 @@ static void note_place(struct rp_outbox *ob, const void *at, size_t n)
 /* The next chunk fills the last page up, if that is worth a row. */
 static size_t leaf_chunk(const struct rp_outbox *ob, size_t left)
 {
-	size_t n = left < LEAF_CHUNK_MAX ? left : LEAF_CHUNK_MAX;
+	size_t max = leaf_chunk_max(ob), n = left < max ? left : max;
 	size_t room = ob->body_room > ROW_BYTES ? ob->body_room - ROW_BYTES : 0;
 
 	return room < n && room >= CHUNK_WORTH_IT ? room : n;
@@ -38,7 +49,7 @@ static size_t leaf_chunk(const struct rp_outbox *ob, size_t left)
 
 enum rp_err rp_body_put(struct rp_txn *t, uint64_t seq, struct rp_span payload, struct rp_error *err)
 {
-	bool leaf = payload.len <= LEAF_PAYLOAD_MAX;
+	bool leaf = payload.len <= LEAF_PAYLOAD_CHUNKS * leaf_chunk_max(t->ob);
 	uint64_t chunk = 0;
 	size_t at, n;
 	int rc = 0;
@@ -50,8 +61,8 @@ enum rp_err rp_body_put(struct rp_txn *t, uint64_t seq, struct rp_span payload, 
 		n = payload.len - at;
 		if (leaf)
 			n = leaf_chunk(t->ob, n);
-		else if (n > PAGE_CHUNK_MAX)
-			n = PAGE_CHUNK_MAX;
+		else if (n > bytes_on_page(t->ob))
+			n = bytes_on_page(t->ob);
 		v = (MDB_val){n, NULL};
 		rc = rp_row_append(t, RP_T_BODY, &key, &v, MDB_RESERVE);
 		if (rc != 0)

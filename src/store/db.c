@@ -79,7 +79,7 @@ enum rp_err rp_db_fail(struct rp_outbox *ob, int rc, const char *what, struct rp
 	case EIO:
 		/* A short write on a full disk shows as EIO (measured with 0.9.24): nothing was published, so it is
 		 * only full. */
-		if (rp_db_disk_free_bytes(ob) < 16 * RP_PAGE_BYTES)
+		if (rp_db_disk_free_bytes(ob) < 16 * ob->page_bytes)
 			return rp_fail(err, RP_ERR_FULL, "%s: %s: no space left on the device", ob->dir, what);
 		return rp_fail_sys(err, RP_ERR_IO, rc, "%s: %s", ob->dir, what);
 	default:
@@ -102,6 +102,7 @@ static int begin(struct rp_txn *t, unsigned flags)
 	rc = mdb_txn_begin(ob->env, NULL, flags, &t->mdb);
 	if (rc == MDB_MAP_RESIZED) { /* another process works with a larger map_size: follow it */
 		rc = mdb_env_set_mapsize(ob->env, 0);
+		rp_trust_map_moved(ob);
 		if (rc == 0)
 			rc = mdb_txn_begin(ob->env, NULL, flags, &t->mdb);
 	} else if (rc == MDB_READERS_FULL) { /* slots of killed processes count until somebody looks */

@@ -123,6 +123,25 @@ static void close_env(struct rp_outbox *ob)
 	ob->env = NULL;
 }
 
+/* As LMDB gives them to a file that it makes here. */
+static size_t page_bytes_of_this_machine(void)
+{
+	long bytes = sysconf(_SC_PAGESIZE);
+
+	return bytes < RP_PAGE_BYTES_MAX ? (size_t)bytes : RP_PAGE_BYTES_MAX;
+}
+
+static int learn_page_bytes(struct rp_outbox *ob)
+{
+	MDB_stat st;
+	int rc = mdb_env_stat(ob->env, &st);
+
+	if (rc != 0 || !rp_page_bytes_possible(st.ms_psize))
+		return rc != 0 ? rc : MDB_INVALID;
+	ob->page_bytes = st.ms_psize;
+	return 0;
+}
+
 static int try_open_env(struct rp_outbox *ob, const struct rp_outbox_options *o)
 {
 	unsigned flags = MDB_NOTLS | (o->sender ? MDB_NOMETASYNC : 0);
@@ -140,6 +159,8 @@ static int try_open_env(struct rp_outbox *ob, const struct rp_outbox_options *o)
 	if (rc == 0)
 		rc = mdb_env_open(ob->env, ob->dir, flags, 0600);
 	if (rc == 0)
+		rc = learn_page_bytes(ob);
+	if (rc == 0)
 		rc = mdb_env_get_fd(ob->env, &fd);
 	if (rc == 0)
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* LMDB forgets it; a child must not hold the data file */
@@ -149,25 +170,49 @@ static int try_open_env(struct rp_outbox *ob, const struct rp_outbox_options *o)
 /* The two meta pages, and those of the commit that makes the tables; the first append makes it 18 and more (measured). */
 #define BEGINNING_PAGES_MAX 4
 
+/* Whether a meta page begins there, and what it says of the size of a page. */
+static bool is_meta_at(int fd, size_t at, uint32_t *page_bytes)
+{
+	unsigned char page[RP_META_PAGE_BYTES_AT + 4];
+
+	if (pread(fd, page, sizeof page, (off_t)at) != (ssize_t)sizeof page)
+		return false;
+	*page_bytes = rp_page_u32(page + RP_META_PAGE_BYTES_AT);
+	return rp_page_u32(page + RP_META_MAGIC_AT) == RP_META_MAGIC;
+}
+
+/* Of a file of which parts may be missing. */
+static size_t page_bytes_of_beginning(int fd)
+{
+	uint32_t says;
+	size_t at;
+
+	if (is_meta_at(fd, 0, &says) && rp_page_bytes_possible(says))
+		return says;
+	for (at = RP_PAGE_BYTES_MIN; at <= RP_PAGE_BYTES_MAX; at *= 2)
+		if (is_meta_at(fd, at, &says) && says == at)
+			return at;
+	return page_bytes_of_this_machine();
+}
+
 /* LMDB begins a file by writing its two meta pages, without a sync; they are synced together with the pages of the first
  * commit. A disk that was full at that moment, or a power cut, leaves less of them, perhaps with those pages behind them;
  * nothing can have been stored then. Anything else stays as it is: a meta page that has seen a
  * transaction, whose data are lost, or somebody else's file. */
 static bool is_torn_beginning(int fd)
 {
-	static const unsigned char zeros[RP_PAGE_BYTES];
-	const uint32_t magic = RP_META_MAGIC;
-	unsigned char page[RP_PAGE_BYTES];
+	static const unsigned char zeros[RP_PAGE_BYTES_MAX];
+	const off_t page_bytes = (off_t)page_bytes_of_beginning(fd);
+	unsigned char page[RP_PAGE_BYTES_MAX];
 	struct stat st;
 	off_t at;
 
-	if (fstat(fd, &st) != 0 || st.st_size == 0 || st.st_size > BEGINNING_PAGES_MAX * RP_PAGE_BYTES)
+	if (fstat(fd, &st) != 0 || st.st_size == 0 || st.st_size > BEGINNING_PAGES_MAX * page_bytes)
 		return false;
-	for (at = 0; at < st.st_size && at < 2 * RP_PAGE_BYTES; at += RP_PAGE_BYTES) {
+	for (at = 0; at < st.st_size && at < 2 * page_bytes; at += page_bytes) {
 		memset(page, 0, sizeof page);
-		if (pread(fd, page, sizeof page, at) <= 0 || memcmp(page + RP_META_TXN_AT, zeros, 8) != 0 ||
-		    (memcmp(page + RP_META_MAGIC_AT, &magic, sizeof magic) != 0 &&
-		     memcmp(page, zeros, sizeof page) != 0))
+		if (pread(fd, page, (size_t)page_bytes, at) <= 0 || rp_page_u64(page + RP_META_TXN_AT) != 0 ||
+		    (rp_page_u32(page + RP_META_MAGIC_AT) != RP_META_MAGIC && memcmp(page, zeros, sizeof page) != 0))
 			return false;
 	}
 	return true;
@@ -214,14 +259,14 @@ static int sees_last_commit(MDB_env *env, bool *sees)
 	return 0;
 }
 
-/* LMDB divides by the size of a page as it stands in the meta pages. */
+/* LMDB divides by the size of a page as it stands in the meta pages, and looks for the second one where the first one's
+ * says. */
 static bool has_impossible_page_size(struct rp_outbox *ob)
 {
-	uint32_t magic, bytes;
-	unsigned char page[RP_META_PAGE_BYTES_AT + 4];
-	bool impossible = false;
+	uint32_t first, second;
+	bool impossible;
 	char *path = NULL;
-	int fd, i;
+	int fd;
 
 	if (asprintf(&path, "%s/data.mdb", ob->dir) < 0)
 		return false;
@@ -229,13 +274,8 @@ static bool has_impossible_page_size(struct rp_outbox *ob)
 	free(path);
 	if (fd < 0) /* LMDB makes it, or tells why it cannot */
 		return false;
-	for (i = 0; i < 2; i++) {
-		if (pread(fd, page, sizeof page, (off_t)i * RP_PAGE_BYTES) != (ssize_t)sizeof page)
-			break;
-		memcpy(&magic, page + RP_META_MAGIC_AT, sizeof magic);
-		memcpy(&bytes, page + RP_META_PAGE_BYTES_AT, sizeof bytes);
-		impossible = impossible || (magic == RP_META_MAGIC && (bytes < 512 || (bytes & (bytes - 1)) != 0));
-	}
+	impossible = is_meta_at(fd, 0, &first) &&
+		     (!rp_page_bytes_possible(first) || (is_meta_at(fd, first, &second) && second != first));
 	close(fd);
 	return impossible;
 }
@@ -445,6 +485,7 @@ enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *o, 
 	if (ob->quota_bytes > map_bytes - map_bytes / 8)
 		ob->quota_bytes = map_bytes - map_bytes / 8;
 	ob->disk_reserve_bytes = o->disk_reserve_bytes != 0 ? o->disk_reserve_bytes : DISK_RESERVE_DEFAULT;
+	ob->page_bytes = page_bytes_of_this_machine(); /* until it is open */
 	e = prepare_dir(ob, o->create, &made_dir, err);
 	if (e != RP_OK)
 		return e;

@@ -1,8 +1,8 @@
-#include "store/page.h"
 #include "store/store_int.h"
 
 #include <stdio.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 void rp_sight_note(struct rp_sight *s, const MDB_val *v)
 {
@@ -18,8 +18,9 @@ void rp_sight_note(struct rp_sight *s, const MDB_val *v)
 
 void rp_sight_forget(const struct rp_sight *s)
 {
-	uintptr_t low = (uintptr_t)s->low & ~(uintptr_t)(RP_PAGE_BYTES - 1),
-		  high = (uintptr_t)s->high | (RP_PAGE_BYTES - 1);
+	/* Pages of memory: those of the file may be larger or smaller. */
+	uintptr_t within = (uintptr_t)sysconf(_SC_PAGESIZE) - 1, low = (uintptr_t)s->low & ~within,
+		  high = (uintptr_t)s->high | within;
 
 	if (s->low != NULL)
 		(void)madvise((void *)low, high + 1 - low, MADV_DONTNEED); /* if not, it is only memory */
@@ -39,7 +40,7 @@ uint64_t rp_db_high_water_bytes(struct rp_outbox *ob)
 {
 	MDB_envinfo info = rp_db_info(ob);
 
-	return ((uint64_t)info.me_last_pgno + 1) * RP_PAGE_BYTES;
+	return ((uint64_t)info.me_last_pgno + 1) * ob->page_bytes;
 }
 
 struct oldest_reader {
@@ -83,7 +84,7 @@ struct rp_db_room rp_db_room(struct rp_outbox *ob)
 		memcpy(&n, v.mv_data, sizeof n);
 		memcpy(&freed_by, k.mv_data, sizeof freed_by);
 		/* What a transaction freed is used again when every reader is younger than it. */
-		*(freed_by < oldest.txn ? &room.free_bytes : &room.pinned_bytes) += n * RP_PAGE_BYTES;
+		*(freed_by < oldest.txn ? &room.free_bytes : &room.pinned_bytes) += n * ob->page_bytes;
 	}
 	room.pinned_by = room.pinned_bytes > 0 ? oldest.pid : 0;
 	mdb_cursor_close(c);

@@ -1,5 +1,6 @@
 #include "store/store_int.h"
 
+#include <endian.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -55,7 +56,7 @@ bool rp_entry_read_why(const MDB_val *v, struct rp_index_row *out)
 	if (v->mv_size != RP_WHY_BYTES)
 		return false;
 	memcpy(&endpoint, at, sizeof endpoint);
-	out->endpoint = __builtin_bswap64(endpoint);
+	out->endpoint = be64toh(endpoint);
 	out->cause = at[8];
 	out->last_cause = at[9];
 	out->http_status = (unsigned)at[10] << 8 | at[11];

@@ -169,7 +169,6 @@ enum rp_err rp_leaves_begin(struct rp_leaves *l, struct rp_txn *t, enum rp_table
 {
 	MDB_val v;
 	MDB_envinfo info;
-	MDB_stat st;
 	struct rp_tree tree;
 	unsigned i;
 	int rc;
@@ -181,12 +180,10 @@ enum rp_err rp_leaves_begin(struct rp_leaves *l, struct rp_txn *t, enum rp_table
 	if (rc == 0)
 		rc = mdb_env_get_fd(t->ob->env, &l->fd);
 	if (rc == 0)
-		rc = mdb_env_stat(t->ob->env, &st);
-	if (rc == 0)
 		rc = mdb_env_info(t->ob->env, &info);
 	if (rc != 0)
 		return rp_db_fail(t->ob, rc, "read a table", err);
-	l->page_bytes = st.ms_psize;
+	l->page_bytes = t->ob->page_bytes;
 	l->last = info.me_last_pgno;
 	if (v.mv_size != RP_TREE_BYTES)
 		return bad(l, 0, "it is described by a damaged row", err);

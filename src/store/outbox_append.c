@@ -39,12 +39,12 @@ enum rp_err rp_room_check(struct rp_outbox *ob, uint64_t need, struct rp_error *
 
 enum rp_err rp_outbox_room(struct rp_outbox *ob, struct rp_error *err)
 {
-	return rp_room_check(ob, RP_COMMIT_OVERHEAD_BYTES + RP_ENTRY_OVERHEAD_BYTES, err);
+	return rp_room_check(ob, RP_COMMIT_OVERHEAD_PAGES * ob->page_bytes + RP_ENTRY_OVERHEAD_BYTES, err);
 }
 
-static uint64_t bytes_needed(const struct rp_new_entry *entries, size_t n)
+static uint64_t bytes_needed(const struct rp_outbox *ob, const struct rp_new_entry *entries, size_t n)
 {
-	uint64_t need = RP_COMMIT_OVERHEAD_BYTES;
+	uint64_t need = RP_COMMIT_OVERHEAD_PAGES * ob->page_bytes;
 	size_t i;
 
 	for (i = 0; i < n; i++)
@@ -186,7 +186,7 @@ enum rp_err rp_outbox_append(struct rp_outbox *ob, int64_t now_at_ms, const stru
 	if (e != RP_OK)
 		return e;
 	ob->body_at = 0;
-	e = rp_room_check(ob, bytes_needed(entries, n), err);
+	e = rp_room_check(ob, bytes_needed(ob, entries, n), err);
 	for (i = 0; i < n && e == RP_OK; i++)
 		e = append_one(&t, &b, &entries[i], n - i, &out[i], err);
 	if (e != RP_OK || !t.dirty) {

@@ -1,5 +1,7 @@
 #include "store/store_int.h"
 
+#include <endian.h>
+
 /* Entries looked at in one read transaction, each with two or three lookups, and rows that are passed over: so that it takes
  * some milliseconds. */
 #define BROWSE_LOOKS_MAX 4096
@@ -74,7 +76,7 @@ static uint64_t number(const MDB_val *v, size_t at)
 	uint64_t n;
 
 	memcpy(&n, (const char *)v->mv_data + at, sizeof n);
-	return __builtin_bswap64(n);
+	return be64toh(n);
 }
 
 /* What the row of a state tells beside its entry's number. false: what it must not be; verify says so, and the entry decides. */

@@ -105,9 +105,9 @@ static enum rp_err import_one(struct rp_txn *t, const struct rp_import *in, stru
 	return e == RP_OK && r->kind == RP_IMPORT_DONE ? put_entry(t, in, &r->seq, err) : e;
 }
 
-static uint64_t bytes_needed(const struct rp_import *entries, size_t n)
+static uint64_t bytes_needed(const struct rp_outbox *ob, const struct rp_import *entries, size_t n)
 {
-	uint64_t need = RP_COMMIT_OVERHEAD_BYTES;
+	uint64_t need = RP_COMMIT_OVERHEAD_PAGES * ob->page_bytes;
 	size_t i;
 
 	for (i = 0; i < n; i++)
@@ -137,7 +137,7 @@ static enum rp_err import_all(struct rp_outbox *ob, int64_t now_at_ms, const str
 
 	if (e != RP_OK)
 		return e;
-	e = rp_room_check(ob, bytes_needed(entries, n), err);
+	e = rp_room_check(ob, bytes_needed(ob, entries, n), err);
 	for (i = 0; i < n && e == RP_OK; i++)
 		e = import_one(&t, &entries[i], &results[i], err);
 	if (e == RP_OK && audit != 0)

@@ -1,12 +1,14 @@
 #include "store/store_int.h"
 
+#include <endian.h>
+
 /* A number of a key. The readers of base/bytes.h check every step; a million rows are felt. */
 static uint64_t number(const MDB_val *v, size_t i)
 {
 	uint64_t n;
 
 	memcpy(&n, (const char *)v->mv_data + i * 8, sizeof n);
-	return __builtin_bswap64(n);
+	return be64toh(n);
 }
 
 static bool read_queue_row(const MDB_val *k, const MDB_val *v, struct rp_index_row *row)

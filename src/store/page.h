@@ -1,9 +1,10 @@
 /* page.h - private to store/: one page of LMDB's data file, read without LMDB and without trust (pages, leaves, trust, db_open).
  *
- * The format is that of LMDB 0.9 on 64 bits (mdb.c: MDB_page, MDB_node, MDB_meta, MDB_db), integers in host order:
+ * The format is that of LMDB 0.9 on 64 bits (mdb.c: MDB_page, MDB_node, MDB_meta, MDB_db), integers in host order. A page
+ * is as large as one of memory was where the file was made, but 32 KiB at most; the second meta page is the second page:
  *   page   u64 own number | u16 | u16 flags | u16 lower, u16 upper (or u32 pages, of an overflow) | u16 offsets of nodes
- *   node   u16, u16 low and high half of the size (or, with the flags, of a child's number) | u16 flags | u16 key bytes |
- *          key | data, or the number of an overflow page
+ *   node   u32 size (or, with the flags above it, a child's number) | u16 flags | u16 key bytes | key | data, or the
+ *          number of an overflow page
  *   meta   page header | u32 magic | u32 version | u64 | u64 map | 2 x db (free list, main) | u64 last page | u64 txn
  *   db     u32 | u16 flags | u16 depth | u64 branch, leaf, overflow pages | u64 entries | u64 root, all ones: empty
  *
@@ -16,8 +17,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A page is as large as one of memory was where the outbox was made: nearly always this. */
-#define RP_PAGE_BYTES 4096
+/* No Linux has smaller pages, and LMDB makes none larger (MAX_PAGESIZE). A power of two. */
+#define RP_PAGE_BYTES_MIN 4096
+#define RP_PAGE_BYTES_MAX 32768
 
 enum { RP_PAGE_HEADER = 16, RP_NODE_HEADER = 8, RP_NODE_KEY_MAX = 511, RP_TREE_BYTES = 48 };
 enum { RP_PAGE_BRANCH = 1, RP_PAGE_LEAF = 2, RP_PAGE_OVERFLOW = 4 };
@@ -70,6 +72,20 @@ static inline struct rp_tree rp_page_tree(const unsigned char *p)
 				rp_page_u64(p + 24), rp_page_u64(p + 32), rp_page_u64(p + 40)};
 }
 
+static inline uint32_t rp_page_u32(const unsigned char *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+/* Whether a page can have so many bytes, as the first meta page tells it. */
+static inline bool rp_page_bytes_possible(uint64_t bytes)
+{
+	return bytes >= RP_PAGE_BYTES_MIN && bytes <= RP_PAGE_BYTES_MAX && (bytes & (bytes - 1)) == 0;
+}
+
 /* With the flags of pages in memory, none of which LMDB leaves in a page that it writes: one that says that it is being
  * changed already (0x10) would be changed in the map, which is read-only. */
 static inline unsigned rp_page_kind(const unsigned char *page)
@@ -87,9 +103,8 @@ static inline uint64_t rp_page_overflows(size_t page_bytes, uint64_t bytes)
  * more: a value that becomes shorter in the transaction that wrote it keeps its pages. */
 static inline uint64_t rp_page_value_pages(const unsigned char *first, uint64_t needs)
 {
-	uint32_t says;
+	uint32_t says = rp_page_u32(first + 12);
 
-	memcpy(&says, first + 12, sizeof says);
 	return rp_page_kind(first) == RP_PAGE_OVERFLOW && says >= needs ? says : 0;
 }
 
@@ -116,7 +131,7 @@ static inline unsigned rp_page_count(const unsigned char *page)
 static inline struct rp_node rp_page_sound_node(const unsigned char *page, unsigned i, bool leaf)
 {
 	const unsigned char *p = page + rp_page_u16(page + RP_PAGE_HEADER + 2 * i);
-	uint64_t size = rp_page_u16(p) | (uint64_t)rp_page_u16(p + 2) << 16;
+	uint64_t size = rp_page_u32(p);
 	struct rp_node node = {.key = p + RP_NODE_HEADER, .key_bytes = rp_page_u16(p + 6)};
 
 	node.data = node.key + node.key_bytes;
@@ -194,9 +209,9 @@ static inline bool rp_bounds_hold(const struct rp_bounds *b, const void *key, si
 	       (b->high == NULL || rp_page_order(key, bytes, b->high, b->high_bytes, numbers) < 0);
 }
 
-/* All rows of a page of RP_PAGE_BYTES whose header has passed: within the page and filling it, in the order of their keys
- * and within the bounds, with no other flags than these. NULL, or what is wrong with row *row. */
-const char *rp_page_rows(const unsigned char *page, bool leaf, bool numbers, unsigned flags, const struct rp_bounds *b,
-			 unsigned *row);
+/* All rows of a page whose header has passed: within the page and filling it, in the order of their keys and within the
+ * bounds, with no other flags than these. NULL, or what is wrong with row *row. */
+const char *rp_page_rows(const unsigned char *page, size_t page_bytes, bool leaf, bool numbers, unsigned flags,
+			 const struct rp_bounds *b, unsigned *row);
 
 #endif

@@ -65,7 +65,7 @@ static bool read_meta(struct rp_walk *w, uint64_t txn, struct rp_tree *free, str
 	uint64_t i;
 
 	for (i = 0; i < 2; i++) {
-		ssize_t got = pread(w->fd, meta, sizeof meta, (off_t)(i * RP_PAGE_BYTES));
+		ssize_t got = pread(w->fd, meta, sizeof meta, (off_t)(i * w->page_bytes));
 
 		if (got < 0)
 			w->sys = errno;
@@ -77,13 +77,6 @@ static bool read_meta(struct rp_walk *w, uint64_t txn, struct rp_tree *free, str
 		return true;
 	}
 	return false;
-}
-
-bool rp_pages_known(struct rp_outbox *ob)
-{
-	MDB_stat st;
-
-	return mdb_env_stat(ob->env, &st) == 0 && st.ms_psize == RP_PAGE_BYTES;
 }
 
 /* Frees what the walk has. `e` is how it went; a read that failed is the disk's trouble, not damage. */
@@ -113,15 +106,16 @@ static enum rp_err walk_begin(struct rp_walk *w, struct rp_outbox *ob, MDB_txn *
 	uint64_t bytes;
 
 	w->table = "meta page";
+	w->page_bytes = ob->page_bytes;
 	mdb_env_get_fd(ob->env, &w->fd);
 	if (fstat(w->fd, &st) != 0)
 		return rp_fail_sys(err, RP_ERR_IO, errno, "%s/data.mdb", ob->dir);
 	if (!read_meta(w, mdb_txn_id(txn), &free_list, all))
 		return RP_ERR_STALE;
 	/* the unwritten end of a file in use is short: what is far behind its end is damage */
-	if (w->last < 1 || w->last > (uint64_t)st.st_size / RP_PAGE_BYTES + RP_PAGES_UNWRITTEN_MAX) {
+	if (w->last < 1 || w->last > (uint64_t)st.st_size / w->page_bytes + RP_PAGES_UNWRITTEN_MAX) {
 		rp_walk_bad(w, w->last, "it should be the last, and the file has %" PRIu64,
-			    (uint64_t)st.st_size / RP_PAGE_BYTES);
+			    (uint64_t)st.st_size / w->page_bytes);
 		return RP_ERR_DAMAGED;
 	}
 	/* The other bits of the free list's are of the environment. */
@@ -164,8 +158,6 @@ enum rp_err rp_pages_check(struct rp_txn *t, const struct rp_pages_watch *watch,
 	size_t i;
 	enum rp_err e;
 
-	if (!rp_pages_known(t->ob))
-		return RP_OK;
 	e = walk_begin(&c.w, t->ob, t->mdb, &all, err);
 	if (e == RP_OK && rp_walk_tree(&c.w, "list of tables", &all, see_table))
 		for (i = 0; i < c.n_tables && !c.w.stopped; i++)
@@ -206,8 +198,6 @@ enum rp_err rp_pages_check_slice(struct rp_txn *t, const struct rp_pages_watch *
 	enum rp_err e;
 
 	*all_done = true;
-	if (!rp_pages_known(t->ob))
-		return RP_OK;
 	c.w.go_on = NULL; /* the free list and the list of tables are read anew, whole, in each slice */
 	e = walk_begin(&c.w, t->ob, t->mdb, &all, err);
 	if (e == RP_OK && rp_walk_tree(&c.w, "list of tables", &all, see_table)) {
@@ -275,11 +265,9 @@ enum rp_err rp_pages_check_end(struct rp_outbox *ob, MDB_txn *txn, struct rp_err
 
 	mdb_env_info(ob->env, &info);
 	mdb_env_get_fd(ob->env, &fd);
-	if (!rp_pages_known(ob))
-		return RP_OK;
 	if (fstat(fd, &st) != 0)
 		return rp_fail_sys(err, RP_ERR_IO, errno, "%s/data.mdb", ob->dir);
-	first = (uint64_t)st.st_size / RP_PAGE_BYTES;
+	first = (uint64_t)st.st_size / ob->page_bytes;
 	if (first > info.me_last_pgno)
 		return RP_OK;
 	e = walk_begin(&w, ob, txn, &all, err);

@@ -8,9 +8,10 @@
 #include "store/page.h"
 #include "store/store_int.h"
 
-/* Zeroed, with fd and callbacks set. */
+/* Zeroed, with fd, the size of a page and callbacks set. */
 struct rp_walk {
 	int fd;
+	size_t page_bytes;
 	uint64_t last;              /* page of the file */
 	unsigned char *seen, *free; /* a bit for each page; the caller's */
 	void (*problem)(void *arg, const char *text);

@@ -36,7 +36,7 @@ static bool take_pages(struct rp_walk *w, uint64_t pgno, uint64_t n)
 /* n pages from pgno on, none of which any other tree or node may lead to. */
 static bool read_pages(struct rp_walk *w, uint64_t pgno, uint64_t n, void *out)
 {
-	size_t bytes = (size_t)n * RP_PAGE_BYTES, got = 0;
+	size_t bytes = (size_t)n * w->page_bytes, got = 0;
 	ssize_t k;
 
 	if (pgno < 2 || pgno > w->last || n > w->last - pgno + 1)
@@ -45,7 +45,7 @@ static bool read_pages(struct rp_walk *w, uint64_t pgno, uint64_t n, void *out)
 		return false;
 	w->n_pages += n;
 	while (got < bytes) {
-		k = pread(w->fd, (char *)out + got, bytes - got, (off_t)(pgno * RP_PAGE_BYTES + got));
+		k = pread(w->fd, (char *)out + got, bytes - got, (off_t)(pgno * w->page_bytes + got));
 		if (k < 0 && errno == EINTR)
 			continue;
 		if (k < 0) {
@@ -64,20 +64,20 @@ static bool read_pages(struct rp_walk *w, uint64_t pgno, uint64_t n, void *out)
 /* The data of a node that has pages of its own. */
 static bool read_overflow(struct rp_walk *w, uint64_t pgno, size_t bytes, const unsigned char **data)
 {
-	uint64_t n = rp_page_overflows(RP_PAGE_BYTES, bytes);
+	uint64_t n = rp_page_overflows(w->page_bytes, bytes);
 	uint64_t pages;
 	unsigned char *more;
 
 	if (n > w->last)
 		return rp_walk_bad(w, pgno, "a value of %zu bytes in it is larger than the file", bytes);
-	if (n * RP_PAGE_BYTES > w->big_bytes) {
-		more = realloc(w->big, (size_t)n * RP_PAGE_BYTES);
+	if (n * w->page_bytes > w->big_bytes) {
+		more = realloc(w->big, (size_t)n * w->page_bytes);
 		if (more == NULL) {
 			w->sys = ENOMEM;
 			return false;
 		}
 		w->big = more;
-		w->big_bytes = (size_t)n * RP_PAGE_BYTES;
+		w->big_bytes = (size_t)n * w->page_bytes;
 	}
 	if (!read_pages(w, pgno, n, w->big))
 		return false;
@@ -98,7 +98,7 @@ static bool check_rows(struct rp_walk *w, uint64_t pgno, const unsigned char *pa
 		       const struct rp_bounds *b)
 {
 	unsigned row;
-	const char *wrong = rp_page_rows(page, leaf, w->numbers, flags, b, &row);
+	const char *wrong = rp_page_rows(page, w->page_bytes, leaf, w->numbers, flags, b, &row);
 
 	return wrong == NULL || rp_walk_bad(w, pgno, "row %u %s", row, wrong);
 }
@@ -150,14 +150,14 @@ static bool walk_branch(struct rp_walk *w, const unsigned char *page, unsigned n
 static bool walk_page(struct rp_walk *w, uint64_t pgno, unsigned depth, const struct rp_bounds *b,
 		      const struct rp_node *from, rp_see_node *see)
 {
-	unsigned char page[RP_PAGE_BYTES];
+	unsigned char page[RP_PAGE_BYTES_MAX];
 	bool leaf = depth == 1;
 	const char *wrong;
 	unsigned n;
 
 	if (!read_pages(w, pgno, 1, page))
 		return false;
-	wrong = rp_page_check(page, RP_PAGE_BYTES, leaf ? RP_PAGE_LEAF : RP_PAGE_BRANCH, &n);
+	wrong = rp_page_check(page, w->page_bytes, leaf ? RP_PAGE_LEAF : RP_PAGE_BRANCH, &n);
 	if (wrong == NULL && n == 1 && !leaf)
 		wrong = "it leads to one page only";
 	if (wrong != NULL)

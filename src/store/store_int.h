@@ -114,6 +114,7 @@ struct rp_outbox {
 	MDB_dbi table[RP_T_COUNT], list_of_tables;
 	const struct rp_sys *sys;
 	uint64_t quota_bytes, disk_reserve_bytes;
+	size_t page_bytes; /* of the data file: LMDB keeps to what they were on the machine that made it (page.h) */
 	/* body.c: bytes left on the last page of `body`, a guess, and where in this transaction the last row was put */
 	size_t body_room;
 	uintptr_t body_at;
@@ -308,7 +309,7 @@ struct rp_leaves {
 	struct rp_outbox *ob;
 	enum rp_table table;
 	int fd;
-	size_t page_bytes;
+	size_t page_bytes;   /* the outbox's */
 	uint64_t last, root; /* pages */
 	unsigned depth;      /* 0: the table is empty */
 	struct rp_level {
@@ -356,8 +357,6 @@ enum rp_err rp_pages_check_slice(struct rp_txn *t, const struct rp_pages_watch *
 				 bool *all_done, uint64_t *n_problems, struct rp_error *err);
 /* The free list and the list of tables, of which LMDB reads any page when it commits. RP_ERR_FORMAT: they are damaged. */
 enum rp_err rp_pages_check_lists(struct rp_outbox *ob, struct rp_error *err);
-/* Whether its pages have the size that is known here: LMDB takes that of the machine that made the file. */
-bool rp_pages_known(struct rp_outbox *ob);
 /* RP_ERR_DAMAGED: the file is shorter than it must be, and reading it would end in a SIGBUS. */
 enum rp_err rp_pages_check_end(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err);
 
@@ -380,6 +379,7 @@ int rp_trust_found(struct rp_txn *t, enum rp_table table, const MDB_val *key);
 uint64_t rp_trust_leaf(const struct rp_txn *t, enum rp_table table);
 enum rp_err rp_trust_prepare(struct rp_outbox *ob, struct rp_error *err); /* once, before the write lock is taken */
 enum rp_err rp_trust_begin(struct rp_txn *t, struct rp_error *err);       /* before anything is written */
+void rp_trust_map_moved(struct rp_outbox *ob); /* the map has got another size, and with it another place */
 void rp_trust_free(struct rp_outbox *ob);
 
 /* damage.c */
@@ -485,7 +485,7 @@ void rp_recent_forget(struct rp_outbox *ob);                         /* at the s
  */
 
 /* What a commit needs beside payloads and records: copied branch pages of the tables and the free list. */
-#define RP_COMMIT_OVERHEAD_BYTES ((uint64_t)256 << 10)
+#define RP_COMMIT_OVERHEAD_PAGES ((uint64_t)64)
 #define RP_ENTRY_OVERHEAD_BYTES 1024
 /* RP_ERR_FULL: so much does not fit below quota, disk and map. */
 enum rp_err rp_room_check(struct rp_outbox *ob, uint64_t need_bytes, struct rp_error *err);

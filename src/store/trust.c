@@ -24,9 +24,9 @@ struct way {
 };
 
 struct rp_trust {
-	bool knows_pages;
 	bool broken; /* this transaction met a page that is not sound */
-	const unsigned char *map;
+	size_t page_bytes;
+	const unsigned char *map; /* NULL: to be found */
 	uint64_t map_bytes;
 	uint64_t pages; /* in the file, of those that the last commit counts */
 	/* A bit for each number of a page: this process has found a page with it sound; and, of leaves: what is beside it was
@@ -54,7 +54,7 @@ static bool inside(const struct rp_trust *tr, uint64_t pgno, uint64_t n)
 
 static const unsigned char *page_at(const struct rp_trust *tr, uint64_t pgno)
 {
-	return tr->map + pgno * RP_PAGE_BYTES;
+	return tr->map + pgno * tr->page_bytes;
 }
 
 /* Whether a value may need pages of its own: LMDB gives them to those of more than some 2,000 bytes. */
@@ -68,14 +68,14 @@ static bool has_large_values(enum rp_table table)
 
 /* A page of whose number one was found sound holds something else by now, or is one that belongs elsewhere, when a damaged
  * branch leads to it. */
-static bool belongs(const unsigned char *page, bool leaf, const struct rp_bounds *b)
+static bool belongs(const unsigned char *page, size_t page_bytes, bool leaf, const struct rp_bounds *b)
 {
 	unsigned first = leaf ? 0 : 1, last = rp_page_count(page) - 1;
 	struct rp_node node;
 
-	return rp_page_node(page, RP_PAGE_BYTES, first, leaf, &node) == NULL &&
+	return rp_page_node(page, page_bytes, first, leaf, &node) == NULL &&
 	       rp_bounds_hold(b, node.key, node.key_bytes, false) &&
-	       rp_page_node(page, RP_PAGE_BYTES, last, leaf, &node) == NULL &&
+	       rp_page_node(page, page_bytes, last, leaf, &node) == NULL &&
 	       rp_bounds_hold(b, node.key, node.key_bytes, false);
 }
 
@@ -92,13 +92,14 @@ static int look(struct rp_txn *t, enum rp_table table, uint64_t pgno, bool leaf,
 	page = page_at(tr, pgno);
 	if (rp_page_u64(page) != pgno)
 		return distrust(t, table, pgno, "it says that it is another page");
-	wrong = rp_page_check(page, RP_PAGE_BYTES, leaf ? RP_PAGE_LEAF : RP_PAGE_BRANCH, &n);
+	wrong = rp_page_check(page, tr->page_bytes, leaf ? RP_PAGE_LEAF : RP_PAGE_BRANCH, &n);
 	if (wrong == NULL && n == 1 && !leaf)
 		wrong = "it leads to one page only";
 	if (wrong == NULL && !rp_page_bit(tr->sound, pgno) &&
-	    rp_page_rows(page, leaf, false, has_large_values(table) ? RP_NODE_BIGDATA : 0, b, &row) != NULL)
+	    rp_page_rows(page, tr->page_bytes, leaf, false, has_large_values(table) ? RP_NODE_BIGDATA : 0, b, &row) !=
+		NULL)
 		wrong = "a row is damaged or out of order";
-	else if (wrong == NULL && !belongs(page, leaf, b))
+	else if (wrong == NULL && !belongs(page, tr->page_bytes, leaf, b))
 		wrong = "it is not the page that belongs there";
 	if (wrong != NULL)
 		return distrust(t, table, pgno, wrong);
@@ -211,9 +212,9 @@ static int look_down(struct rp_txn *t, enum rp_table table, const struct way *w,
 	return rc;
 }
 
-static unsigned bytes_in(const unsigned char *page)
+static size_t bytes_in(const unsigned char *page, size_t page_bytes)
 {
-	return RP_PAGE_BYTES - RP_PAGE_HEADER - (rp_page_u16(page + 14) - rp_page_u16(page + 12));
+	return page_bytes - RP_PAGE_HEADER - (rp_page_u16(page + 14) - rp_page_u16(page + 12));
 }
 
 /* LMDB takes rows from beside a page of which less than a quarter is left, or joins the two, and does the same with the
@@ -224,18 +225,20 @@ static unsigned bytes_in(const unsigned char *page)
 static int look_beside(struct rp_txn *t, enum rp_table table, const struct way *w, unsigned level, int step)
 {
 	struct stop stop[RP_TREE_DEPTH_MAX];
-	unsigned n = 0, bytes = 0;
+	const size_t page_bytes = t->ob->page_bytes;
+	size_t bytes = 0;
+	unsigned n = 0;
 	int from, rc = 0;
 
 	memcpy(stop, w->stop, w->depth * sizeof stop[0]);
-	for (; rc == 0 && (n < 2 || bytes < RP_PAGE_BYTES - RP_PAGE_HEADER); n++) {
+	for (; rc == 0 && (n < 2 || bytes < page_bytes - RP_PAGE_HEADER); n++) {
 		from = level_to_step_from(t->ob->trust, stop, level, step);
 		if (from < 0)
 			return 0;
 		rc = step_on(t, table, w, stop, (unsigned)from, level, step);
 		if (rc != 0)
 			return rc;
-		bytes += bytes_in(page_at(t->ob->trust, stop[level].pgno));
+		bytes += bytes_in(page_at(t->ob->trust, stop[level].pgno), page_bytes);
 		rc = look_down(t, table, w, stop, level);
 	}
 	return rc;
@@ -280,7 +283,7 @@ static int look_at_value(struct rp_txn *t, enum rp_table table, const struct way
 	if (!find_row(page, key, &node) || (node.flags & RP_NODE_BIGDATA) == 0)
 		return 0;
 	pgno = rp_page_u64(node.data);
-	needs = rp_page_overflows(RP_PAGE_BYTES, node.data_bytes);
+	needs = rp_page_overflows(tr->page_bytes, node.data_bytes);
 	if (!inside(tr, pgno, needs))
 		return distrust(t, table, pgno, "it is outside of the file");
 	page = page_at(tr, pgno);
@@ -326,7 +329,7 @@ int rp_trust(struct rp_txn *t, enum rp_table table, const MDB_val *key, enum rp_
 	struct way *w;
 	int rc = 0;
 
-	if (!t->writes || !tr->knows_pages)
+	if (!t->writes)
 		return 0;
 	if (tr->broken)
 		return RP_DISTRUSTED;
@@ -349,12 +352,12 @@ int rp_trust_found(struct rp_txn *t, enum rp_table table, const MDB_val *key)
 	const struct rp_trust *tr = t->ob->trust;
 	uintptr_t offset;
 
-	if (!t->writes || !tr->knows_pages)
+	if (!t->writes)
 		return 0;
 	/* In the map, or in memory where it is being changed, and was looked at. */
 	offset = (uintptr_t)key->mv_data - (uintptr_t)tr->map;
-	if (offset < tr->map_bytes && rp_page_u64(page_at(tr, offset / RP_PAGE_BYTES)) != offset / RP_PAGE_BYTES)
-		return distrust(t, table, offset / RP_PAGE_BYTES, "it says that it is another page");
+	if (offset < tr->map_bytes && rp_page_u64(page_at(tr, offset / tr->page_bytes)) != offset / tr->page_bytes)
+		return distrust(t, table, offset / tr->page_bytes, "it says that it is another page");
 	return rp_trust(t, table, key, RP_TRUST_FIND);
 }
 
@@ -372,17 +375,15 @@ uint64_t rp_trust_leaf(const struct rp_txn *t, enum rp_table table)
 
 enum rp_err rp_trust_prepare(struct rp_outbox *ob, struct rp_error *err)
 {
-	bool knows_pages = rp_pages_known(ob);
 	struct rp_trust *tr;
-	enum rp_err e;
+	enum rp_err e = rp_pages_check_lists(ob, err);
 
-	e = knows_pages ? rp_pages_check_lists(ob, err) : RP_OK;
 	if (e != RP_OK)
 		return e;
 	tr = calloc(1, sizeof *tr);
 	if (tr == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	tr->knows_pages = knows_pages;
+	tr->page_bytes = ob->page_bytes;
 	ob->trust = tr;
 	return RP_OK;
 }
@@ -435,36 +436,78 @@ static enum rp_err count_pages(struct rp_txn *t, struct rp_error *err)
 	if (fstat(fd, &st) != 0)
 		return rp_fail_sys(err, RP_ERR_IO, errno, "%s/data.mdb", t->ob->dir);
 	t->ob->trust->map_bytes = info.me_mapsize;
-	t->ob->trust->pages = (uint64_t)st.st_size / RP_PAGE_BYTES;
+	t->ob->trust->pages = (uint64_t)st.st_size / t->ob->page_bytes;
 	if (t->ob->trust->pages > info.me_last_pgno)
 		t->ob->trust->pages = (uint64_t)info.me_last_pgno + 1;
 	return RP_OK;
 }
 
+/* LMDB does not tell where the map is. Nothing is written yet, so a row lies there, and in the file on a page whose number is
+ * known. From the row's address alone it cannot be told: the map begins where a page of memory does, which may be smaller
+ * than one of the file. */
+static enum rp_err find_map(struct rp_txn *t, struct rp_error *err)
+{
+	struct rp_key format = {"format", 6};
+	MDB_val key = {format.len, format.bytes}, in_file, in_map;
+	struct rp_leaves l;
+	const struct rp_level *leaf;
+	enum rp_err e = rp_leaves_begin(&l, t, RP_T_META, err);
+	int rc;
+
+	if (e == RP_OK)
+		e = rp_leaves_get(&l, format, &in_file, err);
+	if (e == RP_OK) {
+		rc = mdb_get(t->mdb, t->ob->table[RP_T_META], &key, &in_map);
+		e = rp_db_fail(t->ob, rc, "format", err);
+	}
+	if (e == RP_OK) {
+		leaf = &l.level[l.depth - 1];
+		t->ob->trust->map = (const unsigned char *)in_map.mv_data -
+				    ((const unsigned char *)in_file.mv_data - leaf->page) -
+				    leaf->pgno * t->ob->page_bytes;
+	}
+	rp_leaves_end(&l);
+	if (e == RP_ERR_DAMAGED || e == RP_ERR_NOTFOUND)
+		e = rp_db_fail(t->ob, distrust(t, RP_T_META, 0, "the format's row cannot be found"), "format", err);
+	return e;
+}
+
+/* Its page is the first that LMDB changes in a commit. */
+static enum rp_err look_at_list_of_tables(struct rp_txn *t, struct rp_error *err)
+{
+	const struct rp_trust *tr = t->ob->trust;
+	uint64_t pgno;
+	MDB_val v;
+	int rc = rp_db_table_row(t->ob, t->mdb, RP_T_META, &v);
+
+	if (rc == 0) {
+		pgno = (uint64_t)((const unsigned char *)v.mv_data - tr->map) / tr->page_bytes;
+		if (!inside(tr, pgno, 1) || rp_page_u64(page_at(tr, pgno)) != pgno)
+			rc = distrust(t, RP_T_META, pgno, "the list of tables is damaged");
+	}
+	return rp_db_fail(t->ob, rc, "list of tables", err);
+}
+
 enum rp_err rp_trust_begin(struct rp_txn *t, struct rp_error *err)
 {
 	struct rp_trust *tr = t->ob->trust;
-	const unsigned char *page;
 	enum rp_err e;
-	MDB_val v;
-	int rc;
 
 	forget(tr);
-	if (!tr->knows_pages)
-		return RP_OK;
 	e = count_pages(t, err);
+	if (e == RP_OK && tr->map == NULL)
+		e = find_map(t, err);
+	if (e == RP_OK)
+		e = look_at_list_of_tables(t, err);
 	if (e != RP_OK)
 		return e;
-	rc = rp_db_table_row(t->ob, t->mdb, RP_T_META, &v);
-	if (rc != 0)
-		return rp_db_fail(t->ob, rc, "list of tables", err);
-	/* Nothing is written yet, so the row lies in the map, on a page that knows its number. */
-	page = (const unsigned char *)((uintptr_t)v.mv_data & ~(uintptr_t)(RP_PAGE_BYTES - 1));
-	if (!inside(tr, rp_page_u64(page), 1))
-		return rp_db_fail(t->ob, distrust(t, RP_T_META, rp_page_u64(page), "the list of tables is damaged"),
-				  "list of tables", err);
-	tr->map = page - rp_page_u64(page) * RP_PAGE_BYTES;
 	return grow(tr) ? RP_OK : rp_fail(err, RP_ERR_NOMEM, "out of memory");
+}
+
+void rp_trust_map_moved(struct rp_outbox *ob)
+{
+	if (ob->trust != NULL)
+		ob->trust->map = NULL;
 }
 
 void rp_trust_free(struct rp_outbox *ob)

@@ -98,6 +98,26 @@ def parse_args():
     return args
 
 
+def minutes(seconds):
+    return f"{seconds / 60:.1f} min"
+
+
+def run_rounds(bench):
+    """The figures of each round. How long a round takes is the machine's business, so the first one tells it for the rest."""
+    rounds, began_s = [], time.monotonic()
+    for number in range(1, bench.args.runs + 1):
+        result = {}
+        for name in bench.args.only.split(","):
+            harness.wait_for_quiet(bench.args.patience)
+            result.update(PHASES[name].run(bench))
+        rounds.append(result)
+        took_s = time.monotonic() - began_s
+        left = took_s / number * (bench.args.runs - number)
+        print(f"round {number} of {bench.args.runs} is done after {minutes(took_s)}"
+              + (f", the others need about {minutes(left)}" if left else ""), file=sys.stderr)
+    return rounds
+
+
 def out_of_time(*_):
     raise harness.Trouble("a phase hangs: the bench is out of time")
 
@@ -105,7 +125,6 @@ def out_of_time(*_):
 def main():
     args = parse_args()
     bench = harness.Bench(args)
-    rounds = []
     signal.signal(signal.SIGALRM, out_of_time)
     signal.alarm((LIMIT_S[args.full] + round(args.patience) * len(PHASES) + args.stored // 1000) * args.runs)
     with contextlib.ExitStack() as stack:
@@ -114,13 +133,7 @@ def main():
         about = machine(bench)
         print(f"{args.entries:,} runs of {harness.LINE_BYTES} bytes, {args.in_flight} requests at once, {args.senders} sender, "
               f"{args.runs} rounds; {about['cpu']}, {about['cores']} cores, Linux {about['kernel']}")
-        for number in range(args.runs):
-            print(f"round {number + 1} of {args.runs}", file=sys.stderr)
-            result = {}
-            for name in args.only.split(","):
-                harness.wait_for_quiet(args.patience)
-                result.update(PHASES[name].run(bench))
-            rounds.append(result)
+        rounds = run_rounds(bench)
         print_table(rounds)
         write_result(bench, about, rounds)
     return 0

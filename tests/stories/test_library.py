@@ -37,6 +37,16 @@ class Library(Story):
         self.assertEqual(done.poll(), 1)
         self.assertIn("webhook", done.err)
 
+    def test_a_build_for_32_bits_is_refused_with_the_reason(self):
+        """The compiler without the headers of such a system, and one that is told so on any machine."""
+        for flags in (["-m32"], ["-U__SIZEOF_SIZE_T__", "-D__SIZEOF_SIZE_T__=4"]):
+            if flags == ["-m32"] and os.uname().machine != "x86_64":
+                continue
+            done = subprocess.run(["cc", *flags, "-Isrc", "-fsyntax-only", "-x", "c", "src/base/bytes.h"], cwd=ROOT,
+                                  stderr=subprocess.PIPE, check=False, timeout=100)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(b"runpost needs 64 bits: it maps 64 GiB", done.stderr.split(b"\n")[0])
+
     def test_an_installed_library_compiles_with_pkg_config_in_c_and_c_plus_plus(self):
         if SANITIZED:
             self.skipTest("the sanitizer build is not what is installed")

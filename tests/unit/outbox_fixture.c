@@ -495,26 +495,35 @@ const char *fx_data_path(void)
 	return path;
 }
 
+size_t fx_page_bytes(void)
+{
+	long bytes = sysconf(_SC_PAGESIZE);
+
+	return bytes < FX_PAGE_MAX ? (size_t)bytes : FX_PAGE_MAX;
+}
+
 size_t fx_pages(void)
 {
 	struct stat st;
 
 	ck_assert_int_eq(stat(fx_data_path(), &st), 0);
-	return (size_t)st.st_size / FX_PAGE;
+	return (size_t)st.st_size / fx_page_bytes();
 }
 
-void fx_page_read(uint64_t number, unsigned char page[FX_PAGE])
+void fx_page_read(uint64_t number, unsigned char page[FX_PAGE_MAX])
 {
 	int fd = open(fx_data_path(), O_RDONLY);
+	size_t n = fx_page_bytes();
 
-	ck_assert(fd >= 0 && pread(fd, page, FX_PAGE, (off_t)(number * FX_PAGE)) == FX_PAGE && close(fd) == 0);
+	ck_assert(fd >= 0 && pread(fd, page, n, (off_t)(number * n)) == (ssize_t)n && close(fd) == 0);
 }
 
-void fx_page_write(uint64_t number, const unsigned char page[FX_PAGE])
+void fx_page_write(uint64_t number, const unsigned char page[FX_PAGE_MAX])
 {
 	int fd = open(fx_data_path(), O_WRONLY);
+	size_t n = fx_page_bytes();
 
-	ck_assert(fd >= 0 && pwrite(fd, page, FX_PAGE, (off_t)(number * FX_PAGE)) == FX_PAGE && close(fd) == 0);
+	ck_assert(fd >= 0 && pwrite(fd, page, n, (off_t)(number * n)) == (ssize_t)n && close(fd) == 0);
 }
 
 /* A value lies in the map, on a page that begins with its number; an empty one may be the very end of it. */
@@ -526,7 +535,7 @@ uint64_t fx_page_of(enum rp_table table, struct rp_key key)
 
 	must(rp_txn_read(fx.ob, &t, &fx.err), "read");
 	must(rp_row_get(&t, table, key, &v, &fx.err), "row");
-	memcpy(&number, (void *)(((uintptr_t)v.mv_data - 1) & ~(uintptr_t)(FX_PAGE - 1)), sizeof number);
+	memcpy(&number, (void *)(((uintptr_t)v.mv_data - 1) & ~(uintptr_t)(fx_page_bytes() - 1)), sizeof number);
 	rp_txn_end(&t);
 	return number;
 }

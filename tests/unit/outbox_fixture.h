@@ -89,11 +89,12 @@ uint64_t fx_slice_problems(size_t max_rows);
 /* --- behind the curtain
  * ------------------------------------------------------------------------------------------------- */
 
-#define FX_PAGE 4096 /* bytes of a page of LMDB's */
 const char *fx_data_path(void);
-size_t fx_pages(void); /* so many has the data file */
-void fx_page_read(uint64_t number, unsigned char page[FX_PAGE]);
-void fx_page_write(uint64_t number, const unsigned char page[FX_PAGE]);
+#define FX_PAGE_MAX 32768
+size_t fx_page_bytes(void); /* of a page of LMDB's, in an outbox that is made here */
+size_t fx_pages(void);      /* so many has the data file */
+void fx_page_read(uint64_t number, unsigned char page[FX_PAGE_MAX]);
+void fx_page_write(uint64_t number, const unsigned char page[FX_PAGE_MAX]);
 uint64_t fx_page_of(enum rp_table table, struct rp_key key); /* the leaf where this row is */
 
 struct rp_key fx_text_key(const char *text);

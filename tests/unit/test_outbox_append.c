@@ -133,8 +133,11 @@ END_TEST
 /* --- payloads
  * ----------------------------------------------------------------------------------------------------------- */
 
-static const size_t sizes[] = {0,    1,    2013, 2014, 2015, 2016,     4079,    4080,     4081,
-			       4082, 6042, 8055, 8056, 8057, 64 << 10, 1 << 20, 16 << 20, (16 << 20) + 4079};
+/* Around the bounds of body.c, for pages of 4, 16 and 32 KiB. */
+static const size_t sizes[] = {
+    0,     1,     2013,  2014,  2015,        2016,  4079,  4080,  4081,  4082,     6042,    8055,     8056,
+    8057,  8158,  8159,  16350, 16351,       16368, 16369, 32632, 32633, 64 << 10, 1 << 20, 16 << 20, (16 << 20) + 4079,
+    32752, 32753, 65400, 65401, 65536 + 4079};
 
 static char *make_payload(size_t n)
 {
@@ -206,7 +209,7 @@ static void fill_pages(size_t commits, size_t batch, size_t bytes, bool mixed)
 		ck_assert_int_eq(rp_outbox_append(fx.ob, fx.now_ms, entries, batch, out, &fx.err), RP_OK);
 	}
 	pages = body_pages() - pages;
-	ck_assert_msg(pages * 4096 < sum + sum / (mixed ? 4 : 10), "%zu bytes lie on %zu pages", sum, pages);
+	ck_assert_msg(pages * fx_page_bytes() < sum + sum / (mixed ? 4 : 10), "%zu bytes lie on %zu pages", sum, pages);
 }
 
 START_TEST(payloads_share_pages)

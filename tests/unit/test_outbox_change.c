@@ -452,8 +452,8 @@ END_TEST
 
 /* What a full disk or a power cut makes of the first write of an outbox: less than its two meta pages. */
 static const struct {
-	off_t kept, zeros;
-} torn[] = {{4096, 0}, {0, 4096}, {0, 8192}, {4096, 4096}, {4096, 12288}, {0, 16384}};
+	off_t kept, zeros; /* pages */
+} torn[] = {{1, 0}, {0, 1}, {0, 2}, {1, 1}, {1, 3}, {0, 4}};
 
 static void tear(off_t kept, off_t zeros)
 {
@@ -462,8 +462,8 @@ static void tear(off_t kept, off_t zeros)
 	fx_open();
 	fx_close();
 	fx_path("data.mdb", path, sizeof path);
-	ck_assert_int_eq(truncate(path, kept), 0);
-	ck_assert_int_eq(truncate(path, kept + zeros), 0);
+	ck_assert_int_eq(truncate(path, kept * (off_t)fx_page_bytes()), 0);
+	ck_assert_int_eq(truncate(path, (kept + zeros) * (off_t)fx_page_bytes()), 0);
 }
 
 START_TEST(a_creation_that_was_cut_short_is_begun_anew)
@@ -490,7 +490,7 @@ START_TEST(what_held_something_is_not_begun_anew)
 	fx_append(1, 1);
 	fx_close();
 	fx_path("data.mdb", path, sizeof path);
-	ck_assert_int_eq(truncate(path, 4096), 0);
+	ck_assert_int_eq(truncate(path, (off_t)fx_page_bytes()), 0);
 	ck_assert_int_eq(try_open(), RP_ERR_FORMAT);
 	write_file("data.mdb", "somebody's");
 	ck_assert_int_eq(try_open(), RP_ERR_FORMAT);

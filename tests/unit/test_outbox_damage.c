@@ -185,13 +185,13 @@ END_TEST
 
 START_TEST(a_payload_with_a_missing_chunk_is_not_sent)
 {
-	static char payload[20000];
+	static char payload[5 * FX_PAGE_MAX];
 	struct rp_new_entry n = fx_new(1);
 	struct rp_dispatch d = {0};
 	struct rp_claim c;
 	uint64_t seq;
 
-	n.payload = (struct rp_span){payload, sizeof payload};
+	n.payload = (struct rp_span){payload, 5 * fx_page_bytes() - 480};
 	seq = fx_append_one(&n, NULL);
 	c = fx_claim();
 	fx_del(RP_T_BODY, rp_key2(seq, (uint64_t)_i));

@@ -106,14 +106,15 @@ END_TEST
 /* Spoils bytes of leaf pages of the closed file at random. */
 static void spoil(int fd, long pages)
 {
-	unsigned char page[RP_PAGE_BYTES];
+	unsigned char page[FX_PAGE_MAX];
+	const long n = (long)fx_page_bytes();
 	long i = 2 + (long)(fx_random(&x) % (uint64_t)(pages - 2));
 
-	ck_assert_int_eq(pread(fd, page, sizeof page, i * RP_PAGE_BYTES), sizeof page);
+	ck_assert_int_eq(pread(fd, page, (size_t)n, i * n), n);
 	if ((page[10] & 3) == 0) /* neither branch nor leaf */
 		return;
 	page[fx_random(&x) % 64] ^= (unsigned char)(1u << fx_random(&x) % 8);
-	ck_assert_int_eq(pwrite(fd, page, sizeof page, i * RP_PAGE_BYTES), sizeof page);
+	ck_assert_int_eq(pwrite(fd, page, (size_t)n, i * n), n);
 }
 
 /* Whatever stands in a page, a walk ends, with all there is or a word about it. */
@@ -137,7 +138,7 @@ START_TEST(damaged_pages_are_told_and_no_walk_goes_on_for_ever)
 	/* begun before, since LMDB itself would not survive looking for the table now */
 	ck_assert_int_eq(rp_leaves_begin(&l, &t, RP_T_DELIVERY, &fx.err), RP_OK);
 	for (i = 0; i < 40; i++)
-		spoil(fd, lseek(fd, 0, SEEK_END) / RP_PAGE_BYTES);
+		spoil(fd, (long)fx_pages());
 	for (i = 0; i < (int)l.depth; i++)
 		l.level[i].pgno = 0; /* read it again */
 	e = rp_leaves_seek(&l, &(MDB_val){0, NULL}, false, &fx.err);

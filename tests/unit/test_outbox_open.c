@@ -48,7 +48,7 @@ ssize_t pwrite(int fd, const void *mem, size_t n, off_t at)
 {
 	ssize_t done = syscall(SYS_pwrite64, fd, mem, n, at);
 
-	if (tell_when_written >= 0 && at < 2 * 4096) {
+	if (tell_when_written >= 0 && at < 2 * (off_t)fx_page_bytes()) {
 		tell_and_wait_for_death(&tell_when_written);
 	}
 	return done;

@@ -75,7 +75,7 @@ static const struct {
 START_TEST(a_page_of_a_tree_that_is_damaged_is_noticed)
 {
 	size_t max_rows = forms[_i].max_rows, n, i, noticed = 0, used = 0;
-	unsigned char sound[FX_PAGE], page[FX_PAGE];
+	unsigned char sound[FX_PAGE_MAX], page[FX_PAGE_MAX];
 
 	fill();
 	n = fx_pages();
@@ -133,12 +133,12 @@ START_TEST(a_file_that_is_cut_off_is_refused)
 
 	fill();
 	n = fx_pages();
-	sound = malloc(n * FX_PAGE);
+	sound = malloc(n * fx_page_bytes());
 	ck_assert_ptr_nonnull(sound);
 	for (i = 0; i < n; i++)
-		fx_page_read(i, sound + i * FX_PAGE);
+		fx_page_read(i, sound + i * fx_page_bytes());
 	for (left = n - 1; left >= 2; left -= 1 + left / 8) {
-		ck_assert_int_eq(truncate(fx_data_path(), (off_t)(left * FX_PAGE - (left % 3) * 100)), 0);
+		ck_assert_int_eq(truncate(fx_data_path(), (off_t)(left * fx_page_bytes() - (left % 3) * 100)), 0);
 		if (rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err) ==
 		    RP_OK) { /* the pages at its end were free */
 			ck_assert_uint_eq(fx_problems(), 0);
@@ -148,9 +148,9 @@ START_TEST(a_file_that_is_cut_off_is_refused)
 			ck_assert_msg(strstr(fx.err.text, "cut off") != NULL, "%s", fx.err.text);
 			refused++;
 		}
-		ck_assert_int_eq(truncate(fx_data_path(), (off_t)(n * FX_PAGE)), 0);
+		ck_assert_int_eq(truncate(fx_data_path(), (off_t)(n * fx_page_bytes())), 0);
 		for (i = 2; i < n; i++)
-			fx_page_write(i, sound + i * FX_PAGE);
+			fx_page_write(i, sound + i * fx_page_bytes());
 	}
 	free(sound);
 	ck_assert_uint_gt(refused, 5);

@@ -192,9 +192,9 @@ static void (*const damages[])(unsigned char *page) = {lower_too_high,
 #define N_DAMAGES ((int)(sizeof damages / sizeof damages[0]))
 
 /* What stood there is left in `sound`. */
-static void damage_page(uint64_t number, void (*damage)(unsigned char *page), unsigned char sound[FX_PAGE])
+static void damage_page(uint64_t number, void (*damage)(unsigned char *page), unsigned char sound[FX_PAGE_MAX])
 {
-	unsigned char page[FX_PAGE];
+	unsigned char page[FX_PAGE_MAX];
 
 	fx_page_read(number, sound);
 	memcpy(page, sound, sizeof page);
@@ -206,7 +206,7 @@ static void damage_page(uint64_t number, void (*damage)(unsigned char *page), un
 static void expect_refusal(uint64_t number, void (*damage)(unsigned char *page), enum rp_err (*work)(void))
 {
 	struct rp_ledger before = fx_ledger(), after;
-	unsigned char sound[FX_PAGE];
+	unsigned char sound[FX_PAGE_MAX];
 
 	damage_page(number, damage, sound);
 	ck_assert_int_eq(work(), RP_ERR_FORMAT);
@@ -223,7 +223,7 @@ static void expect_refusal(uint64_t number, void (*damage)(unsigned char *page),
 /* What stood in the page was found sound before. */
 static void expect_refusal_again(uint64_t number, void (*damage)(unsigned char *page), enum rp_err (*work)(void))
 {
-	unsigned char sound[FX_PAGE];
+	unsigned char sound[FX_PAGE_MAX];
 
 	damage_page(number, damage, sound);
 	ck_assert_int_eq(work(), RP_ERR_FORMAT);
@@ -262,7 +262,7 @@ END_TEST
 
 START_TEST(a_transaction_that_met_a_damaged_page_cannot_be_committed)
 {
-	unsigned char sound[FX_PAGE];
+	unsigned char sound[FX_PAGE_MAX];
 	uint64_t number;
 	struct rp_txn t;
 	MDB_val v;
@@ -347,7 +347,7 @@ START_TEST(a_value_whose_pages_are_damaged_is_not_removed)
 							      another_page};
 	static char payload[100000];
 	struct rp_new_entry e = fx_new(1);
-	unsigned char page[FX_PAGE];
+	unsigned char page[FX_PAGE_MAX];
 	uint64_t number;
 
 	fill();
@@ -366,18 +366,19 @@ END_TEST
 /* LMDB gives none of them back within the transaction that took them. Nothing is wrong with that. */
 START_TEST(a_value_that_became_shorter_keeps_its_pages)
 {
-	static char value[40000];
+	static char value[10 * FX_PAGE_MAX];
+	const size_t bytes = 10 * fx_page_bytes() - 960;
 	struct rp_key key = rp_key1(1000000);
 	struct rp_txn t;
 	uint64_t number, problems = 0;
 	uint32_t pages;
 	struct rp_pages_watch watch = {.problem = NULL};
-	unsigned char page[FX_PAGE];
+	unsigned char page[FX_PAGE_MAX];
 
 	fill();
 	ck_assert_int_eq(rp_txn_write(fx.ob, fx.now_ms, &t, &fx.err), RP_OK);
-	ck_assert_int_eq(rp_row_put(&t, RP_T_ENTRY, key, value, sizeof value, 0, &fx.err), RP_OK);
-	ck_assert_int_eq(rp_row_put(&t, RP_T_ENTRY, key, value, 3000, 0, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_row_put(&t, RP_T_ENTRY, key, value, bytes, 0, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_row_put(&t, RP_T_ENTRY, key, value, fx_page_bytes() * 3 / 4, 0, &fx.err), RP_OK);
 	ck_assert_int_eq(rp_txn_commit(&t, &fx.err), RP_OK);
 	number = fx_page_of(RP_T_ENTRY, key);
 	fx_page_read(number, page);
@@ -425,7 +426,7 @@ END_TEST
 /* As a bit of a branch's row flipped: the page it leads to is sound, and holds other keys. */
 START_TEST(a_sound_page_in_the_wrong_place_is_noticed)
 {
-	unsigned char sound[FX_PAGE], page[FX_PAGE];
+	unsigned char sound[FX_PAGE_MAX], page[FX_PAGE_MAX];
 	uint64_t i, n, here, there, child;
 	unsigned k = 0, at = 0;
 	uint16_t low;
@@ -438,7 +439,7 @@ START_TEST(a_sound_page_in_the_wrong_place_is_noticed)
 	n = fx_pages();
 	for (i = 1, child = 0; i + 1 < n && child != here;) {
 		fx_page_read(++i, page);
-		if (rp_page_u64(page) != i || rp_page_check(page, FX_PAGE, RP_PAGE_BRANCH, &k) != NULL)
+		if (rp_page_u64(page) != i || rp_page_check(page, fx_page_bytes(), RP_PAGE_BRANCH, &k) != NULL)
 			continue;
 		for (k = 0; k < rp_page_count(page) && child != here; k++)
 			child = rp_page_sound_node(page, at = k, false).child;
@@ -460,7 +461,7 @@ END_TEST
 START_TEST(a_leaf_that_was_written_over_by_another_is_noticed_in_a_walk)
 {
 	struct rp_delivery d;
-	unsigned char sound[FX_PAGE], page[FX_PAGE];
+	unsigned char sound[FX_PAGE_MAX], page[FX_PAGE_MAX];
 	uint64_t here, there, k;
 	unsigned i;
 
@@ -493,7 +494,7 @@ END_TEST
 /* Its rows are read by LMDB in any commit. */
 START_TEST(a_damaged_free_list_is_noticed_before_the_first_write)
 {
-	unsigned char sound[FX_PAGE], page[FX_PAGE];
+	unsigned char sound[FX_PAGE_MAX], page[FX_PAGE_MAX];
 	uint64_t i, n, refused = 0;
 
 	fill();
@@ -502,7 +503,7 @@ START_TEST(a_damaged_free_list_is_noticed_before_the_first_write)
 		unsigned rows;
 
 		fx_page_read(i, sound);
-		if (rp_page_u64(sound) != i || rp_page_check(sound, FX_PAGE, RP_PAGE_LEAF, &rows) != NULL)
+		if (rp_page_u64(sound) != i || rp_page_check(sound, fx_page_bytes(), RP_PAGE_LEAF, &rows) != NULL)
 			continue;
 		if (rp_page_sound_node(sound, 0, true).key_bytes != 8 ||
 		    rp_page_sound_node(sound, 0, true).data_bytes % 8 != 0)
@@ -528,8 +529,8 @@ END_TEST
 
 START_TEST(a_meta_page_with_an_impossible_page_size_is_refused)
 {
-	static const uint32_t sizes[] = {0, 1, 0xffffffff, 4097, 6144};
-	unsigned char sound[2][FX_PAGE], page[FX_PAGE];
+	static const uint32_t sizes[] = {0, 1, 0xffffffff, 4097, 6144, 512, 2048, 65536, 1U << 31};
+	unsigned char sound[2][FX_PAGE_MAX], page[FX_PAGE_MAX];
 	uint64_t i, k;
 
 	fill();
