@@ -7,7 +7,7 @@ import pathlib
 import signal
 import struct
 
-from harness import BIN, FIXTURES, Story, envelope, make_run, run_id, sha256
+from harness import BIN, FIXTURES, Story, envelope, make_run, run_id, sha256, secret_text
 
 HOOK = "http://127.0.0.1:1/hook"
 OPERATIONS = ["POST /threads/{thread_id}/runs", "POST /threads/{thread_id}/runs/stream",
@@ -111,7 +111,7 @@ class Rejects(Story):
         (b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", "bad_json"),
         (b'{"webhook":"not a url"}', "bad_url"), (b'{"webhook":"ftp://h/"}', "bad_url"),
         (b'{"webhook":"http://h:99999/"}', "bad_url"), (b'{"webhook":"http:///x"}', "bad_url"),
-        (b'{"webhook":"http://h/a b"}', "bad_url"), (b'{"webhook":""}', "bad_url"),
+        (b'{"webhook":"http://h/a\\\\b"}', "bad_url"), (b'{"webhook":""}', "bad_url"),
         (b'{"webhook":"http://h/%s"}' % (b"x" * 5000), "bad_url"),
         (b'{"webhook":"http://h/\\u0000"}', "bad_field"), (b'{"webhook":17}', "bad_field"),
         (b'{"webhook":"http://h/","run":[]}', "bad_field"), (b'{"webhook":"http://h/","run":{},"id":""}', "bad_field"),
@@ -124,6 +124,21 @@ class Rejects(Story):
         (b'{"webhook":"http://h/","run":{},"headers":{"a":1}}', "bad_field"),
         (b'{"webhook":"http://h/","run":{"run_id":"%s"}}' % (b"x" * 300), "bad_field"),
     ]
+
+    def test_a_byte_order_mark_in_front_of_a_text_says_nothing(self):
+        mark = b"\xef\xbb\xbf"
+        self.config.write_bytes(mark + self.config.read_bytes())
+        secret = self.file("secret", mark + secret_text(b"k" * 32).encode() + b"\n")
+        with open(self.config, "ab") as config:
+            config.write(b'[endpoint "a"]\nurl = http://127.0.0.1:9/a\nsecret_file = %s\n' % str(secret).encode())
+        self.assertEqual(self.run_program(BIN / "runpost", "check-config", "--config", self.config).poll(), 0)
+        lines = [make_run(n, "http://127.0.0.1:9/a") for n in range(2)]
+        receipts = self.ingest([mark + lines[0], mark + lines[1], lines[1]], code=1)
+        self.assert_statuses(receipts, "queued", "rejected", "queued")
+        self.assertEqual(self.ctl("body", receipts[0]["id"]).out, lines[0])
+        exported = self.file("exported", mark + self.ctl("export", "--with-secrets").out)
+        self.ctl("purge", "--state", "waiting", "--yes")
+        self.assertEqual(self.ctl_json("import", exported)[0]["imported"], 2)
 
     def test_each_wrong_line_has_its_code_and_is_kept_verbatim_between_good_ones(self):
         rejects = self.folder / "rejects"
