@@ -84,6 +84,16 @@ static enum rp_err check_claim(struct rp_txn *t, const struct rp_claim *claim, s
 	return e;
 }
 
+/* What the endpoint allows may have changed since, too. */
+static enum rp_err look_at_endpoint(struct rp_txn *t, uint64_t endpoint, struct rp_dispatch *out, struct rp_error *err)
+{
+	MDB_val v;
+	enum rp_err e = rp_row_get(t, RP_T_ENDPOINT, rp_key1(endpoint), &v, err);
+
+	out->endpoint_known = e == RP_OK && rp_endpoint_unpack(&out->endpoint, endpoint, v.mv_data, v.mv_size);
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
 /* Facts first, payload behind them. */
 static enum rp_err load(struct rp_txn *t, uint64_t seq, struct rp_dispatch *out, struct rp_error *err)
 {
@@ -125,6 +135,8 @@ enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim, 
 	memset(&out->facts, 0, sizeof out->facts);
 	out->payload = (struct rp_span){NULL, 0};
 	e = check_claim(ob->fetcher, claim, err);
+	if (e == RP_OK)
+		e = look_at_endpoint(ob->fetcher, claim->endpoint, out, err);
 	if (e == RP_OK)
 		e = load(ob->fetcher, claim->seq, out, err);
 	if (e != RP_OK)

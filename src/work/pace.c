@@ -78,6 +78,18 @@ size_t rp_fresh_count(const struct rp_fresh *r, int64_t now_boot_ms)
 	return n;
 }
 
+int64_t rp_lag_follow(int64_t lag_ms, int64_t latest_ms)
+{
+	return latest_ms >= lag_ms ? latest_ms : lag_ms - (lag_ms - latest_ms + 7) / 8;
+}
+
+int64_t rp_lag_begin_within_ms(int64_t lag_ms)
+{
+	int64_t ms = lag_ms < RP_LAG_MOST_MS ? RP_LAG_LEAST_MS + 2 * lag_ms : RP_LAG_MOST_MS;
+
+	return ms < RP_LAG_MOST_MS ? ms : RP_LAG_MOST_MS;
+}
+
 static int64_t until_granted_ms(const struct rp_credit *c, int64_t now_boot_ms)
 {
 	int64_t after = c->begun_boot_ms + RP_CREDIT_AFTER_MS, every = c->granted_boot_ms + RP_CREDIT_EVERY_MS;

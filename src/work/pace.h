@@ -57,6 +57,16 @@ void rp_credit_end(struct rp_credit *c);
 /* Milliseconds until more are granted; 0: some are left, or due. */
 int64_t rp_credit_next_ms(const struct rp_credit *c, int64_t now_boot_ms);
 
+/* How long after its claim a request that took a token of a rate may begin. Short, since it is charged as if it began at the
+ * end of that time; and longer than what lately lay between claim and begin (a slow disk, a loop that had much to do), or all
+ * would be forfeited. */
+#define RP_LAG_LEAST_MS 20
+#define RP_LAG_MOST_MS 10000
+
+/* lag_ms: what lies between claim and begin of late; begin with 0. Follows one that is longer at once, shorter ones slowly. */
+int64_t rp_lag_follow(int64_t lag_ms, int64_t latest_ms);
+int64_t rp_lag_begin_within_ms(int64_t lag_ms);
+
 struct rp_pace {
 	size_t ready;               /* claimed, not begun */
 	size_t running;             /* requests under way */

@@ -69,8 +69,10 @@ enum rp_err rp_sender_step(struct rp_sender *s, int *wait_ms, bool *done, struct
 		e = rp_sender_keep_house(s, err);
 	if (e == RP_OK)
 		s->o.transport->run(s->o.transport, rp_sender_on_done, s);
-	if (e == RP_OK)
+	if (e == RP_OK) {
 		rp_sender_return_surplus(s);
+		rp_sender_return_late(s);
+	}
 	if (e == RP_OK && rp_sender_next_turn_ms(s) == 0) {
 		e = rp_sender_take_turn(s, err);
 		/* A commit may wait for the write lock or the disk for longer than a lease lasts. */
@@ -104,7 +106,7 @@ void rp_sender_stop(struct rp_sender *s)
 	s->now_boot_ms = rp_sys_boot_ms(s->o.sys);
 	s->stopped_boot_ms = s->now_boot_ms;
 	s->stop_boot_ms = s->now_boot_ms + s->o.settings->config.stop_grace_ms;
-	rp_log(RP_LOG_INFO, "stopping", "running=%zu returned=%zu", s->running, s->ready.n + s->large.n);
+	rp_log(RP_LOG_INFO, "stopping", "running=%zu returned=%zu", s->running, rp_sender_n_ready(s) + s->large.n);
 	rp_sender_return_ready(s);
 }
 
@@ -188,6 +190,7 @@ enum rp_err rp_sender_new(const struct rp_sender_options *options, struct rp_sen
 	s->o = *options;
 	rp_sender_list_init(&s->idle);
 	rp_sender_list_init(&s->ready);
+	rp_sender_list_init(&s->metered);
 	rp_sender_list_init(&s->finished);
 	rp_sender_list_init(&s->large);
 	rp_sender_list_init(&s->settling);

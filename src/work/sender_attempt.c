@@ -2,10 +2,12 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 
 #include "base/log.h"
 #include "core/retry.h"
+#include "core/start.h"
 
 #define LEASE_MARGIN_MS 1000                /* a claim is not begun when its lease may be taken within this time */
 #define SMALL_BYTES ((size_t)64 << 10)      /* payloads up to this size begin whatever else is in memory */
@@ -48,8 +50,11 @@ static void push_finished(struct rp_sender *s, struct rp_sender_job *j, enum rp_
 	    .attempt = j->claim.attempt,
 	    .kind = kind,
 	    .started_at_ms = j->started_at_ms,
-	    .outcome = kind == RP_SETTLE_RETURN || kind == RP_SETTLE_PARK ? NULL : &j->outcome,
 	};
+	if (kind == RP_SETTLE_RETURN || kind == RP_SETTLE_PARK)
+		j->settlement.token = j->claim.token;
+	else
+		j->settlement.outcome = &j->outcome;
 	hold_ms = rp_pace_hold_ms(j->claim.blocking, j->outcome.duration_us);
 	if (s->finished.n == 0) {
 		s->finished_boot_ms = s->now_boot_ms;
@@ -157,6 +162,36 @@ static enum rp_err put_off(struct rp_sender *s, struct rp_sender_job *j, enum rp
 	return s->running > 0 ? RP_OK : why;
 }
 
+static int64_t age_ms(const struct rp_sender_job *j, int64_t now_boot_ms)
+{
+	return now_boot_ms - j->claimed_boot_ms;
+}
+
+/* The clock is read anew: many requests may have begun in this step before it. */
+static bool may_begin(struct rp_sender *s, const struct rp_sender_job *j, const struct rp_sender_place *p)
+{
+	struct rp_start start = {
+	    .endpoint = &p->dispatch.endpoint,
+	    .in_flight_max = p->attempt.policy != NULL ? p->attempt.policy->in_flight : UINT_MAX,
+	    .probe = j->claim.probe,
+	    .metered = j->claim.token.rate.count > 0,
+	    .begin_within_ms = j->begin_within_ms,
+	    .now_at_ms = s->now_at_ms,
+	};
+	enum rp_start_verdict verdict;
+
+	if (start.metered) {
+		start.age_ms = age_ms(j, rp_sys_boot_ms(s->o.sys));
+		s->lag_ms = rp_lag_follow(s->lag_ms, start.age_ms);
+	}
+	if (!p->dispatch.endpoint_known)
+		return false;
+	verdict = rp_start_judge(&start);
+	if (verdict != RP_START_GO)
+		rp_log(RP_LOG_DEBUG, "not_begun", "seq=%" PRIu64 " why=%d", j->claim.seq, (int)verdict);
+	return verdict == RP_START_GO;
+}
+
 /* With what was fetched into the place. The job has the place when a request is under way. */
 static enum rp_err begin(struct rp_sender *s, struct rp_sender_job *j, struct rp_sender_place *p, struct rp_error *err)
 {
@@ -170,6 +205,10 @@ static enum rp_err begin(struct rp_sender *s, struct rp_sender_job *j, struct rp
 		return RP_OK;
 	}
 	cause = rp_attempt_prepare(&p->attempt, s->o.settings, &p->dispatch, j->claim.attempt, s->now_at_ms, detail);
+	if (!may_begin(s, j, p)) {
+		push_finished(s, j, RP_SETTLE_RETURN);
+		return RP_OK;
+	}
 	if (cause == RP_CAUSE_NO_KEY) {
 		park(s, j, detail);
 		return RP_OK;
@@ -247,17 +286,35 @@ static enum rp_err start(struct rp_sender *s, struct rp_sender_job *j, struct rp
 
 int64_t rp_sender_next_start_ms(const struct rp_sender *s)
 {
-	if (s->ready.n == 0 || s->running >= s->o.in_flight)
+	if (s->running < s->o.in_flight) {
+		if (s->metered.n > 0)
+			return 0;
+		return s->ready.n > 0 ? rp_credit_next_ms(&s->credit, s->now_boot_ms) : -1;
+	}
+	if (s->metered.n == 0)
 		return -1;
-	return rp_credit_next_ms(&s->credit, s->now_boot_ms);
+	return s->metered.first->begin_within_ms + 1 - age_ms(s->metered.first, s->now_boot_ms);
 }
 
 void rp_sender_return_ready(struct rp_sender *s)
 {
 	struct rp_sender_job *j;
 
-	while ((j = rp_sender_list_pop(&s->ready)) != NULL || (j = rp_sender_list_pop(&s->large)) != NULL)
+	while ((j = rp_sender_list_pop(&s->metered)) != NULL || (j = rp_sender_list_pop(&s->ready)) != NULL ||
+	       (j = rp_sender_list_pop(&s->large)) != NULL)
 		push_finished(s, j, RP_SETTLE_RETURN);
+}
+
+/* Nearly always for lack of a place; others may have one, and a use for the tokens. */
+void rp_sender_return_late(struct rp_sender *s)
+{
+	const struct rp_sender_job *j;
+
+	while ((j = s->metered.first) != NULL && age_ms(j, s->now_boot_ms) > j->begin_within_ms) {
+		if (s->running < s->o.in_flight) /* it was the turn that took so long */
+			s->lag_ms = rp_lag_follow(s->lag_ms, age_ms(j, s->now_boot_ms));
+		push_finished(s, rp_sender_list_pop(&s->metered), RP_SETTLE_RETURN);
+	}
 }
 
 bool rp_sender_is_stalled(const struct rp_sender *s, int64_t since_boot_ms)
@@ -272,7 +329,7 @@ void rp_sender_drop_after_stall(struct rp_sender *s)
 	if (!rp_sender_is_stalled(s, s->beat_boot_ms))
 		return;
 	rp_log(RP_LOG_WARN, "stalled", "for_ms=%" PRId64 " returned=%zu", s->now_boot_ms - s->beat_boot_ms,
-	       s->ready.n + s->large.n);
+	       rp_sender_n_ready(s) + s->large.n);
 	rp_sender_return_ready(s);
 }
 
@@ -285,6 +342,11 @@ enum rp_err rp_sender_start_ready(struct rp_sender *s, struct rp_error *err)
 	for (n = s->large_may_begin ? s->large.n : 0; n > 0 && e == RP_OK && s->running < s->o.in_flight; n--)
 		e = start(s, rp_sender_list_pop(&s->large), err);
 	s->large_may_begin = n > 0;
+	while (e == RP_OK && s->metered.n > 0 && s->running < s->o.in_flight) {
+		if (s->credit.left > 0)
+			rp_credit_begin(&s->credit, s->now_boot_ms);
+		e = start(s, rp_sender_list_pop(&s->metered), err);
+	}
 	while (e == RP_OK && s->ready.n > 0 && s->running < s->o.in_flight && s->credit.left > 0) {
 		rp_credit_begin(&s->credit, s->now_boot_ms);
 		e = start(s, rp_sender_list_pop(&s->ready), err);

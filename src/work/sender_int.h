@@ -41,6 +41,7 @@ struct rp_sender_job {
 	struct rp_outcome outcome;
 	struct rp_settlement settlement;
 	int64_t started_at_ms, begun_boot_ms;
+	int64_t claimed_boot_ms, begin_within_ms; /* when its turn began, and what that was told */
 	size_t large_bytes; /* of its payload while the request is under way, if that is not small */
 };
 
@@ -57,6 +58,8 @@ struct rp_sender {
 	size_t n_jobs;
 	struct rp_sender_place *places, *free_places; /* as many as requests may be under way */
 	struct rp_sender_list idle, ready, finished;
+	struct rp_sender_list metered; /* claimed like `ready`, with tokens that do not keep: these begin first */
+	int64_t lag_ms;                /* between their claim and their begin, of late (rp_lag_follow) */
 	size_t given_back;           /* of those finished: never begun */
 	struct rp_sender_list large; /* claimed like `ready`; their payloads wait for others of their kind to end */
 	bool large_may_begin;        /* such a one has ended */
@@ -88,6 +91,12 @@ struct rp_sender {
 	struct rp_sender_counts counts;
 };
 
+/* Claimed, and waiting for a place only. */
+static inline size_t rp_sender_n_ready(const struct rp_sender *s)
+{
+	return s->ready.n + s->metered.n;
+}
+
 /* How many claims go ahead of the requests at least: half as many again as may run. */
 static inline size_t rp_sender_ahead(const struct rp_sender *s)
 {
@@ -113,6 +122,7 @@ int64_t rp_sender_next_start_ms(const struct rp_sender *s); /* -1: not before so
 enum rp_err rp_sender_start_ready(struct rp_sender *s, struct rp_error *err);
 void rp_sender_on_done(void *arg, void *owner, const struct rp_outcome *outcome); /* the transport's `done` */
 void rp_sender_return_ready(struct rp_sender *s);
+void rp_sender_return_late(struct rp_sender *s); /* those whose tokens are forfeited */
 bool rp_sender_is_stalled(const struct rp_sender *s, int64_t since_boot_ms);
 void rp_sender_drop_after_stall(struct rp_sender *s);
 

@@ -87,7 +87,7 @@ static unsigned take_all(void)
 	unsigned n = 0;
 
 	while (rp_control_ready_at_ms(&c, 0) <= now_ms) {
-		rp_control_claimed(&c, now_ms);
+		rp_control_claimed(&c, now_ms, 0);
 		if (++n == 100000)
 			ck_abort_msg("there is no end of tokens");
 	}
@@ -123,14 +123,14 @@ START_TEST(in_no_span_more_is_claimed_than_burst_and_rate_allow)
 		if (i % 3 != 0)
 			taken += take_all();
 		else if (rp_control_ready_at_ms(&c, 0) <= now_ms)
-			taken += rp_control_claimed(&c, now_ms) == RP_CONTROL_SAME;
+			taken += rp_control_claimed(&c, now_ms, 0) == RP_CONTROL_SAME;
 		most = rp_rate_burst(r) + (uint64_t)(now_ms - NOW) * r.count / r.period_ms;
 		ck_assert_msg(taken <= most, "%lu of %lu", (unsigned long)taken, (unsigned long)most);
 	}
 	begin(100, texts[_i]);
 	for (taken = 0, i = 0; i < 20000; i++) {
 		now_ms = rp_control_ready_at_ms(&c, 0) > now_ms ? rp_control_ready_at_ms(&c, 0) : now_ms;
-		rp_control_claimed(&c, now_ms);
+		rp_control_claimed(&c, now_ms, 0);
 		taken++;
 	}
 	most = (uint64_t)(now_ms - NOW) * r.count / r.period_ms;
@@ -308,11 +308,11 @@ START_TEST(pauses_double_up_to_ten_minutes_and_a_recovery_starts_anew)
 	for (i = 0; i < N(seconds); i++) {
 		ck_assert_int_eq(c.probe_at_ms - now_ms, seconds[i] * 1000);
 		now_ms = c.probe_at_ms;
-		ck_assert_int_eq(rp_control_claimed(&c, now_ms), RP_CONTROL_PROBED);
+		ck_assert_int_eq(rp_control_claimed(&c, now_ms, 0), RP_CONTROL_PROBED);
 		ck_assert_int_eq(outcome(RP_CAUSE_TIMEOUT, 0), RP_CONTROL_OPENED);
 	}
 	now_ms = c.probe_at_ms;
-	rp_control_claimed(&c, now_ms);
+	rp_control_claimed(&c, now_ms, 0);
 	ck_assert_int_eq(outcome(RP_CAUSE_NONE, 200), RP_CONTROL_CLOSED);
 	ck_assert_uint_eq(rp_control_room(&c), RP_WINDOW_START);
 	open_it();
@@ -336,11 +336,11 @@ START_TEST(a_probe_that_tells_nothing_is_followed_by_another_and_any_answer_clos
 	begin(10, NULL);
 	open_it();
 	now_ms = c.probe_at_ms;
-	rp_control_claimed(&c, now_ms);
+	rp_control_claimed(&c, now_ms, 0);
 	ck_assert_int_eq(rp_control_ready_at_ms(&c, 1), RP_CONTROL_NEVER);
 	ck_assert_int_eq(outcome(RP_CAUSE_LOCAL, 0), RP_CONTROL_SAME);
 	ck_assert_int_le(rp_control_ready_at_ms(&c, 0), now_ms);
-	ck_assert_int_eq(rp_control_claimed(&c, now_ms), RP_CONTROL_PROBED);
+	ck_assert_int_eq(rp_control_claimed(&c, now_ms, 0), RP_CONTROL_PROBED);
 	ck_assert_int_eq(outcome(RP_CAUSE_HTTP, 404), RP_CONTROL_CLOSED);
 }
 END_TEST
@@ -353,7 +353,7 @@ START_TEST(an_operator_may_have_it_probed_now_or_switch_it_off)
 	open_it();
 	rp_control_probe_now(&c, now_ms);
 	ck_assert_int_le(rp_control_ready_at_ms(&c, 0), now_ms);
-	ck_assert_int_eq(rp_control_claimed(&c, now_ms), RP_CONTROL_PROBED);
+	ck_assert_int_eq(rp_control_claimed(&c, now_ms, 0), RP_CONTROL_PROBED);
 	rp_control_apply(&c, &limits);
 	ck_assert_int_eq(c.breaker, RP_BREAKER_CLOSED);
 	for (_i = 0; _i < 1000; _i++)
@@ -382,7 +382,7 @@ START_TEST(whatever_comes_it_keeps_its_bounds)
 			ck_assert(c.breaker != RP_BREAKER_OPEN || (now_ms >= c.probe_at_ms && in_flight == 0));
 			ck_assert(c.breaker != RP_BREAKER_HALF_OPEN || in_flight == 0);
 			ck_assert_uint_lt(in_flight, limit);
-			ck_assert_int_eq(rp_control_claimed(&c, now_ms),
+			ck_assert_int_eq(rp_control_claimed(&c, now_ms, 0),
 					 was_closed ? RP_CONTROL_SAME : RP_CONTROL_PROBED);
 			in_flight++;
 		} else if (in_flight > 0 && rand() % 2 != 0) {

@@ -131,7 +131,7 @@ static void draw_limits(struct sim_ep *ep)
 	if (ep->rate_count > 0 && ep->rate_period_ms > 1000)
 		ep->rate_count += 20;
 	if (count != ep->rate_count || period_ms != ep->rate_period_ms)
-		ep->n_claim_times = 0; /* a new rate begins anew */
+		ep->n_wire_times = 0; /* a new rate begins anew */
 	ep->breaker = sim_chance(75);
 	if (had_breaker && !ep->breaker) {
 		ep->open = false;
