@@ -216,7 +216,10 @@ enum rp_err rp_outbox_mind_clock(struct rp_outbox *ob, int64_t now_at_ms, struct
 
 /* What an attempt needs. Spans point into `text`, owned by the struct; init with {0}, release, reusable. */
 struct rp_dispatch {
-	size_t max_payload; /* in: a longer payload is not loaded; 0: any is */
+	/* In: a payload of more than short_max bytes is loaded into *long_payload (borrowed) instead of `text`, so that it can
+	 * be released while the facts stay; 0: none is. */
+	size_t short_max;
+	struct rp_buf *long_payload;
 	struct rp_facts facts;
 	struct rp_span payload;
 	bool endpoint_known; /* false: its record is damaged; the next turn that moves an entry of it counts anew */
@@ -224,11 +227,22 @@ struct rp_dispatch {
 	struct rp_buf text;
 };
 /* Loads a claimed entry, right before its attempt. RP_ERR_STALE: the claim was lost or the entry purged; do not send.
- * RP_ERR_DAMAGED: a record or the payload fails its checksum: settle it dead. RP_ERR_FULL: the payload is longer than
- * out->max_payload. */
+ * RP_ERR_DAMAGED: a record or the payload fails its checksum: settle it dead. */
 enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim, struct rp_dispatch *out,
 			    struct rp_error *err);
 void rp_dispatch_release(struct rp_dispatch *d);
+
+/* Reads the payload of a fetched entry once more, piece by piece, each in a snapshot of its own. Nothing is checked again: the
+ * fetch has. */
+struct rp_piece { /* begin with {seq} */
+	uint64_t seq;
+	size_t at; /* out: the next byte */
+	uint64_t chunk;
+	size_t in_chunk;
+};
+/* The next n bytes, which the payload must have. RP_ERR_STALE: it has been purged. After an error begin anew. */
+enum rp_err rp_outbox_fetch_piece(struct rp_outbox *ob, struct rp_piece *piece, char *out, size_t n,
+				  struct rp_error *err);
 
 /* Removes up to `max` delivered entries older than keep_delivered_ms and dead ones older than keep_dead_ms (0: keep). */
 enum rp_err rp_outbox_expire(struct rp_outbox *ob, int64_t now_at_ms, int64_t keep_delivered_ms, int64_t keep_dead_ms,

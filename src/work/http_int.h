@@ -1,7 +1,7 @@
 /* http_int.h - what the files of the HTTP engine share. Nobody else includes it.
  *
  * http.c: the multi handle, epoll, the pool, delivery of outcomes. http_request.c: one transfer's easy handle, its
- * options and the callbacks that watch it. http_head.c: lines of response heads -> notes. http_outcome.c: what libcurl
+ * options and the callbacks that watch it. http_body.c: its body. http_head.c: lines of response heads -> notes. http_outcome.c: what libcurl
  * said and the callbacks noted -> struct rp_outcome. */
 #ifndef RP_WORK_HTTP_INT_H
 #define RP_WORK_HTTP_INT_H
@@ -49,6 +49,7 @@ struct rp_transfer {
 	struct rp_request request;
 	struct rp_http_notes notes;
 	struct rp_outcome outcome;
+	size_t body_at;             /* of a body that is read piece by piece: the next byte */
 	struct rp_buf head;         /* the request's header lines, joined */
 	struct curl_slist items[4]; /* what libcurl is given of them, linked in order */
 	char *
@@ -63,6 +64,9 @@ struct rp_transfer *rp_transfer_new(void);
 void rp_transfer_free(struct rp_transfer *t); /* must not be in a multi handle */
 /* Sets what `request` asks for. RP_ERR_NOMEM, RP_ERR_INVAL: nothing is under way, the transfer stays usable. */
 enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *request, struct rp_error *err);
+
+/* http_body.c. The body of t->request. */
+CURLcode rp_http_body_set(struct rp_transfer *t);
 
 /* http_head.c. Forgets what an earlier head said. */
 void rp_http_notes_begin(struct rp_http_notes *notes);

@@ -106,7 +106,7 @@ void rp_sender_stop(struct rp_sender *s)
 	s->now_boot_ms = rp_sys_boot_ms(s->o.sys);
 	s->stopped_boot_ms = s->now_boot_ms;
 	s->stop_boot_ms = s->now_boot_ms + s->o.settings->config.stop_grace_ms;
-	rp_log(RP_LOG_INFO, "stopping", "running=%zu returned=%zu", s->running, rp_sender_n_ready(s) + s->large.n);
+	rp_log(RP_LOG_INFO, "stopping", "running=%zu returned=%zu", s->running, rp_sender_n_ready(s));
 	rp_sender_return_ready(s);
 }
 
@@ -172,6 +172,7 @@ static enum rp_err make_jobs(struct rp_sender *s, struct rp_error *err)
 	for (i = 0; i < s->n_jobs; i++)
 		rp_sender_list_push(&s->idle, &s->jobs[i]);
 	for (i = 0; i < s->o.in_flight; i++) {
+		s->places[i].sender = s;
 		s->places[i].next = s->free_places;
 		s->free_places = &s->places[i];
 	}
@@ -192,7 +193,6 @@ enum rp_err rp_sender_new(const struct rp_sender_options *options, struct rp_sen
 	rp_sender_list_init(&s->ready);
 	rp_sender_list_init(&s->metered);
 	rp_sender_list_init(&s->finished);
-	rp_sender_list_init(&s->large);
 	rp_sender_list_init(&s->settling);
 	s->now_at_ms = rp_sys_wall_ms(s->o.sys);
 	s->now_boot_ms = s->beat_boot_ms = s->expire_boot_ms = rp_sys_boot_ms(s->o.sys);
@@ -242,6 +242,7 @@ void rp_sender_free(struct rp_sender *s)
 		rp_attempt_request_release(&s->places[i].attempt);
 	}
 	rp_sender_release_settings(s);
+	rp_buf_release(&s->long_payload);
 	free(s->jobs);
 	free(s->places);
 	free(s->settlements);

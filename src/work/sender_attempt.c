@@ -10,9 +10,7 @@
 #include "core/start.h"
 
 #define LEASE_MARGIN_MS 1000                /* a claim is not begun when its lease may be taken within this time */
-#define SMALL_BYTES ((size_t)64 << 10)      /* payloads up to this size begin whatever else is in memory */
-#define LARGE_BYTES_MAX ((size_t)64 << 20)  /* longer ones in memory at once, and of one endpoint: */
-#define LARGE_BYTES_EACH ((size_t)16 << 20) /* ... one more may begin while they have not reached it */
+#define SHORT_BYTES ((size_t)64 << 10)      /* payloads up to this size stay in memory until they are answered */
 #define KEPT_BYTES_MAX ((size_t)16 << 10)   /* a place keeps a buffer of this size for its next payload */
 #define NO_KEY_WAIT_MS 60000                /* an endpoint without a valid key is asked again after this time */
 #define SUCCESS_RESPONSE_MAX 64 /* of a 2xx answer's body so much is kept; failures keep all of RP_RESPONSE_HEAD_MAX */
@@ -106,15 +104,10 @@ void rp_sender_on_done(void *arg, void *owner, const struct rp_outcome *outcome)
 	struct rp_sender_job *j = owner;
 	struct rp_sender_place *p = j->place;
 
-	assert(s->running > 0 && s->large_bytes >= j->large_bytes);
+	assert(s->running > 0);
 	s->running--;
 	rp_credit_end(&s->credit);
 	rp_fresh_end(&s->fresh, j->begun_boot_ms);
-	if (j->large_bytes > 0) {
-		s->large_bytes -= j->large_bytes;
-		j->large_bytes = 0;
-		s->large_may_begin = true;
-	}
 	j->outcome = *outcome;
 	if (outcome->cause == RP_CAUSE_NONE && j->outcome.response_bytes > SUCCESS_RESPONSE_MAX)
 		j->outcome.response_bytes = SUCCESS_RESPONSE_MAX;
@@ -139,19 +132,6 @@ static void park(struct rp_sender *s, struct rp_sender_job *j, const char *detai
 }
 
 /* --- its beginning ------------------------------------------------------------------------------------------------ */
-
-/* A receiver that hangs on long payloads keeps those of others waiting at most in part, and short ones never. */
-static bool large_may_begin(const struct rp_sender *s, const struct rp_sender_job *j)
-{
-	size_t i, of_endpoint = 0;
-
-	if (s->large_bytes == 0)
-		return true;
-	for (i = 0; i < s->n_jobs; i++)
-		if (s->jobs[i].large_bytes > 0 && s->jobs[i].claim.endpoint == j->claim.endpoint)
-			of_endpoint += s->jobs[i].large_bytes;
-	return s->large_bytes < LARGE_BYTES_MAX && of_endpoint < LARGE_BYTES_EACH;
-}
 
 /* Nothing is spent on a lack of ours. When nothing runs whose end could mend it, the entry would be claimed again and again:
  * then another process is to try. */
@@ -192,6 +172,32 @@ static bool may_begin(struct rp_sender *s, const struct rp_sender_job *j, const 
 	return verdict == RP_START_GO;
 }
 
+static bool read_body(void *owner, size_t at, char *out, size_t n)
+{
+	const struct rp_sender_job *j = owner;
+	struct rp_sender_place *p = j->place;
+	struct rp_error err;
+	enum rp_err e;
+
+	if (at == 0)
+		p->piece = (struct rp_piece){.seq = j->claim.seq};
+	if (at != p->piece.at)
+		return false; /* libcurl goes back to the beginning only */
+	e = rp_outbox_fetch_piece(p->sender->o.outbox, &p->piece, out, n, &err);
+	if (e != RP_OK && e != RP_ERR_STALE)
+		rp_log(RP_LOG_ERROR, "payload_unreadable", "seq=%" PRIu64 " why=%s", j->claim.seq, rp_err_name(e));
+	return e == RP_OK;
+}
+
+/* It was checked and signed as a whole. From now on it is in memory only as far as libcurl's buffer holds it: any number of
+ * receivers may hang on long payloads, and others have theirs. */
+static void read_while_sent(struct rp_sender_job *j, struct rp_sender_place *p)
+{
+	p->piece = (struct rp_piece){.seq = j->claim.seq};
+	p->attempt.request.body.ptr = NULL;
+	p->attempt.request.read_body = read_body;
+}
+
 /* With what was fetched into the place. The job has the place when a request is under way. */
 static enum rp_err begin(struct rp_sender *s, struct rp_sender_job *j, struct rp_sender_place *p, struct rp_error *err)
 {
@@ -219,7 +225,12 @@ static enum rp_err begin(struct rp_sender *s, struct rp_sender_job *j, struct rp
 		return RP_OK;
 	}
 	p->attempt.request.owner = j;
+	if (p->dispatch.payload.len > SHORT_BYTES)
+		read_while_sent(j, p);
+	j->place = p;
 	e = s->o.transport->start(s->o.transport, &p->attempt.request, err);
+	if (e != RP_OK)
+		j->place = NULL;
 	if (e == RP_ERR_NOMEM)
 		return put_off(s, j, e);
 	s->counts.attempts++;
@@ -228,16 +239,11 @@ static enum rp_err begin(struct rp_sender *s, struct rp_sender_job *j, struct rp
 				       err != NULL ? err->text : "the request could not be started");
 		return RP_OK;
 	}
-	j->place = p;
 	j->generation = s->newest;
 	j->generation->requests++;
 	s->running++;
 	j->begun_boot_ms = s->now_boot_ms;
 	rp_fresh_begin(&s->fresh, s->now_boot_ms);
-	if (p->dispatch.payload.len > SMALL_BYTES) {
-		j->large_bytes = p->dispatch.payload.len;
-		s->large_bytes += j->large_bytes;
-	}
 	return RP_OK;
 }
 
@@ -246,12 +252,9 @@ static enum rp_err start_in(struct rp_sender *s, struct rp_sender_job *j, struct
 {
 	enum rp_err e;
 
-	p->dispatch.max_payload = large_may_begin(s, j) ? 0 : SMALL_BYTES;
+	p->dispatch.short_max = SHORT_BYTES;
+	p->dispatch.long_payload = &s->long_payload;
 	e = rp_outbox_fetch(s->o.outbox, &j->claim, &p->dispatch, err);
-	if (e == RP_ERR_FULL) {
-		rp_sender_list_push(&s->large, j);
-		return RP_OK;
-	}
 	j->id_known = e == RP_OK;
 	memcpy(j->id, p->dispatch.facts.id, sizeof j->id);
 	j->started_at_ms = s->now_at_ms;
@@ -277,6 +280,7 @@ static enum rp_err start(struct rp_sender *s, struct rp_sender_job *j, struct rp
 	struct rp_sender_place *p = take_place(s);
 	enum rp_err e = start_in(s, j, p, err);
 
+	rp_buf_release(&s->long_payload);
 	if (j->place == NULL) {
 		give_place_back(s, p);
 		rp_credit_end(&s->credit);
@@ -300,8 +304,7 @@ void rp_sender_return_ready(struct rp_sender *s)
 {
 	struct rp_sender_job *j;
 
-	while ((j = rp_sender_list_pop(&s->metered)) != NULL || (j = rp_sender_list_pop(&s->ready)) != NULL ||
-	       (j = rp_sender_list_pop(&s->large)) != NULL)
+	while ((j = rp_sender_list_pop(&s->metered)) != NULL || (j = rp_sender_list_pop(&s->ready)) != NULL)
 		push_finished(s, j, RP_SETTLE_RETURN);
 }
 
@@ -329,19 +332,15 @@ void rp_sender_drop_after_stall(struct rp_sender *s)
 	if (!rp_sender_is_stalled(s, s->beat_boot_ms))
 		return;
 	rp_log(RP_LOG_WARN, "stalled", "for_ms=%" PRId64 " returned=%zu", s->now_boot_ms - s->beat_boot_ms,
-	       rp_sender_n_ready(s) + s->large.n);
+	       rp_sender_n_ready(s));
 	rp_sender_return_ready(s);
 }
 
 enum rp_err rp_sender_start_ready(struct rp_sender *s, struct rp_error *err)
 {
 	enum rp_err e = RP_OK;
-	size_t n;
 
 	rp_credit_look(&s->credit, s->now_boot_ms);
-	for (n = s->large_may_begin ? s->large.n : 0; n > 0 && e == RP_OK && s->running < s->o.in_flight; n--)
-		e = start(s, rp_sender_list_pop(&s->large), err);
-	s->large_may_begin = n > 0;
 	while (e == RP_OK && s->metered.n > 0 && s->running < s->o.in_flight) {
 		if (s->credit.left > 0)
 			rp_credit_begin(&s->credit, s->now_boot_ms);

@@ -26,8 +26,10 @@ struct rp_sender_settings {
  * receivers are fast stays with a few of them, which fit into a processor's cache. */
 struct rp_sender_place {
 	struct rp_sender_place *next;
+	struct rp_sender *sender;
 	struct rp_dispatch dispatch;
 	struct rp_attempt_request attempt;
+	struct rp_piece piece; /* of a long payload, which is read again while it is sent */
 };
 
 /* One claim from turn to settle. */
@@ -42,7 +44,6 @@ struct rp_sender_job {
 	struct rp_settlement settlement;
 	int64_t started_at_ms, begun_boot_ms;
 	int64_t claimed_boot_ms, begin_within_ms; /* when its turn began, and what that was told */
-	size_t large_bytes; /* of its payload while the request is under way, if that is not small */
 };
 
 struct rp_sender_list {
@@ -60,10 +61,9 @@ struct rp_sender {
 	struct rp_sender_list idle, ready, finished;
 	struct rp_sender_list metered; /* claimed like `ready`, with tokens that do not keep: these begin first */
 	int64_t lag_ms;                /* between their claim and their begin, of late (rp_lag_follow) */
-	size_t given_back;           /* of those finished: never begun */
-	struct rp_sender_list large; /* claimed like `ready`; their payloads wait for others of their kind to end */
-	bool large_may_begin;        /* such a one has ended */
-	size_t running, large_bytes;
+	size_t given_back;          /* of those finished: never begun */
+	struct rp_buf long_payload; /* while its request is made ready; it is one at a time */
+	size_t running;
 	struct rp_fresh fresh;             /* of those running */
 	struct rp_credit credit;           /* for those that are ready */
 	int64_t hold_ms;                   /* how long the oldest of `finished` may wait for company */

@@ -139,6 +139,80 @@ START_TEST(in_no_span_more_is_claimed_than_burst_and_rate_allow)
 }
 END_TEST
 
+/* Claims by several senders, each of whose requests begins somewhat later, in any order, or not at all: then its token comes
+ * back. However the two are mixed, what begins keeps to the rate. */
+START_TEST(what_begins_keeps_to_the_rate_wherever_within_its_time_it_begins)
+{
+	static const char *const texts[] = {"1/s", "2/s", "7/s", "50/s", "10/m"};
+	enum { N = 600, WITHIN_MS = 150 };
+	static int64_t begun[N];
+	struct rp_token token;
+	int64_t last_ms = 0, at, interval_ms;
+	size_t n = 0, i, k;
+	struct rp_rate r;
+
+	srand(_i / 5 + 1);
+	begin(1000, texts[_i % 5]);
+	r = c.limits.rate;
+	interval_ms = r.period_ms / r.count;
+	while (n < N) {
+		now_ms += rand() % 4 != 0 ? rand() % 40 : rand() % (int)(3 * interval_ms);
+		if (rp_control_ready_at_ms(&c, 0) > now_ms)
+			continue;
+		last_ms = now_ms;
+		rp_control_claimed(&c, now_ms, WITHIN_MS);
+		if (rand() % 3 != 0) {
+			begun[n++] = now_ms + rand() % (WITHIN_MS + 1);
+			continue;
+		}
+		token = (struct rp_token){r, now_ms};
+		for (k = (size_t)rand() % 3; k > 0; k--) { /* others claim meanwhile */
+			now_ms += rand() % (int)(interval_ms + 1);
+			if (rp_control_ready_at_ms(&c, 0) > now_ms || n == N)
+				continue;
+			last_ms = now_ms;
+			rp_control_claimed(&c, now_ms, WITHIN_MS);
+			begun[n++] = now_ms + rand() % (WITHIN_MS + 1);
+		}
+		rp_control_token_return(&c, &token, last_ms);
+	}
+	for (i = 0; i < N; i++)
+		for (k = 0; k < N; k++) {
+			size_t among = 0, j;
+
+			at = begun[k] - begun[i];
+			if (at < 0 || at > 4 * interval_ms + 2000)
+				continue;
+			for (j = 0; j < N; j++)
+				among += begun[j] >= begun[i] && begun[j] <= begun[k];
+			ck_assert_msg(among <= rp_rate_burst(r) + (uint64_t)at * r.count / r.period_ms,
+				      "%s: %zu in %lld ms", texts[_i % 5], among, (long long)at);
+		}
+}
+END_TEST
+
+START_TEST(a_token_that_was_not_spent_comes_back)
+{
+	struct rp_token token;
+	struct rp_rate other = {5, 1000};
+
+	begin(100, "3/h");
+	token = (struct rp_token){c.limits.rate, now_ms};
+	rp_control_claimed(&c, now_ms, 20);
+	ck_assert_int_gt(rp_control_ready_at_ms(&c, 0), now_ms + 1200000);
+	rp_control_token_return(&c, &token, now_ms);
+	ck_assert_int_le(rp_control_ready_at_ms(&c, 0), now_ms + 20);
+	now_ms += 20;
+	rp_control_claimed(&c, now_ms, 20);
+	token.rate = other; /* of a configuration before: the bucket began anew since */
+	rp_control_token_return(&c, &token, now_ms);
+	ck_assert_int_gt(rp_control_ready_at_ms(&c, 0), now_ms + 1200000);
+	token = (struct rp_token){{0, 0}, now_ms};
+	rp_control_token_return(&c, &token, now_ms);
+	ck_assert_int_gt(rp_control_ready_at_ms(&c, 0), now_ms + 1200000);
+}
+END_TEST
+
 /* --- window ---------------------------------------------------------------------------------------------------------- */
 
 START_TEST(a_new_endpoint_begins_small_and_reaches_its_limit_within_some_hundred_deliveries)
@@ -409,6 +483,8 @@ static Suite *suite(void)
 	TCase *tc = tcase_create("control");
 
 	tcase_add_loop_test(tc, a_rate_is_read_shown_and_has_a_second_of_burst, 0, N(rates));
+	tcase_add_loop_test(tc, what_begins_keeps_to_the_rate_wherever_within_its_time_it_begins, 0, 20);
+	tcase_add_test(tc, a_token_that_was_not_spent_comes_back);
 	tcase_add_test(tc, an_idle_bucket_holds_no_more_than_its_burst);
 	tcase_add_loop_test(tc, in_no_span_more_is_claimed_than_burst_and_rate_allow, 0, 6);
 	tcase_add_test(tc, a_new_endpoint_begins_small_and_reaches_its_limit_within_some_hundred_deliveries);

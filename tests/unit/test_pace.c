@@ -151,6 +151,24 @@ START_TEST(ends_that_trickle_in_do_not_put_it_off_for_ever)
 }
 END_TEST
 
+START_TEST(what_lies_between_claim_and_begin_is_followed_up_at_once_and_down_slowly)
+{
+	int64_t lag_ms = 0, i;
+
+	ck_assert_int_eq(rp_lag_begin_within_ms(lag_ms), RP_LAG_LEAST_MS);
+	lag_ms = rp_lag_follow(lag_ms, 300);
+	ck_assert_int_eq(lag_ms, 300);
+	ck_assert_int_gt(rp_lag_begin_within_ms(lag_ms), 300); /* or the next would be forfeited, too, and all after it */
+	lag_ms = rp_lag_follow(lag_ms, 4);
+	ck_assert_int_ge(lag_ms, 250);
+	for (i = 0; i < 100; i++)
+		lag_ms = rp_lag_follow(lag_ms, 4);
+	ck_assert_int_eq(lag_ms, 4);
+	ck_assert_int_eq(rp_lag_begin_within_ms(INT64_MAX), RP_LAG_MOST_MS);
+	ck_assert_int_eq(rp_lag_begin_within_ms(RP_LAG_MOST_MS - 1), RP_LAG_MOST_MS);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("pace");
@@ -158,6 +176,7 @@ static Suite *suite(void)
 
 	tcase_add_loop_test(tc, a_turn_comes_when_the_table_says, 0, sizeof cases / sizeof cases[0]);
 	tcase_add_test(tc, a_place_that_others_wait_for_is_held_for_a_quarter_of_its_request);
+	tcase_add_test(tc, what_lies_between_claim_and_begin_is_followed_up_at_once_and_down_slowly);
 	tcase_add_test(tc, fresh_requests_are_counted_until_they_end_or_grow_old);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("credit");

@@ -342,7 +342,7 @@ static void draw_incoming(struct incoming *in)
 	e->ep = (unsigned)sim_below(N_EPS);
 	e->order = sim_chance(30) ? 1 + (unsigned)sim_below(ORDERS_PER_EP) : 0;
 	e->payload_seed = sim_random();
-	e->payload_bytes = 1 + sim_below(sim_chance(3) ? 20000 : 200);
+	e->payload_bytes = 1 + sim_below(sim_chance(3) ? sim_chance(10) ? 200000 : 20000 : 200);
 	if (sim_chance(10))
 		e->due_at_ms = sim_wall_ms() + (int64_t)sim_below(HOUR_MS);
 	if (sim_chance(10))
