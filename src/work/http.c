@@ -17,7 +17,8 @@
 
 #define EVENTS_MAX 128        /* sockets served in one run; the rest stay readable for the next */
 #define OVERDUE_MS 1000       /* after its timeout libcurl must have ended a request */
-#define SPARE_CONNECTIONS 16u /* so that a burst to new hosts does not at once throw out kept connections */
+#define SPARE_CONNECTIONS 16u /* so that a burst to new hosts does not at once throw out kept connections, */
+#define SPARE_PART 4u         /* ... and at most a quarter of those in use: descriptors may be few (descriptors.h) */
 
 struct http_engine {
 	struct rp_transport transport; /* first: the caller's handle */
@@ -235,7 +236,7 @@ static void fail_unwatched(struct http_engine *e)
 	for (t = e->all; t != NULL; t = t->next_of_all) {
 		if (t->state != RP_TRANSFER_UNDER_WAY || t->notes.watch_errno == 0)
 			continue;
-		rp_transfer_decide(t, RP_CAUSE_LOCAL, strerror(t->notes.watch_errno));
+		rp_transfer_decide_local(t, strerror(t->notes.watch_errno));
 		transfer_decided(e, t);
 	}
 }
@@ -252,7 +253,7 @@ static void fail_overdue(struct http_engine *e)
 			e->troubled = true;
 			continue;
 		}
-		rp_transfer_decide(t, RP_CAUSE_LOCAL, "libcurl lost track of the request");
+		rp_transfer_decide_local(t, "libcurl lost track of the request");
 		transfer_decided(e, t);
 	}
 }
@@ -325,7 +326,8 @@ static void ignore_sigpipe(void)
 
 static bool multi_open(struct http_engine *e)
 {
-	long kept = (long)(e->max_in_flight + SPARE_CONNECTIONS);
+	unsigned spare = e->max_in_flight / SPARE_PART;
+	long kept = (long)(e->max_in_flight + (spare < SPARE_CONNECTIONS ? spare : SPARE_CONNECTIONS));
 
 	e->multi = curl_multi_init();
 	return e->multi != NULL && curl_multi_setopt(e->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&

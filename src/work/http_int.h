@@ -28,6 +28,7 @@ struct rp_http_notes {
 	unsigned sockets;   /* addresses the guard let pass and a socket was made for */
 	long port_before;   /* local port that libcurl told of when the latest socket was asked for */
 	int socket_errno;   /* of a socket that could not be made */
+	int family;         /* of the latest one that was */
 	int watch_errno;    /* of a socket that epoll did not take */
 	bool request_began; /* connected, TLS included: from here on the receiver may have got the request */
 	bool answered;      /* a byte of a response head came */
@@ -80,5 +81,10 @@ int64_t rp_http_retry_after_ms(const struct rp_http_notes *notes, int64_t now_at
 /* http_outcome.c. Fill t->outcome: from libcurl's verdict, or without libcurl having had a say. */
 void rp_transfer_judge(struct rp_transfer *t, CURLcode rc);
 void rp_transfer_decide(struct rp_transfer *t, enum rp_cause cause, const char *detail);
+
+/* http_lack.c. Makes the outcome RP_CAUSE_LOCAL with a lack where the failure was for want of something of ours, before the
+ * request began. Decide local: the transfer is broken off for trouble of ours. */
+void rp_transfer_note_lack(struct rp_transfer *t, CURLcode rc);
+void rp_transfer_decide_local(struct rp_transfer *t, const char *detail);
 
 #endif

@@ -67,6 +67,7 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 		return CURL_SOCKET_BAD;
 	}
 	t->notes.sockets++;
+	t->notes.family = address->family;
 	return fd;
 }
 

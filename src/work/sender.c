@@ -69,6 +69,8 @@ enum rp_err rp_sender_step(struct rp_sender *s, int *wait_ms, bool *done, struct
 		e = rp_sender_keep_house(s, err);
 	if (e == RP_OK)
 		s->o.transport->run(s->o.transport, rp_sender_on_done, s);
+	if (s->hopeless[0] != '\0' && e == RP_OK)
+		e = rp_fail(err, RP_ERR_NOMEM, "not one request can be begun: %s", s->hopeless);
 	if (e == RP_OK) {
 		rp_sender_return_surplus(s);
 		rp_sender_return_late(s);
@@ -189,6 +191,7 @@ enum rp_err rp_sender_new(const struct rp_sender_options *options, struct rp_sen
 	if (s == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	s->o = *options;
+	s->room = (struct rp_places){.max = s->o.in_flight, .now = s->o.in_flight};
 	rp_sender_list_init(&s->idle);
 	rp_sender_list_init(&s->ready);
 	rp_sender_list_init(&s->metered);

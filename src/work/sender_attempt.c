@@ -13,6 +13,7 @@
 #define SHORT_BYTES ((size_t)64 << 10)      /* payloads up to this size stay in memory until they are answered */
 #define KEPT_BYTES_MAX ((size_t)16 << 10)   /* a place keeps a buffer of this size for its next payload */
 #define NO_KEY_WAIT_MS 60000                /* an endpoint without a valid key is asked again after this time */
+#define NO_PORT_WAIT_MS 1000                /* ... and one towards which no local port is free, after this */
 #define SUCCESS_RESPONSE_MAX 64 /* of a 2xx answer's body so much is kept; failures keep all of RP_RESPONSE_HEAD_MAX */
 
 /* --- its place ---------------------------------------------------------------------------------------------------- */
@@ -98,6 +99,46 @@ static void finish_without_request(struct rp_sender *s, struct rp_sender_job *j,
 	decide(s, j, policy);
 }
 
+/* Nothing is sent, and nothing is spent: what is missing is ours to mend. */
+static void park(struct rp_sender *s, struct rp_sender_job *j, enum rp_cause cause, const char *detail, int64_t wait_ms)
+{
+	char text[RP_DETAIL_TEXT_MAX];
+
+	snprintf(text, sizeof text, "%s", detail); /* it may be the outcome's own */
+	memset(&j->outcome, 0, sizeof j->outcome);
+	j->outcome.cause = cause;
+	memcpy(j->outcome.detail, text, sizeof text);
+	push_finished(s, j, RP_SETTLE_PARK);
+	j->settlement.cause = cause;
+	j->settlement.due_at_ms = s->now_at_ms + wait_ms;
+}
+
+/* Fewer requests at once, and the entry goes back as if it had not been claimed. */
+static void shrink(struct rp_sender *s, struct rp_sender_job *j, const char *what)
+{
+	if (!rp_places_refused(&s->room, s->running, s->now_boot_ms))
+		snprintf(s->hopeless, sizeof s->hopeless, "%s", what);
+	rp_sender_log_lack(s, what);
+	push_finished(s, j, RP_SETTLE_RETURN);
+}
+
+static void lacked(struct rp_sender *s, struct rp_sender_job *j, const struct rp_outcome *outcome)
+{
+	if (outcome->lack == RP_LACK_PORTS)
+		park(s, j, RP_CAUSE_LOCAL, outcome->detail, NO_PORT_WAIT_MS);
+	else
+		shrink(s, j, outcome->detail);
+}
+
+static void answered(struct rp_sender *s, struct rp_sender_job *j, struct rp_sender_place *p)
+{
+	if (j->outcome.cause == RP_CAUSE_NONE && j->outcome.response_bytes > SUCCESS_RESPONSE_MAX)
+		j->outcome.response_bytes = SUCCESS_RESPONSE_MAX;
+	rp_attempt_mask_secrets(&p->attempt, j->outcome.response, j->outcome.response_bytes);
+	rp_attempt_mask_secrets(&p->attempt, (unsigned char *)j->outcome.detail, strlen(j->outcome.detail));
+	decide(s, j, p->attempt.policy);
+}
+
 void rp_sender_on_done(void *arg, void *owner, const struct rp_outcome *outcome)
 {
 	struct rp_sender *s = arg;
@@ -109,36 +150,25 @@ void rp_sender_on_done(void *arg, void *owner, const struct rp_outcome *outcome)
 	rp_credit_end(&s->credit);
 	rp_fresh_end(&s->fresh, j->begun_boot_ms);
 	j->outcome = *outcome;
-	if (outcome->cause == RP_CAUSE_NONE && j->outcome.response_bytes > SUCCESS_RESPONSE_MAX)
-		j->outcome.response_bytes = SUCCESS_RESPONSE_MAX;
-	rp_attempt_mask_secrets(&p->attempt, j->outcome.response, j->outcome.response_bytes);
-	rp_attempt_mask_secrets(&p->attempt, (unsigned char *)j->outcome.detail, strlen(j->outcome.detail));
-	decide(s, j, p->attempt.policy);
+	if (outcome->lack != RP_LACK_NONE) {
+		s->counts.attempts--;
+		lacked(s, j, outcome);
+	} else {
+		rp_places_granted(&s->room);
+		answered(s, j, p);
+	}
 	j->place = NULL;
 	give_place_back(s, p);
 	j->generation->requests--;
 	rp_sender_discard_unused(s);
 }
-
-/* Nothing is sent unsigned, and nothing is spent: what is missing is ours to mend. */
-static void park(struct rp_sender *s, struct rp_sender_job *j, const char *detail)
-{
-	memset(&j->outcome, 0, sizeof j->outcome);
-	j->outcome.cause = RP_CAUSE_NO_KEY;
-	snprintf(j->outcome.detail, sizeof j->outcome.detail, "%.*s", RP_DETAIL_TEXT_MAX - 1, detail);
-	push_finished(s, j, RP_SETTLE_PARK);
-	j->settlement.cause = RP_CAUSE_NO_KEY;
-	j->settlement.due_at_ms = s->now_at_ms + NO_KEY_WAIT_MS;
-}
-
 /* --- its beginning ------------------------------------------------------------------------------------------------ */
 
-/* Nothing is spent on a lack of ours. When nothing runs whose end could mend it, the entry would be claimed again and again:
- * then another process is to try. */
+/* When nothing runs whose end could mend a lack of memory, the entry would be claimed again and again: then another process is
+ * to try. */
 static enum rp_err put_off(struct rp_sender *s, struct rp_sender_job *j, enum rp_err why)
 {
-	rp_log(RP_LOG_WARN, "attempt_put_off", "seq=%" PRIu64 " why=%s", j->claim.seq, rp_err_name(why));
-	push_finished(s, j, RP_SETTLE_RETURN);
+	shrink(s, j, rp_err_name(why));
 	return s->running > 0 ? RP_OK : why;
 }
 
@@ -216,9 +246,11 @@ static enum rp_err begin(struct rp_sender *s, struct rp_sender_job *j, struct rp
 		return RP_OK;
 	}
 	if (cause == RP_CAUSE_NO_KEY) {
-		park(s, j, detail);
+		park(s, j, RP_CAUSE_NO_KEY, detail, NO_KEY_WAIT_MS);
 		return RP_OK;
 	}
+	if (p->attempt.lacks_memory)
+		return put_off(s, j, RP_ERR_NOMEM);
 	if (cause != RP_CAUSE_NONE) {
 		s->counts.attempts++;
 		finish_without_request(s, j, p->attempt.policy, cause, detail);
@@ -290,14 +322,14 @@ static enum rp_err start(struct rp_sender *s, struct rp_sender_job *j, struct rp
 
 int64_t rp_sender_next_start_ms(const struct rp_sender *s)
 {
-	if (s->running < s->o.in_flight) {
-		if (s->metered.n > 0)
-			return 0;
-		return s->ready.n > 0 ? rp_credit_next_ms(&s->credit, s->now_boot_ms) : -1;
-	}
-	if (s->metered.n == 0)
+	int64_t place_ms = rp_places_next_ms(&s->room, s->running, s->now_boot_ms), credit_ms;
+
+	if (s->metered.n > 0)
+		return place_ms == 0 ? 0 : s->metered.first->begin_within_ms + 1 - age_ms(s->metered.first, s->now_boot_ms);
+	if (s->ready.n == 0 || place_ms < 0)
 		return -1;
-	return s->metered.first->begin_within_ms + 1 - age_ms(s->metered.first, s->now_boot_ms);
+	credit_ms = rp_credit_next_ms(&s->credit, s->now_boot_ms);
+	return credit_ms > place_ms ? credit_ms : place_ms;
 }
 
 void rp_sender_return_ready(struct rp_sender *s)
@@ -314,7 +346,7 @@ void rp_sender_return_late(struct rp_sender *s)
 	const struct rp_sender_job *j;
 
 	while ((j = s->metered.first) != NULL && age_ms(j, s->now_boot_ms) > j->begin_within_ms) {
-		if (s->running < s->o.in_flight) /* it was the turn that took so long */
+		if (rp_sender_has_place(s)) /* it was the turn that took so long */
 			s->lag_ms = rp_lag_follow(s->lag_ms, age_ms(j, s->now_boot_ms));
 		push_finished(s, rp_sender_list_pop(&s->metered), RP_SETTLE_RETURN);
 	}
@@ -341,12 +373,15 @@ enum rp_err rp_sender_start_ready(struct rp_sender *s, struct rp_error *err)
 	enum rp_err e = RP_OK;
 
 	rp_credit_look(&s->credit, s->now_boot_ms);
-	while (e == RP_OK && s->metered.n > 0 && s->running < s->o.in_flight) {
+	rp_places_look(&s->room, s->now_boot_ms);
+	if (s->room.now == s->room.max)
+		rp_sender_log_lack(s, NULL);
+	while (e == RP_OK && s->metered.n > 0 && rp_sender_has_place(s)) {
 		if (s->credit.left > 0)
 			rp_credit_begin(&s->credit, s->now_boot_ms);
 		e = start(s, rp_sender_list_pop(&s->metered), err);
 	}
-	while (e == RP_OK && s->ready.n > 0 && s->running < s->o.in_flight && s->credit.left > 0) {
+	while (e == RP_OK && s->ready.n > 0 && rp_sender_has_place(s) && s->credit.left > 0) {
 		rp_credit_begin(&s->credit, s->now_boot_ms);
 		e = start(s, rp_sender_list_pop(&s->ready), err);
 	}

@@ -64,6 +64,9 @@ struct rp_sender {
 	size_t given_back;          /* of those finished: never begun */
 	struct rp_buf long_payload; /* while its request is made ready; it is one at a time */
 	size_t running;
+	struct rp_places room;             /* how many may run */
+	bool short_of;                     /* told, and not over yet */
+	char hopeless[RP_DETAIL_TEXT_MAX]; /* not "": what not even one request can be had for lack of */
 	struct rp_fresh fresh;             /* of those running */
 	struct rp_credit credit;           /* for those that are ready */
 	int64_t hold_ms;                   /* how long the oldest of `finished` may wait for company */
@@ -91,6 +94,11 @@ struct rp_sender {
 	struct rp_sender_counts counts;
 };
 
+static inline bool rp_sender_has_place(const struct rp_sender *s)
+{
+	return rp_places_next_ms(&s->room, s->running, s->now_boot_ms) == 0;
+}
+
 /* Claimed, and waiting for a place only. */
 static inline size_t rp_sender_n_ready(const struct rp_sender *s)
 {
@@ -100,7 +108,7 @@ static inline size_t rp_sender_n_ready(const struct rp_sender *s)
 /* How many claims go ahead of the requests at least: half as many again as may run. */
 static inline size_t rp_sender_ahead(const struct rp_sender *s)
 {
-	return (s->o.in_flight + 1) / 2;
+	return (s->room.now + 1) / 2;
 }
 
 /* sender_list.c. Pop: NULL when it is empty. */
@@ -143,6 +151,7 @@ enum rp_err rp_sender_is_drained(struct rp_sender *s, bool *drained, struct rp_e
 
 /* sender_log.c */
 void rp_sender_log_settled(const struct rp_sender_job *j);
+void rp_sender_log_lack(struct rp_sender *s, const char *what); /* of one, until it is over */
 void rp_sender_log_breaker(struct rp_sender *s, const struct rp_sender_job *j, enum rp_control_change change);
 
 #endif

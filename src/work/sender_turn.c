@@ -48,7 +48,7 @@ static void recycle_settled(struct rp_sender *s, const struct rp_turn *turn)
 static size_t claim_room(const struct rp_sender *s)
 {
 	size_t begun = s->running + rp_sender_n_ready(s);
-	size_t wanted = s->o.in_flight + rp_sender_ahead(s) + 2 * (s->finished.n - s->given_back);
+	size_t wanted = s->room.now + rp_sender_ahead(s) + 2 * (s->finished.n - s->given_back);
 	size_t room = begun < wanted ? wanted - begun : 0;
 
 	if (s->stop_boot_ms != 0)
@@ -69,7 +69,7 @@ static size_t metered_room(const struct rp_sender *s)
 {
 	size_t taken = s->running + s->metered.n;
 
-	return taken < s->o.in_flight ? s->o.in_flight - taken : 0;
+	return taken < s->room.now ? s->room.now - taken : 0;
 }
 
 static void prepare_turn(struct rp_sender *s)
