@@ -18,6 +18,7 @@
 #define EVENTS_MAX 128        /* sockets served in one run; the rest stay readable for the next */
 #define OVERDUE_MS 1000       /* after its timeout libcurl must have ended a request */
 #define SPARE_CONNECTIONS 16u /* so that a burst to new hosts does not at once throw out kept connections, */
+#define FEW_MS 60000          /* after a lack of descriptors few are kept for so long */
 #define SPARE_PART 4u         /* ... and at most a quarter of those in use: descriptors may be few (descriptors.h) */
 
 struct http_engine {
@@ -27,6 +28,8 @@ struct http_engine {
 	unsigned max_in_flight, in_flight;
 	struct rp_transfer *all, *pool, *decided;
 	int64_t timer_at_ms; /* on the boot clock, when libcurl wants to be called; -1: never */
+	unsigned total_max;  /* connections, kept ones included; 0: no matter. Never below in_flight: libcurl would queue */
+	int64_t few_until_ms; /* ... until then, on the boot clock */
 	bool watch_failed;   /* some transfer has a watch_errno */
 	bool troubled;       /* libcurl reported an error of its own, and may have lost track of requests under way */
 	bool running;
@@ -96,6 +99,28 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
 	return 0;
 }
 
+static void total_set(struct http_engine *e, unsigned total_max)
+{
+	if (total_max == e->total_max)
+		return;
+	e->total_max = total_max;
+	curl_multi_setopt(e->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)total_max);
+}
+
+/* Kept connections of hosts that have nothing to get now may hold what a new one needs: libcurl closes the oldest of them for
+ * each new one beyond the total. */
+static void keep_few(struct http_engine *e)
+{
+	e->few_until_ms = now_ms() + FEW_MS;
+	total_set(e, e->in_flight);
+}
+
+static void total_follow(struct http_engine *e)
+{
+	if (e->total_max > 0)
+		total_set(e, now_ms() >= e->few_until_ms ? 0 : e->in_flight > e->total_max ? e->in_flight : e->total_max);
+}
+
 static struct rp_transfer *transfer_take(struct http_engine *e)
 {
 	struct rp_transfer *t = e->pool;
@@ -111,6 +136,7 @@ static struct rp_transfer *transfer_take(struct http_engine *e)
 	}
 	t->next = NULL;
 	e->in_flight++;
+	total_follow(e);
 	return t;
 }
 
@@ -224,6 +250,8 @@ static void collect(struct http_engine *e)
 		assert(msg->msg == CURLMSG_DONE);
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &t);
 		rp_transfer_judge(t, msg->data.result);
+		if (t->outcome.lack == RP_LACK_PROCESS)
+			keep_few(e);
 		transfer_decided(e, t);
 	}
 }
