@@ -10,6 +10,7 @@
 #include "fake_transport.h"
 #include "outbox_fixture.h"
 #include "work/attempt.h"
+#include "work/pace.h"
 
 static struct rp_settings settings;
 static struct fake_transport net;
@@ -1119,6 +1120,96 @@ START_TEST(a_lack_of_memory_for_a_request_spends_nothing)
 }
 END_TEST
 
+static void answer_lack(size_t i, enum rp_lack lack)
+{
+	fake_answer(&net, i, RP_CAUSE_LOCAL, 0);
+	net.answers[net.n_answers - 1].outcome.lack = lack;
+	snprintf(net.answers[net.n_answers - 1].outcome.detail, RP_DETAIL_TEXT_MAX, "Too many open files");
+}
+
+START_TEST(a_lack_of_descriptors_spends_nothing_and_makes_fewer_requests_at_once)
+{
+	uint64_t first;
+	size_t i;
+
+	configure("[defaults]\nretry_attempts = 1\nin_flight = 100\n");
+	start_sender(4, false);
+	first = fx_append(1, 2);
+	fx_append(2, 2);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 4);
+	answer_lack(0, RP_LACK_PROCESS);
+	answer_lack(1, RP_LACK_PROCESS);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_open, 2); /* as many as there is room for */
+	ck_assert_uint_eq(fx_ledger().waiting + fx_ledger().in_flight, 4);
+	fx_append(3, 20);
+	for (i = 0; i < 50 && fx_ledger().delivered < 24; i++) {
+		if (i == 0)
+			ck_assert_uint_eq(net.n_open, 2);
+		for (size_t k = 2; k < net.n_started; k++)
+			if (!net.requests[k].answered)
+				fake_answer(&net, k, RP_CAUSE_NONE, 200);
+		settle_down(20);
+		advance(1000);
+	}
+	ck_assert_uint_eq(fx_ledger().delivered, 24);
+	ck_assert_uint_eq(fx_attempts(first), 1);
+	fx_append(4, 10);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_open, 4); /* it has grown again */
+	for (i = 2; i < net.n_started; i++)
+		ck_assert_str_eq(net.requests[i].attempt, "1");
+}
+END_TEST
+
+START_TEST(when_not_one_request_can_be_had_the_sender_ends_with_words)
+{
+	enum rp_err e = RP_OK;
+	uint64_t seq;
+	size_t i;
+
+	start_sender(4, false);
+	seq = fx_append(1, 1);
+	for (i = 0; i < 30000 && e == RP_OK; i += 10) {
+		e = rp_sender_step(sender, &wait_ms, &done, &fx.err);
+		while (net.n_open > 0 && net.n_answers == 0)
+			answer_lack(net.n_started - 1, RP_LACK_PROCESS);
+		advance(10);
+	}
+	ck_assert_int_eq(e, RP_ERR_NOMEM);
+	ck_assert_ptr_nonnull(strstr(fx.err.text, "Too many open files"));
+	ck_assert_uint_le(net.n_started, RP_PLACES_REFUSALS_MAX + 1);
+	rp_sender_free(sender);
+	sender = NULL;
+	ck_assert_int_eq(fx_state(seq), RP_STATE_WAITING);
+	ck_assert_uint_eq(fx_delivery(seq).failures, 0);
+	ck_assert_uint_eq(fx_attempts(seq), 0);
+}
+END_TEST
+
+START_TEST(a_lack_of_ports_towards_one_endpoint_leaves_the_others_alone)
+{
+	uint64_t seq;
+
+	start_sender(10, false);
+	seq = fx_append(1, 1);
+	settle_down(20);
+	answer_lack(0, RP_LACK_PORTS);
+	settle_down(20);
+	ck_assert_int_eq(fx_state(seq), RP_STATE_WAITING);
+	ck_assert_uint_eq(fx_delivery(seq).attempts, 0);
+	ck_assert_int_eq(fx_delivery(seq).last_cause, RP_CAUSE_LOCAL);
+	fx_append(2, 5);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 6);
+	advance(1000);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 7);
+	ck_assert_str_eq(net.requests[6].attempt, "1");
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("sender");
@@ -1166,6 +1257,9 @@ static Suite *suite(void)
 	tcase_add_test(tc, an_endpoint_with_a_secret_gets_every_attempt_signed);
 	tcase_add_test(tc, a_configured_header_replaces_the_envelope_s);
 	tcase_add_test(tc, header_values_that_a_receiver_echoes_are_not_kept);
+	tcase_add_test(tc, a_lack_of_descriptors_spends_nothing_and_makes_fewer_requests_at_once);
+	tcase_add_test(tc, when_not_one_request_can_be_had_the_sender_ends_with_words);
+	tcase_add_test(tc, a_lack_of_ports_towards_one_endpoint_leaves_the_others_alone);
 	tcase_add_test(tc, a_lack_of_memory_for_a_request_spends_nothing);
 	tcase_add_test(tc, a_request_that_cannot_be_started_spends_a_retry_and_says_why);
 	suite_add_tcase(s, tc);

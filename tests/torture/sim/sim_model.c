@@ -234,7 +234,7 @@ void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64
 		settled_dead(e, s, now_at_ms);
 		break;
 	case RP_SETTLE_PARK:
-		MUST(ep->is_signed, "%s needs no key and is parked", ep->name);
+		MUST(ep->is_signed || s->cause == RP_CAUSE_LOCAL, "%s needs no key and is parked", ep->name);
 		/* decided before the clock was set back, it counts for nothing */
 		ep->parked_until_ms = s->due_at_ms <= now_at_ms + 2 * RP_PARK_MAX_MS ? s->due_at_ms : 0;
 		/* fall through */
