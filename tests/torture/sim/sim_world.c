@@ -448,16 +448,24 @@ static void pause_endpoint(unsigned ep, bool pause)
 	}
 }
 
+/* Mostly one of which something is claimed, perhaps ahead of its request. */
+static unsigned some_endpoint(void)
+{
+	if (sim.n_held > 0 && sim_chance(70))
+		return sim.entries[sim.held[sim_below(sim.n_held)]].ep;
+	return (unsigned)sim_below(N_EPS);
+}
+
 static void operate(void)
 {
 	static const enum rp_change verbs[] = {RP_CHANGE_REPLAY,  RP_CHANGE_REPLAY,  RP_CHANGE_HOLD,
 					       RP_CHANGE_RELEASE, RP_CHANGE_RELEASE, RP_CHANGE_PURGE};
 
 	sim.counts.operator_deeds++;
-	if (sim_chance(70))
+	if (sim_chance(55))
 		change_some(verbs[sim_below(6)]);
 	else
-		pause_endpoint((unsigned)sim_below(N_EPS), sim_chance(40));
+		pause_endpoint(some_endpoint(), sim_chance(40));
 }
 
 /* --- fate ------------------------------------------------------------------------------------------------------------- */
