@@ -145,7 +145,7 @@ struct rp_settlement {
 	int64_t due_at_ms;
 	int64_t started_at_ms;
 	bool disable_endpoint;
-	struct rp_token token; /* RETURN, PARK: the claim's, which was not spent */
+	struct rp_token token;           /* RETURN, PARK: the claim's, which was not spent */
 	char series[RP_SERIES_NAME_MAX]; /* the [endpoint] section it counts for; "": none */
 	struct rp_outcome *outcome;      /* borrowed; NULL for RETURN and PARK */
 	bool stale;                      /* out: the claim had been lost; only a DELIVERED changed anything */
@@ -162,7 +162,8 @@ struct rp_claim {
 	unsigned failures;
 	int64_t budget_at_ms, expires_at_ms;
 	bool probe; /* the one request that an open breaker lets through */
-	struct rp_token token; /* that it took; if it has one it begins within the turn's begin_within_ms or goes back */
+	struct rp_token
+	    token; /* that it took; if it has one it begins within the turn's begin_within_ms or goes back */
 	bool
 	    blocking; /* others may wait for its end: it took its endpoint's last place, or they come after it in order */
 };

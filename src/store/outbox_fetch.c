@@ -121,9 +121,8 @@ static enum rp_err load(struct rp_txn *t, uint64_t seq, struct rp_dispatch *out,
 	/* The payload may have moved the text, and with it what the spans of the facts point to. */
 	if (at != out->text.data && !rp_facts_unpack(&out->facts, seq, out->text.data, facts_bytes))
 		return RP_ERR_DAMAGED;
-	out->payload = to == &out->text
-			   ? (struct rp_span){out->text.data + facts_bytes, out->text.len - facts_bytes}
-			   : (struct rp_span){to->data, to->len};
+	out->payload = to == &out->text ? (struct rp_span){out->text.data + facts_bytes, out->text.len - facts_bytes}
+					: (struct rp_span){to->data, to->len};
 	return RP_OK;
 }
 

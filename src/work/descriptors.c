@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 
-#define QUARTERS_EACH 17   /* a request's descriptors: four and a quarter */
+#define QUARTERS_EACH 17    /* a request's descriptors: four and a quarter */
 #define TAKEN_IF_UNKNOWN 32 /* without /proc: a sender has some 20 */
 
 unsigned rp_descriptors_requests(uint64_t limit, uint64_t taken, unsigned wanted)

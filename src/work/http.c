@@ -28,10 +28,11 @@ struct http_engine {
 	unsigned max_in_flight, in_flight;
 	struct rp_transfer *all, *pool, *decided;
 	int64_t timer_at_ms; /* on the boot clock, when libcurl wants to be called; -1: never */
-	unsigned total_max;  /* connections, kept ones included; 0: no matter. Never below in_flight: libcurl would queue */
+	unsigned
+	    total_max; /* connections, kept ones included; 0: no matter. Never below in_flight: libcurl would queue */
 	int64_t few_until_ms; /* ... until then, on the boot clock */
-	bool watch_failed;   /* some transfer has a watch_errno */
-	bool troubled;       /* libcurl reported an error of its own, and may have lost track of requests under way */
+	bool watch_failed;    /* some transfer has a watch_errno */
+	bool troubled;        /* libcurl reported an error of its own, and may have lost track of requests under way */
 	bool running;
 };
 
@@ -118,7 +119,9 @@ static void keep_few(struct http_engine *e)
 static void total_follow(struct http_engine *e)
 {
 	if (e->total_max > 0)
-		total_set(e, now_ms() >= e->few_until_ms ? 0 : e->in_flight > e->total_max ? e->in_flight : e->total_max);
+		total_set(e, now_ms() >= e->few_until_ms   ? 0
+			     : e->in_flight > e->total_max ? e->in_flight
+							   : e->total_max);
 }
 
 static struct rp_transfer *transfer_take(struct http_engine *e)

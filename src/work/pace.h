@@ -76,9 +76,9 @@ int64_t rp_lag_begin_within_ms(int64_t lag_ms);
 
 struct rp_places {
 	size_t max, now;
-	unsigned refusals;      /* in a row, with nothing under way */
+	unsigned refusals; /* in a row, with nothing under way */
 	int64_t changed_boot_ms;
-	int64_t until_boot_ms;  /* nothing begins before */
+	int64_t until_boot_ms; /* nothing begins before */
 };
 
 /* One was refused while `running` others are under way. false: there is no use in going on. */

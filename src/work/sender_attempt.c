@@ -9,11 +9,11 @@
 #include "core/retry.h"
 #include "core/start.h"
 
-#define LEASE_MARGIN_MS 1000                /* a claim is not begun when its lease may be taken within this time */
-#define SHORT_BYTES ((size_t)64 << 10)      /* payloads up to this size stay in memory until they are answered */
-#define KEPT_BYTES_MAX ((size_t)16 << 10)   /* a place keeps a buffer of this size for its next payload */
-#define NO_KEY_WAIT_MS 60000                /* an endpoint without a valid key is asked again after this time */
-#define NO_PORT_WAIT_MS 1000                /* ... and one towards which no local port is free, after this */
+#define LEASE_MARGIN_MS 1000              /* a claim is not begun when its lease may be taken within this time */
+#define SHORT_BYTES ((size_t)64 << 10)    /* payloads up to this size stay in memory until they are answered */
+#define KEPT_BYTES_MAX ((size_t)16 << 10) /* a place keeps a buffer of this size for its next payload */
+#define NO_KEY_WAIT_MS 60000              /* an endpoint without a valid key is asked again after this time */
+#define NO_PORT_WAIT_MS 1000              /* ... and one towards which no local port is free, after this */
 #define SUCCESS_RESPONSE_MAX 64 /* of a 2xx answer's body so much is kept; failures keep all of RP_RESPONSE_HEAD_MAX */
 
 /* --- its place ---------------------------------------------------------------------------------------------------- */
@@ -325,7 +325,8 @@ int64_t rp_sender_next_start_ms(const struct rp_sender *s)
 	int64_t place_ms = rp_places_next_ms(&s->room, s->running, s->now_boot_ms), credit_ms;
 
 	if (s->metered.n > 0)
-		return place_ms == 0 ? 0 : s->metered.first->begin_within_ms + 1 - age_ms(s->metered.first, s->now_boot_ms);
+		return place_ms == 0 ? 0
+				     : s->metered.first->begin_within_ms + 1 - age_ms(s->metered.first, s->now_boot_ms);
 	if (s->ready.n == 0 || place_ms < 0)
 		return -1;
 	credit_ms = rp_credit_next_ms(&s->credit, s->now_boot_ms);

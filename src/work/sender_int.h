@@ -61,8 +61,8 @@ struct rp_sender {
 	struct rp_sender_list idle, ready, finished;
 	struct rp_sender_list metered; /* claimed like `ready`, with tokens that do not keep: these begin first */
 	int64_t lag_ms;                /* between their claim and their begin, of late (rp_lag_follow) */
-	size_t given_back;          /* of those finished: never begun */
-	struct rp_buf long_payload; /* while its request is made ready; it is one at a time */
+	size_t given_back;             /* of those finished: never begun */
+	struct rp_buf long_payload;    /* while its request is made ready; it is one at a time */
 	size_t running;
 	struct rp_places room;             /* how many may run */
 	bool short_of;                     /* told, and not over yet */

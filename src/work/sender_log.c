@@ -20,7 +20,8 @@ void rp_sender_log_settled(const struct rp_sender_job *j)
 	rp_cause_format(j->outcome.cause, j->outcome.http_status, at);
 	if (st->kind == RP_SETTLE_PARK) {
 		if (st->parked)
-			rp_log(RP_LOG_ERROR, st->cause == RP_CAUSE_NO_KEY ? "no_key" : "put_off", "id=%s next_at_ms=%" PRId64 " detail=%s", id, st->due_at_ms,
+			rp_log(RP_LOG_ERROR, st->cause == RP_CAUSE_NO_KEY ? "no_key" : "put_off",
+			       "id=%s next_at_ms=%" PRId64 " detail=%s", id, st->due_at_ms,
 			       rp_log_quote(j->outcome.detail, detail, sizeof detail));
 		return;
 	}

@@ -9,15 +9,14 @@ START_TEST(requests_are_as_many_as_there_are_descriptors_for)
 		uint64_t limit, taken;
 		unsigned wanted, requests;
 	} cases[] = {{1048576, 25, 256, 256}, {4096, 25, 512, 512}, {256, 25, 256, 54}, {1113, 25, 256, 256},
-		     {1112, 25, 256, 255},    {30, 25, 256, 1},	    {29, 25, 256, 0},   {26, 25, 256, 0},
-		     {20, 25, 256, 0},	      {64, 25, 4, 4}};
+		     {1112, 25, 256, 255},    {30, 25, 256, 1},     {29, 25, 256, 0},   {26, 25, 256, 0},
+		     {20, 25, 256, 0},        {64, 25, 4, 4}};
 	size_t i;
 
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++)
 		ck_assert_msg(rp_descriptors_requests(cases[i].limit, cases[i].taken, cases[i].wanted) ==
 				  cases[i].requests,
-			      "%zu: %u", i,
-			      rp_descriptors_requests(cases[i].limit, cases[i].taken, cases[i].wanted));
+			      "%zu: %u", i, rp_descriptors_requests(cases[i].limit, cases[i].taken, cases[i].wanted));
 }
 END_TEST
 

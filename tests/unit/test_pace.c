@@ -158,7 +158,8 @@ START_TEST(what_lies_between_claim_and_begin_is_followed_up_at_once_and_down_slo
 	ck_assert_int_eq(rp_lag_begin_within_ms(lag_ms), RP_LAG_LEAST_MS);
 	lag_ms = rp_lag_follow(lag_ms, 300);
 	ck_assert_int_eq(lag_ms, 300);
-	ck_assert_int_gt(rp_lag_begin_within_ms(lag_ms), 300); /* or the next would be forfeited, too, and all after it */
+	ck_assert_int_gt(rp_lag_begin_within_ms(lag_ms),
+			 300); /* or the next would be forfeited, too, and all after it */
 	lag_ms = rp_lag_follow(lag_ms, 4);
 	ck_assert_int_ge(lag_ms, 250);
 	for (i = 0; i < 100; i++)

@@ -493,8 +493,8 @@ START_TEST(a_long_payload_is_signed_as_a_whole)
 	settle_down(20);
 	ck_assert_int_eq(rp_signer_new(rp_span_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), &verifier, &fx.err),
 			 RP_OK);
-	ck_assert(rp_signer_verify(verifier, rp_span_of(q->id), rp_span_of(q->timestamp),
-				   (struct rp_span){whole, MIB}, rp_span_of(q->signature)));
+	ck_assert(rp_signer_verify(verifier, rp_span_of(q->id), rp_span_of(q->timestamp), (struct rp_span){whole, MIB},
+				   rp_span_of(q->signature)));
 	rp_signer_free(verifier);
 	free(whole);
 }

@@ -23,7 +23,10 @@ static const struct {
     {"as many as may be, itself among them", {.count[RP_STATE_IN_FLIGHT] = 10}, {0}, RP_START_GO},
     {"the limit was lowered", {.count[RP_STATE_IN_FLIGHT] = 10}, {.in_flight_max = 9}, RP_START_FULL},
     {"its token is good", {.paused = false}, {.metered = true, .age_ms = 20, .begin_within_ms = 20}, RP_START_GO},
-    {"its token is forfeited", {.paused = false}, {.metered = true, .age_ms = 21, .begin_within_ms = 20}, RP_START_LATE},
+    {"its token is forfeited",
+     {.paused = false},
+     {.metered = true, .age_ms = 21, .begin_within_ms = 20},
+     RP_START_LATE},
     {"without a rate it keeps", {.paused = false}, {.age_ms = 100000, .begin_within_ms = 20}, RP_START_GO},
 };
 

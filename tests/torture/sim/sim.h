@@ -73,7 +73,7 @@ struct sim_ep {
 	bool open;                          /* its breaker */
 	unsigned n_opened, n_opened_before; /* in a row; before it was switched off */
 	int64_t probe_at_ms;
-	unsigned n_held; /* claims on it that are valid */
+	unsigned n_held;                /* claims on it that are valid */
 	int64_t wire_times[WIRE_TIMES]; /* when requests began: a ring */
 	unsigned n_wire_times;
 };
