@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "cli.h"
+#include "work/descriptors.h"
 #include "work/http.h"
 #include "work/reload.h"
 #include "work/sender.h"
@@ -28,16 +28,8 @@ struct send_job {
 	bool drain;
 };
 
-/* Each request under way takes a descriptor, each name lookup two more: take what the system grants. */
-static void raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
+/* The transport's, the turner's, the signals', the doorbell's; and one for a file that is read: secrets, a CA file. */
+#define DESCRIPTORS_TO_COME 8
 
 static int report(const char *what, enum rp_err code, const struct rp_error *err)
 {
@@ -65,15 +57,15 @@ static bool reload_for_children(void *arg)
 	return true;
 }
 
-static enum rp_err run_sender(const struct send_job *job, struct rp_outbox *ob, struct rp_transport *transport,
-			      struct rp_sender_counts *counts, struct rp_error *err)
+static enum rp_err run_sender(const struct send_job *job, unsigned in_flight, struct rp_outbox *ob,
+			      struct rp_transport *transport, struct rp_sender_counts *counts, struct rp_error *err)
 {
 	struct rp_reload_source source = job->source;
 	struct rp_sender_options o = {.outbox = ob,
 				      .transport = transport,
 				      .settings = job->reloaded != NULL ? job->reloaded : &job->settings,
 				      .sys = &rp_sys_real,
-				      .in_flight = job->in_flight,
+				      .in_flight = in_flight,
 				      .background = true,
 				      .drain = job->drain,
 				      .reload = reload_for_sender,
@@ -86,7 +78,7 @@ static enum rp_err run_sender(const struct send_job *job, struct rp_outbox *ob, 
 		return rp_fail_sys(err, RP_ERR_IO, errno, "signalfd");
 	e = rp_sender_new(&o, &sender, err);
 	if (e == RP_OK) {
-		rp_log(RP_LOG_INFO, "sending", "outbox=%s in_flight=%u", rp_outbox_dir(ob), job->in_flight);
+		rp_log(RP_LOG_INFO, "sending", "outbox=%s in_flight=%u", rp_outbox_dir(ob), in_flight);
 		e = rp_sender_run(sender, signal_fd, err);
 		rp_sender_read_counts(sender, counts);
 	}
@@ -108,6 +100,7 @@ static int send_as(void *arg, unsigned number)
 	struct rp_transport *transport = NULL;
 	struct rp_outbox *ob = NULL;
 	struct rp_error err;
+	unsigned in_flight = job->in_flight;
 	enum rp_err e;
 	char role[24];
 
@@ -115,9 +108,11 @@ static int send_as(void *arg, unsigned number)
 	rp_log_setup(role, getenv("RUNPOST_DEBUG") != NULL ? RP_LOG_DEBUG : RP_LOG_INFO);
 	e = rp_outbox_open(c->outbox_dir, &o, &ob, &err);
 	if (e == RP_OK)
-		e = rp_http_open(job->in_flight, &transport, &err);
+		e = rp_descriptors_fit(DESCRIPTORS_TO_COME, &in_flight, &err);
 	if (e == RP_OK)
-		e = run_sender(job, ob, transport, &n, &err);
+		e = rp_http_open(in_flight, &transport, &err);
+	if (e == RP_OK)
+		e = run_sender(job, in_flight, ob, transport, &n, &err);
 	if (transport != NULL)
 		rp_http_close(transport);
 	rp_outbox_close(ob);
@@ -190,7 +185,7 @@ int rp_cmd_send(int argc, char **argv)
 		return rp_settings_exit_code(err.code);
 	}
 	signal(SIGPIPE, SIG_IGN);
-	raise_descriptor_limit();
+	rp_descriptors_raise();
 	code = job.senders == 1 ? send_as(&job, 1) : rp_supervise(job.senders, send_as, reload_for_children, &job);
 	rp_settings_discard(job.reloaded);
 	rp_settings_release(&job.settings);

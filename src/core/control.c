@@ -84,14 +84,14 @@ static int64_t token_at_ms(const struct rp_control *c)
 	return at_us > 0 ? (at_us + 999) / 1000 : 0;
 }
 
-static void take_token(struct rp_control *c, int64_t now_at_ms)
+static void take_token(struct rp_control *c, int64_t begins_at_ms)
 {
-	int64_t now_us = now_at_ms * 1000;
+	int64_t begins_us = begins_at_ms * 1000;
 
 	if (c->limits.rate.count == 0)
 		return;
-	if (c->full_at_us < now_us)
-		c->full_at_us = now_us;
+	if (c->full_at_us < begins_us)
+		c->full_at_us = begins_us;
 	c->full_at_us += interval_us(c->limits.rate);
 }
 
@@ -268,13 +268,27 @@ int64_t rp_control_ready_at_ms(const struct rp_control *c, uint64_t in_flight)
 	return at_ms;
 }
 
-enum rp_control_change rp_control_claimed(struct rp_control *c, int64_t now_at_ms)
+enum rp_control_change rp_control_claimed(struct rp_control *c, int64_t now_at_ms, int64_t begin_within_ms)
 {
-	take_token(c, now_at_ms);
+	take_token(c, now_at_ms + begin_within_ms);
 	if (c->breaker == RP_BREAKER_CLOSED)
 		return RP_CONTROL_SAME;
 	c->breaker = RP_BREAKER_HALF_OPEN;
 	return RP_CONTROL_PROBED;
+}
+
+/* Had the token never been taken, a claim after it could have met a full bucket, of which a part of an interval is lost: no
+ * more than has passed between the two. */
+void rp_control_token_return(struct rp_control *c, const struct rp_token *token, int64_t last_at_ms)
+{
+	int64_t back_us;
+
+	if (token->rate.count == 0 || token->rate.count != c->limits.rate.count ||
+	    token->rate.period_ms != c->limits.rate.period_ms || last_at_ms < token->taken_at_ms)
+		return; /* a new rate, or a clock that was set back, began anew */
+	back_us = interval_us(token->rate) - (last_at_ms - token->taken_at_ms) * 1000;
+	if (back_us > 0)
+		c->full_at_us -= back_us < c->full_at_us ? back_us : c->full_at_us;
 }
 
 enum rp_control_change rp_control_settled(struct rp_control *c, enum rp_cause cause, unsigned http_status,

@@ -7,7 +7,8 @@
  * it is used, or a trickle would open it wide.
  *
  * Rate: a token bucket that holds one second's worth, at least one token. Kept as one number, the time at which the
- * bucket is full again: GCRA (ITU-T I.371), which is exact and needs no refilling.
+ * bucket is full again: GCRA (ITU-T I.371), which is exact and needs no refilling. A token is taken with the claim and
+ * spent when the request begins, which must be soon: it does not keep.
  *
  * Breaker: CLOSED -> OPEN when the last RP_BREAKER_STREAK outcomes were bad and so were RP_BREAKER_SHARE percent of at
  * least RP_BREAKER_OUTCOMES recent ones: a streak alone is bad luck on a busy endpoint, a share alone is old news. OPEN:
@@ -41,6 +42,12 @@ bool rp_rate_parse(struct rp_span text, struct rp_rate *out);
 /* "" for none. Returns out. */
 const char *rp_rate_format(struct rp_rate rate, char out[RP_RATE_TEXT_MAX]);
 unsigned rp_rate_burst(struct rp_rate rate); /* one second's worth, at least 1 */
+
+/* What a claim takes from the bucket of its endpoint. */
+struct rp_token {
+	struct rp_rate rate; /* at that time; count 0: there was none, and no token was needed */
+	int64_t taken_at_ms;
+};
 
 /* What the configuration allows one endpoint. */
 struct rp_limits {
@@ -85,8 +92,15 @@ unsigned rp_control_room(const struct rp_control *c);
  * one of these has ended. Before an apply: 0, since whoever looks applies. */
 int64_t rp_control_ready_at_ms(const struct rp_control *c, uint64_t in_flight);
 
-/* One was claimed, at a time not before ready_at. PROBED: it is a probe. */
-enum rp_control_change rp_control_claimed(struct rp_control *c, int64_t now_at_ms);
+/* One was claimed, at a time not before ready_at. PROBED: it is a probe. Its request begins within begin_within_ms or not at
+ * all, and is charged as if it began then: so requests keep to the rate on the wire whatever lies between claim and begin,
+ * however many senders claim, and in whatever order they begin. At rates below two a second the next token comes later by
+ * that much. */
+enum rp_control_change rp_control_claimed(struct rp_control *c, int64_t now_at_ms, int64_t begin_within_ms);
+
+/* The request of a claim did not begin. last_at_ms: when the endpoint was last claimed from, this claim included; of the
+ * token so much comes back as nobody after it has profited from. */
+void rp_control_token_return(struct rp_control *c, const struct rp_token *token, int64_t last_at_ms);
 
 /* An attempt has ended. in_flight: how many were, at most, since the last outcomes came in, this one included. */
 enum rp_control_change rp_control_settled(struct rp_control *c, enum rp_cause cause, unsigned http_status,

@@ -63,6 +63,13 @@ enum rp_wish {
 	RP_WISH_ABORT,   /* "abort-message": do not send this message again */
 };
 
+/* What a request failed for that is ours to have, before a byte of it was sent: it counts as no attempt. */
+enum rp_lack {
+	RP_LACK_NONE = 0,
+	RP_LACK_PROCESS, /* descriptors, memory, threads: it concerns every request */
+	RP_LACK_PORTS,   /* local ports towards one address: it concerns requests to this endpoint */
+};
+
 #define RP_PEER_TEXT_MAX 64      /* "[2001:db8::1]:65535" and a zone fit */
 #define RP_RESPONSE_HEAD_MAX 256 /* bytes of the response body kept */
 #define RP_DETAIL_TEXT_MAX 128
@@ -72,6 +79,7 @@ struct rp_outcome {
 	unsigned http_status;   /* 0: no status line came */
 	int64_t retry_after_ms; /* what the response asked for, clamped to [0, 24 h]; 0: nothing */
 	enum rp_wish wish;      /* of the final response */
+	enum rp_lack lack;      /* with RP_CAUSE_LOCAL; not stored */
 	int64_t duration_us;
 	uint32_t dns_us, connect_us, tls_us, first_byte_us; /* since the start; 0: not reached */
 	unsigned http_version;                              /* 10, 11, 20; 0: unknown */

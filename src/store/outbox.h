@@ -154,6 +154,7 @@ struct rp_settlement {
 	int64_t due_at_ms;
 	int64_t started_at_ms;
 	bool disable_endpoint;
+	struct rp_token token;           /* RETURN, PARK: the claim's, which was not spent */
 	char series[RP_SERIES_NAME_MAX]; /* the [endpoint] section it counts for; "": none */
 	struct rp_outcome *outcome;      /* borrowed; NULL for RETURN and PARK */
 	bool stale;                      /* out: the claim had been lost; only a DELIVERED changed anything */
@@ -170,6 +171,8 @@ struct rp_claim {
 	unsigned failures;
 	int64_t budget_at_ms, expires_at_ms;
 	bool probe; /* the one request that an open breaker lets through */
+	struct rp_token
+	    token; /* that it took; if it has one it begins within the turn's begin_within_ms or goes back */
 	bool
 	    blocking; /* others may wait for its end: it took its endpoint's last place, or they come after it in order */
 };
@@ -184,14 +187,20 @@ struct rp_turn {
 	struct rp_settlement *settle;
 	size_t n_settle;
 	size_t want; /* room in claims[] */
+	/* Of these, how many at most from endpoints that have a rate: as many as can begin at once. Their tokens do not
+	 * keep; more would be taken from other senders for nothing. */
+	size_t want_metered;
+	int64_t begin_within_ms; /* counted from now_at_ms; see rp_control_claimed */
 	struct rp_claim *claims;
-	size_t n_claims; /* out */
+	size_t n_claims, n_metered; /* out */
 	struct rp_limits (*limits)(void *arg, uint64_t endpoint, struct rp_span name);
 	void *limits_arg;
 	size_t n_dead;           /* out: entries that died without an attempt (expired, endpoint gone, damaged) */
 	int64_t next_look_at_ms; /* out: nothing can be claimed before; RP_LOOK_NEVER: nothing is waiting */
+	bool passed_over;        /* out: want_metered kept it from claiming; next_look_at_ms is a little later */
 	bool committed;          /* out */
 };
+#define RP_PASSED_OVER_MS 100
 enum rp_err rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_turn *turn, struct rp_error *err);
 
 /* When work may next be claimable (RP_LOOK_NEVER: none waits), without a write transaction. */
@@ -217,17 +226,33 @@ enum rp_err rp_outbox_mind_clock(struct rp_outbox *ob, int64_t now_at_ms, struct
 
 /* What an attempt needs. Spans point into `text`, owned by the struct; init with {0}, release, reusable. */
 struct rp_dispatch {
-	size_t max_payload; /* in: a longer payload is not loaded; 0: any is */
+	/* In: a payload of more than short_max bytes is loaded into *long_payload (borrowed) instead of `text`, so that it can
+	 * be released while the facts stay; 0: none is. */
+	size_t short_max;
+	struct rp_buf *long_payload;
 	struct rp_facts facts;
 	struct rp_span payload;
+	bool endpoint_known; /* false: its record is damaged; the next turn that moves an entry of it counts anew */
+	struct rp_endpoint endpoint; /* as it is now: what it allowed when the entry was claimed may be past */
 	struct rp_buf text;
 };
 /* Loads a claimed entry, right before its attempt. RP_ERR_STALE: the claim was lost or the entry purged; do not send.
- * RP_ERR_DAMAGED: a record or the payload fails its checksum: settle it dead. RP_ERR_FULL: the payload is longer than
- * out->max_payload. */
+ * RP_ERR_DAMAGED: a record or the payload fails its checksum: settle it dead. */
 enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim, struct rp_dispatch *out,
 			    struct rp_error *err);
 void rp_dispatch_release(struct rp_dispatch *d);
+
+/* Reads the payload of a fetched entry once more, piece by piece, each in a snapshot of its own. Nothing is checked again: the
+ * fetch has. */
+struct rp_piece { /* begin with {seq} */
+	uint64_t seq;
+	size_t at; /* out: the next byte */
+	uint64_t chunk;
+	size_t in_chunk;
+};
+/* The next n bytes, which the payload must have. RP_ERR_STALE: it has been purged. After an error begin anew. */
+enum rp_err rp_outbox_fetch_piece(struct rp_outbox *ob, struct rp_piece *piece, char *out, size_t n,
+				  struct rp_error *err);
 
 /* Removes up to `max` delivered entries older than keep_delivered_ms and dead ones older than keep_dead_ms (0: keep). */
 enum rp_err rp_outbox_expire(struct rp_outbox *ob, int64_t now_at_ms, int64_t keep_delivered_ms, int64_t keep_dead_ms,

@@ -84,9 +84,20 @@ static enum rp_err check_claim(struct rp_txn *t, const struct rp_claim *claim, s
 	return e;
 }
 
-/* Facts first, payload behind them. */
+/* What the endpoint allows may have changed since, too. */
+static enum rp_err look_at_endpoint(struct rp_txn *t, uint64_t endpoint, struct rp_dispatch *out, struct rp_error *err)
+{
+	MDB_val v;
+	enum rp_err e = rp_row_get(t, RP_T_ENDPOINT, rp_key1(endpoint), &v, err);
+
+	out->endpoint_known = e == RP_OK && rp_endpoint_unpack(&out->endpoint, endpoint, v.mv_data, v.mv_size);
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+/* Facts first, payload behind them, if it is a short one. */
 static enum rp_err load(struct rp_txn *t, uint64_t seq, struct rp_dispatch *out, struct rp_error *err)
 {
+	struct rp_buf *to = &out->text;
 	size_t facts_bytes;
 	const char *at;
 	MDB_val v;
@@ -100,16 +111,18 @@ static enum rp_err load(struct rp_txn *t, uint64_t seq, struct rp_dispatch *out,
 	at = out->text.data;
 	if (!rp_facts_unpack(&out->facts, seq, at, facts_bytes))
 		return RP_ERR_DAMAGED;
-	if (out->max_payload != 0 && out->facts.payload_bytes > out->max_payload)
-		return rp_fail(err, RP_ERR_FULL, "the payload of entry %" PRIu64 " has %" PRIu64 " bytes", seq,
-			       out->facts.payload_bytes);
-	e = rp_entry_payload(t, seq, &out->facts, &out->text, err);
+	if (out->short_max != 0 && out->facts.payload_bytes > out->short_max) {
+		to = out->long_payload;
+		rp_buf_clear(to);
+	}
+	e = rp_entry_payload(t, seq, &out->facts, to, err);
 	if (e != RP_OK)
 		return e;
 	/* The payload may have moved the text, and with it what the spans of the facts point to. */
 	if (at != out->text.data && !rp_facts_unpack(&out->facts, seq, out->text.data, facts_bytes))
 		return RP_ERR_DAMAGED;
-	out->payload = (struct rp_span){out->text.data + facts_bytes, out->text.len - facts_bytes};
+	out->payload = to == &out->text ? (struct rp_span){out->text.data + facts_bytes, out->text.len - facts_bytes}
+					: (struct rp_span){to->data, to->len};
 	return RP_OK;
 }
 
@@ -126,11 +139,60 @@ enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim, 
 	out->payload = (struct rp_span){NULL, 0};
 	e = check_claim(ob->fetcher, claim, err);
 	if (e == RP_OK)
+		e = look_at_endpoint(ob->fetcher, claim->endpoint, out, err);
+	if (e == RP_OK)
 		e = load(ob->fetcher, claim->seq, out, err);
 	if (e != RP_OK)
 		memset(&out->facts, 0, sizeof out->facts); /* its spans may point to where the text was */
 	end(ob);
 	if (e == RP_ERR_DAMAGED)
 		rp_fail(err, e, "a record of entry %" PRIu64 " fails its checksum", claim->seq);
+	return e;
+}
+
+/* Chunks have the sizes that they have: where the next piece begins is known from the last. */
+static enum rp_err read_piece(struct rp_txn *t, struct rp_piece *p, char *out, size_t n, struct rp_error *err)
+{
+	struct rp_key from = rp_key2(p->seq, p->chunk);
+	MDB_val k = {from.len, from.bytes}, v;
+	uint64_t key[2];
+	MDB_cursor *c;
+	size_t bytes;
+	int rc = rp_row_cursor(t, RP_T_BODY, &c);
+
+	if (rc != 0)
+		return rp_db_fail(t->ob, rc, "payload", err);
+	rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
+	while (n > 0 && rc == 0 && rp_key_read(k.mv_data, k.mv_size, key, 2) && key[0] == p->seq &&
+	       key[1] == p->chunk && v.mv_size >= p->in_chunk) {
+		bytes = v.mv_size - p->in_chunk < n ? v.mv_size - p->in_chunk : n;
+		memcpy(out, (const char *)v.mv_data + p->in_chunk, bytes);
+		out += bytes;
+		n -= bytes;
+		p->at += bytes;
+		p->in_chunk += bytes;
+		if (p->in_chunk < v.mv_size)
+			break;
+		p->chunk++;
+		p->in_chunk = 0;
+		rc = n > 0 ? mdb_cursor_get(c, &k, &v, MDB_NEXT) : 0;
+	}
+	rp_row_cursor_end(t, c);
+	if (rc != 0 && rc != MDB_NOTFOUND)
+		return rp_db_fail(t->ob, rc, "payload", err);
+	if (n > 0)
+		return rp_fail(err, RP_ERR_STALE, "the payload of entry %" PRIu64 " is gone", p->seq);
+	return RP_OK;
+}
+
+enum rp_err rp_outbox_fetch_piece(struct rp_outbox *ob, struct rp_piece *piece, char *out, size_t n,
+				  struct rp_error *err)
+{
+	enum rp_err e = begin(ob, err);
+
+	if (e != RP_OK)
+		return e;
+	e = read_piece(ob->fetcher, piece, out, n, err);
+	end(ob);
 	return e;
 }

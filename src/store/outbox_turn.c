@@ -147,6 +147,18 @@ static enum rp_err settle_late(struct rp_txn *t, const struct rp_turn *turn, str
 	return e == RP_OK ? note_result(t, turn, s, err) : e;
 }
 
+static enum rp_err return_token(struct rp_txn *t, const struct rp_settlement *s, struct rp_error *err)
+{
+	struct rp_ep *ep;
+	enum rp_err e = rp_ep_get(t, s->endpoint, &ep, err);
+
+	if (e != RP_OK)
+		return e;
+	rp_control_token_return(&ep->rec.control, &s->token, ep->rec.served_at_ms);
+	ep->dirty = true;
+	return RP_OK;
+}
+
 static enum rp_err settle_one(struct rp_txn *t, const struct rp_turn *turn, struct rp_settlement *s,
 			      struct rp_error *err)
 {
@@ -170,6 +182,8 @@ static enum rp_err settle_one(struct rp_txn *t, const struct rp_turn *turn, stru
 	to = from;
 	apply(s, &to);
 	e = rp_entry_move(t, s->seq, &from, &to, err);
+	if (e == RP_OK && s->token.rate.count > 0)
+		e = return_token(t, s, err);
 	if (e == RP_OK && s->kind == RP_SETTLE_PARK)
 		return park_endpoint(t, s, err);
 	if (e == RP_OK && s->kind != RP_SETTLE_RETURN) {
@@ -235,14 +249,22 @@ static enum rp_err claim_one(struct rp_txn *t, struct rp_turn *turn, struct rp_e
 			       .claim_no = to.claim_no,
 			       .attempt = to.attempts,
 			       .failures = to.failures,
-			       .probe = rp_control_claimed(&ep->rec.control, t->now_at_ms) == RP_CONTROL_PROBED,
+			       .token = {ep->rec.control.limits.rate, t->now_at_ms},
+			       .probe = rp_control_claimed(&ep->rec.control, t->now_at_ms, turn->begin_within_ms) ==
+					RP_CONTROL_PROBED,
 			       .budget_at_ms = to.budget_at_ms,
 			       .expires_at_ms = to.expires_at_ms};
+	turn->n_metered += c->token.rate.count > 0;
 	ep->rec.served_at_ms = t->now_at_ms;
 	e = rp_entry_move(t, seq, &from, &to, err);
 	c->blocking =
 	    to.order_key != 0 || (ep->rec.count[RP_STATE_WAITING] > 0 && rp_ep_ready_at_ms(&ep->rec) == RP_LOOK_NEVER);
 	return e;
+}
+
+static bool passes_over(const struct rp_turn *turn, const struct rp_ep *ep)
+{
+	return ep->rec.control.limits.rate.count > 0 && turn->n_metered >= turn->want_metered && !ep->rec.disabled;
 }
 
 static bool may_take(const struct rp_txn *t, const struct rp_turn *turn, const struct rp_ep *ep)
@@ -263,6 +285,10 @@ static enum rp_err claim_some(struct rp_txn *t, struct rp_turn *turn, struct rp_
 			ep->done = true;
 			return RP_OK;
 		}
+		if (passes_over(turn, ep)) {
+			turn->passed_over = ep->done = true;
+			return RP_OK;
+		}
 		e = rp_row_first(t, RP_T_QUEUE, rp_key3(ep->id, 0, 0), key, 3, NULL, err);
 		if (e == RP_ERR_NOTFOUND || (e == RP_OK && (key[0] != ep->id || (int64_t)key[1] > t->now_at_ms))) {
 			ep->done = true;
@@ -280,9 +306,10 @@ static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_turn *turn, struc
 {
 	uint64_t key[2] = {0, 0};
 	enum rp_err e = RP_OK;
+	int looked;
 
 	*n = 0;
-	while (*n < READY_MAX) {
+	for (looked = 0; looked < READY_MAX; looked++) {
 		e = rp_row_first(t, RP_T_AGENDA, rp_key2(key[0], key[1]), key, 2, NULL, err);
 		if (e == RP_ERR_NOTFOUND)
 			return RP_OK;
@@ -297,6 +324,12 @@ static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_turn *turn, struc
 			key[1]++;
 			if (e == RP_OK || e == RP_ERR_NOTFOUND)
 				continue;
+		}
+		/* Left as it is, so that looking at it again and again writes nothing. */
+		if (e == RP_OK && turn->want_metered == 0 && passes_over(turn, ready[*n])) {
+			turn->passed_over = true;
+			key[1]++;
+			continue;
 		}
 		/* It stands on the agenda with something due: whatever happens, its place there is worked out anew, so
 		 * that an endpoint that gives nothing now cannot be looked at again and again. */
@@ -337,6 +370,13 @@ static enum rp_err first_look(struct rp_txn *t, int64_t *at_ms, struct rp_error 
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
+/* What was passed over is due all the while. A place that becomes free comes with a result, and that with a turn. */
+static void look_later(struct rp_turn *turn, int64_t now_at_ms)
+{
+	if (turn->passed_over && turn->next_look_at_ms < now_at_ms + RP_PASSED_OVER_MS)
+		turn->next_look_at_ms = now_at_ms + RP_PASSED_OVER_MS;
+}
+
 enum rp_err rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_turn *turn, struct rp_error *err)
 {
 	struct rp_txn t;
@@ -344,8 +384,8 @@ enum rp_err rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_tu
 	size_t i;
 
 	assert(turn->want == 0 || ob->joined);
-	turn->n_claims = turn->n_dead = 0;
-	turn->committed = false;
+	turn->n_claims = turn->n_metered = turn->n_dead = 0;
+	turn->committed = turn->passed_over = false;
 	turn->next_look_at_ms = RP_LOOK_NEVER;
 	if (e != RP_OK)
 		return e;
@@ -364,14 +404,16 @@ enum rp_err rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_tu
 	if (e != RP_OK || !t.dirty) {
 		rp_txn_end(&t);
 		turn->n_claims = e == RP_OK ? turn->n_claims : 0;
+		look_later(turn, now_at_ms);
 		return e;
 	}
 	e = rp_txn_commit(&t, err);
 	turn->committed = e == RP_OK;
 	if (e != RP_OK)
 		turn->n_claims = 0;
-	else if (turn->n_claims == turn->want && turn->next_look_at_ms <= now_at_ms)
+	else if ((turn->n_claims == turn->want || turn->passed_over) && turn->next_look_at_ms <= now_at_ms)
 		rp_outbox_ring(ob); /* more is due than this sender can take: others may */
+	look_later(turn, now_at_ms);
 	return e;
 }
 

@@ -14,12 +14,13 @@ struct header_list {
 	struct rp_buf *text;
 	size_t at[RP_ATTEMPT_HEADERS_MAX];
 	size_t n;
-	bool ok;
+	bool ok, full;
 };
 
 static void begin_header(struct header_list *l)
 {
-	l->ok = l->ok && l->n < RP_ATTEMPT_HEADERS_MAX;
+	l->full = l->full || l->n == RP_ATTEMPT_HEADERS_MAX;
+	l->ok = l->ok && !l->full;
 	if (l->ok)
 		l->at[l->n++] = l->text->len;
 }
@@ -109,6 +110,15 @@ static enum rp_cause fail_no_key(char detail[RP_DETAIL_TEXT_MAX], const struct r
 	return RP_CAUSE_NO_KEY;
 }
 
+/* With the buffer whole it is libcrypto that fails, and would the next time: as with a key that is not valid, it is the
+ * endpoint that waits. */
+static enum rp_cause fail_unsigned(struct rp_attempt_request *out, bool buffer_ok, char detail[RP_DETAIL_TEXT_MAX])
+{
+	out->lacks_memory = !buffer_ok;
+	return buffer_ok ? fail(detail, RP_CAUSE_NO_KEY, "libcrypto failed while signing; never sent unsigned")
+			 : fail(detail, RP_CAUSE_LOCAL, "out of memory");
+}
+
 static void fill_request(struct rp_attempt_request *out, const struct header_list *l, size_t url_at,
 			 struct rp_span payload)
 {
@@ -144,6 +154,7 @@ enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp
 	size_t url_at, i;
 
 	rp_buf_clear(&out->text);
+	out->lacks_memory = false;
 	if (rp_url_parse(dispatch->facts.url, &out->url, &err) != RP_OK)
 		return fail(detail, RP_CAUSE_BAD_URL, err.text);
 	out->policy = rp_config_policy(&settings->config, &out->url);
@@ -154,7 +165,7 @@ enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp
 		if (signer == NULL || rp_signer_count_at(signer, now_at_ms / 1000) == 0)
 			return fail_no_key(detail, out->policy);
 		if (!add_signature(&l, signer, id, now_at_ms / 1000, dispatch->payload))
-			return fail(detail, RP_CAUSE_LOCAL, "out of memory, or libcrypto failed, while signing");
+			return fail_unsigned(out, l.ok, detail);
 	}
 	out->n_own_headers = l.n;
 	for (i = 0; i < out->policy->n_headers; i++)
@@ -162,8 +173,9 @@ enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp
 	add_envelope_headers(&l, dispatch->facts.headers, out->policy);
 	url_at = out->text.len;
 	l.ok = l.ok && rp_buf_add(&out->text, dispatch->facts.url.ptr, dispatch->facts.url.len);
+	out->lacks_memory = !l.ok && !l.full;
 	if (!l.ok)
-		return fail(detail, RP_CAUSE_LOCAL, "out of memory, or too many headers");
+		return fail(detail, RP_CAUSE_LOCAL, l.full ? "too many headers" : "out of memory");
 	fill_request(out, &l, url_at, dispatch->payload);
 	return RP_CAUSE_NONE;
 }

@@ -17,7 +17,9 @@
 
 #define EVENTS_MAX 128        /* sockets served in one run; the rest stay readable for the next */
 #define OVERDUE_MS 1000       /* after its timeout libcurl must have ended a request */
-#define SPARE_CONNECTIONS 16u /* so that a burst to new hosts does not at once throw out kept connections */
+#define SPARE_CONNECTIONS 16u /* so that a burst to new hosts does not at once throw out kept connections, */
+#define FEW_MS 60000          /* after a lack of descriptors few are kept for so long */
+#define SPARE_PART 4u         /* ... and at most a quarter of those in use: descriptors may be few (descriptors.h) */
 
 struct http_engine {
 	struct rp_transport transport; /* first: the caller's handle */
@@ -26,8 +28,11 @@ struct http_engine {
 	unsigned max_in_flight, in_flight;
 	struct rp_transfer *all, *pool, *decided;
 	int64_t timer_at_ms; /* on the boot clock, when libcurl wants to be called; -1: never */
-	bool watch_failed;   /* some transfer has a watch_errno */
-	bool troubled;       /* libcurl reported an error of its own, and may have lost track of requests under way */
+	unsigned
+	    total_max; /* connections, kept ones included; 0: no matter. Never below in_flight: libcurl would queue */
+	int64_t few_until_ms; /* ... until then, on the boot clock */
+	bool watch_failed;    /* some transfer has a watch_errno */
+	bool troubled;        /* libcurl reported an error of its own, and may have lost track of requests under way */
 	bool running;
 };
 
@@ -95,6 +100,30 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
 	return 0;
 }
 
+static void total_set(struct http_engine *e, unsigned total_max)
+{
+	if (total_max == e->total_max)
+		return;
+	e->total_max = total_max;
+	curl_multi_setopt(e->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)total_max);
+}
+
+/* Kept connections of hosts that have nothing to get now may hold what a new one needs: libcurl closes the oldest of them for
+ * each new one beyond the total. */
+static void keep_few(struct http_engine *e)
+{
+	e->few_until_ms = now_ms() + FEW_MS;
+	total_set(e, e->in_flight);
+}
+
+static void total_follow(struct http_engine *e)
+{
+	if (e->total_max > 0)
+		total_set(e, now_ms() >= e->few_until_ms   ? 0
+			     : e->in_flight > e->total_max ? e->in_flight
+							   : e->total_max);
+}
+
 static struct rp_transfer *transfer_take(struct http_engine *e)
 {
 	struct rp_transfer *t = e->pool;
@@ -110,6 +139,7 @@ static struct rp_transfer *transfer_take(struct http_engine *e)
 	}
 	t->next = NULL;
 	e->in_flight++;
+	total_follow(e);
 	return t;
 }
 
@@ -223,6 +253,8 @@ static void collect(struct http_engine *e)
 		assert(msg->msg == CURLMSG_DONE);
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &t);
 		rp_transfer_judge(t, msg->data.result);
+		if (t->outcome.lack == RP_LACK_PROCESS)
+			keep_few(e);
 		transfer_decided(e, t);
 	}
 }
@@ -235,7 +267,7 @@ static void fail_unwatched(struct http_engine *e)
 	for (t = e->all; t != NULL; t = t->next_of_all) {
 		if (t->state != RP_TRANSFER_UNDER_WAY || t->notes.watch_errno == 0)
 			continue;
-		rp_transfer_decide(t, RP_CAUSE_LOCAL, strerror(t->notes.watch_errno));
+		rp_transfer_decide_local(t, strerror(t->notes.watch_errno));
 		transfer_decided(e, t);
 	}
 }
@@ -252,7 +284,7 @@ static void fail_overdue(struct http_engine *e)
 			e->troubled = true;
 			continue;
 		}
-		rp_transfer_decide(t, RP_CAUSE_LOCAL, "libcurl lost track of the request");
+		rp_transfer_decide_local(t, "libcurl lost track of the request");
 		transfer_decided(e, t);
 	}
 }
@@ -325,7 +357,8 @@ static void ignore_sigpipe(void)
 
 static bool multi_open(struct http_engine *e)
 {
-	long kept = (long)(e->max_in_flight + SPARE_CONNECTIONS);
+	unsigned spare = e->max_in_flight / SPARE_PART;
+	long kept = (long)(e->max_in_flight + (spare < SPARE_CONNECTIONS ? spare : SPARE_CONNECTIONS));
 
 	e->multi = curl_multi_init();
 	return e->multi != NULL && curl_multi_setopt(e->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&

@@ -20,7 +20,11 @@ struct rp_request {
 	const char *url;
 	const char *const *headers; /* "Name: value", without CR or LF (asserted) */
 	size_t n_headers;
-	struct rp_span body;
+	struct rp_span body; /* with read_body: its length alone */
+	/* Copies the n bytes of the body that begin at `at`; called from inside run, in order, but from the beginning again
+	 * when a request is repeated on another connection. false: they cannot be had; the request is broken off. NULL: the
+	 * body is in memory. */
+	bool (*read_body)(void *owner, size_t at, char *out, size_t n);
 	int64_t timeout_ms, connect_timeout_ms;
 	const struct rp_guard_policy *guard;
 	const char *ca_file, *client_cert, *client_key; /* NULL: none */

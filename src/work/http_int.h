@@ -1,7 +1,7 @@
 /* http_int.h - what the files of the HTTP engine share. Nobody else includes it.
  *
  * http.c: the multi handle, epoll, the pool, delivery of outcomes. http_request.c: one transfer's easy handle, its
- * options and the callbacks that watch it. http_head.c: lines of response heads -> notes. http_outcome.c: what libcurl
+ * options and the callbacks that watch it. http_body.c: its body. http_head.c: lines of response heads -> notes. http_outcome.c: what libcurl
  * said and the callbacks noted -> struct rp_outcome. */
 #ifndef RP_WORK_HTTP_INT_H
 #define RP_WORK_HTTP_INT_H
@@ -29,6 +29,7 @@ struct rp_http_notes {
 	unsigned sockets;   /* addresses the guard let pass and a socket was made for */
 	long port_before;   /* local port that libcurl told of when the latest socket was asked for */
 	int socket_errno;   /* of a socket that could not be made */
+	int family;         /* of the latest one that was */
 	int watch_errno;    /* of a socket that epoll did not take */
 	bool request_began; /* connected, TLS included: from here on the receiver may have got the request */
 	bool answered;      /* a byte of a response head came */
@@ -52,6 +53,7 @@ struct rp_transfer {
 	struct rp_request request;
 	struct rp_http_notes notes;
 	struct rp_outcome outcome;
+	size_t body_at;             /* of a body that is read piece by piece: the next byte */
 	struct rp_buf head;         /* the request's header lines, joined */
 	struct curl_slist items[4]; /* what libcurl is given of them, linked in order */
 	char *
@@ -67,6 +69,9 @@ void rp_transfer_free(struct rp_transfer *t); /* must not be in a multi handle *
 /* Sets what `request` asks for. RP_ERR_NOMEM, RP_ERR_INVAL: nothing is under way, the transfer stays usable. */
 enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *request, struct rp_error *err);
 
+/* http_body.c. The body of t->request. */
+CURLcode rp_http_body_set(struct rp_transfer *t);
+
 /* http_head.c. Forgets what an earlier head said. */
 void rp_http_notes_begin(struct rp_http_notes *notes);
 /* A line of any head of the response, with its line end: interim (1xx) ones, the final one, and trailers
@@ -79,5 +84,10 @@ int64_t rp_http_retry_after_ms(const struct rp_http_notes *notes, int64_t now_at
 /* http_outcome.c. Fill t->outcome: from libcurl's verdict, or without libcurl having had a say. */
 void rp_transfer_judge(struct rp_transfer *t, CURLcode rc);
 void rp_transfer_decide(struct rp_transfer *t, enum rp_cause cause, const char *detail);
+
+/* http_lack.c. Makes the outcome RP_CAUSE_LOCAL with a lack where the failure was for want of something of ours, before the
+ * request began. Decide local: the transfer is broken off for trouble of ours. */
+void rp_transfer_note_lack(struct rp_transfer *t, CURLcode rc);
+void rp_transfer_decide_local(struct rp_transfer *t, const char *detail);
 
 #endif

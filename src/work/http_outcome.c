@@ -373,4 +373,5 @@ void rp_transfer_judge(struct rp_transfer *t, CURLcode rc)
 		out->wish = t->notes.wish;
 	}
 	cause_set(t, rc);
+	rp_transfer_note_lack(t, rc);
 }

@@ -68,6 +68,7 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 		return CURL_SOCKET_BAD;
 	}
 	t->notes.sockets++;
+	t->notes.family = address->family;
 	return fd;
 }
 
@@ -297,12 +298,10 @@ enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *
 	rp_http_notes_begin(&t->notes);
 	if (!head_set(t, request))
 		return rp_fail(err, RP_ERR_NOMEM, "no memory for %zu header lines of a request", request->n_headers);
-	/* The size goes first: POSTFIELDS without it would be measured with strlen. An empty body is a POST all the
-	 * same. */
 	rc = url_set(t, request->url);
-	if (rc == CURLE_OK && SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len) &&
-	    SET(CURLOPT_POSTFIELDS, request->body.len > 0 ? request->body.ptr : "") &&
-	    SET(CURLOPT_TIMEOUT_MS, curl_ms(request->timeout_ms)) &&
+	if (rc == CURLE_OK)
+		rc = rp_http_body_set(t);
+	if (rc == CURLE_OK && SET(CURLOPT_TIMEOUT_MS, curl_ms(request->timeout_ms)) &&
 	    SET(CURLOPT_CONNECTTIMEOUT_MS, curl_ms(request->connect_timeout_ms)))
 		rc = tls_set(t, request);
 	if (rc == CURLE_OK)

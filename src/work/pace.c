@@ -78,6 +78,50 @@ size_t rp_fresh_count(const struct rp_fresh *r, int64_t now_boot_ms)
 	return n;
 }
 
+bool rp_places_refused(struct rp_places *p, size_t running, int64_t now_boot_ms)
+{
+	p->now = running > 0 ? running : 1;
+	p->changed_boot_ms = now_boot_ms;
+	if (running > 0)
+		return true;
+	p->until_boot_ms = now_boot_ms + ((int64_t)RP_PLACES_WAIT_MS << p->refusals);
+	return ++p->refusals <= RP_PLACES_REFUSALS_MAX;
+}
+
+void rp_places_granted(struct rp_places *p)
+{
+	p->refusals = 0;
+}
+
+void rp_places_look(struct rp_places *p, int64_t now_boot_ms)
+{
+	if (p->now >= p->max || now_boot_ms - p->changed_boot_ms < RP_PLACES_GROW_MS || p->refusals > 0)
+		return;
+	p->now += p->now / 4 + 1;
+	if (p->now > p->max)
+		p->now = p->max;
+	p->changed_boot_ms = now_boot_ms;
+}
+
+int64_t rp_places_next_ms(const struct rp_places *p, size_t running, int64_t now_boot_ms)
+{
+	if (running >= p->now)
+		return -1;
+	return p->until_boot_ms > now_boot_ms ? p->until_boot_ms - now_boot_ms : 0;
+}
+
+int64_t rp_lag_follow(int64_t lag_ms, int64_t latest_ms)
+{
+	return latest_ms >= lag_ms ? latest_ms : lag_ms - (lag_ms - latest_ms + 7) / 8;
+}
+
+int64_t rp_lag_begin_within_ms(int64_t lag_ms)
+{
+	int64_t ms = lag_ms < RP_LAG_MOST_MS ? RP_LAG_LEAST_MS + 2 * lag_ms : RP_LAG_MOST_MS;
+
+	return ms < RP_LAG_MOST_MS ? ms : RP_LAG_MOST_MS;
+}
+
 static int64_t until_granted_ms(const struct rp_credit *c, int64_t now_boot_ms)
 {
 	int64_t after = c->begun_boot_ms + RP_CREDIT_AFTER_MS, every = c->granted_boot_ms + RP_CREDIT_EVERY_MS;

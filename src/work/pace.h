@@ -57,6 +57,37 @@ void rp_credit_end(struct rp_credit *c);
 /* Milliseconds until more are granted; 0: some are left, or due. */
 int64_t rp_credit_next_ms(const struct rp_credit *c, int64_t now_boot_ms);
 
+/* How long after its claim a request that took a token of a rate may begin. Short, since it is charged as if it began at the
+ * end of that time; and longer than what lately lay between claim and begin (a slow disk, a loop that had much to do), or all
+ * would be forfeited. */
+#define RP_LAG_LEAST_MS 20
+#define RP_LAG_MOST_MS 10000
+
+/* lag_ms: what lies between claim and begin of late; begin with 0. Follows one that is longer at once, shorter ones slowly. */
+int64_t rp_lag_follow(int64_t lag_ms, int64_t latest_ms);
+int64_t rp_lag_begin_within_ms(int64_t lag_ms);
+
+/* How many requests may be under way. Where the system grants fewer than configured (descriptors, threads, memory) it is what
+ * was under way when it refused one more, and grows again by a quarter a second. Two in a row refused while nothing is under
+ * way wait for each other, longer each time; after some, waiting does not help. */
+#define RP_PLACES_GROW_MS 1000
+#define RP_PLACES_WAIT_MS 100
+#define RP_PLACES_REFUSALS_MAX 7 /* with nothing under way: 100 + 200 + ... + 6400 ms */
+
+struct rp_places {
+	size_t max, now;
+	unsigned refusals; /* in a row, with nothing under way */
+	int64_t changed_boot_ms;
+	int64_t until_boot_ms; /* nothing begins before */
+};
+
+/* One was refused while `running` others are under way. false: there is no use in going on. */
+bool rp_places_refused(struct rp_places *p, size_t running, int64_t now_boot_ms);
+void rp_places_granted(struct rp_places *p);
+void rp_places_look(struct rp_places *p, int64_t now_boot_ms); /* lets it grow */
+/* Milliseconds until one more may begin; -1: not before one has ended. */
+int64_t rp_places_next_ms(const struct rp_places *p, size_t running, int64_t now_boot_ms);
+
 struct rp_pace {
 	size_t ready;               /* claimed, not begun */
 	size_t running;             /* requests under way */

@@ -69,8 +69,12 @@ enum rp_err rp_sender_step(struct rp_sender *s, int *wait_ms, bool *done, struct
 		e = rp_sender_keep_house(s, err);
 	if (e == RP_OK)
 		s->o.transport->run(s->o.transport, rp_sender_on_done, s);
-	if (e == RP_OK)
+	if (s->hopeless[0] != '\0' && e == RP_OK)
+		e = rp_fail(err, RP_ERR_NOMEM, "not one request can be begun: %s", s->hopeless);
+	if (e == RP_OK) {
 		rp_sender_return_surplus(s);
+		rp_sender_return_late(s);
+	}
 	if (e == RP_OK && rp_sender_next_turn_ms(s) == 0) {
 		e = rp_sender_take_turn(s, err);
 		/* A commit may wait for the write lock or the disk for longer than a lease lasts. */
@@ -104,7 +108,7 @@ void rp_sender_stop(struct rp_sender *s)
 	s->now_boot_ms = rp_sys_boot_ms(s->o.sys);
 	s->stopped_boot_ms = s->now_boot_ms;
 	s->stop_boot_ms = s->now_boot_ms + s->o.settings->config.stop_grace_ms;
-	rp_log(RP_LOG_INFO, "stopping", "running=%zu returned=%zu", s->running, s->ready.n + s->large.n);
+	rp_log(RP_LOG_INFO, "stopping", "running=%zu returned=%zu", s->running, rp_sender_n_ready(s));
 	rp_sender_return_ready(s);
 }
 
@@ -170,6 +174,7 @@ static enum rp_err make_jobs(struct rp_sender *s, struct rp_error *err)
 	for (i = 0; i < s->n_jobs; i++)
 		rp_sender_list_push(&s->idle, &s->jobs[i]);
 	for (i = 0; i < s->o.in_flight; i++) {
+		s->places[i].sender = s;
 		s->places[i].next = s->free_places;
 		s->free_places = &s->places[i];
 	}
@@ -186,10 +191,11 @@ enum rp_err rp_sender_new(const struct rp_sender_options *options, struct rp_sen
 	if (s == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	s->o = *options;
+	s->room = (struct rp_places){.max = s->o.in_flight, .now = s->o.in_flight};
 	rp_sender_list_init(&s->idle);
 	rp_sender_list_init(&s->ready);
+	rp_sender_list_init(&s->metered);
 	rp_sender_list_init(&s->finished);
-	rp_sender_list_init(&s->large);
 	rp_sender_list_init(&s->settling);
 	s->now_at_ms = rp_sys_wall_ms(s->o.sys);
 	s->now_boot_ms = s->beat_boot_ms = s->expire_boot_ms = rp_sys_boot_ms(s->o.sys);
@@ -239,6 +245,7 @@ void rp_sender_free(struct rp_sender *s)
 		rp_attempt_request_release(&s->places[i].attempt);
 	}
 	rp_sender_release_settings(s);
+	rp_buf_release(&s->long_payload);
 	free(s->jobs);
 	free(s->places);
 	free(s->settlements);

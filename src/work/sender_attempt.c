@@ -1,18 +1,19 @@
 #include "work/sender_int.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 
 #include "base/assert.h"
 #include "base/log.h"
 #include "core/retry.h"
+#include "core/start.h"
 
-#define LEASE_MARGIN_MS 1000                /* a claim is not begun when its lease may be taken within this time */
-#define SMALL_BYTES ((size_t)64 << 10)      /* payloads up to this size begin whatever else is in memory */
-#define LARGE_BYTES_MAX ((size_t)64 << 20)  /* longer ones in memory at once, and of one endpoint: */
-#define LARGE_BYTES_EACH ((size_t)16 << 20) /* ... one more may begin while they have not reached it */
-#define KEPT_BYTES_MAX ((size_t)16 << 10)   /* a place keeps a buffer of this size for its next payload */
-#define NO_KEY_WAIT_MS 60000                /* an endpoint without a valid key is asked again after this time */
+#define LEASE_MARGIN_MS 1000              /* a claim is not begun when its lease may be taken within this time */
+#define SHORT_BYTES ((size_t)64 << 10)    /* payloads up to this size stay in memory until they are answered */
+#define KEPT_BYTES_MAX ((size_t)16 << 10) /* a place keeps a buffer of this size for its next payload */
+#define NO_KEY_WAIT_MS 60000              /* an endpoint without a valid key is asked again after this time */
+#define NO_PORT_WAIT_MS 1000              /* ... and one towards which no local port is free, after this */
 #define SUCCESS_RESPONSE_MAX 64 /* of a 2xx answer's body so much is kept; failures keep all of RP_RESPONSE_HEAD_MAX */
 
 /* --- its place ---------------------------------------------------------------------------------------------------- */
@@ -48,8 +49,11 @@ static void push_finished(struct rp_sender *s, struct rp_sender_job *j, enum rp_
 	    .attempt = j->claim.attempt,
 	    .kind = kind,
 	    .started_at_ms = j->started_at_ms,
-	    .outcome = kind == RP_SETTLE_RETURN || kind == RP_SETTLE_PARK ? NULL : &j->outcome,
 	};
+	if (kind == RP_SETTLE_RETURN || kind == RP_SETTLE_PARK)
+		j->settlement.token = j->claim.token;
+	else
+		j->settlement.outcome = &j->outcome;
 	hold_ms = rp_pace_hold_ms(j->claim.blocking, j->outcome.duration_us);
 	if (s->finished.n == 0) {
 		s->finished_boot_ms = s->now_boot_ms;
@@ -105,66 +109,133 @@ static void finish_without_request(struct rp_sender *s, struct rp_sender_job *j,
 	decide(s, j, policy);
 }
 
+/* Nothing is sent, and nothing is spent: what is missing is ours to mend. */
+static void park(struct rp_sender *s, struct rp_sender_job *j, enum rp_cause cause, const char *detail, int64_t wait_ms)
+{
+	char text[RP_DETAIL_TEXT_MAX];
+
+	snprintf(text, sizeof text, "%s", detail); /* it may be the outcome's own */
+	memset(&j->outcome, 0, sizeof j->outcome);
+	j->outcome.cause = cause;
+	memcpy(j->outcome.detail, text, sizeof text);
+	push_finished(s, j, RP_SETTLE_PARK);
+	j->settlement.cause = cause;
+	j->settlement.due_at_ms = s->now_at_ms + wait_ms;
+}
+
+/* Fewer requests at once, and the entry goes back as if it had not been claimed. */
+static void shrink(struct rp_sender *s, struct rp_sender_job *j, const char *what)
+{
+	if (!rp_places_refused(&s->room, s->running, s->now_boot_ms))
+		snprintf(s->hopeless, sizeof s->hopeless, "%s", what);
+	rp_sender_log_lack(s, what);
+	push_finished(s, j, RP_SETTLE_RETURN);
+}
+
+static void lacked(struct rp_sender *s, struct rp_sender_job *j, const struct rp_outcome *outcome)
+{
+	if (outcome->lack == RP_LACK_PORTS)
+		park(s, j, RP_CAUSE_LOCAL, outcome->detail, NO_PORT_WAIT_MS);
+	else
+		shrink(s, j, outcome->detail);
+}
+
+static void answered(struct rp_sender *s, struct rp_sender_job *j, struct rp_sender_place *p)
+{
+	if (j->outcome.cause == RP_CAUSE_NONE && j->outcome.response_bytes > SUCCESS_RESPONSE_MAX)
+		j->outcome.response_bytes = SUCCESS_RESPONSE_MAX;
+	rp_attempt_mask_secrets(&p->attempt, j->outcome.response, j->outcome.response_bytes);
+	rp_attempt_mask_secrets(&p->attempt, (unsigned char *)j->outcome.detail, strlen(j->outcome.detail));
+	decide(s, j, p->attempt.policy);
+}
+
 void rp_sender_on_done(void *arg, void *owner, const struct rp_outcome *outcome)
 {
 	struct rp_sender *s = arg;
 	struct rp_sender_job *j = owner;
 	struct rp_sender_place *p = j->place;
 
-	assert(s->running > 0 && s->large_bytes >= j->large_bytes);
+	assert(s->running > 0);
 	s->running--;
 	rp_credit_end(&s->credit);
 	rp_fresh_end(&s->fresh, j->begun_boot_ms);
-	if (j->large_bytes > 0) {
-		s->large_bytes -= j->large_bytes;
-		j->large_bytes = 0;
-		s->large_may_begin = true;
-	}
 	j->outcome = *outcome;
-	if (outcome->cause == RP_CAUSE_NONE && j->outcome.response_bytes > SUCCESS_RESPONSE_MAX)
-		j->outcome.response_bytes = SUCCESS_RESPONSE_MAX;
-	rp_attempt_mask_secrets(&p->attempt, j->outcome.response, j->outcome.response_bytes);
-	rp_attempt_mask_secrets(&p->attempt, (unsigned char *)j->outcome.detail, strlen(j->outcome.detail));
-	decide(s, j, p->attempt.policy);
+	if (outcome->lack != RP_LACK_NONE) {
+		s->counts.attempts--;
+		lacked(s, j, outcome);
+	} else {
+		rp_places_granted(&s->room);
+		answered(s, j, p);
+	}
 	j->place = NULL;
 	give_place_back(s, p);
 	j->generation->requests--;
 	rp_sender_discard_unused(s);
 }
-
-/* Nothing is sent unsigned, and nothing is spent: what is missing is ours to mend. */
-static void park(struct rp_sender *s, struct rp_sender_job *j, const char *detail)
-{
-	memset(&j->outcome, 0, sizeof j->outcome);
-	j->outcome.cause = RP_CAUSE_NO_KEY;
-	snprintf(j->outcome.detail, sizeof j->outcome.detail, "%.*s", RP_DETAIL_TEXT_MAX - 1, detail);
-	push_finished(s, j, RP_SETTLE_PARK);
-	j->settlement.cause = RP_CAUSE_NO_KEY;
-	j->settlement.due_at_ms = s->now_at_ms + NO_KEY_WAIT_MS;
-}
-
 /* --- its beginning ------------------------------------------------------------------------------------------------ */
 
-/* A receiver that hangs on long payloads keeps those of others waiting at most in part, and short ones never. */
-static bool large_may_begin(const struct rp_sender *s, const struct rp_sender_job *j)
-{
-	size_t i, of_endpoint = 0;
-
-	if (s->large_bytes == 0)
-		return true;
-	for (i = 0; i < s->n_jobs; i++)
-		if (s->jobs[i].large_bytes > 0 && s->jobs[i].claim.endpoint == j->claim.endpoint)
-			of_endpoint += s->jobs[i].large_bytes;
-	return s->large_bytes < LARGE_BYTES_MAX && of_endpoint < LARGE_BYTES_EACH;
-}
-
-/* Nothing is spent on a lack of ours. When nothing runs whose end could mend it, the entry would be claimed again and again:
- * then another process is to try. */
+/* When nothing runs whose end could mend a lack of memory, the entry would be claimed again and again: then another process is
+ * to try. */
 static enum rp_err put_off(struct rp_sender *s, struct rp_sender_job *j, enum rp_err why)
 {
-	rp_log(RP_LOG_WARN, "attempt_put_off", "seq=%" PRIu64 " why=%s", j->claim.seq, rp_err_name(why));
-	push_finished(s, j, RP_SETTLE_RETURN);
+	shrink(s, j, rp_err_name(why));
 	return s->running > 0 ? RP_OK : why;
+}
+
+static int64_t age_ms(const struct rp_sender_job *j, int64_t now_boot_ms)
+{
+	return now_boot_ms - j->claimed_boot_ms;
+}
+
+/* The clock is read anew: many requests may have begun in this step before it. */
+static bool may_begin(struct rp_sender *s, const struct rp_sender_job *j, const struct rp_sender_place *p)
+{
+	struct rp_start start = {
+	    .endpoint = &p->dispatch.endpoint,
+	    .in_flight_max = p->attempt.policy != NULL ? p->attempt.policy->in_flight : UINT_MAX,
+	    .probe = j->claim.probe,
+	    .metered = j->claim.token.rate.count > 0,
+	    .begin_within_ms = j->begin_within_ms,
+	    .now_at_ms = s->now_at_ms,
+	};
+	enum rp_start_verdict verdict;
+
+	if (start.metered) {
+		start.age_ms = age_ms(j, rp_sys_boot_ms(s->o.sys));
+		s->lag_ms = rp_lag_follow(s->lag_ms, start.age_ms);
+	}
+	if (!p->dispatch.endpoint_known)
+		return false;
+	verdict = rp_start_judge(&start);
+	if (verdict != RP_START_GO)
+		rp_log(RP_LOG_DEBUG, "not_begun", "seq=%" PRIu64 " why=%d", j->claim.seq, (int)verdict);
+	return verdict == RP_START_GO;
+}
+
+static bool read_body(void *owner, size_t at, char *out, size_t n)
+{
+	const struct rp_sender_job *j = owner;
+	struct rp_sender_place *p = j->place;
+	struct rp_error err;
+	enum rp_err e;
+
+	if (at == 0)
+		p->piece = (struct rp_piece){.seq = j->claim.seq};
+	if (at != p->piece.at)
+		return false; /* libcurl goes back to the beginning only */
+	e = rp_outbox_fetch_piece(p->sender->o.outbox, &p->piece, out, n, &err);
+	if (e != RP_OK && e != RP_ERR_STALE)
+		rp_log(RP_LOG_ERROR, "payload_unreadable", "seq=%" PRIu64 " why=%s", j->claim.seq, rp_err_name(e));
+	return e == RP_OK;
+}
+
+/* It was checked and signed as a whole. From now on it is in memory only as far as libcurl's buffer holds it: any number of
+ * receivers may hang on long payloads, and others have theirs. */
+static void read_while_sent(struct rp_sender_job *j, struct rp_sender_place *p)
+{
+	p->piece = (struct rp_piece){.seq = j->claim.seq};
+	p->attempt.request.body.ptr = NULL;
+	p->attempt.request.read_body = read_body;
 }
 
 /* With what was fetched into the place. The job has the place when a request is under way. */
@@ -180,17 +251,28 @@ static enum rp_err begin(struct rp_sender *s, struct rp_sender_job *j, struct rp
 		return RP_OK;
 	}
 	cause = rp_attempt_prepare(&p->attempt, s->o.settings, &p->dispatch, j->claim.attempt, s->now_at_ms, detail);
-	if (cause == RP_CAUSE_NO_KEY) {
-		park(s, j, detail);
+	if (!may_begin(s, j, p)) {
+		push_finished(s, j, RP_SETTLE_RETURN);
 		return RP_OK;
 	}
+	if (cause == RP_CAUSE_NO_KEY) {
+		park(s, j, RP_CAUSE_NO_KEY, detail, NO_KEY_WAIT_MS);
+		return RP_OK;
+	}
+	if (p->attempt.lacks_memory)
+		return put_off(s, j, RP_ERR_NOMEM);
 	if (cause != RP_CAUSE_NONE) {
 		s->counts.attempts++;
 		finish_without_request(s, j, p->attempt.policy, cause, detail);
 		return RP_OK;
 	}
 	p->attempt.request.owner = j;
+	if (p->dispatch.payload.len > SHORT_BYTES)
+		read_while_sent(j, p);
+	j->place = p;
 	e = s->o.transport->start(s->o.transport, &p->attempt.request, err);
+	if (e != RP_OK)
+		j->place = NULL;
 	if (e == RP_ERR_NOMEM)
 		return put_off(s, j, e);
 	s->counts.attempts++;
@@ -199,16 +281,11 @@ static enum rp_err begin(struct rp_sender *s, struct rp_sender_job *j, struct rp
 				       err != NULL ? err->text : "the request could not be started");
 		return RP_OK;
 	}
-	j->place = p;
 	j->generation = s->newest;
 	j->generation->requests++;
 	s->running++;
 	j->begun_boot_ms = s->now_boot_ms;
 	rp_fresh_begin(&s->fresh, s->now_boot_ms);
-	if (p->dispatch.payload.len > SMALL_BYTES) {
-		j->large_bytes = p->dispatch.payload.len;
-		s->large_bytes += j->large_bytes;
-	}
 	return RP_OK;
 }
 
@@ -217,12 +294,9 @@ static enum rp_err start_in(struct rp_sender *s, struct rp_sender_job *j, struct
 {
 	enum rp_err e;
 
-	p->dispatch.max_payload = large_may_begin(s, j) ? 0 : SMALL_BYTES;
+	p->dispatch.short_max = SHORT_BYTES;
+	p->dispatch.long_payload = &s->long_payload;
 	e = rp_outbox_fetch(s->o.outbox, &j->claim, &p->dispatch, err);
-	if (e == RP_ERR_FULL) {
-		rp_sender_list_push(&s->large, j);
-		return RP_OK;
-	}
 	j->id_known = e == RP_OK;
 	memcpy(j->id, p->dispatch.facts.id, sizeof j->id);
 	j->started_at_ms = s->now_at_ms;
@@ -248,6 +322,7 @@ static enum rp_err start(struct rp_sender *s, struct rp_sender_job *j, struct rp
 	struct rp_sender_place *p = take_place(s);
 	enum rp_err e = start_in(s, j, p, err);
 
+	rp_buf_release(&s->long_payload);
 	if (j->place == NULL) {
 		give_place_back(s, p);
 		rp_credit_end(&s->credit);
@@ -257,17 +332,35 @@ static enum rp_err start(struct rp_sender *s, struct rp_sender_job *j, struct rp
 
 int64_t rp_sender_next_start_ms(const struct rp_sender *s)
 {
-	if (s->ready.n == 0 || s->running >= s->o.in_flight)
+	int64_t place_ms = rp_places_next_ms(&s->room, s->running, s->now_boot_ms), credit_ms;
+
+	if (s->metered.n > 0)
+		return place_ms == 0 ? 0
+				     : s->metered.first->begin_within_ms + 1 - age_ms(s->metered.first, s->now_boot_ms);
+	if (s->ready.n == 0 || place_ms < 0)
 		return -1;
-	return rp_credit_next_ms(&s->credit, s->now_boot_ms);
+	credit_ms = rp_credit_next_ms(&s->credit, s->now_boot_ms);
+	return credit_ms > place_ms ? credit_ms : place_ms;
 }
 
 void rp_sender_return_ready(struct rp_sender *s)
 {
 	struct rp_sender_job *j;
 
-	while ((j = rp_sender_list_pop(&s->ready)) != NULL || (j = rp_sender_list_pop(&s->large)) != NULL)
+	while ((j = rp_sender_list_pop(&s->metered)) != NULL || (j = rp_sender_list_pop(&s->ready)) != NULL)
 		push_finished(s, j, RP_SETTLE_RETURN);
+}
+
+/* Nearly always for lack of a place; others may have one, and a use for the tokens. */
+void rp_sender_return_late(struct rp_sender *s)
+{
+	const struct rp_sender_job *j;
+
+	while ((j = s->metered.first) != NULL && age_ms(j, s->now_boot_ms) > j->begin_within_ms) {
+		if (rp_sender_has_place(s)) /* it was the turn that took so long */
+			s->lag_ms = rp_lag_follow(s->lag_ms, age_ms(j, s->now_boot_ms));
+		push_finished(s, rp_sender_list_pop(&s->metered), RP_SETTLE_RETURN);
+	}
 }
 
 bool rp_sender_is_stalled(const struct rp_sender *s, int64_t since_boot_ms)
@@ -282,20 +375,24 @@ void rp_sender_drop_after_stall(struct rp_sender *s)
 	if (!rp_sender_is_stalled(s, s->beat_boot_ms))
 		return;
 	rp_log(RP_LOG_WARN, "stalled", "for_ms=%" PRId64 " returned=%zu", s->now_boot_ms - s->beat_boot_ms,
-	       s->ready.n + s->large.n);
+	       rp_sender_n_ready(s));
 	rp_sender_return_ready(s);
 }
 
 enum rp_err rp_sender_start_ready(struct rp_sender *s, struct rp_error *err)
 {
 	enum rp_err e = RP_OK;
-	size_t n;
 
 	rp_credit_look(&s->credit, s->now_boot_ms);
-	for (n = s->large_may_begin ? s->large.n : 0; n > 0 && e == RP_OK && s->running < s->o.in_flight; n--)
-		e = start(s, rp_sender_list_pop(&s->large), err);
-	s->large_may_begin = n > 0;
-	while (e == RP_OK && s->ready.n > 0 && s->running < s->o.in_flight && s->credit.left > 0) {
+	rp_places_look(&s->room, s->now_boot_ms);
+	if (s->room.now == s->room.max)
+		rp_sender_log_lack(s, NULL);
+	while (e == RP_OK && s->metered.n > 0 && rp_sender_has_place(s)) {
+		if (s->credit.left > 0)
+			rp_credit_begin(&s->credit, s->now_boot_ms);
+		e = start(s, rp_sender_list_pop(&s->metered), err);
+	}
+	while (e == RP_OK && s->ready.n > 0 && rp_sender_has_place(s) && s->credit.left > 0) {
 		rp_credit_begin(&s->credit, s->now_boot_ms);
 		e = start(s, rp_sender_list_pop(&s->ready), err);
 	}

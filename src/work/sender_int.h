@@ -26,8 +26,10 @@ struct rp_sender_settings {
  * receivers are fast stays with a few of them, which fit into a processor's cache. */
 struct rp_sender_place {
 	struct rp_sender_place *next;
+	struct rp_sender *sender;
 	struct rp_dispatch dispatch;
 	struct rp_attempt_request attempt;
+	struct rp_piece piece; /* of a long payload, which is read again while it is sent */
 };
 
 /* One claim from turn to settle. */
@@ -41,7 +43,7 @@ struct rp_sender_job {
 	struct rp_outcome outcome;
 	struct rp_settlement settlement;
 	int64_t started_at_ms, begun_boot_ms;
-	size_t large_bytes; /* of its payload while the request is under way, if that is not small */
+	int64_t claimed_boot_ms, begin_within_ms; /* when its turn began, and what that was told */
 };
 
 struct rp_sender_list {
@@ -57,10 +59,14 @@ struct rp_sender {
 	size_t n_jobs;
 	struct rp_sender_place *places, *free_places; /* as many as requests may be under way */
 	struct rp_sender_list idle, ready, finished;
-	size_t given_back;           /* of those finished: never begun */
-	struct rp_sender_list large; /* claimed like `ready`; their payloads wait for others of their kind to end */
-	bool large_may_begin;        /* such a one has ended */
-	size_t running, large_bytes;
+	struct rp_sender_list metered; /* claimed like `ready`, with tokens that do not keep: these begin first */
+	int64_t lag_ms;                /* between their claim and their begin, of late (rp_lag_follow) */
+	size_t given_back;             /* of those finished: never begun */
+	struct rp_buf long_payload;    /* while its request is made ready; it is one at a time */
+	size_t running;
+	struct rp_places room;             /* how many may run */
+	bool short_of;                     /* told, and not over yet */
+	char hopeless[RP_DETAIL_TEXT_MAX]; /* not "": what not even one request can be had for lack of */
 	struct rp_fresh fresh;             /* of those running */
 	struct rp_credit credit;           /* for those that are ready */
 	int64_t hold_ms;                   /* how long the oldest of `finished` may wait for company */
@@ -90,10 +96,21 @@ struct rp_sender {
 	struct rp_sender_counts counts;
 };
 
+static inline bool rp_sender_has_place(const struct rp_sender *s)
+{
+	return rp_places_next_ms(&s->room, s->running, s->now_boot_ms) == 0;
+}
+
+/* Claimed, and waiting for a place only. */
+static inline size_t rp_sender_n_ready(const struct rp_sender *s)
+{
+	return s->ready.n + s->metered.n;
+}
+
 /* How many claims go ahead of the requests at least: half as many again as may run. */
 static inline size_t rp_sender_ahead(const struct rp_sender *s)
 {
-	return (s->o.in_flight + 1) / 2;
+	return (s->room.now + 1) / 2;
 }
 
 /* sender_list.c. Pop: NULL when it is empty. */
@@ -115,6 +132,7 @@ int64_t rp_sender_next_start_ms(const struct rp_sender *s); /* -1: not before so
 enum rp_err rp_sender_start_ready(struct rp_sender *s, struct rp_error *err);
 void rp_sender_on_done(void *arg, void *owner, const struct rp_outcome *outcome); /* the transport's `done` */
 void rp_sender_return_ready(struct rp_sender *s);
+void rp_sender_return_late(struct rp_sender *s); /* those whose tokens are forfeited */
 bool rp_sender_is_stalled(const struct rp_sender *s, int64_t since_boot_ms);
 void rp_sender_drop_after_stall(struct rp_sender *s);
 
@@ -135,6 +153,7 @@ enum rp_err rp_sender_is_drained(struct rp_sender *s, bool *drained, struct rp_e
 
 /* sender_log.c */
 void rp_sender_log_settled(const struct rp_sender_job *j);
+void rp_sender_log_lack(struct rp_sender *s, const char *what); /* of one, until it is over */
 void rp_sender_log_breaker(struct rp_sender *s, const struct rp_sender_job *j, enum rp_control_change change);
 
 #endif

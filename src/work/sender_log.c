@@ -21,7 +21,8 @@ void rp_sender_log_settled(const struct rp_sender_job *j)
 	rp_cause_format(j->outcome.cause, j->outcome.http_status, at);
 	if (st->kind == RP_SETTLE_PARK) {
 		if (st->parked)
-			rp_log(RP_LOG_ERROR, "no_key", "id=%s next_at_ms=%" PRId64 " detail=%s", id, st->due_at_ms,
+			rp_log(RP_LOG_ERROR, st->cause == RP_CAUSE_NO_KEY ? "no_key" : "put_off",
+			       "id=%s next_at_ms=%" PRId64 " detail=%s", id, st->due_at_ms,
 			       rp_log_quote(j->outcome.detail, detail, sizeof detail));
 		return;
 	}
@@ -38,6 +39,18 @@ void rp_sender_log_settled(const struct rp_sender_job *j)
 		rp_log(RP_LOG_WARN, "dead", "id=%s seq=%" PRIu64 " attempt=%" PRIu32 " cause=%s last=%s detail=%s", id,
 		       st->seq, st->attempt, rp_cause_format(st->cause, j->outcome.http_status, cause), at,
 		       rp_log_quote(j->outcome.detail, detail, sizeof detail));
+}
+
+void rp_sender_log_lack(struct rp_sender *s, const char *what)
+{
+	char text[RP_DETAIL_TEXT_MAX + 8];
+
+	if (what != NULL && !s->short_of)
+		rp_log(RP_LOG_WARN, "short_of", "what=%s in_flight=%zu configured=%u",
+		       rp_log_quote(what, text, sizeof text), s->room.now, s->o.in_flight);
+	if (what == NULL && s->short_of)
+		rp_log(RP_LOG_INFO, "short_no_more", "in_flight=%zu", s->room.now);
+	s->short_of = what != NULL;
 }
 
 /* Rare, so looking the name up is fine. An endpoint whose name cannot be read has its number. */

@@ -47,8 +47,8 @@ static void recycle_settled(struct rp_sender *s, const struct rp_turn *turn)
  * whose receivers hang does not keep from others what it cannot begin. */
 static size_t claim_room(const struct rp_sender *s)
 {
-	size_t begun = s->running + s->ready.n;
-	size_t wanted = s->o.in_flight + rp_sender_ahead(s) + 2 * (s->finished.n - s->given_back);
+	size_t begun = s->running + rp_sender_n_ready(s);
+	size_t wanted = s->room.now + rp_sender_ahead(s) + 2 * (s->finished.n - s->given_back);
 	size_t room = begun < wanted ? wanted - begun : 0;
 
 	if (s->stop_boot_ms != 0)
@@ -64,6 +64,14 @@ void rp_sender_return_surplus(struct rp_sender *s)
 		rp_sender_return_ready(s);
 }
 
+/* What can begin as soon as it is claimed: these go before all others. */
+static size_t metered_room(const struct rp_sender *s)
+{
+	size_t taken = s->running + s->metered.n;
+
+	return taken < s->room.now ? s->room.now - taken : 0;
+}
+
 static void prepare_turn(struct rp_sender *s)
 {
 	struct rp_sender_job *j;
@@ -72,7 +80,9 @@ static void prepare_turn(struct rp_sender *s)
 				   .claims = s->claims,
 				   .limits = endpoint_limits,
 				   .limits_arg = s,
-				   .want = claim_room(s)};
+				   .want = claim_room(s),
+				   .want_metered = metered_room(s),
+				   .begin_within_ms = rp_lag_begin_within_ms(s->lag_ms)};
 	while ((j = rp_sender_list_pop(&s->finished)) != NULL) {
 		s->turn.settle[s->turn.n_settle++] = j->settlement;
 		rp_sender_list_push(&s->settling, j);
@@ -103,8 +113,10 @@ static enum rp_err apply_turn(struct rp_sender *s, enum rp_err result, struct rp
 		j = rp_sender_list_pop(&s->idle);
 		j->claim = t->claims[i];
 		j->id_known = false;
+		j->claimed_boot_ms = s->turn_boot_ms;
+		j->begin_within_ms = t->begin_within_ms;
 		rp_sender_log_breaker(s, j, j->claim.probe ? RP_CONTROL_PROBED : RP_CONTROL_SAME);
-		rp_sender_list_push(&s->ready, j);
+		rp_sender_list_push(j->claim.token.rate.count > 0 ? &s->metered : &s->ready, j);
 	}
 	recycle_settled(s, t);
 	/* Told to stop while it was claiming; or stalled since, and then these claims may have been taken too. */
@@ -119,7 +131,7 @@ enum rp_err rp_sender_take_turn(struct rp_sender *s, struct rp_error *err)
 
 	prepare_turn(s);
 	/* While nothing is to be begun or expected soon, there is nothing that could go on meanwhile. */
-	if (s->turner != NULL && rp_fresh_count(&s->fresh, s->now_boot_ms) + s->ready.n > 0) {
+	if (s->turner != NULL && rp_fresh_count(&s->fresh, s->now_boot_ms) + rp_sender_n_ready(s) > 0) {
 		s->turn_under_way = true;
 		rp_turner_begin(s->turner, s->now_at_ms, &s->turn);
 		return RP_OK;
@@ -156,7 +168,7 @@ enum rp_err rp_sender_settle_rest(struct rp_sender *s, struct rp_error *err)
 static struct rp_pace pace_of(const struct rp_sender *s)
 {
 	return (struct rp_pace){
-	    .ready = s->ready.n,
+	    .ready = rp_sender_n_ready(s),
 	    .running = s->running,
 	    .fresh = rp_fresh_count(&s->fresh, s->now_boot_ms),
 	    .finished = s->finished.n,

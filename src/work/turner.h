@@ -2,7 +2,7 @@
  * for the disk.
  *
  * One turn at a time. From begin to end the turn and all it points to belong to the thread, and the outbox may be read by
- * rp_outbox_fetch and rp_outbox_next_look only. */
+ * rp_outbox_fetch, rp_outbox_fetch_piece and rp_outbox_next_look only. */
 #ifndef RP_WORK_TURNER_H
 #define RP_WORK_TURNER_H
 

@@ -27,7 +27,8 @@ static enum rp_err fake_start(struct rp_transport *t, const struct rp_request *r
 	q->request = r;
 	q->answered = false;
 	snprintf(q->url, sizeof q->url, "%s", r->url);
-	snprintf(q->body, sizeof q->body, "%.*s", (int)r->body.len, r->body.ptr);
+	if (r->read_body == NULL)
+		snprintf(q->body, sizeof q->body, "%.*s", (int)r->body.len, r->body.ptr);
 	fake_header(r, "webhook-id", q->id, sizeof q->id);
 	fake_header(r, "runpost-attempt", q->attempt, sizeof q->attempt);
 	fake_header(r, "webhook-signature", q->signature, sizeof q->signature);

@@ -315,8 +315,12 @@ static struct rp_limits limits(void *arg, uint64_t endpoint, struct rp_span name
 
 void fx_turn(size_t want, struct rp_settlement *settle, size_t n_settle)
 {
-	struct rp_turn turn = {
-	    .settle = settle, .n_settle = n_settle, .want = want, .claims = fx.claims, .limits = limits};
+	struct rp_turn turn = {.settle = settle,
+			       .n_settle = n_settle,
+			       .want = want,
+			       .want_metered = want,
+			       .claims = fx.claims,
+			       .limits = limits};
 
 	ck_assert_uint_le(want, FX_CLAIMS_MAX);
 	must(rp_outbox_turn(fx.ob, fx.now_ms, &turn, &fx.err), "turn");

@@ -87,7 +87,7 @@ static unsigned take_all(void)
 	unsigned n = 0;
 
 	while (rp_control_ready_at_ms(&c, 0) <= now_ms) {
-		rp_control_claimed(&c, now_ms);
+		rp_control_claimed(&c, now_ms, 0);
 		if (++n == 100000)
 			ck_abort_msg("there is no end of tokens");
 	}
@@ -123,19 +123,93 @@ START_TEST(in_no_span_more_is_claimed_than_burst_and_rate_allow)
 		if (i % 3 != 0)
 			taken += take_all();
 		else if (rp_control_ready_at_ms(&c, 0) <= now_ms)
-			taken += rp_control_claimed(&c, now_ms) == RP_CONTROL_SAME;
+			taken += rp_control_claimed(&c, now_ms, 0) == RP_CONTROL_SAME;
 		most = rp_rate_burst(r) + (uint64_t)(now_ms - NOW) * r.count / r.period_ms;
 		ck_assert_msg(taken <= most, "%lu of %lu", (unsigned long)taken, (unsigned long)most);
 	}
 	begin(100, texts[_i]);
 	for (taken = 0, i = 0; i < 20000; i++) {
 		now_ms = rp_control_ready_at_ms(&c, 0) > now_ms ? rp_control_ready_at_ms(&c, 0) : now_ms;
-		rp_control_claimed(&c, now_ms);
+		rp_control_claimed(&c, now_ms, 0);
 		taken++;
 	}
 	most = (uint64_t)(now_ms - NOW) * r.count / r.period_ms;
 	ck_assert_msg(taken >= most * 99 / 100, "%lu is much slower than %lu", (unsigned long)taken,
 		      (unsigned long)most);
+}
+END_TEST
+
+/* Claims by several senders, each of whose requests begins somewhat later, in any order, or not at all: then its token comes
+ * back. However the two are mixed, what begins keeps to the rate. */
+START_TEST(what_begins_keeps_to_the_rate_wherever_within_its_time_it_begins)
+{
+	static const char *const texts[] = {"1/s", "2/s", "7/s", "50/s", "10/m"};
+	enum { N = 600, WITHIN_MS = 150 };
+	static int64_t begun[N];
+	struct rp_token token;
+	int64_t last_ms = 0, at, interval_ms;
+	size_t n = 0, i, k;
+	struct rp_rate r;
+
+	srand(_i / 5 + 1);
+	begin(1000, texts[_i % 5]);
+	r = c.limits.rate;
+	interval_ms = r.period_ms / r.count;
+	while (n < N) {
+		now_ms += rand() % 4 != 0 ? rand() % 40 : rand() % (int)(3 * interval_ms);
+		if (rp_control_ready_at_ms(&c, 0) > now_ms)
+			continue;
+		last_ms = now_ms;
+		rp_control_claimed(&c, now_ms, WITHIN_MS);
+		if (rand() % 3 != 0) {
+			begun[n++] = now_ms + rand() % (WITHIN_MS + 1);
+			continue;
+		}
+		token = (struct rp_token){r, now_ms};
+		for (k = (size_t)rand() % 3; k > 0; k--) { /* others claim meanwhile */
+			now_ms += rand() % (int)(interval_ms + 1);
+			if (rp_control_ready_at_ms(&c, 0) > now_ms || n == N)
+				continue;
+			last_ms = now_ms;
+			rp_control_claimed(&c, now_ms, WITHIN_MS);
+			begun[n++] = now_ms + rand() % (WITHIN_MS + 1);
+		}
+		rp_control_token_return(&c, &token, last_ms);
+	}
+	for (i = 0; i < N; i++)
+		for (k = 0; k < N; k++) {
+			size_t among = 0, j;
+
+			at = begun[k] - begun[i];
+			if (at < 0 || at > 4 * interval_ms + 2000)
+				continue;
+			for (j = 0; j < N; j++)
+				among += begun[j] >= begun[i] && begun[j] <= begun[k];
+			ck_assert_msg(among <= rp_rate_burst(r) + (uint64_t)at * r.count / r.period_ms,
+				      "%s: %zu in %lld ms", texts[_i % 5], among, (long long)at);
+		}
+}
+END_TEST
+
+START_TEST(a_token_that_was_not_spent_comes_back)
+{
+	struct rp_token token;
+	struct rp_rate other = {5, 1000};
+
+	begin(100, "3/h");
+	token = (struct rp_token){c.limits.rate, now_ms};
+	rp_control_claimed(&c, now_ms, 20);
+	ck_assert_int_gt(rp_control_ready_at_ms(&c, 0), now_ms + 1200000);
+	rp_control_token_return(&c, &token, now_ms);
+	ck_assert_int_le(rp_control_ready_at_ms(&c, 0), now_ms + 20);
+	now_ms += 20;
+	rp_control_claimed(&c, now_ms, 20);
+	token.rate = other; /* of a configuration before: the bucket began anew since */
+	rp_control_token_return(&c, &token, now_ms);
+	ck_assert_int_gt(rp_control_ready_at_ms(&c, 0), now_ms + 1200000);
+	token = (struct rp_token){{0, 0}, now_ms};
+	rp_control_token_return(&c, &token, now_ms);
+	ck_assert_int_gt(rp_control_ready_at_ms(&c, 0), now_ms + 1200000);
 }
 END_TEST
 
@@ -308,11 +382,11 @@ START_TEST(pauses_double_up_to_ten_minutes_and_a_recovery_starts_anew)
 	for (i = 0; i < N(seconds); i++) {
 		ck_assert_int_eq(c.probe_at_ms - now_ms, seconds[i] * 1000);
 		now_ms = c.probe_at_ms;
-		ck_assert_int_eq(rp_control_claimed(&c, now_ms), RP_CONTROL_PROBED);
+		ck_assert_int_eq(rp_control_claimed(&c, now_ms, 0), RP_CONTROL_PROBED);
 		ck_assert_int_eq(outcome(RP_CAUSE_TIMEOUT, 0), RP_CONTROL_OPENED);
 	}
 	now_ms = c.probe_at_ms;
-	rp_control_claimed(&c, now_ms);
+	rp_control_claimed(&c, now_ms, 0);
 	ck_assert_int_eq(outcome(RP_CAUSE_NONE, 200), RP_CONTROL_CLOSED);
 	ck_assert_uint_eq(rp_control_room(&c), RP_WINDOW_START);
 	open_it();
@@ -336,11 +410,11 @@ START_TEST(a_probe_that_tells_nothing_is_followed_by_another_and_any_answer_clos
 	begin(10, NULL);
 	open_it();
 	now_ms = c.probe_at_ms;
-	rp_control_claimed(&c, now_ms);
+	rp_control_claimed(&c, now_ms, 0);
 	ck_assert_int_eq(rp_control_ready_at_ms(&c, 1), RP_CONTROL_NEVER);
 	ck_assert_int_eq(outcome(RP_CAUSE_LOCAL, 0), RP_CONTROL_SAME);
 	ck_assert_int_le(rp_control_ready_at_ms(&c, 0), now_ms);
-	ck_assert_int_eq(rp_control_claimed(&c, now_ms), RP_CONTROL_PROBED);
+	ck_assert_int_eq(rp_control_claimed(&c, now_ms, 0), RP_CONTROL_PROBED);
 	ck_assert_int_eq(outcome(RP_CAUSE_HTTP, 404), RP_CONTROL_CLOSED);
 }
 END_TEST
@@ -353,7 +427,7 @@ START_TEST(an_operator_may_have_it_probed_now_or_switch_it_off)
 	open_it();
 	rp_control_probe_now(&c, now_ms);
 	ck_assert_int_le(rp_control_ready_at_ms(&c, 0), now_ms);
-	ck_assert_int_eq(rp_control_claimed(&c, now_ms), RP_CONTROL_PROBED);
+	ck_assert_int_eq(rp_control_claimed(&c, now_ms, 0), RP_CONTROL_PROBED);
 	rp_control_apply(&c, &limits);
 	ck_assert_int_eq(c.breaker, RP_BREAKER_CLOSED);
 	for (_i = 0; _i < 1000; _i++)
@@ -382,7 +456,7 @@ START_TEST(whatever_comes_it_keeps_its_bounds)
 			ck_assert(c.breaker != RP_BREAKER_OPEN || (now_ms >= c.probe_at_ms && in_flight == 0));
 			ck_assert(c.breaker != RP_BREAKER_HALF_OPEN || in_flight == 0);
 			ck_assert_uint_lt(in_flight, limit);
-			ck_assert_int_eq(rp_control_claimed(&c, now_ms),
+			ck_assert_int_eq(rp_control_claimed(&c, now_ms, 0),
 					 was_closed ? RP_CONTROL_SAME : RP_CONTROL_PROBED);
 			in_flight++;
 		} else if (in_flight > 0 && rand() % 2 != 0) {
@@ -409,6 +483,8 @@ static Suite *suite(void)
 	TCase *tc = tcase_create("control");
 
 	tcase_add_loop_test(tc, a_rate_is_read_shown_and_has_a_second_of_burst, 0, N(rates));
+	tcase_add_loop_test(tc, what_begins_keeps_to_the_rate_wherever_within_its_time_it_begins, 0, 20);
+	tcase_add_test(tc, a_token_that_was_not_spent_comes_back);
 	tcase_add_test(tc, an_idle_bucket_holds_no_more_than_its_burst);
 	tcase_add_loop_test(tc, in_no_span_more_is_claimed_than_burst_and_rate_allow, 0, 6);
 	tcase_add_test(tc, a_new_endpoint_begins_small_and_reaches_its_limit_within_some_hundred_deliveries);

@@ -865,6 +865,7 @@ START_TEST(no_descriptor_left_is_our_own_trouble)
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
 	expect(&r, "EMFILE", RP_CAUSE_LOCAL, 0);
 	ck_assert_str_eq(r.last.detail, strerror(EMFILE));
+	ck_assert_int_eq(r.last.lack, RP_LACK_PROCESS);
 	post_and_wait(&r);
 	expect(&r, "afterwards", RP_CAUSE_NONE, 200);
 	rig_end(&r);
@@ -883,6 +884,7 @@ START_TEST(a_socket_that_epoll_refuses_costs_that_request_only)
 	epoll_refuses = false;
 	expect(&r, "ENOSPC", RP_CAUSE_LOCAL, 0);
 	ck_assert_str_eq(r.last.detail, strerror(ENOSPC));
+	ck_assert_int_eq(r.last.lack, RP_LACK_PROCESS);
 	post_and_wait(&r);
 	expect(&r, "afterwards", RP_CAUSE_NONE, 200);
 	rig_end(&r);

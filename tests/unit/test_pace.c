@@ -151,6 +151,71 @@ START_TEST(ends_that_trickle_in_do_not_put_it_off_for_ever)
 }
 END_TEST
 
+START_TEST(what_lies_between_claim_and_begin_is_followed_up_at_once_and_down_slowly)
+{
+	int64_t lag_ms = 0, i;
+
+	ck_assert_int_eq(rp_lag_begin_within_ms(lag_ms), RP_LAG_LEAST_MS);
+	lag_ms = rp_lag_follow(lag_ms, 300);
+	ck_assert_int_eq(lag_ms, 300);
+	ck_assert_int_gt(rp_lag_begin_within_ms(lag_ms),
+			 300); /* or the next would be forfeited, too, and all after it */
+	lag_ms = rp_lag_follow(lag_ms, 4);
+	ck_assert_int_ge(lag_ms, 250);
+	for (i = 0; i < 100; i++)
+		lag_ms = rp_lag_follow(lag_ms, 4);
+	ck_assert_int_eq(lag_ms, 4);
+	ck_assert_int_eq(rp_lag_begin_within_ms(INT64_MAX), RP_LAG_MOST_MS);
+	ck_assert_int_eq(rp_lag_begin_within_ms(RP_LAG_MOST_MS - 1), RP_LAG_MOST_MS);
+}
+END_TEST
+
+START_TEST(what_is_refused_makes_fewer_places_which_grow_again)
+{
+	struct rp_places p = {.max = 100, .now = 100};
+	int64_t now_ms = 5000;
+	size_t steps;
+
+	ck_assert_int_eq(rp_places_next_ms(&p, 99, now_ms), 0);
+	ck_assert_int_eq(rp_places_next_ms(&p, 100, now_ms), -1);
+	ck_assert(rp_places_refused(&p, 40, now_ms));
+	ck_assert_uint_eq(p.now, 40);
+	ck_assert_int_eq(rp_places_next_ms(&p, 40, now_ms), -1);
+	ck_assert_int_eq(rp_places_next_ms(&p, 39, now_ms), 0);
+	rp_places_look(&p, now_ms + RP_PLACES_GROW_MS - 1);
+	ck_assert_uint_eq(p.now, 40);
+	for (steps = 0; p.now < p.max; steps++)
+		rp_places_look(&p, now_ms += RP_PLACES_GROW_MS);
+	ck_assert_uint_le(steps, 5);
+	ck_assert_uint_eq(p.now, 100);
+}
+END_TEST
+
+START_TEST(with_nothing_under_way_it_waits_longer_each_time_and_gives_up)
+{
+	struct rp_places p = {.max = 100, .now = 100};
+	int64_t now_ms = 5000, waited_ms = 0;
+	int i;
+
+	for (i = 0; i < RP_PLACES_REFUSALS_MAX; i++) {
+		ck_assert(rp_places_refused(&p, 0, now_ms));
+		ck_assert_uint_eq(p.now, 1);
+		ck_assert_int_eq(rp_places_next_ms(&p, 0, now_ms), RP_PLACES_WAIT_MS << i);
+		waited_ms += rp_places_next_ms(&p, 0, now_ms);
+		now_ms += rp_places_next_ms(&p, 0, now_ms);
+		rp_places_look(&p, now_ms);
+		ck_assert_uint_eq(p.now, 1);
+	}
+	ck_assert_int_ge(waited_ms, 10000);
+	ck_assert(!rp_places_refused(&p, 0, now_ms));
+	p.refusals = 0;
+	ck_assert(rp_places_refused(&p, 0, now_ms));
+	rp_places_granted(&p);
+	rp_places_look(&p, now_ms + RP_PLACES_GROW_MS);
+	ck_assert_uint_eq(p.now, 2);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("pace");
@@ -158,6 +223,9 @@ static Suite *suite(void)
 
 	tcase_add_loop_test(tc, a_turn_comes_when_the_table_says, 0, sizeof cases / sizeof cases[0]);
 	tcase_add_test(tc, a_place_that_others_wait_for_is_held_for_a_quarter_of_its_request);
+	tcase_add_test(tc, what_lies_between_claim_and_begin_is_followed_up_at_once_and_down_slowly);
+	tcase_add_test(tc, what_is_refused_makes_fewer_places_which_grow_again);
+	tcase_add_test(tc, with_nothing_under_way_it_waits_longer_each_time_and_gives_up);
 	tcase_add_test(tc, fresh_requests_are_counted_until_they_end_or_grow_old);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("credit");

@@ -10,6 +10,7 @@
 #include "fake_transport.h"
 #include "outbox_fixture.h"
 #include "work/attempt.h"
+#include "work/pace.h"
 
 static struct rp_settings settings;
 static struct fake_transport net;
@@ -365,6 +366,22 @@ START_TEST(claims_that_cannot_begin_are_given_back)
 }
 END_TEST
 
+static struct rp_settings *settings_of(const char *text)
+{
+	struct rp_settings *s = calloc(1, sizeof *s);
+	struct rp_error err;
+
+	rp_config_init(&s->config);
+	ck_assert_msg(rp_config_parse(&s->config, "next.conf", rp_span_of(text), &err) == RP_OK, "%s", err.text);
+	ck_assert_msg(rp_settings_load_secrets(s, &err) == RP_OK, "%s", err.text);
+	return s;
+}
+
+static void reload(const char *text)
+{
+	ck_assert_int_eq(rp_sender_reload(sender, settings_of(text), &fx.err), RP_OK);
+}
+
 /* --- long payloads ---------------------------------------------------------------------------------------------------- */
 
 #define MIB ((size_t)1 << 20)
@@ -383,48 +400,251 @@ static uint64_t append_long(unsigned k, size_t bytes)
 	return seq;
 }
 
-START_TEST(an_endpoint_with_long_payloads_holds_up_neither_short_ones_nor_others)
-{
-	int i;
-
-	for (i = 0; i < 4; i++)
-		append_long(1, 9 * MIB);
-	start_sender(20, false);
-	settle_down(20); /* the second reaches what an endpoint may have in memory */
-	ck_assert_uint_eq(net.n_started, 2);
-	fx_append(1, 1);
-	append_long(2, 9 * MIB);
-	settle_down(20);
-	ck_assert_uint_eq(net.n_started, 4);
-	for (i = 0; i < 4; i++)
-		fake_answer(&net, (size_t)i, RP_CAUSE_NONE, 200);
-	settle_down(20);
-	ck_assert_uint_eq(net.n_started, 6);
-	fake_answer(&net, 4, RP_CAUSE_NONE, 200);
-	fake_answer(&net, 5, RP_CAUSE_NONE, 200);
-	settle_down(20);
-	ck_assert_uint_eq(fx_ledger().delivered, 6);
-}
-END_TEST
-
-START_TEST(long_payloads_are_bounded_over_all_endpoints_and_go_back_at_a_stop)
+/* What receivers hang on is not in memory, so it keeps nobody waiting. */
+START_TEST(receivers_that_hang_on_long_payloads_hold_up_nobody)
 {
 	unsigned k;
 
-	for (k = 1; k <= 8; k++)
-		append_long(k, 10 * MIB);
+	for (k = 1; k <= 8; k++) {
+		append_long(k, 15 * MIB);
+		append_long(k, 15 * MIB);
+	}
 	start_sender(20, false);
-	settle_down(20); /* seven are 70 MiB: the last of them began below the bound of 64 */
-	ck_assert_uint_eq(net.n_started, 7);
-	fake_answer(&net, 3, RP_CAUSE_NONE, 200);
 	settle_down(20);
-	ck_assert_uint_eq(net.n_started, 8);
-	append_long(9, 10 * MIB);
+	ck_assert_uint_eq(net.n_started, 16);
+	append_long(9, 15 * MIB);
+	fx_append(10, 1);
 	settle_down(20);
-	ck_assert_uint_eq(net.n_started, 8);
-	rp_sender_stop(sender);
+	ck_assert_uint_eq(net.n_started, 18);
+	fake_answer(&net, 16, RP_CAUSE_NONE, 200);
+	fake_answer(&net, 17, RP_CAUSE_NONE, 200);
 	settle_down(20);
-	ck_assert_int_eq(fx_state(9), RP_STATE_WAITING);
+	ck_assert_uint_eq(fx_ledger().delivered, 2);
+}
+END_TEST
+
+/* Of 997 bytes, which is neither a divisor of a chunk nor of the whole. */
+static bool body_is_x(const struct rp_request *r)
+{
+	char piece[997];
+	size_t at, n, i;
+
+	for (at = 0; at < r->body.len; at += n) {
+		n = r->body.len - at < sizeof piece ? r->body.len - at : sizeof piece;
+		if (!r->read_body(r->owner, at, piece, n))
+			return false;
+		for (i = 0; i < n; i++)
+			if (piece[i] != 'x')
+				return false;
+	}
+	return true;
+}
+
+START_TEST(a_long_payload_is_read_while_it_is_sent_and_again_when_it_must_be)
+{
+	const struct rp_request *r;
+	char piece[10];
+
+	start_sender(10, false);
+	append_long(1, MIB + 13);
+	settle_down(20);
+	r = net.requests[0].request;
+	ck_assert_ptr_null(r->body.ptr);
+	ck_assert_uint_eq(r->body.len, MIB + 13);
+	ck_assert(body_is_x(r));
+	ck_assert(r->read_body(r->owner, 0, piece, sizeof piece));
+	ck_assert(body_is_x(r));
+}
+END_TEST
+
+START_TEST(a_long_payload_that_is_purged_while_it_is_sent_is_broken_off)
+{
+	const struct rp_request *r;
+	char piece[4096];
+	uint64_t seq;
+
+	start_sender(10, false);
+	seq = append_long(1, MIB);
+	append_long(1, MIB);
+	settle_down(20);
+	r = net.requests[0].request;
+	ck_assert(r->read_body(r->owner, 0, piece, sizeof piece));
+	ck_assert_int_eq(fx_change(RP_CHANGE_PURGE, seq), RP_CHANGED_DONE_IN_FLIGHT);
+	ck_assert(!r->read_body(r->owner, sizeof piece, piece, sizeof piece));
+	ck_assert(body_is_x(net.requests[1].request));
+	fake_answer(&net, 0, RP_CAUSE_LOCAL, 0);
+	settle_down(20);
+	ck_assert_uint_eq(fx_ledger().purged, 1);
+}
+END_TEST
+
+START_TEST(a_long_payload_is_signed_as_a_whole)
+{
+	char *whole = malloc(MIB);
+	struct rp_signer *verifier;
+	struct fake_request *q = &net.requests[0];
+
+	ck_assert_ptr_nonnull(whole);
+	memset(whole, 'x', MIB);
+	setenv("TEST_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", 1);
+	configure("[endpoint \"one\"]\nurl = https://k1.example/hook\nsecret_env = TEST_WEBHOOK_SECRET\n");
+	start_sender(10, false);
+	append_long(1, MIB);
+	settle_down(20);
+	ck_assert_int_eq(rp_signer_new(rp_span_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), &verifier, &fx.err),
+			 RP_OK);
+	ck_assert(rp_signer_verify(verifier, rp_span_of(q->id), rp_span_of(q->timestamp), (struct rp_span){whole, MIB},
+				   rp_span_of(q->signature)));
+	rp_signer_free(verifier);
+	free(whole);
+}
+END_TEST
+
+/* --- what changes between a claim and its request ---------------------------------------------------------------------- */
+
+/* Two places, which endpoint 1 takes; three more claims of it wait for them. */
+static uint64_t fill_places(void)
+{
+	uint64_t first = fx_append(1, 3);
+
+	start_sender(2, false);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 2);
+	ck_assert_int_eq(fx_state(first + 2), RP_STATE_IN_FLIGHT);
+	return first;
+}
+
+static void free_places(void)
+{
+	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
+	fake_answer(&net, 1, RP_CAUSE_NONE, 200);
+	settle_down(20);
+}
+
+START_TEST(nothing_begins_at_an_endpoint_that_was_paused_after_the_claim)
+{
+	uint64_t first = fill_places();
+
+	fx_pause(1, true);
+	free_places();
+	ck_assert_uint_eq(net.n_started, 2);
+	ck_assert_int_eq(fx_state(first + 2), RP_STATE_WAITING);
+	ck_assert_uint_eq(fx_delivery(first + 2).attempts, 0);
+	fx_pause(1, false);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 3);
+	ck_assert_str_eq(net.requests[2].attempt, "1");
+}
+END_TEST
+
+START_TEST(nothing_begins_at_an_endpoint_that_said_gone_after_the_claim)
+{
+	uint64_t first = fill_places();
+
+	fake_answer(&net, 0, RP_CAUSE_GONE, 410);
+	ck_assert_int_eq(rp_sender_step(sender, &wait_ms, &done, &fx.err), RP_OK);
+	fake_answer(&net, 1, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert_uint_le(net.n_started, 3); /* one may have begun before the 410 was committed */
+	fx_append(1, 3);
+	settle_down(20);
+	ck_assert_uint_le(net.n_started, 3);
+	ck_assert_int_ne(fx_state(first), RP_STATE_DELIVERED);
+}
+END_TEST
+
+START_TEST(a_limit_lowered_after_the_claim_holds)
+{
+	fill_places();
+	reload("[defaults]\nin_flight = 2\n");
+	fx_append(1, 3);
+	settle_down(20);
+	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
+	reload("[defaults]\nin_flight = 1\n");
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 2);
+	ck_assert_uint_eq(net.n_open, 1);
+	fake_answer(&net, 1, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_open, 1);
+	ck_assert_uint_eq(fx_ledger().in_flight, 1);
+}
+END_TEST
+
+/* As many requests of endpoint 2 as have begun so far. */
+static size_t begun_at_2(void)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < net.n_started; i++)
+		n += strstr(net.requests[i].url, "k2.example") != NULL;
+	return n;
+}
+
+/* All places hang for ten seconds, during which ten tokens come and go: none of them may be spent later. */
+START_TEST(tokens_do_not_keep_while_others_have_all_places)
+{
+	int64_t since_ms;
+	size_t n;
+
+	configure("[endpoint \"slow\"]\nurl = https://k2.example/hook\nrate = 1/s\n[defaults]\nin_flight = 100\n");
+	fx_append(1, 2);
+	start_sender(2, false);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 2);
+	fx_append(2, 20);
+	for (since_ms = fx.now_ms; fx.now_ms < since_ms + 10000; advance(100))
+		settle_down(50);
+	ck_assert_uint_eq(begun_at_2(), 0);
+	ck_assert_uint_eq(fx_ledger().waiting, 20); /* other senders may have them */
+	free_places();
+	ck_assert_uint_eq(begun_at_2(), 1);
+	for (since_ms = fx.now_ms; fx.now_ms < since_ms + 9000; advance(100)) {
+		n = net.n_started - 1;
+		if (!net.requests[n].answered)
+			fake_answer(&net, n, RP_CAUSE_NONE, 200);
+		settle_down(50);
+		ck_assert_uint_le(begun_at_2(), 1 + (size_t)(fx.now_ms - since_ms) / 1000);
+	}
+	ck_assert_uint_ge(begun_at_2(), 9);
+}
+END_TEST
+
+static int boot_calls, stall_at_call;
+
+static int64_t slow_disk_boot_ms(void *arg)
+{
+	(void)arg;
+	if (++boot_calls % 2 == 0) /* after each turn that was waited for */
+		advance(stall_at_call);
+	return fx.boot_ms;
+}
+
+/* With a disk that takes 80 ms for a commit the first token is forfeited; then the sender knows. */
+START_TEST(a_slow_disk_makes_tokens_keep_longer_and_the_rate_holds)
+{
+	const struct rp_sys *calm = fx.options.sys;
+	struct rp_sys slow = *calm;
+	int64_t since_ms;
+	size_t answered = 0;
+
+	slow.boot_ms = slow_disk_boot_ms;
+	fx.options.sys = &slow;
+	stall_at_call = 0;
+	configure("[endpoint \"slow\"]\nurl = https://k2.example/hook\nrate = 1/s\n");
+	start_sender(4, false);
+	fx_append(2, 30);
+	stall_at_call = 80;
+	for (since_ms = fx.now_ms; fx.now_ms < since_ms + 20000; advance(10)) {
+		ck_assert_int_eq(rp_sender_step(sender, &wait_ms, &done, &fx.err), RP_OK);
+		while (answered < net.n_started)
+			fake_answer(&net, answered++, RP_CAUSE_NONE, 200);
+		ck_assert_uint_le(net.n_started, 1 + (size_t)(fx.now_ms - since_ms) / 1000);
+	}
+	ck_assert_uint_ge(net.n_started, 10);
+	rp_sender_free(sender);
+	sender = NULL;
+	fx.options.sys = calm;
 }
 END_TEST
 
@@ -470,8 +690,6 @@ START_TEST(after_a_stall_as_long_as_the_lease_nothing_claimed_before_is_begun)
 	ck_assert_uint_eq(fx_ledger().delivered, 3);
 }
 END_TEST
-
-static int boot_calls, stall_at_call;
 
 static int64_t stalling_boot_ms(void *arg)
 {
@@ -623,22 +841,6 @@ START_TEST(a_drain_ends_when_nothing_is_waiting)
 END_TEST
 
 /* --- new settings ------------------------------------------------------------------------------------------------- */
-
-static struct rp_settings *settings_of(const char *text)
-{
-	struct rp_settings *s = calloc(1, sizeof *s);
-	struct rp_error err;
-
-	rp_config_init(&s->config);
-	ck_assert_msg(rp_config_parse(&s->config, "next.conf", rp_span_of(text), &err) == RP_OK, "%s", err.text);
-	ck_assert_msg(rp_settings_load_secrets(s, &err) == RP_OK, "%s", err.text);
-	return s;
-}
-
-static void reload(const char *text)
-{
-	ck_assert_int_eq(rp_sender_reload(sender, settings_of(text), &fx.err), RP_OK);
-}
 
 START_TEST(requests_under_way_keep_their_policy_and_new_ones_get_the_new_one)
 {
@@ -918,6 +1120,96 @@ START_TEST(a_lack_of_memory_for_a_request_spends_nothing)
 }
 END_TEST
 
+static void answer_lack(size_t i, enum rp_lack lack)
+{
+	fake_answer(&net, i, RP_CAUSE_LOCAL, 0);
+	net.answers[net.n_answers - 1].outcome.lack = lack;
+	snprintf(net.answers[net.n_answers - 1].outcome.detail, RP_DETAIL_TEXT_MAX, "Too many open files");
+}
+
+START_TEST(a_lack_of_descriptors_spends_nothing_and_makes_fewer_requests_at_once)
+{
+	uint64_t first;
+	size_t i;
+
+	configure("[defaults]\nretry_attempts = 1\nin_flight = 100\n");
+	start_sender(4, false);
+	first = fx_append(1, 2);
+	fx_append(2, 2);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 4);
+	answer_lack(0, RP_LACK_PROCESS);
+	answer_lack(1, RP_LACK_PROCESS);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_open, 2); /* as many as there is room for */
+	ck_assert_uint_eq(fx_ledger().waiting + fx_ledger().in_flight, 4);
+	fx_append(3, 20);
+	for (i = 0; i < 50 && fx_ledger().delivered < 24; i++) {
+		if (i == 0)
+			ck_assert_uint_eq(net.n_open, 2);
+		for (size_t k = 2; k < net.n_started; k++)
+			if (!net.requests[k].answered)
+				fake_answer(&net, k, RP_CAUSE_NONE, 200);
+		settle_down(20);
+		advance(1000);
+	}
+	ck_assert_uint_eq(fx_ledger().delivered, 24);
+	ck_assert_uint_eq(fx_attempts(first), 1);
+	fx_append(4, 10);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_open, 4); /* it has grown again */
+	for (i = 2; i < net.n_started; i++)
+		ck_assert_str_eq(net.requests[i].attempt, "1");
+}
+END_TEST
+
+START_TEST(when_not_one_request_can_be_had_the_sender_ends_with_words)
+{
+	enum rp_err e = RP_OK;
+	uint64_t seq;
+	size_t i;
+
+	start_sender(4, false);
+	seq = fx_append(1, 1);
+	for (i = 0; i < 30000 && e == RP_OK; i += 10) {
+		e = rp_sender_step(sender, &wait_ms, &done, &fx.err);
+		while (net.n_open > 0 && net.n_answers == 0)
+			answer_lack(net.n_started - 1, RP_LACK_PROCESS);
+		advance(10);
+	}
+	ck_assert_int_eq(e, RP_ERR_NOMEM);
+	ck_assert_ptr_nonnull(strstr(fx.err.text, "Too many open files"));
+	ck_assert_uint_le(net.n_started, RP_PLACES_REFUSALS_MAX + 1);
+	rp_sender_free(sender);
+	sender = NULL;
+	ck_assert_int_eq(fx_state(seq), RP_STATE_WAITING);
+	ck_assert_uint_eq(fx_delivery(seq).failures, 0);
+	ck_assert_uint_eq(fx_attempts(seq), 0);
+}
+END_TEST
+
+START_TEST(a_lack_of_ports_towards_one_endpoint_leaves_the_others_alone)
+{
+	uint64_t seq;
+
+	start_sender(10, false);
+	seq = fx_append(1, 1);
+	settle_down(20);
+	answer_lack(0, RP_LACK_PORTS);
+	settle_down(20);
+	ck_assert_int_eq(fx_state(seq), RP_STATE_WAITING);
+	ck_assert_uint_eq(fx_delivery(seq).attempts, 0);
+	ck_assert_int_eq(fx_delivery(seq).last_cause, RP_CAUSE_LOCAL);
+	fx_append(2, 5);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 6);
+	advance(1000);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 7);
+	ck_assert_str_eq(net.requests[6].attempt, "1");
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("sender");
@@ -937,8 +1229,15 @@ static Suite *suite(void)
 	tcase_add_test(tc, turns_in_the_background_settle_all_that_was_sent);
 	tcase_add_test(tc, claims_that_cannot_begin_are_given_back);
 	tcase_add_test(tc, a_stop_gives_back_what_a_turn_in_the_background_was_claiming);
-	tcase_add_test(tc, an_endpoint_with_long_payloads_holds_up_neither_short_ones_nor_others);
-	tcase_add_test(tc, long_payloads_are_bounded_over_all_endpoints_and_go_back_at_a_stop);
+	tcase_add_test(tc, receivers_that_hang_on_long_payloads_hold_up_nobody);
+	tcase_add_test(tc, a_long_payload_is_read_while_it_is_sent_and_again_when_it_must_be);
+	tcase_add_test(tc, a_long_payload_that_is_purged_while_it_is_sent_is_broken_off);
+	tcase_add_test(tc, a_long_payload_is_signed_as_a_whole);
+	tcase_add_test(tc, nothing_begins_at_an_endpoint_that_was_paused_after_the_claim);
+	tcase_add_test(tc, nothing_begins_at_an_endpoint_that_said_gone_after_the_claim);
+	tcase_add_test(tc, a_limit_lowered_after_the_claim_holds);
+	tcase_add_test(tc, tokens_do_not_keep_while_others_have_all_places);
+	tcase_add_test(tc, a_slow_disk_makes_tokens_keep_longer_and_the_rate_holds);
 	tcase_add_test(tc, an_entry_purged_before_its_attempt_is_not_sent);
 	tcase_add_test(tc, after_a_stall_as_long_as_the_lease_nothing_claimed_before_is_begun);
 	tcase_add_test(tc, what_a_turn_as_long_as_the_lease_claimed_is_not_begun);
@@ -958,6 +1257,9 @@ static Suite *suite(void)
 	tcase_add_test(tc, an_endpoint_with_a_secret_gets_every_attempt_signed);
 	tcase_add_test(tc, a_configured_header_replaces_the_envelope_s);
 	tcase_add_test(tc, header_values_that_a_receiver_echoes_are_not_kept);
+	tcase_add_test(tc, a_lack_of_descriptors_spends_nothing_and_makes_fewer_requests_at_once);
+	tcase_add_test(tc, when_not_one_request_can_be_had_the_sender_ends_with_words);
+	tcase_add_test(tc, a_lack_of_ports_towards_one_endpoint_leaves_the_others_alone);
 	tcase_add_test(tc, a_lack_of_memory_for_a_request_spends_nothing);
 	tcase_add_test(tc, a_request_that_cannot_be_started_spends_a_retry_and_says_why);
 	suite_add_tcase(s, tc);

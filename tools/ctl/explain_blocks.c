@@ -154,7 +154,11 @@ static void check_endpoint(struct work *w)
 		say(w, &b->text, ".");
 		command_on_endpoint(w, b, "runpostctl resume");
 	}
-	if (w->ep->parked_until_ms > w->in->now_at_ms) {
+	if (w->ep->parked_until_ms > w->in->now_at_ms && w->ep->last_cause == RP_CAUSE_LOCAL) {
+		b = block(w, "no_port", w->ep->parked_until_ms);
+		say(w, &b->text, "No local port is free towards the endpoint; a sender tries again %s.",
+		    when(w, w->ep->parked_until_ms));
+	} else if (w->ep->parked_until_ms > w->in->now_at_ms) {
 		b = block(w, "no_key", w->ep->parked_until_ms);
 		say(w, &b->text,
 		    "No signing key of the endpoint is valid, and nothing is sent unsigned; a sender looks again "

@@ -56,7 +56,14 @@ MUTANTS = {
                               "}\n\nenum rp_err rp_sender_start_ready"),
     "unbegun_is_dead": ("work/sender_attempt.c", "\t\tpush_finished(s, j, RP_SETTLE_RETURN);\n}\n",
                         "\t\tpush_finished(s, j, RP_SETTLE_DEAD);\n}\n"),
-    "bytes_changed": ("store/outbox_fetch.c", "out->text.len - facts_bytes};", "out->text.len - facts_bytes - 1};"),
+    "pause_not_seen_at_the_begin": ("core/start.c", "if (ep->paused)", "if (ep->paused && s->now_at_ms < 0)"),
+    "tokens_keep": ("core/start.c", "s->age_ms > s->begin_within_ms ?", "s->age_ms > s->begin_within_ms + 100000 ?"),
+    "token_charged_at_the_claim": ("core/control.c", "take_token(c, now_at_ms + begin_within_ms);", "take_token(c, now_at_ms);"),
+    "token_returned_twice": ("core/control.c", "c->full_at_us -= back_us < c->full_at_us ? back_us : c->full_at_us;",
+                             "c->full_at_us -= 2 * back_us < c->full_at_us ? 2 * back_us : c->full_at_us;"),
+    "lack_spends": ("work/sender_attempt.c", "	if (outcome->lack != RP_LACK_NONE) {", "	if (outcome->lack > RP_LACK_PORTS) {"),
+    "piece_twice": ("store/outbox_fetch.c", "		p->in_chunk += bytes;\n", "		p->in_chunk += bytes - (bytes > 1 && p->chunk == 3);\n"),
+    "bytes_changed": ("store/outbox_fetch.c", "out->text.len - facts_bytes}", "out->text.len - facts_bytes - 1}"),
 }
 
 

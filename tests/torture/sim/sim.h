@@ -28,7 +28,7 @@
 #include "base/units.h"
 #include "work/sender.h"
 
-enum { N_EPS = 8, SENDERS_MAX = 5, ORDERS_PER_EP = 4, CLAIM_TIMES = 256 };
+enum { N_EPS = 8, SENDERS_MAX = 5, ORDERS_PER_EP = 4, WIRE_TIMES = 256 };
 
 #define NOBODY (-1)
 #define RETRY_AFTER_MAX_MS INT64_C(1800000)
@@ -73,9 +73,9 @@ struct sim_ep {
 	bool open;                          /* its breaker */
 	unsigned n_opened, n_opened_before; /* in a row; before it was switched off */
 	int64_t probe_at_ms;
-	unsigned n_held; /* claims on it that are valid */
-	int64_t claim_times[CLAIM_TIMES];
-	unsigned n_claim_times;
+	unsigned n_held;                /* claims on it that are valid */
+	int64_t wire_times[WIRE_TIMES]; /* when requests began: a ring */
+	unsigned n_wire_times;
 };
 
 struct sim_request {

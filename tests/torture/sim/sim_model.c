@@ -234,7 +234,7 @@ void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64
 		settled_dead(e, s, now_at_ms);
 		break;
 	case RP_SETTLE_PARK:
-		MUST(ep->is_signed, "%s needs no key and is parked", ep->name);
+		MUST(ep->is_signed || s->cause == RP_CAUSE_LOCAL, "%s needs no key and is parked", ep->name);
 		/* decided before the clock was set back, it counts for nothing */
 		ep->parked_until_ms = s->due_at_ms <= now_at_ms + 2 * RP_PARK_MAX_MS ? s->due_at_ms : 0;
 		/* fall through */
@@ -251,24 +251,6 @@ void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64
 }
 
 /* --- claiming --------------------------------------------------------------------------------------------------------- */
-
-static void check_rate(struct sim_ep *ep, int64_t now_at_ms)
-{
-	unsigned n = ep->n_claim_times < CLAIM_TIMES ? ep->n_claim_times : CLAIM_TIMES, i;
-	double burst, allowed;
-
-	if (ep->rate_count > 0) {
-		burst = (double)ep->rate_count * 1000 / ep->rate_period_ms;
-		burst = burst > 1 ? (double)(unsigned)burst : 1;
-		for (i = 1; i <= n; i++) {
-			int64_t span_ms = now_at_ms - ep->claim_times[(ep->n_claim_times - i) % CLAIM_TIMES];
-
-			allowed = burst + (double)span_ms * ep->rate_count / ep->rate_period_ms;
-			MUST(i + 1 <= allowed + 1e-6, "%s: %u claims in %lld ms", ep->name, i + 1, (long long)span_ms);
-		}
-	}
-	ep->claim_times[ep->n_claim_times++ % CLAIM_TIMES] = now_at_ms;
-}
 
 /* It is in front: nothing of its order is in flight, and none that is live was accepted before it. */
 static void check_order(uint64_t seq, const struct sim_entry *e)
@@ -320,7 +302,6 @@ void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t no
 		/* Its time has come, whatever becomes of the clock: a probe that tells nothing is followed by another. */
 		ep->probe_at_ms = 0;
 	}
-	check_rate(ep, now_at_ms);
 	if (e->order != 0)
 		check_order(c->seq, e);
 	if (e->set_at_ms != 0) /* its delay is over, whatever the clock does from now on */
@@ -332,6 +313,70 @@ void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t no
 }
 
 /* --- sending ---------------------------------------------------------------------------------------------------------- */
+
+/* In no span may more requests begin than burst and rate allow, whenever they were claimed. */
+static void check_rate(struct sim_ep *ep)
+{
+	unsigned n = ep->n_wire_times < WIRE_TIMES ? ep->n_wire_times : WIRE_TIMES, i;
+	int64_t now_at_ms = sim_wall_ms();
+	double burst, allowed;
+
+	if (ep->rate_count > 0) {
+		burst = (double)ep->rate_count * 1000 / ep->rate_period_ms;
+		burst = burst > 1 ? (double)(unsigned)burst : 1;
+		for (i = 1; i <= n; i++) {
+			int64_t span_ms = now_at_ms - ep->wire_times[(ep->n_wire_times - i) % WIRE_TIMES];
+
+			allowed = burst + (double)span_ms * ep->rate_count / ep->rate_period_ms;
+			MUST(i + 1 <= allowed + 1e-6, "%s: %u requests in %lld ms", ep->name, i + 1,
+			     (long long)span_ms);
+		}
+	}
+	ep->wire_times[ep->n_wire_times++ % WIRE_TIMES] = now_at_ms;
+}
+
+/* Those whose claim is valid: one that was lost counts no more, though its request may still be under way. */
+static unsigned count_requests(const struct sim_ep *ep)
+{
+	unsigned n = 0;
+	size_t i;
+	int k;
+
+	for (k = 0; k < SENDERS_MAX; k++)
+		for (i = 0; i < sim.actors[k].n_requests; i++) {
+			const struct sim_entry *e = &sim.entries[sim.actors[k].requests[i].seq];
+
+			n += &sim.eps[e->ep] == ep && e->holder == sim.actors[k].birth && !e->purged;
+		}
+	return n;
+}
+
+/* What is promised of an endpoint is promised of requests, however long ago they were claimed. */
+static void check_wire(struct sim_ep *ep)
+{
+	MUST(!ep->paused && !ep->disabled, "%s is paused or disabled, and a request begins", ep->name);
+	MUST(ep->parked_until_ms <= sim_wall_ms(), "%s is parked, and a request begins", ep->name);
+	MUST(!ep->open || ep->probe_at_ms == 0, "the breaker of %s is open, and a request begins", ep->name);
+	MUST(count_requests(ep) <= ep->in_flight, "%s: %u requests", ep->name, count_requests(ep));
+	check_rate(ep);
+}
+
+/* As libcurl reads it: a piece, from the beginning again, and then to the end. */
+static bool body_is(const struct rp_request *r, const char *expected)
+{
+	char piece[10000];
+	size_t at, n;
+
+	if (r->read_body == NULL)
+		return memcmp(r->body.ptr, expected, r->body.len) == 0;
+	MUST(r->read_body(r->owner, 0, piece, sizeof piece), "a payload cannot be read");
+	for (at = 0; at < r->body.len; at += n) {
+		n = r->body.len - at < sizeof piece ? r->body.len - at : sizeof piece;
+		if (!r->read_body(r->owner, at, piece, n) || memcmp(piece, expected + at, n) != 0)
+			return false;
+	}
+	return true;
+}
 
 void sim_model_started(struct sim_actor *a, struct sim_request *r)
 {
@@ -347,11 +392,12 @@ void sim_model_started(struct sim_actor *a, struct sim_request *r)
 	MUST(a->stood || sim.boot_ms - a->last_beat_boot_ms <= sim.lease_ms, "begun after the lease");
 	MUST(e->attempts > e->last_started, "attempt %u a second time", e->attempts);
 	MUST(e->expires_at_ms == 0 || sim_wall_ms() - 120000 < e->expires_at_ms, "sent after its end");
+	check_wire(&sim.eps[e->ep]);
 	e->last_started = e->attempts;
 	expected = malloc(e->payload_bytes + 1);
 	MUST(expected != NULL, "out of memory");
 	sim_payload(e->payload_seed, expected, e->payload_bytes);
-	MUST(r->request->body.len == e->payload_bytes && memcmp(r->request->body.ptr, expected, e->payload_bytes) == 0,
+	MUST(r->request->body.len == e->payload_bytes && body_is(r->request, expected),
 	     "entry %llu: other bytes are sent", (unsigned long long)r->seq);
 	free(expected);
 }
@@ -461,7 +507,7 @@ void sim_model_clock_stepped(int64_t by_ms)
 		struct sim_ep *ep = &sim.eps[i];
 
 		/* what lies further ahead than any pause is from before the step, and nobody waits for it */
-		ep->n_claim_times = 0;
+		ep->n_wire_times = 0;
 		if (ep->probe_at_ms > now_at_ms + RP_BREAKER_PAUSE_MAX_MS)
 			ep->probe_at_ms = INT64_MIN;
 		if (ep->parked_until_ms > now_at_ms + RP_PARK_MAX_MS)

@@ -100,6 +100,15 @@ static void expect_retry(const struct sim_actor *a, const struct sim_request *r)
 	e->decided_to_ms = e->decided_from_ms + wait_ms / 5 + sim_wall_ms() - a->step_at_ms;
 }
 
+/* A socket or a thread cannot be had: nothing is sent, and it counts as no attempt. */
+static void lack(struct sim_request *r)
+{
+	r->outcome.cause = RP_CAUSE_LOCAL;
+	r->outcome.lack = sim_chance(80) ? RP_LACK_PROCESS : RP_LACK_PORTS;
+	r->done_boot_ms = sim.boot_ms + (int64_t)sim_below(100);
+	sim_note("lack", r->seq, (uint64_t)r->outcome.lack);
+}
+
 static enum rp_err start(struct rp_transport *t, const struct rp_request *request, struct rp_error *err)
 {
 	struct sim_actor *a = actor_of(t);
@@ -134,6 +143,10 @@ static enum rp_err start(struct rp_transport *t, const struct rp_request *reques
 		a->n_requests--;
 		return rp_fail(err, RP_ERR_NOMEM, "no memory for another request");
 	}
+	if (sim.faults && sim_below(400) == 0) {
+		lack(r);
+		return RP_OK;
+	}
 	sim_model_started(a, r);
 	if (sim.faults && sim_below(500) == 0) {
 		expect_retry(a, r);
@@ -163,7 +176,8 @@ static void tell(struct sim_actor *a, size_t i, void (*done)(void *arg, void *ow
 
 	a->requests[i] = a->requests[--a->n_requests];
 	reaches(&r);
-	expect_retry(a, &r);
+	if (r.outcome.lack == RP_LACK_NONE)
+		expect_retry(a, &r);
 	sim_note("done", r.seq, (uint64_t)r.outcome.cause);
 	done(done_arg, r.request->owner, &r.outcome);
 }

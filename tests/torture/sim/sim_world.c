@@ -131,7 +131,7 @@ static void draw_limits(struct sim_ep *ep)
 	if (ep->rate_count > 0 && ep->rate_period_ms > 1000)
 		ep->rate_count += 20;
 	if (count != ep->rate_count || period_ms != ep->rate_period_ms)
-		ep->n_claim_times = 0; /* a new rate begins anew */
+		ep->n_wire_times = 0; /* a new rate begins anew */
 	ep->breaker = sim_chance(75);
 	if (had_breaker && !ep->breaker) {
 		ep->open = false;
@@ -342,7 +342,7 @@ static void draw_incoming(struct incoming *in)
 	e->ep = (unsigned)sim_below(N_EPS);
 	e->order = sim_chance(30) ? 1 + (unsigned)sim_below(ORDERS_PER_EP) : 0;
 	e->payload_seed = sim_random();
-	e->payload_bytes = 1 + sim_below(sim_chance(3) ? 20000 : 200);
+	e->payload_bytes = 1 + sim_below(sim_chance(3) ? sim_chance(10) ? 200000 : 20000 : 200);
 	if (sim_chance(10))
 		e->due_at_ms = sim_wall_ms() + (int64_t)sim_below(HOUR_MS);
 	if (sim_chance(10))
@@ -448,16 +448,24 @@ static void pause_endpoint(unsigned ep, bool pause)
 	}
 }
 
+/* Mostly one of which something is claimed, perhaps ahead of its request. */
+static unsigned some_endpoint(void)
+{
+	if (sim.n_held > 0 && sim_chance(70))
+		return sim.entries[sim.held[sim_below(sim.n_held)]].ep;
+	return (unsigned)sim_below(N_EPS);
+}
+
 static void operate(void)
 {
 	static const enum rp_change verbs[] = {RP_CHANGE_REPLAY,  RP_CHANGE_REPLAY,  RP_CHANGE_HOLD,
 					       RP_CHANGE_RELEASE, RP_CHANGE_RELEASE, RP_CHANGE_PURGE};
 
 	sim.counts.operator_deeds++;
-	if (sim_chance(70))
+	if (sim_chance(55))
 		change_some(verbs[sim_below(6)]);
 	else
-		pause_endpoint((unsigned)sim_below(N_EPS), sim_chance(40));
+		pause_endpoint(some_endpoint(), sim_chance(40));
 }
 
 /* --- fate ------------------------------------------------------------------------------------------------------------- */
