@@ -18,23 +18,20 @@
 #define FNV_BASIS 14695981039346656037u        /* FNV-1a, 64 bits: draft-eastlake-fnv */
 #define FNV_PRIME 1099511628211u
 
-struct connection {
-	uint64_t ends;
-	int fd;
-};
-
 struct spill {
 	uint64_t receiver;
 	int64_t until_ms; /* on the boot clock */
 };
 
-/* libcurl tells a callback the ends of a connection, but its descriptor only when the socket is made. A place in
- * `connections` is lost to another one now and then; then the connection's descriptor is not known, and nothing more. */
+/* libcurl tells a callback the ends of a connection, but its descriptor only when the socket is made. A hint lies under
+ * the low bits of a hash, and may be another connection's. */
 struct rp_http_kept {
 	struct spill spills[SPILLS_MAX];
 	size_t n_spills;
-	size_t mask;
-	struct connection connections[];
+	uint64_t *ends; /* of each descriptor: hash of the ends of the latest connection that had it; 0: none yet */
+	size_t n_ends;
+	size_t mask; /* of hints */
+	int hints[];
 };
 
 static uint64_t hash_add(uint64_t hash, const char *bytes, size_t n)
@@ -53,7 +50,7 @@ struct rp_http_kept *rp_http_kept_new(unsigned connections)
 
 	while (places < (size_t)connections * 4)
 		places *= 2;
-	kept = calloc(1, sizeof *kept + places * sizeof kept->connections[0]);
+	kept = calloc(1, sizeof *kept + places * sizeof kept->hints[0]);
 	if (kept != NULL)
 		kept->mask = places - 1;
 	return kept;
@@ -61,6 +58,8 @@ struct rp_http_kept *rp_http_kept_new(unsigned connections)
 
 void rp_http_kept_free(struct rp_http_kept *kept)
 {
+	if (kept != NULL)
+		free(kept->ends);
 	free(kept);
 }
 
@@ -79,17 +78,52 @@ static int opened_fd(const struct rp_transfer *t, const struct rp_http_ends *end
 	return ntohs(port) == ends->local_port ? fd : -1;
 }
 
-static void fd_find(struct rp_transfer *t, const struct rp_http_ends *ends)
+static uint64_t hash_of_ends(const struct rp_http_ends *ends)
 {
+	const int ports[] = {ends->local_port, ends->peer_port};
 	uint64_t hash = hash_add(FNV_BASIS, ends->local_ip, strlen(ends->local_ip) + 1);
-	struct connection *c;
 
 	hash = hash_add(hash, ends->peer_ip, strlen(ends->peer_ip) + 1);
-	hash = (hash ^ ((uint64_t)ends->local_port << 16 | (uint64_t)ends->peer_port)) * FNV_PRIME;
-	c = &t->kept->connections[(hash >> 32) & t->kept->mask];
-	if (t->notes.sockets > 0)
-		*c = (struct connection){hash, opened_fd(t, ends)};
-	t->fd = c->ends == hash ? c->fd : -1;
+	hash = hash_add(hash, (const char *)ports, sizeof ports);
+	return hash != 0 ? hash : 1;
+}
+
+static int find(struct rp_http_kept *kept, uint64_t hash)
+{
+	int *hint = &kept->hints[hash & kept->mask];
+	size_t fd;
+
+	if ((size_t)*hint < kept->n_ends && kept->ends[*hint] == hash)
+		return *hint;
+	for (fd = 0; fd < kept->n_ends; fd++) {
+		if (kept->ends[fd] == hash)
+			return *hint = (int)fd;
+	}
+	return -1;
+}
+
+/* Out of memory, the descriptor is not known later, and the connection not looked at. */
+static void note(struct rp_http_kept *kept, uint64_t hash, int fd)
+{
+	int before = find(kept, hash);
+	size_t n = kept->n_ends;
+	uint64_t *more;
+
+	if (before >= 0)
+		kept->ends[before] = 0; /* an earlier connection between the same ports */
+	if (fd < 0)
+		return;
+	if ((size_t)fd >= n) {
+		n = ((size_t)fd + 1) * 2;
+		more = realloc(kept->ends, n * sizeof *more);
+		if (more == NULL)
+			return;
+		memset(more + kept->n_ends, 0, (n - kept->n_ends) * sizeof *more);
+		kept->ends = more;
+		kept->n_ends = n;
+	}
+	kept->ends[fd] = hash;
+	kept->hints[hash & kept->mask] = fd;
 }
 
 static bool is_tls(const struct rp_transfer *t)
@@ -118,12 +152,18 @@ static bool is_farewell(const struct rp_transfer *t)
 
 bool rp_http_kept_is_fit(struct rp_transfer *t, const struct rp_http_ends *ends)
 {
+	uint64_t hash = hash_of_ends(ends);
 	void *tls;
 	char byte;
 	ssize_t n;
 
-	fd_find(t, ends);
-	if (t->notes.sockets > 0 || t->fd < 0)
+	if (t->notes.sockets > 0) {
+		t->fd = opened_fd(t, ends);
+		note(t->kept, hash, t->fd);
+		return true;
+	}
+	t->fd = find(t->kept, hash);
+	if (t->fd < 0)
 		return true;
 	tls = rp_transfer_tls(t);
 	n = recv(t->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
