@@ -245,18 +245,17 @@ START_TEST(bytes_found_before_the_next_request_cost_a_connection)
 {
 	struct script_step script[] = {READ, ANSWER(NONE_204), HOLD, {SCRIPT_SEND, {NULL, 0}}, AGAIN};
 	struct rig r;
+	unsigned i;
 
 	script[3].bytes = rp_span_of(surplus_cases[_i]);
 	rig_begin(&r, script, N_OF(script));
-	post_and_wait(&r, NULL);
-	expect(&r, "first", RP_CAUSE_NONE, 204);
-	scripted_server_let_go(r.server);
-	scripted_server_step(r.server);
-	post_and_wait(&r, NULL);
-	expect(&r, surplus_cases[_i], RP_CAUSE_NONE, 204);
-	expect_seen(&r, surplus_cases[_i], 2, 2);
-	post_and_wait(&r, NULL); /* nothing surplus this time, but the receiver is known now */
-	expect_seen(&r, "a receiver that spills", 3, 3);
+	for (i = 1; i <= 3; i++) {
+		post_and_wait(&r, NULL);
+		expect(&r, surplus_cases[_i], RP_CAUSE_NONE, 204);
+		expect_seen(&r, surplus_cases[_i], i, i);
+		scripted_server_let_go(r.server);
+		scripted_server_step(r.server);
+	}
 	rig_end(&r);
 }
 END_TEST
@@ -440,7 +439,7 @@ static const struct script_step answers_forever[] = {READ, ANSWER(OK_EMPTY), AGA
 static const struct {
 	unsigned silent;
 	int64_t connect_timeout_ms;
-} address_cases[] = {{1, 1000}, {1, 400}, {2, 2000}};
+} address_cases[] = {{1, 1000}, {2, 2000}};
 
 START_TEST(the_address_after_a_silent_one_is_tried)
 {
