@@ -10,8 +10,8 @@ bool rp_tls_has_pending(const void *session)
 	return SSL_pending(session) > 0;
 }
 
-/* The session's own BIOs belong to the HTTP library and may be used from within its calls only. Reading may also want to
- * write, an alert or the answer to a key update: that goes nowhere. */
+/* The session's own BIOs belong to the HTTP library and may be used from within its calls only.
+ * Reading may also want to write, an alert or the answer to a key update: that goes nowhere. */
 bool rp_tls_decrypt(void *session, struct rp_span records, size_t max_bytes, struct rp_buf *out)
 {
 	SSL *ssl = session;

@@ -67,8 +67,8 @@ static int watch_set(int epoll_fd, int fd, uint32_t events, bool known)
 	return epoll_ctl(epoll_fd, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &ev) == 0 ? 0 : errno;
 }
 
-/* libcurl gave up an address. It will try the next one when it looks at the transfer again, and has set no timer for that
- * (7.88 to 8.14; its issue 11920): go_on makes it look. */
+/* libcurl gave up an address. It will try the next one when it looks at the transfer again, and
+ * has set no timer for that (7.88.1; its issue 11920): go_on makes it look. */
 static void note_stalled(struct http_engine *e, CURL *easy)
 {
 	struct rp_transfer *t = NULL;
@@ -200,8 +200,8 @@ static void act(struct http_engine *e, curl_socket_t fd, int events)
 	e->troubled = true;
 }
 
-/* A pause and its end are what libcurl has to be told that it look at one transfer; there is nothing yet to be paused. One
- * that has ended meanwhile refuses. */
+/* A pause and its end are what libcurl has to be told that it look at one transfer; there is
+ * nothing yet to be paused. One that has ended meanwhile refuses. */
 static void go_on(struct http_engine *e)
 {
 	struct rp_transfer *t;

@@ -131,7 +131,8 @@ bool rp_http_notes_line(struct rp_http_notes *notes, struct rp_span line)
 
 bool rp_http_notes_end_is_open(const struct rp_http_notes *notes)
 {
-	bool bodiless = notes->status == 204 || notes->status == 304; /* RFC 9112, 6.3: whatever the head announces */
+	/* RFC 9112, 6.3: whatever the head announces */
+	bool bodiless = notes->status == 204 || notes->status == 304;
 
 	if (bodiless)
 		return notes->coded || notes->length > 0;

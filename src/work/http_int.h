@@ -32,7 +32,7 @@ struct rp_http_notes {
 	int watch_errno;    /* of a socket that epoll did not take */
 	bool request_began; /* connected, TLS included: from here on the receiver may have got the request */
 	bool retried;       /* libcurl has begun the request on another connection before */
-	bool unfit;         /* the kept connection was found closed, or with bytes in it: nothing was written */
+	bool unfit;         /* the kept connection was found closed or not empty: nothing was written */
 	bool surplus;       /* it was the latter, and the bytes were no farewell */
 	bool foreign;       /* the answer came before the receiver's host had a byte of the request */
 	bool looked_on;     /* what lay unread at libcurl's end was looked at */
@@ -82,8 +82,8 @@ struct rp_transfer *rp_transfer_new(struct rp_http_kept *kept);
 void rp_transfer_free(struct rp_transfer *t); /* must not be in a multi handle */
 /* Sets what `request` asks for. RP_ERR_NOMEM, RP_ERR_INVAL: nothing is under way, the transfer stays usable. */
 enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *request, struct rp_error *err);
-/* The same request once more, on a connection of its own, in the time that is left. false: out of memory; t->outcome
- * says nothing. */
+/* The same request once more, on a connection of its own, in the time that is left. false: out of
+ * memory; t->outcome says nothing. */
 bool rp_transfer_prepare_again(struct rp_transfer *t);
 
 /* http_kept.c. What an engine of so many connections knows of those it keeps; NULL: out of memory. */
@@ -97,14 +97,17 @@ struct rp_http_ends {
 };
 /* The TLS session of the connection under way: OpenSSL's SSL; NULL: none. Within callbacks only. */
 void *rp_transfer_tls(struct rp_transfer *t);
-/* A connected transfer is about to write its request: finds t->fd, and looks whether a kept connection is as the last
- * answer should have left it, open and empty. false: it is not (notes->unfit). */
+/* A connected transfer is about to write its request: finds t->fd, and looks whether a kept
+ * connection is as the last answer should have left it, open and empty. false: it is not
+ * (notes->unfit). */
 bool rp_http_kept_is_fit(struct rp_transfer *t, const struct rp_http_ends *ends);
-/* The first line of an answer on a kept connection has come: whether it came before its receiver's host had confirmed
- * a byte of the request (RFC 9293, 3.4), and so answers something else. Known of requests that are written at once. */
+/* The first line of an answer on a kept connection has come: whether it came before its receiver's
+ * host had confirmed a byte of the request (RFC 9293, 3.4), and so answers something else. Known
+ * of requests that are written at once. */
 bool rp_http_kept_is_foreign(const struct rp_transfer *t);
 
-/* Receivers (scheme, host, port) that sent bytes nobody asked for: an hour long their connections are not kept. */
+/* Receivers (scheme, host, port) that sent bytes nobody asked for: an hour long their connections
+ * are not kept. */
 bool rp_http_spills(const struct rp_http_kept *kept, const char *url);
 void rp_http_spill_note(struct rp_http_kept *kept, const char *url);
 
@@ -113,21 +116,23 @@ void rp_http_notes_begin(struct rp_http_notes *notes);
 /* A line of any head of the response, with its line end: interim (1xx) ones, the final one, and trailers
  * after the body. false: the heads are over their bounds. */
 bool rp_http_notes_line(struct rp_http_notes *notes, struct rp_span line);
-/* Whether the latest head leaves open where its body ends: then what follows may be read as another answer (RFC 9112,
- * 6.3 and 11.2). Such an answer is what its head says, and the connection's last. */
+/* Whether the latest head leaves open where its body ends: then what follows may be read as
+ * another answer (RFC 9112, 6.3 and 11.2). Such an answer is what its head says, and the
+ * connection's last. */
 bool rp_http_notes_end_is_open(const struct rp_http_notes *notes);
 /* What the final head asked for, in [0, 24 h]; 0: nothing. A date is held against the receiver's own clock where it tells
  * it: a skewed one would shift every retry. */
 int64_t rp_http_retry_after_ms(const struct rp_http_notes *notes, int64_t now_at_ms);
 
-/* http_unread.c. libcurl has failed and is about to close the connection: a complete answer that lies there unread
- * is taken into the notes and the outcome. */
+/* http_unread.c. libcurl has failed and is about to close the connection: a complete answer that
+ * lies there unread is taken into the notes and the outcome. */
 void rp_transfer_read_on(struct rp_transfer *t);
 
 /* http_outcome.c. Fill t->outcome: from libcurl's verdict, or without libcurl having had a say. */
 void rp_transfer_judge(struct rp_transfer *t, CURLcode rc);
 void rp_transfer_decide(struct rp_transfer *t, enum rp_cause cause, const char *detail);
-/* Of a judged one: whether what came on a kept connection decides nothing, so that the request is to be made again. */
+/* Of a judged one: whether what came on a kept connection decides nothing, so that the request is
+ * to be made again. */
 bool rp_transfer_is_undecided(const struct rp_transfer *t);
 
 #endif

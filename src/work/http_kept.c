@@ -13,8 +13,8 @@
 #include "work/http_int.h"
 
 #define SPILLS_MAX 64
-#define SPILL_MS ((int64_t)3600 * 1000)        /* a receiver may be mended; each hour costs it a few requests twice */
-#define WRITTEN_AT_ONCE_MAX ((size_t)32 << 10) /* head and body: libcurl writes up to 64 KiB with one call */
+#define SPILL_MS ((int64_t)3600 * 1000)        /* a receiver may be mended; an hour costs a few requests twice */
+#define WRITTEN_AT_ONCE_MAX ((size_t)32 << 10) /* libcurl writes up to 64 KiB with one call */
 #define FNV_BASIS 14695981039346656037u        /* FNV-1a, 64 bits: draft-eastlake-fnv */
 #define FNV_PRIME 1099511628211u
 
@@ -23,12 +23,12 @@ struct spill {
 	int64_t until_ms; /* on the boot clock */
 };
 
-/* libcurl tells a callback the ends of a connection, but its descriptor only when the socket is made. A hint lies under
- * the low bits of a hash, and may be another connection's. */
+/* libcurl tells a callback the ends of a connection, but its descriptor only when the socket is
+ * made. A hint lies under the low bits of a hash, and may be another connection's. */
 struct rp_http_kept {
 	struct spill spills[SPILLS_MAX];
 	size_t n_spills;
-	uint64_t *ends; /* of each descriptor: hash of the ends of the latest connection that had it; 0: none yet */
+	uint64_t *ends; /* of each descriptor: hash of its latest connection's ends; 0: none yet */
 	size_t n_ends;
 	size_t mask; /* of hints */
 	int hints[];
@@ -141,8 +141,8 @@ void *rp_transfer_tls(struct rp_transfer *t)
 	return info->internals;
 }
 
-/* What a receiver says as it closes is a farewell, such as a 408; over TLS the alert before the end cannot be told from
- * surplus bytes, and is the more likely. */
+/* What a receiver says as it closes is a farewell, such as a 408; over TLS the alert before the
+ * end cannot be told from surplus bytes, and is the more likely. */
 static bool is_farewell(const struct rp_transfer *t)
 {
 	struct pollfd p = {.fd = t->fd, .events = POLLRDHUP};

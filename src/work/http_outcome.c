@@ -374,9 +374,9 @@ void rp_transfer_judge(struct rp_transfer *t, CURLcode rc)
 	cause_set(t, rc);
 }
 
-/* Not on a fresh connection, where all that comes answers this request; so a second try is the last. Whether the receiver
- * has the request is open where it was written, and it may get it twice. A 408 tells of a connection that was idle for too
- * long (RFC 9110, 15.5.9). */
+/* Not on a fresh connection, where all that comes answers this request; so a second try is the
+ * last. Whether the receiver has the request is open where it was written, and it may get it
+ * twice. A 408 tells of a connection that was idle for too long (RFC 9110, 15.5.9). */
 bool rp_transfer_is_undecided(const struct rp_transfer *t)
 {
 	const struct rp_http_notes *notes = &t->notes;

@@ -48,6 +48,14 @@ static unsigned port_of(const struct sockaddr *sa, socklen_t len)
 	return 0;
 }
 
+/* What was noted of a kept connection that turned out dead. */
+static void answer_forget(struct rp_transfer *t)
+{
+	t->notes.looked_on = t->notes.unread = t->notes.answered = false;
+	t->outcome.response_bytes = 0;
+	rp_http_notes_begin(&t->notes);
+}
+
 /* The address is the resolved one and the one connected to: between this check and the connect no name is looked up. */
 static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -58,6 +66,7 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 	/* libcurl repeats a request by itself when a kept connection turns out dead: then all starts over. */
 	t->notes.retried = t->notes.retried || t->notes.request_began;
 	t->notes.request_began = false;
+	answer_forget(t);
 	curl_easy_getinfo(t->easy, CURLINFO_LOCAL_PORT, &t->notes.port_before);
 	if (!guard_lets_pass(t, &address->addr, address->addrlen, port_of(&address->addr, address->addrlen)))
 		return CURL_SOCKET_BAD;
@@ -73,15 +82,12 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 	return fd;
 }
 
-/* libcurl repeats a request by itself when a kept connection turns out dead: what was noted of that one goes. */
 static void request_begins(struct rp_transfer *t)
 {
 	t->notes.retried = t->notes.retried || t->notes.request_began;
 	t->notes.request_began = true;
-	t->notes.looked_on = t->notes.unread = t->notes.answered = false;
-	t->outcome.response_bytes = 0;
 	t->error_text[0] = '\0';
-	rp_http_notes_begin(&t->notes);
+	answer_forget(t);
 }
 
 /* Runs before the request is written, on reused connections too: those were opened under another request's policy. */

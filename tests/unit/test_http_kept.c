@@ -1,4 +1,5 @@
-/* Connections that are used again, addresses that do not answer, and answers that libcurl leaves unread. */
+/* Connections that are used again, addresses that do not answer, and answers that libcurl leaves
+ * unread. */
 #include "work/http.h"
 
 #include <arpa/inet.h>
@@ -38,9 +39,11 @@
 #define N_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define BIG_BODY ((size_t)3 << 20)
 
-/* ---- doors of the C library that tests hold: this program's definitions win over libc's, in libcurl too ---- */
+/* ---- doors of the C library that tests hold: this program's definitions win over libc's, in
+ * libcurl too ---- */
 
-/* "many.test" has the loopback addresses from 127.0.0.1 on, as many as this. Everything else goes to libc. */
+/* "many.test" has the loopback addresses from 127.0.0.1 on, as many as this. Everything else goes
+ * to libc. */
 static unsigned n_addresses;
 
 int getaddrinfo(const char *restrict name, const char *restrict service, const struct addrinfo *restrict hints,
@@ -419,7 +422,8 @@ END_TEST
 
 #define FILL_MAX 4
 
-/* Listens on 127.0.0.1, .2, ... at the server's port with a full accept queue, so that the kernel drops further SYNs. */
+/* Listens on 127.0.0.1, .2, ... at the server's port with a full accept queue, so that the kernel
+ * drops further SYNs. */
 static void silence(struct scripted_server *s, const char *ip, int fill[FILL_MAX])
 {
 	struct sockaddr_in sa = {.sin_family = AF_INET};
@@ -549,7 +553,8 @@ START_TEST(an_answer_before_the_reset_counts)
 }
 END_TEST
 
-/* libcurl itself goes to a fresh connection first, and from then on has no message for its second failure. */
+/* libcurl itself goes to a fresh connection first, and from then on has no message for its second
+ * failure. */
 START_TEST(an_answer_before_the_reset_counts_after_a_kept_connection_died)
 {
 	static const struct script_step first[] = {READ, ANSWER(OK_EMPTY), READ, CLOSE};
