@@ -27,12 +27,14 @@ struct http_engine {
 	int epoll_fd;
 	unsigned max_in_flight, in_flight;
 	struct rp_transfer *all, *pool, *decided;
+	struct rp_http_kept *kept;
 	int64_t timer_at_ms; /* on the boot clock, when libcurl wants to be called; -1: never */
 	unsigned
 	    total_max; /* connections, kept ones included; 0: no matter. Never below in_flight: libcurl would queue */
 	int64_t few_until_ms; /* ... until then, on the boot clock */
 	bool watch_failed;    /* some transfer has a watch_errno */
 	bool troubled;        /* libcurl reported an error of its own, and may have lost track of requests under way */
+	bool stalled;         /* some transfer is */
 	bool running;
 };
 
@@ -70,6 +72,17 @@ static int watch_set(int epoll_fd, int fd, uint32_t events, bool known)
 	return epoll_ctl(epoll_fd, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &ev) == 0 ? 0 : errno;
 }
 
+/* libcurl gave up an address. It will try the next one when it looks at the transfer again, and
+ * has set no timer for that (7.88.1; its issue 11920): go_on makes it look. */
+static void note_stalled(struct http_engine *e, CURL *easy)
+{
+	struct rp_transfer *t = NULL;
+
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
+	if (t != NULL && t->notes.sockets > 0 && !t->notes.request_began)
+		t->stalled = e->stalled = true;
+}
+
 /* Never returns an error: libcurl would fail every transfer there is, now and for ever. The one that cannot be watched
  * is noted and taken out by fail_unwatched. */
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
@@ -81,6 +94,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
 
 	if (what == CURL_POLL_REMOVE) {
 		epoll_ctl(e->epoll_fd, EPOLL_CTL_DEL, fd, NULL); /* already gone when the socket is closed */
+		note_stalled(e, easy);
 		return 0;
 	}
 	if (what != CURL_POLL_OUT)
@@ -131,7 +145,7 @@ static struct rp_transfer *transfer_take(struct http_engine *e)
 	if (t != NULL) {
 		e->pool = t->next;
 	} else {
-		t = rp_transfer_new();
+		t = rp_transfer_new(e->kept);
 		if (t == NULL)
 			return NULL;
 		t->next_of_all = e->all;
@@ -216,6 +230,22 @@ static void act(struct http_engine *e, curl_socket_t fd, int events)
 	e->troubled = true;
 }
 
+/* A pause and its end are what libcurl has to be told that it look at one transfer; there is
+ * nothing yet to be paused. One that has ended meanwhile refuses. */
+static void go_on(struct http_engine *e)
+{
+	struct rp_transfer *t;
+
+	e->stalled = false;
+	for (t = e->all; t != NULL; t = t->next_of_all) {
+		if (!t->stalled)
+			continue;
+		t->stalled = false;
+		if (curl_easy_pause(t->easy, CURLPAUSE_SEND) == CURLE_OK)
+			curl_easy_pause(t->easy, CURLPAUSE_CONT);
+	}
+}
+
 static int curl_events(uint32_t events)
 {
 	int out = 0;
@@ -241,6 +271,25 @@ static void drive(struct http_engine *e)
 		e->timer_at_ms = -1;
 		act(e, CURL_SOCKET_TIMEOUT, 0);
 	}
+	if (e->stalled)
+		go_on(e);
+}
+
+/* The attempt goes on, and costs no retry. */
+static void begin_again(struct http_engine *e, struct rp_transfer *t)
+{
+	const struct rp_http_notes *notes = &t->notes;
+
+	if (notes->surplus || t->outcome.cause == RP_CAUSE_PROTOCOL ||
+	    (notes->foreign && t->outcome.http_status != 408))
+		rp_http_spill_note(e->kept, t->request.url);
+	curl_multi_remove_handle(e->multi, t->easy);
+	if (rp_transfer_prepare_again(t) && curl_multi_add_handle(e->multi, t->easy) == CURLM_OK)
+		return;
+	t->state = RP_TRANSFER_IDLE;
+	memset(&t->outcome, 0, sizeof t->outcome);
+	rp_transfer_decide(t, RP_CAUSE_LOCAL, "cannot begin the request again");
+	transfer_decided(e, t);
 }
 
 static void collect(struct http_engine *e)
@@ -253,6 +302,10 @@ static void collect(struct http_engine *e)
 		assert(msg->msg == CURLMSG_DONE);
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &t);
 		rp_transfer_judge(t, msg->data.result);
+		if (rp_transfer_is_undecided(t)) {
+			begin_again(e, t);
+			continue;
+		}
 		if (t->outcome.lack == RP_LACK_PROCESS)
 			keep_few(e);
 		transfer_decided(e, t);
@@ -394,7 +447,8 @@ enum rp_err rp_http_open(unsigned max_in_flight, struct rp_transport **out, stru
 	ignore_sigpipe();
 	e->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	sys = errno;
-	if (e->epoll_fd >= 0 && multi_open(e)) {
+	e->kept = rp_http_kept_new(max_in_flight + SPARE_CONNECTIONS);
+	if (e->epoll_fd >= 0 && e->kept != NULL && multi_open(e)) {
 		*out = &e->transport;
 		return RP_OK;
 	}
@@ -422,5 +476,6 @@ void rp_http_close(struct rp_transport *transport)
 	if (e->epoll_fd >= 0)
 		close(e->epoll_fd);
 	curl_global_cleanup();
+	rp_http_kept_free(e->kept);
 	free(e);
 }

@@ -67,10 +67,44 @@ static void note_retry_after(struct rp_http_notes *notes, const char *value)
 void rp_http_notes_begin(struct rp_http_notes *notes)
 {
 	notes->head_done = false;
+	notes->status = notes->version = 0;
+	notes->length = -1;
+	notes->lengths_differ = notes->coded = false;
 	notes->retry_after_s = 0;
 	notes->retry_at = notes->date = -1;
 	notes->wish = RP_WISH_NONE;
 	notes->location_bytes = 0;
+}
+
+/* "HTTP/1.1 204 ..." */
+static void note_status(struct rp_http_notes *notes, struct rp_span line)
+{
+	static const char form[] = "HTTP/1.x ";
+	const char *p = line.ptr;
+	size_t i;
+
+	if (line.len < sizeof form + 3 || memcmp(p, form, 7) != 0 || !isdigit((unsigned char)p[7]) || p[8] != ' ' ||
+	    isdigit((unsigned char)p[12]))
+		return;
+	for (i = 9; i < 12; i++) {
+		if (!isdigit((unsigned char)p[i]))
+			return;
+	}
+	notes->status = (unsigned)((p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0'));
+	notes->version = 10 + (unsigned)(p[7] - '0');
+}
+
+/* Saturates. What is no number is left to libcurl. */
+static void note_length(struct rp_http_notes *notes, const char *value)
+{
+	int64_t n = 0;
+	const char *p;
+
+	for (p = value; isdigit((unsigned char)*p); p++)
+		n = n < INT64_MAX / 10 - 1 ? n * 10 + (*p - '0') : INT64_MAX / 10;
+	if (notes->length >= 0 && notes->length != n)
+		notes->lengths_differ = true;
+	notes->length = n;
 }
 
 static enum rp_wish wish_of(const char *value)
@@ -92,9 +126,10 @@ bool rp_http_notes_line(struct rp_http_notes *notes, struct rp_span line)
 		notes->head_over = true;
 		return false;
 	}
-	if (line.len >= 5 && memcmp(line.ptr, "HTTP/", 5) == 0)
+	if (line.len >= 5 && memcmp(line.ptr, "HTTP/", 5) == 0) {
 		rp_http_notes_begin(notes);
-	else if (notes->head_done)
+		note_status(notes, line);
+	} else if (notes->head_done)
 		return true;
 	else if (rp_span_is(line, "\r\n") || rp_span_is(line, "\n"))
 		notes->head_done = true;
@@ -106,7 +141,21 @@ bool rp_http_notes_line(struct rp_http_notes *notes, struct rp_span line)
 		notes->wish = wish_of(value);
 	else if (header_span(line, "location", &location))
 		note_location(notes, location);
+	else if (header_value(line, "content-length", value, sizeof value))
+		note_length(notes, value);
+	else if (header_value(line, "transfer-encoding", value, sizeof value))
+		notes->coded = true;
 	return true;
+}
+
+bool rp_http_notes_end_is_open(const struct rp_http_notes *notes)
+{
+	/* RFC 9112, 6.3: whatever the head announces */
+	bool bodiless = notes->status == 204 || notes->status == 304;
+
+	if (bodiless)
+		return notes->coded || notes->length > 0;
+	return notes->lengths_differ || (notes->coded && notes->length >= 0);
 }
 
 int64_t rp_http_retry_after_ms(const struct rp_http_notes *notes, int64_t now_at_ms)

@@ -1,8 +1,10 @@
 /* http_int.h - what the files of the HTTP engine share. Nobody else includes it.
  *
  * http.c: the multi handle, epoll, the pool, delivery of outcomes. http_request.c: one transfer's easy handle, its
- * options and the callbacks that watch it. http_body.c: its body. http_head.c: lines of response heads -> notes. http_outcome.c: what libcurl
- * said and the callbacks noted -> struct rp_outcome. */
+ * options and the callbacks that watch it. http_body.c: its body. http_kept.c: whether a connection may be used again.
+ * http_head.c: lines of response heads -> notes. http_unread.c: the answer that libcurl left in the socket.
+ * http_outcome.c: what libcurl said and the callbacks noted -> struct rp_outcome, and whether that decides the attempt.
+ * http_lack.c: whether it was for want of something of ours. */
 #ifndef RP_WORK_HTTP_INT_H
 #define RP_WORK_HTTP_INT_H
 
@@ -32,21 +34,39 @@ struct rp_http_notes {
 	int family;         /* of the latest one that was */
 	int watch_errno;    /* of a socket that epoll did not take */
 	bool request_began; /* connected, TLS included: from here on the receiver may have got the request */
+	bool retried;       /* libcurl has begun the request on another connection before */
+	bool unfit;         /* the kept connection was found closed or not empty: nothing was written */
+	bool surplus;       /* it was the latter, and the bytes were no farewell */
+	bool foreign;       /* the answer came before the receiver's host had a byte of the request */
+	bool looked_on;     /* what lay unread at libcurl's end was looked at */
+	bool unread;        /* the answer was found there, not by libcurl */
 	bool answered;      /* a byte of a response head came */
 	bool head_done;     /* the empty line after the latest response head came */
 	bool head_over;     /* the heads broke RP_HTTP_HEAD_MAX or _LINES_MAX */
 	bool body_over;     /* the body broke RP_HTTP_BODY_MAX */
 	size_t head_bytes, head_lines, body_bytes;
-	int64_t retry_after_s; /* delta form; saturates */
-	time_t retry_at, date; /* HTTP-dates of the head; -1: none */
-	enum rp_wish wish;     /* its webhook-delivery line */
-	size_t location_bytes; /* its Location, which is told and never followed; 0: none */
+	unsigned status, version;   /* of the latest status line; 0: not to be read; 10, 11 */
+	int64_t length;             /* its Content-Length; -1: none */
+	bool lengths_differ, coded; /* two lengths that do; a Transfer-Encoding line */
+	int64_t retry_after_s;      /* delta form; saturates */
+	time_t retry_at, date;      /* HTTP-dates of the head; -1: none */
+	enum rp_wish wish;          /* its webhook-delivery line */
+	size_t location_bytes;      /* its Location, which is told and never followed; 0: none */
 	char location[RP_LOCATION_MAX + 1];
 };
 
+struct rp_http_kept;
+
 struct rp_transfer {
 	CURL *easy;
-	struct rp_transfer *next; /* in the pool or in the list of decided ones */
+	struct rp_http_kept *kept; /* the engine's */
+	int fd;                    /* of the connection that the request went to; -1: not known */
+	int opened_fd[2];          /* the latest sockets of IPv4 and IPv6, of which libcurl takes one */
+	bool stalled;              /* libcurl gave up an address and has to be told to go on */
+	bool again;                /* this is the second try of the attempt */
+	bool fresh, forbids_reuse; /* as set in the easy handle */
+	int64_t spent_us;          /* by the first try */
+	struct rp_transfer *next;  /* in the pool or in the list of decided ones */
 	struct rp_transfer *next_of_all;
 	int64_t overdue_at_ms; /* on the boot clock: under way after it, it is lost */
 	enum rp_transfer_state state;
@@ -64,10 +84,38 @@ struct rp_transfer {
 };
 
 /* http_request.c. A transfer with the options that never change; NULL: out of memory. */
-struct rp_transfer *rp_transfer_new(void);
+struct rp_transfer *rp_transfer_new(struct rp_http_kept *kept);
 void rp_transfer_free(struct rp_transfer *t); /* must not be in a multi handle */
 /* Sets what `request` asks for. RP_ERR_NOMEM, RP_ERR_INVAL: nothing is under way, the transfer stays usable. */
 enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *request, struct rp_error *err);
+/* The same request once more, on a connection of its own, in the time that is left. false: out of
+ * memory; t->outcome says nothing. */
+bool rp_transfer_prepare_again(struct rp_transfer *t);
+
+/* http_kept.c. What an engine of so many connections knows of those it keeps; NULL: out of memory. */
+struct rp_http_kept *rp_http_kept_new(unsigned connections);
+void rp_http_kept_free(struct rp_http_kept *kept);
+
+/* The two ends of a connection, as libcurl tells them. */
+struct rp_http_ends {
+	const char *local_ip, *peer_ip;
+	int local_port, peer_port;
+};
+/* The TLS session of the connection under way: OpenSSL's SSL; NULL: none. Within callbacks only. */
+void *rp_transfer_tls(struct rp_transfer *t);
+/* A connected transfer is about to write its request: finds t->fd, and looks whether a kept
+ * connection is as the last answer should have left it, open and empty. false: it is not
+ * (notes->unfit). */
+bool rp_http_kept_is_fit(struct rp_transfer *t, const struct rp_http_ends *ends);
+/* The first line of an answer on a kept connection has come: whether it came before its receiver's
+ * host had confirmed a byte of the request (RFC 9293, 3.4), and so answers something else. Known
+ * of requests that are written at once. */
+bool rp_http_kept_is_foreign(const struct rp_transfer *t);
+
+/* Receivers (scheme, host, port) that sent bytes nobody asked for: an hour long their connections
+ * are not kept. */
+bool rp_http_spills(const struct rp_http_kept *kept, const char *url);
+void rp_http_spill_note(struct rp_http_kept *kept, const char *url);
 
 /* http_body.c. The body of t->request. */
 CURLcode rp_http_body_set(struct rp_transfer *t);
@@ -77,13 +125,24 @@ void rp_http_notes_begin(struct rp_http_notes *notes);
 /* A line of any head of the response, with its line end: interim (1xx) ones, the final one, and trailers
  * after the body. false: the heads are over their bounds. */
 bool rp_http_notes_line(struct rp_http_notes *notes, struct rp_span line);
+/* Whether the latest head leaves open where its body ends: then what follows may be read as
+ * another answer (RFC 9112, 6.3 and 11.2). Such an answer is what its head says, and the
+ * connection's last. */
+bool rp_http_notes_end_is_open(const struct rp_http_notes *notes);
 /* What the final head asked for, in [0, 24 h]; 0: nothing. A date is held against the receiver's own clock where it tells
  * it: a skewed one would shift every retry. */
 int64_t rp_http_retry_after_ms(const struct rp_http_notes *notes, int64_t now_at_ms);
 
+/* http_unread.c. libcurl has failed and is about to close the connection: a complete answer that
+ * lies there unread is taken into the notes and the outcome. */
+void rp_transfer_read_on(struct rp_transfer *t);
+
 /* http_outcome.c. Fill t->outcome: from libcurl's verdict, or without libcurl having had a say. */
 void rp_transfer_judge(struct rp_transfer *t, CURLcode rc);
 void rp_transfer_decide(struct rp_transfer *t, enum rp_cause cause, const char *detail);
+/* Of a judged one: whether what came on a kept connection decides nothing, so that the request is
+ * to be made again. */
+bool rp_transfer_is_undecided(const struct rp_transfer *t);
 
 /* http_lack.c. Makes the outcome RP_CAUSE_LOCAL with a lack where the failure was for want of something of ours, before the
  * request began. Decide local: the transfer is broken off for trouble of ours. */

@@ -225,6 +225,9 @@ static const char *note_on_body(const struct rp_http_notes *notes, CURLcode rc)
 {
 	if (rc == CURLE_OK)
 		return "";
+	if (notes->unread)
+		return rc == CURLE_OPERATION_TIMEDOUT ? "answer read after the timeout"
+						      : "answered and closed before it had read the whole request";
 	if (notes->body_over)
 		return "body cut at 64 KiB";
 	if (!notes->head_done && rc == CURLE_OPERATION_TIMEDOUT)
@@ -307,6 +310,17 @@ static uint32_t phase_us(CURL *easy, CURLINFO info)
 	return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
 }
 
+static void first_try_add(struct rp_transfer *t)
+{
+	struct rp_outcome *out = &t->outcome;
+	uint32_t *const phases[] = {&out->dns_us, &out->connect_us, &out->tls_us, &out->first_byte_us};
+	size_t i;
+
+	out->duration_us += t->spent_us;
+	for (i = 0; i < sizeof phases / sizeof phases[0]; i++)
+		*phases[i] += *phases[i] > 0 ? (uint32_t)t->spent_us : 0;
+}
+
 static void timings_set(struct rp_transfer *t)
 {
 	struct rp_outcome *out = &t->outcome;
@@ -317,6 +331,8 @@ static void timings_set(struct rp_transfer *t)
 	out->tls_us = phase_us(t->easy, CURLINFO_APPCONNECT_TIME_T);
 	if (t->notes.answered)
 		out->first_byte_us = phase_us(t->easy, CURLINFO_STARTTRANSFER_TIME_T);
+	if (t->again)
+		first_try_add(t);
 }
 
 static void peer_set(struct rp_transfer *t)
@@ -363,9 +379,11 @@ void rp_transfer_judge(struct rp_transfer *t, CURLcode rc)
 	long status = 0;
 
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (t->notes.unread)
+		status = t->notes.status;
 	out->http_status = status >= 200 ? (unsigned)status : 0; /* an interim answer is none */
 	if (t->notes.answered)
-		out->http_version = version_of(t->easy);
+		out->http_version = t->notes.unread ? t->notes.version : version_of(t->easy);
 	timings_set(t);
 	peer_set(t);
 	if (out->http_status != 0) {
@@ -374,4 +392,21 @@ void rp_transfer_judge(struct rp_transfer *t, CURLcode rc)
 	}
 	cause_set(t, rc);
 	rp_transfer_note_lack(t, rc);
+}
+
+/* Not on a fresh connection, where all that comes answers this request; so a second try is the
+ * last. Whether the receiver has the request is open where it was written, and it may get it
+ * twice. A 408 tells of a connection that was idle for too long (RFC 9110, 15.5.9). */
+bool rp_transfer_is_undecided(const struct rp_transfer *t)
+{
+	const struct rp_http_notes *notes = &t->notes;
+	const struct rp_outcome *out = &t->outcome;
+
+	if (notes->unfit || notes->foreign)
+		return true;
+	if (t->again || notes->sockets > 0 || !notes->request_began)
+		return false;
+	if (out->http_status == 0)
+		return out->cause == RP_CAUSE_PROTOCOL || (out->cause == RP_CAUSE_RESET && !notes->answered);
+	return out->http_status == 408;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -48,6 +49,14 @@ static unsigned port_of(const struct sockaddr *sa, socklen_t len)
 	return 0;
 }
 
+/* What was noted of a kept connection that turned out dead. */
+static void answer_forget(struct rp_transfer *t)
+{
+	t->notes.looked_on = t->notes.unread = t->notes.answered = false;
+	t->outcome.response_bytes = 0;
+	rp_http_notes_begin(&t->notes);
+}
+
 /* The address is the resolved one and the one connected to: between this check and the connect no name is looked up. */
 static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -56,7 +65,9 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 
 	(void)purpose;
 	/* libcurl repeats a request by itself when a kept connection turns out dead: then all starts over. */
+	t->notes.retried = t->notes.retried || t->notes.request_began;
 	t->notes.request_began = false;
+	answer_forget(t);
 	curl_easy_getinfo(t->easy, CURLINFO_LOCAL_PORT, &t->notes.port_before);
 	if (!guard_lets_pass(t, &address->addr, address->addrlen, port_of(&address->addr, address->addrlen)))
 		return CURL_SOCKET_BAD;
@@ -69,7 +80,16 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 	}
 	t->notes.sockets++;
 	t->notes.family = address->family;
+	t->opened_fd[address->family == AF_INET6] = fd;
 	return fd;
+}
+
+static void request_begins(struct rp_transfer *t)
+{
+	t->notes.retried = t->notes.retried || t->notes.request_began;
+	t->notes.request_began = true;
+	t->error_text[0] = '\0';
+	answer_forget(t);
 }
 
 /* Runs before the request is written, on reused connections too: those were opened under another request's policy. */
@@ -80,11 +100,10 @@ static int on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port,
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)peer_port)};
 	struct sockaddr_storage sa = {.ss_family = AF_UNSPEC}; /* what cannot be read is a family the guard blocks */
 	socklen_t len = sizeof sa;
+	struct rp_http_ends ends = {local_ip, peer_ip, local_port, peer_port};
 	char ip[INET6_ADDRSTRLEN] = "";
 	size_t n = strcspn(peer_ip, "%");
 
-	(void)local_ip;
-	(void)local_port;
 	if (n < sizeof ip)
 		memcpy(ip, peer_ip, n);
 	if (inet_pton(AF_INET, ip, &in.sin_addr) == 1)
@@ -93,16 +112,65 @@ static int on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port,
 		memcpy(&sa, &in6, len = sizeof in6);
 	if (!guard_lets_pass(t, (const struct sockaddr *)&sa, len, (unsigned)peer_port))
 		return CURL_PREREQFUNC_ABORT;
-	t->notes.request_began = true;
+	if (!rp_http_kept_is_fit(t, &ends))
+		return CURL_PREREQFUNC_ABORT;
+	request_begins(t);
 	return CURL_PREREQFUNC_OK;
 }
 
+static CURLcode forbid_reuse(struct rp_transfer *t, bool forbid)
+{
+	CURLcode rc = CURLE_OK;
+
+	if (t->forbids_reuse != forbid)
+		rc = curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, (long)forbid);
+	if (rc == CURLE_OK)
+		t->forbids_reuse = forbid;
+	return rc;
+}
+
+/* libcurl asks at the transfer's end whether the connection may be kept. */
 static size_t on_header(char *data, size_t size, size_t n, void *arg)
 {
 	struct rp_transfer *t = arg;
 	struct rp_span line = {data, size * n};
 
-	return rp_http_notes_line(&t->notes, line) ? line.len : 0;
+	if (!t->notes.answered && rp_http_kept_is_foreign(t)) {
+		t->notes.foreign = true;
+		return 0;
+	}
+	if (!rp_http_notes_line(&t->notes, line))
+		return 0;
+	if (t->notes.head_done && rp_http_notes_end_is_open(&t->notes) && forbid_reuse(t, true) != CURLE_OK)
+		return 0;
+	return line.len;
+}
+
+static bool has_final_head_begun(const struct rp_http_notes *notes)
+{
+	return notes->answered && !(notes->head_done && notes->status < 200);
+}
+
+/* libcurl writes its message first, but only one for each transfer, repeated or not. */
+static bool has_failed(const struct rp_transfer *t)
+{
+	struct pollfd p = {.fd = t->fd};
+
+	return t->error_text[0] != '\0' || (t->notes.retried && poll(&p, 1, 0) > 0);
+}
+
+/* The last call before libcurl closes the connection of a request that failed. */
+static int on_progress(void *arg, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up)
+{
+	struct rp_transfer *t = arg;
+
+	(void)down_all;
+	(void)down;
+	(void)up_all;
+	(void)up;
+	if (t->notes.request_began && !t->notes.looked_on && !has_final_head_begun(&t->notes) && has_failed(t))
+		rp_transfer_read_on(t);
+	return 0;
 }
 
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
@@ -137,7 +205,9 @@ static CURLcode set_callbacks(CURL *easy, struct rp_transfer *t)
 	       SET(CURLOPT_ERRORBUFFER, t->error_text) && SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket) &&
 	       SET(CURLOPT_OPENSOCKETDATA, t) && SET(CURLOPT_PREREQFUNCTION, on_connected) &&
 	       SET(CURLOPT_PREREQDATA, t) && SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, t) &&
-	       SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, t));
+	       SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, t) &&
+	       SET(CURLOPT_XFERINFOFUNCTION, on_progress) && SET(CURLOPT_XFERINFODATA, t) &&
+	       SET(CURLOPT_NOPROGRESS, 0L));
 	return rc;
 }
 
@@ -158,12 +228,13 @@ static CURLcode set_constants(CURL *easy)
 	return rc;
 }
 
-struct rp_transfer *rp_transfer_new(void)
+struct rp_transfer *rp_transfer_new(struct rp_http_kept *kept)
 {
 	struct rp_transfer *t = calloc(1, sizeof *t);
 
 	if (t == NULL)
 		return NULL;
+	t->kept = kept;
 	t->easy = curl_easy_init();
 	if (t->easy == NULL || set_callbacks(t->easy, t) != CURLE_OK || set_constants(t->easy) != CURLE_OK) {
 		rp_transfer_free(t);
@@ -286,18 +357,35 @@ static long curl_ms(int64_t ms)
 	return ms < INT_MAX ? (long)ms : INT_MAX;
 }
 
+/* A receiver that spills gets each request on a connection of its own. */
+static CURLcode reuse_set(struct rp_transfer *t, bool fresh, bool forbid)
+{
+	CURLcode rc = CURLE_OK;
+
+	if (t->fresh != fresh)
+		rc = curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, (long)fresh);
+	if (rc == CURLE_OK)
+		t->fresh = fresh;
+	return rc == CURLE_OK ? forbid_reuse(t, forbid) : rc;
+}
+
 enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *request, struct rp_error *err)
 {
 	CURL *easy = t->easy;
+	bool alone;
 	CURLcode rc;
 
 	memset(&t->notes, 0, sizeof t->notes);
 	memset(&t->outcome, 0, sizeof t->outcome);
 	t->error_text[0] = '\0';
 	t->request = *request;
+	t->fd = t->opened_fd[0] = t->opened_fd[1] = -1;
+	t->again = t->stalled = false;
+	t->spent_us = 0;
 	rp_http_notes_begin(&t->notes);
 	if (!head_set(t, request))
 		return rp_fail(err, RP_ERR_NOMEM, "no memory for %zu header lines of a request", request->n_headers);
+	alone = rp_http_spills(t->kept, request->url);
 	rc = url_set(t, request->url);
 	if (rc == CURLE_OK)
 		rc = rp_http_body_set(t);
@@ -305,7 +393,24 @@ enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *
 	    SET(CURLOPT_CONNECTTIMEOUT_MS, curl_ms(request->connect_timeout_ms)))
 		rc = tls_set(t, request);
 	if (rc == CURLE_OK)
+		rc = reuse_set(t, alone, alone);
+	if (rc == CURLE_OK)
 		return RP_OK;
 	return rp_fail(err, rc == CURLE_OUT_OF_MEMORY ? RP_ERR_NOMEM : RP_ERR_INVAL, "cannot prepare a request: %s",
 		       curl_easy_strerror(rc));
+}
+
+bool rp_transfer_prepare_again(struct rp_transfer *t)
+{
+	struct rp_request rest = t->request;
+	int64_t spent_us = t->outcome.duration_us;
+
+	rest.timeout_ms -= spent_us / 1000;
+	if (rest.timeout_ms < 1)
+		rest.timeout_ms = 1;
+	if (rp_transfer_prepare(t, &rest, NULL) != RP_OK || reuse_set(t, true, t->forbids_reuse) != CURLE_OK)
+		return false;
+	t->again = true;
+	t->spent_us = spent_us;
+	return true;
 }

@@ -49,6 +49,12 @@ static void watch(struct scripted_server *s, int fd, uint32_t events, void *arg)
 
 struct scripted_server *scripted_server_open(const struct script_step *script, size_t n_steps)
 {
+	return scripted_server_open_at("127.0.0.1", 0, script, n_steps);
+}
+
+struct scripted_server *scripted_server_open_at(const char *ip, unsigned port, const struct script_step *script,
+						size_t n_steps)
+{
 	struct scripted_server *s = calloc(1, sizeof *s);
 	struct sockaddr_in sa = {.sin_family = AF_INET};
 	socklen_t len = sizeof sa;
@@ -56,7 +62,8 @@ struct scripted_server *scripted_server_open(const struct script_step *script, s
 	check(s != NULL, "calloc");
 	s->script = script;
 	s->n_steps = n_steps;
-	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sa.sin_port = htons((uint16_t)port);
+	check(inet_pton(AF_INET, ip, &sa.sin_addr) == 1, "inet_pton");
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	s->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	check(s->epoll_fd >= 0 && s->listen_fd >= 0, "socket");
@@ -172,6 +179,13 @@ static bool peer_play(struct scripted_server *s, struct peer *p)
 			return false;
 		p->step++;
 		return true;
+	case SCRIPT_TASTE:
+		if (p->in.len == 0)
+			return false;
+		p->step++;
+		return true;
+	case SCRIPT_HOLD:
+		return false;
 	case SCRIPT_SEND:
 		if (!bytes_sent(p, step->bytes))
 			return false;
@@ -232,6 +246,16 @@ void scripted_server_step(struct scripted_server *s)
 			;
 		if (p->fd >= 0 && p->gone)
 			peer_hang_up(s, p);
+	}
+}
+
+void scripted_server_let_go(struct scripted_server *s)
+{
+	struct peer *p;
+
+	for (p = s->peers; p != NULL; p = p->next) {
+		if (p->step < s->n_steps && s->script[p->step].kind == SCRIPT_HOLD)
+			p->step++;
 	}
 }
 

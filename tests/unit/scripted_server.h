@@ -12,6 +12,8 @@
 enum script_kind {
 	SCRIPT_CLOSE = 0, /* ends a script, also one that does not say so */
 	SCRIPT_READ,      /* a request: its head and as much body as content-length says */
+	SCRIPT_TASTE,     /* the first bytes of a request, which are left to SCRIPT_READ */
+	SCRIPT_HOLD,      /* nothing until scripted_server_let_go */
 	SCRIPT_SEND,      /* the bytes */
 	SCRIPT_FLOOD,     /* the bytes again and again until the client closes */
 	SCRIPT_DRIP,      /* the bytes again and again, one at each scripted_server_step */
@@ -32,11 +34,16 @@ struct scripted_server;
 
 /* Aborts when the system gives no socket: without one there is no test. `script` is borrowed; one step at least. */
 struct scripted_server *scripted_server_open(const struct script_step *script, size_t n_steps);
+/* The same on another address and port; 0: any. */
+struct scripted_server *scripted_server_open_at(const char *ip, unsigned port, const struct script_step *script,
+						size_t n_steps);
 void scripted_server_close(struct scripted_server *s);
 
 unsigned scripted_server_port(const struct scripted_server *s);
 int scripted_server_fd(const struct scripted_server *s);
 void scripted_server_step(struct scripted_server *s);
+/* Connections that hold go on with the next step. */
+void scripted_server_let_go(struct scripted_server *s);
 /* Accepts no more; after a few connections in the queue the kernel drops what knocks. */
 void scripted_server_turn_deaf(struct scripted_server *s);
 
