@@ -52,7 +52,7 @@ class Tls(Story):
         self.assertRegex(self.ctl("show", self.list()[0]["id"]).out.decode(), rf"127\.0\.0\.1:{server.port} +HTTP/1\.1")
 
     def test_an_expired_certificate(self):
-        self.assert_fails_as("tls_expired", self.server(self.ca.issue("old", days=-1)), "expired")
+        self.assert_fails_as("tls_expired", self.server(self.ca.issue("old", expired=True)), "expired")
 
     def test_a_certificate_for_another_host(self):
         self.assert_fails_as("tls_name", self.server(self.ca.issue("other", "DNS:other.example")), "127.0.0.1")
@@ -104,7 +104,7 @@ class Tls(Story):
 
     def test_one_word_selects_every_kind(self):
         self.assert_fails_as("tls_name", self.server(self.ca.issue("other", "DNS:other.example")))
-        self.assert_fails_as("tls_expired", self.server(self.ca.issue("old", days=-1)))
+        self.assert_fails_as("tls_expired", self.server(self.ca.issue("old", expired=True)))
         self.assertEqual(len(self.list("--cause", "tls")), 2)
         self.assertEqual(len(self.list("--cause", "tls_name")), 1)
         groups = {g["last_cause"]: g["suggest"] for g in self.ctl_json("dead")}
