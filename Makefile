@@ -11,11 +11,11 @@ V ?= 0
 Q = $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(2))
 
-PKGS = lmdb libcurl jansson libcrypto inih libxxhash
+PKGS = lmdb libcurl jansson libssl libcrypto inih libxxhash
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LIBS_CORE := $(shell pkg-config --libs jansson libcrypto inih libxxhash 2>/dev/null)
 LIBS_STORE := $(shell pkg-config --libs lmdb 2>/dev/null)
-LIBS_HTTP := $(shell pkg-config --libs libcurl 2>/dev/null)
+LIBS_HTTP := $(shell pkg-config --libs libcurl libssl 2>/dev/null)
 LIBS_CHECK := $(shell pkg-config --libs check 2>/dev/null)
 
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wcast-qual -Wundef

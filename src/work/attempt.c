@@ -107,10 +107,11 @@ static enum rp_cause fail_no_key(char detail[RP_DETAIL_TEXT_MAX], const struct r
 	return RP_CAUSE_NO_KEY;
 }
 
-static void fill_request(struct rp_attempt_request *out, const struct header_list *l, size_t url_at,
-			 struct rp_span payload)
+static void fill_request(struct rp_attempt_request *out, const struct rp_settings *settings,
+			 const struct header_list *l, size_t url_at, struct rp_span payload)
 {
 	const struct rp_policy *p = out->policy;
+	struct rp_settings_tls tls = rp_settings_tls(settings, p);
 	size_t i;
 
 	for (i = 0; i < l->n; i++)
@@ -123,9 +124,8 @@ static void fill_request(struct rp_attempt_request *out, const struct header_lis
 	    .timeout_ms = p->timeout_ms,
 	    .connect_timeout_ms = p->connect_timeout_ms,
 	    .guard = &p->guard,
-	    .ca_file = p->ca_file,
-	    .client_cert = p->client_cert,
-	    .client_key = p->client_key,
+	    .anchors = tls.anchors,
+	    .identity = tls.identity,
 	    .pins = p->pins,
 	    .tls_min = p->tls_min,
 	};
@@ -162,7 +162,7 @@ enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp
 	l.ok = l.ok && rp_buf_add(&out->text, dispatch->facts.url.ptr, dispatch->facts.url.len);
 	if (!l.ok)
 		return fail(detail, RP_CAUSE_LOCAL, "out of memory, or too many headers");
-	fill_request(out, &l, url_at, dispatch->payload);
+	fill_request(out, settings, &l, url_at, dispatch->payload);
 	return RP_CAUSE_NONE;
 }
 

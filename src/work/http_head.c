@@ -55,6 +55,7 @@ void rp_http_notes_begin(struct rp_http_notes *notes)
 	notes->retry_after_s = 0;
 	notes->retry_at = notes->date = -1;
 	notes->wish = RP_WISH_NONE;
+	notes->fds[0] = notes->fds[1] = -1;
 }
 
 static enum rp_wish wish_of(const char *value)

@@ -26,9 +26,11 @@ struct rp_http_notes {
 	const char *blocked_rule;
 	unsigned blocked_port;
 	unsigned sockets;   /* addresses the guard let pass and a socket was made for */
-	long port_before;   /* local port that libcurl told of when the latest socket was asked for */
+	int fds[2];         /* the latest socket of IPv4 and of IPv6, which libcurl may have closed; -1: none */
+	int latest;         /* which of them is the younger */
 	int socket_errno;   /* of a socket that could not be made */
 	int watch_errno;    /* of a socket that epoll did not take */
+	bool tls_began;     /* connected, and the handshake is next */
 	bool request_began; /* connected, TLS included: from here on the receiver may have got the request */
 	bool answered;      /* a byte of a response head came */
 	bool head_done;     /* the empty line after the latest response head came */
@@ -51,8 +53,9 @@ struct rp_transfer {
 	struct rp_outcome outcome;
 	struct rp_buf head;         /* the request's header lines, joined */
 	struct curl_slist items[4]; /* what libcurl is given of them, linked in order */
-	char *
-	    tls_texts[4]; /* ca_file, client_cert, client_key, pins as they are set in the easy handle; NULL: default */
+	/* As they are set in the easy handle; "" and NULL: not yet. */
+	char anchors_name[RP_TLS_NAME_MAX], identity_name[RP_TLS_NAME_MAX];
+	char *pins;
 	char *url_text;   /* as it is set in the easy handle; NULL: none yet */
 	CURLU *url;       /* the same, parsed; NULL: libcurl parses the text for each request */
 	char error_text[CURL_ERROR_SIZE];
