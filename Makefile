@@ -1,4 +1,4 @@
-# runpost - see README.md. Targets: all test demo lint asan valgrind coverage fuzz bench torture interop install clean
+# runpost - see README.md. Targets: all test debian12 debian13 demo lint asan valgrind coverage fuzz bench torture interop install clean
 #
 # Sources are found by folder; a new file needs no entry here. Everything made lies under build/.
 
@@ -172,11 +172,16 @@ examples: $(patsubst docs/examples/%.c,$(BUILD)/examples/%,$(wildcard docs/examp
 
 # --- the commands of README: each sets up what it needs, then runs in a make that sees it ---
 
-.PHONY: test demo lint asan valgrind coverage fuzz bench torture interop
+.PHONY: test debian12 debian13 demo lint asan valgrind coverage fuzz bench torture interop
 test:
 	@tests/setup.sh build test
 	@$(MAKE) --no-print-directory all unit examples
 	@python3 tests/run.py $(BUILD)
+
+debian12: RELEASE = bookworm
+debian13: RELEASE = trixie
+debian12 debian13:
+	@tests/debian.sh $(RELEASE)
 
 demo:
 	@tests/setup.sh build

@@ -9,8 +9,7 @@ bool rp_tls_apply(void *ssl_ctx, const struct rp_tls_anchors *anchors, const str
 
 	if (anchors != NULL)
 		SSL_CTX_set1_cert_store(ctx, anchors->store);
-	if (identity == NULL ||
-	    SSL_CTX_use_cert_and_key(ctx, identity->cert, identity->key, identity->chain, 1) == 1)
+	if (identity == NULL || SSL_CTX_use_cert_and_key(ctx, identity->cert, identity->key, identity->chain, 1) == 1)
 		return true;
 	ERR_clear_error();
 	return false;

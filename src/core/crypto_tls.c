@@ -188,7 +188,8 @@ enum rp_err rp_tls_identity_set_key(struct rp_tls_identity *identity, struct rp_
 	BIO_free(bio);
 	if (asked) {
 		ERR_clear_error();
-		return rp_fail(err, RP_ERR_DENIED, "the key is encrypted, and nobody is there to ask for its pass phrase");
+		return rp_fail(err, RP_ERR_DENIED,
+			       "the key is encrypted, and nobody is there to ask for its pass phrase");
 	}
 	if (identity->key == NULL)
 		return fail_openssl(err, "there is no private key to be read in it; accepted: PEM");

@@ -28,9 +28,9 @@ struct rp_request {
 	const struct rp_guard_policy *guard;
 	const struct rp_tls_anchors *anchors;   /* a receiver's certificate must end in one; NULL: none does */
 	const struct rp_tls_identity *identity; /* NULL: none */
-	const char *pins;                               /* "sha256//BASE64;..." of accepted public keys; NULL: any */
-	unsigned tls_min;                               /* 13: TLS 1.3 at least; else 1.2 */
-	void *owner;                                    /* comes back with the outcome */
+	const char *pins;                       /* "sha256//BASE64;..." of accepted public keys; NULL: any */
+	unsigned tls_min;                       /* 13: TLS 1.3 at least; else 1.2 */
+	void *owner;                            /* comes back with the outcome */
 };
 
 /* The seam between the sender and the network: the HTTP engine is one implementation, tests bring a scripted one. */

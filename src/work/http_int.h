@@ -56,8 +56,8 @@ struct rp_transfer {
 	/* As they are set in the easy handle; "" and NULL: not yet. */
 	char anchors_name[RP_TLS_NAME_MAX], identity_name[RP_TLS_NAME_MAX];
 	char *pins;
-	char *url_text;   /* as it is set in the easy handle; NULL: none yet */
-	CURLU *url;       /* the same, parsed; NULL: libcurl parses the text for each request */
+	char *url_text; /* as it is set in the easy handle; NULL: none yet */
+	CURLU *url;     /* the same, parsed; NULL: libcurl parses the text for each request */
 	char error_text[CURL_ERROR_SIZE];
 };
 

@@ -307,7 +307,8 @@ static CURLcode pins_set(struct rp_transfer *t, const char *pins)
 /* Most transfers serve endpoints without TLS settings of their own, so nothing is set unless it changes. */
 static CURLcode tls_set(struct rp_transfer *t, const struct rp_request *request)
 {
-	const char *anchors = rp_tls_anchors_name(request->anchors), *identity = rp_tls_identity_name(request->identity);
+	const char *anchors = rp_tls_anchors_name(request->anchors),
+		   *identity = rp_tls_identity_name(request->identity);
 	CURLcode rc = CURLE_OK;
 
 	if (strcmp(anchors, t->anchors_name) != 0 || strcmp(identity, t->identity_name) != 0)

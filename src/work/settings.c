@@ -190,7 +190,8 @@ static unsigned line_of(const struct rp_policy *policy, const char *key)
 const char *rp_settings_where(const struct rp_policy *policy, const char *key, char out[RP_SETTINGS_WHERE_MAX])
 {
 	if (policy->url != NULL)
-		snprintf(out, RP_SETTINGS_WHERE_MAX, "%u: [endpoint \"%s\"] %s", line_of(policy, key), policy->name, key);
+		snprintf(out, RP_SETTINGS_WHERE_MAX, "%u: [endpoint \"%s\"] %s", line_of(policy, key), policy->name,
+			 key);
 	else
 		snprintf(out, RP_SETTINGS_WHERE_MAX, "%u: [%s] %s", line_of(policy, key), policy->name, key);
 	return out;
@@ -219,12 +220,12 @@ static enum rp_err mode_check(const struct rp_settings *s, const char *at, const
 {
 	if (secret && (mode & 0037) != 0)
 		return rp_fail(err, RP_ERR_DENIED,
-			       "%s:%s = %s: mode %04o lets others at the secret; mend it with: chmod 0600 %s", s->path, at,
-			       file, (unsigned)(mode & 07777), file);
+			       "%s:%s = %s: mode %04o lets others at the secret; mend it with: chmod 0600 %s", s->path,
+			       at, file, (unsigned)(mode & 07777), file);
 	if (!secret && (mode & 0002) != 0)
 		return rp_fail(err, RP_ERR_DENIED,
-			       "%s:%s = %s: mode %04o lets everybody change it; mend it with: chmod o-w %s", s->path, at,
-			       file, (unsigned)(mode & 07777), file);
+			       "%s:%s = %s: mode %04o lets everybody change it; mend it with: chmod o-w %s", s->path,
+			       at, file, (unsigned)(mode & 07777), file);
 	return RP_OK;
 }
 

@@ -24,7 +24,7 @@ struct rp_settings {
 	char *path;              /* NULL: no file, all defaults */
 	char **paths;            /* those made absolute; the config points at them */
 	size_t n_paths;
-	struct rp_signer **signers; /* of the defaults, then of each endpoint; NULL before the secrets are loaded */
+	struct rp_signer **signers;  /* of the defaults, then of each endpoint; NULL before the secrets are loaded */
 	struct rp_settings_tls *tls; /* likewise */
 	struct rp_settings_tls_file *tls_files; /* what those point at, each once */
 };

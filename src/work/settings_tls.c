@@ -162,7 +162,8 @@ static enum rp_err identity_load(struct rp_settings *s, const struct rp_policy *
 	f = add(s, policy->client_cert, key);
 	if (f == NULL)
 		return no_memory(err);
-	code = certificate_load(s, rp_settings_where(policy, "client_cert", at), policy->client_cert, &f->identity, err);
+	code =
+	    certificate_load(s, rp_settings_where(policy, "client_cert", at), policy->client_cert, &f->identity, err);
 	if (code == RP_OK)
 		code = key_load(
 		    s, rp_settings_where(policy, policy->client_key != NULL ? "client_key" : "client_cert", at), key,
@@ -184,9 +185,10 @@ static enum rp_err policy_load(struct rp_settings *s, const struct rp_policy *po
 	if (code == RP_OK && policy->client_cert != NULL)
 		return identity_load(s, policy, &out->identity, err);
 	if (code == RP_OK && policy->client_key != NULL)
-		return rp_fail(err, RP_ERR_INVAL,
-			       "%s:%s = %s: a key without a certificate; set client_cert too, or leave client_key empty",
-			       s->path, rp_settings_where(policy, "client_key", at), policy->client_key);
+		return rp_fail(
+		    err, RP_ERR_INVAL,
+		    "%s:%s = %s: a key without a certificate; set client_cert too, or leave client_key empty", s->path,
+		    rp_settings_where(policy, "client_key", at), policy->client_key);
 	return code;
 }
 

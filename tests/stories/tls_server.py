@@ -60,7 +60,10 @@ class TlsServer:
 
     def _listen(self):
         self.requests = 0
+        self.connections = 0  # whose handshake has succeeded
+        self.resumed = 0  # of those
         self.spoken = []  # TLS version of each request
+        self.clients = []  # common name of the client's certificate at each request
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port = self.server.getsockname()[1]
         self.url = f"https://127.0.0.1:{self.port}/hook"
@@ -88,6 +91,8 @@ class TlsServer:
                         while raw.recv(65536):
                             pass
                     return
+                self.connections += 1
+                self.resumed += tls.session_reused
                 self._answer(tls)
         except OSError:
             return
@@ -102,6 +107,8 @@ class TlsServer:
             if end and len(body) >= length:
                 self.requests += 1
                 self.spoken.append(tls.version())
+                names = dict(pair for group in (tls.getpeercert() or {}).get("subject", ()) for pair in group)
+                self.clients.append(names.get("commonName"))
                 data = body[length:]
                 tls.sendall(b"HTTP/1.1 204 Fine\r\n\r\n")
 
