@@ -8,7 +8,9 @@
 #include "core/crypto_tls.h"
 
 struct rp_tls_anchors {
-	X509_STORE *store;
+	X509_STORE *store; /* NULL: the text has not been parsed yet */
+	char *text;        /* NULL: it has */
+	size_t text_bytes;
 	char name[RP_TLS_NAME_MAX];
 };
 
@@ -18,5 +20,8 @@ struct rp_tls_identity {
 	EVP_PKEY *key;
 	char name[RP_TLS_NAME_MAX];
 };
+
+/* Parses the text, if that has not been done. NULL: it cannot be. */
+X509_STORE *rp_tls_anchors_store(struct rp_tls_anchors *anchors);
 
 #endif

@@ -106,22 +106,29 @@ static enum rp_err store_fill(X509_STORE *store, BIO *bio, struct rp_error *err)
 	return code;
 }
 
+static enum rp_err store_new(struct rp_span pem, X509_STORE **out, struct rp_error *err)
+{
+	BIO *bio = bio_of(pem);
+	enum rp_err code;
+
+	*out = bio != NULL ? X509_STORE_new() : NULL;
+	code = *out != NULL ? store_fill(*out, bio, err) : no_memory(err);
+	BIO_free(bio);
+	if (code == RP_OK)
+		return RP_OK;
+	X509_STORE_free(*out);
+	*out = NULL;
+	return code;
+}
+
 enum rp_err rp_tls_anchors_new(struct rp_span pem, struct rp_tls_anchors **out, struct rp_error *err)
 {
 	struct rp_tls_anchors *anchors = calloc(1, sizeof *anchors);
-	BIO *bio = anchors != NULL ? bio_of(pem) : NULL;
-	enum rp_err code;
+	enum rp_err code = anchors != NULL ? store_new(pem, &anchors->store, err) : no_memory(err);
 
 	*out = NULL;
-	if (bio != NULL)
-		anchors->store = X509_STORE_new();
-	if (bio == NULL || anchors->store == NULL)
-		code = no_memory(err);
-	else
-		code = store_fill(anchors->store, bio, err);
-	BIO_free(bio);
 	if (code != RP_OK) {
-		rp_tls_anchors_free(anchors);
+		free(anchors);
 		return code;
 	}
 	name_set(anchors->name, pem);
@@ -129,11 +136,41 @@ enum rp_err rp_tls_anchors_new(struct rp_span pem, struct rp_tls_anchors **out, 
 	return RP_OK;
 }
 
+enum rp_err rp_tls_anchors_of_system(struct rp_span pem, struct rp_tls_anchors **out, struct rp_error *err)
+{
+	struct rp_tls_anchors *anchors = calloc(1, sizeof *anchors);
+
+	*out = anchors;
+	if (anchors != NULL)
+		anchors->text = malloc(pem.len + 1);
+	if (anchors == NULL || anchors->text == NULL) {
+		free(anchors);
+		*out = NULL;
+		return no_memory(err);
+	}
+	memcpy(anchors->text, pem.ptr, pem.len);
+	anchors->text_bytes = pem.len;
+	name_set(anchors->name, pem);
+	return RP_OK;
+}
+
+X509_STORE *rp_tls_anchors_store(struct rp_tls_anchors *anchors)
+{
+	struct rp_span text = {anchors->text, anchors->text_bytes};
+
+	if (anchors->store == NULL && store_new(text, &anchors->store, NULL) == RP_OK) {
+		free(anchors->text);
+		anchors->text = NULL;
+	}
+	return anchors->store;
+}
+
 void rp_tls_anchors_free(struct rp_tls_anchors *anchors)
 {
 	if (anchors == NULL)
 		return;
 	X509_STORE_free(anchors->store);
+	free(anchors->text);
 	free(anchors);
 }
 

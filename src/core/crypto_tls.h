@@ -19,6 +19,9 @@ struct rp_tls_identity; /* who we are: a certificate, the ones between it and it
 /* Reads every certificate of a PEM text; what else stands in it is passed over. RP_ERR_INVAL: none, or a damaged one;
  * _NOMEM. */
 enum rp_err rp_tls_anchors_new(struct rp_span pem, struct rp_tls_anchors **out, struct rp_error *err);
+/* Of a text that is parsed when a handshake first needs it, for one that is large and known to be well: a system's. Copied.
+ * RP_ERR_NOMEM. */
+enum rp_err rp_tls_anchors_of_system(struct rp_span pem, struct rp_tls_anchors **out, struct rp_error *err);
 void rp_tls_anchors_free(struct rp_tls_anchors *anchors); /* NULL is allowed; handshakes keep what they use */
 
 /* Reads a certificate and those that follow it. Not to be used before it has its key. Errors as above. */
@@ -34,8 +37,8 @@ const char *rp_tls_anchors_name(const struct rp_tls_anchors *anchors);
 const char *rp_tls_identity_name(const struct rp_tls_identity *identity);
 
 /* For an SSL_CTX that no handshake has begun with. NULL anchors: those it has are left; NULL identity: none. false: OpenSSL
- * refuses the identity, for one as too weak, or has no memory. In crypto_ssl.c, apart from the rest, since only programs
+ * refuses the identity, for one as too weak, cannot read the anchors of a system, or has no memory. In crypto_ssl.c, apart from the rest, since only programs
  * that send link libssl. */
-bool rp_tls_apply(void *ssl_ctx, const struct rp_tls_anchors *anchors, const struct rp_tls_identity *identity);
+bool rp_tls_apply(void *ssl_ctx, struct rp_tls_anchors *anchors, const struct rp_tls_identity *identity);
 
 #endif

@@ -26,7 +26,7 @@ struct rp_request {
 	struct rp_span body;
 	int64_t timeout_ms, connect_timeout_ms;
 	const struct rp_guard_policy *guard;
-	const struct rp_tls_anchors *anchors;   /* a receiver's certificate must end in one; NULL: none does */
+	struct rp_tls_anchors *anchors;         /* a receiver's certificate must end in one; NULL: none does */
 	const struct rp_tls_identity *identity; /* NULL: none */
 	const char *pins;                       /* "sha256//BASE64;..." of accepted public keys; NULL: any */
 	unsigned tls_min;                       /* 13: TLS 1.3 at least; else 1.2 */

@@ -15,7 +15,7 @@
 
 /* What the requests of a policy make their handshakes with. */
 struct rp_settings_tls {
-	const struct rp_tls_anchors *anchors;   /* NULL: this system has none, so nobody is believed */
+	struct rp_tls_anchors *anchors;         /* NULL: this system has none, so nobody is believed */
 	const struct rp_tls_identity *identity; /* NULL: none */
 };
 

@@ -68,8 +68,10 @@ static enum rp_err fail_at(const struct rp_settings *s, const char *at, const ch
 	return rp_fail(err, why->code, "%s:%s = %s: %s", s->path, at, file, why->text);
 }
 
-static enum rp_err anchors_load(struct rp_settings *s, const char *at, const char *file,
-				const struct rp_tls_anchors **out, struct rp_error *err)
+typedef enum rp_err anchors_of_text(struct rp_span, struct rp_tls_anchors **, struct rp_error *);
+
+static enum rp_err anchors_load(struct rp_settings *s, const char *at, const char *file, anchors_of_text *of_text,
+				struct rp_tls_anchors **out, struct rp_error *err)
 {
 	const struct rp_settings_tls_file *known = find(s, file, NULL);
 	struct rp_settings_tls_file *f;
@@ -87,7 +89,7 @@ static enum rp_err anchors_load(struct rp_settings *s, const char *at, const cha
 	code = rp_settings_read(s, at, file, &certificates, &text, err);
 	if (code != RP_OK)
 		return code;
-	if (rp_tls_anchors_new(text, &f->anchors, &why) != RP_OK)
+	if (of_text(text, &f->anchors, &why) != RP_OK)
 		code = fail_at(s, at, file, &why, err);
 	rp_settings_drop(&text);
 	*out = f->anchors;
@@ -95,14 +97,15 @@ static enum rp_err anchors_load(struct rp_settings *s, const char *at, const cha
 }
 
 /* Until an endpoint needs them, it is no mistake that there are none: receivers without TLS may be all there are. */
-static enum rp_err anchors_of_system(struct rp_settings *s, const struct rp_policy *policy,
-				     const struct rp_tls_anchors **out, struct rp_error *err)
+static enum rp_err anchors_of_system(struct rp_settings *s, const struct rp_policy *policy, struct rp_tls_anchors **out,
+				     struct rp_error *err)
 {
 	const char *file = bundle_of_system();
 	char at[RP_SETTINGS_WHERE_MAX];
 
 	if (file != NULL)
-		return anchors_load(s, rp_settings_where(policy, "ca_file (the system's)", at), file, out, err);
+		return anchors_load(s, rp_settings_where(policy, "ca_file (the system's)", at), file,
+				    rp_tls_anchors_of_system, out, err);
 	if (policy->url == NULL || !policy->prefix.https)
 		return RP_OK;
 	snprintf(at, sizeof at, "%u: [endpoint \"%s\"]", policy->section_line, policy->name);
@@ -179,7 +182,8 @@ static enum rp_err policy_load(struct rp_settings *s, const struct rp_policy *po
 	enum rp_err code;
 
 	if (policy->ca_file != NULL)
-		code = anchors_load(s, rp_settings_where(policy, "ca_file", at), policy->ca_file, &out->anchors, err);
+		code = anchors_load(s, rp_settings_where(policy, "ca_file", at), policy->ca_file, rp_tls_anchors_new,
+				    &out->anchors, err);
 	else
 		code = anchors_of_system(s, policy, &out->anchors, err);
 	if (code == RP_OK && policy->client_cert != NULL)

@@ -923,7 +923,7 @@ static struct rp_tls_anchors *anchors_of(const char *file)
 	return anchors;
 }
 
-static void tls_post(struct rig *r, const struct tls_server *s, const char *host, const struct rp_tls_anchors *anchors)
+static void tls_post(struct rig *r, const struct tls_server *s, const char *host, struct rp_tls_anchors *anchors)
 {
 	snprintf(r->url, sizeof r->url, "https://%s:%u/", host, s->port);
 	r->request.anchors = anchors;
