@@ -35,7 +35,7 @@ bounded() {
 }
 
 clean() {
-	[ -z "$job" ] || { kill $job && wait $job; } 2>/dev/null || true
+	[ -z "$job" ] || { kill "$job" && wait "$job"; } 2>/dev/null || true
 	[ -z "$folder" ] || rm -rf --one-file-system "$folder"
 }
 trap clean EXIT
@@ -86,4 +86,4 @@ inside() {
 inside $PREPARE_S 'apt-get update -qq && apt-get install -y -qq --no-install-recommends make' >"$folder/log" 2>&1 ||
 	cannot "apt-get failed: $(tail -n 1 "$folder/log")"
 echo "debian: make test in $release"
-inside $TEST_S 'make test WERROR=1'
+inside $TEST_S 'make -j"$(nproc)" test WERROR=1'
