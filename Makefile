@@ -1,4 +1,4 @@
-# runpost - see README.md. Targets: all test demo lint asan valgrind coverage fuzz bench torture interop install clean
+# runpost - see README.md. Targets: all test debian12 debian13 demo lint asan valgrind coverage fuzz bench torture interop install clean
 #
 # Sources are found by folder; a new file needs no entry here. Everything made lies under build/.
 
@@ -11,7 +11,7 @@ V ?= 0
 Q = $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(2))
 
-PKGS = lmdb libcurl jansson libcrypto libssl inih libxxhash
+PKGS = lmdb libcurl jansson libssl libcrypto inih libxxhash
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LIBS_CORE := $(shell pkg-config --libs jansson libcrypto inih libxxhash 2>/dev/null)
 LIBS_STORE := $(shell pkg-config --libs lmdb 2>/dev/null)
@@ -179,11 +179,16 @@ examples: $(patsubst docs/examples/%.c,$(BUILD)/examples/%,$(wildcard docs/examp
 
 # --- the commands of README: each sets up what it needs, then runs in a make that sees it ---
 
-.PHONY: test demo lint asan valgrind coverage fuzz bench torture interop
+.PHONY: test debian12 debian13 demo lint asan valgrind coverage fuzz bench torture interop
 test:
 	@tests/setup.sh build test
 	@$(MAKE) --no-print-directory all unit examples
 	@python3 tests/run.py $(BUILD)
+
+debian12: RELEASE = bookworm
+debian13: RELEASE = trixie
+debian12 debian13:
+	@tests/debian.sh $(RELEASE)
 
 demo:
 	@tests/setup.sh build

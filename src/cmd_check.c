@@ -148,10 +148,11 @@ int rp_cmd_check_config(int argc, char **argv)
 	};
 	const struct rp_cli cli = {
 	    "check-config",
-	    "Reads the configuration and the secrets as `runpost send` does at its start, touches nothing, and prints "
+	    "Reads the configuration, the secrets and the certificates as `runpost send` does at its start, touches "
+	    "nothing, and prints "
 	    "\"ok\".\n"
 	    "For each URL it prints the settings in effect and the line each comes from; secrets are never shown.\n"
-	    "Exit: 0 all is well, 64 usage or a wrong URL, 78 the configuration or a secret is wrong.",
+	    "Exit: 0 all is well, 64 usage or a wrong URL, 78 the configuration, a secret or a certificate is wrong.",
 	    options, sizeof options / sizeof options[0]};
 	struct rp_settings settings;
 	struct rp_error err = {0};

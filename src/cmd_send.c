@@ -156,7 +156,7 @@ int rp_cmd_send(int argc, char **argv)
 	    "send",
 	    "Claims entries from the outbox and POSTs them, signed where the endpoint has a secret, with retries. "
 	    "SIGTERM: claims nothing more, lets requests under way finish, gives the rest back and ends with 0. "
-	    "SIGHUP: reads configuration and secrets again.",
+	    "SIGHUP: reads configuration, secrets and certificates again.",
 	    options, sizeof options / sizeof options[0]};
 	struct rp_error err;
 	int code = rp_cli_parse(&cli, argc, argv);
@@ -184,6 +184,9 @@ int rp_cmd_send(int argc, char **argv)
 		rp_settings_release(&job.settings);
 		return rp_settings_exit_code(err.code);
 	}
+	if (rp_settings_tls(&job.settings, &job.settings.config.defaults).anchors == NULL)
+		rp_log(RP_LOG_WARN, "no_authorities",
+		       "text=\"this system has no certificates of authorities: what [defaults] sends by https fails\"");
 	signal(SIGPIPE, SIG_IGN);
 	rp_descriptors_raise();
 	code = job.senders == 1 ? send_as(&job, 1) : rp_supervise(job.senders, send_as, reload_for_children, &job);

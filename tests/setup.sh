@@ -1,13 +1,14 @@
 #!/bin/sh
-# Installs what building and testing need on Debian 12, and says nothing when it is all there.
-# usage: tests/setup.sh [build|test|lint|valgrind|interop ...]   (default: build test)
+# Installs what building and testing need on Debian 12 and 13, and says nothing when it is all there.
+# usage: tests/setup.sh [build|test|lint|valgrind|interop|debian ...]   (default: build test)
 set -eu
 
 build="gcc make libc6-dev pkg-config liblmdb-dev libcurl4-openssl-dev libjansson-dev libssl-dev libinih-dev libxxhash-dev"
 test="check python3 strace openssl ca-certificates g++ prometheus zsh fish"
-lint="clang clang-format mandoc libclang-rt-14-dev"
+lint="clang clang-format mandoc libclang-rt-dev"
 valgrind="valgrind"
 interop="nodejs npm openssl python3 default-jdk-headless gunicorn python3-gevent puma"
+debian="debootstrap"
 
 [ $# -gt 0 ] || set -- build test
 missing=
@@ -18,11 +19,13 @@ for group in "$@"; do
 	lint) packages=$lint ;;
 	valgrind) packages=$valgrind ;;
 	interop) packages=$interop ;;
+	debian) packages=$debian ;;
 	*) echo "setup: no such group: $group" >&2; exit 64 ;;
 	esac
 	for package in $packages; do
 		# A tool that came another way than as a package (python3, node, npm) is as good.
 		case $package in
+		debootstrap) command -v debootstrap >/dev/null 2>&1 && continue ;;
 		prometheus) command -v promtool >/dev/null 2>&1 && continue ;;
 		python3 | strace | zsh | fish | openssl | clang | clang-format | mandoc | npm | gcc | g++ | make | pkg-config) command -v "$package" >/dev/null 2>&1 && continue ;;
 		default-jdk-headless) command -v javac >/dev/null 2>&1 && continue ;;
@@ -45,7 +48,24 @@ else
 	echo "setup: please install, as root: apt-get install$missing" >&2
 	exit 69
 fi
+
+# apt-get waits for dpkg's lock by itself, for those of its lists and archives not.
+LOCK_WAIT_S=300
+began_s=$(date +%s)
+apt() {
+	until out=$($as_root env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=$LOCK_WAIT_S -qq "$@" 2>&1); do
+		case $out in
+		*"Could not get lock"* | *"Unable to lock"* | *"Unable to acquire"*lock*) ;;
+		*) began_s=0 ;;
+		esac
+		if [ $(($(date +%s) - began_s)) -ge $LOCK_WAIT_S ]; then
+			printf '%s\n' "$out" >&2
+			exit 69
+		fi
+		sleep 1
+	done
+}
 echo "setup: installing$missing"
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+apt update
 # shellcheck disable=SC2086 # words on purpose
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+apt install -y --no-install-recommends $missing

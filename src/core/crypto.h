@@ -39,13 +39,6 @@ bool rp_ed25519_public_bytes(const struct rp_ed25519_key *key, unsigned char out
 bool rp_base64_encode(const void *bytes, size_t n, struct rp_buf *out);
 bool rp_base64_decode(struct rp_span text, unsigned char *out, size_t capacity, size_t *n_out);
 
-/* Sessions of TLS that belong to the HTTP library: SSL *, as it gives them out. Whether one has
- * decrypted bytes that nobody has read; and what the records that came in hold, up to about
- * max_bytes, appended to out: then the connection must not be used any more. false: out of memory.
- * In crypto_tls.c, so that only who needs it needs libssl. */
-bool rp_tls_has_pending(const void *session);
-bool rp_tls_decrypt(void *session, struct rp_span records, size_t max_bytes, struct rp_buf *out);
-
 bool rp_equal_constant_time(const void *a, const void *b, size_t n);
 void rp_wipe(void *p, size_t n); /* not optimised away */
 

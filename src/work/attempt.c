@@ -119,10 +119,11 @@ static enum rp_cause fail_unsigned(struct rp_attempt_request *out, bool buffer_o
 			 : fail(detail, RP_CAUSE_LOCAL, "out of memory");
 }
 
-static void fill_request(struct rp_attempt_request *out, const struct header_list *l, size_t url_at,
-			 struct rp_span payload)
+static void fill_request(struct rp_attempt_request *out, const struct rp_settings *settings,
+			 const struct header_list *l, size_t url_at, struct rp_span payload)
 {
 	const struct rp_policy *p = out->policy;
+	struct rp_settings_tls tls = rp_settings_tls(settings, p);
 	size_t i;
 
 	for (i = 0; i < l->n; i++)
@@ -135,9 +136,8 @@ static void fill_request(struct rp_attempt_request *out, const struct header_lis
 	    .timeout_ms = p->timeout_ms,
 	    .connect_timeout_ms = p->connect_timeout_ms,
 	    .guard = &p->guard,
-	    .ca_file = p->ca_file,
-	    .client_cert = p->client_cert,
-	    .client_key = p->client_key,
+	    .anchors = tls.anchors,
+	    .identity = tls.identity,
 	    .pins = p->pins,
 	    .tls_min = p->tls_min,
 	};
@@ -176,7 +176,7 @@ enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp
 	out->lacks_memory = !l.ok && !l.full;
 	if (!l.ok)
 		return fail(detail, RP_CAUSE_LOCAL, l.full ? "too many headers" : "out of memory");
-	fill_request(out, &l, url_at, dispatch->payload);
+	fill_request(out, settings, &l, url_at, dispatch->payload);
 	return RP_CAUSE_NONE;
 }
 

@@ -3,6 +3,8 @@
  * One engine per process and thread, driven by the caller's loop: poll its fd for reading and call its run when
  * that is readable or its timeout_ms has passed. Connections are kept and reused. The guard judges the connected
  * address of every new connection before a packet is sent and of every reused one before the request is written.
+ * A connection, or a TLS session, serves only requests whose anchors and identity have the same names as those it began with:
+ * what changed in a certificate's file holds from the next request on.
  * Redirects, proxies, cookies, netrc and content decoding are off; TLS is verified, 1.2 at least; response bodies are
  * read up to RP_HTTP_BODY_MAX and then cut (a status line is enough to judge). */
 #ifndef RP_WORK_HTTP_H
@@ -10,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "core/crypto_tls.h"
 #include "core/guard.h"
 #include "core/outcome.h"
 
@@ -27,10 +30,11 @@ struct rp_request {
 	bool (*read_body)(void *owner, size_t at, char *out, size_t n);
 	int64_t timeout_ms, connect_timeout_ms;
 	const struct rp_guard_policy *guard;
-	const char *ca_file, *client_cert, *client_key; /* NULL: none */
-	const char *pins;                               /* "sha256//BASE64;..." of accepted public keys; NULL: any */
-	unsigned tls_min;                               /* 13: TLS 1.3 at least; else 1.2 */
-	void *owner;                                    /* comes back with the outcome */
+	struct rp_tls_anchors *anchors;         /* a receiver's certificate must end in one; NULL: none does */
+	const struct rp_tls_identity *identity; /* NULL: none */
+	const char *pins;                       /* "sha256//BASE64;..." of accepted public keys; NULL: any */
+	unsigned tls_min;                       /* 13: TLS 1.3 at least; else 1.2 */
+	void *owner;                            /* comes back with the outcome */
 };
 
 /* The seam between the sender and the network: the HTTP engine is one implementation, tests bring a scripted one. */

@@ -29,10 +29,10 @@ struct rp_http_notes {
 	const char *blocked_rule;
 	unsigned blocked_port;
 	unsigned sockets;   /* addresses the guard let pass and a socket was made for */
-	long port_before;   /* local port that libcurl told of when the latest socket was asked for */
 	int socket_errno;   /* of a socket that could not be made */
 	int family;         /* of the latest one that was */
 	int watch_errno;    /* of a socket that epoll did not take */
+	bool tls_began;     /* connected, and the handshake is next */
 	bool request_began; /* connected, TLS included: from here on the receiver may have got the request */
 	bool retried;       /* libcurl has begun the request on another connection before */
 	bool unfit;         /* the kept connection was found closed or not empty: nothing was written */
@@ -61,7 +61,7 @@ struct rp_transfer {
 	CURL *easy;
 	struct rp_http_kept *kept; /* the engine's */
 	int fd;                    /* of the connection that the request went to; -1: not known */
-	int opened_fd[2];          /* the latest sockets of IPv4 and IPv6, of which libcurl takes one */
+	int opened_fd[2];          /* the latest sockets of IPv4 and IPv6: libcurl takes one, closes the other */
 	bool stalled;              /* libcurl gave up an address and has to be told to go on */
 	bool again;                /* this is the second try of the attempt */
 	bool fresh, forbids_reuse; /* as set in the easy handle */
@@ -76,10 +76,11 @@ struct rp_transfer {
 	size_t body_at;             /* of a body that is read piece by piece: the next byte */
 	struct rp_buf head;         /* the request's header lines, joined */
 	struct curl_slist items[4]; /* what libcurl is given of them, linked in order */
-	char *
-	    tls_texts[4]; /* ca_file, client_cert, client_key, pins as they are set in the easy handle; NULL: default */
-	char *url_text;   /* as it is set in the easy handle; NULL: none yet */
-	CURLU *url;       /* the same, parsed; NULL: libcurl parses the text for each request */
+	/* As they are set in the easy handle; "" and NULL: not yet. */
+	char anchors_name[RP_TLS_NAME_MAX], identity_name[RP_TLS_NAME_MAX];
+	char *pins;
+	char *url_text; /* as it is set in the easy handle; NULL: none yet */
+	CURLU *url;     /* the same, parsed; NULL: libcurl parses the text for each request */
 	char error_text[CURL_ERROR_SIZE];
 };
 

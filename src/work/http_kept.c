@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "base/sys.h"
-#include "core/crypto.h"
+#include "core/crypto_tls.h"
 #include "work/http_int.h"
 
 #define SPILLS_MAX 64

@@ -63,8 +63,6 @@ static int lack_of(struct rp_transfer *t, CURLcode rc)
 		return lacks_ports(t) ? EADDRNOTAVAIL : 0;
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_FAILED_INIT:
-	case CURLE_SSL_CACERT_BADFILE: /* these two are files that are read */
-	case CURLE_SSL_CERTPROBLEM:
 		return try_lookup();
 	default:
 		return 0;

@@ -58,24 +58,14 @@ static enum rp_cause cause_of_no_connection(const struct rp_http_notes *notes)
 	return notes->socket_errno != 0 ? RP_CAUSE_LOCAL : RP_CAUSE_CONNECT;
 }
 
-/* libcurl 7.88 tells when it was connected only after the handshake, but the local port at once. A kept connection that
- * turned out dead has left its own there. */
-static bool is_connected(struct rp_transfer *t)
-{
-	long port = 0;
-
-	curl_easy_getinfo(t->easy, CURLINFO_LOCAL_PORT, &port);
-	return port != 0 && port != t->notes.port_before;
-}
-
 /* Between the connect and the request lies only the handshake. */
-static enum rp_cause cause_of_timeout(struct rp_transfer *t)
+static enum rp_cause cause_of_timeout(const struct rp_http_notes *notes)
 {
-	if (t->notes.request_began)
+	if (notes->request_began)
 		return RP_CAUSE_TIMEOUT;
-	if (is_connected(t))
+	if (notes->tls_began)
 		return RP_CAUSE_TLS_TIMEOUT;
-	return t->notes.sockets > 0 ? RP_CAUSE_CONNECT : RP_CAUSE_DNS;
+	return notes->sockets > 0 ? RP_CAUSE_CONNECT : RP_CAUSE_DNS;
 }
 
 /* Verdicts on a certificate chain as CURLINFO_SSL_VERIFYRESULT has them: X509_V_ERR_* of OpenSSL's <openssl/x509_vfy.h>,
@@ -118,9 +108,10 @@ static enum rp_cause cause_of_certificate(CURL *easy)
 	}
 }
 
-/* OpenSSL's error numbers, which libcurl gives only as the "error:0A00042E:..." in its message: the library in the
- * upper bits, the reason in the lower 23 (<openssl/err.h>); reasons of the library SSL are SSL_R_* of
- * <openssl/sslerr.h>, and those from 1000 on are alerts (RFC 8446, 6.2) of the other side. */
+/* OpenSSL's error numbers, which libcurl gives only within its message, in words that change with its version: as
+ * ERR_error_string(3) writes them, "error:0A00042E:...". The library stands in the upper bits, the reason in the lower 23
+ * (<openssl/err.h>); reasons of the library SSL are SSL_R_* of <openssl/sslerr.h>, and those from 1000 on are alerts (RFC
+ * 8446, 6.2) of the other side. */
 #define SSL_LIBRARY 20UL
 #define SSL_REASON_BITS 23
 #define SSL_ALERTS_FROM 1000UL
@@ -134,14 +125,28 @@ enum {
 	ALERT_CERTIFICATE_REQUIRED = 116,
 };
 
+/* 0: the text has none. */
+static unsigned long ssl_error_of(const char *text)
+{
+	static const char before[] = "error:";
+	unsigned long number;
+	char *end;
+
+	while ((text = strstr(text, before)) != NULL) {
+		text += sizeof before - 1;
+		number = strtoul(text, &end, 16);
+		if (end == text + 8 && *end == ':' && number >> SSL_REASON_BITS == SSL_LIBRARY)
+			return number;
+	}
+	return 0;
+}
+
 /* RP_CAUSE_NONE: the message has no such number. An alert about a certificate can only mean ours. */
 static enum rp_cause cause_of_message(const char *text)
 {
-	static const char before[] = "error:";
-	const char *at = strstr(text, before);
-	unsigned long number = at != NULL ? strtoul(at + sizeof before - 1, NULL, 16) : 0, reason, alert;
+	unsigned long number = ssl_error_of(text), reason, alert;
 
-	if (number >> SSL_REASON_BITS != SSL_LIBRARY)
+	if (number == 0)
 		return RP_CAUSE_NONE;
 	reason = number & ((1UL << SSL_REASON_BITS) - 1);
 	alert = reason > SSL_ALERTS_FROM ? reason - SSL_ALERTS_FROM : 0;
@@ -153,6 +158,15 @@ static enum rp_cause cause_of_message(const char *text)
 	return RP_CAUSE_NONE;
 }
 
+/* A header line of more than 100 KB. libcurl's word for it is TOO_LARGE from 8.6 on (<curl/curl.h>), before that that it has
+ * no memory. */
+static bool is_line_too_long(const struct rp_http_notes *notes, CURLcode rc)
+{
+	enum { TOO_LARGE = 100 };
+
+	return (int)rc == TOO_LARGE || (rc == CURLE_OUT_OF_MEMORY && notes->request_began);
+}
+
 static enum rp_cause cause_or(enum rp_cause cause, enum rp_cause otherwise)
 {
 	return cause != RP_CAUSE_NONE ? cause : otherwise;
@@ -162,13 +176,15 @@ static enum rp_cause cause_of_code(struct rp_transfer *t, CURLcode rc)
 {
 	const struct rp_http_notes *notes = &t->notes;
 
+	if (is_line_too_long(notes, rc))
+		return RP_CAUSE_PROTOCOL;
 	switch (rc) {
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return RP_CAUSE_DNS;
 	case CURLE_COULDNT_CONNECT:
 		return cause_of_no_connection(notes);
 	case CURLE_OPERATION_TIMEDOUT:
-		return cause_of_timeout(t);
+		return cause_of_timeout(notes);
 	case CURLE_PEER_FAILED_VERIFICATION:
 		return cause_of_certificate(t->easy);
 	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
@@ -201,8 +217,8 @@ static enum rp_cause cause_of_code(struct rp_transfer *t, CURLcode rc)
 		return RP_CAUSE_PROTOCOL;
 	case CURLE_WRITE_ERROR: /* ours: a bound was broken before there was a status to judge by */
 		return RP_CAUSE_PROTOCOL;
-	case CURLE_OUT_OF_MEMORY: /* also libcurl's word for a header line of more than 100 KB */
-		return notes->request_began ? RP_CAUSE_PROTOCOL : RP_CAUSE_LOCAL;
+	case CURLE_OUT_OF_MEMORY:
+		return RP_CAUSE_LOCAL;
 	case CURLE_URL_MALFORMAT:
 	case CURLE_LOGIN_DENIED: /* userinfo in the URL */
 		return RP_CAUSE_BAD_URL;
@@ -217,8 +233,8 @@ static enum rp_cause cause_of_code(struct rp_transfer *t, CURLcode rc)
  * on the way is: the receiver had decided. */
 static bool head_is_broken(const struct rp_http_notes *notes, CURLcode rc)
 {
-	return !notes->head_done && (notes->head_over || rc == CURLE_OUT_OF_MEMORY || rc == CURLE_WEIRD_SERVER_REPLY ||
-				     rc == CURLE_UNSUPPORTED_PROTOCOL);
+	return !notes->head_done && (notes->head_over || is_line_too_long(notes, rc) ||
+				     rc == CURLE_WEIRD_SERVER_REPLY || rc == CURLE_UNSUPPORTED_PROTOCOL);
 }
 
 static const char *note_on_body(const struct rp_http_notes *notes, CURLcode rc)
@@ -247,7 +263,7 @@ static const char *message_of(const struct rp_transfer *t, enum rp_cause cause, 
 	if (t->notes.head_over)
 		return t->notes.head_lines > RP_HTTP_HEAD_LINES_MAX ? "response head of more than 200 lines"
 								    : "response head over 64 KiB";
-	if (rc == CURLE_OUT_OF_MEMORY && cause == RP_CAUSE_PROTOCOL)
+	if (is_line_too_long(&t->notes, rc))
 		return "response header line over 100 KB";
 	if (cause == RP_CAUSE_BAD_URL || t->error_text[0] == '\0')
 		return curl_easy_strerror(rc);
@@ -335,27 +351,6 @@ static void timings_set(struct rp_transfer *t)
 		first_try_add(t);
 }
 
-static void peer_set(struct rp_transfer *t)
-{
-	struct rp_writer w = rp_writer_of(t->outcome.peer, sizeof t->outcome.peer - 1); /* zeroed before */
-	char digits[RP_DECIMAL_MAX];
-	const char *port_text;
-	char *ip = NULL;
-	long port = 0;
-	bool v6;
-
-	curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &ip);
-	curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_PORT, &port);
-	if (ip == NULL || *ip == '\0')
-		return;
-	v6 = strchr(ip, ':') != NULL;
-	port_text = rp_decimal((uint64_t)port, digits);
-	rp_put_bytes(&w, "[", v6 ? 1 : 0);
-	rp_put_bytes(&w, ip, strlen(ip));
-	rp_put_bytes(&w, v6 ? "]:" : ":", v6 ? 2 : 1);
-	rp_put_bytes(&w, port_text, strlen(port_text));
-}
-
 static unsigned version_of(CURL *easy)
 {
 	long version = 0;
@@ -385,7 +380,6 @@ void rp_transfer_judge(struct rp_transfer *t, CURLcode rc)
 	if (t->notes.answered)
 		out->http_version = t->notes.unread ? t->notes.version : version_of(t->easy);
 	timings_set(t);
-	peer_set(t);
 	if (out->http_status != 0) {
 		out->retry_after_ms = rp_http_retry_after_ms(&t->notes, rp_sys_wall_ms(&rp_sys_real));
 		out->wish = t->notes.wish;

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -15,7 +16,6 @@
 
 #define URL_FLAGS (CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME | CURLU_DISALLOW_USER | CURLU_PATH_AS_IS)
 #define EXPECTS_BYTES ((size_t)64 << 10) /* well below the 1 MiB */
-#define CA_BUNDLE_FALLBACK "/etc/ssl/certs/ca-certificates.crt"
 
 /* The first refusal is the one worth telling; later addresses of the same name are seldom better. */
 static bool guard_lets_pass(struct rp_transfer *t, const struct sockaddr *sa, socklen_t len, unsigned port)
@@ -66,9 +66,9 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 	(void)purpose;
 	/* libcurl repeats a request by itself when a kept connection turns out dead: then all starts over. */
 	t->notes.retried = t->notes.retried || t->notes.request_began;
-	t->notes.request_began = false;
+	t->notes.tls_began = t->notes.request_began = false;
+	t->outcome.peer[0] = '\0';
 	answer_forget(t);
-	curl_easy_getinfo(t->easy, CURLINFO_LOCAL_PORT, &t->notes.port_before);
 	if (!guard_lets_pass(t, &address->addr, address->addrlen, port_of(&address->addr, address->addrlen)))
 		return CURL_SOCKET_BAD;
 	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -82,6 +82,63 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 	t->notes.family = address->family;
 	t->opened_fd[address->family == AF_INET6] = fd;
 	return fd;
+}
+
+static void peer_set(struct rp_transfer *t, const char *ip, unsigned port)
+{
+	struct rp_writer w = rp_writer_of(t->outcome.peer, sizeof t->outcome.peer - 1);
+	char digits[RP_DECIMAL_MAX];
+	const char *port_text = rp_decimal(port, digits);
+	bool v6 = strchr(ip, ':') != NULL;
+
+	memset(t->outcome.peer, 0, sizeof t->outcome.peer);
+	rp_put_bytes(&w, "[", v6 ? 1 : 0);
+	rp_put_bytes(&w, ip, strlen(ip));
+	rp_put_bytes(&w, v6 ? "]:" : ":", v6 ? 2 : 1);
+	rp_put_bytes(&w, port_text, strlen(port_text));
+}
+
+static bool peer_ask(struct rp_transfer *t, int fd)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} sa;
+	socklen_t len = sizeof sa;
+	char ip[INET6_ADDRSTRLEN];
+	const void *bytes = &sa.in.sin_addr;
+
+	if (fd < 0 || getpeername(fd, &sa.any, &len) != 0 || len > sizeof sa)
+		return false;
+	if (sa.any.sa_family == AF_INET6)
+		bytes = &sa.in6.sin6_addr;
+	if (inet_ntop(sa.any.sa_family, bytes, ip, sizeof ip) == NULL)
+		return false;
+	peer_set(t, ip, port_of(&sa.any, len));
+	return true;
+}
+
+/* Whom a handshake was with that fails, libcurl tells up to 7.88 at least, and not from 8.14 on at the latest. So the socket is
+ * asked: the younger one, unless it has lost the race for the connection and is closed. */
+static void peer_note(struct rp_transfer *t)
+{
+	bool v6 = t->notes.family == AF_INET6;
+
+	if (!peer_ask(t, t->opened_fd[v6]))
+		peer_ask(t, t->opened_fd[!v6]);
+}
+
+/* Each connection has an SSL_CTX of its own. What libcurl would load for it from files has been loaded and checked with the
+ * configuration. */
+static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *arg)
+{
+	struct rp_transfer *t = arg;
+
+	(void)easy;
+	t->notes.tls_began = true;
+	peer_note(t);
+	return rp_tls_apply(ssl_ctx, t->request.anchors, t->request.identity) ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
 }
 
 static void request_begins(struct rp_transfer *t)
@@ -104,6 +161,7 @@ static int on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port,
 	char ip[INET6_ADDRSTRLEN] = "";
 	size_t n = strcspn(peer_ip, "%");
 
+	peer_set(t, peer_ip, (unsigned)peer_port);
 	if (n < sizeof ip)
 		memcpy(ip, peer_ip, n);
 	if (inet_pton(AF_INET, ip, &in.sin_addr) == 1)
@@ -188,13 +246,6 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	return bytes;
 }
 
-static const char *ca_bundle(void)
-{
-	const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
-
-	return info->age >= CURLVERSION_SEVENTH && info->cainfo != NULL ? info->cainfo : CA_BUNDLE_FALLBACK;
-}
-
 #define SET(option, value) ((rc = curl_easy_setopt(easy, (option), (value))) == CURLE_OK)
 
 static CURLcode set_callbacks(CURL *easy, struct rp_transfer *t)
@@ -207,12 +258,14 @@ static CURLcode set_callbacks(CURL *easy, struct rp_transfer *t)
 	       SET(CURLOPT_PREREQDATA, t) && SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, t) &&
 	       SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, t) &&
 	       SET(CURLOPT_XFERINFOFUNCTION, on_progress) && SET(CURLOPT_XFERINFODATA, t) &&
-	       SET(CURLOPT_NOPROGRESS, 0L));
+	       SET(CURLOPT_NOPROGRESS, 0L) && SET(CURLOPT_SSL_CTX_FUNCTION, on_tls) &&
+	       SET(CURLOPT_SSL_CTX_DATA, t));
 	return rc;
 }
 
 /* QUICK_EXIT: without it the end of a transfer waits for its resolver thread, and a dead name server stops the loop for
- * seconds. CAPATH NULL: only then libcurl keeps the parsed CA bundle, 18 ms of CPU for each new connection otherwise.
+ * seconds. CAINFO NULL: on_tls brings the anchors, parsed; libcurl would parse them for each connection or, from a file, keep
+ * them for a day, whatever becomes of the file.
  * HTTP/1.1: many small hosts gain nothing from h2 streams, and 7.88's h2 fails the second request on a connection. */
 static CURLcode set_constants(CURL *easy)
 {
@@ -223,8 +276,7 @@ static CURLcode set_constants(CURL *easy)
 	       SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) && SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) &&
 	       SET(CURLOPT_PATH_AS_IS, 1L) && SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
 	       SET(CURLOPT_HTTP09_ALLOWED, 0L) && SET(CURLOPT_TCP_NODELAY, 1L) && SET(CURLOPT_MAXLIFETIME_CONN, 300L) &&
-	       SET(CURLOPT_SSL_VERIFYPEER, 1L) && SET(CURLOPT_SSL_VERIFYHOST, 2L) && SET(CURLOPT_CAPATH, NULL) &&
-	       SET(CURLOPT_CAINFO, ca_bundle()));
+	       SET(CURLOPT_SSL_VERIFYPEER, 1L) && SET(CURLOPT_SSL_VERIFYHOST, 2L) && SET(CURLOPT_CAINFO, NULL));
 	return rc;
 }
 
@@ -245,11 +297,8 @@ struct rp_transfer *rp_transfer_new(struct rp_http_kept *kept)
 
 void rp_transfer_free(struct rp_transfer *t)
 {
-	size_t i;
-
 	curl_easy_cleanup(t->easy);
-	for (i = 0; i < sizeof t->tls_texts / sizeof t->tls_texts[0]; i++)
-		free(t->tls_texts[i]);
+	free(t->pins);
 	rp_buf_release(&t->head);
 	free(t->url_text);
 	curl_url_cleanup(t->url);
@@ -294,30 +343,53 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+/* libcurl gives a request a kept connection or session only if its TLS options are those that it began with; of what on_tls
+ * does it knows nothing. So an option tells it: CAPATH, a directory of certificates, which on_tls takes out again with the
+ * store that libcurl has put it into. There is none of the name, so that nobody would be believed if it stayed. */
+static CURLcode credentials_set(struct rp_transfer *t, const char *anchors, const char *identity)
+{
+	CURL *easy = t->easy;
+	char path[2 * RP_TLS_NAME_MAX + 16];
+	CURLcode rc;
+
+	snprintf(path, sizeof path, "/nonexistent/%s-%s", anchors, identity);
+	if (SET(CURLOPT_CAPATH, path)) {
+		snprintf(t->anchors_name, sizeof t->anchors_name, "%s", anchors);
+		snprintf(t->identity_name, sizeof t->identity_name, "%s", identity);
+	}
+	return rc;
+}
+
+static CURLcode pins_set(struct rp_transfer *t, const char *pins)
+{
+	CURL *easy = t->easy;
+	char *copy = pins != NULL ? strdup(pins) : NULL;
+	CURLcode rc;
+
+	if (pins != NULL && copy == NULL)
+		return CURLE_OUT_OF_MEMORY;
+	if (!SET(CURLOPT_PINNEDPUBLICKEY, pins)) {
+		free(copy);
+		return rc;
+	}
+	free(t->pins);
+	t->pins = copy;
+	return CURLE_OK;
+}
+
 /* Most transfers serve endpoints without TLS settings of their own, so nothing is set unless it changes. */
 static CURLcode tls_set(struct rp_transfer *t, const struct rp_request *request)
 {
-	static const CURLoption options[] = {CURLOPT_CAINFO, CURLOPT_SSLCERT, CURLOPT_SSLKEY, CURLOPT_PINNEDPUBLICKEY};
-	const char *const wanted[] = {request->ca_file, request->client_cert, request->client_key, request->pins};
-	char *copy;
-	CURLcode rc;
-	size_t i;
+	const char *anchors = rp_tls_anchors_name(request->anchors),
+		   *identity = rp_tls_identity_name(request->identity);
+	CURLcode rc = CURLE_OK;
 
-	for (i = 0; i < sizeof options / sizeof options[0]; i++) {
-		if (same_text(wanted[i], t->tls_texts[i]))
-			continue;
-		copy = wanted[i] != NULL ? strdup(wanted[i]) : NULL;
-		if (wanted[i] != NULL && copy == NULL)
-			return CURLE_OUT_OF_MEMORY;
-		rc = curl_easy_setopt(t->easy, options[i],
-				      wanted[i] == NULL && options[i] == CURLOPT_CAINFO ? ca_bundle() : wanted[i]);
-		if (rc != CURLE_OK) {
-			free(copy);
-			return rc;
-		}
-		free(t->tls_texts[i]);
-		t->tls_texts[i] = copy;
-	}
+	if (strcmp(anchors, t->anchors_name) != 0 || strcmp(identity, t->identity_name) != 0)
+		rc = credentials_set(t, anchors, identity);
+	if (rc == CURLE_OK && !same_text(request->pins, t->pins))
+		rc = pins_set(t, request->pins);
+	if (rc != CURLE_OK)
+		return rc;
 	return curl_easy_setopt(t->easy, CURLOPT_SSLVERSION,
 				(long)(request->tls_min == 13 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2));
 }

@@ -2,7 +2,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "core/crypto.h"
+#include "core/crypto_tls.h"
 #include "work/http_int.h"
 
 #define UNREAD_MAX ((size_t)128 << 10) /* heads at their bound, and what is kept of a body */

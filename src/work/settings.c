@@ -9,10 +9,10 @@
 
 #include "base/assert.h"
 #include "core/crypto.h"
+#include "work/settings_int.h"
 
 #define FILE_BYTES_MAX ((size_t)1 << 20)
 #define SECRET_BYTES_MAX ((size_t)64 << 10)
-#define WHERE_BYTES 96
 
 /* Reads up to size bytes until the end of fd. 0, or an errno; EFBIG: there is more. */
 static int read_all(int fd, char *data, size_t size, size_t *len)
@@ -161,6 +161,7 @@ void rp_settings_release(struct rp_settings *settings)
 	size_t i;
 
 	signers_free(settings);
+	rp_settings_free_tls(settings);
 	for (i = 0; i < settings->n_paths; i++)
 		free(settings->paths[i]);
 	free(settings->paths);
@@ -177,13 +178,24 @@ void rp_settings_discard(struct rp_settings *settings)
 	free(settings);
 }
 
-/* "FILE: [section] key", for messages. */
-static const char *where(const struct rp_policy *policy, const char *key, char out[WHERE_BYTES])
+static unsigned line_of(const struct rp_policy *policy, const char *key)
+{
+	const struct rp_setting_info *info;
+	size_t i;
+
+	for (i = 0; (info = rp_config_setting(i)) != NULL; i++)
+		if (strcmp(info->section, "defaults") == 0 && strcmp(info->name, key) == 0)
+			return policy->line_of[i];
+	return 0;
+}
+
+const char *rp_settings_where(const struct rp_policy *policy, const char *key, char out[RP_SETTINGS_WHERE_MAX])
 {
 	if (policy->url != NULL)
-		snprintf(out, WHERE_BYTES, "[endpoint \"%s\"] %s", policy->name, key);
+		snprintf(out, RP_SETTINGS_WHERE_MAX, "%u: [endpoint \"%s\"] %s", line_of(policy, key), policy->name,
+			 key);
 	else
-		snprintf(out, WHERE_BYTES, "[%s] %s", policy->name, key);
+		snprintf(out, RP_SETTINGS_WHERE_MAX, "%u: [%s] %s", line_of(policy, key), policy->name, key);
 	return out;
 }
 
@@ -201,63 +213,97 @@ static enum rp_err signer_new(const struct rp_settings *s, const char *at, const
 	}
 	if (code == RP_OK)
 		return RP_OK;
-	return rp_fail(err, code, "%s: %s = %s: %s", s->path, at, source, why.text);
+	return rp_fail(err, code, "%s:%s = %s: %s", s->path, at, source, why.text);
 }
 
-/* Group may read (a service's group), nobody else may do anything. */
-static enum rp_err mode_check(const struct rp_settings *s, const char *at, const char *file, int fd,
+/* Of a secret the group may read (a service's group), and nobody else may do anything. */
+static enum rp_err mode_check(const struct rp_settings *s, const char *at, const char *file, mode_t mode, bool secret,
 			      struct rp_error *err)
 {
+	const char *harm = NULL, *change = NULL;
 	struct rp_buf word = {0};
-	struct stat st;
 
-	if (fstat(fd, &st) != 0)
-		return rp_fail_sys(err, RP_ERR_IO, errno, "%s: %s = %s: cannot look at it", s->path, at, file);
-	if ((st.st_mode & 0037) == 0)
+	if (secret && (mode & 0037) != 0) {
+		harm = "lets others at the secret";
+		change = "0600";
+	} else if (!secret && (mode & 0002) != 0) {
+		harm = "lets everybody change it";
+		change = "o-w";
+	}
+	if (harm == NULL)
 		return RP_OK;
-	rp_fail(err, RP_ERR_DENIED, "%s: %s = %s: mode %04o lets others at the secret; mend it with: chmod 0600 %s",
-		s->path, at, file, (unsigned)(st.st_mode & 07777), rp_shell_quote(file, &word) ? word.data : "it");
+	rp_fail(err, RP_ERR_DENIED, "%s:%s = %s: mode %04o %s; mend it with: chmod %s %s", s->path, at, file,
+		(unsigned)(mode & 07777), harm, change, rp_shell_quote(file, &word) ? word.data : "it");
 	rp_buf_release(&word);
 	return RP_ERR_DENIED;
 }
 
-static enum rp_err secret_read(const struct rp_settings *s, const char *at, const char *file, int fd,
-			       struct rp_signer **out, struct rp_error *err)
+static enum rp_err file_read(const struct rp_settings *s, const char *at, const char *file, int fd,
+			     const struct rp_settings_kind *kind, struct rp_span *out, struct rp_error *err)
 {
-	char *data = malloc(SECRET_BYTES_MAX);
-	enum rp_err code;
+	char *data = malloc(kind->bytes_max);
+	enum rp_err code = RP_OK;
 	size_t len;
 	int sys;
 
 	if (data == NULL)
-		return rp_fail(err, RP_ERR_NOMEM, "%s: %s = %s: out of memory", s->path, at, file);
-	sys = read_all(fd, data, SECRET_BYTES_MAX, &len);
+		return rp_fail(err, RP_ERR_NOMEM, "%s:%s = %s: out of memory", s->path, at, file);
+	sys = read_all(fd, data, kind->bytes_max, &len);
+	*out = (struct rp_span){data, len};
 	if (sys == EFBIG)
-		code = rp_fail(err, RP_ERR_INVAL, "%s: %s = %s: larger than 64 KiB; accepted: one secret a line",
-			       s->path, at, file);
+		code = rp_fail(err, RP_ERR_INVAL, "%s:%s = %s: larger than %zu KiB; accepted: %s", s->path, at, file,
+			       kind->bytes_max >> 10, kind->accepted);
 	else if (sys != 0)
-		code = rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s: %s = %s: cannot read it", s->path, at, file);
-	else
-		code = signer_new(s, at, file, (struct rp_span){data, len}, out, err);
-	rp_wipe(data, len);
-	free(data);
+		code = rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s:%s = %s: cannot read it", s->path, at, file);
+	if (code != RP_OK)
+		rp_settings_drop(out);
 	return code;
+}
+
+/* O_NONBLOCK: opening a FIFO that nobody writes to would hold up a sender for ever. */
+enum rp_err rp_settings_read(const struct rp_settings *s, const char *at, const char *file,
+			     const struct rp_settings_kind *kind, struct rp_span *out, struct rp_error *err)
+{
+	enum rp_err code;
+	struct stat st;
+	int fd;
+
+	*out = (struct rp_span){NULL, 0};
+	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s:%s = %s: cannot open it", s->path, at, file);
+	if (fstat(fd, &st) != 0)
+		code = rp_fail_sys(err, RP_ERR_IO, errno, "%s:%s = %s: cannot look at it", s->path, at, file);
+	else if (!S_ISREG(st.st_mode))
+		code = rp_fail(err, RP_ERR_INVAL, "%s:%s = %s: it is no regular file; accepted: %s", s->path, at, file,
+			       kind->accepted);
+	else
+		code = mode_check(s, at, file, st.st_mode, kind->secret, err);
+	if (code == RP_OK)
+		code = file_read(s, at, file, fd, kind, out, err);
+	close(fd);
+	return code;
+}
+
+void rp_settings_drop(struct rp_span *text)
+{
+	if (text->ptr == NULL)
+		return;
+	rp_wipe((char *)(uintptr_t)text->ptr, text->len);
+	free((char *)(uintptr_t)text->ptr);
+	*text = (struct rp_span){NULL, 0};
 }
 
 static enum rp_err secret_file_load(const struct rp_settings *s, const char *at, const char *file,
 				    struct rp_signer **out, struct rp_error *err)
 {
-	enum rp_err code;
-	int fd;
+	static const struct rp_settings_kind secret = {SECRET_BYTES_MAX, true, "one secret a line"};
+	struct rp_span text;
+	enum rp_err code = rp_settings_read(s, at, file, &secret, &text, err);
 
-	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: %s = %s: cannot open it", s->path, at,
-				   file);
-	code = mode_check(s, at, file, fd, err);
 	if (code == RP_OK)
-		code = secret_read(s, at, file, fd, out, err);
-	close(fd);
+		code = signer_new(s, at, file, text, out, err);
+	rp_settings_drop(&text);
 	return code;
 }
 
@@ -265,12 +311,12 @@ static enum rp_err secret_env_load(const struct rp_settings *s, const struct rp_
 				   struct rp_error *err)
 {
 	const char *value = getenv(policy->secret_env);
-	char at[WHERE_BYTES];
+	char at[RP_SETTINGS_WHERE_MAX];
 
-	where(policy, "secret_env", at);
+	rp_settings_where(policy, "secret_env", at);
 	if (value == NULL)
 		return rp_fail(err, RP_ERR_NOTFOUND,
-			       "%s: %s = %s: there is no such environment variable; set it, or use "
+			       "%s:%s = %s: there is no such environment variable; set it, or use "
 			       "secret_file",
 			       s->path, at, policy->secret_env);
 	return signer_new(s, at, policy->secret_env, rp_span_of(value), out, err);
@@ -280,13 +326,13 @@ static enum rp_err secret_credential_load(const struct rp_settings *s, const str
 					  struct rp_signer **out, struct rp_error *err)
 {
 	const char *dir = getenv("CREDENTIALS_DIRECTORY");
-	char at[WHERE_BYTES], *file;
+	char at[RP_SETTINGS_WHERE_MAX], *file;
 	enum rp_err code;
 
-	where(policy, "secret_credential", at);
+	rp_settings_where(policy, "secret_credential", at);
 	if (dir == NULL)
 		return rp_fail(err, RP_ERR_NOTFOUND,
-			       "%s: %s = %s: there is no CREDENTIALS_DIRECTORY; start it by a systemd unit with "
+			       "%s:%s = %s: there is no CREDENTIALS_DIRECTORY; start it by a systemd unit with "
 			       "LoadCredential=, or use secret_file",
 			       s->path, at, policy->secret_credential);
 	if (asprintf(&file, "%s/%s", dir, policy->secret_credential) < 0)
@@ -299,18 +345,26 @@ static enum rp_err secret_credential_load(const struct rp_settings *s, const str
 static enum rp_err secret_load(const struct rp_settings *s, const struct rp_policy *policy, struct rp_signer **out,
 			       struct rp_error *err)
 {
-	char at[WHERE_BYTES];
+	char at[RP_SETTINGS_WHERE_MAX];
 
 	if (policy->secret_file != NULL)
-		return secret_file_load(s, where(policy, "secret_file", at), policy->secret_file, out, err);
+		return secret_file_load(s, rp_settings_where(policy, "secret_file", at), policy->secret_file, out, err);
 	if (policy->secret_env != NULL)
 		return secret_env_load(s, policy, out, err);
 	return policy->secret_credential != NULL ? secret_credential_load(s, policy, out, err) : RP_OK;
 }
 
-static const struct rp_policy *policy_at(const struct rp_settings *s, size_t i)
+const struct rp_policy *rp_settings_policy_at(const struct rp_settings *s, size_t i)
 {
 	return i == 0 ? &s->config.defaults : &s->config.endpoints[i - 1];
+}
+
+static size_t index_of(const struct rp_settings *s, const struct rp_policy *policy)
+{
+	size_t i = policy == &s->config.defaults ? 0 : (size_t)(policy - s->config.endpoints) + 1;
+
+	assert(rp_settings_policy_at(s, i) == policy);
+	return i;
 }
 
 enum rp_err rp_settings_load_secrets(struct rp_settings *settings, struct rp_error *err)
@@ -323,7 +377,9 @@ enum rp_err rp_settings_load_secrets(struct rp_settings *settings, struct rp_err
 	if (settings->signers == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	for (i = 0; i <= settings->config.n_endpoints && code == RP_OK; i++)
-		code = secret_load(settings, policy_at(settings, i), &settings->signers[i], err);
+		code = secret_load(settings, rp_settings_policy_at(settings, i), &settings->signers[i], err);
+	if (code == RP_OK)
+		code = rp_settings_load_tls(settings, err);
 	if (code != RP_OK)
 		signers_free(settings);
 	return code;
@@ -331,8 +387,11 @@ enum rp_err rp_settings_load_secrets(struct rp_settings *settings, struct rp_err
 
 struct rp_signer *rp_settings_signer(const struct rp_settings *settings, const struct rp_policy *policy)
 {
-	size_t i = policy == &settings->config.defaults ? 0 : (size_t)(policy - settings->config.endpoints) + 1;
+	assert(settings->signers != NULL);
+	return settings->signers[index_of(settings, policy)];
+}
 
-	assert(settings->signers != NULL && policy_at(settings, i) == policy);
-	return settings->signers[i];
+struct rp_settings_tls rp_settings_tls(const struct rp_settings *settings, const struct rp_policy *policy)
+{
+	return settings->tls != NULL ? settings->tls[index_of(settings, policy)] : (struct rp_settings_tls){NULL, NULL};
 }

@@ -1,4 +1,5 @@
-/* settings.h - loads the configuration and the secrets it names. The file I/O that core/config.h leaves to others.
+/* settings.h - loads the configuration, and the secrets and certificates it names. The file I/O that core/config.h leaves
+ * to others.
  *
  * Paths in the file (outbox dir, webhook_file, secret_file, ca_file, client_cert, client_key) that are not absolute are relative to
  * the file's directory, so that it does not matter where a program was started. Secrets stay in memory, as keys; no
@@ -7,16 +8,25 @@
 #define RP_WORK_SETTINGS_H
 
 #include "core/config.h"
+#include "core/crypto_tls.h"
 #include "core/sign.h"
 
 #define RP_SETTINGS_PATH "/etc/runpost/runpost.conf"
+
+/* What the requests of a policy make their handshakes with. */
+struct rp_settings_tls {
+	struct rp_tls_anchors *anchors;         /* NULL: this system has none, so nobody is believed */
+	const struct rp_tls_identity *identity; /* NULL: none */
+};
 
 struct rp_settings {
 	struct rp_config config; /* not to be copied or moved: it points into itself */
 	char *path;              /* NULL: no file, all defaults */
 	char **paths;            /* those made absolute; the config points at them */
 	size_t n_paths;
-	struct rp_signer **signers; /* of the defaults, then of each endpoint; NULL before the secrets are loaded */
+	struct rp_signer **signers;  /* of the defaults, then of each endpoint; NULL before the secrets are loaded */
+	struct rp_settings_tls *tls; /* likewise */
+	struct rp_settings_tls_file *tls_files; /* what those point at, each once */
 };
 
 /* path NULL: RP_SETTINGS_PATH if there is one, else all defaults. RP_ERR_NOTFOUND: the file given is missing;
@@ -31,10 +41,17 @@ void rp_settings_discard(struct rp_settings *settings); /* releases and frees wh
 /* Loads what every secret_file, secret_env and secret_credential names, once. A credential is a file of that name in
  * the directory that systemd names in $CREDENTIALS_DIRECTORY, under the same rules as secret_file; keys that can only
  * verify are an error, since nothing would ever be sent. RP_ERR_DENIED: a file that others may read or write, or that
- * we may not; RP_ERR_NOTFOUND; RP_ERR_INVAL: the content. Then no signer is loaded. */
+ * we may not; RP_ERR_NOTFOUND; RP_ERR_INVAL: the content. Then no signer is loaded.
+ *
+ * With them, what ca_file, client_cert and client_key name, under the same codes: the key under the rules of a secret, the
+ * others not to be written by everybody. Without ca_file the certificates of the system are read; where it has none, an
+ * endpoint with an https URL is RP_ERR_NOTFOUND. The files are not looked at again: what was checked is what is used. */
 enum rp_err rp_settings_load_secrets(struct rp_settings *settings, struct rp_error *err);
 
 /* The keys of a policy of settings->config; NULL: it has none. The secrets have been loaded. */
 struct rp_signer *rp_settings_signer(const struct rp_settings *settings, const struct rp_policy *policy);
+
+/* Owned by the settings. Before the secrets have been loaded: nobody is believed. */
+struct rp_settings_tls rp_settings_tls(const struct rp_settings *settings, const struct rp_policy *policy);
 
 #endif

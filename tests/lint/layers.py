@@ -16,7 +16,7 @@ DOORS = {  # header -> files that may include it
     r"lmdb\.h": r"src/store/.*",
     r"curl/.*": r"src/work/http(_\w+)?\.[ch]",
     r"jansson\.h": r"src/core/json\.c",
-    r"openssl/.*": r"src/core/crypto(_\w+)?\.c",
+    r"openssl/.*": r"src/core/crypto(_\w+)?\.[ch]",
     r"ini\.h": r"src/core/config(_\w+)?\.c",
     r"xxhash\.h": r"src/core/record\.c",
     r"sys/random\.h": r"src/base/sys\.c",

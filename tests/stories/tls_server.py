@@ -21,14 +21,18 @@ class Authority:
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
                 "-subj", f"/CN={name} of this test", "-keyout", self.key, "-out", self.file)
 
-    def issue(self, name, names="IP:127.0.0.1", days=2):
+    def issue(self, name, names="IP:127.0.0.1", expired=False):
         """(certificate, key) of files."""
-        cert, key, extra = (self.folder / f"{name}.{end}" for end in ("pem", "key", "ext"))
-        extra.write_text(f"subjectAltName={names}\n")
-        request = openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
-                          f"/CN={name}", "-keyout", key)
-        openssl("x509", "-req", "-CA", self.file, "-CAkey", self.key, "-set_serial", "7", "-days", days, "-extfile",
-                extra, "-out", cert, data=request)
+        cert, key, request, config, index = (self.folder / f"{name}.{end}" for end in ("pem", "key", "csr", "cnf", "index"))
+        openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
+                f"/CN={name}", "-keyout", key, "-out", request)
+        index.write_text("")
+        # `openssl x509` of 3.0 cannot set the dates, that of 3.5 takes no negative -days; `openssl ca` is the same in both.
+        config.write_text(f"[ca]\ndefault_ca=this\n[this]\ndatabase={index}\nnew_certs_dir={self.folder}\ndefault_md=sha256\nrand_serial=yes\n"
+                          f"policy=any\nx509_extensions=extra\n[any]\ncommonName=supplied\n[extra]\nsubjectAltName={names}\n")
+        days = ["-startdate", "20200101000000Z", "-enddate", "20200102000000Z"] if expired else ["-days", "2"]
+        openssl("ca", "-batch", "-notext", "-config", config, "-cert", self.file, "-keyfile", self.key,
+                *days, "-in", request, "-out", cert)
         return cert, key
 
 
@@ -56,7 +60,10 @@ class TlsServer:
 
     def _listen(self):
         self.requests = 0
+        self.connections = 0  # whose handshake has succeeded
+        self.resumed = 0  # of those
         self.spoken = []  # TLS version of each request
+        self.clients = []  # common name of the client's certificate at each request
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port = self.server.getsockname()[1]
         self.url = f"https://127.0.0.1:{self.port}/hook"
@@ -84,6 +91,8 @@ class TlsServer:
                         while raw.recv(65536):
                             pass
                     return
+                self.connections += 1
+                self.resumed += tls.session_reused
                 self._answer(tls)
         except OSError:
             return
@@ -98,6 +107,8 @@ class TlsServer:
             if end and len(body) >= length:
                 self.requests += 1
                 self.spoken.append(tls.version())
+                names = dict(pair for group in (tls.getpeercert() or {}).get("subject", ()) for pair in group)
+                self.clients.append(names.get("commonName"))
                 data = body[length:]
                 tls.sendall(b"HTTP/1.1 204 Fine\r\n\r\n")
 

@@ -251,6 +251,42 @@ START_TEST(keys_that_only_verify_are_no_secret_to_send_with)
 }
 END_TEST
 
+START_TEST(a_pipe_is_no_secret_and_does_not_hold_up)
+{
+	load_ok("[defaults]\nsecret_file = a.key\n");
+	ck_assert_int_eq(mkfifo(in_dir("a.key"), 0600), 0);
+	check_secret_refused(RP_ERR_INVAL, "r.conf:2: [defaults] secret_file = ");
+	ck_assert_msg(strstr(error.text, "no regular file") != NULL, "%s", error.text);
+}
+END_TEST
+
+START_TEST(certificates_that_everybody_may_change_are_refused)
+{
+	put("a.key", SECRET_A "\n", 0600);
+	put("b.key", "whatever", 0646);
+	load_ok("[defaults]\nsecret_file = a.key\n[endpoint \"a\"]\nurl = https://a.example\nca_file = b.key\n");
+	check_secret_refused(RP_ERR_DENIED, ":5: [endpoint \"a\"] ca_file = ");
+	ck_assert_msg(strstr(error.text, "chmod o-w ") != NULL, "%s", error.text);
+	ck_assert_ptr_null(settings.tls);
+	ck_assert_ptr_null(rp_settings_tls(&settings, &settings.config.defaults).anchors);
+	put("b.key", "whatever", 0664);
+	check_secret_refused(RP_ERR_INVAL, "there is no certificate in it");
+}
+END_TEST
+
+START_TEST(policies_that_name_no_certificates_share_those_of_the_system)
+{
+	if (access("/etc/ssl/certs/ca-certificates.crt", F_OK) != 0)
+		return; /* Debian's place for them; what a machine without is told is not to be seen on this one */
+	load_ok("[endpoint \"a\"]\nurl = https://a.example\n");
+	ck_assert_msg(rp_settings_load_secrets(&settings, &error) == RP_OK, "%s", error.text);
+	ck_assert_ptr_nonnull(rp_settings_tls(&settings, &settings.config.defaults).anchors);
+	ck_assert_ptr_eq(rp_settings_tls(&settings, &settings.config.defaults).anchors,
+			 rp_settings_tls(&settings, &settings.config.endpoints[0]).anchors);
+	ck_assert_ptr_null(rp_settings_tls(&settings, &settings.config.endpoints[0]).identity);
+}
+END_TEST
+
 START_TEST(only_what_an_operator_must_mend_is_a_bad_configuration)
 {
 	ck_assert_int_eq(rp_settings_exit_code(RP_ERR_INVAL), RP_EXIT_CONFIG);
@@ -302,6 +338,9 @@ static Suite *suite(void)
 	tcase_add_test(t, a_credential_is_a_file_of_the_directory_that_systemd_names);
 	tcase_add_test(t, keys_that_only_verify_are_no_secret_to_send_with);
 	tcase_add_test(t, a_bad_secret_is_not_repeated);
+	tcase_add_test(t, a_pipe_is_no_secret_and_does_not_hold_up);
+	tcase_add_test(t, certificates_that_everybody_may_change_are_refused);
+	tcase_add_test(t, policies_that_name_no_certificates_share_those_of_the_system);
 	tcase_add_test(t, only_what_an_operator_must_mend_is_a_bad_configuration);
 	suite_add_tcase(s, t);
 	return s;

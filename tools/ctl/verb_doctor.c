@@ -151,6 +151,10 @@ static int check_all(struct rp_doctor *d)
 	rp_shown_setup(&settings.config);
 	if (rp_settings_load_secrets(&settings, &err) != RP_OK)
 		rp_doctor_report(d, "secrets", RP_DOCTOR_FAIL, "runpost check-config", "%s", err.text);
+	else if (rp_settings_tls(&settings, &settings.config.defaults).anchors == NULL)
+		rp_doctor_report(
+		    d, "secrets", RP_DOCTOR_WARN, "apt-get install ca-certificates",
+		    "this system has no certificates of authorities: what [defaults] sends by https fails");
 	else
 		rp_doctor_report(d, "secrets", RP_DOCTOR_OK, NULL, "all that are named can be read, by nobody else");
 	code = check_store(d, &settings.config);

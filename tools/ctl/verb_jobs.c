@@ -256,7 +256,7 @@ static int show(struct rp_ctl *ctl, uint64_t number)
 static int order(struct rp_ctl *ctl, uint64_t number, const char *word, enum rp_order_kind kind)
 {
 	struct rp_job_order o = {.kind = kind};
-	char what[24];
+	char what[sizeof "job " + RP_DECIMAL_MAX];
 	struct rp_error err;
 	uint64_t record;
 	enum rp_err e = rp_outbox_job_order(ctl->ob, rp_sys_wall_ms(&rp_sys_real), number, &o, &err);
