@@ -6,7 +6,6 @@
 /* A longer parameter name may itself be a token ("?0f3c...e1=1"), so it is not shown. */
 #define SHOWN_NAME_MAX 24
 
-
 /* Takes back a half-made addition. */
 static bool finish(struct rp_buf *out, size_t len_before, bool ok)
 {
