@@ -1,7 +1,9 @@
 """Stories of `runpostctl doctor`: silent about what is well, and never silent about what is not."""
 
 import ctypes
+import re
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -125,17 +127,22 @@ class Doctor(Story):
     def test_endpoints_that_keep_failing_are_named(self):
         self.configure(defaults={"retry_base": "5ms", "retry_factor": "1", "retry_attempts": "500", "breaker": "off"})
         sink = self.sink("--status", "500")
-        self.ingest([envelope(n, sink.hook(f"/{n}")) for n in range(4)] + [envelope(9, self.sink().hook("/good"))])
+        first = sink.hook("/0,b;c*")
+        self.ingest([envelope(0, first), *(envelope(n, sink.hook(f"/{n}")) for n in range(1, 4)),
+                     envelope(9, self.sink().hook("/good"))])
         sender = self.send()
         wait_until(lambda: all(e["streak"] > 20 or e["delivered"] for e in self.ctl_json("endpoints")), "the failures")
         level, text, remedy = self.doctor()[1]["endpoints"]
         self.assertEqual((level, text.partition(":")[0]),
                          ("warn", "5, of them 0 parked (breaker or key), 0 paused, 0 disabled, 4 failing"))
-        self.assertRegex(text, rf"{sink.hook('/0')} \(\d+ in a row, last http_500\)")
+        self.assertRegex(text, rf"{re.escape(first)} \(\d+ in a row, last http_500\)")
         self.assertIn(", ...", text)
         self.assertNotIn("/good", text)
-        self.assertEqual(remedy, f"runpostctl list --limit 10 --endpoint '{sink.hook('/0')}'")
         sender.stop()
+        self.assertEqual(shlex.split(remedy), ["runpostctl", "list", "--limit", "10", "--endpoint", first.replace("*", "\\*"),
+                                               "--outbox", str(self.outbox), "--config", str(self.config)])
+        pasted = self.run_program(BIN / "runpostctl", *shlex.split(remedy)[1:], "--json")
+        self.assertEqual([e["endpoint"] for e in json_lines(pasted.out)], [first])
 
     def trouble(self):
         """What stats says beside its rows, in a pipe: (rows, lines on stderr, warnings of --json)"""

@@ -198,8 +198,8 @@ static enum rp_err check_backlog(struct rp_doctor *d, struct rp_error *err)
 	return RP_OK;
 }
 
-/* The k-th that keeps failing, into what is said of all. The next step is about the first one. */
-static bool add_failing(const struct rp_known_endpoint *k, unsigned nth, struct rp_buf *names, struct rp_buf *remedy)
+/* The nth that keeps failing, into what is said of all. */
+static bool add_failing(const struct rp_known_endpoint *k, unsigned nth, struct rp_buf *names)
 {
 	char cause[RP_CAUSE_TEXT_MAX];
 
@@ -207,42 +207,60 @@ static bool add_failing(const struct rp_known_endpoint *k, unsigned nth, struct 
 		return rp_buf_add_text(names, ", ...");
 	if (nth > FAILING_NAMED)
 		return true;
-	if (nth == 0) {
-		rp_buf_clear(remedy);
-		if (!rp_buf_add_text(remedy, "runpostctl list --limit 10 --endpoint ") ||
-		    !rp_shell_quote(k->name, remedy))
-			return false;
-	}
 	return rp_buf_printf(names, "%s%.100s (%u in a row, last %s)", nth == 0 ? ": " : ", ", k->name, k->e.streak,
 			     rp_cause_format(k->e.last_cause, k->e.last_status, cause));
+}
+
+struct endpoint_counts {
+	unsigned parked, paused, disabled, failing;
+	const char *first_failing;
+};
+
+static void report_endpoints(struct rp_doctor *d, size_t n, const struct endpoint_counts *c, const char *names)
+{
+	static const char fmt[] = "%zu, of them %u parked (breaker or key), %u paused, %u disabled, %u failing%s";
+	struct rp_buf command = {0};
+
+	if (c->first_failing == NULL)
+		rp_doctor_report(d, "endpoints",
+				 c->parked + c->paused + c->disabled > 0 ? RP_DOCTOR_WARN : RP_DOCTOR_OK,
+				 "runpostctl endpoints; runpostctl resume NAME", fmt, n, c->parked, c->paused,
+				 c->disabled, c->failing, names);
+	else if (rp_command_add_on_endpoint(&command, &d->ctl->place, "runpostctl list --limit 10 --endpoint",
+					    c->first_failing))
+		rp_doctor_report_command(d, "endpoints", RP_DOCTOR_WARN, command.data, fmt, n, c->parked, c->paused,
+					 c->disabled, c->failing, names);
+	else
+		d->no_memory = true;
+	rp_buf_release(&command);
 }
 
 static int check_endpoints(struct rp_doctor *d)
 {
 	struct rp_known_endpoints all;
-	unsigned parked = 0, paused = 0, disabled = 0, failing = 0;
+	struct endpoint_counts c = {0};
 	int code = rp_known_endpoints_load(d->ctl, &all);
-	struct rp_buf names = {0}, remedy = {0};
-	bool ok =
-	    rp_buf_add_text(&names, "") && rp_buf_add_text(&remedy, "runpostctl endpoints; runpostctl resume NAME");
+	struct rp_buf names = {0};
+	bool ok = rp_buf_add_text(&names, "");
 	size_t i;
 
 	for (i = 0; i < all.n && code == RP_EXIT_OK; i++) {
-		parked += all.all[i].e.control.breaker != RP_BREAKER_CLOSED ||
-			  all.all[i].e.parked_until_ms > d->ctl->now_at_ms;
-		paused += all.all[i].e.paused;
-		disabled += all.all[i].e.disabled;
-		if (rp_known_endpoint_keeps_failing(&all.all[i].e))
-			ok = ok && add_failing(&all.all[i], failing++, &names, &remedy);
+		const struct rp_known_endpoint *k = &all.all[i];
+
+		c.parked +=
+		    k->e.control.breaker != RP_BREAKER_CLOSED || k->e.parked_until_ms > d->ctl->now_at_ms;
+		c.paused += k->e.paused;
+		c.disabled += k->e.disabled;
+		if (!rp_known_endpoint_keeps_failing(&k->e))
+			continue;
+		if (c.failing == 0)
+			c.first_failing = k->name;
+		ok = ok && add_failing(k, c.failing++, &names);
 	}
 	if (code == RP_EXIT_OK && ok)
-		rp_doctor_report(d, "endpoints",
-				 parked + paused + disabled + failing > 0 ? RP_DOCTOR_WARN : RP_DOCTOR_OK, remedy.data,
-				 "%zu, of them %u parked (breaker or key), %u paused, %u disabled, %u failing%s", all.n,
-				 parked, paused, disabled, failing, names.data);
+		report_endpoints(d, all.n, &c, names.data);
 	d->no_memory = d->no_memory || !ok;
 	rp_buf_release(&names);
-	rp_buf_release(&remedy);
 	rp_known_endpoints_release(&all);
 	return code;
 }

@@ -34,53 +34,74 @@ static bool add_remedy(const struct rp_doctor *d, const char *remedy, struct rp_
 	return ok;
 }
 
-void rp_doctor_report(struct rp_doctor *d, const char *check, enum rp_doctor_level level, const char *remedy,
-		      const char *fmt, ...)
+static bool add_finding(struct rp_doctor *d, const char *check, enum rp_doctor_level level, const char *remedy,
+			const char *text)
 {
 	static const char *const words[] = {"ok", "warn", "fail"};
 	static const enum rp_style styles[] = {RP_STYLE_GOOD, RP_STYLE_WARN, RP_STYLE_BAD};
-	struct rp_buf *out = &d->ctl->out, full = {0};
+	struct rp_buf *out = &d->ctl->out;
 	struct rp_json_out *o;
-	char text[RP_ERROR_TEXT_MAX + 200];
-	va_list ap;
-	bool ok = true;
 
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	d->n[level]++;
-	if (level > d->worst)
-		d->worst = level;
-	if (remedy != NULL && level != RP_DOCTOR_OK)
-		ok = add_remedy(d, remedy, &full);
 	switch (d->format) {
 	case RP_DOCTOR_FOR_PEOPLE:
-		ok = ok && rp_style_add(out, styles[level], d->ctl->color, words[level]) &&
-		     rp_buf_printf(out, "%*s%-12s ", (int)(6 - strlen(words[level])), "", check) &&
-		     rp_text_escape(rp_span_of(text), out) && rp_buf_add_char(out, '\n') &&
-		     (full.len == 0 || rp_buf_printf(out, "%19s-> %s\n", "", full.data));
-		break;
+		return rp_style_add(out, styles[level], d->ctl->color, words[level]) &&
+		       rp_buf_printf(out, "%*s%-12s ", (int)(6 - strlen(words[level])), "", check) &&
+		       rp_text_escape(rp_span_of(text), out) && rp_buf_add_char(out, '\n') &&
+		       (remedy == NULL || rp_buf_printf(out, "%19s-> %s\n", "", remedy));
 	case RP_DOCTOR_FOR_JSON:
 		o = rp_json_out_new();
 		rp_json_out_text(o, "check", check);
 		rp_json_out_text(o, "level", words[level]);
 		rp_json_out_text(o, "text", text);
-		rp_json_out_text(o, "remedy", full.data);
-		ok = rp_ctl_add_json(d->ctl, o) && ok;
-		break;
+		rp_json_out_text(o, "remedy", remedy);
+		return rp_ctl_add_json(d->ctl, o);
 	case RP_DOCTOR_FOR_NAGIOS:
-		if (level != RP_DOCTOR_OK) {
-			ok = (d->worst_text.len == 0 || rp_buf_add_text(&d->worst_text, "; ")) &&
-			     rp_buf_printf(&d->worst_text, "%s: ", check) &&
-			     rp_text_escape(rp_span_of(text), &d->worst_text);
-		}
-		break;
+		return level == RP_DOCTOR_OK ||
+		       ((d->worst_text.len == 0 || rp_buf_add_text(&d->worst_text, "; ")) &&
+			rp_buf_printf(&d->worst_text, "%s: ", check) &&
+			rp_text_escape(rp_span_of(text), &d->worst_text));
 	case RP_DOCTOR_FOR_PROMETHEUS:
-		ok = rp_buf_printf(out, "runpost_doctor_check{check=\"%s\"} %d\n", check, (int)level);
-		break;
+		return rp_buf_printf(out, "runpost_doctor_check{check=\"%s\"} %d\n", check, (int)level);
 	}
-	d->no_memory = d->no_memory || !ok;
+	return true;
+}
+
+/* remedy: complete; NULL: none. */
+static void report(struct rp_doctor *d, const char *check, enum rp_doctor_level level, const char *remedy,
+		   const char *fmt, va_list ap)
+{
+	char text[RP_ERROR_TEXT_MAX + 200];
+
+	vsnprintf(text, sizeof text, fmt, ap);
+	d->n[level]++;
+	if (level > d->worst)
+		d->worst = level;
+	if (!add_finding(d, check, level, level != RP_DOCTOR_OK ? remedy : NULL, text))
+		d->no_memory = true;
+}
+
+void rp_doctor_report(struct rp_doctor *d, const char *check, enum rp_doctor_level level, const char *remedy,
+		      const char *fmt, ...)
+{
+	struct rp_buf full = {0};
+	va_list ap;
+
+	if (remedy != NULL && !add_remedy(d, remedy, &full))
+		d->no_memory = true;
+	va_start(ap, fmt);
+	report(d, check, level, full.data, fmt, ap);
+	va_end(ap);
 	rp_buf_release(&full);
+}
+
+void rp_doctor_report_command(struct rp_doctor *d, const char *check, enum rp_doctor_level level, const char *command,
+			      const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	report(d, check, level, command, fmt, ap);
+	va_end(ap);
 }
 
 void rp_doctor_report_error(struct rp_doctor *d, const struct rp_error *err)

@@ -73,7 +73,8 @@ bool rp_endpoint_glob_is_ambiguous(const struct rp_endpoint_glob *g)
 
 bool rp_endpoint_glob_is_name(const struct rp_endpoint_glob *g, struct rp_span name)
 {
-	return g->name.len > 0 && g->name.len == name.len && memcmp(g->name.data, name.ptr, name.len) == 0;
+	return rp_span_is(name, g->glob) ||
+	       (g->name.len > 0 && g->name.len == name.len && memcmp(g->name.data, name.ptr, name.len) == 0);
 }
 
 static bool glob_match(const struct rp_endpoint_glob *g, struct rp_span text)
