@@ -9,8 +9,8 @@ import subprocess
 
 from harness import BIN, Story, envelope, json_lines, make_run, secret_text, wait_until
 
-# Whatever RFC 3986 lets stand in a path, and names that fit the others as patterns.
-PATHS = ["/x*", "/xy", "/x**", "/*", "/", "/x*y", "/it's", "/'*'", "/$(touch$IFS$@pwned)*", "/;a&'b'*!", "/~*", "/(a*)"]
+# Whatever may stand in a path, and names that fit the others as patterns.
+PATHS = ["/x*", "/xy", "/x**", "/*", "/", "/x*y", "/it's", "/'*'", "/$(touch$IFS$@pwned)*", "/;a&'b'*!", "/~*", "/(a*)", "/[x]y"]
 
 
 class Words(Story):

@@ -193,7 +193,7 @@ static enum rp_err check_backlog(struct rp_doctor *d, struct rp_error *err)
 			 late_ms >= OVERDUE_FAIL_MS   ? RP_DOCTOR_FAIL
 			 : late_ms >= OVERDUE_WARN_MS ? RP_DOCTOR_WARN
 						      : RP_DOCTOR_OK,
-			 "runpostctl shape; runpostctl explain ID", "%" PRIu64 " waiting, the oldest due for %s",
+			 "runpostctl shape; runpostctl explain --state waiting --limit 1", "%" PRIu64 " waiting, the oldest due for %s",
 			 d->ledger.waiting, rp_duration_format(late_ms, text));
 	return RP_OK;
 }
@@ -224,7 +224,7 @@ static void report_endpoints(struct rp_doctor *d, size_t n, const struct endpoin
 	if (c->first_failing == NULL)
 		rp_doctor_report(d, "endpoints",
 				 c->parked + c->paused + c->disabled > 0 ? RP_DOCTOR_WARN : RP_DOCTOR_OK,
-				 "runpostctl endpoints; runpostctl resume NAME", fmt, n, c->parked, c->paused,
+				 "runpostctl endpoints", fmt, n, c->parked, c->paused,
 				 c->disabled, c->failing, names);
 	else if (rp_command_add_on_endpoint(&command, &d->ctl->place, "runpostctl list --limit 10 --endpoint",
 					    c->first_failing))
