@@ -82,8 +82,7 @@ static bool add_hidden(const struct rp_policy *policy, const struct rp_url *url,
 
 static bool add_endpoint(const struct rp_policy *policy, const struct rp_url *url, struct rp_buf *out)
 {
-	return hidden_from(policy, url) == url->path.len ? rp_url_add_endpoint(url, out)
-							 : add_hidden(policy, url, out);
+	return hidden_from(policy, url) == url->path.len ? rp_url_add_endpoint(url, out) : add_hidden(policy, url, out);
 }
 
 bool rp_redact_url(const struct rp_config *config, const struct rp_url *url, struct rp_buf *out)

@@ -156,8 +156,7 @@ static void check_files(struct rp_doctor *d, struct rp_settings *settings)
 		    d, "secrets", RP_DOCTOR_WARN, "apt-get install ca-certificates",
 		    "this system has no certificates of authorities: what [defaults] sends by https fails");
 	else
-		rp_doctor_report(d, "secrets", RP_DOCTOR_OK, NULL,
-				 "all that are named can be read, by nobody else");
+		rp_doctor_report(d, "secrets", RP_DOCTOR_OK, NULL, "all that are named can be read, by nobody else");
 	rp_buf_release(&url);
 }
 

@@ -103,7 +103,7 @@ static int add_front(const struct story *s, struct rp_explain_input *in, char fr
 
 struct pausing {
 	struct rp_span stored, shown; /* names of the endpoint: the log has what could be shown then */
-	struct rp_buf text; /* who, then why */
+	struct rp_buf text;           /* who, then why */
 	size_t who_len;
 	bool no_memory;
 };

@@ -198,8 +198,7 @@ static size_t pick_lines(struct shape *s)
 		struct line *l = &s->lines[i];
 		const char *stored = i < s->endpoints.n ? s->endpoints.all[i].stored : "";
 
-		if (l->total == 0 ||
-		    (sel->has_endpoint && !rp_endpoint_glob_match(&sel->endpoint, rp_span_of(stored))))
+		if (l->total == 0 || (sel->has_endpoint && !rp_endpoint_glob_match(&sel->endpoint, rp_span_of(stored))))
 			continue;
 		s->total.total += l->total;
 		for (b = 0; b < N_BUCKETS; b++)

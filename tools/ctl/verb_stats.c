@@ -290,8 +290,7 @@ static bool add_no_sender(struct rp_ctl *ctl, uint64_t n)
 
 static bool add_doctor(struct rp_ctl *ctl)
 {
-	return rp_buf_add_text(&ctl->out, " -> ") &&
-	       rp_command_add(&ctl->out, &ctl->place, "runpostctl doctor") &&
+	return rp_buf_add_text(&ctl->out, " -> ") && rp_command_add(&ctl->out, &ctl->place, "runpostctl doctor") &&
 	       rp_buf_add_char(&ctl->out, '\n');
 }
 
@@ -305,8 +304,7 @@ static bool add_store_trouble(struct rp_ctl *ctl, const struct stats *st)
 		ok = rp_buf_add_text(&ctl->out, "! nothing is taken any more: ") &&
 		     rp_text_escape(rp_span_of(st->full.text), &ctl->out) && add_doctor(ctl);
 	else if (percent_used(st) >= USED_WARN)
-		ok = rp_buf_printf(&ctl->out,
-				   "! %u%% of the quota is used; at 100%% nothing is taken",
+		ok = rp_buf_printf(&ctl->out, "! %u%% of the quota is used; at 100%% nothing is taken",
 				   percent_used(st)) &&
 		     add_doctor(ctl);
 	if (st->n_silent > 0)
