@@ -1,76 +1,88 @@
 #include "core/redact.h"
 
-#include "base/assert.h"
 #include "core/crypto.h"
-#include "core/outcome.h"
+#include "core/mask_int.h"
 #include "core/text_int.h"
 #include "core/url_int.h"
 
-#define MARK "REDACTED-"
+#define MARK "REDACTED-" /* and digits of a hash */
 #define HASH_BYTES 6
 
-/* Shorter segments ("v1") stand in most texts by chance. */
-#define MASKED_MIN 4
+/* The part of the path that is shown, without a '/' at its end. */
+static struct rp_span kept_path(const struct rp_policy *policy)
+{
+	struct rp_span kept = policy->url != NULL ? policy->prefix.path : (struct rp_span){NULL, 0};
+
+	while (kept.len > 0 && kept.ptr[kept.len - 1] == '/')
+		kept.len--;
+	return kept;
+}
 
 /* Where the part of the path begins that is not shown; path.len: all is. Where the section's path is written in another way
  * nothing of this one is. */
 static size_t hidden_from(const struct rp_policy *policy, const struct rp_url *url)
 {
-	struct rp_span kept = policy->url != NULL ? policy->prefix.path : (struct rp_span){NULL, 0};
+	struct rp_span kept = kept_path(policy);
 	size_t at = kept.len;
 
 	if (!policy->redact_path || url->path.len <= 1)
 		return url->path.len;
-	while (at > 0 && kept.ptr[at - 1] == '/')
-		at--;
 	if (at > 0 && (url->path.len < at || memcmp(url->path.ptr, kept.ptr, at) != 0 ||
 		       (url->path.len > at && url->path.ptr[at] != '/')))
 		at = 0;
 	return url->path.len - at <= 1 ? url->path.len : at;
 }
 
-/* Whether a path's part is what add_hidden made. */
+/* Whether a path's part is what add_mark made. */
 static bool is_marked(struct rp_span part)
 {
 	const size_t mark = sizeof MARK - 1;
 	size_t i;
 
-	if (part.len != 1 + mark + 2 * (size_t)HASH_BYTES || part.ptr[0] != '/' ||
-	    memcmp(part.ptr + 1, MARK, mark) != 0)
+	if (part.len != mark + 2 * (size_t)HASH_BYTES || memcmp(part.ptr, MARK, mark) != 0)
 		return false;
-	for (i = 1 + mark; i < part.len; i++)
+	for (i = mark; i < part.len; i++)
 		if (rp_char_hex(part.ptr[i]) < 0)
 			return false;
 	return true;
 }
 
-static bool add_hidden(const struct rp_url *url, size_t from, struct rp_buf *out)
+static bool add_mark(struct rp_span name, struct rp_buf *out)
 {
 	unsigned char digest[RP_SHA256_BYTES];
-	struct rp_url shown = *url;
-	struct rp_buf name = {0};
-	struct rp_span text;
-	bool ok = rp_url_add_endpoint(url, &name);
+	bool ok = rp_buf_add_text(out, MARK);
 	size_t i;
 
-	text = (struct rp_span){name.data, name.len};
-	if (ok)
-		rp_sha256(&text, 1, digest);
-	rp_buf_release(&name);
-	shown.path.len = from;
-	ok = ok && rp_url_add_endpoint(&shown, out) && (from == 0 || rp_buf_add_char(out, '/')) &&
-	     rp_buf_add_text(out, MARK);
+	rp_sha256(&name, 1, digest);
 	for (i = 0; ok && i < HASH_BYTES; i++)
 		ok = rp_buf_printf(out, "%02x", digest[i]);
 	return ok;
 }
 
+/* The section's path, whichever way the URL writes it, so that what is shown has the same section. */
+static bool add_hidden(const struct rp_policy *policy, const struct rp_url *url, struct rp_buf *out)
+{
+	struct rp_url shown = *url;
+	struct rp_buf name = {0};
+	size_t begin = out->len, len;
+	bool ok;
+
+	shown.path = kept_path(policy);
+	ok = rp_url_add_endpoint(url, &name) && rp_url_add_endpoint(&shown, out) &&
+	     (shown.path.len == 0 || rp_buf_add_char(out, '/')); /* no path is "/" */
+	len = out->len - begin;
+	if (ok && name.len > len && memcmp(name.data, out->data + begin, len) == 0 &&
+	    is_marked((struct rp_span){name.data + len, name.len - len}))
+		ok = rp_buf_add(out, name.data + len, name.len - len);
+	else
+		ok = ok && add_mark((struct rp_span){name.data, name.len}, out);
+	rp_buf_release(&name);
+	return ok;
+}
+
 static bool add_endpoint(const struct rp_policy *policy, const struct rp_url *url, struct rp_buf *out)
 {
-	size_t from = hidden_from(policy, url);
-	struct rp_span part = {url->path.ptr + from, url->path.len - from};
-
-	return part.len == 0 || is_marked(part) ? rp_url_add_endpoint(url, out) : add_hidden(url, from, out);
+	return hidden_from(policy, url) == url->path.len ? rp_url_add_endpoint(url, out) : add_hidden(policy, url, out);
 }
 
 bool rp_redact_url(const struct rp_config *config, const struct rp_url *url, struct rp_buf *out)
@@ -92,52 +104,16 @@ bool rp_redact_is_secret(const struct rp_config *config, const struct rp_url *ur
 	return url->has_query || (config->redacts && hidden_from(rp_config_policy(config, url), url) < url->path.len);
 }
 
-static size_t decode(struct rp_span segment, char *out)
-{
-	size_t i, n = 0;
-
-	for (i = 0; i < segment.len; i++) {
-		out[n] = segment.ptr[i];
-		if (segment.ptr[i] == '%') {
-			out[n] = (char)(rp_char_hex(segment.ptr[i + 1]) << 4 | rp_char_hex(segment.ptr[i + 2]));
-			i += 2;
-		}
-		n++;
-	}
-	return n;
-}
-
-/* One that the end of the text cuts short counts too: what is kept of a response is only its head. */
-static void mask(const char *secret, size_t len, const unsigned char *original, unsigned char *text, size_t n)
-{
-	size_t i, match;
-
-	if (len < MASKED_MIN)
-		return;
-	for (i = 0; i + MASKED_MIN <= n; i++) {
-		match = len < n - i ? len : n - i;
-		if (memcmp(original + i, secret, match) == 0)
-			memset(text + i, '*', match);
-	}
-}
-
 void rp_redact_text(const struct rp_policy *policy, const struct rp_url *url, unsigned char *text, size_t n)
 {
 	size_t at = hidden_from(policy, url), end;
-	unsigned char original[RP_RESPONSE_HEAD_MAX];
-	char plain[RP_URL_MAX];
+	struct rp_mask m;
 
-	assert(n <= sizeof original);
-	if (at < url->path.len && n > 0)
-		memcpy(original, text, n);
-	if (n > 0)
-		rp_url_mask_secrets(url, text, n);
-	for (; n > 0 && at < url->path.len; at = end + 1) {
-		struct rp_span segment;
-
+	rp_mask_begin(&m, text, n);
+	rp_url_mask_query(url, &m);
+	for (; at < url->path.len; at = end + 1) {
 		end = rp_span_find(url->path, at, '/');
-		segment = rp_span_part(url->path, at, end);
-		mask(segment.ptr, segment.len, original, text, n);
-		mask(plain, decode(segment, plain), original, text, n);
+		rp_mask_secret(&m, rp_span_part(url->path, at, end));
 	}
+	rp_mask_end(&m);
 }

@@ -171,7 +171,15 @@ static const char *difference(const struct rp_url *asked, const struct rp_url *t
 	}
 }
 
-const char *rp_redirect_text(const struct rp_url *asked, struct rp_span location, char *out, size_t size)
+static bool add_target(const struct rp_url *target, bool redact_path, struct rp_buf *out)
+{
+	if (!redact_path)
+		return rp_url_redact(target, out);
+	return add_origin(target, out) && (target->path.len <= 1 || rp_buf_add_text(out, "/REDACTED"));
+}
+
+const char *rp_redirect_text(const struct rp_url *asked, struct rp_span location, bool redact_path, char *out,
+			     size_t size)
 {
 	struct rp_buf resolved = {.max = RP_URL_MAX + RP_LOCATION_MAX}, shown = {0};
 	struct rp_url target;
@@ -181,7 +189,7 @@ const char *rp_redirect_text(const struct rp_url *asked, struct rp_span location
 		n = snprintf(out, size, "redirects without a Location");
 	else if (location.len > RP_LOCATION_MAX || !rp_redirect_resolve(asked, location, &resolved) ||
 		 rp_url_parse((struct rp_span){resolved.data, resolved.len}, &target, NULL) != RP_OK ||
-		 !rp_url_redact(&target, &shown))
+		 !add_target(&target, redact_path, &shown))
 		n = snprintf(out, size, "redirects to what is no http or https URL that we take");
 	else
 		n = snprintf(out, size, "redirects%s to %s", difference(asked, &target), shown.data);

@@ -22,7 +22,9 @@ bool rp_redirect_resolve(const struct rp_url *asked, struct rp_span location, st
 unsigned rp_redirect_compare(const struct rp_url *asked, const struct rp_url *target);
 
 /* "redirects to https://a.example/hook/ ...": the target without user and query values, and in front what little differs.
+ * redact_path: where the path of `asked` is a secret, that of the target may be one too, and is not shown.
  * Cut with "..." where `size` is too small. An empty location: the answer had none. Returns out. */
-const char *rp_redirect_text(const struct rp_url *asked, struct rp_span location, char *out, size_t size);
+const char *rp_redirect_text(const struct rp_url *asked, struct rp_span location, bool redact_path, char *out,
+			     size_t size);
 
 #endif

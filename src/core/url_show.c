@@ -85,17 +85,23 @@ bool rp_url_redact(const struct rp_url *url, struct rp_buf *out)
 	return finish(out, before, rp_url_add_endpoint(url, out) && rp_url_add_redacted_query(url, out));
 }
 
-void rp_url_mask_secrets(const struct rp_url *url, unsigned char *text, size_t n)
+void rp_url_mask_query(const struct rp_url *url, struct rp_mask *m)
 {
-	struct rp_mask m;
 	struct param p;
 	size_t at = 0;
 
-	rp_mask_begin(&m, text, n);
 	while (param_next(url->query, &at, &p)) {
-		rp_mask_secret(&m, p.value);
+		rp_mask_secret(m, p.value);
 		if (!p.name_is_plain)
-			rp_mask_secret(&m, p.name);
+			rp_mask_secret(m, p.name);
 	}
+}
+
+void rp_url_mask_secrets(const struct rp_url *url, unsigned char *text, size_t n)
+{
+	struct rp_mask m;
+
+	rp_mask_begin(&m, text, n);
+	rp_url_mask_query(url, &m);
 	rp_mask_end(&m);
 }

@@ -140,6 +140,7 @@ static void fill_request(struct rp_attempt_request *out, const struct rp_setting
 	    .identity = tls.identity,
 	    .pins = p->pins,
 	    .tls_min = p->tls_min,
+	    .redact_path = p->redact_path,
 	};
 }
 

@@ -34,6 +34,7 @@ struct rp_request {
 	const struct rp_tls_identity *identity; /* NULL: none */
 	const char *pins;                       /* "sha256//BASE64;..." of accepted public keys; NULL: any */
 	unsigned tls_min;                       /* 13: TLS 1.3 at least; else 1.2 */
+	bool redact_path;                       /* no detail tells a path (core/redact.h) */
 	void *owner;                            /* comes back with the outcome */
 };
 

@@ -283,7 +283,7 @@ static void redirect_detail(struct rp_transfer *t)
 
 	if (rp_url_parse(rp_span_of(t->request.url), &asked, NULL) == RP_OK)
 		detail_set(t, rp_redirect_text(&asked, (struct rp_span){t->notes.location, t->notes.location_bytes},
-					       text, sizeof text));
+					       t->request.redact_path, text, sizeof text));
 }
 
 static void cause_set(struct rp_transfer *t, CURLcode rc)

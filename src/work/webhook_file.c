@@ -12,18 +12,24 @@
 #define FILE_BYTES_MAX (RP_URL_MAX + 16) /* a byte order mark and a line end besides */
 
 /* As for signing secrets: group may read (a service's group), nobody else may do anything. */
-static enum rp_err check_mode(const char *path, int fd, struct rp_error *err)
+static enum rp_err check_file(const char *path, int fd, struct rp_error *err)
 {
+	struct rp_buf word = {0};
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
 		return rp_fail_sys(err, RP_ERR_IO, errno, "webhook_file %s: cannot look at it", path);
+	if (!S_ISREG(st.st_mode))
+		return rp_fail(err, RP_ERR_INVAL,
+			       "webhook_file %s: it is no regular file; accepted: a file with one URL", path);
 	if ((st.st_mode & 0037) == 0)
 		return RP_OK;
-	return rp_fail(err, RP_ERR_DENIED,
-		       "webhook_file %s: mode %04o lets others at the URL, which may hold a token; mend it with: chmod "
-		       "0600 %s",
-		       path, (unsigned)(st.st_mode & 07777), path);
+	rp_fail(err, RP_ERR_DENIED,
+		"webhook_file %s: mode %04o lets others at the URL, which may hold a token; mend it with: "
+		"chmod 0600 %s",
+		path, (unsigned)(st.st_mode & 07777), rp_shell_quote(path, &word) ? word.data : "it");
+	rp_buf_release(&word);
+	return RP_ERR_DENIED;
 }
 
 static struct rp_span trimmed(struct rp_span s)
@@ -60,11 +66,12 @@ enum rp_err rp_webhook_file_read(const char *path, struct rp_buf *out, struct rp
 	size_t len = 0;
 	ssize_t n = 1;
 	enum rp_err rc;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	if (fd < 0)
 		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "webhook_file %s: cannot open it", path);
-	rc = check_mode(path, fd, err);
+	rc = check_file(path, fd, err);
 	while (rc == RP_OK && n > 0 && len < sizeof data) {
 		n = read(fd, data + len, sizeof data - len);
 		if (n > 0)

@@ -306,7 +306,7 @@ static void check_redirect(const struct rp_url *url, struct rp_span location)
 	char text[RP_LOCATION_MAX + 200];
 	struct rp_url target;
 
-	rp_redirect_text(url, location, text, sizeof text);
+	rp_redirect_text(url, location, false, text, sizeof text);
 	MUST(strncmp(text, "redirects", 9) == 0 && strlen(text) < sizeof text, "no text: %s", text);
 	MUST(rp_redirect_resolve(url, location, &resolved), "out of memory");
 	if (rp_url_parse((struct rp_span){resolved.data, resolved.len}, &target, NULL) == RP_OK)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import pathlib
 import re
 
@@ -143,8 +144,14 @@ class Canaries(Story):
                 self.assertEqual(refused.poll(), 78, refused.err)
                 self.assertIn(says, refused.err)
         file.unlink()
+        os.mkfifo(file, 0o600)  # nobody writes to it
+        refused = self.run_program(*self.ingest_argv(), data=no_webhook % 9)
+        self.assertEqual((refused.poll(), "no regular file" in refused.err), (78, True), refused.err)
+        file.unlink()
         refused = self.run_program(*self.ingest_argv(), data=no_webhook % 9)
         self.assertEqual(refused.poll(), 78, refused.err)
+        secrets = {c["check"]: c for c in self.ctl_json("doctor", code=2)}["secrets"]
+        self.assertEqual((secrets["level"], "webhook_file" in secrets["text"]), ("fail", True), secrets)
         self.assert_no_canary()
 
     def test_a_path_that_is_a_secret_is_shown_nowhere_and_its_endpoint_can_be_named(self):
@@ -175,12 +182,21 @@ class Canaries(Story):
         self.assertIn(first, hidden)
         self.assertEqual([e["id"] for e in self.list("--endpoint", first)], [ids[0]])
         self.assertEqual([e["id"] for e in self.list("--endpoint", sinks[0].hook(hooks[0]))], [ids[0]])
-        self.assertEqual(len(self.ctl_json("pause", first)), 1)
+        part = "*/B000/canary-in-the-path-a"
+        called = lambda verb: [e["endpoint"] for e in self.ctl_json(verb, "--endpoint", part) if e["endpoint"]]
+        self.assertEqual(called("dead"), [first])  # what it is called is looked for in what it is called
+        self.assertEqual(len(self.ctl_json("pause", first, "--reason", "their upgrade")), 1)
+        self.ctl("replay", ids[0])
+        blocks = {b["code"]: b["text"] for b in self.ctl_json("explain", ids[0])[0]["blocking"]}
+        self.assertIn("(their upgrade)", blocks["paused"])
+        self.assertEqual(called("shape"), [first])
         paused = [e["endpoint"] for e in self.ctl_json("endpoints") if e["paused"]]
         self.assertEqual(paused, [first])
         self.ctl("resume", sinks[0].hook(hooks[0]))
         self.ctl("replay", "--endpoint", sinks[0].hook(hooks[0]), "--yes")
+        self.ctl("hold", "--yes", "--endpoint", "\\" + sinks[0].hook("/services/T000/*"))
         self.ctl("audit")
+        self.ctl("jobs")
         self.ctl("pause", sinks[0].hook("/services/T000/B000/canary-in-the-path-none"), code=1)
         self.run_program(BIN / "runpost", "check-config", "--config", self.config, sinks[0].hook(hooks[0]))
         exported = self.ctl_json("export")

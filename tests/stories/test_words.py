@@ -9,8 +9,8 @@ import subprocess
 
 from harness import BIN, Story, envelope, json_lines, make_run, secret_text, wait_until
 
-# Whatever RFC 3986 lets stand in a path, and names that fit the others as patterns.
-PATHS = ["/x*", "/xy", "/x**", "/*", "/", "/x*y", "/it's", "/'*'", "/$(touch$IFS$@pwned)*", "/;a&'b'*!", "/~*", "/(a*)"]
+# Whatever may stand in a path, and names that fit the others as patterns.
+PATHS = ["/x*", "/xy", "/x**", "/*", "/", "/x*y", "/it's", "/'*'", "/$(touch$IFS$@pwned)*", "/;a&'b'*!", "/~*", "/(a*)", "/[x]y"]
 
 
 class Words(Story):
@@ -68,6 +68,7 @@ class Names(Words):
         for url, receipt in zip(self.urls, self.receipts):
             told, = self.ctl_json("explain", receipt["id"])
             block, = (b for b in told["blocking"] if b["code"] == "paused")
+            self.assertIn(f"\n          {block['command']}\n", self.on_terminal("explain", receipt["id"], *self.where()))
             self.assertEqual(self.paste(block["command"]).returncode, 0, block["command"])
             self.assertEqual(self.paused(), set(self.urls) - {url}, block["command"])
             self.ctl("pause", "*")
@@ -129,6 +130,9 @@ class Hints(Words):
         told = subprocess.run([BIN / "runpostctl", "explain", "--json", "--outbox", self.outbox, receipt["id"]],
                               capture_output=True, timeout=30, check=True).stdout
         self.assertNotIn(b'"command":"runpost send', told)
+        warning, = json_lines(self.run_program(BIN / "runpostctl", "stats", "--json", "--outbox", self.outbox).out)[0]["warnings"]
+        self.assertIsNone(warning["command"])
+        self.assertIn("with the --config that its senders have", warning["text"])
 
     def test_every_command_that_is_printed_says_where(self):
         self.ingest([envelope(n, "http://127.0.0.1:9/", expires_at="2020-01-01T00:00:00Z") for n in range(2)])

@@ -147,7 +147,10 @@ static const char *const names[] = {"https://a.example/x*",
 				    "https://a.example/$(id)*",
 				    "https://a.example/!(x)*",
 				    "https://a.example/;*&",
-				    "https://a.example/x%5B*%5D"};
+				    "https://a.example/x%5B*%5D",
+				    "https://a.example/[x]y",
+				    "https://a.example/x[!a]",
+				    "http://[::1]/[x]"};
 
 /* Printed, read by a shell, taken for an endpoint: of all names it means its own alone, whether that is known to exist or
  * not. */

@@ -36,6 +36,31 @@ START_TEST(a_limit_is_told_from_a_permission_and_both_from_what_is_missing)
 }
 END_TEST
 
+/* doctor completes them: whatever stands behind the verb would be its arguments. */
+static void assert_commands_end(const char *remedy)
+{
+	static const char *const programs[] = {"runpostctl ", "runpost "};
+	size_t i, n;
+
+	for (i = 0; i < sizeof programs / sizeof programs[0]; i++) {
+		const char *at = strstr(remedy, programs[i]);
+
+		n = at != NULL ? strcspn(at + strlen(programs[i]), " ,;") : 0;
+		ck_assert_msg(at == NULL || at[strlen(programs[i]) + n] != ' ', "%s", remedy);
+	}
+}
+
+START_TEST(a_command_ends_before_the_words_that_follow_it)
+{
+	int code, sys;
+
+	for (code = RP_OK; code <= RP_ERR_IO; code++)
+		assert_commands_end(rp_remedy_of(code, 0).remedy);
+	for (sys = 1; sys < 134; sys++)
+		assert_commands_end(rp_remedy_of(RP_ERR_IO, sys).remedy);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("remedy");
@@ -45,6 +70,7 @@ int main(void)
 
 	tcase_add_test(tc, a_backup_is_spoken_of_only_where_damage_was_seen);
 	tcase_add_test(tc, a_limit_is_told_from_a_permission_and_both_from_what_is_missing);
+	tcase_add_test(tc, a_command_ends_before_the_words_that_follow_it);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

@@ -102,9 +102,23 @@ START_TEST(what_little_differs_is_said_and_no_secret_is)
 	struct rp_url asked = parsed(texts[_i].asked);
 	char out[200];
 
-	rp_redirect_text(&asked, rp_span_of(texts[_i].location), out, sizeof out);
+	rp_redirect_text(&asked, rp_span_of(texts[_i].location), false, out, sizeof out);
 	ck_assert_str_eq(out, texts[_i].want);
 	ck_assert_ptr_null(strstr(out, "s3cret"));
+}
+END_TEST
+
+START_TEST(no_path_is_told_where_paths_are_secrets)
+{
+	struct rp_url asked = parsed("https://a.example/services/T0/B0/s3c");
+	char out[200];
+
+	rp_redirect_text(&asked, rp_span_of("/services/T1/B1/x7/?y=z"), true, out, sizeof out);
+	ck_assert_str_eq(out, "redirects to https://a.example/REDACTED");
+	rp_redirect_text(&asked, rp_span_of("/services/T0/B0/s3c/"), true, out, sizeof out);
+	ck_assert_str_eq(out, "redirects (only a slash is missing) to https://a.example/REDACTED");
+	rp_redirect_text(&asked, rp_span_of("http://b.example:81"), true, out, sizeof out);
+	ck_assert_str_eq(out, "redirects to http://b.example:81");
 }
 END_TEST
 
@@ -115,10 +129,10 @@ START_TEST(a_long_one_is_cut_and_one_too_long_is_not_looked_at)
 
 	memset(location, 'x', sizeof location);
 	location[0] = '/';
-	rp_redirect_text(&asked, (struct rp_span){location, RP_LOCATION_MAX}, out, sizeof out);
+	rp_redirect_text(&asked, (struct rp_span){location, RP_LOCATION_MAX}, false, out, sizeof out);
 	ck_assert_uint_eq(strlen(out), sizeof out - 1);
 	ck_assert_str_eq(out + sizeof out - 4, "...");
-	rp_redirect_text(&asked, (struct rp_span){location, sizeof location}, out, sizeof out);
+	rp_redirect_text(&asked, (struct rp_span){location, sizeof location}, false, out, sizeof out);
 	ck_assert_ptr_null(strstr(out, "xx"));
 }
 END_TEST
@@ -130,6 +144,7 @@ static Suite *suite(void)
 
 	tcase_add_loop_test(tc, a_location_is_resolved_against_what_was_asked, 0, N(resolutions));
 	tcase_add_loop_test(tc, what_little_differs_is_said_and_no_secret_is, 0, N(texts));
+	tcase_add_test(tc, no_path_is_told_where_paths_are_secrets);
 	tcase_add_test(tc, a_long_one_is_cut_and_one_too_long_is_not_looked_at);
 	suite_add_tcase(s, tc);
 	return s;

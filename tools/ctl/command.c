@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "selector.h"
+
 /* --- where ------------------------------------------------------------------------------------------------------------ */
 
 char *rp_path_absolute(const char *path)
@@ -83,12 +85,12 @@ bool rp_command_add_on(struct rp_buf *out, const struct rp_place *p, const char 
 }
 
 /* A backslash takes a character's meaning in a pattern (glob(7)). Names with it inside are not read as URLs any more, since
- * no URL has one, but as the pattern that they are. The brackets of an IPv6 host alone are no pattern to us. */
+ * no URL has one, but as the pattern that they are. */
 bool rp_endpoint_literal(struct rp_buf *out, const char *name)
 {
 	bool ok = true;
 
-	if (strpbrk(name, "*?\\") == NULL)
+	if (!rp_endpoint_reads_as_pattern(name))
 		return rp_buf_add_text(out, name);
 	for (; ok && *name != '\0'; name++)
 		ok = (strchr("*?[\\", *name) == NULL || rp_buf_add_char(out, '\\')) && rp_buf_add_char(out, *name);

@@ -29,8 +29,8 @@ struct rp_doctor {
 void rp_doctor_report(struct rp_doctor *d, const char *check, enum rp_doctor_level level, const char *remedy,
 		      const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* ... whose remedy is one command with words of other people in it, which is complete (command.h). */
-void rp_doctor_report_command(struct rp_doctor *d, const char *check, enum rp_doctor_level level,
-			      const char *command, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+void rp_doctor_report_command(struct rp_doctor *d, const char *check, enum rp_doctor_level level, const char *command,
+			      const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* The finding "store" for an error of the store. */
 void rp_doctor_report_error(struct rp_doctor *d, const struct rp_error *err);
 /* Before the first finding, and after the last: what the format has around them. */

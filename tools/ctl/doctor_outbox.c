@@ -193,8 +193,9 @@ static enum rp_err check_backlog(struct rp_doctor *d, struct rp_error *err)
 			 late_ms >= OVERDUE_FAIL_MS   ? RP_DOCTOR_FAIL
 			 : late_ms >= OVERDUE_WARN_MS ? RP_DOCTOR_WARN
 						      : RP_DOCTOR_OK,
-			 "runpostctl shape; runpostctl explain ID", "%" PRIu64 " waiting, the oldest due for %s",
-			 d->ledger.waiting, rp_duration_format(late_ms, text));
+			 "runpostctl shape; runpostctl explain --state waiting --limit 1",
+			 "%" PRIu64 " waiting, the oldest due for %s", d->ledger.waiting,
+			 rp_duration_format(late_ms, text));
 	return RP_OK;
 }
 
@@ -224,8 +225,7 @@ static void report_endpoints(struct rp_doctor *d, size_t n, const struct endpoin
 	if (c->first_failing == NULL)
 		rp_doctor_report(d, "endpoints",
 				 c->parked + c->paused + c->disabled > 0 ? RP_DOCTOR_WARN : RP_DOCTOR_OK,
-				 "runpostctl endpoints; runpostctl resume NAME", fmt, n, c->parked, c->paused,
-				 c->disabled, c->failing, names);
+				 "runpostctl endpoints", fmt, n, c->parked, c->paused, c->disabled, c->failing, names);
 	else if (rp_command_add_on_endpoint(&command, &d->ctl->place, "runpostctl list --limit 10 --endpoint",
 					    c->first_failing))
 		rp_doctor_report_command(d, "endpoints", RP_DOCTOR_WARN, command.data, fmt, n, c->parked, c->paused,
@@ -247,8 +247,7 @@ static int check_endpoints(struct rp_doctor *d)
 	for (i = 0; i < all.n && code == RP_EXIT_OK; i++) {
 		const struct rp_known_endpoint *k = &all.all[i];
 
-		c.parked +=
-		    k->e.control.breaker != RP_BREAKER_CLOSED || k->e.parked_until_ms > d->ctl->now_at_ms;
+		c.parked += k->e.control.breaker != RP_BREAKER_CLOSED || k->e.parked_until_ms > d->ctl->now_at_ms;
 		c.paused += k->e.paused;
 		c.disabled += k->e.disabled;
 		if (!rp_known_endpoint_keeps_failing(&k->e))

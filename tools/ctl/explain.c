@@ -141,6 +141,7 @@ static const char *what_it_waits_for(const char *code)
 	} all[] = {{"disabled", "its endpoint to be resumed: it is disabled"},
 		   {"paused", "its endpoint to be resumed: it is paused"},
 		   {"no_key", "a valid signing key of its endpoint"},
+		   {"no_port", "a local port towards its endpoint"},
 		   {"breaker_open", "its endpoint's breaker, which is open"},
 		   {"breaker_probing", "its endpoint's breaker, which is being probed"},
 		   {"window", "room in its endpoint's window"},

@@ -32,13 +32,12 @@ static bool is_literal_host(const char *glob)
 	       rp_url_parse(rp_span_of(text), &url, NULL) == RP_OK && url.path.len == 1;
 }
 
-/* Of one that reads as a URL; the brackets of an IPv6 host are none. */
-static bool has_pattern(const char *glob)
+bool rp_endpoint_reads_as_pattern(const char *glob)
 {
 	const char *rest = strstr(glob, "://");
 
 	rest = rest != NULL ? rest + 3 : glob;
-	return strpbrk(rest + (*rest == '['), "*?[") != NULL;
+	return strpbrk(rest + (*rest == '['), "*?[\\") != NULL;
 }
 
 bool rp_endpoint_glob_init(struct rp_endpoint_glob *g, const char *glob)
@@ -52,7 +51,7 @@ bool rp_endpoint_glob_init(struct rp_endpoint_glob *g, const char *glob)
 	g->glob = glob;
 	e = rp_url_accept(rp_span_of(glob), &encoded, &sent, &url, NULL);
 	if (e == RP_OK) {
-		g->exact = !has_pattern(glob);
+		g->exact = !rp_endpoint_reads_as_pattern(glob);
 		e = rp_url_endpoint(&url, &g->name) ? RP_OK : RP_ERR_NOMEM;
 	} else {
 		g->exact = is_literal_host(glob);

@@ -15,8 +15,11 @@
 
 #define RP_STATE_BIT(state) (1u << (state))
 
+/* Whether a URL or a name has what a pattern is made of; the brackets of an IPv6 host are none. */
+bool rp_endpoint_reads_as_pattern(const char *glob);
+
 /* What an operator may call an endpoint: its name, a URL of it (the query is ignored), or a glob over name or host. A path may
- * hold '*', so that a name reads as a pattern, too. Where an endpoint of this name is known to exist, the name is meant. With a
+ * hold '*' or '[', so that a name reads as a pattern, too. Where an endpoint of this name is known to exist, the name is meant. With a
  * backslash anywhere it is a pattern, since no URL has one. */
 struct rp_endpoint_glob {
 	const char *glob;

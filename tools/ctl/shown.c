@@ -42,3 +42,13 @@ struct rp_span rp_shown_name(struct rp_span name, struct rp_buf *room)
 		return rp_span_of("(out of memory)");
 	return (struct rp_span){room->data, room->len};
 }
+
+struct rp_span rp_shown_pattern(struct rp_span glob, struct rp_buf *room)
+{
+	struct rp_url url;
+
+	if (in_effect != NULL && in_effect->redacts && glob.len > 0 && memmem(glob.ptr, glob.len, "://", 3) != NULL &&
+	    rp_url_parse(glob, &url, NULL) != RP_OK)
+		return rp_span_of("(withheld)");
+	return rp_shown_name(glob, room);
+}

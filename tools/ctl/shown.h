@@ -20,5 +20,8 @@ void rp_shown_mask(const struct rp_url *url, unsigned char *text, size_t n);
 
 /* For one use at once: `name` itself where nothing is hidden, else what room now holds. Release room. */
 struct rp_span rp_shown_name(struct rp_span name, struct rp_buf *room);
+/* The same for what was typed for a name. A pattern that is no URL may hold any part of a path: where some path is a
+ * secret it is withheld. */
+struct rp_span rp_shown_pattern(struct rp_span glob, struct rp_buf *room);
 
 #endif

@@ -12,7 +12,7 @@ enum { SHOWN_ON_TERMINAL = 40, ADVICE_TEXT_MAX = 1024 };
 /* What died of the same trouble: one row. */
 struct group {
 	struct rp_dead_group key;
-	const char *name; /* of its endpoint */
+	const char *name, *stored; /* of its endpoint: as it is shown, and as it is */
 	uint64_t count;
 	int64_t first_at_ms, last_at_ms;
 	uint64_t sample_seq; /* the youngest */
@@ -85,7 +85,7 @@ static struct group *group_of(struct triage *t, const struct rp_dead_group *key)
 		return NULL;
 	i = place_of(t, key);
 	if (t->index[i] == 0) {
-		t->all[t->n] = (struct group){.key = *key, .name = "", .first_at_ms = INT64_MAX};
+		t->all[t->n] = (struct group){.key = *key, .name = "", .stored = "", .first_at_ms = INT64_MAX};
 		t->index[i] = (uint32_t)++t->n;
 	}
 	t->latest = t->index[i] - 1;
@@ -118,7 +118,7 @@ static void see_row(void *arg, const struct rp_index_row *row)
 /* The filters a group passes or fails as a whole. */
 static bool group_matches(const struct rp_selector *s, const struct group *g)
 {
-	struct rp_entry e = {.endpoint = rp_span_of(g->name)};
+	struct rp_entry e = {.endpoint = rp_span_of(g->stored)};
 
 	e.delivery = (struct rp_delivery){.state = RP_STATE_DEAD,
 					  .cause = g->key.cause,
@@ -181,8 +181,10 @@ static void keep_matching(struct triage *t)
 		struct group *g = &t->all[i];
 		const struct rp_known_endpoint *k = rp_known_endpoint_find(&t->endpoints, g->key.endpoint);
 
-		if (k != NULL)
+		if (k != NULL) {
 			g->name = k->name;
+			g->stored = k->stored;
+		}
 		if (group_matches(&t->ctl->selector, g))
 			t->all[kept++] = *g;
 	}

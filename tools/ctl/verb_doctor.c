@@ -10,14 +10,16 @@
 #include "doctor.h"
 #include "shown.h"
 #include "stopped.h"
+#include "work/webhook_file.h"
 
 #define NOT_TRIED (-2)
 #define LOCK_WAIT_MS 2000 /* no transaction of ours is longer than some 20 ms */
 
 static void check_mode(struct rp_doctor *d, const char *dir)
 {
+	struct rp_buf remedy = {0};
 	struct stat st;
-	char path[4096], remedy[4200];
+	char path[4096];
 	static const char *const files[] = {"", "/data.mdb"};
 	size_t i;
 
@@ -25,11 +27,15 @@ static void check_mode(struct rp_doctor *d, const char *dir)
 		snprintf(path, sizeof path, "%s%s", dir, files[i]);
 		if (stat(path, &st) != 0)
 			return; /* opening it tells why */
-		snprintf(remedy, sizeof remedy, "chmod go= %s", path);
 		if ((st.st_mode & 077) != 0) {
-			rp_doctor_report(d, "permissions", RP_DOCTOR_WARN, remedy,
-					 "%s: others may use it (mode %03o): payloads and URL tokens are in it", path,
-					 (unsigned)st.st_mode & 0777);
+			if (rp_buf_add_text(&remedy, "chmod go= ") && rp_shell_quote(path, &remedy))
+				rp_doctor_report_command(
+				    d, "permissions", RP_DOCTOR_WARN, remedy.data,
+				    "%s: others may use it (mode %03o): payloads and URL tokens are in it", path,
+				    (unsigned)st.st_mode & 0777);
+			else
+				d->no_memory = true;
+			rp_buf_release(&remedy);
 			return;
 		}
 		if (st.st_uid != geteuid() && geteuid() != 0) {
@@ -135,6 +141,25 @@ static int check_store(struct rp_doctor *d, const struct rp_config *config)
 	return code;
 }
 
+/* What `runpost ingest` and `runpost send` read besides, at their start. */
+static void check_files(struct rp_doctor *d, struct rp_settings *settings)
+{
+	const char *webhook = settings->config.webhook_file;
+	struct rp_buf url = {0};
+	struct rp_error err;
+
+	if (rp_settings_load_secrets(settings, &err) != RP_OK ||
+	    (webhook != NULL && rp_webhook_file_read(webhook, &url, &err) != RP_OK))
+		rp_doctor_report(d, "secrets", RP_DOCTOR_FAIL, "runpost check-config", "%s", err.text);
+	else if (rp_settings_tls(settings, &settings->config.defaults).anchors == NULL)
+		rp_doctor_report(
+		    d, "secrets", RP_DOCTOR_WARN, "apt-get install ca-certificates",
+		    "this system has no certificates of authorities: what [defaults] sends by https fails");
+	else
+		rp_doctor_report(d, "secrets", RP_DOCTOR_OK, NULL, "all that are named can be read, by nobody else");
+	rp_buf_release(&url);
+}
+
 static int check_all(struct rp_doctor *d)
 {
 	struct rp_settings settings;
@@ -149,14 +174,7 @@ static int check_all(struct rp_doctor *d)
 			 settings.path != NULL ? settings.path : "no file: all defaults");
 	d->ctl->settings = &settings;
 	rp_shown_setup(&settings.config);
-	if (rp_settings_load_secrets(&settings, &err) != RP_OK)
-		rp_doctor_report(d, "secrets", RP_DOCTOR_FAIL, "runpost check-config", "%s", err.text);
-	else if (rp_settings_tls(&settings, &settings.config.defaults).anchors == NULL)
-		rp_doctor_report(
-		    d, "secrets", RP_DOCTOR_WARN, "apt-get install ca-certificates",
-		    "this system has no certificates of authorities: what [defaults] sends by https fails");
-	else
-		rp_doctor_report(d, "secrets", RP_DOCTOR_OK, NULL, "all that are named can be read, by nobody else");
+	check_files(d, &settings);
 	code = check_store(d, &settings.config);
 	d->ctl->settings = NULL;
 	rp_shown_setup(NULL);

@@ -102,19 +102,26 @@ static int add_front(const struct story *s, struct rp_explain_input *in, char fr
 }
 
 struct pausing {
-	struct rp_span endpoint;
-	struct rp_buf text; /* who, then why */
+	struct rp_span stored, shown; /* names of the endpoint: the log has what could be shown then */
+	struct rp_buf text;           /* who, then why */
 	size_t who_len;
 	bool no_memory;
 };
+
+static bool is_named(struct rp_span what, struct rp_span name)
+{
+	/* the log has no more of it */
+	size_t len = name.len < RP_JOB_TEXT_MAX ? name.len : RP_JOB_TEXT_MAX;
+
+	return len > 0 && what.len == len && memcmp(what.ptr, name.ptr, len) == 0;
+}
 
 static bool see_change(void *arg, uint64_t number, const struct rp_audit *a)
 {
 	struct pausing *p = arg;
 
 	(void)number;
-	if (a->what.len != p->endpoint.len || a->what.len == 0 ||
-	    memcmp(a->what.ptr, p->endpoint.ptr, a->what.len) != 0 ||
+	if ((!is_named(a->what, p->stored) && !is_named(a->what, p->shown)) ||
 	    !(rp_span_is(a->verb, "pause") || rp_span_is(a->verb, "top pause")))
 		return true;
 	rp_buf_clear(&p->text);
@@ -127,14 +134,17 @@ static bool see_change(void *arg, uint64_t number, const struct rp_audit *a)
 /* Who paused it last. */
 static int add_pausing(const struct story *s, struct rp_explain_input *in, struct pausing *p)
 {
+	struct rp_buf room = {0};
 	struct rp_error err;
+	enum rp_err e;
 
 	if (in->endpoint == NULL || !in->endpoint->paused)
 		return RP_EXIT_OK;
-	p->endpoint = in->entry->endpoint;
-	if (p->endpoint.len > RP_JOB_TEXT_MAX) /* the log has no more of it */
-		p->endpoint.len = RP_JOB_TEXT_MAX;
-	if (rp_outbox_audit(s->ctl->ob, see_change, p, &err) != RP_OK)
+	p->stored = in->entry->endpoint;
+	p->shown = rp_shown_name(p->stored, &room);
+	e = rp_outbox_audit(s->ctl->ob, see_change, p, &err);
+	rp_buf_release(&room);
+	if (e != RP_OK)
 		return rp_ctl_fail(&err);
 	if (p->no_memory)
 		return rp_ctl_no_memory();
@@ -253,7 +263,7 @@ static bool add_paragraph(struct rp_ctl *ctl, const char *title, const char *tex
 
 static bool add_command(struct rp_ctl *ctl, const char *title, const char *command, const char *what)
 {
-	return rp_buf_printf(&ctl->out, "%-10s", title) && rp_text_escape(rp_span_of(command), &ctl->out) &&
+	return rp_buf_printf(&ctl->out, "%-10s", title) && rp_buf_add_text(&ctl->out, command) &&
 	       (what == NULL || rp_buf_printf(&ctl->out, "   (%s)", what)) && rp_buf_add_char(&ctl->out, '\n');
 }
 

@@ -196,9 +196,9 @@ static size_t pick_lines(struct shape *s)
 
 	for (i = 0; i <= s->endpoints.n; i++) {
 		struct line *l = &s->lines[i];
+		const char *stored = i < s->endpoints.n ? s->endpoints.all[i].stored : "";
 
-		if (l->total == 0 ||
-		    (sel->has_endpoint && !rp_endpoint_glob_match(&sel->endpoint, rp_span_of(l->name))))
+		if (l->total == 0 || (sel->has_endpoint && !rp_endpoint_glob_match(&sel->endpoint, rp_span_of(stored))))
 			continue;
 		s->total.total += l->total;
 		for (b = 0; b < N_BUCKETS; b++)

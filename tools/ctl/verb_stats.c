@@ -278,10 +278,14 @@ static bool add_endpoint_trouble(struct rp_ctl *ctl, const struct rp_known_endpo
 
 static bool add_no_sender(struct rp_ctl *ctl, uint64_t n)
 {
-	bool is_command;
+	struct rp_buf words = {0};
+	bool is_command, ok;
 
-	return rp_buf_printf(&ctl->out, "! no sender is alive, %" PRIu64 " entries want one -> ", n) &&
-	       rp_command_add_send(&ctl->out, &ctl->place, &is_command) && rp_buf_add_char(&ctl->out, '\n');
+	ok = rp_command_add_send(&words, &ctl->place, &is_command) &&
+	     rp_buf_printf(&ctl->out, "! no sender is alive, %" PRIu64 " entries want one%s%s\n", n,
+			   is_command ? " -> " : ": ", words.data);
+	rp_buf_release(&words);
+	return ok;
 }
 
 static bool add_doctor(struct rp_ctl *ctl)
