@@ -67,25 +67,6 @@ bool rp_buf_printf(struct rp_buf *b, const char *fmt, ...)
 	return true;
 }
 
-static bool is_bare(const char *text)
-{
-	static const char bare[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-:,+@";
-
-	return text[0] != '\0' && text[strspn(text, bare)] == '\0';
-}
-
-bool rp_shell_quote(const char *text, struct rp_buf *out)
-{
-	bool ok;
-
-	if (is_bare(text))
-		return rp_buf_add_text(out, text);
-	ok = rp_buf_add_char(out, '\'');
-	for (; ok && *text != '\0'; text++)
-		ok = *text == '\'' ? rp_buf_add_text(out, "'\\''") : rp_buf_add_char(out, *text);
-	return ok && rp_buf_add_char(out, '\'');
-}
-
 void rp_buf_clear(struct rp_buf *b)
 {
 	b->len = 0;

@@ -55,9 +55,6 @@ bool rp_buf_add(struct rp_buf *b, const void *bytes, size_t n);
 bool rp_buf_add_text(struct rp_buf *b, const char *text);
 bool rp_buf_add_char(struct rp_buf *b, char c);
 bool rp_buf_printf(struct rp_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Appends text as one word for a POSIX shell, bare where that is the same: people paste what we print. After a failure a part
- * of it may be there. */
-bool rp_shell_quote(const char *text, struct rp_buf *out);
 void rp_buf_clear(struct rp_buf *b);   /* len = 0, memory kept */
 void rp_buf_release(struct rp_buf *b); /* memory freed; releasing twice is harmless */
 

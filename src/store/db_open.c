@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "core/shell.h"
 
 #define MAP_BYTES_DEFAULT (UINT64_C(64) << 30)
 #define QUOTA_BYTES_DEFAULT (UINT64_C(16) << 30)

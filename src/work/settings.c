@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "core/crypto.h"
+#include "core/shell.h"
 #include "work/settings_int.h"
 
 #define FILE_BYTES_MAX ((size_t)1 << 20)

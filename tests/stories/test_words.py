@@ -1,11 +1,13 @@
 """Stories of what is printed for people: commands do what their line says wherever they are pasted, a name means one
 endpoint, a question promises what is true, and what fails comes with what helps."""
 
+import json
 import os
 import pty
 import re
 import select
 import subprocess
+import sys
 
 from harness import BIN, Story, envelope, json_lines, make_run, secret_text, wait_until
 
@@ -185,6 +187,119 @@ class Hints(Words):
         self.wait_entries("the delivery", delivered=1)
         self.assertEqual(self.state_of(sink.hook()), "ok")
         sender.stop()
+
+
+HOSTILE = ["/x';touch$IFS$@pwned;'y", "/it's*", "/a'*'b", "/'", "/''$(touch$IFS$@pwned)''*", "/x*';touch$IFS$@pwned;'",
+           "/!';:>pwned;'~", "/plain"]
+FOLDERS = ["it's", "a\\b", "a\\'b", "tab\tin", "x';touch$IFS$@pwned;'y", "esc\x1b[31m", "two\nlines", "$(:>pwned)", "`:>pwned`",
+           "\x07'\\'", "50% \\n %s", "m\u00fcll er", "\u202eover", "--config", os.fsdecode(b"bad\xff"), "\"q\" #", "\x01\n\\\n'x"]
+
+
+class Pasting(Words):
+    """Every command that is printed, as a shell reads it: it runs one program of ours, with the words that were meant."""
+
+    def setUp(self):
+        super().setUp()
+        self.stubs = self.folder / "stubs"
+        self.calls = self.folder / "calls"
+        self.stubs.mkdir()
+        for name in ("runpost", "runpostctl", "chmod", "kill"):
+            stub = self.stubs / name
+            stub.write_text(f"#!{sys.executable}\nimport json, os, sys\nopen({str(self.calls)!r}, 'a').write(json.dumps("
+                            f"[{name!r}, *(os.fsencode(a).hex() for a in sys.argv[1:])]) + '\\n')\n")
+            stub.chmod(0o755)
+        self.nowhere = self.folder / "nowhere"
+        self.nowhere.mkdir()
+
+    def meant(self, command):
+        """What the command runs, each as its words."""
+        self.calls.write_text("")
+        done = subprocess.run(["sh", "-c", command], capture_output=True, timeout=30, cwd=self.nowhere,
+                              env={**os.environ, "PATH": f"{self.stubs}:{os.environ['PATH']}"}, check=False)
+        self.assertEqual((done.returncode, list(self.nowhere.iterdir())), (0, []), (command, done.stderr))
+        return [[program, *(os.fsdecode(bytes.fromhex(a)) for a in words)]
+                for program, *words in json_lines(self.calls.read_bytes())]
+
+    def printed(self, text):
+        """The commands in a text: behind an arrow or a title, or alone on a line; what follows in brackets is no part."""
+        found = []
+        for line in text.splitlines():
+            line = re.sub(r"   \(.*\)$", "", line)
+            behind = re.search(r"(?:-> |next: |undo: |before: |with: |here[^:]*: |goes on[^:]*: |^you can +|^ +)"
+                               r"((?:runpostctl|runpost|chmod) .*)", line)
+            found += [behind[1]] if behind else []
+        return found
+
+    def ask(self, *argv):
+        """All that a verb says, in a pipe and on a terminal."""
+        done = subprocess.run([BIN / "runpostctl", *map(str, argv)], capture_output=True, timeout=30, check=False)
+        return done.stdout.decode() + done.stderr.decode() + "\n" + self.on_terminal(*argv)
+
+    def assert_meant(self, texts, *, where, endpoint=None):
+        """endpoint: what a word that is about one must match, and no other of HOSTILE"""
+        commands = [c for text in texts for c in self.printed(text)]
+        for command in commands:
+            self.assertNotRegex(command, r"[\x00-\x1f\x7f\u202e]")
+            call, = self.meant(command)
+            self.assertIn(call[0], ("runpost", "runpostctl"))
+            for option, path in where.items():
+                if not (option == "--outbox" and call[1] == "check-config"):
+                    self.assertEqual(call[call.index(option) + 1:][:1], [str(path)], command)
+            if endpoint and (about := [w for w in call[2:] if "://" in w]):
+                plain = re.sub(r"\\(.)", r"\1", about[0]) if re.search(r"[*?\\]", endpoint) else about[0]
+                self.assertEqual((len(about), plain), (1, endpoint), command)
+        return commands
+
+    def test_names_that_a_shell_would_run(self):
+        urls = [f"http://127.0.0.1:9{path}" for path in HOSTILE]
+        receipts = self.ingest([envelope(n, url) for n, url in enumerate(urls)])
+        where = {"--outbox": self.outbox, "--config": self.config}
+        for url, receipt in zip(urls, receipts):
+            self.ctl("pause", url)
+            self.ctl("replay", "--endpoint", url, "--state", "waiting", "--dry-run")
+            texts = [self.ask(*words, *self.where()) for words in (
+                ["explain", receipt["id"]], ["show", receipt["id"]], ["stats"], ["jobs"], ["dead"], ["doctor"], ["audit"],
+                ["jobs", "show", str(self.ctl_json("jobs")[-1]["number"])], ["replay", receipt["id"]])]
+            commands = self.assert_meant(texts, where=where, endpoint=url)
+            self.assertGreater(sum("resume" in c for c in commands), 3, texts)
+            self.assertGreater(len(commands), 15, texts)
+            self.ctl("resume", "\\" + re.sub(r"([*?\[\\])", r"\\\1", url) if "*" in url else url)
+
+    def test_what_a_job_is_about_can_be_pasted_behind_a_verb(self):
+        url = "http://127.0.0.1:9" + HOSTILE[0]
+        run = "r';touch$IFS$@pwned;'\t1"
+        self.ingest([json.dumps({"webhook": url, "run": {"run_id": run, "status": "success"}}).encode()])
+        self.ctl("hold", "--endpoint", url, "--run", run)
+        self.ctl("release", "--endpoint", url, "--run", run, "--dry-run")
+        shown = self.ctl("jobs", "show", "1").out.decode() + self.on_terminal("jobs", "show", "1", *self.where())
+        rows = [self.ctl_json("audit")[-1]["what"], self.ctl_json("jobs")[-1]["what"],
+                self.ctl("audit").out.decode().split("\t")[6], *re.findall(r"^what +(.*)$", shown, re.M)]
+        self.assertEqual(len(rows), 5)
+        for row in rows:
+            self.assertEqual(self.meant("runpostctl list " + row), [["runpostctl", "list", "--endpoint", url, "--run", run]])
+
+    def test_paths_that_a_shell_would_run(self):
+        for name in FOLDERS:
+            folder = self.folder / name
+            folder.mkdir()
+            where = {"--outbox": folder / "out", "--config": folder / "c'\\n.conf"}
+            where["--config"].write_text(self.config.read_text())
+            argv = [str(w) for pair in where.items() for w in pair]
+            line = envelope(1, "http://127.0.0.1:9/x*'") + b"\n"
+            done = subprocess.run([BIN / "runpost", "ingest", *argv], input=line, capture_output=True, timeout=30,
+                                  check=True)
+            entry = json_lines(done.stdout)[0]["id"]
+            self.run_program(BIN / "runpostctl", "pause", *argv, "http://127.0.0.1:9/x*'")
+            self.run_program(BIN / "runpostctl", "purge", *argv, "--state", "waiting", "--dry-run")
+            texts = [self.ask(*words, *argv) for words in (
+                ["explain", entry], ["show", entry], ["stats"], ["doctor"], ["jobs", "show", "1"], ["dead"])]
+            self.assertGreater(len(self.assert_meant(texts, where=where, endpoint="http://127.0.0.1:9/x*'")), 9, texts)
+            for told in json_lines(self.run_program(BIN / "runpostctl", "explain", "--json", *argv, entry).out):
+                for block in told["blocking"] + told["commands"]:
+                    self.assertIn(str(where["--config"]), self.meant(block["command"])[0])
+            texts = [self.ask("doctor", "--outbox", folder / "none", "--config", where["--config"])]
+            self.assertIn(["runpost", "init", "--outbox", str(folder / "none")],
+                          [self.meant(c)[0][:4] for text in texts for c in self.printed(text)], texts)
 
 
 class Redirects(Words):

@@ -59,6 +59,15 @@ static const char *const texts[] = {
     "!!",
     "\\",
     "a\nb",
+    "a\tb",
+    "\033[31m'\\''",
+    "50%\n %d\\n",
+    "a\n\n",
+    "\n",
+    "\n'x",
+    "bad\xff\xc2",
+    "m\xc3\xbcll \xe2\x80\xae",
+    "\0011",
     "\"",
     "https://a.example/$IFS&'b'*!(c);d",
 };
@@ -71,6 +80,21 @@ START_TEST(a_shell_reads_a_quoted_text_as_it_was)
 	read_back(out.data, got, sizeof got);
 	snprintf(want, sizeof want, "%s|", texts[_i]);
 	ck_assert_str_eq(got, want);
+}
+END_TEST
+
+/* A slip that doubles backslashes must not let what others wrote out of its quotes. */
+START_TEST(a_quoted_text_has_no_backslash_outside_of_quotes)
+{
+	ck_assert(rp_shell_quote("it's", &out));
+	ck_assert_str_eq(out.data, "'it'\"'\"'s'");
+}
+END_TEST
+
+START_TEST(a_quoted_text_can_be_printed)
+{
+	ck_assert(rp_shell_quote("/m\xc3\xbcll\t'\x9b%s\\", &out));
+	ck_assert_str_eq(out.data, "\"$(printf '/m\xc3\xbcll\\011\\047\\233%%s\\134')\"");
 }
 END_TEST
 
@@ -179,6 +203,8 @@ static Suite *suite(void)
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_loop_test(tc, a_shell_reads_a_quoted_text_as_it_was, 0, N(texts));
+	tcase_add_test(tc, a_quoted_text_has_no_backslash_outside_of_quotes);
+	tcase_add_test(tc, a_quoted_text_can_be_printed);
 	tcase_add_test(tc, what_needs_no_quotes_gets_none);
 	tcase_add_test(tc, a_command_carries_what_was_given_as_absolute_paths);
 	tcase_add_loop_test(tc, a_sender_is_only_suggested_with_the_configuration_it_has, 0, N(senders));

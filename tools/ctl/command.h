@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "base/bytes.h"
+#include "core/shell.h"
 
 /* How this program was told where to look. */
 struct rp_place {

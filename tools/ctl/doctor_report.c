@@ -46,7 +46,7 @@ static bool add_finding(struct rp_doctor *d, const char *check, enum rp_doctor_l
 	case RP_DOCTOR_FOR_PEOPLE:
 		return rp_style_add(out, styles[level], d->ctl->color, words[level]) &&
 		       rp_buf_printf(out, "%*s%-12s ", (int)(6 - strlen(words[level])), "", check) &&
-		       rp_text_escape(rp_span_of(text), out) && rp_buf_add_char(out, '\n') &&
+		       rp_text_tame(rp_span_of(text), out) && rp_buf_add_char(out, '\n') &&
 		       (remedy == NULL || rp_buf_printf(out, "%19s-> %s\n", "", remedy));
 	case RP_DOCTOR_FOR_JSON:
 		o = rp_json_out_new();
@@ -56,9 +56,9 @@ static bool add_finding(struct rp_doctor *d, const char *check, enum rp_doctor_l
 		rp_json_out_text(o, "remedy", remedy);
 		return rp_ctl_add_json(d->ctl, o);
 	case RP_DOCTOR_FOR_NAGIOS:
-		return level == RP_DOCTOR_OK || ((d->worst_text.len == 0 || rp_buf_add_text(&d->worst_text, "; ")) &&
-						 rp_buf_printf(&d->worst_text, "%s: ", check) &&
-						 rp_text_escape(rp_span_of(text), &d->worst_text));
+		return level == RP_DOCTOR_OK ||
+		       ((d->worst_text.len == 0 || rp_buf_add_text(&d->worst_text, "; ")) &&
+			rp_buf_printf(&d->worst_text, "%s: ", check) && rp_text_tame(rp_span_of(text), &d->worst_text));
 	case RP_DOCTOR_FOR_PROMETHEUS:
 		return rp_buf_printf(out, "runpost_doctor_check{check=\"%s\"} %d\n", check, (int)level);
 	}

@@ -22,19 +22,6 @@ struct rp_table {
 	bool began, failed;
 };
 
-/* C1 controls (U+0080 to U+009F), and what reorders a line: U+200E/F, U+202A to U+202E, U+2066 to U+2069. */
-static bool steers_terminal(const char *p, size_t len)
-{
-	const unsigned char *u = (const unsigned char *)p;
-
-	if (len == 2)
-		return u[0] == 0xc2 && u[1] < 0xa0;
-	if (len != 3 || u[0] != 0xe2)
-		return false;
-	return (u[1] == 0x80 && ((u[2] >= 0xaa && u[2] <= 0xae) || u[2] == 0x8e || u[2] == 0x8f)) ||
-	       (u[1] == 0x81 && u[2] >= 0xa6 && u[2] <= 0xa9);
-}
-
 static bool add_hex(struct rp_buf *out, const char *p, size_t n)
 {
 	size_t i;
@@ -55,22 +42,22 @@ static bool escape_ascii(char c, struct rp_buf *out)
 		return rp_buf_add_text(out, "\\r");
 	case '\t':
 		return rp_buf_add_text(out, "\\t");
-	case '\\':
-		return rp_buf_add_text(out, "\\\\");
 	default:
 		return (unsigned char)c < 0x20 || c == 0x7f ? add_hex(out, &c, 1) : rp_buf_add_char(out, c);
 	}
 }
 
-bool rp_text_escape(struct rp_span text, struct rp_buf *out)
+static bool tame(struct rp_span text, bool backslash, struct rp_buf *out)
 {
 	while (text.len > 0) {
 		size_t good, n = rp_utf8_sequence(text, &good);
 		bool ok;
 
-		if (n == 1)
+		if (n == 1 && text.ptr[0] == '\\' && backslash)
+			ok = rp_buf_add_text(out, "\\\\");
+		else if (n == 1)
 			ok = escape_ascii(text.ptr[0], out);
-		else if (n == 0 || steers_terminal(text.ptr, n))
+		else if (n == 0 || rp_utf8_steers((struct rp_span){text.ptr, n}))
 			ok = add_hex(out, text.ptr, n > 0 ? n : 1);
 		else
 			ok = rp_buf_add(out, text.ptr, n);
@@ -81,6 +68,16 @@ bool rp_text_escape(struct rp_span text, struct rp_buf *out)
 		text.len -= n;
 	}
 	return true;
+}
+
+bool rp_text_escape(struct rp_span text, struct rp_buf *out)
+{
+	return tame(text, true, out);
+}
+
+bool rp_text_tame(struct rp_span text, struct rp_buf *out)
+{
+	return tame(text, false, out);
 }
 
 bool rp_style_add(struct rp_buf *out, enum rp_style style, bool color, const char *text)

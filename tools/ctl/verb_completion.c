@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "core/outcome.h"
+#include "core/shell.h"
 #include "options.h"
 
 /* Scripts that let a shell complete verbs, options and their values. They are made from the tables of verbs and options,

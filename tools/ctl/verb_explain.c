@@ -254,7 +254,7 @@ static bool add_paragraph(struct rp_ctl *ctl, const char *title, const char *tex
 			ok = rp_buf_printf(&ctl->out, "\n%*s", MARGIN - 1, "");
 			column = MARGIN;
 		}
-		ok = ok && rp_buf_add_char(&ctl->out, ' ') && rp_text_escape((struct rp_span){text, len}, &ctl->out);
+		ok = ok && rp_buf_add_char(&ctl->out, ' ') && rp_text_tame((struct rp_span){text, len}, &ctl->out);
 		column += len + 1;
 		text += len + strspn(text + len, " ");
 	}
@@ -263,7 +263,7 @@ static bool add_paragraph(struct rp_ctl *ctl, const char *title, const char *tex
 
 static bool add_command(struct rp_ctl *ctl, const char *title, const char *command, const char *what)
 {
-	return rp_buf_printf(&ctl->out, "%-10s", title) && rp_buf_add_text(&ctl->out, command) &&
+	return rp_buf_printf(&ctl->out, "%-10s%s", title, command) &&
 	       (what == NULL || rp_buf_printf(&ctl->out, "   (%s)", what)) && rp_buf_add_char(&ctl->out, '\n');
 }
 

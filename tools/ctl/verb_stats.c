@@ -302,7 +302,7 @@ static bool add_store_trouble(struct rp_ctl *ctl, const struct stats *st)
 
 	if (st->refuses)
 		ok = rp_buf_add_text(&ctl->out, "! nothing is taken any more: ") &&
-		     rp_text_escape(rp_span_of(st->full.text), &ctl->out) && add_doctor(ctl);
+		     rp_text_tame(rp_span_of(st->full.text), &ctl->out) && add_doctor(ctl);
 	else if (percent_used(st) >= USED_WARN)
 		ok = rp_buf_printf(&ctl->out, "! %u%% of the quota is used; at 100%% nothing is taken",
 				   percent_used(st)) &&

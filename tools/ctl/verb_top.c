@@ -334,7 +334,7 @@ static void hear_replay(struct top *t)
 	eol = strchr(t->child_said, '\n');
 	if (eol != NULL)
 		*eol = '\0';
-	rp_text_escape(rp_span_of(t->child_said), &shown);
+	rp_text_tame(rp_span_of(t->child_said), &shown);
 	say(t, WIFEXITED(status) && WEXITSTATUS(status) == 0 ? RP_STYLE_GOOD : RP_STYLE_WARN, " %.500s",
 	    shown.data != NULL ? shown.data : "the replay has ended");
 	rp_buf_release(&shown);

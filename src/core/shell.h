@@ -1,0 +1,16 @@
+/* shell.h - words for a POSIX shell: people paste what we print, and programs of theirs run it. */
+#ifndef RP_CORE_SHELL_H
+#define RP_CORE_SHELL_H
+
+#include <stdbool.h>
+
+#include "base/bytes.h"
+
+/* Appends text as one word, bare where that is the same. The word can be printed as it is: bytes that could steer a terminal
+ * or break a line (rp_utf8_steers) stand in it as octal digits that printf(1) turns back. The one exception is a text that
+ * ends in line feeds, which a command substitution would lose: these stand in quotes. Never pass the word, or a command that
+ * has it, through anything that escapes: a second round of backslashes changes what it means. false: out of memory; a part
+ * of it may be there. */
+bool rp_shell_quote(const char *text, struct rp_buf *out);
+
+#endif
