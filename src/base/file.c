@@ -5,6 +5,7 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,8 +57,25 @@ enum rp_err rp_file_sync_name(const char *path, struct rp_error *err)
 	return e;
 }
 
+/* Anywhere, not only where an outbox is: it may come after the file, and would take it for its own. File systems that
+ * fold case exist. */
+static enum rp_err check_name(const char *path, struct rp_error *err)
+{
+	static const char *const names[] = {"data.mdb", "lock.mdb", "doorbell", "senders"};
+	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strcasecmp(name, names[i]) == 0)
+			return rp_fail(err, RP_ERR_INVAL, "%s: an outbox has a file of this name; name another", path);
+	return RP_OK;
+}
+
 enum rp_err rp_file_create(const char *path, int *fd, struct rp_error *err)
 {
+	*fd = -1;
+	if (check_name(path, err) != RP_OK)
+		return RP_ERR_INVAL;
 	*fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (*fd >= 0)
 		return RP_OK;
@@ -75,6 +93,9 @@ enum rp_err rp_file_append(const char *path, int *fd, struct rp_error *err)
 
 	if (strncmp(path, "/dev/", 5) != 0) /* what links there are is the system's to say */
 		flags |= O_NOFOLLOW;
+	*fd = -1;
+	if (check_name(path, err) != RP_OK)
+		return RP_ERR_INVAL;
 	*fd = open(path, flags, 0600);
 	if (*fd < 0 && errno == ELOOP)
 		return rp_fail(err, RP_ERR_INVAL, "%s: is a symbolic link; name the file that it leads to", path);
@@ -97,6 +118,8 @@ enum rp_err rp_file_append(const char *path, int *fd, struct rp_error *err)
 
 static enum rp_err check_target(const char *path, struct stat *old, bool *present, struct rp_error *err)
 {
+	if (check_name(path, err) != RP_OK)
+		return RP_ERR_INVAL;
 	*present = lstat(path, old) == 0;
 	if (!*present)
 		return errno == ENOENT ? RP_OK : fail_sys(err, path, "look");

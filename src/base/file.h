@@ -1,7 +1,8 @@
 /* file.h - files that are written where somebody said: regular ones or new ones. Not for what an outbox is made of.
  *
  * The directory may belong to somebody else, and who asks may be root: so no link is followed to the file, and what is no
- * file is neither replaced nor opened by accident. err names the path, and what would be right. */
+ * file is neither replaced nor opened by accident. Nor is what an outbox is made of: all that write here refuse the names
+ * of its files with RP_ERR_INVAL, whatever the directory. err names the path, and what would be right. */
 #ifndef RP_BASE_FILE_H
 #define RP_BASE_FILE_H
 

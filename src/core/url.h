@@ -56,10 +56,12 @@ bool rp_url_redact(const struct rp_url *url, struct rp_buf *out);
 void rp_url_mask_secrets(const struct rp_url *url, unsigned char *text, size_t n);
 
 /* Whether `url` lies under `prefix` (a URL of the configuration): same scheme, host and port, and the prefix's path is a
- * prefix at a '/' boundary or the whole path. "https://a.example" does not cover "https://a.example.evil.test/". No other
- * spelling leads past a section that signs: hosts are compared as for endpoints, paths as the most lenient receiver may
- * read them: all percent-encodings decoded, '\\' as '/', several '/' as one, dot segments resolved. The result is the
- * length of the matched path + 1, for "longest wins"; 0: no match. */
+ * prefix at a '/' boundary or the whole path. "https://a.example" does not cover "https://a.example.evil.test/". Hosts
+ * are compared as for endpoints. Paths are compared in each way that a lenient receiver may read both, and one that matches
+ * is enough: percent-encodings decoded once or twice, path parameters (";..." up to the next '/') cut off or not, before
+ * that or after it; then '\\' is '/', several '/' are one and dot segments are resolved. Case counts: paths that differ in
+ * it may be two customers', and a section's headers are for one. The result is the length of the section's path as read
+ * + 1, for "longest wins"; 0: no match. */
 size_t rp_url_match_prefix(const struct rp_url *prefix, const struct rp_url *url);
 
 #endif

@@ -131,7 +131,66 @@ bool rp_url_add_endpoint(const struct rp_url *url, struct rp_buf *out)
 /* Whether a lenient receiver may read the path in another way than as it is written. */
 static bool is_ambiguous(struct rp_span path)
 {
-	return memchr(path.ptr, '%', path.len) != NULL || memmem(path.ptr, path.len, "//", 2) != NULL;
+	return memchr(path.ptr, '%', path.len) != NULL || memchr(path.ptr, ';', path.len) != NULL ||
+	       memmem(path.ptr, path.len, "//", 2) != NULL;
+}
+
+static bool contains(struct rp_span path, const char *text)
+{
+	return memmem(path.ptr, path.len, text, strlen(text)) != NULL;
+}
+
+/* How a receiver may read a path, in this order. Decoding comes always. */
+enum {
+	CUT_BEFORE = 1, /* path parameters that are written */
+	CUT_AFTER = 2,  /* and those that were encoded */
+	DECODE_TWICE = 4,
+	READINGS = 8
+};
+
+/* Where reading differently makes no difference: the work is for each section and each run. */
+static unsigned differences(struct rp_span path)
+{
+	unsigned which = 0;
+
+	if (contains(path, ";"))
+		which |= CUT_BEFORE | CUT_AFTER;
+	if (contains(path, "%3B") || contains(path, "%3b"))
+		which |= CUT_AFTER;
+	if (contains(path, "%25"))
+		which |= CUT_AFTER | DECODE_TWICE;
+	return which;
+}
+
+/* These change a path in its place, and make it no longer. It begins with '/' before and after. */
+static size_t cut_parameters(char *path, size_t len)
+{
+	bool cut = false;
+	size_t i, n = 0;
+
+	for (i = 0; i < len; i++) {
+		cut = path[i] != '/' && (cut || path[i] == ';');
+		if (!cut)
+			path[n++] = path[i];
+	}
+	return n;
+}
+
+/* The second time a '%' may be one that stands for itself. */
+static size_t decode(char *path, size_t len)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < len; i++) {
+		char c = path[i];
+
+		if (c == '%' && len - i > 2 && rp_char_hex(path[i + 1]) >= 0 && rp_char_hex(path[i + 2]) >= 0) {
+			c = decoded(path + i);
+			i += 2;
+		}
+		path[n++] = c == '\\' ? '/' : c;
+	}
+	return n;
 }
 
 static size_t cut_last_segment(const char *out, size_t n)
@@ -141,53 +200,80 @@ static size_t cut_last_segment(const char *out, size_t n)
 	return n > 0 ? n - 1 : 0;
 }
 
-/* As the most lenient receiver may read it; at most as long as it is written. Segments are written with the '/' before
- * them. */
-static struct rp_span resolve(struct rp_span path, char out[RP_URL_MAX])
+/* Segments are written with the '/' before them, never behind the place where they are read. */
+static size_t resolve_segments(char *path, size_t len)
 {
-	char plain[RP_URL_MAX];
-	size_t i, at, end, len = 0, n = 0;
+	bool slash = path[len - 1] == '/';
+	size_t at, end, n = 0;
 
-	for (i = 0; i < path.len; i++) {
-		char c = path.ptr[i] == '%' ? decoded(path.ptr + i) : path.ptr[i];
-
-		i += path.ptr[i] == '%' ? 2 : 0;
-		plain[len++] = c == '\\' ? '/' : c;
-	}
 	for (at = 1; at <= len; at = end + 1) {
-		struct rp_span segment, all = {plain, len};
+		struct rp_span segment, all = {path, len};
 
 		end = rp_span_find(all, at, '/');
 		segment = rp_span_part(all, at, end);
 		if (rp_span_is(segment, "..")) {
-			n = cut_last_segment(out, n);
+			n = cut_last_segment(path, n);
 		} else if (segment.len > 0 && !rp_span_is(segment, ".")) {
-			out[n++] = '/';
-			memcpy(out + n, segment.ptr, segment.len);
+			path[n++] = '/';
+			memmove(path + n, segment.ptr, segment.len);
 			n += segment.len;
 		}
 	}
-	if (n == 0 || plain[len - 1] == '/')
-		out[n++] = '/';
-	return (struct rp_span){out, n};
+	if (n == 0 || slash)
+		path[n++] = '/';
+	return n;
+}
+
+static struct rp_span read_path(struct rp_span path, unsigned how, char out[RP_URL_MAX])
+{
+	size_t len = path.len;
+	int i;
+
+	memcpy(out, path.ptr, len);
+	if ((how & CUT_BEFORE) != 0)
+		len = cut_parameters(out, len);
+	for (i = 0; i < ((how & DECODE_TWICE) != 0 ? 2 : 1); i++) {
+		len = decode(out, len);
+		if ((how & CUT_AFTER) != 0)
+			len = cut_parameters(out, len);
+	}
+	return (struct rp_span){out, resolve_segments(out, len)};
+}
+
+static bool lies_under(struct rp_span path, struct rp_span want)
+{
+	return path.len >= want.len && memcmp(path.ptr, want.ptr, want.len) == 0 &&
+	       (path.len == want.len || path.ptr[want.len] == '/' || want.ptr[want.len - 1] == '/');
+}
+
+/* One reading that leads under the section is enough: nobody knows which receiver is there. */
+static size_t match_readings(struct rp_span want, struct rp_span path)
+{
+	char want_read[RP_URL_MAX], path_read[RP_URL_MAX];
+	unsigned how, matters = differences(path) | differences(want);
+
+	for (how = 0; how < READINGS; how++) {
+		struct rp_span a, b;
+
+		if ((how & ~matters) != 0)
+			continue;
+		a = read_path(want, how, want_read);
+		b = read_path(path, how, path_read);
+		if (lies_under(b, a))
+			return a.len + 1;
+	}
+	return 0;
 }
 
 size_t rp_url_match_prefix(const struct rp_url *prefix, const struct rp_url *url)
 {
-	char want_resolved[RP_URL_MAX], resolved[RP_URL_MAX];
 	struct rp_span want = prefix->path, path = url->path.len > 0 ? url->path : rp_span_of("/");
 
 	if (prefix->https != url->https || prefix->port != url->port || !same_host(prefix->host, url->host))
 		return 0;
 	if (want.len == 0)
 		return 1;
-	if (is_ambiguous(path) || is_ambiguous(want)) {
-		path = resolve(path, resolved);
-		want = resolve(want, want_resolved);
-	}
-	if (path.len < want.len || memcmp(path.ptr, want.ptr, want.len) != 0)
-		return 0;
-	if (path.len > want.len && path.ptr[want.len] != '/' && want.ptr[want.len - 1] != '/')
-		return 0;
-	return want.len + 1;
+	if (is_ambiguous(path) || is_ambiguous(want))
+		return match_readings(want, path);
+	return lies_under(path, want) ? want.len + 1 : 0;
 }

@@ -131,6 +131,38 @@ static void check_spellings(struct rp_span text, const struct rp_url *url, size_
 	rp_buf_release(&other_name);
 }
 
+/* Adds parameters to segments and encodes letters twice: for sections that is another spelling, for endpoints it is not. */
+static void check_lenient_spellings(struct rp_span text, const struct rp_url *url, size_t which)
+{
+	size_t path_at = (size_t)(url->path.ptr - text.ptr), path_end = path_at + url->path.len, i;
+	bool twice = !fuzz_contains(text, rp_span_of("%25")), ok = true;
+	struct rp_buf other = {0};
+	struct rp_url respelled;
+
+	if (url->path.len == 0)
+		return;
+	for (i = 0; ok && i <= text.len; i++) {
+		bool in_path = i > path_at && i < path_end, chosen = (which >> i % 16 & 1) != 0;
+
+		if (chosen && i > path_at && (i == path_end || (in_path && text.ptr[i] == '/')))
+			ok = rp_buf_add_text(&other, ";v=1");
+		if (!ok || i == text.len)
+			break;
+		if (twice && chosen && in_path && is_unreserved(text.ptr[i]) && text.ptr[i - 1] != '%' &&
+		    text.ptr[i - 2] != '%')
+			ok = rp_buf_printf(&other, "%%25%02x", (unsigned char)text.ptr[i]);
+		else
+			ok = rp_buf_add_char(&other, text.ptr[i]);
+	}
+	MUST(ok, "out of memory");
+	if (rp_url_parse((struct rp_span){other.data, other.len}, &respelled, NULL) == RP_OK) /* else too long */
+		MUST(rp_url_match_prefix(url, &respelled) > 0 && rp_url_match_prefix(&respelled, url) > 0,
+		     "%s leads past a section", other.data);
+	else
+		MUST(other.len > RP_URL_MAX, "%s is refused", other.data);
+	rp_buf_release(&other);
+}
+
 /* Whatever is encoded decodes to what was given, and is taken as it is the second time. */
 static void check_accepted(struct rp_span text)
 {
@@ -329,6 +361,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		against_libcurl(text, &url);
 		check_endpoint(&url);
 		check_spellings(text, &url, where);
+		check_lenient_spellings(text, &url, where);
 		check_redacted(text, &url);
 		check_masked(&url, answer);
 		check_redirect(&url, answer);

@@ -83,6 +83,7 @@ allow =
         "port": b"\0\x05http://127.0.0.1:8787/hook", "six": b"\0\1https://[2001:db8::1]:8443/a/b?x",
         "user": b"\0\3https://user:password@h.example/", "dots": b"\0\0https://h.example/a/../b",
         "odd": b"\0\2https://h.example/?a!b=c&=d&e==&&0f3c0f3c0f3c0f3c0f3c0f3c0f3c=1", "upper": b"\0\0HTTPS://H.Example:443?q=%41%42+%43",
+        "parameters": b"\xff\xffhttps://h.example/hooks;v=1/in/..;/x/%3B/y", "twice": b"\x55\x55https://h.example/hooks/in;a%2Fb/%6a/x",
         "base64": b"\0\0https://h.example/x?dG9rZW4tdG9rZW4=\0dG9rZW4tdG9rZW4=",
     },
     "address": {

@@ -92,6 +92,29 @@ class FilesLeaveThePath(Story):
         self.assert_sound(accepted=1)
 
 
+class FilesOfAnOutbox(Story):
+    """Whoever is told to write to one of them declines, or a slip of the shell's completion would cost the outbox."""
+
+    def test_nothing_else_is_written_over_them(self):
+        sink = self.sink()
+        self.ingest([make_run(1, sink.hook())])
+        self.drain()
+        files = [path for path in self.outbox.iterdir() if path.is_file()]
+        self.assertEqual(len(files), 4, files)
+        before = {path: path.stat().st_ino for path in files}
+        for path in files:
+            for program in ([BIN / "runpostctl", "metrics", "--outbox", self.outbox, "--textfile", path],
+                            [BIN / "runpostctl", "purge", "--outbox", self.outbox, "--yes", "--state", "delivered",
+                             "--backup", path],
+                            self.ingest_argv("--rejects", path),
+                            [BIN / "runpost-sink", "--record", path]):
+                done = self.spawn(*program)
+                self.assertNotEqual(done.wait(), 0, program)
+                self.assertIn("an outbox has a file of this name", done.err)
+        self.assertEqual({path: path.stat().st_ino for path in files}, before)
+        self.assert_sound(delivered=1)
+
+
 class Containers(Story):
     def setUp(self):
         super().setUp()

@@ -150,6 +150,29 @@ START_TEST(nothing_that_is_there_is_created)
 }
 END_TEST
 
+/* Those that are there and those that an outbox would make later. */
+START_TEST(what_an_outbox_is_made_of_is_not_written)
+{
+	static const char *const names[] = {"data.mdb", "lock.mdb", "doorbell", "senders", "DATA.MDB"};
+	bool present = _i % 2 == 1;
+	int fd = 0;
+
+	snprintf(path, sizeof path, "%s/%s", dir, names[_i / 2]);
+	if (present)
+		put_file(path, "precious", 0600);
+	ck_assert_int_eq(rp_file_replace(path, rp_span_of("text"), 0644, &err), RP_ERR_INVAL);
+	ck_assert_msg(strstr(err.text, path) != NULL && strstr(err.text, "an outbox has") != NULL, "%s", err.text);
+	ck_assert_int_eq(rp_file_append(path, &fd, &err), RP_ERR_INVAL);
+	ck_assert_int_eq(fd, -1);
+	ck_assert_int_eq(rp_file_create(path, &fd, &err), RP_ERR_INVAL);
+	ck_assert_int_eq(fd, -1);
+	if (present)
+		check_file(path, "precious", 0600);
+	else
+		ck_assert_int_ne(access(path, F_OK), 0);
+}
+END_TEST
+
 START_TEST(a_file_is_replaced_whole_and_keeps_its_mode_and_owner)
 {
 	struct stat st;
@@ -238,6 +261,7 @@ int main(void)
 	tcase_add_loop_test(tc, what_is_no_file_is_not_replaced, 0, N_NO_FILES);
 	tcase_add_loop_test(tc, what_is_no_file_is_not_appended_to, 0, N_NO_FILES);
 	tcase_add_loop_test(tc, nothing_that_is_there_is_created, 0, N_NO_FILES);
+	tcase_add_loop_test(tc, what_an_outbox_is_made_of_is_not_written, 0, 10);
 	tcase_add_test(tc, a_file_is_replaced_whole_and_keeps_its_mode_and_owner);
 	tcase_add_test(tc, on_a_full_disk_the_old_file_stays);
 	tcase_add_test(tc, a_file_is_appended_to_and_keeps_its_mode);
