@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/crypto.h"
+#include "core/shell.h"
 #include "core/url.h"
 
 #define FILE_BYTES_MAX (RP_URL_MAX + 16) /* a byte order mark and a line end besides */
