@@ -80,15 +80,11 @@ static enum rp_err check_foreign(struct rp_outbox *ob, struct rp_error *err)
 /* With the command that makes one; `more` says more. */
 static enum rp_err fail_no_outbox(const struct rp_outbox *ob, const char *more, struct rp_error *err)
 {
-	struct rp_buf dir = {0};
-	enum rp_err e = RP_ERR_NOMEM;
+	struct rp_buf word = {0};
+	enum rp_err e = rp_fail(err, RP_ERR_NOTFOUND, "%s: there is no outbox here%s: runpost init --outbox %s)", ob->dir,
+				more, rp_place_word(ob, "", &word));
 
-	if (rp_shell_quote(ob->dir, &dir))
-		e = rp_fail(err, RP_ERR_NOTFOUND, "%s: there is no outbox here%s: runpost init --outbox %s)", ob->dir,
-			    more, dir.data);
-	else
-		rp_fail(err, e, "out of memory");
-	rp_buf_release(&dir);
+	rp_buf_release(&word);
 	return e;
 }
 
@@ -313,11 +309,11 @@ static enum rp_err open_env_in_gate(struct rp_outbox *ob, const struct rp_outbox
 	if (e == RP_OK)
 		e = rp_users_enter(ob, err);
 	if (e == RP_OK)
-		e = rp_owner_act(ob, &before, err);
+		e = rp_outbox_act(ob, &before, err);
 	if (e != RP_OK)
 		return e;
 	e = open_env(ob, o, sees, err);
-	rp_owner_act_end(before);
+	rp_outbox_act_end(before);
 	if (e == RP_OK)
 		e = rp_db_fail(ob, mdb_env_get_fd(ob->env, &fd), "open", err);
 	return e == RP_OK ? rp_users_stay(ob, fd, err) : e;
@@ -328,12 +324,13 @@ static enum rp_err open_env_in_gate(struct rp_outbox *ob, const struct rp_outbox
  * anew. */
 static enum rp_err open_env_through_gate(struct rp_outbox *ob, const struct rp_outbox_options *o, struct rp_error *err)
 {
+	struct rp_buf word = {0};
 	enum rp_err e;
 	bool sees = false;
 	int gate, tries;
 
 	for (tries = 0; tries < RP_GATE_TRIES; tries++) {
-		e = rp_gate_enter(ob->dir, RP_GATE_TRIES, &gate, err);
+		e = rp_gate_enter(ob, RP_GATE_TRIES, &gate, err);
 		if (e != RP_OK)
 			return e;
 		e = open_env_in_gate(ob, o, gate, &sees, err);
@@ -344,11 +341,13 @@ static enum rp_err open_env_through_gate(struct rp_outbox *ob, const struct rp_o
 			return e;
 		rp_gate_pause();
 	}
-	return rp_fail(
+	e = rp_fail(
 	    err, RP_ERR_BUSY,
 	    "%s: the lock table (lock.mdb) was left half made by a process that was killed, and another program "
-	    "still has it open: end that (fuser lock.mdb tells which)",
-	    ob->dir);
+	    "still has it open: end that (fuser %s tells which)",
+	    ob->dir, rp_place_word(ob, "lock.mdb", &word));
+	rp_buf_release(&word);
+	return e;
 }
 
 static enum rp_err check_format(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err)
@@ -505,7 +504,7 @@ void rp_db_close(struct rp_outbox *ob)
 		return;
 	/* Later LMDBs take the lock table to pieces when they are the last to close it: no place to be while others open.
 	 * Not for long: whoever is stopped in the gate keeps nobody from ending. */
-	rp_gate_enter(ob->dir, RP_GATE_TRIES_TO_CLOSE, &gate, NULL);
+	rp_gate_enter(ob, RP_GATE_TRIES_TO_CLOSE, &gate, NULL);
 	close_env(ob);
 	rp_gate_leave(gate);
 }

@@ -49,7 +49,7 @@ static uid_t fs_uid(uid_t uid)
 
 /* The identity is this thread's alone (setfsuid(2)), and the capabilities to pass by file permissions go with the zero.
  * The group goes first and comes back last, since root may set it. */
-enum rp_err rp_owner_act(struct rp_outbox *ob, uid_t *before, struct rp_error *err)
+enum rp_err rp_outbox_act(struct rp_outbox *ob, uid_t *before, struct rp_error *err)
 {
 	const struct rp_owner *o = &ob->place.owner;
 
@@ -59,14 +59,14 @@ enum rp_err rp_owner_act(struct rp_outbox *ob, uid_t *before, struct rp_error *e
 	*before = (uid_t)setfsuid(NOBODY);
 	if (fs_gid(o->gid) == o->gid && fs_uid(o->uid) == o->uid)
 		return RP_OK;
-	rp_owner_act_end(*before);
+	rp_outbox_act_end(*before);
 	return rp_fail(err, RP_ERR_DENIED,
 		       "%s: the outbox belongs to user %u, and this root may not act as another user; run this as that "
 		       "user",
 		       ob->dir, (unsigned)o->uid);
 }
 
-void rp_owner_act_end(uid_t before)
+void rp_outbox_act_end(uid_t before)
 {
 	if (before == NOBODY)
 		return;
@@ -83,6 +83,18 @@ static const char *kind_of(mode_t mode)
 				: "a device or a socket";
 }
 
+static enum rp_err fail_foreign(struct rp_outbox *ob, const char *name, uid_t its, struct rp_error *err)
+{
+	const struct rp_owner *o = &ob->place.owner;
+	struct rp_buf word = {0};
+	enum rp_err e =
+	    rp_fail(err, RP_ERR_DENIED, "%s/%s belongs to user %u, the outbox to user %u (as root: chown %u %s)",
+		    ob->dir, name, (unsigned)its, (unsigned)o->uid, (unsigned)o->uid, rp_place_word(ob, name, &word));
+
+	rp_buf_release(&word);
+	return e;
+}
+
 enum rp_err rp_owner_judge(struct rp_outbox *ob, const char *name, const struct stat *st, struct rp_error *err)
 {
 	const struct rp_owner *o = &ob->place.owner;
@@ -96,9 +108,7 @@ enum rp_err rp_owner_judge(struct rp_outbox *ob, const char *name, const struct 
 	if (!o->acts && st->st_uid == o->dir_uid && faccessat(ob->place.dir_fd, name, R_OK | W_OK, AT_EACCESS) == 0)
 		return RP_OK;
 	if (o->acts || o->uid == o->dir_uid)
-		return rp_fail(err, RP_ERR_DENIED,
-			       "%s/%s belongs to user %u, the outbox to user %u (as root: chown %u '%s/%s')", ob->dir,
-			       name, (unsigned)st->st_uid, (unsigned)o->uid, (unsigned)o->uid, ob->dir, name);
+		return fail_foreign(ob, name, st->st_uid, err);
 	return rp_fail(err, RP_ERR_DENIED, "%s/%s belongs to user %u; run this as that user, not as user %u", ob->dir,
 		       name, (unsigned)st->st_uid, (unsigned)o->uid);
 }

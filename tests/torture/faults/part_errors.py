@@ -37,7 +37,7 @@ ERRORS = {
     "send": ("EPIPE EIO short", "before", True),
     "recv": ("EIO", "before", True),
     "fcntl": ("EIO", "before", True),
-    "statvfs": ("EIO", "before", True),
+    "fstatvfs": ("EIO", "before", True),
     "opendir": ("EMFILE", "before", True),
     "fopen": ("EMFILE", "before", True),
     "poll": ("ENOMEM", "before", True),
