@@ -81,8 +81,8 @@ static enum rp_err check_foreign(struct rp_outbox *ob, struct rp_error *err)
 static enum rp_err fail_no_outbox(const struct rp_outbox *ob, const char *more, struct rp_error *err)
 {
 	struct rp_buf word = {0};
-	enum rp_err e = rp_fail(err, RP_ERR_NOTFOUND, "%s: there is no outbox here%s: runpost init --outbox %s)", ob->dir,
-				more, rp_place_word(ob, "", &word));
+	enum rp_err e = rp_fail(err, RP_ERR_NOTFOUND, "%s: there is no outbox here%s: runpost init --outbox %s)",
+				ob->dir, more, rp_place_word(ob, "", &word));
 
 	rp_buf_release(&word);
 	return e;

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 #define NOBODY ((uid_t)-1) /* what setfsuid never sets: asking for it tells the present one */
 
 /* Root acts as the user whose outbox it is: the owner of the directory, or of the data in a directory of root's (as where a
@@ -75,14 +77,6 @@ void rp_outbox_act_end(uid_t before)
 		setfsgid(getegid());
 }
 
-static const char *kind_of(mode_t mode)
-{
-	return S_ISLNK(mode)    ? "a symbolic link"
-	       : S_ISDIR(mode)  ? "a directory"
-	       : S_ISFIFO(mode) ? "a pipe"
-				: "a device or a socket";
-}
-
 static enum rp_err fail_foreign(struct rp_outbox *ob, const char *name, uid_t its, struct rp_error *err)
 {
 	const struct rp_owner *o = &ob->place.owner;
@@ -101,7 +95,7 @@ enum rp_err rp_owner_judge(struct rp_outbox *ob, const char *name, const struct 
 
 	if (!S_ISREG(st->st_mode))
 		return rp_fail(err, RP_ERR_DENIED, "%s/%s is %s, not a file of an outbox; remove it", ob->dir, name,
-			       kind_of(st->st_mode));
+			       rp_file_kind(st->st_mode));
 	if (st->st_uid == o->uid)
 		return RP_OK;
 	/* Several users may have been given access to a directory and its files by hand. */

@@ -161,8 +161,8 @@ enum rp_err rp_users_stay(struct rp_outbox *ob, int data_fd, struct rp_error *er
 	enum rp_err e = enter_files(ob, err);
 
 	if (e == RP_ERR_NOTFOUND) /* LMDB made what was not there */
-		return rp_fail(err, RP_ERR_IO, "%s: data.mdb or lock.mdb was removed while it was being opened; try again",
-			       ob->dir);
+		return rp_fail(err, RP_ERR_IO,
+			       "%s: data.mdb or lock.mdb was removed while it was being opened; try again", ob->dir);
 	if (e != RP_OK)
 		return e;
 	/* Which lock.mdb LMDB has open nobody can ask it. It opened the one that was there before and is now. */

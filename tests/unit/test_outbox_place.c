@@ -555,7 +555,7 @@ START_TEST(no_file_is_opened_through_a_link)
 }
 END_TEST
 
-START_TEST(no_pipe_is_opened)
+START_TEST(no_fifo_is_opened)
 {
 	const char *name = all_names[_i];
 
@@ -563,7 +563,7 @@ START_TEST(no_pipe_is_opened)
 	ck_assert_int_eq(unlink(path(name)), 0);
 	ck_assert_int_eq(mkfifo(path(name), 0600), 0);
 	ck_assert_int_eq(open_all(), RP_ERR_DENIED);
-	ck_assert_msg(strstr(fx.err.text, "is a pipe") != NULL, "%s", fx.err.text);
+	ck_assert_msg(strstr(fx.err.text, "is a FIFO") != NULL, "%s", fx.err.text);
 }
 END_TEST
 
@@ -587,7 +587,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, the_mend_can_be_pasted);
 	tcase_add_test(tc, its_user_is_told_of_a_file_of_root);
 	tcase_add_loop_test(tc, no_file_is_opened_through_a_link, 0, 8);
-	tcase_add_loop_test(tc, no_pipe_is_opened, 0, 4);
+	tcase_add_loop_test(tc, no_fifo_is_opened, 0, 4);
 	suite_add_tcase(s, tc);
 	return s;
 }
