@@ -38,6 +38,7 @@ ERRORS = {
     "recv": ("EIO", "before", True),
     "fcntl": ("EIO", "before", True),
     "fstatvfs": ("EIO", "before", True),
+    "fstatat": ("EIO", "before", True),
     "opendir": ("EMFILE", "before", True),
     "fopen": ("EMFILE", "before", True),
     "poll": ("ENOMEM", "before", True),

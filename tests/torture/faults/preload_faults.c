@@ -449,6 +449,9 @@ static const char *name_in(const char *path)
 	return strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
 }
 
+WRAP(int, -1, fstatat, (int folder, const char *path, struct stat *out, int flags), (folder, path, out, flags),
+     enter(&v, "fstatat", name_in(path)))
+
 /* The mode is there when a file may be created; reading it in vain does no harm on this kind of machine. */
 static int open_at(int folder, const char *path, int flags, mode_t mode)
 {
