@@ -176,6 +176,15 @@ int rp_db_table_row(struct rp_outbox *ob, MDB_txn *txn, enum rp_table table, MDB
 enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *options, struct rp_error *err);
 void rp_db_close(struct rp_outbox *ob);
 
+/* --- beginning.c: the first pages of data.mdb, before LMDB opens it ------------------------------------------------------ */
+
+size_t rp_page_bytes_of_this_machine(void);
+/* Whether the making of data.mdb was cut short before anything can have been stored; if so and `clear`, it is emptied, so that
+ * it is begun anew. In the gate, with LMDB closed. */
+bool rp_beginning_find_torn(struct rp_outbox *ob, bool clear);
+/* Whether a meta page tells a size of pages by which LMDB would divide by 0, or look for the other one in the wrong place. */
+bool rp_beginning_is_impossible(struct rp_outbox *ob);
+
 /* --- outbox_fetch.c ---------------------------------------------------------------------------------------------------- */
 
 void rp_fetcher_close(struct rp_outbox *ob);
