@@ -8,14 +8,19 @@
 
 static _Thread_local volatile sig_atomic_t failed;
 
+void rp_abort(const char *line)
+{
+	failed = 1;
+	rp_log_last(line);
+	abort();
+}
+
 void rp_assert_failed(const char *what, const char *file, int line)
 {
 	char text[512];
 
-	failed = 1;
 	snprintf(text, sizeof text, "%s:%d: assertion failed, which is a bug of runpost: %.300s\n", file, line, what);
-	rp_log_last(text);
-	abort();
+	rp_abort(text);
 }
 
 bool rp_assert_has_failed(void)

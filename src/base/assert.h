@@ -13,7 +13,10 @@
 /* Says so on stderr and ends the process by SIGABRT. */
 _Noreturn void rp_assert_failed(const char *what, const char *file, int line);
 
-/* For a handler of SIGABRT: whether this thread is on its way out because of an assertion. */
+/* The same for what the machine must give and does not: `line` with its line feed goes to stderr. */
+_Noreturn void rp_abort(const char *line);
+
+/* For a handler of SIGABRT: whether this thread is on its way out by one of the two. */
 bool rp_assert_has_failed(void);
 
 #endif

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *kind_of(mode_t mode)
+const char *rp_file_kind(mode_t mode)
 {
 	return S_ISLNK(mode)                    ? "a symbolic link"
 	       : S_ISDIR(mode)                  ? "a directory"
@@ -126,7 +126,7 @@ static enum rp_err check_target(const char *path, struct stat *old, bool *presen
 	if (S_ISREG(old->st_mode))
 		return RP_OK;
 	return rp_fail(err, RP_ERR_INVAL, "%s: is %s; name a file, or a place where there is none", path,
-		       kind_of(old->st_mode));
+		       rp_file_kind(old->st_mode));
 }
 
 static enum rp_err fill(int fd, const struct stat *old, struct rp_span text, unsigned mode, const char *path,

@@ -6,8 +6,13 @@
 #ifndef RP_BASE_FILE_H
 #define RP_BASE_FILE_H
 
+#include <sys/types.h>
+
 #include "base/bytes.h"
 #include "base/err.h"
+
+/* What something is that is no regular file, for a sentence: "a symbolic link". */
+const char *rp_file_kind(mode_t mode);
 
 /* Replaces the file, or makes it: whoever reads it sees the old text or the new one, whole. The new one has the mode of the
  * one that it replaces, and the owner if we may give it away; else `mode`, whatever the umask. On failure the old one stays.

@@ -2,10 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/assert.h"
 
 static int64_t clock_us(clockid_t id)
 {
@@ -52,7 +53,7 @@ static void real_random(void *arg, void *out, size_t n)
 			continue;
 		if (got <= 0) {
 			if (!read_urandom(p, n))
-				abort();
+				rp_abort("runpost: the kernel gives no random bytes (getrandom, /dev/urandom)\n");
 			return;
 		}
 		p += got;

@@ -463,9 +463,10 @@ bool rp_head_unpack(struct rp_head *h, const void *mem, size_t size)
 
 uint32_t rp_head_layout(const void *mem, size_t size)
 {
-	static const size_t head_bytes[RP_LAYOUT] = {0, 81, 89, 97};
+	static const size_t head_bytes[] = {0, 81, 89, 97};
 	uint32_t layout;
 
+	_Static_assert(sizeof head_bytes / sizeof head_bytes[0] == RP_LAYOUT, "a layout without its head");
 	for (layout = 1; layout < RP_LAYOUT; layout++)
 		if (size == head_bytes[layout] && rp_record_unseal(mem, size, 0).ok)
 			return layout;

@@ -40,7 +40,7 @@ uint64_t rp_db_disk_free_bytes(struct rp_outbox *ob)
 {
 	struct statvfs vfs;
 
-	if (statvfs(ob->dir, &vfs) != 0)
+	if (fstatvfs(ob->place.dir_fd, &vfs) != 0)
 		return UINT64_MAX;
 	return (uint64_t)vfs.f_bavail * vfs.f_frsize;
 }

@@ -81,15 +81,11 @@ static enum rp_err check_foreign(struct rp_outbox *ob, struct rp_error *err)
 /* With the command that makes one; `more` says more. */
 static enum rp_err fail_no_outbox(const struct rp_outbox *ob, const char *more, struct rp_error *err)
 {
-	struct rp_buf dir = {0};
-	enum rp_err e = RP_ERR_NOMEM;
+	struct rp_buf word = {0};
+	enum rp_err e = rp_fail(err, RP_ERR_NOTFOUND, "%s: there is no outbox here%s: runpost init --outbox %s)",
+				ob->dir, more, rp_place_word(ob, "", &word));
 
-	if (rp_shell_quote(ob->dir, &dir))
-		e = rp_fail(err, RP_ERR_NOTFOUND, "%s: there is no outbox here%s: runpost init --outbox %s)", ob->dir,
-			    more, dir.data);
-	else
-		rp_fail(err, e, "out of memory");
-	rp_buf_release(&dir);
+	rp_buf_release(&word);
 	return e;
 }
 
@@ -122,14 +118,6 @@ static void close_env(struct rp_outbox *ob)
 {
 	mdb_env_close(ob->env);
 	ob->env = NULL;
-}
-
-/* As LMDB gives them to a file that it makes here. */
-static size_t page_bytes_of_this_machine(void)
-{
-	long bytes = sysconf(_SC_PAGESIZE);
-
-	return bytes < RP_PAGE_BYTES_MAX ? (size_t)bytes : RP_PAGE_BYTES_MAX;
 }
 
 static int learn_page_bytes(struct rp_outbox *ob)
@@ -168,75 +156,6 @@ static int try_open_env(struct rp_outbox *ob, const struct rp_outbox_options *o)
 	return rc;
 }
 
-/* The two meta pages, and those of the commit that makes the tables; the first append makes it 18 and more (measured). */
-#define BEGINNING_PAGES_MAX 4
-
-/* Whether a meta page begins there, and what it says of the size of a page. */
-static bool is_meta_at(int fd, size_t at, uint32_t *page_bytes)
-{
-	unsigned char page[RP_META_PAGE_BYTES_AT + 4];
-
-	if (pread(fd, page, sizeof page, (off_t)at) != (ssize_t)sizeof page)
-		return false;
-	*page_bytes = rp_page_u32(page + RP_META_PAGE_BYTES_AT);
-	return rp_page_u32(page + RP_META_MAGIC_AT) == RP_META_MAGIC;
-}
-
-/* Of a file of which parts may be missing. */
-static size_t page_bytes_of_beginning(int fd)
-{
-	uint32_t says;
-	size_t at;
-
-	if (is_meta_at(fd, 0, &says) && rp_page_bytes_possible(says))
-		return says;
-	for (at = RP_PAGE_BYTES_MIN; at <= RP_PAGE_BYTES_MAX; at *= 2)
-		if (is_meta_at(fd, at, &says) && says == at)
-			return at;
-	return page_bytes_of_this_machine();
-}
-
-/* LMDB begins a file by writing its two meta pages, without a sync; they are synced together with the pages of the first
- * commit. A disk that was full at that moment, or a power cut, leaves less of them, perhaps with those pages behind them;
- * nothing can have been stored then. Anything else stays as it is: a meta page that has seen a
- * transaction, whose data are lost, or somebody else's file. */
-static bool is_torn_beginning(int fd)
-{
-	static const unsigned char zeros[RP_PAGE_BYTES_MAX];
-	const off_t page_bytes = (off_t)page_bytes_of_beginning(fd);
-	unsigned char page[RP_PAGE_BYTES_MAX];
-	struct stat st;
-	off_t at;
-
-	if (fstat(fd, &st) != 0 || st.st_size == 0 || st.st_size > BEGINNING_PAGES_MAX * page_bytes)
-		return false;
-	for (at = 0; at < st.st_size && at < 2 * page_bytes; at += page_bytes) {
-		memset(page, 0, sizeof page);
-		if (pread(fd, page, (size_t)page_bytes, at) <= 0 || rp_page_u64(page + RP_META_TXN_AT) != 0 ||
-		    (rp_page_u32(page + RP_META_MAGIC_AT) != RP_META_MAGIC && memcmp(page, zeros, sizeof page) != 0))
-			return false;
-	}
-	return true;
-}
-
-/* Whether the file is one; if so and `clear`, it is emptied, so that it is begun anew. While we hold the lock by which LMDB
- * finds out who is first, nobody has the file open, and nobody begins it. */
-static bool find_torn_beginning(struct rp_outbox *ob, bool clear)
-{
-	struct flock first = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
-	int lock = -1, data = -1;
-	bool torn = false;
-
-	if (rp_place_file_open(ob, RP_FILE_LOCK, &lock, NULL, NULL) == RP_OK && fcntl(lock, F_SETLK, &first) == 0 &&
-	    rp_place_file_open(ob, RP_FILE_DATA, &data, NULL, NULL) == RP_OK)
-		torn = is_torn_beginning(data) && (!clear || ftruncate(data, 0) == 0);
-	if (data >= 0)
-		close(data);
-	if (lock >= 0)
-		close(lock);
-	return torn;
-}
-
 /* Whether LMDB sees the last commit there is. Its lock table says which one that is. Where the first to open was killed
  * after it had emptied the table, and before it wrote the number into it, whoever waited for it meanwhile has the table as
  * it is (0.9.24, seen), would read an older outbox, and write the next commit over the last ones: it says 0 then. One less
@@ -260,34 +179,13 @@ static int sees_last_commit(MDB_env *env, bool *sees)
 	return 0;
 }
 
-/* LMDB divides by the size of a page as it stands in the meta pages, and looks for the second one where the first one's
- * says. */
-static bool has_impossible_page_size(struct rp_outbox *ob)
-{
-	uint32_t first, second;
-	bool impossible;
-	char *path = NULL;
-	int fd;
-
-	if (asprintf(&path, "%s/data.mdb", ob->dir) < 0)
-		return false;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	free(path);
-	if (fd < 0) /* LMDB makes it, or tells why it cannot */
-		return false;
-	impossible = is_meta_at(fd, 0, &first) &&
-		     (!rp_page_bytes_possible(first) || (is_meta_at(fd, first, &second) && second != first));
-	close(fd);
-	return impossible;
-}
-
 /* *sees: false: it has to be closed and opened again. */
 static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options *o, bool *sees, struct rp_error *err)
 {
 	int rc;
 
 	*sees = true;
-	if (has_impossible_page_size(ob))
+	if (rp_beginning_is_impossible(ob))
 		return rp_fail(err, RP_ERR_FORMAT, "%s: data.mdb: a meta page is damaged; restore a backup", ob->dir);
 	rc = try_open_env(ob, o);
 	if (rc == 0)
@@ -295,7 +193,7 @@ static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options
 	if (rc != MDB_INVALID)
 		return rp_db_fail(ob, rc, "open", err);
 	close_env(ob);
-	if (!find_torn_beginning(ob, o->create))
+	if (!rp_beginning_find_torn(ob, o->create))
 		return rp_db_fail(ob, rc, "open", err);
 	if (!o->create)
 		return fail_no_outbox(ob, ", only one whose creation was cut short (begin it anew with", err);
@@ -314,11 +212,11 @@ static enum rp_err open_env_in_gate(struct rp_outbox *ob, const struct rp_outbox
 	if (e == RP_OK)
 		e = rp_users_enter(ob, err);
 	if (e == RP_OK)
-		e = rp_owner_act(ob, &before, err);
+		e = rp_outbox_act(ob, &before, err);
 	if (e != RP_OK)
 		return e;
 	e = open_env(ob, o, sees, err);
-	rp_owner_act_end(before);
+	rp_outbox_act_end(before);
 	if (e == RP_OK)
 		e = rp_db_fail(ob, mdb_env_get_fd(ob->env, &fd), "open", err);
 	return e == RP_OK ? rp_users_stay(ob, fd, err) : e;
@@ -329,12 +227,13 @@ static enum rp_err open_env_in_gate(struct rp_outbox *ob, const struct rp_outbox
  * anew. */
 static enum rp_err open_env_through_gate(struct rp_outbox *ob, const struct rp_outbox_options *o, struct rp_error *err)
 {
+	struct rp_buf word = {0};
 	enum rp_err e;
 	bool sees = false;
 	int gate, tries;
 
 	for (tries = 0; tries < RP_GATE_TRIES; tries++) {
-		e = rp_gate_enter(ob->dir, RP_GATE_TRIES, &gate, err);
+		e = rp_gate_enter(ob, RP_GATE_TRIES, &gate, err);
 		if (e != RP_OK)
 			return e;
 		e = open_env_in_gate(ob, o, gate, &sees, err);
@@ -345,11 +244,13 @@ static enum rp_err open_env_through_gate(struct rp_outbox *ob, const struct rp_o
 			return e;
 		rp_gate_pause();
 	}
-	return rp_fail(
+	e = rp_fail(
 	    err, RP_ERR_BUSY,
 	    "%s: the lock table (lock.mdb) was left half made by a process that was killed, and another program "
-	    "still has it open: end that (fuser lock.mdb tells which)",
-	    ob->dir);
+	    "still has it open: end that (fuser %s tells which)",
+	    ob->dir, rp_place_word(ob, "lock.mdb", &word));
+	rp_buf_release(&word);
+	return e;
 }
 
 static enum rp_err check_format(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err)
@@ -486,7 +387,7 @@ enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *o, 
 	if (ob->quota_bytes > map_bytes - map_bytes / 8)
 		ob->quota_bytes = map_bytes - map_bytes / 8;
 	ob->disk_reserve_bytes = o->disk_reserve_bytes != 0 ? o->disk_reserve_bytes : DISK_RESERVE_DEFAULT;
-	ob->page_bytes = page_bytes_of_this_machine(); /* until it is open */
+	ob->page_bytes = rp_page_bytes_of_this_machine(); /* until it is open */
 	e = prepare_dir(ob, o->create, &made_dir, err);
 	if (e != RP_OK)
 		return e;
@@ -506,7 +407,7 @@ void rp_db_close(struct rp_outbox *ob)
 		return;
 	/* Later LMDBs take the lock table to pieces when they are the last to close it: no place to be while others open.
 	 * Not for long: whoever is stopped in the gate keeps nobody from ending. */
-	rp_gate_enter(ob->dir, RP_GATE_TRIES_TO_CLOSE, &gate, NULL);
+	rp_gate_enter(ob, RP_GATE_TRIES_TO_CLOSE, &gate, NULL);
 	close_env(ob);
 	rp_gate_leave(gate);
 }

@@ -22,6 +22,8 @@
 #ifndef RP_STORE_OUTBOX_H
 #define RP_STORE_OUTBOX_H
 
+#include <sys/types.h>
+
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/sys.h"
@@ -57,9 +59,14 @@ void rp_outbox_close(struct rp_outbox *ob);
 enum rp_err rp_outbox_sync(struct rp_outbox *ob, struct rp_error *err);
 const char *rp_outbox_dir(const struct rp_outbox *ob);
 /* For programs that wait for long: RP_ERR_IO when the directory or a file in it was removed, moved or replaced since it was
- * opened. What uses such an outbox keeps others from opening the new one. Everything below asks by itself, and then has
- * changed nothing that is found under the path. May be called while a commit is under way on another thread. */
+ * opened. What uses such an outbox keeps others from opening the new one. What is below asks by itself, but for
+ * rp_outbox_fetch and rp_outbox_fetch_piece, and then has changed nothing that is found under the path. May be called while a commit is under way on another thread. */
 enum rp_err rp_outbox_check(struct rp_outbox *ob, struct rp_error *err);
+
+/* Root acts as the user whose outbox it is: what this thread opens and makes until rp_outbox_act_end(*before) it does as that
+ * user. Everybody else is who they are. May be nested. RP_ERR_DENIED: this root may not; nothing has changed then. */
+enum rp_err rp_outbox_act(struct rp_outbox *ob, uid_t *before, struct rp_error *err);
+void rp_outbox_act_end(uid_t before);
 
 /* --- append ------------------------------------------------------------------------------------------------------ */
 

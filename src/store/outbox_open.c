@@ -8,7 +8,7 @@ static void leave_nothing(struct rp_outbox *ob)
 {
 	int gate;
 
-	if (!ob->place.made_doorbell || rp_gate_enter(ob->dir, RP_GATE_TRIES_TO_CLOSE, &gate, NULL) != RP_OK)
+	if (!ob->place.made_doorbell || rp_gate_enter(ob, RP_GATE_TRIES_TO_CLOSE, &gate, NULL) != RP_OK)
 		return;
 	rp_users_leave_nothing(ob);
 	rp_gate_leave(gate);

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 #define NOBODY ((uid_t)-1) /* what setfsuid never sets: asking for it tells the present one */
 
 /* Root acts as the user whose outbox it is: the owner of the directory, or of the data in a directory of root's (as where a
@@ -49,7 +51,7 @@ static uid_t fs_uid(uid_t uid)
 
 /* The identity is this thread's alone (setfsuid(2)), and the capabilities to pass by file permissions go with the zero.
  * The group goes first and comes back last, since root may set it. */
-enum rp_err rp_owner_act(struct rp_outbox *ob, uid_t *before, struct rp_error *err)
+enum rp_err rp_outbox_act(struct rp_outbox *ob, uid_t *before, struct rp_error *err)
 {
 	const struct rp_owner *o = &ob->place.owner;
 
@@ -59,14 +61,14 @@ enum rp_err rp_owner_act(struct rp_outbox *ob, uid_t *before, struct rp_error *e
 	*before = (uid_t)setfsuid(NOBODY);
 	if (fs_gid(o->gid) == o->gid && fs_uid(o->uid) == o->uid)
 		return RP_OK;
-	rp_owner_act_end(*before);
+	rp_outbox_act_end(*before);
 	return rp_fail(err, RP_ERR_DENIED,
 		       "%s: the outbox belongs to user %u, and this root may not act as another user; run this as that "
 		       "user",
 		       ob->dir, (unsigned)o->uid);
 }
 
-void rp_owner_act_end(uid_t before)
+void rp_outbox_act_end(uid_t before)
 {
 	if (before == NOBODY)
 		return;
@@ -75,12 +77,16 @@ void rp_owner_act_end(uid_t before)
 		setfsgid(getegid());
 }
 
-static const char *kind_of(mode_t mode)
+static enum rp_err fail_foreign(struct rp_outbox *ob, const char *name, uid_t its, struct rp_error *err)
 {
-	return S_ISLNK(mode)    ? "a symbolic link"
-	       : S_ISDIR(mode)  ? "a directory"
-	       : S_ISFIFO(mode) ? "a pipe"
-				: "a device or a socket";
+	const struct rp_owner *o = &ob->place.owner;
+	struct rp_buf word = {0};
+	enum rp_err e =
+	    rp_fail(err, RP_ERR_DENIED, "%s/%s belongs to user %u, the outbox to user %u (as root: chown %u %s)",
+		    ob->dir, name, (unsigned)its, (unsigned)o->uid, (unsigned)o->uid, rp_place_word(ob, name, &word));
+
+	rp_buf_release(&word);
+	return e;
 }
 
 enum rp_err rp_owner_judge(struct rp_outbox *ob, const char *name, const struct stat *st, struct rp_error *err)
@@ -89,16 +95,14 @@ enum rp_err rp_owner_judge(struct rp_outbox *ob, const char *name, const struct 
 
 	if (!S_ISREG(st->st_mode))
 		return rp_fail(err, RP_ERR_DENIED, "%s/%s is %s, not a file of an outbox; remove it", ob->dir, name,
-			       kind_of(st->st_mode));
+			       rp_file_kind(st->st_mode));
 	if (st->st_uid == o->uid)
 		return RP_OK;
 	/* Several users may have been given access to a directory and its files by hand. */
 	if (!o->acts && st->st_uid == o->dir_uid && faccessat(ob->place.dir_fd, name, R_OK | W_OK, AT_EACCESS) == 0)
 		return RP_OK;
 	if (o->acts || o->uid == o->dir_uid)
-		return rp_fail(err, RP_ERR_DENIED,
-			       "%s/%s belongs to user %u, the outbox to user %u (as root: chown %u '%s/%s')", ob->dir,
-			       name, (unsigned)st->st_uid, (unsigned)o->uid, (unsigned)o->uid, ob->dir, name);
+		return fail_foreign(ob, name, st->st_uid, err);
 	return rp_fail(err, RP_ERR_DENIED, "%s/%s belongs to user %u; run this as that user, not as user %u", ob->dir,
 		       name, (unsigned)st->st_uid, (unsigned)o->uid);
 }

@@ -84,7 +84,17 @@ enum rp_err rp_place_keep_opened(struct rp_outbox *ob, enum rp_file file, int fd
 	return RP_OK;
 }
 
-/* "/": of the directory itself */
+const char *rp_place_word(const struct rp_outbox *ob, const char *name, struct rp_buf *out)
+{
+	struct rp_buf path = {0};
+	bool ok =
+	    rp_buf_printf(&path, "%s%s%s", ob->dir, *name != '\0' ? "/" : "", name) && rp_shell_quote(path.data, out);
+
+	rp_buf_release(&path);
+	return ok ? out->data : "it"; /* no memory */
+}
+
+/* "": of the directory itself */
 static enum rp_err tell_gone(struct rp_outbox *ob, const char *name, int sys, struct rp_error *err)
 {
 	if (sys != 0 && sys != ENOENT && sys != ENOTDIR)
@@ -131,12 +141,12 @@ enum rp_err rp_place_file_open(struct rp_outbox *ob, enum rp_file file, int *fd,
 		return e;
 	if (made != NULL)
 		*made = e == RP_ERR_NOTFOUND;
-	e = rp_owner_act(ob, &before, err);
+	e = rp_outbox_act(ob, &before, err);
 	if (e != RP_OK)
 		return e;
 	*fd = openat(ob->place.dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	sys = errno;
-	rp_owner_act_end(before);
+	rp_outbox_act_end(before);
 	if (*fd < 0)
 		return rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s/%s: open", ob->dir, name);
 	/* It may have come after the look. */

@@ -176,6 +176,15 @@ int rp_db_table_row(struct rp_outbox *ob, MDB_txn *txn, enum rp_table table, MDB
 enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *options, struct rp_error *err);
 void rp_db_close(struct rp_outbox *ob);
 
+/* --- beginning.c: the first pages of data.mdb, before LMDB opens it ------------------------------------------------------ */
+
+size_t rp_page_bytes_of_this_machine(void);
+/* Whether the making of data.mdb was cut short before anything can have been stored; if so and `clear`, it is emptied, so that
+ * it is begun anew. In the gate, with LMDB closed. */
+bool rp_beginning_find_torn(struct rp_outbox *ob, bool clear);
+/* Whether a meta page tells a size of pages by which LMDB would divide by 0, or look for the other one in the wrong place. */
+bool rp_beginning_is_impossible(struct rp_outbox *ob);
+
 /* --- outbox_fetch.c ---------------------------------------------------------------------------------------------------- */
 
 void rp_fetcher_close(struct rp_outbox *ob);
@@ -187,8 +196,9 @@ void rp_fetcher_close(struct rp_outbox *ob);
 #define RP_GATE_TRIES 5000 /* with a pause of 2 ms after each: 10 s */
 #define RP_GATE_TRIES_TO_CLOSE 100
 
-/* RP_ERR_BUSY: another process has been in it all that time; *gate is -1 then, as after any error. */
-enum rp_err rp_gate_enter(const char *dir, int tries, int *gate, struct rp_error *err);
+/* Of the directory that is open, wherever it or this process went since; before that, of the one under the path.
+ * RP_ERR_BUSY: another process has been in it all that time; *gate is -1 then, as after any error. */
+enum rp_err rp_gate_enter(const struct rp_outbox *ob, int tries, int *gate, struct rp_error *err);
 void rp_gate_leave(int gate); /* -1: not entered */
 void rp_gate_pause(void);
 
@@ -219,15 +229,15 @@ enum rp_err rp_place_keep_opened(struct rp_outbox *ob, enum rp_file file, int fd
 #define RP_PLACE_DATA (RP_PLACE_DIR | RP_PLACE_FILE(RP_FILE_DATA) | RP_PLACE_FILE(RP_FILE_LOCK))
 #define RP_PLACE_ALL (~0u)
 enum rp_err rp_place_check(struct rp_outbox *ob, unsigned which, struct rp_error *err);
+/* The path of a file in it ("": its own) as a word for a shell, for commands that people paste. In `out`, the caller's to
+ * release. */
+const char *rp_place_word(const struct rp_outbox *ob, const char *name, struct rp_buf *out);
 
 /* --- owner.c: an outbox has one user -------------------------------------------------------------------------------------
  */
 
 enum rp_err rp_owner_find(struct rp_outbox *ob, const struct stat *dir, struct rp_error *err);
-/* What this thread opens and makes until rp_owner_act_end(*before) it does as the outbox's user. May be nested. RP_ERR_DENIED:
- * it may not; nothing has changed then. */
-enum rp_err rp_owner_act(struct rp_outbox *ob, uid_t *before, struct rp_error *err);
-void rp_owner_act_end(uid_t before);
+/* rp_outbox_act is in outbox.h. */
 /* RP_ERR_DENIED: no regular file, or the file of a user whose it must not be. */
 enum rp_err rp_owner_judge(struct rp_outbox *ob, const char *name, const struct stat *st, struct rp_error *err);
 

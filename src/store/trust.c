@@ -1,60 +1,17 @@
-#include "store/page.h"
-#include "store/pages_int.h"
-#include "store/store_int.h"
+#include "store/trust_int.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/log.h"
 
-/* A page on the way from a table's root to a leaf. */
-struct stop {
-	uint64_t pgno;
-	unsigned at;             /* of a branch: the child that was taken */
-	struct rp_bounds bounds; /* which keys belong to it */
-};
-
-/* One table, as it was when the transaction began. */
-struct way {
-	bool known, found, found_last;
-	unsigned depth;                      /* 0: it is empty */
-	struct stop stop[RP_TREE_DEPTH_MAX]; /* from the root to the leaf that was found last */
-};
-
-struct rp_trust {
-	bool broken; /* this transaction met a page that is not sound */
-	size_t page_bytes;
-	const unsigned char *map; /* NULL: to be found */
-	uint64_t map_bytes;
-	uint64_t pages; /* in the file, of those that the last commit counts */
-	/* A bit for each number of a page: this process has found a page with it sound; and, of leaves: what is beside it was
-	 * looked at in this transaction. */
-	unsigned char *sound, *around;
-	uint64_t bits_bytes;
-	uint64_t *around_list; /* those with that bit set, so that the next transaction finds the bits cleared */
-	size_t n_around, cap_around;
-	struct way way[RP_T_COUNT];
-};
-
-static int distrust(struct rp_txn *t, enum rp_table table, uint64_t pgno, const char *what)
+int rp_distrust(struct rp_txn *t, enum rp_table table, uint64_t pgno, const char *what)
 {
 	if (!t->ob->trust->broken)
 		rp_log(RP_LOG_ERROR, "damage", "what=page table=%s page=%" PRIu64 " why=\"%s\"", rp_table_name(table),
 		       pgno, what);
 	t->ob->trust->broken = true;
 	return RP_DISTRUSTED;
-}
-
-static bool inside(const struct rp_trust *tr, uint64_t pgno, uint64_t n)
-{
-	return pgno >= 2 && pgno < tr->pages && n <= tr->pages - pgno;
-}
-
-static const unsigned char *page_at(const struct rp_trust *tr, uint64_t pgno)
-{
-	return tr->map + pgno * tr->page_bytes;
 }
 
 /* Whether a value may need pages of its own: LMDB gives them to those of more than some 2,000 bytes. */
@@ -88,10 +45,10 @@ static int look(struct rp_txn *t, enum rp_table table, uint64_t pgno, bool leaf,
 	unsigned n, row;
 
 	if (!inside(tr, pgno, 1))
-		return distrust(t, table, pgno, "it is outside of the file");
+		return rp_distrust(t, table, pgno, "it is outside of the file");
 	page = page_at(tr, pgno);
 	if (rp_page_u64(page) != pgno)
-		return distrust(t, table, pgno, "it says that it is another page");
+		return rp_distrust(t, table, pgno, "it says that it is another page");
 	wrong = rp_page_check(page, tr->page_bytes, leaf ? RP_PAGE_LEAF : RP_PAGE_BRANCH, &n);
 	if (wrong == NULL && n == 1 && !leaf)
 		wrong = "it leads to one page only";
@@ -102,7 +59,7 @@ static int look(struct rp_txn *t, enum rp_table table, uint64_t pgno, bool leaf,
 	else if (wrong == NULL && !belongs(page, tr->page_bytes, leaf, b))
 		wrong = "it is not the page that belongs there";
 	if (wrong != NULL)
-		return distrust(t, table, pgno, wrong);
+		return rp_distrust(t, table, pgno, wrong);
 	rp_page_set_bit(tr->sound, pgno);
 	return 0;
 }
@@ -285,11 +242,11 @@ static int look_at_value(struct rp_txn *t, enum rp_table table, const struct way
 	pgno = rp_page_u64(node.data);
 	needs = rp_page_overflows(tr->page_bytes, node.data_bytes);
 	if (!inside(tr, pgno, needs))
-		return distrust(t, table, pgno, "it is outside of the file");
+		return rp_distrust(t, table, pgno, "it is outside of the file");
 	page = page_at(tr, pgno);
 	pages = rp_page_value_pages(page, needs);
 	if (rp_page_u64(page) != pgno || pages == 0 || !inside(tr, pgno, pages))
-		return distrust(t, table, pgno, "the pages of a value are damaged");
+		return rp_distrust(t, table, pgno, "the pages of a value are damaged");
 	return 0;
 }
 
@@ -305,10 +262,10 @@ static int find_table(struct rp_txn *t, enum rp_table table, struct way *w)
 	if (rc != 0 && rc != MDB_NOTFOUND)
 		return rc;
 	if (rc != 0 || v.mv_size != RP_TREE_BYTES)
-		return distrust(t, table, 0, "its row in the list of tables is damaged");
+		return rp_distrust(t, table, 0, "its row in the list of tables is damaged");
 	tree = rp_page_tree(v.mv_data);
 	if (tree.root != RP_PAGE_NO_ROOT && (tree.depth == 0 || tree.depth > RP_TREE_DEPTH_MAX))
-		return distrust(t, table, tree.root, "it is the root of a tree of an impossible depth");
+		return rp_distrust(t, table, tree.root, "it is the root of a tree of an impossible depth");
 	w->known = true;
 	w->found = w->found_last = false;
 	w->stop[0] = (struct stop){.pgno = tree.root};
@@ -357,7 +314,7 @@ int rp_trust_found(struct rp_txn *t, enum rp_table table, const MDB_val *key)
 	/* In the map, or in memory where it is being changed, and was looked at. */
 	offset = (uintptr_t)key->mv_data - (uintptr_t)tr->map;
 	if (offset < tr->map_bytes && rp_page_u64(page_at(tr, offset / tr->page_bytes)) != offset / tr->page_bytes)
-		return distrust(t, table, offset / tr->page_bytes, "it says that it is another page");
+		return rp_distrust(t, table, offset / tr->page_bytes, "it says that it is another page");
 	return rp_trust(t, table, key, RP_TRUST_FIND);
 }
 
@@ -372,153 +329,3 @@ uint64_t rp_trust_leaf(const struct rp_txn *t, enum rp_table table)
 }
 
 /* --- beginning and end ----------------------------------------------------------------------------------------------- */
-
-enum rp_err rp_trust_prepare(struct rp_outbox *ob, struct rp_error *err)
-{
-	struct rp_trust *tr;
-	enum rp_err e = rp_pages_check_lists(ob, err);
-
-	if (e != RP_OK)
-		return e;
-	tr = calloc(1, sizeof *tr);
-	if (tr == NULL)
-		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	tr->page_bytes = ob->page_bytes;
-	ob->trust = tr;
-	return RP_OK;
-}
-
-static bool grow_bits(unsigned char **bits, uint64_t had, uint64_t bytes)
-{
-	unsigned char *more = realloc(*bits, bytes);
-
-	if (more == NULL)
-		return false;
-	memset(more + had, 0, bytes - had);
-	*bits = more;
-	return true;
-}
-
-static bool grow(struct rp_trust *tr)
-{
-	uint64_t bytes = tr->pages / 8 + 1;
-
-	if (bytes <= tr->bits_bytes)
-		return true;
-	bytes += bytes / 2;
-	if (!grow_bits(&tr->sound, tr->bits_bytes, bytes) || !grow_bits(&tr->around, tr->bits_bytes, bytes))
-		return false;
-	tr->bits_bytes = bytes;
-	return true;
-}
-
-static void forget(struct rp_trust *tr)
-{
-	size_t i;
-
-	tr->broken = false;
-	for (i = 0; i < RP_T_COUNT; i++)
-		tr->way[i].known = false;
-	for (i = 0; i < tr->n_around; i++)
-		rp_page_clear_bit(tr->around, tr->around_list[i]);
-	tr->n_around = 0;
-}
-
-/* What is counted and behind the end of the file was taken and given back, and is free (pages.c). */
-static enum rp_err count_pages(struct rp_txn *t, struct rp_error *err)
-{
-	MDB_envinfo info;
-	struct stat st;
-	int fd;
-
-	mdb_env_info(t->ob->env, &info);
-	mdb_env_get_fd(t->ob->env, &fd);
-	if (fstat(fd, &st) != 0)
-		return rp_fail_sys(err, RP_ERR_IO, errno, "%s/data.mdb", t->ob->dir);
-	t->ob->trust->map_bytes = info.me_mapsize;
-	t->ob->trust->pages = (uint64_t)st.st_size / t->ob->page_bytes;
-	if (t->ob->trust->pages > info.me_last_pgno)
-		t->ob->trust->pages = (uint64_t)info.me_last_pgno + 1;
-	return RP_OK;
-}
-
-/* LMDB does not tell where the map is. Nothing is written yet, so a row lies there, and in the file on a page whose number is
- * known. From the row's address alone it cannot be told: the map begins where a page of memory does, which may be smaller
- * than one of the file. */
-static enum rp_err find_map(struct rp_txn *t, struct rp_error *err)
-{
-	struct rp_key format = {"format", 6};
-	MDB_val key = {format.len, format.bytes}, in_file, in_map;
-	struct rp_leaves l;
-	const struct rp_level *leaf;
-	enum rp_err e = rp_leaves_begin(&l, t, RP_T_META, err);
-	int rc;
-
-	if (e == RP_OK)
-		e = rp_leaves_get(&l, format, &in_file, err);
-	if (e == RP_OK) {
-		rc = mdb_get(t->mdb, t->ob->table[RP_T_META], &key, &in_map);
-		e = rp_db_fail(t->ob, rc, "format", err);
-	}
-	if (e == RP_OK) {
-		leaf = &l.level[l.depth - 1];
-		t->ob->trust->map = (const unsigned char *)in_map.mv_data -
-				    ((const unsigned char *)in_file.mv_data - leaf->page) -
-				    leaf->pgno * t->ob->page_bytes;
-	}
-	rp_leaves_end(&l);
-	if (e == RP_ERR_DAMAGED || e == RP_ERR_NOTFOUND)
-		e = rp_db_fail(t->ob, distrust(t, RP_T_META, 0, "the format's row cannot be found"), "format", err);
-	return e;
-}
-
-/* Its page is the first that LMDB changes in a commit. */
-static enum rp_err look_at_list_of_tables(struct rp_txn *t, struct rp_error *err)
-{
-	const struct rp_trust *tr = t->ob->trust;
-	uint64_t pgno;
-	MDB_val v;
-	int rc = rp_db_table_row(t->ob, t->mdb, RP_T_META, &v);
-
-	if (rc == 0) {
-		pgno = (uint64_t)((const unsigned char *)v.mv_data - tr->map) / tr->page_bytes;
-		if (!inside(tr, pgno, 1) || rp_page_u64(page_at(tr, pgno)) != pgno)
-			rc = distrust(t, RP_T_META, pgno, "the list of tables is damaged");
-	}
-	return rp_db_fail(t->ob, rc, "list of tables", err);
-}
-
-enum rp_err rp_trust_begin(struct rp_txn *t, struct rp_error *err)
-{
-	struct rp_trust *tr = t->ob->trust;
-	enum rp_err e;
-
-	forget(tr);
-	e = count_pages(t, err);
-	if (e == RP_OK && tr->map == NULL)
-		e = find_map(t, err);
-	if (e == RP_OK)
-		e = look_at_list_of_tables(t, err);
-	if (e != RP_OK)
-		return e;
-	return grow(tr) ? RP_OK : rp_fail(err, RP_ERR_NOMEM, "out of memory");
-}
-
-void rp_trust_map_moved(struct rp_outbox *ob)
-{
-	if (ob->trust != NULL)
-		ob->trust->map = NULL;
-}
-
-void rp_trust_free(struct rp_outbox *ob)
-{
-	struct rp_trust *tr = ob->trust;
-
-	if (tr == NULL)
-		return;
-	free(tr->sound);
-	free(tr->around);
-	free(tr->around_list);
-	free(tr);
-	ob->trust = NULL;
-}

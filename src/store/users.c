@@ -97,6 +97,18 @@ static enum rp_err enter_boot(struct rp_outbox *ob, struct rp_error *err)
 		       ob->dir);
 }
 
+static enum rp_err fail_other_files(struct rp_outbox *ob, struct rp_error *err)
+{
+	struct rp_buf word = {0};
+	enum rp_err e = rp_fail(err, RP_ERR_BUSY,
+				"%s: data.mdb or lock.mdb was removed or replaced while programs had them open, which "
+				"still use the old ones: end those first (fuser -v %s tells which)",
+				ob->dir, rp_place_word(ob, "doorbell", &word));
+
+	rp_buf_release(&word);
+	return e;
+}
+
 static enum rp_err enter_files(struct rp_outbox *ob, struct rp_error *err)
 {
 	struct rp_file_id id[2];
@@ -115,10 +127,7 @@ static enum rp_err enter_files(struct rp_outbox *ob, struct rp_error *err)
 		    : find_lock(ob, FILES_AT, FILES_AT + RANGE_BYTES, &other)))
 		return fail_lock(ob, err);
 	if (other >= 0)
-		return rp_fail(err, RP_ERR_BUSY,
-			       "%s: data.mdb or lock.mdb was removed or replaced while programs had them open, which "
-			       "still use the old ones: end those first (fuser -v '%s/doorbell' tells which)",
-			       ob->dir, ob->dir);
+		return fail_other_files(ob, err);
 	if (!there)
 		return RP_ERR_NOTFOUND;
 	rp_place_keep(ob, RP_FILE_DATA, id[0]);
@@ -139,7 +148,11 @@ enum rp_err rp_users_enter(struct rp_outbox *ob, struct rp_error *err)
 		e = enter_boot(ob, err);
 	if (e == RP_OK)
 		e = enter_files(ob, err);
-	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+	if (e == RP_OK || e == RP_ERR_NOTFOUND)
+		return RP_OK;
+	/* Still in the gate: whoever comes next must not be refused because of one that was. */
+	(void)set_lock(ob, F_UNLCK, NAMESPACE_AT, 0);
+	return e;
 }
 
 enum rp_err rp_users_stay(struct rp_outbox *ob, int data_fd, struct rp_error *err)
@@ -147,10 +160,13 @@ enum rp_err rp_users_stay(struct rp_outbox *ob, int data_fd, struct rp_error *er
 	struct rp_file_id lock = ob->place.file[RP_FILE_LOCK];
 	enum rp_err e = enter_files(ob, err);
 
-	if (e != RP_OK && e != RP_ERR_NOTFOUND)
+	if (e == RP_ERR_NOTFOUND) /* LMDB made what was not there */
+		return rp_fail(err, RP_ERR_IO,
+			       "%s: data.mdb or lock.mdb was removed while it was being opened; try again", ob->dir);
+	if (e != RP_OK)
 		return e;
 	/* Which lock.mdb LMDB has open nobody can ask it. It opened the one that was there before and is now. */
-	if (e == RP_OK && lock.ino != 0)
+	if (lock.ino != 0)
 		rp_place_keep(ob, RP_FILE_LOCK, lock);
 	e = rp_place_keep_opened(ob, RP_FILE_DATA, data_fd, err);
 	return e == RP_OK ? rp_place_check(ob, RP_PLACE_ALL, err) : e;

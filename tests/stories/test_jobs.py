@@ -182,9 +182,11 @@ class Purging(Jobs):
         (self.outbox / "purged").unlink()
         if os.geteuid() != 0:
             self.skipTest("only root can give files away")
-        self.folder.chmod(0o755)  # the owner can get there
-        for path in (self.outbox, *self.outbox.iterdir()):
+        self.folder.chmod(0o755)
+        for path in self.outbox.iterdir():
             os.chown(path, 12345, 54321)
+        os.chown(self.outbox, 0, 54321)  # as a volume of root's that a group may write to
+        self.outbox.chmod(0o770)
         self.ctl("purge", "--state", "dead", "--yes")
         for path in (self.outbox / "purged", *(self.outbox / "purged").iterdir()):
             self.assertEqual((path.stat().st_uid, path.stat().st_gid), (12345, 54321), path)

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,6 +69,28 @@ static void fail_an_assertion(void)
 	const bool right = false;
 
 	assert(right);
+}
+
+static bool no_random;
+
+/* In the place of libc's. */
+ssize_t getrandom(void *out, size_t n, unsigned flags)
+{
+	if (!no_random)
+		return syscall(SYS_getrandom, out, n, flags);
+	errno = ENOSYS;
+	return -1;
+}
+
+/* Neither from the call nor from the device. */
+static void get_no_random_bytes(void)
+{
+	const struct rlimit no_file = {0, 0};
+	char byte;
+
+	no_random = true;
+	setrlimit(RLIMIT_NOFILE, &no_file);
+	rp_sys_random(&rp_sys_real, &byte, 1);
 }
 
 static bool in_transaction(void *arg, const struct rp_entry *entry)
@@ -132,6 +156,7 @@ static const struct {
     {abort, false, -SIGABRT},
     {fail_an_assertion, true, -SIGABRT},
     {fail_an_assertion, false, -SIGABRT},
+    {get_no_random_bytes, true, -SIGABRT},
     {get_sigbus, true, -SIGBUS},
     {get_sigbus, false, -SIGBUS},
     {get_sigsegv, true, -SIGSEGV},

@@ -1,12 +1,14 @@
 /* The files of an outbox are removed, moved or replaced while it is open; others open it from another PID namespace; root
  * looks at somebody else's; links and foreign files stand in their places. */
 #include <check.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -29,6 +31,28 @@ int fdatasync(int fd)
 	if (meddle != NULL)
 		meddle();
 	return (int)syscall(SYS_fdatasync, fd);
+}
+
+static void (*within_opening)(void); /* once, when LMDB has opened its files */
+
+int mdb_reader_check(MDB_env *env, int *dead)
+{
+	int (*real)(MDB_env *, int *) = (int (*)(MDB_env *, int *))(uintptr_t)dlsym(RTLD_NEXT, "mdb_reader_check");
+	void (*meddle)(void) = within_opening;
+
+	within_opening = NULL;
+	if (meddle != NULL)
+		meddle();
+	return real(env, dead);
+}
+
+static void (*at_leaving_the_gate)(void);
+
+int flock(int fd, int operation)
+{
+	if (operation == LOCK_UN && at_leaving_the_gate != NULL)
+		at_leaving_the_gate();
+	return (int)syscall(SYS_flock, fd, operation);
 }
 
 static const char *path(const char *name)
@@ -182,6 +206,19 @@ START_TEST(a_commit_into_files_that_left_the_path_does_not_count)
 }
 END_TEST
 
+/* lock.mdb was not there before, so there is nothing to compare the new one with. */
+START_TEST(what_is_removed_while_it_is_opened_is_not_used)
+{
+	fx_close();
+	if (_i == 0)
+		remove_lock();
+	within_opening = _i == 0 ? remove_lock : remove_data;
+	ck_assert_int_eq(try_open(&fx.ob), RP_ERR_IO);
+	ck_assert_msg(strstr(fx.err.text, "was removed while it was being opened") != NULL, "%s", fx.err.text);
+	fx.ob = NULL;
+}
+END_TEST
+
 static void hold_open(int in, int out)
 {
 	char told;
@@ -243,7 +280,7 @@ END_TEST
 START_TEST(a_relative_path_outlives_a_change_of_directory)
 {
 	char whole[256], *parent = strdup(fx.dir);
-	int here = open(".", O_PATH | O_CLOEXEC);
+	int here = open(".", O_PATH | O_CLOEXEC), gate;
 
 	ck_assert(parent != NULL && here >= 0);
 	fx_close();
@@ -254,6 +291,9 @@ START_TEST(a_relative_path_outlives_a_change_of_directory)
 	fx_open();
 	ck_assert_int_eq(chdir("/"), 0);
 	ck_assert_int_eq(try_append(), RP_OK);
+	ck_assert_uint_ne(rp_db_disk_free_bytes(fx.ob), UINT64_MAX);
+	ck_assert_int_eq(rp_gate_enter(fx.ob, 1, &gate, &fx.err), RP_OK);
+	rp_gate_leave(gate);
 	ck_assert_int_eq(fchdir(here), 0);
 	snprintf(fx.dir, sizeof fx.dir, "%s", whole);
 	replace_dir();
@@ -284,6 +324,23 @@ static void hold_open_elsewhere(int in, int out)
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 }
 
+static int n_locks_left;
+
+/* Of this PID namespace; users.c says where they are. */
+static void count_lock_left(void)
+{
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+	struct stat st;
+	int fd = open(path("doorbell"), O_RDWR | O_CLOEXEC);
+
+	ck_assert(fd >= 0 && stat("/proc/self/ns/pid", &st) == 0);
+	l.l_start = ((off_t)1 << 60) + (off_t)st.st_ino;
+	ck_assert_int_eq(fcntl(fd, F_OFD_GETLK, &l), 0);
+	n_locks_left += l.l_type != F_UNLCK;
+	close(fd);
+}
+
+/* Those who are refused leave nothing behind for which a user of the other namespace would be. */
 START_TEST(users_in_another_pid_namespace_keep_others_out)
 {
 	struct fx_child c;
@@ -298,7 +355,10 @@ START_TEST(users_in_another_pid_namespace_keep_others_out)
 		fx_open();
 		return;
 	}
+	at_leaving_the_gate = count_lock_left;
 	ck_assert_int_eq(try_open(&fx.ob), RP_ERR_BUSY);
+	at_leaving_the_gate = NULL;
+	ck_assert_int_eq(n_locks_left, 0);
 	ck_assert_msg(strstr(fx.err.text, "another PID namespace (pid:[") != NULL, "%s", fx.err.text);
 	ck_assert_msg(strstr(fx.err.text, "or end them first") != NULL, "%s", fx.err.text);
 	finish_holder(&c);
@@ -419,8 +479,28 @@ START_TEST(a_file_of_root_among_a_users_is_told_with_its_mend)
 	ck_assert_int_eq(chown(path(name), 0, 0), 0);
 	e = open_all();
 	ck_assert_msg(e == RP_ERR_DENIED, "%s", fx.err.text);
-	snprintf(mend, sizeof mend, "chown %d '%s'", SERVICE, path(name));
+	snprintf(mend, sizeof mend, "chown %d %s)", SERVICE, path(name));
 	ck_assert_msg(strstr(fx.err.text, mend) != NULL, "%s", fx.err.text);
+}
+END_TEST
+
+START_TEST(the_mend_can_be_pasted)
+{
+	struct rp_buf word = {0};
+	char whole[256];
+
+	fx_close();
+	snprintf(whole, sizeof whole, "%s", fx.dir);
+	snprintf(side, sizeof side, "%s of o'brien", whole);
+	ck_assert_int_eq(rename(whole, side), 0);
+	snprintf(fx.dir, sizeof fx.dir, "%.255s", side);
+	fx_open();
+	ck_assert_str_eq(strstr(rp_place_word(fx.ob, "lock.mdb", &word), " of"), " of o'\\''brien/lock.mdb'");
+	rp_buf_release(&word);
+	fx_close();
+	snprintf(fx.dir, sizeof fx.dir, "%s", whole);
+	ck_assert_int_eq(rename(side, whole), 0);
+	fx_open();
 }
 END_TEST
 
@@ -447,7 +527,7 @@ START_TEST(its_user_is_told_of_a_file_of_root)
 	c = fx_start(open_as_service_in_vain);
 	fx_receive(c.out, text, sizeof text);
 	fx_finish(&c);
-	ck_assert_msg(strstr(text, "lock.mdb belongs to user 0, the outbox to user 12345 (as root: chown 12345 '") !=
+	ck_assert_msg(strstr(text, "lock.mdb belongs to user 0, the outbox to user 12345 (as root: chown 12345 ") !=
 			  NULL,
 		      "%s", text);
 }
@@ -475,7 +555,7 @@ START_TEST(no_file_is_opened_through_a_link)
 }
 END_TEST
 
-START_TEST(no_pipe_is_opened)
+START_TEST(no_fifo_is_opened)
 {
 	const char *name = all_names[_i];
 
@@ -483,7 +563,7 @@ START_TEST(no_pipe_is_opened)
 	ck_assert_int_eq(unlink(path(name)), 0);
 	ck_assert_int_eq(mkfifo(path(name), 0600), 0);
 	ck_assert_int_eq(open_all(), RP_ERR_DENIED);
-	ck_assert_msg(strstr(fx.err.text, "is a pipe") != NULL, "%s", fx.err.text);
+	ck_assert_msg(strstr(fx.err.text, "is a FIFO") != NULL, "%s", fx.err.text);
 }
 END_TEST
 
@@ -496,6 +576,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, nothing_is_stored_in_files_that_left_the_path, 0, MEDDLERS);
 	tcase_add_loop_test(tc, a_commit_into_files_that_left_the_path_does_not_count, 0, MEDDLERS);
+	tcase_add_loop_test(tc, what_is_removed_while_it_is_opened_is_not_used, 0, 2);
 	tcase_add_loop_test(tc, nobody_opens_other_files_beside_users_of_the_old_ones, 0, 3);
 	tcase_add_test(tc, a_new_directory_under_the_path_is_an_outbox_of_its_own);
 	tcase_add_test(tc, a_relative_path_outlives_a_change_of_directory);
@@ -503,9 +584,10 @@ static Suite *suite(void)
 	tcase_add_test(tc, users_in_the_same_pid_namespace_keep_nobody_out);
 	tcase_add_loop_test(tc, what_root_makes_belongs_to_the_outboxs_user, 0, 2);
 	tcase_add_loop_test(tc, a_file_of_root_among_a_users_is_told_with_its_mend, 0, 4);
+	tcase_add_test(tc, the_mend_can_be_pasted);
 	tcase_add_test(tc, its_user_is_told_of_a_file_of_root);
 	tcase_add_loop_test(tc, no_file_is_opened_through_a_link, 0, 8);
-	tcase_add_loop_test(tc, no_pipe_is_opened, 0, 4);
+	tcase_add_loop_test(tc, no_fifo_is_opened, 0, 4);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -355,7 +355,7 @@ START_TEST(a_value_whose_pages_are_damaged_is_not_removed)
 	e.payload = (struct rp_span){payload, sizeof payload};
 	purge_seq = fx_append_one(&e, NULL);
 	reopen();
-	number = fx_page_of(RP_T_BODY, rp_key2(purge_seq, 3));
+	number = fx_page_of(RP_T_BODY, rp_key2(purge_seq, 1));
 	fx_page_read(number, page);
 	ck_assert_uint_eq(rp_page_kind(page), RP_PAGE_OVERFLOW);
 	expect_refusal(number, values[_i], purge_one);

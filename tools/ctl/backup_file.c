@@ -38,34 +38,18 @@ static int refuse(const struct rp_error *err)
 	return RP_EXIT_IO;
 }
 
-/* As root, what we make in an outbox is its owner's: he must be able to go on in it. */
-static bool give_to_owner(int fd, const char *outbox)
-{
-	struct stat st;
-
-	return geteuid() != 0 || (stat(outbox, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) == 0);
-}
-
 /* OUTBOX/purged. A directory there that is a link is not ours. */
 static int open_dir(struct rp_backup_file *b, int *dir)
 {
-	const char *outbox = rp_outbox_dir(b->ctl->ob);
-
-	if (!rp_buf_printf(&b->path, "%s/purged", outbox))
+	if (!rp_buf_printf(&b->path, "%s/purged", rp_outbox_dir(b->ctl->ob)))
 		return rp_ctl_no_memory();
 	if (mkdir(b->path.data, 0700) != 0 && errno != EEXIST)
 		return fail(b->path.data, "create directory");
 	*dir = open(b->path.data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (*dir < 0)
-		return fail(b->path.data, "open directory");
-	if (!give_to_owner(*dir, outbox)) {
-		close(*dir);
-		return fail(b->path.data, "give it to the outbox's owner");
-	}
-	return RP_EXIT_OK;
+	return *dir >= 0 ? RP_EXIT_OK : fail(b->path.data, "open directory");
 }
 
-static int open_own_file(struct rp_backup_file *b)
+static int make_own_file(struct rp_backup_file *b)
 {
 	time_t now = (time_t)(b->ctl->now_at_ms / 1000);
 	char at[32], name[64];
@@ -86,10 +70,22 @@ static int open_own_file(struct rp_backup_file *b)
 		b->fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (b->fd < 0)
 			code = fail(b->path.data, "create");
-		else if (!give_to_owner(b->fd, rp_outbox_dir(b->ctl->ob)))
-			code = fail(b->path.data, "give it to the outbox's owner");
 	}
 	close(dir);
+	return code;
+}
+
+/* What root makes in an outbox is its user's, who must be able to go on in it. */
+static int open_own_file(struct rp_backup_file *b)
+{
+	struct rp_error err;
+	uid_t before;
+	int code;
+
+	if (rp_outbox_act(b->ctl->ob, &before, &err) != RP_OK)
+		return refuse(&err);
+	code = make_own_file(b);
+	rp_outbox_act_end(before);
 	return code;
 }
 

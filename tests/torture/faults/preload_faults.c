@@ -432,7 +432,7 @@ WRAP(int, -1, inotify_add_watch, (int fd, const char *path, uint32_t mask), (fd,
 WRAP(int, -1, signalfd, (int fd, const sigset_t *set, int flags), (fd, set, flags), enter(&v, "signalfd", NULL))
 WRAP(int, -1, socketpair, (int domain, int type, int protocol, int fds[2]), (domain, type, protocol, fds),
      enter(&v, "socketpair", NULL))
-WRAP(int, -1, statvfs, (const char *path, struct statvfs *out), (path, out), enter(&v, "statvfs", NULL))
+WRAP(int, -1, fstatvfs, (int fd, struct statvfs *out), (fd, out), enter(&v, "fstatvfs", NULL))
 WRAP(FILE *, NULL, fopen, (const char *path, const char *mode), (path, mode), enter(&v, "fopen", NULL))
 /* The C library writes past the wrappers above. */
 WRAP(size_t, 0, fwrite, (const void *at, size_t size, size_t n, FILE *file), (at, size, n, file),
@@ -448,6 +448,9 @@ static const char *name_in(const char *path)
 {
 	return strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
 }
+
+WRAP(int, -1, fstatat, (int folder, const char *path, struct stat *out, int flags), (folder, path, out, flags),
+     enter(&v, "fstatat", name_in(path)))
 
 /* The mode is there when a file may be created; reading it in vain does no harm on this kind of machine. */
 static int open_at(int folder, const char *path, int flags, mode_t mode)
