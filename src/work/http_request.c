@@ -268,8 +268,7 @@ static CURLcode set_callbacks(CURL *easy, struct rp_transfer *t)
 	       SET(CURLOPT_PREREQDATA, t) && SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, t) &&
 	       SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, t) &&
 	       SET(CURLOPT_XFERINFOFUNCTION, on_progress) && SET(CURLOPT_XFERINFODATA, t) &&
-	       SET(CURLOPT_NOPROGRESS, 0L) && SET(CURLOPT_SSL_CTX_FUNCTION, on_tls) &&
-	       SET(CURLOPT_SSL_CTX_DATA, t));
+	       SET(CURLOPT_NOPROGRESS, 0L) && SET(CURLOPT_SSL_CTX_FUNCTION, on_tls) && SET(CURLOPT_SSL_CTX_DATA, t));
 	return rc;
 }
 
