@@ -150,7 +150,8 @@ bool rp_transfer_was_written(const struct rp_transfer *t);
 bool rp_transfer_is_undecided(const struct rp_transfer *t);
 
 /* http_lack.c. Makes the outcome RP_CAUSE_LOCAL with a lack where the failure was for want of
- * something of ours, or of the owner's leave, before the request began. Decide local: the transfer is broken off for trouble of ours. */
+ * something of ours, or of the owner's leave, before the request began. Decide local: the transfer
+ * is broken off for trouble of ours. */
 void rp_transfer_note_lack(struct rp_transfer *t, CURLcode rc);
 void rp_transfer_decide_local(struct rp_transfer *t, const char *detail);
 
