@@ -63,11 +63,12 @@ enum rp_wish {
 	RP_WISH_ABORT,   /* "abort-message": do not send this message again */
 };
 
-/* What a request failed for that is ours to have, before a byte of it was sent: it counts as no attempt. */
+/* What a request lacked, before a byte of it was sent: it counts as no attempt. */
 enum rp_lack {
 	RP_LACK_NONE = 0,
 	RP_LACK_PROCESS, /* descriptors, memory, threads: it concerns every request */
 	RP_LACK_PORTS,   /* local ports towards one address: it concerns requests to this endpoint */
+	RP_LACK_LEAVE,   /* what allowed it is past: the endpoint was paused, the entry purged */
 };
 
 #define RP_PEER_TEXT_MAX 64      /* "[2001:db8::1]:65535" and a zone fit */

@@ -16,3 +16,8 @@ enum rp_start_verdict rp_start_judge(const struct rp_start *s)
 		return RP_START_FULL;
 	return s->metered && s->age_ms > s->begin_within_ms ? RP_START_LATE : RP_START_GO;
 }
+
+bool rp_start_may_go_on(const struct rp_endpoint *endpoint)
+{
+	return !endpoint->paused && !endpoint->disabled;
+}

@@ -29,5 +29,8 @@ enum rp_start_verdict {
 };
 
 enum rp_start_verdict rp_start_judge(const struct rp_start *s);
+/* Of one that has begun, and is only now connected or is to be sent once more: whether it may go
+ * on. Limits counted it when it began; what an operator or the receiver forbade since holds. */
+bool rp_start_may_go_on(const struct rp_endpoint *endpoint);
 
 #endif

@@ -247,6 +247,9 @@ struct rp_dispatch {
  * RP_ERR_DAMAGED: a record or the payload fails its checksum: settle it dead. */
 enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim, struct rp_dispatch *out,
 			    struct rp_error *err);
+/* Only the endpoint of a fetched one, as it is now. RP_ERR_STALE as above. */
+enum rp_err rp_outbox_fetch_endpoint(struct rp_outbox *ob, const struct rp_claim *claim, struct rp_dispatch *out,
+				     struct rp_error *err);
 void rp_dispatch_release(struct rp_dispatch *d);
 
 /* Reads the payload of a fetched entry once more, piece by piece, each in a snapshot of its own. Nothing is checked again: the

@@ -150,6 +150,20 @@ enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim, 
 	return e;
 }
 
+enum rp_err rp_outbox_fetch_endpoint(struct rp_outbox *ob, const struct rp_claim *claim, struct rp_dispatch *out,
+				     struct rp_error *err)
+{
+	enum rp_err e = begin(ob, err);
+
+	if (e != RP_OK)
+		return e;
+	e = check_claim(ob->fetcher, claim, err);
+	if (e == RP_OK)
+		e = look_at_endpoint(ob->fetcher, claim->endpoint, out, err);
+	end(ob);
+	return e;
+}
+
 /* Chunks have the sizes that they have: where the next piece begins is known from the last. */
 static enum rp_err read_piece(struct rp_txn *t, struct rp_piece *p, char *out, size_t n, struct rp_error *err)
 {

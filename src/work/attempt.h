@@ -26,7 +26,8 @@ struct rp_attempt_request {
 	size_t n_own_headers; /* those in front are ours; the others' values may be secrets */
 };
 
-/* RP_CAUSE_NONE: *out is ready to start. RP_CAUSE_LOCAL with out->lacks_memory: nothing is wrong with the attempt. Else the reason why this attempt fails without being made (bad URL, no key,
+/* RP_CAUSE_NONE: *out is ready to start. RP_CAUSE_LOCAL with out->lacks_memory: nothing is wrong with
+ * the attempt. Else the reason why this attempt fails without being made (bad URL, no key,
  * too many headers), with `detail` filled. The dispatch must stay as it is until the request is done. */
 enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp_settings *settings,
 				 const struct rp_dispatch *dispatch, uint32_t attempt_no, int64_t now_at_ms,

@@ -288,7 +288,7 @@ static void begin_again(struct http_engine *e, struct rp_transfer *t)
 		return;
 	t->state = RP_TRANSFER_IDLE;
 	memset(&t->outcome, 0, sizeof t->outcome);
-	rp_transfer_decide(t, RP_CAUSE_LOCAL, "cannot begin the request again");
+	rp_transfer_decide_local(t, "cannot begin the request again");
 	transfer_decided(e, t);
 }
 

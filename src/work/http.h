@@ -28,6 +28,10 @@ struct rp_request {
 	 * when a request is repeated on another connection. false: they cannot be had; the request is broken off. NULL: the
 	 * body is in memory. */
 	bool (*read_body)(void *owner, size_t at, char *out, size_t n);
+	/* Whether the request may still be written; called from inside run where that is later than
+	 * the start: a connection had to be made first, or the request is repeated on another one.
+	 * false: it is not written. NULL: it always may. */
+	bool (*may_write)(void *owner);
 	int64_t timeout_ms, connect_timeout_ms;
 	const struct rp_guard_policy *guard;
 	struct rp_tls_anchors *anchors;         /* a receiver's certificate must end in one; NULL: none does */

@@ -37,6 +37,7 @@ struct rp_http_notes {
 	bool retried;       /* libcurl has begun the request on another connection before */
 	bool unfit;         /* the kept connection was found closed or not empty: nothing was written */
 	bool surplus;       /* it was the latter, and the bytes were no farewell */
+	bool withheld;      /* the owner gave no leave to write it */
 	bool foreign;       /* the answer came before the receiver's host had a byte of the request */
 	bool looked_on;     /* what lay unread at libcurl's end was looked at */
 	bool unread;        /* the answer was found there, not by libcurl */
@@ -64,6 +65,7 @@ struct rp_transfer {
 	int opened_fd[2];          /* the latest sockets of IPv4 and IPv6: libcurl takes one, closes the other */
 	bool stalled;              /* libcurl gave up an address and has to be told to go on */
 	bool again;                /* this is the second try of the attempt */
+	bool written_before;       /* ... and the first one may have reached the receiver */
 	bool fresh, forbids_reuse; /* as set in the easy handle */
 	int64_t spent_us;          /* by the first try */
 	struct rp_transfer *next;  /* in the pool or in the list of decided ones */
@@ -141,12 +143,15 @@ void rp_transfer_read_on(struct rp_transfer *t);
 /* http_outcome.c. Fill t->outcome: from libcurl's verdict, or without libcurl having had a say. */
 void rp_transfer_judge(struct rp_transfer *t, CURLcode rc);
 void rp_transfer_decide(struct rp_transfer *t, enum rp_cause cause, const char *detail);
+/* Whether the receiver may have got the request, by this try or one before it. */
+bool rp_transfer_was_written(const struct rp_transfer *t);
 /* Of a judged one: whether what came on a kept connection decides nothing, so that the request is
  * to be made again. */
 bool rp_transfer_is_undecided(const struct rp_transfer *t);
 
-/* http_lack.c. Makes the outcome RP_CAUSE_LOCAL with a lack where the failure was for want of something of ours, before the
- * request began. Decide local: the transfer is broken off for trouble of ours. */
+/* http_lack.c. Makes the outcome RP_CAUSE_LOCAL with a lack where the failure was for want of
+ * something of ours, or of the owner's leave, before the request began. Decide local: the transfer
+ * is broken off for trouble of ours. */
 void rp_transfer_note_lack(struct rp_transfer *t, CURLcode rc);
 void rp_transfer_decide_local(struct rp_transfer *t, const char *detail);
 

@@ -73,6 +73,10 @@ void rp_transfer_note_lack(struct rp_transfer *t, CURLcode rc)
 {
 	int sys;
 
+	if (t->notes.withheld && !rp_transfer_was_written(t)) {
+		t->outcome.lack = RP_LACK_LEAVE;
+		return;
+	}
 	if (rc == CURLE_OK || t->notes.request_began || t->outcome.http_status != 0 ||
 	    t->notes.blocked != RP_CAUSE_NONE)
 		return;

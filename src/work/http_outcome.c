@@ -172,6 +172,11 @@ static enum rp_cause cause_or(enum rp_cause cause, enum rp_cause otherwise)
 	return cause != RP_CAUSE_NONE ? cause : otherwise;
 }
 
+bool rp_transfer_was_written(const struct rp_transfer *t)
+{
+	return t->notes.request_began || t->notes.retried || t->written_before;
+}
+
 static enum rp_cause cause_of_code(struct rp_transfer *t, CURLcode rc)
 {
 	const struct rp_http_notes *notes = &t->notes;
@@ -223,6 +228,8 @@ static enum rp_cause cause_of_code(struct rp_transfer *t, CURLcode rc)
 	case CURLE_LOGIN_DENIED: /* userinfo in the URL */
 		return RP_CAUSE_BAD_URL;
 	case CURLE_ABORTED_BY_CALLBACK:
+		if (notes->withheld && rp_transfer_was_written(t))
+			return RP_CAUSE_RESET;
 		return notes->blocked != RP_CAUSE_NONE ? notes->blocked : RP_CAUSE_LOCAL;
 	default:
 		return RP_CAUSE_LOCAL;
@@ -265,6 +272,8 @@ static const char *message_of(const struct rp_transfer *t, enum rp_cause cause, 
 								    : "response head over 64 KiB";
 	if (is_line_too_long(&t->notes, rc))
 		return "response header line over 100 KB";
+	if (t->notes.withheld)
+		return "connection lost; not sent again: paused or purged meanwhile";
 	if (cause == RP_CAUSE_BAD_URL || t->error_text[0] == '\0')
 		return curl_easy_strerror(rc);
 	return t->error_text;
@@ -398,7 +407,7 @@ bool rp_transfer_is_undecided(const struct rp_transfer *t)
 
 	if (notes->unfit || notes->foreign)
 		return true;
-	if (t->again || notes->sockets > 0 || !notes->request_began)
+	if (t->again || notes->withheld || notes->sockets > 0 || !notes->request_began)
 		return false;
 	if (out->http_status == 0)
 		return out->cause == RP_CAUSE_PROTOCOL || (out->cause == RP_CAUSE_RESET && !notes->answered);

@@ -141,6 +141,16 @@ static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *arg)
 	return rp_tls_apply(ssl_ctx, t->request.anchors, t->request.identity) ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
 }
 
+/* At the start the owner knew; on a kept connection that is now. */
+static bool has_leave(struct rp_transfer *t)
+{
+	const struct rp_request *r = &t->request;
+	bool later = t->notes.sockets > 0 || t->notes.request_began || t->notes.retried;
+
+	t->notes.withheld = later && r->may_write != NULL && !r->may_write(r->owner);
+	return !t->notes.withheld;
+}
+
 static void request_begins(struct rp_transfer *t)
 {
 	t->notes.retried = t->notes.retried || t->notes.request_began;
@@ -170,7 +180,7 @@ static int on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port,
 		memcpy(&sa, &in6, len = sizeof in6);
 	if (!guard_lets_pass(t, (const struct sockaddr *)&sa, len, (unsigned)peer_port))
 		return CURL_PREREQFUNC_ABORT;
-	if (!rp_http_kept_is_fit(t, &ends))
+	if (!rp_http_kept_is_fit(t, &ends) || !has_leave(t))
 		return CURL_PREREQFUNC_ABORT;
 	request_begins(t);
 	return CURL_PREREQFUNC_OK;
@@ -451,7 +461,7 @@ enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *
 	t->error_text[0] = '\0';
 	t->request = *request;
 	t->fd = t->opened_fd[0] = t->opened_fd[1] = -1;
-	t->again = t->stalled = false;
+	t->again = t->written_before = t->stalled = false;
 	t->spent_us = 0;
 	rp_http_notes_begin(&t->notes);
 	if (!head_set(t, request))
@@ -475,6 +485,7 @@ bool rp_transfer_prepare_again(struct rp_transfer *t)
 {
 	struct rp_request rest = t->request;
 	int64_t spent_us = t->outcome.duration_us;
+	bool written = rp_transfer_was_written(t);
 
 	rest.timeout_ms -= spent_us / 1000;
 	if (rest.timeout_ms < 1)
@@ -482,6 +493,7 @@ bool rp_transfer_prepare_again(struct rp_transfer *t)
 	if (rp_transfer_prepare(t, &rest, NULL) != RP_OK || reuse_set(t, true, t->forbids_reuse) != CURLE_OK)
 		return false;
 	t->again = true;
+	t->written_before = written;
 	t->spent_us = spent_us;
 	return true;
 }

@@ -134,7 +134,9 @@ static void shrink(struct rp_sender *s, struct rp_sender_job *j, const char *wha
 
 static void lacked(struct rp_sender *s, struct rp_sender_job *j, const struct rp_outcome *outcome)
 {
-	if (outcome->lack == RP_LACK_PORTS)
+	if (outcome->lack == RP_LACK_LEAVE)
+		push_finished(s, j, RP_SETTLE_RETURN);
+	else if (outcome->lack == RP_LACK_PORTS)
 		park(s, j, RP_CAUSE_LOCAL, outcome->detail, NO_PORT_WAIT_MS);
 	else
 		shrink(s, j, outcome->detail);
@@ -212,6 +214,18 @@ static bool may_begin(struct rp_sender *s, const struct rp_sender_job *j, const 
 	return verdict == RP_START_GO;
 }
 
+static bool may_write(void *owner)
+{
+	const struct rp_sender_job *j = owner;
+	struct rp_dispatch *d = &j->place->dispatch;
+	struct rp_error err;
+	enum rp_err e = rp_outbox_fetch_endpoint(j->place->sender->o.outbox, &j->claim, d, &err);
+
+	if (e != RP_OK && e != RP_ERR_STALE)
+		rp_log(RP_LOG_ERROR, "claim_unreadable", "seq=%" PRIu64 " why=%s", j->claim.seq, rp_err_name(e));
+	return e == RP_OK && d->endpoint_known && rp_start_may_go_on(&d->endpoint);
+}
+
 static bool read_body(void *owner, size_t at, char *out, size_t n)
 {
 	const struct rp_sender_job *j = owner;
@@ -267,6 +281,7 @@ static enum rp_err begin(struct rp_sender *s, struct rp_sender_job *j, struct rp
 		return RP_OK;
 	}
 	p->attempt.request.owner = j;
+	p->attempt.request.may_write = may_write;
 	if (p->dispatch.payload.len > SHORT_BYTES)
 		read_while_sent(j, p);
 	j->place = p;

@@ -2,7 +2,10 @@
 descriptors that run out; about long payloads that receivers hang on."""
 
 import pathlib
+import re
 import resource
+import socket
+import threading
 import time
 
 from harness import BIN, Story, make_run, wait_until
@@ -35,6 +38,52 @@ class OnTheWire(Story):
         self.assertEqual({r["attempt"] for r in self.target.record()}, {1})
         self.assertEqual(self.sender.stop(), 0)
         self.assert_sound(delivered=PLACES + 10)
+
+    def test_nothing_is_sent_again_after_pause_has_returned(self):
+        """A kept connection ends without an answer: libcurl makes such a request again by itself."""
+        got, hold = [], threading.Event()
+
+        def serve(peer):
+            with peer:
+                for _ in range(2):
+                    data = b""
+                    while b"\r\n\r\n" not in data:
+                        data += peer.recv(65536)
+                    head, _, rest = data.partition(b"\r\n\r\n")
+                    left = int(re.search(rb"(?i)content-length: *(\d+)", head)[1]) - len(rest)
+                    while left > 0:
+                        left -= len(peer.recv(65536))
+                    got.append(head)
+                    if len(got) == 1:
+                        peer.sendall(b"HTTP/1.1 204 Fine\r\n\r\n")
+                    else:
+                        hold.wait(20)
+                        return
+
+        def accept():
+            while True:
+                try:
+                    threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+                except OSError:
+                    return
+
+        server = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(server.close)
+        threading.Thread(target=accept, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/hook"
+        self.configure(defaults={"retry_base": "60s"})
+        sender = self.send()
+        self.ingest([make_run(1, url)])
+        self.wait_entries("the first", delivered=1)
+        self.ingest([make_run(2, url)])
+        wait_until(lambda: len(got) == 2, "the second request")
+        self.ctl("pause", url)
+        hold.set()
+        self.wait_entries("its end", delivered=1, in_flight=0)
+        self.assertEqual(len(got), 2)
+        self.assertEqual([e["last_cause"] for e in self.list("--state", "retrying")], ["reset"])
+        self.assertEqual(sender.stop(), 0)
+        self.assert_sound(delivered=1, waiting=1)
 
     def test_tokens_that_passed_while_places_were_taken_are_gone(self):
         self.begin(rate="1/s")
@@ -122,7 +171,7 @@ class LongPayloads(Story):
         self.wait_entries("the others", delivered=20, limit_s=8)
         took_s = max(r["at_ms"] for r in well.record()) / 1000 - began
         self.note(f"{took_s:.2f} s, {self.anonymous_bytes(sender.pid) / self.MIB:.0f} MiB")
-        self.assertLess(took_s, 5)
+        self.assertLess(took_s, 1)
         self.assertLess(self.anonymous_bytes(sender.pid), 40 * self.MIB)
         sender.signal(15)
         sender.wait()

@@ -297,6 +297,79 @@ START_TEST(junk_on_a_fresh_connection_is_the_answer)
 }
 END_TEST
 
+/* ---- leave of the owner ---- */
+
+static unsigned n_asked;
+static bool leave;
+
+static bool give_leave(void *owner)
+{
+	(void)owner;
+	n_asked++;
+	return leave;
+}
+
+static void post_with_leave(struct rig *r, bool given)
+{
+	leave = given;
+	r->request.may_write = give_leave;
+	post_and_wait(r, NULL);
+}
+
+static void expect_lack(const struct rig *r, const char *label, enum rp_cause cause, enum rp_lack lack)
+{
+	expect(r, label, cause, cause == RP_CAUSE_NONE ? 200 : 0);
+	ck_assert_msg(r->last.lack == lack, "%s: lack %d", label, (int)r->last.lack);
+}
+
+START_TEST(a_request_without_leave_is_not_written_and_is_no_attempt)
+{
+	static const struct script_step script[] = {READ, ANSWER(OK_EMPTY), AGAIN};
+	struct rig r;
+
+	n_asked = 0;
+	rig_begin(&r, script, N_OF(script));
+	post_with_leave(&r, false);
+	expect_lack(&r, "connected", RP_CAUSE_LOCAL, RP_LACK_LEAVE);
+	ck_assert_uint_eq(scripted_server_requests(r.server), 0);
+	post_with_leave(&r, true);
+	expect_lack(&r, "with leave", RP_CAUSE_NONE, RP_LACK_NONE);
+	post_with_leave(&r, false);
+	expect_lack(&r, "at once on a kept connection", RP_CAUSE_NONE, RP_LACK_NONE);
+	ck_assert_uint_eq(n_asked, 2);
+	rig_end(&r);
+}
+END_TEST
+
+static const struct {
+	const char *what;
+	struct script_step after[3]; /* the first answer */
+	enum rp_cause cause;
+	enum rp_lack lack;
+	unsigned requests;
+} repeats[] = {
+    {"libcurl repeats it", {READ, CLOSE}, RP_CAUSE_RESET, RP_LACK_NONE, 2},
+    {"the engine repeats it", {READ, ANSWER("junk\n"), HANG}, RP_CAUSE_RESET, RP_LACK_NONE, 2},
+    {"it was not written before", {HOLD, ANSWER("{}"), HANG}, RP_CAUSE_LOCAL, RP_LACK_LEAVE, 1},
+};
+
+START_TEST(a_request_without_leave_is_not_written_again)
+{
+	struct script_step script[5] = {READ, ANSWER(OK_EMPTY)};
+	struct rig r;
+
+	memcpy(script + 2, repeats[_i].after, sizeof repeats[_i].after);
+	rig_begin(&r, script, N_OF(script));
+	post_with_leave(&r, true);
+	scripted_server_let_go(r.server);
+	scripted_server_step(r.server);
+	post_with_leave(&r, false);
+	expect_lack(&r, repeats[_i].what, repeats[_i].cause, repeats[_i].lack);
+	expect_seen(&r, repeats[_i].what, repeats[_i].requests, 2);
+	rig_end(&r);
+}
+END_TEST
+
 /* A second try may meet the same: it is the last. */
 START_TEST(a_request_is_made_again_once)
 {
@@ -620,6 +693,8 @@ static Suite *suite(void)
 	tcase_add_loop_test(surplus, bytes_after_the_next_request_decide_nothing, 0, N_OF(junk_cases));
 	tcase_add_test(surplus, junk_on_a_fresh_connection_is_the_answer);
 	tcase_add_test(surplus, a_request_is_made_again_once);
+	tcase_add_test(surplus, a_request_without_leave_is_not_written_and_is_no_attempt);
+	tcase_add_loop_test(surplus, a_request_without_leave_is_not_written_again, 0, N_OF(repeats));
 	tcase_add_test(surplus, an_answer_before_the_request_arrived_is_none);
 	tcase_add_test(surplus, an_answer_after_a_part_of_the_request_arrived_counts);
 	tcase_add_test(surplus, a_408_on_a_kept_connection_is_a_farewell);

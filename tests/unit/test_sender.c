@@ -1163,6 +1163,35 @@ START_TEST(a_lack_of_descriptors_spends_nothing_and_makes_fewer_requests_at_once
 }
 END_TEST
 
+/* It was connecting meanwhile, or lost its kept connection. */
+START_TEST(what_is_not_written_yet_is_withheld_after_a_pause_or_a_purge)
+{
+	const struct rp_request *one, *two;
+	uint64_t first = fx_append(1, 2);
+
+	configure("[defaults]\nretry_attempts = 1\n");
+	start_sender(2, false);
+	settle_down(20);
+	one = net.requests[0].request;
+	two = net.requests[1].request;
+	ck_assert(one->may_write(one->owner) && two->may_write(two->owner));
+	ck_assert_int_eq(fx_change(RP_CHANGE_PURGE, first + 1), RP_CHANGED_DONE_IN_FLIGHT);
+	ck_assert(one->may_write(one->owner) && !two->may_write(two->owner));
+	fx_pause(1, true);
+	ck_assert(!one->may_write(one->owner));
+	answer_lack(0, RP_LACK_LEAVE);
+	answer_lack(1, RP_LACK_LEAVE);
+	settle_down(20);
+	ck_assert_int_eq(fx_state(first), RP_STATE_WAITING);
+	ck_assert_uint_eq(fx_delivery(first).attempts, 0);
+	ck_assert_uint_eq(fx_ledger().purged, 1);
+	fx_pause(1, false);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 3);
+	ck_assert_str_eq(net.requests[2].attempt, "1");
+}
+END_TEST
+
 START_TEST(when_not_one_request_can_be_had_the_sender_ends_with_words)
 {
 	enum rp_err e = RP_OK;
@@ -1258,6 +1287,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_configured_header_replaces_the_envelope_s);
 	tcase_add_test(tc, header_values_that_a_receiver_echoes_are_not_kept);
 	tcase_add_test(tc, a_lack_of_descriptors_spends_nothing_and_makes_fewer_requests_at_once);
+	tcase_add_test(tc, what_is_not_written_yet_is_withheld_after_a_pause_or_a_purge);
 	tcase_add_test(tc, when_not_one_request_can_be_had_the_sender_ends_with_words);
 	tcase_add_test(tc, a_lack_of_ports_towards_one_endpoint_leaves_the_others_alone);
 	tcase_add_test(tc, a_lack_of_memory_for_a_request_spends_nothing);

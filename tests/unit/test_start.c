@@ -42,6 +42,19 @@ START_TEST(a_request_begins_when_the_table_says)
 }
 END_TEST
 
+START_TEST(what_has_begun_is_stopped_by_what_forbids_it_and_by_no_limit)
+{
+	struct rp_endpoint ep = {.parked_until_ms = NOW + 1, .control.breaker = RP_BREAKER_OPEN};
+
+	ep.count[RP_STATE_IN_FLIGHT] = 1000;
+	ck_assert(rp_start_may_go_on(&ep));
+	ep.paused = true;
+	ck_assert(!rp_start_may_go_on(&ep));
+	ep = (struct rp_endpoint){.disabled = true};
+	ck_assert(!rp_start_may_go_on(&ep));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("start");
@@ -50,6 +63,7 @@ int main(void)
 	int failed;
 
 	tcase_add_loop_test(tc, a_request_begins_when_the_table_says, 0, sizeof cases / sizeof cases[0]);
+	tcase_add_test(tc, what_has_begun_is_stopped_by_what_forbids_it_and_by_no_limit);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

@@ -81,6 +81,7 @@ struct sim_ep {
 struct sim_request {
 	const struct rp_request *request;
 	uint64_t seq;
+	uint32_t claim_no; /* of the claim that it was begun for */
 	int64_t done_boot_ms;
 	bool done, reached; /* reached: the receiver took it, whatever we come to know */
 	struct rp_outcome outcome;

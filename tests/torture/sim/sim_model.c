@@ -344,9 +344,11 @@ static unsigned count_requests(const struct sim_ep *ep)
 
 	for (k = 0; k < SENDERS_MAX; k++)
 		for (i = 0; i < sim.actors[k].n_requests; i++) {
-			const struct sim_entry *e = &sim.entries[sim.actors[k].requests[i].seq];
+			const struct sim_request *r = &sim.actors[k].requests[i];
+			const struct sim_entry *e = &sim.entries[r->seq];
 
-			n += &sim.eps[e->ep] == ep && e->holder == sim.actors[k].birth && !e->purged;
+			n += &sim.eps[e->ep] == ep && e->holder == sim.actors[k].birth && e->claim_no == r->claim_no &&
+			     !e->purged;
 		}
 	return n;
 }

@@ -128,6 +128,7 @@ static enum rp_err start(struct rp_transport *t, const struct rp_request *reques
 	r->seq = rp_id_seq(id);
 	MUST(r->seq > 0 && r->seq <= sim.n_entries && memcmp(id, sim.entries[r->seq].id, RP_ID_BYTES) == 0,
 	     "a request with the id of no entry");
+	r->claim_no = sim.entries[r->seq].claim_no;
 	ep = &sim.eps[sim.entries[r->seq].ep];
 	MUST(strncmp(request->url, ep->url, strlen(ep->url)) == 0, "to another receiver: %s", request->url);
 	MUST(!ep->is_signed || header(request, "webhook-signature")[0] != '\0', "unsigned");

@@ -448,12 +448,21 @@ static void pause_endpoint(unsigned ep, bool pause)
 	}
 }
 
-/* Mostly one of which something is claimed, perhaps ahead of its request. */
-static unsigned some_endpoint(void)
+/* Mostly one of which something is claimed ahead of its request, if there is one, and then it is paused: that is what a
+ * pause has to stop. */
+static void pause_some(void)
 {
-	if (sim.n_held > 0 && sim_chance(70))
-		return sim.entries[sim.held[sim_below(sim.n_held)]].ep;
-	return (unsigned)sim_below(N_EPS);
+	size_t from = sim.n_held > 0 ? (size_t)sim_below(sim.n_held) : 0, i;
+	const struct sim_entry *e;
+
+	for (i = sim_chance(80) ? 0 : sim.n_held; i < sim.n_held; i++) {
+		e = &sim.entries[sim.held[(from + i) % sim.n_held]];
+		if (e->last_started < e->attempts) {
+			pause_endpoint(e->ep, true);
+			return;
+		}
+	}
+	pause_endpoint((unsigned)sim_below(N_EPS), sim_chance(30));
 }
 
 static void operate(void)
@@ -465,7 +474,7 @@ static void operate(void)
 	if (sim_chance(55))
 		change_some(verbs[sim_below(6)]);
 	else
-		pause_endpoint(some_endpoint(), sim_chance(40));
+		pause_some();
 }
 
 /* --- fate ------------------------------------------------------------------------------------------------------------- */
