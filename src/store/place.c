@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/shell.h"
+
 static const char *const file_names[RP_FILE_COUNT] = {
     [RP_FILE_DATA] = "data.mdb",
     [RP_FILE_LOCK] = "lock.mdb",
