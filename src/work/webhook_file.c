@@ -60,8 +60,11 @@ enum rp_err rp_webhook_file_read(const char *path, struct rp_buf *out, struct rp
 	size_t len = 0;
 	ssize_t n = 1;
 	enum rp_err rc;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd;
 
+	if (strstr(path, "://") != NULL) /* its token must not be repeated */
+		return rp_fail(err, RP_ERR_INVAL, "webhook_file: this is a URL; give the name of a file that holds it");
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "webhook_file %s: cannot open it", path);
 	rc = check_mode(path, fd, err);
