@@ -40,7 +40,7 @@ bool rp_config_looks_secret(const char *value)
 static bool value_may_be_shown(const struct rp_setting *s, const char *value)
 {
 	return s->kind != RP_KIND_HEADER && s->kind != RP_KIND_ENV && s->kind != RP_KIND_CREDENTIAL &&
-	       s->kind != RP_KIND_URL && !rp_config_looks_secret(value);
+	       s->kind != RP_KIND_URL && !rp_config_looks_secret(value) && strstr(value, "://") == NULL;
 }
 
 bool rp_config_fail_at(struct rp_config_parser *p, unsigned line, const char *fmt, ...)

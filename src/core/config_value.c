@@ -224,6 +224,8 @@ static bool set_path(struct rp_config_parser *p, const struct rp_setting *s, voi
 	if (rp_config_looks_secret(value))
 		return rp_config_fail_value(
 		    p, s, value, "the value is a secret itself; accepted: the path of a file (mode 0600) with it");
+	if (strstr(value, "://") != NULL)
+		return rp_config_fail_value(p, s, value, "this is a URL; accepted: the path of a file or a directory");
 	if (base == p->config && s->offset == offsetof(struct rp_config, outbox_dir) && value[0] == '\0')
 		return rp_config_fail_value(p, s, value, "empty; accepted: the path of a directory");
 	if (base != p->config && s->offset == offsetof(struct rp_policy, secret_file) &&

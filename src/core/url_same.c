@@ -131,8 +131,17 @@ bool rp_url_add_endpoint(const struct rp_url *url, struct rp_buf *out)
 /* Whether a lenient receiver may read the path in another way than as it is written. */
 static bool is_ambiguous(struct rp_span path)
 {
-	return memchr(path.ptr, '%', path.len) != NULL || memchr(path.ptr, ';', path.len) != NULL ||
-	       memmem(path.ptr, path.len, "//", 2) != NULL;
+	char last = '\0';
+	size_t i;
+
+	for (i = 0; i < path.len; i++) {
+		char c = path.ptr[i];
+
+		if (c == '%' || c == ';' || (c == '/' && last == '/'))
+			return true;
+		last = c;
+	}
+	return false;
 }
 
 static bool contains(struct rp_span path, const char *text)

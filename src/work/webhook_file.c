@@ -67,9 +67,12 @@ enum rp_err rp_webhook_file_read(const char *path, struct rp_buf *out, struct rp
 	size_t len = 0;
 	ssize_t n = 1;
 	enum rp_err rc;
-	/* O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd;
 
+	if (strstr(path, "://") != NULL) /* its token must not be repeated */
+		return rp_fail(err, RP_ERR_INVAL, "webhook_file: this is a URL; give the name of a file that holds it");
+	/* O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "webhook_file %s: cannot open it", path);
 	rc = check_file(path, fd, err);

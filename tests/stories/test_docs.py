@@ -261,6 +261,8 @@ def on_receipt(line, receipt):
     told.append(receipt)
     if len(told) == 1:
         raise ValueError("a mistake of the engine's")
+    if len(told) == 3:
+        sys.exit("it wanted to end")
     print(json.dumps(receipt), flush=True)
 outbox = Outbox("--outbox", sys.argv[1], "--config", sys.argv[2], on_receipt=on_receipt)
 def put(n, **more):
@@ -287,8 +289,9 @@ sys.exit(outbox.close())
         self.assertEqual(process.wait(50), 0, process.err)
         receipts = [json.loads(line) for line in process.out.splitlines()]
         self.assertEqual({r["status"] for r in receipts}, {"queued"}, receipts)
-        self.assertEqual((len(receipts), self.entries()["waiting"]), (299, 300))
+        self.assertEqual((len(receipts), self.entries()["waiting"]), (298, 300))
         self.assertIn("ValueError: a mistake of the engine's", process.err)
+        self.assertIn("SystemExit: it wanted to end", process.err)
         self.assertEqual(json.loads(self.ctl("body", receipts[0]["id"]).out)["values"], {"loss": None, "bounds": [None, None]})
 
     def test_the_engines_say_so_when_there_is_no_use_in_trying_again(self):

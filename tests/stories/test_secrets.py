@@ -148,6 +148,17 @@ class Canaries(Story):
         refused = self.run_program(*self.ingest_argv(), data=no_webhook % 9)
         self.assertEqual((refused.poll(), "no regular file" in refused.err), (78, True), refused.err)
         file.unlink()
+        for mistaken in (url, url.upper()[:5] + url[5:]):
+            refused = self.run_program(*self.ingest_argv("--webhook-file", mistaken), data=no_webhook % 9)
+            self.assertEqual(refused.poll(), 78, refused.err)
+            self.assertIn("the name of a file", refused.err)
+        self.arguments = [a for a in self.arguments if b"--webhook-file" not in a]  # told there by who gave it
+        self.configure(ingest={"webhook_file": url})
+        for argv in (check, self.ingest_argv()):
+            refused = self.run_program(*argv, data=no_webhook % 9)
+            self.assertEqual(refused.poll(), 78, refused.err)
+            self.assertIn("this is a URL", refused.err)
+        self.configure(ingest={"webhook_file": "hook"})
         refused = self.run_program(*self.ingest_argv(), data=no_webhook % 9)
         self.assertEqual(refused.poll(), 78, refused.err)
         secrets = {c["check"]: c for c in self.ctl_json("doctor", code=2)}["secrets"]

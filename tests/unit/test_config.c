@@ -458,6 +458,10 @@ static const struct {
      "2: [defaults] secret_env: not the name of an environment variable; accepted: a name such as RUNPOST_SECRET"},
     {"[defaults]\nsecret_file = whsec_hunter2\n",
      "2: [defaults] secret_file: the value is a secret itself; accepted: the path of a file (mode 0600) with it"},
+    {"[ingest]\nwebhook_file = https://h/?t=hunter2\n",
+     "2: [ingest] webhook_file: this is a URL; accepted: the path of a file or a directory"},
+    {"[outbox]\ndir = https://h/?t=hunter2\n",
+     "2: [outbox] dir: this is a URL; accepted: the path of a file or a directory"},
     {A "secret_file = a\nsecret_env = B\n", "4: [endpoint \"a\"] secret_env: secret_file is set as well, on line 3; "
 					    "accepted: one of secret_file, secret_env and "
 					    "secret_credential"},
