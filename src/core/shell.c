@@ -1,5 +1,8 @@
 #include "core/shell.h"
 
+#include <stdlib.h>
+
+#include "base/file.h"
 #include "core/scan.h"
 
 static bool is_bare(const char *text)
@@ -84,4 +87,13 @@ bool rp_shell_quote(const char *text, struct rp_buf *out)
 		head.len--;
 	return add_substitution(head, out) &&
 	       (head.len == all.len || add_quoted((struct rp_span){head.ptr + head.len, all.len - head.len}, out));
+}
+
+bool rp_shell_quote_path(const char *path, struct rp_buf *out)
+{
+	char *full = rp_path_absolute(path);
+	bool ok = full != NULL && rp_shell_quote(full, out);
+
+	free(full);
+	return ok;
 }

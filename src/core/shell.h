@@ -13,4 +13,7 @@
  * of it may be there. */
 bool rp_shell_quote(const char *text, struct rp_buf *out);
 
+/* ... path as a path from /, so that the command does the same in every directory. */
+bool rp_shell_quote_path(const char *path, struct rp_buf *out);
+
 #endif

@@ -41,9 +41,9 @@ static const struct {
     {0, RP_ERR_DENIED, {NULL, "see what it says; run it as the user that the outbox belongs to (ls -ld tells)"}},
     {0,
      RP_ERR_FORMAT,
-     {NULL, "see what it says: use the runpost that wrote it, name another outbox, or, if it is damaged, "
+     {NULL, "see what it says: use the version that wrote it, name another outbox, or, if it is damaged, "
 	    "restore a backup"}},
-    {0, RP_ERR_DAMAGED, {NULL, "runpostctl verify says what is damaged; restore a backup"}},
+    {0, RP_ERR_DAMAGED, {NULL, "see what is damaged, and restore a backup: runpostctl verify"}},
 };
 
 struct rp_remedy rp_remedy_of(enum rp_err code, int sys)
