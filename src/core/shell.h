@@ -6,6 +6,10 @@
 
 #include "base/bytes.h"
 
+/* Whether one sequence of UTF-8 could steer a terminal or break or reorder a line: C0 and C1 controls, DEL, and the
+ * bidirectional marks, embeddings, overrides and isolates. */
+bool rp_utf8_steers(struct rp_span sequence);
+
 /* Appends text as one word, bare where that is the same. The word can be printed as it is: bytes that could steer a terminal
  * or break a line (rp_utf8_steers) stand in it as octal digits that printf(1) turns back. The one exception is a text that
  * ends in line feeds, which a command substitution would lose: these stand in quotes. Never pass the word, or a command that

@@ -276,8 +276,8 @@ class Pasting(Words):
                 *re.findall(r"^what +(.*)$", shown, re.M)]
         self.assertEqual(len(rows), 4)
         for row in rows:
-            self.assertEqual(self.meant("runpostctl list " + row), [["runpostctl", "list", "--state", "waiting", "--endpoint", url,
-                                                                    "--run", run]])
+            call, = self.meant("runpostctl list " + row)
+            self.assertEqual((call[0], call[-4:]), ("runpostctl", ["--endpoint", url, "--run", run]))
 
     def test_paths_that_a_shell_would_run(self):
         for name in FOLDERS:
