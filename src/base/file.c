@@ -21,7 +21,8 @@ const char *rp_file_kind(mode_t mode)
 
 static enum rp_err fail_sys(struct rp_error *err, const char *path, const char *what)
 {
-	return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: %s", path, what);
+	return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: %s", path[0] != '\0' ? path : "an empty name",
+			   what);
 }
 
 enum rp_err rp_file_write(int fd, struct rp_span bytes, const char *path, struct rp_error *err)
@@ -171,4 +172,21 @@ enum rp_err rp_file_replace(const char *path, struct rp_span text, unsigned mode
 		unlink(temp);
 	free(temp);
 	return e;
+}
+
+char *rp_path_absolute(const char *path)
+{
+	struct rp_buf full = {0};
+	char *cwd;
+	bool ok;
+
+	if (path[0] == '/')
+		return strdup(path);
+	cwd = getcwd(NULL, 0);
+	ok = cwd != NULL && rp_buf_printf(&full, "%s%s%s", cwd, strcmp(cwd, "/") == 0 ? "" : "/", path);
+	free(cwd);
+	if (ok)
+		return full.data;
+	rp_buf_release(&full);
+	return NULL;
 }

@@ -33,4 +33,7 @@ enum rp_err rp_file_write(int fd, struct rp_span bytes, const char *path, struct
  * write to and not read. */
 enum rp_err rp_file_sync_name(const char *path, struct rp_error *err);
 
+/* The path from /, links kept; it need not exist. Free it. NULL: out of memory, or the working directory is gone. */
+char *rp_path_absolute(const char *path);
+
 #endif

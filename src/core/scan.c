@@ -126,21 +126,6 @@ size_t rp_utf8_sequence(struct rp_span text, size_t *good_bytes)
 	return i == need ? need : 0;
 }
 
-/* U+0080 to U+009F; U+200E/F, U+202A to U+202E, U+2066 to U+2069. */
-bool rp_utf8_steers(struct rp_span sequence)
-{
-	const unsigned char *u = (const unsigned char *)sequence.ptr;
-
-	if (sequence.len == 1)
-		return u[0] < 0x20 || u[0] == 0x7f;
-	if (sequence.len == 2)
-		return u[0] == 0xc2 && u[1] < 0xa0;
-	if (sequence.len != 3 || u[0] != 0xe2)
-		return false;
-	return (u[1] == 0x80 && ((u[2] >= 0xaa && u[2] <= 0xae) || u[2] == 0x8e || u[2] == 0x8f)) ||
-	       (u[1] == 0x81 && u[2] >= 0xa6 && u[2] <= 0xa9);
-}
-
 static const unsigned char *scan_utf8(struct scan *s, const unsigned char *p)
 {
 	size_t n, good;

@@ -46,8 +46,5 @@ bool rp_scan_object(struct rp_span text, struct rp_json_want *wants, size_t n_wa
 /* The length (1 to 4) of the UTF-8 sequence at the start of text; 0: none stands there (RFC 3629: no overlong forms, no
  * surrogates, nothing above U+10FFFF), or text ends inside it. *good_bytes: how many bytes were right so far. */
 size_t rp_utf8_sequence(struct rp_span text, size_t *good_bytes);
-/* Whether one such sequence could steer a terminal or break or reorder a line: C0 and C1 controls, DEL, and the
- * bidirectional marks, embeddings, overrides and isolates. */
-bool rp_utf8_steers(struct rp_span sequence);
 
 #endif

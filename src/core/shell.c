@@ -1,6 +1,24 @@
 #include "core/shell.h"
 
+#include <stdlib.h>
+
+#include "base/file.h"
 #include "core/scan.h"
+
+/* U+0080 to U+009F; U+200E/F, U+202A to U+202E, U+2066 to U+2069. */
+bool rp_utf8_steers(struct rp_span sequence)
+{
+	const unsigned char *u = (const unsigned char *)sequence.ptr;
+
+	if (sequence.len == 1)
+		return u[0] < 0x20 || u[0] == 0x7f;
+	if (sequence.len == 2)
+		return u[0] == 0xc2 && u[1] < 0xa0;
+	if (sequence.len != 3 || u[0] != 0xe2)
+		return false;
+	return (u[1] == 0x80 && ((u[2] >= 0xaa && u[2] <= 0xae) || u[2] == 0x8e || u[2] == 0x8f)) ||
+	       (u[1] == 0x81 && u[2] >= 0xa6 && u[2] <= 0xa9);
+}
 
 static bool is_bare(const char *text)
 {
@@ -84,4 +102,13 @@ bool rp_shell_quote(const char *text, struct rp_buf *out)
 		head.len--;
 	return add_substitution(head, out) &&
 	       (head.len == all.len || add_quoted((struct rp_span){head.ptr + head.len, all.len - head.len}, out));
+}
+
+bool rp_shell_quote_path(const char *path, struct rp_buf *out)
+{
+	char *full = rp_path_absolute(path);
+	bool ok = full != NULL && rp_shell_quote(full, out);
+
+	free(full);
+	return ok;
 }

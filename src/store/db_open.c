@@ -81,11 +81,15 @@ static enum rp_err check_foreign(struct rp_outbox *ob, struct rp_error *err)
 /* With the command that makes one; `more` says more. */
 static enum rp_err fail_no_outbox(const struct rp_outbox *ob, const char *more, struct rp_error *err)
 {
-	struct rp_buf word = {0};
-	enum rp_err e = rp_fail(err, RP_ERR_NOTFOUND, "%s: there is no outbox here%s: runpost init --outbox %s)",
-				ob->dir, more, rp_place_word(ob, "", &word));
+	struct rp_buf dir = {0};
+	enum rp_err e = RP_ERR_NOMEM;
 
-	rp_buf_release(&word);
+	if (rp_shell_quote_path(ob->dir, &dir))
+		e = rp_fail(err, RP_ERR_NOTFOUND, "%s: there is no outbox here%s: runpost init --outbox %s", ob->dir,
+			    more, dir.data);
+	else
+		rp_fail(err, e, "out of memory");
+	rp_buf_release(&dir);
 	return e;
 }
 
@@ -105,7 +109,7 @@ static enum rp_err prepare_dir(struct rp_outbox *ob, bool create, bool *made_dir
 	if (sys != ENOENT && sys != ENOTDIR) /* what we may not look at may be there */
 		return rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s: look for data.mdb", ob->dir);
 	if (!create)
-		return fail_no_outbox(ob, " (make one with", err);
+		return fail_no_outbox(ob, "; make one with", err);
 	*made_dir = mkdir(ob->dir, 0700) == 0;
 	if (*made_dir)
 		return RP_OK;
@@ -196,7 +200,7 @@ static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options
 	if (!rp_beginning_find_torn(ob, o->create))
 		return rp_db_fail(ob, rc, "open", err);
 	if (!o->create)
-		return fail_no_outbox(ob, ", only one whose creation was cut short (begin it anew with", err);
+		return fail_no_outbox(ob, ", only one whose creation was cut short; begin it anew with", err);
 	rp_log(RP_LOG_WARN, "begun_anew", "file=%s/data.mdb", ob->dir);
 	return rp_db_fail(ob, try_open_env(ob, o), "open", err);
 }

@@ -1,9 +1,18 @@
 #include "store/store_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "core/url.h"
+
+static const char *size_text(uint64_t bytes, char out[32])
+{
+	bool small = bytes < (uint64_t)8 << 20;
+
+	snprintf(out, 32, "%llu %s", (unsigned long long)(bytes >> (small ? 10 : 20)), small ? "KiB" : "MiB");
+	return out;
+}
 
 /* Leaves room for what must always work: settles, dead letters, purges. Only appends and imports ask. Counting the free list costs
  * a walk over it, so it is done only when the file has once been as large as the quota, or the disk is short. */
@@ -11,29 +20,29 @@ enum rp_err rp_room_check(struct rp_outbox *ob, uint64_t need, struct rp_error *
 {
 	uint64_t high = rp_db_high_water_bytes(ob), disk = rp_db_disk_free_bytes(ob), used;
 	struct rp_db_room room;
+	char is[32], may[32];
 
 	if (high + need <= ob->quota_bytes && disk >= ob->disk_reserve_bytes + need)
 		return RP_OK;
 	room = rp_db_room(ob);
 	used = room.high_bytes - room.free_bytes;
 	if (used - room.pinned_bytes + need > ob->quota_bytes)
-		return rp_fail(
-		    err, RP_ERR_FULL,
-		    "%s: the outbox holds %llu MiB of its quota of %llu MiB; deliver or purge entries, or raise quota",
-		    ob->dir, (unsigned long long)(used - room.pinned_bytes) >> 20,
-		    (unsigned long long)ob->quota_bytes >> 20);
+		return rp_fail(err, RP_ERR_FULL,
+			       "%s: the outbox holds %s of its quota of %s, and what comes needs %llu KiB; deliver or "
+			       "purge entries, "
+			       "or raise quota",
+			       ob->dir, size_text(used - room.pinned_bytes, is), size_text(ob->quota_bytes, may),
+			       (unsigned long long)need >> 10);
 	/* Else a reader that stands still would make the file grow past every bound while the quota looks kept. */
 	if (used + need > ob->quota_bytes)
-		return rp_fail(
-		    err, RP_ERR_FULL,
-		    "%s: process %ld reads a state of long ago and keeps %llu MiB that were freed since; end it",
-		    ob->dir, room.pinned_by, (unsigned long long)room.pinned_bytes >> 20);
+		return rp_fail(err, RP_ERR_FULL,
+			       "%s: process %ld reads a state of long ago and keeps %s that were freed since; end it",
+			       ob->dir, room.pinned_by, size_text(room.pinned_bytes, is));
 	/* Half of what is free, because it may lie in pieces, and the last commits still see some. */
 	if (disk < ob->disk_reserve_bytes + need && room.free_bytes / 2 < need)
-		return rp_fail(
-		    err, RP_ERR_FULL,
-		    "%s: only %llu MiB are left on the disk, %llu MiB are kept for deliveries (disk_reserve)", ob->dir,
-		    (unsigned long long)disk >> 20, (unsigned long long)ob->disk_reserve_bytes >> 20);
+		return rp_fail(err, RP_ERR_FULL,
+			       "%s: only %s are left on the disk, %s are kept for deliveries (disk_reserve)", ob->dir,
+			       size_text(disk, is), size_text(ob->disk_reserve_bytes, may));
 	return RP_OK;
 }
 

@@ -223,6 +223,7 @@ static enum rp_err mode_check(const struct rp_settings *s, const char *at, const
 {
 	const char *harm = NULL, *change = NULL;
 	struct rp_buf word = {0};
+	struct stat link;
 
 	if (secret && (mode & 0037) != 0) {
 		harm = "lets others at the secret";
@@ -233,8 +234,14 @@ static enum rp_err mode_check(const struct rp_settings *s, const char *at, const
 	}
 	if (harm == NULL)
 		return RP_OK;
-	rp_fail(err, RP_ERR_DENIED, "%s:%s = %s: mode %04o %s; mend it with: chmod %s %s", s->path, at, file,
-		(unsigned)(mode & 07777), harm, change, rp_shell_quote(file, &word) ? word.data : "it");
+	/* chmod would follow the link, to a file that others may need as it is */
+	if (lstat(file, &link) != 0 || S_ISLNK(link.st_mode) || !rp_shell_quote_path(file, &word))
+		rp_fail(err, RP_ERR_DENIED,
+			"%s:%s = %s: mode %04o of the file that this link leads to %s; name a copy with mode %s",
+			s->path, at, file, (unsigned)(mode & 07777), harm, secret ? "0600" : "0644");
+	else
+		rp_fail(err, RP_ERR_DENIED, "%s:%s = %s: mode %04o %s; mend it with: chmod %s %s", s->path, at, file,
+			(unsigned)(mode & 07777), harm, change, word.data);
 	rp_buf_release(&word);
 	return RP_ERR_DENIED;
 }

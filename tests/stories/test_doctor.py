@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 
-from harness import BIN, Story, envelope, json_lines, make_run, wait_until
+from harness import BIN, Story, envelope, json_lines, make_run, secret_text, wait_until
 
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2  # linux/prctl.h, linux/capability.h
 libc = ctypes.CDLL(None)
@@ -68,6 +68,71 @@ class Doctor(Story):
         _, checks = self.doctor()
         self.assertEqual(checks["permissions"][0], "warn")
         self.assertEqual(checks["permissions"][2], f"chmod go= {self.outbox}")
+
+    def test_what_is_none_of_ours_is_left_alone(self):
+        theirs = self.folder / "it's theirs"
+        theirs.mkdir(mode=0o755)
+        (theirs / "notes").write_text("x")
+        (theirs / "link").symlink_to(self.file("passwd", "root\n", mode=0o644))
+        for also in (None, "data.mdb"):
+            if also:
+                (theirs / also).write_bytes(b"x" * 8192)
+            for where in (theirs, "it's theirs"):
+                done = subprocess.run([BIN / "runpostctl", "doctor", "--outbox", where, "--config", self.config],
+                                      cwd=self.folder, capture_output=True, text=True, timeout=60, check=False)
+                self.assertEqual(done.returncode, 2, done)
+                self.assertNotRegex(done.stdout, "chmod|permissions")
+                if not also:
+                    self.assertIn("runpost init --outbox", done.stdout)
+                    self.assertIn(str(theirs), " ".join(shlex.split(re.search(r"runpost init (.*)", done.stdout)[1])))
+                else:
+                    self.assertNotIn("wrote it --", done.stdout)
+        self.ingest([])
+        self.configure(defaults={"secret_file": theirs / "link"})
+        text = self.doctor()[1]["secrets"][1]
+        self.assertIn("this link leads to", text)
+        self.assertNotIn("chmod", text)
+
+    def test_the_mode_of_an_outbox_is_mended_from_anywhere(self):
+        outbox = self.folder / "it's"
+        self.run_program(BIN / "runpost", "init", "--outbox", outbox)
+        outbox.chmod(0o755)
+        done = subprocess.run([BIN / "runpostctl", "doctor", "--json", "--outbox", outbox.name], cwd=self.folder,
+                              capture_output=True, timeout=60, check=False)
+        remedy, = (c["remedy"] for c in json_lines(done.stdout) if c["check"] == "permissions")
+        subprocess.run(["sh", "-c", remedy], cwd="/", timeout=30, check=True)
+        self.assertEqual(outbox.stat().st_mode & 0o777, 0o700)
+
+    def test_a_full_outbox_that_is_small(self):
+        self.configure(outbox={"quota": "1M"}, ingest={"full_wait": "0"})
+        self.ingest([])
+        for n in range(0, 2000, 100):
+            self.ingest([envelope(n + i, "http://127.0.0.1:9/", headers={"x": "y" * 1900}) for i in range(100)], code=None)
+            if self.processes[-1].poll() == 75:
+                break
+        _, text, remedy = self.doctor()[1]["quota"]
+        self.assertRegex(text, r"holds [1-9]\d* KiB of its quota of 1024 KiB")
+        self.assertNotIn("purge --state delivered", remedy)
+
+    def test_an_endpoint_without_a_valid_key(self):
+        sink = self.sink()
+        self.configure(defaults={"secret_file": self.file("secret", secret_text(b"k" * 32) + " not-after=2020-01-01T00:00:00Z\n")})
+        self.ingest([envelope(1, sink.hook())])
+        sender = self.send()
+        wait_until(lambda: [e["state"] for e in self.ctl_json("endpoints")] == ["no_key"], "the endpoint to be told so")
+        sender.stop()
+        level, text, remedy = self.doctor()[1]["endpoints"]
+        self.assertEqual(level, "warn")
+        self.assertIn("0 parked, 1 without a valid key", text)
+        self.assertEqual(shlex.split(remedy), ["runpost", "check-config", sink.hook(), "--config", str(self.config)])
+        done = self.run_program(BIN / "runpostctl", "doctor", "--json", "--outbox", self.outbox)
+        remedy, = (c["remedy"] for c in json_lines(done.out) if c["check"] == "endpoints")
+        self.assertIn("look with check-config, and the --config that the senders", remedy)
+
+    def test_a_paused_endpoint_is_named_with_what_helps_it(self):
+        self.ingest([envelope(1, "http://127.0.0.1:9/")])
+        self.ctl("pause", "*")
+        self.assertEqual(shlex.split(self.doctor()[1]["endpoints"][2])[:3], ["runpostctl", "resume", "http://127.0.0.1:9/"])
 
     def test_no_outbox_and_a_foreign_one(self):
         code, checks = self.doctor()
@@ -134,7 +199,7 @@ class Doctor(Story):
         wait_until(lambda: all(e["streak"] > 20 or e["delivered"] for e in self.ctl_json("endpoints")), "the failures")
         level, text, remedy = self.doctor()[1]["endpoints"]
         self.assertEqual((level, text.partition(":")[0]),
-                         ("warn", "5, of them 0 parked (breaker or key), 0 paused, 0 disabled, 4 failing"))
+                         ("warn", "5, of them 0 parked, 0 without a valid key, 0 paused, 0 disabled, 4 failing"))
         self.assertRegex(text, rf"{re.escape(first)} \(\d+ in a row, last http_500\)")
         self.assertIn(", ...", text)
         self.assertNotIn("/good", text)
@@ -231,7 +296,7 @@ class Doctor(Story):
 
         checks = wait_until(stopped_inside, "a stop inside of a transaction", 40, 0.001)
         self.assertIn("2000 ms", checks["write_lock"][1])
-        self.assertIn(f"kill -CONT {ingest.process.pid},", checks["write_lock"][2])
+        self.assertIn(f"kill -CONT {ingest.process.pid}  ", checks["write_lock"][2])
         ingest.process.signal(signal.SIGCONT)
         wait_until(lambda: self.level("write_lock") == "ok", "the lock to be free")
         ingest.kill()

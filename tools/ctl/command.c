@@ -2,28 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "selector.h"
 
 /* --- where ------------------------------------------------------------------------------------------------------------ */
-
-char *rp_path_absolute(const char *path)
-{
-	struct rp_buf full = {0};
-	char *cwd;
-	bool ok;
-
-	if (path[0] == '/')
-		return strdup(path);
-	cwd = getcwd(NULL, 0);
-	ok = cwd != NULL && rp_buf_printf(&full, "%s%s%s", cwd, strcmp(cwd, "/") == 0 ? "" : "/", path);
-	free(cwd);
-	if (ok)
-		return full.data;
-	rp_buf_release(&full);
-	return NULL;
-}
 
 bool rp_place_init(struct rp_place *p, const char *outbox, const char *config)
 {
@@ -112,6 +94,18 @@ bool rp_command_add_send(struct rp_buf *out, const struct rp_place *p, bool *is_
 	*is_command = p->senders_known;
 	if (p->senders_known)
 		return rp_command_add(out, p, "runpost send");
-	return rp_buf_add_text(out, "start `runpost send` with the --config that its senders have, which was not given "
-				    "here: with another one they may make dead letters");
+	return rp_buf_add_text(out,
+			       "start a sender with the --config that the senders of this outbox have, which was not "
+			       "given here: with another one it may make dead letters");
+}
+
+bool rp_command_add_check(struct rp_buf *out, const struct rp_place *p, const char *url, bool *is_command)
+{
+	*is_command = p->senders_known;
+	if (!p->senders_known)
+		return rp_buf_add_text(out,
+				       "look with check-config, and the --config that the senders of this outbox have, "
+				       "which was not given here: another one has other settings");
+	return url != NULL ? rp_command_add_on(out, p, "runpost check-config", url)
+			   : rp_command_add(out, p, "runpost check-config");
 }

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "base/file.h"
 #include "core/shell.h"
 
 /* How this program was told where to look. */
@@ -13,9 +14,6 @@ struct rp_place {
 	char *outbox, *config; /* absolute; NULL: not given, so a pasted command finds it as we did */
 	bool senders_known;    /* the configuration we read is, as far as can be told, the one the senders have */
 };
-
-/* The path from /, links kept; it need not exist. Free it. NULL: out of memory, or the working directory is gone. */
-char *rp_path_absolute(const char *path);
 
 /* Makes the paths absolute. NULL: not given. false: out of memory, or the working directory is gone.
  * Release either way. */
@@ -38,5 +36,8 @@ bool rp_command_add_on_endpoint(struct rp_buf *out, const struct rp_place *p, co
 /* How to get a sender. Where its configuration is not known there is no command, but a sentence that says so: with another
  * one it would make dead letters of what it may not send, http:// URLs for example. *is_command tells which. */
 bool rp_command_add_send(struct rp_buf *out, const struct rp_place *p, bool *is_command);
+
+/* How to look at the settings of an endpoint (NULL: at all of them). The same: other settings would be looked at. */
+bool rp_command_add_check(struct rp_buf *out, const struct rp_place *p, const char *url, bool *is_command);
 
 #endif

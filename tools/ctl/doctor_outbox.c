@@ -65,15 +65,15 @@ static enum rp_err check_senders(struct rp_doctor *d, struct rp_error *err)
 	if (rp_outbox_senders(d->ctl->ob, see_sender, &c, err) != RP_OK)
 		return err->code;
 	if (c.stopped.pid != 0) {
-		snprintf(remedy, sizeof remedy, "kill -CONT %" PRIu32 ", or end it", c.stopped.pid);
+		snprintf(remedy, sizeof remedy, "kill -CONT %" PRIu32 "   (or end it)", c.stopped.pid);
 		rp_doctor_report(d, "senders", d->beating > 0 ? RP_DOCTOR_WARN : RP_DOCTOR_FAIL, remedy,
 				 "sender-%u (pid %" PRIu32 ") gave no sign of life for %s; %u of %u beat",
 				 c.stopped.slot, c.stopped.pid, rp_duration_format(c.stopped_for_ms, text), d->beating,
 				 d->alive);
 	} else if (d->alive == 0) {
 		rp_doctor_report(d, "senders", work > 0 ? RP_DOCTOR_FAIL : RP_DOCTOR_WARN,
-				 "runpost send, or look at its log", "none is alive; %" PRIu64 " entries want one",
-				 work);
+				 "runpost send   (or look at its log)", "none is alive; %" PRIu64 " entr%s one", work,
+				 work == 1 ? "y wants" : "ies want");
 	} else {
 		rp_doctor_report(d, "senders", RP_DOCTOR_OK, NULL, "%u alive, all beat", d->alive);
 	}
@@ -108,7 +108,8 @@ static enum rp_err check_room(struct rp_doctor *d, struct rp_outbox_info *info, 
 			 refuses || percent >= QUOTA_FAIL ? RP_DOCTOR_FAIL
 			 : percent >= QUOTA_WARN          ? RP_DOCTOR_WARN
 							  : RP_DOCTOR_OK,
-			 "runpostctl purge --state delivered, or raise quota",
+			 d->ledger.delivered > 0 ? "runpostctl purge --state delivered   (or raise quota)"
+						 : "raise quota, or let senders deliver what waits",
 			 "%s of %s used (%" PRIu64 "%%), format %u%s%s", rp_size_text(info->used_bytes, used),
 			 rp_size_text(info->quota_bytes, quota), percent, info->format,
 			 refuses ? "; nothing is taken: " : "", refuses ? why.text : "");
@@ -213,26 +214,53 @@ static bool add_failing(const struct rp_known_endpoint *k, unsigned nth, struct 
 }
 
 struct endpoint_counts {
-	unsigned parked, paused, disabled, failing;
-	const char *first_failing;
+	unsigned parked, no_key, paused, disabled, failing;
+	const char *first_no_key, *first_failing, *first_stopped; /* NULL: none */
 };
+
+/* What helps the first of those that need it most; NULL: nothing is said. */
+static bool add_endpoint_remedy(const struct rp_place *place, const struct endpoint_counts *c, struct rp_buf *out)
+{
+	bool is_command;
+
+	if (c->first_no_key != NULL)
+		return rp_command_add_check(out, place, c->first_no_key, &is_command);
+	if (c->first_failing != NULL)
+		return rp_command_add_on_endpoint(out, place, "runpostctl list --limit 10 --endpoint",
+						  c->first_failing);
+	return c->first_stopped == NULL ||
+	       rp_command_add_on_endpoint(out, place, "runpostctl resume", c->first_stopped);
+}
 
 static void report_endpoints(struct rp_doctor *d, size_t n, const struct endpoint_counts *c, const char *names)
 {
-	static const char fmt[] = "%zu, of them %u parked (breaker or key), %u paused, %u disabled, %u failing%s";
-	struct rp_buf command = {0};
+	struct rp_buf remedy = {0};
 
-	if (c->first_failing == NULL)
-		rp_doctor_report(d, "endpoints",
-				 c->parked + c->paused + c->disabled > 0 ? RP_DOCTOR_WARN : RP_DOCTOR_OK,
-				 "runpostctl endpoints", fmt, n, c->parked, c->paused, c->disabled, c->failing, names);
-	else if (rp_command_add_on_endpoint(&command, &d->ctl->place, "runpostctl list --limit 10 --endpoint",
-					    c->first_failing))
-		rp_doctor_report_command(d, "endpoints", RP_DOCTOR_WARN, command.data, fmt, n, c->parked, c->paused,
-					 c->disabled, c->failing, names);
+	if (add_endpoint_remedy(&d->ctl->place, c, &remedy))
+		rp_doctor_report_command(
+		    d, "endpoints",
+		    c->parked + c->no_key + c->paused + c->disabled + c->failing > 0 ? RP_DOCTOR_WARN : RP_DOCTOR_OK,
+		    remedy.data, "%zu, of them %u parked, %u without a valid key, %u paused, %u disabled, %u failing%s",
+		    n, c->parked, c->no_key, c->paused, c->disabled, c->failing, names);
 	else
 		d->no_memory = true;
-	rp_buf_release(&command);
+	rp_buf_release(&remedy);
+}
+
+static void count_endpoint(const struct rp_known_endpoint *k, int64_t now_at_ms, struct endpoint_counts *c)
+{
+	/* the last cause stays for as long as nothing is sent, the parking does not */
+	bool no_key = strcmp(rp_known_endpoint_state(k), "no_key") == 0;
+	bool parked = !no_key && (k->e.control.breaker != RP_BREAKER_CLOSED || k->e.parked_until_ms > now_at_ms);
+
+	c->no_key += no_key;
+	c->parked += parked;
+	c->paused += k->e.paused;
+	c->disabled += k->e.disabled;
+	if (no_key && c->first_no_key == NULL)
+		c->first_no_key = k->name;
+	if ((parked || k->e.paused || k->e.disabled) && c->first_stopped == NULL)
+		c->first_stopped = k->name;
 }
 
 static int check_endpoints(struct rp_doctor *d)
@@ -247,9 +275,7 @@ static int check_endpoints(struct rp_doctor *d)
 	for (i = 0; i < all.n && code == RP_EXIT_OK; i++) {
 		const struct rp_known_endpoint *k = &all.all[i];
 
-		c.parked += k->e.control.breaker != RP_BREAKER_CLOSED || k->e.parked_until_ms > d->ctl->now_at_ms;
-		c.paused += k->e.paused;
-		c.disabled += k->e.disabled;
+		count_endpoint(k, d->ctl->now_at_ms, &c);
 		if (!rp_known_endpoint_keeps_failing(&k->e))
 			continue;
 		if (c.failing == 0)

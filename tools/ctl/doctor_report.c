@@ -11,7 +11,8 @@ static bool begins(const char *text, const char *with)
 	return strncmp(text, with, strlen(with)) == 0;
 }
 
-/* The words of a remedy, with what makes each command in it complete. A command ends at ',', ';' or the end. */
+/* The words of a remedy, with what makes each command in it complete. A command ends at ';', where words in brackets follow it,
+ * or at the end: what stands behind it can be told from it. */
 static bool add_remedy(const struct rp_doctor *d, const char *remedy, struct rp_buf *out)
 {
 	const struct rp_place *place = &d->ctl->place;
@@ -19,7 +20,11 @@ static bool add_remedy(const struct rp_doctor *d, const char *remedy, struct rp_
 	char words[200];
 
 	while (ok && *remedy != '\0') {
-		size_t n = strcspn(remedy, ",;");
+		const char *others = strstr(remedy, "   (");
+		size_t n = strcspn(remedy, ";");
+
+		if (others != NULL && (size_t)(others - remedy) < n)
+			n = (size_t)(others - remedy);
 
 		if (!at_word || n >= sizeof words || (!begins(remedy, "runpostctl ") && !begins(remedy, "runpost "))) {
 			at_word = *remedy == ' ';

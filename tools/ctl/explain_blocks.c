@@ -50,16 +50,35 @@ static void check_order(struct work *w)
 				 w->in->front));
 }
 
+/* A command that may be none (command.h): then a sentence of the block. */
+static void tell(struct work *w, struct rp_explain_block *b, const struct rp_buf *text, bool is_command,
+		 const char *before)
+{
+	if (is_command)
+		no_memory_unless(w, rp_buf_add(&b->command, text->data, text->len));
+	else if (text->data != NULL)
+		say(w, &b->text, " %s%s.", before, text->data);
+}
+
 static void tell_send(struct work *w, struct rp_explain_block *b)
 {
 	struct rp_buf text = {0};
 	bool is_command;
 
 	no_memory_unless(w, rp_command_add_send(&text, w->in->place, &is_command));
-	if (is_command)
-		no_memory_unless(w, rp_buf_add(&b->command, text.data, text.len));
-	else if (text.data != NULL)
-		say(w, &b->text, " To have one, %s.", text.data);
+	tell(w, b, &text, is_command, "To have one, ");
+	rp_buf_release(&text);
+}
+
+static void tell_check(struct work *w, struct rp_explain_block *b)
+{
+	struct rp_buf text = {0}, name = {0};
+	bool is_command = false;
+
+	no_memory_unless(w, rp_shown_endpoint(w->e->endpoint, &name) && rp_buf_add_char(&name, '\0') &&
+				rp_command_add_check(&text, w->in->place, name.data, &is_command));
+	tell(w, b, &text, is_command, "To see it, ");
+	rp_buf_release(&name);
 	rp_buf_release(&text);
 }
 
@@ -164,7 +183,7 @@ static void check_endpoint(struct work *w)
 		    "No signing key of the endpoint is valid, and nothing is sent unsigned; a sender looks again "
 		    "%s. Mend the secret, and reload the senders (SIGHUP).",
 		    when(w, w->ep->parked_until_ms));
-		command(w, b, "runpost check-config");
+		tell_check(w, b);
 	}
 	check_breaker(w);
 	check_limits(w);

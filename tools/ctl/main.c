@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -284,14 +285,10 @@ static int help(const char *name)
 	return RP_EXIT_OK;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	const struct rp_verb *verb;
 
-	if (!rp_sys_hold_stdio())
-		return RP_EXIT_IO; /* there is nowhere to say it */
-	rp_outbox_end_on_damage("runpostctl");
-	rp_log_setup("ctl", RP_LOG_WARN);
 	if (argc < 2) {
 		print_usage(stderr);
 		return RP_EXIT_USAGE;
@@ -304,4 +301,19 @@ int main(int argc, char **argv)
 	}
 	verb = find_verb(argv[1]);
 	return verb != NULL ? with_verb(verb, argc - 1, argv + 1) : RP_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	int code;
+
+	if (!rp_sys_hold_stdio())
+		return RP_EXIT_IO; /* there is nowhere to say it */
+	rp_outbox_end_on_damage("runpostctl");
+	rp_log_setup("ctl", RP_LOG_WARN);
+	code = run(argc, argv);
+	if (code != RP_EXIT_OK || (fflush(stdout) == 0 && !ferror(stdout)))
+		return code;
+	rp_ctl_say("cannot write to standard output: %s", strerror(errno));
+	return RP_EXIT_IO;
 }

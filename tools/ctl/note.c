@@ -73,8 +73,8 @@ int rp_note_file(struct rp_ctl *ctl, const char *path, uint64_t *number)
 	struct rp_buf what = {0}, selector = {0};
 	int code = RP_EXIT_OK;
 
-	if (full == NULL || !rp_selector_text(&ctl->selector, &selector) ||
-	    !rp_buf_printf(&what, "%s%s%s", full, selector.len > 0 ? " " : "", selector.len > 0 ? selector.data : ""))
+	if (full == NULL || !rp_selector_text(&ctl->selector, &selector) || !rp_shell_quote(full, &what) ||
+	    !rp_buf_printf(&what, "%s%s", selector.len > 0 ? " " : "", selector.len > 0 ? selector.data : ""))
 		code = rp_ctl_no_memory();
 	if (code == RP_EXIT_OK)
 		code = rp_note(ctl, NULL, (struct rp_span){what.data, what.len}, 0, number);

@@ -119,6 +119,18 @@ static int usage_error(const struct rp_ctl *ctl, const char *what, const char *n
 	return RP_EXIT_USAGE;
 }
 
+/* Letters there are almost none: a word that is near to one by its letters is a guess, unless other tools have it. */
+static const char *suggest_for_letter(char letter, const char *const *names, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (letter == 'n' && strcmp(names[i], "limit") == 0)
+			return names[i];
+	}
+	return NULL;
+}
+
 static int unknown_option(const struct rp_ctl *ctl, const char *word)
 {
 	const char *names[N_OPTIONS];
@@ -128,6 +140,10 @@ static int unknown_option(const struct rp_ctl *ctl, const char *word)
 	for (i = 0; i < N_OPTIONS; i++) {
 		if (is_accepted(ctl->verb, i))
 			names[n++] = options[i].name;
+	}
+	if (word[0] == '-' && word[1] > ' ' && word[1] != '-' && word[1] < 0x7f && word[2] == '\0') {
+		snprintf(what, sizeof what, "unknown option -%c", word[1]);
+		return usage_error(ctl, what, suggest_for_letter(word[1], names, n));
 	}
 	while (*word == '-' && len > 0) {
 		word++;

@@ -43,7 +43,7 @@ static const struct {
      RP_ERR_FORMAT,
      {NULL, "see what it says: use the version that wrote it, name another outbox, or, if it is damaged, "
 	    "restore a backup"}},
-    {0, RP_ERR_DAMAGED, {NULL, "see what is damaged: runpostctl verify; restore a backup"}},
+    {0, RP_ERR_DAMAGED, {NULL, "see what is damaged, and restore a backup: runpostctl verify"}},
 };
 
 struct rp_remedy rp_remedy_of(enum rp_err code, int sys)

@@ -4,16 +4,13 @@
 #include <stdio.h>
 
 #include "base/units.h"
+#include "core/shell.h"
 #include "shown.h"
-
-static bool add_option(struct rp_buf *out, const char *name, struct rp_span value)
-{
-	return rp_buf_printf(out, "%s--%s ", out->len > 0 ? " " : "", name) && rp_buf_add(out, value.ptr, value.len);
-}
 
 static bool add_text(struct rp_buf *out, const char *name, const char *value)
 {
-	return value == NULL || add_option(out, name, rp_span_of(value));
+	return value == NULL ||
+	       (rp_buf_printf(out, "%s--%s ", out->len > 0 ? " " : "", name) && rp_shell_quote(value, out));
 }
 
 static bool add_states(const struct rp_selector *s, struct rp_buf *out)
@@ -83,7 +80,7 @@ bool rp_selector_text(const struct rp_selector *s, struct rp_buf *out)
 {
 	/* what stands behind the path of a URL may be a secret */
 	struct rp_span glob = {s->endpoint.glob, s->has_endpoint ? strcspn(s->endpoint.glob, "?#") : 0};
-	struct rp_buf room = {0};
+	struct rp_buf room = {0}, word = {0};
 	bool ok;
 
 	if (s->has_endpoint && strstr(s->endpoint.glob, "://") == NULL)
@@ -91,9 +88,10 @@ bool rp_selector_text(const struct rp_selector *s, struct rp_buf *out)
 	else if (s->has_endpoint && memchr(glob.ptr, '@', glob.len) != NULL)
 		glob = rp_span_of("(withheld)");
 	glob = rp_shown_pattern(glob, &room);
-	ok = add_ids(s, out) && add_states(s, out) && (!s->has_endpoint || add_option(out, "endpoint", glob)) &&
-	     add_text(out, "run", s->run_id) && add_text(out, "thread", s->thread_id) &&
-	     add_text(out, "event", s->event) && add_numbers(s, out);
+	ok = rp_buf_add(&word, glob.ptr, glob.len) && add_ids(s, out) && add_states(s, out) &&
+	     (!s->has_endpoint || add_text(out, "endpoint", word.data)) && add_text(out, "run", s->run_id) &&
+	     add_text(out, "thread", s->thread_id) && add_text(out, "event", s->event) && add_numbers(s, out);
+	rp_buf_release(&word);
 	rp_buf_release(&room);
 	return ok;
 }

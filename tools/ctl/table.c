@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "core/scan.h"
+#include "core/shell.h"
 
 struct cell {
 	size_t offset; /* into text */

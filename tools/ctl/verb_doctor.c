@@ -15,36 +15,37 @@
 #define NOT_TRIED (-2)
 #define LOCK_WAIT_MS 2000 /* no transaction of ours is longer than some 20 ms */
 
+/* Of an outbox that was opened: the mode of a directory that is none of ours is nobody's business here. */
 static void check_mode(struct rp_doctor *d, const char *dir)
 {
-	struct rp_buf remedy = {0};
-	struct stat st;
-	char path[4096];
 	static const char *const files[] = {"", "/data.mdb"};
+	struct rp_buf path = {0}, remedy = {0};
+	bool well = true;
+	struct stat st;
 	size_t i;
 
-	for (i = 0; i < 2; i++) {
-		snprintf(path, sizeof path, "%s%s", dir, files[i]);
-		if (stat(path, &st) != 0)
-			return; /* opening it tells why */
-		if ((st.st_mode & 077) != 0) {
-			if (rp_buf_add_text(&remedy, "chmod go= ") && rp_shell_quote(path, &remedy))
-				rp_doctor_report_command(
-				    d, "permissions", RP_DOCTOR_WARN, remedy.data,
-				    "%s: others may use it (mode %03o): payloads and URL tokens are in it", path,
-				    (unsigned)st.st_mode & 0777);
-			else
-				d->no_memory = true;
-			rp_buf_release(&remedy);
-			return;
-		}
-		if (st.st_uid != geteuid() && geteuid() != 0) {
+	for (i = 0; i < 2 && well && !d->no_memory; i++) {
+		rp_buf_clear(&path);
+		rp_buf_clear(&remedy);
+		d->no_memory = !rp_buf_printf(&path, "%s%s", dir, files[i]) ||
+			       !rp_buf_add_text(&remedy, "chmod go= ") || !rp_shell_quote_path(path.data, &remedy);
+		if (d->no_memory || stat(path.data, &st) != 0)
+			break;
+		well = false;
+		if ((st.st_mode & 077) != 0)
+			rp_doctor_report_command(d, "permissions", RP_DOCTOR_WARN, remedy.data,
+						 "%s: others may use it (mode %03o): payloads and URL tokens are in it",
+						 path.data, (unsigned)st.st_mode & 0777);
+		else if (st.st_uid != geteuid() && geteuid() != 0)
 			rp_doctor_report(d, "permissions", RP_DOCTOR_WARN, "run the programs as one user",
-					 "%s: belongs to another user (uid %u)", path, (unsigned)st.st_uid);
-			return;
-		}
+					 "%s: belongs to another user (uid %u)", path.data, (unsigned)st.st_uid);
+		else
+			well = true;
 	}
-	rp_doctor_report(d, "permissions", RP_DOCTOR_OK, NULL, "nobody else may use the outbox");
+	if (well && !d->no_memory)
+		rp_doctor_report(d, "permissions", RP_DOCTOR_OK, NULL, "nobody else may use the outbox");
+	rp_buf_release(&remedy);
+	rp_buf_release(&path);
 }
 
 /* Opens the outbox in a child and takes the write lock: LMDB's has no timeout, and whoever waits for a stopped process
@@ -86,8 +87,9 @@ static const char *name_stopped(const char *dir, char remedy[REMEDY_MAX])
 	pid_t stopped = rp_stopped_find(dir);
 
 	if (stopped > 0)
-		snprintf(remedy, REMEDY_MAX, "process %d is stopped and has the outbox open: kill -CONT %d, or end it",
-			 (int)stopped, (int)stopped);
+		snprintf(remedy, REMEDY_MAX,
+			 "process %d is stopped and has the outbox open: kill -CONT %d   (or end it)", (int)stopped,
+			 (int)stopped);
 	else
 		snprintf(remedy, REMEDY_MAX,
 			 "find the stopped process (ps -eo pid,stat,args): kill -CONT it, or end it");
@@ -123,7 +125,6 @@ static int check_store(struct rp_doctor *d, const struct rp_config *config)
 	struct rp_error err;
 	int probed, code;
 
-	check_mode(d, dir);
 	probed = probe_lock(dir, &options);
 	if (rp_outbox_open(dir, &options, &d->ctl->ob, &err) != RP_OK) {
 		if (err.code == RP_ERR_BUSY && rp_stopped_find(dir) > 0)
@@ -133,6 +134,7 @@ static int check_store(struct rp_doctor *d, const struct rp_config *config)
 		return RP_EXIT_OK;
 	}
 	rp_place_judge(&d->ctl->place, d->ctl->settings->path, config->outbox_dir, rp_outbox_dir(d->ctl->ob));
+	check_mode(d, dir);
 	rp_doctor_report(d, "store", RP_DOCTOR_OK, NULL, "%s opens", dir);
 	report_lock(d, dir, probed);
 	code = rp_doctor_examine(d);

@@ -184,7 +184,7 @@ static int list(struct rp_ctl *ctl)
 static bool add_line(struct rp_buf *out, const char *name, struct rp_span value)
 {
 	return value.len == 0 ||
-	       (rp_buf_printf(out, "%-10s", name) && rp_text_escape(value, out) && rp_buf_add_char(out, '\n'));
+	       (rp_buf_printf(out, "%-10s", name) && rp_text_tame(value, out) && rp_buf_add_char(out, '\n'));
 }
 
 static bool add_skipped(struct rp_buf *out, const struct rp_job *j)

@@ -249,6 +249,7 @@ static bool add_work(struct rp_ctl *ctl, const struct stats *st)
 static bool add_endpoint_trouble(struct rp_ctl *ctl, const struct rp_known_endpoint *k)
 {
 	const char *state = rp_known_endpoint_state(k), *words = "runpostctl resume";
+	bool is_command;
 	char cause[RP_CAUSE_TEXT_MAX], when[RP_WHEN_TEXT_MAX];
 	struct rp_buf *out = &ctl->out;
 	bool ok;
@@ -268,8 +269,7 @@ static bool add_endpoint_trouble(struct rp_ctl *ctl, const struct rp_known_endpo
 				     "! %s: no signing key is valid, and nothing is sent unsigned: mend the secret, "
 				     "reload the senders -> ",
 				     k->name) &&
-		       rp_command_add_on(out, &ctl->place, "runpost check-config", k->name) &&
-		       rp_buf_add_char(out, '\n');
+		       rp_command_add_check(out, &ctl->place, k->name, &is_command) && rp_buf_add_char(out, '\n');
 	} else {
 		ok = rp_buf_printf(out, "! %s: %s -> ", k->name, state);
 	}
@@ -282,8 +282,8 @@ static bool add_no_sender(struct rp_ctl *ctl, uint64_t n)
 	bool is_command, ok;
 
 	ok = rp_command_add_send(&words, &ctl->place, &is_command) &&
-	     rp_buf_printf(&ctl->out, "! no sender is alive, %" PRIu64 " entries want one%s%s\n", n,
-			   is_command ? " -> " : ": ", words.data);
+	     rp_buf_printf(&ctl->out, "! no sender is alive, %" PRIu64 " entr%s one%s%s\n", n,
+			   n == 1 ? "y wants" : "ies want", is_command ? " -> " : ": ", words.data);
 	rp_buf_release(&words);
 	return ok;
 }
@@ -344,8 +344,9 @@ static bool add_trouble(struct rp_ctl *ctl, const struct stats *st)
 
 static bool add_screen(struct rp_ctl *ctl, const struct stats *st)
 {
-	return rp_buf_printf(&ctl->out, "outbox   %s   format %u   senders alive %u   endpoints %zu\n",
-			     rp_outbox_dir(ctl->ob), st->info.format, st->n_alive, st->endpoints.n) &&
+	return rp_buf_add_text(&ctl->out, "outbox   ") && rp_text_tame(rp_span_of(rp_outbox_dir(ctl->ob)), &ctl->out) &&
+	       rp_buf_printf(&ctl->out, "   format %u   senders alive %u   endpoints %zu\n", st->info.format,
+			     st->n_alive, st->endpoints.n) &&
 	       add_counts(ctl, st) && add_work(ctl, st) && add_storage(ctl, st) && add_trouble(ctl, st);
 }
 

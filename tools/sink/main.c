@@ -54,7 +54,7 @@ static enum rp_err load_token(struct rp_sink_judge *judge, const char *path, str
 
 	if (code == RP_OK) {
 		text.data[strcspn(text.data, "\r\n")] = '\0';
-		judge->token = strdup(text.data);
+		judge->token = strdup(rp_span_after_bom(rp_span_of(text.data)).ptr);
 		if (judge->token == NULL)
 			code = rp_fail(err, RP_ERR_NOMEM, "out of memory");
 		else if (*judge->token == '\0')
