@@ -193,6 +193,23 @@ class LookByRoot(Story):
                 self.assertEqual(path.stat().st_uid, SERVICE, f"{path.name} after {verb}")
         self.ctl("verify")
 
+    def test_a_directory_that_stayed_roots_is_told_with_what_mends_it(self):
+        self.as_service("runpost", "ingest", data=make_run(1, HOOK) + b"\n")
+        os.chown(self.outbox, 0, 0)
+        (self.outbox / "lock.mdb").unlink()
+        for mode, name in ((0o755, "lock.mdb"), (0o700, "doorbell")):
+            with self.subTest(name):
+                self.outbox.chmod(mode)
+                mend = f"chown {SERVICE}:{SERVICE} {self.outbox}"
+                said = self.ctl("stats", code=77).err
+                for part in (f"{self.outbox}/{name}: user {SERVICE}, ", "as whom root acts", f"(as root: {mend})"):
+                    self.assertIn(part, said)
+                said = self.ctl("doctor", code=2).out.decode()
+                self.assertIn(mend, said)
+                self.assertNotIn("run it as", said)
+        subprocess.run(mend, shell=True, check=True)
+        self.ctl("stats")
+
     def test_it_writes_through_no_link(self):
         precious = self.file("precious", "keep me")
         self.as_service("runpost", "ingest", data=make_run(1, HOOK) + b"\n")
