@@ -6,18 +6,19 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/log.h"
 
 #define HELP_KEY 1000
 
 int rp_cli_usage_error(const char *verb, const char *fmt, ...)
 {
+	char text[RP_ERROR_TEXT_MAX + 100];
 	va_list ap;
 
-	fprintf(stderr, "runpost %s: ", verb);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "; see `runpost %s --help`\n", verb);
+	rp_log_say("runpost %s: %s; see `runpost %s --help`", verb, text, verb);
 	return RP_EXIT_USAGE;
 }
 
@@ -105,7 +106,7 @@ int rp_cli_settings(const char *verb, const char *config_path, const char *outbo
 	struct rp_error err = {0};
 
 	if (rp_settings_load(config_path, out, &err) != RP_OK) {
-		fprintf(stderr, "runpost %s: %s\n", verb, err.text);
+		rp_log_say("runpost %s: %s", verb, err.text);
 		return rp_settings_exit_code(err.code);
 	}
 	if (outbox != NULL)

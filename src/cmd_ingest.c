@@ -100,7 +100,7 @@ static int prepare_and_run(const char *rejects, struct rp_span webhook, const st
 
 static int fail_webhook(enum rp_err rc, const char *text)
 {
-	fprintf(stderr, "runpost ingest: %s\n", text);
+	rp_log_say("runpost ingest: %s", text);
 	return rp_settings_exit_code(rc);
 }
 

@@ -170,7 +170,7 @@ int rp_cmd_send(int argc, char **argv)
 		return rp_cli_usage_error("send", "--in-flight %s: a number from 1 to 4096 is needed", in_flight);
 	rp_log_setup("send", RP_LOG_INFO);
 	if (rp_reload_signal_hold() != 0) {
-		fprintf(stderr, "runpost send: cannot set up signals: %s\n", strerror(errno));
+		rp_log_say("runpost send: cannot set up signals: %s", strerror(errno));
 		return RP_EXIT_IO;
 	}
 	code = rp_cli_settings("send", config, outbox, &job.settings);
@@ -180,7 +180,7 @@ int rp_cmd_send(int argc, char **argv)
 		job.in_flight = job.settings.config.sender_in_flight;
 	job.source = (struct rp_reload_source){&job.settings, outbox != NULL, in_flight != NULL};
 	if (rp_settings_load_secrets(&job.settings, &err) != RP_OK) {
-		fprintf(stderr, "runpost send: %s\n", err.text);
+		rp_log_say("runpost send: %s", err.text);
 		rp_settings_release(&job.settings);
 		return rp_settings_exit_code(err.code);
 	}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/sys.h"
 #include "cli.h"
 #include "cmd.h"
@@ -59,7 +60,7 @@ static int run_verb(int argc, char **argv)
 	for (i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
 		if (strcmp(argv[0], verbs[i].name) == 0)
 			return verbs[i].run(argc, argv);
-	fprintf(stderr, "runpost: there is no verb \"%s\"; see `runpost --help`\n", argv[0]);
+	rp_log_say("runpost: there is no verb \"%s\"; see `runpost --help`", argv[0]);
 	return RP_EXIT_USAGE;
 }
 
@@ -68,7 +69,7 @@ static int run_program(int argc, char **argv)
 	char help[] = "--help", *help_argv[3] = {NULL, help, NULL};
 
 	if (argc < 2) {
-		fprintf(stderr, "runpost: a verb is missing; see `runpost --help`\n");
+		rp_log_say("runpost: a verb is missing; see `runpost --help`");
 		return RP_EXIT_USAGE;
 	}
 	if (strcmp(argv[1], "--version") == 0) {
@@ -96,7 +97,7 @@ int main(int argc, char **argv)
 	code = run_program(argc, argv);
 
 	if (fflush(stdout) != 0) {
-		fprintf(stderr, "runpost: cannot write to standard output: %s\n", strerror(errno));
+		rp_log_say("runpost: cannot write to standard output: %s", strerror(errno));
 		return code == RP_EXIT_OK ? RP_EXIT_IO : code;
 	}
 	return code;

@@ -172,6 +172,19 @@ void rp_log_last(const char *text)
 	(void)!write_at_once(text, strlen(text));
 }
 
+void rp_log_say(const char *fmt, ...)
+{
+	char line[LINE_BYTES];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof line, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		put(line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
+}
+
 void rp_log(enum rp_log_level level, const char *ev, const char *fmt, ...)
 {
 	char line[LINE_BYTES], at[RP_TIME_TEXT_MAX];

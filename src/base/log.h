@@ -30,6 +30,10 @@ void rp_log(enum rp_log_level level, const char *ev, const char *fmt, ...) __att
 void rp_log_hold(void);
 void rp_log_release(void);
 
+/* What a program that runs for long says at its start or end and is no line of the log: goes out as it is, with a line feed,
+ * and is dropped like one, so that whoever started it sees its exit code. Works before rp_log_setup, too. */
+void rp_log_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 /* For the handler of a signal that ends the process: writes what this thread still holds, and `text` with its line feed as
  * it is; what would have to wait is lost. */
 void rp_log_last(const char *text);

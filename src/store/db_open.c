@@ -183,6 +183,18 @@ static int sees_last_commit(MDB_env *env, bool *sees)
 	return 0;
 }
 
+/* LMDB does not tell which file it was. It opens lock.mdb first. */
+static enum rp_err fail_open(struct rp_outbox *ob, int rc, struct rp_error *err)
+{
+	struct stat st;
+	bool lock;
+
+	if (rc != EACCES && rc != EPERM)
+		return rp_db_fail(ob, rc, "open", err);
+	lock = fstatat(ob->place.dir_fd, "lock.mdb", &st, AT_SYMLINK_NOFOLLOW) != 0 || (st.st_mode & 0600) != 0600;
+	return rp_owner_fail_open(ob, lock ? "lock.mdb" : "data.mdb", rc, err);
+}
+
 /* *sees: false: it has to be closed and opened again. */
 static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options *o, bool *sees, struct rp_error *err)
 {
@@ -195,7 +207,7 @@ static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options
 	if (rc == 0)
 		return rp_db_fail(ob, sees_last_commit(ob->env, sees), "open", err);
 	if (rc != MDB_INVALID)
-		return rp_db_fail(ob, rc, "open", err);
+		return fail_open(ob, rc, err);
 	close_env(ob);
 	if (!rp_beginning_find_torn(ob, o->create))
 		return rp_db_fail(ob, rc, "open", err);

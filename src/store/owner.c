@@ -106,3 +106,39 @@ enum rp_err rp_owner_judge(struct rp_outbox *ob, const char *name, const struct 
 	return rp_fail(err, RP_ERR_DENIED, "%s/%s belongs to user %u; run this as that user, not as user %u", ob->dir,
 		       name, (unsigned)st->st_uid, (unsigned)o->uid);
 }
+
+/* As the user whose outbox it is: whether that user may not find or make files in it. */
+static bool is_shut_by_dir(struct rp_outbox *ob)
+{
+	bool shut;
+	uid_t before;
+
+	if (rp_outbox_act(ob, &before, NULL) != RP_OK)
+		return false;
+	shut = faccessat(ob->place.dir_fd, ".", W_OK | X_OK, AT_EACCESS) != 0;
+	rp_outbox_act_end(before);
+	return shut;
+}
+
+enum rp_err rp_owner_fail_open(struct rp_outbox *ob, const char *name, int sys, struct rp_error *err)
+{
+	const struct rp_owner *o = &ob->place.owner;
+	struct rp_buf word = {0};
+	enum rp_err e;
+
+	if (!o->acts || (sys != EACCES && sys != EPERM))
+		return rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s/%s: open", ob->dir, name);
+	if (o->dir_uid == o->uid || !is_shut_by_dir(ob))
+		return rp_fail(
+		    err, RP_ERR_DENIED,
+		    "%s/%s: user %u, whose outbox it is and as whom root acts, may not open it: see the modes "
+		    "of it and of the directories above it",
+		    ob->dir, name, (unsigned)o->uid);
+	e = rp_fail(err, RP_ERR_DENIED,
+		    "%s/%s: user %u, whom data.mdb belongs to and as whom root acts, may not open it: the directory "
+		    "belongs to user %u (as root: chown %u:%u %s)",
+		    ob->dir, name, (unsigned)o->uid, (unsigned)o->dir_uid, (unsigned)o->uid, (unsigned)o->gid,
+		    rp_place_word(ob, "", &word));
+	rp_buf_release(&word);
+	return e;
+}

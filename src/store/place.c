@@ -150,7 +150,7 @@ enum rp_err rp_place_file_open(struct rp_outbox *ob, enum rp_file file, int *fd,
 	sys = errno;
 	rp_outbox_act_end(before);
 	if (*fd < 0)
-		return rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s/%s: open", ob->dir, name);
+		return rp_owner_fail_open(ob, name, sys, err);
 	/* It may have come after the look. */
 	e = fstat(*fd, &st) == 0 ? rp_owner_judge(ob, name, &st, err)
 				 : rp_fail_sys(err, RP_ERR_IO, errno, "%s/%s: look at it", ob->dir, name);

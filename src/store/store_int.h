@@ -239,6 +239,9 @@ const char *rp_place_word(const struct rp_outbox *ob, const char *name, struct r
 enum rp_err rp_owner_find(struct rp_outbox *ob, const struct stat *dir, struct rp_error *err);
 /* rp_outbox_act is in outbox.h. */
 /* RP_ERR_DENIED: no regular file, or the file of a user whose it must not be. */
+/* For an open that failed with `sys`, of a file of the outbox. Where root acts as a user who may not, RP_ERR_DENIED says so, and
+ * how to mend it; everything else is told as rp_fail_sys does. Result: the code. */
+enum rp_err rp_owner_fail_open(struct rp_outbox *ob, const char *name, int sys, struct rp_error *err);
 enum rp_err rp_owner_judge(struct rp_outbox *ob, const char *name, const struct stat *st, struct rp_error *err);
 
 /* --- users.c: who else has it open, and where ----------------------------------------------------------------------------

@@ -40,6 +40,7 @@ struct loop {
 	struct rp_receipts receipts;
 	enum rp_lines_kind overlong; /* PIECE or TAIL: `piece` comes after the lines of `filling` */
 	struct rp_span piece;
+	int64_t look_boot_ms; /* when to look next whether the outbox is still there */
 	unsigned signals;
 	bool ended;
 };
@@ -57,22 +58,47 @@ static void take_signal(struct loop *l)
 		l->signals++;
 }
 
-/* The one place that waits: for input or the end of a commit if wanted, for the reader of pending receipts, for a signal. */
+/* A commit looks too. But input of which nothing is stored makes none, and a reader or a disk may keep the next one waiting,
+ * while the locks that this process holds on the old files keep everybody from those that took their place. */
+static enum rp_err look(struct loop *l)
+{
+	int64_t now_ms = rp_sys_boot_ms(l->o->sys);
+
+	if (now_ms < l->look_boot_ms)
+		return RP_OK;
+	l->look_boot_ms = now_ms + l->o->look_ms;
+	return l->o->to.check(l->o->to.arg, l->err);
+}
+
+static int until_look_ms(const struct loop *l)
+{
+	int64_t left_ms = l->look_boot_ms - rp_sys_boot_ms(l->o->sys);
+
+	return left_ms > 0 ? (int)left_ms : 0;
+}
+
+/* The one place that waits: for input or the end of a commit if wanted, for the reader of pending receipts, for a signal,
+ * for the next look. Each batch comes by here before it has receipts. */
 static enum rp_err await(struct loop *l, bool want_input, bool want_commit, int timeout_ms, struct events *seen)
 {
+	int look_ms = until_look_ms(l);
 	bool pending = rp_receipts_pending(&l->receipts) > 0;
 	struct pollfd p[4] = {{.fd = want_input ? l->o->in_fd : -1, .events = POLLIN},
 			      {.fd = pending ? l->o->out_fd : -1, .events = POLLOUT},
 			      {.fd = l->o->signal_fd, .events = POLLIN},
 			      {.fd = want_commit ? rp_committer_fd(l->committer) : -1, .events = POLLIN}};
-	int n = poll(p, 4, timeout_ms);
+	int n = poll(p, 4, timeout_ms < 0 || timeout_ms > look_ms ? look_ms : timeout_ms);
+	int sys = errno;
+	enum rp_err rc = look(l);
 
 	seen->input = n > 0 && p[0].revents != 0;
 	seen->commit_ended = n > 0 && p[3].revents != 0;
-	if (n < 0 && errno != EINTR)
-		return rp_fail_sys(l->err, RP_ERR_IO, errno, "cannot wait for input");
+	if (n < 0 && sys != EINTR)
+		return rp_fail_sys(l->err, RP_ERR_IO, sys, "cannot wait for input");
 	if (n > 0 && p[2].revents != 0)
 		take_signal(l);
+	if (rc != RP_OK)
+		return rc;
 	return n > 0 && p[1].revents != 0 ? rp_receipts_write(&l->receipts, l->err) : RP_OK;
 }
 
@@ -164,9 +190,7 @@ static enum rp_err gather(struct loop *l)
 		full = full || !has_room(l->filling) || l->overlong != RP_LINES_NONE || l->ended || l->signals > 0;
 		if (rc != RP_OK || (full && !busy))
 			return rc;
-		rc = await(l, !full, busy, busy ? -1 : any ? 0 : (int)l->o->look_ms, &seen);
-		if (rc == RP_OK && !any && !busy && !seen.input)
-			rc = l->o->to.check(l->o->to.arg, l->err);
+		rc = await(l, !full, busy, any && !busy ? 0 : -1, &seen);
 		if (rc == RP_OK && seen.input)
 			rc = read_some(l, &full);
 		if (rc != RP_OK || seen.commit_ended || (any && !busy && !seen.input))
@@ -426,6 +450,7 @@ enum rp_err rp_ingest_run(const struct rp_ingest_options *options, struct rp_ing
 	l->counts = counts;
 	l->err = err;
 	l->filling = &l->slots[0];
+	l->look_boot_ms = rp_sys_boot_ms(options->sys) + options->look_ms;
 	rp_lines_init(&l->lines, options->max_line_bytes);
 	rp_receipts_init(&l->receipts, options->out_fd);
 	/* Bigger pipes make bigger batches; a smaller one works as well, so a refusal does not matter. */

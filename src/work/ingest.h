@@ -26,7 +26,7 @@ struct rp_ingest_options {
 	size_t max_line_bytes;
 	int64_t full_wait_ms;  /* how long to wait for room when the outbox is full */
 	int64_t full_retry_ms; /* and how often to try */
-	int64_t look_ms;       /* while no input comes, how often to look whether the outbox is still there */
+	int64_t look_ms;       /* how often to look whether the outbox is still there, whatever the input does */
 	const struct rp_sys *sys;
 };
 
@@ -36,8 +36,8 @@ struct rp_ingest_counts {
 };
 
 /* Runs until the end of input or a signal. RP_OK: every line read has its receipt. RP_ERR_FULL: no room came in time;
- * RP_ERR_IO: reading, committing, or writing rejects or receipts failed. Lines without a receipt are then either absent
- * or stored whole, and can be sent again. *counts is filled in any case. */
+ * RP_ERR_IO: reading, committing, or writing rejects or receipts failed, or the outbox is gone. Lines without a receipt are
+ * then either absent or stored whole, and can be sent again. *counts is filled in any case. */
 enum rp_err rp_ingest_run(const struct rp_ingest_options *options, struct rp_ingest_counts *counts,
 			  struct rp_error *err);
 

@@ -4,7 +4,7 @@ import fcntl
 import os
 import signal
 
-from harness import Story, descendants, make_run, wait_until
+from harness import BIN, Story, descendants, make_run, wait_until
 
 
 class UnreadPipe:
@@ -80,3 +80,51 @@ class UnreadLog(Story):
         ingest.wait_receipts(50)
         self.assertEqual(ingest.close(), 0)
         self.assertEqual(log.read(), "x" * 4095 + "\n")
+
+    def test_who_cannot_start_ends_though_nobody_reads_why(self):
+        bad = self.file("bad.conf", "[nonsense]\nx = 1\n")
+        log = UnreadPipe(self, full=True)
+        for code, argv in ((78, ("runpost", "send", "--config", bad)), (78, ("runpost", "ingest", "--config", bad)),
+                           (64, ("runpost", "send", "--senders", "0")), (64, ("runpost", "ingest", "more")),
+                           (64, ("runpost", "sned")), (64, ("runpost",)), (64, ("runpost-sink", "--nonsense"))):
+            with self.subTest(argv=argv):
+                done = self.spawn(BIN / argv[0], *argv[1:], stderr=log.writing)
+                self.assertEqual(done.wait(5), code)
+        self.assertTrue(log.is_blocking())
+
+    def test_a_sink_that_is_stopped_ends_though_nobody_reads_its_summary(self):
+        log = UnreadPipe(self, full=True)
+        sink = self.spawn(BIN / "runpost-sink", "--port", "0", stderr=log.writing)
+        wait_until(lambda: b"ready" in sink.out, "the sink")
+        self.assertEqual(sink.stop(5), 0)
+
+
+class StoppedWhileNobodyReads(Story):
+    """These verbs wait for whoever reads what they say, and catch SIGTERM: it ends them all the same."""
+
+    def stop_blocked(self, *argv, **to):
+        process = self.spawn(BIN / "runpostctl", *argv, "--outbox", self.outbox, **to)
+        wait_until(lambda: self.is_in_write(process), f"{argv} to wait for the reader")
+        process.signal(signal.SIGTERM)
+        return process.wait(5)
+
+    @staticmethod
+    def is_in_write(process):
+        with open(f"/proc/{process.pid}/wchan", encoding="ascii") as f:
+            return "pipe_write" in f.read()
+
+    def test_what_is_said_on_stderr(self):
+        self.ingest([make_run(n, "https://a.example/x?key=1") for n in range(3)])
+        log = UnreadPipe(self, full=True)
+        self.assertEqual(self.stop_blocked("export", stderr=log.writing), 0)
+        self.assertEqual(self.stop_blocked("export", "--state", "dead", stderr=log.writing), 0)
+        self.assertEqual(self.stop_blocked("show", "msg_000000000G1CY55NDPRXZQ0S4M", stderr=log.writing), -15)
+        self.assertEqual(self.stop_blocked("import", self.file("lines", "x\n" * 9), stderr=log.writing), 130)
+
+    def test_what_is_printed_on_stdout(self):
+        self.ingest([make_run(n, "https://a.example/x") for n in range(3)])
+        out = UnreadPipe(self, full=True)
+        for argv in (["export"], ["verify"], ["verify", "--full", "--json"],
+                     ["replay", "--state", "waiting", "--yes"]):
+            with self.subTest(argv=argv):
+                self.assertIn(self.stop_blocked(*argv, stdout=out.writing), (0, 130))

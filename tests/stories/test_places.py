@@ -4,6 +4,7 @@ that share one, and a look by root at somebody else's."""
 import os
 import shutil
 import subprocess
+import time
 
 from harness import BIN, Story, make_run, wait_until
 
@@ -50,6 +51,24 @@ class FilesLeaveThePath(Story):
         for process in waiting:
             self.assertEqual(process.wait(20), 74, process.err)
             self.assertIn(GONE, process.err)
+
+    def test_those_that_are_kept_busy_with_what_is_not_stored_notice_too(self):
+        """They hold the locks of a user of the old files: until they end nobody gets in."""
+        live = self.live_ingest()
+        live.send(make_run(1, HOOK))
+        live.wait_receipts(1)
+        self.remove_lock()
+        stop = time.monotonic() + 20
+        while live.process.poll() is None and time.monotonic() < stop:
+            n = len(live.receipts)
+            try:
+                live.send(b'{"run_id":"x","status":"success"}', b"no JSON")
+            except BrokenPipeError:
+                break
+            wait_until(lambda n=n: len(live.receipts) == n + 2 or live.process.poll() is not None, "two receipts")
+        self.assertEqual(live.wait(3), 74, live.process.err)  # sooner than who is idle looks
+        self.assertIn(GONE, live.process.err)
+        self.assert_sound(accepted=1)
 
     def open_by(self, processes):
         data = os.stat(self.outbox / "data.mdb")
@@ -196,6 +215,23 @@ class LookByRoot(Story):
             for path in self.outbox.iterdir():
                 self.assertEqual(path.stat().st_uid, SERVICE, f"{path.name} after {verb}")
         self.ctl("verify")
+
+    def test_a_directory_that_stayed_roots_is_told_with_what_mends_it(self):
+        self.as_service("runpost", "ingest", data=make_run(1, HOOK) + b"\n")
+        os.chown(self.outbox, 0, 0)
+        (self.outbox / "lock.mdb").unlink()
+        for mode, name in ((0o755, "lock.mdb"), (0o700, "doorbell")):
+            with self.subTest(name):
+                self.outbox.chmod(mode)
+                mend = f"chown {SERVICE}:{SERVICE} {self.outbox}"
+                said = self.ctl("stats", code=77).err
+                for part in (f"{self.outbox}/{name}: user {SERVICE}, ", "as whom root acts", f"(as root: {mend})"):
+                    self.assertIn(part, said)
+                said = self.ctl("doctor", code=2).out.decode()
+                self.assertIn(mend, said)
+                self.assertNotIn("run it as", said)
+        subprocess.run(mend, shell=True, check=True)
+        self.ctl("stats")
 
     def test_it_writes_through_no_link(self):
         precious = self.file("precious", "keep me")

@@ -715,6 +715,71 @@ START_TEST(who_waits_for_input_notices_that_the_outbox_is_gone)
 }
 END_TEST
 
+#define SKIPPED "{\"run_id\":\"r\",\"status\":\"success\"}\n"
+
+/* The producer never pauses for as long as a look is apart from the next, and nothing of it is stored. */
+START_TEST(who_stores_nothing_notices_that_the_outbox_is_gone)
+{
+	struct pollfd answer = {.events = POLLIN};
+	char part[1024];
+	struct rig r;
+	int in, n = 0;
+
+	signal(SIGPIPE, SIG_IGN);
+	rig_init(&r, NULL);
+	pipe_to(&in, &r.o.in_fd);
+	close(r.o.out_fd);
+	pipe_to(&r.o.out_fd, &answer.fd);
+	r.script.out_fd = -1;
+	r.script.gone = true;
+	r.o.look_ms = 1000;
+	r.o.signal_fd = -1;
+	rig_start(&r);
+	/* For three seconds, or until no receipt comes any more. */
+	while (n < 3000 && write(in, SKIPPED, strlen(SKIPPED)) > 0 && poll(&answer, 1, 2000) == 1) {
+		ck_assert_int_gt(read(answer.fd, part, sizeof part), 0);
+		usleep(1000);
+		n++;
+	}
+	close(in);
+	pthread_join(r.thread, NULL);
+	ck_assert_int_eq(r.rc, RP_ERR_IO);
+	ck_assert_str_eq(r.err.text, "the script took it away");
+	ck_assert_uint_gt(r.counts.skipped, 0);
+	close(answer.fd);
+	rig_close(&r);
+}
+END_TEST
+
+/* As large as ingest makes it, so that no room is left then. */
+static void fill_pipe(int fd)
+{
+	static const char zeros[1 << 20];
+
+	ck_assert_int_eq(fcntl(fd, F_SETPIPE_SZ, sizeof zeros), (int)sizeof zeros);
+	ck_assert_int_eq(write(fd, zeros, sizeof zeros), (ssize_t)sizeof zeros);
+}
+
+START_TEST(who_waits_for_a_reader_notices_that_the_outbox_is_gone)
+{
+	struct rig r;
+	int receipts;
+
+	rig_init(&r, RUN("r1") "\n");
+	close(r.o.out_fd);
+	pipe_to(&r.o.out_fd, &receipts);
+	r.script.out_fd = -1;
+	fill_pipe(r.o.out_fd);
+	r.script.gone = true;
+	r.o.look_ms = 50;
+	rig_run(&r);
+	ck_assert_int_eq(r.rc, RP_ERR_IO);
+	ck_assert_str_eq(r.err.text, "the script took it away");
+	close(receipts);
+	rig_close(&r);
+}
+END_TEST
+
 /* --- with the real store ---------------------------------------------------------------------------------------------
  */
 
@@ -788,6 +853,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, rejects_that_cannot_be_kept_end_it_before_their_receipts);
 	tcase_add_test(tc, a_rejects_file_is_private_and_appended_to);
 	tcase_add_test(tc, who_waits_for_input_notices_that_the_outbox_is_gone);
+	tcase_add_test(tc, who_stores_nothing_notices_that_the_outbox_is_gone);
+	tcase_add_test(tc, who_waits_for_a_reader_notices_that_the_outbox_is_gone);
 	tcase_add_test(tc, sending_everything_again_yields_duplicates_only);
 	suite_add_tcase(s, tc);
 	return s;

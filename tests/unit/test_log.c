@@ -162,6 +162,23 @@ START_TEST(nobody_waits_for_a_reader_and_what_was_dropped_is_counted)
 }
 END_TEST
 
+START_TEST(what_is_no_line_goes_out_as_it_is_or_is_dropped)
+{
+	const char *text;
+	unsigned n;
+
+	open_pipe();
+	rp_log_say("runpost: %s; see `runpost --help`", "a verb is missing");
+	ck_assert_str_eq(read_until(NULL), "runpost: a verb is missing; see `runpost --help`\n");
+	for (n = 0; n < 5000; n++)
+		rp_log_say("runpost: %080u", n);
+	(void)read_until(NULL);
+	rp_log_say("runpost: the last");
+	text = read_until(NULL);
+	ck_assert_msg(strncmp(text, "runpost: the last log_dropped=", 30) == 0, "%s", text);
+}
+END_TEST
+
 START_TEST(what_a_parent_dropped_is_not_told_by_its_child)
 {
 	unsigned long i;
@@ -314,6 +331,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, nobody_waits_for_a_reader_and_what_was_dropped_is_counted, 0, 2 * N_UNREAD);
+	tcase_add_test(tc, what_is_no_line_goes_out_as_it_is_or_is_dropped);
 	tcase_add_test(tc, what_a_parent_dropped_is_not_told_by_its_child);
 	tcase_add_test(tc, a_reader_that_has_gone_ends_nobody);
 	tcase_add_test(tc, a_full_disk_is_survived_and_told);

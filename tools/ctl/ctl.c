@@ -7,6 +7,7 @@
 
 #include "base/units.h"
 #include "core/record.h"
+#include "stop.h"
 
 void rp_ctl_say(const char *fmt, ...)
 {
@@ -39,6 +40,8 @@ int rp_ctl_flush(struct rp_ctl *ctl)
 	rp_buf_clear(&ctl->out);
 	if (ok && fflush(stdout) == 0)
 		return RP_EXIT_OK;
+	if (errno == EINTR && rp_stop_asked())
+		return RP_EXIT_INTERRUPTED;
 	rp_ctl_say("cannot write to standard output: %s", strerror(errno));
 	return RP_EXIT_IO;
 }

@@ -38,7 +38,7 @@ static const struct {
     {0, RP_ERR_NOMEM, {NULL, "free some memory, or raise the limit of this process; nothing is damaged"}},
     {0, RP_ERR_FULL, {NULL, "make room on the file system, or raise quota"}},
     {0, RP_ERR_BUSY, {NULL, "see what it says, and try again"}},
-    {0, RP_ERR_DENIED, {NULL, "see what it says; run it as the user that the outbox belongs to (ls -ld tells)"}},
+    {0, RP_ERR_DENIED, {NULL, "see what it says"}},
     {0,
      RP_ERR_FORMAT,
      {NULL, "see what it says: use the version that wrote it, name another outbox, or, if it is damaged, "

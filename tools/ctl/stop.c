@@ -4,19 +4,35 @@
 #include <stddef.h>
 #include <time.h>
 
-static volatile sig_atomic_t asked;
+/* From the first signal to the next, and from there on: a reader that is only slow gets all that is left to say. */
+enum { AGAIN_AFTER_MS = 1000, AGAIN_EVERY_MS = 100 };
 
+static volatile sig_atomic_t asked, can_repeat;
+static timer_t again;
+
+/* A signal that came just before a write has begun does not interrupt it, nor does it interrupt the write after the one that
+ * it ended: where nobody reads, either would wait for ever. So it comes again. */
 static void on_signal(int sig)
 {
+	static const struct itimerspec when = {.it_value = {.tv_sec = AGAIN_AFTER_MS / 1000},
+					       .it_interval = {.tv_nsec = AGAIN_EVERY_MS * 1000000L}};
+
 	(void)sig;
+	if (!asked && can_repeat)
+		timer_settime(again, 0, &when, NULL);
 	asked = 1;
 }
 
 void rp_stop_catch(void)
 {
 	struct sigaction action = {.sa_handler = on_signal};
+	struct sigevent repeat = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGTERM};
 
+	if (!can_repeat)
+		can_repeat = timer_create(CLOCK_MONOTONIC, &repeat, &again) == 0;
 	sigemptyset(&action.sa_mask);
+	sigaddset(&action.sa_mask, SIGINT);
+	sigaddset(&action.sa_mask, SIGTERM);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 }

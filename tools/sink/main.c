@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/sys.h"
 #include "core/crypto.h"
 #include "desk.h"
@@ -136,7 +137,7 @@ static void print_summary(const struct rp_sink_desk *desk)
 	struct rp_buf line = {0};
 
 	if (rp_sink_tally_print(&desk->tally, &line))
-		fprintf(stderr, "runpost-sink: %s\n", line.data);
+		rp_log_say("runpost-sink: %s", line.data);
 	rp_buf_release(&line);
 }
 
@@ -181,7 +182,7 @@ static void print_error(struct rp_error *err, const char *hint)
 	for (p = err->text; *p != '\0'; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = '?';
-	fprintf(stderr, "runpost-sink: %s%s\n", err->text, hint);
+	rp_log_say("runpost-sink: %s%s", err->text, hint);
 }
 
 int main(int argc, char **argv)
