@@ -2,15 +2,11 @@
 
 #include "base/assert.h"
 #include "core/crypto.h"
-#include "core/outcome.h"
 #include "core/text_int.h"
 #include "core/url_int.h"
 
 #define MARK "REDACTED-"
 #define HASH_BYTES 6
-
-/* Shorter segments ("v1") stand in most texts by chance. */
-#define MASKED_MIN 4
 
 /* Where the part of the path begins that is not shown; path.len: all is. Where the section's path is written in another way
  * nothing of this one is. */
@@ -92,52 +88,19 @@ bool rp_redact_is_secret(const struct rp_config *config, const struct rp_url *ur
 	return url->has_query || (config->redacts && hidden_from(rp_config_policy(config, url), url) < url->path.len);
 }
 
-static size_t decode(struct rp_span segment, char *out)
+void rp_redact_text(const struct rp_policy *policy, const struct rp_url *url, const struct rp_span *others,
+		    size_t n_others, unsigned char *text, size_t n)
 {
-	size_t i, n = 0;
+	size_t at = hidden_from(policy, url), end, i;
+	struct rp_mask m;
 
-	for (i = 0; i < segment.len; i++) {
-		out[n] = segment.ptr[i];
-		if (segment.ptr[i] == '%') {
-			out[n] = (char)(rp_char_hex(segment.ptr[i + 1]) << 4 | rp_char_hex(segment.ptr[i + 2]));
-			i += 2;
-		}
-		n++;
-	}
-	return n;
-}
-
-/* One that the end of the text cuts short counts too: what is kept of a response is only its head. */
-static void mask(const char *secret, size_t len, const unsigned char *original, unsigned char *text, size_t n)
-{
-	size_t i, match;
-
-	if (len < MASKED_MIN)
-		return;
-	for (i = 0; i + MASKED_MIN <= n; i++) {
-		match = len < n - i ? len : n - i;
-		if (memcmp(original + i, secret, match) == 0)
-			memset(text + i, '*', match);
-	}
-}
-
-void rp_redact_text(const struct rp_policy *policy, const struct rp_url *url, unsigned char *text, size_t n)
-{
-	size_t at = hidden_from(policy, url), end;
-	unsigned char original[RP_RESPONSE_HEAD_MAX];
-	char plain[RP_URL_MAX];
-
-	assert(n <= sizeof original);
-	if (at < url->path.len && n > 0)
-		memcpy(original, text, n);
-	if (n > 0)
-		rp_url_mask_secrets(url, text, n);
-	for (; n > 0 && at < url->path.len; at = end + 1) {
-		struct rp_span segment;
-
+	rp_mask_begin(&m, text, n);
+	rp_url_mask_query(url, &m);
+	for (; at < url->path.len; at = end + 1) {
 		end = rp_span_find(url->path, at, '/');
-		segment = rp_span_part(url->path, at, end);
-		mask(segment.ptr, segment.len, original, text, n);
-		mask(plain, decode(segment, plain), original, text, n);
+		rp_mask_secret(&m, rp_span_part(url->path, at, end));
 	}
+	for (i = 0; i < n_others; i++)
+		rp_mask_secret(&m, others[i]);
+	rp_mask_end(&m);
 }

@@ -1,11 +1,9 @@
 #include "core/url_int.h"
 
-#include "core/mask_int.h"
 #include "core/text_int.h"
 
 /* A longer parameter name may itself be a token ("?0f3c...e1=1"), so it is not shown. */
 #define SHOWN_NAME_MAX 24
-
 
 /* Takes back a half-made addition. */
 static bool finish(struct rp_buf *out, size_t len_before, bool ok)
@@ -86,17 +84,23 @@ bool rp_url_redact(const struct rp_url *url, struct rp_buf *out)
 	return finish(out, before, rp_url_add_endpoint(url, out) && rp_url_add_redacted_query(url, out));
 }
 
-void rp_url_mask_secrets(const struct rp_url *url, unsigned char *text, size_t n)
+void rp_url_mask_query(const struct rp_url *url, struct rp_mask *m)
 {
-	struct rp_mask m;
 	struct param p;
 	size_t at = 0;
 
-	rp_mask_begin(&m, text, n);
 	while (param_next(url->query, &at, &p)) {
-		rp_mask_secret(&m, p.value);
+		rp_mask_secret(m, p.value);
 		if (!p.name_is_plain)
-			rp_mask_secret(&m, p.name);
+			rp_mask_secret(m, p.name);
 	}
+}
+
+void rp_url_mask_secrets(const struct rp_url *url, unsigned char *text, size_t n)
+{
+	struct rp_mask m;
+
+	rp_mask_begin(&m, text, n);
+	rp_url_mask_query(url, &m);
 	rp_mask_end(&m);
 }
