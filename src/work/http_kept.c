@@ -15,7 +15,7 @@
 #define SPILLS_MAX 64
 #define SPILL_MS ((int64_t)3600 * 1000)        /* a receiver may be mended; an hour costs a few requests twice */
 #define WRITTEN_AT_ONCE_MAX ((size_t)32 << 10) /* libcurl writes up to 64 KiB with one call */
-#define TLS_LOOK_BYTES 17408 /* a record and more: RFC 8446, 5.2 */
+#define TLS_LOOK_BYTES 17408                   /* a record and more: RFC 8446, 5.2 */
 #define FNV_BASIS 14695981039346656037u        /* FNV-1a, 64 bits: draft-eastlake-fnv */
 #define FNV_PRIME 1099511628211u
 
