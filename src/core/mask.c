@@ -30,6 +30,11 @@ void rp_mask_begin(struct rp_mask *m, unsigned char *text, size_t n)
 	}
 }
 
+static bool is_escape(struct rp_span s, size_t at)
+{
+	return s.ptr[at] == '%' && s.len - at > 2 && rp_char_hex(s.ptr[at + 1]) >= 0 && rp_char_hex(s.ptr[at + 2]) >= 0;
+}
+
 static unsigned char take_byte(struct rp_span s, size_t *at, enum reading reading)
 {
 	char c = s.ptr[(*at)++];
@@ -38,7 +43,8 @@ static unsigned char take_byte(struct rp_span s, size_t *at, enum reading readin
 		return ' ';
 	if (reading == READ_AS_WRITTEN || c != '%')
 		return (unsigned char)c;
-	assert(s.len - *at >= 2);
+	if (!is_escape(s, *at - 1))
+		return (unsigned char)c;
 	*at += 2;
 	return (unsigned char)(rp_char_hex(s.ptr[*at - 2]) << 4 | rp_char_hex(s.ptr[*at - 1]));
 }
@@ -76,6 +82,32 @@ static void hide(struct rp_mask *m, struct rp_span secret, enum reading reading)
 	}
 }
 
+/* Behind an escape; one that was encoded again is "%252F", and so on. */
+static size_t after_escape(struct rp_span s, size_t at)
+{
+	at++;
+	while (s.len - at > 3 && s.ptr[at] == '2' && s.ptr[at + 1] == '5' && rp_char_hex(s.ptr[at + 2]) >= 0 &&
+	       rp_char_hex(s.ptr[at + 3]) >= 0)
+		at += 2;
+	return at + 2;
+}
+
+/* The stretches of letters and digits: however a receiver encodes the rest, these stay. */
+static void hide_pieces(struct rp_mask *m, struct rp_span secret)
+{
+	size_t at = 0, end;
+
+	while (at < secret.len) {
+		for (end = at; end < secret.len && rp_char_is_alnum(secret.ptr[end]); end++)
+			continue;
+		if (end - at >= RP_MASK_SECRET_MIN && end - at < secret.len)
+			hide(m, rp_span_part(secret, at, end), READ_AS_WRITTEN);
+		if (end < secret.len)
+			end = is_escape(secret, end) ? after_escape(secret, end) : end + 1;
+		at = end;
+	}
+}
+
 void rp_mask_secret(struct rp_mask *m, struct rp_span secret)
 {
 	bool coded, plus;
@@ -89,6 +121,7 @@ void rp_mask_secret(struct rp_mask *m, struct rp_span secret)
 		hide(m, secret, READ_DECODED);
 	if (plus)
 		hide(m, secret, READ_AS_FORM);
+	hide_pieces(m, secret);
 }
 
 void rp_mask_end(struct rp_mask *m)

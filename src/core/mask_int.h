@@ -25,8 +25,9 @@ struct rp_mask {
 
 /* n: at most RP_MASK_TEXT_MAX. The text is changed by rp_mask_end alone. */
 void rp_mask_begin(struct rp_mask *m, unsigned char *text, size_t n);
-/* The secret as written, percent-decoded, and as a form's value, in which '+' is a space. One that the end of the text cuts
- * short counts too: what is kept of a response is only its head. */
+/* The secret as written, percent-decoded, and as a form's value, in which '+' is a space; and by itself each stretch of
+ * letters and digits in it, if not shorter than a secret: a receiver may repeat it in encodings that nobody has listed. One
+ * that the end of the text cuts short counts too: what is kept of a response is only its head. */
 void rp_mask_secret(struct rp_mask *m, struct rp_span secret);
 /* Overwrites what is to be hidden with '*'. */
 void rp_mask_end(struct rp_mask *m);

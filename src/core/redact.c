@@ -104,9 +104,10 @@ bool rp_redact_is_secret(const struct rp_config *config, const struct rp_url *ur
 	return url->has_query || (config->redacts && hidden_from(rp_config_policy(config, url), url) < url->path.len);
 }
 
-void rp_redact_text(const struct rp_policy *policy, const struct rp_url *url, unsigned char *text, size_t n)
+void rp_redact_text(const struct rp_policy *policy, const struct rp_url *url, const struct rp_span *others,
+		    size_t n_others, unsigned char *text, size_t n)
 {
-	size_t at = hidden_from(policy, url), end;
+	size_t at = hidden_from(policy, url), end, i;
 	struct rp_mask m;
 
 	rp_mask_begin(&m, text, n);
@@ -115,5 +116,7 @@ void rp_redact_text(const struct rp_policy *policy, const struct rp_url *url, un
 		end = rp_span_find(url->path, at, '/');
 		rp_mask_secret(&m, rp_span_part(url->path, at, end));
 	}
+	for (i = 0; i < n_others; i++)
+		rp_mask_secret(&m, others[i]);
 	rp_mask_end(&m);
 }

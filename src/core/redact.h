@@ -23,8 +23,9 @@ bool rp_redact_endpoint(const struct rp_config *config, struct rp_span name, str
 /* Whether a URL tells a secret: it has a query, or a path that is not shown. */
 bool rp_redact_is_secret(const struct rp_config *config, const struct rp_url *url);
 
-/* Overwrites with '*' what a receiver repeated of the URL's secrets (rp_url_mask_secrets), and each segment of 4 or more
- * bytes of a path that is not shown, as written or decoded. n: at most 1024. */
-void rp_redact_text(const struct rp_policy *policy, const struct rp_url *url, unsigned char *text, size_t n);
+/* Overwrites with '*' what a receiver repeated of the URL's query (rp_url_mask_secrets), and in the same ways of each
+ * segment of a path that is not shown and of the n_others other secrets. n: at most 1024. */
+void rp_redact_text(const struct rp_policy *policy, const struct rp_url *url, const struct rp_span *others,
+		    size_t n_others, unsigned char *text, size_t n);
 
 #endif

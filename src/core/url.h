@@ -49,10 +49,10 @@ bool rp_url_endpoint(const struct rp_url *url, struct rp_buf *out);
  * REDACTED ("?token=REDACTED&op=REDACTED"); a parameter without '=' or with an odd name becomes REDACTED altogether. */
 bool rp_url_redact(const struct rp_url *url, struct rp_buf *out);
 
-/* Overwrites with '*' every place in text[0..n) where a query value of 4 or more bytes of `url` (as written or
- * percent-decoded) stands: a receiver may echo its own URL into a response that we keep. n: at most 1024. A text that begins
- * like a value at very many places is overwritten as a whole (core/mask_int.h): the time grows with the URL and the text,
- * not with their product. */
+/* Overwrites with '*' every place in text[0..n) where a query value of 4 or more bytes of `url` stands, as written or
+ * decoded, or a stretch of 4 or more letters and digits of one: a receiver may echo its own URL into a response that we keep,
+ * in an encoding of its choice. n: at most 1024. A text that begins like a value at very many places is overwritten as a
+ * whole (core/mask_int.h): the time grows with the URL and the text, not with their product. */
 void rp_url_mask_secrets(const struct rp_url *url, unsigned char *text, size_t n);
 
 /* Whether `url` lies under `prefix` (a URL of the configuration): same scheme, host and port, and the prefix's path is a

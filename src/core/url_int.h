@@ -1,4 +1,4 @@
-/* url_int.h - private to url.c, url_same.c, url_show.c and redact.c. */
+/* url_int.h - private to core/: the parts of url.h that url.c, url_same.c, url_show.c and redact.c share. */
 #ifndef RP_CORE_URL_INT_H
 #define RP_CORE_URL_INT_H
 
@@ -11,7 +11,7 @@ bool rp_url_add_endpoint(const struct rp_url *url, struct rp_buf *out);
 /* Appends '?' and the query as rp_url_redact shows it; nothing where there is none. false: likewise. */
 bool rp_url_add_redacted_query(const struct rp_url *url, struct rp_buf *out);
 
-/* Between rp_mask_begin and rp_mask_end: the secrets of the query. */
+/* Between rp_mask_begin and _end: the values of the query, and names that are not shown. */
 void rp_url_mask_query(const struct rp_url *url, struct rp_mask *m);
 
 #endif

@@ -1,6 +1,5 @@
 #include "core/url_int.h"
 
-#include "core/mask_int.h"
 #include "core/text_int.h"
 
 /* A longer parameter name may itself be a token ("?0f3c...e1=1"), so it is not shown. */

@@ -7,8 +7,6 @@
 #include "base/assert.h"
 #include "core/redact.h"
 
-#define MASKED_MIN 4 /* shorter values stand in most texts by chance */
-
 /* Header lines are collected as NUL-terminated strings in `text`; while it may still move, only their offsets are kept. */
 struct header_list {
 	struct rp_buf *text;
@@ -181,39 +179,23 @@ enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp
 	return RP_CAUSE_NONE;
 }
 
-/* Wherever it stands in the original. One that the end of the text cuts short counts too: what is kept of a response is
- * only its head. */
-static void hide(const char *secret, const unsigned char *original, unsigned char *text, size_t n)
-{
-	size_t len = strlen(secret), i, match;
-
-	for (i = 0; i + MASKED_MIN <= n; i++) {
-		match = len < n - i ? len : n - i;
-		if (match >= MASKED_MIN && original[i] == (unsigned char)secret[0] &&
-		    memcmp(secret, original + i, match) == 0)
-			memset(text + i, '*', match);
-	}
-}
-
 void rp_attempt_mask_secrets(const struct rp_attempt_request *a, unsigned char *text, size_t n)
 {
-	unsigned char original[RP_RESPONSE_HEAD_MAX];
-	size_t i;
+	struct rp_span secrets[2 * RP_ATTEMPT_HEADERS_MAX];
+	size_t i, n_secrets = 0;
 
-	assert(n <= sizeof original);
 	if (n == 0)
 		return;
-	memcpy(original, text, n);
-	rp_redact_text(a->policy, &a->url, text, n);
 	for (i = a->n_own_headers; i < a->request.n_headers; i++) {
 		const char *value = strchr(a->headers[i], ':') + 1, *credentials;
 
 		value += strspn(value, " ");
 		credentials = strchr(value, ' ');
-		hide(value, original, text, n);
+		secrets[n_secrets++] = rp_span_of(value);
 		if (credentials != NULL)
-			hide(credentials + 1, original, text, n);
+			secrets[n_secrets++] = rp_span_of(credentials + 1);
 	}
+	rp_redact_text(a->policy, &a->url, secrets, n_secrets, text, n);
 }
 
 void rp_attempt_request_release(struct rp_attempt_request *a)

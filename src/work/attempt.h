@@ -33,7 +33,7 @@ enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp
 				 const struct rp_dispatch *dispatch, uint32_t attempt_no, int64_t now_at_ms,
 				 char detail[RP_DETAIL_TEXT_MAX]);
 /* Overwrites with '*' what text[0..n), which came back, repeats of the URL's query values and of the values of configured
- * and envelope headers (of 4 or more bytes; of "Bearer abcd" also "abcd" alone). n <= RP_RESPONSE_HEAD_MAX. */
+ * and envelope headers (of 4 or more bytes; of "Bearer abcd" also "abcd" alone), in whatever encoding (core/redact.h). n: at most 1024. */
 void rp_attempt_mask_secrets(const struct rp_attempt_request *a, unsigned char *text, size_t n);
 void rp_attempt_request_release(struct rp_attempt_request *a);
 

@@ -306,6 +306,8 @@ static void collect(struct http_engine *e)
 			begin_again(e, t);
 			continue;
 		}
+		if (t->doubted != 0 && t->outcome.http_status != 0 && t->outcome.http_status != t->doubted)
+			rp_http_spill_note(e->kept, t->request.url);
 		if (t->outcome.lack == RP_LACK_PROCESS)
 			keep_few(e);
 		transfer_decided(e, t);

@@ -67,6 +67,7 @@ struct rp_transfer {
 	bool again;                /* this is the second try of the attempt */
 	bool written_before;       /* ... and the first one may have reached the receiver */
 	bool fresh, forbids_reuse; /* as set in the easy handle */
+	unsigned doubted;          /* the first try's status, which the second one is to confirm; 0: none */
 	int64_t spent_us;          /* by the first try */
 	struct rp_transfer *next;  /* in the pool or in the list of decided ones */
 	struct rp_transfer *next_of_all;
@@ -148,6 +149,8 @@ bool rp_transfer_was_written(const struct rp_transfer *t);
 /* Of a judged one: whether what came on a kept connection decides nothing, so that the request is
  * to be made again. */
 bool rp_transfer_is_undecided(const struct rp_transfer *t);
+/* Of a judged one: an answer that would end the entry or the endpoint. */
+bool rp_transfer_is_final_refusal(const struct rp_transfer *t);
 
 /* http_lack.c. Makes the outcome RP_CAUSE_LOCAL with a lack where the failure was for want of
  * something of ours, or of the owner's leave, before the request began. Decide local: the transfer

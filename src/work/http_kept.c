@@ -15,6 +15,7 @@
 #define SPILLS_MAX 64
 #define SPILL_MS ((int64_t)3600 * 1000)        /* a receiver may be mended; an hour costs a few requests twice */
 #define WRITTEN_AT_ONCE_MAX ((size_t)32 << 10) /* libcurl writes up to 64 KiB with one call */
+#define TLS_LOOK_BYTES 17408                   /* a record and more: RFC 8446, 5.2 */
 #define FNV_BASIS 14695981039346656037u        /* FNV-1a, 64 bits: draft-eastlake-fnv */
 #define FNV_PRIME 1099511628211u
 
@@ -141,13 +142,27 @@ void *rp_transfer_tls(struct rp_transfer *t)
 	return info->internals;
 }
 
-/* What a receiver says as it closes is a farewell, such as a 408; over TLS the alert before the
- * end cannot be told from surplus bytes, and is the more likely. */
-static bool is_farewell(const struct rp_transfer *t)
+/* Whether the records that came hold data: an alert or a session ticket is none. They are read off
+ * for it, so the connection is at its end. */
+static bool has_tls_data(const struct rp_transfer *t, void *tls)
+{
+	char records[TLS_LOOK_BYTES];
+	struct rp_buf plain = {0};
+	ssize_t n = recv(t->fd, records, sizeof records, MSG_DONTWAIT);
+	bool found = n > 0 && rp_tls_decrypt(tls, (struct rp_span){records, (size_t)n}, 1, &plain) && plain.len > 0;
+
+	rp_buf_release(&plain);
+	return found;
+}
+
+/* What a receiver says as it closes is a farewell, such as a 408. */
+static bool is_farewell(const struct rp_transfer *t, void *tls)
 {
 	struct pollfd p = {.fd = t->fd, .events = POLLRDHUP};
 
-	return is_tls(t) || poll(&p, 1, 0) != 0;
+	if (poll(&p, 1, 0) != 0)
+		return true;
+	return is_tls(t) && (tls == NULL || !has_tls_data(t, tls));
 }
 
 bool rp_http_kept_is_fit(struct rp_transfer *t, const struct rp_http_ends *ends)
@@ -170,7 +185,7 @@ bool rp_http_kept_is_fit(struct rp_transfer *t, const struct rp_http_ends *ends)
 	if (tls != NULL && rp_tls_has_pending(tls))
 		t->notes.surplus = true;
 	else if (n > 0)
-		t->notes.surplus = !is_farewell(t);
+		t->notes.surplus = !is_farewell(t, tls);
 	else if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
 	t->notes.unfit = true;

@@ -397,9 +397,18 @@ void rp_transfer_judge(struct rp_transfer *t, CURLcode rc)
 	rp_transfer_note_lack(t, rc);
 }
 
+bool rp_transfer_is_final_refusal(const struct rp_transfer *t)
+{
+	const struct rp_outcome *out = &t->outcome;
+
+	return out->http_status == 410 || (out->http_status >= 300 && out->wish != RP_WISH_NONE);
+}
+
 /* Not on a fresh connection, where all that comes answers this request; so a second try is the
  * last. Whether the receiver has the request is open where it was written, and it may get it
- * twice. A 408 tells of a connection that was idle for too long (RFC 9110, 15.5.9). */
+ * twice. A 408 tells of a connection that was idle for too long (RFC 9110, 15.5.9). A final
+ * refusal may be a second answer to the request before: one more request costs less than an
+ * endpoint that is disabled by mistake. */
 bool rp_transfer_is_undecided(const struct rp_transfer *t)
 {
 	const struct rp_http_notes *notes = &t->notes;
@@ -411,5 +420,5 @@ bool rp_transfer_is_undecided(const struct rp_transfer *t)
 		return false;
 	if (out->http_status == 0)
 		return out->cause == RP_CAUSE_PROTOCOL || (out->cause == RP_CAUSE_RESET && !notes->answered);
-	return out->http_status == 408;
+	return out->http_status == 408 || rp_transfer_is_final_refusal(t);
 }

@@ -462,6 +462,7 @@ enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *
 	t->request = *request;
 	t->fd = t->opened_fd[0] = t->opened_fd[1] = -1;
 	t->again = t->written_before = t->stalled = false;
+	t->doubted = 0;
 	t->spent_us = 0;
 	rp_http_notes_begin(&t->notes);
 	if (!head_set(t, request))
@@ -486,6 +487,7 @@ bool rp_transfer_prepare_again(struct rp_transfer *t)
 	struct rp_request rest = t->request;
 	int64_t spent_us = t->outcome.duration_us;
 	bool written = rp_transfer_was_written(t);
+	unsigned doubted = rp_transfer_is_final_refusal(t) ? t->outcome.http_status : 0;
 
 	rest.timeout_ms -= spent_us / 1000;
 	if (rest.timeout_ms < 1)
@@ -494,6 +496,7 @@ bool rp_transfer_prepare_again(struct rp_transfer *t)
 		return false;
 	t->again = true;
 	t->written_before = written;
+	t->doubted = doubted;
 	t->spent_us = spent_us;
 	return true;
 }

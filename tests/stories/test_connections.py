@@ -160,6 +160,24 @@ class Surplus(Wire):
         receiver = self.receiver(answers(head, b"fine, and more", 0.0005), ca.issue("good"))
         self.assert_delivers(receiver, 0, ca_file=ca.file)
 
+    GONE = b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"
+
+    def test_a_410_that_comes_later_over_tls(self):
+        ca = Authority(self.folder)
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
+        self.assert_delivers(self.receiver(answers(head, self.GONE, 0.005), ca.issue("good")), self.FEW, ca_file=ca.file)
+
+    def test_a_second_answer_that_lies_unread_is_seen_over_tls(self):
+        """It was taken for the alert of one that closes, and each request met it again."""
+        ca = Authority(self.folder)
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
+        receiver = self.receiver(answers(head, self.GONE), ca.issue("good"))
+        self.configure(defaults={"ca_file": ca.file, "in_flight": "1", "rate": "2/s"})
+        self.ingest([make_run(i, f"{receiver.url}/") for i in range(4)])
+        sender = self.drain(limit_s=60)
+        self.assertEqual([e["state"] for e in self.list()], ["delivered"] * 4)
+        self.assertEqual((receiver.requests, sender.err.count("ev=surplus_bytes")), (4, 1))
+
 
 class Refusals(Wire):
     """A receiver that answers before it has read the body, and closes: the sender's write fails."""

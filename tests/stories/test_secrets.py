@@ -165,6 +165,24 @@ class Canaries(Story):
         self.assertEqual((secrets["level"], "webhook_file" in secrets["text"]), ("fail", True), secrets)
         self.assert_no_canary()
 
+    def test_a_token_is_masked_in_whatever_encoding_it_comes_back(self):
+        head, secret, tail = "Qk9", "SEKRETabc123", "=="
+        forms = ["%2F", "%2f", "%252F", "\\/", "\\u002f", "\\x2f", "&#x2F;", "&#47;", "&sol;", "/"]
+        echo = " ".join(f"{head}{form}{secret}%3D%3D" for form in forms)
+        sinks = [self.sink("--status", "400", "--body", echo),
+                 self.sink("--status", "308", "--header", f"Location: /login/{head}%252F{secret}")]
+        self.configure(defaults={"retry_attempts": "1", "header": f"Authorization: Bearer {head}/{secret}{tail}"})
+        urls = [s.hook(f"/hook?t={token}") for s in sinks
+                for token in (f"{head}/{secret}{tail}", f"{head}%2F{secret}%3D%3D", f"{head}+{secret}")]
+        urls.append(sinks[0].hook("/hook"))
+        ids = [r["id"] for r in self.ingest([envelope(n, url) for n, url in enumerate(urls)])]
+        self.drain()
+        self.look_with_every_verb(*ids)
+        self.ctl("explain", ids[0])
+        self.assertIn(b"Qk9%2F****", self.ctl("show", ids[0]).out)
+        self.canaries = [secret]
+        self.assert_no_canary()
+
     def test_a_path_that_is_a_secret_is_shown_nowhere_and_its_endpoint_can_be_named(self):
         self.configure(defaults={"retry_attempts": "8", "retry_base": "20ms", "retry_cap": "20ms"})
         hooks = [f"/services/T000/B000/canary-in-the-path-{n}" for n in "ab"]

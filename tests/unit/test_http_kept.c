@@ -414,7 +414,7 @@ END_TEST
 START_TEST(an_answer_after_a_part_of_the_request_arrived_counts)
 {
 	static const struct script_step script[] = {READ, ANSWER(NONE_204), READ,
-						    ANSWER("HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"), HANG};
+						    ANSWER("HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n"), HANG};
 	struct rig r;
 
 	rig_begin(&r, script, N_OF(script));
@@ -422,8 +422,43 @@ START_TEST(an_answer_after_a_part_of_the_request_arrived_counts)
 	unconfirmed_bytes = 20; /* of some 80 */
 	post_and_wait(&r, NULL);
 	unconfirmed_bytes = -1;
-	expect(&r, "early", RP_CAUSE_HTTP, 410);
+	expect(&r, "early", RP_CAUSE_HTTP, 400);
 	expect_seen(&r, "early", 2, 1);
+	rig_end(&r);
+}
+END_TEST
+
+static const char *const final_cases[] = {"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n",
+					  "HTTP/1.1 503 No\r\nWebhook-Delivery: disable\r\nContent-Length: 0\r\n\r\n",
+					  "HTTP/1.1 503 No\r\nWebhook-Delivery: abort-message\r\n"
+					  "Content-Length: 0\r\n\r\n"};
+
+/* A second answer to the request before, though the receiver's host confirmed the next one. */
+START_TEST(a_final_refusal_on_a_kept_connection_is_asked_for_again)
+{
+	struct script_step script[] = {READ, ANSWER(NONE_204), READ, {SCRIPT_SEND, {NULL, 0}}, HANG};
+	struct script_step always[] = {READ, {SCRIPT_SEND, {NULL, 0}}, AGAIN};
+	struct rig r;
+	unsigned status = _i == 0 ? 410 : 503;
+
+	script[3].bytes = always[1].bytes = rp_span_of(final_cases[_i]);
+	rig_begin(&r, script, N_OF(script));
+	post_and_wait(&r, NULL);
+	post_and_wait(&r, NULL);
+	expect(&r, "not the fresh one's", RP_CAUSE_NONE, 204);
+	expect_seen(&r, "not the fresh one's", 3, 2);
+	post_and_wait(&r, NULL);
+	expect_seen(&r, "a receiver that spills", 4, 3);
+	rig_end(&r);
+	rig_begin(&r, always, N_OF(always));
+	post_and_wait(&r, NULL);
+	expect(&r, "fresh", RP_CAUSE_HTTP, status);
+	expect_seen(&r, "fresh", 1, 1);
+	post_and_wait(&r, NULL);
+	expect(&r, "confirmed", RP_CAUSE_HTTP, status);
+	expect_seen(&r, "confirmed", 3, 2);
+	post_and_wait(&r, NULL);
+	expect_seen(&r, "such a receiver's connections are kept", 5, 3);
 	rig_end(&r);
 }
 END_TEST
@@ -697,6 +732,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(surplus, a_request_without_leave_is_not_written_again, 0, N_OF(repeats));
 	tcase_add_test(surplus, an_answer_before_the_request_arrived_is_none);
 	tcase_add_test(surplus, an_answer_after_a_part_of_the_request_arrived_counts);
+	tcase_add_loop_test(surplus, a_final_refusal_on_a_kept_connection_is_asked_for_again, 0, N_OF(final_cases));
 	tcase_add_test(surplus, a_408_on_a_kept_connection_is_a_farewell);
 	tcase_add_loop_test(death, no_kept_connection_that_dies_costs_an_attempt, 0, N_OF(death_cases));
 	tcase_add_loop_test(address, the_address_after_a_silent_one_is_tried, 0, N_OF(address_cases));

@@ -25,6 +25,18 @@ static void hide_slowly(struct rp_span secret, const unsigned char *text, size_t
 	}
 }
 
+/* Each of its stretches of letters. */
+static void hide_pieces_slowly(const char *written, const unsigned char *text, size_t n, bool *hidden)
+{
+	char copy[40], *escape, *piece;
+
+	snprintf(copy, sizeof copy, "%s", written);
+	while ((escape = strstr(copy, "%41")) != NULL)
+		memcpy(escape, "+++", 3);
+	for (piece = strtok(copy, "+"); piece != NULL; piece = strtok(NULL, "+"))
+		hide_slowly(rp_span_of(piece), text, n, hidden);
+}
+
 /* Few letters, so that much is alike; '%41' is an 'A', '+' a space. */
 static size_t draw_secret(char *written, char *decoded, char *form)
 {
@@ -65,6 +77,7 @@ START_TEST(what_is_hidden_is_what_a_slow_search_hides)
 			hide_slowly(rp_span_of(written), before, n, hidden);
 			hide_slowly(rp_span_of(decoded), before, n, hidden);
 			hide_slowly(rp_span_of(form), before, n, hidden);
+			hide_pieces_slowly(written, before, n, hidden);
 		}
 		rp_mask_end(&m);
 		for (i = 0; i < n; i++) {

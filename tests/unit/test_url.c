@@ -290,6 +290,17 @@ static const struct {
     {"https://a/?a=secretvalue", "secretXalue", "secretXalue"},
     {"https://a/?a=se=cr=et", "se=cr=et", "********"},
     {"https://a/?a=%00bin%ff", "", ""},
+    {"https://a/?t=Qk9/SEKRET==", "Qk9%2FSEKRET%3D%3D", "Qk9%2F******%3D%3D"},
+    {"https://a/?t=Qk9%2FSEKRET%3D", "Qk9%2fSEKRET%3d", "Qk9%2f******%3d"},
+    {"https://a/?t=Qk9/SEKRET", "Qk9%252FSEKRET", "Qk9%252F******"},
+    {"https://a/?t=Qk9%252FSEKRET", "Qk9/SEKRET", "Qk9/******"},
+    {"https://a/?t=Qk9%2BSEKRET", "Qk9\\u002bSEKRET", "Qk9\\u002b******"},
+    {"https://a/?t=Qk9/SEKRET", "Qk9\\/SEKRET", "Qk9\\/******"},
+    {"https://a/?t=Qk9%2BSEKRET", "Qk9&#43;SEKRET&#x3D;", "Qk9&#43;******&#x3D;"},
+    {"https://a/?t=some+pass", "some%20pass", "****%20****"},
+    {"https://a/?t=ab+cd%2Fpass", "ab cd&#x2F;pass cd/pa", "ab cd&#x2F;**** cd/pa"},
+    {"https://a/?t=abcd/%41BCDE", "ABCDE %41BCDE BCD", "A**** %41**** BCD"},
+    {"https://a/?Qk9%2FSEKRET", "Qk9&#x2F;SEKRET", "Qk9&#x2F;******"},
 };
 
 START_TEST(query_values_in_a_response_are_masked)

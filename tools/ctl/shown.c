@@ -28,7 +28,7 @@ bool rp_shown_hides(struct rp_span text)
 void rp_shown_mask(const struct rp_url *url, unsigned char *text, size_t n)
 {
 	if (in_effect != NULL)
-		rp_redact_text(rp_config_policy(in_effect, url), url, text, n);
+		rp_redact_text(rp_config_policy(in_effect, url), url, NULL, 0, text, n);
 	else
 		rp_url_mask_secrets(url, text, n);
 }
