@@ -133,7 +133,7 @@ class Hints(Words):
         self.assertNotIn(b'"command":"runpost send', told)
         warning, = json_lines(self.run_program(BIN / "runpostctl", "stats", "--json", "--outbox", self.outbox).out)[0]["warnings"]
         self.assertIsNone(warning["command"])
-        self.assertIn("with the --config that its senders have", warning["text"])
+        self.assertIn("with the --config that the senders of this outbox have", warning["text"])
 
     def test_every_command_that_is_printed_says_where(self):
         self.ingest([envelope(n, "http://127.0.0.1:9/", expires_at="2020-01-01T00:00:00Z") for n in range(2)])

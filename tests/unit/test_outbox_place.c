@@ -495,7 +495,7 @@ START_TEST(the_mend_can_be_pasted)
 	ck_assert_int_eq(rename(whole, side), 0);
 	snprintf(fx.dir, sizeof fx.dir, "%.255s", side);
 	fx_open();
-	ck_assert_str_eq(strstr(rp_place_word(fx.ob, "lock.mdb", &word), " of"), " of o'\\''brien/lock.mdb'");
+	ck_assert_str_eq(strstr(rp_place_word(fx.ob, "lock.mdb", &word), " of"), " of o'\"'\"'brien/lock.mdb'");
 	rp_buf_release(&word);
 	fx_close();
 	snprintf(fx.dir, sizeof fx.dir, "%s", whole);
