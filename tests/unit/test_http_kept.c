@@ -430,8 +430,8 @@ END_TEST
 
 static const char *const final_cases[] = {"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n",
 					  "HTTP/1.1 503 No\r\nWebhook-Delivery: disable\r\nContent-Length: 0\r\n\r\n",
-					  "HTTP/1.1 503 No\r\nWebhook-Delivery: abort-message\r\n"
-					  "Content-Length: 0\r\n\r\n"};
+					  ("HTTP/1.1 503 No\r\nWebhook-Delivery: abort-message\r\n"
+					   "Content-Length: 0\r\n\r\n")};
 
 /* A second answer to the request before, though the receiver's host confirmed the next one. */
 START_TEST(a_final_refusal_on_a_kept_connection_is_asked_for_again)

@@ -72,6 +72,8 @@ static bool add_finding(struct rp_doctor *d, const char *check, enum rp_doctor_l
 
 /* remedy: complete; NULL: none. */
 static void report(struct rp_doctor *d, const char *check, enum rp_doctor_level level, const char *remedy,
+		   const char *fmt, va_list ap) __attribute__((format(printf, 5, 0)));
+static void report(struct rp_doctor *d, const char *check, enum rp_doctor_level level, const char *remedy,
 		   const char *fmt, va_list ap)
 {
 	char text[RP_ERROR_TEXT_MAX + 200];
