@@ -113,7 +113,7 @@ def writer_stops(bench, point):
             if waiting.poll() is not None:
                 raise Violation("nobody holds the write lock: the point is not inside a transaction")
             level, text, remedy = write_lock(bench)
-            if level != "fail" or "somebody holds it" not in text or f"kill -CONT {stopped.pid}," not in remedy:
+            if level != "fail" or "somebody holds it" not in text or f"kill -CONT {stopped.pid} " not in remedy:
                 raise Violation(f"{stopped.pid} is stopped, and doctor says of the write lock: {level}, {text}, {remedy}")
             stopped.send_signal(signal.SIGCONT if end == "continue" else signal.SIGKILL)
             stopped.wait(20)
@@ -176,7 +176,7 @@ def opener_stops(bench, point):
     new_lines(bench, 4)
     if point in NAMED_BY_DOCTOR:
         check = next(c for c in whole_lines(bench.run("runpostctl", "doctor", "--json").out) if c["check"] == "store")
-        if "another process has been opening" not in check["text"] or f"kill -CONT {stopped.pid}," not in check["remedy"]:
+        if "another process has been opening" not in check["text"] or f"kill -CONT {stopped.pid} " not in check["remedy"]:
             raise Violation(f"{stopped.pid} is stopped while it opens, and doctor says: {check}")
     killer = threading.Timer(0.2, stopped.kill)
     killer.start()

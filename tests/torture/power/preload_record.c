@@ -122,6 +122,22 @@ static const char *name_of(int fd)
 	return fd >= 0 && fd < FDS && fds[fd].name[0] != '\0' ? fds[fd].name : NULL;
 }
 
+/* The same for a path that begins at an open directory; `room` is for the name. */
+static const char *ours_at(int at, const char *path, char room[NAME_MAX_])
+{
+	const char *base = at == AT_FDCWD || path[0] == '/' ? NULL : name_of(at);
+
+	if (base == NULL)
+		return ours(path);
+	if (strcmp(path, ".") == 0)
+		return base;
+	if (strcmp(base, ".") == 0)
+		return path;
+	if (snprintf(room, NAME_MAX_, "%s/%s", base, path) >= NAME_MAX_)
+		abort();
+	return room;
+}
+
 static void put_other(const char *name, const char *what)
 {
 	enter();
@@ -134,14 +150,15 @@ static void put_other(const char *name, const char *what)
 static int open_ours(int at, const char *path, int flags, mode_t mode)
 {
 	REAL(int, openat, int, const char *, int, ...);
-	const char *name = ours(path);
+	char room[NAME_MAX_];
+	const char *name = ours_at(at, path, room);
 	bool existed;
 	int fd;
 
 	if (name == NULL || strcmp(name, "lock.mdb") == 0)
 		return real_openat(at, path, flags, mode);
 	enter();
-	existed = access(path, F_OK) == 0;
+	existed = faccessat(at, path, F_OK, 0) == 0;
 	fd = real_openat(at, path, flags, mode);
 	if (fd >= 0 && fd < FDS) {
 		snprintf(fds[fd].name, sizeof fds[fd].name, "%s", name);
