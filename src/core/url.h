@@ -49,6 +49,9 @@ bool rp_url_endpoint(const struct rp_url *url, struct rp_buf *out);
  * REDACTED ("?token=REDACTED&op=REDACTED"); a parameter without '=' or with an odd name becomes REDACTED altogether. */
 bool rp_url_redact(const struct rp_url *url, struct rp_buf *out);
 
+/* Its part from the '?' on; nothing where the URL has no query. false: out of memory, and a part of it may stand in out. */
+bool rp_url_add_redacted_query(const struct rp_url *url, struct rp_buf *out);
+
 /* Overwrites with '*' every place in text[0..n) where a query value of 4 or more bytes of `url` stands, as written or
  * decoded, or a stretch of 4 or more letters and digits of one: a receiver may echo its own URL into a response that we keep,
  * in an encoding of its choice. n: at most 1024. A text that begins like a value at very many places is overwritten as a

@@ -8,9 +8,6 @@
 /* Appends the name of the endpoint. false: out of memory, and a part of it may stand in out. */
 bool rp_url_add_endpoint(const struct rp_url *url, struct rp_buf *out);
 
-/* Appends '?' and the query as rp_url_redact shows it; nothing where there is none. false: likewise. */
-bool rp_url_add_redacted_query(const struct rp_url *url, struct rp_buf *out);
-
 /* Between rp_mask_begin and _end: the values of the query, and names that are not shown. */
 void rp_url_mask_query(const struct rp_url *url, struct rp_mask *m);
 

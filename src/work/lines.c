@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 
+#define BOM_BYTES ((size_t)3)
 #define ROOM_WORTH_IT ((size_t)64 << 10) /* less is not read into: a pipe gives more at once */
 
 void rp_lines_init(struct rp_lines *lines, size_t max_line)
@@ -44,10 +45,22 @@ char *rp_lines_room_behind(struct rp_lines *lines, size_t *room)
 	return room_at_end(lines, ROOM_WORTH_IT, room);
 }
 
+/* Before anything is measured, so that the mark does not make a line overlong. */
+static void leave_out_bom(struct rp_lines *lines)
+{
+	struct rp_span in = {lines->buf.data, lines->buf.len};
+
+	if (lines->begun || in.len < BOM_BYTES)
+		return;
+	lines->begun = true;
+	lines->at = lines->searched = in.len - rp_span_after_bom(in).len;
+}
+
 void rp_lines_filled(struct rp_lines *lines, size_t n)
 {
 	assert(lines->buf.len + n < lines->buf.cap);
 	lines->buf.len += n;
+	leave_out_bom(lines);
 }
 
 bool rp_lines_leave(struct rp_lines *lines, struct rp_buf *other)
@@ -92,20 +105,21 @@ bool rp_lines_ready(struct rp_lines *lines)
 		return true;
 	if (lines->overlong)
 		return left > 0 || lines->ended;
-	return left > lines->max_line || (lines->ended && left > 0);
+	return (lines->begun && left > lines->max_line) || (lines->ended && left > 0);
 }
 
 static struct rp_span take(struct rp_lines *lines, size_t n, size_t skip)
 {
 	struct rp_span s = {lines->buf.data + lines->at, n};
 
+	lines->begun = true;
 	lines->at += n + skip;
 	if (lines->searched < lines->at)
 		lines->searched = lines->at;
 	return s;
 }
 
-static enum rp_lines_kind next(struct rp_lines *lines, struct rp_span *out)
+enum rp_lines_kind rp_lines_next(struct rp_lines *lines, struct rp_span *out)
 {
 	const char *lf = line_feed(lines);
 	size_t left = lines->buf.len - lines->at;
@@ -123,15 +137,4 @@ static enum rp_lines_kind next(struct rp_lines *lines, struct rp_span *out)
 	*out = take(lines, left, 0);
 	lines->overlong = true;
 	return RP_LINES_PIECE;
-}
-
-enum rp_lines_kind rp_lines_next(struct rp_lines *lines, struct rp_span *out)
-{
-	enum rp_lines_kind kind = next(lines, out);
-
-	if (!lines->begun && kind != RP_LINES_NONE) {
-		lines->begun = true;
-		*out = rp_span_after_bom(*out);
-	}
-	return kind;
 }

@@ -22,7 +22,7 @@ struct rp_lines {
 	size_t at;       /* the first byte not handed out */
 	size_t searched; /* no line feed stands in [at, searched) */
 	size_t max_line;
-	bool begun;    /* something was handed out: a byte order mark in front of it is gone */
+	bool begun;    /* a byte order mark was looked for, or something was handed out */
 	bool overlong; /* inside a line that is handed out in pieces */
 	bool ended;
 };

@@ -74,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	in.at += sizes.left;
 	in.left -= sizes.left;
 	text = fuzz_rest(&in);
-	r.expected.rest = text;
+	r.expected.rest = rp_span_after_bom(text);
 	rp_lines_init(&r.lines, max_line);
 	for (at = 0; at < text.len; at += n) {
 		to = rp_lines_room(&r.lines, &room);

@@ -33,6 +33,8 @@ static void drain(struct rp_lines *lines, struct rp_buf *seen)
 	ck_assert(!rp_lines_ready(lines));
 }
 
+#define BOM "\xef\xbb\xbf"
+
 struct sample {
 	const char *in;   /* '|' ends a turn of filling */
 	const char *want; /* at the end of input */
@@ -58,6 +60,15 @@ static const struct sample samples[] = {
     {"123456789|abc|d\ny\n", "[123456789[abcd]<y>"},
     {"x\n123456789|\n\ny", "<x>[123456789]<><y>"},
     {"12345|6789a|b\ny", "[123456789ab]<y>"},
+    {BOM "12345678\n", "<12345678>"},
+    {BOM "123456789|\n", "[123456789]"},
+    {"\xef|\xbb|\xbf|a\n", "<a>"},
+    {BOM, ""},
+    {BOM "\n", "<>"},
+    {BOM BOM "\n", "<" BOM ">"},
+    {"a\n" BOM "\n", "<a><" BOM ">"},
+    {"\xef\xbb", "<\xef\xbb>"},
+    {"\xef\xbb\n\xbf\n", "<\xef\xbb><\xbf>"},
 };
 
 START_TEST(lines_come_out_whole_and_overlong_ones_in_pieces)

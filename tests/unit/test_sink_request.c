@@ -332,6 +332,10 @@ static const struct {
     {"/hook?s3cret", "/hook?REDACTED"},
     {"/hook?czNjcmV0==", "/hook?REDACTED"},
     {"/", "/"},
+    {"/100%", "/100%"},
+    {"/%", "/%"},
+    {"/a%2Fb%2fc%41%zz?q=%", "/a%2Fb%2fc%41%zz?q=REDACTED"},
+    {"", ""},
 };
 
 START_TEST(a_target_is_shown_without_its_values)
