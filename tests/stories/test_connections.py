@@ -176,7 +176,10 @@ class Surplus(Wire):
         self.ingest([make_run(i, f"{receiver.url}/") for i in range(4)])
         sender = self.drain(limit_s=60)
         self.assertEqual([e["state"] for e in self.list()], ["delivered"] * 4)
-        self.assertEqual((receiver.requests, sender.err.count("ev=surplus_bytes")), (4, 1))
+        self.assertEqual(receiver.requests, 4)
+        # From 8.14 at the latest libcurl itself leaves a connection on which something lies unread.
+        seen = sender.err.count("ev=surplus_bytes")
+        self.assertTrue(seen == 1 or (seen == 0 and receiver.connections == 4), (seen, receiver.connections))
 
 
 class Refusals(Wire):
