@@ -117,10 +117,22 @@ static bool print_url(const struct rp_settings *s, const char *text)
 	return ok;
 }
 
+static void print_warning(void *arg, bool stops, const char *text, const char *remedy)
+{
+	(void)arg;
+	(void)stops;
+	fprintf(stderr, "runpost check-config: warning: %s\n  -> %s\n", text, remedy);
+}
+
 static int check(const struct rp_settings *s, char **urls, int n)
 {
+	bool ok = rp_settings_warn(s, rp_sys_wall_ms(&rp_sys_real) / 1000, print_warning, NULL);
 	int i;
 
+	if (!ok) {
+		fprintf(stderr, "runpost check-config: out of memory\n");
+		return RP_EXIT_TEMPFAIL;
+	}
 	printf("ok\n");
 	for (i = 0; i < n; i++) {
 		if (!print_url(s, urls[i])) {
@@ -150,7 +162,7 @@ int rp_cmd_check_config(int argc, char **argv)
 	    "check-config",
 	    "Reads the configuration, the secrets and the certificates as `runpost send` does at its start, touches "
 	    "nothing, and prints "
-	    "\"ok\".\n"
+	    "\"ok\". What works and should be mended is a warning on standard error.\n"
 	    "For each URL it prints the settings in effect and the line each comes from; secrets are never shown.\n"
 	    "Exit: 0 all is well, 64 usage or a wrong URL, 78 the configuration, a secret or a certificate is wrong.",
 	    options, sizeof options / sizeof options[0]};

@@ -113,6 +113,7 @@ static enum rp_err paths_resolve(struct rp_settings *s, struct rp_error *err)
 enum rp_err rp_settings_load(const char *path, struct rp_settings *out, struct rp_error *err)
 {
 	const char *name = path != NULL ? path : RP_SETTINGS_PATH;
+	struct stat st = {0};
 	enum rp_err code;
 	int fd;
 
@@ -129,8 +130,11 @@ enum rp_err rp_settings_load(const char *path, struct rp_settings *out, struct r
 	out->path = strdup(name);
 	if (out->path == NULL)
 		code = rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	else if (fstat(fd, &st) != 0)
+		code = rp_fail_sys(err, RP_ERR_IO, errno, "cannot look at %s", name);
 	else
 		code = parse_fd(fd, name, &out->config, err);
+	out->mode = S_ISREG(st.st_mode) ? (unsigned)st.st_mode & 07777 : 0;
 	close(fd);
 	if (code == RP_OK)
 		code = paths_resolve(out, err);

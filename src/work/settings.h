@@ -22,6 +22,7 @@ struct rp_settings_tls {
 struct rp_settings {
 	struct rp_config config; /* not to be copied or moved: it points into itself */
 	char *path;              /* NULL: no file, all defaults */
+	unsigned mode;           /* of the file; 0: it is no regular one */
 	char **paths;            /* those made absolute; the config points at them */
 	size_t n_paths;
 	struct rp_signer **signers;  /* of the defaults, then of each endpoint; NULL before the secrets are loaded */
@@ -50,6 +51,13 @@ enum rp_err rp_settings_load_secrets(struct rp_settings *settings, struct rp_err
 
 /* The keys of a policy of settings->config; NULL: it has none. The secrets have been loaded. */
 struct rp_signer *rp_settings_signer(const struct rp_settings *settings, const struct rp_policy *policy);
+
+/* What works and an operator should mend: a file that everybody may change, or read while it has headers, whose values may be
+ * secrets; keys of which none is valid at now_s, so that nothing is sent. text: what and where. remedy: a command that can be
+ * pasted, or words. `stops`: nothing is sent as long as it is so. Keys are looked at once they are loaded. false: out of
+ * memory. */
+typedef void rp_settings_tell(void *arg, bool stops, const char *text, const char *remedy);
+bool rp_settings_warn(const struct rp_settings *settings, int64_t now_s, rp_settings_tell *tell, void *arg);
 
 /* Owned by the settings. Before the secrets have been loaded: nobody is believed. */
 struct rp_settings_tls rp_settings_tls(const struct rp_settings *settings, const struct rp_policy *policy);

@@ -1,6 +1,7 @@
 /* settings_int.h - what the files of the settings share. Nobody else includes it.
  *
- * settings.c: the configuration, the secrets, reading of files. settings_tls.c: certificates and their keys. */
+ * settings.c: the configuration, the secrets, reading of files. settings_tls.c: certificates and their keys.
+ * settings_warn.c: what works and should be mended. */
 #ifndef RP_WORK_SETTINGS_INT_H
 #define RP_WORK_SETTINGS_INT_H
 

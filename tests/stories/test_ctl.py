@@ -269,6 +269,7 @@ class Refusals(Story):
     def test_bad_values_are_told_with_the_nearest_right_one(self):
         table = [
             (["lst"], "did you mean list?"),
+            (["--config", "x", "list"], "a verb comes first"),
             (["list", "--state", "ded"], "did you mean dead?"),
             (["list", "--lmit", "5"], "did you mean --limit?"),
             (["list", "--cause", "timeot"], "did you mean timeout?"),

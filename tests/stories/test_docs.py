@@ -294,6 +294,30 @@ sys.exit(outbox.close())
         self.assertIn("SystemExit: it wanted to end", process.err)
         self.assertEqual(json.loads(self.ctl("body", receipts[0]["id"]).out)["values"], {"loss": None, "bounds": [None, None]})
 
+    def test_the_engine_in_python_ends_when_ingest_cannot_be_started_again(self):
+        self.file("main.py", """
+import signal, sys, threading
+from engine import Outbox
+stored = threading.Event()
+outbox = Outbox("--outbox", sys.argv[1], "--config", sys.argv[2], on_receipt=lambda line, receipt: stored.set())
+outbox.put({"webhook": "https://hooks.example.com/in", "run": {"run_id": "r-1", "status": "success"}})
+assert stored.wait(30)
+outbox.argv = ["/nowhere/runpost"]
+outbox.process.send_signal(signal.SIGKILL)
+assert outbox.ended.wait(30), "it hangs"
+try:
+    outbox.put({"webhook": "https://hooks.example.com/in", "run": {"run_id": "r-2", "status": "success"}})
+except RuntimeError as error:
+    print(error)
+try:
+    outbox.close()
+except RuntimeError as error:
+    print(error)
+""")
+        engine = self.spawn(sys.executable, self.folder / "main.py", self.outbox, self.config, env=self.path)
+        self.assertEqual(engine.wait(50), 0, engine.err)
+        self.assertRegex(engine.out.decode(), "(.*cannot be started.*\n){2}")
+
     def test_the_engines_say_so_when_there_is_no_use_in_trying_again(self):
         self.config.write_text("[nonsense]\n")
         self.file("main.py", """

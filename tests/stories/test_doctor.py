@@ -62,6 +62,39 @@ class Doctor(Story):
         self.assertEqual((code, checks["config"][0]), (2, "fail"))
         self.assertIn("runpost.conf:2", checks["config"][1])
 
+    def test_a_configuration_that_others_may_use(self):
+        self.ingest([])
+        endpoint = ("a", {"url": "http://127.0.0.1:9/a", "header": "Authorization: Bearer x"})
+        for mode, endpoints, word in ((0o640, [endpoint], None), (0o644, [], None), (0o644, [endpoint], "read its headers"),
+                                      (0o646, [], "change it")):
+            with self.subTest(mode=oct(mode), word=word):
+                self.configure(endpoints)
+                self.config.chmod(mode)
+                level, text, remedy = self.doctor()[1]["config"]
+                checked = self.run_program(BIN / "runpost", "check-config", "--config", self.config)
+                self.assertEqual((checked.poll(), checked.out), (0, b"ok\n"))
+                if word is None:
+                    self.assertEqual((level, checked.err), ("ok", ""))
+                    continue
+                self.assertEqual(level, "warn")
+                self.assertIn(f"mode 0{mode:o} lets everybody {word}", text)
+                self.assertIn(text, checked.err)
+                subprocess.run(remedy, shell=True, check=True)
+                self.assertEqual(self.level("config"), "ok")
+
+    def test_keys_of_which_none_is_valid(self):
+        self.ingest([])
+        old = self.file("old", secret_text(b"k" * 32).strip() + " not-after=2026-01-01T00:00:00Z\n")
+        self.configure([("a", {"url": "http://127.0.0.1:9/a", "secret_file": old}),
+                        ("b", {"url": "http://127.0.0.1:9/b"})])
+        code, checks = self.doctor()
+        self.assertEqual((code, checks["secrets"][0]), (2, "fail"))
+        self.assertIn('[endpoint "a"] secret_file: none of its keys (1) is valid now', checks["secrets"][1])
+        checked = self.run_program(BIN / "runpost", "check-config", "--config", self.config)
+        self.assertEqual((checked.poll(), checked.out, checked.err.count("is valid now")), (0, b"ok\n", 1))
+        self.configure(defaults={"secret_file": old}, endpoints=[("b", {"url": "http://127.0.0.1:9/b"})])
+        self.assertEqual(self.ctl("doctor", code=2).out.decode().count("is valid now"), 1)
+
     def test_permissions(self):
         self.ingest([])
         self.outbox.chmod(0o755)

@@ -188,6 +188,10 @@ static const struct rp_verb *find_verb(const char *name)
 			return &verbs[i];
 		names[i] = verbs[i].name;
 	}
+	if (name[0] == '-') {
+		rp_ctl_say("%.40s: a verb comes first, its options behind it; see `runpostctl --help`", name);
+		return NULL;
+	}
 	near = rp_suggest(name, names, N_VERBS);
 	rp_ctl_say("%.40s: no such verb%s%s%s; see `runpostctl --help`", name, near != NULL ? "; did you mean " : "",
 		   near != NULL ? near : "", near != NULL ? "?" : "");

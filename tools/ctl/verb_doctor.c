@@ -143,21 +143,47 @@ static int check_store(struct rp_doctor *d, const struct rp_config *config)
 	return code;
 }
 
+struct warned {
+	struct rp_doctor *d;
+	bool config, secrets; /* there was such a warning */
+};
+
+static void take_warning(void *arg, bool stops, const char *text, const char *remedy)
+{
+	struct warned *w = arg;
+
+	if (stops)
+		w->secrets = true;
+	else
+		w->config = true;
+	if (stops)
+		rp_doctor_report(w->d, "secrets", RP_DOCTOR_FAIL, remedy, "%s", text);
+	else
+		rp_doctor_report_command(w->d, "config", RP_DOCTOR_WARN, remedy, "%s", text);
+}
+
 /* What `runpost ingest` and `runpost send` read besides, at their start. */
 static void check_files(struct rp_doctor *d, struct rp_settings *settings)
 {
 	const char *webhook = settings->config.webhook_file;
+	struct warned warned = {.d = d};
 	struct rp_buf url = {0};
 	struct rp_error err;
+	bool readable = rp_settings_load_secrets(settings, &err) == RP_OK &&
+			(webhook == NULL || rp_webhook_file_read(webhook, &url, &err) == RP_OK);
 
-	if (rp_settings_load_secrets(settings, &err) != RP_OK ||
-	    (webhook != NULL && rp_webhook_file_read(webhook, &url, &err) != RP_OK))
+	if (!rp_settings_warn(settings, rp_sys_wall_ms(&rp_sys_real) / 1000, take_warning, &warned))
+		d->no_memory = true;
+	if (!warned.config)
+		rp_doctor_report(d, "config", RP_DOCTOR_OK, NULL, "%s",
+				 settings->path != NULL ? settings->path : "no file: all defaults");
+	if (!readable)
 		rp_doctor_report(d, "secrets", RP_DOCTOR_FAIL, "runpost check-config", "%s", err.text);
 	else if (rp_settings_tls(settings, &settings->config.defaults).anchors == NULL)
 		rp_doctor_report(
 		    d, "secrets", RP_DOCTOR_WARN, "apt-get install ca-certificates",
 		    "this system has no certificates of authorities: what [defaults] sends by https fails");
-	else
+	else if (!warned.secrets)
 		rp_doctor_report(d, "secrets", RP_DOCTOR_OK, NULL, "all that are named can be read, by nobody else");
 	rp_buf_release(&url);
 }
@@ -172,8 +198,6 @@ static int check_all(struct rp_doctor *d)
 		rp_doctor_report(d, "config", RP_DOCTOR_FAIL, "runpost check-config", "%s", err.text);
 		return RP_EXIT_OK;
 	}
-	rp_doctor_report(d, "config", RP_DOCTOR_OK, NULL, "%s",
-			 settings.path != NULL ? settings.path : "no file: all defaults");
 	d->ctl->settings = &settings;
 	rp_shown_setup(&settings.config);
 	check_files(d, &settings);
