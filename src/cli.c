@@ -26,7 +26,8 @@ static void print_option(const char *name, const char *value, const char *help)
 {
 	char left[64];
 
-	snprintf(left, sizeof left, "--%s%s%s", name, value != NULL ? " " : "", value != NULL ? value : "");
+	snprintf(left, sizeof left, "--%s%s%s", name, value != NULL ? " " : "",
+		 value != NULL ? value : "");
 	printf("  %-18s %s\n", left, help);
 }
 
@@ -36,7 +37,8 @@ static void print_help(const struct rp_cli *cli, const char *operands)
 
 	printf("usage: runpost %s", cli->verb);
 	for (i = 0; i < cli->n_options; i++)
-		printf(" [--%s%s%s]", cli->options[i].name, cli->options[i].value != NULL ? " " : "",
+		printf(" [--%s%s%s]", cli->options[i].name,
+		       cli->options[i].value != NULL ? " " : "",
 		       cli->options[i].value != NULL ? cli->options[i].value : "");
 	if (operands != NULL)
 		printf(" [%s ...]", operands);
@@ -54,11 +56,13 @@ static int parse_error(const struct rp_cli *cli, int key, char **argv)
 
 	if (key == ':')
 		return rp_cli_usage_error(cli->verb, "%.*s needs a value", n, option);
-	return rp_cli_usage_error(cli->verb, "%.*s is not one of its options, or has a value it does not take", n,
-				  option);
+	return rp_cli_usage_error(cli->verb,
+				  "%.*s is not one of its options, or has a value it does not take",
+				  n, option);
 }
 
-int rp_cli_parse_operands(const struct rp_cli *cli, const char *operands, int argc, char **argv, int *first)
+int rp_cli_parse_operands(const struct rp_cli *cli, const char *operands, int argc, char **argv,
+			  int *first)
 {
 	struct option table[RP_CLI_OPTIONS_MAX + 2] = {{0}};
 	size_t i;
@@ -96,12 +100,14 @@ int rp_cli_parse(const struct rp_cli *cli, int argc, char **argv)
 	int first = argc, code = rp_cli_parse_operands(cli, NULL, argc, argv, &first);
 
 	if (code == RP_CLI_GO_ON && first < argc)
-		return rp_cli_usage_error(cli->verb, "it takes only options, and %d of the arguments %s none",
+		return rp_cli_usage_error(cli->verb,
+					  "it takes only options, and %d of the arguments %s none",
 					  argc - first, argc - first == 1 ? "is" : "are");
 	return code;
 }
 
-int rp_cli_settings(const char *verb, const char *config_path, const char *outbox, struct rp_settings *out)
+int rp_cli_settings(const char *verb, const char *config_path, const char *outbox,
+		    struct rp_settings *out)
 {
 	struct rp_error err = {0};
 

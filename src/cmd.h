@@ -1,4 +1,5 @@
-/* cmd.h - the verbs of the program `runpost`. Each gets argv from its own name on and returns an exit code. */
+/* cmd.h - the verbs of the program `runpost`. Each gets argv from its own name on and returns an
+ * exit code. */
 #ifndef RP_CMD_H
 #define RP_CMD_H
 

@@ -12,8 +12,8 @@
 /* A public address, to ask the guard what it thinks of a port alone. */
 #define ANY_PUBLIC_ADDRESS "9.9.9.9"
 
-static const char *origin_text(const struct rp_settings *s, const struct rp_policy *policy, unsigned line,
-			       bool inherited, char *out, size_t size)
+static const char *origin_text(const struct rp_settings *s, const struct rp_policy *policy,
+			       unsigned line, bool inherited, char *out, size_t size)
 {
 	if (line == 0)
 		snprintf(out, size, "default");
@@ -63,7 +63,8 @@ static bool public_port_is_fine(const struct rp_guard_policy *guard, uint16_t po
 	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(port)};
 
 	inet_pton(AF_INET, ANY_PUBLIC_ADDRESS, &sa.sin_addr);
-	return rp_guard_address(guard, (const struct sockaddr *)&sa, sizeof sa, NULL) == RP_CAUSE_NONE;
+	return rp_guard_address(guard, (const struct sockaddr *)&sa, sizeof sa, NULL) ==
+	       RP_CAUSE_NONE;
 }
 
 static void print_guard(const struct rp_guard_policy *guard, const struct rp_url *url)
@@ -77,10 +78,12 @@ static void print_guard(const struct rp_guard_policy *guard, const struct rp_url
 	else
 		port = "refused (blocked_port): see allow_ports";
 	printf("  %-17s %s %s\n", "guard: scheme", url->https ? "https" : "http",
-	       rp_guard_scheme(guard, url->https) == RP_CAUSE_NONE ? "allowed"
-								   : "refused (blocked_scheme): see allow_http");
+	       rp_guard_scheme(guard, url->https) == RP_CAUSE_NONE
+		   ? "allowed"
+		   : "refused (blocked_scheme): see allow_http");
 	printf("  %-17s %u %s\n", "guard: port", url->port, port);
-	printf("  %-17s public ones%s\n", "guard: addresses", guard->n_allow > 0 ? ", and those in allow" : " only");
+	printf("  %-17s public ones%s\n", "guard: addresses",
+	       guard->n_allow > 0 ? ", and those in allow" : " only");
 }
 
 static bool print_url(const struct rp_settings *s, const char *text)
@@ -103,8 +106,8 @@ static bool print_url(const struct rp_settings *s, const char *text)
 	rp_buf_release(&shown);
 	if (policy->url != NULL)
 		printf("  %-17s [endpoint \"%s\"]%*s %s:%u\n", "section", policy->name,
-		       (int)(strlen(policy->name) < 19 ? 19 - strlen(policy->name) : 0), "", s->path,
-		       policy->section_line);
+		       (int)(strlen(policy->name) < 19 ? 19 - strlen(policy->name) : 0), "",
+		       s->path, policy->section_line);
 	else
 		printf("  %-17s [defaults]\n", "section");
 	for (i = 0; ok && (info = rp_config_setting(i)) != NULL; i++)
@@ -146,7 +149,9 @@ static int check(const struct rp_settings *s, char **urls, int n)
 static enum rp_err check_webhook(const struct rp_config *config, struct rp_error *err)
 {
 	struct rp_buf url = {0};
-	enum rp_err rc = config->webhook_file != NULL ? rp_webhook_file_read(config->webhook_file, &url, err) : RP_OK;
+	enum rp_err rc = config->webhook_file != NULL
+			     ? rp_webhook_file_read(config->webhook_file, &url, err)
+			     : RP_OK;
 
 	rp_buf_release(&url);
 	return rc;
@@ -156,15 +161,19 @@ int rp_cmd_check_config(int argc, char **argv)
 {
 	const char *config = NULL;
 	const struct rp_cli_option options[] = {
-	    {"config", "FILE", "the configuration (default: " RP_SETTINGS_PATH " if it exists)", &config, NULL},
+	    {"config", "FILE", "the configuration (default: " RP_SETTINGS_PATH " if it exists)",
+	     &config, NULL},
 	};
 	const struct rp_cli cli = {
 	    "check-config",
-	    "Reads the configuration, the secrets and the certificates as `runpost send` does at its start, touches "
+	    "Reads the configuration, the secrets and the certificates as `runpost send` does at "
+	    "its start, touches "
 	    "nothing, and prints "
 	    "\"ok\". What works and should be mended is a warning on standard error.\n"
-	    "For each URL it prints the settings in effect and the line each comes from; secrets are never shown.\n"
-	    "Exit: 0 all is well, 64 usage or a wrong URL, 78 the configuration, a secret or a certificate is wrong.",
+	    "For each URL it prints the settings in effect and the line each comes from; secrets "
+	    "are never shown.\n"
+	    "Exit: 0 all is well, 64 usage or a wrong URL, 78 the configuration, a secret or a "
+	    "certificate is wrong.",
 	    options, sizeof options / sizeof options[0]};
 	struct rp_settings settings;
 	struct rp_error err = {0};
@@ -181,7 +190,8 @@ int rp_cmd_check_config(int argc, char **argv)
 		code = rp_cli_settings("check-config", config, NULL, &settings);
 	if (code != RP_CLI_GO_ON)
 		return code;
-	if (rp_settings_load_secrets(&settings, &err) == RP_OK && check_webhook(&settings.config, &err) == RP_OK) {
+	if (rp_settings_load_secrets(&settings, &err) == RP_OK &&
+	    check_webhook(&settings.config, &err) == RP_OK) {
 		code = check(&settings, argv + first, argc - first);
 	} else {
 		fprintf(stderr, "runpost check-config: %s\n", err.text);

@@ -23,21 +23,23 @@ static enum rp_err find_program(const struct rp_demo *d, const char *name, struc
 	snprintf(path, sizeof path, "%s/%s", d->bin, name);
 	if (access(path, X_OK) == 0)
 		return RP_OK;
-	return rp_fail(
-	    err, RP_ERR_NOTFOUND,
-	    "there is no program %s beside this one, in %s; build or install all of them: runpost, runpostctl and "
-	    "runpost-sink",
-	    name, d->bin);
+	return rp_fail(err, RP_ERR_NOTFOUND,
+		       "there is no program %s beside this one, in %s; build or install all of "
+		       "them: runpost, runpostctl and "
+		       "runpost-sink",
+		       name, d->bin);
 }
 
-/* The siblings of this very program, not whatever PATH would find: the demo must show what was just built. */
+/* The siblings of this very program, not whatever PATH would find: the demo must show what was
+ * just built. */
 static enum rp_err find_programs(struct rp_demo *d, struct rp_error *err)
 {
 	ssize_t n = readlink("/proc/self/exe", d->self, sizeof d->self - 1);
 	enum rp_err e;
 
 	if (n < 0)
-		return rp_fail_sys(err, RP_ERR_IO, errno, "cannot tell where this program is (/proc/self/exe)");
+		return rp_fail_sys(err, RP_ERR_IO, errno,
+				   "cannot tell where this program is (/proc/self/exe)");
 	d->self[n] = '\0';
 	memcpy(d->bin, d->self, sizeof d->bin);
 	*strrchr(d->bin, '/') = '\0';
@@ -53,15 +55,21 @@ static enum rp_err make_folder(struct rp_demo *d, struct rp_error *err)
 	if (tmp == NULL || tmp[0] == '\0')
 		tmp = "/tmp";
 	if (realpath(tmp, root) == NULL)
-		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "cannot use the temporary folder %s", tmp);
-	if ((size_t)snprintf(d->dir, sizeof d->dir, "%s/runpost-demo-XXXXXX", root) >= sizeof d->dir)
-		return rp_fail(err, RP_ERR_INVAL, "the path of the temporary folder %s is too long", tmp);
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno,
+				   "cannot use the temporary folder %s", tmp);
+	if ((size_t)snprintf(d->dir, sizeof d->dir, "%s/runpost-demo-XXXXXX", root) >=
+	    sizeof d->dir)
+		return rp_fail(err, RP_ERR_INVAL, "the path of the temporary folder %s is too long",
+			       tmp);
 	if (mkdtemp(d->dir) == NULL) {
 		d->dir[0] = '\0';
-		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "cannot make a folder in %s", tmp);
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "cannot make a folder in %s",
+				   tmp);
 	}
 	d->dir_fd = open(d->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return d->dir_fd >= 0 ? RP_OK : rp_fail_sys(err, rp_err_of_errno(errno), errno, "cannot open %s", d->dir);
+	return d->dir_fd >= 0
+		   ? RP_OK
+		   : rp_fail_sys(err, rp_err_of_errno(errno), errno, "cannot open %s", d->dir);
 }
 
 static enum rp_err make_secrets(struct rp_demo *d, struct rp_error *err)
@@ -149,17 +157,21 @@ int rp_cmd_demo(int argc, char **argv)
 	const char *runs = NULL;
 	bool keep = false;
 	const struct rp_cli_option options[] = {
-	    {"runs", "FILE", "completed runs to use, one JSON object a line (default: three of its own)", &runs, NULL},
+	    {"runs", "FILE",
+	     "completed runs to use, one JSON object a line (default: three of its own)", &runs,
+	     NULL},
 	    {"keep", NULL, "leave the folder with outbox, configuration and logs", NULL, &keep},
 	};
-	const struct rp_cli cli = {
-	    "demo",
-	    "Shows the whole way of a run on this machine: ingest, two senders, a receiver that fails at first, a "
-	    "dead\n"
-	    "letter and its replay, the operator's screens. It sends to receivers of its own only, in a temporary "
-	    "folder.\n"
-	    "Exit: 0 if every step did what it says, 1 if one did not, 64 usage, 66 a program or FILE is missing.",
-	    options, sizeof options / sizeof options[0]};
+	const struct rp_cli cli = {"demo",
+				   "Shows the whole way of a run on this machine: ingest, two "
+				   "senders, a receiver that fails at first, a "
+				   "dead\n"
+				   "letter and its replay, the operator's screens. It sends to "
+				   "receivers of its own only, in a temporary "
+				   "folder.\n"
+				   "Exit: 0 if every step did what it says, 1 if one did not, 64 "
+				   "usage, 66 a program or FILE is missing.",
+				   options, sizeof options / sizeof options[0]};
 	struct rp_demo d = {.dir_fd = -1,
 			    .stop_fd = -1,
 			    .receiver.name = "receiver",

@@ -36,10 +36,12 @@ int rp_cmd_init(int argc, char **argv)
 	const char *outbox = NULL, *config = NULL;
 	const struct rp_cli_option options[] = {
 	    {"outbox", "DIR", "where the outbox is to be (default: [outbox] dir)", &outbox, NULL},
-	    {"config", "FILE", "configuration (default: " RP_SETTINGS_PATH " if it exists)", &config, NULL},
+	    {"config", "FILE", "configuration (default: " RP_SETTINGS_PATH " if it exists)",
+	     &config, NULL},
 	};
-	const struct rp_cli cli = {"init", "Creates an empty outbox, unless there is one already, and prints its path.",
-				   options, sizeof options / sizeof options[0]};
+	const struct rp_cli cli = {
+	    "init", "Creates an empty outbox, unless there is one already, and prints its path.",
+	    options, sizeof options / sizeof options[0]};
 	struct rp_settings settings;
 	int code = rp_cli_parse(&cli, argc, argv);
 

@@ -19,23 +19,25 @@
 #define SENDERS_MAX 64
 
 struct send_job {
-	struct rp_settings
-	    settings; /* those it was started with: of the outbox and in_flight they hold until the end */
-	struct rp_settings
-	    *reloaded; /* in force since a SIGHUP to a parent, for children it starts from now on; or NULL */
+	/* those it was started with: of the outbox and in_flight they hold until the end */
+	struct rp_settings settings;
+	/* in force since a SIGHUP to a parent, for children it starts from now on; or NULL */
+	struct rp_settings *reloaded;
 	struct rp_reload_source source;
 	unsigned senders, in_flight;
 	bool drain;
 };
 
-/* The transport's, the turner's, the signals', the doorbell's; and one for a file that is read: secrets, a CA file. */
+/* The transport's, the turner's, the signals', the doorbell's; and one for a file that is read:
+ * secrets, a CA file. */
 #define DESCRIPTORS_TO_COME 8
 
 static int report(const char *what, enum rp_err code, const struct rp_error *err)
 {
 	char text[RP_ERROR_TEXT_MAX + 16];
 
-	rp_log(RP_LOG_ERROR, what, "code=%s text=%s", rp_err_name(code), rp_log_quote(err->text, text, sizeof text));
+	rp_log(RP_LOG_ERROR, what, "code=%s text=%s", rp_err_name(code),
+	       rp_log_quote(err->text, text, sizeof text));
 	return rp_err_exit_code(code);
 }
 
@@ -58,12 +60,14 @@ static bool reload_for_children(void *arg)
 }
 
 static enum rp_err run_sender(const struct send_job *job, unsigned in_flight, struct rp_outbox *ob,
-			      struct rp_transport *transport, struct rp_sender_counts *counts, struct rp_error *err)
+			      struct rp_transport *transport, struct rp_sender_counts *counts,
+			      struct rp_error *err)
 {
 	struct rp_reload_source source = job->source;
 	struct rp_sender_options o = {.outbox = ob,
 				      .transport = transport,
-				      .settings = job->reloaded != NULL ? job->reloaded : &job->settings,
+				      .settings =
+					  job->reloaded != NULL ? job->reloaded : &job->settings,
 				      .sys = &rp_sys_real,
 				      .in_flight = in_flight,
 				      .background = true,
@@ -78,7 +82,8 @@ static enum rp_err run_sender(const struct send_job *job, unsigned in_flight, st
 		return rp_fail_sys(err, RP_ERR_IO, errno, "signalfd");
 	e = rp_sender_new(&o, &sender, err);
 	if (e == RP_OK) {
-		rp_log(RP_LOG_INFO, "sending", "outbox=%s in_flight=%u", rp_outbox_dir(ob), in_flight);
+		rp_log(RP_LOG_INFO, "sending", "outbox=%s in_flight=%u", rp_outbox_dir(ob),
+		       in_flight);
 		e = rp_sender_run(sender, signal_fd, err);
 		rp_sender_read_counts(sender, counts);
 	}
@@ -119,8 +124,8 @@ static int send_as(void *arg, unsigned number)
 	if (e != RP_OK)
 		return report("failed_to_send", e, &err);
 	rp_log(RP_LOG_INFO, "stopped",
-	       "attempts=%" PRIu64 " delivered=%" PRIu64 " retried=%" PRIu64 " dead=%" PRIu64 " stale=%" PRIu64
-	       " commits=%" PRIu64,
+	       "attempts=%" PRIu64 " delivered=%" PRIu64 " retried=%" PRIu64 " dead=%" PRIu64
+	       " stale=%" PRIu64 " commits=%" PRIu64,
 	       n.attempts, n.delivered, n.retried, n.dead, n.stale, n.commits);
 	return RP_EXIT_OK;
 }
@@ -145,29 +150,36 @@ int rp_cmd_send(int argc, char **argv)
 	const char *outbox = NULL, *config = NULL, *senders = "1", *in_flight = NULL;
 	struct send_job job = {0};
 	const struct rp_cli_option options[] = {
-	    {"outbox", "DIR", "the outbox; made if missing (default: [outbox] dir of the configuration)", &outbox,
+	    {"outbox", "DIR",
+	     "the outbox; made if missing (default: [outbox] dir of the configuration)", &outbox,
 	     NULL},
 	    {"config", "FILE", "the configuration (default: " RP_SETTINGS_PATH ")", &config, NULL},
-	    {"senders", "N", "sender processes, 1 to 64 (default 1); one that dies is started again", &senders, NULL},
-	    {"in-flight", "N", "requests at once in each process (default: [sender] in_flight)", &in_flight, NULL},
-	    {"drain", NULL, "end with 0 when nothing is waiting or in flight any more", NULL, &job.drain},
+	    {"senders", "N",
+	     "sender processes, 1 to 64 (default 1); one that dies is started again", &senders,
+	     NULL},
+	    {"in-flight", "N", "requests at once in each process (default: [sender] in_flight)",
+	     &in_flight, NULL},
+	    {"drain", NULL, "end with 0 when nothing is waiting or in flight any more", NULL,
+	     &job.drain},
 	};
-	const struct rp_cli cli = {
-	    "send",
-	    "Claims entries from the outbox and POSTs them, signed where the endpoint has a secret, with retries. "
-	    "SIGTERM: claims nothing more, lets requests under way finish, gives the rest back and ends with 0. "
-	    "SIGHUP: reads configuration, secrets and certificates again.",
-	    options, sizeof options / sizeof options[0]};
+	const struct rp_cli cli = {"send",
+				   "Claims entries from the outbox and POSTs them, signed where "
+				   "the endpoint has a secret, with retries. "
+				   "SIGTERM: claims nothing more, lets requests under way finish, "
+				   "gives the rest back and ends with 0. "
+				   "SIGHUP: reads configuration, secrets and certificates again.",
+				   options, sizeof options / sizeof options[0]};
 	struct rp_error err;
 	int code = rp_cli_parse(&cli, argc, argv);
 
 	if (code != RP_CLI_GO_ON)
 		return code;
 	if (!parse_count(senders, SENDERS_MAX, &job.senders))
-		return rp_cli_usage_error("send", "--senders %s: a number from 1 to %d is needed", senders,
-					  SENDERS_MAX);
+		return rp_cli_usage_error("send", "--senders %s: a number from 1 to %d is needed",
+					  senders, SENDERS_MAX);
 	if (in_flight != NULL && !parse_count(in_flight, 4096, &job.in_flight))
-		return rp_cli_usage_error("send", "--in-flight %s: a number from 1 to 4096 is needed", in_flight);
+		return rp_cli_usage_error(
+		    "send", "--in-flight %s: a number from 1 to 4096 is needed", in_flight);
 	rp_log_setup("send", RP_LOG_INFO);
 	if (rp_reload_signal_hold() != 0) {
 		rp_log_say("runpost send: cannot set up signals: %s", strerror(errno));
@@ -186,10 +198,12 @@ int rp_cmd_send(int argc, char **argv)
 	}
 	if (rp_settings_tls(&job.settings, &job.settings.config.defaults).anchors == NULL)
 		rp_log(RP_LOG_WARN, "no_authorities",
-		       "text=\"this system has no certificates of authorities: what [defaults] sends by https fails\"");
+		       "text=\"this system has no certificates of authorities: what [defaults] "
+		       "sends by https fails\"");
 	signal(SIGPIPE, SIG_IGN);
 	rp_descriptors_raise();
-	code = job.senders == 1 ? send_as(&job, 1) : rp_supervise(job.senders, send_as, reload_for_children, &job);
+	code = job.senders == 1 ? send_as(&job, 1)
+				: rp_supervise(job.senders, send_as, reload_for_children, &job);
 	rp_settings_discard(job.reloaded);
 	rp_settings_release(&job.settings);
 	return code;

@@ -86,7 +86,8 @@ void rp_demo_end(struct rp_demo *d, struct rp_demo_child *child)
 		note_end(child, status);
 }
 
-static _Noreturn void become(const struct rp_demo *d, pid_t parent, int in, int out, const char *const *argv)
+static _Noreturn void become(const struct rp_demo *d, pid_t parent, int in, int out,
+			     const char *const *argv)
 {
 	char path[RP_DEMO_PATH_MAX + 32];
 	char *args[ARGS_MAX];
@@ -102,7 +103,8 @@ static _Noreturn void become(const struct rp_demo *d, pid_t parent, int in, int 
 	while (argv[n] != NULL)
 		n++;
 	assert(n < ARGS_MAX);
-	memcpy(args, argv, (n + 1) * sizeof args[0]); /* execv changes nothing, but its type does not say so */
+	/* execv changes nothing, but its type does not say so */
+	memcpy(args, argv, (n + 1) * sizeof args[0]);
 	snprintf(path, sizeof path, "%s/%s", d->bin, argv[0]);
 	if (fchdir(d->dir_fd) == 0 && dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(out, 2) == 2)
 		execv(strcmp(argv[0], "runpost") == 0 ? d->self : path, args);
@@ -110,16 +112,18 @@ static _Noreturn void become(const struct rp_demo *d, pid_t parent, int in, int 
 	_exit(127);
 }
 
-/* A fork, where posix_spawn would do otherwise: only so can the kernel be told to end the child should the demo be
- * killed. */
-static bool start(struct rp_demo *d, struct rp_demo_child *child, const char *input, int out, const char *const *argv)
+/* A fork, where posix_spawn would do otherwise: only so can the kernel be told to end the child
+ * should the demo be killed. */
+static bool start(struct rp_demo *d, struct rp_demo_child *child, const char *input, int out,
+		  const char *const *argv)
 {
-	int in =
-	    input != NULL ? openat(d->dir_fd, input, O_RDONLY | O_CLOEXEC) : open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int in = input != NULL ? openat(d->dir_fd, input, O_RDONLY | O_CLOEXEC)
+			       : open("/dev/null", O_RDONLY | O_CLOEXEC);
 	pid_t parent = getpid(), pid;
 
 	if (in < 0)
-		return rp_demo_fail(d, "cannot open %s: %s", input != NULL ? input : "/dev/null", strerror(errno));
+		return rp_demo_fail(d, "cannot open %s: %s", input != NULL ? input : "/dev/null",
+				    strerror(errno));
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0)
@@ -152,7 +156,8 @@ static unsigned short screen_columns(void)
 {
 	struct winsize size;
 
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= SCREEN_COLUMNS_MIN + INDENT_COLUMNS)
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
+	    size.ws_col >= SCREEN_COLUMNS_MIN + INDENT_COLUMNS)
 		return (unsigned short)(size.ws_col - INDENT_COLUMNS);
 	return isatty(STDOUT_FILENO) ? SCREEN_COLUMNS_MIN : SCREEN_COLUMNS;
 }
@@ -168,12 +173,15 @@ static int open_terminal(int ends[2])
 	ends[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (ends[0] < 0)
 		return -1;
-	if (grantpt(ends[0]) == 0 && unlockpt(ends[0]) == 0 && ptsname_r(ends[0], name, sizeof name) == 0)
+	if (grantpt(ends[0]) == 0 && unlockpt(ends[0]) == 0 &&
+	    ptsname_r(ends[0], name, sizeof name) == 0)
 		ends[1] = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (ends[1] < 0 || tcgetattr(ends[1], &mode) != 0)
 		return -1;
 	mode.c_oflag &= ~(tcflag_t)OPOST; /* no CR before each LF */
-	return tcsetattr(ends[1], TCSANOW, &mode) == 0 && ioctl(ends[1], TIOCSWINSZ, &size) == 0 ? 0 : -1;
+	return tcsetattr(ends[1], TCSANOW, &mode) == 0 && ioctl(ends[1], TIOCSWINSZ, &size) == 0
+		   ? 0
+		   : -1;
 }
 
 static void close_if_open(int fd)
@@ -188,7 +196,8 @@ static bool collect(struct rp_demo *d, int fd, struct rp_buf *out)
 	int64_t until_ms = now_ms() + RP_DEMO_LIMIT_MS, left_ms;
 
 	while ((left_ms = until_ms - now_ms()) > 0 && d->stop_signal == 0) {
-		struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = d->stop_fd, .events = POLLIN}};
+		struct pollfd p[2] = {{.fd = fd, .events = POLLIN},
+				      {.fd = d->stop_fd, .events = POLLIN}};
 		char piece[4096];
 		ssize_t n;
 
@@ -199,7 +208,8 @@ static bool collect(struct rp_demo *d, int fd, struct rp_buf *out)
 		if (p[0].revents == 0)
 			continue;
 		n = read(fd, piece, sizeof piece);
-		if (n == 0 || (n < 0 && errno == EIO)) /* EIO: how a terminal tells that the other side is closed */
+		/* EIO: how a terminal tells that the other side is closed */
+		if (n == 0 || (n < 0 && errno == EIO))
 			return true;
 		if (n > 0 && !rp_buf_add(out, piece, (size_t)n))
 			return false;
@@ -207,7 +217,8 @@ static bool collect(struct rp_demo *d, int fd, struct rp_buf *out)
 	return false;
 }
 
-static bool run_in(struct rp_demo *d, int ends[2], const char *input, const char *const *argv, struct rp_buf *out)
+static bool run_in(struct rp_demo *d, int ends[2], const char *input, const char *const *argv,
+		   struct rp_buf *out)
 {
 	struct rp_demo_child *child = &d->foreground;
 	bool started, whole;
@@ -222,11 +233,12 @@ static bool run_in(struct rp_demo *d, int ends[2], const char *input, const char
 	rp_demo_end(d, child);
 	if (whole || d->stop_signal != 0)
 		return whole;
-	return rp_demo_fail(d, "%s has not ended after %d s; it was stopped", argv[0], RP_DEMO_LIMIT_MS / 1000);
+	return rp_demo_fail(d, "%s has not ended after %d s; it was stopped", argv[0],
+			    RP_DEMO_LIMIT_MS / 1000);
 }
 
-bool rp_demo_run(struct rp_demo *d, enum rp_demo_how how, const char *input, const char *const *argv,
-		 struct rp_buf *out)
+bool rp_demo_run(struct rp_demo *d, enum rp_demo_how how, const char *input,
+		 const char *const *argv, struct rp_buf *out)
 {
 	int ends[2] = {-1, -1};
 	bool ok = false;
@@ -235,7 +247,8 @@ bool rp_demo_run(struct rp_demo *d, enum rp_demo_how how, const char *input, con
 	if (how != RP_DEMO_QUIET)
 		rp_demo_command(argv, input);
 	if ((how == RP_DEMO_SCREEN ? open_terminal(ends) : pipe2(ends, O_CLOEXEC)) != 0)
-		rp_demo_fail(d, "cannot open a terminal or pipe for %s: %s", argv[0], strerror(errno));
+		rp_demo_fail(d, "cannot open a terminal or pipe for %s: %s", argv[0],
+			     strerror(errno));
 	else
 		ok = run_in(d, ends, input, argv, out);
 	close_if_open(ends[0]);
@@ -245,7 +258,8 @@ bool rp_demo_run(struct rp_demo *d, enum rp_demo_how how, const char *input, con
 	if (ok && d->foreground.exit_code != 0) {
 		if (how == RP_DEMO_QUIET)
 			rp_demo_output(d, (struct rp_span){out->data, out->len});
-		ok = rp_demo_fail(d, "%s %s ended with %d; 0 was expected", argv[0], argv[1], d->foreground.exit_code);
+		ok = rp_demo_fail(d, "%s %s ended with %d; 0 was expected", argv[0], argv[1],
+				  d->foreground.exit_code);
 	}
 	return ok;
 }

@@ -10,7 +10,8 @@ static bool is_text(const struct rp_json_want *want, const char *text)
 {
 	size_t n = strlen(text);
 
-	return want->type == RP_JSON_STRING && want->raw.len == n + 2 && memcmp(want->raw.ptr + 1, text, n) == 0;
+	return want->type == RP_JSON_STRING && want->raw.len == n + 2 &&
+	       memcmp(want->raw.ptr + 1, text, n) == 0;
 }
 
 static bool is_number(const struct rp_json_want *want, long long number)
@@ -42,7 +43,8 @@ size_t rp_demo_read_receipts(struct rp_span text, struct rp_demo_receipt *out, s
 		if (!rp_scan_object(line, want, 2, &ignored) ||
 		    !copy_text(&want[0], receipt.status, sizeof receipt.status))
 			continue;
-		(void)copy_text(&want[1], receipt.id, sizeof receipt.id); /* a rejected line has none */
+		/* a rejected line has none */
+		(void)copy_text(&want[1], receipt.id, sizeof receipt.id);
 		if (n < max)
 			out[n] = receipt;
 		n++;
@@ -52,7 +54,8 @@ size_t rp_demo_read_receipts(struct rp_span text, struct rp_demo_receipt *out, s
 
 enum { POST_ID, POST_STATUS, POST_SHA256, POST_SIGNATURE, POST_TOKEN, N_POST };
 
-static void count_post(const struct rp_json_want *want, const char *sha256, struct rp_demo_posts *out)
+static void count_post(const struct rp_json_want *want, const char *sha256,
+		       struct rp_demo_posts *out)
 {
 	out->last_accepted = is_number(&want[POST_STATUS], 200);
 	out->all++;
@@ -88,8 +91,8 @@ bool rp_demo_read_posts(struct rp_demo *d, const char *record, const char *id, c
 
 		ok = rp_scan_object(line, want, N_POST, &where);
 		if (!ok)
-			rp_demo_fail(d, "the receiver's record %s holds a line that is no JSON: %s", record,
-				     where.message);
+			rp_demo_fail(d, "the receiver's record %s holds a line that is no JSON: %s",
+				     record, where.message);
 		else if (is_text(&want[POST_ID], id))
 			count_post(want, sha256, out);
 	}
@@ -100,9 +103,10 @@ bool rp_demo_read_posts(struct rp_demo *d, const char *record, const char *id, c
 static bool parse_stats(struct rp_span text, struct rp_demo_stats *out)
 {
 	struct rp_json_want want[] = {
-	    {.name = "accepted"},       {.name = "entries.waiting"},   {.name = "entries.in_flight"},
-	    {.name = "entries.held"},   {.name = "entries.delivered"}, {.name = "entries.dead"},
-	    {.name = "entries.purged"}, {.name = "senders_alive"},
+	    {.name = "accepted"},          {.name = "entries.waiting"},
+	    {.name = "entries.in_flight"}, {.name = "entries.held"},
+	    {.name = "entries.delivered"}, {.name = "entries.dead"},
+	    {.name = "entries.purged"},    {.name = "senders_alive"},
 	};
 	long long *const to[] = {&out->accepted,  &out->waiting, &out->in_flight, &out->held,
 				 &out->delivered, &out->dead,    &out->purged,    &out->senders};
@@ -121,23 +125,28 @@ static bool parse_stats(struct rp_span text, struct rp_demo_stats *out)
 
 bool rp_demo_read_stats(struct rp_demo *d, struct rp_demo_stats *out)
 {
-	static const char *const argv[] = {"runpostctl", "stats", "--config", RP_DEMO_CONFIG, "--json", NULL};
+	static const char *const argv[] = {"runpostctl",   "stats",  "--config",
+					   RP_DEMO_CONFIG, "--json", NULL};
 	struct rp_buf text = {0};
 	bool ok = rp_demo_run(d, RP_DEMO_QUIET, NULL, argv, &text);
 
 	if (ok && !parse_stats((struct rp_span){text.data, text.len}, out)) {
 		rp_demo_output(d, (struct rp_span){text.data, text.len});
-		ok = rp_demo_fail(d, "`runpostctl stats --json` did not print the counts it promises");
+		ok = rp_demo_fail(d,
+				  "`runpostctl stats --json` did not print the counts it promises");
 	}
 	rp_buf_release(&text);
 	return ok;
 }
 
-bool rp_demo_is_dead_letter(struct rp_span list, const char *id, const char *cause, long long attempts)
+bool rp_demo_is_dead_letter(struct rp_span list, const char *id, const char *cause,
+			    long long attempts)
 {
-	struct rp_json_want want[] = {{.name = "id"}, {.name = "cause"}, {.name = "attempts"}, {.name = "state"}};
+	struct rp_json_want want[] = {
+	    {.name = "id"}, {.name = "cause"}, {.name = "attempts"}, {.name = "state"}};
 	struct rp_scan_error ignored; /* of two entries the text is no object either */
 
-	return rp_scan_object(list, want, 4, &ignored) && is_text(&want[0], id) && is_text(&want[1], cause) &&
-	       is_number(&want[2], attempts) && is_text(&want[3], "dead");
+	return rp_scan_object(list, want, 4, &ignored) && is_text(&want[0], id) &&
+	       is_text(&want[1], cause) && is_number(&want[2], attempts) &&
+	       is_text(&want[3], "dead");
 }

@@ -11,11 +11,15 @@
 #define TOKEN_MIN 6 /* a shorter one could stand in the output by chance, see rp_demo_output */
 
 static const char own_runs[] =
-    "{\"run_id\":\"01999a00-0000-7000-8000-000000000001\",\"thread_id\":\"01999a00-0000-7000-8000-0000000000a1\","
-    "\"status\":\"success\",\"kwargs\":{\"webhook\":\"http://127.0.0.1:9911/hook?token=demo-token&op=runs\"},"
+    "{\"run_id\":\"01999a00-0000-7000-8000-000000000001\",\"thread_id\":\"01999a00-0000-7000-8000-"
+    "0000000000a1\","
+    "\"status\":\"success\",\"kwargs\":{\"webhook\":\"http://127.0.0.1:9911/"
+    "hook?token=demo-token&op=runs\"},"
     "\"values\":{\"answer\":\"Rain is likely after four.\"}}\n"
-    "{\"run_id\":\"01999a00-0000-7000-8000-000000000002\",\"thread_id\":\"01999a00-0000-7000-8000-0000000000a1\","
-    "\"status\":\"success\",\"kwargs\":{\"webhook\":\"http://127.0.0.1:9911/hook?token=demo-token&op=wait\"},"
+    "{\"run_id\":\"01999a00-0000-7000-8000-000000000002\",\"thread_id\":\"01999a00-0000-7000-8000-"
+    "0000000000a1\","
+    "\"status\":\"success\",\"kwargs\":{\"webhook\":\"http://127.0.0.1:9911/"
+    "hook?token=demo-token&op=wait\"},"
     "\"values\":{\"answer\":\"Gr\303\274\303\237e \\ud83d\\ude42\",\"cost\":1e400}}\n"
     "{\"run_id\":\"01999a00-0000-7000-8000-000000000003\",\"thread_id\":null,\"status\":\"error\","
     "\"kwargs\":{\"webhook\":\"http://127.0.0.1:9911/hook?token=demo-token&op=stream\"},"
@@ -26,7 +30,8 @@ static bool is_plain(struct rp_span token)
 	size_t i;
 
 	for (i = 0; i < token.len; i++)
-		if (strchr("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-._~", token.ptr[i]) == NULL)
+		if (strchr("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-._~",
+			   token.ptr[i]) == NULL)
 			return false;
 	return true;
 }
@@ -43,15 +48,17 @@ static bool find_token(struct rp_span query, struct rp_span *token)
 			stop = end;
 		*token = (struct rp_span){at + 6, (size_t)(stop - at) - 6};
 		if (stop - at >= 6 + TOKEN_MIN && memcmp(at, "token=", 6) == 0)
-			return token->len < sizeof((struct rp_demo *)NULL)->token && is_plain(*token);
+			return token->len < sizeof((struct rp_demo *)NULL)->token &&
+			       is_plain(*token);
 		at = stop + 1;
 	}
 	return false;
 }
 
-/* The first run that names a receiver on this machine decides which port and token ours has. Nothing is ever sent
- * anywhere else: a run with another webhook goes in an envelope. */
-static void look_at_webhook(struct rp_demo *d, struct rp_demo_run *run, const struct rp_parsed_run *parsed)
+/* The first run that names a receiver on this machine decides which port and token ours has.
+ * Nothing is ever sent anywhere else: a run with another webhook goes in an envelope. */
+static void look_at_webhook(struct rp_demo *d, struct rp_demo_run *run,
+			    const struct rp_parsed_run *parsed)
 {
 	const struct rp_url *url = &parsed->parts;
 	struct rp_span token;
@@ -84,9 +91,10 @@ static enum rp_err add_run(struct rp_demo *d, const char *path, size_t number, s
 	struct rp_demo_run *run;
 
 	if (d->n_runs == RP_DEMO_RUNS_MAX)
-		return rp_fail(err, RP_ERR_INVAL,
-			       "%s: the demo takes at most %d runs; give it a part, as of `head -n %d`", path,
-			       RP_DEMO_RUNS_MAX, RP_DEMO_RUNS_MAX);
+		return rp_fail(
+		    err, RP_ERR_INVAL,
+		    "%s: the demo takes at most %d runs; give it a part, as of `head -n %d`", path,
+		    RP_DEMO_RUNS_MAX, RP_DEMO_RUNS_MAX);
 	rp_parse_run(parsed, line, &options);
 	if (parsed->status == RP_RUN_REJECTED && strcmp(parsed->code, "bad_json") == 0)
 		return rp_fail(err, RP_ERR_INVAL, "%s:%zu: %s", path, number, parsed->reason);
@@ -125,7 +133,8 @@ static enum rp_err add_runs(struct rp_demo *d, const char *path, struct rp_error
 	}
 	rp_parsed_run_release(&parsed);
 	if (e == RP_OK && d->n_runs == 0)
-		return rp_fail(err, RP_ERR_INVAL, "%s: there is no run in it; one JSON object a line is expected",
+		return rp_fail(err, RP_ERR_INVAL,
+			       "%s: there is no run in it; one JSON object a line is expected",
 			       path);
 	return e;
 }
@@ -155,25 +164,30 @@ enum rp_err rp_demo_load_runs(struct rp_demo *d, const char *path, struct rp_err
 	return e;
 }
 
-static bool add_envelope(const struct rp_demo *d, unsigned port, const struct rp_demo_run *run, struct rp_buf *out)
+static bool add_envelope(const struct rp_demo *d, unsigned port, const struct rp_demo_run *run,
+			 struct rp_buf *out)
 {
 	return rp_buf_printf(out,
-			     "{\"webhook\":\"http://127.0.0.1:%u/hook?token=%s\",\"operation\":\"POST /runs\",\"run\":",
+			     "{\"webhook\":\"http://127.0.0.1:%u/"
+			     "hook?token=%s\",\"operation\":\"POST /runs\",\"run\":",
 			     port, d->token) &&
 	       rp_buf_add(out, run->payload.ptr, run->payload.len) && rp_buf_add_text(out, "}\n");
 }
 
-static enum rp_err write_lines(const struct rp_demo *d, const char *name, struct rp_buf *lines, bool complete,
-			       struct rp_error *err)
+static enum rp_err write_lines(const struct rp_demo *d, const char *name, struct rp_buf *lines,
+			       bool complete, struct rp_error *err)
 {
-	enum rp_err e = complete ? rp_demo_write_file(d->dir_fd, name, (struct rp_span){lines->data, lines->len}, err)
-				 : rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	enum rp_err e = complete
+			    ? rp_demo_write_file(d->dir_fd, name,
+						 (struct rp_span){lines->data, lines->len}, err)
+			    : rp_fail(err, RP_ERR_NOMEM, "out of memory");
 
 	rp_buf_release(lines);
 	return e;
 }
 
-enum rp_err rp_demo_write_input(struct rp_demo *d, const char *name, size_t *n_wrapped, struct rp_error *err)
+enum rp_err rp_demo_write_input(struct rp_demo *d, const char *name, size_t *n_wrapped,
+				struct rp_error *err)
 {
 	struct rp_buf lines = {0};
 	bool ok = true;
@@ -184,7 +198,8 @@ enum rp_err rp_demo_write_input(struct rp_demo *d, const char *name, size_t *n_w
 		const struct rp_demo_run *run = &d->runs[i];
 
 		if (run->as_it_is && i % 2 == 0) {
-			ok = rp_buf_add(&lines, run->payload.ptr, run->payload.len) && rp_buf_add_char(&lines, '\n');
+			ok = rp_buf_add(&lines, run->payload.ptr, run->payload.len) &&
+			     rp_buf_add_char(&lines, '\n');
 		} else {
 			ok = add_envelope(d, d->port, run, &lines);
 			++*n_wrapped;

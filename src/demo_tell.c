@@ -47,7 +47,8 @@ void rp_demo_output(struct rp_demo *d, struct rp_span text)
 
 	while (rp_demo_next_line(&text, &line)) {
 		if (holds(line, d->token) || holds(line, d->secret))
-			rp_demo_fail(d, "a line is not shown: there is a token or a signing secret in it");
+			rp_demo_fail(
+			    d, "a line is not shown: there is a token or a signing secret in it");
 		else
 			printf("     %.*s\n", (int)line.len, line.ptr);
 	}
@@ -66,13 +67,15 @@ void rp_demo_show_log(struct rp_demo *d, struct rp_demo_child *child)
 		while (log.len > child->shown && log.data[log.len - 1] != '\n')
 			log.len--;
 		if (log.len > child->shown)
-			rp_demo_output(d, (struct rp_span){log.data + child->shown, log.len - child->shown});
+			rp_demo_output(
+			    d, (struct rp_span){log.data + child->shown, log.len - child->shown});
 		child->shown = log.len;
 	}
 	rp_buf_release(&log);
 }
 
-__attribute__((format(printf, 3, 0))) static void tell(struct rp_demo *d, bool ok, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void tell(struct rp_demo *d, bool ok, const char *fmt,
+						       va_list ap)
 {
 	if (d->stop_signal != 0) /* what was cut short says nothing */
 		return;
@@ -121,7 +124,8 @@ static enum rp_err read_all(int fd, const char *path, struct rp_buf *out, struct
 	return RP_OK;
 }
 
-enum rp_err rp_demo_read_file(int dir_fd, const char *path, struct rp_buf *out, struct rp_error *err)
+enum rp_err rp_demo_read_file(int dir_fd, const char *path, struct rp_buf *out,
+			      struct rp_error *err)
 {
 	int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
 	enum rp_err e;
@@ -134,7 +138,8 @@ enum rp_err rp_demo_read_file(int dir_fd, const char *path, struct rp_buf *out, 
 	return e;
 }
 
-enum rp_err rp_demo_write_file(int dir_fd, const char *name, struct rp_span text, struct rp_error *err)
+enum rp_err rp_demo_write_file(int dir_fd, const char *name, struct rp_span text,
+			       struct rp_error *err)
 {
 	int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	ssize_t n = 0;

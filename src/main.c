@@ -12,9 +12,10 @@
 
 static int cmd_settings(int argc, char **argv)
 {
-	const struct rp_cli cli = {
-	    "settings", "Prints every setting of the configuration file: its section, name, unit, default and meaning.",
-	    NULL, 0};
+	const struct rp_cli cli = {"settings",
+				   "Prints every setting of the configuration file: its section, "
+				   "name, unit, default and meaning.",
+				   NULL, 0};
 	const struct rp_setting_info *s;
 	const char *section = "";
 	int code = rp_cli_parse(&cli, argc, argv);
@@ -39,7 +40,8 @@ static const struct {
     {"ingest", "store completed runs from standard input, print a receipt for each", rp_cmd_ingest},
     {"send", "deliver what is in the outbox", rp_cmd_send},
     {"demo", "show all of it at work on this machine", rp_cmd_demo},
-    {"check-config", "check the configuration and the secrets, show what holds for a URL", rp_cmd_check_config},
+    {"check-config", "check the configuration and the secrets, show what holds for a URL",
+     rp_cmd_check_config},
     {"settings", "print the settings of the configuration file", cmd_settings},
 };
 
@@ -47,10 +49,12 @@ static void print_help(void)
 {
 	size_t i;
 
-	printf("usage: runpost VERB [OPTION ...]\n\nA durable outbox for the webhooks of completed runs.\n\n");
+	printf("usage: runpost VERB [OPTION ...]\n\nA durable outbox for the webhooks of completed "
+	       "runs.\n\n");
 	for (i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
 		printf("  %-12s %s\n", verbs[i].name, verbs[i].summary);
-	printf("\n`runpost VERB --help` tells the options of a verb; `runpost --version` the version.\n");
+	printf("\n`runpost VERB --help` tells the options of a verb; `runpost --version` the "
+	       "version.\n");
 }
 
 static int run_verb(int argc, char **argv)

@@ -28,7 +28,8 @@ enum rp_err rp_open(const char *dir, struct rp_handle **out, struct rp_error *er
 	if (handle == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory for a handle");
 	if (!rp_sys_hold_stdio())
-		rc = rp_fail_sys(err, RP_ERR_IO, errno, "a standard descriptor is closed and /dev/null does not open");
+		rc = rp_fail_sys(err, RP_ERR_IO, errno,
+				 "a standard descriptor is closed and /dev/null does not open");
 	else
 		rc = rp_outbox_open(dir, &options, &handle->ob, err);
 	if (rc == RP_OK)
@@ -47,7 +48,7 @@ void rp_close(struct rp_handle *handle)
 	free(handle);
 }
 
-/* --- append ----------------------------------------------------------------------------------------------------------
+/* --- append -------------------------------------------------------------------------------
  */
 
 static bool add_run(struct rp_batch *batch, const struct rp_run *run)
@@ -68,56 +69,62 @@ static bool add_run(struct rp_batch *batch, const struct rp_run *run)
 	return rp_batch_add(batch, text, &options) != NULL;
 }
 
-static void fill_receipt(struct rp_receipt *receipt, const struct rp_run *run, const struct rp_parsed_run *parsed,
-			 const struct rp_appended *stored)
+static void fill_receipt(struct rp_receipt *receipt, const struct rp_run *run,
+			 const struct rp_parsed_run *parsed, const struct rp_appended *stored)
 {
 	memset(receipt, 0, sizeof *receipt);
 	if (run->run_bytes > RUN_BYTES_MAX) {
 		receipt->status = RP_APPEND_REJECTED;
 		snprintf(receipt->code, sizeof receipt->code, "too_large");
-		snprintf(receipt->reason, sizeof receipt->reason, "the run has %zu bytes, at most %zu are taken",
-			 run->run_bytes, RUN_BYTES_MAX);
+		snprintf(receipt->reason, sizeof receipt->reason,
+			 "the run has %zu bytes, at most %zu are taken", run->run_bytes,
+			 RUN_BYTES_MAX);
 	} else if (stored != NULL) {
 		receipt->status = stored->duplicate ? RP_APPEND_DUPLICATE : RP_APPEND_QUEUED;
 		rp_id_format(stored->id, receipt->id);
 	} else {
-		receipt->status = parsed->status == RP_RUN_SKIPPED ? RP_APPEND_SKIPPED : RP_APPEND_REJECTED;
+		receipt->status =
+		    parsed->status == RP_RUN_SKIPPED ? RP_APPEND_SKIPPED : RP_APPEND_REJECTED;
 		snprintf(receipt->code, sizeof receipt->code, "%s",
 			 parsed->status == RP_RUN_REJECTED ? parsed->code : "");
 		snprintf(receipt->reason, sizeof receipt->reason, "%s", parsed->reason);
 	}
 }
 
-static enum rp_err append_runs(struct rp_handle *handle, const struct rp_run *runs, size_t n, struct rp_error *err)
+static enum rp_err append_runs(struct rp_handle *handle, const struct rp_run *runs, size_t n,
+			       struct rp_error *err)
 {
 	const struct rp_appender to = rp_appender_of(handle->ob);
 	size_t i;
 
 	for (i = 0; i < n; i++)
 		if (!add_run(&handle->batch, &runs[i]))
-			return rp_fail(err, RP_ERR_NOMEM, "out of memory for run %zu of %zu", i + 1, n);
-	return rp_batch_append(&handle->batch, 0, handle->batch.n, &to, rp_sys_wall_ms(&rp_sys_real), err);
+			return rp_fail(err, RP_ERR_NOMEM, "out of memory for run %zu of %zu", i + 1,
+				       n);
+	return rp_batch_append(&handle->batch, 0, handle->batch.n, &to,
+			       rp_sys_wall_ms(&rp_sys_real), err);
 }
 
-enum rp_err rp_append_batch(struct rp_handle *handle, const struct rp_run *runs, size_t n, struct rp_receipt *receipts,
-			    struct rp_error *err)
+enum rp_err rp_append_batch(struct rp_handle *handle, const struct rp_run *runs, size_t n,
+			    struct rp_receipt *receipts, struct rp_error *err)
 {
 	enum rp_err rc = append_runs(handle, runs, n, err);
 	size_t i;
 
 	for (i = 0; rc == RP_OK && i < n; i++)
-		fill_receipt(&receipts[i], &runs[i], &handle->batch.runs[i], rp_batch_result(&handle->batch, i));
+		fill_receipt(&receipts[i], &runs[i], &handle->batch.runs[i],
+			     rp_batch_result(&handle->batch, i));
 	rp_batch_clear(&handle->batch);
 	return rc;
 }
 
-enum rp_err rp_append(struct rp_handle *handle, const struct rp_run *run, struct rp_receipt *receipt,
-		      struct rp_error *err)
+enum rp_err rp_append(struct rp_handle *handle, const struct rp_run *run,
+		      struct rp_receipt *receipt, struct rp_error *err)
 {
 	return rp_append_batch(handle, run, 1, receipt, err);
 }
 
-/* --- looking ---------------------------------------------------------------------------------------------------------
+/* --- looking ------------------------------------------------------------------------------
  */
 
 /* The text an entry's view needs, NUL-terminated. */
@@ -176,22 +183,27 @@ static bool copy_entry(struct copy *c, const struct rp_entry *e)
 	view->attempts = e->delivery.attempts;
 	view->payload_bytes = e->facts.payload_bytes;
 	view->accepted_at_ms = e->facts.accepted_at_ms;
-	view->next_attempt_at_ms = e->delivery.state == RP_STATE_WAITING ? e->delivery.due_at_ms : 0;
+	view->next_attempt_at_ms =
+	    e->delivery.state == RP_STATE_WAITING ? e->delivery.due_at_ms : 0;
 	view->state_at_ms = e->delivery.state_at_ms;
 	return true;
 }
 
-static enum rp_err find_entry(struct rp_handle *handle, const char *id, struct rp_entry *entry, struct rp_error *err)
+static enum rp_err find_entry(struct rp_handle *handle, const char *id, struct rp_entry *entry,
+			      struct rp_error *err)
 {
 	unsigned char bytes[RP_ID_BYTES];
 
 	if (!rp_id_parse(rp_span_of(id), bytes))
-		return rp_fail(err, RP_ERR_INVAL, "\"%.40s\" is not an id; ids are msg_ and 26 letters and digits", id);
+		return rp_fail(err, RP_ERR_INVAL,
+			       "\"%.40s\" is not an id; ids are msg_ and 26 letters and digits",
+			       id);
 	return rp_outbox_find(handle->ob, bytes, entry, err);
 }
 
 enum rp_err rp_lookup(struct rp_handle *handle, const char *id,
-		      void (*see)(void *arg, const struct rp_entry_view *entry), void *arg, struct rp_error *err)
+		      void (*see)(void *arg, const struct rp_entry_view *entry), void *arg,
+		      struct rp_error *err)
 {
 	struct rp_entry entry = {0};
 	struct copy c = {0};
@@ -206,8 +218,8 @@ enum rp_err rp_lookup(struct rp_handle *handle, const char *id,
 	return rc;
 }
 
-/* The copies of one page, shown after its transaction has ended, so that the callback may take its time and call the
- * library. */
+/* The copies of one page, shown after its transaction has ended, so that the callback may take its
+ * time and call the library. */
 struct page_copy {
 	struct copy entries[PAGE_ENTRIES];
 	size_t n;
@@ -228,7 +240,8 @@ static bool collect(void *arg, const struct rp_entry *entry)
 	return true;
 }
 
-static bool show(const struct page_copy *copies, bool (*see)(void *arg, const struct rp_entry_view *entry), void *arg)
+static bool show(const struct page_copy *copies,
+		 bool (*see)(void *arg, const struct rp_entry_view *entry), void *arg)
 {
 	size_t i;
 
@@ -248,7 +261,8 @@ static void page_copy_free(struct page_copy *copies)
 }
 
 enum rp_err rp_walk(struct rp_handle *handle, enum rp_state state, uint64_t from_seq,
-		    bool (*see)(void *arg, const struct rp_entry_view *entry), void *arg, struct rp_error *err)
+		    bool (*see)(void *arg, const struct rp_entry_view *entry), void *arg,
+		    struct rp_error *err)
 {
 	struct page_copy *copies = calloc(1, sizeof *copies);
 	struct rp_page page = {.from_seq = from_seq,
@@ -273,18 +287,19 @@ enum rp_err rp_walk(struct rp_handle *handle, enum rp_state state, uint64_t from
 	return rc;
 }
 
-/* --- changing --------------------------------------------------------------------------------------------------------
+/* --- changing -----------------------------------------------------------------------------
  */
 
-static enum rp_err change_entry(struct rp_handle *handle, const char *id, enum rp_change verb, bool *was_in_flight,
-				struct rp_error *err)
+static enum rp_err change_entry(struct rp_handle *handle, const char *id, enum rp_change verb,
+				bool *was_in_flight, struct rp_error *err)
 {
 	struct rp_entry entry = {0};
 	enum rp_changed result = RP_CHANGED_NOT_FOUND;
 	enum rp_err rc = find_entry(handle, id, &entry, err);
 
 	if (rc == RP_OK)
-		rc = rp_outbox_change(handle->ob, rp_sys_wall_ms(&rp_sys_real), verb, 0, &entry.seq, 1, &result, err);
+		rc = rp_outbox_change(handle->ob, rp_sys_wall_ms(&rp_sys_real), verb, 0, &entry.seq,
+				      1, &result, err);
 	rp_entry_release(&entry);
 	if (rc != RP_OK)
 		return rc;
@@ -294,7 +309,9 @@ static enum rp_err change_entry(struct rp_handle *handle, const char *id, enum r
 	case RP_CHANGED_DONE_IN_FLIGHT:
 		return RP_OK;
 	case RP_CHANGED_SKIPPED_IN_FLIGHT:
-		return rp_fail(err, RP_ERR_BUSY, "a sender is delivering entry %s now; try again when it is done", id);
+		return rp_fail(err, RP_ERR_BUSY,
+			       "a sender is delivering entry %s now; try again when it is done",
+			       id);
 	case RP_CHANGED_SKIPPED_STATE:
 		return rp_fail(err, RP_ERR_STALE, "the state of entry %s does not allow this", id);
 	case RP_CHANGED_NOT_FOUND:
@@ -310,11 +327,13 @@ enum rp_err rp_replay(struct rp_handle *handle, const char *id, struct rp_error 
 	return change_entry(handle, id, RP_CHANGE_REPLAY, &was_in_flight, err);
 }
 
-enum rp_err rp_purge(struct rp_handle *handle, const char *id, bool *was_in_flight, struct rp_error *err)
+enum rp_err rp_purge(struct rp_handle *handle, const char *id, bool *was_in_flight,
+		     struct rp_error *err)
 {
 	bool unwanted;
 
-	return change_entry(handle, id, RP_CHANGE_PURGE, was_in_flight != NULL ? was_in_flight : &unwanted, err);
+	return change_entry(handle, id, RP_CHANGE_PURGE,
+			    was_in_flight != NULL ? was_in_flight : &unwanted, err);
 }
 
 enum rp_err rp_read_ledger(struct rp_handle *handle, struct rp_ledger *out, struct rp_error *err)

@@ -19,7 +19,8 @@ void rp_assert_failed(const char *what, const char *file, int line)
 {
 	char text[512];
 
-	snprintf(text, sizeof text, "%s:%d: assertion failed, which is a bug of runpost: %.300s\n", file, line, what);
+	snprintf(text, sizeof text, "%s:%d: assertion failed, which is a bug of runpost: %.300s\n",
+		 file, line, what);
 	rp_abort(text);
 }
 

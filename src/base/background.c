@@ -40,7 +40,8 @@ static void *run_tasks(void *arg)
 		pthread_mutex_lock(&b->lock);
 		b->state = OVER;
 		pthread_cond_broadcast(&b->changed);
-		eventfd_write(b->event_fd, 1); /* it is read before the next run: it cannot be full */
+		/* it is read before the next run: it cannot be full */
+		eventfd_write(b->event_fd, 1);
 		pthread_mutex_unlock(&b->lock);
 		if (b->task.rest != NULL)
 			b->task.rest(b->task.arg);
@@ -48,7 +49,8 @@ static void *run_tasks(void *arg)
 	return NULL;
 }
 
-enum rp_err rp_background_open(const struct rp_background_task *task, struct rp_background **out, struct rp_error *err)
+enum rp_err rp_background_open(const struct rp_background_task *task, struct rp_background **out,
+			       struct rp_error *err)
 {
 	struct rp_background *b = calloc(1, sizeof *b);
 
@@ -66,7 +68,8 @@ enum rp_err rp_background_open(const struct rp_background_task *task, struct rp_
 	if (b->event_fd >= 0)
 		close(b->event_fd);
 	free(b);
-	return rp_fail(err, RP_ERR_NOMEM, "cannot start a thread: out of memory, threads or descriptors");
+	return rp_fail(err, RP_ERR_NOMEM,
+		       "cannot start a thread: out of memory, threads or descriptors");
 }
 
 void rp_background_close(struct rp_background *b)

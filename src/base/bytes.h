@@ -1,6 +1,8 @@
-/* bytes.h - spans, a growing buffer with a maximum, and big-endian readers and writers that cannot overrun.
+/* bytes.h - spans, a growing buffer with a maximum, and big-endian readers and writers that cannot
+ * overrun.
  *
- * Every stored integer is big-endian: composite keys then sort by number, and a data file moves between machines. */
+ * Every stored integer is big-endian: composite keys then sort by number, and a data file moves
+ * between machines. */
 #ifndef RP_BASE_BYTES_H
 #define RP_BASE_BYTES_H
 
@@ -32,8 +34,9 @@ static inline bool rp_span_is(struct rp_span s, const char *text)
 	return s.len == len && (len == 0 || memcmp(s.ptr, text, len) == 0);
 }
 
-/* Without the byte order mark (U+FEFF in UTF-8) that some editors put in front of a text: it says nothing. Everything that
- * we read as text from a file or a pipe begins behind one; elsewhere it is a character as any other. */
+/* Without the byte order mark (U+FEFF in UTF-8) that some editors put in front of a text: it says
+ * nothing. Everything that we read as text from a file or a pipe begins behind one; elsewhere it
+ * is a character as any other. */
 static inline struct rp_span rp_span_after_bom(struct rp_span s)
 {
 	if (s.len >= 3 && memcmp(s.ptr, "\xef\xbb\xbf", 3) == 0)
@@ -41,7 +44,8 @@ static inline struct rp_span rp_span_after_bom(struct rp_span s)
 	return s;
 }
 
-/* Growing buffer. {0} with `max` set is a valid empty one; data stays NUL-terminated after every append. */
+/* Growing buffer. {0} with `max` set is a valid empty one; data stays NUL-terminated after every
+ * append. */
 struct rp_buf {
 	char *data;
 	size_t len, cap;
@@ -59,10 +63,12 @@ void rp_buf_clear(struct rp_buf *b);   /* len = 0, memory kept */
 void rp_buf_release(struct rp_buf *b); /* memory freed; releasing twice is harmless */
 
 #define RP_DECIMAL_MAX 21 /* of 64 bits, with the NUL */
-/* The digits of n, at the end of out. Without printf, which takes a thousand instructions to begin. */
+/* The digits of n, at the end of out. Without printf, which takes a thousand instructions to
+ * begin. */
 const char *rp_decimal(uint64_t n, char out[RP_DECIMAL_MAX]);
 
-/* Sequential writer into fixed memory. After an overrun `ok` is false and nothing more is written. */
+/* Sequential writer into fixed memory. After an overrun `ok` is false and nothing more is
+ * written. */
 struct rp_writer {
 	unsigned char *at, *end;
 	bool ok;
@@ -74,9 +80,11 @@ void rp_put_u32(struct rp_writer *w, uint32_t v);
 void rp_put_u64(struct rp_writer *w, uint64_t v);
 void rp_put_i64(struct rp_writer *w, int64_t v);
 void rp_put_bytes(struct rp_writer *w, const void *bytes, size_t n);
-void rp_put_str16(struct rp_writer *w, struct rp_span s); /* u16 length, then the bytes; len > 65535 is an overrun */
+/* u16 length, then the bytes; len > 65535 is an overrun */
+void rp_put_str16(struct rp_writer *w, struct rp_span s);
 
-/* Sequential reader over borrowed memory. Reading past the end yields zeroes and sets ok = false. */
+/* Sequential reader over borrowed memory. Reading past the end yields zeroes and sets ok =
+ * false. */
 struct rp_reader {
 	const unsigned char *at, *end;
 	bool ok;

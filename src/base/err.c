@@ -30,11 +30,12 @@ const char *rp_err_name(enum rp_err code)
 
 int rp_err_exit_code(enum rp_err code)
 {
-	return (size_t)code < sizeof codes / sizeof codes[0] ? codes[code].exit_code : RP_EXIT_SOFTWARE;
+	return (size_t)code < sizeof codes / sizeof codes[0] ? codes[code].exit_code
+							     : RP_EXIT_SOFTWARE;
 }
 
-__attribute__((format(printf, 4, 0))) static void fill(struct rp_error *err, enum rp_err code, int sys, const char *fmt,
-						       va_list ap)
+__attribute__((format(printf, 4, 0))) static void fill(struct rp_error *err, enum rp_err code,
+						       int sys, const char *fmt, va_list ap)
 {
 	int n;
 

@@ -1,8 +1,9 @@
-/* err.h - fills and names the one error type of the project (struct rp_error, declared in runpost.h).
+/* err.h - fills and names the one error type of the project (struct rp_error, declared in
+ * runpost.h).
  *
- * Three bins. Bad input: RP_ERR_INVAL with a sentence that names the line or key; the program goes on. Environment: returned
- * up to main(), which logs it once and exits with rp_err_exit_code. Our own bug: assert. What a delivery came back with is
- * not an error but a value (core/outcome.h). */
+ * Three bins. Bad input: RP_ERR_INVAL with a sentence that names the line or key; the program goes
+ * on. Environment: returned up to main(), which logs it once and exits with rp_err_exit_code. Our
+ * own bug: assert. What a delivery came back with is not an error but a value (core/outcome.h). */
 #ifndef RP_BASE_ERR_H
 #define RP_BASE_ERR_H
 
@@ -11,7 +12,8 @@
 /* sysexits.h values; scripts rely on them. */
 enum rp_exit {
 	RP_EXIT_OK = 0,
-	RP_EXIT_SOME_FAILED = 1, /* done, and the answer is no: some lines rejected, some ids not found */
+	/* done, and the answer is no: some lines rejected, some ids not found */
+	RP_EXIT_SOME_FAILED = 1,
 	RP_EXIT_USAGE = 64,
 	RP_EXIT_DATA = 65,     /* damage found */
 	RP_EXIT_NOINPUT = 66,  /* no outbox there */
@@ -22,14 +24,16 @@ enum rp_exit {
 	RP_EXIT_CONFIG = 78,
 };
 
-/* Fills *err (may be NULL) and returns code, so that callers write `return rp_fail(err, RP_ERR_INVAL, "...", ...)`.
- * Text that does not fit is cut at RP_ERROR_TEXT_MAX. rp_fail_sys appends ": " and strerror(sys). */
-enum rp_err rp_fail(struct rp_error *err, enum rp_err code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Fills *err (may be NULL) and returns code, so that callers write `return rp_fail(err,
+ * RP_ERR_INVAL, "...", ...)`. Text that does not fit is cut at RP_ERROR_TEXT_MAX. rp_fail_sys
+ * appends ": " and strerror(sys). */
+enum rp_err rp_fail(struct rp_error *err, enum rp_err code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 enum rp_err rp_fail_sys(struct rp_error *err, enum rp_err code, int sys, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The code that fits an errno met while opening or writing a file: EACCES/EPERM/EROFS -> DENIED, ENOENT/ENOTDIR -> NOTFOUND,
- * ENOSPC/EDQUOT -> FULL, ENOMEM -> NOMEM, else IO. */
+/* The code that fits an errno met while opening or writing a file: EACCES/EPERM/EROFS -> DENIED,
+ * ENOENT/ENOTDIR -> NOTFOUND, ENOSPC/EDQUOT -> FULL, ENOMEM -> NOMEM, else IO. */
 enum rp_err rp_err_of_errno(int sys);
 
 /* The exit code a program ends with when `code` reached its main(). */

@@ -21,8 +21,8 @@ const char *rp_file_kind(mode_t mode)
 
 static enum rp_err fail_sys(struct rp_error *err, const char *path, const char *what)
 {
-	return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: %s", path[0] != '\0' ? path : "an empty name",
-			   what);
+	return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: %s",
+			   path[0] != '\0' ? path : "an empty name", what);
 }
 
 enum rp_err rp_file_write(int fd, struct rp_span bytes, const char *path, struct rp_error *err)
@@ -52,14 +52,15 @@ enum rp_err rp_file_sync_name(const char *path, struct rp_error *err)
 	free(copy);
 	if (fd < 0)
 		return errno == EACCES ? RP_OK : fail_sys(err, path, "open its directory");
-	if (fsync(fd) != 0 && errno != EINVAL && errno != EROFS) /* /dev and its like have nothing to sync */
+	/* /dev and its like have nothing to sync */
+	if (fsync(fd) != 0 && errno != EINVAL && errno != EROFS)
 		e = fail_sys(err, path, "sync its directory");
 	close(fd);
 	return e;
 }
 
-/* Anywhere, not only where an outbox is: it may come after the file, and would take it for its own. File systems that
- * fold case exist. */
+/* Anywhere, not only where an outbox is: it may come after the file, and would take it for its
+ * own. File systems that fold case exist. */
 static enum rp_err check_name(const char *path, struct rp_error *err)
 {
 	static const char *const names[] = {"data.mdb", "lock.mdb", "doorbell", "senders"};
@@ -68,7 +69,8 @@ static enum rp_err check_name(const char *path, struct rp_error *err)
 
 	for (i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (strcasecmp(name, names[i]) == 0)
-			return rp_fail(err, RP_ERR_INVAL, "%s: an outbox has a file of this name; name another", path);
+			return rp_fail(err, RP_ERR_INVAL,
+				       "%s: an outbox has a file of this name; name another", path);
 	return RP_OK;
 }
 
@@ -85,7 +87,7 @@ enum rp_err rp_file_create(const char *path, int *fd, struct rp_error *err)
 	return fail_sys(err, path, "create");
 }
 
-/* --- appending ----------------------------------------------------------------------------------------------------- */
+/* --- appending ---------------------------------------------------------------------------- */
 
 enum rp_err rp_file_append(const char *path, int *fd, struct rp_error *err)
 {
@@ -99,9 +101,11 @@ enum rp_err rp_file_append(const char *path, int *fd, struct rp_error *err)
 		return RP_ERR_INVAL;
 	*fd = open(path, flags, 0600);
 	if (*fd < 0 && errno == ELOOP)
-		return rp_fail(err, RP_ERR_INVAL, "%s: is a symbolic link; name the file that it leads to", path);
+		return rp_fail(err, RP_ERR_INVAL,
+			       "%s: is a symbolic link; name the file that it leads to", path);
 	if (*fd < 0 && errno == ENXIO)
-		return rp_fail(err, RP_ERR_INVAL, "%s: is a FIFO that nobody reads, or a socket", path);
+		return rp_fail(err, RP_ERR_INVAL, "%s: is a FIFO that nobody reads, or a socket",
+			       path);
 	if (*fd < 0 && errno == EISDIR)
 		return rp_fail(err, RP_ERR_INVAL, "%s: is a directory; name a file", path);
 	if (*fd < 0)
@@ -115,9 +119,10 @@ enum rp_err rp_file_append(const char *path, int *fd, struct rp_error *err)
 	return RP_ERR_IO;
 }
 
-/* --- replacing ----------------------------------------------------------------------------------------------------- */
+/* --- replacing ---------------------------------------------------------------------------- */
 
-static enum rp_err check_target(const char *path, struct stat *old, bool *present, struct rp_error *err)
+static enum rp_err check_target(const char *path, struct stat *old, bool *present,
+				struct rp_error *err)
 {
 	if (check_name(path, err) != RP_OK)
 		return RP_ERR_INVAL;
@@ -126,17 +131,19 @@ static enum rp_err check_target(const char *path, struct stat *old, bool *presen
 		return errno == ENOENT ? RP_OK : fail_sys(err, path, "look");
 	if (S_ISREG(old->st_mode))
 		return RP_OK;
-	return rp_fail(err, RP_ERR_INVAL, "%s: is %s; name a file, or a place where there is none", path,
-		       rp_file_kind(old->st_mode));
+	return rp_fail(err, RP_ERR_INVAL, "%s: is %s; name a file, or a place where there is none",
+		       path, rp_file_kind(old->st_mode));
 }
 
-static enum rp_err fill(int fd, const struct stat *old, struct rp_span text, unsigned mode, const char *path,
-			struct rp_error *err)
+static enum rp_err fill(int fd, const struct stat *old, struct rp_span text, unsigned mode,
+			const char *path, struct rp_error *err)
 {
 	enum rp_err e = rp_file_write(fd, text, path, err);
 
-	/* Who may write to the directory may replace a file that is another's; root gives it back to him. */
-	if (e == RP_OK && old != NULL && geteuid() == 0 && fchown(fd, old->st_uid, old->st_gid) != 0)
+	/* Who may write to the directory may replace a file that is another's; root gives it back
+	 * to him. */
+	if (e == RP_OK && old != NULL && geteuid() == 0 &&
+	    fchown(fd, old->st_uid, old->st_gid) != 0)
 		e = fail_sys(err, path, "keep its owner");
 	if (e == RP_OK && fchmod(fd, old != NULL ? old->st_mode & 0777 : mode) != 0)
 		e = fail_sys(err, path, "set its mode");
@@ -146,7 +153,8 @@ static enum rp_err fill(int fd, const struct stat *old, struct rp_span text, uns
 	return e;
 }
 
-enum rp_err rp_file_replace(const char *path, struct rp_span text, unsigned mode, struct rp_error *err)
+enum rp_err rp_file_replace(const char *path, struct rp_span text, unsigned mode,
+			    struct rp_error *err)
 {
 	struct stat old;
 	char *temp;
@@ -158,7 +166,8 @@ enum rp_err rp_file_replace(const char *path, struct rp_span text, unsigned mode
 		return e;
 	if (asprintf(&temp, "%s.tmp.XXXXXX", path) < 0)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	fd = mkostemp(temp, O_CLOEXEC); /* new, mode 0600, a name that nobody can lay a link under */
+	/* new, mode 0600, a name that nobody can lay a link under */
+	fd = mkostemp(temp, O_CLOEXEC);
 	if (fd < 0) {
 		e = fail_sys(err, path, "create a file beside it");
 		free(temp);
@@ -183,7 +192,8 @@ char *rp_path_absolute(const char *path)
 	if (path[0] == '/')
 		return strdup(path);
 	cwd = getcwd(NULL, 0);
-	ok = cwd != NULL && rp_buf_printf(&full, "%s%s%s", cwd, strcmp(cwd, "/") == 0 ? "" : "/", path);
+	ok = cwd != NULL &&
+	     rp_buf_printf(&full, "%s%s%s", cwd, strcmp(cwd, "/") == 0 ? "" : "/", path);
 	free(cwd);
 	if (ok)
 		return full.data;

@@ -24,8 +24,8 @@ static atomic_ulong dropped;  /* lines, since the last one that went out */
 static atomic_bool cut_short; /* the last line was: the next begins on a new one */
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
-/* stderr once more, as ours. Only a program keeps it open: one that this library is part of may close or replace its files,
- * and number them anew. */
+/* stderr once more, as ours. Only a program keeps it open: one that this library is part of may
+ * close or replace its files, and number them anew. */
 static struct {
 	int fd;
 	dev_t dev;
@@ -88,7 +88,8 @@ static ssize_t write_unless_it_waits(const struct stat *st, const char *bytes, s
 		if (!is_own)
 			close(fd);
 	} else if (poll(&ready, 1, 0) == 1 && ready.revents == POLLOUT) { /* with a reader */
-		/* Somebody else's terminal, no /proc, no descriptor left. Another program may fill it in between. */
+		/* Somebody else's terminal, no /proc, no descriptor left. Another program may fill
+		 * it in between. */
 		did = write(STDERR_FILENO, bytes, n);
 	}
 	return did;
@@ -195,8 +196,8 @@ void rp_log(enum rp_log_level level, const char *ev, const char *fmt, ...)
 	if (!rp_log_is_on(level))
 		return;
 	rp_time_format(rp_sys_wall_ms(&rp_sys_real), at);
-	n = snprintf(line, sizeof line, "at=%s level=%s role=%s pid=%ld ev=%s ", at, level_names[level], log_role,
-		     (long)getpid(), ev);
+	n = snprintf(line, sizeof line, "at=%s level=%s role=%s pid=%ld ev=%s ", at,
+		     level_names[level], log_role, (long)getpid(), ev);
 	len = n < 0 ? 0 : (size_t)n;
 	if (len < sizeof line) {
 		va_start(ap, fmt);

@@ -39,8 +39,8 @@ static bool read_urandom(void *out, size_t n)
 	return ok;
 }
 
-/* Straight from the kernel. A block kept between calls would be shared by threads, and be the same in forked children:
- * whoever needs much asks for it at once. */
+/* Straight from the kernel. A block kept between calls would be shared by threads, and be the same
+ * in forked children: whoever needs much asks for it at once. */
 static void real_random(void *arg, void *out, size_t n)
 {
 	unsigned char *p = out;
@@ -53,7 +53,8 @@ static void real_random(void *arg, void *out, size_t n)
 			continue;
 		if (got <= 0) {
 			if (!read_urandom(p, n))
-				rp_abort("runpost: the kernel gives no random bytes (getrandom, /dev/urandom)\n");
+				rp_abort("runpost: the kernel gives no random bytes (getrandom, "
+					 "/dev/urandom)\n");
 			return;
 		}
 		p += got;
@@ -82,7 +83,8 @@ bool rp_sys_hold_stdio(void)
 	for (fd = 0; fd <= 2; fd++) {
 		if (fcntl(fd, F_GETFD) >= 0)
 			continue;
-		/* The wrong way round on purpose, and the lowest free number: those below are taken. */
+		/* The wrong way round on purpose, and the lowest free number: those below are
+		 * taken. */
 		if (open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
 			return false;
 	}

@@ -8,7 +8,8 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Reads digits at s->ptr; false when there are none or the number leaves int64. Advances the span. */
+/* Reads digits at s->ptr; false when there are none or the number leaves int64. Advances the
+ * span. */
 static bool take_number(struct rp_span *s, int64_t *out)
 {
 	int64_t v = 0;
@@ -105,7 +106,8 @@ bool rp_size_parse(struct rp_span text, uint64_t *out_bytes)
 	return true;
 }
 
-/* Days since 1970-01-01 of a proleptic Gregorian date: years are counted from March, so that the leap day comes last.
+/* Days since 1970-01-01 of a proleptic Gregorian date: years are counted from March, so that the
+ * leap day comes last.
  */
 static int64_t days_of_date(int64_t year, int month, int day)
 {
@@ -189,7 +191,8 @@ static bool take_offset_minutes(struct rp_span *s, int *minutes)
 		sign = -1;
 	else
 		return false;
-	if (!take_digits(s, 2, &h) || !take_text(s, ":") || !take_digits(s, 2, &m) || h > 23 || m > 59)
+	if (!take_digits(s, 2, &h) || !take_text(s, ":") || !take_digits(s, 2, &m) || h > 23 ||
+	    m > 59)
 		return false;
 	*minutes = sign * (h * 60 + m);
 	return true;
@@ -200,19 +203,20 @@ bool rp_time_parse(struct rp_span t, int64_t *out_at_ms)
 	int year, month, day, hour, minute, second, ms, offset;
 	int64_t seconds;
 
-	if (!take_digits(&t, 4, &year) || !take_text(&t, "-") || !take_digits(&t, 2, &month) || !take_text(&t, "-") ||
-	    !take_digits(&t, 2, &day))
+	if (!take_digits(&t, 4, &year) || !take_text(&t, "-") || !take_digits(&t, 2, &month) ||
+	    !take_text(&t, "-") || !take_digits(&t, 2, &day))
 		return false;
 	if (!take_text(&t, "T") && !take_text(&t, "t") && !take_text(&t, " "))
 		return false;
-	if (!take_digits(&t, 2, &hour) || !take_text(&t, ":") || !take_digits(&t, 2, &minute) || !take_text(&t, ":") ||
-	    !take_digits(&t, 2, &second) || !take_fraction_ms(&t, &ms) || !take_offset_minutes(&t, &offset) ||
-	    t.len > 0)
+	if (!take_digits(&t, 2, &hour) || !take_text(&t, ":") || !take_digits(&t, 2, &minute) ||
+	    !take_text(&t, ":") || !take_digits(&t, 2, &second) || !take_fraction_ms(&t, &ms) ||
+	    !take_offset_minutes(&t, &offset) || t.len > 0)
 		return false;
-	if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 ||
-	    second > 60)
+	if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 ||
+	    minute > 59 || second > 60)
 		return false;
-	seconds = days_of_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset * 60;
+	seconds = days_of_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second -
+		  offset * 60;
 	*out_at_ms = seconds * 1000 + ms;
 	return true;
 }
@@ -232,8 +236,9 @@ const char *rp_time_format(int64_t at_ms, char out[RP_TIME_TEXT_MAX])
 		rest += 86400000;
 	}
 	date_of_days(days, &year, &month, &day);
-	snprintf(out, RP_TIME_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year % 10000, month, day,
-		 (int)(rest / 3600000), (int)(rest / 60000 % 60), (int)(rest / 1000 % 60), (int)(rest % 1000));
+	snprintf(out, RP_TIME_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year % 10000, month,
+		 day, (int)(rest / 3600000), (int)(rest / 60000 % 60), (int)(rest / 1000 % 60),
+		 (int)(rest % 1000));
 	return out;
 }
 
@@ -250,8 +255,10 @@ const char *rp_duration_format(int64_t ms, char out[RP_DURATION_TEXT_MAX])
 	else if (s < 3600)
 		snprintf(out, RP_DURATION_TEXT_MAX, "%" PRId64 "m%02" PRId64 "s", s / 60, s % 60);
 	else if (s < 86400)
-		snprintf(out, RP_DURATION_TEXT_MAX, "%" PRId64 "h%02" PRId64 "m", s / 3600, s / 60 % 60);
+		snprintf(out, RP_DURATION_TEXT_MAX, "%" PRId64 "h%02" PRId64 "m", s / 3600,
+			 s / 60 % 60);
 	else
-		snprintf(out, RP_DURATION_TEXT_MAX, "%" PRId64 "d%02" PRId64 "h", s / 86400, s / 3600 % 24);
+		snprintf(out, RP_DURATION_TEXT_MAX, "%" PRId64 "d%02" PRId64 "h", s / 86400,
+			 s / 3600 % 24);
 	return out;
 }

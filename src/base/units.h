@@ -1,8 +1,9 @@
 /* units.h - text of durations, sizes and times <-> numbers. Pure functions.
  *
- * Durations: a whole number and a unit, "100ms 5s 3m 2h 7d"; several may follow each other ("1h30m"); "0" needs no unit.
- * Sizes: a number of bytes, or one with K, M, G (1024 based; "KiB" and "KB" spellings are accepted as well).
- * Times: RFC 3339, "2026-11-23T12:00:00Z" or with offset and fraction; printed in UTC with milliseconds. */
+ * Durations: a whole number and a unit, "100ms 5s 3m 2h 7d"; several may follow each other
+ * ("1h30m"); "0" needs no unit. Sizes: a number of bytes, or one with K, M, G (1024 based; "KiB"
+ * and "KB" spellings are accepted as well). Times: RFC 3339, "2026-11-23T12:00:00Z" or with offset
+ * and fraction; printed in UTC with milliseconds. */
 #ifndef RP_BASE_UNITS_H
 #define RP_BASE_UNITS_H
 

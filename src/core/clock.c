@@ -20,7 +20,8 @@ void rp_clock_watch_see(struct rp_clock_watch *w, int64_t wall_ms, int64_t boot_
 	w->seen_ms = distance_ms;
 }
 
-int64_t rp_clock_watch_step_ms(const struct rp_clock_watch *w, int64_t wall_ms, int64_t boot_ms, int64_t within_ms)
+int64_t rp_clock_watch_step_ms(const struct rp_clock_watch *w, int64_t wall_ms, int64_t boot_ms,
+			       int64_t within_ms)
 {
 	int64_t by_ms = wall_ms - boot_ms - w->wall_less_boot_ms;
 

@@ -62,7 +62,8 @@ static void config_reset(struct rp_config *config)
 	rp_config_init(config);
 }
 
-enum rp_err rp_config_parse(struct rp_config *config, const char *file, struct rp_span text, struct rp_error *err)
+enum rp_err rp_config_parse(struct rp_config *config, const char *file, struct rp_span text,
+			    struct rp_error *err)
 {
 	struct rp_config_parser p = {.config = config, .file = file, .err = err};
 	size_t i;
@@ -83,7 +84,8 @@ enum rp_err rp_config_parse(struct rp_config *config, const char *file, struct r
 
 bool rp_policy_is_signed(const struct rp_policy *policy)
 {
-	return policy->secret_file != NULL || policy->secret_env != NULL || policy->secret_credential != NULL;
+	return policy->secret_file != NULL || policy->secret_env != NULL ||
+	       policy->secret_credential != NULL;
 }
 
 const struct rp_policy *rp_config_policy(const struct rp_config *config, const struct rp_url *url)

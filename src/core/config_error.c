@@ -36,11 +36,13 @@ bool rp_config_looks_secret(const char *value)
 	return has_prefix(value, "whsec_") || has_prefix(value, "whsk_");
 }
 
-/* Values that hold secrets, or would if somebody mistook one key for another, are never repeated. */
+/* Values that hold secrets, or would if somebody mistook one key for another, are never
+ * repeated. */
 static bool value_may_be_shown(const struct rp_setting *s, const char *value)
 {
-	return s->kind != RP_KIND_HEADER && s->kind != RP_KIND_ENV && s->kind != RP_KIND_CREDENTIAL &&
-	       s->kind != RP_KIND_URL && !rp_config_looks_secret(value) && strstr(value, "://") == NULL;
+	return s->kind != RP_KIND_HEADER && s->kind != RP_KIND_ENV &&
+	       s->kind != RP_KIND_CREDENTIAL && s->kind != RP_KIND_URL &&
+	       !rp_config_looks_secret(value) && strstr(value, "://") == NULL;
 }
 
 bool rp_config_fail_at(struct rp_config_parser *p, unsigned line, const char *fmt, ...)
@@ -55,8 +57,8 @@ bool rp_config_fail_at(struct rp_config_parser *p, unsigned line, const char *fm
 	return false;
 }
 
-bool rp_config_fail_value(struct rp_config_parser *p, const struct rp_setting *s, const char *value, const char *fmt,
-			  ...)
+bool rp_config_fail_value(struct rp_config_parser *p, const struct rp_setting *s, const char *value,
+			  const char *fmt, ...)
 {
 	char section[RP_CONFIG_LABEL_BYTES], shown[RP_CONFIG_SHOWN_BYTES], message[MESSAGE_BYTES];
 	va_list ap;
@@ -65,9 +67,11 @@ bool rp_config_fail_value(struct rp_config_parser *p, const struct rp_setting *s
 	vsnprintf(message, sizeof message, fmt, ap);
 	va_end(ap);
 	if (value_may_be_shown(s, value))
-		return rp_config_fail_at(p, p->line, "%s %s = %s: %s", rp_config_label(p, section), s->info.name,
-					 rp_config_show(rp_span_of(value), shown), message);
-	return rp_config_fail_at(p, p->line, "%s %s: %s", rp_config_label(p, section), s->info.name, message);
+		return rp_config_fail_at(p, p->line, "%s %s = %s: %s", rp_config_label(p, section),
+					 s->info.name, rp_config_show(rp_span_of(value), shown),
+					 message);
+	return rp_config_fail_at(p, p->line, "%s %s: %s", rp_config_label(p, section), s->info.name,
+				 message);
 }
 
 bool rp_config_fail_unknown_key(struct rp_config_parser *p, const char *name)
@@ -80,22 +84,26 @@ bool rp_config_fail_unknown_key(struct rp_config_parser *p, const char *name)
 	rp_config_label(p, section);
 	/* What is no key at all may be the second line of a secret. */
 	if (strlen(name) > 24 || name[strspn(name, "abcdefghijklmnopqrstuvwxyz_-")] != '\0')
-		return rp_config_fail_at(p, p->line,
-					 "%s: there is something else than a key before the '='; accepted: key = value",
-					 section);
+		return rp_config_fail_at(
+		    p, p->line,
+		    "%s: there is something else than a key before the '='; accepted: key = value",
+		    section);
 	for (i = RP_SECTION_OUTBOX; i <= RP_SECTION_ENDPOINT; i++)
 		if (rp_setting_find((enum rp_section)i, name) != NULL)
-			return rp_config_fail_at(p, p->line, "%s %s: not a key of this section; accepted: in [%s%s]",
-						 section, name, rp_section_names[i],
-						 i == RP_SECTION_ENDPOINT ? " \"NAME\"" : "");
+			return rp_config_fail_at(
+			    p, p->line, "%s %s: not a key of this section; accepted: in [%s%s]",
+			    section, name, rp_section_names[i],
+			    i == RP_SECTION_ENDPOINT ? " \"NAME\"" : "");
 	near = rp_setting_nearest(p->section, name);
 	if (near != NULL)
-		return rp_config_fail_at(p, p->line, "%s %s: unknown key; did you mean %s?", section, name, near);
+		return rp_config_fail_at(p, p->line, "%s %s: unknown key; did you mean %s?",
+					 section, name, near);
 	for (i = 0; (s = rp_setting_at(i)) != NULL; i++)
 		if (rp_setting_find(p->section, s->info.name) == s)
 			len += (size_t)snprintf(keys + len, sizeof keys - len, " %s", s->info.name);
 	assert(len < sizeof keys);
-	return rp_config_fail_at(p, p->line, "%s %s: unknown key; accepted:%s", section, name, keys);
+	return rp_config_fail_at(p, p->line, "%s %s: unknown key; accepted:%s", section, name,
+				 keys);
 }
 
 bool rp_config_fail_memory(struct rp_config_parser *p)

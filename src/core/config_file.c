@@ -6,7 +6,7 @@
 #include "base/assert.h"
 #include "base/units.h"
 
-#define LEASE_MARGIN_MS 2000                   /* to write down an answer that came at the last moment */
+#define LEASE_MARGIN_MS 2000 /* to write down an answer that came at the last moment */
 #define MAP_MARGIN_BYTES ((uint64_t)256 << 20) /* free pages and indexes beside the quota */
 #define SECTIONS_TEXT "[outbox], [ingest], [sender], [defaults], [endpoint \"NAME\"]"
 
@@ -16,12 +16,14 @@ struct rp_span rp_config_trim(struct rp_span s)
 		s.ptr++;
 		s.len--;
 	}
-	while (s.len > 0 && strchr(" \t\r\f\v", s.ptr[s.len - 1]) != NULL && s.ptr[s.len - 1] != '\0')
+	while (s.len > 0 && strchr(" \t\r\f\v", s.ptr[s.len - 1]) != NULL &&
+	       s.ptr[s.len - 1] != '\0')
 		s.len--;
 	return s;
 }
 
-unsigned rp_config_line_of(const struct rp_config_parser *p, enum rp_section section, const char *name)
+unsigned rp_config_line_of(const struct rp_config_parser *p, enum rp_section section,
+			   const char *name)
 {
 	const struct rp_setting *s = rp_setting_find(section, name);
 
@@ -38,19 +40,22 @@ static bool pair_take(struct rp_config_parser *p, const char *name, const char *
 	unsigned *set_on;
 
 	if (p->section == RP_SECTION_NONE)
-		return rp_config_fail_at(p, p->line,
-					 "there is a key before the first section; accepted: " SECTIONS_TEXT);
+		return rp_config_fail_at(
+		    p, p->line,
+		    "there is a key before the first section; accepted: " SECTIONS_TEXT);
 	s = rp_setting_find(p->section, name);
 	if (s == NULL)
 		return rp_config_fail_unknown_key(p, name);
 	set_on = &p->set_on[rp_setting_index(s)];
 	if (*set_on != 0 && s->kind != RP_KIND_HEADER && s->kind != RP_KIND_NETS)
-		return rp_config_fail_at(p, p->line, "%s %s: set on line %u already; accepted: once in a section",
-					 rp_config_label(p, section), name, *set_on);
+		return rp_config_fail_at(
+		    p, p->line, "%s %s: set on line %u already; accepted: once in a section",
+		    rp_config_label(p, section), name, *set_on);
 	if (!rp_setting_assign(p, s, value))
 		return false;
 	*set_on = p->line;
-	(p->policy != NULL ? p->policy->line_of : p->config->line_of)[rp_setting_index(s)] = p->line;
+	(p->policy != NULL ? p->policy->line_of : p->config->line_of)[rp_setting_index(s)] =
+	    p->line;
 	return true;
 }
 
@@ -58,14 +63,18 @@ static bool pair_take(struct rp_config_parser *p, const char *name, const char *
 
 static bool lease_check(struct rp_config_parser *p, const struct rp_policy *policy, unsigned line)
 {
-	char timeout[RP_DURATION_TEXT_MAX], lease[RP_DURATION_TEXT_MAX], section[RP_CONFIG_LABEL_BYTES];
+	char timeout[RP_DURATION_TEXT_MAX], lease[RP_DURATION_TEXT_MAX],
+	    section[RP_CONFIG_LABEL_BYTES];
 
 	if (p->config->lease_ms > policy->timeout_ms + LEASE_MARGIN_MS)
 		return true;
-	return rp_config_fail_at(
-	    p, line, "%s timeout = %s: too long for [sender] lease = %s; accepted: a lease of more than timeout + 2s",
-	    p->section == RP_SECTION_ENDPOINT ? rp_config_label(p, section) : "[defaults]",
-	    rp_duration_format(policy->timeout_ms, timeout), rp_duration_format(p->config->lease_ms, lease));
+	return rp_config_fail_at(p, line,
+				 "%s timeout = %s: too long for [sender] lease = %s; accepted: a "
+				 "lease of more than timeout + 2s",
+				 p->section == RP_SECTION_ENDPOINT ? rp_config_label(p, section)
+								   : "[defaults]",
+				 rp_duration_format(policy->timeout_ms, timeout),
+				 rp_duration_format(p->config->lease_ms, lease));
 }
 
 static unsigned later(unsigned a, unsigned b)
@@ -79,12 +88,13 @@ static bool globals_check(struct rp_config_parser *p)
 	const struct rp_config *c = p->config;
 
 	if (c->quota_bytes + MAP_MARGIN_BYTES > c->map_bytes)
-		return rp_config_fail_at(
-		    p,
-		    later(rp_config_line_of(p, RP_SECTION_OUTBOX, "quota"),
-			  rp_config_line_of(p, RP_SECTION_OUTBOX, "map_size")),
-		    "[outbox] quota = %lluM: too large for map_size = %lluM; accepted: at most map_size - 256M",
-		    (unsigned long long)(c->quota_bytes >> 20), (unsigned long long)(c->map_bytes >> 20));
+		return rp_config_fail_at(p,
+					 later(rp_config_line_of(p, RP_SECTION_OUTBOX, "quota"),
+					       rp_config_line_of(p, RP_SECTION_OUTBOX, "map_size")),
+					 "[outbox] quota = %lluM: too large for map_size = %lluM; "
+					 "accepted: at most map_size - 256M",
+					 (unsigned long long)(c->quota_bytes >> 20),
+					 (unsigned long long)(c->map_bytes >> 20));
 	return lease_check(p, &c->defaults,
 			   later(rp_config_line_of(p, RP_SECTION_SENDER, "lease"),
 				 rp_config_line_of(p, RP_SECTION_DEFAULTS, "timeout")));
@@ -97,9 +107,10 @@ static bool section_close(struct rp_config_parser *p)
 	if (p->section != RP_SECTION_ENDPOINT)
 		return true;
 	if (p->policy->url == NULL)
-		return rp_config_fail_at(p, p->section_line,
-					 "[endpoint \"%s\"]: url is missing; accepted: url = https://HOST/PATH",
-					 p->policy->name);
+		return rp_config_fail_at(
+		    p, p->section_line,
+		    "[endpoint \"%s\"]: url is missing; accepted: url = https://HOST/PATH",
+		    p->policy->name);
 	timeout_line = rp_config_line_of(p, RP_SECTION_ENDPOINT, "timeout");
 	return timeout_line == 0 || lease_check(p, p->policy, timeout_line);
 }
@@ -113,10 +124,10 @@ static bool endpoint_open(struct rp_config_parser *p, struct rp_span name)
 
 	for (i = 0; i < c->n_endpoints; i++)
 		if (rp_span_is(name, c->endpoints[i].name))
-			return rp_config_fail_at(
-			    p, p->line,
-			    "[endpoint \"%s\"]: there is a section of this name already; accepted: one each",
-			    rp_config_show(name, shown));
+			return rp_config_fail_at(p, p->line,
+						 "[endpoint \"%s\"]: there is a section of this "
+						 "name already; accepted: one each",
+						 rp_config_show(name, shown));
 	policies = reallocarray(c->endpoints, c->n_endpoints + 1, sizeof *policies);
 	if (policies == NULL)
 		return rp_config_fail_memory(p);
@@ -137,10 +148,12 @@ static bool endpoint_open(struct rp_config_parser *p, struct rp_span name)
 /* The NAME of endpoint "NAME". */
 static bool endpoint_name(struct rp_span inner, struct rp_span *name)
 {
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	static const char letters[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 	size_t i;
 
-	if (inner.len < strlen("endpoint") || memcmp(inner.ptr, "endpoint", strlen("endpoint")) != 0)
+	if (inner.len < strlen("endpoint") ||
+	    memcmp(inner.ptr, "endpoint", strlen("endpoint")) != 0)
 		return false;
 	inner.ptr += strlen("endpoint");
 	inner.len -= strlen("endpoint");
@@ -156,7 +169,8 @@ static bool endpoint_name(struct rp_span inner, struct rp_span *name)
 	return true;
 }
 
-/* Sections are read here: inih cuts their names at 49 bytes and tells nobody of a section without keys. */
+/* Sections are read here: inih cuts their names at 49 bytes and tells nobody of a section without
+ * keys. */
 static bool section_open(struct rp_config_parser *p, struct rp_span line)
 {
 	const char *end = memchr(line.ptr, ']', line.len);
@@ -167,12 +181,14 @@ static bool section_open(struct rp_config_parser *p, struct rp_span line)
 	if (!section_close(p))
 		return false;
 	if (end == NULL)
-		return rp_config_fail_at(p, p->line, "the section's ']' is missing; accepted: " SECTIONS_TEXT);
+		return rp_config_fail_at(p, p->line,
+					 "the section's ']' is missing; accepted: " SECTIONS_TEXT);
 	inner = rp_config_trim((struct rp_span){line.ptr + 1, (size_t)(end - line.ptr) - 1});
 	tail = rp_config_trim((struct rp_span){end + 1, line.len - (size_t)(end - line.ptr) - 1});
 	if (tail.len > 0 && tail.ptr[0] != ';' && tail.ptr[0] != '#')
-		return rp_config_fail_at(
-		    p, p->line, "there is something after the section's ']'; accepted: keys on lines of their own");
+		return rp_config_fail_at(p, p->line,
+					 "there is something after the section's ']'; accepted: "
+					 "keys on lines of their own");
 	p->section_line = p->line;
 	p->policy = NULL;
 	p->section = RP_SECTION_OTHER;
@@ -182,9 +198,10 @@ static bool section_open(struct rp_config_parser *p, struct rp_span line)
 		if (rp_span_is(inner, rp_section_names[section]))
 			break;
 	if (section > RP_SECTION_DEFAULTS)
-		return rp_config_fail_at(
-		    p, p->line, "[%s]: unknown section; accepted: " SECTIONS_TEXT ", NAME of letters, digits, . _ -",
-		    rp_config_show(inner, shown));
+		return rp_config_fail_at(p, p->line,
+					 "[%s]: unknown section; accepted: " SECTIONS_TEXT
+					 ", NAME of letters, digits, . _ -",
+					 rp_config_show(inner, shown));
 	if (!p->endpoints_pass) {
 		p->section = section;
 		p->policy = section == RP_SECTION_DEFAULTS ? &p->config->defaults : NULL;
@@ -207,16 +224,19 @@ static struct rp_span line_cut(struct rp_span *rest)
 	return line;
 }
 
-/* A line that inih would misread without a word is an error here: too long, NUL inside, ':' for '='. */
+/* A line that inih would misread without a word is an error here: too long, NUL inside, ':' for
+ * '='. */
 static bool line_check(struct rp_config_parser *p, struct rp_span line, size_t size)
 {
 	size_t i;
 
 	if (line.len >= size)
-		return rp_config_fail_at(p, p->line, "the line is %zu bytes long; accepted: lines of up to %zu bytes",
-					 line.len, size - 1);
+		return rp_config_fail_at(
+		    p, p->line, "the line is %zu bytes long; accepted: lines of up to %zu bytes",
+		    line.len, size - 1);
 	if (memchr(line.ptr, '\0', line.len) != NULL)
-		return rp_config_fail_at(p, p->line, "the line contains a NUL byte; accepted: UTF-8 text");
+		return rp_config_fail_at(p, p->line,
+					 "the line contains a NUL byte; accepted: UTF-8 text");
 	if (line.len == 0 || line.ptr[0] == ';' || line.ptr[0] == '#')
 		return true;
 	if (line.ptr[0] == '[')
@@ -224,8 +244,9 @@ static bool line_check(struct rp_config_parser *p, struct rp_span line, size_t s
 	for (i = 0; i < line.len && line.ptr[i] != '=' && line.ptr[i] != ':'; i++)
 		;
 	if (i == 0 || i == line.len || line.ptr[i] != '=')
-		return rp_config_fail_at(
-		    p, p->line, "there is no '=' after a key; accepted: key = value, [section], or a comment after #");
+		return rp_config_fail_at(p, p->line,
+					 "there is no '=' after a key; accepted: key = value, "
+					 "[section], or a comment after #");
 	return true;
 }
 

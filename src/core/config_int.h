@@ -1,4 +1,5 @@
-/* config_int.h - private to the config_*.c files: the table's rows and what they share while a text is parsed.
+/* config_int.h - private to the config_*.c files: the table's rows and what they share while a
+ * text is parsed.
  *
  *   config.c         life cycle, owned strings, which policy holds for a URL
  *   config_table.c   every setting with its bounds and default; finding one by name
@@ -40,7 +41,8 @@ struct rp_setting {
 	struct rp_setting_info info;
 	enum rp_setting_kind kind;
 	const char *min, *max; /* as text, so that messages show them the way they are written */
-	size_t offset;         /* in struct rp_config; of keys of [defaults] and [endpoint] in struct rp_policy */
+	/* in struct rp_config; of keys of [defaults] and [endpoint] in struct rp_policy */
+	size_t offset;
 };
 
 enum rp_section {
@@ -53,7 +55,8 @@ enum rp_section {
 	RP_SECTION_OTHER
 };
 
-/* The text is read twice, endpoints the second time: an endpoint starts from [defaults] wherever that stands. */
+/* The text is read twice, endpoints the second time: an endpoint starts from [defaults] wherever
+ * that stands. */
 struct rp_config_parser {
 	struct rp_config *config;
 	const char *file;
@@ -62,8 +65,9 @@ struct rp_config_parser {
 	bool endpoints_pass;
 	enum rp_section section; /* RP_SECTION_OTHER: one for the other pass */
 	unsigned section_line;
-	struct rp_policy *policy;                  /* of [defaults] or the open [endpoint] */
-	unsigned set_on[RP_SETTINGS_MAX];          /* line that set it (in this endpoint); 0: none */
+	struct rp_policy *policy; /* of [defaults] or the open [endpoint] */
+	/* line that set it (in this endpoint); 0: none */
+	unsigned set_on[RP_SETTINGS_MAX];
 	unsigned header_on[RP_CONFIG_HEADERS_MAX]; /* likewise; 0: inherited */
 	enum rp_err code;
 	struct rp_error *err;
@@ -103,14 +107,15 @@ enum rp_err rp_config_read(struct rp_config_parser *p, struct rp_span text);
 struct rp_span rp_config_trim(struct rp_span s);
 
 /* The line that set this key in the open section; 0: none. */
-unsigned rp_config_line_of(const struct rp_config_parser *p, enum rp_section section, const char *name);
+unsigned rp_config_line_of(const struct rp_config_parser *p, enum rp_section section,
+			   const char *name);
 
 /* ---- config_error.c: each fails p and returns false ---- */
 
 bool rp_config_fail_at(struct rp_config_parser *p, unsigned line, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-bool rp_config_fail_value(struct rp_config_parser *p, const struct rp_setting *s, const char *value, const char *fmt,
-			  ...) __attribute__((format(printf, 4, 5)));
+bool rp_config_fail_value(struct rp_config_parser *p, const struct rp_setting *s, const char *value,
+			  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 bool rp_config_fail_unknown_key(struct rp_config_parser *p, const char *name);
 bool rp_config_fail_memory(struct rp_config_parser *p);
 

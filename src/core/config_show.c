@@ -41,7 +41,8 @@ static bool add_size(uint64_t bytes, struct rp_buf *out)
 static bool add_factor(int64_t permille, struct rp_buf *out)
 {
 	char text[32];
-	size_t n = (size_t)snprintf(text, sizeof text, "%" PRId64 ".%03" PRId64, permille / 1000, permille % 1000);
+	size_t n = (size_t)snprintf(text, sizeof text, "%" PRId64 ".%03" PRId64, permille / 1000,
+				    permille % 1000);
 
 	while (text[n - 1] == '0')
 		n--;
@@ -60,7 +61,8 @@ static bool add_header(const struct rp_policy *policy, size_t k, struct rp_buf *
 {
 	if (k >= policy->n_headers)
 		return rp_buf_add_text(out, "none");
-	return rp_buf_add(out, policy->headers[k], strcspn(policy->headers[k], ":")) && rp_buf_add_text(out, ": set");
+	return rp_buf_add(out, policy->headers[k], strcspn(policy->headers[k], ":")) &&
+	       rp_buf_add_text(out, ": set");
 }
 
 static bool add_net(const struct rp_policy *policy, size_t k, struct rp_buf *out)
@@ -70,7 +72,8 @@ static bool add_net(const struct rp_policy *policy, size_t k, struct rp_buf *out
 
 	if (k >= policy->n_allow)
 		return rp_buf_add_text(out, "none");
-	if (inet_ntop(cidr->family, cidr->addr, text, sizeof text) == NULL || !rp_buf_add_text(out, text))
+	if (inet_ntop(cidr->family, cidr->addr, text, sizeof text) == NULL ||
+	    !rp_buf_add_text(out, text))
 		return false;
 	return cidr->prefix_bits == (cidr->family == AF_INET ? 32 : 128) ||
 	       (rp_buf_add_char(out, '/') && add_number(cidr->prefix_bits, out));
@@ -98,7 +101,8 @@ static bool add_delays(const struct rp_retry_policy *retry, struct rp_buf *out)
 	if (retry->n_schedule == 0)
 		return rp_buf_add_text(out, "none");
 	for (i = 0; ok && i < retry->n_schedule; i++)
-		ok = (i == 0 || rp_buf_add_char(out, ' ')) && add_duration(retry->schedule_ms[i], out);
+		ok = (i == 0 || rp_buf_add_char(out, ' ')) &&
+		     add_duration(retry->schedule_ms[i], out);
 	return ok;
 }
 
@@ -110,7 +114,8 @@ static bool add_statuses(const struct rp_retry_policy *retry, struct rp_buf *out
 	if (retry->n_permanent_statuses == 0)
 		return rp_buf_add_text(out, "none");
 	for (i = 0; ok && i < retry->n_permanent_statuses; i++)
-		ok = (i == 0 || rp_buf_add_char(out, ' ')) && add_number(retry->permanent_statuses[i], out);
+		ok = (i == 0 || rp_buf_add_char(out, ' ')) &&
+		     add_number(retry->permanent_statuses[i], out);
 	return ok;
 }
 
@@ -134,29 +139,35 @@ static bool add_pins(const char *pins, struct rp_buf *out)
 	for (; ok && *pin != '\0'; pin += n + (pin[n] == ';')) {
 		pin += sizeof prefix - 1;
 		n = strcspn(pin, ";");
-		ok = (pin == pins + sizeof prefix - 1 || rp_buf_add_char(out, ' ')) && rp_buf_add(out, pin, n);
+		ok = (pin == pins + sizeof prefix - 1 || rp_buf_add_char(out, ' ')) &&
+		     rp_buf_add(out, pin, n);
 	}
 	return ok;
 }
 
 static bool add_tls_version(unsigned version, struct rp_buf *out)
 {
-	return add_number(version / 10, out) && rp_buf_add_char(out, '.') && add_number(version % 10, out);
+	return add_number(version / 10, out) && rp_buf_add_char(out, '.') &&
+	       add_number(version % 10, out);
 }
 
 size_t rp_config_count_values(const struct rp_policy *policy, size_t i)
 {
 	enum rp_setting_kind kind = rp_setting_at(i)->kind;
-	size_t n = kind == RP_KIND_HEADER ? policy->n_headers : kind == RP_KIND_NETS ? policy->n_allow : 1;
+	size_t n = kind == RP_KIND_HEADER ? policy->n_headers
+		   : kind == RP_KIND_NETS ? policy->n_allow
+					  : 1;
 
 	return n > 0 ? n : 1;
 }
 
-bool rp_config_show_value(const struct rp_config *config, const struct rp_policy *policy, size_t i, size_t k,
-			  struct rp_buf *out)
+bool rp_config_show_value(const struct rp_config *config, const struct rp_policy *policy, size_t i,
+			  size_t k, struct rp_buf *out)
 {
 	const struct rp_setting *s = rp_setting_at(i);
-	const void *at = (const char *)(policy != NULL ? (const void *)policy : (const void *)config) + s->offset;
+	const void *at =
+	    (const char *)(policy != NULL ? (const void *)policy : (const void *)config) +
+	    s->offset;
 
 	switch (s->kind) {
 	case RP_KIND_DURATION:
@@ -192,7 +203,8 @@ bool rp_config_show_value(const struct rp_config *config, const struct rp_policy
 	case RP_KIND_TLS_VERSION:
 		return add_tls_version(*(const unsigned *)at, out);
 	}
-	return rp_buf_add_text(out, *(const char *const *)at != NULL ? *(const char *const *)at : "none");
+	return rp_buf_add_text(out, *(const char *const *)at != NULL ? *(const char *const *)at
+								     : "none");
 }
 
 static unsigned line_in_policy(const struct rp_policy *policy, size_t i, size_t k)
@@ -204,12 +216,13 @@ static unsigned line_in_policy(const struct rp_policy *policy, size_t i, size_t 
 	return kind == RP_KIND_NETS ? policy->allow_line[k] : policy->line_of[i];
 }
 
-unsigned rp_config_line_of_value(const struct rp_config *config, const struct rp_policy *policy, size_t i, size_t k,
-				 bool *inherited)
+unsigned rp_config_line_of_value(const struct rp_config *config, const struct rp_policy *policy,
+				 size_t i, size_t k, bool *inherited)
 {
 	unsigned line = policy != NULL ? line_in_policy(policy, i, k) : config->line_of[i];
 
-	/* An endpoint starts as a copy, so what stands in the same place with the same line was not changed. */
+	/* An endpoint starts as a copy, so what stands in the same place with the same line was
+	 * not changed. */
 	*inherited = policy != NULL && policy != &config->defaults && line != 0 &&
 		     line == line_in_policy(&config->defaults, i, k);
 	return line;

@@ -92,8 +92,12 @@ static const struct rp_setting settings[] = {
 _Static_assert(N_SETTINGS <= RP_SETTINGS_MAX, "a parser notes a line for each setting");
 
 const char *const rp_section_names[RP_SECTION_OTHER] = {
-    [RP_SECTION_NONE] = "",         [RP_SECTION_OUTBOX] = "outbox",     [RP_SECTION_INGEST] = "ingest",
-    [RP_SECTION_SENDER] = "sender", [RP_SECTION_DEFAULTS] = "defaults", [RP_SECTION_ENDPOINT] = "endpoint",
+    [RP_SECTION_NONE] = "",
+    [RP_SECTION_OUTBOX] = "outbox",
+    [RP_SECTION_INGEST] = "ingest",
+    [RP_SECTION_SENDER] = "sender",
+    [RP_SECTION_DEFAULTS] = "defaults",
+    [RP_SECTION_ENDPOINT] = "endpoint",
 };
 
 const struct rp_setting *rp_setting_at(size_t i)
@@ -122,7 +126,8 @@ const struct rp_setting *rp_setting_find(enum rp_section section, const char *na
 		if (strcmp(settings[i].info.name, name) != 0)
 			continue;
 		if (strcmp(of, rp_section_names[section]) == 0 ||
-		    (section == RP_SECTION_ENDPOINT && strcmp(of, rp_section_names[RP_SECTION_DEFAULTS]) == 0))
+		    (section == RP_SECTION_ENDPOINT &&
+		     strcmp(of, rp_section_names[RP_SECTION_DEFAULTS]) == 0))
 			return &settings[i];
 	}
 	return NULL;
@@ -162,7 +167,8 @@ const char *rp_setting_nearest(enum rp_section section, const char *name)
 		const char *key = settings[i].info.name;
 		unsigned d = distance(name, key);
 
-		if (rp_setting_find(section, key) == &settings[i] && d < best_distance && d < strlen(key)) {
+		if (rp_setting_find(section, key) == &settings[i] && d < best_distance &&
+		    d < strlen(key)) {
 			best = key;
 			best_distance = d;
 		}

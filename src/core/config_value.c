@@ -118,9 +118,11 @@ static bool number_parse(const struct rp_setting *s, const char *text, int64_t *
 	return number_kinds[s->kind].parse(rp_span_of(text), out);
 }
 
-static const char *const computed_keys[] = {"retry_base", "retry_factor", "retry_cap", "retry_attempts"};
+static const char *const computed_keys[] = {"retry_base", "retry_factor", "retry_cap",
+					    "retry_attempts"};
 
-#define DELAYS_ACCEPTED "accepted: retry_schedule, or retry_base, retry_factor, retry_cap, retry_attempts"
+#define DELAYS_ACCEPTED                                                                            \
+	"accepted: retry_schedule, or retry_base, retry_factor, retry_cap, retry_attempts"
 
 static bool is_computed_key(const struct rp_setting *s)
 {
@@ -133,19 +135,22 @@ static bool is_computed_key(const struct rp_setting *s)
 }
 
 /* What is computed replaces an inherited schedule, but not one of the same section. */
-static bool schedule_give_way(struct rp_config_parser *p, const struct rp_setting *s, const char *value)
+static bool schedule_give_way(struct rp_config_parser *p, const struct rp_setting *s,
+			      const char *value)
 {
 	struct rp_retry_policy *retry = &p->policy->retry;
 	unsigned line = rp_config_line_of(p, RP_SECTION_DEFAULTS, "retry_schedule");
 
 	if (retry->n_schedule > 0 && line != 0)
-		return rp_config_fail_value(p, s, value, "retry_schedule is set as well, on line %u; " DELAYS_ACCEPTED,
-					    line);
+		return rp_config_fail_value(
+		    p, s, value, "retry_schedule is set as well, on line %u; " DELAYS_ACCEPTED,
+		    line);
 	retry->n_schedule = 0;
 	return true;
 }
 
-static bool set_number(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+static bool set_number(struct rp_config_parser *p, const struct rp_setting *s, void *base,
+		       const char *value)
 {
 	const char *noun = number_kinds[s->kind].noun, *how = number_kinds[s->kind].how;
 	int64_t v, min = 0, max = 0;
@@ -154,12 +159,13 @@ static bool set_number(struct rp_config_parser *p, const struct rp_setting *s, v
 	assert(known);
 	(void)known;
 	if (!number_parse(s, value, &v))
-		return s->kind == RP_KIND_SWITCH ? rp_config_fail_value(p, s, value, "not %s; accepted: %s", noun, how)
-						 : rp_config_fail_value(p, s, value, "not %s; accepted: %s to %s%s",
-									noun, s->min, s->max, how);
+		return s->kind == RP_KIND_SWITCH
+			   ? rp_config_fail_value(p, s, value, "not %s; accepted: %s", noun, how)
+			   : rp_config_fail_value(p, s, value, "not %s; accepted: %s to %s%s", noun,
+						  s->min, s->max, how);
 	if (v < min || v > max)
-		return rp_config_fail_value(p, s, value, "too %s; accepted: %s to %s%s", v < min ? "small" : "large",
-					    s->min, s->max, how);
+		return rp_config_fail_value(p, s, value, "too %s; accepted: %s to %s%s",
+					    v < min ? "small" : "large", s->min, s->max, how);
 	if (is_computed_key(s) && !schedule_give_way(p, s, value))
 		return false;
 	number_store(s, base, v);
@@ -181,7 +187,8 @@ void rp_setting_reset(const struct rp_setting *s, struct rp_config *config)
 
 /* ---- texts ---- */
 
-static bool text_store(struct rp_config_parser *p, const struct rp_setting *s, void *base, struct rp_span text)
+static bool text_store(struct rp_config_parser *p, const struct rp_setting *s, void *base,
+		       struct rp_span text)
 {
 	const char **at = (const char **)(void *)((char *)base + s->offset);
 
@@ -193,8 +200,10 @@ static bool text_store(struct rp_config_parser *p, const struct rp_setting *s, v
 	return *at != NULL;
 }
 
-/* A section names its secrets in one way; in an [endpoint] that way replaces the inherited one, whichever it was. */
-static bool secret_source_choose(struct rp_config_parser *p, const struct rp_setting *s, const char *value)
+/* A section names its secrets in one way; in an [endpoint] that way replaces the inherited one,
+ * whichever it was. */
+static bool secret_source_choose(struct rp_config_parser *p, const struct rp_setting *s,
+				 const char *value)
 {
 	static const char *const names[] = {"secret_file", "secret_env", "secret_credential"};
 	const struct rp_setting *other;
@@ -207,50 +216,61 @@ static bool secret_source_choose(struct rp_config_parser *p, const struct rp_set
 			continue;
 		line = rp_config_line_of(p, RP_SECTION_DEFAULTS, names[i]);
 		if (line != 0)
-			return rp_config_fail_value(
-			    p, s, value,
-			    "%s is set as well, on line %u; accepted: one of secret_file, secret_env and "
-			    "secret_credential",
-			    names[i], line);
+			return rp_config_fail_value(p, s, value,
+						    "%s is set as well, on line %u; accepted: one "
+						    "of secret_file, secret_env and "
+						    "secret_credential",
+						    names[i], line);
 		*(const char **)(void *)((char *)p->policy + other->offset) = NULL;
 		if (p->policy->line_of[rp_setting_index(other)] != 0)
-			p->policy->line_of[rp_setting_index(other)] = p->line; /* it is this line that takes it back */
+			/* it is this line that takes it back */
+			p->policy->line_of[rp_setting_index(other)] = p->line;
 	}
 	return true;
 }
 
-static bool set_path(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+static bool set_path(struct rp_config_parser *p, const struct rp_setting *s, void *base,
+		     const char *value)
 {
 	if (rp_config_looks_secret(value))
-		return rp_config_fail_value(
-		    p, s, value, "the value is a secret itself; accepted: the path of a file (mode 0600) with it");
+		return rp_config_fail_value(p, s, value,
+					    "the value is a secret itself; accepted: the path of a "
+					    "file (mode 0600) with it");
 	if (strstr(value, "://") != NULL)
-		return rp_config_fail_value(p, s, value, "this is a URL; accepted: the path of a file or a directory");
-	if (base == p->config && s->offset == offsetof(struct rp_config, outbox_dir) && value[0] == '\0')
-		return rp_config_fail_value(p, s, value, "empty; accepted: the path of a directory");
+		return rp_config_fail_value(
+		    p, s, value, "this is a URL; accepted: the path of a file or a directory");
+	if (base == p->config && s->offset == offsetof(struct rp_config, outbox_dir) &&
+	    value[0] == '\0')
+		return rp_config_fail_value(p, s, value,
+					    "empty; accepted: the path of a directory");
 	if (base != p->config && s->offset == offsetof(struct rp_policy, secret_file) &&
 	    !secret_source_choose(p, s, value))
 		return false;
 	return text_store(p, s, base, rp_span_of(value));
 }
 
-static bool set_env(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+static bool set_env(struct rp_config_parser *p, const struct rp_setting *s, void *base,
+		    const char *value)
 {
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+	static const char letters[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
 
 	if (rp_config_looks_secret(value) || value[strspn(value, letters)] != '\0' ||
 	    (value[0] >= '0' && value[0] <= '9'))
-		return rp_config_fail_value(p, s, value,
-					    "not the name of an environment variable; accepted: a name such as "
-					    "RUNPOST_SECRET");
+		return rp_config_fail_value(
+		    p, s, value,
+		    "not the name of an environment variable; accepted: a name such as "
+		    "RUNPOST_SECRET");
 	return secret_source_choose(p, s, value) && text_store(p, s, base, rp_span_of(value));
 }
 
 /* A name as systemd takes it; above all no path: it is looked up in one directory. */
-static bool set_credential(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+static bool set_credential(struct rp_config_parser *p, const struct rp_setting *s, void *base,
+			   const char *value)
 {
-	if (rp_config_looks_secret(value) || strchr(value, '/') != NULL || strcmp(value, ".") == 0 ||
-	    strcmp(value, "..") == 0 || strlen(value) > CREDENTIAL_NAME_MAX)
+	if (rp_config_looks_secret(value) || strchr(value, '/') != NULL ||
+	    strcmp(value, ".") == 0 || strcmp(value, "..") == 0 ||
+	    strlen(value) > CREDENTIAL_NAME_MAX)
 		return rp_config_fail_value(
 		    p, s, value,
 		    "not the name of a credential; accepted: NAME of a LoadCredential=NAME:PATH "
@@ -258,7 +278,8 @@ static bool set_credential(struct rp_config_parser *p, const struct rp_setting *
 	return secret_source_choose(p, s, value) && text_store(p, s, base, rp_span_of(value));
 }
 
-static bool set_url(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+static bool set_url(struct rp_config_parser *p, const struct rp_setting *s, void *base,
+		    const char *value)
 {
 	struct rp_policy *policy = base;
 	struct rp_buf encoded = {0};
@@ -278,33 +299,39 @@ static bool set_url(struct rp_config_parser *p, const struct rp_setting *s, void
 	rp_url_parse(rp_span_of(policy->url), &policy->prefix, NULL); /* into the text that stays */
 	if (policy->prefix.has_query)
 		return rp_config_fail_value(
-		    p, s, value, "has a query; accepted: scheme, host, port and path, the part before the '?'");
+		    p, s, value,
+		    "has a query; accepted: scheme, host, port and path, the part before the '?'");
 	for (i = 0; &p->config->endpoints[i] != policy; i++) {
 		const struct rp_policy *other = &p->config->endpoints[i];
 
 		if (rp_url_match_prefix(&other->prefix, &policy->prefix) != 0 &&
 		    rp_url_match_prefix(&policy->prefix, &other->prefix) != 0)
 			return rp_config_fail_value(
-			    p, s, value, "[endpoint \"%s\"] has this URL already; accepted: one section for it",
+			    p, s, value,
+			    "[endpoint \"%s\"] has this URL already; accepted: one section for it",
 			    other->name);
 	}
 	return true;
 }
 
-/* The place for a header: that of an inherited one with the same name, or a new one. n_headers may be one too many. */
+/* The place for a header: that of an inherited one with the same name, or a new one. n_headers may
+ * be one too many. */
 static size_t header_slot(const struct rp_policy *policy, struct rp_span name)
 {
 	size_t i;
 
 	for (i = 0; i < policy->n_headers; i++)
-		if (strncasecmp(policy->headers[i], name.ptr, name.len) == 0 && policy->headers[i][name.len] == ':')
+		if (strncasecmp(policy->headers[i], name.ptr, name.len) == 0 &&
+		    policy->headers[i][name.len] == ':')
 			return i;
 	return i;
 }
 
-static bool set_header(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+static bool set_header(struct rp_config_parser *p, const struct rp_setting *s, void *base,
+		       const char *value)
 {
-	static const char accepted[] = "accepted: \"Name: value\" with a name that neither HTTP nor runpost owns";
+	static const char accepted[] =
+	    "accepted: \"Name: value\" with a name that neither HTTP nor runpost owns";
 	struct rp_policy *policy = base;
 	const char *colon = strchr(value, ':'), *problem;
 	char line[RP_CONFIG_LINE_BYTES + 2];
@@ -323,8 +350,9 @@ static bool set_header(struct rp_config_parser *p, const struct rp_setting *s, v
 		return rp_config_fail_value(p, s, value, "too many headers; accepted: at most %d",
 					    RP_CONFIG_HEADERS_MAX);
 	if (slot < policy->n_headers && p->header_on[slot] != 0)
-		return rp_config_fail_value(p, s, value, "the same header is set on line %u; accepted: each name once",
-					    p->header_on[slot]);
+		return rp_config_fail_value(
+		    p, s, value, "the same header is set on line %u; accepted: each name once",
+		    p->header_on[slot]);
 	snprintf(line, sizeof line, "%.*s: %.*s", (int)name.len, name.ptr, (int)rest.len, rest.ptr);
 	policy->headers[slot] = rp_config_keep(p, rp_span_of(line));
 	p->header_on[slot] = policy->header_line[slot] = p->line;
@@ -344,7 +372,8 @@ static struct rp_span word_next(const char **list)
 	return word;
 }
 
-static bool set_nets(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+static bool set_nets(struct rp_config_parser *p, const struct rp_setting *s, void *base,
+		     const char *value)
 {
 	struct rp_policy *policy = base;
 	const char *list = value;
@@ -352,24 +381,25 @@ static bool set_nets(struct rp_config_parser *p, const struct rp_setting *s, voi
 	struct rp_span word = word_next(&list);
 
 	if (word.len == 0)
-		return rp_config_fail_value(p, s, value,
-					    "empty; accepted: addresses or CIDRs such as 10.0.0.0/8 fd00::/8");
+		return rp_config_fail_value(
+		    p, s, value, "empty; accepted: addresses or CIDRs such as 10.0.0.0/8 fd00::/8");
 	for (; word.len > 0; word = word_next(&list)) {
 		if (policy->n_allow == RP_ALLOW_MAX)
-			return rp_config_fail_value(p, s, value, "too many networks; accepted: at most %d",
-						    RP_ALLOW_MAX);
-		if (!rp_cidr_parse(word, &policy->allow[policy->n_allow]))
 			return rp_config_fail_value(
-			    p, s, value,
-			    "%s is not an address, or has bits set beyond its prefix; accepted: addresses or "
-			    "CIDRs such as 10.0.0.0/8 fd00::/8",
-			    rp_config_show(word, shown));
+			    p, s, value, "too many networks; accepted: at most %d", RP_ALLOW_MAX);
+		if (!rp_cidr_parse(word, &policy->allow[policy->n_allow]))
+			return rp_config_fail_value(p, s, value,
+						    "%s is not an address, or has bits set beyond "
+						    "its prefix; accepted: addresses or "
+						    "CIDRs such as 10.0.0.0/8 fd00::/8",
+						    rp_config_show(word, shown));
 		policy->allow_line[policy->n_allow++] = p->line;
 	}
 	return true;
 }
 
-static bool set_ports(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+static bool set_ports(struct rp_config_parser *p, const struct rp_setting *s, void *base,
+		      const char *value)
 {
 	struct rp_guard_policy *guard = &((struct rp_policy *)base)->guard;
 	const char *list = value;
@@ -383,18 +413,20 @@ static bool set_ports(struct rp_config_parser *p, const struct rp_setting *s, vo
 		return true;
 	for (word = word_next(&list); word.len > 0; word = word_next(&list)) {
 		if (guard->n_ports == RP_GUARD_PORTS_MAX)
-			return rp_config_fail_value(p, s, value, "too many ports; accepted: at most %d, or any",
+			return rp_config_fail_value(p, s, value,
+						    "too many ports; accepted: at most %d, or any",
 						    RP_GUARD_PORTS_MAX);
 		if (!count_parse(word, &port) || port < 1 || port > UINT16_MAX)
-			return rp_config_fail_value(p, s, value,
-						    "%s is not a port; accepted: any, or a list of 1 to 65535",
-						    rp_config_show(word, shown));
+			return rp_config_fail_value(
+			    p, s, value, "%s is not a port; accepted: any, or a list of 1 to 65535",
+			    rp_config_show(word, shown));
 		guard->ports[guard->n_ports++] = (uint16_t)port;
 	}
 	return true;
 }
 
-static bool computed_keys_unset(struct rp_config_parser *p, const struct rp_setting *s, const char *value)
+static bool computed_keys_unset(struct rp_config_parser *p, const struct rp_setting *s,
+				const char *value)
 {
 	unsigned line;
 	size_t i;
@@ -402,20 +434,23 @@ static bool computed_keys_unset(struct rp_config_parser *p, const struct rp_sett
 	for (i = 0; i < sizeof computed_keys / sizeof computed_keys[0]; i++) {
 		line = rp_config_line_of(p, RP_SECTION_DEFAULTS, computed_keys[i]);
 		if (line != 0)
-			return rp_config_fail_value(p, s, value, "%s is set as well, on line %u; " DELAYS_ACCEPTED,
-						    computed_keys[i], line);
+			return rp_config_fail_value(
+			    p, s, value, "%s is set as well, on line %u; " DELAYS_ACCEPTED,
+			    computed_keys[i], line);
 	}
 	return true;
 }
 
-static bool set_delays(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+static bool set_delays(struct rp_config_parser *p, const struct rp_setting *s, void *base,
+		       const char *value)
 {
 	struct rp_retry_policy *retry = &((struct rp_policy *)base)->retry;
 	const char *list = value;
 	char shown[RP_CONFIG_SHOWN_BYTES];
 	struct rp_span word = word_next(&list);
 	int64_t delay_ms, min_ms = 0, max_ms = 0;
-	bool known = rp_duration_parse(rp_span_of(s->min), &min_ms) && rp_duration_parse(rp_span_of(s->max), &max_ms);
+	bool known = rp_duration_parse(rp_span_of(s->min), &min_ms) &&
+		     rp_duration_parse(rp_span_of(s->max), &max_ms);
 
 	assert(known);
 	(void)known;
@@ -424,19 +459,21 @@ static bool set_delays(struct rp_config_parser *p, const struct rp_setting *s, v
 		return false;
 	for (; word.len > 0; word = word_next(&list)) {
 		if (retry->n_schedule == RP_RETRY_SCHEDULE_MAX)
-			return rp_config_fail_value(p, s, value, "too many delays; accepted: at most %d",
+			return rp_config_fail_value(p, s, value,
+						    "too many delays; accepted: at most %d",
 						    RP_RETRY_SCHEDULE_MAX);
 		if (!rp_duration_parse(word, &delay_ms) || delay_ms < min_ms || delay_ms > max_ms)
-			return rp_config_fail_value(
-			    p, s, value,
-			    "%s is not a delay; accepted: durations from %s to %s with a unit, such as 5s 5m 2h",
-			    rp_config_show(word, shown), s->min, s->max);
+			return rp_config_fail_value(p, s, value,
+						    "%s is not a delay; accepted: durations from "
+						    "%s to %s with a unit, such as 5s 5m 2h",
+						    rp_config_show(word, shown), s->min, s->max);
 		retry->schedule_ms[retry->n_schedule++] = delay_ms;
 	}
 	return true;
 }
 
-static bool set_statuses(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+static bool set_statuses(struct rp_config_parser *p, const struct rp_setting *s, void *base,
+			 const char *value)
 {
 	struct rp_retry_policy *retry = &((struct rp_policy *)base)->retry;
 	const char *list = value;
@@ -450,12 +487,14 @@ static bool set_statuses(struct rp_config_parser *p, const struct rp_setting *s,
 	retry->n_permanent_statuses = 0;
 	for (word = word_next(&list); word.len > 0; word = word_next(&list)) {
 		if (retry->n_permanent_statuses == RP_RETRY_STATUSES_MAX)
-			return rp_config_fail_value(p, s, value, "too many statuses; accepted: at most %d",
+			return rp_config_fail_value(p, s, value,
+						    "too many statuses; accepted: at most %d",
 						    RP_RETRY_STATUSES_MAX);
 		if (!count_parse(word, &status) || status < min || status > max)
-			return rp_config_fail_value(p, s, value,
-						    "%s is not the status of a failure; accepted: a list of %s to %s",
-						    rp_config_show(word, shown), s->min, s->max);
+			return rp_config_fail_value(
+			    p, s, value,
+			    "%s is not the status of a failure; accepted: a list of %s to %s",
+			    rp_config_show(word, shown), s->min, s->max);
 		retry->permanent_statuses[retry->n_permanent_statuses++] = (uint16_t)status;
 	}
 	return true;
@@ -464,7 +503,8 @@ static bool set_statuses(struct rp_config_parser *p, const struct rp_setting *s,
 #define PIN_BYTES 32
 #define PIN_PREFIX "sha256//"
 
-static bool set_pins(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+static bool set_pins(struct rp_config_parser *p, const struct rp_setting *s, void *base,
+		     const char *value)
 {
 	char text[RP_CONFIG_PINS_MAX * 64], shown[RP_CONFIG_SHOWN_BYTES];
 	unsigned char key[PIN_BYTES];
@@ -474,40 +514,54 @@ static bool set_pins(struct rp_config_parser *p, const struct rp_setting *s, voi
 
 	for (word = word_next(&list); word.len > 0; word = word_next(&list)) {
 		if (n++ == RP_CONFIG_PINS_MAX)
-			return rp_config_fail_value(p, s, value, "too many pins; accepted: at most %d",
-						    RP_CONFIG_PINS_MAX);
-		if (!rp_base64_decode(word, key, sizeof key, &len) || len != sizeof key)
 			return rp_config_fail_value(
-			    p, s, value,
-			    "%s is not a SHA-256 in base64; accepted: 44 characters for each key, without sha256//",
-			    rp_config_show(word, shown));
-		all.len += (size_t)snprintf(text + all.len, sizeof text - all.len, "%s" PIN_PREFIX "%.*s",
-					    n > 1 ? ";" : "", (int)word.len, word.ptr);
+			    p, s, value, "too many pins; accepted: at most %d", RP_CONFIG_PINS_MAX);
+		if (!rp_base64_decode(word, key, sizeof key, &len) || len != sizeof key)
+			return rp_config_fail_value(p, s, value,
+						    "%s is not a SHA-256 in base64; accepted: 44 "
+						    "characters for each key, without sha256//",
+						    rp_config_show(word, shown));
+		all.len +=
+		    (size_t)snprintf(text + all.len, sizeof text - all.len, "%s" PIN_PREFIX "%.*s",
+				     n > 1 ? ";" : "", (int)word.len, word.ptr);
 	}
 	return text_store(p, s, base, all);
 }
 
-static bool set_rate(struct rp_config_parser *p, const struct rp_setting *s, void *base, const char *value)
+static bool set_rate(struct rp_config_parser *p, const struct rp_setting *s, void *base,
+		     const char *value)
 {
 	struct rp_rate *rate = (struct rp_rate *)(void *)((char *)base + s->offset);
 
 	memset(rate, 0, sizeof *rate);
 	if (value[0] == '\0' || rp_rate_parse(rp_span_of(value), rate))
 		return true;
-	return rp_config_fail_value(p, s, value,
-				    "not a rate; accepted: 1/h to %d/s, as requests in a second, minute or hour (50/s, "
-				    "10/m, 3/h), or empty for no limit",
-				    RP_RATE_PER_SECOND_MAX);
+	return rp_config_fail_value(
+	    p, s, value,
+	    "not a rate; accepted: 1/h to %d/s, as requests in a second, minute or hour (50/s, "
+	    "10/m, 3/h), or empty for no limit",
+	    RP_RATE_PER_SECOND_MAX);
 }
 
 static bool (*const setters[])(struct rp_config_parser *p, const struct rp_setting *s, void *base,
 			       const char *value) = {
-    [RP_KIND_DURATION] = set_number, [RP_KIND_SIZE] = set_number,   [RP_KIND_COUNT] = set_number,
-    [RP_KIND_FACTOR] = set_number,   [RP_KIND_SWITCH] = set_number, [RP_KIND_TLS_VERSION] = set_number,
-    [RP_KIND_PATH] = set_path,       [RP_KIND_ENV] = set_env,       [RP_KIND_CREDENTIAL] = set_credential,
-    [RP_KIND_URL] = set_url,         [RP_KIND_HEADER] = set_header, [RP_KIND_NETS] = set_nets,
-    [RP_KIND_PORTS] = set_ports,     [RP_KIND_DELAYS] = set_delays, [RP_KIND_STATUSES] = set_statuses,
-    [RP_KIND_PINS] = set_pins,       [RP_KIND_RATE] = set_rate,
+    [RP_KIND_DURATION] = set_number,
+    [RP_KIND_SIZE] = set_number,
+    [RP_KIND_COUNT] = set_number,
+    [RP_KIND_FACTOR] = set_number,
+    [RP_KIND_SWITCH] = set_number,
+    [RP_KIND_TLS_VERSION] = set_number,
+    [RP_KIND_PATH] = set_path,
+    [RP_KIND_ENV] = set_env,
+    [RP_KIND_CREDENTIAL] = set_credential,
+    [RP_KIND_URL] = set_url,
+    [RP_KIND_HEADER] = set_header,
+    [RP_KIND_NETS] = set_nets,
+    [RP_KIND_PORTS] = set_ports,
+    [RP_KIND_DELAYS] = set_delays,
+    [RP_KIND_STATUSES] = set_statuses,
+    [RP_KIND_PINS] = set_pins,
+    [RP_KIND_RATE] = set_rate,
 };
 
 static bool value_check(struct rp_config_parser *p, const struct rp_setting *s, const char *value)
@@ -516,12 +570,14 @@ static bool value_check(struct rp_config_parser *p, const struct rp_setting *s, 
 
 	for (c = value; *c != '\0'; c++) {
 		if (((unsigned char)*c < 0x20 && *c != '\t') || *c == 0x7f)
-			return rp_config_fail_value(p, s, value, "contains a control byte; accepted: text");
+			return rp_config_fail_value(p, s, value,
+						    "contains a control byte; accepted: text");
 		if (c > value && (c[-1] == ' ' || c[-1] == '\t') &&
 		    (*c == ';' || (*c == '#' && s->kind != RP_KIND_HEADER)))
-			return rp_config_fail_value(
-			    p, s, value,
-			    "'%c' after a space looks like a comment; accepted: comments on lines of their own", *c);
+			return rp_config_fail_value(p, s, value,
+						    "'%c' after a space looks like a comment; "
+						    "accepted: comments on lines of their own",
+						    *c);
 	}
 	return true;
 }

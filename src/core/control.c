@@ -6,10 +6,12 @@
 #include "base/assert.h"
 
 #define PERMILLE 1000u
-#define CLOCK_SLACK_MS INT64_C(60000) /* now is read before the write lock is waited for: others may be ahead so far */
-#define RECENT_MAX 1000000u           /* far above what a share needs; keeps the counters from wrapping */
+#define CLOCK_SLACK_MS                                                                             \
+	INT64_C(                                                                                   \
+	    60000) /* now is read before the write lock is waited for: others may be ahead so far */
+#define RECENT_MAX 1000000u /* far above what a share needs; keeps the counters from wrapping */
 
-/* --- rate ------------------------------------------------------------------------------------------------------------ */
+/* --- rate --------------------------------------------------------------------------------- */
 
 static const struct {
 	char unit;
@@ -80,7 +82,8 @@ static int64_t token_at_ms(const struct rp_control *c)
 
 	if (c->limits.rate.count == 0)
 		return INT64_MIN;
-	at_us = c->full_at_us - (int64_t)(rp_rate_burst(c->limits.rate) - 1) * interval_us(c->limits.rate);
+	at_us = c->full_at_us -
+		(int64_t)(rp_rate_burst(c->limits.rate) - 1) * interval_us(c->limits.rate);
 	return at_us > 0 ? (at_us + 999) / 1000 : 0;
 }
 
@@ -95,7 +98,7 @@ static void take_token(struct rp_control *c, int64_t begins_at_ms)
 	c->full_at_us += interval_us(c->limits.rate);
 }
 
-/* --- window ---------------------------------------------------------------------------------------------------------- */
+/* --- window ------------------------------------------------------------------------------- */
 
 static uint32_t window_max(const struct rp_control *c)
 {
@@ -104,7 +107,8 @@ static uint32_t window_max(const struct rp_control *c)
 
 static uint32_t window_first(const struct rp_control *c)
 {
-	unsigned start = c->limits.start < c->limits.in_flight ? c->limits.start : c->limits.in_flight;
+	unsigned start =
+	    c->limits.start < c->limits.in_flight ? c->limits.start : c->limits.in_flight;
 
 	return (start > 0 ? start : 1) * PERMILLE;
 }
@@ -128,7 +132,7 @@ static void window_follow(struct rp_control *c, enum rp_feedback feedback, uint6
 	}
 }
 
-/* --- breaker --------------------------------------------------------------------------------------------------------- */
+/* --- breaker ------------------------------------------------------------------------------ */
 
 static void recent_count(struct rp_control *c, bool bad, int64_t now_at_ms)
 {
@@ -151,11 +155,13 @@ static void recent_count(struct rp_control *c, bool bad, int64_t now_at_ms)
 
 static bool should_open(const struct rp_control *c)
 {
-	return c->limits.breaker && c->bad_streak >= RP_BREAKER_STREAK && c->recent >= RP_BREAKER_OUTCOMES &&
+	return c->limits.breaker && c->bad_streak >= RP_BREAKER_STREAK &&
+	       c->recent >= RP_BREAKER_OUTCOMES &&
 	       (uint64_t)c->recent_bad * 100 >= (uint64_t)c->recent * RP_BREAKER_SHARE;
 }
 
-static void breaker_open(struct rp_control *c, enum rp_cause cause, unsigned http_status, int64_t now_at_ms)
+static void breaker_open(struct rp_control *c, enum rp_cause cause, unsigned http_status,
+			 int64_t now_at_ms)
 {
 	int64_t pause_ms = RP_BREAKER_PAUSE_MS;
 	uint32_t i;
@@ -183,7 +189,7 @@ static void breaker_close(struct rp_control *c)
 	window_start(c);
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------------- */
 
 enum rp_feedback rp_feedback_of(enum rp_cause cause, unsigned http_status)
 {
@@ -204,7 +210,8 @@ enum rp_feedback rp_feedback_of(enum rp_cause cause, unsigned http_status)
 	case RP_CAUSE_RESET:
 		return RP_FEEDBACK_BAD;
 	case RP_CAUSE_HTTP:
-		return http_status == 429 || http_status == 502 || http_status == 503 || http_status == 504
+		return http_status == 429 || http_status == 502 || http_status == 503 ||
+			       http_status == 504
 			   ? RP_FEEDBACK_BAD
 			   : RP_FEEDBACK_NEUTRAL;
 	case RP_CAUSE_PROTOCOL:
@@ -232,14 +239,15 @@ enum rp_feedback rp_feedback_of(enum rp_cause cause, unsigned http_status)
 
 void rp_control_apply(struct rp_control *c, const struct rp_limits *limits)
 {
-	bool other_rate =
-	    c->limits.rate.count != limits->rate.count || c->limits.rate.period_ms != limits->rate.period_ms;
+	bool other_rate = c->limits.rate.count != limits->rate.count ||
+			  c->limits.rate.period_ms != limits->rate.period_ms;
 
 	assert(limits->in_flight > 0);
 	c->limits = *limits;
 	if (other_rate)
 		c->full_at_us = 0;
-	/* Only bad outcomes make it smaller than at first: not a limit that was lower for a while. */
+	/* Only bad outcomes make it smaller than at first: not a limit that was lower for a
+	 * while. */
 	if (!c->congested && c->window_permille < window_first(c))
 		window_start(c);
 	if (c->window_permille > window_max(c))
@@ -268,7 +276,8 @@ int64_t rp_control_ready_at_ms(const struct rp_control *c, uint64_t in_flight)
 	return at_ms;
 }
 
-enum rp_control_change rp_control_claimed(struct rp_control *c, int64_t now_at_ms, int64_t begin_within_ms)
+enum rp_control_change rp_control_claimed(struct rp_control *c, int64_t now_at_ms,
+					  int64_t begin_within_ms)
 {
 	take_token(c, now_at_ms + begin_within_ms);
 	if (c->breaker == RP_BREAKER_CLOSED)
@@ -277,8 +286,8 @@ enum rp_control_change rp_control_claimed(struct rp_control *c, int64_t now_at_m
 	return RP_CONTROL_PROBED;
 }
 
-/* Had the token never been taken, a claim after it could have met a full bucket, of which a part of an interval is lost: no
- * more than has passed between the two. */
+/* Had the token never been taken, a claim after it could have met a full bucket, of which a part
+ * of an interval is lost: no more than has passed between the two. */
 void rp_control_token_return(struct rp_control *c, const struct rp_token *token, int64_t last_at_ms)
 {
 	int64_t back_us;
@@ -291,8 +300,9 @@ void rp_control_token_return(struct rp_control *c, const struct rp_token *token,
 		c->full_at_us -= back_us < c->full_at_us ? back_us : c->full_at_us;
 }
 
-enum rp_control_change rp_control_settled(struct rp_control *c, enum rp_cause cause, unsigned http_status,
-					  uint64_t in_flight, int64_t now_at_ms)
+enum rp_control_change rp_control_settled(struct rp_control *c, enum rp_cause cause,
+					  unsigned http_status, uint64_t in_flight,
+					  int64_t now_at_ms)
 {
 	enum rp_feedback feedback = rp_feedback_of(cause, http_status);
 	bool bad = feedback == RP_FEEDBACK_BAD;
@@ -327,7 +337,9 @@ void rp_control_mind_clock(struct rp_control *c, int64_t now_at_ms)
 
 	if (c->probe_at_ms > latest_at_ms + RP_BREAKER_PAUSE_MAX_MS)
 		c->probe_at_ms = now_at_ms;
-	bucket_us = c->limits.rate.count > 0 ? rp_rate_burst(c->limits.rate) * interval_us(c->limits.rate) : 0;
+	bucket_us = c->limits.rate.count > 0
+			? rp_rate_burst(c->limits.rate) * interval_us(c->limits.rate)
+			: 0;
 	if (c->full_at_us > latest_at_ms * 1000 + bucket_us)
 		c->full_at_us = 0;
 }

@@ -19,8 +19,8 @@ struct rp_ed25519_key {
 	EVP_PKEY *pkey;
 };
 
-/* The TLS library of this process reads the same per-thread error queue: an error left there would be taken for one of
- * a connection. */
+/* The TLS library of this process reads the same per-thread error queue: an error left there would
+ * be taken for one of a connection. */
 static bool done(bool ok)
 {
 	if (!ok)
@@ -33,8 +33,9 @@ bool rp_crypto_ready(void)
 	return OSSL_LIB_CTX_get0_global_default() != NULL;
 }
 
-/* The older interface: it needs no memory, so it cannot fail where the caller could only give up, and loads no providers,
- * which costs a program that just hashes a name 5,000 allocations at its start. */
+/* The older interface: it needs no memory, so it cannot fail where the caller could only give up,
+ * and loads no providers, which costs a program that just hashes a name 5,000 allocations at its
+ * start. */
 void rp_sha256(const struct rp_span *parts, size_t n_parts, unsigned char out[RP_SHA256_BYTES])
 {
 	SHA256_CTX ctx;
@@ -94,7 +95,8 @@ bool rp_mac_sign(struct rp_mac_key *key, const struct rp_span *parts, size_t n_p
 
 	for (i = 0; ok && i < n_parts; i++)
 		ok = EVP_MAC_update(key->ctx, (const unsigned char *)parts[i].ptr, parts[i].len);
-	return done(ok && EVP_MAC_final(key->ctx, out, &n_out, RP_SHA256_BYTES) && n_out == RP_SHA256_BYTES);
+	return done(ok && EVP_MAC_final(key->ctx, out, &n_out, RP_SHA256_BYTES) &&
+		    n_out == RP_SHA256_BYTES);
 }
 
 /* Takes pkey over. */
@@ -111,13 +113,16 @@ static struct rp_ed25519_key *ed25519_key(EVP_PKEY *pkey)
 
 struct rp_ed25519_key *rp_ed25519_key_new(const unsigned char seed[32])
 {
-	return !rp_crypto_ready() ? NULL
-				  : ed25519_key(EVP_PKEY_new_raw_private_key_ex(NULL, "ED25519", NULL, seed, 32));
+	return !rp_crypto_ready()
+		   ? NULL
+		   : ed25519_key(EVP_PKEY_new_raw_private_key_ex(NULL, "ED25519", NULL, seed, 32));
 }
 
 struct rp_ed25519_key *rp_ed25519_public_new(const unsigned char pub[32])
 {
-	return !rp_crypto_ready() ? NULL : ed25519_key(EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, pub, 32));
+	return !rp_crypto_ready()
+		   ? NULL
+		   : ed25519_key(EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, pub, 32));
 }
 
 void rp_ed25519_key_free(struct rp_ed25519_key *key)
@@ -135,11 +140,13 @@ bool rp_ed25519_public_bytes(const struct rp_ed25519_key *key, unsigned char out
 	return done(EVP_PKEY_get_raw_public_key(key->pkey, out, &n) && n == 32);
 }
 
-bool rp_ed25519_sign(const struct rp_ed25519_key *key, const void *msg, size_t n, unsigned char out[RP_ED25519_BYTES])
+bool rp_ed25519_sign(const struct rp_ed25519_key *key, const void *msg, size_t n,
+		     unsigned char out[RP_ED25519_BYTES])
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	size_t n_out = RP_ED25519_BYTES;
-	bool ok = ctx != NULL && EVP_DigestSignInit_ex(ctx, NULL, NULL, NULL, NULL, key->pkey, NULL) == 1 &&
+	bool ok = ctx != NULL &&
+		  EVP_DigestSignInit_ex(ctx, NULL, NULL, NULL, NULL, key->pkey, NULL) == 1 &&
 		  EVP_DigestSign(ctx, out, &n_out, msg, n) == 1 && n_out == RP_ED25519_BYTES;
 
 	EVP_MD_CTX_free(ctx);
@@ -150,7 +157,8 @@ bool rp_ed25519_verify(const struct rp_ed25519_key *key, const void *msg, size_t
 		       const unsigned char sig[RP_ED25519_BYTES])
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool ok = ctx != NULL && EVP_DigestVerifyInit_ex(ctx, NULL, NULL, NULL, NULL, key->pkey, NULL) == 1 &&
+	bool ok = ctx != NULL &&
+		  EVP_DigestVerifyInit_ex(ctx, NULL, NULL, NULL, NULL, key->pkey, NULL) == 1 &&
 		  EVP_DigestVerify(ctx, sig, RP_ED25519_BYTES, msg, n) == 1;
 
 	EVP_MD_CTX_free(ctx);
@@ -162,7 +170,8 @@ bool rp_base64_encode(const void *bytes, size_t n, struct rp_buf *out)
 	if (n > INT_MAX / 2 || !rp_buf_reserve(out, (n + 2) / 3 * 4))
 		return false;
 	if (n > 0)
-		out->len += (size_t)EVP_EncodeBlock((unsigned char *)out->data + out->len, bytes, (int)n);
+		out->len +=
+		    (size_t)EVP_EncodeBlock((unsigned char *)out->data + out->len, bytes, (int)n);
 	out->data[out->len] = '\0';
 	return true;
 }

@@ -6,7 +6,8 @@
 
 #include "core/crypto_int.h"
 
-bool rp_tls_apply(void *ssl_ctx, struct rp_tls_anchors *anchors, const struct rp_tls_identity *identity)
+bool rp_tls_apply(void *ssl_ctx, struct rp_tls_anchors *anchors,
+		  const struct rp_tls_identity *identity)
 {
 	SSL_CTX *ctx = ssl_ctx;
 	X509_STORE *store = NULL;
@@ -17,7 +18,8 @@ bool rp_tls_apply(void *ssl_ctx, struct rp_tls_anchors *anchors, const struct rp
 			return false;
 		SSL_CTX_set1_cert_store(ctx, store);
 	}
-	if (identity == NULL || SSL_CTX_use_cert_and_key(ctx, identity->cert, identity->key, identity->chain, 1) == 1)
+	if (identity == NULL ||
+	    SSL_CTX_use_cert_and_key(ctx, identity->cert, identity->key, identity->chain, 1) == 1)
 		return true;
 	ERR_clear_error();
 	return false;
@@ -34,7 +36,8 @@ bool rp_tls_decrypt(void *session, struct rp_span records, size_t max_bytes, str
 {
 	SSL *ssl = session;
 	BIO *in = BIO_new_mem_buf(records.ptr, records.len < INT_MAX ? (int)records.len : INT_MAX);
-	BIO *nowhere = BIO_new(BIO_s_null()), *was_in = SSL_get_rbio(ssl), *was_out = SSL_get_wbio(ssl);
+	BIO *nowhere = BIO_new(BIO_s_null()), *was_in = SSL_get_rbio(ssl),
+	    *was_out = SSL_get_wbio(ssl);
 	char chunk[4096];
 	bool whole = false;
 	int n = 0;

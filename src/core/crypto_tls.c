@@ -35,8 +35,8 @@ static enum rp_err fail_openssl(struct rp_error *err, const char *what)
 	bool no_memory = ERR_GET_REASON(number) == ERR_R_MALLOC_FAILURE;
 
 	ERR_clear_error();
-	return rp_fail(err, no_memory ? RP_ERR_NOMEM : RP_ERR_INVAL, "%s%s%s", what, reason != NULL ? ": " : "",
-		       reason != NULL ? reason : "");
+	return rp_fail(err, no_memory ? RP_ERR_NOMEM : RP_ERR_INVAL, "%s%s%s", what,
+		       reason != NULL ? ": " : "", reason != NULL ? reason : "");
 }
 
 static enum rp_err no_memory(struct rp_error *err)
@@ -83,11 +83,13 @@ static X509 *next_certificate(BIO *bio, size_t n_before, enum rp_err *code, stru
 
 static BIO *bio_of(struct rp_span pem)
 {
-	return rp_crypto_ready() && pem.len <= INT_MAX ? BIO_new_mem_buf(pem.len > 0 ? pem.ptr : "", (int)pem.len)
-						       : NULL;
+	return rp_crypto_ready() && pem.len <= INT_MAX
+		   ? BIO_new_mem_buf(pem.len > 0 ? pem.ptr : "", (int)pem.len)
+		   : NULL;
 }
 
-/* PARTIAL_CHAIN: a certificate that is named is believed also when it is not a root, as libcurl sets it by default. */
+/* PARTIAL_CHAIN: a certificate that is named is believed also when it is not a root, as libcurl
+ * sets it by default. */
 static enum rp_err store_fill(X509_STORE *store, BIO *bio, struct rp_error *err)
 {
 	enum rp_err code;
@@ -101,7 +103,8 @@ static enum rp_err store_fill(X509_STORE *store, BIO *bio, struct rp_error *err)
 		if (!ok)
 			return no_memory(err);
 	}
-	if (code == RP_OK && X509_STORE_set_flags(store, X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN) != 1)
+	if (code == RP_OK &&
+	    X509_STORE_set_flags(store, X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN) != 1)
 		return no_memory(err);
 	return code;
 }
@@ -121,7 +124,8 @@ static enum rp_err store_new(struct rp_span pem, X509_STORE **out, struct rp_err
 	return code;
 }
 
-enum rp_err rp_tls_anchors_new(struct rp_span pem, struct rp_tls_anchors **out, struct rp_error *err)
+enum rp_err rp_tls_anchors_new(struct rp_span pem, struct rp_tls_anchors **out,
+			       struct rp_error *err)
 {
 	struct rp_tls_anchors *anchors = calloc(1, sizeof *anchors);
 	enum rp_err code = anchors != NULL ? store_new(pem, &anchors->store, err) : no_memory(err);
@@ -136,7 +140,8 @@ enum rp_err rp_tls_anchors_new(struct rp_span pem, struct rp_tls_anchors **out, 
 	return RP_OK;
 }
 
-enum rp_err rp_tls_anchors_of_system(struct rp_span pem, struct rp_tls_anchors **out, struct rp_error *err)
+enum rp_err rp_tls_anchors_of_system(struct rp_span pem, struct rp_tls_anchors **out,
+				     struct rp_error *err)
 {
 	struct rp_tls_anchors *anchors = calloc(1, sizeof *anchors);
 
@@ -190,7 +195,8 @@ static enum rp_err identity_fill(struct rp_tls_identity *identity, BIO *bio, str
 	return code;
 }
 
-enum rp_err rp_tls_identity_new(struct rp_span pem, struct rp_tls_identity **out, struct rp_error *err)
+enum rp_err rp_tls_identity_new(struct rp_span pem, struct rp_tls_identity **out,
+				struct rp_error *err)
 {
 	struct rp_tls_identity *identity = calloc(1, sizeof *identity);
 	BIO *bio = identity != NULL ? bio_of(pem) : NULL;
@@ -213,7 +219,8 @@ enum rp_err rp_tls_identity_new(struct rp_span pem, struct rp_tls_identity **out
 	return RP_OK;
 }
 
-enum rp_err rp_tls_identity_set_key(struct rp_tls_identity *identity, struct rp_span pem, struct rp_error *err)
+enum rp_err rp_tls_identity_set_key(struct rp_tls_identity *identity, struct rp_span pem,
+				    struct rp_error *err)
 {
 	BIO *bio = bio_of(pem);
 	bool asked = false;
@@ -225,8 +232,9 @@ enum rp_err rp_tls_identity_set_key(struct rp_tls_identity *identity, struct rp_
 	BIO_free(bio);
 	if (asked) {
 		ERR_clear_error();
-		return rp_fail(err, RP_ERR_DENIED,
-			       "the key is encrypted, and nobody is there to ask for its pass phrase");
+		return rp_fail(
+		    err, RP_ERR_DENIED,
+		    "the key is encrypted, and nobody is there to ask for its pass phrase");
 	}
 	if (identity->key == NULL)
 		return fail_openssl(err, "there is no private key to be read in it; accepted: PEM");

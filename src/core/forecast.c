@@ -5,7 +5,8 @@ static int64_t limit_at_ms(const struct rp_forecast *f)
 {
 	int64_t limit = f->expires_at_ms != 0 ? f->expires_at_ms : INT64_MAX, age_limit;
 
-	if (f->policy->max_age_ms != 0 && !__builtin_add_overflow(f->budget_at_ms, f->policy->max_age_ms, &age_limit) &&
+	if (f->policy->max_age_ms != 0 &&
+	    !__builtin_add_overflow(f->budget_at_ms, f->policy->max_age_ms, &age_limit) &&
 	    age_limit < limit)
 		limit = age_limit;
 	return limit;
@@ -16,7 +17,8 @@ static struct rp_verdict fails(const struct rp_forecast *f, int64_t at_ms, uint6
 {
 	struct rp_outcome outcome = {.cause = RP_CAUSE_TIMEOUT};
 
-	return rp_retry_decide(f->policy, &outcome, f->failures, f->budget_at_ms, f->expires_at_ms, at_ms, jitter_ms);
+	return rp_retry_decide(f->policy, &outcome, f->failures, f->budget_at_ms, f->expires_at_ms,
+			       at_ms, jitter_ms);
 }
 
 static void ends(struct rp_forecast *f, enum rp_cause cause)
@@ -25,7 +27,8 @@ static void ends(struct rp_forecast *f, enum rp_cause cause)
 	f->over = true;
 }
 
-/* From one step to the next: the earliest fails at once and has no jitter, the latest takes all its time and has most. */
+/* From one step to the next: the earliest fails at once and has no jitter, the latest takes all
+ * its time and has most. */
 static void go_on(struct rp_forecast *f)
 {
 	struct rp_verdict soonest, latest;

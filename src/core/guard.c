@@ -4,17 +4,18 @@
 #include <netinet/in.h>
 #include <stddef.h>
 
-#define V4(a, b, c, d, bits, name)                                                                                     \
-	{                                                                                                              \
-		{AF_INET, {a, b, c, d}, bits}, name " " #a "." #b "." #c "." #d "/" #bits                              \
+#define V4(a, b, c, d, bits, name)                                                                 \
+	{                                                                                          \
+		{AF_INET, {a, b, c, d}, bits}, name " " #a "." #b "." #c "." #d "/" #bits          \
 	}
-#define V6(bits, rule, ...)                                                                                            \
-	{                                                                                                              \
-		{AF_INET6, {__VA_ARGS__}, bits}, rule                                                                  \
+#define V6(bits, rule, ...)                                                                        \
+	{                                                                                          \
+		{AF_INET6, {__VA_ARGS__}, bits}, rule                                              \
 	}
 
-/* IANA IPv4 and IPv6 special-purpose address registries (RFC 6890 and updates). The first match names the rule, so the
- * narrow ranges come first; the last three together are everything outside 2000::/3, IPv6's only global unicast. */
+/* IANA IPv4 and IPv6 special-purpose address registries (RFC 6890 and updates). The first match
+ * names the rule, so the narrow ranges come first; the last three together are everything outside
+ * 2000::/3, IPv6's only global unicast. */
 static const struct {
 	struct rp_cidr range;
 	const char *rule;
@@ -150,8 +151,8 @@ static bool target_of(const struct sockaddr *sa, socklen_t len, struct target *o
 	return false;
 }
 
-/* IPv4-mapped ::ffff:0:0/96 reaches the IPv4 host itself, 64:ff9b::/96 (RFC 6052) reaches it through a translator;
- * behind DNS64 every IPv4-only receiver looks like the latter. */
+/* IPv4-mapped ::ffff:0:0/96 reaches the IPv4 host itself, 64:ff9b::/96 (RFC 6052) reaches it
+ * through a translator; behind DNS64 every IPv4-only receiver looks like the latter. */
 static bool decode_embedded(struct target *t)
 {
 	static const struct rp_cidr forms[] = {
@@ -202,8 +203,8 @@ static bool port_is_fine(const struct rp_guard_policy *policy, uint16_t port, bo
 	return policy->n_ports == 0 && (port == 80 || port == 443 || address_allowed);
 }
 
-enum rp_cause rp_guard_address(const struct rp_guard_policy *policy, const struct sockaddr *sa, socklen_t len,
-			       const char **rule)
+enum rp_cause rp_guard_address(const struct rp_guard_policy *policy, const struct sockaddr *sa,
+			       socklen_t len, const char **rule)
 {
 	const char *matched = NULL;
 	bool allowed = false;

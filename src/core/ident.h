@@ -1,8 +1,8 @@
 /* ident.h - entry ids: "msg_" and 26 characters of Crockford base32 over 16 bytes.
  *
- * Bytes 0..5 are the sequence number, so an id leads to its entry without an index and sorts by acceptance; bytes 6..15
- * are random, so that ids of two outboxes never meet and none can be guessed. Contains no '.', as Standard Webhooks
- * demands of webhook-id. */
+ * Bytes 0..5 are the sequence number, so an id leads to its entry without an index and sorts by
+ * acceptance; bytes 6..15 are random, so that ids of two outboxes never meet and none can be
+ * guessed. Contains no '.', as Standard Webhooks demands of webhook-id. */
 #ifndef RP_CORE_IDENT_H
 #define RP_CORE_IDENT_H
 

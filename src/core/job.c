@@ -36,7 +36,7 @@ uint64_t rp_job_left(const struct rp_job *j)
 	return past < j->planned ? j->planned - past : 0;
 }
 
-/* --- the rate --------------------------------------------------------------------------------------------------------- */
+/* --- the rate ----------------------------------------------------------------------------- */
 
 static int64_t interval_us(struct rp_rate rate)
 {
@@ -53,7 +53,8 @@ size_t rp_job_take(struct rp_job *j, int64_t now_at_ms, size_t want)
 	if (j->rate.count == 0)
 		return want;
 	step_us = interval_us(j->rate);
-	/* What was not used before is lost, but for the time between two looks; and a clock set back must not stop it. */
+	/* What was not used before is lost, but for the time between two looks; and a clock set
+	 * back must not stop it. */
 	earliest_us = now_us - (step_us > BURST_US ? 0 : BURST_US - step_us);
 	if (j->next_at_us < earliest_us || j->next_at_us > now_us + step_us)
 		j->next_at_us = earliest_us;
@@ -71,7 +72,7 @@ int64_t rp_job_next_at_ms(const struct rp_job *j)
 	return j->rate.count == 0 ? 0 : (j->next_at_us + 999) / 1000;
 }
 
-/* --- records ---------------------------------------------------------------------------------------------------------- */
+/* --- records ------------------------------------------------------------------------------ */
 
 static void put_text(struct rp_writer *w, struct rp_span text)
 {
@@ -113,8 +114,9 @@ size_t rp_job_pack(const struct rp_job *j, uint64_t number, void *out, size_t si
 
 static bool job_is_sane(const struct rp_job *j)
 {
-	return (j->verb == RP_JOB_REPLAY || j->verb == RP_JOB_PURGE) && j->phase >= RP_JOB_PLANNING &&
-	       j->phase <= RP_JOB_EXPIRED && (j->rate.count == 0 || j->rate.period_ms > 0);
+	return (j->verb == RP_JOB_REPLAY || j->verb == RP_JOB_PURGE) &&
+	       j->phase >= RP_JOB_PLANNING && j->phase <= RP_JOB_EXPIRED &&
+	       (j->rate.count == 0 || j->rate.period_ms > 0);
 }
 
 bool rp_job_unpack(struct rp_job *j, uint64_t number, const void *mem, size_t size)

@@ -1,15 +1,18 @@
-/* job.h - what operators leave in the outbox: jobs, which work through a set of entries, and the log of who changed what.
+/* job.h - what operators leave in the outbox: jobs, which work through a set of entries, and the
+ * log of who changed what.
  *
- * A job begins as a plan: an exact set of entries, each as it was when it was picked. Replays are carried by whoever is
- * there, the senders and the tool that started them; a purge only by the tool. Layout rules as in core/record.h.
+ * A job begins as a plan: an exact set of entries, each as it was when it was picked. Replays are
+ * carried by whoever is there, the senders and the tool that started them; a purge only by the
+ * tool. Layout rules as in core/record.h.
  *
- * job (number)           u8 1 | u8 verb | u8 phase | u32 uid | u32 rate count, period_ms | i64 created_at | i64 started_at |
- *                        i64 ended_at | i64 expires_at | i64 moved_at | i64 next_at_us | u64 lane | u64 audit |
- *                        u64 planned, done, done_in_flight, skipped in_flight, changed, gone, state | str user |
- *                        str selector | str reason | u64 sum
+ * job (number)           u8 1 | u8 verb | u8 phase | u32 uid | u32 rate count, period_ms | i64
+ *                        created_at | i64 started_at | i64 ended_at | i64 expires_at | i64 moved_at
+ *                        | i64 next_at_us | u64 lane | u64 audit | u64 planned, done,
+ *                        done_in_flight, skipped in_flight, changed, gone, state | str user | str
+ *                        selector | str reason | u64 sum
  * job entry (job, endpoint, seq)   u8 state | u32 claim_no | u32 replays
- * audit (number)         u8 1 | u32 uid | i64 at | u64 job | u64 done, skipped | str verb | str user | str what |
- *                        str reason | u64 sum */
+ * audit (number)         u8 1 | u32 uid | i64 at | u64 job | u64 done, skipped | str verb | str
+ *                        user | str what | str reason | u64 sum */
 #ifndef RP_CORE_JOB_H
 #define RP_CORE_JOB_H
 
@@ -36,9 +39,10 @@ enum rp_job_phase {
 /* What became of the planned ones that were not done. */
 struct rp_job_skipped {
 	uint64_t in_flight; /* a sender had it */
-	uint64_t changed;   /* it was not as planned any more: moved on, or replayed by somebody else */
-	uint64_t gone;      /* purged, or past its keeping time */
-	uint64_t state;     /* the verb does not apply to it */
+	/* it was not as planned any more: moved on, or replayed by somebody else */
+	uint64_t changed;
+	uint64_t gone;  /* purged, or past its keeping time */
+	uint64_t state; /* the verb does not apply to it */
 };
 
 /* Spans point into the record it was unpacked from, or to the caller's. */
@@ -81,8 +85,8 @@ bool rp_job_is_over(enum rp_job_phase phase);
 uint64_t rp_job_left(const struct rp_job *j); /* planned and neither done nor skipped */
 uint64_t rp_job_n_skipped(const struct rp_job *j);
 
-/* With a rate: how many of `want` may go now, at most a fifth of a second's worth at once, and at least one; they count as
- * gone. Without: all. */
+/* With a rate: how many of `want` may go now, at most a fifth of a second's worth at once, and at
+ * least one; they count as gone. Without: all. */
 size_t rp_job_take(struct rp_job *j, int64_t now_at_ms, size_t want);
 /* When the next may go: 0 at once. */
 int64_t rp_job_next_at_ms(const struct rp_job *j);

@@ -16,7 +16,8 @@ bool rp_json_decode_string(struct rp_span raw, struct rp_buf *out)
 	json_t *value;
 	bool ok;
 
-	errno = 0; /* jansson tells a lack of memory as bad syntax; the allocator says what it was */
+	/* jansson tells a lack of memory as bad syntax; the allocator says what it was */
+	errno = 0;
 	if (raw.len < 2 || raw.ptr[0] != '"' || raw.ptr[raw.len - 1] != '"')
 		return false;
 	if (memchr(raw.ptr, '\\', raw.len) == NULL)
@@ -24,12 +25,14 @@ bool rp_json_decode_string(struct rp_span raw, struct rp_buf *out)
 	value = json_loadb(raw.ptr, raw.len, JSON_DECODE_ANY, NULL);
 	if (value == NULL)
 		return false;
-	ok = json_is_string(value) && rp_buf_add(out, json_string_value(value), json_string_length(value));
+	ok = json_is_string(value) &&
+	     rp_buf_add(out, json_string_value(value), json_string_length(value));
 	json_decref(value);
 	return ok;
 }
 
-bool rp_json_each_string(struct rp_span raw, bool (*see)(void *arg, const char *name, const char *value), void *arg,
+bool rp_json_each_string(struct rp_span raw,
+			 bool (*see)(void *arg, const char *name, const char *value), void *arg,
 			 char **bad_name)
 {
 	json_t *object, *value;
@@ -215,7 +218,8 @@ bool rp_json_out_print(const struct rp_json_out *o, struct rp_buf *out)
 	struct dump d = {.out = out};
 	size_t len = out->len;
 
-	if (o != NULL && !o->failed && json_dump_callback(o->object, add_dumped, &d, flags) == 0 && !d.failed)
+	if (o != NULL && !o->failed && json_dump_callback(o->object, add_dumped, &d, flags) == 0 &&
+	    !d.failed)
 		return true;
 	cut_back(out, len);
 	return false;

@@ -10,7 +10,8 @@ static size_t slot_of(const unsigned char *four)
 	uint32_t v;
 
 	memcpy(&v, four, sizeof v);
-	return (v * UINT32_C(2654435761)) >> 24; /* Knuth's multiplicative hash; RP_MASK_SLOTS are 8 bits */
+	/* Knuth's multiplicative hash; RP_MASK_SLOTS are 8 bits */
+	return (v * UINT32_C(2654435761)) >> 24;
 }
 
 void rp_mask_begin(struct rp_mask *m, unsigned char *text, size_t n)
@@ -32,7 +33,8 @@ void rp_mask_begin(struct rp_mask *m, unsigned char *text, size_t n)
 
 static bool is_escape(struct rp_span s, size_t at)
 {
-	return s.ptr[at] == '%' && s.len - at > 2 && rp_char_hex(s.ptr[at + 1]) >= 0 && rp_char_hex(s.ptr[at + 2]) >= 0;
+	return s.ptr[at] == '%' && s.len - at > 2 && rp_char_hex(s.ptr[at + 1]) >= 0 &&
+	       rp_char_hex(s.ptr[at + 2]) >= 0;
 }
 
 static unsigned char take_byte(struct rp_span s, size_t *at, enum reading reading)
@@ -86,8 +88,8 @@ static void hide(struct rp_mask *m, struct rp_span secret, enum reading reading)
 static size_t after_escape(struct rp_span s, size_t at)
 {
 	at++;
-	while (s.len - at > 3 && s.ptr[at] == '2' && s.ptr[at + 1] == '5' && rp_char_hex(s.ptr[at + 2]) >= 0 &&
-	       rp_char_hex(s.ptr[at + 3]) >= 0)
+	while (s.len - at > 3 && s.ptr[at] == '2' && s.ptr[at + 1] == '5' &&
+	       rp_char_hex(s.ptr[at + 2]) >= 0 && rp_char_hex(s.ptr[at + 3]) >= 0)
 		at += 2;
 	return at + 2;
 }

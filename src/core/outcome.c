@@ -86,6 +86,6 @@ bool rp_cause_parse(struct rp_span text, enum rp_cause *cause, unsigned *http_st
 
 bool rp_cause_matches(enum rp_cause wanted, enum rp_cause cause)
 {
-	return cause == wanted ||
-	       (wanted == RP_CAUSE_TLS && cause >= RP_CAUSE_TLS_EXPIRED && cause <= RP_CAUSE_TLS_TIMEOUT);
+	return cause == wanted || (wanted == RP_CAUSE_TLS && cause >= RP_CAUSE_TLS_EXPIRED &&
+				   cause <= RP_CAUSE_TLS_TIMEOUT);
 }

@@ -29,7 +29,8 @@ struct rp_reader rp_record_unseal(const void *mem, size_t size, uint64_t seed)
 		return r;
 	}
 	tail = rp_reader_of((const unsigned char *)mem + size - SUM_BYTES, SUM_BYTES);
-	if (rp_get_u64(&tail) != XXH3_64bits_withSeed(mem, size - SUM_BYTES, seed) || rp_get_u8(&r) != VERSION)
+	if (rp_get_u64(&tail) != XXH3_64bits_withSeed(mem, size - SUM_BYTES, seed) ||
+	    rp_get_u8(&r) != VERSION)
 		r.ok = false;
 	return r;
 }
@@ -130,13 +131,14 @@ static uint64_t u64_at(const unsigned char *at)
 	return be64toh(v);
 }
 
-/* Without a reader: its length is known, and whoever looks for an entry among a million does this a million times. */
+/* Without a reader: its length is known, and whoever looks for an entry among a million does this
+ * a million times. */
 bool rp_delivery_unpack(struct rp_delivery *d, uint64_t seq, const void *mem, size_t size)
 {
 	const unsigned char *at = mem;
 
-	if (size != RP_DELIVERY_BYTES || at[0] != VERSION || at[1] < RP_STATE_WAITING || at[1] > RP_STATE_DEAD ||
-	    at[2] >= RP_CAUSE_MAX_ || at[64] >= RP_CAUSE_MAX_ ||
+	if (size != RP_DELIVERY_BYTES || at[0] != VERSION || at[1] < RP_STATE_WAITING ||
+	    at[1] > RP_STATE_DEAD || at[2] >= RP_CAUSE_MAX_ || at[64] >= RP_CAUSE_MAX_ ||
 	    u64_at(at + size - SUM_BYTES) != XXH3_64bits_withSeed(mem, size - SUM_BYTES, seq)) {
 		memset(d, 0, sizeof *d);
 		return false;
@@ -296,7 +298,8 @@ static void get_control(struct rp_reader *r, struct rp_control *c)
 static unsigned endpoint_flags(const struct rp_endpoint *e)
 {
 	return (e->paused ? ENDPOINT_PAUSED : 0u) | (e->disabled ? ENDPOINT_DISABLED : 0u) |
-	       (e->control.limits.breaker ? ENDPOINT_BREAKER : 0u) | (e->control.congested ? ENDPOINT_CONGESTED : 0u);
+	       (e->control.limits.breaker ? ENDPOINT_BREAKER : 0u) |
+	       (e->control.congested ? ENDPOINT_CONGESTED : 0u);
 }
 
 size_t rp_endpoint_pack(const struct rp_endpoint *e, uint64_t id, void *out, size_t size)
@@ -341,8 +344,8 @@ bool rp_endpoint_unpack(struct rp_endpoint *e, uint64_t id, const void *mem, siz
 	e->last_failure_at_ms = rp_get_i64(&r);
 	get_control(&r, &e->control);
 	get_counts(&r, e->count);
-	r.ok = r.ok && e->control.breaker <= RP_BREAKER_HALF_OPEN && e->last_cause < RP_CAUSE_MAX_ &&
-	       e->control.cause < RP_CAUSE_MAX_;
+	r.ok = r.ok && e->control.breaker <= RP_BREAKER_HALF_OPEN &&
+	       e->last_cause < RP_CAUSE_MAX_ && e->control.cause < RP_CAUSE_MAX_;
 	if (!r.ok)
 		memset(e, 0, sizeof *e);
 	return r.ok;
@@ -350,11 +353,13 @@ bool rp_endpoint_unpack(struct rp_endpoint *e, uint64_t id, const void *mem, siz
 
 size_t rp_recent_count(size_t size)
 {
-	return size > RECENT_HEAD_BYTES + SUM_BYTES ? (size - RECENT_HEAD_BYTES - SUM_BYTES) / RECENT_BYTES : 0;
+	return size > RECENT_HEAD_BYTES + SUM_BYTES
+		   ? (size - RECENT_HEAD_BYTES - SUM_BYTES) / RECENT_BYTES
+		   : 0;
 }
 
-size_t rp_recent_pack(int64_t settled_at_ms, const struct rp_recent *row, size_t n, uint64_t number, void *out,
-		      size_t size)
+size_t rp_recent_pack(int64_t settled_at_ms, const struct rp_recent *row, size_t n, uint64_t number,
+		      void *out, size_t size)
 {
 	struct rp_writer w = rp_writer_of(out, size);
 	size_t i;
@@ -374,8 +379,8 @@ size_t rp_recent_pack(int64_t settled_at_ms, const struct rp_recent *row, size_t
 	return rp_record_seal(&w, out, number);
 }
 
-size_t rp_recent_unpack(int64_t *settled_at_ms, struct rp_recent row[RP_RECENT_ROW_ATTEMPTS], uint64_t number,
-			const void *mem, size_t size)
+size_t rp_recent_unpack(int64_t *settled_at_ms, struct rp_recent row[RP_RECENT_ROW_ATTEMPTS],
+			uint64_t number, const void *mem, size_t size)
 {
 	struct rp_reader r = rp_record_unseal(mem, size, number);
 	size_t n = rp_recent_count(size), i;
@@ -466,7 +471,8 @@ uint32_t rp_head_layout(const void *mem, size_t size)
 	static const size_t head_bytes[] = {0, 81, 89, 97};
 	uint32_t layout;
 
-	_Static_assert(sizeof head_bytes / sizeof head_bytes[0] == RP_LAYOUT, "a layout without its head");
+	_Static_assert(sizeof head_bytes / sizeof head_bytes[0] == RP_LAYOUT,
+		       "a layout without its head");
 	for (layout = 1; layout < RP_LAYOUT; layout++)
 		if (size == head_bytes[layout] && rp_record_unseal(mem, size, 0).ok)
 			return layout;

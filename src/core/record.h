@@ -1,32 +1,40 @@
-/* record.h - the nouns of the outbox and their bytes: structs <-> stored records, and the keys they stand under.
+/* record.h - the nouns of the outbox and their bytes: structs <-> stored records, and the keys
+ * they stand under.
  *
- * Layout rules: integers big-endian; byte 0 is the record's version; the last 8 bytes are XXH3-64 over all bytes before
- * them, seeded with the number the record stands under, so that a flipped bit, a cut-off tail and a record under the wrong
- * key are all noticed (LMDB has no checksums). A strN is a u16 length and so many bytes. Unpacking a record that is
- * damaged or of an unknown version returns false and leaves the struct zeroed; the store sets such an entry aside.
+ * Layout rules: integers big-endian; byte 0 is the record's version; the last 8 bytes are XXH3-64
+ * over all bytes before them, seeded with the number the record stands under, so that a flipped
+ * bit, a cut-off tail and a record under the wrong key are all noticed (LMDB has no checksums). A
+ * strN is a u16 length and so many bytes. Unpacking a record that is damaged or of an unknown
+ * version returns false and leaves the struct zeroed; the store sets such an entry aside.
  *
- * entry (seq)            u8 1 | id 16 | u64 endpoint | i64 accepted_at | i64 not_before_at | i64 expires_at |
- *                        u64 payload_bytes | u64 payload_hash | str url | str run_id | str thread_id | str event |
- *                        str operation | str order_by | str headers | str dedupe_key | u64 sum   written once
- * delivery (seq)         u8 1 | u8 state | u8 cause | u8 flags (1 behind) | u16 http_status | u16 slot | u16 failures |
- *                        u16 losses | u32 replays | u32 attempts | u32 claim_no | u64 endpoint | i64 due_at |
- *                        i64 state_at | i64 budget_at | i64 expires_at | u8 last_cause | u64 order_key | u64 sum
- *                                                                                                changes with the state
- * attempt (seq, n)       u8 1 | u8 cause | u8 flags (1 late) | u8 http_version | u16 http_status | u16 slot | u32 pid |
- *                        i64 started_at | u64 duration_us | u32 dns, connect, tls, first byte us | u32 retry_after_s |
- *                        str peer | str detail | str response | u64 sum
- * endpoint (id)          u8 1 | u8 flags (1 paused, 2 disabled, 4 breaker on, 8 congested) | u8 last_cause |
- *                        u8 breaker (0 closed, 1 open, 2 half open) | u16 last_status | u32 streak | i64 look_at |
- *                        i64 served_at | i64 parked_until | i64 changed_at | i64 last_success_at | i64 last_failure_at |
- *                        u32 in_flight limit | u32 start | u32 rate count, period_ms | u32 window_permille |
- *                        u32 bad_streak | u32 recent, recent_bad | i64 recent_at | u32 pauses | u8 opened_by |
- *                        u16 its status | i64 opened_at | i64 probe_at | i64 full_at_us |
- *                        u64 waiting, in_flight, held, delivered, dead | u64 sum
- * recent (number)        u8 1 | i64 settled_at | n x (u64 seq | u64 endpoint | u32 attempt | u8 cause | u8 flags (1 late) |
- *                        u16 http_status | u16 slot | u32 duration_ms) | u64 sum                  1 <= n <= 64
- * head ("head" in meta)  u8 1 | u64 next_seq | u64 next_endpoint | u64 accepted, waiting, in_flight, held, delivered, dead,
- *                        purged | i64 latest_at | u64 retrying | u8 stretches | 4 x (u64 first_seq | i64 low_at |
- *                        i64 high_at | i64 back_ms) | u64 sum */
+ * entry (seq)            u8 1 | id 16 | u64 endpoint | i64 accepted_at | i64 not_before_at | i64
+ *                        expires_at | u64 payload_bytes | u64 payload_hash | str url | str run_id |
+ *                        str thread_id | str event | str operation | str order_by | str headers |
+ *                        str dedupe_key | u64 sum  written once
+ * delivery (seq)         u8 1 | u8 state | u8 cause | u8 flags (1 behind) | u16 http_status | u16
+ *                        slot | u16 failures | u16 losses | u32 replays | u32 attempts | u32
+ *                        claim_no | u64 endpoint | i64 due_at | i64 state_at | i64 budget_at | i64
+ *                        expires_at | u8 last_cause | u64 order_key | u64 sum changes with the
+ *                        state
+ * attempt (seq, n)       u8 1 | u8 cause | u8 flags (1 late) | u8 http_version | u16 http_status |
+ *                        u16 slot | u32 pid | i64 started_at | u64 duration_us | u32 dns, connect,
+ *                        tls, first byte us | u32 retry_after_s | str peer | str detail | str
+ *                        response | u64 sum
+ * endpoint (id)          u8 1 | u8 flags (1 paused, 2 disabled, 4 breaker on, 8 congested) | u8
+ *                        last_cause | u8 breaker (0 closed, 1 open, 2 half open) | u16 last_status
+ *                        | u32 streak | i64 look_at | i64 served_at | i64 parked_until | i64
+ *                        changed_at | i64 last_success_at | i64 last_failure_at | u32 in_flight
+ *                        limit | u32 start | u32 rate count, period_ms | u32 window_permille | u32
+ *                        bad_streak | u32 recent, recent_bad | i64 recent_at | u32 pauses | u8
+ *                        opened_by | u16 its status | i64 opened_at | i64 probe_at | i64 full_at_us
+ *                        | u64 waiting, in_flight, held, delivered, dead | u64 sum
+ * recent (number)        u8 1 | i64 settled_at | n x (u64 seq | u64 endpoint | u32 attempt | u8
+ *                        cause | u8 flags (1 late) | u16 http_status | u16 slot | u32 duration_ms)
+ *                        | u64 sum  1 <= n <= 64
+ * head ("head" in meta)  u8 1 | u64 next_seq | u64 next_endpoint | u64 accepted, waiting,
+ *                        in_flight, held, delivered, dead, purged | i64 latest_at | u64 retrying |
+ *                        u8 stretches | 4 x (u64 first_seq | i64 low_at | i64 high_at |
+ *                        i64 back_ms) | u64 sum */
 #ifndef RP_CORE_RECORD_H
 #define RP_CORE_RECORD_H
 
@@ -86,11 +94,13 @@ struct rp_endpoint {
 	bool disabled; /* by the receiver: 410 */
 	enum rp_cause last_cause;
 	unsigned last_status;
-	uint32_t streak;         /* failures since the last success */
-	int64_t look_at_ms;      /* its agenda key; RP_LOOK_NEVER: not on the agenda */
-	int64_t served_at_ms;    /* when a turn last claimed from it: it queues up behind the others again */
-	int64_t parked_until_ms; /* nothing is claimed before: it has no valid signing key; 0: not parked */
-	int64_t changed_at_ms;   /* when paused or disabled changed */
+	uint32_t streak;    /* failures since the last success */
+	int64_t look_at_ms; /* its agenda key; RP_LOOK_NEVER: not on the agenda */
+	/* when a turn last claimed from it: it queues up behind the others again */
+	int64_t served_at_ms;
+	/* nothing is claimed before: it has no valid signing key; 0: not parked */
+	int64_t parked_until_ms;
+	int64_t changed_at_ms; /* when paused or disabled changed */
 	int64_t last_success_at_ms, last_failure_at_ms;
 	struct rp_control control;
 	uint64_t count[RP_STATE_COUNT];
@@ -98,9 +108,11 @@ struct rp_endpoint {
 
 /* An attempt in the log of recent ones. */
 struct rp_recent {
-	uint64_t number;        /* counts the attempts of this outbox: its row's, and its place in the row */
-	int64_t settled_at_ms;  /* of its row */
-	uint64_t seq, endpoint; /* the entry, which may have been removed since, and so the endpoint */
+	/* counts the attempts of this outbox: its row's, and its place in the row */
+	uint64_t number;
+	int64_t settled_at_ms; /* of its row */
+	/* the entry, which may have been removed since, and so the endpoint */
+	uint64_t seq, endpoint;
 	uint32_t attempt;
 	enum rp_cause cause; /* RP_CAUSE_NONE: delivered */
 	unsigned http_status;
@@ -113,8 +125,9 @@ struct rp_head {
 	uint64_t next_seq, next_endpoint;
 	uint64_t accepted, purged;
 	uint64_t count[RP_STATE_COUNT];
-	int64_t
-	    latest_at_ms;  /* by the clocks of all who wrote; ahead of ours: the clock was set back (outbox_clock.c) */
+	/* by the clocks of all who wrote; ahead of ours: the clock was set back
+	 * (outbox_clock.c) */
+	int64_t latest_at_ms;
 	uint64_t retrying; /* WAITING with an attempt behind them */
 	struct rp_stretches stretches;
 };
@@ -136,20 +149,22 @@ size_t rp_attempt_pack(const struct rp_attempt *a, uint64_t seq, void *out, size
 bool rp_attempt_unpack(struct rp_attempt *a, uint64_t seq, const void *mem, size_t size);
 size_t rp_endpoint_pack(const struct rp_endpoint *e, uint64_t id, void *out, size_t size);
 bool rp_endpoint_unpack(struct rp_endpoint *e, uint64_t id, const void *mem, size_t size);
-/* A row of n attempts; number and settled_at of each are not in it. rp_recent_unpack fills row[] (without these) and
- * returns n, 0 when the row is damaged. rp_recent_count: n by the size alone. */
-size_t rp_recent_pack(int64_t settled_at_ms, const struct rp_recent *row, size_t n, uint64_t number, void *out,
-		      size_t size);
-size_t rp_recent_unpack(int64_t *settled_at_ms, struct rp_recent row[RP_RECENT_ROW_ATTEMPTS], uint64_t number,
-			const void *mem, size_t size);
+/* A row of n attempts; number and settled_at of each are not in it. rp_recent_unpack fills row[]
+ * (without these) and returns n, 0 when the row is damaged. rp_recent_count: n by the size
+ * alone. */
+size_t rp_recent_pack(int64_t settled_at_ms, const struct rp_recent *row, size_t n, uint64_t number,
+		      void *out, size_t size);
+size_t rp_recent_unpack(int64_t *settled_at_ms, struct rp_recent row[RP_RECENT_ROW_ATTEMPTS],
+			uint64_t number, const void *mem, size_t size);
 size_t rp_recent_count(size_t size);
 size_t rp_head_pack(const struct rp_head *h, void *out, size_t size);
 bool rp_head_unpack(struct rp_head *h, const void *mem, size_t size);
 
-/* The layout of the tables and records of an outbox; docs/formats.md tells what each number means. */
+/* The layout of the tables and records of an outbox; docs/formats.md tells what each number
+ * means. */
 #define RP_LAYOUT 4
-/* Which one a head was written in. The layouts before RP_LAYOUT had no number of their own, but each had a longer head than
- * the one before it. A damaged head counts as one of RP_LAYOUT. */
+/* Which one a head was written in. The layouts before RP_LAYOUT had no number of their own, but
+ * each had a longer head than the one before it. A damaged head counts as one of RP_LAYOUT. */
 uint32_t rp_head_layout(const void *mem, size_t size);
 
 /* Records that are nothing but n numbers of 64 bits: u8 1 | u64 each | u64 sum. */

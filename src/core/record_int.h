@@ -7,9 +7,11 @@
 #define RP_RECORD_VERSION 1
 #define RP_RECORD_SUM_BYTES 8
 
-/* Appends the checksum of what was written from `start`; 0 when anything did not fit, else the length of all. */
+/* Appends the checksum of what was written from `start`; 0 when anything did not fit, else the
+ * length of all. */
 size_t rp_record_seal(struct rp_writer *w, void *start, uint64_t seed);
-/* A reader over the record behind its version and without its checksum; not ok when either is wrong. */
+/* A reader over the record behind its version and without its checksum; not ok when either is
+ * wrong. */
 struct rp_reader rp_record_unseal(const void *mem, size_t size, uint64_t seed);
 
 #endif

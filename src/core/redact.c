@@ -18,8 +18,8 @@ static struct rp_span kept_path(const struct rp_policy *policy)
 	return kept;
 }
 
-/* Where the part of the path begins that is not shown; path.len: all is. Where the section's path is written in another way
- * nothing of this one is. */
+/* Where the part of the path begins that is not shown; path.len: all is. Where the section's path
+ * is written in another way nothing of this one is. */
 static size_t hidden_from(const struct rp_policy *policy, const struct rp_url *url)
 {
 	struct rp_span kept = kept_path(policy);
@@ -59,7 +59,8 @@ static bool add_mark(struct rp_span name, struct rp_buf *out)
 	return ok;
 }
 
-/* The section's path, whichever way the URL writes it, so that what is shown has the same section. */
+/* The section's path, whichever way the URL writes it, so that what is shown has the same
+ * section. */
 static bool add_hidden(const struct rp_policy *policy, const struct rp_url *url, struct rp_buf *out)
 {
 	struct rp_url shown = *url;
@@ -80,14 +81,17 @@ static bool add_hidden(const struct rp_policy *policy, const struct rp_url *url,
 	return ok;
 }
 
-static bool add_endpoint(const struct rp_policy *policy, const struct rp_url *url, struct rp_buf *out)
+static bool add_endpoint(const struct rp_policy *policy, const struct rp_url *url,
+			 struct rp_buf *out)
 {
-	return hidden_from(policy, url) == url->path.len ? rp_url_add_endpoint(url, out) : add_hidden(policy, url, out);
+	return hidden_from(policy, url) == url->path.len ? rp_url_add_endpoint(url, out)
+							 : add_hidden(policy, url, out);
 }
 
 bool rp_redact_url(const struct rp_config *config, const struct rp_url *url, struct rp_buf *out)
 {
-	return add_endpoint(rp_config_policy(config, url), url, out) && rp_url_add_redacted_query(url, out);
+	return add_endpoint(rp_config_policy(config, url), url, out) &&
+	       rp_url_add_redacted_query(url, out);
 }
 
 bool rp_redact_endpoint(const struct rp_config *config, struct rp_span name, struct rp_buf *out)
@@ -101,11 +105,12 @@ bool rp_redact_endpoint(const struct rp_config *config, struct rp_span name, str
 
 bool rp_redact_is_secret(const struct rp_config *config, const struct rp_url *url)
 {
-	return url->has_query || (config->redacts && hidden_from(rp_config_policy(config, url), url) < url->path.len);
+	return url->has_query ||
+	       (config->redacts && hidden_from(rp_config_policy(config, url), url) < url->path.len);
 }
 
-void rp_redact_text(const struct rp_policy *policy, const struct rp_url *url, const struct rp_span *others,
-		    size_t n_others, unsigned char *text, size_t n)
+void rp_redact_text(const struct rp_policy *policy, const struct rp_url *url,
+		    const struct rp_span *others, size_t n_others, unsigned char *text, size_t n)
 {
 	size_t at = hidden_from(policy, url), end, i;
 	struct rp_mask m;

@@ -4,7 +4,7 @@
 
 #include "core/text_int.h"
 
-/* --- resolving -------------------------------------------------------------------------------------------------------- */
+/* --- resolving ---------------------------------------------------------------------------- */
 
 /* RFC 3986 3.1. */
 static bool has_scheme(struct rp_span s)
@@ -20,7 +20,8 @@ static bool add_origin(const struct rp_url *url, struct rp_buf *out)
 {
 	return rp_buf_add_text(out, url->https ? "https://" : "http://") &&
 	       rp_buf_add(out, url->host.ptr, url->host.len) &&
-	       (url->port == (url->https ? 443 : 80) || rp_buf_printf(out, ":%u", (unsigned)url->port));
+	       (url->port == (url->https ? 443 : 80) ||
+		rp_buf_printf(out, ":%u", (unsigned)url->port));
 }
 
 /* RFC 3986 5.2.4, for what has been added to out from `at` on, which begins with '/'. */
@@ -87,7 +88,7 @@ bool rp_redirect_resolve(const struct rp_url *asked, struct rp_span location, st
 	return add_path(asked, location, out);
 }
 
-/* --- comparing -------------------------------------------------------------------------------------------------------- */
+/* --- comparing ---------------------------------------------------------------------------- */
 
 static bool same(struct rp_span a, struct rp_span b, bool any_case)
 {
@@ -96,7 +97,8 @@ static bool same(struct rp_span a, struct rp_span b, bool any_case)
 	if (a.len != b.len)
 		return false;
 	for (i = 0; i < a.len; i++) {
-		if (a.ptr[i] != b.ptr[i] && !(any_case && rp_char_lower(a.ptr[i]) == rp_char_lower(b.ptr[i])))
+		if (a.ptr[i] != b.ptr[i] &&
+		    !(any_case && rp_char_lower(a.ptr[i]) == rp_char_lower(b.ptr[i])))
 			return false;
 	}
 	return true;
@@ -114,12 +116,14 @@ static unsigned compare_paths(struct rp_span asked, struct rp_span target)
 	/* no path means "/" */
 	if (same(asked, target, false) || (asked.len <= 1 && target.len <= 1))
 		return 0;
-	return same(without_slash(asked), without_slash(target), false) ? RP_REDIRECT_SLASH : RP_REDIRECT_PATH;
+	return same(without_slash(asked), without_slash(target), false) ? RP_REDIRECT_SLASH
+									: RP_REDIRECT_PATH;
 }
 
 unsigned rp_redirect_compare(const struct rp_url *asked, const struct rp_url *target)
 {
-	bool defaults = asked->port == (asked->https ? 443 : 80) && target->port == (target->https ? 443 : 80);
+	bool defaults =
+	    asked->port == (asked->https ? 443 : 80) && target->port == (target->https ? 443 : 80);
 
 	return (asked->https != target->https ? RP_REDIRECT_SCHEME : 0) |
 	       (same(asked->host, target->host, true) ? 0 : RP_REDIRECT_HOST) |
@@ -130,7 +134,7 @@ unsigned rp_redirect_compare(const struct rp_url *asked, const struct rp_url *ta
 		    : RP_REDIRECT_QUERY);
 }
 
-/* --- telling ---------------------------------------------------------------------------------------------------------- */
+/* --- telling ------------------------------------------------------------------------------ */
 
 /* "www.a.example" and "a.example", either way. */
 static bool is_www(struct rp_span a, struct rp_span b)
@@ -175,11 +179,12 @@ static bool add_target(const struct rp_url *target, bool redact_path, struct rp_
 {
 	if (!redact_path)
 		return rp_url_redact(target, out);
-	return add_origin(target, out) && (target->path.len <= 1 || rp_buf_add_text(out, "/REDACTED"));
+	return add_origin(target, out) &&
+	       (target->path.len <= 1 || rp_buf_add_text(out, "/REDACTED"));
 }
 
-const char *rp_redirect_text(const struct rp_url *asked, struct rp_span location, bool redact_path, char *out,
-			     size_t size)
+const char *rp_redirect_text(const struct rp_url *asked, struct rp_span location, bool redact_path,
+			     char *out, size_t size)
 {
 	struct rp_buf resolved = {.max = RP_URL_MAX + RP_LOCATION_MAX}, shown = {0};
 	struct rp_url target;
@@ -187,12 +192,15 @@ const char *rp_redirect_text(const struct rp_url *asked, struct rp_span location
 
 	if (location.len == 0)
 		n = snprintf(out, size, "redirects without a Location");
-	else if (location.len > RP_LOCATION_MAX || !rp_redirect_resolve(asked, location, &resolved) ||
-		 rp_url_parse((struct rp_span){resolved.data, resolved.len}, &target, NULL) != RP_OK ||
+	else if (location.len > RP_LOCATION_MAX ||
+		 !rp_redirect_resolve(asked, location, &resolved) ||
+		 rp_url_parse((struct rp_span){resolved.data, resolved.len}, &target, NULL) !=
+		     RP_OK ||
 		 !add_target(&target, redact_path, &shown))
 		n = snprintf(out, size, "redirects to what is no http or https URL that we take");
 	else
-		n = snprintf(out, size, "redirects%s to %s", difference(asked, &target), shown.data);
+		n = snprintf(out, size, "redirects%s to %s", difference(asked, &target),
+			     shown.data);
 	if (n >= (int)size && size > 3)
 		memcpy(out + size - 4, "...", 4);
 	rp_buf_release(&resolved);

@@ -93,14 +93,16 @@ static struct rp_verdict dead(enum rp_cause cause)
 
 static struct rp_verdict dead_at_once(const struct rp_outcome *outcome)
 {
-	struct rp_verdict v = dead(outcome->cause == RP_CAUSE_HTTP ? RP_CAUSE_GONE : outcome->cause);
+	struct rp_verdict v =
+	    dead(outcome->cause == RP_CAUSE_HTTP ? RP_CAUSE_GONE : outcome->cause);
 
 	v.disable_endpoint = v.cause == RP_CAUSE_GONE && outcome->http_status == STATUS_GONE;
 	return v;
 }
 
 /* What the response itself settles, beyond its status; RP_CAUSE_NONE: nothing. */
-static enum rp_cause cause_of_policy(const struct rp_retry_policy *policy, const struct rp_outcome *outcome)
+static enum rp_cause cause_of_policy(const struct rp_retry_policy *policy,
+				     const struct rp_outcome *outcome)
 {
 	size_t i;
 
@@ -116,8 +118,10 @@ static enum rp_cause cause_of_policy(const struct rp_retry_policy *policy, const
 	return RP_CAUSE_NONE;
 }
 
-/* Jitter comes on top of the floor: a fleet that got the same Retry-After must not come back in one instant. */
-static int64_t due_after(int64_t delay_ms, int64_t retry_after_ms, int64_t now_at_ms, uint64_t random)
+/* Jitter comes on top of the floor: a fleet that got the same Retry-After must not come back in
+ * one instant. */
+static int64_t due_after(int64_t delay_ms, int64_t retry_after_ms, int64_t now_at_ms,
+			 uint64_t random)
 {
 	int64_t wait_ms = retry_after_ms > delay_ms ? retry_after_ms : delay_ms;
 	int64_t jitter_ms = (int64_t)(random % ((uint64_t)(delay_ms / 5) + 1));
@@ -125,8 +129,9 @@ static int64_t due_after(int64_t delay_ms, int64_t retry_after_ms, int64_t now_a
 	return add_saturating(now_at_ms, add_saturating(wait_ms, jitter_ms));
 }
 
-struct rp_verdict rp_retry_decide(const struct rp_retry_policy *policy, const struct rp_outcome *outcome,
-				  unsigned failures, int64_t budget_start_at_ms, int64_t expires_at_ms,
+struct rp_verdict rp_retry_decide(const struct rp_retry_policy *policy,
+				  const struct rp_outcome *outcome, unsigned failures,
+				  int64_t budget_start_at_ms, int64_t expires_at_ms,
 				  int64_t now_at_ms, uint64_t random)
 {
 	bool disable = policy->honour_delivery_header && outcome->wish == RP_WISH_DISABLE;
@@ -146,10 +151,12 @@ struct rp_verdict rp_retry_decide(const struct rp_retry_policy *policy, const st
 	if (failures >= attempts_of(policy))
 		return dead(RP_CAUSE_EXHAUSTED);
 	v.kind = RP_VERDICT_RETRY;
-	v.due_at_ms = due_after(rp_retry_delay_ms(policy, failures), outcome->retry_after_ms, now_at_ms, random);
+	v.due_at_ms = due_after(rp_retry_delay_ms(policy, failures), outcome->retry_after_ms,
+				now_at_ms, random);
 	if (expires_at_ms != 0 && v.due_at_ms >= expires_at_ms)
 		return dead(RP_CAUSE_EXPIRED);
-	if (policy->max_age_ms != 0 && v.due_at_ms > add_saturating(budget_start_at_ms, policy->max_age_ms))
+	if (policy->max_age_ms != 0 &&
+	    v.due_at_ms > add_saturating(budget_start_at_ms, policy->max_age_ms))
 		return dead(RP_CAUSE_EXPIRED);
 	return v;
 }

@@ -12,7 +12,8 @@
 #include "core/run_int.h"
 #include "core/scan.h"
 
-#define ESCAPED_MAX(n) (6 * (size_t)(n) + 2) /* bytes of JSON for n bytes of text: \u0061 is the longest form */
+/* bytes of JSON for n bytes of text: \u0061 is the longest form */
+#define ESCAPED_MAX(n) (6 * (size_t)(n) + 2)
 
 /* The members of a Run stand first: an envelope's `run` is searched for these alone. */
 enum want {
@@ -48,7 +49,8 @@ static const char *const want_names[N_WANTS] = {
 };
 
 struct line {
-	struct rp_json_want outer[N_WANTS];     /* of the line; those from N_RUN_WANTS on count in an envelope only */
+	/* of the line; those from N_RUN_WANTS on count in an envelope only */
+	struct rp_json_want outer[N_WANTS];
 	struct rp_json_want inner[N_RUN_WANTS]; /* of an envelope's run */
 	struct rp_json_want *run;               /* whichever of the two describes the Run */
 	bool envelope;
@@ -80,7 +82,8 @@ bool rp_run_reject(struct rp_parsed_run *run, const char *code, const char *fmt,
 bool rp_run_no_memory(struct rp_parsed_run *run)
 {
 	run->status = RP_RUN_NO_MEMORY;
-	snprintf(run->reason, sizeof run->reason, "there is not enough memory for the line's fields; send it again");
+	snprintf(run->reason, sizeof run->reason,
+		 "there is not enough memory for the line's fields; send it again");
 	return false;
 }
 
@@ -103,7 +106,8 @@ static bool is_given(const struct rp_json_want *want)
 	return want->type != RP_JSON_MISSING && want->type != RP_JSON_NULL;
 }
 
-/* Fields are decoded one after another while spans of earlier ones are held, so the text must not move meanwhile. */
+/* Fields are decoded one after another while spans of earlier ones are held, so the text must not
+ * move meanwhile. */
 static bool reserve_text(struct rp_parsed_run *run, const struct line *line)
 {
 	size_t need = is_given(&line->outer[WANT_HEADERS]) ? RP_EXTRA_HEADERS_MAX : 0, i;
@@ -117,7 +121,8 @@ static bool reserve_text(struct rp_parsed_run *run, const struct line *line)
 	return rp_buf_reserve(&run->text, need) || rp_run_no_memory(run);
 }
 
-static bool scan_line(struct rp_parsed_run *run, struct rp_span text, bool plain_run, struct line *line)
+static bool scan_line(struct rp_parsed_run *run, struct rp_span text, bool plain_run,
+		      struct line *line)
 {
 	struct rp_scan_error err;
 	bool again;
@@ -128,22 +133,26 @@ static bool scan_line(struct rp_parsed_run *run, struct rp_span text, bool plain
 		line->outer[i].name = want_names[i];
 	for (i = 0; i < N_RUN_WANTS; i++)
 		line->inner[i].name = want_names[i];
-	if (!rp_scan_object(text, line->outer, plain_run ? (size_t)N_RUN_WANTS : (size_t)N_WANTS, &err)) {
+	if (!rp_scan_object(text, line->outer, plain_run ? (size_t)N_RUN_WANTS : (size_t)N_WANTS,
+			    &err)) {
 		if (err.cut_off)
-			return rp_run_reject(run, "bad_json",
-					     "after byte %zu: %s; the line is cut off (sent partially?)", err.offset,
-					     err.message);
+			return rp_run_reject(
+			    run, "bad_json",
+			    "after byte %zu: %s; the line is cut off (sent partially?)", err.offset,
+			    err.message);
 		return rp_run_reject(run, "bad_json", "byte %zu: %s", err.offset + 1, err.message);
 	}
 	line->run = line->outer;
 	run->payload = text;
 	line->envelope = line->outer[WANT_RUN].type != RP_JSON_MISSING;
 	if (!line->envelope) {
-		memset(&line->outer[N_RUN_WANTS], 0, (N_WANTS - N_RUN_WANTS) * sizeof line->outer[0]);
+		memset(&line->outer[N_RUN_WANTS], 0,
+		       (N_WANTS - N_RUN_WANTS) * sizeof line->outer[0]);
 	} else {
 		if (line->outer[WANT_RUN].type != RP_JSON_OBJECT)
-			return rp_run_reject(run, "bad_field",
-					     "run: must be an object, the Run as the engine would POST it");
+			return rp_run_reject(
+			    run, "bad_field",
+			    "run: must be an object, the Run as the engine would POST it");
 		line->run = line->inner;
 		run->payload = line->outer[WANT_RUN].raw;
 		again = rp_scan_object(run->payload, line->inner, N_RUN_WANTS, &err);
@@ -179,19 +188,23 @@ static bool decode(struct rp_parsed_run *run, const struct rp_json_want *want, s
 	return true;
 }
 
-static bool decode_string(struct rp_parsed_run *run, const char *name, const struct rp_json_want *want,
-			  size_t max_bytes, struct rp_span *out)
+static bool decode_string(struct rp_parsed_run *run, const char *name,
+			  const struct rp_json_want *want, size_t max_bytes, struct rp_span *out)
 {
 	if (want->type != RP_JSON_STRING)
-		return rp_run_reject(run, "bad_field", "%s: must be a string of at most %zu bytes", name, max_bytes);
+		return rp_run_reject(run, "bad_field", "%s: must be a string of at most %zu bytes",
+				     name, max_bytes);
 	if (want->raw.len > ESCAPED_MAX(max_bytes))
-		return rp_run_reject(run, "bad_field", "%s: is too long; at most %zu bytes are accepted", name,
+		return rp_run_reject(run, "bad_field",
+				     "%s: is too long; at most %zu bytes are accepted", name,
 				     max_bytes);
 	if (!decode(run, want, out))
 		return errno == ENOMEM
 			   ? rp_run_no_memory(run)
-			   : rp_run_reject(run, "bad_field",
-					   "%s: contains \\u0000 or half of a surrogate pair; leave it out", name);
+			   : rp_run_reject(
+				 run, "bad_field",
+				 "%s: contains \\u0000 or half of a surrogate pair; leave it out",
+				 name);
 	return true;
 }
 
@@ -214,10 +227,11 @@ static bool has_control(struct rp_span s)
 static bool check_field(struct rp_parsed_run *run, const char *name, struct rp_span value)
 {
 	if (value.len > RP_FIELD_MAX)
-		return rp_run_reject(run, "bad_field", "%s: has %zu bytes; at most %d are accepted", name, value.len,
-				     RP_FIELD_MAX);
+		return rp_run_reject(run, "bad_field", "%s: has %zu bytes; at most %d are accepted",
+				     name, value.len, RP_FIELD_MAX);
 	if (has_control(value))
-		return rp_run_reject(run, "bad_field", "%s: contains a control character; leave it out", name);
+		return rp_run_reject(run, "bad_field",
+				     "%s: contains a control character; leave it out", name);
 	return true;
 }
 
@@ -240,19 +254,22 @@ static bool take_run_id(struct rp_parsed_run *run, const struct line *line)
 	       take_field(run, line->envelope ? "run.run_id" : "run_id", none, want, &run->run_id);
 }
 
-/* What only serves to find the entry again costs no run its delivery: a value that is no fit string is left out. */
-static struct rp_span take_label(struct rp_parsed_run *run, const struct rp_json_want *want, size_t max_bytes)
+/* What only serves to find the entry again costs no run its delivery: a value that is no fit
+ * string is left out. */
+static struct rp_span take_label(struct rp_parsed_run *run, const struct rp_json_want *want,
+				 size_t max_bytes)
 {
 	const struct rp_span none = {NULL, 0};
 	struct rp_span out;
 
-	if (want->type != RP_JSON_STRING || want->raw.len > ESCAPED_MAX(max_bytes) || !decode(run, want, &out))
+	if (want->type != RP_JSON_STRING || want->raw.len > ESCAPED_MAX(max_bytes) ||
+	    !decode(run, want, &out))
 		return none;
 	return out.len <= max_bytes && !has_control(out) ? out : none;
 }
 
-static bool take_time(struct rp_parsed_run *run, const char *name, int64_t given_at_ms, const struct rp_json_want *want,
-		      int64_t *out_at_ms)
+static bool take_time(struct rp_parsed_run *run, const char *name, int64_t given_at_ms,
+		      const struct rp_json_want *want, int64_t *out_at_ms)
 {
 	struct rp_span text;
 
@@ -262,9 +279,10 @@ static bool take_time(struct rp_parsed_run *run, const char *name, int64_t given
 	if (!decode_string(run, name, want, RP_FIELD_MAX, &text))
 		return false;
 	if (!rp_time_parse(text, out_at_ms) || *out_at_ms <= 0)
-		return rp_run_reject(
-		    run, "bad_field",
-		    "%s: must be a time after 1970 as in RFC 3339, for example \"2026-11-23T12:00:00Z\"", name);
+		return rp_run_reject(run, "bad_field",
+				     "%s: must be a time after 1970 as in RFC 3339, for example "
+				     "\"2026-11-23T12:00:00Z\"",
+				     name);
 	return true;
 }
 
@@ -278,14 +296,16 @@ static bool parse_url(struct rp_parsed_run *run, const char *place, struct rp_sp
 	return rc == RP_OK || rp_run_reject(run, "bad_url", "%s: %s", place, err.text);
 }
 
-static bool take_url(struct rp_parsed_run *run, const struct line *line, const struct rp_run_options *options)
+static bool take_url(struct rp_parsed_run *run, const struct line *line,
+		     const struct rp_run_options *options)
 {
 	const struct {
 		const char *place;
 		const struct rp_json_want *want;
 	} places[] = {
 	    {"webhook", line->envelope ? &line->outer[WANT_WEBHOOK] : NULL},
-	    {line->envelope ? "run.kwargs.webhook" : "kwargs.webhook", &line->run[WANT_KWARGS_WEBHOOK]},
+	    {line->envelope ? "run.kwargs.webhook" : "kwargs.webhook",
+	     &line->run[WANT_KWARGS_WEBHOOK]},
 	    {line->envelope ? "run.webhook" : "webhook", &line->run[WANT_WEBHOOK]},
 	};
 	struct rp_span url;
@@ -296,8 +316,10 @@ static bool take_url(struct rp_parsed_run *run, const struct line *line, const s
 	for (i = 0; i < sizeof places / sizeof places[0]; i++) {
 		if (places[i].want == NULL || !is_given(places[i].want))
 			continue;
-		if (places[i].want->type == RP_JSON_STRING && places[i].want->raw.len > ESCAPED_MAX(RP_URL_MAX))
-			return rp_run_reject(run, "bad_url", "%s: is too long; at most %d bytes are accepted",
+		if (places[i].want->type == RP_JSON_STRING &&
+		    places[i].want->raw.len > ESCAPED_MAX(RP_URL_MAX))
+			return rp_run_reject(run, "bad_url",
+					     "%s: is too long; at most %d bytes are accepted",
 					     places[i].place, RP_URL_MAX);
 		return decode_string(run, places[i].place, places[i].want, RP_URL_MAX, &url) &&
 		       parse_url(run, places[i].place, url);
@@ -307,7 +329,8 @@ static bool take_url(struct rp_parsed_run *run, const struct line *line, const s
 	return skip(run, "the run names no webhook");
 }
 
-static void put_digest(struct rp_writer *w, const struct rp_span *parts, size_t n_parts, size_t bytes)
+static void put_digest(struct rp_writer *w, const struct rp_span *parts, size_t n_parts,
+		       size_t bytes)
 {
 	unsigned char digest[RP_SHA256_BYTES];
 
@@ -315,13 +338,15 @@ static void put_digest(struct rp_writer *w, const struct rp_span *parts, size_t 
 	rp_put_bytes(w, digest, bytes);
 }
 
-/* 'i' id | 'r' run_id NUL 16 bytes of digest | 'h' digest. The status counts as it is spelled: it may be of any type
- * and length. */
-static void make_dedupe_key(struct rp_parsed_run *run, struct rp_span id, const struct rp_json_want *status,
-			    struct rp_span line, struct rp_span given_url)
+/* 'i' id | 'r' run_id NUL 16 bytes of digest | 'h' digest. The status counts as it is spelled: it
+ * may be of any type and length. */
+static void make_dedupe_key(struct rp_parsed_run *run, struct rp_span id,
+			    const struct rp_json_want *status, struct rp_span line,
+			    struct rp_span given_url)
 {
 	const struct rp_span nul = {"", 1};
-	const struct rp_span facts[] = {run->url, nul, unquoted(status)}, whole[] = {line, nul, given_url};
+	const struct rp_span facts[] = {run->url, nul, unquoted(status)},
+			     whole[] = {line, nul, given_url};
 	struct rp_writer w = rp_writer_of(run->dedupe_key, sizeof run->dedupe_key);
 
 	if (id.len > 0) {
@@ -340,27 +365,32 @@ static void make_dedupe_key(struct rp_parsed_run *run, struct rp_span id, const 
 	run->dedupe_key_bytes = (size_t)(w.at - run->dedupe_key);
 }
 
-static bool take_id(struct rp_parsed_run *run, const struct line *line, struct rp_span given, struct rp_span *out)
+static bool take_id(struct rp_parsed_run *run, const struct line *line, struct rp_span given,
+		    struct rp_span *out)
 {
 	const struct rp_json_want *want = &line->outer[WANT_ID];
 
 	if (!take_field(run, "id", given, want, out))
 		return false;
 	if (is_given(want) && out->len == 0)
-		return rp_run_reject(run, "bad_field", "id: is empty; give 1 to %d bytes or leave it out",
+		return rp_run_reject(run, "bad_field",
+				     "id: is empty; give 1 to %d bytes or leave it out",
 				     RP_FIELD_MAX);
 	return true;
 }
 
-static bool take_times(struct rp_parsed_run *run, const struct line *line, const struct rp_run_options *options)
+static bool take_times(struct rp_parsed_run *run, const struct line *line,
+		       const struct rp_run_options *options)
 {
 	if (!take_time(run, "not_before", options->not_before_at_ms, &line->outer[WANT_NOT_BEFORE],
 		       &run->not_before_at_ms) ||
-	    !take_time(run, "expires_at", options->expires_at_ms, &line->outer[WANT_EXPIRES_AT], &run->expires_at_ms))
+	    !take_time(run, "expires_at", options->expires_at_ms, &line->outer[WANT_EXPIRES_AT],
+		       &run->expires_at_ms))
 		return false;
 	if (run->expires_at_ms != 0 && run->expires_at_ms <= run->not_before_at_ms)
-		return rp_run_reject(run, "bad_field",
-				     "expires_at: is not after not_before, so the run could never be sent");
+		return rp_run_reject(
+		    run, "bad_field",
+		    "expires_at: is not after not_before, so the run could never be sent");
 	return true;
 }
 
@@ -375,7 +405,8 @@ static void forget_last(struct rp_parsed_run *run)
 	run->url_text = url_text;
 }
 
-void rp_parse_run(struct rp_parsed_run *run, struct rp_span text, const struct rp_run_options *options)
+void rp_parse_run(struct rp_parsed_run *run, struct rp_span text,
+		  const struct rp_run_options *options)
 {
 	struct line line;
 	struct rp_span id;
@@ -387,9 +418,12 @@ void rp_parse_run(struct rp_parsed_run *run, struct rp_span text, const struct r
 	}
 	if (!scan_line(run, text, options->plain_run, &line) || !take_run_id(run, &line) ||
 	    !take_url(run, &line, options) || !take_id(run, &line, options->dedupe_id, &id) ||
-	    !take_field(run, "operation", options->operation, &line.outer[WANT_OPERATION], &run->operation) ||
-	    !take_field(run, "order_by", options->order_by, &line.outer[WANT_ORDER_BY], &run->order_by) ||
-	    !take_times(run, &line, options) || !rp_run_take_headers(run, &line.outer[WANT_HEADERS]))
+	    !take_field(run, "operation", options->operation, &line.outer[WANT_OPERATION],
+			&run->operation) ||
+	    !take_field(run, "order_by", options->order_by, &line.outer[WANT_ORDER_BY],
+			&run->order_by) ||
+	    !take_times(run, &line, options) ||
+	    !rp_run_take_headers(run, &line.outer[WANT_HEADERS]))
 		return;
 	run->thread_id = take_label(run, &line.run[WANT_THREAD_ID], RP_FIELD_MAX);
 	run->event = take_label(run, &line.run[WANT_STATUS], RP_EVENT_MAX);

@@ -8,7 +8,8 @@
 #include "core/text_int.h"
 
 #define HEADERS_MAX 32
-#define HEADERS_RAW_MAX (8 * RP_EXTRA_HEADERS_MAX) /* bytes of JSON that jansson may make a tree of */
+/* bytes of JSON that jansson may make a tree of */
+#define HEADERS_RAW_MAX (8 * RP_EXTRA_HEADERS_MAX)
 
 /* RFC 9110, section 5.6.2. */
 static bool is_token(struct rp_span s)
@@ -36,10 +37,11 @@ static bool is_name_like(struct rp_span name, const char *pattern)
 
 const char *rp_header_problem(struct rp_span name, struct rp_span value)
 {
-	static const char *const owned[] = {
-	    "host",    "content-length", "transfer-encoding", "connection", "content-type", "te",
-	    "trailer", "upgrade",        "keep-alive",        "expect",     "user-agent",   "accept-encoding",
-	    "proxy-",  "webhook-",       "runpost-"};
+	static const char *const owned[] = {"host",       "content-length", "transfer-encoding",
+					    "connection", "content-type",   "te",
+					    "trailer",    "upgrade",        "keep-alive",
+					    "expect",     "user-agent",     "accept-encoding",
+					    "proxy-",     "webhook-",       "runpost-"};
 	size_t i, blanks = 0;
 
 	if (!is_token(name))
@@ -86,9 +88,11 @@ static bool pack_header(void *arg, const char *name_text, const char *value_text
 	if (problem != NULL)
 		return reject_header(pack->run, name, problem);
 	if (++pack->count > HEADERS_MAX)
-		return rp_run_reject(pack->run, "bad_field", "headers: more than %d; send fewer", HEADERS_MAX);
+		return rp_run_reject(pack->run, "bad_field", "headers: more than %d; send fewer",
+				     HEADERS_MAX);
 	if (start - pack->from + name.len + value.len + 3 > RP_EXTRA_HEADERS_MAX)
-		return rp_run_reject(pack->run, "bad_field", "headers: together more than %d bytes; send fewer",
+		return rp_run_reject(pack->run, "bad_field",
+				     "headers: together more than %d bytes; send fewer",
 				     RP_EXTRA_HEADERS_MAX);
 	ok = rp_buf_printf(text, "%s: %s\n", name_text, value_text);
 	assert(ok); /* reserved */
@@ -107,9 +111,12 @@ bool rp_run_take_headers(struct rp_parsed_run *run, const struct rp_json_want *w
 	if (want->type == RP_JSON_MISSING || want->type == RP_JSON_NULL)
 		return true;
 	if (want->type != RP_JSON_OBJECT)
-		return rp_run_reject(run, "bad_field", "headers: must be an object of strings, {\"name\": \"value\"}");
+		return rp_run_reject(
+		    run, "bad_field",
+		    "headers: must be an object of strings, {\"name\": \"value\"}");
 	if (want->raw.len > HEADERS_RAW_MAX)
-		return rp_run_reject(run, "bad_field", "headers: together more than %d bytes; send fewer",
+		return rp_run_reject(run, "bad_field",
+				     "headers: together more than %d bytes; send fewer",
 				     RP_EXTRA_HEADERS_MAX);
 	ok = rp_json_each_string(want->raw, pack_header, &pack, &bad_name);
 	if (!ok && errno == ENOMEM)
@@ -117,7 +124,8 @@ bool rp_run_take_headers(struct rp_parsed_run *run, const struct rp_json_want *w
 	else if (bad_name != NULL)
 		reject_header(run, rp_span_of(bad_name), "its value must be a string");
 	else if (!ok && run->status != RP_RUN_REJECTED)
-		rp_run_reject(run, "bad_field", "headers: must be strings without \\u0000 and half surrogate pairs");
+		rp_run_reject(run, "bad_field",
+			      "headers: must be strings without \\u0000 and half surrogate pairs");
 	free(bad_name);
 	if (!ok)
 		return false;

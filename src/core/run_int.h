@@ -12,8 +12,8 @@ bool rp_run_reject(struct rp_parsed_run *run, const char *code, const char *fmt,
 /* Returns false, and leaves the status that tells so. */
 bool rp_run_no_memory(struct rp_parsed_run *run);
 
-/* Packs an envelope's object of headers at the end of run->text, where RP_EXTRA_HEADERS_MAX bytes are reserved. False:
- * the run is rejected, or there was no memory for it. */
+/* Packs an envelope's object of headers at the end of run->text, where RP_EXTRA_HEADERS_MAX bytes
+ * are reserved. False: the run is rejected, or there was no memory for it. */
 bool rp_run_take_headers(struct rp_parsed_run *run, const struct rp_json_want *want);
 
 #endif

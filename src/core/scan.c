@@ -13,14 +13,17 @@ struct scan {
 	struct rp_json_want *wants;
 	size_t n_wants;
 	uint64_t first_bits; /* of the wants' names and their second parts */
-	const char *parent;  /* a want's name whose first parent_len bytes are the last top-level key; NULL: none */
+	/* a want's name whose first parent_len bytes are the last top-level key; NULL: none */
+	const char *parent;
 	size_t parent_len;
-	struct rp_json_want *pending[WANT_DEPTH]; /* by depth: the want whose value is being scanned */
+	/* by depth: the want whose value is being scanned */
+	struct rp_json_want *pending[WANT_DEPTH];
 	const unsigned char *value_at[WANT_DEPTH];
 	struct rp_scan_error *err;
 	size_t depth;
 	bool in_object;
-	uint64_t objects[RP_SCAN_DEPTH_MAX / 64]; /* a bit for each open container: 1 is an object */
+	/* a bit for each open container: 1 is an object */
+	uint64_t objects[RP_SCAN_DEPTH_MAX / 64];
 };
 
 static const unsigned char *fail(struct scan *s, const unsigned char *at, const char *message)
@@ -55,17 +58,21 @@ static inline bool is_plain(unsigned char c)
 	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
-/* To the first byte that is not plain, or to the end. Most bytes of a run lie inside strings: this loop is the cost. */
+/* To the first byte that is not plain, or to the end. Most bytes of a run lie inside strings: this
+ * loop is the cost. */
 static inline const unsigned char *skip_plain(const unsigned char *p, const unsigned char *end)
 {
 #if defined(__SSE2__) && !defined(RP_SCAN_PORTABLE)
-	const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), space = _mm_set1_epi8(' ');
+	const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'),
+		      space = _mm_set1_epi8(' ');
 
 	for (; end - p >= 16; p += 16) {
 		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-		/* The comparison is signed: bytes from 0x80 up are negative, so they count as below the space too. */
-		__m128i stop = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
-					    _mm_cmplt_epi8(v, space));
+		/* The comparison is signed: bytes from 0x80 up are negative, so they count as
+		 * below the space too. */
+		__m128i stop = _mm_or_si128(
+		    _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
+		    _mm_cmplt_epi8(v, space));
 		int mask = _mm_movemask_epi8(stop);
 		if (mask != 0)
 			return p + __builtin_ctz((unsigned)mask);
@@ -73,14 +80,16 @@ static inline const unsigned char *skip_plain(const unsigned char *p, const unsi
 #else
 	const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
 
-	/* (x - ones) & ~x has a top bit set if, and only if, some byte of x is zero; likewise (v - n * ones) & ~v if
-	 * some byte is below n. Which byte it is depends on the byte order and is left to the loop below. */
+	/* (x - ones) & ~x has a top bit set if, and only if, some byte of x is zero; likewise (v -
+	 * n * ones) & ~v if some byte is below n. Which byte it is depends on the byte order and
+	 * is left to the loop below. */
 	for (; end - p >= 8; p += 8) {
 		uint64_t v, quote, backslash;
 		memcpy(&v, p, 8);
 		quote = v ^ ones * '"';
 		backslash = v ^ ones * '\\';
-		if ((((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | ((v - ones * 0x20) & ~v) | v) &
+		if ((((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
+		     ((v - ones * 0x20) & ~v) | v) &
 		    tops)
 			break;
 	}
@@ -109,7 +118,8 @@ size_t rp_utf8_sequence(struct rp_span text, size_t *good_bytes)
 		need = 4;
 	else
 		return 0;
-	/* RFC 3629, section 4: the second byte alone tells overlong forms, surrogates and what lies above U+10FFFF. */
+	/* RFC 3629, section 4: the second byte alone tells overlong forms, surrogates and what
+	 * lies above U+10FFFF. */
 	if (p[0] == 0xe0)
 		low = 0xa0;
 	else if (p[0] == 0xed)
@@ -240,14 +250,17 @@ static const unsigned char *scan_word(struct scan *s, const unsigned char *p, co
 		if (p == s->end)
 			return fail_incomplete(s);
 		if (*p != (unsigned char)*word)
-			return fail(s, p, "a value is expected here; the only words are true, false and null");
+			return fail(
+			    s, p,
+			    "a value is expected here; the only words are true, false and null");
 	}
 	return p;
 }
 
 static unsigned hex4(const unsigned char *p)
 {
-	return (unsigned)(hex_value(p[0]) << 12 | hex_value(p[1]) << 8 | hex_value(p[2]) << 4 | hex_value(p[3]));
+	return (unsigned)(hex_value(p[0]) << 12 | hex_value(p[1]) << 8 | hex_value(p[2]) << 4 |
+			  hex_value(p[3]));
 }
 
 static size_t utf8_encode(unsigned code, char out[4])
@@ -263,7 +276,8 @@ static size_t utf8_encode(unsigned code, char out[4])
 	return n;
 }
 
-/* Decodes the escape at *at of a validated key. 0: a character that no want's name has (U+0000, a lone surrogate). */
+/* Decodes the escape at *at of a validated key. 0: a character that no want's name has (U+0000, a
+ * lone surrogate). */
 static size_t decode_escape(const unsigned char **at, const unsigned char *end, char out[4])
 {
 	static const char letters[] = "bfnrt", controls[] = "\b\f\n\r\t";
@@ -290,7 +304,8 @@ static size_t decode_escape(const unsigned char **at, const unsigned char *end, 
 	return code == 0 || (code >= 0xd800 && code <= 0xdfff) ? 0 : utf8_encode(code, out);
 }
 
-/* Behind the beginning of `name` that equals the decoded key, or NULL. Keys containing a dot equal nothing. */
+/* Behind the beginning of `name` that equals the decoded key, or NULL. Keys containing a dot equal
+ * nothing. */
 static inline const char *match_key(const char *name, const unsigned char *key, size_t len)
 {
 	const unsigned char *end = key + len;
@@ -353,7 +368,8 @@ static void note_top_key(struct scan *s, const unsigned char *key, size_t len)
 		if (*rest == '\0') {
 			s->pending[0] = want;
 		} else if (*rest == '.') {
-			/* The last of several members with one name counts: forget what an earlier one held. */
+			/* The last of several members with one name counts: forget what an earlier
+			 * one held. */
 			want->type = RP_JSON_MISSING;
 			want->raw.ptr = NULL;
 			want->raw.len = 0;
@@ -373,7 +389,8 @@ static void note_inner_key(struct scan *s, const unsigned char *key, size_t len)
 		return;
 	for (i = 0; i < s->n_wants; i++) {
 		want = &s->wants[i];
-		if (*want->name != *s->parent || strncmp(want->name, s->parent, s->parent_len + 1) != 0)
+		if (*want->name != *s->parent ||
+		    strncmp(want->name, s->parent, s->parent_len + 1) != 0)
 			continue;
 		rest = match_key(want->name + s->parent_len + 1, key, len);
 		if (rest != NULL && *rest == '\0')
@@ -405,7 +422,8 @@ static const unsigned char *scan_name(struct scan *s, const unsigned char *p)
 	return skip_space(s, p + 1);
 }
 
-/* An empty container is passed as a whole; any other becomes the innermost one, and p is its first element. */
+/* An empty container is passed as a whole; any other becomes the innermost one, and p is its first
+ * element. */
 static const unsigned char *open_container(struct scan *s, const unsigned char *p)
 {
 	bool object = *p == '{';
@@ -466,7 +484,8 @@ static inline void note_value(struct scan *s, const unsigned char *value_end)
 	s->pending[level] = NULL;
 }
 
-/* Behind a value: closes what ends here, up to the comma before the next element or the end of the outermost object. */
+/* Behind a value: closes what ends here, up to the comma before the next element or the end of the
+ * outermost object. */
 static const unsigned char *scan_after_value(struct scan *s, const unsigned char *p)
 {
 	for (;;) {
@@ -477,9 +496,11 @@ static const unsigned char *scan_after_value(struct scan *s, const unsigned char
 		if (*p == ',')
 			return skip_space(s, p + 1);
 		if (*p != (s->in_object ? '}' : ']'))
-			return fail(s, p,
-				    s->in_object ? "a comma or the object's closing brace is expected here"
-						 : "a comma or the array's closing bracket is expected here");
+			return fail(
+			    s, p,
+			    s->in_object
+				? "a comma or the object's closing brace is expected here"
+				: "a comma or the array's closing bracket is expected here");
 		p++;
 		close_container(s);
 		if (s->depth == 0)
@@ -525,9 +546,13 @@ static const unsigned char *scan_element(struct scan *s, const unsigned char *p)
 	return p != NULL && s->depth == depth ? scan_after_value(s, p) : p;
 }
 
-bool rp_scan_object(struct rp_span text, struct rp_json_want *wants, size_t n_wants, struct rp_scan_error *err)
+bool rp_scan_object(struct rp_span text, struct rp_json_want *wants, size_t n_wants,
+		    struct rp_scan_error *err)
 {
-	struct scan s = {.wants = wants, .n_wants = n_wants, .first_bits = first_bits(wants, n_wants), .err = err};
+	struct scan s = {.wants = wants,
+			 .n_wants = n_wants,
+			 .first_bits = first_bits(wants, n_wants),
+			 .err = err};
 	const unsigned char *p;
 	size_t i;
 

@@ -1,8 +1,10 @@
-/* scan.h - a validating JSON scanner (RFC 8259) that finds the spans of wanted members and builds no tree.
+/* scan.h - a validating JSON scanner (RFC 8259) that finds the spans of wanted members and builds
+ * no tree.
  *
- * Whatever the grammar allows passes: 1e400, 30-digit integers, \u0000, lone surrogate escapes, duplicate keys (the
- * last one wins, as in every common parser). Refused: anything the grammar does not allow, invalid UTF-8, a byte order
- * mark, nesting beyond RP_SCAN_DEPTH_MAX, bytes after the value. It neither recurses nor allocates. */
+ * Whatever the grammar allows passes: 1e400, 30-digit integers, \u0000, lone surrogate escapes,
+ * duplicate keys (the last one wins, as in every common parser). Refused: anything the grammar
+ * does not allow, invalid UTF-8, a byte order mark, nesting beyond RP_SCAN_DEPTH_MAX, bytes after
+ * the value. It neither recurses nor allocates. */
 #ifndef RP_CORE_SCAN_H
 #define RP_CORE_SCAN_H
 
@@ -24,8 +26,9 @@ enum rp_json_type {
 	RP_JSON_NULL,
 };
 
-/* A member to look for and where it was found. `name` is compared with the decoded key (escapes in keys count). A
- * dotted name such as "kwargs.webhook" looks one level into an object member; keys containing dots are not addressable.
+/* A member to look for and where it was found. `name` is compared with the decoded key (escapes in
+ * keys count). A dotted name such as "kwargs.webhook" looks one level into an object member; keys
+ * containing dots are not addressable.
  */
 struct rp_json_want {
 	const char *name;
@@ -39,12 +42,14 @@ struct rp_scan_error {
 	bool cut_off;        /* the text is a proper prefix of something valid: it was cut off */
 };
 
-/* Validates the whole text, which must be one object (leading and trailing JSON white space allowed), and fills wants.
- * false: *err says where and what; the wants are unspecified. */
-bool rp_scan_object(struct rp_span text, struct rp_json_want *wants, size_t n_wants, struct rp_scan_error *err);
+/* Validates the whole text, which must be one object (leading and trailing JSON white space
+ * allowed), and fills wants. false: *err says where and what; the wants are unspecified. */
+bool rp_scan_object(struct rp_span text, struct rp_json_want *wants, size_t n_wants,
+		    struct rp_scan_error *err);
 
-/* The length (1 to 4) of the UTF-8 sequence at the start of text; 0: none stands there (RFC 3629: no overlong forms, no
- * surrogates, nothing above U+10FFFF), or text ends inside it. *good_bytes: how many bytes were right so far. */
+/* The length (1 to 4) of the UTF-8 sequence at the start of text; 0: none stands there (RFC 3629:
+ * no overlong forms, no surrogates, nothing above U+10FFFF), or text ends inside it. *good_bytes:
+ * how many bytes were right so far. */
 size_t rp_utf8_sequence(struct rp_span text, size_t *good_bytes);
 
 #endif

@@ -22,20 +22,22 @@ bool rp_utf8_steers(struct rp_span sequence)
 
 static bool is_bare(const char *text)
 {
-	static const char bare[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-:,+@";
+	static const char bare[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-:,+@";
 
 	return text[0] != '\0' && text[strspn(text, bare)] == '\0';
 }
 
-/* The quote stands in double quotes, not behind a backslash: should anybody double the backslashes of a command after all,
- * a word of it becomes a wrong one, but nothing gets out of its quotes. */
+/* The quote stands in double quotes, not behind a backslash: should anybody double the backslashes
+ * of a command after all, a word of it becomes a wrong one, but nothing gets out of its quotes. */
 static bool add_quoted(struct rp_span text, struct rp_buf *out)
 {
 	bool ok = rp_buf_add_char(out, '\'');
 	size_t i;
 
 	for (i = 0; ok && i < text.len; i++)
-		ok = text.ptr[i] == '\'' ? rp_buf_add_text(out, "'\"'\"'") : rp_buf_add_char(out, text.ptr[i]);
+		ok = text.ptr[i] == '\'' ? rp_buf_add_text(out, "'\"'\"'")
+					 : rp_buf_add_char(out, text.ptr[i]);
 	return ok && rp_buf_add_char(out, '\'');
 }
 
@@ -83,7 +85,8 @@ static bool add_substitution(struct rp_span text, struct rp_buf *out)
 		if (!can_print || strchr("'\\", c.ptr[0]) != NULL)
 			ok = add_octal(c, out);
 		else
-			ok = rp_buf_add(out, c.ptr, c.len) && (c.ptr[0] != '%' || rp_buf_add_char(out, '%'));
+			ok = rp_buf_add(out, c.ptr, c.len) &&
+			     (c.ptr[0] != '%' || rp_buf_add_char(out, '%'));
 		text.ptr += c.len;
 		text.len -= c.len;
 	}
@@ -101,7 +104,8 @@ bool rp_shell_quote(const char *text, struct rp_buf *out)
 	while (head.len > 0 && head.ptr[head.len - 1] == '\n')
 		head.len--;
 	return add_substitution(head, out) &&
-	       (head.len == all.len || add_quoted((struct rp_span){head.ptr + head.len, all.len - head.len}, out));
+	       (head.len == all.len ||
+		add_quoted((struct rp_span){head.ptr + head.len, all.len - head.len}, out));
 }
 
 bool rp_shell_quote_path(const char *path, struct rp_buf *out)

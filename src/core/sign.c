@@ -28,56 +28,60 @@ struct rp_signer {
 	struct key keys[RP_SIGN_KEYS_MAX];
 };
 
-/* Each maker below fills key from n decoded bytes. Its sentences name the line and hold nothing of the secret. */
+/* Each maker below fills key from n decoded bytes. Its sentences name the line and hold nothing of
+ * the secret. */
 
 static enum rp_err fail_library(struct rp_error *err, unsigned line)
 {
-	return rp_fail(err, RP_ERR_NOMEM, "line %u: the key cannot be set up: out of memory or libcrypto failed", line);
+	return rp_fail(err, RP_ERR_NOMEM,
+		       "line %u: the key cannot be set up: out of memory or libcrypto failed",
+		       line);
 }
 
 static enum rp_err hmac_key_make(struct key *key, const unsigned char *raw, size_t n, unsigned line,
 				 struct rp_error *err)
 {
 	if (n < HMAC_SECRET_BYTES_MIN || n > HMAC_SECRET_BYTES_MAX)
-		return rp_fail(
-		    err, RP_ERR_INVAL,
-		    "line %u: a whsec_ secret is the base64 of %d to %d random bytes, this one has %zu; make one "
-		    "with: echo whsec_$(openssl rand -base64 32)",
-		    line, HMAC_SECRET_BYTES_MIN, HMAC_SECRET_BYTES_MAX, n);
+		return rp_fail(err, RP_ERR_INVAL,
+			       "line %u: a whsec_ secret is the base64 of %d to %d random bytes, "
+			       "this one has %zu; make one "
+			       "with: echo whsec_$(openssl rand -base64 32)",
+			       line, HMAC_SECRET_BYTES_MIN, HMAC_SECRET_BYTES_MAX, n);
 	key->mac = rp_mac_key_new(raw, n);
 	key->can_sign = true;
 	return key->mac != NULL ? RP_OK : fail_library(err, line);
 }
 
-static enum rp_err private_key_make(struct key *key, const unsigned char *raw, size_t n, unsigned line,
-				    struct rp_error *err)
+static enum rp_err private_key_make(struct key *key, const unsigned char *raw, size_t n,
+				    unsigned line, struct rp_error *err)
 {
 	unsigned char pub[ED25519_RAW_BYTES];
 
 	if (n != ED25519_RAW_BYTES && n != 2 * ED25519_RAW_BYTES)
-		return rp_fail(
-		    err, RP_ERR_INVAL,
-		    "line %u: a whsk_ key is the base64 of the 32 byte seed, or of the seed followed by the 32 byte "
-		    "public key; this one has %zu bytes",
-		    line, n);
+		return rp_fail(err, RP_ERR_INVAL,
+			       "line %u: a whsk_ key is the base64 of the 32 byte seed, or of the "
+			       "seed followed by the 32 byte "
+			       "public key; this one has %zu bytes",
+			       line, n);
 	key->ed = rp_ed25519_key_new(raw);
 	key->can_sign = true;
 	if (key->ed == NULL || !rp_ed25519_public_bytes(key->ed, pub))
 		return fail_library(err, line);
 	if (n == 2 * ED25519_RAW_BYTES && memcmp(raw + ED25519_RAW_BYTES, pub, sizeof pub) != 0)
-		return rp_fail(
-		    err, RP_ERR_INVAL,
-		    "line %u: the second half of the whsk_ key is not the public key of its first half; copy the "
-		    "key again, or give the seed alone",
-		    line);
+		return rp_fail(err, RP_ERR_INVAL,
+			       "line %u: the second half of the whsk_ key is not the public key of "
+			       "its first half; copy the "
+			       "key again, or give the seed alone",
+			       line);
 	return RP_OK;
 }
 
-static enum rp_err public_key_make(struct key *key, const unsigned char *raw, size_t n, unsigned line,
-				   struct rp_error *err)
+static enum rp_err public_key_make(struct key *key, const unsigned char *raw, size_t n,
+				   unsigned line, struct rp_error *err)
 {
 	if (n != ED25519_RAW_BYTES)
-		return rp_fail(err, RP_ERR_INVAL, "line %u: a whpk_ key is the base64 of 32 bytes, this one has %zu",
+		return rp_fail(err, RP_ERR_INVAL,
+			       "line %u: a whpk_ key is the base64 of 32 bytes, this one has %zu",
 			       line, n);
 	key->ed = rp_ed25519_public_new(raw);
 	return key->ed != NULL ? RP_OK : fail_library(err, line);
@@ -85,33 +89,34 @@ static enum rp_err public_key_make(struct key *key, const unsigned char *raw, si
 
 static const struct kind {
 	const char *prefix;
-	enum rp_err (*make)(struct key *key, const unsigned char *raw, size_t n, unsigned line, struct rp_error *err);
+	enum rp_err (*make)(struct key *key, const unsigned char *raw, size_t n, unsigned line,
+			    struct rp_error *err);
 } kinds[] = {
     {"whsec_", hmac_key_make},
     {"whsk_", private_key_make},
     {"whpk_", public_key_make},
 };
 
-static enum rp_err key_decode(struct key *key, const struct kind *kind, struct rp_span text, unsigned line,
-			      struct rp_error *err)
+static enum rp_err key_decode(struct key *key, const struct kind *kind, struct rp_span text,
+			      unsigned line, struct rp_error *err)
 {
 	unsigned char raw[KEY_TEXT_MAX / 4 * 3];
 	enum rp_err code;
 	size_t n;
 
 	if (text.len > KEY_TEXT_MAX)
-		return rp_fail(
-		    err, RP_ERR_INVAL,
-		    "line %u: the key has %zu characters after its prefix, the longest has %d; put one key on a line",
-		    line, text.len, KEY_TEXT_MAX);
+		return rp_fail(err, RP_ERR_INVAL,
+			       "line %u: the key has %zu characters after its prefix, the longest "
+			       "has %d; put one key on a line",
+			       line, text.len, KEY_TEXT_MAX);
 	if (rp_base64_decode(text, raw, sizeof raw, &n))
 		code = kind->make(key, raw, n, line, err);
 	else
-		code = rp_fail(
-		    err, RP_ERR_INVAL,
-		    "line %u: what follows the key's prefix is not standard base64 (A-Z a-z 0-9 + / and = at the "
-		    "end); copy the key again, alone on its line",
-		    line);
+		code = rp_fail(err, RP_ERR_INVAL,
+			       "line %u: what follows the key's prefix is not standard base64 (A-Z "
+			       "a-z 0-9 + / and = at the "
+			       "end); copy the key again, alone on its line",
+			       line);
 	rp_wipe(raw, sizeof raw);
 	return code;
 }
@@ -123,7 +128,8 @@ static bool has_prefix(struct rp_span text, const char *prefix)
 	return text.len >= n && memcmp(text.ptr, prefix, n) == 0;
 }
 
-static enum rp_err key_parse(struct key *key, struct rp_span text, unsigned line, struct rp_error *err)
+static enum rp_err key_parse(struct key *key, struct rp_span text, unsigned line,
+			     struct rp_error *err)
 {
 	size_t i, n;
 
@@ -135,11 +141,11 @@ static enum rp_err key_parse(struct key *key, struct rp_span text, unsigned line
 		text.len -= n;
 		return key_decode(key, &kinds[i], text, line, err);
 	}
-	return rp_fail(
-	    err, RP_ERR_INVAL,
-	    "line %u: a key begins with whsec_ (shared secret), whsk_ (Ed25519 private key) or whpk_ (Ed25519 "
-	    "public key); comments begin with #",
-	    line);
+	return rp_fail(err, RP_ERR_INVAL,
+		       "line %u: a key begins with whsec_ (shared secret), whsk_ (Ed25519 private "
+		       "key) or whpk_ (Ed25519 "
+		       "public key); comments begin with #",
+		       line);
 }
 
 static bool is_blank(char c)
@@ -165,8 +171,8 @@ static struct rp_span word_take(struct rp_span *text)
 	return word;
 }
 
-static enum rp_err bound_parse(struct rp_span word, const char *name, int64_t unset, int64_t *bound, unsigned line,
-			       struct rp_error *err)
+static enum rp_err bound_parse(struct rp_span word, const char *name, int64_t unset, int64_t *bound,
+			       unsigned line, struct rp_error *err)
 {
 	size_t n = strlen(name);
 
@@ -174,14 +180,17 @@ static enum rp_err bound_parse(struct rp_span word, const char *name, int64_t un
 		return rp_fail(err, RP_ERR_INVAL, "line %u: %s stands there twice", line, name);
 	if (!rp_time_parse((struct rp_span){word.ptr + n, word.len - n}, bound))
 		return rp_fail(err, RP_ERR_INVAL,
-			       "line %u: %s is followed by something else than a time; accepted: RFC 3339, for example "
+			       "line %u: %s is followed by something else than a time; accepted: "
+			       "RFC 3339, for example "
 			       "%s2026-12-01T00:00:00Z",
 			       line, name, name);
 	return RP_OK;
 }
 
-/* What stands behind a key. What is neither bound may be a piece of the secret, so it is not repeated. */
-static enum rp_err window_parse(struct key *key, struct rp_span words, unsigned line, struct rp_error *err)
+/* What stands behind a key. What is neither bound may be a piece of the secret, so it is not
+ * repeated. */
+static enum rp_err window_parse(struct key *key, struct rp_span words, unsigned line,
+				struct rp_error *err)
 {
 	static const char before[] = "not-before=", after[] = "not-after=";
 	enum rp_err code = RP_OK;
@@ -191,22 +200,29 @@ static enum rp_err window_parse(struct key *key, struct rp_span words, unsigned 
 	key->not_after_at_ms = ALWAYS_MAX;
 	while (code == RP_OK && (word = word_take(&words)).len > 0) {
 		if (has_prefix(word, before))
-			code = bound_parse(word, before, ALWAYS_MIN, &key->not_before_at_ms, line, err);
+			code = bound_parse(word, before, ALWAYS_MIN, &key->not_before_at_ms, line,
+					   err);
 		else if (has_prefix(word, after))
-			code = bound_parse(word, after, ALWAYS_MAX, &key->not_after_at_ms, line, err);
+			code =
+			    bound_parse(word, after, ALWAYS_MAX, &key->not_after_at_ms, line, err);
 		else
 			code = rp_fail(err, RP_ERR_INVAL,
-				       "line %u: there is something else behind the key than not-before=TIME and "
-				       "not-after=TIME; put each key on a line of its own, and comments as well",
+				       "line %u: there is something else behind the key than "
+				       "not-before=TIME and "
+				       "not-after=TIME; put each key on a line of its own, and "
+				       "comments as well",
 				       line);
 	}
 	if (code == RP_OK && key->not_before_at_ms >= key->not_after_at_ms)
-		code = rp_fail(err, RP_ERR_INVAL,
-			       "line %u: not-before is not earlier than not-after: the key would never sign", line);
+		code = rp_fail(
+		    err, RP_ERR_INVAL,
+		    "line %u: not-before is not earlier than not-after: the key would never sign",
+		    line);
 	return code;
 }
 
-static enum rp_err line_parse(struct key *key, struct rp_span line, unsigned n, struct rp_error *err)
+static enum rp_err line_parse(struct key *key, struct rp_span line, unsigned n,
+			      struct rp_error *err)
 {
 	struct rp_span text = word_take(&line);
 	enum rp_err code = window_parse(key, line, n, err);
@@ -243,7 +259,8 @@ static enum rp_err keys_parse(struct rp_signer *signer, struct rp_span text, str
 		if (line.len == 0 || line.ptr[0] == '#')
 			continue;
 		if (signer->n_keys == RP_SIGN_KEYS_MAX)
-			return rp_fail(err, RP_ERR_INVAL, "line %u: more than %d keys; remove the old ones", n,
+			return rp_fail(err, RP_ERR_INVAL,
+				       "line %u: more than %d keys; remove the old ones", n,
 				       RP_SIGN_KEYS_MAX);
 		code = line_parse(&signer->keys[signer->n_keys], line, n, err);
 		signer->n_keys++; /* also after a failure: a half-made key is freed with the rest */
@@ -251,10 +268,10 @@ static enum rp_err keys_parse(struct rp_signer *signer, struct rp_span text, str
 			return code;
 	}
 	if (signer->n_keys == 0)
-		return rp_fail(
-		    err, RP_ERR_INVAL,
-		    "line 1: there is no key in the text; give one a line, for example whsec_ and the base64 of 32 "
-		    "random bytes");
+		return rp_fail(err, RP_ERR_INVAL,
+			       "line 1: there is no key in the text; give one a line, for example "
+			       "whsec_ and the base64 of 32 "
+			       "random bytes");
 	return RP_OK;
 }
 
@@ -290,8 +307,8 @@ void rp_signer_free(struct rp_signer *signer)
 #define N_PARTS 5
 #define TIMESTAMP_MAX (INT64_MAX / 2000) /* so that milliseconds and the tolerance fit */
 
-/* What is signed: id "." timestamp "." body, as parts. Ed25519 reads its message twice, so it needs it in one piece;
- * `joined` is made for the first key that asks. */
+/* What is signed: id "." timestamp "." body, as parts. Ed25519 reads its message twice, so it
+ * needs it in one piece; `joined` is made for the first key that asks. */
 struct message {
 	int64_t timestamp; /* of a message to be verified */
 	struct rp_span parts[N_PARTS];
@@ -328,8 +345,8 @@ static bool signature_add(const struct key *key, struct message *m, struct rp_bu
 	unsigned char sig[RP_ED25519_BYTES];
 
 	if (key->mac != NULL)
-		return rp_mac_sign(key->mac, m->parts, N_PARTS, sig) && rp_buf_add_text(out, "v1,") &&
-		       rp_base64_encode(sig, RP_SHA256_BYTES, out);
+		return rp_mac_sign(key->mac, m->parts, N_PARTS, sig) &&
+		       rp_buf_add_text(out, "v1,") && rp_base64_encode(sig, RP_SHA256_BYTES, out);
 	return message_join(m) && rp_ed25519_sign(key->ed, m->joined.data, m->joined.len, sig) &&
 	       rp_buf_add_text(out, "v1a,") && rp_base64_encode(sig, RP_ED25519_BYTES, out);
 }
@@ -364,7 +381,8 @@ size_t rp_signer_count(const struct rp_signer *signer)
 	return n;
 }
 
-static bool signatures_add(const struct rp_signer *signer, int64_t timestamp, struct message *m, struct rp_buf *out)
+static bool signatures_add(const struct rp_signer *signer, int64_t timestamp, struct message *m,
+			   struct rp_buf *out)
 {
 	bool any = false;
 	size_t i;
@@ -381,8 +399,8 @@ static bool signatures_add(const struct rp_signer *signer, int64_t timestamp, st
 	return any;
 }
 
-bool rp_signer_sign(struct rp_signer *signer, struct rp_span id, int64_t timestamp, struct rp_span body,
-		    struct rp_buf *out)
+bool rp_signer_sign(struct rp_signer *signer, struct rp_span id, int64_t timestamp,
+		    struct rp_span body, struct rp_buf *out)
 {
 	char seconds[RP_DECIMAL_MAX];
 	struct message m;
@@ -421,16 +439,18 @@ static bool timestamp_parse(struct rp_span text, int64_t *out)
 
 static bool verifies_at(const struct key *key, int64_t timestamp)
 {
-	return is_valid_within(key, timestamp - RP_SIGN_TOLERANCE_S, timestamp + RP_SIGN_TOLERANCE_S);
+	return is_valid_within(key, timestamp - RP_SIGN_TOLERANCE_S,
+			       timestamp + RP_SIGN_TOLERANCE_S);
 }
 
-static bool mac_matches(const struct rp_signer *signer, const struct message *m, struct rp_span text)
+static bool mac_matches(const struct rp_signer *signer, const struct message *m,
+			struct rp_span text)
 {
 	unsigned char given[RP_SHA256_BYTES + 1], own[RP_SHA256_BYTES];
 	size_t n, i;
 
-	if (text.len != BASE64_CHARS(RP_SHA256_BYTES) || !rp_base64_decode(text, given, sizeof given, &n) ||
-	    n != RP_SHA256_BYTES)
+	if (text.len != BASE64_CHARS(RP_SHA256_BYTES) ||
+	    !rp_base64_decode(text, given, sizeof given, &n) || n != RP_SHA256_BYTES)
 		return false;
 	for (i = 0; i < signer->n_keys; i++)
 		if (signer->keys[i].mac != NULL && verifies_at(&signer->keys[i], m->timestamp) &&
@@ -445,18 +465,20 @@ static bool ed25519_matches(const struct rp_signer *signer, struct message *m, s
 	unsigned char given[RP_ED25519_BYTES + 2];
 	size_t n, i;
 
-	if (text.len != BASE64_CHARS(RP_ED25519_BYTES) || !rp_base64_decode(text, given, sizeof given, &n) ||
-	    n != RP_ED25519_BYTES)
+	if (text.len != BASE64_CHARS(RP_ED25519_BYTES) ||
+	    !rp_base64_decode(text, given, sizeof given, &n) || n != RP_ED25519_BYTES)
 		return false;
 	for (i = 0; i < signer->n_keys; i++)
-		if (signer->keys[i].ed != NULL && verifies_at(&signer->keys[i], m->timestamp) && message_join(m) &&
+		if (signer->keys[i].ed != NULL && verifies_at(&signer->keys[i], m->timestamp) &&
+		    message_join(m) &&
 		    rp_ed25519_verify(signer->keys[i].ed, m->joined.data, m->joined.len, given))
 			return true;
 	return false;
 }
 
 /* Unknown versions are somebody else's: skipped, so that a sender may add newer ones. */
-static bool signature_matches(const struct rp_signer *signer, struct message *m, struct rp_span token)
+static bool signature_matches(const struct rp_signer *signer, struct message *m,
+			      struct rp_span token)
 {
 	const char *comma = memchr(token.ptr, ',', token.len);
 	struct rp_span version = {token.ptr, comma != NULL ? (size_t)(comma - token.ptr) : 0};
@@ -489,15 +511,16 @@ static struct rp_span token_take(struct rp_span *header)
 	return token;
 }
 
-bool rp_signer_verify(struct rp_signer *signer, struct rp_span id, struct rp_span timestamp, struct rp_span body,
-		      struct rp_span header)
+bool rp_signer_verify(struct rp_signer *signer, struct rp_span id, struct rp_span timestamp,
+		      struct rp_span body, struct rp_span header)
 {
 	struct message m = message_of(id, timestamp, body);
 	struct rp_span token;
 	bool ok = false;
 	int n;
 
-	if (id.len == 0 || memchr(id.ptr, '.', id.len) != NULL || !timestamp_parse(timestamp, &m.timestamp))
+	if (id.len == 0 || memchr(id.ptr, '.', id.len) != NULL ||
+	    !timestamp_parse(timestamp, &m.timestamp))
 		return false;
 	for (n = 0; !ok && n < RP_SIGN_READ_MAX; n++) {
 		token = token_take(&header);

@@ -10,7 +10,8 @@ enum rp_start_verdict rp_start_judge(const struct rp_start *s)
 		return RP_START_DISABLED;
 	if (ep->parked_until_ms > s->now_at_ms)
 		return RP_START_PARKED;
-	if (ep->control.breaker == RP_BREAKER_OPEN || (ep->control.breaker == RP_BREAKER_HALF_OPEN && !s->probe))
+	if (ep->control.breaker == RP_BREAKER_OPEN ||
+	    (ep->control.breaker == RP_BREAKER_HALF_OPEN && !s->probe))
 		return RP_START_BREAKER;
 	if (ep->count[RP_STATE_IN_FLIGHT] > s->in_flight_max)
 		return RP_START_FULL;

@@ -15,10 +15,11 @@ static int64_t min_of(int64_t a, int64_t b)
 /* Of two neighbours. */
 static struct rp_stretch join(const struct rp_stretch *a, const struct rp_stretch *b)
 {
-	return (struct rp_stretch){.first_seq = a->first_seq,
-				   .low_at_ms = min_of(a->low_at_ms, b->low_at_ms),
-				   .high_at_ms = max_of(a->high_at_ms, b->high_at_ms),
-				   .back_ms = max_of(max_of(a->back_ms, b->back_ms), a->high_at_ms - b->low_at_ms)};
+	return (struct rp_stretch){
+	    .first_seq = a->first_seq,
+	    .low_at_ms = min_of(a->low_at_ms, b->low_at_ms),
+	    .high_at_ms = max_of(a->high_at_ms, b->high_at_ms),
+	    .back_ms = max_of(max_of(a->back_ms, b->back_ms), a->high_at_ms - b->low_at_ms)};
 }
 
 /* Joins the two neighbours that are worth the least apart. */
@@ -27,7 +28,8 @@ static void make_room(struct rp_stretches *s)
 	unsigned i, best = 0;
 
 	for (i = 1; i + 1 < s->n; i++)
-		if (join(&s->all[i], &s->all[i + 1]).back_ms < join(&s->all[best], &s->all[best + 1]).back_ms)
+		if (join(&s->all[i], &s->all[i + 1]).back_ms <
+		    join(&s->all[best], &s->all[best + 1]).back_ms)
 			best = i;
 	s->all[best] = join(&s->all[best], &s->all[best + 1]);
 	s->n--;
@@ -37,7 +39,8 @@ static void make_room(struct rp_stretches *s)
 
 void rp_stretches_add(struct rp_stretches *s, uint64_t seq, int64_t accepted_at_ms)
 {
-	struct rp_stretch one = {seq, accepted_at_ms, accepted_at_ms, 0}, *last = &s->all[s->n > 0 ? s->n - 1 : 0];
+	struct rp_stretch one = {seq, accepted_at_ms, accepted_at_ms, 0},
+			  *last = &s->all[s->n > 0 ? s->n - 1 : 0];
 
 	if (s->n > 0 && last->high_at_ms - accepted_at_ms <= RP_STRETCH_BACK_MAX_MS) {
 		*last = join(last, &one);
@@ -48,7 +51,8 @@ void rp_stretches_add(struct rp_stretches *s, uint64_t seq, int64_t accepted_at_
 	s->all[s->n++] = one;
 }
 
-bool rp_stretches_hold(const struct rp_stretches *s, struct rp_stretch_check *c, uint64_t seq, int64_t accepted_at_ms)
+bool rp_stretches_hold(const struct rp_stretches *s, struct rp_stretch_check *c, uint64_t seq,
+		       int64_t accepted_at_ms)
 {
 	const struct rp_stretch *one = NULL;
 	unsigned i;

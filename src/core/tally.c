@@ -5,17 +5,18 @@
 #define MS INT64_C(1000)
 #define S (1000 * MS)
 
-const int64_t rp_bounds_commit_us[RP_HISTOGRAM_BUCKETS - 1] = {100,      250,      500,     1 * MS,    2500,
-							       5 * MS,   10 * MS,  25 * MS, 50 * MS,   100 * MS,
-							       250 * MS, 500 * MS, 1 * S,   2500 * MS, 10 * S};
-const int64_t rp_bounds_attempt_us[RP_HISTOGRAM_BUCKETS - 1] = {1 * MS,    2500,     5 * MS,   10 * MS,  25 * MS,
-								50 * MS,   100 * MS, 250 * MS, 500 * MS, 1 * S,
-								2500 * MS, 5 * S,    10 * S,   20 * S,   60 * S};
-const int64_t rp_bounds_latency_us[RP_HISTOGRAM_BUCKETS - 1] = {5 * MS,   10 * MS,   50 * MS,   100 * MS,   500 * MS,
-								1 * S,    5 * S,     30 * S,    300 * S,    1800 * S,
-								3600 * S, 21600 * S, 86400 * S, 259200 * S, 604800 * S};
+const int64_t rp_bounds_commit_us[RP_HISTOGRAM_BUCKETS - 1] = {
+    100,     250,      500,      1 * MS,   2500,  5 * MS,    10 * MS, 25 * MS,
+    50 * MS, 100 * MS, 250 * MS, 500 * MS, 1 * S, 2500 * MS, 10 * S};
+const int64_t rp_bounds_attempt_us[RP_HISTOGRAM_BUCKETS - 1] = {
+    1 * MS,   2500,  5 * MS,    10 * MS, 25 * MS, 50 * MS, 100 * MS, 250 * MS,
+    500 * MS, 1 * S, 2500 * MS, 5 * S,   10 * S,  20 * S,  60 * S};
+const int64_t rp_bounds_latency_us[RP_HISTOGRAM_BUCKETS - 1] = {
+    5 * MS,  10 * MS,  50 * MS,  100 * MS,  500 * MS,  1 * S,      5 * S,     30 * S,
+    300 * S, 1800 * S, 3600 * S, 21600 * S, 86400 * S, 259200 * S, 604800 * S};
 
-void rp_histogram_add(struct rp_histogram *h, const int64_t bounds[RP_HISTOGRAM_BUCKETS - 1], int64_t us)
+void rp_histogram_add(struct rp_histogram *h, const int64_t bounds[RP_HISTOGRAM_BUCKETS - 1],
+		      int64_t us)
 {
 	size_t i = 0;
 
@@ -111,9 +112,9 @@ enum rp_outcome_class rp_outcome_class(enum rp_cause cause, unsigned http_status
 
 const char *rp_outcome_class_name(enum rp_outcome_class c)
 {
-	static const char *const names[RP_CLASS_COUNT] = {"2xx",      "3xx",     "4xx",     "429", "5xx",
-							  "timeout",  "dns",     "connect", "tls", "reset",
-							  "protocol", "blocked", "other"};
+	static const char *const names[RP_CLASS_COUNT] = {
+	    "2xx",     "3xx", "4xx",   "429",      "5xx",     "timeout", "dns",
+	    "connect", "tls", "reset", "protocol", "blocked", "other"};
 
 	return names[c];
 }

@@ -1,13 +1,16 @@
-/* tally.h - what the outbox counts about its work, beside the ledger: records of numbers that only grow, for
- * `runpostctl metrics`, and the work of the last minutes, for `runpostctl stats`. Values in, values out.
+/* tally.h - what the outbox counts about its work, beside the ledger: records of numbers that only
+ * grow, for `runpostctl metrics`, and the work of the last minutes, for `runpostctl stats`. Values
+ * in, values out.
  *
- * They change in the transactions that do the work, one record a commit, so they are as true as the outbox and it does not
- * matter how many processes there were or how short they lived.
+ * They change in the transactions that do the work, one record a commit, so they are as true as
+ * the outbox and it does not matter how many processes there were or how short they lived.
  *
- * tally ("tally" in meta)           u8 1 | the members of struct rp_tally in their order, u64 each | u64 sum
+ * tally ("tally" in meta)           u8 1 | the members of struct rp_tally in their order, u64 each
+ *                                   | u64 sum
  * series ("series:NAME" in meta)    u8 1 | the members of struct rp_series likewise | u64 sum
  *
- * The tally stays below half a page, so that it lies on the page of the head record, which every commit writes anyway. */
+ * The tally stays below half a page, so that it lies on the page of the head record, which every
+ * commit writes anyway. */
 #ifndef RP_CORE_TALLY_H
 #define RP_CORE_TALLY_H
 
@@ -23,10 +26,12 @@ struct rp_histogram {
 	uint64_t sum_us;
 	uint64_t count[RP_HISTOGRAM_BUCKETS]; /* each value in one bucket only */
 };
-void rp_histogram_add(struct rp_histogram *h, const int64_t bounds[RP_HISTOGRAM_BUCKETS - 1], int64_t us);
+void rp_histogram_add(struct rp_histogram *h, const int64_t bounds[RP_HISTOGRAM_BUCKETS - 1],
+		      int64_t us);
 uint64_t rp_histogram_count(const struct rp_histogram *h);
 
-#define RP_TALLY_CAUSES 32 /* more than there are, so that the record need not change for a new one */
+/* more than there are, so that the record need not change for a new one */
+#define RP_TALLY_CAUSES 32
 #define RP_TALLY_MINUTES 16
 
 struct rp_minute {
@@ -40,9 +45,11 @@ struct rp_tally {
 	uint64_t last_append_at_ms, last_delivery_at_ms;
 	uint64_t retries[RP_TALLY_CAUSES], dead[RP_TALLY_CAUSES];
 	struct rp_histogram sender_commits, other_commits; /* how long the commit itself took */
-	struct rp_histogram attempts;                      /* from the start of a request to its end */
-	struct rp_histogram latency;                       /* from when it was first due to the 2xx */
-	struct rp_minute minutes[RP_TALLY_MINUTES];        /* by minute modulo their number */
+	/* from the start of a request to its end */
+	struct rp_histogram attempts;
+	/* from when it was first due to the 2xx */
+	struct rp_histogram latency;
+	struct rp_minute minutes[RP_TALLY_MINUTES]; /* by minute modulo their number */
 };
 
 /* The minute that now belongs to, emptied if it was that of a while ago. */
@@ -73,8 +80,9 @@ const char *rp_outcome_class_name(enum rp_outcome_class c);
 struct rp_series {
 	uint64_t attempts[RP_CLASS_COUNT];
 };
-#define RP_SERIES_NAME_MAX 48 /* with the NUL; sections with longer names count as RP_SERIES_OTHER */
-#define RP_SERIES_MAX 64      /* and so do those that come when there are so many */
+#define RP_SERIES_NAME_MAX                                                                         \
+	48               /* with the NUL; sections with longer names count as RP_SERIES_OTHER */
+#define RP_SERIES_MAX 64 /* and so do those that come when there are so many */
 #define RP_SERIES_OTHER "other"
 
 #define RP_TALLY_BYTES (1 + sizeof(struct rp_tally) + 8)

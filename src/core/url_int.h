@@ -1,4 +1,5 @@
-/* url_int.h - private to core/: the parts of url.h that url.c, url_same.c, url_show.c and redact.c share. */
+/* url_int.h - private to core/: the parts of url.h that url.c, url_same.c, url_show.c and redact.c
+ * share. */
 #ifndef RP_CORE_URL_INT_H
 #define RP_CORE_URL_INT_H
 

@@ -11,8 +11,8 @@ static struct rp_span without_last_dot(struct rp_span host)
 	return host;
 }
 
-/* An address as the HTTP library and the resolver read it, IPv4 as mapped into IPv6: 127.0.0.1, 127.1, 0x7f000001, [::1].
- * They all begin with a digit or a bracket. */
+/* An address as the HTTP library and the resolver read it, IPv4 as mapped into IPv6: 127.0.0.1,
+ * 127.1, 0x7f000001, [::1]. They all begin with a digit or a bracket. */
 static bool read_address(struct rp_span host, struct in6_addr *out)
 {
 	bool literal = host.ptr[0] == '[';
@@ -79,8 +79,9 @@ static bool add_host(struct rp_span host, struct rp_buf *out)
 		if (IN6_IS_ADDR_V4MAPPED(&addr))
 			return inet_ntop(AF_INET, addr.s6_addr + 12, text, sizeof text) != NULL &&
 			       rp_buf_add_text(out, text);
-		return inet_ntop(AF_INET6, &addr, text, sizeof text) != NULL && rp_buf_add_char(out, '[') &&
-		       rp_buf_add_text(out, text) && rp_buf_add_char(out, ']');
+		return inet_ntop(AF_INET6, &addr, text, sizeof text) != NULL &&
+		       rp_buf_add_char(out, '[') && rp_buf_add_text(out, text) &&
+		       rp_buf_add_char(out, ']');
 	}
 	for (i = 0; i < host.len; i++)
 		if (!rp_buf_add_char(out, rp_char_lower(host.ptr[i])))
@@ -193,7 +194,8 @@ static size_t decode(char *path, size_t len)
 	for (i = 0; i < len; i++) {
 		char c = path[i];
 
-		if (c == '%' && len - i > 2 && rp_char_hex(path[i + 1]) >= 0 && rp_char_hex(path[i + 2]) >= 0) {
+		if (c == '%' && len - i > 2 && rp_char_hex(path[i + 1]) >= 0 &&
+		    rp_char_hex(path[i + 2]) >= 0) {
 			c = decoded(path + i);
 			i += 2;
 		}
@@ -278,7 +280,8 @@ size_t rp_url_match_prefix(const struct rp_url *prefix, const struct rp_url *url
 {
 	struct rp_span want = prefix->path, path = url->path.len > 0 ? url->path : rp_span_of("/");
 
-	if (prefix->https != url->https || prefix->port != url->port || !same_host(prefix->host, url->host))
+	if (prefix->https != url->https || prefix->port != url->port ||
+	    !same_host(prefix->host, url->host))
 		return 0;
 	if (want.len == 0)
 		return 1;

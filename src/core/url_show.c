@@ -69,7 +69,8 @@ bool rp_url_add_redacted_query(const struct rp_url *url, struct rp_buf *out)
 		if (!rp_buf_add_char(out, separator))
 			return false;
 		separator = '&';
-		if (p.name_is_plain && (!rp_buf_add(out, p.name.ptr, p.name.len) || !rp_buf_add_char(out, '=')))
+		if (p.name_is_plain &&
+		    (!rp_buf_add(out, p.name.ptr, p.name.len) || !rp_buf_add_char(out, '=')))
 			return false;
 		if (p.text.len > 0 && !rp_buf_add_text(out, "REDACTED"))
 			return false;
@@ -81,7 +82,8 @@ bool rp_url_redact(const struct rp_url *url, struct rp_buf *out)
 {
 	size_t before = out->len;
 
-	return finish(out, before, rp_url_add_endpoint(url, out) && rp_url_add_redacted_query(url, out));
+	return finish(out, before,
+		      rp_url_add_endpoint(url, out) && rp_url_add_redacted_query(url, out));
 }
 
 void rp_url_mask_query(const struct rp_url *url, struct rp_mask *m)

@@ -1,15 +1,18 @@
 #include "store/page.h"
 #include "store/store_int.h"
 
-/* How a page of table `body` fills. A leaf has all behind its header for rows: 4,080 bytes where pages have 4 KiB. A row
- * takes its payload bytes, the key of 16 bytes, a header of 8 and a pointer of 2, and is padded to even. A row that takes
- * more than half of a leaf (me_nodemax; there: whose value is longer than 2,014 bytes) lies on overflow pages of its own. A
- * value fills one of these and no more, since runs of several pages are searched for in the whole free list: after deletes
- * that cost 15 ms a commit (measured with 64 KB values). Whoever reads must not expect chunks of these sizes: they are those
- * of the machine that made the file, and of the program that wrote them. */
+/* How a page of table `body` fills. A leaf has all behind its header for rows: 4,080 bytes where
+ * pages have 4 KiB. A row takes its payload bytes, the key of 16 bytes, a header of 8 and a
+ * pointer of 2, and is padded to even. A row that takes more than half of a leaf (me_nodemax;
+ * there: whose value is longer than 2,014 bytes) lies on overflow pages of its own. A value fills
+ * one of these and no more, since runs of several pages are searched for in the whole free list:
+ * after deletes that cost 15 ms a commit (measured with 64 KB values). Whoever reads must not
+ * expect chunks of these sizes: they are those of the machine that made the file, and of the
+ * program that wrote them. */
 #define ROW_BYTES 26
-#define LEAF_PAYLOAD_CHUNKS 4 /* payloads longer than so many of the largest rows of a leaf get pages of their own */
-#define CHUNK_WORTH_IT 128    /* no smaller piece is cut off just to fill a page */
+/* payloads longer than so many of the largest rows of a leaf get pages of their own */
+#define LEAF_PAYLOAD_CHUNKS 4
+#define CHUNK_WORTH_IT 128 /* no smaller piece is cut off just to fill a page */
 
 /* Of a leaf's rows, and of a value that has a page to itself. */
 static size_t bytes_on_page(const struct rp_outbox *ob)
@@ -22,15 +25,17 @@ static size_t leaf_chunk_max(const struct rp_outbox *ob)
 	return bytes_on_page(ob) / 2 - ROW_BYTES;
 }
 
-/* LMDB hands out bytes of a page from its end to its beginning, so a row that stands right before the last one is on the
- * same page, and any other has begun a new one. `body_room` is a guess that costs space when it is wrong and nothing else:
- * a chunk that does not fit begins a page, which shows here. */
+/* LMDB hands out bytes of a page from its end to its beginning, so a row that stands right before
+ * the last one is on the same page, and any other has begun a new one. `body_room` is a guess that
+ * costs space when it is wrong and nothing else: a chunk that does not fit begins a page, which
+ * shows here. */
 static void note_place(struct rp_outbox *ob, const void *at, size_t n)
 {
 	uintptr_t place = (uintptr_t)at;
 	size_t bytes = (n + ROW_BYTES + 1) & ~(size_t)1;
 	bool same_page =
-	    ob->body_at == 0 || ob->body_at - place == bytes - 2; /* the pointers grow from the other end */
+	    /* the pointers grow from the other end */
+	    ob->body_at == 0 || ob->body_at - place == bytes - 2;
 
 	if (!same_page || ob->body_room < bytes)
 		ob->body_room = bytes_on_page(ob);
@@ -47,7 +52,8 @@ static size_t leaf_chunk(const struct rp_outbox *ob, size_t left)
 	return room < n && room >= CHUNK_WORTH_IT ? room : n;
 }
 
-enum rp_err rp_body_put(struct rp_txn *t, uint64_t seq, struct rp_span payload, struct rp_error *err)
+enum rp_err rp_body_put(struct rp_txn *t, uint64_t seq, struct rp_span payload,
+			struct rp_error *err)
 {
 	bool leaf = payload.len <= LEAF_PAYLOAD_CHUNKS * leaf_chunk_max(t->ob);
 	uint64_t chunk = 0;

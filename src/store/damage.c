@@ -7,19 +7,21 @@
 #include "base/assert.h"
 #include "base/log.h"
 
-/* LMDB reads pages through memory and trusts them. A page that cannot be read is a SIGBUS; one that is damaged can lead
- * it anywhere, which is a SIGSEGV, let it write beyond its buffers, which the C library notices and aborts, or trip one of
- * its assertions. A transaction that ends so is like one that is killed: nothing was published, and the lock is taken over
- * by the next process.
+/* LMDB reads pages through memory and trusts them. A page that cannot be read is a SIGBUS; one
+ * that is damaged can lead it anywhere, which is a SIGSEGV, let it write beyond its buffers, which
+ * the C library notices and aborts, or trip one of its assertions. A transaction that ends so is
+ * like one that is killed: nothing was published, and the lock is taken over by the next process.
  *
- * Only that is damage: this thread was in the outbox, and the signal is about memory. What else ends a process, a failed
- * assertion of ours in the same place included, is a crash of that process alone: another one may do better. */
+ * Only that is damage: this thread was in the outbox, and the signal is about memory. What else
+ * ends a process, a failed assertion of ours in the same place included, is a crash of that
+ * process alone: another one may do better. */
 
 static const char *program; /* NULL: nobody asked */
 
 /* Where this thread is: the signal comes to the one that met the page. */
 static _Thread_local struct {
-	volatile sig_atomic_t depth; /* of transactions, and other calls in which LMDB reads pages */
+	/* of transactions, and other calls in which LMDB reads pages */
+	volatile sig_atomic_t depth;
 	struct rp_outbox *volatile ob;
 } in;
 
@@ -38,11 +40,13 @@ static void tell_and_end(const struct rp_outbox *ob)
 	_exit(RP_EXIT_DATA);
 }
 
-/* The kernel's word for a page, or the C library's for its heap: abort() is a signal from ourselves. */
+/* The kernel's word for a page, or the C library's for its heap: abort() is a signal from
+ * ourselves. */
 static bool is_about_memory(int number, const siginfo_t *info)
 {
 	if (number == SIGABRT)
-		return info->si_code == SI_TKILL && info->si_pid == getpid() && !rp_assert_has_failed();
+		return info->si_code == SI_TKILL && info->si_pid == getpid() &&
+		       !rp_assert_has_failed();
 	return info->si_code > 0; /* a fault, not kill(2) */
 }
 
@@ -52,7 +56,8 @@ static void on_signal(int number, siginfo_t *info, void *context)
 	if (in.depth > 0 && is_about_memory(number, info))
 		tell_and_end(in.ob);
 	signal(number, SIG_DFL);
-	if (info->si_code <= 0) /* a fault happens again on return, with its address for the core file */
+	/* a fault happens again on return, with its address for the core file */
+	if (info->si_code <= 0)
 		raise(number);
 }
 

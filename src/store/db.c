@@ -53,34 +53,39 @@ enum rp_err rp_db_fail(struct rp_outbox *ob, int rc, const char *what, struct rp
 	case MDB_NOTFOUND:
 		return rp_fail(err, RP_ERR_NOTFOUND, "%s: %s: not found", ob->dir, what);
 	case MDB_MAP_FULL:
-		return rp_fail(err, RP_ERR_FULL,
-			       "%s: the map is full (%s); raise map_size, or deliver or purge entries", ob->dir, what);
+		return rp_fail(
+		    err, RP_ERR_FULL,
+		    "%s: the map is full (%s); raise map_size, or deliver or purge entries",
+		    ob->dir, what);
 	case MDB_READERS_FULL:
-		return rp_fail(err, RP_ERR_BUSY, "%s: all %d reader slots are taken (%s)", ob->dir, RP_DB_READERS_MAX,
-			       what);
+		return rp_fail(err, RP_ERR_BUSY, "%s: all %d reader slots are taken (%s)", ob->dir,
+			       RP_DB_READERS_MAX, what);
 	case MDB_INVALID:
 	case MDB_VERSION_MISMATCH:
-		return rp_fail(err, RP_ERR_FORMAT, "%s: data.mdb is not an outbox of this program (%s)", ob->dir,
+		return rp_fail(err, RP_ERR_FORMAT,
+			       "%s: data.mdb is not an outbox of this program (%s)", ob->dir,
 			       mdb_strerror(rc));
 	case RP_DISTRUSTED:
 		return rp_fail(err, RP_ERR_FORMAT,
-			       "%s: data.mdb is damaged (%s): see what `runpostctl verify` says, and restore a backup",
+			       "%s: data.mdb is damaged (%s): see what `runpostctl verify` says, "
+			       "and restore a backup",
 			       ob->dir, what);
 	case MDB_CORRUPTED:
 	case MDB_PAGE_NOTFOUND:
 	case MDB_BAD_TXN: /* after one of the two, which was taken for one entry's damage */
-		return rp_fail(err, RP_ERR_DAMAGED, "%s: the data file is damaged (%s: %s)", ob->dir, what,
-			       mdb_strerror(rc));
+		return rp_fail(err, RP_ERR_DAMAGED, "%s: the data file is damaged (%s: %s)",
+			       ob->dir, what, mdb_strerror(rc));
 	case ENOMEM:
 		return rp_fail_sys(err, RP_ERR_NOMEM, rc, "%s: %s", ob->dir, what);
 	case ENOSPC:
 	case EDQUOT:
 		return rp_fail_sys(err, RP_ERR_FULL, rc, "%s: %s", ob->dir, what);
 	case EIO:
-		/* A short write on a full disk shows as EIO (measured with 0.9.24): nothing was published, so it is
-		 * only full. */
+		/* A short write on a full disk shows as EIO (measured with 0.9.24): nothing was
+		 * published, so it is only full. */
 		if (rp_db_disk_free_bytes(ob) < 16 * ob->page_bytes)
-			return rp_fail(err, RP_ERR_FULL, "%s: %s: no space left on the device", ob->dir, what);
+			return rp_fail(err, RP_ERR_FULL, "%s: %s: no space left on the device",
+				       ob->dir, what);
 		return rp_fail_sys(err, RP_ERR_IO, rc, "%s: %s", ob->dir, what);
 	default:
 		if (rc > 0)
@@ -89,7 +94,7 @@ enum rp_err rp_db_fail(struct rp_outbox *ob, int rc, const char *what, struct rp
 	}
 }
 
-/* --- transactions ----------------------------------------------------------------------------------------------------
+/* --- transactions -------------------------------------------------------------------------
  */
 
 /* Of t, whose outbox is set. rp_txn_end or rp_txn_commit is its end. */
@@ -105,7 +110,8 @@ static int begin(struct rp_txn *t, unsigned flags)
 		rp_trust_map_moved(ob);
 		if (rc == 0)
 			rc = mdb_txn_begin(ob->env, NULL, flags, &t->mdb);
-	} else if (rc == MDB_READERS_FULL) { /* slots of killed processes count until somebody looks */
+		/* slots of killed processes count until somebody looks */
+	} else if (rc == MDB_READERS_FULL) {
 		mdb_reader_check(ob->env, NULL);
 		rc = mdb_txn_begin(ob->env, NULL, flags, &t->mdb);
 	}
@@ -114,7 +120,8 @@ static int begin(struct rp_txn *t, unsigned flags)
 	return rc;
 }
 
-static enum rp_err begin_with_head(struct rp_outbox *ob, unsigned flags, struct rp_txn *t, struct rp_error *err)
+static enum rp_err begin_with_head(struct rp_outbox *ob, unsigned flags, struct rp_txn *t,
+				   struct rp_error *err)
 {
 	MDB_val key = {4, (void *)(uintptr_t) "head"}, value;
 	int rc;
@@ -124,8 +131,10 @@ static enum rp_err begin_with_head(struct rp_outbox *ob, unsigned flags, struct 
 	rc = begin(t, flags);
 	if (rc != 0)
 		return rp_db_fail(ob, rc, "begin", err);
-	/* Under the write lock and before anything is written: beside a new lock.mdb somebody else has one, too. */
-	if (rp_place_check(ob, (flags & MDB_RDONLY) != 0 ? RP_PLACE_ALL : RP_PLACE_LOCKS, err) != RP_OK) {
+	/* Under the write lock and before anything is written: beside a new lock.mdb somebody else
+	 * has one, too. */
+	if (rp_place_check(ob, (flags & MDB_RDONLY) != 0 ? RP_PLACE_ALL : RP_PLACE_LOCKS, err) !=
+	    RP_OK) {
 		rp_txn_end(t);
 		return RP_ERR_IO;
 	}
@@ -137,7 +146,8 @@ static enum rp_err begin_with_head(struct rp_outbox *ob, unsigned flags, struct 
 	rp_txn_end(t);
 	if (rc > 0) /* an errno: nothing was seen of the record */
 		return rp_db_fail(ob, rc, "head", err);
-	return rp_fail(err, RP_ERR_DAMAGED, "%s: the outbox's head record is damaged; restore a backup", ob->dir);
+	return rp_fail(err, RP_ERR_DAMAGED,
+		       "%s: the outbox's head record is damaged; restore a backup", ob->dir);
 }
 
 enum rp_err rp_txn_read(struct rp_outbox *ob, struct rp_txn *t, struct rp_error *err)
@@ -152,7 +162,8 @@ enum rp_err rp_txn_read_rows(struct rp_outbox *ob, struct rp_txn *t, struct rp_e
 	return rp_db_fail(ob, begin(t, MDB_RDONLY), "begin", err);
 }
 
-enum rp_err rp_txn_write(struct rp_outbox *ob, int64_t now_at_ms, struct rp_txn *t, struct rp_error *err)
+enum rp_err rp_txn_write(struct rp_outbox *ob, int64_t now_at_ms, struct rp_txn *t,
+			 struct rp_error *err)
 {
 	enum rp_err e = ob->trust == NULL ? rp_trust_prepare(ob, err) : RP_OK;
 
@@ -197,9 +208,10 @@ enum rp_err rp_txn_commit(struct rp_txn *t, struct rp_error *err)
 	if (rc == 0)
 		rp_tally_committed(t, rp_sys_stopwatch_us() - began_us);
 	rp_damage_leave();
-	/* The commit is done, perhaps in a file that nobody finds. Whoever removes one after this look removes what had its
-	 * receipt. */
-	return rc == 0 ? rp_place_check(t->ob, RP_PLACE_DATA, err) : rp_db_fail(t->ob, rc, "commit", err);
+	/* The commit is done, perhaps in a file that nobody finds. Whoever removes one after this
+	 * look removes what had its receipt. */
+	return rc == 0 ? rp_place_check(t->ob, RP_PLACE_DATA, err)
+		       : rp_db_fail(t->ob, rc, "commit", err);
 }
 
 void rp_txn_end(struct rp_txn *t)
@@ -211,14 +223,16 @@ void rp_txn_end(struct rp_txn *t)
 	rp_damage_leave();
 }
 
-/* --- rows ------------------------------------------------------------------------------------------------------------
+/* --- rows ---------------------------------------------------------------------------------
  */
 
-/* A transaction that writes, or fetches, looks for most rows next to the last one: of one table it keeps one cursor, whose
- * page is asked first. A search from the root reads a page a level, each after a look in the list of dirty ones. */
+/* A transaction that writes, or fetches, looks for most rows next to the last one: of one table it
+ * keeps one cursor, whose page is asked first. A search from the root reads a page a level, each
+ * after a look in the list of dirty ones. */
 int rp_row_cursor(struct rp_txn *t, enum rp_table table, MDB_cursor **c)
 {
-	int rc = t->at[table] == NULL ? mdb_cursor_open(t->mdb, t->ob->table[table], &t->at[table]) : 0;
+	int rc =
+	    t->at[table] == NULL ? mdb_cursor_open(t->mdb, t->ob->table[table], &t->at[table]) : 0;
 
 	*c = t->at[table];
 	if (!t->keeps_cursors)
@@ -232,8 +246,8 @@ void rp_row_cursor_end(struct rp_txn *t, MDB_cursor *c)
 		mdb_cursor_close(c);
 }
 
-static int row_find(struct rp_txn *t, enum rp_table table, const struct rp_key *key, enum rp_trust_for what_for,
-		    MDB_val *value, MDB_cursor **c)
+static int row_find(struct rp_txn *t, enum rp_table table, const struct rp_key *key,
+		    enum rp_trust_for what_for, MDB_val *value, MDB_cursor **c)
 {
 	MDB_val k = {key->len, (void *)(uintptr_t)key->bytes};
 	int rc = rp_trust(t, table, &k, what_for);
@@ -271,14 +285,16 @@ int rp_text_del(struct rp_txn *t, enum rp_table table, MDB_val *key)
 	return rc == 0 ? mdb_del(t->mdb, t->ob->table[table], key, NULL) : rc;
 }
 
-enum rp_err rp_row_get(struct rp_txn *t, enum rp_table table, struct rp_key key, MDB_val *value, struct rp_error *err)
+enum rp_err rp_row_get(struct rp_txn *t, enum rp_table table, struct rp_key key, MDB_val *value,
+		       struct rp_error *err)
 {
 	MDB_val k = {key.len, key.bytes};
 	MDB_cursor *c;
 	int rc = t->keeps_cursors ? row_find(t, table, &key, RP_TRUST_FIND, value, &c)
 				  : mdb_get(t->mdb, t->ob->table[table], &k, value);
 
-	return rc == MDB_NOTFOUND ? RP_ERR_NOTFOUND : rp_db_fail(t->ob, rc, table_names[table], err);
+	return rc == MDB_NOTFOUND ? RP_ERR_NOTFOUND
+				  : rp_db_fail(t->ob, rc, table_names[table], err);
 }
 
 int rp_row_last(struct rp_txn *t, enum rp_table table, MDB_val *k, MDB_val *v)
@@ -303,7 +319,8 @@ int rp_row_next(struct rp_txn *t, enum rp_table table, MDB_cursor *c, MDB_val *k
 }
 
 /* By a cursor that stays where it is: mdb_put would look for the end of the table each time. */
-int rp_row_append(struct rp_txn *t, enum rp_table table, const struct rp_key *key, MDB_val *value, unsigned flags)
+int rp_row_append(struct rp_txn *t, enum rp_table table, const struct rp_key *key, MDB_val *value,
+		  unsigned flags)
 {
 	MDB_val k = {key->len, (void *)(uintptr_t)key->bytes};
 	int rc;
@@ -315,15 +332,16 @@ int rp_row_append(struct rp_txn *t, enum rp_table table, const struct rp_key *ke
 	return rc == 0 ? mdb_cursor_put(t->at_end[table], &k, value, MDB_APPEND | flags) : rc;
 }
 
-enum rp_err rp_row_put(struct rp_txn *t, enum rp_table table, struct rp_key key, const void *value, size_t n,
-		       unsigned flags, struct rp_error *err)
+enum rp_err rp_row_put(struct rp_txn *t, enum rp_table table, struct rp_key key, const void *value,
+		       size_t n, unsigned flags, struct rp_error *err)
 {
 	MDB_val k = {key.len, key.bytes}, v = {n, (void *)(uintptr_t)value};
 	MDB_cursor *c;
 	int rc;
 
 	if (flags == MDB_APPEND)
-		return rp_db_fail(t->ob, rp_row_append(t, table, &key, &v, 0), table_names[table], err);
+		return rp_db_fail(t->ob, rp_row_append(t, table, &key, &v, 0), table_names[table],
+				  err);
 	t->dirty = true;
 	rc = rp_trust(t, table, &k, RP_TRUST_PUT);
 	if (rc == 0)
@@ -333,7 +351,8 @@ enum rp_err rp_row_put(struct rp_txn *t, enum rp_table table, struct rp_key key,
 	return rp_db_fail(t->ob, rc, table_names[table], err);
 }
 
-enum rp_err rp_row_del(struct rp_txn *t, enum rp_table table, struct rp_key key, struct rp_error *err)
+enum rp_err rp_row_del(struct rp_txn *t, enum rp_table table, struct rp_key key,
+		       struct rp_error *err)
 {
 	MDB_val v;
 	MDB_cursor *c;
@@ -342,11 +361,13 @@ enum rp_err rp_row_del(struct rp_txn *t, enum rp_table table, struct rp_key key,
 	if (rc == 0)
 		rc = mdb_cursor_del(c, 0);
 	t->dirty = true;
-	return rc == MDB_NOTFOUND ? RP_ERR_NOTFOUND : rp_db_fail(t->ob, rc, table_names[table], err);
+	return rc == MDB_NOTFOUND ? RP_ERR_NOTFOUND
+				  : rp_db_fail(t->ob, rc, table_names[table], err);
 }
 
-/* Behind the last row of one leaf LMDB goes to the next it knows of. Where that is not the one in which the key belongs, the
- * cursor must not stay there: what is written next would be written to it. */
+/* Behind the last row of one leaf LMDB goes to the next it knows of. Where that is not the one in
+ * which the key belongs, the cursor must not stay there: what is written next would be written to
+ * it. */
 static int find_first(struct rp_txn *t, enum rp_table table, MDB_cursor *c, MDB_val *k, MDB_val *v)
 {
 	int rc = mdb_cursor_get(c, k, v, MDB_SET_RANGE);
@@ -361,8 +382,8 @@ static int find_first(struct rp_txn *t, enum rp_table table, MDB_cursor *c, MDB_
 	return rc;
 }
 
-enum rp_err rp_row_first(struct rp_txn *t, enum rp_table table, struct rp_key from, uint64_t *key_out, size_t n,
-			 MDB_val *value, struct rp_error *err)
+enum rp_err rp_row_first(struct rp_txn *t, enum rp_table table, struct rp_key from,
+			 uint64_t *key_out, size_t n, MDB_val *value, struct rp_error *err)
 {
 	MDB_val k = {from.len, from.bytes}, v;
 	MDB_cursor *c;
@@ -379,11 +400,13 @@ enum rp_err rp_row_first(struct rp_txn *t, enum rp_table table, struct rp_key fr
 	else if (rc != 0)
 		e = rp_db_fail(t->ob, rc, table_names[table], err);
 	else if (!rp_key_read(k.mv_data, k.mv_size, key_out, n))
-		e = rp_fail(err, RP_ERR_DAMAGED, "%s: table %s holds a key of %zu bytes", t->ob->dir,
-			    table_names[table], k.mv_size);
+		e = rp_fail(err, RP_ERR_DAMAGED, "%s: table %s holds a key of %zu bytes",
+			    t->ob->dir, table_names[table], k.mv_size);
 	else if (memcmp(k.mv_data, from.bytes, from.len < k.mv_size ? from.len : k.mv_size) < 0 ||
-		 key_out[0] > INT64_MAX || key_out[n - 1] > INT64_MAX) /* loops go on behind it, and must end */
-		e = rp_fail(err, RP_ERR_DAMAGED, "%s: table %s holds a key where none like it can be", t->ob->dir,
+		 /* loops go on behind it, and must end */
+		 key_out[0] > INT64_MAX || key_out[n - 1] > INT64_MAX)
+		e = rp_fail(err, RP_ERR_DAMAGED,
+			    "%s: table %s holds a key where none like it can be", t->ob->dir,
 			    table_names[table]);
 	else if (value != NULL)
 		*value = v;

@@ -35,8 +35,9 @@ static enum rp_err sync_dir(const char *path, struct rp_error *err)
 	return RP_OK;
 }
 
-/* LMDB syncs the file, never the directory that names it (traced). Whoever made the outbox may have been killed before it
- * synced the directories, or be just about to: so each process that makes promises sees to it itself, before the first. */
+/* LMDB syncs the file, never the directory that names it (traced). Whoever made the outbox may
+ * have been killed before it synced the directories, or be just about to: so each process that
+ * makes promises sees to it itself, before the first. */
 enum rp_err rp_sync_names(const char *dir, bool made_dir, struct rp_error *err)
 {
 	char *parent = NULL;
@@ -46,7 +47,8 @@ enum rp_err rp_sync_names(const char *dir, bool made_dir, struct rp_error *err)
 		return e;
 	if (asprintf(&parent, "%s/..", dir) < 0)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	/* One that may not be read cannot be synced either, but then an operator made the directory in it. */
+	/* One that may not be read cannot be synced either, but then an operator made the
+	 * directory in it. */
 	if (made_dir || access(parent, R_OK) == 0)
 		e = sync_dir(parent, err);
 	free(parent);
@@ -56,36 +58,40 @@ enum rp_err rp_sync_names(const char *dir, bool made_dir, struct rp_error *err)
 /* A wrong --outbox must not litter somebody else's directory. */
 static enum rp_err check_foreign(struct rp_outbox *ob, struct rp_error *err)
 {
-	static const char *const ours[] = {".", "..", "data.mdb", "lock.mdb", "senders", "doorbell", "lost+found"};
+	static const char *const ours[] = {".",       "..",       "data.mdb",  "lock.mdb",
+					   "senders", "doorbell", "lost+found"};
 	struct dirent *e;
 	enum rp_err rc = RP_OK;
 	DIR *d = opendir(ob->dir);
 	size_t i;
 
 	if (d == NULL)
-		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: open directory", ob->dir);
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: open directory",
+				   ob->dir);
 	while (rc == RP_OK && (e = readdir(d)) != NULL) {
 		for (i = 0; i < sizeof ours / sizeof ours[0]; i++)
 			if (strcmp(e->d_name, ours[i]) == 0)
 				break;
 		if (i == sizeof ours / sizeof ours[0])
-			rc = rp_fail(
-			    err, RP_ERR_FORMAT,
-			    "%s: the directory holds other files (%.80s) and no outbox; name an empty or new directory",
-			    ob->dir, e->d_name);
+			rc = rp_fail(err, RP_ERR_FORMAT,
+				     "%s: the directory holds other files (%.80s) and no outbox; "
+				     "name an empty or new directory",
+				     ob->dir, e->d_name);
 	}
 	closedir(d);
 	return rc;
 }
 
 /* With the command that makes one; `more` says more. */
-static enum rp_err fail_no_outbox(const struct rp_outbox *ob, const char *more, struct rp_error *err)
+static enum rp_err fail_no_outbox(const struct rp_outbox *ob, const char *more,
+				  struct rp_error *err)
 {
 	struct rp_buf dir = {0};
 	enum rp_err e = RP_ERR_NOMEM;
 
 	if (rp_shell_quote_path(ob->dir, &dir))
-		e = rp_fail(err, RP_ERR_NOTFOUND, "%s: there is no outbox here%s: runpost init --outbox %s", ob->dir,
+		e = rp_fail(err, RP_ERR_NOTFOUND,
+			    "%s: there is no outbox here%s: runpost init --outbox %s", ob->dir,
 			    more, dir.data);
 	else
 		rp_fail(err, e, "out of memory");
@@ -93,7 +99,8 @@ static enum rp_err fail_no_outbox(const struct rp_outbox *ob, const char *more, 
 	return e;
 }
 
-static enum rp_err prepare_dir(struct rp_outbox *ob, bool create, bool *made_dir, struct rp_error *err)
+static enum rp_err prepare_dir(struct rp_outbox *ob, bool create, bool *made_dir,
+			       struct rp_error *err)
 {
 	char *data = NULL;
 	bool present;
@@ -107,14 +114,16 @@ static enum rp_err prepare_dir(struct rp_outbox *ob, bool create, bool *made_dir
 	if (present)
 		return RP_OK;
 	if (sys != ENOENT && sys != ENOTDIR) /* what we may not look at may be there */
-		return rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s: look for data.mdb", ob->dir);
+		return rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s: look for data.mdb",
+				   ob->dir);
 	if (!create)
 		return fail_no_outbox(ob, "; make one with", err);
 	*made_dir = mkdir(ob->dir, 0700) == 0;
 	if (*made_dir)
 		return RP_OK;
 	if (errno != EEXIST)
-		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: create directory", ob->dir);
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: create directory",
+				   ob->dir);
 	return check_foreign(ob, err);
 }
 
@@ -148,7 +157,8 @@ static int try_open_env(struct rp_outbox *ob, const struct rp_outbox_options *o)
 	if (rc == 0)
 		rc = mdb_env_set_maxreaders(ob->env, RP_DB_READERS_MAX);
 	if (rc == 0)
-		rc = mdb_env_set_mapsize(ob->env, o->map_bytes != 0 ? o->map_bytes : MAP_BYTES_DEFAULT);
+		rc = mdb_env_set_mapsize(ob->env,
+					 o->map_bytes != 0 ? o->map_bytes : MAP_BYTES_DEFAULT);
 	if (rc == 0)
 		rc = mdb_env_open(ob->env, ob->dir, flags, 0600);
 	if (rc == 0)
@@ -156,14 +166,17 @@ static int try_open_env(struct rp_outbox *ob, const struct rp_outbox_options *o)
 	if (rc == 0)
 		rc = mdb_env_get_fd(ob->env, &fd);
 	if (rc == 0)
-		(void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* LMDB forgets it; a child must not hold the data file */
+		/* LMDB forgets it; a child must not hold the data file */
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 	return rc;
 }
 
-/* Whether LMDB sees the last commit there is. Its lock table says which one that is. Where the first to open was killed
- * after it had emptied the table, and before it wrote the number into it, whoever waited for it meanwhile has the table as
- * it is (0.9.24, seen), would read an older outbox, and write the next commit over the last ones: it says 0 then. One less
- * than the meta pages it says within each commit, also when its writer was killed there; the next to write mends that. */
+/* Whether LMDB sees the last commit there is. Its lock table says which one that is. Where the
+ * first to open was killed after it had emptied the table, and before it wrote the number into it,
+ * whoever waited for it meanwhile has the table as it is (0.9.24, seen), would read an older
+ * outbox, and write the next commit over the last ones: it says 0 then. One less than the meta
+ * pages it says within each commit, also when its writer was killed there; the next to write mends
+ * that. */
 static int sees_last_commit(MDB_env *env, bool *sees)
 {
 	MDB_envinfo info;
@@ -171,7 +184,8 @@ static int sees_last_commit(MDB_env *env, bool *sees)
 	size_t id;
 	int rc;
 
-	mdb_reader_check(env, NULL);   /* or places of those who were killed could be all there are */
+	/* or places of those who were killed could be all there are */
+	mdb_reader_check(env, NULL);
 	rc = mdb_env_info(env, &info); /* from the meta pages */
 	if (rc == 0)
 		rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn); /* from the lock table */
@@ -191,18 +205,21 @@ static enum rp_err fail_open(struct rp_outbox *ob, int rc, struct rp_error *err)
 
 	if (rc != EACCES && rc != EPERM)
 		return rp_db_fail(ob, rc, "open", err);
-	lock = fstatat(ob->place.dir_fd, "lock.mdb", &st, AT_SYMLINK_NOFOLLOW) != 0 || (st.st_mode & 0600) != 0600;
+	lock = fstatat(ob->place.dir_fd, "lock.mdb", &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+	       (st.st_mode & 0600) != 0600;
 	return rp_owner_fail_open(ob, lock ? "lock.mdb" : "data.mdb", rc, err);
 }
 
 /* *sees: false: it has to be closed and opened again. */
-static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options *o, bool *sees, struct rp_error *err)
+static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options *o, bool *sees,
+			    struct rp_error *err)
 {
 	int rc;
 
 	*sees = true;
 	if (rp_beginning_is_impossible(ob))
-		return rp_fail(err, RP_ERR_FORMAT, "%s: data.mdb: a meta page is damaged; restore a backup", ob->dir);
+		return rp_fail(err, RP_ERR_FORMAT,
+			       "%s: data.mdb: a meta page is damaged; restore a backup", ob->dir);
 	rc = try_open_env(ob, o);
 	if (rc == 0)
 		return rp_db_fail(ob, sees_last_commit(ob->env, sees), "open", err);
@@ -212,14 +229,16 @@ static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options
 	if (!rp_beginning_find_torn(ob, o->create))
 		return rp_db_fail(ob, rc, "open", err);
 	if (!o->create)
-		return fail_no_outbox(ob, ", only one whose creation was cut short; begin it anew with", err);
+		return fail_no_outbox(
+		    ob, ", only one whose creation was cut short; begin it anew with", err);
 	rp_log(RP_LOG_WARN, "begun_anew", "file=%s/data.mdb", ob->dir);
 	return rp_db_fail(ob, try_open_env(ob, o), "open", err);
 }
 
-/* LMDB opens by name, and through links: what it opens was looked at before, and it opens as the outbox's user. */
-static enum rp_err open_env_in_gate(struct rp_outbox *ob, const struct rp_outbox_options *o, int gate, bool *sees,
-				    struct rp_error *err)
+/* LMDB opens by name, and through links: what it opens was looked at before, and it opens as the
+ * outbox's user. */
+static enum rp_err open_env_in_gate(struct rp_outbox *ob, const struct rp_outbox_options *o,
+				    int gate, bool *sees, struct rp_error *err)
 {
 	enum rp_err e = rp_place_open(ob, gate, err);
 	uid_t before;
@@ -238,10 +257,11 @@ static enum rp_err open_env_in_gate(struct rp_outbox *ob, const struct rp_outbox
 	return e == RP_OK ? rp_users_stay(ob, fd, err) : e;
 }
 
-/* The gate keeps half made tables from ourselves; the look at the last commit is for programs that know nothing of it, as
- * mdb_stat. When all that hold such a table have closed it, who must pass the gate for that, the next to open begins it
- * anew. */
-static enum rp_err open_env_through_gate(struct rp_outbox *ob, const struct rp_outbox_options *o, struct rp_error *err)
+/* The gate keeps half made tables from ourselves; the look at the last commit is for programs that
+ * know nothing of it, as mdb_stat. When all that hold such a table have closed it, who must pass
+ * the gate for that, the next to open begins it anew. */
+static enum rp_err open_env_through_gate(struct rp_outbox *ob, const struct rp_outbox_options *o,
+					 struct rp_error *err)
 {
 	struct rp_buf word = {0};
 	enum rp_err e;
@@ -260,11 +280,11 @@ static enum rp_err open_env_through_gate(struct rp_outbox *ob, const struct rp_o
 			return e;
 		rp_gate_pause();
 	}
-	e = rp_fail(
-	    err, RP_ERR_BUSY,
-	    "%s: the lock table (lock.mdb) was left half made by a process that was killed, and another program "
-	    "still has it open: end that (fuser %s tells which)",
-	    ob->dir, rp_place_word(ob, "lock.mdb", &word));
+	e = rp_fail(err, RP_ERR_BUSY,
+		    "%s: the lock table (lock.mdb) was left half made by a process that was "
+		    "killed, and another program "
+		    "still has it open: end that (fuser %s tells which)",
+		    ob->dir, rp_place_word(ob, "lock.mdb", &word));
 	rp_buf_release(&word);
 	return e;
 }
@@ -278,7 +298,8 @@ static enum rp_err check_format(struct rp_outbox *ob, MDB_txn *txn, struct rp_er
 
 	if (rc != 0 || value.mv_size != sizeof format_magic - 1 + 4 ||
 	    memcmp(value.mv_data, format_magic, sizeof format_magic - 1) != 0)
-		return rp_fail(err, RP_ERR_FORMAT, "%s: data.mdb is an LMDB file, but not an outbox of runpost",
+		return rp_fail(err, RP_ERR_FORMAT,
+			       "%s: data.mdb is an LMDB file, but not an outbox of runpost",
 			       ob->dir);
 	r = rp_reader_of((const char *)value.mv_data + sizeof format_magic - 1, 4);
 	version = rp_get_u32(&r);
@@ -318,7 +339,8 @@ static enum rp_err create_tables(struct rp_outbox *ob, MDB_txn *txn, struct rp_e
 	return rp_db_fail(ob, rc, "create tables", err);
 }
 
-/* Two processes may create at once: the second finds the tables made when it gets the write lock. */
+/* Two processes may create at once: the second finds the tables made when it gets the write
+ * lock. */
 static enum rp_err create_outbox(struct rp_outbox *ob, struct rp_error *err)
 {
 	MDB_txn *txn;
@@ -336,7 +358,8 @@ static enum rp_err create_outbox(struct rp_outbox *ob, struct rp_error *err)
 	rc = mdb_env_stat(ob->env, &st);
 	if (rc == 0 && st.ms_entries > 0) {
 		mdb_txn_abort(txn);
-		return rp_fail(err, RP_ERR_FORMAT, "%s: data.mdb is an LMDB file, but not an outbox of runpost",
+		return rp_fail(err, RP_ERR_FORMAT,
+			       "%s: data.mdb is an LMDB file, but not an outbox of runpost",
 			       ob->dir);
 	}
 	e = create_tables(ob, txn, err);
@@ -372,7 +395,8 @@ static enum rp_err open_tables(struct rp_outbox *ob, struct rp_error *err)
 	}
 	e = rc == 0 ? check_format(ob, txn, err) : rp_db_fail(ob, rc, "open tables", err);
 	for (i = 0; e == RP_OK && i < RP_T_COUNT; i++)
-		e = rp_db_fail(ob, mdb_dbi_open(txn, rp_table_name(i), 0, &ob->table[i]), rp_table_name(i), err);
+		e = rp_db_fail(ob, mdb_dbi_open(txn, rp_table_name(i), 0, &ob->table[i]),
+			       rp_table_name(i), err);
 	if (e != RP_OK) {
 		mdb_txn_abort(txn);
 		return e == RP_ERR_NOTFOUND ? RP_ERR_FORMAT : e;
@@ -392,7 +416,8 @@ static enum rp_err open_or_create_tables(struct rp_outbox *ob, bool create, stru
 	return e == RP_OK ? open_tables(ob, err) : e;
 }
 
-enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *o, struct rp_error *err)
+enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *o,
+		       struct rp_error *err)
 {
 	uint64_t map_bytes = o->map_bytes != 0 ? o->map_bytes : MAP_BYTES_DEFAULT;
 	bool made_dir = false;
@@ -402,7 +427,8 @@ enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *o, 
 	/* In a full map nothing works any more, not even deletes: appends must stop long before. */
 	if (ob->quota_bytes > map_bytes - map_bytes / 8)
 		ob->quota_bytes = map_bytes - map_bytes / 8;
-	ob->disk_reserve_bytes = o->disk_reserve_bytes != 0 ? o->disk_reserve_bytes : DISK_RESERVE_DEFAULT;
+	ob->disk_reserve_bytes =
+	    o->disk_reserve_bytes != 0 ? o->disk_reserve_bytes : DISK_RESERVE_DEFAULT;
 	ob->page_bytes = rp_page_bytes_of_this_machine(); /* until it is open */
 	e = prepare_dir(ob, o->create, &made_dir, err);
 	if (e != RP_OK)
@@ -421,8 +447,9 @@ void rp_db_close(struct rp_outbox *ob)
 
 	if (ob->env == NULL)
 		return;
-	/* Later LMDBs take the lock table to pieces when they are the last to close it: no place to be while others open.
-	 * Not for long: whoever is stopped in the gate keeps nobody from ending. */
+	/* Later LMDBs take the lock table to pieces when they are the last to close it: no place
+	 * to be while others open. Not for long: whoever is stopped in the gate keeps nobody from
+	 * ending. */
 	rp_gate_enter(ob, RP_GATE_TRIES_TO_CLOSE, &gate, NULL);
 	close_env(ob);
 	rp_gate_leave(gate);

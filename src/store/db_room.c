@@ -23,7 +23,8 @@ void rp_sight_forget(const struct rp_sight *s)
 		  high = (uintptr_t)s->high | within;
 
 	if (s->low != NULL)
-		(void)madvise((void *)low, high + 1 - low, MADV_DONTNEED); /* if not, it is only memory */
+		/* if not, it is only memory */
+		(void)madvise((void *)low, high + 1 - low, MADV_DONTNEED);
 }
 
 MDB_envinfo rp_db_info(struct rp_outbox *ob)
@@ -48,7 +49,8 @@ struct oldest_reader {
 	long pid;
 };
 
-/* A line of LMDB's list, "pid thread transaction"; the transaction is - for a slot that reads nothing. */
+/* A line of LMDB's list, "pid thread transaction"; the transaction is - for a slot that reads
+ * nothing. */
 static int see_reader(const char *line, void *arg)
 {
 	struct oldest_reader *oldest = arg;
@@ -71,7 +73,8 @@ struct rp_db_room rp_db_room(struct rp_outbox *ob)
 	size_t n;
 
 	mdb_reader_list(ob->env, see_reader, &oldest);
-	/* Table 0 is LMDB's free list: transaction id -> count, page numbers. Only read transactions may look at it. */
+	/* Table 0 is LMDB's free list: transaction id -> count, page numbers. Only read
+	 * transactions may look at it. */
 	if (rp_txn_read_rows(ob, &t, NULL) != RP_OK)
 		return room;
 	if (mdb_cursor_open(t.mdb, 0, &c) != 0) {
@@ -84,7 +87,8 @@ struct rp_db_room rp_db_room(struct rp_outbox *ob)
 		memcpy(&n, v.mv_data, sizeof n);
 		memcpy(&freed_by, k.mv_data, sizeof freed_by);
 		/* What a transaction freed is used again when every reader is younger than it. */
-		*(freed_by < oldest.txn ? &room.free_bytes : &room.pinned_bytes) += n * ob->page_bytes;
+		*(freed_by < oldest.txn ? &room.free_bytes : &room.pinned_bytes) +=
+		    n * ob->page_bytes;
 	}
 	room.pinned_by = room.pinned_bytes > 0 ? oldest.pid : 0;
 	mdb_cursor_close(c);
@@ -97,5 +101,6 @@ uint64_t rp_db_used_bytes(struct rp_outbox *ob)
 	struct rp_db_room room = rp_db_room(ob);
 	uint64_t not_used = room.free_bytes + room.pinned_bytes;
 
-	return not_used < room.high_bytes ? room.high_bytes - not_used : 0; /* a damaged free list may say anything */
+	/* a damaged free list may say anything */
+	return not_used < room.high_bytes ? room.high_bytes - not_used : 0;
 }

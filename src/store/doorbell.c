@@ -6,8 +6,9 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-/* Two files tell senders to look without polling: "doorbell", written to after a commit that made work due, and
- * "senders", which the kernel closes when a sender dies. inotify merges equal events, so ringing often is cheap. */
+/* Two files tell senders to look without polling: "doorbell", written to after a commit that made
+ * work due, and "senders", which the kernel closes when a sender dies. inotify merges equal
+ * events, so ringing often is cheap. */
 
 /* NULL and RP_ERR_NOMEM in err: out of memory. The caller frees it. */
 static char *side_path(const struct rp_outbox *ob, const char *name, struct rp_error *err)
@@ -26,7 +27,8 @@ enum rp_err rp_doorbell_open(struct rp_outbox *ob, struct rp_error *err)
 
 	if (ob->doorbell_fd >= 0)
 		return RP_OK;
-	e = rp_place_file_open(ob, RP_FILE_DOORBELL, &ob->doorbell_fd, &ob->place.made_doorbell, err);
+	e = rp_place_file_open(ob, RP_FILE_DOORBELL, &ob->doorbell_fd, &ob->place.made_doorbell,
+			       err);
 	return e == RP_OK ? rp_place_keep_opened(ob, RP_FILE_DOORBELL, ob->doorbell_fd, err) : e;
 }
 
@@ -45,11 +47,13 @@ void rp_outbox_ring(struct rp_outbox *ob)
 {
 	ssize_t n = pwrite(ob->doorbell_fd, "!", 1, 0);
 
-	/* The commit is done and stands; a sender that misses the bell finds the work at its next heartbeat. */
+	/* The commit is done and stands; a sender that misses the bell finds the work at its next
+	 * heartbeat. */
 	(void)n;
 }
 
-static enum rp_err watch_file(struct rp_outbox *ob, const char *name, uint32_t mask, int *wd, struct rp_error *err)
+static enum rp_err watch_file(struct rp_outbox *ob, const char *name, uint32_t mask, int *wd,
+			      struct rp_error *err)
 {
 	char *path = side_path(ob, name, err);
 	int sys;
@@ -105,8 +109,9 @@ void rp_outbox_watch_drain(struct rp_outbox *ob, bool *rung, bool *sender_ended)
 	}
 }
 
-/* Commits that make no work due ring no bell, and a bell for each would wake every sender. But LMDB writes its pages and
- * then its meta page with system calls, which the kernel tells of anyway. */
+/* Commits that make no work due ring no bell, and a bell for each would wake every sender. But
+ * LMDB writes its pages and then its meta page with system calls, which the kernel tells of
+ * anyway. */
 enum rp_err rp_outbox_watch_commits(struct rp_outbox *ob, int *fd, struct rp_error *err)
 {
 	char *path;

@@ -67,8 +67,8 @@ static struct rp_ep *add(struct rp_outbox *ob, uint64_t id)
 	return ep;
 }
 
-/* Counters of a damaged endpoint record, from every delivery. Rare, so a full walk is fine. The agenda rows it may have
- * left are found by looking: the record no longer knows its key. */
+/* Counters of a damaged endpoint record, from every delivery. Rare, so a full walk is fine. The
+ * agenda rows it may have left are found by looking: the record no longer knows its key. */
 static enum rp_err rebuild(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
 {
 	uint64_t key[3] = {0, 0, 0};
@@ -94,7 +94,8 @@ static enum rp_err rebuild(struct rp_txn *t, struct rp_ep *ep, struct rp_error *
 	if (e != RP_ERR_NOTFOUND)
 		return e;
 	key[0] = key[1] = 0;
-	while ((e = rp_row_first(t, RP_T_AGENDA, rp_key2(key[0], key[1]), key, 2, NULL, err)) == RP_OK) {
+	while ((e = rp_row_first(t, RP_T_AGENDA, rp_key2(key[0], key[1]), key, 2, NULL, err)) ==
+	       RP_OK) {
 		if (key[1] == ep->id) {
 			e = rp_row_del(t, RP_T_AGENDA, rp_key2(key[0], key[1]), err);
 			if (e != RP_OK)
@@ -167,7 +168,8 @@ enum rp_err rp_ep_intern(struct rp_txn *t, struct rp_span name, uint64_t *id, st
 	rp_put_u64(&w, *id);
 	e = rp_row_put(t, RP_T_ENDPOINT_ID, name_key(name), buf, sizeof buf, 0, err);
 	if (e == RP_OK)
-		e = rp_row_put(t, RP_T_ENDPOINT_NAME, rp_key1(*id), name.ptr, name.len, MDB_APPEND, err);
+		e = rp_row_put(t, RP_T_ENDPOINT_NAME, rp_key1(*id), name.ptr, name.len, MDB_APPEND,
+			       err);
 	if (e != RP_OK)
 		return e;
 	ep = add(t->ob, *id);
@@ -195,12 +197,13 @@ int64_t rp_ep_ready_at_ms(const struct rp_endpoint *r)
 
 	if (r->disabled)
 		return 0;
-	at_ms = r->paused ? RP_LOOK_NEVER : rp_control_ready_at_ms(&r->control, r->count[RP_STATE_IN_FLIGHT]);
+	at_ms = r->paused ? RP_LOOK_NEVER
+			  : rp_control_ready_at_ms(&r->control, r->count[RP_STATE_IN_FLIGHT]);
 	return at_ms > r->parked_until_ms ? at_ms : r->parked_until_ms;
 }
 
-/* What an operator or a receiver decided is kept. All else would pile up for ever, since callers choose the URLs: a path
- * of its own for every run is an endpoint of its own for every run. */
+/* What an operator or a receiver decided is kept. All else would pile up for ever, since callers
+ * choose the URLs: a path of its own for every run is an endpoint of its own for every run. */
 static bool is_unused(const struct rp_endpoint *r)
 {
 	int s;
@@ -217,11 +220,13 @@ static bool may_go(const struct rp_endpoint *r, int64_t now_at_ms)
 	return is_unused(r) && rp_control_full_at_ms(&r->control) <= now_at_ms;
 }
 
-/* When something may next be claimed from it. The agenda holds an endpoint only if a claim could take something then,
- * so that a claim never looks at an endpoint in vain: a full window or a pause takes it off, and whatever frees a place
- * (settle, resume, a dead sender's claims) comes through here again; a rate or an open breaker puts it where the next
- * token or the probe is. A disabled one stays: its entries die there. So does an unused one until its rate lets it go. */
-static enum rp_err look_at(struct rp_txn *t, const struct rp_ep *ep, int64_t *at_ms, struct rp_error *err)
+/* When something may next be claimed from it. The agenda holds an endpoint only if a claim could
+ * take something then, so that a claim never looks at an endpoint in vain: a full window or a
+ * pause takes it off, and whatever frees a place (settle, resume, a dead sender's claims) comes
+ * through here again; a rate or an open breaker puts it where the next token or the probe is. A
+ * disabled one stays: its entries die there. So does an unused one until its rate lets it go. */
+static enum rp_err look_at(struct rp_txn *t, const struct rp_ep *ep, int64_t *at_ms,
+			   struct rp_error *err)
 {
 	const struct rp_endpoint *r = &ep->rec;
 	int64_t ready_at_ms = rp_ep_ready_at_ms(r);
@@ -238,7 +243,8 @@ static enum rp_err look_at(struct rp_txn *t, const struct rp_ep *ep, int64_t *at
 		return RP_OK;
 	if (e != RP_OK || key[0] != ep->id)
 		return e;
-	/* Served in the future: the clock was set back, and nobody must wait until it has caught up. */
+	/* Served in the future: the clock was set back, and nobody must wait until it has caught
+	 * up. */
 	*at_ms = r->served_at_ms <= t->now_at_ms ? r->served_at_ms : 0;
 	if ((int64_t)key[1] > *at_ms)
 		*at_ms = (int64_t)key[1];
@@ -269,17 +275,20 @@ static enum rp_err flush_one(struct rp_txn *t, struct rp_ep *ep, struct rp_error
 	size_t n;
 
 	rp_control_mind_clock(&ep->rec.control, t->now_at_ms);
-	if (ep->rec.parked_until_ms > t->now_at_ms + 2 * RP_PARK_MAX_MS) /* the clock was set back */
+	/* the clock was set back */
+	if (ep->rec.parked_until_ms > t->now_at_ms + 2 * RP_PARK_MAX_MS)
 		ep->rec.parked_until_ms = 0;
 	e = look_at(t, ep, &at_ms, err);
 	if (e == RP_OK && at_ms != ep->rec.look_at_ms) {
 		if (ep->rec.look_at_ms != RP_LOOK_NEVER) {
-			e = rp_row_del(t, RP_T_AGENDA, rp_key2((uint64_t)ep->rec.look_at_ms, ep->id), err);
+			e = rp_row_del(t, RP_T_AGENDA,
+				       rp_key2((uint64_t)ep->rec.look_at_ms, ep->id), err);
 			if (e == RP_ERR_NOTFOUND)
 				e = RP_OK;
 		}
 		if (e == RP_OK && at_ms != RP_LOOK_NEVER)
-			e = rp_row_put(t, RP_T_AGENDA, rp_key2((uint64_t)at_ms, ep->id), "", 0, 0, err);
+			e = rp_row_put(t, RP_T_AGENDA, rp_key2((uint64_t)at_ms, ep->id), "", 0, 0,
+				       err);
 		ep->rec.look_at_ms = at_ms;
 	}
 	if (e != RP_OK)

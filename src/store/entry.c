@@ -8,7 +8,8 @@
 #include "base/log.h"
 
 /* The row that an entry has because of its state. WAITING behind another has none. */
-static bool index_row(uint64_t seq, const struct rp_delivery *d, enum rp_table *table, struct rp_key *key)
+static bool index_row(uint64_t seq, const struct rp_delivery *d, enum rp_table *table,
+		      struct rp_key *key)
 {
 	switch (d->state) {
 	case RP_STATE_WAITING:
@@ -71,7 +72,8 @@ size_t rp_entry_run_key(uint64_t seq, struct rp_span run_id, struct rp_span dedu
 	if (run_id.len == 0)
 		return 0;
 	if (dedupe_key.len > run_id.len + 1 && dedupe_key.ptr[0] == 'r' &&
-	    memcmp(dedupe_key.ptr + 1, run_id.ptr, run_id.len) == 0 && dedupe_key.ptr[run_id.len + 1] == '\0')
+	    memcmp(dedupe_key.ptr + 1, run_id.ptr, run_id.len) == 0 &&
+	    dedupe_key.ptr[run_id.len + 1] == '\0')
 		return 0;
 	rp_put_bytes(&w, run_id.ptr, run_id.len);
 	rp_put_u8(&w, 0);
@@ -80,8 +82,8 @@ size_t rp_entry_run_key(uint64_t seq, struct rp_span run_id, struct rp_span dedu
 	return run_id.len + 9;
 }
 
-enum rp_err rp_entry_put_run(struct rp_txn *t, uint64_t seq, struct rp_span run_id, struct rp_span dedupe_key,
-			     struct rp_error *err)
+enum rp_err rp_entry_put_run(struct rp_txn *t, uint64_t seq, struct rp_span run_id,
+			     struct rp_span dedupe_key, struct rp_error *err)
 {
 	unsigned char key[RP_RUN_KEY_MAX];
 	MDB_val k = {rp_entry_run_key(seq, run_id, dedupe_key, key), key}, v = {0, key};
@@ -91,8 +93,10 @@ enum rp_err rp_entry_put_run(struct rp_txn *t, uint64_t seq, struct rp_span run_
 	return rp_db_fail(t->ob, rp_text_put(t, RP_T_RUN, &k, &v, 0), "run", err);
 }
 
-/* NULL: nobody knows any more (both records of the entry were damaged), and no endpoint counts it. */
-static enum rp_err endpoint_of(struct rp_txn *t, const struct rp_delivery *d, struct rp_ep **ep, struct rp_error *err)
+/* NULL: nobody knows any more (both records of the entry were damaged), and no endpoint counts
+ * it. */
+static enum rp_err endpoint_of(struct rp_txn *t, const struct rp_delivery *d, struct rp_ep **ep,
+			       struct rp_error *err)
 {
 	enum rp_err e;
 
@@ -118,7 +122,8 @@ static bool uncount(uint64_t *count)
 	return true;
 }
 
-static enum rp_err remove_index_row(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d, struct rp_error *err)
+static enum rp_err remove_index_row(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d,
+				    struct rp_error *err)
 {
 	enum rp_table table;
 	struct rp_key key;
@@ -129,11 +134,13 @@ static enum rp_err remove_index_row(struct rp_txn *t, uint64_t seq, const struct
 	e = rp_row_del(t, table, key, err);
 	if (e != RP_ERR_NOTFOUND)
 		return e;
-	rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=index_row state=%s", seq, rp_state_name(d->state));
+	rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=index_row state=%s", seq,
+	       rp_state_name(d->state));
 	return RP_OK;
 }
 
-static enum rp_err put_index_row(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d, struct rp_error *err)
+static enum rp_err put_index_row(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d,
+				 struct rp_error *err)
 {
 	unsigned char value[RP_WHY_BYTES];
 	struct rp_writer w = rp_writer_of(value, sizeof value);
@@ -153,8 +160,8 @@ static enum rp_err put_index_row(struct rp_txn *t, uint64_t seq, const struct rp
 	return rp_row_put(t, table, key, value, n, 0, err);
 }
 
-static enum rp_err put_delivery(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d, unsigned flags,
-				struct rp_error *err)
+static enum rp_err put_delivery(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d,
+				unsigned flags, struct rp_error *err)
 {
 	unsigned char buf[RP_DELIVERY_BYTES];
 	size_t n = rp_delivery_pack(d, seq, buf, sizeof buf);
@@ -163,7 +170,8 @@ static enum rp_err put_delivery(struct rp_txn *t, uint64_t seq, const struct rp_
 	return rp_row_put(t, RP_T_DELIVERY, rp_key1(seq), buf, n, flags, err);
 }
 
-static enum rp_err leave_state(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from, struct rp_error *err)
+static enum rp_err leave_state(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from,
+			       struct rp_error *err)
 {
 	struct rp_ep *ep;
 	enum rp_err e = endpoint_of(t, from, &ep, err);
@@ -171,8 +179,8 @@ static enum rp_err leave_state(struct rp_txn *t, uint64_t seq, const struct rp_d
 
 	if (e != RP_OK)
 		return e;
-	/* Counters below zero or a missing index row are damage. One damaged entry must not stop the others, so it is
-	 * said and the move goes on. */
+	/* Counters below zero or a missing index row are damage. One damaged entry must not stop
+	 * the others, so it is said and the move goes on. */
 	counted = uncount(&t->head.count[from->state]);
 	if (is_retrying(from))
 		counted = uncount(&t->head.retrying) && counted;
@@ -184,7 +192,8 @@ static enum rp_err leave_state(struct rp_txn *t, uint64_t seq, const struct rp_d
 	return remove_index_row(t, seq, from, err);
 }
 
-static enum rp_err enter_state(struct rp_txn *t, uint64_t seq, const struct rp_delivery *to, struct rp_error *err)
+static enum rp_err enter_state(struct rp_txn *t, uint64_t seq, const struct rp_delivery *to,
+			       struct rp_error *err)
 {
 	struct rp_ep *ep;
 	enum rp_err e = endpoint_of(t, to, &ep, err);
@@ -198,8 +207,8 @@ static enum rp_err enter_state(struct rp_txn *t, uint64_t seq, const struct rp_d
 	return put_index_row(t, seq, to, err);
 }
 
-enum rp_err rp_entry_move(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from, struct rp_delivery *to,
-			  struct rp_error *err)
+enum rp_err rp_entry_move(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from,
+			  struct rp_delivery *to, struct rp_error *err)
 {
 	enum rp_err e = RP_OK;
 
@@ -220,7 +229,8 @@ enum rp_err rp_entry_move(struct rp_txn *t, uint64_t seq, const struct rp_delive
 	if (e != RP_OK)
 		return e;
 	rp_log(RP_LOG_DEBUG, "moved", "seq=%" PRIu64 " from=%s to=%s", seq,
-	       from != NULL ? rp_state_name(from->state) : "new", to != NULL ? rp_state_name(to->state) : "removed");
+	       from != NULL ? rp_state_name(from->state) : "new",
+	       to != NULL ? rp_state_name(to->state) : "removed");
 	if (to == NULL)
 		return RP_OK;
 	return put_delivery(t, seq, to, from == NULL ? MDB_APPEND : 0, err);
@@ -247,7 +257,8 @@ enum rp_err rp_entry_set_behind(struct rp_txn *t, uint64_t seq, struct rp_delive
 	return e == RP_OK ? put_delivery(t, seq, d, 0, err) : e;
 }
 
-enum rp_err rp_entry_mend_due(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, struct rp_error *err)
+enum rp_err rp_entry_mend_due(struct rp_txn *t, uint64_t seq, struct rp_delivery *d,
+			      struct rp_error *err)
 {
 	int64_t due_at_ms = rp_entry_due_ms(t, seq, d);
 	enum rp_err e = remove_index_row(t, seq, d, err);
@@ -270,7 +281,8 @@ struct rp_key rp_key_id(const unsigned char id[RP_ID_BYTES])
 	return key;
 }
 
-enum rp_err rp_entry_seq(struct rp_txn *t, const unsigned char id[RP_ID_BYTES], uint64_t *seq, struct rp_error *err)
+enum rp_err rp_entry_seq(struct rp_txn *t, const unsigned char id[RP_ID_BYTES], uint64_t *seq,
+			 struct rp_error *err)
 {
 	struct rp_reader r;
 	MDB_val v;
@@ -284,7 +296,8 @@ enum rp_err rp_entry_seq(struct rp_txn *t, const unsigned char id[RP_ID_BYTES], 
 	return RP_OK;
 }
 
-enum rp_err rp_entry_delivery(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, struct rp_error *err)
+enum rp_err rp_entry_delivery(struct rp_txn *t, uint64_t seq, struct rp_delivery *d,
+			      struct rp_error *err)
 {
 	MDB_val v;
 	enum rp_err e = rp_row_get(t, RP_T_DELIVERY, rp_key1(seq), &v, err);
@@ -319,12 +332,14 @@ enum rp_err rp_entry_log_attempt(struct rp_txn *t, uint64_t seq, uint64_t endpoi
 }
 
 /* Deletes every row of `table` whose key starts with seq. */
-static enum rp_err remove_prefix(struct rp_txn *t, enum rp_table table, uint64_t seq, struct rp_error *err)
+static enum rp_err remove_prefix(struct rp_txn *t, enum rp_table table, uint64_t seq,
+				 struct rp_error *err)
 {
 	uint64_t key[2];
 	enum rp_err e;
 
-	while ((e = rp_row_first(t, table, rp_key2(seq, 0), key, 2, NULL, err)) == RP_OK && key[0] == seq) {
+	while ((e = rp_row_first(t, table, rp_key2(seq, 0), key, 2, NULL, err)) == RP_OK &&
+	       key[0] == seq) {
 		e = rp_row_del(t, table, rp_key2(key[0], key[1]), err);
 		if (e != RP_OK)
 			return e;
@@ -343,7 +358,8 @@ static enum rp_err remove_run_by_seq(struct rp_txn *t, uint64_t seq, struct rp_e
 	if (rc != 0)
 		return rp_db_fail(t->ob, rc, "remove", err);
 	while ((rc = rp_row_next(t, RP_T_RUN, c, &k, &v)) == 0)
-		if (k.mv_size > 8 && memcmp((char *)k.mv_data + k.mv_size - 8, want.bytes, 8) == 0) {
+		if (k.mv_size > 8 &&
+		    memcmp((char *)k.mv_data + k.mv_size - 8, want.bytes, 8) == 0) {
 			rc = rp_text_del(t, RP_T_RUN, &k);
 			break;
 		}
@@ -351,7 +367,8 @@ static enum rp_err remove_run_by_seq(struct rp_txn *t, uint64_t seq, struct rp_e
 	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(t->ob, rc, "remove", err);
 }
 
-static enum rp_err remove_run(struct rp_txn *t, uint64_t seq, const struct rp_facts *f, struct rp_error *err)
+static enum rp_err remove_run(struct rp_txn *t, uint64_t seq, const struct rp_facts *f,
+			      struct rp_error *err)
 {
 	unsigned char key[RP_RUN_KEY_MAX];
 	MDB_val k = {rp_entry_run_key(seq, f->run_id, f->dedupe_key, key), key};
@@ -361,7 +378,8 @@ static enum rp_err remove_run(struct rp_txn *t, uint64_t seq, const struct rp_fa
 }
 
 /* The id of an entry whose facts are unreadable, as far as `alias` and `seen` know it. */
-static enum rp_err recall_id(struct rp_txn *t, uint64_t seq, unsigned char id[RP_ID_BYTES], struct rp_error *err)
+static enum rp_err recall_id(struct rp_txn *t, uint64_t seq, unsigned char id[RP_ID_BYTES],
+			     struct rp_error *err)
 {
 	static const enum rp_table tables[] = {RP_T_ALIAS, RP_T_SEEN};
 	MDB_val k, v;
@@ -377,8 +395,8 @@ static enum rp_err recall_id(struct rp_txn *t, uint64_t seq, unsigned char id[RP
 		while ((rc = rp_row_next(t, tables[i], c, &k, &v)) == 0) {
 			const MDB_val *found = tables[i] == RP_T_ALIAS ? &k : &v;
 
-			if (found->mv_size != RP_ID_BYTES || rp_entry_seq(t, found->mv_data, &there, NULL) != RP_OK ||
-			    there != seq)
+			if (found->mv_size != RP_ID_BYTES ||
+			    rp_entry_seq(t, found->mv_data, &there, NULL) != RP_OK || there != seq)
 				continue;
 			memcpy(id, found->mv_data, RP_ID_BYTES);
 			mdb_cursor_close(c);
@@ -389,7 +407,8 @@ static enum rp_err recall_id(struct rp_txn *t, uint64_t seq, unsigned char id[RP
 	return rc == MDB_NOTFOUND ? RP_ERR_NOTFOUND : rp_db_fail(t->ob, rc, "remove", err);
 }
 
-static enum rp_err remove_seen_by_value(struct rp_txn *t, const unsigned char id[RP_ID_BYTES], struct rp_error *err)
+static enum rp_err remove_seen_by_value(struct rp_txn *t, const unsigned char id[RP_ID_BYTES],
+					struct rp_error *err)
 {
 	MDB_val k, v;
 	MDB_cursor *c;
@@ -421,8 +440,8 @@ static enum rp_err remove_seen(struct rp_txn *t, const struct rp_facts *f, struc
 	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(t->ob, rc, "remove", err);
 }
 
-/* The rows that lead to the entry: by its run, by its dedupe key, and by its id when that says another number. They go
- * before the facts do. */
+/* The rows that lead to the entry: by its run, by its dedupe key, and by its id when that says
+ * another number. They go before the facts do. */
 static enum rp_err remove_ways(struct rp_txn *t, uint64_t seq, struct rp_error *err)
 {
 	unsigned char id[RP_ID_BYTES];
@@ -451,14 +470,16 @@ static enum rp_err remove_ways(struct rp_txn *t, uint64_t seq, struct rp_error *
 }
 
 /* A damaged outbox may lack the row; what counts is that it is gone. */
-static enum rp_err remove_row(struct rp_txn *t, enum rp_table table, struct rp_key key, struct rp_error *err)
+static enum rp_err remove_row(struct rp_txn *t, enum rp_table table, struct rp_key key,
+			      struct rp_error *err)
 {
 	enum rp_err e = rp_row_del(t, table, key, err);
 
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-enum rp_err rp_entry_remove(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d, struct rp_error *err)
+enum rp_err rp_entry_remove(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d,
+			    struct rp_error *err)
 {
 	enum rp_err e = rp_entry_move(t, seq, d, NULL, err);
 
@@ -475,9 +496,10 @@ enum rp_err rp_entry_remove(struct rp_txn *t, uint64_t seq, const struct rp_deli
 	return e;
 }
 
-/* Looks through an index table for the row of seq. The numbers of its key are left in key, its value in v. */
-static enum rp_err find_index_row(struct rp_txn *t, enum rp_table table, uint64_t seq, size_t n, uint64_t key[3],
-				  MDB_val *v, struct rp_error *err)
+/* Looks through an index table for the row of seq. The numbers of its key are left in key, its
+ * value in v. */
+static enum rp_err find_index_row(struct rp_txn *t, enum rp_table table, uint64_t seq, size_t n,
+				  uint64_t key[3], MDB_val *v, struct rp_error *err)
 {
 	MDB_val k;
 	MDB_cursor *c;
@@ -495,8 +517,8 @@ static enum rp_err find_index_row(struct rp_txn *t, enum rp_table table, uint64_
 }
 
 /* What the `order` row tells of an entry that has no index row. */
-static enum rp_err recall_order(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, bool *behind, bool *held,
-				struct rp_error *err)
+static enum rp_err recall_order(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, bool *behind,
+				bool *held, struct rp_error *err)
 {
 	uint64_t key[3];
 	MDB_val v;
@@ -511,8 +533,10 @@ static enum rp_err recall_order(struct rp_txn *t, uint64_t seq, struct rp_delive
 	return RP_OK;
 }
 
-/* State, and what the rows of the state tell beside it. HELD is what remains: such an entry has lost its row as well. */
-static enum rp_err recall_state(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, struct rp_error *err)
+/* State, and what the rows of the state tell beside it. HELD is what remains: such an entry has
+ * lost its row as well. */
+static enum rp_err recall_state(struct rp_txn *t, uint64_t seq, struct rp_delivery *d,
+				struct rp_error *err)
 {
 	uint64_t key[3] = {0, 0, 0};
 	struct rp_reader claim_no;
@@ -526,20 +550,24 @@ static enum rp_err recall_state(struct rp_txn *t, uint64_t seq, struct rp_delive
 		d->state = RP_STATE_WAITING;
 		d->endpoint = key[0];
 		d->due_at_ms = (int64_t)key[1];
-	} else if (e == RP_ERR_NOTFOUND && (e = find_index_row(t, RP_T_CLAIM, seq, 2, key, &v, err)) == RP_OK) {
+	} else if (e == RP_ERR_NOTFOUND &&
+		   (e = find_index_row(t, RP_T_CLAIM, seq, 2, key, &v, err)) == RP_OK) {
 		d->state = RP_STATE_IN_FLIGHT;
 		d->slot = (unsigned)key[0];
 		claim_no = rp_reader_of(v.mv_data, v.mv_size);
 		d->claim_no = rp_get_u32(&claim_no);
 		d->attempts = 1; /* the one under way */
-	} else if (e == RP_ERR_NOTFOUND && (e = find_index_row(t, RP_T_DEAD, seq, 2, key, &v, err)) == RP_OK) {
+	} else if (e == RP_ERR_NOTFOUND &&
+		   (e = find_index_row(t, RP_T_DEAD, seq, 2, key, &v, err)) == RP_OK) {
 		d->state = RP_STATE_DEAD;
 		d->cause = RP_CAUSE_DAMAGED;
 		d->state_at_ms = (int64_t)key[0];
-	} else if (e == RP_ERR_NOTFOUND && (e = find_index_row(t, RP_T_DONE, seq, 2, key, &v, err)) == RP_OK) {
+	} else if (e == RP_ERR_NOTFOUND &&
+		   (e = find_index_row(t, RP_T_DONE, seq, 2, key, &v, err)) == RP_OK) {
 		d->state = RP_STATE_DELIVERED;
 		d->state_at_ms = (int64_t)key[0];
-	} else if (e == RP_ERR_NOTFOUND && (e = find_index_row(t, RP_T_HELD, seq, 2, key, &v, err)) == RP_OK) {
+	} else if (e == RP_ERR_NOTFOUND &&
+		   (e = find_index_row(t, RP_T_HELD, seq, 2, key, &v, err)) == RP_OK) {
 		d->state = RP_STATE_HELD;
 		d->behind = behind;
 		d->state_at_ms = (int64_t)key[0];
@@ -551,23 +579,28 @@ static enum rp_err recall_state(struct rp_txn *t, uint64_t seq, struct rp_delive
 	return e;
 }
 
-/* Later attempts must not write over the log, nor may a claim handed out long ago look like a new one. */
-static enum rp_err recall_history(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, struct rp_error *err)
+/* Later attempts must not write over the log, nor may a claim handed out long ago look like a new
+ * one. */
+static enum rp_err recall_history(struct rp_txn *t, uint64_t seq, struct rp_delivery *d,
+				  struct rp_error *err)
 {
 	uint64_t key[2] = {seq, 0}, last = 0;
 	enum rp_err e;
 
-	while ((e = rp_row_first(t, RP_T_ATTEMPT, rp_key2(seq, key[1]), key, 2, NULL, err)) == RP_OK && key[0] == seq)
+	while ((e = rp_row_first(t, RP_T_ATTEMPT, rp_key2(seq, key[1]), key, 2, NULL, err)) ==
+		   RP_OK &&
+	       key[0] == seq)
 		last = key[1]++;
 	d->attempts += (uint32_t)last;
-	/* The seconds since 1970 are above any number of claims an entry can have had, and above those of an earlier
-	 * reconstruction. */
+	/* The seconds since 1970 are above any number of claims an entry can have had, and above
+	 * those of an earlier reconstruction. */
 	if (d->state != RP_STATE_IN_FLIGHT)
 		d->claim_no = (uint32_t)(t->now_at_ms / 1000);
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-enum rp_err rp_entry_reconstruct(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, struct rp_error *err)
+enum rp_err rp_entry_reconstruct(struct rp_txn *t, uint64_t seq, struct rp_delivery *d,
+				 struct rp_error *err)
 {
 	struct rp_facts f;
 	enum rp_err e;
@@ -588,8 +621,8 @@ enum rp_err rp_entry_reconstruct(struct rp_txn *t, uint64_t seq, struct rp_deliv
 	return e == RP_ERR_DAMAGED || e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-enum rp_err rp_entry_payload(struct rp_txn *t, uint64_t seq, const struct rp_facts *f, struct rp_buf *out,
-			     struct rp_error *err)
+enum rp_err rp_entry_payload(struct rp_txn *t, uint64_t seq, const struct rp_facts *f,
+			     struct rp_buf *out, struct rp_error *err)
 {
 	struct rp_key from = rp_key2(seq, 0);
 	MDB_val k = {from.len, from.bytes}, v;
@@ -601,13 +634,15 @@ enum rp_err rp_entry_payload(struct rp_txn *t, uint64_t seq, const struct rp_fac
 	if (out->max == 0)
 		out->max = SIZE_MAX / 2; /* bounded at ingest, by max_line */
 	if (!rp_buf_reserve(out, f->payload_bytes))
-		return rp_fail(err, RP_ERR_NOMEM, "out of memory for a payload of %" PRIu64 " bytes", f->payload_bytes);
+		return rp_fail(err, RP_ERR_NOMEM,
+			       "out of memory for a payload of %" PRIu64 " bytes",
+			       f->payload_bytes);
 	rc = rp_row_cursor(t, RP_T_BODY, &c);
 	if (rc != 0)
 		return rp_db_fail(t->ob, rc, "payload", err);
 	rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
-	while (rc == 0 && rp_key_read(k.mv_data, k.mv_size, key, 2) && key[0] == seq && key[1] == chunk &&
-	       out->len - start + v.mv_size <= f->payload_bytes) {
+	while (rc == 0 && rp_key_read(k.mv_data, k.mv_size, key, 2) && key[0] == seq &&
+	       key[1] == chunk && out->len - start + v.mv_size <= f->payload_bytes) {
 		rp_buf_add(out, v.mv_data, v.mv_size);
 		chunk++;
 		rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
@@ -617,7 +652,7 @@ enum rp_err rp_entry_payload(struct rp_txn *t, uint64_t seq, const struct rp_fac
 		return rp_db_fail(t->ob, rc, "payload", err);
 	if (out->len - start != f->payload_bytes ||
 	    rp_payload_hash(out->data + start, f->payload_bytes) != f->payload_hash)
-		return rp_fail(err, RP_ERR_DAMAGED, "the payload of entry %" PRIu64 " does not match its checksum",
-			       seq);
+		return rp_fail(err, RP_ERR_DAMAGED,
+			       "the payload of entry %" PRIu64 " does not match its checksum", seq);
 	return RP_OK;
 }

@@ -12,9 +12,10 @@ void rp_gate_pause(void)
 	rp_sys_pause_ms(PAUSE_MS);
 }
 
-/* The lock is the directory's: it is there before any file in it is, and no file has to be made, kept or explained. It ends
- * with its holder, and after the locks on files that the holder has: at the end of a process the kernel drops those of
- * fcntl while it closes, and those of flock when it gives up the closed files. */
+/* The lock is the directory's: it is there before any file in it is, and no file has to be made,
+ * kept or explained. It ends with its holder, and after the locks on files that the holder has: at
+ * the end of a process the kernel drops those of fcntl while it closes, and those of flock when it
+ * gives up the closed files. */
 enum rp_err rp_gate_enter(const struct rp_outbox *ob, int tries, int *gate, struct rp_error *err)
 {
 	const char *dir = ob->dir;
@@ -39,7 +40,8 @@ enum rp_err rp_gate_enter(const struct rp_outbox *ob, int tries, int *gate, stru
 	if (sys != EWOULDBLOCK && sys != EINTR)
 		return rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s: lock directory", dir);
 	e = rp_fail(err, RP_ERR_BUSY,
-		    "%s: another process has been opening the outbox for %d s; is it stopped? (fuser %s tells which)",
+		    "%s: another process has been opening the outbox for %d s; is it stopped? "
+		    "(fuser %s tells which)",
 		    dir, tries * PAUSE_MS / 1000, rp_place_word(ob, "", &word));
 	rp_buf_release(&word);
 	return e;

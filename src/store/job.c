@@ -8,7 +8,7 @@
 /* Endpoints of one job looked at in a transaction. */
 #define LANES_MAX 64
 
-/* --- records ---------------------------------------------------------------------------------------------------------
+/* --- records ------------------------------------------------------------------------------
  */
 
 enum rp_err rp_job_get(struct rp_txn *t, uint64_t number, struct rp_job_buf *copy, struct rp_job *j,
@@ -29,7 +29,8 @@ enum rp_err rp_job_get(struct rp_txn *t, uint64_t number, struct rp_job_buf *cop
 	return rp_fail(err, RP_ERR_DAMAGED, "the record of job %" PRIu64 " is damaged", number);
 }
 
-enum rp_err rp_job_put(struct rp_txn *t, uint64_t number, const struct rp_job *j, struct rp_error *err)
+enum rp_err rp_job_put(struct rp_txn *t, uint64_t number, const struct rp_job *j,
+		       struct rp_error *err)
 {
 	unsigned char buf[RP_JOB_BYTES_MAX];
 	size_t n = rp_job_pack(j, number, buf, sizeof buf);
@@ -39,12 +40,13 @@ enum rp_err rp_job_put(struct rp_txn *t, uint64_t number, const struct rp_job *j
 }
 
 /* RP_ERR_NOTFOUND: nothing of the job's set is left. */
-static enum rp_err first_planned(struct rp_txn *t, uint64_t number, uint64_t endpoint, struct rp_plan_row *row,
-				 struct rp_error *err)
+static enum rp_err first_planned(struct rp_txn *t, uint64_t number, uint64_t endpoint,
+				 struct rp_plan_row *row, struct rp_error *err)
 {
 	uint64_t key[3];
 	MDB_val v;
-	enum rp_err e = rp_row_first(t, RP_T_JOB_ENTRY, rp_key3(number, endpoint, 0), key, 3, &v, err);
+	enum rp_err e =
+	    rp_row_first(t, RP_T_JOB_ENTRY, rp_key3(number, endpoint, 0), key, 3, &v, err);
 
 	if (e != RP_OK || key[0] != number)
 		return e == RP_OK ? RP_ERR_NOTFOUND : e;
@@ -61,7 +63,7 @@ static enum rp_err remove_planned(struct rp_txn *t, uint64_t number, const struc
 	return rp_row_del(t, RP_T_JOB_ENTRY, rp_key3(number, row->endpoint, row->seq), err);
 }
 
-/* --- one entry -------------------------------------------------------------------------------------------------------
+/* --- one entry ----------------------------------------------------------------------------
  */
 
 static void count(struct rp_job *j, enum rp_changed result)
@@ -86,18 +88,21 @@ static void count(struct rp_job *j, enum rp_changed result)
 	}
 }
 
-/* A replay counts as the same entry what was tried again on its own meanwhile, but not what was replayed by somebody else;
- * a purge takes nothing that is not exactly as it was when it was shown. */
-static bool is_as_planned(const struct rp_job *j, const struct rp_plan_row *row, const struct rp_delivery *d)
+/* A replay counts as the same entry what was tried again on its own meanwhile, but not what was
+ * replayed by somebody else; a purge takes nothing that is not exactly as it was when it was
+ * shown. */
+static bool is_as_planned(const struct rp_job *j, const struct rp_plan_row *row,
+			  const struct rp_delivery *d)
 {
 	if (d->state != row->state || d->replays != row->replays)
 		return false;
 	return j->verb == RP_JOB_REPLAY || d->claim_no == row->claim_no;
 }
 
-/* The row goes in the transaction in which its entry moves: whatever crashes, no entry is done twice or left out. */
-static enum rp_err work_on(struct rp_txn *t, uint64_t number, struct rp_job *j, const struct rp_plan_row *row,
-			   struct rp_error *err)
+/* The row goes in the transaction in which its entry moves: whatever crashes, no entry is done
+ * twice or left out. */
+static enum rp_err work_on(struct rp_txn *t, uint64_t number, struct rp_job *j,
+			   const struct rp_plan_row *row, struct rp_error *err)
 {
 	enum rp_change verb = j->verb == RP_JOB_PURGE ? RP_CHANGE_PURGE : RP_CHANGE_REPLAY;
 	enum rp_changed result;
@@ -126,12 +131,13 @@ static enum rp_err work_on(struct rp_txn *t, uint64_t number, struct rp_job *j, 
 	return e;
 }
 
-/* --- an endpoint's share ---------------------------------------------------------------------------------------------
+/* --- an endpoint's share ------------------------------------------------------------------
  */
 
-/* How many more entries of the endpoint may be due: whoever comes next, live or replayed, waits behind these and no more. */
-static enum rp_err lane_room(struct rp_txn *t, const struct rp_job *j, uint64_t endpoint, size_t due_max, size_t *room,
-			     struct rp_error *err)
+/* How many more entries of the endpoint may be due: whoever comes next, live or replayed, waits
+ * behind these and no more. */
+static enum rp_err lane_room(struct rp_txn *t, const struct rp_job *j, uint64_t endpoint,
+			     size_t due_max, size_t *room, struct rp_error *err)
 {
 	struct rp_key from = rp_key1(endpoint);
 	MDB_val k = {from.len, from.bytes}, v;
@@ -149,7 +155,8 @@ static enum rp_err lane_room(struct rp_txn *t, const struct rp_job *j, uint64_t 
 	if (rc == 0)
 		rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
 	for (; rc == 0 && *room > 0; rc = rp_row_next(t, RP_T_QUEUE, c, &k, &v)) {
-		if (!rp_key_read(k.mv_data, k.mv_size, key, 3) || key[0] != endpoint || (int64_t)key[1] > t->now_at_ms)
+		if (!rp_key_read(k.mv_data, k.mv_size, key, 3) || key[0] != endpoint ||
+		    (int64_t)key[1] > t->now_at_ms)
 			break;
 		(*room)--;
 	}
@@ -157,9 +164,11 @@ static enum rp_err lane_room(struct rp_txn *t, const struct rp_job *j, uint64_t 
 	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(t->ob, rc, "jobs", err);
 }
 
-/* Works on what the endpoint may be given now, up to share->left; the first row that stays is in *row, if any. */
-static enum rp_err work_on_lane(struct rp_txn *t, uint64_t number, struct rp_job *j, struct rp_plan_row *row,
-				struct rp_job_share *share, struct rp_error *err)
+/* Works on what the endpoint may be given now, up to share->left; the first row that stays is in
+ * *row, if any. */
+static enum rp_err work_on_lane(struct rp_txn *t, uint64_t number, struct rp_job *j,
+				struct rp_plan_row *row, struct rp_job_share *share,
+				struct rp_error *err)
 {
 	uint64_t endpoint = row->endpoint, done;
 	size_t room;
@@ -185,13 +194,13 @@ static void end_job(struct rp_txn *t, uint64_t number, struct rp_job *j)
 {
 	j->phase = RP_JOB_DONE;
 	j->ended_at_ms = t->now_at_ms;
-	rp_log(RP_LOG_INFO, "job_done", "job=%" PRIu64 " done=%" PRIu64 " skipped=%" PRIu64, number, j->done,
-	       rp_job_n_skipped(j));
+	rp_log(RP_LOG_INFO, "job_done", "job=%" PRIu64 " done=%" PRIu64 " skipped=%" PRIu64, number,
+	       j->done, rp_job_n_skipped(j));
 }
 
 /* Endpoints in turn, beginning where the last call left off, so that none waits for another. */
-static enum rp_err work_on_lanes(struct rp_txn *t, uint64_t number, struct rp_job *j, struct rp_job_share *share,
-				 struct rp_error *err)
+static enum rp_err work_on_lanes(struct rp_txn *t, uint64_t number, struct rp_job *j,
+				 struct rp_job_share *share, struct rp_error *err)
 {
 	struct rp_plan_row row;
 	bool wrapped = j->lane == 0;
@@ -226,8 +235,8 @@ static enum rp_err work_on_lanes(struct rp_txn *t, uint64_t number, struct rp_jo
 	return e;
 }
 
-enum rp_err rp_job_work(struct rp_txn *t, uint64_t number, struct rp_job *j, struct rp_job_share *share,
-			struct rp_error *err)
+enum rp_err rp_job_work(struct rp_txn *t, uint64_t number, struct rp_job *j,
+			struct rp_job_share *share, struct rp_error *err)
 {
 	uint64_t before = j->done + rp_job_n_skipped(j);
 	enum rp_err e = work_on_lanes(t, number, j, share, err);
@@ -240,7 +249,8 @@ enum rp_err rp_job_work(struct rp_txn *t, uint64_t number, struct rp_job *j, str
 	return rp_job_put(t, number, j, err);
 }
 
-enum rp_err rp_job_sweep(struct rp_txn *t, uint64_t number, size_t max, size_t *removed, struct rp_error *err)
+enum rp_err rp_job_sweep(struct rp_txn *t, uint64_t number, size_t max, size_t *removed,
+			 struct rp_error *err)
 {
 	struct rp_plan_row row;
 	enum rp_err e = RP_OK;

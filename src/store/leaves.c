@@ -9,26 +9,31 @@
 
 #include "base/assert.h"
 
-/* Through the map, each page that a walk comes to costs a page fault, and is this process's memory from then on: of a walk
- * over a million rows that was two thirds of the time. read(2) copies a page at a fifth of that. For
- * the format of the pages see page.h.
+/* Through the map, each page that a walk comes to costs a page fault, and is this process's memory
+ * from then on: of a walk over a million rows that was two thirds of the time. read(2) copies a
+ * page at a fifth of that. For the format of the pages see page.h.
  *
- * The transaction is what makes it safe: while it lives, no writer touches a page of its snapshot. */
+ * The transaction is what makes it safe: while it lives, no writer touches a page of its
+ * snapshot. */
 
-static enum rp_err bad(const struct rp_leaves *l, uint64_t pgno, const char *what, struct rp_error *err)
+static enum rp_err bad(const struct rp_leaves *l, uint64_t pgno, const char *what,
+		       struct rp_error *err)
 {
-	return rp_fail(err, RP_ERR_DAMAGED, "%s: data.mdb: table %s, page %" PRIu64 ": %s; see `runpostctl verify`",
+	return rp_fail(err, RP_ERR_DAMAGED,
+		       "%s: data.mdb: table %s, page %" PRIu64 ": %s; see `runpostctl verify`",
 		       l->ob->dir, rp_table_name(l->table), pgno, what);
 }
 
-static enum rp_err read_pages(struct rp_leaves *l, uint64_t pgno, uint64_t n, unsigned char *out, struct rp_error *err)
+static enum rp_err read_pages(struct rp_leaves *l, uint64_t pgno, uint64_t n, unsigned char *out,
+			      struct rp_error *err)
 {
 	size_t bytes = (size_t)n * l->page_bytes, got = 0;
 
 	if (pgno < 2 || pgno > l->last || n > l->last - pgno + 1)
 		return bad(l, pgno, "it is outside of the file", err);
 	while (got < bytes) {
-		ssize_t k = pread(l->fd, out + got, bytes - got, (off_t)(pgno * l->page_bytes + got));
+		ssize_t k =
+		    pread(l->fd, out + got, bytes - got, (off_t)(pgno * l->page_bytes + got));
 
 		if (k < 0 && errno == EINTR)
 			continue;
@@ -38,7 +43,8 @@ static enum rp_err read_pages(struct rp_leaves *l, uint64_t pgno, uint64_t n, un
 			return bad(l, pgno, "the file ends before it", err);
 		got += (size_t)k;
 	}
-	return rp_page_u64(out) == pgno ? RP_OK : bad(l, pgno, "it says that it is another page", err);
+	return rp_page_u64(out) == pgno ? RP_OK
+					: bad(l, pgno, "it says that it is another page", err);
 }
 
 static bool is_leaf(const struct rp_leaves *l, unsigned depth)
@@ -46,8 +52,8 @@ static bool is_leaf(const struct rp_leaves *l, unsigned depth)
 	return depth + 1 == l->depth;
 }
 
-static inline enum rp_err node_at(const struct rp_leaves *l, unsigned depth, unsigned i, struct rp_node *out,
-				  struct rp_error *err)
+static inline enum rp_err node_at(const struct rp_leaves *l, unsigned depth, unsigned i,
+				  struct rp_node *out, struct rp_error *err)
 {
 	const struct rp_level *level = &l->level[depth];
 	const char *wrong = rp_page_node(level->page, l->page_bytes, i, is_leaf(l, depth), out);
@@ -60,9 +66,10 @@ static inline enum rp_err node_at(const struct rp_leaves *l, unsigned depth, uns
 	return bad(l, level->pgno, what, err);
 }
 
-/* Of a leaf: the first row whose key is not below `key`. Of a branch: the child below which that would be; its first key
- * stands for all below. */
-static enum rp_err search(struct rp_leaves *l, unsigned depth, const MDB_val *key, struct rp_error *err)
+/* Of a leaf: the first row whose key is not below `key`. Of a branch: the child below which that
+ * would be; its first key stands for all below. */
+static enum rp_err search(struct rp_leaves *l, unsigned depth, const MDB_val *key,
+			  struct rp_error *err)
 {
 	struct rp_level *level = &l->level[depth];
 	unsigned low = is_leaf(l, depth) ? 0 : 1, high = level->n;
@@ -85,8 +92,10 @@ static enum rp_err search(struct rp_leaves *l, unsigned depth, const MDB_val *ke
 	return RP_OK;
 }
 
-/* From this level down to the leaf; key NULL: to the first row there. Pages that are at hand already are not read again. */
-static enum rp_err descend(struct rp_leaves *l, unsigned depth, const MDB_val *key, struct rp_error *err)
+/* From this level down to the leaf; key NULL: to the first row there. Pages that are at hand
+ * already are not read again. */
+static enum rp_err descend(struct rp_leaves *l, unsigned depth, const MDB_val *key,
+			   struct rp_error *err)
 {
 	enum rp_err e = RP_OK;
 
@@ -108,7 +117,8 @@ static enum rp_err descend(struct rp_leaves *l, unsigned depth, const MDB_val *k
 			if (e != RP_OK)
 				return e;
 			wrong = rp_page_check(level->page, l->page_bytes,
-					      is_leaf(l, depth) ? RP_PAGE_LEAF : RP_PAGE_BRANCH, &level->n);
+					      is_leaf(l, depth) ? RP_PAGE_LEAF : RP_PAGE_BRANCH,
+					      &level->n);
 			if (wrong != NULL)
 				return bad(l, pgno, wrong, err);
 			level->pgno = pgno;
@@ -134,7 +144,8 @@ static enum rp_err next_leaf(struct rp_leaves *l, struct rp_error *err)
 }
 
 /* The value of a node that has pages of its own. */
-static enum rp_err read_overflow(struct rp_leaves *l, uint64_t pgno, size_t bytes, MDB_val *v, struct rp_error *err)
+static enum rp_err read_overflow(struct rp_leaves *l, uint64_t pgno, size_t bytes, MDB_val *v,
+				 struct rp_error *err)
 {
 	uint64_t n = rp_page_overflows(l->page_bytes, bytes);
 	unsigned char *more;
@@ -165,7 +176,8 @@ static void keep_key(struct rp_leaves *l, const void *key, size_t n)
 	l->key_bytes = n;
 }
 
-enum rp_err rp_leaves_begin(struct rp_leaves *l, struct rp_txn *t, enum rp_table table, struct rp_error *err)
+enum rp_err rp_leaves_begin(struct rp_leaves *l, struct rp_txn *t, enum rp_table table,
+			    struct rp_error *err)
 {
 	MDB_val v;
 	MDB_envinfo info;
@@ -211,7 +223,8 @@ void rp_leaves_end(struct rp_leaves *l)
 	memset(l, 0, sizeof *l);
 }
 
-/* Whether the key has its place inside the leaf that is at hand: what is asked for is often near what was asked for last. */
+/* Whether the key has its place inside the leaf that is at hand: what is asked for is often near
+ * what was asked for last. */
 static bool is_here(const struct rp_leaves *l, const MDB_val *key)
 {
 	const struct rp_level *leaf = &l->level[l->depth - 1];
@@ -223,7 +236,8 @@ static bool is_here(const struct rp_leaves *l, const MDB_val *key)
 	       rp_page_key_order(last.key, last.key_bytes, key->mv_data, key->mv_size) >= 0;
 }
 
-enum rp_err rp_leaves_seek(struct rp_leaves *l, const MDB_val *key, bool behind, struct rp_error *err)
+enum rp_err rp_leaves_seek(struct rp_leaves *l, const MDB_val *key, bool behind,
+			   struct rp_error *err)
 {
 	struct rp_level *leaf;
 	struct rp_node node;
@@ -244,7 +258,8 @@ enum rp_err rp_leaves_seek(struct rp_leaves *l, const MDB_val *key, bool behind,
 	if (e != RP_OK || !behind || leaf->at == leaf->n)
 		return e;
 	e = node_at(l, l->depth - 1, leaf->at, &node, err);
-	leaf->at += e == RP_OK && rp_page_key_order(node.key, node.key_bytes, l->key, l->key_bytes) == 0;
+	leaf->at +=
+	    e == RP_OK && rp_page_key_order(node.key, node.key_bytes, l->key, l->key_bytes) == 0;
 	return e;
 }
 
@@ -277,11 +292,13 @@ enum rp_err rp_leaves_next(struct rp_leaves *l, MDB_val *k, MDB_val *v, struct r
 	l->met = true;
 	*k = (MDB_val){node.key_bytes, (void *)(uintptr_t)node.key};
 	*v = (MDB_val){node.data_bytes, (void *)(uintptr_t)node.data};
-	return (node.flags & RP_NODE_BIGDATA) != 0 ? read_overflow(l, rp_page_u64(node.data), node.data_bytes, v, err)
-						   : RP_OK;
+	return (node.flags & RP_NODE_BIGDATA) != 0
+		   ? read_overflow(l, rp_page_u64(node.data), node.data_bytes, v, err)
+		   : RP_OK;
 }
 
-/* Whether the next row in the leaf that is at hand has this key: whoever asks for keys in their order need not search. */
+/* Whether the next row in the leaf that is at hand has this key: whoever asks for keys in their
+ * order need not search. */
 static bool is_next(const struct rp_leaves *l, const struct rp_key *key)
 {
 	const struct rp_level *leaf = &l->level[l->depth > 0 ? l->depth - 1 : 0];

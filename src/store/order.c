@@ -5,8 +5,9 @@
 #include "base/log.h"
 #include "core/crypto.h"
 
-/* Flags in the value of an `order` row: what the delivery record says too, so that a damaged one can be rebuilt. A row
- * without flags belongs to the front, waiting or in flight, whose own index row tells the rest. */
+/* Flags in the value of an `order` row: what the delivery record says too, so that a damaged one
+ * can be rebuilt. A row without flags belongs to the front, waiting or in flight, whose own index
+ * row tells the rest. */
 enum { ORDER_BEHIND = 1, ORDER_HELD = 2 };
 
 uint64_t rp_order_key(struct rp_span order_by)
@@ -25,7 +26,8 @@ uint64_t rp_order_key(struct rp_span order_by)
 
 bool rp_order_is_live(const struct rp_delivery *d)
 {
-	return d->state == RP_STATE_WAITING || d->state == RP_STATE_IN_FLIGHT || d->state == RP_STATE_HELD;
+	return d->state == RP_STATE_WAITING || d->state == RP_STATE_IN_FLIGHT ||
+	       d->state == RP_STATE_HELD;
 }
 
 static struct rp_key row_key(uint64_t seq, const struct rp_delivery *d)
@@ -33,10 +35,11 @@ static struct rp_key row_key(uint64_t seq, const struct rp_delivery *d)
 	return rp_key3(d->endpoint, d->order_key, seq);
 }
 
-static enum rp_err put_row(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d, struct rp_error *err)
+static enum rp_err put_row(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d,
+			   struct rp_error *err)
 {
-	unsigned char flags =
-	    (unsigned char)((d->behind ? ORDER_BEHIND : 0) | (d->state == RP_STATE_HELD ? ORDER_HELD : 0));
+	unsigned char flags = (unsigned char)((d->behind ? ORDER_BEHIND : 0) |
+					      (d->state == RP_STATE_HELD ? ORDER_HELD : 0));
 
 	return rp_row_put(t, RP_T_ORDER, row_key(seq, d), &flags, sizeof flags, 0, err);
 }
@@ -50,15 +53,16 @@ void rp_order_read_row(const MDB_val *v, bool *behind, bool *held)
 	*held = (flags & ORDER_HELD) != 0;
 }
 
-static enum rp_err set_place(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, bool behind, struct rp_error *err)
+static enum rp_err set_place(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, bool behind,
+			     struct rp_error *err)
 {
 	enum rp_err e = rp_entry_set_behind(t, seq, d, behind, err);
 
 	return e == RP_OK ? put_row(t, seq, d, err) : e;
 }
 
-/* A row found on the way that is not to be relied on: without its entry it goes, and an entry whose record is damaged
- * is set aside, or it would stand before the others for ever. */
+/* A row found on the way that is not to be relied on: without its entry it goes, and an entry
+ * whose record is damaged is set aside, or it would stand before the others for ever. */
 static enum rp_err mend_row(struct rp_txn *t, uint64_t seq, enum rp_err why, const uint64_t key[3],
 			    struct rp_error *err)
 {
@@ -89,10 +93,12 @@ static enum rp_err first_of(struct rp_txn *t, uint64_t endpoint, uint64_t order_
 	enum rp_err e;
 
 	*seq = 0;
-	while ((e = rp_row_first(t, RP_T_ORDER, rp_key3(endpoint, order_key, 0), key, 3, NULL, err)) == RP_OK &&
+	while ((e = rp_row_first(t, RP_T_ORDER, rp_key3(endpoint, order_key, 0), key, 3, NULL,
+				 err)) == RP_OK &&
 	       key[0] == endpoint && key[1] == order_key) {
 		e = rp_entry_delivery(t, key[2], d, err);
-		if (e == RP_OK && rp_order_is_live(d) && d->endpoint == endpoint && d->order_key == order_key) {
+		if (e == RP_OK && rp_order_is_live(d) && d->endpoint == endpoint &&
+		    d->order_key == order_key) {
 			*seq = key[2];
 			return RP_OK;
 		}
@@ -105,12 +111,13 @@ static enum rp_err first_of(struct rp_txn *t, uint64_t endpoint, uint64_t order_
 }
 
 /* An entry that lives on beside `first`, the first of the others: which of the two is in front? */
-static enum rp_err compare(struct rp_txn *t, uint64_t seq, bool was_front, struct rp_delivery *to, uint64_t first_seq,
-			   struct rp_delivery *first, struct rp_error *err)
+static enum rp_err compare(struct rp_txn *t, uint64_t seq, bool was_front, struct rp_delivery *to,
+			   uint64_t first_seq, struct rp_delivery *first, struct rp_error *err)
 {
 	if (first_seq < seq) {
 		to->behind = true;
-		return was_front && first->behind ? set_place(t, first_seq, first, false, err) : RP_OK;
+		return was_front && first->behind ? set_place(t, first_seq, first, false, err)
+						  : RP_OK;
 	}
 	if (was_front)
 		return RP_OK;
@@ -122,8 +129,8 @@ static enum rp_err compare(struct rp_txn *t, uint64_t seq, bool was_front, struc
 	return set_place(t, first_seq, first, true, err);
 }
 
-enum rp_err rp_order_move(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from, struct rp_delivery *to,
-			  struct rp_error *err)
+enum rp_err rp_order_move(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from,
+			  struct rp_delivery *to, struct rp_error *err)
 {
 	const struct rp_delivery *any = from != NULL ? from : to;
 	bool was = from != NULL && rp_order_is_live(from), was_front = was && !from->behind;
@@ -136,7 +143,8 @@ enum rp_err rp_order_move(struct rp_txn *t, uint64_t seq, const struct rp_delive
 		to->behind = false;
 	if (any->order_key == 0 || (!was && !will))
 		return RP_OK;
-	if (will && to->state == RP_STATE_IN_FLIGHT) /* only the front is claimed, and stays the front */
+	/* only the front is claimed, and stays the front */
+	if (will && to->state == RP_STATE_IN_FLIGHT)
 		return RP_OK;
 	if (was)
 		e = rp_row_del(t, RP_T_ORDER, row_key(seq, from), err);
@@ -154,8 +162,8 @@ enum rp_err rp_order_move(struct rp_txn *t, uint64_t seq, const struct rp_delive
 	return e == RP_OK && will ? put_row(t, seq, to, err) : e;
 }
 
-enum rp_err rp_outbox_front(struct rp_outbox *ob, const struct rp_delivery *behind, unsigned char id[RP_ID_BYTES],
-			    struct rp_error *err)
+enum rp_err rp_outbox_front(struct rp_outbox *ob, const struct rp_delivery *behind,
+			    unsigned char id[RP_ID_BYTES], struct rp_error *err)
 {
 	uint64_t key[3] = {0, 0, 0};
 	bool is_behind = true, held;
@@ -165,8 +173,9 @@ enum rp_err rp_outbox_front(struct rp_outbox *ob, const struct rp_delivery *behi
 	enum rp_err e = rp_txn_read(ob, &t, err);
 
 	while (e == RP_OK && is_behind) {
-		e = rp_row_first(&t, RP_T_ORDER, rp_key3(behind->endpoint, behind->order_key, key[2] + 1), key, 3, &v,
-				 err);
+		e = rp_row_first(&t, RP_T_ORDER,
+				 rp_key3(behind->endpoint, behind->order_key, key[2] + 1), key, 3,
+				 &v, err);
 		if (e == RP_OK && (key[0] != behind->endpoint || key[1] != behind->order_key))
 			e = RP_ERR_NOTFOUND;
 		if (e == RP_OK)

@@ -5,7 +5,8 @@
 /* The log of changes keeps so many; the oldest go. */
 #define AUDIT_KEPT 4096
 
-enum rp_err rp_audit_put_new(struct rp_txn *t, const struct rp_audit *a, uint64_t *number, struct rp_error *err)
+enum rp_err rp_audit_put_new(struct rp_txn *t, const struct rp_audit *a, uint64_t *number,
+			     struct rp_error *err)
 {
 	unsigned char buf[RP_AUDIT_BYTES_MAX];
 	MDB_val k, v;
@@ -27,8 +28,8 @@ enum rp_err rp_audit_put_new(struct rp_txn *t, const struct rp_audit *a, uint64_
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-static enum rp_err change_counts(struct rp_txn *t, uint64_t number, bool add, uint64_t done, uint64_t skipped,
-				 struct rp_error *err)
+static enum rp_err change_counts(struct rp_txn *t, uint64_t number, bool add, uint64_t done,
+				 uint64_t skipped, struct rp_error *err)
 {
 	unsigned char buf[RP_AUDIT_BYTES_MAX];
 	struct rp_audit a;
@@ -36,7 +37,8 @@ static enum rp_err change_counts(struct rp_txn *t, uint64_t number, bool add, ui
 	size_t n;
 	enum rp_err e = rp_row_get(t, RP_T_AUDIT, rp_key1(number), &v, err);
 
-	/* It may have made room for others by now, or be damaged: what it tells about is done all the same. */
+	/* It may have made room for others by now, or be damaged: what it tells about is done all
+	 * the same. */
 	if (e != RP_OK || !rp_audit_unpack(&a, number, v.mv_data, v.mv_size))
 		return e == RP_ERR_NOTFOUND ? RP_OK : e;
 	a.done = (add ? a.done : 0) + done;
@@ -58,7 +60,8 @@ enum rp_err rp_audit_add_counts(struct rp_txn *t, uint64_t number, uint64_t done
 	return change_counts(t, number, true, done, skipped, err);
 }
 
-enum rp_err rp_outbox_audit_add(struct rp_outbox *ob, const struct rp_audit *a, uint64_t *number, struct rp_error *err)
+enum rp_err rp_outbox_audit_add(struct rp_outbox *ob, const struct rp_audit *a, uint64_t *number,
+				struct rp_error *err)
 {
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, a->at_ms, &t, err);
@@ -72,8 +75,8 @@ enum rp_err rp_outbox_audit_add(struct rp_outbox *ob, const struct rp_audit *a, 
 	return e;
 }
 
-enum rp_err rp_outbox_audit_count(struct rp_outbox *ob, int64_t now_at_ms, uint64_t number, uint64_t done,
-				  struct rp_error *err)
+enum rp_err rp_outbox_audit_count(struct rp_outbox *ob, int64_t now_at_ms, uint64_t number,
+				  uint64_t done, struct rp_error *err)
 {
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
@@ -87,7 +90,8 @@ enum rp_err rp_outbox_audit_count(struct rp_outbox *ob, int64_t now_at_ms, uint6
 	return e;
 }
 
-enum rp_err rp_outbox_audit(struct rp_outbox *ob, bool (*see)(void *arg, uint64_t number, const struct rp_audit *a),
+enum rp_err rp_outbox_audit(struct rp_outbox *ob,
+			    bool (*see)(void *arg, uint64_t number, const struct rp_audit *a),
 			    void *arg, struct rp_error *err)
 {
 	uint64_t number = 0;
@@ -98,10 +102,12 @@ enum rp_err rp_outbox_audit(struct rp_outbox *ob, bool (*see)(void *arg, uint64_
 
 	if (e != RP_OK)
 		return e;
-	while (go_on && (e = rp_row_first(&t, RP_T_AUDIT, rp_key1(number), &number, 1, &v, err)) == RP_OK) {
+	while (go_on &&
+	       (e = rp_row_first(&t, RP_T_AUDIT, rp_key1(number), &number, 1, &v, err)) == RP_OK) {
 		struct rp_audit a;
 
-		rp_audit_unpack(&a, number, v.mv_data, v.mv_size); /* a damaged one shows as zeroes */
+		/* a damaged one shows as zeroes */
+		rp_audit_unpack(&a, number, v.mv_data, v.mv_size);
 		go_on = see(arg, number, &a);
 		number++;
 	}

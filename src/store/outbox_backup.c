@@ -9,11 +9,12 @@
 
 #include "base/thread.h"
 
-/* LMDB copies from one read transaction, which keeps every page that is freed meanwhile from being used again: senders and
- * ingesters are not held up, but the file grows by what they write. So the copy gets a bound on that growth. It runs in a
- * thread of its own and writes into a pipe, because LMDB cannot be asked to stop: here the bytes are written to the disk
- * little by little (one flush of all at the end would hold up the commits of the others), counted, and when somebody wants
- * no more the pipe is closed. */
+/* LMDB copies from one read transaction, which keeps every page that is freed meanwhile from being
+ * used again: senders and ingesters are not held up, but the file grows by what they write. So the
+ * copy gets a bound on that growth. It runs in a thread of its own and writes into a pipe, because
+ * LMDB cannot be asked to stop: here the bytes are written to the disk little by little (one flush
+ * of all at the end would hold up the commits of the others), counted, and when somebody wants no
+ * more the pipe is closed. */
 #define CHUNK_BYTES ((size_t)1 << 20)
 #define FLUSH_BYTES ((uint64_t)8 << 20)
 
@@ -34,7 +35,8 @@ static void *copy(void *arg)
 	return NULL;
 }
 
-static enum rp_err write_all(int fd, const char *bytes, size_t n, const char *path, struct rp_error *err)
+static enum rp_err write_all(int fd, const char *bytes, size_t n, const char *path,
+			     struct rp_error *err)
 {
 	while (n > 0) {
 		ssize_t did = write(fd, bytes, n);
@@ -49,20 +51,21 @@ static enum rp_err write_all(int fd, const char *bytes, size_t n, const char *pa
 	return RP_OK;
 }
 
-static enum rp_err check_growth(struct rp_outbox *ob, struct rp_backup *b, uint64_t high_before, struct rp_error *err)
+static enum rp_err check_growth(struct rp_outbox *ob, struct rp_backup *b, uint64_t high_before,
+				struct rp_error *err)
 {
 	b->growth_bytes = rp_db_high_water_bytes(ob) - high_before;
 	if (b->max_growth_bytes == 0 || b->growth_bytes <= b->max_growth_bytes)
 		return RP_OK;
-	return rp_fail(
-	    err, RP_ERR_FULL,
-	    "%s: the outbox grew by %llu MiB while it was copied, which is more than was allowed; try it when "
-	    "less is going on, or onto a faster disk",
-	    ob->dir, (unsigned long long)(b->growth_bytes >> 20));
+	return rp_fail(err, RP_ERR_FULL,
+		       "%s: the outbox grew by %llu MiB while it was copied, which is more than "
+		       "was allowed; try it when "
+		       "less is going on, or onto a faster disk",
+		       ob->dir, (unsigned long long)(b->growth_bytes >> 20));
 }
 
-static enum rp_err pump(struct rp_outbox *ob, struct rp_backup *b, int from, int to, const char *path,
-			struct rp_error *err)
+static enum rp_err pump(struct rp_outbox *ob, struct rp_backup *b, int from, int to,
+			const char *path, struct rp_error *err)
 {
 	uint64_t high_before = rp_db_high_water_bytes(ob), flushed = 0;
 	char *chunk = malloc(CHUNK_BYTES);
@@ -92,7 +95,8 @@ static enum rp_err pump(struct rp_outbox *ob, struct rp_backup *b, int from, int
 	return e;
 }
 
-static enum rp_err copy_into(struct rp_outbox *ob, struct rp_backup *b, int to, const char *path, struct rp_error *err)
+static enum rp_err copy_into(struct rp_outbox *ob, struct rp_backup *b, int to, const char *path,
+			     struct rp_error *err)
 {
 	struct copier c = {.ob = ob};
 	pthread_t thread;
@@ -118,11 +122,13 @@ static enum rp_err copy_into(struct rp_outbox *ob, struct rp_backup *b, int to, 
 	return e;
 }
 
-static enum rp_err make_file(const char *dir, char *path, size_t size, int *fd, struct rp_error *err)
+static enum rp_err make_file(const char *dir, char *path, size_t size, int *fd,
+			     struct rp_error *err)
 {
 	errno = 0;
 	if (mkdir(dir, 0700) != 0 && errno == EEXIST)
-		return rp_fail(err, RP_ERR_EXISTS, "%s: is there already; a backup goes into a new directory", dir);
+		return rp_fail(err, RP_ERR_EXISTS,
+			       "%s: is there already; a backup goes into a new directory", dir);
 	if (errno != 0)
 		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: create directory", dir);
 	/* Not under its name yet: what is broken off must not pass for an outbox. */
@@ -135,11 +141,13 @@ static enum rp_err make_file(const char *dir, char *path, size_t size, int *fd, 
 	return err != NULL ? err->code : RP_ERR_IO;
 }
 
-enum rp_err rp_outbox_backup(struct rp_outbox *ob, const char *dir, struct rp_backup *b, struct rp_error *err)
+enum rp_err rp_outbox_backup(struct rp_outbox *ob, const char *dir, struct rp_backup *b,
+			     struct rp_error *err)
 {
 	size_t size = strlen(dir) + sizeof "/data.mdb.part";
 	char *part = malloc(size), *path = malloc(size);
-	enum rp_err e = part != NULL && path != NULL ? RP_OK : rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	enum rp_err e =
+	    part != NULL && path != NULL ? RP_OK : rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	int fd = -1;
 
 	b->bytes = b->growth_bytes = 0;

@@ -2,8 +2,8 @@
 
 #include <endian.h>
 
-/* Entries looked at in one read transaction, each with two or three lookups, and rows that are passed over: so that it takes
- * some milliseconds. */
+/* Entries looked at in one read transaction, each with two or three lookups, and rows that are
+ * passed over: so that it takes some milliseconds. */
 #define BROWSE_LOOKS_MAX 4096
 #define BROWSE_ROWS_MAX 32768
 
@@ -53,7 +53,8 @@ static bool source_of_state(const struct rp_browse *b, unsigned stage, struct so
 	return false;
 }
 
-/* A run's dedupe keys begin with its id, unless the entry was given a key of its own: those stand in `run`. */
+/* A run's dedupe keys begin with its id, unless the entry was given a key of its own: those stand
+ * in `run`. */
 static bool source_of_run(const struct rp_browse *b, unsigned stage, struct source *s)
 {
 	s->table = stage == 0 ? RP_T_SEEN : RP_T_RUN;
@@ -79,8 +80,10 @@ static uint64_t number(const MDB_val *v, size_t at)
 	return be64toh(n);
 }
 
-/* What the row of a state tells beside its entry's number. false: what it must not be; verify says so, and the entry decides. */
-static bool row_tells(const struct source *s, const MDB_val *k, const MDB_val *v, struct rp_index_row *row)
+/* What the row of a state tells beside its entry's number. false: what it must not be; verify says
+ * so, and the entry decides. */
+static bool row_tells(const struct source *s, const MDB_val *k, const MDB_val *v,
+		      struct rp_index_row *row)
 {
 	switch (s->table) {
 	case RP_T_QUEUE:
@@ -103,8 +106,8 @@ static bool row_tells(const struct source *s, const MDB_val *k, const MDB_val *v
 }
 
 /* Which entry a row is about; false: none that is looked for. */
-static bool row_seq(struct rp_txn *t, const struct rp_browse *b, const struct source *s, const MDB_val *k,
-		    const MDB_val *v, uint64_t *seq)
+static bool row_seq(struct rp_txn *t, const struct rp_browse *b, const struct source *s,
+		    const MDB_val *k, const MDB_val *v, uint64_t *seq)
 {
 	struct rp_index_row row = {0};
 	bool behind = true, held = false;
@@ -121,7 +124,8 @@ static bool row_seq(struct rp_txn *t, const struct rp_browse *b, const struct so
 	*seq = row.seq = number(k, k->mv_size - 8);
 	if (!behind || held)
 		return false;
-	return b->wants_row == NULL || b->state == 0 || !row_tells(s, k, v, &row) || b->wants_row(b->arg, &row);
+	return b->wants_row == NULL || b->state == 0 || !row_tells(s, k, v, &row) ||
+	       b->wants_row(b->arg, &row);
 }
 
 static bool has_prefix(const MDB_val *k, const struct source *s)
@@ -165,9 +169,10 @@ static enum rp_err see_row(struct browsing *w, uint64_t seq, struct rp_error *er
 	return RP_OK;
 }
 
-/* Goes on behind the row it stopped at, which may be gone by now. *more: there may be more rows in this source. */
-static enum rp_err browse_rows(struct browsing *w, const struct source *s, struct rp_leaves *l, bool *more,
-			       struct rp_error *err)
+/* Goes on behind the row it stopped at, which may be gone by now. *more: there may be more rows in
+ * this source. */
+static enum rp_err browse_rows(struct browsing *w, const struct source *s, struct rp_leaves *l,
+			       bool *more, struct rp_error *err)
 {
 	struct rp_browse *b = w->b;
 	MDB_val k = {b->key_len, b->key}, v;
@@ -178,8 +183,8 @@ static enum rp_err browse_rows(struct browsing *w, const struct source *s, struc
 		k = (MDB_val){s->prefix_len, (void *)(uintptr_t)s->prefix};
 	e = rp_leaves_seek(l, &k, b->key_len > 0, err);
 	while (e == RP_OK && (e = rp_leaves_next(l, &k, &v, err)) == RP_OK && has_prefix(&k, s)) {
-		*more =
-		    w->rows == BROWSE_ROWS_MAX || w->looks == BROWSE_LOOKS_MAX || w->seen == b->max_seen || w->stopped;
+		*more = w->rows == BROWSE_ROWS_MAX || w->looks == BROWSE_LOOKS_MAX ||
+			w->seen == b->max_seen || w->stopped;
 		if (*more)
 			return RP_OK;
 		w->rows++;
@@ -192,7 +197,8 @@ static enum rp_err browse_rows(struct browsing *w, const struct source *s, struc
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-static enum rp_err browse_source(struct browsing *w, const struct source *s, bool *more, struct rp_error *err)
+static enum rp_err browse_source(struct browsing *w, const struct source *s, bool *more,
+				 struct rp_error *err)
 {
 	struct rp_leaves l;
 	enum rp_err e = rp_leaves_begin(&l, w->t, s->table, err);

@@ -5,7 +5,8 @@
 #include "base/log.h"
 
 /* What each verb makes of an entry; false: it does not apply to the state. */
-static bool apply_verb(enum rp_change verb, int64_t now_at_ms, struct rp_delivery *d, enum rp_changed *result)
+static bool apply_verb(enum rp_change verb, int64_t now_at_ms, struct rp_delivery *d,
+		       enum rp_changed *result)
 {
 	*result = RP_CHANGED_SKIPPED_STATE;
 	if (d->state == RP_STATE_IN_FLIGHT) {
@@ -39,8 +40,8 @@ static bool apply_verb(enum rp_change verb, int64_t now_at_ms, struct rp_deliver
 	return true;
 }
 
-enum rp_err rp_change_one(struct rp_txn *t, enum rp_change verb, unsigned states, uint64_t seq, enum rp_changed *result,
-			  struct rp_error *err)
+enum rp_err rp_change_one(struct rp_txn *t, enum rp_change verb, unsigned states, uint64_t seq,
+			  enum rp_changed *result, struct rp_error *err)
 {
 	struct rp_delivery from, to;
 	enum rp_err e = rp_entry_delivery(t, seq, &from, err);
@@ -57,10 +58,12 @@ enum rp_err rp_change_one(struct rp_txn *t, enum rp_change verb, unsigned states
 		return RP_OK;
 	}
 	if (verb == RP_CHANGE_PURGE) {
-		*result = from.state == RP_STATE_IN_FLIGHT ? RP_CHANGED_DONE_IN_FLIGHT : RP_CHANGED_DONE;
+		*result =
+		    from.state == RP_STATE_IN_FLIGHT ? RP_CHANGED_DONE_IN_FLIGHT : RP_CHANGED_DONE;
 		return rp_entry_remove(t, seq, &from, err);
 	}
-	if (from.endpoint == RP_EP_UNKNOWN) { /* nobody knows where it was to go: it can only be purged */
+	/* nobody knows where it was to go: it can only be purged */
+	if (from.endpoint == RP_EP_UNKNOWN) {
 		*result = RP_CHANGED_SKIPPED_STATE;
 		return RP_OK;
 	}
@@ -82,9 +85,9 @@ static uint64_t count_done(const enum rp_changed *results, size_t n)
 	return done;
 }
 
-enum rp_err rp_outbox_change_noted(struct rp_outbox *ob, int64_t now_at_ms, enum rp_change verb, unsigned states,
-				   const uint64_t *seqs, size_t n, uint64_t audit, enum rp_changed *results,
-				   struct rp_error *err)
+enum rp_err rp_outbox_change_noted(struct rp_outbox *ob, int64_t now_at_ms, enum rp_change verb,
+				   unsigned states, const uint64_t *seqs, size_t n, uint64_t audit,
+				   enum rp_changed *results, struct rp_error *err)
 {
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
@@ -108,14 +111,15 @@ enum rp_err rp_outbox_change_noted(struct rp_outbox *ob, int64_t now_at_ms, enum
 	return e;
 }
 
-enum rp_err rp_outbox_change(struct rp_outbox *ob, int64_t now_at_ms, enum rp_change verb, unsigned states,
-			     const uint64_t *seqs, size_t n, enum rp_changed *results, struct rp_error *err)
+enum rp_err rp_outbox_change(struct rp_outbox *ob, int64_t now_at_ms, enum rp_change verb,
+			     unsigned states, const uint64_t *seqs, size_t n,
+			     enum rp_changed *results, struct rp_error *err)
 {
 	return rp_outbox_change_noted(ob, now_at_ms, verb, states, seqs, n, 0, results, err);
 }
 
-enum rp_err rp_outbox_endpoint_pause(struct rp_outbox *ob, int64_t now_at_ms, uint64_t endpoint, bool pause,
-				     struct rp_error *err)
+enum rp_err rp_outbox_endpoint_pause(struct rp_outbox *ob, int64_t now_at_ms, uint64_t endpoint,
+				     bool pause, struct rp_error *err)
 {
 	struct rp_ep *ep;
 	struct rp_txn t;
@@ -146,7 +150,8 @@ enum rp_err rp_outbox_endpoint_pause(struct rp_outbox *ob, int64_t now_at_ms, ui
 	return e;
 }
 
-static enum rp_err expire_one(struct rp_txn *t, enum rp_table table, const uint64_t key[2], struct rp_error *err)
+static enum rp_err expire_one(struct rp_txn *t, enum rp_table table, const uint64_t key[2],
+			      struct rp_error *err)
 {
 	enum rp_state state = table == RP_T_DONE ? RP_STATE_DELIVERED : RP_STATE_DEAD;
 	struct rp_delivery d;
@@ -159,13 +164,15 @@ static enum rp_err expire_one(struct rp_txn *t, enum rp_table table, const uint6
 	if (e != RP_OK && e != RP_ERR_NOTFOUND)
 		return e;
 	/* The row lies: whatever entry it names, that one has not expired. */
-	rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=stray_index_row state=%s", key[1], rp_state_name(state));
+	rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=stray_index_row state=%s", key[1],
+	       rp_state_name(state));
 	return rp_row_del(t, table, rp_key2(key[0], key[1]), err);
 }
 
-/* Entries of `table` (dead, done) that have been in their state for longer than keep_ms, oldest first. */
-static enum rp_err expire_table(struct rp_txn *t, enum rp_table table, int64_t keep_ms, size_t max, size_t *n,
-				struct rp_error *err)
+/* Entries of `table` (dead, done) that have been in their state for longer than keep_ms, oldest
+ * first. */
+static enum rp_err expire_table(struct rp_txn *t, enum rp_table table, int64_t keep_ms, size_t max,
+				size_t *n, struct rp_error *err)
 {
 	uint64_t key[2];
 	enum rp_err e = RP_OK;
@@ -190,8 +197,9 @@ static bool has_expired(struct rp_txn *t, enum rp_table table, int64_t now_at_ms
 	       (int64_t)key[0] <= now_at_ms - keep_ms;
 }
 
-enum rp_err rp_outbox_expire(struct rp_outbox *ob, int64_t now_at_ms, int64_t keep_delivered_ms, int64_t keep_dead_ms,
-			     size_t max, size_t *n_removed, struct rp_error *err)
+enum rp_err rp_outbox_expire(struct rp_outbox *ob, int64_t now_at_ms, int64_t keep_delivered_ms,
+			     int64_t keep_dead_ms, size_t max, size_t *n_removed,
+			     struct rp_error *err)
 {
 	struct rp_txn t;
 	bool work;

@@ -4,7 +4,8 @@
 
 #include "base/log.h"
 
-/* Clocks of two writers, read before they waited for the write lock, may differ by so much without a step. */
+/* Clocks of two writers, read before they waited for the write lock, may differ by so much without
+ * a step. */
 #define SLACK_MS INT64_C(60000)
 
 /* Rows looked at in one transaction, at most. */
@@ -19,14 +20,16 @@ int64_t rp_entry_due_ms(struct rp_txn *t, uint64_t seq, const struct rp_delivery
 		return d->due_at_ms;
 	delay_ms = d->failures + d->losses > 0 ? d->due_at_ms - d->state_at_ms : 0;
 	due_at_ms = t->now_at_ms + (delay_ms > 0 ? delay_ms : 0);
-	/* What the caller asked for is a time, not a delay, and stays, unless an operator wanted it sent at once. */
+	/* What the caller asked for is a time, not a delay, and stays, unless an operator wanted
+	 * it sent at once. */
 	if (d->failures == 0 && d->replays == 0 && rp_entry_facts(t, seq, &f, NULL) == RP_OK &&
 	    f.not_before_at_ms > due_at_ms)
 		return f.not_before_at_ms;
 	return due_at_ms;
 }
 
-static enum rp_err mind_entry(struct rp_txn *t, uint64_t seq, int64_t due_at_ms, size_t *n, struct rp_error *err)
+static enum rp_err mind_entry(struct rp_txn *t, uint64_t seq, int64_t due_at_ms, size_t *n,
+			      struct rp_error *err)
 {
 	struct rp_delivery d;
 	enum rp_err e = rp_entry_delivery(t, seq, &d, err);
@@ -41,7 +44,8 @@ static enum rp_err mind_entry(struct rp_txn *t, uint64_t seq, int64_t due_at_ms,
 	return rp_entry_mend_due(t, seq, &d, err);
 }
 
-/* The next row of the walk: an endpoint, or one of its entries that is not due yet. RP_ERR_NOTFOUND: there is none. */
+/* The next row of the walk: an endpoint, or one of its entries that is not due yet.
+ * RP_ERR_NOTFOUND: there is none. */
 static enum rp_err step(struct rp_txn *t, struct rp_clock_walk *w, struct rp_error *err)
 {
 	uint64_t key[3];
@@ -49,17 +53,20 @@ static enum rp_err step(struct rp_txn *t, struct rp_clock_walk *w, struct rp_err
 	enum rp_err e;
 
 	if (!w->in_queue) {
-		e = rp_row_first(t, RP_T_ENDPOINT, rp_key1(w->endpoint), &w->endpoint, 1, NULL, err);
+		e = rp_row_first(t, RP_T_ENDPOINT, rp_key1(w->endpoint), &w->endpoint, 1, NULL,
+				 err);
 		if (e == RP_OK)
 			e = rp_ep_get(t, w->endpoint, &ep, err);
 		if (e != RP_OK)
 			return e;
-		ep->dirty = true; /* its places in time are set right when it is written (endpoint.c) */
+		/* its places in time are set right when it is written (endpoint.c) */
+		ep->dirty = true;
 		w->in_queue = true;
 		w->due_at_ms = t->now_at_ms + 1;
 		w->seq = 0;
 	}
-	e = rp_row_first(t, RP_T_QUEUE, rp_key3(w->endpoint, (uint64_t)w->due_at_ms, w->seq), key, 3, NULL, err);
+	e = rp_row_first(t, RP_T_QUEUE, rp_key3(w->endpoint, (uint64_t)w->due_at_ms, w->seq), key,
+			 3, NULL, err);
 	if (e == RP_ERR_NOTFOUND || (e == RP_OK && key[0] != w->endpoint)) {
 		w->endpoint++;
 		w->in_queue = false;
@@ -70,7 +77,8 @@ static enum rp_err step(struct rp_txn *t, struct rp_clock_walk *w, struct rp_err
 	return e == RP_OK ? mind_entry(t, key[2], w->due_at_ms, &w->n_mended, err) : e;
 }
 
-static enum rp_err walk_on(struct rp_outbox *ob, int64_t now_at_ms, struct rp_clock_walk *w, struct rp_error *err)
+static enum rp_err walk_on(struct rp_outbox *ob, int64_t now_at_ms, struct rp_clock_walk *w,
+			   struct rp_error *err)
 {
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
@@ -93,13 +101,15 @@ static enum rp_err walk_on(struct rp_outbox *ob, int64_t now_at_ms, struct rp_cl
 	}
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK && !w->more) {
-		rp_log(RP_LOG_WARN, "clock_set_back", "by_ms=%" PRId64 " mended=%zu", ahead_ms, w->n_mended);
+		rp_log(RP_LOG_WARN, "clock_set_back", "by_ms=%" PRId64 " mended=%zu", ahead_ms,
+		       w->n_mended);
 		rp_outbox_ring(ob);
 	}
 	return e;
 }
 
-enum rp_err rp_outbox_mind_clock(struct rp_outbox *ob, int64_t now_at_ms, struct rp_clock_walk *w, struct rp_error *err)
+enum rp_err rp_outbox_mind_clock(struct rp_outbox *ob, int64_t now_at_ms, struct rp_clock_walk *w,
+				 struct rp_error *err)
 {
 	struct rp_txn t;
 	enum rp_err e = rp_txn_read(ob, &t, err);

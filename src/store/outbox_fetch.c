@@ -3,11 +3,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* --- the snapshot ------------------------------------------------------------------------------------------------- */
+/* --- the snapshot ------------------------------------------------------------------------- */
 
-/* A place in LMDB's table of readers costs a search under a lock that all processes share, and a sender fetches tens of
- * thousands of times a second; so the transaction is kept, with its place, and made anew for each fetch. In between it reads
- * nothing and pins no page. */
+/* A place in LMDB's table of readers costs a search under a lock that all processes share, and a
+ * sender fetches tens of thousands of times a second; so the transaction is kept, with its place,
+ * and made anew for each fetch. In between it reads nothing and pins no page. */
 static enum rp_err begin_first(struct rp_outbox *ob, struct rp_error *err)
 {
 	struct rp_txn *t = malloc(sizeof *t);
@@ -33,7 +33,8 @@ static enum rp_err begin(struct rp_outbox *ob, struct rp_error *err)
 	if (t == NULL)
 		return begin_first(ob, err);
 	rp_damage_enter(ob);
-	if (mdb_txn_renew(t->mdb) != 0) { /* the map may have grown, for one; a new transaction knows what to do */
+	/* the map may have grown, for one; a new transaction knows what to do */
+	if (mdb_txn_renew(t->mdb) != 0) {
 		rp_damage_leave();
 		rp_fetcher_close(ob);
 		return begin_first(ob, err);
@@ -65,7 +66,7 @@ void rp_fetcher_close(struct rp_outbox *ob)
 	ob->fetcher = NULL;
 }
 
-/* --- what is read in it ------------------------------------------------------------------------------------------- */
+/* --- what is read in it ------------------------------------------------------------------- */
 
 void rp_dispatch_release(struct rp_dispatch *d)
 {
@@ -79,23 +80,28 @@ static enum rp_err check_claim(struct rp_txn *t, const struct rp_claim *claim, s
 	struct rp_delivery d;
 	enum rp_err e = rp_entry_delivery(t, claim->seq, &d, err);
 
-	if (e == RP_ERR_NOTFOUND || (e == RP_OK && (d.state != RP_STATE_IN_FLIGHT || d.claim_no != claim->claim_no)))
-		return rp_fail(err, RP_ERR_STALE, "the claim on entry %" PRIu64 " was lost", claim->seq);
+	if (e == RP_ERR_NOTFOUND ||
+	    (e == RP_OK && (d.state != RP_STATE_IN_FLIGHT || d.claim_no != claim->claim_no)))
+		return rp_fail(err, RP_ERR_STALE, "the claim on entry %" PRIu64 " was lost",
+			       claim->seq);
 	return e;
 }
 
 /* What the endpoint allows may have changed since, too. */
-static enum rp_err look_at_endpoint(struct rp_txn *t, uint64_t endpoint, struct rp_dispatch *out, struct rp_error *err)
+static enum rp_err look_at_endpoint(struct rp_txn *t, uint64_t endpoint, struct rp_dispatch *out,
+				    struct rp_error *err)
 {
 	MDB_val v;
 	enum rp_err e = rp_row_get(t, RP_T_ENDPOINT, rp_key1(endpoint), &v, err);
 
-	out->endpoint_known = e == RP_OK && rp_endpoint_unpack(&out->endpoint, endpoint, v.mv_data, v.mv_size);
+	out->endpoint_known =
+	    e == RP_OK && rp_endpoint_unpack(&out->endpoint, endpoint, v.mv_data, v.mv_size);
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
 /* Facts first, payload behind them, if it is a short one. */
-static enum rp_err load(struct rp_txn *t, uint64_t seq, struct rp_dispatch *out, struct rp_error *err)
+static enum rp_err load(struct rp_txn *t, uint64_t seq, struct rp_dispatch *out,
+			struct rp_error *err)
 {
 	struct rp_buf *to = &out->text;
 	size_t facts_bytes;
@@ -121,13 +127,14 @@ static enum rp_err load(struct rp_txn *t, uint64_t seq, struct rp_dispatch *out,
 	/* The payload may have moved the text, and with it what the spans of the facts point to. */
 	if (at != out->text.data && !rp_facts_unpack(&out->facts, seq, out->text.data, facts_bytes))
 		return RP_ERR_DAMAGED;
-	out->payload = to == &out->text ? (struct rp_span){out->text.data + facts_bytes, out->text.len - facts_bytes}
+	out->payload = to == &out->text ? (struct rp_span){out->text.data + facts_bytes,
+							   out->text.len - facts_bytes}
 					: (struct rp_span){to->data, to->len};
 	return RP_OK;
 }
 
-enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim, struct rp_dispatch *out,
-			    struct rp_error *err)
+enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim,
+			    struct rp_dispatch *out, struct rp_error *err)
 {
 	enum rp_err e = begin(ob, err);
 
@@ -143,15 +150,16 @@ enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim, 
 	if (e == RP_OK)
 		e = load(ob->fetcher, claim->seq, out, err);
 	if (e != RP_OK)
-		memset(&out->facts, 0, sizeof out->facts); /* its spans may point to where the text was */
+		/* its spans may point to where the text was */
+		memset(&out->facts, 0, sizeof out->facts);
 	end(ob);
 	if (e == RP_ERR_DAMAGED)
 		rp_fail(err, e, "a record of entry %" PRIu64 " fails its checksum", claim->seq);
 	return e;
 }
 
-enum rp_err rp_outbox_fetch_endpoint(struct rp_outbox *ob, const struct rp_claim *claim, struct rp_dispatch *out,
-				     struct rp_error *err)
+enum rp_err rp_outbox_fetch_endpoint(struct rp_outbox *ob, const struct rp_claim *claim,
+				     struct rp_dispatch *out, struct rp_error *err)
 {
 	enum rp_err e = begin(ob, err);
 
@@ -165,7 +173,8 @@ enum rp_err rp_outbox_fetch_endpoint(struct rp_outbox *ob, const struct rp_claim
 }
 
 /* Chunks have the sizes that they have: where the next piece begins is known from the last. */
-static enum rp_err read_piece(struct rp_txn *t, struct rp_piece *p, char *out, size_t n, struct rp_error *err)
+static enum rp_err read_piece(struct rp_txn *t, struct rp_piece *p, char *out, size_t n,
+			      struct rp_error *err)
 {
 	struct rp_key from = rp_key2(p->seq, p->chunk);
 	MDB_val k = {from.len, from.bytes}, v;
@@ -195,7 +204,8 @@ static enum rp_err read_piece(struct rp_txn *t, struct rp_piece *p, char *out, s
 	if (rc != 0 && rc != MDB_NOTFOUND)
 		return rp_db_fail(t->ob, rc, "payload", err);
 	if (n > 0)
-		return rp_fail(err, RP_ERR_STALE, "the payload of entry %" PRIu64 " is gone", p->seq);
+		return rp_fail(err, RP_ERR_STALE, "the payload of entry %" PRIu64 " is gone",
+			       p->seq);
 	return RP_OK;
 }
 

@@ -3,11 +3,13 @@
 #include "base/assert.h"
 #include "core/url.h"
 
-/* An id begins with the number its entry got where it was accepted. That number is kept when it lies ahead of all given
- * here; then nobody in this outbox can ever have had it. One that lies behind is taken, or was: a sender might still hold
- * a request of the entry that had it, and its late answer must not be counted for another. So the entry gets the next
- * number, and a row in `alias` leads from its id to it. */
-#define SEQ_AHEAD_MAX (RP_SEQ_MAX / 2) /* no outbox gets so far; a forged id must not use the numbers up */
+/* An id begins with the number its entry got where it was accepted. That number is kept when it
+ * lies ahead of all given here; then nobody in this outbox can ever have had it. One that lies
+ * behind is taken, or was: a sender might still hold a request of the entry that had it, and its
+ * late answer must not be counted for another. So the entry gets the next number, and a row in
+ * `alias` leads from its id to it. */
+/* no outbox gets so far; a forged id must not use the numbers up */
+#define SEQ_AHEAD_MAX (RP_SEQ_MAX / 2)
 
 static enum rp_err choose_seq(struct rp_txn *t, const unsigned char id[RP_ID_BYTES], uint64_t *seq,
 			      struct rp_error *err)
@@ -54,8 +56,8 @@ static enum rp_err look_for(struct rp_txn *t, const struct rp_facts *f, struct r
 	return RP_OK;
 }
 
-static enum rp_err put_facts(struct rp_txn *t, uint64_t seq, const struct rp_import *in, uint64_t endpoint,
-			     struct rp_error *err)
+static enum rp_err put_facts(struct rp_txn *t, uint64_t seq, const struct rp_import *in,
+			     uint64_t endpoint, struct rp_error *err)
 {
 	struct rp_facts f = in->facts;
 	size_t len;
@@ -69,7 +71,8 @@ static enum rp_err put_facts(struct rp_txn *t, uint64_t seq, const struct rp_imp
 	return rp_row_put(t, RP_T_ENTRY, rp_key1(seq), t->ob->facts, len, MDB_APPEND, err);
 }
 
-static enum rp_err put_entry(struct rp_txn *t, const struct rp_import *in, uint64_t *seq, struct rp_error *err)
+static enum rp_err put_entry(struct rp_txn *t, const struct rp_import *in, uint64_t *seq,
+			     struct rp_error *err)
 {
 	MDB_val key = {in->facts.dedupe_key.len, (void *)(uintptr_t)in->facts.dedupe_key.ptr};
 	MDB_val value = {RP_ID_BYTES, (void *)(uintptr_t)in->facts.id};
@@ -94,13 +97,15 @@ static enum rp_err put_entry(struct rp_txn *t, const struct rp_import *in, uint6
 	return e == RP_OK ? rp_entry_move(t, *seq, NULL, &d, err) : e;
 }
 
-static enum rp_err import_one(struct rp_txn *t, const struct rp_import *in, struct rp_import_result *r,
-			      struct rp_error *err)
+static enum rp_err import_one(struct rp_txn *t, const struct rp_import *in,
+			      struct rp_import_result *r, struct rp_error *err)
 {
 	enum rp_err e;
 
-	assert(in->facts.url.len <= RP_URL_MAX && in->facts.dedupe_key.len >= 1 && in->facts.dedupe_key.len <= 256);
-	assert(in->delivery.state != 0 && in->delivery.state != RP_STATE_IN_FLIGHT && in->delivery.state_at_ms != 0);
+	assert(in->facts.url.len <= RP_URL_MAX && in->facts.dedupe_key.len >= 1 &&
+	       in->facts.dedupe_key.len <= 256);
+	assert(in->delivery.state != 0 && in->delivery.state != RP_STATE_IN_FLIGHT &&
+	       in->delivery.state_at_ms != 0);
 	e = look_for(t, &in->facts, r, err);
 	return e == RP_OK && r->kind == RP_IMPORT_DONE ? put_entry(t, in, &r->seq, err) : e;
 }
@@ -111,13 +116,13 @@ static uint64_t bytes_needed(const struct rp_outbox *ob, const struct rp_import 
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		need += entries[i].payload.len + entries[i].payload.len / 64 + entries[i].facts.url.len * 2 +
-			RP_ENTRY_OVERHEAD_BYTES;
+		need += entries[i].payload.len + entries[i].payload.len / 64 +
+			entries[i].facts.url.len * 2 + RP_ENTRY_OVERHEAD_BYTES;
 	return need;
 }
 
-static enum rp_err count(struct rp_txn *t, uint64_t audit, const struct rp_import_result *results, size_t n,
-			 struct rp_error *err)
+static enum rp_err count(struct rp_txn *t, uint64_t audit, const struct rp_import_result *results,
+			 size_t n, struct rp_error *err)
 {
 	uint64_t done = 0;
 	size_t i;
@@ -128,8 +133,10 @@ static enum rp_err count(struct rp_txn *t, uint64_t audit, const struct rp_impor
 	return rp_audit_add_counts(t, audit, done, n - done, err);
 }
 
-static enum rp_err import_all(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_import *entries, size_t n,
-			      bool dry_run, uint64_t audit, struct rp_import_result *results, struct rp_error *err)
+static enum rp_err import_all(struct rp_outbox *ob, int64_t now_at_ms,
+			      const struct rp_import *entries, size_t n, bool dry_run,
+			      uint64_t audit, struct rp_import_result *results,
+			      struct rp_error *err)
 {
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
@@ -152,14 +159,16 @@ static enum rp_err import_all(struct rp_outbox *ob, int64_t now_at_ms, const str
 	return e;
 }
 
-enum rp_err rp_outbox_import(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_import *entries, size_t n,
-			     bool dry_run, struct rp_import_result *results, struct rp_error *err)
+enum rp_err rp_outbox_import(struct rp_outbox *ob, int64_t now_at_ms,
+			     const struct rp_import *entries, size_t n, bool dry_run,
+			     struct rp_import_result *results, struct rp_error *err)
 {
 	return import_all(ob, now_at_ms, entries, n, dry_run, 0, results, err);
 }
 
-enum rp_err rp_outbox_import_noted(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_import *entries, size_t n,
-				   uint64_t audit, struct rp_import_result *results, struct rp_error *err)
+enum rp_err rp_outbox_import_noted(struct rp_outbox *ob, int64_t now_at_ms,
+				   const struct rp_import *entries, size_t n, uint64_t audit,
+				   struct rp_import_result *results, struct rp_error *err)
 {
 	return import_all(ob, now_at_ms, entries, n, false, audit, results, err);
 }

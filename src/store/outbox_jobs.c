@@ -4,7 +4,8 @@
 
 #include "base/assert.h"
 
-/* Bounds: records kept; plans that wait to be used; rows of a set written or removed in a transaction. */
+/* Bounds: records kept; plans that wait to be used; rows of a set written or removed in a
+ * transaction. */
 #define JOBS_KEPT 64
 #define PLANS_MAX 8
 #define SWEEP_ROWS 2000
@@ -14,14 +15,16 @@
 #define AGAIN_MS 20
 #define BLOCKED_MS 200
 
-/* --- plans -----------------------------------------------------------------------------------------------------------
+/* --- plans --------------------------------------------------------------------------------
  */
 
 static bool has_rows(struct rp_txn *t, uint64_t number)
 {
 	uint64_t key[3];
 
-	return rp_row_first(t, RP_T_JOB_ENTRY, rp_key3(number, 0, 0), key, 3, NULL, NULL) == RP_OK && key[0] == number;
+	return rp_row_first(t, RP_T_JOB_ENTRY, rp_key3(number, 0, 0), key, 3, NULL, NULL) ==
+		   RP_OK &&
+	       key[0] == number;
 }
 
 static bool is_stale_plan(const struct rp_job *j, int64_t now_at_ms)
@@ -30,7 +33,8 @@ static bool is_stale_plan(const struct rp_job *j, int64_t now_at_ms)
 	       (j->phase == RP_JOB_PLANNING && j->created_at_ms + PLANNING_MS <= now_at_ms);
 }
 
-static enum rp_err expire_plan(struct rp_txn *t, uint64_t number, struct rp_job *j, struct rp_error *err)
+static enum rp_err expire_plan(struct rp_txn *t, uint64_t number, struct rp_job *j,
+			       struct rp_error *err)
 {
 	j->phase = RP_JOB_EXPIRED;
 	j->ended_at_ms = t->now_at_ms;
@@ -58,9 +62,11 @@ static enum rp_err look_at_shelf(struct rp_txn *t, struct shelf *s, struct rp_er
 
 		s->n++;
 		s->last = number;
-		if (s->oldest_over == 0 && (!sound || rp_job_is_over(j.phase)) && !has_rows(t, number))
+		if (s->oldest_over == 0 && (!sound || rp_job_is_over(j.phase)) &&
+		    !has_rows(t, number))
 			s->oldest_over = number;
-		/* those that are being written as well: whoever was killed over one must not use the places up */
+		/* those that are being written as well: whoever was killed over one must not use
+		 * the places up */
 		if (sound && (j.phase == RP_JOB_PLANNED || j.phase == RP_JOB_PLANNING)) {
 			s->n_plans++;
 			s->oldest_plan = s->oldest_plan == 0 ? number : s->oldest_plan;
@@ -85,13 +91,14 @@ static enum rp_err make_room(struct rp_txn *t, struct shelf *s, struct rp_error 
 	if (e != RP_OK || s->n < JOBS_KEPT)
 		return e;
 	if (s->oldest_over == 0)
-		return rp_fail(err, RP_ERR_BUSY, "%zu jobs and plans are unfinished; see them with: runpostctl jobs",
+		return rp_fail(err, RP_ERR_BUSY,
+			       "%zu jobs and plans are unfinished; see them with: runpostctl jobs",
 			       s->n);
 	return rp_row_del(t, RP_T_JOB, rp_key1(s->oldest_over), err);
 }
 
-enum rp_err rp_outbox_plan_begin(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_job *spec, uint64_t *number,
-				 struct rp_error *err)
+enum rp_err rp_outbox_plan_begin(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_job *spec,
+				 uint64_t *number, struct rp_error *err)
 {
 	struct rp_job j = *spec;
 	struct shelf s;
@@ -114,8 +121,8 @@ enum rp_err rp_outbox_plan_begin(struct rp_outbox *ob, int64_t now_at_ms, const 
 	return e;
 }
 
-static enum rp_err add_row(struct rp_txn *t, uint64_t number, struct rp_job *j, const struct rp_plan_row *row,
-			   struct rp_error *err)
+static enum rp_err add_row(struct rp_txn *t, uint64_t number, struct rp_job *j,
+			   const struct rp_plan_row *row, struct rp_error *err)
 {
 	unsigned char value[RP_PLAN_ROW_BYTES];
 	struct rp_key key = rp_key3(number, row->endpoint, row->seq);
@@ -129,8 +136,9 @@ static enum rp_err add_row(struct rp_txn *t, uint64_t number, struct rp_job *j, 
 	return rp_row_put(t, RP_T_JOB_ENTRY, key, value, sizeof value, 0, err);
 }
 
-enum rp_err rp_outbox_plan_add(struct rp_outbox *ob, int64_t now_at_ms, uint64_t number, const struct rp_plan_row *rows,
-			       size_t n, bool last, struct rp_error *err)
+enum rp_err rp_outbox_plan_add(struct rp_outbox *ob, int64_t now_at_ms, uint64_t number,
+			       const struct rp_plan_row *rows, size_t n, bool last,
+			       struct rp_error *err)
 {
 	struct rp_job_buf copy;
 	struct rp_job j;
@@ -155,19 +163,23 @@ enum rp_err rp_outbox_plan_add(struct rp_outbox *ob, int64_t now_at_ms, uint64_t
 	return e;
 }
 
-/* --- what operators say ----------------------------------------------------------------------------------------------
+/* --- what operators say -------------------------------------------------------------------
  */
 
 static enum rp_err refuse(uint64_t number, const struct rp_job *j, struct rp_error *err)
 {
-	return rp_fail(err, RP_ERR_STALE, "%s %" PRIu64 " is %s", j->started_at_ms != 0 ? "job" : "plan", number,
-		       rp_job_phase_name(j->phase));
+	return rp_fail(err, RP_ERR_STALE, "%s %" PRIu64 " is %s",
+		       j->started_at_ms != 0 ? "job" : "plan", number, rp_job_phase_name(j->phase));
 }
 
-static enum rp_err start(struct rp_txn *t, uint64_t number, struct rp_job *j, const struct rp_job_order *o,
-			 struct rp_error *err)
+static enum rp_err start(struct rp_txn *t, uint64_t number, struct rp_job *j,
+			 const struct rp_job_order *o, struct rp_error *err)
 {
-	struct rp_audit a = {.uid = o->uid, .at_ms = t->now_at_ms, .job = number, .user = o->user, .reason = o->reason};
+	struct rp_audit a = {.uid = o->uid,
+			     .at_ms = t->now_at_ms,
+			     .job = number,
+			     .user = o->user,
+			     .reason = o->reason};
 	enum rp_err e;
 
 	if (j->phase != RP_JOB_PLANNED || is_stale_plan(j, t->now_at_ms))
@@ -184,8 +196,8 @@ static enum rp_err start(struct rp_txn *t, uint64_t number, struct rp_job *j, co
 	return e;
 }
 
-static enum rp_err give_order(struct rp_txn *t, uint64_t number, struct rp_job *j, const struct rp_job_order *o,
-			      struct rp_error *err)
+static enum rp_err give_order(struct rp_txn *t, uint64_t number, struct rp_job *j,
+			      const struct rp_job_order *o, struct rp_error *err)
 {
 	switch (o->kind) {
 	case RP_ORDER_START:
@@ -211,8 +223,8 @@ static enum rp_err give_order(struct rp_txn *t, uint64_t number, struct rp_job *
 	return RP_OK;
 }
 
-enum rp_err rp_outbox_job_order(struct rp_outbox *ob, int64_t now_at_ms, uint64_t number, const struct rp_job_order *o,
-				struct rp_error *err)
+enum rp_err rp_outbox_job_order(struct rp_outbox *ob, int64_t now_at_ms, uint64_t number,
+				const struct rp_job_order *o, struct rp_error *err)
 {
 	struct rp_job_buf copy;
 	struct rp_job j;
@@ -236,12 +248,13 @@ enum rp_err rp_outbox_job_order(struct rp_outbox *ob, int64_t now_at_ms, uint64_
 	return e;
 }
 
-/* --- carrying --------------------------------------------------------------------------------------------------------
+/* --- carrying -----------------------------------------------------------------------------
  */
 
 static bool is_to_carry(const struct rp_job_step *s, uint64_t number, const struct rp_job *j)
 {
-	return j->phase == RP_JOB_RUNNING && (number == s->job || (s->job == 0 && j->verb == RP_JOB_REPLAY));
+	return j->phase == RP_JOB_RUNNING &&
+	       (number == s->job || (s->job == 0 && j->verb == RP_JOB_REPLAY));
 }
 
 static bool is_to_sweep(struct rp_txn *t, uint64_t number, const struct rp_job *j)
@@ -250,8 +263,8 @@ static bool is_to_sweep(struct rp_txn *t, uint64_t number, const struct rp_job *
 }
 
 /* Whether there is anything to do at all, so that nobody takes the write lock for nothing. */
-static enum rp_err is_work(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_job_step *s, bool *work,
-			   struct rp_error *err)
+static enum rp_err is_work(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_job_step *s,
+			   bool *work, struct rp_error *err)
 {
 	uint64_t number = 0;
 	struct rp_txn t;
@@ -262,7 +275,8 @@ static enum rp_err is_work(struct rp_outbox *ob, int64_t now_at_ms, const struct
 	if (e != RP_OK)
 		return e;
 	t.now_at_ms = now_at_ms;
-	while (!*work && (e = rp_row_first(&t, RP_T_JOB, rp_key1(number), &number, 1, &v, err)) == RP_OK) {
+	while (!*work &&
+	       (e = rp_row_first(&t, RP_T_JOB, rp_key1(number), &number, 1, &v, err)) == RP_OK) {
 		struct rp_job j;
 
 		if (rp_job_unpack(&j, number, v.mv_data, v.mv_size))
@@ -279,8 +293,8 @@ static void look_by(struct rp_job_step *s, int64_t at_ms)
 		s->next_at_ms = at_ms;
 }
 
-static enum rp_err carry_one(struct rp_txn *t, struct rp_job_step *s, uint64_t number, struct rp_job *j,
-			     struct rp_error *err)
+static enum rp_err carry_one(struct rp_txn *t, struct rp_job_step *s, uint64_t number,
+			     struct rp_job *j, struct rp_error *err)
 {
 	int64_t next_at_ms;
 	struct rp_job_share share = {.left = s->max - s->n_worked, .due_max = s->due_max};
@@ -302,8 +316,8 @@ static enum rp_err carry_one(struct rp_txn *t, struct rp_job_step *s, uint64_t n
 	return e;
 }
 
-static enum rp_err sweep_one(struct rp_txn *t, struct rp_job_step *s, uint64_t number, struct rp_job *j,
-			     struct rp_error *err)
+static enum rp_err sweep_one(struct rp_txn *t, struct rp_job_step *s, uint64_t number,
+			     struct rp_job *j, struct rp_error *err)
 {
 	size_t removed;
 	enum rp_err e = RP_OK;
@@ -330,7 +344,8 @@ static enum rp_err carry(struct rp_txn *t, struct rp_job_step *s, struct rp_erro
 			e = carry_one(t, s, number, &j, err);
 		else if (e == RP_OK && is_to_sweep(t, number, &j))
 			e = sweep_one(t, s, number, &j, err);
-		if (e != RP_OK && e != RP_ERR_DAMAGED) /* verify tells of a damaged one; the others go on */
+		/* verify tells of a damaged one; the others go on */
+		if (e != RP_OK && e != RP_ERR_DAMAGED)
 			return e;
 		number++;
 	}
@@ -339,7 +354,8 @@ static enum rp_err carry(struct rp_txn *t, struct rp_job_step *s, struct rp_erro
 	return e == RP_ERR_NOTFOUND || e == RP_ERR_DAMAGED ? RP_OK : e;
 }
 
-enum rp_err rp_outbox_jobs_step(struct rp_outbox *ob, int64_t now_at_ms, struct rp_job_step *s, struct rp_error *err)
+enum rp_err rp_outbox_jobs_step(struct rp_outbox *ob, int64_t now_at_ms, struct rp_job_step *s,
+				struct rp_error *err)
 {
 	struct rp_txn t;
 	bool work;
@@ -364,10 +380,11 @@ enum rp_err rp_outbox_jobs_step(struct rp_outbox *ob, int64_t now_at_ms, struct 
 	return e;
 }
 
-/* --- looking ---------------------------------------------------------------------------------------------------------
+/* --- looking ------------------------------------------------------------------------------
  */
 
-enum rp_err rp_outbox_jobs(struct rp_outbox *ob, bool (*see)(void *arg, uint64_t number, const struct rp_job *j),
+enum rp_err rp_outbox_jobs(struct rp_outbox *ob,
+			   bool (*see)(void *arg, uint64_t number, const struct rp_job *j),
 			   void *arg, struct rp_error *err)
 {
 	uint64_t number = 0;
@@ -378,10 +395,12 @@ enum rp_err rp_outbox_jobs(struct rp_outbox *ob, bool (*see)(void *arg, uint64_t
 
 	if (e != RP_OK)
 		return e;
-	while (go_on && (e = rp_row_first(&t, RP_T_JOB, rp_key1(number), &number, 1, &v, err)) == RP_OK) {
+	while (go_on &&
+	       (e = rp_row_first(&t, RP_T_JOB, rp_key1(number), &number, 1, &v, err)) == RP_OK) {
 		struct rp_job j;
 
-		rp_job_unpack(&j, number, v.mv_data, v.mv_size); /* a damaged one shows as zeroes, `verify` names it */
+		/* a damaged one shows as zeroes, `verify` names it */
+		rp_job_unpack(&j, number, v.mv_data, v.mv_size);
 		go_on = see(arg, number, &j);
 		number++;
 	}
@@ -390,7 +409,8 @@ enum rp_err rp_outbox_jobs(struct rp_outbox *ob, bool (*see)(void *arg, uint64_t
 }
 
 enum rp_err rp_outbox_plan_rows(struct rp_outbox *ob, uint64_t number, struct rp_plan_row *from,
-				struct rp_plan_row *rows, size_t max, size_t *n, struct rp_error *err)
+				struct rp_plan_row *rows, size_t max, size_t *n,
+				struct rp_error *err)
 {
 	uint64_t key[3] = {number, from->endpoint, from->seq};
 	struct rp_txn t;
@@ -401,7 +421,8 @@ enum rp_err rp_outbox_plan_rows(struct rp_outbox *ob, uint64_t number, struct rp
 	if (e != RP_OK)
 		return e;
 	while (*n < max &&
-	       (e = rp_row_first(&t, RP_T_JOB_ENTRY, rp_key3(key[0], key[1], key[2]), key, 3, &v, err)) == RP_OK &&
+	       (e = rp_row_first(&t, RP_T_JOB_ENTRY, rp_key3(key[0], key[1], key[2]), key, 3, &v,
+				 err)) == RP_OK &&
 	       key[0] == number) {
 		if (!rp_plan_row_unpack(&rows[*n], v.mv_data, v.mv_size))
 			memset(&rows[*n], 0, sizeof rows[*n]);

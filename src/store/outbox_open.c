@@ -8,14 +8,15 @@ static void leave_nothing(struct rp_outbox *ob)
 {
 	int gate;
 
-	if (!ob->place.made_doorbell || rp_gate_enter(ob, RP_GATE_TRIES_TO_CLOSE, &gate, NULL) != RP_OK)
+	if (!ob->place.made_doorbell ||
+	    rp_gate_enter(ob, RP_GATE_TRIES_TO_CLOSE, &gate, NULL) != RP_OK)
 		return;
 	rp_users_leave_nothing(ob);
 	rp_gate_leave(gate);
 }
 
-enum rp_err rp_outbox_open(const char *dir, const struct rp_outbox_options *options, struct rp_outbox **out,
-			   struct rp_error *err)
+enum rp_err rp_outbox_open(const char *dir, const struct rp_outbox_options *options,
+			   struct rp_outbox **out, struct rp_error *err)
 {
 	struct rp_outbox *ob = calloc(1, sizeof *ob);
 	enum rp_err e;
@@ -50,7 +51,8 @@ void rp_outbox_close(struct rp_outbox *ob)
 	rp_fetcher_close(ob);
 	rp_trust_free(ob);
 	rp_db_close(ob);
-	rp_doorbell_close(ob); /* not before LMDB is: as long as it is open this process is a user (users.c) */
+	/* not before LMDB is: as long as it is open this process is a user (users.c) */
+	rp_doorbell_close(ob);
 	rp_place_close(ob);
 	if (ob->roster_fd >= 0)
 		close(ob->roster_fd);

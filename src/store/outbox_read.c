@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Records looked at in one read transaction, and of these passed over: some milliseconds, so that no reader ever pins pages
- * for long. */
+/* Records looked at in one read transaction, and of these passed over: some milliseconds, so that
+ * no reader ever pins pages for long. */
 #define PAGE_LOOKS_MAX 4096
 #define PAGE_ROWS_MAX 32768
 
@@ -14,7 +14,8 @@ void rp_entry_release(struct rp_entry *e)
 	memset(e, 0, sizeof *e);
 }
 
-static enum rp_err read_facts(struct rp_viewer *v, uint64_t seq, struct rp_facts *f, struct rp_error *err)
+static enum rp_err read_facts(struct rp_viewer *v, uint64_t seq, struct rp_facts *f,
+			      struct rp_error *err)
 {
 	enum rp_err e = RP_OK;
 	MDB_val row;
@@ -30,7 +31,8 @@ static enum rp_err read_facts(struct rp_viewer *v, uint64_t seq, struct rp_facts
 	return rp_facts_unpack(f, seq, row.mv_data, row.mv_size) ? RP_OK : RP_ERR_NOTFOUND;
 }
 
-enum rp_err rp_viewer_look(struct rp_viewer *v, uint64_t seq, struct rp_entry *out, struct rp_error *err)
+enum rp_err rp_viewer_look(struct rp_viewer *v, uint64_t seq, struct rp_entry *out,
+			   struct rp_error *err)
 {
 	enum rp_err e = read_facts(v, seq, &out->facts, err);
 
@@ -72,8 +74,9 @@ static bool keep_span(struct rp_buf *text, struct rp_span *s)
 static enum rp_err keep_entry(struct rp_entry *e, struct rp_error *err)
 {
 	struct rp_facts *f = &e->facts;
-	struct rp_span *spans[] = {&f->url,      &f->run_id,  &f->thread_id,  &f->event,   &f->operation,
-				   &f->order_by, &f->headers, &f->dedupe_key, &e->endpoint};
+	struct rp_span *spans[] = {&f->url,     &f->run_id,     &f->thread_id,
+				   &f->event,   &f->operation,  &f->order_by,
+				   &f->headers, &f->dedupe_key, &e->endpoint};
 	size_t need = 0, i;
 
 	for (i = 0; i < sizeof spans / sizeof spans[0]; i++)
@@ -87,8 +90,8 @@ static enum rp_err keep_entry(struct rp_entry *e, struct rp_error *err)
 	return RP_OK;
 }
 
-enum rp_err rp_outbox_find(struct rp_outbox *ob, const unsigned char id[RP_ID_BYTES], struct rp_entry *out,
-			   struct rp_error *err)
+enum rp_err rp_outbox_find(struct rp_outbox *ob, const unsigned char id[RP_ID_BYTES],
+			   struct rp_entry *out, struct rp_error *err)
 {
 	struct rp_buf text = out->text;
 	uint64_t seq = 0;
@@ -111,7 +114,8 @@ enum rp_err rp_outbox_find(struct rp_outbox *ob, const unsigned char id[RP_ID_BY
 	if (e == RP_OK)
 		e = rp_viewer_look(&viewer, seq, out, err);
 	/* Unreadable facts cannot contradict the id: the entry is shown as what it is. */
-	if (e == RP_OK && out->facts.accepted_at_ms != 0 && memcmp(out->facts.id, id, RP_ID_BYTES) != 0)
+	if (e == RP_OK && out->facts.accepted_at_ms != 0 &&
+	    memcmp(out->facts.id, id, RP_ID_BYTES) != 0)
 		e = RP_ERR_NOTFOUND;
 	if (e == RP_ERR_NOTFOUND)
 		rp_fail(err, e, "%s: no such entry", rp_id_format(id, shown));
@@ -123,8 +127,8 @@ enum rp_err rp_outbox_find(struct rp_outbox *ob, const unsigned char id[RP_ID_BY
 }
 
 /* One record of a page. *seen: it was shown; *go_on: what `see` said. */
-static enum rp_err look(struct rp_viewer *viewer, struct rp_page *page, uint64_t seq, const MDB_val *v, bool *seen,
-			bool *go_on, struct rp_error *err)
+static enum rp_err look(struct rp_viewer *viewer, struct rp_page *page, uint64_t seq,
+			const MDB_val *v, bool *seen, bool *go_on, struct rp_error *err)
 {
 	struct rp_entry entry = {0};
 	enum rp_err e;
@@ -140,7 +144,8 @@ static enum rp_err look(struct rp_viewer *viewer, struct rp_page *page, uint64_t
 	return e;
 }
 
-static enum rp_err page_rows(struct rp_txn *t, struct rp_page *page, struct rp_leaves *l, struct rp_error *err)
+static enum rp_err page_rows(struct rp_txn *t, struct rp_page *page, struct rp_leaves *l,
+			     struct rp_error *err)
 {
 	struct rp_viewer viewer = {.t = t};
 	struct rp_key from = rp_key1(page->from_seq);
@@ -153,12 +158,14 @@ static enum rp_err page_rows(struct rp_txn *t, struct rp_page *page, struct rp_l
 	if (e == RP_OK)
 		e = rp_leaves_seek(l, &(MDB_val){from.len, from.bytes}, false, err);
 	while (e == RP_OK && (e = rp_leaves_next(l, &k, &v, err)) == RP_OK) {
-		if (rows == PAGE_ROWS_MAX || looks == PAGE_LOOKS_MAX || looks == page->max_seen || !go_on) {
+		if (rows == PAGE_ROWS_MAX || looks == PAGE_LOOKS_MAX || looks == page->max_seen ||
+		    !go_on) {
 			page->more = go_on;
 			break;
 		}
 		if (!rp_key_read(k.mv_data, k.mv_size, &seq, 1)) {
-			e = rp_fail(err, RP_ERR_DAMAGED, "%s: table delivery holds a key of %zu bytes", t->ob->dir,
+			e = rp_fail(err, RP_ERR_DAMAGED,
+				    "%s: table delivery holds a key of %zu bytes", t->ob->dir,
 				    k.mv_size);
 			break;
 		}
@@ -190,15 +197,18 @@ enum rp_err rp_outbox_page(struct rp_outbox *ob, struct rp_page *page, struct rp
 }
 
 enum rp_err rp_outbox_attempts(struct rp_outbox *ob, uint64_t seq,
-			       void (*see)(void *arg, uint32_t n, const struct rp_attempt *a, bool damaged), void *arg,
-			       struct rp_error *err)
+			       void (*see)(void *arg, uint32_t n, const struct rp_attempt *a,
+					   bool damaged),
+			       void *arg, struct rp_error *err)
 {
 	uint64_t key[2] = {seq, 0};
 	struct rp_txn t;
 	MDB_val v;
 	enum rp_err e = rp_txn_read(ob, &t, err);
 
-	while (e == RP_OK && (e = rp_row_first(&t, RP_T_ATTEMPT, rp_key2(seq, key[1]), key, 2, &v, err)) == RP_OK &&
+	while (e == RP_OK &&
+	       (e = rp_row_first(&t, RP_T_ATTEMPT, rp_key2(seq, key[1]), key, 2, &v, err)) ==
+		   RP_OK &&
 	       key[0] == seq) {
 		struct rp_attempt a;
 		bool sound = rp_attempt_unpack(&a, seq, v.mv_data, v.mv_size);
@@ -210,7 +220,8 @@ enum rp_err rp_outbox_attempts(struct rp_outbox *ob, uint64_t seq,
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-enum rp_err rp_outbox_body(struct rp_outbox *ob, uint64_t seq, struct rp_buf *out, struct rp_error *err)
+enum rp_err rp_outbox_body(struct rp_outbox *ob, uint64_t seq, struct rp_buf *out,
+			   struct rp_error *err)
 {
 	struct rp_facts f;
 	struct rp_txn t;
@@ -261,7 +272,8 @@ enum rp_err rp_outbox_ledger(struct rp_outbox *ob, struct rp_ledger *out, struct
 	return RP_OK;
 }
 
-/* --- readers: LMDB prints them as lines of text, "pid thread txnid", txnid "-" for one that holds nothing ------------- */
+/* --- readers: LMDB prints them as lines of text, "pid thread txnid", txnid "-" for one that holds
+ * nothing --- */
 
 struct readers {
 	uint64_t last;
@@ -283,7 +295,8 @@ static int see_reader_line(const char *line, void *arg)
 	return 0;
 }
 
-enum rp_err rp_outbox_readers(struct rp_outbox *ob, void (*see)(void *arg, const struct rp_reader_info *r), void *arg,
+enum rp_err rp_outbox_readers(struct rp_outbox *ob,
+			      void (*see)(void *arg, const struct rp_reader_info *r), void *arg,
 			      struct rp_error *err)
 {
 	struct readers r = {.see = see, .arg = arg};
@@ -343,7 +356,8 @@ static enum rp_err oldest_due(struct rp_txn *t, int64_t *at_ms, struct rp_error 
 	uint64_t key[3] = {0, 0, 0};
 	enum rp_err e;
 
-	while ((e = rp_row_first(t, RP_T_QUEUE, rp_key3(key[0], 0, 0), key, 3, NULL, err)) == RP_OK) {
+	while ((e = rp_row_first(t, RP_T_QUEUE, rp_key3(key[0], 0, 0), key, 3, NULL, err)) ==
+	       RP_OK) {
 		if ((int64_t)key[1] < *at_ms)
 			*at_ms = (int64_t)key[1];
 		key[0]++;
@@ -351,7 +365,8 @@ static enum rp_err oldest_due(struct rp_txn *t, int64_t *at_ms, struct rp_error 
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-static enum rp_err oldest_since(struct rp_txn *t, enum rp_table table, int64_t *at_ms, struct rp_error *err)
+static enum rp_err oldest_since(struct rp_txn *t, enum rp_table table, int64_t *at_ms,
+				struct rp_error *err)
 {
 	uint64_t key[2];
 	enum rp_err e = rp_row_first(t, table, rp_key2(0, 0), key, 2, NULL, err);
@@ -377,7 +392,8 @@ enum rp_err rp_outbox_oldest(struct rp_outbox *ob, struct rp_oldest *out, struct
 	return e;
 }
 
-enum rp_err rp_outbox_endpoint_name(struct rp_outbox *ob, uint64_t endpoint, struct rp_buf *out, struct rp_error *err)
+enum rp_err rp_outbox_endpoint_name(struct rp_outbox *ob, uint64_t endpoint, struct rp_buf *out,
+				    struct rp_error *err)
 {
 	struct rp_span name;
 	struct rp_txn t;
@@ -395,7 +411,8 @@ enum rp_err rp_outbox_endpoint_name(struct rp_outbox *ob, uint64_t endpoint, str
 }
 
 enum rp_err rp_outbox_endpoints(struct rp_outbox *ob,
-				bool (*see)(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e),
+				bool (*see)(void *arg, uint64_t id, struct rp_span name,
+					    const struct rp_endpoint *e),
 				void *arg, struct rp_error *err)
 {
 	uint64_t id = 0;
@@ -406,12 +423,14 @@ enum rp_err rp_outbox_endpoints(struct rp_outbox *ob,
 
 	if (e != RP_OK)
 		return e;
-	while (go_on && (e = rp_row_first(&t, RP_T_ENDPOINT, rp_key1(id), &id, 1, &v, err)) == RP_OK) {
+	while (go_on &&
+	       (e = rp_row_first(&t, RP_T_ENDPOINT, rp_key1(id), &id, 1, &v, err)) == RP_OK) {
 		struct rp_endpoint ep;
 		struct rp_span name;
 
 		rp_endpoint_unpack(&ep, id, v.mv_data,
-				   v.mv_size); /* a damaged one shows as zeroes, `verify` names it */
+				   /* a damaged one shows as zeroes, `verify` names it */
+				   v.mv_size);
 		e = rp_ep_name(&t, id, &name, err);
 		if (e != RP_OK && e != RP_ERR_NOTFOUND)
 			break;

@@ -2,11 +2,13 @@
 
 #include "base/assert.h"
 
-/* Attempts are kept by entry, so nothing among them tells what happened last. This ring does: each commit that settled
- * attempts adds one row with all of them (one more for every ATTEMPTS_MAX), at the end of a small table, and from time to
- * time removes the oldest. What it costs is a page or two in a commit that writes dozens.
+/* Attempts are kept by entry, so nothing among them tells what happened last. This ring does: each
+ * commit that settled attempts adds one row with all of them (one more for every ATTEMPTS_MAX), at
+ * the end of a small table, and from time to time removes the oldest. What it costs is a page or
+ * two in a commit that writes dozens.
  *
- * Rows are numbered by the attempts before them, so that a reader who was overtaken knows how many it missed. */
+ * Rows are numbered by the attempts before them, so that a reader who was overtaken knows how many
+ * it missed. */
 #define ATTEMPTS_MAX 64 /* so that a row stays inside a leaf page, like a chunk of a payload */
 #define ROWS_MAX 4096   /* at 64 attempts a row, half a minute of 10,000 webhooks a second */
 #define TRIM_ROWS 64    /* removed at once, so that most commits touch only the end of the table */
@@ -67,8 +69,8 @@ static enum rp_err put_row(struct rp_txn *t, struct rp_error *err)
 	return e == RP_OK ? trim(t, err) : e;
 }
 
-enum rp_err rp_recent_note(struct rp_txn *t, uint64_t seq, uint64_t endpoint, uint32_t n, const struct rp_attempt *a,
-			   struct rp_error *err)
+enum rp_err rp_recent_note(struct rp_txn *t, uint64_t seq, uint64_t endpoint, uint32_t n,
+			   const struct rp_attempt *a, struct rp_error *err)
 {
 	struct rp_outbox *ob = t->ob;
 	int64_t duration_ms = a->outcome.duration_us / 1000;
@@ -93,7 +95,7 @@ enum rp_err rp_recent_flush(struct rp_txn *t, struct rp_error *err)
 	return t->ob->n_recent > 0 ? put_row(t, err) : RP_OK;
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------------------
+/* --- reading ------------------------------------------------------------------------------
  */
 
 /* The attempts of one row, from number `from` on. */
@@ -133,7 +135,8 @@ static int find_row(MDB_cursor *c, uint64_t from, MDB_val *k, MDB_val *v)
 	rc = mdb_cursor_get(c, k, v, rc == 0 ? MDB_PREV : MDB_LAST);
 	if (rc == MDB_NOTFOUND)
 		return mdb_cursor_get(c, k, v, MDB_FIRST);
-	if (rc == 0 && rp_key_read(k->mv_data, k->mv_size, &number, 1) && number + rp_recent_count(v->mv_size) <= from)
+	if (rc == 0 && rp_key_read(k->mv_data, k->mv_size, &number, 1) &&
+	    number + rp_recent_count(v->mv_size) <= from)
 		rc = mdb_cursor_get(c, k, v, MDB_NEXT);
 	return rc;
 }
@@ -161,7 +164,8 @@ static int read_rows(MDB_cursor *c, struct rp_recent_page *page)
 	return rc;
 }
 
-enum rp_err rp_outbox_recent(struct rp_outbox *ob, struct rp_recent_page *page, struct rp_error *err)
+enum rp_err rp_outbox_recent(struct rp_outbox *ob, struct rp_recent_page *page,
+			     struct rp_error *err)
 {
 	MDB_cursor *c;
 	struct rp_txn t;

@@ -16,7 +16,8 @@ static bool read_queue_row(const MDB_val *k, const MDB_val *v, struct rp_index_r
 	(void)v;
 	if (k->mv_size != 24)
 		return false;
-	*row = (struct rp_index_row){.endpoint = number(k, 0), .at_ms = (int64_t)number(k, 1), .seq = number(k, 2)};
+	*row = (struct rp_index_row){
+	    .endpoint = number(k, 0), .at_ms = (int64_t)number(k, 1), .seq = number(k, 2)};
 	return true;
 }
 
@@ -43,8 +44,8 @@ static bool read_dead_row(const MDB_val *k, const MDB_val *v, struct rp_index_ro
 
 /* Goes on behind the row it stopped at last time, which may be gone. */
 static enum rp_err scan_table(struct rp_txn *t, struct rp_scan *scan, enum rp_table table,
-			      bool (*read)(const MDB_val *, const MDB_val *, struct rp_index_row *), size_t *rows,
-			      struct rp_error *err)
+			      bool (*read)(const MDB_val *, const MDB_val *, struct rp_index_row *),
+			      size_t *rows, struct rp_error *err)
 {
 	struct rp_index_row row;
 	struct rp_leaves l;
@@ -58,7 +59,9 @@ static enum rp_err scan_table(struct rp_txn *t, struct rp_scan *scan, enum rp_ta
 			scan->see(scan->arg, &row);
 		if (++*rows == RP_SCAN_ROWS_MAX) {
 			scan->more = true;
-			scan->from.len = k.mv_size <= sizeof scan->from.bytes ? k.mv_size : sizeof scan->from.bytes;
+			scan->from.len = k.mv_size <= sizeof scan->from.bytes
+					     ? k.mv_size
+					     : sizeof scan->from.bytes;
 			memcpy(scan->from.bytes, k.mv_data, scan->from.len);
 		}
 	}

@@ -8,7 +8,8 @@
 /* Claims returned in one transaction, at most. */
 #define RETURN_MAX 500
 
-/* After so many losses in a row an entry that kills its senders is slowed down: 1 s, 2 s, ... up to 5 min. */
+/* After so many losses in a row an entry that kills its senders is slowed down: 1 s, 2 s, ... up
+ * to 5 min. */
 #define LOSSES_FREE 3
 #define LOSS_DELAY_MAX_MS 300000
 
@@ -17,7 +18,8 @@ struct registration {
 	int64_t started_at_ms;
 };
 
-static enum rp_err read_registration(struct rp_txn *t, unsigned slot, struct registration *reg, struct rp_error *err)
+static enum rp_err read_registration(struct rp_txn *t, unsigned slot, struct registration *reg,
+				     struct rp_error *err)
 {
 	struct rp_reader r;
 	MDB_val v;
@@ -33,8 +35,8 @@ static enum rp_err read_registration(struct rp_txn *t, unsigned slot, struct reg
 	return RP_OK;
 }
 
-static enum rp_err write_registration(struct rp_txn *t, unsigned slot, const struct registration *reg,
-				      struct rp_error *err)
+static enum rp_err write_registration(struct rp_txn *t, unsigned slot,
+				      const struct registration *reg, struct rp_error *err)
 {
 	unsigned char buf[24];
 	struct rp_writer w = rp_writer_of(buf, sizeof buf);
@@ -53,9 +55,11 @@ static int64_t loss_delay_ms(unsigned losses)
 	return delay_ms < LOSS_DELAY_MAX_MS ? delay_ms : LOSS_DELAY_MAX_MS;
 }
 
-/* The sender is gone; whether the receiver got the request, nobody knows. The attempt stays in the log as sender_lost
- * and spends no retry, but entries that keep killing senders must not do so for ever. */
-static enum rp_err return_claim(struct rp_txn *t, uint64_t seq, unsigned slot, uint32_t pid, struct rp_error *err)
+/* The sender is gone; whether the receiver got the request, nobody knows. The attempt stays in the
+ * log as sender_lost and spends no retry, but entries that keep killing senders must not do so for
+ * ever. */
+static enum rp_err return_claim(struct rp_txn *t, uint64_t seq, unsigned slot, uint32_t pid,
+				struct rp_error *err)
 {
 	struct rp_delivery from, to;
 	struct rp_attempt a = {.outcome.cause = RP_CAUSE_SENDER_LOST, .slot = slot, .pid = pid};
@@ -64,8 +68,10 @@ static enum rp_err return_claim(struct rp_txn *t, uint64_t seq, unsigned slot, u
 
 	if (damaged)
 		e = rp_entry_reconstruct(t, seq, &from, err);
-	if (e == RP_ERR_NOTFOUND || (e == RP_OK && (from.state != RP_STATE_IN_FLIGHT || from.slot != slot))) {
-		/* A claim on nothing is damage, and the row must go or it is met again and again. */
+	if (e == RP_ERR_NOTFOUND ||
+	    (e == RP_OK && (from.state != RP_STATE_IN_FLIGHT || from.slot != slot))) {
+		/* A claim on nothing is damage, and the row must go or it is met again and
+		 * again. */
 		rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=stray_claim_row", seq);
 		return rp_row_del(t, RP_T_CLAIM, rp_key2(slot, seq), err);
 	}
@@ -86,8 +92,8 @@ static enum rp_err return_claim(struct rp_txn *t, uint64_t seq, unsigned slot, u
 	return e == RP_OK ? rp_entry_log_attempt(t, seq, from.endpoint, to.attempts, &a, err) : e;
 }
 
-static enum rp_err return_claims(struct rp_txn *t, unsigned slot, uint32_t pid, size_t max, size_t *n,
-				 struct rp_error *err)
+static enum rp_err return_claims(struct rp_txn *t, unsigned slot, uint32_t pid, size_t max,
+				 size_t *n, struct rp_error *err)
 {
 	uint64_t key[2];
 	enum rp_err e = RP_OK;
@@ -105,13 +111,14 @@ static enum rp_err return_claims(struct rp_txn *t, unsigned slot, uint32_t pid, 
 	return RP_OK;
 }
 
-/* --- joining and leaving ---------------------------------------------------------------------------------------------
+/* --- joining and leaving ------------------------------------------------------------------
  */
 
-static enum rp_err adopt_slot(struct rp_outbox *ob, unsigned slot, int64_t now_at_ms, bool leave, bool *more,
-			      struct rp_error *err)
+static enum rp_err adopt_slot(struct rp_outbox *ob, unsigned slot, int64_t now_at_ms, bool leave,
+			      bool *more, struct rp_error *err)
 {
-	struct registration old, reg = {.incarnation = ob->me.incarnation, .pid = (uint64_t)getpid()};
+	struct registration old,
+	    reg = {.incarnation = ob->me.incarnation, .pid = (uint64_t)getpid()};
 	struct rp_txn t;
 	size_t n = 0;
 	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
@@ -141,8 +148,8 @@ static enum rp_err adopt_slot(struct rp_outbox *ob, unsigned slot, int64_t now_a
 	return e;
 }
 
-enum rp_err rp_outbox_join(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms, struct rp_sender_id *out,
-			   struct rp_error *err)
+enum rp_err rp_outbox_join(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms,
+			   struct rp_sender_id *out, struct rp_error *err)
 {
 	struct rp_roster_slot slot = {.pid = (uint32_t)getpid(), .beat_boot_ms = boot_ms};
 	bool more = true;
@@ -152,7 +159,8 @@ enum rp_err rp_outbox_join(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot
 		e = rp_roster_take(ob, &ob->me.slot, err);
 	if (e != RP_OK)
 		return e;
-	/* Random, so that no two holders of a slot are ever taken for each other, whatever was lost in between. */
+	/* Random, so that no two holders of a slot are ever taken for each other, whatever was
+	 * lost in between. */
 	rp_sys_random(ob->sys, &ob->me.incarnation, sizeof ob->me.incarnation);
 	slot.incarnation = ob->me.incarnation;
 	ob->clock = (struct rp_clock_watch){.known = false};
@@ -187,14 +195,15 @@ enum rp_err rp_outbox_leave(struct rp_outbox *ob, int64_t now_at_ms, struct rp_e
 
 void rp_outbox_beat(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms)
 {
-	struct rp_roster_slot slot = {ob->me.incarnation, (uint32_t)getpid(), boot_ms, {.known = false}};
+	struct rp_roster_slot slot = {
+	    ob->me.incarnation, (uint32_t)getpid(), boot_ms, {.known = false}};
 
 	rp_clock_watch_see(&ob->clock, now_at_ms, boot_ms);
 	slot.clock = ob->clock;
 	rp_roster_write(ob, ob->me.slot, &slot);
 }
 
-/* --- reaping ---------------------------------------------------------------------------------------------------------
+/* --- reaping ------------------------------------------------------------------------------
  */
 
 struct missing {
@@ -203,21 +212,23 @@ struct missing {
 	struct registration reg;
 };
 
-static bool is_missing(struct rp_outbox *ob, unsigned slot, const struct registration *reg, int64_t boot_ms,
-		       int64_t lease_ms, bool *dead)
+static bool is_missing(struct rp_outbox *ob, unsigned slot, const struct registration *reg,
+		       int64_t boot_ms, int64_t lease_ms, bool *dead)
 {
 	struct rp_roster_slot s;
 
 	*dead = !rp_roster_is_held(ob, slot);
 	if (*dead)
 		return true;
-	/* Another incarnation in the file: the slot has just changed hands, and its new holder returns the old claims.
+	/* Another incarnation in the file: the slot has just changed hands, and its new holder
+	 * returns the old claims.
 	 */
-	return rp_roster_read(ob, slot, &s) && s.incarnation == reg->incarnation && boot_ms - s.beat_boot_ms > lease_ms;
+	return rp_roster_read(ob, slot, &s) && s.incarnation == reg->incarnation &&
+	       boot_ms - s.beat_boot_ms > lease_ms;
 }
 
-static enum rp_err find_missing(struct rp_outbox *ob, int64_t boot_ms, int64_t lease_ms, struct missing *out, size_t *n,
-				struct rp_error *err)
+static enum rp_err find_missing(struct rp_outbox *ob, int64_t boot_ms, int64_t lease_ms,
+				struct missing *out, size_t *n, struct rp_error *err)
 {
 	struct rp_txn t;
 	uint64_t slot = 0, key[2];
@@ -237,7 +248,8 @@ static enum rp_err find_missing(struct rp_outbox *ob, int64_t boot_ms, int64_t l
 		if (e != RP_OK || !is_missing(ob, m->slot, &m->reg, boot_ms, lease_ms, &m->dead))
 			continue;
 		e = rp_row_first(&t, RP_T_CLAIM, rp_key2(m->slot, 0), key, 2, NULL, err);
-		/* A stopped sender without claims is left alone; a dead one is taken off the list. */
+		/* A stopped sender without claims is left alone; a dead one is taken off the
+		 * list. */
 		if (m->dead || (e == RP_OK && key[0] == m->slot))
 			(*n)++;
 		e = e == RP_ERR_NOTFOUND ? RP_OK : e;
@@ -246,13 +258,15 @@ static enum rp_err find_missing(struct rp_outbox *ob, int64_t boot_ms, int64_t l
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-static enum rp_err reap_one(struct rp_txn *t, const struct missing *m, size_t *n, struct rp_error *err)
+static enum rp_err reap_one(struct rp_txn *t, const struct missing *m, size_t *n,
+			    struct rp_error *err)
 {
 	struct registration now;
 	size_t before = *n;
 	enum rp_err e = read_registration(t, m->slot, &now, err);
 
-	/* Judged outside of this transaction: if somebody else holds the slot by now, its claims are live. */
+	/* Judged outside of this transaction: if somebody else holds the slot by now, its claims
+	 * are live. */
 	if (e == RP_ERR_NOTFOUND || (e == RP_OK && now.incarnation != m->reg.incarnation))
 		return RP_OK;
 	if (e == RP_OK)
@@ -262,13 +276,14 @@ static enum rp_err reap_one(struct rp_txn *t, const struct missing *m, size_t *n
 		e = e == RP_ERR_NOTFOUND ? RP_OK : e;
 	}
 	if (e == RP_OK)
-		rp_log(RP_LOG_WARN, "sender_missing", "slot=%u sender_pid=%" PRIu64 " why=%s returned=%zu", m->slot,
-		       m->reg.pid, m->dead ? "dead" : "stopped", *n - before);
+		rp_log(RP_LOG_WARN, "sender_missing",
+		       "slot=%u sender_pid=%" PRIu64 " why=%s returned=%zu", m->slot, m->reg.pid,
+		       m->dead ? "dead" : "stopped", *n - before);
 	return e;
 }
 
-enum rp_err rp_outbox_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms, int64_t lease_ms,
-			   size_t *n_returned, struct rp_error *err)
+enum rp_err rp_outbox_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms,
+			   int64_t lease_ms, size_t *n_returned, struct rp_error *err)
 {
 	struct missing missing[RP_ROSTER_SLOTS];
 	struct rp_txn t;
@@ -276,7 +291,8 @@ enum rp_err rp_outbox_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot
 	enum rp_err e = rp_roster_open(ob, err);
 
 	*n_returned = 0;
-	mdb_reader_check(ob->env, NULL); /* slots of killed readers pin old pages until somebody looks */
+	/* slots of killed readers pin old pages until somebody looks */
+	mdb_reader_check(ob->env, NULL);
 	if (e == RP_OK)
 		e = find_missing(ob, boot_ms, lease_ms, missing, &n, err);
 	if (e != RP_OK || n == 0)
@@ -296,7 +312,8 @@ enum rp_err rp_outbox_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot
 	return e;
 }
 
-enum rp_err rp_outbox_senders(struct rp_outbox *ob, void (*see)(void *arg, const struct rp_sender_info *s), void *arg,
+enum rp_err rp_outbox_senders(struct rp_outbox *ob,
+			      void (*see)(void *arg, const struct rp_sender_info *s), void *arg,
 			      struct rp_error *err)
 {
 	struct rp_txn t;
@@ -324,7 +341,8 @@ enum rp_err rp_outbox_senders(struct rp_outbox *ob, void (*see)(void *arg, const
 			s.clock = roster.clock;
 		}
 		key[1] = 0;
-		while (rp_row_first(&t, RP_T_CLAIM, rp_key2(slot, key[1]), key, 2, NULL, err) == RP_OK &&
+		while (rp_row_first(&t, RP_T_CLAIM, rp_key2(slot, key[1]), key, 2, NULL, err) ==
+			   RP_OK &&
 		       key[0] == slot) {
 			s.claims++;
 			key[1]++;

@@ -5,13 +5,14 @@
 #include "base/assert.h"
 #include "base/log.h"
 
-/* Bounds of one transaction, which holds the only write lock: endpoints looked at, entries taken from an endpoint
- * before the next one has its go, and entries that die without an attempt. */
+/* Bounds of one transaction, which holds the only write lock: endpoints looked at, entries taken
+ * from an endpoint before the next one has its go, and entries that die without an attempt. */
 #define READY_MAX 256
 #define QUANTUM 4
 #define DEAD_MAX 256
 
-static enum rp_err ask_limits(struct rp_txn *t, const struct rp_turn *turn, struct rp_ep *ep, struct rp_error *err)
+static enum rp_err ask_limits(struct rp_txn *t, const struct rp_turn *turn, struct rp_ep *ep,
+			      struct rp_error *err)
 {
 	struct rp_limits limits;
 	struct rp_span name;
@@ -26,11 +27,11 @@ static enum rp_err ask_limits(struct rp_txn *t, const struct rp_turn *turn, stru
 	return RP_OK;
 }
 
-/* --- settle ----------------------------------------------------------------------------------------------------------
+/* --- settle -------------------------------------------------------------------------------
  */
 
-static enum rp_err note_result(struct rp_txn *t, const struct rp_turn *turn, struct rp_settlement *s,
-			       struct rp_error *err)
+static enum rp_err note_result(struct rp_txn *t, const struct rp_turn *turn,
+			       struct rp_settlement *s, struct rp_error *err)
 {
 	struct rp_ep *ep;
 	enum rp_err e = rp_ep_get(t, s->endpoint, &ep, err);
@@ -48,10 +49,10 @@ static enum rp_err note_result(struct rp_txn *t, const struct rp_turn *turn, str
 		ep->rec.streak++;
 		ep->rec.last_failure_at_ms = t->now_at_ms;
 	}
-	s->change = rp_control_settled(&ep->rec.control, s->outcome->cause, s->outcome->http_status, ep->was_in_flight,
-				       t->now_at_ms);
-	/* By the limits of the last claim. Before a whole backlog is parked it is asked whether they still hold: a reload
-	 * may have switched the breaker off since. */
+	s->change = rp_control_settled(&ep->rec.control, s->outcome->cause, s->outcome->http_status,
+				       ep->was_in_flight, t->now_at_ms);
+	/* By the limits of the last claim. Before a whole backlog is parked it is asked whether
+	 * they still hold: a reload may have switched the breaker off since. */
 	if (s->change == RP_CONTROL_OPENED) {
 		e = ask_limits(t, turn, ep, err);
 		if (ep->rec.control.breaker == RP_BREAKER_CLOSED)
@@ -129,10 +130,11 @@ static enum rp_err park_endpoint(struct rp_txn *t, struct rp_settlement *s, stru
 	return RP_OK;
 }
 
-/* A result whose claim was lost: the entry has been given back, perhaps claimed again or replayed. Only the good news
- * counts: a receiver that said 2xx has it, so nobody needs to send it again. */
-static enum rp_err settle_late(struct rp_txn *t, const struct rp_turn *turn, struct rp_settlement *s,
-			       const struct rp_delivery *from, struct rp_error *err)
+/* A result whose claim was lost: the entry has been given back, perhaps claimed again or replayed.
+ * Only the good news counts: a receiver that said 2xx has it, so nobody needs to send it again. */
+static enum rp_err settle_late(struct rp_txn *t, const struct rp_turn *turn,
+			       struct rp_settlement *s, const struct rp_delivery *from,
+			       struct rp_error *err)
 {
 	struct rp_delivery to = *from;
 	enum rp_err e;
@@ -147,7 +149,8 @@ static enum rp_err settle_late(struct rp_txn *t, const struct rp_turn *turn, str
 	return e == RP_OK ? note_result(t, turn, s, err) : e;
 }
 
-static enum rp_err return_token(struct rp_txn *t, const struct rp_settlement *s, struct rp_error *err)
+static enum rp_err return_token(struct rp_txn *t, const struct rp_settlement *s,
+				struct rp_error *err)
 {
 	struct rp_ep *ep;
 	enum rp_err e = rp_ep_get(t, s->endpoint, &ep, err);
@@ -194,11 +197,11 @@ static enum rp_err settle_one(struct rp_txn *t, const struct rp_turn *turn, stru
 	return e;
 }
 
-/* --- claim -----------------------------------------------------------------------------------------------------------
+/* --- claim --------------------------------------------------------------------------------
  */
 
-static enum rp_err die(struct rp_txn *t, struct rp_turn *turn, uint64_t seq, const struct rp_delivery *from,
-		       enum rp_cause cause, struct rp_error *err)
+static enum rp_err die(struct rp_txn *t, struct rp_turn *turn, uint64_t seq,
+		       const struct rp_delivery *from, enum rp_cause cause, struct rp_error *err)
 {
 	struct rp_delivery to = *from;
 
@@ -208,17 +211,18 @@ static enum rp_err die(struct rp_txn *t, struct rp_turn *turn, uint64_t seq, con
 	return rp_entry_move(t, seq, from, &to, err);
 }
 
-/* A queue row without a waiting entry behind it is damage; left alone it would be met, and its entry sent, again and
- * again. */
-static enum rp_err drop_stray(struct rp_txn *t, struct rp_ep *ep, uint64_t seq, int64_t due_at_ms, struct rp_error *err)
+/* A queue row without a waiting entry behind it is damage; left alone it would be met, and its
+ * entry sent, again and again. */
+static enum rp_err drop_stray(struct rp_txn *t, struct rp_ep *ep, uint64_t seq, int64_t due_at_ms,
+			      struct rp_error *err)
 {
 	rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=stray_queue_row", seq);
 	ep->dirty = true;
 	return rp_row_del(t, RP_T_QUEUE, rp_key3(ep->id, (uint64_t)due_at_ms, seq), err);
 }
 
-static enum rp_err claim_one(struct rp_txn *t, struct rp_turn *turn, struct rp_ep *ep, uint64_t seq, int64_t due_at_ms,
-			     struct rp_error *err)
+static enum rp_err claim_one(struct rp_txn *t, struct rp_turn *turn, struct rp_ep *ep, uint64_t seq,
+			     int64_t due_at_ms, struct rp_error *err)
 {
 	struct rp_delivery from, to;
 	struct rp_claim *c;
@@ -229,8 +233,9 @@ static enum rp_err claim_one(struct rp_txn *t, struct rp_turn *turn, struct rp_e
 		e = rp_entry_reconstruct(t, seq, &from, err);
 		return e == RP_OK ? die(t, turn, seq, &from, RP_CAUSE_DAMAGED, err) : e;
 	}
-	if (e == RP_ERR_NOTFOUND || (e == RP_OK && (from.state != RP_STATE_WAITING || from.behind ||
-						    from.endpoint != ep->id || from.due_at_ms != due_at_ms)))
+	if (e == RP_ERR_NOTFOUND ||
+	    (e == RP_OK && (from.state != RP_STATE_WAITING || from.behind ||
+			    from.endpoint != ep->id || from.due_at_ms != due_at_ms)))
 		return drop_stray(t, ep, seq, due_at_ms, err);
 	if (e != RP_OK)
 		return e;
@@ -250,21 +255,23 @@ static enum rp_err claim_one(struct rp_txn *t, struct rp_turn *turn, struct rp_e
 			       .attempt = to.attempts,
 			       .failures = to.failures,
 			       .token = {ep->rec.control.limits.rate, t->now_at_ms},
-			       .probe = rp_control_claimed(&ep->rec.control, t->now_at_ms, turn->begin_within_ms) ==
-					RP_CONTROL_PROBED,
+			       .probe =
+				   rp_control_claimed(&ep->rec.control, t->now_at_ms,
+						      turn->begin_within_ms) == RP_CONTROL_PROBED,
 			       .budget_at_ms = to.budget_at_ms,
 			       .expires_at_ms = to.expires_at_ms};
 	turn->n_metered += c->token.rate.count > 0;
 	ep->rec.served_at_ms = t->now_at_ms;
 	e = rp_entry_move(t, seq, &from, &to, err);
-	c->blocking =
-	    to.order_key != 0 || (ep->rec.count[RP_STATE_WAITING] > 0 && rp_ep_ready_at_ms(&ep->rec) == RP_LOOK_NEVER);
+	c->blocking = to.order_key != 0 || (ep->rec.count[RP_STATE_WAITING] > 0 &&
+					    rp_ep_ready_at_ms(&ep->rec) == RP_LOOK_NEVER);
 	return e;
 }
 
 static bool passes_over(const struct rp_turn *turn, const struct rp_ep *ep)
 {
-	return ep->rec.control.limits.rate.count > 0 && turn->n_metered >= turn->want_metered && !ep->rec.disabled;
+	return ep->rec.control.limits.rate.count > 0 && turn->n_metered >= turn->want_metered &&
+	       !ep->rec.disabled;
 }
 
 static bool may_take(const struct rp_txn *t, const struct rp_turn *turn, const struct rp_ep *ep)
@@ -273,8 +280,10 @@ static bool may_take(const struct rp_txn *t, const struct rp_turn *turn, const s
 	       rp_ep_ready_at_ms(&ep->rec) <= t->now_at_ms;
 }
 
-/* Takes up to QUANTUM due entries of one endpoint. Sets ep->done when it has no more to give in this turn. */
-static enum rp_err claim_some(struct rp_txn *t, struct rp_turn *turn, struct rp_ep *ep, struct rp_error *err)
+/* Takes up to QUANTUM due entries of one endpoint. Sets ep->done when it has no more to give in
+ * this turn. */
+static enum rp_err claim_some(struct rp_txn *t, struct rp_turn *turn, struct rp_ep *ep,
+			      struct rp_error *err)
 {
 	uint64_t key[3];
 	enum rp_err e = RP_OK;
@@ -290,7 +299,8 @@ static enum rp_err claim_some(struct rp_txn *t, struct rp_turn *turn, struct rp_
 			return RP_OK;
 		}
 		e = rp_row_first(t, RP_T_QUEUE, rp_key3(ep->id, 0, 0), key, 3, NULL, err);
-		if (e == RP_ERR_NOTFOUND || (e == RP_OK && (key[0] != ep->id || (int64_t)key[1] > t->now_at_ms))) {
+		if (e == RP_ERR_NOTFOUND ||
+		    (e == RP_OK && (key[0] != ep->id || (int64_t)key[1] > t->now_at_ms))) {
 			ep->done = true;
 			return RP_OK;
 		}
@@ -301,8 +311,8 @@ static enum rp_err claim_some(struct rp_txn *t, struct rp_turn *turn, struct rp_
 }
 
 /* Endpoints on the agenda that are due, those that have waited longest first. */
-static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_turn *turn, struct rp_ep **ready, size_t *n,
-				   struct rp_error *err)
+static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_turn *turn, struct rp_ep **ready,
+				   size_t *n, struct rp_error *err)
 {
 	uint64_t key[2] = {0, 0};
 	enum rp_err e = RP_OK;
@@ -316,10 +326,13 @@ static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_turn *turn, struc
 		if (e != RP_OK || (int64_t)key[0] > t->now_at_ms)
 			return e;
 		e = rp_ep_get(t, key[1], &ready[*n], err);
-		if (e == RP_OK && !ready[*n]->dirty && (int64_t)key[0] != ready[*n]->rec.look_at_ms) {
-			/* Not the endpoint's own row: left there, it would be looked at in every turn for ever. (One that
-			 * was rebuilt just now is dirty and has no row yet.) */
-			rp_log(RP_LOG_ERROR, "damage", "endpoint=%" PRIu64 " what=agenda_row", key[1]);
+		if (e == RP_OK && !ready[*n]->dirty &&
+		    (int64_t)key[0] != ready[*n]->rec.look_at_ms) {
+			/* Not the endpoint's own row: left there, it would be looked at in every
+			 * turn for ever. (One that was rebuilt just now is dirty and has no row
+			 * yet.) */
+			rp_log(RP_LOG_ERROR, "damage", "endpoint=%" PRIu64 " what=agenda_row",
+			       key[1]);
 			e = rp_row_del(t, RP_T_AGENDA, rp_key2(key[0], key[1]), err);
 			key[1]++;
 			if (e == RP_OK || e == RP_ERR_NOTFOUND)
@@ -331,8 +344,9 @@ static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_turn *turn, struc
 			key[1]++;
 			continue;
 		}
-		/* It stands on the agenda with something due: whatever happens, its place there is worked out anew, so
-		 * that an endpoint that gives nothing now cannot be looked at again and again. */
+		/* It stands on the agenda with something due: whatever happens, its place there is
+		 * worked out anew, so that an endpoint that gives nothing now cannot be looked at
+		 * again and again. */
 		if (e == RP_OK)
 			e = ask_limits(t, turn, ready[*n], err);
 		if (e != RP_OK)
@@ -370,14 +384,16 @@ static enum rp_err first_look(struct rp_txn *t, int64_t *at_ms, struct rp_error 
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-/* What was passed over is due all the while. A place that becomes free comes with a result, and that with a turn. */
+/* What was passed over is due all the while. A place that becomes free comes with a result, and
+ * that with a turn. */
 static void look_later(struct rp_turn *turn, int64_t now_at_ms)
 {
 	if (turn->passed_over && turn->next_look_at_ms < now_at_ms + RP_PASSED_OVER_MS)
 		turn->next_look_at_ms = now_at_ms + RP_PASSED_OVER_MS;
 }
 
-enum rp_err rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_turn *turn, struct rp_error *err)
+enum rp_err rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_turn *turn,
+			   struct rp_error *err)
 {
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
@@ -391,8 +407,8 @@ enum rp_err rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_tu
 		return e;
 	for (i = 0; i < turn->n_settle && e == RP_OK; i++)
 		e = settle_one(&t, turn, &turn->settle[i], err);
-	/* Places on the agenda change with the endpoints, so flush before looking at it: what was settled made room
-	 * that this very turn may use. */
+	/* Places on the agenda change with the endpoints, so flush before looking at it: what was
+	 * settled made room that this very turn may use. */
 	if (e == RP_OK && turn->want > 0 && t.dirty)
 		e = rp_ep_flush(&t, err);
 	if (e == RP_OK && turn->want > 0)
@@ -411,13 +427,15 @@ enum rp_err rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_tu
 	turn->committed = e == RP_OK;
 	if (e != RP_OK)
 		turn->n_claims = 0;
-	else if ((turn->n_claims == turn->want || turn->passed_over) && turn->next_look_at_ms <= now_at_ms)
+	else if ((turn->n_claims == turn->want || turn->passed_over) &&
+		 turn->next_look_at_ms <= now_at_ms)
 		rp_outbox_ring(ob); /* more is due than this sender can take: others may */
 	look_later(turn, now_at_ms);
 	return e;
 }
 
-/* Endpoints that need no second look are left alone, so that a reload that changes nothing writes nothing. */
+/* Endpoints that need no second look are left alone, so that a reload that changes nothing writes
+ * nothing. */
 static enum rp_err look_again_at(struct rp_txn *t, uint64_t id, struct rp_error *err)
 {
 	struct rp_ep *ep;
@@ -427,8 +445,8 @@ static enum rp_err look_again_at(struct rp_txn *t, uint64_t id, struct rp_error 
 		return e;
 	if (rp_ep_ready_at_ms(&ep->rec) <= t->now_at_ms)
 		return RP_OK;
-	/* The next turn finds it on the agenda, now or when something comes, and applies the limits of the new
-	 * configuration. An open breaker stays open. */
+	/* The next turn finds it on the agenda, now or when something comes, and applies the
+	 * limits of the new configuration. An open breaker stays open. */
 	rp_control_renew(&ep->rec.control);
 	ep->rec.parked_until_ms = 0;
 	ep->dirty = t->dirty = true;

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The argument that nothing is missed: each entry is checked to have its facts, its whole payload, its one index row,
- * its order row and its dedupe row; then, because every such row belongs to exactly one entry, equal totals mean that
- * no table holds a row too many. */
+/* The argument that nothing is missed: each entry is checked to have its facts, its whole payload,
+ * its one index row, its order row and its dedupe row; then, because every such row belongs to
+ * exactly one entry, equal totals mean that no table holds a row too many. */
 
 enum { ASK_STEPS = 1024 };
 
@@ -31,7 +31,8 @@ static struct rp_recount *find_endpoint(struct rp_check *c, uint64_t id)
 {
 	struct rp_recount key = {.id = id};
 
-	return c->n_endpoints == 0 ? NULL : bsearch(&key, c->endpoints, c->n_endpoints, sizeof key, by_id);
+	return c->n_endpoints == 0 ? NULL
+				   : bsearch(&key, c->endpoints, c->n_endpoints, sizeof key, by_id);
 }
 
 static enum rp_err load_endpoints(struct rp_check *c, struct rp_error *err)
@@ -89,7 +90,8 @@ static enum rp_err check_totals(struct rp_check *c, struct rp_error *err)
 		sum += h->count[s];
 	}
 	rp_check_total(c, "ledger: retrying", h->retrying, c->retrying);
-	rp_check_total(c, "ledger: accepted against the sum of the states and purged", h->accepted, sum);
+	rp_check_total(c, "ledger: accepted against the sum of the states and purged", h->accepted,
+		       sum);
 	rp_check_total(c, "table entry", rp_check_rows(c, RP_T_ENTRY), c->out->entries);
 	rp_check_total(c, "table body", rp_check_rows(c, RP_T_BODY), c->chunks);
 	rp_check_total(c, "table seen", rp_check_rows(c, RP_T_SEEN), c->out->entries);
@@ -98,7 +100,8 @@ static enum rp_err check_totals(struct rp_check *c, struct rp_error *err)
 	rp_check_total(c, "table order", rp_check_rows(c, RP_T_ORDER), c->ordered);
 	rp_check_total(c, "table held", rp_check_rows(c, RP_T_HELD), c->count[RP_STATE_HELD]);
 	rp_check_total(c, "table run", rp_check_rows(c, RP_T_RUN), c->by_run);
-	rp_check_total(c, "table claim", rp_check_rows(c, RP_T_CLAIM), c->count[RP_STATE_IN_FLIGHT]);
+	rp_check_total(c, "table claim", rp_check_rows(c, RP_T_CLAIM),
+		       c->count[RP_STATE_IN_FLIGHT]);
 	rp_check_total(c, "table done", rp_check_rows(c, RP_T_DONE), c->count[RP_STATE_DELIVERED]);
 	rp_check_total(c, "table dead", rp_check_rows(c, RP_T_DEAD), c->count[RP_STATE_DEAD]);
 	for (s = 0; s < RP_T_COUNT; s++)
@@ -114,7 +117,8 @@ static enum rp_err check_orders(struct rp_check *c, struct rp_error *err)
 	enum rp_err e;
 	MDB_val v;
 
-	while ((e = rp_row_first(c->t, RP_T_ORDER, rp_key3(key[0], key[1], key[2]), key, 3, &v, err)) == RP_OK) {
+	while ((e = rp_row_first(c->t, RP_T_ORDER, rp_key3(key[0], key[1], key[2]), key, 3, &v,
+				 err)) == RP_OK) {
 		e = rp_check_order(c, &o, key, &v, err);
 		if (e != RP_OK)
 			return e;
@@ -145,9 +149,11 @@ static enum rp_err check_endpoints(struct rp_check *c, struct rp_error *err)
 			continue;
 		for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++)
 			if (r.count[s] != seen->count[s])
-				rp_check_complain(
-				    c, "endpoint %" PRIu64 ": %s: %" PRIu64 " stored, %" PRIu64 " counted", seen->id,
-				    rp_state_name((enum rp_state)s), r.count[s], seen->count[s]);
+				rp_check_complain(c,
+						  "endpoint %" PRIu64 ": %s: %" PRIu64
+						  " stored, %" PRIu64 " counted",
+						  seen->id, rp_state_name((enum rp_state)s),
+						  r.count[s], seen->count[s]);
 		on_agenda += r.look_at_ms != RP_LOOK_NEVER;
 	}
 	rp_check_total(c, "table agenda", rp_check_rows(c, RP_T_AGENDA), on_agenda);
@@ -161,7 +167,8 @@ static enum rp_err check_attempts(struct rp_check *c, struct rp_error *err)
 	enum rp_err e;
 	MDB_val v;
 
-	while ((e = rp_row_first(c->t, RP_T_ATTEMPT, rp_key2(key[0], key[1]), key, 2, &v, err)) == RP_OK) {
+	while ((e = rp_row_first(c->t, RP_T_ATTEMPT, rp_key2(key[0], key[1]), key, 2, &v, err)) ==
+	       RP_OK) {
 		rp_check_attempt(c, key, &v);
 		key[1]++;
 		e = advance(c, 1, err);
@@ -179,8 +186,9 @@ static enum rp_err check_recent(struct rp_check *c, struct rp_error *err)
 
 	while ((e = rp_row_first(c->t, RP_T_RECENT, rp_key1(key), &key, 1, &v, err)) == RP_OK) {
 		if (expected != 0 && key != expected)
-			rp_check_complain(c, "recent attempts: row %" PRIu64 " stands where %" PRIu64 " should", key,
-					  expected);
+			rp_check_complain(
+			    c, "recent attempts: row %" PRIu64 " stands where %" PRIu64 " should",
+			    key, expected);
 		e = rp_check_recent(c, key, &v, err);
 		if (e != RP_OK)
 			return e;
@@ -196,7 +204,8 @@ static enum rp_err check_job_entries(struct rp_check *c, struct rp_error *err)
 	enum rp_err e;
 	MDB_val v;
 
-	while ((e = rp_row_first(c->t, RP_T_JOB_ENTRY, rp_key3(key[0], key[1], key[2]), key, 3, &v, err)) == RP_OK) {
+	while ((e = rp_row_first(c->t, RP_T_JOB_ENTRY, rp_key3(key[0], key[1], key[2]), key, 3, &v,
+				 err)) == RP_OK) {
 		rp_check_job_entry(c, key, &v);
 		key[2]++;
 		e = advance(c, 1, err);
@@ -213,7 +222,9 @@ static enum rp_err check_jobs(struct rp_check *c, struct rp_error *err)
 	size_t n;
 	MDB_val v;
 
-	for (number = 0; (e = rp_row_first(c->t, RP_T_JOB, rp_key1(number), &number, 1, &v, err)) == RP_OK; number++) {
+	for (number = 0;
+	     (e = rp_row_first(c->t, RP_T_JOB, rp_key1(number), &number, 1, &v, err)) == RP_OK;
+	     number++) {
 		e = rp_check_job(c, number, &v, SIZE_MAX - 1, &n, err);
 		if (e != RP_OK)
 			return e;
@@ -221,12 +232,14 @@ static enum rp_err check_jobs(struct rp_check *c, struct rp_error *err)
 	if (e != RP_ERR_NOTFOUND)
 		return e;
 	rp_check_total(c, "table job_entry", rp_check_rows(c, RP_T_JOB_ENTRY), c->planned);
-	for (number = 0; (e = rp_row_first(c->t, RP_T_AUDIT, rp_key1(number), &number, 1, &v, err)) == RP_OK; number++)
+	for (number = 0;
+	     (e = rp_row_first(c->t, RP_T_AUDIT, rp_key1(number), &number, 1, &v, err)) == RP_OK;
+	     number++)
 		rp_check_audit(c, number, &v);
 	return e == RP_ERR_NOTFOUND ? check_job_entries(c, err) : e;
 }
 
-/* --- all of it -------------------------------------------------------------------------------------------------------
+/* --- all of it ----------------------------------------------------------------------------
  */
 
 static bool go_on_with_pages(void *arg, uint64_t n_pages)
@@ -248,7 +261,8 @@ static enum rp_err check_pages(struct rp_check *c, struct rp_outbox *ob, struct 
 		e = rp_txn_read(ob, c->t, err);
 		if (e != RP_OK)
 			return e;
-		c->out->steps_all = rp_check_pages(c) + RP_VERIFY_ENTRY_STEPS * rp_check_rows(c, RP_T_DELIVERY) +
+		c->out->steps_all = rp_check_pages(c) +
+				    RP_VERIFY_ENTRY_STEPS * rp_check_rows(c, RP_T_DELIVERY) +
 				    rp_check_rows(c, RP_T_ATTEMPT) + rp_check_rows(c, RP_T_ORDER) +
 				    rp_check_rows(c, RP_T_JOB_ENTRY);
 		e = rp_pages_check(c->t, &watch, &c->out->problems, err);
@@ -257,14 +271,15 @@ static enum rp_err check_pages(struct rp_check *c, struct rp_outbox *ob, struct 
 	}
 	if (e == RP_ERR_STALE)
 		return c->stopped ? rp_fail(err, e, "stopped")
-				  : rp_fail(err, RP_ERR_BUSY, "%s: too busy to be checked; try again", ob->dir);
+				  : rp_fail(err, RP_ERR_BUSY,
+					    "%s: too busy to be checked; try again", ob->dir);
 	c->out->steps = rp_check_pages(c); /* those that are free, too */
 	return e;
 }
 
 enum rp_err rp_outbox_verify(struct rp_outbox *ob, void (*problem)(void *arg, const char *text),
-			     bool (*go_on)(void *arg, const struct rp_verify_counts *so_far), void *arg,
-			     struct rp_verify_counts *out, struct rp_error *err)
+			     bool (*go_on)(void *arg, const struct rp_verify_counts *so_far),
+			     void *arg, struct rp_verify_counts *out, struct rp_error *err)
 {
 	static enum rp_err (*const parts[])(struct rp_check * c, struct rp_error * err) = {
 	    load_endpoints, check_entries, check_totals, rp_check_tally, check_endpoints,

@@ -5,12 +5,13 @@
 
 #include "base/sys.h"
 
-/* Why others may go on between slices without a false alarm: every row is compared with its counterparts in one snapshot,
- * the slice's own, and what is summed up over a table is only the number of its rows, which LMDB keeps, against counters
- * of the same snapshot. Nothing seen in one slice is compared with something seen in another; a suspect thus needs no
- * second look. A row that comes or moves behind the cursor meanwhile is not seen, and its commit was the business of
- * those who made it. The same holds for pages: those that commits bring are copies of pages in front of the cursor, or
- * were made by LMDB from ones behind it, which were sound. */
+/* Why others may go on between slices without a false alarm: every row is compared with its
+ * counterparts in one snapshot, the slice's own, and what is summed up over a table is only the
+ * number of its rows, which LMDB keeps, against counters of the same snapshot. Nothing seen in one
+ * slice is compared with something seen in another; a suspect thus needs no second look. A row
+ * that comes or moves behind the cursor meanwhile is not seen, and its commit was the business of
+ * those who made it. The same holds for pages: those that commits bring are copies of pages in
+ * front of the cursor, or were made by LMDB from ones behind it, which were sound. */
 
 enum { SLICE_US = 50 * 1000, SLICE_BYTES = 4 << 20 };
 
@@ -67,11 +68,12 @@ struct slice {
 
 static bool is_full(const struct slice *s)
 {
-	return s->n_rows > 0 &&
-	       (s->n_rows >= s->max_rows || s->bytes >= SLICE_BYTES || rp_sys_stopwatch_us() - s->began_us >= SLICE_US);
+	return s->n_rows > 0 && (s->n_rows >= s->max_rows || s->bytes >= SLICE_BYTES ||
+				 rp_sys_stopwatch_us() - s->began_us >= SLICE_US);
 }
 
-/* The free list, which each slice reads whole, is not counted: else one that takes long would leave no time. */
+/* The free list, which each slice reads whole, is not counted: else one that takes long would
+ * leave no time. */
 static bool go_on_with_pages(void *arg, uint64_t n_pages)
 {
 	struct slice *s = arg;
@@ -106,9 +108,11 @@ static void check_queue(struct rp_check *c, const uint64_t key[3])
 	struct rp_delivery d;
 	enum rp_err e = rp_entry_delivery(c->t, key[2], &d, NULL);
 
-	if (e == RP_ERR_NOTFOUND || (e == RP_OK && (d.state != RP_STATE_WAITING || d.behind || d.endpoint != key[0] ||
-						    (uint64_t)d.due_at_ms != key[1])))
-		rp_check_complain(c, "entry %" PRIu64 ": has a queue row that does not belong to it", key[2]);
+	if (e == RP_ERR_NOTFOUND ||
+	    (e == RP_OK && (d.state != RP_STATE_WAITING || d.behind || d.endpoint != key[0] ||
+			    (uint64_t)d.due_at_ms != key[1])))
+		rp_check_complain(
+		    c, "entry %" PRIu64 ": has a queue row that does not belong to it", key[2]);
 }
 
 static void check_run(struct rp_check *c, const MDB_val *k)
@@ -126,7 +130,8 @@ static void check_run(struct rp_check *c, const MDB_val *k)
 	if (e == RP_OK)
 		n = rp_entry_run_key(seq, f.run_id, f.dedupe_key, own);
 	if (n != k->mv_size || memcmp(own, k->mv_data, n) != 0)
-		rp_check_complain(c, "entry %" PRIu64 ": has a run row that does not belong to it", seq);
+		rp_check_complain(c, "entry %" PRIu64 ": has a run row that does not belong to it",
+				  seq);
 }
 
 static void check_alias(struct rp_check *c, const MDB_val *k, const MDB_val *v)
@@ -137,9 +142,10 @@ static void check_alias(struct rp_check *c, const MDB_val *k, const MDB_val *v)
 
 	if (rp_key_read(v->mv_data, v->mv_size, &seq, 1))
 		e = rp_entry_facts(c->t, seq, &f, NULL);
-	if (e == RP_ERR_NOTFOUND ||
-	    (e == RP_OK && (k->mv_size != RP_ID_BYTES || memcmp(f.id, k->mv_data, RP_ID_BYTES) != 0)))
-		rp_check_complain(c, "entry %" PRIu64 ": has an alias row that does not belong to it", seq);
+	if (e == RP_ERR_NOTFOUND || (e == RP_OK && (k->mv_size != RP_ID_BYTES ||
+						    memcmp(f.id, k->mv_data, RP_ID_BYTES) != 0)))
+		rp_check_complain(
+		    c, "entry %" PRIu64 ": has an alias row that does not belong to it", seq);
 }
 
 static bool is_order(const uint64_t order[2], const uint64_t key[3])
@@ -147,9 +153,10 @@ static bool is_order(const uint64_t order[2], const uint64_t key[3])
 	return order[0] == key[0] && order[1] == key[1];
 }
 
-/* Only an order whose rows fit into one slice can be counted. Of a longer one each row in front is looked at by itself:
- * an entry that is not in flight may stand there only if it is the first. */
-static enum rp_err check_order_row(struct slice *s, const uint64_t key[3], const MDB_val *v, struct rp_error *err)
+/* Only an order whose rows fit into one slice can be counted. Of a longer one each row in front is
+ * looked at by itself: an entry that is not in flight may stand there only if it is the first. */
+static enum rp_err check_order_row(struct slice *s, const uint64_t key[3], const MDB_val *v,
+				   struct rp_error *err)
 {
 	struct rp_order_check alone = {0};
 	uint64_t first[3];
@@ -164,13 +171,14 @@ static enum rp_err check_order_row(struct slice *s, const uint64_t key[3], const
 		return e;
 	e = rp_row_first(s->c.t, RP_T_ORDER, rp_key3(key[0], key[1], 0), first, 3, NULL, err);
 	if (e == RP_OK && first[2] != key[2])
-		rp_check_complain(&s->c, "order of entry %" PRIu64 ": a later entry stands in front, %" PRIu64,
-				  first[2], key[2]);
+		rp_check_complain(
+		    &s->c, "order of entry %" PRIu64 ": a later entry stands in front, %" PRIu64,
+		    first[2], key[2]);
 	return e;
 }
 
-static enum rp_err check_row(struct slice *s, const uint64_t key[3], const MDB_val *k, const MDB_val *v,
-			     struct rp_error *err)
+static enum rp_err check_row(struct slice *s, const uint64_t key[3], const MDB_val *k,
+			     const MDB_val *v, struct rp_error *err)
 {
 	struct rp_delivery d;
 	struct rp_endpoint r;
@@ -185,7 +193,9 @@ static enum rp_err check_row(struct slice *s, const uint64_t key[3], const MDB_v
 		break;
 	case BODIES:
 		if (!rp_check_has_row(&s->c, RP_T_DELIVERY, rp_key1(key[0])))
-			rp_check_complain(&s->c, "entry %" PRIu64 ": there is a payload, but no such entry", key[0]);
+			rp_check_complain(
+			    &s->c, "entry %" PRIu64 ": there is a payload, but no such entry",
+			    key[0]);
 		break;
 	case QUEUES:
 		check_queue(&s->c, key);
@@ -207,7 +217,9 @@ static enum rp_err check_row(struct slice *s, const uint64_t key[3], const MDB_v
 		break;
 	case RECENT:
 		if (s->recent != 0 && key[0] != s->recent)
-			rp_check_complain(&s->c, "recent attempts: row %" PRIu64 " stands where %" PRIu64 " should",
+			rp_check_complain(&s->c,
+					  "recent attempts: row %" PRIu64 " stands where %" PRIu64
+					  " should",
 					  key[0], s->recent);
 		s->recent = key[0] + rp_recent_count(v->mv_size);
 		e = rp_check_recent(&s->c, key[0], v, err);
@@ -235,8 +247,9 @@ static void set_cursor(struct rp_verify_cursor *at, const void *key, size_t n)
 	at->key_bytes = n;
 }
 
-/* The slice is full, `next` is the first row of the next one, `last` was the last of this. An order that goes on there is
- * begun again, unless it began with this slice and is too long for any. */
+/* The slice is full, `next` is the first row of the next one, `last` was the last of this. An
+ * order that goes on there is begun again, unless it began with this slice and is too long for
+ * any. */
 static void cut_order(struct slice *s, const uint64_t last[3], const uint64_t next[3])
 {
 	struct rp_key again = rp_key3(last[0], last[1], 0);
@@ -249,7 +262,8 @@ static void cut_order(struct slice *s, const uint64_t last[3], const uint64_t ne
 		set_cursor(s->at, again.bytes, again.len);
 	} else if (s->order.fronts > 1) {
 		rp_check_complain(&s->c,
-				  "order of entry %" PRIu64 ": %" PRIu64 " entries stand in front instead of one",
+				  "order of entry %" PRIu64 ": %" PRIu64
+				  " entries stand in front instead of one",
 				  s->order.first_seq, s->order.fronts);
 	}
 }
@@ -258,7 +272,8 @@ static void find_cut(struct slice *s)
 {
 	uint64_t key[3];
 
-	if (s->at->phase == ORDERS && rp_key_read(s->at->key, s->at->key_bytes, key, 3) && key[2] != 0)
+	if (s->at->phase == ORDERS && rp_key_read(s->at->key, s->at->key_bytes, key, 3) &&
+	    key[2] != 0)
 		memcpy(s->cut, key, sizeof s->cut);
 }
 
@@ -268,7 +283,8 @@ static bool read_key(struct slice *s, const MDB_val *k, uint64_t key[3])
 	size_t numbers = phases[s->at->phase].numbers;
 	size_t common = k->mv_size < s->at->key_bytes ? k->mv_size : s->at->key_bytes;
 
-	return k->mv_size <= sizeof s->at->key && (numbers == 0 || rp_key_read(k->mv_data, k->mv_size, key, numbers)) &&
+	return k->mv_size <= sizeof s->at->key &&
+	       (numbers == 0 || rp_key_read(k->mv_data, k->mv_size, key, numbers)) &&
 	       (common == 0 || memcmp(k->mv_data, s->at->key, common) >= 0);
 }
 
@@ -278,7 +294,8 @@ static int begin_rows(struct slice *s, MDB_cursor *cursor, MDB_val *k, MDB_val *
 
 	*k = (MDB_val){s->at->key_bytes, s->at->key};
 	rc = mdb_cursor_get(cursor, k, v, s->at->key_bytes > 0 ? MDB_SET_RANGE : MDB_FIRST);
-	if (rc == 0 && k->mv_size == s->at->key_bytes && memcmp(k->mv_data, s->at->key, k->mv_size) == 0)
+	if (rc == 0 && k->mv_size == s->at->key_bytes &&
+	    memcmp(k->mv_data, s->at->key, k->mv_size) == 0)
 		rc = mdb_cursor_get(cursor, k, v, MDB_NEXT);
 	return rc;
 }
@@ -293,7 +310,8 @@ static enum rp_err walk(struct slice *s, MDB_cursor *cursor, struct rp_error *er
 		enum rp_err e;
 
 		if (!read_key(s, &k, key))
-			return rp_fail(err, RP_ERR_DAMAGED, "%s: a table holds a key where none like it can be",
+			return rp_fail(err, RP_ERR_DAMAGED,
+				       "%s: a table holds a key where none like it can be",
 				       s->c.t->ob->dir);
 		e = check_row(s, key, &k, &v, err);
 		if (e != RP_OK)
@@ -318,7 +336,8 @@ static enum rp_err check_rows(struct slice *s, struct rp_error *err)
 {
 	MDB_cursor *cursor;
 	enum rp_err e;
-	int rc = mdb_cursor_open(s->c.t->mdb, s->c.t->ob->table[phases[s->at->phase].table], &cursor);
+	int rc =
+	    mdb_cursor_open(s->c.t->mdb, s->c.t->ob->table[phases[s->at->phase].table], &cursor);
 
 	if (rc != 0)
 		return rp_db_fail(s->c.t->ob, rc, "verify", err);
@@ -328,8 +347,8 @@ static enum rp_err check_rows(struct slice *s, struct rp_error *err)
 	return e;
 }
 
-/* What the endpoints say against the ledger: equal sums, and as many names and agenda rows as there should be. Not when
- * there are too many for a slice. */
+/* What the endpoints say against the ledger: equal sums, and as many names and agenda rows as
+ * there should be. Not when there are too many for a slice. */
 static enum rp_err sum_endpoints(struct rp_check *c, struct rp_error *err)
 {
 	int64_t until_us = rp_sys_stopwatch_us() + SLICE_US;
@@ -340,7 +359,8 @@ static enum rp_err sum_endpoints(struct rp_check *c, struct rp_error *err)
 	MDB_val v;
 	int s;
 
-	for (; (e = rp_row_first(c->t, RP_T_ENDPOINT, rp_key1(id), &id, 1, &v, err)) == RP_OK; id++) {
+	for (; (e = rp_row_first(c->t, RP_T_ENDPOINT, rp_key1(id), &id, 1, &v, err)) == RP_OK;
+	     id++) {
 		if (++n % 256 == 0 && rp_sys_stopwatch_us() >= until_us)
 			return RP_OK;
 		if (!rp_endpoint_unpack(&r, id, v.mv_data, v.mv_size)) {
@@ -360,7 +380,8 @@ static enum rp_err sum_endpoints(struct rp_check *c, struct rp_error *err)
 	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++) {
 		char what[60];
 
-		snprintf(what, sizeof what, "endpoints together: %s", rp_state_name((enum rp_state)s));
+		snprintf(what, sizeof what, "endpoints together: %s",
+			 rp_state_name((enum rp_state)s));
 		rp_check_total(c, what, count[s], c->t->head.count[s]);
 	}
 	return RP_OK;
@@ -375,12 +396,14 @@ static enum rp_err check_totals(struct rp_check *c, struct rp_error *err)
 
 	for (i = RP_STATE_WAITING; i <= RP_STATE_DEAD; i++)
 		sum += h->count[i];
-	rp_check_total(c, "ledger: accepted against the sum of the states and purged", h->accepted, sum);
+	rp_check_total(c, "ledger: accepted against the sum of the states and purged", h->accepted,
+		       sum);
 	rp_check_total(c, "ledger: the sum of the states", sum - h->purged, entries);
 	rp_check_total(c, "table entry", rp_check_rows(c, RP_T_ENTRY), entries);
 	rp_check_total(c, "table seen", rp_check_rows(c, RP_T_SEEN), entries);
 	rp_check_total(c, "table held", rp_check_rows(c, RP_T_HELD), h->count[RP_STATE_HELD]);
-	rp_check_total(c, "table claim", rp_check_rows(c, RP_T_CLAIM), h->count[RP_STATE_IN_FLIGHT]);
+	rp_check_total(c, "table claim", rp_check_rows(c, RP_T_CLAIM),
+		       h->count[RP_STATE_IN_FLIGHT]);
 	rp_check_total(c, "table done", rp_check_rows(c, RP_T_DONE), h->count[RP_STATE_DELIVERED]);
 	rp_check_total(c, "table dead", rp_check_rows(c, RP_T_DEAD), h->count[RP_STATE_DEAD]);
 	for (i = 0; i < RP_T_COUNT; i++)
@@ -417,17 +440,18 @@ static enum rp_err take_slice(struct slice *s, struct rp_error *err)
 	}
 }
 
-enum rp_err rp_outbox_verify_slice(struct rp_outbox *ob, struct rp_verify_cursor *at, size_t max_rows,
-				   void (*problem)(void *arg, const char *text), void *arg,
-				   struct rp_verify_counts *out, struct rp_error *err)
+enum rp_err rp_outbox_verify_slice(struct rp_outbox *ob, struct rp_verify_cursor *at,
+				   size_t max_rows, void (*problem)(void *arg, const char *text),
+				   void *arg, struct rp_verify_counts *out, struct rp_error *err)
 {
 	enum rp_err e = RP_ERR_STALE;
 	int i;
 
 	for (i = 0; i < RP_VERIFY_TRIES && e == RP_ERR_STALE; i++) {
 		struct rp_txn t;
-		struct slice s = {
-		    .c = {.t = &t, .problem = problem, .arg = arg, .out = out}, .at = at, .max_rows = max_rows};
+		struct slice s = {.c = {.t = &t, .problem = problem, .arg = arg, .out = out},
+				  .at = at,
+				  .max_rows = max_rows};
 
 		e = rp_txn_read(ob, &t, err);
 		if (e != RP_OK)
@@ -437,5 +461,7 @@ enum rp_err rp_outbox_verify_slice(struct rp_outbox *ob, struct rp_verify_cursor
 		rp_sight_forget(&s.sight);
 		rp_buf_release(&s.c.payload);
 	}
-	return e == RP_ERR_STALE ? rp_fail(err, RP_ERR_BUSY, "%s: too busy to be checked; try again", ob->dir) : e;
+	return e == RP_ERR_STALE
+		   ? rp_fail(err, RP_ERR_BUSY, "%s: too busy to be checked; try again", ob->dir)
+		   : e;
 }

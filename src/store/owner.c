@@ -10,9 +10,10 @@
 
 #define NOBODY ((uid_t)-1) /* what setfsuid never sets: asking for it tells the present one */
 
-/* Root acts as the user whose outbox it is: the owner of the directory, or of the data in a directory of root's (as where a
- * volume belongs to root and to a group). So what it makes can be used by that user, and what that user could not open,
- * as a file behind a link, it does not open. Everybody else is who they are. */
+/* Root acts as the user whose outbox it is: the owner of the directory, or of the data in a
+ * directory of root's (as where a volume belongs to root and to a group). So what it makes can be
+ * used by that user, and what that user could not open, as a file behind a link, it does not open.
+ * Everybody else is who they are. */
 enum rp_err rp_owner_find(struct rp_outbox *ob, const struct stat *dir, struct rp_error *err)
 {
 	struct rp_owner *o = &ob->place.owner;
@@ -31,7 +32,8 @@ enum rp_err rp_owner_find(struct rp_outbox *ob, const struct stat *dir, struct r
 		o->uid = data.st_uid;
 		o->gid = data.st_gid;
 	} else if (errno != ENOENT) {
-		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s/data.mdb: look at it", ob->dir);
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s/data.mdb: look at it",
+				   ob->dir);
 	}
 	o->acts = o->uid != 0;
 	return RP_OK;
@@ -49,8 +51,8 @@ static uid_t fs_uid(uid_t uid)
 	return (uid_t)setfsuid(NOBODY);
 }
 
-/* The identity is this thread's alone (setfsuid(2)), and the capabilities to pass by file permissions go with the zero.
- * The group goes first and comes back last, since root may set it. */
+/* The identity is this thread's alone (setfsuid(2)), and the capabilities to pass by file
+ * permissions go with the zero. The group goes first and comes back last, since root may set it. */
 enum rp_err rp_outbox_act(struct rp_outbox *ob, uid_t *before, struct rp_error *err)
 {
 	const struct rp_owner *o = &ob->place.owner;
@@ -63,7 +65,8 @@ enum rp_err rp_outbox_act(struct rp_outbox *ob, uid_t *before, struct rp_error *
 		return RP_OK;
 	rp_outbox_act_end(*before);
 	return rp_fail(err, RP_ERR_DENIED,
-		       "%s: the outbox belongs to user %u, and this root may not act as another user; run this as that "
+		       "%s: the outbox belongs to user %u, and this root may not act as another "
+		       "user; run this as that "
 		       "user",
 		       ob->dir, (unsigned)o->uid);
 }
@@ -77,33 +80,39 @@ void rp_outbox_act_end(uid_t before)
 		setfsgid(getegid());
 }
 
-static enum rp_err fail_foreign(struct rp_outbox *ob, const char *name, uid_t its, struct rp_error *err)
+static enum rp_err fail_foreign(struct rp_outbox *ob, const char *name, uid_t its,
+				struct rp_error *err)
 {
 	const struct rp_owner *o = &ob->place.owner;
 	struct rp_buf word = {0};
-	enum rp_err e =
-	    rp_fail(err, RP_ERR_DENIED, "%s/%s belongs to user %u, the outbox to user %u (as root: chown %u %s)",
-		    ob->dir, name, (unsigned)its, (unsigned)o->uid, (unsigned)o->uid, rp_place_word(ob, name, &word));
+	enum rp_err e = rp_fail(
+	    err, RP_ERR_DENIED,
+	    "%s/%s belongs to user %u, the outbox to user %u (as root: chown %u %s)", ob->dir, name,
+	    (unsigned)its, (unsigned)o->uid, (unsigned)o->uid, rp_place_word(ob, name, &word));
 
 	rp_buf_release(&word);
 	return e;
 }
 
-enum rp_err rp_owner_judge(struct rp_outbox *ob, const char *name, const struct stat *st, struct rp_error *err)
+enum rp_err rp_owner_judge(struct rp_outbox *ob, const char *name, const struct stat *st,
+			   struct rp_error *err)
 {
 	const struct rp_owner *o = &ob->place.owner;
 
 	if (!S_ISREG(st->st_mode))
-		return rp_fail(err, RP_ERR_DENIED, "%s/%s is %s, not a file of an outbox; remove it", ob->dir, name,
+		return rp_fail(err, RP_ERR_DENIED,
+			       "%s/%s is %s, not a file of an outbox; remove it", ob->dir, name,
 			       rp_file_kind(st->st_mode));
 	if (st->st_uid == o->uid)
 		return RP_OK;
 	/* Several users may have been given access to a directory and its files by hand. */
-	if (!o->acts && st->st_uid == o->dir_uid && faccessat(ob->place.dir_fd, name, R_OK | W_OK, AT_EACCESS) == 0)
+	if (!o->acts && st->st_uid == o->dir_uid &&
+	    faccessat(ob->place.dir_fd, name, R_OK | W_OK, AT_EACCESS) == 0)
 		return RP_OK;
 	if (o->acts || o->uid == o->dir_uid)
 		return fail_foreign(ob, name, st->st_uid, err);
-	return rp_fail(err, RP_ERR_DENIED, "%s/%s belongs to user %u; run this as that user, not as user %u", ob->dir,
+	return rp_fail(err, RP_ERR_DENIED,
+		       "%s/%s belongs to user %u; run this as that user, not as user %u", ob->dir,
 		       name, (unsigned)st->st_uid, (unsigned)o->uid);
 }
 
@@ -120,7 +129,8 @@ static bool is_shut_by_dir(struct rp_outbox *ob)
 	return shut;
 }
 
-enum rp_err rp_owner_fail_open(struct rp_outbox *ob, const char *name, int sys, struct rp_error *err)
+enum rp_err rp_owner_fail_open(struct rp_outbox *ob, const char *name, int sys,
+			       struct rp_error *err)
 {
 	const struct rp_owner *o = &ob->place.owner;
 	struct rp_buf word = {0};
@@ -129,16 +139,17 @@ enum rp_err rp_owner_fail_open(struct rp_outbox *ob, const char *name, int sys, 
 	if (!o->acts || (sys != EACCES && sys != EPERM))
 		return rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s/%s: open", ob->dir, name);
 	if (o->dir_uid == o->uid || !is_shut_by_dir(ob))
-		return rp_fail(
-		    err, RP_ERR_DENIED,
-		    "%s/%s: user %u, whose outbox it is and as whom root acts, may not open it: see the modes "
-		    "of it and of the directories above it",
-		    ob->dir, name, (unsigned)o->uid);
+		return rp_fail(err, RP_ERR_DENIED,
+			       "%s/%s: user %u, whose outbox it is and as whom root acts, may not "
+			       "open it: see the modes "
+			       "of it and of the directories above it",
+			       ob->dir, name, (unsigned)o->uid);
 	e = rp_fail(err, RP_ERR_DENIED,
-		    "%s/%s: user %u, whom data.mdb belongs to and as whom root acts, may not open it: the directory "
+		    "%s/%s: user %u, whom data.mdb belongs to and as whom root acts, may not open "
+		    "it: the directory "
 		    "belongs to user %u (as root: chown %u:%u %s)",
-		    ob->dir, name, (unsigned)o->uid, (unsigned)o->dir_uid, (unsigned)o->uid, (unsigned)o->gid,
-		    rp_place_word(ob, "", &word));
+		    ob->dir, name, (unsigned)o->uid, (unsigned)o->dir_uid, (unsigned)o->uid,
+		    (unsigned)o->gid, rp_place_word(ob, "", &word));
 	rp_buf_release(&word);
 	return e;
 }

@@ -8,8 +8,8 @@ static size_t room_of(const struct rp_node *node, bool leaf)
 	return (RP_NODE_HEADER + node->key_bytes + data + 1) & ~(size_t)1;
 }
 
-/* Rows lie one behind the other, in any order, from `upper` to the end of the page; to move or remove one LMDB adds up their
- * sizes. */
+/* Rows lie one behind the other, in any order, from `upper` to the end of the page; to move or
+ * remove one LMDB adds up their sizes. */
 static bool fills_page(const unsigned char *page, size_t page_bytes, unsigned n, bool leaf)
 {
 	uint16_t room[RP_PAGE_BYTES_MAX / 2]; /* of the row that begins there */
@@ -30,8 +30,8 @@ static bool fills_page(const unsigned char *page, size_t page_bytes, unsigned n,
 	return at == page_bytes && rows == n;
 }
 
-const char *rp_page_rows(const unsigned char *page, size_t page_bytes, bool leaf, bool numbers, unsigned flags,
-			 const struct rp_bounds *b, unsigned *row)
+const char *rp_page_rows(const unsigned char *page, size_t page_bytes, bool leaf, bool numbers,
+			 unsigned flags, const struct rp_bounds *b, unsigned *row)
 {
 	unsigned n = rp_page_count(page), first = leaf ? 0 : 1, i;
 	struct rp_node node, before = {0};
@@ -46,8 +46,11 @@ const char *rp_page_rows(const unsigned char *page, size_t page_bytes, bool leaf
 			return "is of a kind that is not used";
 		if (i >= first && !rp_bounds_hold(b, node.key, node.key_bytes, numbers))
 			return "is out of order";
-		if (i > first && rp_page_order(before.key, before.key_bytes, node.key, node.key_bytes, numbers) >= 0)
+		if (i > first && rp_page_order(before.key, before.key_bytes, node.key,
+					       node.key_bytes, numbers) >= 0)
 			return "is out of order";
 	}
-	return fills_page(page, page_bytes, n, leaf) ? NULL : "is the last of rows that overlap or leave gaps";
+	return fills_page(page, page_bytes, n, leaf)
+		   ? NULL
+		   : "is the last of rows that overlap or leave gaps";
 }

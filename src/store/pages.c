@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 /* How LMDB orders a tree's keys, and whether it has several rows with the same. */
-#define TREE_FLAGS (MDB_REVERSEKEY | MDB_DUPSORT | MDB_INTEGERKEY | MDB_DUPFIXED | MDB_INTEGERDUP | MDB_REVERSEDUP)
+#define TREE_FLAGS                                                                                 \
+	(MDB_REVERSEKEY | MDB_DUPSORT | MDB_INTEGERKEY | MDB_DUPFIXED | MDB_INTEGERDUP |           \
+	 MDB_REVERSEDUP)
 
 struct table {
 	char name[32];
@@ -32,10 +34,12 @@ static bool see_free(struct rp_walk *w, uint64_t pgno, const struct rp_node *nod
 		return rp_walk_bad(w, pgno, "a row of the free list is damaged");
 	for (i = 1; i <= n; i++) {
 		free = rp_page_u64(node->data + 8 * i);
-		if (i > 1 && free >= rp_page_u64(node->data + 8 * i - 8)) /* LMDB merges them as they are */
+		/* LMDB merges them as they are */
+		if (i > 1 && free >= rp_page_u64(node->data + 8 * i - 8))
 			return rp_walk_bad(w, pgno, "a row of the free list is out of order");
 		if (free < 2 || free > w->last)
-			return rp_walk_bad(w, pgno, "page %" PRIu64 " is free, and there is none", free);
+			return rp_walk_bad(w, pgno, "page %" PRIu64 " is free, and there is none",
+					   free);
 		if (rp_page_bit(w->free, free))
 			return rp_walk_bad(w, pgno, "page %" PRIu64 " is free twice", free);
 		rp_page_set_bit(w->free, free);
@@ -43,7 +47,8 @@ static bool see_free(struct rp_walk *w, uint64_t pgno, const struct rp_node *nod
 	return true;
 }
 
-/* Rows of the main tree. Their trees are walked after it, since what is found of it is still being counted. */
+/* Rows of the main tree. Their trees are walked after it, since what is found of it is still being
+ * counted. */
 static bool see_table(struct rp_walk *w, uint64_t pgno, const struct rp_node *node)
 {
 	struct check *c = (struct check *)w;
@@ -79,8 +84,10 @@ static bool read_meta(struct rp_walk *w, uint64_t txn, struct rp_tree *free, str
 	return false;
 }
 
-/* Frees what the walk has. `e` is how it went; a read that failed is the disk's trouble, not damage. */
-static enum rp_err walk_end(struct rp_walk *w, struct rp_outbox *ob, enum rp_err e, struct rp_error *err)
+/* Frees what the walk has. `e` is how it went; a read that failed is the disk's trouble, not
+ * damage. */
+static enum rp_err walk_end(struct rp_walk *w, struct rp_outbox *ob, enum rp_err e,
+			    struct rp_error *err)
 {
 	free(w->seen);
 	free(w->free);
@@ -92,14 +99,16 @@ static enum rp_err walk_end(struct rp_walk *w, struct rp_outbox *ob, enum rp_err
 
 static struct check check_of(const struct rp_pages_watch *watch)
 {
-	return (struct check){
-	    .w = {.problem = watch->problem, .arg = watch->arg, .go_on = watch->go_on, .go_on_arg = watch->go_on_arg}};
+	return (struct check){.w = {.problem = watch->problem,
+				    .arg = watch->arg,
+				    .go_on = watch->go_on,
+				    .go_on_arg = watch->go_on_arg}};
 }
 
-/* Reads the meta page and the free list. RP_ERR_STALE: later transactions have taken the place of this one's meta page.
- * RP_ERR_DAMAGED: w->n_problems is not 0. */
-static enum rp_err walk_begin(struct rp_walk *w, struct rp_outbox *ob, MDB_txn *txn, struct rp_tree *all,
-			      struct rp_error *err)
+/* Reads the meta page and the free list. RP_ERR_STALE: later transactions have taken the place of
+ * this one's meta page. RP_ERR_DAMAGED: w->n_problems is not 0. */
+static enum rp_err walk_begin(struct rp_walk *w, struct rp_outbox *ob, MDB_txn *txn,
+			      struct rp_tree *all, struct rp_error *err)
 {
 	struct rp_tree free_list;
 	struct stat st;
@@ -113,7 +122,8 @@ static enum rp_err walk_begin(struct rp_walk *w, struct rp_outbox *ob, MDB_txn *
 	if (!read_meta(w, mdb_txn_id(txn), &free_list, all))
 		return RP_ERR_STALE;
 	/* the unwritten end of a file in use is short: what is far behind its end is damage */
-	if (w->last < 1 || w->last > (uint64_t)st.st_size / w->page_bytes + RP_PAGES_UNWRITTEN_MAX) {
+	if (w->last < 1 ||
+	    w->last > (uint64_t)st.st_size / w->page_bytes + RP_PAGES_UNWRITTEN_MAX) {
 		rp_walk_bad(w, w->last, "it should be the last, and the file has %" PRIu64,
 			    (uint64_t)st.st_size / w->page_bytes);
 		return RP_ERR_DAMAGED;
@@ -149,8 +159,8 @@ static const char *table_text(const struct table *t, char out[40])
 	return out;
 }
 
-enum rp_err rp_pages_check(struct rp_txn *t, const struct rp_pages_watch *watch, uint64_t *n_problems,
-			   struct rp_error *err)
+enum rp_err rp_pages_check(struct rp_txn *t, const struct rp_pages_watch *watch,
+			   uint64_t *n_problems, struct rp_error *err)
 {
 	struct check c = check_of(watch);
 	struct rp_tree all;
@@ -190,15 +200,17 @@ static void check_tables_from(struct check *c, struct rp_verify_cursor *at)
 	}
 }
 
-enum rp_err rp_pages_check_slice(struct rp_txn *t, const struct rp_pages_watch *watch, struct rp_verify_cursor *at,
-				 bool *all_done, uint64_t *n_problems, struct rp_error *err)
+enum rp_err rp_pages_check_slice(struct rp_txn *t, const struct rp_pages_watch *watch,
+				 struct rp_verify_cursor *at, bool *all_done, uint64_t *n_problems,
+				 struct rp_error *err)
 {
 	struct check c = check_of(watch);
 	struct rp_tree all;
 	enum rp_err e;
 
 	*all_done = true;
-	c.w.go_on = NULL; /* the free list and the list of tables are read anew, whole, in each slice */
+	/* the free list and the list of tables are read anew, whole, in each slice */
+	c.w.go_on = NULL;
 	e = walk_begin(&c.w, t->ob, t->mdb, &all, err);
 	if (e == RP_OK && rp_walk_tree(&c.w, "list of tables", &all, see_table)) {
 		c.w.go_on = watch->go_on;
@@ -233,7 +245,8 @@ enum rp_err rp_pages_check_lists(struct rp_outbox *ob, struct rp_error *err)
 	struct rp_txn t;
 	int tries;
 
-	/* Somebody who commits twice between two lines of ours has LMDB read these lists all the time. */
+	/* Somebody who commits twice between two lines of ours has LMDB read these lists all the
+	 * time. */
 	for (tries = 0; e == RP_ERR_STALE && tries < LISTS_TRIES; tries++) {
 		struct check c = check_of(&watch);
 
@@ -247,12 +260,13 @@ enum rp_err rp_pages_check_lists(struct rp_outbox *ob, struct rp_error *err)
 		rp_txn_end(&t);
 	}
 	if (e == RP_ERR_DAMAGED)
-		return rp_fail(err, RP_ERR_FORMAT, "%s: data.mdb is damaged: %s; restore a backup", ob->dir, first);
+		return rp_fail(err, RP_ERR_FORMAT, "%s: data.mdb is damaged: %s; restore a backup",
+			       ob->dir, first);
 	return e == RP_ERR_STALE ? RP_OK : e;
 }
 
-/* LMDB does not write pages that a transaction took and gave back, so the file may end before the last page that is
- * counted; but what is missing must be free. */
+/* LMDB does not write pages that a transaction took and gave back, so the file may end before the
+ * last page that is counted; but what is missing must be free. */
 enum rp_err rp_pages_check_end(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err)
 {
 	struct rp_walk w = {.problem = NULL};
@@ -278,7 +292,8 @@ enum rp_err rp_pages_check_end(struct rp_outbox *ob, MDB_txn *txn, struct rp_err
 		return RP_OK;
 	if (e == RP_ERR_DAMAGED || (e == RP_OK && missing > 0))
 		return rp_fail(err, RP_ERR_DAMAGED,
-			       "%s: data.mdb is cut off: it has %" PRIu64 " pages of %" PRIu64 "; restore a backup",
+			       "%s: data.mdb is cut off: it has %" PRIu64 " pages of %" PRIu64
+			       "; restore a backup",
 			       ob->dir, first, (uint64_t)info.me_last_pgno + 1);
 	return e;
 }

@@ -1,7 +1,9 @@
-/* pages_int.h - private to store/: reading trees of LMDB's pages without LMDB (pages_walk.c), for the checks of pages.c.
+/* pages_int.h - private to store/: reading trees of LMDB's pages without LMDB (pages_walk.c), for
+ * the checks of pages.c.
  *
- * LMDB has no checksums and trusts what stands in a page: a damaged one makes it crash or run in circles. So its pages
- * are read here a second time, with read(2) and without trust, before LMDB is let loose on them in a check. */
+ * LMDB has no checksums and trusts what stands in a page: a damaged one makes it crash or run in
+ * circles. So its pages are read here a second time, with read(2) and without trust, before LMDB
+ * is let loose on them in a check. */
 #ifndef RP_PAGES_INT_H
 #define RP_PAGES_INT_H
 
@@ -21,7 +23,9 @@ struct rp_walk {
 	void *go_on_arg;
 	uint64_t n_pages; /* read */
 	uint64_t n_problems;
-	int sys; /* errno of a read that failed (ENOMEM: no memory), which says nothing of what is on the disk; else 0 */
+	/* errno of a read that failed (ENOMEM: no memory), which says nothing of what is on the
+	 * disk; else 0 */
+	int sys;
 	const char *table;
 	bool stopped;               /* by go_on, behind the row in `at` */
 	struct rp_verify_cursor at; /* its key */
@@ -35,16 +39,17 @@ struct rp_walk {
 
 typedef bool rp_see_node(struct rp_walk *w, uint64_t pgno, const struct rp_node *node);
 
-/* All of a tree; `see` (NULL: nobody) gets its rows. Its numbers of rows and pages are compared too. false: stopped by a
- * problem, which has been told, or by a read that failed. */
+/* All of a tree; `see` (NULL: nobody) gets its rows. Its numbers of rows and pages are compared
+ * too. false: stopped by a problem, which has been told, or by a read that failed. */
 bool rp_walk_tree(struct rp_walk *w, const char *table, const struct rp_tree *t, rp_see_node *see);
-/* From the leaf where the key `from` belongs to the end of the tree, or to where go_on stops it, which is not before a key
- * behind `from` was met. */
+/* From the leaf where the key `from` belongs to the end of the tree, or to where go_on stops it,
+ * which is not before a key behind `from` was met. */
 bool rp_walk_tree_from(struct rp_walk *w, const char *table, const struct rp_tree *t,
 		       const struct rp_verify_cursor *from);
 
 /* Tells a problem of a page. Always false, for `return`. */
-bool rp_walk_bad(struct rp_walk *w, uint64_t pgno, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+bool rp_walk_bad(struct rp_walk *w, uint64_t pgno, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static inline bool rp_page_bit(const unsigned char *bits, uint64_t i)
 {

@@ -40,12 +40,14 @@ static bool read_pages(struct rp_walk *w, uint64_t pgno, uint64_t n, void *out)
 	ssize_t k;
 
 	if (pgno < 2 || pgno > w->last || n > w->last - pgno + 1)
-		return rp_walk_bad(w, pgno, "it is outside of the %" PRIu64 " pages in use", w->last + 1);
+		return rp_walk_bad(w, pgno, "it is outside of the %" PRIu64 " pages in use",
+				   w->last + 1);
 	if (!take_pages(w, pgno, n))
 		return false;
 	w->n_pages += n;
 	while (got < bytes) {
-		k = pread(w->fd, (char *)out + got, bytes - got, (off_t)(pgno * w->page_bytes + got));
+		k = pread(w->fd, (char *)out + got, bytes - got,
+			  (off_t)(pgno * w->page_bytes + got));
 		if (k < 0 && errno == EINTR)
 			continue;
 		if (k < 0) {
@@ -62,14 +64,16 @@ static bool read_pages(struct rp_walk *w, uint64_t pgno, uint64_t n, void *out)
 }
 
 /* The data of a node that has pages of its own. */
-static bool read_overflow(struct rp_walk *w, uint64_t pgno, size_t bytes, const unsigned char **data)
+static bool read_overflow(struct rp_walk *w, uint64_t pgno, size_t bytes,
+			  const unsigned char **data)
 {
 	uint64_t n = rp_page_overflows(w->page_bytes, bytes);
 	uint64_t pages;
 	unsigned char *more;
 
 	if (n > w->last)
-		return rp_walk_bad(w, pgno, "a value of %zu bytes in it is larger than the file", bytes);
+		return rp_walk_bad(w, pgno, "a value of %zu bytes in it is larger than the file",
+				   bytes);
 	if (n * w->page_bytes > w->big_bytes) {
 		more = realloc(w->big, (size_t)n * w->page_bytes);
 		if (more == NULL) {
@@ -94,8 +98,8 @@ static bool read_overflow(struct rp_walk *w, uint64_t pgno, size_t bytes, const 
 static bool walk_page(struct rp_walk *w, uint64_t pgno, unsigned depth, const struct rp_bounds *b,
 		      const struct rp_node *from, rp_see_node *see);
 
-static bool check_rows(struct rp_walk *w, uint64_t pgno, const unsigned char *page, bool leaf, unsigned flags,
-		       const struct rp_bounds *b)
+static bool check_rows(struct rp_walk *w, uint64_t pgno, const unsigned char *page, bool leaf,
+		       unsigned flags, const struct rp_bounds *b)
 {
 	unsigned row;
 	const char *wrong = rp_page_rows(page, w->page_bytes, leaf, w->numbers, flags, b, &row);
@@ -123,7 +127,8 @@ static bool walk_leaf(struct rp_walk *w, uint64_t pgno, const unsigned char *pag
 	memcpy(w->at.key, node.key, node.key_bytes);
 	w->at.key_bytes = node.key_bytes;
 	w->stopped = w->go_on != NULL && !w->go_on(w->go_on_arg, w->n_pages) &&
-		     (from == NULL || rp_page_key_order(from->key, from->key_bytes, node.key, node.key_bytes) < 0);
+		     (from == NULL ||
+		      rp_page_key_order(from->key, from->key_bytes, node.key, node.key_bytes) < 0);
 	return true;
 }
 
@@ -163,13 +168,15 @@ static bool walk_page(struct rp_walk *w, uint64_t pgno, unsigned depth, const st
 	if (wrong != NULL)
 		return rp_walk_bad(w, pgno, "%s", wrong);
 	/* who sees the rows knows which are tables */
-	if (!check_rows(w, pgno, page, leaf, RP_NODE_BIGDATA | (see != NULL ? RP_NODE_SUBDATA : 0), b))
+	if (!check_rows(w, pgno, page, leaf, RP_NODE_BIGDATA | (see != NULL ? RP_NODE_SUBDATA : 0),
+			b))
 		return false;
-	return leaf ? walk_leaf(w, pgno, page, n, from, see) : walk_branch(w, page, n, depth, b, from, see);
+	return leaf ? walk_leaf(w, pgno, page, n, from, see)
+		    : walk_branch(w, page, n, depth, b, from, see);
 }
 
-static bool walk(struct rp_walk *w, const char *table, const struct rp_tree *t, const struct rp_node *from,
-		 rp_see_node *see)
+static bool walk(struct rp_walk *w, const char *table, const struct rp_tree *t,
+		 const struct rp_node *from, rp_see_node *see)
 {
 	const struct rp_bounds all = {0};
 
@@ -179,16 +186,18 @@ static bool walk(struct rp_walk *w, const char *table, const struct rp_tree *t, 
 	w->seeking = from != NULL;
 	w->stopped = false;
 	if (t->root == RP_PAGE_NO_ROOT)
-		return t->entries == 0 || rp_walk_bad(w, 0, "a tree without pages has %" PRIu64 " rows", t->entries);
+		return t->entries == 0 ||
+		       rp_walk_bad(w, 0, "a tree without pages has %" PRIu64 " rows", t->entries);
 	if (t->depth == 0 || t->depth > RP_TREE_DEPTH_MAX)
 		return rp_walk_bad(w, t->root, "a tree of depth %u", t->depth);
 	if (!walk_page(w, t->root, t->depth, &all, from, see))
 		return false;
 	if (from != NULL || w->stopped)
 		return true;
-	if (w->found.entries != t->entries || w->found.branches != t->branches || w->found.leaves != t->leaves ||
-	    w->found.overflows != t->overflows)
-		return rp_walk_bad(w, t->root, "its tree has %" PRIu64 " rows and should have %" PRIu64,
+	if (w->found.entries != t->entries || w->found.branches != t->branches ||
+	    w->found.leaves != t->leaves || w->found.overflows != t->overflows)
+		return rp_walk_bad(w, t->root,
+				   "its tree has %" PRIu64 " rows and should have %" PRIu64,
 				   w->found.entries, t->entries);
 	return true;
 }

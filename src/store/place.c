@@ -26,7 +26,8 @@ static bool is_same(struct rp_file_id a, struct rp_file_id b)
 	return a.dev == b.dev && a.ino == b.ino;
 }
 
-/* A relative path begins where the process was when it opened the outbox, wherever it goes later. */
+/* A relative path begins where the process was when it opened the outbox, wherever it goes
+ * later. */
 static int open_base(const char *dir)
 {
 	return dir[0] == '/' ? AT_FDCWD : open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -43,7 +44,8 @@ enum rp_err rp_place_open(struct rp_outbox *ob, int gate, struct rp_error *err)
 			p->dir_fd = openat(gate, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	}
 	if (p->dir_fd < 0 || fstat(p->dir_fd, &st) != 0)
-		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: open directory", ob->dir);
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: open directory",
+				   ob->dir);
 	p->dir = id_of(&st);
 	return rp_owner_find(ob, &st, err);
 }
@@ -57,7 +59,8 @@ void rp_place_close(struct rp_outbox *ob)
 	ob->place.dir_fd = ob->place.base_fd = -1;
 }
 
-enum rp_err rp_place_look(struct rp_outbox *ob, enum rp_file file, struct rp_file_id *id, struct rp_error *err)
+enum rp_err rp_place_look(struct rp_outbox *ob, enum rp_file file, struct rp_file_id *id,
+			  struct rp_error *err)
 {
 	const char *name = file_names[file];
 	struct stat st;
@@ -65,7 +68,8 @@ enum rp_err rp_place_look(struct rp_outbox *ob, enum rp_file file, struct rp_fil
 	if (fstatat(ob->place.dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
 		if (errno == ENOENT)
 			return RP_ERR_NOTFOUND;
-		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s/%s: look at it", ob->dir, name);
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s/%s: look at it", ob->dir,
+				   name);
 	}
 	*id = id_of(&st);
 	return rp_owner_judge(ob, name, &st, err);
@@ -76,12 +80,14 @@ void rp_place_keep(struct rp_outbox *ob, enum rp_file file, struct rp_file_id id
 	ob->place.file[file] = id;
 }
 
-enum rp_err rp_place_keep_opened(struct rp_outbox *ob, enum rp_file file, int fd, struct rp_error *err)
+enum rp_err rp_place_keep_opened(struct rp_outbox *ob, enum rp_file file, int fd,
+				 struct rp_error *err)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
-		return rp_fail_sys(err, RP_ERR_IO, errno, "%s/%s: look at it", ob->dir, file_names[file]);
+		return rp_fail_sys(err, RP_ERR_IO, errno, "%s/%s: look at it", ob->dir,
+				   file_names[file]);
 	rp_place_keep(ob, file, id_of(&st));
 	return RP_OK;
 }
@@ -89,8 +95,8 @@ enum rp_err rp_place_keep_opened(struct rp_outbox *ob, enum rp_file file, int fd
 const char *rp_place_word(const struct rp_outbox *ob, const char *name, struct rp_buf *out)
 {
 	struct rp_buf path = {0};
-	bool ok =
-	    rp_buf_printf(&path, "%s%s%s", ob->dir, *name != '\0' ? "/" : "", name) && rp_shell_quote(path.data, out);
+	bool ok = rp_buf_printf(&path, "%s%s%s", ob->dir, *name != '\0' ? "/" : "", name) &&
+		  rp_shell_quote(path.data, out);
 
 	rp_buf_release(&path);
 	return ok ? out->data : "it"; /* no memory */
@@ -100,9 +106,11 @@ const char *rp_place_word(const struct rp_outbox *ob, const char *name, struct r
 static enum rp_err tell_gone(struct rp_outbox *ob, const char *name, int sys, struct rp_error *err)
 {
 	if (sys != 0 && sys != ENOENT && sys != ENOTDIR)
-		return rp_fail_sys(err, RP_ERR_IO, sys, "%s/%s: look whether it is still there", ob->dir, name);
+		return rp_fail_sys(err, RP_ERR_IO, sys, "%s/%s: look whether it is still there",
+				   ob->dir, name);
 	return rp_fail(err, RP_ERR_IO,
-		       "%s%s%s was removed, moved or replaced while this program had it open, so what it stores is not "
+		       "%s%s%s was removed, moved or replaced while this program had it open, so "
+		       "what it stores is not "
 		       "found under this path; it stops and can be started again",
 		       ob->dir, *name != '\0' ? "/" : "", name);
 }
@@ -120,7 +128,8 @@ enum rp_err rp_place_check(struct rp_outbox *ob, unsigned which, struct rp_error
 			return tell_gone(ob, "", 0, err);
 	}
 	for (i = 0; i < RP_FILE_COUNT; i++) {
-		if ((which & RP_PLACE_FILE(i)) == 0 || p->file[i].ino == 0) /* not opened by this process */
+		/* not opened by this process */
+		if ((which & RP_PLACE_FILE(i)) == 0 || p->file[i].ino == 0)
 			continue;
 		if (fstatat(p->dir_fd, file_names[i], &st, AT_SYMLINK_NOFOLLOW) != 0)
 			return tell_gone(ob, file_names[i], errno, err);
@@ -130,7 +139,8 @@ enum rp_err rp_place_check(struct rp_outbox *ob, unsigned which, struct rp_error
 	return RP_OK;
 }
 
-enum rp_err rp_place_file_open(struct rp_outbox *ob, enum rp_file file, int *fd, bool *made, struct rp_error *err)
+enum rp_err rp_place_file_open(struct rp_outbox *ob, enum rp_file file, int *fd, bool *made,
+			       struct rp_error *err)
 {
 	const char *name = file_names[file];
 	struct rp_file_id id;
@@ -146,14 +156,16 @@ enum rp_err rp_place_file_open(struct rp_outbox *ob, enum rp_file file, int *fd,
 	e = rp_outbox_act(ob, &before, err);
 	if (e != RP_OK)
 		return e;
-	*fd = openat(ob->place.dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	*fd = openat(ob->place.dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+		     0600);
 	sys = errno;
 	rp_outbox_act_end(before);
 	if (*fd < 0)
 		return rp_owner_fail_open(ob, name, sys, err);
 	/* It may have come after the look. */
-	e = fstat(*fd, &st) == 0 ? rp_owner_judge(ob, name, &st, err)
-				 : rp_fail_sys(err, RP_ERR_IO, errno, "%s/%s: look at it", ob->dir, name);
+	e = fstat(*fd, &st) == 0
+		? rp_owner_judge(ob, name, &st, err)
+		: rp_fail_sys(err, RP_ERR_IO, errno, "%s/%s: look at it", ob->dir, name);
 	if (e != RP_OK) {
 		close(*fd);
 		*fd = -1;

@@ -5,16 +5,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The file "senders": RP_ROSTER_SLOTS slots of 64 bytes, u64 incarnation | u32 pid | i64 heartbeat (CLOCK_BOOTTIME ms) |
- * i64 wall clock less boot clock | i64 last step of the wall clock | i64 when it was noticed (CLOCK_BOOTTIME ms).
- * The first byte of a slot is what its holder keeps an OFD lock on; the kernel drops it when the process ends, however
- * that happens. Nothing here is ever synced: after a reboot nobody holds a lock, and that is all that counts. */
+/* The file "senders": RP_ROSTER_SLOTS slots of 64 bytes, u64 incarnation | u32 pid | i64 heartbeat
+ * (CLOCK_BOOTTIME ms) | i64 wall clock less boot clock | i64 last step of the wall clock | i64
+ * when it was noticed (CLOCK_BOOTTIME ms). The first byte of a slot is what its holder keeps an
+ * OFD lock on; the kernel drops it when the process ends, however that happens. Nothing here is
+ * ever synced: after a reboot nobody holds a lock, and that is all that counts. */
 #define SLOT_BYTES 64
 #define USED_BYTES 44
 
 static struct flock slot_lock(unsigned slot, short type)
 {
-	struct flock l = {.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)slot * SLOT_BYTES, .l_len = 1};
+	struct flock l = {
+	    .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)slot * SLOT_BYTES, .l_len = 1};
 	return l;
 }
 
@@ -36,9 +38,11 @@ enum rp_err rp_roster_take(struct rp_outbox *ob, unsigned *slot, struct rp_error
 		if (fcntl(ob->roster_fd, F_OFD_SETLK, &l) == 0)
 			return RP_OK;
 		if (errno != EAGAIN && errno != EACCES)
-			return rp_fail_sys(err, RP_ERR_IO, errno, "%s/senders: lock a sender slot", ob->dir);
+			return rp_fail_sys(err, RP_ERR_IO, errno, "%s/senders: lock a sender slot",
+					   ob->dir);
 	}
-	return rp_fail(err, RP_ERR_BUSY, "%s: all %d sender slots are taken", ob->dir, RP_ROSTER_SLOTS);
+	return rp_fail(err, RP_ERR_BUSY, "%s: all %d sender slots are taken", ob->dir,
+		       RP_ROSTER_SLOTS);
 }
 
 void rp_roster_drop(struct rp_outbox *ob, unsigned slot)
@@ -68,8 +72,8 @@ void rp_roster_write(struct rp_outbox *ob, unsigned slot, const struct rp_roster
 	rp_put_i64(&w, s->clock.wall_less_boot_ms);
 	rp_put_i64(&w, s->clock.step_ms);
 	rp_put_i64(&w, s->clock.step_boot_ms);
-	/* A failed heartbeat (full disk) is not an error here: the slot's blocks exist after the first, and a missing
-	 * beat only means that claims return after the lease. */
+	/* A failed heartbeat (full disk) is not an error here: the slot's blocks exist after the
+	 * first, and a missing beat only means that claims return after the lease. */
 	n = pwrite(ob->roster_fd, buf, sizeof buf, (off_t)slot * SLOT_BYTES);
 	(void)n;
 }

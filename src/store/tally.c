@@ -12,10 +12,11 @@ static MDB_val tally_key(void)
 	return (MDB_val){5, (void *)(uintptr_t) "tally"};
 }
 
-/* --- in a write transaction ------------------------------------------------------------------------------------------
+/* --- in a write transaction ---------------------------------------------------------------
  */
 
-/* Counters that cannot be read begin anew, as after a restart: whoever plots them knows how to take that. */
+/* Counters that cannot be read begin anew, as after a restart: whoever plots them knows how to
+ * take that. */
 static struct rp_tally *tally_of(struct rp_txn *t)
 {
 	struct rp_outbox *ob = t->ob;
@@ -32,7 +33,8 @@ static struct rp_tally *tally_of(struct rp_txn *t)
 		rp_log(RP_LOG_ERROR, "damage", "what=tally");
 	ob->tally.duplicates += ob->untold.duplicates;
 	for (i = 0; i < RP_HISTOGRAM_BUCKETS; i++) {
-		struct rp_histogram *h = ob->joined ? &ob->tally.sender_commits : &ob->tally.other_commits;
+		struct rp_histogram *h =
+		    ob->joined ? &ob->tally.sender_commits : &ob->tally.other_commits;
 
 		h->count[i] += ob->untold.commits.count[i];
 		if (i == 0)
@@ -55,7 +57,8 @@ void rp_tally_moved(struct rp_txn *t, const struct rp_delivery *from, const stru
 	if (to->state == RP_STATE_DELIVERED && from->state != RP_STATE_DELIVERED) {
 		rp_tally_minute(tally, t->now_at_ms)->delivered++;
 		tally->last_delivery_at_ms = (uint64_t)t->now_at_ms;
-		rp_histogram_add(&tally->latency, rp_bounds_latency_us, (t->now_at_ms - to->budget_at_ms) * 1000);
+		rp_histogram_add(&tally->latency, rp_bounds_latency_us,
+				 (t->now_at_ms - to->budget_at_ms) * 1000);
 	}
 	if (to->state == RP_STATE_DEAD && from->state != RP_STATE_DEAD)
 		tally->dead[to->cause % RP_TALLY_CAUSES]++;
@@ -76,7 +79,8 @@ static struct rp_open_series *open_series(struct rp_txn *t, const char *name)
 	for (i = 0; i < ob->n_series; i++)
 		if (strcmp(ob->series[i].name, name) == 0)
 			return &ob->series[i];
-	if (ob->n_series == RP_SERIES_MAX) /* a transaction settles fewer sections than that, or it is not exact */
+	/* a transaction settles fewer sections than that, or it is not exact */
+	if (ob->n_series == RP_SERIES_MAX)
 		return &ob->series[RP_SERIES_MAX - 1];
 	s = &ob->series[ob->n_series++];
 	memset(s, 0, sizeof *s);
@@ -130,7 +134,9 @@ enum rp_err rp_tally_flush(struct rp_txn *t, struct rp_error *err)
 	assert(v.mv_size > 0);
 	rc = rp_text_put(t, RP_T_META, &key, &v, 0);
 	for (i = 0; i < ob->n_series && rc == 0; i++) {
-		key = (MDB_val){(size_t)snprintf(text, sizeof text, SERIES_PREFIX "%s", ob->series[i].name), text};
+		key = (MDB_val){
+		    (size_t)snprintf(text, sizeof text, SERIES_PREFIX "%s", ob->series[i].name),
+		    text};
 		v.mv_size = rp_series_pack(&ob->series[i].counts, buf, sizeof buf);
 		assert(v.mv_size > 0);
 		rc = rp_text_put(t, RP_T_META, &key, &v, 0);
@@ -159,7 +165,7 @@ void rp_tally_tell(struct rp_outbox *ob)
 	(void)rp_txn_commit(&t, NULL);
 }
 
-/* --- looking ---------------------------------------------------------------------------------------------------------
+/* --- looking ------------------------------------------------------------------------------
  */
 
 enum rp_err rp_outbox_tally(struct rp_outbox *ob, struct rp_tally *out, struct rp_error *err)
@@ -180,8 +186,8 @@ enum rp_err rp_outbox_tally(struct rp_outbox *ob, struct rp_tally *out, struct r
 }
 
 enum rp_err rp_outbox_series(struct rp_outbox *ob,
-			     void (*see)(void *arg, struct rp_span name, const struct rp_series *s), void *arg,
-			     struct rp_error *err)
+			     void (*see)(void *arg, struct rp_span name, const struct rp_series *s),
+			     void *arg, struct rp_error *err)
 {
 	const size_t n = sizeof SERIES_PREFIX - 1;
 	MDB_val k = {n, (void *)(uintptr_t)SERIES_PREFIX}, v;

@@ -8,24 +8,26 @@
 int rp_distrust(struct rp_txn *t, enum rp_table table, uint64_t pgno, const char *what)
 {
 	if (!t->ob->trust->broken)
-		rp_log(RP_LOG_ERROR, "damage", "what=page table=%s page=%" PRIu64 " why=\"%s\"", rp_table_name(table),
-		       pgno, what);
+		rp_log(RP_LOG_ERROR, "damage", "what=page table=%s page=%" PRIu64 " why=\"%s\"",
+		       rp_table_name(table), pgno, what);
 	t->ob->trust->broken = true;
 	return RP_DISTRUSTED;
 }
 
-/* Whether a value may need pages of its own: LMDB gives them to those of more than some 2,000 bytes. */
+/* Whether a value may need pages of its own: LMDB gives them to those of more than some 2,000
+ * bytes. */
 static bool has_large_values(enum rp_table table)
 {
-	return table == RP_T_META || table == RP_T_ENTRY || table == RP_T_BODY || table == RP_T_ENDPOINT_NAME ||
-	       table == RP_T_JOB || table == RP_T_AUDIT;
+	return table == RP_T_META || table == RP_T_ENTRY || table == RP_T_BODY ||
+	       table == RP_T_ENDPOINT_NAME || table == RP_T_JOB || table == RP_T_AUDIT;
 }
 
-/* --- one page -------------------------------------------------------------------------------------------------------- */
+/* --- one page ----------------------------------------------------------------------------- */
 
-/* A page of whose number one was found sound holds something else by now, or is one that belongs elsewhere, when a damaged
- * branch leads to it. */
-static bool belongs(const unsigned char *page, size_t page_bytes, bool leaf, const struct rp_bounds *b)
+/* A page of whose number one was found sound holds something else by now, or is one that belongs
+ * elsewhere, when a damaged branch leads to it. */
+static bool belongs(const unsigned char *page, size_t page_bytes, bool leaf,
+		    const struct rp_bounds *b)
 {
 	unsigned first = leaf ? 0 : 1, last = rp_page_count(page) - 1;
 	struct rp_node node;
@@ -37,7 +39,8 @@ static bool belongs(const unsigned char *page, size_t page_bytes, bool leaf, con
 }
 
 /* 0: it is sound, and where it belongs. */
-static int look(struct rp_txn *t, enum rp_table table, uint64_t pgno, bool leaf, const struct rp_bounds *b)
+static int look(struct rp_txn *t, enum rp_table table, uint64_t pgno, bool leaf,
+		const struct rp_bounds *b)
 {
 	struct rp_trust *tr = t->ob->trust;
 	const unsigned char *page;
@@ -53,8 +56,8 @@ static int look(struct rp_txn *t, enum rp_table table, uint64_t pgno, bool leaf,
 	if (wrong == NULL && n == 1 && !leaf)
 		wrong = "it leads to one page only";
 	if (wrong == NULL && !rp_page_bit(tr->sound, pgno) &&
-	    rp_page_rows(page, tr->page_bytes, leaf, false, has_large_values(table) ? RP_NODE_BIGDATA : 0, b, &row) !=
-		NULL)
+	    rp_page_rows(page, tr->page_bytes, leaf, false,
+			 has_large_values(table) ? RP_NODE_BIGDATA : 0, b, &row) != NULL)
 		wrong = "a row is damaged or out of order";
 	else if (wrong == NULL && !belongs(page, tr->page_bytes, leaf, b))
 		wrong = "it is not the page that belongs there";
@@ -64,9 +67,10 @@ static int look(struct rp_txn *t, enum rp_table table, uint64_t pgno, bool leaf,
 	return 0;
 }
 
-/* --- the way to a row ------------------------------------------------------------------------------------------------ */
+/* --- the way to a row --------------------------------------------------------------------- */
 
-/* Of a leaf: the first row whose key is not below this one. Of a branch: the child below which it belongs. */
+/* Of a leaf: the first row whose key is not below this one. Of a branch: the child below which it
+ * belongs. */
 static unsigned search(const unsigned char *page, bool leaf, const MDB_val *key)
 {
 	unsigned low = leaf ? 0 : 1, high = rp_page_count(page);
@@ -92,7 +96,8 @@ static uint64_t leaf_of(const struct way *w)
 /* To the page below a stop, which is the next one. */
 static int descend(struct rp_txn *t, enum rp_table table, struct stop *stop, bool leaf)
 {
-	stop[1].pgno = rp_page_child(page_at(t->ob->trust, stop->pgno), stop->at, &stop->bounds, &stop[1].bounds);
+	stop[1].pgno = rp_page_child(page_at(t->ob->trust, stop->pgno), stop->at, &stop->bounds,
+				     &stop[1].bounds);
 	return look(t, table, stop[1].pgno, leaf, &stop[1].bounds);
 }
 
@@ -113,7 +118,7 @@ static int go_to(struct rp_txn *t, enum rp_table table, struct way *w, const MDB
 	return rc;
 }
 
-/* --- beside it ------------------------------------------------------------------------------------------------------- */
+/* --- beside it ---------------------------------------------------------------------------- */
 
 static void note_around(struct rp_trust *tr, uint64_t leaf)
 {
@@ -130,20 +135,23 @@ static void note_around(struct rp_trust *tr, uint64_t leaf)
 	rp_page_set_bit(tr->around, leaf);
 }
 
-/* The level above `level` from which a step (-1 or 1) can be taken; -1: there is nothing more on that side. */
-static int level_to_step_from(const struct rp_trust *tr, const struct stop *stop, unsigned level, int step)
+/* The level above `level` from which a step (-1 or 1) can be taken; -1: there is nothing more on
+ * that side. */
+static int level_to_step_from(const struct rp_trust *tr, const struct stop *stop, unsigned level,
+			      int step)
 {
 	int i;
 
 	for (i = (int)level - 1; i >= 0; i--)
-		if (step < 0 ? stop[i].at > 0 : stop[i].at + 1 < rp_page_count(page_at(tr, stop[i].pgno)))
+		if (step < 0 ? stop[i].at > 0
+			     : stop[i].at + 1 < rp_page_count(page_at(tr, stop[i].pgno)))
 			break;
 	return i;
 }
 
 /* To the next page of this level on that side, which is below a stop `from`. */
-static int step_on(struct rp_txn *t, enum rp_table table, const struct way *w, struct stop *stop, unsigned from,
-		   unsigned level, int step)
+static int step_on(struct rp_txn *t, enum rp_table table, const struct way *w, struct stop *stop,
+		   unsigned from, unsigned level, int step)
 {
 	int rc = 0;
 
@@ -152,13 +160,16 @@ static int step_on(struct rp_txn *t, enum rp_table table, const struct way *w, s
 		rc = descend(t, table, &stop[from], from + 2 == w->depth);
 		if (rc == 0)
 			stop[from + 1].at =
-			    step > 0 ? 0 : rp_page_count(page_at(t->ob->trust, stop[from + 1].pgno)) - 1;
+			    step > 0
+				? 0
+				: rp_page_count(page_at(t->ob->trust, stop[from + 1].pgno)) - 1;
 	}
 	return rc;
 }
 
 /* The first page on each level below this one, from which LMDB takes the first key of a branch. */
-static int look_down(struct rp_txn *t, enum rp_table table, const struct way *w, struct stop *stop, unsigned level)
+static int look_down(struct rp_txn *t, enum rp_table table, const struct way *w, struct stop *stop,
+		     unsigned level)
 {
 	int rc = 0;
 
@@ -174,12 +185,14 @@ static size_t bytes_in(const unsigned char *page, size_t page_bytes)
 	return page_bytes - RP_PAGE_HEADER - (rp_page_u16(page + 14) - rp_page_u16(page + 12));
 }
 
-/* LMDB takes rows from beside a page of which less than a quarter is left, or joins the two, and does the same with the
- * branches above. Whatever a transaction removes and joins, all rows that are left between a removed one and the first page
- * of its level not touched yet are in the page that is being filled: less than a quarter of a page. So it gets no further
- * than a quarter and a page; looked at is twice that. (With a LMDB that tells what it copies nothing was missed; with two
- * pages to each side below the same parent, 1 in 1,400.) */
-static int look_beside(struct rp_txn *t, enum rp_table table, const struct way *w, unsigned level, int step)
+/* LMDB takes rows from beside a page of which less than a quarter is left, or joins the two, and
+ * does the same with the branches above. Whatever a transaction removes and joins, all rows that
+ * are left between a removed one and the first page of its level not touched yet are in the page
+ * that is being filled: less than a quarter of a page. So it gets no further than a quarter and a
+ * page; looked at is twice that. (With a LMDB that tells what it copies nothing was missed; with
+ * two pages to each side below the same parent, 1 in 1,400.) */
+static int look_beside(struct rp_txn *t, enum rp_table table, const struct way *w, unsigned level,
+		       int step)
 {
 	struct stop stop[RP_TREE_DEPTH_MAX];
 	const size_t page_bytes = t->ob->page_bytes;
@@ -216,7 +229,7 @@ static int look_around(struct rp_txn *t, enum rp_table table, const struct way *
 	return rc;
 }
 
-/* --- its value ------------------------------------------------------------------------------------------------------- */
+/* --- its value ---------------------------------------------------------------------------- */
 
 /* The row with this key in the leaf that was found, if there is one. */
 static bool find_row(const unsigned char *page, const MDB_val *key, struct rp_node *out)
@@ -230,7 +243,8 @@ static bool find_row(const unsigned char *page, const MDB_val *key, struct rp_no
 }
 
 /* LMDB frees, or writes anew, as many pages of a value as the first of them says. */
-static int look_at_value(struct rp_txn *t, enum rp_table table, const struct way *w, const MDB_val *key)
+static int look_at_value(struct rp_txn *t, enum rp_table table, const struct way *w,
+			 const MDB_val *key)
 {
 	struct rp_trust *tr = t->ob->trust;
 	const unsigned char *page = page_at(tr, leaf_of(w));
@@ -250,7 +264,7 @@ static int look_at_value(struct rp_txn *t, enum rp_table table, const struct way
 	return 0;
 }
 
-/* --- for db.c -------------------------------------------------------------------------------------------------------- */
+/* --- for db.c ----------------------------------------------------------------------------- */
 
 /* LMDB's row of a table changes when the transaction commits. */
 static int find_table(struct rp_txn *t, enum rp_table table, struct way *w)
@@ -265,7 +279,8 @@ static int find_table(struct rp_txn *t, enum rp_table table, struct way *w)
 		return rp_distrust(t, table, 0, "its row in the list of tables is damaged");
 	tree = rp_page_tree(v.mv_data);
 	if (tree.root != RP_PAGE_NO_ROOT && (tree.depth == 0 || tree.depth > RP_TREE_DEPTH_MAX))
-		return rp_distrust(t, table, tree.root, "it is the root of a tree of an impossible depth");
+		return rp_distrust(t, table, tree.root,
+				   "it is the root of a tree of an impossible depth");
 	w->known = true;
 	w->found = w->found_last = false;
 	w->stop[0] = (struct stop){.pgno = tree.root};
@@ -277,7 +292,8 @@ static bool is_found(const struct way *w, const MDB_val *key)
 {
 	if (key == NULL)
 		return w->found_last;
-	return w->found && rp_bounds_hold(&w->stop[w->depth - 1].bounds, key->mv_data, key->mv_size, false);
+	return w->found &&
+	       rp_bounds_hold(&w->stop[w->depth - 1].bounds, key->mv_data, key->mv_size, false);
 }
 
 int rp_trust(struct rp_txn *t, enum rp_table table, const MDB_val *key, enum rp_trust_for what_for)
@@ -313,8 +329,10 @@ int rp_trust_found(struct rp_txn *t, enum rp_table table, const MDB_val *key)
 		return 0;
 	/* In the map, or in memory where it is being changed, and was looked at. */
 	offset = (uintptr_t)key->mv_data - (uintptr_t)tr->map;
-	if (offset < tr->map_bytes && rp_page_u64(page_at(tr, offset / tr->page_bytes)) != offset / tr->page_bytes)
-		return rp_distrust(t, table, offset / tr->page_bytes, "it says that it is another page");
+	if (offset < tr->map_bytes &&
+	    rp_page_u64(page_at(tr, offset / tr->page_bytes)) != offset / tr->page_bytes)
+		return rp_distrust(t, table, offset / tr->page_bytes,
+				   "it says that it is another page");
 	return rp_trust(t, table, key, RP_TRUST_FIND);
 }
 
@@ -328,4 +346,4 @@ uint64_t rp_trust_leaf(const struct rp_txn *t, enum rp_table table)
 	return w->known && w->depth > 0 ? leaf_of(w) : 0;
 }
 
-/* --- beginning and end ----------------------------------------------------------------------------------------------- */
+/* --- beginning and end -------------------------------------------------------------------- */

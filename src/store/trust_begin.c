@@ -37,7 +37,8 @@ static bool grow(struct rp_trust *tr)
 	if (bytes <= tr->bits_bytes)
 		return true;
 	bytes += bytes / 2;
-	if (!grow_bits(&tr->sound, tr->bits_bytes, bytes) || !grow_bits(&tr->around, tr->bits_bytes, bytes))
+	if (!grow_bits(&tr->sound, tr->bits_bytes, bytes) ||
+	    !grow_bits(&tr->around, tr->bits_bytes, bytes))
 		return false;
 	tr->bits_bytes = bytes;
 	return true;
@@ -55,7 +56,8 @@ static void forget(struct rp_trust *tr)
 	tr->n_around = 0;
 }
 
-/* What is counted and behind the end of the file was taken and given back, and is free (pages.c). */
+/* What is counted and behind the end of the file was taken and given back, and is free
+ * (pages.c). */
 static enum rp_err count_pages(struct rp_txn *t, struct rp_error *err)
 {
 	MDB_envinfo info;
@@ -73,9 +75,9 @@ static enum rp_err count_pages(struct rp_txn *t, struct rp_error *err)
 	return RP_OK;
 }
 
-/* LMDB does not tell where the map is. Nothing is written yet, so a row lies there, and in the file on a page whose number is
- * known. From the row's address alone it cannot be told: the map begins where a page of memory does, which may be smaller
- * than one of the file. */
+/* LMDB does not tell where the map is. Nothing is written yet, so a row lies there, and in the
+ * file on a page whose number is known. From the row's address alone it cannot be told: the map
+ * begins where a page of memory does, which may be smaller than one of the file. */
 static enum rp_err find_map(struct rp_txn *t, struct rp_error *err)
 {
 	struct rp_key format = {"format", 6};
@@ -99,7 +101,9 @@ static enum rp_err find_map(struct rp_txn *t, struct rp_error *err)
 	}
 	rp_leaves_end(&l);
 	if (e == RP_ERR_DAMAGED || e == RP_ERR_NOTFOUND)
-		e = rp_db_fail(t->ob, rp_distrust(t, RP_T_META, 0, "the format's row cannot be found"), "format", err);
+		e = rp_db_fail(t->ob,
+			       rp_distrust(t, RP_T_META, 0, "the format's row cannot be found"),
+			       "format", err);
 	return e;
 }
 

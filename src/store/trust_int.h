@@ -1,4 +1,5 @@
-/* trust_int.h - private to trust.c and trust_begin.c: what is known of the pages of a transaction. */
+/* trust_int.h - private to trust.c and trust_begin.c: what is known of the pages of a
+ * transaction. */
 #ifndef RP_STORE_TRUST_INT_H
 #define RP_STORE_TRUST_INT_H
 
@@ -26,11 +27,12 @@ struct rp_trust {
 	const unsigned char *map; /* NULL: to be found */
 	uint64_t map_bytes;
 	uint64_t pages; /* in the file, of those that the last commit counts */
-	/* A bit for each number of a page: this process has found a page with it sound; and, of leaves: what is beside it was
-	 * looked at in this transaction. */
+	/* A bit for each number of a page: this process has found a page with it sound; and, of
+	 * leaves: what is beside it was looked at in this transaction. */
 	unsigned char *sound, *around;
 	uint64_t bits_bytes;
-	uint64_t *around_list; /* those with that bit set, so that the next transaction finds the bits cleared */
+	/* those with that bit set, so that the next transaction finds the bits cleared */
+	uint64_t *around_list;
 	size_t n_around, cap_around;
 	struct way way[RP_T_COUNT];
 };

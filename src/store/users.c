@@ -7,13 +7,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Whoever has an outbox open holds three read locks on "doorbell", each one byte far behind its end, and where that byte is
- * tells something. So nothing has to be written, which on a full disk could fail, nothing remains when a process ends,
- * however it does, and others see by one look at a range whether somebody says something else. OFD locks: a child that
- * was forked holds them too, and closing another descriptor of the file drops none. */
+/* Whoever has an outbox open holds three read locks on "doorbell", each one byte far behind its
+ * end, and where that byte is tells something. So nothing has to be written, which on a full disk
+ * could fail, nothing remains when a process ends, however it does, and others see by one look at
+ * a range whether somebody says something else. OFD locks: a child that was forked holds them too,
+ * and closing another descriptor of the file drops none. */
 #define RANGE_BYTES ((off_t)1 << 48)
-#define NAMESPACE_AT ((off_t)1 << 60) /* + the inode of the PID namespace; + 0: unknown, there is no /proc */
-#define BOOT_AT ((off_t)2 << 60)  /* + a hash of the boot's id; no lock: unknown, as with systemd's ProcSubset=pid */
+/* + the inode of the PID namespace; + 0: unknown, there is no /proc */
+#define NAMESPACE_AT ((off_t)1 << 60)
+#define BOOT_AT                                                                                    \
+	((off_t)2                                                                                  \
+	 << 60) /* + a hash of the boot's id; no lock: unknown, as with systemd's ProcSubset=pid */
 #define FILES_AT ((off_t)3 << 60) /* + a hash of device and inode of data.mdb and lock.mdb */
 
 static bool set_lock(struct rp_outbox *ob, short type, off_t at, off_t len)
@@ -23,10 +27,12 @@ static bool set_lock(struct rp_outbox *ob, short type, off_t at, off_t len)
 	return fcntl(ob->doorbell_fd, F_OFD_SETLK, &l) == 0;
 }
 
-/* *at: where somebody else holds one from `from` to before `to`; -1: nowhere. false: errno tells. */
+/* *at: where somebody else holds one from `from` to before `to`; -1: nowhere. false: errno
+ * tells. */
 static bool find_lock(struct rp_outbox *ob, off_t from, off_t to, off_t *at)
 {
-	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = from, .l_len = to - from};
+	struct flock l = {
+	    .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = from, .l_len = to - from};
 
 	*at = -1;
 	if (from >= to)
@@ -41,7 +47,8 @@ static bool find_lock(struct rp_outbox *ob, off_t from, off_t to, off_t *at)
 /* Of all in the range at `base` but what lies at `mine`. */
 static bool find_other(struct rp_outbox *ob, off_t base, off_t mine, off_t *at)
 {
-	return find_lock(ob, base, mine, at) && (*at >= 0 || find_lock(ob, mine + 1, base + RANGE_BYTES, at));
+	return find_lock(ob, base, mine, at) &&
+	       (*at >= 0 || find_lock(ob, mine + 1, base + RANGE_BYTES, at));
 }
 
 static enum rp_err fail_lock(struct rp_outbox *ob, struct rp_error *err)
@@ -57,24 +64,30 @@ static enum rp_err enter_namespace(struct rp_outbox *ob, struct rp_error *err)
 	if (stat("/proc/self/ns/pid", &st) == 0)
 		mine += (off_t)(st.st_ino % (uint64_t)RANGE_BYTES);
 	if (!set_lock(ob, F_RDLCK, mine, 1) ||
-	    !(mine != NAMESPACE_AT ? find_other(ob, NAMESPACE_AT, mine, &other)
-				   : find_lock(ob, NAMESPACE_AT, NAMESPACE_AT + RANGE_BYTES, &other)))
+	    !(mine != NAMESPACE_AT
+		  ? find_other(ob, NAMESPACE_AT, mine, &other)
+		  : find_lock(ob, NAMESPACE_AT, NAMESPACE_AT + RANGE_BYTES, &other)))
 		return fail_lock(ob, err);
 	if (other < 0)
 		return RP_OK;
 	if (mine == NAMESPACE_AT || other == NAMESPACE_AT)
 		return rp_fail(err, RP_ERR_BUSY,
-			       "%s: other programs have it open, and without /proc %s cannot tell whether they are in "
+			       "%s: other programs have it open, and without /proc %s cannot tell "
+			       "whether they are in "
 			       "the same PID namespace; mount it, or end them first",
 			       ob->dir, mine == NAMESPACE_AT ? "this one" : "they");
 	return rp_fail(err, RP_ERR_BUSY,
-		       "%s: programs in another PID namespace (pid:[%lld]; this one is pid:[%lld]) have it open, and "
-		       "LMDB's lock would not hold between them; run this in theirs (docker exec, kubectl exec, or one "
+		       "%s: programs in another PID namespace (pid:[%lld]; this one is pid:[%lld]) "
+		       "have it open, and "
+		       "LMDB's lock would not hold between them; run this in theirs (docker exec, "
+		       "kubectl exec, or one "
 		       "PID namespace for both containers), or end them first",
-		       ob->dir, (long long)(other - NAMESPACE_AT), (long long)(mine - NAMESPACE_AT));
+		       ob->dir, (long long)(other - NAMESPACE_AT),
+		       (long long)(mine - NAMESPACE_AT));
 }
 
-/* On one machine the locks of another boot are gone. But some file systems share locks between machines. */
+/* On one machine the locks of another boot are gone. But some file systems share locks between
+ * machines. */
 static enum rp_err enter_boot(struct rp_outbox *ob, struct rp_error *err)
 {
 	char id[36];
@@ -92,7 +105,8 @@ static enum rp_err enter_boot(struct rp_outbox *ob, struct rp_error *err)
 	if (other < 0)
 		return RP_OK;
 	return rp_fail(err, RP_ERR_BUSY,
-		       "%s: programs on another machine have it open; an outbox is used on one machine at a time: end "
+		       "%s: programs on another machine have it open; an outbox is used on one "
+		       "machine at a time: end "
 		       "them first",
 		       ob->dir);
 }
@@ -100,10 +114,11 @@ static enum rp_err enter_boot(struct rp_outbox *ob, struct rp_error *err)
 static enum rp_err fail_other_files(struct rp_outbox *ob, struct rp_error *err)
 {
 	struct rp_buf word = {0};
-	enum rp_err e = rp_fail(err, RP_ERR_BUSY,
-				"%s: data.mdb or lock.mdb was removed or replaced while programs had them open, which "
-				"still use the old ones: end those first (fuser -v %s tells which)",
-				ob->dir, rp_place_word(ob, "doorbell", &word));
+	enum rp_err e = rp_fail(
+	    err, RP_ERR_BUSY,
+	    "%s: data.mdb or lock.mdb was removed or replaced while programs had them open, which "
+	    "still use the old ones: end those first (fuser -v %s tells which)",
+	    ob->dir, rp_place_word(ob, "doorbell", &word));
 
 	rp_buf_release(&word);
 	return e;
@@ -161,11 +176,14 @@ enum rp_err rp_users_stay(struct rp_outbox *ob, int data_fd, struct rp_error *er
 	enum rp_err e = enter_files(ob, err);
 
 	if (e == RP_ERR_NOTFOUND) /* LMDB made what was not there */
-		return rp_fail(err, RP_ERR_IO,
-			       "%s: data.mdb or lock.mdb was removed while it was being opened; try again", ob->dir);
+		return rp_fail(
+		    err, RP_ERR_IO,
+		    "%s: data.mdb or lock.mdb was removed while it was being opened; try again",
+		    ob->dir);
 	if (e != RP_OK)
 		return e;
-	/* Which lock.mdb LMDB has open nobody can ask it. It opened the one that was there before and is now. */
+	/* Which lock.mdb LMDB has open nobody can ask it. It opened the one that was there before
+	 * and is now. */
 	if (lock.ino != 0)
 		rp_place_keep(ob, RP_FILE_LOCK, lock);
 	e = rp_place_keep_opened(ob, RP_FILE_DATA, data_fd, err);

@@ -63,7 +63,10 @@ static bool has_dead_row(struct rp_check *c, uint64_t seq, const struct rp_deliv
 	rp_entry_put_why(d, why);
 	if (v.mv_size != sizeof why || memcmp(v.mv_data, why, sizeof why) != 0)
 		rp_check_complain(
-		    c, "entry %" PRIu64 ": its row among the dead tells another cause than its delivery record", seq);
+		    c,
+		    "entry %" PRIu64
+		    ": its row among the dead tells another cause than its delivery record",
+		    seq);
 	return true;
 }
 
@@ -76,14 +79,17 @@ static void check_index_row(struct rp_check *c, uint64_t seq, const struct rp_de
 		if (d->behind)
 			break;
 		c->queued++;
-		there = rp_check_has_row(c, RP_T_QUEUE, rp_key3(d->endpoint, (uint64_t)d->due_at_ms, seq));
+		there = rp_check_has_row(c, RP_T_QUEUE,
+					 rp_key3(d->endpoint, (uint64_t)d->due_at_ms, seq));
 		break;
 	case RP_STATE_IN_FLIGHT:
 		there = rp_check_has_row(c, RP_T_CLAIM, rp_key2(d->slot, seq));
 		if (!rp_check_has_row(c, RP_T_SENDER, rp_key1(d->slot)))
 			rp_check_complain(
-			    c, "entry %" PRIu64 ": is claimed by sender slot %u, which nobody has registered", seq,
-			    d->slot);
+			    c,
+			    "entry %" PRIu64
+			    ": is claimed by sender slot %u, which nobody has registered",
+			    seq, d->slot);
 		break;
 	case RP_STATE_DELIVERED:
 		there = rp_check_has_row(c, RP_T_DONE, rp_key2((uint64_t)d->state_at_ms, seq));
@@ -96,8 +102,9 @@ static void check_index_row(struct rp_check *c, uint64_t seq, const struct rp_de
 		break;
 	}
 	if (!there)
-		rp_check_complain(c, "entry %" PRIu64 ": is %s, but the index row for it is missing", seq,
-				  rp_state_name(d->state));
+		rp_check_complain(c,
+				  "entry %" PRIu64 ": is %s, but the index row for it is missing",
+				  seq, rp_state_name(d->state));
 }
 
 static void check_order_row(struct rp_check *c, uint64_t seq, const struct rp_delivery *d)
@@ -105,18 +112,23 @@ static void check_order_row(struct rp_check *c, uint64_t seq, const struct rp_de
 	bool behind, held;
 	MDB_val v;
 
-	if (d->behind && (d->order_key == 0 || !rp_order_is_live(d) || d->state == RP_STATE_IN_FLIGHT))
-		rp_check_complain(c, "entry %" PRIu64 ": is behind, which an entry like it cannot be", seq);
+	if (d->behind &&
+	    (d->order_key == 0 || !rp_order_is_live(d) || d->state == RP_STATE_IN_FLIGHT))
+		rp_check_complain(
+		    c, "entry %" PRIu64 ": is behind, which an entry like it cannot be", seq);
 	if (d->order_key == 0 || !rp_order_is_live(d))
 		return;
 	c->ordered++;
-	if (rp_row_get(c->t, RP_T_ORDER, rp_key3(d->endpoint, d->order_key, seq), &v, NULL) != RP_OK) {
-		rp_check_complain(c, "entry %" PRIu64 ": has an order_by, but its order row is missing", seq);
+	if (rp_row_get(c->t, RP_T_ORDER, rp_key3(d->endpoint, d->order_key, seq), &v, NULL) !=
+	    RP_OK) {
+		rp_check_complain(
+		    c, "entry %" PRIu64 ": has an order_by, but its order row is missing", seq);
 		return;
 	}
 	rp_order_read_row(&v, &behind, &held);
 	if (behind != d->behind || held != (d->state == RP_STATE_HELD))
-		rp_check_complain(c, "entry %" PRIu64 ": its order row contradicts its delivery record", seq);
+		rp_check_complain(
+		    c, "entry %" PRIu64 ": its order row contradicts its delivery record", seq);
 }
 
 static enum rp_err count_chunks(struct rp_check *c, uint64_t seq, struct rp_error *err)
@@ -124,7 +136,9 @@ static enum rp_err count_chunks(struct rp_check *c, uint64_t seq, struct rp_erro
 	uint64_t key[2] = {seq, 0};
 	enum rp_err e;
 
-	while ((e = rp_row_first(c->t, RP_T_BODY, rp_key2(seq, key[1]), key, 2, NULL, err)) == RP_OK && key[0] == seq) {
+	while ((e = rp_row_first(c->t, RP_T_BODY, rp_key2(seq, key[1]), key, 2, NULL, err)) ==
+		   RP_OK &&
+	       key[0] == seq) {
 		c->chunks++;
 		key[1]++;
 	}
@@ -141,7 +155,8 @@ static void check_id(struct rp_check *c, uint64_t seq, const unsigned char id[RP
 		rp_check_complain(c, "entry %" PRIu64 ": its id does not lead to it", seq);
 }
 
-static enum rp_err check_facts(struct rp_check *c, uint64_t seq, const struct rp_delivery *d, struct rp_error *err)
+static enum rp_err check_facts(struct rp_check *c, uint64_t seq, const struct rp_delivery *d,
+			       struct rp_error *err)
 {
 	struct rp_facts f;
 	enum rp_err e = rp_entry_facts(c->t, seq, &f, err);
@@ -156,15 +171,19 @@ static enum rp_err check_facts(struct rp_check *c, uint64_t seq, const struct rp
 	}
 	check_id(c, seq, f.id);
 	if (!rp_stretches_hold(&c->t->head.stretches, &c->times, seq, f.accepted_at_ms))
-		rp_check_complain(c, "entry %" PRIu64 ": would not be found by the time it was accepted", seq);
+		rp_check_complain(
+		    c, "entry %" PRIu64 ": would not be found by the time it was accepted", seq);
 	if (d->state != 0 && f.endpoint != d->endpoint)
-		rp_check_complain(c, "entry %" PRIu64 ": its two records name different endpoints", seq);
+		rp_check_complain(c, "entry %" PRIu64 ": its two records name different endpoints",
+				  seq);
 	if (d->state != 0 && rp_order_key(f.order_by) != d->order_key)
-		rp_check_complain(c, "entry %" PRIu64 ": its two records name different orders", seq);
+		rp_check_complain(c, "entry %" PRIu64 ": its two records name different orders",
+				  seq);
 	k = (MDB_val){f.dedupe_key.len, (void *)(uintptr_t)f.dedupe_key.ptr};
-	if (mdb_get(c->t->mdb, c->t->ob->table[RP_T_SEEN], &k, &v) != 0 || v.mv_size != RP_ID_BYTES ||
-	    memcmp(v.mv_data, f.id, RP_ID_BYTES) != 0)
-		rp_check_complain(c, "entry %" PRIu64 ": its dedupe key does not lead back to it", seq);
+	if (mdb_get(c->t->mdb, c->t->ob->table[RP_T_SEEN], &k, &v) != 0 ||
+	    v.mv_size != RP_ID_BYTES || memcmp(v.mv_data, f.id, RP_ID_BYTES) != 0)
+		rp_check_complain(c, "entry %" PRIu64 ": its dedupe key does not lead back to it",
+				  seq);
 	k = (MDB_val){rp_entry_run_key(seq, f.run_id, f.dedupe_key, run_key), run_key};
 	c->by_run += k.mv_size > 0;
 	if (k.mv_size > 0 && mdb_get(c->t->mdb, c->t->ob->table[RP_T_RUN], &k, &v) != 0)
@@ -172,33 +191,42 @@ static enum rp_err check_facts(struct rp_check *c, uint64_t seq, const struct rp
 	rp_buf_clear(&c->payload);
 	e = rp_entry_payload(c->t, seq, &f, &c->payload, err);
 	if (e == RP_ERR_DAMAGED)
-		rp_check_complain(c, "entry %" PRIu64 ": its payload does not match its checksum", seq);
+		rp_check_complain(c, "entry %" PRIu64 ": its payload does not match its checksum",
+				  seq);
 	return rp_check_is_trouble(e) ? e : count_chunks(c, seq, err);
 }
 
 void rp_check_total(struct rp_check *c, const char *what, uint64_t stored, uint64_t counted)
 {
 	if (stored != counted)
-		rp_check_complain(c, "%s: %" PRIu64 " stored, %" PRIu64 " counted", what, stored, counted);
+		rp_check_complain(c, "%s: %" PRIu64 " stored, %" PRIu64 " counted", what, stored,
+				  counted);
 }
 
-/* An endpoint with work that stands nowhere on the agenda would never be looked at: the worst kind of damage. */
+/* An endpoint with work that stands nowhere on the agenda would never be looked at: the worst kind
+ * of damage. */
 static void check_agenda(struct rp_check *c, uint64_t id, const struct rp_endpoint *r)
 {
 	uint64_t key[3];
 	int64_t ready_at_ms = rp_ep_ready_at_ms(r);
 
-	if (r->look_at_ms != RP_LOOK_NEVER && !rp_check_has_row(c, RP_T_AGENDA, rp_key2((uint64_t)r->look_at_ms, id)))
+	if (r->look_at_ms != RP_LOOK_NEVER &&
+	    !rp_check_has_row(c, RP_T_AGENDA, rp_key2((uint64_t)r->look_at_ms, id)))
 		rp_check_complain(c, "endpoint %" PRIu64 ": its agenda row is missing", id);
 	if (ready_at_ms == RP_LOOK_NEVER && r->look_at_ms != RP_LOOK_NEVER)
-		rp_check_complain(c, "endpoint %" PRIu64 ": is on the agenda, though nothing may be claimed from it",
+		rp_check_complain(c,
+				  "endpoint %" PRIu64
+				  ": is on the agenda, though nothing may be claimed from it",
 				  id);
 	if (r->count[RP_STATE_WAITING] == 0 || ready_at_ms == RP_LOOK_NEVER)
 		return;
-	if (rp_row_first(c->t, RP_T_QUEUE, rp_key3(id, 0, 0), key, 3, NULL, NULL) != RP_OK || key[0] != id)
+	if (rp_row_first(c->t, RP_T_QUEUE, rp_key3(id, 0, 0), key, 3, NULL, NULL) != RP_OK ||
+	    key[0] != id)
 		return; /* all are behind one in flight or held; else the totals have said so */
-	if (r->look_at_ms > (int64_t)key[1] && r->look_at_ms > r->served_at_ms && r->look_at_ms > ready_at_ms)
-		rp_check_complain(c, "endpoint %" PRIu64 ": has work that nobody would look at in time", id);
+	if (r->look_at_ms > (int64_t)key[1] && r->look_at_ms > r->served_at_ms &&
+	    r->look_at_ms > ready_at_ms)
+		rp_check_complain(
+		    c, "endpoint %" PRIu64 ": has work that nobody would look at in time", id);
 }
 
 static void check_name(struct rp_check *c, uint64_t id)
@@ -220,13 +248,14 @@ static enum rp_err check_noted(struct rp_check *c, const struct rp_recent *r, st
 
 	if (e == RP_OK && r->attempt > d.attempts)
 		rp_check_complain(c,
-				  "entry %" PRIu64 ": attempt %" PRIu32 " is in the log, but it has had only %" PRIu32,
+				  "entry %" PRIu64 ": attempt %" PRIu32
+				  " is in the log, but it has had only %" PRIu32,
 				  r->seq, r->attempt, d.attempts);
 	return rp_check_is_trouble(e) ? e : RP_OK;
 }
 
-enum rp_err rp_check_entry(struct rp_check *c, uint64_t seq, const MDB_val *v, struct rp_delivery *d,
-			   struct rp_error *err)
+enum rp_err rp_check_entry(struct rp_check *c, uint64_t seq, const MDB_val *v,
+			   struct rp_delivery *d, struct rp_error *err)
 {
 	c->out->entries++;
 	if (!rp_delivery_unpack(d, seq, v->mv_data, v->mv_size)) {
@@ -234,8 +263,9 @@ enum rp_err rp_check_entry(struct rp_check *c, uint64_t seq, const MDB_val *v, s
 		rp_check_complain(c, "entry %" PRIu64 ": its delivery record is damaged", seq);
 	} else {
 		if (!rp_check_has_row(c, RP_T_ENDPOINT, rp_key1(d->endpoint)))
-			rp_check_complain(c, "entry %" PRIu64 ": its endpoint %" PRIu64 " does not exist", seq,
-					  d->endpoint);
+			rp_check_complain(
+			    c, "entry %" PRIu64 ": its endpoint %" PRIu64 " does not exist", seq,
+			    d->endpoint);
 		check_index_row(c, seq, d);
 		check_order_row(c, seq, d);
 	}
@@ -247,14 +277,17 @@ void rp_check_end_order(struct rp_check *c, const struct rp_order_check *o)
 	if (o->first_seq == 0)
 		return;
 	if (o->fronts != 1)
-		rp_check_complain(c, "order of entry %" PRIu64 ": %" PRIu64 " entries stand in front instead of one",
+		rp_check_complain(c,
+				  "order of entry %" PRIu64 ": %" PRIu64
+				  " entries stand in front instead of one",
 				  o->first_seq, o->fronts);
 	else if (!o->first_is_front && o->in_flight == 0)
-		rp_check_complain(c, "order of entry %" PRIu64 ": a later entry stands in front", o->first_seq);
+		rp_check_complain(c, "order of entry %" PRIu64 ": a later entry stands in front",
+				  o->first_seq);
 }
 
-enum rp_err rp_check_order(struct rp_check *c, struct rp_order_check *o, const uint64_t key[3], const MDB_val *v,
-			   struct rp_error *err)
+enum rp_err rp_check_order(struct rp_check *c, struct rp_order_check *o, const uint64_t key[3],
+			   const MDB_val *v, struct rp_error *err)
 {
 	struct rp_delivery d;
 	bool behind, held;
@@ -268,9 +301,10 @@ enum rp_err rp_check_order(struct rp_check *c, struct rp_order_check *o, const u
 	e = rp_entry_delivery(c->t, key[2], &d, err);
 	if (rp_check_is_trouble(e))
 		return e;
-	if (e == RP_ERR_NOTFOUND ||
-	    (e == RP_OK && (!rp_order_is_live(&d) || d.endpoint != key[0] || d.order_key != key[1]))) {
-		rp_check_complain(c, "entry %" PRIu64 ": has an order row that does not belong to it", key[2]);
+	if (e == RP_ERR_NOTFOUND || (e == RP_OK && (!rp_order_is_live(&d) || d.endpoint != key[0] ||
+						    d.order_key != key[1]))) {
+		rp_check_complain(
+		    c, "entry %" PRIu64 ": has an order row that does not belong to it", key[2]);
 		return RP_OK;
 	}
 	if (o->first_seq == 0) {
@@ -298,13 +332,17 @@ void rp_check_attempt(struct rp_check *c, const uint64_t key[2], const MDB_val *
 	struct rp_attempt a;
 
 	if (!rp_attempt_unpack(&a, key[0], v->mv_data, v->mv_size))
-		rp_check_complain(c, "entry %" PRIu64 ": the record of attempt %" PRIu64 " is damaged", key[0], key[1]);
+		rp_check_complain(c,
+				  "entry %" PRIu64 ": the record of attempt %" PRIu64 " is damaged",
+				  key[0], key[1]);
 	if (!rp_check_has_row(c, RP_T_DELIVERY, rp_key1(key[0])))
-		rp_check_complain(c, "attempt %" PRIu64 " of entry %" PRIu64 ": there is no such entry", key[1],
-				  key[0]);
+		rp_check_complain(
+		    c, "attempt %" PRIu64 " of entry %" PRIu64 ": there is no such entry", key[1],
+		    key[0]);
 }
 
-enum rp_err rp_check_recent(struct rp_check *c, uint64_t key, const MDB_val *v, struct rp_error *err)
+enum rp_err rp_check_recent(struct rp_check *c, uint64_t key, const MDB_val *v,
+			    struct rp_error *err)
 {
 	struct rp_recent row[RP_RECENT_ROW_ATTEMPTS];
 	int64_t settled_at_ms;

@@ -7,7 +7,8 @@
 #include "base/assert.h"
 #include "core/redact.h"
 
-/* Header lines are collected as NUL-terminated strings in `text`; while it may still move, only their offsets are kept. */
+/* Header lines are collected as NUL-terminated strings in `text`; while it may still move, only
+ * their offsets are kept. */
 struct header_list {
 	struct rp_buf *text;
 	size_t at[RP_ATTEMPT_HEADERS_MAX];
@@ -48,11 +49,13 @@ static bool same_name(struct rp_span line, const char *configured)
 	return strncasecmp(line.ptr, configured, n) == 0 && configured[n] == ':';
 }
 
-static void add_envelope_headers(struct header_list *l, struct rp_span packed, const struct rp_policy *policy)
+static void add_envelope_headers(struct header_list *l, struct rp_span packed,
+				 const struct rp_policy *policy)
 {
 	while (packed.len > 0) {
 		const char *nl = memchr(packed.ptr, '\n', packed.len);
-		struct rp_span line = {packed.ptr, nl != NULL ? (size_t)(nl - packed.ptr) : packed.len};
+		struct rp_span line = {packed.ptr,
+				       nl != NULL ? (size_t)(nl - packed.ptr) : packed.len};
 		size_t used = line.len + (nl != NULL), i;
 
 		for (i = 0; i < policy->n_headers; i++)
@@ -72,19 +75,21 @@ static void add_named_header(struct header_list *l, const char *name, const char
 	end_header(l);
 }
 
-static void add_standard_headers(struct header_list *l, const char *id, int64_t timestamp, uint32_t attempt_no)
+static void add_standard_headers(struct header_list *l, const char *id, int64_t timestamp,
+				 uint32_t attempt_no)
 {
 	char number[RP_DECIMAL_MAX];
 
 	add_text_header(l, "content-type: application/json");
 	add_text_header(l, "user-agent: runpost/" RP_VERSION);
 	add_named_header(l, "webhook-id: ", id);
-	add_named_header(l, "webhook-timestamp: ", rp_decimal(timestamp > 0 ? (uint64_t)timestamp : 0, number));
+	add_named_header(
+	    l, "webhook-timestamp: ", rp_decimal(timestamp > 0 ? (uint64_t)timestamp : 0, number));
 	add_named_header(l, "runpost-attempt: ", rp_decimal(attempt_no, number));
 }
 
-static bool add_signature(struct header_list *l, struct rp_signer *signer, const char *id, int64_t timestamp,
-			  struct rp_span payload)
+static bool add_signature(struct header_list *l, struct rp_signer *signer, const char *id,
+			  int64_t timestamp, struct rp_span payload)
 {
 	bool signed_ok;
 
@@ -104,16 +109,19 @@ static enum rp_cause fail(char detail[RP_DETAIL_TEXT_MAX], enum rp_cause cause, 
 static enum rp_cause fail_no_key(char detail[RP_DETAIL_TEXT_MAX], const struct rp_policy *policy)
 {
 	snprintf(detail, RP_DETAIL_TEXT_MAX, "no key of %s%s%s is valid now; never sent unsigned",
-		 policy->url != NULL ? "endpoint \"" : "[", policy->name, policy->url != NULL ? "\"" : "]");
+		 policy->url != NULL ? "endpoint \"" : "[", policy->name,
+		 policy->url != NULL ? "\"" : "]");
 	return RP_CAUSE_NO_KEY;
 }
 
-/* With the buffer whole it is libcrypto that fails, and would the next time: as with a key that is not valid, it is the
- * endpoint that waits. */
-static enum rp_cause fail_unsigned(struct rp_attempt_request *out, bool buffer_ok, char detail[RP_DETAIL_TEXT_MAX])
+/* With the buffer whole it is libcrypto that fails, and would the next time: as with a key that is
+ * not valid, it is the endpoint that waits. */
+static enum rp_cause fail_unsigned(struct rp_attempt_request *out, bool buffer_ok,
+				   char detail[RP_DETAIL_TEXT_MAX])
 {
 	out->lacks_memory = !buffer_ok;
-	return buffer_ok ? fail(detail, RP_CAUSE_NO_KEY, "libcrypto failed while signing; never sent unsigned")
+	return buffer_ok ? fail(detail, RP_CAUSE_NO_KEY,
+				"libcrypto failed while signing; never sent unsigned")
 			 : fail(detail, RP_CAUSE_LOCAL, "out of memory");
 }
 
@@ -143,8 +151,8 @@ static void fill_request(struct rp_attempt_request *out, const struct rp_setting
 }
 
 enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp_settings *settings,
-				 const struct rp_dispatch *dispatch, uint32_t attempt_no, int64_t now_at_ms,
-				 char detail[RP_DETAIL_TEXT_MAX])
+				 const struct rp_dispatch *dispatch, uint32_t attempt_no,
+				 int64_t now_at_ms, char detail[RP_DETAIL_TEXT_MAX])
 {
 	struct header_list l = {.text = &out->text, .ok = true};
 	struct rp_signer *signer;

@@ -8,7 +8,8 @@
 #define KEEP_TEXT_BYTES ((size_t)16 << 10) /* of one run */
 #define KEEP_NAMES_BYTES ((size_t)1 << 20)
 
-static enum rp_err append_to_outbox(void *arg, int64_t now_at_ms, const struct rp_new_entry *entries, size_t n,
+static enum rp_err append_to_outbox(void *arg, int64_t now_at_ms,
+				    const struct rp_new_entry *entries, size_t n,
 				    struct rp_appended *out, struct rp_error *err)
 {
 	return rp_outbox_append(arg, now_at_ms, entries, n, out, err);
@@ -110,12 +111,14 @@ static void fill_entry(struct rp_new_entry *entry, const struct rp_parsed_run *r
 }
 
 /* Runs of one stretch mostly go to one place: the name is made once for equal neighbours. */
-static bool name_entry(struct rp_batch *batch, const struct rp_parsed_run *run, struct rp_new_entry *entry)
+static bool name_entry(struct rp_batch *batch, const struct rp_parsed_run *run,
+		       struct rp_new_entry *entry)
 {
 	const struct rp_new_entry *last = entry > batch->entries ? entry - 1 : NULL;
 	size_t at = batch->names.len;
 
-	if (last != NULL && last->url.len == run->url.len && memcmp(last->url.ptr, run->url.ptr, run->url.len) == 0) {
+	if (last != NULL && last->url.len == run->url.len &&
+	    memcmp(last->url.ptr, run->url.ptr, run->url.len) == 0) {
 		entry->endpoint = last->endpoint;
 		return true;
 	}
@@ -135,7 +138,9 @@ static bool build_entries(struct rp_batch *batch, size_t from, size_t n)
 	batch->names.len = 0;
 	batch->names.max = SIZE_MAX / 2;
 	for (i = from; i < from + n; i++)
-		room += batch->runs[i].status == RP_RUN_OK ? batch->runs[i].url.len + RP_URL_ENDPOINT_EXTRA : 0;
+		room += batch->runs[i].status == RP_RUN_OK
+			    ? batch->runs[i].url.len + RP_URL_ENDPOINT_EXTRA
+			    : 0;
 	if (!rp_buf_reserve(&batch->names, room))
 		return false;
 	for (i = from; i < from + n; i++) {
@@ -153,15 +158,17 @@ static bool build_entries(struct rp_batch *batch, size_t from, size_t n)
 	return true;
 }
 
-enum rp_err rp_batch_append(struct rp_batch *batch, size_t from, size_t n, const struct rp_appender *to,
-			    int64_t now_at_ms, struct rp_error *err)
+enum rp_err rp_batch_append(struct rp_batch *batch, size_t from, size_t n,
+			    const struct rp_appender *to, int64_t now_at_ms, struct rp_error *err)
 {
 	assert(from <= batch->n && n <= batch->n - from);
 	if (!build_entries(batch, from, n))
-		return rp_fail(err, RP_ERR_NOMEM, "out of memory for the names of %zu endpoints", n);
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory for the names of %zu endpoints",
+			       n);
 	if (batch->n_entries == 0)
 		return RP_OK;
-	return to->append(to->arg, now_at_ms, batch->entries, batch->n_entries, batch->appended, err);
+	return to->append(to->arg, now_at_ms, batch->entries, batch->n_entries, batch->appended,
+			  err);
 }
 
 const struct rp_appended *rp_batch_result(const struct rp_batch *batch, size_t i)

@@ -1,16 +1,18 @@
 /* batch.h - parsed runs on their way into one commit: lines in, one append, one result each.
  *
- * What the ingester and the library share. The structs are reused from batch to batch, so a flood allocates nothing. */
+ * What the ingester and the library share. The structs are reused from batch to batch, so a flood
+ * allocates nothing. */
 #ifndef RP_WORK_BATCH_H
 #define RP_WORK_BATCH_H
 
 #include "core/run.h"
 #include "store/outbox.h"
 
-/* Where a batch goes: the outbox, or a stand-in in tests. As rp_outbox_append and rp_outbox_check. */
+/* Where a batch goes: the outbox, or a stand-in in tests. As rp_outbox_append and
+ * rp_outbox_check. */
 struct rp_appender {
-	enum rp_err (*append)(void *arg, int64_t now_at_ms, const struct rp_new_entry *entries, size_t n,
-			      struct rp_appended *out, struct rp_error *err);
+	enum rp_err (*append)(void *arg, int64_t now_at_ms, const struct rp_new_entry *entries,
+			      size_t n, struct rp_appended *out, struct rp_error *err);
 	enum rp_err (*check)(void *arg, struct rp_error *err);
 	void *arg;
 };
@@ -30,15 +32,15 @@ void rp_batch_release(struct rp_batch *batch);
 /* Empties it and gives back what an unusual batch made it grow by. */
 void rp_batch_clear(struct rp_batch *batch);
 
-/* Parses `line`, which must stay where it is until the batch was appended. NULL: out of memory. The result is valid
- * until the next add. */
+/* Parses `line`, which must stay where it is until the batch was appended. NULL: out of memory.
+ * The result is valid until the next add. */
 const struct rp_parsed_run *rp_batch_add(struct rp_batch *batch, struct rp_span line,
 					 const struct rp_run_options *options);
 
-/* Appends the accepted ones of the n runs from `from` on in one commit; without any, nothing is called. May be repeated
- * after a failure, with fewer runs too. */
-enum rp_err rp_batch_append(struct rp_batch *batch, size_t from, size_t n, const struct rp_appender *to,
-			    int64_t now_at_ms, struct rp_error *err);
+/* Appends the accepted ones of the n runs from `from` on in one commit; without any, nothing is
+ * called. May be repeated after a failure, with fewer runs too. */
+enum rp_err rp_batch_append(struct rp_batch *batch, size_t from, size_t n,
+			    const struct rp_appender *to, int64_t now_at_ms, struct rp_error *err);
 
 /* What became of an accepted run of the last append; NULL for a skipped or rejected one. */
 const struct rp_appended *rp_batch_result(const struct rp_batch *batch, size_t i);

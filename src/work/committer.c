@@ -40,8 +40,8 @@ static void pause_after(void *arg)
 	rp_committer_pause(c->n_entries);
 }
 
-enum rp_err rp_committer_start(const struct rp_appender *to, const struct rp_sys *sys, struct rp_committer **out,
-			       struct rp_error *err)
+enum rp_err rp_committer_start(const struct rp_appender *to, const struct rp_sys *sys,
+			       struct rp_committer **out, struct rp_error *err)
 {
 	struct rp_committer *c = calloc(1, sizeof *c);
 	const struct rp_background_task task = {commit, pause_after, c};

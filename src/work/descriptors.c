@@ -57,14 +57,16 @@ enum rp_err rp_descriptors_fit(unsigned later, unsigned *requests, struct rp_err
 		return RP_OK;
 	if (*requests == 0)
 		return rp_fail(err, RP_ERR_NOMEM,
-			       "open files: the limit of %" PRIu64 " is not enough for a single request; %" PRIu64
+			       "open files: the limit of %" PRIu64
+			       " is not enough for a single request; %" PRIu64
 			       " are needed for that and %" PRIu64
 			       " for in_flight = %u: raise it (ulimit -n, LimitNOFILE of the unit)",
 			       (uint64_t)limit.rlim_cur, rp_descriptors_needed(taken, 1),
 			       rp_descriptors_needed(taken, wanted), wanted);
 	rp_log(RP_LOG_WARN, "few_descriptors",
 	       "limit=%" PRIu64 " in_flight=%u configured=%u needed=%" PRIu64
-	       " text=\"open files: the limit of %" PRIu64 " is enough for %u requests at once, not for %u; raise it "
+	       " text=\"open files: the limit of %" PRIu64
+	       " is enough for %u requests at once, not for %u; raise it "
 	       "(ulimit -n, LimitNOFILE of the unit) to %" PRIu64 "\"",
 	       (uint64_t)limit.rlim_cur, *requests, wanted, rp_descriptors_needed(taken, wanted),
 	       (uint64_t)limit.rlim_cur, *requests, wanted, rp_descriptors_needed(taken, wanted));

@@ -15,11 +15,13 @@
 #include "core/crypto.h"
 #include "work/http_int.h"
 
-#define EVENTS_MAX 128        /* sockets served in one run; the rest stay readable for the next */
-#define OVERDUE_MS 1000       /* after its timeout libcurl must have ended a request */
-#define SPARE_CONNECTIONS 16u /* so that a burst to new hosts does not at once throw out kept connections, */
-#define FEW_MS 60000          /* after a lack of descriptors few are kept for so long */
-#define SPARE_PART 4u         /* ... and at most a quarter of those in use: descriptors may be few (descriptors.h) */
+#define EVENTS_MAX 128  /* sockets served in one run; the rest stay readable for the next */
+#define OVERDUE_MS 1000 /* after its timeout libcurl must have ended a request */
+#define SPARE_CONNECTIONS                                                                          \
+	16u          /* so that a burst to new hosts does not at once throw out kept connections, */
+#define FEW_MS 60000 /* after a lack of descriptors few are kept for so long */
+/* ... and at most a quarter of those in use: descriptors may be few (descriptors.h) */
+#define SPARE_PART 4u
 
 struct http_engine {
 	struct rp_transport transport; /* first: the caller's handle */
@@ -29,12 +31,14 @@ struct http_engine {
 	struct rp_transfer *all, *pool, *decided;
 	struct rp_http_kept *kept;
 	int64_t timer_at_ms; /* on the boot clock, when libcurl wants to be called; -1: never */
-	unsigned
-	    total_max; /* connections, kept ones included; 0: no matter. Never below in_flight: libcurl would queue */
+	/* connections, kept ones included; 0: no matter. Never below in_flight: libcurl would
+	 * queue */
+	unsigned total_max;
 	int64_t few_until_ms; /* ... until then, on the boot clock */
 	bool watch_failed;    /* some transfer has a watch_errno */
-	bool troubled;        /* libcurl reported an error of its own, and may have lost track of requests under way */
-	bool stalled;         /* some transfer is */
+	/* libcurl reported an error of its own, and may have lost track of requests under way */
+	bool troubled;
+	bool stalled; /* some transfer is */
 	bool running;
 };
 
@@ -53,14 +57,15 @@ static int on_timer(CURLM *multi, long timeout_ms, void *arg)
 	struct http_engine *e = arg;
 
 	(void)multi;
-	/* Both clocks are cut to milliseconds, so one more; called too early, libcurl would only ask again, and spin.
+	/* Both clocks are cut to milliseconds, so one more; called too early, libcurl would only
+	 * ask again, and spin.
 	 */
 	e->timer_at_ms = timeout_ms < 0 ? -1 : now_ms() + timeout_ms + (timeout_ms > 0);
 	return 0;
 }
 
-/* libcurl may have closed the descriptor, and the kernel forgotten it, without our knowing; so each command falls back
- * to the other one. Returns 0 or an errno. */
+/* libcurl may have closed the descriptor, and the kernel forgotten it, without our knowing; so
+ * each command falls back to the other one. Returns 0 or an errno. */
 static int watch_set(int epoll_fd, int fd, uint32_t events, bool known)
 {
 	struct epoll_event ev = {.events = events, .data.fd = fd};
@@ -83,8 +88,8 @@ static void note_stalled(struct http_engine *e, CURL *easy)
 		t->stalled = e->stalled = true;
 }
 
-/* Never returns an error: libcurl would fail every transfer there is, now and for ever. The one that cannot be watched
- * is noted and taken out by fail_unwatched. */
+/* Never returns an error: libcurl would fail every transfer there is, now and for ever. The one
+ * that cannot be watched is noted and taken out by fail_unwatched. */
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
 	struct http_engine *e = arg;
@@ -93,7 +98,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
 	int sys;
 
 	if (what == CURL_POLL_REMOVE) {
-		epoll_ctl(e->epoll_fd, EPOLL_CTL_DEL, fd, NULL); /* already gone when the socket is closed */
+		/* already gone when the socket is closed */
+		epoll_ctl(e->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 		note_stalled(e, easy);
 		return 0;
 	}
@@ -122,8 +128,8 @@ static void total_set(struct http_engine *e, unsigned total_max)
 	curl_multi_setopt(e->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)total_max);
 }
 
-/* Kept connections of hosts that have nothing to get now may hold what a new one needs: libcurl closes the oldest of them for
- * each new one beyond the total. */
+/* Kept connections of hosts that have nothing to get now may hold what a new one needs: libcurl
+ * closes the oldest of them for each new one beyond the total. */
 static void keep_few(struct http_engine *e)
 {
 	e->few_until_ms = now_ms() + FEW_MS;
@@ -174,14 +180,15 @@ static void transfer_decided(struct http_engine *e, struct rp_transfer *t)
 	e->decided = t;
 }
 
-/* Only the exact prefix counts as https. libcurl reads looser spellings (no scheme, one slash); they are judged as
- * http, the stricter way. */
+/* Only the exact prefix counts as https. libcurl reads looser spellings (no scheme, one slash);
+ * they are judged as http, the stricter way. */
 static enum rp_cause scheme_cause(const struct rp_request *request)
 {
 	return rp_guard_scheme(request->guard, strncasecmp(request->url, "https://", 8) == 0);
 }
 
-static enum rp_err http_start(struct rp_transport *transport, const struct rp_request *request, struct rp_error *err)
+static enum rp_err http_start(struct rp_transport *transport, const struct rp_request *request,
+			      struct rp_error *err)
 {
 	struct http_engine *e = engine_of(transport);
 	struct rp_transfer *t;
@@ -190,7 +197,8 @@ static enum rp_err http_start(struct rp_transport *transport, const struct rp_re
 	CURLMcode mc;
 
 	if (e->in_flight >= e->max_in_flight)
-		return rp_fail(err, RP_ERR_BUSY, "%u requests are under way, as many as the engine was opened for",
+		return rp_fail(err, RP_ERR_BUSY,
+			       "%u requests are under way, as many as the engine was opened for",
 			       e->in_flight);
 	t = transfer_take(e);
 	if (t == NULL)
@@ -209,21 +217,23 @@ static enum rp_err http_start(struct rp_transport *transport, const struct rp_re
 	mc = curl_multi_add_handle(e->multi, t->easy);
 	if (mc != CURLM_OK) {
 		transfer_give_back(e, t);
-		return rp_fail(err, mc == CURLM_OUT_OF_MEMORY ? RP_ERR_NOMEM : RP_ERR_IO, "cannot begin a request: %s",
-			       curl_multi_strerror(mc));
+		return rp_fail(err, mc == CURLM_OUT_OF_MEMORY ? RP_ERR_NOMEM : RP_ERR_IO,
+			       "cannot begin a request: %s", curl_multi_strerror(mc));
 	}
 	t->state = RP_TRANSFER_UNDER_WAY;
 	t->overdue_at_ms = now_ms() + request->timeout_ms + OVERDUE_MS;
 	return RP_OK;
 }
 
-/* When memory is short libcurl may drop the timers of requests, which then never end (7.88.1): see fail_overdue. */
+/* When memory is short libcurl may drop the timers of requests, which then never end (7.88.1): see
+ * fail_overdue. */
 static void act(struct http_engine *e, curl_socket_t fd, int events)
 {
 	int under_way;
 	CURLMcode mc = curl_multi_socket_action(e->multi, fd, events, &under_way);
 
-	assert(mc != CURLM_BAD_HANDLE && mc != CURLM_RECURSIVE_API_CALL && mc != CURLM_BAD_FUNCTION_ARGUMENT);
+	assert(mc != CURLM_BAD_HANDLE && mc != CURLM_RECURSIVE_API_CALL &&
+	       mc != CURLM_BAD_FUNCTION_ARGUMENT);
 	if (mc == CURLM_OK)
 		return;
 	rp_log(RP_LOG_ERROR, "http_engine", "curl=%d", (int)mc);
@@ -250,7 +260,8 @@ static int curl_events(uint32_t events)
 {
 	int out = 0;
 
-	/* An error is found by reading and writing, with its errno; libcurl's CSELECT_ERR would lose the reason. */
+	/* An error is found by reading and writing, with its errno; libcurl's CSELECT_ERR would
+	 * lose the reason. */
 	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
 		out |= CURL_CSELECT_IN;
 	if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))
@@ -264,7 +275,8 @@ static void drive(struct http_engine *e)
 	int i, n = epoll_wait(e->epoll_fd, events, EVENTS_MAX, 0);
 
 	assert(n >= 0 || errno == EINTR);
-	/* A socket closed by an earlier event of this batch is unknown to libcurl, which then does nothing. */
+	/* A socket closed by an earlier event of this batch is unknown to libcurl, which then does
+	 * nothing. */
 	for (i = 0; i < n; i++)
 		act(e, events[i].data.fd, curl_events(events[i].events));
 	if (e->timer_at_ms >= 0 && now_ms() >= e->timer_at_ms) {
@@ -306,7 +318,8 @@ static void collect(struct http_engine *e)
 			begin_again(e, t);
 			continue;
 		}
-		if (t->doubted != 0 && t->outcome.http_status != 0 && t->outcome.http_status != t->doubted)
+		if (t->doubted != 0 && t->outcome.http_status != 0 &&
+		    t->outcome.http_status != t->doubted)
 			rp_http_spill_note(e->kept, t->request.url);
 		if (t->outcome.lack == RP_LACK_PROCESS)
 			keep_few(e);
@@ -344,8 +357,10 @@ static void fail_overdue(struct http_engine *e)
 	}
 }
 
-/* The transfer goes back before `done` is called, so that done finds room to start the next request. */
-static void hand_out(struct http_engine *e, void (*done)(void *, void *, const struct rp_outcome *), void *done_arg)
+/* The transfer goes back before `done` is called, so that done finds room to start the next
+ * request. */
+static void hand_out(struct http_engine *e, void (*done)(void *, void *, const struct rp_outcome *),
+		     void *done_arg)
 {
 	struct rp_transfer *t, *list = e->decided;
 	struct rp_outcome outcome;
@@ -362,8 +377,8 @@ static void hand_out(struct http_engine *e, void (*done)(void *, void *, const s
 	}
 }
 
-static void http_run(struct rp_transport *transport, void (*done)(void *, void *, const struct rp_outcome *),
-		     void *done_arg)
+static void http_run(struct rp_transport *transport,
+		     void (*done)(void *, void *, const struct rp_outcome *), void *done_arg)
 {
 	struct http_engine *e = engine_of(transport);
 
@@ -413,10 +428,12 @@ static void ignore_sigpipe(void)
 static bool multi_open(struct http_engine *e)
 {
 	unsigned spare = e->max_in_flight / SPARE_PART;
-	long kept = (long)(e->max_in_flight + (spare < SPARE_CONNECTIONS ? spare : SPARE_CONNECTIONS));
+	long kept =
+	    (long)(e->max_in_flight + (spare < SPARE_CONNECTIONS ? spare : SPARE_CONNECTIONS));
 
 	e->multi = curl_multi_init();
-	return e->multi != NULL && curl_multi_setopt(e->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
+	return e->multi != NULL &&
+	       curl_multi_setopt(e->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
 	       curl_multi_setopt(e->multi, CURLMOPT_SOCKETDATA, e) == CURLM_OK &&
 	       curl_multi_setopt(e->multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
 	       curl_multi_setopt(e->multi, CURLMOPT_TIMERDATA, e) == CURLM_OK &&
@@ -444,7 +461,8 @@ enum rp_err rp_http_open(unsigned max_in_flight, struct rp_transport **out, stru
 	rc = curl_global_init(CURL_GLOBAL_ALL);
 	if (rc != CURLE_OK) {
 		free(e);
-		return rp_fail(err, RP_ERR_IO, "libcurl does not start: %s", curl_easy_strerror(rc));
+		return rp_fail(err, RP_ERR_IO, "libcurl does not start: %s",
+			       curl_easy_strerror(rc));
 	}
 	ignore_sigpipe();
 	e->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -28,7 +28,8 @@ static int on_seek(void *arg, curl_off_t at, int origin)
 
 #define SET(option, value) ((rc = curl_easy_setopt(easy, (option), (value))) == CURLE_OK)
 
-/* The size goes first: POSTFIELDS without it would be measured with strlen. An empty body is a POST all the same. */
+/* The size goes first: POSTFIELDS without it would be measured with strlen. An empty body is a
+ * POST all the same. */
 CURLcode rp_http_body_set(struct rp_transfer *t)
 {
 	const struct rp_request *r = &t->request;
@@ -39,8 +40,10 @@ CURLcode rp_http_body_set(struct rp_transfer *t)
 	if (!SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len))
 		return rc;
 	if (r->read_body == NULL)
-		return curl_easy_setopt(easy, CURLOPT_POSTFIELDS, r->body.len > 0 ? r->body.ptr : "");
-	(void)(SET(CURLOPT_POSTFIELDS, NULL) && SET(CURLOPT_POST, 1L) && SET(CURLOPT_READFUNCTION, on_read) &&
-	       SET(CURLOPT_READDATA, t) && SET(CURLOPT_SEEKFUNCTION, on_seek) && SET(CURLOPT_SEEKDATA, t));
+		return curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+					r->body.len > 0 ? r->body.ptr : "");
+	(void)(SET(CURLOPT_POSTFIELDS, NULL) && SET(CURLOPT_POST, 1L) &&
+	       SET(CURLOPT_READFUNCTION, on_read) && SET(CURLOPT_READDATA, t) &&
+	       SET(CURLOPT_SEEKFUNCTION, on_seek) && SET(CURLOPT_SEEKDATA, t));
 	return rc;
 }

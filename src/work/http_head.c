@@ -35,7 +35,8 @@ static bool header_value(struct rp_span line, const char *name, char *out, size_
 /* One that does not fit is kept as too long. */
 static void note_location(struct rp_http_notes *notes, struct rp_span value)
 {
-	notes->location_bytes = value.len < sizeof notes->location ? value.len : sizeof notes->location;
+	notes->location_bytes =
+	    value.len < sizeof notes->location ? value.len : sizeof notes->location;
 	memcpy(notes->location, value.ptr, notes->location_bytes);
 }
 
@@ -83,8 +84,8 @@ static void note_status(struct rp_http_notes *notes, struct rp_span line)
 	const char *p = line.ptr;
 	size_t i;
 
-	if (line.len < sizeof form + 3 || memcmp(p, form, 7) != 0 || !isdigit((unsigned char)p[7]) || p[8] != ' ' ||
-	    isdigit((unsigned char)p[12]))
+	if (line.len < sizeof form + 3 || memcmp(p, form, 7) != 0 ||
+	    !isdigit((unsigned char)p[7]) || p[8] != ' ' || isdigit((unsigned char)p[12]))
 		return;
 	for (i = 9; i < 12; i++) {
 		if (!isdigit((unsigned char)p[i]))

@@ -13,7 +13,8 @@
 #include "work/http_int.h"
 
 #define SPILLS_MAX 64
-#define SPILL_MS ((int64_t)3600 * 1000)        /* a receiver may be mended; an hour costs a few requests twice */
+/* a receiver may be mended; an hour costs a few requests twice */
+#define SPILL_MS ((int64_t)3600 * 1000)
 #define WRITTEN_AT_ONCE_MAX ((size_t)32 << 10) /* libcurl writes up to 64 KiB with one call */
 #define TLS_LOOK_BYTES 17408                   /* a record and more: RFC 8446, 5.2 */
 #define FNV_BASIS 14695981039346656037u        /* FNV-1a, 64 bits: draft-eastlake-fnv */
@@ -74,8 +75,8 @@ static int opened_fd(const struct rp_transfer *t, const struct rp_http_ends *end
 
 	if (fd < 0 || getsockname(fd, (struct sockaddr *)&sa, &len) != 0)
 		return -1;
-	port =
-	    sa.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&sa)->sin6_port : ((struct sockaddr_in *)&sa)->sin_port;
+	port = sa.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&sa)->sin6_port
+					: ((struct sockaddr_in *)&sa)->sin_port;
 	return ntohs(port) == ends->local_port ? fd : -1;
 }
 
@@ -136,8 +137,8 @@ void *rp_transfer_tls(struct rp_transfer *t)
 {
 	struct curl_tlssessioninfo *info = NULL;
 
-	if (!is_tls(t) || curl_easy_getinfo(t->easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || info == NULL ||
-	    info->backend != CURLSSLBACKEND_OPENSSL)
+	if (!is_tls(t) || curl_easy_getinfo(t->easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK ||
+	    info == NULL || info->backend != CURLSSLBACKEND_OPENSSL)
 		return NULL;
 	return info->internals;
 }
@@ -149,7 +150,9 @@ static bool has_tls_data(const struct rp_transfer *t, void *tls)
 	char records[TLS_LOOK_BYTES];
 	struct rp_buf plain = {0};
 	ssize_t n = recv(t->fd, records, sizeof records, MSG_DONTWAIT);
-	bool found = n > 0 && rp_tls_decrypt(tls, (struct rp_span){records, (size_t)n}, 1, &plain) && plain.len > 0;
+	bool found = n > 0 &&
+		     rp_tls_decrypt(tls, (struct rp_span){records, (size_t)n}, 1, &plain) &&
+		     plain.len > 0;
 
 	rp_buf_release(&plain);
 	return found;
@@ -197,7 +200,8 @@ bool rp_http_kept_is_foreign(const struct rp_transfer *t)
 	long written = 0;
 	int unconfirmed = 0;
 
-	if (t->notes.sockets > 0 || t->fd < 0 || t->head.len + t->request.body.len > WRITTEN_AT_ONCE_MAX)
+	if (t->notes.sockets > 0 || t->fd < 0 ||
+	    t->head.len + t->request.body.len > WRITTEN_AT_ONCE_MAX)
 		return false;
 	curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &written);
 	return written > 0 && ioctl(t->fd, SIOCOUTQ, &unconfirmed) == 0 && unconfirmed >= written;

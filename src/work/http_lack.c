@@ -21,8 +21,8 @@ static void *do_nothing(void *arg)
 	return arg;
 }
 
-/* libcurl tells of a name that does not exist and of a lookup for which it had no thread or no socket in the same way; so we
- * try whether they can be had. Returns 0 or an errno. */
+/* libcurl tells of a name that does not exist and of a lookup for which it had no thread or no
+ * socket in the same way; so we try whether they can be had. Returns 0 or an errno. */
 static int try_lookup(void)
 {
 	int fds[LOOKUP_DESCRIPTORS], n, sys = 0;
@@ -43,7 +43,8 @@ static int try_lookup(void)
 	return is_lack(sys) ? sys : 0;
 }
 
-/* Ports for connections to one IPv4 address are exhausted; for IPv6 the same error also says that there is none of our own. */
+/* Ports for connections to one IPv4 address are exhausted; for IPv6 the same error also says that
+ * there is none of our own. */
 static bool lacks_ports(struct rp_transfer *t)
 {
 	long sys = 0;

@@ -43,12 +43,13 @@ static void blocked_detail(struct rp_transfer *t)
 		snprintf(text, sizeof text, "port %u is not allowed", t->notes.blocked_port);
 	else
 		snprintf(text, sizeof text, "%s",
-			 t->notes.blocked_rule != NULL ? t->notes.blocked_rule : "not a public address");
+			 t->notes.blocked_rule != NULL ? t->notes.blocked_rule
+						       : "not a public address");
 	detail_set(t, text);
 }
 
-/* libcurl says "couldn't connect" when the guard refused as well as when a receiver did, and when we had no socket
- * left. */
+/* libcurl says "couldn't connect" when the guard refused as well as when a receiver did, and when
+ * we had no socket left. */
 static enum rp_cause cause_of_no_connection(const struct rp_http_notes *notes)
 {
 	if (notes->sockets > 0)
@@ -68,9 +69,10 @@ static enum rp_cause cause_of_timeout(const struct rp_http_notes *notes)
 	return notes->sockets > 0 ? RP_CAUSE_CONNECT : RP_CAUSE_DNS;
 }
 
-/* Verdicts on a certificate chain as CURLINFO_SSL_VERIFYRESULT has them: X509_V_ERR_* of OpenSSL's <openssl/x509_vfy.h>,
- * where they are part of the ABI. UNSPECIFIED is what libcurl's lib/vtls/openssl.c sets before each handshake, and so what
- * stands there when the chain was good. */
+/* Verdicts on a certificate chain as CURLINFO_SSL_VERIFYRESULT has them: X509_V_ERR_* of OpenSSL's
+ * <openssl/x509_vfy.h>, where they are part of the ABI. UNSPECIFIED is what libcurl's
+ * lib/vtls/openssl.c sets before each handshake, and so what stands there when the chain was
+ * good. */
 enum {
 	CHAIN_OK = 0,
 	CHAIN_UNSPECIFIED = 1,
@@ -108,10 +110,10 @@ static enum rp_cause cause_of_certificate(CURL *easy)
 	}
 }
 
-/* OpenSSL's error numbers, which libcurl gives only within its message, in words that change with its version: as
- * ERR_error_string(3) writes them, "error:0A00042E:...". The library stands in the upper bits, the reason in the lower 23
- * (<openssl/err.h>); reasons of the library SSL are SSL_R_* of <openssl/sslerr.h>, and those from 1000 on are alerts (RFC
- * 8446, 6.2) of the other side. */
+/* OpenSSL's error numbers, which libcurl gives only within its message, in words that change with
+ * its version: as ERR_error_string(3) writes them, "error:0A00042E:...". The library stands in the
+ * upper bits, the reason in the lower 23 (<openssl/err.h>); reasons of the library SSL are SSL_R_*
+ * of <openssl/sslerr.h>, and those from 1000 on are alerts (RFC 8446, 6.2) of the other side. */
 #define SSL_LIBRARY 20UL
 #define SSL_REASON_BITS 23
 #define SSL_ALERTS_FROM 1000UL
@@ -141,7 +143,8 @@ static unsigned long ssl_error_of(const char *text)
 	return 0;
 }
 
-/* RP_CAUSE_NONE: the message has no such number. An alert about a certificate can only mean ours. */
+/* RP_CAUSE_NONE: the message has no such number. An alert about a certificate can only mean
+ * ours. */
 static enum rp_cause cause_of_message(const char *text)
 {
 	unsigned long number = ssl_error_of(text), reason, alert;
@@ -152,14 +155,15 @@ static enum rp_cause cause_of_message(const char *text)
 	alert = reason > SSL_ALERTS_FROM ? reason - SSL_ALERTS_FROM : 0;
 	if (reason == SSL_UNSUPPORTED_PROTOCOL || alert == ALERT_PROTOCOL_VERSION)
 		return RP_CAUSE_TLS_VERSION;
-	if ((alert >= ALERT_BAD_CERTIFICATE && alert <= ALERT_CERTIFICATE_UNKNOWN) || alert == ALERT_UNKNOWN_CA ||
-	    alert == ALERT_ACCESS_DENIED || alert == ALERT_CERTIFICATE_REQUIRED)
+	if ((alert >= ALERT_BAD_CERTIFICATE && alert <= ALERT_CERTIFICATE_UNKNOWN) ||
+	    alert == ALERT_UNKNOWN_CA || alert == ALERT_ACCESS_DENIED ||
+	    alert == ALERT_CERTIFICATE_REQUIRED)
 		return RP_CAUSE_TLS_CLIENT_CERT;
 	return RP_CAUSE_NONE;
 }
 
-/* A header line of more than 100 KB. libcurl's word for it is TOO_LARGE from 8.6 on (<curl/curl.h>), before that that it has
- * no memory. */
+/* A header line of more than 100 KB. libcurl's word for it is TOO_LARGE from 8.6 on
+ * (<curl/curl.h>), before that that it has no memory. */
 static bool is_line_too_long(const struct rp_http_notes *notes, CURLcode rc)
 {
 	enum { TOO_LARGE = 100 };
@@ -210,13 +214,15 @@ static enum rp_cause cause_of_code(struct rp_transfer *t, CURLcode rc)
 		return RP_CAUSE_TLS;
 	case CURLE_GOT_NOTHING:
 	case CURLE_SEND_ERROR:
-	case CURLE_RECV_ERROR: /* with TLS 1.3 a missing client certificate is told after the handshake */
+	/* with TLS 1.3 a missing client certificate is told after the handshake */
+	case CURLE_RECV_ERROR:
 		return cause_or(cause_of_message(t->error_text), RP_CAUSE_RESET);
 	case CURLE_PARTIAL_FILE:
 	case CURLE_HTTP2:
 	case CURLE_HTTP2_STREAM:
 		return RP_CAUSE_RESET;
-	case CURLE_UNSUPPORTED_PROTOCOL: /* an answer without a status line, or a scheme we never fetch */
+	/* an answer without a status line, or a scheme we never fetch */
+	case CURLE_UNSUPPORTED_PROTOCOL:
 		return notes->request_began ? RP_CAUSE_PROTOCOL : RP_CAUSE_BAD_URL;
 	case CURLE_WEIRD_SERVER_REPLY:
 		return RP_CAUSE_PROTOCOL;
@@ -236,12 +242,13 @@ static enum rp_cause cause_of_code(struct rp_transfer *t, CURLcode rc)
 	}
 }
 
-/* A head that was broken off for its size or its grammar is no answer, whatever its first line said; one that was lost
- * on the way is: the receiver had decided. */
+/* A head that was broken off for its size or its grammar is no answer, whatever its first line
+ * said; one that was lost on the way is: the receiver had decided. */
 static bool head_is_broken(const struct rp_http_notes *notes, CURLcode rc)
 {
-	return !notes->head_done && (notes->head_over || is_line_too_long(notes, rc) ||
-				     rc == CURLE_WEIRD_SERVER_REPLY || rc == CURLE_UNSUPPORTED_PROTOCOL);
+	return !notes->head_done &&
+	       (notes->head_over || is_line_too_long(notes, rc) || rc == CURLE_WEIRD_SERVER_REPLY ||
+		rc == CURLE_UNSUPPORTED_PROTOCOL);
 }
 
 static const char *note_on_body(const struct rp_http_notes *notes, CURLcode rc)
@@ -249,8 +256,9 @@ static const char *note_on_body(const struct rp_http_notes *notes, CURLcode rc)
 	if (rc == CURLE_OK)
 		return "";
 	if (notes->unread)
-		return rc == CURLE_OPERATION_TIMEDOUT ? "answer read after the timeout"
-						      : "answered and closed before it had read the whole request";
+		return rc == CURLE_OPERATION_TIMEDOUT
+			   ? "answer read after the timeout"
+			   : "answered and closed before it had read the whole request";
 	if (notes->body_over)
 		return "body cut at 64 KiB";
 	if (!notes->head_done && rc == CURLE_OPERATION_TIMEDOUT)
@@ -268,8 +276,9 @@ static const char *note_on_body(const struct rp_http_notes *notes, CURLcode rc)
 static const char *message_of(const struct rp_transfer *t, enum rp_cause cause, CURLcode rc)
 {
 	if (t->notes.head_over)
-		return t->notes.head_lines > RP_HTTP_HEAD_LINES_MAX ? "response head of more than 200 lines"
-								    : "response head over 64 KiB";
+		return t->notes.head_lines > RP_HTTP_HEAD_LINES_MAX
+			   ? "response head of more than 200 lines"
+			   : "response head over 64 KiB";
 	if (is_line_too_long(&t->notes, rc))
 		return "response header line over 100 KB";
 	if (t->notes.withheld)
@@ -291,8 +300,10 @@ static void redirect_detail(struct rp_transfer *t)
 	struct rp_url asked;
 
 	if (rp_url_parse(rp_span_of(t->request.url), &asked, NULL) == RP_OK)
-		detail_set(t, rp_redirect_text(&asked, (struct rp_span){t->notes.location, t->notes.location_bytes},
-					       t->request.redact_path, text, sizeof text));
+		detail_set(t,
+			   rp_redirect_text(
+			       &asked, (struct rp_span){t->notes.location, t->notes.location_bytes},
+			       t->request.redact_path, text, sizeof text));
 }
 
 static void cause_set(struct rp_transfer *t, CURLcode rc)
@@ -309,7 +320,8 @@ static void cause_set(struct rp_transfer *t, CURLcode rc)
 			detail_set(t, note_on_body(notes, rc));
 		return;
 	}
-	out->cause = rc == CURLE_OK || out->http_status >= 600 ? RP_CAUSE_PROTOCOL : cause_of_code(t, rc);
+	out->cause =
+	    rc == CURLE_OK || out->http_status >= 600 ? RP_CAUSE_PROTOCOL : cause_of_code(t, rc);
 	if (out->cause == RP_CAUSE_BLOCKED_ADDRESS || out->cause == RP_CAUSE_BLOCKED_PORT)
 		blocked_detail(t);
 	else if (out->cause == RP_CAUSE_LOCAL && notes->socket_errno != 0)
@@ -338,7 +350,8 @@ static uint32_t phase_us(CURL *easy, CURLINFO info)
 static void first_try_add(struct rp_transfer *t)
 {
 	struct rp_outcome *out = &t->outcome;
-	uint32_t *const phases[] = {&out->dns_us, &out->connect_us, &out->tls_us, &out->first_byte_us};
+	uint32_t *const phases[] = {&out->dns_us, &out->connect_us, &out->tls_us,
+				    &out->first_byte_us};
 	size_t i;
 
 	out->duration_us += t->spent_us;
@@ -390,7 +403,8 @@ void rp_transfer_judge(struct rp_transfer *t, CURLcode rc)
 		out->http_version = t->notes.unread ? t->notes.version : version_of(t->easy);
 	timings_set(t);
 	if (out->http_status != 0) {
-		out->retry_after_ms = rp_http_retry_after_ms(&t->notes, rp_sys_wall_ms(&rp_sys_real));
+		out->retry_after_ms =
+		    rp_http_retry_after_ms(&t->notes, rp_sys_wall_ms(&rp_sys_real));
 		out->wish = t->notes.wish;
 	}
 	cause_set(t, rc);
@@ -419,6 +433,7 @@ bool rp_transfer_is_undecided(const struct rp_transfer *t)
 	if (t->again || notes->withheld || notes->sockets > 0 || !notes->request_began)
 		return false;
 	if (out->http_status == 0)
-		return out->cause == RP_CAUSE_PROTOCOL || (out->cause == RP_CAUSE_RESET && !notes->answered);
+		return out->cause == RP_CAUSE_PROTOCOL ||
+		       (out->cause == RP_CAUSE_RESET && !notes->answered);
 	return out->http_status == 408 || rp_transfer_is_final_refusal(t);
 }

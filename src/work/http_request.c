@@ -14,11 +14,14 @@
 
 #include "base/assert.h"
 
-#define URL_FLAGS (CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME | CURLU_DISALLOW_USER | CURLU_PATH_AS_IS)
+#define URL_FLAGS                                                                                  \
+	(CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME | CURLU_DISALLOW_USER | CURLU_PATH_AS_IS)
 #define EXPECTS_BYTES ((size_t)64 << 10) /* well below the 1 MiB */
 
-/* The first refusal is the one worth telling; later addresses of the same name are seldom better. */
-static bool guard_lets_pass(struct rp_transfer *t, const struct sockaddr *sa, socklen_t len, unsigned port)
+/* The first refusal is the one worth telling; later addresses of the same name are seldom
+ * better. */
+static bool guard_lets_pass(struct rp_transfer *t, const struct sockaddr *sa, socklen_t len,
+			    unsigned port)
 {
 	const char *rule = NULL;
 	enum rp_cause cause = rp_guard_address(t->request.guard, sa, len, &rule);
@@ -57,19 +60,22 @@ static void answer_forget(struct rp_transfer *t)
 	rp_http_notes_begin(&t->notes);
 }
 
-/* The address is the resolved one and the one connected to: between this check and the connect no name is looked up. */
+/* The address is the resolved one and the one connected to: between this check and the connect no
+ * name is looked up. */
 static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct rp_transfer *t = arg;
 	int fd;
 
 	(void)purpose;
-	/* libcurl repeats a request by itself when a kept connection turns out dead: then all starts over. */
+	/* libcurl repeats a request by itself when a kept connection turns out dead: then all
+	 * starts over. */
 	t->notes.retried = t->notes.retried || t->notes.request_began;
 	t->notes.tls_began = t->notes.request_began = false;
 	t->outcome.peer[0] = '\0';
 	answer_forget(t);
-	if (!guard_lets_pass(t, &address->addr, address->addrlen, port_of(&address->addr, address->addrlen)))
+	if (!guard_lets_pass(t, &address->addr, address->addrlen,
+			     port_of(&address->addr, address->addrlen)))
 		return CURL_SOCKET_BAD;
 	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 	if (fd < 0) {
@@ -119,8 +125,9 @@ static bool peer_ask(struct rp_transfer *t, int fd)
 	return true;
 }
 
-/* Whom a handshake was with that fails, libcurl tells up to 7.88 at least, and not from 8.14 on at the latest. So the socket is
- * asked: the younger one, unless it has lost the race for the connection and is closed. */
+/* Whom a handshake was with that fails, libcurl tells up to 7.88 at least, and not from 8.14 on at
+ * the latest. So the socket is asked: the younger one, unless it has lost the race for the
+ * connection and is closed. */
 static void peer_note(struct rp_transfer *t)
 {
 	bool v6 = t->notes.family == AF_INET6;
@@ -129,8 +136,8 @@ static void peer_note(struct rp_transfer *t)
 		peer_ask(t, t->opened_fd[!v6]);
 }
 
-/* Each connection has an SSL_CTX of its own. What libcurl would load for it from files has been loaded and checked with the
- * configuration. */
+/* Each connection has an SSL_CTX of its own. What libcurl would load for it from files has been
+ * loaded and checked with the configuration. */
 static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *arg)
 {
 	struct rp_transfer *t = arg;
@@ -138,7 +145,9 @@ static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *arg)
 	(void)easy;
 	t->notes.tls_began = true;
 	peer_note(t);
-	return rp_tls_apply(ssl_ctx, t->request.anchors, t->request.identity) ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
+	return rp_tls_apply(ssl_ctx, t->request.anchors, t->request.identity)
+		   ? CURLE_OK
+		   : CURLE_SSL_CERTPROBLEM;
 }
 
 /* At the start the owner knew; on a kept connection that is now. */
@@ -159,13 +168,16 @@ static void request_begins(struct rp_transfer *t)
 	answer_forget(t);
 }
 
-/* Runs before the request is written, on reused connections too: those were opened under another request's policy. */
+/* Runs before the request is written, on reused connections too: those were opened under another
+ * request's policy. */
 static int on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port, int local_port)
 {
 	struct rp_transfer *t = arg;
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)peer_port)};
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)peer_port)};
-	struct sockaddr_storage sa = {.ss_family = AF_UNSPEC}; /* what cannot be read is a family the guard blocks */
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6,
+				   .sin6_port = htons((uint16_t)peer_port)};
+	/* what cannot be read is a family the guard blocks */
+	struct sockaddr_storage sa = {.ss_family = AF_UNSPEC};
 	socklen_t len = sizeof sa;
 	struct rp_http_ends ends = {local_ip, peer_ip, local_port, peer_port};
 	char ip[INET6_ADDRSTRLEN] = "";
@@ -209,7 +221,8 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 	}
 	if (!rp_http_notes_line(&t->notes, line))
 		return 0;
-	if (t->notes.head_done && rp_http_notes_end_is_open(&t->notes) && forbid_reuse(t, true) != CURLE_OK)
+	if (t->notes.head_done && rp_http_notes_end_is_open(&t->notes) &&
+	    forbid_reuse(t, true) != CURLE_OK)
 		return 0;
 	return line.len;
 }
@@ -228,7 +241,8 @@ static bool has_failed(const struct rp_transfer *t)
 }
 
 /* The last call before libcurl closes the connection of a request that failed. */
-static int on_progress(void *arg, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up)
+static int on_progress(void *arg, curl_off_t down_all, curl_off_t down, curl_off_t up_all,
+		       curl_off_t up)
 {
 	struct rp_transfer *t = arg;
 
@@ -236,7 +250,8 @@ static int on_progress(void *arg, curl_off_t down_all, curl_off_t down, curl_off
 	(void)down;
 	(void)up_all;
 	(void)up;
-	if (t->notes.request_began && !t->notes.looked_on && !has_final_head_begun(&t->notes) && has_failed(t))
+	if (t->notes.request_began && !t->notes.looked_on && !has_final_head_begun(&t->notes) &&
+	    has_failed(t))
 		rp_transfer_read_on(t);
 	return 0;
 }
@@ -244,7 +259,8 @@ static int on_progress(void *arg, curl_off_t down_all, curl_off_t down, curl_off
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
 	struct rp_transfer *t = arg;
-	size_t bytes = size * n, kept = t->outcome.response_bytes, room = RP_RESPONSE_HEAD_MAX - kept;
+	size_t bytes = size * n, kept = t->outcome.response_bytes,
+	       room = RP_RESPONSE_HEAD_MAX - kept;
 
 	memcpy(t->outcome.response + kept, data, bytes < room ? bytes : room);
 	t->outcome.response_bytes += bytes < room ? bytes : room;
@@ -263,29 +279,35 @@ static CURLcode set_callbacks(CURL *easy, struct rp_transfer *t)
 	CURLcode rc;
 
 	(void)(SET(CURLOPT_PRIVATE, t) && SET(CURLOPT_HTTPHEADER, t->items) &&
-	       SET(CURLOPT_ERRORBUFFER, t->error_text) && SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket) &&
-	       SET(CURLOPT_OPENSOCKETDATA, t) && SET(CURLOPT_PREREQFUNCTION, on_connected) &&
-	       SET(CURLOPT_PREREQDATA, t) && SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, t) &&
+	       SET(CURLOPT_ERRORBUFFER, t->error_text) &&
+	       SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket) && SET(CURLOPT_OPENSOCKETDATA, t) &&
+	       SET(CURLOPT_PREREQFUNCTION, on_connected) && SET(CURLOPT_PREREQDATA, t) &&
+	       SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, t) &&
 	       SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, t) &&
 	       SET(CURLOPT_XFERINFOFUNCTION, on_progress) && SET(CURLOPT_XFERINFODATA, t) &&
-	       SET(CURLOPT_NOPROGRESS, 0L) && SET(CURLOPT_SSL_CTX_FUNCTION, on_tls) && SET(CURLOPT_SSL_CTX_DATA, t));
+	       SET(CURLOPT_NOPROGRESS, 0L) && SET(CURLOPT_SSL_CTX_FUNCTION, on_tls) &&
+	       SET(CURLOPT_SSL_CTX_DATA, t));
 	return rc;
 }
 
-/* QUICK_EXIT: without it the end of a transfer waits for its resolver thread, and a dead name server stops the loop for
- * seconds. CAINFO NULL: on_tls brings the anchors, parsed; libcurl would parse them for each connection or, from a file, keep
- * them for a day, whatever becomes of the file.
- * HTTP/1.1: many small hosts gain nothing from h2 streams, and 7.88's h2 fails the second request on a connection. */
+/* QUICK_EXIT: without it the end of a transfer waits for its resolver thread, and a dead name
+ * server stops the loop for seconds. CAINFO NULL: on_tls brings the anchors, parsed; libcurl would
+ * parse them for each connection or, from a file, keep them for a day, whatever becomes of the
+ * file. HTTP/1.1: many small hosts gain nothing from h2 streams, and 7.88's h2 fails the second
+ * request on a connection. */
 static CURLcode set_constants(CURL *easy)
 {
 	CURLcode rc;
 
-	(void)(SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_QUICK_EXIT, 1L) && SET(CURLOPT_PROTOCOLS_STR, "http,https") &&
-	       SET(CURLOPT_FOLLOWLOCATION, 0L) && SET(CURLOPT_PROXY, "") && SET(CURLOPT_NOPROXY, "*") &&
-	       SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) && SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) &&
-	       SET(CURLOPT_PATH_AS_IS, 1L) && SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
-	       SET(CURLOPT_HTTP09_ALLOWED, 0L) && SET(CURLOPT_TCP_NODELAY, 1L) && SET(CURLOPT_MAXLIFETIME_CONN, 300L) &&
-	       SET(CURLOPT_SSL_VERIFYPEER, 1L) && SET(CURLOPT_SSL_VERIFYHOST, 2L) && SET(CURLOPT_CAINFO, NULL));
+	(void)(SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_QUICK_EXIT, 1L) &&
+	       SET(CURLOPT_PROTOCOLS_STR, "http,https") && SET(CURLOPT_FOLLOWLOCATION, 0L) &&
+	       SET(CURLOPT_PROXY, "") && SET(CURLOPT_NOPROXY, "*") &&
+	       SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) &&
+	       SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) && SET(CURLOPT_PATH_AS_IS, 1L) &&
+	       SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
+	       SET(CURLOPT_HTTP09_ALLOWED, 0L) && SET(CURLOPT_TCP_NODELAY, 1L) &&
+	       SET(CURLOPT_MAXLIFETIME_CONN, 300L) && SET(CURLOPT_SSL_VERIFYPEER, 1L) &&
+	       SET(CURLOPT_SSL_VERIFYHOST, 2L) && SET(CURLOPT_CAINFO, NULL));
 	return rc;
 }
 
@@ -297,7 +319,8 @@ struct rp_transfer *rp_transfer_new(struct rp_http_kept *kept)
 		return NULL;
 	t->kept = kept;
 	t->easy = curl_easy_init();
-	if (t->easy == NULL || set_callbacks(t->easy, t) != CURLE_OK || set_constants(t->easy) != CURLE_OK) {
+	if (t->easy == NULL || set_callbacks(t->easy, t) != CURLE_OK ||
+	    set_constants(t->easy) != CURLE_OK) {
 		rp_transfer_free(t);
 		return NULL;
 	}
@@ -314,14 +337,16 @@ void rp_transfer_free(struct rp_transfer *t)
 	free(t);
 }
 
-/* libcurl looks at the first name of a list item and prints the rest as it is, at some hundred instructions for each item;
- * so all lines go into one, joined by line ends. None of them has a name that libcurl looks for, but the first may. Items that
- * end in a colon take away what libcurl would add by itself; 7.88 expects a "100 Continue" for bodies over 1 MiB. */
+/* libcurl looks at the first name of a list item and prints the rest as it is, at some hundred
+ * instructions for each item; so all lines go into one, joined by line ends. None of them has a
+ * name that libcurl looks for, but the first may. Items that end in a colon take away what libcurl
+ * would add by itself; 7.88 expects a "100 Continue" for bodies over 1 MiB. */
 static bool head_set(struct rp_transfer *t, const struct rp_request *request)
 {
 	static const char accept[] = "Accept:", expect[] = "Expect:", type[] = "Content-Type:";
 	bool typed =
-	    request->n_headers > 0 && strncasecmp(request->headers[0], type, sizeof type - 1) == 0; /* by the caller */
+	    /* by the caller */
+	    request->n_headers > 0 && strncasecmp(request->headers[0], type, sizeof type - 1) == 0;
 	const char *items[4];
 	size_t i, bytes, n = 0;
 
@@ -330,7 +355,8 @@ static bool head_set(struct rp_transfer *t, const struct rp_request *request)
 		bytes = strlen(request->headers[i]);
 		assert(memchr(request->headers[i], '\r', bytes) == NULL &&
 		       memchr(request->headers[i], '\n', bytes) == NULL);
-		if ((i > 0 && !rp_buf_add(&t->head, "\r\n", 2)) || !rp_buf_add(&t->head, request->headers[i], bytes))
+		if ((i > 0 && !rp_buf_add(&t->head, "\r\n", 2)) ||
+		    !rp_buf_add(&t->head, request->headers[i], bytes))
 			return false;
 	}
 	if (request->n_headers > 0)
@@ -352,9 +378,10 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-/* libcurl gives a request a kept connection or session only if its TLS options are those that it began with; of what on_tls
- * does it knows nothing. So an option tells it: CAPATH, a directory of certificates, which on_tls takes out again with the
- * store that libcurl has put it into. There is none of the name, so that nobody would be believed if it stayed. */
+/* libcurl gives a request a kept connection or session only if its TLS options are those that it
+ * began with; of what on_tls does it knows nothing. So an option tells it: CAPATH, a directory of
+ * certificates, which on_tls takes out again with the store that libcurl has put it into. There is
+ * none of the name, so that nobody would be believed if it stayed. */
 static CURLcode credentials_set(struct rp_transfer *t, const char *anchors, const char *identity)
 {
 	CURL *easy = t->easy;
@@ -386,7 +413,8 @@ static CURLcode pins_set(struct rp_transfer *t, const char *pins)
 	return CURLE_OK;
 }
 
-/* Most transfers serve endpoints without TLS settings of their own, so nothing is set unless it changes. */
+/* Most transfers serve endpoints without TLS settings of their own, so nothing is set unless it
+ * changes. */
 static CURLcode tls_set(struct rp_transfer *t, const struct rp_request *request)
 {
 	const char *anchors = rp_tls_anchors_name(request->anchors),
@@ -399,12 +427,14 @@ static CURLcode tls_set(struct rp_transfer *t, const struct rp_request *request)
 		rc = pins_set(t, request->pins);
 	if (rc != CURLE_OK)
 		return rc;
-	return curl_easy_setopt(t->easy, CURLOPT_SSLVERSION,
-				(long)(request->tls_min == 13 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2));
+	return curl_easy_setopt(
+	    t->easy, CURLOPT_SSLVERSION,
+	    (long)(request->tls_min == 13 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2));
 }
 
-/* A transfer often serves the same URL again. libcurl would parse the text for every request; a parsed one it copies. The
- * flags are those with which it would parse it: what it refuses now is left to it, to be refused in its words. */
+/* A transfer often serves the same URL again. libcurl would parse the text for every request; a
+ * parsed one it copies. The flags are those with which it would parse it: what it refuses now is
+ * left to it, to be refused in its words. */
 static CURLcode url_set(struct rp_transfer *t, const char *url)
 {
 	CURL *easy = t->easy;
@@ -450,7 +480,8 @@ static CURLcode reuse_set(struct rp_transfer *t, bool fresh, bool forbid)
 	return rc == CURLE_OK ? forbid_reuse(t, forbid) : rc;
 }
 
-enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *request, struct rp_error *err)
+enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *request,
+				struct rp_error *err)
 {
 	CURL *easy = t->easy;
 	bool alone;
@@ -466,7 +497,8 @@ enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *
 	t->spent_us = 0;
 	rp_http_notes_begin(&t->notes);
 	if (!head_set(t, request))
-		return rp_fail(err, RP_ERR_NOMEM, "no memory for %zu header lines of a request", request->n_headers);
+		return rp_fail(err, RP_ERR_NOMEM, "no memory for %zu header lines of a request",
+			       request->n_headers);
 	alone = rp_http_spills(t->kept, request->url);
 	rc = url_set(t, request->url);
 	if (rc == CURLE_OK)
@@ -478,8 +510,8 @@ enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *
 		rc = reuse_set(t, alone, alone);
 	if (rc == CURLE_OK)
 		return RP_OK;
-	return rp_fail(err, rc == CURLE_OUT_OF_MEMORY ? RP_ERR_NOMEM : RP_ERR_INVAL, "cannot prepare a request: %s",
-		       curl_easy_strerror(rc));
+	return rp_fail(err, rc == CURLE_OUT_OF_MEMORY ? RP_ERR_NOMEM : RP_ERR_INVAL,
+		       "cannot prepare a request: %s", curl_easy_strerror(rc));
 }
 
 bool rp_transfer_prepare_again(struct rp_transfer *t)
@@ -492,7 +524,8 @@ bool rp_transfer_prepare_again(struct rp_transfer *t)
 	rest.timeout_ms -= spent_us / 1000;
 	if (rest.timeout_ms < 1)
 		rest.timeout_ms = 1;
-	if (rp_transfer_prepare(t, &rest, NULL) != RP_OK || reuse_set(t, true, t->forbids_reuse) != CURLE_OK)
+	if (rp_transfer_prepare(t, &rest, NULL) != RP_OK ||
+	    reuse_set(t, true, t->forbids_reuse) != CURLE_OK)
 		return false;
 	t->again = true;
 	t->written_before = written;

@@ -43,7 +43,8 @@ static bool head_take(struct rp_http_notes *notes, struct rp_span *rest)
 	do {
 		rp_http_notes_begin(notes);
 		while (!notes->head_done) {
-			if (!line_take(rest, &line) || !rp_http_notes_line(notes, line) || notes->status == 0)
+			if (!line_take(rest, &line) || !rp_http_notes_line(notes, line) ||
+			    notes->status == 0)
 				return false;
 		}
 	} while (notes->status < 200);
@@ -68,10 +69,11 @@ static void chunks_keep(struct rp_transfer *t, struct rp_span rest)
 	size_t size, i;
 
 	while (line_take(&rest, &line)) {
-		for (i = 0, size = 0; i < CHUNK_DIGITS_MAX && isxdigit((unsigned char)line.ptr[i]); i++)
-			size =
-			    size * 16 + (size_t)(isdigit((unsigned char)line.ptr[i]) ? line.ptr[i] - '0'
-										     : (line.ptr[i] | 0x20) - 'a' + 10);
+		for (i = 0, size = 0; i < CHUNK_DIGITS_MAX && isxdigit((unsigned char)line.ptr[i]);
+		     i++)
+			size = size * 16 + (size_t)(isdigit((unsigned char)line.ptr[i])
+							? line.ptr[i] - '0'
+							: (line.ptr[i] | 0x20) - 'a' + 10);
 		if (size == 0)
 			return;
 		size = size < rest.len ? size : rest.len;
@@ -108,7 +110,8 @@ void rp_transfer_read_on(struct rp_transfer *t)
 	if (t->fd >= 0 && bytes_take(t, &raw)) {
 		if (tls == NULL)
 			answer_take(t, (struct rp_span){raw.data, raw.len});
-		else if (rp_tls_decrypt(tls, (struct rp_span){raw.data, raw.len}, UNREAD_MAX, &plain))
+		else if (rp_tls_decrypt(tls, (struct rp_span){raw.data, raw.len}, UNREAD_MAX,
+					&plain))
 			answer_take(t, (struct rp_span){plain.data, plain.len});
 	}
 	rp_buf_release(&raw);

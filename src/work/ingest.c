@@ -16,7 +16,8 @@
 #include "work/rejects.h"
 
 #define PIPE_BYTES (1 << 20)
-#define HERE_LINES 64 /* so few are committed in this thread: waking another one would only delay them */
+/* so few are committed in this thread: waking another one would only delay them */
+#define HERE_LINES 64
 #define KEEP_LINES_BYTES (4 * RP_LINES_CHUNK)
 
 /* Lines on their way into one commit. */
@@ -58,8 +59,9 @@ static void take_signal(struct loop *l)
 		l->signals++;
 }
 
-/* A commit looks too. But input of which nothing is stored makes none, and a reader or a disk may keep the next one waiting,
- * while the locks that this process holds on the old files keep everybody from those that took their place. */
+/* A commit looks too. But input of which nothing is stored makes none, and a reader or a disk may
+ * keep the next one waiting, while the locks that this process holds on the old files keep
+ * everybody from those that took their place. */
 static enum rp_err look(struct loop *l)
 {
 	int64_t now_ms = rp_sys_boot_ms(l->o->sys);
@@ -77,16 +79,18 @@ static int until_look_ms(const struct loop *l)
 	return left_ms > 0 ? (int)left_ms : 0;
 }
 
-/* The one place that waits: for input or the end of a commit if wanted, for the reader of pending receipts, for a signal,
- * for the next look. Each batch comes by here before it has receipts. */
-static enum rp_err await(struct loop *l, bool want_input, bool want_commit, int timeout_ms, struct events *seen)
+/* The one place that waits: for input or the end of a commit if wanted, for the reader of pending
+ * receipts, for a signal, for the next look. Each batch comes by here before it has receipts. */
+static enum rp_err await(struct loop *l, bool want_input, bool want_commit, int timeout_ms,
+			 struct events *seen)
 {
 	int look_ms = until_look_ms(l);
 	bool pending = rp_receipts_pending(&l->receipts) > 0;
-	struct pollfd p[4] = {{.fd = want_input ? l->o->in_fd : -1, .events = POLLIN},
-			      {.fd = pending ? l->o->out_fd : -1, .events = POLLOUT},
-			      {.fd = l->o->signal_fd, .events = POLLIN},
-			      {.fd = want_commit ? rp_committer_fd(l->committer) : -1, .events = POLLIN}};
+	struct pollfd p[4] = {
+	    {.fd = want_input ? l->o->in_fd : -1, .events = POLLIN},
+	    {.fd = pending ? l->o->out_fd : -1, .events = POLLOUT},
+	    {.fd = l->o->signal_fd, .events = POLLIN},
+	    {.fd = want_commit ? rp_committer_fd(l->committer) : -1, .events = POLLIN}};
 	int n = poll(p, 4, timeout_ms < 0 || timeout_ms > look_ms ? look_ms : timeout_ms);
 	int sys = errno;
 	enum rp_err rc = look(l);
@@ -110,14 +114,15 @@ static enum rp_err await_reader(struct loop *l, size_t may_be_left)
 	while (rc == RP_OK && rp_receipts_pending(&l->receipts) > may_be_left) {
 		if (l->signals > 1)
 			return rp_fail(l->err, RP_ERR_IO,
-				       "told to stop twice while nobody read the receipts; %zu bytes of them are lost",
+				       "told to stop twice while nobody read the receipts; %zu "
+				       "bytes of them are lost",
 				       rp_receipts_pending(&l->receipts));
 		rc = await(l, false, false, -1, &seen);
 	}
 	return rc;
 }
 
-/* --- lines in --------------------------------------------------------------------------------------------------------
+/* --- lines in -----------------------------------------------------------------------------
  */
 
 static bool has_room(const struct slot *s)
@@ -143,7 +148,8 @@ static enum rp_err fill_slot(struct loop *l)
 		s->line_of[s->batch.n] = line;
 		s->bytes += line.len;
 		if (rp_batch_add(&s->batch, line, &options) == NULL)
-			return rp_fail(l->err, RP_ERR_NOMEM, "out of memory after line %" PRIu64, l->counts->lines);
+			return rp_fail(l->err, RP_ERR_NOMEM, "out of memory after line %" PRIu64,
+				       l->counts->lines);
 	}
 	return RP_OK;
 }
@@ -160,11 +166,12 @@ static enum rp_err read_some(struct loop *l, bool *full)
 	if (*full)
 		return RP_OK;
 	if (at == NULL)
-		return rp_fail(l->err, RP_ERR_NOMEM, "out of memory for line %" PRIu64, l->counts->lines + 1);
+		return rp_fail(l->err, RP_ERR_NOMEM, "out of memory for line %" PRIu64,
+			       l->counts->lines + 1);
 	got = read(l->o->in_fd, at, room);
 	if (got < 0 && errno != EINTR && errno != EAGAIN)
-		return rp_fail_sys(l->err, RP_ERR_IO, errno, "cannot read the input after line %" PRIu64,
-				   l->counts->lines);
+		return rp_fail_sys(l->err, RP_ERR_IO, errno,
+				   "cannot read the input after line %" PRIu64, l->counts->lines);
 	if (got > 0)
 		rp_lines_filled(&l->lines, (size_t)got);
 	if (got == 0) {
@@ -174,8 +181,8 @@ static enum rp_err read_some(struct loop *l, bool *full)
 	return RP_OK;
 }
 
-/* Reads and parses until the slot is full, or holds something while no commit is under way and no more input is there
- * at this moment; or until the commit under way has ended. */
+/* Reads and parses until the slot is full, or holds something while no commit is under way and no
+ * more input is there at this moment; or until the commit under way has ended. */
 static enum rp_err gather(struct loop *l)
 {
 	bool full = false;
@@ -187,7 +194,8 @@ static enum rp_err gather(struct loop *l)
 
 		rc = fill_slot(l);
 		any = l->filling->batch.n > 0 || l->overlong != RP_LINES_NONE;
-		full = full || !has_room(l->filling) || l->overlong != RP_LINES_NONE || l->ended || l->signals > 0;
+		full = full || !has_room(l->filling) || l->overlong != RP_LINES_NONE || l->ended ||
+		       l->signals > 0;
 		if (rc != RP_OK || (full && !busy))
 			return rc;
 		rc = await(l, !full, busy, any && !busy ? 0 : -1, &seen);
@@ -198,11 +206,12 @@ static enum rp_err gather(struct loop *l)
 	}
 }
 
-/* --- commits and receipts --------------------------------------------------------------------------------------------
+/* --- commits and receipts -----------------------------------------------------------------
  */
 
-/* Stores *n runs of the batch from `from` on, or fewer when they do not all fit: a burst must not stand before a quota
- * that is smaller than it, nor leave room unused that smaller commits would fill. Waits only when not even one fits. */
+/* Stores *n runs of the batch from `from` on, or fewer when they do not all fit: a burst must not
+ * stand before a quota that is smaller than it, nor leave room unused that smaller commits would
+ * fill. Waits only when not even one fits. */
 static enum rp_err append(struct loop *l, struct slot *s, size_t from, size_t *n)
 {
 	int64_t give_up_ms = rp_sys_boot_ms(l->o->sys) + l->o->full_wait_ms;
@@ -212,7 +221,8 @@ static enum rp_err append(struct loop *l, struct slot *s, size_t from, size_t *n
 
 	for (;;) {
 		struct rp_error why = {0};
-		enum rp_err rc = rp_batch_append(&s->batch, from, *n, &l->o->to, rp_sys_wall_ms(l->o->sys), &why);
+		enum rp_err rc = rp_batch_append(&s->batch, from, *n, &l->o->to,
+						 rp_sys_wall_ms(l->o->sys), &why);
 
 		if (rc == RP_OK && told)
 			rp_log(RP_LOG_INFO, "room", "after_line=%" PRIu64, l->counts->lines);
@@ -223,12 +233,16 @@ static enum rp_err append(struct loop *l, struct slot *s, size_t from, size_t *n
 			continue;
 		}
 		if (rc == RP_ERR_FULL && !told) {
-			rp_log(RP_LOG_WARN, "full", "after_line=%" PRIu64 " wait_ms=%" PRId64 " what=%s",
-			       l->counts->lines, l->o->full_wait_ms, rp_log_quote(why.text, text, sizeof text));
+			rp_log(RP_LOG_WARN, "full",
+			       "after_line=%" PRIu64 " wait_ms=%" PRId64 " what=%s",
+			       l->counts->lines, l->o->full_wait_ms,
+			       rp_log_quote(why.text, text, sizeof text));
 			told = true;
 		}
 		if (rc != RP_ERR_FULL || l->signals > 0 || rp_sys_boot_ms(l->o->sys) >= give_up_ms)
-			return rp_fail(l->err, rc, "%s; lines from %" PRIu64 " on have no receipt, send them again",
+			return rp_fail(l->err, rc,
+				       "%s; lines from %" PRIu64
+				       " on have no receipt, send them again",
 				       why.text, l->counts->lines + 1);
 		rc = await(l, false, false, (int)l->o->full_retry_ms, &seen);
 		if (rc != RP_OK)
@@ -263,7 +277,8 @@ static bool add_receipt(struct loop *l, const struct slot *s, size_t i)
 
 	if (stored != NULL) {
 		*(stored->duplicate ? &l->counts->duplicate : &l->counts->queued) += 1;
-		return rp_receipts_accepted(&l->receipts, line, stored->duplicate, stored->id, run->run_id);
+		return rp_receipts_accepted(&l->receipts, line, stored->duplicate, stored->id,
+					    run->run_id);
 	}
 	if (run->status == RP_RUN_SKIPPED) {
 		l->counts->skipped++;
@@ -284,7 +299,8 @@ static enum rp_err answer(struct loop *l, struct slot *s, size_t from, size_t n)
 		return rc;
 	for (i = from; i < from + n; i++)
 		if (!add_receipt(l, s, i))
-			return rp_fail(l->err, RP_ERR_NOMEM, "out of memory for the receipt of line %" PRIu64,
+			return rp_fail(l->err, RP_ERR_NOMEM,
+				       "out of memory for the receipt of line %" PRIu64,
 				       l->counts->lines);
 	rc = rp_receipts_write(&l->receipts, l->err);
 	return rc == RP_OK ? await_reader(l, RP_RECEIPTS_LIMIT) : rc;
@@ -319,7 +335,8 @@ static void begin(struct loop *l)
 	rp_committer_begin(l->committer, &l->filling->batch);
 }
 
-static enum rp_err finish(struct loop *l, struct slot *s, enum rp_err committed, const struct rp_error *why)
+static enum rp_err finish(struct loop *l, struct slot *s, enum rp_err committed,
+			  const struct rp_error *why)
 {
 	enum rp_err rc;
 
@@ -328,7 +345,8 @@ static enum rp_err finish(struct loop *l, struct slot *s, enum rp_err committed,
 	else if (committed == RP_ERR_FULL)
 		rc = store_here(l, s);
 	else
-		rc = rp_fail(l->err, committed, "%s; lines from %" PRIu64 " on have no receipt, send them again",
+		rc = rp_fail(l->err, committed,
+			     "%s; lines from %" PRIu64 " on have no receipt, send them again",
 			     why->text, l->counts->lines + 1);
 	clear_slot(s);
 	return rc;
@@ -341,12 +359,13 @@ static enum rp_err turn_page(struct loop *l)
 	if (l->left.cap > KEEP_LINES_BYTES)
 		rp_buf_release(&l->left);
 	if (!rp_lines_leave(&l->lines, &l->left))
-		return rp_fail(l->err, RP_ERR_NOMEM, "out of memory after line %" PRIu64, l->counts->lines);
+		return rp_fail(l->err, RP_ERR_NOMEM, "out of memory after line %" PRIu64,
+			       l->counts->lines);
 	return RP_OK;
 }
 
-/* Ends the commit under way, if there is one, and begins the next with what has been filled. The disk goes first: the
- * next batch is on its way before the receipts of the last one are made. */
+/* Ends the commit under way, if there is one, and begins the next with what has been filled. The
+ * disk goes first: the next batch is on its way before the receipts of the last one are made. */
 static enum rp_err turn_over(struct loop *l)
 {
 	bool bulk = l->filling->batch.n >= HERE_LINES;
@@ -386,13 +405,14 @@ static enum rp_err pass_overlong(struct loop *l)
 		rc = rp_rejects_sync(l->o->rejects_fd, l->err);
 	if (rc != RP_OK)
 		return rc;
-	snprintf(reason, sizeof reason, "the line is longer than %zu bytes; raise [ingest] max_line if it is a run",
+	snprintf(reason, sizeof reason,
+		 "the line is longer than %zu bytes; raise [ingest] max_line if it is a run",
 		 l->o->max_line_bytes);
 	l->counts->lines++;
 	l->counts->rejected++;
 	if (!rp_receipts_rejected(&l->receipts, l->counts->lines, "too_large", reason))
-		return rp_fail(l->err, RP_ERR_NOMEM, "out of memory for the receipt of line %" PRIu64,
-			       l->counts->lines);
+		return rp_fail(l->err, RP_ERR_NOMEM,
+			       "out of memory for the receipt of line %" PRIu64, l->counts->lines);
 	rc = rp_receipts_write(&l->receipts, l->err);
 	return rc == RP_OK ? await_reader(l, RP_RECEIPTS_LIMIT) : rc;
 }
@@ -453,7 +473,8 @@ enum rp_err rp_ingest_run(const struct rp_ingest_options *options, struct rp_ing
 	l->look_boot_ms = rp_sys_boot_ms(options->sys) + options->look_ms;
 	rp_lines_init(&l->lines, options->max_line_bytes);
 	rp_receipts_init(&l->receipts, options->out_fd);
-	/* Bigger pipes make bigger batches; a smaller one works as well, so a refusal does not matter. */
+	/* Bigger pipes make bigger batches; a smaller one works as well, so a refusal does not
+	 * matter. */
 	fcntl(options->in_fd, F_SETPIPE_SZ, PIPE_BYTES);
 	fcntl(options->out_fd, F_SETPIPE_SZ, PIPE_BYTES);
 	rc = rp_committer_start(&options->to, options->sys, &l->committer, err);

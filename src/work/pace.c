@@ -95,7 +95,8 @@ void rp_places_granted(struct rp_places *p)
 
 void rp_places_look(struct rp_places *p, int64_t now_boot_ms)
 {
-	if (p->now >= p->max || now_boot_ms - p->changed_boot_ms < RP_PLACES_GROW_MS || p->refusals > 0)
+	if (p->now >= p->max || now_boot_ms - p->changed_boot_ms < RP_PLACES_GROW_MS ||
+	    p->refusals > 0)
 		return;
 	p->now += p->now / 4 + 1;
 	if (p->now > p->max)
@@ -124,7 +125,8 @@ int64_t rp_lag_begin_within_ms(int64_t lag_ms)
 
 static int64_t until_granted_ms(const struct rp_credit *c, int64_t now_boot_ms)
 {
-	int64_t after = c->begun_boot_ms + RP_CREDIT_AFTER_MS, every = c->granted_boot_ms + RP_CREDIT_EVERY_MS;
+	int64_t after = c->begun_boot_ms + RP_CREDIT_AFTER_MS,
+		every = c->granted_boot_ms + RP_CREDIT_EVERY_MS;
 	int64_t left = (after < every ? after : every) - now_boot_ms;
 
 	return left > 0 ? left : 0;

@@ -9,7 +9,8 @@
 
 #include "core/json.h"
 
-/* Beyond the limit stand at most the receipts of one batch; this is room for the longest ones there are. */
+/* Beyond the limit stand at most the receipts of one batch; this is room for the longest ones
+ * there are. */
 #define BUFFER_MAX (RP_RECEIPTS_LIMIT + ((size_t)16 << 20))
 #define FILE_CHUNK ((size_t)64 << 10)
 
@@ -20,8 +21,8 @@ void rp_receipts_init(struct rp_receipts *r, int fd)
 	memset(r, 0, sizeof *r);
 	r->buf.max = BUFFER_MAX;
 	r->fd = fd;
-	/* O_NONBLOCK would change the descriptor for everybody who shares it. A pipe that polls writable has a free
-	 * page, so PIPE_BUF bytes do not block. */
+	/* O_NONBLOCK would change the descriptor for everybody who shares it. A pipe that polls
+	 * writable has a free page, so PIPE_BUF bytes do not block. */
 	r->chunk = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? FILE_CHUNK : PIPE_BUF;
 }
 
@@ -39,15 +40,16 @@ static bool add_head(struct rp_receipts *r, uint64_t line, const char *status)
 		*--at = (char)('0' + line % 10);
 		line /= 10;
 	} while (line > 0);
-	return rp_buf_add(&r->buf, "{\"line\":", 8) && rp_buf_add(&r->buf, at, (size_t)(digits + sizeof digits - at)) &&
+	return rp_buf_add(&r->buf, "{\"line\":", 8) &&
+	       rp_buf_add(&r->buf, at, (size_t)(digits + sizeof digits - at)) &&
 	       rp_buf_add(&r->buf, ",\"status\":\"", 11) && rp_buf_add_text(&r->buf, status) &&
 	       rp_buf_add_char(&r->buf, '"');
 }
 
 static bool add_text(struct rp_receipts *r, const char *name, struct rp_span text)
 {
-	return rp_buf_add(&r->buf, ",\"", 2) && rp_buf_add_text(&r->buf, name) && rp_buf_add(&r->buf, "\":", 2) &&
-	       rp_json_quote(text, &r->buf);
+	return rp_buf_add(&r->buf, ",\"", 2) && rp_buf_add_text(&r->buf, name) &&
+	       rp_buf_add(&r->buf, "\":", 2) && rp_json_quote(text, &r->buf);
 }
 
 static bool add_end(struct rp_receipts *r, struct rp_span run_id)
@@ -55,8 +57,8 @@ static bool add_end(struct rp_receipts *r, struct rp_span run_id)
 	return (run_id.len == 0 || add_text(r, "run_id", run_id)) && rp_buf_add(&r->buf, "}\n", 2);
 }
 
-bool rp_receipts_accepted(struct rp_receipts *r, uint64_t line, bool duplicate, const unsigned char id[RP_ID_BYTES],
-			  struct rp_span run_id)
+bool rp_receipts_accepted(struct rp_receipts *r, uint64_t line, bool duplicate,
+			  const unsigned char id[RP_ID_BYTES], struct rp_span run_id)
 {
 	char text[RP_ID_TEXT_MAX];
 
@@ -64,12 +66,15 @@ bool rp_receipts_accepted(struct rp_receipts *r, uint64_t line, bool duplicate, 
 	       add_text(r, "id", rp_span_of(rp_id_format(id, text))) && add_end(r, run_id);
 }
 
-bool rp_receipts_skipped(struct rp_receipts *r, uint64_t line, const char *reason, struct rp_span run_id)
+bool rp_receipts_skipped(struct rp_receipts *r, uint64_t line, const char *reason,
+			 struct rp_span run_id)
 {
-	return add_head(r, line, "skipped") && add_text(r, "reason", rp_span_of(reason)) && add_end(r, run_id);
+	return add_head(r, line, "skipped") && add_text(r, "reason", rp_span_of(reason)) &&
+	       add_end(r, run_id);
 }
 
-bool rp_receipts_rejected(struct rp_receipts *r, uint64_t line, const char *code, const char *reason)
+bool rp_receipts_rejected(struct rp_receipts *r, uint64_t line, const char *code,
+			  const char *reason)
 {
 	return add_head(r, line, "rejected") && add_text(r, "code", rp_span_of(code)) &&
 	       add_text(r, "reason", rp_span_of(reason)) && add_end(r, rp_span_of(NULL));
@@ -105,10 +110,10 @@ enum rp_err rp_receipts_write(struct rp_receipts *r, struct rp_error *err)
 		ssize_t did = write(r->fd, r->buf.data + r->at, n < r->chunk ? n : r->chunk);
 
 		if (did < 0 && errno == EPIPE)
-			return rp_fail(
-			    err, RP_ERR_IO,
-			    "nobody reads the receipts any more; lines without a receipt may be stored, sending them "
-			    "again is safe");
+			return rp_fail(err, RP_ERR_IO,
+				       "nobody reads the receipts any more; lines without a "
+				       "receipt may be stored, sending them "
+				       "again is safe");
 		if (did < 0 && (errno == EINTR || errno == EAGAIN))
 			break;
 		if (did < 0)

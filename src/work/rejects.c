@@ -6,7 +6,8 @@
 
 #include "base/file.h"
 
-/* What cannot be synced (a terminal, a pipe) says EINVAL: there is nothing to lose in a power cut then. */
+/* What cannot be synced (a terminal, a pipe) says EINVAL: there is nothing to lose in a power cut
+ * then. */
 static int synced(int fd)
 {
 	return fdatasync(fd) == 0 || errno == EINVAL || errno == EROFS ? 0 : errno;
@@ -29,14 +30,16 @@ enum rp_err rp_rejects_open(const char *path, int *fd, struct rp_error *err)
 enum rp_err rp_rejects_write(int fd, struct rp_span bytes, bool end, struct rp_error *err)
 {
 	while (bytes.len > 0 || end) {
-		struct iovec parts[2] = {{.iov_base = (char *)(uintptr_t)bytes.ptr, .iov_len = bytes.len},
-					 {.iov_base = (char[]){'\n'}, .iov_len = end}};
+		struct iovec parts[2] = {
+		    {.iov_base = (char *)(uintptr_t)bytes.ptr, .iov_len = bytes.len},
+		    {.iov_base = (char[]){'\n'}, .iov_len = end}};
 		ssize_t did = writev(fd, parts, 2);
 
 		if (did < 0 && errno == EINTR)
 			continue;
 		if (did < 0)
-			return rp_fail_sys(err, RP_ERR_IO, errno, "cannot write to the rejects file");
+			return rp_fail_sys(err, RP_ERR_IO, errno,
+					   "cannot write to the rejects file");
 		if ((size_t)did > bytes.len)
 			return RP_OK;
 		bytes.ptr += did;

@@ -25,14 +25,16 @@ static void tell_what_waits(const struct rp_reload_source *source, const struct 
 	    {"outbox.quota", then->quota_bytes != now->quota_bytes},
 	    {"outbox.map_size", then->map_bytes != now->map_bytes},
 	    {"outbox.disk_reserve", then->disk_reserve_bytes != now->disk_reserve_bytes},
-	    {"sender.in_flight", !source->fixed_in_flight && then->sender_in_flight != now->sender_in_flight},
+	    {"sender.in_flight",
+	     !source->fixed_in_flight && then->sender_in_flight != now->sender_in_flight},
 	};
 	char list[128] = "";
 	size_t i, n = 0;
 
 	for (i = 0; i < sizeof keys / sizeof keys[0]; i++)
 		if (keys[i].changed)
-			n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n > 0 ? "," : "", keys[i].key);
+			n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n > 0 ? "," : "",
+					      keys[i].key);
 	if (n > 0)
 		rp_log(RP_LOG_WARN, "reload_partly", "restart_for=%s", list);
 }

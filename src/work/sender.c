@@ -11,11 +11,14 @@
 
 #include "base/log.h"
 
-#define DRAIN_LOOK_MS 100  /* with --drain, how often an idle sender asks whether the others are done too */
-#define STOP_AGAIN_MS 2000 /* a group and its supervisor pass one stop on twice: only a later one means "at once" */
-#define AHEAD_MAX 1024     /* room for claims that wait for a free place, and for results that wait for a turn */
+/* with --drain, how often an idle sender asks whether the others are done too */
+#define DRAIN_LOOK_MS 100
+/* a group and its supervisor pass one stop on twice: only a later one means "at once" */
+#define STOP_AGAIN_MS 2000
+/* room for claims that wait for a free place, and for results that wait for a turn */
+#define AHEAD_MAX 1024
 
-/* --- stepping ----------------------------------------------------------------------------------------------------- */
+/* --- stepping ----------------------------------------------------------------------------- */
 
 static void shorter(int64_t *wait_ms, int64_t candidate_ms)
 {
@@ -77,7 +80,8 @@ enum rp_err rp_sender_step(struct rp_sender *s, int *wait_ms, bool *done, struct
 	}
 	if (e == RP_OK && rp_sender_next_turn_ms(s) == 0) {
 		e = rp_sender_take_turn(s, err);
-		/* A commit may wait for the write lock or the disk for longer than a lease lasts. */
+		/* A commit may wait for the write lock or the disk for longer than a lease
+		 * lasts. */
 		s->now_boot_ms = rp_sys_boot_ms(s->o.sys);
 		rp_sender_drop_after_stall(s);
 	}
@@ -108,7 +112,8 @@ void rp_sender_stop(struct rp_sender *s)
 	s->now_boot_ms = rp_sys_boot_ms(s->o.sys);
 	s->stopped_boot_ms = s->now_boot_ms;
 	s->stop_boot_ms = s->now_boot_ms + s->o.settings->config.stop_grace_ms;
-	rp_log(RP_LOG_INFO, "stopping", "running=%zu returned=%zu", s->running, rp_sender_n_ready(s));
+	rp_log(RP_LOG_INFO, "stopping", "running=%zu returned=%zu", s->running,
+	       rp_sender_n_ready(s));
 	rp_sender_return_ready(s);
 }
 
@@ -124,7 +129,8 @@ static enum rp_err obey(struct rp_sender *s, int signal_fd, bool *over, struct r
 		next = s->o.reload != NULL ? s->o.reload(s->o.reload_arg) : NULL;
 		return next != NULL ? rp_sender_reload(s, next, err) : RP_OK;
 	}
-	*over = s->stop_boot_ms != 0 && rp_sys_boot_ms(s->o.sys) - s->stopped_boot_ms >= STOP_AGAIN_MS;
+	*over =
+	    s->stop_boot_ms != 0 && rp_sys_boot_ms(s->o.sys) - s->stopped_boot_ms >= STOP_AGAIN_MS;
 	rp_sender_stop(s);
 	return RP_OK;
 }
@@ -158,7 +164,7 @@ void rp_sender_read_counts(const struct rp_sender *s, struct rp_sender_counts *o
 	*out = s->counts;
 }
 
-/* --- life --------------------------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------- */
 
 static enum rp_err make_jobs(struct rp_sender *s, struct rp_error *err)
 {
@@ -181,7 +187,8 @@ static enum rp_err make_jobs(struct rp_sender *s, struct rp_error *err)
 	return RP_OK;
 }
 
-enum rp_err rp_sender_new(const struct rp_sender_options *options, struct rp_sender **out, struct rp_error *err)
+enum rp_err rp_sender_new(const struct rp_sender_options *options, struct rp_sender **out,
+			  struct rp_error *err)
 {
 	struct rp_sender *s = calloc(1, sizeof *s);
 	enum rp_err e;
@@ -235,7 +242,8 @@ void rp_sender_free(struct rp_sender *s)
 	if (s == NULL)
 		return;
 	if (rp_sender_settle_rest(s, &err) != RP_OK)
-		rp_log(RP_LOG_WARN, "leave_failed", "why=%s unsettled=%zu", rp_err_name(err.code), s->finished.n);
+		rp_log(RP_LOG_WARN, "leave_failed", "why=%s unsettled=%zu", rp_err_name(err.code),
+		       s->finished.n);
 	if (rp_outbox_leave(s->o.outbox, rp_sys_wall_ms(s->o.sys), &err) != RP_OK)
 		rp_log(RP_LOG_WARN, "leave_failed", "why=%s",
 		       rp_err_name(err.code)); /* the next sender returns its claims */

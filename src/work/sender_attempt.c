@@ -9,14 +9,17 @@
 #include "core/retry.h"
 #include "core/start.h"
 
-#define LEASE_MARGIN_MS 1000              /* a claim is not begun when its lease may be taken within this time */
-#define SHORT_BYTES ((size_t)64 << 10)    /* payloads up to this size stay in memory until they are answered */
-#define KEPT_BYTES_MAX ((size_t)16 << 10) /* a place keeps a buffer of this size for its next payload */
-#define NO_KEY_WAIT_MS 60000              /* an endpoint without a valid key is asked again after this time */
-#define NO_PORT_WAIT_MS 1000              /* ... and one towards which no local port is free, after this */
-#define SUCCESS_RESPONSE_MAX 64 /* of a 2xx answer's body so much is kept; failures keep all of RP_RESPONSE_HEAD_MAX */
+#define LEASE_MARGIN_MS 1000 /* a claim is not begun when its lease may be taken within this time */
+/* payloads up to this size stay in memory until they are answered */
+#define SHORT_BYTES ((size_t)64 << 10)
+#define KEPT_BYTES_MAX                                                                             \
+	((size_t)16 << 10)   /* a place keeps a buffer of this size for its next payload */
+#define NO_KEY_WAIT_MS 60000 /* an endpoint without a valid key is asked again after this time */
+#define NO_PORT_WAIT_MS 1000 /* ... and one towards which no local port is free, after this */
+/* of a 2xx answer's body so much is kept; failures keep all of RP_RESPONSE_HEAD_MAX */
+#define SUCCESS_RESPONSE_MAX 64
 
-/* --- its place ---------------------------------------------------------------------------------------------------- */
+/* --- its place ---------------------------------------------------------------------------- */
 
 static struct rp_sender_place *take_place(struct rp_sender *s)
 {
@@ -27,7 +30,8 @@ static struct rp_sender_place *take_place(struct rp_sender *s)
 	return p;
 }
 
-/* The payload is not needed any more once the request is over; large ones must not pile up in free places. */
+/* The payload is not needed any more once the request is over; large ones must not pile up in free
+ * places. */
 static void give_place_back(struct rp_sender *s, struct rp_sender_place *p)
 {
 	if (p->dispatch.text.cap > KEPT_BYTES_MAX)
@@ -36,7 +40,7 @@ static void give_place_back(struct rp_sender *s, struct rp_sender_place *p)
 	s->free_places = p;
 }
 
-/* --- its end ------------------------------------------------------------------------------------------------------ */
+/* --- its end ------------------------------------------------------------------------------ */
 
 static void push_finished(struct rp_sender *s, struct rp_sender_job *j, enum rp_settle_kind kind)
 {
@@ -85,8 +89,8 @@ static void decide(struct rp_sender *s, struct rp_sender_job *j, const struct rp
 	if (policy == NULL)
 		policy = &s->o.settings->config.defaults;
 	random = draw(s);
-	v = rp_retry_decide(&policy->retry, &j->outcome, j->claim.failures + 1, j->claim.budget_at_ms,
-			    j->claim.expires_at_ms, s->now_at_ms, random);
+	v = rp_retry_decide(&policy->retry, &j->outcome, j->claim.failures + 1,
+			    j->claim.budget_at_ms, j->claim.expires_at_ms, s->now_at_ms, random);
 	push_finished(s, j,
 		      v.kind == RP_VERDICT_DELIVERED ? RP_SETTLE_DELIVERED
 		      : v.kind == RP_VERDICT_RETRY   ? RP_SETTLE_RETRY
@@ -100,17 +104,20 @@ static void decide(struct rp_sender *s, struct rp_sender_job *j, const struct rp
 }
 
 /* The attempt ends before a request was made. */
-static void finish_without_request(struct rp_sender *s, struct rp_sender_job *j, const struct rp_policy *policy,
-				   enum rp_cause cause, const char *detail)
+static void finish_without_request(struct rp_sender *s, struct rp_sender_job *j,
+				   const struct rp_policy *policy, enum rp_cause cause,
+				   const char *detail)
 {
 	memset(&j->outcome, 0, sizeof j->outcome);
 	j->outcome.cause = cause;
-	snprintf(j->outcome.detail, sizeof j->outcome.detail, "%.*s", RP_DETAIL_TEXT_MAX - 1, detail);
+	snprintf(j->outcome.detail, sizeof j->outcome.detail, "%.*s", RP_DETAIL_TEXT_MAX - 1,
+		 detail);
 	decide(s, j, policy);
 }
 
 /* Nothing is sent, and nothing is spent: what is missing is ours to mend. */
-static void park(struct rp_sender *s, struct rp_sender_job *j, enum rp_cause cause, const char *detail, int64_t wait_ms)
+static void park(struct rp_sender *s, struct rp_sender_job *j, enum rp_cause cause,
+		 const char *detail, int64_t wait_ms)
 {
 	char text[RP_DETAIL_TEXT_MAX];
 
@@ -147,7 +154,8 @@ static void answered(struct rp_sender *s, struct rp_sender_job *j, struct rp_sen
 	if (j->outcome.cause == RP_CAUSE_NONE && j->outcome.response_bytes > SUCCESS_RESPONSE_MAX)
 		j->outcome.response_bytes = SUCCESS_RESPONSE_MAX;
 	rp_attempt_mask_secrets(&p->attempt, j->outcome.response, j->outcome.response_bytes);
-	rp_attempt_mask_secrets(&p->attempt, (unsigned char *)j->outcome.detail, strlen(j->outcome.detail));
+	rp_attempt_mask_secrets(&p->attempt, (unsigned char *)j->outcome.detail,
+				strlen(j->outcome.detail));
 	decide(s, j, p->attempt.policy);
 }
 
@@ -174,10 +182,10 @@ void rp_sender_on_done(void *arg, void *owner, const struct rp_outcome *outcome)
 	j->generation->requests--;
 	rp_sender_discard_unused(s);
 }
-/* --- its beginning ------------------------------------------------------------------------------------------------ */
+/* --- its beginning ------------------------------------------------------------------------ */
 
-/* When nothing runs whose end could mend a lack of memory, the entry would be claimed again and again: then another process is
- * to try. */
+/* When nothing runs whose end could mend a lack of memory, the entry would be claimed again and
+ * again: then another process is to try. */
 static enum rp_err put_off(struct rp_sender *s, struct rp_sender_job *j, enum rp_err why)
 {
 	shrink(s, j, rp_err_name(why));
@@ -190,7 +198,8 @@ static int64_t age_ms(const struct rp_sender_job *j, int64_t now_boot_ms)
 }
 
 /* The clock is read anew: many requests may have begun in this step before it. */
-static bool may_begin(struct rp_sender *s, const struct rp_sender_job *j, const struct rp_sender_place *p)
+static bool may_begin(struct rp_sender *s, const struct rp_sender_job *j,
+		      const struct rp_sender_place *p)
 {
 	struct rp_start start = {
 	    .endpoint = &p->dispatch.endpoint,
@@ -210,7 +219,8 @@ static bool may_begin(struct rp_sender *s, const struct rp_sender_job *j, const 
 		return false;
 	verdict = rp_start_judge(&start);
 	if (verdict != RP_START_GO)
-		rp_log(RP_LOG_DEBUG, "not_begun", "seq=%" PRIu64 " why=%d", j->claim.seq, (int)verdict);
+		rp_log(RP_LOG_DEBUG, "not_begun", "seq=%" PRIu64 " why=%d", j->claim.seq,
+		       (int)verdict);
 	return verdict == RP_START_GO;
 }
 
@@ -222,7 +232,8 @@ static bool may_write(void *owner)
 	enum rp_err e = rp_outbox_fetch_endpoint(j->place->sender->o.outbox, &j->claim, d, &err);
 
 	if (e != RP_OK && e != RP_ERR_STALE)
-		rp_log(RP_LOG_ERROR, "claim_unreadable", "seq=%" PRIu64 " why=%s", j->claim.seq, rp_err_name(e));
+		rp_log(RP_LOG_ERROR, "claim_unreadable", "seq=%" PRIu64 " why=%s", j->claim.seq,
+		       rp_err_name(e));
 	return e == RP_OK && d->endpoint_known && rp_start_may_go_on(&d->endpoint);
 }
 
@@ -239,12 +250,13 @@ static bool read_body(void *owner, size_t at, char *out, size_t n)
 		return false; /* libcurl goes back to the beginning only */
 	e = rp_outbox_fetch_piece(p->sender->o.outbox, &p->piece, out, n, &err);
 	if (e != RP_OK && e != RP_ERR_STALE)
-		rp_log(RP_LOG_ERROR, "payload_unreadable", "seq=%" PRIu64 " why=%s", j->claim.seq, rp_err_name(e));
+		rp_log(RP_LOG_ERROR, "payload_unreadable", "seq=%" PRIu64 " why=%s", j->claim.seq,
+		       rp_err_name(e));
 	return e == RP_OK;
 }
 
-/* It was checked and signed as a whole. From now on it is in memory only as far as libcurl's buffer holds it: any number of
- * receivers may hang on long payloads, and others have theirs. */
+/* It was checked and signed as a whole. From now on it is in memory only as far as libcurl's
+ * buffer holds it: any number of receivers may hang on long payloads, and others have theirs. */
 static void read_while_sent(struct rp_sender_job *j, struct rp_sender_place *p)
 {
 	p->piece = (struct rp_piece){.seq = j->claim.seq};
@@ -253,7 +265,8 @@ static void read_while_sent(struct rp_sender_job *j, struct rp_sender_place *p)
 }
 
 /* With what was fetched into the place. The job has the place when a request is under way. */
-static enum rp_err begin(struct rp_sender *s, struct rp_sender_job *j, struct rp_sender_place *p, struct rp_error *err)
+static enum rp_err begin(struct rp_sender *s, struct rp_sender_job *j, struct rp_sender_place *p,
+			 struct rp_error *err)
 {
 	char detail[RP_DETAIL_TEXT_MAX];
 	enum rp_cause cause;
@@ -261,10 +274,12 @@ static enum rp_err begin(struct rp_sender *s, struct rp_sender_job *j, struct rp
 
 	if (j->claim.expires_at_ms != 0 && j->claim.expires_at_ms <= s->now_at_ms) {
 		s->counts.attempts++;
-		finish_without_request(s, j, NULL, RP_CAUSE_EXPIRED, "expires_at passed before the attempt");
+		finish_without_request(s, j, NULL, RP_CAUSE_EXPIRED,
+				       "expires_at passed before the attempt");
 		return RP_OK;
 	}
-	cause = rp_attempt_prepare(&p->attempt, s->o.settings, &p->dispatch, j->claim.attempt, s->now_at_ms, detail);
+	cause = rp_attempt_prepare(&p->attempt, s->o.settings, &p->dispatch, j->claim.attempt,
+				   s->now_at_ms, detail);
 	if (!may_begin(s, j, p)) {
 		push_finished(s, j, RP_SETTLE_RETURN);
 		return RP_OK;
@@ -293,7 +308,8 @@ static enum rp_err begin(struct rp_sender *s, struct rp_sender_job *j, struct rp
 	s->counts.attempts++;
 	if (e != RP_OK) {
 		finish_without_request(s, j, p->attempt.policy, RP_CAUSE_LOCAL,
-				       err != NULL ? err->text : "the request could not be started");
+				       err != NULL ? err->text
+						   : "the request could not be started");
 		return RP_OK;
 	}
 	j->generation = s->newest;
@@ -322,7 +338,8 @@ static enum rp_err start_in(struct rp_sender *s, struct rp_sender_job *j, struct
 		return RP_OK;
 	}
 	if (e == RP_ERR_DAMAGED) {
-		rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=entry_or_payload", j->claim.seq);
+		rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=entry_or_payload",
+		       j->claim.seq);
 		finish_without_request(s, j, NULL, RP_CAUSE_DAMAGED,
 				       "a stored record fails its checksum; set aside, not sent");
 		return RP_OK;
@@ -351,7 +368,8 @@ int64_t rp_sender_next_start_ms(const struct rp_sender *s)
 
 	if (s->metered.n > 0)
 		return place_ms == 0 ? 0
-				     : s->metered.first->begin_within_ms + 1 - age_ms(s->metered.first, s->now_boot_ms);
+				     : s->metered.first->begin_within_ms + 1 -
+					   age_ms(s->metered.first, s->now_boot_ms);
 	if (s->ready.n == 0 || place_ms < 0)
 		return -1;
 	credit_ms = rp_credit_next_ms(&s->credit, s->now_boot_ms);
@@ -362,7 +380,8 @@ void rp_sender_return_ready(struct rp_sender *s)
 {
 	struct rp_sender_job *j;
 
-	while ((j = rp_sender_list_pop(&s->metered)) != NULL || (j = rp_sender_list_pop(&s->ready)) != NULL)
+	while ((j = rp_sender_list_pop(&s->metered)) != NULL ||
+	       (j = rp_sender_list_pop(&s->ready)) != NULL)
 		push_finished(s, j, RP_SETTLE_RETURN);
 }
 
@@ -383,14 +402,15 @@ bool rp_sender_is_stalled(const struct rp_sender *s, int64_t since_boot_ms)
 	return s->now_boot_ms - since_boot_ms > s->o.settings->config.lease_ms - LEASE_MARGIN_MS;
 }
 
-/* After a stall longer than the lease others may have taken our claims. Requests under way are fenced when they settle, but
- * nothing that has not begun may begin: its claim may be somebody else's by now. */
+/* After a stall longer than the lease others may have taken our claims. Requests under way are
+ * fenced when they settle, but nothing that has not begun may begin: its claim may be somebody
+ * else's by now. */
 void rp_sender_drop_after_stall(struct rp_sender *s)
 {
 	if (!rp_sender_is_stalled(s, s->beat_boot_ms))
 		return;
-	rp_log(RP_LOG_WARN, "stalled", "for_ms=%" PRId64 " returned=%zu", s->now_boot_ms - s->beat_boot_ms,
-	       rp_sender_n_ready(s));
+	rp_log(RP_LOG_WARN, "stalled", "for_ms=%" PRId64 " returned=%zu",
+	       s->now_boot_ms - s->beat_boot_ms, rp_sender_n_ready(s));
 	rp_sender_return_ready(s);
 }
 

@@ -2,13 +2,14 @@
 
 #include "base/log.h"
 
-#define EXPIRE_MS 5000     /* how often delivered and dead entries past their keep time are removed */
-#define EXPIRE_MAX 250     /* ... and how many in a transaction: some 3 ms */
+#define EXPIRE_MS 5000 /* how often delivered and dead entries past their keep time are removed */
+#define EXPIRE_MAX 250 /* ... and how many in a transaction: some 3 ms */
 #define EXPIRE_AGAIN_MS 10 /* when there are more: as fast as entries can be delivered */
 #define JOBS_MAX 200       /* entries of operators' jobs moved in a transaction */
 #define JOBS_RUNG_MS 100   /* how soon after a look at the jobs the doorbell makes for another */
-#define REAP_AGAIN_MS 10   /* a sender's end is told just before the kernel drops its lock: look again, */
-#define REAP_UNTIL_MS 200  /* for so long */
+/* a sender's end is told just before the kernel drops its lock: look again, */
+#define REAP_AGAIN_MS 10
+#define REAP_UNTIL_MS 200 /* for so long */
 
 enum rp_err rp_sender_reap(struct rp_sender *s, struct rp_error *err)
 {
@@ -16,7 +17,8 @@ enum rp_err rp_sender_reap(struct rp_sender *s, struct rp_error *err)
 	enum rp_err e = RP_OK;
 
 	while (e == RP_OK && n > 0) {
-		e = rp_outbox_reap(s->o.outbox, s->now_at_ms, s->now_boot_ms, s->o.settings->config.lease_ms, &n, err);
+		e = rp_outbox_reap(s->o.outbox, s->now_at_ms, s->now_boot_ms,
+				   s->o.settings->config.lease_ms, &n, err);
 		if (e == RP_OK && n > 0)
 			s->look_at_ms = s->now_at_ms;
 	}
@@ -27,8 +29,8 @@ static enum rp_err expire(struct rp_sender *s, struct rp_error *err)
 {
 	const struct rp_config *c = &s->o.settings->config;
 	size_t n;
-	enum rp_err e =
-	    rp_outbox_expire(s->o.outbox, s->now_at_ms, c->keep_delivered_ms, c->keep_dead_ms, EXPIRE_MAX, &n, err);
+	enum rp_err e = rp_outbox_expire(s->o.outbox, s->now_at_ms, c->keep_delivered_ms,
+					 c->keep_dead_ms, EXPIRE_MAX, &n, err);
 
 	/* With more to remove come back soon, but not at once: others need the write lock. */
 	s->expire_boot_ms = s->now_boot_ms + (n == EXPIRE_MAX ? EXPIRE_AGAIN_MS : EXPIRE_MS);
@@ -37,7 +39,8 @@ static enum rp_err expire(struct rp_sender *s, struct rp_error *err)
 	return e;
 }
 
-/* Replays that an operator has asked for: every sender moves a few of them on, until none is left. */
+/* Replays that an operator has asked for: every sender moves a few of them on, until none is
+ * left. */
 static enum rp_err carry_jobs(struct rp_sender *s, struct rp_error *err)
 {
 	struct rp_job_step step = {.max = JOBS_MAX, .due_max = RP_JOB_DUE_MAX};
@@ -62,14 +65,16 @@ static enum rp_err listen_to_outbox(struct rp_sender *s, struct rp_error *err)
 	s->rung_meanwhile = s->rung_meanwhile || rung;
 	if (ended)
 		s->reap_until_boot_ms = s->now_boot_ms + REAP_UNTIL_MS;
-	if (ended || (s->reap_until_boot_ms > s->now_boot_ms && s->now_boot_ms >= s->reap_boot_ms)) {
+	if (ended ||
+	    (s->reap_until_boot_ms > s->now_boot_ms && s->now_boot_ms >= s->reap_boot_ms)) {
 		e = rp_sender_end_turn(s, true, err);
 		if (e == RP_OK)
 			e = rp_sender_reap(s, err);
 		s->reap_boot_ms = s->now_boot_ms + REAP_AGAIN_MS;
 	}
 	/* It rings for every append; a job may start a moment later. */
-	if (rung && s->jobs_at_ms == RP_LOOK_NEVER && s->now_boot_ms - s->jobs_boot_ms >= JOBS_RUNG_MS)
+	if (rung && s->jobs_at_ms == RP_LOOK_NEVER &&
+	    s->now_boot_ms - s->jobs_boot_ms >= JOBS_RUNG_MS)
 		s->jobs_at_ms = s->now_at_ms;
 	if (e == RP_OK && (rung || ended))
 		e = rp_outbox_next_look(s->o.outbox, &s->look_at_ms, err);
@@ -99,7 +104,8 @@ enum rp_err rp_sender_keep_house(struct rp_sender *s, struct rp_error *err)
 		if (e == RP_OK)
 			e = rp_sender_reap(s, err);
 		s->jobs_at_ms = s->now_at_ms;
-		/* A bell that could not be rung, or a step of the clock, must not make work wait for ever. */
+		/* A bell that could not be rung, or a step of the clock, must not make work wait
+		 * for ever. */
 		if (e == RP_OK)
 			e = rp_sender_mind_clock(s, err);
 	}
@@ -118,6 +124,7 @@ enum rp_err rp_sender_is_drained(struct rp_sender *s, bool *drained, struct rp_e
 	struct rp_ledger ledger;
 	enum rp_err e = rp_outbox_ledger(s->o.outbox, &ledger, err);
 
-	*drained = e == RP_OK && ledger.waiting == 0 && ledger.in_flight == 0 && s->jobs_at_ms == RP_LOOK_NEVER;
+	*drained = e == RP_OK && ledger.waiting == 0 && ledger.in_flight == 0 &&
+		   s->jobs_at_ms == RP_LOOK_NEVER;
 	return e;
 }

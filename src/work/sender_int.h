@@ -1,9 +1,10 @@
 /* sender_int.h - what the files of the sender share. Nobody else includes it.
  *
- * sender.c: the step, the loop, the sender's beginning and end. sender_settings.c: which settings are in force, and which
- * are still needed. sender_attempt.c: a claim becomes a request, its answer a result. sender_turn.c: results and claims go to
- * the store and back. sender_house.c: what else the outbox asks of a sender. sender_log.c: what it says of results.
- * sender_list.c: lists of claims. */
+ * sender.c: the step, the loop, the sender's beginning and end. sender_settings.c: which settings
+ * are in force, and which are still needed. sender_attempt.c: a claim becomes a request, its
+ * answer a result. sender_turn.c: results and claims go to the store and back. sender_house.c:
+ * what else the outbox asks of a sender. sender_log.c: what it says of results. sender_list.c:
+ * lists of claims. */
 #ifndef RP_WORK_SENDER_INT_H
 #define RP_WORK_SENDER_INT_H
 
@@ -22,8 +23,9 @@ struct rp_sender_settings {
 	size_t requests;           /* under way with a policy of these */
 };
 
-/* What a request needs while it is under way: some kilobytes. Those given back last are taken first, so that a sender whose
- * receivers are fast stays with a few of them, which fit into a processor's cache. */
+/* What a request needs while it is under way: some kilobytes. Those given back last are taken
+ * first, so that a sender whose receivers are fast stays with a few of them, which fit into a
+ * processor's cache. */
 struct rp_sender_place {
 	struct rp_sender_place *next;
 	struct rp_sender *sender;
@@ -59,40 +61,48 @@ struct rp_sender {
 	size_t n_jobs;
 	struct rp_sender_place *places, *free_places; /* as many as requests may be under way */
 	struct rp_sender_list idle, ready, finished;
-	struct rp_sender_list metered; /* claimed like `ready`, with tokens that do not keep: these begin first */
-	int64_t lag_ms;                /* between their claim and their begin, of late (rp_lag_follow) */
-	size_t given_back;             /* of those finished: never begun */
-	struct rp_buf long_payload;    /* while its request is made ready; it is one at a time */
+	/* claimed like `ready`, with tokens that do not keep: these begin first */
+	struct rp_sender_list metered;
+	/* between their claim and their begin, of late (rp_lag_follow) */
+	int64_t lag_ms;
+	size_t given_back;          /* of those finished: never begun */
+	struct rp_buf long_payload; /* while its request is made ready; it is one at a time */
 	size_t running;
-	struct rp_places room;             /* how many may run */
-	bool short_of;                     /* told, and not over yet */
-	char hopeless[RP_DETAIL_TEXT_MAX]; /* not "": what not even one request can be had for lack of */
-	struct rp_fresh fresh;             /* of those running */
-	struct rp_credit credit;           /* for those that are ready */
-	int64_t hold_ms;                   /* how long the oldest of `finished` may wait for company */
+	struct rp_places room; /* how many may run */
+	bool short_of;         /* told, and not over yet */
+	char hopeless
+	    [RP_DETAIL_TEXT_MAX]; /* not "": what not even one request can be had for lack of */
+	struct rp_fresh fresh;    /* of those running */
+	struct rp_credit credit;  /* for those that are ready */
+	/* how long the oldest of `finished` may wait for company */
+	int64_t hold_ms;
 	struct rp_settlement *settlements; /* of a turn */
 	struct rp_claim *claims;
 	struct rp_turner *turner; /* NULL: turns are taken in the loop */
 	struct rp_turn turn;
 	struct rp_sender_list settling; /* what the turn under way settles */
 	bool turn_under_way;            /* at the turner */
-	bool rung_meanwhile;            /* the turn under way may not have seen what the bell was rung for */
-	uint64_t random[32];            /* the first n_random are not used yet */
+	/* the turn under way may not have seen what the bell was rung for */
+	bool rung_meanwhile;
+	uint64_t random[32]; /* the first n_random are not used yet */
 	size_t n_random;
 	int outbox_fd;
-	int64_t look_at_ms;                       /* when something may be claimed */
-	int64_t beat_boot_ms;                     /* last heartbeat */
-	int64_t turn_boot_ms;                     /* last turn */
-	int64_t claimed_boot_ms;                  /* last one that claimed something */
-	int64_t finished_boot_ms;                 /* when the oldest of `finished` came */
-	int64_t jobs_at_ms;                       /* when a job goes on; RP_LOOK_NEVER: none runs */
-	int64_t jobs_boot_ms;                     /* last look at them */
-	int64_t expire_boot_ms;                   /* next look for entries past their keep time */
-	int64_t reap_boot_ms, reap_until_boot_ms; /* after a sender ended: next look, and the last */
-	int64_t stop_boot_ms;                     /* when the grace of a stop ends; 0: not stopping */
-	int64_t stopped_boot_ms;                  /* when it was asked to stop */
-	int64_t now_at_ms, now_boot_ms;           /* this step's */
-	struct rp_clock_walk clock_walk;          /* over what the outbox holds, after the wall clock was set back */
+	int64_t look_at_ms;       /* when something may be claimed */
+	int64_t beat_boot_ms;     /* last heartbeat */
+	int64_t turn_boot_ms;     /* last turn */
+	int64_t claimed_boot_ms;  /* last one that claimed something */
+	int64_t finished_boot_ms; /* when the oldest of `finished` came */
+	int64_t jobs_at_ms;       /* when a job goes on; RP_LOOK_NEVER: none runs */
+	int64_t jobs_boot_ms;     /* last look at them */
+	int64_t expire_boot_ms;   /* next look for entries past their keep time */
+	/* after a sender ended: next look, and the last */
+	int64_t reap_boot_ms, reap_until_boot_ms;
+	/* when the grace of a stop ends; 0: not stopping */
+	int64_t stop_boot_ms;
+	int64_t stopped_boot_ms;        /* when it was asked to stop */
+	int64_t now_at_ms, now_boot_ms; /* this step's */
+	/* over what the outbox holds, after the wall clock was set back */
+	struct rp_clock_walk clock_walk;
 	struct rp_sender_counts counts;
 };
 
@@ -119,25 +129,28 @@ void rp_sender_list_push(struct rp_sender_list *l, struct rp_sender_job *j);
 void rp_sender_list_push_first(struct rp_sender_list *l, struct rp_sender_job *j);
 struct rp_sender_job *rp_sender_list_pop(struct rp_sender_list *l);
 
-/* sender_settings.c. Put in force: takes over `owned`, also on failure. Discard unused: those that no request needs any
- * more; release: all, at the end. */
-enum rp_err rp_sender_put_in_force(struct rp_sender *s, const struct rp_settings *settings, struct rp_settings *owned,
-				   struct rp_error *err);
+/* sender_settings.c. Put in force: takes over `owned`, also on failure. Discard unused: those that
+ * no request needs any more; release: all, at the end. */
+enum rp_err rp_sender_put_in_force(struct rp_sender *s, const struct rp_settings *settings,
+				   struct rp_settings *owned, struct rp_error *err);
 void rp_sender_discard_unused(struct rp_sender *s);
 void rp_sender_release_settings(struct rp_sender *s);
 
-/* sender_attempt.c. Start ready: begins what is claimed, as far as there are places and credit. Return ready: what was not
- * begun goes back with the next turn. Drop after stall: the same, when others may have taken it meanwhile. */
+/* sender_attempt.c. Start ready: begins what is claimed, as far as there are places and credit.
+ * Return ready: what was not begun goes back with the next turn. Drop after stall: the same, when
+ * others may have taken it meanwhile. */
 int64_t rp_sender_next_start_ms(const struct rp_sender *s); /* -1: not before something happens */
 enum rp_err rp_sender_start_ready(struct rp_sender *s, struct rp_error *err);
-void rp_sender_on_done(void *arg, void *owner, const struct rp_outcome *outcome); /* the transport's `done` */
+/* the transport's `done` */
+void rp_sender_on_done(void *arg, void *owner, const struct rp_outcome *outcome);
 void rp_sender_return_ready(struct rp_sender *s);
 void rp_sender_return_late(struct rp_sender *s); /* those whose tokens are forfeited */
 bool rp_sender_is_stalled(const struct rp_sender *s, int64_t since_boot_ms);
 void rp_sender_drop_after_stall(struct rp_sender *s);
 
-/* sender_turn.c. Take: begins one, or takes it at once when nothing could go on meanwhile. End: the one under way, if there
- * is one and it is over, or `wait`. Settle rest: the last turns of a sender that stops. Next: milliseconds, as pace.h. */
+/* sender_turn.c. Take: begins one, or takes it at once when nothing could go on meanwhile. End:
+ * the one under way, if there is one and it is over, or `wait`. Settle rest: the last turns of a
+ * sender that stops. Next: milliseconds, as pace.h. */
 enum rp_err rp_sender_take_turn(struct rp_sender *s, struct rp_error *err);
 enum rp_err rp_sender_end_turn(struct rp_sender *s, bool wait, struct rp_error *err);
 enum rp_err rp_sender_settle_rest(struct rp_sender *s, struct rp_error *err);
@@ -154,6 +167,7 @@ enum rp_err rp_sender_is_drained(struct rp_sender *s, bool *drained, struct rp_e
 /* sender_log.c */
 void rp_sender_log_settled(const struct rp_sender_job *j);
 void rp_sender_log_lack(struct rp_sender *s, const char *what); /* of one, until it is over */
-void rp_sender_log_breaker(struct rp_sender *s, const struct rp_sender_job *j, enum rp_control_change change);
+void rp_sender_log_breaker(struct rp_sender *s, const struct rp_sender_job *j,
+			   enum rp_control_change change);
 
 #endif

@@ -20,8 +20,8 @@ void rp_sender_discard_unused(struct rp_sender *s)
 	}
 }
 
-enum rp_err rp_sender_put_in_force(struct rp_sender *s, const struct rp_settings *settings, struct rp_settings *owned,
-				   struct rp_error *err)
+enum rp_err rp_sender_put_in_force(struct rp_sender *s, const struct rp_settings *settings,
+				   struct rp_settings *owned, struct rp_error *err)
 {
 	struct rp_sender_settings *g = calloc(1, sizeof *g);
 
@@ -46,7 +46,8 @@ static void return_parking(struct rp_sender *s)
 			j->settlement.kind = RP_SETTLE_RETURN;
 }
 
-enum rp_err rp_sender_reload(struct rp_sender *s, struct rp_settings *settings, struct rp_error *err)
+enum rp_err rp_sender_reload(struct rp_sender *s, struct rp_settings *settings,
+			     struct rp_error *err)
 {
 	enum rp_err e = rp_sender_end_turn(s, true, err); /* it asks for limits in the old ones */
 

@@ -11,8 +11,10 @@ static struct rp_limits endpoint_limits(void *arg, uint64_t endpoint, struct rp_
 	(void)endpoint;
 	if (rp_url_parse(name, &url, NULL) == RP_OK)
 		policy = rp_config_policy(&s->o.settings->config, &url);
-	return (struct rp_limits){
-	    .in_flight = policy->in_flight, .start = RP_WINDOW_START, .rate = policy->rate, .breaker = policy->breaker};
+	return (struct rp_limits){.in_flight = policy->in_flight,
+				  .start = RP_WINDOW_START,
+				  .rate = policy->rate,
+				  .breaker = policy->breaker};
 }
 
 static void count_settled(struct rp_sender *s, const struct rp_settlement *st)
@@ -42,9 +44,10 @@ static void recycle_settled(struct rp_sender *s, const struct rp_turn *turn)
 	}
 }
 
-/* Half as many again as may run at once, so that the next ones begin before the last ones are settled; and twice as many
- * as have come back since the last turn: a sender whose receivers are fast claims and settles in ever larger steps, and one
- * whose receivers hang does not keep from others what it cannot begin. */
+/* Half as many again as may run at once, so that the next ones begin before the last ones are
+ * settled; and twice as many as have come back since the last turn: a sender whose receivers are
+ * fast claims and settles in ever larger steps, and one whose receivers hang does not keep from
+ * others what it cannot begin. */
 static size_t claim_room(const struct rp_sender *s)
 {
 	size_t begun = s->running + rp_sender_n_ready(s);
@@ -56,8 +59,9 @@ static size_t claim_room(const struct rp_sender *s)
 	return room < s->idle.n ? room : s->idle.n;
 }
 
-/* Many were claimed while all was fast, and now their requests hang: what cannot begin is given back, so that it is claimed
- * anew by what is possible now, in turn with what has come due since, and by others. */
+/* Many were claimed while all was fast, and now their requests hang: what cannot begin is given
+ * back, so that it is claimed anew by what is possible now, in turn with what has come due since,
+ * and by others. */
 void rp_sender_return_surplus(struct rp_sender *s)
 {
 	if (s->ready.n > rp_sender_ahead(s) && s->now_boot_ms - s->claimed_boot_ms >= SURPLUS_MS)
@@ -119,7 +123,8 @@ static enum rp_err apply_turn(struct rp_sender *s, enum rp_err result, struct rp
 		rp_sender_list_push(j->claim.token.rate.count > 0 ? &s->metered : &s->ready, j);
 	}
 	recycle_settled(s, t);
-	/* Told to stop while it was claiming; or stalled since, and then these claims may have been taken too. */
+	/* Told to stop while it was claiming; or stalled since, and then these claims may have
+	 * been taken too. */
 	if (s->stop_boot_ms != 0 || rp_sender_is_stalled(s, s->turn_boot_ms))
 		rp_sender_return_ready(s);
 	return s->rung_meanwhile ? rp_outbox_next_look(s->o.outbox, &s->look_at_ms, err) : RP_OK;
@@ -130,8 +135,10 @@ enum rp_err rp_sender_take_turn(struct rp_sender *s, struct rp_error *err)
 	enum rp_err e;
 
 	prepare_turn(s);
-	/* While nothing is to be begun or expected soon, there is nothing that could go on meanwhile. */
-	if (s->turner != NULL && rp_fresh_count(&s->fresh, s->now_boot_ms) + rp_sender_n_ready(s) > 0) {
+	/* While nothing is to be begun or expected soon, there is nothing that could go on
+	 * meanwhile. */
+	if (s->turner != NULL &&
+	    rp_fresh_count(&s->fresh, s->now_boot_ms) + rp_sender_n_ready(s) > 0) {
 		s->turn_under_way = true;
 		rp_turner_begin(s->turner, s->now_at_ms, &s->turn);
 		return RP_OK;
@@ -151,7 +158,8 @@ enum rp_err rp_sender_end_turn(struct rp_sender *s, bool wait, struct rp_error *
 	return apply_turn(s, e, err);
 }
 
-/* Before claims are given up as lost: what came back is known, and what was not begun is not lost. */
+/* Before claims are given up as lost: what came back is known, and what was not begun is not
+ * lost. */
 enum rp_err rp_sender_settle_rest(struct rp_sender *s, struct rp_error *err)
 {
 	enum rp_err e;
@@ -190,8 +198,8 @@ int64_t rp_sender_next_turn_ms(const struct rp_sender *s)
 	return rp_pace_next_ms(&p);
 }
 
-/* While it has enough to do the doorbell need not wake it: with a backlog every turn of every sender rings, for those that
- * have nothing. What was rung is looked at with the next step. */
+/* While it has enough to do the doorbell need not wake it: with a backlog every turn of every
+ * sender rings, for those that have nothing. What was rung is looked at with the next step. */
 bool rp_sender_wants_more(const struct rp_sender *s)
 {
 	struct rp_pace p;

@@ -35,7 +35,8 @@ static int read_all(int fd, char *data, size_t size, size_t *len)
 	return 0;
 }
 
-static enum rp_err parse_fd(int fd, const char *path, struct rp_config *config, struct rp_error *err)
+static enum rp_err parse_fd(int fd, const char *path, struct rp_config *config,
+			    struct rp_error *err)
 {
 	char *data = malloc(FILE_BYTES_MAX);
 	struct rp_span text;
@@ -49,7 +50,8 @@ static enum rp_err parse_fd(int fd, const char *path, struct rp_config *config, 
 	text.ptr = data;
 	text.len = len;
 	if (sys == EFBIG)
-		code = rp_fail(err, RP_ERR_INVAL, "%s: larger than 1 MiB; accepted: a configuration file", path);
+		code = rp_fail(err, RP_ERR_INVAL,
+			       "%s: larger than 1 MiB; accepted: a configuration file", path);
 	else if (sys != 0)
 		code = rp_fail_sys(err, rp_err_of_errno(sys), sys, "cannot read %s", path);
 	else
@@ -60,7 +62,8 @@ static enum rp_err parse_fd(int fd, const char *path, struct rp_config *config, 
 }
 
 /* Makes *at, a path from the file, absolute. */
-static enum rp_err path_resolve(struct rp_settings *s, const char *base, const char **at, struct rp_error *err)
+static enum rp_err path_resolve(struct rp_settings *s, const char *base, const char **at,
+				struct rp_error *err)
 {
 	char *full;
 
@@ -76,7 +79,8 @@ static enum rp_err path_resolve(struct rp_settings *s, const char *base, const c
 static enum rp_err policy_resolve(struct rp_settings *s, const char *base, struct rp_policy *policy,
 				  struct rp_error *err)
 {
-	const char **const at[] = {&policy->secret_file, &policy->ca_file, &policy->client_cert, &policy->client_key};
+	const char **const at[] = {&policy->secret_file, &policy->ca_file, &policy->client_cert,
+				   &policy->client_key};
 	enum rp_err code = RP_OK;
 	size_t i;
 
@@ -92,7 +96,8 @@ static enum rp_err paths_resolve(struct rp_settings *s, struct rp_error *err)
 	size_t i;
 
 	if (base == NULL)
-		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "cannot find the directory of %s", s->path);
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno,
+				   "cannot find the directory of %s", s->path);
 	slash = strrchr(base, '/');
 	slash[slash == base] = '\0';
 	s->paths = calloc(2 + 4 * (1 + s->config.n_endpoints), sizeof *s->paths);
@@ -123,7 +128,8 @@ enum rp_err rp_settings_load(const char *path, struct rp_settings *out, struct r
 	if (fd < 0 && path == NULL && errno == ENOENT)
 		return RP_OK;
 	if (fd < 0) {
-		code = rp_fail_sys(err, rp_err_of_errno(errno), errno, "cannot open the configuration %s", name);
+		code = rp_fail_sys(err, rp_err_of_errno(errno), errno,
+				   "cannot open the configuration %s", name);
 		rp_settings_release(out);
 		return code;
 	}
@@ -145,8 +151,9 @@ enum rp_err rp_settings_load(const char *path, struct rp_settings *out, struct r
 
 int rp_settings_exit_code(enum rp_err code)
 {
-	return code == RP_ERR_NOMEM || code == RP_ERR_IO || code == RP_ERR_FULL ? rp_err_exit_code(code)
-										: RP_EXIT_CONFIG;
+	return code == RP_ERR_NOMEM || code == RP_ERR_IO || code == RP_ERR_FULL
+		   ? rp_err_exit_code(code)
+		   : RP_EXIT_CONFIG;
 }
 
 static void signers_free(struct rp_settings *s)
@@ -194,18 +201,20 @@ static unsigned line_of(const struct rp_policy *policy, const char *key)
 	return 0;
 }
 
-const char *rp_settings_where(const struct rp_policy *policy, const char *key, char out[RP_SETTINGS_WHERE_MAX])
+const char *rp_settings_where(const struct rp_policy *policy, const char *key,
+			      char out[RP_SETTINGS_WHERE_MAX])
 {
 	if (policy->url != NULL)
-		snprintf(out, RP_SETTINGS_WHERE_MAX, "%u: [endpoint \"%s\"] %s", line_of(policy, key), policy->name,
-			 key);
+		snprintf(out, RP_SETTINGS_WHERE_MAX, "%u: [endpoint \"%s\"] %s",
+			 line_of(policy, key), policy->name, key);
 	else
-		snprintf(out, RP_SETTINGS_WHERE_MAX, "%u: [%s] %s", line_of(policy, key), policy->name, key);
+		snprintf(out, RP_SETTINGS_WHERE_MAX, "%u: [%s] %s", line_of(policy, key),
+			 policy->name, key);
 	return out;
 }
 
-static enum rp_err signer_new(const struct rp_settings *s, const char *at, const char *source, struct rp_span text,
-			      struct rp_signer **out, struct rp_error *err)
+static enum rp_err signer_new(const struct rp_settings *s, const char *at, const char *source,
+			      struct rp_span text, struct rp_signer **out, struct rp_error *err)
 {
 	struct rp_error why;
 	enum rp_err code = rp_signer_new(text, out, &why);
@@ -213,8 +222,9 @@ static enum rp_err signer_new(const struct rp_settings *s, const char *at, const
 	if (code == RP_OK && rp_signer_count(*out) == 0) {
 		rp_signer_free(*out);
 		*out = NULL;
-		code = rp_fail(&why, RP_ERR_INVAL,
-			       "there are only whpk_ keys, which cannot sign; add a whsec_ or whsk_ one");
+		code = rp_fail(
+		    &why, RP_ERR_INVAL,
+		    "there are only whpk_ keys, which cannot sign; add a whsec_ or whsk_ one");
 	}
 	if (code == RP_OK)
 		return RP_OK;
@@ -222,8 +232,8 @@ static enum rp_err signer_new(const struct rp_settings *s, const char *at, const
 }
 
 /* Of a secret the group may read (a service's group), and nobody else may do anything. */
-static enum rp_err mode_check(const struct rp_settings *s, const char *at, const char *file, mode_t mode, bool secret,
-			      struct rp_error *err)
+static enum rp_err mode_check(const struct rp_settings *s, const char *at, const char *file,
+			      mode_t mode, bool secret, struct rp_error *err)
 {
 	const char *harm = NULL, *change = NULL;
 	struct rp_buf word = {0};
@@ -241,17 +251,20 @@ static enum rp_err mode_check(const struct rp_settings *s, const char *at, const
 	/* chmod would follow the link, to a file that others may need as it is */
 	if (lstat(file, &link) != 0 || S_ISLNK(link.st_mode) || !rp_shell_quote_path(file, &word))
 		rp_fail(err, RP_ERR_DENIED,
-			"%s:%s = %s: mode %04o of the file that this link leads to %s; name a copy with mode %s",
-			s->path, at, file, (unsigned)(mode & 07777), harm, secret ? "0600" : "0644");
+			"%s:%s = %s: mode %04o of the file that this link leads to %s; name a copy "
+			"with mode %s",
+			s->path, at, file, (unsigned)(mode & 07777), harm,
+			secret ? "0600" : "0644");
 	else
-		rp_fail(err, RP_ERR_DENIED, "%s:%s = %s: mode %04o %s; mend it with: chmod %s %s", s->path, at, file,
-			(unsigned)(mode & 07777), harm, change, word.data);
+		rp_fail(err, RP_ERR_DENIED, "%s:%s = %s: mode %04o %s; mend it with: chmod %s %s",
+			s->path, at, file, (unsigned)(mode & 07777), harm, change, word.data);
 	rp_buf_release(&word);
 	return RP_ERR_DENIED;
 }
 
 static enum rp_err file_read(const struct rp_settings *s, const char *at, const char *file, int fd,
-			     const struct rp_settings_kind *kind, struct rp_span *out, struct rp_error *err)
+			     const struct rp_settings_kind *kind, struct rp_span *out,
+			     struct rp_error *err)
 {
 	char *data = malloc(kind->bytes_max);
 	enum rp_err code = RP_OK;
@@ -263,10 +276,11 @@ static enum rp_err file_read(const struct rp_settings *s, const char *at, const 
 	sys = read_all(fd, data, kind->bytes_max, &len);
 	*out = (struct rp_span){data, len};
 	if (sys == EFBIG)
-		code = rp_fail(err, RP_ERR_INVAL, "%s:%s = %s: larger than %zu KiB; accepted: %s", s->path, at, file,
-			       kind->bytes_max >> 10, kind->accepted);
+		code = rp_fail(err, RP_ERR_INVAL, "%s:%s = %s: larger than %zu KiB; accepted: %s",
+			       s->path, at, file, kind->bytes_max >> 10, kind->accepted);
 	else if (sys != 0)
-		code = rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s:%s = %s: cannot read it", s->path, at, file);
+		code = rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s:%s = %s: cannot read it",
+				   s->path, at, file);
 	if (code != RP_OK)
 		rp_settings_drop(out);
 	return code;
@@ -274,7 +288,8 @@ static enum rp_err file_read(const struct rp_settings *s, const char *at, const 
 
 /* O_NONBLOCK: opening a FIFO that nobody writes to would hold up a sender for ever. */
 enum rp_err rp_settings_read(const struct rp_settings *s, const char *at, const char *file,
-			     const struct rp_settings_kind *kind, struct rp_span *out, struct rp_error *err)
+			     const struct rp_settings_kind *kind, struct rp_span *out,
+			     struct rp_error *err)
 {
 	enum rp_err code;
 	struct stat st;
@@ -283,12 +298,14 @@ enum rp_err rp_settings_read(const struct rp_settings *s, const char *at, const 
 	*out = (struct rp_span){NULL, 0};
 	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
-		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s:%s = %s: cannot open it", s->path, at, file);
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s:%s = %s: cannot open it",
+				   s->path, at, file);
 	if (fstat(fd, &st) != 0)
-		code = rp_fail_sys(err, RP_ERR_IO, errno, "%s:%s = %s: cannot look at it", s->path, at, file);
+		code = rp_fail_sys(err, RP_ERR_IO, errno, "%s:%s = %s: cannot look at it", s->path,
+				   at, file);
 	else if (!S_ISREG(st.st_mode))
-		code = rp_fail(err, RP_ERR_INVAL, "%s:%s = %s: it is no regular file; accepted: %s", s->path, at, file,
-			       kind->accepted);
+		code = rp_fail(err, RP_ERR_INVAL, "%s:%s = %s: it is no regular file; accepted: %s",
+			       s->path, at, file, kind->accepted);
 	else
 		code = mode_check(s, at, file, st.st_mode, kind->secret, err);
 	if (code == RP_OK)
@@ -319,8 +336,8 @@ static enum rp_err secret_file_load(const struct rp_settings *s, const char *at,
 	return code;
 }
 
-static enum rp_err secret_env_load(const struct rp_settings *s, const struct rp_policy *policy, struct rp_signer **out,
-				   struct rp_error *err)
+static enum rp_err secret_env_load(const struct rp_settings *s, const struct rp_policy *policy,
+				   struct rp_signer **out, struct rp_error *err)
 {
 	const char *value = getenv(policy->secret_env);
 	char at[RP_SETTINGS_WHERE_MAX];
@@ -334,8 +351,9 @@ static enum rp_err secret_env_load(const struct rp_settings *s, const struct rp_
 	return signer_new(s, at, policy->secret_env, rp_span_of(value), out, err);
 }
 
-static enum rp_err secret_credential_load(const struct rp_settings *s, const struct rp_policy *policy,
-					  struct rp_signer **out, struct rp_error *err)
+static enum rp_err secret_credential_load(const struct rp_settings *s,
+					  const struct rp_policy *policy, struct rp_signer **out,
+					  struct rp_error *err)
 {
 	const char *dir = getenv("CREDENTIALS_DIRECTORY");
 	char at[RP_SETTINGS_WHERE_MAX], *file;
@@ -344,7 +362,8 @@ static enum rp_err secret_credential_load(const struct rp_settings *s, const str
 	rp_settings_where(policy, "secret_credential", at);
 	if (dir == NULL)
 		return rp_fail(err, RP_ERR_NOTFOUND,
-			       "%s:%s = %s: there is no CREDENTIALS_DIRECTORY; start it by a systemd unit with "
+			       "%s:%s = %s: there is no CREDENTIALS_DIRECTORY; start it by a "
+			       "systemd unit with "
 			       "LoadCredential=, or use secret_file",
 			       s->path, at, policy->secret_credential);
 	if (asprintf(&file, "%s/%s", dir, policy->secret_credential) < 0)
@@ -354,16 +373,18 @@ static enum rp_err secret_credential_load(const struct rp_settings *s, const str
 	return code;
 }
 
-static enum rp_err secret_load(const struct rp_settings *s, const struct rp_policy *policy, struct rp_signer **out,
-			       struct rp_error *err)
+static enum rp_err secret_load(const struct rp_settings *s, const struct rp_policy *policy,
+			       struct rp_signer **out, struct rp_error *err)
 {
 	char at[RP_SETTINGS_WHERE_MAX];
 
 	if (policy->secret_file != NULL)
-		return secret_file_load(s, rp_settings_where(policy, "secret_file", at), policy->secret_file, out, err);
+		return secret_file_load(s, rp_settings_where(policy, "secret_file", at),
+					policy->secret_file, out, err);
 	if (policy->secret_env != NULL)
 		return secret_env_load(s, policy, out, err);
-	return policy->secret_credential != NULL ? secret_credential_load(s, policy, out, err) : RP_OK;
+	return policy->secret_credential != NULL ? secret_credential_load(s, policy, out, err)
+						 : RP_OK;
 }
 
 const struct rp_policy *rp_settings_policy_at(const struct rp_settings *s, size_t i)
@@ -389,7 +410,8 @@ enum rp_err rp_settings_load_secrets(struct rp_settings *settings, struct rp_err
 	if (settings->signers == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	for (i = 0; i <= settings->config.n_endpoints && code == RP_OK; i++)
-		code = secret_load(settings, rp_settings_policy_at(settings, i), &settings->signers[i], err);
+		code = secret_load(settings, rp_settings_policy_at(settings, i),
+				   &settings->signers[i], err);
 	if (code == RP_OK)
 		code = rp_settings_load_tls(settings, err);
 	if (code != RP_OK)
@@ -397,13 +419,16 @@ enum rp_err rp_settings_load_secrets(struct rp_settings *settings, struct rp_err
 	return code;
 }
 
-struct rp_signer *rp_settings_signer(const struct rp_settings *settings, const struct rp_policy *policy)
+struct rp_signer *rp_settings_signer(const struct rp_settings *settings,
+				     const struct rp_policy *policy)
 {
 	assert(settings->signers != NULL);
 	return settings->signers[index_of(settings, policy)];
 }
 
-struct rp_settings_tls rp_settings_tls(const struct rp_settings *settings, const struct rp_policy *policy)
+struct rp_settings_tls rp_settings_tls(const struct rp_settings *settings,
+				       const struct rp_policy *policy)
 {
-	return settings->tls != NULL ? settings->tls[index_of(settings, policy)] : (struct rp_settings_tls){NULL, NULL};
+	return settings->tls != NULL ? settings->tls[index_of(settings, policy)]
+				     : (struct rp_settings_tls){NULL, NULL};
 }

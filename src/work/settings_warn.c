@@ -65,15 +65,19 @@ static bool warn_of_keys(const struct rp_settings *s, const struct rp_policy *po
 
 	if (signer == NULL || rp_signer_count_at(signer, now_s) > 0)
 		return true;
-	ok = rp_buf_printf(&text, "%s:%s: none of its keys (%zu) is valid now: nothing is sent until one is", s->path,
-			   rp_settings_where(policy, source_of_keys(policy), at), rp_signer_count(signer));
+	ok = rp_buf_printf(
+	    &text, "%s:%s: none of its keys (%zu) is valid now: nothing is sent until one is",
+	    s->path, rp_settings_where(policy, source_of_keys(policy), at),
+	    rp_signer_count(signer));
 	if (ok)
-		tell(arg, true, text.data, "add a key whose window is open, then reload the sender with SIGHUP");
+		tell(arg, true, text.data,
+		     "add a key whose window is open, then reload the sender with SIGHUP");
 	rp_buf_release(&text);
 	return ok;
 }
 
-bool rp_settings_warn(const struct rp_settings *settings, int64_t now_s, rp_settings_tell *tell, void *arg)
+bool rp_settings_warn(const struct rp_settings *settings, int64_t now_s, rp_settings_tell *tell,
+		      void *arg)
 {
 	const struct rp_policy *defaults = &settings->config.defaults, *policy;
 	bool ok = warn_of_mode(settings, tell, arg);

@@ -102,8 +102,9 @@ static void stop_children(struct family *f)
 
 static bool is_hopeless(int exit_code)
 {
-	return exit_code == RP_EXIT_CONFIG || exit_code == RP_EXIT_NOPERM || exit_code == RP_EXIT_USAGE ||
-	       exit_code == RP_EXIT_DATA || exit_code == RP_EXIT_NOINPUT;
+	return exit_code == RP_EXIT_CONFIG || exit_code == RP_EXIT_NOPERM ||
+	       exit_code == RP_EXIT_USAGE || exit_code == RP_EXIT_DATA ||
+	       exit_code == RP_EXIT_NOINPUT;
 }
 
 static void child_ended(struct family *f, unsigned i, int status)
@@ -112,8 +113,9 @@ static void child_ended(struct family *f, unsigned i, int status)
 	int64_t now_ms = rp_sys_boot_ms(&rp_sys_real);
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 
-	rp_log(code == 0 ? RP_LOG_INFO : RP_LOG_WARN, "sender_ended", "sender=%u sender_pid=%ld exit=%d signal=%d",
-	       i + 1, (long)c->pid, code, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	rp_log(code == 0 ? RP_LOG_INFO : RP_LOG_WARN, "sender_ended",
+	       "sender=%u sender_pid=%ld exit=%d signal=%d", i + 1, (long)c->pid, code,
+	       WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 	c->pid = 0;
 	if (code == 0 || f->stopping) {
 		if (code > 0 && f->exit_code == 0)
@@ -134,7 +136,8 @@ static void reap_children(struct family *f)
 	unsigned i;
 	pid_t pid;
 
-	/* One signal may stand for several children, and none may be missed: no other signal tells of it. */
+	/* One signal may stand for several children, and none may be missed: no other signal tells
+	 * of it. */
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0 || (pid < 0 && errno == EINTR))
 		for (i = 0; i < f->n; i++)
 			if (pid > 0 && f->children[i].pid == pid)
@@ -193,7 +196,8 @@ static void read_signals(struct family *f)
 	}
 }
 
-int rp_supervise(unsigned n, int (*child)(void *arg, unsigned number), bool (*reload)(void *arg), void *arg)
+int rp_supervise(unsigned n, int (*child)(void *arg, unsigned number), bool (*reload)(void *arg),
+		 void *arg)
 {
 	struct family f = {.n = n, .run = child, .reload = reload, .arg = arg};
 	struct pollfd fd = {.events = POLLIN};

@@ -29,7 +29,8 @@ enum rp_err rp_turner_open(struct rp_outbox *ob, struct rp_turner **out, struct 
 	if (t == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	t->ob = ob;
-	e = rp_background_open(&(struct rp_background_task){.run = take_turn, .arg = t}, &t->background, err);
+	e = rp_background_open(&(struct rp_background_task){.run = take_turn, .arg = t},
+			       &t->background, err);
 	if (e == RP_OK)
 		*out = t;
 	else

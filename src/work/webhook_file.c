@@ -19,16 +19,20 @@ static enum rp_err check_file(const char *path, int fd, struct rp_error *err)
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
-		return rp_fail_sys(err, RP_ERR_IO, errno, "webhook_file %s: cannot look at it", path);
+		return rp_fail_sys(err, RP_ERR_IO, errno, "webhook_file %s: cannot look at it",
+				   path);
 	if (!S_ISREG(st.st_mode))
-		return rp_fail(err, RP_ERR_INVAL,
-			       "webhook_file %s: it is no regular file; accepted: a file with one URL", path);
+		return rp_fail(
+		    err, RP_ERR_INVAL,
+		    "webhook_file %s: it is no regular file; accepted: a file with one URL", path);
 	if ((st.st_mode & 0037) == 0)
 		return RP_OK;
 	rp_fail(err, RP_ERR_DENIED,
-		"webhook_file %s: mode %04o lets others at the URL, which may hold a token; mend it with: "
+		"webhook_file %s: mode %04o lets others at the URL, which may hold a token; mend "
+		"it with: "
 		"chmod 0600 %s",
-		path, (unsigned)(st.st_mode & 07777), rp_shell_quote(path, &word) ? word.data : "it");
+		path, (unsigned)(st.st_mode & 07777),
+		rp_shell_quote(path, &word) ? word.data : "it");
 	rp_buf_release(&word);
 	return RP_ERR_DENIED;
 }
@@ -45,7 +49,8 @@ static struct rp_span trimmed(struct rp_span s)
 	return s;
 }
 
-static enum rp_err take_url(const char *path, struct rp_span text, struct rp_buf *out, struct rp_error *err)
+static enum rp_err take_url(const char *path, struct rp_span text, struct rp_buf *out,
+			    struct rp_error *err)
 {
 	struct rp_buf encoded = {0};
 	struct rp_error why;
@@ -70,18 +75,22 @@ enum rp_err rp_webhook_file_read(const char *path, struct rp_buf *out, struct rp
 	int fd;
 
 	if (strstr(path, "://") != NULL) /* its token must not be repeated */
-		return rp_fail(err, RP_ERR_INVAL, "webhook_file: this is a URL; give the name of a file that holds it");
+		return rp_fail(
+		    err, RP_ERR_INVAL,
+		    "webhook_file: this is a URL; give the name of a file that holds it");
 	/* O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
-		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "webhook_file %s: cannot open it", path);
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno,
+				   "webhook_file %s: cannot open it", path);
 	rc = check_file(path, fd, err);
 	while (rc == RP_OK && n > 0 && len < sizeof data) {
 		n = read(fd, data + len, sizeof data - len);
 		if (n > 0)
 			len += (size_t)n;
 		else if (n < 0 && errno != EINTR)
-			rc = rp_fail_sys(err, RP_ERR_IO, errno, "webhook_file %s: cannot read it", path);
+			rc = rp_fail_sys(err, RP_ERR_IO, errno, "webhook_file %s: cannot read it",
+					 path);
 		else if (n < 0)
 			n = 1;
 	}

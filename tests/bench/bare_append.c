@@ -1,8 +1,10 @@
-/* bare_append - what storing lines costs at the least: LMDB, one table, one value a line, one synced commit a batch.
+/* bare_append - what storing lines costs at the least: LMDB, one table, one value a line, one
+ * synced commit a batch.
  *
  *   bare_append --batch N DIR FILE
  *
- * FILE is in memory before the clock starts; DIR must exist and be empty. The result is a JSON object on stdout. */
+ * FILE is in memory before the clock starts; DIR must exist and be empty. The result is a JSON
+ * object on stdout. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -49,7 +51,8 @@ static int64_t cpu_us(void)
 	struct rusage r;
 
 	getrusage(RUSAGE_SELF, &r);
-	return ((int64_t)r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1000000 + r.ru_utime.tv_usec + r.ru_stime.tv_usec;
+	return ((int64_t)r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1000000 + r.ru_utime.tv_usec +
+	       r.ru_stime.tv_usec;
 }
 
 static struct input load_file(const char *path)
@@ -98,8 +101,8 @@ static void put_seq(unsigned char key[8], uint64_t seq)
 }
 
 /* One batch in one transaction; returns the number of lines taken from *at. */
-static uint64_t append_batch(MDB_env *env, MDB_dbi table, const struct input *in, size_t *at, uint64_t seq,
-			     uint64_t batch)
+static uint64_t append_batch(MDB_env *env, MDB_dbi table, const struct input *in, size_t *at,
+			     uint64_t seq, uint64_t batch)
 {
 	unsigned char bytes[8];
 	MDB_val key = {sizeof bytes, bytes}, value;
@@ -146,7 +149,8 @@ int main(int argc, char **argv)
 		lines += append_batch(env, table, &in, &at, lines, batch);
 		commits++;
 	}
-	printf("{\"lines\":%" PRIu64 ",\"commits\":%" PRIu64 ",\"wall_us\":%" PRId64 ",\"cpu_us\":%" PRId64 "}\n",
+	printf("{\"lines\":%" PRIu64 ",\"commits\":%" PRIu64 ",\"wall_us\":%" PRId64
+	       ",\"cpu_us\":%" PRId64 "}\n",
 	       lines, commits, now_us() - start_us, cpu_us() - cpu_start_us);
 	mdb_env_close(env);
 	free(in.data);

@@ -1,12 +1,14 @@
-/* bare_load - makes completed runs, as an engine would write them, faster than anything here can take them.
+/* bare_load - makes completed runs, as an engine would write them, faster than anything here can
+ * take them.
  *
  *   bare_load --lines N [--bytes B] [--seed S] URL...              writes the lines to stdout
  *   bare_load --talk [--rate R] [--stamps FILE] --lines N ... URL...
  *
- * Lines go to the URLs in turn; those of few bytes are Runs with little in them. Run ids are ordered by time (UUIDv7), 20
- * to a millisecond. With --talk, stdin brings the receipts: the first line is sent alone and its receipt awaited, so that
- * the start of the other side is not measured; then the clock runs until the last receipt. --rate paces the lines, R a
- * second. --stamps writes "ID SENT RECEIPT" a line, in microseconds of CLOCK_MONOTONIC. The result is a JSON object on
+ * Lines go to the URLs in turn; those of few bytes are Runs with little in them. Run ids are
+ * ordered by time (UUIDv7), 20 to a millisecond. With --talk, stdin brings the receipts: the first
+ * line is sent alone and its receipt awaited, so that the start of the other side is not measured;
+ * then the clock runs until the last receipt. --rate paces the lines, R a second. --stamps writes
+ * "ID SENT RECEIPT" a line, in microseconds of CLOCK_MONOTONIC. The result is a JSON object on
  * stderr. */
 #include <errno.h>
 #include <fcntl.h>
@@ -54,10 +56,11 @@ static void die(const char *what)
 
 static void usage(const char *what)
 {
-	fprintf(stderr,
-		"bare_load: %s; usage: bare_load --lines N [--bytes B] [--seed S] [--talk] [--rate R] "
-		"[--stamps FILE] URL...\n",
-		what);
+	fprintf(
+	    stderr,
+	    "bare_load: %s; usage: bare_load --lines N [--bytes B] [--seed S] [--talk] [--rate R] "
+	    "[--stamps FILE] URL...\n",
+	    what);
 	exit(64);
 }
 
@@ -102,28 +105,36 @@ static void put_uuid(struct load *l, char *to, uint64_t at_ms)
 static char *make_template(const struct load *l, const char *url)
 {
 	static const char head[] =
-	    "{\"run_id\":\"00000000-0000-7000-8000-000000000000\",\"thread_id\":\"11111111-1111-7111-8111-"
+	    "{\"run_id\":\"00000000-0000-7000-8000-000000000000\",\"thread_id\":\"11111111-1111-"
+	    "7111-8111-"
 	    "111111111111\","
-	    "\"assistant_id\":\"fe096781-5601-53d2-b2f6-0d3403f7e9ca\",\"metadata\":{\"created_by\":\"system\","
-	    "\"graph_id\":\"agent\",\"run_attempt\":1},\"status\":\"success\",\"kwargs\":{\"input\":{\"messages\":[{"
+	    "\"assistant_id\":\"fe096781-5601-53d2-b2f6-0d3403f7e9ca\",\"metadata\":{\"created_"
+	    "by\":\"system\","
+	    "\"graph_id\":\"agent\",\"run_attempt\":1},\"status\":\"success\",\"kwargs\":{"
+	    "\"input\":{\"messages\":[{"
 	    "\"role\":"
 	    "\"user\",\"content\":\"Which of our depots can take 40 pallets on "
 	    "Friday?\"}]},\"config\":{\"configurable\":"
-	    "{\"user_id\":\"u-4711\",\"graph_id\":\"agent\",\"temperature\":0.2}},\"stream_mode\":[\"values\"],"
+	    "{\"user_id\":\"u-4711\",\"graph_id\":\"agent\",\"temperature\":0.2}},\"stream_mode\":["
+	    "\"values\"],"
 	    "\"webhook\":";
 	static const char middle[] =
-	    ",\"temporary\":false,\"subgraphs\":false},\"multitask_strategy\":\"reject\",\"created_at\":"
-	    "\"2026-11-23T08:26:43.493Z\",\"updated_at\":\"2026-11-23T08:26:43.589Z\",\"values\":{\"messages\":[{"
+	    ",\"temporary\":false,\"subgraphs\":false},\"multitask_strategy\":\"reject\",\"created_"
+	    "at\":"
+	    "\"2026-11-23T08:26:43.493Z\",\"updated_at\":\"2026-11-23T08:26:43.589Z\",\"values\":{"
+	    "\"messages\":[{"
 	    "\"type\":"
 	    "\"human\",\"id\":\"m-1\",\"content\":\"Which of our depots can take 40 pallets on "
 	    "Friday?\"},{\"type\":\"ai\","
-	    "\"id\":\"m-2\",\"tool_calls\":[],\"usage\":{\"input_tokens\":412,\"output_tokens\":96},\"content\":\"";
-	static const char short_head[] =
-	    "{\"run_id\":\"00000000-0000-7000-8000-000000000000\",\"thread_id\":\"11111111-1111-7111-8111-"
-	    "111111111111\",\"webhook\":";
-	static const char short_middle[] = ",\"status\":\"success\",\"values\":{\"messages\":[{\"content\":\"";
-	static const char words[] =
-	    "The depot in Ulm has 52 free places on Friday,\\nthe one in Gera 17; \\\"Ulm\\\" it is. ";
+	    "\"id\":\"m-2\",\"tool_calls\":[],\"usage\":{\"input_tokens\":412,\"output_tokens\":96}"
+	    ",\"content\":\"";
+	static const char short_head[] = "{\"run_id\":\"00000000-0000-7000-8000-000000000000\","
+					 "\"thread_id\":\"11111111-1111-7111-8111-"
+					 "111111111111\",\"webhook\":";
+	static const char short_middle[] =
+	    ",\"status\":\"success\",\"values\":{\"messages\":[{\"content\":\"";
+	static const char words[] = "The depot in Ulm has 52 free places on Friday,\\nthe one in "
+				    "Gera 17; \\\"Ulm\\\" it is. ";
 	static const char tail[] = "\"}]}}\n";
 	bool brief = l->bytes < sizeof head + sizeof middle + sizeof tail + strlen(url);
 	char *line = malloc(l->bytes + 2);
@@ -159,7 +170,8 @@ static void make_templates(struct load *l)
 	for (i = 0; i < l->n_urls; i++) {
 		l->templates[i] = make_template(l, l->urls[i]);
 		l->run_id_at[i] = (size_t)(strstr(l->templates[i], "00000000-") - l->templates[i]);
-		l->thread_id_at[i] = (size_t)(strstr(l->templates[i], "11111111-") - l->templates[i]);
+		l->thread_id_at[i] =
+		    (size_t)(strstr(l->templates[i], "11111111-") - l->templates[i]);
 	}
 }
 
@@ -221,8 +233,8 @@ static void take_receipt(struct load *l, const char *line, size_t len, int64_t n
 		id = id != NULL ? id + sizeof id_mark - 1 : "\"";
 		end = strchr(id, '"');
 		if (end - id > 0 && end - id < ID_MAX)
-			fprintf(l->stamps, "%.*s %" PRId64 " %" PRId64 "\n", (int)(end - id), id, l->sent_us[l->taken],
-				now_us);
+			fprintf(l->stamps, "%.*s %" PRId64 " %" PRId64 "\n", (int)(end - id), id,
+				l->sent_us[l->taken], now_us);
 	}
 	l->taken++;
 }
@@ -236,8 +248,9 @@ static void read_receipts(struct load *l)
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		die("read");
 	if (n == 0) {
-		fprintf(stderr, "bare_load: the receipts ended after %" PRIu64 " of %" PRIu64 " lines\n", l->taken,
-			l->lines);
+		fprintf(stderr,
+			"bare_load: the receipts ended after %" PRIu64 " of %" PRIu64 " lines\n",
+			l->taken, l->lines);
 		exit(1);
 	}
 	if (n <= 0)
@@ -302,7 +315,8 @@ static void talk(struct load *l)
 	exchange(l, l->lines, start_us);
 	end_us = clock_us(CLOCK_MONOTONIC);
 	fprintf(stderr,
-		"{\"lines\":%" PRIu64 ",\"queued\":%" PRIu64 ",\"start_us\":%" PRId64 ",\"end_us\":%" PRId64 "}\n",
+		"{\"lines\":%" PRIu64 ",\"queued\":%" PRIu64 ",\"start_us\":%" PRId64
+		",\"end_us\":%" PRId64 "}\n",
 		l->lines - 1, l->queued, start_us, end_us);
 }
 
@@ -316,9 +330,10 @@ static void pour(struct load *l)
 
 static void parse_options(struct load *l, int argc, char **argv)
 {
-	static const struct option options[] = {
-	    {"lines", 1, NULL, 'n'}, {"bytes", 1, NULL, 'b'},  {"seed", 1, NULL, 's'}, {"rate", 1, NULL, 'r'},
-	    {"talk", 0, NULL, 't'},  {"stamps", 1, NULL, 'm'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"lines", 1, NULL, 'n'}, {"bytes", 1, NULL, 'b'},
+						{"seed", 1, NULL, 's'},  {"rate", 1, NULL, 'r'},
+						{"talk", 0, NULL, 't'},  {"stamps", 1, NULL, 'm'},
+						{NULL, 0, NULL, 0}};
 	const char *stamps = NULL;
 	int c;
 
@@ -343,7 +358,8 @@ static void parse_options(struct load *l, int argc, char **argv)
 	l->n_urls = (size_t)(argc - optind);
 	if (l->lines == 0 || l->n_urls == 0 || l->bytes > OUT_BYTES / 2)
 		usage("--lines and a URL are needed, and --bytes of at most 128 KiB");
-	if (stamps != NULL && ((l->stamps = fopen(stamps, "w")) == NULL || (l->sent_us = calloc(l->lines, 8)) == NULL))
+	if (stamps != NULL && ((l->stamps = fopen(stamps, "w")) == NULL ||
+			       (l->sent_us = calloc(l->lines, 8)) == NULL))
 		die(stamps);
 }
 

@@ -1,9 +1,10 @@
-/* bare_post - what POSTing lines costs at the least: libcurl with socket_action and epoll, live connections kept.
+/* bare_post - what POSTing lines costs at the least: libcurl with socket_action and epoll, live
+ * connections kept.
  *
  *   bare_post --in-flight N URL FILE
  *
- * Each line of FILE is a body. Nothing is stored, signed or tried again; an answer that is not 2xx ends the program.
- * The result is a JSON object on stdout. */
+ * Each line of FILE is a body. Nothing is stored, signed or tried again; an answer that is not 2xx
+ * ends the program. The result is a JSON object on stdout. */
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +52,8 @@ static int64_t cpu_us(void)
 	struct rusage r;
 
 	getrusage(RUSAGE_SELF, &r);
-	return ((int64_t)r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1000000 + r.ru_utime.tv_usec + r.ru_stime.tv_usec;
+	return ((int64_t)r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1000000 + r.ru_utime.tv_usec +
+	       r.ru_stime.tv_usec;
 }
 
 static void load_file(struct poster *p, const char *path)
@@ -89,10 +91,12 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
 	struct epoll_event ev = {.data.fd = fd};
 
 	(void)easy;
-	ev.events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0) | (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0);
+	ev.events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0) |
+		    (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0);
 	if (what == CURL_POLL_REMOVE)
 		epoll_ctl(p->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-	else if (epoll_ctl(p->epoll_fd, known != NULL ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &ev) != 0)
+	else if (epoll_ctl(p->epoll_fd, known != NULL ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &ev) !=
+		 0)
 		die("epoll_ctl", strerror(errno));
 	else
 		curl_multi_assign(p->multi, fd, p);
@@ -176,10 +180,11 @@ static void turn(struct poster *p)
 	int n = epoll_wait(p->epoll_fd, events, EVENTS_MAX, wait_ms(p)), i, under_way;
 
 	for (i = 0; i < n; i++)
-		curl_multi_socket_action(p->multi, events[i].data.fd,
-					 (events[i].events & ~(uint32_t)EPOLLOUT ? CURL_CSELECT_IN : 0) |
-					     (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0),
-					 &under_way);
+		curl_multi_socket_action(
+		    p->multi, events[i].data.fd,
+		    (events[i].events & ~(uint32_t)EPOLLOUT ? CURL_CSELECT_IN : 0) |
+			(events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0),
+		    &under_way);
 	if (p->timer_at_ms >= 0 && now_us() / 1000 >= p->timer_at_ms) {
 		p->timer_at_ms = -1;
 		curl_multi_socket_action(p->multi, CURL_SOCKET_TIMEOUT, 0, &under_way);
@@ -193,7 +198,8 @@ static void open_multi(struct poster *p, long in_flight)
 		die("curl", "does not start");
 	p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	p->timer_at_ms = -1;
-	p->headers = curl_slist_append(curl_slist_append(NULL, "Content-Type: application/json"), "Expect:");
+	p->headers =
+	    curl_slist_append(curl_slist_append(NULL, "Content-Type: application/json"), "Expect:");
 	curl_multi_setopt(p->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
 	curl_multi_setopt(p->multi, CURLMOPT_SOCKETDATA, p);
 	curl_multi_setopt(p->multi, CURLMOPT_TIMERFUNCTION, on_timer);
@@ -223,7 +229,7 @@ int main(int argc, char **argv)
 		start_next(&p, new_easy(&p));
 	while (p.running > 0)
 		turn(&p);
-	printf("{\"posted\":%" PRIu64 ",\"wall_us\":%" PRId64 ",\"cpu_us\":%" PRId64 "}\n", p.posted,
-	       now_us() - start_us, cpu_us() - cpu_start_us);
+	printf("{\"posted\":%" PRIu64 ",\"wall_us\":%" PRId64 ",\"cpu_us\":%" PRId64 "}\n",
+	       p.posted, now_us() - start_us, cpu_us() - cpu_start_us);
 	return 0;
 }

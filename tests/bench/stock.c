@@ -1,10 +1,14 @@
-/* stock - fills an outbox with entries faster than they could be delivered, and empties it again, with a watch in hand.
+/* stock - fills an outbox with entries faster than they could be delivered, and empties it again,
+ * with a watch in hand.
  *
- *   stock fill DIR N      N entries of 300 bytes: a third delivered, a third dead, a third waiting at a paused endpoint
- *   stock retire DIR [N]  removes them as senders (retention) and runpostctl (purge) do; N: transactions of each kind
+ *   stock fill DIR N      N entries of 300 bytes: a third delivered, a third dead, a third waiting
+ *                         at a paused endpoint
+ *   stock retire DIR [N]  removes them as senders (retention) and runpostctl (purge) do; N:
+ *                         transactions of each kind
  *
- * Run ids are ordered by time (UUIDv7). Nothing is sent: claims are settled as if it had been. For each kind of
- * transaction the result, a JSON object on stdout, has the number, the entries a second, and how long they took. */
+ * Run ids are ordered by time (UUIDv7). Nothing is sent: claims are settled as if it had been. For
+ * each kind of transaction the result, a JSON object on stdout, has the number, the entries a
+ * second, and how long they took. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,7 +88,8 @@ static void print(const struct watch *watches, size_t n)
 		for (k = 0; k < w->n; k++)
 			sum_us += w->us[k];
 		qsort(w->us, w->n, sizeof *w->us, by_value);
-		printf("%s\"%s\":{\"transactions\":%zu,\"per_s\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f}",
+		printf("%s\"%s\":{\"transactions\":%zu,\"per_s\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%."
+		       "3f,\"max_ms\":%.3f}",
 		       i == 0 ? "{" : ",", w->name, w->n, (double)w->entries * 1e6 / (double)sum_us,
 		       (double)w->us[w->n / 2] / 1e3, (double)w->us[w->n * 99 / 100] / 1e3,
 		       (double)w->us[w->n - 1] / 1e3);
@@ -99,7 +104,8 @@ static void make_entry(struct rp_new_entry *e, const char *url, char text[64], i
 
 	random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 	snprintf(text, 64, "r%08" PRIx64 "-%04" PRIx64 "-7%03" PRIx64 "-8%03" PRIx64 "-%012" PRIx64,
-		 (uint64_t)at_ms >> 16, (uint64_t)at_ms & 0xffff, random >> 52, random >> 40 & 0xfff, random >> 16);
+		 (uint64_t)at_ms >> 16, (uint64_t)at_ms & 0xffff, random >> 52,
+		 random >> 40 & 0xfff, random >> 16);
 	memset(payload, 'x', sizeof payload);
 	memset(e, 0, sizeof *e);
 	e->endpoint = e->url = rp_span_of(url);
@@ -141,9 +147,11 @@ static void deliver(struct rp_outbox *ob, enum rp_settle_kind kind, struct watch
 {
 	static struct rp_settlement settle[CLAIM_MAX];
 	static struct rp_claim claims[CLAIM_MAX];
-	struct rp_outcome outcome = {.cause = kind == RP_SETTLE_DELIVERED ? RP_CAUSE_NONE : RP_CAUSE_HTTP,
+	struct rp_outcome outcome = {.cause = kind == RP_SETTLE_DELIVERED ? RP_CAUSE_NONE
+									  : RP_CAUSE_HTTP,
 				     .http_status = kind == RP_SETTLE_DELIVERED ? 200 : 400};
-	struct rp_turn turn = {.settle = settle, .want = CLAIM_MAX, .claims = claims, .limits = limits};
+	struct rp_turn turn = {
+	    .settle = settle, .want = CLAIM_MAX, .claims = claims, .limits = limits};
 	struct rp_error err = {0};
 	size_t i;
 
@@ -204,7 +212,8 @@ static bool take_seq(void *arg, const struct rp_entry *entry)
 static void retire(struct rp_outbox *ob, size_t max)
 {
 	struct watch watches[] = {{.name = "expire"}, {.name = "purge"}};
-	struct rp_page page = {.state = RP_STATE_WAITING, .max_seen = PURGE_MAX, .see = take_seq, .more = true};
+	struct rp_page page = {
+	    .state = RP_STATE_WAITING, .max_seen = PURGE_MAX, .see = take_seq, .more = true};
 	enum rp_changed results[PURGE_MAX];
 	struct rp_error err = {0};
 	struct seqs s;
@@ -222,7 +231,8 @@ static void retire(struct rp_outbox *ob, size_t max)
 		if (s.n == 0)
 			continue;
 		begin(&watches[1]);
-		check(rp_outbox_change(ob, now_ms(), RP_CHANGE_PURGE, 0, s.seq, s.n, results, &err), &err);
+		check(rp_outbox_change(ob, now_ms(), RP_CHANGE_PURGE, 0, s.seq, s.n, results, &err),
+		      &err);
 		end(&watches[1], s.n);
 	}
 	print(watches, 2);

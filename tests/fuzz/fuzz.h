@@ -1,6 +1,7 @@
-/* fuzz.h - what the fuzz targets share. A target is one file fuzz_NAME.c with LLVMFuzzerTestOneInput and its corpus in
- * corpus/NAME/. Built with libFuzzer it searches (`make fuzz`); built without, replay_main.c runs its corpus through it
- * (`make test`), so that every input that once broke something stays a test. */
+/* fuzz.h - what the fuzz targets share. A target is one file fuzz_NAME.c with
+ * LLVMFuzzerTestOneInput and its corpus in corpus/NAME/. Built with libFuzzer it searches (`make
+ * fuzz`); built without, replay_main.c runs its corpus through it (`make test`), so that every
+ * input that once broke something stays a test. */
 #ifndef RP_TESTS_FUZZ_H
 #define RP_TESTS_FUZZ_H
 
@@ -16,14 +17,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A property that must hold for every input. */
-#define MUST(condition, ...)                                                                                           \
-	do {                                                                                                           \
-		if (!(condition)) {                                                                                    \
-			fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);                                \
-			fprintf(stderr, __VA_ARGS__);                                                                  \
-			fputc('\n', stderr);                                                                           \
-			abort();                                                                                       \
-		}                                                                                                      \
+#define MUST(condition, ...)                                                                       \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);            \
+			fprintf(stderr, __VA_ARGS__);                                              \
+			fputc('\n', stderr);                                                       \
+			abort();                                                                   \
+		}                                                                                  \
 	} while (0)
 
 /* The input, taken apart from its front. Past the end there are zeroes. */
@@ -97,7 +98,8 @@ static inline bool fuzz_same(struct rp_span a, struct rp_span b)
 
 static inline bool fuzz_contains(struct rp_span hay, struct rp_span needle)
 {
-	return needle.len > 0 && hay.len >= needle.len && memmem(hay.ptr, hay.len, needle.ptr, needle.len) != NULL;
+	return needle.len > 0 && hay.len >= needle.len &&
+	       memmem(hay.ptr, hay.len, needle.ptr, needle.len) != NULL;
 }
 
 #endif

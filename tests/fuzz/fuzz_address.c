@@ -1,5 +1,6 @@
-/* The guard against an oracle that shares nothing with it: ranges as numbers, told apart with shifts.
- * Input: flags | 2 bytes of port | address of 4 or 16 bytes | networks of the allow list, a line each. */
+/* The guard against an oracle that shares nothing with it: ranges as numbers, told apart with
+ * shifts. Input: flags | 2 bytes of port | address of 4 or 16 bytes | networks of the allow list,
+ * a line each. */
 #include "fuzz.h"
 
 #include <arpa/inet.h>
@@ -11,16 +12,17 @@ static bool oracle_denies4(uint32_t a)
 {
 	uint32_t top = a >> 24;
 
-	return top == 0 || top == 10 || top == 127 || top >= 224 || /* this net, private, loopback, multicast and up */
-	       a >> 22 == (100 << 2 | 1) ||                         /* 100.64/10 */
-	       a >> 16 == 0xa9fe ||                                 /* 169.254/16 */
-	       a >> 20 == 0xac1 ||                                  /* 172.16/12 */
-	       a >> 8 == 0xc00000 || a >> 8 == 0xc00002 ||          /* 192.0.0/24, 192.0.2/24 */
-	       a >> 8 == 0xc05863 ||                                /* 192.88.99/24 */
-	       a >> 16 == 0xc0a8 ||                                 /* 192.168/16 */
-	       a >> 17 == 0xc612 >> 1 ||                            /* 198.18/15 */
-	       a >> 8 == 0xc63364 || a >> 8 == 0xcb0071 ||          /* 198.51.100/24, 203.0.113/24 */
-	       a == 0xa83f8110;                                     /* 168.63.129.16 */
+	/* this net, private, loopback, multicast and up */
+	return top == 0 || top == 10 || top == 127 || top >= 224 ||
+	       a >> 22 == (100 << 2 | 1) ||                /* 100.64/10 */
+	       a >> 16 == 0xa9fe ||                        /* 169.254/16 */
+	       a >> 20 == 0xac1 ||                         /* 172.16/12 */
+	       a >> 8 == 0xc00000 || a >> 8 == 0xc00002 || /* 192.0.0/24, 192.0.2/24 */
+	       a >> 8 == 0xc05863 ||                       /* 192.88.99/24 */
+	       a >> 16 == 0xc0a8 ||                        /* 192.168/16 */
+	       a >> 17 == 0xc612 >> 1 ||                   /* 198.18/15 */
+	       /* 198.51.100/24, 203.0.113/24 */
+	       a >> 8 == 0xc63364 || a >> 8 == 0xcb0071 || a == 0xa83f8110; /* 168.63.129.16 */
 }
 
 static uint64_t half(const unsigned char *p)
@@ -38,7 +40,8 @@ static bool embeds(const unsigned char addr[16], uint32_t *v4)
 	uint64_t high = half(addr), low = half(addr + 8);
 
 	*v4 = (uint32_t)low;
-	return (high == 0 && low >> 32 == 0xffff) || (high == UINT64_C(0x0064ff9b00000000) && low >> 32 == 0);
+	return (high == 0 && low >> 32 == 0xffff) ||
+	       (high == UINT64_C(0x0064ff9b00000000) && low >> 32 == 0);
 }
 
 static bool oracle_denies6(const unsigned char addr[16])
@@ -88,7 +91,8 @@ static bool oracle_net(struct rp_span text, struct net *out)
 	ok = ok && inet_pton(out->family, copy, out->addr) == 1;
 	out->bits = max;
 	if (ok && slash != NULL) {
-		ok = slash[1] != '\0' && !(slash[1] == '0' && slash[2] != '\0') && strlen(slash + 1) <= 3;
+		ok = slash[1] != '\0' && !(slash[1] == '0' && slash[2] != '\0') &&
+		     strlen(slash + 1) <= 3;
 		for (p = slash + 1; *p != '\0'; p++)
 			ok = ok && *p >= '0' && *p <= '9';
 		out->bits = ok ? (unsigned)strtoul(slash + 1, NULL, 10) : 0;
@@ -111,9 +115,11 @@ static void read_allowed(struct fuzz_input *in, struct allowed *out)
 	out->n = 0;
 	while (in->left > 0 && out->n < RP_GUARD_PORTS_MAX) {
 		struct rp_span line = fuzz_until(in, '\n');
-		bool ours = rp_cidr_parse(line, &out->ours[out->n]), theirs = oracle_net(line, &out->theirs[out->n]);
+		bool ours = rp_cidr_parse(line, &out->ours[out->n]),
+		     theirs = oracle_net(line, &out->theirs[out->n]);
 
-		MUST(ours == theirs, "%.*s: %d, and %d by the oracle", (int)line.len, line.ptr, ours, theirs);
+		MUST(ours == theirs, "%.*s: %d, and %d by the oracle", (int)line.len, line.ptr,
+		     ours, theirs);
 		out->n += ours;
 	}
 }
@@ -134,7 +140,8 @@ static bool oracle_allows(const struct allowed *allowed, int family, const unsig
 	return oracle_allows(allowed, AF_INET, v4_bytes);
 }
 
-static size_t make_sockaddr(int family, const unsigned char *addr, uint16_t port, unsigned char *out)
+static size_t make_sockaddr(int family, const unsigned char *addr, uint16_t port,
+			    unsigned char *out)
 {
 	struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = htons(port)};
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
@@ -149,7 +156,8 @@ static size_t make_sockaddr(int family, const unsigned char *addr, uint16_t port
 	return sizeof in6;
 }
 
-static enum rp_cause judge(const struct rp_guard_policy *policy, const unsigned char *sa, size_t len, const char **rule)
+static enum rp_cause judge(const struct rp_guard_policy *policy, const unsigned char *sa,
+			   size_t len, const char **rule)
 {
 	/* aligned for its family alone, in a block of its own size */
 	unsigned char *block = malloc(len + 2);
@@ -157,7 +165,8 @@ static enum rp_cause judge(const struct rp_guard_policy *policy, const unsigned 
 
 	MUST(block != NULL, "out of memory");
 	memcpy(block + 2, sa, len);
-	cause = rp_guard_address(policy, (const struct sockaddr *)(const void *)(block + 2), (socklen_t)len, rule);
+	cause = rp_guard_address(policy, (const struct sockaddr *)(const void *)(block + 2),
+				 (socklen_t)len, rule);
 	free(block);
 	return cause;
 }
@@ -188,18 +197,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	len = make_sockaddr(family, addr, port, sa);
 	allowed_by_name = oracle_allows(&allowed, family, addr);
 	denied =
-	    !allowed_by_name && (family == AF_INET ? oracle_denies4((uint32_t)addr[0] << 24 | (uint32_t)addr[1] << 16 |
-								    (uint32_t)addr[2] << 8 | addr[3])
-						   : oracle_denies6(addr));
-	expected = denied                                         ? RP_CAUSE_BLOCKED_ADDRESS
-		   : policy.any_port                              ? RP_CAUSE_NONE
-		   : policy.n_ports > 0                           ? port == 8443 ? RP_CAUSE_NONE : RP_CAUSE_BLOCKED_PORT
+	    !allowed_by_name &&
+	    (family == AF_INET ? oracle_denies4((uint32_t)addr[0] << 24 | (uint32_t)addr[1] << 16 |
+						(uint32_t)addr[2] << 8 | addr[3])
+			       : oracle_denies6(addr));
+	expected = denied               ? RP_CAUSE_BLOCKED_ADDRESS
+		   : policy.any_port    ? RP_CAUSE_NONE
+		   : policy.n_ports > 0 ? port == 8443 ? RP_CAUSE_NONE : RP_CAUSE_BLOCKED_PORT
 		   : port == 80 || port == 443 || allowed_by_name ? RP_CAUSE_NONE
 								  : RP_CAUSE_BLOCKED_PORT;
 	cause = judge(&policy, sa, len, &rule);
 	MUST(cause == expected, "cause %d, %d by the oracle", cause, expected);
 	MUST((rule != NULL) == denied, "a rule without a refusal, or none with one");
-	MUST(judge(&policy, sa, len - 1, NULL) == RP_CAUSE_BLOCKED_ADDRESS, "a short address passes");
+	MUST(judge(&policy, sa, len - 1, NULL) == RP_CAUSE_BLOCKED_ADDRESS,
+	     "a short address passes");
 	sa[0] = (unsigned char)(flags | 64); /* another family */
 	MUST(judge(&policy, sa, len, NULL) == RP_CAUSE_BLOCKED_ADDRESS, "another family passes");
 	return 0;

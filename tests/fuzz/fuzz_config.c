@@ -1,11 +1,12 @@
-/* Configuration files: refused with a place and without secrets, or shown and read again as the same. */
+/* Configuration files: refused with a place and without secrets, or shown and read again as the
+ * same. */
 #include "fuzz.h"
 
 #include "core/config.h"
 
 /* Appends what is in effect as a file. What is shown in place of a secret is replaced by one. */
-static void show_section(const struct rp_config *config, const struct rp_policy *policy, const char *section,
-			 struct rp_buf *out)
+static void show_section(const struct rp_config *config, const struct rp_policy *policy,
+			 const char *section, struct rp_buf *out)
 {
 	const struct rp_setting_info *s;
 	size_t i, k;
@@ -21,12 +22,15 @@ static void show_section(const struct rp_config *config, const struct rp_policy 
 			MUST(rp_config_show_value(config, policy, i, k, &value), "out of memory");
 			n = value.len;
 			if (strcmp(value.data, "none") == 0 ||
-			    (strcmp(s->name, "retry_schedule") != 0 && strncmp(s->name, "retry_", 6) == 0 &&
-			     policy != NULL && policy->retry.n_schedule > 0 && strcmp(s->name, "retry_max_age") != 0)) {
+			    (strcmp(s->name, "retry_schedule") != 0 &&
+			     strncmp(s->name, "retry_", 6) == 0 && policy != NULL &&
+			     policy->retry.n_schedule > 0 &&
+			     strcmp(s->name, "retry_max_age") != 0)) {
 				rp_buf_release(&value);
 				continue;
 			}
-			MUST(rp_buf_printf(out, "%s = %s\n", s->name, is_env && n > 0 ? "NAME_OF_ONE" : value.data),
+			MUST(rp_buf_printf(out, "%s = %s\n", s->name,
+					   is_env && n > 0 ? "NAME_OF_ONE" : value.data),
 			     "out of memory");
 			rp_buf_release(&value);
 		}
@@ -54,10 +58,12 @@ static void read_again(const struct rp_config *config)
 
 	show(config, &first);
 	rp_config_init(&again);
-	MUST(rp_config_parse(&again, "shown", (struct rp_span){first.data, first.len}, &err) == RP_OK,
+	MUST(rp_config_parse(&again, "shown", (struct rp_span){first.data, first.len}, &err) ==
+		 RP_OK,
 	     "what was shown is refused: %s in\n%s", err.text, first.data);
 	show(&again, &second);
-	MUST(strcmp(first.data, second.data) == 0, "shown as\n%s and then as\n%s", first.data, second.data);
+	MUST(strcmp(first.data, second.data) == 0, "shown as\n%s and then as\n%s", first.data,
+	     second.data);
 	rp_config_release(&again);
 	rp_buf_release(&first);
 	rp_buf_release(&second);
@@ -67,13 +73,19 @@ static void check_policy(const struct rp_policy *p)
 {
 	size_t i;
 
-	MUST(p->timeout_ms > 0 && p->connect_timeout_ms > 0 && p->in_flight > 0, "%s: zero", p->name);
-	MUST(p->n_headers <= RP_CONFIG_HEADERS_MAX && p->n_allow <= RP_ALLOW_MAX, "%s: too many", p->name);
-	MUST(p->guard.n_allow == p->n_allow && (p->n_allow == 0 || p->guard.allow == p->allow), "guard");
-	MUST((p->secret_file != NULL) + (p->secret_env != NULL) + (p->secret_credential != NULL) <= 1, "two secrets");
+	MUST(p->timeout_ms > 0 && p->connect_timeout_ms > 0 && p->in_flight > 0, "%s: zero",
+	     p->name);
+	MUST(p->n_headers <= RP_CONFIG_HEADERS_MAX && p->n_allow <= RP_ALLOW_MAX, "%s: too many",
+	     p->name);
+	MUST(p->guard.n_allow == p->n_allow && (p->n_allow == 0 || p->guard.allow == p->allow),
+	     "guard");
+	MUST((p->secret_file != NULL) + (p->secret_env != NULL) + (p->secret_credential != NULL) <=
+		 1,
+	     "two secrets");
 	MUST(p->tls_min == 12 || p->tls_min == 13, "tls_min");
 	for (i = 0; i < p->n_headers; i++)
-		MUST(strpbrk(p->headers[i], "\r\n") == NULL && strchr(p->headers[i], ':') != NULL, "header");
+		MUST(strpbrk(p->headers[i], "\r\n") == NULL && strchr(p->headers[i], ':') != NULL,
+		     "header");
 	/* delays grow and stay below the cap */
 	for (i = 1; i < 40; i++)
 		MUST(rp_retry_delay_ms(&p->retry, (unsigned)i) >= 0, "a negative delay");
@@ -124,18 +136,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_policy(&config.defaults);
 		for (i = 0; i < config.n_endpoints; i++) {
 			check_policy(&config.endpoints[i]);
-			MUST(rp_config_policy(&config, &config.endpoints[i].prefix) != &config.defaults,
+			MUST(rp_config_policy(&config, &config.endpoints[i].prefix) !=
+				 &config.defaults,
 			     "an endpoint that nothing belongs to");
 		}
 		MUST(rp_url_parse(rp_span_of("https://a.example/hook"), &url, NULL) == RP_OK &&
 			 rp_config_policy(&config, &url) != NULL,
 		     "no policy");
 		if (!fuzz_contains(text,
-				   rp_span_of("none"))) /* a path of this name is shown like one that is not set */
+				   /* a path of this name is shown like one that is not set */
+				   rp_span_of("none")))
 			read_again(&config);
 	} else {
-		MUST(rc == RP_ERR_INVAL && strncmp(err.text, "runpost.conf:", 13) == 0, "%d: %s", rc, err.text);
-		MUST(!canary_is_secret(text) || strstr(err.text, "CANARY") == NULL, "told: %s", err.text);
+		MUST(rc == RP_ERR_INVAL && strncmp(err.text, "runpost.conf:", 13) == 0, "%d: %s",
+		     rc, err.text);
+		MUST(!canary_is_secret(text) || strstr(err.text, "CANARY") == NULL, "told: %s",
+		     err.text);
 		MUST(config.n_endpoints == 0, "half a configuration");
 	}
 	rp_config_release(&config);

@@ -1,9 +1,11 @@
-/* The splitter of input into lines against a plain loop. Input: max_line | sizes of the reads | text. */
+/* The splitter of input into lines against a plain loop. Input: max_line | sizes of the reads |
+ * text. */
 #include "fuzz.h"
 
 #include "work/lines.h"
 
-/* What the splitter must hand out: whole lines, and of longer ones only how many bytes they have. */
+/* What the splitter must hand out: whole lines, and of longer ones only how many bytes they
+ * have. */
 struct expected {
 	struct rp_span rest;
 };
@@ -37,23 +39,26 @@ static void take_all(struct run *r)
 
 	while ((kind = rp_lines_next(&r->lines, &out)) != RP_LINES_NONE) {
 		if (kind == RP_LINES_LINE) {
-			MUST(!r->inside && expect_next(&r->expected, &line) && fuzz_same(line, out), "another line");
+			MUST(!r->inside && expect_next(&r->expected, &line) && fuzz_same(line, out),
+			     "another line");
 			MUST(out.len <= r->lines.max_line, "a line of %zu bytes", out.len);
 			continue;
 		}
 		if (!r->inside) {
 			MUST(expect_next(&r->expected, &r->overlong), "a piece of no line");
-			MUST(r->overlong.len > r->lines.max_line, "a line of %zu bytes in pieces", r->overlong.len);
+			MUST(r->overlong.len > r->lines.max_line, "a line of %zu bytes in pieces",
+			     r->overlong.len);
 			r->overlong_seen = 0;
 			r->inside = true;
 		}
 		MUST(out.len <= r->overlong.len - r->overlong_seen &&
-			 (out.len == 0 || memcmp(out.ptr, r->overlong.ptr + r->overlong_seen, out.len) == 0),
+			 (out.len == 0 ||
+			  memcmp(out.ptr, r->overlong.ptr + r->overlong_seen, out.len) == 0),
 		     "another piece");
 		r->overlong_seen += out.len;
 		if (kind == RP_LINES_TAIL) {
-			MUST(r->overlong_seen == r->overlong.len, "%zu of %zu bytes", r->overlong_seen,
-			     r->overlong.len);
+			MUST(r->overlong_seen == r->overlong.len, "%zu of %zu bytes",
+			     r->overlong_seen, r->overlong.len);
 			r->inside = false;
 		}
 	}
@@ -89,7 +94,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	rp_lines_end(&r.lines);
 	take_all(&r);
-	MUST(r.expected.rest.len == 0 && !r.inside, "%zu bytes were not handed out", r.expected.rest.len);
+	MUST(r.expected.rest.len == 0 && !r.inside, "%zu bytes were not handed out",
+	     r.expected.rest.len);
 	rp_lines_release(&r.lines);
 	return 0;
 }

@@ -39,9 +39,10 @@ static bool unpack(int kind, union record *r, uint64_t number, const void *mem, 
 	case ENDPOINT:
 		return rp_endpoint_unpack(&r->endpoint, number, mem, size);
 	case RECENT:
-		r->recent.n = rp_recent_unpack(&r->recent.settled_at_ms, r->recent.row, number, mem, size);
-		MUST(r->recent.n == 0 || r->recent.n == rp_recent_count(size), "%zu attempts, %zu by size", r->recent.n,
-		     rp_recent_count(size));
+		r->recent.n =
+		    rp_recent_unpack(&r->recent.settled_at_ms, r->recent.row, number, mem, size);
+		MUST(r->recent.n == 0 || r->recent.n == rp_recent_count(size),
+		     "%zu attempts, %zu by size", r->recent.n, rp_recent_count(size));
 		return r->recent.n > 0;
 	default:
 		return rp_head_unpack(&r->head, mem, size);
@@ -60,7 +61,8 @@ static size_t pack(int kind, const union record *r, uint64_t number, void *out, 
 	case ENDPOINT:
 		return rp_endpoint_pack(&r->endpoint, number, out, size);
 	case RECENT:
-		return rp_recent_pack(r->recent.settled_at_ms, r->recent.row, r->recent.n, number, out, size);
+		return rp_recent_pack(r->recent.settled_at_ms, r->recent.row, r->recent.n, number,
+				      out, size);
 	default:
 		return rp_head_pack(&r->head, out, size);
 	}
@@ -74,7 +76,9 @@ static void check_strings(const struct rp_facts *f, const void *mem, size_t size
 	size_t i;
 
 	for (i = 0; i < sizeof all / sizeof all[0]; i++)
-		MUST(all[i].len == 0 || (all[i].ptr >= start && all[i].ptr + all[i].len <= start + size), "outside");
+		MUST(all[i].len == 0 ||
+			 (all[i].ptr >= start && all[i].ptr + all[i].len <= start + size),
+		     "outside");
 }
 
 static void check_ranges(int kind, const union record *r)
@@ -83,7 +87,8 @@ static void check_ranges(int kind, const union record *r)
 
 	if (kind == DELIVERY)
 		MUST(r->delivery.state >= RP_STATE_WAITING && r->delivery.state <= RP_STATE_DEAD &&
-			 r->delivery.cause < RP_CAUSE_MAX_ && r->delivery.last_cause < RP_CAUSE_MAX_,
+			 r->delivery.cause < RP_CAUSE_MAX_ &&
+			 r->delivery.last_cause < RP_CAUSE_MAX_,
 		     "a state or cause that there is not");
 	if (kind == ATTEMPT)
 		MUST(r->attempt.outcome.cause < RP_CAUSE_MAX_ &&
@@ -94,7 +99,8 @@ static void check_ranges(int kind, const union record *r)
 	for (i = 0; kind == RECENT && i < r->recent.n; i++)
 		MUST(r->recent.row[i].cause < RP_CAUSE_MAX_, "a cause that there is not");
 	if (kind == ENDPOINT)
-		MUST(r->endpoint.last_cause < RP_CAUSE_MAX_ && r->endpoint.control.cause < RP_CAUSE_MAX_ &&
+		MUST(r->endpoint.last_cause < RP_CAUSE_MAX_ &&
+			 r->endpoint.control.cause < RP_CAUSE_MAX_ &&
 			 r->endpoint.control.breaker <= RP_BREAKER_HALF_OPEN,
 		     "a cause that there is not");
 }
@@ -126,10 +132,12 @@ static void round_trip(int kind, const union record *r, uint64_t number, size_t 
 	MUST(n_again == n && memcmp(one, two, n) == 0, "not the same the second time");
 	MUST(pack(kind, r, number, two, n - 1) == 0, "more than there is room for");
 	one[n / 2] ^= 0x10;
-	MUST(!unpack(kind, &again, number, one, n) && is_zero(&again, struct_bytes[kind]), "a flipped bit passes");
+	MUST(!unpack(kind, &again, number, one, n) && is_zero(&again, struct_bytes[kind]),
+	     "a flipped bit passes");
 	one[n / 2] ^= 0x10;
 	MUST(!unpack(kind, &again, number, one, n - 1), "a cut-off tail passes");
-	MUST(kind == HEAD || !unpack(kind, &again, number + 1, one, n), "it passes under another number");
+	MUST(kind == HEAD || !unpack(kind, &again, number + 1, one, n),
+	     "it passes under another number");
 	free(one);
 	free(two);
 }

@@ -1,4 +1,5 @@
-/* The receiver's requests: the same however the bytes arrive. Input: sizes of the pieces | bytes. */
+/* The receiver's requests: the same however the bytes arrive. Input: sizes of the pieces |
+ * bytes. */
 #include "fuzz.h"
 
 #include "request.h"
@@ -40,10 +41,13 @@ static void check_done(const struct result *r)
 	struct rp_buf shown = {0};
 	size_t i, j;
 
-	MUST(q->used <= r->in.len && q->n_fields <= RP_SINK_FIELDS_MAX, "used %zu of %zu", q->used, r->in.len);
-	MUST(is_in(rp_sink_request_span(q, q->method), r) && is_in(target, r) && is_in(rp_sink_request_body(q), r),
+	MUST(q->used <= r->in.len && q->n_fields <= RP_SINK_FIELDS_MAX, "used %zu of %zu", q->used,
+	     r->in.len);
+	MUST(is_in(rp_sink_request_span(q, q->method), r) && is_in(target, r) &&
+		 is_in(rp_sink_request_body(q), r),
 	     "outside of the buffer");
-	MUST(rp_sink_request_body(q).len <= MAX_BODY, "a body of %zu bytes", rp_sink_request_body(q).len);
+	MUST(rp_sink_request_body(q).len <= MAX_BODY, "a body of %zu bytes",
+	     rp_sink_request_body(q).len);
 	MUST(rp_sink_request_find(q, "host").ptr != NULL || q->http_1_0, "no host");
 	for (i = 0; i < q->n_fields; i++) {
 		name = rp_sink_request_span(q, q->fields[i].name);
@@ -51,10 +55,13 @@ static void check_done(const struct result *r)
 		MUST(is_in(name, r) && is_in(value, r) && name.len > 0, "field %zu", i);
 		for (j = 0; j < name.len; j++)
 			MUST(name.ptr[j] < 'A' || name.ptr[j] > 'Z', "upper case");
-		MUST(value.len == 0 || (memchr(value.ptr, '\n', value.len) == NULL && value.ptr[0] != ' '), "value");
+		MUST(value.len == 0 ||
+			 (memchr(value.ptr, '\n', value.len) == NULL && value.ptr[0] != ' '),
+		     "value");
 	}
 	MUST(rp_sink_target_show(target, &shown), "out of memory");
-	MUST(memchr(target.ptr, '?', target.len) != NULL || strlen(shown.data) == target.len, "%s", shown.data);
+	MUST(memchr(target.ptr, '?', target.len) != NULL || strlen(shown.data) == target.len, "%s",
+	     shown.data);
 	query = rp_sink_target_split(target).query;
 	for (i = 0; rp_sink_target_next_param(&query, &name, &value); i++)
 		MUST(i <= target.len, "without end");
@@ -74,17 +81,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text = fuzz_rest(&in);
 	parse(text, sizes, true, &whole);
 	parse(text, sizes, false, &pieces);
-	MUST(whole.progress == pieces.progress, "%d as a whole, %d in pieces", whole.progress, pieces.progress);
+	MUST(whole.progress == pieces.progress, "%d as a whole, %d in pieces", whole.progress,
+	     pieces.progress);
 	if (whole.progress == RP_SINK_BAD)
 		MUST(whole.request.bad_status >= 400 && whole.request.bad_status < 600 &&
 			 whole.request.bad_status == pieces.request.bad_status &&
 			 strcmp(whole.request.bad_text, pieces.request.bad_text) == 0,
-		     "%d %s as a whole, %d %s in pieces", whole.request.bad_status, whole.request.bad_text,
-		     pieces.request.bad_status, pieces.request.bad_text);
+		     "%d %s as a whole, %d %s in pieces", whole.request.bad_status,
+		     whole.request.bad_text, pieces.request.bad_status, pieces.request.bad_text);
 	if (whole.progress == RP_SINK_DONE) {
 		check_done(&whole);
 		check_done(&pieces);
-		MUST(fuzz_same(rp_sink_request_body(&whole.request), rp_sink_request_body(&pieces.request)) &&
+		MUST(fuzz_same(rp_sink_request_body(&whole.request),
+			       rp_sink_request_body(&pieces.request)) &&
 			 whole.request.n_fields == pieces.request.n_fields &&
 			 whole.request.keep_alive == pieces.request.keep_alive,
 		     "another request in pieces");

@@ -1,4 +1,5 @@
-/* Lines of input: the scanner against jansson, and what rp_parse_run makes of a line. The first byte chooses options. */
+/* Lines of input: the scanner against jansson, and what rp_parse_run makes of a line. The first
+ * byte chooses options. */
 #include "fuzz.h"
 
 #include <jansson.h>
@@ -11,7 +12,8 @@
 #define RP_SCAN_PORTABLE
 #define rp_scan_object portable_scan_object
 #define rp_utf8_sequence portable_utf8_sequence
-bool portable_scan_object(struct rp_span text, struct rp_json_want *wants, size_t n_wants, struct rp_scan_error *err);
+bool portable_scan_object(struct rp_span text, struct rp_json_want *wants, size_t n_wants,
+			  struct rp_scan_error *err);
 size_t portable_utf8_sequence(struct rp_span text, size_t *good_bytes);
 #include "core/scan.c"
 #undef rp_scan_object
@@ -32,17 +34,21 @@ static bool scan_both(struct rp_span text, struct rp_json_want *wants)
 	for (i = 0; i < N_WANTED; i++)
 		wants[i].name = other[i].name = wanted[i];
 	ok = rp_scan_object(text, wants, N_WANTED, &err);
-	MUST(ok == portable_scan_object(text, other, N_WANTED, &other_err), "the two builds disagree");
+	MUST(ok == portable_scan_object(text, other, N_WANTED, &other_err),
+	     "the two builds disagree");
 	if (!ok) {
-		MUST(err.offset == other_err.offset && strcmp(err.message, other_err.message) == 0 &&
+		MUST(err.offset == other_err.offset &&
+			 strcmp(err.message, other_err.message) == 0 &&
 			 err.cut_off == other_err.cut_off,
-		     "two reasons: %zu %s, %zu %s", err.offset, err.message, other_err.offset, other_err.message);
-		MUST(err.offset <= text.len && (!err.cut_off || err.offset == text.len), "offset %zu of %zu",
-		     err.offset, text.len);
+		     "two reasons: %zu %s, %zu %s", err.offset, err.message, other_err.offset,
+		     other_err.message);
+		MUST(err.offset <= text.len && (!err.cut_off || err.offset == text.len),
+		     "offset %zu of %zu", err.offset, text.len);
 		return false;
 	}
 	for (i = 0; i < N_WANTED; i++)
-		MUST(wants[i].type == other[i].type && fuzz_same(wants[i].raw, other[i].raw), "%s", wanted[i]);
+		MUST(wants[i].type == other[i].type && fuzz_same(wants[i].raw, other[i].raw), "%s",
+		     wanted[i]);
 	return true;
 }
 
@@ -103,16 +109,20 @@ static void check_wants(json_t *tree, const struct rp_json_want *wants)
 	for (i = 0; i < N_WANTED; i++) {
 		json_t *value = lookup(tree, wants[i].name);
 
-		MUST(wants[i].type == type_in_tree(value), "%s has type %d", wants[i].name, wants[i].type);
+		MUST(wants[i].type == type_in_tree(value), "%s has type %d", wants[i].name,
+		     wants[i].type);
 		if (wants[i].type != RP_JSON_STRING)
 			continue;
 		rp_buf_clear(&text);
 		if (!rp_json_decode_string(wants[i].raw, &text)) { /* an escaped NUL */
-			MUST(memchr(json_string_value(value), '\0', json_string_length(value)) != NULL, "no text");
+			MUST(memchr(json_string_value(value), '\0', json_string_length(value)) !=
+				 NULL,
+			     "no text");
 			continue;
 		}
-		MUST(fuzz_same((struct rp_span){text.data, text.len},
-			       (struct rp_span){json_string_value(value), json_string_length(value)}),
+		MUST(fuzz_same(
+			 (struct rp_span){text.data, text.len},
+			 (struct rp_span){json_string_value(value), json_string_length(value)}),
 		     "%s has another text", wants[i].name);
 	}
 	rp_buf_release(&text);
@@ -132,15 +142,16 @@ static void against_jansson(struct rp_span text)
 		if (ok)
 			check_wants(tree, wants);
 	} else {
-		MUST(!ok || (tree == NULL && is_known_difference(&error)), "only the scanner accepts it: %s",
-		     tree == NULL ? error.text : "no object");
+		MUST(!ok || (tree == NULL && is_known_difference(&error)),
+		     "only the scanner accepts it: %s", tree == NULL ? error.text : "no object");
 	}
 	json_decref(tree);
 }
 
 static bool is_in(struct rp_span part, struct rp_span whole)
 {
-	return part.len == 0 || (part.ptr >= whole.ptr && part.ptr + part.len <= whole.ptr + whole.len);
+	return part.len == 0 ||
+	       (part.ptr >= whole.ptr && part.ptr + part.len <= whole.ptr + whole.len);
 }
 
 static void check_headers(struct rp_span headers)
@@ -160,7 +171,8 @@ static void check_headers(struct rp_span headers)
 		value.len = line.len - name.len - 2;
 		MUST(rp_header_problem(name, value) == NULL, "a bad header");
 		for (i = 0; i < line.len; i++)
-			MUST((unsigned char)line.ptr[i] >= 0x20 && line.ptr[i] != 0x7f, "a control byte");
+			MUST((unsigned char)line.ptr[i] >= 0x20 && line.ptr[i] != 0x7f,
+			     "a control byte");
 		for (i = 0; i < name.len; i++)
 			MUST(name.ptr[i] < 'A' || name.ptr[i] > 'Z', "upper case");
 	}
@@ -171,12 +183,16 @@ static void check_ok(const struct rp_parsed_run *run, struct rp_span line)
 	struct rp_span text = {run->text.data, run->text.len};
 	struct rp_url url;
 
-	MUST(run->payload.len > 0 && is_in(run->payload, line), "the payload is no part of the line");
-	MUST(rp_url_parse(run->url, &url, NULL) == RP_OK && run->url.len <= RP_URL_MAX, "an URL that is none");
+	MUST(run->payload.len > 0 && is_in(run->payload, line),
+	     "the payload is no part of the line");
+	MUST(rp_url_parse(run->url, &url, NULL) == RP_OK && run->url.len <= RP_URL_MAX,
+	     "an URL that is none");
 	MUST(is_in(run->run_id, line) || is_in(run->run_id, text), "run_id");
-	MUST(run->run_id.len <= RP_FIELD_MAX && run->operation.len <= RP_FIELD_MAX && run->order_by.len <= RP_FIELD_MAX,
+	MUST(run->run_id.len <= RP_FIELD_MAX && run->operation.len <= RP_FIELD_MAX &&
+		 run->order_by.len <= RP_FIELD_MAX,
 	     "too long");
-	MUST(run->dedupe_key_bytes > 0 && run->dedupe_key_bytes <= RP_DEDUPE_KEY_MAX, "no dedupe key");
+	MUST(run->dedupe_key_bytes > 0 && run->dedupe_key_bytes <= RP_DEDUPE_KEY_MAX,
+	     "no dedupe key");
 	MUST(run->not_before_at_ms >= 0 && run->expires_at_ms >= 0 &&
 		 (run->expires_at_ms == 0 || run->expires_at_ms > run->not_before_at_ms),
 	     "times");
@@ -193,7 +209,8 @@ static void check_reason(const struct rp_parsed_run *run)
 		known = strcmp(run->code, codes[i]) == 0;
 	MUST(known && n > 0 && n < sizeof run->reason, "no reason");
 	for (i = 0; i < n; i++)
-		MUST((unsigned char)run->reason[i] >= 0x20 && run->reason[i] != 0x7f, "a control byte in a reason");
+		MUST((unsigned char)run->reason[i] >= 0x20 && run->reason[i] != 0x7f,
+		     "a control byte in a reason");
 }
 
 static void parse_run(struct rp_span line, unsigned flags)
@@ -216,8 +233,8 @@ static void parse_run(struct rp_span line, unsigned flags)
 	rp_parse_run(&again, line, &options); /* reused */
 	MUST(run.status == again.status && strcmp(run.reason, again.reason) == 0 &&
 		 run.dedupe_key_bytes == again.dedupe_key_bytes &&
-		 memcmp(run.dedupe_key, again.dedupe_key, run.dedupe_key_bytes) == 0 && fuzz_same(run.url, again.url) &&
-		 fuzz_same(run.headers, again.headers),
+		 memcmp(run.dedupe_key, again.dedupe_key, run.dedupe_key_bytes) == 0 &&
+		 fuzz_same(run.url, again.url) && fuzz_same(run.headers, again.headers),
 	     "not the same the second time");
 	if (run.status == RP_RUN_OK)
 		check_ok(&run, line);

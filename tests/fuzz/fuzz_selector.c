@@ -1,4 +1,5 @@
-/* What an operator types to choose entries. Input: lines; the first byte of each chooses the option. */
+/* What an operator types to choose entries. Input: lines; the first byte of each chooses the
+ * option. */
 #include "fuzz.h"
 
 #include "base/units.h"
@@ -16,7 +17,8 @@ static bool is_visible(const char *text)
 
 static void check_match(const struct rp_selector *s)
 {
-	static const char *const names[] = {"http://127.0.0.1:8787/hook", "https://hooks.example.com/a/b",
+	static const char *const names[] = {"http://127.0.0.1:8787/hook",
+					    "https://hooks.example.com/a/b",
 					    "https://[2001:db8::1]/", ""};
 	struct rp_entry e = {0};
 	unsigned i;
@@ -44,7 +46,8 @@ static void check_match(const struct rp_selector *s)
 	}
 }
 
-static enum rp_err one_word(struct rp_selector *s, unsigned option, const char *value, struct rp_error *err)
+static enum rp_err one_word(struct rp_selector *s, unsigned option, const char *value,
+			    struct rp_error *err)
 {
 	unsigned stars = 0;
 	const char *p;
@@ -53,7 +56,8 @@ static enum rp_err one_word(struct rp_selector *s, unsigned option, const char *
 		return rp_selector_add_line(s, rp_span_of(value), err);
 	if (option == 9)
 		return rp_selector_add_id(s, rp_span_of(value), err);
-	/* the C library's fnmatch takes time to the power of the stars; the operator waits for himself alone */
+	/* the C library's fnmatch takes time to the power of the stars; the operator waits for
+	 * himself alone */
 	for (p = value; option == RP_SELECT_ENDPOINT && *p != '\0'; p++)
 		stars += *p == '*' || *p == '(' || *p == '[';
 	if (stars > 4)
@@ -78,7 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		rc = one_word(&s, option, values[n], &err);
 		MUST(rc == RP_OK || rc == RP_ERR_INVAL, "%s", rp_err_name(rc));
 		MUST(rc == RP_OK || (err.code == rc && err.text[0] != '\0'), "no reason");
-		MUST(rc == RP_OK || !is_visible(values[n]) || is_visible(err.text), "control bytes: %s", err.text);
+		MUST(rc == RP_OK || !is_visible(values[n]) || is_visible(err.text),
+		     "control bytes: %s", err.text);
 		MUST(rc == RP_OK || s.n_ids == n_ids, "an id was added and refused");
 		n++;
 	}
@@ -87,7 +92,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		unsigned char again[RP_ID_BYTES];
 
 		rp_id_format(s.ids[i], text);
-		MUST(rp_id_parse(rp_span_of(text), again) && memcmp(again, s.ids[i], RP_ID_BYTES) == 0, "%s", text);
+		MUST(rp_id_parse(rp_span_of(text), again) &&
+			 memcmp(again, s.ids[i], RP_ID_BYTES) == 0,
+		     "%s", text);
 	}
 	check_match(&s);
 	rp_selector_release(&s);

@@ -30,13 +30,13 @@ static void check_plain_delta(struct rp_span line, int64_t asked_ms)
 	double seconds = 0;
 	size_t i;
 
-	if (line.len < sizeof name || memcmp(line.ptr, name, sizeof name - 1) != 0 || digits.len > 60 ||
-	    !all_digits(digits))
+	if (line.len < sizeof name || memcmp(line.ptr, name, sizeof name - 1) != 0 ||
+	    digits.len > 60 || !all_digits(digits))
 		return;
 	for (i = 0; i < digits.len; i++)
 		seconds = seconds * 10 + (digits.ptr[i] - '0');
-	MUST(asked_ms == (seconds >= 86400 ? DAY_MS : (int64_t)seconds * 1000), "%.*s was taken as %lld ms",
-	     (int)digits.len, digits.ptr, (long long)asked_ms);
+	MUST(asked_ms == (seconds >= 86400 ? DAY_MS : (int64_t)seconds * 1000),
+	     "%.*s was taken as %lld ms", (int)digits.len, digits.ptr, (long long)asked_ms);
 }
 
 static void decide(int64_t asked_ms, struct fuzz_input *in)
@@ -46,7 +46,8 @@ static void decide(int64_t asked_ms, struct fuzz_input *in)
 					 .cap_ms = 1 + (int64_t)fuzz_number(in, 5),
 					 .attempts = 1 + fuzz_byte(in),
 					 .max_age_ms = (int64_t)fuzz_number(in, 4)};
-	struct rp_outcome outcome = {.cause = RP_CAUSE_HTTP, .http_status = 503, .retry_after_ms = asked_ms};
+	struct rp_outcome outcome = {
+	    .cause = RP_CAUSE_HTTP, .http_status = 503, .retry_after_ms = asked_ms};
 	unsigned failures = 1 + fuzz_byte(in);
 	int64_t budget_at_ms = NOW_MS - (int64_t)fuzz_number(in, 4);
 	int64_t expires_at_ms = fuzz_byte(in) & 1 ? NOW_MS + (int64_t)fuzz_number(in, 4) : 0;
@@ -54,14 +55,17 @@ static void decide(int64_t asked_ms, struct fuzz_input *in)
 	struct rp_verdict v;
 
 	MUST(delay_ms >= 0 && delay_ms <= policy.cap_ms, "a delay of %lld ms", (long long)delay_ms);
-	MUST(failures == 1 || rp_retry_delay_ms(&policy, failures - 1) <= delay_ms, "delays shrink");
-	v = rp_retry_decide(&policy, &outcome, failures, budget_at_ms, expires_at_ms, NOW_MS, fuzz_number(in, 8));
+	MUST(failures == 1 || rp_retry_delay_ms(&policy, failures - 1) <= delay_ms,
+	     "delays shrink");
+	v = rp_retry_decide(&policy, &outcome, failures, budget_at_ms, expires_at_ms, NOW_MS,
+			    fuzz_number(in, 8));
 	MUST(v.kind != RP_VERDICT_DELIVERED, "a 503 was a delivery");
 	if (v.kind != RP_VERDICT_RETRY)
 		return;
 	MUST(failures < policy.attempts, "an attempt too many");
 	MUST(v.due_at_ms >= NOW_MS + delay_ms && v.due_at_ms >= NOW_MS + asked_ms, "early");
-	MUST(v.due_at_ms <= NOW_MS + (asked_ms > delay_ms ? asked_ms : delay_ms) + delay_ms / 5, "late");
+	MUST(v.due_at_ms <= NOW_MS + (asked_ms > delay_ms ? asked_ms : delay_ms) + delay_ms / 5,
+	     "late");
 	MUST(expires_at_ms == 0 || v.due_at_ms < expires_at_ms, "after its end");
 	MUST(policy.max_age_ms == 0 || v.due_at_ms <= budget_at_ms + policy.max_age_ms, "too old");
 }
@@ -108,13 +112,13 @@ static void check_time(struct rp_span text)
 	MUST(strlen(shown) == 24, "%s", shown);
 	if (at_ms < INT64_C(-62167219200000) || at_ms > INT64_C(253402300799999))
 		return; /* years that are clamped */
-	MUST(rp_time_parse(rp_span_of(shown), &again_ms) && again_ms == at_ms, "%.*s became %s", (int)text.len,
-	     text.ptr, shown);
+	MUST(rp_time_parse(rp_span_of(shown), &again_ms) && again_ms == at_ms, "%.*s became %s",
+	     (int)text.len, text.ptr, shown);
 	/* the C library as the oracle of the calendar */
 	MUST(strptime(shown, "%Y-%m-%dT%H:%M:%S", &tm) != NULL, "%s", shown);
 	seconds = timegm(&tm);
-	MUST((int64_t)seconds == (at_ms >= 0 ? at_ms / 1000 : -((999 - at_ms) / 1000)), "%s is %lld", shown,
-	     (long long)at_ms);
+	MUST((int64_t)seconds == (at_ms >= 0 ? at_ms / 1000 : -((999 - at_ms) / 1000)),
+	     "%s is %lld", shown, (long long)at_ms);
 }
 
 static void check_amounts(struct rp_span text)
@@ -125,7 +129,8 @@ static void check_amounts(struct rp_span text)
 	struct rp_rate rate = {0, 0}, again;
 
 	if (rp_duration_parse(text, &ms))
-		MUST(ms >= 0 && strlen(rp_duration_format(ms, shown)) < RP_DURATION_TEXT_MAX, "%lld ms", (long long)ms);
+		MUST(ms >= 0 && strlen(rp_duration_format(ms, shown)) < RP_DURATION_TEXT_MAX,
+		     "%lld ms", (long long)ms);
 	else
 		MUST(ms == -7, "changed by what it refused");
 	if (!rp_size_parse(text, &bytes))

@@ -1,7 +1,8 @@
 /* URLs: what we read is what libcurl will fetch, and what is shown tells nothing of the query.
  *
- * Secrets are looked for by non-interference: a URL whose secret bytes are exchanged for others must be shown the same.
- * Input: where a canary goes | flags | URL [NUL text that a receiver sent back]. */
+ * Secrets are looked for by non-interference: a URL whose secret bytes are exchanged for others
+ * must be shown the same. Input: where a canary goes | flags | URL [NUL text that a receiver sent
+ * back]. */
 #include "fuzz.h"
 
 #include <arpa/inet.h>
@@ -13,8 +14,8 @@
 
 static bool is_unreserved(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-	       c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '.' || c == '_';
 }
 
 static void same_part(CURLU *handle, CURLUPart part, struct rp_span ours, const char *name)
@@ -23,10 +24,12 @@ static void same_part(CURLU *handle, CURLUPart part, struct rp_span ours, const 
 	CURLUcode rc = curl_url_get(handle, part, &theirs, 0);
 
 	if (rc != CURLUE_OK)
-		MUST(ours.len == 0, "libcurl finds no %s where we find %.*s", name, (int)ours.len, ours.ptr);
+		MUST(ours.len == 0, "libcurl finds no %s where we find %.*s", name, (int)ours.len,
+		     ours.ptr);
 	else
 		MUST(strlen(theirs) == ours.len && strncasecmp(theirs, ours.ptr, ours.len) == 0,
-		     "%s: libcurl finds %s where we find %.*s", name, theirs, (int)ours.len, ours.ptr);
+		     "%s: libcurl finds %s where we find %.*s", name, theirs, (int)ours.len,
+		     ours.ptr);
 	curl_free(theirs);
 }
 
@@ -36,9 +39,11 @@ static void same_address(CURLU *handle, struct rp_span ours)
 	unsigned char our_bytes[16], their_bytes[16];
 	char *theirs = NULL, *copy = fuzz_text((struct rp_span){ours.ptr + 1, ours.len - 2});
 
-	MUST(curl_url_get(handle, CURLUPART_HOST, &theirs, 0) == CURLUE_OK, "libcurl finds no host");
+	MUST(curl_url_get(handle, CURLUPART_HOST, &theirs, 0) == CURLUE_OK,
+	     "libcurl finds no host");
 	theirs[strlen(theirs) - 1] = '\0';
-	MUST(inet_pton(AF_INET6, copy, our_bytes) == 1 && inet_pton(AF_INET6, theirs + 1, their_bytes) == 1 &&
+	MUST(inet_pton(AF_INET6, copy, our_bytes) == 1 &&
+		 inet_pton(AF_INET6, theirs + 1, their_bytes) == 1 &&
 		 memcmp(our_bytes, their_bytes, 16) == 0,
 	     "host: libcurl finds %s], we %s", theirs, copy);
 	curl_free(theirs);
@@ -57,18 +62,21 @@ static void against_libcurl(struct rp_span text, const struct rp_url *url)
 	rc = curl_url_set(handle, CURLUPART_URL, copy, CURLU_PATH_AS_IS | CURLU_DISALLOW_USER);
 	MUST(rc == CURLUE_OK, "libcurl refuses %s: %s", copy, curl_url_strerror(rc));
 	same_part(handle, CURLUPART_SCHEME, rp_span_of(url->https ? "https" : "http"), "scheme");
-	/* 0x7f000001 and the like: libcurl makes 127.0.0.1 of it, and the guard judges the socket */
+	/* 0x7f000001 and the like: libcurl makes 127.0.0.1 of it, and the guard judges the
+	 * socket */
 	if (url->host.ptr[0] == '[')
 		same_address(handle, url->host);
 	else if (memchr("0123456789", url->host.ptr[url->host.len - 1], 10) == NULL &&
-		 strncasecmp(url->host.ptr, "0x", 2) != 0 && memchr(url->host.ptr, 'x', url->host.len) == NULL &&
+		 strncasecmp(url->host.ptr, "0x", 2) != 0 &&
+		 memchr(url->host.ptr, 'x', url->host.len) == NULL &&
 		 memchr(url->host.ptr, 'X', url->host.len) == NULL)
 		same_part(handle, CURLUPART_HOST, url->host, "host");
 	same_part(handle, CURLUPART_PATH, url->path.len > 0 ? url->path : rp_span_of("/"), "path");
 	same_part(handle, CURLUPART_QUERY, url->query, "query");
 	snprintf(port, sizeof port, "%u", (unsigned)url->port);
 	rc = curl_url_get(handle, CURLUPART_PORT, &theirs, CURLU_DEFAULT_PORT);
-	MUST(rc == CURLUE_OK && strcmp(theirs, port) == 0, "port: libcurl finds %s, we %s", theirs, port);
+	MUST(rc == CURLUE_OK && strcmp(theirs, port) == 0, "port: libcurl finds %s, we %s", theirs,
+	     port);
 	curl_free(theirs);
 	MUST(curl_url_get(handle, CURLUPART_USER, &theirs, 0) != CURLUE_OK &&
 		 curl_url_get(handle, CURLUPART_FRAGMENT, &theirs, 0) != CURLUE_OK,
@@ -83,22 +91,25 @@ static void check_endpoint(const struct rp_url *url)
 	struct rp_url parsed;
 
 	MUST(rp_url_endpoint(url, &name), "out of memory");
-	MUST(rp_url_parse((struct rp_span){name.data, name.len}, &parsed, NULL) == RP_OK, "no URL: %s", name.data);
-	MUST(!parsed.has_query && rp_url_endpoint(&parsed, &again) && strcmp(name.data, again.data) == 0,
+	MUST(rp_url_parse((struct rp_span){name.data, name.len}, &parsed, NULL) == RP_OK,
+	     "no URL: %s", name.data);
+	MUST(!parsed.has_query && rp_url_endpoint(&parsed, &again) &&
+		 strcmp(name.data, again.data) == 0,
 	     "%s became %s", name.data, again.data);
-	MUST(rp_url_match_prefix(&parsed, url) > 1 && rp_url_match_prefix(url, &parsed) > 0, "it does not belong to %s",
-	     name.data);
+	MUST(rp_url_match_prefix(&parsed, url) > 1 && rp_url_match_prefix(url, &parsed) > 0,
+	     "it does not belong to %s", name.data);
 	rp_buf_release(&name);
 	rp_buf_release(&again);
 }
 
-/* Writes some of the path's and host's letters in another way that means the same: a section that signs covers both
- * spellings, and both are one endpoint. */
+/* Writes some of the path's and host's letters in another way that means the same: a section that
+ * signs covers both spellings, and both are one endpoint. */
 static void check_spellings(struct rp_span text, const struct rp_url *url, size_t which)
 {
 	size_t host_at = (size_t)(url->host.ptr - text.ptr), host_end = host_at + url->host.len, i;
 	size_t path_at = url->path.len > 0 ? (size_t)(url->path.ptr - text.ptr) : text.len;
-	bool dot = url->host.ptr[0] != '[' && url->host.ptr[url->host.len - 1] != '.' && url->host.len < 253;
+	bool dot = url->host.ptr[0] != '[' && url->host.ptr[url->host.len - 1] != '.' &&
+		   url->host.len < 253;
 	struct rp_buf other = {0}, name = {0}, other_name = {0};
 	struct rp_url respelled;
 	bool ok = true;
@@ -118,11 +129,15 @@ static void check_spellings(struct rp_span text, const struct rp_url *url, size_
 	if (host_end == text.len && dot && which % 2 == 1)
 		ok = ok && rp_buf_add_char(&other, '.');
 	MUST(ok, "out of memory");
-	if (rp_url_parse((struct rp_span){other.data, other.len}, &respelled, NULL) == RP_OK) { /* else too long */
-		MUST(rp_url_match_prefix(url, &respelled) > 0 && rp_url_match_prefix(&respelled, url) > 0,
+	/* else too long */
+	if (rp_url_parse((struct rp_span){other.data, other.len}, &respelled, NULL) == RP_OK) {
+		MUST(rp_url_match_prefix(url, &respelled) > 0 &&
+			 rp_url_match_prefix(&respelled, url) > 0,
 		     "%s leads past a section", other.data);
-		MUST(rp_url_endpoint(url, &name) && rp_url_endpoint(&respelled, &other_name), "out of memory");
-		MUST(strcmp(name.data, other_name.data) == 0, "%s and %s", name.data, other_name.data);
+		MUST(rp_url_endpoint(url, &name) && rp_url_endpoint(&respelled, &other_name),
+		     "out of memory");
+		MUST(strcmp(name.data, other_name.data) == 0, "%s and %s", name.data,
+		     other_name.data);
 	} else {
 		MUST(other.len > RP_URL_MAX, "%s is refused", other.data);
 	}
@@ -131,7 +146,8 @@ static void check_spellings(struct rp_span text, const struct rp_url *url, size_
 	rp_buf_release(&other_name);
 }
 
-/* Adds parameters to segments and encodes letters twice: for sections that is another spelling, for endpoints it is not. */
+/* Adds parameters to segments and encodes letters twice: for sections that is another spelling,
+ * for endpoints it is not. */
 static void check_lenient_spellings(struct rp_span text, const struct rp_url *url, size_t which)
 {
 	size_t path_at = (size_t)(url->path.ptr - text.ptr), path_end = path_at + url->path.len, i;
@@ -148,15 +164,17 @@ static void check_lenient_spellings(struct rp_span text, const struct rp_url *ur
 			ok = rp_buf_add_text(&other, ";v=1");
 		if (!ok || i == text.len)
 			break;
-		if (twice && chosen && in_path && is_unreserved(text.ptr[i]) && text.ptr[i - 1] != '%' &&
-		    text.ptr[i - 2] != '%')
+		if (twice && chosen && in_path && is_unreserved(text.ptr[i]) &&
+		    text.ptr[i - 1] != '%' && text.ptr[i - 2] != '%')
 			ok = rp_buf_printf(&other, "%%25%02x", (unsigned char)text.ptr[i]);
 		else
 			ok = rp_buf_add_char(&other, text.ptr[i]);
 	}
 	MUST(ok, "out of memory");
-	if (rp_url_parse((struct rp_span){other.data, other.len}, &respelled, NULL) == RP_OK) /* else too long */
-		MUST(rp_url_match_prefix(url, &respelled) > 0 && rp_url_match_prefix(&respelled, url) > 0,
+	/* else too long */
+	if (rp_url_parse((struct rp_span){other.data, other.len}, &respelled, NULL) == RP_OK)
+		MUST(rp_url_match_prefix(url, &respelled) > 0 &&
+			 rp_url_match_prefix(&respelled, url) > 0,
 		     "%s leads past a section", other.data);
 	else
 		MUST(other.len > RP_URL_MAX, "%s is refused", other.data);
@@ -172,14 +190,17 @@ static void check_accepted(struct rp_span text)
 	size_t i, at = 0;
 
 	if (rp_url_accept(text, &room, &sent, &url, NULL) == RP_OK) {
-		MUST(rp_url_accept(sent, &again, &same, &url, NULL) == RP_OK && same.ptr == sent.ptr, "encoded twice");
+		MUST(rp_url_accept(sent, &again, &same, &url, NULL) == RP_OK &&
+			 same.ptr == sent.ptr,
+		     "encoded twice");
 		for (i = 0; i < text.len; i++, at++) {
 			unsigned char c = (unsigned char)text.ptr[i];
 
 			if (c == (unsigned char)sent.ptr[at])
 				continue;
 			MUST(sent.len - at >= 3 && sent.ptr[at] == '%' &&
-				 strtoul((char[]){sent.ptr[at + 1], sent.ptr[at + 2], '\0'}, NULL, 16) == c,
+				 strtoul((char[]){sent.ptr[at + 1], sent.ptr[at + 2], '\0'}, NULL,
+					 16) == c,
 			     "byte %zu became another", i);
 			at += 2;
 		}
@@ -190,8 +211,8 @@ static void check_accepted(struct rp_span text)
 	rp_buf_release(&again);
 }
 
-/* Exchanges every secret byte of the query in place. A parameter is a name that may be shown and a value, or a secret as
- * a whole; '=' signs stay, since where they stand decides which. */
+/* Exchanges every secret byte of the query in place. A parameter is a name that may be shown and a
+ * value, or a secret as a whole; '=' signs stay, since where they stand decides which. */
 static void exchange_secrets(char *query, size_t n)
 {
 	size_t at, i;
@@ -234,8 +255,8 @@ static void check_redacted(struct rp_span text, const struct rp_url *url)
 	MUST(rp_url_redact(url, &shown), "out of memory");
 	if (url->has_query)
 		exchange_secrets(copy + (url->query.ptr - text.ptr), url->query.len);
-	MUST(rp_url_parse((struct rp_span){copy, text.len}, &changed, &err) == RP_OK, "%.*s: %s", (int)text.len, copy,
-	     err.text);
+	MUST(rp_url_parse((struct rp_span){copy, text.len}, &changed, &err) == RP_OK, "%.*s: %s",
+	     (int)text.len, copy, err.text);
 	MUST(rp_url_redact(&changed, &other), "out of memory");
 	MUST(strcmp(shown.data, other.data) == 0, "%s tells more than %s", shown.data, other.data);
 	rp_buf_release(&shown);
@@ -289,7 +310,8 @@ static void check_masked(const struct rp_url *url, struct rp_span answer)
 			shape = form == 0 ? value : decoded(value, form == 2, plain);
 			if (shape.len < 4 || memchr(shape.ptr, '*', shape.len) != NULL)
 				continue;
-			MUST(!fuzz_contains(masked, shape), "%.*s is still there", (int)shape.len, shape.ptr);
+			MUST(!fuzz_contains(masked, shape), "%.*s is still there", (int)shape.len,
+			     shape.ptr);
 		}
 	}
 	free(text);
@@ -317,7 +339,9 @@ static void check_messages(struct rp_span text, size_t where)
 		from = (size_t)(authority - text.ptr) + 2;
 	else
 		return;
-	at = mark != NULL && from == (size_t)(mark - text.ptr) + 1 ? from + where % (text.len - from + 1) : from;
+	at = mark != NULL && from == (size_t)(mark - text.ptr) + 1
+		 ? from + where % (text.len - from + 1)
+		 : from;
 	copy = malloc(text.len + n);
 	MUST(copy != NULL, "out of memory");
 	memcpy(copy, text.ptr, at);
@@ -331,7 +355,8 @@ static void check_messages(struct rp_span text, size_t where)
 	free(copy);
 }
 
-/* What a receiver names as the place to go to is told as a text that fits and repeats no query value. */
+/* What a receiver names as the place to go to is told as a text that fits and repeats no query
+ * value. */
 static void check_redirect(const struct rp_url *url, struct rp_span location)
 {
 	struct rp_buf resolved = {0};

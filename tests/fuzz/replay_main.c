@@ -1,5 +1,5 @@
-/* Runs every file of a target's corpus through the target, without a fuzzer. The name of each is printed before it is
- * run, so that the last line names the one that broke it.
+/* Runs every file of a target's corpus through the target, without a fuzzer. The name of each is
+ * printed before it is run, so that the last line names the one that broke it.
  *
  * usage: fuzz_NAME [FILE_OR_FOLDER...]   (default: tests/fuzz/corpus/NAME) */
 #include <dirent.h>
@@ -25,7 +25,8 @@ static bool run_file(const char *path)
 		return false;
 	}
 	bytes = malloc((size_t)st.st_size + 1);
-	MUST(bytes != NULL && fread(bytes, 1, (size_t)st.st_size, file) == (size_t)st.st_size, "%s: cannot read", path);
+	MUST(bytes != NULL && fread(bytes, 1, (size_t)st.st_size, file) == (size_t)st.st_size,
+	     "%s: cannot read", path);
 	fclose(file);
 	/* once more in a block of its own size: `bytes` had one to spare */
 	char *exact = fuzz_copy((struct rp_span){bytes, (size_t)st.st_size});
@@ -65,7 +66,8 @@ int main(int argc, char **argv)
 	int i;
 
 	base = base != NULL ? base + 1 : argv[0];
-	snprintf(folder, sizeof folder, "tests/fuzz/corpus/%s", base + (strncmp(base, "fuzz_", 5) == 0 ? 5 : 0));
+	snprintf(folder, sizeof folder, "tests/fuzz/corpus/%s",
+		 base + (strncmp(base, "fuzz_", 5) == 0 ? 5 : 0));
 	if (argc < 2)
 		ok = run_path(folder);
 	for (i = 1; i < argc; i++)

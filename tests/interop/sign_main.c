@@ -1,5 +1,5 @@
-/* sign_main.c - signs standard input as a sender would, for the interoperability test: prints the webhook-signature
- * value.
+/* sign_main.c - signs standard input as a sender would, for the interoperability test: prints the
+ * webhook-signature value.
  *
  * Usage: sign_main SECRET_FILE ID TIMESTAMP < BODY */
 #include <inttypes.h>
@@ -54,7 +54,8 @@ static int sign(const char *path, const char *id, int64_t timestamp)
 	else if (!rp_signer_sign(signer, rp_span_of(id), timestamp, span_of(&body), &header))
 		status = fail(path, "no key in it can sign, or libcrypto failed");
 	else
-		status = puts(header.data) >= 0 && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+		status =
+		    puts(header.data) >= 0 && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	if (in != NULL)
 		fclose(in);
 	rp_signer_free(signer);

@@ -1,7 +1,9 @@
-/* preload_pages.c - LD_PRELOAD: a machine whose pages of memory have RP_TEST_PAGE_BYTES bytes, 16384 or 65536, as ARM64's may.
+/* preload_pages.c - LD_PRELOAD: a machine whose pages of memory have RP_TEST_PAGE_BYTES bytes,
+ * 16384 or 65536, as ARM64's may.
  *
- * A page's size is told as that, maps begin where such a page does, and whoever hands over an address that does not is
- * ended, where that kernel would refuse. What cannot be seen here: memory still comes and goes by the pages there are. */
+ * A page's size is told as that, maps begin where such a page does, and whoever hands over an
+ * address that does not is ended, where that kernel would refuse. What cannot be seen here: memory
+ * still comes and goes by the pages there are. */
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,9 +11,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define REAL(result, name, ...)                                                                                        \
-	static result (*real_##name)(__VA_ARGS__);                                                                     \
-	if (real_##name == NULL)                                                                                       \
+#define REAL(result, name, ...)                                                                    \
+	static result (*real_##name)(__VA_ARGS__);                                                 \
+	if (real_##name == NULL)                                                                   \
 	real_##name = (result(*)(__VA_ARGS__))(uintptr_t)dlsym(RTLD_NEXT, #name)
 
 static size_t page_bytes(void)
@@ -45,11 +47,12 @@ int getpagesize(void)
 }
 
 /* More than is asked for, so that such a page begins in it; what is before and behind goes back. */
-static void *map_aligned(void *(*map)(void *, size_t, int, int, int, off_t), size_t n, int prot, int flags, int fd,
-			 off_t offset)
+static void *map_aligned(void *(*map)(void *, size_t, int, int, int, off_t), size_t n, int prot,
+			 int flags, int fd, off_t offset)
 {
 	size_t more = page_bytes(), before;
-	char *room = map(NULL, n + more, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *room =
+	    map(NULL, n + more, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (room == MAP_FAILED)
 		return MAP_FAILED;

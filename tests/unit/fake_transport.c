@@ -15,7 +15,8 @@ const char *fake_header(const struct rp_request *r, const char *name, char *out,
 	return out;
 }
 
-static enum rp_err fake_start(struct rp_transport *t, const struct rp_request *r, struct rp_error *err)
+static enum rp_err fake_start(struct rp_transport *t, const struct rp_request *r,
+			      struct rp_error *err)
 {
 	struct fake_transport *f = (struct fake_transport *)t;
 	struct fake_request *q;
@@ -39,7 +40,8 @@ static enum rp_err fake_start(struct rp_transport *t, const struct rp_request *r
 	return RP_OK;
 }
 
-static void fake_run(struct rp_transport *t, void (*done)(void *arg, void *owner, const struct rp_outcome *outcome),
+static void fake_run(struct rp_transport *t,
+		     void (*done)(void *arg, void *owner, const struct rp_outcome *outcome),
 		     void *done_arg)
 {
 	struct fake_transport *f = (struct fake_transport *)t;

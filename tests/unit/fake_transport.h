@@ -1,4 +1,5 @@
-/* fake_transport.h - a transport without a network: requests wait until the test says what came back. */
+/* fake_transport.h - a transport without a network: requests wait until the test says what came
+ * back. */
 #ifndef FAKE_TRANSPORT_H
 #define FAKE_TRANSPORT_H
 
@@ -26,7 +27,8 @@ struct fake_transport {
 };
 
 void fake_transport_init(struct fake_transport *f);
-/* Queues the outcome of the i-th request started; it is told at the next run. status 0 with a cause: no answer came. */
+/* Queues the outcome of the i-th request started; it is told at the next run. status 0 with a
+ * cause: no answer came. */
 void fake_answer(struct fake_transport *f, size_t i, enum rp_cause cause, unsigned status);
 /* Value of a header of a request under way, "" when it has none. */
 const char *fake_header(const struct rp_request *r, const char *name, char *out, size_t size);

@@ -60,7 +60,7 @@ static void must(enum rp_err e, const char *what)
 }
 
 /* --- fixtures
- * ----------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 void fx_setup_dir(void)
 {
@@ -72,7 +72,8 @@ void fx_setup_dir(void)
 	snprintf(parent, sizeof parent, "%s/outbox-XXXXXX", root);
 	ck_assert_msg(mkdtemp(parent) != NULL, "%s: %s", parent, strerror(errno));
 	snprintf(fx.dir, sizeof fx.dir, "%s/box", parent);
-	fx.options = (struct rp_outbox_options){.create = true, .map_bytes = UINT64_C(1) << 30, .sys = &fake_sys};
+	fx.options = (struct rp_outbox_options){
+	    .create = true, .map_bytes = UINT64_C(1) << 30, .sys = &fake_sys};
 	fx.now_ms = FX_NOW_MS;
 	fx.boot_ms = 1000;
 	fx.limit = 1000000;
@@ -100,7 +101,8 @@ void fx_teardown_dir(void)
 void fx_open(void)
 {
 	must(rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err), "open");
-	/* These tests end processes, never the power: without flushes they take a tenth of the time. */
+	/* These tests end processes, never the power: without flushes they take a tenth of the
+	 * time. */
 	ck_assert_int_eq(mdb_env_set_flags(fx.ob->env, MDB_NOSYNC, 1), 0);
 }
 
@@ -140,7 +142,7 @@ void fx_path(const char *name, char *out, size_t size)
 }
 
 /* --- entries
- * ------------------------------------------------------------------------------------------------------------ */
+ * ------------------------------------------------------------------------------------------ */
 
 struct rp_new_entry fx_new(unsigned k)
 {
@@ -152,7 +154,8 @@ struct rp_new_entry fx_new(unsigned k)
 	snprintf(endpoint[i], sizeof endpoint[i], "https://k%u.example/hook", k);
 	snprintf(url[i], sizeof url[i], "https://k%u.example/hook?token=t%u", k, serial);
 	snprintf(key[i], sizeof key[i], "key-%ld-%u", (long)getpid(), serial);
-	snprintf(payload[i], sizeof payload[i], "{\"run_id\":\"r%u\",\"status\":\"success\"}", serial);
+	snprintf(payload[i], sizeof payload[i], "{\"run_id\":\"r%u\",\"status\":\"success\"}",
+		 serial);
 	return (struct rp_new_entry){
 	    .endpoint = rp_span_of(endpoint[i]),
 	    .url = rp_span_of(url[i]),
@@ -301,7 +304,7 @@ struct rp_ledger fx_ledger(void)
 }
 
 /* --- working
- * ------------------------------------------------------------------------------------------------------------ */
+ * ------------------------------------------------------------------------------------------ */
 
 /* Unless a test asks for more, an endpoint may have its whole limit from the first moment on. */
 static struct rp_limits limits(void *arg, uint64_t endpoint, struct rp_span name)
@@ -310,7 +313,9 @@ static struct rp_limits limits(void *arg, uint64_t endpoint, struct rp_span name
 
 	(void)arg;
 	(void)name;
-	return fx.limits.in_flight != 0 ? fx.limits : (struct rp_limits){.in_flight = in_flight, .start = in_flight};
+	return fx.limits.in_flight != 0
+		   ? fx.limits
+		   : (struct rp_limits){.in_flight = in_flight, .start = in_flight};
 }
 
 void fx_turn(size_t want, struct rp_settlement *settle, size_t n_settle)
@@ -340,7 +345,8 @@ struct rp_claim fx_claim(void)
 
 struct rp_settlement fx_settlement(const struct rp_claim *c, enum rp_settle_kind kind)
 {
-	static struct rp_outcome good = {.http_status = 204, .http_version = 11, .duration_us = 1500};
+	static struct rp_outcome good = {
+	    .http_status = 204, .http_version = 11, .duration_us = 1500};
 	static struct rp_outcome bad = {
 	    .cause = RP_CAUSE_HTTP, .http_status = 500, .http_version = 11, .duration_us = 900};
 
@@ -409,7 +415,7 @@ uint64_t fx_entry_in(unsigned k, enum rp_state state)
 }
 
 /* --- checking
- * ----------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 struct problems {
 	struct rp_buf text;
@@ -430,7 +436,9 @@ static struct rp_verify_counts verify_in_slices(size_t max_rows, struct problems
 	struct rp_verify_cursor at = {0};
 
 	while (!at.done)
-		must(rp_outbox_verify_slice(fx.ob, &at, max_rows, collect_problem, p, &counts, &fx.err), "verify");
+		must(rp_outbox_verify_slice(fx.ob, &at, max_rows, collect_problem, p, &counts,
+					    &fx.err),
+		     "verify");
 	return counts;
 }
 
@@ -441,13 +449,14 @@ void fx_verify_sound(void)
 	struct rp_ledger l = fx_ledger();
 
 	must(rp_outbox_verify(fx.ob, collect_problem, NULL, &p, &counts, &fx.err), "verify");
-	ck_assert_msg(counts.problems == 0, "verify found %lu problems:\n%s", (unsigned long)counts.problems,
-		      p.text.data);
-	ck_assert_uint_eq(l.accepted, l.waiting + l.in_flight + l.held + l.delivered + l.dead + l.purged);
+	ck_assert_msg(counts.problems == 0, "verify found %lu problems:\n%s",
+		      (unsigned long)counts.problems, p.text.data);
+	ck_assert_uint_eq(l.accepted,
+			  l.waiting + l.in_flight + l.held + l.delivered + l.dead + l.purged);
 	ck_assert_uint_eq(counts.entries, l.accepted - l.purged);
 	sliced = verify_in_slices(3, &p);
-	ck_assert_msg(sliced.problems == 0, "slices found %lu problems:\n%s", (unsigned long)sliced.problems,
-		      p.text.data);
+	ck_assert_msg(sliced.problems == 0, "slices found %lu problems:\n%s",
+		      (unsigned long)sliced.problems, p.text.data);
 	ck_assert_uint_eq(sliced.entries, counts.entries);
 	ck_assert_uint_eq(sliced.rows, counts.rows);
 	rp_buf_release(&p.text);
@@ -481,7 +490,7 @@ uint64_t fx_problems(void)
 }
 
 /* --- behind the curtain
- * ------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 static MDB_txn *raw_begin(void)
 {
@@ -519,7 +528,8 @@ void fx_page_read(uint64_t number, unsigned char page[FX_PAGE_MAX])
 	int fd = open(fx_data_path(), O_RDONLY);
 	size_t n = fx_page_bytes();
 
-	ck_assert(fd >= 0 && pread(fd, page, n, (off_t)(number * n)) == (ssize_t)n && close(fd) == 0);
+	ck_assert(fd >= 0 && pread(fd, page, n, (off_t)(number * n)) == (ssize_t)n &&
+		  close(fd) == 0);
 }
 
 void fx_page_write(uint64_t number, const unsigned char page[FX_PAGE_MAX])
@@ -527,10 +537,12 @@ void fx_page_write(uint64_t number, const unsigned char page[FX_PAGE_MAX])
 	int fd = open(fx_data_path(), O_WRONLY);
 	size_t n = fx_page_bytes();
 
-	ck_assert(fd >= 0 && pwrite(fd, page, n, (off_t)(number * n)) == (ssize_t)n && close(fd) == 0);
+	ck_assert(fd >= 0 && pwrite(fd, page, n, (off_t)(number * n)) == (ssize_t)n &&
+		  close(fd) == 0);
 }
 
-/* A value lies in the map, on a page that begins with its number; an empty one may be the very end of it. */
+/* A value lies in the map, on a page that begins with its number; an empty one may be the very end
+ * of it. */
 uint64_t fx_page_of(enum rp_table table, struct rp_key key)
 {
 	struct rp_txn t;
@@ -539,7 +551,8 @@ uint64_t fx_page_of(enum rp_table table, struct rp_key key)
 
 	must(rp_txn_read(fx.ob, &t, &fx.err), "read");
 	must(rp_row_get(&t, table, key, &v, &fx.err), "row");
-	memcpy(&number, (void *)(((uintptr_t)v.mv_data - 1) & ~(uintptr_t)(fx_page_bytes() - 1)), sizeof number);
+	memcpy(&number, (void *)(((uintptr_t)v.mv_data - 1) & ~(uintptr_t)(fx_page_bytes() - 1)),
+	       sizeof number);
 	rp_txn_end(&t);
 	return number;
 }
@@ -624,7 +637,7 @@ void fx_edit_head(void (*edit)(struct rp_head *head))
 }
 
 /* --- other processes
- * ---------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 struct fx_child fx_start(void (*run)(int in, int out))
 {
@@ -664,7 +677,8 @@ void fx_receive(int fd, void *mem, size_t n)
 	while (n > 0) {
 		ssize_t got;
 
-		ck_assert_msg(poll(&p, 1, CHILD_DEADLINE_MS) == 1, "the other process says nothing");
+		ck_assert_msg(poll(&p, 1, CHILD_DEADLINE_MS) == 1,
+			      "the other process says nothing");
 		got = read(fd, at, n);
 		ck_assert_msg(got > 0, "the other process is gone");
 		at += got;
@@ -684,7 +698,8 @@ void fx_finish(struct fx_child *c)
 	int status;
 
 	forget(c, &status);
-	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the other process ended with status %d", status);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0,
+		      "the other process ended with status %d", status);
 }
 
 void fx_kill(struct fx_child *c)

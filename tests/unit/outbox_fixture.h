@@ -1,5 +1,6 @@
-/* outbox_fixture.h - what the tests of the outbox share: a temporary outbox, a clock that stands still, entries by the
- * dozen, turns in one line, child processes, and a look behind the curtain for tests that damage records.
+/* outbox_fixture.h - what the tests of the outbox share: a temporary outbox, a clock that stands
+ * still, entries by the dozen, turns in one line, child processes, and a look behind the curtain
+ * for tests that damage records.
  *
  * Everything fails the running test by itself when the store returns an error. */
 #ifndef OUTBOX_FIXTURE_H
@@ -44,9 +45,10 @@ void fx_close(void);
 void fx_path(const char *name, char *out, size_t size);
 
 /* --- entries
- * ------------------------------------------------------------------------------------------------------------ */
+ * ------------------------------------------------------------------------------------------ */
 
-/* An entry for endpoint k with its own dedupe key and a short payload; texts live until the next 1,024 calls. */
+/* An entry for endpoint k with its own dedupe key and a short payload; texts live until the next
+ * 1,024 calls. */
 struct rp_new_entry fx_new(unsigned k);
 /* Appends n (<= 1,024) of them in one batch and returns the first seq; the others follow it. */
 uint64_t fx_append(unsigned k, size_t n);
@@ -61,7 +63,7 @@ struct rp_attempt fx_attempt(uint64_t seq, uint32_t n, bool *found);
 struct rp_ledger fx_ledger(void);
 
 /* --- working
- * ------------------------------------------------------------------------------------------------------------ */
+ * ------------------------------------------------------------------------------------------ */
 
 /* One turn: settles, then claims up to want. */
 void fx_turn(size_t want, struct rp_settlement *settle, size_t n_settle);
@@ -78,16 +80,17 @@ void fx_pause(unsigned k, bool pause);
 uint64_t fx_entry_in(unsigned k, enum rp_state state);
 
 /* --- checking
- * ----------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 void fx_verify_sound(void);
-/* What the check in one snapshot finds; the one in slices must find something too, or nothing too. */
+/* What the check in one snapshot finds; the one in slices must find something too, or nothing
+ * too. */
 uint64_t fx_problems(void);
 uint64_t fx_full_problems(void);
 uint64_t fx_slice_problems(size_t max_rows);
 
 /* --- behind the curtain
- * ------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 const char *fx_data_path(void);
 #define FX_PAGE_MAX 32768

@@ -52,8 +52,8 @@ struct scripted_server *scripted_server_open(const struct script_step *script, s
 	return scripted_server_open_at("127.0.0.1", 0, script, n_steps);
 }
 
-struct scripted_server *scripted_server_open_at(const char *ip, unsigned port, const struct script_step *script,
-						size_t n_steps)
+struct scripted_server *scripted_server_open_at(const char *ip, unsigned port,
+						const struct script_step *script, size_t n_steps)
 {
 	struct scripted_server *s = calloc(1, sizeof *s);
 	struct sockaddr_in sa = {.sin_family = AF_INET};
@@ -166,8 +166,8 @@ static void reset(struct peer *p)
 	check(setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now) == 0, "SO_LINGER");
 }
 
-/* Plays one step; false: it cannot go on before the socket does. A flood ends each time with full socket buffers, as
- * the client is not running meanwhile. */
+/* Plays one step; false: it cannot go on before the socket does. A flood ends each time with full
+ * socket buffers, as the client is not running meanwhile. */
 static bool peer_play(struct scripted_server *s, struct peer *p)
 {
 	static const struct script_step end = {SCRIPT_CLOSE, {NULL, 0}};
@@ -228,7 +228,8 @@ static void accept_all(struct scripted_server *s)
 	}
 }
 
-/* Tries every connection each time: tests have few of them, and a script then needs no record of what it waits for. */
+/* Tries every connection each time: tests have few of them, and a script then needs no record of
+ * what it waits for. */
 void scripted_server_step(struct scripted_server *s)
 {
 	struct epoll_event ignored[64];
@@ -298,5 +299,6 @@ struct rp_span scripted_server_last_head(const struct scripted_server *s)
 
 struct rp_span scripted_server_last_body(const struct scripted_server *s)
 {
-	return (struct rp_span){s->last.data + s->last_head_bytes, s->last.len - s->last_head_bytes};
+	return (struct rp_span){s->last.data + s->last_head_bytes,
+				s->last.len - s->last_head_bytes};
 }

@@ -1,7 +1,8 @@
-/* scripted_server.h - a receiver on 127.0.0.1 that plays one script on every connection, for tests of HTTP clients.
+/* scripted_server.h - a receiver on 127.0.0.1 that plays one script on every connection, for tests
+ * of HTTP clients.
  *
- * It has no thread and never waits: the test's own loop polls scripted_server_fd and calls scripted_server_step, so
- * what happens between client and server is the same in every run. */
+ * It has no thread and never waits: the test's own loop polls scripted_server_fd and calls
+ * scripted_server_step, so what happens between client and server is the same in every run. */
 #ifndef RP_TEST_SCRIPTED_SERVER_H
 #define RP_TEST_SCRIPTED_SERVER_H
 
@@ -32,11 +33,12 @@ struct script_step {
 
 struct scripted_server;
 
-/* Aborts when the system gives no socket: without one there is no test. `script` is borrowed; one step at least. */
+/* Aborts when the system gives no socket: without one there is no test. `script` is borrowed; one
+ * step at least. */
 struct scripted_server *scripted_server_open(const struct script_step *script, size_t n_steps);
 /* The same on another address and port; 0: any. */
-struct scripted_server *scripted_server_open_at(const char *ip, unsigned port, const struct script_step *script,
-						size_t n_steps);
+struct scripted_server *scripted_server_open_at(const char *ip, unsigned port,
+						const struct script_step *script, size_t n_steps);
 void scripted_server_close(struct scripted_server *s);
 
 unsigned scripted_server_port(const struct scripted_server *s);
@@ -47,9 +49,11 @@ void scripted_server_let_go(struct scripted_server *s);
 /* Accepts no more; after a few connections in the queue the kernel drops what knocks. */
 void scripted_server_turn_deaf(struct scripted_server *s);
 
-unsigned scripted_server_accepted(const struct scripted_server *s);        /* connections ever */
-unsigned scripted_server_open_now(const struct scripted_server *s);        /* connections the client has not closed */
-unsigned scripted_server_requests(const struct scripted_server *s);        /* requests read completely */
+unsigned scripted_server_accepted(const struct scripted_server *s); /* connections ever */
+/* connections the client has not closed */
+unsigned scripted_server_open_now(const struct scripted_server *s);
+/* requests read completely */
+unsigned scripted_server_requests(const struct scripted_server *s);
 struct rp_span scripted_server_last_head(const struct scripted_server *s); /* with its empty line */
 struct rp_span scripted_server_last_body(const struct scripted_server *s);
 

@@ -5,7 +5,9 @@
 
 #include "runpost.h"
 
-#define RUN(id) "{\"run_id\":\"" id "\",\"status\":\"success\",\"webhook\":\"https://a.example/hook?token=s3cret\"}"
+#define RUN(id)                                                                                    \
+	"{\"run_id\":\"" id                                                                        \
+	"\",\"status\":\"success\",\"webhook\":\"https://a.example/hook?token=s3cret\"}"
 
 static char dir[32];
 static struct rp_handle *handle;
@@ -48,14 +50,15 @@ static struct rp_ledger ledger(void)
 	struct rp_ledger l;
 
 	ck_assert_int_eq(rp_read_ledger(handle, &l, &err), RP_OK);
-	ck_assert_uint_eq(l.accepted, l.waiting + l.in_flight + l.held + l.delivered + l.dead + l.purged);
+	ck_assert_uint_eq(l.accepted,
+			  l.waiting + l.in_flight + l.held + l.delivered + l.dead + l.purged);
 	return l;
 }
 
 START_TEST(a_batch_answers_for_each_run)
 {
-	struct rp_run runs[5] = {run_of(RUN("one")), run_of("{\"run_id\":\"quiet\"}"), run_of("{\"run_id\":"),
-				 run_of(RUN("one")), run_of(RUN("two"))};
+	struct rp_run runs[5] = {run_of(RUN("one")), run_of("{\"run_id\":\"quiet\"}"),
+				 run_of("{\"run_id\":"), run_of(RUN("one")), run_of(RUN("two"))};
 	struct rp_receipt receipts[5];
 
 	ck_assert_msg(rp_append_batch(handle, runs, 5, receipts, &err) == RP_OK, "%s", err.text);
@@ -184,9 +187,12 @@ START_TEST(an_id_that_is_none_or_unknown_is_told_apart)
 
 	ck_assert_int_eq(rp_lookup(handle, "nonsense", keep, &seen, &err), RP_ERR_INVAL);
 	ck_assert_ptr_nonnull(strstr(err.text, "nonsense"));
-	ck_assert_int_eq(rp_lookup(handle, "msg_00000000000000000000000000", keep, &seen, &err), RP_ERR_NOTFOUND);
-	ck_assert_int_eq(rp_replay(handle, "msg_00000000000000000000000000", &err), RP_ERR_NOTFOUND);
-	ck_assert_int_eq(rp_purge(handle, "msg_00000000000000000000000000", NULL, &err), RP_ERR_NOTFOUND);
+	ck_assert_int_eq(rp_lookup(handle, "msg_00000000000000000000000000", keep, &seen, &err),
+			 RP_ERR_NOTFOUND);
+	ck_assert_int_eq(rp_replay(handle, "msg_00000000000000000000000000", &err),
+			 RP_ERR_NOTFOUND);
+	ck_assert_int_eq(rp_purge(handle, "msg_00000000000000000000000000", NULL, &err),
+			 RP_ERR_NOTFOUND);
 	ck_assert_uint_eq(seen.n, 0);
 }
 END_TEST
@@ -207,7 +213,8 @@ static void append_many(size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		snprintf(text, sizeof text, "{\"run_id\":\"r-%zu\",\"webhook\":\"https://a.example/\"}", i);
+		snprintf(text, sizeof text,
+			 "{\"run_id\":\"r-%zu\",\"webhook\":\"https://a.example/\"}", i);
 		ck_assert_int_eq(append(text).status, RP_APPEND_QUEUED);
 	}
 }
@@ -224,7 +231,8 @@ START_TEST(a_walk_sees_every_entry_once_over_several_pages)
 	part.stop_after = 300;
 	ck_assert_int_eq(rp_walk(handle, RP_STATE_WAITING, 0, walk_on, &part, &err), RP_OK);
 	ck_assert_uint_eq(part.n, 300);
-	ck_assert_int_eq(rp_walk(handle, RP_STATE_WAITING, part.last_seq + 1, walk_on, &rest, &err), RP_OK);
+	ck_assert_int_eq(rp_walk(handle, RP_STATE_WAITING, part.last_seq + 1, walk_on, &rest, &err),
+			 RP_OK);
 	ck_assert_uint_eq(rest.n, 300);
 	ck_assert_int_eq(rp_walk(handle, RP_STATE_DEAD, 0, walk_on, &dead, &err), RP_OK);
 	ck_assert_uint_eq(dead.n, 0);

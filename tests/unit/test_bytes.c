@@ -37,8 +37,9 @@ START_TEST(a_buffer_grows_and_stays_terminated)
 		ck_assert_uint_eq(strlen(b.data), b.len);
 	}
 	for (i = 0; i < 1000; i++)
-		ck_assert_msg(memcmp(b.data + 4 * i, "abc", 3) == 0 && b.data[4 * i + 3] == '0' + i % 10, "piece %d",
-			      i);
+		ck_assert_msg(memcmp(b.data + 4 * i, "abc", 3) == 0 &&
+				  b.data[4 * i + 3] == '0' + i % 10,
+			      "piece %d", i);
 	rp_buf_clear(&b);
 	ck_assert_str_eq(b.data, "");
 	ck_assert_uint_ge(b.cap, 4001);
@@ -123,7 +124,8 @@ START_TEST(integers_are_big_endian)
 	ck_assert(w.ok);
 	ck_assert_ptr_eq(w.at, w.end);
 	ck_assert_mem_eq(mem,
-			 "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\xff\xff\xff\xff\xff\xff\xff\xfe",
+			 "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\xff\xff\xff"
+			 "\xff\xff\xff\xff\xfe",
 			 sizeof mem);
 }
 END_TEST

@@ -42,7 +42,8 @@ END_TEST
 
 START_TEST(a_step_is_known_at_once_and_remembered_for_as_long_as_asked)
 {
-	static const int64_t steps_ms[] = {5000, -5000, 90000, -90000, 400 * 24 * HOUR_MS, -400 * 24 * HOUR_MS};
+	static const int64_t steps_ms[] = {
+	    5000, -5000, 90000, -90000, 400 * 24 * HOUR_MS, -400 * 24 * HOUR_MS};
 
 	see();
 	ahead_ms = steps_ms[_i];
@@ -73,7 +74,8 @@ END_TEST
 START_TEST(a_stop_between_the_two_readings_is_no_step)
 {
 	see();
-	rp_clock_watch_see(&w, WALL_MS + boot_ms, boot_ms + 60000); /* the wall clock was read a minute before */
+	/* the wall clock was read a minute before */
+	rp_clock_watch_see(&w, WALL_MS + boot_ms, boot_ms + 60000);
 	boot_ms += 60000;
 	see();
 	see();

@@ -1,4 +1,5 @@
-/* How much one endpoint may be given, after every sequence of outcomes: tables, and properties over random ones. */
+/* How much one endpoint may be given, after every sequence of outcomes: tables, and properties
+ * over random ones. */
 #include "core/control.h"
 
 #include <check.h>
@@ -13,7 +14,8 @@ static int64_t now_ms;
 
 static void begin(unsigned in_flight, const char *rate)
 {
-	struct rp_limits limits = {.in_flight = in_flight, .start = RP_WINDOW_START, .breaker = true};
+	struct rp_limits limits = {
+	    .in_flight = in_flight, .start = RP_WINDOW_START, .breaker = true};
 
 	if (rate != NULL)
 		ck_assert(rp_rate_parse(rp_span_of(rate), &limits.rate));
@@ -37,7 +39,7 @@ static void open_it(void)
 	ck_abort_msg("it never opens");
 }
 
-/* --- rate ------------------------------------------------------------------------------------------------------------ */
+/* --- rate --------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *text;
@@ -125,11 +127,13 @@ START_TEST(in_no_span_more_is_claimed_than_burst_and_rate_allow)
 		else if (rp_control_ready_at_ms(&c, 0) <= now_ms)
 			taken += rp_control_claimed(&c, now_ms, 0) == RP_CONTROL_SAME;
 		most = rp_rate_burst(r) + (uint64_t)(now_ms - NOW) * r.count / r.period_ms;
-		ck_assert_msg(taken <= most, "%lu of %lu", (unsigned long)taken, (unsigned long)most);
+		ck_assert_msg(taken <= most, "%lu of %lu", (unsigned long)taken,
+			      (unsigned long)most);
 	}
 	begin(100, texts[_i]);
 	for (taken = 0, i = 0; i < 20000; i++) {
-		now_ms = rp_control_ready_at_ms(&c, 0) > now_ms ? rp_control_ready_at_ms(&c, 0) : now_ms;
+		now_ms =
+		    rp_control_ready_at_ms(&c, 0) > now_ms ? rp_control_ready_at_ms(&c, 0) : now_ms;
 		rp_control_claimed(&c, now_ms, 0);
 		taken++;
 	}
@@ -139,8 +143,8 @@ START_TEST(in_no_span_more_is_claimed_than_burst_and_rate_allow)
 }
 END_TEST
 
-/* Claims by several senders, each of whose requests begins somewhat later, in any order, or not at all: then its token comes
- * back. However the two are mixed, what begins keeps to the rate. */
+/* Claims by several senders, each of whose requests begins somewhat later, in any order, or not at
+ * all: then its token comes back. However the two are mixed, what begins keeps to the rate. */
 START_TEST(what_begins_keeps_to_the_rate_wherever_within_its_time_it_begins)
 {
 	static const char *const texts[] = {"1/s", "2/s", "7/s", "50/s", "10/m"};
@@ -185,7 +189,8 @@ START_TEST(what_begins_keeps_to_the_rate_wherever_within_its_time_it_begins)
 				continue;
 			for (j = 0; j < N; j++)
 				among += begun[j] >= begun[i] && begun[j] <= begun[k];
-			ck_assert_msg(among <= rp_rate_burst(r) + (uint64_t)at * r.count / r.period_ms,
+			ck_assert_msg(among <=
+					  rp_rate_burst(r) + (uint64_t)at * r.count / r.period_ms,
 				      "%s: %zu in %lld ms", texts[_i % 5], among, (long long)at);
 		}
 }
@@ -213,7 +218,7 @@ START_TEST(a_token_that_was_not_spent_comes_back)
 }
 END_TEST
 
-/* --- window ---------------------------------------------------------------------------------------------------------- */
+/* --- window ------------------------------------------------------------------------------- */
 
 START_TEST(a_new_endpoint_begins_small_and_reaches_its_limit_within_some_hundred_deliveries)
 {
@@ -277,9 +282,10 @@ START_TEST(only_what_tells_of_overload_makes_the_window_smaller)
 	begin(100, NULL);
 	before = rp_control_room(&c);
 	outcome(told[_i].cause, told[_i].status);
-	ck_assert_int_eq((int)rp_control_room(&c) - (int)before, told[_i].feedback == RP_FEEDBACK_GOOD  ? 1
-								 : told[_i].feedback == RP_FEEDBACK_BAD ? -1
-													: 0);
+	ck_assert_int_eq((int)rp_control_room(&c) - (int)before,
+			 told[_i].feedback == RP_FEEDBACK_GOOD  ? 1
+			 : told[_i].feedback == RP_FEEDBACK_BAD ? -1
+								: 0);
 }
 END_TEST
 
@@ -315,7 +321,7 @@ START_TEST(a_limit_that_was_lower_for_a_while_leaves_no_trace)
 }
 END_TEST
 
-/* --- breaker --------------------------------------------------------------------------------------------------------- */
+/* --- breaker ------------------------------------------------------------------------------ */
 
 START_TEST(a_streak_alone_does_not_open_it)
 {
@@ -435,12 +441,12 @@ START_TEST(an_operator_may_have_it_probed_now_or_switch_it_off)
 }
 END_TEST
 
-/* --- everything at once ---------------------------------------------------------------------------------------------- */
+/* --- everything at once ------------------------------------------------------------------- */
 
 START_TEST(whatever_comes_it_keeps_its_bounds)
 {
-	static const enum rp_cause causes[] = {RP_CAUSE_NONE, RP_CAUSE_TIMEOUT, RP_CAUSE_TIMEOUT, RP_CAUSE_HTTP,
-					       RP_CAUSE_LOCAL};
+	static const enum rp_cause causes[] = {RP_CAUSE_NONE, RP_CAUSE_TIMEOUT, RP_CAUSE_TIMEOUT,
+					       RP_CAUSE_HTTP, RP_CAUSE_LOCAL};
 	unsigned in_flight = 0, limit, mood = 0;
 	int i;
 
@@ -453,7 +459,8 @@ START_TEST(whatever_comes_it_keeps_its_bounds)
 		mood = i % 500 == 0 ? (unsigned)rand() % 3 : mood;
 		now_ms += rand() % 200;
 		if (rand() % 2 != 0 && rp_control_ready_at_ms(&c, in_flight) <= now_ms) {
-			ck_assert(c.breaker != RP_BREAKER_OPEN || (now_ms >= c.probe_at_ms && in_flight == 0));
+			ck_assert(c.breaker != RP_BREAKER_OPEN ||
+				  (now_ms >= c.probe_at_ms && in_flight == 0));
 			ck_assert(c.breaker != RP_BREAKER_HALF_OPEN || in_flight == 0);
 			ck_assert_uint_lt(in_flight, limit);
 			ck_assert_int_eq(rp_control_claimed(&c, now_ms, 0),
@@ -463,10 +470,11 @@ START_TEST(whatever_comes_it_keeps_its_bounds)
 			enum rp_cause cause = mood == 0   ? RP_CAUSE_NONE
 					      : mood == 1 ? RP_CAUSE_CONNECT
 							  : causes[rand() % N(causes)];
-			enum rp_control_change change =
-			    rp_control_settled(&c, cause, cause == RP_CAUSE_HTTP ? 503 : 0, in_flight, now_ms);
+			enum rp_control_change change = rp_control_settled(
+			    &c, cause, cause == RP_CAUSE_HTTP ? 503 : 0, in_flight, now_ms);
 
-			ck_assert(change != RP_CONTROL_OPENED || c.probe_at_ms >= now_ms + RP_BREAKER_PAUSE_MS);
+			ck_assert(change != RP_CONTROL_OPENED ||
+				  c.probe_at_ms >= now_ms + RP_BREAKER_PAUSE_MS);
 			ck_assert(change != RP_CONTROL_CLOSED || !was_closed);
 			in_flight--;
 		}
@@ -483,11 +491,13 @@ static Suite *suite(void)
 	TCase *tc = tcase_create("control");
 
 	tcase_add_loop_test(tc, a_rate_is_read_shown_and_has_a_second_of_burst, 0, N(rates));
-	tcase_add_loop_test(tc, what_begins_keeps_to_the_rate_wherever_within_its_time_it_begins, 0, 20);
+	tcase_add_loop_test(tc, what_begins_keeps_to_the_rate_wherever_within_its_time_it_begins, 0,
+			    20);
 	tcase_add_test(tc, a_token_that_was_not_spent_comes_back);
 	tcase_add_test(tc, an_idle_bucket_holds_no_more_than_its_burst);
 	tcase_add_loop_test(tc, in_no_span_more_is_claimed_than_burst_and_rate_allow, 0, 6);
-	tcase_add_test(tc, a_new_endpoint_begins_small_and_reaches_its_limit_within_some_hundred_deliveries);
+	tcase_add_test(
+	    tc, a_new_endpoint_begins_small_and_reaches_its_limit_within_some_hundred_deliveries);
 	tcase_add_test(tc, a_trickle_does_not_open_the_window);
 	tcase_add_loop_test(tc, only_what_tells_of_overload_makes_the_window_smaller, 0, N(told));
 	tcase_add_test(tc, after_trouble_it_grows_by_one_a_window);

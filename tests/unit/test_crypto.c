@@ -72,13 +72,17 @@ static const struct {
 	const char *data_hex;
 	const char *mac;
 } mac_rows[] = {
-    {"0b", 20, "4869205468657265", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+    {"0b", 20, "4869205468657265",
+     "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
     {"4a656665", 1, "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
      "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
-    {"aa", 20, "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd",
+    {"aa", 20,
+     "ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
+     "ddddddd",
      "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"},
     {"aa", 131,
-     "54657374205573696e67204c6172676572205468616e20426c6f636b2d53697a65204b6579202d2048617368204b6579204669"
+     "54657374205573696e67204c6172676572205468616e20426c6f636b2d53697a65204b6579202d2048617368204b6"
+     "579204669"
      "727374",
      "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
 };
@@ -153,15 +157,18 @@ static const struct {
 } ed_rows[] = {
     {"9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
      "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
-     "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595b"
+     "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b"
+     "46bd25bf5f0595b"
      "be24655141438e7a100b"},
     {"4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
      "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
-     "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb430"
+     "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11"
+     "d8c387b2eaeb430"
      "2aeeb00d291612bb0c00"},
     {"c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
      "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82",
-     "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716e"
+     "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc"
+     "6594a7c15e9716e"
      "d28dc027beceea1ec40a"},
 };
 
@@ -267,7 +274,8 @@ START_TEST(base64_gives_the_rfc_4648_values_both_ways)
 	ck_assert_mem_eq(bytes, b64_rows[_i].bytes, n);
 	while (text.len > 0 && text.data[text.len - 1] == '=')
 		text.data[--text.len] = '\0';
-	ck_assert_msg(rp_base64_decode(rp_span_of(text.data), bytes, sizeof bytes, &n), "without padding");
+	ck_assert_msg(rp_base64_decode(rp_span_of(text.data), bytes, sizeof bytes, &n),
+		      "without padding");
 	ck_assert_uint_eq(n, strlen(b64_rows[_i].bytes));
 	rp_buf_release(&text);
 }
@@ -287,7 +295,8 @@ START_TEST(base64_brings_every_byte_back)
 		ck_assert(rp_base64_decode(rp_span_of(text.data), back, len, &n));
 		ck_assert_uint_eq(n, len);
 		ck_assert_mem_eq(back, in, len);
-		ck_assert_msg(len == 0 || !rp_base64_decode(rp_span_of(text.data), back, len - 1, &n),
+		ck_assert_msg(len == 0 ||
+				  !rp_base64_decode(rp_span_of(text.data), back, len - 1, &n),
 			      "%zu bytes into %zu", len, len - 1);
 	}
 	rp_buf_release(&text);
@@ -304,8 +313,8 @@ START_TEST(base64_refuses_what_is_not_base64)
 	unsigned char out[16];
 	size_t n;
 
-	ck_assert_msg(!rp_base64_decode(rp_span_of(b64_bad_rows[_i]), out, sizeof out, &n), "accepted: %s",
-		      b64_bad_rows[_i]);
+	ck_assert_msg(!rp_base64_decode(rp_span_of(b64_bad_rows[_i]), out, sizeof out, &n),
+		      "accepted: %s", b64_bad_rows[_i]);
 }
 END_TEST
 

@@ -1,4 +1,5 @@
-/* What to do about what attempts come back with: every status and every cause has a sensible word. */
+/* What to do about what attempts come back with: every status and every cause has a sensible
+ * word. */
 #include "../../tools/ctl/advice.h"
 
 #include <check.h>
@@ -59,9 +60,10 @@ START_TEST(a_status_is_told_as_what_it_is)
 	struct rp_advice dead = rp_advice(RP_CAUSE_EXHAUSTED, RP_CAUSE_HTTP, rows[_i].status);
 	struct rp_advice waits = rp_advice(RP_CAUSE_NONE, RP_CAUSE_HTTP, rows[_i].status);
 
-	ck_assert_msg(says(&dead, rows[_i].says), "%u: %s%s", rows[_i].status, dead.what, dead.then);
-	ck_assert_msg(rows[_i].not == NULL || !says(&dead, rows[_i].not ), "%u: %s%s", rows[_i].status, dead.what,
+	ck_assert_msg(says(&dead, rows[_i].says), "%u: %s%s", rows[_i].status, dead.what,
 		      dead.then);
+	ck_assert_msg(rows[_i].not == NULL || !says(&dead, rows[_i].not ), "%u: %s%s",
+		      rows[_i].status, dead.what, dead.then);
 	ck_assert_msg(dead.outlook == rows[_i].outlook, "%u", rows[_i].status);
 	ck_assert_str_eq(dead.what, waits.what);
 }
@@ -69,8 +71,9 @@ END_TEST
 
 static bool is_sound(struct rp_advice a)
 {
-	return a.what != NULL && a.then != NULL && strlen(a.what) > 10 && strlen(a.what) + strlen(a.then) < 250 &&
-	       a.what[strlen(a.what) - 1] != '.' && strchr(",:;", a.then[0]) != NULL &&
+	return a.what != NULL && a.then != NULL && strlen(a.what) > 10 &&
+	       strlen(a.what) + strlen(a.then) < 250 && a.what[strlen(a.what) - 1] != '.' &&
+	       strchr(",:;", a.then[0]) != NULL &&
 	       (strstr(a.then, "replay") != NULL || strstr(a.then, "purge") != NULL) &&
 	       strstr(a.what, "replay") == NULL;
 }
@@ -90,9 +93,11 @@ START_TEST(every_status_and_every_cause_has_advice)
 	}
 	for (cause = RP_CAUSE_NONE; cause <= RP_CAUSE_MAX_; cause++) {
 		for (last = RP_CAUSE_NONE; last <= RP_CAUSE_MAX_; last++) {
-			struct rp_advice a = rp_advice((enum rp_cause)cause, (enum rp_cause)last, 503);
+			struct rp_advice a =
+			    rp_advice((enum rp_cause)cause, (enum rp_cause)last, 503);
 
-			ck_assert_msg(is_sound(a), "cause %d, last %d: %s%s", cause, last, a.what, a.then);
+			ck_assert_msg(is_sound(a), "cause %d, last %d: %s%s", cause, last, a.what,
+				      a.then);
 		}
 	}
 }
@@ -104,7 +109,8 @@ START_TEST(no_cause_is_left_to_the_words_for_unknown_ones)
 	int cause;
 
 	for (cause = RP_CAUSE_HTTP; cause < RP_CAUSE_MAX_; cause++)
-		ck_assert_msg(strcmp(rp_advice((enum rp_cause)cause, RP_CAUSE_NONE, 500).what, unknown.what) != 0,
+		ck_assert_msg(strcmp(rp_advice((enum rp_cause)cause, RP_CAUSE_NONE, 500).what,
+				     unknown.what) != 0,
 			      "cause %d", cause);
 }
 END_TEST

@@ -1,4 +1,5 @@
-/* Commands that are printed: a shell reads them back as they were meant, and a name means itself. */
+/* Commands that are printed: a shell reads them back as they were meant, and a name means
+ * itself. */
 #include "../../tools/ctl/command.h"
 #include "../../tools/ctl/selector.h"
 
@@ -112,7 +113,8 @@ START_TEST(a_command_carries_what_was_given_as_absolute_paths)
 	ck_assert_ptr_nonnull(getcwd(cwd, sizeof cwd));
 	ck_assert(rp_place_init(&place, "my outbox", "/etc/r.conf"));
 	ck_assert(rp_command_add_on(&out, &place, "runpostctl replay", "msg_1"));
-	snprintf(want, sizeof want, "runpostctl replay msg_1 --outbox '%s/my outbox' --config /etc/r.conf", cwd);
+	snprintf(want, sizeof want,
+		 "runpostctl replay msg_1 --outbox '%s/my outbox' --config /etc/r.conf", cwd);
 	ck_assert_str_eq(out.data, want);
 	rp_buf_clear(&out);
 	ck_assert(rp_command_add(&out, &place, "runpost check-config"));
@@ -135,7 +137,8 @@ static const struct {
     {NULL, "/c", "/c", "/y", "/y", "runpost send --config /c"},
     {NULL, NULL, "/etc/runpost/runpost.conf", "/y", "/y", "runpost send"},
     {"/y", NULL, "/etc/runpost/runpost.conf", "/y", "/y", "runpost send --outbox /y"},
-    {"/proc/../tmp", NULL, "/etc/runpost/runpost.conf", "/tmp", "/tmp/", "runpost send --outbox /proc/../tmp"},
+    {"/proc/../tmp", NULL, "/etc/runpost/runpost.conf", "/tmp", "/tmp/",
+     "runpost send --outbox /proc/../tmp"},
     {"/x", NULL, "/etc/runpost/runpost.conf", "/y", "/x", NULL},
     {"/x", NULL, NULL, "/var/lib/runpost", "/x", NULL},
     {NULL, NULL, NULL, "/var/lib/runpost", "/var/lib/runpost", NULL},
@@ -152,8 +155,9 @@ START_TEST(a_sender_is_only_suggested_with_the_configuration_it_has)
 	if (is_command)
 		ck_assert_str_eq(out.data, senders[_i].want);
 	else
-		ck_assert_msg(strstr(out.data, "--config") != NULL && strncmp(out.data, "runpost", 7) != 0, "%s",
-			      out.data);
+		ck_assert_msg(strstr(out.data, "--config") != NULL &&
+				  strncmp(out.data, "runpost", 7) != 0,
+			      "%s", out.data);
 }
 END_TEST
 
@@ -176,8 +180,8 @@ static const char *const names[] = {"https://a.example/x*",
 				    "https://a.example/x[!a]",
 				    "http://[::1]/[x]"};
 
-/* Printed, read by a shell, taken for an endpoint: of all names it means its own alone, whether that is known to exist or
- * not. */
+/* Printed, read by a shell, taken for an endpoint: of all names it means its own alone, whether
+ * that is known to exist or not. */
 START_TEST(a_printed_name_means_its_endpoint_alone)
 {
 	struct rp_endpoint_glob glob;
@@ -190,8 +194,8 @@ START_TEST(a_printed_name_means_its_endpoint_alone)
 	got[strlen(got) - 1] = '\0';
 	ck_assert(rp_endpoint_glob_init(&glob, got));
 	for (i = 0; i < N(names); i++)
-		ck_assert_msg(rp_endpoint_glob_match(&glob, rp_span_of(names[i])) == (i == _i), "%s and %s", got,
-			      names[i]);
+		ck_assert_msg(rp_endpoint_glob_match(&glob, rp_span_of(names[i])) == (i == _i),
+			      "%s and %s", got, names[i]);
 	rp_endpoint_glob_release(&glob);
 }
 END_TEST
@@ -207,7 +211,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_quoted_text_can_be_printed);
 	tcase_add_test(tc, what_needs_no_quotes_gets_none);
 	tcase_add_test(tc, a_command_carries_what_was_given_as_absolute_paths);
-	tcase_add_loop_test(tc, a_sender_is_only_suggested_with_the_configuration_it_has, 0, N(senders));
+	tcase_add_loop_test(tc, a_sender_is_only_suggested_with_the_configuration_it_has, 0,
+			    N(senders));
 	tcase_add_loop_test(tc, a_printed_name_means_its_endpoint_alone, 0, N(names));
 	suite_add_tcase(s, tc);
 	return s;

@@ -1,4 +1,5 @@
-/* What `runpostctl explain` says, case by case. The inspector is no part of the library: its objects are linked in. */
+/* What `runpostctl explain` says, case by case. The inspector is no part of the library: its
+ * objects are linked in. */
 #include "../../tools/ctl/explain.h"
 
 #include <check.h>
@@ -34,8 +35,8 @@ static void set_up(void)
 	endpoint.control.window_permille = 5000;
 	policy.name = "acme";
 	policy.timeout_ms = 20000;
-	policy.retry =
-	    (struct rp_retry_policy){.base_ms = 5000, .factor_permille = 4000, .cap_ms = 86400000, .attempts = 11};
+	policy.retry = (struct rp_retry_policy){
+	    .base_ms = 5000, .factor_permille = 4000, .cap_ms = 86400000, .attempts = 11};
 	in = (struct rp_explain_input){.entry = &entry,
 				       .endpoint = &endpoint,
 				       .policy = &policy,
@@ -59,7 +60,7 @@ static void tear_down(void)
 	rp_explanation_release(&x);
 }
 
-/* --- what holds a waiting entry up: one change to the healthy case a row ------------------------------------------ */
+/* --- what holds a waiting entry up: one change to the healthy case a row ------------------ */
 
 static void nothing(void)
 {
@@ -175,10 +176,12 @@ static const struct {
 } blocks[] = {
     {"turn", nothing, 0, "nothing stands in its way", NULL},
     {"no_sender", no_sender, 0, "No sender is running", "runpost send" PLACE},
-    {"no_sender", no_sender_and_no_config, 0, "start a sender with the --config that the senders of this outbox have",
-     NULL},
-    {"senders_stopped", senders_stopped, 0, "last sign of life was 1m30s ago", "runpostctl doctor" PLACE},
-    {"paused", paused, 0, "paused by an operator 2m00s ago.", "runpostctl resume 'https://a.example/it'\"'\"'s'" PLACE},
+    {"no_sender", no_sender_and_no_config, 0,
+     "start a sender with the --config that the senders of this outbox have", NULL},
+    {"senders_stopped", senders_stopped, 0, "last sign of life was 1m30s ago",
+     "runpostctl doctor" PLACE},
+    {"paused", paused, 0, "paused by an operator 2m00s ago.",
+     "runpostctl resume 'https://a.example/it'\"'\"'s'" PLACE},
     {"paused", paused_by_somebody, 0, "paused by alice 2m00s ago (new certificate).",
      "runpostctl resume 'https://a.example/it'\"'\"'s'" PLACE},
     {"disabled", disabled, 0, "dies as gone", "runpostctl resume 'https://a.example/it'\"'\"'s'"},
@@ -189,11 +192,14 @@ static const struct {
     {"breaker_probing", breaker_probing, 0, "a probe is under way", NULL},
     {"window", window, 0, "5 requests are under way, of 5 that it gets now and 20",
      "runpostctl endpoints 'https://a.example/it'\"'\"'s'"},
-    {"rate", rate, NOW + 5000, "rate of 6/m is used up", "runpostctl endpoints 'https://a.example/it'\"'\"'s'"},
-    {"order", order, 0, "has the same order_by, and is waiting", "runpostctl explain msg_00000000018PEXZNXXEYKV1R27"},
+    {"rate", rate, NOW + 5000, "rate of 6/m is used up",
+     "runpostctl endpoints 'https://a.example/it'\"'\"'s'"},
+    {"order", order, 0, "has the same order_by, and is waiting",
+     "runpostctl explain msg_00000000018PEXZNXXEYKV1R27"},
     {"order", order_held, 0, "and is held", "runpostctl release msg_00000000018PEXZNXXEYKV1R27"},
     {"not_before", not_before, NOW + 3600000, "no earlier than in 1h00m", "runpostctl replay msg_"},
-    {"retry_delay", retry_delay, NOW + 20000, "its next attempt is in 20s", "runpostctl replay msg_"},
+    {"retry_delay", retry_delay, NOW + 20000, "its next attempt is in 20s",
+     "runpostctl replay msg_"},
     {"expired", expired, 0, "dies as expired", "runpostctl replay msg_"},
 };
 
@@ -207,11 +213,13 @@ START_TEST(each_thing_that_holds_it_up_is_told_alone)
 		ck_assert_int_gt(x.blocks[0].until_at_ms, NOW);
 	else
 		ck_assert_int_eq(x.blocks[0].until_at_ms, blocks[_i].until_at_ms);
-	ck_assert_msg(strstr(x.blocks[0].text.data, blocks[_i].says) != NULL, "%s", x.blocks[0].text.data);
+	ck_assert_msg(strstr(x.blocks[0].text.data, blocks[_i].says) != NULL, "%s",
+		      x.blocks[0].text.data);
 	if (blocks[_i].command == NULL)
 		ck_assert_uint_eq(x.blocks[0].command.len, 0);
 	else
-		ck_assert_msg(strncmp(x.blocks[0].command.data, blocks[_i].command, strlen(blocks[_i].command)) == 0,
+		ck_assert_msg(strncmp(x.blocks[0].command.data, blocks[_i].command,
+				      strlen(blocks[_i].command)) == 0,
 			      "%s", x.blocks[0].command.data);
 	ck_assert(!x.no_memory && x.why.len > 0 && x.next.len > 0);
 }
@@ -230,7 +238,7 @@ START_TEST(all_that_hold_it_up_at_once_are_told)
 }
 END_TEST
 
-/* --- the future ----------------------------------------------------------------------------------------------------- */
+/* --- the future --------------------------------------------------------------------------- */
 
 static unsigned steps(void)
 {
@@ -274,7 +282,7 @@ START_TEST(what_cannot_be_foreseen_is_not_foretold)
 }
 END_TEST
 
-/* --- the other states ------------------------------------------------------------------------------------------------ */
+/* --- the other states --------------------------------------------------------------------- */
 
 static void in_flight(void)
 {
@@ -334,14 +342,17 @@ static const struct {
 	void (*change)(void);
 	const char *why, *next, *command;
 } states[] = {
-    {in_flight, "sender-3 has had it for 3s and makes attempt #1", "settled within 18s", "runpostctl purge"},
-    {in_flight_lost, "sender-3", "That sender is gone", "runpostctl purge"},
-    {in_flight_stopped, "sender-3", "(pid 4711) is alive but gives no sign of life: after a lease of 30s",
+    {in_flight, "sender-3 has had it for 3s and makes attempt #1", "settled within 18s",
      "runpostctl purge"},
-    {held, "parked it 1m00s ago", "later entries with its order_by wait for it", "runpostctl release"},
+    {in_flight_lost, "sender-3", "That sender is gone", "runpostctl purge"},
+    {in_flight_stopped, "sender-3",
+     "(pid 4711) is alive but gives no sign of life: after a lease of 30s", "runpostctl purge"},
+    {held, "parked it 1m00s ago", "later entries with its order_by wait for it",
+     "runpostctl release"},
     {delivered, "answered with 204", "keep_delivered = 7d00h", "runpostctl replay"},
     {dead,
-     "as exhausted; its last attempt came back with http_404. What to do: nothing listens at this URL: mend the "
+     "as exhausted; its last attempt came back with http_404. What to do: nothing listens at this "
+     "URL: mend the "
      "route; new runs can name another URL, then replay.",
      "keep_dead = 30d00h", "runpostctl replay"},
     {dead_kept, "as exhausted", "keep_dead = 0). Its endpoint is disabled", "runpostctl replay"},
@@ -357,8 +368,9 @@ START_TEST(each_state_is_explained)
 	ck_assert_msg(strstr(x.why.data, states[_i].why) != NULL, "%s", x.why.data);
 	if (states[_i].next != NULL)
 		ck_assert_msg(strstr(x.next.data, states[_i].next) != NULL, "%s", x.next.data);
-	ck_assert_msg(strncmp(x.commands[0].command.data, states[_i].command, strlen(states[_i].command)) == 0, "%s",
-		      x.commands[0].command.data);
+	ck_assert_msg(strncmp(x.commands[0].command.data, states[_i].command,
+			      strlen(states[_i].command)) == 0,
+		      "%s", x.commands[0].command.data);
 }
 END_TEST
 
@@ -409,15 +421,19 @@ static const struct {
      "Attempt #3 after its endpoint is resumed, in 20s at the earliest."},
     {disabled, "waits for its endpoint to be resumed: it is disabled.", "dead as gone"},
     {due_but_no_key,
-     "waits for a valid signing key of its endpoint. What to do: no signing key is valid: mend the secret",
+     "waits for a valid signing key of its endpoint. What to do: no signing key is valid: mend the "
+     "secret",
      "in 40s at the earliest"},
     {breaker_open, "waits for its endpoint's breaker, which is open.", "in 20s"},
     {failing_307,
-     "failed (http_307), and it waits for the next one. What to do: it redirects, which is never followed: let it take "
+     "failed (http_307), and it waits for the next one. What to do: it redirects, which is never "
+     "followed: let it take "
      "the "
-     "event at this URL; new runs can name the one it points to. Until then its attempts fail in the same way.",
+     "event at this URL; new runs can name the one it points to. Until then its attempts fail in "
+     "the same way.",
      "Attempt #3 in 20s"},
-    {failing_503, "What to do: it is overloaded or down. It may also pass by itself.", "Attempt #3 in 20s"},
+    {failing_503, "What to do: it is overloaded or down. It may also pass by itself.",
+     "Attempt #3 in 20s"},
 };
 
 START_TEST(why_it_waits_is_what_stands_in_its_way)
@@ -429,7 +445,7 @@ START_TEST(why_it_waits_is_what_stands_in_its_way)
 }
 END_TEST
 
-/* --- the past -------------------------------------------------------------------------------------------------------- */
+/* --- the past ----------------------------------------------------------------------------- */
 
 START_TEST(attempts_are_summed_up_by_outcome)
 {
@@ -451,11 +467,12 @@ START_TEST(attempts_are_summed_up_by_outcome)
 	retry_delay();
 	entry.delivery.replays = 1;
 	rp_explain(&in, &x);
-	ck_assert_msg(strstr(x.happened.data,
-			     "6 attempts, the first 1m00s ago: 3 http_503, 1 timeout, 1 http_502, "
-			     "1 sender_lost. The last, #6 by sender-2, began 55s ago and came back with "
-			     "http_503 after 80ms.") != NULL,
-		      "%s", x.happened.data);
+	ck_assert_msg(
+	    strstr(x.happened.data,
+		   "6 attempts, the first 1m00s ago: 3 http_503, 1 timeout, 1 http_502, "
+		   "1 sender_lost. The last, #6 by sender-2, began 55s ago and came back with "
+		   "http_503 after 80ms.") != NULL,
+	    "%s", x.happened.data);
 	ck_assert_msg(strstr(x.happened.data, "replayed 1 time") != NULL, "%s", x.happened.data);
 }
 END_TEST
@@ -469,7 +486,8 @@ START_TEST(the_words_of_the_last_attempt_are_told_without_secrets)
 	entry.facts.url = rp_span_of("https://a.example/in?token=s3cret");
 	rp_explain_add_attempt(&in.attempts, 1, &a);
 	rp_explain(&in, &x);
-	ck_assert_msg(strstr(x.happened.data, "http_308 after 0s: redirects to https://a.example/******/.") != NULL,
+	ck_assert_msg(strstr(x.happened.data,
+			     "http_308 after 0s: redirects to https://a.example/******/.") != NULL,
 		      "%s", x.happened.data);
 }
 END_TEST

@@ -1,5 +1,5 @@
-/* Lines of `runpostctl export` and what `import` makes of them. They are no part of the library: their source is linked
- * into this test. */
+/* Lines of `runpostctl export` and what `import` makes of them. They are no part of the library:
+ * their source is linked into this test. */
 #include "../../tools/ctl/export_line.h"
 
 #include <check.h>
@@ -7,7 +7,9 @@
 #include <string.h>
 
 #define NOW_MS INT64_C(1700000000123)
-#define PAYLOAD "{\"a\":\"\\u0000 \\ud800 \\/ \xc3\xa9\", \"n\":1e400 , \"n\":123456789012345678901234567890}"
+#define PAYLOAD                                                                                    \
+	"{\"a\":\"\\u0000 \\ud800 \\/ \xc3\xa9\", \"n\":1e400 , "                                  \
+	"\"n\":123456789012345678901234567890}"
 
 static struct rp_buf out;
 static struct rp_import_line line;
@@ -61,7 +63,8 @@ static struct rp_entry entry(void)
 
 static void write_line(const struct rp_entry *e, bool with_secrets)
 {
-	ck_assert(rp_export_line(e, (struct rp_span){PAYLOAD, sizeof PAYLOAD - 1}, with_secrets, &out));
+	ck_assert(
+	    rp_export_line(e, (struct rp_span){PAYLOAD, sizeof PAYLOAD - 1}, with_secrets, &out));
 }
 
 static enum rp_err read_back(void)
@@ -187,10 +190,12 @@ START_TEST(a_url_with_a_secret_in_the_payload_makes_the_line_incomplete)
 	e.facts.url = rp_span_of("https://hooks.example.com/in");
 	e.facts.headers.len = 0;
 	e.facts.payload_bytes = payload.len;
-	ck_assert_msg(rp_export_has_secrets(&e, payload) == payloads[_i].hides, "%s", payloads[_i].payload);
+	ck_assert_msg(rp_export_has_secrets(&e, payload) == payloads[_i].hides, "%s",
+		      payloads[_i].payload);
 	ck_assert(rp_export_line(&e, payload, false, &out));
 	ck_assert_ptr_null(strstr(out.data, "s3cret"));
-	ck_assert_msg((strstr(out.data, "\"payload\":") == NULL) == payloads[_i].hides, "%s", out.data);
+	ck_assert_msg((strstr(out.data, "\"payload\":") == NULL) == payloads[_i].hides, "%s",
+		      out.data);
 }
 END_TEST
 
@@ -206,7 +211,9 @@ START_TEST(what_was_in_flight_is_waiting)
 END_TEST
 
 #define ID "\"id\":\"msg_000000000G1CY55NDPRXZQ0S4M\""
-#define REST "\"url\":\"https://a.example/\",\"accepted_at\":\"2026-11-23T12:00:00Z\",\"payload\":\"{}\""
+#define REST                                                                                       \
+	"\"url\":\"https://a.example/"                                                             \
+	"\",\"accepted_at\":\"2026-11-23T12:00:00Z\",\"payload\":\"{}\""
 #define START "{\"v\":1," ID ",\"state\":\"held\","
 
 static const struct {
@@ -255,7 +262,8 @@ START_TEST(a_bad_line_is_refused_with_the_member_that_is_wrong)
 		ck_assert_msg(e == RP_OK, "%s", err.text);
 		return;
 	}
-	ck_assert_msg(e == RP_ERR_INVAL && strstr(err.text, lines[_i].says) != NULL, "%s: %s", text.ptr, err.text);
+	ck_assert_msg(e == RP_ERR_INVAL && strstr(err.text, lines[_i].says) != NULL, "%s: %s",
+		      text.ptr, err.text);
 }
 END_TEST
 

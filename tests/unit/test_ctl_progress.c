@@ -6,7 +6,8 @@
 
 #define S INT64_C(1000000)
 
-static const char *text_of(unsigned width, uint64_t total, uint64_t done, int64_t elapsed_us, bool bytes)
+static const char *text_of(unsigned width, uint64_t total, uint64_t done, int64_t elapsed_us,
+			   bool bytes)
 {
 	static char out[RP_PROGRESS_TEXT_MAX];
 	struct rp_progress p = {.what = "export", .total = total, .width = width, .bytes = bytes};
@@ -23,8 +24,9 @@ START_TEST(it_tells_how_much_how_fast_and_how_long_still)
 	ck_assert_str_eq(text_of(80, 1000, 1000, 4 * S, false),
 			 "export 1000/1000  [##############################]  100%  250/s");
 	ck_assert_str_eq(text_of(80, 0, 700, 100 * S, false), "export 700  7.0/s");
-	ck_assert_str_eq(text_of(100, 4096, 1024, 1 * S, true),
-			 "export 1.0 KiB of 4.0 KiB  [#######.......................]  25%  1.0 KiB/s  3s left");
+	ck_assert_str_eq(
+	    text_of(100, 4096, 1024, 1 * S, true),
+	    "export 1.0 KiB of 4.0 KiB  [#######.......................]  25%  1.0 KiB/s  3s left");
 }
 END_TEST
 
@@ -32,7 +34,8 @@ START_TEST(a_narrow_terminal_gets_what_fits)
 {
 	unsigned width;
 
-	ck_assert_str_eq(text_of(40, 1000, 500, 5 * S, false), "export 500/1000  50%  100/s  5s left");
+	ck_assert_str_eq(text_of(40, 1000, 500, 5 * S, false),
+			 "export 500/1000  50%  100/s  5s left");
 	ck_assert_str_eq(text_of(30, 1000, 500, 5 * S, false), "export 500/1000  50%  100/s");
 	ck_assert_str_eq(text_of(20, 1000, 500, 5 * S, false), "export 500/1000  50%");
 	for (width = 20; width < 150; width++)
@@ -42,7 +45,8 @@ END_TEST
 
 START_TEST(more_than_expected_is_no_trouble)
 {
-	ck_assert_str_eq(text_of(40, 10, 20, 1 * S, false), "export 20/10  [############]  100%  20/s");
+	ck_assert_str_eq(text_of(40, 10, 20, 1 * S, false),
+			 "export 20/10  [############]  100%  20/s");
 	ck_assert_str_eq(text_of(60, UINT64_MAX, 1, INT64_MAX, false),
 			 "export 1/18446744073709551615  [................]  0%  0.0/s");
 }

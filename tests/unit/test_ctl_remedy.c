@@ -12,16 +12,19 @@ static bool speaks_of_backup(enum rp_err code, int sys)
 
 START_TEST(a_backup_is_spoken_of_only_where_damage_was_seen)
 {
-	static const int errnos[] = {ENOMEM, EMFILE, ENFILE, EAGAIN, EROFS, EACCES, EPERM,  ENOENT,
-				     ENOSPC, EDQUOT, EIO,    ENOLCK, EBUSY, EINVAL, ENODEV, ENOTDIR};
+	static const int errnos[] = {ENOMEM, EMFILE, ENFILE, EAGAIN, EROFS, EACCES,
+				     EPERM,  ENOENT, ENOSPC, EDQUOT, EIO,   ENOLCK,
+				     EBUSY,  EINVAL, ENODEV, ENOTDIR};
 	int code;
 	size_t i;
 
 	for (code = RP_OK; code <= RP_ERR_IO; code++)
-		ck_assert_msg(speaks_of_backup(code, 0) == (code == RP_ERR_DAMAGED || code == RP_ERR_FORMAT), "%s",
-			      rp_err_name(code));
+		ck_assert_msg(speaks_of_backup(code, 0) ==
+				  (code == RP_ERR_DAMAGED || code == RP_ERR_FORMAT),
+			      "%s", rp_err_name(code));
 	for (i = 0; i < sizeof errnos / sizeof errnos[0]; i++)
-		ck_assert_msg(!speaks_of_backup(rp_err_of_errno(errnos[i]), errnos[i]), "%s", strerror(errnos[i]));
+		ck_assert_msg(!speaks_of_backup(rp_err_of_errno(errnos[i]), errnos[i]), "%s",
+			      strerror(errnos[i]));
 }
 END_TEST
 

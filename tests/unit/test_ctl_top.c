@@ -1,4 +1,5 @@
-/* What `runpostctl top` makes of keys and numbers. It is no part of the library: its source is linked into this test. */
+/* What `runpostctl top` makes of keys and numbers. It is no part of the library: its source is
+ * linked into this test. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,8 +155,8 @@ static void set_up(void)
 	memset(&frame, 0, sizeof frame);
 	top.now_at_ms = NOW_MS;
 	for (i = 0; i < 40; i++) {
-		snprintf(names[i], sizeof names[i], "https://hooks-%zu.example.com/a/rather/long/path/to/be/cut\033[2J",
-			 i);
+		snprintf(names[i], sizeof names[i],
+			 "https://hooks-%zu.example.com/a/rather/long/path/to/be/cut\033[2J", i);
 		endpoints[i] = (struct rp_known_endpoint){.id = i + 1, .name = names[i]};
 		endpoints[i].e.count[RP_STATE_WAITING] = 1234567;
 		endpoints[i].e.control.breaker = i % 3;
@@ -163,13 +164,15 @@ static void set_up(void)
 		shown[i] = &endpoints[i];
 	}
 	for (i = 0; i < 20; i++) {
-		failures[i].r = (struct rp_recent){.cause = RP_CAUSE_BLOCKED_ADDRESS, .settled_at_ms = NOW_MS};
+		failures[i].r =
+		    (struct rp_recent){.cause = RP_CAUSE_BLOCKED_ADDRESS, .settled_at_ms = NOW_MS};
 		memcpy(failures[i].endpoint, names[i], sizeof names[i]);
 		snprintf(failures[i].id, sizeof failures[i].id, "msg_000000000G1CY55NDPRXZQ0S4M");
 		snprintf(failures[i].now, sizeof failures[i].now, "again in 3h04m");
 	}
 	for (i = 0; i < 12; i++)
-		top.senders[i].info = (struct rp_sender_info){.slot = (unsigned)i, .pid = 4000000, .alive = i > 0};
+		top.senders[i].info =
+		    (struct rp_sender_info){.slot = (unsigned)i, .pid = 4000000, .alive = i > 0};
 }
 
 static void tear_down(void)

@@ -108,7 +108,8 @@ static void check_untouched(const struct stat *before, int no)
 	struct stat after = looked_at();
 
 	ck_assert(after.st_ino == before->st_ino && after.st_mode == before->st_mode);
-	ck_assert_msg(strstr(err.text, no_files[no].kind) != NULL && strstr(err.text, path) != NULL, "%s", err.text);
+	ck_assert_msg(strstr(err.text, no_files[no].kind) != NULL && strstr(err.text, path) != NULL,
+		      "%s", err.text);
 	if (no_files[no].put == put_link)
 		check_file(other, "somebody else's", 0644);
 	else
@@ -153,7 +154,8 @@ END_TEST
 /* Those that are there and those that an outbox would make later. */
 START_TEST(what_an_outbox_is_made_of_is_not_written)
 {
-	static const char *const names[] = {"data.mdb", "lock.mdb", "doorbell", "senders", "DATA.MDB"};
+	static const char *const names[] = {"data.mdb", "lock.mdb", "doorbell", "senders",
+					    "DATA.MDB"};
 	bool present = _i % 2 == 1;
 	int fd = 0;
 
@@ -161,7 +163,8 @@ START_TEST(what_an_outbox_is_made_of_is_not_written)
 	if (present)
 		put_file(path, "precious", 0600);
 	ck_assert_int_eq(rp_file_replace(path, rp_span_of("text"), 0644, &err), RP_ERR_INVAL);
-	ck_assert_msg(strstr(err.text, path) != NULL && strstr(err.text, "an outbox has") != NULL, "%s", err.text);
+	ck_assert_msg(strstr(err.text, path) != NULL && strstr(err.text, "an outbox has") != NULL,
+		      "%s", err.text);
 	ck_assert_int_eq(rp_file_append(path, &fd, &err), RP_ERR_INVAL);
 	ck_assert_int_eq(fd, -1);
 	ck_assert_int_eq(rp_file_create(path, &fd, &err), RP_ERR_INVAL);

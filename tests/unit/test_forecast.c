@@ -1,4 +1,5 @@
-/* The future of an entry: every step is one the sender would take, and nothing it could do lies outside. */
+/* The future of an entry: every step is one the sender would take, and nothing it could do lies
+ * outside. */
 #include "core/forecast.h"
 
 #include <check.h>
@@ -7,14 +8,18 @@
 
 static struct rp_retry_policy policy(unsigned attempts)
 {
-	struct rp_retry_policy p = {.base_ms = 5000, .factor_permille = 4000, .cap_ms = 86400000, .attempts = attempts};
+	struct rp_retry_policy p = {
+	    .base_ms = 5000, .factor_permille = 4000, .cap_ms = 86400000, .attempts = attempts};
 	return p;
 }
 
 static struct rp_forecast forecast(const struct rp_retry_policy *p)
 {
-	struct rp_forecast f = {
-	    .policy = p, .timeout_ms = 20000, .budget_at_ms = T0, .earliest_at_ms = T0, .latest_at_ms = T0};
+	struct rp_forecast f = {.policy = p,
+				.timeout_ms = 20000,
+				.budget_at_ms = T0,
+				.earliest_at_ms = T0,
+				.latest_at_ms = T0};
 	return f;
 }
 
@@ -80,7 +85,8 @@ START_TEST(what_expires_ends_before_its_attempts_do)
 	struct rp_forecast_step s;
 	unsigned n = 0, certain = 0;
 
-	f.expires_at_ms = T0 + 100000; /* the third is due 25 s to 90 s after the first, the fourth 105 s */
+	/* the third is due 25 s to 90 s after the first, the fourth 105 s */
+	f.expires_at_ms = T0 + 100000;
 	while (rp_forecast_next(&f, &s)) {
 		n++;
 		certain += s.certain;

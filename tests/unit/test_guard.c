@@ -1,4 +1,5 @@
-/* The guard against an oracle of its own: every range a second time, as first and last address, compared bytewise. */
+/* The guard against an oracle of its own: every range a second time, as first and last address,
+ * compared bytewise. */
 #include "core/guard.h"
 
 #include <arpa/inet.h>
@@ -15,9 +16,9 @@ struct interval {
 	unsigned char first[16], last[16]; /* filled in before the tests */
 };
 
-#define INTERVAL(a, b)                                                                                                 \
-	{                                                                                                              \
-		.first_text = a, .last_text = b                                                                        \
+#define INTERVAL(a, b)                                                                             \
+	{                                                                                          \
+		.first_text = a, .last_text = b                                                    \
 	}
 
 static struct interval denied4[] = {
@@ -81,7 +82,8 @@ static bool is_within(const struct interval *v, int n, int family, const unsigne
 	int i;
 
 	for (i = 0; i < n; i++)
-		if (memcmp(addr, v[i].first, addr_size(family)) >= 0 && memcmp(addr, v[i].last, addr_size(family)) <= 0)
+		if (memcmp(addr, v[i].first, addr_size(family)) >= 0 &&
+		    memcmp(addr, v[i].last, addr_size(family)) <= 0)
 			return true;
 	return false;
 }
@@ -95,8 +97,8 @@ static bool oracle_denies(int family, const unsigned char *addr)
 	return is_within(denied6, N(denied6), AF_INET6, addr);
 }
 
-static enum rp_cause judge(const struct rp_guard_policy *policy, int family, const unsigned char *addr, unsigned port,
-			   const char **rule)
+static enum rp_cause judge(const struct rp_guard_policy *policy, int family,
+			   const unsigned char *addr, unsigned port, const char **rule)
 {
 	struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
@@ -112,8 +114,8 @@ static enum rp_cause judge(const struct rp_guard_policy *policy, int family, con
 	return rp_guard_address(policy, (const struct sockaddr *)&ss, sizeof in6, rule);
 }
 
-static enum rp_cause judge_text(const struct rp_guard_policy *policy, const char *text, unsigned port,
-				const char **rule)
+static enum rp_cause judge_text(const struct rp_guard_policy *policy, const char *text,
+				unsigned port, const char **rule)
 {
 	int family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
 	unsigned char addr[16];
@@ -129,9 +131,10 @@ static void compare_with_oracle(int family, const unsigned char *addr)
 	enum rp_cause got = judge(&strict, family, addr, 443, &rule);
 	bool denied = oracle_denies(family, addr);
 
-	ck_assert_msg(got == (denied ? RP_CAUSE_BLOCKED_ADDRESS : RP_CAUSE_NONE), "%s: cause %d, denied %d",
-		      addr_text(family, addr), (int)got, denied);
-	ck_assert_msg((rule != NULL) == denied, "%s: rule %s", addr_text(family, addr), rule != NULL ? rule : "NULL");
+	ck_assert_msg(got == (denied ? RP_CAUSE_BLOCKED_ADDRESS : RP_CAUSE_NONE),
+		      "%s: cause %d, denied %d", addr_text(family, addr), (int)got, denied);
+	ck_assert_msg((rule != NULL) == denied, "%s: rule %s", addr_text(family, addr),
+		      rule != NULL ? rule : "NULL");
 }
 
 static void addr_step(unsigned char *addr, size_t size, int by)
@@ -143,7 +146,8 @@ static void addr_step(unsigned char *addr, size_t size, int by)
 	}
 }
 
-/* first-1, first, last, last+1. Stepping over either end of the space wraps around, which is as good an address. */
+/* first-1, first, last, last+1. Stepping over either end of the space wraps around, which is as
+ * good an address. */
 static void compare_edges(const struct interval *v, int family)
 {
 	unsigned char addr[16];
@@ -245,8 +249,8 @@ START_TEST(a_refusal_names_the_range)
 	const char *rule = "unset";
 	enum rp_cause cause = judge_text(&strict, ruled[_i].addr, 443, &rule);
 
-	ck_assert_msg(cause == (ruled[_i].rule != NULL ? RP_CAUSE_BLOCKED_ADDRESS : RP_CAUSE_NONE), "%s",
-		      ruled[_i].addr);
+	ck_assert_msg(cause == (ruled[_i].rule != NULL ? RP_CAUSE_BLOCKED_ADDRESS : RP_CAUSE_NONE),
+		      "%s", ruled[_i].addr);
 	ck_assert_pstr_eq(rule, ruled[_i].rule);
 	ck_assert_int_eq(judge_text(&strict, ruled[_i].addr, 443, NULL), cause);
 }
@@ -255,22 +259,28 @@ END_TEST
 START_TEST(what_is_not_an_ip_address_is_blocked)
 {
 	const struct rp_guard_policy open = {.any_port = true};
-	struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = htons(443), .sin_addr = {htonl(0x08080808)}};
+	struct sockaddr_in in4 = {
+	    .sin_family = AF_INET, .sin_port = htons(443), .sin_addr = {htonl(0x08080808)}};
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	struct sockaddr_storage ss = {0};
 
 	memcpy(&ss, &un, sizeof un);
-	ck_assert_int_eq(rp_guard_address(&open, (struct sockaddr *)&ss, sizeof un, NULL), RP_CAUSE_BLOCKED_ADDRESS);
+	ck_assert_int_eq(rp_guard_address(&open, (struct sockaddr *)&ss, sizeof un, NULL),
+			 RP_CAUSE_BLOCKED_ADDRESS);
 	memcpy(&ss, &in4, sizeof in4);
-	ck_assert_int_eq(rp_guard_address(&open, (struct sockaddr *)&ss, sizeof in4, NULL), RP_CAUSE_NONE);
+	ck_assert_int_eq(rp_guard_address(&open, (struct sockaddr *)&ss, sizeof in4, NULL),
+			 RP_CAUSE_NONE);
 	ck_assert_int_eq(rp_guard_address(&open, (struct sockaddr *)&ss, sizeof in4 - 1, NULL),
 			 RP_CAUSE_BLOCKED_ADDRESS);
-	ck_assert_int_eq(rp_guard_address(&open, (struct sockaddr *)&ss, 1, NULL), RP_CAUSE_BLOCKED_ADDRESS);
-	ck_assert_int_eq(rp_guard_address(&open, (struct sockaddr *)&ss, 0, NULL), RP_CAUSE_BLOCKED_ADDRESS);
+	ck_assert_int_eq(rp_guard_address(&open, (struct sockaddr *)&ss, 1, NULL),
+			 RP_CAUSE_BLOCKED_ADDRESS);
+	ck_assert_int_eq(rp_guard_address(&open, (struct sockaddr *)&ss, 0, NULL),
+			 RP_CAUSE_BLOCKED_ADDRESS);
 	inet_pton(AF_INET6, "2606:4700::1111", &in6.sin6_addr);
 	memcpy(&ss, &in6, sizeof in6);
-	ck_assert_int_eq(rp_guard_address(&open, (struct sockaddr *)&ss, sizeof in6, NULL), RP_CAUSE_NONE);
+	ck_assert_int_eq(rp_guard_address(&open, (struct sockaddr *)&ss, sizeof in6, NULL),
+			 RP_CAUSE_NONE);
 	ck_assert_int_eq(rp_guard_address(&open, (struct sockaddr *)&ss, sizeof in6 - 1, NULL),
 			 RP_CAUSE_BLOCKED_ADDRESS);
 }
@@ -320,9 +330,11 @@ END_TEST
 START_TEST(ports_follow_the_policy)
 {
 	struct rp_cidr cidr;
-	struct rp_guard_policy plain = {0}, any = {.any_port = true}, listed = {.ports = {8443, 9000}, .n_ports = 2};
+	struct rp_guard_policy plain = {0}, any = {.any_port = true},
+			       listed = {.ports = {8443, 9000}, .n_ports = 2};
 	struct rp_guard_policy local = {.allow = &cidr, .n_allow = 1};
-	struct rp_guard_policy local_listed = {.allow = &cidr, .n_allow = 1, .ports = {8443}, .n_ports = 1};
+	struct rp_guard_policy local_listed = {
+	    .allow = &cidr, .n_allow = 1, .ports = {8443}, .n_ports = 1};
 	const char *rule = "unset";
 
 	ck_assert(rp_cidr_parse(rp_span_of("10.0.0.0/8"), &cidr));

@@ -34,7 +34,8 @@
 #define OK_EMPTY "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 #define N_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* ---- doors of the C library that tests hold: this program's definitions win over libc's, in libcurl too ---- */
+/* ---- doors of the C library that tests hold: this program's definitions win over libc's, in
+ * libcurl too --- */
 
 static bool epoll_refuses;
 
@@ -47,7 +48,8 @@ int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 	return (int)syscall(SYS_epoll_ctl, epfd, op, fd, event);
 }
 
-/* Bytes that libcurl took from its sockets; the scripted server lives in the same process and is not counted. */
+/* Bytes that libcurl took from its sockets; the scripted server lives in the same process and is
+ * not counted. */
 static bool engine_runs;
 static size_t engine_read_bytes;
 
@@ -67,8 +69,9 @@ ssize_t __recv_chk(int fd, void *buf, size_t n, size_t size, int flags)
 	return recv(fd, buf, n < size ? n : size, flags);
 }
 
-/* Names of this test: "stuck.test" never answers while the pipe is open, "missing.test" does not exist, "inside.test"
- * is private, "mixed.test" has a private address and then loopback. Everything else goes to libc. */
+/* Names of this test: "stuck.test" never answers while the pipe is open, "missing.test" does not
+ * exist, "inside.test" is private, "mixed.test" has a private address and then loopback.
+ * Everything else goes to libc. */
 static int stuck_pipe[2] = {-1, -1};
 
 static struct addrinfo *numeric(const char *ip, const char *service, const struct addrinfo *hints)
@@ -80,8 +83,8 @@ static struct addrinfo *numeric(const char *ip, const char *service, const struc
 	return real(ip, service, hints, &res) == 0 ? res : NULL;
 }
 
-int getaddrinfo(const char *restrict name, const char *restrict service, const struct addrinfo *restrict hints,
-		struct addrinfo **restrict res)
+int getaddrinfo(const char *restrict name, const char *restrict service,
+		const struct addrinfo *restrict hints, struct addrinfo **restrict res)
 {
 	char byte;
 
@@ -119,19 +122,23 @@ struct rig {
 	char url[512];
 };
 
-static void rig_begin(struct rig *r, const struct script_step *script, size_t n_steps, unsigned max_in_flight)
+static void rig_begin(struct rig *r, const struct script_step *script, size_t n_steps,
+		      unsigned max_in_flight)
 {
 	struct rp_error err;
 
 	memset(r, 0, sizeof *r);
 	ck_assert(rp_cidr_parse(rp_span_of("127.0.0.0/8"), &r->loopback));
-	r->open_policy = (struct rp_guard_policy){.allow_http = true, .allow = &r->loopback, .n_allow = 1};
+	r->open_policy =
+	    (struct rp_guard_policy){.allow_http = true, .allow = &r->loopback, .n_allow = 1};
 	r->strict_policy = (struct rp_guard_policy){.allow_http = true, .any_port = true};
-	r->request = (struct rp_request){.body = {"{}", 2}, .timeout_ms = 10000, .connect_timeout_ms = 5000};
+	r->request =
+	    (struct rp_request){.body = {"{}", 2}, .timeout_ms = 10000, .connect_timeout_ms = 5000};
 	r->request.guard = &r->open_policy;
 	ck_assert_msg(rp_http_open(max_in_flight, &r->engine, &err) == RP_OK, "%s", err.text);
 	r->server = scripted_server_open(script, n_steps);
-	snprintf(r->url, sizeof r->url, "http://127.0.0.1:%u/hook", scripted_server_port(r->server));
+	snprintf(r->url, sizeof r->url, "http://127.0.0.1:%u/hook",
+		 scripted_server_port(r->server));
 	r->request.url = r->url;
 }
 
@@ -181,7 +188,8 @@ static void wait_done(struct rig *r, unsigned n)
 
 	while (r->n_done < n) {
 		turn(r);
-		ck_assert_msg(rp_sys_boot_ms(&rp_sys_real) < end_ms, "%u of %u requests came back", r->n_done, n);
+		ck_assert_msg(rp_sys_boot_ms(&rp_sys_real) < end_ms, "%u of %u requests came back",
+			      r->n_done, n);
 	}
 	ck_assert_uint_eq(r->n_done, n);
 }
@@ -195,8 +203,8 @@ static void post_and_wait(struct rig *r)
 static void expect(const struct rig *r, const char *label, enum rp_cause cause, unsigned status)
 {
 	ck_assert_msg(r->last.cause == cause && r->last.http_status == status,
-		      "%s: cause %d, status %u (%s); wanted %d, %u", label, r->last.cause, r->last.http_status,
-		      r->last.detail, cause, status);
+		      "%s: cause %d, status %u (%s); wanted %d, %u", label, r->last.cause,
+		      r->last.http_status, r->last.detail, cause, status);
 }
 
 static bool head_has(const struct rig *r, const char *text)
@@ -212,20 +220,22 @@ static const struct script_step answers_forever[] = {READ, ANSWER(OK_EMPTY), AGA
 
 START_TEST(a_request_carries_the_given_lines_and_no_others)
 {
-	static const char *const headers[] = {"content-type: application/json", "user-agent: runpost/0",
-					      "webhook-id: msg_1"};
+	static const char *const headers[] = {"content-type: application/json",
+					      "user-agent: runpost/0", "webhook-id: msg_1"};
 	struct rig r;
 	char want[512];
 	struct rp_span head;
 
 	rig_begin(&r, answers_forever, N_OF(answers_forever), 4);
-	snprintf(r.url, sizeof r.url, "http://127.0.0.1:%u/a/../b?x=%%41&y", scripted_server_port(r.server));
+	snprintf(r.url, sizeof r.url, "http://127.0.0.1:%u/a/../b?x=%%41&y",
+		 scripted_server_port(r.server));
 	r.request.headers = headers;
 	r.request.n_headers = N_OF(headers);
 	post_and_wait(&r);
 	expect(&r, "plain", RP_CAUSE_NONE, 200);
 	snprintf(want, sizeof want,
-		 "POST /a/../b?x=%%41&y HTTP/1.1\r\nHost: 127.0.0.1:%u\r\ncontent-type: application/json\r\n"
+		 "POST /a/../b?x=%%41&y HTTP/1.1\r\nHost: 127.0.0.1:%u\r\ncontent-type: "
+		 "application/json\r\n"
 		 "user-agent: runpost/0\r\nwebhook-id: msg_1\r\nContent-Length: 2\r\n\r\n",
 		 scripted_server_port(r.server));
 	head = scripted_server_last_head(r.server);
@@ -256,7 +266,8 @@ START_TEST(body_bytes_arrive_as_they_are)
 		ck_assert_msg(head_has(&r, "POST "), "%zu bytes: not a POST", sizes[i]);
 		ck_assert_msg(head_has(&r, "Content-Length: "), "%zu bytes: no length", sizes[i]);
 		ck_assert_msg(!head_has(&r, "Expect"), "%zu bytes: an Expect line", sizes[i]);
-		ck_assert_msg(!head_has(&r, "Content-Type"), "%zu bytes: a type of libcurl's own", sizes[i]);
+		ck_assert_msg(!head_has(&r, "Content-Type"), "%zu bytes: a type of libcurl's own",
+			      sizes[i]);
 	}
 	rig_end(&r);
 	free(body);
@@ -265,7 +276,8 @@ END_TEST
 
 START_TEST(proxy_variables_are_ignored)
 {
-	struct scripted_server *proxy = scripted_server_open(answers_forever, N_OF(answers_forever));
+	struct scripted_server *proxy =
+	    scripted_server_open(answers_forever, N_OF(answers_forever));
 	char url[64];
 	struct rig r;
 
@@ -294,13 +306,17 @@ static const struct {
 } status_cases[] = {
     {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, RP_CAUSE_NONE},
     {"HTTP/1.0 200 OK\r\n\r\nbye", 200, RP_CAUSE_NONE},
-    {"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", 202, RP_CAUSE_NONE},
+    {"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", 202,
+     RP_CAUSE_NONE},
     {"HTTP/1.1 204 No Content\r\n\r\n", 204, RP_CAUSE_NONE},
     {"HTTP/1.1 299 Odd\r\nContent-Length: 0\r\n\r\n", 299, RP_CAUSE_NONE},
-    {"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, RP_CAUSE_NONE},
-    {"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", 503, RP_CAUSE_HTTP},
+    {"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200,
+     RP_CAUSE_NONE},
+    {"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", 503,
+     RP_CAUSE_HTTP},
     {"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n", 302, RP_CAUSE_HTTP},
-    {"HTTP/1.1 307 Go\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n", 307, RP_CAUSE_HTTP},
+    {"HTTP/1.1 307 Go\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n", 307,
+     RP_CAUSE_HTTP},
     {"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n", 400, RP_CAUSE_HTTP},
     {"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n", 401, RP_CAUSE_HTTP},
     {"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n", 410, RP_CAUSE_HTTP},
@@ -327,7 +343,9 @@ END_TEST
 START_TEST(an_outcome_tells_peer_version_times_and_the_first_bytes)
 {
 	static const struct script_step script[] = {
-	    READ, ANSWER("HTTP/1.1 500 Oops\r\nContent-Length: 300\r\n\r\n\0tail"), {SCRIPT_CLOSE, {NULL, 0}}};
+	    READ,
+	    ANSWER("HTTP/1.1 500 Oops\r\nContent-Length: 300\r\n\r\n\0tail"),
+	    {SCRIPT_CLOSE, {NULL, 0}}};
 	struct rig r;
 	char want[64];
 
@@ -382,15 +400,16 @@ START_TEST(retry_after_is_read_in_both_forms_and_clamped)
 
 	/* An interim answer's wish is not the final one's. */
 	snprintf(answer, sizeof answer,
-		 "HTTP/1.1 103 Hint\r\nRetry-After: 55\r\n\r\nHTTP/1.1 503 Busy\r\n%sContent-Length: 0\r\n\r\n",
+		 "HTTP/1.1 103 Hint\r\nRetry-After: 55\r\n\r\nHTTP/1.1 503 "
+		 "Busy\r\n%sContent-Length: 0\r\n\r\n",
 		 retry_after_cases[_i].lines);
 	script[1].bytes = rp_span_of(answer);
 	rig_begin(&r, script, N_OF(script), 4);
 	post_and_wait(&r);
 	expect(&r, answer, RP_CAUSE_HTTP, 503);
-	ck_assert_msg(r.last.retry_after_ms == retry_after_cases[_i].want_ms, "'%s': %lld ms, wanted %lld",
-		      retry_after_cases[_i].lines, (long long)r.last.retry_after_ms,
-		      (long long)retry_after_cases[_i].want_ms);
+	ck_assert_msg(r.last.retry_after_ms == retry_after_cases[_i].want_ms,
+		      "'%s': %lld ms, wanted %lld", retry_after_cases[_i].lines,
+		      (long long)r.last.retry_after_ms, (long long)retry_after_cases[_i].want_ms);
 	rig_end(&r);
 }
 END_TEST
@@ -399,9 +418,12 @@ END_TEST
 static const struct {
 	const char *head, *detail;
 } redirect_cases[] = {
-    {"301 Moved\r\nLocation: /hook/\r\n", "redirects (only a slash is missing) to http://127.0.0.1:PORT/hook/"},
-    {"307 Other\r\nlocation:   /login?next=abc  \r\n", "redirects to http://127.0.0.1:PORT/login?next=REDACTED"},
-    {"308 Moved\r\nLocation: https://user:pw@a.example/\r\n", "redirects to what is no http or https URL that we take"},
+    {"301 Moved\r\nLocation: /hook/\r\n",
+     "redirects (only a slash is missing) to http://127.0.0.1:PORT/hook/"},
+    {"307 Other\r\nlocation:   /login?next=abc  \r\n",
+     "redirects to http://127.0.0.1:PORT/login?next=REDACTED"},
+    {"308 Moved\r\nLocation: https://user:pw@a.example/\r\n",
+     "redirects to what is no http or https URL that we take"},
     {"302 Found\r\n", "redirects without a Location"},
     {"302 Found\r\nLocations: /x\r\n", "redirects without a Location"},
     {"304 Not Modified\r\nLocation: /x\r\n", ""},
@@ -426,7 +448,8 @@ START_TEST(where_a_redirect_leads_to_is_told_and_not_followed)
 	port = strstr(redirect_cases[_i].detail, "PORT");
 	if (port != NULL)
 		snprintf(want, sizeof want, "%.*s%u%s", (int)(port - redirect_cases[_i].detail),
-			 redirect_cases[_i].detail, scripted_server_port(r.server), port + strlen("PORT"));
+			 redirect_cases[_i].detail, scripted_server_port(r.server),
+			 port + strlen("PORT"));
 	else
 		snprintf(want, sizeof want, "%s", redirect_cases[_i].detail);
 	ck_assert_str_eq(r.last.detail, want);
@@ -454,13 +477,15 @@ START_TEST(a_delivery_header_of_the_final_answer_is_told)
 	char answer[512];
 
 	snprintf(answer, sizeof answer,
-		 "HTTP/1.1 103 Hint\r\nwebhook-delivery: disable\r\n\r\nHTTP/1.1 500 No\r\n%sContent-Length: 0\r\n\r\n",
+		 "HTTP/1.1 103 Hint\r\nwebhook-delivery: disable\r\n\r\nHTTP/1.1 500 "
+		 "No\r\n%sContent-Length: 0\r\n\r\n",
 		 wish_cases[_i].lines);
 	script[1].bytes = rp_span_of(answer);
 	rig_begin(&r, script, N_OF(script), 4);
 	post_and_wait(&r);
 	expect(&r, answer, RP_CAUSE_HTTP, 500);
-	ck_assert_msg(r.last.wish == wish_cases[_i].wish, "'%s': %d", wish_cases[_i].lines, (int)r.last.wish);
+	ck_assert_msg(r.last.wish == wish_cases[_i].wish, "'%s': %d", wish_cases[_i].lines,
+		      (int)r.last.wish);
 	rig_end(&r);
 }
 END_TEST
@@ -572,7 +597,8 @@ static const struct {
     /* clang-format on */
 };
 
-/* Heads and body at their bounds, a header line up to libcurl's own limit of 100 KB, and a buffer of its reading. */
+/* Heads and body at their bounds, a header line up to libcurl's own limit of 100 KB, and a buffer
+ * of its reading. */
 #define READ_MAX ((size_t)256 << 10)
 #define BIG_BODY ((size_t)3 << 20)
 
@@ -589,7 +615,8 @@ START_TEST(a_hostile_receiver_gets_a_typed_cause)
 	ck_assert_msg(r.last.duration_us < 3000000, "%s: took %lld us", hostile_cases[_i].label,
 		      (long long)r.last.duration_us);
 	ck_assert_uint_le(r.last.response_bytes, RP_RESPONSE_HEAD_MAX);
-	ck_assert_msg(engine_read_bytes <= READ_MAX, "%s: read %zu bytes", hostile_cases[_i].label, engine_read_bytes);
+	ck_assert_msg(engine_read_bytes <= READ_MAX, "%s: read %zu bytes", hostile_cases[_i].label,
+		      engine_read_bytes);
 	rig_end(&r);
 }
 END_TEST
@@ -605,7 +632,8 @@ START_TEST(the_count_of_bytes_read_counts)
 }
 END_TEST
 
-static const char *const early_answers[] = {OK_EMPTY, "HTTP/1.1 413 Too large\r\nContent-Length: 0\r\n\r\n"};
+static const char *const early_answers[] = {OK_EMPTY,
+					    "HTTP/1.1 413 Too large\r\nContent-Length: 0\r\n\r\n"};
 
 START_TEST(an_answer_before_the_body_was_read_counts)
 {
@@ -711,7 +739,8 @@ static void fill_queue(struct rig *r, int fill[FILL_MAX])
 	sa.sin_port = htons((uint16_t)scripted_server_port(r->server));
 	for (i = 0; i < FILL_MAX; i++) {
 		fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		ck_assert(connect(fill[i], (struct sockaddr *)&sa, sizeof sa) == 0 || errno == EINPROGRESS);
+		ck_assert(connect(fill[i], (struct sockaddr *)&sa, sizeof sa) == 0 ||
+			  errno == EINPROGRESS);
 	}
 }
 
@@ -802,7 +831,8 @@ END_TEST
 
 START_TEST(tls_trouble_is_tls)
 {
-	static const struct script_step garbage[] = {ANSWER("HTTP/1.1 400 this is no TLS\r\n\r\n"), HANG};
+	static const struct script_step garbage[] = {ANSWER("HTTP/1.1 400 this is no TLS\r\n\r\n"),
+						     HANG};
 	static const struct script_step silence[] = {HANG};
 	struct rig r;
 
@@ -825,8 +855,8 @@ END_TEST
 
 START_TEST(an_unusable_url_is_bad_url)
 {
-	static const char *const urls[] = {"http://", "http://user:secret@127.0.0.1/", "http://a b/",
-					   "gopher://127.0.0.1/"};
+	static const char *const urls[] = {"http://", "http://user:secret@127.0.0.1/",
+					   "http://a b/", "gopher://127.0.0.1/"};
 	struct rig r;
 	size_t i;
 
@@ -884,7 +914,8 @@ START_TEST(a_socket_that_epoll_refuses_costs_that_request_only)
 }
 END_TEST
 
-/* ---- certificates: the receiver is openssl's test server, with a certificate of its own making ---- */
+/* ---- certificates: the receiver is openssl's test server, with a certificate of its own making
+ * --- */
 
 struct tls_server {
 	char dir[32], cert[64];
@@ -903,18 +934,23 @@ static void tls_server_begin(struct tls_server *s)
 	ck_assert_ptr_nonnull(mkdtemp(s->dir));
 	snprintf(s->cert, sizeof s->cert, "%s/pem", s->dir);
 	snprintf(command, sizeof command,
-		 "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test "
-		 "-addext subjectAltName=IP:127.0.0.1 -keyout %s/key -out %s 2>/dev/null && cat %s/key >>%s",
+		 "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days "
+		 "2 -subj /CN=test "
+		 "-addext subjectAltName=IP:127.0.0.1 -keyout %s/key -out %s 2>/dev/null && cat "
+		 "%s/key >>%s",
 		 s->dir, s->cert, s->dir, s->cert);
 	ck_assert_msg(system(command) == 0, "needs the openssl program");
 	ck_assert(pipe(out) == 0 && pipe(in) == 0);
 	s->pid = fork();
 	if (s->pid == 0) {
-		close(in[1]); /* a copy of it here would keep the server alive after a failed test */
+		/* a copy of it here would keep the server alive after a failed test */
+		close(in[1]);
 		close(out[0]);
-		if (dup2(in[0], 0) < 0 || dup2(out[1], 1) < 0 || freopen("/dev/null", "w", stderr) == NULL)
+		if (dup2(in[0], 0) < 0 || dup2(out[1], 1) < 0 ||
+		    freopen("/dev/null", "w", stderr) == NULL)
 			_exit(126);
-		execlp("openssl", "openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", s->cert, (char *)NULL);
+		execlp("openssl", "openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", s->cert,
+		       (char *)NULL);
 		_exit(127);
 	}
 	close(out[1]);
@@ -960,11 +996,13 @@ static struct rp_tls_anchors *anchors_of(const char *file)
 	ck_assert_ptr_nonnull(f);
 	n = fread(text, 1, sizeof text, f);
 	fclose(f);
-	ck_assert_msg(rp_tls_anchors_new((struct rp_span){text, n}, &anchors, &err) == RP_OK, "%s", err.text);
+	ck_assert_msg(rp_tls_anchors_new((struct rp_span){text, n}, &anchors, &err) == RP_OK, "%s",
+		      err.text);
 	return anchors;
 }
 
-static void tls_post(struct rig *r, const struct tls_server *s, const char *host, struct rp_tls_anchors *anchors)
+static void tls_post(struct rig *r, const struct tls_server *s, const char *host,
+		     struct rp_tls_anchors *anchors)
 {
 	snprintf(r->url, sizeof r->url, "https://%s:%u/", host, s->port);
 	r->request.anchors = anchors;
@@ -1018,8 +1056,14 @@ END_TEST
 /* ---- the guard ---- */
 
 static const char *const loopback_spellings[] = {
-    "http://127.0.0.1:%u/",          "http://2130706433:%u/", "http://0x7f.1:%u/", "http://0177.0.0.1:%u/",
-    "http://[::ffff:127.0.0.1]:%u/", "http://localhost:%u/",  "http://0:%u/",      "127.0.0.1:%u/",
+    "http://127.0.0.1:%u/",
+    "http://2130706433:%u/",
+    "http://0x7f.1:%u/",
+    "http://0177.0.0.1:%u/",
+    "http://[::ffff:127.0.0.1]:%u/",
+    "http://localhost:%u/",
+    "http://0:%u/",
+    "127.0.0.1:%u/",
 };
 
 START_TEST(loopback_is_blocked_in_every_spelling)
@@ -1030,8 +1074,8 @@ START_TEST(loopback_is_blocked_in_every_spelling)
 	const char *p = strstr(loopback_spellings[_i], "%u");
 
 	rig_begin(&r, answers_forever, N_OF(answers_forever), 4);
-	snprintf(url, sizeof url, "%.*s%u/", (int)(p - loopback_spellings[_i]), loopback_spellings[_i],
-		 scripted_server_port(r.server));
+	snprintf(url, sizeof url, "%.*s%u/", (int)(p - loopback_spellings[_i]),
+		 loopback_spellings[_i], scripted_server_port(r.server));
 	r.request.url = url;
 	r.request.guard = &r.strict_policy;
 	post_and_wait(&r);
@@ -1081,7 +1125,8 @@ END_TEST
 
 START_TEST(http_is_blocked_unless_allowed)
 {
-	static const char *const urls[] = {"http://127.0.0.1:%u/", "127.0.0.1:%u/", "HTTP://127.0.0.1:%u/"};
+	static const char *const urls[] = {"http://127.0.0.1:%u/", "127.0.0.1:%u/",
+					   "HTTP://127.0.0.1:%u/"};
 	struct rig r;
 	size_t i;
 
@@ -1178,7 +1223,8 @@ START_TEST(done_may_start_the_next_request)
 {
 	struct rig r;
 
-	rig_begin(&r, answers_forever, N_OF(answers_forever), 1); /* so it must find its own slot free */
+	/* so it must find its own slot free */
+	rig_begin(&r, answers_forever, N_OF(answers_forever), 1);
 	r.chain_left = 49;
 	ck_assert_int_eq(post(&r), RP_OK);
 	wait_done(&r, 50);
@@ -1252,7 +1298,8 @@ END_TEST
 static Suite *suite(void)
 {
 	Suite *s = suite_create("http");
-	TCase *out = tcase_create("request"), *in = tcase_create("response"), *no = tcase_create("no connection");
+	TCase *out = tcase_create("request"), *in = tcase_create("response"),
+	      *no = tcase_create("no connection");
 	TCase *guard = tcase_create("guard"), *engine = tcase_create("engine");
 	TCase *all[] = {out, in, no, guard, engine};
 	size_t i;
@@ -1262,8 +1309,10 @@ static Suite *suite(void)
 	tcase_add_test(out, proxy_variables_are_ignored);
 	tcase_add_loop_test(in, the_final_status_line_decides, 0, N_OF(status_cases));
 	tcase_add_test(in, an_outcome_tells_peer_version_times_and_the_first_bytes);
-	tcase_add_loop_test(in, retry_after_is_read_in_both_forms_and_clamped, 0, N_OF(retry_after_cases));
-	tcase_add_loop_test(in, where_a_redirect_leads_to_is_told_and_not_followed, 0, N_OF(redirect_cases));
+	tcase_add_loop_test(in, retry_after_is_read_in_both_forms_and_clamped, 0,
+			    N_OF(retry_after_cases));
+	tcase_add_loop_test(in, where_a_redirect_leads_to_is_told_and_not_followed, 0,
+			    N_OF(redirect_cases));
 	tcase_add_loop_test(in, a_delivery_header_of_the_final_answer_is_told, 0, N_OF(wish_cases));
 	tcase_add_loop_test(in, a_hostile_receiver_gets_a_typed_cause, 0, N_OF(hostile_cases));
 	tcase_add_test(in, the_count_of_bytes_read_counts);
@@ -1281,7 +1330,8 @@ static Suite *suite(void)
 	tcase_add_test(no, an_unusable_url_is_bad_url);
 	tcase_add_test(no, no_descriptor_left_is_our_own_trouble);
 	tcase_add_test(no, a_socket_that_epoll_refuses_costs_that_request_only);
-	tcase_add_loop_test(guard, loopback_is_blocked_in_every_spelling, 0, N_OF(loopback_spellings));
+	tcase_add_loop_test(guard, loopback_is_blocked_in_every_spelling, 0,
+			    N_OF(loopback_spellings));
 	tcase_add_test(guard, a_blocked_address_names_its_rule);
 	tcase_add_test(guard, a_port_outside_the_list_is_blocked);
 	tcase_add_test(guard, http_is_blocked_unless_allowed);

@@ -1,7 +1,9 @@
-/* The guard at work in the HTTP engine: whatever a forbidden address is called, no connect is made to it.
+/* The guard at work in the HTTP engine: whatever a forbidden address is called, no connect is made
+ * to it.
  *
- * This program's connect and getaddrinfo win over libc's, in libcurl too: connects are counted and never made, and names
- * resolve as the tables here say, so that nothing leaves this host even if the guard fails. */
+ * This program's connect and getaddrinfo win over libc's, in libcurl too: connects are counted and
+ * never made, and names resolve as the tables here say, so that nothing leaves this host even if
+ * the guard fails. */
 #include <arpa/inet.h>
 #include <check.h>
 #include <dlfcn.h>
@@ -77,7 +79,8 @@ static struct addrinfo *numeric(const char *ip, const char *service, const struc
 	return real(ip, service, &only, &res) == 0 ? res : NULL;
 }
 
-static int table_lookup(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **res)
+static int table_lookup(const char *name, const char *service, const struct addrinfo *hints,
+			struct addrinfo **res)
 {
 	struct addrinfo **at = res;
 	size_t i, k;
@@ -97,8 +100,8 @@ static int table_lookup(const char *name, const char *service, const struct addr
 }
 
 /* "rebind.test" is public when it is first asked for and loopback from then on. */
-int getaddrinfo(const char *restrict name, const char *restrict service, const struct addrinfo *restrict hints,
-		struct addrinfo **restrict res)
+int getaddrinfo(const char *restrict name, const char *restrict service,
+		const struct addrinfo *restrict hints, struct addrinfo **restrict res)
 {
 	*res = NULL;
 	n_lookups++;
@@ -124,8 +127,11 @@ static void on_done(void *arg, void *owner, const struct rp_outcome *outcome)
 
 static void post_to(const char *url, const struct rp_guard_policy *guard)
 {
-	struct rp_request request = {
-	    .url = url, .body = {"{}", 2}, .timeout_ms = 5000, .connect_timeout_ms = 2000, .guard = guard};
+	struct rp_request request = {.url = url,
+				     .body = {"{}", 2},
+				     .timeout_ms = 5000,
+				     .connect_timeout_ms = 2000,
+				     .guard = guard};
 	int64_t end_ms = rp_sys_boot_ms(&rp_sys_real) + DEADLINE_MS;
 	struct rp_error err;
 
@@ -159,13 +165,15 @@ static void teardown(void)
 /* Each host is the whole of a URL's authority but for the port. */
 /* clang-format off */
 static const char *const blocked_hosts[] = {
-    /* 127.0.0.1: decimal, octal, hexadecimal, mixed, of one to four parts, with leading zeros and a final dot */
+    /* 127.0.0.1: decimal, octal, hexadecimal, mixed, of one to four parts, with leading zeros and
+     * a final dot */
     "127.0.0.1", "2130706433", "017700000001", "0x7f000001", "0X7F000001", "0x7F.1", "0x7f.0.0.1",
     "0x7f.0x0.0x0.0x1", "0177.0.0.1", "0177.0.0.01", "0177.00.00.01", "0000177.0.0.1", "0177.1", "0177.0.1",
     "127.1", "127.0.1", "127.0x1", "127.0.0x1", "127.0.0.0x1", "127.01", "0x7f.0.1", "0x7f.0x1", "0x007f.1",
     "127.0.0.01", "127.000.000.001", "127.255.255.254", "127.16777214", "127.65535", "2147483646",
     "%31%32%37.0.0.1", "127%2e0%2e0%2e1", "127.0.0.%31",
-    /* unspecified, private, shared, link-local, metadata, host agent, documentation, benchmark, multicast, broadcast */
+    /* unspecified, private, shared, link-local, metadata, host agent, documentation, benchmark,
+     * multicast, broadcast */
     "0", "0x0", "00", "0.0.0.0", "0.0", "0.1", "0.255.255.255", "10.0.0.1", "10.1", "012.0.0.1", "0xa.1",
     "0x0a000001", "167772161", "10.255.255.255", "100.64.0.1", "100.127.255.255", "1681915905", "0x64400001",
     "169.254.169.254", "2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "025177524776", "169.254.43518",
@@ -205,10 +213,11 @@ START_TEST(no_spelling_of_a_forbidden_address_is_connected_to)
 	size_t i;
 
 	for (i = 0; i < N_OF(forms); i++) {
-		snprintf(url, sizeof url, "%s%s%s", forms[i].scheme, blocked_hosts[_i], forms[i].tail);
+		snprintf(url, sizeof url, "%s%s%s", forms[i].scheme, blocked_hosts[_i],
+			 forms[i].tail);
 		post_to(url, &guard);
-		ck_assert_msg(last.cause == RP_CAUSE_BLOCKED_ADDRESS, "%s: cause %d (%s)", url, (int)last.cause,
-			      last.detail);
+		ck_assert_msg(last.cause == RP_CAUSE_BLOCKED_ADDRESS, "%s: cause %d (%s)", url,
+			      (int)last.cause, last.detail);
 		ck_assert_msg(n_connects == 0, "%s: connected to %s", url, connected_to);
 		ck_assert_str_eq(last.peer, "");
 	}
@@ -278,7 +287,8 @@ START_TEST(a_name_that_changes_its_address_between_two_lookups_gains_nothing)
 	ck_assert_uint_eq(n_lookups, 1);
 	ck_assert_uint_eq(n_connects, 1);
 	ck_assert_str_eq(connected_to, "93.184.216.34");
-	post_to("http://rebind.test:8080/", &guard); /* another port: libcurl's cache of names has none for it */
+	/* another port: libcurl's cache of names has none for it */
+	post_to("http://rebind.test:8080/", &guard);
 	ck_assert_uint_eq(n_lookups, 2);
 	ck_assert_int_eq(last.cause, RP_CAUSE_BLOCKED_ADDRESS);
 	ck_assert_uint_eq(n_connects, 1);
@@ -318,8 +328,8 @@ START_TEST(exceptions_and_ports_open_what_they_say)
 	if (openings[_i].ports[0] != '\0')
 		guard.ports[guard.n_ports++] = (uint16_t)strtoul(openings[_i].ports, NULL, 10);
 	post_to(openings[_i].url, &guard);
-	ck_assert_msg(last.cause == openings[_i].cause, "%s: cause %d (%s)", openings[_i].url, (int)last.cause,
-		      last.detail);
+	ck_assert_msg(last.cause == openings[_i].cause, "%s: cause %d (%s)", openings[_i].url,
+		      (int)last.cause, last.detail);
 	ck_assert_uint_eq(n_connects, openings[_i].cause == RP_CAUSE_CONNECT);
 }
 END_TEST
@@ -333,8 +343,10 @@ static Suite *suite(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
-	tcase_add_loop_test(tc, no_spelling_of_a_forbidden_address_is_connected_to, 0, N_OF(blocked_hosts));
-	tcase_add_loop_test(tc, what_is_hardly_an_address_is_not_connected_to_either, 0, N_OF(refused_hosts));
+	tcase_add_loop_test(tc, no_spelling_of_a_forbidden_address_is_connected_to, 0,
+			    N_OF(blocked_hosts));
+	tcase_add_loop_test(tc, what_is_hardly_an_address_is_not_connected_to_either, 0,
+			    N_OF(refused_hosts));
 	tcase_add_test(tc, the_count_of_connects_counts);
 	tcase_add_test(tc, a_name_that_changes_its_address_between_two_lookups_gains_nothing);
 	tcase_add_loop_test(tc, exceptions_and_ports_open_what_they_say, 0, N_OF(openings));

@@ -46,8 +46,8 @@
  * to libc. */
 static unsigned n_addresses;
 
-int getaddrinfo(const char *restrict name, const char *restrict service, const struct addrinfo *restrict hints,
-		struct addrinfo **restrict res)
+int getaddrinfo(const char *restrict name, const char *restrict service,
+		const struct addrinfo *restrict hints, struct addrinfo **restrict res)
 {
 	int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 	struct addrinfo **tail = res;
@@ -122,12 +122,15 @@ static void rig_begin(struct rig *r, const struct script_step *script, size_t n_
 	memset(r, 0, sizeof *r);
 	rp_log_setup("test", RP_LOG_ERROR);
 	ck_assert(rp_cidr_parse(rp_span_of("127.0.0.0/8"), &r->loopback));
-	r->policy = (struct rp_guard_policy){.allow_http = true, .allow = &r->loopback, .n_allow = 1};
-	r->request = (struct rp_request){.body = {"{}", 2}, .timeout_ms = 10000, .connect_timeout_ms = 5000};
+	r->policy =
+	    (struct rp_guard_policy){.allow_http = true, .allow = &r->loopback, .n_allow = 1};
+	r->request =
+	    (struct rp_request){.body = {"{}", 2}, .timeout_ms = 10000, .connect_timeout_ms = 5000};
 	r->request.guard = &r->policy;
 	ck_assert_msg(rp_http_open(4, &r->engine, &err) == RP_OK, "%s", err.text);
 	r->server = scripted_server_open(script, n_steps);
-	snprintf(r->url, sizeof r->url, "http://127.0.0.1:%u/hook", scripted_server_port(r->server));
+	snprintf(r->url, sizeof r->url, "http://127.0.0.1:%u/hook",
+		 scripted_server_port(r->server));
 	r->request.url = r->url;
 }
 
@@ -155,9 +158,10 @@ static void engine_run(struct rig *r)
 
 static void turn(struct rig *r, struct scripted_server *other)
 {
-	struct pollfd fds[3] = {{.fd = r->engine->fd(r->engine), .events = POLLIN},
-				{.fd = scripted_server_fd(r->server), .events = POLLIN},
-				{.fd = other != NULL ? scripted_server_fd(other) : -1, .events = POLLIN}};
+	struct pollfd fds[3] = {
+	    {.fd = r->engine->fd(r->engine), .events = POLLIN},
+	    {.fd = scripted_server_fd(r->server), .events = POLLIN},
+	    {.fd = other != NULL ? scripted_server_fd(other) : -1, .events = POLLIN}};
 	int wait_ms = r->engine->timeout_ms(r->engine);
 
 	poll(fds, 3, wait_ms >= 0 && wait_ms < 1000 ? wait_ms : 1000);
@@ -189,16 +193,18 @@ static void post_and_wait(struct rig *r, struct scripted_server *other)
 static void expect(const struct rig *r, const char *label, enum rp_cause cause, unsigned status)
 {
 	ck_assert_msg(r->last.cause == cause && r->last.http_status == status,
-		      "%s: cause %d, status %u (%s); wanted %d, %u", label, r->last.cause, r->last.http_status,
-		      r->last.detail, cause, status);
+		      "%s: cause %d, status %u (%s); wanted %d, %u", label, r->last.cause,
+		      r->last.http_status, r->last.detail, cause, status);
 }
 
-static void expect_seen(const struct rig *r, const char *label, unsigned requests, unsigned connections)
+static void expect_seen(const struct rig *r, const char *label, unsigned requests,
+			unsigned connections)
 {
 	ck_assert_msg(scripted_server_requests(r->server) == requests &&
 			  scripted_server_accepted(r->server) == connections,
-		      "%s: %u requests on %u connections; wanted %u on %u", label, scripted_server_requests(r->server),
-		      scripted_server_accepted(r->server), requests, connections);
+		      "%s: %u requests on %u connections; wanted %u on %u", label,
+		      scripted_server_requests(r->server), scripted_server_accepted(r->server),
+		      requests, connections);
 }
 
 static int64_t now_ms(void)
@@ -220,7 +226,8 @@ static const struct {
     {"HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", RP_CAUSE_HTTP, 304, 2},
     {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}", RP_CAUSE_NONE, 200, 1},
     {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nContent-Length: 2\r\n\r\n{}", RP_CAUSE_NONE, 200, 2},
-    {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", RP_CAUSE_NONE, 200, 2},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+     RP_CAUSE_NONE, 200, 2},
     {"HTTP/1.1 103 Hint\r\nContent-Length: 7\r\n\r\n" OK_EMPTY, RP_CAUSE_NONE, 200, 1},
 };
 
@@ -241,12 +248,13 @@ START_TEST(a_head_that_leaves_its_end_open_is_its_connections_last)
 }
 END_TEST
 
-static const char *const surplus_cases[] = {"{}", "\r\n", "and more", "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n",
-					    "HTTP/1.1 200 "};
+static const char *const surplus_cases[] = {
+    "{}", "\r\n", "and more", "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 "};
 
 START_TEST(bytes_found_before_the_next_request_cost_a_connection)
 {
-	struct script_step script[] = {READ, ANSWER(NONE_204), HOLD, {SCRIPT_SEND, {NULL, 0}}, AGAIN};
+	struct script_step script[] = {
+	    READ, ANSWER(NONE_204), HOLD, {SCRIPT_SEND, {NULL, 0}}, AGAIN};
 	struct rig r;
 	unsigned i;
 
@@ -263,12 +271,13 @@ START_TEST(bytes_found_before_the_next_request_cost_a_connection)
 }
 END_TEST
 
-static const char *const junk_cases[] = {"{}", "\r\n" NONE_204, "and more\r\n", "HTTP/7.3 200 OK\r\n\r\n",
-					 "{}" NONE_204};
+static const char *const junk_cases[] = {"{}", "\r\n" NONE_204, "and more\r\n",
+					 "HTTP/7.3 200 OK\r\n\r\n", "{}" NONE_204};
 
 START_TEST(bytes_after_the_next_request_decide_nothing)
 {
-	struct script_step script[] = {READ, ANSWER(NONE_204), READ, {SCRIPT_SEND, {NULL, 0}}, HANG};
+	struct script_step script[] = {
+	    READ, ANSWER(NONE_204), READ, {SCRIPT_SEND, {NULL, 0}}, HANG};
 	struct rig r;
 
 	script[3].bytes = rp_span_of(junk_cases[_i]);
@@ -316,7 +325,8 @@ static void post_with_leave(struct rig *r, bool given)
 	post_and_wait(r, NULL);
 }
 
-static void expect_lack(const struct rig *r, const char *label, enum rp_cause cause, enum rp_lack lack)
+static void expect_lack(const struct rig *r, const char *label, enum rp_cause cause,
+			enum rp_lack lack)
 {
 	expect(r, label, cause, cause == RP_CAUSE_NONE ? 200 : 0);
 	ck_assert_msg(r->last.lack == lack, "%s: lack %d", label, (int)r->last.lack);
@@ -373,7 +383,8 @@ END_TEST
 /* A second try may meet the same: it is the last. */
 START_TEST(a_request_is_made_again_once)
 {
-	static const struct script_step first[] = {READ, ANSWER(OK_EMPTY), READ, ANSWER("junk\n"), HANG};
+	static const struct script_step first[] = {READ, ANSWER(OK_EMPTY), READ, ANSWER("junk\n"),
+						   HANG};
 	static const struct script_step second[] = {READ, ANSWER("more junk\n"), CLOSE};
 	struct script_step script[N_OF(first)];
 	struct rig r;
@@ -384,7 +395,8 @@ START_TEST(a_request_is_made_again_once)
 	post(&r);
 	while (scripted_server_requests(r.server) < 2)
 		turn(&r, NULL);
-	memcpy(script, second, sizeof second); /* what was read is answered with junk before this is played */
+	/* what was read is answered with junk before this is played */
+	memcpy(script, second, sizeof second);
 	while (r.n_done < 2)
 		turn(&r, NULL);
 	expect(&r, "again", RP_CAUSE_PROTOCOL, 0);
@@ -396,8 +408,9 @@ END_TEST
 /* As a second answer that crosses the request on the wire. */
 START_TEST(an_answer_before_the_request_arrived_is_none)
 {
-	static const struct script_step script[] = {READ, ANSWER(NONE_204), READ,
-						    ANSWER("HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"), HANG};
+	static const struct script_step script[] = {
+	    READ, ANSWER(NONE_204), READ, ANSWER("HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"),
+	    HANG};
 	struct rig r;
 
 	rig_begin(&r, script, N_OF(script));
@@ -413,8 +426,9 @@ END_TEST
 
 START_TEST(an_answer_after_a_part_of_the_request_arrived_counts)
 {
-	static const struct script_step script[] = {READ, ANSWER(NONE_204), READ,
-						    ANSWER("HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n"), HANG};
+	static const struct script_step script[] = {
+	    READ, ANSWER(NONE_204), READ, ANSWER("HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n"),
+	    HANG};
 	struct rig r;
 
 	rig_begin(&r, script, N_OF(script));
@@ -428,15 +442,17 @@ START_TEST(an_answer_after_a_part_of_the_request_arrived_counts)
 }
 END_TEST
 
-static const char *const final_cases[] = {"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n",
-					  "HTTP/1.1 503 No\r\nWebhook-Delivery: disable\r\nContent-Length: 0\r\n\r\n",
-					  ("HTTP/1.1 503 No\r\nWebhook-Delivery: abort-message\r\n"
-					   "Content-Length: 0\r\n\r\n")};
+static const char *const final_cases[] = {
+    "HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 503 No\r\nWebhook-Delivery: disable\r\nContent-Length: 0\r\n\r\n",
+    ("HTTP/1.1 503 No\r\nWebhook-Delivery: abort-message\r\n"
+     "Content-Length: 0\r\n\r\n")};
 
 /* A second answer to the request before, though the receiver's host confirmed the next one. */
 START_TEST(a_final_refusal_on_a_kept_connection_is_asked_for_again)
 {
-	struct script_step script[] = {READ, ANSWER(NONE_204), READ, {SCRIPT_SEND, {NULL, 0}}, HANG};
+	struct script_step script[] = {
+	    READ, ANSWER(NONE_204), READ, {SCRIPT_SEND, {NULL, 0}}, HANG};
 	struct script_step always[] = {READ, {SCRIPT_SEND, {NULL, 0}}, AGAIN};
 	struct rig r;
 	unsigned status = _i == 0 ? 410 : 503;
@@ -465,10 +481,11 @@ END_TEST
 
 START_TEST(a_408_on_a_kept_connection_is_a_farewell)
 {
-	static const struct script_step script[] = {READ, ANSWER(OK_EMPTY), READ,
-						    ANSWER("HTTP/1.1 408 Idle\r\nContent-Length: 0\r\n\r\n"), CLOSE};
-	static const struct script_step always[] = {READ, ANSWER("HTTP/1.1 408 Idle\r\nContent-Length: 0\r\n\r\n"),
-						    AGAIN};
+	static const struct script_step script[] = {
+	    READ, ANSWER(OK_EMPTY), READ, ANSWER("HTTP/1.1 408 Idle\r\nContent-Length: 0\r\n\r\n"),
+	    CLOSE};
+	static const struct script_step always[] = {
+	    READ, ANSWER("HTTP/1.1 408 Idle\r\nContent-Length: 0\r\n\r\n"), AGAIN};
 	struct rig r;
 
 	rig_begin(&r, script, N_OF(script));
@@ -542,7 +559,8 @@ static void silence(struct scripted_server *s, const char *ip, int fill[FILL_MAX
 	sa.sin_port = htons((uint16_t)scripted_server_port(s));
 	for (i = 0; i < FILL_MAX; i++) {
 		fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		ck_assert(connect(fill[i], (struct sockaddr *)&sa, sizeof sa) == 0 || errno == EINPROGRESS);
+		ck_assert(connect(fill[i], (struct sockaddr *)&sa, sizeof sa) == 0 ||
+			  errno == EINPROGRESS);
 	}
 }
 
@@ -569,15 +587,16 @@ START_TEST(the_address_after_a_silent_one_is_tried)
 	r.server = scripted_server_open_at(last, 0, answers_forever, N_OF(answers_forever));
 	port = scripted_server_port(r.server);
 	for (i = 0; i < address_cases[_i].silent; i++) {
-		silent[i] = scripted_server_open_at(ips[i], port, answers_forever, N_OF(answers_forever));
+		silent[i] =
+		    scripted_server_open_at(ips[i], port, answers_forever, N_OF(answers_forever));
 		silence(silent[i], ips[i], fill[i]);
 	}
 	snprintf(r.url, sizeof r.url, "http://many.test:%u/", port);
 	r.request.connect_timeout_ms = address_cases[_i].connect_timeout_ms;
 	post_and_wait(&r, NULL);
 	expect(&r, "silent", RP_CAUSE_NONE, 200);
-	ck_assert_msg(r.last.duration_us < address_cases[_i].connect_timeout_ms * 1000, "took %lld us",
-		      (long long)r.last.duration_us);
+	ck_assert_msg(r.last.duration_us < address_cases[_i].connect_timeout_ms * 1000,
+		      "took %lld us", (long long)r.last.duration_us);
 	rig_end(&r);
 	for (i = 0; i < address_cases[_i].silent; i++) {
 		scripted_server_close(silent[i]);
@@ -614,14 +633,18 @@ static const struct {
 	unsigned status;
 	const char *response;
 } unread_cases[] = {
-    {"413", ANSWER("HTTP/1.1 413 Too large\r\nContent-Length: 3\r\n\r\nno!"), RP_CAUSE_HTTP, 413, "no!"},
-    {"401 without a length", ANSWER("HTTP/1.0 401 No\r\n\r\nwho are you"), RP_CAUSE_HTTP, 401, "who are you"},
+    {"413", ANSWER("HTTP/1.1 413 Too large\r\nContent-Length: 3\r\n\r\nno!"), RP_CAUSE_HTTP, 413,
+     "no!"},
+    {"401 without a length", ANSWER("HTTP/1.0 401 No\r\n\r\nwho are you"), RP_CAUSE_HTTP, 401,
+     "who are you"},
     {"200", ANSWER(OK_EMPTY), RP_CAUSE_NONE, 200, ""},
-    {"chunks", ANSWER(BUSY "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"), RP_CAUSE_HTTP,
-     503, "abcde"},
-    {"cut chunks", ANSWER(BUSY "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nffffffff\r\nde"), RP_CAUSE_HTTP, 503,
-     "abcde"},
-    {"a hint before it", ANSWER("HTTP/1.1 103 Hint\r\n\r\n" BUSY "Content-Length: 0\r\n\r\n"), RP_CAUSE_HTTP, 503, ""},
+    {"chunks",
+     ANSWER(BUSY "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"),
+     RP_CAUSE_HTTP, 503, "abcde"},
+    {"cut chunks", ANSWER(BUSY "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nffffffff\r\nde"),
+     RP_CAUSE_HTTP, 503, "abcde"},
+    {"a hint before it", ANSWER("HTTP/1.1 103 Hint\r\n\r\n" BUSY "Content-Length: 0\r\n\r\n"),
+     RP_CAUSE_HTTP, 503, ""},
     {"a body cut short", ANSWER(BUSY "Content-Length: 9\r\n\r\nab"), RP_CAUSE_HTTP, 503, "ab"},
     {"more than announced", ANSWER(BUSY "Content-Length: 1\r\n\r\nab"), RP_CAUSE_HTTP, 503, "a"},
     {"half a head", ANSWER("HTTP/1.1 503 Busy\r\nRetry-After: 7\r\n"), RP_CAUSE_RESET, 0, ""},
@@ -666,8 +689,8 @@ END_TEST
 START_TEST(an_answer_before_the_reset_counts_after_a_kept_connection_died)
 {
 	static const struct script_step first[] = {READ, ANSWER(OK_EMPTY), READ, CLOSE};
-	static const struct script_step second[] = {TASTE, ANSWER("HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n"),
-						    RESET, CLOSE};
+	static const struct script_step second[] = {
+	    TASTE, ANSWER("HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n"), RESET, CLOSE};
 	struct script_step script[N_OF(first)];
 	struct rig r;
 	char *body = calloc(1, BIG_BODY);
@@ -718,24 +741,32 @@ END_TEST
 static Suite *suite(void)
 {
 	Suite *s = suite_create("http_kept");
-	TCase *surplus = tcase_create("surplus"), *death = tcase_create("death"), *address = tcase_create("address");
+	TCase *surplus = tcase_create("surplus"), *death = tcase_create("death"),
+	      *address = tcase_create("address");
 	TCase *unread = tcase_create("unread");
 	TCase *all[] = {surplus, death, address, unread};
 	size_t i;
 
-	tcase_add_loop_test(surplus, a_head_that_leaves_its_end_open_is_its_connections_last, 0, N_OF(end_cases));
-	tcase_add_loop_test(surplus, bytes_found_before_the_next_request_cost_a_connection, 0, N_OF(surplus_cases));
-	tcase_add_loop_test(surplus, bytes_after_the_next_request_decide_nothing, 0, N_OF(junk_cases));
+	tcase_add_loop_test(surplus, a_head_that_leaves_its_end_open_is_its_connections_last, 0,
+			    N_OF(end_cases));
+	tcase_add_loop_test(surplus, bytes_found_before_the_next_request_cost_a_connection, 0,
+			    N_OF(surplus_cases));
+	tcase_add_loop_test(surplus, bytes_after_the_next_request_decide_nothing, 0,
+			    N_OF(junk_cases));
 	tcase_add_test(surplus, junk_on_a_fresh_connection_is_the_answer);
 	tcase_add_test(surplus, a_request_is_made_again_once);
 	tcase_add_test(surplus, a_request_without_leave_is_not_written_and_is_no_attempt);
-	tcase_add_loop_test(surplus, a_request_without_leave_is_not_written_again, 0, N_OF(repeats));
+	tcase_add_loop_test(surplus, a_request_without_leave_is_not_written_again, 0,
+			    N_OF(repeats));
 	tcase_add_test(surplus, an_answer_before_the_request_arrived_is_none);
 	tcase_add_test(surplus, an_answer_after_a_part_of_the_request_arrived_counts);
-	tcase_add_loop_test(surplus, a_final_refusal_on_a_kept_connection_is_asked_for_again, 0, N_OF(final_cases));
+	tcase_add_loop_test(surplus, a_final_refusal_on_a_kept_connection_is_asked_for_again, 0,
+			    N_OF(final_cases));
 	tcase_add_test(surplus, a_408_on_a_kept_connection_is_a_farewell);
-	tcase_add_loop_test(death, no_kept_connection_that_dies_costs_an_attempt, 0, N_OF(death_cases));
-	tcase_add_loop_test(address, the_address_after_a_silent_one_is_tried, 0, N_OF(address_cases));
+	tcase_add_loop_test(death, no_kept_connection_that_dies_costs_an_attempt, 0,
+			    N_OF(death_cases));
+	tcase_add_loop_test(address, the_address_after_a_silent_one_is_tried, 0,
+			    N_OF(address_cases));
 	tcase_add_test(address, the_address_after_one_that_refuses_is_tried_at_once);
 	tcase_add_loop_test(unread, an_answer_before_the_reset_counts, 0, N_OF(unread_cases));
 	tcase_add_test(unread, an_answer_before_the_reset_counts_after_a_kept_connection_died);

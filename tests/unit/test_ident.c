@@ -95,7 +95,8 @@ START_TEST(texts_sort_as_the_bytes_do)
 		b[random_next(&x) % sizeof b] ^= (unsigned char)(1u << random_next(&x) % 8);
 		rp_id_format(a, text_a);
 		rp_id_format(b, text_b);
-		ck_assert_msg((memcmp(a, b, sizeof a) < 0) == (strcmp(text_a, text_b) < 0), "%s %s", text_a, text_b);
+		ck_assert_msg((memcmp(a, b, sizeof a) < 0) == (strcmp(text_a, text_b) < 0), "%s %s",
+			      text_a, text_b);
 	}
 }
 END_TEST

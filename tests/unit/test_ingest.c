@@ -16,7 +16,7 @@
 #include "work/ingest.h"
 #include "work/rejects.h"
 
-/* --- a store that does as it is told ---------------------------------------------------------------------------------
+/* --- a store that does as it is told ------------------------------------------------------
  */
 
 enum { KEYS_MAX = 64 };
@@ -75,8 +75,8 @@ static void store_one(struct script *s, const struct rp_new_entry *e, struct rp_
 	keep(s->last_payload, sizeof s->last_payload, e->payload);
 }
 
-static enum rp_err scripted_append(void *arg, int64_t now_at_ms, const struct rp_new_entry *entries, size_t n,
-				   struct rp_appended *out, struct rp_error *err)
+static enum rp_err scripted_append(void *arg, int64_t now_at_ms, const struct rp_new_entry *entries,
+				   size_t n, struct rp_appended *out, struct rp_error *err)
 {
 	struct script *s = arg;
 	size_t i;
@@ -103,7 +103,7 @@ static enum rp_err scripted_check(void *arg, struct rp_error *err)
 	return s->gone ? rp_fail(err, RP_ERR_IO, "the script took it away") : RP_OK;
 }
 
-/* --- a rig around one run of the loop --------------------------------------------------------------------------------
+/* --- a rig around one run of the loop -----------------------------------------------------
  */
 
 struct rig {
@@ -176,7 +176,9 @@ static const char *text_of(int fd)
 	return text;
 }
 
-#define RUN(id) "{\"run_id\":\"" id "\",\"status\":\"success\",\"webhook\":\"https://a.example/hook?token=x\"}"
+#define RUN(id)                                                                                    \
+	"{\"run_id\":\"" id                                                                        \
+	"\",\"status\":\"success\",\"webhook\":\"https://a.example/hook?token=x\"}"
 
 /* n different runs, one a line. */
 static char *many_runs(size_t n, size_t *len)
@@ -185,13 +187,15 @@ static char *many_runs(size_t n, size_t *len)
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		ck_assert(rp_buf_printf(
-		    &b, "{\"run_id\":\"r-%zu\",\"status\":\"success\",\"webhook\":\"https://a.example/h\"}\n", i));
+		ck_assert(rp_buf_printf(&b,
+					"{\"run_id\":\"r-%zu\",\"status\":\"success\",\"webhook\":"
+					"\"https://a.example/h\"}\n",
+					i));
 	*len = b.len;
 	return b.data;
 }
 
-/* --- the contract of receipts ----------------------------------------------------------------------------------------
+/* --- the contract of receipts -------------------------------------------------------------
  */
 
 START_TEST(every_line_gets_its_receipt_in_order)
@@ -219,12 +223,18 @@ START_TEST(every_line_gets_its_receipt_in_order)
 		next = strchr(line, '\n');
 		ck_assert_msg(next != NULL, "only %zu receipts", i);
 		*next = '\0';
-		ck_assert_msg(strncmp(line, want[i], strlen(want[i])) == 0, "receipt %zu: %s", i + 1, line);
+		ck_assert_msg(strncmp(line, want[i], strlen(want[i])) == 0, "receipt %zu: %s",
+			      i + 1, line);
 		ck_assert_int_eq(next[-1], '}');
 		if (i == 0)
-			sscanf(line, "{\"line\":1,\"status\":\"queued\",\"id\":\"%31[^\"]\",\"run_id\":\"one\"}", id1);
+			sscanf(line,
+			       "{\"line\":1,\"status\":\"queued\",\"id\":\"%31[^\"]\",\"run_id\":"
+			       "\"one\"}",
+			       id1);
 		if (i == 4)
-			sscanf(line, "{\"line\":5,\"status\":\"duplicate\",\"id\":\"%31[^\"]\",\"run_id\":\"one\"}",
+			sscanf(line,
+			       "{\"line\":5,\"status\":\"duplicate\",\"id\":\"%31[^\"]\",\"run_"
+			       "id\":\"one\"}",
 			       id5);
 	}
 	ck_assert_int_eq(*line, '\0');
@@ -316,7 +326,7 @@ START_TEST(a_failed_commit_has_no_receipts_but_earlier_ones_keep_theirs)
 }
 END_TEST
 
-/* --- group commit ----------------------------------------------------------------------------------------------------
+/* --- group commit -------------------------------------------------------------------------
  */
 
 START_TEST(a_flood_is_committed_in_large_batches)
@@ -350,7 +360,8 @@ static void read_receipt(int fd, char *out, size_t size)
 	size_t n = 0;
 
 	while (n + 1 < size && (n == 0 || out[n - 1] != '\n')) {
-		ck_assert_msg(poll(&p, 1, 10000) == 1, "no receipt came while the input stayed open");
+		ck_assert_msg(poll(&p, 1, 10000) == 1,
+			      "no receipt came while the input stayed open");
 		ck_assert_int_eq(read(fd, out + n, 1), 1);
 		n++;
 	}
@@ -371,7 +382,8 @@ START_TEST(a_single_line_does_not_wait_for_others)
 	r.script.out_fd = -1;
 	rig_start(&r);
 	for (i = 1; i <= 20; i++) {
-		ck_assert_int_gt(dprintf(in, "{\"run_id\":\"%d\",\"webhook\":\"https://a.example/\"}\n", i), 0);
+		ck_assert_int_gt(
+		    dprintf(in, "{\"run_id\":\"%d\",\"webhook\":\"https://a.example/\"}\n", i), 0);
 		read_receipt(receipts, receipt, sizeof receipt);
 		snprintf(want, sizeof want, "{\"line\":%d,", i);
 		ck_assert_msg(strncmp(receipt, want, strlen(want)) == 0, "%s", receipt);
@@ -385,7 +397,7 @@ START_TEST(a_single_line_does_not_wait_for_others)
 }
 END_TEST
 
-/* --- a full store, a slow reader, signals ----------------------------------------------------------------------------
+/* --- a full store, a slow reader, signals -------------------------------------------------
  */
 
 START_TEST(a_full_store_is_tried_again_and_nothing_is_lost_or_doubled)
@@ -410,7 +422,8 @@ START_TEST(a_batch_that_does_not_fit_is_stored_in_smaller_ones)
 {
 	struct rig r;
 
-	rig_init(&r, RUN("one") "\n" RUN("two") "\n{bad\n" RUN("three") "\n" RUN("four") "\n" RUN("five") "\n");
+	rig_init(&r, RUN("one") "\n" RUN("two") "\n{bad\n" RUN("three") "\n" RUN("four") "\n" RUN(
+			 "five") "\n");
 	r.script.fits = 2;
 	rig_run(&r);
 	ck_assert_int_eq(r.rc, RP_OK);
@@ -548,7 +561,7 @@ START_TEST(a_signal_finishes_complete_lines_and_leaves_the_cut_one)
 }
 END_TEST
 
-/* --- rejects ---------------------------------------------------------------------------------------------------------
+/* --- rejects ------------------------------------------------------------------------------
  */
 
 START_TEST(rejected_lines_are_kept_as_they_came)
@@ -578,18 +591,19 @@ START_TEST(an_overlong_line_goes_to_the_rejects_whole_and_in_order)
 	memset(x, 'x', LONG);
 	ck_assert(rp_buf_add_text(&in, "{a\n" RUN("one") "\n") && rp_buf_add(&in, x, LONG) &&
 		  rp_buf_add_text(&in, "\n{b\n" RUN("two") "\n") && rp_buf_add(&in, x, 1001));
-	ck_assert(rp_buf_add_text(&want, "{a\n") && rp_buf_add(&want, x, LONG) && rp_buf_add_text(&want, "\n{b\n") &&
-		  rp_buf_add(&want, x, 1001) && rp_buf_add_text(&want, "\n"));
+	ck_assert(rp_buf_add_text(&want, "{a\n") && rp_buf_add(&want, x, LONG) &&
+		  rp_buf_add_text(&want, "\n{b\n") && rp_buf_add(&want, x, 1001) &&
+		  rp_buf_add_text(&want, "\n"));
 	rig_init(&r, in.data);
 	r.o.rejects_fd = file_of("", 0);
 	rig_run(&r);
 	ck_assert_int_eq(r.rc, RP_OK);
 	ck_assert_uint_eq(r.counts.lines, 6);
 	ck_assert_uint_eq(r.counts.queued, 2);
-	ck_assert_ptr_nonnull(
-	    strstr(text_of(r.o.out_fd), "{\"line\":3,\"status\":\"rejected\",\"code\":\"too_large\""));
-	ck_assert_ptr_nonnull(
-	    strstr(text_of(r.o.out_fd), "{\"line\":6,\"status\":\"rejected\",\"code\":\"too_large\""));
+	ck_assert_ptr_nonnull(strstr(text_of(r.o.out_fd),
+				     "{\"line\":3,\"status\":\"rejected\",\"code\":\"too_large\""));
+	ck_assert_ptr_nonnull(strstr(text_of(r.o.out_fd),
+				     "{\"line\":6,\"status\":\"rejected\",\"code\":\"too_large\""));
 	n = pread(r.o.rejects_fd, saved, 2 * LONG, 0);
 	ck_assert_uint_eq((size_t)n, want.len);
 	ck_assert(memcmp(saved, want.data, want.len) == 0);
@@ -601,8 +615,9 @@ START_TEST(an_overlong_line_goes_to_the_rejects_whole_and_in_order)
 }
 END_TEST
 
-/* Runs, bad lines and overlong ones in any mixture, stored a batch at a time in the other thread, or in pieces when the
- * store takes no more than `fits` at once: receipts and rejects come as if each line had been alone. */
+/* Runs, bad lines and overlong ones in any mixture, stored a batch at a time in the other thread,
+ * or in pieces when the store takes no more than `fits` at once: receipts and rejects come as if
+ * each line had been alone. */
 static const size_t fits[] = {0, 700, 90};
 
 START_TEST(a_flood_of_everything_is_answered_line_by_line)
@@ -622,11 +637,14 @@ START_TEST(a_flood_of_everything_is_answered_line_by_line)
 		size_t from = in.len;
 
 		if (i % 997 == 0)
-			ck_assert(rp_buf_add(&in, x, 1001 + i % 2000) && rp_buf_add_char(&in, '\n'));
+			ck_assert(rp_buf_add(&in, x, 1001 + i % 2000) &&
+				  rp_buf_add_char(&in, '\n'));
 		else
 			ck_assert(rp_buf_printf(
 			    &in,
-			    i % 7 == 0 ? "{bad %zu\n" : "{\"run_id\":\"%zu\",\"webhook\":\"https://a.example/\"}\n",
+			    i % 7 == 0
+				? "{bad %zu\n"
+				: "{\"run_id\":\"%zu\",\"webhook\":\"https://a.example/\"}\n",
 			    i));
 		if (i % 997 == 0 || i % 7 == 0)
 			ck_assert(rp_buf_add(&bad, in.data + from, in.len - from));
@@ -641,8 +659,10 @@ START_TEST(a_flood_of_everything_is_answered_line_by_line)
 	ck_assert_int_gt(n, 0);
 	out[n] = '\0';
 	for (i = 1, line = out; i <= LINES; i++, line = strchr(line, '\n') + 1) {
-		snprintf(head, sizeof head, "{\"line\":%zu,\"status\":\"%s", i, want[i % 997 == 0 ? 2 : i % 7 == 0]);
-		ck_assert_msg(strncmp(line, head, strlen(head)) == 0, "%.100s instead of %s", line, head);
+		snprintf(head, sizeof head, "{\"line\":%zu,\"status\":\"%s", i,
+			 want[i % 997 == 0 ? 2 : i % 7 == 0]);
+		ck_assert_msg(strncmp(line, head, strlen(head)) == 0, "%.100s instead of %s", line,
+			      head);
 	}
 	ck_assert_int_eq(*line, '\0');
 	n = pread(r.o.rejects_fd, saved, OUT_MAX, 0);
@@ -717,7 +737,8 @@ END_TEST
 
 #define SKIPPED "{\"run_id\":\"r\",\"status\":\"success\"}\n"
 
-/* The producer never pauses for as long as a look is apart from the next, and nothing of it is stored. */
+/* The producer never pauses for as long as a look is apart from the next, and nothing of it is
+ * stored. */
 START_TEST(who_stores_nothing_notices_that_the_outbox_is_gone)
 {
 	struct pollfd answer = {.events = POLLIN};
@@ -780,7 +801,7 @@ START_TEST(who_waits_for_a_reader_notices_that_the_outbox_is_gone)
 }
 END_TEST
 
-/* --- with the real store ---------------------------------------------------------------------------------------------
+/* --- with the real store ------------------------------------------------------------------
  */
 
 static void ingest_into(struct rp_outbox *ob, const char *text, struct rp_ingest_counts *counts)
@@ -849,7 +870,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_signal_finishes_complete_lines_and_leaves_the_cut_one);
 	tcase_add_test(tc, rejected_lines_are_kept_as_they_came);
 	tcase_add_test(tc, an_overlong_line_goes_to_the_rejects_whole_and_in_order);
-	tcase_add_loop_test(tc, a_flood_of_everything_is_answered_line_by_line, 0, sizeof fits / sizeof fits[0]);
+	tcase_add_loop_test(tc, a_flood_of_everything_is_answered_line_by_line, 0,
+			    sizeof fits / sizeof fits[0]);
 	tcase_add_test(tc, rejects_that_cannot_be_kept_end_it_before_their_receipts);
 	tcase_add_test(tc, a_rejects_file_is_private_and_appended_to);
 	tcase_add_test(tc, who_waits_for_input_notices_that_the_outbox_is_gone);

@@ -47,11 +47,13 @@ START_TEST(every_member_of_a_job_is_kept)
 
 	ck_assert_uint_gt(n, 0);
 	ck_assert(rp_job_unpack(&out, 9, buf, n));
-	ck_assert(same(in.user, out.user) && same(in.selector, out.selector) && same(in.reason, out.reason));
+	ck_assert(same(in.user, out.user) && same(in.selector, out.selector) &&
+		  same(in.reason, out.reason));
 	out.user = in.user;
 	out.selector = in.selector;
 	out.reason = in.reason;
-	ck_assert_mem_eq(&in.created_at_ms, &out.created_at_ms, sizeof in - offsetof(struct rp_job, created_at_ms));
+	ck_assert_mem_eq(&in.created_at_ms, &out.created_at_ms,
+			 sizeof in - offsetof(struct rp_job, created_at_ms));
 	ck_assert(in.verb == out.verb && in.phase == out.phase && in.uid == out.uid);
 	ck_assert(in.rate.count == out.rate.count && in.rate.period_ms == out.rate.period_ms);
 	ck_assert_uint_eq(rp_job_n_skipped(&out), 18);
@@ -75,9 +77,10 @@ START_TEST(every_member_of_an_audit_record_is_kept)
 	size_t n = rp_audit_pack(&in, 5, buf, sizeof buf);
 
 	ck_assert(rp_audit_unpack(&out, 5, buf, n));
-	ck_assert(in.uid == out.uid && in.at_ms == out.at_ms && in.job == out.job && in.done == out.done &&
-		  in.skipped == out.skipped);
-	ck_assert(same(in.verb, out.verb) && same(in.user, out.user) && same(in.what, out.what) && out.reason.len == 0);
+	ck_assert(in.uid == out.uid && in.at_ms == out.at_ms && in.job == out.job &&
+		  in.done == out.done && in.skipped == out.skipped);
+	ck_assert(same(in.verb, out.verb) && same(in.user, out.user) && same(in.what, out.what) &&
+		  out.reason.len == 0);
 }
 END_TEST
 
@@ -86,7 +89,8 @@ START_TEST(every_flipped_bit_and_a_wrong_number_are_noticed)
 	unsigned char job[RP_JOB_BYTES_MAX], audit[RP_AUDIT_BYTES_MAX];
 	struct rp_audit a = {.verb = rp_span_of("hold"), .at_ms = NOW_MS};
 	struct rp_job j = some_job();
-	size_t n = rp_job_pack(&j, 9, job, sizeof job), m = rp_audit_pack(&a, 9, audit, sizeof audit), i;
+	size_t n = rp_job_pack(&j, 9, job, sizeof job),
+	       m = rp_audit_pack(&a, 9, audit, sizeof audit), i;
 
 	for (i = 0; i < 8 * n; i++) {
 		job[i / 8] ^= (unsigned char)(1u << i % 8);
@@ -137,8 +141,9 @@ static const struct {
 	int64_t ms, look_ms;
 	uint64_t least, most;
 } rates[] = {
-    {{50, 1000}, 10000, 20, 490, 511},        {{1, 1000}, 10000, 100, 10, 11},     {{1, 3600000}, 7200000, 1000, 2, 3},
-    {{5000, 1000}, 10000, 100, 49000, 51001}, {{600, 60000}, 60000, 50, 590, 603},
+    {{50, 1000}, 10000, 20, 490, 511},   {{1, 1000}, 10000, 100, 10, 11},
+    {{1, 3600000}, 7200000, 1000, 2, 3}, {{5000, 1000}, 10000, 100, 49000, 51001},
+    {{600, 60000}, 60000, 50, 590, 603},
 };
 
 /* However often one looks, what goes is what the rate allows. */
@@ -150,7 +155,8 @@ START_TEST(a_rate_is_kept_over_time)
 
 	for (at = 0; at <= rates[_i].ms; at += rates[_i].look_ms)
 		gone += rp_job_take(&j, NOW_MS + at, 1000000);
-	ck_assert_msg(gone >= rates[_i].least && gone <= rates[_i].most, "%lu", (unsigned long)gone);
+	ck_assert_msg(gone >= rates[_i].least && gone <= rates[_i].most, "%lu",
+		      (unsigned long)gone);
 }
 END_TEST
 

@@ -43,8 +43,8 @@ START_TEST(a_string_is_decoded_or_refused)
 	const char *decoded = strings[_i].decoded;
 
 	ck_assert(rp_buf_add_text(&out, "kept "));
-	ck_assert_msg(rp_json_decode_string(rp_span_of(strings[_i].raw), &out) == (decoded != NULL), "%s",
-		      strings[_i].raw);
+	ck_assert_msg(rp_json_decode_string(rp_span_of(strings[_i].raw), &out) == (decoded != NULL),
+		      "%s", strings[_i].raw);
 	ck_assert_str_eq(out.data + 5, decoded != NULL ? decoded : "");
 	ck_assert_uint_eq(out.len, 5 + (decoded != NULL ? strlen(decoded) : 0));
 }
@@ -123,10 +123,12 @@ START_TEST(members_are_printed_in_the_order_they_were_set)
 	ck_assert(rp_buf_add_text(&out, "> "));
 	ck_assert(rp_json_out_print(o, &out));
 	rp_json_out_free(o);
-	ck_assert_str_eq(out.data, "> {\"z\":\"a \\\"b\\\" \xc3\xa4/\\n\",\"none\":null,\"span\":\"xy\",\"empty\":\"\","
-				   "\"min\":-9223372036854775808,\"max\":9223372036854775807,\"real\":0.1,"
-				   "\"third\":0.333333333333333,\"t\":true,\"f\":false,\"null\":null,\"never\":null,"
-				   "\"at\":\"2026-11-23T12:00:00.123Z\",\"a\":{\"x\":1}}");
+	ck_assert_str_eq(
+	    out.data,
+	    "> {\"z\":\"a \\\"b\\\" \xc3\xa4/\\n\",\"none\":null,\"span\":\"xy\",\"empty\":\"\","
+	    "\"min\":-9223372036854775808,\"max\":9223372036854775807,\"real\":0.1,"
+	    "\"third\":0.333333333333333,\"t\":true,\"f\":false,\"null\":null,\"never\":null,"
+	    "\"at\":\"2026-11-23T12:00:00.123Z\",\"a\":{\"x\":1}}");
 }
 END_TEST
 
@@ -276,14 +278,17 @@ static Suite *suite(void)
 	TCase *tc = tcase_create("json");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, a_string_is_decoded_or_refused, 0, sizeof strings / sizeof strings[0]);
+	tcase_add_loop_test(tc, a_string_is_decoded_or_refused, 0,
+			    sizeof strings / sizeof strings[0]);
 	tcase_add_test(tc, decoding_heeds_the_buffers_maximum);
 	tcase_add_loop_test(tc, each_string_of_an_object_is_seen_until_one_is_none, 0,
 			    sizeof objects / sizeof objects[0]);
 	tcase_add_test(tc, members_are_printed_in_the_order_they_were_set);
 	tcase_add_test(tc, arrays_are_empty_until_something_is_pushed);
-	tcase_add_loop_test(tc, foreign_bytes_are_quoted_as_valid_json, 0, sizeof foreign / sizeof foreign[0]);
-	tcase_add_loop_test(tc, foreign_bytes_are_set_as_valid_text, 0, sizeof foreign / sizeof foreign[0]);
+	tcase_add_loop_test(tc, foreign_bytes_are_quoted_as_valid_json, 0,
+			    sizeof foreign / sizeof foreign[0]);
+	tcase_add_loop_test(tc, foreign_bytes_are_set_as_valid_text, 0,
+			    sizeof foreign / sizeof foreign[0]);
 	tcase_add_test(tc, what_was_quoted_decodes_to_the_same);
 	tcase_add_test(tc, a_full_buffer_is_left_as_it_was);
 	tcase_add_test(tc, a_name_without_room_is_no_print);

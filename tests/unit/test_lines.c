@@ -90,8 +90,8 @@ START_TEST(lines_come_out_whole_and_overlong_ones_in_pieces)
 	}
 	rp_lines_end(&lines);
 	drain(&lines, &seen);
-	ck_assert_msg(strcmp(seen.len > 0 ? seen.data : "", s->want) == 0, "%s: got %s, want %s", s->in,
-		      seen.len > 0 ? seen.data : "", s->want);
+	ck_assert_msg(strcmp(seen.len > 0 ? seen.data : "", s->want) == 0, "%s: got %s, want %s",
+		      s->in, seen.len > 0 ? seen.data : "", s->want);
 	rp_buf_release(&seen);
 	rp_lines_release(&lines);
 }
@@ -172,7 +172,8 @@ START_TEST(spans_stay_valid_in_the_memory_that_is_left)
 		ck_assert(rp_span_is(first, "one"));
 		ck_assert(rp_span_is(second, "two-and-a-half"));
 		ck_assert(rp_span_is(third, "three"));
-		ck_assert(first.ptr >= spare.data && second.ptr + second.len <= spare.data + spare.cap);
+		ck_assert(first.ptr >= spare.data &&
+			  second.ptr + second.len <= spare.data + spare.cap);
 	}
 	rp_buf_release(&spare);
 	rp_lines_release(&lines);

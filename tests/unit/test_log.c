@@ -1,4 +1,5 @@
-/* What is logged comes as lines, and nobody waits for whoever reads them. Each test has a standard error of its own. */
+/* What is logged comes as lines, and nobody waits for whoever reads them. Each test has a standard
+ * error of its own. */
 #include <check.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -119,7 +120,8 @@ static unsigned long dropped_in(const char *text)
 	return n;
 }
 
-/* The number of lines; each must be one of those that were said, whole. A terminal takes as much as it has room for. */
+/* The number of lines; each must be one of those that were said, whole. A terminal takes as much
+ * as it has room for. */
 static unsigned long check_lines(char *text)
 {
 	unsigned long n = 0;
@@ -132,7 +134,8 @@ static unsigned long check_lines(char *text)
 		ck_assert_msg(end != NULL, "the last line is cut short: %s", line);
 		*end = '\0';
 		end[-1] = end[-1] == '\r' ? '\0' : end[-1]; /* a terminal's */
-		ck_assert_msg(strncmp(line, "at=", 3) == 0 && strstr(line, " ev=said ") != NULL, "%s", line);
+		ck_assert_msg(strncmp(line, "at=", 3) == 0 && strstr(line, " ev=said ") != NULL,
+			      "%s", line);
 		n++;
 	}
 	return n;
@@ -143,7 +146,8 @@ static void say(unsigned long n)
 	rp_log(RP_LOG_INFO, "said", "n=%lu", n);
 }
 
-static void (*const unread[])(void) = {open_pipe, open_socket, open_terminal, open_pipe_that_cannot_be_opened_again};
+static void (*const unread[])(void) = {open_pipe, open_socket, open_terminal,
+				       open_pipe_that_cannot_be_opened_again};
 enum { N_UNREAD = sizeof unread / sizeof unread[0] };
 
 START_TEST(nobody_waits_for_a_reader_and_what_was_dropped_is_counted)
@@ -341,7 +345,8 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, nobody_waits_for_a_reader_and_what_was_dropped_is_counted, 0, 2 * N_UNREAD);
+	tcase_add_loop_test(tc, nobody_waits_for_a_reader_and_what_was_dropped_is_counted, 0,
+			    2 * N_UNREAD);
 	tcase_add_test(tc, what_is_no_line_goes_out_as_it_is_or_is_dropped);
 	tcase_add_test(tc, what_a_parent_dropped_is_not_told_by_its_child);
 	tcase_add_test(tc, a_reader_that_has_gone_ends_nobody);

@@ -1,4 +1,5 @@
-/* Secrets in texts: what is hidden is what a slow search hides, and the work does not grow with the product of both. */
+/* Secrets in texts: what is hidden is what a slow search hides, and the work does not grow with
+ * the product of both. */
 #include "core/mask_int.h"
 
 #include <check.h>
@@ -18,7 +19,9 @@ static void hide_slowly(struct rp_span secret, const unsigned char *text, size_t
 	size_t i, k;
 
 	for (i = 0; i < n; i++) {
-		for (k = 0; k < secret.len && i + k < n && text[i + k] == (unsigned char)secret.ptr[k]; k++)
+		for (k = 0;
+		     k < secret.len && i + k < n && text[i + k] == (unsigned char)secret.ptr[k];
+		     k++)
 			continue;
 		if (k >= RP_MASK_SECRET_MIN && (k == secret.len || i + k == n))
 			memset(hidden + i, true, k);
@@ -26,7 +29,8 @@ static void hide_slowly(struct rp_span secret, const unsigned char *text, size_t
 }
 
 /* Each of its stretches of letters. */
-static void hide_pieces_slowly(const char *written, const unsigned char *text, size_t n, bool *hidden)
+static void hide_pieces_slowly(const char *written, const unsigned char *text, size_t n,
+			       bool *hidden)
 {
 	char copy[40], *escape, *piece;
 
@@ -85,8 +89,8 @@ START_TEST(what_is_hidden_is_what_a_slow_search_hides)
 			n_hidden += hidden[i];
 		}
 		if (memcmp(text, want, n) != 0)
-			ck_abort_msg("round %d: %.*s: %.*s, want %.*s", round, (int)n, before, (int)n, text, (int)n,
-				     want);
+			ck_abort_msg("round %d: %.*s: %.*s, want %.*s", round, (int)n, before,
+				     (int)n, text, (int)n, want);
 	}
 	ck_assert_uint_gt(n_hidden, 1000);
 }
@@ -100,7 +104,8 @@ static struct rp_span nth_value(size_t i, char out[9])
 	return (struct rp_span){out, 8};
 }
 
-/* As of a URL with as many parameters as there is room for, and an answer that repeats some of them. */
+/* As of a URL with as many parameters as there is room for, and an answer that repeats some of
+ * them. */
 START_TEST(many_secrets_cost_a_few_comparisons_each)
 {
 	unsigned char text[RP_MASK_TEXT_MAX];

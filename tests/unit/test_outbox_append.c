@@ -1,4 +1,5 @@
-/* Appending: ids, order, duplicates, the quota, payloads byte for byte; and opening, which comes before. */
+/* Appending: ids, order, duplicates, the quota, payloads byte for byte; and opening, which comes
+ * before. */
 #include "outbox_fixture.h"
 
 #include <check.h>
@@ -12,7 +13,7 @@
 #define N(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 /* --- ids and duplicates
- * ------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 static int by_id(const void *a, const void *b)
 {
@@ -41,7 +42,8 @@ START_TEST(ids_are_unique_and_lead_to_their_entries)
 		ck_assert_uint_eq(found.facts.url.len, entries[i].url.len);
 		ck_assert_mem_eq(found.facts.url.ptr, entries[i].url.ptr, entries[i].url.len);
 		ck_assert_uint_eq(found.endpoint.len, entries[i].endpoint.len);
-		ck_assert_mem_eq(found.endpoint.ptr, entries[i].endpoint.ptr, entries[i].endpoint.len);
+		ck_assert_mem_eq(found.endpoint.ptr, entries[i].endpoint.ptr,
+				 entries[i].endpoint.len);
 		ck_assert_int_eq(found.facts.accepted_at_ms, fx.now_ms);
 	}
 	rp_entry_release(&found);
@@ -107,8 +109,8 @@ END_TEST
 
 START_TEST(a_key_is_a_duplicate_in_every_state_until_the_purge)
 {
-	static const enum rp_state states[] = {RP_STATE_WAITING, RP_STATE_IN_FLIGHT, RP_STATE_HELD, RP_STATE_DELIVERED,
-					       RP_STATE_DEAD};
+	static const enum rp_state states[] = {RP_STATE_WAITING, RP_STATE_IN_FLIGHT, RP_STATE_HELD,
+					       RP_STATE_DELIVERED, RP_STATE_DEAD};
 	struct rp_new_entry n = fx_new(1);
 	uint64_t seq = fx_append_one(&n, NULL);
 	struct rp_claim c;
@@ -119,7 +121,8 @@ START_TEST(a_key_is_a_duplicate_in_every_state_until_the_purge)
 	if (states[_i] != RP_STATE_HELD && states[_i] != RP_STATE_WAITING) {
 		c = fx_claim();
 		if (states[_i] != RP_STATE_IN_FLIGHT)
-			fx_settle(&c, states[_i] == RP_STATE_DEAD ? RP_SETTLE_DEAD : RP_SETTLE_DELIVERED);
+			fx_settle(&c, states[_i] == RP_STATE_DEAD ? RP_SETTLE_DEAD
+								  : RP_SETTLE_DELIVERED);
 	}
 	ck_assert_int_eq(fx_state(seq), states[_i]);
 	ck_assert_uint_eq(fx_append_one(&n, &duplicate), seq);
@@ -131,13 +134,25 @@ START_TEST(a_key_is_a_duplicate_in_every_state_until_the_purge)
 END_TEST
 
 /* --- payloads
- * ----------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 /* Around the bounds of body.c, for pages of 4, 16 and 32 KiB. */
-static const size_t sizes[] = {
-    0,     1,     2013,  2014,  2015,        2016,  4079,  4080,  4081,  4082,     6042,    8055,     8056,
-    8057,  8158,  8159,  16350, 16351,       16368, 16369, 32632, 32633, 64 << 10, 1 << 20, 16 << 20, (16 << 20) + 4079,
-    32752, 32753, 65400, 65401, 65536 + 4079};
+static const size_t sizes[] = {0,           1,
+			       2013,        2014,
+			       2015,        2016,
+			       4079,        4080,
+			       4081,        4082,
+			       6042,        8055,
+			       8056,        8057,
+			       8158,        8159,
+			       16350,       16351,
+			       16368,       16369,
+			       32632,       32633,
+			       64 << 10,    1 << 20,
+			       16 << 20,    (16 << 20) + 4079,
+			       32752,       32753,
+			       65400,       65401,
+			       65536 + 4079};
 
 static char *make_payload(size_t n)
 {
@@ -191,7 +206,8 @@ static size_t body_pages(void)
 	return st.ms_leaf_pages + st.ms_overflow_pages;
 }
 
-/* What is written is what a commit costs. `mixed`: payloads of all sizes, among them long ones with pages of their own. */
+/* What is written is what a commit costs. `mixed`: payloads of all sizes, among them long ones
+ * with pages of their own. */
 static void fill_pages(size_t commits, size_t batch, size_t bytes, bool mixed)
 {
 	static char filler[16000];
@@ -203,13 +219,16 @@ static void fill_pages(size_t commits, size_t batch, size_t bytes, bool mixed)
 	for (i = 0; i < commits; i++) {
 		for (j = 0; j < batch; j++) {
 			entries[j] = fx_new(1);
-			entries[j].payload = (struct rp_span){filler, mixed ? fx_random(&x) % bytes : bytes};
+			entries[j].payload =
+			    (struct rp_span){filler, mixed ? fx_random(&x) % bytes : bytes};
 			sum += entries[j].payload.len;
 		}
-		ck_assert_int_eq(rp_outbox_append(fx.ob, fx.now_ms, entries, batch, out, &fx.err), RP_OK);
+		ck_assert_int_eq(rp_outbox_append(fx.ob, fx.now_ms, entries, batch, out, &fx.err),
+				 RP_OK);
 	}
 	pages = body_pages() - pages;
-	ck_assert_msg(pages * fx_page_bytes() < sum + sum / (mixed ? 4 : 10), "%zu bytes lie on %zu pages", sum, pages);
+	ck_assert_msg(pages * fx_page_bytes() < sum + sum / (mixed ? 4 : 10),
+		      "%zu bytes lie on %zu pages", sum, pages);
 }
 
 START_TEST(payloads_share_pages)
@@ -268,7 +287,7 @@ START_TEST(an_entry_is_not_due_before_its_not_before)
 END_TEST
 
 /* --- quota
- * -------------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 #define QUOTA ((uint64_t)8 << 20)
 
@@ -338,7 +357,8 @@ START_TEST(a_full_outbox_still_settles_kills_replays_and_purges)
 		fx_turn(512, NULL, 0);
 		ck_assert_uint_gt(fx.n_claims, 0);
 		for (i = 0; i < fx.n_claims; i++)
-			s[i] = fx_settlement(&fx.claims[i], (done + i) % 2 ? RP_SETTLE_DELIVERED : RP_SETTLE_DEAD);
+			s[i] = fx_settlement(&fx.claims[i],
+					     (done + i) % 2 ? RP_SETTLE_DELIVERED : RP_SETTLE_DEAD);
 		done += fx.n_claims;
 		fx_turn(0, s, fx.n_claims);
 	}
@@ -363,17 +383,20 @@ START_TEST(filling_and_purging_in_turn_does_not_let_the_file_grow)
 	for (round = 0; round < 25; round++) {
 		size_t added = fill(&x, live + n, 20000 - n);
 
-		ck_assert_msg(added > 0, "round %zu: nothing can be appended after half was purged", round);
+		ck_assert_msg(added > 0, "round %zu: nothing can be appended after half was purged",
+			      round);
 		n += added;
 		for (i = 0; i < n; i++)
 			if (fx_random(&x) % 2 == 0) {
-				ck_assert_int_eq(fx_change(RP_CHANGE_PURGE, live[i]), RP_CHANGED_DONE);
+				ck_assert_int_eq(fx_change(RP_CHANGE_PURGE, live[i]),
+						 RP_CHANGED_DONE);
 				live[i--] = live[--n];
 			}
 	}
 	fx_path("data.mdb", path, sizeof path);
 	ck_assert_int_eq(stat(path, &st), 0);
-	ck_assert_msg((uint64_t)st.st_size <= QUOTA + QUOTA / 4, "the file has %ld bytes", (long)st.st_size);
+	ck_assert_msg((uint64_t)st.st_size <= QUOTA + QUOTA / 4, "the file has %ld bytes",
+		      (long)st.st_size);
 }
 END_TEST
 
@@ -385,7 +408,8 @@ static uint64_t file_bytes(void)
 	return info.file_bytes;
 }
 
-/* A reader that stands still keeps every page that was freed since it began; appends must not make up for them. */
+/* A reader that stands still keeps every page that was freed since it began; appends must not make
+ * up for them. */
 START_TEST(a_reader_that_stands_still_does_not_let_the_file_grow)
 {
 	static uint64_t seqs[20000];

@@ -57,12 +57,12 @@ static void expect(size_t n, const uint64_t *want)
 
 	ck_assert_uint_eq(n_seen, n);
 	for (i = 0; i < n; i++)
-		ck_assert_msg(seen[i] == want[i], "%zu: %lu instead of %lu", i, (unsigned long)seen[i],
-			      (unsigned long)want[i]);
+		ck_assert_msg(seen[i] == want[i], "%zu: %lu instead of %lu", i,
+			      (unsigned long)seen[i], (unsigned long)want[i]);
 }
 
-static const enum rp_state states[] = {RP_STATE_WAITING, RP_STATE_IN_FLIGHT, RP_STATE_HELD, RP_STATE_DELIVERED,
-				       RP_STATE_DEAD};
+static const enum rp_state states[] = {RP_STATE_WAITING, RP_STATE_IN_FLIGHT, RP_STATE_HELD,
+				       RP_STATE_DELIVERED, RP_STATE_DEAD};
 
 START_TEST(each_state_has_its_entries_and_no_others)
 {
@@ -70,7 +70,8 @@ START_TEST(each_state_has_its_entries_and_no_others)
 	int s, i;
 
 	for (i = 0; i < 3; i++) {
-		for (s = 4; s >= 0; s--) /* waiting ones last: those before are claimed on the way */
+		/* waiting ones last: those before are claimed on the way */
+		for (s = 4; s >= 0; s--)
 			in[s][i] = fx_entry_in(1, states[s]);
 		fx_change(RP_CHANGE_HOLD, in[0][i]);
 		fx.now_ms += 10;
@@ -138,8 +139,8 @@ END_TEST
 /* A run has entries with the dedupe key that is made of it, and some that brought their own. */
 START_TEST(a_run_has_its_entries_whatever_their_dedupe_keys)
 {
-	static const char *const keys[] = {"ikey-1", "rrun-1|0123456789abcdef", "ikey-2", "rrun-10|123456789abcdef0",
-					   "rrun-1"};
+	static const char *const keys[] = {"ikey-1", "rrun-1|0123456789abcdef", "ikey-2",
+					   "rrun-10|123456789abcdef0", "rrun-1"};
 	static const char *const runs[] = {"run-1", "run-1", "run-2", "run-10", "run-1"};
 	struct rp_new_entry n;
 	uint64_t seq[5];

@@ -1,4 +1,5 @@
-/* What operators do: replay, hold, release, purge; what expires by itself; paging through it all; opening and refusing.
+/* What operators do: replay, hold, release, purge; what expires by itself; paging through it all;
+ * opening and refusing.
  */
 #include "outbox_fixture.h"
 
@@ -12,7 +13,7 @@
 #define N(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 /* --- verbs
- * -------------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 static const struct {
 	enum rp_state from;
@@ -64,15 +65,17 @@ START_TEST(a_state_mask_skips_what_has_moved_on)
 			    fx_entry_in(1, RP_STATE_HELD)};
 	enum rp_changed results[3];
 
-	ck_assert_int_eq(rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_REPLAY, 1u << RP_STATE_DEAD | 1u << RP_STATE_HELD,
-					  seqs, 3, results, &fx.err),
+	ck_assert_int_eq(rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_REPLAY,
+					  1u << RP_STATE_DEAD | 1u << RP_STATE_HELD, seqs, 3,
+					  results, &fx.err),
 			 RP_OK);
 	ck_assert_int_eq(results[0], RP_CHANGED_DONE);
 	ck_assert_int_eq(results[1], RP_CHANGED_SKIPPED_STATE);
 	ck_assert_int_eq(results[2], RP_CHANGED_DONE);
 	ck_assert_int_eq(fx_state(seqs[1]), RP_STATE_DELIVERED);
-	ck_assert_int_eq(
-	    rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_PURGE, 1u << RP_STATE_DEAD, seqs, 3, results, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_PURGE, 1u << RP_STATE_DEAD,
+					  seqs, 3, results, &fx.err),
+			 RP_OK);
 	ck_assert_int_eq(results[0], RP_CHANGED_SKIPPED_STATE);
 	ck_assert_uint_eq(fx_ledger().purged, 0);
 }
@@ -83,7 +86,9 @@ START_TEST(an_entry_named_twice_is_changed_once)
 	uint64_t seq = fx_entry_in(1, RP_STATE_DEAD), seqs[2] = {seq, seq};
 	enum rp_changed results[2];
 
-	ck_assert_int_eq(rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_PURGE, 0, seqs, 2, results, &fx.err), RP_OK);
+	ck_assert_int_eq(
+	    rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_PURGE, 0, seqs, 2, results, &fx.err),
+	    RP_OK);
 	ck_assert_int_eq(results[0], RP_CHANGED_DONE);
 	ck_assert_int_eq(results[1], RP_CHANGED_NOT_FOUND);
 }
@@ -151,8 +156,8 @@ START_TEST(a_purge_leaves_no_row_behind)
 	static const enum rp_table tables[] = {RP_T_ENTRY,  RP_T_BODY,  RP_T_DELIVERY, RP_T_QUEUE,
 					       RP_T_AGENDA, RP_T_CLAIM, RP_T_DEAD,     RP_T_ATTEMPT,
 					       RP_T_DONE,   RP_T_SEEN,  RP_T_HELD,     RP_T_RUN};
-	static const enum rp_state states[] = {RP_STATE_WAITING, RP_STATE_IN_FLIGHT, RP_STATE_HELD, RP_STATE_DELIVERED,
-					       RP_STATE_DEAD};
+	static const enum rp_state states[] = {RP_STATE_WAITING, RP_STATE_IN_FLIGHT, RP_STATE_HELD,
+					       RP_STATE_DELIVERED, RP_STATE_DEAD};
 	static char payload[20000];
 	struct rp_new_entry n = fx_new(1);
 	struct rp_claim c;
@@ -168,23 +173,26 @@ START_TEST(a_purge_leaves_no_row_behind)
 	}
 	if (states[_i] == RP_STATE_HELD)
 		fx_change(RP_CHANGE_HOLD, seq);
-	if (states[_i] == RP_STATE_IN_FLIGHT || states[_i] == RP_STATE_DELIVERED || states[_i] == RP_STATE_DEAD)
+	if (states[_i] == RP_STATE_IN_FLIGHT || states[_i] == RP_STATE_DELIVERED ||
+	    states[_i] == RP_STATE_DEAD)
 		c = fx_claim();
 	if (states[_i] == RP_STATE_DELIVERED || states[_i] == RP_STATE_DEAD)
 		fx_settle(&c, states[_i] == RP_STATE_DEAD ? RP_SETTLE_DEAD : RP_SETTLE_DELIVERED);
 	ck_assert_int_eq(fx_state(seq), states[_i]);
 	fx_change(RP_CHANGE_PURGE, seq);
 	for (i = 0; i < N(tables); i++)
-		ck_assert_msg(fx_rows(tables[i]) == 0, "table %d still has %lu rows", (int)tables[i],
-			      (unsigned long)fx_rows(tables[i]));
+		ck_assert_msg(fx_rows(tables[i]) == 0, "table %d still has %lu rows",
+			      (int)tables[i], (unsigned long)fx_rows(tables[i]));
 	ck_assert_uint_eq(fx_ledger().purged, 1);
 }
 END_TEST
 
-/* Callers choose the URLs: with a path of its own for every run, endpoints would fill the outbox for good. */
+/* Callers choose the URLs: with a path of its own for every run, endpoints would fill the outbox
+ * for good. */
 START_TEST(an_endpoint_without_entries_takes_no_room)
 {
-	static const enum rp_table tables[] = {RP_T_ENDPOINT, RP_T_ENDPOINT_NAME, RP_T_ENDPOINT_ID, RP_T_AGENDA};
+	static const enum rp_table tables[] = {RP_T_ENDPOINT, RP_T_ENDPOINT_NAME, RP_T_ENDPOINT_ID,
+					       RP_T_AGENDA};
 	uint64_t first, kept;
 	int i;
 
@@ -236,13 +244,15 @@ START_TEST(a_purge_in_flight_makes_room_under_the_limit)
 END_TEST
 
 /* --- expiry
- * ------------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 static size_t expire(int64_t keep_delivered_ms, int64_t keep_dead_ms, size_t max)
 {
 	size_t n;
 
-	ck_assert_int_eq(rp_outbox_expire(fx.ob, fx.now_ms, keep_delivered_ms, keep_dead_ms, max, &n, &fx.err), RP_OK);
+	ck_assert_int_eq(
+	    rp_outbox_expire(fx.ob, fx.now_ms, keep_delivered_ms, keep_dead_ms, max, &n, &fx.err),
+	    RP_OK);
 	return n;
 }
 
@@ -280,7 +290,7 @@ START_TEST(expiry_removes_no_more_than_it_may)
 END_TEST
 
 /* --- paging
- * ------------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 struct seen {
 	size_t n, stop_at;
@@ -343,7 +353,8 @@ START_TEST(a_page_ends_before_the_number_it_is_given)
 {
 	struct seen all = {0};
 	uint64_t first = fx_append(1, 9);
-	struct rp_page page = {.from_seq = first + 2, .to_seq = first + 5, .max_seen = 2, .see = see, .arg = &all};
+	struct rp_page page = {
+	    .from_seq = first + 2, .to_seq = first + 5, .max_seen = 2, .see = see, .arg = &all};
 
 	ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
 	ck_assert(page.more);
@@ -367,7 +378,7 @@ START_TEST(a_page_ends_where_its_reader_says_so)
 END_TEST
 
 /* --- opening
- * ------------------------------------------------------------------------------------------------------------ */
+ * ------------------------------------------------------------------------------------------ */
 
 static enum rp_err try_open(void)
 {
@@ -420,7 +431,8 @@ START_TEST(a_new_outbox_is_readable_by_its_owner_only)
 	for (i = 0; i < N(names); i++) {
 		fx_path(names[i], path, sizeof path);
 		ck_assert_int_eq(stat(path, &st), 0);
-		ck_assert_msg((st.st_mode & 077) == 0, "%s has mode %o", names[i], (unsigned)st.st_mode & 0777);
+		ck_assert_msg((st.st_mode & 077) == 0, "%s has mode %o", names[i],
+			      (unsigned)st.st_mode & 0777);
 	}
 	fx_close();
 }
@@ -450,7 +462,8 @@ START_TEST(a_file_that_is_no_database_is_refused)
 }
 END_TEST
 
-/* What a full disk or a power cut makes of the first write of an outbox: less than its two meta pages. */
+/* What a full disk or a power cut makes of the first write of an outbox: less than its two meta
+ * pages. */
 static const struct {
 	off_t kept, zeros; /* pages */
 } torn[] = {{1, 0}, {0, 1}, {0, 2}, {1, 1}, {1, 3}, {0, 4}};

@@ -1,4 +1,5 @@
-/* The wall clock is set back: what a clock that was ahead had made due is neither early nor late by the step. */
+/* The wall clock is set back: what a clock that was ahead had made due is neither early nor late
+ * by the step. */
 #include "outbox_fixture.h"
 
 #include <check.h>
@@ -215,7 +216,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_retry_waits_as_long_as_it_was_to_wait);
 	tcase_add_test(tc, a_replay_is_due_at_once);
 	tcase_add_test(tc, a_time_that_the_caller_named_stays);
-	tcase_add_test(tc, a_time_that_the_caller_named_stays_when_the_entry_came_to_the_front_later);
+	tcase_add_test(tc,
+		       a_time_that_the_caller_named_stays_when_the_entry_came_to_the_front_later);
 	tcase_add_test(tc, what_was_set_before_the_clock_went_ahead_is_left_alone);
 	tcase_add_test(tc, many_entries_and_endpoints_are_minded_in_bounded_steps);
 	tcase_add_test(tc, without_a_step_nothing_is_written);

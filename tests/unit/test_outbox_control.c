@@ -8,7 +8,8 @@ static struct rp_outcome refused = {.cause = RP_CAUSE_CONNECT};
 
 static void limits(unsigned in_flight, const char *rate)
 {
-	fx.limits = (struct rp_limits){.in_flight = in_flight, .start = RP_WINDOW_START, .breaker = true};
+	fx.limits =
+	    (struct rp_limits){.in_flight = in_flight, .start = RP_WINDOW_START, .breaker = true};
 	if (rate != NULL)
 		ck_assert(rp_rate_parse(rp_span_of(rate), &fx.limits.rate));
 }
@@ -58,9 +59,11 @@ START_TEST(a_breaker_switched_off_while_requests_run_does_not_open_by_their_answ
 	fx_append(1, 100);
 	limits(10, NULL);
 	fx_turn(100, NULL, 0);
-	for (i = 0; control(1).recent + fx.n_claims < RP_BREAKER_OUTCOMES && i < RP_BREAKER_OUTCOMES; i++)
+	for (i = 0;
+	     control(1).recent + fx.n_claims < RP_BREAKER_OUTCOMES && i < RP_BREAKER_OUTCOMES; i++)
 		answer_all(RP_SETTLE_RETRY, 100);
-	fx.limits.breaker = false; /* those under way, whose answers would open it, were claimed when it was on */
+	/* those under way, whose answers would open it, were claimed when it was on */
+	fx.limits.breaker = false;
 	for (i = 0; i < 3; i++) {
 		answer_all(RP_SETTLE_RETRY, 100);
 		ck_assert_int_eq(control(1).breaker, RP_BREAKER_CLOSED);
@@ -103,7 +106,8 @@ START_TEST(a_probe_is_one_entry_whoever_asks)
 	fx_turn(100, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 	ck_assert(fx.claims[0].probe);
-	ck_assert_uint_eq(fx.claims[0].attempt, 1); /* the oldest due: those that failed are due later */
+	/* the oldest due: those that failed are due later */
+	ck_assert_uint_eq(fx.claims[0].attempt, 1);
 	ck_assert_int_eq(control(1).breaker, RP_BREAKER_HALF_OPEN);
 	ck_assert_int_eq(fx.next_look_ms, RP_LOOK_NEVER);
 	fx.now_ms += 100000;
@@ -352,7 +356,8 @@ START_TEST(a_reload_reaches_an_endpoint_that_has_nothing_waiting)
 }
 END_TEST
 
-/* What was due before stays due when it was; what comes now must not wait until the clock has caught up. */
+/* What was due before stays due when it was; what comes now must not wait until the clock has
+ * caught up. */
 START_TEST(nobody_waits_for_a_clock_that_was_set_back)
 {
 	struct rp_settlement s;
@@ -378,7 +383,8 @@ START_TEST(nobody_waits_for_a_clock_that_was_set_back)
 }
 END_TEST
 
-/* Now is read before the write lock is waited for, so another sender's step may lie some seconds ahead. */
+/* Now is read before the write lock is waited for, so another sender's step may lie some seconds
+ * ahead. */
 START_TEST(a_rate_holds_for_one_whose_time_is_a_little_older)
 {
 	fx_append(1, 100);
@@ -450,7 +456,8 @@ START_TEST(half_open_is_never_stuck_and_costs_no_empty_commits)
 			ck_assert_int_eq(rp_outbox_leave(fx.ob, fx.now_ms, &fx.err), RP_OK);
 			fx_join();
 		} else if (i == 1) {
-			ck_assert_int_eq(fx_change(RP_CHANGE_PURGE, probe.seq), RP_CHANGED_DONE_IN_FLIGHT);
+			ck_assert_int_eq(fx_change(RP_CHANGE_PURGE, probe.seq),
+					 RP_CHANGED_DONE_IN_FLIGHT);
 		} else {
 			s = fx_settlement(&probe, i == 2 ? RP_SETTLE_PARK : RP_SETTLE_RETURN);
 			s.outcome = NULL;
@@ -498,7 +505,8 @@ static Suite *suite(void)
 
 	tcase_add_checked_fixture(tc, fx_setup, fx_teardown);
 	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, a_breaker_switched_off_while_requests_run_does_not_open_by_their_answers);
+	tcase_add_test(tc,
+		       a_breaker_switched_off_while_requests_run_does_not_open_by_their_answers);
 	tcase_add_test(tc, a_failing_endpoint_is_parked_and_its_backlog_spends_nothing);
 	tcase_add_test(tc, a_probe_is_one_entry_whoever_asks);
 	tcase_add_test(tc, what_is_under_way_when_it_opens_holds_the_probe_back);

@@ -1,5 +1,6 @@
-/* Damage: what cannot be read is set aside and shown, never sent, never a crash, and the others go on. Tests whose
- * damage heals in the course of the work end with a sound outbox; the others can only be purged. */
+/* Damage: what cannot be read is set aside and shown, never sent, never a crash, and the others go
+ * on. Tests whose damage heals in the course of the work end with a sound outbox; the others can
+ * only be purged. */
 #include "outbox_fixture.h"
 
 #include <check.h>
@@ -18,7 +19,7 @@ static void break_facts(uint64_t seq)
 }
 
 /* --- delivery records
- * --------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 START_TEST(a_waiting_entry_with_a_damaged_record_is_set_aside_and_the_others_go_on)
 {
@@ -57,8 +58,10 @@ START_TEST(a_rebuilt_record_continues_the_log_and_never_repeats_a_claim)
 }
 END_TEST
 
-static const enum rp_settle_kind kinds[] = {RP_SETTLE_DELIVERED, RP_SETTLE_RETRY, RP_SETTLE_DEAD, RP_SETTLE_RETURN};
-static const enum rp_state outcomes[] = {RP_STATE_DELIVERED, RP_STATE_WAITING, RP_STATE_DEAD, RP_STATE_WAITING};
+static const enum rp_settle_kind kinds[] = {RP_SETTLE_DELIVERED, RP_SETTLE_RETRY, RP_SETTLE_DEAD,
+					    RP_SETTLE_RETURN};
+static const enum rp_state outcomes[] = {RP_STATE_DELIVERED, RP_STATE_WAITING, RP_STATE_DEAD,
+					 RP_STATE_WAITING};
 
 START_TEST(a_claim_whose_record_was_damaged_meanwhile_is_settled)
 {
@@ -100,13 +103,14 @@ START_TEST(a_claim_of_a_lost_sender_with_a_damaged_record_is_set_aside)
 }
 END_TEST
 
-static const enum rp_state states[] = {RP_STATE_WAITING, RP_STATE_IN_FLIGHT, RP_STATE_HELD, RP_STATE_DELIVERED,
-				       RP_STATE_DEAD};
+static const enum rp_state states[] = {RP_STATE_WAITING, RP_STATE_IN_FLIGHT, RP_STATE_HELD,
+				       RP_STATE_DELIVERED, RP_STATE_DEAD};
 
 START_TEST(an_entry_with_a_damaged_record_can_be_purged_in_every_state)
 {
 	uint64_t seq = fx_entry_in(1, states[_i]);
-	enum rp_changed expected = states[_i] == RP_STATE_IN_FLIGHT ? RP_CHANGED_DONE_IN_FLIGHT : RP_CHANGED_DONE;
+	enum rp_changed expected =
+	    states[_i] == RP_STATE_IN_FLIGHT ? RP_CHANGED_DONE_IN_FLIGHT : RP_CHANGED_DONE;
 
 	break_delivery(seq);
 	ck_assert_int_eq(fx_change(RP_CHANGE_PURGE, seq), expected);
@@ -162,7 +166,7 @@ START_TEST(an_expired_entry_with_a_damaged_record_is_removed)
 END_TEST
 
 /* --- facts and payload
- * -------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 START_TEST(a_damaged_payload_is_not_sent)
 {
@@ -247,7 +251,7 @@ START_TEST(an_entry_without_readable_records_can_be_purged_but_not_replayed)
 END_TEST
 
 /* --- index rows that lie
- * ------------------------------------------------------------------------------------------------ */
+ * ------------------------------------------------------------------------------------------ */
 
 START_TEST(a_stray_queue_row_sends_nothing_and_goes_away)
 {
@@ -278,7 +282,8 @@ START_TEST(a_second_queue_row_does_not_claim_an_entry_twice)
 {
 	uint64_t seq = fx_append(1, 1);
 
-	fx_put(RP_T_QUEUE, rp_key3(fx_endpoint(1), (uint64_t)fx.now_ms - 1 + 2 * (uint64_t)_i, seq), "", 0);
+	fx_put(RP_T_QUEUE, rp_key3(fx_endpoint(1), (uint64_t)fx.now_ms - 1 + 2 * (uint64_t)_i, seq),
+	       "", 0);
 	fx.now_ms += 10;
 	fx_turn(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
@@ -328,7 +333,7 @@ START_TEST(a_stray_done_row_removes_no_live_entry)
 END_TEST
 
 /* --- endpoints and head
- * ------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 START_TEST(a_damaged_endpoint_record_is_rebuilt_by_counting)
 {
@@ -414,7 +419,8 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, a_claim_whose_record_was_damaged_meanwhile_is_settled, 0, N(kinds));
 	tcase_add_test(tc, a_lost_claim_stays_lost_when_the_record_is_damaged);
 	tcase_add_test(tc, a_claim_of_a_lost_sender_with_a_damaged_record_is_set_aside);
-	tcase_add_loop_test(tc, an_entry_with_a_damaged_record_can_be_purged_in_every_state, 0, N(states));
+	tcase_add_loop_test(tc, an_entry_with_a_damaged_record_can_be_purged_in_every_state, 0,
+			    N(states));
 	tcase_add_test(tc, an_entry_with_a_damaged_record_can_be_replayed);
 	tcase_add_test(tc, a_damaged_record_is_shown_as_damaged);
 	tcase_add_loop_test(tc, an_expired_entry_with_a_damaged_record_is_removed, 0, 2);
@@ -435,7 +441,8 @@ static Suite *suite(void)
 	suite_add_tcase(s, tc);
 	tc = tcase_create("lasting");
 	tcase_add_checked_fixture(tc, fx_setup, fx_teardown_damaged);
-	tcase_add_loop_test(tc, an_entry_without_readable_records_can_be_purged_but_not_replayed, 0, N(states));
+	tcase_add_loop_test(tc, an_entry_without_readable_records_can_be_purged_but_not_replayed, 0,
+			    N(states));
 	suite_add_tcase(s, tc);
 	return s;
 }

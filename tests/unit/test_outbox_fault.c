@@ -1,5 +1,6 @@
-/* A fault inside LMDB's pages ends a program with 65, whatever the process did before and whichever thread meets it; any
- * other end is its own. Each case runs in a child, which opens the outbox itself. */
+/* A fault inside LMDB's pages ends a program with 65, whatever the process did before and
+ * whichever thread meets it; any other end is its own. Each case runs in a child, which opens the
+ * outbox itself. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,8 @@
 #include "base/log.h"
 #include "outbox_fixture.h"
 
-/* A file that is shorter than what is mapped of it, as a data file that was cut off: reading is a SIGBUS. */
+/* A file that is shorter than what is mapped of it, as a data file that was cut off: reading is a
+ * SIGBUS. */
 static void read_beyond_the_end(void)
 {
 	int fd = memfd_create("short", 0);
@@ -247,7 +249,7 @@ START_TEST(also_beside_a_thread_that_fetches)
 }
 END_TEST
 
-/* --- what is logged in a transaction, while others wait for its lock ----------------------------------------------- */
+/* --- what is logged in a transaction, while others wait for its lock ---------------------- */
 
 static struct pollfd log_end = {.events = POLLIN};
 static bool was_silent;

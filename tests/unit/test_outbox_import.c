@@ -1,5 +1,5 @@
-/* Entries that come from elsewhere: ids are kept and lead to their entry whatever number it got, nothing is there twice,
- * and the ledger balances. Also the copy of a whole outbox. */
+/* Entries that come from elsewhere: ids are kept and lead to their entry whatever number it got,
+ * nothing is there twice, and the ledger balances. Also the copy of a whole outbox. */
 #include "outbox_fixture.h"
 
 #include <check.h>
@@ -18,7 +18,8 @@ static struct rp_import entry_with(uint64_t seq, unsigned char random, enum rp_s
 	char *key = keys[n++ % 16];
 	unsigned char rest[10] = {random, 1, 2, 3, 4, 5, 6, 7, 8, 9};
 	struct rp_import in = {
-	    .facts = {.accepted_at_ms = FX_NOW_MS - 500000, .url = rp_span_of("https://e1.example/in?t=1")},
+	    .facts = {.accepted_at_ms = FX_NOW_MS - 500000,
+		      .url = rp_span_of("https://e1.example/in?t=1")},
 	    .delivery = {.state = state,
 			 .cause = state == RP_STATE_DEAD ? RP_CAUSE_EXHAUSTED : RP_CAUSE_NONE,
 			 .attempts = 7,
@@ -41,7 +42,8 @@ static struct rp_import_result import_one(const struct rp_import *in, bool dry_r
 {
 	struct rp_import_result r = {0};
 
-	ck_assert_msg(rp_outbox_import(fx.ob, fx.now_ms, in, 1, dry_run, &r, &fx.err) == RP_OK, "%s", fx.err.text);
+	ck_assert_msg(rp_outbox_import(fx.ob, fx.now_ms, in, 1, dry_run, &r, &fx.err) == RP_OK,
+		      "%s", fx.err.text);
 	return r;
 }
 
@@ -95,7 +97,8 @@ START_TEST(a_number_that_is_taken_or_was_is_replaced_and_the_id_leads_to_it)
 	ck_assert_uint_eq(found(in.facts.id), first + 3);
 	ck_assert_int_eq(fx_state(first + 1), RP_STATE_WAITING); /* the one whose number it is */
 	fx_change(RP_CHANGE_PURGE, first);
-	in = entry_with(first, 8, RP_STATE_HELD); /* free again, but a request of the old one may be under way */
+	/* free again, but a request of the old one may be under way */
+	in = entry_with(first, 8, RP_STATE_HELD);
 	seq = import_one(&in, false).seq;
 	ck_assert_uint_eq(seq, first + 4);
 	ck_assert_uint_eq(found(in.facts.id), seq);
@@ -110,7 +113,8 @@ START_TEST(what_is_there_is_skipped)
 {
 	struct rp_new_entry n = fx_new(1);
 	uint64_t seq = fx_append_one(&n, NULL);
-	struct rp_import in = entry_with(70, 1, RP_STATE_HELD), other = entry_with(71, 2, RP_STATE_HELD);
+	struct rp_import in = entry_with(70, 1, RP_STATE_HELD),
+			 other = entry_with(71, 2, RP_STATE_HELD);
 	struct rp_ledger before;
 
 	import_one(&in, false);
@@ -165,7 +169,9 @@ static bool see_audit(void *arg, uint64_t number, const struct rp_audit *a)
 
 START_TEST(what_is_imported_is_counted_in_its_record_with_it)
 {
-	struct rp_audit noted = {.at_ms = FX_NOW_MS, .verb = rp_span_of("import"), .user = rp_span_of("alice")},
+	struct rp_audit noted = {.at_ms = FX_NOW_MS,
+				 .verb = rp_span_of("import"),
+				 .user = rp_span_of("alice")},
 			got = {0};
 	struct rp_import in[3] = {entry_with(5, 1, RP_STATE_HELD), entry_with(5, 1, RP_STATE_HELD),
 				  entry_with(6, 1, RP_STATE_HELD)};
@@ -173,12 +179,14 @@ START_TEST(what_is_imported_is_counted_in_its_record_with_it)
 	uint64_t number;
 
 	ck_assert_int_eq(rp_outbox_audit_add(fx.ob, &noted, &number, &fx.err), RP_OK);
-	ck_assert_int_eq(rp_outbox_import_noted(fx.ob, fx.now_ms, in, 3, number, r, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_import_noted(fx.ob, fx.now_ms, in, 3, number, r, &fx.err),
+			 RP_OK);
 	ck_assert_int_eq(rp_outbox_audit(fx.ob, see_audit, &got, &fx.err), RP_OK);
 	ck_assert_uint_eq(got.done, 2);
 	ck_assert_uint_eq(got.skipped, 1);
 	/* nothing new is counted as well, and a record that made room for others is no error */
-	ck_assert_int_eq(rp_outbox_import_noted(fx.ob, fx.now_ms, in, 2, number, r, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_import_noted(fx.ob, fx.now_ms, in, 2, number, r, &fx.err),
+			 RP_OK);
 	ck_assert_int_eq(rp_outbox_import_noted(fx.ob, fx.now_ms, in, 2, 77, r, &fx.err), RP_OK);
 	ck_assert_int_eq(rp_outbox_audit(fx.ob, see_audit, &got, &fx.err), RP_OK);
 	ck_assert_uint_eq(got.done, 2);
@@ -270,7 +278,7 @@ START_TEST(verify_finds_an_id_that_leads_nowhere)
 }
 END_TEST
 
-/* --- backup ----------------------------------------------------------------------------------------------------------
+/* --- backup -------------------------------------------------------------------------------
  */
 
 static char copy_dir[300];
@@ -283,7 +291,8 @@ static void setup_copy(void)
 
 static void remove_copy(void)
 {
-	static const char *const names[] = {"data.mdb", "data.mdb.part", "lock.mdb", "senders", "doorbell"};
+	static const char *const names[] = {"data.mdb", "data.mdb.part", "lock.mdb", "senders",
+					    "doorbell"};
 	char path[400];
 	size_t i;
 
@@ -333,7 +342,8 @@ START_TEST(a_copy_is_an_outbox_like_the_original)
 	ck_assert_uint_eq((uint64_t)st.st_size, b.bytes);
 	ck_assert_uint_eq(st.st_mode & 0777, 0600);
 	ck_assert_int_eq(rp_outbox_open(copy_dir, &options, &copy, &fx.err), RP_OK);
-	ck_assert_int_eq(rp_outbox_verify(copy, count_problem, NULL, &problems, &counts, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_verify(copy, count_problem, NULL, &problems, &counts, &fx.err),
+			 RP_OK);
 	ck_assert_uint_eq(problems, 0);
 	ck_assert_int_eq(rp_outbox_ledger(copy, &ledger, &fx.err), RP_OK);
 	ck_assert_uint_eq(ledger.accepted, fx_ledger().accepted);
@@ -388,7 +398,8 @@ END_TEST
 int main(void)
 {
 	Suite *s = suite_create("outbox_import");
-	TCase *sound = tcase_create("sound"), *damaged = tcase_create("damaged"), *copies = tcase_create("copies");
+	TCase *sound = tcase_create("sound"), *damaged = tcase_create("damaged"),
+	      *copies = tcase_create("copies");
 	SRunner *sr = srunner_create(s);
 	int failed;
 

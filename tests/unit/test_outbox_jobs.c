@@ -1,5 +1,5 @@
-/* Jobs: each planned entry once, whatever happens; what is skipped and why; live traffic first; rates; plans that expire;
- * the log of changes. */
+/* Jobs: each planned entry once, whatever happens; what is skipped and why; live traffic first;
+ * rates; plans that expire; the log of changes. */
 #include "outbox_fixture.h"
 
 #include <check.h>
@@ -50,7 +50,8 @@ static uint64_t plan(enum rp_job_verb verb, const uint64_t *seqs, size_t n)
 
 static enum rp_err order(uint64_t number, enum rp_order_kind kind)
 {
-	struct rp_job_order o = {.kind = kind, .user = rp_span_of("bob"), .reason = rp_span_of("mended")};
+	struct rp_job_order o = {
+	    .kind = kind, .user = rp_span_of("bob"), .reason = rp_span_of("mended")};
 
 	return rp_outbox_job_order(fx.ob, fx.now_ms, number, &o, &fx.err);
 }
@@ -131,7 +132,8 @@ END_TEST
 
 START_TEST(an_entry_named_twice_is_in_the_set_once)
 {
-	uint64_t seq = fx_entry_in(1, RP_STATE_DEAD), twice[2] = {seq, seq}, number = begin(RP_JOB_REPLAY);
+	uint64_t seq = fx_entry_in(1, RP_STATE_DEAD), twice[2] = {seq, seq},
+		 number = begin(RP_JOB_REPLAY);
 
 	add(number, twice, 2, false);
 	add(number, &seq, 1, true);
@@ -139,7 +141,8 @@ START_TEST(an_entry_named_twice_is_in_the_set_once)
 }
 END_TEST
 
-/* What a crash leaves is what the last commit wrote: half of a job goes on from there in another process. */
+/* What a crash leaves is what the last commit wrote: half of a job goes on from there in another
+ * process. */
 START_TEST(a_job_goes_on_where_it_was_when_the_outbox_is_opened_again)
 {
 	uint64_t seqs[10], number;
@@ -182,7 +185,8 @@ START_TEST(what_is_not_as_planned_is_skipped_and_counted)
 }
 END_TEST
 
-/* A waiting entry that was tried again meanwhile is still the one that was meant; a purge wants exactly what was shown. */
+/* A waiting entry that was tried again meanwhile is still the one that was meant; a purge wants
+ * exactly what was shown. */
 START_TEST(another_attempt_makes_no_difference_to_a_replay_but_to_a_purge)
 {
 	uint64_t seq = fx_append(1, 1), number = start((enum rp_job_verb)_i, &seq, 1);
@@ -506,7 +510,9 @@ START_TEST(a_noted_change_adds_its_counts_in_the_same_commit)
 	fill(seqs, 1, 2, RP_STATE_DEAD);
 	seqs[2] = fx_append(1, 1);
 	must_be(rp_outbox_audit_add(fx.ob, &a, &number, &fx.err), RP_OK);
-	must_be(rp_outbox_change_noted(fx.ob, fx.now_ms, RP_CHANGE_HOLD, 0, seqs, 3, number, results, &fx.err), RP_OK);
+	must_be(rp_outbox_change_noted(fx.ob, fx.now_ms, RP_CHANGE_HOLD, 0, seqs, 3, number,
+				       results, &fx.err),
+		RP_OK);
 	l = audit();
 	ck_assert(l.audit.done == 1 && l.audit.skipped == 2);
 }
@@ -561,8 +567,9 @@ static const struct {
 	const char *what;
 	void (*inflict)(void);
 } harms[] = {
-    {"a damaged job", flip_job},          {"a lost job", lose_job},         {"a row too many", add_job_entry},
-    {"a damaged row", shorten_job_entry}, {"a damaged record", flip_audit},
+    {"a damaged job", flip_job},       {"a lost job", lose_job},
+    {"a row too many", add_job_entry}, {"a damaged row", shorten_job_entry},
+    {"a damaged record", flip_audit},
 };
 
 START_TEST(verify_notices_every_harm_and_a_step_survives_it)
@@ -597,15 +604,16 @@ static Suite *suite(void)
 	tcase_add_test(t, an_entry_named_twice_is_in_the_set_once);
 	tcase_add_test(t, a_job_goes_on_where_it_was_when_the_outbox_is_opened_again);
 	tcase_add_test(t, what_is_not_as_planned_is_skipped_and_counted);
-	tcase_add_loop_test(t, another_attempt_makes_no_difference_to_a_replay_but_to_a_purge, RP_JOB_REPLAY,
-			    RP_JOB_PURGE + 1);
+	tcase_add_loop_test(t, another_attempt_makes_no_difference_to_a_replay_but_to_a_purge,
+			    RP_JOB_REPLAY, RP_JOB_PURGE + 1);
 	tcase_add_test(t, a_purge_is_carried_by_whoever_names_it_alone);
 	tcase_add_test(t, a_damaged_entry_does_not_stop_a_job);
 	tcase_add_test(t, no_more_than_a_few_hundred_of_an_endpoint_are_put_in_its_queue);
 	tcase_add_test(t, an_endpoint_that_takes_no_more_does_not_hold_up_another);
 	tcase_add_test(t, more_endpoints_than_one_step_looks_at_have_their_turns);
 	tcase_add_test(t, a_rate_is_kept_whoever_carries_it);
-	tcase_add_loop_test(t, orders_are_taken_where_they_make_sense, 0, (int)(sizeof orders / sizeof orders[0]));
+	tcase_add_loop_test(t, orders_are_taken_where_they_make_sense, 0,
+			    (int)(sizeof orders / sizeof orders[0]));
 	tcase_add_test(t, a_paused_job_rests_and_a_cancelled_one_leaves_what_is_done);
 	tcase_add_test(t, a_plan_that_is_not_used_in_time_expires_and_is_cleared_away);
 	tcase_add_test(t, unused_plans_and_old_jobs_are_few_and_no_number_comes_again);

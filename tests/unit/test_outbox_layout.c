@@ -15,7 +15,8 @@ static enum rp_err try_open(void)
 	return e;
 }
 
-/* As the runpost of that layout wrote it into an empty outbox: numbers of 8 bytes each behind the version, and the sum. */
+/* As the runpost of that layout wrote it into an empty outbox: numbers of 8 bytes each behind the
+ * version, and the sum. */
 static void write_old_head(size_t numbers, bool damaged)
 {
 	unsigned char buf[128];
@@ -44,7 +45,8 @@ START_TEST(an_older_layout_is_told_with_its_number)
 	ck_assert_int_eq(try_open(), RP_ERR_FORMAT);
 	snprintf(number, sizeof number, "(layout %d, this program knows %d)", _i + 1, RP_LAYOUT);
 	ck_assert_msg(strstr(fx.err.text, "was written by an older runpost") != NULL &&
-			  strstr(fx.err.text, number) != NULL && strstr(fx.err.text, "it is not damaged") != NULL,
+			  strstr(fx.err.text, number) != NULL &&
+			  strstr(fx.err.text, "it is not damaged") != NULL,
 		      "%s", fx.err.text);
 }
 END_TEST
@@ -87,7 +89,8 @@ START_TEST(a_later_layout_is_told_with_its_number)
 	fx_put(RP_T_META, fx_text_key("layout"), buf, rp_numbers_pack(&later, 1, buf, sizeof buf));
 	fx_close();
 	ck_assert_int_eq(try_open(), RP_ERR_FORMAT);
-	ck_assert_msg(strstr(fx.err.text, "newer runpost (layout 5, this program knows 4)") != NULL, "%s", fx.err.text);
+	ck_assert_msg(strstr(fx.err.text, "newer runpost (layout 5, this program knows 4)") != NULL,
+		      "%s", fx.err.text);
 }
 END_TEST
 

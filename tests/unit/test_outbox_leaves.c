@@ -37,7 +37,8 @@ static bool same(const MDB_val *a, const MDB_val *b)
 }
 
 /* From `from` on (NULL: from the first row), both ways at once. Result: rows. */
-static uint64_t compare(struct rp_txn *t, struct rp_leaves *l, enum rp_table table, const MDB_val *from, bool behind)
+static uint64_t compare(struct rp_txn *t, struct rp_leaves *l, enum rp_table table,
+			const MDB_val *from, bool behind)
 {
 	MDB_val k, v, k2 = from != NULL ? *from : (MDB_val){0, NULL}, v2;
 	MDB_cursor *c;
@@ -72,7 +73,8 @@ START_TEST(every_table_reads_as_lmdb_reads_it)
 		struct rp_leaves l;
 
 		ck_assert_int_eq(rp_leaves_begin(&l, &t, (enum rp_table)table, &fx.err), RP_OK);
-		ck_assert_uint_eq(compare(&t, &l, (enum rp_table)table, NULL, false), fx_rows((enum rp_table)table));
+		ck_assert_uint_eq(compare(&t, &l, (enum rp_table)table, NULL, false),
+				  fx_rows((enum rp_table)table));
 		rp_leaves_end(&l);
 	}
 	rp_txn_end(&t);
@@ -147,7 +149,8 @@ START_TEST(damaged_pages_are_told_and_no_walk_goes_on_for_ever)
 		if (e == RP_OK)
 			ck_assert_uint_le(k.mv_size, 511);
 	}
-	ck_assert(e == RP_ERR_NOTFOUND || (e == RP_ERR_DAMAGED && strstr(fx.err.text, "runpostctl verify") != NULL));
+	ck_assert(e == RP_ERR_NOTFOUND ||
+		  (e == RP_ERR_DAMAGED && strstr(fx.err.text, "runpostctl verify") != NULL));
 	rp_leaves_end(&l);
 	rp_txn_end(&t);
 	close(fd);

@@ -1,4 +1,5 @@
-/* Outboxes that were made on a machine with pages of another size, and came here as copied files. */
+/* Outboxes that were made on a machine with pages of another size, and came here as copied
+ * files. */
 #include "outbox_fixture.h"
 
 #include <check.h>
@@ -32,10 +33,12 @@ void *mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
 	uintptr_t room;
 
 	if (real == NULL)
-		real = (void *(*)(void *, size_t, int, int, int, off_t))(uintptr_t)dlsym(RTLD_NEXT, "mmap");
+		real = (void *(*)(void *, size_t, int, int, int, off_t))(uintptr_t)dlsym(RTLD_NEXT,
+											 "mmap");
 	if (at != NULL || fd < 0 || n < large)
 		return real(at, n, prot, flags, fd, offset);
-	room = (uintptr_t)real(NULL, n + 2 * large, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	room = (uintptr_t)real(NULL, n + 2 * large, PROT_NONE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	room = (room + large - 1) / large * large + (uintptr_t)machine_page_bytes;
 	return real((void *)room, n, prot, flags | MAP_FIXED, fd, offset);
 }
@@ -105,7 +108,8 @@ START_TEST(all_goes_on)
 	ck_assert_int_eq(stat(fx_data_path(), &st), 0);
 	ck_assert_uint_eq(info.file_bytes % machines[_i].file_page_bytes, 0);
 	ck_assert_uint_ge(info.file_bytes, (uint64_t)st.st_size);
-	ck_assert_uint_le(info.file_bytes, (uint64_t)st.st_size + 64 * machines[_i].file_page_bytes);
+	ck_assert_uint_le(info.file_bytes,
+			  (uint64_t)st.st_size + 64 * machines[_i].file_page_bytes);
 	fx_close();
 }
 END_TEST
@@ -128,7 +132,8 @@ START_TEST(its_pages_are_checked)
 	ck_assert_ptr_nonnull(f);
 	for (at = 2 * (off_t)n + 12; at < st.st_size; at += (off_t)n) {
 		ck_assert(fseek(f, at, SEEK_SET) == 0 && (byte = fgetc(f)) != EOF);
-		ck_assert(fseek(f, at, SEEK_SET) == 0 && fputc(byte ^ 4, f) != EOF && fflush(f) == 0);
+		ck_assert(fseek(f, at, SEEK_SET) == 0 && fputc(byte ^ 4, f) != EOF &&
+			  fflush(f) == 0);
 		e = rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err);
 		if (e == RP_OK) {
 			e = rp_outbox_verify(fx.ob, NULL, NULL, NULL, &counts, &fx.err);
@@ -164,7 +169,8 @@ START_TEST(a_creation_that_was_cut_short_elsewhere_is_begun_anew)
 }
 END_TEST
 
-/* How large a page is the first meta page tells alone: so what it says must fit what the other one says, where it is. */
+/* How large a page is the first meta page tells alone: so what it says must fit what the other one
+ * says, where it is. */
 START_TEST(another_size_of_pages_is_no_outbox)
 {
 	static const uint32_t sizes[] = {4096, 8192, 16384, 32768};

@@ -1,6 +1,6 @@
-/* Random operations against a model that knows nothing of tables: an array of entries and the rules of outbox.h. After
- * each step every state and the ledger must agree, after every fifty the outbox must verify. The loop number of a
- * failing test is its seed. */
+/* Random operations against a model that knows nothing of tables: an array of entries and the
+ * rules of outbox.h. After each step every state and the ledger must agree, after every fifty the
+ * outbox must verify. The loop number of a failing test is its seed. */
 #include "outbox_fixture.h"
 
 #include <check.h>
@@ -33,18 +33,19 @@ static struct {
 	uint64_t last_seq, purged;
 	bool paused[ENDPOINTS], disabled[ENDPOINTS];
 	unsigned limit[ENDPOINTS];
-	uint64_t id[ENDPOINTS];             /* as of the last turn; an endpoint that went and came back has a new one */
+	/* as of the last turn; an endpoint that went and came back has a new one */
+	uint64_t id[ENDPOINTS];
 	struct rp_claim claims[CLAIMS_MAX]; /* handed out and not settled, lost ones among them */
 	size_t n_claims;
 } m;
 
-#define REQUIRE(cond, ...)                                                                                             \
-	do {                                                                                                           \
-		if (!(cond)) {                                                                                         \
-			char text[200];                                                                                \
-			snprintf(text, sizeof text, __VA_ARGS__);                                                      \
-			ck_abort_msg("seed %lu, step %lu: %s: %s", m.seed, m.step, #cond, text);                       \
-		}                                                                                                      \
+#define REQUIRE(cond, ...)                                                                         \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			char text[200];                                                            \
+			snprintf(text, sizeof text, __VA_ARGS__);                                  \
+			ck_abort_msg("seed %lu, step %lu: %s: %s", m.seed, m.step, #cond, text);   \
+		}                                                                                  \
 	} while (0)
 
 static uint64_t pick(uint64_t n)
@@ -99,13 +100,14 @@ static void set_state(struct model_entry *e, enum rp_state state)
 }
 
 /* --- order
- * -------------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 static const char *const order_texts[ORDERS + 1] = {"", "thread a", "thread b", "thread c"};
 
 static bool is_live(const struct model_entry *e)
 {
-	return e->state == RP_STATE_WAITING || e->state == RP_STATE_IN_FLIGHT || e->state == RP_STATE_HELD;
+	return e->state == RP_STATE_WAITING || e->state == RP_STATE_IN_FLIGHT ||
+	       e->state == RP_STATE_HELD;
 }
 
 /* The rule, looked at from the outside: in front is who is in flight, else who came first. */
@@ -125,7 +127,8 @@ static uint64_t front_of(unsigned k, unsigned order)
 	return first;
 }
 
-/* After each single change: who is in front now? Who has just come there is due now, with a fresh budget. */
+/* After each single change: who is in front now? Who has just come there is due now, with a fresh
+ * budget. */
 static void line_up(const struct model_entry *changed)
 {
 	uint64_t seq, front = changed->order != 0 ? front_of(changed->k, changed->order) : 0;
@@ -146,7 +149,7 @@ static void line_up(const struct model_entry *changed)
 }
 
 /* --- append
- * ------------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 static void remember(uint64_t seq, unsigned k, const struct rp_new_entry *n)
 {
@@ -185,10 +188,12 @@ static void step_append(void)
 	seq = fx_append_one(&n, &duplicate);
 	if (duplicate) {
 		REQUIRE(m.entries[seq].state != 0, "seq %lu", (unsigned long)seq);
-		REQUIRE(rp_span_is(n.dedupe_key, m.entries[seq].key), "seq %lu", (unsigned long)seq);
+		REQUIRE(rp_span_is(n.dedupe_key, m.entries[seq].key), "seq %lu",
+			(unsigned long)seq);
 		return;
 	}
-	REQUIRE(seq == m.last_seq + 1, "seq %lu after %lu", (unsigned long)seq, (unsigned long)m.last_seq);
+	REQUIRE(seq == m.last_seq + 1, "seq %lu after %lu", (unsigned long)seq,
+		(unsigned long)m.last_seq);
 	for (old = 1; old <= m.last_seq; old++)
 		REQUIRE(m.entries[old].state == 0 || !rp_span_is(n.dedupe_key, m.entries[old].key),
 			"seq %lu has the key, too", (unsigned long)old);
@@ -196,7 +201,7 @@ static void step_append(void)
 }
 
 /* --- turn
- * --------------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 /* What the settlement must do; returns whether it must be found stale. */
 static bool model_settle(const struct rp_settlement *s)
@@ -204,7 +209,8 @@ static bool model_settle(const struct rp_settlement *s)
 	struct model_entry *e = &m.entries[s->seq];
 	bool stale = e->state != RP_STATE_IN_FLIGHT || e->claim_no != s->claim_no;
 
-	if (stale && (s->kind != RP_SETTLE_DELIVERED || e->state == RP_STATE_DELIVERED || e->state == 0))
+	if (stale &&
+	    (s->kind != RP_SETTLE_DELIVERED || e->state == RP_STATE_DELIVERED || e->state == 0))
 		return true;
 	if (s->kind == RP_SETTLE_RETURN) {
 		e->attempts--;
@@ -243,12 +249,13 @@ static void model_claim(const struct rp_claim *c)
 	struct model_entry *e = &m.entries[c->seq];
 
 	REQUIRE(e->state == RP_STATE_WAITING, "seq %lu", (unsigned long)c->seq);
-	REQUIRE(e->order == 0 || front_of(e->k, e->order) == c->seq, "seq %lu", (unsigned long)c->seq);
+	REQUIRE(e->order == 0 || front_of(e->k, e->order) == c->seq, "seq %lu",
+		(unsigned long)c->seq);
 	REQUIRE(e->due_ms <= fx.now_ms, "seq %lu", (unsigned long)c->seq);
 	REQUIRE(e->expires_ms == 0 || e->expires_ms > fx.now_ms, "seq %lu", (unsigned long)c->seq);
 	REQUIRE(!m.paused[e->k] && !m.disabled[e->k], "seq %lu", (unsigned long)c->seq);
-	REQUIRE(c->attempt == e->attempts + 1, "seq %lu: attempt %u after %u", (unsigned long)c->seq, c->attempt,
-		e->attempts);
+	REQUIRE(c->attempt == e->attempts + 1, "seq %lu: attempt %u after %u",
+		(unsigned long)c->seq, c->attempt, e->attempts);
 	REQUIRE(c->claim_no == e->claim_no + 1, "seq %lu", (unsigned long)c->seq);
 	REQUIRE(c->failures == e->failures, "seq %lu", (unsigned long)c->seq);
 	REQUIRE(c->budget_at_ms == e->budget_ms, "seq %lu", (unsigned long)c->seq);
@@ -260,7 +267,8 @@ static void model_claim(const struct rp_claim *c)
 	REQUIRE(in_flight(e->k) <= m.limit[e->k], "endpoint %u", e->k);
 }
 
-/* Which entries die in a turn depends on how far it gets; that those that died had to is checked, and their number. */
+/* Which entries die in a turn depends on how far it gets; that those that died had to is checked,
+ * and their number. */
 static void take_over_deaths(size_t n_dead)
 {
 	uint64_t seq;
@@ -270,9 +278,10 @@ static void take_over_deaths(size_t n_dead)
 
 		if (e->state != RP_STATE_WAITING || fx_state(seq) != RP_STATE_DEAD)
 			continue;
-		REQUIRE(e->due_ms <= fx.now_ms, "seq %lu died before it was due", (unsigned long)seq);
-		REQUIRE(m.disabled[e->k] || (e->expires_ms != 0 && e->expires_ms <= fx.now_ms), "seq %lu",
+		REQUIRE(e->due_ms <= fx.now_ms, "seq %lu died before it was due",
 			(unsigned long)seq);
+		REQUIRE(m.disabled[e->k] || (e->expires_ms != 0 && e->expires_ms <= fx.now_ms),
+			"seq %lu", (unsigned long)seq);
 		REQUIRE(!e->behind, "seq %lu died behind another", (unsigned long)seq);
 		set_state(e, RP_STATE_DEAD);
 		line_up(e);
@@ -292,15 +301,16 @@ static void nothing_was_left(void)
 
 		if (e->state != RP_STATE_WAITING || e->due_ms > fx.now_ms || e->behind)
 			continue;
-		REQUIRE(!m.disabled[e->k] && (m.paused[e->k] || in_flight(e->k) >= m.limit[e->k]), "seq %lu was left",
-			(unsigned long)seq);
+		REQUIRE(!m.disabled[e->k] && (m.paused[e->k] || in_flight(e->k) >= m.limit[e->k]),
+			"seq %lu was left", (unsigned long)seq);
 	}
 }
 
 static struct rp_settlement random_settlement(const struct rp_claim *c)
 {
-	static const enum rp_settle_kind kinds[] = {RP_SETTLE_DELIVERED, RP_SETTLE_RETRY, RP_SETTLE_RETRY,
-						    RP_SETTLE_DEAD, RP_SETTLE_RETURN};
+	static const enum rp_settle_kind kinds[] = {RP_SETTLE_DELIVERED, RP_SETTLE_RETRY,
+						    RP_SETTLE_RETRY, RP_SETTLE_DEAD,
+						    RP_SETTLE_RETURN};
 	struct rp_settlement s = fx_settlement(c, kinds[pick(5)]);
 
 	s.due_at_ms = fx.now_ms + (int64_t)pick(15000);
@@ -326,8 +336,10 @@ static void step_turn(void)
 	note_endpoint_ids();
 	fx_turn(want, s, n);
 	for (i = 0; i < n; i++)
-		REQUIRE(s[i].stale == stale[i], "seq %lu kind %d", (unsigned long)s[i].seq, (int)s[i].kind);
-	/* First the deaths: of two entries of one order the later one is claimed after the earlier one has died. */
+		REQUIRE(s[i].stale == stale[i], "seq %lu kind %d", (unsigned long)s[i].seq,
+			(int)s[i].kind);
+	/* First the deaths: of two entries of one order the later one is claimed after the earlier
+	 * one has died. */
 	take_over_deaths(fx.n_dead);
 	for (i = 0; i < fx.n_claims; i++) {
 		model_claim(&fx.claims[i]);
@@ -338,7 +350,7 @@ static void step_turn(void)
 }
 
 /* --- everything else
- * ---------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 static void step_change(void)
 {
@@ -352,7 +364,8 @@ static void step_change(void)
 	if (e->state == 0) {
 		REQUIRE(result == RP_CHANGED_NOT_FOUND, "seq %lu", (unsigned long)seq);
 	} else if (verb == RP_CHANGE_PURGE) {
-		REQUIRE(result == (e->state == RP_STATE_IN_FLIGHT ? RP_CHANGED_DONE_IN_FLIGHT : RP_CHANGED_DONE),
+		REQUIRE(result == (e->state == RP_STATE_IN_FLIGHT ? RP_CHANGED_DONE_IN_FLIGHT
+								  : RP_CHANGED_DONE),
 			"seq %lu", (unsigned long)seq);
 		set_state(e, 0);
 		line_up(e);
@@ -401,7 +414,9 @@ static void step_expire(void)
 		set_state(e, 0);
 		expected++;
 	}
-	ck_assert_int_eq(rp_outbox_expire(fx.ob, fx.now_ms, keep_ms, keep_ms, ENTRIES_MAX, &removed, &fx.err), RP_OK);
+	ck_assert_int_eq(
+	    rp_outbox_expire(fx.ob, fx.now_ms, keep_ms, keep_ms, ENTRIES_MAX, &removed, &fx.err),
+	    RP_OK);
 	REQUIRE(removed == expected, "%zu instead of %zu", removed, expected);
 }
 
@@ -442,13 +457,14 @@ static bool compare_one(void *arg, const struct rp_entry *entry)
 	for (; *next < entry->seq; (*next)++)
 		REQUIRE(m.entries[*next].state == 0, "seq %lu is gone", (unsigned long)*next);
 	(*next)++;
-	REQUIRE(entry->delivery.state == e->state, "seq %lu is %s, should be %d", (unsigned long)entry->seq,
-		rp_state_name(entry->delivery.state), (int)e->state);
+	REQUIRE(entry->delivery.state == e->state, "seq %lu is %s, should be %d",
+		(unsigned long)entry->seq, rp_state_name(entry->delivery.state), (int)e->state);
 	REQUIRE(entry->delivery.attempts == e->attempts, "seq %lu", (unsigned long)entry->seq);
 	REQUIRE(entry->delivery.failures == e->failures, "seq %lu", (unsigned long)entry->seq);
 	REQUIRE(entry->delivery.losses == e->losses, "seq %lu", (unsigned long)entry->seq);
 	REQUIRE(entry->delivery.behind == e->behind, "seq %lu", (unsigned long)entry->seq);
-	REQUIRE(entry->delivery.state_at_ms == e->state_at_ms, "seq %lu", (unsigned long)entry->seq);
+	REQUIRE(entry->delivery.state_at_ms == e->state_at_ms, "seq %lu",
+		(unsigned long)entry->seq);
 	REQUIRE(e->state != RP_STATE_WAITING || entry->delivery.due_at_ms == e->due_ms, "seq %lu",
 		(unsigned long)entry->seq);
 	return true;

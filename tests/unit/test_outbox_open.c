@@ -1,7 +1,8 @@
-/* Processes that open an outbox at once, one of which is killed in the midst of it. LMDB 0.9.24 empties its lock table when
- * it is the first to open, and only at the end writes into it which commit is the last; whoever waited for it meanwhile
- * takes the table as it is. With the table of one that was killed between the two, a process would see an older outbox,
- * and write its next commit over the last ones. */
+/* Processes that open an outbox at once, one of which is killed in the midst of it. LMDB 0.9.24
+ * empties its lock table when it is the first to open, and only at the end writes into it which
+ * commit is the last; whoever waited for it meanwhile takes the table as it is. With the table of
+ * one that was killed between the two, a process would see an older outbox, and write its next
+ * commit over the last ones. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +18,8 @@
 
 #define ENTRIES 5
 
-/* Where a child tells that it has the lock table emptied, or a meta page written (and then waits for its death), or that it
- * has to wait for another; -1: it need not. */
+/* Where a child tells that it has the lock table emptied, or a meta page written (and then waits
+ * for its death), or that it has to wait for another; -1: it need not. */
 static int tell_when_emptied = -1, tell_when_written = -1, tell_when_waiting = -1;
 
 static void tell(int *out)
@@ -34,7 +35,8 @@ static void tell_and_wait_for_death(int *out)
 		pause();
 }
 
-/* Stands in the place of libc's, also for LMDB, as do the others: the first opener reads the meta pages with it. */
+/* Stands in the place of libc's, also for LMDB, as do the others: the first opener reads the meta
+ * pages with it. */
 ssize_t pread(int fd, void *mem, size_t n, off_t at)
 {
 	if (tell_when_emptied >= 0) {
@@ -186,7 +188,8 @@ START_TEST(a_writer_killed_between_its_commit_and_the_lock_table_keeps_nobody_ou
 	fx_append(2, 1);
 	fx_verify_sound();
 	ck_assert_uint_ge(fx_ledger().waiting,
-			  ENTRIES + 1); /* the killed one's entry may count or not: no receipt was given */
+			  /* the killed one's entry may count or not: no receipt was given */
+			  ENTRIES + 1);
 	fx_send(idle.in, "!", 1);
 	fx_finish(&idle);
 }
@@ -203,7 +206,8 @@ START_TEST(an_opener_that_does_not_get_done_is_told_of_after_a_while)
 	fx_receive(first.out, &told, 1);
 	in_a_hurry = true;
 	ck_assert_int_eq(rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err), RP_ERR_BUSY);
-	ck_assert_ptr_nonnull(strstr(fx.err.text, "another process has been opening the outbox for 10 s"));
+	ck_assert_ptr_nonnull(
+	    strstr(fx.err.text, "another process has been opening the outbox for 10 s"));
 	in_a_hurry = false;
 	fx_kill(&first);
 	fx_open();

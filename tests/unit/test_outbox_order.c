@@ -1,5 +1,6 @@
-/* Orders: entries of one endpoint with the same order_by go one by one, as they were accepted, and hold up nobody else.
- * Each test ends with a sound outbox, in which every order has exactly one front. */
+/* Orders: entries of one endpoint with the same order_by go one by one, as they were accepted, and
+ * hold up nobody else. Each test ends with a sound outbox, in which every order has exactly one
+ * front. */
 #include "outbox_fixture.h"
 
 #include <check.h>
@@ -51,7 +52,7 @@ static void deliver(const struct rp_claim *c)
 }
 
 /* --- the rule
- * ----------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 START_TEST(only_the_first_of_an_order_can_be_claimed)
 {
@@ -120,7 +121,8 @@ END_TEST
 
 START_TEST(other_orders_other_endpoints_and_entries_without_one_go_their_way)
 {
-	uint64_t a = append(1, "a"), a2 = append(1, "a"), b = append(1, "b"), elsewhere = append(2, "a");
+	uint64_t a = append(1, "a"), a2 = append(1, "a"), b = append(1, "b"),
+		 elsewhere = append(2, "a");
 	uint64_t plain = append(1, ""), plain2 = append(1, "");
 
 	fx_turn(10, NULL, 0);
@@ -170,7 +172,7 @@ START_TEST(a_not_before_of_the_next_is_kept)
 END_TEST
 
 /* --- how a front leaves
- * ------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 START_TEST(a_dead_front_lets_the_next_go)
 {
@@ -308,7 +310,7 @@ START_TEST(a_sender_killed_with_the_front_in_flight_loses_nobodys_place)
 END_TEST
 
 /* --- hold, release, replay
- * ---------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 START_TEST(a_held_front_holds_up_its_order_and_no_other)
 {
@@ -476,7 +478,7 @@ START_TEST(the_key_of_an_order_is_never_the_one_for_none)
 END_TEST
 
 /* --- damage
- * ------------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 START_TEST(a_damaged_record_behind_is_set_aside_when_its_turn_comes)
 {
@@ -505,7 +507,8 @@ START_TEST(a_damaged_front_is_set_aside_when_an_earlier_one_is_replayed)
 }
 END_TEST
 
-static const enum rp_change verbs[] = {RP_CHANGE_REPLAY, RP_CHANGE_HOLD, RP_CHANGE_RELEASE, RP_CHANGE_PURGE};
+static const enum rp_change verbs[] = {RP_CHANGE_REPLAY, RP_CHANGE_HOLD, RP_CHANGE_RELEASE,
+				       RP_CHANGE_PURGE};
 
 START_TEST(a_damaged_record_keeps_its_place_when_an_operator_mends_it)
 {
@@ -517,7 +520,8 @@ START_TEST(a_damaged_record_keeps_its_place_when_an_operator_mends_it)
 		fx_flip(RP_T_DELIVERY, rp_key1(seq + (uint64_t)i), 20);
 		fx_change(verbs[_i], seq + (uint64_t)i);
 		if (fx_delivery(seq + (uint64_t)i).state == 0 && verbs[_i] != RP_CHANGE_PURGE)
-			fx_flip(RP_T_DELIVERY, rp_key1(seq + (uint64_t)i), 20); /* the verb did not apply */
+			/* the verb did not apply */
+			fx_flip(RP_T_DELIVERY, rp_key1(seq + (uint64_t)i), 20);
 	}
 	fx_verify_sound();
 }
@@ -609,7 +613,9 @@ static void overtake(void)
 	lose_the_front();
 	edit_delivery(front + 1, step_forward);
 	fx_put(RP_T_ORDER, order_key_of(front + 1), "", 1);
-	fx_put(RP_T_QUEUE, rp_key3(fx_endpoint(1), (uint64_t)fx_delivery(front + 1).due_at_ms, front + 1), "", 0);
+	fx_put(RP_T_QUEUE,
+	       rp_key3(fx_endpoint(1), (uint64_t)fx_delivery(front + 1).due_at_ms, front + 1), "",
+	       0);
 }
 
 static void change_key(struct rp_delivery *d)
@@ -630,10 +636,14 @@ static const struct {
 	const char *what;
 	void (*harm)(void);
 } harms[] = {
-    {"a missing order row of a front", lose_front},     {"a missing order row", lose_behind},
-    {"an order row under a wrong key", add_row},        {"an order row without entry", add_row_without_entry},
-    {"an order row that says front", add_second_front}, {"an order row that no longer says held", lose_held_flag},
-    {"an order without front", lose_the_front},         {"a later entry in front", overtake},
+    {"a missing order row of a front", lose_front},
+    {"a missing order row", lose_behind},
+    {"an order row under a wrong key", add_row},
+    {"an order row without entry", add_row_without_entry},
+    {"an order row that says front", add_second_front},
+    {"an order row that no longer says held", lose_held_flag},
+    {"an order without front", lose_the_front},
+    {"a later entry in front", overtake},
     {"an entry in a wrong order", mislead_key},
 };
 
@@ -680,7 +690,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, the_key_of_an_order_is_never_the_one_for_none);
 	tcase_add_test(tc, a_damaged_record_behind_is_set_aside_when_its_turn_comes);
 	tcase_add_test(tc, a_damaged_front_is_set_aside_when_an_earlier_one_is_replayed);
-	tcase_add_loop_test(tc, a_damaged_record_keeps_its_place_when_an_operator_mends_it, 0, N(verbs));
+	tcase_add_loop_test(tc, a_damaged_record_keeps_its_place_when_an_operator_mends_it, 0,
+			    N(verbs));
 	tcase_add_test(tc, an_order_row_without_its_entry_is_removed_when_it_is_met);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("processes");

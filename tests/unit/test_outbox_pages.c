@@ -1,4 +1,5 @@
-/* LMDB's pages, damaged in the file: named by verify before LMDB is led astray, and a file that is cut off is refused. */
+/* LMDB's pages, damaged in the file: named by verify before LMDB is led astray, and a file that is
+ * cut off is refused. */
 #include "outbox_fixture.h"
 
 #include <check.h>
@@ -45,7 +46,8 @@ static enum rp_err verify(size_t max_rows, struct rp_verify_counts *counts)
 	if (max_rows == 0)
 		return rp_outbox_verify(fx.ob, see_problem, NULL, NULL, counts, &fx.err);
 	for (n = 0; e == RP_OK && !at.done; n++) {
-		e = rp_outbox_verify_slice(fx.ob, &at, max_rows, see_problem, NULL, counts, &fx.err);
+		e = rp_outbox_verify_slice(fx.ob, &at, max_rows, see_problem, NULL, counts,
+					   &fx.err);
 		ck_assert_uint_lt(n, 10000);
 	}
 	return e;
@@ -111,7 +113,9 @@ START_TEST(pages_that_change_between_slices_are_no_problem)
 	fx_join();
 	seq = fx_append(3, 500);
 	for (n = 0; !at.done; n++) {
-		ck_assert_int_eq(rp_outbox_verify_slice(fx.ob, &at, 1, fail_on_problem, NULL, &counts, &fx.err), RP_OK);
+		ck_assert_int_eq(
+		    rp_outbox_verify_slice(fx.ob, &at, 1, fail_on_problem, NULL, &counts, &fx.err),
+		    RP_OK);
 		ck_assert_uint_le(counts.steps, counts.steps_all + 64);
 		if (n < 200) {
 			fx_append(n % 5, 1 + n % 30);
@@ -138,7 +142,9 @@ START_TEST(a_file_that_is_cut_off_is_refused)
 	for (i = 0; i < n; i++)
 		fx_page_read(i, sound + i * fx_page_bytes());
 	for (left = n - 1; left >= 2; left -= 1 + left / 8) {
-		ck_assert_int_eq(truncate(fx_data_path(), (off_t)(left * fx_page_bytes() - (left % 3) * 100)), 0);
+		ck_assert_int_eq(
+		    truncate(fx_data_path(), (off_t)(left * fx_page_bytes() - (left % 3) * 100)),
+		    0);
 		if (rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err) ==
 		    RP_OK) { /* the pages at its end were free */
 			ck_assert_uint_eq(fx_problems(), 0);
@@ -161,7 +167,8 @@ START_TEST(pages_that_were_taken_and_given_back_need_not_be_there)
 {
 	int i;
 
-	/* transactions that grow the file and shrink again; whatever is unwritten at its end must not stop an opening */
+	/* transactions that grow the file and shrink again; whatever is unwritten at its end must
+	 * not stop an opening */
 	fx_open();
 	fx_join();
 	for (i = 0; i < 60; i++) {
@@ -185,7 +192,8 @@ static Suite *suite(void)
 
 	tcase_add_checked_fixture(tc, fx_setup_dir, fx_teardown_dir);
 	tcase_set_timeout(tc, 60);
-	tcase_add_loop_test(tc, a_page_of_a_tree_that_is_damaged_is_noticed, 0, (int)(sizeof forms / sizeof forms[0]));
+	tcase_add_loop_test(tc, a_page_of_a_tree_that_is_damaged_is_noticed, 0,
+			    (int)(sizeof forms / sizeof forms[0]));
 	tcase_add_test(tc, pages_that_change_between_slices_are_no_problem);
 	tcase_add_test(tc, a_file_that_is_cut_off_is_refused);
 	tcase_add_test(tc, pages_that_were_taken_and_given_back_need_not_be_there);

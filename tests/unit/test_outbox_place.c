@@ -1,5 +1,6 @@
-/* The files of an outbox are removed, moved or replaced while it is open; others open it from another PID namespace; root
- * looks at somebody else's; links and foreign files stand in their places. */
+/* The files of an outbox are removed, moved or replaced while it is open; others open it from
+ * another PID namespace; root looks at somebody else's; links and foreign files stand in their
+ * places. */
 #include <check.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -37,7 +38,8 @@ static void (*within_opening)(void); /* once, when LMDB has opened its files */
 
 int mdb_reader_check(MDB_env *env, int *dead)
 {
-	int (*real)(MDB_env *, int *) = (int (*)(MDB_env *, int *))(uintptr_t)dlsym(RTLD_NEXT, "mdb_reader_check");
+	int (*real)(MDB_env *, int *) =
+	    (int (*)(MDB_env *, int *))(uintptr_t)dlsym(RTLD_NEXT, "mdb_reader_check");
 	void (*meddle)(void) = within_opening;
 
 	within_opening = NULL;
@@ -123,8 +125,8 @@ static void restore_data(void)
 {
 	char command[1000];
 
-	snprintf(command, sizeof command, "cp '%s' '%s' && mv '%s' '%s'", path("data.mdb"), side, side,
-		 path("data.mdb"));
+	snprintf(command, sizeof command, "cp '%s' '%s' && mv '%s' '%s'", path("data.mdb"), side,
+		 side, path("data.mdb"));
 	ck_assert_int_eq(system(command), 0);
 }
 
@@ -179,7 +181,8 @@ static void see_told(enum rp_err e, int i)
 	ck_assert_msg(strstr(fx.err.text, meddlers[i].told) != NULL, "%s", fx.err.text);
 }
 
-/* Without the doorbell others could come from anywhere. Where "senders" is gone that is only noticed by reading. */
+/* Without the doorbell others could come from anywhere. Where "senders" is gone that is only
+ * noticed by reading. */
 START_TEST(nothing_is_stored_in_files_that_left_the_path)
 {
 	bool reading = meddlers[_i].meddle == remove_senders;
@@ -214,7 +217,8 @@ START_TEST(what_is_removed_while_it_is_opened_is_not_used)
 		remove_lock();
 	within_opening = _i == 0 ? remove_lock : remove_data;
 	ck_assert_int_eq(try_open(&fx.ob), RP_ERR_IO);
-	ck_assert_msg(strstr(fx.err.text, "was removed while it was being opened") != NULL, "%s", fx.err.text);
+	ck_assert_msg(strstr(fx.err.text, "was removed while it was being opened") != NULL, "%s",
+		      fx.err.text);
 	fx.ob = NULL;
 }
 END_TEST
@@ -304,7 +308,7 @@ START_TEST(a_relative_path_outlives_a_change_of_directory)
 END_TEST
 
 /* --- users elsewhere
- * --------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 /* The child of a process that has unshared its PID namespace is the first in the new one. */
 static void hold_open_elsewhere(int in, int out)
@@ -359,7 +363,8 @@ START_TEST(users_in_another_pid_namespace_keep_others_out)
 	ck_assert_int_eq(try_open(&fx.ob), RP_ERR_BUSY);
 	at_leaving_the_gate = NULL;
 	ck_assert_int_eq(n_locks_left, 0);
-	ck_assert_msg(strstr(fx.err.text, "another PID namespace (pid:[") != NULL, "%s", fx.err.text);
+	ck_assert_msg(strstr(fx.err.text, "another PID namespace (pid:[") != NULL, "%s",
+		      fx.err.text);
 	ck_assert_msg(strstr(fx.err.text, "or end them first") != NULL, "%s", fx.err.text);
 	finish_holder(&c);
 	fx_open();
@@ -438,7 +443,8 @@ static void open_to_all(void)
 	free(parent);
 }
 
-/* 0: there is the data alone, as after a restore; 1: the directory is root's, as of a volume with a group */
+/* 0: there is the data alone, as after a restore; 1: the directory is root's, as of a volume with
+ * a group */
 START_TEST(what_root_makes_belongs_to_the_outboxs_user)
 {
 	struct fx_child c;
@@ -448,7 +454,8 @@ START_TEST(what_root_makes_belongs_to_the_outboxs_user)
 	open_to_all();
 	fx_close();
 	give_to_service();
-	ck_assert_int_eq(unlink(path("lock.mdb")) + unlink(path("doorbell")) + unlink(path("senders")), 0);
+	ck_assert_int_eq(
+	    unlink(path("lock.mdb")) + unlink(path("doorbell")) + unlink(path("senders")), 0);
 	if (_i == 1)
 		ck_assert(chown(fx.dir, 0, SERVICE) == 0 && chmod(fx.dir, 0770) == 0);
 	fx_open();
@@ -495,7 +502,8 @@ START_TEST(the_mend_can_be_pasted)
 	ck_assert_int_eq(rename(whole, side), 0);
 	snprintf(fx.dir, sizeof fx.dir, "%.255s", side);
 	fx_open();
-	ck_assert_str_eq(strstr(rp_place_word(fx.ob, "lock.mdb", &word), " of"), " of o'\"'\"'brien/lock.mdb'");
+	ck_assert_str_eq(strstr(rp_place_word(fx.ob, "lock.mdb", &word), " of"),
+			 " of o'\"'\"'brien/lock.mdb'");
 	rp_buf_release(&word);
 	fx_close();
 	snprintf(fx.dir, sizeof fx.dir, "%s", whole);
@@ -527,9 +535,11 @@ START_TEST(its_user_is_told_of_a_file_of_root)
 	c = fx_start(open_as_service_in_vain);
 	fx_receive(c.out, text, sizeof text);
 	fx_finish(&c);
-	ck_assert_msg(strstr(text, "lock.mdb belongs to user 0, the outbox to user 12345 (as root: chown 12345 ") !=
-			  NULL,
-		      "%s", text);
+	ck_assert_msg(
+	    strstr(text,
+		   "lock.mdb belongs to user 0, the outbox to user 12345 (as root: chown 12345 ") !=
+		NULL,
+	    "%s", text);
 }
 END_TEST
 

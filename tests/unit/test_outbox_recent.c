@@ -1,5 +1,5 @@
-/* The log of recent attempts: one row for each commit that settled any, a bounded number of rows, and readers that know
- * what they missed. */
+/* The log of recent attempts: one row for each commit that settled any, a bounded number of rows,
+ * and readers that know what they missed. */
 #include "outbox_fixture.h"
 
 #include <check.h>

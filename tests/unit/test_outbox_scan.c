@@ -97,7 +97,8 @@ START_TEST(waiting_entries_behind_another_are_seen_too_and_held_ones_are_not)
 }
 END_TEST
 
-/* Once round with the place to go on reset to each row in turn: what comes after it is what came after it before. */
+/* Once round with the place to go on reset to each row in turn: what comes after it is what came
+ * after it before. */
 START_TEST(a_scan_goes_on_behind_the_row_it_stopped_at_even_if_that_is_gone)
 {
 	uint64_t first = fx_append(1, 5);

@@ -1,4 +1,5 @@
-/* Senders as processes: slots, death, standstill, leases, two of them at one outbox; and opening by several at once.
+/* Senders as processes: slots, death, standstill, leases, two of them at one outbox; and opening
+ * by several at once.
  *
  * Children are started before anything is open, and speak over pipes. */
 #include "outbox_fixture.h"
@@ -103,7 +104,7 @@ static struct answer start_claiming(struct fx_child *child, size_t n)
 }
 
 /* --- slots
- * -------------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 START_TEST(senders_take_distinct_slots)
 {
@@ -240,7 +241,7 @@ START_TEST(many_claims_of_a_dead_sender_come_back_in_portions)
 END_TEST
 
 /* --- death and standstill
- * ----------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 START_TEST(claims_of_a_killed_sender_come_back_at_once)
 {
@@ -290,15 +291,20 @@ START_TEST(claims_of_a_stopped_sender_come_back_when_the_lease_passes)
 	ck_assert_uint_eq(fx.claims[0].seq, a.claims[0].seq);
 
 	ck_assert_int_eq(kill(child.pid, SIGCONT), 0);
-	ck_assert(
-	    tell(&child, (struct command){.order = ORDER_SETTLE, .claim = a.claims[0], .kind = RP_SETTLE_DEAD}).stale);
+	ck_assert(tell(&child, (struct command){.order = ORDER_SETTLE,
+						.claim = a.claims[0],
+						.kind = RP_SETTLE_DEAD})
+		      .stale);
 	ck_assert_int_eq(fx_state(a.claims[0].seq), RP_STATE_IN_FLIGHT);
-	ck_assert(
-	    tell(&child, (struct command){.order = ORDER_SETTLE, .claim = a.claims[0], .kind = RP_SETTLE_DELIVERED})
-		.stale);
+	ck_assert(tell(&child, (struct command){.order = ORDER_SETTLE,
+						.claim = a.claims[0],
+						.kind = RP_SETTLE_DELIVERED})
+		      .stale);
 	ck_assert_int_eq(fx_state(a.claims[0].seq), RP_STATE_DELIVERED);
-	ck_assert(
-	    tell(&child, (struct command){.order = ORDER_SETTLE, .claim = a.claims[1], .kind = RP_SETTLE_RETRY}).stale);
+	ck_assert(tell(&child, (struct command){.order = ORDER_SETTLE,
+						.claim = a.claims[1],
+						.kind = RP_SETTLE_RETRY})
+		      .stale);
 	ck_assert_int_eq(fx_state(a.claims[1].seq), RP_STATE_WAITING);
 	dismiss(&child);
 }
@@ -346,7 +352,8 @@ START_TEST(a_slot_that_changed_hands_is_not_reaped)
 	ck_assert_uint_eq(a.slot, b.slot);
 	fx_open();
 	ck_assert_uint_eq(fx_ledger().in_flight, 0);
-	ck_assert_uint_eq(tell(&second, (struct command){.order = ORDER_CLAIM, .n = 5}).n_claims, 2);
+	ck_assert_uint_eq(tell(&second, (struct command){.order = ORDER_CLAIM, .n = 5}).n_claims,
+			  2);
 	ck_assert_uint_eq(fx_reap(60000), 0);
 	ck_assert_uint_eq(fx_ledger().in_flight, 2);
 	dismiss(&second);
@@ -354,7 +361,8 @@ START_TEST(a_slot_that_changed_hands_is_not_reaped)
 }
 END_TEST
 
-/* The registration says one incarnation, the slot's page another: its new holder is about to return the old claims. */
+/* The registration says one incarnation, the slot's page another: its new holder is about to
+ * return the old claims. */
 START_TEST(a_slot_between_two_holders_is_left_to_the_new_one)
 {
 	struct fx_child child;
@@ -424,7 +432,7 @@ START_TEST(an_attempt_that_ends_forgets_the_losses_but_a_returned_claim_does_not
 END_TEST
 
 /* --- waking
- * ------------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 static void await(int fd)
 {
@@ -483,7 +491,7 @@ START_TEST(the_watch_wakes_when_a_sender_dies)
 END_TEST
 
 /* --- two at once
- * -------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 #define RACE_ENTRIES 600
 #define RACERS 2
@@ -512,8 +520,8 @@ static void racer(int in, int out)
 		idle = fx.n_claims == 0 ? idle + 1 : 0;
 		for (i = 0; i < fx.n_claims; i++) {
 			struct rp_claim c = fx.claims[i];
-			struct rp_settlement s =
-			    fx_settlement(&c, fx_random(&x) % 4 == 0 ? RP_SETTLE_RETRY : RP_SETTLE_DELIVERED);
+			struct rp_settlement s = fx_settlement(
+			    &c, fx_random(&x) % 4 == 0 ? RP_SETTLE_RETRY : RP_SETTLE_DELIVERED);
 			struct race_event ev = {c.seq, c.claim_no, 0};
 			struct rp_turn turn = {.settle = &s, .n_settle = 1};
 
@@ -527,12 +535,14 @@ static void racer(int in, int out)
 	}
 }
 
-/* A process writes its claim before it settles, and the other can claim the entry only after that; so however the two
- * pipes are read, a claim number seen twice, or a gap, is a claim given to two. */
+/* A process writes its claim before it settles, and the other can claim the entry only after that;
+ * so however the two pipes are read, a claim number seen twice, or a gap, is a claim given to
+ * two. */
 START_TEST(two_processes_never_hold_the_same_entry)
 {
 	static unsigned char claims[RACE_ENTRIES + 1][64];
-	static size_t delivered[RACE_ENTRIES + 1], highest[RACE_ENTRIES + 1], settled[RACE_ENTRIES + 1];
+	static size_t delivered[RACE_ENTRIES + 1], highest[RACE_ENTRIES + 1],
+	    settled[RACE_ENTRIES + 1];
 	struct fx_child children[RACERS];
 	struct race_event ev;
 	size_t i, open = RACERS, total[RACERS] = {0};
@@ -578,9 +588,10 @@ START_TEST(two_processes_never_hold_the_same_entry)
 		}
 	}
 	for (i = 1; i <= RACE_ENTRIES; i++) {
-		ck_assert_msg(delivered[i] == 1, "entry %zu was delivered %zu times", i, delivered[i]);
-		ck_assert_msg(settled[i] == highest[i], "entry %zu: %zu claims, %zu settled", i, highest[i],
-			      settled[i]);
+		ck_assert_msg(delivered[i] == 1, "entry %zu was delivered %zu times", i,
+			      delivered[i]);
+		ck_assert_msg(settled[i] == highest[i], "entry %zu: %zu claims, %zu settled", i,
+			      highest[i], settled[i]);
 	}
 	ck_assert_msg(total[0] > 0 && total[1] > 0, "one of the two got everything");
 	fx_open();
@@ -589,7 +600,7 @@ START_TEST(two_processes_never_hold_the_same_entry)
 END_TEST
 
 /* --- opening
- * ------------------------------------------------------------------------------------------------------------ */
+ * ------------------------------------------------------------------------------------------ */
 
 static void creator(int in, int out)
 {

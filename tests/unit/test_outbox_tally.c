@@ -85,7 +85,8 @@ START_TEST(what_was_rolled_back_is_not_counted)
 	fx_close();
 	fx.options.quota_bytes = 1;
 	fx_open();
-	ck_assert_int_eq(rp_outbox_append(fx.ob, fx.now_ms + 60000, &n, 1, &out, &fx.err), RP_ERR_FULL);
+	ck_assert_int_eq(rp_outbox_append(fx.ob, fx.now_ms + 60000, &n, 1, &out, &fx.err),
+			 RP_ERR_FULL);
 	ck_assert_int_eq((int64_t)tally().last_append_at_ms, fx.now_ms);
 	fx.options.quota_bytes = 0;
 }

@@ -1,4 +1,5 @@
-/* Threads with a handle each on an outbox each, at once: what one stores must hold nothing of what another does. */
+/* Threads with a handle each on an outbox each, at once: what one stores must hold nothing of what
+ * another does. */
 #include <check.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -54,14 +55,17 @@ static bool import_some(struct worker *w, int round)
 	int i;
 
 	for (i = 0; i < BATCH; i++) {
-		unsigned char rest[10] = {(unsigned char)w->mark, (unsigned char)round, (unsigned char)i};
+		unsigned char rest[10] = {(unsigned char)w->mark, (unsigned char)round,
+					  (unsigned char)i};
 
 		snprintf(keys[i], sizeof keys[i], "import-%c-%d-%d", w->mark, round, i);
 		in[i] = (struct rp_import){
 		    .facts = {.accepted_at_ms = FX_NOW_MS,
 			      .url = rp_span_of(w->url),
 			      .dedupe_key = rp_span_of(keys[i])},
-		    .delivery = {.state = RP_STATE_WAITING, .state_at_ms = FX_NOW_MS, .due_at_ms = FX_NOW_MS},
+		    .delivery = {.state = RP_STATE_WAITING,
+				 .state_at_ms = FX_NOW_MS,
+				 .due_at_ms = FX_NOW_MS},
 		    .endpoint = rp_span_of("https://a.example/"),
 		    .payload = rp_span_of("{}"),
 		};
@@ -75,7 +79,8 @@ static bool is_own(void *arg, const struct rp_entry *e)
 	struct worker *w = arg;
 
 	w->entries++;
-	if (e->damaged || e->facts.url.len != URL_BYTES || memcmp(e->facts.url.ptr, w->url, URL_BYTES) != 0)
+	if (e->damaged || e->facts.url.len != URL_BYTES ||
+	    memcmp(e->facts.url.ptr, w->url, URL_BYTES) != 0)
 		w->wrong = "a record that is damaged, or another's";
 	return w->wrong == NULL;
 }
@@ -98,7 +103,8 @@ static void check_all(struct worker *w)
 	do
 		ck_assert_int_eq(rp_outbox_page(w->ob, &page, &w->err), RP_OK);
 	while (page.more && w->wrong == NULL);
-	ck_assert_msg(w->wrong == NULL, "%c: entry %lu: %s", w->mark, (unsigned long)w->entries, w->wrong);
+	ck_assert_msg(w->wrong == NULL, "%c: entry %lu: %s", w->mark, (unsigned long)w->entries,
+		      w->wrong);
 	ck_assert_uint_eq(w->entries, (uint64_t)2 * ROUNDS * BATCH);
 }
 

@@ -1,5 +1,5 @@
-/* Numbers by time: of a clock that is set back by days, of imports with old times, of holes and damage nothing is missed; and
- * where the clock goes on, little has to be looked up. */
+/* Numbers by time: of a clock that is set back by days, of imports with old times, of holes and
+ * damage nothing is missed; and where the clock goes on, little has to be looked up. */
 #include "outbox_fixture.h"
 
 #include <check.h>
@@ -43,17 +43,19 @@ static void import_one(void)
 	unsigned char rest[10] = {9, 9};
 	char key[32] = ""; /* a part of it goes into the id */
 	int64_t at_ms = t0 - (int64_t)pick(90) * DAY;
-	struct rp_import in = {.facts = {.accepted_at_ms = at_ms, .url = rp_span_of("https://e1.example/in")},
-			       .delivery = {.state = RP_STATE_DEAD, .cause = RP_CAUSE_EXPIRED, .state_at_ms = at_ms},
-			       .endpoint = rp_span_of("https://e1.example/in"),
-			       .payload = rp_span_of("{}")};
+	struct rp_import in = {
+	    .facts = {.accepted_at_ms = at_ms, .url = rp_span_of("https://e1.example/in")},
+	    .delivery = {.state = RP_STATE_DEAD, .cause = RP_CAUSE_EXPIRED, .state_at_ms = at_ms},
+	    .endpoint = rp_span_of("https://e1.example/in"),
+	    .payload = rp_span_of("{}")};
 	struct rp_import_result r;
 
 	snprintf(key, sizeof key, "import-%u", n++);
 	in.facts.dedupe_key = rp_span_of(key);
 	rp_id_make(pick(4) == 0 ? last_seq + 1 + pick(20) : 1, rest, in.facts.id);
 	memcpy(in.facts.id + 8, key + 5, 8);
-	ck_assert_msg(rp_outbox_import(fx.ob, fx.now_ms, &in, 1, false, &r, &fx.err) == RP_OK, "%s", fx.err.text);
+	ck_assert_msg(rp_outbox_import(fx.ob, fx.now_ms, &in, 1, false, &r, &fx.err) == RP_OK, "%s",
+		      fx.err.text);
 	if (r.kind == RP_IMPORT_DONE)
 		remember(r.seq, at_ms);
 }
@@ -93,9 +95,10 @@ static size_t check_mark(int64_t at_ms)
 			continue;
 		doubtful += side == RP_SIDE_EITHER;
 		ck_assert_msg(side == RP_SIDE_EITHER ||
-				  side == (accepted[seq] >= at_ms ? RP_SIDE_LATER : RP_SIDE_EARLIER),
-			      "seed %d: entry %lu, accepted %ld ms from then", (int)x, (unsigned long)seq,
-			      (long)(accepted[seq] - at_ms));
+				  side ==
+				      (accepted[seq] >= at_ms ? RP_SIDE_LATER : RP_SIDE_EARLIER),
+			      "seed %d: entry %lu, accepted %ld ms from then", (int)x,
+			      (unsigned long)seq, (long)(accepted[seq] - at_ms));
 	}
 	ck_assert_int_eq(rp_mark_side(&m, last_seq + 1), RP_SIDE_EITHER);
 	return doubtful;
@@ -117,7 +120,8 @@ START_TEST(nothing_is_missed_whatever_the_clock_did)
 	for (i = 0; i < STEPS; i++)
 		some_step();
 	for (i = 0; i < 60; i++)
-		check_mark(t0 + ((int64_t)pick(140) - 95) * DAY / 2 + (int64_t)pick(2) * (int64_t)pick(100000));
+		check_mark(t0 + ((int64_t)pick(140) - 95) * DAY / 2 +
+			   (int64_t)pick(2) * (int64_t)pick(100000));
 	for (i = 0; i < 60; i++) {
 		uint64_t seq = 1 + pick(last_seq);
 

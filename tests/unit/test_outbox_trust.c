@@ -1,5 +1,5 @@
-/* No page goes to LMDB for writing that is not sound: what works on a damaged one ends with RP_ERR_FORMAT, and has changed
- * nothing. */
+/* No page goes to LMDB for writing that is not sound: what works on a damaged one ends with
+ * RP_ERR_FORMAT, and has changed nothing. */
 #include "outbox_fixture.h"
 #include "store/page.h"
 
@@ -52,7 +52,8 @@ static enum rp_err purge_one(void)
 {
 	enum rp_changed result;
 
-	return rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_PURGE, 0, &purge_seq, 1, &result, &fx.err);
+	return rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_PURGE, 0, &purge_seq, 1, &result,
+				&fx.err);
 }
 
 /* Goes through all rows of an endpoint as a turn does, from behind each row. */
@@ -63,7 +64,8 @@ static enum rp_err walk_queue(uint64_t endpoint)
 	enum rp_err e = rp_txn_write(fx.ob, fx.now_ms, &t, &fx.err);
 
 	while (e == RP_OK && key[0] == endpoint)
-		e = rp_row_first(&t, RP_T_QUEUE, rp_key3(endpoint, key[1], key[2] + 1), key, 3, NULL, &fx.err);
+		e = rp_row_first(&t, RP_T_QUEUE, rp_key3(endpoint, key[1], key[2] + 1), key, 3,
+				 NULL, &fx.err);
 	rp_txn_end(&t);
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
@@ -87,7 +89,7 @@ static uint64_t page_behind(unsigned i)
 	return page;
 }
 
-/* --- damage ------------------------------------------------------------------------------------------------------- */
+/* --- damage ------------------------------------------------------------------------------- */
 
 static unsigned char *node_of(unsigned char *page, unsigned i)
 {
@@ -101,7 +103,8 @@ static void add_u16(unsigned char *at, int n)
 	memcpy(at, &v, sizeof v);
 }
 
-/* Each leaves a page that LMDB would copy, move or cut rows of, beyond its end or before its beginning. */
+/* Each leaves a page that LMDB would copy, move or cut rows of, beyond its end or before its
+ * beginning. */
 static void lower_too_high(unsigned char *page)
 {
 	add_u16(page + 12, 0x4000);
@@ -192,7 +195,8 @@ static void (*const damages[])(unsigned char *page) = {lower_too_high,
 #define N_DAMAGES ((int)(sizeof damages / sizeof damages[0]))
 
 /* What stood there is left in `sound`. */
-static void damage_page(uint64_t number, void (*damage)(unsigned char *page), unsigned char sound[FX_PAGE_MAX])
+static void damage_page(uint64_t number, void (*damage)(unsigned char *page),
+			unsigned char sound[FX_PAGE_MAX])
 {
 	unsigned char page[FX_PAGE_MAX];
 
@@ -203,7 +207,8 @@ static void damage_page(uint64_t number, void (*damage)(unsigned char *page), un
 }
 
 /* The work fails, nothing has changed by it, and it is done as soon as the page is sound again. */
-static void expect_refusal(uint64_t number, void (*damage)(unsigned char *page), enum rp_err (*work)(void))
+static void expect_refusal(uint64_t number, void (*damage)(unsigned char *page),
+			   enum rp_err (*work)(void))
 {
 	struct rp_ledger before = fx_ledger(), after;
 	unsigned char sound[FX_PAGE_MAX];
@@ -221,7 +226,8 @@ static void expect_refusal(uint64_t number, void (*damage)(unsigned char *page),
 }
 
 /* What stood in the page was found sound before. */
-static void expect_refusal_again(uint64_t number, void (*damage)(unsigned char *page), enum rp_err (*work)(void))
+static void expect_refusal_again(uint64_t number, void (*damage)(unsigned char *page),
+				 enum rp_err (*work)(void))
 {
 	unsigned char sound[FX_PAGE_MAX];
 
@@ -231,7 +237,7 @@ static void expect_refusal_again(uint64_t number, void (*damage)(unsigned char *
 	fx_verify_sound();
 }
 
-/* --- tests -------------------------------------------------------------------------------------------------------- */
+/* --- tests -------------------------------------------------------------------------------- */
 
 START_TEST(a_damaged_page_is_not_written_to)
 {
@@ -272,7 +278,8 @@ START_TEST(a_transaction_that_met_a_damaged_page_cannot_be_committed)
 	number = fx_page_of(RP_T_DELIVERY, rp_key1(first + 20));
 	damage_page(number, another_kind, sound);
 	ck_assert_int_eq(rp_txn_write(fx.ob, fx.now_ms, &t, &fx.err), RP_OK);
-	ck_assert_int_eq(rp_row_get(&t, RP_T_DELIVERY, rp_key1(first + 20), &v, NULL), RP_ERR_FORMAT);
+	ck_assert_int_eq(rp_row_get(&t, RP_T_DELIVERY, rp_key1(first + 20), &v, NULL),
+			 RP_ERR_FORMAT);
 	ck_assert_int_eq(rp_row_get(&t, RP_T_ENTRY, rp_key1(first), &v, NULL), RP_ERR_FORMAT);
 	ck_assert_int_eq(rp_txn_commit(&t, &fx.err), RP_ERR_FORMAT);
 	fx_page_write(number, sound);
@@ -312,7 +319,8 @@ END_TEST
 /* A number is used for other pages as time goes by, so that the header is looked at each time. */
 START_TEST(a_page_whose_number_was_found_sound_is_looked_at_again)
 {
-	static void (*const headers[])(unsigned char *page) = {lower_too_high, another_kind, another_page};
+	static void (*const headers[])(unsigned char *page) = {lower_too_high, another_kind,
+							       another_page};
 	uint64_t number;
 	size_t i;
 
@@ -343,8 +351,8 @@ static void value_has_fewer_pages(unsigned char *page)
 
 START_TEST(a_value_whose_pages_are_damaged_is_not_removed)
 {
-	static void (*const values[])(unsigned char *page) = {value_has_more_pages, value_has_fewer_pages, another_kind,
-							      another_page};
+	static void (*const values[])(unsigned char *page) = {
+	    value_has_more_pages, value_has_fewer_pages, another_kind, another_page};
 	static char payload[100000];
 	struct rp_new_entry e = fx_new(1);
 	unsigned char page[FX_PAGE_MAX];
@@ -363,7 +371,8 @@ START_TEST(a_value_whose_pages_are_damaged_is_not_removed)
 }
 END_TEST
 
-/* LMDB gives none of them back within the transaction that took them. Nothing is wrong with that. */
+/* LMDB gives none of them back within the transaction that took them. Nothing is wrong with
+ * that. */
 START_TEST(a_value_that_became_shorter_keeps_its_pages)
 {
 	static char value[10 * FX_PAGE_MAX];
@@ -378,7 +387,8 @@ START_TEST(a_value_that_became_shorter_keeps_its_pages)
 	fill();
 	ck_assert_int_eq(rp_txn_write(fx.ob, fx.now_ms, &t, &fx.err), RP_OK);
 	ck_assert_int_eq(rp_row_put(&t, RP_T_ENTRY, key, value, bytes, 0, &fx.err), RP_OK);
-	ck_assert_int_eq(rp_row_put(&t, RP_T_ENTRY, key, value, fx_page_bytes() * 3 / 4, 0, &fx.err), RP_OK);
+	ck_assert_int_eq(
+	    rp_row_put(&t, RP_T_ENTRY, key, value, fx_page_bytes() * 3 / 4, 0, &fx.err), RP_OK);
 	ck_assert_int_eq(rp_txn_commit(&t, &fx.err), RP_OK);
 	number = fx_page_of(RP_T_ENTRY, key);
 	fx_page_read(number, page);
@@ -433,13 +443,15 @@ START_TEST(a_sound_page_in_the_wrong_place_is_noticed)
 
 	fill();
 	reopen();
-	ck_assert_int_eq(purge_one(), RP_OK);                  /* looks at the page beside, and leaves it as it is */
+	/* looks at the page beside, and leaves it as it is */
+	ck_assert_int_eq(purge_one(), RP_OK);
 	here = fx_page_of(RP_T_DELIVERY, rp_key1(first + 20)); /* whose turn is next */
 	there = page_behind(23);
 	n = fx_pages();
 	for (i = 1, child = 0; i + 1 < n && child != here;) {
 		fx_page_read(++i, page);
-		if (rp_page_u64(page) != i || rp_page_check(page, fx_page_bytes(), RP_PAGE_BRANCH, &k) != NULL)
+		if (rp_page_u64(page) != i ||
+		    rp_page_check(page, fx_page_bytes(), RP_PAGE_BRANCH, &k) != NULL)
 			continue;
 		for (k = 0; k < rp_page_count(page) && child != here; k++)
 			child = rp_page_sound_node(page, at = k, false).child;
@@ -457,7 +469,8 @@ START_TEST(a_sound_page_in_the_wrong_place_is_noticed)
 }
 END_TEST
 
-/* From behind an endpoint's last row LMDB goes on to the next leaf, which no key led to: a copy of a later one. */
+/* From behind an endpoint's last row LMDB goes on to the next leaf, which no key led to: a copy of
+ * a later one. */
 START_TEST(a_leaf_that_was_written_over_by_another_is_noticed_in_a_walk)
 {
 	struct rp_delivery d;
@@ -471,7 +484,8 @@ START_TEST(a_leaf_that_was_written_over_by_another_is_noticed_in_a_walk)
 		fx_append(3, 1);
 	}
 	reopen();
-	/* the first leaf that begins with a row of endpoint 2 or 3 must be another than where its keys are looked for */
+	/* the first leaf that begins with a row of endpoint 2 or 3 must be another than where its
+	 * keys are looked for */
 	d = fx_delivery(first + N);
 	here = fx_page_of(RP_T_QUEUE, rp_key3(d.endpoint, (uint64_t)d.due_at_ms, first + N));
 	for (i = 0, there = here; there == here && i < N; i++) {
@@ -503,13 +517,15 @@ START_TEST(a_damaged_free_list_is_noticed_before_the_first_write)
 		unsigned rows;
 
 		fx_page_read(i, sound);
-		if (rp_page_u64(sound) != i || rp_page_check(sound, fx_page_bytes(), RP_PAGE_LEAF, &rows) != NULL)
+		if (rp_page_u64(sound) != i ||
+		    rp_page_check(sound, fx_page_bytes(), RP_PAGE_LEAF, &rows) != NULL)
 			continue;
 		if (rp_page_sound_node(sound, 0, true).key_bytes != 8 ||
 		    rp_page_sound_node(sound, 0, true).data_bytes % 8 != 0)
 			continue;
 		memcpy(page, sound, sizeof page);
-		memset(node_of(page, 0) + RP_NODE_HEADER + 8, 0xff, 8); /* so many pages, if it is of the free list */
+		/* so many pages, if it is of the free list */
+		memset(node_of(page, 0) + RP_NODE_HEADER + 8, 0xff, 8);
 		fx_page_write(i, page);
 		fx_close();
 		fx_open();
@@ -543,7 +559,8 @@ START_TEST(a_meta_page_with_an_impossible_page_size_is_refused)
 			memcpy(page + RP_META_PAGE_BYTES_AT, &sizes[k], sizeof sizes[k]);
 			fx_page_write(i, page);
 		}
-		ck_assert_int_eq(rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err), RP_ERR_FORMAT);
+		ck_assert_int_eq(rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err),
+				 RP_ERR_FORMAT);
 	}
 	for (i = 0; i < 2; i++)
 		fx_page_write(i, sound[i]);

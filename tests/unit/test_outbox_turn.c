@@ -17,7 +17,7 @@ static size_t claims_of(unsigned k)
 }
 
 /* --- claims
- * ------------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 START_TEST(a_claim_tells_what_the_attempt_needs)
 {
@@ -231,7 +231,8 @@ START_TEST(more_endpoints_than_one_turn_looks_at_all_get_served)
 			served += seen[fx.claims[i].endpoint]++ == 0;
 		}
 	}
-	ck_assert_msg(served == 600, "%zu of 600 endpoints were served in %zu turns", served, turns);
+	ck_assert_msg(served == 600, "%zu of 600 endpoints were served in %zu turns", served,
+		      turns);
 }
 END_TEST
 
@@ -284,7 +285,7 @@ START_TEST(a_turn_that_wants_nothing_claims_nothing_and_tells_when_to_look)
 END_TEST
 
 /* --- settling
- * ----------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 START_TEST(a_delivered_entry_is_done_for_good)
 {
@@ -479,7 +480,7 @@ START_TEST(settling_counts_at_the_endpoint)
 END_TEST
 
 /* --- late results
- * ------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 static const enum rp_settle_kind bad_news[] = {RP_SETTLE_RETRY, RP_SETTLE_DEAD, RP_SETTLE_RETURN};
 
@@ -502,7 +503,8 @@ START_TEST(late_bad_news_changes_nothing)
 }
 END_TEST
 
-static const enum rp_state late_states[] = {RP_STATE_WAITING, RP_STATE_HELD, RP_STATE_DEAD, RP_STATE_IN_FLIGHT};
+static const enum rp_state late_states[] = {RP_STATE_WAITING, RP_STATE_HELD, RP_STATE_DEAD,
+					    RP_STATE_IN_FLIGHT};
 
 START_TEST(a_late_2xx_delivers_from_every_state)
 {
@@ -585,7 +587,7 @@ START_TEST(a_fetch_that_finds_damage_leaves_nothing_of_the_entry_before)
 END_TEST
 
 /* --- dying without an attempt
- * -------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 START_TEST(an_expired_entry_dies_instead_of_being_claimed)
 {
@@ -682,13 +684,14 @@ END_TEST
 
 START_TEST(pausing_an_unknown_endpoint_is_refused)
 {
-	ck_assert_int_eq(rp_outbox_endpoint_pause(fx.ob, fx.now_ms, 77, true, &fx.err), RP_ERR_NOTFOUND);
+	ck_assert_int_eq(rp_outbox_endpoint_pause(fx.ob, fx.now_ms, 77, true, &fx.err),
+			 RP_ERR_NOTFOUND);
 	ck_assert_uint_eq(fx_rows(RP_T_ENDPOINT), 0);
 }
 END_TEST
 
 /* --- waking
- * ------------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 static bool rung(void)
 {

@@ -8,7 +8,8 @@
 
 static uint64_t waiting, in_flight, held, delivered, dead;
 
-/* One entry in each state; the claimed one keeps its claim. The waiting one comes last, it would be claimed otherwise.
+/* One entry in each state; the claimed one keeps its claim. The waiting one comes last, it would
+ * be claimed otherwise.
  */
 static void make_one_of_each(void)
 {
@@ -67,11 +68,12 @@ START_TEST(an_empty_outbox_is_sound)
 END_TEST
 
 /* --- flipped bits
- * ------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 START_TEST(a_flipped_bit_in_any_byte_of_a_record_is_a_problem)
 {
-	static const enum rp_table tables[] = {RP_T_ENTRY, RP_T_BODY, RP_T_DELIVERY, RP_T_ATTEMPT, RP_T_ENDPOINT};
+	static const enum rp_table tables[] = {RP_T_ENTRY, RP_T_BODY, RP_T_DELIVERY, RP_T_ATTEMPT,
+					       RP_T_ENDPOINT};
 	enum rp_table table = tables[_i];
 	struct rp_key key = table == RP_T_BODY       ? rp_key2(delivered, 0)
 			    : table == RP_T_ATTEMPT  ? rp_key2(delivered, 1)
@@ -237,7 +239,8 @@ static void add_attempt(void)
 	unsigned char buf[RP_ATTEMPT_BYTES_MAX];
 	struct rp_attempt a = {.pid = 1};
 
-	fx_put(RP_T_ATTEMPT, rp_key2(waiting + 1, 1), buf, rp_attempt_pack(&a, waiting + 1, buf, sizeof buf));
+	fx_put(RP_T_ATTEMPT, rp_key2(waiting + 1, 1), buf,
+	       rp_attempt_pack(&a, waiting + 1, buf, sizeof buf));
 }
 
 static void add_seen(void)
@@ -326,10 +329,12 @@ static void miscount_endpoint(void)
 	unsigned char buf[RP_ENDPOINT_BYTES];
 
 	e.count[RP_STATE_IN_FLIGHT]++;
-	fx_put(RP_T_ENDPOINT, rp_key1(fx_endpoint(1)), buf, rp_endpoint_pack(&e, fx_endpoint(1), buf, sizeof buf));
+	fx_put(RP_T_ENDPOINT, rp_key1(fx_endpoint(1)), buf,
+	       rp_endpoint_pack(&e, fx_endpoint(1), buf, sizeof buf));
 }
 
-/* Record and agenda agree, and are wrong together: the endpoint has work that nobody would ever look at. */
+/* Record and agenda agree, and are wrong together: the endpoint has work that nobody would ever
+ * look at. */
 static void forget_work(void)
 {
 	struct rp_endpoint e = fx_endpoint_record(1);
@@ -386,8 +391,10 @@ START_TEST(every_kind_of_harm_is_a_problem)
 {
 	harms[_i].harm();
 	ck_assert_msg(fx_full_problems() > 0, "%s goes unnoticed", harms[_i].what);
-	ck_assert_msg((fx_slice_problems(1000) > 0) == !harms[_i].only_full, "%s in slices", harms[_i].what);
-	ck_assert_msg((fx_slice_problems(1) > 0) == !harms[_i].only_full, "%s in slices of one row", harms[_i].what);
+	ck_assert_msg((fx_slice_problems(1000) > 0) == !harms[_i].only_full, "%s in slices",
+		      harms[_i].what);
+	ck_assert_msg((fx_slice_problems(1) > 0) == !harms[_i].only_full, "%s in slices of one row",
+		      harms[_i].what);
 }
 END_TEST
 
@@ -401,12 +408,16 @@ START_TEST(changes_between_slices_are_no_problem)
 
 	fx_append(1, 20);
 	while (!at.done) {
-		ck_assert_int_eq(rp_outbox_verify_slice(fx.ob, &at, 2, fail_on_problem, NULL, &counts, &fx.err), RP_OK);
+		ck_assert_int_eq(
+		    rp_outbox_verify_slice(fx.ob, &at, 2, fail_on_problem, NULL, &counts, &fx.err),
+		    RP_OK);
 		fx.now_ms += 1000;
 		fx_turn(1, NULL, 0);
 		if (fx.n_claims > 0) {
 			c = fx.claims[0];
-			fx_settle(&c, n % 3 == 0 ? RP_SETTLE_RETRY : n % 3 == 1 ? RP_SETTLE_DEAD : RP_SETTLE_DELIVERED);
+			fx_settle(&c, n % 3 == 0   ? RP_SETTLE_RETRY
+				      : n % 3 == 1 ? RP_SETTLE_DEAD
+						   : RP_SETTLE_DELIVERED);
 		}
 		if (++n < 40)
 			fx_append(n % 4, 1);
@@ -436,7 +447,9 @@ START_TEST(the_check_in_one_snapshot_tells_how_far_it_is_and_stops)
 	uint64_t last = 0;
 
 	fx_append(1, 900);
-	ck_assert_int_eq(rp_outbox_verify(fx.ob, fail_on_problem, count_calls, &last, &counts, &fx.err), RP_ERR_STALE);
+	ck_assert_int_eq(
+	    rp_outbox_verify(fx.ob, fail_on_problem, count_calls, &last, &counts, &fx.err),
+	    RP_ERR_STALE);
 	ck_assert_uint_ge(counts.entries, 500);
 	ck_assert_uint_lt(counts.entries, 900);
 	ck_assert_uint_gt(last, 500);

@@ -48,8 +48,10 @@ START_TEST(every_cause_has_its_name_and_number)
 	unsigned status = 7;
 
 	ck_assert_int_eq(N(causes), RP_CAUSE_MAX_ - 1);
-	ck_assert_str_eq(rp_cause_format((enum rp_cause)causes[_i].number, 0, text), causes[_i].text);
-	ck_assert_msg(rp_cause_parse(rp_span_of(causes[_i].text), &cause, &status), "%s", causes[_i].text);
+	ck_assert_str_eq(rp_cause_format((enum rp_cause)causes[_i].number, 0, text),
+			 causes[_i].text);
+	ck_assert_msg(rp_cause_parse(rp_span_of(causes[_i].text), &cause, &status), "%s",
+		      causes[_i].text);
 	ck_assert_int_eq(cause, causes[_i].number);
 	ck_assert_uint_eq(status, 0);
 }
@@ -98,7 +100,8 @@ START_TEST(tls_matches_every_kind_of_tls_trouble_and_nothing_else_is_loose)
 
 	for (wanted = 0; wanted < RP_CAUSE_MAX_; wanted++) {
 		for (cause = 0; cause < RP_CAUSE_MAX_; cause++) {
-			of_tls = strncmp(rp_cause_format((enum rp_cause)cause, 0, text), "tls", 3) == 0;
+			of_tls =
+			    strncmp(rp_cause_format((enum rp_cause)cause, 0, text), "tls", 3) == 0;
 			ck_assert(rp_cause_matches((enum rp_cause)wanted, (enum rp_cause)cause) ==
 				  (wanted == cause || (wanted == RP_CAUSE_TLS && of_tls)));
 		}
@@ -116,7 +119,8 @@ START_TEST(other_texts_are_no_causes)
 	enum rp_cause cause = RP_CAUSE_TLS;
 	unsigned status = 7;
 
-	ck_assert_msg(!rp_cause_parse(rp_span_of(no_causes[_i]), &cause, &status), "'%s'", no_causes[_i]);
+	ck_assert_msg(!rp_cause_parse(rp_span_of(no_causes[_i]), &cause, &status), "'%s'",
+		      no_causes[_i]);
 	ck_assert_int_eq(cause, RP_CAUSE_TLS);
 	ck_assert_uint_eq(status, 7);
 	ck_assert(!rp_cause_parse((struct rp_span){NULL, 0}, &cause, &status));

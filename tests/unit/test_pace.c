@@ -9,24 +9,40 @@ static const struct {
 } cases[] = {
     {"nothing to do waits for something to happen", {.room = 10}, -1},
     {"work that is due is claimed at once by an idle sender", {.room = 10, .due = true}, 0},
-    {"work that is due waits while there is no room", {.running = 10, .due = true, .since_turn_ms = 50}, -1},
-    {"a busy sender claims at most every millisecond", {.running = 10, .room = 5, .due = true, .since_turn_ms = 0}, 1},
-    {"a busy sender claims again after a millisecond", {.running = 10, .room = 5, .due = true, .since_turn_ms = 1}, 0},
-    {"enough is claimed ahead already", {.running = 10, .ready = 6, .room = 5, .due = true, .since_turn_ms = 9}, -1},
+    {"work that is due waits while there is no room",
+     {.running = 10, .due = true, .since_turn_ms = 50},
+     -1},
+    {"a busy sender claims at most every millisecond",
+     {.running = 10, .room = 5, .due = true, .since_turn_ms = 0},
+     1},
+    {"a busy sender claims again after a millisecond",
+     {.running = 10, .room = 5, .due = true, .since_turn_ms = 1},
+     0},
+    {"enough is claimed ahead already",
+     {.running = 10, .ready = 6, .room = 5, .due = true, .since_turn_ms = 9},
+     -1},
     {"the last result is settled at once", {.finished = 1, .hold_ms = 5, .room = 10}, 0},
     {"a result waits for company while requests run",
      {.finished = 1, .hold_ms = 5, .running = 3, .fresh = 3, .room = 10},
      5},
-    {"... not for that of requests that hang", {.finished = 1, .hold_ms = 5, .running = 3, .room = 10}, 0},
-    {"... for that of claims that are about to begin", {.finished = 1, .hold_ms = 5, .ready = 1}, 5},
-    {"... not long when others wait for its place", {.finished = 1, .hold_ms = 1, .running = 3, .fresh = 3}, 1},
+    {"... not for that of requests that hang",
+     {.finished = 1, .hold_ms = 5, .running = 3, .room = 10},
+     0},
+    {"... for that of claims that are about to begin",
+     {.finished = 1, .hold_ms = 5, .ready = 1},
+     5},
+    {"... not long when others wait for its place",
+     {.finished = 1, .hold_ms = 1, .running = 3, .fresh = 3},
+     1},
     {"a result that has waited is settled",
      {.finished = 1, .hold_ms = 5, .running = 3, .fresh = 3, .oldest_finished_ms = 5},
      0},
     {"a clock that jumps does not wait for ever",
      {.finished = 1, .hold_ms = 5, .running = 3, .fresh = 3, .oldest_finished_ms = 5000},
      0},
-    {"a full batch is settled at once", {.finished = RP_PACE_BATCH, .hold_ms = 5, .running = 3, .fresh = 3}, 0},
+    {"a full batch is settled at once",
+     {.finished = RP_PACE_BATCH, .hold_ms = 5, .running = 3, .fresh = 3},
+     0},
     {"claiming comes before the result's time",
      {.finished = 1, .hold_ms = 5, .running = 3, .fresh = 3, .room = 1, .due = true},
      1},
@@ -34,7 +50,8 @@ static const struct {
 
 START_TEST(a_turn_comes_when_the_table_says)
 {
-	ck_assert_msg(rp_pace_next_ms(&cases[_i].p) == cases[_i].next_ms, "%s: %lld instead of %lld", cases[_i].what,
+	ck_assert_msg(rp_pace_next_ms(&cases[_i].p) == cases[_i].next_ms,
+		      "%s: %lld instead of %lld", cases[_i].what,
 		      (long long)rp_pace_next_ms(&cases[_i].p), (long long)cases[_i].next_ms);
 }
 END_TEST
@@ -44,12 +61,14 @@ START_TEST(a_place_that_others_wait_for_is_held_for_a_quarter_of_its_request)
 	static const struct {
 		bool blocking;
 		int64_t request_us, hold_ms;
-	} hold[] = {{false, 0, 5},   {false, 300, 5},  {true, 0, 1},     {true, 300, 1},      {true, 7999, 1},
-		    {true, 8000, 2}, {true, 19999, 4}, {true, 20000, 5}, {true, 30000000, 5}, {true, INT64_MAX, 5}};
+	} hold[] = {{false, 0, 5},       {false, 300, 5},     {true, 0, 1},     {true, 300, 1},
+		    {true, 7999, 1},     {true, 8000, 2},     {true, 19999, 4}, {true, 20000, 5},
+		    {true, 30000000, 5}, {true, INT64_MAX, 5}};
 	size_t i;
 
 	for (i = 0; i < sizeof hold / sizeof hold[0]; i++)
-		ck_assert_int_eq(rp_pace_hold_ms(hold[i].blocking, hold[i].request_us), hold[i].hold_ms);
+		ck_assert_int_eq(rp_pace_hold_ms(hold[i].blocking, hold[i].request_us),
+				 hold[i].hold_ms);
 }
 END_TEST
 
@@ -66,12 +85,14 @@ START_TEST(fresh_requests_are_counted_until_they_end_or_grow_old)
 	ck_assert_uint_eq(rp_fresh_count(&r, 1049), 3);
 	rp_fresh_end(&r, 1004);
 	ck_assert_uint_eq(rp_fresh_count(&r, 1050), 2);
-	ck_assert_uint_eq(rp_fresh_count(&r, 1060), 1); /* the one of 1000 is older than 50 ms and a tenth */
+	/* the one of 1000 is older than 50 ms and a tenth */
+	ck_assert_uint_eq(rp_fresh_count(&r, 1060), 1);
 	rp_fresh_end(&r, 1049);
 	ck_assert_uint_eq(rp_fresh_count(&r, 1060), 0);
 	rp_fresh_end(&r, 1000); /* as old as it is, its end changes nothing */
 	ck_assert_uint_eq(rp_fresh_count(&r, 1060), 0);
-	/* What was begun in a part of time that is used again since must not be taken from the newer ones. */
+	/* What was begun in a part of time that is used again since must not be taken from the
+	 * newer ones. */
 	rp_fresh_begin(&r, 1000 + 5 * RP_FRESH_PARTS);
 	rp_fresh_end(&r, 1000);
 	ck_assert_uint_eq(rp_fresh_count(&r, 1000 + 5 * RP_FRESH_PARTS), 1);
@@ -86,7 +107,7 @@ START_TEST(fresh_requests_are_counted_until_they_end_or_grow_old)
 }
 END_TEST
 
-/* --- credit ------------------------------------------------------------------------------------------------------- */
+/* --- credit ------------------------------------------------------------------------------- */
 
 static struct rp_credit spent(int64_t now_boot_ms)
 {
@@ -134,7 +155,8 @@ START_TEST(when_none_has_begun_for_a_while_more_may)
 }
 END_TEST
 
-/* One end every few milliseconds would otherwise keep a sender with hundreds of slow requests at those it has. */
+/* One end every few milliseconds would otherwise keep a sender with hundreds of slow requests at
+ * those it has. */
 START_TEST(ends_that_trickle_in_do_not_put_it_off_for_ever)
 {
 	struct rp_credit c = spent(1000);
@@ -221,9 +243,11 @@ static Suite *suite(void)
 	Suite *s = suite_create("pace");
 	TCase *tc = tcase_create("table");
 
-	tcase_add_loop_test(tc, a_turn_comes_when_the_table_says, 0, sizeof cases / sizeof cases[0]);
+	tcase_add_loop_test(tc, a_turn_comes_when_the_table_says, 0,
+			    sizeof cases / sizeof cases[0]);
 	tcase_add_test(tc, a_place_that_others_wait_for_is_held_for_a_quarter_of_its_request);
-	tcase_add_test(tc, what_lies_between_claim_and_begin_is_followed_up_at_once_and_down_slowly);
+	tcase_add_test(tc,
+		       what_lies_between_claim_and_begin_is_followed_up_at_once_and_down_slowly);
 	tcase_add_test(tc, what_is_refused_makes_fewer_places_which_grow_again);
 	tcase_add_test(tc, with_nothing_under_way_it_waits_longer_each_time_and_gives_up);
 	tcase_add_test(tc, fresh_requests_are_counted_until_they_end_or_grow_old);

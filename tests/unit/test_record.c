@@ -1,4 +1,5 @@
-/* Stored records: what was packed comes out, and nothing that was changed, cut or misplaced does. */
+/* Stored records: what was packed comes out, and nothing that was changed, cut or misplaced
+ * does. */
 #include "core/record.h"
 
 #include <check.h>
@@ -45,7 +46,7 @@ static void random_text(char *out, size_t size)
 }
 
 /* --- one of each
- * -------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 static char spans[8][4096];
 
@@ -177,8 +178,9 @@ static struct rp_head some_head(void)
 	h.retrying = random_next();
 	h.stretches.n = (unsigned)(random_next() % (RP_STRETCHES_MAX + 1));
 	for (s = 0; s < (int)h.stretches.n; s++)
-		h.stretches.all[s] = (struct rp_stretch){1 + random_next() % 1000000, (int64_t)random_next(),
-							 (int64_t)random_next(), (int64_t)random_next()};
+		h.stretches.all[s] =
+		    (struct rp_stretch){1 + random_next() % 1000000, (int64_t)random_next(),
+					(int64_t)random_next(), (int64_t)random_next()};
 	return h;
 }
 
@@ -254,8 +256,8 @@ static bool is_zeroed(enum kind kind, const union any *v)
 	return true;
 }
 
-/* Packing what was unpacked gives the same bytes; with the tests of single members below this says that nothing is
- * lost. */
+/* Packing what was unpacked gives the same bytes; with the tests of single members below this says
+ * that nothing is lost. */
 START_TEST(what_was_packed_comes_out_again)
 {
 	static unsigned char first[RP_FACTS_BYTES_MAX], second[RP_FACTS_BYTES_MAX];
@@ -284,9 +286,10 @@ START_TEST(what_was_packed_comes_out_again)
 END_TEST
 
 #define SAME(a, b, member) ck_assert_msg((a).member == (b).member, "%s is lost", #member)
-#define SAME_SPAN(a, b, member)                                                                                        \
-	ck_assert_msg((a).member.len == (b).member.len &&                                                              \
-			  ((a).member.len == 0 || memcmp((a).member.ptr, (b).member.ptr, (a).member.len) == 0),        \
+#define SAME_SPAN(a, b, member)                                                                    \
+	ck_assert_msg((a).member.len == (b).member.len &&                                          \
+			  ((a).member.len == 0 ||                                                  \
+			   memcmp((a).member.ptr, (b).member.ptr, (a).member.len) == 0),           \
 		      "%s is lost", #member)
 
 START_TEST(every_member_of_the_facts_is_kept)
@@ -365,8 +368,8 @@ START_TEST(every_member_of_an_attempt_is_kept)
 	SAME(in.attempt, out.attempt, started_at_ms);
 	ck_assert_str_eq(in.attempt.outcome.peer, out.attempt.outcome.peer);
 	ck_assert_str_eq(in.attempt.outcome.detail, out.attempt.outcome.detail);
-	ck_assert(
-	    memcmp(in.attempt.outcome.response, out.attempt.outcome.response, in.attempt.outcome.response_bytes) == 0);
+	ck_assert(memcmp(in.attempt.outcome.response, out.attempt.outcome.response,
+			 in.attempt.outcome.response_bytes) == 0);
 }
 END_TEST
 
@@ -437,7 +440,7 @@ START_TEST(the_largest_attempt_fits)
 END_TEST
 
 /* --- damage
- * ------------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 START_TEST(every_flipped_bit_is_noticed)
 {
@@ -447,7 +450,8 @@ START_TEST(every_flipped_bit_is_noticed)
 
 	for (bit = 0; bit < n * 8; bit++) {
 		buf[bit / 8] ^= (unsigned char)(1u << bit % 8);
-		ck_assert_msg(!unpack((enum kind)_i, &out, SEQ, buf, n), "bit %zu of %zu", bit, n * 8);
+		ck_assert_msg(!unpack((enum kind)_i, &out, SEQ, buf, n), "bit %zu of %zu", bit,
+			      n * 8);
 		ck_assert(is_zeroed((enum kind)_i, &out));
 		buf[bit / 8] ^= (unsigned char)(1u << bit % 8);
 	}
@@ -462,12 +466,14 @@ START_TEST(every_cut_off_tail_is_noticed)
 	size_t n = pack_some((enum kind)_i, &in, buf, sizeof buf), len;
 
 	for (len = 0; len < n; len++) {
-		unsigned char *exact = malloc(len + 1); /* so that reading past the end is noticed, too */
+		/* so that reading past the end is noticed, too */
+		unsigned char *exact = malloc(len + 1);
 
 		ck_assert_ptr_nonnull(exact);
 		memcpy(exact, buf, len);
 		exact = realloc(exact, len > 0 ? len : 1);
-		ck_assert_msg(!unpack((enum kind)_i, &out, SEQ, exact, len), "%zu of %zu bytes", len, n);
+		ck_assert_msg(!unpack((enum kind)_i, &out, SEQ, exact, len), "%zu of %zu bytes",
+			      len, n);
 		ck_assert(is_zeroed((enum kind)_i, &out));
 		free(exact);
 	}
@@ -534,11 +540,12 @@ START_TEST(a_cause_that_does_not_exist_is_damage_in_an_endpoint_as_well)
 END_TEST
 
 /* --- keys
- * --------------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------ */
 
 START_TEST(keys_sort_as_their_numbers_and_read_back)
 {
-	static const uint64_t numbers[] = {0, 1, 255, 256, 65535, 1u << 31, UINT64_C(1) << 40, INT64_MAX, UINT64_MAX};
+	static const uint64_t numbers[] = {
+	    0, 1, 255, 256, 65535, 1u << 31, UINT64_C(1) << 40, INT64_MAX, UINT64_MAX};
 	uint64_t out[3];
 	size_t i, j;
 

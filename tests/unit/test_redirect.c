@@ -1,4 +1,5 @@
-/* Redirects: what a Location means for the URL that was asked, what little differs, and that it tells no secret. */
+/* Redirects: what a Location means for the URL that was asked, what little differs, and that it
+ * tells no secret. */
 #include "core/redirect.h"
 
 #include <check.h>
@@ -11,7 +12,8 @@ static struct rp_url parsed(const char *text)
 	struct rp_error err = {0};
 	struct rp_url url;
 
-	ck_assert_msg(rp_url_parse(rp_span_of(text), &url, &err) == RP_OK, "%s: %s", text, err.text);
+	ck_assert_msg(rp_url_parse(rp_span_of(text), &url, &err) == RP_OK, "%s: %s", text,
+		      err.text);
 	return url;
 }
 
@@ -58,8 +60,9 @@ START_TEST(a_location_is_resolved_against_what_was_asked)
 	struct rp_buf out = {0};
 
 	ck_assert(rp_redirect_resolve(&asked, rp_span_of(resolutions[_i].location), &out));
-	ck_assert_msg(strcmp(out.data, resolutions[_i].want) == 0, "%s from %s is %s, not %s", resolutions[_i].location,
-		      resolutions[_i].asked, resolutions[_i].want, out.data);
+	ck_assert_msg(strcmp(out.data, resolutions[_i].want) == 0, "%s from %s is %s, not %s",
+		      resolutions[_i].location, resolutions[_i].asked, resolutions[_i].want,
+		      out.data);
 	rp_buf_release(&out);
 }
 END_TEST
@@ -67,32 +70,41 @@ END_TEST
 static const struct {
 	const char *asked, *location, *want;
 } texts[] = {
-    {"https://a.example/in?token=s3cret", "/in/", "redirects (only a slash is missing) to https://a.example/in/"},
+    {"https://a.example/in?token=s3cret", "/in/",
+     "redirects (only a slash is missing) to https://a.example/in/"},
     {"https://a.example/in?token=s3cret", "/in/?token=s3cret",
      "redirects (only a slash is missing) to https://a.example/in/?token=REDACTED"},
-    {"https://a.example/in/", "/in", "redirects (only a slash is too much) to https://a.example/in"},
-    {"http://a.example/in", "https://a.example/in", "redirects (only https differs) to https://a.example/in"},
-    {"http://a.example:80/in", "https://a.example:443/in", "redirects (only https differs) to https://a.example/in"},
-    {"https://a.example/in", "http://a.example/in", "redirects (only http differs) to http://a.example/in"},
+    {"https://a.example/in/", "/in",
+     "redirects (only a slash is too much) to https://a.example/in"},
+    {"http://a.example/in", "https://a.example/in",
+     "redirects (only https differs) to https://a.example/in"},
+    {"http://a.example:80/in", "https://a.example:443/in",
+     "redirects (only https differs) to https://a.example/in"},
+    {"https://a.example/in", "http://a.example/in",
+     "redirects (only http differs) to http://a.example/in"},
     {"http://a.example:8080/in", "https://a.example/in", "redirects to https://a.example/in"},
     {"https://a.example/in", "https://www.a.example/in",
      "redirects (only the host differs: www.) to https://www.a.example/in"},
     {"https://WWW.a.example/in", "https://A.example/in",
      "redirects (only the host differs: www.) to https://a.example/in"},
-    {"https://a.example/in", "https://b.example/in", "redirects (only the host differs) to https://b.example/in"},
+    {"https://a.example/in", "https://b.example/in",
+     "redirects (only the host differs) to https://b.example/in"},
     {"https://a.example/in", "https://a.example:8443/in",
      "redirects (only the port differs) to https://a.example:8443/in"},
-    {"https://a.example/in?a=1", "?a=2", "redirects (only the query differs) to https://a.example/in?a=REDACTED"},
+    {"https://a.example/in?a=1", "?a=2",
+     "redirects (only the query differs) to https://a.example/in?a=REDACTED"},
     {"http://a.example/in", "https://a.example/in/",
      "redirects (only scheme and slash differ) to https://a.example/in/"},
     {"http://a.example/in", "https://www.a.example/in",
      "redirects (only scheme and www. differ) to https://www.a.example/in"},
     {"https://a.example/in", "/in", "redirects (nothing differs: a loop) to https://a.example/in"},
     {"https://a.example", "/", "redirects (nothing differs: a loop) to https://a.example/"},
-    {"https://a.example/in", "/login?next=/in", "redirects to https://a.example/login?next=REDACTED"},
+    {"https://a.example/in", "/login?next=/in",
+     "redirects to https://a.example/login?next=REDACTED"},
     {"https://a.example/in", "https://user:s3cret@a.example/in",
      "redirects to what is no http or https URL that we take"},
-    {"https://a.example/in", "ftp://a.example/in", "redirects to what is no http or https URL that we take"},
+    {"https://a.example/in", "ftp://a.example/in",
+     "redirects to what is no http or https URL that we take"},
     {"https://a.example/in", "/a b", "redirects to what is no http or https URL that we take"},
     {"https://a.example/in", "", "redirects without a Location"},
 };
@@ -129,10 +141,12 @@ START_TEST(a_long_one_is_cut_and_one_too_long_is_not_looked_at)
 
 	memset(location, 'x', sizeof location);
 	location[0] = '/';
-	rp_redirect_text(&asked, (struct rp_span){location, RP_LOCATION_MAX}, false, out, sizeof out);
+	rp_redirect_text(&asked, (struct rp_span){location, RP_LOCATION_MAX}, false, out,
+			 sizeof out);
 	ck_assert_uint_eq(strlen(out), sizeof out - 1);
 	ck_assert_str_eq(out + sizeof out - 4, "...");
-	rp_redirect_text(&asked, (struct rp_span){location, sizeof location}, false, out, sizeof out);
+	rp_redirect_text(&asked, (struct rp_span){location, sizeof location}, false, out,
+			 sizeof out);
 	ck_assert_ptr_null(strstr(out, "xx"));
 }
 END_TEST

@@ -1,4 +1,5 @@
-/* What follows an outcome. Nothing is ever sent earlier than promised, and nothing is retried for ever. */
+/* What follows an outcome. Nothing is ever sent earlier than promised, and nothing is retried for
+ * ever. */
 #include "core/retry.h"
 
 #include <check.h>
@@ -12,8 +13,8 @@
 static const struct rp_retry_policy defaults = {
     .base_ms = 5000, .factor_permille = 4000, .cap_ms = 24 * HOUR_MS, .attempts = 11};
 
-static struct rp_verdict decide(const struct rp_retry_policy *policy, enum rp_cause cause, unsigned status,
-				unsigned failures)
+static struct rp_verdict decide(const struct rp_retry_policy *policy, enum rp_cause cause,
+				unsigned status, unsigned failures)
 {
 	struct rp_outcome outcome = {.cause = cause, .http_status = status};
 
@@ -27,12 +28,14 @@ START_TEST(the_default_schedule_is_the_documented_one)
 	unsigned n;
 
 	for (n = 1; n <= (unsigned)N(seconds); n++) {
-		ck_assert_msg(rp_retry_delay_ms(&defaults, n) == seconds[n - 1] * 1000, "after failure %u", n);
+		ck_assert_msg(rp_retry_delay_ms(&defaults, n) == seconds[n - 1] * 1000,
+			      "after failure %u", n);
 		total += seconds[n - 1];
 		ck_assert_int_eq(decide(&defaults, RP_CAUSE_TIMEOUT, 0, n).kind, RP_VERDICT_RETRY);
 	}
 	ck_assert_int_eq(decide(&defaults, RP_CAUSE_TIMEOUT, 0, n).kind, RP_VERDICT_DEAD);
-	ck_assert_msg(total > 78 * 3600 && total < 81 * 3600, "%lld s are not about 3.3 days", (long long)total);
+	ck_assert_msg(total > 78 * 3600 && total < 81 * 3600, "%lld s are not about 3.3 days",
+		      (long long)total);
 }
 END_TEST
 
@@ -59,8 +62,9 @@ static const struct {
 
 START_TEST(a_delay_saturates_at_the_cap)
 {
-	struct rp_retry_policy policy = {
-	    .base_ms = delays[_i].base_ms, .factor_permille = delays[_i].factor_permille, .cap_ms = delays[_i].cap_ms};
+	struct rp_retry_policy policy = {.base_ms = delays[_i].base_ms,
+					 .factor_permille = delays[_i].factor_permille,
+					 .cap_ms = delays[_i].cap_ms};
 
 	ck_assert_int_eq(rp_retry_delay_ms(&policy, delays[_i].n), delays[_i].want_ms);
 }
@@ -107,12 +111,13 @@ START_TEST(delays_follow_the_formula_and_never_shrink)
 			delay = rp_retry_delay_ms(&policy, n);
 			got = (double)delay;
 			slack = 1.0 + want * 0.001 + n * (double)policy.factor_permille / 1000;
-			ck_assert_msg(delay >= last && delay <= policy.cap_ms, "n %u: %lld", n, (long long)delay);
+			ck_assert_msg(delay >= last && delay <= policy.cap_ms, "n %u: %lld", n,
+				      (long long)delay);
 			if (want >= (double)policy.cap_ms + slack)
 				ck_assert_int_eq(delay, policy.cap_ms);
 			else if (want + slack < (double)policy.cap_ms && policy.base_ms > 1000)
-				ck_assert_msg(got <= want + slack && got >= want - slack, "n %u: %f, want %f", n, got,
-					      want);
+				ck_assert_msg(got <= want + slack && got >= want - slack,
+					      "n %u: %f, want %f", n, got, want);
 			last = delay;
 			want *= (double)policy.factor_permille / 1000;
 		}
@@ -129,7 +134,8 @@ START_TEST(due_is_never_early_and_at_most_a_fifth_late)
 		struct rp_retry_policy policy = random_policy(&x);
 		struct rp_outcome outcome = {.cause = RP_CAUSE_HTTP, .http_status = 503};
 		unsigned failures = 1 + (unsigned)random_magnitude(&x, 8);
-		int64_t now = random_magnitude(&x, 42), delay = rp_retry_delay_ms(&policy, failures), floor;
+		int64_t now = random_magnitude(&x, 42),
+			delay = rp_retry_delay_ms(&policy, failures), floor;
 		struct rp_verdict v;
 
 		outcome.retry_after_ms = random_next(&x) % 2 ? random_magnitude(&x, 26) : 0;
@@ -141,26 +147,34 @@ START_TEST(due_is_never_early_and_at_most_a_fifth_late)
 		}
 		floor = now + (delay > outcome.retry_after_ms ? delay : outcome.retry_after_ms);
 		ck_assert_int_eq(v.kind, RP_VERDICT_RETRY);
-		ck_assert_msg(v.due_at_ms >= floor, "%lld before %lld", (long long)v.due_at_ms, (long long)floor);
+		ck_assert_msg(v.due_at_ms >= floor, "%lld before %lld", (long long)v.due_at_ms,
+			      (long long)floor);
 		ck_assert_msg(v.due_at_ms <= floor + delay / 5 + 1, "%lld late of %lld",
 			      (long long)(v.due_at_ms - floor), (long long)delay);
 		earliest += delay > 1000 && v.due_at_ms < floor + delay / 50;
 		latest += delay > 1000 && v.due_at_ms > floor + delay / 5 - delay / 50;
 	}
-	ck_assert_msg(earliest > 1000 && latest > 1000, "jitter does not use its range: %d %d", earliest, latest);
+	ck_assert_msg(earliest > 1000 && latest > 1000, "jitter does not use its range: %d %d",
+		      earliest, latest);
 }
 END_TEST
 
 START_TEST(retry_after_is_a_floor)
 {
-	struct rp_outcome outcome = {.cause = RP_CAUSE_HTTP, .http_status = 429, .retry_after_ms = 60000};
+	struct rp_outcome outcome = {
+	    .cause = RP_CAUSE_HTTP, .http_status = 429, .retry_after_ms = 60000};
 
-	ck_assert_int_eq(rp_retry_decide(&defaults, &outcome, 1, NOW, 0, NOW, 0).due_at_ms, NOW + 60000);
-	ck_assert_int_eq(rp_retry_decide(&defaults, &outcome, 1, NOW, 0, NOW, 1000).due_at_ms, NOW + 61000);
-	ck_assert_int_eq(rp_retry_decide(&defaults, &outcome, 1, NOW, 0, NOW, 1001).due_at_ms, NOW + 60000);
-	ck_assert_int_eq(rp_retry_decide(&defaults, &outcome, 4, NOW, 0, NOW, 0).due_at_ms, NOW + 320000);
+	ck_assert_int_eq(rp_retry_decide(&defaults, &outcome, 1, NOW, 0, NOW, 0).due_at_ms,
+			 NOW + 60000);
+	ck_assert_int_eq(rp_retry_decide(&defaults, &outcome, 1, NOW, 0, NOW, 1000).due_at_ms,
+			 NOW + 61000);
+	ck_assert_int_eq(rp_retry_decide(&defaults, &outcome, 1, NOW, 0, NOW, 1001).due_at_ms,
+			 NOW + 60000);
+	ck_assert_int_eq(rp_retry_decide(&defaults, &outcome, 4, NOW, 0, NOW, 0).due_at_ms,
+			 NOW + 320000);
 	outcome.retry_after_ms = -5;
-	ck_assert_int_eq(rp_retry_decide(&defaults, &outcome, 1, NOW, 0, NOW, 0).due_at_ms, NOW + 5000);
+	ck_assert_int_eq(rp_retry_decide(&defaults, &outcome, 1, NOW, 0, NOW, 0).due_at_ms,
+			 NOW + 5000);
 }
 END_TEST
 
@@ -251,7 +265,8 @@ END_TEST
 START_TEST(a_schedule_is_kept_as_it_is_written)
 {
 	static const int64_t delays_ms[] = {5000, 30000, 300000, 1000};
-	struct rp_retry_policy policy = {.base_ms = 7, .factor_permille = 2000, .cap_ms = 9, .attempts = 1};
+	struct rp_retry_policy policy = {
+	    .base_ms = 7, .factor_permille = 2000, .cap_ms = 9, .attempts = 1};
 	struct rp_outcome outcome = {.cause = RP_CAUSE_TIMEOUT};
 	struct rp_verdict v;
 	unsigned n;
@@ -262,14 +277,16 @@ START_TEST(a_schedule_is_kept_as_it_is_written)
 		v = rp_retry_decide(&policy, &outcome, n, NOW, 0, NOW, 0);
 		ck_assert_int_eq(v.kind, RP_VERDICT_RETRY);
 		ck_assert_int_eq(v.due_at_ms, NOW + delays_ms[n - 1]);
-		v = rp_retry_decide(&policy, &outcome, n, NOW, 0, NOW, (uint64_t)delays_ms[n - 1] / 5);
+		v = rp_retry_decide(&policy, &outcome, n, NOW, 0, NOW,
+				    (uint64_t)delays_ms[n - 1] / 5);
 		ck_assert_int_eq(v.due_at_ms, NOW + delays_ms[n - 1] * 6 / 5);
 	}
 	v = rp_retry_decide(&policy, &outcome, n, NOW, 0, NOW, 0);
 	ck_assert_int_eq(v.kind, RP_VERDICT_DEAD);
 	ck_assert_int_eq(v.cause, RP_CAUSE_EXHAUSTED);
 	outcome.retry_after_ms = 60000;
-	ck_assert_int_eq(rp_retry_decide(&policy, &outcome, 1, NOW, 0, NOW, 0).due_at_ms, NOW + 60000);
+	ck_assert_int_eq(rp_retry_decide(&policy, &outcome, 1, NOW, 0, NOW, 0).due_at_ms,
+			 NOW + 60000);
 	ck_assert_int_eq(rp_retry_delay_ms(&policy, UINT32_MAX), 1000);
 }
 END_TEST
@@ -330,7 +347,8 @@ END_TEST
 
 START_TEST(a_delivery_counts_even_when_late)
 {
-	struct rp_outcome outcome = {.cause = RP_CAUSE_NONE, .http_status = 204, .retry_after_ms = 1000};
+	struct rp_outcome outcome = {
+	    .cause = RP_CAUSE_NONE, .http_status = 204, .retry_after_ms = 1000};
 	struct rp_verdict v = rp_retry_decide(&defaults, &outcome, 0, NOW - 99, NOW - 9, NOW, 5);
 
 	ck_assert_int_eq(v.kind, RP_VERDICT_DELIVERED);
@@ -390,7 +408,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, due_is_never_early_and_at_most_a_fifth_late);
 	tcase_add_test(tc, retry_after_is_a_floor);
 	tcase_add_test(tc, sums_saturate);
-	tcase_add_loop_test(tc, permanent_causes_die_at_once_and_others_when_the_budget_is_spent, 0, N(judged));
+	tcase_add_loop_test(tc, permanent_causes_die_at_once_and_others_when_the_budget_is_spent, 0,
+			    N(judged));
 	tcase_add_test(tc, a_schedule_is_kept_as_it_is_written);
 	tcase_add_test(tc, a_status_of_the_list_is_dead_at_once);
 	tcase_add_loop_test(tc, a_delivery_header_is_heeded_where_the_policy_says_so, 0, N(wishes));

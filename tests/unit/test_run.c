@@ -52,7 +52,8 @@ static void parse_with(const char *line, const struct rp_run_options *options)
 
 static void check_accepted(const char *line)
 {
-	ck_assert_msg(run.status == RP_RUN_OK, "%s: %s: %s", line, run.code != NULL ? run.code : "skipped", run.reason);
+	ck_assert_msg(run.status == RP_RUN_OK, "%s: %s: %s", line,
+		      run.code != NULL ? run.code : "skipped", run.reason);
 }
 
 static void check_span(struct rp_span span, const char *expected)
@@ -99,24 +100,32 @@ END_TEST
 static const struct {
 	const char *line, *default_url, *url;
 } sources[] = {
-    {"{\"webhook\":\"http://top.example\",\"kwargs\":{\"webhook\":\"http://kw.example\"}}", "http://d.example",
-     "http://kw.example"},
-    {"{\"webhook\":\"http://top.example\",\"kwargs\":{\"webhook\":null}}", "http://d.example", "http://top.example"},
+    {"{\"webhook\":\"http://top.example\",\"kwargs\":{\"webhook\":\"http://kw.example\"}}",
+     "http://d.example", "http://kw.example"},
+    {"{\"webhook\":\"http://top.example\",\"kwargs\":{\"webhook\":null}}", "http://d.example",
+     "http://top.example"},
     {"{\"webhook\":\"http://top.example\",\"kwargs\":null}", NULL, "http://top.example"},
     {"{\"webhook\":null,\"kwargs\":{}}", "http://d.example", "http://d.example"},
     {"{}", "http://d.example", "http://d.example"},
     {"{\"webhook\":null,\"kwargs\":{\"webhook\":null}}", NULL, NULL},
-    {"{\"metadata\":{\"webhook\":\"http://no.example\"},\"kwargs\":[{\"webhook\":\"http://no.example\"}]}", NULL, NULL},
-    {"{\"run\":{\"kwargs\":{\"webhook\":\"http://kw.example\"}},\"webhook\":\"http://env.example\"}",
+    {"{\"metadata\":{\"webhook\":\"http://no.example\"},\"kwargs\":[{\"webhook\":\"http://"
+     "no.example\"}]}",
+     NULL, NULL},
+    {"{\"run\":{\"kwargs\":{\"webhook\":\"http://kw.example\"}},\"webhook\":\"http://"
+     "env.example\"}",
      "http://d.example", "http://env.example"},
-    {"{\"run\":{\"kwargs\":{\"webhook\":\"http://kw.example\"},\"webhook\":\"http://top.example\"},\"webhook\":null}",
+    {"{\"run\":{\"kwargs\":{\"webhook\":\"http://kw.example\"},\"webhook\":\"http://"
+     "top.example\"},\"webhook\":null}",
      NULL, "http://kw.example"},
     {"{\"run\":{\"webhook\":\"http://top.example\"}}", "http://d.example", "http://top.example"},
     {"{\"run\":{},\"kwargs\":{\"webhook\":\"http://no.example\"}}", NULL, NULL},
-    {"{\"run\":{},\"kwargs\":{\"webhook\":\"http://no.example\"}}", "http://d.example", "http://d.example"},
-    {"{\"webhook\":\"http:\\/\\/a.example\\/x?a=1\\u0026b=2\"}", NULL, "http://a.example/x?a=1&b=2"},
-    {"{\"kwargs\":{\"webhook\":\"http://one.example\"},\"kwargs\":{\"webhook\":\"http://two.example\"}}", NULL,
-     "http://two.example"},
+    {"{\"run\":{},\"kwargs\":{\"webhook\":\"http://no.example\"}}", "http://d.example",
+     "http://d.example"},
+    {"{\"webhook\":\"http:\\/\\/a.example\\/x?a=1\\u0026b=2\"}", NULL,
+     "http://a.example/x?a=1&b=2"},
+    {"{\"kwargs\":{\"webhook\":\"http://one.example\"},\"kwargs\":{\"webhook\":\"http://"
+     "two.example\"}}",
+     NULL, "http://two.example"},
 };
 
 START_TEST(the_url_is_taken_from_the_nearest_place)
@@ -152,11 +161,15 @@ END_TEST
 START_TEST(an_envelopes_payload_is_exactly_its_run)
 {
 	static const char line[] =
-	    "{ \"operation\" : \"POST \\/runs\\/wait\" , \"run\" : { \"run_id\" : \"r\\u00e4\", \"n\": 1e400, "
+	    "{ \"operation\" : \"POST \\/runs\\/wait\" , \"run\" : { \"run_id\" : \"r\\u00e4\", "
+	    "\"n\": 1e400, "
 	    "\"a\":1,\"a\":2 } ,"
-	    "\"order_by\":\"thread-7\",\"not_before\":\"2026-11-23T13:00:00+01:00\",\"expires_at\":\"2026-11-24T12:00:"
+	    "\"order_by\":\"thread-7\",\"not_before\":\"2026-11-23T13:00:00+01:00\",\"expires_at\":"
+	    "\"2026-11-24T12:00:"
 	    "00.5Z\","
-	    "\"id\":\"my \\\"key\\\"\",\"webhook\":\"https:\\/\\/a.example\\/in\",\"headers\":{\"X-Tenant\":\"a\\/b\","
+	    "\"id\":\"my "
+	    "\\\"key\\\"\",\"webhook\":\"https:\\/\\/a.example\\/"
+	    "in\",\"headers\":{\"X-Tenant\":\"a\\/b\","
 	    "\"Authorization\":\"Bearer s3cret\"},\"run_id\":\"not this\",\"unknown\":[{}]}";
 
 	parse(line);
@@ -181,7 +194,8 @@ START_TEST(thread_and_status_are_kept_where_they_are_fit_strings)
 	check_accepted("");
 	check_span(run.thread_id, "t-\xc3\xa4");
 	check_span(run.event, "interrupted");
-	parse("{\"thread_id\":\"outer\",\"run\":{\"thread_id\":\"inner\",\"status\":\"error\",\"webhook\":" HOOK "}}");
+	parse("{\"thread_id\":\"outer\",\"run\":{\"thread_id\":\"inner\",\"status\":\"error\","
+	      "\"webhook\":" HOOK "}}");
 	check_accepted("");
 	check_span(run.thread_id, "inner");
 	check_span(run.event, "error");
@@ -204,7 +218,8 @@ START_TEST(what_is_optional_may_be_null)
 	      "},\"webhook\":null,\"id\":null,\"headers\":null,\"operation\":null,"
 	      "\"order_by\":null,\"not_before\":null,\"expires_at\":null}");
 	check_accepted("");
-	ck_assert_uint_eq(run.run_id.len + run.operation.len + run.order_by.len + run.headers.len, 0);
+	ck_assert_uint_eq(run.run_id.len + run.operation.len + run.order_by.len + run.headers.len,
+			  0);
 	ck_assert(run.not_before_at_ms == 0 && run.expires_at_ms == 0);
 	ck_assert_int_eq(run.dedupe_key[0], 'h');
 }
@@ -212,14 +227,16 @@ END_TEST
 
 START_TEST(a_runs_own_members_are_its_own_business)
 {
-	static const char line[] = "{\"webhook\":" HOOK ",\"operation\":7,\"id\":{},\"headers\":\"x\",\"order_by\":[],"
-				   "\"not_before\":\"soon\",\"expires_at\":\"\",\"run_id\":42,\"status\":{\"a\":1},"
-				   "\"big\":123456789012345678901234567890,\"nul\":\"\\u0000\",\"half\":\"\\ud800\"}";
+	static const char line[] =
+	    "{\"webhook\":" HOOK ",\"operation\":7,\"id\":{},\"headers\":\"x\",\"order_by\":[],"
+	    "\"not_before\":\"soon\",\"expires_at\":\"\",\"run_id\":42,\"status\":{\"a\":1},"
+	    "\"big\":123456789012345678901234567890,\"nul\":\"\\u0000\",\"half\":\"\\ud800\"}";
 
 	parse(line);
 	check_accepted(line);
 	check_span(run.payload, line);
-	ck_assert_uint_eq(run.run_id.len + run.operation.len + run.order_by.len + run.headers.len, 0);
+	ck_assert_uint_eq(run.run_id.len + run.operation.len + run.order_by.len + run.headers.len,
+			  0);
 	ck_assert(run.not_before_at_ms == 0 && run.expires_at_ms == 0);
 	ck_assert_int_eq(run.dedupe_key[0], 'h');
 }
@@ -235,9 +252,11 @@ static const struct {
     {"{\"a\":\"s3cret", "bad_json",
      "after byte 12: the text ends inside a string; the line is cut off (sent partially?)"},
     {"{", "bad_json",
-     "after byte 1: the text ends before the object is complete; the line is cut off (sent partially?)"},
+     "after byte 1: the text ends before the object is complete; the line is cut off (sent "
+     "partially?)"},
     {"{\"webhook\":\"\"}", "bad_url", "webhook: the URL is empty"},
-    {"{\"kwargs\":{\"webhook\":\"\"},\"webhook\":" HOOK "}", "bad_url", "kwargs.webhook: the URL is empty"},
+    {"{\"kwargs\":{\"webhook\":\"\"},\"webhook\":" HOOK "}", "bad_url",
+     "kwargs.webhook: the URL is empty"},
     {"{\"kwargs\":{\"webhook\":\"ftp://a.example/?s3cret\"}}", "bad_url", "kwargs.webhook: "},
     {"{\"webhook\":\"http://a.example/\\u0007?s3cret\"}", "bad_url", "webhook: "},
     {"{\"webhook\":\"http://u:s3cret@a.example/\"}", "bad_url", "webhook: "},
@@ -245,15 +264,20 @@ static const struct {
     {"{\"run\":{\"webhook\":\"nowhere\"}}", "bad_url", "run.webhook: "},
     {"{\"webhook\":7}", "bad_field", "webhook: must be a string"},
     {"{\"kwargs\":{\"webhook\":[" HOOK "]}}", "bad_field", "kwargs.webhook: must be a string"},
-    {"{\"webhook\":false,\"run\":{\"webhook\":" HOOK "}}", "bad_field", "webhook: must be a string"},
+    {"{\"webhook\":false,\"run\":{\"webhook\":" HOOK "}}", "bad_field",
+     "webhook: must be a string"},
     {"{\"webhook\":\"http://a.example/\\ud800\"}", "bad_field",
      "webhook: contains \\u0000 or half of a surrogate pair"},
     {"{\"webhook\":\"http://a.example/\\u0000\"}", "bad_field", "webhook: contains \\u0000"},
     {"{\"run_id\":\"a\\u0000\",\"webhook\":" HOOK "}", "bad_field", "run_id: contains \\u0000"},
-    {"{\"run_id\":\"a\\n\",\"webhook\":" HOOK "}", "bad_field", "run_id: contains a control character"},
-    {"{\"run_id\":\"a\x7f\",\"webhook\":" HOOK "}", "bad_field", "run_id: contains a control character"},
-    {"{\"run_id\":\"\xc2\x9b\",\"webhook\":" HOOK "}", "bad_field", "run_id: contains a control character"},
-    {"{\"run\":{\"run_id\":\"\\t\",\"webhook\":" HOOK "}}", "bad_field", "run.run_id: contains a control character"},
+    {"{\"run_id\":\"a\\n\",\"webhook\":" HOOK "}", "bad_field",
+     "run_id: contains a control character"},
+    {"{\"run_id\":\"a\x7f\",\"webhook\":" HOOK "}", "bad_field",
+     "run_id: contains a control character"},
+    {"{\"run_id\":\"\xc2\x9b\",\"webhook\":" HOOK "}", "bad_field",
+     "run_id: contains a control character"},
+    {"{\"run\":{\"run_id\":\"\\t\",\"webhook\":" HOOK "}}", "bad_field",
+     "run.run_id: contains a control character"},
     {"{\"run\":null,\"webhook\":" HOOK "}", "bad_field", "run: must be an object"},
     {"{\"run\":[" RUN "],\"webhook\":" HOOK "}", "bad_field", "run: must be an object"},
     {"{\"run\":\"r1\",\"webhook\":" HOOK "}", "bad_field", "run: must be an object"},
@@ -262,16 +286,21 @@ static const struct {
     {"{\"run\":" RUN ",\"id\":\"\"}", "bad_field", "id: is empty"},
     {"{\"run\":" RUN ",\"id\":\"\\u0001\"}", "bad_field", "id: contains a control character"},
     {"{\"run\":" RUN ",\"operation\":{}}", "bad_field", "operation: must be a string"},
-    {"{\"run\":" RUN ",\"operation\":\"\\u001b[2J\"}", "bad_field", "operation: contains a control character"},
+    {"{\"run\":" RUN ",\"operation\":\"\\u001b[2J\"}", "bad_field",
+     "operation: contains a control character"},
     {"{\"run\":" RUN ",\"order_by\":true}", "bad_field", "order_by: must be a string"},
     {"{\"run\":" RUN ",\"not_before\":\"tomorrow\"}", "bad_field",
      "not_before: must be a time after 1970 as in RFC 3339"},
     {"{\"run\":" RUN ",\"not_before\":1795435200}", "bad_field", "not_before: must be a string"},
-    {"{\"run\":" RUN ",\"expires_at\":\"2026-02-30T00:00:00Z\"}", "bad_field", "expires_at: must be a time"},
-    {"{\"run\":" RUN ",\"expires_at\":\"1969-01-01T00:00:00Z\"}", "bad_field", "expires_at: must be a time after 1970"},
-    {"{\"run\":" RUN ",\"not_before\":\"2026-01-02T00:00:00Z\",\"expires_at\":\"2026-01-02T00:00:00Z\"}", "bad_field",
-     "expires_at: is not after not_before"},
-    {"{\"run\":" RUN ",\"headers\":[\"a: s3cret\"]}", "bad_field", "headers: must be an object of strings"},
+    {"{\"run\":" RUN ",\"expires_at\":\"2026-02-30T00:00:00Z\"}", "bad_field",
+     "expires_at: must be a time"},
+    {"{\"run\":" RUN ",\"expires_at\":\"1969-01-01T00:00:00Z\"}", "bad_field",
+     "expires_at: must be a time after 1970"},
+    {"{\"run\":" RUN
+     ",\"not_before\":\"2026-01-02T00:00:00Z\",\"expires_at\":\"2026-01-02T00:00:00Z\"}",
+     "bad_field", "expires_at: is not after not_before"},
+    {"{\"run\":" RUN ",\"headers\":[\"a: s3cret\"]}", "bad_field",
+     "headers: must be an object of strings"},
     {"{\"run\":" RUN ",\"headers\":{\"a\":\"1\",\"X-Key\":12}}", "bad_field",
      "headers: \"X-Key\": its value must be a string"},
     {"{\"run\":" RUN ",\"headers\":{\"X-Key\":\"s3cret\\r\\nHost: b\"}}", "bad_field",
@@ -288,13 +317,15 @@ START_TEST(a_rejection_says_what_where_and_how)
 {
 	parse(rejected[_i].line);
 	ck_assert_msg(run.status == RP_RUN_REJECTED, "accepted: %s", rejected[_i].line);
-	ck_assert_msg(strcmp(run.code, rejected[_i].code) == 0, "%s: %s (%s)", rejected[_i].line, run.code, run.reason);
-	ck_assert_msg(strncmp(run.reason, rejected[_i].reason, strlen(rejected[_i].reason)) == 0, "%s: %s",
-		      rejected[_i].line, run.reason);
+	ck_assert_msg(strcmp(run.code, rejected[_i].code) == 0, "%s: %s (%s)", rejected[_i].line,
+		      run.code, run.reason);
+	ck_assert_msg(strncmp(run.reason, rejected[_i].reason, strlen(rejected[_i].reason)) == 0,
+		      "%s: %s", rejected[_i].line, run.reason);
 }
 END_TEST
 
-/* The engine would drop what is rejected: a lack of memory must not look like a fault of the line. */
+/* The engine would drop what is rejected: a lack of memory must not look like a fault of the
+ * line. */
 START_TEST(without_memory_a_line_is_not_rejected)
 {
 	run.text.max = 8;
@@ -329,7 +360,8 @@ static const struct {
     {"{\"webhook\":\"http://a.example/", "\"}", RP_URL_MAX - 17, "bad_url"},
     {"{\"webhook\":\"http:\\/\\/a.example\\/", "\"}", RP_URL_MAX - 17, "bad_url"},
     {"{\"run\":" RUN ",\"headers\":{\"x-a\":\"", "\"}}", RP_EXTRA_HEADERS_MAX - 6, "bad_field"},
-    {"{\"run\":" RUN ",\"headers\":{\"x-a\":\"1\",\"x-b\":\"", "\"}}", RP_EXTRA_HEADERS_MAX - 13, "bad_field"},
+    {"{\"run\":" RUN ",\"headers\":{\"x-a\":\"1\",\"x-b\":\"", "\"}}", RP_EXTRA_HEADERS_MAX - 13,
+     "bad_field"},
 };
 
 START_TEST(limits_hold_to_the_byte)
@@ -337,7 +369,8 @@ START_TEST(limits_hold_to_the_byte)
 	parse_filled(limits[_i].head, 'a', limits[_i].most, limits[_i].tail);
 	check_accepted(limits[_i].head);
 	parse_filled(limits[_i].head, 'a', limits[_i].most + 1, limits[_i].tail);
-	ck_assert_msg(run.status == RP_RUN_REJECTED, "one too many is accepted: %s", limits[_i].head);
+	ck_assert_msg(run.status == RP_RUN_REJECTED, "one too many is accepted: %s",
+		      limits[_i].head);
 	ck_assert_str_eq(run.code, limits[_i].code);
 	parse_filled(limits[_i].head, 'a', 100000, limits[_i].tail);
 	ck_assert_int_eq(run.status, RP_RUN_REJECTED);
@@ -364,17 +397,19 @@ START_TEST(headers_are_limited_in_number)
 }
 END_TEST
 
-/* Every member is escaped, so every span lies in the text that grows: none may be left pointing into freed memory. */
+/* Every member is escaped, so every span lies in the text that grows: none may be left pointing
+ * into freed memory. */
 START_TEST(spans_stay_valid_while_the_text_grows)
 {
 	struct rp_buf line = {0};
 	int i;
 
-	ck_assert(rp_buf_add_text(&line, "{\"run\":{\"run_id\":\"\\u0072\"},\"webhook\":\"http:\\/\\/a.example\\/"));
+	ck_assert(rp_buf_add_text(
+	    &line, "{\"run\":{\"run_id\":\"\\u0072\"},\"webhook\":\"http:\\/\\/a.example\\/"));
 	for (i = 0; i < 4000; i++)
 		ck_assert(rp_buf_add_text(&line, "\\u0061"));
-	ck_assert(rp_buf_add_text(
-	    &line, "\",\"operation\":\"\\u006f\",\"order_by\":\"\\u0062\",\"id\":\"\\u0069\",\"headers\":{\"a\":\""));
+	ck_assert(rp_buf_add_text(&line, "\",\"operation\":\"\\u006f\",\"order_by\":\"\\u0062\","
+					 "\"id\":\"\\u0069\",\"headers\":{\"a\":\""));
 	for (i = 0; i < 2000; i++)
 		ck_assert(rp_buf_add_text(&line, "\\u0061"));
 	ck_assert(rp_buf_add_text(&line, "\"}}"));
@@ -385,7 +420,8 @@ START_TEST(spans_stay_valid_while_the_text_grows)
 		check_span(run.operation, "o");
 		check_span(run.order_by, "b");
 		check_span(run.parts.host, "a.example");
-		ck_assert(run.url.len == 4017 && run.url.ptr[4016] == 'a' && run.headers.len == 2004);
+		ck_assert(run.url.len == 4017 && run.url.ptr[4016] == 'a' &&
+			  run.headers.len == 2004);
 		ck_assert_mem_eq(run.dedupe_key, "ii", 2);
 		parse(RUN);
 		check_accepted(RUN);
@@ -400,7 +436,8 @@ END_TEST
 START_TEST(a_runs_dedupe_key_is_its_id_url_and_status)
 {
 	static const char url[] = "http://a.example/in?token=s3cret";
-	struct rp_span parts[] = {{url, sizeof url}, rp_span_of("success")}; /* with the NUL between the two */
+	/* with the NUL between the two */
+	struct rp_span parts[] = {{url, sizeof url}, rp_span_of("success")};
 	unsigned char digest[RP_SHA256_BYTES];
 
 	parse(RUN);
@@ -440,7 +477,9 @@ static const struct {
     {RUN, "{\"run_id\":\"r2\",\"status\":\"success\",\"webhook\":" HOOK "}", false},
     {RUN, "{\"run_id\":\"r1\",\"status\":\"error\",\"webhook\":" HOOK "}", false},
     {RUN, "{\"run_id\":\"r1\",\"webhook\":" HOOK "}", false},
-    {RUN, "{\"run_id\":\"r1\",\"status\":\"success\",\"webhook\":\"http://a.example/in?token=s3cret2\"}", false},
+    {RUN,
+     "{\"run_id\":\"r1\",\"status\":\"success\",\"webhook\":\"http://a.example/in?token=s3cret2\"}",
+     false},
     {"{\"run\":" RUN ",\"id\":\"k\"}", "{\"run\":{\"webhook\":" HOOK "},\"id\":\"k\"}", true},
     {"{\"run\":" RUN ",\"id\":\"k\"}", "{\"run\":" RUN ",\"id\":\"K\"}", false},
     {"{\"run\":" RUN ",\"id\":\"r1\"}", RUN, false},
@@ -481,7 +520,8 @@ START_TEST(what_the_caller_gives_goes_before_the_line)
 					 .not_before_at_ms = 5,
 					 .expires_at_ms = 6};
 
-	parse_with("{\"run\":{\"run_id\":\"r\"},\"webhook\":7,\"id\":\"k\",\"operation\":1,\"order_by\":\"o\",\"not_"
+	parse_with("{\"run\":{\"run_id\":\"r\"},\"webhook\":7,\"id\":\"k\",\"operation\":1,\"order_"
+		   "by\":\"o\",\"not_"
 		   "before\":1}",
 		   &options);
 	check_accepted("");
@@ -586,10 +626,12 @@ START_TEST(a_header_is_fine_or_has_a_problem)
 
 	problem = rp_header_problem(rp_span_of(headers[_i].name), rp_span_of(headers[_i].value));
 	if (expected == NULL)
-		ck_assert_msg(problem == NULL, "%s: %s: %s", headers[_i].name, headers[_i].value, problem);
+		ck_assert_msg(problem == NULL, "%s: %s: %s", headers[_i].name, headers[_i].value,
+			      problem);
 	else
-		ck_assert_msg(problem != NULL && strncmp(problem, expected, strlen(expected)) == 0, "%s: %s: %s",
-			      headers[_i].name, headers[_i].value, problem != NULL ? problem : "fine");
+		ck_assert_msg(problem != NULL && strncmp(problem, expected, strlen(expected)) == 0,
+			      "%s: %s: %s", headers[_i].name, headers[_i].value,
+			      problem != NULL ? problem : "fine");
 }
 END_TEST
 
@@ -602,10 +644,11 @@ END_TEST
 
 START_TEST(no_line_whatever_fails_to_get_a_verdict)
 {
-	static const char line[] = "{\"run\":{\"run_id\":\"r\\u00e4\",\"status\":null,\"webhook\":\"http://"
-				   "a.example\"},\"id\":\"k\\/\",\"operation\":\"o\","
-				   "\"not_before\":\"2026-01-02T00:00:00Z\",\"headers\":{\"a\":\"\\u0031\",\"b\":\"2\"}"
-				   ",\"webhook\":\"http:\\/\\/b.example\"}";
+	static const char line[] =
+	    "{\"run\":{\"run_id\":\"r\\u00e4\",\"status\":null,\"webhook\":\"http://"
+	    "a.example\"},\"id\":\"k\\/\",\"operation\":\"o\","
+	    "\"not_before\":\"2026-01-02T00:00:00Z\",\"headers\":{\"a\":\"\\u0031\",\"b\":\"2\"}"
+	    ",\"webhook\":\"http:\\/\\/b.example\"}";
 	uint64_t seed = 88172645463325252u;
 	char text[sizeof line];
 	int i, n;
@@ -621,7 +664,8 @@ START_TEST(no_line_whatever_fails_to_get_a_verdict)
 		}
 		parse_bytes(text, sizeof line - 1, &no_options);
 		if (run.status == RP_RUN_OK)
-			ck_assert(run.url.len > 0 && run.payload.len >= 2 && run.dedupe_key_bytes > 1);
+			ck_assert(run.url.len > 0 && run.payload.len >= 2 &&
+				  run.dedupe_key_bytes > 1);
 	}
 }
 END_TEST
@@ -635,26 +679,30 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, the_engines_own_runs_are_taken_unchanged);
 	tcase_add_test(tc, a_carriage_return_belongs_to_the_payload);
-	tcase_add_loop_test(tc, the_url_is_taken_from_the_nearest_place, 0, sizeof sources / sizeof sources[0]);
+	tcase_add_loop_test(tc, the_url_is_taken_from_the_nearest_place, 0,
+			    sizeof sources / sizeof sources[0]);
 	tcase_add_test(tc, a_blank_line_is_skipped);
 	tcase_add_test(tc, an_envelopes_payload_is_exactly_its_run);
 	tcase_add_test(tc, what_is_optional_may_be_null);
 	tcase_add_test(tc, thread_and_status_are_kept_where_they_are_fit_strings);
 	tcase_add_test(tc, a_runs_own_members_are_its_own_business);
 	tcase_add_test(tc, without_memory_a_line_is_not_rejected);
-	tcase_add_loop_test(tc, a_rejection_says_what_where_and_how, 0, sizeof rejected / sizeof rejected[0]);
+	tcase_add_loop_test(tc, a_rejection_says_what_where_and_how, 0,
+			    sizeof rejected / sizeof rejected[0]);
 	tcase_add_loop_test(tc, limits_hold_to_the_byte, 0, sizeof limits / sizeof limits[0]);
 	tcase_add_test(tc, headers_are_limited_in_number);
 	tcase_add_test(tc, spans_stay_valid_while_the_text_grows);
 	tcase_add_test(tc, a_runs_dedupe_key_is_its_id_url_and_status);
 	tcase_add_test(tc, without_a_run_id_the_dedupe_key_is_the_lines_digest);
-	tcase_add_loop_test(tc, the_same_event_has_the_same_dedupe_key, 0, sizeof pairs / sizeof pairs[0]);
+	tcase_add_loop_test(tc, the_same_event_has_the_same_dedupe_key, 0,
+			    sizeof pairs / sizeof pairs[0]);
 	tcase_add_test(tc, the_longest_dedupe_key_fits);
 	tcase_add_test(tc, what_the_caller_gives_goes_before_the_line);
 	tcase_add_test(tc, what_the_caller_gives_is_checked_as_well);
 	tcase_add_test(tc, one_payload_to_two_given_urls_is_two_events);
 	tcase_add_test(tc, a_plain_run_may_have_a_member_run);
-	tcase_add_loop_test(tc, a_header_is_fine_or_has_a_problem, 0, sizeof headers / sizeof headers[0]);
+	tcase_add_loop_test(tc, a_header_is_fine_or_has_a_problem, 0,
+			    sizeof headers / sizeof headers[0]);
 	tcase_add_test(tc, a_nul_in_a_header_is_a_problem);
 	tcase_add_test(tc, no_line_whatever_fails_to_get_a_verdict);
 	suite_add_tcase(s, tc);

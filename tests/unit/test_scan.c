@@ -1,10 +1,12 @@
 #include "core/scan.h"
 
-/* The scanner is compiled a second time without SSE2, so that both of its inner loops face every test. */
+/* The scanner is compiled a second time without SSE2, so that both of its inner loops face every
+ * test. */
 #define RP_SCAN_PORTABLE
 #define rp_scan_object portable_scan_object
 #define rp_utf8_sequence portable_utf8_sequence
-bool portable_scan_object(struct rp_span text, struct rp_json_want *wants, size_t n_wants, struct rp_scan_error *err);
+bool portable_scan_object(struct rp_span text, struct rp_json_want *wants, size_t n_wants,
+			  struct rp_scan_error *err);
 size_t portable_utf8_sequence(struct rp_span text, size_t *good_bytes);
 #include "core/scan.c"
 #undef rp_scan_object
@@ -18,15 +20,16 @@ size_t portable_utf8_sequence(struct rp_span text, size_t *good_bytes);
 #include "core/json.h"
 
 /* For the inner loops: ck_assert writes to a pipe each time it holds. */
-#define require(condition, ...)                                                                                        \
-	do {                                                                                                           \
-		if (!(condition))                                                                                      \
-			ck_abort_msg(__VA_ARGS__);                                                                     \
+#define require(condition, ...)                                                                    \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			ck_abort_msg(__VA_ARGS__);                                                 \
 	} while (0)
 
-/* Scans with both builds from a heap block of exactly the text's size, so that an over-read is seen by a sanitizer, and
- * insists that they agree. `wants` point into `text` afterwards. */
-static bool scan_both(struct rp_span text, struct rp_json_want *wants, size_t n_wants, struct rp_scan_error *err)
+/* Scans with both builds from a heap block of exactly the text's size, so that an over-read is
+ * seen by a sanitizer, and insists that they agree. `wants` point into `text` afterwards. */
+static bool scan_both(struct rp_span text, struct rp_json_want *wants, size_t n_wants,
+		      struct rp_scan_error *err)
 {
 	struct rp_json_want other[16];
 	struct rp_scan_error other_err;
@@ -42,15 +45,17 @@ static bool scan_both(struct rp_span text, struct rp_json_want *wants, size_t n_
 	ok = rp_scan_object(copied, wants, n_wants, err);
 	other_ok = portable_scan_object(copied, other, n_wants, &other_err);
 	require(ok == other_ok, "the two builds disagree about %.*s", (int)text.len, text.ptr);
-	require(ok || (err->offset == other_err.offset && strcmp(err->message, other_err.message) == 0 &&
+	require(ok || (err->offset == other_err.offset &&
+		       strcmp(err->message, other_err.message) == 0 &&
 		       err->cut_off == other_err.cut_off),
 		"the two builds give different reasons for %.*s", (int)text.len, text.ptr);
-	require(ok || (err->offset <= text.len && (!err->cut_off || err->offset == text.len)), "offset %zu of %zu",
-		err->offset, text.len);
+	require(ok || (err->offset <= text.len && (!err->cut_off || err->offset == text.len)),
+		"offset %zu of %zu", err->offset, text.len);
 	for (i = 0; ok && i < n_wants; i++) {
 		require(wants[i].type == other[i].type && wants[i].raw.ptr == other[i].raw.ptr &&
 			    wants[i].raw.len == other[i].raw.len,
-			"the two builds find different values for %s in %.*s", wants[i].name, (int)text.len, text.ptr);
+			"the two builds find different values for %s in %.*s", wants[i].name,
+			(int)text.len, text.ptr);
 		if (wants[i].type != RP_JSON_MISSING)
 			wants[i].raw.ptr = text.ptr + (wants[i].raw.ptr - copy);
 	}
@@ -64,8 +69,8 @@ static bool scan_text(const char *text, struct rp_scan_error *err)
 }
 
 /* As the value of a member, and as an element of an array. */
-static void wrap(const char *value, size_t n, char *out, size_t size, const char *before, const char *after,
-		 struct rp_span *text)
+static void wrap(const char *value, size_t n, char *out, size_t size, const char *before,
+		 const char *after, struct rp_span *text)
 {
 	size_t len = strlen(before);
 
@@ -125,15 +130,17 @@ START_TEST(whatever_the_grammar_allows_passes)
 	char mem[256];
 
 	wrap(value, strlen(value), mem, sizeof mem, "{\"a\":", "}", &text);
-	ck_assert_msg(scan_both(text, NULL, 0, &err), "%s: byte %zu: %s", value, err.offset, err.message);
+	ck_assert_msg(scan_both(text, NULL, 0, &err), "%s: byte %zu: %s", value, err.offset,
+		      err.message);
 	wrap(value, strlen(value), mem, sizeof mem, " {\"a\":[", ",1] }\r", &text);
-	ck_assert_msg(scan_both(text, NULL, 0, &err), "%s: byte %zu: %s", value, err.offset, err.message);
+	ck_assert_msg(scan_both(text, NULL, 0, &err), "%s: byte %zu: %s", value, err.offset,
+		      err.message);
 }
 END_TEST
 
-#define BAD(value, offset)                                                                                             \
-	{                                                                                                              \
-		value, sizeof(value) - 1, offset                                                                       \
+#define BAD(value, offset)                                                                         \
+	{                                                                                          \
+		value, sizeof(value) - 1, offset                                                   \
 	}
 
 /* Broken values, and at which of their bytes they break. */
@@ -231,14 +238,17 @@ START_TEST(whatever_the_grammar_forbids_is_refused_at_the_byte)
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
-		wrap(invalid_values[_i].value, invalid_values[_i].len, mem, sizeof mem, before[i], after[i], &text);
-		ck_assert_msg(!scan_both(text, NULL, 0, &err), "accepted: %.*s", (int)text.len, text.ptr);
+		wrap(invalid_values[_i].value, invalid_values[_i].len, mem, sizeof mem, before[i],
+		     after[i], &text);
+		ck_assert_msg(!scan_both(text, NULL, 0, &err), "accepted: %.*s", (int)text.len,
+			      text.ptr);
 		ck_assert_msg(!err.cut_off, "said to be cut off: %.*s", (int)text.len, text.ptr);
-		ck_assert_msg(err.offset == strlen(before[i]) + invalid_values[_i].offset, "%.*s: byte %zu: %s",
-			      (int)text.len, text.ptr, err.offset, err.message);
+		ck_assert_msg(err.offset == strlen(before[i]) + invalid_values[_i].offset,
+			      "%.*s: byte %zu: %s", (int)text.len, text.ptr, err.offset,
+			      err.message);
 		text.len = err.offset;
-		ck_assert_msg(!scan_both(text, NULL, 0, &err) && err.cut_off, "not said to be cut off: %.*s",
-			      (int)text.len, text.ptr);
+		ck_assert_msg(!scan_both(text, NULL, 0, &err) && err.cut_off,
+			      "not said to be cut off: %.*s", (int)text.len, text.ptr);
 	}
 }
 END_TEST
@@ -394,13 +404,15 @@ static void check_found(const struct rp_json_want *want, const char *expected, c
 		ck_assert_msg(want->type == RP_JSON_MISSING, "%s: %s found in %s", want->name,
 			      want->type == RP_JSON_MISSING ? "" : "something", text);
 	else
-		ck_assert_msg(want->type != RP_JSON_MISSING && rp_span_is(want->raw, expected), "%s: %.*s in %s",
-			      want->name, (int)want->raw.len, want->raw.len > 0 ? want->raw.ptr : "", text);
+		ck_assert_msg(want->type != RP_JSON_MISSING && rp_span_is(want->raw, expected),
+			      "%s: %.*s in %s", want->name, (int)want->raw.len,
+			      want->raw.len > 0 ? want->raw.ptr : "", text);
 }
 
 START_TEST(members_are_found_with_exactly_their_bytes)
 {
-	struct rp_json_want wants[] = {{.name = "k.w"}, {.name = "a"}, {.name = "k"}, {.name = "k.x"}};
+	struct rp_json_want wants[] = {
+	    {.name = "k.w"}, {.name = "a"}, {.name = "k"}, {.name = "k.x"}};
 	const char *text = found[_i].text;
 	struct rp_scan_error err;
 
@@ -414,13 +426,14 @@ END_TEST
 
 START_TEST(escaped_keys_are_compared_decoded)
 {
-	struct rp_json_want wants[] = {
-	    {.name = "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"}, {.name = "/\n\\\""}, {.name = "\xf0\x9f\x98\x81"}};
+	struct rp_json_want wants[] = {{.name = "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"},
+				       {.name = "/\n\\\""},
+				       {.name = "\xf0\x9f\x98\x81"}};
 	struct rp_scan_error err;
 
-	ck_assert(scan_both(
-	    rp_span_of("{\"\\u00E4\\u20ac\\uD83D\\ude00\":1,\"\\/\\n\\\\\\\"\":2,\"\\ud83d\":3,\"\\ud83d\\ud83d\":4}"),
-	    wants, 3, &err));
+	ck_assert(scan_both(rp_span_of("{\"\\u00E4\\u20ac\\uD83D\\ude00\":1,\"\\/"
+				       "\\n\\\\\\\"\":2,\"\\ud83d\":3,\"\\ud83d\\ud83d\":4}"),
+			    wants, 3, &err));
 	check_found(&wants[0], "1", "the first");
 	check_found(&wants[1], "2", "the second");
 	check_found(&wants[2], NULL, "the third");
@@ -429,7 +442,8 @@ END_TEST
 
 START_TEST(types_are_told_apart)
 {
-	static const char text[] = "{\"o\":{},\"a\":[],\"s\":\"\",\"n\":-1,\"t\":true,\"f\":false,\"z\":null}";
+	static const char text[] =
+	    "{\"o\":{},\"a\":[],\"s\":\"\",\"n\":-1,\"t\":true,\"f\":false,\"z\":null}";
 	struct rp_json_want wants[] = {{.name = "o"}, {.name = "a"}, {.name = "s"}, {.name = "n"},
 				       {.name = "t"}, {.name = "f"}, {.name = "z"}, {.name = "q"}};
 	struct rp_scan_error err;
@@ -456,14 +470,17 @@ START_TEST(utf8_is_judged_as_in_rfc_3629)
 	for (code = 0; code < 0x120000; code++) {
 		n = utf8_encode(code, unit);
 		n = rp_utf8_sequence((struct rp_span){unit, n}, &good) == n;
-		require(n == (code <= 0x10ffff && (code < 0xd800 || code > 0xdfff)), "U+%04X", code);
+		require(n == (code <= 0x10ffff && (code < 0xd800 || code > 0xdfff)), "U+%04X",
+			code);
 	}
 	for (lead = 0x80; lead < 0x100; lead++)
 		for (second = 0; second < 0x100; second++) {
 			unit[0] = (char)lead;
 			unit[1] = (char)second;
 			n = rp_utf8_sequence((struct rp_span){unit, 2}, &good);
-			require(n == 2 ? good == 2 && lead >= 0xc2 && lead < 0xe0 && second >> 6 == 2 : n == 0,
+			require(n == 2
+				    ? good == 2 && lead >= 0xc2 && lead < 0xe0 && second >> 6 == 2
+				    : n == 0,
 				"%02x %02x", lead, second);
 			require(good < 2 || second >> 6 == 2, "%02x %02x", lead, second);
 		}
@@ -480,9 +497,11 @@ static uint64_t draw(uint64_t *seed)
 }
 
 static const char rich[] =
-    "{\"run_id\":\"a\\u00e9\\ud83d\\ude00\",\"kwargs\":{\"webhook\":\"http:\\/\\/a.example\\/?t=1\","
+    "{\"run_id\":\"a\\u00e9\\ud83d\\ude00\",\"kwargs\":{\"webhook\":\"http:\\/\\/a.example\\/"
+    "?t=1\","
     "\"n\":[0,-1.5e+3,12345678901234567890,null,true,false,{}]},\"status\":\"success\",\"webhook\":"
-    "\"x\",\"values\":{\"t\":\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80 tab\\t\",\"e\":[[],[{\"k\":\"v\"}]]}}";
+    "\"x\",\"values\":{\"t\":\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80 "
+    "tab\\t\",\"e\":[[],[{\"k\":\"v\"}]]}}";
 
 struct seeds {
 	char *lines[16];
@@ -516,7 +535,8 @@ static void free_seeds(struct seeds *seeds)
 
 static size_t mutate(char *text, size_t len, uint64_t *seed)
 {
-	static const char structure[] = "{}[]:,\"\\ \t\n0123456789.eE+-tfnu\x00\x1f\x7f\x80\xc3\xe2\xed\xf4\xff";
+	static const char structure[] =
+	    "{}[]:,\"\\ \t\n0123456789.eE+-tfnu\x00\x1f\x7f\x80\xc3\xe2\xed\xf4\xff";
 	unsigned times = 1 + (unsigned)(draw(seed) % 3);
 	size_t at, from, n;
 
@@ -579,7 +599,8 @@ static bool is_found_same(const struct rp_json_want *want, const json_t *value)
 	}
 }
 
-/* What the scanner lets pass on purpose and jansson does not: NUL, numbers out of range, lone surrogates. */
+/* What the scanner lets pass on purpose and jansson does not: NUL, numbers out of range, lone
+ * surrogates. */
 static bool is_wanted_difference(const json_error_t *error)
 {
 	switch (json_error_code(error)) {
@@ -594,8 +615,10 @@ static bool is_wanted_difference(const json_error_t *error)
 
 static void compare_with_oracle(struct rp_span text)
 {
-	struct rp_json_want wants[] = {
-	    {.name = "run_id"}, {.name = "webhook"}, {.name = "kwargs.webhook"}, {.name = "status"}};
+	struct rp_json_want wants[] = {{.name = "run_id"},
+				       {.name = "webhook"},
+				       {.name = "kwargs.webhook"},
+				       {.name = "status"}};
 	json_error_t error;
 	json_t *root = json_loadb(text.ptr, text.len, 0, &error);
 	struct rp_scan_error err;
@@ -604,10 +627,11 @@ static void compare_with_oracle(struct rp_span text)
 	if (!ok) {
 		/* jansson swallows a NUL byte behind a number or a word. */
 		at_nul = err.offset < text.len && text.ptr[err.offset] == '\0';
-		require(!json_is_object(root) || at_nul, "refused (byte %zu: %s), but valid: %.*s", err.offset,
-			err.message, (int)text.len, text.ptr);
+		require(!json_is_object(root) || at_nul, "refused (byte %zu: %s), but valid: %.*s",
+			err.offset, err.message, (int)text.len, text.ptr);
 	} else if (root == NULL) {
-		require(is_wanted_difference(&error), "accepted, but %s: %.*s", error.text, (int)text.len, text.ptr);
+		require(is_wanted_difference(&error), "accepted, but %s: %.*s", error.text,
+			(int)text.len, text.ptr);
 	} else {
 		json_t *kwargs = json_object_get(root, "kwargs");
 		require(is_found_same(&wants[0], json_object_get(root, "run_id")) &&
@@ -618,10 +642,11 @@ static void compare_with_oracle(struct rp_span text)
 	}
 	json_decref(root);
 	if (!ok && !err.cut_off) {
-		/* What stands before the offending byte is the beginning of something valid, or a whole object. */
+		/* What stands before the offending byte is the beginning of something valid, or a
+		 * whole object. */
 		text.len = err.offset;
-		require(scan_both(text, NULL, 0, &err) || err.cut_off, "not a beginning: %.*s", (int)text.len,
-			text.ptr);
+		require(scan_both(text, NULL, 0, &err) || err.cut_off, "not a beginning: %.*s",
+			(int)text.len, text.ptr);
 	}
 }
 
@@ -656,8 +681,8 @@ static void check_beginnings(const char *text)
 	struct rp_scan_error err;
 
 	for (; cut.len < strlen(text); cut.len++)
-		require(!scan_both(cut, NULL, 0, &err) && err.cut_off && err.offset == cut.len, "at %zu of %s", cut.len,
-			text);
+		require(!scan_both(cut, NULL, 0, &err) && err.cut_off && err.offset == cut.len,
+			"at %zu of %s", cut.len, text);
 	ck_assert(scan_both(cut, NULL, 0, &err));
 }
 
@@ -680,15 +705,18 @@ static Suite *suite(void)
 	TCase *tc = tcase_create("scan");
 
 	tcase_set_timeout(tc, 120);
-	tcase_add_loop_test(tc, whatever_the_grammar_allows_passes, 0, sizeof valid_values / sizeof valid_values[0]);
+	tcase_add_loop_test(tc, whatever_the_grammar_allows_passes, 0,
+			    sizeof valid_values / sizeof valid_values[0]);
 	tcase_add_loop_test(tc, whatever_the_grammar_forbids_is_refused_at_the_byte, 0,
 			    sizeof invalid_values / sizeof invalid_values[0]);
-	tcase_add_loop_test(tc, only_one_object_is_accepted, 0, sizeof not_one_object / sizeof not_one_object[0]);
+	tcase_add_loop_test(tc, only_one_object_is_accepted, 0,
+			    sizeof not_one_object / sizeof not_one_object[0]);
 	tcase_add_test(tc, a_nul_byte_ends_nothing);
 	tcase_add_test(tc, a_blank_text_is_cut_off);
 	tcase_add_loop_test(tc, depth_1024_passes_and_1025_does_not, 0, 4);
 	tcase_add_test(tc, every_level_remembers_its_kind_of_bracket);
-	tcase_add_loop_test(tc, members_are_found_with_exactly_their_bytes, 0, sizeof found / sizeof found[0]);
+	tcase_add_loop_test(tc, members_are_found_with_exactly_their_bytes, 0,
+			    sizeof found / sizeof found[0]);
 	tcase_add_test(tc, escaped_keys_are_compared_decoded);
 	tcase_add_test(tc, types_are_told_apart);
 	tcase_add_test(tc, utf8_is_judged_as_in_rfc_3629);

@@ -34,7 +34,8 @@ static void set(enum rp_selector_field field, const char *value)
 {
 	struct rp_error err = {0};
 
-	ck_assert_msg(rp_selector_set(&sel, field, value, NOW_AT_MS, &err) == RP_OK, "%s: %s", value, err.text);
+	ck_assert_msg(rp_selector_set(&sel, field, value, NOW_AT_MS, &err) == RP_OK, "%s: %s",
+		      value, err.text);
 }
 
 static bool matches(void)
@@ -109,7 +110,8 @@ START_TEST(a_group_key_reads_back_as_what_was_written)
 
 	for (cause = RP_CAUSE_HTTP; cause < RP_CAUSE_MAX_; cause++) {
 		for (last = RP_CAUSE_NONE; last < RP_CAUSE_MAX_; last++) {
-			g = rp_dead_group_of((enum rp_cause)cause, (enum rp_cause)last, 429, UINT64_MAX);
+			g = rp_dead_group_of((enum rp_cause)cause, (enum rp_cause)last, 429,
+					     UINT64_MAX);
 			rp_dead_group_format(&g, text);
 			ck_assert_msg(rp_dead_group_parse(rp_span_of(text), &back), "%s", text);
 			ck_assert_msg(rp_dead_group_compare(&g, &back) == 0, "%s", text);
@@ -291,7 +293,11 @@ END_TEST
 static const struct {
 	const char *cause;
 	bool matches; /* an entry dead of exhaustion, whose last answer was 503 */
-} causes[] = {{"exhausted", true}, {"http", true}, {"http_503", true}, {"http_500", false}, {"timeout", false}};
+} causes[] = {{"exhausted", true},
+	      {"http", true},
+	      {"http_503", true},
+	      {"http_500", false},
+	      {"timeout", false}};
 
 START_TEST(a_cause_is_why_it_died_or_its_last_answer)
 {
@@ -334,14 +340,16 @@ static const struct {
 START_TEST(times_are_compared_with_acceptance_and_with_the_state)
 {
 	set(times[_i].field, times[_i].value);
-	ck_assert_msg(matches() == times[_i].matches, "field %d, %s", (int)times[_i].field, times[_i].value);
+	ck_assert_msg(matches() == times[_i].matches, "field %d, %s", (int)times[_i].field,
+		      times[_i].value);
 }
 END_TEST
 
 /* A row may be passed over only where the entry's record would say the same. */
 START_TEST(an_index_row_passes_wherever_its_entry_does)
 {
-	static const char *const asked[] = {"dns", "http_503", "http", "expired", "damaged", "tls", NULL};
+	static const char *const asked[] = {"dns",     "http_503", "http", "expired",
+					    "damaged", "tls",      NULL};
 	struct rp_delivery *d = &entry.delivery;
 	struct rp_index_row row;
 	unsigned c, o, n = 0;
@@ -360,13 +368,19 @@ START_TEST(an_index_row_passes_wherever_its_entry_does)
 					d->http_status = dead_of % 3 == 0 ? 503 : 500;
 					row = (struct rp_index_row){.seq = 7};
 					if (state == RP_STATE_DEAD)
-						row = (struct rp_index_row){
-						    7, 0, 0, d->cause, d->last_cause, d->http_status};
+						row = (struct rp_index_row){7,
+									    0,
+									    0,
+									    d->cause,
+									    d->last_cause,
+									    d->http_status};
 					if (state >= RP_STATE_HELD)
 						row.at_ms = d->state_at_ms;
 					if (rp_selector_may_match(&sel, d, NOW_AT_MS))
-						ck_assert(rp_selector_may_match_row(&sel, d->state, &row, NOW_AT_MS));
-					n += !rp_selector_may_match_row(&sel, d->state, &row, NOW_AT_MS);
+						ck_assert(rp_selector_may_match_row(
+						    &sel, d->state, &row, NOW_AT_MS));
+					n += !rp_selector_may_match_row(&sel, d->state, &row,
+									NOW_AT_MS);
 				}
 	ck_assert_uint_gt(n, 100);
 }
@@ -416,8 +430,10 @@ START_TEST(a_bad_value_is_told_with_what_would_be_right)
 {
 	struct rp_error err = {0};
 
-	ck_assert_int_eq(rp_selector_set(&sel, wrong[_i].field, wrong[_i].value, NOW_AT_MS, &err), RP_ERR_INVAL);
-	ck_assert_msg(strstr(err.text, wrong[_i].says) != NULL, "\"%s\": %s", wrong[_i].value, err.text);
+	ck_assert_int_eq(rp_selector_set(&sel, wrong[_i].field, wrong[_i].value, NOW_AT_MS, &err),
+			 RP_ERR_INVAL);
+	ck_assert_msg(strstr(err.text, wrong[_i].says) != NULL, "\"%s\": %s", wrong[_i].value,
+		      err.text);
 }
 END_TEST
 
@@ -436,7 +452,8 @@ START_TEST(an_id_is_taken_from_whatever_a_list_prints)
 	struct rp_error err = {0};
 
 	ck_assert(rp_id_parse(rp_span_of(SOME_ID), want));
-	ck_assert_msg(rp_selector_add_line(&sel, rp_span_of(id_lines[_i]), &err) == RP_OK, "%s", err.text);
+	ck_assert_msg(rp_selector_add_line(&sel, rp_span_of(id_lines[_i]), &err) == RP_OK, "%s",
+		      err.text);
 	ck_assert_uint_eq(sel.n_ids, 1);
 	ck_assert_mem_eq(sel.ids[0], want, sizeof want);
 }
@@ -456,7 +473,8 @@ START_TEST(a_line_without_an_id_is_told_as_such)
 {
 	struct rp_error err = {0};
 
-	ck_assert_int_eq(rp_selector_add_line(&sel, rp_span_of(bad_lines[_i].line), &err), RP_ERR_INVAL);
+	ck_assert_int_eq(rp_selector_add_line(&sel, rp_span_of(bad_lines[_i].line), &err),
+			 RP_ERR_INVAL);
 	ck_assert_msg(strstr(err.text, bad_lines[_i].says) != NULL, "%s", err.text);
 	ck_assert_uint_eq(sel.n_ids, 0);
 }
@@ -470,7 +488,8 @@ START_TEST(many_ids_are_kept_in_their_order)
 
 	for (seq = 1; seq <= 1000; seq++) {
 		rp_id_make(seq, zeros, id);
-		ck_assert_int_eq(rp_selector_add_id(&sel, rp_span_of(rp_id_format(id, text)), NULL), RP_OK);
+		ck_assert_int_eq(rp_selector_add_id(&sel, rp_span_of(rp_id_format(id, text)), NULL),
+				 RP_OK);
 	}
 	ck_assert_uint_eq(sel.n_ids, 1000);
 	for (seq = 1; seq <= 1000; seq++)
@@ -501,7 +520,8 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, attempts_are_compared_as_written, 0, COUNT(attempts));
 	tcase_add_loop_test(t, a_cause_is_why_it_died_or_its_last_answer, 0, COUNT(causes));
 	tcase_add_test(t, a_damaged_entry_is_found_by_the_cause_damaged);
-	tcase_add_loop_test(t, times_are_compared_with_acceptance_and_with_the_state, 0, COUNT(times));
+	tcase_add_loop_test(t, times_are_compared_with_acceptance_and_with_the_state, 0,
+			    COUNT(times));
 	tcase_add_test(t, an_index_row_passes_wherever_its_entry_does);
 	tcase_add_test(t, all_filters_must_hold_at_once);
 	tcase_add_loop_test(t, a_bad_value_is_told_with_what_would_be_right, 0, COUNT(wrong));

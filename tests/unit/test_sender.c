@@ -1,4 +1,5 @@
-/* The sender's loop against the real store, a fake clock and a scripted transport: no sockets, no waiting. */
+/* The sender's loop against the real store, a fake clock and a scripted transport: no sockets, no
+ * waiting. */
 #include "work/sender.h"
 
 #include <check.h>
@@ -90,7 +91,7 @@ static void advance(int64_t ms)
 	fx.boot_ms += ms;
 }
 
-/* --- the way of an entry --------------------------------------------------------------------------------------------- */
+/* --- the way of an entry ------------------------------------------------------------------ */
 
 START_TEST(a_request_carries_what_the_receiver_needs)
 {
@@ -188,7 +189,7 @@ START_TEST(gone_disables_the_endpoint_and_its_other_entries_die_unsent)
 }
 END_TEST
 
-/* --- limits ---------------------------------------------------------------------------------------------------------- */
+/* --- limits ------------------------------------------------------------------------------- */
 
 START_TEST(no_more_requests_run_at_once_than_allowed)
 {
@@ -266,7 +267,8 @@ START_TEST(a_place_that_others_wait_for_is_given_back_within_a_millisecond)
 	fx_append(2, 3);
 	settle_down(20);
 	ck_assert_int_eq(answer_and_go_on(),
-			 1); /* the other request is fresh, so a turn at once might be for one only */
+			 /* the other request is fresh, so a turn at once might be for one only */
+			 1);
 }
 END_TEST
 
@@ -285,7 +287,7 @@ START_TEST(an_idle_sender_with_work_for_later_sleeps_until_its_heartbeat)
 }
 END_TEST
 
-/* --- turns on a thread of their own ----------------------------------------------------------------------------------- */
+/* --- turns on a thread of their own ------------------------------------------------------- */
 
 /* Answers whatever is asked until `n` are delivered. */
 static void deliver_all(uint64_t n)
@@ -372,7 +374,8 @@ static struct rp_settings *settings_of(const char *text)
 	struct rp_error err;
 
 	rp_config_init(&s->config);
-	ck_assert_msg(rp_config_parse(&s->config, "next.conf", rp_span_of(text), &err) == RP_OK, "%s", err.text);
+	ck_assert_msg(rp_config_parse(&s->config, "next.conf", rp_span_of(text), &err) == RP_OK,
+		      "%s", err.text);
 	ck_assert_msg(rp_settings_load_secrets(s, &err) == RP_OK, "%s", err.text);
 	return s;
 }
@@ -382,7 +385,7 @@ static void reload(const char *text)
 	ck_assert_int_eq(rp_sender_reload(sender, settings_of(text), &fx.err), RP_OK);
 }
 
-/* --- long payloads ---------------------------------------------------------------------------------------------------- */
+/* --- long payloads ------------------------------------------------------------------------ */
 
 #define MIB ((size_t)1 << 20)
 
@@ -487,20 +490,22 @@ START_TEST(a_long_payload_is_signed_as_a_whole)
 	ck_assert_ptr_nonnull(whole);
 	memset(whole, 'x', MIB);
 	setenv("TEST_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", 1);
-	configure("[endpoint \"one\"]\nurl = https://k1.example/hook\nsecret_env = TEST_WEBHOOK_SECRET\n");
+	configure("[endpoint \"one\"]\nurl = https://k1.example/hook\nsecret_env = "
+		  "TEST_WEBHOOK_SECRET\n");
 	start_sender(10, false);
 	append_long(1, MIB);
 	settle_down(20);
-	ck_assert_int_eq(rp_signer_new(rp_span_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), &verifier, &fx.err),
-			 RP_OK);
-	ck_assert(rp_signer_verify(verifier, rp_span_of(q->id), rp_span_of(q->timestamp), (struct rp_span){whole, MIB},
-				   rp_span_of(q->signature)));
+	ck_assert_int_eq(
+	    rp_signer_new(rp_span_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), &verifier, &fx.err),
+	    RP_OK);
+	ck_assert(rp_signer_verify(verifier, rp_span_of(q->id), rp_span_of(q->timestamp),
+				   (struct rp_span){whole, MIB}, rp_span_of(q->signature)));
 	rp_signer_free(verifier);
 	free(whole);
 }
 END_TEST
 
-/* --- what changes between a claim and its request ---------------------------------------------------------------------- */
+/* --- what changes between a claim and its request ----------------------------------------- */
 
 /* Two places, which endpoint 1 takes; three more claims of it wait for them. */
 static uint64_t fill_places(void)
@@ -581,13 +586,15 @@ static size_t begun_at_2(void)
 	return n;
 }
 
-/* All places hang for ten seconds, during which ten tokens come and go: none of them may be spent later. */
+/* All places hang for ten seconds, during which ten tokens come and go: none of them may be spent
+ * later. */
 START_TEST(tokens_do_not_keep_while_others_have_all_places)
 {
 	int64_t since_ms;
 	size_t n;
 
-	configure("[endpoint \"slow\"]\nurl = https://k2.example/hook\nrate = 1/s\n[defaults]\nin_flight = 100\n");
+	configure("[endpoint \"slow\"]\nurl = https://k2.example/hook\nrate = "
+		  "1/s\n[defaults]\nin_flight = 100\n");
 	fx_append(1, 2);
 	start_sender(2, false);
 	settle_down(20);
@@ -648,7 +655,7 @@ START_TEST(a_slow_disk_makes_tokens_keep_longer_and_the_rate_holds)
 }
 END_TEST
 
-/* --- claims that were lost -------------------------------------------------------------------------------------------- */
+/* --- claims that were lost ---------------------------------------------------------------- */
 
 START_TEST(an_entry_purged_before_its_attempt_is_not_sent)
 {
@@ -699,7 +706,8 @@ static int64_t stalling_boot_ms(void *arg)
 	return fx.boot_ms;
 }
 
-/* The commit that claims may itself wait for the write lock or the disk for as long as a lease lasts. */
+/* The commit that claims may itself wait for the write lock or the disk for as long as a lease
+ * lasts. */
 START_TEST(what_a_turn_as_long_as_the_lease_claimed_is_not_begun)
 {
 	const struct rp_sys *calm = fx.options.sys;
@@ -739,7 +747,7 @@ START_TEST(a_damaged_payload_is_set_aside_and_the_others_are_sent)
 }
 END_TEST
 
-/* --- ending ---------------------------------------------------------------------------------------------------------- */
+/* --- ending ------------------------------------------------------------------------------- */
 
 START_TEST(a_stop_returns_what_was_not_begun_and_waits_for_the_rest)
 {
@@ -840,7 +848,7 @@ START_TEST(a_drain_ends_when_nothing_is_waiting)
 }
 END_TEST
 
-/* --- new settings ------------------------------------------------------------------------------------------------- */
+/* --- new settings ------------------------------------------------------------------------- */
 
 START_TEST(requests_under_way_keep_their_policy_and_new_ones_get_the_new_one)
 {
@@ -848,21 +856,25 @@ START_TEST(requests_under_way_keep_their_policy_and_new_ones_get_the_new_one)
 	char value[64];
 	uint64_t first;
 
-	configure("[defaults]\nretry_base = 10s\ntimeout = 7s\nallow = 10.0.0.0/8\nheader = X-Era: old\n");
+	configure("[defaults]\nretry_base = 10s\ntimeout = 7s\nallow = 10.0.0.0/8\nheader = X-Era: "
+		  "old\n");
 	start_sender(2, false);
 	first = fx_append(1, 4);
 	settle_down(20);
 	ck_assert_uint_eq(net.n_started, 2);
-	reload("[defaults]\nretry_base = 100s\ntimeout = 8s\nallow = 172.16.0.0/12\nheader = X-Era: middle\n");
+	reload("[defaults]\nretry_base = 100s\ntimeout = 8s\nallow = 172.16.0.0/12\nheader = "
+	       "X-Era: middle\n");
 	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
 	settle_down(20);
-	reload("[defaults]\nretry_base = 1000s\ntimeout = 9s\nallow = 192.168.0.0/16\nheader = X-Era: new\n");
+	reload("[defaults]\nretry_base = 1000s\ntimeout = 9s\nallow = 192.168.0.0/16\nheader = "
+	       "X-Era: new\n");
 	old = net.requests[1].request;
 	ck_assert_int_eq(old->timeout_ms, 7000);
 	ck_assert_str_eq(fake_header(old, "x-era", value, sizeof value), "old");
 	ck_assert_int_eq(net.requests[2].request->timeout_ms, 8000);
 	ck_assert_uint_eq(net.requests[2].request->guard->allow[0].addr[0], 172);
-	ck_assert_str_eq(fake_header(net.requests[2].request, "x-era", value, sizeof value), "middle");
+	ck_assert_str_eq(fake_header(net.requests[2].request, "x-era", value, sizeof value),
+			 "middle");
 	fake_answer(&net, 1, RP_CAUSE_TIMEOUT, 0);
 	fake_answer(&net, 2, RP_CAUSE_TIMEOUT, 0);
 	settle_down(20);
@@ -921,8 +933,9 @@ START_TEST(without_a_valid_key_nothing_is_sent_and_nothing_is_spent)
 	size_t i;
 
 	setenv("TEST_WEBHOOK_SECRET", LATER_KEY, 1);
-	configure("[endpoint \"one\"]\nurl = https://k1.example/hook\nsecret_env = TEST_WEBHOOK_SECRET\n"
-		  "[defaults]\nretry_attempts = 1\n");
+	configure(
+	    "[endpoint \"one\"]\nurl = https://k1.example/hook\nsecret_env = TEST_WEBHOOK_SECRET\n"
+	    "[defaults]\nretry_attempts = 1\n");
 	start_sender(10, false);
 	first = fx_append(1, 30);
 	fx_append(2, 1);
@@ -962,7 +975,7 @@ START_TEST(a_reload_with_a_valid_key_ends_the_wait)
 }
 END_TEST
 
-/* --- keys and headers ------------------------------------------------------------------------------------------------ */
+/* --- keys and headers --------------------------------------------------------------------- */
 
 static uint64_t sender_counts_commits(void)
 {
@@ -1010,20 +1023,23 @@ START_TEST(an_endpoint_with_a_secret_gets_every_attempt_signed)
 	struct rp_signer *verifier;
 
 	setenv("TEST_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", 1);
-	configure("[endpoint \"one\"]\nurl = https://k1.example/hook\nsecret_env = TEST_WEBHOOK_SECRET\n");
+	configure("[endpoint \"one\"]\nurl = https://k1.example/hook\nsecret_env = "
+		  "TEST_WEBHOOK_SECRET\n");
 	start_sender(10, false);
 	fx_append(1, 1);
 	fx_append(2, 1);
 	settle_down(20);
 	ck_assert_uint_eq(net.n_started, 2);
-	ck_assert_int_eq(rp_signer_new(rp_span_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), &verifier, &fx.err),
-			 RP_OK);
+	ck_assert_int_eq(
+	    rp_signer_new(rp_span_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), &verifier, &fx.err),
+	    RP_OK);
 	for (size_t i = 0; i < 2; i++) {
 		struct fake_request *q = &net.requests[i];
 		bool is_one = strstr(q->url, "k1.example") != NULL;
 
-		ck_assert_int_eq(rp_signer_verify(verifier, rp_span_of(q->id), rp_span_of(q->timestamp),
-						  q->request->body, rp_span_of(q->signature)),
+		ck_assert_int_eq(rp_signer_verify(verifier, rp_span_of(q->id),
+						  rp_span_of(q->timestamp), q->request->body,
+						  rp_span_of(q->signature)),
 				 is_one);
 	}
 	rp_signer_free(verifier);
@@ -1044,15 +1060,18 @@ START_TEST(a_configured_header_replaces_the_envelope_s)
 	for (i = 0; i < net.requests[0].request->n_headers; i++)
 		seen += strncasecmp(net.requests[0].request->headers[i], "x-team:", 7) == 0;
 	ck_assert_uint_eq(seen, 1);
-	ck_assert_str_eq(fake_header(net.requests[0].request, "x-team", value, sizeof value), "blue");
-	ck_assert_str_eq(fake_header(net.requests[0].request, "x-other", value, sizeof value), "kept");
+	ck_assert_str_eq(fake_header(net.requests[0].request, "x-team", value, sizeof value),
+			 "blue");
+	ck_assert_str_eq(fake_header(net.requests[0].request, "x-other", value, sizeof value),
+			 "kept");
 }
 END_TEST
 
 START_TEST(header_values_that_a_receiver_echoes_are_not_kept)
 {
-	static const char echo[] = "{\"Authorization\": \"Bearer ab\\/s3cr3t-of-ours\", \"x-key\": \"k-of-theirs\", "
-				   "\"webhook-id\": \"m\"}, again ab/s3cr3t-of-ours";
+	static const char echo[] =
+	    "{\"Authorization\": \"Bearer ab\\/s3cr3t-of-ours\", \"x-key\": \"k-of-theirs\", "
+	    "\"webhook-id\": \"m\"}, again ab/s3cr3t-of-ours";
 	struct rp_new_entry n = fx_new(1);
 	struct rp_attempt a;
 	char kept[RP_RESPONSE_HEAD_MAX + 1];
@@ -1067,11 +1086,13 @@ START_TEST(header_values_that_a_receiver_echoes_are_not_kept)
 	fake_answer(&net, 0, RP_CAUSE_HTTP, 500);
 	memcpy(net.answers[0].outcome.response, echo, sizeof echo - 1);
 	net.answers[0].outcome.response_bytes = sizeof echo - 1;
-	snprintf(net.answers[0].outcome.detail, sizeof net.answers[0].outcome.detail, "what ab%%2fs3cr3t-of-ours");
+	snprintf(net.answers[0].outcome.detail, sizeof net.answers[0].outcome.detail,
+		 "what ab%%2fs3cr3t-of-ours");
 	settle_down(20);
 	a = fx_attempt(seq, 1, &found);
 	ck_assert(found);
-	snprintf(kept, sizeof kept, "%.*s", (int)a.outcome.response_bytes, (const char *)a.outcome.response);
+	snprintf(kept, sizeof kept, "%.*s", (int)a.outcome.response_bytes,
+		 (const char *)a.outcome.response);
 	ck_assert_ptr_null(strstr(kept, "s3cr3t"));
 	ck_assert_ptr_null(strstr(kept, "k-of-theirs"));
 	ck_assert_ptr_null(strstr(a.outcome.detail, "s3cr3t"));
@@ -1124,7 +1145,8 @@ static void answer_lack(size_t i, enum rp_lack lack)
 {
 	fake_answer(&net, i, RP_CAUSE_LOCAL, 0);
 	net.answers[net.n_answers - 1].outcome.lack = lack;
-	snprintf(net.answers[net.n_answers - 1].outcome.detail, RP_DETAIL_TEXT_MAX, "Too many open files");
+	snprintf(net.answers[net.n_answers - 1].outcome.detail, RP_DETAIL_TEXT_MAX,
+		 "Too many open files");
 }
 
 START_TEST(a_lack_of_descriptors_spends_nothing_and_makes_fewer_requests_at_once)
@@ -1273,7 +1295,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_damaged_payload_is_set_aside_and_the_others_are_sent);
 	tcase_add_test(tc, a_stop_returns_what_was_not_begun_and_waits_for_the_rest);
 	tcase_add_test(tc, a_stop_ends_when_its_grace_is_over);
-	tcase_add_test(tc, a_stop_without_grace_settles_what_is_known_and_returns_what_was_not_begun);
+	tcase_add_test(tc,
+		       a_stop_without_grace_settles_what_is_known_and_returns_what_was_not_begun);
 	tcase_add_test(tc, a_sender_that_is_ended_at_once_keeps_the_results_it_has);
 	tcase_add_test(tc, a_drain_ends_when_nothing_is_waiting);
 	tcase_add_test(tc, requests_under_way_keep_their_policy_and_new_ones_get_the_new_one);

@@ -36,7 +36,8 @@ static void setup(void)
 {
 	char *at = getenv("TMPDIR");
 
-	snprintf(dir, sizeof dir, "%s/settings.XXXXXX", at != NULL && strlen(at) < 40 ? at : "/tmp");
+	snprintf(dir, sizeof dir, "%s/settings.XXXXXX",
+		 at != NULL && strlen(at) < 40 ? at : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	ck_assert_ptr_nonnull(at = realpath(dir, NULL));
 	ck_assert_uint_lt(strlen(at), sizeof dir);
@@ -70,10 +71,11 @@ static void check_signs_with(const struct rp_policy *policy, const char *secret)
 	struct rp_signer *verifier, *signer = rp_settings_signer(&settings, policy);
 
 	ck_assert_ptr_nonnull(signer);
-	ck_assert(rp_signer_sign(signer, rp_span_of("msg_1"), 1700000000, rp_span_of("{}"), &header));
+	ck_assert(
+	    rp_signer_sign(signer, rp_span_of("msg_1"), 1700000000, rp_span_of("{}"), &header));
 	ck_assert_int_eq(rp_signer_new(rp_span_of(secret), &verifier, &error), RP_OK);
-	ck_assert_msg(rp_signer_verify(verifier, rp_span_of("msg_1"), rp_span_of("1700000000"), rp_span_of("{}"),
-				       (struct rp_span){header.data, header.len}),
+	ck_assert_msg(rp_signer_verify(verifier, rp_span_of("msg_1"), rp_span_of("1700000000"),
+				       rp_span_of("{}"), (struct rp_span){header.data, header.len}),
 		      "%s signs with another key", policy->name);
 	rp_signer_free(verifier);
 	rp_buf_release(&header);
@@ -151,8 +153,9 @@ START_TEST(relative_paths_start_at_the_file)
 {
 	const struct rp_policy *p;
 
-	load_ok("[outbox]\ndir = out\n[defaults]\nca_file = pki/ca.pem\nclient_cert = /etc/c.pem\n"
-		"[endpoint \"a\"]\nurl = https://a.example\nsecret_file = a.key\nclient_key = k.pem\n");
+	load_ok(
+	    "[outbox]\ndir = out\n[defaults]\nca_file = pki/ca.pem\nclient_cert = /etc/c.pem\n"
+	    "[endpoint \"a\"]\nurl = https://a.example\nsecret_file = a.key\nclient_key = k.pem\n");
 	ck_assert_str_eq(settings.config.outbox_dir, in_dir("out"));
 	ck_assert_str_eq(settings.config.defaults.ca_file, in_dir("pki/ca.pem"));
 	ck_assert_str_eq(settings.config.defaults.client_cert, "/etc/c.pem");
@@ -186,7 +189,8 @@ static void check_secret_refused(enum rp_err code, const char *text)
 	ck_assert_int_eq(error.code, code);
 	ck_assert_msg(strncmp(error.text, conf, strlen(conf)) == 0, "%s", error.text);
 	ck_assert_msg(strstr(error.text, text) != NULL, "got %s, want %s", error.text, text);
-	ck_assert_msg(strstr(error.text, "MDEy") == NULL && strstr(error.text, "hunter2") == NULL, "%s", error.text);
+	ck_assert_msg(strstr(error.text, "MDEy") == NULL && strstr(error.text, "hunter2") == NULL,
+		      "%s", error.text);
 	ck_assert_ptr_null(settings.signers);
 }
 
@@ -197,12 +201,14 @@ START_TEST(a_secret_file_that_others_can_reach_is_refused)
 	size_t i;
 
 	put("b.key", SECRET_B "\n", 0600);
-	load_ok("[defaults]\nsecret_file = b.key\n[endpoint \"a\"]\nurl = https://a.example\nsecret_file = a.key\n");
+	load_ok("[defaults]\nsecret_file = b.key\n[endpoint \"a\"]\nurl = "
+		"https://a.example\nsecret_file = a.key\n");
 	for (i = 0; i < sizeof modes / sizeof modes[0]; i++) {
 		put("a.key", SECRET_A "\n", modes[i]);
 		snprintf(want, sizeof want,
-			 ": [endpoint \"a\"] secret_file = %s/a.key: mode %04o lets others at the secret", dir,
-			 modes[i]);
+			 ": [endpoint \"a\"] secret_file = %s/a.key: mode %04o lets others at the "
+			 "secret",
+			 dir, modes[i]);
 		check_secret_refused(RP_ERR_DENIED, want);
 		snprintf(want, sizeof want, "chmod 0600 %s/a.key", dir);
 		ck_assert_msg(strstr(error.text, want) != NULL, "%s", error.text);
@@ -219,7 +225,9 @@ START_TEST(a_missing_secret_is_named)
 	rp_settings_release(&settings);
 	unsetenv("RUNPOST_TEST_SECRET");
 	load_ok("[endpoint \"e\"]\nurl = https://a.example\nsecret_env = RUNPOST_TEST_SECRET\n");
-	check_secret_refused(RP_ERR_NOTFOUND, ": [endpoint \"e\"] secret_env = RUNPOST_TEST_SECRET: there is no such");
+	check_secret_refused(
+	    RP_ERR_NOTFOUND,
+	    ": [endpoint \"e\"] secret_env = RUNPOST_TEST_SECRET: there is no such");
 }
 END_TEST
 
@@ -239,7 +247,8 @@ START_TEST(a_credential_is_a_file_of_the_directory_that_systemd_names)
 	rp_settings_release(&settings);
 	unsetenv("CREDENTIALS_DIRECTORY");
 	load_ok("[defaults]\nsecret_credential = a.key\n");
-	check_secret_refused(RP_ERR_NOTFOUND, "there is no CREDENTIALS_DIRECTORY; start it by a systemd unit");
+	check_secret_refused(RP_ERR_NOTFOUND,
+			     "there is no CREDENTIALS_DIRECTORY; start it by a systemd unit");
 }
 END_TEST
 
@@ -264,7 +273,8 @@ START_TEST(certificates_that_everybody_may_change_are_refused)
 {
 	put("a.key", SECRET_A "\n", 0600);
 	put("b.key", "whatever", 0646);
-	load_ok("[defaults]\nsecret_file = a.key\n[endpoint \"a\"]\nurl = https://a.example\nca_file = b.key\n");
+	load_ok("[defaults]\nsecret_file = a.key\n[endpoint \"a\"]\nurl = "
+		"https://a.example\nca_file = b.key\n");
 	check_secret_refused(RP_ERR_DENIED, ":5: [endpoint \"a\"] ca_file = ");
 	ck_assert_msg(strstr(error.text, "chmod o-w ") != NULL, "%s", error.text);
 	ck_assert_ptr_null(settings.tls);
@@ -277,7 +287,9 @@ END_TEST
 START_TEST(policies_that_name_no_certificates_share_those_of_the_system)
 {
 	if (access("/etc/ssl/certs/ca-certificates.crt", F_OK) != 0)
-		return; /* Debian's place for them; what a machine without is told is not to be seen on this one */
+		/* Debian's place for them; what a machine without is told is not to be seen on
+		 * this one */
+		return;
 	load_ok("[endpoint \"a\"]\nurl = https://a.example\n");
 	ck_assert_msg(rp_settings_load_secrets(&settings, &error) == RP_OK, "%s", error.text);
 	ck_assert_ptr_nonnull(rp_settings_tls(&settings, &settings.config.defaults).anchors);

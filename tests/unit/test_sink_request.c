@@ -1,4 +1,5 @@
-/* The request parser of runpost-sink: framing, strictness, and independence of how the bytes arrive. */
+/* The request parser of runpost-sink: framing, strictness, and independence of how the bytes
+ * arrive. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,13 +45,15 @@ static void release(struct parsed *p)
 
 static void expect_span(struct rp_span got, const char *want)
 {
-	ck_assert_msg(rp_span_is(got, want), "got \"%.*s\", want \"%s\"", (int)got.len, got.ptr, want);
+	ck_assert_msg(rp_span_is(got, want), "got \"%.*s\", want \"%s\"", (int)got.len, got.ptr,
+		      want);
 }
 
-static const char post[] =
-    "POST /hook?token=s HTTP/1.1\r\nHost: h\r\nWebhook-Id:  msg_1 \r\nContent-Length: 5\r\n\r\nhello";
-static const char chunked_post[] = "POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-				   "5\r\nhello\r\n1;ext=1\r\n,\r\n6\r\n world\r\n0\r\nX-Trailer: 1\r\n\r\n";
+static const char post[] = "POST /hook?token=s HTTP/1.1\r\nHost: h\r\nWebhook-Id:  msg_1 "
+			   "\r\nContent-Length: 5\r\n\r\nhello";
+static const char chunked_post[] =
+    "POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+    "5\r\nhello\r\n1;ext=1\r\n,\r\n6\r\n world\r\n0\r\nX-Trailer: 1\r\n\r\n";
 
 START_TEST(a_post_is_taken_apart)
 {
@@ -91,9 +94,11 @@ START_TEST(it_does_not_matter_where_the_bytes_are_split)
 		for (cut = 1; cut < n; cut++) {
 			struct parsed *p = parse_bytes(texts[t], cut);
 
-			ck_assert_msg(p->progress == RP_SINK_MORE, "text %zu cut at %zu: %d", t, cut, (int)p->progress);
+			ck_assert_msg(p->progress == RP_SINK_MORE, "text %zu cut at %zu: %d", t,
+				      cut, (int)p->progress);
 			give(p, texts[t] + cut, n - cut);
-			ck_assert_msg(p->progress == RP_SINK_DONE, "text %zu cut at %zu: %d", t, cut, (int)p->progress);
+			ck_assert_msg(p->progress == RP_SINK_DONE, "text %zu cut at %zu: %d", t,
+				      cut, (int)p->progress);
 			expect_span(rp_sink_request_body(&p->r), bodies[t]);
 			release(p);
 		}
@@ -111,7 +116,8 @@ START_TEST(byte_by_byte_is_the_same_as_at_once)
 		struct parsed *p = parse_bytes(texts[t], 1);
 
 		for (i = 1; i < strlen(texts[t]); i++) {
-			ck_assert_msg(p->progress == RP_SINK_MORE, "text %zu byte %zu: %d", t, i, (int)p->progress);
+			ck_assert_msg(p->progress == RP_SINK_MORE, "text %zu byte %zu: %d", t, i,
+				      (int)p->progress);
 			give(p, texts[t] + i, 1);
 		}
 		ck_assert_int_eq(p->progress, RP_SINK_DONE);
@@ -128,7 +134,8 @@ START_TEST(pipelined_requests_come_out_one_after_the_other)
 	size_t start = 0, i;
 
 	ck_assert_ptr_nonnull(r);
-	ck_assert(rp_buf_add_text(&in, post) && rp_buf_add_text(&in, chunked_post) && rp_buf_add_text(&in, post));
+	ck_assert(rp_buf_add_text(&in, post) && rp_buf_add_text(&in, chunked_post) &&
+		  rp_buf_add_text(&in, post));
 	for (i = 0; i < 3; i++) {
 		rp_sink_request_begin(r);
 		ck_assert_int_eq(rp_sink_request_parse(r, &in, start, MAX_BODY), RP_SINK_DONE);
@@ -206,8 +213,8 @@ START_TEST(what_is_not_http_is_refused_with_the_right_status)
 	struct parsed *p = parse(refused[_i].text);
 
 	ck_assert_msg(p->progress == RP_SINK_BAD, "taken: %s", refused[_i].text);
-	ck_assert_msg(p->r.bad_status == refused[_i].status, "%d (%s), want %d: %s", p->r.bad_status, p->r.bad_text,
-		      refused[_i].status, refused[_i].text);
+	ck_assert_msg(p->r.bad_status == refused[_i].status, "%d (%s), want %d: %s",
+		      p->r.bad_status, p->r.bad_text, refused[_i].status, refused[_i].text);
 	ck_assert_ptr_nonnull(p->r.bad_text);
 	release(p);
 }
@@ -295,7 +302,8 @@ END_TEST
 
 START_TEST(continue_is_wanted_only_while_the_body_is_missing)
 {
-	static const char head[] = "POST / HTTP/1.1\r\n" HOST "Expect: 100-Continue\r\nContent-Length: 2\r\n\r\n";
+	static const char head[] =
+	    "POST / HTTP/1.1\r\n" HOST "Expect: 100-Continue\r\nContent-Length: 2\r\n\r\n";
 	struct parsed *p = parse(head);
 
 	ck_assert_int_eq(p->progress, RP_SINK_MORE);
@@ -378,10 +386,12 @@ static Suite *suite(void)
 	tcase_add_test(tc, an_endless_head_is_refused_before_it_fills_memory);
 	tcase_add_test(tc, endless_trailers_and_chunk_lines_are_refused);
 	tcase_add_test(tc, small_chunks_do_not_pile_up_in_the_buffer);
-	tcase_add_loop_test(tc, keep_alive_follows_version_and_connection_field, 0, sizeof lasting / sizeof lasting[0]);
+	tcase_add_loop_test(tc, keep_alive_follows_version_and_connection_field, 0,
+			    sizeof lasting / sizeof lasting[0]);
 	tcase_add_test(tc, continue_is_wanted_only_while_the_body_is_missing);
 	tcase_add_test(tc, empty_lines_before_and_absolute_targets_are_taken);
-	tcase_add_loop_test(tc, a_target_is_shown_without_its_values, 0, sizeof targets / sizeof targets[0]);
+	tcase_add_loop_test(tc, a_target_is_shown_without_its_values, 0,
+			    sizeof targets / sizeof targets[0]);
 	tcase_add_test(tc, a_query_value_is_compared_decoded);
 	suite_add_tcase(s, tc);
 	return s;

@@ -1,4 +1,5 @@
-/* Stretches: whatever times come in which order, what is kept of them is true, and not more than must be is given up. */
+/* Stretches: whatever times come in which order, what is kept of them is true, and not more than
+ * must be is given up. */
 #include "core/stretch.h"
 
 #include <check.h>

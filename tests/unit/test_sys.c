@@ -1,4 +1,5 @@
-/* What a process needs before it opens a file. Each case runs in a child, which may close what it likes. */
+/* What a process needs before it opens a file. Each case runs in a child, which may close what it
+ * likes. */
 #include "base/sys.h"
 
 #include <check.h>
@@ -80,7 +81,8 @@ START_TEST(random_bytes_differ_between_forked_processes)
 		}
 		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 		ck_assert_int_eq(status, 0);
-		ck_assert_int_eq(read(ends[0], drawn[i], sizeof drawn[i]), (ssize_t)sizeof drawn[i]);
+		ck_assert_int_eq(read(ends[0], drawn[i], sizeof drawn[i]),
+				 (ssize_t)sizeof drawn[i]);
 	}
 	ck_assert_mem_ne(drawn[0], drawn[1], sizeof drawn[0]);
 	ck_assert_mem_ne(drawn[0], drawn[2], sizeof drawn[0]);

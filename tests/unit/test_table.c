@@ -3,7 +3,8 @@
 
 #include <check.h>
 
-static const struct rp_column columns[] = {{"ID", false, 0}, {"N", true, 0}, {"ENDPOINT", false, 8}};
+static const struct rp_column columns[] = {
+    {"ID", false, 0}, {"N", true, 0}, {"ENDPOINT", false, 8}};
 
 static struct rp_buf out;
 
@@ -71,7 +72,8 @@ END_TEST
 
 START_TEST(a_pipe_gets_tabs_no_header_and_nothing_cut)
 {
-	struct rp_table *t = table_of((struct rp_table_options){.tsv = true, .color = true, .width = 10});
+	struct rp_table *t =
+	    table_of((struct rp_table_options){.tsv = true, .color = true, .width = 10});
 
 	rp_table_styled(t, RP_STYLE_BAD, "a");
 	rp_table_number(t, UINT64_MAX);

@@ -29,7 +29,8 @@ END_TEST
 
 START_TEST(bounds_grow)
 {
-	const int64_t *const all[] = {rp_bounds_commit_us, rp_bounds_attempt_us, rp_bounds_latency_us};
+	const int64_t *const all[] = {rp_bounds_commit_us, rp_bounds_attempt_us,
+				      rp_bounds_latency_us};
 	size_t k, i;
 
 	for (k = 0; k < 3; k++)
@@ -53,7 +54,8 @@ START_TEST(minutes_are_summed_up_without_the_present_one)
 	ck_assert_uint_eq(sum.delivered, 5);
 	ck_assert_uint_eq(rp_tally_recent(&t, T0 + 42 * 60000, 5).accepted, 30);
 	ck_assert_uint_eq(rp_tally_recent(&t, T0 + 100 * 60000, 5).accepted, 0);
-	ck_assert_msg(rp_tally_recent(&t, T0 - 60000, 5).accepted == 0, "minutes of the future are not the last ones");
+	ck_assert_msg(rp_tally_recent(&t, T0 - 60000, 5).accepted == 0,
+		      "minutes of the future are not the last ones");
 }
 END_TEST
 
@@ -64,16 +66,20 @@ START_TEST(every_outcome_has_a_class)
 		unsigned status;
 		const char *name;
 	} rows[] = {
-	    {RP_CAUSE_NONE, 204, "2xx"},           {RP_CAUSE_HTTP, 302, "3xx"},  {RP_CAUSE_HTTP, 404, "4xx"},
-	    {RP_CAUSE_HTTP, 429, "429"},           {RP_CAUSE_HTTP, 503, "5xx"},  {RP_CAUSE_HTTP, 101, "other"},
-	    {RP_CAUSE_TIMEOUT, 0, "timeout"},      {RP_CAUSE_DNS, 0, "dns"},     {RP_CAUSE_CONNECT, 0, "connect"},
-	    {RP_CAUSE_TLS_EXPIRED, 0, "tls"},      {RP_CAUSE_RESET, 0, "reset"}, {RP_CAUSE_PROTOCOL, 0, "protocol"},
+	    {RP_CAUSE_NONE, 204, "2xx"},           {RP_CAUSE_HTTP, 302, "3xx"},
+	    {RP_CAUSE_HTTP, 404, "4xx"},           {RP_CAUSE_HTTP, 429, "429"},
+	    {RP_CAUSE_HTTP, 503, "5xx"},           {RP_CAUSE_HTTP, 101, "other"},
+	    {RP_CAUSE_TIMEOUT, 0, "timeout"},      {RP_CAUSE_DNS, 0, "dns"},
+	    {RP_CAUSE_CONNECT, 0, "connect"},      {RP_CAUSE_TLS_EXPIRED, 0, "tls"},
+	    {RP_CAUSE_RESET, 0, "reset"},          {RP_CAUSE_PROTOCOL, 0, "protocol"},
 	    {RP_CAUSE_BLOCKED_PORT, 0, "blocked"}, {RP_CAUSE_LOCAL, 0, "other"},
 	};
 	size_t i;
 
 	for (i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		ck_assert_str_eq(rp_outcome_class_name(rp_outcome_class(rows[i].cause, rows[i].status)), rows[i].name);
+		ck_assert_str_eq(
+		    rp_outcome_class_name(rp_outcome_class(rows[i].cause, rows[i].status)),
+		    rows[i].name);
 	ck_assert_int_le(RP_CAUSE_MAX_, RP_TALLY_CAUSES);
 }
 END_TEST
@@ -100,7 +106,8 @@ START_TEST(records_come_back_and_notice_every_flipped_bit)
 	ck_assert(!rp_tally_unpack(&back, buf, sizeof buf - 1));
 	ck_assert_uint_eq(rp_tally_pack(&t, buf, sizeof buf - 1), 0);
 	ck_assert_uint_eq(rp_series_pack(&s, small, sizeof small), RP_SERIES_BYTES);
-	ck_assert(rp_series_unpack(&series_back, small, sizeof small) && series_back.attempts[RP_CLASS_5XX] == 7);
+	ck_assert(rp_series_unpack(&series_back, small, sizeof small) &&
+		  series_back.attempts[RP_CLASS_5XX] == 7);
 	ck_assert_msg(RP_TALLY_BYTES < 1900, "it no longer fits on the page of the head record");
 }
 END_TEST

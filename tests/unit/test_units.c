@@ -100,7 +100,8 @@ START_TEST(sizes_count_in_1024s)
 	bool ok = rp_size_parse(rp_span_of(sizes[_i].text), &bytes);
 
 	ck_assert_msg(ok == sizes[_i].ok, "'%s' -> %d", sizes[_i].text, ok);
-	ck_assert_msg(bytes == (ok ? sizes[_i].bytes : 77), "'%s' -> %llu", sizes[_i].text, (unsigned long long)bytes);
+	ck_assert_msg(bytes == (ok ? sizes[_i].bytes : 77), "'%s' -> %llu", sizes[_i].text,
+		      (unsigned long long)bytes);
 }
 END_TEST
 
@@ -185,7 +186,8 @@ START_TEST(other_texts_are_no_times)
 {
 	int64_t at_ms = 77;
 
-	ck_assert_msg(!rp_time_parse(rp_span_of(no_times[_i]), &at_ms), "'%s' -> %lld", no_times[_i], (long long)at_ms);
+	ck_assert_msg(!rp_time_parse(rp_span_of(no_times[_i]), &at_ms), "'%s' -> %lld",
+		      no_times[_i], (long long)at_ms);
 	ck_assert_int_eq(at_ms, 77);
 }
 END_TEST

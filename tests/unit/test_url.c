@@ -11,14 +11,15 @@ static struct rp_url parsed(const char *text)
 	struct rp_error err = {0};
 	struct rp_url url;
 
-	ck_assert_msg(rp_url_parse(rp_span_of(text), &url, &err) == RP_OK, "%s: %s", text, err.text);
+	ck_assert_msg(rp_url_parse(rp_span_of(text), &url, &err) == RP_OK, "%s: %s", text,
+		      err.text);
 	return url;
 }
 
 static void check_span(const char *what, const char *text, struct rp_span got, const char *want)
 {
-	ck_assert_msg(rp_span_is(got, want), "%s of %s: got '%.*s', want '%s'", what, text, (int)got.len, got.ptr,
-		      want);
+	ck_assert_msg(rp_span_is(got, want), "%s of %s: got '%.*s', want '%s'", what, text,
+		      (int)got.len, got.ptr, want);
 }
 
 static const struct {
@@ -45,7 +46,8 @@ static const struct {
     {"https://[2001:DB8::1]/x", true, "[2001:DB8::1]", 443, "/x", "", false},
     {"https://[::ffff:127.0.0.1]:8443/x", true, "[::ffff:127.0.0.1]", 8443, "/x", "", false},
     {"https://my_host-1/", true, "my_host-1", 443, "/", "", false},
-    {"https://a/p;v=1/@b/%2F%c3%a9/~!$&'()*+,=:", true, "a", 443, "/p;v=1/@b/%2F%c3%a9/~!$&'()*+,=:", "", false},
+    {"https://a/p;v=1/@b/%2F%c3%a9/~!$&'()*+,=:", true, "a", 443,
+     "/p;v=1/@b/%2F%c3%a9/~!$&'()*+,=:", "", false},
     {"https://a/...//.x/y.", true, "a", 443, "/...//.x/y.", "", false},
     {"https://a/[x]|^?[x]|^{`}", true, "a", 443, "/[x]|^", "[x]|^{`}", true},
     {"https://a/?u=../..", true, "a", 443, "/", "u=../..", true},
@@ -103,7 +105,8 @@ static const struct {
     {"https://a..b/", "empty label"},
     {"https://.a/", "empty label"},
     {"https://./", "empty label"},
-    {"https://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.b/", "label of more"},
+    {"https://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.b/",
+     "label of more"},
     {"https://a.example:/", "port"},
     {"https://a.example:0/", "port"},
     {"https://a.example:080/", "port"},
@@ -143,10 +146,12 @@ START_TEST(a_doubtful_url_is_refused_with_a_sentence_that_keeps_secrets)
 	struct rp_error err = {0};
 	struct rp_url url = {.port = 7};
 
-	ck_assert_msg(rp_url_parse(rp_span_of(bad[_i].text), &url, &err) == RP_ERR_INVAL, "%s was taken", bad[_i].text);
-	ck_assert_msg(strstr(err.text, bad[_i].says) != NULL, "%s: '%s' lacks '%s'", bad[_i].text, err.text,
-		      bad[_i].says);
-	ck_assert_msg(strstr(err.text, "SECRET") == NULL, "%s: '%s' tells the secret", bad[_i].text, err.text);
+	ck_assert_msg(rp_url_parse(rp_span_of(bad[_i].text), &url, &err) == RP_ERR_INVAL,
+		      "%s was taken", bad[_i].text);
+	ck_assert_msg(strstr(err.text, bad[_i].says) != NULL, "%s: '%s' lacks '%s'", bad[_i].text,
+		      err.text, bad[_i].says);
+	ck_assert_msg(strstr(err.text, "SECRET") == NULL, "%s: '%s' tells the secret", bad[_i].text,
+		      err.text);
 	ck_assert_uint_eq(url.port, 7);
 	ck_assert_int_eq(rp_url_parse(rp_span_of(bad[_i].text), &url, NULL), RP_ERR_INVAL);
 }
@@ -166,9 +171,12 @@ START_TEST(nothing_behind_the_span_is_read)
 {
 	struct rp_url url;
 
-	ck_assert_int_eq(rp_url_parse((struct rp_span){"https://a.example/%41", 20}, &url, NULL), RP_ERR_INVAL);
-	ck_assert_int_eq(rp_url_parse((struct rp_span){"https://a.example/?%41", 21}, &url, NULL), RP_ERR_INVAL);
-	ck_assert_int_eq(rp_url_parse((struct rp_span){"https://a.example:44", 19}, &url, NULL), RP_OK);
+	ck_assert_int_eq(rp_url_parse((struct rp_span){"https://a.example/%41", 20}, &url, NULL),
+			 RP_ERR_INVAL);
+	ck_assert_int_eq(rp_url_parse((struct rp_span){"https://a.example/?%41", 21}, &url, NULL),
+			 RP_ERR_INVAL);
+	ck_assert_int_eq(rp_url_parse((struct rp_span){"https://a.example:44", 19}, &url, NULL),
+			 RP_OK);
 	ck_assert_uint_eq(url.port, 4);
 }
 END_TEST
@@ -183,7 +191,8 @@ START_TEST(length_limits_are_exact)
 	memcpy(text, "https://a/", 10);
 	ck_assert_int_eq(rp_url_parse((struct rp_span){text, RP_URL_MAX}, &url, NULL), RP_OK);
 	ck_assert_uint_eq(url.path.len, RP_URL_MAX - 9);
-	ck_assert_int_eq(rp_url_parse((struct rp_span){text, RP_URL_MAX + 1}, &url, NULL), RP_ERR_INVAL);
+	ck_assert_int_eq(rp_url_parse((struct rp_span){text, RP_URL_MAX + 1}, &url, NULL),
+			 RP_ERR_INVAL);
 	for (i = 8; i < 8 + 254; i++) {
 		label = label == 63 ? 0 : label + 1;
 		text[i] = label == 0 ? '.' : 'a';
@@ -203,7 +212,8 @@ static const struct {
     {"http://a.example:443/", "http://a.example:443/", "http://a.example:443/"},
     {"http://[FE80::A]:8080/x", "http://[fe80::a]:8080/x", "http://[fe80::a]:8080/x"},
     {"https://A.Example.:443/x", "https://a.example/x", "https://a.example/x"},
-    {"https://a/%69n%2fb%c3%a9%7E?%69=SECRET", "https://a/in%2Fb%C3%A9~", "https://a/in%2Fb%C3%A9~?REDACTED"},
+    {"https://a/%69n%2fb%c3%a9%7E?%69=SECRET", "https://a/in%2Fb%C3%A9~",
+     "https://a/in%2Fb%C3%A9~?REDACTED"},
     {"http://2130706433/", "http://127.0.0.1/", "http://127.0.0.1/"},
     {"http://0x7f.1:81/", "http://127.0.0.1:81/", "http://127.0.0.1:81/"},
     {"http://[::ffff:7f00:1]/", "http://127.0.0.1/", "http://127.0.0.1/"},
@@ -307,13 +317,14 @@ START_TEST(query_values_in_a_response_are_masked)
 {
 	struct rp_url url = parsed(masks[_i].url);
 	size_t n = strlen(masks[_i].text);
-	unsigned char *text = malloc(n + 1); /* of exact size, so that the sanitizer sees an overrun */
+	/* of exact size, so that the sanitizer sees an overrun */
+	unsigned char *text = malloc(n + 1);
 
 	ck_assert_ptr_nonnull(text);
 	memcpy(text, masks[_i].text, n + 1);
 	rp_url_mask_secrets(&url, text, n);
-	ck_assert_msg(strcmp((char *)text, masks[_i].masked) == 0, "%s in '%s': '%s', want '%s'", masks[_i].url,
-		      masks[_i].text, (char *)text, masks[_i].masked);
+	ck_assert_msg(strcmp((char *)text, masks[_i].masked) == 0, "%s in '%s': '%s', want '%s'",
+		      masks[_i].url, masks[_i].text, (char *)text, masks[_i].masked);
 	free(text);
 }
 END_TEST
@@ -402,8 +413,8 @@ START_TEST(a_prefix_covers_whole_segments_of_its_own_host)
 	struct rp_url prefix = parsed(prefixes[_i].prefix), url = parsed(prefixes[_i].url);
 	size_t got = rp_url_match_prefix(&prefix, &url);
 
-	ck_assert_msg(got == prefixes[_i].match, "%s over %s: %zu, want %zu", prefixes[_i].prefix, prefixes[_i].url,
-		      got, prefixes[_i].match);
+	ck_assert_msg(got == prefixes[_i].match, "%s over %s: %zu, want %zu", prefixes[_i].prefix,
+		      prefixes[_i].url, got, prefixes[_i].match);
 }
 END_TEST
 
@@ -429,8 +440,9 @@ START_TEST(random_text_never_breaks_the_parser_and_good_urls_parse_again)
 			continue;
 		rp_buf_clear(&out);
 		ck_assert(rp_url_endpoint(&url, &out));
-		ck_assert_msg(rp_url_parse((struct rp_span){out.data, out.len}, &again, NULL) == RP_OK, "%.*s -> %s",
-			      (int)n, text, out.data);
+		ck_assert_msg(rp_url_parse((struct rp_span){out.data, out.len}, &again, NULL) ==
+				  RP_OK,
+			      "%.*s -> %s", (int)n, text, out.data);
 		ck_assert_msg(rp_url_match_prefix(&again, &url) > 1, "%s", out.data);
 		ck_assert(rp_url_redact(&url, &out));
 	}
@@ -475,7 +487,8 @@ START_TEST(a_url_is_sent_as_the_engine_would_have_sent_it)
 	enum rp_err rc = rp_url_accept(rp_span_of(accepted[_i].given), &room, &sent, &url, &err);
 
 	if (accepted[_i].sent == NULL) {
-		ck_assert_msg(rc == RP_ERR_INVAL && err.text[0] != '\0', "%s was taken", accepted[_i].given);
+		ck_assert_msg(rc == RP_ERR_INVAL && err.text[0] != '\0', "%s was taken",
+			      accepted[_i].given);
 	} else {
 		ck_assert_msg(rc == RP_OK, "%s: %s", accepted[_i].given, err.text);
 		check_span("encoded", accepted[_i].given, sent, accepted[_i].sent);
@@ -528,7 +541,8 @@ static Suite *suite(void)
 	TCase *tc = tcase_create("url");
 
 	tcase_add_loop_test(tc, a_good_url_is_taken_apart, 0, N(good));
-	tcase_add_loop_test(tc, a_doubtful_url_is_refused_with_a_sentence_that_keeps_secrets, 0, N(bad));
+	tcase_add_loop_test(tc, a_doubtful_url_is_refused_with_a_sentence_that_keeps_secrets, 0,
+			    N(bad));
 	tcase_add_test(tc, a_nul_byte_is_refused);
 	tcase_add_test(tc, nothing_behind_the_span_is_read);
 	tcase_add_test(tc, length_limits_are_exact);

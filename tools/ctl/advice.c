@@ -153,8 +153,8 @@ static const struct rp_advice causes[RP_CAUSE_MAX_] = {
 
 static struct rp_advice of_status(unsigned status)
 {
-	static const struct rp_advice other = {"it answers with a status that means nothing: `show` has its answer",
-					       REPLAY, MEND};
+	static const struct rp_advice other = {
+	    "it answers with a status that means nothing: `show` has its answer", REPLAY, MEND};
 	size_t i;
 
 	for (i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
@@ -167,11 +167,13 @@ static struct rp_advice of_status(unsigned status)
 struct rp_advice rp_advice(enum rp_cause cause, enum rp_cause last_cause, unsigned http_status)
 {
 	static const struct rp_advice unknown = {"`show` has its attempts", REPLAY, PASS};
-	bool by_last = cause == RP_CAUSE_NONE || cause == RP_CAUSE_EXHAUSTED || cause == RP_CAUSE_PERMANENT;
+	bool by_last =
+	    cause == RP_CAUSE_NONE || cause == RP_CAUSE_EXHAUSTED || cause == RP_CAUSE_PERMANENT;
 
 	if (by_last && last_cause != RP_CAUSE_NONE)
 		cause = last_cause;
 	if (cause == RP_CAUSE_HTTP)
 		return of_status(http_status);
-	return (unsigned)cause < RP_CAUSE_MAX_ && causes[cause].what != NULL ? causes[cause] : unknown;
+	return (unsigned)cause < RP_CAUSE_MAX_ && causes[cause].what != NULL ? causes[cause]
+									     : unknown;
 }

@@ -17,8 +17,9 @@ enum { FLUSH_BYTES = 1 << 20, SYNC_BYTES = 4 << 20 };
 
 static int fail(const char *path, const char *what)
 {
-	rp_ctl_say("%s: %s: %s; nothing was purged (--backup names another file, --no-backup does without)", path, what,
-		   strerror(errno));
+	rp_ctl_say("%s: %s: %s; nothing was purged (--backup names another file, --no-backup does "
+		   "without)",
+		   path, what, strerror(errno));
 	return RP_EXIT_IO;
 }
 
@@ -34,7 +35,8 @@ int rp_backup_begin(struct rp_backup_file *b, struct rp_ctl *ctl)
 /* One of our errors, with what it means here. */
 static int refuse(const struct rp_error *err)
 {
-	rp_ctl_say("%s; nothing was purged (--backup names another file, --no-backup does without)", err->text);
+	rp_ctl_say("%s; nothing was purged (--backup names another file, --no-backup does without)",
+		   err->text);
 	return RP_EXIT_IO;
 }
 
@@ -67,7 +69,8 @@ static int make_own_file(struct rp_backup_file *b)
 	else if (!rp_buf_printf(&b->path, "/%s", name))
 		code = rp_ctl_no_memory();
 	if (code == RP_EXIT_OK) {
-		b->fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		b->fd =
+		    openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (b->fd < 0)
 			code = fail(b->path.data, "create");
 	}
@@ -111,7 +114,8 @@ static int flush(struct rp_backup_file *b)
 {
 	struct rp_error err;
 
-	if (rp_file_write(b->fd, (struct rp_span){b->lines.data, b->lines.len}, b->path.data, &err) != RP_OK)
+	if (rp_file_write(b->fd, (struct rp_span){b->lines.data, b->lines.len}, b->path.data,
+			  &err) != RP_OK)
 		return refuse(&err);
 	b->bytes += b->lines.len;
 	rp_buf_clear(&b->lines);
@@ -157,7 +161,8 @@ int rp_backup_add(struct rp_backup_file *b, uint64_t seq)
 		code = rp_ctl_fail(&err);
 	else if (got == RP_OK && damaged)
 		b->n_damaged++;
-	else if (got == RP_OK && (e.delivery.state != RP_STATE_DELIVERED || b->ctl->backup_path != NULL))
+	else if (got == RP_OK &&
+		 (e.delivery.state != RP_STATE_DELIVERED || b->ctl->backup_path != NULL))
 		code = add_line(b, &e);
 	rp_entry_release(&e);
 	return code;
@@ -167,11 +172,12 @@ static int say_undo(const struct rp_backup_file *b)
 {
 	char size[32], *path = rp_path_absolute(b->path.data);
 	struct rp_buf undo = {0};
-	bool ok = path != NULL && rp_command_add_on(&undo, &b->ctl->place, "runpostctl import", path);
+	bool ok =
+	    path != NULL && rp_command_add_on(&undo, &b->ctl->place, "runpostctl import", path);
 
 	if (ok)
-		rp_ctl_say("backup of %" PRIu64 " entries: %s (%s, with secrets); undo: %s", b->n, b->path.data,
-			   rp_size_text(b->bytes, size), undo.data);
+		rp_ctl_say("backup of %" PRIu64 " entries: %s (%s, with secrets); undo: %s", b->n,
+			   b->path.data, rp_size_text(b->bytes, size), undo.data);
 	free(path);
 	rp_buf_release(&undo);
 	return ok ? RP_EXIT_OK : rp_ctl_no_memory();
@@ -183,7 +189,8 @@ int rp_backup_end(struct rp_backup_file *b)
 	int code;
 
 	if (b->n_damaged > 0)
-		rp_ctl_say("%" PRIu64 " damaged entries cannot be brought back and are not in the backup",
+		rp_ctl_say("%" PRIu64
+			   " damaged entries cannot be brought back and are not in the backup",
 			   b->n_damaged);
 	if (b->fd < 0)
 		return RP_EXIT_OK;

@@ -1,4 +1,5 @@
-/* backup_file.h - what is about to be purged, written to a file that `runpostctl import` brings back. */
+/* backup_file.h - what is about to be purged, written to a file that `runpostctl import` brings
+ * back. */
 #ifndef RP_CTL_BACKUP_FILE_H
 #define RP_CTL_BACKUP_FILE_H
 
@@ -14,9 +15,10 @@ struct rp_backup_file {
 	uint64_t n_damaged; /* cannot be brought back by anything, and are not in it */
 };
 
-/* What was delivered is only in it when --backup asks for it: nothing is lost with it, and a nightly purge is to make room.
- * The file is made with the first entry: --backup's, else OUTBOX/purged/purge-TIME-PID.ndjson; mode 0600, secrets included.
- * Result: exit code, after saying what went wrong. */
+/* What was delivered is only in it when --backup asks for it: nothing is lost with it, and a
+ * nightly purge is to make room. The file is made with the first entry: --backup's, else
+ * OUTBOX/purged/purge-TIME-PID.ndjson; mode 0600, secrets included. Result: exit code, after
+ * saying what went wrong. */
 int rp_backup_begin(struct rp_backup_file *b, struct rp_ctl *ctl);
 int rp_backup_add(struct rp_backup_file *b, uint64_t seq);
 /* Everything is on disk after this; says on standard error where. */

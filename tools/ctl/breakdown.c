@@ -67,13 +67,15 @@ static bool count_cause(struct rp_breakdown *t, const struct rp_entry *e)
 	if (more == NULL)
 		return false;
 	t->causes = more;
-	t->causes[t->n_causes++] = (struct rp_breakdown_cause){cause, status, 1, e->facts.payload_bytes};
+	t->causes[t->n_causes++] =
+	    (struct rp_breakdown_cause){cause, status, 1, e->facts.payload_bytes};
 	return true;
 }
 
 bool rp_breakdown_add(struct rp_breakdown *t, const struct rp_entry *e)
 {
-	struct rp_breakdown_endpoint key = {.id = e->delivery.endpoint}, **found = tfind(&key, &t->tree, by_id);
+	struct rp_breakdown_endpoint key = {.id = e->delivery.endpoint},
+				     **found = tfind(&key, &t->tree, by_id);
 	struct rp_breakdown_endpoint *one = found != NULL ? *found : add_endpoint(t, e);
 
 	struct rp_breakdown_state *state = &t->states[e->delivery.state];
@@ -146,7 +148,8 @@ static bool add_states(const struct rp_breakdown *t, struct rp_buf *out)
 		if (one->count == 0)
 			continue;
 		ok = rp_buf_printf(out, "%s%" PRIu64 " %s", before, one->count, state_word(s)) &&
-		     (one->count == t->n || rp_buf_printf(out, ", %s", rp_size_text(one->bytes, size)));
+		     (one->count == t->n ||
+		      rp_buf_printf(out, ", %s", rp_size_text(one->bytes, size)));
 		before = "; ";
 	}
 	return ok && rp_buf_add_text(out, t->n > 0 ? ")\n" : "\n");
@@ -165,7 +168,8 @@ bool rp_breakdown_text(const struct rp_breakdown *t, size_t max_lines, struct rp
 {
 	char text[RP_CAUSE_TEXT_MAX], size[32];
 	bool ok = rp_buf_printf(out, "%" PRIu64 " entr%s", t->n, t->n == 1 ? "y" : "ies") &&
-		  (t->n == 0 || rp_buf_printf(out, ", %s", rp_size_text(t->bytes, size))) && add_states(t, out);
+		  (t->n == 0 || rp_buf_printf(out, ", %s", rp_size_text(t->bytes, size))) &&
+		  add_states(t, out);
 	size_t i;
 
 	sort(t);
@@ -175,14 +179,16 @@ bool rp_breakdown_text(const struct rp_breakdown *t, size_t max_lines, struct rp
 	if (t->n_causes > max_lines)
 		ok = ok && rp_buf_printf(out, "  and %zu more causes\n", t->n_causes - max_lines);
 	for (i = 0; ok && i < t->n_endpoints && i < max_lines; i++)
-		ok = add_part(out, t->endpoints[i]->count, t->endpoints[i]->bytes, t->endpoints[i]->name);
+		ok = add_part(out, t->endpoints[i]->count, t->endpoints[i]->bytes,
+			      t->endpoints[i]->name);
 	if (t->n_endpoints > max_lines)
-		ok = ok && rp_buf_printf(out, "  and %zu more endpoints\n", t->n_endpoints - max_lines);
+		ok = ok &&
+		     rp_buf_printf(out, "  and %zu more endpoints\n", t->n_endpoints - max_lines);
 	return ok;
 }
 
-static void push_counted(struct rp_json_out *o, const char *array, const char *name, const char *value, uint64_t count,
-			 uint64_t bytes)
+static void push_counted(struct rp_json_out *o, const char *array, const char *name,
+			 const char *value, uint64_t count, uint64_t bytes)
 {
 	struct rp_json_out *one = rp_json_out_new();
 
@@ -211,12 +217,13 @@ void rp_breakdown_json(const struct rp_breakdown *t, struct rp_json_out *o)
 	rp_json_out_object(o, "state_bytes", state_bytes);
 	rp_json_out_array(o, "causes");
 	for (i = 0; i < t->n_causes; i++)
-		push_counted(o, "causes", "cause", rp_cause_format(t->causes[i].cause, t->causes[i].http_status, text),
+		push_counted(o, "causes", "cause",
+			     rp_cause_format(t->causes[i].cause, t->causes[i].http_status, text),
 			     t->causes[i].count, t->causes[i].bytes);
 	rp_json_out_array(o, "endpoints");
 	for (i = 0; i < t->n_endpoints; i++)
-		push_counted(o, "endpoints", "endpoint", t->endpoints[i]->name, t->endpoints[i]->count,
-			     t->endpoints[i]->bytes);
+		push_counted(o, "endpoints", "endpoint", t->endpoints[i]->name,
+			     t->endpoints[i]->count, t->endpoints[i]->bytes);
 }
 
 int rp_breakdown_warn_of_stopped(const struct rp_breakdown *t, struct rp_ctl *ctl)
@@ -226,14 +233,16 @@ int rp_breakdown_warn_of_stopped(const struct rp_breakdown *t, struct rp_ctl *ct
 	size_t i;
 
 	for (i = 0; i < t->n_endpoints && code == RP_EXIT_OK; i++) {
-		const struct rp_known_endpoint *k = rp_known_endpoint_find(&known, t->endpoints[i]->id);
+		const struct rp_known_endpoint *k =
+		    rp_known_endpoint_find(&known, t->endpoints[i]->id);
 		struct rp_buf word = {0};
 
 		if (k == NULL || (!k->e.paused && !k->e.disabled))
 			continue;
 		if (rp_command_add_on_endpoint(&word, &ctl->place, "runpostctl resume", k->name))
 			rp_ctl_say("%s is %s: its entries are not sent before: %s", k->name,
-				   k->e.disabled ? "disabled (it answered 410 Gone)" : "paused", word.data);
+				   k->e.disabled ? "disabled (it answered 410 Gone)" : "paused",
+				   word.data);
 		else
 			code = rp_ctl_no_memory();
 		rp_buf_release(&word);

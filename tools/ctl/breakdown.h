@@ -1,4 +1,5 @@
-/* breakdown.h - what a selection is made of: by state, by cause, by endpoint. Bytes are those of payloads. */
+/* breakdown.h - what a selection is made of: by state, by cause, by endpoint. Bytes are those of
+ * payloads. */
 #ifndef RP_CTL_BREAKDOWN_H
 #define RP_CTL_BREAKDOWN_H
 
@@ -32,13 +33,14 @@ struct rp_breakdown {
 bool rp_breakdown_add(struct rp_breakdown *t, const struct rp_entry *e);
 void rp_breakdown_release(struct rp_breakdown *t);
 
-/* "6 entries, 12.0 KiB (4 dead, 8.0 KiB; 2 waiting, 4.0 KiB)", then a line for each cause and endpoint, most first, at most
- * `max_lines` of each. */
+/* "6 entries, 12.0 KiB (4 dead, 8.0 KiB; 2 waiting, 4.0 KiB)", then a line for each cause and
+ * endpoint, most first, at most `max_lines` of each. */
 bool rp_breakdown_text(const struct rp_breakdown *t, size_t max_lines, struct rp_buf *out);
 /* Adds the members bytes, states, state_bytes, causes and endpoints. */
 void rp_breakdown_json(const struct rp_breakdown *t, struct rp_json_out *o);
 
-/* Says on standard error which of the endpoints nothing is sent to, and how that ends. Result: exit code. */
+/* Says on standard error which of the endpoints nothing is sent to, and how that ends. Result:
+ * exit code. */
 int rp_breakdown_warn_of_stopped(const struct rp_breakdown *t, struct rp_ctl *ctl);
 
 #endif

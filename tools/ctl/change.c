@@ -36,7 +36,8 @@ static void say_what_undoes_it(uint64_t n, uint64_t n_backed_up)
 		fputs("There will be no backup of them: a purge cannot be undone. ", stderr);
 	else if (n_backed_up < n)
 		fprintf(stderr,
-			"%" PRIu64 " of them will not be in the backup (delivered, or damaged); without it a purge "
+			"%" PRIu64 " of them will not be in the backup (delivered, or damaged); "
+			"without it a purge "
 			"cannot be undone. ",
 			n - n_backed_up);
 	else
@@ -52,11 +53,13 @@ static int confirm(struct rp_ctl *ctl, const struct rp_breakdown *tally, uint64_
 		return RP_EXIT_OK;
 	if (!ctl->ask_tty) {
 		rp_ctl_say("%s: this is about %" PRIu64
-			   " entries, and there is no terminal to ask on; see them with --dry-run, then add --yes",
+			   " entries, and there is no terminal to ask on; see them with --dry-run, "
+			   "then add --yes",
 			   ctl->verb->name, tally->n);
 		return RP_EXIT_USAGE;
 	}
-	ok = rp_buf_printf(&plan, "would %s ", ctl->verb->name) && rp_breakdown_text(tally, LINES_SHOWN, &plan);
+	ok = rp_buf_printf(&plan, "would %s ", ctl->verb->name) &&
+	     rp_breakdown_text(tally, LINES_SHOWN, &plan);
 	if (ok)
 		fputs(plan.data, stderr);
 	rp_buf_release(&plan);
@@ -79,7 +82,8 @@ int rp_change_confirm(struct rp_ctl *ctl, const struct rp_breakdown *tally)
 	return confirm(ctl, tally, 0);
 }
 
-int rp_change_confirm_purge(struct rp_ctl *ctl, const struct rp_breakdown *tally, uint64_t n_backed_up)
+int rp_change_confirm_purge(struct rp_ctl *ctl, const struct rp_breakdown *tally,
+			    uint64_t n_backed_up)
 {
 	return confirm(ctl, tally, n_backed_up);
 }
@@ -97,8 +101,10 @@ static bool result_text(const char *done, const struct rp_change_result *r, stru
 	       add_part(out, ", skipped ", r->skipped.state, " (state)") &&
 	       add_part(out, ", skipped ", r->skipped.changed, " (moved on)") &&
 	       add_part(out, ", skipped ", r->skipped.gone, " (gone)") &&
-	       add_part(out, ", not found ", r->missing, "") && add_part(out, "; ", r->left, " to go") &&
-	       (!r->interrupted || r->job != 0 || rp_buf_add_text(out, "; interrupted, the others are as they were")) &&
+	       add_part(out, ", not found ", r->missing, "") &&
+	       add_part(out, "; ", r->left, " to go") &&
+	       (!r->interrupted || r->job != 0 ||
+		rp_buf_add_text(out, "; interrupted, the others are as they were")) &&
 	       rp_buf_add_char(out, '\n');
 }
 
@@ -122,14 +128,17 @@ static struct rp_json_out *result_json(const struct rp_ctl *ctl, const struct rp
 	return o;
 }
 
-int rp_change_finish(struct rp_ctl *ctl, const char *done, const struct rp_change_result *r, int code)
+int rp_change_finish(struct rp_ctl *ctl, const char *done, const struct rp_change_result *r,
+		     int code)
 {
-	bool ok = ctl->json ? rp_ctl_add_json(ctl, result_json(ctl, r)) : result_text(done, r, &ctl->out);
+	bool ok =
+	    ctl->json ? rp_ctl_add_json(ctl, result_json(ctl, r)) : result_text(done, r, &ctl->out);
 	int printed = ok ? rp_ctl_flush(ctl) : rp_ctl_no_memory();
 
 	if (code == RP_EXIT_OK)
 		code = printed;
-	if (code == RP_EXIT_OK && (r->missing > 0 || (ctl->selector.by_id && r->skipped.in_flight > 0)))
+	if (code == RP_EXIT_OK &&
+	    (r->missing > 0 || (ctl->selector.by_id && r->skipped.in_flight > 0)))
 		code = RP_EXIT_SOME_FAILED;
 	return code;
 }

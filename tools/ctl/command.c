@@ -5,7 +5,7 @@
 
 #include "selector.h"
 
-/* --- where ------------------------------------------------------------------------------------------------------------ */
+/* --- where -------------------------------------------------------------------------------- */
 
 bool rp_place_init(struct rp_place *p, const char *outbox, const char *config)
 {
@@ -27,9 +27,11 @@ static bool same_dir(const char *a, const char *b)
 	return same;
 }
 
-void rp_place_judge(struct rp_place *p, const char *config_path, const char *its_outbox, const char *outbox)
+void rp_place_judge(struct rp_place *p, const char *config_path, const char *its_outbox,
+		    const char *outbox)
 {
-	p->senders_known = p->config != NULL || (config_path != NULL && same_dir(its_outbox, outbox));
+	p->senders_known =
+	    p->config != NULL || (config_path != NULL && same_dir(its_outbox, outbox));
 }
 
 void rp_place_release(struct rp_place *p)
@@ -39,7 +41,7 @@ void rp_place_release(struct rp_place *p)
 	memset(p, 0, sizeof *p);
 }
 
-/* --- words ------------------------------------------------------------------------------------------------------------ */
+/* --- words -------------------------------------------------------------------------------- */
 
 static bool add_option(struct rp_buf *out, const char *option, const char *value)
 {
@@ -53,21 +55,24 @@ static bool takes_outbox(const char *words)
 
 bool rp_command_add(struct rp_buf *out, const struct rp_place *p, const char *words)
 {
-	return rp_buf_add_text(out, words) && add_option(out, "--outbox", takes_outbox(words) ? p->outbox : NULL) &&
+	return rp_buf_add_text(out, words) &&
+	       add_option(out, "--outbox", takes_outbox(words) ? p->outbox : NULL) &&
 	       add_option(out, "--config", p->config);
 }
 
-bool rp_command_add_on(struct rp_buf *out, const struct rp_place *p, const char *words, const char *arg)
+bool rp_command_add_on(struct rp_buf *out, const struct rp_place *p, const char *words,
+		       const char *arg)
 {
 	struct rp_buf all = {0};
-	bool ok = rp_buf_printf(&all, "%s ", words) && rp_shell_quote(arg, &all) && rp_command_add(out, p, all.data);
+	bool ok = rp_buf_printf(&all, "%s ", words) && rp_shell_quote(arg, &all) &&
+		  rp_command_add(out, p, all.data);
 
 	rp_buf_release(&all);
 	return ok;
 }
 
-/* A backslash takes a character's meaning in a pattern (glob(7)). Names with it inside are not read as URLs any more, since
- * no URL has one, but as the pattern that they are. */
+/* A backslash takes a character's meaning in a pattern (glob(7)). Names with it inside are not
+ * read as URLs any more, since no URL has one, but as the pattern that they are. */
 bool rp_endpoint_literal(struct rp_buf *out, const char *name)
 {
 	bool ok = true;
@@ -75,15 +80,17 @@ bool rp_endpoint_literal(struct rp_buf *out, const char *name)
 	if (!rp_endpoint_reads_as_pattern(name))
 		return rp_buf_add_text(out, name);
 	for (; ok && *name != '\0'; name++)
-		ok = (strchr("*?[\\", *name) == NULL || rp_buf_add_char(out, '\\')) && rp_buf_add_char(out, *name);
+		ok = (strchr("*?[\\", *name) == NULL || rp_buf_add_char(out, '\\')) &&
+		     rp_buf_add_char(out, *name);
 	return ok;
 }
 
-bool rp_command_add_on_endpoint(struct rp_buf *out, const struct rp_place *p, const char *words, const char *name)
+bool rp_command_add_on_endpoint(struct rp_buf *out, const struct rp_place *p, const char *words,
+				const char *name)
 {
 	struct rp_buf glob = {0};
-	bool ok =
-	    rp_endpoint_literal(&glob, name) && rp_command_add_on(out, p, words, glob.data != NULL ? glob.data : "");
+	bool ok = rp_endpoint_literal(&glob, name) &&
+		  rp_command_add_on(out, p, words, glob.data != NULL ? glob.data : "");
 
 	rp_buf_release(&glob);
 	return ok;
@@ -94,17 +101,20 @@ bool rp_command_add_send(struct rp_buf *out, const struct rp_place *p, bool *is_
 	*is_command = p->senders_known;
 	if (p->senders_known)
 		return rp_command_add(out, p, "runpost send");
-	return rp_buf_add_text(out,
-			       "start a sender with the --config that the senders of this outbox have, which was not "
-			       "given here: with another one it may make dead letters");
+	return rp_buf_add_text(
+	    out,
+	    "start a sender with the --config that the senders of this outbox have, which was not "
+	    "given here: with another one it may make dead letters");
 }
 
-bool rp_command_add_check(struct rp_buf *out, const struct rp_place *p, const char *url, bool *is_command)
+bool rp_command_add_check(struct rp_buf *out, const struct rp_place *p, const char *url,
+			  bool *is_command)
 {
 	*is_command = p->senders_known;
 	if (!p->senders_known)
 		return rp_buf_add_text(out,
-				       "look with check-config, and the --config that the senders of this outbox have, "
+				       "look with check-config, and the --config that the senders "
+				       "of this outbox have, "
 				       "which was not given here: another one has other settings");
 	return url != NULL ? rp_command_add_on(out, p, "runpost check-config", url)
 			   : rp_command_add(out, p, "runpost check-config");

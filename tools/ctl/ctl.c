@@ -48,7 +48,8 @@ int rp_ctl_flush(struct rp_ctl *ctl)
 
 bool rp_ctl_add_json(struct rp_ctl *ctl, struct rp_json_out *object)
 {
-	bool ok = object != NULL && rp_json_out_print(object, &ctl->out) && rp_buf_add_char(&ctl->out, '\n');
+	bool ok = object != NULL && rp_json_out_print(object, &ctl->out) &&
+		  rp_buf_add_char(&ctl->out, '\n');
 
 	rp_json_out_free(object);
 	return ok;
@@ -64,7 +65,8 @@ bool rp_ctl_add_table(struct rp_ctl *ctl, struct rp_table *table)
 
 struct rp_table *rp_ctl_table(const struct rp_ctl *ctl, const struct rp_column *columns, size_t n)
 {
-	struct rp_table_options options = {.tsv = !ctl->out_tty, .color = ctl->color, .width = ctl->width};
+	struct rp_table_options options = {
+	    .tsv = !ctl->out_tty, .color = ctl->color, .width = ctl->width};
 
 	return rp_table_new(columns, n, options);
 }

@@ -1,5 +1,5 @@
-/* ctl.h - what a verb of runpostctl gets and what all verbs share. A verb is one file and one row of the table in
- * main.c. */
+/* ctl.h - what a verb of runpostctl gets and what all verbs share. A verb is one file and one row
+ * of the table in main.c. */
 #ifndef RP_CTL_CTL_H
 #define RP_CTL_CTL_H
 
@@ -105,8 +105,8 @@ void rp_ctl_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int rp_ctl_fail(const struct rp_error *err);
 int rp_ctl_no_memory(void);
 
-/* Writes ctl->out to stdout and empties it. Result: RP_EXIT_OK or, after saying so, RP_EXIT_IO. Never inside a callback
- * of the store: the reader of a pipe may keep us waiting. */
+/* Writes ctl->out to stdout and empties it. Result: RP_EXIT_OK or, after saying so, RP_EXIT_IO.
+ * Never inside a callback of the store: the reader of a pipe may keep us waiting. */
 int rp_ctl_flush(struct rp_ctl *ctl);
 /* Adds the object as a line to ctl->out and frees it. false: out of memory. */
 bool rp_ctl_add_json(struct rp_ctl *ctl, struct rp_json_out *object);

@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-struct rp_dead_group rp_dead_group_of(enum rp_cause cause, enum rp_cause last_cause, unsigned http_status,
-				      uint64_t endpoint)
+struct rp_dead_group rp_dead_group_of(enum rp_cause cause, enum rp_cause last_cause,
+				      unsigned http_status, uint64_t endpoint)
 {
 	struct rp_dead_group g = {.cause = cause, .last_cause = last_cause, .endpoint = endpoint};
 
@@ -59,7 +59,8 @@ static bool parse_number(struct rp_span text, uint64_t *out)
 
 	*out = 0;
 	for (i = 0; i < text.len; i++) {
-		if (text.ptr[i] < '0' || text.ptr[i] > '9' || __builtin_mul_overflow(*out, UINT64_C(10), out) ||
+		if (text.ptr[i] < '0' || text.ptr[i] > '9' ||
+		    __builtin_mul_overflow(*out, UINT64_C(10), out) ||
 		    __builtin_add_overflow(*out, (uint64_t)(text.ptr[i] - '0'), out))
 			return false;
 	}
@@ -71,6 +72,8 @@ bool rp_dead_group_parse(struct rp_span text, struct rp_dead_group *out)
 	struct rp_span cause, last;
 	unsigned unused;
 
-	return next_part(&text, &cause) && next_part(&text, &last) && parse_cause(cause, &out->cause, &unused) &&
-	       parse_cause(last, &out->last_cause, &out->http_status) && parse_number(text, &out->endpoint);
+	return next_part(&text, &cause) && next_part(&text, &last) &&
+	       parse_cause(cause, &out->cause, &unused) &&
+	       parse_cause(last, &out->last_cause, &out->http_status) &&
+	       parse_number(text, &out->endpoint);
 }

@@ -7,8 +7,8 @@
 #include "selector_text.h"
 #include "stop.h"
 
-/* A transaction so large holds the write lock for some milliseconds; the lock is not fair, so senders and ingesters get
- * it in the pause after. */
+/* A transaction so large holds the write lock for some milliseconds; the lock is not fair, so
+ * senders and ingesters get it in the pause after. */
 enum { CHANGE_ENTRIES = 200, PAUSE_MS = 1 };
 
 static bool collect(void *arg, const struct rp_entry *e)
@@ -20,7 +20,8 @@ static bool collect(void *arg, const struct rp_entry *e)
 
 int rp_direct_pick(struct rp_direct *d)
 {
-	struct rp_walk w = {.ctl = d->ctl, .see = collect, .arg = d, .limit = d->ctl->selector.limit};
+	struct rp_walk w = {
+	    .ctl = d->ctl, .see = collect, .arg = d, .limit = d->ctl->selector.limit};
 	int code = rp_walk_run(&w);
 
 	d->result.missing = w.n_missing;
@@ -30,9 +31,10 @@ int rp_direct_pick(struct rp_direct *d)
 static int note(struct rp_direct *d, uint64_t *number)
 {
 	struct rp_buf selector = {0};
-	int code = rp_selector_text(&d->ctl->selector, &selector)
-		       ? rp_note(d->ctl, NULL, (struct rp_span){selector.data, selector.len}, 0, number)
-		       : rp_ctl_no_memory();
+	int code =
+	    rp_selector_text(&d->ctl->selector, &selector)
+		? rp_note(d->ctl, NULL, (struct rp_span){selector.data, selector.len}, 0, number)
+		: rp_ctl_no_memory();
 
 	rp_buf_release(&selector);
 	return code;
@@ -77,8 +79,9 @@ static int change_all(struct rp_direct *d, uint64_t audit, struct rp_progress *p
 			d->result.interrupted = true;
 			return RP_EXIT_INTERRUPTED;
 		}
-		if (rp_outbox_change_noted(d->ctl->ob, rp_sys_wall_ms(&rp_sys_real), d->verb, d->ctl->selector.states,
-					   d->picks.seqs + at, n, audit, results, &err) != RP_OK) {
+		if (rp_outbox_change_noted(d->ctl->ob, rp_sys_wall_ms(&rp_sys_real), d->verb,
+					   d->ctl->selector.states, d->picks.seqs + at, n, audit,
+					   results, &err) != RP_OK) {
 			rp_progress_end(progress);
 			return rp_ctl_fail(&err);
 		}

@@ -1,4 +1,5 @@
-/* direct.h - a change made at once, in transactions of a few hundred entries: hold, release, purge. */
+/* direct.h - a change made at once, in transactions of a few hundred entries: hold, release,
+ * purge. */
 #ifndef RP_CTL_DIRECT_H
 #define RP_CTL_DIRECT_H
 
@@ -15,8 +16,8 @@ struct rp_direct {
 
 /* Fills picks and tally with the selection. Result: exit code. */
 int rp_direct_pick(struct rp_direct *d);
-/* Makes the change, with a progress line and a record in the log of changes. An interrupt ends it between two transactions.
- * Fills result, whatever happens. Result: exit code. */
+/* Makes the change, with a progress line and a record in the log of changes. An interrupt ends it
+ * between two transactions. Fills result, whatever happens. Result: exit code. */
 int rp_direct_act(struct rp_direct *d);
 void rp_direct_release(struct rp_direct *d);
 

@@ -31,7 +31,8 @@ struct sender_check {
 
 static void note_step(struct rp_doctor *d, const struct rp_sender_info *s)
 {
-	int64_t by_ms = rp_clock_watch_step_ms(&s->clock, d->ctl->now_at_ms, d->boot_ms, CLOCK_LATELY_MS);
+	int64_t by_ms =
+	    rp_clock_watch_step_ms(&s->clock, d->ctl->now_at_ms, d->boot_ms, CLOCK_LATELY_MS);
 
 	if (llabs(by_ms) <= llabs(d->clock_step_ms))
 		return;
@@ -65,14 +66,17 @@ static enum rp_err check_senders(struct rp_doctor *d, struct rp_error *err)
 	if (rp_outbox_senders(d->ctl->ob, see_sender, &c, err) != RP_OK)
 		return err->code;
 	if (c.stopped.pid != 0) {
-		snprintf(remedy, sizeof remedy, "kill -CONT %" PRIu32 "   (or end it)", c.stopped.pid);
-		rp_doctor_report(d, "senders", d->beating > 0 ? RP_DOCTOR_WARN : RP_DOCTOR_FAIL, remedy,
-				 "sender-%u (pid %" PRIu32 ") gave no sign of life for %s; %u of %u beat",
-				 c.stopped.slot, c.stopped.pid, rp_duration_format(c.stopped_for_ms, text), d->beating,
-				 d->alive);
+		snprintf(remedy, sizeof remedy, "kill -CONT %" PRIu32 "   (or end it)",
+			 c.stopped.pid);
+		rp_doctor_report(
+		    d, "senders", d->beating > 0 ? RP_DOCTOR_WARN : RP_DOCTOR_FAIL, remedy,
+		    "sender-%u (pid %" PRIu32 ") gave no sign of life for %s; %u of %u beat",
+		    c.stopped.slot, c.stopped.pid, rp_duration_format(c.stopped_for_ms, text),
+		    d->beating, d->alive);
 	} else if (d->alive == 0) {
 		rp_doctor_report(d, "senders", work > 0 ? RP_DOCTOR_FAIL : RP_DOCTOR_WARN,
-				 "runpost send   (or look at its log)", "none is alive; %" PRIu64 " entr%s one", work,
+				 "runpost send   (or look at its log)",
+				 "none is alive; %" PRIu64 " entr%s one", work,
 				 work == 1 ? "y wants" : "ies want");
 	} else {
 		rp_doctor_report(d, "senders", RP_DOCTOR_OK, NULL, "%u alive, all beat", d->alive);
@@ -87,12 +91,14 @@ static void check_ledger(struct rp_doctor *d)
 	bool balances = l->accepted == live + l->delivered + l->dead + l->purged;
 
 	rp_doctor_report(d, "ledger", balances ? RP_DOCTOR_OK : RP_DOCTOR_FAIL, "runpostctl verify",
-			 "%" PRIu64 " accepted %s %" PRIu64 " live + %" PRIu64 " delivered + %" PRIu64
-			 " dead + %" PRIu64 " removed",
-			 l->accepted, balances ? "=" : "is NOT", live, l->delivered, l->dead, l->purged);
+			 "%" PRIu64 " accepted %s %" PRIu64 " live + %" PRIu64
+			 " delivered + %" PRIu64 " dead + %" PRIu64 " removed",
+			 l->accepted, balances ? "=" : "is NOT", live, l->delivered, l->dead,
+			 l->purged);
 }
 
-static enum rp_err check_room(struct rp_doctor *d, struct rp_outbox_info *info, struct rp_error *err)
+static enum rp_err check_room(struct rp_doctor *d, struct rp_outbox_info *info,
+			      struct rp_error *err)
 {
 	uint64_t reserve = d->ctl->settings->config.disk_reserve_bytes, percent;
 	char used[32], quota[32], disk[32];
@@ -104,21 +110,23 @@ static enum rp_err check_room(struct rp_doctor *d, struct rp_outbox_info *info, 
 		return e;
 	percent = info->quota_bytes > 0 ? info->used_bytes * 100 / info->quota_bytes : 0;
 	refuses = rp_outbox_room(d->ctl->ob, &why) != RP_OK;
-	rp_doctor_report(d, "quota",
-			 refuses || percent >= QUOTA_FAIL ? RP_DOCTOR_FAIL
-			 : percent >= QUOTA_WARN          ? RP_DOCTOR_WARN
-							  : RP_DOCTOR_OK,
-			 d->ledger.delivered > 0 ? "runpostctl purge --state delivered   (or raise quota)"
-						 : "raise quota, or let senders deliver what waits",
-			 "%s of %s used (%" PRIu64 "%%), format %u%s%s", rp_size_text(info->used_bytes, used),
-			 rp_size_text(info->quota_bytes, quota), percent, info->format,
-			 refuses ? "; nothing is taken: " : "", refuses ? why.text : "");
+	rp_doctor_report(
+	    d, "quota",
+	    refuses || percent >= QUOTA_FAIL ? RP_DOCTOR_FAIL
+	    : percent >= QUOTA_WARN          ? RP_DOCTOR_WARN
+					     : RP_DOCTOR_OK,
+	    d->ledger.delivered > 0 ? "runpostctl purge --state delivered   (or raise quota)"
+				    : "raise quota, or let senders deliver what waits",
+	    "%s of %s used (%" PRIu64 "%%), format %u%s%s", rp_size_text(info->used_bytes, used),
+	    rp_size_text(info->quota_bytes, quota), percent, info->format,
+	    refuses ? "; nothing is taken: " : "", refuses ? why.text : "");
 	rp_doctor_report(d, "disk",
 			 info->disk_free_bytes < reserve       ? RP_DOCTOR_FAIL
 			 : info->disk_free_bytes / 4 < reserve ? RP_DOCTOR_WARN
 							       : RP_DOCTOR_OK,
-			 "make room on the file system: below disk_reserve nothing is taken", "%s free, %s reserved",
-			 rp_size_text(info->disk_free_bytes, disk), rp_size_text(reserve, used));
+			 "make room on the file system: below disk_reserve nothing is taken",
+			 "%s free, %s reserved", rp_size_text(info->disk_free_bytes, disk),
+			 rp_size_text(reserve, used));
 	return RP_OK;
 }
 
@@ -130,7 +138,8 @@ static void see_reader(void *arg, const struct rp_reader_info *r)
 		*oldest = *r;
 }
 
-static enum rp_err check_readers(struct rp_doctor *d, const struct rp_outbox_info *info, struct rp_error *err)
+static enum rp_err check_readers(struct rp_doctor *d, const struct rp_outbox_info *info,
+				 struct rp_error *err)
 {
 	struct rp_reader_info oldest = {0};
 	char remedy[64];
@@ -146,36 +155,42 @@ static enum rp_err check_readers(struct rp_doctor *d, const struct rp_outbox_inf
 				 oldest.pid, oldest.lag);
 	else
 		rp_doctor_report(d, "readers",
-				 info->readers * 100 > info->max_readers * READERS_WARN ? RP_DOCTOR_WARN : RP_DOCTOR_OK,
-				 "end programs that have the outbox open", "%u of %u slots", info->readers,
-				 info->max_readers);
+				 info->readers * 100 > info->max_readers * READERS_WARN
+				     ? RP_DOCTOR_WARN
+				     : RP_DOCTOR_OK,
+				 "end programs that have the outbox open", "%u of %u slots",
+				 info->readers, info->max_readers);
 	return RP_OK;
 }
 
-/* Senders note steps of the wall clock against the boot clock. What the outbox was last written at, by the clock of that
- * moment, is all there is when none is alive. */
+/* Senders note steps of the wall clock against the boot clock. What the outbox was last written
+ * at, by the clock of that moment, is all there is when none is alive. */
 static void check_clock(struct rp_doctor *d, const struct rp_outbox_info *info)
 {
 	int64_t ahead_ms = info->latest_at_ms - d->ctl->now_at_ms, by_ms = d->clock_step_ms;
 	char text[RP_DURATION_TEXT_MAX];
 
 	if (ahead_ms > CLOCK_SLACK_MS)
-		rp_doctor_report(d, "clock", RP_DOCTOR_FAIL,
-				 d->beating > 0 ? "set the clock; senders move due times back with it within a second"
-						: "set the clock, or start a sender: it moves due times back with it",
-				 "the outbox was last written %s in the future: the clock was set back",
-				 rp_duration_format(ahead_ms, text));
+		rp_doctor_report(
+		    d, "clock", RP_DOCTOR_FAIL,
+		    d->beating > 0
+			? "set the clock; senders move due times back with it within a second"
+			: "set the clock, or start a sender: it moves due times back with it",
+		    "the outbox was last written %s in the future: the clock was set back",
+		    rp_duration_format(ahead_ms, text));
 	else if (by_ms != 0)
-		rp_doctor_report(d, "clock", RP_DOCTOR_WARN,
-				 "see what sets it (chronyc tracking, timedatectl): ages and due times go by it",
-				 "the wall clock was set %s by %s, within the hour or since sender-%u beat",
-				 by_ms > 0 ? "ahead" : "back", rp_duration_format(by_ms > 0 ? by_ms : -by_ms, text),
-				 d->clock_slot);
+		rp_doctor_report(
+		    d, "clock", RP_DOCTOR_WARN,
+		    "see what sets it (chronyc tracking, timedatectl): ages and due times go by it",
+		    "the wall clock was set %s by %s, within the hour or since sender-%u beat",
+		    by_ms > 0 ? "ahead" : "back",
+		    rp_duration_format(by_ms > 0 ? by_ms : -by_ms, text), d->clock_slot);
 	else
-		rp_doctor_report(d, "clock", RP_DOCTOR_OK, NULL, "%s",
-				 d->beating > 0
-				     ? "it was not set within the hour, as far as senders were there to see it"
-				     : "nothing was written in the future; no sender is there to see steps");
+		rp_doctor_report(
+		    d, "clock", RP_DOCTOR_OK, NULL, "%s",
+		    d->beating > 0
+			? "it was not set within the hour, as far as senders were there to see it"
+			: "nothing was written in the future; no sender is there to see steps");
 }
 
 static enum rp_err check_backlog(struct rp_doctor *d, struct rp_error *err)
@@ -187,7 +202,9 @@ static enum rp_err check_backlog(struct rp_doctor *d, struct rp_error *err)
 
 	if (e != RP_OK)
 		return e;
-	late_ms = oldest.waiting_due_at_ms == RP_LOOK_NEVER ? 0 : d->ctl->now_at_ms - oldest.waiting_due_at_ms;
+	late_ms = oldest.waiting_due_at_ms == RP_LOOK_NEVER
+		      ? 0
+		      : d->ctl->now_at_ms - oldest.waiting_due_at_ms;
 	if (late_ms < 0)
 		late_ms = 0;
 	rp_doctor_report(d, "backlog",
@@ -209,7 +226,8 @@ static bool add_failing(const struct rp_known_endpoint *k, unsigned nth, struct 
 		return rp_buf_add_text(names, ", ...");
 	if (nth > FAILING_NAMED)
 		return true;
-	return rp_buf_printf(names, "%s%.100s (%u in a row, last %s)", nth == 0 ? ": " : ", ", k->name, k->e.streak,
+	return rp_buf_printf(names, "%s%.100s (%u in a row, last %s)", nth == 0 ? ": " : ", ",
+			     k->name, k->e.streak,
 			     rp_cause_format(k->e.last_cause, k->e.last_status, cause));
 }
 
@@ -219,39 +237,47 @@ struct endpoint_counts {
 };
 
 /* What helps the first of those that need it most; NULL: nothing is said. */
-static bool add_endpoint_remedy(const struct rp_place *place, const struct endpoint_counts *c, struct rp_buf *out)
+static bool add_endpoint_remedy(const struct rp_place *place, const struct endpoint_counts *c,
+				struct rp_buf *out)
 {
 	bool is_command;
 
 	if (c->first_no_key != NULL)
 		return rp_command_add_check(out, place, c->first_no_key, &is_command);
 	if (c->first_failing != NULL)
-		return rp_command_add_on_endpoint(out, place, "runpostctl list --limit 10 --endpoint",
-						  c->first_failing);
+		return rp_command_add_on_endpoint(
+		    out, place, "runpostctl list --limit 10 --endpoint", c->first_failing);
 	return c->first_stopped == NULL ||
 	       rp_command_add_on_endpoint(out, place, "runpostctl resume", c->first_stopped);
 }
 
-static void report_endpoints(struct rp_doctor *d, size_t n, const struct endpoint_counts *c, const char *names)
+static void report_endpoints(struct rp_doctor *d, size_t n, const struct endpoint_counts *c,
+			     const char *names)
 {
 	struct rp_buf remedy = {0};
 
 	if (add_endpoint_remedy(&d->ctl->place, c, &remedy))
 		rp_doctor_report_command(
 		    d, "endpoints",
-		    c->parked + c->no_key + c->paused + c->disabled + c->failing > 0 ? RP_DOCTOR_WARN : RP_DOCTOR_OK,
-		    remedy.data, "%zu, of them %u parked, %u without a valid key, %u paused, %u disabled, %u failing%s",
+		    c->parked + c->no_key + c->paused + c->disabled + c->failing > 0
+			? RP_DOCTOR_WARN
+			: RP_DOCTOR_OK,
+		    remedy.data,
+		    "%zu, of them %u parked, %u without a valid key, %u paused, %u disabled, %u "
+		    "failing%s",
 		    n, c->parked, c->no_key, c->paused, c->disabled, c->failing, names);
 	else
 		d->no_memory = true;
 	rp_buf_release(&remedy);
 }
 
-static void count_endpoint(const struct rp_known_endpoint *k, int64_t now_at_ms, struct endpoint_counts *c)
+static void count_endpoint(const struct rp_known_endpoint *k, int64_t now_at_ms,
+			   struct endpoint_counts *c)
 {
 	/* the last cause stays for as long as nothing is sent, the parking does not */
 	bool no_key = strcmp(rp_known_endpoint_state(k), "no_key") == 0;
-	bool parked = !no_key && (k->e.control.breaker != RP_BREAKER_CLOSED || k->e.parked_until_ms > now_at_ms);
+	bool parked = !no_key && (k->e.control.breaker != RP_BREAKER_CLOSED ||
+				  k->e.parked_until_ms > now_at_ms);
 
 	c->no_key += no_key;
 	c->parked += parked;
@@ -309,7 +335,8 @@ static enum rp_err check_dead(struct rp_doctor *d, struct rp_error *err)
 			return err->code;
 	} while (scan.more);
 	rp_doctor_report(d, "dead", n > 0 ? RP_DOCTOR_WARN : RP_DOCTOR_OK, "runpostctl dead",
-			 "%" PRIu64 " dead letters, %" PRIu64 " of the last hour", d->ledger.dead, n);
+			 "%" PRIu64 " dead letters, %" PRIu64 " of the last hour", d->ledger.dead,
+			 n);
 	return RP_OK;
 }
 

@@ -69,7 +69,8 @@ void rp_known_endpoints_release(struct rp_known_endpoints *k)
 	memset(k, 0, sizeof *k);
 }
 
-const struct rp_known_endpoint *rp_known_endpoint_find(const struct rp_known_endpoints *k, uint64_t id)
+const struct rp_known_endpoint *rp_known_endpoint_find(const struct rp_known_endpoints *k,
+						       uint64_t id)
 {
 	struct rp_known_endpoint key = {.id = id};
 
@@ -108,7 +109,8 @@ int rp_endpoint_glob_resolve(struct rp_ctl *ctl, struct rp_endpoint_glob *g)
 	if (!f.named || f.n == 1)
 		return RP_EXIT_OK;
 	if (rp_text_escape((struct rp_span){g->name.data, g->name.len}, &shown))
-		rp_ctl_say("%s: taken as the name of this one endpoint; the pattern, which fits %zu, has a backslash "
+		rp_ctl_say("%s: taken as the name of this one endpoint; the pattern, which fits "
+			   "%zu, has a backslash "
 			   "in front",
 			   shown.data, f.n);
 	else
@@ -138,5 +140,6 @@ const char *rp_known_endpoint_state(const struct rp_known_endpoint *k)
 
 bool rp_known_endpoint_keeps_failing(const struct rp_endpoint *e)
 {
-	return e->streak >= 10 || (e->streak >= 3 && e->last_failure_at_ms - e->last_success_at_ms >= 3600000);
+	return e->streak >= 10 ||
+	       (e->streak >= 3 && e->last_failure_at_ms - e->last_success_at_ms >= 3600000);
 }

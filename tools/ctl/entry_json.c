@@ -9,7 +9,8 @@ const char *rp_entry_cause(const struct rp_entry *e, char out[RP_CAUSE_TEXT_MAX]
 {
 	const struct rp_delivery *d = &e->delivery;
 
-	return rp_cause_format(d->state == RP_STATE_DEAD ? d->cause : d->last_cause, d->http_status, out);
+	return rp_cause_format(d->state == RP_STATE_DEAD ? d->cause : d->last_cause, d->http_status,
+			       out);
 }
 
 const char *rp_entry_state(const struct rp_entry *e)
@@ -19,7 +20,8 @@ const char *rp_entry_state(const struct rp_entry *e)
 
 int64_t rp_entry_due_at_ms(const struct rp_entry *e)
 {
-	return e->delivery.state == RP_STATE_WAITING && !e->delivery.behind ? e->delivery.due_at_ms : 0;
+	return e->delivery.state == RP_STATE_WAITING && !e->delivery.behind ? e->delivery.due_at_ms
+									    : 0;
 }
 
 bool rp_entry_url(const struct rp_entry *e, struct rp_buf *out)
@@ -51,7 +53,8 @@ const char *rp_sender_text(unsigned slot, char out[RP_SENDER_TEXT_MAX])
 	return out;
 }
 
-const char *rp_attempt_outcome(const struct rp_attempt *a, bool damaged, char out[RP_CAUSE_TEXT_MAX])
+const char *rp_attempt_outcome(const struct rp_attempt *a, bool damaged,
+			       char out[RP_CAUSE_TEXT_MAX])
 {
 	if (damaged)
 		snprintf(out, RP_CAUSE_TEXT_MAX, "damaged");
@@ -89,7 +92,8 @@ static void set_state(struct rp_json_out *o, const struct rp_entry *e)
 	rp_json_out_time(o, "accepted_at", e->facts.accepted_at_ms);
 	rp_json_out_time(o, "next_attempt_at", rp_entry_due_at_ms(e));
 	set_or_null(o, "cause", rp_span_of(rp_entry_cause(e, cause)));
-	set_or_null(o, "last_cause", rp_span_of(rp_cause_format(d->last_cause, d->http_status, cause)));
+	set_or_null(o, "last_cause",
+		    rp_span_of(rp_cause_format(d->last_cause, d->http_status, cause)));
 	rp_json_out_time(o, "state_at", d->state_at_ms);
 	rp_json_out_time(o, "expires_at", d->expires_at_ms);
 	rp_json_out_int(o, "failures", d->failures);
@@ -134,7 +138,8 @@ static void set_ms(struct rp_json_out *o, const char *name, int64_t us)
 		rp_json_out_null(o, name);
 }
 
-static bool set_foreign(struct rp_json_out *o, const char *name, const struct rp_entry *e, struct rp_span text)
+static bool set_foreign(struct rp_json_out *o, const char *name, const struct rp_entry *e,
+			struct rp_span text)
 {
 	struct rp_buf shown = {0};
 	bool ok = rp_entry_foreign(e, text, &shown);
@@ -161,7 +166,8 @@ static void set_timings(struct rp_json_out *o, const struct rp_outcome *out)
 		rp_json_out_null(o, "http_version");
 }
 
-struct rp_json_out *rp_attempt_json(const struct rp_entry *e, uint32_t n, const struct rp_attempt *a, bool damaged)
+struct rp_json_out *rp_attempt_json(const struct rp_entry *e, uint32_t n,
+				    const struct rp_attempt *a, bool damaged)
 {
 	const struct rp_outcome *out = &a->outcome;
 	struct rp_json_out *o = rp_json_out_new();
@@ -179,7 +185,8 @@ struct rp_json_out *rp_attempt_json(const struct rp_entry *e, uint32_t n, const 
 	else
 		rp_json_out_null(o, "http_status");
 	rp_json_out_text(o, "sender", rp_sender_text(a->slot, sender));
-	ok = set_foreign(o, "response", e, (struct rp_span){(const char *)out->response, out->response_bytes});
+	ok = set_foreign(o, "response", e,
+			 (struct rp_span){(const char *)out->response, out->response_bytes});
 	set_timings(o, out);
 	ok = ok && set_foreign(o, "detail", e, rp_span_of(out->detail));
 	rp_json_out_bool(o, "late", a->late);

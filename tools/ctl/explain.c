@@ -15,13 +15,15 @@ static void add_command(struct work *w, const char *what, const char *verb)
 		return;
 	x->commands[x->n_commands].what = what;
 	snprintf(words, sizeof words, "runpostctl %s", verb);
-	no_memory_unless(w, rp_command_add_on(&x->commands[x->n_commands++].command, w->in->place, words, w->id));
+	no_memory_unless(w, rp_command_add_on(&x->commands[x->n_commands++].command, w->in->place,
+					      words, w->id));
 }
 
-/* --- what happened ---------------------------------------------------------------------------------------------------
+/* --- what happened ------------------------------------------------------------------------
  */
 
-void rp_explain_add_attempt(struct rp_explain_attempts *a, uint32_t n, const struct rp_attempt *attempt)
+void rp_explain_add_attempt(struct rp_explain_attempts *a, uint32_t n,
+			    const struct rp_attempt *attempt)
 {
 	const struct rp_outcome *o = &attempt->outcome;
 	unsigned status = o->cause == RP_CAUSE_HTTP ? o->http_status : 0;
@@ -80,7 +82,8 @@ static void tell_attempts(struct work *w)
 	if (a->last_cause == RP_CAUSE_SENDER_LOST)
 		say(w, to, "was lost with its sender: nobody knows whether it arrived.");
 	else if (a->last_cause == RP_CAUSE_NONE)
-		say(w, to, "was answered with %u after %s.", a->last_status, span(a->last_duration_ms));
+		say(w, to, "was answered with %u after %s.", a->last_status,
+		    span(a->last_duration_ms));
 	else
 		say(w, to, "came back with %s after %s", cause_text(a->last_cause, a->last_status),
 		    span(a->last_duration_ms));
@@ -103,15 +106,18 @@ static void tell_past(struct work *w)
 	else
 		say(w, to, " It has never been attempted.");
 	if (w->d->replays > 0)
-		say(w, to, " It was replayed %" PRIu32 " time%s; its retry budget began anew %s, %u failure%s ago.",
-		    w->d->replays, w->d->replays == 1 ? "" : "s", when(w, w->d->budget_at_ms), w->d->failures,
-		    w->d->failures == 1 ? "" : "s");
+		say(w, to,
+		    " It was replayed %" PRIu32
+		    " time%s; its retry budget began anew %s, %u failure%s ago.",
+		    w->d->replays, w->d->replays == 1 ? "" : "s", when(w, w->d->budget_at_ms),
+		    w->d->failures, w->d->failures == 1 ? "" : "s");
 	if (w->d->losses > 0)
-		say(w, to, " Its sender was lost %u time%s in a row; after %d it is dead as poison.", w->d->losses,
-		    w->d->losses == 1 ? "" : "s", RP_LOSSES_MAX);
+		say(w, to,
+		    " Its sender was lost %u time%s in a row; after %d it is dead as poison.",
+		    w->d->losses, w->d->losses == 1 ? "" : "s", RP_LOSSES_MAX);
 }
 
-/* --- states ----------------------------------------------------------------------------------------------------------
+/* --- states -------------------------------------------------------------------------------
  */
 
 /* The attempts it has left, from the time it can go at the earliest. */
@@ -184,8 +190,8 @@ static void tell_why_it_waits(struct work *w)
 		say(w, &x->why, "Its last attempt failed (%s), and it waits for the next one.",
 		    cause_text(d->last_cause, d->http_status));
 	else
-		say(w, &x->why, "It has been due for %s, and waits for %s.", span(now_at_ms - d->due_at_ms),
-		    what_it_waits_for(x->blocks[0].code));
+		say(w, &x->why, "It has been due for %s, and waits for %s.",
+		    span(now_at_ms - d->due_at_ms), what_it_waits_for(x->blocks[0].code));
 	if (w->ep->paused && (d->behind || d->due_at_ms > now_at_ms))
 		say(w, &x->why, " Besides, its endpoint is paused.");
 	advise(w);
@@ -202,16 +208,19 @@ static void tell_what_comes(struct work *w)
 		return;
 	}
 	if (d->behind) {
-		say(w, &x->next, "It is due as soon as the one in front is delivered, dead or removed.");
+		say(w, &x->next,
+		    "It is due as soon as the one in front is delivered, dead or removed.");
 		return;
 	}
 	foresee(w, d->due_at_ms > now_at_ms ? d->due_at_ms : now_at_ms);
 	if (w->ep->paused)
-		say(w, &x->next, "Attempt #%" PRIu32 " after its endpoint is resumed", d->attempts + 1);
+		say(w, &x->next, "Attempt #%" PRIu32 " after its endpoint is resumed",
+		    d->attempts + 1);
 	else
 		say(w, &x->next, "Attempt #%" PRIu32, d->attempts + 1);
 	if (!w->ep->paused || x->forecast.earliest_at_ms > now_at_ms)
-		say(w, &x->next, "%s %s%s", w->ep->paused ? "," : "", when(w, x->forecast.earliest_at_ms),
+		say(w, &x->next, "%s %s%s", w->ep->paused ? "," : "",
+		    when(w, x->forecast.earliest_at_ms),
 		    strcmp(x->blocks[0].code, "turn") != 0 ? " at the earliest" : "");
 	say(w, &x->next, ".");
 }
@@ -235,22 +244,26 @@ static void explain_in_flight(struct work *w)
 	struct rp_explanation *x = w->out;
 	int64_t for_ms = in->now_at_ms - w->d->state_at_ms;
 
-	say(w, &x->why, "sender-%u has had it for %s and makes attempt #%" PRIu32 "; an attempt may take %s.",
+	say(w, &x->why,
+	    "sender-%u has had it for %s and makes attempt #%" PRIu32 "; an attempt may take %s.",
 	    w->d->slot, span(for_ms), w->d->attempts, span(in->policy->timeout_ms));
 	if (!in->holder_known || !in->holder_alive) {
 		say(w, &x->next,
-		    "That sender is gone: the next one that looks takes it back and sends it again. Nobody knows "
+		    "That sender is gone: the next one that looks takes it back and sends it "
+		    "again. Nobody knows "
 		    "whether it "
 		    "arrived.");
 		rp_explain_senders(w);
 	} else if (!in->holder_beats) {
 		say(w, &x->next,
-		    "That sender (pid %" PRIu32 ") is alive but gives no sign of life: after a lease of %s the "
+		    "That sender (pid %" PRIu32
+		    ") is alive but gives no sign of life: after a lease of %s the "
 		    "others take the entry back.",
 		    in->holder_pid, span(in->lease_ms));
 	} else {
 		say(w, &x->next, "Its outcome is settled within %s.",
-		    span(in->policy->timeout_ms > for_ms ? in->policy->timeout_ms - for_ms + 1000 : 1000));
+		    span(in->policy->timeout_ms > for_ms ? in->policy->timeout_ms - for_ms + 1000
+							 : 1000));
 	}
 	add_command(w, "remove it; the attempt under way is not called back", "purge");
 }
@@ -261,7 +274,8 @@ static void explain_held(struct work *w)
 
 	say(w, &x->why, "An operator parked it %s.", when(w, w->d->state_at_ms));
 	say(w, &x->next, "Nothing, until it is released%s.",
-	    w->d->order_key != 0 && !w->d->behind ? "; later entries with its order_by wait for it" : "");
+	    w->d->order_key != 0 && !w->d->behind ? "; later entries with its order_by wait for it"
+						  : "");
 	add_command(w, "let it wait for a sender again", "release");
 	add_command(w, "remove it for good", "purge");
 }
@@ -270,16 +284,17 @@ static void explain_held(struct work *w)
 static void tell_removal(struct work *w, int64_t keep_ms, const char *setting)
 {
 	if (keep_ms > 0)
-		say(w, &w->out->next, "A sender removes it %s (%s = %s).", when(w, w->d->state_at_ms + keep_ms),
-		    setting, span(keep_ms));
+		say(w, &w->out->next, "A sender removes it %s (%s = %s).",
+		    when(w, w->d->state_at_ms + keep_ms), setting, span(keep_ms));
 	else
 		say(w, &w->out->next, "It is kept until somebody purges it (%s = 0).", setting);
 }
 
 static void explain_delivered(struct work *w)
 {
-	say(w, &w->out->why, "Its receiver answered with %u %s, to attempt #%" PRIu32 ".", w->d->http_status,
-	    when(w, w->d->state_at_ms), w->in->attempts.n > 0 ? w->in->attempts.last_n : w->d->attempts);
+	say(w, &w->out->why, "Its receiver answered with %u %s, to attempt #%" PRIu32 ".",
+	    w->d->http_status, when(w, w->d->state_at_ms),
+	    w->in->attempts.n > 0 ? w->in->attempts.last_n : w->d->attempts);
 	tell_removal(w, w->in->keep_delivered_ms, "keep_delivered");
 	add_command(w, "send it once more, with the same webhook-id", "replay");
 }
@@ -290,9 +305,11 @@ static void explain_dead(struct work *w)
 	const struct rp_delivery *d = w->d;
 	struct rp_advice a = rp_advice(d->cause, d->last_cause, d->http_status);
 
-	say(w, &x->why, "It was given up %s as %s", when(w, d->state_at_ms), cause_text(d->cause, d->http_status));
+	say(w, &x->why, "It was given up %s as %s", when(w, d->state_at_ms),
+	    cause_text(d->cause, d->http_status));
 	if (d->last_cause != RP_CAUSE_NONE && d->last_cause != d->cause)
-		say(w, &x->why, "; its last attempt came back with %s", cause_text(d->last_cause, d->http_status));
+		say(w, &x->why, "; its last attempt came back with %s",
+		    cause_text(d->last_cause, d->http_status));
 	say(w, &x->why, ". What to do: %s%s.", a.what, a.then);
 	tell_removal(w, w->in->keep_dead_ms, "keep_dead");
 	if (w->ep->disabled)
@@ -329,10 +346,13 @@ void rp_explain(const struct rp_explain_input *in, struct rp_explanation *out)
 		explain_dead(&w);
 		return;
 	}
-	say(&w, &out->why, "Its delivery record is damaged: it is never sent, and dead as soon as a sender meets it.");
+	say(&w, &out->why,
+	    "Its delivery record is damaged: it is never sent, and dead as soon as a sender meets "
+	    "it.");
 	add_command(&w, "remove it for good", "purge");
 	out->commands[out->n_commands].what = "look for more damage";
-	no_memory_unless(&w, rp_command_add(&out->commands[out->n_commands++].command, in->place, "runpostctl verify"));
+	no_memory_unless(&w, rp_command_add(&out->commands[out->n_commands++].command, in->place,
+					    "runpostctl verify"));
 }
 
 void rp_explanation_release(struct rp_explanation *x)

@@ -1,5 +1,6 @@
-/* explain.h - why an entry is where it is, what holds it up, what comes next, and the command that would change it. Pure:
- * values in, sentences out, so that every case can be tested as a row of a table. verb_explain.c fetches and prints. */
+/* explain.h - why an entry is where it is, what holds it up, what comes next, and the command that
+ * would change it. Pure: values in, sentences out, so that every case can be tested as a row of a
+ * table. verb_explain.c fetches and prints. */
 #ifndef RP_CTL_EXPLAIN_H
 #define RP_CTL_EXPLAIN_H
 
@@ -28,7 +29,8 @@ struct rp_explain_attempts {
 	unsigned last_status, last_slot;
 	char last_detail[RP_DETAIL_TEXT_MAX]; /* as it was stored: not yet masked */
 };
-void rp_explain_add_attempt(struct rp_explain_attempts *a, uint32_t n, const struct rp_attempt *attempt);
+void rp_explain_add_attempt(struct rp_explain_attempts *a, uint32_t n,
+			    const struct rp_attempt *attempt);
 
 struct rp_explain_input {
 	const struct rp_entry *entry;
@@ -37,7 +39,8 @@ struct rp_explain_input {
 	struct rp_explain_attempts attempts;
 	int64_t now_at_ms;
 	int64_t lease_ms, keep_delivered_ms, keep_dead_ms;
-	/* Senders that hold their slot, those of them that beat within the lease, and how long ago the last beat was. */
+	/* Senders that hold their slot, those of them that beat within the lease, and how long ago
+	 * the last beat was. */
 	unsigned n_alive, n_beating;
 	int64_t beat_age_ms;
 	/* IN_FLIGHT: the sender that has it. */
@@ -52,8 +55,8 @@ struct rp_explain_input {
 };
 
 /* What keeps a waiting entry from being sent now. The codes are part of the JSON and never change:
- *   no_sender, senders_stopped, disabled, paused, no_key, breaker_open, breaker_probing, window, rate, order, not_before,
- *   retry_delay, expired, turn */
+ *   no_sender, senders_stopped, disabled, paused, no_key, breaker_open, breaker_probing, window,
+ *   rate, order, not_before, retry_delay, expired, turn */
 struct rp_explain_block {
 	const char *code;
 	int64_t until_at_ms; /* 0: nobody can tell, or until somebody does something */
@@ -76,7 +79,8 @@ struct rp_explanation {
 	bool no_memory;
 };
 
-/* Fills an empty ({0}) explanation; release either way. The input must live as long as the forecast is asked. */
+/* Fills an empty ({0}) explanation; release either way. The input must live as long as the
+ * forecast is asked. */
 void rp_explain(const struct rp_explain_input *in, struct rp_explanation *out);
 void rp_explanation_release(struct rp_explanation *x);
 

@@ -1,5 +1,5 @@
-/* explain_work.h - what the two files of the reasoning share: explain.c tells states, past and future, explain_blocks.c what
- * holds an entry up. */
+/* explain_work.h - what the two files of the reasoning share: explain.c tells states, past and
+ * future, explain_blocks.c what holds an entry up. */
 #ifndef RP_CTL_EXPLAIN_WORK_H
 #define RP_CTL_EXPLAIN_WORK_H
 
@@ -19,7 +19,8 @@ struct work {
 	char id[RP_ID_TEXT_MAX];
 };
 
-static inline __attribute__((format(printf, 3, 4))) void say(struct work *w, struct rp_buf *to, const char *fmt, ...)
+static inline __attribute__((format(printf, 3, 4))) void say(struct work *w, struct rp_buf *to,
+							     const char *fmt, ...)
 {
 	char text[640];
 	va_list ap;
@@ -66,8 +67,8 @@ static inline void no_memory_unless(struct work *w, bool ok)
 		w->out->no_memory = true;
 }
 
-/* Fill w->out->blocks: for one that waits, at least one; for one under way whose sender is gone, what is wrong with the
- * others. */
+/* Fill w->out->blocks: for one that waits, at least one; for one under way whose sender is gone,
+ * what is wrong with the others. */
 void rp_explain_blocks(struct work *w);
 void rp_explain_senders(struct work *w);
 

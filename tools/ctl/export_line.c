@@ -9,7 +9,8 @@
 #include "core/scan.h"
 #include "shown.h"
 
-/* A member's name and its value, a string; the name is not looked for in other spellings: engines print it as it is. */
+/* A member's name and its value, a string; the name is not looked for in other spellings: engines
+ * print it as it is. */
 static bool value_hides(struct rp_span rest)
 {
 	static const char space[] = " \t\r\n";
@@ -25,7 +26,8 @@ static bool value_hides(struct rp_span rest)
 		rest = (struct rp_span){rest.ptr + 1, rest.len - 1};
 	while (rest.len > 0 && memchr(space, rest.ptr[0], sizeof space - 1) != NULL);
 	if (rest.len == 0 || rest.ptr[0] != '"')
-		return false; /* null, or a member of another meaning, whose own members are looked at */
+		/* null, or a member of another meaning, whose own members are looked at */
+		return false;
 	for (n = 1; n < rest.len && rest.ptr[n] != '"'; n++)
 		n += rest.ptr[n] == '\\';
 	if (n == 1)
@@ -41,7 +43,8 @@ static bool payload_hides(struct rp_span payload)
 	static const char name[] = "\"webhook\"";
 	const char *at = payload.ptr, *end = at + payload.len;
 
-	while (payload.len > 0 && (at = memmem(at, (size_t)(end - at), name, sizeof name - 1)) != NULL) {
+	while (payload.len > 0 &&
+	       (at = memmem(at, (size_t)(end - at), name, sizeof name - 1)) != NULL) {
 		at += sizeof name - 1;
 		if (value_hides((struct rp_span){at, (size_t)(end - at)}))
 			return true;
@@ -59,7 +62,8 @@ bool rp_export_has_secrets(const struct rp_entry *e, struct rp_span payload)
 static bool add_text(struct rp_buf *out, const char *name, struct rp_span value)
 {
 	return rp_buf_printf(out, "\"%s\":", name) &&
-	       (value.len > 0 ? rp_json_quote(value, out) : rp_buf_add_text(out, "null")) && rp_buf_add_char(out, ',');
+	       (value.len > 0 ? rp_json_quote(value, out) : rp_buf_add_text(out, "null")) &&
+	       rp_buf_add_char(out, ',');
 }
 
 static bool add_int(struct rp_buf *out, const char *name, uint64_t value)
@@ -74,7 +78,8 @@ static bool add_time(struct rp_buf *out, const char *name, int64_t at_ms)
 	return add_text(out, name, rp_span_of(at_ms != 0 ? rp_time_format(at_ms, text) : ""));
 }
 
-static bool add_cause(struct rp_buf *out, const char *name, enum rp_cause cause, unsigned http_status)
+static bool add_cause(struct rp_buf *out, const char *name, enum rp_cause cause,
+		      unsigned http_status)
 {
 	char text[RP_CAUSE_TEXT_MAX];
 
@@ -109,10 +114,12 @@ static bool add_headers(struct rp_buf *out, struct rp_span headers, bool with_se
 		colon = memchr(at, ':', (size_t)(eol - at));
 		if (colon == NULL)
 			break;
-		ok = rp_buf_add_text(out, comma) && rp_json_quote((struct rp_span){at, (size_t)(colon - at)}, out) &&
+		ok = rp_buf_add_text(out, comma) &&
+		     rp_json_quote((struct rp_span){at, (size_t)(colon - at)}, out) &&
 		     rp_buf_add_char(out, ':') &&
 		     (with_secrets && colon + 2 <= eol
-			  ? rp_json_quote((struct rp_span){colon + 2, (size_t)(eol - colon - 2)}, out)
+			  ? rp_json_quote((struct rp_span){colon + 2, (size_t)(eol - colon - 2)},
+					  out)
 			  : rp_buf_add_text(out, "\"REDACTED\""));
 		comma = ",";
 		at = eol < end ? eol + 1 : end;
@@ -136,8 +143,8 @@ static bool is_utf8(struct rp_span s)
 
 static bool add_base64(struct rp_buf *out, const char *name, struct rp_span bytes)
 {
-	return rp_buf_printf(out, "\"%s\":\"", name) && rp_base64_encode(bytes.ptr, bytes.len, out) &&
-	       rp_buf_add_text(out, "\",");
+	return rp_buf_printf(out, "\"%s\":\"", name) &&
+	       rp_base64_encode(bytes.ptr, bytes.len, out) && rp_buf_add_text(out, "\",");
 }
 
 static bool add_hash(struct rp_buf *out, struct rp_span payload)
@@ -152,13 +159,14 @@ static bool add_hash(struct rp_buf *out, struct rp_span payload)
 	return ok && rp_buf_add_text(out, "\",");
 }
 
-/* As a string and not as the value itself: what reads and writes the line on its way (jq, say) then cannot change the
- * bytes. */
+/* As a string and not as the value itself: what reads and writes the line on its way (jq, say)
+ * then cannot change the bytes. */
 static bool add_payload(struct rp_buf *out, struct rp_span payload)
 {
 	if (!add_hash(out, payload))
 		return false;
-	return is_utf8(payload) ? add_text(out, "payload", payload) : add_base64(out, "payload_base64", payload);
+	return is_utf8(payload) ? add_text(out, "payload", payload)
+				: add_base64(out, "payload_base64", payload);
 }
 
 static bool add_identity(struct rp_buf *out, const struct rp_entry *e, bool with_secrets)
@@ -168,10 +176,12 @@ static bool add_identity(struct rp_buf *out, const struct rp_entry *e, bool with
 	struct rp_buf room = {0};
 	bool ok;
 
-	ok = add_text(out, "id", rp_span_of(rp_id_format(f->id, id))) && add_int(out, "seq", e->seq) &&
-	     add_text(out, "run_id", f->run_id) && add_text(out, "thread_id", f->thread_id) &&
-	     add_text(out, "event", f->event) && add_text(out, "state", rp_span_of(rp_state_name(e->delivery.state))) &&
-	     add_text(out, "endpoint", with_secrets ? e->endpoint : rp_shown_name(e->endpoint, &room)) &&
+	ok = add_text(out, "id", rp_span_of(rp_id_format(f->id, id))) &&
+	     add_int(out, "seq", e->seq) && add_text(out, "run_id", f->run_id) &&
+	     add_text(out, "thread_id", f->thread_id) && add_text(out, "event", f->event) &&
+	     add_text(out, "state", rp_span_of(rp_state_name(e->delivery.state))) &&
+	     add_text(out, "endpoint",
+		      with_secrets ? e->endpoint : rp_shown_name(e->endpoint, &room)) &&
 	     add_url(out, f->url, with_secrets) && add_text(out, "operation", f->operation) &&
 	     add_text(out, "order_by", f->order_by) && add_headers(out, f->headers, with_secrets);
 	rp_buf_release(&room);
@@ -190,20 +200,24 @@ static bool add_delivery(struct rp_buf *out, const struct rp_entry *e)
 				    : rp_buf_add_text(out, "\"http_status\":null,")) &&
 	       add_time(out, "accepted_at", e->facts.accepted_at_ms) &&
 	       add_time(out, "not_before", e->facts.not_before_at_ms) &&
-	       add_time(out, "expires_at", d->expires_at_ms) && add_time(out, "state_at", d->state_at_ms) &&
-	       add_time(out, "due_at", d->due_at_ms) && add_time(out, "budget_at", d->budget_at_ms);
+	       add_time(out, "expires_at", d->expires_at_ms) &&
+	       add_time(out, "state_at", d->state_at_ms) && add_time(out, "due_at", d->due_at_ms) &&
+	       add_time(out, "budget_at", d->budget_at_ms);
 }
 
-bool rp_export_line(const struct rp_entry *e, struct rp_span payload, bool with_secrets, struct rp_buf *out)
+bool rp_export_line(const struct rp_entry *e, struct rp_span payload, bool with_secrets,
+		    struct rp_buf *out)
 {
 	bool complete = with_secrets || !rp_export_has_secrets(e, payload);
 	size_t before = out->len;
 	bool ok;
 
 	assert(!e->damaged && e->delivery.state != 0 && payload.len == e->facts.payload_bytes);
-	ok = rp_buf_add_text(out, "{\"v\":1,") && add_identity(out, e, with_secrets) && add_delivery(out, e) &&
+	ok = rp_buf_add_text(out, "{\"v\":1,") && add_identity(out, e, with_secrets) &&
+	     add_delivery(out, e) &&
 	     (!complete || add_base64(out, "dedupe_key", e->facts.dedupe_key)) &&
-	     add_int(out, "payload_bytes", payload.len) && (!complete || add_payload(out, payload)) &&
+	     add_int(out, "payload_bytes", payload.len) &&
+	     (!complete || add_payload(out, payload)) &&
 	     rp_buf_printf(out, "\"complete\":%s}\n", complete ? "true" : "false");
 	if (ok)
 		return true;

@@ -135,7 +135,8 @@ static bool take_number(struct reading *r, enum want which, uint64_t max, uint64
 	if (!is_given(w))
 		return true;
 	for (i = 0; i < w->raw.len; i++) {
-		if (w->type != RP_JSON_NUMBER || w->raw.ptr[i] < '0' || w->raw.ptr[i] > '9' || *out > max)
+		if (w->type != RP_JSON_NUMBER || w->raw.ptr[i] < '0' || w->raw.ptr[i] > '9' ||
+		    *out > max)
 			return wrong(r, which, "must be a whole number, and not so large");
 		*out = *out * 10 + (uint64_t)(w->raw.ptr[i] - '0');
 	}
@@ -151,7 +152,9 @@ static bool take_time(struct reading *r, enum want which, int64_t *out_at_ms)
 		return false;
 	if (text.len == 0 || (rp_time_parse(text, out_at_ms) && *out_at_ms > 0))
 		return true;
-	return wrong(r, which, "must be a time after 1970 as in RFC 3339, such as \"2026-11-23T12:00:00.000Z\"");
+	return wrong(
+	    r, which,
+	    "must be a time after 1970 as in RFC 3339, such as \"2026-11-23T12:00:00.000Z\"");
 }
 
 static bool take_cause(struct reading *r, enum want which, enum rp_cause *out)
@@ -181,7 +184,8 @@ static bool take_state(struct reading *r)
 	/* Its sender is far away: it is as good as returned. */
 	if (d->state == RP_STATE_IN_FLIGHT)
 		d->state = RP_STATE_WAITING;
-	return d->state != 0 || wrong(r, W_STATE, "must be waiting, in_flight, held, delivered or dead");
+	return d->state != 0 ||
+	       wrong(r, W_STATE, "must be waiting, in_flight, held, delivered or dead");
 }
 
 static bool take_id(struct reading *r)
@@ -229,7 +233,8 @@ static bool add_header(void *arg, const char *name, const char *value)
 
 	if (problem != NULL)
 		return wrong(h->r, W_HEADERS, problem);
-	if (++h->n > HEADERS_MAX || at - h->from + strlen(name) + strlen(value) + 3 > RP_EXTRA_HEADERS_MAX)
+	if (++h->n > HEADERS_MAX ||
+	    at - h->from + strlen(name) + strlen(value) + 3 > RP_EXTRA_HEADERS_MAX)
 		return wrong(h->r, W_HEADERS, "more than 32, or together more than 2048 bytes");
 	if (!rp_buf_printf(text, "%s: %s\n", name, value))
 		return wrong(h->r, W_HEADERS, "out of memory");
@@ -256,7 +261,8 @@ static bool take_headers(struct reading *r)
 	free(bad_name);
 	if (!ok && (r->err == NULL || r->err->code == RP_OK))
 		return wrong(r, W_HEADERS, "must be an object of strings, {\"name\": \"value\"}");
-	r->l->entry.facts.headers = (struct rp_span){r->l->text.data + h.from, r->l->text.len - h.from};
+	r->l->entry.facts.headers =
+	    (struct rp_span){r->l->text.data + h.from, r->l->text.len - h.from};
 	return ok;
 }
 
@@ -319,20 +325,22 @@ static bool take_payload(struct reading *r)
 	struct rp_scan_error at;
 	struct rp_span digest;
 
-	if (is_given(&r->wants[W_PAYLOAD_BASE64]) ? !take_base64_payload(r) : !take_string(r, W_PAYLOAD, &l->payload))
+	if (is_given(&r->wants[W_PAYLOAD_BASE64]) ? !take_base64_payload(r)
+						  : !take_string(r, W_PAYLOAD, &l->payload))
 		return false;
 	if (l->payload.len == 0)
 		return wrong(r, W_PAYLOAD, "is missing; the line was exported without it");
 	if (!rp_scan_object(l->payload, NULL, 0, &at)) {
-		rp_fail(r->err, RP_ERR_INVAL, "payload: byte %zu: %s; a payload is a JSON object", at.offset + 1,
-			at.message);
+		rp_fail(r->err, RP_ERR_INVAL, "payload: byte %zu: %s; a payload is a JSON object",
+			at.offset + 1, at.message);
 		return false;
 	}
 	if (!take_string(r, W_SHA256, &digest))
 		return false;
 	if (digest.len > 0 && !is_digest_of(digest, l->payload))
 		return wrong(r, W_SHA256,
-			     "does not fit the payload, which has been changed; remove this member if that was meant");
+			     "does not fit the payload, which has been changed; remove this member "
+			     "if that was meant");
 	l->entry.facts.payload_bytes = l->payload.len;
 	l->entry.facts.payload_hash = rp_payload_hash(l->payload.ptr, l->payload.len);
 	return true;
@@ -344,8 +352,10 @@ static bool take_counts(struct reading *r)
 	uint64_t attempts, failures, losses, replays, status;
 
 	if (!take_number(r, W_ATTEMPTS, UINT32_MAX / 2, &attempts) ||
-	    !take_number(r, W_FAILURES, UINT16_MAX, &failures) || !take_number(r, W_LOSSES, UINT16_MAX, &losses) ||
-	    !take_number(r, W_REPLAYS, UINT32_MAX / 2, &replays) || !take_number(r, W_HTTP_STATUS, 999, &status))
+	    !take_number(r, W_FAILURES, UINT16_MAX, &failures) ||
+	    !take_number(r, W_LOSSES, UINT16_MAX, &losses) ||
+	    !take_number(r, W_REPLAYS, UINT32_MAX / 2, &replays) ||
+	    !take_number(r, W_HTTP_STATUS, 999, &status))
 		return false;
 	d->attempts = (uint32_t)attempts;
 	d->failures = (unsigned)failures;
@@ -360,9 +370,11 @@ static bool take_times(struct reading *r)
 	struct rp_facts *f = &r->l->entry.facts;
 	struct rp_delivery *d = &r->l->entry.delivery;
 
-	if (!take_time(r, W_ACCEPTED_AT, &f->accepted_at_ms) || !take_time(r, W_NOT_BEFORE, &f->not_before_at_ms) ||
-	    !take_time(r, W_EXPIRES_AT, &f->expires_at_ms) || !take_time(r, W_STATE_AT, &d->state_at_ms) ||
-	    !take_time(r, W_DUE_AT, &d->due_at_ms) || !take_time(r, W_BUDGET_AT, &d->budget_at_ms))
+	if (!take_time(r, W_ACCEPTED_AT, &f->accepted_at_ms) ||
+	    !take_time(r, W_NOT_BEFORE, &f->not_before_at_ms) ||
+	    !take_time(r, W_EXPIRES_AT, &f->expires_at_ms) ||
+	    !take_time(r, W_STATE_AT, &d->state_at_ms) || !take_time(r, W_DUE_AT, &d->due_at_ms) ||
+	    !take_time(r, W_BUDGET_AT, &d->budget_at_ms))
 		return false;
 	if (f->accepted_at_ms == 0)
 		return wrong(r, W_ACCEPTED_AT, "is missing");
@@ -381,12 +393,14 @@ static bool check_kind(struct reading *r)
 		return false;
 	if (version != 1) {
 		rp_fail(r->err, RP_ERR_INVAL,
-			"v: must be 1: this is not a line of `runpostctl export` that this version knows");
+			"v: must be 1: this is not a line of `runpostctl export` that this version "
+			"knows");
 		return false;
 	}
 	if (r->wants[W_COMPLETE].type == RP_JSON_FALSE) {
 		rp_fail(r->err, RP_ERR_INVAL,
-			"it was exported without its secrets, so it could never be delivered; export it again with "
+			"it was exported without its secrets, so it could never be delivered; "
+			"export it again with "
 			"--with-secrets");
 		return false;
 	}
@@ -408,14 +422,15 @@ enum rp_err rp_import_line(struct rp_import_line *l, struct rp_span line, struct
 		r.wants[i].name = names[i];
 	if (!rp_scan_object(line, r.wants, W_COUNT, &at))
 		return rp_fail(err, RP_ERR_INVAL, "byte %zu: %s", at.offset + 1, at.message);
-	/* decoded once, an endpoint's name beside its URL, a payload beside its base64: never more than this */
+	/* decoded once, an endpoint's name beside its URL, a payload beside its base64: never more
+	 * than this */
 	if (!rp_buf_reserve(&l->text, 3 * line.len + 512))
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	if (!check_kind(&r) || !take_id(&r) || !take_state(&r) || !take_url(&r) ||
 	    !take_field(&r, W_RUN_ID, &f->run_id) || !take_field(&r, W_THREAD_ID, &f->thread_id) ||
 	    !take_field(&r, W_EVENT, &f->event) || !take_field(&r, W_OPERATION, &f->operation) ||
-	    !take_field(&r, W_ORDER_BY, &f->order_by) || !take_headers(&r) || !take_counts(&r) || !take_times(&r) ||
-	    !take_dedupe_key(&r) || !take_payload(&r))
+	    !take_field(&r, W_ORDER_BY, &f->order_by) || !take_headers(&r) || !take_counts(&r) ||
+	    !take_times(&r) || !take_dedupe_key(&r) || !take_payload(&r))
 		return RP_ERR_INVAL;
 	return RP_OK;
 }

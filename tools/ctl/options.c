@@ -46,32 +46,42 @@ static const struct {
     {"endpoint", "GLOB", RP_SELECT_ENDPOINT, FILTER, "its name or URL; without a '/': its host"},
     {"run", "RUN_ID", RP_SELECT_RUN, FILTER, "entries of this run"},
     {"thread", "THREAD_ID", RP_SELECT_THREAD, FILTER, "entries whose run has this thread_id"},
-    {"event", "STATUS", RP_SELECT_EVENT, FILTER, "entries whose run ended so: success, error, timeout, interrupted"},
-    {"cause", "C", RP_SELECT_CAUSE, FILTER, "timeout, dns, http (any status), http_503, exhausted, ..."},
+    {"event", "STATUS", RP_SELECT_EVENT, FILTER,
+     "entries whose run ended so: success, error, timeout, interrupted"},
+    {"cause", "C", RP_SELECT_CAUSE, FILTER,
+     "timeout, dns, http (any status), http_503, exhausted, ..."},
     {"attempts", "N", RP_SELECT_ATTEMPTS, FILTER, "attempts so far: 3, '>=5', '>5', '<=2', '<2'"},
-    {"group", "G", RP_SELECT_GROUP, RP_ACCEPTS_SELECTOR, "dead letters of this group of `runpostctl dead`"},
-    {"since", "T", RP_SELECT_SINCE, FILTER, "accepted at or after T: 2h (ago) or 2026-11-23T12:00:00Z"},
+    {"group", "G", RP_SELECT_GROUP, RP_ACCEPTS_SELECTOR,
+     "dead letters of this group of `runpostctl dead`"},
+    {"since", "T", RP_SELECT_SINCE, FILTER,
+     "accepted at or after T: 2h (ago) or 2026-11-23T12:00:00Z"},
     {"until", "T", RP_SELECT_UNTIL, FILTER, "accepted before T"},
     {"older-than", "D", RP_SELECT_OLDER_THAN, FILTER, "in its state for so long: 90s, 15m, 2h, 7d"},
     {"limit", "N", RP_SELECT_LIMIT, RP_ACCEPTS_SELECTOR, "at most N entries, the oldest; 0: all"},
-    {"dry-run", NULL, OPT_DRY_RUN, RP_ACCEPTS_CHANGE | RP_ACCEPTS_IMPORT, "say what would happen, change nothing"},
+    {"dry-run", NULL, OPT_DRY_RUN, RP_ACCEPTS_CHANGE | RP_ACCEPTS_IMPORT,
+     "say what would happen, change nothing"},
     {"yes", NULL, OPT_YES, RP_ACCEPTS_CHANGE, "do not ask before a change of many entries"},
     {"follow", NULL, OPT_FOLLOW, RP_ACCEPTS_FOLLOW, "go on with what comes; -f is the same"},
-    {"textfile", "FILE", OPT_TEXTFILE, RP_ACCEPTS_TEXTFILE, "write into FILE, whole or not at all, for node_exporter"},
+    {"textfile", "FILE", OPT_TEXTFILE, RP_ACCEPTS_TEXTFILE,
+     "write into FILE, whole or not at all, for node_exporter"},
     {"check", "FORMAT", OPT_CHECK, RP_ACCEPTS_CHECK, "for a monitor: nagios, json or prometheus"},
     {"hold", NULL, OPT_HOLD, RP_ACCEPTS_IMPORT, "hold what would be sent, until it is released"},
-    {"with-secrets", NULL, OPT_WITH_SECRETS, RP_ACCEPTS_EXPORT, "with the values of URL queries and headers"},
+    {"with-secrets", NULL, OPT_WITH_SECRETS, RP_ACCEPTS_EXPORT,
+     "with the values of URL queries and headers"},
     {"max-growth", "SIZE", OPT_MAX_GROWTH, RP_ACCEPTS_BACKUP,
      "give up when the outbox grows by more meanwhile; 1G; 0: never"},
     {"plan", "N", OPT_PLAN, RP_ACCEPTS_JOB, "exactly the entries that --dry-run showed as plan N"},
     {"rate", "N/s", OPT_RATE, RP_ACCEPTS_JOB, "no faster than this: 50/s, 600/m, 1000/h"},
     {"detach", NULL, OPT_DETACH, RP_ACCEPTS_DETACH, "leave it to the senders at once"},
-    {"backup", "FILE", OPT_BACKUP, RP_ACCEPTS_PURGE, "where the backup goes; otherwise DIR/purged/"},
+    {"backup", "FILE", OPT_BACKUP, RP_ACCEPTS_PURGE,
+     "where the backup goes; otherwise DIR/purged/"},
     {"no-backup", NULL, OPT_NO_BACKUP, RP_ACCEPTS_PURGE, "write none: what is purged is gone"},
     {"reason", "TEXT", OPT_REASON, RP_ACCEPTS_REASON, "why, for the log of changes"},
-    {"full", NULL, OPT_FULL, RP_ACCEPTS_FULL, "recompute everything in one snapshot, when it is quiet"},
+    {"full", NULL, OPT_FULL, RP_ACCEPTS_FULL,
+     "recompute everything in one snapshot, when it is quiet"},
     {"outbox", "DIR", OPT_OUTBOX, 0, "the outbox; otherwise the one the configuration names"},
-    {"config", "FILE", OPT_CONFIG, 0, "the configuration; otherwise /etc/runpost/runpost.conf if there is one"},
+    {"config", "FILE", OPT_CONFIG, 0,
+     "the configuration; otherwise /etc/runpost/runpost.conf if there is one"},
     {"json", NULL, OPT_JSON, 0, "JSON, one object a line"},
     {"no-color", NULL, OPT_NO_COLOR, 0, "no colours on a terminal either"},
     {"help", NULL, OPT_HELP, 0, "this text"},
@@ -84,7 +94,8 @@ static bool is_accepted(const struct rp_verb *verb, size_t i)
 }
 
 void rp_options_each(const struct rp_verb *verb,
-		     void (*see)(void *arg, const char *name, const char *value, const char *help), void *arg)
+		     void (*see)(void *arg, const char *name, const char *value, const char *help),
+		     void *arg)
 {
 	size_t i;
 
@@ -114,12 +125,13 @@ void rp_options_help(const struct rp_verb *verb)
 static int usage_error(const struct rp_ctl *ctl, const char *what, const char *near)
 {
 	rp_ctl_say("%s: %s%s%s%s; see `runpostctl %s --help`", ctl->verb->name, what,
-		   near != NULL ? "; did you mean --" : "", near != NULL ? near : "", near != NULL ? "?" : "",
-		   ctl->verb->name);
+		   near != NULL ? "; did you mean --" : "", near != NULL ? near : "",
+		   near != NULL ? "?" : "", ctl->verb->name);
 	return RP_EXIT_USAGE;
 }
 
-/* Letters there are almost none: a word that is near to one by its letters is a guess, unless other tools have it. */
+/* Letters there are almost none: a word that is near to one by its letters is a guess, unless
+ * other tools have it. */
 static const char *suggest_for_letter(char letter, const char *const *names, size_t n)
 {
 	size_t i;
@@ -141,7 +153,8 @@ static int unknown_option(const struct rp_ctl *ctl, const char *word)
 		if (is_accepted(ctl->verb, i))
 			names[n++] = options[i].name;
 	}
-	if (word[0] == '-' && word[1] > ' ' && word[1] != '-' && word[1] < 0x7f && word[2] == '\0') {
+	if (word[0] == '-' && word[1] > ' ' && word[1] != '-' && word[1] < 0x7f &&
+	    word[2] == '\0') {
 		snprintf(what, sizeof what, "unknown option -%c", word[1]);
 		return usage_error(ctl, what, suggest_for_letter(word[1], names, n));
 	}
@@ -168,15 +181,18 @@ static int set_plan(struct rp_ctl *ctl, const char *value)
 	ctl->plan = strtoull(value, &end, 10);
 	if (ctl->plan != 0 && *end == '\0' && errno == 0 && value[0] >= '0' && value[0] <= '9')
 		return -1;
-	return usage_error(ctl, "--plan takes the number that --dry-run showed; see `runpostctl jobs`", NULL);
+	return usage_error(
+	    ctl, "--plan takes the number that --dry-run showed; see `runpostctl jobs`", NULL);
 }
 
 static int set_rate(struct rp_ctl *ctl, const char *value)
 {
 	if (rp_rate_parse(rp_span_of(value), &ctl->rate))
 		return -1;
-	return usage_error(ctl, "--rate: not a rate; give entries in a second, minute or hour: 50/s, 600/m, 1000/h",
-			   NULL);
+	return usage_error(
+	    ctl,
+	    "--rate: not a rate; give entries in a second, minute or hour: 50/s, 600/m, 1000/h",
+	    NULL);
 }
 
 /* The options that are about changes. Result: as apply; -2: it is none of them. */
@@ -251,14 +267,18 @@ static int apply(struct rp_ctl *ctl, int number, const char *value)
 	case OPT_MAX_GROWTH:
 		return rp_size_parse(rp_span_of(value), &ctl->max_growth_bytes)
 			   ? -1
-			   : usage_error(ctl, "--max-growth: not a size; give a number, and K, M or G behind it", NULL);
+			   : usage_error(
+				 ctl,
+				 "--max-growth: not a size; give a number, and K, M or G behind it",
+				 NULL);
 	case OPT_HELP:
 		rp_options_help(ctl->verb);
 		return RP_EXIT_OK;
 	default:
 		break;
 	}
-	if (rp_selector_set(&ctl->selector, (enum rp_selector_field)number, value, ctl->now_at_ms, &err) == RP_OK)
+	if (rp_selector_set(&ctl->selector, (enum rp_selector_field)number, value, ctl->now_at_ms,
+			    &err) == RP_OK)
 		return -1;
 	return usage_error(ctl, err.text, NULL);
 }
@@ -282,7 +302,8 @@ static int read_ids_from_stdin(struct rp_ctl *ctl)
 			text = rp_span_after_bom(text);
 		if (rp_selector_add_line(&ctl->selector, text, &err) == RP_OK)
 			continue;
-		rp_ctl_say("standard input, line %llu: %s; nothing was done", (unsigned long long)number, err.text);
+		rp_ctl_say("standard input, line %llu: %s; nothing was done",
+			   (unsigned long long)number, err.text);
 		code = err.code == RP_ERR_INVAL ? RP_EXIT_USAGE : rp_err_exit_code(err.code);
 	}
 	if (code == -1 && ferror(stdin)) {
@@ -309,7 +330,8 @@ static int read_word(struct rp_ctl *ctl, char *word)
 	if (rp_selector_add_id(&ctl->selector, rp_span_of(word), &err) == RP_OK)
 		return -1;
 	rp_text_escape((struct rp_span){word, strcspn(word, "?")}, &shown);
-	rp_ctl_say("%s: %.100s: %s", ctl->verb->name, shown.data != NULL ? shown.data : "", err.text);
+	rp_ctl_say("%s: %.100s: %s", ctl->verb->name, shown.data != NULL ? shown.data : "",
+		   err.text);
 	rp_buf_release(&shown);
 	return RP_EXIT_USAGE;
 }
@@ -323,8 +345,8 @@ static int read_options(struct rp_ctl *ctl, int argc, char **argv)
 
 	for (i = 0; i < N_OPTIONS; i++) {
 		if (is_accepted(ctl->verb, i))
-			table[n++] =
-			    (struct option){options[i].name, options[i].value != NULL, NULL, options[i].number};
+			table[n++] = (struct option){options[i].name, options[i].value != NULL,
+						     NULL, options[i].number};
 	}
 	opterr = 0;
 	letters = (ctl->verb->accepts & RP_ACCEPTS_FOLLOW) != 0 ? ":hf" : ":h";
@@ -337,7 +359,11 @@ static int read_options(struct rp_ctl *ctl, int argc, char **argv)
 		} else if (got == '?') {
 			code = unknown_option(ctl, argv[optind - 1]);
 		} else {
-			code = apply(ctl, got == 'h' ? OPT_HELP : got == 'f' ? OPT_FOLLOW : got, optarg);
+			code = apply(ctl,
+				     got == 'h'   ? OPT_HELP
+				     : got == 'f' ? OPT_FOLLOW
+						  : got,
+				     optarg);
 		}
 	}
 	return code;
@@ -356,22 +382,30 @@ int rp_options_read(struct rp_ctl *ctl, int argc, char **argv)
 	if (code != -1)
 		return code;
 	if ((accepts & RP_NEEDS_NAMES) != 0 && ctl->n_names == 0)
-		return usage_error(ctl,
-				   (accepts & RP_NEEDS_NOTHING) != 0    ? "name the shell: bash, zsh or fish"
-				   : (accepts & RP_ACCEPTS_IMPORT) != 0 ? "name a file, or - for standard input"
-				   : (accepts & RP_ACCEPTS_BACKUP) != 0
-				       ? "name the directory to be made"
-				       : "name the endpoints, or give a glob ('*' for all)",
-				   NULL);
-	if (ctl->plan != 0 && (ctl->dry_run || ctl->selector.has_limit || !rp_selector_is_empty(&ctl->selector)))
-		return usage_error(ctl, "a plan has its entries already: no ids, filters or --dry-run beside --plan",
-				   NULL);
+		return usage_error(
+		    ctl,
+		    (accepts & RP_NEEDS_NOTHING) != 0    ? "name the shell: bash, zsh or fish"
+		    : (accepts & RP_ACCEPTS_IMPORT) != 0 ? "name a file, or - for standard input"
+		    : (accepts & RP_ACCEPTS_BACKUP) != 0
+			? "name the directory to be made"
+			: "name the endpoints, or give a glob ('*' for all)",
+		    NULL);
+	if (ctl->plan != 0 &&
+	    (ctl->dry_run || ctl->selector.has_limit || !rp_selector_is_empty(&ctl->selector)))
+		return usage_error(
+		    ctl,
+		    "a plan has its entries already: no ids, filters or --dry-run beside --plan",
+		    NULL);
 	if (ctl->rate.count != 0 && ctl->plan == 0 && (accepts & RP_ACCEPTS_DETACH) == 0)
-		return usage_error(ctl, "--rate is for a plan: make one with --dry-run, then --plan N --rate ...",
-				   NULL);
+		return usage_error(
+		    ctl, "--rate is for a plan: make one with --dry-run, then --plan N --rate ...",
+		    NULL);
 	if (ctl->backup_path != NULL && ctl->no_backup)
 		return usage_error(ctl, "--backup and --no-backup contradict each other", NULL);
-	if ((accepts & RP_NEEDS_SELECTOR) != 0 && ctl->plan == 0 && rp_selector_is_empty(&ctl->selector))
-		return usage_error(ctl, "say which entries: ids, - to read ids, or filters such as --state dead", NULL);
+	if ((accepts & RP_NEEDS_SELECTOR) != 0 && ctl->plan == 0 &&
+	    rp_selector_is_empty(&ctl->selector))
+		return usage_error(
+		    ctl, "say which entries: ids, - to read ids, or filters such as --state dead",
+		    NULL);
 	return -1;
 }

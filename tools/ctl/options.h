@@ -4,13 +4,16 @@
 
 #include "ctl.h"
 
-/* Reads the words behind the verb into ctl (verb, now_at_ms and the terminal facts are set). Result: -1: go on; else
- * the program ends with this exit code: help was asked for and given, or the usage was wrong and has been said. */
+/* Reads the words behind the verb into ctl (verb, now_at_ms and the terminal facts are set).
+ * Result: -1: go on; else the program ends with this exit code: help was asked for and given, or
+ * the usage was wrong and has been said. */
 int rp_options_read(struct rp_ctl *ctl, int argc, char **argv);
 
-/* Calls see for each option a verb has (NULL: that any verb has), as the help lists them; value NULL: it takes none. */
+/* Calls see for each option a verb has (NULL: that any verb has), as the help lists them; value
+ * NULL: it takes none. */
 void rp_options_each(const struct rp_verb *verb,
-		     void (*see)(void *arg, const char *name, const char *value, const char *help), void *arg);
+		     void (*see)(void *arg, const char *name, const char *value, const char *help),
+		     void *arg);
 
 /* Help of one verb on stdout. */
 void rp_options_help(const struct rp_verb *verb);

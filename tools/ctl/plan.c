@@ -42,7 +42,8 @@ static int store(struct planning *p, bool last)
 	if (p->plan->number == 0 &&
 	    rp_outbox_plan_begin(p->ctl->ob, now_at_ms, &p->spec, &p->plan->number, &err) != RP_OK)
 		return rp_ctl_fail(&err);
-	if (rp_outbox_plan_add(p->ctl->ob, now_at_ms, p->plan->number, p->rows, p->n, last, &err) != RP_OK)
+	if (rp_outbox_plan_add(p->ctl->ob, now_at_ms, p->plan->number, p->rows, p->n, last, &err) !=
+	    RP_OK)
 		return rp_ctl_fail(&err);
 	p->n = 0;
 	return RP_EXIT_OK;
@@ -58,7 +59,8 @@ static int between(void *arg)
 int rp_plan_make(struct rp_ctl *ctl, enum rp_job_verb verb, int64_t valid_ms, struct rp_plan *out)
 {
 	struct planning *p = calloc(1, sizeof *p);
-	struct rp_walk w = {.ctl = ctl, .see = see, .between = between, .arg = p, .limit = ctl->selector.limit};
+	struct rp_walk w = {
+	    .ctl = ctl, .see = see, .between = between, .arg = p, .limit = ctl->selector.limit};
 	struct rp_buf selector = {0};
 	char who[RP_WHO_TEXT_MAX];
 	int code;
@@ -93,7 +95,8 @@ void rp_plan_drop(struct rp_ctl *ctl, const struct rp_plan *p)
 
 	/* if it cannot be, it expires by itself */
 	if (p->number != 0)
-		(void)rp_outbox_job_order(ctl->ob, rp_sys_wall_ms(&rp_sys_real), p->number, &cancel, &err);
+		(void)rp_outbox_job_order(ctl->ob, rp_sys_wall_ms(&rp_sys_real), p->number, &cancel,
+					  &err);
 }
 
 void rp_plan_release(struct rp_plan *p)
@@ -101,7 +104,8 @@ void rp_plan_release(struct rp_plan *p)
 	rp_breakdown_release(&p->tally);
 }
 
-static struct rp_json_out *plan_json(const struct rp_ctl *ctl, const struct rp_plan *p, int64_t expires_at_ms)
+static struct rp_json_out *plan_json(const struct rp_ctl *ctl, const struct rp_plan *p,
+				     int64_t expires_at_ms)
 {
 	struct rp_json_out *o = rp_json_out_new();
 
@@ -117,15 +121,18 @@ static struct rp_json_out *plan_json(const struct rp_ctl *ctl, const struct rp_p
 	return o;
 }
 
-static bool plan_text(const struct rp_ctl *ctl, const struct rp_plan *p, int64_t expires_at_ms, struct rp_buf *out)
+static bool plan_text(const struct rp_ctl *ctl, const struct rp_plan *p, int64_t expires_at_ms,
+		      struct rp_buf *out)
 {
 	char at[RP_TIME_TEXT_MAX], words[80];
 
 	snprintf(words, sizeof words, "runpostctl %s --plan %" PRIu64, ctl->verb->name, p->number);
-	return rp_buf_printf(out, "would %s ", ctl->verb->name) && rp_breakdown_text(&p->tally, SIZE_MAX, out) &&
-	       (p->number == 0 || (rp_buf_printf(out, "plan %" PRIu64 ", valid until %s: ", p->number,
-						 rp_time_format(expires_at_ms, at)) &&
-				   rp_command_add(out, &ctl->place, words) && rp_buf_add_char(out, '\n')));
+	return rp_buf_printf(out, "would %s ", ctl->verb->name) &&
+	       rp_breakdown_text(&p->tally, SIZE_MAX, out) &&
+	       (p->number == 0 ||
+		(rp_buf_printf(out, "plan %" PRIu64 ", valid until %s: ", p->number,
+			       rp_time_format(expires_at_ms, at)) &&
+		 rp_command_add(out, &ctl->place, words) && rp_buf_add_char(out, '\n')));
 }
 
 int rp_plan_print(struct rp_ctl *ctl, const struct rp_plan *p, int64_t expires_at_ms)
@@ -155,9 +162,10 @@ static bool copy_job(void *arg, uint64_t number, const struct rp_job *j)
 	rp_buf_clear(&c->text);
 	c->job = *j;
 	c->found = true;
-	c->no_memory = !rp_buf_reserve(&c->text, j->user.len + j->selector.len + j->reason.len + 3) ||
-		       !copy_text(&c->text, &c->job.user) || !copy_text(&c->text, &c->job.selector) ||
-		       !copy_text(&c->text, &c->job.reason);
+	c->no_memory =
+	    !rp_buf_reserve(&c->text, j->user.len + j->selector.len + j->reason.len + 3) ||
+	    !copy_text(&c->text, &c->job.user) || !copy_text(&c->text, &c->job.selector) ||
+	    !copy_text(&c->text, &c->job.reason);
 	return false;
 }
 
@@ -184,12 +192,14 @@ int rp_plan_load(struct rp_ctl *ctl, enum rp_job_verb verb, struct rp_job_copy *
 	if (code != RP_EXIT_OK)
 		return code;
 	if (out->job.verb != verb) {
-		rp_ctl_say("plan %" PRIu64 " is for %s", ctl->plan, rp_job_verb_name(out->job.verb));
+		rp_ctl_say("plan %" PRIu64 " is for %s", ctl->plan,
+			   rp_job_verb_name(out->job.verb));
 		return RP_EXIT_USAGE;
 	}
 	if (out->job.phase == RP_JOB_PLANNED && out->job.expires_at_ms > ctl->now_at_ms)
 		return RP_EXIT_OK;
 	rp_ctl_say("plan %" PRIu64 " is %s; make another with --dry-run", ctl->plan,
-		   out->job.phase == RP_JOB_PLANNED ? "expired" : rp_job_phase_name(out->job.phase));
+		   out->job.phase == RP_JOB_PLANNED ? "expired"
+						    : rp_job_phase_name(out->job.phase));
 	return RP_EXIT_SOME_FAILED;
 }

@@ -13,7 +13,8 @@ struct rp_plan {
 	uint64_t missing; /* ids without an entry */
 };
 
-/* Stores what the selector selects, to be used within valid_ms. Result: exit code. Release either way. */
+/* Stores what the selector selects, to be used within valid_ms. Result: exit code. Release either
+ * way. */
 int rp_plan_make(struct rp_ctl *ctl, enum rp_job_verb verb, int64_t valid_ms, struct rp_plan *out);
 /* Gives an unused plan up. */
 void rp_plan_drop(struct rp_ctl *ctl, const struct rp_plan *p);

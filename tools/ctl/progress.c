@@ -11,7 +11,13 @@
 #include "base/units.h"
 #include "ctl.h"
 
-enum { SHOW_AFTER_US = 1000 * 1000, REDRAW_US = 100 * 1000, BAR_MAX = 30, BAR_MIN = 8, PART_MAX = 80 };
+enum {
+	SHOW_AFTER_US = 1000 * 1000,
+	REDRAW_US = 100 * 1000,
+	BAR_MAX = 30,
+	BAR_MIN = 8,
+	PART_MAX = 80
+};
 
 static bool can_overwrite(void)
 {
@@ -29,7 +35,8 @@ void rp_progress_begin(struct rp_progress *p, const char *what, uint64_t total, 
 	p->total = total;
 	p->bytes = bytes;
 	p->on = can_overwrite();
-	/* one character less than the terminal has: a full line would move on to the next in some */
+	/* one character less than the terminal has: a full line would move on to the next in
+	 * some */
 	p->width = 79;
 	if (p->on && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1)
 		p->width = size.ws_col - 1u;
@@ -41,7 +48,8 @@ static void put_count(const struct rp_progress *p, uint64_t done, char out[PART_
 	char a[32], b[32];
 
 	if (p->bytes && p->total > 0)
-		snprintf(out, PART_MAX, "%s of %s", rp_size_text(done, a), rp_size_text(p->total, b));
+		snprintf(out, PART_MAX, "%s of %s", rp_size_text(done, a),
+			 rp_size_text(p->total, b));
 	else if (p->bytes)
 		snprintf(out, PART_MAX, "%s", rp_size_text(done, a));
 	else if (p->total > 0)
@@ -60,7 +68,8 @@ static void put_rate(const struct rp_progress *p, double per_second, char out[PA
 		snprintf(out, PART_MAX, "  %.*f/s", per_second < 10 ? 1 : 0, per_second);
 }
 
-static void put_left(const struct rp_progress *p, uint64_t done, double per_second, char out[PART_MAX])
+static void put_left(const struct rp_progress *p, uint64_t done, double per_second,
+		     char out[PART_MAX])
 {
 	char text[RP_DURATION_TEXT_MAX];
 	double left_ms;
@@ -76,7 +85,8 @@ static void put_left(const struct rp_progress *p, uint64_t done, double per_seco
 
 static void put_bar(const struct rp_progress *p, uint64_t done, unsigned width, char out[PART_MAX])
 {
-	static const char full[] = "##############################", empty[] = "..............................";
+	static const char full[] = "##############################",
+			  empty[] = "..............................";
 	unsigned filled;
 
 	if (width > BAR_MAX)
@@ -97,7 +107,8 @@ const char *rp_progress_text(const struct rp_progress *p, uint64_t done, int64_t
 	put_left(p, done, per_second, left);
 	if (p->total > 0)
 		snprintf(percent, sizeof percent, "  %u%%",
-			 done >= p->total ? 100u : (unsigned)((double)done / (double)p->total * 100));
+			 done >= p->total ? 100u
+					  : (unsigned)((double)done / (double)p->total * 100));
 	fixed = strlen(p->what) + 1 + strlen(count) + strlen(percent);
 	room = p->width > fixed ? p->width - fixed : 0;
 	if (room < strlen(rate) + strlen(left))
@@ -107,7 +118,8 @@ const char *rp_progress_text(const struct rp_progress *p, uint64_t done, int64_t
 	/* what is left, less the brackets and the blanks before them */
 	if (p->total > 0 && room >= strlen(rate) + strlen(left) + BAR_MIN + 4)
 		put_bar(p, done, (unsigned)(room - strlen(rate) - strlen(left) - 4), bar);
-	snprintf(out, RP_PROGRESS_TEXT_MAX, "%s %s%s%s%s%s", p->what, count, bar, percent, rate, left);
+	snprintf(out, RP_PROGRESS_TEXT_MAX, "%s %s%s%s%s%s", p->what, count, bar, percent, rate,
+		 left);
 	return out;
 }
 
@@ -123,7 +135,8 @@ void rp_progress_at(struct rp_progress *p, uint64_t done)
 		return;
 	p->drawn_us = now_us;
 	p->drawn = true;
-	fprintf(stderr, "\r%.*s\033[K", (int)p->width, rp_progress_text(p, done, now_us - p->began_us, text));
+	fprintf(stderr, "\r%.*s\033[K", (int)p->width,
+		rp_progress_text(p, done, now_us - p->began_us, text));
 	fflush(stderr);
 }
 

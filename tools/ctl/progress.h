@@ -1,7 +1,8 @@
-/* progress.h - how far a long work is, on standard error: what is done, the rate, the time that remains.
+/* progress.h - how far a long work is, on standard error: what is done, the rate, the time that
+ * remains.
  *
- * Only on a terminal that can overwrite a line, and only when the work has taken a second: what is quick stays quiet, and
- * a pipe or a log file never sees it. */
+ * Only on a terminal that can overwrite a line, and only when the work has taken a second: what is
+ * quick stays quiet, and a pipe or a log file never sees it. */
 #ifndef RP_CTL_PROGRESS_H
 #define RP_CTL_PROGRESS_H
 
@@ -30,8 +31,8 @@ void rp_progress_hide(struct rp_progress *p);
 /* Takes the line away; call it before anything else is said. Harmless when there is none. */
 void rp_progress_end(struct rp_progress *p);
 
-/* The line itself, in at most `width` characters: the bar goes first when it does not fit, then the time, then the rate.
- * Pure. Returns out. */
+/* The line itself, in at most `width` characters: the bar goes first when it does not fit, then
+ * the time, then the rate. Pure. Returns out. */
 const char *rp_progress_text(const struct rp_progress *p, uint64_t done, int64_t elapsed_us,
 			     char out[RP_PROGRESS_TEXT_MAX]);
 

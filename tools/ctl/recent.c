@@ -39,7 +39,8 @@ static void see(void *arg, const struct rp_recent *r)
 		reading->out->no_memory = true;
 }
 
-int rp_recents_read(struct rp_ctl *ctl, struct rp_recents *out, uint64_t *from, uint64_t until, uint64_t *n_missed)
+int rp_recents_read(struct rp_ctl *ctl, struct rp_recents *out, uint64_t *from, uint64_t until,
+		    uint64_t *n_missed)
 {
 	struct reading reading = {out, until};
 	struct rp_recent_page page = {.from = *from, .see = see, .arg = &reading};

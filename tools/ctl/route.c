@@ -4,12 +4,14 @@
 
 #include "core/run.h"
 
-/* An index that leaves many entries to be looked up, here and there, against all records one after the other. */
+/* An index that leaves many entries to be looked up, here and there, against all records one after
+ * the other. */
 enum { LOOKUP_COSTS = 8 };
 
 enum {
-	ALL_STATES = RP_STATE_BIT(RP_STATE_WAITING) | RP_STATE_BIT(RP_STATE_IN_FLIGHT) | RP_STATE_BIT(RP_STATE_HELD) |
-		     RP_STATE_BIT(RP_STATE_DELIVERED) | RP_STATE_BIT(RP_STATE_DEAD)
+	ALL_STATES = RP_STATE_BIT(RP_STATE_WAITING) | RP_STATE_BIT(RP_STATE_IN_FLIGHT) |
+		     RP_STATE_BIT(RP_STATE_HELD) | RP_STATE_BIT(RP_STATE_DELIVERED) |
+		     RP_STATE_BIT(RP_STATE_DEAD)
 };
 
 /* The one state asked for; 0 when it is none or several. */
@@ -24,12 +26,13 @@ static enum rp_state only_state(unsigned states)
 	return 0;
 }
 
-/* --- what is left out on the way -------------------------------------------------------------------------------------
+/* --- what is left out on the way ----------------------------------------------------------
  */
 
 static int by_id(const void *key, const void *member)
 {
-	uint64_t id = *(const uint64_t *)key, other = ((const struct rp_route_endpoint *)member)->id;
+	uint64_t id = *(const uint64_t *)key,
+		 other = ((const struct rp_route_endpoint *)member)->id;
 
 	return id < other ? -1 : id > other;
 }
@@ -40,8 +43,9 @@ static bool endpoint_wanted(struct rp_route *r, uint64_t id)
 		return true;
 	if (r->latest != id) {
 		r->latest = id;
-		r->latest_wanted = r->n_endpoints > 0 &&
-				   bsearch(&id, r->endpoints, r->n_endpoints, sizeof r->endpoints[0], by_id) != NULL;
+		r->latest_wanted =
+		    r->n_endpoints > 0 && bsearch(&id, r->endpoints, r->n_endpoints,
+						  sizeof r->endpoints[0], by_id) != NULL;
 	}
 	return r->latest_wanted;
 }
@@ -59,7 +63,8 @@ static bool wants_row(void *arg, const struct rp_index_row *row)
 	struct rp_route *r = arg;
 
 	return (row->endpoint == 0 || endpoint_wanted(r, row->endpoint)) &&
-	       rp_selector_may_match_row(&r->ctl->selector, r->browse.state, row, r->ctl->now_at_ms) &&
+	       rp_selector_may_match_row(&r->ctl->selector, r->browse.state, row,
+					 r->ctl->now_at_ms) &&
 	       time_wanted(r, row->seq);
 }
 
@@ -68,7 +73,8 @@ static bool wants(void *arg, const struct rp_delivery *d)
 {
 	struct rp_route *r = arg;
 
-	return rp_selector_may_match(&r->ctl->selector, d, r->ctl->now_at_ms) && endpoint_wanted(r, d->endpoint);
+	return rp_selector_may_match(&r->ctl->selector, d, r->ctl->now_at_ms) &&
+	       endpoint_wanted(r, d->endpoint);
 }
 
 static bool see(void *arg, const struct rp_entry *e)
@@ -78,7 +84,7 @@ static bool see(void *arg, const struct rp_entry *e)
 	return r->eyes.see(r->eyes.arg, e);
 }
 
-/* --- what there can be -----------------------------------------------------------------------------------------------
+/* --- what there can be --------------------------------------------------------------------
  */
 
 struct gather {
@@ -88,7 +94,8 @@ struct gather {
 	bool no_memory;
 };
 
-static bool gather_endpoint(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e)
+static bool gather_endpoint(void *arg, uint64_t id, struct rp_span name,
+			    const struct rp_endpoint *e)
 {
 	struct gather *g = arg;
 	struct rp_route *r = g->route;
@@ -116,7 +123,8 @@ static bool gather_endpoint(void *arg, uint64_t id, struct rp_span name, const s
 }
 
 /* How many entries of each state there are that may be wanted. */
-static enum rp_err count_states(struct rp_route *r, struct rp_counts *all, struct rp_counts *out, struct rp_error *err)
+static enum rp_err count_states(struct rp_route *r, struct rp_counts *all, struct rp_counts *out,
+				struct rp_error *err)
 {
 	struct gather g = {.route = r, .counts = out};
 	enum rp_err e = rp_outbox_counts(r->ctl->ob, all, err);
@@ -148,19 +156,21 @@ static unsigned states_left(const struct rp_selector *s, const struct rp_counts 
 	return states;
 }
 
-/* --- the way ---------------------------------------------------------------------------------------------------------
+/* --- the way ------------------------------------------------------------------------------
  */
 
-/* Rows of waiting entries tell their endpoint and are not in the order of the records. When another filter leaves most of
- * them out, all records in their order cost less, unless the waiting ones are few. */
-static bool index_pays(const struct rp_selector *s, enum rp_state state, const struct rp_counts *wanted,
-		       const struct rp_counts *all)
+/* Rows of waiting entries tell their endpoint and are not in the order of the records. When
+ * another filter leaves most of them out, all records in their order cost less, unless the waiting
+ * ones are few. */
+static bool index_pays(const struct rp_selector *s, enum rp_state state,
+		       const struct rp_counts *wanted, const struct rp_counts *all)
 {
 	uint64_t records = 0;
 	int i;
 
-	if (state != RP_STATE_WAITING || !(s->retrying_only || s->has_cause || s->has_attempts || s->has_older ||
-					   s->thread_id != NULL || s->event != NULL))
+	if (state != RP_STATE_WAITING ||
+	    !(s->retrying_only || s->has_cause || s->has_attempts || s->has_older ||
+	      s->thread_id != NULL || s->event != NULL))
 		return true;
 	for (i = RP_STATE_WAITING; i <= RP_STATE_DEAD; i++)
 		records += all->of[i];
@@ -193,7 +203,8 @@ static void set_ranges(struct rp_route *r, uint64_t records)
 	r->total = 0;
 	for (i = 0; (s->has_since || s->has_until) && i < m->n; i++) {
 		struct rp_route_range range = {s->has_since ? r->since.part[i].low : first,
-					       s->has_until ? r->until.part[i].high : m->part[i].end_seq};
+					       s->has_until ? r->until.part[i].high
+							    : m->part[i].end_seq};
 
 		first = m->part[i].end_seq;
 		if (range.from_seq < range.to_seq) {
@@ -255,7 +266,8 @@ enum rp_err rp_route_plan(struct rp_ctl *ctl, const struct rp_route_eyes *eyes, 
 	r->ctl = ctl;
 	r->eyes = *eyes;
 	r->latest = UINT64_MAX; /* no endpoint */
-	r->page = (struct rp_page){.max_seen = eyes->max_seen, .wants = wants, .see = see, .arg = r};
+	r->page =
+	    (struct rp_page){.max_seen = eyes->max_seen, .wants = wants, .see = see, .arg = r};
 	r->browse.max_seen = eyes->max_seen;
 	r->browse.wants = wants;
 	r->browse.see = see;

@@ -1,5 +1,6 @@
-/* route.h - which way through the outbox a selector goes: by the index, or the part of the numbers, that leaves the fewest
- * entries to look at; and what can be left out on the way without a look at the entry. */
+/* route.h - which way through the outbox a selector goes: by the index, or the part of the
+ * numbers, that leaves the fewest entries to look at; and what can be left out on the way without
+ * a look at the entry. */
 #ifndef RP_CTL_ROUTE_H
 #define RP_CTL_ROUTE_H
 
@@ -14,7 +15,8 @@ struct rp_route_endpoint {
 	bool waits; /* it has entries that do */
 };
 
-/* Each page shows `see` up to max_seen entries, among them every one that the selector wants (those named by ids apart). */
+/* Each page shows `see` up to max_seen entries, among them every one that the selector wants
+ * (those named by ids apart). */
 struct rp_route_eyes {
 	size_t max_seen;
 	bool (*see)(void *arg, const struct rp_entry *e);
@@ -40,8 +42,8 @@ struct rp_route {
 };
 
 /* Release it either way. */
-enum rp_err rp_route_plan(struct rp_ctl *ctl, const struct rp_route_eyes *eyes, struct rp_route *out,
-			  struct rp_error *err);
+enum rp_err rp_route_plan(struct rp_ctl *ctl, const struct rp_route_eyes *eyes,
+			  struct rp_route *out, struct rp_error *err);
 /* One short read transaction. *more: there may be more. */
 enum rp_err rp_route_page(struct rp_route *r, bool *more, struct rp_error *err);
 /* Of `total`. */

@@ -28,7 +28,8 @@ static bool is_literal_host(const char *glob)
 	char text[80];
 	struct rp_url url;
 
-	return glob[0] == '[' && (size_t)snprintf(text, sizeof text, "http://%s/", glob) < sizeof text &&
+	return glob[0] == '[' &&
+	       (size_t)snprintf(text, sizeof text, "http://%s/", glob) < sizeof text &&
 	       rp_url_parse(rp_span_of(text), &url, NULL) == RP_OK && url.path.len == 1;
 }
 
@@ -72,8 +73,8 @@ bool rp_endpoint_glob_is_ambiguous(const struct rp_endpoint_glob *g)
 
 bool rp_endpoint_glob_is_name(const struct rp_endpoint_glob *g, struct rp_span name)
 {
-	return rp_span_is(name, g->glob) ||
-	       (g->name.len > 0 && g->name.len == name.len && memcmp(g->name.data, name.ptr, name.len) == 0);
+	return rp_span_is(name, g->glob) || (g->name.len > 0 && g->name.len == name.len &&
+					     memcmp(g->name.data, name.ptr, name.len) == 0);
 }
 
 static bool glob_match(const struct rp_endpoint_glob *g, struct rp_span text)
@@ -87,14 +88,16 @@ static bool glob_match(const struct rp_endpoint_glob *g, struct rp_span text)
 	return strcmp(g->glob, copy) == 0 || (!g->exact && fnmatch(g->glob, copy, 0) == 0);
 }
 
-/* What `endpoints` prints is taken too, and a URL leads to the name as it is shown, which may be all a caller has. */
+/* What `endpoints` prints is taken too, and a URL leads to the name as it is shown, which may be
+ * all a caller has. */
 static bool matches_as_shown(const struct rp_endpoint_glob *g, struct rp_span name)
 {
 	struct rp_buf room = {0}, own_room = {0};
 	struct rp_span shown = rp_shown_name(name, &room);
 	struct rp_span own = rp_shown_name((struct rp_span){g->name.data, g->name.len}, &own_room);
-	bool match = (shown.ptr != name.ptr && glob_match(g, shown)) ||
-		     (own.len > 0 && own.len == shown.len && memcmp(own.ptr, shown.ptr, own.len) == 0);
+	bool match =
+	    (shown.ptr != name.ptr && glob_match(g, shown)) ||
+	    (own.len > 0 && own.len == shown.len && memcmp(own.ptr, shown.ptr, own.len) == 0);
 
 	rp_buf_release(&room);
 	rp_buf_release(&own_room);
@@ -117,7 +120,8 @@ bool rp_endpoint_glob_match(const struct rp_endpoint_glob *g, struct rp_span nam
 	if (rp_url_parse(name, &url, NULL) != RP_OK)
 		return false;
 	host_port.ptr = url.host.ptr;
-	host_port.len = (size_t)((url.path.len > 0 ? url.path.ptr : name.ptr + name.len) - url.host.ptr);
+	host_port.len =
+	    (size_t)((url.path.len > 0 ? url.path.ptr : name.ptr + name.len) - url.host.ptr);
 	return glob_match(g, url.host) || glob_match(g, host_port);
 }
 
@@ -133,11 +137,12 @@ static enum rp_err bad_state(struct rp_span word, struct rp_error *err)
 	if (word.len < sizeof text)
 		memcpy(text, word.ptr, word.len);
 	near = rp_suggest(text, words, N_STATE_WORDS);
-	return rp_fail(err, RP_ERR_INVAL,
-		       "--state %.*s: no such state%s%s%s; there are waiting, in_flight, held, delivered, "
-		       "dead, and retrying (waiting after a failed attempt)",
-		       (int)(word.len < 80 ? word.len : 80), word.ptr, near != NULL ? "; did you mean " : "",
-		       near != NULL ? near : "", near != NULL ? "?" : "");
+	return rp_fail(
+	    err, RP_ERR_INVAL,
+	    "--state %.*s: no such state%s%s%s; there are waiting, in_flight, held, delivered, "
+	    "dead, and retrying (waiting after a failed attempt)",
+	    (int)(word.len < 80 ? word.len : 80), word.ptr, near != NULL ? "; did you mean " : "",
+	    near != NULL ? near : "", near != NULL ? "?" : "");
 }
 
 static enum rp_err add_state(struct rp_selector *s, struct rp_span word, struct rp_error *err)
@@ -194,9 +199,10 @@ static enum rp_err set_cause(struct rp_selector *s, const char *value, struct rp
 		rp_buf_printf(&all, "%s%s", n > 1 ? " " : "", names[i]);
 	}
 	near = rp_suggest(value, words, n);
-	rp_fail(err, RP_ERR_INVAL, "--cause %.40s: no such cause%s%s%s; a status is http_503, the others are %s", value,
-		near != NULL ? "; did you mean " : "", near != NULL ? near : "", near != NULL ? "?" : "",
-		all.data != NULL ? all.data : "");
+	rp_fail(err, RP_ERR_INVAL,
+		"--cause %.40s: no such cause%s%s%s; a status is http_503, the others are %s",
+		value, near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+		near != NULL ? "?" : "", all.data != NULL ? all.data : "");
 	rp_buf_release(&all);
 	return RP_ERR_INVAL;
 }
@@ -205,7 +211,8 @@ static enum rp_err set_group(struct rp_selector *s, const char *value, struct rp
 {
 	if (!rp_dead_group_parse(rp_span_of(value), &s->group))
 		return rp_fail(err, RP_ERR_INVAL,
-			       "--group %.80s: not a group of dead letters; `runpostctl dead` shows them, one is like "
+			       "--group %.80s: not a group of dead letters; `runpostctl dead` "
+			       "shows them, one is like "
 			       "gone:http_410:3",
 			       value);
 	s->has_group = true;
@@ -222,8 +229,8 @@ static bool group_matches(const struct rp_selector *s, const struct rp_delivery 
 	return d->state == RP_STATE_DEAD && rp_dead_group_compare(&g, &s->group) == 0;
 }
 
-static enum rp_err set_time(const char *option, const char *value, int64_t now_at_ms, int64_t *out_at_ms, bool *has,
-			    struct rp_error *err)
+static enum rp_err set_time(const char *option, const char *value, int64_t now_at_ms,
+			    int64_t *out_at_ms, bool *has, struct rp_error *err)
 {
 	int64_t ago_ms;
 
@@ -231,7 +238,8 @@ static enum rp_err set_time(const char *option, const char *value, int64_t now_a
 		*out_at_ms = now_at_ms - ago_ms;
 	else if (!rp_time_parse(rp_span_of(value), out_at_ms))
 		return rp_fail(err, RP_ERR_INVAL,
-			       "%s %.60s: not a time; give how long ago (90s, 15m, 2h, 7d) or a date with time "
+			       "%s %.60s: not a time; give how long ago (90s, 15m, 2h, 7d) or a "
+			       "date with time "
 			       "and zone (2026-11-23T12:00:00Z)",
 			       option, value);
 	*has = true;
@@ -242,7 +250,8 @@ static enum rp_err set_older(struct rp_selector *s, const char *value, struct rp
 {
 	if (!rp_duration_parse(rp_span_of(value), &s->older_than_ms))
 		return rp_fail(err, RP_ERR_INVAL,
-			       "--older-than %.60s: not a duration; give a number and a unit (90s, 15m, 2h, 7d)",
+			       "--older-than %.60s: not a duration; give a number and a unit (90s, "
+			       "15m, 2h, 7d)",
 			       value);
 	s->has_older = true;
 	return RP_OK;
@@ -255,7 +264,8 @@ static enum rp_err set_limit(struct rp_selector *s, const char *value, struct rp
 	errno = 0;
 	s->limit = strtoull(value, &end, 10);
 	if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0)
-		return rp_fail(err, RP_ERR_INVAL, "--limit %.60s: not a count; give a whole number, 0 for no limit",
+		return rp_fail(err, RP_ERR_INVAL,
+			       "--limit %.60s: not a count; give a whole number, 0 for no limit",
 			       value);
 	s->has_limit = true;
 	return RP_OK;
@@ -275,18 +285,22 @@ static enum rp_err set_attempts(struct rp_selector *s, const char *value, struct
 	errno = 0;
 	n = strtoull(at, &end, 10);
 	if (at[0] < '0' || at[0] > '9' || *end != '\0' || errno != 0 || n >= UINT32_MAX)
-		return rp_fail(err, RP_ERR_INVAL,
-			       "--attempts %.60s: not a count of attempts; give 3, '>=5', '>5', '<=2' or '<2'", value);
+		return rp_fail(
+		    err, RP_ERR_INVAL,
+		    "--attempts %.60s: not a count of attempts; give 3, '>=5', '>5', '<=2' or '<2'",
+		    value);
 	if (less && !equal && n == 0)
-		return rp_fail(err, RP_ERR_INVAL, "--attempts %.60s: no entry has fewer than 0; give '<1' or 0", value);
+		return rp_fail(err, RP_ERR_INVAL,
+			       "--attempts %.60s: no entry has fewer than 0; give '<1' or 0",
+			       value);
 	s->attempts_min = less ? 0 : (uint32_t)n + (more && !equal);
 	s->attempts_max = more ? UINT32_MAX : (uint32_t)n - (less && !equal);
 	s->has_attempts = true;
 	return RP_OK;
 }
 
-static enum rp_err set_text(const char *option, const char *what, const char *value, const char **out,
-			    struct rp_error *err)
+static enum rp_err set_text(const char *option, const char *what, const char *value,
+			    const char **out, struct rp_error *err)
 {
 	if (value[0] == '\0')
 		return rp_fail(err, RP_ERR_INVAL, "%s: empty; give %s", option, what);
@@ -297,8 +311,9 @@ static enum rp_err set_text(const char *option, const char *what, const char *va
 static enum rp_err set_endpoint(struct rp_selector *s, const char *value, struct rp_error *err)
 {
 	if (value[0] == '\0')
-		return rp_fail(err, RP_ERR_INVAL,
-			       "--endpoint: empty; give a name as `runpostctl endpoints` shows it or a glob");
+		return rp_fail(
+		    err, RP_ERR_INVAL,
+		    "--endpoint: empty; give a name as `runpostctl endpoints` shows it or a glob");
 	rp_endpoint_glob_release(&s->endpoint);
 	if (!rp_endpoint_glob_init(&s->endpoint, value))
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
@@ -306,8 +321,8 @@ static enum rp_err set_endpoint(struct rp_selector *s, const char *value, struct
 	return RP_OK;
 }
 
-enum rp_err rp_selector_set(struct rp_selector *s, enum rp_selector_field field, const char *value, int64_t now_at_ms,
-			    struct rp_error *err)
+enum rp_err rp_selector_set(struct rp_selector *s, enum rp_selector_field field, const char *value,
+			    int64_t now_at_ms, struct rp_error *err)
 {
 	switch (field) {
 	case RP_SELECT_STATE:
@@ -319,8 +334,8 @@ enum rp_err rp_selector_set(struct rp_selector *s, enum rp_selector_field field,
 	case RP_SELECT_THREAD:
 		return set_text("--thread", "a thread id", value, &s->thread_id, err);
 	case RP_SELECT_EVENT:
-		return set_text("--event", "a run's status: success, error, timeout or interrupted", value, &s->event,
-				err);
+		return set_text("--event", "a run's status: success, error, timeout or interrupted",
+				value, &s->event, err);
 	case RP_SELECT_ATTEMPTS:
 		return set_attempts(s, value, err);
 	case RP_SELECT_CAUSE:
@@ -345,9 +360,10 @@ enum rp_err rp_selector_add_id(struct rp_selector *s, struct rp_span text, struc
 
 	s->by_id = true;
 	if (!rp_id_parse(text, id))
-		return rp_fail(err, RP_ERR_INVAL,
-			       "not an entry id; one is msg_ and 26 letters and digits, as `runpostctl list` "
-			       "shows it (a run's id goes behind --run)");
+		return rp_fail(
+		    err, RP_ERR_INVAL,
+		    "not an entry id; one is msg_ and 26 letters and digits, as `runpostctl list` "
+		    "shows it (a run's id goes behind --run)");
 	if (s->n_ids == s->cap_ids) {
 		size_t cap = s->cap_ids > 0 ? s->cap_ids * 2 : 64;
 		void *more = realloc(s->ids, cap * sizeof s->ids[0]);
@@ -371,7 +387,8 @@ static enum rp_err add_json_line(struct rp_selector *s, struct rp_span line, str
 	if (want->type == RP_JSON_MISSING)
 		want = &wants[1];
 	if (want->type != RP_JSON_STRING)
-		return rp_fail(err, RP_ERR_INVAL, "the object has no member \"id\" that is a string");
+		return rp_fail(err, RP_ERR_INVAL,
+			       "the object has no member \"id\" that is a string");
 	return rp_selector_add_id(s, (struct rp_span){want->raw.ptr + 1, want->raw.len - 2}, err);
 }
 
@@ -402,9 +419,9 @@ void rp_selector_release(struct rp_selector *s)
 
 bool rp_selector_is_empty(const struct rp_selector *s)
 {
-	return !s->by_id && s->states == 0 && !s->has_endpoint && s->run_id == NULL && s->thread_id == NULL &&
-	       s->event == NULL && !s->has_cause && !s->has_group && !s->has_attempts && !s->has_since &&
-	       !s->has_until && !s->has_older;
+	return !s->by_id && s->states == 0 && !s->has_endpoint && s->run_id == NULL &&
+	       s->thread_id == NULL && s->event == NULL && !s->has_cause && !s->has_group &&
+	       !s->has_attempts && !s->has_since && !s->has_until && !s->has_older;
 }
 
 static bool state_matches(const struct rp_selector *s, const struct rp_delivery *d)
@@ -423,27 +440,31 @@ static bool cause_matches(const struct rp_selector *s, const struct rp_delivery 
 	return s->http_status == 0 || d->http_status == s->http_status;
 }
 
-bool rp_selector_may_match_row(const struct rp_selector *s, enum rp_state state, const struct rp_index_row *row,
-			       int64_t now_at_ms)
+bool rp_selector_may_match_row(const struct rp_selector *s, enum rp_state state,
+			       const struct rp_index_row *row, int64_t now_at_ms)
 {
 	const struct rp_delivery d = {.state = state,
 				      .cause = row->cause,
 				      .last_cause = row->last_cause,
 				      .http_status = row->http_status,
 				      .endpoint = row->endpoint};
-	bool has_since = state == RP_STATE_HELD || state == RP_STATE_DELIVERED || state == RP_STATE_DEAD;
+	bool has_since =
+	    state == RP_STATE_HELD || state == RP_STATE_DELIVERED || state == RP_STATE_DEAD;
 
 	if (s->has_older && has_since && now_at_ms - row->at_ms < s->older_than_ms)
 		return false;
 	return state != RP_STATE_DEAD ||
-	       (group_matches(s, &d) && (!s->has_cause || s->cause == RP_CAUSE_DAMAGED || cause_matches(s, &d)));
+	       (group_matches(s, &d) &&
+		(!s->has_cause || s->cause == RP_CAUSE_DAMAGED || cause_matches(s, &d)));
 }
 
-bool rp_selector_may_match(const struct rp_selector *s, const struct rp_delivery *d, int64_t now_at_ms)
+bool rp_selector_may_match(const struct rp_selector *s, const struct rp_delivery *d,
+			   int64_t now_at_ms)
 {
 	return state_matches(s, d) && group_matches(s, d) &&
 	       (!s->has_older || now_at_ms - d->state_at_ms >= s->older_than_ms) &&
-	       (!s->has_attempts || (d->attempts >= s->attempts_min && d->attempts <= s->attempts_max)) &&
+	       (!s->has_attempts ||
+		(d->attempts >= s->attempts_min && d->attempts <= s->attempts_max)) &&
 	       /* what is damaged may be the other record */
 	       (!s->has_cause || s->cause == RP_CAUSE_DAMAGED || cause_matches(s, d));
 }
@@ -453,7 +474,8 @@ bool rp_selector_match(const struct rp_selector *s, const struct rp_entry *e, in
 	const struct rp_facts *f = &e->facts;
 
 	return rp_selector_may_match(s, &e->delivery, now_at_ms) &&
-	       (!s->has_cause || (s->cause == RP_CAUSE_DAMAGED && e->damaged) || cause_matches(s, &e->delivery)) &&
+	       (!s->has_cause || (s->cause == RP_CAUSE_DAMAGED && e->damaged) ||
+		cause_matches(s, &e->delivery)) &&
 	       (!s->has_since || f->accepted_at_ms >= s->since_at_ms) &&
 	       (!s->has_until || f->accepted_at_ms < s->until_at_ms) &&
 	       (s->run_id == NULL || rp_span_is(f->run_id, s->run_id)) &&

@@ -9,8 +9,8 @@
 
 static bool add_text(struct rp_buf *out, const char *name, const char *value)
 {
-	return value == NULL ||
-	       (rp_buf_printf(out, "%s--%s ", out->len > 0 ? " " : "", name) && rp_shell_quote(value, out));
+	return value == NULL || (rp_buf_printf(out, "%s--%s ", out->len > 0 ? " " : "", name) &&
+				 rp_shell_quote(value, out));
 }
 
 static bool add_states(const struct rp_selector *s, struct rp_buf *out)
@@ -24,7 +24,8 @@ static bool add_states(const struct rp_selector *s, struct rp_buf *out)
 
 		if ((s->states & RP_STATE_BIT(state)) == 0)
 			continue;
-		ok = rp_buf_printf(out, "%s%s", comma, retrying ? "retrying" : rp_state_name((enum rp_state)state));
+		ok = rp_buf_printf(out, "%s%s", comma,
+				   retrying ? "retrying" : rp_state_name((enum rp_state)state));
 		comma = ",";
 	}
 	return ok;
@@ -68,18 +69,22 @@ static bool add_numbers(const struct rp_selector *s, struct rp_buf *out)
 {
 	char group[RP_DEAD_GROUP_TEXT_MAX], cause[RP_CAUSE_TEXT_MAX], text[RP_DURATION_TEXT_MAX];
 
-	return (!s->has_cause || add_text(out, "cause", rp_cause_format(s->cause, s->http_status, cause))) &&
+	return (!s->has_cause ||
+		add_text(out, "cause", rp_cause_format(s->cause, s->http_status, cause))) &&
 	       (!s->has_group || add_text(out, "group", rp_dead_group_format(&s->group, group))) &&
 	       add_attempts(s, out) && add_time(out, "since", s->has_since, s->since_at_ms) &&
 	       add_time(out, "until", s->has_until, s->until_at_ms) &&
-	       (!s->has_older || add_text(out, "older-than", rp_duration_format(s->older_than_ms, text))) &&
-	       (!s->has_limit || rp_buf_printf(out, "%s--limit %" PRIu64, out->len > 0 ? " " : "", s->limit));
+	       (!s->has_older ||
+		add_text(out, "older-than", rp_duration_format(s->older_than_ms, text))) &&
+	       (!s->has_limit ||
+		rp_buf_printf(out, "%s--limit %" PRIu64, out->len > 0 ? " " : "", s->limit));
 }
 
 bool rp_selector_text(const struct rp_selector *s, struct rp_buf *out)
 {
 	/* what stands behind the path of a URL may be a secret */
-	struct rp_span glob = {s->endpoint.glob, s->has_endpoint ? strcspn(s->endpoint.glob, "?#") : 0};
+	struct rp_span glob = {s->endpoint.glob,
+			       s->has_endpoint ? strcspn(s->endpoint.glob, "?#") : 0};
 	struct rp_buf room = {0}, word = {0};
 	bool ok;
 
@@ -89,8 +94,9 @@ bool rp_selector_text(const struct rp_selector *s, struct rp_buf *out)
 		glob = rp_span_of("(withheld)");
 	glob = rp_shown_pattern(glob, &room);
 	ok = rp_buf_add(&word, glob.ptr, glob.len) && add_ids(s, out) && add_states(s, out) &&
-	     (!s->has_endpoint || add_text(out, "endpoint", word.data)) && add_text(out, "run", s->run_id) &&
-	     add_text(out, "thread", s->thread_id) && add_text(out, "event", s->event) && add_numbers(s, out);
+	     (!s->has_endpoint || add_text(out, "endpoint", word.data)) &&
+	     add_text(out, "run", s->run_id) && add_text(out, "thread", s->thread_id) &&
+	     add_text(out, "event", s->event) && add_numbers(s, out);
 	rp_buf_release(&word);
 	rp_buf_release(&room);
 	return ok;

@@ -1,5 +1,5 @@
-/* selector_text.h - a selector in words again, for the log of changes: as it was typed, in one order, without secrets, and
- * quoted: people copy it into commands. */
+/* selector_text.h - a selector in words again, for the log of changes: as it was typed, in one
+ * order, without secrets, and quoted: people copy it into commands. */
 #ifndef RP_CTL_SELECTOR_TEXT_H
 #define RP_CTL_SELECTOR_TEXT_H
 

@@ -1,4 +1,5 @@
-/* seqset.h - a set of sequence numbers that takes memory only where there are some: 8 KiB for each stretch of 65,536. */
+/* seqset.h - a set of sequence numbers that takes memory only where there are some: 8 KiB for each
+ * stretch of 65,536. */
 #ifndef RP_CTL_SEQSET_H
 #define RP_CTL_SEQSET_H
 

@@ -14,7 +14,8 @@ bool rp_shown_url(const struct rp_url *url, struct rp_buf *out)
 
 bool rp_shown_endpoint(struct rp_span name, struct rp_buf *out)
 {
-	return in_effect != NULL ? rp_redact_endpoint(in_effect, name, out) : rp_buf_add(out, name.ptr, name.len);
+	return in_effect != NULL ? rp_redact_endpoint(in_effect, name, out)
+				 : rp_buf_add(out, name.ptr, name.len);
 }
 
 bool rp_shown_hides(struct rp_span text)
@@ -47,8 +48,8 @@ struct rp_span rp_shown_pattern(struct rp_span glob, struct rp_buf *room)
 {
 	struct rp_url url;
 
-	if (in_effect != NULL && in_effect->redacts && glob.len > 0 && memmem(glob.ptr, glob.len, "://", 3) != NULL &&
-	    rp_url_parse(glob, &url, NULL) != RP_OK)
+	if (in_effect != NULL && in_effect->redacts && glob.len > 0 &&
+	    memmem(glob.ptr, glob.len, "://", 3) != NULL && rp_url_parse(glob, &url, NULL) != RP_OK)
 		return rp_span_of("(withheld)");
 	return rp_shown_name(glob, room);
 }

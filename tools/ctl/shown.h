@@ -1,7 +1,7 @@
 /* shown.h - URLs and names of endpoints as this configuration lets people see them (core/redact.h).
  *
- * The configuration is set once, before a verb runs; until then nothing but queries is hidden. Each function appends;
- * false: out of memory. */
+ * The configuration is set once, before a verb runs; until then nothing but queries is hidden.
+ * Each function appends; false: out of memory. */
 #ifndef RP_CTL_SHOWN_H
 #define RP_CTL_SHOWN_H
 
@@ -18,10 +18,11 @@ bool rp_shown_hides(struct rp_span url);
 /* Masks what a receiver repeated of the URL's secrets; n <= RP_RESPONSE_HEAD_MAX. */
 void rp_shown_mask(const struct rp_url *url, unsigned char *text, size_t n);
 
-/* For one use at once: `name` itself where nothing is hidden, else what room now holds. Release room. */
+/* For one use at once: `name` itself where nothing is hidden, else what room now holds. Release
+ * room. */
 struct rp_span rp_shown_name(struct rp_span name, struct rp_buf *room);
-/* The same for what was typed for a name. A pattern that is no URL may hold any part of a path: where some path is a
- * secret it is withheld. */
+/* The same for what was typed for a name. A pattern that is no URL may hold any part of a path:
+ * where some path is a secret it is withheld. */
 struct rp_span rp_shown_pattern(struct rp_span glob, struct rp_buf *room);
 
 #endif

@@ -14,7 +14,8 @@ bool rp_spark_utf8(void)
 		if (value == NULL || value[0] == '\0')
 			continue;
 		dot = strchr(value, '.');
-		return dot != NULL && (strncasecmp(dot + 1, "utf-8", 5) == 0 || strncasecmp(dot + 1, "utf8", 4) == 0);
+		return dot != NULL && (strncasecmp(dot + 1, "utf-8", 5) == 0 ||
+				       strncasecmp(dot + 1, "utf8", 4) == 0);
 	}
 	return false;
 }

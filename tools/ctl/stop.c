@@ -4,18 +4,21 @@
 #include <stddef.h>
 #include <time.h>
 
-/* From the first signal to the next, and from there on: a reader that is only slow gets all that is left to say. */
+/* From the first signal to the next, and from there on: a reader that is only slow gets all that
+ * is left to say. */
 enum { AGAIN_AFTER_MS = 1000, AGAIN_EVERY_MS = 100 };
 
 static volatile sig_atomic_t asked, can_repeat;
 static timer_t again;
 
-/* A signal that came just before a write has begun does not interrupt it, nor does it interrupt the write after the one that
- * it ended: where nobody reads, either would wait for ever. So it comes again. */
+/* A signal that came just before a write has begun does not interrupt it, nor does it interrupt
+ * the write after the one that it ended: where nobody reads, either would wait for ever. So it
+ * comes again. */
 static void on_signal(int sig)
 {
-	static const struct itimerspec when = {.it_value = {.tv_sec = AGAIN_AFTER_MS / 1000},
-					       .it_interval = {.tv_nsec = AGAIN_EVERY_MS * 1000000L}};
+	static const struct itimerspec when = {
+	    .it_value = {.tv_sec = AGAIN_AFTER_MS / 1000},
+	    .it_interval = {.tv_nsec = AGAIN_EVERY_MS * 1000000L}};
 
 	(void)sig;
 	if (!asked && can_repeat)
@@ -44,11 +47,13 @@ bool rp_stop_asked(void)
 
 int rp_stop_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 {
-	struct timespec limit = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000L};
+	struct timespec limit = {.tv_sec = timeout_ms / 1000,
+				 .tv_nsec = timeout_ms % 1000 * 1000000L};
 	sigset_t block, before;
 	int got;
 
-	/* Blocked but for the wait itself, so that none falls between the look at the flag and the wait. */
+	/* Blocked but for the wait itself, so that none falls between the look at the flag and the
+	 * wait. */
 	sigemptyset(&block);
 	sigaddset(&block, SIGINT);
 	sigaddset(&block, SIGTERM);

@@ -26,8 +26,8 @@ static bool is_stopped(pid_t pid)
 	return end != NULL && (strncmp(end, ") T", 3) == 0 || strncmp(end, ") t", 3) == 0);
 }
 
-/* /proc/PID/maps, a mapping a line: "ADDRESSES PERMISSIONS OFFSET DEVICE INODE PATH". The device is another there than
- * stat's on some file systems; inode and name will do. */
+/* /proc/PID/maps, a mapping a line: "ADDRESSES PERMISSIONS OFFSET DEVICE INODE PATH". The device
+ * is another there than stat's on some file systems; inode and name will do. */
 static bool maps_file(pid_t pid, ino_t inode)
 {
 	static const char name[] = "/data.mdb\n";
@@ -43,7 +43,8 @@ static bool maps_file(pid_t pid, ino_t inode)
 	if (f == NULL)
 		return false;
 	while (!found && (n = getline(&line, &cap, f)) > 0)
-		found = (size_t)n >= sizeof name && strcmp(line + n - (sizeof name - 1), name) == 0 &&
+		found = (size_t)n >= sizeof name &&
+			strcmp(line + n - (sizeof name - 1), name) == 0 &&
 			sscanf(line, "%*s %*s %*s %*s %llu", &number) == 1 && number == inode;
 	free(line);
 	fclose(f);
@@ -65,8 +66,8 @@ static bool has_open(pid_t pid, const struct stat *what)
 		return false;
 	while (!found && (entry = readdir(fds)) != NULL) {
 		snprintf(path, sizeof path, "/proc/%d/fd/%s", (int)pid, entry->d_name);
-		found = entry->d_name[0] != '.' && stat(path, &st) == 0 && st.st_dev == what->st_dev &&
-			st.st_ino == what->st_ino;
+		found = entry->d_name[0] != '.' && stat(path, &st) == 0 &&
+			st.st_dev == what->st_dev && st.st_ino == what->st_ino;
 	}
 	closedir(fds);
 	return found;
@@ -80,8 +81,8 @@ pid_t rp_stopped_find(const char *dir)
 	pid_t pid, found = 0, opener = 0;
 	DIR *proc;
 
-	if ((size_t)snprintf(path, sizeof path, "%s/data.mdb", dir) >= sizeof path || stat(path, &st) != 0 ||
-	    stat(dir, &dir_st) != 0)
+	if ((size_t)snprintf(path, sizeof path, "%s/data.mdb", dir) >= sizeof path ||
+	    stat(path, &st) != 0 || stat(dir, &dir_st) != 0)
 		return 0;
 	proc = opendir("/proc");
 	if (proc == NULL)

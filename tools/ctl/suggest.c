@@ -27,7 +27,8 @@ static unsigned edits(const char *a, const char *b)
 		row[0] = (unsigned)i;
 		for (j = 1; j <= lb; j++) {
 			above = row[j];
-			row[j] = least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+			row[j] =
+			    least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
 			diagonal = above;
 		}
 	}

@@ -44,7 +44,8 @@ static bool escape_ascii(char c, struct rp_buf *out)
 	case '\t':
 		return rp_buf_add_text(out, "\\t");
 	default:
-		return (unsigned char)c < 0x20 || c == 0x7f ? add_hex(out, &c, 1) : rp_buf_add_char(out, c);
+		return (unsigned char)c < 0x20 || c == 0x7f ? add_hex(out, &c, 1)
+							    : rp_buf_add_char(out, c);
 	}
 }
 
@@ -90,10 +91,12 @@ bool rp_style_add(struct rp_buf *out, enum rp_style style, bool color, const cha
 
 	if (!color || style == RP_STYLE_PLAIN)
 		return rp_buf_add_text(out, text);
-	return rp_buf_add_text(out, codes[style]) && rp_buf_add_text(out, text) && rp_buf_add_text(out, "\033[0m");
+	return rp_buf_add_text(out, codes[style]) && rp_buf_add_text(out, text) &&
+	       rp_buf_add_text(out, "\033[0m");
 }
 
-struct rp_table *rp_table_new(const struct rp_column *columns, size_t n, struct rp_table_options options)
+struct rp_table *rp_table_new(const struct rp_column *columns, size_t n,
+			      struct rp_table_options options)
 {
 	struct rp_table *t = calloc(1, sizeof *t);
 
@@ -202,7 +205,8 @@ static unsigned line_width(const struct rp_table *t)
 	return sum;
 }
 
-/* Takes single characters from whichever column has most to give, so that two long columns end up equal. */
+/* Takes single characters from whichever column has most to give, so that two long columns end up
+ * equal. */
 static void shrink_to_fit(struct rp_table *t)
 {
 	unsigned sum = line_width(t);
@@ -256,8 +260,8 @@ static bool add_spaces(struct rp_buf *out, unsigned n)
 	return n == 0 || rp_buf_printf(out, "%*s", (int)n, "");
 }
 
-static bool put_text(const struct rp_table *t, size_t column, struct rp_span text, enum rp_style style,
-		     struct rp_buf *out)
+static bool put_text(const struct rp_table *t, size_t column, struct rp_span text,
+		     enum rp_style style, struct rp_buf *out)
 {
 	unsigned width = t->widths[column], chars = count_chars(text.ptr, text.len);
 	bool cut = t->columns[column].least > 0 && chars > width && width > 3;
@@ -303,7 +307,8 @@ static bool put_cell(const struct rp_table *t, size_t i, struct rp_buf *out)
 
 	if (!t->options.tsv)
 		return put_text(t, column, text, c->style, out);
-	return rp_buf_add(out, text.ptr, text.len) && rp_buf_add_char(out, column + 1 == t->n_columns ? '\n' : '\t');
+	return rp_buf_add(out, text.ptr, text.len) &&
+	       rp_buf_add_char(out, column + 1 == t->n_columns ? '\n' : '\t');
 }
 
 bool rp_table_flush(struct rp_table *t, struct rp_buf *out)

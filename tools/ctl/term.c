@@ -46,7 +46,8 @@ static void give_back(void)
 	tcsetattr(STDIN_FILENO, TCSADRAIN, &found);
 }
 
-/* What the signal means is for the handler to say that was there before: of some it makes a word and an exit code. */
+/* What the signal means is for the handler to say that was there before: of some it makes a word
+ * and an exit code. */
 static void on_crash(int sig, siginfo_t *info, void *context)
 {
 	int i = 0;
@@ -201,7 +202,8 @@ void rp_term_size(unsigned *rows, unsigned *cols)
 /* Signals are blocked but for the wait, so that none is slept through. */
 static int wait_unless_signalled(struct pollfd *fds, nfds_t n, int timeout_ms)
 {
-	struct timespec limit = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000L};
+	struct timespec limit = {.tv_sec = timeout_ms / 1000,
+				 .tv_nsec = timeout_ms % 1000 * 1000000L};
 	sigset_t block, before;
 	int got, i;
 
@@ -219,7 +221,8 @@ static int wait_unless_signalled(struct pollfd *fds, nfds_t n, int timeout_ms)
 
 int rp_term_wait(int timeout_ms, int more_fd, bool *more, char *keys, size_t size)
 {
-	struct pollfd fds[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = more_fd, .events = POLLIN}};
+	struct pollfd fds[2] = {{.fd = STDIN_FILENO, .events = POLLIN},
+				{.fd = more_fd, .events = POLLIN}};
 	int got = wait_unless_signalled(fds, 2, timeout_ms);
 	ssize_t n;
 

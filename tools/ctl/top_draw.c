@@ -18,7 +18,7 @@ enum {
 	NAME_MAX = 60
 };
 
-/* --- a line of exactly so many characters ----------------------------------------------------------------------------
+/* --- a line of exactly so many characters -------------------------------------------------
  */
 
 struct line {
@@ -69,7 +69,8 @@ static void put(struct line *l, enum rp_style style, struct rp_span text)
 	l->at += chars;
 }
 
-static void putf(struct line *l, enum rp_style style, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void putf(struct line *l, enum rp_style style, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 static void putf(struct line *l, enum rp_style style, const char *fmt, ...)
 {
 	char text[512];
@@ -90,11 +91,13 @@ static void fill(struct line *l, unsigned until)
 }
 
 /* A column of `width`; a blank before what stands at its right edge, two before other text. */
-static void column(struct line *l, unsigned width, bool right, enum rp_style style, const char *text)
+static void column(struct line *l, unsigned width, bool right, enum rp_style style,
+		   const char *text)
 {
 	unsigned chars = count_chars(rp_span_of(text));
 
-	putf(l, RP_STYLE_PLAIN, "%*s", (right ? 1 : 2) + (int)(right && chars < width ? width - chars : 0), "");
+	putf(l, RP_STYLE_PLAIN, "%*s",
+	     (right ? 1 : 2) + (int)(right && chars < width ? width - chars : 0), "");
 	put(l, style, rp_span_of(text));
 	if (!right && chars < width)
 		putf(l, RP_STYLE_PLAIN, "%*s", (int)(width - chars), "");
@@ -128,7 +131,7 @@ static bool heading(const struct rp_top_view *v, struct rp_buf *out, const char 
 	return end(&l);
 }
 
-/* --- texts ------------------------------------------------------------------------------------------------------------
+/* --- texts --------------------------------------------------------------------------------
  */
 
 /* 12408 -> "12,408" */
@@ -163,8 +166,8 @@ static const char *milliseconds(int64_t ms, char out[32])
 	return out;
 }
 
-/* Without its scheme, which a look at the endpoint shows; what does not fit loses its middle, as names differ at both
- * ends. */
+/* Without its scheme, which a look at the endpoint shows; what does not fit loses its middle, as
+ * names differ at both ends. */
 static void short_name(const char *name, unsigned width, char *out, size_t size)
 {
 	struct rp_buf shown = {0};
@@ -215,10 +218,11 @@ static enum rp_style state_of(const struct rp_known_endpoint *k, int64_t now_at_
 	return k->e.streak > 0 ? RP_STYLE_WARN : RP_STYLE_GOOD;
 }
 
-/* --- the head --------------------------------------------------------------------------------------------------------
+/* --- the head -----------------------------------------------------------------------------
  */
 
-static void put_spark(struct line *l, const struct rp_top_series *s, int64_t now_at_ms, unsigned width)
+static void put_spark(struct line *l, const struct rp_top_series *s, int64_t now_at_ms,
+		      unsigned width)
 {
 	uint32_t counts[RP_TOP_SLOTS];
 	struct rp_buf bars = {0};
@@ -241,20 +245,23 @@ static bool draw_title(const struct rp_top *t, const struct rp_top_view *v, stru
 	putf(&l, RP_STYLE_PLAIN, " runpost  %s", dir);
 	rp_time_format(t->now_at_ms, now);
 	fill(&l, v->cols > 36 ? v->cols - 36 : 0);
-	putf(&l, RP_STYLE_PLAIN, "%3zu sender%s  %.8s UTC  ? help", alive, alive == 1 ? " " : "s", now + 11);
+	putf(&l, RP_STYLE_PLAIN, "%3zu sender%s  %.8s UTC  ? help", alive, alive == 1 ? " " : "s",
+	     now + 11);
 	return end(&l);
 }
 
 static bool draw_flow(const struct rp_top *t, const struct rp_top_view *v, struct rp_buf *out)
 {
-	double ok = rp_top_series_rate(&t->delivered, t->now_at_ms), bad = rp_top_series_rate(&t->failed, t->now_at_ms);
+	double ok = rp_top_series_rate(&t->delivered, t->now_at_ms),
+	       bad = rp_top_series_rate(&t->failed, t->now_at_ms);
 	unsigned width = v->cols >= 120 ? 30 : v->cols >= 76 ? 10 : 5;
 	struct line l = begin(v, out, false);
 	char a[32];
 
 	putf(&l, RP_STYLE_PLAIN, " out %5s/s ", rate(ok, a));
 	put_spark(&l, &t->delivered, t->now_at_ms, width);
-	putf(&l, RP_STYLE_PLAIN, "  in %5s/s ", rate(rp_top_series_rate(&t->accepted, t->now_at_ms), a));
+	putf(&l, RP_STYLE_PLAIN, "  in %5s/s ",
+	     rate(rp_top_series_rate(&t->accepted, t->now_at_ms), a));
 	put_spark(&l, &t->accepted, t->now_at_ms, width);
 	putf(&l, bad > 0 ? RP_STYLE_WARN : RP_STYLE_PLAIN, "  failed %5.1f%% ",
 	     ok + bad > 0 ? bad * 100 / (ok + bad) : 0.0);
@@ -276,7 +283,7 @@ static bool draw_ledger(const struct rp_top *t, const struct rp_top_view *v, str
 	return end(&l);
 }
 
-/* --- the list --------------------------------------------------------------------------------------------------------
+/* --- the list -----------------------------------------------------------------------------
  */
 
 enum { W_WAITING = 8, W_DEAD = 6, W_FLIGHT = 7, W_OUT = 6, W_OK = 5, W_P95 = 5, W_STATE = 10 };
@@ -286,7 +293,8 @@ enum { W_FIXED = 1 + W_WAITING + W_DEAD + W_FLIGHT + W_OUT + W_OK + W_P95 + 6 + 
 
 static void widths(const struct rp_top_view *v, unsigned *name, unsigned *spark)
 {
-	unsigned room = v->cols > W_FIXED + NAME_MIN ? v->cols - W_FIXED : NAME_MIN, longest = NAME_MIN, len;
+	unsigned room = v->cols > W_FIXED + NAME_MIN ? v->cols - W_FIXED : NAME_MIN,
+		 longest = NAME_MIN, len;
 	size_t i;
 
 	for (i = 0; i < v->n_shown; i++) {
@@ -314,7 +322,8 @@ static bool draw_columns(const struct rp_top_view *v, struct rp_buf *out)
 	if (v->filter[0] != '\0')
 		snprintf(title, sizeof title, "%zu LIKE %.40s", v->n_shown, v->filter);
 	else
-		snprintf(title, sizeof title, "%zu ENDPOINT%s", v->n_shown, v->n_shown == 1 ? "" : "S");
+		snprintf(title, sizeof title, "%zu ENDPOINT%s", v->n_shown,
+			 v->n_shown == 1 ? "" : "S");
 	putf(&l, RP_STYLE_PLAIN, " %-*.*s", (int)name, (int)name, title);
 	column(&l, W_WAITING, true, RP_STYLE_PLAIN, "WAITING");
 	column(&l, W_DEAD, true, RP_STYLE_PLAIN, "DEAD");
@@ -329,7 +338,8 @@ static bool draw_columns(const struct rp_top_view *v, struct rp_buf *out)
 	return end(&l);
 }
 
-static void put_activity(struct line *l, const struct rp_top *t, const struct rp_top_endpoint *a, unsigned spark)
+static void put_activity(struct line *l, const struct rp_top *t, const struct rp_top_endpoint *a,
+			 unsigned spark)
 {
 	int ok = a != NULL ? rp_top_ok_permille(a, t->now_at_ms) : -1;
 	char text[32];
@@ -340,8 +350,13 @@ static void put_activity(struct line *l, const struct rp_top *t, const struct rp
 		snprintf(text, sizeof text, "-");
 	else
 		snprintf(text, sizeof text, ok == 1000 ? "100" : "%d.%d", ok / 10, ok % 10);
-	column(l, W_OK, true, ok < 0 || ok >= 990 ? RP_STYLE_PLAIN : ok >= 900 ? RP_STYLE_WARN : RP_STYLE_BAD, text);
-	column(l, W_P95, true, RP_STYLE_PLAIN, milliseconds(a != NULL ? rp_top_p95_ms(a) : -1, text));
+	column(l, W_OK, true,
+	       ok < 0 || ok >= 990 ? RP_STYLE_PLAIN
+	       : ok >= 900         ? RP_STYLE_WARN
+				   : RP_STYLE_BAD,
+	       text);
+	column(l, W_P95, true, RP_STYLE_PLAIN,
+	       milliseconds(a != NULL ? rp_top_p95_ms(a) : -1, text));
 	if (spark == 0)
 		return;
 	put(l, RP_STYLE_PLAIN, rp_span_of("  "));
@@ -351,8 +366,8 @@ static void put_activity(struct line *l, const struct rp_top *t, const struct rp
 		putf(l, RP_STYLE_PLAIN, "%*s", (int)spark, "");
 }
 
-static bool draw_endpoint(const struct rp_top *t, const struct rp_top_view *v, const struct rp_known_endpoint *k,
-			  bool selected, struct rp_buf *out)
+static bool draw_endpoint(const struct rp_top *t, const struct rp_top_view *v,
+			  const struct rp_known_endpoint *k, bool selected, struct rp_buf *out)
 {
 	struct line l = begin(v, out, selected);
 	char text[128], flight[64], a[32];
@@ -377,7 +392,8 @@ static bool draw_endpoint(const struct rp_top *t, const struct rp_top_view *v, c
 	return end(&l);
 }
 
-static bool draw_list(const struct rp_top *t, const struct rp_top_view *v, size_t rows, struct rp_buf *out)
+static bool draw_list(const struct rp_top *t, const struct rp_top_view *v, size_t rows,
+		      struct rp_buf *out)
 {
 	bool ok = draw_columns(v, out);
 	size_t i;
@@ -388,32 +404,38 @@ static bool draw_list(const struct rp_top *t, const struct rp_top_view *v, size_
 		if (at < v->n_shown)
 			ok = draw_endpoint(t, v, v->shown[at], at == v->selected, out);
 		else if (i == 0)
-			ok = rp_buf_add_text(out, v->filter[0] != '\0' ? " none is like that\033[K\r\n"
-								       : " no endpoint yet\033[K\r\n");
+			ok = rp_buf_add_text(out, v->filter[0] != '\0'
+						      ? " none is like that\033[K\r\n"
+						      : " no endpoint yet\033[K\r\n");
 		else
 			ok = rp_buf_add_text(out, "\033[K\r\n");
 	}
 	return ok;
 }
 
-/* --- senders and failures --------------------------------------------------------------------------------------------
+/* --- senders and failures -----------------------------------------------------------------
  */
 
-static bool draw_sender(const struct rp_top *t, const struct rp_top_view *v, const struct rp_top_sender *s,
-			struct rp_buf *out)
+static bool draw_sender(const struct rp_top *t, const struct rp_top_view *v,
+			const struct rp_top_sender *s, struct rp_buf *out)
 {
 	char text[32], up[RP_DURATION_TEXT_MAX], sender[RP_SENDER_TEXT_MAX];
 	struct line l = begin(v, out, false);
 
-	putf(&l, RP_STYLE_PLAIN, " %-11s pid %-8" PRIu32, rp_sender_text(s->info.slot, sender), s->info.pid);
-	putf(&l, RP_STYLE_PLAIN, "  out %5s/s", rate(rp_top_series_rate(&s->delivered, t->now_at_ms), text));
+	putf(&l, RP_STYLE_PLAIN, " %-11s pid %-8" PRIu32, rp_sender_text(s->info.slot, sender),
+	     s->info.pid);
+	putf(&l, RP_STYLE_PLAIN, "  out %5s/s",
+	     rate(rp_top_series_rate(&s->delivered, t->now_at_ms), text));
 	putf(&l, RP_STYLE_PLAIN, "  claims %4" PRIu64, s->info.claims);
-	putf(&l, RP_STYLE_PLAIN, "  up %-7s  ", rp_duration_format(t->now_at_ms - s->info.started_at_ms, up));
-	put(&l, s->info.alive ? RP_STYLE_GOOD : RP_STYLE_BAD, rp_span_of(s->info.alive ? "alive" : "gone"));
+	putf(&l, RP_STYLE_PLAIN, "  up %-7s  ",
+	     rp_duration_format(t->now_at_ms - s->info.started_at_ms, up));
+	put(&l, s->info.alive ? RP_STYLE_GOOD : RP_STYLE_BAD,
+	    rp_span_of(s->info.alive ? "alive" : "gone"));
 	return end(&l);
 }
 
-static bool draw_senders(const struct rp_top *t, const struct rp_top_view *v, size_t rows, struct rp_buf *out)
+static bool draw_senders(const struct rp_top *t, const struct rp_top_view *v, size_t rows,
+			 struct rp_buf *out)
 {
 	size_t i, n = 0, shown = 0;
 	char title[64];
@@ -433,7 +455,8 @@ static bool draw_senders(const struct rp_top *t, const struct rp_top_view *v, si
 	return ok;
 }
 
-static bool draw_failure(const struct rp_top_view *v, const struct rp_top_failure *f, struct rp_buf *out)
+static bool draw_failure(const struct rp_top_view *v, const struct rp_top_failure *f,
+			 struct rp_buf *out)
 {
 	char time[RP_TIME_TEXT_MAX], outcome[RP_CAUSE_TEXT_MAX], name[128];
 	struct line l = begin(v, out, false);
@@ -464,11 +487,11 @@ static bool draw_failures(const struct rp_top_view *v, size_t rows, struct rp_bu
 	return ok;
 }
 
-/* --- one endpoint ----------------------------------------------------------------------------------------------------
+/* --- one endpoint -------------------------------------------------------------------------
  */
 
-static bool draw_fact(const struct rp_top_view *v, struct rp_buf *out, const char *name, enum rp_style style,
-		      const char *text)
+static bool draw_fact(const struct rp_top_view *v, struct rp_buf *out, const char *name,
+		      enum rp_style style, const char *text)
 {
 	struct line l = begin(v, out, false);
 
@@ -483,15 +506,19 @@ static void say_state(const struct rp_known_endpoint *k, int64_t now_at_ms, char
 	char cause[RP_CAUSE_TEXT_MAX], a[RP_WHEN_TEXT_MAX], b[RP_WHEN_TEXT_MAX];
 
 	if (k->e.disabled)
-		snprintf(out, size, "disabled %s: it answered 410 Gone or asked for it; p resumes it",
+		snprintf(out, size,
+			 "disabled %s: it answered 410 Gone or asked for it; p resumes it",
 			 rp_when(k->e.changed_at_ms, now_at_ms, a));
 	else if (k->e.paused)
 		snprintf(out, size, "paused %s by an operator; p resumes it",
 			 rp_when(k->e.changed_at_ms, now_at_ms, a));
 	else if (rp_known_endpoint_lacks_key(k))
-		snprintf(out, size, "no signing key is valid, and nothing is sent unsigned: mend the secret, reload");
+		snprintf(out, size,
+			 "no signing key is valid, and nothing is sent unsigned: mend the secret, "
+			 "reload");
 	else if (c->breaker != RP_BREAKER_CLOSED)
-		snprintf(out, size, "breaker %s since %s, for %s (pause %" PRIu32 " in a row); next probe %s",
+		snprintf(out, size,
+			 "breaker %s since %s, for %s (pause %" PRIu32 " in a row); next probe %s",
 			 rp_breaker_name(c->breaker), rp_when(c->opened_at_ms, now_at_ms, a),
 			 rp_cause_format(c->cause, c->http_status, cause), c->pauses + 1,
 			 rp_when(c->probe_at_ms, now_at_ms, b));
@@ -511,31 +538,35 @@ static bool draw_detail(const struct rp_top *t, const struct rp_top_view *v, str
 	enum rp_style style = state_of(k, t->now_at_ms, when);
 	bool ok;
 
-	ok = rp_text_escape(rp_span_of(k->name), &name) && draw_fact(v, out, "endpoint", RP_STYLE_PLAIN, name.data);
+	ok = rp_text_escape(rp_span_of(k->name), &name) &&
+	     draw_fact(v, out, "endpoint", RP_STYLE_PLAIN, name.data);
 	rp_buf_release(&name);
 	say_state(k, t->now_at_ms, text, sizeof text);
 	ok = ok && draw_fact(v, out, "state", style, text);
-	snprintf(text, sizeof text, "waiting %s  in flight %" PRIu64 "  held %s  dead %s  delivered %s",
+	snprintf(text, sizeof text,
+		 "waiting %s  in flight %" PRIu64 "  held %s  dead %s  delivered %s",
 		 grouped(e->count[RP_STATE_WAITING], a), e->count[RP_STATE_IN_FLIGHT],
 		 grouped(e->count[RP_STATE_HELD], b), grouped(e->count[RP_STATE_DEAD], c),
 		 grouped(e->count[RP_STATE_DELIVERED], d));
 	ok = ok && draw_fact(v, out, "entries", RP_STYLE_PLAIN, text);
 	if (e->control.limits.in_flight > 0)
-		snprintf(text, sizeof text, "%u at once now, %u at most; rate %s", rp_control_room(&e->control),
-			 e->control.limits.in_flight,
-			 e->control.limits.rate.count > 0 ? rp_rate_format(e->control.limits.rate, speed)
-							  : "not limited");
+		snprintf(text, sizeof text, "%u at once now, %u at most; rate %s",
+			 rp_control_room(&e->control), e->control.limits.in_flight,
+			 e->control.limits.rate.count > 0
+			     ? rp_rate_format(e->control.limits.rate, speed)
+			     : "not limited");
 	else
 		snprintf(text, sizeof text, "not known before the first claim");
 	ok = ok && draw_fact(v, out, "may get", RP_STYLE_PLAIN, text);
-	snprintf(text, sizeof text, "success %s, failure %s", rp_when(e->last_success_at_ms, t->now_at_ms, a),
+	snprintf(text, sizeof text, "success %s, failure %s",
+		 rp_when(e->last_success_at_ms, t->now_at_ms, a),
 		 rp_when(e->last_failure_at_ms, t->now_at_ms, b));
 	ok = ok && draw_fact(v, out, "last", RP_STYLE_PLAIN, text) && draw_columns(v, out) &&
 	     draw_endpoint(t, v, k, false, out);
 	return ok && draw_failures(v, v->rows - HEAD_ROWS - DETAIL_ROWS, out);
 }
 
-/* --- help and the whole ----------------------------------------------------------------------------------------------
+/* --- help and the whole -------------------------------------------------------------------
  */
 
 static bool draw_help(const struct rp_top_view *v, struct rp_buf *out)
@@ -581,17 +612,19 @@ static bool draw_bottom(const struct rp_top *t, const struct rp_top_view *v, str
 	else if (v->message[0] != '\0')
 		put(&l, v->message_style, rp_span_of(v->message));
 	else if (t->n_missed > 0)
-		putf(&l, RP_STYLE_PLAIN, " %" PRIu64 " attempts came faster than they could be counted", t->n_missed);
+		putf(&l, RP_STYLE_PLAIN,
+		     " %" PRIu64 " attempts came faster than they could be counted", t->n_missed);
 	else
 		put(&l, RP_STYLE_PLAIN,
-		    rp_span_of(v->mode == RP_TOP_LIST
-				   ? " j/k move  enter look  / filter  p pause  R replay dead  q quit"
-				   : " q back"));
+		    rp_span_of(
+			v->mode == RP_TOP_LIST
+			    ? " j/k move  enter look  / filter  p pause  R replay dead  q quit"
+			    : " q back"));
 	return l.ok && rp_buf_add_text(out, "\033[K");
 }
 
-void rp_top_layout(const struct rp_top *t, const struct rp_top_view *v, size_t *endpoints, size_t *senders,
-		   size_t *failures)
+void rp_top_layout(const struct rp_top *t, const struct rp_top_view *v, size_t *endpoints,
+		   size_t *senders, size_t *failures)
 {
 	size_t room = v->rows > HEAD_ROWS + 4 ? v->rows - HEAD_ROWS - 4 : 0, i, n = 0;
 
@@ -603,7 +636,8 @@ void rp_top_layout(const struct rp_top *t, const struct rp_top_view *v, size_t *
 	*failures = room / 3 < FAILURES_MAX ? room / 3 : FAILURES_MAX;
 	*endpoints = room > *senders + *failures ? room - *senders - *failures : 0;
 	if (v->mode == RP_TOP_DETAIL)
-		*failures = v->rows > HEAD_ROWS + DETAIL_ROWS ? v->rows - HEAD_ROWS - DETAIL_ROWS : 0;
+		*failures =
+		    v->rows > HEAD_ROWS + DETAIL_ROWS ? v->rows - HEAD_ROWS - DETAIL_ROWS : 0;
 }
 
 bool rp_top_draw(const struct rp_top *t, const struct rp_top_view *v, struct rp_buf *out)

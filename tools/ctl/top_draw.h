@@ -1,4 +1,5 @@
-/* top_draw.h - the screen of `runpostctl top` as bytes for a terminal. Pure: draws what it is given. */
+/* top_draw.h - the screen of `runpostctl top` as bytes for a terminal. Pure: draws what it is
+ * given. */
 #ifndef RP_CTL_TOP_DRAW_H
 #define RP_CTL_TOP_DRAW_H
 
@@ -18,9 +19,10 @@ struct rp_top_view {
 	unsigned rows, cols;
 	bool color, utf8;
 	enum rp_top_mode mode;
-	const struct rp_known_endpoint *const *shown; /* the endpoints that pass the filter, as they are listed */
-	size_t n_shown, selected, first;              /* first: the one in the uppermost row */
-	const struct rp_top_failure *failures;        /* the newest first */
+	/* the endpoints that pass the filter, as they are listed */
+	const struct rp_known_endpoint *const *shown;
+	size_t n_shown, selected, first;       /* first: the one in the uppermost row */
+	const struct rp_top_failure *failures; /* the newest first */
 	size_t n_failures;
 	const char *outbox;
 	const char *filter;  /* "" for none */
@@ -30,8 +32,8 @@ struct rp_top_view {
 };
 
 /* How many rows the list of endpoints and the failures have on this screen. */
-void rp_top_layout(const struct rp_top *t, const struct rp_top_view *v, size_t *endpoints, size_t *senders,
-		   size_t *failures);
+void rp_top_layout(const struct rp_top *t, const struct rp_top_view *v, size_t *endpoints,
+		   size_t *senders, size_t *failures);
 /* Appends the bytes. false: out of memory. */
 bool rp_top_draw(const struct rp_top *t, const struct rp_top_view *v, struct rp_buf *out);
 

@@ -27,8 +27,8 @@ struct rp_keys {
 
 /* What does not fit is dropped: nobody types so fast. */
 void rp_keys_put(struct rp_keys *k, const void *bytes, size_t n);
-/* The next key. `waited`: nothing has come for a while, so an escape that stands alone is the key and not the beginning of
- * a sequence. */
+/* The next key. `waited`: nothing has come for a while, so an escape that stands alone is the key
+ * and not the beginning of a sequence. */
 int rp_keys_next(struct rp_keys *k, bool waited);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* --- series ----------------------------------------------------------------------------------------------------------
+/* --- series -------------------------------------------------------------------------------
  */
 
 void rp_top_series_add(struct rp_top_series *s, int64_t at_ms, uint32_t n)
@@ -25,8 +25,9 @@ void rp_top_series_add(struct rp_top_series *s, int64_t at_ms, uint32_t n)
 
 static uint32_t slot_count(const struct rp_top_series *s, int64_t slot)
 {
-	return slot > s->last_slot || slot <= s->last_slot - RP_TOP_SLOTS || slot < 0 ? 0
-										      : s->count[slot % RP_TOP_SLOTS];
+	return slot > s->last_slot || slot <= s->last_slot - RP_TOP_SLOTS || slot < 0
+		   ? 0
+		   : s->count[slot % RP_TOP_SLOTS];
 }
 
 void rp_top_series_read(const struct rp_top_series *s, int64_t now_at_ms, uint32_t *out, size_t n)
@@ -40,18 +41,20 @@ void rp_top_series_read(const struct rp_top_series *s, int64_t now_at_ms, uint32
 
 double rp_top_series_rate(const struct rp_top_series *s, int64_t now_at_ms)
 {
-	int64_t now_slot = now_at_ms / RP_TOP_SLOT_MS, slot, first = now_slot - RP_TOP_RATE_MS / RP_TOP_SLOT_MS + 1;
+	int64_t now_slot = now_at_ms / RP_TOP_SLOT_MS, slot,
+		first = now_slot - RP_TOP_RATE_MS / RP_TOP_SLOT_MS + 1;
 	int64_t span_ms = now_at_ms - (first - 1) * RP_TOP_SLOT_MS;
 	double sum = 0;
 
-	/* the slot that is being filled, the whole ones before it, and of the oldest what is still within reach */
+	/* the slot that is being filled, the whole ones before it, and of the oldest what is still
+	 * within reach */
 	for (slot = first; slot <= now_slot; slot++)
 		sum += slot_count(s, slot);
 	span_ms -= RP_TOP_SLOT_MS;
 	return span_ms > 0 ? sum * 1000 / (double)span_ms : sum;
 }
 
-/* --- attempts --------------------------------------------------------------------------------------------------------
+/* --- attempts -----------------------------------------------------------------------------
  */
 
 /* Where the endpoint stands, or where it would. */
@@ -97,7 +100,8 @@ static struct rp_top_endpoint *activity_of(struct rp_top *t, uint64_t id)
 	if (e == NULL)
 		return NULL;
 	e->id = id;
-	memmove(&t->activity[at + 1], &t->activity[at], (t->n_activity - at) * sizeof t->activity[0]);
+	memmove(&t->activity[at + 1], &t->activity[at],
+		(t->n_activity - at) * sizeof t->activity[0]);
 	t->activity[at] = e;
 	t->n_activity++;
 	return e;
@@ -156,7 +160,7 @@ int rp_top_ok_permille(const struct rp_top_endpoint *e, int64_t now_at_ms)
 	return n_good + n_bad > 0 ? (int)(n_good * 1000 / (n_good + n_bad)) : -1;
 }
 
-/* --- looking ---------------------------------------------------------------------------------------------------------
+/* --- looking ------------------------------------------------------------------------------
  */
 
 static int read_attempts(struct rp_top *t)
@@ -218,7 +222,8 @@ int rp_top_look(struct rp_top *t)
 	if (rp_outbox_ledger(t->ctl->ob, &t->ledger, &err) != RP_OK)
 		return rp_ctl_fail(&err);
 	if (t->looked_at_ms != 0 && t->ledger.accepted >= t->accepted_before)
-		rp_top_series_add(&t->accepted, t->now_at_ms, (uint32_t)(t->ledger.accepted - t->accepted_before));
+		rp_top_series_add(&t->accepted, t->now_at_ms,
+				  (uint32_t)(t->ledger.accepted - t->accepted_before));
 	t->accepted_before = t->ledger.accepted;
 	code = read_attempts(t);
 	for (i = 0; i < sizeof t->senders / sizeof t->senders[0]; i++)

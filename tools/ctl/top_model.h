@@ -1,5 +1,5 @@
-/* top_model.h - what `runpostctl top` shows: counts as the outbox has them, and rates worked out from the log of recent
- * attempts. It knows nothing of terminals. */
+/* top_model.h - what `runpostctl top` shows: counts as the outbox has them, and rates worked out
+ * from the log of recent attempts. It knows nothing of terminals. */
 #ifndef RP_CTL_TOP_MODEL_H
 #define RP_CTL_TOP_MODEL_H
 
@@ -59,8 +59,8 @@ struct rp_top {
 	bool no_memory;
 };
 
-/* Looks at the outbox. The first look reads what the log has of the last five minutes. Result: exit code, after saying
- * what went wrong. */
+/* Looks at the outbox. The first look reads what the log has of the last five minutes. Result:
+ * exit code, after saying what went wrong. */
 int rp_top_look(struct rp_top *t);
 void rp_top_release(struct rp_top *t);
 /* NULL: nothing of it is in the log. */

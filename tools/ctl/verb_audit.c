@@ -64,7 +64,8 @@ static void add_row(struct audit *x, const struct rp_audit *a)
 
 	if (a->job != 0)
 		snprintf(job, sizeof job, "%" PRIu64, a->job);
-	rp_table_cell(x->table, rp_span_of(a->at_ms != 0 ? rp_time_format(a->at_ms, at) : "damaged"));
+	rp_table_cell(x->table,
+		      rp_span_of(a->at_ms != 0 ? rp_time_format(a->at_ms, at) : "damaged"));
 	rp_table_cell(x->table, a->user);
 	rp_table_cell(x->table, a->verb);
 	rp_table_number(x->table, a->done);
@@ -110,6 +111,7 @@ int rp_verb_audit(struct rp_ctl *ctl)
 	if (x.table != NULL)
 		x.ok = rp_ctl_add_table(ctl, x.table) && x.ok;
 	if (x.ok && terminal && x.n > TERMINAL_ROWS)
-		fprintf(stderr, "(the last %d of %" PRIu64 "; all of them in a pipe)\n", TERMINAL_ROWS, x.n);
+		fprintf(stderr, "(the last %d of %" PRIu64 "; all of them in a pipe)\n",
+			TERMINAL_ROWS, x.n);
 	return x.ok ? rp_ctl_flush(ctl) : rp_ctl_no_memory();
 }

@@ -12,15 +12,17 @@ static bool go_on(void *arg, uint64_t bytes)
 	return !rp_stop_asked();
 }
 
-static bool add_result(struct rp_ctl *ctl, const char *dir, const struct rp_backup *b, int64_t took_us)
+static bool add_result(struct rp_ctl *ctl, const char *dir, const struct rp_backup *b,
+		       int64_t took_us)
 {
 	char size[32], growth[32], took[RP_DURATION_TEXT_MAX];
 	struct rp_json_out *o;
 
 	if (!ctl->json)
-		return rp_buf_printf(&ctl->out, "%s: %s in %s; the outbox's file grew by %s meanwhile\n", dir,
-				     rp_size_text(b->bytes, size), rp_duration_format(took_us / 1000, took),
-				     rp_size_text(b->growth_bytes, growth));
+		return rp_buf_printf(
+		    &ctl->out, "%s: %s in %s; the outbox's file grew by %s meanwhile\n", dir,
+		    rp_size_text(b->bytes, size), rp_duration_format(took_us / 1000, took),
+		    rp_size_text(b->growth_bytes, growth));
 	o = rp_json_out_new();
 	rp_json_out_text(o, "verb", "backup");
 	rp_json_out_text(o, "dir", dir);
@@ -41,7 +43,8 @@ int rp_verb_backup(struct rp_ctl *ctl)
 	uint64_t audit;
 
 	if (ctl->n_names != 1) {
-		rp_ctl_say("backup: name one directory that is to be made; see `runpostctl backup --help`");
+		rp_ctl_say("backup: name one directory that is to be made; see `runpostctl backup "
+			   "--help`");
 		return RP_EXIT_USAGE;
 	}
 	if (rp_outbox_info(ctl->ob, &info, &err) != RP_OK)

@@ -9,7 +9,8 @@ static int print_body(struct rp_ctl *ctl, uint64_t seq)
 	e = rp_outbox_body(ctl->ob, seq, &ctl->out, &err);
 	if (e == RP_OK)
 		return rp_ctl_flush(ctl);
-	/* a payload with a damaged byte could pass for the real one in whatever reads it: none of it is printed */
+	/* a payload with a damaged byte could pass for the real one in whatever reads it: none of
+	 * it is printed */
 	rp_buf_clear(&ctl->out);
 	return rp_ctl_fail(&err);
 }

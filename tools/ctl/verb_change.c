@@ -24,7 +24,8 @@ static int print_dry_run(struct rp_direct *d)
 	return code == RP_EXIT_OK && d->result.missing > 0 ? RP_EXIT_SOME_FAILED : code;
 }
 
-static int change(struct rp_ctl *ctl, enum rp_change verb, const char *done, enum rp_state applies_to)
+static int change(struct rp_ctl *ctl, enum rp_change verb, const char *done,
+		  enum rp_state applies_to)
 {
 	struct rp_direct d = {.ctl = ctl, .verb = verb};
 	int code;

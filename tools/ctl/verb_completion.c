@@ -4,11 +4,13 @@
 #include "core/shell.h"
 #include "options.h"
 
-/* Scripts that let a shell complete verbs, options and their values. They are made from the tables of verbs and options,
- * and ask `runpostctl endpoints` and `runpostctl jobs` for names and numbers.
+/* Scripts that let a shell complete verbs, options and their values. They are made from the tables
+ * of verbs and options, and ask `runpostctl endpoints` and `runpostctl jobs` for names and
+ * numbers.
  *
- * Callers of the engine choose the names of endpoints, so a name may look like anything to a shell: each script takes care
- * that names are compared and inserted as text, quoted, and never expanded. */
+ * Callers of the engine choose the names of endpoints, so a name may look like anything to a
+ * shell: each script takes care that names are compared and inserted as text, quoted, and never
+ * expanded. */
 
 enum kind {
 	WORDS,
@@ -32,8 +34,9 @@ static void all_causes(char *out, size_t size)
 	int i;
 
 	for (i = RP_CAUSE_NONE + 1; i < RP_CAUSE_MAX_; i++)
-		at += (size_t)snprintf(out + at, at < size ? size - at : 0, "%s%s", at > 0 ? " " : "",
-				       rp_cause_format((enum rp_cause)i, 0, text));
+		at +=
+		    (size_t)snprintf(out + at, at < size ? size - at : 0, "%s%s", at > 0 ? " " : "",
+				     rp_cause_format((enum rp_cause)i, 0, text));
 }
 
 /* What may stand behind an option, or (by the usage line) behind a verb. */
@@ -56,14 +59,16 @@ static struct values values_of(const char *option, const struct rp_verb *verb)
 			snprintf(v.words, sizeof v.words, "%s", words);
 		else
 			all_causes(v.words, sizeof v.words);
-	} else if (option != NULL ? strcmp(option, "endpoint") == 0 : strstr(verb->args, "NAME") != NULL) {
+	} else if (option != NULL ? strcmp(option, "endpoint") == 0
+				  : strstr(verb->args, "NAME") != NULL) {
 		v.kind = ENDPOINTS;
 	} else if (option != NULL ? strcmp(option, "plan") == 0 : strcmp(verb->name, "jobs") == 0) {
 		v.kind = option != NULL ? PLANS : STEER;
 	} else if (option != NULL ? strcmp(option, "config") == 0 || strcmp(option, "textfile") == 0
 				  : strstr(verb->args, "FILE") != NULL) {
 		v.kind = FILES;
-	} else if (option != NULL ? strcmp(option, "outbox") == 0 : strcmp(verb->args, "DIR") == 0) {
+	} else if (option != NULL ? strcmp(option, "outbox") == 0
+				  : strcmp(verb->args, "DIR") == 0) {
 		v.kind = DIRS;
 	}
 	return v;
@@ -154,7 +159,7 @@ static void add_offer(struct script *s, const struct offers *o, const struct val
 	}
 }
 
-/* --- bash ------------------------------------------------------------------------------------------------------------
+/* --- bash ---------------------------------------------------------------------------------
  */
 
 static void bash_option_value(void *arg, const char *name, const char *value, const char *help)
@@ -197,7 +202,8 @@ static const char bash_head[] =
     "{\n"
     "\tlocal i where=()\n"
     "\tfor ((i = 1; i + 1 < ${#typed[@]}; i++)); do\n"
-    "\t\t[[ ${typed[i]} == --outbox || ${typed[i]} == --config ]] && where+=(\"${typed[i]}\" \"${typed[i + 1]}\")\n"
+    "\t\t[[ ${typed[i]} == --outbox || ${typed[i]} == --config ]] && where+=(\"${typed[i]}\" "
+    "\"${typed[i + 1]}\")\n"
     "\tdone\n"
     "\t\"${typed[0]}\" \"$1\" \"${where[@]}\" 2>/dev/null </dev/null\n"
     "}\n"
@@ -241,7 +247,8 @@ static const char bash_tail[] =
     "\n"
     "_runpostctl()\n"
     "{\n"
-    "\t# bash would cut URLs at their colons: the words are found anew, and what stands before the last colon of the\n"
+    "\t# bash would cut URLs at their colons: the words are found anew, and what stands before the "
+    "last colon of the\n"
     "\t# present one is not offered again\n"
     "\tlocal line=${COMP_LINE:0:COMP_POINT} cur before\n"
     "\tlocal -a typed\n"
@@ -285,7 +292,7 @@ static void bash(struct script *s)
 	add(s, bash_tail);
 }
 
-/* --- zsh -------------------------------------------------------------------------------------------------------------
+/* --- zsh ----------------------------------------------------------------------------------
  */
 
 static void zsh_option_value(void *arg, const char *name, const char *value, const char *help)
@@ -318,55 +325,56 @@ static void zsh_option(void *arg, const char *name, const char *value, const cha
 	zsh_described(arg, "--", name, help);
 }
 
-static const char zsh_head[] = "#compdef runpostctl\n"
-			       "# zsh completion of runpostctl; made by: runpostctl completion zsh\n"
-			       "\n"
-			       "# What a verb says of the outbox of this line.\n"
-			       "_runpostctl_ask()\n"
-			       "{\n"
-			       "\tlocal -a where\n"
-			       "\tlocal i\n"
-			       "\tfor ((i = 2; i < $#words; i++)); do\n"
-			       "\t\tcase $words[i] in\n"
-			       "\t\t--outbox|--config) where+=(\"$words[i]\" \"${(Q)words[i+1]}\") ;;\n"
-			       "\t\tesac\n"
-			       "\tdone\n"
-			       "\t\"${(Q)words[1]}\" $1 \"$where[@]\" 2>/dev/null </dev/null\n"
-			       "}\n"
-			       "\n"
-			       "_runpostctl_endpoints()\n"
-			       "{\n"
-			       "\tlocal -a names\n"
-			       "\tnames=(${(f)\"$(_runpostctl_ask endpoints | cut -f1)\"})\n"
-			       "\tcompadd -a names\n"
-			       "}\n"
-			       "\n"
-			       "# Numbers of jobs, or of those in the state $1.\n"
-			       "_runpostctl_jobs()\n"
-			       "{\n"
-			       "\tlocal -a jobs\n"
-			       "\tlocal job verb state rest\n"
-			       "\t_runpostctl_ask jobs | while IFS=$'\\t' read -r job verb state rest; do\n"
-			       "\t\t[[ $state == ${1-$state} ]] && jobs+=($job)\n"
-			       "\tdone\n"
-			       "\tcompadd -a jobs\n"
-			       "}\n"
-			       "\n"
-			       "_runpostctl_steer()\n"
-			       "{\n"
-			       "\tlocal word\n"
-			       "\tfor word in \"${(@)words[3,CURRENT-1]}\"; do\n"
-			       "\t\tcase $word in\n"
-			       "\t\tlist) return ;;\n"
-			       "\t\tshow|pause|resume|cancel) _runpostctl_jobs; return ;;\n"
-			       "\t\tesac\n"
-			       "\tdone\n"
-			       "\tcompadd -- list show pause resume cancel\n"
-			       "}\n"
-			       "\n"
-			       "_runpostctl()\n"
-			       "{\n"
-			       "\tlocal -a described\n";
+static const char zsh_head[] =
+    "#compdef runpostctl\n"
+    "# zsh completion of runpostctl; made by: runpostctl completion zsh\n"
+    "\n"
+    "# What a verb says of the outbox of this line.\n"
+    "_runpostctl_ask()\n"
+    "{\n"
+    "\tlocal -a where\n"
+    "\tlocal i\n"
+    "\tfor ((i = 2; i < $#words; i++)); do\n"
+    "\t\tcase $words[i] in\n"
+    "\t\t--outbox|--config) where+=(\"$words[i]\" \"${(Q)words[i+1]}\") ;;\n"
+    "\t\tesac\n"
+    "\tdone\n"
+    "\t\"${(Q)words[1]}\" $1 \"$where[@]\" 2>/dev/null </dev/null\n"
+    "}\n"
+    "\n"
+    "_runpostctl_endpoints()\n"
+    "{\n"
+    "\tlocal -a names\n"
+    "\tnames=(${(f)\"$(_runpostctl_ask endpoints | cut -f1)\"})\n"
+    "\tcompadd -a names\n"
+    "}\n"
+    "\n"
+    "# Numbers of jobs, or of those in the state $1.\n"
+    "_runpostctl_jobs()\n"
+    "{\n"
+    "\tlocal -a jobs\n"
+    "\tlocal job verb state rest\n"
+    "\t_runpostctl_ask jobs | while IFS=$'\\t' read -r job verb state rest; do\n"
+    "\t\t[[ $state == ${1-$state} ]] && jobs+=($job)\n"
+    "\tdone\n"
+    "\tcompadd -a jobs\n"
+    "}\n"
+    "\n"
+    "_runpostctl_steer()\n"
+    "{\n"
+    "\tlocal word\n"
+    "\tfor word in \"${(@)words[3,CURRENT-1]}\"; do\n"
+    "\t\tcase $word in\n"
+    "\t\tlist) return ;;\n"
+    "\t\tshow|pause|resume|cancel) _runpostctl_jobs; return ;;\n"
+    "\t\tesac\n"
+    "\tdone\n"
+    "\tcompadd -- list show pause resume cancel\n"
+    "}\n"
+    "\n"
+    "_runpostctl()\n"
+    "{\n"
+    "\tlocal -a described\n";
 
 static void zsh(struct script *s)
 {
@@ -393,11 +401,12 @@ static void zsh(struct script *s)
 	}
 	add(s, "\tesac\n}\n\n"
 	       "# loaded by its name from fpath, or read by source\n"
-	       "if [[ $funcstack[1] == _runpostctl ]]; then\n\t_runpostctl \"$@\"\nelse\n\tcompdef _runpostctl "
+	       "if [[ $funcstack[1] == _runpostctl ]]; then\n\t_runpostctl \"$@\"\nelse\n\tcompdef "
+	       "_runpostctl "
 	       "runpostctl\nfi\n");
 }
 
-/* --- fish ------------------------------------------------------------------------------------------------------------
+/* --- fish ---------------------------------------------------------------------------------
  */
 
 static void fish_verb(struct script *s, const char *verb)
@@ -422,54 +431,55 @@ static void fish_option(void *arg, const char *name, const char *value, const ch
 	add(s, "\n");
 }
 
-static const char fish_head[] = "# fish completion of runpostctl; made by: runpostctl completion fish\n"
-				"\n"
-				"# The verb is the second word; a word like it may follow.\n"
-				"function __runpostctl_verb_is\n"
-				"\tset -l typed (commandline -opc)\n"
-				"\ttest (count $typed) -ge 2; and test \"$typed[2]\" = $argv[1]\n"
-				"end\n"
-				"\n"
-				"# What a verb says of the outbox of this line.\n"
-				"function __runpostctl_ask\n"
-				"\tset -l typed (commandline -opc)\n"
-				"\tset -l where\n"
-				"\tfor i in (seq 2 (math (count $typed) - 1))\n"
-				"\t\tif contains -- $typed[$i] --outbox --config\n"
-				"\t\t\tset -a where $typed[$i] $typed[(math $i + 1)]\n"
-				"\t\tend\n"
-				"\tend\n"
-				"\t$typed[1] $argv[1] $where 2>/dev/null </dev/null\n"
-				"end\n"
-				"\n"
-				"function __runpostctl_endpoints\n"
-				"\t__runpostctl_ask endpoints | cut -f1\n"
-				"end\n"
-				"\n"
-				"# Numbers of jobs, or of those in the state $argv[1].\n"
-				"function __runpostctl_jobs\n"
-				"\t__runpostctl_ask jobs | while read -l -d \\t job verb state rest\n"
-				"\t\tif test -z \"$argv[1]\"; or test \"$state\" = \"$argv[1]\"\n"
-				"\t\t\techo $job\n"
-				"\t\tend\n"
-				"\tend\n"
-				"end\n"
-				"\n"
-				"function __runpostctl_steer\n"
-				"\tset -l typed (commandline -opc)\n"
-				"\tfor i in (seq 3 (count $typed))\n"
-				"\t\tswitch $typed[$i]\n"
-				"\t\t\tcase list\n"
-				"\t\t\t\treturn\n"
-				"\t\t\tcase show pause resume cancel\n"
-				"\t\t\t\t__runpostctl_jobs\n"
-				"\t\t\t\treturn\n"
-				"\t\tend\n"
-				"\tend\n"
-				"\tprintf '%s\\n' list show pause resume cancel\n"
-				"end\n"
-				"\n"
-				"complete -c runpostctl -f\n";
+static const char fish_head[] =
+    "# fish completion of runpostctl; made by: runpostctl completion fish\n"
+    "\n"
+    "# The verb is the second word; a word like it may follow.\n"
+    "function __runpostctl_verb_is\n"
+    "\tset -l typed (commandline -opc)\n"
+    "\ttest (count $typed) -ge 2; and test \"$typed[2]\" = $argv[1]\n"
+    "end\n"
+    "\n"
+    "# What a verb says of the outbox of this line.\n"
+    "function __runpostctl_ask\n"
+    "\tset -l typed (commandline -opc)\n"
+    "\tset -l where\n"
+    "\tfor i in (seq 2 (math (count $typed) - 1))\n"
+    "\t\tif contains -- $typed[$i] --outbox --config\n"
+    "\t\t\tset -a where $typed[$i] $typed[(math $i + 1)]\n"
+    "\t\tend\n"
+    "\tend\n"
+    "\t$typed[1] $argv[1] $where 2>/dev/null </dev/null\n"
+    "end\n"
+    "\n"
+    "function __runpostctl_endpoints\n"
+    "\t__runpostctl_ask endpoints | cut -f1\n"
+    "end\n"
+    "\n"
+    "# Numbers of jobs, or of those in the state $argv[1].\n"
+    "function __runpostctl_jobs\n"
+    "\t__runpostctl_ask jobs | while read -l -d \\t job verb state rest\n"
+    "\t\tif test -z \"$argv[1]\"; or test \"$state\" = \"$argv[1]\"\n"
+    "\t\t\techo $job\n"
+    "\t\tend\n"
+    "\tend\n"
+    "end\n"
+    "\n"
+    "function __runpostctl_steer\n"
+    "\tset -l typed (commandline -opc)\n"
+    "\tfor i in (seq 3 (count $typed))\n"
+    "\t\tswitch $typed[$i]\n"
+    "\t\t\tcase list\n"
+    "\t\t\t\treturn\n"
+    "\t\t\tcase show pause resume cancel\n"
+    "\t\t\t\t__runpostctl_jobs\n"
+    "\t\t\t\treturn\n"
+    "\t\tend\n"
+    "\tend\n"
+    "\tprintf '%s\\n' list show pause resume cancel\n"
+    "end\n"
+    "\n"
+    "complete -c runpostctl -f\n";
 
 static void fish(struct script *s)
 {

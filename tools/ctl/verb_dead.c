@@ -25,8 +25,9 @@ struct triage {
 	struct rp_known_endpoints endpoints;
 	struct group *all;
 	size_t n, cap;
-	uint32_t *index; /* open addressing by key: place in `all` + 1, 0 is free; twice as large as cap */
-	size_t latest;   /* rows of one group come in crowds */
+	/* open addressing by key: place in `all` + 1, 0 is free; twice as large as cap */
+	uint32_t *index;
+	size_t latest; /* rows of one group come in crowds */
 	bool no_memory;
 };
 
@@ -41,13 +42,13 @@ static const struct rp_column for_pipes[] = {
     {"sample", false, 0}, {"suggest", false, 0},    {"group", false, 0},
 };
 
-/* --- grouping --------------------------------------------------------------------------------------------------------
+/* --- grouping -----------------------------------------------------------------------------
  */
 
 static size_t place_of(const struct triage *t, const struct rp_dead_group *key)
 {
-	uint64_t h =
-	    key->endpoint * 32 + (uint64_t)key->cause * 7919 + (uint64_t)key->last_cause * 104729 + key->http_status;
+	uint64_t h = key->endpoint * 32 + (uint64_t)key->cause * 7919 +
+		     (uint64_t)key->last_cause * 104729 + key->http_status;
 	size_t mask = t->cap * 2 - 1, i = (size_t)(h * UINT64_C(0x9e3779b97f4a7c15) >> 20) & mask;
 
 	while (t->index[i] != 0 && rp_dead_group_compare(&t->all[t->index[i] - 1].key, key) != 0)
@@ -85,7 +86,8 @@ static struct group *group_of(struct triage *t, const struct rp_dead_group *key)
 		return NULL;
 	i = place_of(t, key);
 	if (t->index[i] == 0) {
-		t->all[t->n] = (struct group){.key = *key, .name = "", .stored = "", .first_at_ms = INT64_MAX};
+		t->all[t->n] =
+		    (struct group){.key = *key, .name = "", .stored = "", .first_at_ms = INT64_MAX};
 		t->index[i] = (uint32_t)++t->n;
 	}
 	t->latest = t->index[i] - 1;
@@ -96,7 +98,8 @@ static void see_row(void *arg, const struct rp_index_row *row)
 {
 	struct triage *t = arg;
 	const struct rp_selector *s = &t->ctl->selector;
-	struct rp_dead_group key = rp_dead_group_of(row->cause, row->last_cause, row->http_status, row->endpoint);
+	struct rp_dead_group key =
+	    rp_dead_group_of(row->cause, row->last_cause, row->http_status, row->endpoint);
 	struct group *g;
 
 	if (t->no_memory || (s->has_older && t->ctl->now_at_ms - row->at_ms < s->older_than_ms))
@@ -179,7 +182,8 @@ static void keep_matching(struct triage *t)
 
 	for (i = 0; i < t->n; i++) {
 		struct group *g = &t->all[i];
-		const struct rp_known_endpoint *k = rp_known_endpoint_find(&t->endpoints, g->key.endpoint);
+		const struct rp_known_endpoint *k =
+		    rp_known_endpoint_find(&t->endpoints, g->key.endpoint);
 
 		if (k != NULL) {
 			g->name = k->name;
@@ -208,7 +212,8 @@ static void see_attempt(void *arg, uint32_t n, const struct rp_attempt *a, bool 
 	snprintf(detail, RP_DETAIL_TEXT_MAX, "%s", damaged ? "" : a->outcome.detail);
 }
 
-/* Where its last attempt was redirected to: the rest of what is told about it is not for all of its group. */
+/* Where its last attempt was redirected to: the rest of what is told about it is not for all of
+ * its group. */
 static int add_detail(struct triage *t, struct group *g, const struct rp_entry *e)
 {
 	char detail[RP_DETAIL_TEXT_MAX] = "";
@@ -248,7 +253,7 @@ static int add_samples(struct triage *t)
 	return code;
 }
 
-/* --- showing ---------------------------------------------------------------------------------------------------------
+/* --- showing ------------------------------------------------------------------------------
  */
 
 /* One sentence; with where its sample was redirected to. */
@@ -279,7 +284,8 @@ static struct rp_json_out *group_json(const struct group *g)
 	return o;
 }
 
-static void add_row(const struct rp_ctl *ctl, struct rp_table *table, size_t number, const struct group *g)
+static void add_row(const struct rp_ctl *ctl, struct rp_table *table, size_t number,
+		    const struct group *g)
 {
 	char text[RP_TIME_TEXT_MAX], key[RP_DEAD_GROUP_TEXT_MAX], advice[ADVICE_TEXT_MAX];
 	int64_t at_ms[2] = {g->first_at_ms, g->last_at_ms};
@@ -287,13 +293,16 @@ static void add_row(const struct rp_ctl *ctl, struct rp_table *table, size_t num
 
 	if (ctl->out_tty)
 		rp_table_number(table, number);
-	rp_table_styled(table, RP_STYLE_BAD, rp_cause_format(g->key.cause, g->key.http_status, text));
-	rp_table_cell(table, rp_span_of(rp_cause_format(g->key.last_cause, g->key.http_status, text)));
+	rp_table_styled(table, RP_STYLE_BAD,
+			rp_cause_format(g->key.cause, g->key.http_status, text));
+	rp_table_cell(table,
+		      rp_span_of(rp_cause_format(g->key.last_cause, g->key.http_status, text)));
 	rp_table_cell(table, rp_span_of(g->name));
 	rp_table_number(table, g->count);
 	for (i = 0; i < 2; i++) {
 		if (ctl->out_tty)
-			rp_table_cell(table, rp_span_of(rp_duration_format(ctl->now_at_ms - at_ms[i], text)));
+			rp_table_cell(
+			    table, rp_span_of(rp_duration_format(ctl->now_at_ms - at_ms[i], text)));
 		else
 			rp_table_cell(table, rp_span_of(rp_time_format(at_ms[i], text)));
 	}
@@ -323,8 +332,9 @@ static bool add_groups(struct triage *t)
 	size_t i, shown = tty && t->n > SHOWN_ON_TERMINAL ? SHOWN_ON_TERMINAL : t->n;
 
 	if (!ctl->json) {
-		table = tty ? rp_ctl_table(ctl, for_people, sizeof for_people / sizeof for_people[0])
-			    : rp_ctl_table(ctl, for_pipes, sizeof for_pipes / sizeof for_pipes[0]);
+		table =
+		    tty ? rp_ctl_table(ctl, for_people, sizeof for_people / sizeof for_people[0])
+			: rp_ctl_table(ctl, for_pipes, sizeof for_pipes / sizeof for_pipes[0]);
 		if (table == NULL)
 			return false;
 	}
@@ -339,8 +349,10 @@ static bool add_groups(struct triage *t)
 	for (i = 0; i < shown && ok && tty; i++)
 		ok = add_advice(ctl, i + 1, &t->all[i]);
 	if (ok && shown < t->n)
-		ok = rp_buf_printf(&ctl->out, "(%zu smaller groups are not shown; in a pipe or with --json all are)\n",
-				   t->n - shown);
+		ok = rp_buf_printf(
+		    &ctl->out,
+		    "(%zu smaller groups are not shown; in a pipe or with --json all are)\n",
+		    t->n - shown);
 	return ok;
 }
 
@@ -369,8 +381,8 @@ int rp_verb_dead(struct rp_ctl *ctl)
 	int code;
 
 	if (ctl->selector.states != 0 && ctl->selector.states != RP_STATE_BIT(RP_STATE_DEAD)) {
-		rp_ctl_say(
-		    "dead: it is about dead entries only; leave --state out, or use `runpostctl list --state ...`");
+		rp_ctl_say("dead: it is about dead entries only; leave --state out, or use "
+			   "`runpostctl list --state ...`");
 		return RP_EXIT_USAGE;
 	}
 	if (!ctl->selector.by_id)

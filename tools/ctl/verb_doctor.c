@@ -15,7 +15,8 @@
 #define NOT_TRIED (-2)
 #define LOCK_WAIT_MS 2000 /* no transaction of ours is longer than some 20 ms */
 
-/* Of an outbox that was opened: the mode of a directory that is none of ours is nobody's business here. */
+/* Of an outbox that was opened: the mode of a directory that is none of ours is nobody's business
+ * here. */
 static void check_mode(struct rp_doctor *d, const char *dir)
 {
 	static const char *const files[] = {"", "/data.mdb"};
@@ -28,29 +29,33 @@ static void check_mode(struct rp_doctor *d, const char *dir)
 		rp_buf_clear(&path);
 		rp_buf_clear(&remedy);
 		d->no_memory = !rp_buf_printf(&path, "%s%s", dir, files[i]) ||
-			       !rp_buf_add_text(&remedy, "chmod go= ") || !rp_shell_quote_path(path.data, &remedy);
+			       !rp_buf_add_text(&remedy, "chmod go= ") ||
+			       !rp_shell_quote_path(path.data, &remedy);
 		if (d->no_memory || stat(path.data, &st) != 0)
 			break;
 		well = false;
 		if ((st.st_mode & 077) != 0)
-			rp_doctor_report_command(d, "permissions", RP_DOCTOR_WARN, remedy.data,
-						 "%s: others may use it (mode %03o): payloads and URL tokens are in it",
-						 path.data, (unsigned)st.st_mode & 0777);
+			rp_doctor_report_command(
+			    d, "permissions", RP_DOCTOR_WARN, remedy.data,
+			    "%s: others may use it (mode %03o): payloads and URL tokens are in it",
+			    path.data, (unsigned)st.st_mode & 0777);
 		else if (st.st_uid != geteuid() && geteuid() != 0)
-			rp_doctor_report(d, "permissions", RP_DOCTOR_WARN, "run the programs as one user",
-					 "%s: belongs to another user (uid %u)", path.data, (unsigned)st.st_uid);
+			rp_doctor_report(
+			    d, "permissions", RP_DOCTOR_WARN, "run the programs as one user",
+			    "%s: belongs to another user (uid %u)", path.data, (unsigned)st.st_uid);
 		else
 			well = true;
 	}
 	if (well && !d->no_memory)
-		rp_doctor_report(d, "permissions", RP_DOCTOR_OK, NULL, "nobody else may use the outbox");
+		rp_doctor_report(d, "permissions", RP_DOCTOR_OK, NULL,
+				 "nobody else may use the outbox");
 	rp_buf_release(&remedy);
 	rp_buf_release(&path);
 }
 
-/* Opens the outbox in a child and takes the write lock: LMDB's has no timeout, and whoever waits for a stopped process
- * waits as long as that. The child has nothing of ours open. Result: its exit code; -1: it did not get the lock in time;
- * NOT_TRIED: there could be no child. */
+/* Opens the outbox in a child and takes the write lock: LMDB's has no timeout, and whoever waits
+ * for a stopped process waits as long as that. The child has nothing of ours open. Result: its
+ * exit code; -1: it did not get the lock in time; NOT_TRIED: there could be no child. */
 static int probe_lock(const char *dir, const struct rp_outbox_options *options)
 {
 	int64_t until_us = rp_sys_stopwatch_us() + LOCK_WAIT_MS * INT64_C(1000);
@@ -87,12 +92,14 @@ static const char *name_stopped(const char *dir, char remedy[REMEDY_MAX])
 	pid_t stopped = rp_stopped_find(dir);
 
 	if (stopped > 0)
-		snprintf(remedy, REMEDY_MAX,
-			 "process %d is stopped and has the outbox open: kill -CONT %d   (or end it)", (int)stopped,
-			 (int)stopped);
+		snprintf(
+		    remedy, REMEDY_MAX,
+		    "process %d is stopped and has the outbox open: kill -CONT %d   (or end it)",
+		    (int)stopped, (int)stopped);
 	else
-		snprintf(remedy, REMEDY_MAX,
-			 "find the stopped process (ps -eo pid,stat,args): kill -CONT it, or end it");
+		snprintf(
+		    remedy, REMEDY_MAX,
+		    "find the stopped process (ps -eo pid,stat,args): kill -CONT it, or end it");
 	return remedy;
 }
 
@@ -101,15 +108,17 @@ static void report_lock(struct rp_doctor *d, const char *dir, int probed)
 	char remedy[REMEDY_MAX];
 
 	if (probed == 0)
-		rp_doctor_report(d, "write_lock", RP_DOCTOR_OK, NULL, "it is free within %d ms", LOCK_WAIT_MS);
+		rp_doctor_report(d, "write_lock", RP_DOCTOR_OK, NULL, "it is free within %d ms",
+				 LOCK_WAIT_MS);
 	else if (probed == NOT_TRIED)
 		rp_doctor_report(d, "write_lock", RP_DOCTOR_WARN,
 				 "raise the limit of processes (ulimit -u), or end some",
 				 "no process could be started to try it");
 	else if (probed < 0)
-		rp_doctor_report(d, "write_lock", RP_DOCTOR_FAIL, name_stopped(dir, remedy),
-				 "somebody holds it for more than %d ms: nothing can be taken or settled",
-				 LOCK_WAIT_MS);
+		rp_doctor_report(
+		    d, "write_lock", RP_DOCTOR_FAIL, name_stopped(dir, remedy),
+		    "somebody holds it for more than %d ms: nothing can be taken or settled",
+		    LOCK_WAIT_MS);
 	else
 		rp_doctor_report(d, "write_lock", RP_DOCTOR_FAIL, "see the other checks",
 				 "it cannot be taken (waited up to %d ms)", LOCK_WAIT_MS);
@@ -128,12 +137,14 @@ static int check_store(struct rp_doctor *d, const struct rp_config *config)
 	probed = probe_lock(dir, &options);
 	if (rp_outbox_open(dir, &options, &d->ctl->ob, &err) != RP_OK) {
 		if (err.code == RP_ERR_BUSY && rp_stopped_find(dir) > 0)
-			rp_doctor_report(d, "store", RP_DOCTOR_FAIL, name_stopped(dir, remedy), "%s", err.text);
+			rp_doctor_report(d, "store", RP_DOCTOR_FAIL, name_stopped(dir, remedy),
+					 "%s", err.text);
 		else
 			rp_doctor_report_error(d, &err);
 		return RP_EXIT_OK;
 	}
-	rp_place_judge(&d->ctl->place, d->ctl->settings->path, config->outbox_dir, rp_outbox_dir(d->ctl->ob));
+	rp_place_judge(&d->ctl->place, d->ctl->settings->path, config->outbox_dir,
+		       rp_outbox_dir(d->ctl->ob));
 	check_mode(d, dir);
 	rp_doctor_report(d, "store", RP_DOCTOR_OK, NULL, "%s opens", dir);
 	report_lock(d, dir, probed);
@@ -178,13 +189,15 @@ static void check_files(struct rp_doctor *d, struct rp_settings *settings)
 		rp_doctor_report(d, "config", RP_DOCTOR_OK, NULL, "%s",
 				 settings->path != NULL ? settings->path : "no file: all defaults");
 	if (!readable)
-		rp_doctor_report(d, "secrets", RP_DOCTOR_FAIL, "runpost check-config", "%s", err.text);
+		rp_doctor_report(d, "secrets", RP_DOCTOR_FAIL, "runpost check-config", "%s",
+				 err.text);
 	else if (rp_settings_tls(settings, &settings->config.defaults).anchors == NULL)
-		rp_doctor_report(
-		    d, "secrets", RP_DOCTOR_WARN, "apt-get install ca-certificates",
-		    "this system has no certificates of authorities: what [defaults] sends by https fails");
+		rp_doctor_report(d, "secrets", RP_DOCTOR_WARN, "apt-get install ca-certificates",
+				 "this system has no certificates of authorities: what [defaults] "
+				 "sends by https fails");
 	else if (!warned.secrets)
-		rp_doctor_report(d, "secrets", RP_DOCTOR_OK, NULL, "all that are named can be read, by nobody else");
+		rp_doctor_report(d, "secrets", RP_DOCTOR_OK, NULL,
+				 "all that are named can be read, by nobody else");
 	rp_buf_release(&url);
 }
 
@@ -195,7 +208,8 @@ static int check_all(struct rp_doctor *d)
 	int code;
 
 	if (rp_settings_load(d->ctl->config_path, &settings, &err) != RP_OK) {
-		rp_doctor_report(d, "config", RP_DOCTOR_FAIL, "runpost check-config", "%s", err.text);
+		rp_doctor_report(d, "config", RP_DOCTOR_FAIL, "runpost check-config", "%s",
+				 err.text);
 		return RP_EXIT_OK;
 	}
 	d->ctl->settings = &settings;
@@ -220,7 +234,9 @@ static int read_format(struct rp_doctor *d)
 	else if (strcmp(f, "prometheus") == 0)
 		d->format = RP_DOCTOR_FOR_PROMETHEUS;
 	else {
-		rp_ctl_say("doctor: --check %.40s: no such format; there are nagios, json and prometheus", f);
+		rp_ctl_say(
+		    "doctor: --check %.40s: no such format; there are nagios, json and prometheus",
+		    f);
 		return RP_EXIT_USAGE;
 	}
 	return RP_EXIT_OK;

@@ -7,10 +7,11 @@
 #include "shown.h"
 
 static const struct rp_column columns[] = {
-    {"ENDPOINT", false, 24},  {"STATE", false, 0},        {"WAITING", true, 0},   {"IN_FLIGHT", true, 0},
-    {"HELD", true, 0},        {"DEAD", true, 0},          {"DELIVERED", true, 0}, {"STREAK", true, 0},
-    {"LAST_CAUSE", false, 0}, {"LAST_SUCCESS", false, 0}, {"WINDOW", true, 0},    {"RATE", true, 0},
-    {"BREAKER", false, 0},    {"NEXT_PROBE", false, 0},
+    {"ENDPOINT", false, 24},    {"STATE", false, 0},      {"WAITING", true, 0},
+    {"IN_FLIGHT", true, 0},     {"HELD", true, 0},        {"DEAD", true, 0},
+    {"DELIVERED", true, 0},     {"STREAK", true, 0},      {"LAST_CAUSE", false, 0},
+    {"LAST_SUCCESS", false, 0}, {"WINDOW", true, 0},      {"RATE", true, 0},
+    {"BREAKER", false, 0},      {"NEXT_PROBE", false, 0},
 };
 
 static void add_control_json(struct rp_json_out *o, const struct rp_control *c)
@@ -63,7 +64,8 @@ static void add_time(const struct rp_ctl *ctl, struct rp_table *t, int64_t at_ms
 		rp_table_cell(t, rp_span_of(at_ms != 0 ? rp_time_format(at_ms, text) : ""));
 }
 
-static void add_control_cells(const struct rp_ctl *ctl, struct rp_table *t, const struct rp_control *c)
+static void add_control_cells(const struct rp_ctl *ctl, struct rp_table *t,
+			      const struct rp_control *c)
 {
 	char text[RP_CAUSE_TEXT_MAX + 16], cause[RP_CAUSE_TEXT_MAX], rate[RP_RATE_TEXT_MAX];
 
@@ -72,7 +74,8 @@ static void add_control_cells(const struct rp_ctl *ctl, struct rp_table *t, cons
 	rp_table_cell(t, rp_span_of(rp_rate_format(c->limits.rate, rate)));
 	snprintf(text, sizeof text, "%s %s", rp_breaker_name(c->breaker),
 		 rp_cause_format(c->cause, c->http_status, cause));
-	rp_table_cell(t, rp_span_of(c->breaker != RP_BREAKER_CLOSED ? text : rp_breaker_name(c->breaker)));
+	rp_table_cell(
+	    t, rp_span_of(c->breaker != RP_BREAKER_CLOSED ? text : rp_breaker_name(c->breaker)));
 	add_time(ctl, t, c->breaker == RP_BREAKER_OPEN ? c->probe_at_ms : 0);
 }
 
@@ -94,9 +97,10 @@ static void add_row(const struct rp_ctl *ctl, struct rp_table *t, const struct r
 	add_control_cells(ctl, t, &k->e.control);
 }
 
-/* Marks what the words name; all when there are none. Result: exit code; RP_EXIT_SOME_FAILED, and nothing said: *unknown
- * names nothing. */
-static int mark(struct rp_ctl *ctl, const struct rp_known_endpoints *k, bool *marked, const char **unknown)
+/* Marks what the words name; all when there are none. Result: exit code; RP_EXIT_SOME_FAILED, and
+ * nothing said: *unknown names nothing. */
+static int mark(struct rp_ctl *ctl, const struct rp_known_endpoints *k, bool *marked,
+		const char **unknown)
 {
 	size_t w, i;
 
@@ -105,8 +109,9 @@ static int mark(struct rp_ctl *ctl, const struct rp_known_endpoints *k, bool *ma
 	for (w = 0; w < ctl->n_names; w++) {
 		struct rp_endpoint_glob glob;
 		bool any = false;
-		int code = rp_endpoint_glob_init(&glob, ctl->names[w]) ? rp_endpoint_glob_resolve(ctl, &glob)
-								       : rp_ctl_no_memory();
+		int code = rp_endpoint_glob_init(&glob, ctl->names[w])
+			       ? rp_endpoint_glob_resolve(ctl, &glob)
+			       : rp_ctl_no_memory();
 
 		for (i = 0; i < k->n && code == RP_EXIT_OK; i++) {
 			if (rp_endpoint_glob_match(&glob, rp_span_of(k->all[i].stored)))
@@ -143,8 +148,9 @@ static int choose(struct rp_ctl *ctl, struct rp_known_endpoints *k, bool **marke
 	given = rp_shown_name((struct rp_span){unknown, strcspn(unknown, "?")}, &room);
 	rp_text_escape(given, &shown);
 	rp_buf_release(&room);
-	rp_ctl_say("%s: no such endpoint in this outbox; `runpostctl endpoints` shows those there are",
-		   shown.data != NULL ? shown.data : "");
+	rp_ctl_say(
+	    "%s: no such endpoint in this outbox; `runpostctl endpoints` shows those there are",
+	    shown.data != NULL ? shown.data : "");
 	rp_buf_release(&shown);
 	return RP_EXIT_SOME_FAILED;
 }
@@ -189,7 +195,8 @@ static bool report(struct rp_ctl *ctl, const struct rp_known_endpoint *k, bool p
 	rp_json_out_text(o, "endpoint", k->name);
 	rp_json_out_bool(o, "changed",
 			 pause ? !k->e.paused
-			       : k->e.paused || k->e.disabled || k->e.control.breaker == RP_BREAKER_OPEN);
+			       : k->e.paused || k->e.disabled ||
+				     k->e.control.breaker == RP_BREAKER_OPEN);
 	return rp_ctl_add_json(ctl, o);
 }
 
@@ -209,9 +216,9 @@ static int switch_endpoints(struct rp_ctl *ctl, bool pause)
 			continue;
 		e = rp_outbox_endpoint_pause(ctl->ob, ctl->now_at_ms, known.all[i].id, pause, &err);
 		if (e == RP_ERR_NOTFOUND) {
-			rp_ctl_say(
-			    "%s: its last entry was removed this moment, and the endpoint with it; nothing to %s",
-			    known.all[i].name, ctl->verb->name);
+			rp_ctl_say("%s: its last entry was removed this moment, and the endpoint "
+				   "with it; nothing to %s",
+				   known.all[i].name, ctl->verb->name);
 			missing = true;
 		} else if (e != RP_OK) {
 			code = rp_ctl_fail(&err);

@@ -26,7 +26,7 @@ static const struct rp_config *config_of(const struct story *s)
 	return &s->ctl->settings->config;
 }
 
-/* --- fetching --------------------------------------------------------------------------------------------------------
+/* --- fetching -----------------------------------------------------------------------------
  */
 
 static void see_sender(void *arg, const struct rp_sender_info *info)
@@ -60,7 +60,8 @@ static void add_senders(const struct story *s, struct rp_explain_input *in)
 		in->n_beating += beats(s, sender);
 		if (sender->alive && s->boot_ms - sender->beat_boot_ms < in->beat_age_ms)
 			in->beat_age_ms = s->boot_ms - sender->beat_boot_ms;
-		if (in->entry->delivery.state == RP_STATE_IN_FLIGHT && sender->slot == in->entry->delivery.slot) {
+		if (in->entry->delivery.state == RP_STATE_IN_FLIGHT &&
+		    sender->slot == in->entry->delivery.slot) {
 			in->holder_known = true;
 			in->holder_alive = sender->alive;
 			in->holder_beats = beats(s, sender);
@@ -102,8 +103,9 @@ static int add_front(const struct story *s, struct rp_explain_input *in, char fr
 }
 
 struct pausing {
-	struct rp_span stored, shown; /* names of the endpoint: the log has what could be shown then */
-	struct rp_buf text;           /* who, then why */
+	/* names of the endpoint: the log has what could be shown then */
+	struct rp_span stored, shown;
+	struct rp_buf text; /* who, then why */
 	size_t who_len;
 	bool no_memory;
 };
@@ -126,8 +128,8 @@ static bool see_change(void *arg, uint64_t number, const struct rp_audit *a)
 		return true;
 	rp_buf_clear(&p->text);
 	p->who_len = a->user.len;
-	p->no_memory =
-	    !rp_buf_add(&p->text, a->user.ptr, a->user.len) || !rp_buf_add(&p->text, a->reason.ptr, a->reason.len);
+	p->no_memory = !rp_buf_add(&p->text, a->user.ptr, a->user.len) ||
+		       !rp_buf_add(&p->text, a->reason.ptr, a->reason.len);
 	return !p->no_memory;
 }
 
@@ -150,12 +152,13 @@ static int add_pausing(const struct story *s, struct rp_explain_input *in, struc
 		return rp_ctl_no_memory();
 	if (p->text.len > 0) {
 		in->paused_by = (struct rp_span){p->text.data, p->who_len};
-		in->paused_why = (struct rp_span){p->text.data + p->who_len, p->text.len - p->who_len};
+		in->paused_why =
+		    (struct rp_span){p->text.data + p->who_len, p->text.len - p->who_len};
 	}
 	return RP_EXIT_OK;
 }
 
-/* --- as JSON ---------------------------------------------------------------------------------------------------------
+/* --- as JSON ------------------------------------------------------------------------------
  */
 
 static const char *text_of(const struct rp_buf *b)
@@ -179,7 +182,8 @@ static void add_blocks_json(struct rp_json_out *o, const struct rp_explanation *
 	}
 }
 
-static void add_schedule_json(struct rp_json_out *o, const struct rp_explanation *x, uint32_t attempts)
+static void add_schedule_json(struct rp_json_out *o, const struct rp_explanation *x,
+			      uint32_t attempts)
 {
 	struct rp_forecast f = x->forecast;
 	struct rp_forecast_step step;
@@ -201,13 +205,15 @@ static void add_schedule_json(struct rp_json_out *o, const struct rp_explanation
 	}
 	end = rp_json_out_new();
 	rp_json_out_text(end, "state", "dead");
-	rp_json_out_text(end, "cause", rp_cause_format(f.end_cause, 0, (char[RP_CAUSE_TEXT_MAX]){0}));
+	rp_json_out_text(end, "cause",
+			 rp_cause_format(f.end_cause, 0, (char[RP_CAUSE_TEXT_MAX]){0}));
 	rp_json_out_time(end, "earliest_at", f.earliest_at_ms);
 	rp_json_out_time(end, "latest_at", f.latest_at_ms);
 	rp_json_out_object(o, "ends", end);
 }
 
-static bool add_json(struct rp_ctl *ctl, const struct rp_explain_input *in, const struct rp_explanation *x)
+static bool add_json(struct rp_ctl *ctl, const struct rp_explain_input *in,
+		     const struct rp_explanation *x)
 {
 	struct rp_json_out *o = rp_json_out_new();
 	char id[RP_ID_TEXT_MAX];
@@ -235,7 +241,7 @@ static bool add_json(struct rp_ctl *ctl, const struct rp_explain_input *in, cons
 	return rp_ctl_add_json(ctl, o);
 }
 
-/* --- as sentences ----------------------------------------------------------------------------------------------------
+/* --- as sentences -------------------------------------------------------------------------
  */
 
 /* Words wrapped at the width of the terminal, behind a title in the margin. */
@@ -254,17 +260,20 @@ static bool add_paragraph(struct rp_ctl *ctl, const char *title, const char *tex
 			ok = rp_buf_printf(&ctl->out, "\n%*s", MARGIN - 1, "");
 			column = MARGIN;
 		}
-		ok = ok && rp_buf_add_char(&ctl->out, ' ') && rp_text_tame((struct rp_span){text, len}, &ctl->out);
+		ok = ok && rp_buf_add_char(&ctl->out, ' ') &&
+		     rp_text_tame((struct rp_span){text, len}, &ctl->out);
 		column += len + 1;
 		text += len + strspn(text + len, " ");
 	}
 	return ok && rp_buf_add_char(&ctl->out, '\n');
 }
 
-static bool add_command(struct rp_ctl *ctl, const char *title, const char *command, const char *what)
+static bool add_command(struct rp_ctl *ctl, const char *title, const char *command,
+			const char *what)
 {
 	return rp_buf_printf(&ctl->out, "%-10s%s", title, command) &&
-	       (what == NULL || rp_buf_printf(&ctl->out, "   (%s)", what)) && rp_buf_add_char(&ctl->out, '\n');
+	       (what == NULL || rp_buf_printf(&ctl->out, "   (%s)", what)) &&
+	       rp_buf_add_char(&ctl->out, '\n');
 }
 
 static bool add_blocks(struct rp_ctl *ctl, const struct rp_explanation *x)
@@ -290,18 +299,21 @@ static const char *second(int64_t at_ms, char out[RP_TIME_TEXT_MAX])
 	return out;
 }
 
-static bool add_times(struct rp_ctl *ctl, const char *name, int64_t earliest_at_ms, int64_t latest_at_ms, bool certain)
+static bool add_times(struct rp_ctl *ctl, const char *name, int64_t earliest_at_ms,
+		      int64_t latest_at_ms, bool certain)
 {
 	char from[RP_TIME_TEXT_MAX], to[RP_TIME_TEXT_MAX], when[RP_WHEN_TEXT_MAX];
 	bool one = latest_at_ms - earliest_at_ms < 1000;
 
-	return rp_buf_printf(&ctl->out, "%-10s%-18s %s%s%-19s  %s%s\n", "", name, second(earliest_at_ms, from),
-			     one ? "    " : " .. ", one ? "" : second(latest_at_ms, to),
+	return rp_buf_printf(&ctl->out, "%-10s%-18s %s%s%-19s  %s%s\n", "", name,
+			     second(earliest_at_ms, from), one ? "    " : " .. ",
+			     one ? "" : second(latest_at_ms, to),
 			     rp_when(earliest_at_ms, ctl->now_at_ms, when),
 			     certain ? "" : ", if its time has not run out");
 }
 
-static bool add_schedule(struct rp_ctl *ctl, const struct rp_explain_input *in, const struct rp_explanation *x)
+static bool add_schedule(struct rp_ctl *ctl, const struct rp_explain_input *in,
+			 const struct rp_explanation *x)
 {
 	struct rp_forecast f = x->forecast;
 	struct rp_forecast_step step;
@@ -313,27 +325,31 @@ static bool add_schedule(struct rp_ctl *ctl, const struct rp_explain_input *in, 
 	if (!x->has_future)
 		return true;
 	ok = rp_buf_printf(&ctl->out,
-			   "%-10sif every attempt fails and nothing else holds it up, by the policy of %s (UTC):\n",
+			   "%-10sif every attempt fails and nothing else holds it up, by the "
+			   "policy of %s (UTC):\n",
 			   "schedule", in->policy->name);
 	while (rp_forecast_next(&f, &step)) {
 		snprintf(name, sizeof name, "#%" PRIu32, ++n);
 		if (shown == STEPS_SHOWN)
 			left++;
 		else if (++shown > 0)
-			ok = ok && add_times(ctl, name, step.earliest_at_ms, step.latest_at_ms, step.certain);
+			ok = ok && add_times(ctl, name, step.earliest_at_ms, step.latest_at_ms,
+					     step.certain);
 	}
 	if (left > 0)
-		ok = ok && rp_buf_printf(&ctl->out, "%-10s... and %u more, which --json has\n", "", left);
+		ok = ok &&
+		     rp_buf_printf(&ctl->out, "%-10s... and %u more, which --json has\n", "", left);
 	snprintf(name, sizeof name, "dead: %s", rp_cause_format(f.end_cause, 0, cause));
 	return ok && add_times(ctl, name, f.earliest_at_ms, f.latest_at_ms, true);
 }
 
-static bool add_text(struct rp_ctl *ctl, const struct rp_explain_input *in, const struct rp_explanation *x)
+static bool add_text(struct rp_ctl *ctl, const struct rp_explain_input *in,
+		     const struct rp_explanation *x)
 {
 	char id[RP_ID_TEXT_MAX];
 	struct rp_buf room = {0};
-	bool ok = rp_buf_printf(&ctl->out, "%-10s%s   %s   ", "entry", rp_id_format(in->entry->facts.id, id),
-				rp_entry_state(in->entry)) &&
+	bool ok = rp_buf_printf(&ctl->out, "%-10s%s   %s   ", "entry",
+				rp_id_format(in->entry->facts.id, id), rp_entry_state(in->entry)) &&
 		  rp_text_escape(rp_shown_name(in->entry->endpoint, &room), &ctl->out) &&
 		  rp_buf_add_char(&ctl->out, '\n') && add_paragraph(ctl, "why", text_of(&x->why)) &&
 		  add_paragraph(ctl, "happened", text_of(&x->happened)) && add_blocks(ctl, x) &&
@@ -342,16 +358,18 @@ static bool add_text(struct rp_ctl *ctl, const struct rp_explain_input *in, cons
 
 	rp_buf_release(&room);
 	for (i = 0; i < x->n_commands && ok; i++)
-		ok = add_command(ctl, i == 0 ? "you can" : "", text_of(&x->commands[i].command), x->commands[i].what);
+		ok = add_command(ctl, i == 0 ? "you can" : "", text_of(&x->commands[i].command),
+				 x->commands[i].what);
 	return ok;
 }
 
-/* --- the verb --------------------------------------------------------------------------------------------------------
+/* --- the verb -----------------------------------------------------------------------------
  */
 
 static int explain_one(const struct story *s, const struct rp_entry *e)
 {
-	const struct rp_known_endpoint *k = rp_known_endpoint_find(&s->endpoints, e->delivery.endpoint);
+	const struct rp_known_endpoint *k =
+	    rp_known_endpoint_find(&s->endpoints, e->delivery.endpoint);
 	struct rp_explain_input in = {.entry = e,
 				      .endpoint = k != NULL ? &k->e : NULL,
 				      .policy = policy_of(s, e),

@@ -27,7 +27,8 @@ static bool pick(void *arg, const struct rp_entry *e)
 static void say_damaged(struct export *x, uint64_t seq)
 {
 	rp_progress_end(&x->progress);
-	rp_ctl_say("entry %" PRIu64 " is damaged and left out; `runpostctl verify` tells more", seq);
+	rp_ctl_say("entry %" PRIu64 " is damaged and left out; `runpostctl verify` tells more",
+		   seq);
 	x->n_damaged++;
 }
 
@@ -44,7 +45,8 @@ static int write_entry(struct export *x, uint64_t seq)
 		e = rp_outbox_body(x->ctl->ob, seq, &x->payload, &err);
 	if (e == RP_ERR_NOTFOUND)
 		return RP_EXIT_OK;
-	if (e == RP_ERR_DAMAGED || (e == RP_OK && (x->entry.damaged || x->entry.delivery.state == 0))) {
+	if (e == RP_ERR_DAMAGED ||
+	    (e == RP_OK && (x->entry.damaged || x->entry.delivery.state == 0))) {
 		say_damaged(x, seq);
 		return RP_EXIT_OK;
 	}
@@ -91,9 +93,11 @@ static void say_result(const struct export *x, int code)
 {
 	fprintf(stderr, "exported %" PRIu64 " entr%s", x->n_done, x->n_done == 1 ? "y" : "ies");
 	if (x->n_incomplete > 0)
-		fprintf(stderr,
-			", %" PRIu64 " without secrets and payload: these cannot be imported; see --with-secrets",
-			x->n_incomplete);
+		fprintf(
+		    stderr,
+		    ", %" PRIu64
+		    " without secrets and payload: these cannot be imported; see --with-secrets",
+		    x->n_incomplete);
 	if (x->n_damaged > 0)
 		fprintf(stderr, ", left out %" PRIu64 " damaged", x->n_damaged);
 	fprintf(stderr, "%s\n", code == RP_EXIT_INTERRUPTED ? "; interrupted" : "");
@@ -102,13 +106,17 @@ static void say_result(const struct export *x, int code)
 int rp_verb_export(struct rp_ctl *ctl)
 {
 	struct export x = {.ctl = ctl};
-	struct rp_walk w = {
-	    .ctl = ctl, .see = pick, .between = write_page, .arg = &x, .limit = ctl->selector.limit, .quiet = true};
+	struct rp_walk w = {.ctl = ctl,
+			    .see = pick,
+			    .between = write_page,
+			    .arg = &x,
+			    .limit = ctl->selector.limit,
+			    .quiet = true};
 	uint64_t audit = 0;
 	int code;
 
-	/* Who took secrets out is written down before the first leaves. It is no lock: who cannot write there, as on a full
-	 * disk, can read the files as well. */
+	/* Who took secrets out is written down before the first leaves. It is no lock: who cannot
+	 * write there, as on a full disk, can read the files as well. */
 	if (ctl->with_secrets && rp_note_file(ctl, "-", &audit) != RP_EXIT_OK)
 		rp_ctl_say("the log of changes could not be written; the export goes on");
 	rp_stop_catch();
@@ -116,7 +124,8 @@ int rp_verb_export(struct rp_ctl *ctl)
 	code = rp_walk_run(&w);
 	rp_progress_end(&x.progress);
 	if (audit != 0)
-		(void)rp_note_count(ctl, audit, x.n_done); /* it has said what failed, and the entries are out */
+		/* it has said what failed, and the entries are out */
+		(void)rp_note_count(ctl, audit, x.n_done);
 	if (code == RP_EXIT_OK || code == RP_EXIT_INTERRUPTED)
 		say_result(&x, code);
 	rp_picks_release(&x.picks);

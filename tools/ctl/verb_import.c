@@ -13,8 +13,9 @@
 #include "stop.h"
 #include "work/lines.h"
 
-/* A commit holds the write lock for some milliseconds; senders and ingesters get it in the pause after. A line is at most
- * what the largest payload (256 MiB) takes when every byte of it is escaped. */
+/* A commit holds the write lock for some milliseconds; senders and ingesters get it in the pause
+ * after. A line is at most what the largest payload (256 MiB) takes when every byte of it is
+ * escaped. */
 enum { BATCH_ENTRIES = 200, PAUSE_MS = 1 };
 #define BATCH_BYTES ((size_t)4 << 20)
 #define KEPT_BYTES ((size_t)64 << 10) /* of memory for a line, for the next one */
@@ -68,8 +69,10 @@ static int store(struct import *im)
 		code = rp_note_file(im->ctl, im->ctl->names[0], &im->audit);
 	if (code != RP_EXIT_OK)
 		return code;
-	e = im->ctl->dry_run ? rp_outbox_import(im->ctl->ob, now_at_ms, in, im->n, true, results, &err)
-			     : rp_outbox_import_noted(im->ctl->ob, now_at_ms, in, im->n, im->audit, results, &err);
+	e = im->ctl->dry_run
+		? rp_outbox_import(im->ctl->ob, now_at_ms, in, im->n, true, results, &err)
+		: rp_outbox_import_noted(im->ctl->ob, now_at_ms, in, im->n, im->audit, results,
+					 &err);
 	if (e != RP_OK)
 		return rp_ctl_fail(&err);
 	for (i = 0; i < im->n; i++) {
@@ -190,7 +193,8 @@ static bool result_text(const struct import *im, struct rp_buf *out)
 		     {im->n_duplicate, "whose dedupe key another entry has"},
 		     {im->n_filtered, "not selected"},
 		     {im->n_refused, "refused"}};
-	bool ok = rp_buf_printf(out, "%s %" PRIu64, im->ctl->dry_run ? "would import" : "imported", im->n_done);
+	bool ok = rp_buf_printf(out, "%s %" PRIu64, im->ctl->dry_run ? "would import" : "imported",
+				im->n_done);
 	size_t i;
 
 	for (i = 0; i < sizeof parts / sizeof parts[0] && ok; i++) {
@@ -198,7 +202,9 @@ static bool result_text(const struct import *im, struct rp_buf *out)
 			ok = rp_buf_printf(out, ", %" PRIu64 " %s", parts[i].n, parts[i].what);
 	}
 	return ok &&
-	       rp_buf_printf(out, "%s\n", im->interrupted ? "; interrupted, import the rest by the same command" : "");
+	       rp_buf_printf(out, "%s\n",
+			     im->interrupted ? "; interrupted, import the rest by the same command"
+					     : "");
 }
 
 /* Prints the counts whatever happened: what was stored before a failure is stored. */
@@ -209,7 +215,8 @@ static int finish(struct import *im, int code)
 
 	rp_progress_end(&im->progress);
 	im->interrupted = code == RP_EXIT_INTERRUPTED;
-	ok = im->ctl->json ? rp_ctl_add_json(im->ctl, result_json(im)) : result_text(im, &im->ctl->out);
+	ok = im->ctl->json ? rp_ctl_add_json(im->ctl, result_json(im))
+			   : result_text(im, &im->ctl->out);
 	printed = ok ? rp_ctl_flush(im->ctl) : rp_ctl_no_memory();
 	if (code == RP_EXIT_OK)
 		code = printed;
@@ -225,7 +232,8 @@ static int run(struct import *im)
 	rp_lines_init(&im->lines, LINE_BYTES_MAX);
 	rp_stop_catch();
 	rp_progress_begin(&im->progress, "import",
-			  fstat(im->fd, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0, true);
+			  fstat(im->fd, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0,
+			  true);
 	while (code == RP_EXIT_OK && !end) {
 		code = read_some(im, &end);
 		if (code == RP_EXIT_OK)
@@ -247,7 +255,8 @@ int rp_verb_import(struct rp_ctl *ctl)
 	int code;
 
 	if (ctl->n_names != 1) {
-		rp_ctl_say("import: name one file, or - for standard input; see `runpostctl import --help`");
+		rp_ctl_say("import: name one file, or - for standard input; see `runpostctl import "
+			   "--help`");
 		return RP_EXIT_USAGE;
 	}
 	im = calloc(1, sizeof *im);
@@ -255,10 +264,13 @@ int rp_verb_import(struct rp_ctl *ctl)
 		return rp_ctl_no_memory();
 	im->ctl = ctl;
 	im->name = strcmp(ctl->names[0], "-") == 0 ? "standard input" : ctl->names[0];
-	im->fd = strcmp(ctl->names[0], "-") == 0 ? STDIN_FILENO : open(ctl->names[0], O_RDONLY | O_CLOEXEC);
+	im->fd = strcmp(ctl->names[0], "-") == 0 ? STDIN_FILENO
+						 : open(ctl->names[0], O_RDONLY | O_CLOEXEC);
 	if (im->fd < 0) {
 		rp_ctl_say("%s: cannot open: %s", im->name, strerror(errno));
-		code = errno == ENOENT ? RP_EXIT_NOINPUT : errno == EACCES ? RP_EXIT_NOPERM : RP_EXIT_IO;
+		code = errno == ENOENT   ? RP_EXIT_NOINPUT
+		       : errno == EACCES ? RP_EXIT_NOPERM
+					 : RP_EXIT_IO;
 	} else {
 		code = run(im);
 	}

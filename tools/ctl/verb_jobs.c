@@ -122,9 +122,13 @@ static void row_for_people(struct listing *l, uint64_t number, const struct rp_j
 	rp_table_number(l->table, j->done);
 	rp_table_number(l->table, rp_job_n_skipped(j));
 	rp_table_number(l->table, rp_job_left(j));
-	rp_table_cell(l->table, rp_span_of(j->rate.count != 0 ? rp_rate_format(j->rate, rate) : "-"));
-	rp_table_cell(l->table, rp_span_of(remains_ms(j) > 0 ? rp_duration_format(remains_ms(j), text) : "-"));
-	rp_table_cell(l->table, rp_span_of(rp_duration_format(l->ctl->now_at_ms - j->created_at_ms, text)));
+	rp_table_cell(l->table,
+		      rp_span_of(j->rate.count != 0 ? rp_rate_format(j->rate, rate) : "-"));
+	rp_table_cell(
+	    l->table,
+	    rp_span_of(remains_ms(j) > 0 ? rp_duration_format(remains_ms(j), text) : "-"));
+	rp_table_cell(l->table,
+		      rp_span_of(rp_duration_format(l->ctl->now_at_ms - j->created_at_ms, text)));
 	rp_table_cell(l->table, j->user);
 	rp_table_cell(l->table, j->selector);
 }
@@ -165,8 +169,10 @@ static int list(struct rp_ctl *ctl)
 	struct rp_error err;
 
 	if (!ctl->json) {
-		l.table = ctl->out_tty ? rp_ctl_table(ctl, for_people, sizeof for_people / sizeof for_people[0])
-				       : rp_ctl_table(ctl, for_pipes, sizeof for_pipes / sizeof for_pipes[0]);
+		l.table =
+		    ctl->out_tty
+			? rp_ctl_table(ctl, for_people, sizeof for_people / sizeof for_people[0])
+			: rp_ctl_table(ctl, for_pipes, sizeof for_pipes / sizeof for_pipes[0]);
 		if (l.table == NULL)
 			return rp_ctl_no_memory();
 	}
@@ -179,12 +185,12 @@ static int list(struct rp_ctl *ctl)
 	return l.ok ? rp_ctl_flush(ctl) : rp_ctl_no_memory();
 }
 
-/* --- one job ----------------------------------------------------------------------------------------------------------- */
+/* --- one job ------------------------------------------------------------------------------ */
 
 static bool add_line(struct rp_buf *out, const char *name, struct rp_span value)
 {
-	return value.len == 0 ||
-	       (rp_buf_printf(out, "%-10s", name) && rp_text_tame(value, out) && rp_buf_add_char(out, '\n'));
+	return value.len == 0 || (rp_buf_printf(out, "%-10s", name) && rp_text_tame(value, out) &&
+				  rp_buf_add_char(out, '\n'));
 }
 
 static bool add_skipped(struct rp_buf *out, const struct rp_job *j)
@@ -195,7 +201,8 @@ static bool add_skipped(struct rp_buf *out, const struct rp_job *j)
 		return true;
 	return rp_buf_printf(out,
 			     "skipped   %" PRIu64 " in flight, %" PRIu64 " moved on, %" PRIu64
-			     " gone (purged, or past their keeping time), %" PRIu64 " of another state\n",
+			     " gone (purged, or past their keeping time), %" PRIu64
+			     " of another state\n",
 			     s->in_flight, s->changed, s->gone, s->state);
 }
 
@@ -205,7 +212,8 @@ static bool add_next(struct rp_ctl *ctl, const struct rp_job_copy *c)
 	char text[RP_TIME_TEXT_MAX], words[80], also[80] = "or jobs cancel";
 
 	if (j->phase == RP_JOB_PLANNED) {
-		snprintf(words, sizeof words, "runpostctl %s --plan %" PRIu64, rp_job_verb_name(j->verb), c->number);
+		snprintf(words, sizeof words, "runpostctl %s --plan %" PRIu64,
+			 rp_job_verb_name(j->verb), c->number);
 		snprintf(also, sizeof also, "until %s", rp_time_format(j->expires_at_ms, text));
 	} else if (j->phase == RP_JOB_RUNNING || j->phase == RP_JOB_PAUSED) {
 		snprintf(words, sizeof words, "runpostctl jobs %s %" PRIu64,
@@ -213,7 +221,8 @@ static bool add_next(struct rp_ctl *ctl, const struct rp_job_copy *c)
 	} else {
 		return true;
 	}
-	return rp_buf_add_text(&ctl->out, "next: ") && rp_command_add(&ctl->out, &ctl->place, words) &&
+	return rp_buf_add_text(&ctl->out, "next: ") &&
+	       rp_command_add(&ctl->out, &ctl->place, words) &&
 	       rp_buf_printf(&ctl->out, "   (%s)\n", also);
 }
 
@@ -223,12 +232,15 @@ static bool show_text(struct rp_ctl *ctl, const struct rp_job_copy *c)
 	struct rp_buf *out = &ctl->out;
 	char text[RP_TIME_TEXT_MAX], rate[RP_RATE_TEXT_MAX];
 	bool ok =
-	    rp_buf_printf(out, "job       %" PRIu64 ", %s, ", c->number, rp_job_verb_name(j->verb)) &&
+	    rp_buf_printf(out, "job       %" PRIu64 ", %s, ", c->number,
+			  rp_job_verb_name(j->verb)) &&
 	    rp_style_add(out, phase_style(j->phase), ctl->color, rp_job_phase_name(j->phase)) &&
-	    rp_buf_add_char(out, '\n') && add_line(out, "what", j->selector) && add_line(out, "who", j->user) &&
-	    add_line(out, "why", j->reason) &&
-	    rp_buf_printf(out, "planned   %" PRIu64 ", %s\n", j->planned, rp_time_format(j->created_at_ms, text)) &&
-	    rp_buf_printf(out, "done      %" PRIu64 ", to go %" PRIu64 "\n", j->done, rp_job_left(j)) &&
+	    rp_buf_add_char(out, '\n') && add_line(out, "what", j->selector) &&
+	    add_line(out, "who", j->user) && add_line(out, "why", j->reason) &&
+	    rp_buf_printf(out, "planned   %" PRIu64 ", %s\n", j->planned,
+			  rp_time_format(j->created_at_ms, text)) &&
+	    rp_buf_printf(out, "done      %" PRIu64 ", to go %" PRIu64 "\n", j->done,
+			  rp_job_left(j)) &&
 	    add_skipped(out, j);
 
 	if (j->rate.count != 0)
@@ -246,7 +258,8 @@ static int show(struct rp_ctl *ctl, uint64_t number)
 	bool ok;
 
 	if (code == RP_EXIT_OK) {
-		ok = ctl->json ? rp_ctl_add_json(ctl, job_json(number, &c.job)) : show_text(ctl, &c);
+		ok =
+		    ctl->json ? rp_ctl_add_json(ctl, job_json(number, &c.job)) : show_text(ctl, &c);
 		code = ok ? rp_ctl_flush(ctl) : rp_ctl_no_memory();
 	}
 	rp_buf_release(&c.text);
@@ -259,12 +272,14 @@ static int order(struct rp_ctl *ctl, uint64_t number, const char *word, enum rp_
 	char what[sizeof "job " + RP_DECIMAL_MAX];
 	struct rp_error err;
 	uint64_t record;
-	enum rp_err e = rp_outbox_job_order(ctl->ob, rp_sys_wall_ms(&rp_sys_real), number, &o, &err);
+	enum rp_err e =
+	    rp_outbox_job_order(ctl->ob, rp_sys_wall_ms(&rp_sys_real), number, &o, &err);
 	int code;
 
 	if (e != RP_OK) {
 		rp_ctl_fail(&err);
-		return e == RP_ERR_NOTFOUND || e == RP_ERR_STALE ? RP_EXIT_SOME_FAILED : rp_err_exit_code(e);
+		return e == RP_ERR_NOTFOUND || e == RP_ERR_STALE ? RP_EXIT_SOME_FAILED
+								 : rp_err_exit_code(e);
 	}
 	snprintf(what, sizeof what, "job %" PRIu64, number);
 	code = rp_note(ctl, word, rp_span_of(what), 1, &record);
@@ -274,8 +289,11 @@ static int order(struct rp_ctl *ctl, uint64_t number, const char *word, enum rp_
 static const struct {
 	const char *name;
 	enum rp_order_kind kind; /* 0: only looks */
-} words[] = {
-    {"list", 0}, {"show", 0}, {"pause", RP_ORDER_PAUSE}, {"resume", RP_ORDER_RESUME}, {"cancel", RP_ORDER_CANCEL}};
+} words[] = {{"list", 0},
+	     {"show", 0},
+	     {"pause", RP_ORDER_PAUSE},
+	     {"resume", RP_ORDER_RESUME},
+	     {"cancel", RP_ORDER_CANCEL}};
 enum { N_WORDS = sizeof words / sizeof words[0] };
 
 static int bad_word(const struct rp_ctl *ctl, const char *word)
@@ -286,11 +304,11 @@ static int bad_word(const struct rp_ctl *ctl, const char *word)
 	for (i = 0; i < N_WORDS; i++)
 		names[i] = words[i].name;
 	near = rp_suggest(word, names, N_WORDS);
-	rp_ctl_say(
-	    "%s: %.40s: no such word%s%s%s; there are list, show, pause, resume and cancel, the last four with the "
-	    "number of a job",
-	    ctl->verb->name, word, near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-	    near != NULL ? "?" : "");
+	rp_ctl_say("%s: %.40s: no such word%s%s%s; there are list, show, pause, resume and cancel, "
+		   "the last four with the "
+		   "number of a job",
+		   ctl->verb->name, word, near != NULL ? "; did you mean " : "",
+		   near != NULL ? near : "", near != NULL ? "?" : "");
 	return RP_EXIT_USAGE;
 }
 
@@ -310,7 +328,8 @@ int rp_verb_jobs(struct rp_ctl *ctl)
 	errno = 0;
 	number = ctl->n_names == 2 ? strtoull(ctl->names[1], &end, 10) : 0;
 	if (number == 0 || *end != '\0' || errno != 0) {
-		rp_ctl_say("jobs: `%s` takes the number of one job, as `runpostctl jobs` shows it", word);
+		rp_ctl_say("jobs: `%s` takes the number of one job, as `runpostctl jobs` shows it",
+			   word);
 		return RP_EXIT_USAGE;
 	}
 	return words[i].kind == 0 ? show(ctl, number) : order(ctl, number, word, words[i].kind);

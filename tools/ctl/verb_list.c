@@ -13,8 +13,9 @@ static const struct rp_column for_people[] = {
     {"NEXT", true, 0}, {"CAUSE", false, 0}, {"ENDPOINT", false, 20}, {"RUN", false, 11},
 };
 static const struct rp_column for_pipes[] = {
-    {"id", false, 0},          {"state", false, 0},           {"endpoint", false, 0}, {"attempts", false, 0},
-    {"accepted_at", false, 0}, {"next_attempt_at", false, 0}, {"cause", false, 0},    {"run_id", false, 0},
+    {"id", false, 0},       {"state", false, 0},       {"endpoint", false, 0},
+    {"attempts", false, 0}, {"accepted_at", false, 0}, {"next_attempt_at", false, 0},
+    {"cause", false, 0},    {"run_id", false, 0},
 };
 
 struct list {
@@ -49,7 +50,8 @@ static void row_for_people(struct list *l, const struct rp_entry *e)
 	rp_table_cell(l->table, rp_span_of(rp_id_format(e->facts.id, id)));
 	rp_table_styled(l->table, state_style(d->state), rp_entry_state(e));
 	rp_table_number(l->table, d->attempts);
-	rp_table_cell(l->table, rp_span_of(rp_duration_format(now - e->facts.accepted_at_ms, text)));
+	rp_table_cell(l->table,
+		      rp_span_of(rp_duration_format(now - e->facts.accepted_at_ms, text)));
 	rp_table_cell(l->table, rp_span_of(rp_when(rp_entry_due_at_ms(e), now, text)));
 	rp_table_cell(l->table, rp_span_of(rp_entry_cause(e, cause)));
 	rp_table_cell(l->table, rp_shown_name(e->endpoint, &room));
@@ -96,7 +98,8 @@ static int print_block(void *arg)
 {
 	struct list *l = arg;
 
-	/* on a terminal a whole block sets the widths of its columns; a pipe gets its lines at once */
+	/* on a terminal a whole block sets the widths of its columns; a pipe gets its lines at
+	 * once */
 	if (l->table != NULL && (!l->ctl->out_tty || rp_table_rows(l->table) >= BLOCK_ROWS) &&
 	    !rp_table_flush(l->table, &l->ctl->out))
 		return rp_ctl_no_memory();
@@ -109,8 +112,9 @@ static int print_block(void *arg)
 static void say_more(const struct rp_walk *w)
 {
 	if (w->n_more > 0)
-		fprintf(stderr, "(%" PRIu64 " shown; %s%" PRIu64 " more match; --limit 0 shows all)\n", w->n_seen,
-			w->more_uncounted ? "at least " : "", w->n_more);
+		fprintf(stderr,
+			"(%" PRIu64 " shown; %s%" PRIu64 " more match; --limit 0 shows all)\n",
+			w->n_seen, w->more_uncounted ? "at least " : "", w->n_more);
 }
 
 static int finish(struct list *l)
@@ -135,14 +139,19 @@ int rp_verb_list(struct rp_ctl *ctl)
 	struct list l = {.ctl = ctl};
 	int code;
 
-	l.walk =
-	    (struct rp_walk){.ctl = ctl, .see = see, .between = print_block, .arg = &l, .limit = ctl->selector.limit};
+	l.walk = (struct rp_walk){.ctl = ctl,
+				  .see = see,
+				  .between = print_block,
+				  .arg = &l,
+				  .limit = ctl->selector.limit};
 	if (terminal && !ctl->selector.has_limit && !ctl->selector.by_id)
 		l.walk.limit = TERMINAL_LIMIT;
 	l.walk.count_more = terminal;
 	if (!ctl->json) {
-		l.table = terminal ? rp_ctl_table(ctl, for_people, sizeof for_people / sizeof for_people[0])
-				   : rp_ctl_table(ctl, for_pipes, sizeof for_pipes / sizeof for_pipes[0]);
+		l.table =
+		    terminal
+			? rp_ctl_table(ctl, for_people, sizeof for_people / sizeof for_people[0])
+			: rp_ctl_table(ctl, for_pipes, sizeof for_pipes / sizeof for_pipes[0]);
 		if (l.table == NULL)
 			return rp_ctl_no_memory();
 	}

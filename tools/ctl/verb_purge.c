@@ -22,7 +22,7 @@ static int end_backup(struct rp_backup_file *b, int code)
 	return code;
 }
 
-/* --- everything that is selected, at once ------------------------------------------------------------------------------ */
+/* --- everything that is selected, at once ------------------------------------------------- */
 
 static int back_up_picks(struct rp_ctl *ctl, const struct rp_picks *picks)
 {
@@ -36,7 +36,8 @@ static int back_up_picks(struct rp_ctl *ctl, const struct rp_picks *picks)
 }
 
 /* Of n entries, so many of which are damaged or delivered, those that back_up writes. */
-static uint64_t n_backed_up(const struct rp_ctl *ctl, uint64_t n, uint64_t n_damaged, uint64_t n_delivered)
+static uint64_t n_backed_up(const struct rp_ctl *ctl, uint64_t n, uint64_t n_damaged,
+			    uint64_t n_delivered)
 {
 	if (ctl->no_backup)
 		return 0;
@@ -50,9 +51,10 @@ static int purge_selected(struct rp_ctl *ctl)
 
 	if (code == RP_EXIT_OK) {
 		rp_stop_catch();
-		code = rp_change_confirm_purge(
-		    ctl, &d.tally,
-		    n_backed_up(ctl, d.tally.n, d.tally.states[0].count, d.tally.states[RP_STATE_DELIVERED].count));
+		code =
+		    rp_change_confirm_purge(ctl, &d.tally,
+					    n_backed_up(ctl, d.tally.n, d.tally.states[0].count,
+							d.tally.states[RP_STATE_DELIVERED].count));
 	}
 	if (code == RP_EXIT_OK && !ctl->no_backup)
 		code = back_up_picks(ctl, &d.picks);
@@ -62,7 +64,7 @@ static int purge_selected(struct rp_ctl *ctl)
 	return code;
 }
 
-/* --- a plan ------------------------------------------------------------------------------------------------------------ */
+/* --- a plan ------------------------------------------------------------------------------- */
 
 static int show_plan(struct rp_ctl *ctl)
 {
@@ -86,7 +88,8 @@ static int back_up_plan(struct rp_ctl *ctl)
 	size_t n = 1, i;
 
 	while (code == RP_EXIT_OK && n > 0 && !rp_stop_asked()) {
-		if (rp_outbox_plan_rows(ctl->ob, ctl->plan, &from, rows, PLAN_ROWS, &n, &err) != RP_OK)
+		if (rp_outbox_plan_rows(ctl->ob, ctl->plan, &from, rows, PLAN_ROWS, &n, &err) !=
+		    RP_OK)
 			code = rp_ctl_fail(&err);
 		for (i = 0; i < n && code == RP_EXIT_OK; i++)
 			code = rp_backup_add(&b, rows[i].seq);
@@ -102,7 +105,8 @@ static int count_states(struct rp_ctl *ctl, uint64_t counts[RP_STATE_COUNT])
 	size_t n = 1, i;
 
 	while (n > 0) {
-		if (rp_outbox_plan_rows(ctl->ob, ctl->plan, &from, rows, PLAN_ROWS, &n, &err) != RP_OK)
+		if (rp_outbox_plan_rows(ctl->ob, ctl->plan, &from, rows, PLAN_ROWS, &n, &err) !=
+		    RP_OK)
 			return rp_ctl_fail(&err);
 		for (i = 0; i < n; i++)
 			counts[rows[i].state < RP_STATE_COUNT ? rows[i].state : 0]++;
@@ -123,8 +127,8 @@ static int purge_plan(struct rp_ctl *ctl)
 		code = count_states(ctl, counts);
 	if (code == RP_EXIT_OK) {
 		rp_stop_catch();
-		code = rp_change_confirm_purge(ctl, &tally,
-					       n_backed_up(ctl, tally.n, counts[0], counts[RP_STATE_DELIVERED]));
+		code = rp_change_confirm_purge(
+		    ctl, &tally, n_backed_up(ctl, tally.n, counts[0], counts[RP_STATE_DELIVERED]));
 	}
 	if (code == RP_EXIT_OK && !ctl->no_backup)
 		code = back_up_plan(ctl);

@@ -5,7 +5,8 @@
 #include "stop.h"
 #include "watch.h"
 
-static int carry(struct rp_ctl *ctl, uint64_t number, const struct rp_breakdown *tally, struct rp_change_result *r)
+static int carry(struct rp_ctl *ctl, uint64_t number, const struct rp_breakdown *tally,
+		 struct rp_change_result *r)
 {
 	int code = rp_start_job(ctl, number);
 

@@ -5,17 +5,22 @@
 #include "endpoints.h"
 #include "walk.h"
 
-/* Ages as of Postfix's qshape: a backlog of which most is young is a burst, one that is evenly old is a receiver that is
- * away. The last bucket has no end. */
+/* Ages as of Postfix's qshape: a backlog of which most is young is a burst, one that is evenly old
+ * is a receiver that is away. The last bucket has no end. */
 static const struct {
 	const char *title, *json;
 	int64_t below_ms;
 } buckets[] = {
-    {"<1m", "lt_1m", INT64_C(60000)},   {"<5m", "lt_5m", INT64_C(300000)},   {"<20m", "lt_20m", INT64_C(1200000)},
-    {"<1h", "lt_1h", INT64_C(3600000)}, {"<4h", "lt_4h", INT64_C(14400000)}, {"<1d", "lt_1d", INT64_C(86400000)},
+    {"<1m", "lt_1m", INT64_C(60000)},     {"<5m", "lt_5m", INT64_C(300000)},
+    {"<20m", "lt_20m", INT64_C(1200000)}, {"<1h", "lt_1h", INT64_C(3600000)},
+    {"<4h", "lt_4h", INT64_C(14400000)},  {"<1d", "lt_1d", INT64_C(86400000)},
     {">=1d", "ge_1d", INT64_MAX},
 };
-enum { N_BUCKETS = sizeof buckets / sizeof buckets[0], SHOWN_ON_TERMINAL = 40, SCAN_ROWS = RP_SCAN_ROWS_MAX };
+enum {
+	N_BUCKETS = sizeof buckets / sizeof buckets[0],
+	SHOWN_ON_TERMINAL = 40,
+	SCAN_ROWS = RP_SCAN_ROWS_MAX
+};
 
 struct line {
 	uint64_t endpoint;
@@ -26,16 +31,18 @@ struct line {
 struct shape {
 	struct rp_ctl *ctl;
 	struct rp_known_endpoints endpoints; /* sorted by id */
-	struct line *lines;                  /* one for each of them, in that order, and one for the unknown */
+	/* one for each of them, in that order, and one for the unknown */
+	struct line *lines;
 	size_t latest;
-	struct rp_mark since[N_BUCKETS - 1]; /* an entry that is later is younger than the bucket's end */
+	/* an entry that is later is younger than the bucket's end */
+	struct rp_mark since[N_BUCKETS - 1];
 	struct line total;
 	/* Those of the rows seen last of which only their record tells how old they are */
 	uint64_t doubtful_seq[SCAN_ROWS], doubtful_endpoint[SCAN_ROWS];
 	size_t n_doubtful;
 };
 
-/* --- counting --------------------------------------------------------------------------------------------------------
+/* --- counting -----------------------------------------------------------------------------
  */
 
 static struct line *line_of(struct shape *s, uint64_t endpoint)
@@ -113,7 +120,8 @@ static int count_doubtful(struct shape *s)
 	return code;
 }
 
-/* Whether the index rows of one state tell all that is asked for, but for the endpoint, which is picked afterwards. */
+/* Whether the index rows of one state tell all that is asked for, but for the endpoint, which is
+ * picked afterwards. */
 static bool rows_suffice(const struct rp_selector *s)
 {
 	unsigned states = RP_STATE_BIT(RP_STATE_WAITING) | RP_STATE_BIT(RP_STATE_DEAD);
@@ -121,7 +129,8 @@ static bool rows_suffice(const struct rp_selector *s)
 
 	rest.states = 0;
 	rest.has_endpoint = false;
-	return rp_selector_is_empty(&rest) && s->limit == 0 && !s->retrying_only && (s->states & ~states) == 0;
+	return rp_selector_is_empty(&rest) && s->limit == 0 && !s->retrying_only &&
+	       (s->states & ~states) == 0;
 }
 
 static int scan_state(struct shape *s, enum rp_state state)
@@ -158,7 +167,8 @@ static int scan_rows(struct shape *s)
 
 static int gather(struct shape *s, uint64_t *n_missing)
 {
-	struct rp_walk w = {.ctl = s->ctl, .see = see_entry, .arg = s, .limit = s->ctl->selector.limit};
+	struct rp_walk w = {
+	    .ctl = s->ctl, .see = see_entry, .arg = s, .limit = s->ctl->selector.limit};
 	int code = rp_known_endpoints_load(s->ctl, &s->endpoints);
 	size_t i;
 
@@ -176,7 +186,7 @@ static int gather(struct shape *s, uint64_t *n_missing)
 	return code;
 }
 
-/* --- showing ---------------------------------------------------------------------------------------------------------
+/* --- showing ------------------------------------------------------------------------------
  */
 
 static int most_first(const void *a, const void *b)
@@ -198,7 +208,8 @@ static size_t pick_lines(struct shape *s)
 		struct line *l = &s->lines[i];
 		const char *stored = i < s->endpoints.n ? s->endpoints.all[i].stored : "";
 
-		if (l->total == 0 || (sel->has_endpoint && !rp_endpoint_glob_match(&sel->endpoint, rp_span_of(stored))))
+		if (l->total == 0 || (sel->has_endpoint &&
+				      !rp_endpoint_glob_match(&sel->endpoint, rp_span_of(stored))))
 			continue;
 		s->total.total += l->total;
 		for (b = 0; b < N_BUCKETS; b++)
@@ -265,8 +276,9 @@ static bool add_shape(struct shape *s)
 		shown = SHOWN_ON_TERMINAL;
 	ok = add_table(s, shown);
 	if (shown < n)
-		ok = ok &&
-		     rp_buf_printf(&s->ctl->out, "(%zu shorter ones are not shown; in a pipe all are)\n", n - shown);
+		ok = ok && rp_buf_printf(&s->ctl->out,
+					 "(%zu shorter ones are not shown; in a pipe all are)\n",
+					 n - shown);
 	return ok;
 }
 
@@ -280,7 +292,8 @@ int rp_verb_shape(struct rp_ctl *ctl)
 		return rp_ctl_no_memory();
 	s->ctl = ctl;
 	if (ctl->selector.states == 0 && !ctl->selector.by_id)
-		ctl->selector.states = RP_STATE_BIT(ctl->selector.has_group ? RP_STATE_DEAD : RP_STATE_WAITING);
+		ctl->selector.states =
+		    RP_STATE_BIT(ctl->selector.has_group ? RP_STATE_DEAD : RP_STATE_WAITING);
 	code = gather(s, &n_missing);
 	if (code == RP_EXIT_OK)
 		code = add_shape(s) ? rp_ctl_flush(ctl) : rp_ctl_no_memory();

@@ -61,15 +61,16 @@ static const char *us_text(int64_t us, char out[RP_DURATION_TEXT_MAX])
 
 static bool add_quoted_foreign(struct rp_buf *out, const struct rp_entry *e, struct rp_span text)
 {
-	return text.len == 0 ||
-	       (rp_buf_add_text(out, "  \"") && rp_entry_foreign(e, text, out) && rp_buf_add_char(out, '"'));
+	return text.len == 0 || (rp_buf_add_text(out, "  \"") && rp_entry_foreign(e, text, out) &&
+				 rp_buf_add_char(out, '"'));
 }
 
 /* Who answered, and in what. */
 static bool add_peer(struct rp_buf *out, const struct rp_outcome *o)
 {
 	return (o->peer[0] == '\0' || rp_buf_printf(out, "  %s", o->peer)) &&
-	       (o->http_version == 0 || rp_buf_printf(out, "  HTTP/%u.%u", o->http_version / 10, o->http_version % 10));
+	       (o->http_version == 0 ||
+		rp_buf_printf(out, "  HTTP/%u.%u", o->http_version / 10, o->http_version % 10));
 }
 
 static bool add_attempt(struct show *s, uint32_t n, const struct rp_attempt *a, bool damaged)
@@ -81,16 +82,21 @@ static bool add_attempt(struct show *s, uint32_t n, const struct rp_attempt *a, 
 
 	snprintf(head, sizeof head, "#%" PRIu32, n);
 	if (damaged)
-		return rp_buf_printf(out, "  %-23s  %-5s the record of this attempt is damaged\n", "", head);
-	return rp_buf_printf(out, "  %s  %-5s %-10s %-12s %7s %7s %7s %7s %7s", moment(a->started_at_ms, at), head,
-			     rp_sender_text(a->slot, sender), rp_attempt_outcome(a, false, cause),
-			     us_text(o->dns_us, t[0]), us_text(o->connect_us, t[1]), us_text(o->tls_us, t[2]),
+		return rp_buf_printf(out, "  %-23s  %-5s the record of this attempt is damaged\n",
+				     "", head);
+	return rp_buf_printf(out, "  %s  %-5s %-10s %-12s %7s %7s %7s %7s %7s",
+			     moment(a->started_at_ms, at), head, rp_sender_text(a->slot, sender),
+			     rp_attempt_outcome(a, false, cause), us_text(o->dns_us, t[0]),
+			     us_text(o->connect_us, t[1]), us_text(o->tls_us, t[2]),
 			     us_text(o->first_byte_us, t[3]), us_text(o->duration_us, t[4])) &&
-	       add_peer(out, o) && (!a->late || rp_buf_add_text(out, "  late: its claim had been lost")) &&
+	       add_peer(out, o) &&
+	       (!a->late || rp_buf_add_text(out, "  late: its claim had been lost")) &&
 	       (o->retry_after_ms == 0 ||
-		rp_buf_printf(out, "  asked to wait %s", rp_duration_format(o->retry_after_ms, t[0]))) &&
+		rp_buf_printf(out, "  asked to wait %s",
+			      rp_duration_format(o->retry_after_ms, t[0]))) &&
 	       add_quoted_foreign(out, s->entry, rp_span_of(o->detail)) &&
-	       add_quoted_foreign(out, s->entry, (struct rp_span){(const char *)o->response, o->response_bytes}) &&
+	       add_quoted_foreign(out, s->entry,
+				  (struct rp_span){(const char *)o->response, o->response_bytes}) &&
 	       rp_buf_add_char(out, '\n');
 }
 
@@ -103,17 +109,18 @@ static void see_text(void *arg, uint32_t n, const struct rp_attempt *a, bool dam
 
 static bool add_line(struct rp_buf *out, const char *name, struct rp_span value)
 {
-	return value.len == 0 ||
-	       (rp_buf_printf(out, "%-10s", name) && rp_text_escape(value, out) && rp_buf_add_char(out, '\n'));
+	return value.len == 0 || (rp_buf_printf(out, "%-10s", name) && rp_text_escape(value, out) &&
+				  rp_buf_add_char(out, '\n'));
 }
 
 static bool add_target(struct rp_buf *out, const struct rp_entry *e)
 {
 	struct rp_buf url = {0};
 	char size[32];
-	bool ok = rp_entry_url(e, &url) && rp_buf_printf(out, "%-10sPOST %s   payload %s\n", "target",
-							 url.data != NULL ? url.data : "(unreadable)",
-							 rp_size_text(e->facts.payload_bytes, size));
+	bool ok =
+	    rp_entry_url(e, &url) && rp_buf_printf(out, "%-10sPOST %s   payload %s\n", "target",
+						   url.data != NULL ? url.data : "(unreadable)",
+						   rp_size_text(e->facts.payload_bytes, size));
 
 	rp_buf_release(&url);
 	return ok;
@@ -136,18 +143,24 @@ static bool add_state(const struct show *s)
 
 	rp_entry_cause(e, cause);
 	if (cause[0] != '\0')
-		ok = ok && rp_buf_printf(out, ", %s %s", d->state == RP_STATE_DEAD ? "cause" : "last", cause);
-	if (d->state == RP_STATE_DEAD && d->last_cause != d->cause && d->last_cause != RP_CAUSE_NONE)
-		ok = ok && rp_buf_printf(out, " (last %s)", rp_cause_format(d->last_cause, d->http_status, cause));
+		ok = ok && rp_buf_printf(out, ", %s %s",
+					 d->state == RP_STATE_DEAD ? "cause" : "last", cause);
+	if (d->state == RP_STATE_DEAD && d->last_cause != d->cause &&
+	    d->last_cause != RP_CAUSE_NONE)
+		ok = ok && rp_buf_printf(out, " (last %s)",
+					 rp_cause_format(d->last_cause, d->http_status, cause));
 	if (s->front[0] != '\0')
 		ok = ok && rp_buf_printf(out, ", behind %s (same order_by)", s->front);
 	if (rp_entry_due_at_ms(e) != 0)
-		ok = ok && rp_buf_printf(out, ", due %s", rp_when(d->due_at_ms, ctl->now_at_ms, when));
+		ok = ok &&
+		     rp_buf_printf(out, ", due %s", rp_when(d->due_at_ms, ctl->now_at_ms, when));
 	if (d->state == RP_STATE_IN_FLIGHT)
 		ok = ok && rp_buf_printf(out, ", with %s", rp_sender_text(d->slot, when));
-	ok = ok && rp_buf_printf(out, ", attempts %" PRIu32 ", replays %" PRIu32, d->attempts, d->replays);
+	ok = ok && rp_buf_printf(out, ", attempts %" PRIu32 ", replays %" PRIu32, d->attempts,
+				 d->replays);
 	if (d->expires_at_ms != 0)
-		ok = ok && rp_buf_printf(out, ", expires %s", rp_when(d->expires_at_ms, ctl->now_at_ms, when));
+		ok = ok && rp_buf_printf(out, ", expires %s",
+					 rp_when(d->expires_at_ms, ctl->now_at_ms, when));
 	return ok && rp_buf_add_char(out, '\n');
 }
 
@@ -159,12 +172,15 @@ static bool add_head(const struct show *s)
 	struct rp_buf room = {0};
 	bool ok;
 
-	ok =
-	    add_line(out, "id", rp_span_of(rp_id_format(e->facts.id, id))) && add_line(out, "run", e->facts.run_id) &&
-	    add_line(out, "thread", e->facts.thread_id) && add_line(out, "event", e->facts.event) &&
-	    add_line(out, "operation", e->facts.operation) && add_line(out, "order_by", e->facts.order_by) &&
-	    add_target(out, e) && add_line(out, "endpoint", rp_shown_name(e->endpoint, &room)) && add_state(s) &&
-	    (!e->damaged || rp_buf_add_text(out, "DAMAGED  a record fails its checksum; this is what could be read\n"));
+	ok = add_line(out, "id", rp_span_of(rp_id_format(e->facts.id, id))) &&
+	     add_line(out, "run", e->facts.run_id) && add_line(out, "thread", e->facts.thread_id) &&
+	     add_line(out, "event", e->facts.event) &&
+	     add_line(out, "operation", e->facts.operation) &&
+	     add_line(out, "order_by", e->facts.order_by) && add_target(out, e) &&
+	     add_line(out, "endpoint", rp_shown_name(e->endpoint, &room)) && add_state(s) &&
+	     (!e->damaged ||
+	      rp_buf_add_text(
+		  out, "DAMAGED  a record fails its checksum; this is what could be read\n"));
 	rp_buf_release(&room);
 	return ok;
 }
@@ -175,7 +191,8 @@ static bool add_command(const struct show *s, const char *words, const char *oth
 	char id[RP_ID_TEXT_MAX];
 
 	return rp_buf_add_text(out, "next: ") &&
-	       rp_command_add_on(out, &s->ctl->place, words, rp_id_format(s->entry->facts.id, id)) &&
+	       rp_command_add_on(out, &s->ctl->place, words,
+				 rp_id_format(s->entry->facts.id, id)) &&
 	       rp_buf_printf(out, "   (%s)\n", others);
 }
 
@@ -188,8 +205,8 @@ static bool add_next(const struct show *s)
 	case RP_STATE_WAITING:
 		if (d->behind)
 			return add_command(s, "runpostctl hold", "or purge");
-		return rp_buf_printf(&s->ctl->out, "  %s  #%-4" PRIu32 " due\n", moment(d->due_at_ms, text),
-				     d->attempts + 1) &&
+		return rp_buf_printf(&s->ctl->out, "  %s  #%-4" PRIu32 " due\n",
+				     moment(d->due_at_ms, text), d->attempts + 1) &&
 		       add_command(s, "runpostctl replay", "now; or hold, purge");
 	case RP_STATE_HELD:
 		return add_command(s, "runpostctl release", "or purge");
@@ -218,7 +235,8 @@ static int show_text(struct show *s)
 			return rp_ctl_fail(&err);
 	}
 	s->ok = add_head(s) &&
-		rp_buf_printf(out, "TIMELINE (UTC)%54s %7s %7s %7s %7s\n", "dns", "connect", "tls", "byte", "total") &&
+		rp_buf_printf(out, "TIMELINE (UTC)%54s %7s %7s %7s %7s\n", "dns", "connect", "tls",
+			      "byte", "total") &&
 		rp_buf_printf(out, "  %s  accepted\n", moment(s->entry->facts.accepted_at_ms, at));
 	if (rp_outbox_attempts(s->ctl->ob, s->entry->seq, see_text, s, &err) != RP_OK)
 		return rp_ctl_fail(&err);

@@ -28,9 +28,12 @@ static const struct {
 	const char *name;
 	size_t offset;
 } counts[] = {
-    {"waiting", offsetof(struct rp_ledger, waiting)}, {"in_flight", offsetof(struct rp_ledger, in_flight)},
-    {"held", offsetof(struct rp_ledger, held)},       {"delivered", offsetof(struct rp_ledger, delivered)},
-    {"dead", offsetof(struct rp_ledger, dead)},       {"purged", offsetof(struct rp_ledger, purged)},
+    {"waiting", offsetof(struct rp_ledger, waiting)},
+    {"in_flight", offsetof(struct rp_ledger, in_flight)},
+    {"held", offsetof(struct rp_ledger, held)},
+    {"delivered", offsetof(struct rp_ledger, delivered)},
+    {"dead", offsetof(struct rp_ledger, dead)},
+    {"purged", offsetof(struct rp_ledger, purged)},
 };
 enum { N_COUNTS = sizeof counts / sizeof counts[0] };
 
@@ -44,10 +47,12 @@ static uint64_t count_of(const struct rp_ledger *ledger, size_t i)
 
 static bool balances(const struct rp_ledger *l)
 {
-	return l->accepted == l->waiting + l->in_flight + l->held + l->delivered + l->dead + l->purged;
+	return l->accepted ==
+	       l->waiting + l->in_flight + l->held + l->delivered + l->dead + l->purged;
 }
 
-/* Its claims go to others after the lease; what keeps it from beating is mostly a SIGSTOP, or a frozen container. */
+/* Its claims go to others after the lease; what keeps it from beating is mostly a SIGSTOP, or a
+ * frozen container. */
 static bool is_silent(const struct stats *st, const struct rp_sender_info *s)
 {
 	return s->alive && st->boot_ms - s->beat_boot_ms > st->lease_ms;
@@ -135,8 +140,9 @@ static struct rp_json_out *stats_json(const struct rp_ctl *ctl, const struct sta
 	rp_json_out_object(o, "entries", entries_json(st));
 	rp_json_out_bool(o, "balanced", balances(&st->ledger));
 	rp_json_out_time(o, "next_due_at", due ? info->oldest_waiting_due_at_ms : 0);
-	rp_json_out_time(o, "oldest_due_at",
-			 st->oldest.waiting_due_at_ms != RP_LOOK_NEVER ? st->oldest.waiting_due_at_ms : 0);
+	rp_json_out_time(
+	    o, "oldest_due_at",
+	    st->oldest.waiting_due_at_ms != RP_LOOK_NEVER ? st->oldest.waiting_due_at_ms : 0);
 	rp_json_out_int(o, "retrying", (int64_t)info->retrying);
 	rp_json_out_time(o, "last_append_at", (int64_t)st->tally.last_append_at_ms);
 	rp_json_out_time(o, "last_delivery_at", (int64_t)st->tally.last_delivery_at_ms);
@@ -167,16 +173,21 @@ static bool add_tsv(struct rp_ctl *ctl, const struct stats *st)
 	size_t i;
 
 	for (i = 0; i < N_COUNTS; i++)
-		ok = ok && rp_buf_printf(out, "%s\t%" PRIu64 "\n", counts[i].name, count_of(&st->ledger, i));
+		ok = ok && rp_buf_printf(out, "%s\t%" PRIu64 "\n", counts[i].name,
+					 count_of(&st->ledger, i));
 	return ok &&
-	       rp_buf_printf(out, "senders_alive\t%u\nendpoints\t%zu\nendpoints_in_trouble\t%u\n", st->n_alive,
-			     st->endpoints.n, st->trouble) &&
-	       rp_buf_printf(out, "file_bytes\t%" PRIu64 "\nused_bytes\t%" PRIu64 "\nquota_bytes\t%" PRIu64 "\n",
+	       rp_buf_printf(out, "senders_alive\t%u\nendpoints\t%zu\nendpoints_in_trouble\t%u\n",
+			     st->n_alive, st->endpoints.n, st->trouble) &&
+	       rp_buf_printf(out,
+			     "file_bytes\t%" PRIu64 "\nused_bytes\t%" PRIu64
+			     "\nquota_bytes\t%" PRIu64 "\n",
 			     st->info.file_bytes, st->info.used_bytes, st->info.quota_bytes) &&
-	       rp_buf_printf(out, "senders_beating\t%u\ntaking\t%d\n", st->n_alive - st->n_silent, !st->refuses);
+	       rp_buf_printf(out, "senders_beating\t%u\ntaking\t%d\n", st->n_alive - st->n_silent,
+			     !st->refuses);
 }
 
-static const char *note_of(const struct rp_ctl *ctl, const struct stats *st, const char *state, char *out, size_t size)
+static const char *note_of(const struct rp_ctl *ctl, const struct stats *st, const char *state,
+			   char *out, size_t size)
 {
 	const struct rp_ledger *l = &st->ledger;
 	char when[RP_WHEN_TEXT_MAX];
@@ -184,7 +195,8 @@ static const char *note_of(const struct rp_ctl *ctl, const struct stats *st, con
 	snprintf(out, size, "%s", "");
 	if (strcmp(state, "waiting") == 0 && l->waiting > 0)
 		snprintf(out, size, "first due %s, retrying %" PRIu64,
-			 rp_when(st->oldest.waiting_due_at_ms, ctl->now_at_ms, when), st->info.retrying);
+			 rp_when(st->oldest.waiting_due_at_ms, ctl->now_at_ms, when),
+			 st->info.retrying);
 	else if (strcmp(state, "in_flight") == 0 && l->in_flight > 0)
 		snprintf(out, size, "with %u sender%s", st->n_alive, st->n_alive == 1 ? "" : "s");
 	else if (strcmp(state, "held") == 0 && l->held > 0)
@@ -196,7 +208,8 @@ static const char *note_of(const struct rp_ctl *ctl, const struct stats *st, con
 
 static bool add_counts(struct rp_ctl *ctl, const struct stats *st)
 {
-	static const struct rp_column columns[] = {{"STATE", false, 0}, {"COUNT", true, 0}, {"NOTE", false, 0}};
+	static const struct rp_column columns[] = {
+	    {"STATE", false, 0}, {"COUNT", true, 0}, {"NOTE", false, 0}};
 	struct rp_table *t = rp_ctl_table(ctl, columns, 3);
 	char note[80];
 	size_t i;
@@ -212,13 +225,16 @@ static bool add_counts(struct rp_ctl *ctl, const struct stats *st)
 	}
 	rp_table_cell(t, rp_span_of("accepted"));
 	rp_table_number(t, st->ledger.accepted);
-	rp_table_cell(t, rp_span_of(balances(&st->ledger) ? "the sum of the above" : "NOT the sum of the above"));
+	rp_table_cell(t, rp_span_of(balances(&st->ledger) ? "the sum of the above"
+							  : "NOT the sum of the above"));
 	return rp_ctl_add_table(ctl, t);
 }
 
 static unsigned percent_used(const struct stats *st)
 {
-	return st->info.quota_bytes > 0 ? (unsigned)(st->info.used_bytes * 100.0 / (double)st->info.quota_bytes) : 0;
+	return st->info.quota_bytes > 0
+		   ? (unsigned)(st->info.used_bytes * 100.0 / (double)st->info.quota_bytes)
+		   : 0;
 }
 
 static bool add_storage(struct rp_ctl *ctl, const struct stats *st)
@@ -226,11 +242,12 @@ static bool add_storage(struct rp_ctl *ctl, const struct stats *st)
 	const struct rp_outbox_info *info = &st->info;
 	char used[32], quota[32], file[32], disk[32];
 
-	return rp_buf_printf(&ctl->out,
-			     "storage  %s used of a quota of %s (%u%%), file %s, %s free on disk, readers %u/%u\n",
-			     rp_size_text(info->used_bytes, used), rp_size_text(info->quota_bytes, quota),
-			     percent_used(st), rp_size_text(info->file_bytes, file),
-			     rp_size_text(info->disk_free_bytes, disk), info->readers, info->max_readers);
+	return rp_buf_printf(
+	    &ctl->out,
+	    "storage  %s used of a quota of %s (%u%%), file %s, %s free on disk, readers %u/%u\n",
+	    rp_size_text(info->used_bytes, used), rp_size_text(info->quota_bytes, quota),
+	    percent_used(st), rp_size_text(info->file_bytes, file),
+	    rp_size_text(info->disk_free_bytes, disk), info->readers, info->max_readers);
 }
 
 /* Rates of the last whole minutes; a failed attempt is no failed entry. */
@@ -239,11 +256,13 @@ static bool add_work(struct rp_ctl *ctl, const struct stats *st)
 	char in[RP_WHEN_TEXT_MAX], out[RP_WHEN_TEXT_MAX];
 	double s = RECENT_MINUTES * 60;
 
-	return rp_buf_printf(
-	    &ctl->out, "last     accepted %s, delivered %s; of the last %d min: in %.1f/s, out %.1f/s, failed %.1f/s\n",
-	    rp_when((int64_t)st->tally.last_append_at_ms, ctl->now_at_ms, in),
-	    rp_when((int64_t)st->tally.last_delivery_at_ms, ctl->now_at_ms, out), RECENT_MINUTES,
-	    (double)st->recent.accepted / s, (double)st->recent.delivered / s, (double)st->recent.failed / s);
+	return rp_buf_printf(&ctl->out,
+			     "last     accepted %s, delivered %s; of the last %d min: in %.1f/s, "
+			     "out %.1f/s, failed %.1f/s\n",
+			     rp_when((int64_t)st->tally.last_append_at_ms, ctl->now_at_ms, in),
+			     rp_when((int64_t)st->tally.last_delivery_at_ms, ctl->now_at_ms, out),
+			     RECENT_MINUTES, (double)st->recent.accepted / s,
+			     (double)st->recent.delivered / s, (double)st->recent.failed / s);
 }
 
 static bool add_endpoint_trouble(struct rp_ctl *ctl, const struct rp_known_endpoint *k)
@@ -256,24 +275,30 @@ static bool add_endpoint_trouble(struct rp_ctl *ctl, const struct rp_known_endpo
 
 	if (strcmp(state, "failing") == 0) {
 		words = "runpostctl explain --state retrying --limit 1 --endpoint";
-		ok = rp_buf_printf(out, "! %s: %u failures in a row, last %s -> ", k->name, k->e.streak,
+		ok = rp_buf_printf(out, "! %s: %u failures in a row, last %s -> ", k->name,
+				   k->e.streak,
 				   rp_cause_format(k->e.last_cause, k->e.last_status, cause));
 	} else if (strcmp(state, "parked") == 0) {
 		ok = rp_buf_printf(
 		    out, "! %s: parked after %u failures in a row, last %s, probe %s -> ", k->name,
-		    k->e.control.bad_streak, rp_cause_format(k->e.control.cause, k->e.control.http_status, cause),
-		    k->e.control.breaker == RP_BREAKER_OPEN ? rp_when(k->e.control.probe_at_ms, ctl->now_at_ms, when)
-							    : "under way");
+		    k->e.control.bad_streak,
+		    rp_cause_format(k->e.control.cause, k->e.control.http_status, cause),
+		    k->e.control.breaker == RP_BREAKER_OPEN
+			? rp_when(k->e.control.probe_at_ms, ctl->now_at_ms, when)
+			: "under way");
 	} else if (strcmp(state, "no_key") == 0) {
 		return rp_buf_printf(out,
-				     "! %s: no signing key is valid, and nothing is sent unsigned: mend the secret, "
+				     "! %s: no signing key is valid, and nothing is sent unsigned: "
+				     "mend the secret, "
 				     "reload the senders -> ",
 				     k->name) &&
-		       rp_command_add_check(out, &ctl->place, k->name, &is_command) && rp_buf_add_char(out, '\n');
+		       rp_command_add_check(out, &ctl->place, k->name, &is_command) &&
+		       rp_buf_add_char(out, '\n');
 	} else {
 		ok = rp_buf_printf(out, "! %s: %s -> ", k->name, state);
 	}
-	return ok && rp_command_add_on_endpoint(out, &ctl->place, words, k->name) && rp_buf_add_char(out, '\n');
+	return ok && rp_command_add_on_endpoint(out, &ctl->place, words, k->name) &&
+	       rp_buf_add_char(out, '\n');
 }
 
 static bool add_no_sender(struct rp_ctl *ctl, uint64_t n)
@@ -290,7 +315,8 @@ static bool add_no_sender(struct rp_ctl *ctl, uint64_t n)
 
 static bool add_doctor(struct rp_ctl *ctl)
 {
-	return rp_buf_add_text(&ctl->out, " -> ") && rp_command_add(&ctl->out, &ctl->place, "runpostctl doctor") &&
+	return rp_buf_add_text(&ctl->out, " -> ") &&
+	       rp_command_add(&ctl->out, &ctl->place, "runpostctl doctor") &&
 	       rp_buf_add_char(&ctl->out, '\n');
 }
 
@@ -304,14 +330,17 @@ static bool add_store_trouble(struct rp_ctl *ctl, const struct stats *st)
 		ok = rp_buf_add_text(&ctl->out, "! nothing is taken any more: ") &&
 		     rp_text_tame(rp_span_of(st->full.text), &ctl->out) && add_doctor(ctl);
 	else if (percent_used(st) >= USED_WARN)
-		ok = rp_buf_printf(&ctl->out, "! %u%% of the quota is used; at 100%% nothing is taken",
+		ok = rp_buf_printf(&ctl->out,
+				   "! %u%% of the quota is used; at 100%% nothing is taken",
 				   percent_used(st)) &&
 		     add_doctor(ctl);
 	if (st->n_silent > 0)
 		ok = ok &&
 		     rp_buf_printf(&ctl->out,
-				   "! sender-%u gave no sign of life for %s, %u of %u beat -> kill -CONT %" PRIu32 "\n",
-				   st->silent.slot, rp_duration_format(st->boot_ms - st->silent.beat_boot_ms, text),
+				   "! sender-%u gave no sign of life for %s, %u of %u beat -> kill "
+				   "-CONT %" PRIu32 "\n",
+				   st->silent.slot,
+				   rp_duration_format(st->boot_ms - st->silent.beat_boot_ms, text),
 				   st->n_alive - st->n_silent, st->n_alive, st->silent.pid);
 	return ok;
 }
@@ -326,7 +355,8 @@ static bool add_trouble(struct rp_ctl *ctl, const struct stats *st)
 
 	if (!balances(l))
 		ok = rp_buf_add_text(out, "! the ledger does not balance -> ") &&
-		     rp_command_add(out, &ctl->place, "runpostctl verify") && rp_buf_add_char(out, '\n');
+		     rp_command_add(out, &ctl->place, "runpostctl verify") &&
+		     rp_buf_add_char(out, '\n');
 	ok = ok && add_store_trouble(ctl, st);
 	if (st->n_alive == 0 && l->waiting + l->in_flight > 0)
 		ok = ok && add_no_sender(ctl, l->waiting + l->in_flight);
@@ -337,17 +367,22 @@ static bool add_trouble(struct rp_ctl *ctl, const struct stats *st)
 		ok = add_endpoint_trouble(ctl, &st->endpoints.all[i]);
 	}
 	if (st->trouble > shown)
-		ok = ok && rp_buf_printf(out, "! %zu more endpoints in trouble -> ", st->trouble - shown) &&
-		     rp_command_add(out, &ctl->place, "runpostctl endpoints") && rp_buf_add_char(out, '\n');
+		ok = ok &&
+		     rp_buf_printf(out, "! %zu more endpoints in trouble -> ",
+				   st->trouble - shown) &&
+		     rp_command_add(out, &ctl->place, "runpostctl endpoints") &&
+		     rp_buf_add_char(out, '\n');
 	return ok;
 }
 
 static bool add_screen(struct rp_ctl *ctl, const struct stats *st)
 {
-	return rp_buf_add_text(&ctl->out, "outbox   ") && rp_text_tame(rp_span_of(rp_outbox_dir(ctl->ob)), &ctl->out) &&
-	       rp_buf_printf(&ctl->out, "   format %u   senders alive %u   endpoints %zu\n", st->info.format,
-			     st->n_alive, st->endpoints.n) &&
-	       add_counts(ctl, st) && add_work(ctl, st) && add_storage(ctl, st) && add_trouble(ctl, st);
+	return rp_buf_add_text(&ctl->out, "outbox   ") &&
+	       rp_text_tame(rp_span_of(rp_outbox_dir(ctl->ob)), &ctl->out) &&
+	       rp_buf_printf(&ctl->out, "   format %u   senders alive %u   endpoints %zu\n",
+			     st->info.format, st->n_alive, st->endpoints.n) &&
+	       add_counts(ctl, st) && add_work(ctl, st) && add_storage(ctl, st) &&
+	       add_trouble(ctl, st);
 }
 
 /* The lines that begin with '!' out of ctl->out, where they stand from `from` on. */
@@ -386,12 +421,15 @@ static void add_warnings(struct rp_json_out *o, const struct rp_buf *lines)
 
 	rp_json_out_array(o, "warnings");
 	for (at = 0; at < lines->len; at += n + 1) {
-		n = (size_t)((const char *)memchr(lines->data + at, '\n', lines->len - at) - (lines->data + at));
-		rp_json_out_push(o, "warnings", warning_json((struct rp_span){lines->data + at, n}));
+		n = (size_t)((const char *)memchr(lines->data + at, '\n', lines->len - at) -
+			     (lines->data + at));
+		rp_json_out_push(o, "warnings",
+				 warning_json((struct rp_span){lines->data + at, n}));
 	}
 }
 
-/* In a pipe standard output has the same rows at all times; whoever runs the script sees the trouble beside it. */
+/* In a pipe standard output has the same rows at all times; whoever runs the script sees the
+ * trouble beside it. */
 static bool add_for_programs(struct rp_ctl *ctl, const struct stats *st)
 {
 	struct rp_buf lines = {0};

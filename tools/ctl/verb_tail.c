@@ -9,9 +9,9 @@
 #include "shown.h"
 #include "stop.h"
 
-/* Attempts shown before following; attempts looked at in one go; and when to look after the data file was written to:
- * commits of a busy outbox are gathered, and what could not be read yet is met a little later. In one that rests, a look
- * now and then tells whether it is still there. */
+/* Attempts shown before following; attempts looked at in one go; and when to look after the data
+ * file was written to: commits of a busy outbox are gathered, and what could not be read yet is
+ * met a little later. In one that rests, a look now and then tells whether it is still there. */
 enum { LAST_DEFAULT = 10, WINDOW = 4096, GATHER_MS = 20, LOOK_AGAIN_MS = 250, REST_MS = 5000 };
 
 struct tail {
@@ -49,7 +49,8 @@ static struct rp_json_out *to_json(const struct rp_recent *r, const struct rp_en
 	return o;
 }
 
-static bool for_pipes(struct rp_buf *out, const struct rp_recent *r, const struct rp_entry *e, bool gone)
+static bool for_pipes(struct rp_buf *out, const struct rp_recent *r, const struct rp_entry *e,
+		      bool gone)
 {
 	char time[RP_TIME_TEXT_MAX], id[RP_ID_TEXT_MAX] = "", text[RP_CAUSE_TEXT_MAX];
 	struct rp_buf name = {0};
@@ -84,7 +85,8 @@ static bool add_cut(struct rp_buf *out, struct rp_span text, size_t width)
 	return ok;
 }
 
-/* Lines come one by one, so the columns have fixed widths; times of day, since one follows the clock. */
+/* Lines come one by one, so the columns have fixed widths; times of day, since one follows the
+ * clock. */
 static bool for_people(const struct rp_ctl *ctl, struct rp_buf *out, const struct rp_recent *r,
 		       const struct rp_entry *e, bool gone)
 {
@@ -102,7 +104,8 @@ static bool for_people(const struct rp_ctl *ctl, struct rp_buf *out, const struc
 	else
 		rp_duration_format(r->duration_ms, took);
 	ok = rp_buf_printf(out, "%.12s  ", time + 11) &&
-	     rp_style_add(out, r->cause == RP_CAUSE_NONE ? RP_STYLE_GOOD : RP_STYLE_BAD, ctl->color, outcome) &&
+	     rp_style_add(out, r->cause == RP_CAUSE_NONE ? RP_STYLE_GOOD : RP_STYLE_BAD, ctl->color,
+			  outcome) &&
 	     rp_buf_printf(out, "%8s  #%-3" PRIu32 "  %-30s  ", took, r->attempt,
 			   gone ? "(removed)" : rp_id_format(e->facts.id, id)) &&
 	     add_cut(out, rp_shown_name(e->endpoint, &name), room) && rp_buf_add_char(out, '\n');
@@ -149,13 +152,16 @@ static int print_new(struct tail *t)
 			code = rp_ctl_flush(t->ctl);
 	}
 	if (code == RP_EXIT_OK && missed > 0)
-		rp_ctl_say("%" PRIu64 " attempts came too fast and are not shown here; `runpostctl show` has them",
-			   missed);
+		rp_ctl_say(
+		    "%" PRIu64
+		    " attempts came too fast and are not shown here; `runpostctl show` has them",
+		    missed);
 	rp_recents_release(&part);
 	return code;
 }
 
-/* Looks backwards, a window at a time, for the last `limit` attempts that are wanted (0: all), and prints them. */
+/* Looks backwards, a window at a time, for the last `limit` attempts that are wanted (0: all), and
+ * prints them. */
 static int print_last(struct tail *t, uint64_t limit)
 {
 	uint64_t until = t->next, missed = 0;
@@ -172,7 +178,8 @@ static int print_last(struct tail *t, uint64_t limit)
 		code = rp_recents_read(t->ctl, &part, &at, until, &missed);
 		end = missed > 0; /* that was the oldest there is */
 		until = from;
-		for (i = part.n; i > 0 && code == RP_EXIT_OK && (limit == 0 || chosen.n < limit); i--) {
+		for (i = part.n; i > 0 && code == RP_EXIT_OK && (limit == 0 || chosen.n < limit);
+		     i--) {
 			code = consider(t, &part.all[i - 1], &picked, &gone);
 			if (picked && !rp_recents_add(&chosen, &part.all[i - 1]))
 				code = rp_ctl_no_memory();

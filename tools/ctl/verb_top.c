@@ -19,7 +19,13 @@
 #include "top_keys.h"
 #include "walk.h"
 
-enum { REFRESH_MS = 1000, ESCAPE_MS = 50, FILTER_MAX = 100, FAILURES_MAX = 64, MESSAGE_SHOWN_MS = 8000 };
+enum {
+	REFRESH_MS = 1000,
+	ESCAPE_MS = 50,
+	FILTER_MAX = 100,
+	FAILURES_MAX = 64,
+	MESSAGE_SHOWN_MS = 8000
+};
 
 enum asking { ASK_NOTHING, ASK_FILTER, ASK_PAUSE, ASK_REPLAY };
 
@@ -43,7 +49,8 @@ struct top {
 	bool quit;
 };
 
-static void say(struct top *t, enum rp_style style, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void say(struct top *t, enum rp_style style, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 static void say(struct top *t, enum rp_style style, const char *fmt, ...)
 {
 	va_list ap;
@@ -55,16 +62,18 @@ static void say(struct top *t, enum rp_style style, const char *fmt, ...)
 	t->message_at_ms = rp_sys_boot_ms(&rp_sys_real);
 }
 
-/* --- what is shown ---------------------------------------------------------------------------------------------------
+/* --- what is shown ------------------------------------------------------------------------
  */
 
 /* Those in trouble first, then those with most to do. */
 static int rank(const struct rp_known_endpoint *k)
 {
-	return k->e.disabled || k->e.control.breaker != RP_BREAKER_CLOSED || rp_known_endpoint_lacks_key(k) ? 0
-	       : k->e.paused                                                                                ? 1
-	       : k->e.streak > 0                                                                            ? 2
-													    : 3;
+	return k->e.disabled || k->e.control.breaker != RP_BREAKER_CLOSED ||
+		       rp_known_endpoint_lacks_key(k)
+		   ? 0
+	       : k->e.paused     ? 1
+	       : k->e.streak > 0 ? 2
+				 : 3;
 }
 
 static int by_need(const void *a, const void *b)
@@ -149,7 +158,8 @@ static void say_now(const struct rp_entry *e, int64_t now_at_ms, char *out, size
 		snprintf(out, size, "%s%s", due_at_ms > now_at_ms ? "again " : "due",
 			 due_at_ms > now_at_ms ? rp_when(due_at_ms, now_at_ms, text) : "");
 	else if (e->delivery.state == RP_STATE_DEAD)
-		snprintf(out, size, "dead (%s)", rp_cause_format(e->delivery.cause, e->delivery.http_status, cause));
+		snprintf(out, size, "dead (%s)",
+			 rp_cause_format(e->delivery.cause, e->delivery.http_status, cause));
 	else
 		snprintf(out, size, "%s", rp_entry_state(e));
 }
@@ -198,13 +208,16 @@ static void compose_prompt(struct top *t)
 
 	t->prompt[0] = '\0';
 	if (t->asking == ASK_FILTER)
-		snprintf(t->prompt, sizeof t->prompt, " /%s_  (enter: apply, escape: leave it)", t->typed);
+		snprintf(t->prompt, sizeof t->prompt, " /%s_  (enter: apply, escape: leave it)",
+			 t->typed);
 	else if (t->asking == ASK_PAUSE && k != NULL)
 		snprintf(t->prompt, sizeof t->prompt, " %s %.300s? y/n",
 			 k->e.paused || k->e.disabled ? "resume" : "pause", k->name);
 	else if (t->asking == ASK_REPLAY && k != NULL)
-		snprintf(t->prompt, sizeof t->prompt, " replay the %s dead letters of %.300s? y/n",
-			 (snprintf(count, sizeof count, "%" PRIu64, k->e.count[RP_STATE_DEAD]), count), k->name);
+		snprintf(
+		    t->prompt, sizeof t->prompt, " replay the %s dead letters of %.300s? y/n",
+		    (snprintf(count, sizeof count, "%" PRIu64, k->e.count[RP_STATE_DEAD]), count),
+		    k->name);
 	t->view.prompt = t->prompt;
 	if (rp_sys_boot_ms(&rp_sys_real) - t->message_at_ms > MESSAGE_SHOWN_MS)
 		t->message[0] = '\0';
@@ -234,7 +247,7 @@ static int draw(struct top *t)
 	return RP_EXIT_OK;
 }
 
-/* --- what keys do ----------------------------------------------------------------------------------------------------
+/* --- what keys do -------------------------------------------------------------------------
  */
 
 static void pause_or_resume(struct top *t)
@@ -243,15 +256,18 @@ static void pause_or_resume(struct top *t)
 	bool pause = !k->e.paused && !k->e.disabled;
 	struct rp_error err;
 	uint64_t record;
-	enum rp_err e = rp_outbox_endpoint_pause(t->ctl->ob, rp_sys_wall_ms(&rp_sys_real), k->id, pause, &err);
+	enum rp_err e =
+	    rp_outbox_endpoint_pause(t->ctl->ob, rp_sys_wall_ms(&rp_sys_real), k->id, pause, &err);
 
-	if (e == RP_OK && rp_note(t->ctl, pause ? "pause" : "resume", rp_span_of(k->name), 1, &record) != RP_EXIT_OK)
+	if (e == RP_OK && rp_note(t->ctl, pause ? "pause" : "resume", rp_span_of(k->name), 1,
+				  &record) != RP_EXIT_OK)
 		say(t, RP_STYLE_BAD, " %s %.300s, but the log of changes could not be written",
 		    pause ? "paused" : "resumed", k->name);
 	else if (e == RP_OK)
 		say(t, RP_STYLE_GOOD, " %s %.300s", pause ? "paused" : "resumed", k->name);
 	else
-		say(t, RP_STYLE_BAD, " %.300s: %.200s", k->name, e == RP_ERR_NOTFOUND ? "it has gone" : err.text);
+		say(t, RP_STYLE_BAD, " %.300s: %.200s", k->name,
+		    e == RP_ERR_NOTFOUND ? "it has gone" : err.text);
 }
 
 /* The verb itself does it, in a process of its own: what an operator would type. */
@@ -322,7 +338,8 @@ static void hear_replay(struct top *t)
 	if (n < 0 && errno == EINTR)
 		return;
 	if (n > 0) {
-		memcpy(t->child_said + t->child_said_bytes, chunk, (size_t)n < room ? (size_t)n : room);
+		memcpy(t->child_said + t->child_said_bytes, chunk,
+		       (size_t)n < room ? (size_t)n : room);
 		t->child_said_bytes += (size_t)n < room ? (size_t)n : room;
 		return;
 	}
@@ -335,8 +352,8 @@ static void hear_replay(struct top *t)
 	if (eol != NULL)
 		*eol = '\0';
 	rp_text_tame(rp_span_of(t->child_said), &shown);
-	say(t, WIFEXITED(status) && WEXITSTATUS(status) == 0 ? RP_STYLE_GOOD : RP_STYLE_WARN, " %.500s",
-	    shown.data != NULL ? shown.data : "the replay has ended");
+	say(t, WIFEXITED(status) && WEXITSTATUS(status) == 0 ? RP_STYLE_GOOD : RP_STYLE_WARN,
+	    " %.500s", shown.data != NULL ? shown.data : "the replay has ended");
 	rp_buf_release(&shown);
 }
 
@@ -473,7 +490,7 @@ static void take_keys(struct top *t, bool waited)
 	}
 }
 
-/* --- the loop --------------------------------------------------------------------------------------------------------
+/* --- the loop -----------------------------------------------------------------------------
  */
 
 /* Waits until the next look is due or something happens. */
@@ -516,8 +533,8 @@ static int loop(struct top *t)
 	return code;
 }
 
-/* What is said on standard error while the screen is taken would spoil it, and be lost with it: it is kept for the end.
- * -1: it cannot be, and is not. */
+/* What is said on standard error while the screen is taken would spoil it, and be lost with it: it
+ * is kept for the end. -1: it cannot be, and is not. */
 static int divert_errors(int *kept)
 {
 	int before = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
@@ -573,7 +590,8 @@ int rp_verb_top(struct rp_ctl *ctl)
 	int code;
 
 	if (problem != NULL) {
-		rp_ctl_say("top: %s; elsewhere `runpostctl stats --json` tells the same in numbers", problem);
+		rp_ctl_say("top: %s; elsewhere `runpostctl stats --json` tells the same in numbers",
+			   problem);
 		return RP_EXIT_USAGE;
 	}
 	t = calloc(1, sizeof *t);

@@ -42,9 +42,11 @@ static bool add_result(struct rp_ctl *ctl, const struct rp_verify_counts *c)
 	struct rp_json_out *o;
 
 	if (!ctl->json)
-		return rp_buf_printf(
-		    &ctl->out, "%" PRIu64 " entries, %" PRIu64 " index rows, %" PRIu64 " problem%s: %s\n", c->entries,
-		    c->rows, c->problems, c->problems == 1 ? "" : "s", c->problems == 0 ? "sound" : "DAMAGED");
+		return rp_buf_printf(&ctl->out,
+				     "%" PRIu64 " entries, %" PRIu64 " index rows, %" PRIu64
+				     " problem%s: %s\n",
+				     c->entries, c->rows, c->problems, c->problems == 1 ? "" : "s",
+				     c->problems == 0 ? "sound" : "DAMAGED");
 	o = rp_json_out_new();
 	rp_json_out_int(o, "entries", (int64_t)c->entries);
 	rp_json_out_int(o, "rows", (int64_t)c->rows);
@@ -63,13 +65,15 @@ static bool go_on(void *arg, const struct rp_verify_counts *so_far)
 	return !rp_stop_asked();
 }
 
-static enum rp_err verify_in_slices(struct problems *p, struct rp_verify_counts *counts, struct rp_error *err)
+static enum rp_err verify_in_slices(struct problems *p, struct rp_verify_counts *counts,
+				    struct rp_error *err)
 {
 	struct rp_verify_cursor at = {0};
 	enum rp_err e = RP_OK;
 
 	while (e == RP_OK && !at.done) {
-		e = rp_outbox_verify_slice(p->ctl->ob, &at, SLICE_ROWS, see_problem, p, counts, err);
+		e = rp_outbox_verify_slice(p->ctl->ob, &at, SLICE_ROWS, see_problem, p, counts,
+					   err);
 		if (e == RP_OK && !go_on(p, counts) && !at.done)
 			e = rp_fail(err, RP_ERR_STALE, "stopped");
 	}
@@ -93,11 +97,13 @@ int rp_verb_verify(struct rp_ctl *ctl)
 		return rp_ctl_no_memory();
 	code = rp_ctl_flush(ctl);
 	if (p.n_lost > 0)
-		rp_ctl_say("%" PRIu64 " more problems did not fit into memory and are not listed", p.n_lost);
+		rp_ctl_say("%" PRIu64 " more problems did not fit into memory and are not listed",
+			   p.n_lost);
 	if (code != RP_EXIT_OK)
 		return code;
 	if (e == RP_ERR_STALE) {
-		rp_ctl_say("verify: stopped; %" PRIu64 " entries were checked, with %" PRIu64 " problems",
+		rp_ctl_say("verify: stopped; %" PRIu64 " entries were checked, with %" PRIu64
+			   " problems",
 			   counts.entries, counts.problems);
 		return RP_EXIT_INTERRUPTED;
 	}

@@ -6,7 +6,8 @@
 #include "seqset.h"
 #include "stop.h"
 
-/* A list of a terminal answers at once: what is beyond its limit is counted only as far as this takes. */
+/* A list of a terminal answers at once: what is beyond its limit is counted only as far as this
+ * takes. */
 enum { PAGE_ENTRIES = 500, COUNT_MORE_US = 50 * 1000 };
 
 struct page_state {
@@ -59,7 +60,8 @@ static int walk_route(struct rp_walk *w, struct rp_route *route, struct page_sta
 			return code;
 		if (w->n_more > 0 && counting_since_us == 0)
 			counting_since_us = rp_sys_stopwatch_us();
-		if (more && counting_since_us != 0 && rp_sys_stopwatch_us() - counting_since_us > COUNT_MORE_US) {
+		if (more && counting_since_us != 0 &&
+		    rp_sys_stopwatch_us() - counting_since_us > COUNT_MORE_US) {
 			w->more_uncounted = true;
 			return RP_EXIT_OK;
 		}
@@ -95,7 +97,8 @@ static void say_missing(const unsigned char id[RP_ID_BYTES])
 {
 	char text[RP_ID_TEXT_MAX];
 
-	rp_ctl_say("%s: no such entry: it was purged, has outlived its keeping time, or belongs to another outbox",
+	rp_ctl_say("%s: no such entry: it was purged, has outlived its keeping time, or belongs to "
+		   "another outbox",
 		   rp_id_format(id, text));
 }
 
@@ -204,9 +207,9 @@ static bool copy_entry(const struct rp_entry *from, struct rp_entry *to)
 	rp_buf_clear(&text);
 	*to = *from;
 	/* room for everything first: a buffer that moved would leave the earlier spans behind */
-	if (!rp_buf_reserve(&text, from->endpoint.len + f->url.len + f->run_id.len + f->operation.len +
-				       f->thread_id.len + f->event.len + f->order_by.len + f->headers.len +
-				       f->dedupe_key.len)) {
+	if (!rp_buf_reserve(&text, from->endpoint.len + f->url.len + f->run_id.len +
+				       f->operation.len + f->thread_id.len + f->event.len +
+				       f->order_by.len + f->headers.len + f->dedupe_key.len)) {
 		to->text = text;
 		return false;
 	}
@@ -234,7 +237,8 @@ static bool see_one(void *arg, const struct rp_entry *e)
 	return false;
 }
 
-enum rp_err rp_walk_load(struct rp_ctl *ctl, uint64_t seq, struct rp_entry *out, struct rp_error *err)
+enum rp_err rp_walk_load(struct rp_ctl *ctl, uint64_t seq, struct rp_entry *out,
+			 struct rp_error *err)
 {
 	struct load load = {.seq = seq, .out = out};
 	struct rp_page page = {.from_seq = seq, .max_seen = 1, .see = see_one, .arg = &load};
@@ -244,5 +248,6 @@ enum rp_err rp_walk_load(struct rp_ctl *ctl, uint64_t seq, struct rp_entry *out,
 		return e;
 	if (load.no_memory)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	return load.found ? RP_OK : rp_fail(err, RP_ERR_NOTFOUND, "the entry was purged in the meantime");
+	return load.found ? RP_OK
+			  : rp_fail(err, RP_ERR_NOTFOUND, "the entry was purged in the meantime");
 }

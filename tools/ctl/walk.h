@@ -8,10 +8,11 @@
 struct rp_walk {
 	struct rp_ctl *ctl;
 	uint64_t limit; /* entries shown at most; 0: all */
-	/* Called for each selected entry, possibly inside a read transaction: it collects, and neither prints nor calls
-	 * the store. false: stop, out of memory. */
+	/* Called for each selected entry, possibly inside a read transaction: it collects, and
+	 * neither prints nor calls the store. false: stop, out of memory. */
 	bool (*see)(void *arg, const struct rp_entry *e);
-	/* Called between two transactions, when printing is safe; may be NULL. Result: exit code, not 0 stops. */
+	/* Called between two transactions, when printing is safe; may be NULL. Result: exit code,
+	 * not 0 stops. */
 	int (*between)(void *arg);
 	void *arg;
 	bool quiet;                  /* in: somebody else shows how far it is */
@@ -26,7 +27,8 @@ struct rp_walk {
 /* Result: exit code of whatever went wrong, after saying so; missing ids are not an error here. */
 int rp_walk_run(struct rp_walk *w);
 
-/* The sequence numbers of what is selected, for verbs that call the store for each. Free with rp_picks_release. */
+/* The sequence numbers of what is selected, for verbs that call the store for each. Free with
+ * rp_picks_release. */
 struct rp_picks {
 	uint64_t *seqs;
 	size_t n, cap;
@@ -37,6 +39,7 @@ void rp_picks_release(struct rp_picks *p);
 int rp_walk_pick(struct rp_ctl *ctl, struct rp_picks *p, uint64_t *n_missing);
 
 /* A copy of the entry with this number. RP_ERR_NOTFOUND: it was purged in the meantime. */
-enum rp_err rp_walk_load(struct rp_ctl *ctl, uint64_t seq, struct rp_entry *out, struct rp_error *err);
+enum rp_err rp_walk_load(struct rp_ctl *ctl, uint64_t seq, struct rp_entry *out,
+			 struct rp_error *err);
 
 #endif

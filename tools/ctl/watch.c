@@ -61,7 +61,8 @@ static int step(struct watch *w, int64_t *pause_ms, bool *over)
 	code = rp_job_load(w->ctl, w->number, &w->copy);
 	if (code != RP_EXIT_OK)
 		return code;
-	*over = w->copy.job.phase != RP_JOB_RUNNING || (s.n_worked == 0 && s.blocked && is_stuck(w, now_at_ms));
+	*over = w->copy.job.phase != RP_JOB_RUNNING ||
+		(s.n_worked == 0 && s.blocked && is_stuck(w, now_at_ms));
 	*pause_ms = wait_ms(s.n_worked, s.next_at_ms, now_at_ms);
 	return RP_EXIT_OK;
 }
@@ -81,21 +82,23 @@ static int cancel(struct watch *w)
 {
 	struct rp_job_order order = {.kind = RP_ORDER_CANCEL};
 	struct rp_error err;
-	enum rp_err e = rp_outbox_job_order(w->ctl->ob, rp_sys_wall_ms(&rp_sys_real), w->number, &order, &err);
+	enum rp_err e =
+	    rp_outbox_job_order(w->ctl->ob, rp_sys_wall_ms(&rp_sys_real), w->number, &order, &err);
 
-	return e == RP_OK || e == RP_ERR_STALE ? rp_job_load(w->ctl, w->number, &w->copy) : rp_ctl_fail(&err);
+	return e == RP_OK || e == RP_ERR_STALE ? rp_job_load(w->ctl, w->number, &w->copy)
+					       : rp_ctl_fail(&err);
 }
 
-static void say_command(const struct watch *w, const char *verb, const char *before, const char *goes_on,
-			const char *also)
+static void say_command(const struct watch *w, const char *verb, const char *before,
+			const char *goes_on, const char *also)
 {
 	struct rp_buf command = {0};
 	char words[80];
 
 	snprintf(words, sizeof words, "runpostctl jobs %s %" PRIu64, verb, w->number);
 	if (rp_command_add(&command, &w->ctl->place, words))
-		rp_ctl_say("%s%sjob %" PRIu64 " %s: %s%s", before, before[0] != '\0' ? "; " : "", w->number, goes_on,
-			   command.data, also);
+		rp_ctl_say("%s%sjob %" PRIu64 " %s: %s%s", before, before[0] != '\0' ? "; " : "",
+			   w->number, goes_on, command.data, also);
 	rp_buf_release(&command);
 }
 

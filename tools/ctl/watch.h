@@ -5,9 +5,10 @@
 #include "change.h"
 #include "plan.h"
 
-/* Works on the job beside the senders, with a progress line. Ends when the job is over or paused, when nobody could carry it
- * further for some seconds, or on an interrupt, which leaves a replay to the senders and cancels a purge. Fills *r with
- * what has become of it so far, whatever the result. Result: exit code. */
+/* Works on the job beside the senders, with a progress line. Ends when the job is over or paused,
+ * when nobody could carry it further for some seconds, or on an interrupt, which leaves a replay
+ * to the senders and cancels a purge. Fills *r with what has become of it so far, whatever the
+ * result. Result: exit code. */
 int rp_watch(struct rp_ctl *ctl, uint64_t number, struct rp_change_result *r);
 
 #endif

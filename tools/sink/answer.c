@@ -52,24 +52,27 @@ static const char *connection_of(const struct rp_sink_request *request)
 	return request->http_1_0 ? "Connection: keep-alive\r\n" : "";
 }
 
-bool rp_sink_answer_render(const struct rp_sink_reply *reply, const struct rp_sink_request *request, bool without_body,
-			   struct rp_buf *out, uint64_t *fill_left)
+bool rp_sink_answer_render(const struct rp_sink_reply *reply, const struct rp_sink_request *request,
+			   bool without_body, struct rp_buf *out, uint64_t *fill_left)
 {
-	bool bare = reply->status == 204 || reply->status == 304; /* RFC 9110: no content, whatever was asked for */
+	/* RFC 9110: no content, whatever was asked for */
+	bool bare = reply->status == 204 || reply->status == 304;
 	bool ok;
 
 	*fill_left = 0;
-	ok =
-	    rp_buf_printf(out, "HTTP/1.1 %d %s\r\n%s", reply->status, reason_of(reply->status), connection_of(request));
+	ok = rp_buf_printf(out, "HTTP/1.1 %d %s\r\n%s", reply->status, reason_of(reply->status),
+			   connection_of(request));
 	if (reply->headers.len > 0)
 		ok = ok && rp_buf_add(out, reply->headers.ptr, reply->headers.len);
 	if (bare)
 		return ok && rp_buf_add_text(out, "\r\n");
 	ok = ok &&
-	     rp_buf_printf(out, "Content-Type: text/plain\r\nContent-Length: %" PRIu64 "\r\n\r\n", reply->body_bytes);
+	     rp_buf_printf(out, "Content-Type: text/plain\r\nContent-Length: %" PRIu64 "\r\n\r\n",
+			   reply->body_bytes);
 	if (without_body || reply->body_bytes == 0)
 		return ok;
-	if (reply->slow || reply->body_bytes != reply->body.len || reply->body.len > RP_SINK_ANSWER_INLINE_MAX)
+	if (reply->slow || reply->body_bytes != reply->body.len ||
+	    reply->body.len > RP_SINK_ANSWER_INLINE_MAX)
 		*fill_left = reply->body_bytes;
 	else
 		ok = ok && rp_buf_add(out, reply->body.ptr, reply->body.len);

@@ -9,10 +9,12 @@
 #include "answer.h"
 #include "base/assert.h"
 
-#define READ_BYTES 16383           /* with the buffer's NUL a power of two */
-#define READ_ROOM_MIN 4096         /* less free room than this makes the buffer grow */
-#define KEPT_IN_BYTES (256 << 10)  /* a buffer that grew beyond this is given back once it is empty */
-#define OUT_BATCH_BYTES (64 << 10) /* pipelined requests are answered in batches of about this size */
+#define READ_BYTES 16383   /* with the buffer's NUL a power of two */
+#define READ_ROOM_MIN 4096 /* less free room than this makes the buffer grow */
+/* a buffer that grew beyond this is given back once it is empty */
+#define KEPT_IN_BYTES (256 << 10)
+/* pipelined requests are answered in batches of about this size */
+#define OUT_BATCH_BYTES (64 << 10)
 #define DRAIN_MS 2000
 #define SLOW_STEP_MS 1000
 
@@ -24,7 +26,8 @@ struct rp_sink_conn *rp_sink_conn_new(int fd, size_t max_body)
 		return NULL;
 	c->fd = fd;
 	c->hungry = true;
-	c->in.max = 2 * (max_body + RP_SINK_HEAD_MAX + READ_BYTES); /* a whole request and as much read ahead */
+	/* a whole request and as much read ahead */
+	c->in.max = 2 * (max_body + RP_SINK_HEAD_MAX + READ_BYTES);
 	return c;
 }
 
@@ -51,7 +54,8 @@ static void send_garbage(struct rp_sink_conn *c)
 		c->ending = RP_SINK_THEN_RESET;
 }
 
-static void perform(struct rp_sink_conn *c, struct rp_sink_desk *desk, const struct rp_sink_reply *reply)
+static void perform(struct rp_sink_conn *c, struct rp_sink_desk *desk,
+		    const struct rp_sink_reply *reply)
 {
 	c->state = RP_SINK_CONN_READING;
 	switch (reply->deed) {
@@ -115,8 +119,9 @@ static void take_requests(struct rp_sink_conn *c, struct rp_sink_desk *desk)
 	size_t start = 0;
 
 	c->hungry = false;
-	while (c->state == RP_SINK_CONN_READING && c->ending == RP_SINK_GO_ON && c->fill_left == 0 &&
-	       c->out.len < OUT_BATCH_BYTES && !desk->stopping && desk->failed == RP_OK) {
+	while (c->state == RP_SINK_CONN_READING && c->ending == RP_SINK_GO_ON &&
+	       c->fill_left == 0 && c->out.len < OUT_BATCH_BYTES && !desk->stopping &&
+	       desk->failed == RP_OK) {
 		progress = rp_sink_request_parse(&c->request, &c->in, start, desk->max_body);
 		if (progress == RP_SINK_MORE) {
 			c->hungry = true;
@@ -192,7 +197,8 @@ static bool end_connection(struct rp_sink_conn *c, struct rp_sink_desk *desk)
 	struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 
 	if (c->ending == RP_SINK_THEN_RESET)
-		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once); /* else it is closed: as good */
+		/* else it is closed: as good */
+		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 	if (c->ending != RP_SINK_THEN_DRAIN || shutdown(c->fd, SHUT_WR) != 0)
 		return false;
 	c->state = RP_SINK_CONN_DRAINING;
@@ -226,7 +232,8 @@ static int read_some(struct rp_sink_conn *c)
 		return -1;
 	n = recv(c->fd, in->data + in->len, in->cap - in->len - 1, 0);
 	if (n <= 0)
-		return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) ? 0 : -1;
+		return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) ? 0
+											    : -1;
 	in->len += (size_t)n;
 	in->data[in->len] = '\0';
 	return 1;

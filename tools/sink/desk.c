@@ -18,10 +18,13 @@ static void note_failure(struct rp_sink_desk *desk, enum rp_err code)
 		desk->failed = code;
 }
 
-struct rp_sink_reply rp_sink_desk_take(struct rp_sink_desk *desk, const struct rp_sink_request *request)
+struct rp_sink_reply rp_sink_desk_take(struct rp_sink_desk *desk,
+				       const struct rp_sink_request *request)
 {
-	struct rp_sink_delivery d = {.n = ++desk->deliveries, .at_ms = desk->wall_ms, .request = request};
-	struct rp_sink_target target = rp_sink_target_split(rp_sink_request_span(request, request->target));
+	struct rp_sink_delivery d = {
+	    .n = ++desk->deliveries, .at_ms = desk->wall_ms, .request = request};
+	struct rp_sink_target target =
+	    rp_sink_target_split(rp_sink_request_span(request, request->target));
 	struct rp_sink_reply reply;
 
 	d.verdict = rp_sink_judge_request(&desk->judge, request, desk->wall_ms);
@@ -37,11 +40,13 @@ struct rp_sink_reply rp_sink_desk_take(struct rp_sink_desk *desk, const struct r
 	return reply;
 }
 
-struct rp_sink_reply rp_sink_desk_refuse(struct rp_sink_desk *desk, const struct rp_sink_request *request)
+struct rp_sink_reply rp_sink_desk_refuse(struct rp_sink_desk *desk,
+					 const struct rp_sink_request *request)
 {
 	rp_sink_tally_add(&desk->tally, rp_span_of(""), request->bad_status);
-	note_failure(desk, rp_sink_report_malformed(&desk->report, desk->wall_ms, request->bad_status,
-						    request->bad_text, &desk->err));
+	note_failure(desk,
+		     rp_sink_report_malformed(&desk->report, desk->wall_ms, request->bad_status,
+					      request->bad_text, &desk->err));
 	return refusal(request->bad_status, request->bad_text, "");
 }
 

@@ -1,4 +1,5 @@
-/* desk.h - what a receiver does with one whole request: count it, judge it, choose the reply, report it. */
+/* desk.h - what a receiver does with one whole request: count it, judge it, choose the reply,
+ * report it. */
 #ifndef RP_SINK_DESK_H
 #define RP_SINK_DESK_H
 
@@ -29,9 +30,11 @@ struct rp_sink_desk {
 };
 
 /* The reply to give; only to be sent while desk->failed is RP_OK. */
-struct rp_sink_reply rp_sink_desk_take(struct rp_sink_desk *desk, const struct rp_sink_request *request);
+struct rp_sink_reply rp_sink_desk_take(struct rp_sink_desk *desk,
+				       const struct rp_sink_request *request);
 /* The same for a request that could not be read. */
-struct rp_sink_reply rp_sink_desk_refuse(struct rp_sink_desk *desk, const struct rp_sink_request *request);
+struct rp_sink_reply rp_sink_desk_refuse(struct rp_sink_desk *desk,
+					 const struct rp_sink_request *request);
 /* Shows what was taken since the last call. */
 void rp_sink_desk_flush(struct rp_sink_desk *desk);
 

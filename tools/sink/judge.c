@@ -28,10 +28,11 @@ static bool take_bearer(const struct rp_sink_request *request, struct rp_span *t
 	return true;
 }
 
-static enum rp_sink_mark judge_token(const struct rp_sink_judge *judge, const struct rp_sink_request *request,
-				     const char **why)
+static enum rp_sink_mark judge_token(const struct rp_sink_judge *judge,
+				     const struct rp_sink_request *request, const char **why)
 {
-	struct rp_sink_target target = rp_sink_target_split(rp_sink_request_span(request, request->target));
+	struct rp_sink_target target =
+	    rp_sink_target_split(rp_sink_request_span(request, request->target));
 	struct rp_span want = rp_span_of(judge->token), name, value;
 	bool seen = false;
 
@@ -73,8 +74,9 @@ static bool is_fresh(struct rp_span timestamp, int64_t now_at_ms, const char **w
 	return true;
 }
 
-static enum rp_sink_mark judge_signature(const struct rp_sink_judge *judge, const struct rp_sink_request *request,
-					 int64_t now_at_ms, const char **why)
+static enum rp_sink_mark judge_signature(const struct rp_sink_judge *judge,
+					 const struct rp_sink_request *request, int64_t now_at_ms,
+					 const char **why)
 {
 	struct rp_span id = rp_sink_request_find(request, "webhook-id");
 	struct rp_span timestamp = rp_sink_request_find(request, "webhook-timestamp");
@@ -83,7 +85,8 @@ static enum rp_sink_mark judge_signature(const struct rp_sink_judge *judge, cons
 	if (judge->signer == NULL)
 		return RP_SINK_MARK_UNCHECKED;
 	if (id.len == 0 || timestamp.len == 0 || header.len == 0) {
-		*why = "no signature: webhook-id, webhook-timestamp or webhook-signature is missing";
+		*why =
+		    "no signature: webhook-id, webhook-timestamp or webhook-signature is missing";
 		return RP_SINK_MARK_MISSING;
 	}
 	if (!is_fresh(timestamp, now_at_ms, why))
@@ -94,7 +97,8 @@ static enum rp_sink_mark judge_signature(const struct rp_sink_judge *judge, cons
 	return RP_SINK_MARK_BAD;
 }
 
-struct rp_sink_verdict rp_sink_judge_request(const struct rp_sink_judge *judge, const struct rp_sink_request *request,
+struct rp_sink_verdict rp_sink_judge_request(const struct rp_sink_judge *judge,
+					     const struct rp_sink_request *request,
 					     int64_t now_at_ms)
 {
 	struct rp_sink_verdict verdict = {.why = NULL};

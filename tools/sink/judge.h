@@ -8,7 +8,12 @@
 #include "core/sign.h"
 #include "request.h"
 
-enum rp_sink_mark { RP_SINK_MARK_UNCHECKED = 0, RP_SINK_MARK_OK, RP_SINK_MARK_BAD, RP_SINK_MARK_MISSING };
+enum rp_sink_mark {
+	RP_SINK_MARK_UNCHECKED = 0,
+	RP_SINK_MARK_OK,
+	RP_SINK_MARK_BAD,
+	RP_SINK_MARK_MISSING
+};
 
 const char *rp_sink_mark_name(enum rp_sink_mark mark); /* "unchecked", "ok", "bad", "missing" */
 
@@ -23,7 +28,8 @@ struct rp_sink_verdict {
 	const char *why; /* a static sentence when either is bad or missing, else NULL */
 };
 
-struct rp_sink_verdict rp_sink_judge_request(const struct rp_sink_judge *judge, const struct rp_sink_request *request,
+struct rp_sink_verdict rp_sink_judge_request(const struct rp_sink_judge *judge,
+					     const struct rp_sink_request *request,
 					     int64_t now_at_ms);
 void rp_sink_judge_release(struct rp_sink_judge *judge); /* token and keys are wiped */
 

@@ -1,4 +1,5 @@
-/* runpost-sink - a receiver for trying out webhooks: shows them, checks them, and fails them on request. */
+/* runpost-sink - a receiver for trying out webhooks: shows them, checks them, and fails them on
+ * request. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -17,7 +18,8 @@
 
 #define SECRET_FILE_MAX 65536
 
-static enum rp_err read_file(const char *path, const char *option, struct rp_buf *out, struct rp_error *err)
+static enum rp_err read_file(const char *path, const char *option, struct rp_buf *out,
+			     struct rp_error *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), sys;
 	ssize_t n = 0;
@@ -29,7 +31,8 @@ static enum rp_err read_file(const char *path, const char *option, struct rp_buf
 		close(fd);
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	}
-	while (out->len < SECRET_FILE_MAX && (n = read(fd, out->data + out->len, SECRET_FILE_MAX - out->len)) > 0)
+	while (out->len < SECRET_FILE_MAX &&
+	       (n = read(fd, out->data + out->len, SECRET_FILE_MAX - out->len)) > 0)
 		out->len += (size_t)n;
 	sys = errno;
 	close(fd);
@@ -37,7 +40,8 @@ static enum rp_err read_file(const char *path, const char *option, struct rp_buf
 	if (n < 0)
 		return rp_fail_sys(err, RP_ERR_IO, sys, "%s: cannot read %s", option, path);
 	if (out->len == SECRET_FILE_MAX)
-		return rp_fail(err, RP_ERR_INVAL, "%s: %s is too large for a file of secrets", option, path);
+		return rp_fail(err, RP_ERR_INVAL, "%s: %s is too large for a file of secrets",
+			       option, path);
 	return RP_OK;
 }
 
@@ -59,8 +63,9 @@ static enum rp_err load_token(struct rp_sink_judge *judge, const char *path, str
 		if (judge->token == NULL)
 			code = rp_fail(err, RP_ERR_NOMEM, "out of memory");
 		else if (*judge->token == '\0')
-			code =
-			    rp_fail(err, RP_ERR_INVAL, "--token-file: the first line of %s, the token, is empty", path);
+			code = rp_fail(err, RP_ERR_INVAL,
+				       "--token-file: the first line of %s, the token, is empty",
+				       path);
 	}
 	release_secret(&text);
 	return code;
@@ -85,7 +90,8 @@ static enum rp_err load_keys(struct rp_sink_judge *judge, const char *path, stru
 }
 
 /* The token and the plan move from the options to the desk. */
-static enum rp_err set_up_desk(struct rp_sink_desk *desk, struct rp_sink_options *o, struct rp_error *err)
+static enum rp_err set_up_desk(struct rp_sink_desk *desk, struct rp_sink_options *o,
+			       struct rp_error *err)
 {
 	enum rp_err code;
 
@@ -120,7 +126,8 @@ static enum rp_err open_signals(int *fd, struct rp_error *err)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	signal(SIGPIPE, SIG_IGN);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || (*fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0)
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
+	    (*fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0)
 		return rp_fail_sys(err, RP_ERR_IO, errno, "signalfd");
 	return RP_OK;
 }
@@ -168,7 +175,8 @@ static enum rp_err serve(struct rp_sink_options *o, struct rp_error *err)
 static enum rp_err print_help(struct rp_error *err)
 {
 	struct rp_buf text = {0};
-	bool ok = rp_sink_options_help(&text) && fputs(text.data, stdout) >= 0 && fflush(stdout) == 0;
+	bool ok =
+	    rp_sink_options_help(&text) && fputs(text.data, stdout) >= 0 && fflush(stdout) == 0;
 
 	rp_buf_release(&text);
 	return ok ? RP_OK : rp_fail(err, RP_ERR_IO, "cannot write to standard output");

@@ -46,14 +46,17 @@ static const struct {
     {OPT_BIND, "bind", "ADDR", "address to listen on; default 127.0.0.1", NULL},
     {OPT_MAX_BODY, "max-body", "SIZE", "largest body taken, beyond it 413; default 64M", NULL},
     {OPT_EXIT_AFTER, "exit-after", "N", "exit once N deliveries are answered", NULL},
-    {OPT_TOKEN_FILE, "token-file", "F", "require the token in F: ?token=T or Authorization: Bearer T", "Checks (401)"},
-    {OPT_TOKEN, "token", "T", "the same, token on the command line; others may see it briefly", NULL},
-    {OPT_SECRET_FILE, "secret-file", "F", "require a Standard Webhooks signature by a key in F (whsec_, whpk_)", NULL},
+    {OPT_TOKEN_FILE, "token-file", "F",
+     "require the token in F: ?token=T or Authorization: Bearer T", "Checks (401)"},
+    {OPT_TOKEN, "token", "T", "the same, token on the command line; others may see it briefly",
+     NULL},
+    {OPT_SECRET_FILE, "secret-file", "F",
+     "require a Standard Webhooks signature by a key in F (whsec_, whpk_)", NULL},
     {OPT_QUIET, "quiet", NULL, "no line a delivery", "Output"},
     {OPT_RECORD, "record", "FILE", "append a JSON object a delivery, before it is answered", NULL},
     {OPT_RECORD_DIR, "record-dir", "DIR", "keep each body as DIR/WEBHOOK-ID.N", NULL},
-    {OPT_STATUS, "status", "CODE...", "answer these in turn, the last one for ever: 503 503 200 or 503,503,200",
-     "Misbehaviour"},
+    {OPT_STATUS, "status", "CODE...",
+     "answer these in turn, the last one for ever: 503 503 200 or 503,503,200", "Misbehaviour"},
     {OPT_DELAY, "delay", "DURATION", "answer late, such as 300ms or 5s", NULL},
     {OPT_NEVER, "never", NULL, "take the request and never answer", NULL},
     {OPT_GARBAGE, "garbage", NULL, "answer bytes that are not HTTP", NULL},
@@ -62,9 +65,12 @@ static const struct {
     {OPT_SLOW_BODY, "slow-body", NULL, "send the answer's body one byte a second", NULL},
     {OPT_HUGE_BODY, "huge-body", "SIZE", "answer with a body of this size, such as 100M", NULL},
     {OPT_BODY, "body", "TEXT", "answer with this body", NULL},
-    {OPT_HEADER, "header", "'NAME: VALUE'", "add a header to the answer, such as 'Retry-After: 3'; repeatable", NULL},
-    {OPT_MISBEHAVE_FIRST, "misbehave-first", "N", "only the first N requests are treated so, later ones get 200", NULL},
-    {OPT_PER_PATH, "per-path", NULL, "count statuses and --misbehave-first for each path by itself", NULL},
+    {OPT_HEADER, "header", "'NAME: VALUE'",
+     "add a header to the answer, such as 'Retry-After: 3'; repeatable", NULL},
+    {OPT_MISBEHAVE_FIRST, "misbehave-first", "N",
+     "only the first N requests are treated so, later ones get 200", NULL},
+    {OPT_PER_PATH, "per-path", NULL, "count statuses and --misbehave-first for each path by itself",
+     NULL},
     {OPT_HELP, "help", NULL, "this text", "Other"},
     {OPT_VERSION, "version", NULL, "print the version", NULL},
 };
@@ -72,10 +78,11 @@ static const struct {
 
 bool rp_sink_options_help(struct rp_buf *out)
 {
-	bool ok =
-	    rp_buf_add_text(out, "usage: runpost-sink [--port P] [--record FILE] [--secret-file F] [--token-file F] "
-				 "[--status CODE...] ...\n\nReceives webhooks, prints a line for each, and misbehaves "
-				 "on request. Prints \"ready URL\" once it listens.\n");
+	bool ok = rp_buf_add_text(
+	    out,
+	    "usage: runpost-sink [--port P] [--record FILE] [--secret-file F] [--token-file F] "
+	    "[--status CODE...] ...\n\nReceives webhooks, prints a line for each, and misbehaves "
+	    "on request. Prints \"ready URL\" once it listens.\n");
 	size_t i;
 
 	for (i = 0; i < N_OPTIONS; i++) {
@@ -84,14 +91,16 @@ bool rp_sink_options_help(struct rp_buf *out)
 
 		if (table[i].heading != NULL)
 			ok = ok && rp_buf_printf(out, "\n%s\n", table[i].heading);
-		ok = ok && rp_buf_printf(out, "  --%s %-*s %s\n", table[i].name, width, metavar, table[i].help);
+		ok = ok && rp_buf_printf(out, "  --%s %-*s %s\n", table[i].name, width, metavar,
+					 table[i].help);
 	}
-	return ok && rp_buf_add_text(out, "\nExample: a receiver that is down for two requests, then well\n"
-					  "  runpost-sink --port 8080 --status 503 503 200\n");
+	return ok && rp_buf_add_text(
+			 out, "\nExample: a receiver that is down for two requests, then well\n"
+			      "  runpost-sink --port 8080 --status 503 503 200\n");
 }
 
-static enum rp_err parse_number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *out,
-				struct rp_error *err)
+static enum rp_err parse_number(const char *name, const char *text, uint64_t min, uint64_t max,
+				uint64_t *out, struct rp_error *err)
 {
 	uint64_t v = 0;
 	size_t i;
@@ -99,20 +108,24 @@ static enum rp_err parse_number(const char *name, const char *text, uint64_t min
 	for (i = 0; text[i] >= '0' && text[i] <= '9' && i < 18; i++)
 		v = v * 10 + (uint64_t)(text[i] - '0');
 	if (i == 0 || text[i] != '\0' || v < min || v > max)
-		return rp_fail(err, RP_ERR_INVAL, "%s wants a whole number from %" PRIu64 " to %" PRIu64 ", not \"%s\"",
+		return rp_fail(err, RP_ERR_INVAL,
+			       "%s wants a whole number from %" PRIu64 " to %" PRIu64
+			       ", not \"%s\"",
 			       name, min, max, text);
 	*out = v;
 	return RP_OK;
 }
 
-static enum rp_err parse_size(const char *name, const char *text, uint64_t max, uint64_t *out, struct rp_error *err)
+static enum rp_err parse_size(const char *name, const char *text, uint64_t max, uint64_t *out,
+			      struct rp_error *err)
 {
 	uint64_t v;
 
 	if (!rp_size_parse(rp_span_of(text), &v) || v == 0 || v > max)
 		return rp_fail(err, RP_ERR_INVAL,
-			       "%s wants a size from 1 to %" PRIu64 " bytes such as 500K or 64M, not \"%s\"", name, max,
-			       text);
+			       "%s wants a size from 1 to %" PRIu64
+			       " bytes such as 500K or 64M, not \"%s\"",
+			       name, max, text);
 	*out = v;
 	return RP_OK;
 }
@@ -128,14 +141,15 @@ static enum rp_err add_statuses(struct rp_sink_plan *plan, const char *text, str
 		for (i = 0; i < 3 && p[i] >= '0' && p[i] <= '9'; i++)
 			v = v * 10 + (p[i] - '0');
 		if (i < 3 || v < 200 || v > 599 || (p[3] != '\0' && p[3] != ','))
+			return rp_fail(err, RP_ERR_INVAL,
+				       "--status wants codes from 200 to 599 such as \"503 503 "
+				       "200\" or 503,503,200, not \"%s\"",
+				       text);
+		if (plan->n_statuses == RP_SINK_STATUSES_MAX)
 			return rp_fail(
 			    err, RP_ERR_INVAL,
-			    "--status wants codes from 200 to 599 such as \"503 503 200\" or 503,503,200, not \"%s\"",
-			    text);
-		if (plan->n_statuses == RP_SINK_STATUSES_MAX)
-			return rp_fail(err, RP_ERR_INVAL,
-				       "--status takes at most %d codes; the last one is answered for ever",
-				       RP_SINK_STATUSES_MAX);
+			    "--status takes at most %d codes; the last one is answered for ever",
+			    RP_SINK_STATUSES_MAX);
 		plan->statuses[plan->n_statuses++] = v;
 		if (p[3] == '\0')
 			return RP_OK;
@@ -165,13 +179,17 @@ static enum rp_err add_header(struct rp_sink_plan *plan, const char *line, struc
 	bool good = name_len > 0 && line[name_len] == ':';
 
 	for (i = name_len; line[i] != '\0'; i++)
-		good = good && ((unsigned char)line[i] >= 0x20 || line[i] == '\t') && line[i] != 0x7f;
+		good =
+		    good && ((unsigned char)line[i] >= 0x20 || line[i] == '\t') && line[i] != 0x7f;
 	if (!good)
-		return rp_fail(err, RP_ERR_INVAL,
-			       "--header wants one line 'Name: value' such as 'Retry-After: 3', not \"%s\"", line);
+		return rp_fail(
+		    err, RP_ERR_INVAL,
+		    "--header wants one line 'Name: value' such as 'Retry-After: 3', not \"%s\"",
+		    line);
 	if (is_own_header(line))
 		return rp_fail(err, RP_ERR_INVAL,
-			       "--header cannot set %.*s: the receiver writes it itself to keep the answer readable",
+			       "--header cannot set %.*s: the receiver writes it itself to keep "
+			       "the answer readable",
 			       (int)name_len, line);
 	if (!rp_buf_add_text(&plan->headers, line) || !rp_buf_add_text(&plan->headers, "\r\n"))
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
@@ -198,15 +216,17 @@ static enum rp_err set_deed(struct rp_sink_plan *plan, enum rp_sink_deed deed, s
 	return RP_OK;
 }
 
-static enum rp_err set_plan_option(struct rp_sink_plan *plan, enum option_id id, char *arg, struct rp_error *err)
+static enum rp_err set_plan_option(struct rp_sink_plan *plan, enum option_id id, char *arg,
+				   struct rp_error *err)
 {
 	switch (id) {
 	case OPT_STATUS:
 		return add_statuses(plan, arg, err);
 	case OPT_DELAY:
 		if (!rp_duration_parse(rp_span_of(arg), &plan->delay_ms))
-			return rp_fail(err, RP_ERR_INVAL,
-				       "--delay wants a duration such as 300ms, 5s or 2m, not \"%s\"", arg);
+			return rp_fail(
+			    err, RP_ERR_INVAL,
+			    "--delay wants a duration such as 300ms, 5s or 2m, not \"%s\"", arg);
 		return RP_OK;
 	case OPT_NEVER:
 		return set_deed(plan, RP_SINK_NEVER, err);
@@ -221,7 +241,8 @@ static enum rp_err set_plan_option(struct rp_sink_plan *plan, enum option_id id,
 	case OPT_HEADER:
 		return add_header(plan, arg, err);
 	case OPT_MISBEHAVE_FIRST:
-		return parse_number("--misbehave-first", arg, 1, UINT32_MAX, &plan->misbehave_first, err);
+		return parse_number("--misbehave-first", arg, 1, UINT32_MAX, &plan->misbehave_first,
+				    err);
 	case OPT_SLOW_BODY:
 		plan->slow = true;
 		return RP_OK;
@@ -234,7 +255,8 @@ static enum rp_err set_plan_option(struct rp_sink_plan *plan, enum option_id id,
 	}
 }
 
-static enum rp_err set_option(struct rp_sink_options *o, enum option_id id, char *arg, struct rp_error *err)
+static enum rp_err set_option(struct rp_sink_options *o, enum option_id id, char *arg,
+			      struct rp_error *err)
 {
 	uint64_t port;
 
@@ -283,21 +305,24 @@ static enum rp_err set_option(struct rp_sink_options *o, enum option_id id, char
 static enum rp_err check_together(const struct rp_sink_options *o, struct rp_error *err)
 {
 	const struct rp_sink_plan *plan = &o->plan;
-	bool shapes_answer =
-	    plan->n_statuses > 0 || plan->slow || plan->huge_bytes > 0 || plan->body != NULL || plan->headers.len > 0;
+	bool shapes_answer = plan->n_statuses > 0 || plan->slow || plan->huge_bytes > 0 ||
+			     plan->body != NULL || plan->headers.len > 0;
 
 	if (o->token != NULL && o->token_file != NULL)
-		return rp_fail(err, RP_ERR_INVAL, "--token and --token-file both give the token: choose one");
+		return rp_fail(err, RP_ERR_INVAL,
+			       "--token and --token-file both give the token: choose one");
 	if (plan->deed != RP_SINK_ANSWER && shapes_answer)
-		return rp_fail(
-		    err, RP_ERR_INVAL,
-		    "--%s sends no HTTP answer, so --status, --header, --body, --huge-body and --slow-body do not go "
-		    "with it",
-		    rp_sink_deed_name(plan->deed));
+		return rp_fail(err, RP_ERR_INVAL,
+			       "--%s sends no HTTP answer, so --status, --header, --body, "
+			       "--huge-body and --slow-body do not go "
+			       "with it",
+			       rp_sink_deed_name(plan->deed));
 	if (plan->deed == RP_SINK_NEVER && plan->delay_ms > 0)
-		return rp_fail(err, RP_ERR_INVAL, "--never and --delay exclude each other: choose one");
+		return rp_fail(err, RP_ERR_INVAL,
+			       "--never and --delay exclude each other: choose one");
 	if (plan->body != NULL && plan->huge_bytes > 0)
-		return rp_fail(err, RP_ERR_INVAL, "--body and --huge-body exclude each other: choose one");
+		return rp_fail(err, RP_ERR_INVAL,
+			       "--body and --huge-body exclude each other: choose one");
 	return RP_OK;
 }
 
@@ -313,7 +338,8 @@ static void fill_long_options(struct option out[N_OPTIONS + 1])
 	}
 }
 
-enum rp_err rp_sink_options_parse(struct rp_sink_options *o, int argc, char **argv, struct rp_error *err)
+enum rp_err rp_sink_options_parse(struct rp_sink_options *o, int argc, char **argv,
+				  struct rp_error *err)
 {
 	struct option longs[N_OPTIONS + 1];
 	enum rp_err code = RP_OK;
@@ -324,12 +350,14 @@ enum rp_err rp_sink_options_parse(struct rp_sink_options *o, int argc, char **ar
 	o->max_body = MAX_BODY_DEFAULT;
 	fill_long_options(longs);
 	opterr = 0;
-	/* '-': plain arguments come in their place as id 1, so that the codes after --status are known as such. */
+	/* '-': plain arguments come in their place as id 1, so that the codes after --status are
+	 * known as such. */
 	while (code == RP_OK && (id = getopt_long(argc, argv, "-:", longs, NULL)) != -1) {
 		if (id == ':')
 			return rp_fail(err, RP_ERR_INVAL, "%s wants a value", argv[optind - 1]);
 		if (id == '?')
-			return rp_fail(err, RP_ERR_INVAL, "there is no option %s", argv[optind - 1]);
+			return rp_fail(err, RP_ERR_INVAL, "there is no option %s",
+				       argv[optind - 1]);
 		if (id == 1 && last == OPT_STATUS)
 			id = OPT_STATUS;
 		if (id == 1)

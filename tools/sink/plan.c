@@ -12,7 +12,8 @@ const char *rp_sink_deed_name(enum rp_sink_deed deed)
 	return names[deed];
 }
 
-/* Paths beyond the limit share the count of all requests: a receiver's memory is bounded, whatever is sent. */
+/* Paths beyond the limit share the count of all requests: a receiver's memory is bounded, whatever
+ * is sent. */
 static uint64_t count_request(struct rp_sink_plan *plan, struct rp_span path)
 {
 	uint64_t *n = NULL;
@@ -45,7 +46,8 @@ struct rp_sink_reply rp_sink_plan_next(struct rp_sink_plan *plan, struct rp_span
 	reply.slow = plan->slow;
 	reply.delay_ms = plan->delay_ms;
 	if (plan->n_statuses > 0)
-		reply.status = plan->statuses[before < plan->n_statuses ? before : plan->n_statuses - 1];
+		reply.status =
+		    plan->statuses[before < plan->n_statuses ? before : plan->n_statuses - 1];
 	if (plan->headers.len > 0) {
 		reply.headers.ptr = plan->headers.data;
 		reply.headers.len = plan->headers.len;

@@ -1,4 +1,5 @@
-/* plan.h - how the next request is to be answered: the misbehaviour an operator asked for, as values. */
+/* plan.h - how the next request is to be answered: the misbehaviour an operator asked for, as
+ * values. */
 #ifndef RP_SINK_PLAN_H
 #define RP_SINK_PLAN_H
 

@@ -25,13 +25,17 @@ static enum rp_err fail_memory(struct rp_error *err)
 
 static bool is_name_char(char c)
 {
-	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' || c == '-';
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' ||
+	       c == '-';
 }
 
-/* The id comes from the network: whatever could lead out of the directory or hide a file becomes '_'. */
-static enum rp_err write_body(struct rp_sink_report *report, const struct rp_sink_delivery *d, struct rp_error *err)
+/* The id comes from the network: whatever could lead out of the directory or hide a file becomes
+ * '_'. */
+static enum rp_err write_body(struct rp_sink_report *report, const struct rp_sink_delivery *d,
+			      struct rp_error *err)
 {
-	struct rp_span id = rp_sink_request_find(d->request, "webhook-id"), body = rp_sink_request_body(d->request);
+	struct rp_span id = rp_sink_request_find(d->request, "webhook-id"),
+		       body = rp_sink_request_body(d->request);
 	char name[FILE_ID_MAX + 24];
 	struct stat st;
 	enum rp_err code;
@@ -43,17 +47,21 @@ static enum rp_err write_body(struct rp_sink_report *report, const struct rp_sin
 	for (i = 0; i < id.len && i < FILE_ID_MAX; i++)
 		name[i] = is_name_char(id.ptr[i]) ? id.ptr[i] : '_';
 	snprintf(name + i, sizeof name - i, ".%" PRIu64, d->n);
-	fd = openat(report->dir_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	fd = openat(report->dir_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+		    0600);
 	if (fd < 0)
-		return rp_fail_sys(err, RP_ERR_IO, errno, "cannot make %s in %s", name, report->dir_path);
+		return rp_fail_sys(err, RP_ERR_IO, errno, "cannot make %s in %s", name,
+				   report->dir_path);
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || ftruncate(fd, 0) != 0) {
 		close(fd);
-		return rp_fail(err, RP_ERR_IO, "%s in %s is there, and no file that could be replaced", name,
+		return rp_fail(err, RP_ERR_IO,
+			       "%s in %s is there, and no file that could be replaced", name,
 			       report->dir_path);
 	}
 	code = rp_file_write(fd, body, report->dir_path, err);
 	if (close(fd) != 0 && code == RP_OK)
-		code = rp_fail_sys(err, RP_ERR_IO, errno, "cannot write %s in %s", name, report->dir_path);
+		code = rp_fail_sys(err, RP_ERR_IO, errno, "cannot write %s in %s", name,
+				   report->dir_path);
 	return code;
 }
 
@@ -61,15 +69,18 @@ static enum rp_err write_body(struct rp_sink_report *report, const struct rp_sin
 static void find_run(struct rp_sink_report *report, const struct rp_sink_request *request)
 {
 	struct rp_json_want wants[] = {{.name = "run_id"}, {.name = "status"}};
-	struct rp_scan_error ignored; /* a body that is no JSON is no error: anything may be POSTed */
+	/* a body that is no JSON is no error: anything may be POSTed */
+	struct rp_scan_error ignored;
 
 	rp_buf_clear(&report->run_id);
 	rp_buf_clear(&report->status);
 	if (!rp_scan_object(rp_sink_request_body(request), wants, 2, &ignored))
 		return;
-	if (wants[0].type == RP_JSON_STRING && !rp_json_decode_string(wants[0].raw, &report->run_id))
+	if (wants[0].type == RP_JSON_STRING &&
+	    !rp_json_decode_string(wants[0].raw, &report->run_id))
 		rp_buf_clear(&report->run_id);
-	if (wants[1].type == RP_JSON_STRING && !rp_json_decode_string(wants[1].raw, &report->status))
+	if (wants[1].type == RP_JSON_STRING &&
+	    !rp_json_decode_string(wants[1].raw, &report->status))
 		rp_buf_clear(&report->status);
 }
 
@@ -124,7 +135,8 @@ static bool join_values(const struct rp_sink_request *r, size_t i, struct rp_buf
 		if (other.len != name.len || memcmp(other.ptr, name.ptr, name.len) != 0)
 			continue;
 		value = rp_sink_request_span(r, r->fields[k].value);
-		if ((k > i && !rp_buf_add_text(out, ", ")) || !rp_buf_add(out, value.ptr, value.len))
+		if ((k > i && !rp_buf_add_text(out, ", ")) ||
+		    !rp_buf_add(out, value.ptr, value.len))
 			return false;
 	}
 	return true;
@@ -141,11 +153,13 @@ static bool add_headers(struct rp_buf *out, struct rp_buf *scratch, const struct
 		if (is_repeated(r, i))
 			continue;
 		name = rp_sink_request_span(r, r->fields[i].name);
-		ok = rp_buf_add_text(out, joint) && rp_json_quote(name, out) && rp_buf_add_char(out, ':');
+		ok = rp_buf_add_text(out, joint) && rp_json_quote(name, out) &&
+		     rp_buf_add_char(out, ':');
 		if (ok && is_secret_field(name))
 			ok = rp_buf_add_text(out, "\"REDACTED\"");
 		else
-			ok = ok && join_values(r, i, scratch) && rp_json_quote(buf_span(scratch), out);
+			ok = ok && join_values(r, i, scratch) &&
+			     rp_json_quote(buf_span(scratch), out);
 		joint = ",";
 	}
 	return ok && rp_buf_add_char(out, '}');
@@ -187,24 +201,28 @@ static bool render_record(struct rp_sink_report *report, const struct rp_sink_de
 	bool ok;
 
 	rp_buf_clear(out);
-	ok = rp_buf_printf(out, "{\"n\":%" PRIu64 ",\"at\":\"%s\",\"at_ms\":%" PRId64 ",\"monotonic_us\":%" PRId64,
-			   d->n, rp_time_format(d->at_ms, at), d->at_ms, rp_sys_stopwatch_us());
+	ok = rp_buf_printf(
+	    out, "{\"n\":%" PRIu64 ",\"at\":\"%s\",\"at_ms\":%" PRId64 ",\"monotonic_us\":%" PRId64,
+	    d->n, rp_time_format(d->at_ms, at), d->at_ms, rp_sys_stopwatch_us());
 	ok = ok && add_member(out, "method", rp_sink_request_span(r, r->method));
 	ok = ok && add_member(out, "path", target.path);
 	ok = ok && add_member(out, "webhook_id", rp_sink_request_find(r, "webhook-id"));
-	ok = ok && add_member(out, "webhook_timestamp", rp_sink_request_find(r, "webhook-timestamp"));
+	ok = ok &&
+	     add_member(out, "webhook_timestamp", rp_sink_request_find(r, "webhook-timestamp"));
 	if (parse_attempt(rp_sink_request_find(r, "runpost-attempt"), &attempt))
 		ok = ok && rp_buf_printf(out, ",\"attempt\":%" PRIu64, attempt);
 	else
 		ok = ok && rp_buf_add_text(out, ",\"attempt\":null");
-	ok = ok && add_member(out, "run_id", buf_span(&report->run_id)) && add_sha256(out, rp_sink_request_body(r));
+	ok = ok && add_member(out, "run_id", buf_span(&report->run_id)) &&
+	     add_sha256(out, rp_sink_request_body(r));
 	ok = ok && rp_buf_printf(out, ",\"signature\":\"%s\",\"token\":\"%s\",\"status\":%d",
-				 rp_sink_mark_name(d->verdict.signature), rp_sink_mark_name(d->verdict.token),
-				 shown_status(d->reply));
+				 rp_sink_mark_name(d->verdict.signature),
+				 rp_sink_mark_name(d->verdict.token), shown_status(d->reply));
 	return ok && add_headers(out, &report->scratch, r) && rp_buf_add_text(out, "}\n");
 }
 
-/* Printable ASCII as it is, all else as \xNN, so that nothing from outside moves a terminal's cursor. */
+/* Printable ASCII as it is, all else as \xNN, so that nothing from outside moves a terminal's
+ * cursor. */
 static bool add_visible(struct rp_buf *out, struct rp_span text, size_t width)
 {
 	size_t i, column = 0;
@@ -262,7 +280,8 @@ static bool add_reply(struct rp_buf *out, const struct rp_sink_reply *reply, con
 	if (reply->slow)
 		ok = ok && rp_buf_add_text(out, " slowly");
 	if (reply->delay_ms > 0)
-		ok = ok && rp_buf_printf(out, " after %s", rp_duration_format(reply->delay_ms, delay));
+		ok = ok &&
+		     rp_buf_printf(out, " after %s", rp_duration_format(reply->delay_ms, delay));
 	if (why != NULL)
 		ok = ok && rp_buf_printf(out, "  (%s)", why);
 	return ok && rp_buf_add_char(out, '\n');
@@ -271,7 +290,8 @@ static bool add_reply(struct rp_buf *out, const struct rp_sink_reply *reply, con
 static bool render_line(struct rp_sink_report *report, const struct rp_sink_delivery *d)
 {
 	const struct rp_sink_request *r = d->request;
-	struct rp_span id = rp_sink_request_find(r, "webhook-id"), attempt = rp_sink_request_find(r, "runpost-attempt");
+	struct rp_span id = rp_sink_request_find(r, "webhook-id"),
+		       attempt = rp_sink_request_find(r, "runpost-attempt");
 	struct rp_span run = buf_span(&report->run_id);
 	struct rp_buf *out = &report->lines;
 	char size[24];
@@ -282,15 +302,22 @@ static bool render_line(struct rp_sink_report *report, const struct rp_sink_deli
 	rp_buf_clear(&report->target);
 	ok = rp_sink_target_show(rp_sink_request_span(r, r->target), &report->target);
 	ok = ok && add_clock(out, d->at_ms) && rp_buf_printf(out, "#%-5" PRIu64 " ", d->n);
-	ok = ok && add_visible(out, rp_sink_request_span(r, r->method), 4) && rp_buf_add_char(out, ' ');
+	ok = ok && add_visible(out, rp_sink_request_span(r, r->method), 4) &&
+	     rp_buf_add_char(out, ' ');
 	ok = ok && add_visible(out, buf_span(&report->target), 24);
-	ok = ok && rp_buf_add_text(out, "  ") && add_visible(out, id.len > 0 ? id : rp_span_of("-"), 30);
+	ok = ok && rp_buf_add_text(out, "  ") &&
+	     add_visible(out, id.len > 0 ? id : rp_span_of("-"), 30);
 	ok = ok && rp_buf_add_text(out, "  attempt ") &&
 	     add_visible(out, attempt.len > 0 ? attempt : rp_span_of("-"), 2);
-	ok = ok && rp_buf_printf(out, "  %9s  run ", format_size(rp_sink_request_body(r).len, size));
-	ok = ok && add_visible(out, run.len > 0 ? run : rp_span_of("-"), 8) && rp_buf_add_char(out, ' ');
-	ok = ok && add_visible(out, report->status.len > 0 ? buf_span(&report->status) : rp_span_of("-"), 11);
-	ok = ok && rp_buf_printf(out, "  signature %-9s  token %-9s", rp_sink_mark_name(d->verdict.signature),
+	ok =
+	    ok && rp_buf_printf(out, "  %9s  run ", format_size(rp_sink_request_body(r).len, size));
+	ok = ok && add_visible(out, run.len > 0 ? run : rp_span_of("-"), 8) &&
+	     rp_buf_add_char(out, ' ');
+	ok = ok &&
+	     add_visible(out, report->status.len > 0 ? buf_span(&report->status) : rp_span_of("-"),
+			 11);
+	ok = ok && rp_buf_printf(out, "  signature %-9s  token %-9s",
+				 rp_sink_mark_name(d->verdict.signature),
 				 rp_sink_mark_name(d->verdict.token));
 	return ok && add_reply(out, d->reply, d->verdict.why);
 }
@@ -308,15 +335,16 @@ enum rp_err rp_sink_report_delivery(struct rp_sink_report *report, const struct 
 	if (code == RP_OK && report->record_fd >= 0) {
 		if (!render_record(report, d))
 			return fail_memory(err);
-		code = rp_file_write(report->record_fd, buf_span(&report->record), report->record_path, err);
+		code = rp_file_write(report->record_fd, buf_span(&report->record),
+				     report->record_path, err);
 	}
 	if (code == RP_OK && !report->quiet && !render_line(report, d))
 		return fail_memory(err);
 	return code;
 }
 
-enum rp_err rp_sink_report_malformed(struct rp_sink_report *report, int64_t at_ms, int status, const char *why,
-				     struct rp_error *err)
+enum rp_err rp_sink_report_malformed(struct rp_sink_report *report, int64_t at_ms, int status,
+				     const char *why, struct rp_error *err)
 {
 	if (report->quiet)
 		return RP_OK;
@@ -340,15 +368,16 @@ enum rp_err rp_sink_report_flush(struct rp_sink_report *report, struct rp_error 
 static enum rp_err open_dir(struct rp_sink_report *report, const char *path, struct rp_error *err)
 {
 	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return rp_fail_sys(err, RP_ERR_IO, errno, "cannot make the directory %s of --record-dir", path);
+		return rp_fail_sys(err, RP_ERR_IO, errno,
+				   "cannot make the directory %s of --record-dir", path);
 	report->dir_fd = open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 	if (report->dir_fd < 0)
 		return rp_fail_sys(err, RP_ERR_IO, errno, "cannot open %s of --record-dir", path);
 	return RP_OK;
 }
 
-enum rp_err rp_sink_report_open(struct rp_sink_report *report, const char *record_path, const char *dir_path,
-				bool quiet, struct rp_error *err)
+enum rp_err rp_sink_report_open(struct rp_sink_report *report, const char *record_path,
+				const char *dir_path, bool quiet, struct rp_error *err)
 {
 	enum rp_err code;
 

@@ -1,5 +1,6 @@
-/* report.h - tells of each delivery: a line for people on stdout, a JSON object a line in the record file, and the body
- * in a file of its own. Records are written before the answer is sent: what a sender saw answered is on record. */
+/* report.h - tells of each delivery: a line for people on stdout, a JSON object a line in the
+ * record file, and the body in a file of its own. Records are written before the answer is sent:
+ * what a sender saw answered is on record. */
 #ifndef RP_SINK_REPORT_H
 #define RP_SINK_REPORT_H
 
@@ -28,17 +29,17 @@ struct rp_sink_delivery {
 	const struct rp_sink_reply *reply;
 };
 
-/* record_path and dir_path may be NULL. The file is appended to, the directory made when missing; both only for the
- * owner, as payloads are nobody else's business. Borrows the paths. */
-enum rp_err rp_sink_report_open(struct rp_sink_report *report, const char *record_path, const char *dir_path,
-				bool quiet, struct rp_error *err);
+/* record_path and dir_path may be NULL. The file is appended to, the directory made when missing;
+ * both only for the owner, as payloads are nobody else's business. Borrows the paths. */
+enum rp_err rp_sink_report_open(struct rp_sink_report *report, const char *record_path,
+				const char *dir_path, bool quiet, struct rp_error *err);
 void rp_sink_report_close(struct rp_sink_report *report);
 
-enum rp_err rp_sink_report_delivery(struct rp_sink_report *report, const struct rp_sink_delivery *delivery,
-				    struct rp_error *err);
+enum rp_err rp_sink_report_delivery(struct rp_sink_report *report,
+				    const struct rp_sink_delivery *delivery, struct rp_error *err);
 /* A request that could not be read: a line, no record. */
-enum rp_err rp_sink_report_malformed(struct rp_sink_report *report, int64_t at_ms, int status, const char *why,
-				     struct rp_error *err);
+enum rp_err rp_sink_report_malformed(struct rp_sink_report *report, int64_t at_ms, int status,
+				     const char *why, struct rp_error *err);
 /* Writes the lines gathered so far to stdout. */
 enum rp_err rp_sink_report_flush(struct rp_sink_report *report, struct rp_error *err);
 

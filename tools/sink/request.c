@@ -7,9 +7,10 @@
 
 /* RFC 9110 5.6.2: tchar */
 static const bool token_char[256] = {
-    ['!'] = true, ['#'] = true, ['$'] = true, ['%'] = true,         ['&'] = true,         ['\''] = true,
-    ['*'] = true, ['+'] = true, ['-'] = true, ['.'] = true,         ['^'] = true,         ['_'] = true,
-    ['`'] = true, ['|'] = true, ['~'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
+    ['!'] = true,         ['#'] = true,         ['$'] = true,         ['%'] = true, ['&'] = true,
+    ['\''] = true,        ['*'] = true,         ['+'] = true,         ['-'] = true, ['.'] = true,
+    ['^'] = true,         ['_'] = true,         ['`'] = true,         ['|'] = true, ['~'] = true,
+    ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
 };
 
 static enum rp_sink_progress fail(struct rp_sink_request *r, int status, const char *text)
@@ -56,8 +57,8 @@ static struct rp_span trimmed(struct rp_span s)
 }
 
 /* DONE: *line is the next line without its CRLF and `at` stands behind it. */
-static enum rp_sink_progress take_line(struct rp_sink_request *r, size_t line_max, int too_long_status,
-				       struct rp_span *line)
+static enum rp_sink_progress take_line(struct rp_sink_request *r, size_t line_max,
+				       int too_long_status, struct rp_span *line)
 {
 	const char *from = r->base + r->at, *lf;
 
@@ -66,7 +67,8 @@ static enum rp_sink_progress take_line(struct rp_sink_request *r, size_t line_ma
 	lf = memchr(r->base + r->scanned, '\n', r->have - r->scanned);
 	r->scanned = lf != NULL ? (size_t)(lf - r->base) + 1 : r->have;
 	if (r->scanned - r->at > line_max)
-		return fail(r, too_long_status, "the head or a line of the chunked framing is too long");
+		return fail(r, too_long_status,
+			    "the head or a line of the chunked framing is too long");
 	if (lf == NULL)
 		return RP_SINK_MORE;
 	if (lf == from || lf[-1] != '\r')
@@ -127,7 +129,8 @@ static enum rp_sink_progress take_request_line(struct rp_sink_request *r, struct
 	if (!rp_span_is(version, "HTTP/1.1") && !rp_span_is(version, "HTTP/1.0"))
 		return fail(r, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
 	if (!set_target(r, target))
-		return fail(r, 400, "the request target is neither a path nor an http URL with a path");
+		return fail(r, 400,
+			    "the request target is neither a path nor an http URL with a path");
 	r->http_1_0 = version.ptr[7] == '0';
 	r->method = part_of(r, method);
 	r->phase = RP_SINK_AT_FIELDS;
@@ -153,7 +156,8 @@ static void note_connection(struct rp_sink_request *r, struct rp_span value)
 {
 	while (value.len > 0) {
 		const char *comma = memchr(value.ptr, ',', value.len);
-		struct rp_span word = {value.ptr, comma != NULL ? (size_t)(comma - value.ptr) : value.len};
+		struct rp_span word = {value.ptr,
+				       comma != NULL ? (size_t)(comma - value.ptr) : value.len};
 		size_t skip = word.len + (comma != NULL);
 
 		value.ptr += skip;
@@ -164,7 +168,8 @@ static void note_connection(struct rp_sink_request *r, struct rp_span value)
 	}
 }
 
-static enum rp_sink_progress note_field(struct rp_sink_request *r, struct rp_span name, struct rp_span value)
+static enum rp_sink_progress note_field(struct rp_sink_request *r, struct rp_span name,
+					struct rp_span value)
 {
 	uint64_t length;
 
@@ -177,7 +182,8 @@ static enum rp_sink_progress note_field(struct rp_sink_request *r, struct rp_spa
 		r->left = length;
 	} else if (rp_span_is(name, "transfer-encoding")) {
 		if (!is_same_word(value, "chunked") || r->chunked)
-			return fail(r, 501, "the only Transfer-Encoding understood is one \"chunked\"");
+			return fail(r, 501,
+				    "the only Transfer-Encoding understood is one \"chunked\"");
 		r->chunked = true;
 	} else if (rp_span_is(name, "connection")) {
 		note_connection(r, value);
@@ -200,14 +206,17 @@ static enum rp_sink_progress take_field(struct rp_sink_request *r, struct rp_spa
 		return fail(r, 400, "a header line has no colon");
 	name.len = (size_t)(colon - line.ptr);
 	if (!is_token(name))
-		return fail(r, 400, "a header name holds a byte it must not, such as a space before the colon");
+		return fail(
+		    r, 400,
+		    "a header name holds a byte it must not, such as a space before the colon");
 	if (r->n_fields == RP_SINK_FIELDS_MAX)
 		return fail(r, 431, "more header fields than this receiver takes");
 	value.ptr = colon + 1;
 	value.len = line.len - name.len - 1;
 	value = trimmed(value);
 	for (i = 0; i < value.len; i++)
-		if (((unsigned char)value.ptr[i] < 0x20 && value.ptr[i] != '\t') || value.ptr[i] == 0x7f)
+		if (((unsigned char)value.ptr[i] < 0x20 && value.ptr[i] != '\t') ||
+		    value.ptr[i] == 0x7f)
 			return fail(r, 400, "a header value holds a control byte");
 	field->name = part_of(r, name);
 	field->value = part_of(r, value);
@@ -230,7 +239,8 @@ static enum rp_sink_progress finish_head(struct rp_sink_request *r, size_t max_b
 	r->keep_alive = !r->said_close && (!r->http_1_0 || r->said_keep_alive);
 	r->body_at = r->at;
 	r->phase = r->chunked ? RP_SINK_AT_CHUNK_SIZE : RP_SINK_AT_BODY;
-	r->wants_continue = r->expect_continue && !r->http_1_0 && (r->chunked || r->left > 0) && r->have == r->body_at;
+	r->wants_continue = r->expect_continue && !r->http_1_0 && (r->chunked || r->left > 0) &&
+			    r->have == r->body_at;
 	return RP_SINK_DONE;
 }
 
@@ -241,7 +251,8 @@ static enum rp_sink_progress take_head_line(struct rp_sink_request *r, size_t ma
 
 	if (progress != RP_SINK_DONE)
 		return progress;
-	if (r->phase == RP_SINK_AT_REQUEST_LINE) /* RFC 9112 2.2: empty lines before a request are skipped */
+	/* RFC 9112 2.2: empty lines before a request are skipped */
+	if (r->phase == RP_SINK_AT_REQUEST_LINE)
 		return line.len == 0 ? RP_SINK_DONE : take_request_line(r, line);
 	return line.len > 0 ? take_field(r, line) : finish_head(r, max_body);
 }
@@ -278,7 +289,8 @@ static enum rp_sink_progress take_chunk_size(struct rp_sink_request *r, size_t m
 		return progress;
 	for (i = 0; i < line.len && hex_value(line.ptr[i]) >= 0; i++)
 		size = size >> 59 != 0 ? UINT64_MAX : size << 4 | (uint64_t)hex_value(line.ptr[i]);
-	if (i == 0 || (i < line.len && line.ptr[i] != ';' && line.ptr[i] != ' ' && line.ptr[i] != '\t'))
+	if (i == 0 ||
+	    (i < line.len && line.ptr[i] != ';' && line.ptr[i] != ' ' && line.ptr[i] != '\t'))
 		return fail(r, 400, "a chunk does not start with its size in hexadecimal digits");
 	if (size > max_body - r->body_bytes)
 		return fail(r, 413, "the body is larger than --max-body");
@@ -327,7 +339,8 @@ static enum rp_sink_progress take_trailer_line(struct rp_sink_request *r)
 	return RP_SINK_DONE;
 }
 
-/* Takes the chunk framing that has been read out of the buffer: many small chunks must not outgrow max_body. */
+/* Takes the chunk framing that has been read out of the buffer: many small chunks must not outgrow
+ * max_body. */
 static void close_gap(struct rp_sink_request *r, struct rp_buf *in)
 {
 	size_t end = r->body_at + r->body_bytes, gap = r->at - end;
@@ -342,7 +355,8 @@ static void close_gap(struct rp_sink_request *r, struct rp_buf *in)
 	r->scanned = r->scanned > gap + end ? r->scanned - gap : end;
 }
 
-enum rp_sink_progress rp_sink_request_parse(struct rp_sink_request *r, struct rp_buf *in, size_t start, size_t max_body)
+enum rp_sink_progress rp_sink_request_parse(struct rp_sink_request *r, struct rp_buf *in,
+					    size_t start, size_t max_body)
 {
 	enum rp_sink_progress progress = RP_SINK_DONE;
 

@@ -1,8 +1,10 @@
-/* request.h - HTTP/1.1 requests, taken apart as their bytes arrive (RFC 9112). Pure: bytes in, values out.
+/* request.h - HTTP/1.1 requests, taken apart as their bytes arrive (RFC 9112). Pure: bytes in,
+ * values out.
  *
- * Strict on purpose: a receiver for tests should show a sender's slips. Refused: lines that end in a bare LF, folded
- * fields, white space before a colon, Content-Length beside Transfer-Encoding, a missing Host. Chunked bodies are
- * decoded in place, so the buffer never holds more than one head, one body and what was read beyond them. */
+ * Strict on purpose: a receiver for tests should show a sender's slips. Refused: lines that end in
+ * a bare LF, folded fields, white space before a colon, Content-Length beside Transfer-Encoding, a
+ * missing Host. Chunked bodies are decoded in place, so the buffer never holds more than one head,
+ * one body and what was read beyond them. */
 #ifndef RP_SINK_REQUEST_H
 #define RP_SINK_REQUEST_H
 
@@ -28,7 +30,8 @@ enum rp_sink_phase {
 	RP_SINK_AT_END,
 };
 
-/* Offsets from the first byte of the request: the buffer may move while bytes are still arriving. */
+/* Offsets from the first byte of the request: the buffer may move while bytes are still
+ * arriving. */
 struct rp_sink_part {
 	uint32_t at, bytes;
 };
@@ -40,10 +43,12 @@ struct rp_sink_field {
 /* Begin each request with rp_sink_request_begin. */
 struct rp_sink_request {
 	enum rp_sink_phase phase;
-	struct rp_sink_part method, target; /* an absolute-form target is cut to its path and query */
-	size_t n_fields;                    /* of fields[] */
+	/* an absolute-form target is cut to its path and query */
+	struct rp_sink_part method, target;
+	size_t n_fields; /* of fields[] */
 	bool http_1_0, keep_alive;
-	bool wants_continue;  /* the client waits for "100 Continue"; the caller clears it after answering */
+	/* the client waits for "100 Continue"; the caller clears it after answering */
+	bool wants_continue;
 	size_t used;          /* when done: bytes of this request in the buffer */
 	int bad_status;       /* when bad: the status to answer, 4xx or 5xx */
 	const char *bad_text; /* when bad: what is wrong, static */
@@ -56,7 +61,8 @@ struct rp_sink_request {
 	unsigned hosts;
 	bool has_length, chunked, expect_continue, said_close, said_keep_alive;
 
-	struct rp_sink_field fields[RP_SINK_FIELDS_MAX]; /* last: a kilobyte that need not be cleared */
+	/* last: a kilobyte that need not be cleared */
+	struct rp_sink_field fields[RP_SINK_FIELDS_MAX];
 };
 
 static inline void rp_sink_request_begin(struct rp_sink_request *r)
@@ -64,13 +70,15 @@ static inline void rp_sink_request_begin(struct rp_sink_request *r)
 	memset(r, 0, offsetof(struct rp_sink_request, fields));
 }
 
-/* Takes in->data from `start` on, where the request begins; call it again with more bytes after RP_SINK_MORE (start may
- * then be another one if the bytes were moved). It lower-cases names and, for a chunked body, shortens `in`. */
-enum rp_sink_progress rp_sink_request_parse(struct rp_sink_request *r, struct rp_buf *in, size_t start,
-					    size_t max_body);
+/* Takes in->data from `start` on, where the request begins; call it again with more bytes after
+ * RP_SINK_MORE (start may then be another one if the bytes were moved). It lower-cases names and,
+ * for a chunked body, shortens `in`. */
+enum rp_sink_progress rp_sink_request_parse(struct rp_sink_request *r, struct rp_buf *in,
+					    size_t start, size_t max_body);
 
 /* After RP_SINK_DONE, until the buffer changes: */
-static inline struct rp_span rp_sink_request_span(const struct rp_sink_request *r, struct rp_sink_part part)
+static inline struct rp_span rp_sink_request_span(const struct rp_sink_request *r,
+						  struct rp_sink_part part)
 {
 	struct rp_span s = {r->base + part.at, part.bytes};
 	return s;

@@ -29,7 +29,8 @@ struct rp_sink_server {
 	bool listening; /* the listener is armed */
 };
 
-static bool parse_address(const char *addr, uint16_t port, struct sockaddr_storage *out, socklen_t *len)
+static bool parse_address(const char *addr, uint16_t port, struct sockaddr_storage *out,
+			  socklen_t *len)
 {
 	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
 	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
@@ -49,33 +50,39 @@ static bool parse_address(const char *addr, uint16_t port, struct sockaddr_stora
 static enum rp_err fail_listen(const char *addr, uint16_t port, struct rp_error *err)
 {
 	if (errno == EADDRINUSE)
-		return rp_fail(
-		    err, RP_ERR_IO,
-		    "port %u of %s is in use by another program; choose another one, or --port 0 for any free one",
-		    port, addr);
+		return rp_fail(err, RP_ERR_IO,
+			       "port %u of %s is in use by another program; choose another one, or "
+			       "--port 0 for any free one",
+			       port, addr);
 	return rp_fail_sys(err, RP_ERR_IO, errno, "cannot listen on port %u of %s", port, addr);
 }
 
-static enum rp_err listen_on(struct rp_sink_server *s, const char *addr, uint16_t port, struct rp_error *err)
+static enum rp_err listen_on(struct rp_sink_server *s, const char *addr, uint16_t port,
+			     struct rp_error *err)
 {
 	struct sockaddr_storage at;
 	socklen_t len = 0;
 	int one = 1;
 
 	if (!parse_address(addr, port, &at, &len))
-		return rp_fail(err, RP_ERR_INVAL, "--bind wants an IPv4 or IPv6 address such as 127.0.0.1, not \"%s\"",
+		return rp_fail(err, RP_ERR_INVAL,
+			       "--bind wants an IPv4 or IPv6 address such as 127.0.0.1, not \"%s\"",
 			       addr);
 	s->listen_fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (s->listen_fd < 0 || setsockopt(s->listen_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
-	    bind(s->listen_fd, (struct sockaddr *)&at, len) != 0 || listen(s->listen_fd, BACKLOG) != 0)
+	if (s->listen_fd < 0 ||
+	    setsockopt(s->listen_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
+	    bind(s->listen_fd, (struct sockaddr *)&at, len) != 0 ||
+	    listen(s->listen_fd, BACKLOG) != 0)
 		return fail_listen(addr, port, err);
 	len = sizeof at;
 	if (getsockname(s->listen_fd, (struct sockaddr *)&at, &len) != 0)
 		return rp_fail_sys(err, RP_ERR_IO, errno, "getsockname");
 	if (at.ss_family == AF_INET6)
-		snprintf(s->url, sizeof s->url, "http://[%s]:%u", addr, ntohs(((struct sockaddr_in6 *)&at)->sin6_port));
+		snprintf(s->url, sizeof s->url, "http://[%s]:%u", addr,
+			 ntohs(((struct sockaddr_in6 *)&at)->sin6_port));
 	else
-		snprintf(s->url, sizeof s->url, "http://%s:%u", addr, ntohs(((struct sockaddr_in *)&at)->sin_port));
+		snprintf(s->url, sizeof s->url, "http://%s:%u", addr,
+			 ntohs(((struct sockaddr_in *)&at)->sin_port));
 	return RP_OK;
 }
 
@@ -99,11 +106,13 @@ static size_t raise_fd_limit(void)
 		if (setrlimit(RLIMIT_NOFILE, &lim) != 0)
 			getrlimit(RLIMIT_NOFILE, &lim);
 	}
-	return lim.rlim_cur > 65536 ? 65536 : lim.rlim_cur > 2 * SPARE_FDS ? lim.rlim_cur - SPARE_FDS : SPARE_FDS;
+	return lim.rlim_cur > 65536           ? 65536
+	       : lim.rlim_cur > 2 * SPARE_FDS ? lim.rlim_cur - SPARE_FDS
+					      : SPARE_FDS;
 }
 
-enum rp_err rp_sink_server_new(const char *addr, uint16_t port, struct rp_sink_desk *desk, struct rp_sink_server **out,
-			       struct rp_error *err)
+enum rp_err rp_sink_server_new(const char *addr, uint16_t port, struct rp_sink_desk *desk,
+			       struct rp_sink_server **out, struct rp_error *err)
 {
 	struct rp_sink_server *s = calloc(1, sizeof *s);
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = s};
@@ -117,7 +126,8 @@ enum rp_err rp_sink_server_new(const char *addr, uint16_t port, struct rp_sink_d
 	s->listening = true;
 	s->listen_fd = -1;
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	code = s->epoll_fd < 0 ? rp_fail_sys(err, RP_ERR_IO, errno, "epoll_create1") : listen_on(s, addr, port, err);
+	code = s->epoll_fd < 0 ? rp_fail_sys(err, RP_ERR_IO, errno, "epoll_create1")
+			       : listen_on(s, addr, port, err);
 	if (code == RP_OK && epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->listen_fd, &ev) != 0)
 		code = rp_fail_sys(err, RP_ERR_IO, errno, "epoll_ctl");
 	if (code != RP_OK) {
@@ -143,7 +153,8 @@ static void unlink_timer(struct rp_sink_server *s, struct rp_sink_conn *c)
 	c->timed_at_ms = 0;
 }
 
-/* Sorted, searched from the end: a delay is the same for all, so that a new timer nearly always goes last. */
+/* Sorted, searched from the end: a delay is the same for all, so that a new timer nearly always
+ * goes last. */
 static void link_timer(struct rp_sink_server *s, struct rp_sink_conn *c)
 {
 	struct rp_sink_conn *before = s->timer_last;
@@ -199,7 +210,8 @@ static bool add_conn(struct rp_sink_server *s, int fd)
 		close(fd);
 		return false;
 	}
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* without it answers are late, not wrong */
+	/* without it answers are late, not wrong */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	c->armed = EPOLLIN;
 	c->next = s->conns;
 	if (c->next != NULL)
@@ -214,7 +226,8 @@ static bool is_peer_trouble(int sys)
 	return sys == EINTR || sys == ECONNABORTED || sys == EPROTO || sys == EPERM;
 }
 
-/* false: accepting is impossible for good. Out of descriptors or memory, it waits until a connection ends. */
+/* false: accepting is impossible for good. Out of descriptors or memory, it waits until a
+ * connection ends. */
 static bool accept_some(struct rp_sink_server *s)
 {
 	int i, fd;

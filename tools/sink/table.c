@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-/* FNV-1a, then a multiply and fold: FNV alone leaves the low bits, which choose the slot, poorly mixed. */
+/* FNV-1a, then a multiply and fold: FNV alone leaves the low bits, which choose the slot, poorly
+ * mixed. */
 static uint64_t hash_of(struct rp_span key)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
@@ -51,7 +52,8 @@ uint64_t *rp_sink_table_at(struct rp_sink_table *t, struct rp_span key)
 		return NULL;
 	slot = find(t->slots, t->n_slots, hash);
 	if (slot->hash == 0) {
-		/* A table that could not grow keeps one slot in eight empty, so that every search ends soon. */
+		/* A table that could not grow keeps one slot in eight empty, so that every search
+		 * ends soon. */
 		if (t->n_keys >= t->max_keys || t->n_keys >= t->n_slots - t->n_slots / 8)
 			return NULL;
 		slot->hash = hash;

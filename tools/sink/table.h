@@ -1,7 +1,7 @@
 /* table.h - numbers kept under short keys: a hash table that only grows, up to a limit.
  *
- * Keys are remembered as 64-bit hashes alone: two of ten million keys share one with a chance of 3 in a million, which
- * a test receiver's counts can live with. */
+ * Keys are remembered as 64-bit hashes alone: two of ten million keys share one with a chance of 3
+ * in a million, which a test receiver's counts can live with. */
 #ifndef RP_SINK_TABLE_H
 #define RP_SINK_TABLE_H
 
@@ -21,7 +21,8 @@ struct rp_sink_table {
 	size_t n_slots, n_keys, max_keys;
 };
 
-/* Where the key's number is (0 if the key is new), until the next call. NULL: max_keys or memory is used up. */
+/* Where the key's number is (0 if the key is new), until the next call. NULL: max_keys or memory
+ * is used up. */
 uint64_t *rp_sink_table_at(struct rp_sink_table *t, struct rp_span key);
 void rp_sink_table_release(struct rp_sink_table *t);
 

@@ -54,13 +54,18 @@ bool rp_sink_tally_print(const struct rp_sink_tally *t, struct rp_buf *out)
 		if (status == 0)
 			ok = ok && rp_buf_printf(out, "%" PRIu64 " unanswered", t->by_status[0]);
 		else
-			ok = ok && rp_buf_printf(out, "%" PRIu64 " answered %d", t->by_status[status], status);
+			ok = ok && rp_buf_printf(out, "%" PRIu64 " answered %d",
+						 t->by_status[status], status);
 		joint = ", ";
 	}
-	ok = ok && rp_buf_printf(out, "; %zu distinct webhook id%s, %" PRIu64 " duplicate%s (%" PRIu64 " after a 2xx)",
-				 t->ids.n_keys, t->ids.n_keys == 1 ? "" : "s", t->repeats, t->repeats == 1 ? "" : "s",
-				 t->repeats_after_2xx);
+	ok = ok && rp_buf_printf(out,
+				 "; %zu distinct webhook id%s, %" PRIu64 " duplicate%s (%" PRIu64
+				 " after a 2xx)",
+				 t->ids.n_keys, t->ids.n_keys == 1 ? "" : "s", t->repeats,
+				 t->repeats == 1 ? "" : "s", t->repeats_after_2xx);
 	if (t->uncounted > 0)
-		ok = ok && rp_buf_printf(out, "; %" PRIu64 " more with ids that no memory was left for", t->uncounted);
+		ok = ok &&
+		     rp_buf_printf(out, "; %" PRIu64 " more with ids that no memory was left for",
+				   t->uncounted);
 	return ok;
 }

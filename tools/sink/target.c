@@ -64,7 +64,8 @@ bool rp_sink_target_value_is(struct rp_span escaped, struct rp_span text)
 	return differs == 0 && n == text.len;
 }
 
-/* A path stands as it came in: nobody has checked it, so it has no other spelling that were the same. */
+/* A path stands as it came in: nobody has checked it, so it has no other spelling that were the
+ * same. */
 bool rp_sink_target_show(struct rp_span target, struct rp_buf *out)
 {
 	struct rp_sink_target t = rp_sink_target_split(target);

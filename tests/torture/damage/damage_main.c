@@ -2,9 +2,10 @@
  *
  * --one KIND,N: only that variant, as a line about a violation names it; the same file each time.
  *
- * Damages the data file of an outbox in thousands of ways and works on each: opens it, verifies it, lists it, sends from it,
- * changes it, each in a process of its own. No process may end by a signal or hang or touch memory beside the copies of
- * pages that LMDB works on, and nothing may be sent that is not exactly what came in. The last line: `damage: variants=.. ... violations=..`. */
+ * Damages the data file of an outbox in thousands of ways and works on each: opens it, verifies
+ * it, lists it, sends from it, changes it, each in a process of its own. No process may end by a
+ * signal or hang or touch memory beside the copies of pages that LMDB works on, and nothing may be
+ * sent that is not exactly what came in. The last line: `damage: variants=.. ... violations=..`. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -28,7 +29,8 @@ enum { N_ENTRIES = 160, N_ENDPOINTS = 5, PAGE = 4096, HANG_S = 20 };
 #define VARIANTS_OF_SEED UINT64_C(1000000) /* a variant's number says of which seed it is */
 
 enum kind { BITS, BYTES, TAIL, ZEROED, MISDIRECTED, META, HEADER, N_KINDS };
-static const char *const kind_names[] = {"bits", "bytes", "tail", "zeroed", "misdirected", "meta", "header"};
+static const char *const kind_names[] = {"bits",        "bytes", "tail",  "zeroed",
+					 "misdirected", "meta",  "header"};
 
 /* What the child did, in memory that its parent sees. */
 struct trace {
@@ -84,7 +86,7 @@ static void must(bool ok, const char *what)
 	exit(70);
 }
 
-/* --- the outbox ------------------------------------------------------------------------------------------------------- */
+/* --- the outbox --------------------------------------------------------------------------- */
 
 static struct rp_limits limits(void *arg, uint64_t endpoint, struct rp_span name)
 {
@@ -118,7 +120,8 @@ static void append_all(struct rp_outbox *ob)
 		e.order_by = rp_span_of(order);
 		e.dedupe_key = rp_span_of(key);
 		e.payload = (struct rp_span){entries[i].payload, entries[i].bytes};
-		must(rp_outbox_append(ob, NOW_MS, &e, 1, &got, &err) == RP_OK && got.seq == i, "append");
+		must(rp_outbox_append(ob, NOW_MS, &e, 1, &got, &err) == RP_OK && got.seq == i,
+		     "append");
 		memcpy(entries[i].id, got.id, RP_ID_BYTES);
 	}
 }
@@ -155,13 +158,14 @@ static void work_on(struct rp_outbox *ob)
 	turn.want = 20;
 	must(rp_outbox_turn(ob, NOW_MS + 2, &turn, &err) == RP_OK, "turn");
 	for (seq = 11; seq <= N_ENTRIES; seq += 13)
-		must(rp_outbox_change(ob, NOW_MS + 3, seq % 2 == 0 ? RP_CHANGE_HOLD : RP_CHANGE_PURGE, 0, &seq, 1,
+		must(rp_outbox_change(ob, NOW_MS + 3,
+				      seq % 2 == 0 ? RP_CHANGE_HOLD : RP_CHANGE_PURGE, 0, &seq, 1,
 				      &changed, &err) == RP_OK,
 		     "change");
 	/* it ends without leaving: what it claimed is to be returned */
 }
 
-/* --- what is done to a damaged one ------------------------------------------------------------------------------------- */
+/* --- what is done to a damaged one -------------------------------------------------------- */
 
 static void problem(void *arg, const char *text)
 {
@@ -232,7 +236,8 @@ static void look(struct rp_outbox *ob)
 		fine(rp_outbox_attempts(ob, seq, see_attempt, NULL, &err));
 		rp_buf_clear(&body);
 		if (rp_outbox_body(ob, seq, &body, &err) == RP_OK &&
-		    (body.len != entries[seq].bytes || memcmp(body.data, entries[seq].payload, body.len) != 0))
+		    (body.len != entries[seq].bytes ||
+		     memcmp(body.data, entries[seq].payload, body.len) != 0))
 			trace->wrong = true;
 	}
 	rp_buf_release(&body);
@@ -297,7 +302,8 @@ static void deliver(struct rp_outbox *ob)
 							   .attempt = claims[i].attempt,
 							   .started_at_ms = NOW_MS,
 							   .outcome = e == RP_OK ? &good : &damaged,
-							   .kind = e == RP_OK ? RP_SETTLE_DELIVERED : RP_SETTLE_DEAD,
+							   .kind = e == RP_OK ? RP_SETTLE_DELIVERED
+									      : RP_SETTLE_DEAD,
 							   .cause = RP_CAUSE_DAMAGED};
 		}
 		turn.n_settle = turn.n_claims;
@@ -330,7 +336,8 @@ static void change(struct rp_outbox *ob)
 	trace->stage = "expire";
 	fine(rp_outbox_expire(ob, NOW_MS + 90000000, 1000, 1000, 500, &n, &err));
 	trace->stage = "purge";
-	fine(rp_outbox_change(ob, NOW_MS + 8000, RP_CHANGE_PURGE, 0, seqs, N_ENTRIES, results, &err));
+	fine(rp_outbox_change(ob, NOW_MS + 8000, RP_CHANGE_PURGE, 0, seqs, N_ENTRIES, results,
+			      &err));
 }
 
 static void (*end_on_damage)(int number, siginfo_t *info, void *context);
@@ -376,7 +383,7 @@ static void child(void)
 	_exit(0);
 }
 
-/* --- damaging ---------------------------------------------------------------------------------------------------------- */
+/* --- damaging ----------------------------------------------------------------------------- */
 
 static size_t damage(enum kind kind, unsigned char *data, size_t n)
 {
@@ -408,7 +415,8 @@ static size_t damage(enum kind kind, unsigned char *data, size_t n)
 		break;
 	case HEADER:
 		for (k = 1 + draw(3); k > 0; k--)
-			data[(2 + draw(pages - 2)) * PAGE + draw(40)] ^= (unsigned char)(1u << draw(8));
+			data[(2 + draw(pages - 2)) * PAGE + draw(40)] ^=
+			    (unsigned char)(1u << draw(8));
 		break;
 	case N_KINDS:
 		break;
@@ -446,7 +454,8 @@ static struct {
 	uint64_t variants, named, ended_65, signals[N_KINDS], hangs, wrong, overran, sent;
 } sums;
 
-static void try_one(enum kind kind, uint64_t number, const unsigned char *sound, size_t n, unsigned char *data)
+static void try_one(enum kind kind, uint64_t number, const unsigned char *sound, size_t n,
+		    unsigned char *data)
 {
 	struct timespec t0, t1;
 	int status;
@@ -475,17 +484,19 @@ static void try_one(enum kind kind, uint64_t number, const unsigned char *sound,
 			sums.hangs++;
 		else
 			sums.signals[kind]++;
-		printf("variant %s,%" PRIu64 ": signal %d in %s at entry %" PRIu64 "\n", kind_names[kind], number,
-		       WTERMSIG(status), trace->stage, trace->seq);
+		printf("variant %s,%" PRIu64 ": signal %d in %s at entry %" PRIu64 "\n",
+		       kind_names[kind], number, WTERMSIG(status), trace->stage, trace->seq);
 	}
 	if (trace->overran) {
 		sums.overran++;
-		printf("variant %s,%" PRIu64 ": memory beside a page is touched, in %s at entry %" PRIu64 "\n",
+		printf("variant %s,%" PRIu64
+		       ": memory beside a page is touched, in %s at entry %" PRIu64 "\n",
 		       kind_names[kind], number, trace->stage, trace->seq);
 	}
 	if (trace->wrong) {
 		sums.wrong++;
-		printf("variant %s,%" PRIu64 ": something else is sent or shown than came in, in %s at entry %" PRIu64
+		printf("variant %s,%" PRIu64
+		       ": something else is sent or shown than came in, in %s at entry %" PRIu64
 		       "\n",
 		       kind_names[kind], number, trace->stage, trace->seq);
 	}
@@ -501,10 +512,11 @@ static double seconds(void)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"work", 1, NULL, 'w'},     {"seed", 1, NULL, 's'},
-						{"variants", 1, NULL, 'n'}, {"seconds", 1, NULL, 't'},
-						{"one", 1, NULL, 'o'},      {NULL, 0, NULL, 0}};
-	struct rp_outbox_options o = {.create = true, .map_bytes = 64 << 20, .disk_reserve_bytes = 1, .sys = &drawn};
+	static const struct option options[] = {
+	    {"work", 1, NULL, 'w'},    {"seed", 1, NULL, 's'}, {"variants", 1, NULL, 'n'},
+	    {"seconds", 1, NULL, 't'}, {"one", 1, NULL, 'o'},  {NULL, 0, NULL, 0}};
+	struct rp_outbox_options o = {
+	    .create = true, .map_bytes = 64 << 20, .disk_reserve_bytes = 1, .sys = &drawn};
 	uint64_t seed = 1, variants = 2000, i, bad = 0;
 	const char *work = ".", *one = NULL;
 	unsigned char *sound, *data;
@@ -533,7 +545,8 @@ int main(int argc, char **argv)
 	if (one != NULL)
 		seed = strtoull(one + strcspn(one, ",") + 1, NULL, 10) / VARIANTS_OF_SEED;
 	random_state = seed;
-	trace = mmap(NULL, sizeof *trace, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	trace =
+	    mmap(NULL, sizeof *trace, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	must(trace != MAP_FAILED, "mmap");
 	must(rp_outbox_open(dir, &o, &ob, &err) == RP_OK, "open");
 	append_all(ob);
@@ -545,15 +558,17 @@ int main(int argc, char **argv)
 	if (one != NULL) {
 		for (k = 0; k < N_KINDS; k++)
 			if (strncmp(one, kind_names[k], strlen(kind_names[k])) == 0)
-				try_one((enum kind)k, strtoull(strchr(one, ',') + 1, NULL, 10), sound, n, data);
+				try_one((enum kind)k, strtoull(strchr(one, ',') + 1, NULL, 10),
+					sound, n, data);
 	}
 	if (freopen("/dev/null", "w", stderr) == NULL)
 		return 70;
 	for (i = 0; one == NULL && i < variants && (until == 0 || seconds() < until); i++)
 		try_one((enum kind)(i % N_KINDS), seed * VARIANTS_OF_SEED + i, sound, n, data);
-	printf("damage: variants=%" PRIu64 " bytes=%zu named=%" PRIu64 " ended_65=%" PRIu64 " sent=%" PRIu64
-	       " wrong=%" PRIu64 " overran=%" PRIu64 " hangs=%" PRIu64,
-	       sums.variants, n, sums.named, sums.ended_65, sums.sent, sums.wrong, sums.overran, sums.hangs);
+	printf("damage: variants=%" PRIu64 " bytes=%zu named=%" PRIu64 " ended_65=%" PRIu64
+	       " sent=%" PRIu64 " wrong=%" PRIu64 " overran=%" PRIu64 " hangs=%" PRIu64,
+	       sums.variants, n, sums.named, sums.ended_65, sums.sent, sums.wrong, sums.overran,
+	       sums.hangs);
 	for (k = 0; k < N_KINDS; k++) {
 		printf(" signals_%s=%" PRIu64, kind_names[k], sums.signals[k]);
 		bad += sums.signals[k];

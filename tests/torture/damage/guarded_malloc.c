@@ -7,11 +7,13 @@
 #include <sys/mman.h>
 
 enum { PAGE = 4096, AREA_PAGES = 1 << 18 };
-#define GAP_BYTES                                                                                                      \
-	((size_t)8 << 30) /* before the area: a size read from a damaged map leads no further beyond its end */
+#define GAP_BYTES                                                                                  \
+/* before the area: a size read from a damaged map leads no further beyond its end */
+((size_t)8 << 30)
 
-/* The C library's own, by which its replacements are found (glibc manual, "Replacing malloc"). */
-extern void *__libc_malloc(size_t n);
+    /* The C library's own, by which its replacements are found (glibc manual, "Replacing
+     * malloc"). */
+    extern void *__libc_malloc(size_t n);
 extern void *__libc_calloc(size_t k, size_t n);
 extern void *__libc_realloc(void *at, size_t n);
 extern void __libc_free(void *at);
@@ -31,7 +33,8 @@ void guarded_malloc_arm(void)
 
 bool guarded_malloc_owns(const void *at)
 {
-	return area != NULL && (const char *)at >= area && (const char *)at < area + (size_t)AREA_PAGES * PAGE;
+	return area != NULL && (const char *)at >= area &&
+	       (const char *)at < area + (size_t)AREA_PAGES * PAGE;
 }
 
 void *malloc(size_t n)

@@ -1,18 +1,23 @@
-/* Preloaded into a program under test: at one named call it kills the process, stops it or lets the call fail; and it can
- * set the wall clock wrong. The programs know nothing of it.
+/* Preloaded into a program under test: at one named call it kills the process, stops it or lets
+ * the call fail; and it can set the wall clock wrong. The programs know nothing of it.
  *
  *   FAULT       "role:call:when:n:action"
- *     role      what the process is: ingest, init, sender (send with one process, or a child), supervisor (its parent),
- *               or the verb of runpostctl; * is any
- *     call      a function below, such as fdatasync, or with what it was called on, such as pwrite.data.mdb
+ *     role      what the process is: ingest, init, sender (send with one process, or a child),
+ *               supervisor (its parent), or the verb of runpostctl; * is any
+ *     call      a function below, such as fdatasync, or with what it was called on, such as
+ *               pwrite.data.mdb
  *     when      before, after
- *     n         which of the process's calls of this name, from 1; "3+": that one and all that follow
- *     action    kill (SIGKILL), stop (SIGSTOP, and goes on when continued), short (a write of half the bytes), or the
- *               name of an errno. After: the call was made, and reports the failure all the same
- *   FAULT_ONCE  a file that the first process to act creates; where it exists nothing is done any more
- *   FAULT_LOG   a line is added for each action, "hit role pid call when n action", and with FAULT_COUNT=1 one for each
- *               call when the process ends, "count role pid call n"
- *   FAULT_CLOCK a file of 8 bytes, milliseconds that are added to the wall clock from then on (signed, native order) */
+ *     n         which of the process's calls of this name, from 1; "3+": that one and all that
+ *               follow
+ *     action    kill (SIGKILL), stop (SIGSTOP, and goes on when continued), short (a write of half
+ *               the bytes), or the name of an errno. After: the call was made, and reports the
+ *               failure all the same
+ *   FAULT_ONCE  a file that the first process to act creates; where it exists nothing is done any
+ *               more
+ *   FAULT_LOG   a line is added for each action, "hit role pid call when n action", and with
+ *               FAULT_COUNT=1 one for each call when the process ends, "count role pid call n"
+ *   FAULT_CLOCK a file of 8 bytes, milliseconds that are added to the wall clock from then on
+ *               (signed, native order) */
 #include <curl/curl.h>
 #include <dirent.h>
 #include <dlfcn.h>
@@ -83,17 +88,20 @@ static const struct {
 	const char *name;
 	int value;
 } errors[] = {
-    {"EIO", EIO},       {"ENOSPC", ENOSPC}, {"EINTR", EINTR},   {"ENOMEM", ENOMEM}, {"EMFILE", EMFILE},
-    {"EACCES", EACCES}, {"EAGAIN", EAGAIN}, {"EDQUOT", EDQUOT}, {"ENOSYS", ENOSYS}, {"ENFILE", ENFILE},
-    {"EPIPE", EPIPE},   {"ENOLCK", ENOLCK}, {"short", SHORT},
+    {"EIO", EIO},       {"ENOSPC", ENOSPC}, {"EINTR", EINTR},   {"ENOMEM", ENOMEM},
+    {"EMFILE", EMFILE}, {"EACCES", EACCES}, {"EAGAIN", EAGAIN}, {"EDQUOT", EDQUOT},
+    {"ENOSYS", ENOSYS}, {"ENFILE", ENFILE}, {"EPIPE", EPIPE},   {"ENOLCK", ENOLCK},
+    {"short", SHORT},
 };
 
-/* --- what happens at a call ------------------------------------------------------------------------------------------ */
+/* --- what happens at a call --------------------------------------------------------------- */
 
 /* System calls are made past the wrappers below. */
 static void say(const char *text, size_t len)
 {
-	int fd = log_path != NULL ? (int)syscall(SYS_open, log_path, O_WRONLY | O_APPEND | O_CREAT, 0600) : -1;
+	int fd = log_path != NULL
+		     ? (int)syscall(SYS_open, log_path, O_WRONLY | O_APPEND | O_CREAT, 0600)
+		     : -1;
 
 	if (fd < 0)
 		return;
@@ -230,7 +238,7 @@ static int leave(const struct visit *v)
 	return result;
 }
 
-/* --- the process ------------------------------------------------------------------------------------------------------ */
+/* --- the process -------------------------------------------------------------------------- */
 
 static void read_role(void)
 {
@@ -263,7 +271,8 @@ static void read_spec(const char *text)
 	char when[16], n[24];
 	size_t i;
 
-	if (sscanf(text, "%47[^:]:%47[^:]:%15[^:]:%23[^:]:%15s", spec.role, spec.call, when, n, spec.action_name) != 5)
+	if (sscanf(text, "%47[^:]:%47[^:]:%15[^:]:%23[^:]:%15s", spec.role, spec.call, when, n,
+		   spec.action_name) != 5)
 		abort();
 	spec.after = strcmp(when, "after") == 0;
 	spec.n = strtoul(n, NULL, 10);
@@ -282,7 +291,8 @@ static int see_library(struct dl_phdr_info *info, size_t size, void *arg);
 
 static void judge_role(void)
 {
-	spec.on = spec.role[0] != '\0' && (strcmp(spec.role, "*") == 0 || strcmp(spec.role, role) == 0);
+	spec.on =
+	    spec.role[0] != '\0' && (strcmp(spec.role, "*") == 0 || strcmp(spec.role, role) == 0);
 }
 
 __attribute__((constructor)) static void begin(void)
@@ -294,7 +304,8 @@ __attribute__((constructor)) static void begin(void)
 	log_path = getenv("FAULT_LOG");
 	count_all = getenv("FAULT_COUNT") != NULL;
 	if (clock != NULL && (fd = (int)syscall(SYS_open, clock, O_RDONLY)) >= 0) {
-		clock_offset_ms = (const void *)syscall(SYS_mmap, NULL, 8, PROT_READ, MAP_SHARED, fd, 0);
+		clock_offset_ms =
+		    (const void *)syscall(SYS_mmap, NULL, 8, PROT_READ, MAP_SHARED, fd, 0);
 		syscall(SYS_close, fd);
 	}
 	if (text != NULL)
@@ -310,73 +321,75 @@ __attribute__((destructor)) static void end(void)
 	size_t i;
 
 	for (i = 0; active && count_all && i < n_calls; i++)
-		say(line, (size_t)snprintf(line, sizeof line, "count %s %d %s %lu\n", role, getpid(), calls[i].call,
-					   calls[i].n));
+		say(line, (size_t)snprintf(line, sizeof line, "count %s %d %s %lu\n", role,
+					   getpid(), calls[i].call, calls[i].n));
 	active = false;
 }
 
-/* --- the calls --------------------------------------------------------------------------------------------------------- */
+/* --- the calls ---------------------------------------------------------------------------- */
 
-#define REAL(name)                                                                                                     \
-	static __typeof__(name) *real;                                                                                 \
-	if (real == NULL)                                                                                              \
+#define REAL(name)                                                                                 \
+	static __typeof__(name) *real;                                                             \
+	if (real == NULL)                                                                          \
 	*(void **)&real = dlsym(RTLD_NEXT, #name)
 
-/* A call that returns `bad` with errno on failure. `entered` is enter(&v, ...) or enter_fd(&v, ...). */
-#define WRAP(type, bad, name, parameters, arguments, entered)                                                          \
-	type name parameters                                                                                           \
-	{                                                                                                              \
-		struct visit v;                                                                                        \
-		type result;                                                                                           \
-		int e;                                                                                                 \
-		REAL(name);                                                                                            \
-		e = entered;                                                                                           \
-		if (e == 0) {                                                                                          \
-			result = real arguments;                                                                       \
-			e = leave(&v);                                                                                 \
-		}                                                                                                      \
-		if (e == 0)                                                                                            \
-			return result;                                                                                 \
-		errno = e;                                                                                             \
-		return bad;                                                                                            \
+/* A call that returns `bad` with errno on failure. `entered` is enter(&v, ...) or enter_fd(&v,
+ * ...). */
+#define WRAP(type, bad, name, parameters, arguments, entered)                                      \
+	type name parameters                                                                       \
+	{                                                                                          \
+		struct visit v;                                                                    \
+		type result;                                                                       \
+		int e;                                                                             \
+		REAL(name);                                                                        \
+		e = entered;                                                                       \
+		if (e == 0) {                                                                      \
+			result = real arguments;                                                   \
+			e = leave(&v);                                                             \
+		}                                                                                  \
+		if (e == 0)                                                                        \
+			return result;                                                             \
+		errno = e;                                                                         \
+		return bad;                                                                        \
 	}
 
 /* A write, which may also be short. */
-#define WRAP_WRITE(name, parameters, arguments, count)                                                                 \
-	ssize_t name parameters                                                                                        \
-	{                                                                                                              \
-		struct visit v;                                                                                        \
-		ssize_t result;                                                                                        \
-		int e;                                                                                                 \
-		REAL(name);                                                                                            \
-		e = enter_fd(&v, #name, fd);                                                                           \
-		if (e == SHORT) {                                                                                      \
-			count = count > 1 ? count / 2 : count;                                                         \
-			e = 0;                                                                                         \
-		}                                                                                                      \
-		if (e == 0) {                                                                                          \
-			result = real arguments;                                                                       \
-			e = leave(&v);                                                                                 \
-		}                                                                                                      \
-		if (e == 0)                                                                                            \
-			return result;                                                                                 \
-		errno = e == SHORT ? EIO : e;                                                                          \
-		return -1;                                                                                             \
+#define WRAP_WRITE(name, parameters, arguments, count)                                             \
+	ssize_t name parameters                                                                    \
+	{                                                                                          \
+		struct visit v;                                                                    \
+		ssize_t result;                                                                    \
+		int e;                                                                             \
+		REAL(name);                                                                        \
+		e = enter_fd(&v, #name, fd);                                                       \
+		if (e == SHORT) {                                                                  \
+			count = count > 1 ? count / 2 : count;                                     \
+			e = 0;                                                                     \
+		}                                                                                  \
+		if (e == 0) {                                                                      \
+			result = real arguments;                                                   \
+			e = leave(&v);                                                             \
+		}                                                                                  \
+		if (e == 0)                                                                        \
+			return result;                                                             \
+		errno = e == SHORT ? EIO : e;                                                      \
+		return -1;                                                                         \
 	}
 
-/* Functions of libraries that return a code of their own: they can be died or stopped in, and not made to fail. */
-#define WRAP_POINT_AS(point, type, name, parameters, arguments, target)                                                \
-	type name parameters                                                                                           \
-	{                                                                                                              \
-		struct visit v;                                                                                        \
-		type result;                                                                                           \
-		REAL(name);                                                                                            \
-		enter(&v, point, target);                                                                              \
-		result = real arguments;                                                                               \
-		leave(&v);                                                                                             \
-		return result;                                                                                         \
+/* Functions of libraries that return a code of their own: they can be died or stopped in, and not
+ * made to fail. */
+#define WRAP_POINT_AS(point, type, name, parameters, arguments, target)                            \
+	type name parameters                                                                       \
+	{                                                                                          \
+		struct visit v;                                                                    \
+		type result;                                                                       \
+		REAL(name);                                                                        \
+		enter(&v, point, target);                                                          \
+		result = real arguments;                                                           \
+		leave(&v);                                                                         \
+		return result;                                                                     \
 	}
-#define WRAP_POINT(type, name, parameters, arguments, target)                                                          \
+#define WRAP_POINT(type, name, parameters, arguments, target)                                      \
 	WRAP_POINT_AS(#name, type, name, parameters, arguments, target)
 
 WRAP_WRITE(write, (int fd, const void *at, size_t n), (fd, at, n), n)
@@ -395,8 +408,8 @@ ssize_t writev(int fd, const struct iovec *parts, int n)
 	while (e == SHORT && n > 1 && parts[0].iov_len == 0)
 		parts++, n--;
 	if (e == SHORT) {
-		half =
-		    (struct iovec){parts[0].iov_base, parts[0].iov_len > 1 ? parts[0].iov_len / 2 : parts[0].iov_len};
+		half = (struct iovec){parts[0].iov_base, parts[0].iov_len > 1 ? parts[0].iov_len / 2
+									      : parts[0].iov_len};
 		result = real(fd, &half, 1);
 		e = leave(&v);
 	} else if (e == 0) {
@@ -410,37 +423,46 @@ ssize_t writev(int fd, const struct iovec *parts, int n)
 }
 
 WRAP(ssize_t, -1, read, (int fd, void *at, size_t n), (fd, at, n), enter_fd(&v, "read", fd))
-WRAP(ssize_t, -1, pread, (int fd, void *at, size_t n, off_t offset), (fd, at, n, offset), enter_fd(&v, "pread", fd))
-WRAP(ssize_t, -1, recv, (int fd, void *at, size_t n, int flags), (fd, at, n, flags), enter_fd(&v, "recv", fd))
+WRAP(ssize_t, -1, pread, (int fd, void *at, size_t n, off_t offset), (fd, at, n, offset),
+     enter_fd(&v, "pread", fd))
+WRAP(ssize_t, -1, recv, (int fd, void *at, size_t n, int flags), (fd, at, n, flags),
+     enter_fd(&v, "recv", fd))
 WRAP(int, -1, fdatasync, (int fd), (fd), enter_fd(&v, "fdatasync", fd))
 WRAP(int, -1, fsync, (int fd), (fd), enter_fd(&v, "fsync", fd))
 WRAP(int, -1, flock, (int fd, int operation), (fd, operation), enter_fd(&v, "flock", fd))
 WRAP(int, -1, ftruncate, (int fd, off_t size), (fd, size), enter_fd(&v, "ftruncate", fd))
 WRAP(int, -1, mkdir, (const char *path, mode_t mode), (path, mode), enter(&v, "mkdir", NULL))
 WRAP(int, -1, rename, (const char *from, const char *to), (from, to), enter(&v, "rename", NULL))
-WRAP(int, -1, socket, (int domain, int type, int protocol), (domain, type, protocol), enter(&v, "socket", NULL))
-WRAP(int, -1, connect, (int fd, const struct sockaddr *to, socklen_t n), (fd, to, n), enter_fd(&v, "connect", fd))
+WRAP(int, -1, socket, (int domain, int type, int protocol), (domain, type, protocol),
+     enter(&v, "socket", NULL))
+WRAP(int, -1, connect, (int fd, const struct sockaddr *to, socklen_t n), (fd, to, n),
+     enter_fd(&v, "connect", fd))
 WRAP(int, -1, epoll_create1, (int flags), (flags), enter(&v, "epoll_create1", NULL))
 WRAP(int, -1, epoll_ctl, (int fd, int op, int of, struct epoll_event *event), (fd, op, of, event),
      enter(&v, "epoll_ctl", NULL))
-WRAP(int, -1, epoll_wait, (int fd, struct epoll_event *events, int max, int timeout), (fd, events, max, timeout),
-     enter(&v, "epoll_wait", NULL))
-WRAP(int, -1, poll, (struct pollfd * fds, nfds_t n, int timeout), (fds, n, timeout), enter(&v, "poll", NULL))
+WRAP(int, -1, epoll_wait, (int fd, struct epoll_event *events, int max, int timeout),
+     (fd, events, max, timeout), enter(&v, "epoll_wait", NULL))
+WRAP(int, -1, poll, (struct pollfd * fds, nfds_t n, int timeout), (fds, n, timeout),
+     enter(&v, "poll", NULL))
 WRAP(int, -1, inotify_init1, (int flags), (flags), enter(&v, "inotify_init1", NULL))
 WRAP(int, -1, inotify_add_watch, (int fd, const char *path, uint32_t mask), (fd, path, mask),
      enter(&v, "inotify_add_watch", NULL))
-WRAP(int, -1, signalfd, (int fd, const sigset_t *set, int flags), (fd, set, flags), enter(&v, "signalfd", NULL))
-WRAP(int, -1, socketpair, (int domain, int type, int protocol, int fds[2]), (domain, type, protocol, fds),
-     enter(&v, "socketpair", NULL))
+WRAP(int, -1, signalfd, (int fd, const sigset_t *set, int flags), (fd, set, flags),
+     enter(&v, "signalfd", NULL))
+WRAP(int, -1, socketpair, (int domain, int type, int protocol, int fds[2]),
+     (domain, type, protocol, fds), enter(&v, "socketpair", NULL))
 WRAP(int, -1, fstatvfs, (int fd, struct statvfs *out), (fd, out), enter(&v, "fstatvfs", NULL))
-WRAP(FILE *, NULL, fopen, (const char *path, const char *mode), (path, mode), enter(&v, "fopen", NULL))
+WRAP(FILE *, NULL, fopen, (const char *path, const char *mode), (path, mode),
+     enter(&v, "fopen", NULL))
 /* The C library writes past the wrappers above. */
 WRAP(size_t, 0, fwrite, (const void *at, size_t size, size_t n, FILE *file), (at, size, n, file),
      enter_fd(&v, "fwrite", fileno(file)))
 WRAP(int, EOF, fflush, (FILE * file), (file), enter(&v, "fflush", file == stdout ? "stdout" : NULL))
 WRAP(DIR *, NULL, opendir, (const char *path), (path), enter(&v, "opendir", NULL))
-WRAP(pid_t, -1, waitpid, (pid_t pid, int *status, int options), (pid, status, options), enter(&v, "waitpid", NULL))
-WRAP(ssize_t, -1, getrandom, (void *at, size_t n, unsigned flags), (at, n, flags), enter(&v, "getrandom", NULL))
+WRAP(pid_t, -1, waitpid, (pid_t pid, int *status, int options), (pid, status, options),
+     enter(&v, "waitpid", NULL))
+WRAP(ssize_t, -1, getrandom, (void *at, size_t n, unsigned flags), (at, n, flags),
+     enter(&v, "getrandom", NULL))
 WRAP(void *, MAP_FAILED, mmap, (void *at, size_t n, int prot, int flags, int fd, off_t offset),
      (at, n, prot, flags, fd, offset), enter(&v, "mmap", NULL))
 
@@ -449,10 +471,11 @@ static const char *name_in(const char *path)
 	return strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
 }
 
-WRAP(int, -1, fstatat, (int folder, const char *path, struct stat *out, int flags), (folder, path, out, flags),
-     enter(&v, "fstatat", name_in(path)))
+WRAP(int, -1, fstatat, (int folder, const char *path, struct stat *out, int flags),
+     (folder, path, out, flags), enter(&v, "fstatat", name_in(path)))
 
-/* The mode is there when a file may be created; reading it in vain does no harm on this kind of machine. */
+/* The mode is there when a file may be created; reading it in vain does no harm on this kind of
+ * machine. */
 static int open_at(int folder, const char *path, int flags, mode_t mode)
 {
 	struct visit v;
@@ -545,14 +568,15 @@ pid_t fork(void)
 	return result;
 }
 
-/* --- memory: the real ones by names that need no lookup, because a lookup allocates ------------------------------------ */
+/* --- memory: the real ones by names that need no lookup, because a lookup allocates ------- */
 
 extern void *__libc_malloc(size_t n);
 extern void *__libc_calloc(size_t n, size_t size);
 extern void *__libc_realloc(void *at, size_t n);
 extern void *__libc_memalign(size_t alignment, size_t n);
 
-/* Where the code of each library lies, to tell who asks for memory: malloc.program, malloc.libcurl. */
+/* Where the code of each library lies, to tell who asks for memory: malloc.program,
+ * malloc.libcurl. */
 #define CODE_MAX 128
 static struct {
 	uintptr_t from, to;
@@ -567,11 +591,13 @@ static int see_library(struct dl_phdr_info *info, size_t size, void *arg)
 
 	(void)size, (void)arg;
 	for (i = 0; i < info->dlpi_phnum && n_code < CODE_MAX; i++) {
-		if (info->dlpi_phdr[i].p_type != PT_LOAD || (info->dlpi_phdr[i].p_flags & PF_X) == 0)
+		if (info->dlpi_phdr[i].p_type != PT_LOAD ||
+		    (info->dlpi_phdr[i].p_flags & PF_X) == 0)
 			continue;
 		code[n_code].from = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
 		code[n_code].to = code[n_code].from + info->dlpi_phdr[i].p_memsz;
-		snprintf(code[n_code].name, sizeof code[0].name, "%.*s", (int)strcspn(name, "."), name);
+		snprintf(code[n_code].name, sizeof code[0].name, "%.*s", (int)strcspn(name, "."),
+			 name);
 		n_code++;
 	}
 	return 0;
@@ -618,32 +644,38 @@ int posix_memalign(void **at, size_t alignment, size_t n)
 	return 0;
 }
 
-/* --- LMDB and libcurl ------------------------------------------------------------------------------------------------- */
+/* --- LMDB and libcurl --------------------------------------------------------------------- */
 
 WRAP_POINT(int, mdb_env_open, (MDB_env * env, const char *path, unsigned flags, mdb_mode_t mode),
 	   (env, path, flags, mode), NULL)
-WRAP_POINT(int, mdb_env_copyfd2, (MDB_env * env, mdb_filehandle_t to, unsigned flags), (env, to, flags), NULL)
+WRAP_POINT(int, mdb_env_copyfd2, (MDB_env * env, mdb_filehandle_t to, unsigned flags),
+	   (env, to, flags), NULL)
 WRAP_POINT(int, mdb_env_sync, (MDB_env * env, int force), (env, force), NULL)
 WRAP_POINT(int, mdb_txn_begin, (MDB_env * env, MDB_txn *parent, unsigned flags, MDB_txn **out),
 	   (env, parent, flags, out), (flags & MDB_RDONLY) != 0 ? "read" : "write")
 WRAP_POINT(int, mdb_txn_commit, (MDB_txn * txn), (txn), NULL)
-WRAP_POINT(int, mdb_dbi_open, (MDB_txn * txn, const char *name, unsigned flags, MDB_dbi *out), (txn, name, flags, out),
-	   name)
-WRAP_POINT(int, mdb_put, (MDB_txn * txn, MDB_dbi table, MDB_val *key, MDB_val *value, unsigned flags),
+WRAP_POINT(int, mdb_dbi_open, (MDB_txn * txn, const char *name, unsigned flags, MDB_dbi *out),
+	   (txn, name, flags, out), name)
+WRAP_POINT(int, mdb_put,
+	   (MDB_txn * txn, MDB_dbi table, MDB_val *key, MDB_val *value, unsigned flags),
 	   (txn, table, key, value, flags), NULL)
-WRAP_POINT(int, mdb_del, (MDB_txn * txn, MDB_dbi table, MDB_val *key, MDB_val *value), (txn, table, key, value), NULL)
+WRAP_POINT(int, mdb_del, (MDB_txn * txn, MDB_dbi table, MDB_val *key, MDB_val *value),
+	   (txn, table, key, value), NULL)
 /* A row is a row, by a cursor or not. */
-WRAP_POINT_AS("mdb_put", int, mdb_cursor_put, (MDB_cursor * c, MDB_val *key, MDB_val *value, unsigned flags),
+WRAP_POINT_AS("mdb_put", int, mdb_cursor_put,
+	      (MDB_cursor * c, MDB_val *key, MDB_val *value, unsigned flags),
 	      (c, key, value, flags), NULL)
 WRAP_POINT_AS("mdb_del", int, mdb_cursor_del, (MDB_cursor * c, unsigned flags), (c, flags), NULL)
-WRAP_POINT(int, mdb_cursor_open, (MDB_txn * txn, MDB_dbi table, MDB_cursor **out), (txn, table, out), NULL)
+WRAP_POINT(int, mdb_cursor_open, (MDB_txn * txn, MDB_dbi table, MDB_cursor **out),
+	   (txn, table, out), NULL)
 WRAP_POINT(int, mdb_reader_check, (MDB_env * env, int *dead), (env, dead), NULL)
 WRAP_POINT(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *easy), (multi, easy), NULL)
 WRAP_POINT(CURLMcode, curl_multi_remove_handle, (CURLM * multi, CURL *easy), (multi, easy), NULL)
-WRAP_POINT(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int events, int *running),
+WRAP_POINT(CURLMcode, curl_multi_socket_action,
+	   (CURLM * multi, curl_socket_t fd, int events, int *running),
 	   (multi, fd, events, running), NULL)
 
-/* --- the wall clock ---------------------------------------------------------------------------------------------------- */
+/* --- the wall clock ----------------------------------------------------------------------- */
 
 static int64_t offset_ms(void)
 {
@@ -661,7 +693,8 @@ int clock_gettime(clockid_t id, struct timespec *ts)
 		return result;
 	ns = ts->tv_nsec + ms % 1000 * 1000000;
 	ts->tv_sec += ms / 1000 + (ns >= 1000000000) - (ns < 0);
-	ts->tv_nsec = ns - (ns >= 1000000000) * INT64_C(1000000000) + (ns < 0) * INT64_C(1000000000);
+	ts->tv_nsec =
+	    ns - (ns >= 1000000000) * INT64_C(1000000000) + (ns < 0) * INT64_C(1000000000);
 	return 0;
 }
 

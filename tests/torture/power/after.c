@@ -9,7 +9,8 @@
 #define HOUR_MS INT64_C(3600000)
 #define RESEND_ONE_OF 16
 
-/* What a machine that is up again does: the producer sends what has no receipt, senders deliver all that is left. */
+/* What a machine that is up again does: the producer sends what has no receipt, senders deliver
+ * all that is left. */
 
 static bool is_resent(const struct check *c, size_t i)
 {
@@ -21,7 +22,8 @@ static bool is_resent(const struct check *c, size_t i)
 	return r->receipted >= c->moment->must || (i + c->moment->must) % RESEND_ONE_OF == 0;
 }
 
-/* Sends lines again, as a producer does with those that have no receipt: what is there is a duplicate. */
+/* Sends lines again, as a producer does with those that have no receipt: what is there is a
+ * duplicate. */
 static void resend(struct check *c)
 {
 	const struct rp_run_options none = {0};
@@ -31,7 +33,8 @@ static void resend(struct check *c)
 
 	rp_batch_clear(&c->batch);
 	for (i = 0; i < c->expect->n; i++)
-		if (is_resent(c, i) && rp_batch_add(&c->batch, c->expect->runs[i].line, &none) == NULL)
+		if (is_resent(c, i) &&
+		    rp_batch_add(&c->batch, c->expect->runs[i].line, &none) == NULL)
 			check_violation(c, "no memory");
 	if (c->batch.n == 0)
 		return;
@@ -49,7 +52,8 @@ static void resend(struct check *c)
 		a = rp_batch_result(&c->batch, n++);
 		rp_id_format(a->id, id);
 		if (a->duplicate != (c->seen[i] > 0))
-			check_violation(c, "%.*s: sent again it is %s", (int)r->run_id.len, r->run_id.ptr,
+			check_violation(c, "%.*s: sent again it is %s", (int)r->run_id.len,
+					r->run_id.ptr,
 					a->duplicate ? "a duplicate of nothing" : "there twice");
 		else if (r->receipted < c->moment->must && strcmp(id, r->id) != 0)
 			check_violation(c, "%s: sent again it is %s", r->id, id);
@@ -65,8 +69,8 @@ static void release_held(struct check *c)
 
 	for (i = 0; i < check_all.n; i++)
 		if (check_all.all[i].delivery.state == RP_STATE_HELD &&
-		    rp_outbox_change(c->ob, c->now_at_ms, RP_CHANGE_RELEASE, 0, &check_all.all[i].seq, 1, &result,
-				     &err) != RP_OK)
+		    rp_outbox_change(c->ob, c->now_at_ms, RP_CHANGE_RELEASE, 0,
+				     &check_all.all[i].seq, 1, &result, &err) != RP_OK)
 			check_violation(c, "release failed: %s", err.text);
 }
 
@@ -84,13 +88,16 @@ static void check_dispatch(struct check *c, const struct rp_claim *claim, struct
 	struct rp_error err;
 
 	if (rp_outbox_fetch(c->ob, claim, d, &err) != RP_OK) {
-		check_violation(c, "entry %" PRIu64 " was claimed and cannot be sent: %s", claim->seq, err.text);
+		check_violation(c, "entry %" PRIu64 " was claimed and cannot be sent: %s",
+				claim->seq, err.text);
 		return;
 	}
 	r = expect_find(c->expect, d->facts.run_id);
 	if (r == NULL || d->payload.len != r->payload.len ||
 	    memcmp(d->payload.ptr, r->payload.ptr, r->payload.len) != 0)
-		check_violation(c, "entry %" PRIu64 " would be sent with another payload than was offered", claim->seq);
+		check_violation(
+		    c, "entry %" PRIu64 " would be sent with another payload than was offered",
+		    claim->seq);
 }
 
 /* Delivers all that is left. */
@@ -138,8 +145,8 @@ static void drain(struct check *c)
 			return;
 		now_at_ms += HOUR_MS;
 	}
-	check_violation(c, "it does not drain: %" PRIu64 " are waiting, %" PRIu64 " in flight", ledger.waiting,
-			ledger.in_flight);
+	check_violation(c, "it does not drain: %" PRIu64 " are waiting, %" PRIu64 " in flight",
+			ledger.waiting, ledger.in_flight);
 }
 
 static void check_drained(struct check *c)
@@ -159,7 +166,8 @@ static void check_drained(struct check *c)
 	}
 	for (i = 0; i < c->expect->n; i++)
 		if (is_resent(c, i) && c->seen[i] != 1)
-			check_violation(c, "%.*s: %u entries in the end", (int)c->expect->runs[i].run_id.len,
+			check_violation(c, "%.*s: %u entries in the end",
+					(int)c->expect->runs[i].run_id.len,
 					c->expect->runs[i].run_id.ptr, c->seen[i]);
 }
 
@@ -176,7 +184,8 @@ void check_go_on(struct check *c)
 		return;
 	}
 	do {
-		if (rp_outbox_reap(c->ob, c->now_at_ms, c->boot_ms, HOUR_MS, &returned, &err) != RP_OK) {
+		if (rp_outbox_reap(c->ob, c->now_at_ms, c->boot_ms, HOUR_MS, &returned, &err) !=
+		    RP_OK) {
 			check_violation(c, "claims cannot be returned: %s", err.text);
 			return;
 		}

@@ -25,7 +25,7 @@ static enum rp_err open_outbox(struct check *c, bool create, struct rp_error *er
 	return rp_outbox_open(c->dir, &o, &c->ob, err);
 }
 
-/* --- an entry -------------------------------------------------------------------------------------------------------- */
+/* --- an entry ----------------------------------------------------------------------------- */
 
 struct attempts {
 	unsigned taken, refused, damaged;
@@ -45,19 +45,22 @@ static void count_attempt(void *arg, uint32_t n, const struct rp_attempt *a, boo
 }
 
 /* Every outcome in the log of attempts is an answer that the receiver had given before. */
-static void check_attempts(struct check *c, uint64_t seq, const char *id, const struct expect_run *r,
-			   enum rp_state state)
+static void check_attempts(struct check *c, uint64_t seq, const char *id,
+			   const struct expect_run *r, enum rp_state state)
 {
 	struct attempts t = {0};
 	struct rp_error err;
-	size_t taken = times_before(&r->taken, c->moment->may), refused = times_before(&r->refused, c->moment->may);
+	size_t taken = times_before(&r->taken, c->moment->may),
+	       refused = times_before(&r->refused, c->moment->may);
 
 	if (rp_outbox_attempts(c->ob, seq, count_attempt, &t, &err) != RP_OK)
 		check_violation(c, "%s: its attempts cannot be read: %s", id, err.text);
 	else if (t.damaged > 0)
 		check_violation(c, "%s: %u attempts are damaged", id, t.damaged);
 	else if (t.taken > taken || t.refused > refused)
-		check_violation(c, "%s: %u answers of 2xx and %u others are recorded, the receiver gave %zu and %zu",
+		check_violation(c,
+				"%s: %u answers of 2xx and %u others are recorded, the receiver "
+				"gave %zu and %zu",
 				id, t.taken, t.refused, taken, refused);
 	if (state == RP_STATE_DELIVERED && taken == 0)
 		check_violation(c, "%s: it is delivered, and the receiver had not answered", id);
@@ -148,7 +151,8 @@ static void check_entry(struct check *c, const struct shown *s)
 {
 	const struct expect_run *r = s->run;
 	char id[RP_ID_TEXT_MAX];
-	size_t done = times_before(&r->replayed, c->moment->must), begun = times_before(&r->replaying, c->moment->may);
+	size_t done = times_before(&r->replayed, c->moment->must),
+	       begun = times_before(&r->replaying, c->moment->may);
 
 	rp_id_format(s->id, id);
 	if (c->seen[r - c->expect->runs]++ > 0)
@@ -160,14 +164,15 @@ static void check_entry(struct check *c, const struct shown *s)
 	if (times_before(&r->purged, c->moment->must) > 0)
 		check_violation(c, "%s: it was purged", id);
 	if (s->delivery.replays < done || s->delivery.replays > begun)
-		check_violation(c, "%s: replayed %u times, not %zu to %zu", id, s->delivery.replays, done, begun);
+		check_violation(c, "%s: replayed %u times, not %zu to %zu", id, s->delivery.replays,
+				done, begun);
 	if (s->delivery.state == RP_STATE_HELD && times_before(&r->holding, c->moment->may) == 0)
 		check_violation(c, "%s: it is held, and nobody asked for it", id);
 	check_attempts(c, s->seq, id, r, s->delivery.state);
 	check_body(c, s->seq, id, r);
 }
 
-/* --- the outbox ------------------------------------------------------------------------------------------------------ */
+/* --- the outbox --------------------------------------------------------------------------- */
 
 static void tell_problem(void *arg, const char *text)
 {
@@ -186,8 +191,8 @@ void check_sound(struct check *c, const char *when)
 		check_violation(c, "%s: verify counts %" PRIu64 " problems", when, counts.problems);
 }
 
-/* Each state of a power cut is one that the outbox was in, after its last commit or the one before: no more than the last
- * turn of a sender is undone, and nothing is half of two. */
+/* Each state of a power cut is one that the outbox was in, after its last commit or the one
+ * before: no more than the last turn of a sender is undone, and nothing is half of two. */
 static void check_rollback(struct check *c)
 {
 	struct rp_outbox_info info;
@@ -200,10 +205,12 @@ static void check_rollback(struct check *c)
 	if (c->moment->commits == 0)
 		return;
 	if (info.commits > c->moment->commits || info.commits + 1 < c->moment->commits)
-		check_violation(c, "%" PRIu64 " commits are left of %" PRIu64, info.commits, c->moment->commits);
+		check_violation(c, "%" PRIu64 " commits are left of %" PRIu64, info.commits,
+				c->moment->commits);
 	else if (info.commits < CHECK_COMMITS_MAX && c->digests[info.commits] != 0 &&
 		 c->digests[info.commits] != check_all.digest)
-		check_violation(c, "after commit %" PRIu64 " the outbox did not look like this", info.commits);
+		check_violation(c, "after commit %" PRIu64 " the outbox did not look like this",
+				info.commits);
 }
 
 static bool is_on_the_disk(const struct check *c, const struct expect_backup *b)
@@ -250,9 +257,10 @@ static void check_receipts(struct check *c)
 	}
 }
 
-/* --- the image ------------------------------------------------------------------------------------------------------- */
+/* --- the image ---------------------------------------------------------------------------- */
 
-/* Before `runpost init` or anything else that made the outbox has returned, there may be none yet; afterwards never. */
+/* Before `runpost init` or anything else that made the outbox has returned, there may be none yet;
+ * afterwards never. */
 static bool may_be_unborn(const struct check *c)
 {
 	return c->expect->created >= c->moment->must;

@@ -1,4 +1,5 @@
-/* check.h - opens what a power cut left, with the store of the product, and holds it against the promises.
+/* check.h - opens what a power cut left, with the store of the product, and holds it against the
+ * promises.
  *
  * Nothing here knows the layout of a file: it is the public header of the store that is asked. */
 #ifndef TORTURE_CHECK_H
@@ -23,7 +24,8 @@ struct check {
 	const char *dir;
 	int64_t now_at_ms, boot_ms;
 	struct rp_batch batch;
-	/* What the outbox held after each commit, as a process saw it; shared between workers. 0: not known. */
+	/* What the outbox held after each commit, as a process saw it; shared between workers. 0:
+	 * not known. */
 	uint64_t *digests;
 	/* Called for each broken promise. */
 	void (*violation)(void *arg, const char *text);

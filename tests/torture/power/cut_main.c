@@ -1,15 +1,18 @@
-/* cut_main.c - cuts the power at every moment of a recording, in many ways, and checks what is left each time.
+/* cut_main.c - cuts the power at every moment of a recording, in many ways, and checks what is
+ * left each time.
  *
  * usage: cut --log FILE --dir DIR [--real OUTBOX] [--states N] [--workers N] [--seed N]
  *        cut --log FILE --dir DIR --seed N --step S --number J            one state again
  *        cut --log FILE --dir DIR --seed N --step S --number J --leave    only makes its image
  *
- * At each step (steps.h) states are drawn, number 0, 1, 2, ... (disk.h); a state is an image and what had been seen
- * outside by then. One that was checked before is not counted again. Rounds over all steps go on until so many different
- * states have been checked, or hardly any new ones are found. --real: the outbox as the recording left it.
+ * At each step (steps.h) states are drawn, number 0, 1, 2, ... (disk.h); a state is an image and
+ * what had been seen outside by then. One that was checked before is not counted again. Rounds
+ * over all steps go on until so many different states have been checked, or hardly any new ones
+ * are found. --real: the outbox as the recording left it.
  *
- * Workers are processes, so that a crash of the store is a violation of the state at hand and no more. DIR should be in
- * memory. The last line is `cut {...}`. Exit 0: no violation; 1: some; 65: the log is unusable. */
+ * Workers are processes, so that a crash of the store is a violation of the state at hand and no
+ * more. DIR should be in memory. The last line is `cut {...}`. Exit 0: no violation; 1: some; 65:
+ * the log is unusable. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -58,7 +61,7 @@ static struct expect expect;
 static struct steps steps;
 static struct shared *shared;
 
-/* --- a worker ------------------------------------------------------------------------------------------------------- */
+/* --- a worker ----------------------------------------------------------------------------- */
 
 struct worker {
 	unsigned me;
@@ -74,7 +77,9 @@ static void violation(void *arg, const char *text)
 
 	__atomic_add_fetch(&shared->violations, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_add_fetch(&shared->shown, 1, __ATOMIC_SEQ_CST) <= SHOWN_MAX)
-		dprintf(STDOUT_FILENO, "violation: --seed %" PRIu64 " --step %" PRIu64 " --number %" PRIu64 ": %s\n",
+		dprintf(STDOUT_FILENO,
+			"violation: --seed %" PRIu64 " --step %" PRIu64 " --number %" PRIu64
+			": %s\n",
 			o.seed, shared->at[*me].step, shared->at[*me].number, text);
 }
 
@@ -104,7 +109,8 @@ static bool is_new(uint64_t hash)
 	for (i = 0; i < 64; i++) {
 		uint64_t empty = 0, *slot = &shared->seen[(hash + i) % SEEN_SLOTS];
 
-		if (__atomic_compare_exchange_n(slot, &empty, hash, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		if (__atomic_compare_exchange_n(slot, &empty, hash, false, __ATOMIC_SEQ_CST,
+						__ATOMIC_SEQ_CST))
 			return true;
 		if (empty == hash)
 			return false;
@@ -148,7 +154,8 @@ static void work(unsigned me, size_t from, unsigned round, unsigned states)
 	exit(0);
 }
 
-/* What a process saw after each step, as after a kill -9: how many commits there were, and what the outbox held. */
+/* What a process saw after each step, as after a kill -9: how many commits there were, and what
+ * the outbox held. */
 static void survey(void)
 {
 	struct worker *w = worker_new(0);
@@ -182,16 +189,18 @@ static void one_state(void)
 	for (i = 0; i <= o.step; i++)
 		step_do(&steps.all[i], &w->disk);
 	if (o.leave) {
-		disk_cut(&w->disk, cut_choose(o.seed * 1000003 + o.step, (unsigned)o.number), &w->image);
+		disk_cut(&w->disk, cut_choose(o.seed * 1000003 + o.step, (unsigned)o.number),
+			 &w->image);
 		place_put(&w->place, &w->image, false);
 	} else {
 		check_state(w, o.step, (unsigned)o.number);
 	}
-	printf("may %zu, must %zu, commits %" PRIu64 ", image in %s\n", steps.all[o.step].moment.may,
-	       steps.all[o.step].moment.must, steps.all[o.step].moment.commits, w->place.dir);
+	printf("may %zu, must %zu, commits %" PRIu64 ", image in %s\n",
+	       steps.all[o.step].moment.may, steps.all[o.step].moment.must,
+	       steps.all[o.step].moment.commits, w->place.dir);
 }
 
-/* --- all of them ---------------------------------------------------------------------------------------------------- */
+/* --- all of them -------------------------------------------------------------------------- */
 
 /* 0 in the child. */
 static pid_t fork_worker(void)
@@ -225,11 +234,13 @@ static void run_survey(void)
 		survey();
 	if (waitpid(pid, &status, 0) == pid && status == 0)
 		return;
-	printf("the survey ended with status 0x%x at step %" PRIu64 "\n", (unsigned)status, shared->at[0].step);
+	printf("the survey ended with status 0x%x at step %" PRIu64 "\n", (unsigned)status,
+	       shared->at[0].step);
 	exit(65);
 }
 
-/* A worker that is killed by a signal has met a violation; another one goes on behind the step. true: it does. */
+/* A worker that is killed by a signal has met a violation; another one goes on behind the step.
+ * true: it does. */
 static bool replace(unsigned me, int status, pid_t *pid, unsigned round, unsigned states)
 {
 	if (WIFEXITED(status)) {
@@ -269,7 +280,9 @@ static void run_all(void)
 
 	if (states < ROUND_STATES_MIN)
 		states = ROUND_STATES_MIN;
-	for (round = 0; shared->states < o.states && shared->crashes <= CRASHES_MAX && dry < DRY_ROUNDS_MAX; round++) {
+	for (round = 0;
+	     shared->states < o.states && shared->crashes <= CRASHES_MAX && dry < DRY_ROUNDS_MAX;
+	     round++) {
 		before = shared->states;
 		run_round(round, states);
 		dry = shared->states - before < steps.n / 50 ? dry + 1 : 0;
@@ -285,7 +298,8 @@ static void find_backups(void)
 	steps_end(&steps, &end);
 	for (i = 0; i < end.n_files; i++)
 		if (strstr(end.files[i].name, ".ndjson") != NULL)
-			expect_add_backup(&expect, end.files[i].name, end.files[i].cache, end.files[i].cache_size);
+			expect_add_backup(&expect, end.files[i].name, end.files[i].cache,
+					  end.files[i].cache_size);
 }
 
 static uint64_t number(const char *text)
@@ -295,10 +309,11 @@ static uint64_t number(const char *text)
 
 static bool parse(int argc, char **argv)
 {
-	static const struct option names[] = {
-	    {"log", 1, NULL, 'l'},     {"dir", 1, NULL, 'd'},  {"real", 1, NULL, 'r'}, {"states", 1, NULL, 'n'},
-	    {"workers", 1, NULL, 'w'}, {"seed", 1, NULL, 's'}, {"step", 1, NULL, 'S'}, {"number", 1, NULL, 'J'},
-	    {"leave", 0, NULL, 'L'},   {NULL, 0, NULL, 0}};
+	static const struct option names[] = {{"log", 1, NULL, 'l'},     {"dir", 1, NULL, 'd'},
+					      {"real", 1, NULL, 'r'},    {"states", 1, NULL, 'n'},
+					      {"workers", 1, NULL, 'w'}, {"seed", 1, NULL, 's'},
+					      {"step", 1, NULL, 'S'},    {"number", 1, NULL, 'J'},
+					      {"leave", 0, NULL, 'L'},   {NULL, 0, NULL, 0}};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
@@ -336,7 +351,8 @@ int main(int argc, char **argv)
 	log = log_load(o.log);
 	expect = expect_load(&log);
 	steps = steps_make(&log, &expect);
-	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared =
+	    mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		abort();
 	if (o.real != NULL)

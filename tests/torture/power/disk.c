@@ -29,7 +29,7 @@ static void *grow(void *memory, size_t bytes)
 	return more;
 }
 
-/* --- operations ------------------------------------------------------------------------------------------------------ */
+/* --- operations --------------------------------------------------------------------------- */
 
 static void reserve(struct disk_file *f, size_t size)
 {
@@ -44,7 +44,8 @@ static void reserve(struct disk_file *f, size_t size)
 	f->sector_no = grow(f->sector_no, cap / DISK_SECTOR * sizeof f->sector_no[0]);
 	memset(f->cache + f->cap, 0, cap - f->cap);
 	memset(f->durable + f->cap, 0, cap - f->cap);
-	memset(f->sector_no + f->cap / DISK_SECTOR, 0, (cap - f->cap) / DISK_SECTOR * sizeof f->sector_no[0]);
+	memset(f->sector_no + f->cap / DISK_SECTOR, 0,
+	       (cap - f->cap) / DISK_SECTOR * sizeof f->sector_no[0]);
 	f->cap = cap;
 }
 
@@ -72,14 +73,18 @@ static struct disk_file *find_or_add(struct disk *d, const struct log_event *e)
 	return f;
 }
 
-static void add_pending(struct disk *d, struct disk_file *f, const struct log_event *e, bool truncate)
+static void add_pending(struct disk *d, struct disk_file *f, const struct log_event *e,
+			bool truncate)
 {
 	if (f->n_pending == f->cap_pending) {
 		f->cap_pending = f->cap_pending * 2 + 64;
 		f->pending = grow(f->pending, f->cap_pending * sizeof f->pending[0]);
 	}
-	f->pending[f->n_pending++] = (struct disk_write){
-	    .no = ++d->writes, .truncate = truncate, .at = e->offset, .n = e->data_len, .data = e->data};
+	f->pending[f->n_pending++] = (struct disk_write){.no = ++d->writes,
+							 .truncate = truncate,
+							 .at = e->offset,
+							 .n = e->data_len,
+							 .data = e->data};
 }
 
 static void write_cache(struct disk_file *f, const struct log_event *e)
@@ -110,7 +115,8 @@ static void make_range_durable(struct disk *d, struct disk_file *f, size_t at, s
 	size_t sector, first = at / DISK_SECTOR, end = (at + n + DISK_SECTOR - 1) / DISK_SECTOR;
 
 	for (sector = first; sector < end; sector++) {
-		memcpy(f->durable + sector * DISK_SECTOR, f->cache + sector * DISK_SECTOR, DISK_SECTOR);
+		memcpy(f->durable + sector * DISK_SECTOR, f->cache + sector * DISK_SECTOR,
+		       DISK_SECTOR);
 		f->sector_no[sector] = d->writes;
 	}
 	if (f->durable_size < at + n)
@@ -170,7 +176,8 @@ bool disk_do(struct disk *d, const struct log_event *e, bool second_half, const 
 	if (e->type == LOG_SYNC && sync_directory(d, e))
 		return true;
 	f = find_or_add(d, e);
-	*why = e->type == LOG_OTHER ? "an operation that the model does not know" : "too many files";
+	*why =
+	    e->type == LOG_OTHER ? "an operation that the model does not know" : "too many files";
 	if (f == NULL || e->type == LOG_OTHER)
 		return false;
 	switch (e->type) {
@@ -208,7 +215,7 @@ void disk_free(struct disk *d)
 	memset(d, 0, sizeof *d);
 }
 
-/* --- cuts ------------------------------------------------------------------------------------------------------------ */
+/* --- cuts --------------------------------------------------------------------------------- */
 
 struct cut cut_choose(uint64_t seed, unsigned number)
 {
@@ -240,7 +247,8 @@ struct cut cut_choose(uint64_t seed, unsigned number)
 
 struct chooser {
 	struct cut cut;
-	size_t unit, chosen; /* units met so far; ONE_MISSING, ONE_ONLY, TORN: the number that it is about */
+	/* units met so far; ONE_MISSING, ONE_ONLY, TORN: the number that it is about */
+	size_t unit, chosen;
 };
 
 static bool keeps(struct chooser *c)
@@ -281,8 +289,8 @@ static void image_size(struct disk_image_file *f, size_t size)
 }
 
 /* Sectors that a later, synced write has made durable keep what that wrote. */
-static void keep_bytes(const struct disk_file *from, const struct disk_write *w, size_t at, size_t end,
-		       struct disk_image_file *to)
+static void keep_bytes(const struct disk_file *from, const struct disk_write *w, size_t at,
+		       size_t end, struct disk_image_file *to)
 {
 	if (to->size < end)
 		image_size(to, end);
@@ -349,8 +357,8 @@ void disk_cut(const struct disk *d, struct cut cut, struct disk_image *out)
 			memcpy(to->data, from->durable, from->durable_size);
 		for (k = 0; k < from->n_pending; k++)
 			apply(from, &from->pending[k], &c, to);
-		to->present =
-		    has_name(disk_in_sub(from->name) ? out->sub : out->dir, from->named, from->named_for_good, &c.cut);
+		to->present = has_name(disk_in_sub(from->name) ? out->sub : out->dir, from->named,
+				       from->named_for_good, &c.cut);
 	}
 }
 

@@ -1,9 +1,11 @@
-/* disk.h - a model of what a power cut leaves of the outbox's files: POSIX's promise, and nothing more.
+/* disk.h - a model of what a power cut leaves of the outbox's files: POSIX's promise, and nothing
+ * more.
  *
- * A write goes to the cache and is pending. fsync and fdatasync make all that is pending in the file durable, a write
- * through O_DSYNC the sectors that it touches. Of what is pending any part may be on the disk, in any order, in whole
- * pages or in sectors of 512 bytes; a sector is never torn (LMDB relies on that for its meta page). A new name is durable
- * after an fsync of its directory, and may be there or not before. */
+ * A write goes to the cache and is pending. fsync and fdatasync make all that is pending in the
+ * file durable, a write through O_DSYNC the sectors that it touches. Of what is pending any part
+ * may be on the disk, in any order, in whole pages or in sectors of 512 bytes; a sector is never
+ * torn (LMDB relies on that for its meta page). A new name is durable after an fsync of its
+ * directory, and may be there or not before. */
 #ifndef TORTURE_DISK_H
 #define TORTURE_DISK_H
 
@@ -12,10 +14,12 @@
 #define DISK_SECTOR 512
 #define DISK_PAGE 4096
 #define DISK_FILES 32
-#define DISK_SUB "purged" /* the directory within the outbox's; names of its files begin with it and a slash */
+#define DISK_SUB                                                                                   \
+/* the directory within the outbox's; names of its files begin with it and a slash */
+"purged"
 
-/* Random numbers that are the same for the same seed (splitmix64). */
-struct dice {
+    /* Random numbers that are the same for the same seed (splitmix64). */
+    struct dice {
 	uint64_t state;
 };
 uint64_t dice_roll(struct dice *d);
@@ -44,14 +48,16 @@ struct disk {
 	uint64_t writes;
 };
 
-/* Does one operation of the log. second_half: of a synced write, what makes it durable; before, it is only pending.
- * false: the model does not know it; *why tells. Events that are no operations change nothing. */
+/* Does one operation of the log. second_half: of a synced write, what makes it durable; before, it
+ * is only pending. false: the model does not know it; *why tells. Events that are no operations
+ * change nothing. */
 bool disk_do(struct disk *d, const struct log_event *e, bool second_half, const char **why);
 struct disk_file *disk_find(struct disk *d, const char *name);
 bool disk_in_sub(const char *name);
 void disk_free(struct disk *d);
 
-/* What one cut leaves. Number 0 drops all that is pending, 1 keeps all, others are drawn from `seed`. */
+/* What one cut leaves. Number 0 drops all that is pending, 1 keeps all, others are drawn from
+ * `seed`. */
 struct cut {
 	enum { CUT_NONE, CUT_ALL, CUT_SOME, CUT_ONE_MISSING, CUT_ONE_ONLY, CUT_TORN } kind;
 	unsigned grain;      /* bytes that are kept or lost together */

@@ -31,7 +31,8 @@ struct expect_run *expect_find(struct expect *x, struct rp_span run_id)
 	size_t i;
 
 	for (i = x->n; i-- > 0;)
-		if (x->runs[i].run_id.len == run_id.len && memcmp(x->runs[i].run_id.ptr, run_id.ptr, run_id.len) == 0)
+		if (x->runs[i].run_id.len == run_id.len &&
+		    memcmp(x->runs[i].run_id.ptr, run_id.ptr, run_id.len) == 0)
 			return &x->runs[i];
 	return NULL;
 }
@@ -97,7 +98,8 @@ static struct rp_span member(struct rp_span line, const char *key)
 	const char *at = memmem(line.ptr, line.len, key, strlen(key));
 	struct rp_span value = {at != NULL ? at + strlen(key) : NULL, 0};
 
-	while (value.ptr != NULL && value.ptr + value.len < line.ptr + line.len && value.ptr[value.len] != '"')
+	while (value.ptr != NULL && value.ptr + value.len < line.ptr + line.len &&
+	       value.ptr[value.len] != '"')
 		value.len++;
 	return value;
 }
@@ -116,17 +118,20 @@ static void take_receipt(struct expect *x, size_t event, struct rp_span line)
 	}
 	memcpy(r->id, id.ptr, id.len);
 	r->receipted = event;
-	if (x->created == EXPECT_NEVER) /* without `runpost init`, ingest has made it by its first receipt */
+	/* without `runpost init`, ingest has made it by its first receipt */
+	if (x->created == EXPECT_NEVER)
 		x->created = event;
 }
 
-/* A receipt counts from the write that has its newline. Writes of several ingesters are kept apart. */
+/* A receipt counts from the write that has its newline. Writes of several ingesters are kept
+ * apart. */
 struct tail {
 	uint32_t pid;
 	struct rp_buf text;
 };
 
-static void take_receipts(struct expect *x, size_t event, const struct log_event *e, struct tail *tails, size_t n)
+static void take_receipts(struct expect *x, size_t event, const struct log_event *e,
+			  struct tail *tails, size_t n)
 {
 	struct tail *t = NULL;
 	size_t i, from = 0;
@@ -172,16 +177,18 @@ static void take_about_id(struct expect *x, size_t event, struct rp_span verb, s
 }
 
 /* expiring delivered, expiring all */
-static void take_expiry(struct times *delivered, struct times *dead, size_t event, struct rp_span what)
+static void take_expiry(struct times *delivered, struct times *dead, size_t event,
+			struct rp_span what)
 {
 	times_add(delivered, event);
 	if (rp_span_is(what, "all"))
 		times_add(dead, event);
 }
 
-/* In one of these spans it was already what it must be to be removed: after its `nth` such answer. */
-static bool was_in_a_span(const struct times *from, const struct times *to, const struct times *answers, size_t nth,
-			  size_t before)
+/* In one of these spans it was already what it must be to be removed: after its `nth` such
+ * answer. */
+static bool was_in_a_span(const struct times *from, const struct times *to,
+			  const struct times *answers, size_t nth, size_t before)
 {
 	size_t i;
 
@@ -195,7 +202,8 @@ static bool was_in_a_span(const struct times *from, const struct times *to, cons
 bool expect_may_have_expired(const struct expect *x, const struct expect_run *r, size_t before)
 {
 	return was_in_a_span(&x->expiring, &x->expired, &r->taken, 1, before) ||
-	       was_in_a_span(&x->expiring_dead, &x->expired_dead, &r->refused, EXPECT_ATTEMPTS, before);
+	       was_in_a_span(&x->expiring_dead, &x->expired_dead, &r->refused, EXPECT_ATTEMPTS,
+			     before);
 }
 
 /* What was delivered is in a backup only when that was asked for. */
@@ -203,7 +211,8 @@ bool expect_is_saved(const struct expect_run *r, size_t before)
 {
 	size_t purging = times_before(&r->purging, before);
 
-	return purging > 0 && (times_before(&r->taken, before) == 0 || times_before(&r->saving, before) == purging);
+	return purging > 0 && (times_before(&r->taken, before) == 0 ||
+			       times_before(&r->saving, before) == purging);
 }
 
 void expect_add_backup(struct expect *x, const char *name, const void *data, size_t n)
@@ -235,7 +244,8 @@ struct expect expect_load(const struct log_file *log)
 		struct rp_span text = {log->events[i].data, log->events[i].data_len};
 
 		if (log->events[i].type == LOG_RECEIPT)
-			take_receipts(&x, i, &log->events[i], tails, sizeof tails / sizeof tails[0]);
+			take_receipts(&x, i, &log->events[i], tails,
+				      sizeof tails / sizeof tails[0]);
 		else if (log->events[i].type == LOG_MARK && rp_span_is(word(&text), "offer"))
 			take_offer(&x, i, text);
 	}

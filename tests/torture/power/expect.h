@@ -1,4 +1,5 @@
-/* expect.h - what the world outside has seen of each run, and when: what must be in an image, and what may be. */
+/* expect.h - what the world outside has seen of each run, and when: what must be in an image, and
+ * what may be. */
 #ifndef TORTURE_EXPECT_H
 #define TORTURE_EXPECT_H
 
@@ -37,9 +38,12 @@ struct expect_backup {
 struct expect {
 	struct expect_run *runs;
 	size_t n, cap;
-	size_t begin;                             /* before it stands what the outbox was when the recording began */
-	size_t created;                           /* when `runpost init` had ended, or there was a receipt */
-	struct times expiring, expired;           /* a sender that removes what was delivered is started, has ended */
+	/* before it stands what the outbox was when the recording began */
+	size_t begin;
+	/* when `runpost init` had ended, or there was a receipt */
+	size_t created;
+	/* a sender that removes what was delivered is started, has ended */
+	struct times expiring, expired;
 	struct times expiring_dead, expired_dead; /* and what is dead */
 	struct expect_backup backups[EXPECT_BACKUPS];
 	size_t n_backups;

@@ -1,8 +1,10 @@
-/* log.h - the recording of everything that processes did to the files of one outbox, in one order over all of them.
+/* log.h - the recording of everything that processes did to the files of one outbox, in one order
+ * over all of them.
  *
- * preload_record.c writes it from inside the programs, record.py adds what the outside world saw (marks), cut_main.c
- * reads it. Each operation is done and written down while its process holds a lock on the log, so the order of the log is
- * the order in which things happened. Numbers are the machine's own: a log is read where it was written. */
+ * preload_record.c writes it from inside the programs, record.py adds what the outside world saw
+ * (marks), cut_main.c reads it. Each operation is done and written down while its process holds a
+ * lock on the log, so the order of the log is the order in which things happened. Numbers are the
+ * machine's own: a log is read where it was written. */
 #ifndef TORTURE_LOG_H
 #define TORTURE_LOG_H
 
@@ -14,13 +16,15 @@
 
 enum log_type {
 	LOG_CREATE = 1, /* the file `name` came into being, empty */
-	LOG_WRITE,      /* data at offset; flag LOG_SYNCED: through a descriptor with O_DSYNC or O_SYNC */
-	LOG_SYNC,       /* fsync, fdatasync. name ".": the outbox's directory, "..": its parent; "purged" is in it */
-	LOG_TRUNCATE,   /* to `offset` bytes */
-	LOG_MKDIR,      /* "." or "purged" */
-	LOG_OTHER,      /* something the model of a disk does not know; data tells what */
-	LOG_RECEIPT,    /* data went to the standard output of an ingester */
-	LOG_MARK,       /* text from record.py */
+	/* data at offset; flag LOG_SYNCED: through a descriptor with O_DSYNC or O_SYNC */
+	LOG_WRITE,
+	/* fsync, fdatasync. name ".": the directory, "..": its parent; "purged" is in it */
+	LOG_SYNC,
+	LOG_TRUNCATE, /* to `offset` bytes */
+	LOG_MKDIR,    /* "." or "purged" */
+	LOG_OTHER,    /* something the model of a disk does not know; data tells what */
+	LOG_RECEIPT,  /* data went to the standard output of an ingester */
+	LOG_MARK,     /* text from record.py */
 };
 
 #define LOG_SYNCED 1

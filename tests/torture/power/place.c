@@ -50,7 +50,8 @@ static void put_file(struct place *p, size_t i, const struct disk_image_file *f)
 		p->files[i].fd = open(p->files[i].path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 		if (p->files[i].fd < 0)
 			die(p->files[i].path);
-		p->files[i].map = mmap(NULL, MAP_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, p->files[i].fd, 0);
+		p->files[i].map =
+		    mmap(NULL, MAP_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, p->files[i].fd, 0);
 		if (p->files[i].map == MAP_FAILED)
 			die("mmap");
 	}
@@ -75,7 +76,8 @@ static bool is_in(const struct disk_image *image, const char *name)
 }
 
 /* The checks made files of their own. */
-static void remove_others(const struct disk_image *image, const char *path, const char *prefix, bool keep_lock)
+static void remove_others(const struct disk_image *image, const char *path, const char *prefix,
+			  bool keep_lock)
 {
 	char name[sizeof DISK_SUB + 260];
 	DIR *dir = opendir(path);

@@ -16,8 +16,9 @@ struct place {
 /* Makes the directory outbox-NUMBER inside `in`. */
 void place_open(struct place *p, const char *in, unsigned number);
 
-/* Afterwards the directory holds the image and nothing else, or does not exist. keep_lock: but for lock.mdb, which stays
- * as the image before left it: what it holds after a power cut is anything. Exits when the files cannot be written. */
+/* Afterwards the directory holds the image and nothing else, or does not exist. keep_lock: but for
+ * lock.mdb, which stays as the image before left it: what it holds after a power cut is anything.
+ * Exits when the files cannot be written. */
 void place_put(struct place *p, const struct disk_image *image, bool keep_lock);
 
 #endif

@@ -1,11 +1,14 @@
-/* preload_record.c - LD_PRELOAD: writes down what a process does to the files of one outbox (see log.h).
+/* preload_record.c - LD_PRELOAD: writes down what a process does to the files of one outbox (see
+ * log.h).
  *
- * RECORD_DIR names the outbox, as the program is told it; RECORD_LOG the log; RECORD_STDOUT=1 in an ingester, whose
- * standard output are receipts. An operation and its record are one under a file lock: so that the log has the order of
- * what happened, over all processes, and a receipt stands at the first moment at which anybody could have read it.
+ * RECORD_DIR names the outbox, as the program is told it; RECORD_LOG the log; RECORD_STDOUT=1 in
+ * an ingester, whose standard output are receipts. An operation and its record are one under a
+ * file lock: so that the log has the order of what happened, over all processes, and a receipt
+ * stands at the first moment at which anybody could have read it.
  *
- * lock.mdb is left out: it is shared memory, whose content means nothing after a reboot. Whatever reaches a file by another
- * way than those below shows when cut_main.c compares the file that the log adds up to with the real one. */
+ * lock.mdb is left out: it is shared memory, whose content means nothing after a reboot. Whatever
+ * reaches a file by another way than those below shows when cut_main.c compares the file that the
+ * log adds up to with the real one. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,9 +28,9 @@
 #define FDS 4096
 #define NAME_MAX_ 64
 
-#define REAL(result, name, ...)                                                                                        \
-	static result (*real_##name)(__VA_ARGS__);                                                                     \
-	if (real_##name == NULL)                                                                                       \
+#define REAL(result, name, ...)                                                                    \
+	static result (*real_##name)(__VA_ARGS__);                                                 \
+	if (real_##name == NULL)                                                                   \
 	real_##name = (result(*)(__VA_ARGS__))(uintptr_t)dlsym(RTLD_NEXT, #name)
 
 static struct {
@@ -59,14 +62,16 @@ __attribute__((constructor)) static void begin(void)
 	pthread_atfork(before_fork, after_fork, after_fork);
 }
 
-/* The lock belongs to the open file: a forked process needs its own, and it does not keep threads apart. */
+/* The lock belongs to the open file: a forked process needs its own, and it does not keep threads
+ * apart. */
 static void enter(void)
 {
 	REAL(int, open, const char *, int, ...);
 
 	pthread_mutex_lock(&threads);
 	if (log_pid != getpid()) {
-		log_fd = real_open(getenv("RECORD_LOG"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+		log_fd = real_open(getenv("RECORD_LOG"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
+				   0600);
 		log_pid = getpid();
 	}
 	while (flock(log_fd, LOCK_EX) != 0)
@@ -83,7 +88,8 @@ static void leave(void)
 	errno = keep;
 }
 
-static void put(enum log_type type, const char *name, bool synced, uint64_t offset, const void *data, size_t n)
+static void put(enum log_type type, const char *name, bool synced, uint64_t offset,
+		const void *data, size_t n)
 {
 	REAL(ssize_t, writev, int, const struct iovec *, int);
 	struct log_head h = {.magic = LOG_MAGIC,
@@ -93,8 +99,9 @@ static void put(enum log_type type, const char *name, bool synced, uint64_t offs
 			     .pid = (uint32_t)getpid(),
 			     .data_len = (uint32_t)n,
 			     .offset = offset};
-	struct iovec v[3] = {
-	    {&h, sizeof h}, {(void *)(uintptr_t)name, h.name_len}, {(void *)(uintptr_t)data, h.data_len}};
+	struct iovec v[3] = {{&h, sizeof h},
+			     {(void *)(uintptr_t)name, h.name_len},
+			     {(void *)(uintptr_t)data, h.data_len}};
 	int keep = errno;
 
 	if (real_writev(log_fd, v, 3) != (ssize_t)(sizeof h + h.name_len + n))
@@ -102,7 +109,8 @@ static void put(enum log_type type, const char *name, bool synced, uint64_t offs
 	errno = keep;
 }
 
-/* The name of a file in the outbox, "." and ".." for the directory and its parent; NULL: another's. */
+/* The name of a file in the outbox, "." and ".." for the directory and its parent; NULL:
+ * another's. */
 static const char *ours(const char *path)
 {
 	const char *rest;
@@ -145,7 +153,7 @@ static void put_other(const char *name, const char *what)
 	leave();
 }
 
-/* --- opening --------------------------------------------------------------------------------------------------------- */
+/* --- opening ------------------------------------------------------------------------------ */
 
 static int open_ours(int at, const char *path, int flags, mode_t mode)
 {
@@ -179,27 +187,27 @@ static mode_t mode_of(int flags, va_list args)
 	return (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(args, mode_t) : 0;
 }
 
-#define OPEN(symbol)                                                                                                   \
-	int symbol(const char *path, int flags, ...);                                                                  \
-	int symbol(const char *path, int flags, ...)                                                                   \
-	{                                                                                                              \
-		va_list args;                                                                                          \
-		mode_t mode;                                                                                           \
-		va_start(args, flags);                                                                                 \
-		mode = mode_of(flags, args);                                                                           \
-		va_end(args);                                                                                          \
-		return open_ours(AT_FDCWD, path, flags, mode);                                                         \
+#define OPEN(symbol)                                                                               \
+	int symbol(const char *path, int flags, ...);                                              \
+	int symbol(const char *path, int flags, ...)                                               \
+	{                                                                                          \
+		va_list args;                                                                      \
+		mode_t mode;                                                                       \
+		va_start(args, flags);                                                             \
+		mode = mode_of(flags, args);                                                       \
+		va_end(args);                                                                      \
+		return open_ours(AT_FDCWD, path, flags, mode);                                     \
 	}
-#define OPENAT(symbol)                                                                                                 \
-	int symbol(int at, const char *path, int flags, ...);                                                          \
-	int symbol(int at, const char *path, int flags, ...)                                                           \
-	{                                                                                                              \
-		va_list args;                                                                                          \
-		mode_t mode;                                                                                           \
-		va_start(args, flags);                                                                                 \
-		mode = mode_of(flags, args);                                                                           \
-		va_end(args);                                                                                          \
-		return open_ours(at, path, flags, mode);                                                               \
+#define OPENAT(symbol)                                                                             \
+	int symbol(int at, const char *path, int flags, ...);                                      \
+	int symbol(int at, const char *path, int flags, ...)                                       \
+	{                                                                                          \
+		va_list args;                                                                      \
+		mode_t mode;                                                                       \
+		va_start(args, flags);                                                             \
+		mode = mode_of(flags, args);                                                       \
+		va_end(args);                                                                      \
+		return open_ours(at, path, flags, mode);                                           \
 	}
 OPEN(open)
 OPEN(open64)
@@ -233,7 +241,7 @@ int mkdir(const char *path, mode_t mode)
 	return rc;
 }
 
-/* --- writing --------------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------ */
 
 static void put_write(int fd, uint64_t offset, const struct iovec *v, int n, size_t written)
 {
@@ -280,12 +288,12 @@ static ssize_t write_ours(int fd, const struct iovec *v, int n, off_t at)
 	return written;
 }
 
-#define WRITE_AT(symbol)                                                                                               \
-	ssize_t symbol(int fd, const void *data, size_t n, off_t at);                                                  \
-	ssize_t symbol(int fd, const void *data, size_t n, off_t at)                                                   \
-	{                                                                                                              \
-		struct iovec v = {(void *)(uintptr_t)data, n};                                                         \
-		return write_ours(fd, &v, 1, at);                                                                      \
+#define WRITE_AT(symbol)                                                                           \
+	ssize_t symbol(int fd, const void *data, size_t n, off_t at);                              \
+	ssize_t symbol(int fd, const void *data, size_t n, off_t at)                               \
+	{                                                                                          \
+		struct iovec v = {(void *)(uintptr_t)data, n};                                     \
+		return write_ours(fd, &v, 1, at);                                                  \
 	}
 WRITE_AT(pwrite)
 WRITE_AT(pwrite64)
@@ -311,64 +319,66 @@ ssize_t pwritev64(int fd, const struct iovec *v, int n, off_t at)
 	return write_ours(fd, v, n, at);
 }
 
-/* --- the rest -------------------------------------------------------------------------------------------------------- */
+/* --- the rest ----------------------------------------------------------------------------- */
 
-#define SYNC(symbol)                                                                                                   \
-	int symbol(int fd)                                                                                             \
-	{                                                                                                              \
-		REAL(int, symbol, int);                                                                                \
-		int rc;                                                                                                \
-		if (name_of(fd) == NULL)                                                                               \
-			return real_##symbol(fd);                                                                      \
-		enter();                                                                                               \
-		rc = real_##symbol(fd);                                                                                \
-		if (rc == 0)                                                                                           \
-			put(LOG_SYNC, fds[fd].name, false, 0, "", 0);                                                  \
-		leave();                                                                                               \
-		return rc;                                                                                             \
+#define SYNC(symbol)                                                                               \
+	int symbol(int fd)                                                                         \
+	{                                                                                          \
+		REAL(int, symbol, int);                                                            \
+		int rc;                                                                            \
+		if (name_of(fd) == NULL)                                                           \
+			return real_##symbol(fd);                                                  \
+		enter();                                                                           \
+		rc = real_##symbol(fd);                                                            \
+		if (rc == 0)                                                                       \
+			put(LOG_SYNC, fds[fd].name, false, 0, "", 0);                              \
+		leave();                                                                           \
+		return rc;                                                                         \
 	}
 SYNC(fsync)
 SYNC(fdatasync)
 
-#define TRUNCATE(symbol)                                                                                               \
-	int symbol(int fd, off_t size)                                                                                 \
-	{                                                                                                              \
-		REAL(int, symbol, int, off_t);                                                                         \
-		int rc;                                                                                                \
-		if (name_of(fd) == NULL)                                                                               \
-			return real_##symbol(fd, size);                                                                \
-		enter();                                                                                               \
-		rc = real_##symbol(fd, size);                                                                          \
-		if (rc == 0)                                                                                           \
-			put(LOG_TRUNCATE, fds[fd].name, false, (uint64_t)size, "", 0);                                 \
-		leave();                                                                                               \
-		return rc;                                                                                             \
+#define TRUNCATE(symbol)                                                                           \
+	int symbol(int fd, off_t size)                                                             \
+	{                                                                                          \
+		REAL(int, symbol, int, off_t);                                                     \
+		int rc;                                                                            \
+		if (name_of(fd) == NULL)                                                           \
+			return real_##symbol(fd, size);                                            \
+		enter();                                                                           \
+		rc = real_##symbol(fd, size);                                                      \
+		if (rc == 0)                                                                       \
+			put(LOG_TRUNCATE, fds[fd].name, false, (uint64_t)size, "", 0);             \
+		leave();                                                                           \
+		return rc;                                                                         \
 	}
 TRUNCATE(ftruncate)
 TRUNCATE(ftruncate64)
 
-#define MAP(symbol)                                                                                                    \
-	void *symbol(void *at, size_t n, int prot, int flags, int fd, off_t offset)                                    \
-	{                                                                                                              \
-		REAL(void *, symbol, void *, size_t, int, int, int, off_t);                                            \
-		if (name_of(fd) != NULL && (prot & PROT_WRITE) != 0 && (flags & MAP_PRIVATE) == 0)                     \
-			put_other(fds[fd].name, "a shared writable map");                                              \
-		return real_##symbol(at, n, prot, flags, fd, offset);                                                  \
+#define MAP(symbol)                                                                                \
+	void *symbol(void *at, size_t n, int prot, int flags, int fd, off_t offset)                \
+	{                                                                                          \
+		REAL(void *, symbol, void *, size_t, int, int, int, off_t);                        \
+		if (name_of(fd) != NULL && (prot & PROT_WRITE) != 0 && (flags & MAP_PRIVATE) == 0) \
+			put_other(fds[fd].name, "a shared writable map");                          \
+		return real_##symbol(at, n, prot, flags, fd, offset);                              \
 	}
 MAP(mmap)
 MAP(mmap64)
 
-#define FORBID_FD(symbol, parameters, arguments, types)                                                                \
-	int symbol parameters                                                                                          \
-	{                                                                                                              \
-		REAL(int, symbol, types);                                                                              \
-		if (name_of(fd) != NULL)                                                                               \
-			put_other(fds[fd].name, #symbol);                                                              \
-		return real_##symbol arguments;                                                                        \
+#define FORBID_FD(symbol, parameters, arguments, types)                                            \
+	int symbol parameters                                                                      \
+	{                                                                                          \
+		REAL(int, symbol, types);                                                          \
+		if (name_of(fd) != NULL)                                                           \
+			put_other(fds[fd].name, #symbol);                                          \
+		return real_##symbol arguments;                                                    \
 	}
 #define UNBRACKET(...) __VA_ARGS__
-FORBID_FD(fallocate, (int fd, int mode, off_t at, off_t n), (fd, mode, at, n), UNBRACKET(int, int, off_t, off_t))
-FORBID_FD(fallocate64, (int fd, int mode, off_t at, off_t n), (fd, mode, at, n), UNBRACKET(int, int, off_t, off_t))
+FORBID_FD(fallocate, (int fd, int mode, off_t at, off_t n), (fd, mode, at, n),
+	  UNBRACKET(int, int, off_t, off_t))
+FORBID_FD(fallocate64, (int fd, int mode, off_t at, off_t n), (fd, mode, at, n),
+	  UNBRACKET(int, int, off_t, off_t))
 FORBID_FD(posix_fallocate, (int fd, off_t at, off_t n), (fd, at, n), UNBRACKET(int, off_t, off_t))
 FORBID_FD(dup, (int fd), (fd), int)
 FORBID_FD(dup2, (int fd, int to), (fd, to), UNBRACKET(int, int))

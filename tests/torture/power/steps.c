@@ -10,12 +10,13 @@ static bool is_operation(const struct log_event *e)
 	return e->type != LOG_MARK && e->type != LOG_RECEIPT;
 }
 
-/* What an operation wrote can only come from what had been seen before it; what is seen until the next operation must
- * not be undone by a cut before that. */
+/* What an operation wrote can only come from what had been seen before it; what is seen until the
+ * next operation must not be undone by a cut before that. */
 struct steps steps_make(const struct log_file *log, const struct expect *expect)
 {
 	size_t bytes = (log->n * 2 + 1) * sizeof(struct step), i;
-	struct steps s = {.all = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
+	struct steps s = {
+	    .all = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
 
 	if (s.all == MAP_FAILED)
 		abort();
@@ -44,8 +45,8 @@ void step_do(const struct step *s, struct disk *d)
 
 	if (disk_do(d, s->event, s->second_half, &why))
 		return;
-	printf("event %zu, on %.*s (%.*s): %s\n", s->moment.may, (int)s->event->name_len, s->event->name,
-	       (int)s->event->data_len, s->event->data, why);
+	printf("event %zu, on %.*s (%.*s): %s\n", s->moment.may, (int)s->event->name_len,
+	       s->event->name, (int)s->event->data_len, s->event->data, why);
 	exit(65);
 }
 

@@ -1,5 +1,5 @@
-/* steps.h - the moments of a recording at which the power is cut: one after each operation on the disk. A synced write is
- * two, written and durable. */
+/* steps.h - the moments of a recording at which the power is cut: one after each operation on the
+ * disk. A synced write is two, written and durable. */
 #ifndef TORTURE_STEPS_H
 #define TORTURE_STEPS_H
 
@@ -24,7 +24,8 @@ struct steps steps_make(const struct log_file *log, const struct expect *expect)
 void step_do(const struct step *s, struct disk *d);
 /* What the disk's cache holds in the end. */
 void steps_end(const struct steps *s, struct disk *d);
-/* Exits unless the files in `dir` are what the recording adds up to: else something was written past the recorder. */
+/* Exits unless the files in `dir` are what the recording adds up to: else something was written
+ * past the recorder. */
 void steps_compare(const struct steps *s, const char *dir);
 
 #endif

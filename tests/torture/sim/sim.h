@@ -1,19 +1,23 @@
-/* sim.h - the sender, the retries, the endpoint control and the store, all of them the real ones, in one process under a
- * simulated clock, network and fate.
+/* sim.h - the sender, the retries, the endpoint control and the store, all of them the real ones,
+ * in one process under a simulated clock, network and fate.
  *
- * One seed decides everything: what comes in and when, how receivers behave, who crashes in the middle of which call, who
- * stands still for longer than its lease, how the clock jumps, what operators do. Time is not waited for: it jumps to the
- * next thing that happens, so that hours pass in a second. A run has two halves. In the first everything goes wrong, and
- * after every step it is checked that nothing happened that must never happen. Then all faults stop, and everything that
- * was accepted must drain.
+ * One seed decides everything: what comes in and when, how receivers behave, who crashes in the
+ * middle of which call, who stands still for longer than its lease, how the clock jumps, what
+ * operators do. Time is not waited for: it jumps to the next thing that happens, so that hours
+ * pass in a second. A run has two halves. In the first everything goes wrong, and after every step
+ * it is checked that nothing happened that must never happen. Then all faults stop, and everything
+ * that was accepted must drain.
  *
- * How several senders live in one process: LMDB wants an environment opened once, so the handles of the senders are
- * copies of one, each with locks and descriptors of its own (those are what tells a dead sender from a living one). A
- * crash is a handle through which nothing gets any more (sim_store.c), and whose descriptors are closed.
+ * How several senders live in one process: LMDB wants an environment opened once, so the handles
+ * of the senders are copies of one, each with locks and descriptors of its own (those are what
+ * tells a dead sender from a living one). A crash is a handle through which nothing gets any more
+ * (sim_store.c), and whose descriptors are closed.
  *
  *   sim_main.c   seeds, arguments, results       sim_world.c  what happens, and when
- *   sim_store.c  the door between sender and store: crashes, and the model is told what was committed
- *   sim_net.c    receivers                       sim_model.c  what is known about each entry, and the checks */
+ *   sim_store.c  the door between sender and store: crashes, and the model is told what was
+ *                committed
+ *   sim_net.c    receivers  sim_model.c  what is known about each entry, and the
+ * checks */
 #ifndef SIM_H
 #define SIM_H
 
@@ -34,7 +38,7 @@ enum { N_EPS = 8, SENDERS_MAX = 5, ORDERS_PER_EP = 4, WIRE_TIMES = 256 };
 #define RETRY_AFTER_MAX_MS INT64_C(1800000)
 #define HOUR_MS INT64_C(3600000)
 
-/* --- what is known -------------------------------------------------------------------------------------------------- */
+/* --- what is known ------------------------------------------------------------------------ */
 
 struct sim_entry {
 	unsigned char id[RP_ID_BYTES];
@@ -42,11 +46,13 @@ struct sim_entry {
 	uint64_t payload_seed;
 	size_t payload_bytes;
 	int64_t due_at_ms; /* it must not be claimed before, */
-	int64_t set_at_ms; /* ... which was decided then; 0: a time that was asked for, not a delay */
+	/* ... which was decided then; 0: a time that was asked for, not a delay */
+	int64_t set_at_ms;
 	int64_t expires_at_ms;
-	enum rp_state state; /* as far as the model was told; an entry may have died without an attempt */
-	int holder;          /* the birth number of the sender whose claim is valid, or NOBODY */
-	size_t held_at;      /* where it stands among those with a holder */
+	/* as far as the model was told; an entry may have died without an attempt */
+	enum rp_state state;
+	int holder;     /* the birth number of the sender whose claim is valid, or NOBODY */
+	size_t held_at; /* where it stands among those with a holder */
 	uint32_t claim_no, attempts, last_started;
 	unsigned failures, losses, spent; /* spent: attempts begun in this budget */
 	unsigned n_2xx, n_2xx_allowed;
@@ -57,7 +63,17 @@ struct sim_entry {
 	bool purged;
 };
 
-enum sim_mood { MOOD_WELL, MOOD_SLOW, MOOD_BUSY, MOOD_FAILS, MOOD_HANGS, MOOD_REFUSES, MOOD_FLAKY, MOOD_GONE, N_MOODS };
+enum sim_mood {
+	MOOD_WELL,
+	MOOD_SLOW,
+	MOOD_BUSY,
+	MOOD_FAILS,
+	MOOD_HANGS,
+	MOOD_REFUSES,
+	MOOD_FLAKY,
+	MOOD_GONE,
+	N_MOODS
+};
 
 struct sim_ep {
 	char url[64], name[64];
@@ -109,7 +125,8 @@ struct sim_actor {
 };
 
 struct sim_counts {
-	uint64_t steps, entries, attempts, delivered, crashes, stands, clock_steps, reloads, verifies, operator_deeds;
+	uint64_t steps, entries, attempts, delivered, crashes, stands, clock_steps, reloads,
+	    verifies, operator_deeds;
 	uint64_t duplicates;
 };
 
@@ -134,7 +151,7 @@ struct sim {
 };
 extern struct sim sim;
 
-/* --- chance and time ------------------------------------------------------------------------------------------------ */
+/* --- chance and time ---------------------------------------------------------------------- */
 
 uint64_t sim_random(void);
 static inline uint64_t sim_below(uint64_t n)
@@ -157,31 +174,32 @@ extern const struct rp_sys sim_sys;
 void sim_note(const char *what, uint64_t a, uint64_t b);
 
 /* A promise is broken: says so, with the seed, and ends the process. */
-_Noreturn void sim_broken(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-#define MUST(condition, ...)                                                                                           \
-	do {                                                                                                           \
-		if (!(condition))                                                                                      \
-			sim_broken(__FILE__, __LINE__, __VA_ARGS__);                                                   \
+_Noreturn void sim_broken(const char *file, int line, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+#define MUST(condition, ...)                                                                       \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			sim_broken(__FILE__, __LINE__, __VA_ARGS__);                               \
 	} while (0)
 void sim_must(enum rp_err e, const struct rp_error *err, const char *what);
 
-/* --- sim_world.c ----------------------------------------------------------------------------------------------------- */
+/* --- sim_world.c -------------------------------------------------------------------------- */
 
 void sim_run(uint64_t seed, double hours, const char *root);
 
-/* --- sim_store.c ----------------------------------------------------------------------------------------------------- */
+/* --- sim_store.c -------------------------------------------------------------------------- */
 
 struct rp_outbox *sim_handle_new(void);
 void sim_handle_free(struct rp_outbox *ob);
 
-/* --- sim_net.c ------------------------------------------------------------------------------------------------------- */
+/* --- sim_net.c ---------------------------------------------------------------------------- */
 
 void sim_net_init(struct sim_actor *a);
 /* The sender is gone. What had reached a receiver stays done. */
 void sim_net_drop(struct sim_actor *a);
 int64_t sim_net_next_boot_ms(const struct sim_actor *a); /* INT64_MAX: nothing is coming */
 
-/* --- sim_model.c ----------------------------------------------------------------------------------------------------- */
+/* --- sim_model.c -------------------------------------------------------------------------- */
 
 void sim_model_added(uint64_t seq, const struct sim_entry *e);
 void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64_t now_at_ms);

@@ -1,7 +1,8 @@
 /* usage: sim [--seed N] [--seeds N] [--seconds S] [--hours H] [--root DIR] [--trace]
  *
- * Runs seeds from N on, each in a process of its own, until there were so many or so much time has passed. --trace prints
- * what happens. The last line: `sim: seeds=.. hours=.. steps=.. ... violations=..`. */
+ * Runs seeds from N on, each in a process of its own, until there were so many or so much time has
+ * passed. --trace prints what happens. The last line: `sim: seeds=.. hours=.. steps=.. ...
+ * violations=..`. */
 #include "sim.h"
 
 #include <getopt.h>
@@ -43,14 +44,16 @@ static bool run_seed(uint64_t seed, double hours, const char *root, struct repor
 	}
 	if (child == 0) {
 		sim_run(seed, hours, root);
-		*report = (struct report){sim.counts, sim.trace, (double)sim.boot_ms / (double)HOUR_MS, true};
+		*report = (struct report){sim.counts, sim.trace,
+					  (double)sim.boot_ms / (double)HOUR_MS, true};
 		fflush(stdout);
 		_exit(0);
 	}
 	while (waitpid(child, &status, 0) < 0)
 		continue;
 	if (WIFSIGNALED(status))
-		printf("seed %llu: ended by signal %d\n", (unsigned long long)seed, WTERMSIG(status));
+		printf("seed %llu: ended by signal %d\n", (unsigned long long)seed,
+		       WTERMSIG(status));
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 && report->whole;
 }
 
@@ -66,9 +69,10 @@ static void add(struct sim_counts *sum, const struct sim_counts *one)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-	    {"seed", 1, NULL, 's'}, {"seeds", 1, NULL, 'n'}, {"seconds", 1, NULL, 't'}, {"hours", 1, NULL, 'h'},
-	    {"root", 1, NULL, 'r'}, {"trace", 0, NULL, 'v'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"seed", 1, NULL, 's'},    {"seeds", 1, NULL, 'n'},
+						{"seconds", 1, NULL, 't'}, {"hours", 1, NULL, 'h'},
+						{"root", 1, NULL, 'r'},    {"trace", 0, NULL, 'v'},
+						{NULL, 0, NULL, 0}};
 	uint64_t seed = 1, n_seeds = 1, i, violations = 0, traces = 0;
 	double hours = 3, until = 0, simulated = 0;
 	const char *root = "/dev/shm";
@@ -94,7 +98,8 @@ int main(int argc, char **argv)
 	}
 	if (access(root, W_OK) != 0)
 		root = "/tmp";
-	report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	report =
+	    mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (report == MAP_FAILED) {
 		perror("mmap");
 		return 1;
@@ -102,21 +107,26 @@ int main(int argc, char **argv)
 	for (i = 0; i < n_seeds && (until == 0 || seconds() < until); i++) {
 		if (!run_seed(seed + i, hours, root, report)) {
 			violations++;
-			printf("seed %llu: FAILED (again with: sim --seed %llu --hours %g --trace)\n",
-			       (unsigned long long)(seed + i), (unsigned long long)(seed + i), hours);
+			printf(
+			    "seed %llu: FAILED (again with: sim --seed %llu --hours %g --trace)\n",
+			    (unsigned long long)(seed + i), (unsigned long long)(seed + i), hours);
 			continue;
 		}
 		add(&sum, &report->counts);
 		simulated += report->hours;
 		traces = traces * 1099511628211u + report->trace;
 	}
-	printf("sim: seeds=%llu hours=%.0f steps=%llu entries=%llu attempts=%llu delivered=%llu duplicates=%llu "
-	       "crashes=%llu stands=%llu clock_steps=%llu reloads=%llu operator=%llu verifies=%llu trace=%016llx "
+	printf("sim: seeds=%llu hours=%.0f steps=%llu entries=%llu attempts=%llu delivered=%llu "
+	       "duplicates=%llu "
+	       "crashes=%llu stands=%llu clock_steps=%llu reloads=%llu operator=%llu verifies=%llu "
+	       "trace=%016llx "
 	       "violations=%llu\n",
-	       (unsigned long long)i, simulated, (unsigned long long)sum.steps, (unsigned long long)sum.entries,
-	       (unsigned long long)sum.attempts, (unsigned long long)sum.delivered, (unsigned long long)sum.duplicates,
-	       (unsigned long long)sum.crashes, (unsigned long long)sum.stands, (unsigned long long)sum.clock_steps,
-	       (unsigned long long)sum.reloads, (unsigned long long)sum.operator_deeds,
-	       (unsigned long long)sum.verifies, (unsigned long long)traces, (unsigned long long)violations);
+	       (unsigned long long)i, simulated, (unsigned long long)sum.steps,
+	       (unsigned long long)sum.entries, (unsigned long long)sum.attempts,
+	       (unsigned long long)sum.delivered, (unsigned long long)sum.duplicates,
+	       (unsigned long long)sum.crashes, (unsigned long long)sum.stands,
+	       (unsigned long long)sum.clock_steps, (unsigned long long)sum.reloads,
+	       (unsigned long long)sum.operator_deeds, (unsigned long long)sum.verifies,
+	       (unsigned long long)traces, (unsigned long long)violations);
 	return violations > 0 ? 1 : 0;
 }

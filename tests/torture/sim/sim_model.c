@@ -19,7 +19,8 @@ static struct sim_actor *living(int birth)
 	int i;
 
 	for (i = 0; i < SENDERS_MAX; i++)
-		if (sim.actors[i].ob != NULL && sim.actors[i].birth == birth && !sim.actors[i].crashed)
+		if (sim.actors[i].ob != NULL && sim.actors[i].birth == birth &&
+		    !sim.actors[i].crashed)
 			return &sim.actors[i];
 	return NULL;
 }
@@ -33,7 +34,8 @@ bool sim_delivery(uint64_t seq, struct rp_delivery *d)
 	sim_must(rp_txn_read(sim.base, &t, &err), &err, "read");
 	e = rp_entry_delivery(&t, seq, d, &err);
 	rp_txn_end(&t);
-	MUST(e == RP_OK || e == RP_ERR_NOTFOUND, "entry %llu cannot be read", (unsigned long long)seq);
+	MUST(e == RP_OK || e == RP_ERR_NOTFOUND, "entry %llu cannot be read",
+	     (unsigned long long)seq);
 	return e == RP_OK;
 }
 
@@ -60,7 +62,7 @@ void sim_payload(uint64_t seed, char *out, size_t n)
 	}
 }
 
-/* --- holding --------------------------------------------------------------------------------------------------------- */
+/* --- holding ------------------------------------------------------------------------------ */
 
 static void hold(struct sim_entry *e, uint64_t seq, int birth)
 {
@@ -97,7 +99,7 @@ static void set_due(struct sim_entry *e, int64_t due_at_ms)
 	e->set_at_ms = sim_wall_ms();
 }
 
-/* --- what comes in ---------------------------------------------------------------------------------------------------- */
+/* --- what comes in ------------------------------------------------------------------------ */
 
 void sim_model_added(uint64_t seq, const struct sim_entry *added)
 {
@@ -128,14 +130,15 @@ void sim_model_added(uint64_t seq, const struct sim_entry *added)
 	o->seqs[o->n++] = seq;
 }
 
-/* --- settling --------------------------------------------------------------------------------------------------------- */
+/* --- settling ----------------------------------------------------------------------------- */
 
 /* Whether a breaker that had opened so often in a row pauses for so long now. */
 static bool is_pause(int64_t pause_ms, unsigned n_opened)
 {
 	int64_t expected_ms = RP_BREAKER_PAUSE_MS << (n_opened < 10 ? n_opened : 10);
 
-	return pause_ms == (expected_ms < RP_BREAKER_PAUSE_MAX_MS ? expected_ms : RP_BREAKER_PAUSE_MAX_MS);
+	return pause_ms ==
+	       (expected_ms < RP_BREAKER_PAUSE_MAX_MS ? expected_ms : RP_BREAKER_PAUSE_MAX_MS);
 }
 
 static void note_breaker(struct sim_ep *ep, const struct rp_settlement *s, int64_t now_at_ms)
@@ -143,10 +146,12 @@ static void note_breaker(struct sim_ep *ep, const struct rp_settlement *s, int64
 	if (s->change == RP_CONTROL_OPENED) {
 		MUST(ep->breaker, "the breaker of %s is off and opened", ep->name);
 		/* switched off and on again before anybody came by, it was never off */
-		if (!is_pause(s->probe_at_ms - now_at_ms, ep->n_opened) && ep->n_opened < ep->n_opened_before)
+		if (!is_pause(s->probe_at_ms - now_at_ms, ep->n_opened) &&
+		    ep->n_opened < ep->n_opened_before)
 			ep->n_opened = ep->n_opened_before;
-		MUST(is_pause(s->probe_at_ms - now_at_ms, ep->n_opened), "%s: a pause of %lld ms, after %u before",
-		     ep->name, (long long)(s->probe_at_ms - now_at_ms), ep->n_opened);
+		MUST(is_pause(s->probe_at_ms - now_at_ms, ep->n_opened),
+		     "%s: a pause of %lld ms, after %u before", ep->name,
+		     (long long)(s->probe_at_ms - now_at_ms), ep->n_opened);
 		ep->open = true;
 		ep->n_opened++;
 		ep->n_opened_before = 0;
@@ -165,17 +170,18 @@ static void settled_late(struct sim_entry *e, const struct rp_settlement *s, int
 
 	if (s->kind != RP_SETTLE_DELIVERED || e->purged || !sim_delivery(s->seq, &d))
 		return;
-	MUST(d.state == RP_STATE_DELIVERED, "entry %llu: a late 2xx was not taken", (unsigned long long)s->seq);
+	MUST(d.state == RP_STATE_DELIVERED, "entry %llu: a late 2xx was not taken",
+	     (unsigned long long)s->seq);
 	drop(e, RP_STATE_DELIVERED);
 	note_breaker(&sim.eps[e->ep], s, now_at_ms);
 }
 
 static void settled_retry(struct sim_entry *e, const struct rp_settlement *s)
 {
-	MUST(s->due_at_ms >= e->decided_from_ms, "entry %llu: the retry is %lld ms early", (unsigned long long)s->seq,
-	     (long long)(e->decided_from_ms - s->due_at_ms));
-	MUST(s->due_at_ms <= e->decided_to_ms, "entry %llu: the retry is %lld ms late", (unsigned long long)s->seq,
-	     (long long)(s->due_at_ms - e->decided_to_ms));
+	MUST(s->due_at_ms >= e->decided_from_ms, "entry %llu: the retry is %lld ms early",
+	     (unsigned long long)s->seq, (long long)(e->decided_from_ms - s->due_at_ms));
+	MUST(s->due_at_ms <= e->decided_to_ms, "entry %llu: the retry is %lld ms late",
+	     (unsigned long long)s->seq, (long long)(s->due_at_ms - e->decided_to_ms));
 	MUST(e->expires_at_ms == 0 || s->due_at_ms < e->expires_at_ms, "a retry after its end");
 	e->failures++;
 	MUST(e->failures < sim.eps[e->ep].attempts_max, "entry %llu: %u failures, and again",
@@ -191,14 +197,17 @@ static void settled_dead(struct sim_entry *e, const struct rp_settlement *s, int
 	e->failures++;
 	switch (s->cause) {
 	case RP_CAUSE_EXHAUSTED:
-		MUST(told && e->failures >= sim.eps[e->ep].attempts_min, "entry %llu: given up after %u failures",
-		     (unsigned long long)s->seq, e->failures);
+		MUST(told && e->failures >= sim.eps[e->ep].attempts_min,
+		     "entry %llu: given up after %u failures", (unsigned long long)s->seq,
+		     e->failures);
 		break;
 	case RP_CAUSE_GONE:
-		MUST(told && e->told_gone, "entry %llu: gone without a 410", (unsigned long long)s->seq);
+		MUST(told && e->told_gone, "entry %llu: gone without a 410",
+		     (unsigned long long)s->seq);
 		break;
 	case RP_CAUSE_EXPIRED:
-		MUST(e->expires_at_ms != 0 && (told ? e->decided_to_ms : now_at_ms) >= e->expires_at_ms,
+		MUST(e->expires_at_ms != 0 &&
+			 (told ? e->decided_to_ms : now_at_ms) >= e->expires_at_ms,
 		     "entry %llu: expired too early", (unsigned long long)s->seq);
 		break;
 	default:
@@ -214,8 +223,8 @@ void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64
 	bool valid = !e->purged && e->holder == a->birth && e->claim_no == s->claim_no;
 
 	sim_note("settle", s->seq, (uint64_t)s->kind | (uint64_t)s->stale << 8);
-	MUST(valid == !s->stale, "entry %llu: a claim that is %s was taken as %s", (unsigned long long)s->seq,
-	     valid ? "valid" : "lost", s->stale ? "lost" : "valid");
+	MUST(valid == !s->stale, "entry %llu: a claim that is %s was taken as %s",
+	     (unsigned long long)s->seq, valid ? "valid" : "lost", s->stale ? "lost" : "valid");
 	if (!valid) {
 		settled_late(e, s, now_at_ms);
 		return;
@@ -223,7 +232,8 @@ void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64
 	MUST(s->attempt == e->attempts, "attempt %u of %u", s->attempt, e->attempts);
 	switch (s->kind) {
 	case RP_SETTLE_DELIVERED:
-		MUST(e->n_2xx > 0, "entry %llu: delivered, and no receiver has it", (unsigned long long)s->seq);
+		MUST(e->n_2xx > 0, "entry %llu: delivered, and no receiver has it",
+		     (unsigned long long)s->seq);
 		sim.counts.delivered++;
 		drop(e, RP_STATE_DELIVERED);
 		break;
@@ -234,9 +244,11 @@ void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64
 		settled_dead(e, s, now_at_ms);
 		break;
 	case RP_SETTLE_PARK:
-		MUST(ep->is_signed || s->cause == RP_CAUSE_LOCAL, "%s needs no key and is parked", ep->name);
+		MUST(ep->is_signed || s->cause == RP_CAUSE_LOCAL, "%s needs no key and is parked",
+		     ep->name);
 		/* decided before the clock was set back, it counts for nothing */
-		ep->parked_until_ms = s->due_at_ms <= now_at_ms + 2 * RP_PARK_MAX_MS ? s->due_at_ms : 0;
+		ep->parked_until_ms =
+		    s->due_at_ms <= now_at_ms + 2 * RP_PARK_MAX_MS ? s->due_at_ms : 0;
 		/* fall through */
 	case RP_SETTLE_RETURN:
 		e->attempts--;
@@ -250,9 +262,10 @@ void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64
 	note_breaker(ep, s, now_at_ms);
 }
 
-/* --- claiming --------------------------------------------------------------------------------------------------------- */
+/* --- claiming ----------------------------------------------------------------------------- */
 
-/* It is in front: nothing of its order is in flight, and none that is live was accepted before it. */
+/* It is in front: nothing of its order is in flight, and none that is live was accepted before
+ * it. */
 static void check_order(uint64_t seq, const struct sim_entry *e)
 {
 	struct order *o = &orders[e->ep][e->order];
@@ -267,10 +280,12 @@ static void check_order(uint64_t seq, const struct sim_entry *e)
 				o->seqs[kept++] = o->seqs[i];
 			continue;
 		}
-		MUST(other->holder == NOBODY, "entry %llu was claimed while %llu of its order is in flight",
+		MUST(other->holder == NOBODY,
+		     "entry %llu was claimed while %llu of its order is in flight",
 		     (unsigned long long)seq, (unsigned long long)o->seqs[i]);
-		MUST(o->seqs[i] > seq || !rp_order_is_live(&d), "entry %llu was claimed before %llu of its order",
-		     (unsigned long long)seq, (unsigned long long)o->seqs[i]);
+		MUST(o->seqs[i] > seq || !rp_order_is_live(&d),
+		     "entry %llu was claimed before %llu of its order", (unsigned long long)seq,
+		     (unsigned long long)o->seqs[i]);
 		o->seqs[kept++] = o->seqs[i];
 	}
 	o->n = kept;
@@ -284,22 +299,28 @@ void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t no
 	sim_note("claim", c->seq, c->claim_no);
 	MUST(!e->purged, "entry %llu was purged and is claimed", (unsigned long long)c->seq);
 	MUST(e->holder == NOBODY, "entry %llu has two holders", (unsigned long long)c->seq);
-	MUST(e->state == RP_STATE_WAITING, "entry %llu is %s and is claimed", (unsigned long long)c->seq,
-	     rp_state_name(e->state));
-	MUST(e->due_at_ms <= now_at_ms, "entry %llu was claimed %lld ms early%s", (unsigned long long)c->seq,
-	     (long long)(e->due_at_ms - now_at_ms), e->set_at_ms == 0 ? ", before the time that was asked for" : "");
+	MUST(e->state == RP_STATE_WAITING, "entry %llu is %s and is claimed",
+	     (unsigned long long)c->seq, rp_state_name(e->state));
+	MUST(e->due_at_ms <= now_at_ms, "entry %llu was claimed %lld ms early%s",
+	     (unsigned long long)c->seq, (long long)(e->due_at_ms - now_at_ms),
+	     e->set_at_ms == 0 ? ", before the time that was asked for" : "");
 	MUST(e->expires_at_ms == 0 || now_at_ms < e->expires_at_ms, "claimed after its end");
-	MUST(c->attempt == e->attempts + 1 && c->claim_no == e->claim_no + 1 && c->failures == e->failures,
-	     "entry %llu: attempt %u, claim %u, failures %u after %u, %u, %u", (unsigned long long)c->seq, c->attempt,
-	     c->claim_no, c->failures, e->attempts, e->claim_no, e->failures);
+	MUST(c->attempt == e->attempts + 1 && c->claim_no == e->claim_no + 1 &&
+		 c->failures == e->failures,
+	     "entry %llu: attempt %u, claim %u, failures %u after %u, %u, %u",
+	     (unsigned long long)c->seq, c->attempt, c->claim_no, c->failures, e->attempts,
+	     e->claim_no, e->failures);
 	MUST(!ep->paused && !ep->disabled, "%s is paused or disabled", ep->name);
 	MUST(ep->parked_until_ms <= now_at_ms, "%s is parked", ep->name);
 	MUST(ep->n_held < ep->in_flight, "%s: %u in flight and one more", ep->name, ep->n_held);
-	MUST(ep->settled_any || ep->n_held < RP_WINDOW_START, "%s: %u in flight at first", ep->name, ep->n_held);
+	MUST(ep->settled_any || ep->n_held < RP_WINDOW_START, "%s: %u in flight at first", ep->name,
+	     ep->n_held);
 	if (ep->open) {
-		MUST(now_at_ms >= ep->probe_at_ms && ep->n_held == 0 && c->probe, "%s is open: %lld ms early, %u held",
-		     ep->name, (long long)(ep->probe_at_ms - now_at_ms), ep->n_held);
-		/* Its time has come, whatever becomes of the clock: a probe that tells nothing is followed by another. */
+		MUST(now_at_ms >= ep->probe_at_ms && ep->n_held == 0 && c->probe,
+		     "%s is open: %lld ms early, %u held", ep->name,
+		     (long long)(ep->probe_at_ms - now_at_ms), ep->n_held);
+		/* Its time has come, whatever becomes of the clock: a probe that tells nothing is
+		 * followed by another. */
 		ep->probe_at_ms = 0;
 	}
 	if (e->order != 0)
@@ -312,7 +333,7 @@ void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t no
 	hold(e, c->seq, a->birth);
 }
 
-/* --- sending ---------------------------------------------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------------------------ */
 
 /* In no span may more requests begin than burst and rate allow, whenever they were claimed. */
 static void check_rate(struct sim_ep *ep)
@@ -325,7 +346,8 @@ static void check_rate(struct sim_ep *ep)
 		burst = (double)ep->rate_count * 1000 / ep->rate_period_ms;
 		burst = burst > 1 ? (double)(unsigned)burst : 1;
 		for (i = 1; i <= n; i++) {
-			int64_t span_ms = now_at_ms - ep->wire_times[(ep->n_wire_times - i) % WIRE_TIMES];
+			int64_t span_ms =
+			    now_at_ms - ep->wire_times[(ep->n_wire_times - i) % WIRE_TIMES];
 
 			allowed = burst + (double)span_ms * ep->rate_count / ep->rate_period_ms;
 			MUST(i + 1 <= allowed + 1e-6, "%s: %u requests in %lld ms", ep->name, i + 1,
@@ -335,7 +357,8 @@ static void check_rate(struct sim_ep *ep)
 	ep->wire_times[ep->n_wire_times++ % WIRE_TIMES] = now_at_ms;
 }
 
-/* Those whose claim is valid: one that was lost counts no more, though its request may still be under way. */
+/* Those whose claim is valid: one that was lost counts no more, though its request may still be
+ * under way. */
 static unsigned count_requests(const struct sim_ep *ep)
 {
 	unsigned n = 0;
@@ -347,8 +370,8 @@ static unsigned count_requests(const struct sim_ep *ep)
 			const struct sim_request *r = &sim.actors[k].requests[i];
 			const struct sim_entry *e = &sim.entries[r->seq];
 
-			n += &sim.eps[e->ep] == ep && e->holder == sim.actors[k].birth && e->claim_no == r->claim_no &&
-			     !e->purged;
+			n += &sim.eps[e->ep] == ep && e->holder == sim.actors[k].birth &&
+			     e->claim_no == r->claim_no && !e->purged;
 		}
 	return n;
 }
@@ -356,9 +379,11 @@ static unsigned count_requests(const struct sim_ep *ep)
 /* What is promised of an endpoint is promised of requests, however long ago they were claimed. */
 static void check_wire(struct sim_ep *ep)
 {
-	MUST(!ep->paused && !ep->disabled, "%s is paused or disabled, and a request begins", ep->name);
+	MUST(!ep->paused && !ep->disabled, "%s is paused or disabled, and a request begins",
+	     ep->name);
 	MUST(ep->parked_until_ms <= sim_wall_ms(), "%s is parked, and a request begins", ep->name);
-	MUST(!ep->open || ep->probe_at_ms == 0, "the breaker of %s is open, and a request begins", ep->name);
+	MUST(!ep->open || ep->probe_at_ms == 0, "the breaker of %s is open, and a request begins",
+	     ep->name);
 	MUST(count_requests(ep) <= ep->in_flight, "%s: %u requests", ep->name, count_requests(ep));
 	check_rate(ep);
 }
@@ -391,9 +416,11 @@ void sim_model_started(struct sim_actor *a, struct sim_request *r)
 	MUST(e->holder == a->birth && sim_delivery(r->seq, &d) && d.state == RP_STATE_IN_FLIGHT &&
 		 d.slot == a->ob->me.slot && d.claim_no == e->claim_no,
 	     "entry %llu is sent by one who does not hold it", (unsigned long long)r->seq);
-	MUST(a->stood || sim.boot_ms - a->last_beat_boot_ms <= sim.lease_ms, "begun after the lease");
+	MUST(a->stood || sim.boot_ms - a->last_beat_boot_ms <= sim.lease_ms,
+	     "begun after the lease");
 	MUST(e->attempts > e->last_started, "attempt %u a second time", e->attempts);
-	MUST(e->expires_at_ms == 0 || sim_wall_ms() - 120000 < e->expires_at_ms, "sent after its end");
+	MUST(e->expires_at_ms == 0 || sim_wall_ms() - 120000 < e->expires_at_ms,
+	     "sent after its end");
 	check_wire(&sim.eps[e->ep]);
 	e->last_started = e->attempts;
 	expected = malloc(e->payload_bytes + 1);
@@ -404,7 +431,7 @@ void sim_model_started(struct sim_actor *a, struct sim_request *r)
 	free(expected);
 }
 
-/* --- losing ----------------------------------------------------------------------------------------------------------- */
+/* --- losing ------------------------------------------------------------------------------- */
 
 void sim_model_returned(const struct sim_actor *leaving)
 {
@@ -421,10 +448,11 @@ void sim_model_returned(const struct sim_actor *leaving)
 			i++;
 			continue;
 		}
-		MUST(holder == NULL || holder == leaving || sim.boot_ms - holder->last_beat_boot_ms > sim.lease_ms,
+		MUST(holder == NULL || holder == leaving ||
+			 sim.boot_ms - holder->last_beat_boot_ms > sim.lease_ms,
 		     "entry %llu was taken from a living sender", (unsigned long long)seq);
-		MUST(d.state == RP_STATE_WAITING || d.losses >= RP_LOSSES_MAX, "entry %llu was lost once too often",
-		     (unsigned long long)seq);
+		MUST(d.state == RP_STATE_WAITING || d.losses >= RP_LOSSES_MAX,
+		     "entry %llu was lost once too often", (unsigned long long)seq);
 		sim_note("lost", seq, d.losses);
 		e->losses++;
 		e->n_2xx_allowed++;
@@ -433,7 +461,7 @@ void sim_model_returned(const struct sim_actor *leaving)
 	}
 }
 
-/* --- operators -------------------------------------------------------------------------------------------------------- */
+/* --- operators ---------------------------------------------------------------------------- */
 
 void sim_model_changed(uint64_t seq, enum rp_change verb, enum rp_changed result)
 {
@@ -442,11 +470,12 @@ void sim_model_changed(uint64_t seq, enum rp_change verb, enum rp_changed result
 	sim_note("change", seq, (uint64_t)verb << 8 | (uint64_t)result);
 	switch (result) {
 	case RP_CHANGED_NOT_FOUND:
-		MUST(e->purged || (e->state != RP_STATE_HELD && e->holder == NOBODY), "entry %llu is not found",
-		     (unsigned long long)seq);
+		MUST(e->purged || (e->state != RP_STATE_HELD && e->holder == NOBODY),
+		     "entry %llu is not found", (unsigned long long)seq);
 		return;
 	case RP_CHANGED_SKIPPED_IN_FLIGHT:
-		MUST(e->holder != NOBODY, "entry %llu is in nobody's hands", (unsigned long long)seq);
+		MUST(e->holder != NOBODY, "entry %llu is in nobody's hands",
+		     (unsigned long long)seq);
 		return;
 	case RP_CHANGED_SKIPPED_STATE:
 		return;
@@ -482,7 +511,8 @@ void sim_model_endpoints_gone(void)
 
 		if (sim_endpoint_id(i) != 0)
 			continue;
-		MUST(!ep->paused && !ep->disabled && ep->n_held == 0, "%s went too early", ep->name);
+		MUST(!ep->paused && !ep->disabled && ep->n_held == 0, "%s went too early",
+		     ep->name);
 		ep->open = ep->settled_any = false;
 		ep->n_opened = ep->n_opened_before = 0;
 		ep->parked_until_ms = 0;
@@ -508,7 +538,8 @@ void sim_model_clock_stepped(int64_t by_ms)
 	for (i = 0; i < N_EPS; i++) {
 		struct sim_ep *ep = &sim.eps[i];
 
-		/* what lies further ahead than any pause is from before the step, and nobody waits for it */
+		/* what lies further ahead than any pause is from before the step, and nobody waits
+		 * for it */
 		ep->n_wire_times = 0;
 		if (ep->probe_at_ms > now_at_ms + RP_BREAKER_PAUSE_MAX_MS)
 			ep->probe_at_ms = INT64_MIN;
@@ -517,7 +548,7 @@ void sim_model_clock_stepped(int64_t by_ms)
 	}
 }
 
-/* --- checking --------------------------------------------------------------------------------------------------------- */
+/* --- checking ----------------------------------------------------------------------------- */
 
 static struct rp_ledger check_ledger(void)
 {
@@ -525,12 +556,14 @@ static struct rp_ledger check_ledger(void)
 	struct rp_error err;
 
 	sim_must(rp_outbox_ledger(sim.base, &l, &err), &err, "ledger");
-	MUST(l.accepted == l.waiting + l.in_flight + l.held + l.delivered + l.dead + l.purged, "the ledger");
+	MUST(l.accepted == l.waiting + l.in_flight + l.held + l.delivered + l.dead + l.purged,
+	     "the ledger");
 	MUST(l.accepted == sim.n_entries, "%llu accepted of %llu", (unsigned long long)l.accepted,
 	     (unsigned long long)sim.n_entries);
-	MUST(l.purged == sim.n_removed + sim.n_expired, "%llu purged of %llu", (unsigned long long)l.purged,
-	     (unsigned long long)(sim.n_removed + sim.n_expired));
-	MUST(l.in_flight == sim.n_held, "%llu in flight of %zu", (unsigned long long)l.in_flight, sim.n_held);
+	MUST(l.purged == sim.n_removed + sim.n_expired, "%llu purged of %llu",
+	     (unsigned long long)l.purged, (unsigned long long)(sim.n_removed + sim.n_expired));
+	MUST(l.in_flight == sim.n_held, "%llu in flight of %zu", (unsigned long long)l.in_flight,
+	     sim.n_held);
 	return l;
 }
 
@@ -553,21 +586,22 @@ static void check_entry(uint64_t seq, const struct sim_entry *e)
 
 	MUST(!there || !e->purged, "entry %llu was purged and is there", (unsigned long long)seq);
 	if (!there) {
-		MUST(e->purged || (e->holder == NOBODY && e->state != RP_STATE_HELD), "entry %llu is lost",
-		     (unsigned long long)seq);
+		MUST(e->purged || (e->holder == NOBODY && e->state != RP_STATE_HELD),
+		     "entry %llu is lost", (unsigned long long)seq);
 		return;
 	}
 	MUST(d.state == e->state || (e->state == RP_STATE_WAITING && d.state == RP_STATE_DEAD &&
 				     (d.cause == RP_CAUSE_EXPIRED || d.cause == RP_CAUSE_GONE)),
-	     "entry %llu is %s, cause %d; known as %s", (unsigned long long)seq, rp_state_name(d.state), d.cause,
-	     rp_state_name(e->state));
+	     "entry %llu is %s, cause %d; known as %s", (unsigned long long)seq,
+	     rp_state_name(d.state), d.cause, rp_state_name(e->state));
 	MUST(d.attempts == e->attempts && d.claim_no == e->claim_no && d.failures == e->failures,
-	     "entry %llu: attempts %u, claims %u, failures %u; known %u, %u, %u", (unsigned long long)seq, d.attempts,
-	     d.claim_no, d.failures, e->attempts, e->claim_no, e->failures);
-	MUST(d.state != RP_STATE_DELIVERED || e->n_2xx > 0, "entry %llu is delivered, and no receiver has it",
-	     (unsigned long long)seq);
-	MUST(e->n_2xx <= e->n_2xx_allowed, "entry %llu arrived %u times, %u are explained", (unsigned long long)seq,
-	     e->n_2xx, e->n_2xx_allowed);
+	     "entry %llu: attempts %u, claims %u, failures %u; known %u, %u, %u",
+	     (unsigned long long)seq, d.attempts, d.claim_no, d.failures, e->attempts, e->claim_no,
+	     e->failures);
+	MUST(d.state != RP_STATE_DELIVERED || e->n_2xx > 0,
+	     "entry %llu is delivered, and no receiver has it", (unsigned long long)seq);
+	MUST(e->n_2xx <= e->n_2xx_allowed, "entry %llu arrived %u times, %u are explained",
+	     (unsigned long long)seq, e->n_2xx, e->n_2xx_allowed);
 }
 
 void sim_check_all(void)
@@ -578,7 +612,8 @@ void sim_check_all(void)
 
 	sim.counts.verifies++;
 	sim_must(rp_outbox_verify(sim.base, problem, NULL, NULL, &counts, &err), &err, "verify");
-	MUST(counts.problems == 0, "verify found %llu problems", (unsigned long long)counts.problems);
+	MUST(counts.problems == 0, "verify found %llu problems",
+	     (unsigned long long)counts.problems);
 	for (seq = 1; seq <= sim.n_entries; seq++)
 		check_entry(seq, &sim.entries[seq]);
 }
@@ -590,8 +625,8 @@ void sim_check_drained(void)
 
 	sim_check_all();
 	MUST(l.waiting == 0 && l.in_flight == 0 && l.held == 0,
-	     "faults have stopped, and %llu wait, %llu are in flight", (unsigned long long)l.waiting,
-	     (unsigned long long)l.in_flight);
+	     "faults have stopped, and %llu wait, %llu are in flight",
+	     (unsigned long long)l.waiting, (unsigned long long)l.in_flight);
 	for (seq = 1; seq <= sim.n_entries; seq++)
 		if (sim.entries[seq].n_2xx > 1)
 			sim.counts.duplicates += sim.entries[seq].n_2xx - 1;

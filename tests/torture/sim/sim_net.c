@@ -1,4 +1,5 @@
-/* Receivers: each has a mood, which changes. What a request will come to is decided when it begins. */
+/* Receivers: each has a mood, which changes. What a request will come to is decided when it
+ * begins. */
 #include "sim.h"
 
 #include <stddef.h>
@@ -19,7 +20,8 @@ static const char *header(const struct rp_request *r, const char *name)
 	return "";
 }
 
-/* Which of its moods' answers it gives, and after how long. `reached` requests were taken by the receiver. */
+/* Which of its moods' answers it gives, and after how long. `reached` requests were taken by the
+ * receiver. */
 static void decide(const struct sim_ep *ep, struct sim_request *r)
 {
 	struct rp_outcome *o = &r->outcome;
@@ -39,7 +41,9 @@ static void decide(const struct sim_ep *ep, struct sim_request *r)
 		o->http_status = sim_chance(50) ? 429 : 503;
 		if (sim_chance(60))
 			o->retry_after_ms =
-			    (int64_t)(1 + sim_below((uint64_t)(sim_chance(90) ? 60000 : RETRY_AFTER_MAX_MS)));
+			    (int64_t)(1 +
+				      sim_below(
+					  (uint64_t)(sim_chance(90) ? 60000 : RETRY_AFTER_MAX_MS)));
 		break;
 	case MOOD_FAILS:
 		o->cause = RP_CAUSE_HTTP;
@@ -96,7 +100,8 @@ static void expect_retry(const struct sim_actor *a, const struct sim_request *r)
 	e->told = e->attempts;
 	e->told_gone = r->outcome.http_status == 410;
 	e->decided_from_ms =
-	    a->step_at_ms + (r->outcome.retry_after_ms > wait_ms ? r->outcome.retry_after_ms : wait_ms);
+	    a->step_at_ms +
+	    (r->outcome.retry_after_ms > wait_ms ? r->outcome.retry_after_ms : wait_ms);
 	e->decided_to_ms = e->decided_from_ms + wait_ms / 5 + sim_wall_ms() - a->step_at_ms;
 }
 
@@ -109,7 +114,8 @@ static void lack(struct sim_request *r)
 	sim_note("lack", r->seq, (uint64_t)r->outcome.lack);
 }
 
-static enum rp_err start(struct rp_transport *t, const struct rp_request *request, struct rp_error *err)
+static enum rp_err start(struct rp_transport *t, const struct rp_request *request,
+			 struct rp_error *err)
 {
 	struct sim_actor *a = actor_of(t);
 	struct sim_request *r;
@@ -126,20 +132,23 @@ static enum rp_err start(struct rp_transport *t, const struct rp_request *reques
 	memset(r, 0, sizeof *r);
 	r->request = request;
 	r->seq = rp_id_seq(id);
-	MUST(r->seq > 0 && r->seq <= sim.n_entries && memcmp(id, sim.entries[r->seq].id, RP_ID_BYTES) == 0,
+	MUST(r->seq > 0 && r->seq <= sim.n_entries &&
+		 memcmp(id, sim.entries[r->seq].id, RP_ID_BYTES) == 0,
 	     "a request with the id of no entry");
 	r->claim_no = sim.entries[r->seq].claim_no;
 	ep = &sim.eps[sim.entries[r->seq].ep];
-	MUST(strncmp(request->url, ep->url, strlen(ep->url)) == 0, "to another receiver: %s", request->url);
+	MUST(strncmp(request->url, ep->url, strlen(ep->url)) == 0, "to another receiver: %s",
+	     request->url);
 	MUST(!ep->is_signed || header(request, "webhook-signature")[0] != '\0', "unsigned");
-	MUST(strtoull(header(request, "runpost-attempt"), NULL, 10) == sim.entries[r->seq].attempts, "attempt %s of %u",
-	     header(request, "runpost-attempt"), sim.entries[r->seq].attempts);
+	MUST(strtoull(header(request, "runpost-attempt"), NULL, 10) == sim.entries[r->seq].attempts,
+	     "attempt %s of %u", header(request, "runpost-attempt"), sim.entries[r->seq].attempts);
 	r->base_ms = ep->base_ms;
 	r->cap_ms = ep->cap_ms;
 	r->factor = ep->factor;
 	r->n_schedule = ep->n_schedule;
 	memcpy(r->schedule_ms, ep->schedule_ms, sizeof r->schedule_ms);
-	/* It is given back, and nothing was begun; with nothing else under way the sender would end. */
+	/* It is given back, and nothing was begun; with nothing else under way the sender would
+	 * end. */
 	if (sim.faults && a->n_requests > 1 && sim_below(500) == 0) {
 		a->n_requests--;
 		return rp_fail(err, RP_ERR_NOMEM, "no memory for another request");
@@ -170,7 +179,8 @@ static void reaches(const struct sim_request *r)
 		e->n_2xx_allowed++; /* nobody could know */
 }
 
-static void tell(struct sim_actor *a, size_t i, void (*done)(void *arg, void *owner, const struct rp_outcome *outcome),
+static void tell(struct sim_actor *a, size_t i,
+		 void (*done)(void *arg, void *owner, const struct rp_outcome *outcome),
 		 void *done_arg)
 {
 	struct sim_request r = a->requests[i];
@@ -183,7 +193,8 @@ static void tell(struct sim_actor *a, size_t i, void (*done)(void *arg, void *ow
 	done(done_arg, r.request->owner, &r.outcome);
 }
 
-static void run(struct rp_transport *t, void (*done)(void *arg, void *owner, const struct rp_outcome *outcome),
+static void run(struct rp_transport *t,
+		void (*done)(void *arg, void *owner, const struct rp_outcome *outcome),
 		void *done_arg)
 {
 	struct sim_actor *a = actor_of(t);

@@ -1,5 +1,6 @@
-/* The door between the sender and the store: the linker leads the sender's calls here (--wrap). The real function does
- * the work; around it a crash may come, and the model is told what was committed. */
+/* The door between the sender and the store: the linker leads the sender's calls here (--wrap).
+ * The real function does the work; around it a crash may come, and the model is told what was
+ * committed. */
 #include "sim.h"
 
 #include <stdarg.h>
@@ -90,12 +91,13 @@ static void commit_takes_time(void)
 		sim.boot_ms += (int64_t)sim_below(20);
 }
 
-#define WRAP(type, name, ...)                                                                                          \
-	type __real_##name(__VA_ARGS__);                                                                               \
-	type __wrap_##name(__VA_ARGS__);                                                                               \
+#define WRAP(type, name, ...)                                                                      \
+	type __real_##name(__VA_ARGS__);                                                           \
+	type __wrap_##name(__VA_ARGS__);                                                           \
 	type __wrap_##name(__VA_ARGS__)
 
-WRAP(enum rp_err, rp_outbox_turn, struct rp_outbox *ob, int64_t now_at_ms, struct rp_turn *turn, struct rp_error *err)
+WRAP(enum rp_err, rp_outbox_turn, struct rp_outbox *ob, int64_t now_at_ms, struct rp_turn *turn,
+     struct rp_error *err)
 {
 	struct sim_actor *a = actor_of(ob);
 	enum rp_err e;
@@ -113,8 +115,8 @@ WRAP(enum rp_err, rp_outbox_turn, struct rp_outbox *ob, int64_t now_at_ms, struc
 	return dies_after(a, "crash after a turn") ? gone(err) : e;
 }
 
-enum rp_err __real_rp_outbox_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms, int64_t lease_ms,
-				  size_t *n_returned, struct rp_error *err);
+enum rp_err __real_rp_outbox_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms,
+				  int64_t lease_ms, size_t *n_returned, struct rp_error *err);
 
 /* It stands still just before, for longer than its lease, and somebody notices. */
 static void stand_before_fetch(struct sim_actor *a)
@@ -126,12 +128,14 @@ static void stand_before_fetch(struct sim_actor *a)
 	sim.counts.stands++;
 	sim_note("stand before a fetch", (uint64_t)a->birth, 0);
 	a->stood = true;
-	sim_must(__real_rp_outbox_reap(sim.base, sim_wall_ms(), sim.boot_ms, sim.lease_ms, &n, &err), &err, "reap");
+	sim_must(
+	    __real_rp_outbox_reap(sim.base, sim_wall_ms(), sim.boot_ms, sim.lease_ms, &n, &err),
+	    &err, "reap");
 	sim_model_returned(NULL);
 }
 
-WRAP(enum rp_err, rp_outbox_fetch, struct rp_outbox *ob, const struct rp_claim *claim, struct rp_dispatch *out,
-     struct rp_error *err)
+WRAP(enum rp_err, rp_outbox_fetch, struct rp_outbox *ob, const struct rp_claim *claim,
+     struct rp_dispatch *out, struct rp_error *err)
 {
 	struct sim_actor *a = actor_of(ob);
 	enum rp_err e;
@@ -141,12 +145,13 @@ WRAP(enum rp_err, rp_outbox_fetch, struct rp_outbox *ob, const struct rp_claim *
 	if (sim.faults && sim_below(400) == 0)
 		stand_before_fetch(a);
 	e = __real_rp_outbox_fetch(ob, claim, out, err);
-	MUST(e == RP_OK || e == RP_ERR_STALE, "fetch of %llu: %s", (unsigned long long)claim->seq, err->text);
+	MUST(e == RP_OK || e == RP_ERR_STALE, "fetch of %llu: %s", (unsigned long long)claim->seq,
+	     err->text);
 	return dies_after(a, "crash after a fetch") ? gone(err) : e;
 }
 
-WRAP(enum rp_err, rp_outbox_reap, struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms, int64_t lease_ms,
-     size_t *n_returned, struct rp_error *err)
+WRAP(enum rp_err, rp_outbox_reap, struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms,
+     int64_t lease_ms, size_t *n_returned, struct rp_error *err)
 {
 	struct sim_actor *a = actor_of(ob);
 	enum rp_err e;
@@ -161,8 +166,9 @@ WRAP(enum rp_err, rp_outbox_reap, struct rp_outbox *ob, int64_t now_at_ms, int64
 	return dies_after(a, "crash after a reap") ? gone(err) : e;
 }
 
-WRAP(enum rp_err, rp_outbox_expire, struct rp_outbox *ob, int64_t now_at_ms, int64_t keep_delivered_ms,
-     int64_t keep_dead_ms, size_t max, size_t *n_removed, struct rp_error *err)
+WRAP(enum rp_err, rp_outbox_expire, struct rp_outbox *ob, int64_t now_at_ms,
+     int64_t keep_delivered_ms, int64_t keep_dead_ms, size_t max, size_t *n_removed,
+     struct rp_error *err)
 {
 	struct sim_actor *a = actor_of(ob);
 	enum rp_err e;
@@ -170,7 +176,8 @@ WRAP(enum rp_err, rp_outbox_expire, struct rp_outbox *ob, int64_t now_at_ms, int
 	*n_removed = 0;
 	if (dies_before(a, "crash before an expire"))
 		return gone(err);
-	e = __real_rp_outbox_expire(ob, now_at_ms, keep_delivered_ms, keep_dead_ms, max, n_removed, err);
+	e = __real_rp_outbox_expire(ob, now_at_ms, keep_delivered_ms, keep_dead_ms, max, n_removed,
+				    err);
 	sim_must(e, err, "expire");
 	sim.n_expired += *n_removed;
 	if (*n_removed > 0)
@@ -178,8 +185,8 @@ WRAP(enum rp_err, rp_outbox_expire, struct rp_outbox *ob, int64_t now_at_ms, int
 	return dies_after(a, "crash after an expire") ? gone(err) : e;
 }
 
-WRAP(enum rp_err, rp_outbox_join, struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms, struct rp_sender_id *out,
-     struct rp_error *err)
+WRAP(enum rp_err, rp_outbox_join, struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms,
+     struct rp_sender_id *out, struct rp_error *err)
 {
 	enum rp_err e;
 
@@ -204,7 +211,8 @@ WRAP(enum rp_err, rp_outbox_leave, struct rp_outbox *ob, int64_t now_at_ms, stru
 	return e;
 }
 
-WRAP(enum rp_err, rp_outbox_look_again, struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err)
+WRAP(enum rp_err, rp_outbox_look_again, struct rp_outbox *ob, int64_t now_at_ms,
+     struct rp_error *err)
 {
 	struct sim_actor *a = actor_of(ob);
 	enum rp_err e;
@@ -227,15 +235,16 @@ WRAP(enum rp_err, rp_outbox_next_look, struct rp_outbox *ob, int64_t *at_ms, str
 	return RP_OK;
 }
 
-WRAP(enum rp_err, rp_outbox_ledger, struct rp_outbox *ob, struct rp_ledger *out, struct rp_error *err)
+WRAP(enum rp_err, rp_outbox_ledger, struct rp_outbox *ob, struct rp_ledger *out,
+     struct rp_error *err)
 {
 	if (dies_before(actor_of(ob), "crash before counting"))
 		return gone(err);
 	return __real_rp_outbox_ledger(ob, out, err);
 }
 
-WRAP(enum rp_err, rp_outbox_endpoint_name, struct rp_outbox *ob, uint64_t endpoint, struct rp_buf *out,
-     struct rp_error *err)
+WRAP(enum rp_err, rp_outbox_endpoint_name, struct rp_outbox *ob, uint64_t endpoint,
+     struct rp_buf *out, struct rp_error *err)
 {
 	if (dies_before(actor_of(ob), "crash before a name"))
 		return gone(err);

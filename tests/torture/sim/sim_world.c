@@ -13,7 +13,7 @@
 #define VERIFY_MS (20 * 60000)
 #define QUIET_MS INT64_C(60000) /* of nothing to do for anybody before the end is asked for */
 
-/* --- chance and time ------------------------------------------------------------------------------------------------ */
+/* --- chance and time ---------------------------------------------------------------------- */
 
 uint64_t sim_random(void)
 {
@@ -65,8 +65,8 @@ void sim_note(const char *what, uint64_t a, uint64_t b)
 	for (i = 0; i < sizeof facts; i++)
 		sim.trace = (sim.trace ^ p[i]) * UINT64_C(1099511628211);
 	if (sim.verbose)
-		printf("  %13lld %s %llu %llu\n", (long long)sim.boot_ms, what, (unsigned long long)a,
-		       (unsigned long long)b);
+		printf("  %13lld %s %llu %llu\n", (long long)sim.boot_ms, what,
+		       (unsigned long long)a, (unsigned long long)b);
 }
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
@@ -85,8 +85,8 @@ void sim_broken(const char *file, int line, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	printf("seed %llu, %lld ms: %s:%d: %s\n", (unsigned long long)sim.seed, (long long)sim.boot_ms, file, line,
-	       text);
+	printf("seed %llu, %lld ms: %s:%d: %s\n", (unsigned long long)sim.seed,
+	       (long long)sim.boot_ms, file, line, text);
 	fflush(stdout);
 	if (sim.dir[0] != '\0')
 		nftw(sim.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
@@ -98,7 +98,7 @@ void sim_must(enum rp_err e, const struct rp_error *err, const char *what)
 	MUST(e == RP_OK, "%s: %s: %s", what, rp_err_name(e), err->text);
 }
 
-/* --- configuration --------------------------------------------------------------------------------------------------- */
+/* --- configuration ------------------------------------------------------------------------ */
 
 static void draw_retries(struct sim_ep *ep)
 {
@@ -147,11 +147,13 @@ static void write_endpoint(unsigned i, struct rp_buf *out)
 	unsigned k;
 
 	rp_buf_printf(out,
-		      "[endpoint \"e%u\"]\nurl = %s\nin_flight = %u\ntimeout = %" PRId64 "ms\nconnect_timeout = 1s\n",
+		      "[endpoint \"e%u\"]\nurl = %s\nin_flight = %u\ntimeout = %" PRId64
+		      "ms\nconnect_timeout = 1s\n",
 		      i, ep->url, ep->in_flight, ep->timeout_ms);
 	rp_buf_printf(out, "breaker = %s\n", ep->breaker ? "on" : "off");
 	if (ep->rate_count > 0)
-		rp_buf_printf(out, "rate = %u/%s\n", ep->rate_count, ep->rate_period_ms == 1000 ? "s" : "m");
+		rp_buf_printf(out, "rate = %u/%s\n", ep->rate_count,
+			      ep->rate_period_ms == 1000 ? "s" : "m");
 	if (ep->n_schedule > 0) {
 		rp_buf_add_text(out, "retry_schedule =");
 		for (k = 0; k < ep->n_schedule; k++)
@@ -159,7 +161,8 @@ static void write_endpoint(unsigned i, struct rp_buf *out)
 		rp_buf_add_char(out, '\n');
 	} else {
 		rp_buf_printf(out,
-			      "retry_base = %" PRId64 "ms\nretry_factor = %u\nretry_cap = %" PRId64 "ms\n"
+			      "retry_base = %" PRId64 "ms\nretry_factor = %u\nretry_cap = %" PRId64
+			      "ms\n"
 			      "retry_attempts = %u\n",
 			      ep->base_ms, ep->factor, ep->cap_ms, ep->attempts);
 	}
@@ -174,7 +177,8 @@ static void draw_key(void)
 
 	if (sim.faults && sim_chance(40))
 		snprintf(key + strlen(key), 100, " not-after=%s",
-			 rp_time_format(sim_wall_ms() + (int64_t)sim_below(2 * HOUR_MS) - HOUR_MS / 2, at));
+			 rp_time_format(
+			     sim_wall_ms() + (int64_t)sim_below(2 * HOUR_MS) - HOUR_MS / 2, at));
 	setenv("SIM_KEY", key, 1);
 }
 
@@ -187,14 +191,16 @@ static struct rp_settings *make_settings(void)
 
 	MUST(s != NULL, "out of memory");
 	rp_buf_printf(&text,
-		      "[outbox]\nkeep_delivered = %" PRId64 "ms\nkeep_dead = %" PRId64 "ms\n[sender]\nlease = %" PRId64
-		      "ms\nstop_grace = 20s\n",
+		      "[outbox]\nkeep_delivered = %" PRId64 "ms\nkeep_dead = %" PRId64
+		      "ms\n[sender]\nlease = %" PRId64 "ms\nstop_grace = 20s\n",
 		      sim.keep_ms, 2 * sim.keep_ms, sim.lease_ms);
 	for (i = 0; i < N_EPS; i++)
 		write_endpoint(i, &text);
 	draw_key();
 	rp_config_init(&s->config);
-	sim_must(rp_config_parse(&s->config, "sim.conf", (struct rp_span){text.data, text.len}, &err), &err, "config");
+	sim_must(
+	    rp_config_parse(&s->config, "sim.conf", (struct rp_span){text.data, text.len}, &err),
+	    &err, "config");
 	sim_must(rp_settings_load_secrets(s, &err), &err, "secrets");
 	rp_buf_release(&text);
 	return s;
@@ -226,7 +232,7 @@ static void reload(void)
 		sim.eps[i].parked_until_ms = 0;
 }
 
-/* --- senders ---------------------------------------------------------------------------------------------------------- */
+/* --- senders ------------------------------------------------------------------------------ */
 
 static void bury(struct sim_actor *a)
 {
@@ -242,7 +248,8 @@ static void bury(struct sim_actor *a)
 
 static void give_birth(struct sim_actor *a)
 {
-	struct rp_sender_options o = {.transport = &a->transport, .settings = sim.settings, .sys = &sim_sys};
+	struct rp_sender_options o = {
+	    .transport = &a->transport, .settings = sim.settings, .sys = &sim_sys};
 	struct rp_error err = {.text = ""};
 	enum rp_err e;
 
@@ -323,7 +330,7 @@ static int64_t goes_on_at(const struct sim_actor *a)
 	return at_ms > a->standing_until_boot_ms ? at_ms : a->standing_until_boot_ms;
 }
 
-/* --- what comes in ---------------------------------------------------------------------------------------------------- */
+/* --- what comes in ------------------------------------------------------------------------ */
 
 enum { BATCH_MAX = 24 };
 
@@ -346,8 +353,10 @@ static void draw_incoming(struct incoming *in)
 	if (sim_chance(10))
 		e->due_at_ms = sim_wall_ms() + (int64_t)sim_below(HOUR_MS);
 	if (sim_chance(10))
-		e->expires_at_ms = (e->due_at_ms != 0 ? e->due_at_ms : sim_wall_ms()) + 1 + (int64_t)sim_below(HOUR_MS);
-	snprintf(in->url, sizeof in->url, "%s?t=%x", sim.eps[e->ep].url, (unsigned)sim_below(1000000));
+		e->expires_at_ms = (e->due_at_ms != 0 ? e->due_at_ms : sim_wall_ms()) + 1 +
+				   (int64_t)sim_below(HOUR_MS);
+	snprintf(in->url, sizeof in->url, "%s?t=%x", sim.eps[e->ep].url,
+		 (unsigned)sim_below(1000000));
 	if (e->order != 0)
 		snprintf(in->order, sizeof in->order, "order %u", e->order);
 	in->dedupe_key[0] = 'i';
@@ -368,7 +377,8 @@ static void append(const struct incoming *in, size_t n, struct rp_appended *got)
 		entries[i].endpoint = rp_span_of(sim.eps[in[i].e.ep].name);
 		entries[i].url = rp_span_of(in[i].url);
 		entries[i].order_by = rp_span_of(in[i].order);
-		entries[i].dedupe_key = (struct rp_span){(const char *)in[i].dedupe_key, sizeof in[i].dedupe_key};
+		entries[i].dedupe_key =
+		    (struct rp_span){(const char *)in[i].dedupe_key, sizeof in[i].dedupe_key};
 		entries[i].payload = (struct rp_span){in[i].payload, in[i].e.payload_bytes};
 		entries[i].not_before_at_ms = in[i].e.due_at_ms;
 		entries[i].expires_at_ms = in[i].e.expires_at_ms;
@@ -396,14 +406,14 @@ static void ingest(void)
 		for (i = 0; i < n; i++)
 			MUST(again[i].duplicate && again[i].seq == got[i].seq &&
 				 memcmp(again[i].id, got[i].id, RP_ID_BYTES) == 0,
-			     "sent again, and entry %llu became %llu", (unsigned long long)got[i].seq,
-			     (unsigned long long)again[i].seq);
+			     "sent again, and entry %llu became %llu",
+			     (unsigned long long)got[i].seq, (unsigned long long)again[i].seq);
 	}
 	for (i = 0; i < n; i++)
 		free(in[i].payload);
 }
 
-/* --- operators -------------------------------------------------------------------------------------------------------- */
+/* --- operators ---------------------------------------------------------------------------- */
 
 static void change_some(enum rp_change verb)
 {
@@ -423,7 +433,8 @@ static void change_some(enum rp_change verb)
 		if (i < n)
 			break;
 	}
-	sim_must(rp_outbox_change(sim.base, sim_wall_ms(), verb, 0, seqs, n, results, &err), &err, "change");
+	sim_must(rp_outbox_change(sim.base, sim_wall_ms(), verb, 0, seqs, n, results, &err), &err,
+		 "change");
 	for (i = 0; i < n; i++)
 		sim_model_changed(seqs[i], verb, results[i]);
 	if (verb == RP_CHANGE_PURGE)
@@ -448,8 +459,8 @@ static void pause_endpoint(unsigned ep, bool pause)
 	}
 }
 
-/* Mostly one of which something is claimed ahead of its request, if there is one, and then it is paused: that is what a
- * pause has to stop. */
+/* Mostly one of which something is claimed ahead of its request, if there is one, and then it is
+ * paused: that is what a pause has to stop. */
 static void pause_some(void)
 {
 	size_t from = sim.n_held > 0 ? (size_t)sim_below(sim.n_held) : 0, i;
@@ -467,8 +478,9 @@ static void pause_some(void)
 
 static void operate(void)
 {
-	static const enum rp_change verbs[] = {RP_CHANGE_REPLAY,  RP_CHANGE_REPLAY,  RP_CHANGE_HOLD,
-					       RP_CHANGE_RELEASE, RP_CHANGE_RELEASE, RP_CHANGE_PURGE};
+	static const enum rp_change verbs[] = {RP_CHANGE_REPLAY,  RP_CHANGE_REPLAY,
+					       RP_CHANGE_HOLD,    RP_CHANGE_RELEASE,
+					       RP_CHANGE_RELEASE, RP_CHANGE_PURGE};
 
 	sim.counts.operator_deeds++;
 	if (sim_chance(55))
@@ -477,7 +489,7 @@ static void operate(void)
 		pause_some();
 }
 
-/* --- fate ------------------------------------------------------------------------------------------------------------- */
+/* --- fate --------------------------------------------------------------------------------- */
 
 static struct sim_actor *some_actor(bool alive)
 {
@@ -502,7 +514,8 @@ static void stand_still(void)
 
 static void step_clock(void)
 {
-	int64_t by_ms = sim_chance(50) ? (int64_t)sim_below(2 * HOUR_MS) : -(int64_t)sim_below(HOUR_MS / 2);
+	int64_t by_ms =
+	    sim_chance(50) ? (int64_t)sim_below(2 * HOUR_MS) : -(int64_t)sim_below(HOUR_MS / 2);
 
 	if (sim_chance(5))
 		by_ms = (int64_t)sim_below(10 * 24 * HOUR_MS);
@@ -544,7 +557,9 @@ static void change_mood(void)
 {
 	unsigned ep = (unsigned)sim_below(N_EPS);
 
-	sim.eps[ep].mood = sim_chance(45) ? MOOD_WELL : (enum sim_mood)sim_below(sim_chance(20) ? N_MOODS : MOOD_GONE);
+	sim.eps[ep].mood = sim_chance(45)
+			       ? MOOD_WELL
+			       : (enum sim_mood)sim_below(sim_chance(20) ? N_MOODS : MOOD_GONE);
 	sim_note("mood", ep, (uint64_t)sim.eps[ep].mood);
 }
 
@@ -559,18 +574,21 @@ static struct {
 	int64_t mean_ms;
 	int64_t next_boot_ms;
 } fates[] = {
-    {ingest, 3000, 0},     {change_mood, 120000, 0}, {operate, 20000, 0},      {plan_crash, 90000, 0},
-    {start_one, 40000, 0}, {stop_one, 400000, 0},    {stand_still, 300000, 0}, {step_clock, 1500000, 0},
-    {reload, 600000, 0},   {verify, VERIFY_MS, 0},
+    {ingest, 3000, 0},        {change_mood, 120000, 0}, {operate, 20000, 0},
+    {plan_crash, 90000, 0},   {start_one, 40000, 0},    {stop_one, 400000, 0},
+    {stand_still, 300000, 0}, {step_clock, 1500000, 0}, {reload, 600000, 0},
+    {verify, VERIFY_MS, 0},
 };
 enum { N_FATES = sizeof fates / sizeof fates[0] };
 
-/* --- the whole -------------------------------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------------- */
 
 static void set_up(uint64_t seed, const char *root)
 {
-	struct rp_outbox_options o = {
-	    .create = true, .map_bytes = UINT64_C(1) << 30, .disk_reserve_bytes = 1, .sys = &sim_sys};
+	struct rp_outbox_options o = {.create = true,
+				      .map_bytes = UINT64_C(1) << 30,
+				      .disk_reserve_bytes = 1,
+				      .sys = &sim_sys};
 	struct rp_error err;
 	unsigned i;
 
@@ -624,7 +642,8 @@ static bool happen(int64_t until_boot_ms)
 		step(&sim.actors[who]);
 	} else {
 		fates[who - SENDERS_MAX].happen();
-		fates[who - SENDERS_MAX].next_boot_ms = sim.boot_ms + sim_about_ms(fates[who - SENDERS_MAX].mean_ms);
+		fates[who - SENDERS_MAX].next_boot_ms =
+		    sim.boot_ms + sim_about_ms(fates[who - SENDERS_MAX].mean_ms);
 		sim_check_step();
 	}
 	hear_bells();
@@ -640,8 +659,9 @@ static void release_all(void)
 	for (seq = 1; seq <= sim.n_entries; seq++) {
 		if (sim.entries[seq].state != RP_STATE_HELD || sim.entries[seq].purged)
 			continue;
-		sim_must(rp_outbox_change(sim.base, sim_wall_ms(), RP_CHANGE_RELEASE, 0, &seq, 1, &result, &err), &err,
-			 "release");
+		sim_must(rp_outbox_change(sim.base, sim_wall_ms(), RP_CHANGE_RELEASE, 0, &seq, 1,
+					  &result, &err),
+			 &err, "release");
 		sim_model_changed(seq, RP_CHANGE_RELEASE, result);
 	}
 }
@@ -667,7 +687,8 @@ static void stop_faults(void)
 		start_one();
 }
 
-/* Within the longest wait anybody may have planned, what the clock was set back, and what the slowest rate needs. */
+/* Within the longest wait anybody may have planned, what the clock was set back, and what the
+ * slowest rate needs. */
 static void drain(void)
 {
 	int64_t latest_boot_ms = sim.boot_ms + sim.back_ms + 4 * HOUR_MS + RETRY_AFTER_MAX_MS;
@@ -675,7 +696,8 @@ static void drain(void)
 	struct rp_error err;
 
 	do {
-		MUST(happen(latest_boot_ms), "faults have stopped for %lld hours, and it is not drained",
+		MUST(happen(latest_boot_ms),
+		     "faults have stopped for %lld hours, and it is not drained",
 		     (long long)((4 * HOUR_MS + sim.back_ms) / HOUR_MS));
 		if (some_actor(true) == NULL)
 			start_one();

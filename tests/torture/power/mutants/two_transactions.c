@@ -1,4 +1,5 @@
-/* Mutant: a change of state is made in two transactions, the entry and its endpoint in one, the ledger in another. */
+/* Mutant: a change of state is made in two transactions, the entry and its endpoint in one, the
+ * ledger in another. */
 #include "store/store_int.h"
 
 enum rp_err __real_rp_ep_flush(struct rp_txn *t, struct rp_error *err);
@@ -13,5 +14,7 @@ enum rp_err __wrap_rp_ep_flush(struct rp_txn *t, struct rp_error *err)
 	t->mdb = NULL;
 	memset(t->at, 0, sizeof t->at); /* LMDB closed them */
 	memset(t->at_end, 0, sizeof t->at_end);
-	return e == RP_OK ? rp_db_fail(t->ob, mdb_txn_begin(t->ob->env, NULL, 0, &t->mdb), "begin", err) : e;
+	return e == RP_OK
+		   ? rp_db_fail(t->ob, mdb_txn_begin(t->ob->env, NULL, 0, &t->mdb), "begin", err)
+		   : e;
 }
