@@ -24,17 +24,19 @@ WARN += -Werror
 endif
 HARDEN = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 CFLAGS ?= -O2 -g
-CPPFLAGS += -D_GNU_SOURCE -DRP_VERSION='"$(VERSION)"' -Iinclude -Isrc $(PKG_CFLAGS)
+CPPFLAGS += -D_GNU_SOURCE -DRP_VERSION='"$(VERSION)"' -Iinclude -Isrc -Itools $(PKG_CFLAGS)
 ALL_CFLAGS = -std=c11 $(WARN) $(HARDEN) $(CFLAGS) $(SANITIZE) -MMD -MP
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(SANITIZE)
 
-LIB_SRC := $(sort $(wildcard src/base/*.c src/core/*.c src/store/*.c src/work/*.c src/api/*.c))
+CMD_SRC := $(sort $(shell find src/cmd -name '*.c'))
+LIB_SRC := $(filter-out $(CMD_SRC),$(sort $(shell find src -name '*.c')))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
+CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/obj/%.o)
 LIB := $(BUILD)/librunpost.a
 
-UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
-UNIT_HELP_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(UNIT_SRC),$(sort $(wildcard tests/unit/*.c))))
-UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
+UNIT_SRC := $(sort $(shell find tests/unit -name 'test_*.c'))
+UNIT_HELP_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/unit/*.c)))
+UNIT_BIN := $(addprefix $(BUILD)/tests/,$(basename $(notdir $(UNIT_SRC))))
 # Unit tests of these modules need the store or the network library; all others link without LMDB and libcurl, so that a
 # leak of either into base or core is a link error.
 UNIT_FULL := $(BUILD)/tests/test_outbox% $(BUILD)/tests/test_http% $(BUILD)/tests/test_sender% \
@@ -42,7 +44,7 @@ UNIT_FULL := $(BUILD)/tests/test_outbox% $(BUILD)/tests/test_http% $(BUILD)/test
              $(BUILD)/tests/test_ctl%
 
 SINK_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tools/sink/*.c)))
-CTL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tools/ctl/*.c)))
+CTL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(shell find tools/ctl -name '*.c')))
 BENCH_BIN := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 
 PROGRAMS := $(BUILD)/runpost $(BUILD)/runpostctl $(BUILD)/runpost-sink
@@ -63,7 +65,7 @@ $(LIB): $(LIB_OBJ)
 	$(call say,AR,$@)
 	$(Q)$(AR) rcs $@ $^
 
-$(BUILD)/runpost: $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard src/*.c))) $(LIB)
+$(BUILD)/runpost: $(CMD_OBJ) $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_HTTP) $(LIBS_STORE) $(LIBS_CORE)
 
@@ -83,11 +85,15 @@ CTL_TESTS := $(filter $(BUILD)/tests/test_ctl_% $(BUILD)/tests/test_selector $(B
 $(CTL_TESTS): PARTS = $(filter-out %/main.o,$(CTL_OBJ))
 $(CTL_TESTS): $(CTL_OBJ)
 
-$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_HELP_OBJ) $(LIB)
-	@mkdir -p $(@D)
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $< $(if $(filter $(UNIT_FULL),$@),$(UNIT_HELP_OBJ)) $(PARTS) $(LIB) -o $@ $(LIBS_CHECK) \
-		$(if $(filter $(UNIT_FULL),$@),$(LIBS_HTTP) $(LIBS_STORE)) $(LIBS_CORE)
+# A test lies in the folder of what it tests; its program does not.
+define unit_program
+$(BUILD)/tests/$(basename $(notdir $(1))): $(1:%.c=$(BUILD)/obj/%.o) $(UNIT_HELP_OBJ) $(LIB)
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) $$< $$(if $$(filter $$(UNIT_FULL),$$@),$$(UNIT_HELP_OBJ)) $$(PARTS) $$(LIB) -o $$@ \
+		$$(LIBS_CHECK) $$(if $$(filter $$(UNIT_FULL),$$@),$$(LIBS_HTTP) $$(LIBS_STORE)) $$(LIBS_CORE)
+endef
+$(foreach source,$(UNIT_SRC),$(eval $(call unit_program,$(source))))
 
 # Fuzz targets: run over their corpora among the tests; with libFuzzer, which brings a main of its own, by `make fuzz`.
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -96,7 +102,7 @@ FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzzers/%)
 FUZZ_SINK := %/fuzz_request
 FUZZ_CTL := %/fuzz_selector %/fuzz_import
 fuzz_parts = $(if $(filter $(FUZZ_SINK),$@),$(filter-out %/main.o,$(SINK_OBJ)),$(if $(filter $(FUZZ_CTL),$@),$(filter-out %/main.o,$(CTL_OBJ))))
-$(BUILD)/obj/tests/fuzz/%.o: CPPFLAGS += -Itools/ctl -Itools/sink
+$(BUILD)/obj/tests/unit/%.o: CPPFLAGS += -Itests
 
 $(FUZZ_BIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_main.o $(SINK_OBJ) $(CTL_OBJ) $(LIB)
 	@mkdir -p $(@D)
@@ -158,7 +164,7 @@ $(BUILD)/torture/%.so: tests/torture/%.c
 TORTURE_MUTANTS := $(patsubst tests/%.c,$(BUILD)/%,$(sort $(wildcard tests/torture/*/mutants/*.c)))
 TORTURE_CTL_MUTANTS := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/torture/*/mutants/ctl_*.c))
 $(TORTURE_CTL_MUTANTS): $(CTL_OBJ)
-$(filter-out $(TORTURE_CTL_MUTANTS),$(TORTURE_MUTANTS)): $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard src/*.c)))
+$(filter-out $(TORTURE_CTL_MUTANTS),$(TORTURE_MUTANTS)): $(CMD_OBJ)
 $(TORTURE_MUTANTS): $(BUILD)/torture/%: $(BUILD)/obj/tests/torture/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

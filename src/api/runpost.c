@@ -6,9 +6,9 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "core/url.h"
+#include "net/url.h"
 #include "store/outbox.h"
-#include "work/batch.h"
+#include "ingest/batch.h"
 
 #define RUN_BYTES_MAX ((size_t)16 << 20) /* as `runpost ingest` by default */
 #define PAGE_ENTRIES 256

@@ -2,9 +2,9 @@
  * for all: SIGABRT.
  *
  * Who catches that signal must be able to tell a bug of ours from memory that a damaged file has
- * spoilt (store/damage.c). And the C library waits until its message is written, perhaps with a
- * lock that everybody waits for, and for ever where nobody reads stderr; this one does not wait
- * (base/log.h). `make lint` keeps <assert.h> out. */
+ * spoilt (store/lmdb/tree/damage.c). And the C library waits until its message is written, perhaps
+ * with a lock that everybody waits for, and for ever where nobody reads stderr; this one does not
+ * wait (base/log.h). `make lint` keeps <assert.h> out. */
 #ifndef RP_BASE_ASSERT_H
 #define RP_BASE_ASSERT_H
 

@@ -3,7 +3,7 @@
  *
  * Three bins. Bad input: RP_ERR_INVAL with a sentence that names the line or key; the program goes
  * on. Environment: returned up to main(), which logs it once and exits with rp_err_exit_code. Our
- * own bug: assert. What a delivery came back with is not an error but a value (core/outcome.h). */
+ * own bug: assert. What a delivery came back with is not an error but a value (model/outcome.h). */
 #ifndef RP_BASE_ERR_H
 #define RP_BASE_ERR_H
 

@@ -5,7 +5,7 @@
  * What a function promises on failure: nothing was changed, unless it says otherwise. RP_ERR_IO
  * from a writing function means the commit's outcome is unknown: the caller stops, and reopens.
  *
- * States and legal moves (store/entry.c has the one function that makes them):
+ * States and legal moves (store/lmdb/entry.c has the one function that makes them):
  *
  *   append -> WAITING -claim-> IN_FLIGHT -settle-> DELIVERED | WAITING | DEAD
  *             WAITING <-hold/release-> HELD       replay: DEAD, HELD, DELIVERED, WAITING -> WAITING
@@ -27,10 +27,10 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/sys.h"
-#include "core/clock.h"
-#include "core/job.h"
-#include "core/record.h"
-#include "core/tally.h"
+#include "model/clock.h"
+#include "model/job.h"
+#include "model/record.h"
+#include "model/tally.h"
 
 struct rp_outbox;
 
@@ -210,7 +210,7 @@ struct rp_claim {
  * claims[0..*n_claims).
  *
  * Claims walk endpoints, not entries: of each endpoint that is due as many as its window, rate and
- * breaker allow over all senders (core/control.h), endpoints in the order they have waited, a few
+ * breaker allow over all senders (model/control.h), endpoints in the order they have waited, a few
  * entries each in turn. What settled outcomes did to a breaker is told to the caller, who logs it.
  * `limits` is called inside the transaction: it must neither wait nor call the store. When nothing
  * was settled or claimed nothing is committed. */
@@ -376,7 +376,7 @@ struct rp_scan {
 enum rp_err rp_outbox_scan(struct rp_outbox *ob, struct rp_scan *scan, struct rp_error *err);
 
 /* A time among the numbers of entries. Numbers are given in the order of acceptance, but clocks
- * are set back and imports bring old times, so there are parts (core/stretch.h), and between those
+ * are set back and imports bring old times, so there are parts (model/stretch.h), and between those
  * that certainly are earlier and those that certainly are not there may be some of which only
  * their record tells. */
 struct rp_mark {

@@ -6,7 +6,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-#include "core/guard.h"
+#include "net/guard.h"
 
 static bool oracle_denies4(uint32_t a)
 {

@@ -2,7 +2,7 @@
  * same. */
 #include "fuzz.h"
 
-#include "core/config.h"
+#include "config/config.h"
 
 /* Appends what is in effect as a file. What is shown in place of a secret is replaced by one. */
 static void show_section(const struct rp_config *config, const struct rp_policy *policy,

@@ -3,8 +3,8 @@
  * packed and unpacked here. */
 #include "fuzz.h"
 
-#include "core/url.h"
-#include "export_line.h"
+#include "net/url.h"
+#include "ctl/report/export_line.h"
 
 static void check_entry(const struct rp_entry *e, struct rp_span payload)
 {

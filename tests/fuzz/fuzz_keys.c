@@ -1,7 +1,7 @@
 /* Secret files and signatures that came in. Input: secret file NUL header NUL body. */
 #include "fuzz.h"
 
-#include "core/sign.h"
+#include "sign/sign.h"
 
 #define AT INT64_C(1795439210)
 

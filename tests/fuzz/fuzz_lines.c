@@ -2,7 +2,7 @@
  * text. */
 #include "fuzz.h"
 
-#include "work/lines.h"
+#include "ingest/lines.h"
 
 /* What the splitter must hand out: whole lines, and of longer ones only how many bytes they
  * have. */

@@ -4,7 +4,7 @@
 
 #include <xxhash.h>
 
-#include "core/record.h"
+#include "model/record.h"
 
 struct recent_row {
 	int64_t settled_at_ms;

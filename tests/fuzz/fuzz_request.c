@@ -2,8 +2,8 @@
  * bytes. */
 #include "fuzz.h"
 
-#include "request.h"
-#include "target.h"
+#include "sink/request.h"
+#include "sink/target.h"
 
 #define MAX_BODY 4096
 

@@ -4,9 +4,9 @@
 
 #include <jansson.h>
 
-#include "core/json.h"
-#include "core/run.h"
-#include "core/scan.h"
+#include "text/json.h"
+#include "run/run.h"
+#include "text/scan.h"
 
 /* The scanner a second time, without SSE2. */
 #define RP_SCAN_PORTABLE
@@ -15,7 +15,7 @@
 bool portable_scan_object(struct rp_span text, struct rp_json_want *wants, size_t n_wants,
 			  struct rp_scan_error *err);
 size_t portable_utf8_sequence(struct rp_span text, size_t *good_bytes);
-#include "core/scan.c"
+#include "text/scan.c"
 #undef rp_scan_object
 #undef rp_utf8_sequence
 

@@ -3,7 +3,7 @@
 #include "fuzz.h"
 
 #include "base/units.h"
-#include "selector.h"
+#include "ctl/select/selector.h"
 
 #define NOW_MS INT64_C(1795439210000)
 

@@ -5,9 +5,9 @@
 #include <time.h>
 
 #include "base/units.h"
-#include "core/control.h"
-#include "core/retry.h"
-#include "work/http_int.h"
+#include "model/control.h"
+#include "model/retry.h"
+#include "deliver/http/http_int.h"
 
 #define DAY_MS INT64_C(86400000)
 #define NOW_MS INT64_C(1795439210000)

@@ -9,8 +9,8 @@
 #include <curl/curl.h>
 #include <strings.h>
 
-#include "core/redirect.h"
-#include "core/url.h"
+#include "net/redirect.h"
+#include "net/url.h"
 
 static bool is_unreserved(char c)
 {

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/crypto.h"
-#include "core/sign.h"
+#include "sign/crypto.h"
+#include "sign/sign.h"
 
 #define READ_BYTES 65536
 

@@ -5,15 +5,15 @@ set -eu
 build=$1
 bad=0
 fail() { echo "lint: $*"; bad=1; }
-flags="-std=c11 -D_GNU_SOURCE -DRP_VERSION=\"0\" -Iinclude -Isrc -Itools/ctl -Itools/sink -Wall -Wextra -Werror"
+flags="-std=c11 -D_GNU_SOURCE -DRP_VERSION=\"0\" -Iinclude -Isrc -Itools -Wall -Wextra -Werror"
 
 python3 tests/lint/layers.py || bad=1
 
-for header in include/*.h src/*/*.h; do
+for header in include/*.h $(find src tools -name '*.h'); do
 	# shellcheck disable=SC2086
 	gcc $flags -fsyntax-only -x c "$header" || fail "$header does not compile alone"
 done
-g++ -std=c++11 -Wall -Wextra -Werror -Iinclude -fsyntax-only tests/unit/cxx_header.cc || fail "runpost.h is not usable from C++"
+g++ -std=c++11 -Wall -Wextra -Werror -Iinclude -fsyntax-only tests/unit/api/cxx_header.cc || fail "runpost.h is not usable from C++"
 
 make --no-print-directory BUILD="$build/lint-clang" CC=clang WERROR=1 CFLAGS=-O1 -j"$(nproc)" all unit >"$build/lint-clang.log" 2>&1 ||
 	{ cat "$build/lint-clang.log"; fail "clang has something to say"; }

@@ -55,7 +55,7 @@ class Library(Story):
         env = {"PKG_CONFIG_PATH": str(place / "lib" / "pkgconfig")}
         flags = self.run_tool("pkg-config", "--cflags", "--libs", "runpost", env=env).split()
         self.run_tool("cc", ROOT / "docs" / "examples" / "append_run.c", *flags, "-o", "append_run")
-        self.run_tool("g++", "-std=c++11", ROOT / "tests" / "unit" / "cxx_header.cc", *flags, "-o", "from_cxx")
+        self.run_tool("g++", "-std=c++11", ROOT / "tests" / "unit" / "api" / "cxx_header.cc", *flags, "-o", "from_cxx")
         self.run_tool(self.folder / "from_cxx")
         for page in ("man1/runpost.1", "man1/runpostctl.1", "man1/runpost-sink.1", "man5/runpost.conf.5"):
             self.assertTrue((place / "share" / "man" / page).exists(), page)

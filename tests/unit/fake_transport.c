@@ -1,4 +1,4 @@
-#include "fake_transport.h"
+#include "unit/fake_transport.h"
 
 #include <assert.h>
 #include <stdio.h>

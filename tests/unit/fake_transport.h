@@ -3,7 +3,7 @@
 #ifndef FAKE_TRANSPORT_H
 #define FAKE_TRANSPORT_H
 
-#include "work/http.h"
+#include "deliver/http/http.h"
 
 #define FAKE_MAX 1024
 

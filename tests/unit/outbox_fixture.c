@@ -1,4 +1,4 @@
-#include "outbox_fixture.h"
+#include "unit/outbox_fixture.h"
 
 #include <check.h>
 #include <errno.h>

@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-#include "store/store_int.h"
+#include "store/lmdb/store_int.h"
 
 #define FX_NOW_MS INT64_C(1700000000000)
 #define FX_CLAIMS_MAX 2048

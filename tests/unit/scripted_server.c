@@ -1,4 +1,4 @@
-#include "scripted_server.h"
+#include "unit/scripted_server.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,9 +1,9 @@
-#include "command.h"
+#include "ctl/command.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "selector.h"
+#include "ctl/select/selector.h"
 
 /* --- where -------------------------------------------------------------------------------- */
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "base/file.h"
-#include "core/shell.h"
+#include "text/shell.h"
 
 /* How this program was told where to look. */
 struct rp_place {

@@ -1,4 +1,4 @@
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "base/units.h"
-#include "core/record.h"
-#include "stop.h"
+#include "model/record.h"
+#include "ctl/stop.h"
 
 void rp_ctl_say(const char *fmt, ...)
 {

@@ -7,12 +7,12 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
-#include "command.h"
-#include "core/json.h"
-#include "selector.h"
+#include "ctl/command.h"
+#include "text/json.h"
+#include "ctl/select/selector.h"
 #include "store/outbox.h"
-#include "table.h"
-#include "work/settings.h"
+#include "ctl/screen/table.h"
+#include "config/settings.h"
 
 /* What a verb takes besides --outbox, --config, --json, --no-color and --help. */
 enum rp_accepts {

@@ -6,12 +6,12 @@
 
 #include "base/log.h"
 #include "base/sys.h"
-#include "ctl.h"
-#include "endpoints.h"
-#include "options.h"
-#include "shown.h"
-#include "suggest.h"
-#include "work/settings.h"
+#include "ctl/ctl.h"
+#include "ctl/report/endpoints.h"
+#include "ctl/options.h"
+#include "ctl/report/shown.h"
+#include "ctl/suggest.h"
+#include "config/settings.h"
 
 #define SELECTOR "ID... | - | FILTER..."
 #define SELECTOR_OR_PLAN SELECTOR " | --plan N"

@@ -1,4 +1,4 @@
-#include "options.h"
+#include "ctl/options.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/units.h"
-#include "suggest.h"
+#include "ctl/suggest.h"
 
 /* Values below OPT_OUTBOX are enum rp_selector_field; letters are short options. */
 enum {

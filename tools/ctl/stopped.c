@@ -1,4 +1,4 @@
-#include "stopped.h"
+#include "ctl/stopped.h"
 
 #include <dirent.h>
 #include <stdbool.h>

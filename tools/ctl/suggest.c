@@ -1,4 +1,4 @@
-#include "suggest.h"
+#include "ctl/suggest.h"
 
 #include <string.h>
 #include <strings.h>

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "core/crypto.h"
+#include "sign/crypto.h"
 #include "target.h"
 
 const char *rp_sink_mark_name(enum rp_sink_mark mark)

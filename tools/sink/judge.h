@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/sign.h"
+#include "sign/sign.h"
 #include "request.h"
 
 enum rp_sink_mark {

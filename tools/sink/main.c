@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/sys.h"
-#include "core/crypto.h"
+#include "sign/crypto.h"
 #include "desk.h"
 #include "options.h"
 #include "server.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/units.h"
-#include "core/crypto.h"
+#include "sign/crypto.h"
 
 #define MAX_BODY_DEFAULT ((uint64_t)64 << 20)
 #define MAX_BODY_MAX ((uint64_t)1 << 30)

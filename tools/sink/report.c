@@ -10,9 +10,9 @@
 #include "base/file.h"
 #include "base/sys.h"
 #include "base/units.h"
-#include "core/crypto.h"
-#include "core/json.h"
-#include "core/scan.h"
+#include "sign/crypto.h"
+#include "text/json.h"
+#include "text/scan.h"
 #include "target.h"
 
 #define FILE_ID_MAX 100

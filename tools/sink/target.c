@@ -1,6 +1,6 @@
 #include "target.h"
 
-#include "core/url.h"
+#include "net/url.h"
 
 struct rp_sink_target rp_sink_target_split(struct rp_span target)
 {

@@ -7,13 +7,11 @@
 #include <sys/mman.h>
 
 enum { PAGE = 4096, AREA_PAGES = 1 << 18 };
-#define GAP_BYTES                                                                                  \
 /* before the area: a size read from a damaged map leads no further beyond its end */
-((size_t)8 << 30)
+#define GAP_BYTES ((size_t)8 << 30)
 
-    /* The C library's own, by which its replacements are found (glibc manual, "Replacing
-     * malloc"). */
-    extern void *__libc_malloc(size_t n);
+/* The C library's own, by which its replacements are found (glibc manual, "Replacing malloc"). */
+extern void *__libc_malloc(size_t n);
 extern void *__libc_calloc(size_t k, size_t n);
 extern void *__libc_realloc(void *at, size_t n);
 extern void __libc_free(void *at);

@@ -7,7 +7,7 @@
 
 #include "expect.h"
 #include "store/outbox.h"
-#include "work/batch.h"
+#include "ingest/batch.h"
 
 #define CHECK_RUNS_MAX 4096
 #define CHECK_COMMITS_MAX 65536

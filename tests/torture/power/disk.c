@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/record.h"
+#include "model/record.h"
 
 uint64_t dice_roll(struct dice *d)
 {

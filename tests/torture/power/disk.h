@@ -14,12 +14,11 @@
 #define DISK_SECTOR 512
 #define DISK_PAGE 4096
 #define DISK_FILES 32
-#define DISK_SUB                                                                                   \
 /* the directory within the outbox's; names of its files begin with it and a slash */
-"purged"
+#define DISK_SUB "purged"
 
-    /* Random numbers that are the same for the same seed (splitmix64). */
-    struct dice {
+/* Random numbers that are the same for the same seed (splitmix64). */
+struct dice {
 	uint64_t state;
 };
 uint64_t dice_roll(struct dice *d);

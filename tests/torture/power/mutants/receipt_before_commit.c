@@ -1,6 +1,6 @@
 /* Mutant: the receipts go out, and only then the entries are committed. */
-#include "store/store_int.h"
-#include "work/receipts.h"
+#include "store/lmdb/store_int.h"
+#include "ingest/receipts.h"
 
 enum rp_err __real_rp_txn_commit(struct rp_txn *t, struct rp_error *err);
 enum rp_err __wrap_rp_txn_commit(struct rp_txn *t, struct rp_error *err);

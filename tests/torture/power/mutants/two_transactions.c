@@ -1,6 +1,6 @@
 /* Mutant: a change of state is made in two transactions, the entry and its endpoint in one, the
  * ledger in another. */
-#include "store/store_int.h"
+#include "store/lmdb/store_int.h"
 
 enum rp_err __real_rp_ep_flush(struct rp_txn *t, struct rp_error *err);
 enum rp_err __wrap_rp_ep_flush(struct rp_txn *t, struct rp_error *err);

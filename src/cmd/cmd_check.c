@@ -1,0 +1,202 @@
+#include "cmd/cmd.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/sys.h"
+#include "cmd/cli.h"
+#include "config/redact.h"
+#include "config/webhook_file.h"
+
+/* A public address, to ask the guard what it thinks of a port alone. */
+#define ANY_PUBLIC_ADDRESS "9.9.9.9"
+
+static const char *origin_text(const struct rp_settings *s, const struct rp_policy *policy,
+			       unsigned line, bool inherited, char *out, size_t size)
+{
+	if (line == 0)
+		snprintf(out, size, "default");
+	else if (inherited || policy == &s->config.defaults)
+		snprintf(out, size, "%s:%u [defaults]", s->path, line);
+	else
+		snprintf(out, size, "%s:%u", s->path, line);
+	return out;
+}
+
+static bool print_setting(const struct rp_settings *s, const struct rp_policy *policy, size_t i)
+{
+	size_t k, n = rp_config_count_values(policy, i);
+	struct rp_buf value = {0};
+	char origin[RP_ERROR_TEXT_MAX];
+	bool inherited, ok = true;
+	unsigned line;
+
+	for (k = 0; k < n && ok; k++) {
+		rp_buf_clear(&value);
+		ok = rp_config_show_value(&s->config, policy, i, k, &value);
+		line = rp_config_line_of_value(&s->config, policy, i, k, &inherited);
+		printf("  %-17s %-32.*s %s\n", rp_config_setting(i)->name, (int)value.len,
+		       value.data != NULL ? value.data : "",
+		       origin_text(s, policy, line, inherited, origin, sizeof origin));
+	}
+	rp_buf_release(&value);
+	return ok;
+}
+
+static void print_signing(const struct rp_settings *s, const struct rp_policy *policy)
+{
+	const struct rp_signer *signer = rp_settings_signer(s, policy);
+	size_t now;
+
+	if (signer == NULL) {
+		printf("  %-17s not signed\n", "signing");
+		return;
+	}
+	now = rp_signer_count_at(signer, rp_sys_wall_ms(&rp_sys_real) / 1000);
+	printf("  %-17s %zu of %zu keys valid now%s\n", "signing", now, rp_signer_count(signer),
+	       now == 0 ? ": nothing is sent until one is" : "");
+}
+
+static bool public_port_is_fine(const struct rp_guard_policy *guard, uint16_t port)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(port)};
+
+	inet_pton(AF_INET, ANY_PUBLIC_ADDRESS, &sa.sin_addr);
+	return rp_guard_address(guard, (const struct sockaddr *)&sa, sizeof sa, NULL) ==
+	       RP_CAUSE_NONE;
+}
+
+static void print_guard(const struct rp_guard_policy *guard, const struct rp_url *url)
+{
+	const char *port;
+
+	if (public_port_is_fine(guard, url->port))
+		port = "allowed";
+	else if (guard->n_ports == 0 && guard->n_allow > 0)
+		port = "allowed on addresses in allow only";
+	else
+		port = "refused (blocked_port): see allow_ports";
+	printf("  %-17s %s %s\n", "guard: scheme", url->https ? "https" : "http",
+	       rp_guard_scheme(guard, url->https) == RP_CAUSE_NONE
+		   ? "allowed"
+		   : "refused (blocked_scheme): see allow_http");
+	printf("  %-17s %u %s\n", "guard: port", url->port, port);
+	printf("  %-17s public ones%s\n", "guard: addresses",
+	       guard->n_allow > 0 ? ", and those in allow" : " only");
+}
+
+static bool print_url(const struct rp_settings *s, const char *text)
+{
+	const struct rp_setting_info *info;
+	const struct rp_policy *policy;
+	struct rp_buf shown = {0}, encoded = {0};
+	struct rp_span sent;
+	struct rp_url url;
+	bool ok;
+	size_t i;
+
+	if (rp_url_accept(rp_span_of(text), &encoded, &sent, &url, NULL) != RP_OK) {
+		rp_buf_release(&encoded);
+		return false; /* they have been looked at before */
+	}
+	policy = rp_config_policy(&s->config, &url);
+	ok = rp_redact_url(&s->config, &url, &shown);
+	printf("\n%.*s\n", (int)shown.len, shown.data != NULL ? shown.data : "");
+	rp_buf_release(&shown);
+	if (policy->url != NULL)
+		printf("  %-17s [endpoint \"%s\"]%*s %s:%u\n", "section", policy->name,
+		       (int)(strlen(policy->name) < 19 ? 19 - strlen(policy->name) : 0), "",
+		       s->path, policy->section_line);
+	else
+		printf("  %-17s [defaults]\n", "section");
+	for (i = 0; ok && (info = rp_config_setting(i)) != NULL; i++)
+		if (strcmp(info->section, "defaults") == 0 ||
+		    (strcmp(info->section, "endpoint") == 0 && policy->url != NULL))
+			ok = print_setting(s, policy, i);
+	print_signing(s, policy);
+	print_guard(&policy->guard, &url);
+	rp_buf_release(&encoded);
+	return ok;
+}
+
+static void print_warning(void *arg, bool stops, const char *text, const char *remedy)
+{
+	(void)arg;
+	(void)stops;
+	fprintf(stderr, "runpost check-config: warning: %s\n  -> %s\n", text, remedy);
+}
+
+static int check(const struct rp_settings *s, char **urls, int n)
+{
+	bool ok = rp_settings_warn(s, rp_sys_wall_ms(&rp_sys_real) / 1000, print_warning, NULL);
+	int i;
+
+	if (!ok) {
+		fprintf(stderr, "runpost check-config: out of memory\n");
+		return RP_EXIT_TEMPFAIL;
+	}
+	printf("ok\n");
+	for (i = 0; i < n; i++) {
+		if (!print_url(s, urls[i])) {
+			fprintf(stderr, "runpost check-config: out of memory\n");
+			return RP_EXIT_TEMPFAIL;
+		}
+	}
+	return RP_EXIT_OK;
+}
+
+static enum rp_err check_webhook(const struct rp_config *config, struct rp_error *err)
+{
+	struct rp_buf url = {0};
+	enum rp_err rc = config->webhook_file != NULL
+			     ? rp_webhook_file_read(config->webhook_file, &url, err)
+			     : RP_OK;
+
+	rp_buf_release(&url);
+	return rc;
+}
+
+int rp_cmd_check_config(int argc, char **argv)
+{
+	const char *config = NULL;
+	const struct rp_cli_option options[] = {
+	    {"config", "FILE", "the configuration (default: " RP_SETTINGS_PATH " if it exists)",
+	     &config, NULL},
+	};
+	const struct rp_cli cli = {
+	    "check-config",
+	    "Reads the configuration, the secrets and the certificates as `runpost send` does at "
+	    "its start, touches "
+	    "nothing, and prints "
+	    "\"ok\". What works and should be mended is a warning on standard error.\n"
+	    "For each URL it prints the settings in effect and the line each comes from; secrets "
+	    "are never shown.\n"
+	    "Exit: 0 all is well, 64 usage or a wrong URL, 78 the configuration, a secret or a "
+	    "certificate is wrong.",
+	    options, sizeof options / sizeof options[0]};
+	struct rp_settings settings;
+	struct rp_error err = {0};
+	struct rp_buf encoded = {0};
+	struct rp_span sent;
+	struct rp_url url;
+	int first = argc, i, code = rp_cli_parse_operands(&cli, "URL", argc, argv, &first);
+
+	for (i = first; code == RP_CLI_GO_ON && i < argc; i++)
+		if (rp_url_accept(rp_span_of(argv[i]), &encoded, &sent, &url, &err) != RP_OK)
+			code = rp_cli_usage_error("check-config", "%s", err.text);
+	rp_buf_release(&encoded);
+	if (code == RP_CLI_GO_ON)
+		code = rp_cli_settings("check-config", config, NULL, &settings);
+	if (code != RP_CLI_GO_ON)
+		return code;
+	if (rp_settings_load_secrets(&settings, &err) == RP_OK &&
+	    check_webhook(&settings.config, &err) == RP_OK) {
+		code = check(&settings, argv + first, argc - first);
+	} else {
+		fprintf(stderr, "runpost check-config: %s\n", err.text);
+		code = RP_EXIT_CONFIG;
+	}
+	rp_settings_release(&settings);
+	return code;
+}

@@ -1,0 +1,210 @@
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cmd/cli.h"
+#include "deliver/descriptors.h"
+#include "deliver/http/http.h"
+#include "deliver/reload.h"
+#include "deliver/sender.h"
+#include "deliver/supervisor.h"
+
+#define SENDERS_MAX 64
+
+struct send_job {
+	/* those it was started with: of the outbox and in_flight they hold until the end */
+	struct rp_settings settings;
+	/* in force since a SIGHUP to a parent, for children it starts from now on; or NULL */
+	struct rp_settings *reloaded;
+	struct rp_reload_source source;
+	unsigned senders, in_flight;
+	bool drain;
+};
+
+/* The transport's, the turner's, the signals', the doorbell's; and one for a file that is read:
+ * secrets, a CA file. */
+#define DESCRIPTORS_TO_COME 8
+
+static int report(const char *what, enum rp_err code, const struct rp_error *err)
+{
+	char text[RP_ERROR_TEXT_MAX + 16];
+
+	rp_log(RP_LOG_ERROR, what, "code=%s text=%s", rp_err_name(code),
+	       rp_log_quote(err->text, text, sizeof text));
+	return rp_err_exit_code(code);
+}
+
+static struct rp_settings *reload_for_sender(void *arg)
+{
+	return rp_reload(arg);
+}
+
+/* In the parent, which runs nothing itself: only its next children need them. */
+static bool reload_for_children(void *arg)
+{
+	struct send_job *job = arg;
+	struct rp_settings *next = rp_reload(&job->source);
+
+	if (next == NULL)
+		return false;
+	rp_settings_discard(job->reloaded);
+	job->reloaded = next;
+	return true;
+}
+
+static enum rp_err run_sender(const struct send_job *job, unsigned in_flight, struct rp_outbox *ob,
+			      struct rp_transport *transport, struct rp_sender_counts *counts,
+			      struct rp_error *err)
+{
+	struct rp_reload_source source = job->source;
+	struct rp_sender_options o = {.outbox = ob,
+				      .transport = transport,
+				      .settings =
+					  job->reloaded != NULL ? job->reloaded : &job->settings,
+				      .sys = &rp_sys_real,
+				      .in_flight = in_flight,
+				      .background = true,
+				      .drain = job->drain,
+				      .reload = reload_for_sender,
+				      .reload_arg = &source};
+	struct rp_sender *sender = NULL;
+	int signal_fd = rp_stop_signals(0);
+	enum rp_err e;
+
+	if (signal_fd < 0)
+		return rp_fail_sys(err, RP_ERR_IO, errno, "signalfd");
+	e = rp_sender_new(&o, &sender, err);
+	if (e == RP_OK) {
+		rp_log(RP_LOG_INFO, "sending", "outbox=%s in_flight=%u", rp_outbox_dir(ob),
+		       in_flight);
+		e = rp_sender_run(sender, signal_fd, err);
+		rp_sender_read_counts(sender, counts);
+	}
+	rp_sender_free(sender);
+	close(signal_fd);
+	return e;
+}
+
+static int send_as(void *arg, unsigned number)
+{
+	const struct send_job *job = arg;
+	const struct rp_config *c = &job->settings.config;
+	struct rp_outbox_options o = {.create = true,
+				      .sender = true,
+				      .map_bytes = c->map_bytes,
+				      .quota_bytes = c->quota_bytes,
+				      .disk_reserve_bytes = c->disk_reserve_bytes};
+	struct rp_sender_counts n = {0};
+	struct rp_transport *transport = NULL;
+	struct rp_outbox *ob = NULL;
+	struct rp_error err;
+	unsigned in_flight = job->in_flight;
+	enum rp_err e;
+	char role[24];
+
+	snprintf(role, sizeof role, "sender-%u", number);
+	rp_log_setup(role, getenv("RUNPOST_DEBUG") != NULL ? RP_LOG_DEBUG : RP_LOG_INFO);
+	e = rp_outbox_open(c->outbox_dir, &o, &ob, &err);
+	if (e == RP_OK)
+		e = rp_descriptors_fit(DESCRIPTORS_TO_COME, &in_flight, &err);
+	if (e == RP_OK)
+		e = rp_http_open(in_flight, &transport, &err);
+	if (e == RP_OK)
+		e = run_sender(job, in_flight, ob, transport, &n, &err);
+	if (transport != NULL)
+		rp_http_close(transport);
+	rp_outbox_close(ob);
+	if (e != RP_OK)
+		return report("failed_to_send", e, &err);
+	rp_log(RP_LOG_INFO, "stopped",
+	       "attempts=%" PRIu64 " delivered=%" PRIu64 " retried=%" PRIu64 " dead=%" PRIu64
+	       " stale=%" PRIu64 " commits=%" PRIu64,
+	       n.attempts, n.delivered, n.retried, n.dead, n.stale, n.commits);
+	return RP_EXIT_OK;
+}
+
+static bool parse_count(const char *text, unsigned max, unsigned *out)
+{
+	char *end;
+	unsigned long v;
+
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	errno = 0;
+	v = strtoul(text, &end, 10);
+	if (*end != '\0' || errno != 0 || v < 1 || v > max)
+		return false;
+	*out = (unsigned)v;
+	return true;
+}
+
+int rp_cmd_send(int argc, char **argv)
+{
+	const char *outbox = NULL, *config = NULL, *senders = "1", *in_flight = NULL;
+	struct send_job job = {0};
+	const struct rp_cli_option options[] = {
+	    {"outbox", "DIR",
+	     "the outbox; made if missing (default: [outbox] dir of the configuration)", &outbox,
+	     NULL},
+	    {"config", "FILE", "the configuration (default: " RP_SETTINGS_PATH ")", &config, NULL},
+	    {"senders", "N",
+	     "sender processes, 1 to 64 (default 1); one that dies is started again", &senders,
+	     NULL},
+	    {"in-flight", "N", "requests at once in each process (default: [sender] in_flight)",
+	     &in_flight, NULL},
+	    {"drain", NULL, "end with 0 when nothing is waiting or in flight any more", NULL,
+	     &job.drain},
+	};
+	const struct rp_cli cli = {"send",
+				   "Claims entries from the outbox and POSTs them, signed where "
+				   "the endpoint has a secret, with retries. "
+				   "SIGTERM: claims nothing more, lets requests under way finish, "
+				   "gives the rest back and ends with 0. "
+				   "SIGHUP: reads configuration, secrets and certificates again.",
+				   options, sizeof options / sizeof options[0]};
+	struct rp_error err;
+	int code = rp_cli_parse(&cli, argc, argv);
+
+	if (code != RP_CLI_GO_ON)
+		return code;
+	if (!parse_count(senders, SENDERS_MAX, &job.senders))
+		return rp_cli_usage_error("send", "--senders %s: a number from 1 to %d is needed",
+					  senders, SENDERS_MAX);
+	if (in_flight != NULL && !parse_count(in_flight, 4096, &job.in_flight))
+		return rp_cli_usage_error(
+		    "send", "--in-flight %s: a number from 1 to 4096 is needed", in_flight);
+	rp_log_setup("send", RP_LOG_INFO);
+	if (rp_reload_signal_hold() != 0) {
+		rp_log_say("runpost send: cannot set up signals: %s", strerror(errno));
+		return RP_EXIT_IO;
+	}
+	code = rp_cli_settings("send", config, outbox, &job.settings);
+	if (code != RP_CLI_GO_ON)
+		return code;
+	if (in_flight == NULL)
+		job.in_flight = job.settings.config.sender_in_flight;
+	job.source = (struct rp_reload_source){&job.settings, outbox != NULL, in_flight != NULL};
+	if (rp_settings_load_secrets(&job.settings, &err) != RP_OK) {
+		rp_log_say("runpost send: %s", err.text);
+		rp_settings_release(&job.settings);
+		return rp_settings_exit_code(err.code);
+	}
+	if (rp_settings_tls(&job.settings, &job.settings.config.defaults).anchors == NULL)
+		rp_log(RP_LOG_WARN, "no_authorities",
+		       "text=\"this system has no certificates of authorities: what [defaults] "
+		       "sends by https fails\"");
+	signal(SIGPIPE, SIG_IGN);
+	rp_descriptors_raise();
+	code = job.senders == 1 ? send_as(&job, 1)
+				: rp_supervise(job.senders, send_as, reload_for_children, &job);
+	rp_settings_discard(job.reloaded);
+	rp_settings_release(&job.settings);
+	return code;
+}

@@ -1,0 +1,104 @@
+#include "config/config.h"
+
+#include <stdlib.h>
+
+#include "config/config_int.h"
+
+/* An owned string; the config holds a chain of them. */
+struct string {
+	struct string *next;
+	char text[];
+};
+
+const char *rp_config_keep(struct rp_config_parser *p, struct rp_span text)
+{
+	struct string *s = malloc(sizeof *s + text.len + 1);
+
+	if (s == NULL) {
+		rp_config_fail_memory(p);
+		return NULL;
+	}
+	memcpy(s->text, text.ptr, text.len);
+	s->text[text.len] = '\0';
+	s->next = p->config->owned;
+	p->config->owned = s;
+	return s->text;
+}
+
+static void policy_settle(struct rp_policy *policy)
+{
+	policy->guard.allow = policy->allow;
+	policy->guard.n_allow = policy->n_allow;
+}
+
+void rp_config_init(struct rp_config *config)
+{
+	const struct rp_setting *s;
+	size_t i;
+
+	memset(config, 0, sizeof *config);
+	for (i = 0; (s = rp_setting_at(i)) != NULL; i++)
+		rp_setting_reset(s, config);
+	config->outbox_dir = rp_setting_find(RP_SECTION_OUTBOX, "dir")->info.default_text;
+	config->defaults.name = rp_section_names[RP_SECTION_DEFAULTS];
+	policy_settle(&config->defaults);
+}
+
+void rp_config_release(struct rp_config *config)
+{
+	struct string *s = config->owned, *next;
+
+	for (; s != NULL; s = next) {
+		next = s->next;
+		free(s);
+	}
+	free(config->endpoints);
+	memset(config, 0, sizeof *config);
+}
+
+static void config_reset(struct rp_config *config)
+{
+	rp_config_release(config);
+	rp_config_init(config);
+}
+
+enum rp_err rp_config_parse(struct rp_config *config, const char *file, struct rp_span text,
+			    struct rp_error *err)
+{
+	struct rp_config_parser p = {.config = config, .file = file, .err = err};
+	size_t i;
+
+	config_reset(config);
+	if (rp_config_read(&p, rp_span_after_bom(text)) != RP_OK) {
+		config_reset(config);
+		return p.code;
+	}
+	policy_settle(&config->defaults);
+	config->redacts = config->defaults.redact_path;
+	for (i = 0; i < config->n_endpoints; i++) {
+		policy_settle(&config->endpoints[i]);
+		config->redacts = config->redacts || config->endpoints[i].redact_path;
+	}
+	return RP_OK;
+}
+
+bool rp_policy_is_signed(const struct rp_policy *policy)
+{
+	return policy->secret_file != NULL || policy->secret_env != NULL ||
+	       policy->secret_credential != NULL;
+}
+
+const struct rp_policy *rp_config_policy(const struct rp_config *config, const struct rp_url *url)
+{
+	const struct rp_policy *best = &config->defaults;
+	size_t i, n, best_n = 0;
+
+	for (i = 0; i < config->n_endpoints; i++) {
+		n = rp_url_match_prefix(&config->endpoints[i].prefix, url);
+		if (n > best_n) {
+			best = &config->endpoints[i];
+			best_n = n;
+		}
+	}
+	return best;
+}

@@ -1,0 +1,126 @@
+/* config.h - the configuration: INI text -> settings. The only door to inih. Reads no files, keeps
+ * no secrets.
+ *
+ * One table of settings (name, section, unit, bounds, default, help) in config_table.c is what the
+ * parser, `--help`, `runpost settings` and the man page's test read. An unknown key, a bad value,
+ * a doubled endpoint or a line without '=' is an error with file and line. Keys of [defaults] and
+ * [endpoint "NAME"] are the same, but for `url`; an endpoint starts from the defaults, wherever in
+ * the file they stand. A key is set once in a section; only `header` and `allow` may repeat, and
+ * those of an endpoint join the inherited ones (a header takes the place of an inherited one of
+ * its name). An empty path, secret_env, secret_credential or list takes back what was inherited.
+ * Comments stand on lines of their own.
+ *
+ *   [outbox]    dir quota map_size disk_reserve keep_delivered keep_dead
+ *   [ingest]    max_line full_wait webhook_file
+ *   [sender]    in_flight lease stop_grace
+ *   [defaults]  secret_file secret_env secret_credential header redact_path timeout connect_timeout
+ *               retry_base retry_factor retry_cap retry_attempts retry_schedule retry_max_age
+ *               permanent_statuses honour_delivery_header in_flight rate breaker allow allow_http
+ *               allow_ports ca_file client_cert client_key pin_sha256 tls_min
+ *   [endpoint "NAME"]  url, and those of [defaults]
+ *
+ * Delays are either computed (retry_base, _factor, _cap, _attempts) or listed (retry_schedule):
+ * one section sets one of the two, and in an [endpoint] that way replaces the inherited one. */
+#ifndef RP_CONFIG_CONFIG_H
+#define RP_CONFIG_CONFIG_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "model/control.h"
+#include "net/guard.h"
+#include "model/retry.h"
+#include "net/url.h"
+
+#define RP_ALLOW_MAX 32
+#define RP_CONFIG_HEADERS_MAX 16
+#define RP_CONFIG_PINS_MAX 8
+#define RP_SETTINGS_MAX 48 /* rows of the settings table */
+
+/* What holds for one endpoint. Strings are owned by the config. */
+struct rp_policy {
+	const char *name;                     /* of the [endpoint] section; "defaults" */
+	const char *url;                      /* prefix; NULL in defaults */
+	struct rp_url prefix;                 /* url, taken apart */
+	const char *secret_file, *secret_env; /* at most one of these and the next is set; */
+	const char *secret_credential;        /* none: deliveries are not signed */
+	const char *headers
+	    [RP_CONFIG_HEADERS_MAX]; /* "Name: value", validated; may hold secrets: never shown */
+	size_t n_headers;
+	bool
+	    redact_path; /* what stands behind the path of `url` is never shown (config/redact.h) */
+	int64_t timeout_ms, connect_timeout_ms;
+	struct rp_retry_policy retry;
+	/* at most so many requests at once to one endpoint, over all senders */
+	unsigned in_flight;
+	struct rp_rate rate; /* likewise; count 0: no limit */
+	bool breaker;
+	struct rp_cidr allow[RP_ALLOW_MAX];
+	size_t n_allow;
+	struct rp_guard_policy guard; /* guard.allow points at allow */
+	/* NULL: system CAs, no client certificate */
+	const char *ca_file, *client_cert, *client_key;
+	/* public keys as CURLOPT_PINNEDPUBLICKEY takes them: "sha256//A;sha256//B"; NULL: any */
+	const char *pins;
+	unsigned tls_min; /* 12: TLS 1.2, 13: TLS 1.3 */
+	/* Where it all comes from: lines of the file, inherited ones included; 0: the default. */
+	unsigned section_line;
+	unsigned line_of[RP_SETTINGS_MAX]; /* by the number that rp_config_setting takes */
+	unsigned header_line[RP_CONFIG_HEADERS_MAX], allow_line[RP_ALLOW_MAX];
+};
+
+struct rp_config {
+	const char *outbox_dir;
+	uint64_t quota_bytes, map_bytes, disk_reserve_bytes;
+	int64_t keep_delivered_ms, keep_dead_ms; /* 0: for ever */
+	uint64_t max_line_bytes;
+	int64_t full_wait_ms;
+	const char *webhook_file; /* NULL: none */
+	unsigned sender_in_flight;
+	int64_t lease_ms, stop_grace_ms;
+	struct rp_policy defaults;
+	struct rp_policy *endpoints;
+	size_t n_endpoints;
+	bool redacts;                      /* some section has redact_path */
+	unsigned line_of[RP_SETTINGS_MAX]; /* of the settings that are not a policy's */
+	void *owned;                       /* the strings */
+};
+
+/* All defaults. */
+void rp_config_init(struct rp_config *config);
+void rp_config_release(struct rp_config *config);
+
+/* Parses `text` over the defaults into an initialised config, replacing what it held. `file` names
+ * it in messages. RP_ERR_INVAL: err is "FILE:LINE: [section] key = value: what is wrong; accepted:
+ * ..." (no value where it may hold a secret) and the config is as rp_config_init left it. */
+enum rp_err rp_config_parse(struct rp_config *config, const char *file, struct rp_span text,
+			    struct rp_error *err);
+
+/* The policy for a URL: the endpoint section with the longest matching url, else the defaults.
+ * Never NULL. */
+const struct rp_policy *rp_config_policy(const struct rp_config *config, const struct rp_url *url);
+
+/* Whether a policy names secrets: then nothing is ever sent unsigned. */
+bool rp_policy_is_signed(const struct rp_policy *policy);
+
+/* The settings table, for help and documents. NULL after the last. */
+struct rp_setting_info {
+	const char *section, *name, *unit, *default_text, *help;
+};
+const struct rp_setting_info *rp_config_setting(size_t i);
+
+/* --- showing the effective settings ------------------------------------------------------- */
+
+/* A setting has one value, or one for each header or network; at least one, which is then "none".
+ * policy: NULL for settings of [outbox], [ingest] and [sender]. */
+size_t rp_config_count_values(const struct rp_policy *policy, size_t i);
+
+/* Appends the k-th value of the i-th setting as a file would have it; "none" for an empty one, and
+ * "set" in place of what may be a secret (a header's value, secret_env). false: out of memory. */
+bool rp_config_show_value(const struct rp_config *config, const struct rp_policy *policy, size_t i,
+			  size_t k, struct rp_buf *out);
+
+/* The line that set it; 0: the built-in default. *inherited: an endpoint has it from [defaults]. */
+unsigned rp_config_line_of_value(const struct rp_config *config, const struct rp_policy *policy,
+				 size_t i, size_t k, bool *inherited);
+
+#endif

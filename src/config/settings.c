@@ -1,0 +1,434 @@
+#include "config/settings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "sign/crypto.h"
+#include "text/shell.h"
+#include "config/settings_int.h"
+
+#define FILE_BYTES_MAX ((size_t)1 << 20)
+#define SECRET_BYTES_MAX ((size_t)64 << 10)
+
+/* Reads up to size bytes until the end of fd. 0, or an errno; EFBIG: there is more. */
+static int read_all(int fd, char *data, size_t size, size_t *len)
+{
+	char more;
+	ssize_t n;
+
+	*len = 0;
+	do {
+		n = *len < size ? read(fd, data + *len, size - *len) : read(fd, &more, 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno;
+		if (*len == size && n > 0)
+			return EFBIG;
+		*len += (size_t)n;
+	} while (n != 0);
+	return 0;
+}
+
+static enum rp_err parse_fd(int fd, const char *path, struct rp_config *config,
+			    struct rp_error *err)
+{
+	char *data = malloc(FILE_BYTES_MAX);
+	struct rp_span text;
+	enum rp_err code;
+	size_t len;
+	int sys;
+
+	if (data == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "cannot read %s: out of memory", path);
+	sys = read_all(fd, data, FILE_BYTES_MAX, &len);
+	text.ptr = data;
+	text.len = len;
+	if (sys == EFBIG)
+		code = rp_fail(err, RP_ERR_INVAL,
+			       "%s: larger than 1 MiB; accepted: a configuration file", path);
+	else if (sys != 0)
+		code = rp_fail_sys(err, rp_err_of_errno(sys), sys, "cannot read %s", path);
+	else
+		code = rp_config_parse(config, path, text, err);
+	rp_wipe(data, len); /* headers may hold secrets */
+	free(data);
+	return code;
+}
+
+/* Makes *at, a path from the file, absolute. */
+static enum rp_err path_resolve(struct rp_settings *s, const char *base, const char **at,
+				struct rp_error *err)
+{
+	char *full;
+
+	if (*at == NULL || (*at)[0] == '/')
+		return RP_OK;
+	if (asprintf(&full, "%s/%s", base, *at) < 0)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	s->paths[s->n_paths++] = full;
+	*at = full;
+	return RP_OK;
+}
+
+static enum rp_err policy_resolve(struct rp_settings *s, const char *base, struct rp_policy *policy,
+				  struct rp_error *err)
+{
+	const char **const at[] = {&policy->secret_file, &policy->ca_file, &policy->client_cert,
+				   &policy->client_key};
+	enum rp_err code = RP_OK;
+	size_t i;
+
+	for (i = 0; i < sizeof at / sizeof at[0] && code == RP_OK; i++)
+		code = path_resolve(s, base, at[i], err);
+	return code;
+}
+
+static enum rp_err paths_resolve(struct rp_settings *s, struct rp_error *err)
+{
+	char *base = realpath(s->path, NULL), *slash;
+	enum rp_err code;
+	size_t i;
+
+	if (base == NULL)
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno,
+				   "cannot find the directory of %s", s->path);
+	slash = strrchr(base, '/');
+	slash[slash == base] = '\0';
+	s->paths = calloc(2 + 4 * (1 + s->config.n_endpoints), sizeof *s->paths);
+	if (s->paths == NULL)
+		code = rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	else
+		code = path_resolve(s, base, &s->config.outbox_dir, err);
+	if (code == RP_OK)
+		code = path_resolve(s, base, &s->config.webhook_file, err);
+	if (code == RP_OK)
+		code = policy_resolve(s, base, &s->config.defaults, err);
+	for (i = 0; i < s->config.n_endpoints && code == RP_OK; i++)
+		code = policy_resolve(s, base, &s->config.endpoints[i], err);
+	free(base);
+	return code;
+}
+
+enum rp_err rp_settings_load(const char *path, struct rp_settings *out, struct rp_error *err)
+{
+	const char *name = path != NULL ? path : RP_SETTINGS_PATH;
+	struct stat st = {0};
+	enum rp_err code;
+	int fd;
+
+	memset(out, 0, sizeof *out);
+	rp_config_init(&out->config);
+	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 && path == NULL && errno == ENOENT)
+		return RP_OK;
+	if (fd < 0) {
+		code = rp_fail_sys(err, rp_err_of_errno(errno), errno,
+				   "cannot open the configuration %s", name);
+		rp_settings_release(out);
+		return code;
+	}
+	out->path = strdup(name);
+	if (out->path == NULL)
+		code = rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	else if (fstat(fd, &st) != 0)
+		code = rp_fail_sys(err, RP_ERR_IO, errno, "cannot look at %s", name);
+	else
+		code = parse_fd(fd, name, &out->config, err);
+	out->mode = S_ISREG(st.st_mode) ? (unsigned)st.st_mode & 07777 : 0;
+	close(fd);
+	if (code == RP_OK)
+		code = paths_resolve(out, err);
+	if (code != RP_OK)
+		rp_settings_release(out);
+	return code;
+}
+
+int rp_settings_exit_code(enum rp_err code)
+{
+	return code == RP_ERR_NOMEM || code == RP_ERR_IO || code == RP_ERR_FULL
+		   ? rp_err_exit_code(code)
+		   : RP_EXIT_CONFIG;
+}
+
+static void signers_free(struct rp_settings *s)
+{
+	size_t i;
+
+	if (s->signers == NULL)
+		return;
+	for (i = 0; i <= s->config.n_endpoints; i++)
+		rp_signer_free(s->signers[i]);
+	free(s->signers);
+	s->signers = NULL;
+}
+
+void rp_settings_release(struct rp_settings *settings)
+{
+	size_t i;
+
+	signers_free(settings);
+	rp_settings_free_tls(settings);
+	for (i = 0; i < settings->n_paths; i++)
+		free(settings->paths[i]);
+	free(settings->paths);
+	free(settings->path);
+	rp_config_release(&settings->config);
+	memset(settings, 0, sizeof *settings);
+}
+
+void rp_settings_discard(struct rp_settings *settings)
+{
+	if (settings == NULL)
+		return;
+	rp_settings_release(settings);
+	free(settings);
+}
+
+static unsigned line_of(const struct rp_policy *policy, const char *key)
+{
+	const struct rp_setting_info *info;
+	size_t i;
+
+	for (i = 0; (info = rp_config_setting(i)) != NULL; i++)
+		if (strcmp(info->section, "defaults") == 0 && strcmp(info->name, key) == 0)
+			return policy->line_of[i];
+	return 0;
+}
+
+const char *rp_settings_where(const struct rp_policy *policy, const char *key,
+			      char out[RP_SETTINGS_WHERE_MAX])
+{
+	if (policy->url != NULL)
+		snprintf(out, RP_SETTINGS_WHERE_MAX, "%u: [endpoint \"%s\"] %s",
+			 line_of(policy, key), policy->name, key);
+	else
+		snprintf(out, RP_SETTINGS_WHERE_MAX, "%u: [%s] %s", line_of(policy, key),
+			 policy->name, key);
+	return out;
+}
+
+static enum rp_err signer_new(const struct rp_settings *s, const char *at, const char *source,
+			      struct rp_span text, struct rp_signer **out, struct rp_error *err)
+{
+	struct rp_error why;
+	enum rp_err code = rp_signer_new(text, out, &why);
+
+	if (code == RP_OK && rp_signer_count(*out) == 0) {
+		rp_signer_free(*out);
+		*out = NULL;
+		code = rp_fail(
+		    &why, RP_ERR_INVAL,
+		    "there are only whpk_ keys, which cannot sign; add a whsec_ or whsk_ one");
+	}
+	if (code == RP_OK)
+		return RP_OK;
+	return rp_fail(err, code, "%s:%s = %s: %s", s->path, at, source, why.text);
+}
+
+/* Of a secret the group may read (a service's group), and nobody else may do anything. */
+static enum rp_err mode_check(const struct rp_settings *s, const char *at, const char *file,
+			      mode_t mode, bool secret, struct rp_error *err)
+{
+	const char *harm = NULL, *change = NULL;
+	struct rp_buf word = {0};
+	struct stat link;
+
+	if (secret && (mode & 0037) != 0) {
+		harm = "lets others at the secret";
+		change = "0600";
+	} else if (!secret && (mode & 0002) != 0) {
+		harm = "lets everybody change it";
+		change = "o-w";
+	}
+	if (harm == NULL)
+		return RP_OK;
+	/* chmod would follow the link, to a file that others may need as it is */
+	if (lstat(file, &link) != 0 || S_ISLNK(link.st_mode) || !rp_shell_quote_path(file, &word))
+		rp_fail(err, RP_ERR_DENIED,
+			"%s:%s = %s: mode %04o of the file that this link leads to %s; name a copy "
+			"with mode %s",
+			s->path, at, file, (unsigned)(mode & 07777), harm,
+			secret ? "0600" : "0644");
+	else
+		rp_fail(err, RP_ERR_DENIED, "%s:%s = %s: mode %04o %s; mend it with: chmod %s %s",
+			s->path, at, file, (unsigned)(mode & 07777), harm, change, word.data);
+	rp_buf_release(&word);
+	return RP_ERR_DENIED;
+}
+
+static enum rp_err file_read(const struct rp_settings *s, const char *at, const char *file, int fd,
+			     const struct rp_settings_kind *kind, struct rp_span *out,
+			     struct rp_error *err)
+{
+	char *data = malloc(kind->bytes_max);
+	enum rp_err code = RP_OK;
+	size_t len;
+	int sys;
+
+	if (data == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "%s:%s = %s: out of memory", s->path, at, file);
+	sys = read_all(fd, data, kind->bytes_max, &len);
+	*out = (struct rp_span){data, len};
+	if (sys == EFBIG)
+		code = rp_fail(err, RP_ERR_INVAL, "%s:%s = %s: larger than %zu KiB; accepted: %s",
+			       s->path, at, file, kind->bytes_max >> 10, kind->accepted);
+	else if (sys != 0)
+		code = rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s:%s = %s: cannot read it",
+				   s->path, at, file);
+	if (code != RP_OK)
+		rp_settings_drop(out);
+	return code;
+}
+
+/* O_NONBLOCK: opening a FIFO that nobody writes to would hold up a sender for ever. */
+enum rp_err rp_settings_read(const struct rp_settings *s, const char *at, const char *file,
+			     const struct rp_settings_kind *kind, struct rp_span *out,
+			     struct rp_error *err)
+{
+	enum rp_err code;
+	struct stat st;
+	int fd;
+
+	*out = (struct rp_span){NULL, 0};
+	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s:%s = %s: cannot open it",
+				   s->path, at, file);
+	if (fstat(fd, &st) != 0)
+		code = rp_fail_sys(err, RP_ERR_IO, errno, "%s:%s = %s: cannot look at it", s->path,
+				   at, file);
+	else if (!S_ISREG(st.st_mode))
+		code = rp_fail(err, RP_ERR_INVAL, "%s:%s = %s: it is no regular file; accepted: %s",
+			       s->path, at, file, kind->accepted);
+	else
+		code = mode_check(s, at, file, st.st_mode, kind->secret, err);
+	if (code == RP_OK)
+		code = file_read(s, at, file, fd, kind, out, err);
+	close(fd);
+	return code;
+}
+
+void rp_settings_drop(struct rp_span *text)
+{
+	if (text->ptr == NULL)
+		return;
+	rp_wipe((char *)(uintptr_t)text->ptr, text->len);
+	free((char *)(uintptr_t)text->ptr);
+	*text = (struct rp_span){NULL, 0};
+}
+
+static enum rp_err secret_file_load(const struct rp_settings *s, const char *at, const char *file,
+				    struct rp_signer **out, struct rp_error *err)
+{
+	static const struct rp_settings_kind secret = {SECRET_BYTES_MAX, true, "one secret a line"};
+	struct rp_span text;
+	enum rp_err code = rp_settings_read(s, at, file, &secret, &text, err);
+
+	if (code == RP_OK)
+		code = signer_new(s, at, file, text, out, err);
+	rp_settings_drop(&text);
+	return code;
+}
+
+static enum rp_err secret_env_load(const struct rp_settings *s, const struct rp_policy *policy,
+				   struct rp_signer **out, struct rp_error *err)
+{
+	const char *value = getenv(policy->secret_env);
+	char at[RP_SETTINGS_WHERE_MAX];
+
+	rp_settings_where(policy, "secret_env", at);
+	if (value == NULL)
+		return rp_fail(err, RP_ERR_NOTFOUND,
+			       "%s:%s = %s: there is no such environment variable; set it, or use "
+			       "secret_file",
+			       s->path, at, policy->secret_env);
+	return signer_new(s, at, policy->secret_env, rp_span_of(value), out, err);
+}
+
+static enum rp_err secret_credential_load(const struct rp_settings *s,
+					  const struct rp_policy *policy, struct rp_signer **out,
+					  struct rp_error *err)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	char at[RP_SETTINGS_WHERE_MAX], *file;
+	enum rp_err code;
+
+	rp_settings_where(policy, "secret_credential", at);
+	if (dir == NULL)
+		return rp_fail(err, RP_ERR_NOTFOUND,
+			       "%s:%s = %s: there is no CREDENTIALS_DIRECTORY; start it by a "
+			       "systemd unit with "
+			       "LoadCredential=, or use secret_file",
+			       s->path, at, policy->secret_credential);
+	if (asprintf(&file, "%s/%s", dir, policy->secret_credential) < 0)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	code = secret_file_load(s, at, file, out, err);
+	free(file);
+	return code;
+}
+
+static enum rp_err secret_load(const struct rp_settings *s, const struct rp_policy *policy,
+			       struct rp_signer **out, struct rp_error *err)
+{
+	char at[RP_SETTINGS_WHERE_MAX];
+
+	if (policy->secret_file != NULL)
+		return secret_file_load(s, rp_settings_where(policy, "secret_file", at),
+					policy->secret_file, out, err);
+	if (policy->secret_env != NULL)
+		return secret_env_load(s, policy, out, err);
+	return policy->secret_credential != NULL ? secret_credential_load(s, policy, out, err)
+						 : RP_OK;
+}
+
+const struct rp_policy *rp_settings_policy_at(const struct rp_settings *s, size_t i)
+{
+	return i == 0 ? &s->config.defaults : &s->config.endpoints[i - 1];
+}
+
+static size_t index_of(const struct rp_settings *s, const struct rp_policy *policy)
+{
+	size_t i = policy == &s->config.defaults ? 0 : (size_t)(policy - s->config.endpoints) + 1;
+
+	assert(rp_settings_policy_at(s, i) == policy);
+	return i;
+}
+
+enum rp_err rp_settings_load_secrets(struct rp_settings *settings, struct rp_error *err)
+{
+	enum rp_err code = RP_OK;
+	size_t i;
+
+	assert(settings->signers == NULL);
+	settings->signers = calloc(1 + settings->config.n_endpoints, sizeof(*settings->signers));
+	if (settings->signers == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	for (i = 0; i <= settings->config.n_endpoints && code == RP_OK; i++)
+		code = secret_load(settings, rp_settings_policy_at(settings, i),
+				   &settings->signers[i], err);
+	if (code == RP_OK)
+		code = rp_settings_load_tls(settings, err);
+	if (code != RP_OK)
+		signers_free(settings);
+	return code;
+}
+
+struct rp_signer *rp_settings_signer(const struct rp_settings *settings,
+				     const struct rp_policy *policy)
+{
+	assert(settings->signers != NULL);
+	return settings->signers[index_of(settings, policy)];
+}
+
+struct rp_settings_tls rp_settings_tls(const struct rp_settings *settings,
+				       const struct rp_policy *policy)
+{
+	return settings->tls != NULL ? settings->tls[index_of(settings, policy)]
+				     : (struct rp_settings_tls){NULL, NULL};
+}

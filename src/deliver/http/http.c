@@ -1,0 +1,501 @@
+#include "deliver/http/http.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/sys.h"
+#include "sign/crypto.h"
+#include "deliver/http/http_int.h"
+
+#define EVENTS_MAX 128  /* sockets served in one run; the rest stay readable for the next */
+#define OVERDUE_MS 1000 /* after its timeout libcurl must have ended a request */
+#define SPARE_CONNECTIONS                                                                          \
+	16u          /* so that a burst to new hosts does not at once throw out kept connections, */
+#define FEW_MS 60000 /* after a lack of descriptors few are kept for so long */
+/* ... and at most a quarter of those in use: descriptors may be few (descriptors.h) */
+#define SPARE_PART 4u
+
+struct http_engine {
+	struct rp_transport transport; /* first: the caller's handle */
+	CURLM *multi;
+	int epoll_fd;
+	unsigned max_in_flight, in_flight;
+	struct rp_transfer *all, *pool, *decided;
+	struct rp_http_kept *kept;
+	int64_t timer_at_ms; /* on the boot clock, when libcurl wants to be called; -1: never */
+	/* connections, kept ones included; 0: no matter. Never below in_flight: libcurl would
+	 * queue */
+	unsigned total_max;
+	int64_t few_until_ms; /* ... until then, on the boot clock */
+	bool watch_failed;    /* some transfer has a watch_errno */
+	/* libcurl reported an error of its own, and may have lost track of requests under way */
+	bool troubled;
+	bool stalled; /* some transfer is */
+	bool running;
+};
+
+static struct http_engine *engine_of(struct rp_transport *transport)
+{
+	return (struct http_engine *)(void *)transport;
+}
+
+static int64_t now_ms(void)
+{
+	return rp_sys_boot_ms(&rp_sys_real);
+}
+
+static int on_timer(CURLM *multi, long timeout_ms, void *arg)
+{
+	struct http_engine *e = arg;
+
+	(void)multi;
+	/* Both clocks are cut to milliseconds, so one more; called too early, libcurl would only
+	 * ask again, and spin.
+	 */
+	e->timer_at_ms = timeout_ms < 0 ? -1 : now_ms() + timeout_ms + (timeout_ms > 0);
+	return 0;
+}
+
+/* libcurl may have closed the descriptor, and the kernel forgotten it, without our knowing; so
+ * each command falls back to the other one. Returns 0 or an errno. */
+static int watch_set(int epoll_fd, int fd, uint32_t events, bool known)
+{
+	struct epoll_event ev = {.events = events, .data.fd = fd};
+
+	if (epoll_ctl(epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &ev) == 0)
+		return 0;
+	if (errno != (known ? ENOENT : EEXIST))
+		return errno;
+	return epoll_ctl(epoll_fd, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &ev) == 0 ? 0 : errno;
+}
+
+/* libcurl gave up an address. It will try the next one when it looks at the transfer again, and
+ * has set no timer for that (7.88.1; its issue 11920): go_on makes it look. */
+static void note_stalled(struct http_engine *e, CURL *easy)
+{
+	struct rp_transfer *t = NULL;
+
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
+	if (t != NULL && t->notes.sockets > 0 && !t->notes.request_began)
+		t->stalled = e->stalled = true;
+}
+
+/* Never returns an error: libcurl would fail every transfer there is, now and for ever. The one
+ * that cannot be watched is noted and taken out by fail_unwatched. */
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
+{
+	struct http_engine *e = arg;
+	struct rp_transfer *t = NULL;
+	uint32_t events = 0;
+	int sys;
+
+	if (what == CURL_POLL_REMOVE) {
+		/* already gone when the socket is closed */
+		epoll_ctl(e->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+		note_stalled(e, easy);
+		return 0;
+	}
+	if (what != CURL_POLL_OUT)
+		events |= EPOLLIN;
+	if (what != CURL_POLL_IN)
+		events |= EPOLLOUT;
+	sys = watch_set(e->epoll_fd, fd, events, known != NULL);
+	if (sys == 0) {
+		curl_multi_assign(e->multi, fd, e);
+		return 0;
+	}
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
+	if (t != NULL) {
+		t->notes.watch_errno = sys;
+		e->watch_failed = true;
+	}
+	return 0;
+}
+
+static void total_set(struct http_engine *e, unsigned total_max)
+{
+	if (total_max == e->total_max)
+		return;
+	e->total_max = total_max;
+	curl_multi_setopt(e->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)total_max);
+}
+
+/* Kept connections of hosts that have nothing to get now may hold what a new one needs: libcurl
+ * closes the oldest of them for each new one beyond the total. */
+static void keep_few(struct http_engine *e)
+{
+	e->few_until_ms = now_ms() + FEW_MS;
+	total_set(e, e->in_flight);
+}
+
+static void total_follow(struct http_engine *e)
+{
+	if (e->total_max > 0)
+		total_set(e, now_ms() >= e->few_until_ms   ? 0
+			     : e->in_flight > e->total_max ? e->in_flight
+							   : e->total_max);
+}
+
+static struct rp_transfer *transfer_take(struct http_engine *e)
+{
+	struct rp_transfer *t = e->pool;
+
+	if (t != NULL) {
+		e->pool = t->next;
+	} else {
+		t = rp_transfer_new(e->kept);
+		if (t == NULL)
+			return NULL;
+		t->next_of_all = e->all;
+		e->all = t;
+	}
+	t->next = NULL;
+	e->in_flight++;
+	total_follow(e);
+	return t;
+}
+
+static void transfer_give_back(struct http_engine *e, struct rp_transfer *t)
+{
+	t->state = RP_TRANSFER_IDLE;
+	t->next = e->pool;
+	e->pool = t;
+	e->in_flight--;
+}
+
+static void transfer_decided(struct http_engine *e, struct rp_transfer *t)
+{
+	if (t->state == RP_TRANSFER_UNDER_WAY)
+		curl_multi_remove_handle(e->multi, t->easy);
+	t->state = RP_TRANSFER_DECIDED;
+	t->next = e->decided;
+	e->decided = t;
+}
+
+/* Only the exact prefix counts as https. libcurl reads looser spellings (no scheme, one slash);
+ * they are judged as http, the stricter way. */
+static enum rp_cause scheme_cause(const struct rp_request *request)
+{
+	return rp_guard_scheme(request->guard, strncasecmp(request->url, "https://", 8) == 0);
+}
+
+static enum rp_err http_start(struct rp_transport *transport, const struct rp_request *request,
+			      struct rp_error *err)
+{
+	struct http_engine *e = engine_of(transport);
+	struct rp_transfer *t;
+	enum rp_cause scheme;
+	enum rp_err code;
+	CURLMcode mc;
+
+	if (e->in_flight >= e->max_in_flight)
+		return rp_fail(err, RP_ERR_BUSY,
+			       "%u requests are under way, as many as the engine was opened for",
+			       e->in_flight);
+	t = transfer_take(e);
+	if (t == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "no memory for another request");
+	code = rp_transfer_prepare(t, request, err);
+	if (code != RP_OK) {
+		transfer_give_back(e, t);
+		return code;
+	}
+	scheme = scheme_cause(request);
+	if (scheme != RP_CAUSE_NONE) {
+		rp_transfer_decide(t, scheme, "http without allow_http");
+		transfer_decided(e, t);
+		return RP_OK;
+	}
+	mc = curl_multi_add_handle(e->multi, t->easy);
+	if (mc != CURLM_OK) {
+		transfer_give_back(e, t);
+		return rp_fail(err, mc == CURLM_OUT_OF_MEMORY ? RP_ERR_NOMEM : RP_ERR_IO,
+			       "cannot begin a request: %s", curl_multi_strerror(mc));
+	}
+	t->state = RP_TRANSFER_UNDER_WAY;
+	t->overdue_at_ms = now_ms() + request->timeout_ms + OVERDUE_MS;
+	return RP_OK;
+}
+
+/* When memory is short libcurl may drop the timers of requests, which then never end (7.88.1): see
+ * fail_overdue. */
+static void act(struct http_engine *e, curl_socket_t fd, int events)
+{
+	int under_way;
+	CURLMcode mc = curl_multi_socket_action(e->multi, fd, events, &under_way);
+
+	assert(mc != CURLM_BAD_HANDLE && mc != CURLM_RECURSIVE_API_CALL &&
+	       mc != CURLM_BAD_FUNCTION_ARGUMENT);
+	if (mc == CURLM_OK)
+		return;
+	rp_log(RP_LOG_ERROR, "http_engine", "curl=%d", (int)mc);
+	e->troubled = true;
+}
+
+/* A pause and its end are what libcurl has to be told that it look at one transfer; there is
+ * nothing yet to be paused. One that has ended meanwhile refuses. */
+static void go_on(struct http_engine *e)
+{
+	struct rp_transfer *t;
+
+	e->stalled = false;
+	for (t = e->all; t != NULL; t = t->next_of_all) {
+		if (!t->stalled)
+			continue;
+		t->stalled = false;
+		if (curl_easy_pause(t->easy, CURLPAUSE_SEND) == CURLE_OK)
+			curl_easy_pause(t->easy, CURLPAUSE_CONT);
+	}
+}
+
+static int curl_events(uint32_t events)
+{
+	int out = 0;
+
+	/* An error is found by reading and writing, with its errno; libcurl's CSELECT_ERR would
+	 * lose the reason. */
+	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
+		out |= CURL_CSELECT_IN;
+	if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))
+		out |= CURL_CSELECT_OUT;
+	return out;
+}
+
+static void drive(struct http_engine *e)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int i, n = epoll_wait(e->epoll_fd, events, EVENTS_MAX, 0);
+
+	assert(n >= 0 || errno == EINTR);
+	/* A socket closed by an earlier event of this batch is unknown to libcurl, which then does
+	 * nothing. */
+	for (i = 0; i < n; i++)
+		act(e, events[i].data.fd, curl_events(events[i].events));
+	if (e->timer_at_ms >= 0 && now_ms() >= e->timer_at_ms) {
+		e->timer_at_ms = -1;
+		act(e, CURL_SOCKET_TIMEOUT, 0);
+	}
+	if (e->stalled)
+		go_on(e);
+}
+
+/* The attempt goes on, and costs no retry. */
+static void begin_again(struct http_engine *e, struct rp_transfer *t)
+{
+	const struct rp_http_notes *notes = &t->notes;
+
+	if (notes->surplus || t->outcome.cause == RP_CAUSE_PROTOCOL ||
+	    (notes->foreign && t->outcome.http_status != 408))
+		rp_http_spill_note(e->kept, t->request.url);
+	curl_multi_remove_handle(e->multi, t->easy);
+	if (rp_transfer_prepare_again(t) && curl_multi_add_handle(e->multi, t->easy) == CURLM_OK)
+		return;
+	t->state = RP_TRANSFER_IDLE;
+	memset(&t->outcome, 0, sizeof t->outcome);
+	rp_transfer_decide_local(t, "cannot begin the request again");
+	transfer_decided(e, t);
+}
+
+static void collect(struct http_engine *e)
+{
+	struct rp_transfer *t;
+	CURLMsg *msg;
+	int left;
+
+	while ((msg = curl_multi_info_read(e->multi, &left)) != NULL) {
+		assert(msg->msg == CURLMSG_DONE);
+		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &t);
+		rp_transfer_judge(t, msg->data.result);
+		if (rp_transfer_is_undecided(t)) {
+			begin_again(e, t);
+			continue;
+		}
+		if (t->doubted != 0 && t->outcome.http_status != 0 &&
+		    t->outcome.http_status != t->doubted)
+			rp_http_spill_note(e->kept, t->request.url);
+		if (t->outcome.lack == RP_LACK_PROCESS)
+			keep_few(e);
+		transfer_decided(e, t);
+	}
+}
+
+static void fail_unwatched(struct http_engine *e)
+{
+	struct rp_transfer *t;
+
+	e->watch_failed = false;
+	for (t = e->all; t != NULL; t = t->next_of_all) {
+		if (t->state != RP_TRANSFER_UNDER_WAY || t->notes.watch_errno == 0)
+			continue;
+		rp_transfer_decide_local(t, strerror(t->notes.watch_errno));
+		transfer_decided(e, t);
+	}
+}
+
+static void fail_overdue(struct http_engine *e)
+{
+	struct rp_transfer *t;
+
+	e->troubled = false;
+	for (t = e->all; t != NULL; t = t->next_of_all) {
+		if (t->state != RP_TRANSFER_UNDER_WAY)
+			continue;
+		if (now_ms() < t->overdue_at_ms) {
+			e->troubled = true;
+			continue;
+		}
+		rp_transfer_decide_local(t, "libcurl lost track of the request");
+		transfer_decided(e, t);
+	}
+}
+
+/* The transfer goes back before `done` is called, so that done finds room to start the next
+ * request. */
+static void hand_out(struct http_engine *e, void (*done)(void *, void *, const struct rp_outcome *),
+		     void *done_arg)
+{
+	struct rp_transfer *t, *list = e->decided;
+	struct rp_outcome outcome;
+	void *owner;
+
+	e->decided = NULL;
+	while (list != NULL) {
+		t = list;
+		list = t->next;
+		outcome = t->outcome;
+		owner = t->request.owner;
+		transfer_give_back(e, t);
+		done(done_arg, owner, &outcome);
+	}
+}
+
+static void http_run(struct rp_transport *transport,
+		     void (*done)(void *, void *, const struct rp_outcome *), void *done_arg)
+{
+	struct http_engine *e = engine_of(transport);
+
+	assert(!e->running);
+	e->running = true;
+	drive(e);
+	collect(e);
+	if (e->watch_failed)
+		fail_unwatched(e);
+	if (e->troubled)
+		fail_overdue(e);
+	hand_out(e, done, done_arg);
+	e->running = false;
+}
+
+static int http_fd(struct rp_transport *transport)
+{
+	return engine_of(transport)->epoll_fd;
+}
+
+static int http_timeout_ms(struct rp_transport *transport)
+{
+	struct http_engine *e = engine_of(transport);
+	int64_t left;
+
+	if (e->decided != NULL)
+		return 0;
+	if (e->timer_at_ms < 0)
+		return e->troubled ? OVERDUE_MS : -1;
+	left = e->timer_at_ms - now_ms();
+	if (e->troubled && left > OVERDUE_MS)
+		left = OVERDUE_MS;
+	if (left <= 0)
+		return 0;
+	return left < INT_MAX ? (int)left : INT_MAX;
+}
+
+/* OpenSSL writes to sockets with write(2); a receiver that has gone must not end the process. */
+static void ignore_sigpipe(void)
+{
+	struct sigaction now;
+
+	if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+		signal(SIGPIPE, SIG_IGN);
+}
+
+static bool multi_open(struct http_engine *e)
+{
+	unsigned spare = e->max_in_flight / SPARE_PART;
+	long kept =
+	    (long)(e->max_in_flight + (spare < SPARE_CONNECTIONS ? spare : SPARE_CONNECTIONS));
+
+	e->multi = curl_multi_init();
+	return e->multi != NULL &&
+	       curl_multi_setopt(e->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
+	       curl_multi_setopt(e->multi, CURLMOPT_SOCKETDATA, e) == CURLM_OK &&
+	       curl_multi_setopt(e->multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
+	       curl_multi_setopt(e->multi, CURLMOPT_TIMERDATA, e) == CURLM_OK &&
+	       curl_multi_setopt(e->multi, CURLMOPT_MAXCONNECTS, kept) == CURLM_OK;
+}
+
+enum rp_err rp_http_open(unsigned max_in_flight, struct rp_transport **out, struct rp_error *err)
+{
+	struct http_engine *e;
+	CURLcode rc;
+	int sys, epoll_fd;
+
+	assert(max_in_flight > 0);
+	*out = NULL;
+	e = calloc(1, sizeof *e);
+	if (e == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "no memory for the HTTP engine");
+	e->transport = (struct rp_transport){http_start, http_run, http_fd, http_timeout_ms};
+	e->max_in_flight = max_in_flight;
+	e->timer_at_ms = -1;
+	if (!rp_crypto_ready()) {
+		free(e);
+		return rp_fail(err, RP_ERR_NOMEM, "no memory for OpenSSL");
+	}
+	rc = curl_global_init(CURL_GLOBAL_ALL);
+	if (rc != CURLE_OK) {
+		free(e);
+		return rp_fail(err, RP_ERR_IO, "libcurl does not start: %s",
+			       curl_easy_strerror(rc));
+	}
+	ignore_sigpipe();
+	e->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	sys = errno;
+	e->kept = rp_http_kept_new(max_in_flight + SPARE_CONNECTIONS);
+	if (e->epoll_fd >= 0 && e->kept != NULL && multi_open(e)) {
+		*out = &e->transport;
+		return RP_OK;
+	}
+	epoll_fd = e->epoll_fd;
+	rp_http_close(&e->transport);
+	if (epoll_fd < 0)
+		return rp_fail_sys(err, RP_ERR_IO, sys, "cannot create an epoll descriptor");
+	return rp_fail(err, RP_ERR_NOMEM, "no memory for libcurl's multi handle");
+}
+
+void rp_http_close(struct rp_transport *transport)
+{
+	struct http_engine *e = engine_of(transport);
+	struct rp_transfer *t;
+
+	assert(!e->running);
+	while ((t = e->all) != NULL) {
+		e->all = t->next_of_all;
+		if (t->state == RP_TRANSFER_UNDER_WAY)
+			curl_multi_remove_handle(e->multi, t->easy);
+		rp_transfer_free(t);
+	}
+	/* Kept connections are closed here, with calls of on_socket. */
+	curl_multi_cleanup(e->multi);
+	if (e->epoll_fd >= 0)
+		close(e->epoll_fd);
+	curl_global_cleanup();
+	rp_http_kept_free(e->kept);
+	free(e);
+}

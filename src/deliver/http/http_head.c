@@ -1,0 +1,173 @@
+#include "deliver/http/http_int.h"
+
+#include <ctype.h>
+#include <strings.h>
+
+#define LATEST_DATE ((time_t)253402300799) /* 9999-12-31T23:59:59Z */
+
+/* The trimmed value when `line` is the header `name`. */
+static bool header_span(struct rp_span line, const char *name, struct rp_span *out)
+{
+	size_t at = strlen(name), end = line.len;
+
+	if (line.len <= at || line.ptr[at] != ':' || strncasecmp(line.ptr, name, at) != 0)
+		return false;
+	for (at++; at < end && isspace((unsigned char)line.ptr[at]); at++)
+		;
+	while (end > at && isspace((unsigned char)line.ptr[end - 1]))
+		end--;
+	*out = (struct rp_span){line.ptr + at, end - at};
+	return true;
+}
+
+/* ... as text. Returns false also for a value too long to mean a date. */
+static bool header_value(struct rp_span line, const char *name, char *out, size_t size)
+{
+	struct rp_span value;
+
+	if (!header_span(line, name, &value) || value.len >= size)
+		return false;
+	memcpy(out, value.ptr, value.len);
+	out[value.len] = '\0';
+	return true;
+}
+
+/* One that does not fit is kept as too long. */
+static void note_location(struct rp_http_notes *notes, struct rp_span value)
+{
+	notes->location_bytes =
+	    value.len < sizeof notes->location ? value.len : sizeof notes->location;
+	memcpy(notes->location, value.ptr, notes->location_bytes);
+}
+
+/* libcurl reads years whose milliseconds no integer holds. */
+static time_t date_of(const char *value)
+{
+	time_t t = curl_getdate(value, NULL);
+
+	return t < LATEST_DATE ? t : LATEST_DATE;
+}
+
+static void note_retry_after(struct rp_http_notes *notes, const char *value)
+{
+	const char *p;
+
+	notes->retry_after_s = 0;
+	notes->retry_at = -1;
+	/* curl_getdate makes a date of many things; an HTTP-date begins with the name of a day. */
+	if (isalpha((unsigned char)value[0]))
+		notes->retry_at = date_of(value);
+	for (p = value; isdigit((unsigned char)*p); p++) {
+		if (notes->retry_after_s < RP_HTTP_RETRY_AFTER_MAX_MS)
+			notes->retry_after_s = notes->retry_after_s * 10 + (*p - '0');
+	}
+	if (*p != '\0')
+		notes->retry_after_s = 0;
+}
+
+void rp_http_notes_begin(struct rp_http_notes *notes)
+{
+	notes->head_done = false;
+	notes->status = notes->version = 0;
+	notes->length = -1;
+	notes->lengths_differ = notes->coded = false;
+	notes->retry_after_s = 0;
+	notes->retry_at = notes->date = -1;
+	notes->wish = RP_WISH_NONE;
+	notes->location_bytes = 0;
+}
+
+/* "HTTP/1.1 204 ..." */
+static void note_status(struct rp_http_notes *notes, struct rp_span line)
+{
+	static const char form[] = "HTTP/1.x ";
+	const char *p = line.ptr;
+	size_t i;
+
+	if (line.len < sizeof form + 3 || memcmp(p, form, 7) != 0 ||
+	    !isdigit((unsigned char)p[7]) || p[8] != ' ' || isdigit((unsigned char)p[12]))
+		return;
+	for (i = 9; i < 12; i++) {
+		if (!isdigit((unsigned char)p[i]))
+			return;
+	}
+	notes->status = (unsigned)((p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0'));
+	notes->version = 10 + (unsigned)(p[7] - '0');
+}
+
+/* Saturates. What is no number is left to libcurl. */
+static void note_length(struct rp_http_notes *notes, const char *value)
+{
+	int64_t n = 0;
+	const char *p;
+
+	for (p = value; isdigit((unsigned char)*p); p++)
+		n = n < INT64_MAX / 10 - 1 ? n * 10 + (*p - '0') : INT64_MAX / 10;
+	if (notes->length >= 0 && notes->length != n)
+		notes->lengths_differ = true;
+	notes->length = n;
+}
+
+static enum rp_wish wish_of(const char *value)
+{
+	if (strcasecmp(value, "disable") == 0)
+		return RP_WISH_DISABLE;
+	return strcasecmp(value, "abort-message") == 0 ? RP_WISH_ABORT : RP_WISH_NONE;
+}
+
+bool rp_http_notes_line(struct rp_http_notes *notes, struct rp_span line)
+{
+	char value[64];
+	struct rp_span location;
+
+	notes->answered = true;
+	notes->head_bytes += line.len;
+	notes->head_lines++;
+	if (notes->head_bytes > RP_HTTP_HEAD_MAX || notes->head_lines > RP_HTTP_HEAD_LINES_MAX) {
+		notes->head_over = true;
+		return false;
+	}
+	if (line.len >= 5 && memcmp(line.ptr, "HTTP/", 5) == 0) {
+		rp_http_notes_begin(notes);
+		note_status(notes, line);
+	} else if (notes->head_done)
+		return true;
+	else if (rp_span_is(line, "\r\n") || rp_span_is(line, "\n"))
+		notes->head_done = true;
+	else if (header_value(line, "retry-after", value, sizeof value))
+		note_retry_after(notes, value);
+	else if (header_value(line, "date", value, sizeof value))
+		notes->date = date_of(value);
+	else if (header_value(line, "webhook-delivery", value, sizeof value))
+		notes->wish = wish_of(value);
+	else if (header_span(line, "location", &location))
+		note_location(notes, location);
+	else if (header_value(line, "content-length", value, sizeof value))
+		note_length(notes, value);
+	else if (header_value(line, "transfer-encoding", value, sizeof value))
+		notes->coded = true;
+	return true;
+}
+
+bool rp_http_notes_end_is_open(const struct rp_http_notes *notes)
+{
+	/* RFC 9112, 6.3: whatever the head announces */
+	bool bodiless = notes->status == 204 || notes->status == 304;
+
+	if (bodiless)
+		return notes->coded || notes->length > 0;
+	return notes->lengths_differ || (notes->coded && notes->length >= 0);
+}
+
+int64_t rp_http_retry_after_ms(const struct rp_http_notes *notes, int64_t now_at_ms)
+{
+	int64_t ms = notes->retry_after_s * 1000, base_ms;
+
+	if (notes->retry_at >= 0) {
+		base_ms = notes->date >= 0 ? (int64_t)notes->date * 1000 : now_at_ms;
+		ms = (int64_t)notes->retry_at * 1000 - base_ms;
+	}
+	if (ms < 0)
+		return 0;
+	return ms < RP_HTTP_RETRY_AFTER_MAX_MS ? ms : RP_HTTP_RETRY_AFTER_MAX_MS;
+}

@@ -1,0 +1,247 @@
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "base/sys.h"
+#include "sign/crypto_tls.h"
+#include "deliver/http/http_int.h"
+
+#define SPILLS_MAX 64
+/* a receiver may be mended; an hour costs a few requests twice */
+#define SPILL_MS ((int64_t)3600 * 1000)
+#define WRITTEN_AT_ONCE_MAX ((size_t)32 << 10) /* libcurl writes up to 64 KiB with one call */
+#define TLS_LOOK_BYTES 17408                   /* a record and more: RFC 8446, 5.2 */
+#define FNV_BASIS 14695981039346656037u        /* FNV-1a, 64 bits: draft-eastlake-fnv */
+#define FNV_PRIME 1099511628211u
+
+struct spill {
+	uint64_t receiver;
+	int64_t until_ms; /* on the boot clock */
+};
+
+/* libcurl tells a callback the ends of a connection, but its descriptor only when the socket is
+ * made. A hint lies under the low bits of a hash, and may be another connection's. */
+struct rp_http_kept {
+	struct spill spills[SPILLS_MAX];
+	size_t n_spills;
+	uint64_t *ends; /* of each descriptor: hash of its latest connection's ends; 0: none yet */
+	size_t n_ends;
+	size_t mask; /* of hints */
+	int hints[];
+};
+
+static uint64_t hash_add(uint64_t hash, const char *bytes, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		hash = (hash ^ (unsigned char)bytes[i]) * FNV_PRIME;
+	return hash;
+}
+
+struct rp_http_kept *rp_http_kept_new(unsigned connections)
+{
+	struct rp_http_kept *kept;
+	size_t places = 64;
+
+	while (places < (size_t)connections * 4)
+		places *= 2;
+	kept = calloc(1, sizeof *kept + places * sizeof kept->hints[0]);
+	if (kept != NULL)
+		kept->mask = places - 1;
+	return kept;
+}
+
+void rp_http_kept_free(struct rp_http_kept *kept)
+{
+	if (kept != NULL)
+		free(kept->ends);
+	free(kept);
+}
+
+/* The address family was libcurl's choice; that it is this socket says its port. */
+static int opened_fd(const struct rp_transfer *t, const struct rp_http_ends *ends)
+{
+	int fd = t->opened_fd[strchr(ends->peer_ip, ':') != NULL];
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof sa;
+	in_port_t port;
+
+	if (fd < 0 || getsockname(fd, (struct sockaddr *)&sa, &len) != 0)
+		return -1;
+	port = sa.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&sa)->sin6_port
+					: ((struct sockaddr_in *)&sa)->sin_port;
+	return ntohs(port) == ends->local_port ? fd : -1;
+}
+
+static uint64_t hash_of_ends(const struct rp_http_ends *ends)
+{
+	const int ports[] = {ends->local_port, ends->peer_port};
+	uint64_t hash = hash_add(FNV_BASIS, ends->local_ip, strlen(ends->local_ip) + 1);
+
+	hash = hash_add(hash, ends->peer_ip, strlen(ends->peer_ip) + 1);
+	hash = hash_add(hash, (const char *)ports, sizeof ports);
+	return hash != 0 ? hash : 1;
+}
+
+static int find(struct rp_http_kept *kept, uint64_t hash)
+{
+	int *hint = &kept->hints[hash & kept->mask];
+	size_t fd;
+
+	if ((size_t)*hint < kept->n_ends && kept->ends[*hint] == hash)
+		return *hint;
+	for (fd = 0; fd < kept->n_ends; fd++) {
+		if (kept->ends[fd] == hash)
+			return *hint = (int)fd;
+	}
+	return -1;
+}
+
+/* Out of memory, the descriptor is not known later, and the connection not looked at. */
+static void note(struct rp_http_kept *kept, uint64_t hash, int fd)
+{
+	int before = find(kept, hash);
+	size_t n = kept->n_ends;
+	uint64_t *more;
+
+	if (before >= 0)
+		kept->ends[before] = 0; /* an earlier connection between the same ports */
+	if (fd < 0)
+		return;
+	if ((size_t)fd >= n) {
+		n = ((size_t)fd + 1) * 2;
+		more = realloc(kept->ends, n * sizeof *more);
+		if (more == NULL)
+			return;
+		memset(more + kept->n_ends, 0, (n - kept->n_ends) * sizeof *more);
+		kept->ends = more;
+		kept->n_ends = n;
+	}
+	kept->ends[fd] = hash;
+	kept->hints[hash & kept->mask] = fd;
+}
+
+static bool is_tls(const struct rp_transfer *t)
+{
+	return strncasecmp(t->request.url, "https:", 6) == 0;
+}
+
+void *rp_transfer_tls(struct rp_transfer *t)
+{
+	struct curl_tlssessioninfo *info = NULL;
+
+	if (!is_tls(t) || curl_easy_getinfo(t->easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK ||
+	    info == NULL || info->backend != CURLSSLBACKEND_OPENSSL)
+		return NULL;
+	return info->internals;
+}
+
+/* Whether the records that came hold data: an alert or a session ticket is none. They are read off
+ * for it, so the connection is at its end. */
+static bool has_tls_data(const struct rp_transfer *t, void *tls)
+{
+	char records[TLS_LOOK_BYTES];
+	struct rp_buf plain = {0};
+	ssize_t n = recv(t->fd, records, sizeof records, MSG_DONTWAIT);
+	bool found = n > 0 &&
+		     rp_tls_decrypt(tls, (struct rp_span){records, (size_t)n}, 1, &plain) &&
+		     plain.len > 0;
+
+	rp_buf_release(&plain);
+	return found;
+}
+
+/* What a receiver says as it closes is a farewell, such as a 408. */
+static bool is_farewell(const struct rp_transfer *t, void *tls)
+{
+	struct pollfd p = {.fd = t->fd, .events = POLLRDHUP};
+
+	if (poll(&p, 1, 0) != 0)
+		return true;
+	return is_tls(t) && (tls == NULL || !has_tls_data(t, tls));
+}
+
+bool rp_http_kept_is_fit(struct rp_transfer *t, const struct rp_http_ends *ends)
+{
+	uint64_t hash = hash_of_ends(ends);
+	void *tls;
+	char byte;
+	ssize_t n;
+
+	if (t->notes.sockets > 0) {
+		t->fd = opened_fd(t, ends);
+		note(t->kept, hash, t->fd);
+		return true;
+	}
+	t->fd = find(t->kept, hash);
+	if (t->fd < 0)
+		return true;
+	tls = rp_transfer_tls(t);
+	n = recv(t->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	if (tls != NULL && rp_tls_has_pending(tls))
+		t->notes.surplus = true;
+	else if (n > 0)
+		t->notes.surplus = !is_farewell(t, tls);
+	else if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	t->notes.unfit = true;
+	return false;
+}
+
+bool rp_http_kept_is_foreign(const struct rp_transfer *t)
+{
+	long written = 0;
+	int unconfirmed = 0;
+
+	if (t->notes.sockets > 0 || t->fd < 0 ||
+	    t->head.len + t->request.body.len > WRITTEN_AT_ONCE_MAX)
+		return false;
+	curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &written);
+	return written > 0 && ioctl(t->fd, SIOCOUTQ, &unconfirmed) == 0 && unconfirmed >= written;
+}
+
+static uint64_t receiver_of(const char *url, size_t *bytes)
+{
+	const char *host = strstr(url, "://");
+
+	host = host != NULL ? host + 3 : url;
+	*bytes = (size_t)(host - url) + strcspn(host, "/?#");
+	return hash_add(FNV_BASIS, url, *bytes);
+}
+
+bool rp_http_spills(const struct rp_http_kept *kept, const char *url)
+{
+	uint64_t receiver;
+	size_t i, bytes;
+
+	if (kept->n_spills == 0)
+		return false;
+	receiver = receiver_of(url, &bytes);
+	for (i = 0; i < kept->n_spills; i++) {
+		if (kept->spills[i].receiver == receiver)
+			return rp_sys_boot_ms(&rp_sys_real) < kept->spills[i].until_ms;
+	}
+	return false;
+}
+
+void rp_http_spill_note(struct rp_http_kept *kept, const char *url)
+{
+	size_t i, bytes, at = 0;
+	uint64_t receiver = receiver_of(url, &bytes);
+
+	if (rp_http_spills(kept, url))
+		return;
+	for (i = 1; i < kept->n_spills; i++)
+		at = kept->spills[i].until_ms < kept->spills[at].until_ms ? i : at;
+	if (kept->n_spills < SPILLS_MAX)
+		at = kept->n_spills++;
+	kept->spills[at] = (struct spill){receiver, rp_sys_boot_ms(&rp_sys_real) + SPILL_MS};
+	rp_log(RP_LOG_WARN, "surplus_bytes", "receiver=%.*s", (int)bytes, url);
+}

@@ -1,0 +1,66 @@
+#include "deliver/reload.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+static void refuse(enum rp_err code, const struct rp_error *err)
+{
+	char text[RP_ERROR_TEXT_MAX + 16];
+
+	rp_log(RP_LOG_ERROR, "reload_refused", "code=%s text=%s", rp_err_name(code),
+	       rp_log_quote(err->text, text, sizeof text));
+}
+
+/* The keys that have another value than at the start and cannot take it. */
+static void tell_what_waits(const struct rp_reload_source *source, const struct rp_config *now)
+{
+	const struct rp_config *then = &source->started->config;
+	const struct {
+		const char *key;
+		bool changed;
+	} keys[] = {
+	    {"outbox.dir", !source->fixed_outbox && strcmp(then->outbox_dir, now->outbox_dir) != 0},
+	    {"outbox.quota", then->quota_bytes != now->quota_bytes},
+	    {"outbox.map_size", then->map_bytes != now->map_bytes},
+	    {"outbox.disk_reserve", then->disk_reserve_bytes != now->disk_reserve_bytes},
+	    {"sender.in_flight",
+	     !source->fixed_in_flight && then->sender_in_flight != now->sender_in_flight},
+	};
+	char list[128] = "";
+	size_t i, n = 0;
+
+	for (i = 0; i < sizeof keys / sizeof keys[0]; i++)
+		if (keys[i].changed)
+			n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n > 0 ? "," : "",
+					      keys[i].key);
+	if (n > 0)
+		rp_log(RP_LOG_WARN, "reload_partly", "restart_for=%s", list);
+}
+
+struct rp_settings *rp_reload(const struct rp_reload_source *source)
+{
+	struct rp_settings *next = malloc(sizeof *next);
+	struct rp_error err;
+	enum rp_err code;
+
+	if (next == NULL)
+		code = rp_fail(&err, RP_ERR_NOMEM, "out of memory");
+	else
+		code = rp_settings_load(source->started->path, next, &err);
+	if (code != RP_OK) {
+		refuse(code, &err);
+		free(next);
+		return NULL;
+	}
+	code = rp_settings_load_secrets(next, &err);
+	if (code != RP_OK) {
+		refuse(code, &err);
+		rp_settings_discard(next);
+		return NULL;
+	}
+	rp_log(RP_LOG_INFO, "reloaded", "endpoints=%zu", next->config.n_endpoints);
+	tell_what_waits(source, &next->config);
+	return next;
+}

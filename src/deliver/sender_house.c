@@ -1,0 +1,130 @@
+#include "deliver/sender_int.h"
+
+#include "base/log.h"
+
+#define EXPIRE_MS 5000 /* how often delivered and dead entries past their keep time are removed */
+#define EXPIRE_MAX 250 /* ... and how many in a transaction: some 3 ms */
+#define EXPIRE_AGAIN_MS 10 /* when there are more: as fast as entries can be delivered */
+#define JOBS_MAX 200       /* entries of operators' jobs moved in a transaction */
+#define JOBS_RUNG_MS 100   /* how soon after a look at the jobs the doorbell makes for another */
+/* a sender's end is told just before the kernel drops its lock: look again, */
+#define REAP_AGAIN_MS 10
+#define REAP_UNTIL_MS 200 /* for so long */
+
+enum rp_err rp_sender_reap(struct rp_sender *s, struct rp_error *err)
+{
+	size_t n = 1;
+	enum rp_err e = RP_OK;
+
+	while (e == RP_OK && n > 0) {
+		e = rp_outbox_reap(s->o.outbox, s->now_at_ms, s->now_boot_ms,
+				   s->o.settings->config.lease_ms, &n, err);
+		if (e == RP_OK && n > 0)
+			s->look_at_ms = s->now_at_ms;
+	}
+	return e;
+}
+
+static enum rp_err expire(struct rp_sender *s, struct rp_error *err)
+{
+	const struct rp_config *c = &s->o.settings->config;
+	size_t n;
+	enum rp_err e = rp_outbox_expire(s->o.outbox, s->now_at_ms, c->keep_delivered_ms,
+					 c->keep_dead_ms, EXPIRE_MAX, &n, err);
+
+	/* With more to remove come back soon, but not at once: others need the write lock. */
+	s->expire_boot_ms = s->now_boot_ms + (n == EXPIRE_MAX ? EXPIRE_AGAIN_MS : EXPIRE_MS);
+	if (e == RP_OK && n > 0)
+		rp_log(RP_LOG_INFO, "expired", "removed=%zu", n);
+	return e;
+}
+
+/* Replays that an operator has asked for: every sender moves a few of them on, until none is
+ * left. */
+static enum rp_err carry_jobs(struct rp_sender *s, struct rp_error *err)
+{
+	struct rp_job_step step = {.max = JOBS_MAX, .due_max = RP_JOB_DUE_MAX};
+	enum rp_err e = rp_sender_end_turn(s, true, err);
+
+	if (e != RP_OK)
+		return e;
+	e = rp_outbox_jobs_step(s->o.outbox, s->now_at_ms, &step, err);
+	s->jobs_boot_ms = s->now_boot_ms;
+	s->jobs_at_ms = step.next_at_ms;
+	if (e == RP_OK && step.n_worked > 0)
+		s->look_at_ms = s->now_at_ms;
+	return e;
+}
+
+static enum rp_err listen_to_outbox(struct rp_sender *s, struct rp_error *err)
+{
+	bool rung, ended;
+	enum rp_err e = RP_OK;
+
+	rp_outbox_watch_drain(s->o.outbox, &rung, &ended);
+	s->rung_meanwhile = s->rung_meanwhile || rung;
+	if (ended)
+		s->reap_until_boot_ms = s->now_boot_ms + REAP_UNTIL_MS;
+	if (ended ||
+	    (s->reap_until_boot_ms > s->now_boot_ms && s->now_boot_ms >= s->reap_boot_ms)) {
+		e = rp_sender_end_turn(s, true, err);
+		if (e == RP_OK)
+			e = rp_sender_reap(s, err);
+		s->reap_boot_ms = s->now_boot_ms + REAP_AGAIN_MS;
+	}
+	/* It rings for every append; a job may start a moment later. */
+	if (rung && s->jobs_at_ms == RP_LOOK_NEVER &&
+	    s->now_boot_ms - s->jobs_boot_ms >= JOBS_RUNG_MS)
+		s->jobs_at_ms = s->now_at_ms;
+	if (e == RP_OK && (rung || ended))
+		e = rp_outbox_next_look(s->o.outbox, &s->look_at_ms, err);
+	return e;
+}
+
+enum rp_err rp_sender_mind_clock(struct rp_sender *s, struct rp_error *err)
+{
+	enum rp_err e = rp_sender_end_turn(s, true, err);
+
+	if (e == RP_OK)
+		e = rp_outbox_mind_clock(s->o.outbox, s->now_at_ms, &s->clock_walk, err);
+	return e == RP_OK ? rp_outbox_next_look(s->o.outbox, &s->look_at_ms, err) : e;
+}
+
+enum rp_err rp_sender_keep_house(struct rp_sender *s, struct rp_error *err)
+{
+	enum rp_err e = listen_to_outbox(s, err);
+
+	if (e == RP_OK && s->clock_walk.more)
+		e = rp_sender_mind_clock(s, err);
+	if (e == RP_OK && s->now_boot_ms - s->beat_boot_ms >= BEAT_MS) {
+		rp_sender_drop_after_stall(s);
+		rp_outbox_beat(s->o.outbox, s->now_at_ms, s->now_boot_ms);
+		s->beat_boot_ms = s->now_boot_ms;
+		e = rp_sender_end_turn(s, true, err);
+		if (e == RP_OK)
+			e = rp_sender_reap(s, err);
+		s->jobs_at_ms = s->now_at_ms;
+		/* A bell that could not be rung, or a step of the clock, must not make work wait
+		 * for ever. */
+		if (e == RP_OK)
+			e = rp_sender_mind_clock(s, err);
+	}
+	if (e == RP_OK && s->stop_boot_ms == 0 && s->now_at_ms >= s->jobs_at_ms)
+		e = carry_jobs(s, err);
+	if (e == RP_OK && s->stop_boot_ms == 0 && s->now_boot_ms >= s->expire_boot_ms) {
+		e = rp_sender_end_turn(s, true, err);
+		if (e == RP_OK)
+			e = expire(s, err);
+	}
+	return e;
+}
+
+enum rp_err rp_sender_is_drained(struct rp_sender *s, bool *drained, struct rp_error *err)
+{
+	struct rp_ledger ledger;
+	enum rp_err e = rp_outbox_ledger(s->o.outbox, &ledger, err);
+
+	*drained = e == RP_OK && ledger.waiting == 0 && ledger.in_flight == 0 &&
+		   s->jobs_at_ms == RP_LOOK_NEVER;
+	return e;
+}

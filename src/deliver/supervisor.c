@@ -1,0 +1,225 @@
+#include "deliver/supervisor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/sys.h"
+
+#define RESTART_MS 1000
+
+struct child {
+	pid_t pid;             /* 0: not running */
+	int64_t started_ms;    /* boot time */
+	int64_t restart_at_ms; /* boot time; 0: do not */
+};
+
+struct family {
+	struct child *children;
+	unsigned n;
+	int (*run)(void *arg, unsigned number);
+	bool (*reload)(void *arg);
+	void *arg;
+	int signals;
+	bool stopping;
+	int exit_code;
+};
+
+int rp_stop_signals(int children)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (children)
+		sigaddset(&set, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return -1;
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int rp_reload_signal_hold(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	return sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static void become_child(struct family *f, unsigned i, pid_t parent)
+{
+	sigset_t only_reload;
+
+	rp_log_forked();
+	close(f->signals);
+	sigemptyset(&only_reload);
+	sigaddset(&only_reload, SIGHUP);
+	sigprocmask(SIG_SETMASK, &only_reload, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent) /* it died before the line above */
+		_exit(RP_EXIT_OK);
+	exit(f->run(f->arg, i + 1));
+}
+
+static void start_child(struct family *f, unsigned i)
+{
+	struct child *c = &f->children[i];
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid == 0)
+		become_child(f, i, parent);
+	c->started_ms = rp_sys_boot_ms(&rp_sys_real);
+	c->restart_at_ms = 0;
+	c->pid = pid > 0 ? pid : 0;
+	if (pid < 0) {
+		rp_log(RP_LOG_ERROR, "fork_failed", "sender=%u errno=%d", i + 1, errno);
+		c->restart_at_ms = c->started_ms + RESTART_MS;
+	}
+}
+
+static void stop_children(struct family *f)
+{
+	unsigned i;
+
+	f->stopping = true;
+	for (i = 0; i < f->n; i++) {
+		f->children[i].restart_at_ms = 0;
+		if (f->children[i].pid > 0)
+			kill(f->children[i].pid, SIGTERM);
+	}
+}
+
+static bool is_hopeless(int exit_code)
+{
+	return exit_code == RP_EXIT_CONFIG || exit_code == RP_EXIT_NOPERM ||
+	       exit_code == RP_EXIT_USAGE || exit_code == RP_EXIT_DATA ||
+	       exit_code == RP_EXIT_NOINPUT;
+}
+
+static void child_ended(struct family *f, unsigned i, int status)
+{
+	struct child *c = &f->children[i];
+	int64_t now_ms = rp_sys_boot_ms(&rp_sys_real);
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+
+	rp_log(code == 0 ? RP_LOG_INFO : RP_LOG_WARN, "sender_ended",
+	       "sender=%u sender_pid=%ld exit=%d signal=%d", i + 1, (long)c->pid, code,
+	       WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	c->pid = 0;
+	if (code == 0 || f->stopping) {
+		if (code > 0 && f->exit_code == 0)
+			f->exit_code = code;
+		return;
+	}
+	if (is_hopeless(code)) {
+		f->exit_code = code;
+		stop_children(f);
+		return;
+	}
+	c->restart_at_ms = now_ms - c->started_ms >= RESTART_MS ? now_ms : now_ms + RESTART_MS;
+}
+
+static void reap_children(struct family *f)
+{
+	int status;
+	unsigned i;
+	pid_t pid;
+
+	/* One signal may stand for several children, and none may be missed: no other signal tells
+	 * of it. */
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0 || (pid < 0 && errno == EINTR))
+		for (i = 0; i < f->n; i++)
+			if (pid > 0 && f->children[i].pid == pid)
+				child_ended(f, i, status);
+}
+
+/* Starts what is due. Returns how long to wait for the next one; -1: none. */
+static int restart_children(struct family *f)
+{
+	int64_t now_ms = rp_sys_boot_ms(&rp_sys_real), wait_ms = -1;
+	unsigned i;
+
+	for (i = 0; i < f->n; i++) {
+		int64_t at_ms = f->children[i].restart_at_ms;
+
+		if (at_ms == 0)
+			continue;
+		if (at_ms <= now_ms)
+			start_child(f, i);
+		else if (wait_ms < 0 || at_ms - now_ms < wait_ms)
+			wait_ms = at_ms - now_ms;
+	}
+	return (int)wait_ms;
+}
+
+static bool all_ended(const struct family *f)
+{
+	unsigned i;
+
+	for (i = 0; i < f->n; i++)
+		if (f->children[i].pid > 0 || f->children[i].restart_at_ms != 0)
+			return false;
+	return true;
+}
+
+static void reload_children(struct family *f)
+{
+	unsigned i;
+
+	if (f->stopping || !f->reload(f->arg))
+		return;
+	for (i = 0; i < f->n; i++)
+		if (f->children[i].pid > 0)
+			kill(f->children[i].pid, SIGHUP);
+}
+
+static void read_signals(struct family *f)
+{
+	struct signalfd_siginfo info;
+
+	while (read(f->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+		if (info.ssi_signo == SIGHUP)
+			reload_children(f);
+		else if (info.ssi_signo != SIGCHLD)
+			stop_children(f);
+	}
+}
+
+int rp_supervise(unsigned n, int (*child)(void *arg, unsigned number), bool (*reload)(void *arg),
+		 void *arg)
+{
+	struct family f = {.n = n, .run = child, .reload = reload, .arg = arg};
+	struct pollfd fd = {.events = POLLIN};
+	int wait_ms;
+	unsigned i;
+
+	f.children = calloc(n, sizeof f.children[0]);
+	f.signals = rp_stop_signals(1);
+	if (f.children == NULL || f.signals < 0) {
+		rp_log(RP_LOG_ERROR, "start_failed", "errno=%d", errno);
+		free(f.children);
+		return RP_EXIT_TEMPFAIL;
+	}
+	for (i = 0; i < n; i++)
+		start_child(&f, i);
+	fd.fd = f.signals;
+	while (wait_ms = restart_children(&f), !all_ended(&f)) {
+		(void)poll(&fd, 1, wait_ms);
+		read_signals(&f);
+		reap_children(&f);
+	}
+	close(f.signals);
+	free(f.children);
+	return f.exit_code;
+}

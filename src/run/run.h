@@ -1,0 +1,75 @@
+/* run.h - one input line -> what the outbox needs to know about it, or why it is rejected.
+ *
+ * Two forms. A Run object as the engine would POST it: the URL is kwargs.webhook, else the
+ * top-level `webhook`, else the default; the payload is the line, unchanged (all bytes before the
+ * line feed, a CR included). An envelope {"webhook": URL, "run": {...}, ...}: the payload is
+ * exactly the bytes of the `run` value. An object with a member `run` is an envelope; no Run has
+ * one. */
+#ifndef RP_RUN_RUN_H
+#define RP_RUN_RUN_H
+
+#include "base/bytes.h"
+#include "net/url.h"
+
+#define RP_FIELD_MAX 200          /* bytes of run_id, thread_id, operation, order_by, each */
+#define RP_EVENT_MAX 40           /* bytes of a status that is kept as the event */
+#define RP_DEDUPE_KEY_MAX 256     /* bytes of a stored dedupe key */
+#define RP_EXTRA_HEADERS_MAX 2048 /* bytes of all envelope headers together, packed */
+
+/* NO_MEMORY: nothing is known about the line; it may be tried again. */
+enum rp_run_status { RP_RUN_OK = 1, RP_RUN_SKIPPED, RP_RUN_REJECTED, RP_RUN_NO_MEMORY };
+
+/* Caller's struct; _init once, _parse as often as wanted, _release. Spans point into the line, the
+ * options or `text`, and are valid until the next parse. */
+struct rp_parsed_run {
+	enum rp_run_status status;
+	struct rp_span payload;
+	/* as it is sent: encoded where the engine's client would (rp_url_accept) */
+	struct rp_span url;
+	struct rp_url parts;
+	struct rp_span run_id;
+	/* the Run's thread_id and status; empty when they are no fit strings */
+	struct rp_span thread_id, event;
+	struct rp_span operation, order_by;
+	struct rp_span headers; /* "name: value\n" for each, names lower-case, validated */
+	int64_t not_before_at_ms, expires_at_ms;
+	unsigned char dedupe_key[RP_DEDUPE_KEY_MAX];
+	size_t dedupe_key_bytes;
+	/* of a rejection: "bad_json", "bad_url", "too_large", "bad_field"; static */
+	const char *code;
+	/* of a rejection or skip: a sentence with the place and the remedy; no secrets */
+	char reason[160];
+	struct rp_buf text, url_text;
+};
+
+/* What a caller of the library may give beside the line; every member may be empty. In `runpost
+ * ingest` only default_url is set. */
+struct rp_run_options {
+	struct rp_span default_url; /* used when the line names no webhook */
+	struct rp_span url;         /* used instead of whatever the line names */
+	struct rp_span dedupe_id, operation, order_by;
+	int64_t not_before_at_ms, expires_at_ms;
+	bool plain_run; /* a member `run` does not make an envelope */
+};
+
+void rp_parsed_run_init(struct rp_parsed_run *run);
+void rp_parsed_run_release(struct rp_parsed_run *run);
+
+/* Fills *run from the line (without its line feed). Never fails: what is wrong is in status, code
+ * and reason.
+ *
+ * Dedupe key, stored as it is and compared byte by byte: `id` if given, else run_id + URL +
+ * status, else the SHA-256 of the line (and of options->url, if that is given). Of the first two
+ * kinds it starts with a letter and the id, so that the engine's time-ordered ids (UUIDv7) keep
+ * the index's pages together. */
+void rp_parse_run(struct rp_parsed_run *run, struct rp_span line,
+		  const struct rp_run_options *options);
+
+/* Whether `name: value` may be sent: RFC 9110 token, value without control bytes, and not one of
+ * the names runpost or HTTP owns (host, content-length, transfer-encoding, connection,
+ * content-type, webhook-*, runpost-*, ...). An empty value is refused too: the HTTP library would
+ * leave the header out. NULL: fine; else a static sentence fragment such as "its value contains a
+ * line break", which repeats neither name nor value. */
+const char *rp_header_problem(struct rp_span name, struct rp_span value);
+
+#endif

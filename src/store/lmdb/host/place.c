@@ -1,0 +1,174 @@
+#include "store/lmdb/store_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "text/shell.h"
+
+static const char *const file_names[RP_FILE_COUNT] = {
+    [RP_FILE_DATA] = "data.mdb",
+    [RP_FILE_LOCK] = "lock.mdb",
+    [RP_FILE_DOORBELL] = "doorbell",
+    [RP_FILE_SENDERS] = "senders",
+};
+
+static struct rp_file_id id_of(const struct stat *st)
+{
+	return (struct rp_file_id){st->st_dev, st->st_ino};
+}
+
+static bool is_same(struct rp_file_id a, struct rp_file_id b)
+{
+	return a.dev == b.dev && a.ino == b.ino;
+}
+
+/* A relative path begins where the process was when it opened the outbox, wherever it goes
+ * later. */
+static int open_base(const char *dir)
+{
+	return dir[0] == '/' ? AT_FDCWD : open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+enum rp_err rp_place_open(struct rp_outbox *ob, int gate, struct rp_error *err)
+{
+	struct rp_place *p = &ob->place;
+	struct stat st;
+
+	if (p->dir_fd < 0) {
+		p->base_fd = open_base(ob->dir);
+		if (p->base_fd >= 0 || p->base_fd == AT_FDCWD)
+			p->dir_fd = openat(gate, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (p->dir_fd < 0 || fstat(p->dir_fd, &st) != 0)
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: open directory",
+				   ob->dir);
+	p->dir = id_of(&st);
+	return rp_owner_find(ob, &st, err);
+}
+
+void rp_place_close(struct rp_outbox *ob)
+{
+	if (ob->place.dir_fd >= 0)
+		close(ob->place.dir_fd);
+	if (ob->place.base_fd >= 0)
+		close(ob->place.base_fd);
+	ob->place.dir_fd = ob->place.base_fd = -1;
+}
+
+enum rp_err rp_place_look(struct rp_outbox *ob, enum rp_file file, struct rp_file_id *id,
+			  struct rp_error *err)
+{
+	const char *name = file_names[file];
+	struct stat st;
+
+	if (fstatat(ob->place.dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+		if (errno == ENOENT)
+			return RP_ERR_NOTFOUND;
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s/%s: look at it", ob->dir,
+				   name);
+	}
+	*id = id_of(&st);
+	return rp_owner_judge(ob, name, &st, err);
+}
+
+void rp_place_keep(struct rp_outbox *ob, enum rp_file file, struct rp_file_id id)
+{
+	ob->place.file[file] = id;
+}
+
+enum rp_err rp_place_keep_opened(struct rp_outbox *ob, enum rp_file file, int fd,
+				 struct rp_error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return rp_fail_sys(err, RP_ERR_IO, errno, "%s/%s: look at it", ob->dir,
+				   file_names[file]);
+	rp_place_keep(ob, file, id_of(&st));
+	return RP_OK;
+}
+
+const char *rp_place_word(const struct rp_outbox *ob, const char *name, struct rp_buf *out)
+{
+	struct rp_buf path = {0};
+	bool ok = rp_buf_printf(&path, "%s%s%s", ob->dir, *name != '\0' ? "/" : "", name) &&
+		  rp_shell_quote(path.data, out);
+
+	rp_buf_release(&path);
+	return ok ? out->data : "it"; /* no memory */
+}
+
+/* "": of the directory itself */
+static enum rp_err tell_gone(struct rp_outbox *ob, const char *name, int sys, struct rp_error *err)
+{
+	if (sys != 0 && sys != ENOENT && sys != ENOTDIR)
+		return rp_fail_sys(err, RP_ERR_IO, sys, "%s/%s: look whether it is still there",
+				   ob->dir, name);
+	return rp_fail(err, RP_ERR_IO,
+		       "%s%s%s was removed, moved or replaced while this program had it open, so "
+		       "what it stores is not "
+		       "found under this path; it stops and can be started again",
+		       ob->dir, *name != '\0' ? "/" : "", name);
+}
+
+enum rp_err rp_place_check(struct rp_outbox *ob, unsigned which, struct rp_error *err)
+{
+	const struct rp_place *p = &ob->place;
+	struct stat st;
+	int i;
+
+	if ((which & RP_PLACE_DIR) != 0) {
+		if (fstatat(p->base_fd, ob->dir, &st, 0) != 0)
+			return tell_gone(ob, "", errno, err);
+		if (!is_same(id_of(&st), p->dir))
+			return tell_gone(ob, "", 0, err);
+	}
+	for (i = 0; i < RP_FILE_COUNT; i++) {
+		/* not opened by this process */
+		if ((which & RP_PLACE_FILE(i)) == 0 || p->file[i].ino == 0)
+			continue;
+		if (fstatat(p->dir_fd, file_names[i], &st, AT_SYMLINK_NOFOLLOW) != 0)
+			return tell_gone(ob, file_names[i], errno, err);
+		if (!is_same(id_of(&st), p->file[i]))
+			return tell_gone(ob, file_names[i], 0, err);
+	}
+	return RP_OK;
+}
+
+enum rp_err rp_place_file_open(struct rp_outbox *ob, enum rp_file file, int *fd, bool *made,
+			       struct rp_error *err)
+{
+	const char *name = file_names[file];
+	struct rp_file_id id;
+	struct stat st;
+	uid_t before;
+	enum rp_err e = rp_place_look(ob, file, &id, err);
+	int sys;
+
+	if (e != RP_OK && e != RP_ERR_NOTFOUND)
+		return e;
+	if (made != NULL)
+		*made = e == RP_ERR_NOTFOUND;
+	e = rp_outbox_act(ob, &before, err);
+	if (e != RP_OK)
+		return e;
+	*fd = openat(ob->place.dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+		     0600);
+	sys = errno;
+	rp_outbox_act_end(before);
+	if (*fd < 0)
+		return rp_owner_fail_open(ob, name, sys, err);
+	/* It may have come after the look. */
+	e = fstat(*fd, &st) == 0
+		? rp_owner_judge(ob, name, &st, err)
+		: rp_fail_sys(err, RP_ERR_IO, errno, "%s/%s: look at it", ob->dir, name);
+	if (e != RP_OK) {
+		close(*fd);
+		*fd = -1;
+	}
+	return e;
+}

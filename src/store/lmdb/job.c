@@ -1,0 +1,266 @@
+#include "store/lmdb/store_int.h"
+
+#include <inttypes.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+
+/* Endpoints of one job looked at in a transaction. */
+#define LANES_MAX 64
+
+/* --- records ------------------------------------------------------------------------------
+ */
+
+enum rp_err rp_job_get(struct rp_txn *t, uint64_t number, struct rp_job_buf *copy, struct rp_job *j,
+		       struct rp_error *err)
+{
+	MDB_val v;
+	enum rp_err e = rp_row_get(t, RP_T_JOB, rp_key1(number), &v, err);
+
+	if (e == RP_ERR_NOTFOUND)
+		return rp_fail(err, e, "there is no job or plan %" PRIu64, number);
+	if (e != RP_OK)
+		return e;
+	if (v.mv_size <= sizeof copy->bytes) {
+		memcpy(copy->bytes, v.mv_data, v.mv_size);
+		if (rp_job_unpack(j, number, copy->bytes, v.mv_size))
+			return RP_OK;
+	}
+	return rp_fail(err, RP_ERR_DAMAGED, "the record of job %" PRIu64 " is damaged", number);
+}
+
+enum rp_err rp_job_put(struct rp_txn *t, uint64_t number, const struct rp_job *j,
+		       struct rp_error *err)
+{
+	unsigned char buf[RP_JOB_BYTES_MAX];
+	size_t n = rp_job_pack(j, number, buf, sizeof buf);
+
+	assert(n > 0);
+	return rp_row_put(t, RP_T_JOB, rp_key1(number), buf, n, 0, err);
+}
+
+/* RP_ERR_NOTFOUND: nothing of the job's set is left. */
+static enum rp_err first_planned(struct rp_txn *t, uint64_t number, uint64_t endpoint,
+				 struct rp_plan_row *row, struct rp_error *err)
+{
+	uint64_t key[3];
+	MDB_val v;
+	enum rp_err e =
+	    rp_row_first(t, RP_T_JOB_ENTRY, rp_key3(number, endpoint, 0), key, 3, &v, err);
+
+	if (e != RP_OK || key[0] != number)
+		return e == RP_OK ? RP_ERR_NOTFOUND : e;
+	if (!rp_plan_row_unpack(row, v.mv_data, v.mv_size))
+		memset(row, 0, sizeof *row); /* no state: it will be skipped as changed */
+	row->endpoint = key[1];
+	row->seq = key[2];
+	return RP_OK;
+}
+
+static enum rp_err remove_planned(struct rp_txn *t, uint64_t number, const struct rp_plan_row *row,
+				  struct rp_error *err)
+{
+	return rp_row_del(t, RP_T_JOB_ENTRY, rp_key3(number, row->endpoint, row->seq), err);
+}
+
+/* --- one entry ----------------------------------------------------------------------------
+ */
+
+static void count(struct rp_job *j, enum rp_changed result)
+{
+	switch (result) {
+	case RP_CHANGED_DONE_IN_FLIGHT:
+		j->done_in_flight++;
+		j->done++;
+		break;
+	case RP_CHANGED_DONE:
+		j->done++;
+		break;
+	case RP_CHANGED_SKIPPED_IN_FLIGHT:
+		j->skipped.in_flight++;
+		break;
+	case RP_CHANGED_SKIPPED_STATE:
+		j->skipped.state++;
+		break;
+	case RP_CHANGED_NOT_FOUND:
+		j->skipped.gone++;
+		break;
+	}
+}
+
+/* A replay counts as the same entry what was tried again on its own meanwhile, but not what was
+ * replayed by somebody else; a purge takes nothing that is not exactly as it was when it was
+ * shown. */
+static bool is_as_planned(const struct rp_job *j, const struct rp_plan_row *row,
+			  const struct rp_delivery *d)
+{
+	if (d->state != row->state || d->replays != row->replays)
+		return false;
+	return j->verb == RP_JOB_REPLAY || d->claim_no == row->claim_no;
+}
+
+/* The row goes in the transaction in which its entry moves: whatever crashes, no entry is done
+ * twice or left out. */
+static enum rp_err work_on(struct rp_txn *t, uint64_t number, struct rp_job *j,
+			   const struct rp_plan_row *row, struct rp_error *err)
+{
+	enum rp_change verb = j->verb == RP_JOB_PURGE ? RP_CHANGE_PURGE : RP_CHANGE_REPLAY;
+	enum rp_changed result;
+	struct rp_delivery d;
+	enum rp_err e = remove_planned(t, number, row, err);
+
+	if (e == RP_OK)
+		e = rp_entry_delivery(t, row->seq, &d, err);
+	if (e == RP_ERR_NOTFOUND) {
+		j->skipped.gone++;
+		return RP_OK;
+	}
+	if (e == RP_OK && d.state == RP_STATE_IN_FLIGHT && row->state != RP_STATE_IN_FLIGHT) {
+		j->skipped.in_flight++;
+		return RP_OK;
+	}
+	if (e == RP_OK && !is_as_planned(j, row, &d)) {
+		j->skipped.changed++;
+		return RP_OK;
+	}
+	if (e != RP_OK && e != RP_ERR_DAMAGED)
+		return e;
+	e = rp_change_one(t, verb, 0, row->seq, &result, err);
+	if (e == RP_OK)
+		count(j, result);
+	return e;
+}
+
+/* --- an endpoint's share ------------------------------------------------------------------
+ */
+
+/* How many more entries of the endpoint may be due: whoever comes next, live or replayed, waits
+ * behind these and no more. */
+static enum rp_err lane_room(struct rp_txn *t, const struct rp_job *j, uint64_t endpoint,
+			     size_t due_max, size_t *room, struct rp_error *err)
+{
+	struct rp_key from = rp_key1(endpoint);
+	MDB_val k = {from.len, from.bytes}, v;
+	uint64_t key[3];
+	MDB_cursor *c;
+	int rc;
+
+	*room = due_max;
+	if (j->verb != RP_JOB_REPLAY || j->planned <= due_max)
+		return RP_OK;
+	rc = mdb_cursor_open(t->mdb, t->ob->table[RP_T_QUEUE], &c);
+	if (rc != 0)
+		return rp_db_fail(t->ob, rc, "jobs", err);
+	rc = rp_trust(t, RP_T_QUEUE, &k, RP_TRUST_FIND);
+	if (rc == 0)
+		rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
+	for (; rc == 0 && *room > 0; rc = rp_row_next(t, RP_T_QUEUE, c, &k, &v)) {
+		if (!rp_key_read(k.mv_data, k.mv_size, key, 3) || key[0] != endpoint ||
+		    (int64_t)key[1] > t->now_at_ms)
+			break;
+		(*room)--;
+	}
+	mdb_cursor_close(c);
+	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(t->ob, rc, "jobs", err);
+}
+
+/* Works on what the endpoint may be given now, up to share->left; the first row that stays is in
+ * *row, if any. */
+static enum rp_err work_on_lane(struct rp_txn *t, uint64_t number, struct rp_job *j,
+				struct rp_plan_row *row, struct rp_job_share *share,
+				struct rp_error *err)
+{
+	uint64_t endpoint = row->endpoint, done;
+	size_t room;
+	enum rp_err e = lane_room(t, j, endpoint, share->due_max, &room, err);
+
+	share->blocked = share->blocked || room == 0;
+	while (e == RP_OK && row->endpoint == endpoint && room > 0 && share->left > 0) {
+		if (rp_job_take(j, t->now_at_ms, 1) == 0) {
+			share->left = 0;
+			break;
+		}
+		done = j->done;
+		e = work_on(t, number, j, row, err);
+		room -= j->done > done;
+		share->left--;
+		if (e == RP_OK)
+			e = first_planned(t, number, endpoint, row, err);
+	}
+	return e;
+}
+
+static void end_job(struct rp_txn *t, uint64_t number, struct rp_job *j)
+{
+	j->phase = RP_JOB_DONE;
+	j->ended_at_ms = t->now_at_ms;
+	rp_log(RP_LOG_INFO, "job_done", "job=%" PRIu64 " done=%" PRIu64 " skipped=%" PRIu64, number,
+	       j->done, rp_job_n_skipped(j));
+}
+
+/* Endpoints in turn, beginning where the last call left off, so that none waits for another. */
+static enum rp_err work_on_lanes(struct rp_txn *t, uint64_t number, struct rp_job *j,
+				 struct rp_job_share *share, struct rp_error *err)
+{
+	struct rp_plan_row row;
+	bool wrapped = j->lane == 0;
+	uint64_t from = j->lane;
+	size_t lanes = 0;
+	enum rp_err e = RP_OK;
+
+	while (e == RP_OK && share->left > 0 && lanes < LANES_MAX) {
+		e = first_planned(t, number, j->lane, &row, err);
+		if (e == RP_ERR_NOTFOUND && !wrapped) {
+			wrapped = true;
+			j->lane = 0;
+			e = RP_OK;
+			continue;
+		}
+		if (e != RP_OK || (wrapped && from > 0 && row.endpoint >= from && lanes > 0))
+			break;
+		lanes++;
+		j->lane = row.endpoint + 1;
+		e = work_on_lane(t, number, j, &row, share, err);
+		e = e == RP_ERR_NOTFOUND ? RP_OK : e;
+	}
+	if (e != RP_OK && e != RP_ERR_NOTFOUND)
+		return e;
+	t->dirty = t->dirty || lanes == LANES_MAX; /* the next call goes on behind them */
+	e = first_planned(t, number, 0, &row, err);
+	if (e == RP_ERR_NOTFOUND) {
+		end_job(t, number, j);
+		t->dirty = true;
+		e = RP_OK;
+	}
+	return e;
+}
+
+enum rp_err rp_job_work(struct rp_txn *t, uint64_t number, struct rp_job *j,
+			struct rp_job_share *share, struct rp_error *err)
+{
+	uint64_t before = j->done + rp_job_n_skipped(j);
+	enum rp_err e = work_on_lanes(t, number, j, share, err);
+
+	share->worked = (size_t)(j->done + rp_job_n_skipped(j) - before);
+	if (e != RP_OK || !t->dirty)
+		return e;
+	if (share->worked > 0)
+		j->moved_at_ms = t->now_at_ms;
+	return rp_job_put(t, number, j, err);
+}
+
+enum rp_err rp_job_sweep(struct rp_txn *t, uint64_t number, size_t max, size_t *removed,
+			 struct rp_error *err)
+{
+	struct rp_plan_row row;
+	enum rp_err e = RP_OK;
+
+	for (*removed = 0; *removed < max; (*removed)++) {
+		e = first_planned(t, number, 0, &row, err);
+		if (e == RP_OK)
+			e = remove_planned(t, number, &row, err);
+		if (e != RP_OK)
+			break;
+	}
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}

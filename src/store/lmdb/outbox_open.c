@@ -1,0 +1,80 @@
+#include "store/lmdb/store_int.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A directory of somebody else's stays as it was, but for the lock.mdb of LMDB. */
+static void leave_nothing(struct rp_outbox *ob)
+{
+	int gate;
+
+	if (!ob->place.made_doorbell ||
+	    rp_gate_enter(ob, RP_GATE_TRIES_TO_CLOSE, &gate, NULL) != RP_OK)
+		return;
+	rp_users_leave_nothing(ob);
+	rp_gate_leave(gate);
+}
+
+enum rp_err rp_outbox_open(const char *dir, const struct rp_outbox_options *options,
+			   struct rp_outbox **out, struct rp_error *err)
+{
+	struct rp_outbox *ob = calloc(1, sizeof *ob);
+	enum rp_err e;
+
+	*out = NULL;
+	if (ob == NULL || (ob->dir = strdup(dir)) == NULL) {
+		free(ob);
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	}
+	ob->sys = options->sys != NULL ? options->sys : &rp_sys_real;
+	ob->roster_fd = ob->doorbell_fd = ob->inotify_fd = ob->commits_fd = -1;
+	ob->place.dir_fd = ob->place.base_fd = -1;
+	e = rp_db_open(ob, options, err);
+	if (e != RP_OK) {
+		if (e == RP_ERR_FORMAT || e == RP_ERR_NOTFOUND)
+			leave_nothing(ob);
+		rp_outbox_close(ob);
+		return e;
+	}
+	*out = ob;
+	return RP_OK;
+}
+
+void rp_outbox_close(struct rp_outbox *ob)
+{
+	size_t i;
+
+	if (ob == NULL)
+		return;
+	if (ob->env != NULL)
+		rp_tally_tell(ob);
+	rp_fetcher_close(ob);
+	rp_trust_free(ob);
+	rp_db_close(ob);
+	/* not before LMDB is: as long as it is open this process is a user (users.c) */
+	rp_doorbell_close(ob);
+	rp_place_close(ob);
+	if (ob->roster_fd >= 0)
+		close(ob->roster_fd);
+	for (i = 0; i < ob->cap_eps; i++)
+		free(ob->eps[i]);
+	free(ob->eps);
+	free(ob->ep_index);
+	free(ob->dir);
+	free(ob);
+}
+
+const char *rp_outbox_dir(const struct rp_outbox *ob)
+{
+	return ob->dir;
+}
+
+enum rp_err rp_outbox_check(struct rp_outbox *ob, struct rp_error *err)
+{
+	return rp_place_check(ob, RP_PLACE_ALL, err);
+}
+
+enum rp_err rp_outbox_sync(struct rp_outbox *ob, struct rp_error *err)
+{
+	return rp_db_fail(ob, mdb_env_sync(ob->env, 1), "sync", err);
+}

@@ -1,0 +1,355 @@
+#include "store/lmdb/store_int.h"
+
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+/* Claims returned in one transaction, at most. */
+#define RETURN_MAX 500
+
+/* After so many losses in a row an entry that kills its senders is slowed down: 1 s, 2 s, ... up
+ * to 5 min. */
+#define LOSSES_FREE 3
+#define LOSS_DELAY_MAX_MS 300000
+
+struct registration {
+	uint64_t incarnation, pid;
+	int64_t started_at_ms;
+};
+
+static enum rp_err read_registration(struct rp_txn *t, unsigned slot, struct registration *reg,
+				     struct rp_error *err)
+{
+	struct rp_reader r;
+	MDB_val v;
+	enum rp_err e = rp_row_get(t, RP_T_SENDER, rp_key1(slot), &v, err);
+
+	memset(reg, 0, sizeof *reg);
+	if (e != RP_OK)
+		return e;
+	r = rp_reader_of(v.mv_data, v.mv_size);
+	reg->incarnation = rp_get_u64(&r);
+	reg->pid = rp_get_u64(&r);
+	reg->started_at_ms = rp_get_i64(&r);
+	return RP_OK;
+}
+
+static enum rp_err write_registration(struct rp_txn *t, unsigned slot,
+				      const struct registration *reg, struct rp_error *err)
+{
+	unsigned char buf[24];
+	struct rp_writer w = rp_writer_of(buf, sizeof buf);
+
+	rp_put_u64(&w, reg->incarnation);
+	rp_put_u64(&w, reg->pid);
+	rp_put_i64(&w, reg->started_at_ms);
+	return rp_row_put(t, RP_T_SENDER, rp_key1(slot), buf, sizeof buf, 0, err);
+}
+
+static int64_t loss_delay_ms(unsigned losses)
+{
+	unsigned over = losses > LOSSES_FREE ? losses - LOSSES_FREE : 0;
+	int64_t delay_ms = over == 0 ? 0 : INT64_C(500) << (over < 20 ? over : 20);
+
+	return delay_ms < LOSS_DELAY_MAX_MS ? delay_ms : LOSS_DELAY_MAX_MS;
+}
+
+/* The sender is gone; whether the receiver got the request, nobody knows. The attempt stays in the
+ * log as sender_lost and spends no retry, but entries that keep killing senders must not do so for
+ * ever. */
+static enum rp_err return_claim(struct rp_txn *t, uint64_t seq, unsigned slot, uint32_t pid,
+				struct rp_error *err)
+{
+	struct rp_delivery from, to;
+	struct rp_attempt a = {.outcome.cause = RP_CAUSE_SENDER_LOST, .slot = slot, .pid = pid};
+	enum rp_err e = rp_entry_delivery(t, seq, &from, err);
+	bool damaged = e == RP_ERR_DAMAGED;
+
+	if (damaged)
+		e = rp_entry_reconstruct(t, seq, &from, err);
+	if (e == RP_ERR_NOTFOUND ||
+	    (e == RP_OK && (from.state != RP_STATE_IN_FLIGHT || from.slot != slot))) {
+		/* A claim on nothing is damage, and the row must go or it is met again and
+		 * again. */
+		rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=stray_claim_row", seq);
+		return rp_row_del(t, RP_T_CLAIM, rp_key2(slot, seq), err);
+	}
+	if (e != RP_OK)
+		return e;
+	to = from;
+	to.losses++;
+	to.state = RP_STATE_WAITING;
+	to.cause = to.last_cause = RP_CAUSE_SENDER_LOST;
+	to.http_status = 0;
+	to.due_at_ms = t->now_at_ms + loss_delay_ms(to.losses);
+	if (damaged || to.losses >= RP_LOSSES_MAX) {
+		to.state = RP_STATE_DEAD;
+		to.cause = damaged ? RP_CAUSE_DAMAGED : RP_CAUSE_POISON;
+	}
+	a.started_at_ms = from.state_at_ms;
+	e = rp_entry_move(t, seq, &from, &to, err);
+	return e == RP_OK ? rp_entry_log_attempt(t, seq, from.endpoint, to.attempts, &a, err) : e;
+}
+
+static enum rp_err return_claims(struct rp_txn *t, unsigned slot, uint32_t pid, size_t max,
+				 size_t *n, struct rp_error *err)
+{
+	uint64_t key[2];
+	enum rp_err e = RP_OK;
+
+	while (*n < max) {
+		e = rp_row_first(t, RP_T_CLAIM, rp_key2(slot, 0), key, 2, NULL, err);
+		if (e == RP_ERR_NOTFOUND || (e == RP_OK && key[0] != slot))
+			return RP_OK;
+		if (e == RP_OK)
+			e = return_claim(t, key[1], slot, pid, err);
+		if (e != RP_OK)
+			return e;
+		(*n)++;
+	}
+	return RP_OK;
+}
+
+/* --- joining and leaving ------------------------------------------------------------------
+ */
+
+static enum rp_err adopt_slot(struct rp_outbox *ob, unsigned slot, int64_t now_at_ms, bool leave,
+			      bool *more, struct rp_error *err)
+{
+	struct registration old,
+	    reg = {.incarnation = ob->me.incarnation, .pid = (uint64_t)getpid()};
+	struct rp_txn t;
+	size_t n = 0;
+	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
+
+	if (e != RP_OK)
+		return e;
+	e = read_registration(&t, slot, &old, err);
+	if (e == RP_ERR_NOTFOUND)
+		e = RP_OK;
+	if (e == RP_OK)
+		e = return_claims(&t, slot, (uint32_t)old.pid, RETURN_MAX, &n, err);
+	*more = n == RETURN_MAX;
+	reg.started_at_ms = now_at_ms;
+	if (e == RP_OK && !*more && leave) {
+		e = rp_row_del(&t, RP_T_SENDER, rp_key1(slot), err);
+		e = e == RP_ERR_NOTFOUND ? RP_OK : e;
+	} else if (e == RP_OK && !*more) {
+		e = write_registration(&t, slot, &reg, err);
+	}
+	if (e != RP_OK) {
+		rp_txn_end(&t);
+		return e;
+	}
+	e = rp_txn_commit(&t, err);
+	if (e == RP_OK && n > 0)
+		rp_outbox_ring(ob);
+	return e;
+}
+
+enum rp_err rp_outbox_join(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms,
+			   struct rp_sender_id *out, struct rp_error *err)
+{
+	struct rp_roster_slot slot = {.pid = (uint32_t)getpid(), .beat_boot_ms = boot_ms};
+	bool more = true;
+	enum rp_err e = rp_roster_open(ob, err);
+
+	if (e == RP_OK)
+		e = rp_roster_take(ob, &ob->me.slot, err);
+	if (e != RP_OK)
+		return e;
+	/* Random, so that no two holders of a slot are ever taken for each other, whatever was
+	 * lost in between. */
+	rp_sys_random(ob->sys, &ob->me.incarnation, sizeof ob->me.incarnation);
+	slot.incarnation = ob->me.incarnation;
+	ob->clock = (struct rp_clock_watch){.known = false};
+	rp_clock_watch_see(&ob->clock, now_at_ms, boot_ms);
+	slot.clock = ob->clock;
+	rp_roster_write(ob, ob->me.slot, &slot);
+	while (e == RP_OK && more)
+		e = adopt_slot(ob, ob->me.slot, now_at_ms, false, &more, err);
+	if (e != RP_OK) {
+		rp_roster_drop(ob, ob->me.slot);
+		return e;
+	}
+	ob->me_pid = slot.pid;
+	ob->joined = true;
+	*out = ob->me;
+	return RP_OK;
+}
+
+enum rp_err rp_outbox_leave(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err)
+{
+	bool more = true;
+	enum rp_err e = RP_OK;
+
+	if (!ob->joined)
+		return RP_OK;
+	while (e == RP_OK && more)
+		e = adopt_slot(ob, ob->me.slot, now_at_ms, true, &more, err);
+	rp_roster_drop(ob, ob->me.slot);
+	ob->joined = false;
+	return e;
+}
+
+void rp_outbox_beat(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms)
+{
+	struct rp_roster_slot slot = {
+	    ob->me.incarnation, (uint32_t)getpid(), boot_ms, {.known = false}};
+
+	rp_clock_watch_see(&ob->clock, now_at_ms, boot_ms);
+	slot.clock = ob->clock;
+	rp_roster_write(ob, ob->me.slot, &slot);
+}
+
+/* --- reaping ------------------------------------------------------------------------------
+ */
+
+struct missing {
+	unsigned slot;
+	bool dead; /* its lock is free; else it only stopped beating */
+	struct registration reg;
+};
+
+static bool is_missing(struct rp_outbox *ob, unsigned slot, const struct registration *reg,
+		       int64_t boot_ms, int64_t lease_ms, bool *dead)
+{
+	struct rp_roster_slot s;
+
+	*dead = !rp_roster_is_held(ob, slot);
+	if (*dead)
+		return true;
+	/* Another incarnation in the file: the slot has just changed hands, and its new holder
+	 * returns the old claims.
+	 */
+	return rp_roster_read(ob, slot, &s) && s.incarnation == reg->incarnation &&
+	       boot_ms - s.beat_boot_ms > lease_ms;
+}
+
+static enum rp_err find_missing(struct rp_outbox *ob, int64_t boot_ms, int64_t lease_ms,
+				struct missing *out, size_t *n, struct rp_error *err)
+{
+	struct rp_txn t;
+	uint64_t slot = 0, key[2];
+	enum rp_err e = rp_txn_read(ob, &t, err);
+
+	*n = 0;
+	while (e == RP_OK && *n < RP_ROSTER_SLOTS) {
+		struct missing *m = &out[*n];
+
+		e = rp_row_first(&t, RP_T_SENDER, rp_key1(slot), &slot, 1, NULL, err);
+		if (e != RP_OK)
+			break;
+		m->slot = (unsigned)slot++;
+		if (ob->joined && m->slot == ob->me.slot)
+			continue;
+		e = read_registration(&t, m->slot, &m->reg, err);
+		if (e != RP_OK || !is_missing(ob, m->slot, &m->reg, boot_ms, lease_ms, &m->dead))
+			continue;
+		e = rp_row_first(&t, RP_T_CLAIM, rp_key2(m->slot, 0), key, 2, NULL, err);
+		/* A stopped sender without claims is left alone; a dead one is taken off the
+		 * list. */
+		if (m->dead || (e == RP_OK && key[0] == m->slot))
+			(*n)++;
+		e = e == RP_ERR_NOTFOUND ? RP_OK : e;
+	}
+	rp_txn_end(&t);
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+static enum rp_err reap_one(struct rp_txn *t, const struct missing *m, size_t *n,
+			    struct rp_error *err)
+{
+	struct registration now;
+	size_t before = *n;
+	enum rp_err e = read_registration(t, m->slot, &now, err);
+
+	/* Judged outside of this transaction: if somebody else holds the slot by now, its claims
+	 * are live. */
+	if (e == RP_ERR_NOTFOUND || (e == RP_OK && now.incarnation != m->reg.incarnation))
+		return RP_OK;
+	if (e == RP_OK)
+		e = return_claims(t, m->slot, (uint32_t)m->reg.pid, RETURN_MAX, n, err);
+	if (e == RP_OK && m->dead && *n < RETURN_MAX) {
+		e = rp_row_del(t, RP_T_SENDER, rp_key1(m->slot), err);
+		e = e == RP_ERR_NOTFOUND ? RP_OK : e;
+	}
+	if (e == RP_OK)
+		rp_log(RP_LOG_WARN, "sender_missing",
+		       "slot=%u sender_pid=%" PRIu64 " why=%s returned=%zu", m->slot, m->reg.pid,
+		       m->dead ? "dead" : "stopped", *n - before);
+	return e;
+}
+
+enum rp_err rp_outbox_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms,
+			   int64_t lease_ms, size_t *n_returned, struct rp_error *err)
+{
+	struct missing missing[RP_ROSTER_SLOTS];
+	struct rp_txn t;
+	size_t n, i;
+	enum rp_err e = rp_roster_open(ob, err);
+
+	*n_returned = 0;
+	/* slots of killed readers pin old pages until somebody looks */
+	mdb_reader_check(ob->env, NULL);
+	if (e == RP_OK)
+		e = find_missing(ob, boot_ms, lease_ms, missing, &n, err);
+	if (e != RP_OK || n == 0)
+		return e;
+	e = rp_txn_write(ob, now_at_ms, &t, err);
+	if (e != RP_OK)
+		return e;
+	for (i = 0; i < n && e == RP_OK; i++)
+		e = reap_one(&t, &missing[i], n_returned, err);
+	if (e != RP_OK || !t.dirty) {
+		rp_txn_end(&t);
+		return e;
+	}
+	e = rp_txn_commit(&t, err);
+	if (e == RP_OK && *n_returned > 0)
+		rp_outbox_ring(ob);
+	return e;
+}
+
+enum rp_err rp_outbox_senders(struct rp_outbox *ob,
+			      void (*see)(void *arg, const struct rp_sender_info *s), void *arg,
+			      struct rp_error *err)
+{
+	struct rp_txn t;
+	uint64_t slot = 0, key[2];
+	enum rp_err e = rp_roster_open(ob, err);
+
+	if (e == RP_OK)
+		e = rp_txn_read(ob, &t, err);
+	if (e != RP_OK)
+		return e;
+	while ((e = rp_row_first(&t, RP_T_SENDER, rp_key1(slot), &slot, 1, NULL, err)) == RP_OK) {
+		struct rp_sender_info s = {.slot = (unsigned)slot};
+		struct rp_roster_slot roster;
+		struct registration reg;
+
+		e = read_registration(&t, s.slot, &reg, err);
+		if (e != RP_OK)
+			break;
+		s.pid = (uint32_t)reg.pid;
+		s.started_at_ms = reg.started_at_ms;
+		/* The lock of this very process is no obstacle to itself, so it would look free. */
+		s.alive = (ob->joined && s.slot == ob->me.slot) || rp_roster_is_held(ob, s.slot);
+		if (rp_roster_read(ob, s.slot, &roster)) {
+			s.beat_boot_ms = roster.beat_boot_ms;
+			s.clock = roster.clock;
+		}
+		key[1] = 0;
+		while (rp_row_first(&t, RP_T_CLAIM, rp_key2(slot, key[1]), key, 2, NULL, err) ==
+			   RP_OK &&
+		       key[0] == slot) {
+			s.claims++;
+			key[1]++;
+		}
+		see(arg, &s);
+		slot++;
+	}
+	rp_txn_end(&t);
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}

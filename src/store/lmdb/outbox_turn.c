@@ -1,0 +1,489 @@
+#include "store/lmdb/store_int.h"
+
+#include <inttypes.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+
+/* Bounds of one transaction, which holds the only write lock: endpoints looked at, entries taken
+ * from an endpoint before the next one has its go, and entries that die without an attempt. */
+#define READY_MAX 256
+#define QUANTUM 4
+#define DEAD_MAX 256
+
+static enum rp_err ask_limits(struct rp_txn *t, const struct rp_turn *turn, struct rp_ep *ep,
+			      struct rp_error *err)
+{
+	struct rp_limits limits;
+	struct rp_span name;
+	enum rp_err e = rp_ep_name(t, ep->id, &name, err);
+
+	if (e != RP_OK && e != RP_ERR_NOTFOUND)
+		return e;
+	limits = turn->limits(turn->limits_arg, ep->id, name);
+	rp_control_apply(&ep->rec.control, &limits);
+	ep->dirty = true;
+	t->dirty = true;
+	return RP_OK;
+}
+
+/* --- settle -------------------------------------------------------------------------------
+ */
+
+static enum rp_err note_result(struct rp_txn *t, const struct rp_turn *turn,
+			       struct rp_settlement *s, struct rp_error *err)
+{
+	struct rp_ep *ep;
+	enum rp_err e = rp_ep_get(t, s->endpoint, &ep, err);
+
+	if (e != RP_OK)
+		return e;
+	rp_tally_attempted(t, s);
+	ep->dirty = true;
+	ep->rec.last_cause = s->outcome->cause;
+	ep->rec.last_status = s->outcome->http_status;
+	if (s->kind == RP_SETTLE_DELIVERED) {
+		ep->rec.streak = 0;
+		ep->rec.last_success_at_ms = t->now_at_ms;
+	} else {
+		ep->rec.streak++;
+		ep->rec.last_failure_at_ms = t->now_at_ms;
+	}
+	s->change = rp_control_settled(&ep->rec.control, s->outcome->cause, s->outcome->http_status,
+				       ep->was_in_flight, t->now_at_ms);
+	/* By the limits of the last claim. Before a whole backlog is parked it is asked whether
+	 * they still hold: a reload may have switched the breaker off since. */
+	if (s->change == RP_CONTROL_OPENED) {
+		e = ask_limits(t, turn, ep, err);
+		if (ep->rec.control.breaker == RP_BREAKER_CLOSED)
+			s->change = RP_CONTROL_SAME;
+	}
+	s->bad_streak = ep->rec.control.bad_streak;
+	s->probe_at_ms = ep->rec.control.probe_at_ms;
+	if (s->disable_endpoint && !ep->rec.disabled) {
+		ep->rec.disabled = true;
+		ep->rec.changed_at_ms = t->now_at_ms;
+	}
+	return e;
+}
+
+static enum rp_err log_result(struct rp_txn *t, const struct rp_settlement *s, struct rp_error *err)
+{
+	struct rp_attempt a = {
+	    .outcome = *s->outcome,
+	    .late = s->stale,
+	    .slot = t->ob->me.slot,
+	    .pid = t->ob->me_pid,
+	    .started_at_ms = s->started_at_ms,
+	};
+	return rp_entry_log_attempt(t, s->seq, s->endpoint, s->attempt, &a, err);
+}
+
+static void apply(const struct rp_settlement *s, struct rp_delivery *to)
+{
+	if (s->kind != RP_SETTLE_RETURN && s->kind != RP_SETTLE_PARK)
+		to->losses = 0;
+	switch (s->kind) {
+	case RP_SETTLE_DELIVERED:
+		to->state = RP_STATE_DELIVERED;
+		to->cause = RP_CAUSE_NONE;
+		break;
+	case RP_SETTLE_RETRY:
+		to->state = RP_STATE_WAITING;
+		to->cause = s->cause;
+		to->due_at_ms = s->due_at_ms;
+		to->failures++;
+		break;
+	case RP_SETTLE_DEAD:
+		to->state = RP_STATE_DEAD;
+		to->cause = s->cause;
+		to->failures++;
+		break;
+	case RP_SETTLE_RETURN:
+		to->state = RP_STATE_WAITING;
+		to->attempts--;
+		return;
+	case RP_SETTLE_PARK:
+		to->state = RP_STATE_WAITING;
+		to->attempts--;
+		to->last_cause = s->cause;
+		to->http_status = 0;
+		return;
+	}
+	to->last_cause = s->outcome->cause;
+	to->http_status = s->outcome->http_status;
+}
+
+/* Its queue may be long and all of it lacks the same, so it is the endpoint that waits. */
+static enum rp_err park_endpoint(struct rp_txn *t, struct rp_settlement *s, struct rp_error *err)
+{
+	struct rp_ep *ep;
+	enum rp_err e = rp_ep_get(t, s->endpoint, &ep, err);
+
+	if (e != RP_OK)
+		return e;
+	ep->dirty = true;
+	ep->rec.last_cause = s->cause;
+	ep->rec.last_status = 0;
+	s->parked = ep->rec.parked_until_ms <= t->now_at_ms;
+	ep->rec.parked_until_ms = s->due_at_ms;
+	return RP_OK;
+}
+
+/* A result whose claim was lost: the entry has been given back, perhaps claimed again or replayed.
+ * Only the good news counts: a receiver that said 2xx has it, so nobody needs to send it again. */
+static enum rp_err settle_late(struct rp_txn *t, const struct rp_turn *turn,
+			       struct rp_settlement *s, const struct rp_delivery *from,
+			       struct rp_error *err)
+{
+	struct rp_delivery to = *from;
+	enum rp_err e;
+
+	s->stale = true;
+	if (s->kind != RP_SETTLE_DELIVERED || from->state == RP_STATE_DELIVERED)
+		return RP_OK;
+	apply(s, &to);
+	e = rp_entry_move(t, s->seq, from, &to, err);
+	if (e == RP_OK)
+		e = log_result(t, s, err);
+	return e == RP_OK ? note_result(t, turn, s, err) : e;
+}
+
+static enum rp_err return_token(struct rp_txn *t, const struct rp_settlement *s,
+				struct rp_error *err)
+{
+	struct rp_ep *ep;
+	enum rp_err e = rp_ep_get(t, s->endpoint, &ep, err);
+
+	if (e != RP_OK)
+		return e;
+	rp_control_token_return(&ep->rec.control, &s->token, ep->rec.served_at_ms);
+	ep->dirty = true;
+	return RP_OK;
+}
+
+static enum rp_err settle_one(struct rp_txn *t, const struct rp_turn *turn, struct rp_settlement *s,
+			      struct rp_error *err)
+{
+	struct rp_delivery from, to;
+	enum rp_err e = rp_entry_delivery(t, s->seq, &from, err);
+
+	s->stale = s->parked = false;
+	s->change = RP_CONTROL_SAME;
+	if (e == RP_ERR_NOTFOUND) { /* purged meanwhile */
+		s->stale = true;
+		return RP_OK;
+	}
+	if (e == RP_ERR_DAMAGED) {
+		e = rp_entry_reconstruct(t, s->seq, &from, err);
+		from.endpoint = s->endpoint;
+	}
+	if (e != RP_OK)
+		return e;
+	if (from.state != RP_STATE_IN_FLIGHT || from.claim_no != s->claim_no)
+		return settle_late(t, turn, s, &from, err);
+	to = from;
+	apply(s, &to);
+	e = rp_entry_move(t, s->seq, &from, &to, err);
+	if (e == RP_OK && s->token.rate.count > 0)
+		e = return_token(t, s, err);
+	if (e == RP_OK && s->kind == RP_SETTLE_PARK)
+		return park_endpoint(t, s, err);
+	if (e == RP_OK && s->kind != RP_SETTLE_RETURN) {
+		e = log_result(t, s, err);
+		if (e == RP_OK)
+			e = note_result(t, turn, s, err);
+	}
+	return e;
+}
+
+/* --- claim --------------------------------------------------------------------------------
+ */
+
+static enum rp_err die(struct rp_txn *t, struct rp_turn *turn, uint64_t seq,
+		       const struct rp_delivery *from, enum rp_cause cause, struct rp_error *err)
+{
+	struct rp_delivery to = *from;
+
+	to.state = RP_STATE_DEAD;
+	to.cause = cause;
+	turn->n_dead++;
+	return rp_entry_move(t, seq, from, &to, err);
+}
+
+/* A queue row without a waiting entry behind it is damage; left alone it would be met, and its
+ * entry sent, again and again. */
+static enum rp_err drop_stray(struct rp_txn *t, struct rp_ep *ep, uint64_t seq, int64_t due_at_ms,
+			      struct rp_error *err)
+{
+	rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=stray_queue_row", seq);
+	ep->dirty = true;
+	return rp_row_del(t, RP_T_QUEUE, rp_key3(ep->id, (uint64_t)due_at_ms, seq), err);
+}
+
+static enum rp_err claim_one(struct rp_txn *t, struct rp_turn *turn, struct rp_ep *ep, uint64_t seq,
+			     int64_t due_at_ms, struct rp_error *err)
+{
+	struct rp_delivery from, to;
+	struct rp_claim *c;
+	enum rp_err e = rp_entry_delivery(t, seq, &from, err);
+
+	if (e == RP_ERR_DAMAGED) {
+		rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=delivery_record", seq);
+		e = rp_entry_reconstruct(t, seq, &from, err);
+		return e == RP_OK ? die(t, turn, seq, &from, RP_CAUSE_DAMAGED, err) : e;
+	}
+	if (e == RP_ERR_NOTFOUND ||
+	    (e == RP_OK && (from.state != RP_STATE_WAITING || from.behind ||
+			    from.endpoint != ep->id || from.due_at_ms != due_at_ms)))
+		return drop_stray(t, ep, seq, due_at_ms, err);
+	if (e != RP_OK)
+		return e;
+	if (ep->rec.disabled)
+		return die(t, turn, seq, &from, RP_CAUSE_GONE, err);
+	if (from.expires_at_ms != 0 && from.expires_at_ms <= t->now_at_ms)
+		return die(t, turn, seq, &from, RP_CAUSE_EXPIRED, err);
+	to = from;
+	to.state = RP_STATE_IN_FLIGHT;
+	to.slot = t->ob->me.slot;
+	to.claim_no++;
+	to.attempts++;
+	c = &turn->claims[turn->n_claims++];
+	*c = (struct rp_claim){.seq = seq,
+			       .endpoint = ep->id,
+			       .claim_no = to.claim_no,
+			       .attempt = to.attempts,
+			       .failures = to.failures,
+			       .token = {ep->rec.control.limits.rate, t->now_at_ms},
+			       .probe =
+				   rp_control_claimed(&ep->rec.control, t->now_at_ms,
+						      turn->begin_within_ms) == RP_CONTROL_PROBED,
+			       .budget_at_ms = to.budget_at_ms,
+			       .expires_at_ms = to.expires_at_ms};
+	turn->n_metered += c->token.rate.count > 0;
+	ep->rec.served_at_ms = t->now_at_ms;
+	e = rp_entry_move(t, seq, &from, &to, err);
+	c->blocking = to.order_key != 0 || (ep->rec.count[RP_STATE_WAITING] > 0 &&
+					    rp_ep_ready_at_ms(&ep->rec) == RP_LOOK_NEVER);
+	return e;
+}
+
+static bool passes_over(const struct rp_turn *turn, const struct rp_ep *ep)
+{
+	return ep->rec.control.limits.rate.count > 0 && turn->n_metered >= turn->want_metered &&
+	       !ep->rec.disabled;
+}
+
+static bool may_take(const struct rp_txn *t, const struct rp_turn *turn, const struct rp_ep *ep)
+{
+	return turn->n_dead < DEAD_MAX && (ep->rec.disabled || turn->n_claims < turn->want) &&
+	       rp_ep_ready_at_ms(&ep->rec) <= t->now_at_ms;
+}
+
+/* Takes up to QUANTUM due entries of one endpoint. Sets ep->done when it has no more to give in
+ * this turn. */
+static enum rp_err claim_some(struct rp_txn *t, struct rp_turn *turn, struct rp_ep *ep,
+			      struct rp_error *err)
+{
+	uint64_t key[3];
+	enum rp_err e = RP_OK;
+	int taken;
+
+	for (taken = 0; taken < QUANTUM && e == RP_OK; taken++) {
+		if (!may_take(t, turn, ep)) {
+			ep->done = true;
+			return RP_OK;
+		}
+		if (passes_over(turn, ep)) {
+			turn->passed_over = ep->done = true;
+			return RP_OK;
+		}
+		e = rp_row_first(t, RP_T_QUEUE, rp_key3(ep->id, 0, 0), key, 3, NULL, err);
+		if (e == RP_ERR_NOTFOUND ||
+		    (e == RP_OK && (key[0] != ep->id || (int64_t)key[1] > t->now_at_ms))) {
+			ep->done = true;
+			return RP_OK;
+		}
+		if (e == RP_OK)
+			e = claim_one(t, turn, ep, key[2], (int64_t)key[1], err);
+	}
+	return e;
+}
+
+/* Endpoints on the agenda that are due, those that have waited longest first. */
+static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_turn *turn, struct rp_ep **ready,
+				   size_t *n, struct rp_error *err)
+{
+	uint64_t key[2] = {0, 0};
+	enum rp_err e = RP_OK;
+	int looked;
+
+	*n = 0;
+	for (looked = 0; looked < READY_MAX; looked++) {
+		e = rp_row_first(t, RP_T_AGENDA, rp_key2(key[0], key[1]), key, 2, NULL, err);
+		if (e == RP_ERR_NOTFOUND)
+			return RP_OK;
+		if (e != RP_OK || (int64_t)key[0] > t->now_at_ms)
+			return e;
+		e = rp_ep_get(t, key[1], &ready[*n], err);
+		if (e == RP_OK && !ready[*n]->dirty &&
+		    (int64_t)key[0] != ready[*n]->rec.look_at_ms) {
+			/* Not the endpoint's own row: left there, it would be looked at in every
+			 * turn for ever. (One that was rebuilt just now is dirty and has no row
+			 * yet.) */
+			rp_log(RP_LOG_ERROR, "damage", "endpoint=%" PRIu64 " what=agenda_row",
+			       key[1]);
+			e = rp_row_del(t, RP_T_AGENDA, rp_key2(key[0], key[1]), err);
+			key[1]++;
+			if (e == RP_OK || e == RP_ERR_NOTFOUND)
+				continue;
+		}
+		/* Left as it is, so that looking at it again and again writes nothing. */
+		if (e == RP_OK && turn->want_metered == 0 && passes_over(turn, ready[*n])) {
+			turn->passed_over = true;
+			key[1]++;
+			continue;
+		}
+		/* It stands on the agenda with something due: whatever happens, its place there is
+		 * worked out anew, so that an endpoint that gives nothing now cannot be looked at
+		 * again and again. */
+		if (e == RP_OK)
+			e = ask_limits(t, turn, ready[*n], err);
+		if (e != RP_OK)
+			return e;
+		(*n)++;
+		key[1]++;
+	}
+	return RP_OK;
+}
+
+static enum rp_err claim(struct rp_txn *t, struct rp_turn *turn, struct rp_error *err)
+{
+	struct rp_ep *ready[READY_MAX];
+	size_t n, i, active;
+	enum rp_err e = ready_endpoints(t, turn, ready, &n, err);
+
+	do {
+		active = 0;
+		for (i = 0; i < n && e == RP_OK && turn->n_claims < turn->want; i++) {
+			if (ready[i]->done)
+				continue;
+			e = claim_some(t, turn, ready[i], err);
+			active += !ready[i]->done;
+		}
+	} while (e == RP_OK && active > 0 && turn->n_claims < turn->want);
+	return e;
+}
+
+static enum rp_err first_look(struct rp_txn *t, int64_t *at_ms, struct rp_error *err)
+{
+	uint64_t key[2];
+	enum rp_err e = rp_row_first(t, RP_T_AGENDA, rp_key2(0, 0), key, 2, NULL, err);
+
+	*at_ms = e == RP_OK ? (int64_t)key[0] : RP_LOOK_NEVER;
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+/* What was passed over is due all the while. A place that becomes free comes with a result, and
+ * that with a turn. */
+static void look_later(struct rp_turn *turn, int64_t now_at_ms)
+{
+	if (turn->passed_over && turn->next_look_at_ms < now_at_ms + RP_PASSED_OVER_MS)
+		turn->next_look_at_ms = now_at_ms + RP_PASSED_OVER_MS;
+}
+
+enum rp_err rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_turn *turn,
+			   struct rp_error *err)
+{
+	struct rp_txn t;
+	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
+	size_t i;
+
+	assert(turn->want == 0 || ob->joined);
+	turn->n_claims = turn->n_metered = turn->n_dead = 0;
+	turn->committed = turn->passed_over = false;
+	turn->next_look_at_ms = RP_LOOK_NEVER;
+	if (e != RP_OK)
+		return e;
+	for (i = 0; i < turn->n_settle && e == RP_OK; i++)
+		e = settle_one(&t, turn, &turn->settle[i], err);
+	/* Places on the agenda change with the endpoints, so flush before looking at it: what was
+	 * settled made room that this very turn may use. */
+	if (e == RP_OK && turn->want > 0 && t.dirty)
+		e = rp_ep_flush(&t, err);
+	if (e == RP_OK && turn->want > 0)
+		e = claim(&t, turn, err);
+	if (e == RP_OK && t.dirty)
+		e = rp_ep_flush(&t, err);
+	if (e == RP_OK)
+		e = first_look(&t, &turn->next_look_at_ms, err);
+	if (e != RP_OK || !t.dirty) {
+		rp_txn_end(&t);
+		turn->n_claims = e == RP_OK ? turn->n_claims : 0;
+		look_later(turn, now_at_ms);
+		return e;
+	}
+	e = rp_txn_commit(&t, err);
+	turn->committed = e == RP_OK;
+	if (e != RP_OK)
+		turn->n_claims = 0;
+	else if ((turn->n_claims == turn->want || turn->passed_over) &&
+		 turn->next_look_at_ms <= now_at_ms)
+		rp_outbox_ring(ob); /* more is due than this sender can take: others may */
+	look_later(turn, now_at_ms);
+	return e;
+}
+
+/* Endpoints that need no second look are left alone, so that a reload that changes nothing writes
+ * nothing. */
+static enum rp_err look_again_at(struct rp_txn *t, uint64_t id, struct rp_error *err)
+{
+	struct rp_ep *ep;
+	enum rp_err e = rp_ep_get(t, id, &ep, err);
+
+	if (e != RP_OK)
+		return e;
+	if (rp_ep_ready_at_ms(&ep->rec) <= t->now_at_ms)
+		return RP_OK;
+	/* The next turn finds it on the agenda, now or when something comes, and applies the
+	 * limits of the new configuration. An open breaker stays open. */
+	rp_control_renew(&ep->rec.control);
+	ep->rec.parked_until_ms = 0;
+	ep->dirty = t->dirty = true;
+	return RP_OK;
+}
+
+enum rp_err rp_outbox_look_again(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err)
+{
+	uint64_t id = 0;
+	struct rp_txn t;
+	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
+
+	if (e != RP_OK)
+		return e;
+	while ((e = rp_row_first(&t, RP_T_ENDPOINT, rp_key1(id), &id, 1, NULL, err)) == RP_OK) {
+		e = look_again_at(&t, id, err);
+		if (e != RP_OK)
+			break;
+		id++;
+	}
+	if (e != RP_ERR_NOTFOUND || !t.dirty) {
+		rp_txn_end(&t);
+		return e == RP_ERR_NOTFOUND ? RP_OK : e;
+	}
+	e = rp_txn_commit(&t, err);
+	if (e == RP_OK)
+		rp_outbox_ring(ob);
+	return e;
+}
+
+enum rp_err rp_outbox_next_look(struct rp_outbox *ob, int64_t *at_ms, struct rp_error *err)
+{
+	struct rp_txn t;
+	enum rp_err e = rp_txn_read_rows(ob, &t, err);
+
+	if (e == RP_OK)
+		e = first_look(&t, at_ms, err);
+	rp_txn_end(&t);
+	return e;
+}

@@ -1,0 +1,69 @@
+/* pages_int.h - private to lmdb/tree/: reading trees of LMDB's pages without LMDB (pages_walk.c),
+ * for the checks of pages.c.
+ *
+ * LMDB has no checksums and trusts what stands in a page: a damaged one makes it crash or run in
+ * circles. So its pages are read here a second time, with read(2) and without trust, before LMDB
+ * is let loose on them in a check. */
+#ifndef RP_STORE_LMDB_TREE_PAGES_INT_H
+#define RP_STORE_LMDB_TREE_PAGES_INT_H
+
+#include "store/lmdb/tree/page.h"
+#include "store/lmdb/store_int.h"
+
+/* Zeroed, with fd, the size of a page and callbacks set. */
+struct rp_walk {
+	int fd;
+	size_t page_bytes;
+	uint64_t last;              /* page of the file */
+	unsigned char *seen, *free; /* a bit for each page; the caller's */
+	void (*problem)(void *arg, const char *text);
+	void *arg;
+	/* After each leaf; false: stop here. May be NULL. */
+	bool (*go_on)(void *go_on_arg, uint64_t n_pages);
+	void *go_on_arg;
+	uint64_t n_pages; /* read */
+	uint64_t n_problems;
+	/* errno of a read that failed (ENOMEM: no memory), which says nothing of what is on the
+	 * disk; else 0 */
+	int sys;
+	const char *table;
+	bool stopped;               /* by go_on, behind the row in `at` */
+	struct rp_verify_cursor at; /* its key */
+	/* pages_walk.c's own */
+	struct rp_tree found; /* of the tree being walked, */
+	bool numbers;         /* ... whose keys are numbers in host order */
+	bool seeking;         /* the leaf where the walk begins has not been met */
+	unsigned char *big;
+	size_t big_bytes;
+};
+
+typedef bool rp_see_node(struct rp_walk *w, uint64_t pgno, const struct rp_node *node);
+
+/* All of a tree; `see` (NULL: nobody) gets its rows. Its numbers of rows and pages are compared
+ * too. false: stopped by a problem, which has been told, or by a read that failed. */
+bool rp_walk_tree(struct rp_walk *w, const char *table, const struct rp_tree *t, rp_see_node *see);
+/* From the leaf where the key `from` belongs to the end of the tree, or to where go_on stops it,
+ * which is not before a key behind `from` was met. */
+bool rp_walk_tree_from(struct rp_walk *w, const char *table, const struct rp_tree *t,
+		       const struct rp_verify_cursor *from);
+
+/* Tells a problem of a page. Always false, for `return`. */
+bool rp_walk_bad(struct rp_walk *w, uint64_t pgno, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static inline bool rp_page_bit(const unsigned char *bits, uint64_t i)
+{
+	return (bits[i / 8] >> i % 8 & 1) != 0;
+}
+
+static inline void rp_page_set_bit(unsigned char *bits, uint64_t i)
+{
+	bits[i / 8] = (unsigned char)(bits[i / 8] | 1u << i % 8);
+}
+
+static inline void rp_page_clear_bit(unsigned char *bits, uint64_t i)
+{
+	bits[i / 8] = (unsigned char)(bits[i / 8] & ~(1u << i % 8));
+}
+
+#endif

@@ -1,0 +1,53 @@
+/* trust_int.h - private to trust.c and trust_begin.c: what is known of the pages of a
+ * transaction. */
+#ifndef RP_STORE_LMDB_TREE_TRUST_INT_H
+#define RP_STORE_LMDB_TREE_TRUST_INT_H
+
+#include "store/lmdb/tree/page.h"
+#include "store/lmdb/tree/pages_int.h"
+#include "store/lmdb/store_int.h"
+
+/* A page on the way from a table's root to a leaf. */
+struct stop {
+	uint64_t pgno;
+	unsigned at;             /* of a branch: the child that was taken */
+	struct rp_bounds bounds; /* which keys belong to it */
+};
+
+/* One table, as it was when the transaction began. */
+struct way {
+	bool known, found, found_last;
+	unsigned depth;                      /* 0: it is empty */
+	struct stop stop[RP_TREE_DEPTH_MAX]; /* from the root to the leaf that was found last */
+};
+
+struct rp_trust {
+	bool broken; /* this transaction met a page that is not sound */
+	size_t page_bytes;
+	const unsigned char *map; /* NULL: to be found */
+	uint64_t map_bytes;
+	uint64_t pages; /* in the file, of those that the last commit counts */
+	/* A bit for each number of a page: this process has found a page with it sound; and, of
+	 * leaves: what is beside it was looked at in this transaction. */
+	unsigned char *sound, *around;
+	uint64_t bits_bytes;
+	/* those with that bit set, so that the next transaction finds the bits cleared */
+	uint64_t *around_list;
+	size_t n_around, cap_around;
+	struct way way[RP_T_COUNT];
+};
+
+static inline bool inside(const struct rp_trust *tr, uint64_t pgno, uint64_t n)
+{
+	return pgno >= 2 && pgno < tr->pages && n <= tr->pages - pgno;
+}
+
+static inline const unsigned char *page_at(const struct rp_trust *tr, uint64_t pgno)
+{
+	return tr->map + pgno * tr->page_bytes;
+}
+
+/* RP_DISTRUSTED, which `what` tells of a page. Nothing more is written in this transaction. */
+int rp_distrust(struct rp_txn *t, enum rp_table table, uint64_t pgno, const char *what);
+
+#endif

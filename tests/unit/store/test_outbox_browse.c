@@ -1,0 +1,257 @@
+/* Entries by an index: by state, by run; in which order, in which portions, and while they move. */
+#include "unit/outbox_fixture.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SEEN_MAX 4096
+
+static uint64_t seen[SEEN_MAX];
+static size_t n_seen, stop_after;
+
+static bool see(void *arg, const struct rp_entry *e)
+{
+	(void)arg;
+	ck_assert_uint_lt(n_seen, SEEN_MAX);
+	seen[n_seen++] = e->seq;
+	return n_seen != stop_after;
+}
+
+static void set_up(void)
+{
+	n_seen = stop_after = 0;
+	fx_setup();
+}
+
+static size_t browse(struct rp_browse *b)
+{
+	size_t calls = 0;
+
+	n_seen = 0;
+	b->see = see;
+	do {
+		ck_assert_int_eq(rp_outbox_browse(fx.ob, b, &fx.err), RP_OK);
+		calls++;
+	} while (b->more);
+	return calls;
+}
+
+static void browse_state(enum rp_state state, uint64_t endpoint, size_t portion)
+{
+	struct rp_browse b = {.state = state, .endpoint = endpoint, .max_seen = portion};
+
+	browse(&b);
+}
+
+static void browse_run(const char *run_id)
+{
+	struct rp_browse b = {.run_id = rp_span_of(run_id), .max_seen = 1};
+
+	browse(&b);
+}
+
+static void expect(size_t n, const uint64_t *want)
+{
+	size_t i;
+
+	ck_assert_uint_eq(n_seen, n);
+	for (i = 0; i < n; i++)
+		ck_assert_msg(seen[i] == want[i], "%zu: %lu instead of %lu", i,
+			      (unsigned long)seen[i], (unsigned long)want[i]);
+}
+
+static const enum rp_state states[] = {RP_STATE_WAITING, RP_STATE_IN_FLIGHT, RP_STATE_HELD,
+				       RP_STATE_DELIVERED, RP_STATE_DEAD};
+
+START_TEST(each_state_has_its_entries_and_no_others)
+{
+	uint64_t in[5][3];
+	int s, i;
+
+	for (i = 0; i < 3; i++) {
+		/* waiting ones last: those before are claimed on the way */
+		for (s = 4; s >= 0; s--)
+			in[s][i] = fx_entry_in(1, states[s]);
+		fx_change(RP_CHANGE_HOLD, in[0][i]);
+		fx.now_ms += 10;
+	}
+	for (i = 0; i < 3; i++)
+		fx_change(RP_CHANGE_RELEASE, in[0][i]);
+	for (s = 0; s < 5; s++) {
+		browse_state(states[s], 0, 1 + (size_t)_i);
+		expect(3, in[s]);
+	}
+}
+END_TEST
+
+START_TEST(waiting_ones_come_endpoint_by_endpoint_the_next_due_first)
+{
+	struct rp_new_entry n = fx_new(1);
+	uint64_t late, soon, other;
+
+	n.not_before_at_ms = fx.now_ms + 5000;
+	late = fx_append_one(&n, NULL);
+	other = fx_append(2, 1);
+	soon = fx_append(1, 1);
+	browse_state(RP_STATE_WAITING, 0, 1);
+	expect(3, (uint64_t[]){soon, late, other});
+	browse_state(RP_STATE_WAITING, fx_endpoint(2), 1);
+	expect(1, (uint64_t[]){other});
+	browse_state(RP_STATE_WAITING, fx_endpoint(1), 500);
+	expect(2, (uint64_t[]){soon, late});
+}
+END_TEST
+
+START_TEST(those_behind_are_waiting_too_and_held_ones_are_not)
+{
+	struct rp_new_entry n;
+	uint64_t seq[3];
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		n = fx_new(1);
+		n.order_by = rp_span_of("thread");
+		seq[i] = fx_append_one(&n, NULL);
+	}
+	fx_change(RP_CHANGE_HOLD, seq[1]);
+	browse_state(RP_STATE_WAITING, 0, 1);
+	expect(2, (uint64_t[]){seq[0], seq[2]});
+	browse_state(RP_STATE_HELD, 0, 1);
+	expect(1, (uint64_t[]){seq[1]});
+}
+END_TEST
+
+START_TEST(the_dead_longest_dead_come_first)
+{
+	uint64_t first = fx_append(1, 2), second = first + 1;
+	struct rp_claim a = fx_claim(), b = fx_claim();
+
+	ck_assert_uint_eq(a.seq, first);
+	fx_settle(&b, RP_SETTLE_DEAD);
+	fx.now_ms += 5;
+	fx_settle(&a, RP_SETTLE_DEAD);
+	browse_state(RP_STATE_DEAD, 0, 500);
+	expect(2, (uint64_t[]){second, first});
+}
+END_TEST
+
+/* A run has entries with the dedupe key that is made of it, and some that brought their own. */
+START_TEST(a_run_has_its_entries_whatever_their_dedupe_keys)
+{
+	static const char *const keys[] = {"ikey-1", "rrun-1|0123456789abcdef", "ikey-2",
+					   "rrun-10|123456789abcdef0", "rrun-1"};
+	static const char *const runs[] = {"run-1", "run-1", "run-2", "run-10", "run-1"};
+	struct rp_new_entry n;
+	uint64_t seq[5];
+	char key[64];
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		n = fx_new(1);
+		snprintf(key, sizeof key, "%s", keys[i]);
+		n.dedupe_key = rp_span_of(key);
+		if (strchr(key, '|') != NULL)
+			*strchr(key, '|') = '\0'; /* as make_dedupe_key of run/run.c does */
+		n.run_id = rp_span_of(runs[i]);
+		seq[i] = fx_append_one(&n, NULL);
+	}
+	browse_run("run-1");
+	expect(3, (uint64_t[]){seq[1], seq[0], seq[4]});
+	browse_run("run-10");
+	expect(1, (uint64_t[]){seq[3]});
+	browse_run("run-3");
+	expect(0, NULL);
+	browse_run("run");
+	expect(0, NULL);
+	fx_change(RP_CHANGE_PURGE, seq[0]);
+	fx_change(RP_CHANGE_PURGE, seq[1]);
+	browse_run("run-1");
+	expect(1, (uint64_t[]){seq[4]});
+}
+END_TEST
+
+START_TEST(it_goes_on_behind_a_row_that_has_gone)
+{
+	struct rp_browse b = {.state = RP_STATE_WAITING, .max_seen = 2, .see = see};
+	uint64_t seq = fx_append(1, 5);
+
+	ck_assert_int_eq(rp_outbox_browse(fx.ob, &b, &fx.err), RP_OK);
+	ck_assert(b.more);
+	fx_change(RP_CHANGE_PURGE, seq + 1); /* the one it stopped at */
+	fx_change(RP_CHANGE_PURGE, seq + 2);
+	ck_assert_int_eq(rp_outbox_browse(fx.ob, &b, &fx.err), RP_OK);
+	expect(4, (uint64_t[]){seq, seq + 1, seq + 3, seq + 4});
+}
+END_TEST
+
+START_TEST(see_may_stop_it)
+{
+	struct rp_browse b = {.state = RP_STATE_WAITING, .max_seen = 500, .see = see};
+
+	fx_append(1, 5);
+	stop_after = 2;
+	ck_assert_int_eq(rp_outbox_browse(fx.ob, &b, &fx.err), RP_OK);
+	ck_assert(!b.more);
+	ck_assert_uint_eq(n_seen, 2);
+}
+END_TEST
+
+START_TEST(a_portion_is_bounded_and_nothing_falls_between_two)
+{
+	struct rp_browse b = {.state = RP_STATE_WAITING, .max_seen = 7};
+	size_t i;
+
+	fx_append(1, 1000);
+	fx_append(2, 1000);
+	ck_assert_uint_ge(browse(&b), 2000 / 7);
+	ck_assert_uint_eq(n_seen, 2000);
+	for (i = 1; i < n_seen; i++)
+		ck_assert_uint_eq(seen[i], seen[i - 1] + 1);
+}
+END_TEST
+
+/* A damaged record is shown, a row that lies is not. */
+START_TEST(damage_is_shown_and_stray_rows_are_passed_over)
+{
+	uint64_t dead = fx_entry_in(1, RP_STATE_DEAD), held = fx_entry_in(1, RP_STATE_HELD);
+
+	fx_flip(RP_T_DELIVERY, rp_key1(dead), 20);
+	fx_put(RP_T_DEAD, rp_key2(5, held), "", 0);
+	fx_put(RP_T_DEAD, rp_key2(6, 999), "", 0);
+	browse_state(RP_STATE_DEAD, 0, 500);
+	expect(1, (uint64_t[]){dead});
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("outbox_browse");
+	TCase *t = tcase_create("sound"), *broken = tcase_create("damaged");
+
+	tcase_add_checked_fixture(t, set_up, fx_teardown);
+	tcase_add_loop_test(t, each_state_has_its_entries_and_no_others, 0, 4);
+	tcase_add_test(t, waiting_ones_come_endpoint_by_endpoint_the_next_due_first);
+	tcase_add_test(t, those_behind_are_waiting_too_and_held_ones_are_not);
+	tcase_add_test(t, the_dead_longest_dead_come_first);
+	tcase_add_test(t, a_run_has_its_entries_whatever_their_dedupe_keys);
+	tcase_add_test(t, it_goes_on_behind_a_row_that_has_gone);
+	tcase_add_test(t, see_may_stop_it);
+	tcase_add_test(t, a_portion_is_bounded_and_nothing_falls_between_two);
+	suite_add_tcase(s, t);
+	tcase_add_checked_fixture(broken, set_up, fx_teardown_damaged);
+	tcase_add_test(broken, damage_is_shown_and_stray_rows_are_passed_over);
+	suite_add_tcase(s, broken);
+	return s;
+}
+
+int main(void)
+{
+	SRunner *r = srunner_create(suite());
+	int failed;
+
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}

@@ -1,0 +1,643 @@
+/* What operators do: replay, hold, release, purge; what expires by itself; paging through it all;
+ * opening and refusing.
+ */
+#include "unit/outbox_fixture.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define N(table) ((int)(sizeof(table) / sizeof((table)[0])))
+
+/* --- verbs
+ * ------------------------------------------------------------------------------------------ */
+
+static const struct {
+	enum rp_state from;
+	enum rp_change verb;
+	enum rp_changed result;
+	enum rp_state to; /* 0: gone */
+} verbs[] = {
+    {RP_STATE_WAITING, RP_CHANGE_REPLAY, RP_CHANGED_DONE, RP_STATE_WAITING},
+    {RP_STATE_IN_FLIGHT, RP_CHANGE_REPLAY, RP_CHANGED_SKIPPED_IN_FLIGHT, RP_STATE_IN_FLIGHT},
+    {RP_STATE_HELD, RP_CHANGE_REPLAY, RP_CHANGED_DONE, RP_STATE_WAITING},
+    {RP_STATE_DELIVERED, RP_CHANGE_REPLAY, RP_CHANGED_DONE, RP_STATE_WAITING},
+    {RP_STATE_DEAD, RP_CHANGE_REPLAY, RP_CHANGED_DONE, RP_STATE_WAITING},
+    {RP_STATE_WAITING, RP_CHANGE_HOLD, RP_CHANGED_DONE, RP_STATE_HELD},
+    {RP_STATE_IN_FLIGHT, RP_CHANGE_HOLD, RP_CHANGED_SKIPPED_IN_FLIGHT, RP_STATE_IN_FLIGHT},
+    {RP_STATE_HELD, RP_CHANGE_HOLD, RP_CHANGED_SKIPPED_STATE, RP_STATE_HELD},
+    {RP_STATE_DELIVERED, RP_CHANGE_HOLD, RP_CHANGED_SKIPPED_STATE, RP_STATE_DELIVERED},
+    {RP_STATE_DEAD, RP_CHANGE_HOLD, RP_CHANGED_SKIPPED_STATE, RP_STATE_DEAD},
+    {RP_STATE_WAITING, RP_CHANGE_RELEASE, RP_CHANGED_SKIPPED_STATE, RP_STATE_WAITING},
+    {RP_STATE_IN_FLIGHT, RP_CHANGE_RELEASE, RP_CHANGED_SKIPPED_IN_FLIGHT, RP_STATE_IN_FLIGHT},
+    {RP_STATE_HELD, RP_CHANGE_RELEASE, RP_CHANGED_DONE, RP_STATE_WAITING},
+    {RP_STATE_DELIVERED, RP_CHANGE_RELEASE, RP_CHANGED_SKIPPED_STATE, RP_STATE_DELIVERED},
+    {RP_STATE_DEAD, RP_CHANGE_RELEASE, RP_CHANGED_SKIPPED_STATE, RP_STATE_DEAD},
+    {RP_STATE_WAITING, RP_CHANGE_PURGE, RP_CHANGED_DONE, 0},
+    {RP_STATE_IN_FLIGHT, RP_CHANGE_PURGE, RP_CHANGED_DONE_IN_FLIGHT, 0},
+    {RP_STATE_HELD, RP_CHANGE_PURGE, RP_CHANGED_DONE, 0},
+    {RP_STATE_DELIVERED, RP_CHANGE_PURGE, RP_CHANGED_DONE, 0},
+    {RP_STATE_DEAD, RP_CHANGE_PURGE, RP_CHANGED_DONE, 0},
+};
+
+START_TEST(each_verb_does_its_work_in_each_state)
+{
+	uint64_t seq = fx_entry_in(1, verbs[_i].from);
+
+	ck_assert_int_eq(fx_state(seq), verbs[_i].from);
+	ck_assert_int_eq(fx_change(verbs[_i].verb, seq), verbs[_i].result);
+	ck_assert_int_eq(fx_state(seq), verbs[_i].to);
+}
+END_TEST
+
+START_TEST(an_entry_that_is_not_there_is_not_found)
+{
+	ck_assert_int_eq(fx_change(1 + (enum rp_change)_i, 4711), RP_CHANGED_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(a_state_mask_skips_what_has_moved_on)
+{
+	uint64_t seqs[3] = {fx_entry_in(1, RP_STATE_DEAD), fx_entry_in(1, RP_STATE_DELIVERED),
+			    fx_entry_in(1, RP_STATE_HELD)};
+	enum rp_changed results[3];
+
+	ck_assert_int_eq(rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_REPLAY,
+					  1u << RP_STATE_DEAD | 1u << RP_STATE_HELD, seqs, 3,
+					  results, &fx.err),
+			 RP_OK);
+	ck_assert_int_eq(results[0], RP_CHANGED_DONE);
+	ck_assert_int_eq(results[1], RP_CHANGED_SKIPPED_STATE);
+	ck_assert_int_eq(results[2], RP_CHANGED_DONE);
+	ck_assert_int_eq(fx_state(seqs[1]), RP_STATE_DELIVERED);
+	ck_assert_int_eq(rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_PURGE, 1u << RP_STATE_DEAD,
+					  seqs, 3, results, &fx.err),
+			 RP_OK);
+	ck_assert_int_eq(results[0], RP_CHANGED_SKIPPED_STATE);
+	ck_assert_uint_eq(fx_ledger().purged, 0);
+}
+END_TEST
+
+START_TEST(an_entry_named_twice_is_changed_once)
+{
+	uint64_t seq = fx_entry_in(1, RP_STATE_DEAD), seqs[2] = {seq, seq};
+	enum rp_changed results[2];
+
+	ck_assert_int_eq(
+	    rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_PURGE, 0, seqs, 2, results, &fx.err),
+	    RP_OK);
+	ck_assert_int_eq(results[0], RP_CHANGED_DONE);
+	ck_assert_int_eq(results[1], RP_CHANGED_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(a_replay_starts_a_fresh_budget_under_the_same_id)
+{
+	struct rp_new_entry n = fx_new(1);
+	struct rp_entry found = {0};
+	struct rp_appended out;
+	struct rp_delivery d;
+	struct rp_claim c;
+	int i;
+
+	n.expires_at_ms = fx.now_ms + 60000;
+	ck_assert_int_eq(rp_outbox_append(fx.ob, fx.now_ms, &n, 1, &out, &fx.err), RP_OK);
+	for (i = 0; i < 3; i++) {
+		c = fx_claim();
+		fx_settle(&c, i < 2 ? RP_SETTLE_RETRY : RP_SETTLE_DEAD);
+		fx.now_ms += 5000;
+	}
+	fx.now_ms += 1000000;
+	ck_assert_int_eq(fx_change(RP_CHANGE_REPLAY, out.seq), RP_CHANGED_DONE);
+	d = fx_delivery(out.seq);
+	ck_assert_uint_eq(d.failures, 0);
+	ck_assert_uint_eq(d.replays, 1);
+	ck_assert_uint_eq(d.attempts, 3);
+	ck_assert_int_eq(d.due_at_ms, fx.now_ms);
+	ck_assert_int_eq(d.budget_at_ms, fx.now_ms);
+	ck_assert_int_eq(d.cause, RP_CAUSE_NONE);
+	c = fx_claim();
+	ck_assert_uint_eq(c.attempt, 4);
+	ck_assert_uint_eq(c.failures, 0);
+	ck_assert_int_eq(c.budget_at_ms, fx.now_ms);
+	ck_assert_int_eq(c.expires_at_ms, 0);
+	ck_assert_int_eq(rp_outbox_find(fx.ob, out.id, &found, &fx.err), RP_OK);
+	ck_assert_uint_eq(found.seq, out.seq);
+	ck_assert_uint_eq(fx_attempts(out.seq), 3);
+	rp_entry_release(&found);
+}
+END_TEST
+
+START_TEST(a_held_entry_is_not_claimed_and_keeps_its_due_time)
+{
+	struct rp_new_entry n = fx_new(1);
+	uint64_t seq;
+
+	n.not_before_at_ms = fx.now_ms + 1000;
+	seq = fx_append_one(&n, NULL);
+	fx_change(RP_CHANGE_HOLD, seq);
+	fx.now_ms += 500;
+	fx_turn(1, NULL, 0);
+	ck_assert_int_eq(fx.next_look_ms, RP_LOOK_NEVER);
+	fx_change(RP_CHANGE_RELEASE, seq);
+	ck_assert_int_eq(fx_delivery(seq).due_at_ms, n.not_before_at_ms);
+	fx_turn(1, NULL, 0);
+	ck_assert_uint_eq(fx.n_claims, 0);
+	fx.now_ms += 500;
+	ck_assert_uint_eq(fx_claim().seq, seq);
+}
+END_TEST
+
+START_TEST(a_purge_leaves_no_row_behind)
+{
+	static const enum rp_table tables[] = {RP_T_ENTRY,  RP_T_BODY,  RP_T_DELIVERY, RP_T_QUEUE,
+					       RP_T_AGENDA, RP_T_CLAIM, RP_T_DEAD,     RP_T_ATTEMPT,
+					       RP_T_DONE,   RP_T_SEEN,  RP_T_HELD,     RP_T_RUN};
+	static const enum rp_state states[] = {RP_STATE_WAITING, RP_STATE_IN_FLIGHT, RP_STATE_HELD,
+					       RP_STATE_DELIVERED, RP_STATE_DEAD};
+	static char payload[20000];
+	struct rp_new_entry n = fx_new(1);
+	struct rp_claim c;
+	uint64_t seq;
+	int i;
+
+	n.payload = (struct rp_span){payload, sizeof payload};
+	seq = fx_append_one(&n, NULL);
+	for (i = 0; i < 2; i++) {
+		c = fx_claim();
+		fx_settle(&c, RP_SETTLE_RETRY);
+		fx.now_ms += 5000;
+	}
+	if (states[_i] == RP_STATE_HELD)
+		fx_change(RP_CHANGE_HOLD, seq);
+	if (states[_i] == RP_STATE_IN_FLIGHT || states[_i] == RP_STATE_DELIVERED ||
+	    states[_i] == RP_STATE_DEAD)
+		c = fx_claim();
+	if (states[_i] == RP_STATE_DELIVERED || states[_i] == RP_STATE_DEAD)
+		fx_settle(&c, states[_i] == RP_STATE_DEAD ? RP_SETTLE_DEAD : RP_SETTLE_DELIVERED);
+	ck_assert_int_eq(fx_state(seq), states[_i]);
+	fx_change(RP_CHANGE_PURGE, seq);
+	for (i = 0; i < N(tables); i++)
+		ck_assert_msg(fx_rows(tables[i]) == 0, "table %d still has %lu rows",
+			      (int)tables[i], (unsigned long)fx_rows(tables[i]));
+	ck_assert_uint_eq(fx_ledger().purged, 1);
+}
+END_TEST
+
+/* Callers choose the URLs: with a path of its own for every run, endpoints would fill the outbox
+ * for good. */
+START_TEST(an_endpoint_without_entries_takes_no_room)
+{
+	static const enum rp_table tables[] = {RP_T_ENDPOINT, RP_T_ENDPOINT_NAME, RP_T_ENDPOINT_ID,
+					       RP_T_AGENDA};
+	uint64_t first, kept;
+	int i;
+
+	first = fx_append(1, 2);
+	kept = fx_append(2, 1);
+	fx_change(RP_CHANGE_PURGE, first);
+	ck_assert_uint_eq(fx_rows(RP_T_ENDPOINT), 2);
+	fx_change(RP_CHANGE_PURGE, first + 1);
+	for (i = 0; i < N(tables); i++)
+		ck_assert_msg(fx_rows(tables[i]) == 1, "table %d has %lu rows", (int)tables[i],
+			      (unsigned long)fx_rows(tables[i]));
+	ck_assert_uint_eq(fx_claim().seq, kept);
+	ck_assert_uint_eq(fx_append(1, 1), kept + 1);
+	ck_assert_uint_eq(fx_claim().seq, kept + 1);
+}
+END_TEST
+
+START_TEST(a_paused_or_gone_endpoint_is_remembered_without_entries)
+{
+	uint64_t seq = fx_append(1, 1), gone = fx_append(2, 1);
+	struct rp_settlement s;
+	struct rp_claim c;
+
+	fx_pause(1, true);
+	c = fx_claim();
+	ck_assert_uint_eq(c.seq, gone);
+	s = fx_settlement(&c, RP_SETTLE_DEAD);
+	s.disable_endpoint = true;
+	fx_turn(0, &s, 1);
+	fx_change(RP_CHANGE_PURGE, seq);
+	fx_change(RP_CHANGE_PURGE, gone);
+	ck_assert(fx_endpoint_record(1).paused);
+	ck_assert(fx_endpoint_record(2).disabled);
+	fx_pause(1, false);
+	ck_assert_uint_eq(fx_rows(RP_T_ENDPOINT), 1);
+}
+END_TEST
+
+START_TEST(a_purge_in_flight_makes_room_under_the_limit)
+{
+	uint64_t seq = fx_append(1, 2);
+
+	fx.limit = 1;
+	fx_claim();
+	ck_assert_int_eq(fx.next_look_ms, RP_LOOK_NEVER);
+	ck_assert_int_eq(fx_change(RP_CHANGE_PURGE, seq), RP_CHANGED_DONE_IN_FLIGHT);
+	ck_assert_uint_eq(fx_claim().seq, seq + 1);
+}
+END_TEST
+
+/* --- expiry
+ * ------------------------------------------------------------------------------------------ */
+
+static size_t expire(int64_t keep_delivered_ms, int64_t keep_dead_ms, size_t max)
+{
+	size_t n;
+
+	ck_assert_int_eq(
+	    rp_outbox_expire(fx.ob, fx.now_ms, keep_delivered_ms, keep_dead_ms, max, &n, &fx.err),
+	    RP_OK);
+	return n;
+}
+
+START_TEST(old_entries_expire_and_young_or_live_ones_stay)
+{
+	uint64_t done = fx_entry_in(1, RP_STATE_DELIVERED), dead = fx_entry_in(1, RP_STATE_DEAD);
+	uint64_t held = fx_entry_in(1, RP_STATE_HELD), young;
+
+	fx.now_ms += 1000;
+	young = fx_entry_in(1, RP_STATE_DELIVERED);
+	ck_assert_uint_eq(expire(0, 0, 10), 0);
+	ck_assert_uint_eq(expire(1001, 1001, 10), 0);
+	ck_assert_uint_eq(expire(1000, 1001, 10), 1);
+	ck_assert_int_eq(fx_state(done), 0);
+	ck_assert_int_eq(fx_state(dead), RP_STATE_DEAD);
+	ck_assert_uint_eq(expire(1000, 1000, 10), 1);
+	ck_assert_int_eq(fx_state(dead), 0);
+	ck_assert_int_eq(fx_state(held), RP_STATE_HELD);
+	ck_assert_int_eq(fx_state(young), RP_STATE_DELIVERED);
+	ck_assert_uint_eq(fx_ledger().purged, 2);
+}
+END_TEST
+
+START_TEST(expiry_removes_no_more_than_it_may)
+{
+	int i;
+
+	for (i = 0; i < 5; i++)
+		fx_entry_in(1, i % 2 ? RP_STATE_DELIVERED : RP_STATE_DEAD);
+	fx.now_ms += 1000;
+	ck_assert_uint_eq(expire(10, 10, 3), 3);
+	ck_assert_uint_eq(expire(10, 10, 3), 2);
+	ck_assert_uint_eq(expire(10, 10, 3), 0);
+}
+END_TEST
+
+/* --- paging
+ * ------------------------------------------------------------------------------------------ */
+
+struct seen {
+	size_t n, stop_at;
+	uint64_t last;
+	enum rp_state state;
+};
+
+static bool see(void *arg, const struct rp_entry *entry)
+{
+	struct seen *s = arg;
+
+	ck_assert_uint_gt(entry->seq, s->last);
+	ck_assert(s->state == 0 || entry->delivery.state == s->state);
+	s->last = entry->seq;
+	return ++s->n != s->stop_at;
+}
+
+START_TEST(pages_show_every_entry_once_and_in_order)
+{
+	struct seen all = {0}, dead = {.state = RP_STATE_DEAD};
+	struct rp_page page = {.max_seen = 7, .see = see, .arg = &all};
+	int i, pages = 0;
+
+	for (i = 0; i < 40; i++)
+		fx_entry_in((unsigned)i % 3, i % 4 ? RP_STATE_HELD : RP_STATE_DEAD);
+	do {
+		ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
+		pages++;
+	} while (page.more);
+	ck_assert_uint_eq(all.n, 40);
+	ck_assert_int_ge(pages, 6);
+	page = (struct rp_page){.max_seen = 7, .see = see, .arg = &dead, .state = RP_STATE_DEAD};
+	do
+		ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
+	while (page.more);
+	ck_assert_uint_eq(dead.n, 10);
+}
+END_TEST
+
+START_TEST(a_page_looks_at_a_bounded_number_of_entries)
+{
+	struct seen none = {.state = RP_STATE_DEAD};
+	struct rp_page page = {.max_seen = 10, .see = see, .arg = &none, .state = RP_STATE_DEAD};
+	uint64_t last = 0;
+	int i;
+
+	for (i = 0; i < 40; i++)
+		last = fx_append(1, 1000) + 999;
+	ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
+	ck_assert(page.more);
+	ck_assert_uint_lt(page.from_seq, last);
+	ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
+	ck_assert(!page.more);
+	ck_assert_uint_eq(none.n, 0);
+	ck_assert_uint_eq(page.n_looked, 40000);
+}
+END_TEST
+
+START_TEST(a_page_ends_before_the_number_it_is_given)
+{
+	struct seen all = {0};
+	uint64_t first = fx_append(1, 9);
+	struct rp_page page = {
+	    .from_seq = first + 2, .to_seq = first + 5, .max_seen = 2, .see = see, .arg = &all};
+
+	ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
+	ck_assert(page.more);
+	ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
+	ck_assert(!page.more);
+	ck_assert_uint_eq(all.n, 3);
+	ck_assert_uint_eq(all.last, first + 4);
+}
+END_TEST
+
+START_TEST(a_page_ends_where_its_reader_says_so)
+{
+	struct seen s = {.stop_at = 2};
+	struct rp_page page = {.max_seen = 10, .see = see, .arg = &s};
+	uint64_t first = fx_append(1, 5);
+
+	ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
+	ck_assert_uint_eq(s.n, 2);
+	ck_assert_uint_eq(page.from_seq, first + 2);
+}
+END_TEST
+
+/* --- opening
+ * ------------------------------------------------------------------------------------------ */
+
+static enum rp_err try_open(void)
+{
+	return rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err);
+}
+
+static void write_file(const char *name, const char *text)
+{
+	char path[300];
+	FILE *f;
+
+	fx_path(name, path, sizeof path);
+	f = fopen(path, "w");
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static bool exists(const char *name)
+{
+	char path[300];
+
+	fx_path(name, path, sizeof path);
+	return access(path, F_OK) == 0;
+}
+
+START_TEST(a_missing_outbox_is_not_found_unless_it_may_be_created)
+{
+	fx.options.create = false;
+	ck_assert_int_eq(try_open(), RP_ERR_NOTFOUND);
+	ck_assert_ptr_null(fx.ob);
+	ck_assert(!exists("."));
+	fx.options.create = true;
+	ck_assert_int_eq(try_open(), RP_OK);
+	fx_close();
+	fx.options.create = false;
+	ck_assert_int_eq(try_open(), RP_OK);
+	fx_close();
+}
+END_TEST
+
+START_TEST(a_new_outbox_is_readable_by_its_owner_only)
+{
+	static const char *const names[] = {".", "data.mdb", "lock.mdb", "doorbell"};
+	struct stat st;
+	char path[300];
+	int i;
+
+	fx_open();
+	for (i = 0; i < N(names); i++) {
+		fx_path(names[i], path, sizeof path);
+		ck_assert_int_eq(stat(path, &st), 0);
+		ck_assert_msg((st.st_mode & 077) == 0, "%s has mode %o", names[i],
+			      (unsigned)st.st_mode & 0777);
+	}
+	fx_close();
+}
+END_TEST
+
+START_TEST(a_directory_of_somebody_else_is_left_alone)
+{
+	ck_assert_int_eq(mkdir(fx.dir, 0700), 0);
+	write_file("thesis.tex", "do not touch");
+	ck_assert_int_eq(try_open(), RP_ERR_FORMAT);
+	ck_assert_ptr_null(fx.ob);
+	ck_assert_ptr_nonnull(strstr(fx.err.text, "thesis.tex"));
+	ck_assert(!exists("data.mdb") && !exists("lock.mdb") && !exists("doorbell"));
+}
+END_TEST
+
+START_TEST(a_file_that_is_no_database_is_refused)
+{
+	char text[10000];
+
+	memset(text, 'x', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	ck_assert_int_eq(mkdir(fx.dir, 0700), 0);
+	write_file("data.mdb", text);
+	ck_assert_int_eq(try_open(), RP_ERR_FORMAT);
+	ck_assert_ptr_null(fx.ob);
+}
+END_TEST
+
+/* What a full disk or a power cut makes of the first write of an outbox: less than its two meta
+ * pages. */
+static const struct {
+	off_t kept, zeros; /* pages */
+} torn[] = {{1, 0}, {0, 1}, {0, 2}, {1, 1}, {1, 3}, {0, 4}};
+
+static void tear(off_t kept, off_t zeros)
+{
+	char path[300];
+
+	fx_open();
+	fx_close();
+	fx_path("data.mdb", path, sizeof path);
+	ck_assert_int_eq(truncate(path, kept * (off_t)fx_page_bytes()), 0);
+	ck_assert_int_eq(truncate(path, (kept + zeros) * (off_t)fx_page_bytes()), 0);
+}
+
+START_TEST(a_creation_that_was_cut_short_is_begun_anew)
+{
+	tear(torn[_i].kept, torn[_i].zeros);
+	fx.options.create = false;
+	ck_assert_int_eq(try_open(), RP_ERR_NOTFOUND);
+	fx.options.create = true;
+	ck_assert_int_eq(try_open(), RP_OK);
+	fx_join();
+	fx_append(1, 3);
+	fx_verify_sound();
+	fx_close();
+}
+END_TEST
+
+START_TEST(what_held_something_is_not_begun_anew)
+{
+	char path[300];
+	struct stat st;
+
+	fx_open();
+	fx_append(1, 1);
+	fx_append(1, 1);
+	fx_close();
+	fx_path("data.mdb", path, sizeof path);
+	ck_assert_int_eq(truncate(path, (off_t)fx_page_bytes()), 0);
+	ck_assert_int_eq(try_open(), RP_ERR_FORMAT);
+	write_file("data.mdb", "somebody's");
+	ck_assert_int_eq(try_open(), RP_ERR_FORMAT);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_eq(st.st_size, 10);
+}
+END_TEST
+
+/* Somebody else's LMDB file: with tables of other names, or with a "meta" of their own. */
+START_TEST(a_database_of_somebody_else_is_refused)
+{
+	MDB_val k = {5, (void *)(uintptr_t) "hello"}, v = {5, (void *)(uintptr_t) "world"};
+	MDB_env *env;
+	MDB_txn *txn;
+	MDB_dbi dbi;
+
+	ck_assert_int_eq(mkdir(fx.dir, 0700), 0);
+	ck_assert_int_eq(mdb_env_create(&env), 0);
+	ck_assert_int_eq(mdb_env_set_maxdbs(env, 4), 0);
+	ck_assert_int_eq(mdb_env_open(env, fx.dir, 0, 0600), 0);
+	ck_assert_int_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
+	ck_assert_int_eq(mdb_dbi_open(txn, _i == 0 ? "theirs" : "meta", MDB_CREATE, &dbi), 0);
+	ck_assert_int_eq(mdb_put(txn, dbi, &k, &v, 0), 0);
+	ck_assert_int_eq(mdb_txn_commit(txn), 0);
+	mdb_env_close(env);
+	ck_assert_int_eq(try_open(), RP_ERR_FORMAT);
+	ck_assert_ptr_nonnull(strstr(fx.err.text, "not an outbox"));
+	ck_assert(!exists("doorbell"));
+}
+END_TEST
+
+START_TEST(an_outbox_of_a_newer_format_is_refused)
+{
+	fx_open();
+	fx_put(RP_T_META, fx_text_key("format"), "runpost\0\0\0\2", 11);
+	fx_close();
+	ck_assert_int_eq(try_open(), RP_ERR_FORMAT);
+	ck_assert_ptr_nonnull(strstr(fx.err.text, "format 2"));
+}
+END_TEST
+
+START_TEST(a_path_below_a_file_is_an_error)
+{
+	struct rp_outbox *ob;
+	char path[300];
+
+	ck_assert_int_eq(mkdir(fx.dir, 0700), 0);
+	write_file("plain", "");
+	fx_path("plain/box", path, sizeof path);
+	ck_assert_int_ne(rp_outbox_open(path, &fx.options, &ob, &fx.err), RP_OK);
+	ck_assert_ptr_null(ob);
+	ck_assert_ptr_nonnull(strstr(fx.err.text, path));
+}
+END_TEST
+
+START_TEST(an_outbox_opened_again_has_kept_everything)
+{
+	struct rp_ledger before, after;
+	uint64_t held, dead, seq;
+	struct rp_claim c;
+
+	fx_open();
+	fx_join();
+	held = fx_entry_in(1, RP_STATE_HELD);
+	dead = fx_entry_in(2, RP_STATE_DEAD);
+	seq = fx_append(3, 2);
+	c = fx_claim();
+	before = fx_ledger();
+	fx_close();
+	fx_open();
+	after = fx_ledger();
+	ck_assert_mem_eq(&before, &after, sizeof before);
+	ck_assert_int_eq(fx_state(held), RP_STATE_HELD);
+	ck_assert_int_eq(fx_state(dead), RP_STATE_DEAD);
+	ck_assert_int_eq(fx_state(c.seq), RP_STATE_IN_FLIGHT);
+	ck_assert_uint_eq(fx_append(3, 1), seq + 2);
+	fx_verify_sound();
+	fx_close();
+}
+END_TEST
+
+static void add_change(Suite *s)
+{
+	TCase *tc = tcase_create("change");
+
+	tcase_add_checked_fixture(tc, fx_setup, fx_teardown);
+	tcase_set_timeout(tc, 30);
+	tcase_add_loop_test(tc, each_verb_does_its_work_in_each_state, 0, N(verbs));
+	tcase_add_loop_test(tc, an_entry_that_is_not_there_is_not_found, 0, 4);
+	tcase_add_test(tc, a_state_mask_skips_what_has_moved_on);
+	tcase_add_test(tc, an_entry_named_twice_is_changed_once);
+	tcase_add_test(tc, a_replay_starts_a_fresh_budget_under_the_same_id);
+	tcase_add_test(tc, a_held_entry_is_not_claimed_and_keeps_its_due_time);
+	tcase_add_loop_test(tc, a_purge_leaves_no_row_behind, 0, 5);
+	tcase_add_test(tc, an_endpoint_without_entries_takes_no_room);
+	tcase_add_test(tc, a_paused_or_gone_endpoint_is_remembered_without_entries);
+	tcase_add_test(tc, a_purge_in_flight_makes_room_under_the_limit);
+	tcase_add_test(tc, old_entries_expire_and_young_or_live_ones_stay);
+	tcase_add_test(tc, expiry_removes_no_more_than_it_may);
+	tcase_add_test(tc, pages_show_every_entry_once_and_in_order);
+	tcase_add_test(tc, a_page_looks_at_a_bounded_number_of_entries);
+	tcase_add_test(tc, a_page_ends_before_the_number_it_is_given);
+	tcase_add_test(tc, a_page_ends_where_its_reader_says_so);
+	suite_add_tcase(s, tc);
+}
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("outbox_change");
+	TCase *tc = tcase_create("open");
+
+	add_change(s);
+	tcase_add_checked_fixture(tc, fx_setup_dir, fx_teardown_dir);
+	tcase_add_test(tc, a_missing_outbox_is_not_found_unless_it_may_be_created);
+	tcase_add_test(tc, a_new_outbox_is_readable_by_its_owner_only);
+	tcase_add_test(tc, a_directory_of_somebody_else_is_left_alone);
+	tcase_add_test(tc, a_file_that_is_no_database_is_refused);
+	tcase_add_loop_test(tc, a_creation_that_was_cut_short_is_begun_anew, 0, N(torn));
+	tcase_add_test(tc, what_held_something_is_not_begun_anew);
+	tcase_add_loop_test(tc, a_database_of_somebody_else_is_refused, 0, 2);
+	tcase_add_test(tc, an_outbox_of_a_newer_format_is_refused);
+	tcase_add_test(tc, a_path_below_a_file_is_an_error);
+	tcase_add_test(tc, an_outbox_opened_again_has_kept_everything);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+int main(void)
+{
+	SRunner *sr = srunner_create(suite());
+	int failed;
+
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}

@@ -1,0 +1,434 @@
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/sys.h"
+#include "base/units.h"
+#include "net/url.h"
+#include "ctl/report/endpoints.h"
+#include "ctl/report/shown.h"
+#include "ctl/report/entry_json.h"
+#include "ctl/report/explain.h"
+#include "ctl/select/walk.h"
+
+/* Steps of the schedule printed for people; JSON has all. */
+enum { STEPS_SHOWN = 16 };
+
+struct story {
+	struct rp_ctl *ctl;
+	struct rp_known_endpoints endpoints;
+	struct rp_sender_info senders[128]; /* as many as there are slots */
+	size_t n_senders;
+	int64_t boot_ms;
+};
+
+static const struct rp_config *config_of(const struct story *s)
+{
+	return &s->ctl->settings->config;
+}
+
+/* --- fetching -----------------------------------------------------------------------------
+ */
+
+static void see_sender(void *arg, const struct rp_sender_info *info)
+{
+	struct story *s = arg;
+
+	if (s->n_senders < sizeof s->senders / sizeof s->senders[0])
+		s->senders[s->n_senders++] = *info;
+}
+
+static void see_attempt(void *arg, uint32_t n, const struct rp_attempt *a, bool damaged)
+{
+	if (!damaged)
+		rp_explain_add_attempt(arg, n, a);
+}
+
+static bool beats(const struct story *s, const struct rp_sender_info *sender)
+{
+	return sender->alive && s->boot_ms - sender->beat_boot_ms <= config_of(s)->lease_ms;
+}
+
+static void add_senders(const struct story *s, struct rp_explain_input *in)
+{
+	size_t i;
+
+	in->beat_age_ms = INT64_MAX;
+	for (i = 0; i < s->n_senders; i++) {
+		const struct rp_sender_info *sender = &s->senders[i];
+
+		in->n_alive += sender->alive;
+		in->n_beating += beats(s, sender);
+		if (sender->alive && s->boot_ms - sender->beat_boot_ms < in->beat_age_ms)
+			in->beat_age_ms = s->boot_ms - sender->beat_boot_ms;
+		if (in->entry->delivery.state == RP_STATE_IN_FLIGHT &&
+		    sender->slot == in->entry->delivery.slot) {
+			in->holder_known = true;
+			in->holder_alive = sender->alive;
+			in->holder_beats = beats(s, sender);
+			in->holder_pid = sender->pid;
+		}
+	}
+}
+
+static const struct rp_policy *policy_of(const struct story *s, const struct rp_entry *e)
+{
+	struct rp_url url;
+
+	if (rp_url_parse(e->facts.url, &url, NULL) != RP_OK)
+		return &config_of(s)->defaults;
+	return rp_config_policy(config_of(s), &url);
+}
+
+/* Who goes before it, and how that one does. */
+static int add_front(const struct story *s, struct rp_explain_input *in, char front[RP_ID_TEXT_MAX])
+{
+	unsigned char id[RP_ID_BYTES];
+	struct rp_entry e = {0};
+	struct rp_error err;
+	enum rp_err got;
+
+	front[0] = '\0';
+	in->front = front;
+	if (!in->entry->delivery.behind)
+		return RP_EXIT_OK;
+	got = rp_outbox_front(s->ctl->ob, &in->entry->delivery, id, &err);
+	if (got == RP_OK)
+		got = rp_outbox_find(s->ctl->ob, id, &e, &err);
+	if (got == RP_OK) {
+		rp_id_format(id, front);
+		in->front_state = e.delivery.state;
+	}
+	rp_entry_release(&e);
+	return got == RP_OK || got == RP_ERR_NOTFOUND ? RP_EXIT_OK : rp_ctl_fail(&err);
+}
+
+struct pausing {
+	/* names of the endpoint: the log has what could be shown then */
+	struct rp_span stored, shown;
+	struct rp_buf text; /* who, then why */
+	size_t who_len;
+	bool no_memory;
+};
+
+static bool is_named(struct rp_span what, struct rp_span name)
+{
+	/* the log has no more of it */
+	size_t len = name.len < RP_JOB_TEXT_MAX ? name.len : RP_JOB_TEXT_MAX;
+
+	return len > 0 && what.len == len && memcmp(what.ptr, name.ptr, len) == 0;
+}
+
+static bool see_change(void *arg, uint64_t number, const struct rp_audit *a)
+{
+	struct pausing *p = arg;
+
+	(void)number;
+	if ((!is_named(a->what, p->stored) && !is_named(a->what, p->shown)) ||
+	    !(rp_span_is(a->verb, "pause") || rp_span_is(a->verb, "top pause")))
+		return true;
+	rp_buf_clear(&p->text);
+	p->who_len = a->user.len;
+	p->no_memory = !rp_buf_add(&p->text, a->user.ptr, a->user.len) ||
+		       !rp_buf_add(&p->text, a->reason.ptr, a->reason.len);
+	return !p->no_memory;
+}
+
+/* Who paused it last. */
+static int add_pausing(const struct story *s, struct rp_explain_input *in, struct pausing *p)
+{
+	struct rp_buf room = {0};
+	struct rp_error err;
+	enum rp_err e;
+
+	if (in->endpoint == NULL || !in->endpoint->paused)
+		return RP_EXIT_OK;
+	p->stored = in->entry->endpoint;
+	p->shown = rp_shown_name(p->stored, &room);
+	e = rp_outbox_audit(s->ctl->ob, see_change, p, &err);
+	rp_buf_release(&room);
+	if (e != RP_OK)
+		return rp_ctl_fail(&err);
+	if (p->no_memory)
+		return rp_ctl_no_memory();
+	if (p->text.len > 0) {
+		in->paused_by = (struct rp_span){p->text.data, p->who_len};
+		in->paused_why =
+		    (struct rp_span){p->text.data + p->who_len, p->text.len - p->who_len};
+	}
+	return RP_EXIT_OK;
+}
+
+/* --- as JSON ------------------------------------------------------------------------------
+ */
+
+static const char *text_of(const struct rp_buf *b)
+{
+	return b->len > 0 ? b->data + (b->data[0] == ' ') : NULL;
+}
+
+static void add_blocks_json(struct rp_json_out *o, const struct rp_explanation *x)
+{
+	size_t i;
+
+	rp_json_out_array(o, "blocking");
+	for (i = 0; i < x->n_blocks; i++) {
+		struct rp_json_out *b = rp_json_out_new();
+
+		rp_json_out_text(b, "code", x->blocks[i].code);
+		rp_json_out_text(b, "text", text_of(&x->blocks[i].text));
+		rp_json_out_time(b, "until", x->blocks[i].until_at_ms);
+		rp_json_out_text(b, "command", text_of(&x->blocks[i].command));
+		rp_json_out_push(o, "blocking", b);
+	}
+}
+
+static void add_schedule_json(struct rp_json_out *o, const struct rp_explanation *x,
+			      uint32_t attempts)
+{
+	struct rp_forecast f = x->forecast;
+	struct rp_forecast_step step;
+	struct rp_json_out *end;
+
+	rp_json_out_array(o, "schedule");
+	if (!x->has_future) {
+		rp_json_out_null(o, "ends");
+		return;
+	}
+	while (rp_forecast_next(&f, &step)) {
+		struct rp_json_out *one = rp_json_out_new();
+
+		rp_json_out_int(one, "attempt", ++attempts);
+		rp_json_out_time(one, "earliest_at", step.earliest_at_ms);
+		rp_json_out_time(one, "latest_at", step.latest_at_ms);
+		rp_json_out_bool(one, "certain", step.certain);
+		rp_json_out_push(o, "schedule", one);
+	}
+	end = rp_json_out_new();
+	rp_json_out_text(end, "state", "dead");
+	rp_json_out_text(end, "cause",
+			 rp_cause_format(f.end_cause, 0, (char[RP_CAUSE_TEXT_MAX]){0}));
+	rp_json_out_time(end, "earliest_at", f.earliest_at_ms);
+	rp_json_out_time(end, "latest_at", f.latest_at_ms);
+	rp_json_out_object(o, "ends", end);
+}
+
+static bool add_json(struct rp_ctl *ctl, const struct rp_explain_input *in,
+		     const struct rp_explanation *x)
+{
+	struct rp_json_out *o = rp_json_out_new();
+	char id[RP_ID_TEXT_MAX];
+	struct rp_buf room = {0};
+	size_t i;
+
+	rp_json_out_text(o, "id", rp_id_format(in->entry->facts.id, id));
+	rp_json_out_text(o, "state", rp_entry_state(in->entry));
+	rp_json_out_span(o, "endpoint", rp_shown_name(in->entry->endpoint, &room));
+	rp_buf_release(&room);
+	rp_json_out_text(o, "policy", in->policy->name);
+	rp_json_out_text(o, "why", text_of(&x->why));
+	rp_json_out_text(o, "happened", text_of(&x->happened));
+	rp_json_out_text(o, "next", text_of(&x->next));
+	add_blocks_json(o, x);
+	add_schedule_json(o, x, in->entry->delivery.attempts);
+	rp_json_out_array(o, "commands");
+	for (i = 0; i < x->n_commands; i++) {
+		struct rp_json_out *one = rp_json_out_new();
+
+		rp_json_out_text(one, "command", text_of(&x->commands[i].command));
+		rp_json_out_text(one, "what", x->commands[i].what);
+		rp_json_out_push(o, "commands", one);
+	}
+	return rp_ctl_add_json(ctl, o);
+}
+
+/* --- as sentences -------------------------------------------------------------------------
+ */
+
+/* Words wrapped at the width of the terminal, behind a title in the margin. */
+static bool add_paragraph(struct rp_ctl *ctl, const char *title, const char *text)
+{
+	enum { MARGIN = 10 };
+	size_t width = ctl->out_tty && ctl->width > 50 ? ctl->width : 100, column = MARGIN, len;
+	bool ok;
+
+	if (text == NULL)
+		return true;
+	ok = rp_buf_printf(&ctl->out, "%-*s", MARGIN - 1, title);
+	while (ok && *text != '\0') {
+		len = strcspn(text, " ");
+		if (column + len >= width && column > MARGIN) {
+			ok = rp_buf_printf(&ctl->out, "\n%*s", MARGIN - 1, "");
+			column = MARGIN;
+		}
+		ok = ok && rp_buf_add_char(&ctl->out, ' ') &&
+		     rp_text_tame((struct rp_span){text, len}, &ctl->out);
+		column += len + 1;
+		text += len + strspn(text + len, " ");
+	}
+	return ok && rp_buf_add_char(&ctl->out, '\n');
+}
+
+static bool add_command(struct rp_ctl *ctl, const char *title, const char *command,
+			const char *what)
+{
+	return rp_buf_printf(&ctl->out, "%-10s%s", title, command) &&
+	       (what == NULL || rp_buf_printf(&ctl->out, "   (%s)", what)) &&
+	       rp_buf_add_char(&ctl->out, '\n');
+}
+
+static bool add_blocks(struct rp_ctl *ctl, const struct rp_explanation *x)
+{
+	bool ok = true;
+	size_t i;
+
+	for (i = 0; i < x->n_blocks && ok; i++) {
+		const char *command = text_of(&x->blocks[i].command);
+
+		ok = add_paragraph(ctl, i == 0 ? "blocking" : "", text_of(&x->blocks[i].text)) &&
+		     (command == NULL || add_command(ctl, "", command, NULL));
+	}
+	return ok;
+}
+
+/* "2026-11-23 12:00:00", UTC. */
+static const char *second(int64_t at_ms, char out[RP_TIME_TEXT_MAX])
+{
+	rp_time_format(at_ms, out);
+	out[10] = ' ';
+	out[19] = '\0';
+	return out;
+}
+
+static bool add_times(struct rp_ctl *ctl, const char *name, int64_t earliest_at_ms,
+		      int64_t latest_at_ms, bool certain)
+{
+	char from[RP_TIME_TEXT_MAX], to[RP_TIME_TEXT_MAX], when[RP_WHEN_TEXT_MAX];
+	bool one = latest_at_ms - earliest_at_ms < 1000;
+
+	return rp_buf_printf(&ctl->out, "%-10s%-18s %s%s%-19s  %s%s\n", "", name,
+			     second(earliest_at_ms, from), one ? "    " : " .. ",
+			     one ? "" : second(latest_at_ms, to),
+			     rp_when(earliest_at_ms, ctl->now_at_ms, when),
+			     certain ? "" : ", if its time has not run out");
+}
+
+static bool add_schedule(struct rp_ctl *ctl, const struct rp_explain_input *in,
+			 const struct rp_explanation *x)
+{
+	struct rp_forecast f = x->forecast;
+	struct rp_forecast_step step;
+	uint32_t n = in->entry->delivery.attempts;
+	unsigned shown = 0, left = 0;
+	char name[48], cause[RP_CAUSE_TEXT_MAX];
+	bool ok;
+
+	if (!x->has_future)
+		return true;
+	ok = rp_buf_printf(&ctl->out,
+			   "%-10sif every attempt fails and nothing else holds it up, by the "
+			   "policy of %s (UTC):\n",
+			   "schedule", in->policy->name);
+	while (rp_forecast_next(&f, &step)) {
+		snprintf(name, sizeof name, "#%" PRIu32, ++n);
+		if (shown == STEPS_SHOWN)
+			left++;
+		else if (++shown > 0)
+			ok = ok && add_times(ctl, name, step.earliest_at_ms, step.latest_at_ms,
+					     step.certain);
+	}
+	if (left > 0)
+		ok = ok &&
+		     rp_buf_printf(&ctl->out, "%-10s... and %u more, which --json has\n", "", left);
+	snprintf(name, sizeof name, "dead: %s", rp_cause_format(f.end_cause, 0, cause));
+	return ok && add_times(ctl, name, f.earliest_at_ms, f.latest_at_ms, true);
+}
+
+static bool add_text(struct rp_ctl *ctl, const struct rp_explain_input *in,
+		     const struct rp_explanation *x)
+{
+	char id[RP_ID_TEXT_MAX];
+	struct rp_buf room = {0};
+	bool ok = rp_buf_printf(&ctl->out, "%-10s%s   %s   ", "entry",
+				rp_id_format(in->entry->facts.id, id), rp_entry_state(in->entry)) &&
+		  rp_text_escape(rp_shown_name(in->entry->endpoint, &room), &ctl->out) &&
+		  rp_buf_add_char(&ctl->out, '\n') && add_paragraph(ctl, "why", text_of(&x->why)) &&
+		  add_paragraph(ctl, "happened", text_of(&x->happened)) && add_blocks(ctl, x) &&
+		  add_paragraph(ctl, "next", text_of(&x->next)) && add_schedule(ctl, in, x);
+	size_t i;
+
+	rp_buf_release(&room);
+	for (i = 0; i < x->n_commands && ok; i++)
+		ok = add_command(ctl, i == 0 ? "you can" : "", text_of(&x->commands[i].command),
+				 x->commands[i].what);
+	return ok;
+}
+
+/* --- the verb -----------------------------------------------------------------------------
+ */
+
+static int explain_one(const struct story *s, const struct rp_entry *e)
+{
+	const struct rp_known_endpoint *k =
+	    rp_known_endpoint_find(&s->endpoints, e->delivery.endpoint);
+	struct rp_explain_input in = {.entry = e,
+				      .endpoint = k != NULL ? &k->e : NULL,
+				      .policy = policy_of(s, e),
+				      .now_at_ms = s->ctl->now_at_ms,
+				      .lease_ms = config_of(s)->lease_ms,
+				      .keep_delivered_ms = config_of(s)->keep_delivered_ms,
+				      .keep_dead_ms = config_of(s)->keep_dead_ms,
+				      .place = &s->ctl->place};
+	struct rp_explanation x = {0};
+	struct pausing pausing = {0};
+	char front[RP_ID_TEXT_MAX];
+	struct rp_error err;
+	int code;
+	bool ok;
+
+	add_senders(s, &in);
+	if (rp_outbox_attempts(s->ctl->ob, e->seq, see_attempt, &in.attempts, &err) != RP_OK)
+		return rp_ctl_fail(&err);
+	code = add_front(s, &in, front);
+	if (code == RP_EXIT_OK)
+		code = add_pausing(s, &in, &pausing);
+	if (code == RP_EXIT_OK)
+		rp_explain(&in, &x);
+	rp_buf_release(&pausing.text);
+	if (code != RP_EXIT_OK)
+		return code;
+	ok = !x.no_memory && (s->ctl->json ? add_json(s->ctl, &in, &x) : add_text(s->ctl, &in, &x));
+	rp_explanation_release(&x);
+	return ok ? rp_ctl_flush(s->ctl) : rp_ctl_no_memory();
+}
+
+int rp_verb_explain(struct rp_ctl *ctl)
+{
+	struct story s = {.ctl = ctl, .boot_ms = rp_sys_boot_ms(&rp_sys_real)};
+	struct rp_picks picks = {0};
+	struct rp_entry e = {0};
+	struct rp_error err;
+	uint64_t n_missing = 0;
+	int code = rp_walk_pick(ctl, &picks, &n_missing);
+	size_t i;
+
+	if (code == RP_EXIT_OK && rp_outbox_senders(ctl->ob, see_sender, &s, &err) != RP_OK)
+		code = rp_ctl_fail(&err);
+	if (code == RP_EXIT_OK)
+		code = rp_known_endpoints_load(ctl, &s.endpoints);
+	for (i = 0; i < picks.n && code == RP_EXIT_OK; i++) {
+		enum rp_err got = rp_walk_load(ctl, picks.seqs[i], &e, &err);
+
+		if (i > 0 && !ctl->json && !rp_buf_add_char(&ctl->out, '\n'))
+			code = rp_ctl_no_memory();
+		else if (got == RP_OK)
+			code = explain_one(&s, &e);
+		else if (got != RP_ERR_NOTFOUND)
+			code = rp_ctl_fail(&err);
+		else
+			n_missing++;
+	}
+	rp_entry_release(&e);
+	rp_picks_release(&picks);
+	rp_known_endpoints_release(&s.endpoints);
+	return code == RP_EXIT_OK && n_missing > 0 ? RP_EXIT_SOME_FAILED : code;
+}

@@ -1,0 +1,306 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ctl/report/endpoints.h"
+#include "ctl/select/walk.h"
+
+/* Ages as of Postfix's qshape: a backlog of which most is young is a burst, one that is evenly old
+ * is a receiver that is away. The last bucket has no end. */
+static const struct {
+	const char *title, *json;
+	int64_t below_ms;
+} buckets[] = {
+    {"<1m", "lt_1m", INT64_C(60000)},     {"<5m", "lt_5m", INT64_C(300000)},
+    {"<20m", "lt_20m", INT64_C(1200000)}, {"<1h", "lt_1h", INT64_C(3600000)},
+    {"<4h", "lt_4h", INT64_C(14400000)},  {"<1d", "lt_1d", INT64_C(86400000)},
+    {">=1d", "ge_1d", INT64_MAX},
+};
+enum {
+	N_BUCKETS = sizeof buckets / sizeof buckets[0],
+	SHOWN_ON_TERMINAL = 40,
+	SCAN_ROWS = RP_SCAN_ROWS_MAX
+};
+
+struct line {
+	uint64_t endpoint;
+	const char *name;
+	uint64_t total, count[N_BUCKETS];
+};
+
+struct shape {
+	struct rp_ctl *ctl;
+	struct rp_known_endpoints endpoints; /* sorted by id */
+	/* one for each of them, in that order, and one for the unknown */
+	struct line *lines;
+	size_t latest;
+	/* an entry that is later is younger than the bucket's end */
+	struct rp_mark since[N_BUCKETS - 1];
+	struct line total;
+	/* Those of the rows seen last of which only their record tells how old they are */
+	uint64_t doubtful_seq[SCAN_ROWS], doubtful_endpoint[SCAN_ROWS];
+	size_t n_doubtful;
+};
+
+/* --- counting -----------------------------------------------------------------------------
+ */
+
+static struct line *line_of(struct shape *s, uint64_t endpoint)
+{
+	const struct rp_known_endpoint *k;
+
+	if (s->lines[s->latest].endpoint == endpoint && s->latest < s->endpoints.n)
+		return &s->lines[s->latest];
+	k = rp_known_endpoint_find(&s->endpoints, endpoint);
+	s->latest = k != NULL ? (size_t)(k - s->endpoints.all) : s->endpoints.n;
+	return &s->lines[s->latest];
+}
+
+static void count(struct shape *s, uint64_t endpoint, size_t bucket)
+{
+	struct line *l = line_of(s, endpoint);
+
+	l->total++;
+	l->count[bucket]++;
+}
+
+static void see_row(void *arg, const struct rp_index_row *row)
+{
+	struct shape *s = arg;
+	enum rp_side side = RP_SIDE_EARLIER;
+	size_t i;
+
+	for (i = 0; i < N_BUCKETS - 1; i++) {
+		side = rp_mark_side(&s->since[i], row->seq);
+		if (side != RP_SIDE_EARLIER)
+			break;
+	}
+	if (side != RP_SIDE_EITHER) {
+		count(s, row->endpoint, i);
+		return;
+	}
+	s->doubtful_seq[s->n_doubtful] = row->seq;
+	s->doubtful_endpoint[s->n_doubtful++] = row->endpoint;
+}
+
+static void count_age(struct shape *s, uint64_t endpoint, int64_t accepted_at_ms)
+{
+	int64_t age_ms = s->ctl->now_at_ms - accepted_at_ms;
+	size_t i;
+
+	for (i = 0; i < N_BUCKETS - 1 && age_ms >= buckets[i].below_ms; i++)
+		;
+	count(s, endpoint, i);
+}
+
+static bool see_entry(void *arg, const struct rp_entry *e)
+{
+	count_age(arg, e->delivery.endpoint, e->facts.accepted_at_ms);
+	return true;
+}
+
+static int count_doubtful(struct shape *s)
+{
+	struct rp_error err;
+	size_t i;
+	int code = RP_EXIT_OK;
+	int64_t *at_ms;
+
+	if (s->n_doubtful == 0)
+		return RP_EXIT_OK;
+	at_ms = calloc(s->n_doubtful, sizeof at_ms[0]);
+	if (at_ms == NULL)
+		return rp_ctl_no_memory();
+	if (rp_outbox_accepted(s->ctl->ob, s->doubtful_seq, s->n_doubtful, at_ms, &err) != RP_OK)
+		code = rp_ctl_fail(&err);
+	for (i = 0; i < s->n_doubtful && code == RP_EXIT_OK; i++)
+		count_age(s, s->doubtful_endpoint[i], at_ms[i]);
+	s->n_doubtful = 0;
+	free(at_ms);
+	return code;
+}
+
+/* Whether the index rows of one state tell all that is asked for, but for the endpoint, which is
+ * picked afterwards. */
+static bool rows_suffice(const struct rp_selector *s)
+{
+	unsigned states = RP_STATE_BIT(RP_STATE_WAITING) | RP_STATE_BIT(RP_STATE_DEAD);
+	struct rp_selector rest = *s;
+
+	rest.states = 0;
+	rest.has_endpoint = false;
+	return rp_selector_is_empty(&rest) && s->limit == 0 && !s->retrying_only &&
+	       (s->states & ~states) == 0;
+}
+
+static int scan_state(struct shape *s, enum rp_state state)
+{
+	struct rp_scan scan = {.state = state, .see = see_row, .arg = s};
+	struct rp_error err;
+	int code;
+
+	if ((s->ctl->selector.states & RP_STATE_BIT(state)) == 0)
+		return RP_EXIT_OK;
+	do {
+		if (rp_outbox_scan(s->ctl->ob, &scan, &err) != RP_OK)
+			return rp_ctl_fail(&err);
+		code = count_doubtful(s);
+	} while (scan.more && code == RP_EXIT_OK);
+	return code;
+}
+
+static int scan_rows(struct shape *s)
+{
+	int64_t at_ms[N_BUCKETS - 1];
+	struct rp_error err;
+	size_t i;
+	int code;
+
+	/* An age of exactly the bucket's end belongs to the next one. */
+	for (i = 0; i < N_BUCKETS - 1; i++)
+		at_ms[i] = s->ctl->now_at_ms - buckets[i].below_ms + 1;
+	if (rp_outbox_marks(s->ctl->ob, at_ms, N_BUCKETS - 1, s->since, &err) != RP_OK)
+		return rp_ctl_fail(&err);
+	code = scan_state(s, RP_STATE_WAITING);
+	return code == RP_EXIT_OK ? scan_state(s, RP_STATE_DEAD) : code;
+}
+
+static int gather(struct shape *s, uint64_t *n_missing)
+{
+	struct rp_walk w = {
+	    .ctl = s->ctl, .see = see_entry, .arg = s, .limit = s->ctl->selector.limit};
+	int code = rp_known_endpoints_load(s->ctl, &s->endpoints);
+	size_t i;
+
+	if (code != RP_EXIT_OK)
+		return code;
+	s->lines = calloc(s->endpoints.n + 1, sizeof s->lines[0]);
+	if (s->lines == NULL)
+		return rp_ctl_no_memory();
+	for (i = 0; i <= s->endpoints.n; i++) {
+		s->lines[i].endpoint = i < s->endpoints.n ? s->endpoints.all[i].id : 0;
+		s->lines[i].name = i < s->endpoints.n ? s->endpoints.all[i].name : "";
+	}
+	code = rows_suffice(&s->ctl->selector) ? scan_rows(s) : rp_walk_run(&w);
+	*n_missing = w.n_missing;
+	return code;
+}
+
+/* --- showing ------------------------------------------------------------------------------
+ */
+
+static int most_first(const void *a, const void *b)
+{
+	const struct line *x = a, *y = b;
+
+	if (x->total != y->total)
+		return x->total > y->total ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+/* Keeps what is asked for and holds something, the longest first. Result: how many. */
+static size_t pick_lines(struct shape *s)
+{
+	const struct rp_selector *sel = &s->ctl->selector;
+	size_t i, b, n = 0;
+
+	for (i = 0; i <= s->endpoints.n; i++) {
+		struct line *l = &s->lines[i];
+		const char *stored = i < s->endpoints.n ? s->endpoints.all[i].stored : "";
+
+		if (l->total == 0 || (sel->has_endpoint &&
+				      !rp_endpoint_glob_match(&sel->endpoint, rp_span_of(stored))))
+			continue;
+		s->total.total += l->total;
+		for (b = 0; b < N_BUCKETS; b++)
+			s->total.count[b] += l->count[b];
+		s->lines[n++] = *l;
+	}
+	qsort(s->lines, n, sizeof s->lines[0], most_first);
+	return n;
+}
+
+static bool add_json(struct rp_ctl *ctl, const struct line *l, bool total)
+{
+	struct rp_json_out *o = rp_json_out_new();
+	size_t b;
+
+	rp_json_out_text(o, "endpoint", l->name[0] != '\0' ? l->name : NULL);
+	rp_json_out_bool(o, "sum", total);
+	rp_json_out_int(o, "total", (int64_t)l->total);
+	for (b = 0; b < N_BUCKETS; b++)
+		rp_json_out_int(o, buckets[b].json, (int64_t)l->count[b]);
+	return rp_ctl_add_json(ctl, o);
+}
+
+static void add_row(struct rp_table *table, const char *name, const struct line *l)
+{
+	size_t b;
+
+	rp_table_cell(table, rp_span_of(name[0] != '\0' ? name : "(unknown)"));
+	rp_table_number(table, l->total);
+	for (b = 0; b < N_BUCKETS; b++)
+		rp_table_number(table, l->count[b]);
+}
+
+static bool add_table(struct shape *s, size_t n)
+{
+	struct rp_column columns[N_BUCKETS + 2] = {{"ENDPOINT", false, 16}, {"TOTAL", true, 0}};
+	struct rp_table *table;
+	size_t i;
+
+	for (i = 0; i < N_BUCKETS; i++)
+		columns[i + 2] = (struct rp_column){buckets[i].title, true, 0};
+	table = rp_ctl_table(s->ctl, columns, N_BUCKETS + 2);
+	if (table == NULL)
+		return false;
+	add_row(table, "TOTAL", &s->total);
+	for (i = 0; i < n; i++)
+		add_row(table, s->lines[i].name, &s->lines[i]);
+	return rp_ctl_add_table(s->ctl, table);
+}
+
+static bool add_shape(struct shape *s)
+{
+	size_t n = pick_lines(s), i, shown = n;
+	bool ok = true;
+
+	s->total.name = "";
+	if (s->ctl->json) {
+		ok = add_json(s->ctl, &s->total, true);
+		for (i = 0; i < n && ok; i++)
+			ok = add_json(s->ctl, &s->lines[i], false);
+		return ok;
+	}
+	if (s->ctl->out_tty && n > SHOWN_ON_TERMINAL)
+		shown = SHOWN_ON_TERMINAL;
+	ok = add_table(s, shown);
+	if (shown < n)
+		ok = ok && rp_buf_printf(&s->ctl->out,
+					 "(%zu shorter ones are not shown; in a pipe all are)\n",
+					 n - shown);
+	return ok;
+}
+
+int rp_verb_shape(struct rp_ctl *ctl)
+{
+	struct shape *s = calloc(1, sizeof *s);
+	uint64_t n_missing = 0;
+	int code;
+
+	if (s == NULL)
+		return rp_ctl_no_memory();
+	s->ctl = ctl;
+	if (ctl->selector.states == 0 && !ctl->selector.by_id)
+		ctl->selector.states =
+		    RP_STATE_BIT(ctl->selector.has_group ? RP_STATE_DEAD : RP_STATE_WAITING);
+	code = gather(s, &n_missing);
+	if (code == RP_EXIT_OK)
+		code = add_shape(s) ? rp_ctl_flush(ctl) : rp_ctl_no_memory();
+	if (code == RP_EXIT_OK && n_missing > 0)
+		code = RP_EXIT_SOME_FAILED;
+	rp_known_endpoints_release(&s->endpoints);
+	free(s->lines);
+	free(s);
+	return code;
+}
