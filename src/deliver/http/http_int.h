@@ -58,7 +58,7 @@ struct rp_http_notes {
 	time_t retry_at, date;      /* HTTP-dates of the head; -1: none */
 	enum rp_wish wish;          /* its webhook-delivery line */
 	size_t location_bytes;      /* its Location, which is told and never followed; 0: none */
-	char location[RP_LOCATION_MAX + 1];
+	char location[RP_LOCATION_MAX + 1]; /* last: what is behind its bytes is never cleared */
 };
 
 struct rp_http_kept;
