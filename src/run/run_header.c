@@ -1,10 +1,11 @@
-#include "run/run_int.h"
+#include "run/run_header.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "text/json.h"
+#include "run/run_reject.h"
 #include "text/ascii.h"
 
 #define HEADERS_MAX 32
