@@ -214,8 +214,8 @@ enum rp_err rp_entry_move(struct rp_txn *t, uint64_t seq, const struct rp_delive
 
 	t->dirty = true;
 	rp_tally_moved(t, from, to);
-	if (to != NULL && (from == NULL ? to->state_at_ms == 0 : from->state != to->state))
-		to->state_at_ms = t->now_at_ms;
+	if (to != NULL)
+		rp_transition_enter(from, to, t->now_at_ms);
 	if (from != NULL)
 		e = leave_state(t, seq, from, err);
 	else
@@ -240,19 +240,15 @@ enum rp_err rp_entry_set_behind(struct rp_txn *t, uint64_t seq, struct rp_delive
 				struct rp_error *err)
 {
 	struct rp_ep *ep;
+	int64_t not_before_at_ms;
 	enum rp_err e = endpoint_of(t, d, &ep, err);
 
 	if (e == RP_OK)
 		e = remove_index_row(t, seq, d, err);
 	if (e != RP_OK)
 		return e;
-	d->behind = behind;
-	if (!behind)
-		d->due_at_ms = rp_entry_due_ms(t, seq, d);
-	if (!behind && d->due_at_ms < t->now_at_ms)
-		d->due_at_ms = t->now_at_ms;
-	if (!behind && d->failures == 0)
-		d->budget_at_ms = d->due_at_ms;
+	not_before_at_ms = behind ? 0 : rp_entry_not_before_ms(t, seq, d);
+	rp_transition_place(d, behind, not_before_at_ms, t->now_at_ms);
 	e = put_index_row(t, seq, d, err);
 	return e == RP_OK ? put_delivery(t, seq, d, 0, err) : e;
 }
@@ -260,15 +256,12 @@ enum rp_err rp_entry_set_behind(struct rp_txn *t, uint64_t seq, struct rp_delive
 enum rp_err rp_entry_mend_due(struct rp_txn *t, uint64_t seq, struct rp_delivery *d,
 			      struct rp_error *err)
 {
-	int64_t due_at_ms = rp_entry_due_ms(t, seq, d);
+	int64_t not_before_at_ms = rp_entry_not_before_ms(t, seq, d);
 	enum rp_err e = remove_index_row(t, seq, d, err);
 
 	if (e != RP_OK)
 		return e;
-	d->due_at_ms = due_at_ms;
-	d->state_at_ms = t->now_at_ms; /* so that it is not put off again */
-	if (d->budget_at_ms > t->now_at_ms)
-		d->budget_at_ms = d->failures > 0 ? t->now_at_ms : due_at_ms;
+	rp_transition_mend_clock(d, not_before_at_ms, t->now_at_ms);
 	e = put_index_row(t, seq, d, err);
 	return e == RP_OK ? put_delivery(t, seq, d, 0, err) : e;
 }
