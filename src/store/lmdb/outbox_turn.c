@@ -40,15 +40,7 @@ static enum rp_err note_result(struct rp_txn *t, const struct rp_turn *turn,
 		return e;
 	rp_tally_attempted(t, s);
 	ep->dirty = true;
-	ep->rec.last_cause = s->outcome->cause;
-	ep->rec.last_status = s->outcome->http_status;
-	if (s->kind == RP_SETTLE_DELIVERED) {
-		ep->rec.streak = 0;
-		ep->rec.last_success_at_ms = t->now_at_ms;
-	} else {
-		ep->rec.streak++;
-		ep->rec.last_failure_at_ms = t->now_at_ms;
-	}
+	rp_ledger_count_result(&ep->rec, s->outcome, s->kind == RP_SETTLE_DELIVERED, t->now_at_ms);
 	s->change = rp_control_settled(&ep->rec.control, s->outcome->cause, s->outcome->http_status,
 				       ep->was_in_flight, t->now_at_ms);
 	/* By the limits of the last claim. Before a whole backlog is parked it is asked whether

@@ -45,6 +45,7 @@
 #include <lmdb.h>
 #include <sys/stat.h>
 
+#include "model/ledger.h"
 #include "store/outbox.h"
 
 enum rp_table {
