@@ -5,12 +5,7 @@
  * What a function promises on failure: nothing was changed, unless it says otherwise. RP_ERR_IO
  * from a writing function means the commit's outcome is unknown: the caller stops, and reopens.
  *
- * States and legal moves (store/lmdb/entry.c has the one function that makes them):
- *
- *   append -> WAITING -claim-> IN_FLIGHT -settle-> DELIVERED | WAITING | DEAD
- *             WAITING <-hold/release-> HELD       replay: DEAD, HELD, DELIVERED, WAITING -> WAITING
- *             WAITING -> DEAD (expired, endpoint gone, damaged)     purge: any state -> removed
- *             a late 2xx: WAITING, HELD, DEAD, IN_FLIGHT (somebody else's) -> DELIVERED
+ * States and legal moves are those of model/transition.h.
  *
  * Entries of one endpoint with the same order_by go one by one, as they were accepted: one of them
  * is the front, the others wait behind it (rp_delivery.behind) whatever becomes of it, until it is
@@ -31,6 +26,7 @@
 #include "model/job.h"
 #include "model/record.h"
 #include "model/tally.h"
+#include "model/transition.h"
 
 struct rp_outbox;
 
@@ -156,18 +152,9 @@ void rp_outbox_beat(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms);
  * older than lease_ms (stopped). *n_returned: entries returned. A returned entry is due now, has
  * an attempt `sender_lost` in its log, and is dead (poison) after RP_LOSSES_MAX losses in a row.
  * Cheap when nobody is missing: no write transaction. */
-#define RP_LOSSES_MAX 16
 enum rp_err rp_outbox_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms,
 			   int64_t lease_ms, size_t *n_returned, struct rp_error *err);
 
-enum rp_settle_kind {
-	RP_SETTLE_DELIVERED = 1,
-	RP_SETTLE_RETRY,  /* again at due_at_ms */
-	RP_SETTLE_DEAD,   /* with `cause` */
-	RP_SETTLE_RETURN, /* the attempt never began: back to WAITING, as if never claimed */
-	/* the same, for `cause`; nothing is claimed from the endpoint before due_at_ms */
-	RP_SETTLE_PARK,
-};
 #define RP_PARK_MAX_MS INT64_C(600000) /* no PARK is due later than this from now */
 
 struct rp_settlement {
@@ -542,16 +529,6 @@ enum rp_err rp_outbox_senders(struct rp_outbox *ob,
 			      struct rp_error *err);
 
 /* --- changing ----------------------------------------------------------------------------- */
-
-enum rp_change { RP_CHANGE_REPLAY = 1, RP_CHANGE_HOLD, RP_CHANGE_RELEASE, RP_CHANGE_PURGE };
-
-enum rp_changed {
-	RP_CHANGED_DONE = 1,
-	RP_CHANGED_DONE_IN_FLIGHT,    /* purged while an attempt may be under way */
-	RP_CHANGED_SKIPPED_IN_FLIGHT, /* replay, hold: a sender has it */
-	RP_CHANGED_SKIPPED_STATE,     /* the verb does not apply to its state */
-	RP_CHANGED_NOT_FOUND,
-};
 
 /* Applies one verb to n entries (keep n <= 500) in one synced commit; results[i] says what became
  * of seqs[i]. An entry whose state is not in `states` (a bit mask of 1 << rp_state, 0: any) is

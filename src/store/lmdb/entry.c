@@ -109,19 +109,6 @@ static enum rp_err endpoint_of(struct rp_txn *t, const struct rp_delivery *d, st
 	return e;
 }
 
-static bool is_retrying(const struct rp_delivery *d)
-{
-	return d->state == RP_STATE_WAITING && d->attempts > 0;
-}
-
-static bool uncount(uint64_t *count)
-{
-	if (*count == 0)
-		return false;
-	(*count)--;
-	return true;
-}
-
 static enum rp_err remove_index_row(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d,
 				    struct rp_error *err)
 {
@@ -170,62 +157,43 @@ static enum rp_err put_delivery(struct rp_txn *t, uint64_t seq, const struct rp_
 	return rp_row_put(t, RP_T_DELIVERY, rp_key1(seq), buf, n, flags, err);
 }
 
-static enum rp_err leave_state(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from,
-			       struct rp_error *err)
+/* Counters below zero are damage. One damaged entry must not stop the others, so it is said and
+ * the move goes on. */
+static enum rp_err count_move(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from,
+			      const struct rp_delivery *to, struct rp_error *err)
 {
+	const struct rp_ledger_change c = rp_ledger_change_of(from, to);
 	struct rp_ep *ep;
-	enum rp_err e = endpoint_of(t, from, &ep, err);
-	bool counted;
+	enum rp_err e = endpoint_of(t, from != NULL ? from : to, &ep, err);
+	bool sound;
 
+	assert(from == NULL || to == NULL || from->endpoint == to->endpoint);
 	if (e != RP_OK)
 		return e;
-	/* Counters below zero or a missing index row are damage. One damaged entry must not stop
-	 * the others, so it is said and the move goes on. */
-	counted = uncount(&t->head.count[from->state]);
-	if (is_retrying(from))
-		counted = uncount(&t->head.retrying) && counted;
+	rp_tally_moved(t, from, to);
+	sound = rp_ledger_count(&t->head, &c);
 	if (ep != NULL)
-		counted = uncount(&ep->rec.count[from->state]) && counted;
-	if (!counted)
+		sound = rp_ledger_count_endpoint(&ep->rec, &c) && sound;
+	if (!sound)
 		rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=counter state=%s", seq,
 		       rp_state_name(from->state));
-	return remove_index_row(t, seq, from, err);
-}
-
-static enum rp_err enter_state(struct rp_txn *t, uint64_t seq, const struct rp_delivery *to,
-			       struct rp_error *err)
-{
-	struct rp_ep *ep;
-	enum rp_err e = endpoint_of(t, to, &ep, err);
-
-	if (e != RP_OK)
-		return e;
-	t->head.count[to->state]++;
-	t->head.retrying += is_retrying(to);
-	if (ep != NULL)
-		ep->rec.count[to->state]++;
-	return put_index_row(t, seq, to, err);
+	return RP_OK;
 }
 
 enum rp_err rp_entry_move(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from,
 			  struct rp_delivery *to, struct rp_error *err)
 {
-	enum rp_err e = RP_OK;
+	enum rp_err e = count_move(t, seq, from, to, err);
 
 	t->dirty = true;
-	rp_tally_moved(t, from, to);
-	if (to != NULL && (from == NULL ? to->state_at_ms == 0 : from->state != to->state))
-		to->state_at_ms = t->now_at_ms;
-	if (from != NULL)
-		e = leave_state(t, seq, from, err);
-	else
-		t->head.accepted++;
+	if (to != NULL)
+		rp_transition_enter(from, to, t->now_at_ms);
+	if (e == RP_OK && from != NULL)
+		e = remove_index_row(t, seq, from, err);
 	if (e == RP_OK)
 		e = rp_order_move(t, seq, from, to, err);
 	if (e == RP_OK && to != NULL)
-		e = enter_state(t, seq, to, err);
-	else if (e == RP_OK)
-		t->head.purged++;
+		e = put_index_row(t, seq, to, err);
 	if (e != RP_OK)
 		return e;
 	rp_log(RP_LOG_DEBUG, "moved", "seq=%" PRIu64 " from=%s to=%s", seq,
@@ -240,19 +208,15 @@ enum rp_err rp_entry_set_behind(struct rp_txn *t, uint64_t seq, struct rp_delive
 				struct rp_error *err)
 {
 	struct rp_ep *ep;
+	int64_t not_before_at_ms;
 	enum rp_err e = endpoint_of(t, d, &ep, err);
 
 	if (e == RP_OK)
 		e = remove_index_row(t, seq, d, err);
 	if (e != RP_OK)
 		return e;
-	d->behind = behind;
-	if (!behind)
-		d->due_at_ms = rp_entry_due_ms(t, seq, d);
-	if (!behind && d->due_at_ms < t->now_at_ms)
-		d->due_at_ms = t->now_at_ms;
-	if (!behind && d->failures == 0)
-		d->budget_at_ms = d->due_at_ms;
+	not_before_at_ms = behind ? 0 : rp_entry_not_before_ms(t, seq, d);
+	rp_transition_place(d, behind, not_before_at_ms, t->now_at_ms);
 	e = put_index_row(t, seq, d, err);
 	return e == RP_OK ? put_delivery(t, seq, d, 0, err) : e;
 }
@@ -260,15 +224,12 @@ enum rp_err rp_entry_set_behind(struct rp_txn *t, uint64_t seq, struct rp_delive
 enum rp_err rp_entry_mend_due(struct rp_txn *t, uint64_t seq, struct rp_delivery *d,
 			      struct rp_error *err)
 {
-	int64_t due_at_ms = rp_entry_due_ms(t, seq, d);
+	int64_t not_before_at_ms = rp_entry_not_before_ms(t, seq, d);
 	enum rp_err e = remove_index_row(t, seq, d, err);
 
 	if (e != RP_OK)
 		return e;
-	d->due_at_ms = due_at_ms;
-	d->state_at_ms = t->now_at_ms; /* so that it is not put off again */
-	if (d->budget_at_ms > t->now_at_ms)
-		d->budget_at_ms = d->failures > 0 ? t->now_at_ms : due_at_ms;
+	rp_transition_mend_clock(d, not_before_at_ms, t->now_at_ms);
 	e = put_index_row(t, seq, d, err);
 	return e == RP_OK ? put_delivery(t, seq, d, 0, err) : e;
 }

@@ -79,9 +79,7 @@ static enum rp_err mend_row(struct rp_txn *t, uint64_t seq, enum rp_err why, con
 		return e;
 	from.endpoint = key[0];
 	from.order_key = key[1];
-	to = from;
-	to.state = RP_STATE_DEAD;
-	to.cause = RP_CAUSE_DAMAGED;
+	rp_transition_set_aside(&from, &to);
 	return rp_entry_move(t, seq, &from, &to, err);
 }
 

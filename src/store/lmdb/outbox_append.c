@@ -170,7 +170,9 @@ static enum rp_err enter_key(struct rp_txn *t, const struct rp_new_entry *n,
 static enum rp_err append_one(struct rp_txn *t, struct batch *b, const struct rp_new_entry *n,
 			      size_t n_left, struct rp_appended *out, struct rp_error *err)
 {
-	struct rp_delivery d = {.state = RP_STATE_WAITING};
+	struct rp_acceptance a = {.not_before_at_ms = n->not_before_at_ms,
+				  .expires_at_ms = n->expires_at_ms};
+	struct rp_delivery d;
 	enum rp_err e;
 
 	assert(n->url.len <= RP_URL_MAX && n->dedupe_key.len >= 1 && n->dedupe_key.len <= 256);
@@ -181,19 +183,17 @@ static enum rp_err append_one(struct rp_txn *t, struct batch *b, const struct rp
 	if (e != RP_OK || out->duplicate)
 		return e;
 	t->head.next_seq++;
-	e = endpoint_id(t, &b->cache, n->endpoint, &d.endpoint, err);
+	e = endpoint_id(t, &b->cache, n->endpoint, &a.endpoint, err);
 	if (e == RP_OK)
-		e = put_facts(t, out->seq, n, d.endpoint, out->id, err);
+		e = put_facts(t, out->seq, n, a.endpoint, out->id, err);
 	if (e == RP_OK)
 		e = rp_entry_put_run(t, out->seq, n->run_id, n->dedupe_key, err);
 	if (e == RP_OK)
 		e = rp_body_put(t, out->seq, n->payload, err);
 	if (e != RP_OK)
 		return e;
-	d.order_key = rp_order_key(n->order_by);
-	d.due_at_ms = n->not_before_at_ms > t->now_at_ms ? n->not_before_at_ms : t->now_at_ms;
-	d.budget_at_ms = d.due_at_ms;
-	d.expires_at_ms = n->expires_at_ms;
+	a.order_key = rp_order_key(n->order_by);
+	rp_transition_append(&a, t->now_at_ms, &d);
 	return rp_entry_move(t, out->seq, NULL, &d, err);
 }
 

@@ -4,46 +4,11 @@
 
 #include "base/log.h"
 
-/* What each verb makes of an entry; false: it does not apply to the state. */
-static bool apply_verb(enum rp_change verb, int64_t now_at_ms, struct rp_delivery *d,
-		       enum rp_changed *result)
-{
-	*result = RP_CHANGED_SKIPPED_STATE;
-	if (d->state == RP_STATE_IN_FLIGHT) {
-		*result = RP_CHANGED_SKIPPED_IN_FLIGHT;
-		return false;
-	}
-	switch (verb) {
-	case RP_CHANGE_REPLAY:
-		d->state = RP_STATE_WAITING;
-		d->cause = RP_CAUSE_NONE;
-		d->due_at_ms = now_at_ms;
-		d->budget_at_ms = now_at_ms;
-		d->expires_at_ms = 0; /* an operator wants it sent, late as it is */
-		d->failures = d->losses = 0;
-		d->replays++;
-		break;
-	case RP_CHANGE_HOLD:
-		if (d->state != RP_STATE_WAITING)
-			return false;
-		d->state = RP_STATE_HELD;
-		break;
-	case RP_CHANGE_RELEASE:
-		if (d->state != RP_STATE_HELD)
-			return false;
-		d->state = RP_STATE_WAITING; /* due when it was due before */
-		break;
-	case RP_CHANGE_PURGE:
-		return false;
-	}
-	*result = RP_CHANGED_DONE;
-	return true;
-}
-
 enum rp_err rp_change_one(struct rp_txn *t, enum rp_change verb, unsigned states, uint64_t seq,
 			  enum rp_changed *result, struct rp_error *err)
 {
 	struct rp_delivery from, to;
+	int64_t not_before_at_ms = 0;
 	enum rp_err e = rp_entry_delivery(t, seq, &from, err);
 
 	*result = RP_CHANGED_NOT_FOUND;
@@ -53,26 +18,13 @@ enum rp_err rp_change_one(struct rp_txn *t, enum rp_change verb, unsigned states
 		return RP_OK;
 	if (e != RP_OK)
 		return e;
-	if (states != 0 && (states & 1u << from.state) == 0) {
-		*result = RP_CHANGED_SKIPPED_STATE;
-		return RP_OK;
-	}
-	if (verb == RP_CHANGE_PURGE) {
-		*result =
-		    from.state == RP_STATE_IN_FLIGHT ? RP_CHANGED_DONE_IN_FLIGHT : RP_CHANGED_DONE;
-		return rp_entry_remove(t, seq, &from, err);
-	}
-	/* nobody knows where it was to go: it can only be purged */
-	if (from.endpoint == RP_EP_UNKNOWN) {
-		*result = RP_CHANGED_SKIPPED_STATE;
-		return RP_OK;
-	}
-	to = from;
 	if (verb == RP_CHANGE_RELEASE)
-		to.due_at_ms = rp_entry_due_ms(t, seq, &from);
-	if (!apply_verb(verb, t->now_at_ms, &to, result))
+		not_before_at_ms = rp_entry_not_before_ms(t, seq, &from);
+	*result = rp_transition_change(&from, verb, states, not_before_at_ms, t->now_at_ms, &to);
+	if (!rp_changed_is_done(*result))
 		return RP_OK;
-	return rp_entry_move(t, seq, &from, &to, err);
+	return verb == RP_CHANGE_PURGE ? rp_entry_remove(t, seq, &from, err)
+				       : rp_entry_move(t, seq, &from, &to, err);
 }
 
 static uint64_t count_done(const enum rp_changed *results, size_t n)
@@ -81,7 +33,7 @@ static uint64_t count_done(const enum rp_changed *results, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		done += results[i] == RP_CHANGED_DONE || results[i] == RP_CHANGED_DONE_IN_FLIGHT;
+		done += rp_changed_is_done(results[i]);
 	return done;
 }
 
@@ -179,7 +131,7 @@ static enum rp_err expire_table(struct rp_txn *t, enum rp_table table, int64_t k
 
 	while (keep_ms > 0 && *n < max) {
 		e = rp_row_first(t, table, rp_key2(0, 0), key, 2, NULL, err);
-		if (e != RP_OK || (int64_t)key[0] > t->now_at_ms - keep_ms)
+		if (e != RP_OK || !rp_transition_is_expired((int64_t)key[0], keep_ms, t->now_at_ms))
 			break;
 		e = expire_one(t, table, key, err);
 		if (e != RP_OK)
@@ -194,7 +146,7 @@ static bool has_expired(struct rp_txn *t, enum rp_table table, int64_t now_at_ms
 	uint64_t key[2];
 
 	return keep_ms > 0 && rp_row_first(t, table, rp_key2(0, 0), key, 2, NULL, NULL) == RP_OK &&
-	       (int64_t)key[0] <= now_at_ms - keep_ms;
+	       rp_transition_is_expired((int64_t)key[0], keep_ms, now_at_ms);
 }
 
 enum rp_err rp_outbox_expire(struct rp_outbox *ob, int64_t now_at_ms, int64_t keep_delivered_ms,

@@ -11,21 +11,14 @@
 /* Rows looked at in one transaction, at most. */
 #define STEP_MAX 500
 
-int64_t rp_entry_due_ms(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d)
+int64_t rp_entry_not_before_ms(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d)
 {
 	struct rp_facts f;
-	int64_t delay_ms, due_at_ms;
 
-	if (d->state_at_ms <= t->now_at_ms)
-		return d->due_at_ms;
-	delay_ms = d->failures + d->losses > 0 ? d->due_at_ms - d->state_at_ms : 0;
-	due_at_ms = t->now_at_ms + (delay_ms > 0 ? delay_ms : 0);
-	/* What the caller asked for is a time, not a delay, and stays, unless an operator wanted
-	 * it sent at once. */
-	if (d->failures == 0 && d->replays == 0 && rp_entry_facts(t, seq, &f, NULL) == RP_OK &&
-	    f.not_before_at_ms > due_at_ms)
-		return f.not_before_at_ms;
-	return due_at_ms;
+	if (!rp_transition_asks_not_before(d, t->now_at_ms) ||
+	    rp_entry_facts(t, seq, &f, NULL) != RP_OK)
+		return 0;
+	return f.not_before_at_ms;
 }
 
 static enum rp_err mind_entry(struct rp_txn *t, uint64_t seq, int64_t due_at_ms, size_t *n,
@@ -38,7 +31,7 @@ static enum rp_err mind_entry(struct rp_txn *t, uint64_t seq, int64_t due_at_ms,
 	if (e == RP_ERR_NOTFOUND || e == RP_ERR_DAMAGED ||
 	    (e == RP_OK && (d.state != RP_STATE_WAITING || d.behind || d.due_at_ms != due_at_ms)))
 		return RP_OK;
-	if (e != RP_OK || d.state_at_ms <= t->now_at_ms)
+	if (e != RP_OK || !rp_transition_is_ahead(&d, t->now_at_ms))
 		return e;
 	++*n;
 	return rp_entry_mend_due(t, seq, &d, err);

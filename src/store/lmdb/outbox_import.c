@@ -76,25 +76,24 @@ static enum rp_err put_entry(struct rp_txn *t, const struct rp_import *in, uint6
 {
 	MDB_val key = {in->facts.dedupe_key.len, (void *)(uintptr_t)in->facts.dedupe_key.ptr};
 	MDB_val value = {RP_ID_BYTES, (void *)(uintptr_t)in->facts.id};
-	struct rp_delivery d = in->delivery;
-	enum rp_err e;
+	struct rp_delivery d;
+	uint64_t endpoint;
+	enum rp_err e = rp_ep_intern(t, in->endpoint, &endpoint, err);
 
-	d.order_key = rp_order_key(in->facts.order_by);
-	d.behind = false; /* the move finds out */
-	d.slot = 0;
-	d.claim_no = 0;
-	e = rp_ep_intern(t, in->endpoint, &d.endpoint, err);
 	if (e == RP_OK)
 		e = choose_seq(t, in->facts.id, seq, err);
 	if (e == RP_OK)
-		e = put_facts(t, *seq, in, d.endpoint, err);
+		e = put_facts(t, *seq, in, endpoint, err);
 	if (e == RP_OK)
 		e = rp_body_put(t, *seq, in->payload, err);
 	if (e == RP_OK)
 		e = rp_entry_put_run(t, *seq, in->facts.run_id, in->facts.dedupe_key, err);
 	if (e == RP_OK)
 		e = rp_db_fail(t->ob, rp_text_put(t, RP_T_SEEN, &key, &value, 0), "seen", err);
-	return e == RP_OK ? rp_entry_move(t, *seq, NULL, &d, err) : e;
+	if (e != RP_OK)
+		return e;
+	rp_transition_import(&in->delivery, endpoint, rp_order_key(in->facts.order_by), &d);
+	return rp_entry_move(t, *seq, NULL, &d, err);
 }
 
 static enum rp_err import_one(struct rp_txn *t, const struct rp_import *in,

@@ -8,11 +8,6 @@
 /* Claims returned in one transaction, at most. */
 #define RETURN_MAX 500
 
-/* After so many losses in a row an entry that kills its senders is slowed down: 1 s, 2 s, ... up
- * to 5 min. */
-#define LOSSES_FREE 3
-#define LOSS_DELAY_MAX_MS 300000
-
 struct registration {
 	uint64_t incarnation, pid;
 	int64_t started_at_ms;
@@ -47,47 +42,29 @@ static enum rp_err write_registration(struct rp_txn *t, unsigned slot,
 	return rp_row_put(t, RP_T_SENDER, rp_key1(slot), buf, sizeof buf, 0, err);
 }
 
-static int64_t loss_delay_ms(unsigned losses)
+/* A claim on nothing is damage, and the row must go or it is met again and again. */
+static enum rp_err drop_stray(struct rp_txn *t, uint64_t seq, unsigned slot, struct rp_error *err)
 {
-	unsigned over = losses > LOSSES_FREE ? losses - LOSSES_FREE : 0;
-	int64_t delay_ms = over == 0 ? 0 : INT64_C(500) << (over < 20 ? over : 20);
-
-	return delay_ms < LOSS_DELAY_MAX_MS ? delay_ms : LOSS_DELAY_MAX_MS;
+	rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=stray_claim_row", seq);
+	return rp_row_del(t, RP_T_CLAIM, rp_key2(slot, seq), err);
 }
 
-/* The sender is gone; whether the receiver got the request, nobody knows. The attempt stays in the
- * log as sender_lost and spends no retry, but entries that keep killing senders must not do so for
- * ever. */
-static enum rp_err return_claim(struct rp_txn *t, uint64_t seq, unsigned slot, uint32_t pid,
+static enum rp_err return_claim(struct rp_txn *t, uint64_t seq, const struct rp_lost_sender *sender,
 				struct rp_error *err)
 {
 	struct rp_delivery from, to;
-	struct rp_attempt a = {.outcome.cause = RP_CAUSE_SENDER_LOST, .slot = slot, .pid = pid};
+	struct rp_attempt a;
 	enum rp_err e = rp_entry_delivery(t, seq, &from, err);
 	bool damaged = e == RP_ERR_DAMAGED;
 
 	if (damaged)
 		e = rp_entry_reconstruct(t, seq, &from, err);
-	if (e == RP_ERR_NOTFOUND ||
-	    (e == RP_OK && (from.state != RP_STATE_IN_FLIGHT || from.slot != slot))) {
-		/* A claim on nothing is damage, and the row must go or it is met again and
-		 * again. */
-		rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=stray_claim_row", seq);
-		return rp_row_del(t, RP_T_CLAIM, rp_key2(slot, seq), err);
-	}
+	if (e == RP_ERR_NOTFOUND)
+		return drop_stray(t, seq, sender->slot, err);
 	if (e != RP_OK)
 		return e;
-	to = from;
-	to.losses++;
-	to.state = RP_STATE_WAITING;
-	to.cause = to.last_cause = RP_CAUSE_SENDER_LOST;
-	to.http_status = 0;
-	to.due_at_ms = t->now_at_ms + loss_delay_ms(to.losses);
-	if (damaged || to.losses >= RP_LOSSES_MAX) {
-		to.state = RP_STATE_DEAD;
-		to.cause = damaged ? RP_CAUSE_DAMAGED : RP_CAUSE_POISON;
-	}
-	a.started_at_ms = from.state_at_ms;
+	if (!rp_transition_lost(&from, damaged, sender, t->now_at_ms, &to, &a))
+		return drop_stray(t, seq, sender->slot, err);
 	e = rp_entry_move(t, seq, &from, &to, err);
 	return e == RP_OK ? rp_entry_log_attempt(t, seq, from.endpoint, to.attempts, &a, err) : e;
 }
@@ -95,6 +72,7 @@ static enum rp_err return_claim(struct rp_txn *t, uint64_t seq, unsigned slot, u
 static enum rp_err return_claims(struct rp_txn *t, unsigned slot, uint32_t pid, size_t max,
 				 size_t *n, struct rp_error *err)
 {
+	const struct rp_lost_sender sender = {slot, pid};
 	uint64_t key[2];
 	enum rp_err e = RP_OK;
 
@@ -103,7 +81,7 @@ static enum rp_err return_claims(struct rp_txn *t, unsigned slot, uint32_t pid, 
 		if (e == RP_ERR_NOTFOUND || (e == RP_OK && key[0] != slot))
 			return RP_OK;
 		if (e == RP_OK)
-			e = return_claim(t, key[1], slot, pid, err);
+			e = return_claim(t, key[1], &sender, err);
 		if (e != RP_OK)
 			return e;
 		(*n)++;

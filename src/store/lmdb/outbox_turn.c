@@ -40,15 +40,7 @@ static enum rp_err note_result(struct rp_txn *t, const struct rp_turn *turn,
 		return e;
 	rp_tally_attempted(t, s);
 	ep->dirty = true;
-	ep->rec.last_cause = s->outcome->cause;
-	ep->rec.last_status = s->outcome->http_status;
-	if (s->kind == RP_SETTLE_DELIVERED) {
-		ep->rec.streak = 0;
-		ep->rec.last_success_at_ms = t->now_at_ms;
-	} else {
-		ep->rec.streak++;
-		ep->rec.last_failure_at_ms = t->now_at_ms;
-	}
+	rp_ledger_count_result(&ep->rec, s->outcome, s->kind == RP_SETTLE_DELIVERED, t->now_at_ms);
 	s->change = rp_control_settled(&ep->rec.control, s->outcome->cause, s->outcome->http_status,
 				       ep->was_in_flight, t->now_at_ms);
 	/* By the limits of the last claim. Before a whole backlog is parked it is asked whether
@@ -79,41 +71,6 @@ static enum rp_err log_result(struct rp_txn *t, const struct rp_settlement *s, s
 	return rp_entry_log_attempt(t, s->seq, s->endpoint, s->attempt, &a, err);
 }
 
-static void apply(const struct rp_settlement *s, struct rp_delivery *to)
-{
-	if (s->kind != RP_SETTLE_RETURN && s->kind != RP_SETTLE_PARK)
-		to->losses = 0;
-	switch (s->kind) {
-	case RP_SETTLE_DELIVERED:
-		to->state = RP_STATE_DELIVERED;
-		to->cause = RP_CAUSE_NONE;
-		break;
-	case RP_SETTLE_RETRY:
-		to->state = RP_STATE_WAITING;
-		to->cause = s->cause;
-		to->due_at_ms = s->due_at_ms;
-		to->failures++;
-		break;
-	case RP_SETTLE_DEAD:
-		to->state = RP_STATE_DEAD;
-		to->cause = s->cause;
-		to->failures++;
-		break;
-	case RP_SETTLE_RETURN:
-		to->state = RP_STATE_WAITING;
-		to->attempts--;
-		return;
-	case RP_SETTLE_PARK:
-		to->state = RP_STATE_WAITING;
-		to->attempts--;
-		to->last_cause = s->cause;
-		to->http_status = 0;
-		return;
-	}
-	to->last_cause = s->outcome->cause;
-	to->http_status = s->outcome->http_status;
-}
-
 /* Its queue may be long and all of it lacks the same, so it is the endpoint that waits. */
 static enum rp_err park_endpoint(struct rp_txn *t, struct rp_settlement *s, struct rp_error *err)
 {
@@ -130,25 +87,6 @@ static enum rp_err park_endpoint(struct rp_txn *t, struct rp_settlement *s, stru
 	return RP_OK;
 }
 
-/* A result whose claim was lost: the entry has been given back, perhaps claimed again or replayed.
- * Only the good news counts: a receiver that said 2xx has it, so nobody needs to send it again. */
-static enum rp_err settle_late(struct rp_txn *t, const struct rp_turn *turn,
-			       struct rp_settlement *s, const struct rp_delivery *from,
-			       struct rp_error *err)
-{
-	struct rp_delivery to = *from;
-	enum rp_err e;
-
-	s->stale = true;
-	if (s->kind != RP_SETTLE_DELIVERED || from->state == RP_STATE_DELIVERED)
-		return RP_OK;
-	apply(s, &to);
-	e = rp_entry_move(t, s->seq, from, &to, err);
-	if (e == RP_OK)
-		e = log_result(t, s, err);
-	return e == RP_OK ? note_result(t, turn, s, err) : e;
-}
-
 static enum rp_err return_token(struct rp_txn *t, const struct rp_settlement *s,
 				struct rp_error *err)
 {
@@ -162,10 +100,28 @@ static enum rp_err return_token(struct rp_txn *t, const struct rp_settlement *s,
 	return RP_OK;
 }
 
+/* What goes with an entry that was settled: its endpoint, and the log. */
+static enum rp_err follow_up(struct rp_txn *t, const struct rp_turn *turn, struct rp_settlement *s,
+			     struct rp_error *err)
+{
+	enum rp_err e = RP_OK;
+
+	if (!s->stale && s->token.rate.count > 0)
+		e = return_token(t, s, err);
+	if (e == RP_OK && s->kind == RP_SETTLE_PARK)
+		return park_endpoint(t, s, err);
+	if (e != RP_OK || !rp_settle_is_attempt(s->kind))
+		return e;
+	e = log_result(t, s, err);
+	return e == RP_OK ? note_result(t, turn, s, err) : e;
+}
+
 static enum rp_err settle_one(struct rp_txn *t, const struct rp_turn *turn, struct rp_settlement *s,
 			      struct rp_error *err)
 {
+	const struct rp_settle_try how = {s->kind, s->cause, s->claim_no, s->due_at_ms, s->outcome};
 	struct rp_delivery from, to;
+	enum rp_settle_verdict verdict;
 	enum rp_err e = rp_entry_delivery(t, s->seq, &from, err);
 
 	s->stale = s->parked = false;
@@ -180,36 +136,16 @@ static enum rp_err settle_one(struct rp_txn *t, const struct rp_turn *turn, stru
 	}
 	if (e != RP_OK)
 		return e;
-	if (from.state != RP_STATE_IN_FLIGHT || from.claim_no != s->claim_no)
-		return settle_late(t, turn, s, &from, err);
-	to = from;
-	apply(s, &to);
+	verdict = rp_transition_settle(&from, &how, &to);
+	s->stale = verdict != RP_SETTLED;
+	if (verdict == RP_SETTLED_STALE)
+		return RP_OK;
 	e = rp_entry_move(t, s->seq, &from, &to, err);
-	if (e == RP_OK && s->token.rate.count > 0)
-		e = return_token(t, s, err);
-	if (e == RP_OK && s->kind == RP_SETTLE_PARK)
-		return park_endpoint(t, s, err);
-	if (e == RP_OK && s->kind != RP_SETTLE_RETURN) {
-		e = log_result(t, s, err);
-		if (e == RP_OK)
-			e = note_result(t, turn, s, err);
-	}
-	return e;
+	return e == RP_OK ? follow_up(t, turn, s, err) : e;
 }
 
 /* --- claim --------------------------------------------------------------------------------
  */
-
-static enum rp_err die(struct rp_txn *t, struct rp_turn *turn, uint64_t seq,
-		       const struct rp_delivery *from, enum rp_cause cause, struct rp_error *err)
-{
-	struct rp_delivery to = *from;
-
-	to.state = RP_STATE_DEAD;
-	to.cause = cause;
-	turn->n_dead++;
-	return rp_entry_move(t, seq, from, &to, err);
-}
 
 /* A queue row without a waiting entry behind it is damage; left alone it would be met, and its
  * entry sent, again and again. */
@@ -221,47 +157,54 @@ static enum rp_err drop_stray(struct rp_txn *t, struct rp_ep *ep, uint64_t seq, 
 	return rp_row_del(t, RP_T_QUEUE, rp_key3(ep->id, (uint64_t)due_at_ms, seq), err);
 }
 
+/* Hands the claim out: `to` is the entry as it is now. */
+static void hand_out(struct rp_txn *t, struct rp_turn *turn, struct rp_ep *ep, uint64_t seq,
+		     const struct rp_delivery *to, struct rp_claim *c)
+{
+	*c = (struct rp_claim){.seq = seq,
+			       .endpoint = ep->id,
+			       .claim_no = to->claim_no,
+			       .attempt = to->attempts,
+			       .failures = to->failures,
+			       .token = {ep->rec.control.limits.rate, t->now_at_ms},
+			       .probe =
+				   rp_control_claimed(&ep->rec.control, t->now_at_ms,
+						      turn->begin_within_ms) == RP_CONTROL_PROBED,
+			       .budget_at_ms = to->budget_at_ms,
+			       .expires_at_ms = to->expires_at_ms};
+	turn->n_metered += c->token.rate.count > 0;
+	ep->rec.served_at_ms = t->now_at_ms;
+}
+
 static enum rp_err claim_one(struct rp_txn *t, struct rp_turn *turn, struct rp_ep *ep, uint64_t seq,
 			     int64_t due_at_ms, struct rp_error *err)
 {
+	struct rp_claim_try by = {.endpoint = ep->id,
+				  .due_at_ms = due_at_ms,
+				  .endpoint_is_gone = ep->rec.disabled,
+				  .slot = t->ob->me.slot,
+				  .now_at_ms = t->now_at_ms};
 	struct rp_delivery from, to;
+	enum rp_claim_verdict verdict;
 	struct rp_claim *c;
 	enum rp_err e = rp_entry_delivery(t, seq, &from, err);
 
 	if (e == RP_ERR_DAMAGED) {
 		rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=delivery_record", seq);
+		by.damaged = true;
 		e = rp_entry_reconstruct(t, seq, &from, err);
-		return e == RP_OK ? die(t, turn, seq, &from, RP_CAUSE_DAMAGED, err) : e;
 	}
-	if (e == RP_ERR_NOTFOUND ||
-	    (e == RP_OK && (from.state != RP_STATE_WAITING || from.behind ||
-			    from.endpoint != ep->id || from.due_at_ms != due_at_ms)))
-		return drop_stray(t, ep, seq, due_at_ms, err);
 	if (e != RP_OK)
-		return e;
-	if (ep->rec.disabled)
-		return die(t, turn, seq, &from, RP_CAUSE_GONE, err);
-	if (from.expires_at_ms != 0 && from.expires_at_ms <= t->now_at_ms)
-		return die(t, turn, seq, &from, RP_CAUSE_EXPIRED, err);
-	to = from;
-	to.state = RP_STATE_IN_FLIGHT;
-	to.slot = t->ob->me.slot;
-	to.claim_no++;
-	to.attempts++;
+		return e == RP_ERR_NOTFOUND ? drop_stray(t, ep, seq, due_at_ms, err) : e;
+	verdict = rp_transition_claim(&from, &by, &to);
+	if (verdict == RP_CLAIM_STRAY)
+		return drop_stray(t, ep, seq, due_at_ms, err);
+	if (verdict == RP_CLAIM_DEAD) {
+		turn->n_dead++;
+		return rp_entry_move(t, seq, &from, &to, err);
+	}
 	c = &turn->claims[turn->n_claims++];
-	*c = (struct rp_claim){.seq = seq,
-			       .endpoint = ep->id,
-			       .claim_no = to.claim_no,
-			       .attempt = to.attempts,
-			       .failures = to.failures,
-			       .token = {ep->rec.control.limits.rate, t->now_at_ms},
-			       .probe =
-				   rp_control_claimed(&ep->rec.control, t->now_at_ms,
-						      turn->begin_within_ms) == RP_CONTROL_PROBED,
-			       .budget_at_ms = to.budget_at_ms,
-			       .expires_at_ms = to.expires_at_ms};
-	turn->n_metered += c->token.rate.count > 0;
-	ep->rec.served_at_ms = t->now_at_ms;
+	hand_out(t, turn, ep, seq, &to, c);
 	e = rp_entry_move(t, seq, &from, &to, err);
 	c->blocking = to.order_key != 0 || (ep->rec.count[RP_STATE_WAITING] > 0 &&
 					    rp_ep_ready_at_ms(&ep->rec) == RP_LOOK_NEVER);

@@ -45,6 +45,7 @@
 #include <lmdb.h>
 #include <sys/stat.h>
 
+#include "model/ledger.h"
 #include "store/outbox.h"
 
 enum rp_table {
@@ -473,8 +474,6 @@ uint64_t rp_db_disk_free_bytes(struct rp_outbox *ob);
 /* --- endpoint.c ---------------------------------------------------------------------------
  */
 
-#define RP_EP_UNKNOWN 0 /* ids start at 1 */
-
 /* The endpoint in this transaction; set ep->dirty after changing ep->rec. A damaged record is
  * rebuilt by a recount. */
 enum rp_err rp_ep_get(struct rp_txn *t, uint64_t id, struct rp_ep **out, struct rp_error *err);
@@ -586,9 +585,9 @@ enum rp_err rp_entry_mend_due(struct rp_txn *t, uint64_t seq, struct rp_delivery
 
 /* --- outbox_clock.c: the clock was set back ----------------------------------------------- */
 
-/* When a live entry is due: due_at_ms, unless its state is from the future. Then a clock that was
- * ahead set it, and it is due as long after now as it was to be after that moment. */
-int64_t rp_entry_due_ms(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d);
+/* What rp_transition_due_at_ms wants to know of the entry, if it does; else, or if nobody can read
+ * it any more, 0. */
+int64_t rp_entry_not_before_ms(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d);
 
 /* --- order.c: entries with the same order_by go one by one --------------------------------
  *

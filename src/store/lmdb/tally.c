@@ -45,27 +45,7 @@ static struct rp_tally *tally_of(struct rp_txn *t)
 
 void rp_tally_moved(struct rp_txn *t, const struct rp_delivery *from, const struct rp_delivery *to)
 {
-	struct rp_tally *tally = tally_of(t);
-
-	if (from == NULL) {
-		rp_tally_minute(tally, t->now_at_ms)->accepted++;
-		tally->last_append_at_ms = (uint64_t)t->now_at_ms;
-		return;
-	}
-	if (to == NULL)
-		return;
-	if (to->state == RP_STATE_DELIVERED && from->state != RP_STATE_DELIVERED) {
-		rp_tally_minute(tally, t->now_at_ms)->delivered++;
-		tally->last_delivery_at_ms = (uint64_t)t->now_at_ms;
-		rp_histogram_add(&tally->latency, rp_bounds_latency_us,
-				 (t->now_at_ms - to->budget_at_ms) * 1000);
-	}
-	if (to->state == RP_STATE_DEAD && from->state != RP_STATE_DEAD)
-		tally->dead[to->cause % RP_TALLY_CAUSES]++;
-	if (to->state == RP_STATE_WAITING && to->failures > from->failures)
-		tally->retries[to->cause % RP_TALLY_CAUSES]++;
-	tally->replayed += to->replays > from->replays;
-	tally->claims_lost += to->losses > from->losses;
+	rp_ledger_count_move(tally_of(t), from, to, t->now_at_ms);
 }
 
 static struct rp_open_series *open_series(struct rp_txn *t, const char *name)
@@ -101,14 +81,10 @@ static bool has_room(struct rp_txn *t)
 
 void rp_tally_attempted(struct rp_txn *t, const struct rp_settlement *s)
 {
-	struct rp_tally *tally = tally_of(t);
 	const struct rp_outcome *o = s->outcome;
 	struct rp_open_series *series;
 
-	if (o->duration_us > 0)
-		rp_histogram_add(&tally->attempts, rp_bounds_attempt_us, o->duration_us);
-	if (o->cause != RP_CAUSE_NONE)
-		rp_tally_minute(tally, t->now_at_ms)->failed++;
+	rp_ledger_count_attempt(tally_of(t), o, t->now_at_ms);
 	series = open_series(t, s->series[0] != '\0' ? s->series : RP_SERIES_OTHER);
 	if (!series->known && strcmp(series->name, RP_SERIES_OTHER) != 0 && !has_room(t)) {
 		t->ob->n_series--;

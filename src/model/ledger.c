@@ -1,0 +1,109 @@
+/* What is counted when an entry moves or an attempt ends. It stands beside transition.c, which
+ * says how an entry moves: a store needs both for each move. */
+#include "model/ledger.h"
+
+#include "base/assert.h"
+
+static bool is_retrying(const struct rp_delivery *d)
+{
+	return d->state == RP_STATE_WAITING && d->attempts > 0;
+}
+
+struct rp_ledger_change rp_ledger_change_of(const struct rp_delivery *from,
+					    const struct rp_delivery *to)
+{
+	struct rp_ledger_change c = {0};
+
+	assert(from != NULL || to != NULL);
+	if (from != NULL) {
+		c.leaves = from->state;
+		c.leaves_retrying = is_retrying(from);
+	}
+	if (to != NULL) {
+		c.enters = to->state;
+		c.enters_retrying = is_retrying(to);
+	}
+	return c;
+}
+
+static bool uncount(uint64_t *count)
+{
+	if (*count == 0)
+		return false;
+	(*count)--;
+	return true;
+}
+
+bool rp_ledger_count(struct rp_head *h, const struct rp_ledger_change *c)
+{
+	bool sound = true;
+
+	if (c->leaves != 0)
+		sound = uncount(&h->count[c->leaves]);
+	else
+		h->accepted++;
+	if (c->leaves_retrying)
+		sound = uncount(&h->retrying) && sound;
+	if (c->enters != 0)
+		h->count[c->enters]++;
+	else
+		h->purged++;
+	h->retrying += c->enters_retrying;
+	return sound;
+}
+
+bool rp_ledger_count_endpoint(struct rp_endpoint *r, const struct rp_ledger_change *c)
+{
+	bool sound = c->leaves == 0 || uncount(&r->count[c->leaves]);
+
+	if (c->enters != 0)
+		r->count[c->enters]++;
+	return sound;
+}
+
+void rp_ledger_count_move(struct rp_tally *tally, const struct rp_delivery *from,
+			  const struct rp_delivery *to, int64_t now_at_ms)
+{
+	if (from == NULL) {
+		rp_tally_minute(tally, now_at_ms)->accepted++;
+		tally->last_append_at_ms = (uint64_t)now_at_ms;
+		return;
+	}
+	if (to == NULL)
+		return;
+	if (to->state == RP_STATE_DELIVERED && from->state != RP_STATE_DELIVERED) {
+		rp_tally_minute(tally, now_at_ms)->delivered++;
+		tally->last_delivery_at_ms = (uint64_t)now_at_ms;
+		rp_histogram_add(&tally->latency, rp_bounds_latency_us,
+				 (now_at_ms - to->budget_at_ms) * 1000);
+	}
+	if (to->state == RP_STATE_DEAD && from->state != RP_STATE_DEAD)
+		tally->dead[to->cause % RP_TALLY_CAUSES]++;
+	if (to->state == RP_STATE_WAITING && to->failures > from->failures)
+		tally->retries[to->cause % RP_TALLY_CAUSES]++;
+	tally->replayed += to->replays > from->replays;
+	tally->claims_lost += to->losses > from->losses;
+}
+
+void rp_ledger_count_attempt(struct rp_tally *tally, const struct rp_outcome *outcome,
+			     int64_t now_at_ms)
+{
+	if (outcome->duration_us > 0)
+		rp_histogram_add(&tally->attempts, rp_bounds_attempt_us, outcome->duration_us);
+	if (outcome->cause != RP_CAUSE_NONE)
+		rp_tally_minute(tally, now_at_ms)->failed++;
+}
+
+void rp_ledger_count_result(struct rp_endpoint *r, const struct rp_outcome *outcome, bool delivered,
+			    int64_t now_at_ms)
+{
+	r->last_cause = outcome->cause;
+	r->last_status = outcome->http_status;
+	if (delivered) {
+		r->streak = 0;
+		r->last_success_at_ms = now_at_ms;
+	} else {
+		r->streak++;
+		r->last_failure_at_ms = now_at_ms;
+	}
+}

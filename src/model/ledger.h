@@ -1,0 +1,39 @@
+/* ledger.h - what a move of an entry, or the end of an attempt, changes in the counters: of the
+ * outbox, of the endpoint, and for metrics. Pure.
+ *
+ * accepted = waiting + in_flight + held + delivered + dead + purged holds before and after each
+ * change. A change is a value of its own, so that a store can add several up. */
+#ifndef RP_MODEL_LEDGER_H
+#define RP_MODEL_LEDGER_H
+
+#include "model/record.h"
+#include "model/tally.h"
+#include "model/transition.h"
+
+/* An entry is counted in the state `leaves` no more (0: it is new, and is counted as accepted),
+ * and in the state `enters` from now on (0: it is removed, and is counted as purged). */
+struct rp_ledger_change {
+	enum rp_state leaves, enters;
+	bool leaves_retrying, enters_retrying; /* WAITING with an attempt behind it */
+};
+
+/* from NULL: it is new. to NULL: it is removed. Not both. */
+struct rp_ledger_change rp_ledger_change_of(const struct rp_delivery *from,
+					    const struct rp_delivery *to);
+
+/* Into the counters of the outbox, and of the entry's endpoint. false: one was 0 before that
+ * counted it. That is damage; the counter stays 0, and all else is counted. */
+bool rp_ledger_count(struct rp_head *h, const struct rp_ledger_change *c);
+bool rp_ledger_count_endpoint(struct rp_endpoint *r, const struct rp_ledger_change *c);
+
+/* Into the counters for metrics; from and to as above. */
+void rp_ledger_count_move(struct rp_tally *tally, const struct rp_delivery *from,
+			  const struct rp_delivery *to, int64_t now_at_ms);
+
+/* An attempt has ended. */
+void rp_ledger_count_attempt(struct rp_tally *tally, const struct rp_outcome *outcome,
+			     int64_t now_at_ms);
+void rp_ledger_count_result(struct rp_endpoint *r, const struct rp_outcome *outcome, bool delivered,
+			    int64_t now_at_ms);
+
+#endif
