@@ -399,21 +399,18 @@ struct rp_pages_watch {
 	bool (*go_on)(void *go_on_arg, uint64_t n_pages);
 	void *go_on_arg;
 };
-/* Reads every page of the transaction's snapshot without LMDB; counts and tells what is wrong. Not
- * before this has found nothing may LMDB be expected to survive a walk through all of it.
- * RP_ERR_STALE: others have committed twice since the transaction began, so begin another one; or
- * go_on said no. */
+/* Reads the pages of the transaction's snapshot without LMDB, from at->table, at->key on until
+ * go_on says no (it is heard once this has got ahead) or all is done; counts and tells what is
+ * wrong. Not before this has found nothing may LMDB be expected to survive a walk through all of
+ * it. RP_ERR_STALE: others have committed twice since the transaction began, so begin another one.
+ *
+ * In several goes, each in a transaction of its own, a page that was there all the time is read in
+ * one of them, and compared with its neighbours and the free list of that snapshot; a page that
+ * came meanwhile may be left out. What needs all pages of one snapshot, the numbers of pages and
+ * rows and whether two tables share a page, is seen where one go holds them. */
 enum rp_err rp_pages_check(struct rp_txn *t, const struct rp_pages_watch *watch,
-			   uint64_t *n_problems, struct rp_error *err);
-/* The same in slices, each in a transaction of its own, from at->table, at->key on until go_on
- * says no (it is heard once the slice has got ahead) or all is done. A page that was there all the
- * time is read in one of them, and compared with its neighbours and the free list of that
- * snapshot; a page that came meanwhile may be left out. What needs all pages of one snapshot, the
- * numbers of pages and rows and whether two tables share a page, is seen where a slice holds
- * them. */
-enum rp_err rp_pages_check_slice(struct rp_txn *t, const struct rp_pages_watch *watch,
-				 struct rp_verify_cursor *at, bool *all_done, uint64_t *n_problems,
-				 struct rp_error *err);
+			   struct rp_verify_cursor *at, bool *all_done, uint64_t *n_problems,
+			   struct rp_error *err);
 /* The free list and the list of tables, of which LMDB reads any page when it commits.
  * RP_ERR_FORMAT: they are damaged. */
 enum rp_err rp_pages_check_lists(struct rp_outbox *ob, struct rp_error *err);

@@ -159,29 +159,7 @@ static const char *table_text(const struct table *t, char out[40])
 	return out;
 }
 
-enum rp_err rp_pages_check(struct rp_txn *t, const struct rp_pages_watch *watch,
-			   uint64_t *n_problems, struct rp_error *err)
-{
-	struct check c = check_of(watch);
-	struct rp_tree all;
-	char text[40];
-	size_t i;
-	enum rp_err e;
-
-	e = walk_begin(&c.w, t->ob, t->mdb, &all, err);
-	if (e == RP_OK && rp_walk_tree(&c.w, "list of tables", &all, see_table))
-		for (i = 0; i < c.n_tables && !c.w.stopped; i++)
-			rp_walk_tree(&c.w, table_text(&c.tables[i], text), &c.tables[i].tree, NULL);
-	if (e == RP_OK)
-		find_free_in_use(&c.w);
-	*n_problems += c.w.n_problems;
-	if (c.w.stopped)
-		e = rp_fail(err, RP_ERR_STALE, "stopped");
-	e = walk_end(&c.w, t->ob, e, err);
-	return e == RP_ERR_DAMAGED ? RP_OK : e;
-}
-
-/* A table with a damaged page is left, as in the check of all. */
+/* A table with a damaged page is left. */
 static void check_tables_from(struct check *c, struct rp_verify_cursor *at)
 {
 	char text[40];
@@ -200,9 +178,9 @@ static void check_tables_from(struct check *c, struct rp_verify_cursor *at)
 	}
 }
 
-enum rp_err rp_pages_check_slice(struct rp_txn *t, const struct rp_pages_watch *watch,
-				 struct rp_verify_cursor *at, bool *all_done, uint64_t *n_problems,
-				 struct rp_error *err)
+enum rp_err rp_pages_check(struct rp_txn *t, const struct rp_pages_watch *watch,
+			   struct rp_verify_cursor *at, bool *all_done, uint64_t *n_problems,
+			   struct rp_error *err)
 {
 	struct check c = check_of(watch);
 	struct rp_tree all;
