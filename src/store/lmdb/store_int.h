@@ -45,6 +45,7 @@
 #include <lmdb.h>
 #include <sys/stat.h>
 
+#include "store/lmdb/tree/cursor.h"
 #include "store/outbox.h"
 
 enum rp_table {
@@ -353,23 +354,11 @@ const char *rp_table_name(enum rp_table table);
  * which must last as long. Keys and values are views that die with the next call. Pages are not
  * trusted: RP_ERR_DAMAGED, with err filled. */
 
-/* with the shortest keys there are, a file of the size of the map has 6 levels */
-#define RP_TREE_DEPTH_MAX 16
-
 struct rp_leaves {
 	struct rp_outbox *ob;
 	enum rp_table table;
-	int fd;
-	size_t page_bytes;   /* the outbox's */
-	uint64_t last, root; /* pages */
-	unsigned depth;      /* 0: the table is empty */
-	struct rp_level {
-		uint64_t pgno;  /* 0: none is there */
-		unsigned n, at; /* nodes; the child that was taken, or the row that is next */
-		unsigned char *page;
-	} level[RP_TREE_DEPTH_MAX];
-	unsigned char *pages, *big;
-	size_t big_bytes;
+	struct rp_datafile file;
+	struct rp_way way;        /* to the leaf of the row that is next */
 	const unsigned char *key; /* no row that comes has a lower one; in the leaf or in `kept` */
 	size_t key_bytes;
 	bool met; /* that one has been returned */
