@@ -46,6 +46,7 @@
 #include <sys/stat.h>
 
 #include "model/ledger.h"
+#include "store/lmdb/tree/cursor.h"
 #include "store/outbox.h"
 
 enum rp_table {
@@ -354,23 +355,11 @@ const char *rp_table_name(enum rp_table table);
  * which must last as long. Keys and values are views that die with the next call. Pages are not
  * trusted: RP_ERR_DAMAGED, with err filled. */
 
-/* with the shortest keys there are, a file of the size of the map has 6 levels */
-#define RP_TREE_DEPTH_MAX 16
-
 struct rp_leaves {
 	struct rp_outbox *ob;
 	enum rp_table table;
-	int fd;
-	size_t page_bytes;   /* the outbox's */
-	uint64_t last, root; /* pages */
-	unsigned depth;      /* 0: the table is empty */
-	struct rp_level {
-		uint64_t pgno;  /* 0: none is there */
-		unsigned n, at; /* nodes; the child that was taken, or the row that is next */
-		unsigned char *page;
-	} level[RP_TREE_DEPTH_MAX];
-	unsigned char *pages, *big;
-	size_t big_bytes;
+	struct rp_datafile file;
+	struct rp_way way;        /* to the leaf of the row that is next */
 	const unsigned char *key; /* no row that comes has a lower one; in the leaf or in `kept` */
 	size_t key_bytes;
 	bool met; /* that one has been returned */
@@ -400,21 +389,18 @@ struct rp_pages_watch {
 	bool (*go_on)(void *go_on_arg, uint64_t n_pages);
 	void *go_on_arg;
 };
-/* Reads every page of the transaction's snapshot without LMDB; counts and tells what is wrong. Not
- * before this has found nothing may LMDB be expected to survive a walk through all of it.
- * RP_ERR_STALE: others have committed twice since the transaction began, so begin another one; or
- * go_on said no. */
+/* Reads the pages of the transaction's snapshot without LMDB, from at->table, at->key on until
+ * go_on says no (it is heard once this has got ahead) or all is done; counts and tells what is
+ * wrong. Not before this has found nothing may LMDB be expected to survive a walk through all of
+ * it. RP_ERR_STALE: others have committed twice since the transaction began, so begin another one.
+ *
+ * In several goes, each in a transaction of its own, a page that was there all the time is read in
+ * one of them, and compared with its neighbours and the free list of that snapshot; a page that
+ * came meanwhile may be left out. What needs all pages of one snapshot, the numbers of pages and
+ * rows and whether two tables share a page, is seen where one go holds them. */
 enum rp_err rp_pages_check(struct rp_txn *t, const struct rp_pages_watch *watch,
-			   uint64_t *n_problems, struct rp_error *err);
-/* The same in slices, each in a transaction of its own, from at->table, at->key on until go_on
- * says no (it is heard once the slice has got ahead) or all is done. A page that was there all the
- * time is read in one of them, and compared with its neighbours and the free list of that
- * snapshot; a page that came meanwhile may be left out. What needs all pages of one snapshot, the
- * numbers of pages and rows and whether two tables share a page, is seen where a slice holds
- * them. */
-enum rp_err rp_pages_check_slice(struct rp_txn *t, const struct rp_pages_watch *watch,
-				 struct rp_verify_cursor *at, bool *all_done, uint64_t *n_problems,
-				 struct rp_error *err);
+			   struct rp_verify_cursor *at, bool *all_done, uint64_t *n_problems,
+			   struct rp_error *err);
 /* The free list and the list of tables, of which LMDB reads any page when it commits.
  * RP_ERR_FORMAT: they are damaged. */
 enum rp_err rp_pages_check_lists(struct rp_outbox *ob, struct rp_error *err);
