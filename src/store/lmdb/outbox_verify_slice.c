@@ -1,3 +1,6 @@
+/* outbox_verify_slice.c - checks an outbox in short slices, each in a snapshot of its own.
+ * Nothing seen in two slices is compared, so changes meanwhile cause no false alarm. */
+
 #include "store/lmdb/verify_int.h"
 
 #include <inttypes.h>
