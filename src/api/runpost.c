@@ -1,3 +1,6 @@
+/* runpost.c - implements the library on the store and the batch. It adds no rule of its own: it
+ * copies, shows without secrets, and maps errors. */
+
 #include "runpost.h"
 
 #include <errno.h>

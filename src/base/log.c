@@ -1,3 +1,6 @@
+/* log.c - formats log lines and writes them without ever waiting for a reader. The difficult
+ * part is the writing: stderr may be a pipe, a socket or a terminal that others share. */
+
 #include "base/log.h"
 
 #include <fcntl.h>

@@ -1,3 +1,6 @@
+/* sys.c - reads the real clocks and the kernel's randomness. It is the only file that calls
+ * them, so that tests can replace both. */
+
 #include "base/sys.h"
 
 #include <errno.h>

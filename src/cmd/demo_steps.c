@@ -1,3 +1,6 @@
+/* demo_steps.c - plays the demo step by step and checks each. It is the script; the other demo
+ * files are its tools. */
+
 #include "cmd/demo.h"
 
 #include <stdio.h>

@@ -1,3 +1,6 @@
+/* sender.c - creates a sender, runs its loop and ends it. The parts of a step are in the sender_
+ * files beside it, which share sender_int.h. */
+
 #include "deliver/sender_int.h"
 
 #include <errno.h>

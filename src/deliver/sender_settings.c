@@ -1,3 +1,6 @@
+/* sender_settings.c - puts new settings in force and frees old ones. A request keeps the
+ * settings it was made from, so several generations live side by side. */
+
 #include "deliver/sender_int.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/* ingest.c - runs the loop: read, parse, commit, answer. The order of these four is the promise,
+ * so it stands in one file, and the parts in others. */
+
 #include "ingest/ingest.h"
 
 #include <errno.h>

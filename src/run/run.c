@@ -1,3 +1,6 @@
+/* run.c - parses an input line, as a Run or as an envelope. Headers have rules of their own and
+ * are in run_header.c. */
+
 #include "run/run.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/* run_header.c - checks the headers that an envelope asks for. A header that would change the
+ * meaning of the request is refused here, before it is stored. */
+
 #include "run/run_header.h"
 
 #include <errno.h>

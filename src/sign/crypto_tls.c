@@ -1,3 +1,6 @@
+/* crypto_tls.c - parses certificates and keys from PEM text. It does so once, with the
+ * configuration, and apart from the handshakes that use the result. */
+
 #include "sign/crypto_tls.h"
 
 #include <limits.h>

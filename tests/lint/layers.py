@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Keeps the layers: who may include whom, which library has which door, which calls are banned.
+"""Keeps the layers: who may include whom, which library has which door, which calls are banned,
+and that each file begins by saying what it does.
 
 A file may include headers of its own layer and of lower ones, never of a higher one. The tables below are the rule; the
 picture of it is in docs/architecture.md. Exit 1 and a line for each breach."""
@@ -97,6 +98,19 @@ def check_calls(path, text, complain):
                 complain(path, number, f"{match.group(1)}() is banned here")
 
 
+def check_first_comment(path, text, complain):
+    """A file says first what it does, in a sentence; where it names itself it names itself rightly."""
+    match = re.match(r"/\*(.*?)\*/", text, re.S)
+    words = re.sub(r"\s*\n \*", " ", match.group(1)).strip() if match else ""
+    name, dash, sentence = words.partition(" - ")
+    if not dash:
+        name, sentence = "", words
+    if len(sentence.split()) < 4 or not re.search(r"[.;:]( |$)", sentence):
+        complain(path, 1, "a file begins with a comment that says what it does")
+    if re.fullmatch(r"[\w.]+\.[ch]", name) and name != pathlib.PurePath(path).name:
+        complain(path, 1, f"the first comment is about {name}")
+
+
 def check_function_lengths(path, text, complain, limit=80):
     start = None
     for number, line in enumerate(text.splitlines(), 1):
@@ -119,6 +133,7 @@ def main():
     for file in files:
         path = file.relative_to(root).as_posix()
         text = file.read_text()
+        check_first_comment(path, text, complain)
         check_includes(root, path, text, complain)
         check_calls(path, text, complain)
         check_function_lengths(path, text, complain)

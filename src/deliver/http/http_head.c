@@ -1,3 +1,6 @@
+/* http_head.c - takes notes of an answer's head line by line: status, lengths, Retry-After,
+ * wishes. libcurl does not tell all of these. */
+
 #include "deliver/http/http_int.h"
 
 #include <ctype.h>

@@ -1,3 +1,6 @@
+/* http_outcome.c - decides what an ended transfer means. It reads libcurl's codes, the notes and
+ * the TLS verdict, and changes nothing. */
+
 #include "deliver/http/http_int.h"
 
 #include <ctype.h>

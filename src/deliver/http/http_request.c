@@ -1,3 +1,6 @@
+/* http_request.c - makes and configures one transfer, with its callbacks. All options that are
+ * set on a libcurl handle are set here. */
+
 #include "deliver/http/http_int.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,6 @@
+/* db.c - begins and ends transactions, and reads and writes rows. Every row that is written
+ * passes the page guard here (tree/trust.c). Opening the file is in db_open.c. */
+
 #include "store/lmdb/tree/page.h"
 #include "store/lmdb/store_int.h"
 

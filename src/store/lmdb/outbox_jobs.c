@@ -1,3 +1,6 @@
+/* outbox_jobs.c - makes plans, starts and orders jobs, and gives each a turn. job.c works on the
+ * entries; here the bounds are kept on how many there may be. */
+
 #include "store/lmdb/store_int.h"
 
 #include <inttypes.h>

@@ -1,3 +1,6 @@
+/* outbox_recent.c - keeps the ring of attempts that were settled last, over all entries. It is
+ * apart from the attempt log because that one is sorted by entry. */
+
 #include "store/lmdb/store_int.h"
 
 #include "base/assert.h"

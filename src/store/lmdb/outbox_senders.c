@@ -1,3 +1,6 @@
+/* outbox_senders.c - lets senders join and leave, and returns the claims of those who are gone.
+ * The roster says who is alive; here is what follows from it. */
+
 #include "store/lmdb/store_int.h"
 
 #include <inttypes.h>

@@ -1,3 +1,6 @@
+/* outbox_turn.c - takes a sender's turn: settles what has ended, claims what may start, in one
+ * commit. It is the hottest transaction of delivery. */
+
 #include "store/lmdb/store_int.h"
 
 #include <inttypes.h>

@@ -1,3 +1,6 @@
+/* outbox_verify.c - checks the whole outbox in one snapshot. It sees what only one snapshot can
+ * show; outbox_verify_slice.c checks the rest without holding up others. */
+
 #include "store/lmdb/verify_int.h"
 
 #include <inttypes.h>

@@ -1,3 +1,6 @@
+/* tally.c - counts what a transaction does and writes the counters with its commit. It is apart
+ * from the ledger because losing these numbers is harmless. */
+
 #include "store/lmdb/store_int.h"
 
 #include <stdio.h>

@@ -1,3 +1,6 @@
+/* explain.c - explains where an entry is and what comes next. A pure function; what holds an
+ * entry up is in explain_blocks.c. */
+
 #include "ctl/report/explain_work.h"
 
 #include <inttypes.h>

@@ -1,3 +1,6 @@
+/* top_draw.c - draws the screen of `top` into a buffer. It takes no key and asks no clock, so a
+ * test compares whole screens. */
+
 #include "ctl/screen/top_draw.h"
 
 #include <inttypes.h>

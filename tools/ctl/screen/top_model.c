@@ -1,3 +1,6 @@
+/* top_model.c - works out what `top` shows from two looks at the outbox. It knows nothing of
+ * screens or keys. */
+
 #include "ctl/screen/top_model.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/* route.c - chooses the cheapest way through the outbox for a selector, and pages along it. The
+ * selector has the last word on every entry. */
+
 #include "ctl/select/route.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/* verb_completion.c - the verb `completion`: prints scripts for bash, zsh and fish. All three
+ * are made from the tables of verbs and options. */
+
 #include <stdio.h>
 
 #include "model/outcome.h"

@@ -1,3 +1,6 @@
+/* verb_dead.c - the verb `dead`: groups dead letters by what killed them and says what to do. It
+ * counts by index rows where those suffice. */
+
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,3 +1,6 @@
+/* verb_explain.c - the verb `explain`: fetches what report/explain.c needs and prints what it
+ * says. No reasoning happens here. */
+
 #include <inttypes.h>
 #include <stdio.h>
 

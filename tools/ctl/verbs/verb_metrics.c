@@ -1,3 +1,6 @@
+/* verb_metrics.c - the verb `metrics`: prints counters for Prometheus. It reads what the store
+ * counted and never walks the entries. */
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,3 +1,6 @@
+/* verb_shape.c - the verb `shape`: counts entries by endpoint and age. It reads index rows where
+ * those suffice. */
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

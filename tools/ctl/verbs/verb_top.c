@@ -1,3 +1,6 @@
+/* verb_top.c - the verb `top`: the loop between keys, model and screen. What is shown and how it
+ * is drawn are in screen/. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -1,3 +1,6 @@
+/* leaves.c - walks rows in order by read(2) instead of through the map. It is for those who look
+ * at many rows: page faults would cost five times as much. */
+
 #include "store/lmdb/store_int.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/* pages.c - checks all pages of the file: meta pages, free list, list of tables, and each tree.
+ * It steers; pages_walk.c goes through one tree. */
+
 #include "store/lmdb/tree/pages_int.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/* pages_walk.c - goes through the pages of one tree and checks each. It is apart from pages.c
+ * because a slice enters a tree in its middle. */
+
 #include "store/lmdb/tree/pages_int.h"
 
 #include <inttypes.h>

@@ -1,3 +1,6 @@
+/* trust.c - looks at the pages that LMDB is about to change, before it does. LMDB believes what
+ * stands on a page, and a damaged one would make it write over memory. */
+
 #include "store/lmdb/tree/trust_int.h"
 
 #include <inttypes.h>

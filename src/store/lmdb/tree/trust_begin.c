@@ -1,3 +1,6 @@
+/* trust_begin.c - prepares the page guard for a transaction: where the map is, how long, what
+ * lists say. It runs once a transaction; trust.c runs for each row. */
+
 #include "store/lmdb/tree/trust_int.h"
 
 #include <errno.h>
