@@ -51,8 +51,7 @@ void rp_close(struct rp_handle *handle)
 	free(handle);
 }
 
-/* --- append -------------------------------------------------------------------------------
- */
+/* --- append ------------------------------------------------------------------------- */
 
 static bool add_run(struct rp_batch *batch, const struct rp_run *run)
 {
@@ -127,8 +126,7 @@ enum rp_err rp_append(struct rp_handle *handle, const struct rp_run *run,
 	return rp_append_batch(handle, run, 1, receipt, err);
 }
 
-/* --- looking ------------------------------------------------------------------------------
- */
+/* --- looking ------------------------------------------------------------------------ */
 
 /* The text an entry's view needs, NUL-terminated. */
 struct copy {
@@ -290,8 +288,7 @@ enum rp_err rp_walk(struct rp_handle *handle, enum rp_state state, uint64_t from
 	return rc;
 }
 
-/* --- changing -----------------------------------------------------------------------------
- */
+/* --- changing ----------------------------------------------------------------------- */
 
 static enum rp_err change_entry(struct rp_handle *handle, const char *id, enum rp_change verb,
 				bool *was_in_flight, struct rp_error *err)

@@ -1,3 +1,5 @@
+/* clocks.c - reads the clocks of the system. Only the log and base/sys.c ask here. */
+
 #include "base/clocks.h"
 
 int64_t rp_clocks_us(clockid_t id)

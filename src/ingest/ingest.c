@@ -125,8 +125,7 @@ static enum rp_err await_reader(struct loop *l, size_t may_be_left)
 	return rc;
 }
 
-/* --- lines in -----------------------------------------------------------------------------
- */
+/* --- lines in ----------------------------------------------------------------------- */
 
 static bool has_room(const struct slot *s)
 {
@@ -209,8 +208,7 @@ static enum rp_err gather(struct loop *l)
 	}
 }
 
-/* --- commits and receipts -----------------------------------------------------------------
- */
+/* --- commits and receipts ----------------------------------------------------------- */
 
 /* Stores *n runs of the batch from `from` on, or fewer when they do not all fit: a burst must not
  * stand before a quota that is smaller than it, nor leave room unused that smaller commits would

@@ -1,3 +1,5 @@
+/* run_reject.c - writes why a line is not taken. All parts of the parser end here. */
+
 #include "run/run_reject.h"
 
 #include <stdarg.h>

@@ -1,3 +1,5 @@
+/* http_detail.c - the sentence that an outcome has beside its cause, without the URL's secrets. */
+
 #include "deliver/http/http_int.h"
 
 #include <stdio.h>

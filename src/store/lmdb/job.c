@@ -11,8 +11,7 @@
 /* Endpoints of one job looked at in a transaction. */
 #define LANES_MAX 64
 
-/* --- records ------------------------------------------------------------------------------
- */
+/* --- records ------------------------------------------------------------------------ */
 
 enum rp_err rp_job_get(struct rp_txn *t, uint64_t number, struct rp_job_buf *copy, struct rp_job *j,
 		       struct rp_error *err)
@@ -66,8 +65,7 @@ static enum rp_err remove_planned(struct rp_txn *t, uint64_t number, const struc
 	return rp_row_del(t, RP_T_JOB_ENTRY, rp_key3(number, row->endpoint, row->seq), err);
 }
 
-/* --- one entry ----------------------------------------------------------------------------
- */
+/* --- one entry ---------------------------------------------------------------------- */
 
 static void count(struct rp_job *j, enum rp_changed result)
 {
@@ -134,8 +132,7 @@ static enum rp_err work_on(struct rp_txn *t, uint64_t number, struct rp_job *j,
 	return e;
 }
 
-/* --- an endpoint's share ------------------------------------------------------------------
- */
+/* --- an endpoint's share ------------------------------------------------------------ */
 
 /* How many more entries of the endpoint may be due: whoever comes next, live or replayed, waits
  * behind these and no more. */

@@ -18,8 +18,7 @@
 #define AGAIN_MS 20
 #define BLOCKED_MS 200
 
-/* --- plans --------------------------------------------------------------------------------
- */
+/* --- plans -------------------------------------------------------------------------- */
 
 static bool has_rows(struct rp_txn *t, uint64_t number)
 {
@@ -166,8 +165,7 @@ enum rp_err rp_outbox_plan_add(struct rp_outbox *ob, int64_t now_at_ms, uint64_t
 	return e;
 }
 
-/* --- what operators say -------------------------------------------------------------------
- */
+/* --- what operators say ------------------------------------------------------------- */
 
 static enum rp_err refuse(uint64_t number, const struct rp_job *j, struct rp_error *err)
 {
@@ -251,8 +249,7 @@ enum rp_err rp_outbox_job_order(struct rp_outbox *ob, int64_t now_at_ms, uint64_
 	return e;
 }
 
-/* --- carrying -----------------------------------------------------------------------------
- */
+/* --- carrying ----------------------------------------------------------------------- */
 
 static bool is_to_carry(const struct rp_job_step *s, uint64_t number, const struct rp_job *j)
 {
@@ -383,8 +380,7 @@ enum rp_err rp_outbox_jobs_step(struct rp_outbox *ob, int64_t now_at_ms, struct 
 	return e;
 }
 
-/* --- looking ------------------------------------------------------------------------------
- */
+/* --- looking ------------------------------------------------------------------------ */
 
 enum rp_err rp_outbox_jobs(struct rp_outbox *ob,
 			   bool (*see)(void *arg, uint64_t number, const struct rp_job *j),

@@ -98,8 +98,7 @@ enum rp_err rp_recent_flush(struct rp_txn *t, struct rp_error *err)
 	return t->ob->n_recent > 0 ? put_row(t, err) : RP_OK;
 }
 
-/* --- reading ------------------------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------------------ */
 
 /* The attempts of one row, from number `from` on. */
 static void see_row(struct rp_recent_page *page, uint64_t number, const MDB_val *v)

@@ -15,8 +15,7 @@ static MDB_val tally_key(void)
 	return (MDB_val){5, (void *)(uintptr_t) "tally"};
 }
 
-/* --- in a write transaction ---------------------------------------------------------------
- */
+/* --- in a write transaction --------------------------------------------------------- */
 
 /* Counters that cannot be read begin anew, as after a restart: whoever plots them knows how to
  * take that. */
@@ -144,8 +143,7 @@ void rp_tally_tell(struct rp_outbox *ob)
 	(void)rp_txn_commit(&t, NULL);
 }
 
-/* --- looking ------------------------------------------------------------------------------
- */
+/* --- looking ------------------------------------------------------------------------ */
 
 enum rp_err rp_outbox_tally(struct rp_outbox *ob, struct rp_tally *out, struct rp_error *err)
 {

@@ -1,3 +1,6 @@
+/* verify_totals.c - the totals of a check: sums over all rows, held against the counters and the
+ * numbers of rows that the outbox keeps. */
+
 #include "store/lmdb/verify_int.h"
 
 #include <inttypes.h>

@@ -45,8 +45,7 @@ struct shape {
 	size_t n_doubtful;
 };
 
-/* --- counting -----------------------------------------------------------------------------
- */
+/* --- counting ----------------------------------------------------------------------- */
 
 static struct line *line_of(struct shape *s, uint64_t endpoint)
 {
@@ -189,8 +188,7 @@ static int gather(struct shape *s, uint64_t *n_missing)
 	return code;
 }
 
-/* --- showing ------------------------------------------------------------------------------
- */
+/* --- showing ------------------------------------------------------------------------ */
 
 static int most_first(const void *a, const void *b)
 {

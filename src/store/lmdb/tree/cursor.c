@@ -1,3 +1,6 @@
+/* cursor.c - goes from a tree's root to a leaf, and on from leaf to leaf, and looks at each page
+ * before it is used. */
+
 #include "store/lmdb/tree/cursor.h"
 
 #include <errno.h>
