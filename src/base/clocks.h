@@ -1,5 +1,6 @@
-/* clocks.h - the system's clocks as they are. Everybody else asks a struct rp_sys (base/sys.h), whose
- * clocks a test can set; the log cannot, since sys.h needs the log for its last words. */
+/* clocks.h - the system's clocks as they are, for sys.c and for the log. Everybody else asks a
+ * struct rp_sys (base/sys.h), whose clocks a test can set; the log cannot, since sys.c needs the
+ * log for its last words. */
 #ifndef RP_BASE_CLOCKS_H
 #define RP_BASE_CLOCKS_H
 

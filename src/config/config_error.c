@@ -1,4 +1,4 @@
-#include "config/config_int.h"
+#include "config/config_error.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "config/config_int.h"
+#include "config/config_table.h"
 
 #include "base/assert.h"
 

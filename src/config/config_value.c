@@ -1,10 +1,11 @@
-#include "config/config_int.h"
+#include "config/config_value.h"
 
 #include <stdio.h>
 #include <strings.h>
 
 #include "base/assert.h"
 #include "base/units.h"
+#include "config/config_error.h"
 #include "sign/crypto.h"
 #include "run/run.h"
 

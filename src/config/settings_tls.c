@@ -1,9 +1,11 @@
+#include "config/settings_tls.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/assert.h"
-#include "config/settings_int.h"
+#include "config/settings_file.h"
 
 /* What was read of one ca_file, or of one pair of client_cert and client_key. Endpoints mostly
  * inherit theirs, so that there are few. */
