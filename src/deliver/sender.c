@@ -1,4 +1,4 @@
-#include "deliver/sender_int.h"
+#include "deliver/sender.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,6 +10,12 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "deliver/sender_attempt.h"
+#include "deliver/sender_house.h"
+#include "deliver/sender_list.h"
+#include "deliver/sender_settings.h"
+#include "deliver/sender_state.h"
+#include "deliver/sender_turn.h"
 
 /* with --drain, how often an idle sender asks whether the others are done too */
 #define DRAIN_LOOK_MS 100

@@ -1,4 +1,4 @@
-#include "deliver/sender_int.h"
+#include "deliver/sender_list.h"
 
 void rp_sender_list_init(struct rp_sender_list *l)
 {

@@ -1,4 +1,4 @@
-#include "deliver/sender_int.h"
+#include "deliver/sender_log.h"
 
 #include <inttypes.h>
 #include <stdio.h>

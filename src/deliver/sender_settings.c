@@ -1,4 +1,4 @@
-#include "deliver/sender_int.h"
+#include "deliver/sender_settings.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,8 @@
-#include "deliver/sender_int.h"
+#include "deliver/sender_turn.h"
+
+#include "deliver/sender_attempt.h"
+#include "deliver/sender_list.h"
+#include "deliver/sender_log.h"
 
 #define SURPLUS_MS 1000 /* claims that have not begun for so long are too many */
 

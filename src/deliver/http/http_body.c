@@ -1,7 +1,8 @@
+#include "deliver/http/http_body.h"
+
 #include <stdio.h>
 
 #include "base/assert.h"
-#include "deliver/http/http_int.h"
 
 static size_t on_read(char *out, size_t size, size_t n, void *arg)
 {

@@ -1,4 +1,4 @@
-#include "deliver/http/http_int.h"
+#include "deliver/http/http_detail.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "deliver/http/http_int.h"
+#include "deliver/http/http_head.h"
 
 #include <ctype.h>
 #include <strings.h>

@@ -1,3 +1,5 @@
+#include "deliver/http/http_kept.h"
+
 #include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -10,7 +12,6 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "sign/crypto_tls.h"
-#include "deliver/http/http_int.h"
 
 #define SPILLS_MAX 64
 /* a receiver may be mended; an hour costs a few requests twice */

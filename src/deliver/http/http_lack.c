@@ -1,3 +1,5 @@
+#include "deliver/http/http_lack.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -7,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/thread.h"
-#include "deliver/http/http_int.h"
+#include "deliver/http/http_detail.h"
 
 #define LOOKUP_DESCRIPTORS 3 /* libcurl's pair of sockets and the resolver's one */
 

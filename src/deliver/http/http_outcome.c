@@ -1,4 +1,4 @@
-#include "deliver/http/http_int.h"
+#include "deliver/http/http_outcome.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -8,6 +8,9 @@
 #include "base/assert.h"
 #include "base/sys.h"
 #include "net/url.h"
+#include "deliver/http/http_detail.h"
+#include "deliver/http/http_head.h"
+#include "deliver/http/http_lack.h"
 
 static void blocked_detail(struct rp_transfer *t)
 {
