@@ -5,28 +5,8 @@
 
 #include <stdlib.h>
 
-#include "config/config_int.h"
-
-/* An owned string; the config holds a chain of them. */
-struct string {
-	struct string *next;
-	char text[];
-};
-
-const char *rp_config_keep(struct rp_config_parser *p, struct rp_span text)
-{
-	struct string *s = malloc(sizeof *s + text.len + 1);
-
-	if (s == NULL) {
-		rp_config_fail_memory(p);
-		return NULL;
-	}
-	memcpy(s->text, text.ptr, text.len);
-	s->text[text.len] = '\0';
-	s->next = p->config->owned;
-	p->config->owned = s;
-	return s->text;
-}
+#include "config/config_file.h"
+#include "config/config_value.h"
 
 static void policy_settle(struct rp_policy *policy)
 {
@@ -49,12 +29,7 @@ void rp_config_init(struct rp_config *config)
 
 void rp_config_release(struct rp_config *config)
 {
-	struct string *s = config->owned, *next;
-
-	for (; s != NULL; s = next) {
-		next = s->next;
-		free(s);
-	}
+	rp_config_drop_kept(config);
 	free(config->endpoints);
 	memset(config, 0, sizeof *config);
 }

@@ -1,7 +1,7 @@
 /* config_error.c - words what is wrong with a configuration. It is apart because it must never
  * repeat a value that could be a secret. */
 
-#include "config/config_int.h"
+#include "config/config_error.h"
 
 #include <stdarg.h>
 #include <stdio.h>

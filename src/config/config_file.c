@@ -1,38 +1,19 @@
 /* config_file.c - reads the lines and sections of a file through inih. It finds the setting;
  * config_value.c takes the value. */
 
-#include "config/config_int.h"
+#include "config/config_file.h"
 
 #include <ini.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/units.h"
+#include "config/config_error.h"
+#include "config/config_value.h"
 
 #define LEASE_MARGIN_MS 2000 /* to write down an answer that came at the last moment */
 #define MAP_MARGIN_BYTES ((uint64_t)256 << 20) /* free pages and indexes beside the quota */
 #define SECTIONS_TEXT "[outbox], [ingest], [sender], [defaults], [endpoint \"NAME\"]"
-
-struct rp_span rp_config_trim(struct rp_span s)
-{
-	while (s.len > 0 && strchr(" \t\r\f\v", s.ptr[0]) != NULL && s.ptr[0] != '\0') {
-		s.ptr++;
-		s.len--;
-	}
-	while (s.len > 0 && strchr(" \t\r\f\v", s.ptr[s.len - 1]) != NULL &&
-	       s.ptr[s.len - 1] != '\0')
-		s.len--;
-	return s;
-}
-
-unsigned rp_config_line_of(const struct rp_config_parser *p, enum rp_section section,
-			   const char *name)
-{
-	const struct rp_setting *s = rp_setting_find(section, name);
-
-	assert(s != NULL);
-	return p->set_on[rp_setting_index(s)];
-}
 
 /* ---- keys ---- */
 

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "config/config_int.h"
+#include "config/config_table.h"
 
 static bool add_duration(int64_t ms, struct rp_buf *out)
 {

@@ -1,7 +1,7 @@
 /* config_table.c - lists every setting, with its section, unit, bounds, default and help.
  * Parser, help and documents all follow this one table. */
 
-#include "config/config_int.h"
+#include "config/config_table.h"
 
 #include "base/assert.h"
 

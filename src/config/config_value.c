@@ -1,13 +1,14 @@
 /* config_value.c - parses one value and stores it where the table says. Each type of setting has
  * one function here. */
 
-#include "config/config_int.h"
+#include "config/config_value.h"
 
 #include <stdio.h>
 #include <strings.h>
 
 #include "base/assert.h"
 #include "base/units.h"
+#include "config/config_error.h"
 #include "sign/crypto.h"
 #include "run/run.h"
 

@@ -1,12 +1,13 @@
 /* settings_tls.c - reads the certificates that a configuration names, each file once. It is
  * apart from secrets because endpoints share the parsed result. */
+#include "config/settings_tls.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/assert.h"
-#include "config/settings_int.h"
+#include "config/settings_file.h"
 
 /* What was read of one ca_file, or of one pair of client_cert and client_key. Endpoints mostly
  * inherit theirs, so that there are few. */

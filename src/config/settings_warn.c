@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "text/shell.h"
-#include "config/settings_int.h"
+#include "config/settings_file.h"
 
 static bool has_headers(const struct rp_config *config)
 {

@@ -1,7 +1,7 @@
 /* sender.c - creates a sender, runs its loop and ends it. The parts of a step are in the sender_
  * files beside it, which share sender_int.h. */
 
-#include "deliver/sender_int.h"
+#include "deliver/sender.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,6 +13,12 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "deliver/sender_attempt.h"
+#include "deliver/sender_house.h"
+#include "deliver/sender_list.h"
+#include "deliver/sender_settings.h"
+#include "deliver/sender_state.h"
+#include "deliver/sender_turn.h"
 
 /* with --drain, how often an idle sender asks whether the others are done too */
 #define DRAIN_LOOK_MS 100

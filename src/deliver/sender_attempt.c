@@ -1,7 +1,7 @@
 /* sender_attempt.c - turns claims into requests and answers into results. No commit happens
  * here: turns are in sender_turn.c. */
 
-#include "deliver/sender_int.h"
+#include "deliver/sender_attempt.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -11,6 +11,9 @@
 #include "base/log.h"
 #include "model/retry.h"
 #include "model/start.h"
+#include "deliver/sender_list.h"
+#include "deliver/sender_log.h"
+#include "deliver/sender_settings.h"
 
 #define LEASE_MARGIN_MS 1000 /* a claim is not begun when its lease may be taken within this time */
 /* payloads up to this size stay in memory until they are answered */

@@ -1,7 +1,7 @@
 /* sender_log.c - writes the sender's log lines. It is apart so that their words and keys are in
  * one place. */
 
-#include "deliver/sender_int.h"
+#include "deliver/sender_log.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* sender_settings.c - puts new settings in force and frees old ones. A request keeps the
  * settings it was made from, so several generations live side by side. */
 
-#include "deliver/sender_int.h"
+#include "deliver/sender_settings.h"
 
 #include <stdlib.h>
 

@@ -7,7 +7,7 @@
 #include "base/units.h"
 #include "model/control.h"
 #include "model/retry.h"
-#include "deliver/http/http_int.h"
+#include "deliver/http/http_head.h"
 
 #define DAY_MS INT64_C(86400000)
 #define NOW_MS INT64_C(1795439210000)

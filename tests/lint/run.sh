@@ -1,5 +1,6 @@
 #!/bin/sh
-# make lint: layers, circles, exported names, static data, headers that stand alone, both compilers without a warning, man pages, layout.
+# make lint: layers, widths, circles, exported names, static data, headers that stand alone, both
+# compilers without a warning, man pages, layout.
 # usage: tests/lint/run.sh BUILD_DIR
 set -eu
 build=$1
@@ -8,6 +9,7 @@ fail() { echo "lint: $*"; bad=1; }
 flags="-std=c11 -D_GNU_SOURCE -DRP_VERSION=\"0\" -Iinclude -Isrc -Itools -Wall -Wextra -Werror"
 
 python3 tests/lint/layers.py || bad=1
+python3 tests/lint/width.py || bad=1
 
 for header in include/*.h $(find src tools -name '*.h'); do
 	# shellcheck disable=SC2086

@@ -16,7 +16,12 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "sign/crypto.h"
-#include "deliver/http/http_int.h"
+#include "deliver/http/http_detail.h"
+#include "deliver/http/http_kept.h"
+#include "deliver/http/http_lack.h"
+#include "deliver/http/http_outcome.h"
+#include "deliver/http/http_request.h"
+#include "deliver/http/http_transfer.h"
 
 #define EVENTS_MAX 128  /* sockets served in one run; the rest stay readable for the next */
 #define OVERDUE_MS 1000 /* after its timeout libcurl must have ended a request */

@@ -1,10 +1,10 @@
 /* http_body.c - hands libcurl the body of a request, whole or piece by piece. It is apart
  * because long bodies come from the outbox while they are sent. */
+#include "deliver/http/http_body.h"
 
 #include <stdio.h>
 
 #include "base/assert.h"
-#include "deliver/http/http_int.h"
 
 static size_t on_read(char *out, size_t size, size_t n, void *arg)
 {

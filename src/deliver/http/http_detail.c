@@ -1,6 +1,6 @@
 /* http_detail.c - the sentence that an outcome has beside its cause, without the URL's secrets. */
 
-#include "deliver/http/http_int.h"
+#include "deliver/http/http_detail.h"
 
 #include <stdio.h>
 #include <string.h>

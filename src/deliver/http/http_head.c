@@ -1,7 +1,7 @@
 /* http_head.c - takes notes of an answer's head line by line: status, lengths, Retry-After,
  * wishes. libcurl does not tell all of these. */
 
-#include "deliver/http/http_int.h"
+#include "deliver/http/http_head.h"
 
 #include <ctype.h>
 #include <strings.h>

@@ -1,5 +1,6 @@
 /* http_kept.c - judges whether a kept connection may be used again. It remembers receivers whose
  * connections carried bytes that belonged to no answer. */
+#include "deliver/http/http_kept.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -13,7 +14,6 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "sign/crypto_tls.h"
-#include "deliver/http/http_int.h"
 
 #define SPILLS_MAX 64
 /* a receiver may be mended; an hour costs a few requests twice */

@@ -1,5 +1,6 @@
 /* http_lack.c - tells a lack of our own (descriptors, threads, ports) from a failure of the
  * receiver. libcurl reports both alike, so this file tries. */
+#include "deliver/http/http_lack.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/thread.h"
-#include "deliver/http/http_int.h"
+#include "deliver/http/http_detail.h"
 
 #define LOOKUP_DESCRIPTORS 3 /* libcurl's pair of sockets and the resolver's one */
 

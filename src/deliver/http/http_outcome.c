@@ -1,7 +1,7 @@
 /* http_outcome.c - decides what an ended transfer means. It reads libcurl's codes, the notes and
  * the TLS verdict, and changes nothing. */
 
-#include "deliver/http/http_int.h"
+#include "deliver/http/http_outcome.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -11,6 +11,9 @@
 #include "base/assert.h"
 #include "base/sys.h"
 #include "net/url.h"
+#include "deliver/http/http_detail.h"
+#include "deliver/http/http_head.h"
+#include "deliver/http/http_lack.h"
 
 static void blocked_detail(struct rp_transfer *t)
 {

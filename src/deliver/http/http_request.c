@@ -1,7 +1,7 @@
 /* http_request.c - makes and configures one transfer, with its callbacks. All options that are
  * set on a libcurl handle are set here. */
 
-#include "deliver/http/http_int.h"
+#include "deliver/http/http_request.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,6 +17,11 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "deliver/http/http_body.h"
+#include "deliver/http/http_head.h"
+#include "deliver/http/http_kept.h"
+#include "deliver/http/http_outcome.h"
+#include "deliver/http/http_unread.h"
 
 #define URL_FLAGS                                                                                  \
 	(CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME | CURLU_DISALLOW_USER | CURLU_PATH_AS_IS)

@@ -1,12 +1,14 @@
 /* http_unread.c - reads an answer that libcurl left unread in the socket. A receiver may answer
  * before it has read all, and then close. */
+#include "deliver/http/http_unread.h"
 
 #include <ctype.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "sign/crypto_tls.h"
-#include "deliver/http/http_int.h"
+#include "deliver/http/http_head.h"
+#include "deliver/http/http_kept.h"
 
 #define UNREAD_MAX ((size_t)128 << 10) /* heads at their bound, and what is kept of a body */
 #define CHUNK_DIGITS_MAX 8

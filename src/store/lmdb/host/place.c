@@ -10,8 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "text/shell.h"
-
 static const char *const file_names[RP_FILE_COUNT] = {
     [RP_FILE_DATA] = "data.mdb",
     [RP_FILE_LOCK] = "lock.mdb",
@@ -93,16 +91,6 @@ enum rp_err rp_place_keep_opened(struct rp_outbox *ob, enum rp_file file, int fd
 				   file_names[file]);
 	rp_place_keep(ob, file, id_of(&st));
 	return RP_OK;
-}
-
-const char *rp_place_word(const struct rp_outbox *ob, const char *name, struct rp_buf *out)
-{
-	struct rp_buf path = {0};
-	bool ok = rp_buf_printf(&path, "%s%s%s", ob->dir, *name != '\0' ? "/" : "", name) &&
-		  rp_shell_quote(path.data, out);
-
-	rp_buf_release(&path);
-	return ok ? out->data : "it"; /* no memory */
 }
 
 /* "": of the directory itself */

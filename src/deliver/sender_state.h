@@ -1,12 +1,6 @@
-/* sender_int.h - what the files of the sender share. Nobody else includes it.
- *
- * sender.c: the step, the loop, the sender's beginning and end. sender_settings.c: which settings
- * are in force, and which are still needed. sender_attempt.c: a claim becomes a request, its
- * answer a result. sender_turn.c: results and claims go to the store and back. sender_house.c:
- * what else the outbox asks of a sender. sender_log.c: what it says of results. sender_list.c:
- * lists of claims. */
-#ifndef RP_DELIVER_SENDER_INT_H
-#define RP_DELIVER_SENDER_INT_H
+/* sender_state.h - private to src/deliver: what a sender consists of. */
+#ifndef RP_DELIVER_SENDER_STATE_H
+#define RP_DELIVER_SENDER_STATE_H
 
 #include "deliver/attempt.h"
 #include "deliver/pace.h"
@@ -122,52 +116,5 @@ static inline size_t rp_sender_ahead(const struct rp_sender *s)
 {
 	return (s->room.now + 1) / 2;
 }
-
-/* sender_list.c. Pop: NULL when it is empty. */
-void rp_sender_list_init(struct rp_sender_list *l);
-void rp_sender_list_push(struct rp_sender_list *l, struct rp_sender_job *j);
-void rp_sender_list_push_first(struct rp_sender_list *l, struct rp_sender_job *j);
-struct rp_sender_job *rp_sender_list_pop(struct rp_sender_list *l);
-
-/* sender_settings.c. Put in force: takes over `owned`, also on failure. Discard unused: those that
- * no request needs any more; release: all, at the end. */
-enum rp_err rp_sender_put_in_force(struct rp_sender *s, const struct rp_settings *settings,
-				   struct rp_settings *owned, struct rp_error *err);
-void rp_sender_discard_unused(struct rp_sender *s);
-void rp_sender_release_settings(struct rp_sender *s);
-
-/* sender_attempt.c. Start ready: begins what is claimed, as far as there are places and credit.
- * Return ready: what was not begun goes back with the next turn. Drop after stall: the same, when
- * others may have taken it meanwhile. */
-int64_t rp_sender_next_start_ms(const struct rp_sender *s); /* -1: not before something happens */
-enum rp_err rp_sender_start_ready(struct rp_sender *s, struct rp_error *err);
-/* the transport's `done` */
-void rp_sender_on_done(void *arg, void *owner, const struct rp_outcome *outcome);
-void rp_sender_return_ready(struct rp_sender *s);
-void rp_sender_return_late(struct rp_sender *s); /* those whose tokens are forfeited */
-bool rp_sender_is_stalled(const struct rp_sender *s, int64_t since_boot_ms);
-void rp_sender_drop_after_stall(struct rp_sender *s);
-
-/* sender_turn.c. Take: begins one, or takes it at once when nothing could go on meanwhile. End:
- * the one under way, if there is one and it is over, or `wait`. Settle rest: the last turns of a
- * sender that stops. Next: milliseconds, as pace.h. */
-enum rp_err rp_sender_take_turn(struct rp_sender *s, struct rp_error *err);
-enum rp_err rp_sender_end_turn(struct rp_sender *s, bool wait, struct rp_error *err);
-enum rp_err rp_sender_settle_rest(struct rp_sender *s, struct rp_error *err);
-int64_t rp_sender_next_turn_ms(const struct rp_sender *s);
-bool rp_sender_wants_more(const struct rp_sender *s);
-void rp_sender_return_surplus(struct rp_sender *s);
-
-/* sender_house.c */
-enum rp_err rp_sender_keep_house(struct rp_sender *s, struct rp_error *err);
-enum rp_err rp_sender_reap(struct rp_sender *s, struct rp_error *err);
-enum rp_err rp_sender_mind_clock(struct rp_sender *s, struct rp_error *err);
-enum rp_err rp_sender_is_drained(struct rp_sender *s, bool *drained, struct rp_error *err);
-
-/* sender_log.c */
-void rp_sender_log_settled(const struct rp_sender_job *j);
-void rp_sender_log_lack(struct rp_sender *s, const char *what); /* of one, until it is over */
-void rp_sender_log_breaker(struct rp_sender *s, const struct rp_sender_job *j,
-			   enum rp_control_change change);
 
 #endif

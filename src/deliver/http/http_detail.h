@@ -1,0 +1,12 @@
+/* http_detail.h - private to src/deliver/http: an outcome's words. */
+#ifndef RP_DELIVER_HTTP_HTTP_DETAIL_H
+#define RP_DELIVER_HTTP_HTTP_DETAIL_H
+
+#include "deliver/http/http_transfer.h"
+
+/* For logs and tools: without control bytes, and without what the URL's query carries. */
+void rp_transfer_set_detail(struct rp_transfer *t, const char *text);
+/* The outcome, without libcurl having had a say. */
+void rp_transfer_decide(struct rp_transfer *t, enum rp_cause cause, const char *detail);
+
+#endif

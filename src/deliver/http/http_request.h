@@ -1,0 +1,19 @@
+/* http_request.h - private to src/deliver/http: a transfer's easy handle, its options and the
+ * callbacks that watch it. */
+#ifndef RP_DELIVER_HTTP_HTTP_REQUEST_H
+#define RP_DELIVER_HTTP_HTTP_REQUEST_H
+
+#include "deliver/http/http_transfer.h"
+
+/* A transfer with the options that never change; NULL: out of memory. */
+struct rp_transfer *rp_transfer_new(struct rp_http_kept *kept);
+void rp_transfer_free(struct rp_transfer *t); /* must not be in a multi handle */
+/* Sets what `request` asks for. RP_ERR_NOMEM, RP_ERR_INVAL: nothing is under way, the transfer
+ * stays usable. */
+enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *request,
+				struct rp_error *err);
+/* The same request once more, on a connection of its own, in the time that is left. false: out of
+ * memory; t->outcome says nothing. */
+bool rp_transfer_prepare_again(struct rp_transfer *t);
+
+#endif

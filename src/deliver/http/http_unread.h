@@ -1,0 +1,11 @@
+/* http_unread.h - private to src/deliver/http: the answer that libcurl left in the socket. */
+#ifndef RP_DELIVER_HTTP_HTTP_UNREAD_H
+#define RP_DELIVER_HTTP_HTTP_UNREAD_H
+
+#include "deliver/http/http_transfer.h"
+
+/* libcurl has failed and is about to close the connection: a complete answer that
+ * lies there unread is taken into the notes and the outcome. */
+void rp_transfer_read_on(struct rp_transfer *t);
+
+#endif

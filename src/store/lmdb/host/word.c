@@ -1,0 +1,13 @@
+#include "store/lmdb/store_int.h"
+
+#include "text/shell.h"
+
+const char *rp_place_word(const struct rp_outbox *ob, const char *name, struct rp_buf *out)
+{
+	struct rp_buf path = {0};
+	bool ok = rp_buf_printf(&path, "%s%s%s", ob->dir, *name != '\0' ? "/" : "", name) &&
+		  rp_shell_quote(path.data, out);
+
+	rp_buf_release(&path);
+	return ok ? out->data : "it"; /* no memory */
+}
