@@ -25,6 +25,7 @@
 #include "model/clock.h"
 #include "model/job.h"
 #include "model/record.h"
+#include "model/schedule.h"
 #include "model/tally.h"
 #include "model/transition.h"
 
@@ -154,8 +155,6 @@ void rp_outbox_beat(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms);
  * Cheap when nobody is missing: no write transaction. */
 enum rp_err rp_outbox_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms,
 			   int64_t lease_ms, size_t *n_returned, struct rp_error *err);
-
-#define RP_PARK_MAX_MS INT64_C(600000) /* no PARK is due later than this from now */
 
 struct rp_settlement {
 	uint64_t seq, endpoint; /* these four as in the claim */

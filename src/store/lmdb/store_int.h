@@ -482,9 +482,6 @@ enum rp_err rp_ep_find(struct rp_txn *t, struct rp_span name, uint64_t *id, stru
 /* The same, creating it when it is new. */
 enum rp_err rp_ep_intern(struct rp_txn *t, struct rp_span name, uint64_t *id, struct rp_error *err);
 enum rp_err rp_ep_name(struct rp_txn *t, uint64_t id, struct rp_span *name, struct rp_error *err);
-/* The earliest time at which an entry of it, if one is due, may be claimed or die; RP_LOOK_NEVER:
- * not as it stands. */
-int64_t rp_ep_ready_at_ms(const struct rp_endpoint *r);
 /* Writes what changed; called by rp_txn_commit. */
 enum rp_err rp_ep_flush(struct rp_txn *t, struct rp_error *err);
 void rp_ep_forget(struct rp_outbox *ob); /* at the start of a transaction */

@@ -208,7 +208,7 @@ void rp_check_total(struct rp_check *c, const char *what, uint64_t stored, uint6
 static void check_agenda(struct rp_check *c, uint64_t id, const struct rp_endpoint *r)
 {
 	uint64_t key[3];
-	int64_t ready_at_ms = rp_ep_ready_at_ms(r);
+	int64_t ready_at_ms = rp_schedule_ready_at_ms(r);
 
 	if (r->look_at_ms != RP_LOOK_NEVER &&
 	    !rp_check_has_row(c, RP_T_AGENDA, rp_key2((uint64_t)r->look_at_ms, id)))

@@ -36,7 +36,7 @@ MUTANTS = {
                         "\tif (first_seq < seq) {\n\t\tto->behind = first->state == RP_STATE_IN_FLIGHT;"),
     "order_never_goes_on": ("store/lmdb/order.c", "else if (e == RP_OK && first_seq != 0 && first.behind)",
                             "else if (e == RP_OK && first_seq == UINT64_MAX && first.behind)"),
-    "pause_ignored": ("store/lmdb/endpoint.c", "at_ms = r->paused ? RP_LOOK_NEVER", "at_ms = false ? RP_LOOK_NEVER"),
+    "pause_ignored": ("model/schedule.c", "at_ms = r->paused ? RP_LOOK_NEVER", "at_ms = false ? RP_LOOK_NEVER"),
     "held_is_lost": ("model/transition.c", "\t\tto->state = RP_STATE_WAITING; /* due when it was due before */",
                      "\t\tto->state = RP_STATE_DEAD;"),
     "rate_twice": ("model/control.c", "\tc->full_at_us += interval_us(c->limits.rate);",
