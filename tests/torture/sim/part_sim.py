@@ -27,7 +27,7 @@ MUTANTS = {
                              "boot_ms - s.beat_boot_ms > lease_ms / 16"),
     "dead_sender_not_reaped": ("store/lmdb/outbox_senders.c", "if (e != RP_OK || n == 0)", "if (e != RP_OK || n < 999)"),
     "lost_claim_stays_dead": ("model/transition.c", "if (damaged || to->losses >= RP_LOSSES_MAX)",
-                              "if (damaged || to.losses >= 1)"),
+                              "if (damaged || to->losses >= 1)"),
     "not_deduplicated": ("store/lmdb/outbox_append.c", "if (rc == MDB_KEYEXIST && value.mv_size == RP_ID_BYTES)",
                          "if (rc == MDB_KEYEXIST && value.mv_size != RP_ID_BYTES)"),
     "not_before_ignored": ("model/transition.c", "a->not_before_at_ms > now_at_ms ? a->not_before_at_ms : now_at_ms",
