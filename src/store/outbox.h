@@ -23,8 +23,9 @@
 #include "base/err.h"
 #include "base/sys.h"
 #include "model/clock.h"
-#include "model/job.h"
+#include "model/job_step.h"
 #include "model/record.h"
+#include "model/schedule.h"
 #include "model/tally.h"
 #include "model/transition.h"
 
@@ -154,8 +155,6 @@ void rp_outbox_beat(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms);
  * Cheap when nobody is missing: no write transaction. */
 enum rp_err rp_outbox_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms,
 			   int64_t lease_ms, size_t *n_returned, struct rp_error *err);
-
-#define RP_PARK_MAX_MS INT64_C(600000) /* no PARK is due later than this from now */
 
 struct rp_settlement {
 	uint64_t seq, endpoint; /* these four as in the claim */
@@ -589,15 +588,6 @@ enum rp_err rp_outbox_plan_add(struct rp_outbox *ob, int64_t now_at_ms, uint64_t
 			       const struct rp_plan_row *rows, size_t n, bool last,
 			       struct rp_error *err);
 
-enum rp_order_kind { RP_ORDER_START = 1, RP_ORDER_PAUSE, RP_ORDER_RESUME, RP_ORDER_CANCEL };
-struct rp_job_order {
-	enum rp_order_kind kind;
-	/* START: who, why, how fast (count 0: as fast as it goes); a record of the log is
-	 * written */
-	uint32_t uid;
-	struct rp_span user, reason;
-	struct rp_rate rate;
-};
 /* RP_ERR_NOTFOUND: no such job. RP_ERR_STALE: its phase does not allow it; err says which it is. */
 enum rp_err rp_outbox_job_order(struct rp_outbox *ob, int64_t now_at_ms, uint64_t number,
 				const struct rp_job_order *order, struct rp_error *err);

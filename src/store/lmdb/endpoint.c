@@ -194,66 +194,21 @@ enum rp_err rp_ep_name(struct rp_txn *t, uint64_t id, struct rp_span *name, stru
 	return e;
 }
 
-int64_t rp_ep_ready_at_ms(const struct rp_endpoint *r)
-{
-	int64_t at_ms;
-
-	if (r->disabled)
-		return 0;
-	at_ms = r->paused ? RP_LOOK_NEVER
-			  : rp_control_ready_at_ms(&r->control, r->count[RP_STATE_IN_FLIGHT]);
-	return at_ms > r->parked_until_ms ? at_ms : r->parked_until_ms;
-}
-
-/* What an operator or a receiver decided is kept. All else would pile up for ever, since callers
- * choose the URLs: a path of its own for every run is an endpoint of its own for every run. */
-static bool is_unused(const struct rp_endpoint *r)
-{
-	int s;
-
-	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++)
-		if (r->count[s] != 0)
-			return false;
-	return !r->paused && !r->disabled;
-}
-
-/* Not before its rate has nothing to remember: it would come back with a full bucket. */
-static bool may_go(const struct rp_endpoint *r, int64_t now_at_ms)
-{
-	return is_unused(r) && rp_control_full_at_ms(&r->control) <= now_at_ms;
-}
-
-/* When something may next be claimed from it. The agenda holds an endpoint only if a claim could
- * take something then, so that a claim never looks at an endpoint in vain: a full window or a
- * pause takes it off, and whatever frees a place (settle, resume, a dead sender's claims) comes
- * through here again; a rate or an open breaker puts it where the next token or the probe is. A
- * disabled one stays: its entries die there. So does an unused one until its rate lets it go. */
+/* Its place on the agenda, now that it has changed. */
 static enum rp_err look_at(struct rp_txn *t, const struct rp_ep *ep, int64_t *at_ms,
 			   struct rp_error *err)
 {
-	const struct rp_endpoint *r = &ep->rec;
-	int64_t ready_at_ms = rp_ep_ready_at_ms(r);
+	int64_t first_due_at_ms = RP_LOOK_NEVER;
 	uint64_t key[3];
-	enum rp_err e;
+	enum rp_err e = RP_OK;
 
-	*at_ms = RP_LOOK_NEVER;
-	if (is_unused(r) && !may_go(r, t->now_at_ms))
-		*at_ms = rp_control_full_at_ms(&r->control);
-	if (r->count[RP_STATE_WAITING] == 0 || ready_at_ms == RP_LOOK_NEVER)
-		return RP_OK;
-	e = rp_row_first(t, RP_T_QUEUE, rp_key3(ep->id, 0, 0), key, 3, NULL, err);
-	if (e == RP_ERR_NOTFOUND)
-		return RP_OK;
-	if (e != RP_OK || key[0] != ep->id)
-		return e;
-	/* Served in the future: the clock was set back, and nobody must wait until it has caught
-	 * up. */
-	*at_ms = r->served_at_ms <= t->now_at_ms ? r->served_at_ms : 0;
-	if ((int64_t)key[1] > *at_ms)
-		*at_ms = (int64_t)key[1];
-	if (ready_at_ms > *at_ms)
-		*at_ms = ready_at_ms;
-	return RP_OK;
+	if (rp_schedule_asks_first_due(&ep->rec)) {
+		e = rp_row_first(t, RP_T_QUEUE, rp_key3(ep->id, 0, 0), key, 3, NULL, err);
+		if (e == RP_OK && key[0] == ep->id)
+			first_due_at_ms = (int64_t)key[1];
+	}
+	*at_ms = rp_schedule_look_at_ms(&ep->rec, first_due_at_ms, t->now_at_ms);
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
 static enum rp_err remove_endpoint(struct rp_txn *t, uint64_t id, struct rp_error *err)
@@ -277,10 +232,7 @@ static enum rp_err flush_one(struct rp_txn *t, struct rp_ep *ep, struct rp_error
 	enum rp_err e;
 	size_t n;
 
-	rp_control_mind_clock(&ep->rec.control, t->now_at_ms);
-	/* the clock was set back */
-	if (ep->rec.parked_until_ms > t->now_at_ms + 2 * RP_PARK_MAX_MS)
-		ep->rec.parked_until_ms = 0;
+	rp_schedule_mind_clock(&ep->rec, t->now_at_ms);
 	e = look_at(t, ep, &at_ms, err);
 	if (e == RP_OK && at_ms != ep->rec.look_at_ms) {
 		if (ep->rec.look_at_ms != RP_LOOK_NEVER) {
@@ -297,7 +249,7 @@ static enum rp_err flush_one(struct rp_txn *t, struct rp_ep *ep, struct rp_error
 	if (e != RP_OK)
 		return e;
 	ep->dirty = false;
-	if (may_go(&ep->rec, t->now_at_ms))
+	if (rp_schedule_is_over(&ep->rec, t->now_at_ms))
 		return remove_endpoint(t, ep->id, err);
 	n = rp_endpoint_pack(&ep->rec, ep->id, buf, sizeof buf);
 	assert(n > 0);

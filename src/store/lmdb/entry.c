@@ -578,7 +578,7 @@ enum rp_err rp_entry_reconstruct(struct rp_txn *t, uint64_t seq, struct rp_deliv
 	e = rp_entry_facts(t, seq, &f, err);
 	if (e == RP_OK) {
 		d->endpoint = f.endpoint;
-		d->order_key = rp_order_key(f.order_by);
+		d->order_key = rp_sequence_key(f.order_by);
 		d->expires_at_ms = f.expires_at_ms;
 		d->budget_at_ms = f.accepted_at_ms;
 	}

@@ -67,75 +67,30 @@ static enum rp_err remove_planned(struct rp_txn *t, uint64_t number, const struc
 
 /* --- one entry ---------------------------------------------------------------------- */
 
-static void count(struct rp_job *j, enum rp_changed result)
-{
-	switch (result) {
-	case RP_CHANGED_DONE_IN_FLIGHT:
-		j->done_in_flight++;
-		j->done++;
-		break;
-	case RP_CHANGED_DONE:
-		j->done++;
-		break;
-	case RP_CHANGED_SKIPPED_IN_FLIGHT:
-		j->skipped.in_flight++;
-		break;
-	case RP_CHANGED_SKIPPED_STATE:
-		j->skipped.state++;
-		break;
-	case RP_CHANGED_NOT_FOUND:
-		j->skipped.gone++;
-		break;
-	}
-}
-
-/* A replay counts as the same entry what was tried again on its own meanwhile, but not what was
- * replayed by somebody else; a purge takes nothing that is not exactly as it was when it was
- * shown. */
-static bool is_as_planned(const struct rp_job *j, const struct rp_plan_row *row,
-			  const struct rp_delivery *d)
-{
-	if (d->state != row->state || d->replays != row->replays)
-		return false;
-	return j->verb == RP_JOB_REPLAY || d->claim_no == row->claim_no;
-}
-
 /* The row goes in the transaction in which its entry moves: whatever crashes, no entry is done
  * twice or left out. */
 static enum rp_err work_on(struct rp_txn *t, uint64_t number, struct rp_job *j,
 			   const struct rp_plan_row *row, struct rp_error *err)
 {
-	enum rp_change verb = j->verb == RP_JOB_PURGE ? RP_CHANGE_PURGE : RP_CHANGE_REPLAY;
 	enum rp_changed result;
 	struct rp_delivery d;
 	enum rp_err e = remove_planned(t, number, row, err);
 
 	if (e == RP_OK)
 		e = rp_entry_delivery(t, row->seq, &d, err);
-	if (e == RP_ERR_NOTFOUND) {
-		j->skipped.gone++;
-		return RP_OK;
-	}
-	if (e == RP_OK && d.state == RP_STATE_IN_FLIGHT && row->state != RP_STATE_IN_FLIGHT) {
-		j->skipped.in_flight++;
-		return RP_OK;
-	}
-	if (e == RP_OK && !is_as_planned(j, row, &d)) {
-		j->skipped.changed++;
-		return RP_OK;
-	}
-	if (e != RP_OK && e != RP_ERR_DAMAGED)
+	if (e != RP_OK && e != RP_ERR_NOTFOUND && e != RP_ERR_DAMAGED)
 		return e;
-	e = rp_change_one(t, verb, 0, row->seq, &result, err);
+	if (!rp_job_admits(j, row, e == RP_ERR_NOTFOUND ? NULL : &d, e == RP_ERR_DAMAGED))
+		return RP_OK;
+	e = rp_change_one(t, rp_job_change(j), 0, row->seq, &result, err);
 	if (e == RP_OK)
-		count(j, result);
+		rp_job_count(j, result);
 	return e;
 }
 
 /* --- an endpoint's share ------------------------------------------------------------ */
 
-/* How many more entries of the endpoint may be due: whoever comes next, live or replayed, waits
- * behind these and no more. */
+/* How many more entries of the endpoint may be due. */
 static enum rp_err lane_room(struct rp_txn *t, const struct rp_job *j, uint64_t endpoint,
 			     size_t due_max, size_t *room, struct rp_error *err)
 {
@@ -146,7 +101,7 @@ static enum rp_err lane_room(struct rp_txn *t, const struct rp_job *j, uint64_t 
 	int rc;
 
 	*room = due_max;
-	if (j->verb != RP_JOB_REPLAY || j->planned <= due_max)
+	if (!rp_job_minds_queue(j, due_max))
 		return RP_OK;
 	rc = mdb_cursor_open(t->mdb, t->ob->table[RP_T_QUEUE], &c);
 	if (rc != 0)
@@ -192,8 +147,7 @@ static enum rp_err work_on_lane(struct rp_txn *t, uint64_t number, struct rp_job
 
 static void end_job(struct rp_txn *t, uint64_t number, struct rp_job *j)
 {
-	j->phase = RP_JOB_DONE;
-	j->ended_at_ms = t->now_at_ms;
+	rp_job_end(j, t->now_at_ms);
 	rp_log(RP_LOG_INFO, "job_done", "job=%" PRIu64 " done=%" PRIu64 " skipped=%" PRIu64, number,
 	       j->done, rp_job_n_skipped(j));
 }

@@ -6,32 +6,11 @@
 #include <inttypes.h>
 
 #include "base/log.h"
-#include "sign/crypto.h"
 
 /* Flags in the value of an `order` row: what the delivery record says too, so that a damaged one
  * can be rebuilt. A row without flags belongs to the front, waiting or in flight, whose own index
  * row tells the rest. */
 enum { ORDER_BEHIND = 1, ORDER_HELD = 2 };
-
-uint64_t rp_order_key(struct rp_span order_by)
-{
-	unsigned char sha[RP_SHA256_BYTES];
-	struct rp_reader r;
-	uint64_t key;
-
-	if (order_by.len == 0)
-		return 0;
-	rp_sha256(&order_by, 1, sha);
-	r = rp_reader_of(sha, sizeof sha);
-	key = rp_get_u64(&r);
-	return key != 0 ? key : 1;
-}
-
-bool rp_order_is_live(const struct rp_delivery *d)
-{
-	return d->state == RP_STATE_WAITING || d->state == RP_STATE_IN_FLIGHT ||
-	       d->state == RP_STATE_HELD;
-}
 
 static struct rp_key row_key(uint64_t seq, const struct rp_delivery *d)
 {
@@ -98,8 +77,7 @@ static enum rp_err first_of(struct rp_txn *t, uint64_t endpoint, uint64_t order_
 				 err)) == RP_OK &&
 	       key[0] == endpoint && key[1] == order_key) {
 		e = rp_entry_delivery(t, key[2], d, err);
-		if (e == RP_OK && rp_order_is_live(d) && d->endpoint == endpoint &&
-		    d->order_key == order_key) {
+		if (e == RP_OK && rp_sequence_is_member(d, endpoint, order_key)) {
 			*seq = key[2];
 			return RP_OK;
 		}
@@ -111,56 +89,39 @@ static enum rp_err first_of(struct rp_txn *t, uint64_t endpoint, uint64_t order_
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-/* An entry that lives on beside `first`, the first of the others: which of the two is in front? */
-static enum rp_err compare(struct rp_txn *t, uint64_t seq, bool was_front, struct rp_delivery *to,
-			   uint64_t first_seq, struct rp_delivery *first, struct rp_error *err)
+/* The entry's row goes, so that the table holds the others only. */
+static enum rp_err leave(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from,
+			 struct rp_error *err)
 {
-	if (first_seq < seq) {
-		to->behind = true;
-		return was_front && first->behind ? set_place(t, first_seq, first, false, err)
-						  : RP_OK;
-	}
-	if (was_front)
-		return RP_OK;
-	/* Somebody is in flight: the first itself, or a later one for which it waits. */
-	if (first->behind || first->state == RP_STATE_IN_FLIGHT) {
-		to->behind = true;
-		return RP_OK;
-	}
-	return set_place(t, first_seq, first, true, err);
+	enum rp_err e = rp_row_del(t, RP_T_ORDER, row_key(seq, from), err);
+
+	if (e != RP_ERR_NOTFOUND)
+		return e;
+	rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=order_row", seq);
+	return RP_OK;
 }
 
 enum rp_err rp_order_move(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from,
 			  struct rp_delivery *to, struct rp_error *err)
 {
 	const struct rp_delivery *any = from != NULL ? from : to;
-	bool was = from != NULL && rp_order_is_live(from), was_front = was && !from->behind;
-	bool will = to != NULL && rp_order_is_live(to);
+	const struct rp_sequence_move m = {seq, from, to};
+	const struct rp_sequence_need need = rp_sequence_need_of(&m);
+	struct rp_sequence_choice choice;
 	struct rp_delivery first;
 	uint64_t first_seq = 0;
-	enum rp_err e = RP_OK;
+	enum rp_err e = need.leaves ? leave(t, seq, from, err) : RP_OK;
 
-	if (to != NULL)
-		to->behind = false;
-	if (any->order_key == 0 || (!was && !will))
-		return RP_OK;
-	/* only the front is claimed, and stays the front */
-	if (will && to->state == RP_STATE_IN_FLIGHT)
-		return RP_OK;
-	if (was)
-		e = rp_row_del(t, RP_T_ORDER, row_key(seq, from), err);
-	if (e == RP_ERR_NOTFOUND) {
-		rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=order_row", seq);
-		e = RP_OK;
-	}
-	/* From here to put_row below the table holds the others only. */
-	if (e == RP_OK && (was_front || will))
+	if (e == RP_OK && need.first)
 		e = first_of(t, any->endpoint, any->order_key, &first_seq, &first, err);
-	if (e == RP_OK && first_seq != 0 && will)
-		e = compare(t, seq, was_front, to, first_seq, &first, err);
-	else if (e == RP_OK && first_seq != 0 && first.behind)
-		e = set_place(t, first_seq, &first, false, err);
-	return e == RP_OK && will ? put_row(t, seq, to, err) : e;
+	if (e != RP_OK)
+		return e;
+	choice = rp_sequence_choose(&m, first_seq, &first);
+	if (to != NULL)
+		to->behind = choice.behind;
+	if (choice.moves_first)
+		e = set_place(t, first_seq, &first, choice.first_behind, err);
+	return e == RP_OK && need.enters ? put_row(t, seq, to, err) : e;
 }
 
 enum rp_err rp_outbox_front(struct rp_outbox *ob, const struct rp_delivery *behind,

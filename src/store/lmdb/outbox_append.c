@@ -195,7 +195,7 @@ static enum rp_err append_one(struct rp_txn *t, struct batch *b, const struct rp
 		e = rp_body_put(t, out->seq, n->payload, err);
 	if (e != RP_OK)
 		return e;
-	a.order_key = rp_order_key(n->order_by);
+	a.order_key = rp_sequence_key(n->order_by);
 	rp_transition_append(&a, t->now_at_ms, &d);
 	return rp_entry_move(t, out->seq, NULL, &d, err);
 }

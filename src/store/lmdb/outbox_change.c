@@ -93,12 +93,7 @@ enum rp_err rp_outbox_endpoint_pause(struct rp_outbox *ob, int64_t now_at_ms, ui
 		rp_txn_end(&t);
 		return e;
 	}
-	ep->rec.paused = pause;
-	if (!pause) {
-		ep->rec.disabled = false;
-		rp_control_probe_now(&ep->rec.control, now_at_ms);
-	}
-	ep->rec.changed_at_ms = now_at_ms;
+	rp_schedule_pause(&ep->rec, pause, now_at_ms);
 	ep->dirty = true;
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK)

@@ -95,7 +95,7 @@ static enum rp_err put_entry(struct rp_txn *t, const struct rp_import *in, uint6
 		e = rp_db_fail(t->ob, rp_text_put(t, RP_T_SEEN, &key, &value, 0), "seen", err);
 	if (e != RP_OK)
 		return e;
-	rp_transition_import(&in->delivery, endpoint, rp_order_key(in->facts.order_by), &d);
+	rp_transition_import(&in->delivery, endpoint, rp_sequence_key(in->facts.order_by), &d);
 	return rp_entry_move(t, *seq, NULL, &d, err);
 }
 

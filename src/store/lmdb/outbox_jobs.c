@@ -12,11 +12,6 @@
 #define JOBS_KEPT 64
 #define PLANS_MAX 8
 #define SWEEP_ROWS 2000
-/* How long a plan may take to be written: whoever began it is gone. */
-#define PLANNING_MS INT64_C(3600000)
-/* When to look again after a step that did something, and after one that could not. */
-#define AGAIN_MS 20
-#define BLOCKED_MS 200
 
 /* --- plans -------------------------------------------------------------------------- */
 
@@ -29,17 +24,10 @@ static bool has_rows(struct rp_txn *t, uint64_t number)
 	       key[0] == number;
 }
 
-static bool is_stale_plan(const struct rp_job *j, int64_t now_at_ms)
-{
-	return (j->phase == RP_JOB_PLANNED && j->expires_at_ms <= now_at_ms) ||
-	       (j->phase == RP_JOB_PLANNING && j->created_at_ms + PLANNING_MS <= now_at_ms);
-}
-
 static enum rp_err expire_plan(struct rp_txn *t, uint64_t number, struct rp_job *j,
 			       struct rp_error *err)
 {
-	j->phase = RP_JOB_EXPIRED;
-	j->ended_at_ms = t->now_at_ms;
+	rp_job_expire_plan(j, t->now_at_ms);
 	return rp_job_put(t, number, j, err);
 }
 
@@ -112,8 +100,7 @@ enum rp_err rp_outbox_plan_begin(struct rp_outbox *ob, int64_t now_at_ms, const 
 	e = look_at_shelf(&t, &s, err);
 	if (e == RP_OK)
 		e = make_room(&t, &s, err);
-	j.phase = RP_JOB_PLANNING;
-	j.created_at_ms = now_at_ms;
+	rp_job_begin_plan(&j, now_at_ms);
 	*number = s.last + 1;
 	if (e == RP_OK)
 		e = rp_job_put(&t, *number, &j, err);
@@ -173,55 +160,27 @@ static enum rp_err refuse(uint64_t number, const struct rp_job *j, struct rp_err
 		       j->started_at_ms != 0 ? "job" : "plan", number, rp_job_phase_name(j->phase));
 }
 
-static enum rp_err start(struct rp_txn *t, uint64_t number, struct rp_job *j,
-			 const struct rp_job_order *o, struct rp_error *err)
+/* A record of the log for a job that starts. */
+static enum rp_err note_start(struct rp_txn *t, uint64_t number, struct rp_job *j,
+			      struct rp_error *err)
 {
-	struct rp_audit a = {.uid = o->uid,
-			     .at_ms = t->now_at_ms,
-			     .job = number,
-			     .user = o->user,
-			     .reason = o->reason};
-	enum rp_err e;
+	const struct rp_audit a = {.uid = j->uid,
+				   .at_ms = t->now_at_ms,
+				   .job = number,
+				   .verb = rp_span_of(rp_job_verb_name(j->verb)),
+				   .user = j->user,
+				   .what = j->selector,
+				   .reason = j->reason};
 
-	if (j->phase != RP_JOB_PLANNED || is_stale_plan(j, t->now_at_ms))
-		return refuse(number, j, err);
-	a.verb = rp_span_of(rp_job_verb_name(j->verb));
-	a.what = j->selector;
-	j->phase = RP_JOB_RUNNING;
-	j->started_at_ms = j->moved_at_ms = t->now_at_ms;
-	j->uid = o->uid;
-	j->user = o->user;
-	j->reason = o->reason;
-	j->rate = o->rate;
-	e = rp_audit_put_new(t, &a, &j->audit, err);
-	return e;
+	return rp_audit_put_new(t, &a, &j->audit, err);
 }
 
 static enum rp_err give_order(struct rp_txn *t, uint64_t number, struct rp_job *j,
 			      const struct rp_job_order *o, struct rp_error *err)
 {
-	switch (o->kind) {
-	case RP_ORDER_START:
-		return start(t, number, j, o, err);
-	case RP_ORDER_PAUSE:
-		if (j->phase != RP_JOB_RUNNING)
-			return refuse(number, j, err);
-		j->phase = RP_JOB_PAUSED;
-		return RP_OK;
-	case RP_ORDER_RESUME:
-		if (j->phase != RP_JOB_PAUSED)
-			return refuse(number, j, err);
-		j->phase = RP_JOB_RUNNING;
-		j->moved_at_ms = t->now_at_ms;
-		return RP_OK;
-	case RP_ORDER_CANCEL:
-		if (rp_job_is_over(j->phase))
-			return refuse(number, j, err);
-		j->phase = RP_JOB_CANCELLED;
-		j->ended_at_ms = t->now_at_ms;
-		return RP_OK;
-	}
-	return RP_OK;
+	if (!rp_job_obey(j, o, t->now_at_ms))
+		return refuse(number, j, err);
+	return o->kind == RP_ORDER_START ? note_start(t, number, j, err) : RP_OK;
 }
 
 enum rp_err rp_outbox_job_order(struct rp_outbox *ob, int64_t now_at_ms, uint64_t number,
@@ -251,15 +210,10 @@ enum rp_err rp_outbox_job_order(struct rp_outbox *ob, int64_t now_at_ms, uint64_
 
 /* --- carrying ----------------------------------------------------------------------- */
 
-static bool is_to_carry(const struct rp_job_step *s, uint64_t number, const struct rp_job *j)
-{
-	return j->phase == RP_JOB_RUNNING &&
-	       (number == s->job || (s->job == 0 && j->verb == RP_JOB_REPLAY));
-}
-
 static bool is_to_sweep(struct rp_txn *t, uint64_t number, const struct rp_job *j)
 {
-	return (rp_job_is_over(j->phase) && has_rows(t, number)) || is_stale_plan(j, t->now_at_ms);
+	return (rp_job_is_over(j->phase) && has_rows(t, number)) ||
+	       rp_job_is_stale_plan(j, t->now_at_ms);
 }
 
 /* Whether there is anything to do at all, so that nobody takes the write lock for nothing. */
@@ -280,7 +234,8 @@ static enum rp_err is_work(struct rp_outbox *ob, int64_t now_at_ms, const struct
 		struct rp_job j;
 
 		if (rp_job_unpack(&j, number, v.mv_data, v.mv_size))
-			*work = is_to_carry(s, number, &j) || is_to_sweep(&t, number, &j);
+			*work =
+			    rp_job_is_carried(&j, number, s->job) || is_to_sweep(&t, number, &j);
 		number++;
 	}
 	rp_txn_end(&t);
@@ -296,7 +251,6 @@ static void look_by(struct rp_job_step *s, int64_t at_ms)
 static enum rp_err carry_one(struct rp_txn *t, struct rp_job_step *s, uint64_t number,
 			     struct rp_job *j, struct rp_error *err)
 {
-	int64_t next_at_ms;
 	struct rp_job_share share = {.left = s->max - s->n_worked, .due_max = s->due_max};
 	enum rp_err e = rp_job_work(t, number, j, &share, err);
 
@@ -306,13 +260,8 @@ static enum rp_err carry_one(struct rp_txn *t, struct rp_job_step *s, uint64_t n
 	s->blocked = s->blocked || share.blocked;
 	if (j->audit != 0 && share.worked > 0)
 		e = rp_audit_set_counts(t, j->audit, j->done, rp_job_n_skipped(j), err);
-	if (j->phase != RP_JOB_RUNNING)
-		return e;
-	next_at_ms = rp_job_next_at_ms(j);
-	if (next_at_ms > t->now_at_ms)
-		look_by(s, next_at_ms);
-	else
-		look_by(s, t->now_at_ms + (share.worked > 0 ? AGAIN_MS : BLOCKED_MS));
+	if (j->phase == RP_JOB_RUNNING)
+		look_by(s, rp_job_again_at_ms(j, share.worked, t->now_at_ms));
 	return e;
 }
 
@@ -322,11 +271,11 @@ static enum rp_err sweep_one(struct rp_txn *t, struct rp_job_step *s, uint64_t n
 	size_t removed;
 	enum rp_err e = RP_OK;
 
-	if (is_stale_plan(j, t->now_at_ms))
+	if (rp_job_is_stale_plan(j, t->now_at_ms))
 		e = expire_plan(t, number, j, err);
 	if (e == RP_OK)
 		e = rp_job_sweep(t, number, SWEEP_ROWS, &removed, err);
-	look_by(s, t->now_at_ms + AGAIN_MS);
+	look_by(s, t->now_at_ms + RP_JOB_AGAIN_MS);
 	return e;
 }
 
@@ -340,7 +289,7 @@ static enum rp_err carry(struct rp_txn *t, struct rp_job_step *s, struct rp_erro
 	while (s->n_worked < s->max &&
 	       (e = rp_row_first(t, RP_T_JOB, rp_key1(number), &number, 1, NULL, err)) == RP_OK) {
 		e = rp_job_get(t, number, &copy, &j, err);
-		if (e == RP_OK && is_to_carry(s, number, &j))
+		if (e == RP_OK && rp_job_is_carried(&j, number, s->job))
 			e = carry_one(t, s, number, &j, err);
 		else if (e == RP_OK && is_to_sweep(t, number, &j))
 			e = sweep_one(t, s, number, &j, err);
@@ -350,7 +299,7 @@ static enum rp_err carry(struct rp_txn *t, struct rp_job_step *s, struct rp_erro
 		number++;
 	}
 	if (s->n_worked >= s->max)
-		look_by(s, t->now_at_ms + AGAIN_MS);
+		look_by(s, t->now_at_ms + RP_JOB_AGAIN_MS);
 	return e == RP_ERR_NOTFOUND || e == RP_ERR_DAMAGED ? RP_OK : e;
 }
 

@@ -54,10 +54,8 @@ static enum rp_err note_result(struct rp_txn *t, const struct rp_turn *turn,
 	}
 	s->bad_streak = ep->rec.control.bad_streak;
 	s->probe_at_ms = ep->rec.control.probe_at_ms;
-	if (s->disable_endpoint && !ep->rec.disabled) {
-		ep->rec.disabled = true;
-		ep->rec.changed_at_ms = t->now_at_ms;
-	}
+	if (s->disable_endpoint)
+		rp_schedule_disable(&ep->rec, t->now_at_ms);
 	return e;
 }
 
@@ -73,7 +71,6 @@ static enum rp_err log_result(struct rp_txn *t, const struct rp_settlement *s, s
 	return rp_entry_log_attempt(t, s->seq, s->endpoint, s->attempt, &a, err);
 }
 
-/* Its queue may be long and all of it lacks the same, so it is the endpoint that waits. */
 static enum rp_err park_endpoint(struct rp_txn *t, struct rp_settlement *s, struct rp_error *err)
 {
 	struct rp_ep *ep;
@@ -82,10 +79,7 @@ static enum rp_err park_endpoint(struct rp_txn *t, struct rp_settlement *s, stru
 	if (e != RP_OK)
 		return e;
 	ep->dirty = true;
-	ep->rec.last_cause = s->cause;
-	ep->rec.last_status = 0;
-	s->parked = ep->rec.parked_until_ms <= t->now_at_ms;
-	ep->rec.parked_until_ms = s->due_at_ms;
+	s->parked = rp_schedule_park(&ep->rec, s->cause, s->due_at_ms, t->now_at_ms);
 	return RP_OK;
 }
 
@@ -208,20 +202,21 @@ static enum rp_err claim_one(struct rp_txn *t, struct rp_turn *turn, struct rp_e
 	hand_out(t, turn, ep, seq, &to, c);
 	e = rp_entry_move(t, seq, &from, &to, err);
 	c->blocking = to.order_key != 0 || (ep->rec.count[RP_STATE_WAITING] > 0 &&
-					    rp_ep_ready_at_ms(&ep->rec) == RP_LOOK_NEVER);
+					    rp_schedule_ready_at_ms(&ep->rec) == RP_LOOK_NEVER);
 	return e;
 }
 
-static bool passes_over(const struct rp_turn *turn, const struct rp_ep *ep)
+static enum rp_schedule_take what_to_take(const struct rp_txn *t, const struct rp_turn *turn,
+					  const struct rp_ep *ep)
 {
-	return ep->rec.control.limits.rate.count > 0 && turn->n_metered >= turn->want_metered &&
-	       !ep->rec.disabled;
-}
+	const struct rp_schedule_room room = {
+	    .deaths = DEAD_MAX - turn->n_dead,
+	    .claims = turn->want - turn->n_claims,
+	    .metered =
+		turn->n_metered < turn->want_metered ? turn->want_metered - turn->n_metered : 0,
+	};
 
-static bool may_take(const struct rp_txn *t, const struct rp_turn *turn, const struct rp_ep *ep)
-{
-	return turn->n_dead < DEAD_MAX && (ep->rec.disabled || turn->n_claims < turn->want) &&
-	       rp_ep_ready_at_ms(&ep->rec) <= t->now_at_ms;
+	return rp_schedule_take(&ep->rec, &room, t->now_at_ms);
 }
 
 /* Takes up to QUANTUM due entries of one endpoint. Sets ep->done when it has no more to give in
@@ -230,16 +225,15 @@ static enum rp_err claim_some(struct rp_txn *t, struct rp_turn *turn, struct rp_
 			      struct rp_error *err)
 {
 	uint64_t key[3];
+	enum rp_schedule_take take;
 	enum rp_err e = RP_OK;
 	int taken;
 
 	for (taken = 0; taken < QUANTUM && e == RP_OK; taken++) {
-		if (!may_take(t, turn, ep)) {
+		take = what_to_take(t, turn, ep);
+		if (take != RP_TAKE_NEXT) {
+			turn->passed_over = turn->passed_over || take == RP_TAKE_PASSED_OVER;
 			ep->done = true;
-			return RP_OK;
-		}
-		if (passes_over(turn, ep)) {
-			turn->passed_over = ep->done = true;
 			return RP_OK;
 		}
 		e = rp_row_first(t, RP_T_QUEUE, rp_key3(ep->id, 0, 0), key, 3, NULL, err);
@@ -283,7 +277,8 @@ static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_turn *turn, struc
 				continue;
 		}
 		/* Left as it is, so that looking at it again and again writes nothing. */
-		if (e == RP_OK && turn->want_metered == 0 && passes_over(turn, ready[*n])) {
+		if (e == RP_OK && turn->want_metered == 0 &&
+		    rp_schedule_is_metered(&ready[*n]->rec)) {
 			turn->passed_over = true;
 			key[1]++;
 			continue;
@@ -387,13 +382,10 @@ static enum rp_err look_again_at(struct rp_txn *t, uint64_t id, struct rp_error 
 
 	if (e != RP_OK)
 		return e;
-	if (rp_ep_ready_at_ms(&ep->rec) <= t->now_at_ms)
-		return RP_OK;
 	/* The next turn finds it on the agenda, now or when something comes, and applies the
-	 * limits of the new configuration. An open breaker stays open. */
-	rp_control_renew(&ep->rec.control);
-	ep->rec.parked_until_ms = 0;
-	ep->dirty = t->dirty = true;
+	 * limits of the new configuration. */
+	if (rp_schedule_renew(&ep->rec, t->now_at_ms))
+		ep->dirty = t->dirty = true;
 	return RP_OK;
 }
 

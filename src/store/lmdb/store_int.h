@@ -46,6 +46,7 @@
 #include <sys/stat.h>
 
 #include "model/ledger.h"
+#include "model/sequence.h"
 #include "store/lmdb/tree/cursor.h"
 #include "store/outbox.h"
 
@@ -465,9 +466,6 @@ enum rp_err rp_ep_find(struct rp_txn *t, struct rp_span name, uint64_t *id, stru
 /* The same, creating it when it is new. */
 enum rp_err rp_ep_intern(struct rp_txn *t, struct rp_span name, uint64_t *id, struct rp_error *err);
 enum rp_err rp_ep_name(struct rp_txn *t, uint64_t id, struct rp_span *name, struct rp_error *err);
-/* The earliest time at which an entry of it, if one is due, may be claimed or die; RP_LOOK_NEVER:
- * not as it stands. */
-int64_t rp_ep_ready_at_ms(const struct rp_endpoint *r);
 /* Writes what changed; called by rp_txn_commit. */
 enum rp_err rp_ep_flush(struct rp_txn *t, struct rp_error *err);
 void rp_ep_forget(struct rp_outbox *ob); /* at the start of a transaction */
@@ -570,17 +568,11 @@ int64_t rp_entry_not_before_ms(struct rp_txn *t, uint64_t seq, const struct rp_d
 
 /* --- order.c: entries with the same order_by go one by one --------------------------------
  *
- * The live entries of one endpoint with one order_key have one front: the one in flight if there
- * is one, else the one accepted first. All others are `behind`: they have no queue row, so that no
- * claim can meet them, and a million of them cost nothing. A front that is held holds up its
- * order, and no other. */
+ * model/sequence.h says who is in front. All others of an order are `behind`: they have no queue
+ * row, so that no claim can meet them, and a million of them cost nothing. */
 
-/* The first 8 bytes of SHA-256(order_by), never 0; 0 for an empty order_by. Two texts with the
- * same key (one chance in 2^64) on one endpoint only share an order. */
-uint64_t rp_order_key(struct rp_span order_by);
-bool rp_order_is_live(const struct rp_delivery *d);
 void rp_order_read_row(const MDB_val *v, bool *behind, bool *held);
-/* The part of rp_entry_move that keeps the rule above: moves the entry's `order` row, sets
+/* The part of rp_entry_move that keeps to it: moves the entry's `order` row, sets
  * to->behind, and puts another entry in front or behind where that follows. */
 enum rp_err rp_order_move(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from,
 			  struct rp_delivery *to, struct rp_error *err);

@@ -91,10 +91,10 @@ static void check_order_row(struct rp_check *c, uint64_t seq, const struct rp_de
 	MDB_val v;
 
 	if (d->behind &&
-	    (d->order_key == 0 || !rp_order_is_live(d) || d->state == RP_STATE_IN_FLIGHT))
+	    (d->order_key == 0 || !rp_sequence_is_live(d) || d->state == RP_STATE_IN_FLIGHT))
 		rp_check_complain(
 		    c, "entry %" PRIu64 ": is behind, which an entry like it cannot be", seq);
-	if (d->order_key == 0 || !rp_order_is_live(d))
+	if (d->order_key == 0 || !rp_sequence_is_live(d))
 		return;
 	c->ordered++;
 	if (rp_row_get(c->t, RP_T_ORDER, rp_key3(d->endpoint, d->order_key, seq), &v, NULL) !=
@@ -154,7 +154,7 @@ static enum rp_err check_facts(struct rp_check *c, uint64_t seq, const struct rp
 	if (d->state != 0 && f.endpoint != d->endpoint)
 		rp_check_complain(c, "entry %" PRIu64 ": its two records name different endpoints",
 				  seq);
-	if (d->state != 0 && rp_order_key(f.order_by) != d->order_key)
+	if (d->state != 0 && rp_sequence_key(f.order_by) != d->order_key)
 		rp_check_complain(c, "entry %" PRIu64 ": its two records name different orders",
 				  seq);
 	k = (MDB_val){f.dedupe_key.len, (void *)(uintptr_t)f.dedupe_key.ptr};
@@ -179,7 +179,7 @@ static enum rp_err check_facts(struct rp_check *c, uint64_t seq, const struct rp
 static void check_agenda(struct rp_check *c, uint64_t id, const struct rp_endpoint *r)
 {
 	uint64_t key[3];
-	int64_t ready_at_ms = rp_ep_ready_at_ms(r);
+	int64_t ready_at_ms = rp_schedule_ready_at_ms(r);
 
 	if (r->look_at_ms != RP_LOOK_NEVER &&
 	    !rp_check_has_row(c, RP_T_AGENDA, rp_key2((uint64_t)r->look_at_ms, id)))
@@ -272,8 +272,7 @@ enum rp_err rp_check_order(struct rp_check *c, struct rp_order_check *o, const u
 	e = rp_entry_delivery(c->t, key[2], &d, err);
 	if (rp_check_is_trouble(e))
 		return e;
-	if (e == RP_ERR_NOTFOUND || (e == RP_OK && (!rp_order_is_live(&d) || d.endpoint != key[0] ||
-						    d.order_key != key[1]))) {
+	if (e == RP_ERR_NOTFOUND || (e == RP_OK && !rp_sequence_is_member(&d, key[0], key[1]))) {
 		rp_check_complain(
 		    c, "entry %" PRIu64 ": has an order row that does not belong to it", key[2]);
 		return RP_OK;

@@ -283,7 +283,7 @@ static void check_order(uint64_t seq, const struct sim_entry *e)
 		MUST(other->holder == NOBODY,
 		     "entry %llu was claimed while %llu of its order is in flight",
 		     (unsigned long long)seq, (unsigned long long)o->seqs[i]);
-		MUST(o->seqs[i] > seq || !rp_order_is_live(&d),
+		MUST(o->seqs[i] > seq || !rp_sequence_is_live(&d),
 		     "entry %llu was claimed before %llu of its order", (unsigned long long)seq,
 		     (unsigned long long)o->seqs[i]);
 		o->seqs[kept++] = o->seqs[i];

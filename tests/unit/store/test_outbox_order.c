@@ -469,11 +469,11 @@ END_TEST
 
 START_TEST(the_key_of_an_order_is_never_the_one_for_none)
 {
-	ck_assert_uint_eq(rp_order_key(rp_span_of("")), 0);
-	ck_assert_uint_ne(rp_order_key(rp_span_of("a")), 0);
-	ck_assert_uint_ne(rp_order_key(rp_span_of("a")), rp_order_key(rp_span_of("b")));
+	ck_assert_uint_eq(rp_sequence_key(rp_span_of("")), 0);
+	ck_assert_uint_ne(rp_sequence_key(rp_span_of("a")), 0);
+	ck_assert_uint_ne(rp_sequence_key(rp_span_of("a")), rp_sequence_key(rp_span_of("b")));
 	/* sha256("abc") begins with ba7816bf8f01cfea */
-	ck_assert_uint_eq(rp_order_key(rp_span_of("abc")), UINT64_C(0xba7816bf8f01cfea));
+	ck_assert_uint_eq(rp_sequence_key(rp_span_of("abc")), UINT64_C(0xba7816bf8f01cfea));
 }
 END_TEST
 

@@ -1,0 +1,124 @@
+/* The rules of an endpoint's place in time. They stand beside control.c, which knows its window,
+ * its rate and its breaker, and nothing of entries or operators. */
+#include "model/schedule.h"
+
+/* --- its place on the agenda --------------------------------------------------------------
+ */
+
+int64_t rp_schedule_ready_at_ms(const struct rp_endpoint *r)
+{
+	int64_t at_ms;
+
+	if (r->disabled)
+		return 0;
+	at_ms = r->paused ? RP_LOOK_NEVER
+			  : rp_control_ready_at_ms(&r->control, r->count[RP_STATE_IN_FLIGHT]);
+	return at_ms > r->parked_until_ms ? at_ms : r->parked_until_ms;
+}
+
+/* What an operator or a receiver decided is kept. All else would pile up for ever, since callers
+ * choose the URLs: a path of its own for every run is an endpoint of its own for every run. */
+static bool is_unused(const struct rp_endpoint *r)
+{
+	int s;
+
+	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++)
+		if (r->count[s] != 0)
+			return false;
+	return !r->paused && !r->disabled;
+}
+
+bool rp_schedule_is_over(const struct rp_endpoint *r, int64_t now_at_ms)
+{
+	/* Not before its rate has nothing to remember: it would come back with a full bucket. */
+	return is_unused(r) && rp_control_full_at_ms(&r->control) <= now_at_ms;
+}
+
+bool rp_schedule_asks_first_due(const struct rp_endpoint *r)
+{
+	return r->count[RP_STATE_WAITING] > 0 && rp_schedule_ready_at_ms(r) != RP_LOOK_NEVER;
+}
+
+int64_t rp_schedule_look_at_ms(const struct rp_endpoint *r, int64_t first_due_at_ms,
+			       int64_t now_at_ms)
+{
+	int64_t ready_at_ms = rp_schedule_ready_at_ms(r), at_ms;
+
+	if (is_unused(r))
+		return rp_schedule_is_over(r, now_at_ms) ? RP_LOOK_NEVER
+							 : rp_control_full_at_ms(&r->control);
+	if (r->count[RP_STATE_WAITING] == 0 || ready_at_ms == RP_LOOK_NEVER ||
+	    first_due_at_ms == RP_LOOK_NEVER)
+		return RP_LOOK_NEVER;
+	/* Served in the future: the clock was set back, and nobody must wait until it has caught
+	 * up. */
+	at_ms = r->served_at_ms <= now_at_ms ? r->served_at_ms : 0;
+	if (first_due_at_ms > at_ms)
+		at_ms = first_due_at_ms;
+	return ready_at_ms > at_ms ? ready_at_ms : at_ms;
+}
+
+void rp_schedule_mind_clock(struct rp_endpoint *r, int64_t now_at_ms)
+{
+	rp_control_mind_clock(&r->control, now_at_ms);
+	if (r->parked_until_ms > now_at_ms + 2 * RP_PARK_MAX_MS)
+		r->parked_until_ms = 0;
+}
+
+/* --- what a turn takes from it ------------------------------------------------------------
+ */
+
+bool rp_schedule_is_metered(const struct rp_endpoint *r)
+{
+	return r->control.limits.rate.count > 0 && !r->disabled;
+}
+
+enum rp_schedule_take rp_schedule_take(const struct rp_endpoint *r,
+				       const struct rp_schedule_room *room, int64_t now_at_ms)
+{
+	if (room->deaths == 0 || (!r->disabled && room->claims == 0) ||
+	    rp_schedule_ready_at_ms(r) > now_at_ms)
+		return RP_TAKE_NOTHING;
+	return rp_schedule_is_metered(r) && room->metered == 0 ? RP_TAKE_PASSED_OVER : RP_TAKE_NEXT;
+}
+
+/* --- what is decided about it -------------------------------------------------------------
+ */
+
+bool rp_schedule_park(struct rp_endpoint *r, enum rp_cause cause, int64_t until_ms,
+		      int64_t now_at_ms)
+{
+	bool was_free = r->parked_until_ms <= now_at_ms;
+
+	r->last_cause = cause;
+	r->last_status = 0;
+	r->parked_until_ms = until_ms;
+	return was_free;
+}
+
+void rp_schedule_disable(struct rp_endpoint *r, int64_t now_at_ms)
+{
+	if (r->disabled)
+		return;
+	r->disabled = true;
+	r->changed_at_ms = now_at_ms;
+}
+
+void rp_schedule_pause(struct rp_endpoint *r, bool pause, int64_t now_at_ms)
+{
+	r->paused = pause;
+	if (!pause) {
+		r->disabled = false;
+		rp_control_probe_now(&r->control, now_at_ms);
+	}
+	r->changed_at_ms = now_at_ms;
+}
+
+bool rp_schedule_renew(struct rp_endpoint *r, int64_t now_at_ms)
+{
+	if (rp_schedule_ready_at_ms(r) <= now_at_ms)
+		return false;
+	rp_control_renew(&r->control);
+	r->parked_until_ms = 0;
+	return true;
+}
