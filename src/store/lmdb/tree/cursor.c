@@ -168,7 +168,7 @@ static int down_to(struct rp_way *w, const struct rp_guide *g, unsigned i, unsig
 			w->stop[0].bounds = (struct rp_bounds){0};
 		if (rc == 0)
 			rc = g->bring(g->arg, w, i, pgno);
-		if (rc == 0 && aim.key != NULL)
+		if (rc == 0 && aim.key != NULL && !rp_way_is_leaf(w, i))
 			rc = rp_way_search(w, g, i, aim.key, aim.key_bytes);
 		else if (rc == 0)
 			w->stop[i].at = aim.last ? w->stop[i].n - 1 : 0;

@@ -107,7 +107,8 @@ struct rp_aim {
 	size_t key_bytes;
 	bool last; /* ... to the last one */
 };
-/* Down from stop i, to which the one above leads, to the leaf. */
+/* Down from stop i, to which the one above leads, to the leaf; in it a key is not looked for, and
+ * `at` is 0. */
 int rp_way_down(struct rp_way *w, const struct rp_guide *g, unsigned i, struct rp_aim aim);
 /* To the page of this level on that side (-1 or 1), and not below it. *there: is there one? */
 int rp_way_beside(struct rp_way *w, const struct rp_guide *g, unsigned level, int step,

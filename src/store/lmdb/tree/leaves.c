@@ -180,7 +180,7 @@ enum rp_err rp_leaves_seek(struct rp_leaves *l, const MDB_val *key, bool behind,
 	struct rp_aim aim = {.key = key->mv_size > 0 ? l->kept : NULL, .key_bytes = key->mv_size};
 	struct rp_stop *leaf;
 	struct rp_node node;
-	enum rp_err e;
+	enum rp_err e = RP_OK;
 
 	assert(key->mv_size <= RP_NODE_KEY_MAX);
 	if (l->way.depth == 0)
@@ -188,11 +188,11 @@ enum rp_err rp_leaves_seek(struct rp_leaves *l, const MDB_val *key, bool behind,
 	keep_key(l, key->mv_data, key->mv_size);
 	l->met = behind;
 	leaf = rp_way_leaf(&l->way);
-	if (aim.key != NULL && is_here(l, &(MDB_val){aim.key_bytes, l->kept}))
+	if (aim.key == NULL || !is_here(l, &(MDB_val){aim.key_bytes, l->kept}))
+		e = (enum rp_err)rp_way_down(&l->way, GUIDE(l, err), 0, aim);
+	if (e == RP_OK && aim.key != NULL)
 		e = (enum rp_err)rp_way_search(&l->way, GUIDE(l, err), l->way.depth - 1, aim.key,
 					       aim.key_bytes);
-	else
-		e = (enum rp_err)rp_way_down(&l->way, GUIDE(l, err), 0, aim);
 	if (e != RP_OK || !behind || leaf->at == leaf->n)
 		return e;
 	e = row_at(l, leaf->at, &node, err);

@@ -5,6 +5,12 @@
 
 #include "store/lmdb/store_int.h"
 
+/* What this folder knows (page.h). */
+#if MDB_VERSION_MAJOR != 0 || MDB_VERSION_MINOR != 9
+#error "the page format of this LMDB is not known"
+#endif
+_Static_assert(sizeof(size_t) == 8, "pages are those that LMDB writes on 64 bits");
+
 /* Zeroed, with the file and callbacks set. */
 struct rp_walk {
 	struct rp_datafile file;    /* its `sys`: a read that failed, which is no damage */

@@ -64,6 +64,9 @@ static int bring(void *arg, struct rp_way *w, unsigned i, uint64_t pgno)
 	const char *wrong;
 	unsigned row;
 
+	/* every way begins there, and in the map nothing changes before the commit */
+	if (i == 0 && s->pgno == pgno)
+		return 0;
 	if (!inside(tr, pgno, 1))
 		return bad_page(arg, pgno, rp_read_text(RP_READ_OUTSIDE));
 	s->page = page_at(tr, pgno);
@@ -132,13 +135,14 @@ static size_t bytes_in(const unsigned char *page, size_t page_bytes)
 static int look_beside(struct rp_txn *t, enum rp_table table, const struct way *from,
 		       unsigned level, int step)
 {
-	struct rp_way w = from->to;
+	struct rp_way w;
 	const size_t page_bytes = t->ob->page_bytes;
 	size_t bytes = 0;
 	bool there = true;
 	unsigned n = 0;
 	int rc = 0;
 
+	memcpy(&w, &from->to, offsetof(struct rp_way, stop) + from->to.depth * sizeof w.stop[0]);
 	for (; rc == 0 && (n < 2 || bytes < page_bytes - RP_PAGE_HEADER); n++) {
 		rc = rp_way_beside(&w, GUIDE(t, table), level, step, &there);
 		if (rc != 0 || !there)
