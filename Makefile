@@ -64,9 +64,9 @@ $(BUILD)/obj/%.o: %.c
 $(BUILD)/quoted/%.inc: %
 	@mkdir -p $(@D)
 	$(Q)LC_ALL=C sed 's/[\\"?]/\\&/g; s/^/"/; s/$$/\\n"/' $< > $@
-COMPLETIONS := $(wildcard tools/ctl/completion/*)
-$(BUILD)/obj/tools/ctl/verbs/verb_completion.o: CPPFLAGS += -I$(BUILD)/quoted
-$(BUILD)/obj/tools/ctl/verbs/verb_completion.o: $(COMPLETIONS:%=$(BUILD)/quoted/%.inc)
+QUOTING := $(BUILD)/obj/tools/ctl/verbs/verb_completion.o $(BUILD)/obj/src/cmd/cmd_demo.o
+$(QUOTING): CPPFLAGS += -I$(BUILD)/quoted
+$(QUOTING): $(patsubst %,$(BUILD)/quoted/%.inc,$(wildcard tools/ctl/completion/*) src/cmd/demo.sh)
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@

@@ -149,13 +149,15 @@ printf '%s\n' "$out"
 
 class Stopping(Demo):
     def hang(self):
-        """A demo that hangs in its third step, with all its children."""
+        """A demo that hangs in its third step, with all the programs that it started."""
         folder = self.programs(runpostctl="exec sleep 60\n")
         demo = self.spawn(folder / "runpost", "demo", "--runs", RUNS, env={"TMPDIR": str(self.tmp)})
 
         def all_there():
             family = descendants(demo.pid)
-            return family if len(family) == 6 and "sleep" in [program_of(pid) for pid in family] else None
+            names = [program_of(pid) for pid in family]
+            there = names.count("runpost-sink") == 2 and names.count("runpost") == 3 and "sleep" in names
+            return family if there else None
 
         return demo, wait_until(all_there, "two receivers, a parent with two senders, and the tool that hangs")
 
@@ -172,6 +174,7 @@ class Stopping(Demo):
         self.addCleanup(self.kill_those_alive, family)
         demo.kill()
         wait_until(lambda: not any(is_alive(pid) for pid in family), "the end of its children")
+        wait_until(lambda: not list(self.tmp.iterdir()), "the end of its folder")
 
     def kill_those_alive(self, family):
         for pid in family:
