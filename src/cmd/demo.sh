@@ -3,6 +3,8 @@
 # folder of its own: it starts them, gives them files, reads what they print and judges it.
 set -u
 umask 077
+LC_ALL=C # a text is bytes
+export LC_ALL
 self=$1 runs=$2 keep=$3
 bin=${self%/*}
 refusals=3 # the receiver answers so many requests 503 before it is well
@@ -85,8 +87,9 @@ fail() { # TEXT
 		news senders
 	fi
 	finish
-	hint='; --keep leaves all files to look into'
-	printf '\ndemo: step %s did not do what it says%s\n' "$step" "${keep:+}${hint%"${keep:+$hint}"}"
+	hint=''
+	[ -n "$keep" ] || hint='; --keep leaves all files to look into'
+	printf '\ndemo: step %s did not do what it says%s\n' "$step" "$hint"
 	exit 1
 }
 
@@ -102,8 +105,8 @@ heading() {
 
 # Shows a text, indented; a line with the token or the signing secret in it is withheld.
 reveal() { # FILE
-	LC_ALL=C grep -vF -f token -f secret "$1" | sed 's/^/     /'
-	! LC_ALL=C grep -qF -f token -f secret "$1" ||
+	grep -vF -f token -f secret "$1" | sed 's/^/     /'
+	! grep -qF -f token -f secret "$1" ||
 		fail "a line is not shown: there is a token or a signing secret in it"
 }
 
@@ -173,7 +176,7 @@ quiet() { # VERB ARG...
 screen() { # VERB ARG...
 	say "   $ runpostctl $* --config runpost.conf"
 	run /dev/null runpostctl "$@" --config runpost.conf
-	if [ -t 1 ] && ! LC_ALL=C grep -qF -f token -f secret out; then
+	if [ -t 1 ] && ! grep -qF -f token -f secret out; then
 		"$bin/runpostctl" "$@" --config runpost.conf 9>&-
 	else
 		reveal out
@@ -186,8 +189,10 @@ screen() { # VERB ARG...
 # For each line of the file that is not empty: "PORT TOKEN" when its own webhook is a receiver on
 # this machine, otherwise "-". What is not plain to see is "-": it goes in an envelope.
 targets() {
-	LC_ALL=C sed -e '/^$/d' -e '/webhook".*webhook"/ba' -e '/"run":/ba' \
-		-e 's|.*"webhook":"http://127\.0\.0\.1:\([0-9]*\)/[^"\\?]*?\([^"\\]*&\)\{0,1\}token=\([A-Za-z0-9._~-]\{6,79\}\)["&].*|\1 \3|' \
+	no_query='[^"\\?]*?' before='\([^"\\]*&\)\{0,1\}'
+	token_value='token=\([A-Za-z0-9._~-]\{6,79\}\)'
+	sed -e '/^$/d' -e '/webhook".*webhook"/ba' -e '/"run":/ba' \
+		-e "s|.*\"webhook\":\"http://127\.0\.0\.1:\([0-9]*\)/$no_query$before${token_value}[\"&].*|\1 \3|" \
 		-e t -e :a -e 's/.*/-/' given
 }
 
@@ -197,7 +202,7 @@ load_runs() {
 	blank=$(printf '[ \t\r]')
 	if [ -n "$runs" ]; then
 		name=$runs
-		LC_ALL=C sed "s/^$blank*//; s/$blank*\$//" <"$runs" >"$dir/given" ||
+		sed "s/^$blank*//; s/$blank*\$//" <"$runs" >"$dir/given" ||
 			die 66 "cannot read $runs"
 	else
 		name="of the demo's own"
@@ -207,12 +212,12 @@ load_runs() {
 	n_runs=$(grep -c . given)
 	[ "$n_runs" -gt 0 ] || die 64 "$name: there is no run in it; one JSON object a line is expected"
 	[ "$n_runs" -le $runs_max ] ||
-		die 64 "$name: the demo takes at most $runs_max runs; give it a part, as of \`head -n $runs_max\`"
+		die 64 "$name: the demo takes at most $runs_max runs; give it a part, as of \
+\`head -n $runs_max\`"
 	printf '[outbox]\ndir = %s/check\ndisk_reserve = 1M\n' "$dir" >check.conf
 	run given runpost ingest --quiet --config check.conf
 	[ "$code" -le 1 ] || die "$code" "$(cat out)"
-	bad=$(sed -n 's/^{"line":\([0-9]*\),"status":"rejected","code":"bad_json","reason":"\(.*\)"}$/\1: \2/p' out |
-		head -n 1)
+	bad=$(grep -m 1 '"code":"bad_json"' out | sed 's/^{"line":\([0-9]*\),.*"reason":"\(.*\)"}$/\1: \2/')
 	[ -z "$bad" ] || die 64 "$name:$bad"
 	grep -v '"reason":"blank line"}$' out >judged
 	targets >own
@@ -299,7 +304,8 @@ until_ledger() { # DELIVERED DEAD
 		alive "$senders" || fail "the senders ended"
 		clock
 		[ "$now_cs" -lt $ledger_cs ] ||
-			fail "after $((limit_cs / 100)) s: $delivered delivered and $dead dead by $at_work senders; $1 and $2 by 2 were expected ($waiting waiting, $in_flight in flight)"
+			fail "after $((limit_cs / 100)) s: $delivered delivered and $dead dead by $at_work senders; \
+$1 and $2 by 2 were expected ($waiting waiting, $in_flight in flight)"
 		sleep 0.04
 	done
 }
@@ -329,7 +335,8 @@ main_receiver() {
 		receiver receiver receiver.ndjson "$named_port" --status 503 --misbehave-first $refusals
 	if [ -z "$port" ]; then
 		[ -z "$named_port" ] ||
-			say "   note    port $named_port, which the runs name, is not free: a free port, and every run in an envelope"
+			say "   note    port $named_port, which the runs name, is not free: a free port, \
+and every run in an envelope"
 		receiver receiver receiver.ndjson 0 --status 503 --misbehave-first $refusals
 	fi
 	[ -n "$port" ] || fail "the receiver listens"
@@ -338,7 +345,8 @@ main_receiver() {
 }
 
 receivers() {
-	heading "Two receivers: one is down for its first $refusals requests, the other for good. Both check token and signature."
+	heading "Two receivers: one is down for its first $refusals requests, the other for good. \
+Both check token and signature."
 	main_receiver
 	main_port=$port
 	receiver broken broken.ndjson 0 --status 500
@@ -381,12 +389,14 @@ ingest_all() {
 	ingest runs.ndjson
 	ids queued >first-ids
 	queued=$(wc -l <first-ids)
-	check "$queued" "$n_runs" "receipts that say queued, so that the run is on disk: $queued of $n_runs"
+	check "$queued" "$n_runs" \
+		"receipts that say queued, so that the run is on disk: $queued of $n_runs"
 	paste -d ' ' first-ids hashes >expected
 	ingest runs.ndjson
 	same=$(ids duplicate | grep -cxF -f first-ids)
 	[ "$(ids duplicate)" = "$(cat first-ids)" ] || same="not $n_runs"
-	check "$same" "$n_runs" "the same input once more, answered duplicate with the first id: $same of $n_runs"
+	check "$same" "$n_runs" \
+		"the same input once more, answered duplicate with the first id: $same of $n_runs"
 }
 
 delivery() {
@@ -474,7 +484,8 @@ ending() {
 }
 
 for program in runpost runpostctl runpost-sink; do
-	[ -x "$bin/$program" ] || die 66 "there is no program $program beside this one, in $bin; build or install all of them: runpost, runpostctl and runpost-sink"
+	[ -x "$bin/$program" ] || die 66 "there is no program $program beside this one, in $bin; \
+build or install all of them: runpost, runpostctl and runpost-sink"
 done
 tmp=$(cd -P -- "${TMPDIR:-/tmp}" && pwd) || die 66 "cannot use the temporary folder ${TMPDIR:-/tmp}"
 dir=$(mktemp -d "$tmp/runpost-demo-XXXXXX") || die 73 "cannot make a folder in $tmp"
