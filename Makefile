@@ -60,6 +60,14 @@ $(BUILD)/obj/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c $< -o $@
 
+# Scripts that a program prints or runs: as text of C, which it includes.
+$(BUILD)/quoted/%.inc: %
+	@mkdir -p $(@D)
+	$(Q)LC_ALL=C sed 's/[\\"?]/\\&/g; s/^/"/; s/$$/\\n"/' $< > $@
+QUOTING := $(BUILD)/obj/tools/ctl/verbs/verb_completion.o $(BUILD)/obj/src/cmd/cmd_demo.o
+$(QUOTING): CPPFLAGS += -I$(BUILD)/quoted
+$(QUOTING): $(patsubst %,$(BUILD)/quoted/%.inc,$(wildcard tools/ctl/completion/*) src/cmd/demo.sh)
+
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
 	$(call say,AR,$@)
@@ -267,9 +275,9 @@ install: all
 	install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
 		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
-	$(BUILD)/runpostctl completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/runpostctl
-	$(BUILD)/runpostctl completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_runpostctl
-	$(BUILD)/runpostctl completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/runpostctl.fish
+	install -m 644 tools/ctl/completion/runpostctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/runpostctl
+	install -m 644 tools/ctl/completion/runpostctl.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_runpostctl
+	install -m 644 tools/ctl/completion/runpostctl.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' docs/runpost.pc.in \
 		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/runpost.pc
 

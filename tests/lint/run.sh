@@ -41,7 +41,7 @@ done
 clang-format --dry-run -Werror $(find include src tools tests docs -name '*.[ch]') >"$build/lint-format" 2>&1 ||
 	{ head -20 "$build/lint-format"; fail "layout: run clang-format -i (see .clang-format)"; }
 
-for script in .ci/run $(find tests -name '*.sh'); do
+for script in .ci/run $(find src tests -name '*.sh'); do
 	sh -n "$script" || fail "$script"
 done
 [ $bad -eq 0 ] && echo "lint: clean"

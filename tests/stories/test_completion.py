@@ -4,6 +4,7 @@ else wrote."""
 import os
 import pathlib
 import pty
+import re
 import select
 import shutil
 import subprocess
@@ -33,8 +34,39 @@ class Completion(Story):
 
     def bash(self, line):
         """What bash offers behind the line."""
-        program = 'source "$1"; COMP_LINE=$2; COMP_POINT=${#2}; _runpostctl; printf "%s\\n" "${COMPREPLY[@]}"'
-        return [word for word in self.shell("bash", "--norc", "-c", program, "bash", self.script("bash"), line) if word]
+        return self.bash_all([line])[0]
+
+    def bash_all(self, lines):
+        program = """source "$1"; shift
+            for COMP_LINE; do COMP_POINT=${#COMP_LINE}; _runpostctl; printf '%s\\n' "${COMPREPLY[@]}" .; done"""
+        return self.replies(self.shell("bash", "--norc", "-c", program, "bash", self.script("bash"), *lines))
+
+    def zsh_all(self, lines):
+        """The same of zsh, the parts of which that draw the choice are replaced by ones that print it."""
+        program = f"""
+            compdef() {{ :; }}
+            _describe() {{ [[ $1 == -o ]] && shift; print -rl -- "${{(@P)2}}" }}
+            compadd() {{ if [[ $1 == -a ]]; then print -rl -- "${{(@P)2}}"; else shift; print -rl -- "$@"; fi }}
+            _files() {{ print -- files "$@" }}
+            source {self.script("zsh")}
+            for line; do words=("${{(@s: :)line}}"); CURRENT=$#words; _runpostctl; print .; done"""
+        return self.replies(self.shell("zsh", "-f", "-c", program, "zsh", *lines))
+
+    def fish_all(self, lines):
+        self.env["HOME"] = str(self.folder)
+        program = "source $argv[1]; for line in $argv[2..-1]; complete -C $line; echo .; end"
+        rows = self.shell("fish", "--private", "-c", program, self.script("fish"), *lines)
+        return self.replies(row.replace("\t", ":", 1) for row in rows)
+
+    def replies(self, rows):
+        """What was offered behind each line; a row with a dot ends it."""
+        replies = [[]]
+        for row in rows:
+            if row == ".":
+                replies.append([])
+            elif row:
+                replies[-1].append(row)
+        return replies[:-1]
 
     def verbs(self):
         return [line.split()[0] for line in self.shell(BIN / "runpostctl", "--help") if line.startswith("  ")]
@@ -50,10 +82,63 @@ class Completion(Story):
         self.assertIn("--follow", self.bash("runpostctl tail --"))
         self.assertEqual(self.bash("runpostctl completion z"), ["zsh"])
 
-    def test_every_option_of_every_verb_is_offered(self):
+    def help(self, verb):
+        """The options of a verb: name -> (what its value is called or None, its line of help)."""
+        rows = (re.match(r"  (--[a-z-]+)(?: (\S+))? +(.+)", line) for line in self.shell(BIN / "runpostctl", verb, "--help"))
+        return {row[1]: (row[2], row[3]) for row in rows if row}
+
+    def values(self, option):
+        """The words that an option takes, of which the program tells when it gets another."""
+        verb = "doctor" if option == "--check" else "list"
+        told = self.run_program(BIN / "runpostctl", verb, option, "nonsense", "--outbox", self.outbox).err
+        words = re.search(r"(?:there are|the others are) ([^;(\n]*)", told)[1]
+        return set(re.findall(r"[a-z_]+", words)) - {"and"}
+
+    def hold_to_the_help(self, ask, described):
+        """ask: lines -> for each what is offered behind it, with a colon and its line of help if `described`."""
+        helps = {verb: self.help(verb) for verb in self.verbs()}
+        for verb, offered in zip(helps, ask([f"runpostctl {verb} --" for verb in helps]), strict=True):
+            shown = {f"{name}:{line}" if described else name for name, (_, line) in helps[verb].items()}
+            self.assertEqual(sorted(offered), sorted(shown), verb)
+        offered, = ask(["runpostctl list --event "])
+        self.assertEqual(helps["list"]["--event"][1].partition(": ")[2].split(", "), sorted(
+            (row.partition(":")[0] for row in offered), key=helps["list"]["--event"][1].index))
+        for option in ("--state", "--cause", "--check"):
+            verb = "doctor" if option == "--check" else "list"
+            offered, = ask([f"runpostctl {verb} {option} "])
+            self.assertEqual({row.partition(":")[0] for row in offered}, self.values(option))
+        if described:
+            lines = [line.split(None, 1) for line in self.shell(BIN / "runpostctl", "--help") if line.startswith("  ")]
+            offered, = ask(["runpostctl "])
+            self.assertEqual(sorted(offered), sorted(f"{verb}:{line}" for verb, line in lines))
+
+    def hold_to_the_values(self, ask):
+        """No option is offered where a value is expected."""
+        helps = {verb: self.help(verb) for verb in self.verbs()}
+        pairs = [(verb, name) for verb in helps for name in helps[verb]]
+        for (verb, name), offered in zip(pairs, ask([f"runpostctl {verb} {name} --" for verb, name in pairs]), strict=True):
+            options = [row for row in offered if row.startswith("--")]
+            self.assertEqual(options == [], helps[verb][name][0] is not None, (verb, name))
+
+    def test_bash_knows_all_that_the_help_shows(self):
+        self.hold_to_the_help(self.bash_all, described=False)
+        self.hold_to_the_values(self.bash_all)
+
+    def test_zsh_knows_all_that_the_help_shows(self):
+        if shutil.which("zsh") is None:
+            self.skipTest("there is no zsh")
+        self.hold_to_the_help(self.zsh_all, described=True)
+        self.hold_to_the_values(self.zsh_all)
+
+    def test_fish_knows_all_that_the_help_shows(self):
+        if shutil.which("fish") is None:
+            self.skipTest("there is no fish")
+        self.hold_to_the_help(self.fish_all, described=True)
+        # behind a word that begins with a dash fish offers options in any case: its script says which take a value
+        takes = dict(re.findall(r" -l ([a-z-]+)( -[rx])?", self.script("fish").read_text()))
         for verb in self.verbs():
-            shown = {line.split()[0] for line in self.shell(BIN / "runpostctl", verb, "--help") if line.startswith("  --")}
-            self.assertEqual(set(self.bash(f"runpostctl {verb} --")), shown, verb)
+            for name, (value, _) in self.help(verb).items():
+                self.assertEqual(takes[name[2:]] != "", value is not None, name)
 
     def test_bash_completes_endpoints_as_text(self):
         where = f"runpostctl pause --outbox {self.outbox} "
@@ -115,22 +200,12 @@ class Completion(Story):
     def test_zsh_completes_the_same(self):
         if shutil.which("zsh") is None:
             self.skipTest("there is no zsh")
-        script = self.script("zsh")
-        self.shell("zsh", "-n", script)
-        # the parts of zsh that draw the choice are replaced by ones that print it
-        program = f"""
-            compdef() {{ :; }}
-            _describe() {{ [[ $1 == -o ]] && shift; print -l -- "${{(@)${{(@P)2}}%%:*}}" }}
-            compadd() {{ if [[ $1 == -a ]]; then print -rl -- "${{(@P)2}}"; else shift; print -rl -- "$@"; fi }}
-            _files() {{ print -- files "$@" }}
-            source {script}
-            words=("${{(@)argv[1,-2]}}" "$argv[-1]"); CURRENT=$#words
-            _runpostctl"""
-        zsh = lambda *words: self.shell("zsh", "-f", "-c", program, "zsh", *words)
+        self.shell("zsh", "-n", self.script("zsh"))
+        zsh = lambda *words: [row.partition(":")[0] for row in self.zsh_all([" ".join(words)])[0]]
         self.assertEqual(set(zsh("runpostctl", "")), set(self.verbs()))
         self.assertEqual(set(zsh("runpostctl", "list", "--")), set(self.bash("runpostctl list --")))
         self.assertEqual(zsh("runpostctl", "list", "--state", "")[0], "waiting")
-        names = zsh("runpostctl", "pause", "--outbox", str(self.outbox), "")
+        names, = self.zsh_all([f"runpostctl pause --outbox {self.outbox} "])
         self.assertEqual(sorted(names), sorted(["https://hooks.example.com/in", "http://127.0.0.1:8080/a", ODD]))
         self.make_jobs()
         where = ("--outbox", str(self.outbox))
@@ -143,15 +218,12 @@ class Completion(Story):
     def test_fish_completes_the_same(self):
         if shutil.which("fish") is None:
             self.skipTest("there is no fish")
-        script = self.script("fish")
-        self.env["HOME"] = str(self.folder)
-        self.shell("fish", "--no-execute", script)
-        fish = lambda line: [row.partition("\t")[0] for row in
-                             self.shell("fish", "--private", "-c", "source $argv[1]; complete -C $argv[2]", script, line)]
+        self.shell("fish", "--no-execute", self.script("fish"))
+        fish = lambda line: [row.partition(":")[0] for row in self.fish_all([line])[0]]
         self.assertEqual(set(fish("runpostctl ")), set(self.verbs()))
         self.assertEqual(set(fish("runpostctl list --")), set(self.bash("runpostctl list --")))
         self.assertEqual(sorted(fish("runpostctl list --state d")), ["dead", "delivered"])
-        names = fish(f"runpostctl pause --outbox {self.outbox} ")
+        names, = self.fish_all([f"runpostctl pause --outbox {self.outbox} "])
         self.assertIn("https://hooks.example.com/in", names)
         self.assertEqual(len(names), 3)
         self.make_jobs()

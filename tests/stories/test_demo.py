@@ -1,11 +1,16 @@
 """Stories of `runpost demo`: it plays every step, tells when one fails, and leaves nothing behind."""
 
+import fcntl
 import json
 import os
 import pathlib
+import pty
+import select
 import shutil
 import signal
 import socket
+import struct
+import termios
 
 from harness import BIN, FIXTURES, Story, descendants, is_alive, wait_until
 
@@ -106,6 +111,52 @@ class Playing(Demo):
         self.assertTrue((kept / "outbox" / "data.mdb").exists())
 
 
+class Terminal(Demo):
+    """On a terminal the inspector's screens are drawn for people, and its keys reach the demo."""
+
+    def on_a_terminal(self, *options, bin=BIN):
+        """The demo, and a function that says whether its terminal has shown a text."""
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 50, 120, 0, 0))
+        seen = ""
+
+        def take_terminal():
+            os.setsid()
+            fcntl.ioctl(1, termios.TIOCSCTTY, 0)
+
+        def has_shown(text):
+            nonlocal seen
+            while select.select([master], [], [], 0)[0]:
+                try:
+                    seen += os.read(master, 65536).decode(errors="replace")
+                except OSError:  # the other side is closed
+                    break
+            return seen if text in seen else ""
+
+        demo = self.spawn(bin / "runpost", "demo", *options, env={"TMPDIR": str(self.tmp), "TERM": "xterm"}, stdout=slave,
+                          preexec=take_terminal)
+        os.close(slave)
+        return demo, has_shown, master
+
+    def test_screens_are_tables(self):
+        demo, has_shown, _ = self.on_a_terminal("--runs", RUNS)
+        seen = wait_until(lambda: has_shown("every step did what it says"), "the end of the demo", 80)
+        self.assertEqual(demo.wait(), 0)
+        self.assertIn("the sum of the above", seen)
+        self.assertRegex(seen, r"ID +STATE +TRY")
+        self.assertNotIn(TOKEN.decode(), seen)
+        self.assert_nothing_left()
+
+    def test_control_c_ends_it(self):
+        demo, has_shown, master = self.on_a_terminal()
+        wait_until(lambda: has_shown("3. Two senders"), "the third step", 60)
+        os.write(master, b"\x03")
+        wait_until(lambda: has_shown("demo: stopped by signal 2"), "its last words", 60)
+        self.assertEqual(demo.wait(), 130)
+        self.assert_nothing_left()
+
+
 class Failing(Demo):
     def test_a_lone_program_says_what_is_missing(self):
         folder = self.programs()
@@ -149,13 +200,15 @@ printf '%s\n' "$out"
 
 class Stopping(Demo):
     def hang(self):
-        """A demo that hangs in its third step, with all its children."""
+        """A demo that hangs in its third step, with all the programs that it started."""
         folder = self.programs(runpostctl="exec sleep 60\n")
         demo = self.spawn(folder / "runpost", "demo", "--runs", RUNS, env={"TMPDIR": str(self.tmp)})
 
         def all_there():
             family = descendants(demo.pid)
-            return family if len(family) == 6 and "sleep" in [program_of(pid) for pid in family] else None
+            names = [program_of(pid) for pid in family]
+            there = names.count("runpost-sink") == 2 and names.count("runpost") == 3 and "sleep" in names
+            return family if there else None
 
         return demo, wait_until(all_there, "two receivers, a parent with two senders, and the tool that hangs")
 
@@ -172,6 +225,7 @@ class Stopping(Demo):
         self.addCleanup(self.kill_those_alive, family)
         demo.kill()
         wait_until(lambda: not any(is_alive(pid) for pid in family), "the end of its children")
+        wait_until(lambda: not list(self.tmp.iterdir()), "the end of its folder")
 
     def kill_those_alive(self, family):
         for pid in family:

@@ -48,8 +48,6 @@ struct rp_verb {
 
 struct rp_ctl {
 	const struct rp_verb *verb;
-	const struct rp_verb *verbs; /* all of them */
-	size_t n_verbs;
 	const char *outbox_dir, *config_path;
 	const char *textfile; /* of metrics; NULL: standard output */
 	const char *check;    /* format of doctor; NULL: for people */

@@ -306,8 +306,6 @@ static int run_verb(struct rp_ctl *ctl)
 static int with_verb(const struct rp_verb *verb, int argc, char **argv)
 {
 	struct rp_ctl ctl = {.verb = verb,
-			     .verbs = verbs,
-			     .n_verbs = N_VERBS,
 			     .now_at_ms = rp_sys_wall_ms(&rp_sys_real),
 			     .max_growth_bytes = (uint64_t)1 << 30};
 	int code;

@@ -96,18 +96,6 @@ static bool is_accepted(const struct rp_verb *verb, size_t i)
 	return options[i].accepts == 0 || (verb->accepts & options[i].accepts) != 0;
 }
 
-void rp_options_each(const struct rp_verb *verb,
-		     void (*see)(void *arg, const char *name, const char *value, const char *help),
-		     void *arg)
-{
-	size_t i;
-
-	for (i = 0; i < N_OPTIONS; i++) {
-		if (verb == NULL || is_accepted(verb, i))
-			see(arg, options[i].name, options[i].value, options[i].help);
-	}
-}
-
 void rp_options_help(const struct rp_verb *verb)
 {
 	size_t i;

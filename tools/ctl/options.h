@@ -9,12 +9,6 @@
  * the usage was wrong and has been said. */
 int rp_options_read(struct rp_ctl *ctl, int argc, char **argv);
 
-/* Calls see for each option a verb has (NULL: that any verb has), as the help lists them; value
- * NULL: it takes none. */
-void rp_options_each(const struct rp_verb *verb,
-		     void (*see)(void *arg, const char *name, const char *value, const char *help),
-		     void *arg);
-
 /* Help of one verb on stdout. */
 void rp_options_help(const struct rp_verb *verb);
 

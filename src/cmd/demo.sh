@@ -1,0 +1,514 @@
+# Plays what `runpost demo` shows; `runpost demo` starts it and gives it its own path, the file of
+# runs ("": some of the demo's own), and "keep" or "". It uses the programs as a user would, in a
+# folder of its own: it starts them, gives them files, reads what they print and judges it.
+set -u
+umask 077
+LC_ALL=C # a text is bytes
+export LC_ALL
+self=$1 runs=$2 keep=$3
+bin=${self%/*}
+refusals=3 # the receiver answers so many requests 503 before it is well
+broken_attempts=2
+limit_cs=1500 # for each thing waited for, in hundredths of a second; what takes longer has failed
+runs_max=50
+step=0 senders='' failing='' pids='' sweeper='' limit=''
+
+own_runs() {
+	cat <<'END'
+{"run_id":"01999a00-0000-7000-8000-000000000001","thread_id":"01999a00-0000-7000-8000-0000000000a1","status":"success","kwargs":{"webhook":"http://127.0.0.1:9911/hook?token=demo-token&op=runs"},"values":{"answer":"Rain is likely after four."}}
+{"run_id":"01999a00-0000-7000-8000-000000000002","thread_id":"01999a00-0000-7000-8000-0000000000a1","status":"success","kwargs":{"webhook":"http://127.0.0.1:9911/hook?token=demo-token&op=wait"},"values":{"answer":"Grüße \ud83d\ude42","cost":1e400}}
+{"run_id":"01999a00-0000-7000-8000-000000000003","thread_id":null,"status":"error","kwargs":{"webhook":"http://127.0.0.1:9911/hook?token=demo-token&op=stream"},"error":"the tool did not answer"}
+END
+}
+
+# --- processes, and the end
+
+say() { printf '%s\n' "$*"; }
+
+# Hundredths of a second since the machine was started, in `now_cs`.
+clock() {
+	read -r up _ </proc/uptime
+	now_cs=${up%.*}${up#*.}
+}
+
+alive() { # PID; a process that has ended and was not waited for is in state Z
+	{ read -r _ _ state _ <"/proc/$1/stat"; } 2>/dev/null && [ "$state" != Z ]
+}
+
+gone() { # PID HUNDREDTHS: whether it ends within them
+	clock
+	until_cs=$((now_cs + $2))
+	while alive "$1"; do
+		clock
+		[ "$now_cs" -lt $until_cs ] || return 1
+		sleep 0.02
+	done
+}
+
+# Ends the processes and removes the folder when the demo ends, in whatever way: it reads a pipe
+# that only the demo writes to, which tells it the processes.
+sweep() {
+	trap '' INT TERM HUP PIPE
+	left='' killed=0
+	while read -r line; do left=$line; done
+	for pid in $left; do kill "$pid" 2>/dev/null; done
+	for pid in $left; do
+		gone "$pid" 500 || { kill -KILL "$pid"; killed=1; }
+	done
+	[ -n "$keep" ] || rm -rf "$dir"
+	exit $killed
+}
+
+finish() {
+	trap '' INT TERM HUP PIPE
+	[ -n "$sweeper" ] || return 0
+	exec 9>&-
+	wait "$sweeper" || say "   FAILED  a program did not end when told to; it was killed"
+	[ -z "$keep" ] || printf '\nkept: %s\n' "$dir"
+}
+
+die() { # CODE TEXT: before the first step
+	printf 'runpost demo: %s\n' "$2" >&2
+	keep=''
+	finish
+	exit "$1"
+}
+
+stopped() { # SIGNAL
+	finish
+	printf '\ndemo: stopped by signal %s\n' "$1"
+	exit $((128 + $1))
+}
+
+fail() { # TEXT
+	say "   FAILED  $1"
+	if [ -n "$senders" ] && [ -z "$failing" ]; then
+		failing=yes
+		news senders
+	fi
+	finish
+	hint=''
+	[ -n "$keep" ] || hint='; --keep leaves all files to look into'
+	printf '\ndemo: step %s did not do what it says%s\n' "$step" "$hint"
+	exit 1
+}
+
+check() { # A B TEXT: both are to be the same
+	[ "$1" = "$2" ] || fail "$3"
+	say "   ok      $3"
+}
+
+heading() {
+	step=$((step + 1))
+	printf '\n%s. %s\n' $step "$1"
+}
+
+# Shows a text, indented; a line with the token or the signing secret in it is withheld.
+reveal() { # FILE
+	grep -vF -f token -f secret "$1" | sed 's/^/     /'
+	! grep -qF -f token -f secret "$1" ||
+		fail "a line is not shown: there is a token or a signing secret in it"
+}
+
+news() { # NAME: what came into its log since the last call
+	shown=$(cat "$1.shown" 2>/dev/null || echo 0)
+	tail -n "+$((shown + 1))" "$1.log" >"$1.news"
+	echo $((shown + $(wc -l <"$1.news"))) >"$1.shown"
+	reveal "$1.news"
+}
+
+start() { # INPUT OUTPUT PROGRAM ARG...: in the background; its `pid`
+	input=$1 output=$2 path=$bin/$3
+	[ "$3" != runpost ] || path=$self
+	shift 3
+	# shellcheck disable=SC2086 # these are words
+	$limit "$path" "$@" <"$input" >>"$output" 2>&1 9>&- &
+	pid=$! others=''
+	for other in $pids; do ! alive "$other" || others="$others $other"; done
+	pids="$pid$others"
+	say "$pids" >&9
+}
+
+service() { # NAME PROGRAM ARG...: one that goes on; its outputs go to NAME.log
+	log=$1.log
+	shift
+	say "   $ $*"
+	start /dev/null "$log" "$@"
+}
+
+end() { # PID NAME; its exit code is in `code`
+	kill "$1" 2>/dev/null
+	gone "$1" 500 || fail "$2 did not end when told to"
+	wait "$1"
+	code=$?
+}
+
+run() { # INPUT PROGRAM ARG...: one that ends; `out` gets both its outputs, `code` its exit code
+	: >out
+	input=$1
+	shift
+	limit="timeout $((limit_cs / 100))"
+	start "$input" out "$@"
+	limit=''
+	wait "$pid"
+	code=$?
+	[ $code -ne 124 ] || fail "$1 has not ended after $((limit_cs / 100)) s; it was stopped"
+}
+
+well() { # PROGRAM VERB: whether `run` ended well
+	[ "$code" -eq 0 ] || fail "$1 $2 ended with $code; 0 was expected"
+}
+
+ingest() { # FILE
+	say "   $ runpost ingest --config runpost.conf < $1"
+	run "$1" runpost ingest --config runpost.conf
+	reveal out
+	well runpost ingest
+}
+
+quiet() { # VERB ARG...
+	run /dev/null runpostctl "$@" --config runpost.conf
+	[ "$code" -eq 0 ] || reveal out
+	well runpostctl "$1"
+}
+
+# A screen of the inspector. On a terminal it draws tables: then it runs once more, on ours.
+screen() { # VERB ARG...
+	say "   $ runpostctl $* --config runpost.conf"
+	run /dev/null runpostctl "$@" --config runpost.conf
+	if [ -t 1 ] && ! grep -qF -f token -f secret out; then
+		"$bin/runpostctl" "$@" --config runpost.conf 9>&-
+	else
+		reveal out
+	fi
+	well runpostctl "$1"
+}
+
+# --- the runs
+
+# For each line of the file that is not empty: "PORT TOKEN" when its own webhook is a receiver on
+# this machine, otherwise "-". What is not plain to see is "-": it goes in an envelope.
+targets() {
+	no_query='[^"\\?]*?' before='\([^"\\]*&\)\{0,1\}'
+	token_value='token=\([A-Za-z0-9._~-]\{6,79\}\)'
+	sed -e '/^$/d' -e '/webhook".*webhook"/ba' -e '/"run":/ba' \
+		-e "s|.*\"webhook\":\"http://127\.0\.0\.1:\([0-9]*\)/$no_query$before${token_value}[\"&].*|\1 \3|" \
+		-e t -e :a -e 's/.*/-/' given
+}
+
+# Reads the runs, without the white space around them, which an envelope would not keep. An ingest
+# into an outbox of its own judges them.
+load_runs() {
+	blank=$(printf '[ \t\r]')
+	if [ -n "$runs" ]; then
+		name=$runs
+		sed "s/^$blank*//; s/$blank*\$//" <"$runs" >"$dir/given" ||
+			die 66 "cannot read $runs"
+	else
+		name="of the demo's own"
+		own_runs >"$dir/given"
+	fi
+	cd "$dir" || die 74 "cannot use $dir"
+	n_runs=$(grep -c . given)
+	[ "$n_runs" -gt 0 ] || die 64 "$name: there is no run in it; one JSON object a line is expected"
+	[ "$n_runs" -le $runs_max ] ||
+		die 64 "$name: the demo takes at most $runs_max runs; give it a part, as of \
+\`head -n $runs_max\`"
+	printf '[outbox]\ndir = %s/check\ndisk_reserve = 1M\n' "$dir" >check.conf
+	run given runpost ingest --quiet --config check.conf
+	[ "$code" -le 1 ] || die "$code" "$(cat out)"
+	bad=$(grep -m 1 '"code":"bad_json"' out | sed 's/^{"line":\([0-9]*\),.*"reason":"\(.*\)"}$/\1: \2/')
+	[ -z "$bad" ] || die 64 "$name:$bad"
+	grep -v '"reason":"blank line"}$' out >judged
+	targets >own
+	target=$(grep -v '^-$' own | head -n 1)
+	named_port=${target%% *} token=${target#* }
+	[ -n "$target" ] || token=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
+	say "$token" >"$dir/token"
+	say "whsec_$(head -c 32 /dev/urandom | base64)" >secret
+}
+
+envelope() { # PORT RUN
+	printf '{"webhook":"http://127.0.0.1:%s/hook?token=%s","operation":"POST /runs","run":%s}\n' \
+		"$1" "$token" "$2"
+}
+
+# Writes the input of ingest: every second run in an envelope, or all that cannot go as they are.
+write_input() {
+	n=0 n_wrapped=0 first=''
+	: >hashes
+	grep . given | paste -d '\n' - own judged >lines
+	while IFS= read -r line && read -r own && read -r receipt; do
+		first=${first:-$line}
+		hash=$(printf %s "$line" | sha256sum)
+		say "${hash%% *}" >>hashes
+		case "$((n % 2)) $own $receipt" in
+		"0 $port $token "*'"status":"queued"'*) printf '%s\n' "$line" ;;
+		*)
+			envelope "$port" "$line"
+			n_wrapped=$((n_wrapped + 1))
+			;;
+		esac
+		n=$((n + 1))
+	done <lines >runs.ndjson
+}
+
+# --- what the programs answered
+
+ids() { # STATUS: of the receipts in `out` that say so
+	sed -n 's/^{"line":[0-9]*,"status":"'"$1"'","id":"\([^"]*\)".*/\1/p' out
+}
+
+# A line for each POST that a receiver recorded: webhook-id, status, SHA-256, signature, token.
+posts() { # FILE...
+	cat "$@" | sed -n 's/.*"webhook_id":"\([^"]*\)".*"sha256":"\([^"]*\)","signature":"\([^"]*\)","token":"\([^"]*\)","status":\([0-9]*\),.*/\1 \5 \2 \3 \4/p'
+}
+
+# Of the ids in `expected`, each with its SHA-256: how many arrived, how many requests were refused,
+# how many of those before one that was not, and how many ids have nothing wrong.
+judge_posts() { # FILE...
+	posts "$@" | awk '
+		FNR == NR { sha[$1] = $2; next }
+		{ all[$1]++; last[$1] = $2 }
+		$2 == 200 { good[$1] = 1 }
+		$2 != 200 { refused[$1]++ }
+		$3 != sha[$1] || $4 != "ok" || $5 != "ok" { wrong[$1] = 1 }
+		END {
+			for (id in sha) {
+				arrived += good[id]
+				failed += refused[id]
+				recovered += last[id] == 200 ? refused[id] : 0
+				right += all[id] > 0 && !wrong[id]
+			}
+			print arrived + 0, failed + 0, recovered + 0, right + 0
+		}' expected -
+}
+
+# accepted, waiting, in_flight, held, delivered, dead, purged, alive
+counts() {
+	quiet stats --json
+	# shellcheck disable=SC2046 # these are words
+	set -- $(sed -n 's/^{.*,"accepted":\([0-9]*\),"entries":{\([^}]*\)},.*"senders_alive":\([0-9]*\),.*/\1,\2,\3/p' out |
+		sed 's/"[a-z_]*"://g; s/,/ /g')
+	if [ $# -ne 8 ]; then
+		reveal out
+		fail "\`runpostctl stats --json\` did not print the counts it promises"
+	fi
+	accepted=$1 waiting=$2 in_flight=$3 held=$4 delivered=$5 dead=$6 purged=$7 at_work=$8
+}
+
+until_ledger() { # DELIVERED DEAD
+	clock
+	ledger_cs=$((now_cs + limit_cs))
+	while counts && [ "$delivered $dead $at_work" != "$1 $2 2" ]; do
+		alive "$senders" || fail "the senders ended"
+		clock
+		[ "$now_cs" -lt $ledger_cs ] ||
+			fail "after $((limit_cs / 100)) s: $delivered delivered and $dead dead by $at_work senders; \
+$1 and $2 by 2 were expected ($waiting waiting, $in_flight in flight)"
+		sleep 0.04
+	done
+}
+
+# --- the steps
+
+receiver() { # NAME RECORD PORT ARG...; 0: a free port; `port` is empty when it does not listen
+	receiver=$1 record=$2 wanted=$3
+	shift 3
+	service "$receiver" runpost-sink --port "$wanted" --token-file token --secret-file secret \
+		--record "$record" "$@"
+	clock
+	ready_cs=$((now_cs + limit_cs))
+	until port=$(sed -n 's|^ready http://127\.0\.0\.1:||p' "$receiver.log") && [ -n "$port" ]; do
+		clock
+		if ! alive "$pid" || [ "$now_cs" -ge $ready_cs ]; then break; fi
+		sleep 0.02
+	done
+	news "$receiver"
+}
+
+# The runs name a port. When somebody else listens there, any other does: then all runs go in
+# envelopes.
+main_receiver() {
+	port=''
+	[ -z "$named_port" ] ||
+		receiver receiver receiver.ndjson "$named_port" --status 503 --misbehave-first $refusals
+	if [ -z "$port" ]; then
+		[ -z "$named_port" ] ||
+			say "   note    port $named_port, which the runs name, is not free: a free port, \
+and every run in an envelope"
+		receiver receiver receiver.ndjson 0 --status 503 --misbehave-first $refusals
+	fi
+	[ -n "$port" ] || fail "the receiver listens"
+	main=$pid
+	say "   ok      the receiver listens on 127.0.0.1:$port"
+}
+
+receivers() {
+	heading "Two receivers: one is down for its first $refusals requests, the other for good. \
+Both check token and signature."
+	main_receiver
+	main_port=$port
+	receiver broken broken.ndjson 0 --status 500
+	[ -n "$port" ] || fail "the broken one listens"
+	broken=$pid broken_port=$port port=$main_port
+	say "   ok      the broken one listens on 127.0.0.1:$broken_port"
+	# nothing is ever sent to anybody else: senders connect to these two ports only
+	cat >runpost.conf <<END
+[outbox]
+dir = $dir/outbox
+disk_reserve = 1M
+
+[sender]
+stop_grace = 2s
+
+[defaults]
+allow_http = yes
+allow = 127.0.0.1
+allow_ports = $port $broken_port
+secret_file = $dir/secret
+timeout = 5s
+retry_base = 200ms
+retry_factor = 2
+retry_cap = 1s
+retry_attempts = 8
+
+[endpoint "broken"]
+url = http://127.0.0.1:$broken_port/
+retry_attempts = $broken_attempts
+END
+}
+
+ingest_all() {
+	heading "The engine's completed runs go into the outbox; sent again, they change nothing."
+	write_input
+	as_is=$((n_runs - n_wrapped)) plural=s them=them
+	[ "$n_runs" -ne 1 ] || plural=''
+	[ $as_is -ne 1 ] || them=it
+	say "   $n_runs run$plural ($name): $as_is as the engine wrote $them, $n_wrapped in an envelope"
+	ingest runs.ndjson
+	ids queued >first-ids
+	queued=$(wc -l <first-ids)
+	check "$queued" "$n_runs" \
+		"receipts that say queued, so that the run is on disk: $queued of $n_runs"
+	paste -d ' ' first-ids hashes >expected
+	ingest runs.ndjson
+	same=$(ids duplicate | grep -cxF -f first-ids)
+	[ "$(ids duplicate)" = "$(cat first-ids)" ] || same="not $n_runs"
+	check "$same" "$n_runs" \
+		"the same input once more, answered duplicate with the first id: $same of $n_runs"
+}
+
+delivery() {
+	heading "Two senders deliver; what the receiver refuses is sent again until it arrives."
+	service senders runpost send --config runpost.conf --senders 2
+	senders=$pid
+	until_ledger "$n_runs" 0
+	news senders
+	say "   the receiver:"
+	news receiver
+	# shellcheck disable=SC2046 # these are words
+	set -- $(judge_posts receiver.ndjson)
+	check "$1" "$n_runs" "runs the receiver answered 200: $1 of $n_runs"
+	check "$2 $3" "$refusals $refusals" \
+		"requests answered 503 first, and sent again with the same webhook-id: $3 of $refusals"
+	check "$4" "$n_runs" \
+		"runs with the SHA-256 of the input, a good signature and a good token each time: $4 of $n_runs"
+}
+
+dead_letter() {
+	heading "A run for the receiver that stays broken ends in the dead letters, not in nothing."
+	envelope "$broken_port" "$first" >broken-run.ndjson
+	ingest broken-run.ndjson
+	broken_id=$(ids queued)
+	check "$(wc -l <out) ${broken_id:+queued}" "$(grep -c . out) queued" "the receipt says queued"
+	say "$broken_id $(head -n 1 hashes)" >expected
+	until_ledger "$n_runs" 1
+	news senders
+	say "   the broken receiver:"
+	news broken
+	quiet list --state dead --json
+	found=$(sed -n 's/^{"id":"\([^"]*\)",.*"state":"dead",.*"attempts":\([0-9]*\),.*"cause":"\([a-z_]*\)",.*/\1 \2 \3/p' out)
+	screen dead
+	check "$found" "$broken_id $broken_attempts exhausted" \
+		"$broken_id is the one dead letter, its $broken_attempts attempts exhausted"
+	check "$(grep -c "$broken_id" out)" 1 "\`runpostctl dead\` shows it"
+}
+
+replay() {
+	heading "The receiver is mended, and the dead letter replayed."
+	end "$broken" "the broken receiver"
+	news broken
+	receiver mended mended.ndjson "$broken_port"
+	check "$port" "$broken_port" "the mended receiver listens on the same port"
+	mended=$pid
+	say "   $ runpostctl replay --state dead --yes --config runpost.conf"
+	run /dev/null runpostctl replay --state dead --yes --config runpost.conf
+	reveal out
+	well runpostctl replay
+	until_ledger $((n_runs + 1)) 0
+	say "   the mended receiver:"
+	news mended
+	# shellcheck disable=SC2046 # these are words
+	set -- $(judge_posts broken.ndjson mended.ndjson)
+	check "$1 $3" "1 $broken_attempts" \
+		"the same webhook-id arrived: refused $3 times, then answered 200"
+	check "$4" 1 "same bytes, a good signature and a good token each time"
+}
+
+screens() {
+	heading "What an operator sees."
+	screen stats
+	screen list
+	screen show "$broken_id"
+	screen verify
+	say "   ok      \`runpostctl verify\` finds nothing wrong"
+	counts
+	elsewhere=$((waiting + in_flight + held + dead + purged))
+	check "$accepted $delivered $elsewhere" "$((n_runs + 1)) $((n_runs + 1)) 0" \
+		"the ledger balances: $accepted accepted, $delivered delivered, $elsewhere elsewhere"
+}
+
+ending() {
+	heading "SIGTERM: the senders finish what they have begun, and everything ends."
+	end "$senders" "the senders"
+	senders_code=$code
+	news senders
+	end "$main" "the receiver"
+	main_code=$code
+	news receiver
+	end "$mended" "the mended receiver"
+	news mended
+	check "$senders_code" 0 "the senders' exit code: $senders_code"
+	check "$main_code $code" "0 0" "the receivers' exit codes: $main_code and $code"
+}
+
+for program in runpost runpostctl runpost-sink; do
+	[ -x "$bin/$program" ] || die 66 "there is no program $program beside this one, in $bin; \
+build or install all of them: runpost, runpostctl and runpost-sink"
+done
+tmp=$(cd -P -- "${TMPDIR:-/tmp}" && pwd) || die 66 "cannot use the temporary folder ${TMPDIR:-/tmp}"
+dir=$(mktemp -d "$tmp/runpost-demo-XXXXXX") || die 73 "cannot make a folder in $tmp"
+mkfifo "$dir/pids"
+sweep <"$dir/pids" &
+sweeper=$!
+exec 9>"$dir/pids"
+rm "$dir/pids"
+trap 'stopped 2' INT
+trap 'stopped 15' TERM
+trap 'stopped 1' HUP
+trap 'stopped 13' PIPE
+clock
+began_cs=$now_cs
+load_runs
+receivers
+ingest_all
+delivery
+dead_letter
+replay
+screens
+ending
+finish
+clock
+tenths=$(((now_cs - began_cs) / 10))
+printf '\ndemo: every step did what it says (%s.%s s)\n' $((tenths / 10)) $((tenths % 10))
