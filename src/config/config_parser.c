@@ -1,3 +1,5 @@
+/* config_parser.c - the strings and marks that live while a configuration is parsed. */
+
 #include "config/config_parser.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/* settings_file.c - reads the files that the configuration names: whole, regular, and closed to
+ * others where they hold secrets. */
+
 #include "config/settings_file.h"
 
 #include <errno.h>

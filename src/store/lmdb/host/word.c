@@ -1,3 +1,5 @@
+/* word.c - a path of the outbox as a word for a shell. Messages of several files have it. */
+
 #include "store/lmdb/store_int.h"
 
 #include "text/shell.h"
