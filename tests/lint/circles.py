@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Forbids circles: files that need each other, and folders that do.
 
-A file needs another one when its object wants a symbol that the other one's object defines. The objects tell the truth:
-a declaration that stands in a far header hides nothing. A folder needs what its files need; a folder below a folder stands
-for itself. A header needs the headers that it includes. The library is looked at alone, and each program alone.
+A file needs another one when its object wants a symbol that the other one's object defines. The
+objects tell the truth: a declaration that stands in a far header hides nothing. A folder needs what
+its files need; a folder below a folder stands for itself. A header needs the headers that it
+includes. The library is looked at alone, and each program alone.
 
-Exit 1 and a line for each circle with what closes it, and for each file of KNOWN that is in its circle no longer: the table
-can only shrink. usage: circles.py BUILD_DIR, which has obj/ of all programs"""
+Exit 1 and a line for each circle with what closes it, and for each name of KNOWN that is in no
+circle any more: the table can only shrink. usage: circles.py BUILD_DIR, which has obj/ of all
+programs"""
 import collections
 import pathlib
 import re
@@ -21,7 +23,8 @@ PARTS = ["src", "src/cmd", "tools/ctl", "tools/sink"]  # the library, and the pr
 KNOWN = """
 src/store/lmdb/db.c src/store/lmdb/endpoint.c src/store/lmdb/entry.c src/store/lmdb/order.c
 src/store/lmdb/outbox_clock.c src/store/lmdb/outbox_recent.c src/store/lmdb/tally.c
-src/store/lmdb/tree/leaves.c src/store/lmdb/tree/pages.c src/store/lmdb/tree/trust.c src/store/lmdb/tree/trust_begin.c
+src/store/lmdb/tree/leaves.c src/store/lmdb/tree/pages.c src/store/lmdb/tree/trust.c
+src/store/lmdb/tree/trust_begin.c
 src/store/lmdb src/store/lmdb/tree
 tools/ctl tools/ctl/change tools/ctl/report tools/ctl/screen tools/ctl/select tools/ctl/verbs
 """.split()
@@ -35,12 +38,12 @@ def part_of(path):
 def symbols(build):
     """The sources, and by source the symbols that its object defines and those that it wants."""
     objects = {}
-    for source in sorted(p for folder in ("src", "tools") for p in pathlib.Path(folder).rglob("*.c")):
+    for source in sorted(p for root in ("src", "tools") for p in pathlib.Path(root).rglob("*.c")):
         if part_of(source.as_posix()) is not None:
-            objects[source.as_posix()] = (pathlib.Path(build) / "obj" / source).with_suffix(".o")
+            objects[source.as_posix()] = pathlib.Path(build, "obj", source).with_suffix(".o")
     defined, wanted = collections.defaultdict(set), collections.defaultdict(set)
-    table = subprocess.run(["nm", "-A", "-g"] + [str(o) for o in objects.values()], check=True, capture_output=True,
-                           text=True).stdout
+    table = subprocess.run(["nm", "-A", "-g"] + [str(o) for o in objects.values()], check=True,
+                           capture_output=True, text=True).stdout
     source_of = {str(o): source for source, o in objects.items()}
     for line in table.splitlines():
         name, rest = line.split(":", 1)
@@ -74,10 +77,11 @@ def needs_of_folders(needs):
 
 def needs_of_headers():
     needs = {}
-    for header in (p for folder in ("include", "src", "tools") for p in pathlib.Path(folder).rglob("*.h")):
+    roots = ("include", "src", "tools")
+    for header in (p for root in roots for p in pathlib.Path(root).rglob("*.h")):
         uses = needs[header.as_posix()] = {}
         for name in re.findall(r'^\s*#\s*include\s+"([^"]+)"', header.read_text(), re.M):
-            for root in ("include", "src", "tools"):
+            for root in roots:
                 if pathlib.Path(root, name).exists():
                     uses[pathlib.Path(root, name).as_posix()] = ["#include"]
     return needs
@@ -132,7 +136,8 @@ def check(kind, needs, known):
 def main():
     files = needs_of_files(sys.argv[1])
     bad = check("files", files, [n for n in KNOWN if n.endswith(".c")])
-    bad += check("folders", needs_of_folders(files), [n for n in KNOWN if not n.endswith((".c", ".h"))])
+    bad += check("folders", needs_of_folders(files),
+                 [n for n in KNOWN if not n.endswith((".c", ".h"))])
     bad += check("headers", needs_of_headers(), [n for n in KNOWN if n.endswith(".h")])
     print(f"circles: {len(files)} files, {bad} problems, {len(KNOWN)} known")
     return 1 if bad or not files else 0

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Keeps lines at 100 columns, a tab counting eight, in C; the tables between `clang-format off` and `on` are wider.
+"""Keeps lines of C at 100 columns, a tab counting eight. Tables between `clang-format off` and `on`
+may be wider.
 
 Exit 1 and a line for each that is longer."""
 import pathlib
@@ -20,7 +21,8 @@ def long_lines(file):
 
 
 def main():
-    files = sorted(p for folder in FOLDERS for p in pathlib.Path(folder).rglob("*") if p.suffix in ENDINGS)
+    files = sorted(p for folder in FOLDERS for p in pathlib.Path(folder).rglob("*")
+                   if p.suffix in ENDINGS)
     problems = [line for file in files for line in long_lines(file)]
     for line in problems:
         print(line)
