@@ -1,3 +1,6 @@
+/* runpost.c - implements the library on the store and the batch. It adds no rule of its own: it
+ * copies, shows without secrets, and maps errors. */
+
 #include "runpost.h"
 
 #include <errno.h>
@@ -48,8 +51,7 @@ void rp_close(struct rp_handle *handle)
 	free(handle);
 }
 
-/* --- append -------------------------------------------------------------------------------
- */
+/* --- append ------------------------------------------------------------------------- */
 
 static bool add_run(struct rp_batch *batch, const struct rp_run *run)
 {
@@ -124,8 +126,7 @@ enum rp_err rp_append(struct rp_handle *handle, const struct rp_run *run,
 	return rp_append_batch(handle, run, 1, receipt, err);
 }
 
-/* --- looking ------------------------------------------------------------------------------
- */
+/* --- looking ------------------------------------------------------------------------ */
 
 /* The text an entry's view needs, NUL-terminated. */
 struct copy {
@@ -287,8 +288,7 @@ enum rp_err rp_walk(struct rp_handle *handle, enum rp_state state, uint64_t from
 	return rc;
 }
 
-/* --- changing -----------------------------------------------------------------------------
- */
+/* --- changing ----------------------------------------------------------------------- */
 
 static enum rp_err change_entry(struct rp_handle *handle, const char *id, enum rp_change verb,
 				bool *was_in_flight, struct rp_error *err)

@@ -1,3 +1,6 @@
+/* assert.c - ends the program for a bug of ours. It stands apart so that a signal handler can
+ * ask whether one of our own assertions has failed. */
+
 #include "base/assert.h"
 
 #include <signal.h>

@@ -1,3 +1,6 @@
+/* background.c - runs a task on a second thread and tells its owner through a descriptor. A
+ * descriptor it is, because the owner's loop polls descriptors and nothing else. */
+
 #include "base/background.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/* bytes.c - implements the growing buffer, the writers and the readers. All bounds checks on
+ * bytes are here, so that no caller counts by hand. */
+
 #include "base/bytes.h"
 
 #include <endian.h>

@@ -1,3 +1,6 @@
+/* err.c - fills the error type and turns errors into exit codes. It is apart so that a kind of
+ * error has one exit code in every program. */
+
 #include "base/err.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/* file.c - creates, appends to and replaces files at a path that a user gave. It is apart
+ * because root may be asked to write where somebody else can plant a link. */
+
 #include "base/file.h"
 
 #include <errno.h>

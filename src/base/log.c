@@ -1,3 +1,6 @@
+/* log.c - formats log lines and writes them without ever waiting for a reader. The difficult
+ * part is the writing: stderr may be a pipe, a socket or a terminal that others share. */
+
 #include "base/log.h"
 
 #include <fcntl.h>
@@ -12,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "base/sys.h"
+#include "base/clocks.h"
 #include "base/units.h"
 
 /* Below PIPE_BUF (4096, pipe(7)): into a pipe a line goes whole or not at all. */
@@ -195,7 +198,7 @@ void rp_log(enum rp_log_level level, const char *ev, const char *fmt, ...)
 
 	if (!rp_log_is_on(level))
 		return;
-	rp_time_format(rp_sys_wall_ms(&rp_sys_real), at);
+	rp_time_format(rp_clocks_us(CLOCK_REALTIME) / 1000, at);
 	n = snprintf(line, sizeof line, "at=%s level=%s role=%s pid=%ld ev=%s ", at,
 		     level_names[level], log_role, (long)getpid(), ev);
 	len = n < 0 ? 0 : (size_t)n;

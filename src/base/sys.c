@@ -1,3 +1,6 @@
+/* sys.c - reads the real clocks and the kernel's randomness. It is the only file that calls
+ * them, so that tests can replace both. */
+
 #include "base/sys.h"
 
 #include <errno.h>
@@ -7,25 +10,18 @@
 #include <unistd.h>
 
 #include "base/assert.h"
-
-static int64_t clock_us(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
+#include "base/clocks.h"
 
 static int64_t real_wall_ms(void *arg)
 {
 	(void)arg;
-	return clock_us(CLOCK_REALTIME) / 1000;
+	return rp_clocks_us(CLOCK_REALTIME) / 1000;
 }
 
 static int64_t real_boot_ms(void *arg)
 {
 	(void)arg;
-	return clock_us(CLOCK_BOOTTIME) / 1000;
+	return rp_clocks_us(CLOCK_BOOTTIME) / 1000;
 }
 
 /* A sandbox may forbid getrandom and still have the device. */
@@ -66,7 +62,7 @@ const struct rp_sys rp_sys_real = {real_wall_ms, real_boot_ms, real_random, NULL
 
 int64_t rp_sys_stopwatch_us(void)
 {
-	return clock_us(CLOCK_MONOTONIC);
+	return rp_clocks_us(CLOCK_MONOTONIC);
 }
 
 void rp_sys_pause_ms(int64_t ms)

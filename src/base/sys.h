@@ -1,5 +1,5 @@
-/* sys.h - the only door to clocks and randomness, and what a process needs before it opens a file.
- * Tests replace the struct; nobody else calls clock_gettime or getrandom.
+/* sys.h - the door to clocks and randomness, and what a process needs before it opens a file. Tests
+ * replace the struct; nobody else calls getrandom or, but for the log, reads a clock.
  *
  * Two clocks. wall_ms: UTC, may be stored, may step. boot_ms: CLOCK_BOOTTIME, never steps,
  * comparable between processes of one boot, never stored across boots. Read the clock once per

@@ -1,3 +1,6 @@
+/* thread.c - starts a thread that blocks all signals but those of its own faults. It is apart
+ * because every thread of ours needs exactly that. */
+
 #include "base/thread.h"
 
 #include <signal.h>

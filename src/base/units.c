@@ -1,3 +1,6 @@
+/* units.c - parses and prints durations, sizes and times. It asks neither the locale nor a time
+ * zone, so the same text means the same everywhere. */
+
 #include "base/units.h"
 
 #include <inttypes.h>

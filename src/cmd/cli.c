@@ -1,3 +1,6 @@
+/* cli.c - parses options and prints help, both from the verb's table. It is apart so that a
+ * verb's file has only what the verb does. */
+
 #include "cmd/cli.h"
 
 #include <getopt.h>

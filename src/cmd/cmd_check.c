@@ -1,3 +1,6 @@
+/* cmd_check.c - the verb `check-config`: shows what is in effect and what would happen to a URL.
+ * It opens no outbox and sends nothing. */
+
 #include "cmd/cmd.h"
 
 #include <arpa/inet.h>

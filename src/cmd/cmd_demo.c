@@ -1,3 +1,6 @@
+/* cmd_demo.c - the verb `demo`: makes the folder, finds the programs and cleans up. What is
+ * played is in demo_steps.c. */
+
 #include "cmd/cmd.h"
 
 #include <errno.h>

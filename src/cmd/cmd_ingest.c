@@ -1,3 +1,6 @@
+/* cmd_ingest.c - the verb `ingest`: options, signals and exit codes around ingest/ingest.c. It
+ * also finds the URL for runs that name none. */
+
 #include "cmd/cmd.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/* cmd_init.c - the verb `init`: creates an outbox. Other verbs create one too; this one only
+ * exists to do it alone. */
+
 #include "cmd/cmd.h"
 
 #include <stdio.h>

@@ -1,3 +1,6 @@
+/* cmd_send.c - the verb `send`: one sender in this process, or a supervisor with several. It
+ * joins settings, HTTP engine and sender, which do not know each other. */
+
 #include "cmd/cmd.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/* demo.c - starts, watches and ends the programs that the demo plays with. It is the only part
+ * of the demo that knows processes. */
+
 #include "cmd/demo.h"
 
 #include <errno.h>

@@ -54,8 +54,7 @@ struct rp_demo {
 	char broken_id[RP_ID_TEXT_MAX];
 };
 
-/* --- demo.c: processes --------------------------------------------------------------------
- */
+/* --- demo.c: processes -------------------------------------------------------------- */
 
 /* argv: the program's name, its arguments, NULL. Prints the command, starts it. */
 bool rp_demo_start(struct rp_demo *d, struct rp_demo_child *child, const char *const *argv);
@@ -78,8 +77,7 @@ bool rp_demo_run(struct rp_demo *d, enum rp_demo_how how, const char *input,
 /* Lets some time pass. False: it is time to stop. */
 bool rp_demo_pause(struct rp_demo *d, int ms);
 
-/* --- demo_tell.c: what people read, and files ---------------------------------------------
- */
+/* --- demo_tell.c: what people read, and files --------------------------------------- */
 
 void rp_demo_heading(struct rp_demo *d, unsigned step, const char *text);
 void rp_demo_command(const char *const *argv, const char *input);
@@ -102,8 +100,7 @@ enum rp_err rp_demo_write_file(int dir_fd, const char *name, struct rp_span text
 /* Cuts the first line off *rest. False: there is none. */
 bool rp_demo_next_line(struct rp_span *rest, struct rp_span *line);
 
-/* --- demo_runs.c: the runs ----------------------------------------------------------------
- */
+/* --- demo_runs.c: the runs ---------------------------------------------------------- */
 
 /* Loads the runs of the file, or some of our own (NULL), and finds which port and token they
  * name. */
@@ -115,8 +112,7 @@ enum rp_err rp_demo_write_input(struct rp_demo *d, const char *name, size_t *n_w
 /* The first run in an envelope to the broken receiver. */
 enum rp_err rp_demo_write_broken_input(struct rp_demo *d, const char *name, struct rp_error *err);
 
-/* --- demo_read.c: what the programs answered ----------------------------------------------
- */
+/* --- demo_read.c: what the programs answered ---------------------------------------- */
 
 struct rp_demo_receipt {
 	char status[16], id[RP_ID_TEXT_MAX];
@@ -142,8 +138,7 @@ bool rp_demo_read_stats(struct rp_demo *d, struct rp_demo_stats *out);
 bool rp_demo_is_dead_letter(struct rp_span list, const char *id, const char *cause,
 			    long long attempts);
 
-/* --- demo_steps.c -------------------------------------------------------------------------
- */
+/* --- demo_steps.c ------------------------------------------------------------------- */
 
 /* All steps, up to the first that fails. */
 bool rp_demo_play(struct rp_demo *d, const char *runs_name);

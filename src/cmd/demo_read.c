@@ -1,3 +1,6 @@
+/* demo_read.c - reads what the programs printed for the demo. Reading is apart from judging, so
+ * that a judgement stands on values. */
+
 #include "cmd/demo.h"
 
 #include <stdio.h>

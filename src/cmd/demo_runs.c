@@ -1,3 +1,6 @@
+/* demo_runs.c - loads the recorded runs and aims them at the demo's receiver. No run goes
+ * anywhere else, whatever its recording names. */
+
 #include "cmd/demo.h"
 
 #include <fcntl.h>

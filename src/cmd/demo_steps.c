@@ -1,3 +1,6 @@
+/* demo_steps.c - plays the demo step by step and checks each. It is the script; the other demo
+ * files are its tools. */
+
 #include "cmd/demo.h"
 
 #include <stdio.h>
@@ -22,8 +25,7 @@ static bool tell_error(struct rp_demo *d, const struct rp_error *err)
 	return rp_demo_fail(d, "%s", err->text);
 }
 
-/* --- receivers ----------------------------------------------------------------------------
- */
+/* --- receivers ---------------------------------------------------------------------- */
 
 /* The port in the log's last line "ready http://127.0.0.1:PORT"; 0: it is not there. */
 static unsigned ready_port(struct rp_demo *d, const struct rp_demo_child *child)
@@ -133,8 +135,7 @@ static bool receivers(struct rp_demo *d)
 	       write_config(d);
 }
 
-/* --- ingest -------------------------------------------------------------------------------
- */
+/* --- ingest ------------------------------------------------------------------------- */
 
 static const char *const ingest_runs[] = {"runpost", "ingest", "--config", RP_DEMO_CONFIG, NULL};
 
@@ -202,8 +203,7 @@ static bool ingest(struct rp_demo *d, const char *runs_name)
 	return ok;
 }
 
-/* --- delivery -----------------------------------------------------------------------------
- */
+/* --- delivery ----------------------------------------------------------------------- */
 
 /* Until the ledger shows these; else says what it shows. */
 static bool wait_for_ledger(struct rp_demo *d, long long delivered, long long dead)
@@ -271,8 +271,7 @@ static bool delivery(struct rp_demo *d)
 	return done && judge_deliveries(d);
 }
 
-/* --- dead letters and replay --------------------------------------------------------------
- */
+/* --- dead letters and replay -------------------------------------------------------- */
 
 static bool ingest_broken(struct rp_demo *d, struct rp_buf *out)
 {
@@ -364,8 +363,7 @@ static bool replay(struct rp_demo *d)
 	return ok;
 }
 
-/* --- the inspector's screens and the end --------------------------------------------------
- */
+/* --- the inspector's screens and the end -------------------------------------------- */
 
 static bool judge_ledger(struct rp_demo *d)
 {

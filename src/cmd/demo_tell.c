@@ -1,3 +1,6 @@
+/* demo_tell.c - prints headings, commands and checks of the demo. All output goes through it, so
+ * that the story looks the same in every step. */
+
 #include "cmd/demo.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* runpost - the program. It only finds the verb; each verb has a file of its own. */
+/* main.c - the program `runpost`. It only finds the verb; each verb has a file of its own. */
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,6 @@
+/* config.c - owns the settings: their memory, their defaults and the policy of an endpoint. The
+ * files beside it parse, store, show and complain. */
+
 #include "config/config.h"
 
 #include <stdlib.h>

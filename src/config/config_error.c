@@ -1,3 +1,6 @@
+/* config_error.c - words what is wrong with a configuration. It is apart because it must never
+ * repeat a value that could be a secret. */
+
 #include "config/config_int.h"
 
 #include <stdarg.h>

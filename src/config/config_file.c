@@ -1,3 +1,6 @@
+/* config_file.c - reads the lines and sections of a file through inih. It finds the setting;
+ * config_value.c takes the value. */
+
 #include "config/config_int.h"
 
 #include <ini.h>

@@ -1,3 +1,6 @@
+/* config_show.c - prints settings as the file would have them. It is the reverse of
+ * config_value.c, and `check-config` uses it. */
+
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>

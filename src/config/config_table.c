@@ -1,3 +1,6 @@
+/* config_table.c - lists every setting, with its section, unit, bounds, default and help.
+ * Parser, help and documents all follow this one table. */
+
 #include "config/config_int.h"
 
 #include "base/assert.h"

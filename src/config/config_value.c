@@ -1,3 +1,6 @@
+/* config_value.c - parses one value and stores it where the table says. Each type of setting has
+ * one function here. */
+
 #include "config/config_int.h"
 
 #include <stdio.h>

@@ -1,3 +1,6 @@
+/* redact.c - decides what is shown of URLs and endpoints. It joins what net/url.h always hides
+ * with what the configuration asks to hide. */
+
 #include "config/redact.h"
 
 #include "sign/crypto.h"

@@ -1,3 +1,6 @@
+/* settings.c - reads the configuration file and the signing secrets that it names. It does the
+ * file input that config.c leaves out; certificates are in settings_tls.c. */
+
 #include "config/settings.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/* settings_tls.c - reads the certificates that a configuration names, each file once. It is
+ * apart from secrets because endpoints share the parsed result. */
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,3 +1,6 @@
+/* settings_warn.c - finds what works and should be mended all the same. Warnings stop nothing,
+ * so they are apart from what refuses a configuration. */
+
 #include <string.h>
 #include <sys/stat.h>
 

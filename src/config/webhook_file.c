@@ -1,3 +1,6 @@
+/* webhook_file.c - reads a URL from a file and checks who else may read that file. It is apart
+ * from the settings because `--webhook-file` names such a file, too. */
+
 #include "config/webhook_file.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/* attempt.c - builds the request of a claim: headers, signature, limits. It does no I/O, so a
+ * test compares whole requests byte by byte. */
+
 #include "deliver/attempt.h"
 
 #include <inttypes.h>

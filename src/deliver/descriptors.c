@@ -1,3 +1,6 @@
+/* descriptors.c - works out how many requests the descriptor limit allows. It is apart because
+ * `send` must know before it makes the HTTP engine and the sender. */
+
 #include "deliver/descriptors.h"
 
 #include <dirent.h>

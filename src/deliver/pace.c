@@ -1,3 +1,6 @@
+/* pace.c - decides when the next turn is due and how many requests may begin. Pure functions,
+ * because their timing could not be tested with real clocks. */
+
 #include "deliver/pace.h"
 
 #include "base/assert.h"

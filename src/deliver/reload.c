@@ -1,3 +1,6 @@
+/* reload.c - loads a new configuration and refuses one that has a mistake. Supervisor and sender
+ * both use it; what a sender does next is in sender_settings.c. */
+
 #include "deliver/reload.h"
 
 #include <stdio.h>

@@ -1,3 +1,6 @@
+/* sender.c - creates a sender, runs its loop and ends it. The parts of a step are in the sender_
+ * files beside it, which share sender_int.h. */
+
 #include "deliver/sender_int.h"
 
 #include <errno.h>
@@ -115,6 +118,37 @@ void rp_sender_stop(struct rp_sender *s)
 	rp_log(RP_LOG_INFO, "stopping", "running=%zu returned=%zu", s->running,
 	       rp_sender_n_ready(s));
 	rp_sender_return_ready(s);
+}
+
+/* What the old settings could not sign must not park the endpoint under the new ones. */
+static void return_parking(struct rp_sender *s)
+{
+	struct rp_sender_job *j;
+
+	for (j = s->finished.first; j != NULL; j = j->next)
+		if (j->settlement.kind == RP_SETTLE_PARK)
+			j->settlement.kind = RP_SETTLE_RETURN;
+}
+
+enum rp_err rp_sender_reload(struct rp_sender *s, struct rp_settings *settings,
+			     struct rp_error *err)
+{
+	enum rp_err e = rp_sender_end_turn(s, true, err); /* it asks for limits in the old ones */
+
+	if (e != RP_OK) {
+		rp_settings_discard(settings);
+		return e;
+	}
+	e = rp_sender_put_in_force(s, settings, settings, err);
+	if (e != RP_OK) {
+		rp_log(RP_LOG_ERROR, "reload_refused", "code=%s", rp_err_name(e));
+		return RP_OK;
+	}
+	return_parking(s);
+	e = rp_outbox_look_again(s->o.outbox, rp_sys_wall_ms(s->o.sys), err);
+	if (e == RP_OK)
+		e = rp_outbox_next_look(s->o.outbox, &s->look_at_ms, err);
+	return e;
 }
 
 /* *over: the second stop, which is not to be waited for. */

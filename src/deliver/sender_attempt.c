@@ -1,3 +1,6 @@
+/* sender_attempt.c - turns claims into requests and answers into results. No commit happens
+ * here: turns are in sender_turn.c. */
+
 #include "deliver/sender_int.h"
 
 #include <inttypes.h>

@@ -1,3 +1,6 @@
+/* sender_house.c - does what is due now and then: heartbeat, claims of dead senders, clock,
+ * jobs, retention. None of it may hold up a delivery. */
+
 #include "deliver/sender_int.h"
 
 #include "base/log.h"

@@ -1,3 +1,6 @@
+/* sender_list.c - a list of places, first in, first out. A place is on one list at a time, so
+ * the links are in the places and nothing is allocated. */
+
 #include "deliver/sender_int.h"
 
 void rp_sender_list_init(struct rp_sender_list *l)

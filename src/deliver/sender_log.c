@@ -1,3 +1,6 @@
+/* sender_log.c - writes the sender's log lines. It is apart so that their words and keys are in
+ * one place. */
+
 #include "deliver/sender_int.h"
 
 #include <inttypes.h>

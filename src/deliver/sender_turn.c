@@ -1,3 +1,6 @@
+/* sender_turn.c - takes results and claims to the store and back. It fills a turn and applies
+ * what it returns; when to take one is decided in pace.c. */
+
 #include "deliver/sender_int.h"
 
 #define SURPLUS_MS 1000 /* claims that have not begun for so long are too many */

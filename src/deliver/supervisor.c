@@ -1,3 +1,6 @@
+/* supervisor.c - starts sender processes and restarts those that die. It opens no outbox itself,
+ * because LMDB must not be carried over a fork. */
+
 #include "deliver/supervisor.h"
 
 #include <errno.h>

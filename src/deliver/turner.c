@@ -1,3 +1,6 @@
+/* turner.c - takes a turn on a second thread. It is apart from sender_turn.c so that all that
+ * runs on that thread can be read on one page. */
+
 #include "deliver/turner.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/* batch.c - gathers parsed runs and appends them in one call. It is apart from ingest.c so that
+ * the library can use it without a loop. */
+
 #include "ingest/batch.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/* committer.c - runs a commit on a second thread. Nothing else happens there, so the main thread
+ * can parse the next batch without a lock. */
+
 #include "ingest/committer.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/* ingest.c - runs the loop: read, parse, commit, answer. The order of these four is the promise,
+ * so it stands in one file, and the parts in others. */
+
 #include "ingest/ingest.h"
 
 #include <errno.h>
@@ -122,8 +125,7 @@ static enum rp_err await_reader(struct loop *l, size_t may_be_left)
 	return rc;
 }
 
-/* --- lines in -----------------------------------------------------------------------------
- */
+/* --- lines in ----------------------------------------------------------------------- */
 
 static bool has_room(const struct slot *s)
 {
@@ -206,8 +208,7 @@ static enum rp_err gather(struct loop *l)
 	}
 }
 
-/* --- commits and receipts -----------------------------------------------------------------
- */
+/* --- commits and receipts ----------------------------------------------------------- */
 
 /* Stores *n runs of the batch from `from` on, or fewer when they do not all fit: a burst must not
  * stand before a quota that is smaller than it, nor leave room unused that smaller commits would

@@ -1,3 +1,6 @@
+/* lines.c - splits bytes into lines within a fixed buffer. It reads nothing itself, so that
+ * tests can feed it any cut of the input. */
+
 #include "ingest/lines.h"
 
 #include "base/assert.h"

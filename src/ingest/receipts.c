@@ -1,3 +1,6 @@
+/* receipts.c - formats receipts and writes them when the reader takes them. It keeps them apart
+ * from the commit, so that a slow reader holds up nothing that is stored. */
+
 #include "ingest/receipts.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/* rejects.c - writes rejected lines to their file and syncs it. It does so before their receipts
+ * leave, so that no line is told as rejected and lost. */
+
 #include "ingest/rejects.h"
 
 #include <errno.h>

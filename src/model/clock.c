@@ -1,3 +1,6 @@
+/* clock.c - compares the wall clock with the boot clock. A pure function of two numbers, so that
+ * a test can set any clock back. */
+
 #include "model/clock.h"
 
 static bool is_step(int64_t by_ms)

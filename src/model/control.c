@@ -1,3 +1,6 @@
+/* control.c - moves an endpoint's window, bucket and breaker. The state is a value, so the store
+ * keeps it and tests need no store. */
+
 #include "model/control.h"
 
 #include <limits.h>

@@ -1,3 +1,6 @@
+/* forecast.c - plays the retry rules forward from where an entry is. It calls retry.c for each
+ * step instead of repeating a rule. */
+
 #include "model/forecast.h"
 
 /* When no retry is planned any more; INT64_MAX: never. */

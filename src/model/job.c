@@ -1,3 +1,6 @@
+/* job.c - packs jobs and audit records, and says when a job may take its next entry. The store
+ * carries jobs out; what they are is decided here. */
+
 #include "model/job.h"
 
 #include "model/record_int.h"

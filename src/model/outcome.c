@@ -1,3 +1,6 @@
+/* outcome.c - names causes and parses their names. One table serves the log, the configuration
+ * and the inspector. */
+
 #include "model/outcome.h"
 
 #include <stdio.h>

@@ -1,3 +1,6 @@
+/* record.c - packs and unpacks stored records, with their checksums. It is the only door to
+ * xxHash, and the bytes of the records here are the stored format. */
+
 #include "model/record.h"
 
 #include <endian.h>

@@ -1,3 +1,6 @@
+/* retry.c - decides what follows an outcome. It is a pure function, so that a table of cases
+ * tests every rule. */
+
 #include "model/retry.h"
 
 #include "base/assert.h"

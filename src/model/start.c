@@ -1,3 +1,6 @@
+/* start.c - judges whether a claim may still begin. It is apart from control.c because it looks
+ * at the moment before a request, not at the claim. */
+
 #include "model/start.h"
 
 enum rp_start_verdict rp_start_judge(const struct rp_start *s)

@@ -1,3 +1,6 @@
+/* state.c - names the states of an entry. The store, the library and the inspector print the
+ * same words. */
+
 #include "runpost.h"
 
 const char *rp_state_name(enum rp_state state)

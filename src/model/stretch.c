@@ -1,3 +1,6 @@
+/* stretch.c - keeps the few stretches that bound how far numbers and times disagree. It only
+ * computes; store/lmdb/outbox_times.c searches with the result. */
+
 #include "model/stretch.h"
 
 #include <stddef.h>

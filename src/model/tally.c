@@ -1,3 +1,6 @@
+/* tally.c - adds to counters and histograms, and packs them. The store decides when they count;
+ * the numbers themselves need no store. */
+
 #include "model/tally.h"
 
 #include "model/record.h"

@@ -7,8 +7,7 @@
 #define LOSSES_FREE 3
 #define LOSS_DELAY_MAX_MS 300000
 
-/* --- a new entry --------------------------------------------------------------------------
- */
+/* --- a new entry -------------------------------------------------------------------- */
 
 void rp_transition_append(const struct rp_acceptance *a, int64_t now_at_ms, struct rp_delivery *to)
 {
@@ -39,8 +38,7 @@ void rp_transition_enter(const struct rp_delivery *from, struct rp_delivery *to,
 		to->state_at_ms = now_at_ms;
 }
 
-/* --- claim --------------------------------------------------------------------------------
- */
+/* --- claim -------------------------------------------------------------------------- */
 
 static enum rp_claim_verdict die(const struct rp_delivery *from, enum rp_cause cause,
 				 struct rp_delivery *to)
@@ -76,8 +74,7 @@ void rp_transition_set_aside(const struct rp_delivery *from, struct rp_delivery 
 	die(from, RP_CAUSE_DAMAGED, to);
 }
 
-/* --- settle -------------------------------------------------------------------------------
- */
+/* --- settle ------------------------------------------------------------------------- */
 
 bool rp_settle_is_attempt(enum rp_settle_kind kind)
 {
@@ -128,8 +125,7 @@ enum rp_settle_verdict rp_transition_settle(const struct rp_delivery *from,
 	return late ? RP_SETTLED_LATE : RP_SETTLED;
 }
 
-/* --- the sender is lost -------------------------------------------------------------------
- */
+/* --- the sender is lost ------------------------------------------------------------- */
 
 static int64_t loss_delay_ms(unsigned losses)
 {
@@ -164,8 +160,7 @@ bool rp_transition_lost(const struct rp_delivery *from, bool damaged,
 	return true;
 }
 
-/* --- what operators want ------------------------------------------------------------------
- */
+/* --- what operators want ------------------------------------------------------------ */
 
 bool rp_changed_is_done(enum rp_changed changed)
 {
@@ -218,8 +213,7 @@ bool rp_transition_is_expired(int64_t state_at_ms, int64_t keep_ms, int64_t now_
 	return keep_ms > 0 && state_at_ms <= now_at_ms - keep_ms;
 }
 
-/* --- its place in an order, and a clock that was set back ---------------------------------
- */
+/* --- its place in an order, and a clock that was set back --------------------------- */
 
 bool rp_transition_is_ahead(const struct rp_delivery *d, int64_t now_at_ms)
 {

@@ -22,8 +22,7 @@
 
 #define RP_EP_UNKNOWN 0 /* ids of endpoints start at 1 */
 
-/* --- a new entry --------------------------------------------------------------------------
- */
+/* --- a new entry -------------------------------------------------------------------- */
 
 /* What is fixed when it is accepted: not_before_at_ms 0: at once; expires_at_ms 0: never. */
 struct rp_acceptance {
@@ -40,8 +39,7 @@ void rp_transition_import(const struct rp_delivery *there, uint64_t endpoint, ui
  * keeps the state, or an import brought the time along. */
 void rp_transition_enter(const struct rp_delivery *from, struct rp_delivery *to, int64_t now_at_ms);
 
-/* --- claim --------------------------------------------------------------------------------
- */
+/* --- claim -------------------------------------------------------------------------- */
 
 struct rp_claim_try {
 	uint64_t endpoint;     /* under this endpoint and this time the store has it as due */
@@ -63,8 +61,7 @@ enum rp_claim_verdict rp_transition_claim(const struct rp_delivery *from,
 /* A record that fails its checksum, met where nobody wants to claim: set aside as dead. */
 void rp_transition_set_aside(const struct rp_delivery *from, struct rp_delivery *to);
 
-/* --- settle -------------------------------------------------------------------------------
- */
+/* --- settle ------------------------------------------------------------------------- */
 
 enum rp_settle_kind {
 	RP_SETTLE_DELIVERED = 1,
@@ -94,8 +91,7 @@ enum rp_settle_verdict {
 enum rp_settle_verdict rp_transition_settle(const struct rp_delivery *from,
 					    const struct rp_settle_try *s, struct rp_delivery *to);
 
-/* --- the sender is lost -------------------------------------------------------------------
- */
+/* --- the sender is lost ------------------------------------------------------------- */
 
 struct rp_lost_sender {
 	unsigned slot;
@@ -108,8 +104,7 @@ bool rp_transition_lost(const struct rp_delivery *from, bool damaged,
 			const struct rp_lost_sender *sender, int64_t now_at_ms,
 			struct rp_delivery *to, struct rp_attempt *attempt);
 
-/* --- what operators want ------------------------------------------------------------------
- */
+/* --- what operators want ------------------------------------------------------------ */
 
 enum rp_change { RP_CHANGE_REPLAY = 1, RP_CHANGE_HOLD, RP_CHANGE_RELEASE, RP_CHANGE_PURGE };
 
@@ -133,8 +128,7 @@ enum rp_changed rp_transition_change(const struct rp_delivery *from, enum rp_cha
 /* One that has been delivered, or dead, since then is removed. keep_ms 0: for ever. */
 bool rp_transition_is_expired(int64_t state_at_ms, int64_t keep_ms, int64_t now_at_ms);
 
-/* --- its place in an order, and a clock that was set back ---------------------------------
- */
+/* --- its place in an order, and a clock that was set back --------------------------- */
 
 /* When a live entry is due: due_at_ms, unless its state is from the future. Then a clock that was
  * ahead set it, and it is due as long after now as it was to be after that moment. What the caller

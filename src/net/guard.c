@@ -1,3 +1,6 @@
+/* guard.c - holds the tables of addresses that may not be reached, and matches against them. It
+ * resolves no names, so that what it judges is what is connected to. */
+
 #include "net/guard.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,6 @@
+/* redirect.c - resolves a Location against a URL and describes the difference in words. Nothing
+ * connects to the result: it is only shown. */
+
 #include "net/redirect.h"
 
 #include <stdio.h>

@@ -1,3 +1,6 @@
+/* url.c - parses and refuses URLs. Which spellings mean the same is in url_same.c, and what is
+ * shown of a URL is in url_show.c. */
+
 #include "net/url.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,6 @@
+/* url_same.c - finds the one spelling that an endpoint is named by, and matches URLs against
+ * prefixes. A security rule hangs on each, so both read a URL in every way that a server might. */
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>

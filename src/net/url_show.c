@@ -1,3 +1,6 @@
+/* url_show.c - shows a URL without its secrets. It is apart so that what may be printed is
+ * decided in one file. */
+
 #include "net/url_int.h"
 
 #include "text/ascii.h"

@@ -1,7 +1,9 @@
+/* run.c - parses an input line, as a Run or as an envelope. Headers have rules of their own and
+ * are in run_header.c. */
+
 #include "run/run.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +11,8 @@
 #include "base/units.h"
 #include "sign/crypto.h"
 #include "text/json.h"
-#include "run/run_int.h"
+#include "run/run_header.h"
+#include "run/run_reject.h"
 #include "text/scan.h"
 
 /* bytes of JSON for n bytes of text: \u0061 is the longest form */
@@ -65,26 +68,6 @@ void rp_parsed_run_release(struct rp_parsed_run *run)
 {
 	rp_buf_release(&run->text);
 	rp_buf_release(&run->url_text);
-}
-
-bool rp_run_reject(struct rp_parsed_run *run, const char *code, const char *fmt, ...)
-{
-	va_list ap;
-
-	run->status = RP_RUN_REJECTED;
-	run->code = code;
-	va_start(ap, fmt);
-	vsnprintf(run->reason, sizeof run->reason, fmt, ap);
-	va_end(ap);
-	return false;
-}
-
-bool rp_run_no_memory(struct rp_parsed_run *run)
-{
-	run->status = RP_RUN_NO_MEMORY;
-	snprintf(run->reason, sizeof run->reason,
-		 "there is not enough memory for the line's fields; send it again");
-	return false;
 }
 
 static bool skip(struct rp_parsed_run *run, const char *reason)

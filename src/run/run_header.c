@@ -1,10 +1,14 @@
-#include "run/run_int.h"
+/* run_header.c - checks the headers that an envelope asks for. A header that would change the
+ * meaning of the request is refused here, before it is stored. */
+
+#include "run/run_header.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "text/json.h"
+#include "run/run_reject.h"
 #include "text/ascii.h"
 
 #define HEADERS_MAX 32

@@ -1,3 +1,6 @@
+/* crypto.c - calls libcrypto for hashes, signatures and base64. Certificates are in
+ * crypto_tls.c, and what needs libssl is in crypto_ssl.c. */
+
 #define OPENSSL_SUPPRESS_DEPRECATED /* for rp_sha256 */
 #include "sign/crypto.h"
 

@@ -11,7 +11,7 @@ struct rp_tls_anchors {
 	X509_STORE *store; /* NULL: the text has not been parsed yet */
 	char *text;        /* NULL: it has */
 	size_t text_bytes;
-	char name[RP_TLS_NAME_MAX];
+	char name[RP_TLS_NAME_MAX]; /* "": of the text, when somebody asks */
 };
 
 struct rp_tls_identity {

@@ -1,3 +1,6 @@
+/* crypto_ssl.c - calls libssl: it lends certificates to a handshake and reads what a session
+ * still holds. It is apart from crypto_tls.c so that everything else needs libcrypto alone. */
+
 #include <limits.h>
 
 #include <openssl/bio.h>

@@ -1,3 +1,6 @@
+/* crypto_tls.c - parses certificates and keys from PEM text. It does so once, with the
+ * configuration, and apart from the handshakes that use the result. */
+
 #include "sign/crypto_tls.h"
 
 #include <limits.h>
@@ -155,7 +158,6 @@ enum rp_err rp_tls_anchors_of_system(struct rp_span pem, struct rp_tls_anchors *
 	}
 	memcpy(anchors->text, pem.ptr, pem.len);
 	anchors->text_bytes = pem.len;
-	name_set(anchors->name, pem);
 	return RP_OK;
 }
 
@@ -164,6 +166,7 @@ X509_STORE *rp_tls_anchors_store(struct rp_tls_anchors *anchors)
 	struct rp_span text = {anchors->text, anchors->text_bytes};
 
 	if (anchors->store == NULL && store_new(text, &anchors->store, NULL) == RP_OK) {
+		rp_tls_anchors_name(anchors);
 		free(anchors->text);
 		anchors->text = NULL;
 	}
@@ -254,9 +257,14 @@ void rp_tls_identity_free(struct rp_tls_identity *identity)
 	free(identity);
 }
 
-const char *rp_tls_anchors_name(const struct rp_tls_anchors *anchors)
+/* A program that sends by plain http alone never asks, and a system's text is large. */
+const char *rp_tls_anchors_name(struct rp_tls_anchors *anchors)
 {
-	return anchors != NULL ? anchors->name : "none";
+	if (anchors == NULL)
+		return "none";
+	if (anchors->name[0] == '\0')
+		name_set(anchors->name, (struct rp_span){anchors->text, anchors->text_bytes});
+	return anchors->name;
 }
 
 const char *rp_tls_identity_name(const struct rp_tls_identity *identity)

@@ -41,7 +41,7 @@ void rp_tls_identity_free(struct rp_tls_identity *identity); /* NULL is allowed;
 
 /* The same exactly where the text read was the same: hex digits of its SHA-256; "none" for NULL. A
  * key needs no part in it, since its certificate names it. */
-const char *rp_tls_anchors_name(const struct rp_tls_anchors *anchors);
+const char *rp_tls_anchors_name(struct rp_tls_anchors *anchors);
 const char *rp_tls_identity_name(const struct rp_tls_identity *identity);
 
 /* The rest is in crypto_ssl.c: only programs that send link libssl. */

@@ -1,3 +1,6 @@
+/* ident.c - makes, prints and parses entry ids. The layout of an id is known here and nowhere
+ * else. */
+
 #include "sign/ident.h"
 
 #include "base/assert.h"

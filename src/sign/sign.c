@@ -1,3 +1,6 @@
+/* sign.c - parses secrets, signs messages and verifies signatures as Standard Webhooks asks. It
+ * decides about keys and times; crypto.c does the arithmetic. */
+
 #include "sign/sign.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/* json.c - calls jansson. It is the one file that does, so that the rest of the program never
+ * meets a tree or a reference count. */
+
 #include "text/json.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/* mask.c - finds pieces of secrets in a text and hides them. It recognises several encodings of
+ * a secret, because receivers repeat a URL in many ways. */
+
 #include "text/mask.h"
 
 #include "base/assert.h"

@@ -1,3 +1,6 @@
+/* scan.c - scans a JSON object byte by byte without building a tree. It is apart from json.c
+ * because it is the hot loop of ingest and needs no library. */
+
 #include "text/scan.h"
 
 #include <stdint.h>

@@ -1,3 +1,6 @@
+/* shell.c - quotes words for a POSIX shell. It decides here alone which bytes may stand bare, so
+ * that every printed command is safe to paste. */
+
 #include "text/shell.h"
 
 #include <stdlib.h>

@@ -19,6 +19,7 @@ PROGRAMS = pathlib.Path(__file__).resolve().parent / "receivers"
 IN_FLIGHT = 64
 KEEP_ALIVE_S = 1
 RUNS = 2000
+RESTART_RUNS = 8000  # the fastest of them takes 2,000 in a second, in which a busy machine may not come to stop it
 RACE_ROUNDS = 12
 RACE_SPREAD_S = 0.06
 REFUSED = 120
@@ -47,6 +48,9 @@ class Receiver:
             raise AssertionError(f"the server ended: {self.process.err[-2000:]}{self.process.out[-2000:]!r}")
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def has_seen_some(self):
+        return self.record_path.exists() and self.record_path.stat().st_size > 0
 
     def seen(self):
         """webhook-id -> how often it came."""
@@ -101,13 +105,13 @@ class Receivers:
 
     def test_a_restart_under_load(self):
         receiver = self.start()
-        receipts = self.ingest([make_run(n, self.url + "/hook", pad=1500) for n in range(RUNS)])
+        receipts = self.ingest([make_run(n, self.url + "/hook", pad=1500) for n in range(RESTART_RUNS)])
         sender = self.send()
-        wait_until(lambda: len(receiver.seen()) > RUNS // 10, "the first deliveries", every_s=0.005)
+        wait_until(receiver.has_seen_some, "the first deliveries", every_s=0.005)
         receiver.process.stop()
-        self.assertLess(len(receiver.seen()), RUNS, "the server was stopped when all was over")
+        self.assertLess(len(receiver.seen()), RESTART_RUNS, "the server was stopped when all was over")
         receiver = self.start()
-        self.wait_entries("all to be delivered", limit_s=90, delivered=RUNS)
+        self.wait_entries("all to be delivered", limit_s=90, delivered=RESTART_RUNS)
         sender.stop()
         failed = self.attempts_too_many()
         causes = collections.Counter(a["outcome"] for a in failed)
@@ -116,8 +120,8 @@ class Receivers:
         seen = receiver.seen()
         self.assertEqual(set(seen), {r["id"] for r in receipts})
         # One that came twice was under way when the server went, and its answer never came back.
-        self.assertLessEqual(sum(seen.values()) - RUNS, IN_FLIGHT)
-        self.assert_sound(delivered=RUNS)
+        self.assertLessEqual(sum(seen.values()) - RESTART_RUNS, IN_FLIGHT)
+        self.assert_sound(delivered=RESTART_RUNS)
 
     def test_bodies_that_are_refused(self):
         self.configure(defaults={"in_flight": str(IN_FLIGHT), "timeout": "20s", "permanent_statuses": "413"})

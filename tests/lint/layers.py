@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Keeps the layers: who may include whom, which library has which door, which calls are banned.
+"""Keeps the layers: who may include whom, which library has which door, which calls are banned,
+and that each file begins by saying what it does.
 
 A file may include headers of its own layer and of lower ones, never of a higher one. The tables below are the rule; the
 picture of it is in docs/architecture.md. Exit 1 and a line for each breach."""
@@ -33,7 +34,9 @@ BANNED = {  # call -> files where it is fine
     r"sprintf": r"src/base/log\.c",
     # nothing is written before its pages were looked at (tree/trust.c); a new file has none to look at
     r"mdb_put|mdb_del|mdb_drop|mdb_cursor_put|mdb_cursor_del": r"src/store/lmdb/db(_open)?\.c",
-    r"clock_gettime|gettimeofday|time|getrandom|rand|random|srand": r"src/base/sys\.c",
+    r"clock_gettime|gettimeofday|time": r"src/base/clocks\.c",
+    r"getrandom|rand|random|srand": r"src/base/sys\.c",
+    r"rp_clocks_us": r"src/base/(clocks|sys|log)\.[ch]",
     r"fork": r"src/deliver/supervisor\.c|src/cmd/(cmd_)?demo\.c|tools/ctl/verbs/verb_doctor\.c",
 }
 
@@ -61,7 +64,16 @@ def without_comments_and_strings(text):
     return re.sub(r'"(\\.|[^"\\\n])*"', '""', text)
 
 
-def check_includes(path, text, complain):
+def private_to(root, name):
+    """The folder that a header is for alone: its name or its first line says so."""
+    file = root / "src" / name
+    if name.endswith("_int.h"):
+        return "src/" + str(pathlib.PurePath(name).parent)
+    match = file.exists() and re.match(r"/\* \S+\.h - private to (src/[\w/]+)", file.read_text())
+    return match[1] if match else None
+
+
+def check_includes(root, path, text, complain):
     for number, line in enumerate(text.splitlines(), 1):
         match = re.match(r'\s*#\s*include\s+([<"])([^>"]+)[>"]', line)
         if not match:
@@ -69,8 +81,8 @@ def check_includes(path, text, complain):
         kind, name = match.groups()
         if kind == '"':
             check_layer(path, number, name, complain)
-            home = "src/" + str(pathlib.PurePath(name).parent)
-            if name.endswith("_int.h") and not path.startswith(home + "/"):
+            home = private_to(root, name)
+            if home is not None and not path.startswith(home + "/"):
                 complain(path, number, f"{name} is private to {home}")
             continue
         for header, allowed in DOORS.items():
@@ -84,6 +96,19 @@ def check_calls(path, text, complain):
             match = re.search(rf"(?<![\w.>])({calls})\s*\(", line)
             if match and not re.fullmatch(allowed, path):
                 complain(path, number, f"{match.group(1)}() is banned here")
+
+
+def check_first_comment(path, text, complain):
+    """A file says first what it does, in a sentence; where it names itself it names itself rightly."""
+    match = re.match(r"/\*(.*?)\*/", text, re.S)
+    words = re.sub(r"\s*\n \*", " ", match.group(1)).strip() if match else ""
+    name, dash, sentence = words.partition(" - ")
+    if not dash:
+        name, sentence = "", words
+    if len(sentence.split()) < 4 or not re.search(r"[.;:]( |$)", sentence):
+        complain(path, 1, "a file begins with a comment that says what it does")
+    if re.fullmatch(r"[\w.]+\.[ch]", name) and name != pathlib.PurePath(path).name:
+        complain(path, 1, f"the first comment is about {name}")
 
 
 def check_function_lengths(path, text, complain, limit=80):
@@ -108,7 +133,8 @@ def main():
     for file in files:
         path = file.relative_to(root).as_posix()
         text = file.read_text()
-        check_includes(path, text, complain)
+        check_first_comment(path, text, complain)
+        check_includes(root, path, text, complain)
         check_calls(path, text, complain)
         check_function_lengths(path, text, complain)
     for line in problems:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# make lint: layers, exported names, static data, headers that stand alone, both compilers without a warning, man pages, layout.
+# make lint: layers, circles, exported names, static data, headers that stand alone, both compilers without a warning, man pages, layout.
 # usage: tests/lint/run.sh BUILD_DIR
 set -eu
 build=$1
@@ -19,6 +19,8 @@ make --no-print-directory BUILD="$build/lint-clang" CC=clang WERROR=1 CFLAGS=-O1
 	{ cat "$build/lint-clang.log"; fail "clang has something to say"; }
 make --no-print-directory BUILD="$build/lint-gcc" CC=gcc WERROR=1 CFLAGS="-O2 -g" -j"$(nproc)" all unit >"$build/lint-gcc.log" 2>&1 ||
 	{ cat "$build/lint-gcc.log"; fail "gcc has something to say"; }
+
+python3 tests/lint/circles.py "$build/lint-gcc" || bad=1
 
 # Every external symbol carries the prefix; what runpost.h declares is defined.
 nm -g --defined-only "$build/lint-gcc/librunpost.a" | awk 'NF == 3 && $3 !~ /^rp_/ { print $3 }' | sort -u >"$build/lint-names"

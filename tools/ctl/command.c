@@ -1,3 +1,6 @@
+/* command.c - builds commands for people to paste. Each is complete and quoted here, so no verb
+ * can print one that does something else. */
+
 #include "ctl/command.h"
 
 #include <stdlib.h>

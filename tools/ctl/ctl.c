@@ -1,3 +1,6 @@
+/* ctl.c - has what all verbs share: messages, tables, JSON lines, sizes and ages. It knows no
+ * verb. */
+
 #include "ctl/ctl.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/* main.c - the program `runpostctl`. It finds the verb, opens the outbox as the verb's row says,
+ * and turns errors into remedies. */
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

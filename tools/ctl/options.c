@@ -1,3 +1,6 @@
+/* options.c - reads the command line of all verbs from one table. Help and completion read the
+ * same table. */
+
 #include "ctl/options.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/* stop.c - notes that the user asked for an end. Handlers cannot do more than that, so verbs ask
+ * for it where they can stop. */
+
 #include "ctl/stop.h"
 
 #include <signal.h>

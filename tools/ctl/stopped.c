@@ -1,3 +1,6 @@
+/* stopped.c - looks in /proc for a stopped process that has the outbox open. It is apart because
+ * it is the one thing that no file of the outbox tells. */
+
 #include "ctl/stopped.h"
 
 #include <dirent.h>

@@ -1,3 +1,5 @@
+/* suggest.c - finds the word nearest to a mistyped one. Verbs, options and values all use it. */
+
 #include "ctl/suggest.h"
 
 #include <string.h>

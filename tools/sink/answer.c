@@ -1,3 +1,6 @@
+/* answer.c - renders the head of a reply. It is apart from conn.c so that replies can be
+ * compared without a socket. */
+
 #include "answer.h"
 
 #include <inttypes.h>

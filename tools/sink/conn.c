@@ -1,3 +1,6 @@
+/* conn.c - drives one connection as bytes and events come. It never waits, so one slow sender
+ * holds up no other. */
+
 #include "conn.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/* desk.c - takes a whole request through counting, judging, answering and reporting. It joins
+ * parts that do not know each other. */
+
 #include "desk.h"
 
 #include "target.h"

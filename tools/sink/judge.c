@@ -1,3 +1,6 @@
+/* judge.c - checks the token and the signature of a request. It only judges; what is answered is
+ * in plan.c. */
+
 #include "judge.h"
 
 #include <stdlib.h>

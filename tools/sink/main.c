@@ -1,5 +1,6 @@
-/* runpost-sink - a receiver for trying out webhooks: shows them, checks them, and fails them on
- * request. */
+/* main.c - the program `runpost-sink`, a receiver to try webhooks with: it shows them, checks
+ * them, and fails them on request. Here are its start, its secrets and its end. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -1,3 +1,6 @@
+/* options.c - reads the command line. It is longer than the rest because each misbehaviour has
+ * an option. */
+
 #include "options.h"
 
 #include <getopt.h>

@@ -1,3 +1,6 @@
+/* plan.c - decides how the next request is answered. It depends on counts alone and asks no
+ * clock, so a test can say what comes. */
+
 #include "plan.h"
 
 #define PATHS_MAX 65536

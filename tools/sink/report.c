@@ -1,3 +1,6 @@
+/* report.c - prints and records deliveries: a line, a JSON object, a file for the body. What
+ * others chose to send is made harmless here before it is shown. */
+
 #include "report.h"
 
 #include <errno.h>

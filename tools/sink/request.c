@@ -1,3 +1,6 @@
+/* request.c - parses HTTP requests as their bytes arrive. It is a parser of its own, so that it
+ * does not share a mistake with what sends the requests. */
+
 #include "request.h"
 
 #include "base/assert.h"

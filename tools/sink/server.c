@@ -1,3 +1,6 @@
+/* server.c - runs the event loop: listener, connections, timers. A connection's own state is in
+ * conn.c. */
+
 #include "server.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,6 @@
+/* table.c - a hash table of counts under short keys. It exists so that memory stays bounded,
+ * whatever is sent. */
+
 #include "table.h"
 
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+/* tally.c - counts what was received in all, for the summary line. */
+
 #include "tally.h"
 
 #include <inttypes.h>

@@ -1,3 +1,6 @@
+/* http.c - runs all transfers of a process: sockets, timers, ends. It drives libcurl's multi
+ * interface; one request is in http_request.c. */
+
 #include "deliver/http/http.h"
 
 #include <errno.h>

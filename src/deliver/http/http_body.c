@@ -1,3 +1,6 @@
+/* http_body.c - hands libcurl the body of a request, whole or piece by piece. It is apart
+ * because long bodies come from the outbox while they are sent. */
+
 #include <stdio.h>
 
 #include "base/assert.h"

@@ -1,3 +1,6 @@
+/* http_head.c - takes notes of an answer's head line by line: status, lengths, Retry-After,
+ * wishes. libcurl does not tell all of these. */
+
 #include "deliver/http/http_int.h"
 
 #include <ctype.h>
@@ -5,30 +8,39 @@
 
 #define LATEST_DATE ((time_t)253402300799) /* 9999-12-31T23:59:59Z */
 
-/* The trimmed value when `line` is the header `name`. */
-static bool header_span(struct rp_span line, const char *name, struct rp_span *out)
-{
-	size_t at = strlen(name), end = line.len;
+/* A header line: the name, and the value behind it, trimmed. */
+struct field {
+	struct rp_span name, value;
+};
 
-	if (line.len <= at || line.ptr[at] != ':' || strncasecmp(line.ptr, name, at) != 0)
-		return false;
-	for (at++; at < end && isspace((unsigned char)line.ptr[at]); at++)
+static struct field field_of(struct rp_span line)
+{
+	const char *colon = memchr(line.ptr, ':', line.len);
+	size_t at = colon != NULL ? (size_t)(colon - line.ptr) : line.len, end = line.len;
+	struct field f = {.name = {line.ptr, colon != NULL ? at : 0}};
+
+	for (at += at < end; at < end && isspace((unsigned char)line.ptr[at]); at++)
 		;
 	while (end > at && isspace((unsigned char)line.ptr[end - 1]))
 		end--;
-	*out = (struct rp_span){line.ptr + at, end - at};
-	return true;
+	f.value = (struct rp_span){line.ptr + at, end - at};
+	return f;
 }
 
-/* ... as text. Returns false also for a value too long to mean a date. */
-static bool header_value(struct rp_span line, const char *name, char *out, size_t size)
+/* Most fields of a head are none of ours: the length tells. */
+#define IS_NAMED(field, text) is_named((field)->name, text, sizeof(text) - 1)
+static bool is_named(struct rp_span name, const char *text, size_t n)
 {
-	struct rp_span value;
+	return name.len == n && strncasecmp(name.ptr, text, n) == 0;
+}
 
-	if (!header_span(line, name, &value) || value.len >= size)
+/* As text. false: too long to mean a date, and so to mean anything to us. */
+static bool field_text(const struct field *f, char *out, size_t size)
+{
+	if (f->value.len >= size)
 		return false;
-	memcpy(out, value.ptr, value.len);
-	out[value.len] = '\0';
+	memcpy(out, f->value.ptr, f->value.len);
+	out[f->value.len] = '\0';
 	return true;
 }
 
@@ -115,10 +127,29 @@ static enum rp_wish wish_of(const char *value)
 	return strcasecmp(value, "abort-message") == 0 ? RP_WISH_ABORT : RP_WISH_NONE;
 }
 
-bool rp_http_notes_line(struct rp_http_notes *notes, struct rp_span line)
+static void note_field(struct rp_http_notes *notes, const struct field *f)
 {
 	char value[64];
-	struct rp_span location;
+
+	if (IS_NAMED(f, "location"))
+		note_location(notes, f->value);
+	else if (!field_text(f, value, sizeof value))
+		return;
+	else if (IS_NAMED(f, "retry-after"))
+		note_retry_after(notes, value);
+	else if (IS_NAMED(f, "date"))
+		notes->date = date_of(value);
+	else if (IS_NAMED(f, "webhook-delivery"))
+		notes->wish = wish_of(value);
+	else if (IS_NAMED(f, "content-length"))
+		note_length(notes, value);
+	else if (IS_NAMED(f, "transfer-encoding"))
+		notes->coded = true;
+}
+
+bool rp_http_notes_line(struct rp_http_notes *notes, struct rp_span line)
+{
+	struct field f;
 
 	notes->answered = true;
 	notes->head_bytes += line.len;
@@ -130,22 +161,14 @@ bool rp_http_notes_line(struct rp_http_notes *notes, struct rp_span line)
 	if (line.len >= 5 && memcmp(line.ptr, "HTTP/", 5) == 0) {
 		rp_http_notes_begin(notes);
 		note_status(notes, line);
-	} else if (notes->head_done)
+	} else if (notes->head_done) {
 		return true;
-	else if (rp_span_is(line, "\r\n") || rp_span_is(line, "\n"))
+	} else if (rp_span_is(line, "\r\n") || rp_span_is(line, "\n")) {
 		notes->head_done = true;
-	else if (header_value(line, "retry-after", value, sizeof value))
-		note_retry_after(notes, value);
-	else if (header_value(line, "date", value, sizeof value))
-		notes->date = date_of(value);
-	else if (header_value(line, "webhook-delivery", value, sizeof value))
-		notes->wish = wish_of(value);
-	else if (header_span(line, "location", &location))
-		note_location(notes, location);
-	else if (header_value(line, "content-length", value, sizeof value))
-		note_length(notes, value);
-	else if (header_value(line, "transfer-encoding", value, sizeof value))
-		notes->coded = true;
+	} else {
+		f = field_of(line);
+		note_field(notes, &f);
+	}
 	return true;
 }
 

@@ -5,7 +5,7 @@
  * whether a connection may be used again. http_head.c: lines of response heads -> notes.
  * http_unread.c: the answer that libcurl left in the socket. http_outcome.c: what libcurl said and
  * the callbacks noted -> struct rp_outcome, and whether that decides the attempt. http_lack.c:
- * whether it was for want of something of ours. */
+ * whether it was for want of something of ours. http_detail.c: an outcome's words. */
 #ifndef RP_DELIVER_HTTP_HTTP_INT_H
 #define RP_DELIVER_HTTP_HTTP_INT_H
 
@@ -58,7 +58,7 @@ struct rp_http_notes {
 	time_t retry_at, date;      /* HTTP-dates of the head; -1: none */
 	enum rp_wish wish;          /* its webhook-delivery line */
 	size_t location_bytes;      /* its Location, which is told and never followed; 0: none */
-	char location[RP_LOCATION_MAX + 1];
+	char location[RP_LOCATION_MAX + 1]; /* last: what is behind its bytes is never cleared */
 };
 
 struct rp_http_kept;
@@ -93,6 +93,12 @@ struct rp_transfer {
 	CURLU *url;     /* the same, parsed; NULL: libcurl parses the text for each request */
 	char error_text[CURL_ERROR_SIZE];
 };
+
+/* Whether the receiver may have got the request, by this try or one before it. */
+static inline bool rp_transfer_was_written(const struct rp_transfer *t)
+{
+	return t->notes.request_began || t->notes.retried || t->written_before;
+}
 
 /* http_request.c. A transfer with the options that never change; NULL: out of memory. */
 struct rp_transfer *rp_transfer_new(struct rp_http_kept *kept);
@@ -151,11 +157,13 @@ int64_t rp_http_retry_after_ms(const struct rp_http_notes *notes, int64_t now_at
  * lies there unread is taken into the notes and the outcome. */
 void rp_transfer_read_on(struct rp_transfer *t);
 
-/* http_outcome.c. Fill t->outcome: from libcurl's verdict, or without libcurl having had a say. */
-void rp_transfer_judge(struct rp_transfer *t, CURLcode rc);
+/* http_detail.c. For logs and tools: without control bytes, and without what the URL's query
+ * carries. Decide: the outcome, without libcurl having had a say. */
+void rp_transfer_set_detail(struct rp_transfer *t, const char *text);
 void rp_transfer_decide(struct rp_transfer *t, enum rp_cause cause, const char *detail);
-/* Whether the receiver may have got the request, by this try or one before it. */
-bool rp_transfer_was_written(const struct rp_transfer *t);
+
+/* http_outcome.c. Fills t->outcome from libcurl's verdict. */
+void rp_transfer_judge(struct rp_transfer *t, CURLcode rc);
 /* Of a judged one: whether what came on a kept connection decides nothing, so that the request is
  * to be made again. */
 bool rp_transfer_is_undecided(const struct rp_transfer *t);

@@ -1,3 +1,6 @@
+/* http_kept.c - judges whether a kept connection may be used again. It remembers receivers whose
+ * connections carried bytes that belonged to no answer. */
+
 #include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>

@@ -1,3 +1,6 @@
+/* http_lack.c - tells a lack of our own (descriptors, threads, ports) from a failure of the
+ * receiver. libcurl reports both alike, so this file tries. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

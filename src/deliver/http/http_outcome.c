@@ -1,3 +1,6 @@
+/* http_outcome.c - decides what an ended transfer means. It reads libcurl's codes, the notes and
+ * the TLS verdict, and changes nothing. */
+
 #include "deliver/http/http_int.h"
 
 #include <ctype.h>
@@ -9,32 +12,6 @@
 #include "base/sys.h"
 #include "net/url.h"
 
-/* Text for logs and tools: without control bytes, and without what the URL's query carries. */
-static void detail_set(struct rp_transfer *t, const char *text)
-{
-	struct rp_outcome *out = &t->outcome;
-	struct rp_url url;
-	unsigned char *p;
-
-	if (*text == '\0') {
-		out->detail[0] = '\0';
-		return;
-	}
-	snprintf(out->detail, sizeof out->detail, "%s", text);
-	for (p = (unsigned char *)out->detail; *p != '\0'; p++) {
-		if (*p < 0x20 || *p == 0x7f)
-			*p = ' ';
-	}
-	if (rp_url_parse(rp_span_of(t->request.url), &url, NULL) == RP_OK)
-		rp_url_mask_secrets(&url, (unsigned char *)out->detail, strlen(out->detail));
-}
-
-void rp_transfer_decide(struct rp_transfer *t, enum rp_cause cause, const char *detail)
-{
-	t->outcome.cause = cause;
-	detail_set(t, detail);
-}
-
 static void blocked_detail(struct rp_transfer *t)
 {
 	char text[RP_DETAIL_TEXT_MAX];
@@ -45,7 +22,7 @@ static void blocked_detail(struct rp_transfer *t)
 		snprintf(text, sizeof text, "%s",
 			 t->notes.blocked_rule != NULL ? t->notes.blocked_rule
 						       : "not a public address");
-	detail_set(t, text);
+	rp_transfer_set_detail(t, text);
 }
 
 /* libcurl says "couldn't connect" when the guard refused as well as when a receiver did, and when
@@ -176,11 +153,6 @@ static enum rp_cause cause_or(enum rp_cause cause, enum rp_cause otherwise)
 	return cause != RP_CAUSE_NONE ? cause : otherwise;
 }
 
-bool rp_transfer_was_written(const struct rp_transfer *t)
-{
-	return t->notes.request_began || t->notes.retried || t->written_before;
-}
-
 static enum rp_cause cause_of_code(struct rp_transfer *t, CURLcode rc)
 {
 	const struct rp_http_notes *notes = &t->notes;
@@ -300,10 +272,10 @@ static void redirect_detail(struct rp_transfer *t)
 	struct rp_url asked;
 
 	if (rp_url_parse(rp_span_of(t->request.url), &asked, NULL) == RP_OK)
-		detail_set(t,
-			   rp_redirect_text(
-			       &asked, (struct rp_span){t->notes.location, t->notes.location_bytes},
-			       t->request.redact_path, text, sizeof text));
+		rp_transfer_set_detail(
+		    t, rp_redirect_text(
+			   &asked, (struct rp_span){t->notes.location, t->notes.location_bytes},
+			   t->request.redact_path, text, sizeof text));
 }
 
 static void cause_set(struct rp_transfer *t, CURLcode rc)
@@ -317,7 +289,7 @@ static void cause_set(struct rp_transfer *t, CURLcode rc)
 		if (is_redirect(out->http_status))
 			redirect_detail(t);
 		else
-			detail_set(t, note_on_body(notes, rc));
+			rp_transfer_set_detail(t, note_on_body(notes, rc));
 		return;
 	}
 	out->cause =
@@ -325,11 +297,11 @@ static void cause_set(struct rp_transfer *t, CURLcode rc)
 	if (out->cause == RP_CAUSE_BLOCKED_ADDRESS || out->cause == RP_CAUSE_BLOCKED_PORT)
 		blocked_detail(t);
 	else if (out->cause == RP_CAUSE_LOCAL && notes->socket_errno != 0)
-		detail_set(t, strerror(notes->socket_errno));
+		rp_transfer_set_detail(t, strerror(notes->socket_errno));
 	else if (out->cause == RP_CAUSE_PROTOCOL && (rc == CURLE_OK || out->http_status >= 600))
-		detail_set(t, "status outside 200 to 599");
+		rp_transfer_set_detail(t, "status outside 200 to 599");
 	else
-		detail_set(t, message_of(t, out->cause, rc));
+		rp_transfer_set_detail(t, message_of(t, out->cause, rc));
 }
 
 static int64_t info_us(CURL *easy, CURLINFO info)

@@ -1,3 +1,6 @@
+/* http_request.c - makes and configures one transfer, with its callbacks. All options that are
+ * set on a libcurl handle are set here. */
+
 #include "deliver/http/http_int.h"
 
 #include <arpa/inet.h>
@@ -5,6 +8,7 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -417,9 +421,13 @@ static CURLcode pins_set(struct rp_transfer *t, const char *pins)
  * changes. */
 static CURLcode tls_set(struct rp_transfer *t, const struct rp_request *request)
 {
-	const char *anchors = rp_tls_anchors_name(request->anchors),
-		   *identity = rp_tls_identity_name(request->identity);
+	const char *anchors, *identity;
 	CURLcode rc = CURLE_OK;
+
+	if (strncasecmp(request->url, "https:", 6) != 0)
+		return CURLE_OK; /* what is set is for the next URL that needs it */
+	anchors = rp_tls_anchors_name(request->anchors);
+	identity = rp_tls_identity_name(request->identity);
 
 	if (strcmp(anchors, t->anchors_name) != 0 || strcmp(identity, t->identity_name) != 0)
 		rc = credentials_set(t, anchors, identity);
@@ -487,7 +495,7 @@ enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *
 	bool alone;
 	CURLcode rc;
 
-	memset(&t->notes, 0, sizeof t->notes);
+	memset(&t->notes, 0, offsetof(struct rp_http_notes, location));
 	memset(&t->outcome, 0, sizeof t->outcome);
 	t->error_text[0] = '\0';
 	t->request = *request;

@@ -1,3 +1,6 @@
+/* http_unread.c - reads an answer that libcurl left unread in the socket. A receiver may answer
+ * before it has read all, and then close. */
+
 #include <ctype.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -1,3 +1,6 @@
+/* beginning.c - looks at the first two pages of a data file before LMDB opens it. LMDB would
+ * divide by a page size it finds there, so impossible pages are caught here. */
+
 #include "store/lmdb/tree/page.h"
 #include "store/lmdb/store_int.h"
 

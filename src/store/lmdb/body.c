@@ -1,3 +1,6 @@
+/* body.c - cuts payloads into rows that fill pages. It is apart because it must guess where LMDB
+ * will put a row; a wrong guess costs space and nothing else. */
+
 #include "store/lmdb/tree/page.h"
 #include "store/lmdb/store_int.h"
 

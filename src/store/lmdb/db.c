@@ -1,3 +1,6 @@
+/* db.c - begins and ends transactions, and reads and writes rows. Every row that is written
+ * passes the page guard here (tree/trust.c). Opening the file is in db_open.c. */
+
 #include "store/lmdb/tree/page.h"
 #include "store/lmdb/store_int.h"
 
@@ -94,8 +97,7 @@ enum rp_err rp_db_fail(struct rp_outbox *ob, int rc, const char *what, struct rp
 	}
 }
 
-/* --- transactions -------------------------------------------------------------------------
- */
+/* --- transactions ------------------------------------------------------------------- */
 
 /* Of t, whose outbox is set. rp_txn_end or rp_txn_commit is its end. */
 static int begin(struct rp_txn *t, unsigned flags)
@@ -223,8 +225,7 @@ void rp_txn_end(struct rp_txn *t)
 	rp_damage_leave();
 }
 
-/* --- rows ---------------------------------------------------------------------------------
- */
+/* --- rows --------------------------------------------------------------------------- */
 
 /* A transaction that writes, or fetches, looks for most rows next to the last one: of one table it
  * keeps one cursor, whose page is asked first. A search from the root reads a page a level, each

@@ -1,3 +1,6 @@
+/* db_open.c - opens the files of an outbox, or creates them, and syncs their names. It is apart
+ * from db.c because it runs once a process and knows what LMDB's own opening gets wrong. */
+
 #include "store/lmdb/tree/page.h"
 #include "store/lmdb/store_int.h"
 

@@ -1,3 +1,6 @@
+/* db_room.c - counts how much of the file is used and how much is left. Counting walks the free
+ * list, so the result is kept from one transaction to the next. */
+
 #include "store/lmdb/store_int.h"
 
 #include <stdio.h>

@@ -1,3 +1,6 @@
+/* endpoint.c - keeps endpoints: names, counters, and the place on the agenda. It holds those
+ * that a transaction touched in memory and writes each once, before the commit. */
+
 #include "store/lmdb/store_int.h"
 
 #include <inttypes.h>

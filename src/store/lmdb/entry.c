@@ -1,3 +1,6 @@
+/* entry.c - changes an entry's state with its index row, the ledger and the endpoint's counters.
+ * It is the one place that does, so that nothing can be moved without being counted. */
+
 #include "store/lmdb/store_int.h"
 
 #include <endian.h>

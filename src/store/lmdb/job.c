@@ -1,3 +1,6 @@
+/* job.c - moves some entries of a job on, inside a transaction. outbox_jobs.c decides which job
+ * gets a turn; here its rows are worked through. */
+
 #include "store/lmdb/store_int.h"
 
 #include <inttypes.h>
@@ -8,8 +11,7 @@
 /* Endpoints of one job looked at in a transaction. */
 #define LANES_MAX 64
 
-/* --- records ------------------------------------------------------------------------------
- */
+/* --- records ------------------------------------------------------------------------ */
 
 enum rp_err rp_job_get(struct rp_txn *t, uint64_t number, struct rp_job_buf *copy, struct rp_job *j,
 		       struct rp_error *err)
@@ -63,8 +65,7 @@ static enum rp_err remove_planned(struct rp_txn *t, uint64_t number, const struc
 	return rp_row_del(t, RP_T_JOB_ENTRY, rp_key3(number, row->endpoint, row->seq), err);
 }
 
-/* --- one entry ----------------------------------------------------------------------------
- */
+/* --- one entry ---------------------------------------------------------------------- */
 
 /* The row goes in the transaction in which its entry moves: whatever crashes, no entry is done
  * twice or left out. */
@@ -87,8 +88,7 @@ static enum rp_err work_on(struct rp_txn *t, uint64_t number, struct rp_job *j,
 	return e;
 }
 
-/* --- an endpoint's share ------------------------------------------------------------------
- */
+/* --- an endpoint's share ------------------------------------------------------------ */
 
 /* How many more entries of the endpoint may be due. */
 static enum rp_err lane_room(struct rp_txn *t, const struct rp_job *j, uint64_t endpoint,

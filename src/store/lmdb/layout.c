@@ -1,3 +1,6 @@
+/* layout.c - tells an outbox of another layout from a damaged one. The two ask for different
+ * remedies, so this is checked when the outbox is opened. */
+
 #include "store/lmdb/store_int.h"
 
 #include <inttypes.h>

@@ -1,3 +1,6 @@
+/* order.c - brings model/sequence the first entry of an order, and keeps those behind out of the
+ * queue. The answer depends on the states alone, so it can be verified and rebuilt. */
+
 #include "store/lmdb/store_int.h"
 
 #include <inttypes.h>

@@ -1,3 +1,6 @@
+/* outbox_append.c - stores new entries in one synced commit. It also asks whether there is room,
+ * because only new entries may be refused for that. */
+
 #include "store/lmdb/store_int.h"
 
 #include <stdio.h>

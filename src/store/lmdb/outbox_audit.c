@@ -1,3 +1,6 @@
+/* outbox_audit.c - keeps the log of operators' changes. A record is written in the transaction
+ * of its change, so that neither is there without the other. */
+
 #include "store/lmdb/store_int.h"
 
 #include "base/assert.h"

@@ -1,3 +1,6 @@
+/* outbox_backup.c - copies the whole outbox while others go on writing. LMDB writes its copy
+ * from a second thread, and this file watches how much the outbox grows meanwhile. */
+
 #include "store/lmdb/store_int.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/* outbox_browse.c - reads entries by an index: of a state, of a run. Reading by number or id is
+ * in outbox_read.c, which needs no index rows. */
+
 #include "store/lmdb/store_int.h"
 
 #include <endian.h>

@@ -1,3 +1,7 @@
+/* outbox_change.c - does what operators and the retention ask: hold, release, replay, purge,
+ * pause. Each call changes a bounded number of entries, so that others wait for milliseconds
+ * only. */
+
 #include "store/lmdb/store_int.h"
 
 #include <inttypes.h>

@@ -1,3 +1,6 @@
+/* outbox_fetch.c - reads a claimed entry right before its request, and long payloads piece by
+ * piece. It keeps its read transaction between calls, since it runs once for every request. */
+
 #include "store/lmdb/store_int.h"
 
 #include <inttypes.h>

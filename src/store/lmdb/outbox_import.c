@@ -1,3 +1,6 @@
+/* outbox_import.c - stores entries that come from another outbox, with their state and history.
+ * Unlike an append it must choose a number for an id that exists already. */
+
 #include "store/lmdb/store_int.h"
 
 #include "base/assert.h"

@@ -1,3 +1,6 @@
+/* outbox_jobs.c - makes plans, starts and orders jobs, and gives each a turn. job.c works on the
+ * entries; here the bounds are kept on how many there may be. */
+
 #include "store/lmdb/store_int.h"
 
 #include <inttypes.h>
@@ -10,8 +13,7 @@
 #define PLANS_MAX 8
 #define SWEEP_ROWS 2000
 
-/* --- plans --------------------------------------------------------------------------------
- */
+/* --- plans -------------------------------------------------------------------------- */
 
 static bool has_rows(struct rp_txn *t, uint64_t number)
 {
@@ -150,8 +152,7 @@ enum rp_err rp_outbox_plan_add(struct rp_outbox *ob, int64_t now_at_ms, uint64_t
 	return e;
 }
 
-/* --- what operators say -------------------------------------------------------------------
- */
+/* --- what operators say ------------------------------------------------------------- */
 
 static enum rp_err refuse(uint64_t number, const struct rp_job *j, struct rp_error *err)
 {
@@ -207,8 +208,7 @@ enum rp_err rp_outbox_job_order(struct rp_outbox *ob, int64_t now_at_ms, uint64_
 	return e;
 }
 
-/* --- carrying -----------------------------------------------------------------------------
- */
+/* --- carrying ----------------------------------------------------------------------- */
 
 static bool is_to_sweep(struct rp_txn *t, uint64_t number, const struct rp_job *j)
 {
@@ -329,8 +329,7 @@ enum rp_err rp_outbox_jobs_step(struct rp_outbox *ob, int64_t now_at_ms, struct 
 	return e;
 }
 
-/* --- looking ------------------------------------------------------------------------------
- */
+/* --- looking ------------------------------------------------------------------------ */
 
 enum rp_err rp_outbox_jobs(struct rp_outbox *ob,
 			   bool (*see)(void *arg, uint64_t number, const struct rp_job *j),

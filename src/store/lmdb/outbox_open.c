@@ -1,3 +1,6 @@
+/* outbox_open.c - opens and closes an outbox as a whole: place, user, gate, data file, roster,
+ * doorbell. Each has its own file; here is their order. */
+
 #include "store/lmdb/store_int.h"
 
 #include <stdlib.h>

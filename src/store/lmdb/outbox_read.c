@@ -1,3 +1,6 @@
+/* outbox_read.c - answers questions about entries, counts and endpoints. Each function is one
+ * short read transaction, and nothing here writes. */
+
 #include "store/lmdb/store_int.h"
 
 #include <inttypes.h>

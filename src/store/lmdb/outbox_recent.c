@@ -1,3 +1,6 @@
+/* outbox_recent.c - keeps the ring of attempts that were settled last, over all entries. It is
+ * apart from the attempt log because that one is sorted by entry. */
+
 #include "store/lmdb/store_int.h"
 
 #include "base/assert.h"
@@ -95,8 +98,7 @@ enum rp_err rp_recent_flush(struct rp_txn *t, struct rp_error *err)
 	return t->ob->n_recent > 0 ? put_row(t, err) : RP_OK;
 }
 
-/* --- reading ------------------------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------------------ */
 
 /* The attempts of one row, from number `from` on. */
 static void see_row(struct rp_recent_page *page, uint64_t number, const MDB_val *v)

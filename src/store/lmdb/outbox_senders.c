@@ -1,3 +1,6 @@
+/* outbox_senders.c - lets senders join and leave, and returns the claims of those who are gone.
+ * The roster says who is alive; here is what follows from it. */
+
 #include "store/lmdb/store_int.h"
 
 #include <inttypes.h>
@@ -89,8 +92,7 @@ static enum rp_err return_claims(struct rp_txn *t, unsigned slot, uint32_t pid, 
 	return RP_OK;
 }
 
-/* --- joining and leaving ------------------------------------------------------------------
- */
+/* --- joining and leaving ------------------------------------------------------------ */
 
 static enum rp_err adopt_slot(struct rp_outbox *ob, unsigned slot, int64_t now_at_ms, bool leave,
 			      bool *more, struct rp_error *err)
@@ -181,8 +183,7 @@ void rp_outbox_beat(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms)
 	rp_roster_write(ob, ob->me.slot, &slot);
 }
 
-/* --- reaping ------------------------------------------------------------------------------
- */
+/* --- reaping ------------------------------------------------------------------------ */
 
 struct missing {
 	unsigned slot;

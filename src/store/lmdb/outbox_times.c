@@ -1,3 +1,6 @@
+/* outbox_times.c - finds entries by time of acceptance, by halving the numbers. Numbers and
+ * times do not quite agree, and model/stretch.h says by how much. */
+
 #include "store/lmdb/store_int.h"
 
 /* Entries to look at around a damaged one before nobody knows. */

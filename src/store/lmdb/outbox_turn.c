@@ -1,3 +1,6 @@
+/* outbox_turn.c - takes a sender's turn: settles what has ended, claims what may start, in one
+ * commit. It is the hottest transaction of delivery. */
+
 #include "store/lmdb/store_int.h"
 
 #include <inttypes.h>
@@ -27,8 +30,7 @@ static enum rp_err ask_limits(struct rp_txn *t, const struct rp_turn *turn, stru
 	return RP_OK;
 }
 
-/* --- settle -------------------------------------------------------------------------------
- */
+/* --- settle ------------------------------------------------------------------------- */
 
 static enum rp_err note_result(struct rp_txn *t, const struct rp_turn *turn,
 			       struct rp_settlement *s, struct rp_error *err)
@@ -138,8 +140,7 @@ static enum rp_err settle_one(struct rp_txn *t, const struct rp_turn *turn, stru
 	return e == RP_OK ? follow_up(t, turn, s, err) : e;
 }
 
-/* --- claim --------------------------------------------------------------------------------
- */
+/* --- claim -------------------------------------------------------------------------- */
 
 /* A queue row without a waiting entry behind it is damage; left alone it would be met, and its
  * entry sent, again and again. */

@@ -47,6 +47,7 @@
 
 #include "model/ledger.h"
 #include "model/sequence.h"
+#include "store/lmdb/tree/cursor.h"
 #include "store/outbox.h"
 
 enum rp_table {
@@ -257,8 +258,7 @@ enum rp_err rp_place_check(struct rp_outbox *ob, unsigned which, struct rp_error
  * `out`, the caller's to release. */
 const char *rp_place_word(const struct rp_outbox *ob, const char *name, struct rp_buf *out);
 
-/* --- owner.c: an outbox has one user ------------------------------------------------------
- */
+/* --- owner.c: an outbox has one user ------------------------------------------------ */
 
 enum rp_err rp_owner_find(struct rp_outbox *ob, const struct stat *dir, struct rp_error *err);
 /* rp_outbox_act is in outbox.h. */
@@ -355,23 +355,11 @@ const char *rp_table_name(enum rp_table table);
  * which must last as long. Keys and values are views that die with the next call. Pages are not
  * trusted: RP_ERR_DAMAGED, with err filled. */
 
-/* with the shortest keys there are, a file of the size of the map has 6 levels */
-#define RP_TREE_DEPTH_MAX 16
-
 struct rp_leaves {
 	struct rp_outbox *ob;
 	enum rp_table table;
-	int fd;
-	size_t page_bytes;   /* the outbox's */
-	uint64_t last, root; /* pages */
-	unsigned depth;      /* 0: the table is empty */
-	struct rp_level {
-		uint64_t pgno;  /* 0: none is there */
-		unsigned n, at; /* nodes; the child that was taken, or the row that is next */
-		unsigned char *page;
-	} level[RP_TREE_DEPTH_MAX];
-	unsigned char *pages, *big;
-	size_t big_bytes;
+	struct rp_datafile file;
+	struct rp_way way;        /* to the leaf of the row that is next */
 	const unsigned char *key; /* no row that comes has a lower one; in the leaf or in `kept` */
 	size_t key_bytes;
 	bool met; /* that one has been returned */
@@ -388,8 +376,7 @@ enum rp_err rp_leaves_seek(struct rp_leaves *l, const MDB_val *key, bool behind,
 enum rp_err rp_leaves_next(struct rp_leaves *l, MDB_val *k, MDB_val *v, struct rp_error *err);
 enum rp_err rp_leaves_get(struct rp_leaves *l, struct rp_key key, MDB_val *v, struct rp_error *err);
 
-/* --- pages.c, damage.c: LMDB's own pages may be damaged, and it checks none ---------------
- */
+/* --- pages.c, damage.c: LMDB's own pages may be damaged, and it checks none --------- */
 
 /* pages at the end that a transaction took and gave back unwritten */
 #define RP_PAGES_UNWRITTEN_MAX 65536
@@ -401,21 +388,18 @@ struct rp_pages_watch {
 	bool (*go_on)(void *go_on_arg, uint64_t n_pages);
 	void *go_on_arg;
 };
-/* Reads every page of the transaction's snapshot without LMDB; counts and tells what is wrong. Not
- * before this has found nothing may LMDB be expected to survive a walk through all of it.
- * RP_ERR_STALE: others have committed twice since the transaction began, so begin another one; or
- * go_on said no. */
+/* Reads the pages of the transaction's snapshot without LMDB, from at->table, at->key on until
+ * go_on says no (it is heard once this has got ahead) or all is done; counts and tells what is
+ * wrong. Not before this has found nothing may LMDB be expected to survive a walk through all of
+ * it. RP_ERR_STALE: others have committed twice since the transaction began, so begin another one.
+ *
+ * In several goes, each in a transaction of its own, a page that was there all the time is read in
+ * one of them, and compared with its neighbours and the free list of that snapshot; a page that
+ * came meanwhile may be left out. What needs all pages of one snapshot, the numbers of pages and
+ * rows and whether two tables share a page, is seen where one go holds them. */
 enum rp_err rp_pages_check(struct rp_txn *t, const struct rp_pages_watch *watch,
-			   uint64_t *n_problems, struct rp_error *err);
-/* The same in slices, each in a transaction of its own, from at->table, at->key on until go_on
- * says no (it is heard once the slice has got ahead) or all is done. A page that was there all the
- * time is read in one of them, and compared with its neighbours and the free list of that
- * snapshot; a page that came meanwhile may be left out. What needs all pages of one snapshot, the
- * numbers of pages and rows and whether two tables share a page, is seen where a slice holds
- * them. */
-enum rp_err rp_pages_check_slice(struct rp_txn *t, const struct rp_pages_watch *watch,
-				 struct rp_verify_cursor *at, bool *all_done, uint64_t *n_problems,
-				 struct rp_error *err);
+			   struct rp_verify_cursor *at, bool *all_done, uint64_t *n_problems,
+			   struct rp_error *err);
 /* The free list and the list of tables, of which LMDB reads any page when it commits.
  * RP_ERR_FORMAT: they are damaged. */
 enum rp_err rp_pages_check_lists(struct rp_outbox *ob, struct rp_error *err);
@@ -472,8 +456,7 @@ uint64_t rp_db_high_water_bytes(struct rp_outbox *ob);
 MDB_envinfo rp_db_info(struct rp_outbox *ob);
 uint64_t rp_db_disk_free_bytes(struct rp_outbox *ob);
 
-/* --- endpoint.c ---------------------------------------------------------------------------
- */
+/* --- endpoint.c --------------------------------------------------------------------- */
 
 /* The endpoint in this transaction; set ep->dirty after changing ep->rec. A damaged record is
  * rebuilt by a recount. */
@@ -487,8 +470,7 @@ enum rp_err rp_ep_name(struct rp_txn *t, uint64_t id, struct rp_span *name, stru
 enum rp_err rp_ep_flush(struct rp_txn *t, struct rp_error *err);
 void rp_ep_forget(struct rp_outbox *ob); /* at the start of a transaction */
 
-/* --- entry.c ------------------------------------------------------------------------------
- */
+/* --- entry.c ------------------------------------------------------------------------ */
 
 /* The one function that changes an entry's state: moves its index row, the ledger and its
  * endpoint's counters, and writes its delivery record. from NULL: it is new. to NULL: it is
@@ -552,8 +534,7 @@ void rp_viewer_end(struct rp_viewer *v);
 enum rp_err rp_entry_set_behind(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, bool behind,
 				struct rp_error *err);
 
-/* --- outbox_recent.c: what happened last --------------------------------------------------
- */
+/* --- outbox_recent.c: what happened last -------------------------------------------- */
 
 enum rp_err rp_recent_note(struct rp_txn *t, uint64_t seq, uint64_t endpoint, uint32_t n,
 			   const struct rp_attempt *a, struct rp_error *err);
@@ -561,8 +542,7 @@ enum rp_err rp_recent_flush(struct rp_txn *t, struct rp_error *err); /* called b
 /* at the start of a transaction */
 void rp_recent_forget(struct rp_outbox *ob);
 
-/* --- outbox_append.c, outbox_import.c: room for what comes in -----------------------------
- */
+/* --- outbox_append.c, outbox_import.c: room for what comes in ----------------------- */
 
 /* What a commit needs beside payloads and records: copied branch pages of the tables and the free
  * list. */
@@ -571,8 +551,7 @@ void rp_recent_forget(struct rp_outbox *ob);
 /* RP_ERR_FULL: so much does not fit below quota, disk and map. */
 enum rp_err rp_room_check(struct rp_outbox *ob, uint64_t need_bytes, struct rp_error *err);
 
-/* --- body.c: payloads in rows that fill pages ---------------------------------------------
- */
+/* --- body.c: payloads in rows that fill pages --------------------------------------- */
 
 enum rp_err rp_body_put(struct rp_txn *t, uint64_t seq, struct rp_span payload,
 			struct rp_error *err);
@@ -598,8 +577,7 @@ void rp_order_read_row(const MDB_val *v, bool *behind, bool *held);
 enum rp_err rp_order_move(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from,
 			  struct rp_delivery *to, struct rp_error *err);
 
-/* --- tally.c: counters for metrics --------------------------------------------------------
- */
+/* --- tally.c: counters for metrics -------------------------------------------------- */
 
 /* A state changed (both as for rp_entry_move), an attempt was settled, a commit has ended. */
 void rp_tally_moved(struct rp_txn *t, const struct rp_delivery *from, const struct rp_delivery *to);
@@ -611,8 +589,7 @@ enum rp_err rp_tally_verify(struct rp_txn *t, struct rp_error *err);
 /* At the end of a process: duplicates it found after its last commit, in one of their own. */
 void rp_tally_tell(struct rp_outbox *ob);
 
-/* --- job.c, outbox_audit.c ----------------------------------------------------------------
- */
+/* --- job.c, outbox_audit.c ---------------------------------------------------------- */
 
 /* Holds the texts of a job, which must outlive the writes of the transaction. */
 struct rp_job_buf {
@@ -650,8 +627,7 @@ enum rp_err rp_audit_set_counts(struct rp_txn *t, uint64_t number, uint64_t done
 enum rp_err rp_audit_add_counts(struct rp_txn *t, uint64_t number, uint64_t done, uint64_t skipped,
 				struct rp_error *err);
 
-/* --- roster.c: who is alive ---------------------------------------------------------------
- */
+/* --- roster.c: who is alive --------------------------------------------------------- */
 
 /* LMDB's default of 126 readers is raised, but more senders than this help nobody */
 #define RP_ROSTER_SLOTS 120
@@ -670,8 +646,7 @@ bool rp_roster_is_held(struct rp_outbox *ob, unsigned slot);
 void rp_roster_write(struct rp_outbox *ob, unsigned slot, const struct rp_roster_slot *s);
 bool rp_roster_read(struct rp_outbox *ob, unsigned slot, struct rp_roster_slot *s);
 
-/* --- doorbell.c ---------------------------------------------------------------------------
- */
+/* --- doorbell.c --------------------------------------------------------------------- */
 
 enum rp_err rp_doorbell_open(struct rp_outbox *ob, struct rp_error *err); /* once is enough */
 void rp_doorbell_close(struct rp_outbox *ob);

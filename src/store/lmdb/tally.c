@@ -1,3 +1,6 @@
+/* tally.c - counts what a transaction does and writes the counters with its commit. It is apart
+ * from the ledger because losing these numbers is harmless. */
+
 #include "store/lmdb/store_int.h"
 
 #include <stdio.h>
@@ -12,8 +15,7 @@ static MDB_val tally_key(void)
 	return (MDB_val){5, (void *)(uintptr_t) "tally"};
 }
 
-/* --- in a write transaction ---------------------------------------------------------------
- */
+/* --- in a write transaction --------------------------------------------------------- */
 
 /* Counters that cannot be read begin anew, as after a restart: whoever plots them knows how to
  * take that. */
@@ -141,8 +143,7 @@ void rp_tally_tell(struct rp_outbox *ob)
 	(void)rp_txn_commit(&t, NULL);
 }
 
-/* --- looking ------------------------------------------------------------------------------
- */
+/* --- looking ------------------------------------------------------------------------ */
 
 enum rp_err rp_outbox_tally(struct rp_outbox *ob, struct rp_tally *out, struct rp_error *err)
 {

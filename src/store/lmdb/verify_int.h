@@ -1,18 +1,12 @@
-/* verify_int.h - private to lmdb/: what the check in one snapshot (outbox_verify.c) and the one
- * in slices (outbox_verify_slice.c) have in common: the check of one row against what belongs to
- * it, in one snapshot (verify_rows.c, verify_jobs.c). */
+/* verify_int.h - private to lmdb/: the parts of the check of an outbox (outbox_verify.c): one row
+ * against what belongs to it (verify_rows.c, verify_jobs.c), and sums (verify_totals.c). Both are
+ * of one snapshot, which is a slice's own or that of the whole check. */
 #ifndef RP_STORE_LMDB_VERIFY_INT_H
 #define RP_STORE_LMDB_VERIFY_INT_H
 
 #include "store/lmdb/store_int.h"
 
-/* Meta pages are taken again by the second commit after theirs: so often the pages of a snapshot
- * are tried. */
-#define RP_VERIFY_TRIES 1000
-
-/* A page or a row is one step; an entry with all its look-ups is so many (measured: 2.4 us, and
- * 0.3 us). */
-#define RP_VERIFY_ENTRY_STEPS 8
+#define RP_VERIFY_SLICE_US (50 * 1000)
 
 struct rp_recount {
 	uint64_t id;
@@ -28,12 +22,10 @@ struct rp_check {
 	struct rp_stretch_check times;
 	/* What rows the entries checked so far ask for */
 	uint64_t queued, ordered, by_run, aliased, chunks, planned;
-	/* outbox_verify.c alone */
-	bool (*go_on)(void *arg, const struct rp_verify_counts *so_far);
-	uint64_t asked_at; /* out->steps */
-	bool stopped;
+	/* All of it in one snapshot, so that rows can be counted and compared with the totals: */
+	bool whole;
 	uint64_t count[RP_STATE_COUNT];
-	uint64_t retrying;
+	uint64_t retrying, on_agenda;
 	struct rp_recount *endpoints; /* sorted by id */
 	size_t n_endpoints;
 };
@@ -42,15 +34,7 @@ void rp_check_complain(struct rp_check *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* Real trouble (memory, I/O) ends the check; damage is what it looks for. */
 bool rp_check_is_trouble(enum rp_err e);
-uint64_t rp_check_rows(struct rp_check *c, enum rp_table table);
 bool rp_check_has_row(struct rp_check *c, enum rp_table table, struct rp_key key);
-void rp_check_total(struct rp_check *c, const char *what, uint64_t stored, uint64_t counted);
-
-/* Pages in use, for a start: those that are free are among them. */
-uint64_t rp_check_pages(struct rp_check *c);
-/* Counters for metrics: RP_ERR_DAMAGED is told and is RP_OK. */
-enum rp_err rp_check_tally(struct rp_check *c, struct rp_error *err);
-
 /* The entry with this delivery record: both records, its payload and each row that should lead to
  * it. *d is zeroed if it is damaged. */
 enum rp_err rp_check_entry(struct rp_check *c, uint64_t seq, const MDB_val *v,
@@ -78,5 +62,16 @@ struct rp_order_check {
 enum rp_err rp_check_order(struct rp_check *c, struct rp_order_check *o, const uint64_t key[3],
 			   const MDB_val *v, struct rp_error *err);
 void rp_check_end_order(struct rp_check *c, const struct rp_order_check *o);
+
+/* How many rows LMDB says that a table has. */
+uint64_t rp_check_rows(struct rp_check *c, enum rp_table table);
+/* Of the whole alone: before the first entry, of each entry, and of each endpoint behind the last
+ * entry. */
+enum rp_err rp_check_recount_begin(struct rp_check *c, struct rp_error *err);
+void rp_check_recount(struct rp_check *c, const struct rp_delivery *d);
+void rp_check_recounted(struct rp_check *c, uint64_t id, const struct rp_endpoint *r);
+/* At the end: the totals of the ledger, the tables, the endpoints and the counters for metrics. */
+enum rp_err rp_check_totals(struct rp_check *c, struct rp_error *err);
+void rp_check_end(struct rp_check *c);
 
 #endif

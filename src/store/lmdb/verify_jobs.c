@@ -1,3 +1,5 @@
+/* verify_jobs.c - checks jobs, their rows and the log of changes. Both verifiers use it. */
+
 #include "store/lmdb/verify_int.h"
 
 #include <inttypes.h>

@@ -1,3 +1,6 @@
+/* verify_rows.c - checks one row against all that must belong to it. Both verifiers use it; they
+ * differ only in which rows they see in one snapshot. */
+
 #include "store/lmdb/verify_int.h"
 
 #include <inttypes.h>
@@ -19,31 +22,6 @@ void rp_check_complain(struct rp_check *c, const char *fmt, ...)
 bool rp_check_is_trouble(enum rp_err e)
 {
 	return e != RP_OK && e != RP_ERR_NOTFOUND && e != RP_ERR_DAMAGED;
-}
-
-uint64_t rp_check_rows(struct rp_check *c, enum rp_table table)
-{
-	MDB_stat st = {0};
-
-	mdb_stat(c->t->mdb, c->t->ob->table[table], &st);
-	return st.ms_entries;
-}
-
-uint64_t rp_check_pages(struct rp_check *c)
-{
-	MDB_envinfo info;
-
-	return mdb_env_info(c->t->ob->env, &info) == 0 ? info.me_last_pgno + 1 : 0;
-}
-
-enum rp_err rp_check_tally(struct rp_check *c, struct rp_error *err)
-{
-	enum rp_err e = rp_tally_verify(c->t, err);
-
-	if (e != RP_ERR_DAMAGED)
-		return e;
-	rp_check_complain(c, "a record of counters for metrics is damaged");
-	return RP_OK;
 }
 
 bool rp_check_has_row(struct rp_check *c, enum rp_table table, struct rp_key key)
@@ -194,13 +172,6 @@ static enum rp_err check_facts(struct rp_check *c, uint64_t seq, const struct rp
 		rp_check_complain(c, "entry %" PRIu64 ": its payload does not match its checksum",
 				  seq);
 	return rp_check_is_trouble(e) ? e : count_chunks(c, seq, err);
-}
-
-void rp_check_total(struct rp_check *c, const char *what, uint64_t stored, uint64_t counted)
-{
-	if (stored != counted)
-		rp_check_complain(c, "%s: %" PRIu64 " stored, %" PRIu64 " counted", what, stored,
-				  counted);
 }
 
 /* An endpoint with work that stands nowhere on the agenda would never be looked at: the worst kind

@@ -16,8 +16,7 @@
 #include "ingest/ingest.h"
 #include "ingest/rejects.h"
 
-/* --- a store that does as it is told ------------------------------------------------------
- */
+/* --- a store that does as it is told ------------------------------------------------ */
 
 enum { KEYS_MAX = 64 };
 
@@ -103,8 +102,7 @@ static enum rp_err scripted_check(void *arg, struct rp_error *err)
 	return s->gone ? rp_fail(err, RP_ERR_IO, "the script took it away") : RP_OK;
 }
 
-/* --- a rig around one run of the loop -----------------------------------------------------
- */
+/* --- a rig around one run of the loop ----------------------------------------------- */
 
 struct rig {
 	struct rp_ingest_options o;
@@ -195,8 +193,7 @@ static char *many_runs(size_t n, size_t *len)
 	return b.data;
 }
 
-/* --- the contract of receipts -------------------------------------------------------------
- */
+/* --- the contract of receipts ------------------------------------------------------- */
 
 START_TEST(every_line_gets_its_receipt_in_order)
 {
@@ -326,8 +323,7 @@ START_TEST(a_failed_commit_has_no_receipts_but_earlier_ones_keep_theirs)
 }
 END_TEST
 
-/* --- group commit -------------------------------------------------------------------------
- */
+/* --- group commit ------------------------------------------------------------------- */
 
 START_TEST(a_flood_is_committed_in_large_batches)
 {
@@ -397,8 +393,7 @@ START_TEST(a_single_line_does_not_wait_for_others)
 }
 END_TEST
 
-/* --- a full store, a slow reader, signals -------------------------------------------------
- */
+/* --- a full store, a slow reader, signals ------------------------------------------- */
 
 START_TEST(a_full_store_is_tried_again_and_nothing_is_lost_or_doubled)
 {
@@ -561,8 +556,7 @@ START_TEST(a_signal_finishes_complete_lines_and_leaves_the_cut_one)
 }
 END_TEST
 
-/* --- rejects ------------------------------------------------------------------------------
- */
+/* --- rejects ------------------------------------------------------------------------ */
 
 START_TEST(rejected_lines_are_kept_as_they_came)
 {
@@ -801,8 +795,7 @@ START_TEST(who_waits_for_a_reader_notices_that_the_outbox_is_gone)
 }
 END_TEST
 
-/* --- with the real store ------------------------------------------------------------------
- */
+/* --- with the real store ------------------------------------------------------------ */
 
 static void ingest_into(struct rp_outbox *ob, const char *text, struct rp_ingest_counts *counts)
 {

@@ -15,8 +15,7 @@ static uint64_t sum(const struct rp_head *h)
 	return h->count[W] + h->count[F] + h->count[H] + h->count[OK] + h->count[X] + h->purged;
 }
 
-/* --- the ledger ---------------------------------------------------------------------------
- */
+/* --- the ledger --------------------------------------------------------------------- */
 
 /* attempts: before and after. */
 static const struct {
@@ -87,8 +86,7 @@ START_TEST(a_counter_that_is_too_low_stays_0_and_is_told)
 }
 END_TEST
 
-/* --- metrics ------------------------------------------------------------------------------
- */
+/* --- metrics ------------------------------------------------------------------------ */
 
 static const struct {
 	const char *what;

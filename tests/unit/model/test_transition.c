@@ -60,8 +60,7 @@ static void check_same(const struct rp_delivery *is, const struct rp_delivery *w
 	ck_assert_msg(is->behind == want->behind, "%s: behind", what);
 }
 
-/* --- a new entry --------------------------------------------------------------------------
- */
+/* --- a new entry -------------------------------------------------------------------- */
 
 START_TEST(a_new_entry_is_due_when_its_caller_wants_it)
 {
@@ -116,8 +115,7 @@ START_TEST(the_time_of_a_state_is_that_of_the_move_into_it)
 }
 END_TEST
 
-/* --- claim --------------------------------------------------------------------------------
- */
+/* --- claim -------------------------------------------------------------------------- */
 
 static const struct {
 	const char *what;
@@ -195,8 +193,7 @@ START_TEST(what_is_set_aside_is_dead_of_damage)
 }
 END_TEST
 
-/* --- settle -------------------------------------------------------------------------------
- */
+/* --- settle ------------------------------------------------------------------------- */
 
 static const struct rp_outcome came_503 = {.cause = RP_CAUSE_HTTP, .http_status = 503};
 static const struct rp_outcome came_204 = {.cause = RP_CAUSE_NONE, .http_status = 204};
@@ -330,8 +327,7 @@ START_TEST(of_a_lost_claim_only_the_good_news_counts)
 }
 END_TEST
 
-/* --- the sender is lost -------------------------------------------------------------------
- */
+/* --- the sender is lost ------------------------------------------------------------- */
 
 static const struct {
 	const char *what;
@@ -391,8 +387,7 @@ START_TEST(a_lost_sender_gives_nothing_back_that_it_does_not_have)
 }
 END_TEST
 
-/* --- what operators want ------------------------------------------------------------------
- */
+/* --- what operators want ------------------------------------------------------------ */
 
 #define DONE RP_CHANGED_DONE
 #define IN_FLIGHT_TOO RP_CHANGED_DONE_IN_FLIGHT
@@ -481,8 +476,7 @@ START_TEST(what_is_over_is_kept_for_its_time)
 }
 END_TEST
 
-/* --- its place in an order, and a clock that was set back ---------------------------------
- */
+/* --- its place in an order, and a clock that was set back --------------------------- */
 
 /* Of an entry that got its state at NOW + state_in_ms, and was to be due at NOW + due_in_ms. */
 static const struct {

@@ -141,8 +141,8 @@ START_TEST(damaged_pages_are_told_and_no_walk_goes_on_for_ever)
 	ck_assert_int_eq(rp_leaves_begin(&l, &t, RP_T_DELIVERY, &fx.err), RP_OK);
 	for (i = 0; i < 40; i++)
 		spoil(fd, (long)fx_pages());
-	for (i = 0; i < (int)l.depth; i++)
-		l.level[i].pgno = 0; /* read it again */
+	for (i = 0; i < (int)l.way.depth; i++)
+		l.way.stop[i].pgno = 0; /* read it again */
 	e = rp_leaves_seek(&l, &(MDB_val){0, NULL}, false, &fx.err);
 	for (n = 0; e == RP_OK && n < 3 * rows; n++) {
 		e = rp_leaves_next(&l, &k, &v, &fx.err);

@@ -1,3 +1,6 @@
+/* backup_file.c - writes entries to a file before they are purged. It is apart because nothing
+ * may be purged before that file is complete and synced. */
+
 #include "ctl/change/backup_file.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/* change.c - asks the question before a change and words its result. All verbs that change many
+ * entries ask and answer the same way. */
+
 #include "ctl/change/change.h"
 
 #include <inttypes.h>

@@ -1,3 +1,6 @@
+/* direct.c - changes selected entries at once, a few hundred in a transaction. Jobs are the
+ * other way (plan.c): others can carry those on. */
+
 #include "ctl/change/direct.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/* note.c - records who changed what. It finds out who the user is, which the store has no
+ * business to know. */
+
 #include "ctl/change/note.h"
 
 #include <pwd.h>

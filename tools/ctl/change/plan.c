@@ -1,3 +1,6 @@
+/* plan.c - stores a selection in the outbox as a job's set, and shows it. watch.c sees it
+ * through. */
+
 #include "ctl/change/plan.h"
 
 #include <inttypes.h>

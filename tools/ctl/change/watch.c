@@ -1,3 +1,6 @@
+/* watch.c - helps a job along and shows how far it is. The job goes on without it, so it may end
+ * at any time. */
+
 #include "ctl/change/watch.h"
 
 #include <inttypes.h>

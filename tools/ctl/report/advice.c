@@ -1,3 +1,6 @@
+/* advice.c - says what to do about a cause or a status. One table, so that `explain` and `dead`
+ * give the same advice. */
+
 #include "ctl/report/advice.h"
 
 #include <stddef.h>

@@ -1,3 +1,6 @@
+/* breakdown.c - counts what a selection is made of. It is apart from the verbs because a dry run
+ * and a question show the same counts. */
+
 #include "ctl/report/breakdown.h"
 
 #include <inttypes.h>

@@ -1,3 +1,6 @@
+/* doctor_outbox.c - checks an open outbox for `doctor`. What can be checked without opening it
+ * is in verbs/verb_doctor.c. */
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

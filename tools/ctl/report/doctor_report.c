@@ -1,3 +1,6 @@
+/* doctor_report.c - prints findings of `doctor` as text, JSON or for Nagios. The checks know
+ * nothing of these formats. */
+
 #include "ctl/report/doctor.h"
 
 #include <inttypes.h>

@@ -1,3 +1,6 @@
+/* endpoints.c - copies the endpoints out of the outbox and finds them by name or pattern. Verbs
+ * look them up often, and each look would be a transaction. */
+
 #include "ctl/report/endpoints.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/* entry_json.c - prints entries and attempts as JSON. One file, so that each member has one name
+ * and no secret in every verb. */
+
 #include "ctl/report/entry_json.h"
 
 #include <stdio.h>

@@ -1,3 +1,6 @@
+/* explain.c - explains where an entry is and what comes next. A pure function; what holds an
+ * entry up is in explain_blocks.c. */
+
 #include "ctl/report/explain_work.h"
 
 #include <inttypes.h>
@@ -19,8 +22,7 @@ static void add_command(struct work *w, const char *what, const char *verb)
 					      words, w->id));
 }
 
-/* --- what happened ------------------------------------------------------------------------
- */
+/* --- what happened ------------------------------------------------------------------ */
 
 void rp_explain_add_attempt(struct rp_explain_attempts *a, uint32_t n,
 			    const struct rp_attempt *attempt)
@@ -117,8 +119,7 @@ static void tell_past(struct work *w)
 		    w->d->losses, w->d->losses == 1 ? "" : "s", RP_LOSSES_MAX);
 }
 
-/* --- states -------------------------------------------------------------------------------
- */
+/* --- states ------------------------------------------------------------------------- */
 
 /* The attempts it has left, from the time it can go at the earliest. */
 static void foresee(struct work *w, int64_t from_at_ms)

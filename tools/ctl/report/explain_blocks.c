@@ -1,3 +1,6 @@
+/* explain_blocks.c - finds what holds an entry up: senders, pause, breaker, limits, order, time.
+ * Each check is one function, in the order in which they matter. */
+
 #include "ctl/report/explain_work.h"
 
 #include <inttypes.h>

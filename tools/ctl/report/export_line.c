@@ -1,3 +1,6 @@
+/* export_line.c - writes an entry as a line of JSON. import_line.c reads it back, and the two
+ * must agree. */
+
 #include "ctl/report/export_line.h"
 
 #include <inttypes.h>

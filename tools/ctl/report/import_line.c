@@ -1,3 +1,6 @@
+/* import_line.c - reads an entry from a line of JSON and checks every member. The line may come
+ * from anywhere, so nothing in it is believed. */
+
 #include "ctl/report/export_line.h"
 
 #include <inttypes.h>

@@ -1,3 +1,6 @@
+/* remedy.c - says what an error means and what to do about it. It is apart because main.c and
+ * `doctor` meet the same errors. */
+
 #include "ctl/report/remedy.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/* shown.c - hides what the configuration says is secret. It keeps that configuration itself, so
+ * that no report can forget to pass it on. */
+
 #include "ctl/report/shown.h"
 
 static const struct rp_config *in_effect; /* of this process, which runs one verb */

@@ -1,3 +1,6 @@
+/* progress.c - draws how far a long work is. It decides alone when to stay quiet, so that verbs
+ * need not ask for a terminal. */
+
 #include "ctl/screen/progress.h"
 
 #include <inttypes.h>

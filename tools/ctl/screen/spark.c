@@ -1,3 +1,6 @@
+/* spark.c - draws numbers as little bars. It is apart from top_draw.c because it knows
+ * characters and no screen. */
+
 #include "ctl/screen/spark.h"
 
 #include <stdlib.h>

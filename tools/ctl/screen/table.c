@@ -1,3 +1,6 @@
+/* table.c - lays out rows for people and for pipes. It also makes text harmless for a terminal,
+ * since nearly all text is printed in a cell. */
+
 #include "ctl/screen/table.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/* term.c - takes the terminal and gives it back however the program ends. It is apart from
+ * drawing because signal handlers need it. */
+
 #include "ctl/screen/term.h"
 
 #include <errno.h>

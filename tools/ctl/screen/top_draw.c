@@ -1,3 +1,6 @@
+/* top_draw.c - draws the screen of `top` into a buffer. It takes no key and asks no clock, so a
+ * test compares whole screens. */
+
 #include "ctl/screen/top_draw.h"
 
 #include <inttypes.h>
@@ -18,8 +21,7 @@ enum {
 	NAME_MAX = 60
 };
 
-/* --- a line of exactly so many characters -------------------------------------------------
- */
+/* --- a line of exactly so many characters ------------------------------------------- */
 
 struct line {
 	struct rp_buf *out;
@@ -131,8 +133,7 @@ static bool heading(const struct rp_top_view *v, struct rp_buf *out, const char 
 	return end(&l);
 }
 
-/* --- texts --------------------------------------------------------------------------------
- */
+/* --- texts -------------------------------------------------------------------------- */
 
 /* 12408 -> "12,408" */
 static const char *grouped(uint64_t n, char out[32])
@@ -218,8 +219,7 @@ static enum rp_style state_of(const struct rp_known_endpoint *k, int64_t now_at_
 	return k->e.streak > 0 ? RP_STYLE_WARN : RP_STYLE_GOOD;
 }
 
-/* --- the head -----------------------------------------------------------------------------
- */
+/* --- the head ----------------------------------------------------------------------- */
 
 static void put_spark(struct line *l, const struct rp_top_series *s, int64_t now_at_ms,
 		      unsigned width)
@@ -283,8 +283,7 @@ static bool draw_ledger(const struct rp_top *t, const struct rp_top_view *v, str
 	return end(&l);
 }
 
-/* --- the list -----------------------------------------------------------------------------
- */
+/* --- the list ----------------------------------------------------------------------- */
 
 enum { W_WAITING = 8, W_DEAD = 6, W_FLIGHT = 7, W_OUT = 6, W_OK = 5, W_P95 = 5, W_STATE = 10 };
 
@@ -413,8 +412,7 @@ static bool draw_list(const struct rp_top *t, const struct rp_top_view *v, size_
 	return ok;
 }
 
-/* --- senders and failures -----------------------------------------------------------------
- */
+/* --- senders and failures ----------------------------------------------------------- */
 
 static bool draw_sender(const struct rp_top *t, const struct rp_top_view *v,
 			const struct rp_top_sender *s, struct rp_buf *out)
@@ -487,8 +485,7 @@ static bool draw_failures(const struct rp_top_view *v, size_t rows, struct rp_bu
 	return ok;
 }
 
-/* --- one endpoint -------------------------------------------------------------------------
- */
+/* --- one endpoint ------------------------------------------------------------------- */
 
 static bool draw_fact(const struct rp_top_view *v, struct rp_buf *out, const char *name,
 		      enum rp_style style, const char *text)
@@ -566,8 +563,7 @@ static bool draw_detail(const struct rp_top *t, const struct rp_top_view *v, str
 	return ok && draw_failures(v, v->rows - HEAD_ROWS - DETAIL_ROWS, out);
 }
 
-/* --- help and the whole -------------------------------------------------------------------
- */
+/* --- help and the whole ------------------------------------------------------------- */
 
 static bool draw_help(const struct rp_top_view *v, struct rp_buf *out)
 {

@@ -1,3 +1,6 @@
+/* top_keys.c - reads keys from the bytes of a terminal. A key may come in pieces, so it keeps
+ * what is incomplete. */
+
 #include "ctl/screen/top_keys.h"
 
 #include <string.h>

@@ -1,9 +1,11 @@
+/* top_model.c - works out what `top` shows from two looks at the outbox. It knows nothing of
+ * screens or keys. */
+
 #include "ctl/screen/top_model.h"
 
 #include <stdlib.h>
 
-/* --- series -------------------------------------------------------------------------------
- */
+/* --- series ------------------------------------------------------------------------- */
 
 void rp_top_series_add(struct rp_top_series *s, int64_t at_ms, uint32_t n)
 {
@@ -54,8 +56,7 @@ double rp_top_series_rate(const struct rp_top_series *s, int64_t now_at_ms)
 	return span_ms > 0 ? sum * 1000 / (double)span_ms : sum;
 }
 
-/* --- attempts -----------------------------------------------------------------------------
- */
+/* --- attempts ----------------------------------------------------------------------- */
 
 /* Where the endpoint stands, or where it would. */
 static size_t position(const struct rp_top *t, uint64_t id)
@@ -160,8 +161,7 @@ int rp_top_ok_permille(const struct rp_top_endpoint *e, int64_t now_at_ms)
 	return n_good + n_bad > 0 ? (int)(n_good * 1000 / (n_good + n_bad)) : -1;
 }
 
-/* --- looking ------------------------------------------------------------------------------
- */
+/* --- looking ------------------------------------------------------------------------ */
 
 static int read_attempts(struct rp_top *t)
 {

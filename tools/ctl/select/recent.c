@@ -1,3 +1,6 @@
+/* recent.c - joins recent attempts with their entries. The ring of attempts holds numbers only,
+ * and `tail` and `top` both need the names. */
+
 #include "ctl/select/recent.h"
 
 #include <stdio.h>

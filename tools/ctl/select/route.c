@@ -1,3 +1,6 @@
+/* route.c - chooses the cheapest way through the outbox for a selector, and pages along it. The
+ * selector has the last word on every entry. */
+
 #include "ctl/select/route.h"
 
 #include <stdlib.h>
@@ -26,8 +29,7 @@ static enum rp_state only_state(unsigned states)
 	return 0;
 }
 
-/* --- what is left out on the way ----------------------------------------------------------
- */
+/* --- what is left out on the way ---------------------------------------------------- */
 
 static int by_id(const void *key, const void *member)
 {
@@ -84,8 +86,7 @@ static bool see(void *arg, const struct rp_entry *e)
 	return r->eyes.see(r->eyes.arg, e);
 }
 
-/* --- what there can be --------------------------------------------------------------------
- */
+/* --- what there can be -------------------------------------------------------------- */
 
 struct gather {
 	struct rp_route *route;
@@ -156,8 +157,7 @@ static unsigned states_left(const struct rp_selector *s, const struct rp_counts 
 	return states;
 }
 
-/* --- the way ------------------------------------------------------------------------------
- */
+/* --- the way ------------------------------------------------------------------------ */
 
 /* Rows of waiting entries tell their endpoint and are not in the order of the records. When
  * another filter leaves most of them out, all records in their order cost less, unless the waiting

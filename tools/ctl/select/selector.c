@@ -1,3 +1,6 @@
+/* selector.c - parses the words of a selection and matches entries against it. It does no I/O;
+ * route.c and walk.c find the entries. */
+
 #include "ctl/select/selector.h"
 
 #include <errno.h>

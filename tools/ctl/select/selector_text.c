@@ -1,3 +1,6 @@
+/* selector_text.c - words a selection again, in a fixed order and without secrets. It is the
+ * reverse of selector.c. */
+
 #include "ctl/select/selector_text.h"
 
 #include <inttypes.h>

@@ -1,3 +1,6 @@
+/* seqset.c - a set of entry numbers, kept as bits. An entry may be met twice on its way through
+ * the outbox, and the set tells. */
+
 #include "ctl/select/seqset.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/* walk.c - calls a verb for each entry of a selection. It reads in short transactions and gives
+ * the entries out between them, so that a slow reader pins nothing. */
+
 #include "ctl/select/walk.h"
 
 #include <stdlib.h>

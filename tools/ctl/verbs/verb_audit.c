@@ -1,3 +1,5 @@
+/* verb_audit.c - the verb `audit`: shows the log of operators' changes. */
+
 #include <inttypes.h>
 #include <stdio.h>
 

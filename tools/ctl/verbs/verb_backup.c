@@ -1,3 +1,5 @@
+/* verb_backup.c - the verb `backup`: copies the outbox and records that somebody did. */
+
 #include <stdio.h>
 
 #include "base/units.h"

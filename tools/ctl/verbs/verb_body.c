@@ -1,3 +1,6 @@
+/* verb_body.c - the verb `body`: prints a payload byte for byte. It is apart from `show` because
+ * nothing else may be on its output. */
+
 #include "ctl/select/walk.h"
 
 static int print_body(struct rp_ctl *ctl, uint64_t seq)

@@ -1,3 +1,5 @@
+/* verb_change.c - the verbs `hold` and `release`: they differ in one word, so they share a file. */
+
 #include "ctl/change/direct.h"
 #include "ctl/stop.h"
 

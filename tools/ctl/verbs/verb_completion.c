@@ -1,3 +1,6 @@
+/* verb_completion.c - the verb `completion`: prints scripts for bash, zsh and fish. All three
+ * are made from the tables of verbs and options. */
+
 #include <stdio.h>
 
 #include "model/outcome.h"
@@ -159,8 +162,7 @@ static void add_offer(struct script *s, const struct offers *o, const struct val
 	}
 }
 
-/* --- bash ---------------------------------------------------------------------------------
- */
+/* --- bash --------------------------------------------------------------------------- */
 
 static void bash_option_value(void *arg, const char *name, const char *value, const char *help)
 {
@@ -292,8 +294,7 @@ static void bash(struct script *s)
 	add(s, bash_tail);
 }
 
-/* --- zsh ----------------------------------------------------------------------------------
- */
+/* --- zsh ---------------------------------------------------------------------------- */
 
 static void zsh_option_value(void *arg, const char *name, const char *value, const char *help)
 {
@@ -406,8 +407,7 @@ static void zsh(struct script *s)
 	       "runpostctl\nfi\n");
 }
 
-/* --- fish ---------------------------------------------------------------------------------
- */
+/* --- fish --------------------------------------------------------------------------- */
 
 static void fish_verb(struct script *s, const char *verb)
 {

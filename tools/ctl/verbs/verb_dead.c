@@ -1,3 +1,6 @@
+/* verb_dead.c - the verb `dead`: groups dead letters by what killed them and says what to do. It
+ * counts by index rows where those suffice. */
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -42,8 +45,7 @@ static const struct rp_column for_pipes[] = {
     {"sample", false, 0}, {"suggest", false, 0},    {"group", false, 0},
 };
 
-/* --- grouping -----------------------------------------------------------------------------
- */
+/* --- grouping ----------------------------------------------------------------------- */
 
 static size_t place_of(const struct triage *t, const struct rp_dead_group *key)
 {
@@ -253,8 +255,7 @@ static int add_samples(struct triage *t)
 	return code;
 }
 
-/* --- showing ------------------------------------------------------------------------------
- */
+/* --- showing ------------------------------------------------------------------------ */
 
 /* One sentence; with where its sample was redirected to. */
 static const char *advice_of(const struct group *g, char out[ADVICE_TEXT_MAX])

@@ -1,3 +1,6 @@
+/* verb_doctor.c - the verb `doctor`: checks files, locks and configuration before it opens the
+ * outbox. The checks of an open outbox are in report/doctor_outbox.c. */
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

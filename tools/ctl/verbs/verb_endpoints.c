@@ -1,3 +1,6 @@
+/* verb_endpoints.c - the verbs `endpoints`, `pause` and `resume`: they name endpoints in the
+ * same way, so they share a file. */
+
 #include <stdio.h>
 #include <stdlib.h>
 

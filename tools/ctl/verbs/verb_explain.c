@@ -1,3 +1,6 @@
+/* verb_explain.c - the verb `explain`: fetches what report/explain.c needs and prints what it
+ * says. No reasoning happens here. */
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -26,8 +29,7 @@ static const struct rp_config *config_of(const struct story *s)
 	return &s->ctl->settings->config;
 }
 
-/* --- fetching -----------------------------------------------------------------------------
- */
+/* --- fetching ----------------------------------------------------------------------- */
 
 static void see_sender(void *arg, const struct rp_sender_info *info)
 {
@@ -158,8 +160,7 @@ static int add_pausing(const struct story *s, struct rp_explain_input *in, struc
 	return RP_EXIT_OK;
 }
 
-/* --- as JSON ------------------------------------------------------------------------------
- */
+/* --- as JSON ------------------------------------------------------------------------ */
 
 static const char *text_of(const struct rp_buf *b)
 {
@@ -241,8 +242,7 @@ static bool add_json(struct rp_ctl *ctl, const struct rp_explain_input *in,
 	return rp_ctl_add_json(ctl, o);
 }
 
-/* --- as sentences -------------------------------------------------------------------------
- */
+/* --- as sentences ------------------------------------------------------------------- */
 
 /* Words wrapped at the width of the terminal, behind a title in the margin. */
 static bool add_paragraph(struct rp_ctl *ctl, const char *title, const char *text)
@@ -363,8 +363,7 @@ static bool add_text(struct rp_ctl *ctl, const struct rp_explain_input *in,
 	return ok;
 }
 
-/* --- the verb -----------------------------------------------------------------------------
- */
+/* --- the verb ----------------------------------------------------------------------- */
 
 static int explain_one(const struct story *s, const struct rp_entry *e)
 {

@@ -1,3 +1,6 @@
+/* verb_export.c - the verb `export`: writes selected entries as JSON lines, with or without
+ * their secrets. */
+
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -1,3 +1,6 @@
+/* verb_import.c - the verb `import`: reads exported lines and stores them. It commits in
+ * portions, so that a sender waits for milliseconds only. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

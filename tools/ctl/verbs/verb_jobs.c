@@ -1,3 +1,5 @@
+/* verb_jobs.c - the verb `jobs`: lists jobs, shows one, and pauses, resumes or cancels it. */
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,3 +1,5 @@
+/* verb_list.c - the verb `list`: prints selected entries, one a line. */
+
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -1,3 +1,6 @@
+/* verb_metrics.c - the verb `metrics`: prints counters for Prometheus. It reads what the store
+ * counted and never walks the entries. */
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -103,8 +106,7 @@ static void by_cause(struct metrics *m, const char *name, const uint64_t counts[
 		labelled(m, name, "cause", rp_cause_format((enum rp_cause)i, 0, text), counts[i]);
 }
 
-/* --- what there is ------------------------------------------------------------------------
- */
+/* --- what there is ------------------------------------------------------------------ */
 
 static void seconds(struct metrics *m, const char *name, const char *state, int64_t at_ms)
 {
@@ -178,8 +180,7 @@ static void add_store(struct metrics *m)
 		  rp_bounds_commit_us);
 }
 
-/* --- what was done ------------------------------------------------------------------------
- */
+/* --- what was done ------------------------------------------------------------------ */
 
 static void see_series(void *arg, struct rp_span name, const struct rp_series *s)
 {
@@ -241,8 +242,7 @@ static void add_work(struct metrics *m)
 	    (double)t->last_delivery_at_ms / 1000);
 }
 
-/* --- endpoints by section -----------------------------------------------------------------
- */
+/* --- endpoints by section ----------------------------------------------------------- */
 
 static void count_endpoint(struct metrics *m, const struct rp_known_endpoint *k)
 {
@@ -312,8 +312,7 @@ static bool add_sections(struct metrics *m)
 	return true;
 }
 
-/* --- the verb -----------------------------------------------------------------------------
- */
+/* --- the verb ----------------------------------------------------------------------- */
 
 static void see_sender(void *arg, const struct rp_sender_info *s)
 {

@@ -1,3 +1,6 @@
+/* verb_purge.c - the verb `purge`: removes entries after a question and a backup. It is apart
+ * from other changes because only a backup can undo it. */
+
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -1,3 +1,5 @@
+/* verb_replay.c - the verb `replay`: sends entries again, as a job that senders carry. */
+
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -1,3 +1,6 @@
+/* verb_shape.c - the verb `shape`: counts entries by endpoint and age. It reads index rows where
+ * those suffice. */
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,8 +45,7 @@ struct shape {
 	size_t n_doubtful;
 };
 
-/* --- counting -----------------------------------------------------------------------------
- */
+/* --- counting ----------------------------------------------------------------------- */
 
 static struct line *line_of(struct shape *s, uint64_t endpoint)
 {
@@ -186,8 +188,7 @@ static int gather(struct shape *s, uint64_t *n_missing)
 	return code;
 }
 
-/* --- showing ------------------------------------------------------------------------------
- */
+/* --- showing ------------------------------------------------------------------------ */
 
 static int most_first(const void *a, const void *b)
 {

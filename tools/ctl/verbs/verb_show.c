@@ -1,3 +1,5 @@
+/* verb_show.c - the verb `show`: prints all that is known of an entry, with its attempts. */
+
 #include <inttypes.h>
 #include <stdio.h>
 

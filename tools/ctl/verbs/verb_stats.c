@@ -1,3 +1,6 @@
+/* verb_stats.c - the verb `stats`: prints the ledger, the storage and what is wrong. Causes of
+ * trouble are found here and drawn from the same values in each format. */
+
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -1,3 +1,6 @@
+/* verb_tail.c - the verb `tail`: prints attempts as they are settled. It waits for commits with
+ * inotify and does not poll. */
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/* verb_top.c - the verb `top`: the loop between keys, model and screen. What is shown and how it
+ * is drawn are in screen/. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -62,8 +65,7 @@ static void say(struct top *t, enum rp_style style, const char *fmt, ...)
 	t->message_at_ms = rp_sys_boot_ms(&rp_sys_real);
 }
 
-/* --- what is shown ------------------------------------------------------------------------
- */
+/* --- what is shown ------------------------------------------------------------------ */
 
 /* Those in trouble first, then those with most to do. */
 static int rank(const struct rp_known_endpoint *k)
@@ -247,8 +249,7 @@ static int draw(struct top *t)
 	return RP_EXIT_OK;
 }
 
-/* --- what keys do -------------------------------------------------------------------------
- */
+/* --- what keys do ------------------------------------------------------------------- */
 
 static void pause_or_resume(struct top *t)
 {
@@ -490,8 +491,7 @@ static void take_keys(struct top *t, bool waited)
 	}
 }
 
-/* --- the loop -----------------------------------------------------------------------------
- */
+/* --- the loop ----------------------------------------------------------------------- */
 
 /* Waits until the next look is due or something happens. */
 static void await(struct top *t, int64_t next_ms)

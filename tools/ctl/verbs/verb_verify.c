@@ -1,3 +1,5 @@
+/* verb_verify.c - the verb `verify`: runs a verifier of the store and prints each problem. */
+
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -1,3 +1,6 @@
+/* doorbell.c - wakes other processes with a file that inotify watches. The file is written to,
+ * never read: that it changed is the whole message. */
+
 #include "store/lmdb/store_int.h"
 
 #include <errno.h>

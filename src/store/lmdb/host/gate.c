@@ -1,3 +1,6 @@
+/* gate.c - lets one process at a time open or close the files. It locks the directory, because
+ * that is there before any file is. */
+
 #include "store/lmdb/store_int.h"
 
 #include <errno.h>

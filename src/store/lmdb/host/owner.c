@@ -1,3 +1,6 @@
+/* owner.c - finds whose outbox it is, and makes root act as that user. It is the only file that
+ * switches the file-system identity. */
+
 #include "store/lmdb/store_int.h"
 
 #include <errno.h>

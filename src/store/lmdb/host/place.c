@@ -1,3 +1,6 @@
+/* place.c - checks that the files under the path are still those that were opened. LMDB would go
+ * on with files that somebody moved away, and receipts would mean nothing. */
+
 #include "store/lmdb/store_int.h"
 
 #include <errno.h>

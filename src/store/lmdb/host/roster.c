@@ -1,3 +1,6 @@
+/* roster.c - tells which senders are alive, by a lock and a heartbeat in the file `senders`. The
+ * kernel drops the lock with the process, so no cleaning up is needed. */
+
 #include "store/lmdb/store_int.h"
 
 #include <errno.h>

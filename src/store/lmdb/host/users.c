@@ -1,3 +1,6 @@
+/* users.c - refuses to open an outbox that is open where LMDB's lock does not reach. It uses
+ * locks alone, since a full disk could not take a record of them. */
+
 #include "store/lmdb/store_int.h"
 
 #include <errno.h>

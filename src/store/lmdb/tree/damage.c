@@ -1,3 +1,6 @@
+/* damage.c - turns a signal or a failed assertion within LMDB into a message and exit code 65.
+ * It is apart because only a thread that is in a transaction may be judged so. */
+
 #include "store/lmdb/store_int.h"
 
 #include <signal.h>

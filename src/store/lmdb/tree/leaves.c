@@ -1,11 +1,10 @@
-#include "store/lmdb/tree/page.h"
+/* leaves.c - walks rows in order by read(2) instead of through the map. It is for those who look
+ * at many rows: page faults would cost five times as much. */
+
 #include "store/lmdb/store_int.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "base/assert.h"
 
@@ -24,147 +23,97 @@ static enum rp_err bad(const struct rp_leaves *l, uint64_t pgno, const char *wha
 		       l->ob->dir, rp_table_name(l->table), pgno, what);
 }
 
-static enum rp_err read_pages(struct rp_leaves *l, uint64_t pgno, uint64_t n, unsigned char *out,
-			      struct rp_error *err)
+/* What was read, or why not. */
+static enum rp_err got(const struct rp_leaves *l, uint64_t pgno, enum rp_read r,
+		       struct rp_error *err)
 {
-	size_t bytes = (size_t)n * l->page_bytes, got = 0;
-
-	if (pgno < 2 || pgno > l->last || n > l->last - pgno + 1)
-		return bad(l, pgno, "it is outside of the file", err);
-	while (got < bytes) {
-		ssize_t k =
-		    pread(l->fd, out + got, bytes - got, (off_t)(pgno * l->page_bytes + got));
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k < 0)
-			return rp_fail_sys(err, RP_ERR_IO, errno, "%s/data.mdb: read", l->ob->dir);
-		if (k == 0)
-			return bad(l, pgno, "the file ends before it", err);
-		got += (size_t)k;
-	}
-	return rp_page_u64(out) == pgno ? RP_OK
-					: bad(l, pgno, "it says that it is another page", err);
+	if (r == RP_READ_OK)
+		return RP_OK;
+	if (r != RP_READ_FAILED)
+		return bad(l, pgno, rp_read_text(r), err);
+	if (l->file.sys == ENOMEM)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	return rp_fail_sys(err, RP_ERR_IO, l->file.sys, "%s/data.mdb: read", l->ob->dir);
 }
 
-static bool is_leaf(const struct rp_leaves *l, unsigned depth)
+/* --- the guide of the way (cursor.h) ------------------------------------------------------ */
+
+struct visit {
+	struct rp_leaves *l;
+	struct rp_error *err;
+};
+
+static int bad_page(void *arg, uint64_t pgno, const char *what)
 {
-	return depth + 1 == l->depth;
+	const struct visit *v = arg;
+
+	return (int)bad(v->l, pgno, what, v->err);
 }
 
-static inline enum rp_err node_at(const struct rp_leaves *l, unsigned depth, unsigned i,
-				  struct rp_node *out, struct rp_error *err)
+/* Pages that are at hand already are not read again. */
+static int bring(void *arg, struct rp_way *w, unsigned i, uint64_t pgno)
 {
-	const struct rp_level *level = &l->level[depth];
-	const char *wrong = rp_page_node(level->page, l->page_bytes, i, is_leaf(l, depth), out);
-	char what[60];
+	const struct visit *v = arg;
+	struct rp_datafile *f = &v->l->file;
+	unsigned char *page = f->pages + i * f->page_bytes;
+	struct rp_stop *s = &w->stop[i];
+	const char *wrong;
+	enum rp_err e;
+
+	if (s->pgno == pgno)
+		return RP_OK;
+	s->pgno = 0;
+	e = got(v->l, pgno, rp_datafile_read(f, pgno, 1, page), v->err);
+	if (e != RP_OK)
+		return (int)e;
+	wrong = rp_page_check(page, f->page_bytes,
+			      rp_way_is_leaf(w, i) ? RP_PAGE_LEAF : RP_PAGE_BRANCH, &s->n);
+	if (wrong != NULL)
+		return bad_page(arg, pgno, wrong);
+	s->page = page;
+	s->pgno = pgno;
+	return RP_OK;
+}
+
+/* For the time of one call. */
+#define GUIDE(l, err) (&(const struct rp_guide){bring, bad_page, &(struct visit){l, err}})
+
+/* --- rows --------------------------------------------------------------------------------- */
+
+static inline enum rp_err row_at(struct rp_leaves *l, unsigned row, struct rp_node *out,
+				 struct rp_error *err)
+{
+	const struct rp_stop *leaf = rp_way_leaf(&l->way);
+	const char *wrong = rp_page_node(leaf->page, l->way.page_bytes, row, true, out);
 
 	if (wrong == NULL)
 		return RP_OK;
 	*out = (struct rp_node){0};
-	snprintf(what, sizeof what, "row %u %s", i, wrong);
-	return bad(l, level->pgno, what, err);
+	return (enum rp_err)rp_way_bad_node(leaf, GUIDE(l, err), row, wrong);
 }
 
-/* Of a leaf: the first row whose key is not below `key`. Of a branch: the child below which that
- * would be; its first key stands for all below. */
-static enum rp_err search(struct rp_leaves *l, unsigned depth, const MDB_val *key,
-			  struct rp_error *err)
-{
-	struct rp_level *level = &l->level[depth];
-	unsigned low = is_leaf(l, depth) ? 0 : 1, high = level->n;
-
-	while (low < high) {
-		unsigned middle = low + (high - low) / 2;
-		struct rp_node node;
-		enum rp_err e = node_at(l, depth, middle, &node, err);
-		int order;
-
-		if (e != RP_OK)
-			return e;
-		order = rp_page_key_order(node.key, node.key_bytes, key->mv_data, key->mv_size);
-		if (order < 0 || (order == 0 && !is_leaf(l, depth)))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	level->at = is_leaf(l, depth) ? low : low - 1;
-	return RP_OK;
-}
-
-/* From this level down to the leaf; key NULL: to the first row there. Pages that are at hand
- * already are not read again. */
-static enum rp_err descend(struct rp_leaves *l, unsigned depth, const MDB_val *key,
-			   struct rp_error *err)
-{
-	enum rp_err e = RP_OK;
-
-	for (; depth < l->depth && e == RP_OK; depth++) {
-		struct rp_level *level = &l->level[depth];
-		uint64_t pgno = l->root;
-		const char *wrong;
-		struct rp_node node;
-
-		if (depth > 0) {
-			e = node_at(l, depth - 1, l->level[depth - 1].at, &node, err);
-			if (e != RP_OK)
-				return e;
-			pgno = node.child;
-		}
-		if (level->pgno != pgno) {
-			level->pgno = 0;
-			e = read_pages(l, pgno, 1, level->page, err);
-			if (e != RP_OK)
-				return e;
-			wrong = rp_page_check(level->page, l->page_bytes,
-					      is_leaf(l, depth) ? RP_PAGE_LEAF : RP_PAGE_BRANCH,
-					      &level->n);
-			if (wrong != NULL)
-				return bad(l, pgno, wrong, err);
-			level->pgno = pgno;
-		}
-		level->at = 0;
-		if (key != NULL)
-			e = search(l, depth, key, err);
-	}
-	return e;
-}
-
-/* RP_ERR_NOTFOUND: that was the last one. */
 static enum rp_err next_leaf(struct rp_leaves *l, struct rp_error *err)
 {
-	unsigned depth = l->depth - 1;
+	bool there;
+	enum rp_err e =
+	    (enum rp_err)rp_way_beside(&l->way, GUIDE(l, err), l->way.depth - 1, 1, &there);
 
-	while (depth > 0 && l->level[depth - 1].at + 1 >= l->level[depth - 1].n)
-		depth--;
-	if (depth == 0)
-		return RP_ERR_NOTFOUND;
-	l->level[depth - 1].at++;
-	return descend(l, depth, NULL, err);
+	return there ? e : RP_ERR_NOTFOUND;
 }
 
 /* The value of a node that has pages of its own. */
-static enum rp_err read_overflow(struct rp_leaves *l, uint64_t pgno, size_t bytes, MDB_val *v,
-				 struct rp_error *err)
+static enum rp_err read_value(struct rp_leaves *l, uint64_t pgno, size_t bytes, MDB_val *v,
+			      struct rp_error *err)
 {
-	uint64_t n = rp_page_overflows(l->page_bytes, bytes);
-	unsigned char *more;
-	enum rp_err e;
+	uint64_t n;
+	enum rp_err e = got(l, pgno, rp_datafile_value(&l->file, pgno, bytes, &n), err);
 
-	if (n > l->last)
-		return bad(l, pgno, "it holds a value larger than the file", err);
-	if (n * l->page_bytes > l->big_bytes) {
-		more = realloc(l->big, (size_t)n * l->page_bytes);
-		if (more == NULL)
-			return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-		l->big = more;
-		l->big_bytes = (size_t)n * l->page_bytes;
-	}
-	e = read_pages(l, pgno, n, l->big, err);
-	if (e == RP_OK && rp_page_kind(l->big) != RP_PAGE_OVERFLOW)
+	if (e != RP_OK)
+		return e;
+	if (rp_page_kind(l->file.big) != RP_PAGE_OVERFLOW)
 		return bad(l, pgno, "it is not the kind of page that belongs there", err);
-	*v = (MDB_val){bytes, l->big + RP_PAGE_HEADER};
-	return e;
+	*v = (MDB_val){bytes, l->file.big + RP_PAGE_HEADER};
+	return RP_OK;
 }
 
 /* What stands in `key`, or in the page that is about to go. */
@@ -182,7 +131,6 @@ enum rp_err rp_leaves_begin(struct rp_leaves *l, struct rp_txn *t, enum rp_table
 	MDB_val v;
 	MDB_envinfo info;
 	struct rp_tree tree;
-	unsigned i;
 	int rc;
 
 	memset(l, 0, sizeof *l);
@@ -190,48 +138,38 @@ enum rp_err rp_leaves_begin(struct rp_leaves *l, struct rp_txn *t, enum rp_table
 	l->table = table;
 	rc = rp_db_table_row(t->ob, t->mdb, table, &v); /* as old as the transaction */
 	if (rc == 0)
-		rc = mdb_env_get_fd(t->ob->env, &l->fd);
+		rc = mdb_env_get_fd(t->ob->env, &l->file.fd);
 	if (rc == 0)
 		rc = mdb_env_info(t->ob->env, &info);
 	if (rc != 0)
 		return rp_db_fail(t->ob, rc, "read a table", err);
-	l->page_bytes = t->ob->page_bytes;
-	l->last = info.me_last_pgno;
+	l->file.page_bytes = t->ob->page_bytes;
+	l->file.last = info.me_last_pgno;
 	if (v.mv_size != RP_TREE_BYTES)
 		return bad(l, 0, "it is described by a damaged row", err);
 	tree = rp_page_tree(v.mv_data);
-	l->root = tree.root;
-	if (l->root == RP_PAGE_NO_ROOT)
-		return RP_OK;
-	l->depth = tree.depth;
-	if (l->depth == 0 || l->depth > RP_TREE_DEPTH_MAX) {
-		l->depth = 0;
-		return bad(l, l->root, "it is the root of a tree of an impossible depth", err);
-	}
-	l->pages = malloc(l->depth * l->page_bytes);
-	if (l->pages == NULL)
+	if (!rp_way_begin(&l->way, &tree, t->ob->page_bytes))
+		return bad(l, tree.root, "it is the root of a tree of an impossible depth", err);
+	if (l->way.depth > 0 && !rp_datafile_room(&l->file, l->way.depth))
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	for (i = 0; i < l->depth; i++)
-		l->level[i].page = l->pages + i * l->page_bytes;
 	return rp_leaves_seek(l, &(MDB_val){0, NULL}, false, err);
 }
 
 void rp_leaves_end(struct rp_leaves *l)
 {
-	free(l->pages);
-	free(l->big);
+	rp_datafile_release(&l->file);
 	memset(l, 0, sizeof *l);
 }
 
 /* Whether the key has its place inside the leaf that is at hand: what is asked for is often near
  * what was asked for last. */
-static bool is_here(const struct rp_leaves *l, const MDB_val *key)
+static bool is_here(struct rp_leaves *l, const MDB_val *key)
 {
-	const struct rp_level *leaf = &l->level[l->depth - 1];
+	const struct rp_stop *leaf = rp_way_leaf(&l->way);
 	struct rp_node first, last;
 
-	return leaf->pgno != 0 && node_at(l, l->depth - 1, 0, &first, NULL) == RP_OK &&
-	       node_at(l, l->depth - 1, leaf->n - 1, &last, NULL) == RP_OK &&
+	return leaf->pgno != 0 && row_at(l, 0, &first, NULL) == RP_OK &&
+	       row_at(l, leaf->n - 1, &last, NULL) == RP_OK &&
 	       rp_page_key_order(first.key, first.key_bytes, key->mv_data, key->mv_size) <= 0 &&
 	       rp_page_key_order(last.key, last.key_bytes, key->mv_data, key->mv_size) >= 0;
 }
@@ -239,25 +177,25 @@ static bool is_here(const struct rp_leaves *l, const MDB_val *key)
 enum rp_err rp_leaves_seek(struct rp_leaves *l, const MDB_val *key, bool behind,
 			   struct rp_error *err)
 {
-	struct rp_level *leaf;
+	struct rp_aim aim = {.key = key->mv_size > 0 ? l->kept : NULL, .key_bytes = key->mv_size};
+	struct rp_stop *leaf;
 	struct rp_node node;
-	MDB_val place;
 	enum rp_err e;
 
 	assert(key->mv_size <= RP_NODE_KEY_MAX);
-	if (l->depth == 0)
+	if (l->way.depth == 0)
 		return RP_OK;
 	keep_key(l, key->mv_data, key->mv_size);
 	l->met = behind;
-	place = (MDB_val){l->key_bytes, l->kept};
-	if (place.mv_size > 0 && is_here(l, &place))
-		e = search(l, l->depth - 1, &place, err);
+	leaf = rp_way_leaf(&l->way);
+	if (aim.key != NULL && is_here(l, &(MDB_val){aim.key_bytes, l->kept}))
+		e = (enum rp_err)rp_way_search(&l->way, GUIDE(l, err), l->way.depth - 1, aim.key,
+					       aim.key_bytes);
 	else
-		e = descend(l, 0, place.mv_size > 0 ? &place : NULL, err);
-	leaf = &l->level[l->depth - 1];
+		e = (enum rp_err)rp_way_down(&l->way, GUIDE(l, err), 0, aim);
 	if (e != RP_OK || !behind || leaf->at == leaf->n)
 		return e;
-	e = node_at(l, l->depth - 1, leaf->at, &node, err);
+	e = row_at(l, leaf->at, &node, err);
 	leaf->at +=
 	    e == RP_OK && rp_page_key_order(node.key, node.key_bytes, l->key, l->key_bytes) == 0;
 	return e;
@@ -265,21 +203,21 @@ enum rp_err rp_leaves_seek(struct rp_leaves *l, const MDB_val *key, bool behind,
 
 enum rp_err rp_leaves_next(struct rp_leaves *l, MDB_val *k, MDB_val *v, struct rp_error *err)
 {
-	struct rp_level *leaf;
+	struct rp_stop *leaf;
 	struct rp_node node;
 	enum rp_err e;
 	int order;
 
-	if (l->depth == 0)
+	if (l->way.depth == 0)
 		return RP_ERR_NOTFOUND;
-	leaf = &l->level[l->depth - 1];
+	leaf = rp_way_leaf(&l->way);
 	while (leaf->at >= leaf->n) {
 		keep_key(l, l->key, l->key_bytes);
 		e = next_leaf(l, err);
 		if (e != RP_OK)
 			return e;
 	}
-	e = node_at(l, l->depth - 1, leaf->at, &node, err);
+	e = row_at(l, leaf->at, &node, err);
 	if (e != RP_OK)
 		return e;
 	/* or whoever goes on behind a row could come to it again and again */
@@ -293,19 +231,19 @@ enum rp_err rp_leaves_next(struct rp_leaves *l, MDB_val *k, MDB_val *v, struct r
 	*k = (MDB_val){node.key_bytes, (void *)(uintptr_t)node.key};
 	*v = (MDB_val){node.data_bytes, (void *)(uintptr_t)node.data};
 	return (node.flags & RP_NODE_BIGDATA) != 0
-		   ? read_overflow(l, rp_page_u64(node.data), node.data_bytes, v, err)
+		   ? read_value(l, rp_page_u64(node.data), node.data_bytes, v, err)
 		   : RP_OK;
 }
 
 /* Whether the next row in the leaf that is at hand has this key: whoever asks for keys in their
  * order need not search. */
-static bool is_next(const struct rp_leaves *l, const struct rp_key *key)
+static bool is_next(struct rp_leaves *l, const struct rp_key *key)
 {
-	const struct rp_level *leaf = &l->level[l->depth > 0 ? l->depth - 1 : 0];
+	const struct rp_stop *leaf = &l->way.stop[l->way.depth > 0 ? l->way.depth - 1 : 0];
 	struct rp_node node;
 
-	return l->depth > 0 && leaf->pgno != 0 && leaf->at < leaf->n &&
-	       node_at(l, l->depth - 1, leaf->at, &node, NULL) == RP_OK &&
+	return l->way.depth > 0 && leaf->pgno != 0 && leaf->at < leaf->n &&
+	       row_at(l, leaf->at, &node, NULL) == RP_OK &&
 	       rp_page_key_order(node.key, node.key_bytes, key->bytes, key->len) == 0;
 }
 

@@ -1,3 +1,6 @@
+/* page.c - checks that the rows on one page are sound. It knows a single page; the trees above
+ * it are in pages_walk.c and trust.c. */
+
 #include "store/lmdb/tree/page.h"
 
 /* What LMDB takes up for a row: as much as its header, key and data need, padded to even. */

@@ -135,6 +135,16 @@ static inline const char *rp_page_check(const unsigned char *page, size_t page_b
 	return *n == 0 ? "it is empty" : NULL;
 }
 
+/* The same, and of a branch that it leads to more than one page. */
+static inline const char *rp_page_sound(const unsigned char *page, size_t page_bytes, bool leaf,
+					unsigned *n)
+{
+	const char *wrong =
+	    rp_page_check(page, page_bytes, leaf ? RP_PAGE_LEAF : RP_PAGE_BRANCH, n);
+
+	return wrong == NULL && *n == 1 && !leaf ? "it leads to one page only" : wrong;
+}
+
 /* The number of rows of a page whose header has passed. */
 static inline unsigned rp_page_count(const unsigned char *page)
 {
@@ -191,26 +201,6 @@ struct rp_bounds {
 	const unsigned char *low, *high;
 	size_t low_bytes, high_bytes;
 };
-
-/* Child i of a branch whose rows have passed, and what may stand in it. The first key of a branch
- * is no key: below it is all that comes before the next. */
-static inline uint64_t rp_page_child(const unsigned char *page, unsigned i,
-				     const struct rp_bounds *b, struct rp_bounds *out)
-{
-	struct rp_node node = rp_page_sound_node(page, i, false), next;
-
-	*out = *b;
-	if (i > 0) {
-		out->low = node.key;
-		out->low_bytes = node.key_bytes;
-	}
-	if (i + 1 < rp_page_count(page)) {
-		next = rp_page_sound_node(page, i + 1, false);
-		out->high = next.key;
-		out->high_bytes = next.key_bytes;
-	}
-	return node.child;
-}
 
 /* numbers: keys are numbers in host order, as those of the free list. */
 static inline int rp_page_order(const void *a, size_t a_bytes, const void *b, size_t b_bytes,

@@ -1,3 +1,6 @@
+/* pages.c - checks all pages of the file: meta pages, free list, list of tables, and each tree.
+ * It steers; pages_walk.c goes through one tree. */
+
 #include "store/lmdb/tree/pages_int.h"
 
 #include <errno.h>
@@ -37,7 +40,7 @@ static bool see_free(struct rp_walk *w, uint64_t pgno, const struct rp_node *nod
 		/* LMDB merges them as they are */
 		if (i > 1 && free >= rp_page_u64(node->data + 8 * i - 8))
 			return rp_walk_bad(w, pgno, "a row of the free list is out of order");
-		if (free < 2 || free > w->last)
+		if (free < 2 || free > w->file.last)
 			return rp_walk_bad(w, pgno, "page %" PRIu64 " is free, and there is none",
 					   free);
 		if (rp_page_bit(w->free, free))
@@ -70,13 +73,13 @@ static bool read_meta(struct rp_walk *w, uint64_t txn, struct rp_tree *free, str
 	uint64_t i;
 
 	for (i = 0; i < 2; i++) {
-		ssize_t got = pread(w->fd, meta, sizeof meta, (off_t)(i * w->page_bytes));
+		ssize_t got = pread(w->file.fd, meta, sizeof meta, (off_t)(i * w->file.page_bytes));
 
 		if (got < 0)
-			w->sys = errno;
+			w->file.sys = errno;
 		if (got != (ssize_t)sizeof meta || rp_page_u64(meta + RP_META_TXN_AT) != txn)
 			continue;
-		w->last = rp_page_u64(meta + RP_META_LAST_AT);
+		w->file.last = rp_page_u64(meta + RP_META_LAST_AT);
 		*free = rp_page_tree(meta + RP_META_TREES_AT);
 		*all = rp_page_tree(meta + RP_META_TREES_AT + RP_TREE_BYTES);
 		return true;
@@ -91,10 +94,12 @@ static enum rp_err walk_end(struct rp_walk *w, struct rp_outbox *ob, enum rp_err
 {
 	free(w->seen);
 	free(w->free);
-	free(w->big);
-	if (w->sys == ENOMEM)
+	rp_datafile_release(&w->file);
+	if (w->file.sys == ENOMEM)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	return w->sys != 0 ? rp_fail_sys(err, RP_ERR_IO, w->sys, "%s/data.mdb: read", ob->dir) : e;
+	return w->file.sys != 0
+		   ? rp_fail_sys(err, RP_ERR_IO, w->file.sys, "%s/data.mdb: read", ob->dir)
+		   : e;
 }
 
 static struct check check_of(const struct rp_pages_watch *watch)
@@ -115,17 +120,17 @@ static enum rp_err walk_begin(struct rp_walk *w, struct rp_outbox *ob, MDB_txn *
 	uint64_t bytes;
 
 	w->table = "meta page";
-	w->page_bytes = ob->page_bytes;
-	mdb_env_get_fd(ob->env, &w->fd);
-	if (fstat(w->fd, &st) != 0)
+	w->file.page_bytes = ob->page_bytes;
+	mdb_env_get_fd(ob->env, &w->file.fd);
+	if (fstat(w->file.fd, &st) != 0)
 		return rp_fail_sys(err, RP_ERR_IO, errno, "%s/data.mdb", ob->dir);
 	if (!read_meta(w, mdb_txn_id(txn), &free_list, all))
 		return RP_ERR_STALE;
 	/* the unwritten end of a file in use is short: what is far behind its end is damage */
-	if (w->last < 1 ||
-	    w->last > (uint64_t)st.st_size / w->page_bytes + RP_PAGES_UNWRITTEN_MAX) {
-		rp_walk_bad(w, w->last, "it should be the last, and the file has %" PRIu64,
-			    (uint64_t)st.st_size / w->page_bytes);
+	if (w->file.last < 1 ||
+	    w->file.last > (uint64_t)st.st_size / w->file.page_bytes + RP_PAGES_UNWRITTEN_MAX) {
+		rp_walk_bad(w, w->file.last, "it should be the last, and the file has %" PRIu64,
+			    (uint64_t)st.st_size / w->file.page_bytes);
 		return RP_ERR_DAMAGED;
 	}
 	/* The other bits of the free list's are of the environment. */
@@ -133,7 +138,7 @@ static enum rp_err walk_begin(struct rp_walk *w, struct rp_outbox *ob, MDB_txn *
 		rp_walk_bad(w, 0, "a tree of another kind");
 		return RP_ERR_DAMAGED;
 	}
-	bytes = w->last / 8 + 1;
+	bytes = w->file.last / 8 + 1;
 	w->seen = calloc(1, bytes);
 	w->free = calloc(1, bytes);
 	if (w->seen == NULL || w->free == NULL)
@@ -147,7 +152,7 @@ static void find_free_in_use(struct rp_walk *w)
 	uint64_t i, byte;
 
 	w->table = "free list";
-	for (byte = 0; byte <= w->last / 8; byte++)
+	for (byte = 0; byte <= w->file.last / 8; byte++)
 		for (i = 8 * byte; (w->free[byte] & w->seen[byte]) != 0 && i < 8 * byte + 8; i++)
 			if (rp_page_bit(w->free, i) && rp_page_bit(w->seen, i))
 				rp_walk_bad(w, i, "it is free and in use");
@@ -159,34 +164,12 @@ static const char *table_text(const struct table *t, char out[40])
 	return out;
 }
 
-enum rp_err rp_pages_check(struct rp_txn *t, const struct rp_pages_watch *watch,
-			   uint64_t *n_problems, struct rp_error *err)
-{
-	struct check c = check_of(watch);
-	struct rp_tree all;
-	char text[40];
-	size_t i;
-	enum rp_err e;
-
-	e = walk_begin(&c.w, t->ob, t->mdb, &all, err);
-	if (e == RP_OK && rp_walk_tree(&c.w, "list of tables", &all, see_table))
-		for (i = 0; i < c.n_tables && !c.w.stopped; i++)
-			rp_walk_tree(&c.w, table_text(&c.tables[i], text), &c.tables[i].tree, NULL);
-	if (e == RP_OK)
-		find_free_in_use(&c.w);
-	*n_problems += c.w.n_problems;
-	if (c.w.stopped)
-		e = rp_fail(err, RP_ERR_STALE, "stopped");
-	e = walk_end(&c.w, t->ob, e, err);
-	return e == RP_ERR_DAMAGED ? RP_OK : e;
-}
-
-/* A table with a damaged page is left, as in the check of all. */
+/* A table with a damaged page is left. */
 static void check_tables_from(struct check *c, struct rp_verify_cursor *at)
 {
 	char text[40];
 
-	while (at->table < c->n_tables && !c->w.stopped && c->w.sys == 0) {
+	while (at->table < c->n_tables && !c->w.stopped && c->w.file.sys == 0) {
 		const struct table *table = &c->tables[at->table];
 
 		rp_walk_tree_from(&c->w, table_text(table, text), &table->tree, at);
@@ -200,9 +183,9 @@ static void check_tables_from(struct check *c, struct rp_verify_cursor *at)
 	}
 }
 
-enum rp_err rp_pages_check_slice(struct rp_txn *t, const struct rp_pages_watch *watch,
-				 struct rp_verify_cursor *at, bool *all_done, uint64_t *n_problems,
-				 struct rp_error *err)
+enum rp_err rp_pages_check(struct rp_txn *t, const struct rp_pages_watch *watch,
+			   struct rp_verify_cursor *at, bool *all_done, uint64_t *n_problems,
+			   struct rp_error *err)
 {
 	struct check c = check_of(watch);
 	struct rp_tree all;
@@ -285,7 +268,7 @@ enum rp_err rp_pages_check_end(struct rp_outbox *ob, MDB_txn *txn, struct rp_err
 	if (first > info.me_last_pgno)
 		return RP_OK;
 	e = walk_begin(&w, ob, txn, &all, err);
-	for (i = first; e == RP_OK && i <= w.last; i++)
+	for (i = first; e == RP_OK && i <= w.file.last; i++)
 		missing += !rp_page_bit(w.free, i);
 	e = walk_end(&w, ob, e, err);
 	if (e == RP_ERR_STALE) /* somebody writes, so it cannot be as bad as that */

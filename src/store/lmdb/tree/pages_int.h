@@ -1,20 +1,13 @@
 /* pages_int.h - private to lmdb/tree/: reading trees of LMDB's pages without LMDB (pages_walk.c),
- * for the checks of pages.c.
- *
- * LMDB has no checksums and trusts what stands in a page: a damaged one makes it crash or run in
- * circles. So its pages are read here a second time, with read(2) and without trust, before LMDB
- * is let loose on them in a check. */
+ * for the checks of pages.c. */
 #ifndef RP_STORE_LMDB_TREE_PAGES_INT_H
 #define RP_STORE_LMDB_TREE_PAGES_INT_H
 
-#include "store/lmdb/tree/page.h"
 #include "store/lmdb/store_int.h"
 
-/* Zeroed, with fd, the size of a page and callbacks set. */
+/* Zeroed, with the file and callbacks set. */
 struct rp_walk {
-	int fd;
-	size_t page_bytes;
-	uint64_t last;              /* page of the file */
+	struct rp_datafile file;    /* its `sys`: a read that failed, which is no damage */
 	unsigned char *seen, *free; /* a bit for each page; the caller's */
 	void (*problem)(void *arg, const char *text);
 	void *arg;
@@ -23,18 +16,13 @@ struct rp_walk {
 	void *go_on_arg;
 	uint64_t n_pages; /* read */
 	uint64_t n_problems;
-	/* errno of a read that failed (ENOMEM: no memory), which says nothing of what is on the
-	 * disk; else 0 */
-	int sys;
 	const char *table;
 	bool stopped;               /* by go_on, behind the row in `at` */
 	struct rp_verify_cursor at; /* its key */
 	/* pages_walk.c's own */
 	struct rp_tree found; /* of the tree being walked, */
 	bool numbers;         /* ... whose keys are numbers in host order */
-	bool seeking;         /* the leaf where the walk begins has not been met */
-	unsigned char *big;
-	size_t big_bytes;
+	bool tables;          /* ... whose rows may be other trees */
 };
 
 typedef bool rp_see_node(struct rp_walk *w, uint64_t pgno, const struct rp_node *node);

@@ -1,11 +1,11 @@
+/* pages_walk.c - goes through the pages of one tree and checks each. It is apart from pages.c
+ * because a slice enters a tree in its middle. */
+
 #include "store/lmdb/tree/pages_int.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 bool rp_walk_bad(struct rp_walk *w, uint64_t pgno, const char *fmt, ...)
 {
@@ -33,166 +33,142 @@ static bool take_pages(struct rp_walk *w, uint64_t pgno, uint64_t n)
 	return true;
 }
 
-/* n pages from pgno on, none of which any other tree or node may lead to. */
-static bool read_pages(struct rp_walk *w, uint64_t pgno, uint64_t n, void *out)
+/* Whether n pages from pgno on were read; then no other tree or node may lead to them. */
+static bool got(struct rp_walk *w, uint64_t pgno, uint64_t n, enum rp_read r,
+		const unsigned char *out)
 {
-	size_t bytes = (size_t)n * w->page_bytes, got = 0;
-	ssize_t k;
-
-	if (pgno < 2 || pgno > w->last || n > w->last - pgno + 1)
-		return rp_walk_bad(w, pgno, "it is outside of the %" PRIu64 " pages in use",
-				   w->last + 1);
-	if (!take_pages(w, pgno, n))
+	switch (r) {
+	case RP_READ_OK:
+		w->n_pages += n;
+		return take_pages(w, pgno, n);
+	case RP_READ_FAILED:
 		return false;
-	w->n_pages += n;
-	while (got < bytes) {
-		k = pread(w->fd, (char *)out + got, bytes - got,
-			  (off_t)(pgno * w->page_bytes + got));
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k < 0) {
-			w->sys = errno;
-			return false;
-		}
-		if (k == 0)
-			return rp_walk_bad(w, pgno, "the file ends before it");
-		got += (size_t)k;
-	}
-	if (rp_page_u64(out) != pgno)
+	case RP_READ_OUTSIDE:
+		return rp_walk_bad(w, pgno, "it is outside of the %" PRIu64 " pages in use",
+				   w->file.last + 1);
+	case RP_READ_OTHER:
 		return rp_walk_bad(w, pgno, "it says that it is page %" PRIu64, rp_page_u64(out));
-	return true;
+	default:
+		return rp_walk_bad(w, pgno, "%s", rp_read_text(r));
+	}
 }
 
 /* The data of a node that has pages of its own. */
-static bool read_overflow(struct rp_walk *w, uint64_t pgno, size_t bytes,
-			  const unsigned char **data)
+static bool read_value(struct rp_walk *w, uint64_t pgno, size_t bytes, const unsigned char **data)
 {
-	uint64_t n = rp_page_overflows(w->page_bytes, bytes);
-	uint64_t pages;
-	unsigned char *more;
+	uint64_t n, pages;
+	enum rp_read r = rp_datafile_value(&w->file, pgno, bytes, &n);
 
-	if (n > w->last)
+	if (r == RP_READ_LARGE)
 		return rp_walk_bad(w, pgno, "a value of %zu bytes in it is larger than the file",
 				   bytes);
-	if (n * w->page_bytes > w->big_bytes) {
-		more = realloc(w->big, (size_t)n * w->page_bytes);
-		if (more == NULL) {
-			w->sys = ENOMEM;
-			return false;
-		}
-		w->big = more;
-		w->big_bytes = (size_t)n * w->page_bytes;
-	}
-	if (!read_pages(w, pgno, n, w->big))
+	if (!got(w, pgno, n, r, w->file.big))
 		return false;
-	pages = rp_page_value_pages(w->big, n);
-	if (pages == 0 || pages > w->last - pgno + 1)
+	pages = rp_page_value_pages(w->file.big, n);
+	if (pages == 0 || pages > w->file.last - pgno + 1)
 		return rp_walk_bad(w, pgno, "it does not hold the %" PRIu64 " pages of a value", n);
 	if (!take_pages(w, pgno + n, pages - n))
 		return false;
 	w->found.overflows += pages;
-	*data = w->big + RP_PAGE_HEADER;
+	*data = w->file.big + RP_PAGE_HEADER;
 	return true;
 }
 
-static bool walk_page(struct rp_walk *w, uint64_t pgno, unsigned depth, const struct rp_bounds *b,
-		      const struct rp_node *from, rp_see_node *see);
+/* --- the guide of the way (cursor.h) ------------------------------------------------------ */
 
-static bool check_rows(struct rp_walk *w, uint64_t pgno, const unsigned char *page, bool leaf,
-		       unsigned flags, const struct rp_bounds *b)
+enum { TOLD = -1 };
+
+static int bad_page(void *arg, uint64_t pgno, const char *what)
 {
-	unsigned row;
-	const char *wrong = rp_page_rows(page, w->page_bytes, leaf, w->numbers, flags, b, &row);
-
-	return wrong == NULL || rp_walk_bad(w, pgno, "row %u %s", row, wrong);
+	rp_walk_bad(arg, pgno, "%s", what);
+	return TOLD;
 }
 
-static bool walk_leaf(struct rp_walk *w, uint64_t pgno, const unsigned char *page, unsigned n,
-		      const struct rp_node *from, rp_see_node *see)
+static int bring(void *arg, struct rp_way *way, unsigned i, uint64_t pgno)
+{
+	struct rp_walk *w = arg;
+	struct rp_stop *s = &way->stop[i];
+	const bool leaf = rp_way_is_leaf(way, i);
+	unsigned char *page = w->file.pages + i * way->page_bytes;
+	const char *wrong;
+	unsigned row;
+
+	if (!got(w, pgno, 1, rp_datafile_read(&w->file, pgno, 1, page), page))
+		return TOLD;
+	s->pgno = pgno;
+	s->page = page;
+	wrong = rp_page_sound(page, way->page_bytes, leaf, &s->n);
+	if (wrong != NULL)
+		return bad_page(arg, pgno, wrong);
+	wrong = rp_page_rows(page, way->page_bytes, leaf, w->numbers,
+			     RP_NODE_BIGDATA | (w->tables ? RP_NODE_SUBDATA : 0), &s->bounds, &row);
+	if (wrong != NULL)
+		return rp_way_bad_node(s, &(const struct rp_guide){bring, bad_page, w}, row, wrong);
+	w->found.branches += !leaf;
+	return 0;
+}
+
+/* --- a tree ------------------------------------------------------------------------------- */
+
+static bool see_leaf(struct rp_walk *w, const struct rp_stop *leaf, const struct rp_aim *from,
+		     rp_see_node *see)
 {
 	struct rp_node node = {0};
 	unsigned i;
 
-	for (i = 0; i < n; i++) {
-		node = rp_page_sound_node(page, i, true);
+	for (i = 0; i < leaf->n; i++) {
+		node = rp_page_sound_node(leaf->page, i, true);
 		if ((node.flags & RP_NODE_BIGDATA) != 0 &&
-		    !read_overflow(w, rp_page_u64(node.data), node.data_bytes, &node.data))
+		    !read_value(w, rp_page_u64(node.data), node.data_bytes, &node.data))
 			return false;
-		if (see != NULL && !see(w, pgno, &node))
+		if (see != NULL && !see(w, leaf->pgno, &node))
 			return false;
 	}
 	w->found.leaves++;
-	w->found.entries += n;
-	w->seeking = false;
+	w->found.entries += leaf->n;
 	memcpy(w->at.key, node.key, node.key_bytes);
 	w->at.key_bytes = node.key_bytes;
 	w->stopped = w->go_on != NULL && !w->go_on(w->go_on_arg, w->n_pages) &&
-		     (from == NULL ||
+		     (from->key == NULL ||
 		      rp_page_key_order(from->key, from->key_bytes, node.key, node.key_bytes) < 0);
 	return true;
 }
 
-static bool walk_branch(struct rp_walk *w, const unsigned char *page, unsigned n, unsigned depth,
-			const struct rp_bounds *b, const struct rp_node *from, rp_see_node *see)
+static bool see_leaves(struct rp_walk *w, struct rp_way *way, const struct rp_aim *from,
+		       rp_see_node *see)
 {
-	struct rp_bounds part;
-	uint64_t child;
-	unsigned i;
+	const struct rp_guide guide = {bring, bad_page, w};
+	bool there = true;
+	int rc = rp_way_down(way, &guide, 0, *from);
 
-	w->found.branches++;
-	for (i = 0; i < n && !w->stopped; i++) {
-		child = rp_page_child(page, i, b, &part);
-		if (w->seeking && i + 1 < n &&
-		    rp_page_key_order(part.high, part.high_bytes, from->key, from->key_bytes) <= 0)
-			continue;
-		if (!walk_page(w, child, depth - 1, &part, from, see))
+	while (rc == 0 && there && !w->stopped) {
+		if (!see_leaf(w, rp_way_leaf(way), from, see))
 			return false;
+		if (!w->stopped)
+			rc = rp_way_beside(way, &guide, way->depth - 1, 1, &there);
 	}
-	return true;
+	return rc == 0;
 }
 
-/* `depth` levels are left, this one included. */
-static bool walk_page(struct rp_walk *w, uint64_t pgno, unsigned depth, const struct rp_bounds *b,
-		      const struct rp_node *from, rp_see_node *see)
+/* `see` (NULL: nobody) gets the rows. */
+static bool walk(struct rp_walk *w, const char *table, const struct rp_tree *t, struct rp_aim from,
+		 rp_see_node *see)
 {
-	unsigned char page[RP_PAGE_BYTES_MAX];
-	bool leaf = depth == 1;
-	const char *wrong;
-	unsigned n;
-
-	if (!read_pages(w, pgno, 1, page))
-		return false;
-	wrong = rp_page_check(page, w->page_bytes, leaf ? RP_PAGE_LEAF : RP_PAGE_BRANCH, &n);
-	if (wrong == NULL && n == 1 && !leaf)
-		wrong = "it leads to one page only";
-	if (wrong != NULL)
-		return rp_walk_bad(w, pgno, "%s", wrong);
-	/* who sees the rows knows which are tables */
-	if (!check_rows(w, pgno, page, leaf, RP_NODE_BIGDATA | (see != NULL ? RP_NODE_SUBDATA : 0),
-			b))
-		return false;
-	return leaf ? walk_leaf(w, pgno, page, n, from, see)
-		    : walk_branch(w, page, n, depth, b, from, see);
-}
-
-static bool walk(struct rp_walk *w, const char *table, const struct rp_tree *t,
-		 const struct rp_node *from, rp_see_node *see)
-{
-	const struct rp_bounds all = {0};
+	struct rp_way way;
 
 	w->table = table;
 	memset(&w->found, 0, sizeof w->found);
 	w->numbers = (t->flags & MDB_INTEGERKEY) != 0;
-	w->seeking = from != NULL;
+	w->tables = see != NULL; /* who sees the rows knows which are tables */
 	w->stopped = false;
-	if (t->root == RP_PAGE_NO_ROOT)
+	if (!rp_way_begin(&way, t, w->file.page_bytes))
+		return rp_walk_bad(w, t->root, "a tree of depth %u", t->depth);
+	if (way.depth == 0)
 		return t->entries == 0 ||
 		       rp_walk_bad(w, 0, "a tree without pages has %" PRIu64 " rows", t->entries);
-	if (t->depth == 0 || t->depth > RP_TREE_DEPTH_MAX)
-		return rp_walk_bad(w, t->root, "a tree of depth %u", t->depth);
-	if (!walk_page(w, t->root, t->depth, &all, from, see))
+	if (!rp_datafile_room(&w->file, way.depth) || !see_leaves(w, &way, &from, see))
 		return false;
-	if (from != NULL || w->stopped)
+	if (from.key != NULL || w->stopped)
 		return true;
 	if (w->found.entries != t->entries || w->found.branches != t->branches ||
 	    w->found.leaves != t->leaves || w->found.overflows != t->overflows)
@@ -204,13 +180,15 @@ static bool walk(struct rp_walk *w, const char *table, const struct rp_tree *t,
 
 bool rp_walk_tree(struct rp_walk *w, const char *table, const struct rp_tree *t, rp_see_node *see)
 {
-	return walk(w, table, t, NULL, see);
+	return walk(w, table, t, (struct rp_aim){NULL}, see);
 }
 
 bool rp_walk_tree_from(struct rp_walk *w, const char *table, const struct rp_tree *t,
 		       const struct rp_verify_cursor *from)
 {
-	struct rp_node key = {.key = from->key, .key_bytes = from->key_bytes};
+	struct rp_aim aim = {NULL};
 
-	return walk(w, table, t, from->key_bytes > 0 ? &key : NULL, NULL);
+	if (from->key_bytes > 0)
+		aim = (struct rp_aim){.key = from->key, .key_bytes = from->key_bytes};
+	return walk(w, table, t, aim, NULL);
 }

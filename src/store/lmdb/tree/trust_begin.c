@@ -1,3 +1,6 @@
+/* trust_begin.c - prepares the page guard for a transaction: where the map is, how long, what
+ * lists say. It runs once a transaction; trust.c runs for each row. */
+
 #include "store/lmdb/tree/trust_int.h"
 
 #include <errno.h>
@@ -83,7 +86,7 @@ static enum rp_err find_map(struct rp_txn *t, struct rp_error *err)
 	struct rp_key format = {"format", 6};
 	MDB_val key = {format.len, format.bytes}, in_file, in_map;
 	struct rp_leaves l;
-	const struct rp_level *leaf;
+	const struct rp_stop *leaf;
 	enum rp_err e = rp_leaves_begin(&l, t, RP_T_META, err);
 	int rc;
 
@@ -94,7 +97,7 @@ static enum rp_err find_map(struct rp_txn *t, struct rp_error *err)
 		e = rp_db_fail(t->ob, rc, "format", err);
 	}
 	if (e == RP_OK) {
-		leaf = &l.level[l.depth - 1];
+		leaf = rp_way_leaf(&l.way);
 		t->ob->trust->map = (const unsigned char *)in_map.mv_data -
 				    ((const unsigned char *)in_file.mv_data - leaf->page) -
 				    leaf->pgno * t->ob->page_bytes;

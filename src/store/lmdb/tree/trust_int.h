@@ -3,22 +3,13 @@
 #ifndef RP_STORE_LMDB_TREE_TRUST_INT_H
 #define RP_STORE_LMDB_TREE_TRUST_INT_H
 
-#include "store/lmdb/tree/page.h"
 #include "store/lmdb/tree/pages_int.h"
 #include "store/lmdb/store_int.h"
-
-/* A page on the way from a table's root to a leaf. */
-struct stop {
-	uint64_t pgno;
-	unsigned at;             /* of a branch: the child that was taken */
-	struct rp_bounds bounds; /* which keys belong to it */
-};
 
 /* One table, as it was when the transaction began. */
 struct way {
 	bool known, found, found_last;
-	unsigned depth;                      /* 0: it is empty */
-	struct stop stop[RP_TREE_DEPTH_MAX]; /* from the root to the leaf that was found last */
+	struct rp_way to; /* the leaf that was found last */
 };
 
 struct rp_trust {

@@ -1,0 +1,12 @@
+/* run_header.h - private to src/run: the headers of an envelope. */
+#ifndef RP_RUN_RUN_HEADER_H
+#define RP_RUN_RUN_HEADER_H
+
+#include "run/run.h"
+#include "text/scan.h"
+
+/* Packs an envelope's object of headers at the end of run->text, where RP_EXTRA_HEADERS_MAX bytes
+ * are reserved. False: the run is rejected, or there was no memory for it. */
+bool rp_run_take_headers(struct rp_parsed_run *run, const struct rp_json_want *want);
+
+#endif
