@@ -2,8 +2,7 @@
  * its rate. */
 #include "model/job_step.h"
 
-/* --- phases -------------------------------------------------------------------------------
- */
+/* --- phases ---------------------------------------------------------------------------------- */
 
 bool rp_job_is_stale_plan(const struct rp_job *j, int64_t now_at_ms)
 {
@@ -90,8 +89,7 @@ int64_t rp_job_again_at_ms(const struct rp_job *j, size_t worked, int64_t now_at
 	return now_at_ms + (worked > 0 ? RP_JOB_AGAIN_MS : RP_JOB_BLOCKED_MS);
 }
 
-/* --- entries ------------------------------------------------------------------------------
- */
+/* --- entries --------------------------------------------------------------------------------- */
 
 enum rp_change rp_job_change(const struct rp_job *j)
 {

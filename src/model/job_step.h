@@ -6,8 +6,7 @@
 #include "model/record.h"
 #include "model/transition.h"
 
-/* --- phases -------------------------------------------------------------------------------
- */
+/* --- phases ---------------------------------------------------------------------------------- */
 
 /* How long a plan may take to be written: whoever began it is gone. */
 #define RP_JOB_PLANNING_MS INT64_C(3600000)
@@ -38,8 +37,7 @@ int64_t rp_job_again_at_ms(const struct rp_job *j, size_t worked, int64_t now_at
 #define RP_JOB_AGAIN_MS 20    /* after a step that did something */
 #define RP_JOB_BLOCKED_MS 200 /* after one that could not */
 
-/* --- entries ------------------------------------------------------------------------------
- */
+/* --- entries --------------------------------------------------------------------------------- */
 
 enum rp_change rp_job_change(const struct rp_job *j); /* its verb, for one entry */
 

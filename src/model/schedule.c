@@ -2,8 +2,7 @@
  * its rate and its breaker, and nothing of entries or operators. */
 #include "model/schedule.h"
 
-/* --- its place on the agenda --------------------------------------------------------------
- */
+/* --- its place on the agenda ----------------------------------------------------------------- */
 
 int64_t rp_schedule_ready_at_ms(const struct rp_endpoint *r)
 {
@@ -65,8 +64,7 @@ void rp_schedule_mind_clock(struct rp_endpoint *r, int64_t now_at_ms)
 		r->parked_until_ms = 0;
 }
 
-/* --- what a turn takes from it ------------------------------------------------------------
- */
+/* --- what a turn takes from it --------------------------------------------------------------- */
 
 bool rp_schedule_is_metered(const struct rp_endpoint *r)
 {
@@ -82,8 +80,7 @@ enum rp_schedule_take rp_schedule_take(const struct rp_endpoint *r,
 	return rp_schedule_is_metered(r) && room->metered == 0 ? RP_TAKE_PASSED_OVER : RP_TAKE_NEXT;
 }
 
-/* --- what is decided about it -------------------------------------------------------------
- */
+/* --- what is decided about it ---------------------------------------------------------------- */
 
 bool rp_schedule_park(struct rp_endpoint *r, enum rp_cause cause, int64_t until_ms,
 		      int64_t now_at_ms)

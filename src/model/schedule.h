@@ -14,8 +14,7 @@
 
 #define RP_PARK_MAX_MS INT64_C(600000) /* no endpoint is parked for longer */
 
-/* --- its place on the agenda --------------------------------------------------------------
- */
+/* --- its place on the agenda ----------------------------------------------------------------- */
 
 /* The earliest time at which an entry of it, if one is due, may be claimed or die; RP_LOOK_NEVER:
  * not as it stands. */
@@ -36,8 +35,7 @@ bool rp_schedule_is_over(const struct rp_endpoint *r, int64_t now_at_ms);
 /* Times from before the clock was set back hold nobody up. */
 void rp_schedule_mind_clock(struct rp_endpoint *r, int64_t now_at_ms);
 
-/* --- what a turn takes from it ------------------------------------------------------------
- */
+/* --- what a turn takes from it --------------------------------------------------------------- */
 
 /* What a turn has room for. A claim without an attempt, a death, needs no place of a sender. */
 struct rp_schedule_room {
@@ -53,8 +51,7 @@ enum rp_schedule_take rp_schedule_take(const struct rp_endpoint *r,
 				       const struct rp_schedule_room *room, int64_t now_at_ms);
 bool rp_schedule_is_metered(const struct rp_endpoint *r); /* what is taken costs a token */
 
-/* --- what is decided about it -------------------------------------------------------------
- */
+/* --- what is decided about it ---------------------------------------------------------------- */
 
 /* Its queue may be long and all of it lacks the same (`cause`), so it is the endpoint that waits.
  * Result: it was not parked before. */

@@ -1,5 +1,5 @@
-/* order.c - finds which entry of an order is in front and keeps the others out of the queue. The
- * answer depends on the states alone, so it can be verified and rebuilt. */
+/* order.c - brings model/sequence the first entry of an order, and keeps those behind out of the
+ * queue. The answer depends on the states alone, so it can be verified and rebuilt. */
 
 #include "store/lmdb/store_int.h"
 

@@ -19,8 +19,7 @@
 		    .window_permille = 5000,                                                       \
 		    .full_at_us = (ms)*1000}
 
-/* --- its place on the agenda --------------------------------------------------------------
- */
+/* --- its place on the agenda ----------------------------------------------------------------- */
 
 static const struct {
 	const char *what;
@@ -150,8 +149,7 @@ START_TEST(a_clock_that_was_set_back_parks_nobody)
 }
 END_TEST
 
-/* --- what a turn takes from it ------------------------------------------------------------
- */
+/* --- what a turn takes from it --------------------------------------------------------------- */
 
 static const struct {
 	const char *what;
@@ -179,8 +177,7 @@ START_TEST(a_turn_takes_what_it_has_room_for)
 }
 END_TEST
 
-/* --- what is decided about it -------------------------------------------------------------
- */
+/* --- what is decided about it ---------------------------------------------------------------- */
 
 START_TEST(the_first_park_is_told_and_the_last_one_holds)
 {

@@ -11,8 +11,7 @@
 #define BEHIND true
 #define FRONT false
 
-/* --- what a move touches ------------------------------------------------------------------
- */
+/* --- what a move touches --------------------------------------------------------------------- */
 
 static const struct {
 	const char *what;
@@ -55,8 +54,7 @@ START_TEST(a_move_touches_the_order_of_what_lives)
 }
 END_TEST
 
-/* --- who is in front then -----------------------------------------------------------------
- */
+/* --- who is in front then -------------------------------------------------------------------- */
 
 static const struct {
 	const char *what;
