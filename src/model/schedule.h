@@ -49,7 +49,8 @@ enum rp_schedule_take {
 };
 enum rp_schedule_take rp_schedule_take(const struct rp_endpoint *r,
 				       const struct rp_schedule_room *room, int64_t now_at_ms);
-bool rp_schedule_is_metered(const struct rp_endpoint *r); /* what is taken costs a token */
+/* Whether what is taken costs a token. */
+bool rp_schedule_is_metered(const struct rp_endpoint *r);
 
 /* --- what is decided about it ---------------------------------------------------------------- */
 

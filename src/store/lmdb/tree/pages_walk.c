@@ -180,13 +180,13 @@ static bool walk(struct rp_walk *w, const char *table, const struct rp_tree *t, 
 
 bool rp_walk_tree(struct rp_walk *w, const char *table, const struct rp_tree *t, rp_see_node *see)
 {
-	return walk(w, table, t, (struct rp_aim){NULL}, see);
+	return walk(w, table, t, (struct rp_aim){0}, see);
 }
 
 bool rp_walk_tree_from(struct rp_walk *w, const char *table, const struct rp_tree *t,
 		       const struct rp_verify_cursor *from)
 {
-	struct rp_aim aim = {NULL};
+	struct rp_aim aim = {0};
 
 	if (from->key_bytes > 0)
 		aim = (struct rp_aim){.key = from->key, .key_bytes = from->key_bytes};
