@@ -43,9 +43,10 @@ struct rp_schedule_room {
 	size_t metered; /* of the claims, those from endpoints that have a rate */
 };
 enum rp_schedule_take {
-	RP_TAKE_NEXT,        /* the next entry that is due */
-	RP_TAKE_NOTHING,     /* no more in this turn */
-	RP_TAKE_PASSED_OVER, /* the same, though something may be due: other senders may have room */
+	RP_TAKE_NEXT,    /* the next entry that is due */
+	RP_TAKE_NOTHING, /* no more in this turn */
+	/* the same, though something may be due: other senders may have room */
+	RP_TAKE_PASSED_OVER,
 };
 enum rp_schedule_take rp_schedule_take(const struct rp_endpoint *r,
 				       const struct rp_schedule_room *room, int64_t now_at_ms);

@@ -151,7 +151,7 @@ static int look_beside(struct rp_txn *t, enum rp_table table, const struct way *
 		/* the first page on each level below it, from which LMDB takes the first key of a
 		 * branch */
 		w.stop[level].at = 0;
-		rc = rp_way_down(&w, GUIDE(t, table), level + 1, (struct rp_aim){NULL});
+		rc = rp_way_down(&w, GUIDE(t, table), level + 1, (struct rp_aim){0});
 	}
 	return rc;
 }
