@@ -332,7 +332,8 @@ static bool read_key(struct walk *w, const MDB_val *k, uint64_t key[3])
 	size_t common = k->mv_size < w->at->key_bytes ? k->mv_size : w->at->key_bytes;
 
 	return k->mv_size <= sizeof w->at->key &&
-	       (numbers == 0 || rp_key_read(k->mv_data, k->mv_size, key, numbers)) &&
+	       (numbers == 0 || (rp_key_read(k->mv_data, k->mv_size, key, numbers) &&
+				 key[0] <= INT64_MAX && key[numbers - 1] <= INT64_MAX)) &&
 	       (common == 0 || memcmp(k->mv_data, w->at->key, common) >= 0);
 }
 
@@ -377,6 +378,7 @@ static enum rp_err check_rows_from(struct walk *w, MDB_cursor *cursor, struct rp
 	if (rc != MDB_NOTFOUND)
 		return rp_db_fail(w->c.t->ob, rc, "verify", err);
 	rp_check_end_order(&w->c, &w->order);
+	w->order = (struct rp_order_check){0};
 	w->at->phase++;
 	w->at->key_bytes = 0;
 	return RP_OK;

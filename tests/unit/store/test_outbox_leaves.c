@@ -157,6 +157,22 @@ START_TEST(damaged_pages_are_told_and_no_walk_goes_on_for_ever)
 }
 END_TEST
 
+START_TEST(a_tree_whose_root_is_page_0_is_damaged)
+{
+	struct rp_leaves l;
+	struct rp_txn t;
+
+	fill(_i == 0 ? 4 : 400);
+	ck_assert_int_eq(rp_txn_read(fx.ob, &t, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_leaves_begin(&l, &t, RP_T_DELIVERY, &fx.err), RP_OK);
+	l.way.root = 0;
+	l.way.stop[0].pgno = 0;
+	ck_assert_int_eq(rp_leaves_seek(&l, &(MDB_val){0, NULL}, false, &fx.err), RP_ERR_DAMAGED);
+	rp_leaves_end(&l);
+	rp_txn_end(&t);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("outbox_leaves");
@@ -170,6 +186,7 @@ int main(void)
 	suite_add_tcase(s, sound);
 	tcase_add_checked_fixture(damaged, fx_setup, fx_teardown_damaged);
 	tcase_add_loop_test(damaged, damaged_pages_are_told_and_no_walk_goes_on_for_ever, 0, 30);
+	tcase_add_loop_test(damaged, a_tree_whose_root_is_page_0_is_damaged, 0, 2);
 	suite_add_tcase(s, damaged);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

@@ -266,6 +266,40 @@ START_TEST(a_table_of_small_values_has_none_with_pages_of_their_own)
 }
 END_TEST
 
+static size_t root_at; /* in the page that says where a table's tree begins */
+
+static void root_is_page_0(unsigned char *page)
+{
+	memset(page + root_at, 0, 8);
+}
+
+/* Page 0 is LMDB's own; and a way that has not begun is at no page. */
+START_TEST(a_table_whose_root_is_page_0_is_not_written_to)
+{
+	static const struct {
+		enum rp_table table;
+		enum rp_err (*work)(void);
+	} cases[] = {{RP_T_DELIVERY, claim_one}, {RP_T_ENDPOINT_ID, append_one}};
+	const unsigned char *row, *page;
+	uint64_t number;
+	struct rp_txn t;
+	MDB_val v;
+
+	fill();
+	reopen();
+	ck_assert_int_eq(rp_txn_read(fx.ob, &t, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_db_table_row(fx.ob, t.mdb, cases[_i].table, &v), 0);
+	row = v.mv_data;
+	page = row - (uintptr_t)row % fx.ob->page_bytes; /* the map begins with a page */
+	number = rp_page_u64(page);
+	root_at = (size_t)(row - page) + 40; /* the last of its numbers: tree/page.h */
+	ck_assert_uint_eq(rp_page_u64(page + root_at), rp_page_tree(row).root);
+	rp_txn_end(&t);
+	expect_refusal(number, root_is_page_0, cases[_i].work);
+	fx_close();
+}
+END_TEST
+
 START_TEST(a_transaction_that_met_a_damaged_page_cannot_be_committed)
 {
 	unsigned char sound[FX_PAGE_MAX];
@@ -582,6 +616,7 @@ static Suite *suite(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, a_damaged_page_is_not_written_to, 0, N_DAMAGES);
 	tcase_add_test(tc, a_table_of_small_values_has_none_with_pages_of_their_own);
+	tcase_add_loop_test(tc, a_table_whose_root_is_page_0_is_not_written_to, 0, 2);
 	tcase_add_test(tc, a_transaction_that_met_a_damaged_page_cannot_be_committed);
 	tcase_add_loop_test(tc, nothing_is_removed_from_a_page_beside_a_damaged_one, 0, N_DAMAGES);
 	tcase_add_loop_test(tc, nor_from_one_that_is_one_further, 0, N_DAMAGES);
