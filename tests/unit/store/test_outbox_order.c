@@ -657,6 +657,15 @@ START_TEST(verify_notices_every_kind_of_harm_to_an_order)
 }
 END_TEST
 
+/* It is the last of its table: what is known of it must not be told again with the next table. */
+START_TEST(verify_tells_of_a_bad_order_once)
+{
+	front = append_three();
+	overtake();
+	ck_assert_uint_eq(fx_full_problems(), fx_slice_problems(1000));
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("outbox_order");
@@ -701,6 +710,7 @@ static Suite *suite(void)
 	tc = tcase_create("broken");
 	tcase_add_checked_fixture(tc, fx_setup, fx_teardown_damaged);
 	tcase_add_loop_test(tc, verify_notices_every_kind_of_harm_to_an_order, 0, N(harms));
+	tcase_add_test(tc, verify_tells_of_a_bad_order_once);
 	suite_add_tcase(s, tc);
 	return s;
 }
