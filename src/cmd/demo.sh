@@ -11,7 +11,7 @@ refusals=3 # the receiver answers so many requests 503 before it is well
 broken_attempts=2
 limit_cs=1500 # for each thing waited for, in hundredths of a second; what takes longer has failed
 runs_max=50
-step=0 senders='' failing='' pids='' sweeper='' limit=''
+step=0 senders='' failing='' pids='' sweeper='' limit='' dir=''
 
 own_runs() {
 	cat <<'END'
@@ -71,6 +71,8 @@ die() { # CODE TEXT: before the first step
 	printf 'runpost demo: %s\n' "$2" >&2
 	keep=''
 	finish
+	# the sweeper was told at its start what to keep
+	[ -z "$dir" ] || rm -rf "$dir"
 	exit "$1"
 }
 
@@ -187,11 +189,13 @@ screen() { # VERB ARG...
 # --- the runs
 
 # For each line of the file that is not empty: "PORT TOKEN" when its own webhook is a receiver on
-# this machine, otherwise "-". What is not plain to see is "-": it goes in an envelope.
+# this machine, otherwise "-". What is not plain to see is "-": it goes in an envelope. An escape in
+# a member's name could hide the webhook that counts.
 targets() {
 	no_query='[^"\\?]*?' before='\([^"\\]*&\)\{0,1\}'
 	token_value='token=\([A-Za-z0-9._~-]\{6,79\}\)'
-	sed -e '/^$/d' -e '/webhook".*webhook"/ba' -e '/"run":/ba' \
+	escaped_key='\\u[^"]*"[[:space:]]*:'
+	sed -e '/^$/d' -e '/webhook".*webhook"/ba' -e '/"run":/ba' -e "/$escaped_key/ba" \
 		-e "s|.*\"webhook\":\"http://127\.0\.0\.1:\([0-9]*\)/$no_query$before${token_value}[\"&].*|\1 \3|" \
 		-e t -e :a -e 's/.*/-/' given
 }
@@ -489,7 +493,10 @@ build or install all of them: runpost, runpostctl and runpost-sink"
 done
 tmp=$(cd -P -- "${TMPDIR:-/tmp}" && pwd) || die 66 "cannot use the temporary folder ${TMPDIR:-/tmp}"
 dir=$(mktemp -d "$tmp/runpost-demo-XXXXXX") || die 73 "cannot make a folder in $tmp"
-mkfifo "$dir/pids"
+mkfifo "$dir/pids" || {
+	rmdir "$dir"
+	die 74 "cannot make a FIFO in $tmp"
+}
 sweep <"$dir/pids" &
 sweeper=$!
 exec 9>"$dir/pids"

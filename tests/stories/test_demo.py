@@ -97,9 +97,12 @@ class Playing(Demo):
             other.listen()
             other.setblocking(False)
             url = f"http://127.0.0.2:{other.getsockname()[1]}/hook?token=0123456789"
-            runs = self.file("runs", json.dumps({"run_id": "a", "status": "success", "webhook": url}) + " \r\n\n{}\n")
+            # ... also where the name of the member that counts is not plain to see, and another one is
+            hidden = ('{"run_id":"b","status":"success","kwargs":{"web\\u0068ook":"%s"},'
+                      '"values":{"webhook":"http://127.0.0.1:9911/hook?token=0123456789"}}\n' % url)
+            runs = self.file("runs", json.dumps({"run_id": "a", "status": "success", "webhook": url}) + " \r\n\n{}\n" + hidden)
             done = self.demo("--runs", runs)
-            self.assertIn(b"0 as the engine wrote them, 2 in an envelope", done.out)
+            self.assertIn(b"0 as the engine wrote them, 3 in an envelope", done.out)
             self.assertRaises(BlockingIOError, other.accept)
 
     def test_kept_files_are_private(self):
@@ -169,6 +172,7 @@ class Failing(Demo):
     def test_a_bad_file_of_runs_is_told_with_its_line(self):
         self.assertIn("cannot read", self.demo("--runs", self.folder / "none", code=66).err)
         self.assertIn("runs:2: ", self.demo("--runs", self.file("runs", "{}\n{\n"), code=64).err)
+        self.assertIn("runs:1: ", self.demo("--keep", "--runs", self.file("runs", "{\n"), code=64).err)
         self.assertIn("no run", self.demo("--runs", self.file("runs", "\n"), code=64).err)
         self.assertIn("at most 50", self.demo("--runs", self.file("runs", "{}\n" * 51), code=64).err)
         self.assert_nothing_left()
