@@ -76,6 +76,13 @@ static inline bool rp_way_is_leaf(const struct rp_way *w, unsigned i)
 	return i + 1 == w->depth;
 }
 
+/* Whether page pgno is at hand at stop i. Page 0, which a damaged tree may name, never is: it is
+ * LMDB's own, and a stop has it while no page is there. */
+static inline bool rp_way_is_at(const struct rp_way *w, unsigned i, uint64_t pgno)
+{
+	return pgno != 0 && w->stop[i].pgno == pgno;
+}
+
 static inline struct rp_stop *rp_way_leaf(struct rp_way *w)
 {
 	return &w->stop[w->depth - 1];

@@ -50,8 +50,7 @@ static int bad_page(void *arg, uint64_t pgno, const char *what)
 	return (int)bad(v->l, pgno, what, v->err);
 }
 
-/* Pages that are at hand already are not read again. Page 0, which a damaged tree may name, never
- * is: a stop has it while no page is there. */
+/* Pages that are at hand already are not read again. */
 static int bring(void *arg, struct rp_way *w, unsigned i, uint64_t pgno)
 {
 	const struct visit *v = arg;
@@ -61,7 +60,7 @@ static int bring(void *arg, struct rp_way *w, unsigned i, uint64_t pgno)
 	const char *wrong;
 	enum rp_err e;
 
-	if (pgno != 0 && s->pgno == pgno)
+	if (rp_way_is_at(w, i, pgno))
 		return RP_OK;
 	s->pgno = 0;
 	e = got(v->l, pgno, rp_datafile_read(f, pgno, 1, page), v->err);

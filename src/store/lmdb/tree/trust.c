@@ -64,9 +64,8 @@ static int bring(void *arg, struct rp_way *w, unsigned i, uint64_t pgno)
 	const char *wrong;
 	unsigned row;
 
-	/* Every way begins there, and in the map nothing changes before the commit. Page 0, which a
-	 * damaged root may name, is no tree's: a stop has it while no page is there. */
-	if (i == 0 && pgno != 0 && s->pgno == pgno)
+	/* every way begins there, and in the map nothing changes before the commit */
+	if (i == 0 && rp_way_is_at(w, i, pgno))
 		return 0;
 	if (!inside(tr, pgno, 1))
 		return bad_page(arg, pgno, rp_read_text(RP_READ_OUTSIDE));
