@@ -4,7 +4,7 @@
 
 #include "base/assert.h"
 
-static bool is_retrying(const struct rp_delivery *d)
+bool rp_ledger_is_retrying(const struct rp_delivery *d)
 {
 	return d->state == RP_STATE_WAITING && d->attempts > 0;
 }
@@ -17,11 +17,11 @@ struct rp_ledger_change rp_ledger_change_of(const struct rp_delivery *from,
 	assert(from != NULL || to != NULL);
 	if (from != NULL) {
 		c.leaves = from->state;
-		c.leaves_retrying = is_retrying(from);
+		c.leaves_retrying = rp_ledger_is_retrying(from);
 	}
 	if (to != NULL) {
 		c.enters = to->state;
-		c.enters_retrying = is_retrying(to);
+		c.enters_retrying = rp_ledger_is_retrying(to);
 	}
 	return c;
 }

@@ -14,8 +14,11 @@
  * and in the state `enters` from now on (0: it is removed, and is counted as purged). */
 struct rp_ledger_change {
 	enum rp_state leaves, enters;
-	bool leaves_retrying, enters_retrying; /* WAITING with an attempt behind it */
+	bool leaves_retrying, enters_retrying;
 };
+
+/* WAITING with an attempt behind it. */
+bool rp_ledger_is_retrying(const struct rp_delivery *d);
 
 /* from NULL: it is new. to NULL: it is removed. Not both. */
 struct rp_ledger_change rp_ledger_change_of(const struct rp_delivery *from,

@@ -90,7 +90,7 @@ void rp_check_recount(struct rp_check *c, const struct rp_delivery *d)
 	struct rp_recount *ep = find_endpoint(c, d->endpoint);
 
 	c->count[d->state]++;
-	c->retrying += d->state == RP_STATE_WAITING && d->attempts > 0;
+	c->retrying += rp_ledger_is_retrying(d);
 	if (ep != NULL)
 		ep->count[d->state]++;
 }

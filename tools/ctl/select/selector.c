@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/units.h"
+#include "model/ledger.h"
 #include "text/scan.h"
 #include "net/url.h"
 #include "ctl/report/shown.h"
@@ -433,7 +434,7 @@ static bool state_matches(const struct rp_selector *s, const struct rp_delivery 
 		return true;
 	if ((s->states & RP_STATE_BIT(d->state)) == 0)
 		return false;
-	return !s->retrying_only || d->state != RP_STATE_WAITING || d->attempts > 0;
+	return !s->retrying_only || d->state != RP_STATE_WAITING || rp_ledger_is_retrying(d);
 }
 
 static bool cause_matches(const struct rp_selector *s, const struct rp_delivery *d)
