@@ -34,6 +34,12 @@ static inline bool rp_span_is(struct rp_span s, const char *text)
 	return s.len == len && (len == 0 || memcmp(s.ptr, text, len) == 0);
 }
 
+/* Whether two texts are the same; NULL is only the same as NULL. */
+static inline bool rp_text_is_same(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
 /* Without the byte order mark (U+FEFF in UTF-8) that some editors put in front of a text: it says
  * nothing. Everything that we read as text from a file or a pipe begins behind one; elsewhere it
  * is a character as any other. */

@@ -1,7 +1,6 @@
 /* settings_warn.c - finds what works and should be mended all the same. Warnings stop nothing,
  * so they are apart from what refuses a configuration. */
 
-#include <string.h>
 #include <sys/stat.h>
 
 #include "text/shell.h"
@@ -40,15 +39,11 @@ static bool warn_of_mode(const struct rp_settings *s, rp_settings_tell *tell, vo
 	return ok;
 }
 
-static bool is_same(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 static bool has_keys_of(const struct rp_policy *a, const struct rp_policy *b)
 {
-	return is_same(a->secret_file, b->secret_file) && is_same(a->secret_env, b->secret_env) &&
-	       is_same(a->secret_credential, b->secret_credential);
+	return rp_text_is_same(a->secret_file, b->secret_file) &&
+	       rp_text_is_same(a->secret_env, b->secret_env) &&
+	       rp_text_is_same(a->secret_credential, b->secret_credential);
 }
 
 static const char *source_of_keys(const struct rp_policy *policy)

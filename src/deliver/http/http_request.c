@@ -382,11 +382,6 @@ static bool head_set(struct rp_transfer *t, const struct rp_request *request)
 	return true;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 /* libcurl gives a request a kept connection or session only if its TLS options are those that it
  * began with; of what on_tls does it knows nothing. So an option tells it: CAPATH, a directory of
  * certificates, which on_tls takes out again with the store that libcurl has put it into. There is
@@ -436,7 +431,7 @@ static CURLcode tls_set(struct rp_transfer *t, const struct rp_request *request)
 
 	if (strcmp(anchors, t->anchors_name) != 0 || strcmp(identity, t->identity_name) != 0)
 		rc = credentials_set(t, anchors, identity);
-	if (rc == CURLE_OK && !same_text(request->pins, t->pins))
+	if (rc == CURLE_OK && !rp_text_is_same(request->pins, t->pins))
 		rc = pins_set(t, request->pins);
 	if (rc != CURLE_OK)
 		return rc;
@@ -454,7 +449,7 @@ static CURLcode url_set(struct rp_transfer *t, const char *url)
 	char *copy;
 	CURLcode rc;
 
-	if (same_text(url, t->url_text))
+	if (rp_text_is_same(url, t->url_text))
 		return CURLE_OK;
 	copy = strdup(url);
 	if (copy == NULL)
