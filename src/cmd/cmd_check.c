@@ -172,7 +172,7 @@ int rp_cmd_check_config(int argc, char **argv)
 	    "Reads the configuration, the secrets and the certificates as `runpost send` does at "
 	    "its start, touches "
 	    "nothing, and prints "
-	    "\"ok\". What works and should be mended is a warning on standard error.\n"
+	    "\"ok\".\nWhat works and should be mended is a warning on standard error.\n"
 	    "For each URL it prints the settings in effect and the line each comes from; secrets "
 	    "are never shown.\n"
 	    "Exit: 0 all is well, 64 usage or a wrong URL, 78 the configuration, a secret or a "

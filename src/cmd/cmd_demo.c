@@ -61,7 +61,8 @@ int rp_cmd_demo(int argc, char **argv)
 				   "receivers of its own only, in a temporary "
 				   "folder.\n"
 				   "Exit: 0 if every step did what it says, 1 if one did not, 64 "
-				   "usage, 66 a program or FILE is missing.",
+				   "usage, 66 a program or FILE is missing,\n73 or 74 the "
+				   "temporary folder cannot be made or used.",
 				   options, sizeof options / sizeof options[0]};
 	int code = rp_cli_parse(&cli, argc, argv);
 
