@@ -44,16 +44,16 @@ static int wait_for(const struct rp_sender *s)
 	int64_t start_ms = rp_sender_next_start_ms(s);
 	int transport_ms = s->o.transport->timeout_ms(s->o.transport);
 
-	if (s->clock_walk.more)
+	if (s->clock_fix.more)
 		return 0;
 	if (start_ms >= 0)
 		shorter(&wait_ms, start_ms);
 	if (next_ms >= 0)
 		shorter(&wait_ms, next_ms);
-	if (s->stop_boot_ms == 0 && s->idle.n > 0 && s->look_at_ms > s->now_at_ms &&
-	    s->look_at_ms - s->now_at_ms < wait_ms)
-		shorter(&wait_ms, s->look_at_ms - s->now_at_ms);
-	if (s->stop_boot_ms == 0 && s->jobs_at_ms != RP_LOOK_NEVER)
+	if (s->stop_boot_ms == 0 && s->idle.n > 0 && s->ready_at_ms > s->now_at_ms &&
+	    s->ready_at_ms - s->now_at_ms < wait_ms)
+		shorter(&wait_ms, s->ready_at_ms - s->now_at_ms);
+	if (s->stop_boot_ms == 0 && s->jobs_at_ms != RP_NEVER)
 		shorter(&wait_ms, s->jobs_at_ms - s->now_at_ms);
 	if (transport_ms >= 0)
 		shorter(&wait_ms, transport_ms);
@@ -151,9 +151,9 @@ enum rp_err rp_sender_reload(struct rp_sender *s, struct rp_settings *settings,
 		return RP_OK;
 	}
 	return_parking(s);
-	e = rp_outbox_look_again(s->o.outbox, rp_sys_wall_ms(s->o.sys), err);
+	e = rp_outbox_renew_limits(s->o.outbox, rp_sys_wall_ms(s->o.sys), err);
 	if (e == RP_OK)
-		e = rp_outbox_next_look(s->o.outbox, &s->look_at_ms, err);
+		e = rp_outbox_next_ready(s->o.outbox, &s->ready_at_ms, err);
 	return e;
 }
 
@@ -265,7 +265,7 @@ enum rp_err rp_sender_new(const struct rp_sender_options *options, struct rp_sen
 	if (e == RP_OK) /* it may have been set back since the last sender ended */
 		e = rp_sender_mind_clock(s, err);
 	if (e == RP_OK) /* the configuration may be another than that of the senders before */
-		e = rp_outbox_look_again(s->o.outbox, s->now_at_ms, err);
+		e = rp_outbox_renew_limits(s->o.outbox, s->now_at_ms, err);
 	if (e != RP_OK) {
 		rp_sender_free(s);
 		return e;

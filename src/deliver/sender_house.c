@@ -25,7 +25,7 @@ enum rp_err rp_sender_reap(struct rp_sender *s, struct rp_error *err)
 		e = rp_outbox_reap(s->o.outbox, s->now_at_ms, s->now_boot_ms,
 				   s->o.settings->config.lease_ms, &n, err);
 		if (e == RP_OK && n > 0)
-			s->look_at_ms = s->now_at_ms;
+			s->ready_at_ms = s->now_at_ms;
 	}
 	return e;
 }
@@ -57,7 +57,7 @@ static enum rp_err carry_jobs(struct rp_sender *s, struct rp_error *err)
 	s->jobs_boot_ms = s->now_boot_ms;
 	s->jobs_at_ms = step.next_at_ms;
 	if (e == RP_OK && step.n_worked > 0)
-		s->look_at_ms = s->now_at_ms;
+		s->ready_at_ms = s->now_at_ms;
 	return e;
 }
 
@@ -78,11 +78,10 @@ static enum rp_err listen_to_outbox(struct rp_sender *s, struct rp_error *err)
 		s->reap_boot_ms = s->now_boot_ms + REAP_AGAIN_MS;
 	}
 	/* It rings for every append; a job may start a moment later. */
-	if (rung && s->jobs_at_ms == RP_LOOK_NEVER &&
-	    s->now_boot_ms - s->jobs_boot_ms >= JOBS_RUNG_MS)
+	if (rung && s->jobs_at_ms == RP_NEVER && s->now_boot_ms - s->jobs_boot_ms >= JOBS_RUNG_MS)
 		s->jobs_at_ms = s->now_at_ms;
 	if (e == RP_OK && (rung || ended))
-		e = rp_outbox_next_look(s->o.outbox, &s->look_at_ms, err);
+		e = rp_outbox_next_ready(s->o.outbox, &s->ready_at_ms, err);
 	return e;
 }
 
@@ -91,15 +90,15 @@ enum rp_err rp_sender_mind_clock(struct rp_sender *s, struct rp_error *err)
 	enum rp_err e = rp_sender_end_turn(s, true, err);
 
 	if (e == RP_OK)
-		e = rp_outbox_mind_clock(s->o.outbox, s->now_at_ms, &s->clock_walk, err);
-	return e == RP_OK ? rp_outbox_next_look(s->o.outbox, &s->look_at_ms, err) : e;
+		e = rp_outbox_fix_clock(s->o.outbox, s->now_at_ms, &s->clock_fix, err);
+	return e == RP_OK ? rp_outbox_next_ready(s->o.outbox, &s->ready_at_ms, err) : e;
 }
 
 enum rp_err rp_sender_keep_house(struct rp_sender *s, struct rp_error *err)
 {
 	enum rp_err e = listen_to_outbox(s, err);
 
-	if (e == RP_OK && s->clock_walk.more)
+	if (e == RP_OK && s->clock_fix.more)
 		e = rp_sender_mind_clock(s, err);
 	if (e == RP_OK && s->now_boot_ms - s->beat_boot_ms >= BEAT_MS) {
 		rp_sender_drop_after_stall(s);
@@ -129,7 +128,7 @@ enum rp_err rp_sender_is_drained(struct rp_sender *s, bool *drained, struct rp_e
 	struct rp_ledger ledger;
 	enum rp_err e = rp_outbox_ledger(s->o.outbox, &ledger, err);
 
-	*drained = e == RP_OK && ledger.waiting == 0 && ledger.in_flight == 0 &&
-		   s->jobs_at_ms == RP_LOOK_NEVER;
+	*drained =
+	    e == RP_OK && ledger.waiting == 0 && ledger.in_flight == 0 && s->jobs_at_ms == RP_NEVER;
 	return e;
 }

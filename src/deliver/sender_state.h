@@ -73,7 +73,7 @@ struct rp_sender {
 	struct rp_settlement *settlements; /* of a turn */
 	struct rp_claim *claims;
 	struct rp_turner *turner; /* NULL: turns are taken in the loop */
-	struct rp_turn turn;
+	struct rp_exchange turn;
 	struct rp_sender_list settling; /* what the turn under way settles */
 	bool turn_under_way;            /* at the turner */
 	/* the turn under way may not have seen what the bell was rung for */
@@ -81,12 +81,12 @@ struct rp_sender {
 	uint64_t random[32]; /* the first n_random are not used yet */
 	size_t n_random;
 	int outbox_fd;
-	int64_t look_at_ms;       /* when something may be claimed */
+	int64_t ready_at_ms;      /* when something may be claimed */
 	int64_t beat_boot_ms;     /* last heartbeat */
 	int64_t turn_boot_ms;     /* last turn */
 	int64_t claimed_boot_ms;  /* last one that claimed something */
 	int64_t finished_boot_ms; /* when the oldest of `finished` came */
-	int64_t jobs_at_ms;       /* when a job goes on; RP_LOOK_NEVER: none runs */
+	int64_t jobs_at_ms;       /* when a job goes on; RP_NEVER: none runs */
 	int64_t jobs_boot_ms;     /* last look at them */
 	int64_t expire_boot_ms;   /* next look for entries past their keep time */
 	/* after a sender ended: next look, and the last */
@@ -96,7 +96,7 @@ struct rp_sender {
 	int64_t stopped_boot_ms;        /* when it was asked to stop */
 	int64_t now_at_ms, now_boot_ms; /* this step's */
 	/* over what the outbox holds, after the wall clock was set back */
-	struct rp_clock_walk clock_walk;
+	struct rp_clock_fix clock_fix;
 	struct rp_sender_counts counts;
 };
 

@@ -36,7 +36,7 @@ static void count_settled(struct rp_sender *s, const struct rp_settlement *st)
 		s->counts.dead++;
 }
 
-static void recycle_settled(struct rp_sender *s, const struct rp_turn *turn)
+static void recycle_settled(struct rp_sender *s, const struct rp_exchange *turn)
 {
 	size_t i;
 
@@ -87,13 +87,13 @@ static void prepare_turn(struct rp_sender *s)
 {
 	struct rp_sender_job *j;
 
-	s->turn = (struct rp_turn){.settle = s->settlements,
-				   .claims = s->claims,
-				   .limits = endpoint_limits,
-				   .limits_arg = s,
-				   .want = claim_room(s),
-				   .want_metered = metered_room(s),
-				   .begin_within_ms = rp_lag_begin_within_ms(s->lag_ms)};
+	s->turn = (struct rp_exchange){.settle = s->settlements,
+				       .claims = s->claims,
+				       .limits = endpoint_limits,
+				       .limits_arg = s,
+				       .want = claim_room(s),
+				       .want_metered = metered_room(s),
+				       .begin_within_ms = rp_lag_begin_within_ms(s->lag_ms)};
 	while ((j = rp_sender_list_pop(&s->finished)) != NULL) {
 		s->turn.settle[s->turn.n_settle++] = j->settlement;
 		rp_sender_list_push(&s->settling, j);
@@ -106,7 +106,7 @@ static void prepare_turn(struct rp_sender *s)
 /* What a turn that failed was to settle may be settled yet, when the sender leaves. */
 static enum rp_err apply_turn(struct rp_sender *s, enum rp_err result, struct rp_error *err)
 {
-	const struct rp_turn *t = &s->turn;
+	const struct rp_exchange *t = &s->turn;
 	struct rp_sender_job *j;
 	size_t i;
 
@@ -117,7 +117,7 @@ static enum rp_err apply_turn(struct rp_sender *s, enum rp_err result, struct rp
 	}
 	s->counts.commits += t->committed;
 	s->counts.dead += t->n_dead;
-	s->look_at_ms = t->next_look_at_ms;
+	s->ready_at_ms = t->next_ready_at_ms;
 	if (t->n_claims > 0)
 		s->claimed_boot_ms = s->now_boot_ms;
 	for (i = 0; i < t->n_claims; i++) {
@@ -134,7 +134,7 @@ static enum rp_err apply_turn(struct rp_sender *s, enum rp_err result, struct rp
 	 * been taken too. */
 	if (s->stop_boot_ms != 0 || rp_sender_is_stalled(s, s->turn_boot_ms))
 		rp_sender_return_ready(s);
-	return s->rung_meanwhile ? rp_outbox_next_look(s->o.outbox, &s->look_at_ms, err) : RP_OK;
+	return s->rung_meanwhile ? rp_outbox_next_ready(s->o.outbox, &s->ready_at_ms, err) : RP_OK;
 }
 
 enum rp_err rp_sender_take_turn(struct rp_sender *s, struct rp_error *err)
@@ -150,7 +150,7 @@ enum rp_err rp_sender_take_turn(struct rp_sender *s, struct rp_error *err)
 		rp_turner_begin(s->turner, s->now_at_ms, &s->turn);
 		return RP_OK;
 	}
-	e = rp_outbox_turn(s->o.outbox, s->now_at_ms, &s->turn, err);
+	e = rp_outbox_exchange(s->o.outbox, s->now_at_ms, &s->turn, err);
 	return apply_turn(s, e, err);
 }
 
@@ -189,7 +189,7 @@ static struct rp_pace pace_of(const struct rp_sender *s)
 	    .finished = s->finished.n,
 	    .hold_ms = s->hold_ms,
 	    .room = claim_room(s),
-	    .due = s->look_at_ms <= s->now_at_ms,
+	    .due = s->ready_at_ms <= s->now_at_ms,
 	    .oldest_finished_ms = s->now_boot_ms - s->finished_boot_ms,
 	    .since_turn_ms = s->now_boot_ms - s->turn_boot_ms,
 	};

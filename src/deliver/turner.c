@@ -11,7 +11,7 @@ struct rp_turner {
 	struct rp_background *background;
 	struct rp_outbox *ob;
 	int64_t now_at_ms;
-	struct rp_turn *turn;
+	struct rp_exchange *turn;
 	enum rp_err e;
 	struct rp_error err;
 };
@@ -20,7 +20,7 @@ static void take_turn(void *arg)
 {
 	struct rp_turner *t = arg;
 
-	t->e = rp_outbox_turn(t->ob, t->now_at_ms, t->turn, &t->err);
+	t->e = rp_outbox_exchange(t->ob, t->now_at_ms, t->turn, &t->err);
 }
 
 enum rp_err rp_turner_open(struct rp_outbox *ob, struct rp_turner **out, struct rp_error *err)
@@ -49,7 +49,7 @@ void rp_turner_close(struct rp_turner *t)
 	free(t);
 }
 
-void rp_turner_begin(struct rp_turner *t, int64_t now_at_ms, struct rp_turn *turn)
+void rp_turner_begin(struct rp_turner *t, int64_t now_at_ms, struct rp_exchange *turn)
 {
 	t->now_at_ms = now_at_ms;
 	t->turn = turn;

@@ -2,7 +2,7 @@
  * for the write lock and for the disk.
  *
  * One turn at a time. From begin to end the turn and all it points to belong to the thread, and
- * the outbox may be read by rp_outbox_fetch, rp_outbox_fetch_piece and rp_outbox_next_look only. */
+ * the outbox may be read by rp_outbox_fetch, rp_outbox_fetch_piece and rp_outbox_next_ready only. */
 #ifndef RP_DELIVER_TURNER_H
 #define RP_DELIVER_TURNER_H
 
@@ -15,8 +15,8 @@ enum rp_err rp_turner_open(struct rp_outbox *ob, struct rp_turner **out, struct 
 /* waits for a turn under way, whose result is lost; NULL is fine */
 void rp_turner_close(struct rp_turner *t);
 
-void rp_turner_begin(struct rp_turner *t, int64_t now_at_ms, struct rp_turn *turn);
-/* True when the turn begun last is over; then *e and err are what rp_outbox_turn returned. wait:
+void rp_turner_begin(struct rp_turner *t, int64_t now_at_ms, struct rp_exchange *turn);
+/* True when the turn begun last is over; then *e and err are what rp_outbox_exchange returned. wait:
  * it is waited for. */
 bool rp_turner_end(struct rp_turner *t, bool wait, enum rp_err *e, struct rp_error *err);
 /* readable when a turn is over whose end has not been taken */

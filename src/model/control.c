@@ -334,7 +334,7 @@ void rp_control_probe_now(struct rp_control *c, int64_t now_at_ms)
 		c->probe_at_ms = now_at_ms;
 }
 
-void rp_control_mind_clock(struct rp_control *c, int64_t now_at_ms)
+void rp_control_fix_clock(struct rp_control *c, int64_t now_at_ms)
 {
 	int64_t latest_at_ms = now_at_ms + CLOCK_SLACK_MS, bucket_us;
 

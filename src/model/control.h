@@ -126,7 +126,7 @@ void rp_control_renew(struct rp_control *c);
 
 /* Times further ahead than any that are ever set come from before the clock was set back: nobody
  * waits for them. */
-void rp_control_mind_clock(struct rp_control *c, int64_t now_at_ms);
+void rp_control_fix_clock(struct rp_control *c, int64_t now_at_ms);
 
 /* From then on the rate remembers nothing. */
 int64_t rp_control_full_at_ms(const struct rp_control *c);

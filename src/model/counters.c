@@ -1,7 +1,7 @@
-/* tally.c - adds to counters and histograms, and packs them. The store decides when they count;
+/* counters.c - adds to counters and histograms, and packs them. The store decides when they count;
  * the numbers themselves need no store. */
 
-#include "model/tally.h"
+#include "model/counters.h"
 
 #include "model/record.h"
 
@@ -46,23 +46,23 @@ static uint64_t minute_of(int64_t at_ms)
 	return at_ms > 0 ? (uint64_t)at_ms / 60000 : 0;
 }
 
-struct rp_minute *rp_tally_minute(struct rp_tally *t, int64_t now_at_ms)
+struct rp_minute *rp_counters_minute(struct rp_counters *t, int64_t now_at_ms)
 {
 	uint64_t minute = minute_of(now_at_ms);
-	struct rp_minute *m = &t->minutes[minute % RP_TALLY_MINUTES];
+	struct rp_minute *m = &t->minutes[minute % RP_COUNTERS_MINUTES];
 
 	if (m->minute != minute)
 		*m = (struct rp_minute){.minute = minute};
 	return m;
 }
 
-struct rp_minute rp_tally_recent(const struct rp_tally *t, int64_t now_at_ms, unsigned n)
+struct rp_minute rp_counters_recent(const struct rp_counters *t, int64_t now_at_ms, unsigned n)
 {
 	uint64_t now = minute_of(now_at_ms);
 	struct rp_minute sum = {0};
 	size_t i;
 
-	for (i = 0; i < RP_TALLY_MINUTES; i++) {
+	for (i = 0; i < RP_COUNTERS_MINUTES; i++) {
 		const struct rp_minute *m = &t->minutes[i];
 
 		if (m->minute >= now || m->minute + n < now)
@@ -122,12 +122,12 @@ const char *rp_outcome_class_name(enum rp_outcome_class c)
 	return names[c];
 }
 
-size_t rp_tally_pack(const struct rp_tally *t, void *out, size_t size)
+size_t rp_counters_pack(const struct rp_counters *t, void *out, size_t size)
 {
 	return rp_numbers_pack(t, sizeof *t / 8, out, size);
 }
 
-bool rp_tally_unpack(struct rp_tally *t, const void *mem, size_t size)
+bool rp_counters_unpack(struct rp_counters *t, const void *mem, size_t size)
 {
 	return rp_numbers_unpack(t, sizeof *t / 8, mem, size);
 }

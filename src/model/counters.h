@@ -1,18 +1,18 @@
-/* tally.h - what the outbox counts about its work, beside the ledger: records of numbers that only
+/* counters.h - what the outbox counts about its work, beside the ledger: records of numbers that only
  * grow, for `runpostctl metrics`, and the work of the last minutes, for `runpostctl stats`. Values
  * in, values out.
  *
  * They change in the transactions that do the work, one record a commit, so they are as true as
  * the outbox and it does not matter how many processes there were or how short they lived.
  *
- * tally ("tally" in meta)           u8 1 | the members of struct rp_tally in their order, u64 each
+ * tally ("tally" in meta)           u8 1 | the members of struct rp_counters in their order, u64 each
  *                                   | u64 sum
  * series ("series:NAME" in meta)    u8 1 | the members of struct rp_series likewise | u64 sum
  *
- * The tally stays below half a page, so that it lies on the page of the head record, which every
+ * The counters stay below half a page, so that it lies on the page of the head record, which every
  * commit writes anyway. */
-#ifndef RP_MODEL_TALLY_H
-#define RP_MODEL_TALLY_H
+#ifndef RP_MODEL_COUNTERS_H
+#define RP_MODEL_COUNTERS_H
 
 #include "model/outcome.h"
 
@@ -31,8 +31,8 @@ void rp_histogram_add(struct rp_histogram *h, const int64_t bounds[RP_HISTOGRAM_
 uint64_t rp_histogram_count(const struct rp_histogram *h);
 
 /* more than there are, so that the record need not change for a new one */
-#define RP_TALLY_CAUSES 32
-#define RP_TALLY_MINUTES 16
+#define RP_COUNTERS_CAUSES 32
+#define RP_COUNTERS_MINUTES 16
 
 struct rp_minute {
 	uint64_t minute; /* since 1970; 0: nothing */
@@ -40,22 +40,22 @@ struct rp_minute {
 };
 
 /* All members are u64: the record is their bytes. */
-struct rp_tally {
+struct rp_counters {
 	uint64_t duplicates, replayed, claims_lost;
 	uint64_t last_append_at_ms, last_delivery_at_ms;
-	uint64_t retries[RP_TALLY_CAUSES], dead[RP_TALLY_CAUSES];
+	uint64_t retries[RP_COUNTERS_CAUSES], dead[RP_COUNTERS_CAUSES];
 	struct rp_histogram sender_commits, other_commits; /* how long the commit itself took */
 	/* from the start of a request to its end */
 	struct rp_histogram attempts;
 	/* from when it was first due to the 2xx */
 	struct rp_histogram latency;
-	struct rp_minute minutes[RP_TALLY_MINUTES]; /* by minute modulo their number */
+	struct rp_minute minutes[RP_COUNTERS_MINUTES]; /* by minute modulo their number */
 };
 
 /* The minute that now belongs to, emptied if it was that of a while ago. */
-struct rp_minute *rp_tally_minute(struct rp_tally *t, int64_t now_at_ms);
+struct rp_minute *rp_counters_minute(struct rp_counters *t, int64_t now_at_ms);
 /* Sums of the n whole minutes before this one. */
-struct rp_minute rp_tally_recent(const struct rp_tally *t, int64_t now_at_ms, unsigned n);
+struct rp_minute rp_counters_recent(const struct rp_counters *t, int64_t now_at_ms, unsigned n);
 
 /* Attempts by what came of them: one series for each [endpoint] section. */
 enum rp_outcome_class {
@@ -85,11 +85,11 @@ struct rp_series {
 #define RP_SERIES_MAX 64 /* and so do those that come when there are so many */
 #define RP_SERIES_OTHER "other"
 
-#define RP_TALLY_BYTES (1 + sizeof(struct rp_tally) + 8)
+#define RP_COUNTERS_BYTES (1 + sizeof(struct rp_counters) + 8)
 #define RP_SERIES_BYTES (1 + sizeof(struct rp_series) + 8)
 
-size_t rp_tally_pack(const struct rp_tally *t, void *out, size_t size);
-bool rp_tally_unpack(struct rp_tally *t, const void *mem, size_t size);
+size_t rp_counters_pack(const struct rp_counters *t, void *out, size_t size);
+bool rp_counters_unpack(struct rp_counters *t, const void *mem, size_t size);
 size_t rp_series_pack(const struct rp_series *s, void *out, size_t size);
 bool rp_series_unpack(struct rp_series *s, const void *mem, size_t size);
 

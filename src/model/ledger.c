@@ -61,37 +61,37 @@ bool rp_ledger_count_endpoint(struct rp_endpoint *r, const struct rp_ledger_chan
 	return sound;
 }
 
-void rp_ledger_count_move(struct rp_tally *tally, const struct rp_delivery *from,
+void rp_ledger_count_move(struct rp_counters *counters, const struct rp_delivery *from,
 			  const struct rp_delivery *to, int64_t now_at_ms)
 {
 	if (from == NULL) {
-		rp_tally_minute(tally, now_at_ms)->accepted++;
-		tally->last_append_at_ms = (uint64_t)now_at_ms;
+		rp_counters_minute(counters, now_at_ms)->accepted++;
+		counters->last_append_at_ms = (uint64_t)now_at_ms;
 		return;
 	}
 	if (to == NULL)
 		return;
 	if (to->state == RP_STATE_DELIVERED && from->state != RP_STATE_DELIVERED) {
-		rp_tally_minute(tally, now_at_ms)->delivered++;
-		tally->last_delivery_at_ms = (uint64_t)now_at_ms;
-		rp_histogram_add(&tally->latency, rp_bounds_latency_us,
+		rp_counters_minute(counters, now_at_ms)->delivered++;
+		counters->last_delivery_at_ms = (uint64_t)now_at_ms;
+		rp_histogram_add(&counters->latency, rp_bounds_latency_us,
 				 (now_at_ms - to->budget_at_ms) * 1000);
 	}
 	if (to->state == RP_STATE_DEAD && from->state != RP_STATE_DEAD)
-		tally->dead[to->cause % RP_TALLY_CAUSES]++;
+		counters->dead[to->cause % RP_COUNTERS_CAUSES]++;
 	if (to->state == RP_STATE_WAITING && to->failures > from->failures)
-		tally->retries[to->cause % RP_TALLY_CAUSES]++;
-	tally->replayed += to->replays > from->replays;
-	tally->claims_lost += to->losses > from->losses;
+		counters->retries[to->cause % RP_COUNTERS_CAUSES]++;
+	counters->replayed += to->replays > from->replays;
+	counters->claims_lost += to->losses > from->losses;
 }
 
-void rp_ledger_count_attempt(struct rp_tally *tally, const struct rp_outcome *outcome,
+void rp_ledger_count_attempt(struct rp_counters *counters, const struct rp_outcome *outcome,
 			     int64_t now_at_ms)
 {
 	if (outcome->duration_us > 0)
-		rp_histogram_add(&tally->attempts, rp_bounds_attempt_us, outcome->duration_us);
+		rp_histogram_add(&counters->attempts, rp_bounds_attempt_us, outcome->duration_us);
 	if (outcome->cause != RP_CAUSE_NONE)
-		rp_tally_minute(tally, now_at_ms)->failed++;
+		rp_counters_minute(counters, now_at_ms)->failed++;
 }
 
 void rp_ledger_count_result(struct rp_endpoint *r, const struct rp_outcome *outcome, bool delivered,

@@ -7,7 +7,7 @@
 #define RP_MODEL_LEDGER_H
 
 #include "model/record.h"
-#include "model/tally.h"
+#include "model/counters.h"
 #include "model/transition.h"
 
 /* An entry is counted in the state `leaves` no more (0: it is new, and is counted as accepted),
@@ -30,11 +30,11 @@ bool rp_ledger_count(struct rp_head *h, const struct rp_ledger_change *c);
 bool rp_ledger_count_endpoint(struct rp_endpoint *r, const struct rp_ledger_change *c);
 
 /* Into the counters for metrics; from and to as above. */
-void rp_ledger_count_move(struct rp_tally *tally, const struct rp_delivery *from,
+void rp_ledger_count_move(struct rp_counters *counters, const struct rp_delivery *from,
 			  const struct rp_delivery *to, int64_t now_at_ms);
 
 /* An attempt has ended. */
-void rp_ledger_count_attempt(struct rp_tally *tally, const struct rp_outcome *outcome,
+void rp_ledger_count_attempt(struct rp_counters *counters, const struct rp_outcome *outcome,
 			     int64_t now_at_ms);
 void rp_ledger_count_result(struct rp_endpoint *r, const struct rp_outcome *outcome, bool delivered,
 			    int64_t now_at_ms);

@@ -315,7 +315,7 @@ size_t rp_endpoint_pack(const struct rp_endpoint *e, uint64_t id, void *out, siz
 	rp_put_u8(&w, (uint8_t)e->control.breaker);
 	rp_put_u16(&w, (uint16_t)e->last_status);
 	rp_put_u32(&w, e->streak);
-	rp_put_i64(&w, e->look_at_ms);
+	rp_put_i64(&w, e->ready_at_ms);
 	rp_put_i64(&w, e->served_at_ms);
 	rp_put_i64(&w, e->parked_until_ms);
 	rp_put_i64(&w, e->changed_at_ms);
@@ -339,7 +339,7 @@ bool rp_endpoint_unpack(struct rp_endpoint *e, uint64_t id, const void *mem, siz
 	e->control.breaker = rp_get_u8(&r);
 	e->last_status = rp_get_u16(&r);
 	e->streak = rp_get_u32(&r);
-	e->look_at_ms = rp_get_i64(&r);
+	e->ready_at_ms = rp_get_i64(&r);
 	e->served_at_ms = rp_get_i64(&r);
 	e->parked_until_ms = rp_get_i64(&r);
 	e->changed_at_ms = rp_get_i64(&r);
@@ -406,13 +406,13 @@ size_t rp_recent_unpack(int64_t *settled_at_ms, struct rp_recent row[RP_RECENT_R
 	return r.ok && r.at == r.end ? n : 0;
 }
 
-static void put_stretches(struct rp_writer *w, const struct rp_stretches *s)
+static void put_time_index(struct rp_writer *w, const struct rp_time_index *s)
 {
 	unsigned i;
 
 	rp_put_u8(w, (uint8_t)s->n);
-	for (i = 0; i < RP_STRETCHES_MAX; i++) {
-		const struct rp_stretch one = i < s->n ? s->all[i] : (struct rp_stretch){0};
+	for (i = 0; i < RP_TIME_SPANS_MAX; i++) {
+		const struct rp_time_span one = i < s->n ? s->all[i] : (struct rp_time_span){0};
 
 		rp_put_u64(w, one.first_seq);
 		rp_put_i64(w, one.low_at_ms);
@@ -421,13 +421,13 @@ static void put_stretches(struct rp_writer *w, const struct rp_stretches *s)
 	}
 }
 
-static void get_stretches(struct rp_reader *r, struct rp_stretches *s)
+static void get_time_index(struct rp_reader *r, struct rp_time_index *s)
 {
 	unsigned i;
 
 	s->n = rp_get_u8(r);
-	r->ok = r->ok && s->n <= RP_STRETCHES_MAX;
-	for (i = 0; i < RP_STRETCHES_MAX; i++) {
+	r->ok = r->ok && s->n <= RP_TIME_SPANS_MAX;
+	for (i = 0; i < RP_TIME_SPANS_MAX; i++) {
 		s->all[i].first_seq = rp_get_u64(r);
 		s->all[i].low_at_ms = rp_get_i64(r);
 		s->all[i].high_at_ms = rp_get_i64(r);
@@ -448,7 +448,7 @@ size_t rp_head_pack(const struct rp_head *h, void *out, size_t size)
 	rp_put_u64(&w, h->purged);
 	rp_put_i64(&w, h->latest_at_ms);
 	rp_put_u64(&w, h->retrying);
-	put_stretches(&w, &h->stretches);
+	put_time_index(&w, &h->times);
 	return rp_record_seal(&w, out, 0);
 }
 
@@ -463,7 +463,7 @@ bool rp_head_unpack(struct rp_head *h, const void *mem, size_t size)
 	h->purged = rp_get_u64(&r);
 	h->latest_at_ms = rp_get_i64(&r);
 	h->retrying = rp_get_u64(&r);
-	get_stretches(&r, &h->stretches);
+	get_time_index(&r, &h->times);
 	if (!r.ok)
 		memset(h, 0, sizeof *h);
 	return r.ok;

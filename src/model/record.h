@@ -33,7 +33,7 @@
  *                        | u64 sum  1 <= n <= 64
  * head ("head" in meta)  u8 1 | u64 next_seq | u64 next_endpoint | u64 accepted, waiting,
  *                        in_flight, held, delivered, dead, purged | i64 latest_at | u64 retrying |
- *                        u8 stretches | 4 x (u64 first_seq | i64 low_at | i64 high_at |
+ *                        u8 spans | 4 x (u64 first_seq | i64 low_at | i64 high_at |
  *                        i64 back_ms) | u64 sum */
 #ifndef RP_MODEL_RECORD_H
 #define RP_MODEL_RECORD_H
@@ -42,7 +42,7 @@
 #include "model/control.h"
 #include "sign/ident.h"
 #include "model/outcome.h"
-#include "model/stretch.h"
+#include "model/time_index.h"
 #include "runpost.h"
 
 #define RP_STATE_COUNT 6 /* counters are indexed by enum rp_state; [0] is unused */
@@ -87,16 +87,16 @@ struct rp_attempt {
 	int64_t started_at_ms;
 };
 
-#define RP_LOOK_NEVER INT64_MAX
+#define RP_NEVER INT64_MAX
 
 struct rp_endpoint {
 	bool paused;   /* by an operator */
 	bool disabled; /* by the receiver: 410 */
 	enum rp_cause last_cause;
 	unsigned last_status;
-	uint32_t streak;    /* failures since the last success */
-	int64_t look_at_ms; /* its agenda key; RP_LOOK_NEVER: not on the agenda */
-	/* when a turn last claimed from it: it queues up behind the others again */
+	uint32_t streak;     /* failures since the last success */
+	int64_t ready_at_ms; /* its key in the ready queue; RP_NEVER: not in the ready queue */
+	/* when an exchange last claimed from it: it queues up behind the others again */
 	int64_t served_at_ms;
 	/* nothing is claimed before: it has no valid signing key; 0: not parked */
 	int64_t parked_until_ms;
@@ -129,7 +129,7 @@ struct rp_head {
 	 * (outbox_clock.c) */
 	int64_t latest_at_ms;
 	uint64_t retrying; /* WAITING with an attempt behind them */
-	struct rp_stretches stretches;
+	struct rp_time_index times;
 };
 
 #define RP_DELIVERY_BYTES 81

@@ -2,15 +2,15 @@
  * its rate and its breaker, and nothing of entries or operators. */
 #include "model/schedule.h"
 
-/* --- its place on the agenda ----------------------------------------------------------------- */
+/* --- its place in the ready queue ----------------------------------------------------------------- */
 
-int64_t rp_schedule_ready_at_ms(const struct rp_endpoint *r)
+int64_t rp_schedule_open_at_ms(const struct rp_endpoint *r)
 {
 	int64_t at_ms;
 
 	if (r->disabled)
 		return 0;
-	at_ms = r->paused ? RP_LOOK_NEVER
+	at_ms = r->paused ? RP_NEVER
 			  : rp_control_ready_at_ms(&r->control, r->count[RP_STATE_IN_FLIGHT]);
 	return at_ms > r->parked_until_ms ? at_ms : r->parked_until_ms;
 }
@@ -35,20 +35,20 @@ bool rp_schedule_is_over(const struct rp_endpoint *r, int64_t now_at_ms)
 
 bool rp_schedule_asks_first_due(const struct rp_endpoint *r)
 {
-	return r->count[RP_STATE_WAITING] > 0 && rp_schedule_ready_at_ms(r) != RP_LOOK_NEVER;
+	return r->count[RP_STATE_WAITING] > 0 && rp_schedule_open_at_ms(r) != RP_NEVER;
 }
 
-int64_t rp_schedule_look_at_ms(const struct rp_endpoint *r, int64_t first_due_at_ms,
-			       int64_t now_at_ms)
+int64_t rp_schedule_ready_at_ms(const struct rp_endpoint *r, int64_t first_due_at_ms,
+				int64_t now_at_ms)
 {
-	int64_t ready_at_ms = rp_schedule_ready_at_ms(r), at_ms;
+	int64_t ready_at_ms = rp_schedule_open_at_ms(r), at_ms;
 
 	if (is_unused(r))
-		return rp_schedule_is_over(r, now_at_ms) ? RP_LOOK_NEVER
+		return rp_schedule_is_over(r, now_at_ms) ? RP_NEVER
 							 : rp_control_full_at_ms(&r->control);
-	if (r->count[RP_STATE_WAITING] == 0 || ready_at_ms == RP_LOOK_NEVER ||
-	    first_due_at_ms == RP_LOOK_NEVER)
-		return RP_LOOK_NEVER;
+	if (r->count[RP_STATE_WAITING] == 0 || ready_at_ms == RP_NEVER ||
+	    first_due_at_ms == RP_NEVER)
+		return RP_NEVER;
 	/* Served in the future: the clock was set back, and nobody must wait until it has caught
 	 * up. */
 	at_ms = r->served_at_ms <= now_at_ms ? r->served_at_ms : 0;
@@ -57,14 +57,14 @@ int64_t rp_schedule_look_at_ms(const struct rp_endpoint *r, int64_t first_due_at
 	return ready_at_ms > at_ms ? ready_at_ms : at_ms;
 }
 
-void rp_schedule_mind_clock(struct rp_endpoint *r, int64_t now_at_ms)
+void rp_schedule_fix_clock(struct rp_endpoint *r, int64_t now_at_ms)
 {
-	rp_control_mind_clock(&r->control, now_at_ms);
+	rp_control_fix_clock(&r->control, now_at_ms);
 	if (r->parked_until_ms > now_at_ms + 2 * RP_PARK_MAX_MS)
 		r->parked_until_ms = 0;
 }
 
-/* --- what a turn takes from it --------------------------------------------------------------- */
+/* --- what an exchange takes from it --------------------------------------------------------------- */
 
 bool rp_schedule_is_metered(const struct rp_endpoint *r)
 {
@@ -75,7 +75,7 @@ enum rp_schedule_take rp_schedule_take(const struct rp_endpoint *r,
 				       const struct rp_schedule_room *room, int64_t now_at_ms)
 {
 	if (room->deaths == 0 || (!r->disabled && room->claims == 0) ||
-	    rp_schedule_ready_at_ms(r) > now_at_ms)
+	    rp_schedule_open_at_ms(r) > now_at_ms)
 		return RP_TAKE_NOTHING;
 	return rp_schedule_is_metered(r) && room->metered == 0 ? RP_TAKE_PASSED_OVER : RP_TAKE_NEXT;
 }
@@ -113,7 +113,7 @@ void rp_schedule_pause(struct rp_endpoint *r, bool pause, int64_t now_at_ms)
 
 bool rp_schedule_renew(struct rp_endpoint *r, int64_t now_at_ms)
 {
-	if (rp_schedule_ready_at_ms(r) <= now_at_ms)
+	if (rp_schedule_open_at_ms(r) <= now_at_ms)
 		return false;
 	rp_control_renew(&r->control);
 	r->parked_until_ms = 0;

@@ -2,7 +2,7 @@
  * pauses, parks, disables or ends it. Pure: the endpoint's values, the time its first entry is
  * due and the time now go in.
  *
- * A store keeps endpoints on an agenda, each under the time at which a claim could take something
+ * A store keeps endpoints in a ready queue, each under the time at which a claim could take something
  * from it, so that a claim never looks at an endpoint in vain: a full window or a pause takes it
  * off, and whatever frees a place (settle, resume, a dead sender's claims) works that time out
  * anew; a rate or an open breaker puts it where the next token or the probe is. A disabled one
@@ -14,18 +14,18 @@
 
 #define RP_PARK_MAX_MS INT64_C(600000) /* no endpoint is parked for longer */
 
-/* --- its place on the agenda ----------------------------------------------------------------- */
+/* --- its place in the ready queue ----------------------------------------------------------------- */
 
-/* The earliest time at which an entry of it, if one is due, may be claimed or die; RP_LOOK_NEVER:
+/* The earliest time at which an entry of it, if one is due, may be claimed or die; RP_NEVER:
  * not as it stands. */
-int64_t rp_schedule_ready_at_ms(const struct rp_endpoint *r);
+int64_t rp_schedule_open_at_ms(const struct rp_endpoint *r);
 
-/* When a claim is to look at it; RP_LOOK_NEVER: it is not on the agenda. first_due_at_ms: when the
- * first of its entries that wait in front is due; RP_LOOK_NEVER: there is none. Among those that
+/* When a claim is to look at it; RP_NEVER: it is not in the ready queue. first_due_at_ms: when the
+ * first of its entries that wait in front is due; RP_NEVER: there is none. Among those that
  * are due, the one served longest ago comes first. */
-int64_t rp_schedule_look_at_ms(const struct rp_endpoint *r, int64_t first_due_at_ms,
-			       int64_t now_at_ms);
-/* Whether that depends on first_due_at_ms; else RP_LOOK_NEVER will do. */
+int64_t rp_schedule_ready_at_ms(const struct rp_endpoint *r, int64_t first_due_at_ms,
+				int64_t now_at_ms);
+/* Whether that depends on first_due_at_ms; else RP_NEVER will do. */
 bool rp_schedule_asks_first_due(const struct rp_endpoint *r);
 
 /* Whether it is removed: nothing names it any more, nobody decided anything about it, and its rate
@@ -33,18 +33,18 @@ bool rp_schedule_asks_first_due(const struct rp_endpoint *r);
 bool rp_schedule_is_over(const struct rp_endpoint *r, int64_t now_at_ms);
 
 /* Times from before the clock was set back hold nobody up. */
-void rp_schedule_mind_clock(struct rp_endpoint *r, int64_t now_at_ms);
+void rp_schedule_fix_clock(struct rp_endpoint *r, int64_t now_at_ms);
 
-/* --- what a turn takes from it --------------------------------------------------------------- */
+/* --- what an exchange takes from it --------------------------------------------------------------- */
 
-/* What a turn has room for. A claim without an attempt, a death, needs no place of a sender. */
+/* What an exchange has room for. A claim without an attempt, a death, needs no place of a sender. */
 struct rp_schedule_room {
 	size_t deaths, claims;
 	size_t metered; /* of the claims, those from endpoints that have a rate */
 };
 enum rp_schedule_take {
 	RP_TAKE_NEXT,    /* the next entry that is due */
-	RP_TAKE_NOTHING, /* no more in this turn */
+	RP_TAKE_NOTHING, /* no more in this exchange */
 	/* the same, though something may be due: other senders may have room */
 	RP_TAKE_PASSED_OVER,
 };

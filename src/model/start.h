@@ -19,7 +19,7 @@ struct rp_start {
 	int64_t now_at_ms;
 };
 
-/* All but GO: the claim goes back, as if it had never been made, and the next turn does what is
+/* All but GO: the claim goes back, as if it had never been made, and the next exchange does what is
  * right now. */
 enum rp_start_verdict {
 	RP_START_GO,

@@ -1,7 +1,7 @@
-/* stretch.c - keeps the few stretches that bound how far numbers and times disagree. It only
+/* time_index.c - keeps the few spans that bound how far numbers and times disagree. It only
  * computes; store/lmdb/outbox_times.c searches with the result. */
 
-#include "model/stretch.h"
+#include "model/time_index.h"
 
 #include <stddef.h>
 
@@ -16,9 +16,9 @@ static int64_t min_of(int64_t a, int64_t b)
 }
 
 /* Of two neighbours. */
-static struct rp_stretch join(const struct rp_stretch *a, const struct rp_stretch *b)
+static struct rp_time_span join(const struct rp_time_span *a, const struct rp_time_span *b)
 {
-	return (struct rp_stretch){
+	return (struct rp_time_span){
 	    .first_seq = a->first_seq,
 	    .low_at_ms = min_of(a->low_at_ms, b->low_at_ms),
 	    .high_at_ms = max_of(a->high_at_ms, b->high_at_ms),
@@ -26,7 +26,7 @@ static struct rp_stretch join(const struct rp_stretch *a, const struct rp_stretc
 }
 
 /* Joins the two neighbours that are worth the least apart. */
-static void make_room(struct rp_stretches *s)
+static void make_room(struct rp_time_index *s)
 {
 	unsigned i, best = 0;
 
@@ -40,24 +40,24 @@ static void make_room(struct rp_stretches *s)
 		s->all[i] = s->all[i + 1];
 }
 
-void rp_stretches_add(struct rp_stretches *s, uint64_t seq, int64_t accepted_at_ms)
+void rp_time_index_add(struct rp_time_index *s, uint64_t seq, int64_t accepted_at_ms)
 {
-	struct rp_stretch one = {seq, accepted_at_ms, accepted_at_ms, 0},
-			  *last = &s->all[s->n > 0 ? s->n - 1 : 0];
+	struct rp_time_span one = {seq, accepted_at_ms, accepted_at_ms, 0},
+			    *last = &s->all[s->n > 0 ? s->n - 1 : 0];
 
-	if (s->n > 0 && last->high_at_ms - accepted_at_ms <= RP_STRETCH_BACK_MAX_MS) {
+	if (s->n > 0 && last->high_at_ms - accepted_at_ms <= RP_TIME_BACK_MAX_MS) {
 		*last = join(last, &one);
 		return;
 	}
-	if (s->n == RP_STRETCHES_MAX)
+	if (s->n == RP_TIME_SPANS_MAX)
 		make_room(s);
 	s->all[s->n++] = one;
 }
 
-bool rp_stretches_hold(const struct rp_stretches *s, struct rp_stretch_check *c, uint64_t seq,
-		       int64_t accepted_at_ms)
+bool rp_time_index_holds(const struct rp_time_index *s, struct rp_time_index_check *c, uint64_t seq,
+			 int64_t accepted_at_ms)
 {
-	const struct rp_stretch *one = NULL;
+	const struct rp_time_span *one = NULL;
 	unsigned i;
 
 	for (i = 0; i < s->n && s->all[i].first_seq <= seq; i++)
@@ -65,7 +65,7 @@ bool rp_stretches_hold(const struct rp_stretches *s, struct rp_stretch_check *c,
 	if (one == NULL || accepted_at_ms < one->low_at_ms || accepted_at_ms > one->high_at_ms)
 		return false;
 	if (c->first_seq != one->first_seq)
-		*c = (struct rp_stretch_check){one->first_seq, INT64_MIN};
+		*c = (struct rp_time_index_check){one->first_seq, INT64_MIN};
 	c->latest_at_ms = max_of(c->latest_at_ms, accepted_at_ms);
 	return c->latest_at_ms - accepted_at_ms <= one->back_ms;
 }

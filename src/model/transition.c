@@ -252,7 +252,7 @@ void rp_transition_place(struct rp_delivery *d, bool behind, int64_t not_before_
 		d->budget_at_ms = d->due_at_ms;
 }
 
-void rp_transition_mend_clock(struct rp_delivery *d, int64_t not_before_at_ms, int64_t now_at_ms)
+void rp_transition_fix_clock(struct rp_delivery *d, int64_t not_before_at_ms, int64_t now_at_ms)
 {
 	d->due_at_ms = rp_transition_due_at_ms(d, not_before_at_ms, now_at_ms);
 	d->state_at_ms = now_at_ms; /* so that it is not put off again */

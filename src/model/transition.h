@@ -146,7 +146,7 @@ void rp_transition_place(struct rp_delivery *d, bool behind, int64_t not_before_
 			 int64_t now_at_ms);
 
 /* Makes a WAITING entry in front due by this clock. Sets state_at_ms. */
-void rp_transition_mend_clock(struct rp_delivery *d, int64_t not_before_at_ms, int64_t now_at_ms);
+void rp_transition_fix_clock(struct rp_delivery *d, int64_t not_before_at_ms, int64_t now_at_ms);
 bool rp_transition_is_ahead(const struct rp_delivery *d, int64_t now_at_ms); /* it needs that */
 
 #endif

@@ -26,7 +26,7 @@
 #include "model/job_step.h"
 #include "model/record.h"
 #include "model/schedule.h"
-#include "model/tally.h"
+#include "model/counters.h"
 #include "model/transition.h"
 
 struct rp_outbox;
@@ -184,7 +184,7 @@ struct rp_claim {
 	unsigned failures;
 	int64_t budget_at_ms, expires_at_ms;
 	bool probe; /* the one request that an open breaker lets through */
-	/* that it took; if it has one it begins within the turn's begin_within_ms or goes
+	/* that it took; if it has one it begins within the exchange's begin_within_ms or goes
 	 * back */
 	struct rp_token token;
 	/* others may wait for its end: it took its endpoint's last place, or they come after
@@ -192,7 +192,7 @@ struct rp_claim {
 	bool blocking;
 };
 
-/* One turn of a sender: settles what finished and claims what may start, in one commit. Fills
+/* One exchange of a sender: settles what finished and claims what may start, in one commit. Fills
  * claims[0..*n_claims).
  *
  * Claims walk endpoints, not entries: of each endpoint that is due as many as its window, rate and
@@ -200,7 +200,7 @@ struct rp_claim {
  * entries each in turn. What settled outcomes did to a breaker is told to the caller, who logs it.
  * `limits` is called inside the transaction: it must neither wait nor call the store. When nothing
  * was settled or claimed nothing is committed. */
-struct rp_turn {
+struct rp_exchange {
 	struct rp_settlement *settle;
 	size_t n_settle;
 	size_t want; /* room in claims[] */
@@ -214,37 +214,37 @@ struct rp_turn {
 	void *limits_arg;
 	/* out: entries that died without an attempt (expired, endpoint gone, damaged) */
 	size_t n_dead;
-	/* out: nothing can be claimed before; RP_LOOK_NEVER: nothing is waiting */
-	int64_t next_look_at_ms;
-	/* out: want_metered kept it from claiming; next_look_at_ms is a little later */
+	/* out: nothing can be claimed before; RP_NEVER: nothing is waiting */
+	int64_t next_ready_at_ms;
+	/* out: want_metered kept it from claiming; next_ready_at_ms is a little later */
 	bool passed_over;
 	bool committed; /* out */
 };
 #define RP_PASSED_OVER_MS 100
-enum rp_err rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_turn *turn,
-			   struct rp_error *err);
+enum rp_err rp_outbox_exchange(struct rp_outbox *ob, int64_t now_at_ms,
+			       struct rp_exchange *exchange, struct rp_error *err);
 
-/* When work may next be claimable (RP_LOOK_NEVER: none waits), without a write transaction. */
-enum rp_err rp_outbox_next_look(struct rp_outbox *ob, int64_t *at_ms, struct rp_error *err);
+/* When work may next be claimable (RP_NEVER: none waits), without a write transaction. */
+enum rp_err rp_outbox_next_ready(struct rp_outbox *ob, int64_t *at_ms, struct rp_error *err);
 
 /* After a change of the configuration: endpoints whose limits were reached or that are parked are
  * looked at again, with what `limits` says now. Rings when there are any. */
-enum rp_err rp_outbox_look_again(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err);
+enum rp_err rp_outbox_renew_limits(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err);
 
 /* When the wall clock was set back, by a minute or more: what a clock that was ahead had made due
  * is made due as long after now as it was to be after the moment it was set; so it is neither
  * early nor late by the step. Only a caller's not_before stays what it is. Places of endpoints on
- * the agenda follow. One call is one bounded transaction; call again while `more`. Cheap when the
+ * the ready queue follow. One call is one bounded transaction; call again while `more`. Cheap when the
  * clock was not set back: the outbox knows the latest time at which it was written. */
-struct rp_clock_walk { /* begin with {0} */
-	bool more;     /* out */
+struct rp_clock_fix { /* begin with {0} */
+	bool more;    /* out */
 	uint64_t endpoint, seq;
 	int64_t due_at_ms;
 	bool in_queue;
-	size_t n_mended;
+	size_t n_fixed;
 };
-enum rp_err rp_outbox_mind_clock(struct rp_outbox *ob, int64_t now_at_ms,
-				 struct rp_clock_walk *walk, struct rp_error *err);
+enum rp_err rp_outbox_fix_clock(struct rp_outbox *ob, int64_t now_at_ms, struct rp_clock_fix *walk,
+				struct rp_error *err);
 
 /* What an attempt needs. Spans point into `text`, owned by the struct; init with {0}, release,
  * reusable. */
@@ -255,7 +255,7 @@ struct rp_dispatch {
 	struct rp_buf *long_payload;
 	struct rp_facts facts;
 	struct rp_span payload;
-	/* false: its record is damaged; the next turn that moves an entry of it counts anew */
+	/* false: its record is damaged; the next exchange that moves an entry of it counts anew */
 	bool endpoint_known;
 	/* as it is now: what it allowed when the entry was claimed may be past */
 	struct rp_endpoint endpoint;
@@ -295,7 +295,7 @@ enum rp_err rp_outbox_expire(struct rp_outbox *ob, int64_t now_at_ms, int64_t ke
 enum rp_err rp_outbox_watch(struct rp_outbox *ob, int *fd, struct rp_error *err);
 void rp_outbox_watch_drain(struct rp_outbox *ob, bool *rung, bool *sender_ended);
 /* Wakes the senders that watch. Appends and operator changes do it by themselves. */
-void rp_outbox_ring(struct rp_outbox *ob);
+void rp_outbox_wake(struct rp_outbox *ob);
 
 /* --- looking ------------------------------------------------------------------------------ */
 
@@ -362,7 +362,7 @@ struct rp_scan {
 enum rp_err rp_outbox_scan(struct rp_outbox *ob, struct rp_scan *scan, struct rp_error *err);
 
 /* A time among the numbers of entries. Numbers are given in the order of acceptance, but clocks
- * are set back and imports bring old times, so there are parts (model/stretch.h), and between those
+ * are set back and imports bring old times, so there are parts (model/time_index.h), and between those
  * that certainly are earlier and those that certainly are not there may be some of which only
  * their record tells. */
 struct rp_mark {
@@ -370,7 +370,7 @@ struct rp_mark {
 	struct rp_mark_part {
 		uint64_t end_seq;   /* from the end of the part before to before this */
 		uint64_t low, high; /* below `low` all were accepted earlier, from `high` on none */
-	} part[RP_STRETCHES_MAX];
+	} part[RP_TIME_SPANS_MAX];
 };
 enum rp_side { RP_SIDE_EARLIER = 1, RP_SIDE_LATER, RP_SIDE_EITHER };
 static inline enum rp_side rp_mark_side(const struct rp_mark *m, uint64_t seq)
@@ -470,9 +470,9 @@ struct rp_outbox_info {
 	/* commits since the snapshot that the oldest reader holds */
 	uint64_t reader_lag;
 	uint64_t retrying; /* waiting entries with an attempt behind them */
-	/* of the endpoint longest on the agenda; RP_LOOK_NEVER: none */
+	/* of the endpoint longest in the ready queue; RP_NEVER: none */
 	int64_t oldest_waiting_due_at_ms;
-	/* by the clock of anybody who wrote, since rp_outbox_mind_clock minded a step back */
+	/* by the clock of anybody who wrote, since rp_outbox_fix_clock minded a step back */
 	int64_t latest_at_ms;
 	unsigned format;
 };
@@ -482,7 +482,7 @@ enum rp_err rp_outbox_info(struct rp_outbox *ob, struct rp_outbox_info *out, str
  * says what is used up. */
 enum rp_err rp_outbox_room(struct rp_outbox *ob, struct rp_error *err);
 
-/* Since when the entry that is longest in its state has been there; RP_LOOK_NEVER: there is none.
+/* Since when the entry that is longest in its state has been there; RP_NEVER: there is none.
  * waiting: the earliest due time, whatever keeps its endpoint from being looked at. Looks at one
  * row of each endpoint. */
 struct rp_oldest {
@@ -491,7 +491,7 @@ struct rp_oldest {
 enum rp_err rp_outbox_oldest(struct rp_outbox *ob, struct rp_oldest *out, struct rp_error *err);
 
 /* The counters for metrics: zero where nothing was counted. Series come sorted by name. */
-enum rp_err rp_outbox_tally(struct rp_outbox *ob, struct rp_tally *out, struct rp_error *err);
+enum rp_err rp_outbox_counters(struct rp_outbox *ob, struct rp_counters *out, struct rp_error *err);
 enum rp_err rp_outbox_series(struct rp_outbox *ob,
 			     void (*see)(void *arg, struct rp_span name, const struct rp_series *s),
 			     void *arg, struct rp_error *err);
@@ -601,7 +601,7 @@ struct rp_job_step {
 	size_t due_max;     /* of an endpoint */
 	size_t n_worked;    /* out */
 	bool blocked;       /* out: a queue was as full as it may be */
-	int64_t next_at_ms; /* out: when to come back; RP_LOOK_NEVER: nothing runs */
+	int64_t next_at_ms; /* out: when to come back; RP_NEVER: nothing runs */
 };
 /* Carries jobs a bit further and clears away what is left of those that are over. Without work no
  * write transaction. */
@@ -641,7 +641,7 @@ struct rp_verify_counts {
 /* Recomputes everything the outbox can know about itself in one read snapshot: LMDB's pages, every
  * record's checksum and every payload's hash, each entry in exactly the index rows its state asks
  * for and no row without its entry, counters of the ledger and of each endpoint against a recount,
- * the agenda against the queues, dedupe keys, jobs. `problem` is called with a sentence each. With
+ * the ready queue against the queues, dedupe keys, jobs. `problem` is called with a sentence each. With
  * damaged pages nothing else is looked at. go_on (may be NULL) is called every now and then,
  * inside the transaction; false: RP_ERR_STALE. While it runs no page that others free can be used
  * again: the file grows by what they write. RP_ERR_BUSY: others commit so fast that no snapshot

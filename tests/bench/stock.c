@@ -150,7 +150,7 @@ static void deliver(struct rp_outbox *ob, enum rp_settle_kind kind, struct watch
 	struct rp_outcome outcome = {.cause = kind == RP_SETTLE_DELIVERED ? RP_CAUSE_NONE
 									  : RP_CAUSE_HTTP,
 				     .http_status = kind == RP_SETTLE_DELIVERED ? 200 : 400};
-	struct rp_turn turn = {
+	struct rp_exchange turn = {
 	    .settle = settle, .want = CLAIM_MAX, .claims = claims, .limits = limits};
 	struct rp_error err = {0};
 	size_t i;
@@ -167,7 +167,7 @@ static void deliver(struct rp_outbox *ob, enum rp_settle_kind kind, struct watch
 							   .started_at_ms = now_ms(),
 							   .outcome = &outcome};
 		begin(w);
-		check(rp_outbox_turn(ob, now_ms(), &turn, &err), &err);
+		check(rp_outbox_exchange(ob, now_ms(), &turn, &err), &err);
 		end(w, turn.n_settle);
 	} while (turn.n_claims > 0 || turn.n_settle > 0);
 }

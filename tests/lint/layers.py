@@ -24,7 +24,7 @@ DOORS = {  # header -> files that may include it
     r"ini\.h": r"src/config/config(_\w+)?\.c",
     r"xxhash\.h": r"src/model/record\.c",
     r"sys/random\.h": r"src/base/sys\.c",
-    r"sys/inotify\.h": r"src/store/lmdb/host/doorbell\.c",
+    r"sys/inotify\.h": r"src/store/lmdb/host/wakeup\.c",
     r"assert\.h": r"$^",  # base/assert.h has its reasons
     r"sys/fsuid\.h": r"src/store/lmdb/host/owner\.c",
 }
@@ -32,7 +32,7 @@ DOORS = {  # header -> files that may include it
 BANNED = {  # call -> files where it is fine
     r"strcpy|strcat|vsprintf|strtok|gets|atoi|atol|alloca|system|popen|tmpnam|mktemp": r"$^",
     r"sprintf": r"src/base/log\.c",
-    # nothing is written before its pages were looked at (tree/trust.c); a new file has none to look at
+    # nothing is written before its pages were looked at (tree/page_guard.c); a new file has none to look at
     r"mdb_put|mdb_del|mdb_drop|mdb_cursor_put|mdb_cursor_del": r"src/store/lmdb/db(_open)?\.c",
     r"clock_gettime|gettimeofday|time": r"src/base/clocks\.c",
     r"getrandom|rand|random|srand": r"src/base/sys\.c",

@@ -320,19 +320,19 @@ static struct rp_limits limits(void *arg, uint64_t endpoint, struct rp_span name
 
 void fx_turn(size_t want, struct rp_settlement *settle, size_t n_settle)
 {
-	struct rp_turn turn = {.settle = settle,
-			       .n_settle = n_settle,
-			       .want = want,
-			       .want_metered = want,
-			       .claims = fx.claims,
-			       .limits = limits};
+	struct rp_exchange turn = {.settle = settle,
+				   .n_settle = n_settle,
+				   .want = want,
+				   .want_metered = want,
+				   .claims = fx.claims,
+				   .limits = limits};
 
 	ck_assert_uint_le(want, FX_CLAIMS_MAX);
-	must(rp_outbox_turn(fx.ob, fx.now_ms, &turn, &fx.err), "turn");
+	must(rp_outbox_exchange(fx.ob, fx.now_ms, &turn, &fx.err), "turn");
 	ck_assert_uint_le(turn.n_claims, want);
 	fx.n_claims = turn.n_claims;
 	fx.n_dead = turn.n_dead;
-	fx.next_look_ms = turn.next_look_at_ms;
+	fx.next_look_ms = turn.next_ready_at_ms;
 	fx.committed = turn.committed;
 }
 

@@ -79,7 +79,7 @@ const char *rp_when(int64_t at_ms, int64_t now_at_ms, char out[RP_WHEN_TEXT_MAX]
 	char text[RP_DURATION_TEXT_MAX];
 	int64_t ms = at_ms - now_at_ms;
 
-	if (at_ms == 0 || at_ms == RP_LOOK_NEVER)
+	if (at_ms == 0 || at_ms == RP_NEVER)
 		snprintf(out, RP_WHEN_TEXT_MAX, "-");
 	else if (ms > -1000 && ms < 1000)
 		snprintf(out, RP_WHEN_TEXT_MAX, "now");

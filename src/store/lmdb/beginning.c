@@ -79,9 +79,9 @@ bool rp_beginning_find_torn(struct rp_outbox *ob, bool clear)
 	int lock = -1, data = -1;
 	bool torn = false;
 
-	if (rp_place_file_open(ob, RP_FILE_LOCK, &lock, NULL, NULL) == RP_OK &&
+	if (rp_files_file_open(ob, RP_FILE_LOCK, &lock, NULL, NULL) == RP_OK &&
 	    fcntl(lock, F_SETLK, &first) == 0 &&
-	    rp_place_file_open(ob, RP_FILE_DATA, &data, NULL, NULL) == RP_OK)
+	    rp_files_file_open(ob, RP_FILE_DATA, &data, NULL, NULL) == RP_OK)
 		torn = is_torn_beginning(data) && (!clear || ftruncate(data, 0) == 0);
 	if (data >= 0)
 		close(data);

@@ -1,4 +1,4 @@
-/* tally.c - counts what a transaction does and writes the counters with its commit. It is apart
+/* counters.c - counts what a transaction does and writes the counters with its commit. It is apart
  * from the ledger because losing these numbers is harmless. */
 
 #include "store/lmdb/store_int.h"
@@ -10,7 +10,7 @@
 
 #define SERIES_PREFIX "series:"
 
-static MDB_val tally_key(void)
+static MDB_val counters_key(void)
 {
 	return (MDB_val){5, (void *)(uintptr_t) "tally"};
 }
@@ -19,35 +19,36 @@ static MDB_val tally_key(void)
 
 /* Counters that cannot be read begin anew, as after a restart: whoever plots them knows how to
  * take that. */
-static struct rp_tally *tally_of(struct rp_txn *t)
+static struct rp_counters *counters_of(struct rp_txn *t)
 {
 	struct rp_outbox *ob = t->ob;
-	MDB_val key = tally_key(), v;
+	MDB_val key = counters_key(), v;
 	size_t i;
 
-	if (t->tallied)
-		return &ob->tally;
-	t->tallied = true;
+	if (t->counted)
+		return &ob->counters;
+	t->counted = true;
 	ob->n_series = 0;
 	if (rp_text_get(t, RP_T_META, &key, &v) != 0)
-		memset(&ob->tally, 0, sizeof ob->tally);
-	else if (!rp_tally_unpack(&ob->tally, v.mv_data, v.mv_size))
+		memset(&ob->counters, 0, sizeof ob->counters);
+	else if (!rp_counters_unpack(&ob->counters, v.mv_data, v.mv_size))
 		rp_log(RP_LOG_ERROR, "damage", "what=tally");
-	ob->tally.duplicates += ob->untold.duplicates;
+	ob->counters.duplicates += ob->untold.duplicates;
 	for (i = 0; i < RP_HISTOGRAM_BUCKETS; i++) {
 		struct rp_histogram *h =
-		    ob->joined ? &ob->tally.sender_commits : &ob->tally.other_commits;
+		    ob->joined ? &ob->counters.sender_commits : &ob->counters.other_commits;
 
 		h->count[i] += ob->untold.commits.count[i];
 		if (i == 0)
 			h->sum_us += ob->untold.commits.sum_us;
 	}
-	return &ob->tally;
+	return &ob->counters;
 }
 
-void rp_tally_moved(struct rp_txn *t, const struct rp_delivery *from, const struct rp_delivery *to)
+void rp_counters_moved(struct rp_txn *t, const struct rp_delivery *from,
+		       const struct rp_delivery *to)
 {
-	rp_ledger_count_move(tally_of(t), from, to, t->now_at_ms);
+	rp_ledger_count_move(counters_of(t), from, to, t->now_at_ms);
 }
 
 static struct rp_open_series *open_series(struct rp_txn *t, const char *name)
@@ -81,12 +82,12 @@ static bool has_room(struct rp_txn *t)
 	return mdb_stat(t->mdb, t->ob->table[RP_T_META], &st) == 0 && st.ms_entries < RP_SERIES_MAX;
 }
 
-void rp_tally_attempted(struct rp_txn *t, const struct rp_settlement *s)
+void rp_counters_attempted(struct rp_txn *t, const struct rp_settlement *s)
 {
 	const struct rp_outcome *o = s->outcome;
 	struct rp_open_series *series;
 
-	rp_ledger_count_attempt(tally_of(t), o, t->now_at_ms);
+	rp_ledger_count_attempt(counters_of(t), o, t->now_at_ms);
 	series = open_series(t, s->series[0] != '\0' ? s->series : RP_SERIES_OTHER);
 	if (!series->known && strcmp(series->name, RP_SERIES_OTHER) != 0 && !has_room(t)) {
 		t->ob->n_series--;
@@ -97,18 +98,18 @@ void rp_tally_attempted(struct rp_txn *t, const struct rp_settlement *s)
 }
 
 /* Called by rp_txn_commit. */
-enum rp_err rp_tally_flush(struct rp_txn *t, struct rp_error *err)
+enum rp_err rp_counters_flush(struct rp_txn *t, struct rp_error *err)
 {
 	struct rp_outbox *ob = t->ob;
-	unsigned char buf[RP_TALLY_BYTES];
+	unsigned char buf[RP_COUNTERS_BYTES];
 	char text[sizeof SERIES_PREFIX + RP_SERIES_NAME_MAX];
-	MDB_val key = tally_key(), v = {0, buf};
+	MDB_val key = counters_key(), v = {0, buf};
 	size_t i;
 	int rc;
 
-	if (!t->tallied)
+	if (!t->counted)
 		return RP_OK;
-	v.mv_size = rp_tally_pack(&ob->tally, buf, sizeof buf);
+	v.mv_size = rp_counters_pack(&ob->counters, buf, sizeof buf);
 	assert(v.mv_size > 0);
 	rc = rp_text_put(t, RP_T_META, &key, &v, 0);
 	for (i = 0; i < ob->n_series && rc == 0; i++) {
@@ -123,31 +124,31 @@ enum rp_err rp_tally_flush(struct rp_txn *t, struct rp_error *err)
 }
 
 /* How long a commit took is known when it is over: it goes into the next one of this process. */
-void rp_tally_committed(struct rp_txn *t, int64_t took_us)
+void rp_counters_committed(struct rp_txn *t, int64_t took_us)
 {
 	struct rp_outbox *ob = t->ob;
 
-	if (t->tallied)
+	if (t->counted)
 		memset(&ob->untold, 0, sizeof ob->untold);
 	rp_histogram_add(&ob->untold.commits, rp_bounds_commit_us, took_us);
 }
 
-void rp_tally_tell(struct rp_outbox *ob)
+void rp_counters_tell(struct rp_outbox *ob)
 {
 	struct rp_txn t;
 
 	/* Only counters: when it fails, the next attempt to do something tells why. */
 	if (ob->untold.duplicates == 0 || rp_txn_write(ob, 0, &t, NULL) != RP_OK)
 		return;
-	tally_of(&t);
+	counters_of(&t);
 	(void)rp_txn_commit(&t, NULL);
 }
 
 /* --- looking ------------------------------------------------------------------------ */
 
-enum rp_err rp_outbox_tally(struct rp_outbox *ob, struct rp_tally *out, struct rp_error *err)
+enum rp_err rp_outbox_counters(struct rp_outbox *ob, struct rp_counters *out, struct rp_error *err)
 {
-	MDB_val key = tally_key(), v;
+	MDB_val key = counters_key(), v;
 	struct rp_txn t;
 	enum rp_err e = rp_txn_read(ob, &t, err);
 	int rc;
@@ -157,7 +158,8 @@ enum rp_err rp_outbox_tally(struct rp_outbox *ob, struct rp_tally *out, struct r
 		return e;
 	rc = mdb_get(t.mdb, ob->table[RP_T_META], &key, &v);
 	if (rc == 0)
-		rp_tally_unpack(out, v.mv_data, v.mv_size); /* damaged: zeroes, verify names it */
+		rp_counters_unpack(out, v.mv_data,
+				   v.mv_size); /* damaged: zeroes, verify names it */
 	rp_txn_end(&t);
 	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(ob, rc, "tally", err);
 }
@@ -190,12 +192,12 @@ enum rp_err rp_outbox_series(struct rp_outbox *ob,
 	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(ob, rc, "series", err);
 }
 
-enum rp_err rp_tally_verify(struct rp_txn *t, struct rp_error *err)
+enum rp_err rp_counters_verify(struct rp_txn *t, struct rp_error *err)
 {
 	const size_t n = sizeof SERIES_PREFIX - 1;
 	MDB_val k, v;
 	MDB_cursor *c;
-	struct rp_tally *tally = &t->ob->tally;
+	struct rp_counters *counters = &t->ob->counters;
 	struct rp_series s;
 	bool sound = true;
 	int rc = mdb_cursor_open(t->mdb, t->ob->table[RP_T_META], &c);
@@ -204,7 +206,7 @@ enum rp_err rp_tally_verify(struct rp_txn *t, struct rp_error *err)
 		return rp_db_fail(t->ob, rc, "tally", err);
 	while ((rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0) {
 		if (k.mv_size == 5 && memcmp(k.mv_data, "tally", 5) == 0)
-			sound = rp_tally_unpack(tally, v.mv_data, v.mv_size) && sound;
+			sound = rp_counters_unpack(counters, v.mv_data, v.mv_size) && sound;
 		else if (k.mv_size > n && memcmp(k.mv_data, SERIES_PREFIX, n) == 0)
 			sound = rp_series_unpack(&s, v.mv_data, v.mv_size) && sound;
 	}

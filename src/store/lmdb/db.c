@@ -1,5 +1,5 @@
 /* db.c - begins and ends transactions, and reads and writes rows. Every row that is written
- * passes the page guard here (tree/trust.c). Opening the file is in db_open.c. */
+ * passes the page guard here (tree/page_guard.c). Opening the file is in db_open.c. */
 
 #include "store/lmdb/tree/page.h"
 #include "store/lmdb/store_int.h"
@@ -15,7 +15,7 @@ static const char *const table_names[RP_T_COUNT] = {
     [RP_T_DELIVERY] = "delivery",
     [RP_T_QUEUE] = "queue",
     [RP_T_ORDER] = "order",
-    [RP_T_AGENDA] = "agenda",
+    [RP_T_READY] = "agenda",
     [RP_T_CLAIM] = "claim",
     [RP_T_ATTEMPT] = "attempt",
     [RP_T_DEAD] = "dead",
@@ -109,7 +109,7 @@ static int begin(struct rp_txn *t, unsigned flags)
 	rc = mdb_txn_begin(ob->env, NULL, flags, &t->mdb);
 	if (rc == MDB_MAP_RESIZED) { /* another process works with a larger map_size: follow it */
 		rc = mdb_env_set_mapsize(ob->env, 0);
-		rp_trust_map_moved(ob);
+		rp_page_guard_map_moved(ob);
 		if (rc == 0)
 			rc = mdb_txn_begin(ob->env, NULL, flags, &t->mdb);
 		/* slots of killed processes count until somebody looks */
@@ -135,7 +135,7 @@ static enum rp_err begin_with_head(struct rp_outbox *ob, unsigned flags, struct 
 		return rp_db_fail(ob, rc, "begin", err);
 	/* Under the write lock and before anything is written: beside a new lock.mdb somebody else
 	 * has one, too. */
-	if (rp_place_check(ob, (flags & MDB_RDONLY) != 0 ? RP_PLACE_ALL : RP_PLACE_LOCKS, err) !=
+	if (rp_files_check(ob, (flags & MDB_RDONLY) != 0 ? RP_FILES_ALL : RP_FILES_LOCKS, err) !=
 	    RP_OK) {
 		rp_txn_end(t);
 		return RP_ERR_IO;
@@ -167,7 +167,7 @@ enum rp_err rp_txn_read_rows(struct rp_outbox *ob, struct rp_txn *t, struct rp_e
 enum rp_err rp_txn_write(struct rp_outbox *ob, int64_t now_at_ms, struct rp_txn *t,
 			 struct rp_error *err)
 {
-	enum rp_err e = ob->trust == NULL ? rp_trust_prepare(ob, err) : RP_OK;
+	enum rp_err e = ob->guard == NULL ? rp_page_guard_prepare(ob, err) : RP_OK;
 
 	if (e == RP_OK)
 		e = begin_with_head(ob, 0, t, err);
@@ -175,7 +175,7 @@ enum rp_err rp_txn_write(struct rp_outbox *ob, int64_t now_at_ms, struct rp_txn 
 		return e;
 	t->now_at_ms = now_at_ms;
 	t->keeps_cursors = t->writes = true;
-	e = rp_trust_begin(t, err);
+	e = rp_page_guard_begin(t, err);
 	if (e != RP_OK)
 		rp_txn_end(t);
 	return e;
@@ -192,7 +192,7 @@ enum rp_err rp_txn_commit(struct rp_txn *t, struct rp_error *err)
 	if (e == RP_OK)
 		e = rp_recent_flush(t, err);
 	if (e == RP_OK)
-		e = rp_tally_flush(t, err);
+		e = rp_counters_flush(t, err);
 	if (e == RP_OK) {
 		if (t->now_at_ms > t->head.latest_at_ms)
 			t->head.latest_at_ms = t->now_at_ms;
@@ -208,11 +208,11 @@ enum rp_err rp_txn_commit(struct rp_txn *t, struct rp_error *err)
 	rc = mdb_txn_commit(t->mdb);
 	t->mdb = NULL;
 	if (rc == 0)
-		rp_tally_committed(t, rp_sys_stopwatch_us() - began_us);
+		rp_counters_committed(t, rp_sys_stopwatch_us() - began_us);
 	rp_damage_leave();
 	/* The commit is done, perhaps in a file that nobody finds. Whoever removes one after this
 	 * look removes what had its receipt. */
-	return rc == 0 ? rp_place_check(t->ob, RP_PLACE_DATA, err)
+	return rc == 0 ? rp_files_check(t->ob, RP_FILES_DATA, err)
 		       : rp_db_fail(t->ob, rc, "commit", err);
 }
 
@@ -248,10 +248,10 @@ void rp_row_cursor_end(struct rp_txn *t, MDB_cursor *c)
 }
 
 static int row_find(struct rp_txn *t, enum rp_table table, const struct rp_key *key,
-		    enum rp_trust_for what_for, MDB_val *value, MDB_cursor **c)
+		    enum rp_page_guard_for what_for, MDB_val *value, MDB_cursor **c)
 {
 	MDB_val k = {key->len, (void *)(uintptr_t)key->bytes};
-	int rc = rp_trust(t, table, &k, what_for);
+	int rc = rp_page_guard(t, table, &k, what_for);
 
 	if (rc == 0)
 		rc = rp_row_cursor(t, table, c);
@@ -267,21 +267,21 @@ int rp_db_table_row(struct rp_outbox *ob, MDB_txn *txn, enum rp_table table, MDB
 
 int rp_text_get(struct rp_txn *t, enum rp_table table, MDB_val *key, MDB_val *value)
 {
-	int rc = rp_trust(t, table, key, RP_TRUST_FIND);
+	int rc = rp_page_guard(t, table, key, RP_PAGE_GUARD_FIND);
 
 	return rc == 0 ? mdb_get(t->mdb, t->ob->table[table], key, value) : rc;
 }
 
 int rp_text_put(struct rp_txn *t, enum rp_table table, MDB_val *key, MDB_val *value, unsigned flags)
 {
-	int rc = rp_trust(t, table, key, RP_TRUST_PUT);
+	int rc = rp_page_guard(t, table, key, RP_PAGE_GUARD_PUT);
 
 	return rc == 0 ? mdb_put(t->mdb, t->ob->table[table], key, value, flags) : rc;
 }
 
 int rp_text_del(struct rp_txn *t, enum rp_table table, MDB_val *key)
 {
-	int rc = rp_trust(t, table, key, RP_TRUST_REMOVE);
+	int rc = rp_page_guard(t, table, key, RP_PAGE_GUARD_REMOVE);
 
 	return rc == 0 ? mdb_del(t->mdb, t->ob->table[table], key, NULL) : rc;
 }
@@ -291,7 +291,7 @@ enum rp_err rp_row_get(struct rp_txn *t, enum rp_table table, struct rp_key key,
 {
 	MDB_val k = {key.len, key.bytes};
 	MDB_cursor *c;
-	int rc = t->keeps_cursors ? row_find(t, table, &key, RP_TRUST_FIND, value, &c)
+	int rc = t->keeps_cursors ? row_find(t, table, &key, RP_PAGE_GUARD_FIND, value, &c)
 				  : mdb_get(t->mdb, t->ob->table[table], &k, value);
 
 	return rc == MDB_NOTFOUND ? RP_ERR_NOTFOUND
@@ -301,7 +301,7 @@ enum rp_err rp_row_get(struct rp_txn *t, enum rp_table table, struct rp_key key,
 int rp_row_last(struct rp_txn *t, enum rp_table table, MDB_val *k, MDB_val *v)
 {
 	MDB_cursor *c;
-	int rc = rp_trust(t, table, NULL, RP_TRUST_FIND);
+	int rc = rp_page_guard(t, table, NULL, RP_PAGE_GUARD_FIND);
 
 	if (rc == 0)
 		rc = mdb_cursor_open(t->mdb, t->ob->table[table], &c);
@@ -316,7 +316,7 @@ int rp_row_next(struct rp_txn *t, enum rp_table table, MDB_cursor *c, MDB_val *k
 {
 	int rc = mdb_cursor_get(c, k, v, MDB_NEXT);
 
-	return rc == 0 ? rp_trust_found(t, table, k) : rc;
+	return rc == 0 ? rp_page_guard_found(t, table, k) : rc;
 }
 
 /* By a cursor that stays where it is: mdb_put would look for the end of the table each time. */
@@ -327,7 +327,7 @@ int rp_row_append(struct rp_txn *t, enum rp_table table, const struct rp_key *ke
 	int rc;
 
 	t->dirty = true;
-	rc = rp_trust(t, table, NULL, RP_TRUST_FIND);
+	rc = rp_page_guard(t, table, NULL, RP_PAGE_GUARD_FIND);
 	if (rc == 0 && t->at_end[table] == NULL)
 		rc = mdb_cursor_open(t->mdb, t->ob->table[table], &t->at_end[table]);
 	return rc == 0 ? mdb_cursor_put(t->at_end[table], &k, value, MDB_APPEND | flags) : rc;
@@ -344,7 +344,7 @@ enum rp_err rp_row_put(struct rp_txn *t, enum rp_table table, struct rp_key key,
 		return rp_db_fail(t->ob, rp_row_append(t, table, &key, &v, 0), table_names[table],
 				  err);
 	t->dirty = true;
-	rc = rp_trust(t, table, &k, RP_TRUST_PUT);
+	rc = rp_page_guard(t, table, &k, RP_PAGE_GUARD_PUT);
 	if (rc == 0)
 		rc = rp_row_cursor(t, table, &c);
 	if (rc == 0)
@@ -357,7 +357,7 @@ enum rp_err rp_row_del(struct rp_txn *t, enum rp_table table, struct rp_key key,
 {
 	MDB_val v;
 	MDB_cursor *c;
-	int rc = row_find(t, table, &key, RP_TRUST_REMOVE, &v, &c);
+	int rc = row_find(t, table, &key, RP_PAGE_GUARD_REMOVE, &v, &c);
 
 	if (rc == 0)
 		rc = mdb_cursor_del(c, 0);
@@ -372,11 +372,11 @@ enum rp_err rp_row_del(struct rp_txn *t, enum rp_table table, struct rp_key key,
 static int find_first(struct rp_txn *t, enum rp_table table, MDB_cursor *c, MDB_val *k, MDB_val *v)
 {
 	int rc = mdb_cursor_get(c, k, v, MDB_SET_RANGE);
-	uint64_t leaf = rp_trust_leaf(t, table);
+	uint64_t leaf = rp_page_guard_leaf(t, table);
 
 	if (rc == 0)
-		rc = rp_trust_found(t, table, k);
-	if (t->writes && rp_trust_leaf(t, table) != leaf) {
+		rc = rp_page_guard_found(t, table, k);
+	if (t->writes && rp_page_guard_leaf(t, table) != leaf) {
 		mdb_cursor_close(c);
 		t->at[table] = NULL;
 	}
@@ -389,7 +389,7 @@ enum rp_err rp_row_first(struct rp_txn *t, enum rp_table table, struct rp_key fr
 	MDB_val k = {from.len, from.bytes}, v;
 	MDB_cursor *c;
 	enum rp_err e = RP_OK;
-	int rc = rp_trust(t, table, &k, RP_TRUST_FIND);
+	int rc = rp_page_guard(t, table, &k, RP_PAGE_GUARD_FIND);
 
 	if (rc == 0)
 		rc = rp_row_cursor(t, table, &c);

@@ -243,7 +243,7 @@ static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options
 static enum rp_err open_env_in_gate(struct rp_outbox *ob, const struct rp_outbox_options *o,
 				    int gate, bool *sees, struct rp_error *err)
 {
-	enum rp_err e = rp_place_open(ob, gate, err);
+	enum rp_err e = rp_files_open(ob, gate, err);
 	uid_t before;
 	int fd;
 
@@ -271,23 +271,23 @@ static enum rp_err open_env_through_gate(struct rp_outbox *ob, const struct rp_o
 	bool sees = false;
 	int gate, tries;
 
-	for (tries = 0; tries < RP_GATE_TRIES; tries++) {
-		e = rp_gate_enter(ob, RP_GATE_TRIES, &gate, err);
+	for (tries = 0; tries < RP_OPEN_LOCK_TRIES; tries++) {
+		e = rp_open_lock_enter(ob, RP_OPEN_LOCK_TRIES, &gate, err);
 		if (e != RP_OK)
 			return e;
 		e = open_env_in_gate(ob, o, gate, &sees, err);
 		if (e == RP_OK && !sees)
 			close_env(ob);
-		rp_gate_leave(gate);
+		rp_open_lock_leave(gate);
 		if (e != RP_OK || sees)
 			return e;
-		rp_gate_pause();
+		rp_open_lock_pause();
 	}
 	e = rp_fail(err, RP_ERR_BUSY,
 		    "%s: the lock table (lock.mdb) was left half made by a process that was "
 		    "killed, and another program "
 		    "still has it open: end that (fuser %s tells which)",
-		    ob->dir, rp_place_word(ob, "lock.mdb", &word));
+		    ob->dir, rp_files_word(ob, "lock.mdb", &word));
 	rp_buf_release(&word);
 	return e;
 }
@@ -453,7 +453,7 @@ void rp_db_close(struct rp_outbox *ob)
 	/* Later LMDBs take the lock table to pieces when they are the last to close it: no place
 	 * to be while others open. Not for long: whoever is stopped in the gate keeps nobody from
 	 * ending. */
-	rp_gate_enter(ob, RP_GATE_TRIES_TO_CLOSE, &gate, NULL);
+	rp_open_lock_enter(ob, RP_OPEN_LOCK_TRIES_TO_CLOSE, &gate, NULL);
 	close_env(ob);
-	rp_gate_leave(gate);
+	rp_open_lock_leave(gate);
 }

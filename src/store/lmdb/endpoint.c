@@ -1,4 +1,4 @@
-/* endpoint.c - keeps endpoints: names, counters, and the place on the agenda. It holds those
+/* endpoint.c - keeps endpoints: names, counters, and the place in the ready queue. It holds those
  * that a transaction touched in memory and writes each once, before the commit. */
 
 #include "store/lmdb/store_int.h"
@@ -71,7 +71,7 @@ static struct rp_ep *add(struct rp_outbox *ob, uint64_t id)
 }
 
 /* Counters of a damaged endpoint record, from every delivery. Rare, so a full walk is fine. The
- * agenda rows it may have left are found by looking: the record no longer knows its key. */
+ * ready queue rows it may have left are found by looking: the record no longer knows its key. */
 static enum rp_err rebuild(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
 {
 	uint64_t key[3] = {0, 0, 0};
@@ -79,7 +79,7 @@ static enum rp_err rebuild(struct rp_txn *t, struct rp_ep *ep, struct rp_error *
 	MDB_val v;
 
 	rp_log(RP_LOG_WARN, "endpoint_rebuilt", "endpoint=%" PRIu64 " reason=checksum", ep->id);
-	ep->rec.look_at_ms = RP_LOOK_NEVER;
+	ep->rec.ready_at_ms = RP_NEVER;
 	ep->dirty = true;
 	while ((e = rp_row_first(t, RP_T_DELIVERY, rp_key1(key[0]), key, 1, &v, err)) == RP_OK) {
 		struct rp_delivery d;
@@ -97,10 +97,10 @@ static enum rp_err rebuild(struct rp_txn *t, struct rp_ep *ep, struct rp_error *
 	if (e != RP_ERR_NOTFOUND)
 		return e;
 	key[0] = key[1] = 0;
-	while ((e = rp_row_first(t, RP_T_AGENDA, rp_key2(key[0], key[1]), key, 2, NULL, err)) ==
+	while ((e = rp_row_first(t, RP_T_READY, rp_key2(key[0], key[1]), key, 2, NULL, err)) ==
 	       RP_OK) {
 		if (key[1] == ep->id) {
-			e = rp_row_del(t, RP_T_AGENDA, rp_key2(key[0], key[1]), err);
+			e = rp_row_del(t, RP_T_READY, rp_key2(key[0], key[1]), err);
 			if (e != RP_OK)
 				return e;
 		}
@@ -178,7 +178,7 @@ enum rp_err rp_ep_intern(struct rp_txn *t, struct rp_span name, uint64_t *id, st
 	ep = add(t->ob, *id);
 	if (ep == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	ep->rec.look_at_ms = RP_LOOK_NEVER;
+	ep->rec.ready_at_ms = RP_NEVER;
 	ep->dirty = true;
 	return RP_OK;
 }
@@ -194,11 +194,11 @@ enum rp_err rp_ep_name(struct rp_txn *t, uint64_t id, struct rp_span *name, stru
 	return e;
 }
 
-/* Its place on the agenda, now that it has changed. */
+/* Its place in the ready queue, now that it has changed. */
 static enum rp_err look_at(struct rp_txn *t, const struct rp_ep *ep, int64_t *at_ms,
 			   struct rp_error *err)
 {
-	int64_t first_due_at_ms = RP_LOOK_NEVER;
+	int64_t first_due_at_ms = RP_NEVER;
 	uint64_t key[3];
 	enum rp_err e = RP_OK;
 
@@ -207,7 +207,7 @@ static enum rp_err look_at(struct rp_txn *t, const struct rp_ep *ep, int64_t *at
 		if (e == RP_OK && key[0] == ep->id)
 			first_due_at_ms = (int64_t)key[1];
 	}
-	*at_ms = rp_schedule_look_at_ms(&ep->rec, first_due_at_ms, t->now_at_ms);
+	*at_ms = rp_schedule_ready_at_ms(&ep->rec, first_due_at_ms, t->now_at_ms);
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
@@ -232,19 +232,19 @@ static enum rp_err flush_one(struct rp_txn *t, struct rp_ep *ep, struct rp_error
 	enum rp_err e;
 	size_t n;
 
-	rp_schedule_mind_clock(&ep->rec, t->now_at_ms);
+	rp_schedule_fix_clock(&ep->rec, t->now_at_ms);
 	e = look_at(t, ep, &at_ms, err);
-	if (e == RP_OK && at_ms != ep->rec.look_at_ms) {
-		if (ep->rec.look_at_ms != RP_LOOK_NEVER) {
-			e = rp_row_del(t, RP_T_AGENDA,
-				       rp_key2((uint64_t)ep->rec.look_at_ms, ep->id), err);
+	if (e == RP_OK && at_ms != ep->rec.ready_at_ms) {
+		if (ep->rec.ready_at_ms != RP_NEVER) {
+			e = rp_row_del(t, RP_T_READY,
+				       rp_key2((uint64_t)ep->rec.ready_at_ms, ep->id), err);
 			if (e == RP_ERR_NOTFOUND)
 				e = RP_OK;
 		}
-		if (e == RP_OK && at_ms != RP_LOOK_NEVER)
-			e = rp_row_put(t, RP_T_AGENDA, rp_key2((uint64_t)at_ms, ep->id), "", 0, 0,
+		if (e == RP_OK && at_ms != RP_NEVER)
+			e = rp_row_put(t, RP_T_READY, rp_key2((uint64_t)at_ms, ep->id), "", 0, 0,
 				       err);
-		ep->rec.look_at_ms = at_ms;
+		ep->rec.ready_at_ms = at_ms;
 	}
 	if (e != RP_OK)
 		return e;

@@ -173,7 +173,7 @@ static enum rp_err count_move(struct rp_txn *t, uint64_t seq, const struct rp_de
 	assert(from == NULL || to == NULL || from->endpoint == to->endpoint);
 	if (e != RP_OK)
 		return e;
-	rp_tally_moved(t, from, to);
+	rp_counters_moved(t, from, to);
 	sound = rp_ledger_count(&t->head, &c);
 	if (ep != NULL)
 		sound = rp_ledger_count_endpoint(&ep->rec, &c) && sound;
@@ -224,15 +224,15 @@ enum rp_err rp_entry_set_behind(struct rp_txn *t, uint64_t seq, struct rp_delive
 	return e == RP_OK ? put_delivery(t, seq, d, 0, err) : e;
 }
 
-enum rp_err rp_entry_mend_due(struct rp_txn *t, uint64_t seq, struct rp_delivery *d,
-			      struct rp_error *err)
+enum rp_err rp_entry_fix_due(struct rp_txn *t, uint64_t seq, struct rp_delivery *d,
+			     struct rp_error *err)
 {
 	int64_t not_before_at_ms = rp_entry_not_before_ms(t, seq, d);
 	enum rp_err e = remove_index_row(t, seq, d, err);
 
 	if (e != RP_OK)
 		return e;
-	rp_transition_mend_clock(d, not_before_at_ms, t->now_at_ms);
+	rp_transition_fix_clock(d, not_before_at_ms, t->now_at_ms);
 	e = put_index_row(t, seq, d, err);
 	return e == RP_OK ? put_delivery(t, seq, d, 0, err) : e;
 }

@@ -106,7 +106,7 @@ static enum rp_err lane_room(struct rp_txn *t, const struct rp_job *j, uint64_t 
 	rc = mdb_cursor_open(t->mdb, t->ob->table[RP_T_QUEUE], &c);
 	if (rc != 0)
 		return rp_db_fail(t->ob, rc, "jobs", err);
-	rc = rp_trust(t, RP_T_QUEUE, &k, RP_TRUST_FIND);
+	rc = rp_page_guard(t, RP_T_QUEUE, &k, RP_PAGE_GUARD_FIND);
 	if (rc == 0)
 		rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
 	for (; rc == 0 && *room > 0; rc = rp_row_next(t, RP_T_QUEUE, c, &k, &v)) {

@@ -145,7 +145,7 @@ static void remember(struct rp_browse *b, const MDB_val *k)
 struct browsing {
 	struct rp_txn *t;
 	struct rp_browse *b;
-	struct rp_leaves deliveries;
+	struct rp_tree_rows deliveries;
 	struct rp_viewer viewer;
 	size_t rows, looks, seen;
 	bool stopped; /* by see */
@@ -156,7 +156,7 @@ static enum rp_err see_row(struct browsing *w, uint64_t seq, struct rp_error *er
 {
 	struct rp_entry entry = {0};
 	MDB_val v;
-	enum rp_err e = rp_leaves_get(&w->deliveries, rp_key1(seq), &v, err);
+	enum rp_err e = rp_tree_rows_get(&w->deliveries, rp_key1(seq), &v, err);
 
 	if (e != RP_OK)
 		return e == RP_ERR_NOTFOUND ? RP_OK : e;
@@ -174,7 +174,7 @@ static enum rp_err see_row(struct browsing *w, uint64_t seq, struct rp_error *er
 
 /* Goes on behind the row it stopped at, which may be gone by now. *more: there may be more rows in
  * this source. */
-static enum rp_err browse_rows(struct browsing *w, const struct source *s, struct rp_leaves *l,
+static enum rp_err browse_rows(struct browsing *w, const struct source *s, struct rp_tree_rows *l,
 			       bool *more, struct rp_error *err)
 {
 	struct rp_browse *b = w->b;
@@ -184,8 +184,9 @@ static enum rp_err browse_rows(struct browsing *w, const struct source *s, struc
 
 	if (b->key_len == 0)
 		k = (MDB_val){s->prefix_len, (void *)(uintptr_t)s->prefix};
-	e = rp_leaves_seek(l, &k, b->key_len > 0, err);
-	while (e == RP_OK && (e = rp_leaves_next(l, &k, &v, err)) == RP_OK && has_prefix(&k, s)) {
+	e = rp_tree_rows_seek(l, &k, b->key_len > 0, err);
+	while (e == RP_OK && (e = rp_tree_rows_next(l, &k, &v, err)) == RP_OK &&
+	       has_prefix(&k, s)) {
 		*more = w->rows == BROWSE_ROWS_MAX || w->looks == BROWSE_LOOKS_MAX ||
 			w->seen == b->max_seen || w->stopped;
 		if (*more)
@@ -203,13 +204,13 @@ static enum rp_err browse_rows(struct browsing *w, const struct source *s, struc
 static enum rp_err browse_source(struct browsing *w, const struct source *s, bool *more,
 				 struct rp_error *err)
 {
-	struct rp_leaves l;
-	enum rp_err e = rp_leaves_begin(&l, w->t, s->table, err);
+	struct rp_tree_rows l;
+	enum rp_err e = rp_tree_rows_begin(&l, w->t, s->table, err);
 
 	*more = false;
 	if (e == RP_OK)
 		e = browse_rows(w, s, &l, more, err);
-	rp_leaves_end(&l);
+	rp_tree_rows_end(&l);
 	return e;
 }
 
@@ -224,7 +225,7 @@ enum rp_err rp_outbox_browse(struct rp_outbox *ob, struct rp_browse *b, struct r
 	b->more = false;
 	if (e != RP_OK)
 		return e;
-	e = rp_leaves_begin(&w.deliveries, &t, RP_T_DELIVERY, err);
+	e = rp_tree_rows_begin(&w.deliveries, &t, RP_T_DELIVERY, err);
 	while (e == RP_OK && !more && source_of(b, b->stage, &s)) {
 		e = browse_source(&w, &s, &more, err);
 		if (e == RP_OK && !more) {
@@ -234,7 +235,7 @@ enum rp_err rp_outbox_browse(struct rp_outbox *ob, struct rp_browse *b, struct r
 	}
 	b->more = more && !w.stopped;
 	b->n_looked += w.rows;
-	rp_leaves_end(&w.deliveries);
+	rp_tree_rows_end(&w.deliveries);
 	rp_viewer_end(&w.viewer);
 	rp_txn_end(&t);
 	return e;

@@ -63,7 +63,7 @@ enum rp_err rp_outbox_change_noted(struct rp_outbox *ob, int64_t now_at_ms, enum
 	}
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK && done > 0 && verb != RP_CHANGE_HOLD)
-		rp_outbox_ring(ob);
+		rp_outbox_wake(ob);
 	return e;
 }
 
@@ -97,7 +97,7 @@ enum rp_err rp_outbox_endpoint_pause(struct rp_outbox *ob, int64_t now_at_ms, ui
 	ep->dirty = true;
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK)
-		rp_outbox_ring(ob);
+		rp_outbox_wake(ob);
 	return e;
 }
 

@@ -37,12 +37,12 @@ static enum rp_err mind_entry(struct rp_txn *t, uint64_t seq, int64_t due_at_ms,
 	if (e != RP_OK || !rp_transition_is_ahead(&d, t->now_at_ms))
 		return e;
 	++*n;
-	return rp_entry_mend_due(t, seq, &d, err);
+	return rp_entry_fix_due(t, seq, &d, err);
 }
 
 /* The next row of the walk: an endpoint, or one of its entries that is not due yet.
  * RP_ERR_NOTFOUND: there is none. */
-static enum rp_err step(struct rp_txn *t, struct rp_clock_walk *w, struct rp_error *err)
+static enum rp_err step(struct rp_txn *t, struct rp_clock_fix *w, struct rp_error *err)
 {
 	uint64_t key[3];
 	struct rp_ep *ep;
@@ -70,10 +70,10 @@ static enum rp_err step(struct rp_txn *t, struct rp_clock_walk *w, struct rp_err
 	}
 	w->due_at_ms = (int64_t)key[1];
 	w->seq = key[2] + 1;
-	return e == RP_OK ? mind_entry(t, key[2], w->due_at_ms, &w->n_mended, err) : e;
+	return e == RP_OK ? mind_entry(t, key[2], w->due_at_ms, &w->n_fixed, err) : e;
 }
 
-static enum rp_err walk_on(struct rp_outbox *ob, int64_t now_at_ms, struct rp_clock_walk *w,
+static enum rp_err walk_on(struct rp_outbox *ob, int64_t now_at_ms, struct rp_clock_fix *w,
 			   struct rp_error *err)
 {
 	struct rp_txn t;
@@ -98,14 +98,14 @@ static enum rp_err walk_on(struct rp_outbox *ob, int64_t now_at_ms, struct rp_cl
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK && !w->more) {
 		rp_log(RP_LOG_WARN, "clock_set_back", "by_ms=%" PRId64 " mended=%zu", ahead_ms,
-		       w->n_mended);
-		rp_outbox_ring(ob);
+		       w->n_fixed);
+		rp_outbox_wake(ob);
 	}
 	return e;
 }
 
-enum rp_err rp_outbox_mind_clock(struct rp_outbox *ob, int64_t now_at_ms, struct rp_clock_walk *w,
-				 struct rp_error *err)
+enum rp_err rp_outbox_fix_clock(struct rp_outbox *ob, int64_t now_at_ms, struct rp_clock_fix *w,
+				struct rp_error *err)
 {
 	struct rp_txn t;
 	enum rp_err e = rp_txn_read(ob, &t, err);
@@ -116,10 +116,10 @@ enum rp_err rp_outbox_mind_clock(struct rp_outbox *ob, int64_t now_at_ms, struct
 	rp_txn_end(&t);
 	/* Also when another sender has done the rest meanwhile. */
 	if (latest_at_ms <= now_at_ms + SLACK_MS) {
-		*w = (struct rp_clock_walk){0};
+		*w = (struct rp_clock_fix){0};
 		return RP_OK;
 	}
 	if (!w->more)
-		*w = (struct rp_clock_walk){0};
+		*w = (struct rp_clock_fix){0};
 	return walk_on(ob, now_at_ms, w, err);
 }

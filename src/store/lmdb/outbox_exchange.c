@@ -1,4 +1,4 @@
-/* outbox_turn.c - takes a sender's turn: settles what has ended, claims what may start, in one
+/* outbox_exchange.c - one exchange of a sender: settles what has ended, claims what may start, in one
  * commit. It is the hottest transaction of delivery. */
 
 #include "store/lmdb/store_int.h"
@@ -14,7 +14,7 @@
 #define QUANTUM 4
 #define DEAD_MAX 256
 
-static enum rp_err ask_limits(struct rp_txn *t, const struct rp_turn *turn, struct rp_ep *ep,
+static enum rp_err ask_limits(struct rp_txn *t, const struct rp_exchange *x, struct rp_ep *ep,
 			      struct rp_error *err)
 {
 	struct rp_limits limits;
@@ -23,7 +23,7 @@ static enum rp_err ask_limits(struct rp_txn *t, const struct rp_turn *turn, stru
 
 	if (e != RP_OK && e != RP_ERR_NOTFOUND)
 		return e;
-	limits = turn->limits(turn->limits_arg, ep->id, name);
+	limits = x->limits(x->limits_arg, ep->id, name);
 	rp_control_apply(&ep->rec.control, &limits);
 	ep->dirty = true;
 	t->dirty = true;
@@ -32,7 +32,7 @@ static enum rp_err ask_limits(struct rp_txn *t, const struct rp_turn *turn, stru
 
 /* --- settle ------------------------------------------------------------------------- */
 
-static enum rp_err note_result(struct rp_txn *t, const struct rp_turn *turn,
+static enum rp_err note_result(struct rp_txn *t, const struct rp_exchange *x,
 			       struct rp_settlement *s, struct rp_error *err)
 {
 	struct rp_ep *ep;
@@ -40,7 +40,7 @@ static enum rp_err note_result(struct rp_txn *t, const struct rp_turn *turn,
 
 	if (e != RP_OK)
 		return e;
-	rp_tally_attempted(t, s);
+	rp_counters_attempted(t, s);
 	ep->dirty = true;
 	rp_ledger_count_result(&ep->rec, s->outcome, s->kind == RP_SETTLE_DELIVERED, t->now_at_ms);
 	s->change = rp_control_settled(&ep->rec.control, s->outcome->cause, s->outcome->http_status,
@@ -48,7 +48,7 @@ static enum rp_err note_result(struct rp_txn *t, const struct rp_turn *turn,
 	/* By the limits of the last claim. Before a whole backlog is parked it is asked whether
 	 * they still hold: a reload may have switched the breaker off since. */
 	if (s->change == RP_CONTROL_OPENED) {
-		e = ask_limits(t, turn, ep, err);
+		e = ask_limits(t, x, ep, err);
 		if (ep->rec.control.breaker == RP_BREAKER_CLOSED)
 			s->change = RP_CONTROL_SAME;
 	}
@@ -97,7 +97,7 @@ static enum rp_err return_token(struct rp_txn *t, const struct rp_settlement *s,
 }
 
 /* What goes with an entry that was settled: its endpoint, and the log. */
-static enum rp_err follow_up(struct rp_txn *t, const struct rp_turn *turn, struct rp_settlement *s,
+static enum rp_err follow_up(struct rp_txn *t, const struct rp_exchange *x, struct rp_settlement *s,
 			     struct rp_error *err)
 {
 	enum rp_err e = RP_OK;
@@ -109,11 +109,11 @@ static enum rp_err follow_up(struct rp_txn *t, const struct rp_turn *turn, struc
 	if (e != RP_OK || !rp_settle_is_attempt(s->kind))
 		return e;
 	e = log_result(t, s, err);
-	return e == RP_OK ? note_result(t, turn, s, err) : e;
+	return e == RP_OK ? note_result(t, x, s, err) : e;
 }
 
-static enum rp_err settle_one(struct rp_txn *t, const struct rp_turn *turn, struct rp_settlement *s,
-			      struct rp_error *err)
+static enum rp_err settle_one(struct rp_txn *t, const struct rp_exchange *x,
+			      struct rp_settlement *s, struct rp_error *err)
 {
 	const struct rp_settle_try how = {s->kind, s->cause, s->claim_no, s->due_at_ms, s->outcome};
 	struct rp_delivery from, to;
@@ -137,7 +137,7 @@ static enum rp_err settle_one(struct rp_txn *t, const struct rp_turn *turn, stru
 	if (verdict == RP_SETTLED_STALE)
 		return RP_OK;
 	e = rp_entry_move(t, s->seq, &from, &to, err);
-	return e == RP_OK ? follow_up(t, turn, s, err) : e;
+	return e == RP_OK ? follow_up(t, x, s, err) : e;
 }
 
 /* --- claim -------------------------------------------------------------------------- */
@@ -153,7 +153,7 @@ static enum rp_err drop_stray(struct rp_txn *t, struct rp_ep *ep, uint64_t seq, 
 }
 
 /* Hands the claim out: `to` is the entry as it is now. */
-static void hand_out(struct rp_txn *t, struct rp_turn *turn, struct rp_ep *ep, uint64_t seq,
+static void hand_out(struct rp_txn *t, struct rp_exchange *x, struct rp_ep *ep, uint64_t seq,
 		     const struct rp_delivery *to, struct rp_claim *c)
 {
 	*c = (struct rp_claim){.seq = seq,
@@ -162,17 +162,16 @@ static void hand_out(struct rp_txn *t, struct rp_turn *turn, struct rp_ep *ep, u
 			       .attempt = to->attempts,
 			       .failures = to->failures,
 			       .token = {ep->rec.control.limits.rate, t->now_at_ms},
-			       .probe =
-				   rp_control_claimed(&ep->rec.control, t->now_at_ms,
-						      turn->begin_within_ms) == RP_CONTROL_PROBED,
+			       .probe = rp_control_claimed(&ep->rec.control, t->now_at_ms,
+							   x->begin_within_ms) == RP_CONTROL_PROBED,
 			       .budget_at_ms = to->budget_at_ms,
 			       .expires_at_ms = to->expires_at_ms};
-	turn->n_metered += c->token.rate.count > 0;
+	x->n_metered += c->token.rate.count > 0;
 	ep->rec.served_at_ms = t->now_at_ms;
 }
 
-static enum rp_err claim_one(struct rp_txn *t, struct rp_turn *turn, struct rp_ep *ep, uint64_t seq,
-			     int64_t due_at_ms, struct rp_error *err)
+static enum rp_err claim_one(struct rp_txn *t, struct rp_exchange *x, struct rp_ep *ep,
+			     uint64_t seq, int64_t due_at_ms, struct rp_error *err)
 {
 	struct rp_claim_try by = {.endpoint = ep->id,
 				  .due_at_ms = due_at_ms,
@@ -195,33 +194,32 @@ static enum rp_err claim_one(struct rp_txn *t, struct rp_turn *turn, struct rp_e
 	if (verdict == RP_CLAIM_STRAY)
 		return drop_stray(t, ep, seq, due_at_ms, err);
 	if (verdict == RP_CLAIM_DEAD) {
-		turn->n_dead++;
+		x->n_dead++;
 		return rp_entry_move(t, seq, &from, &to, err);
 	}
-	c = &turn->claims[turn->n_claims++];
-	hand_out(t, turn, ep, seq, &to, c);
+	c = &x->claims[x->n_claims++];
+	hand_out(t, x, ep, seq, &to, c);
 	e = rp_entry_move(t, seq, &from, &to, err);
 	c->blocking = to.order_key != 0 || (ep->rec.count[RP_STATE_WAITING] > 0 &&
-					    rp_schedule_ready_at_ms(&ep->rec) == RP_LOOK_NEVER);
+					    rp_schedule_open_at_ms(&ep->rec) == RP_NEVER);
 	return e;
 }
 
-static enum rp_schedule_take what_to_take(const struct rp_txn *t, const struct rp_turn *turn,
+static enum rp_schedule_take what_to_take(const struct rp_txn *t, const struct rp_exchange *x,
 					  const struct rp_ep *ep)
 {
 	const struct rp_schedule_room room = {
-	    .deaths = DEAD_MAX - turn->n_dead,
-	    .claims = turn->want - turn->n_claims,
-	    .metered =
-		turn->n_metered < turn->want_metered ? turn->want_metered - turn->n_metered : 0,
+	    .deaths = DEAD_MAX - x->n_dead,
+	    .claims = x->want - x->n_claims,
+	    .metered = x->n_metered < x->want_metered ? x->want_metered - x->n_metered : 0,
 	};
 
 	return rp_schedule_take(&ep->rec, &room, t->now_at_ms);
 }
 
 /* Takes up to QUANTUM due entries of one endpoint. Sets ep->done when it has no more to give in
- * this turn. */
-static enum rp_err claim_some(struct rp_txn *t, struct rp_turn *turn, struct rp_ep *ep,
+ * this exchange. */
+static enum rp_err claim_some(struct rp_txn *t, struct rp_exchange *x, struct rp_ep *ep,
 			      struct rp_error *err)
 {
 	uint64_t key[3];
@@ -230,9 +228,9 @@ static enum rp_err claim_some(struct rp_txn *t, struct rp_turn *turn, struct rp_
 	int taken;
 
 	for (taken = 0; taken < QUANTUM && e == RP_OK; taken++) {
-		take = what_to_take(t, turn, ep);
+		take = what_to_take(t, x, ep);
 		if (take != RP_TAKE_NEXT) {
-			turn->passed_over = turn->passed_over || take == RP_TAKE_PASSED_OVER;
+			x->passed_over = x->passed_over || take == RP_TAKE_PASSED_OVER;
 			ep->done = true;
 			return RP_OK;
 		}
@@ -243,13 +241,13 @@ static enum rp_err claim_some(struct rp_txn *t, struct rp_turn *turn, struct rp_
 			return RP_OK;
 		}
 		if (e == RP_OK)
-			e = claim_one(t, turn, ep, key[2], (int64_t)key[1], err);
+			e = claim_one(t, x, ep, key[2], (int64_t)key[1], err);
 	}
 	return e;
 }
 
-/* Endpoints on the agenda that are due, those that have waited longest first. */
-static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_turn *turn, struct rp_ep **ready,
+/* Endpoints in the ready queue that are due, those that have waited longest first. */
+static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_exchange *x, struct rp_ep **ready,
 				   size_t *n, struct rp_error *err)
 {
 	uint64_t key[2] = {0, 0};
@@ -258,36 +256,35 @@ static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_turn *turn, struc
 
 	*n = 0;
 	for (looked = 0; looked < READY_MAX; looked++) {
-		e = rp_row_first(t, RP_T_AGENDA, rp_key2(key[0], key[1]), key, 2, NULL, err);
+		e = rp_row_first(t, RP_T_READY, rp_key2(key[0], key[1]), key, 2, NULL, err);
 		if (e == RP_ERR_NOTFOUND)
 			return RP_OK;
 		if (e != RP_OK || (int64_t)key[0] > t->now_at_ms)
 			return e;
 		e = rp_ep_get(t, key[1], &ready[*n], err);
 		if (e == RP_OK && !ready[*n]->dirty &&
-		    (int64_t)key[0] != ready[*n]->rec.look_at_ms) {
+		    (int64_t)key[0] != ready[*n]->rec.ready_at_ms) {
 			/* Not the endpoint's own row: left there, it would be looked at in every
-			 * turn for ever. (One that was rebuilt just now is dirty and has no row
+			 * exchange for ever. (One that was rebuilt just now is dirty and has no row
 			 * yet.) */
 			rp_log(RP_LOG_ERROR, "damage", "endpoint=%" PRIu64 " what=agenda_row",
 			       key[1]);
-			e = rp_row_del(t, RP_T_AGENDA, rp_key2(key[0], key[1]), err);
+			e = rp_row_del(t, RP_T_READY, rp_key2(key[0], key[1]), err);
 			key[1]++;
 			if (e == RP_OK || e == RP_ERR_NOTFOUND)
 				continue;
 		}
 		/* Left as it is, so that looking at it again and again writes nothing. */
-		if (e == RP_OK && turn->want_metered == 0 &&
-		    rp_schedule_is_metered(&ready[*n]->rec)) {
-			turn->passed_over = true;
+		if (e == RP_OK && x->want_metered == 0 && rp_schedule_is_metered(&ready[*n]->rec)) {
+			x->passed_over = true;
 			key[1]++;
 			continue;
 		}
-		/* It stands on the agenda with something due: whatever happens, its place there is
+		/* It stands in the ready queue with something due: whatever happens, its place there is
 		 * worked out anew, so that an endpoint that gives nothing now cannot be looked at
 		 * again and again. */
 		if (e == RP_OK)
-			e = ask_limits(t, turn, ready[*n], err);
+			e = ask_limits(t, x, ready[*n], err);
 		if (e != RP_OK)
 			return e;
 		(*n)++;
@@ -296,100 +293,99 @@ static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_turn *turn, struc
 	return RP_OK;
 }
 
-static enum rp_err claim(struct rp_txn *t, struct rp_turn *turn, struct rp_error *err)
+static enum rp_err claim(struct rp_txn *t, struct rp_exchange *x, struct rp_error *err)
 {
 	struct rp_ep *ready[READY_MAX];
 	size_t n, i, active;
-	enum rp_err e = ready_endpoints(t, turn, ready, &n, err);
+	enum rp_err e = ready_endpoints(t, x, ready, &n, err);
 
 	do {
 		active = 0;
-		for (i = 0; i < n && e == RP_OK && turn->n_claims < turn->want; i++) {
+		for (i = 0; i < n && e == RP_OK && x->n_claims < x->want; i++) {
 			if (ready[i]->done)
 				continue;
-			e = claim_some(t, turn, ready[i], err);
+			e = claim_some(t, x, ready[i], err);
 			active += !ready[i]->done;
 		}
-	} while (e == RP_OK && active > 0 && turn->n_claims < turn->want);
+	} while (e == RP_OK && active > 0 && x->n_claims < x->want);
 	return e;
 }
 
-static enum rp_err first_look(struct rp_txn *t, int64_t *at_ms, struct rp_error *err)
+static enum rp_err first_ready(struct rp_txn *t, int64_t *at_ms, struct rp_error *err)
 {
 	uint64_t key[2];
-	enum rp_err e = rp_row_first(t, RP_T_AGENDA, rp_key2(0, 0), key, 2, NULL, err);
+	enum rp_err e = rp_row_first(t, RP_T_READY, rp_key2(0, 0), key, 2, NULL, err);
 
-	*at_ms = e == RP_OK ? (int64_t)key[0] : RP_LOOK_NEVER;
+	*at_ms = e == RP_OK ? (int64_t)key[0] : RP_NEVER;
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
 /* What was passed over is due all the while. A place that becomes free comes with a result, and
- * that with a turn. */
-static void look_later(struct rp_turn *turn, int64_t now_at_ms)
+ * that with an exchange. */
+static void look_later(struct rp_exchange *x, int64_t now_at_ms)
 {
-	if (turn->passed_over && turn->next_look_at_ms < now_at_ms + RP_PASSED_OVER_MS)
-		turn->next_look_at_ms = now_at_ms + RP_PASSED_OVER_MS;
+	if (x->passed_over && x->next_ready_at_ms < now_at_ms + RP_PASSED_OVER_MS)
+		x->next_ready_at_ms = now_at_ms + RP_PASSED_OVER_MS;
 }
 
-enum rp_err rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_turn *turn,
-			   struct rp_error *err)
+enum rp_err rp_outbox_exchange(struct rp_outbox *ob, int64_t now_at_ms, struct rp_exchange *x,
+			       struct rp_error *err)
 {
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
 	size_t i;
 
-	assert(turn->want == 0 || ob->joined);
-	turn->n_claims = turn->n_metered = turn->n_dead = 0;
-	turn->committed = turn->passed_over = false;
-	turn->next_look_at_ms = RP_LOOK_NEVER;
+	assert(x->want == 0 || ob->joined);
+	x->n_claims = x->n_metered = x->n_dead = 0;
+	x->committed = x->passed_over = false;
+	x->next_ready_at_ms = RP_NEVER;
 	if (e != RP_OK)
 		return e;
-	for (i = 0; i < turn->n_settle && e == RP_OK; i++)
-		e = settle_one(&t, turn, &turn->settle[i], err);
-	/* Places on the agenda change with the endpoints, so flush before looking at it: what was
-	 * settled made room that this very turn may use. */
-	if (e == RP_OK && turn->want > 0 && t.dirty)
+	for (i = 0; i < x->n_settle && e == RP_OK; i++)
+		e = settle_one(&t, x, &x->settle[i], err);
+	/* Places in the ready queue change with the endpoints, so flush before looking at it: what was
+	 * settled made room that this very exchange may use. */
+	if (e == RP_OK && x->want > 0 && t.dirty)
 		e = rp_ep_flush(&t, err);
-	if (e == RP_OK && turn->want > 0)
-		e = claim(&t, turn, err);
+	if (e == RP_OK && x->want > 0)
+		e = claim(&t, x, err);
 	if (e == RP_OK && t.dirty)
 		e = rp_ep_flush(&t, err);
 	if (e == RP_OK)
-		e = first_look(&t, &turn->next_look_at_ms, err);
+		e = first_ready(&t, &x->next_ready_at_ms, err);
 	if (e != RP_OK || !t.dirty) {
 		rp_txn_end(&t);
-		turn->n_claims = e == RP_OK ? turn->n_claims : 0;
-		look_later(turn, now_at_ms);
+		x->n_claims = e == RP_OK ? x->n_claims : 0;
+		look_later(x, now_at_ms);
 		return e;
 	}
 	e = rp_txn_commit(&t, err);
-	turn->committed = e == RP_OK;
+	x->committed = e == RP_OK;
 	if (e != RP_OK)
-		turn->n_claims = 0;
-	else if ((turn->n_claims == turn->want || turn->passed_over) &&
-		 turn->next_look_at_ms <= now_at_ms)
-		rp_outbox_ring(ob); /* more is due than this sender can take: others may */
-	look_later(turn, now_at_ms);
+		x->n_claims = 0;
+	else if ((x->n_claims == x->want || x->passed_over) && x->next_ready_at_ms <= now_at_ms)
+		rp_outbox_wake(ob); /* more is due than this sender can take: others may */
+	look_later(x, now_at_ms);
 	return e;
 }
 
 /* Endpoints that need no second look are left alone, so that a reload that changes nothing writes
  * nothing. */
-static enum rp_err look_again_at(struct rp_txn *t, uint64_t id, struct rp_error *err)
+static enum rp_err renew_endpoint(struct rp_txn *t, uint64_t id, struct rp_error *err)
 {
 	struct rp_ep *ep;
 	enum rp_err e = rp_ep_get(t, id, &ep, err);
 
 	if (e != RP_OK)
 		return e;
-	/* The next turn finds it on the agenda, now or when something comes, and applies the
+	/* The next exchange finds it in the ready queue, now or when something comes, and applies the
 	 * limits of the new configuration. */
 	if (rp_schedule_renew(&ep->rec, t->now_at_ms))
 		ep->dirty = t->dirty = true;
 	return RP_OK;
 }
 
-enum rp_err rp_outbox_look_again(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err)
+enum rp_err rp_outbox_renew_limits(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err)
 {
 	uint64_t id = 0;
 	struct rp_txn t;
@@ -398,7 +394,7 @@ enum rp_err rp_outbox_look_again(struct rp_outbox *ob, int64_t now_at_ms, struct
 	if (e != RP_OK)
 		return e;
 	while ((e = rp_row_first(&t, RP_T_ENDPOINT, rp_key1(id), &id, 1, NULL, err)) == RP_OK) {
-		e = look_again_at(&t, id, err);
+		e = renew_endpoint(&t, id, err);
 		if (e != RP_OK)
 			break;
 		id++;
@@ -409,17 +405,17 @@ enum rp_err rp_outbox_look_again(struct rp_outbox *ob, int64_t now_at_ms, struct
 	}
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK)
-		rp_outbox_ring(ob);
+		rp_outbox_wake(ob);
 	return e;
 }
 
-enum rp_err rp_outbox_next_look(struct rp_outbox *ob, int64_t *at_ms, struct rp_error *err)
+enum rp_err rp_outbox_next_ready(struct rp_outbox *ob, int64_t *at_ms, struct rp_error *err)
 {
 	struct rp_txn t;
 	enum rp_err e = rp_txn_read_rows(ob, &t, err);
 
 	if (e == RP_OK)
-		e = first_look(&t, at_ms, err);
+		e = first_ready(&t, at_ms, err);
 	rp_txn_end(&t);
 	return e;
 }

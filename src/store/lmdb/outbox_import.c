@@ -68,7 +68,7 @@ static enum rp_err put_facts(struct rp_txn *t, uint64_t seq, const struct rp_imp
 	f.endpoint = endpoint;
 	f.payload_bytes = in->payload.len;
 	f.payload_hash = rp_payload_hash(in->payload.ptr, in->payload.len);
-	rp_stretches_add(&t->head.stretches, seq, f.accepted_at_ms);
+	rp_time_index_add(&t->head.times, seq, f.accepted_at_ms);
 	len = rp_facts_pack(&f, seq, t->ob->facts, sizeof t->ob->facts);
 	assert(len > 0);
 	return rp_row_put(t, RP_T_ENTRY, rp_key1(seq), t->ob->facts, len, MDB_APPEND, err);
@@ -157,7 +157,7 @@ static enum rp_err import_all(struct rp_outbox *ob, int64_t now_at_ms,
 	}
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK)
-		rp_outbox_ring(ob);
+		rp_outbox_wake(ob);
 	return e;
 }
 

@@ -204,7 +204,7 @@ enum rp_err rp_outbox_job_order(struct rp_outbox *ob, int64_t now_at_ms, uint64_
 	}
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK)
-		rp_outbox_ring(ob);
+		rp_outbox_wake(ob);
 	return e;
 }
 
@@ -312,7 +312,7 @@ enum rp_err rp_outbox_jobs_step(struct rp_outbox *ob, int64_t now_at_ms, struct 
 
 	s->n_worked = 0;
 	s->blocked = false;
-	s->next_at_ms = RP_LOOK_NEVER;
+	s->next_at_ms = RP_NEVER;
 	if (e != RP_OK || !work)
 		return e;
 	e = rp_txn_write(ob, now_at_ms, &t, err);
@@ -325,7 +325,7 @@ enum rp_err rp_outbox_jobs_step(struct rp_outbox *ob, int64_t now_at_ms, struct 
 	}
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK && s->n_worked > 0)
-		rp_outbox_ring(ob);
+		rp_outbox_wake(ob);
 	return e;
 }
 

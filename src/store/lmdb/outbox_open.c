@@ -1,4 +1,4 @@
-/* outbox_open.c - opens and closes an outbox as a whole: place, user, gate, data file, roster,
+/* outbox_open.c - opens and closes an outbox as a whole: place, user, gate, data file, registry,
  * doorbell. Each has its own file; here is their order. */
 
 #include "store/lmdb/store_int.h"
@@ -11,11 +11,11 @@ static void leave_nothing(struct rp_outbox *ob)
 {
 	int gate;
 
-	if (!ob->place.made_doorbell ||
-	    rp_gate_enter(ob, RP_GATE_TRIES_TO_CLOSE, &gate, NULL) != RP_OK)
+	if (!ob->place.made_wakeup ||
+	    rp_open_lock_enter(ob, RP_OPEN_LOCK_TRIES_TO_CLOSE, &gate, NULL) != RP_OK)
 		return;
 	rp_users_leave_nothing(ob);
-	rp_gate_leave(gate);
+	rp_open_lock_leave(gate);
 }
 
 enum rp_err rp_outbox_open(const char *dir, const struct rp_outbox_options *options,
@@ -30,7 +30,7 @@ enum rp_err rp_outbox_open(const char *dir, const struct rp_outbox_options *opti
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	}
 	ob->sys = options->sys != NULL ? options->sys : &rp_sys_real;
-	ob->roster_fd = ob->doorbell_fd = ob->inotify_fd = ob->commits_fd = -1;
+	ob->registry_fd = ob->wakeup_fd = ob->inotify_fd = ob->commits_fd = -1;
 	ob->place.dir_fd = ob->place.base_fd = -1;
 	e = rp_db_open(ob, options, err);
 	if (e != RP_OK) {
@@ -50,15 +50,15 @@ void rp_outbox_close(struct rp_outbox *ob)
 	if (ob == NULL)
 		return;
 	if (ob->env != NULL)
-		rp_tally_tell(ob);
+		rp_counters_tell(ob);
 	rp_fetcher_close(ob);
-	rp_trust_free(ob);
+	rp_page_guard_free(ob);
 	rp_db_close(ob);
 	/* not before LMDB is: as long as it is open this process is a user (users.c) */
-	rp_doorbell_close(ob);
-	rp_place_close(ob);
-	if (ob->roster_fd >= 0)
-		close(ob->roster_fd);
+	rp_wakeup_close(ob);
+	rp_files_close(ob);
+	if (ob->registry_fd >= 0)
+		close(ob->registry_fd);
 	for (i = 0; i < ob->cap_eps; i++)
 		free(ob->eps[i]);
 	free(ob->eps);
@@ -74,7 +74,7 @@ const char *rp_outbox_dir(const struct rp_outbox *ob)
 
 enum rp_err rp_outbox_check(struct rp_outbox *ob, struct rp_error *err)
 {
-	return rp_place_check(ob, RP_PLACE_ALL, err);
+	return rp_files_check(ob, RP_FILES_ALL, err);
 }
 
 enum rp_err rp_outbox_sync(struct rp_outbox *ob, struct rp_error *err)

@@ -25,10 +25,10 @@ static enum rp_err read_facts(struct rp_viewer *v, uint64_t seq, struct rp_facts
 
 	memset(f, 0, sizeof *f);
 	if (!v->open)
-		e = rp_leaves_begin(&v->entries, v->t, RP_T_ENTRY, err);
+		e = rp_tree_rows_begin(&v->entries, v->t, RP_T_ENTRY, err);
 	v->open = true;
 	if (e == RP_OK)
-		e = rp_leaves_get(&v->entries, rp_key1(seq), &row, err);
+		e = rp_tree_rows_get(&v->entries, rp_key1(seq), &row, err);
 	if (e != RP_OK)
 		return e;
 	return rp_facts_unpack(f, seq, row.mv_data, row.mv_size) ? RP_OK : RP_ERR_NOTFOUND;
@@ -59,7 +59,7 @@ enum rp_err rp_viewer_look(struct rp_viewer *v, uint64_t seq, struct rp_entry *o
 void rp_viewer_end(struct rp_viewer *v)
 {
 	if (v->open)
-		rp_leaves_end(&v->entries);
+		rp_tree_rows_end(&v->entries);
 	v->open = false;
 }
 
@@ -147,7 +147,7 @@ static enum rp_err look(struct rp_viewer *viewer, struct rp_page *page, uint64_t
 	return e;
 }
 
-static enum rp_err page_rows(struct rp_txn *t, struct rp_page *page, struct rp_leaves *l,
+static enum rp_err page_rows(struct rp_txn *t, struct rp_page *page, struct rp_tree_rows *l,
 			     struct rp_error *err)
 {
 	struct rp_viewer viewer = {.t = t};
@@ -156,11 +156,11 @@ static enum rp_err page_rows(struct rp_txn *t, struct rp_page *page, struct rp_l
 	bool go_on = true, seen;
 	MDB_val k, v;
 	uint64_t seq;
-	enum rp_err e = rp_leaves_begin(l, t, RP_T_DELIVERY, err);
+	enum rp_err e = rp_tree_rows_begin(l, t, RP_T_DELIVERY, err);
 
 	if (e == RP_OK)
-		e = rp_leaves_seek(l, &(MDB_val){from.len, from.bytes}, false, err);
-	while (e == RP_OK && (e = rp_leaves_next(l, &k, &v, err)) == RP_OK) {
+		e = rp_tree_rows_seek(l, &(MDB_val){from.len, from.bytes}, false, err);
+	while (e == RP_OK && (e = rp_tree_rows_next(l, &k, &v, err)) == RP_OK) {
 		if (rows == PAGE_ROWS_MAX || looks == PAGE_LOOKS_MAX || looks == page->max_seen ||
 		    !go_on) {
 			page->more = go_on;
@@ -186,7 +186,7 @@ static enum rp_err page_rows(struct rp_txn *t, struct rp_page *page, struct rp_l
 
 enum rp_err rp_outbox_page(struct rp_outbox *ob, struct rp_page *page, struct rp_error *err)
 {
-	struct rp_leaves l = {0};
+	struct rp_tree_rows l = {0};
 	struct rp_txn t;
 	enum rp_err e = rp_txn_read(ob, &t, err);
 
@@ -194,7 +194,7 @@ enum rp_err rp_outbox_page(struct rp_outbox *ob, struct rp_page *page, struct rp
 	if (e != RP_OK)
 		return e;
 	e = page_rows(&t, page, &l, err);
-	rp_leaves_end(&l);
+	rp_tree_rows_end(&l);
 	rp_txn_end(&t);
 	return e;
 }
@@ -339,11 +339,11 @@ enum rp_err rp_outbox_info(struct rp_outbox *ob, struct rp_outbox_info *out, str
 	    .readers = info.me_numreaders,
 	    .max_readers = info.me_maxreaders,
 	    .commits = info.me_last_txnid,
-	    .oldest_waiting_due_at_ms = RP_LOOK_NEVER,
+	    .oldest_waiting_due_at_ms = RP_NEVER,
 	    .latest_at_ms = t.head.latest_at_ms,
 	    .format = RP_FORMAT_VERSION,
 	};
-	e = rp_row_first(&t, RP_T_AGENDA, rp_key2(0, 0), key, 2, NULL, err);
+	e = rp_row_first(&t, RP_T_READY, rp_key2(0, 0), key, 2, NULL, err);
 	if (e == RP_OK)
 		e = rp_row_first(&t, RP_T_QUEUE, rp_key3(key[1], 0, 0), first, 3, NULL, err);
 	if (e == RP_OK && first[0] == key[1])
@@ -384,7 +384,7 @@ enum rp_err rp_outbox_oldest(struct rp_outbox *ob, struct rp_oldest *out, struct
 	struct rp_txn t;
 	enum rp_err e = rp_txn_read(ob, &t, err);
 
-	*out = (struct rp_oldest){RP_LOOK_NEVER, RP_LOOK_NEVER, RP_LOOK_NEVER};
+	*out = (struct rp_oldest){RP_NEVER, RP_NEVER, RP_NEVER};
 	if (e == RP_OK)
 		e = oldest_due(&t, &out->waiting_due_at_ms, err);
 	if (e == RP_OK)

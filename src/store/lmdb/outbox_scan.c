@@ -51,13 +51,13 @@ static enum rp_err scan_table(struct rp_txn *t, struct rp_scan *scan, enum rp_ta
 			      size_t *rows, struct rp_error *err)
 {
 	struct rp_index_row row;
-	struct rp_leaves l;
+	struct rp_tree_rows l;
 	MDB_val k, v;
-	enum rp_err e = rp_leaves_begin(&l, t, table, err);
+	enum rp_err e = rp_tree_rows_begin(&l, t, table, err);
 
 	if (e == RP_OK && scan->from.len > 0)
-		e = rp_leaves_seek(&l, &(MDB_val){scan->from.len, scan->from.bytes}, true, err);
-	while (e == RP_OK && !scan->more && (e = rp_leaves_next(&l, &k, &v, err)) == RP_OK) {
+		e = rp_tree_rows_seek(&l, &(MDB_val){scan->from.len, scan->from.bytes}, true, err);
+	while (e == RP_OK && !scan->more && (e = rp_tree_rows_next(&l, &k, &v, err)) == RP_OK) {
 		if (read(&k, &v, &row))
 			scan->see(scan->arg, &row);
 		if (++*rows == RP_SCAN_ROWS_MAX) {
@@ -68,7 +68,7 @@ static enum rp_err scan_table(struct rp_txn *t, struct rp_scan *scan, enum rp_ta
 			memcpy(scan->from.bytes, k.mv_data, scan->from.len);
 		}
 	}
-	rp_leaves_end(&l);
+	rp_tree_rows_end(&l);
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 

@@ -1,5 +1,5 @@
 /* outbox_senders.c - lets senders join and leave, and returns the claims of those who are gone.
- * The roster says who is alive; here is what follows from it. */
+ * The registry says who is alive; here is what follows from it. */
 
 #include "store/lmdb/store_int.h"
 
@@ -124,19 +124,19 @@ static enum rp_err adopt_slot(struct rp_outbox *ob, unsigned slot, int64_t now_a
 	}
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK && n > 0)
-		rp_outbox_ring(ob);
+		rp_outbox_wake(ob);
 	return e;
 }
 
 enum rp_err rp_outbox_join(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms,
 			   struct rp_sender_id *out, struct rp_error *err)
 {
-	struct rp_roster_slot slot = {.pid = (uint32_t)getpid(), .beat_boot_ms = boot_ms};
+	struct rp_registry_slot slot = {.pid = (uint32_t)getpid(), .beat_boot_ms = boot_ms};
 	bool more = true;
-	enum rp_err e = rp_roster_open(ob, err);
+	enum rp_err e = rp_registry_open(ob, err);
 
 	if (e == RP_OK)
-		e = rp_roster_take(ob, &ob->me.slot, err);
+		e = rp_registry_take(ob, &ob->me.slot, err);
 	if (e != RP_OK)
 		return e;
 	/* Random, so that no two holders of a slot are ever taken for each other, whatever was
@@ -146,11 +146,11 @@ enum rp_err rp_outbox_join(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot
 	ob->clock = (struct rp_clock_watch){.known = false};
 	rp_clock_watch_see(&ob->clock, now_at_ms, boot_ms);
 	slot.clock = ob->clock;
-	rp_roster_write(ob, ob->me.slot, &slot);
+	rp_registry_write(ob, ob->me.slot, &slot);
 	while (e == RP_OK && more)
 		e = adopt_slot(ob, ob->me.slot, now_at_ms, false, &more, err);
 	if (e != RP_OK) {
-		rp_roster_drop(ob, ob->me.slot);
+		rp_registry_drop(ob, ob->me.slot);
 		return e;
 	}
 	ob->me_pid = slot.pid;
@@ -168,19 +168,19 @@ enum rp_err rp_outbox_leave(struct rp_outbox *ob, int64_t now_at_ms, struct rp_e
 		return RP_OK;
 	while (e == RP_OK && more)
 		e = adopt_slot(ob, ob->me.slot, now_at_ms, true, &more, err);
-	rp_roster_drop(ob, ob->me.slot);
+	rp_registry_drop(ob, ob->me.slot);
 	ob->joined = false;
 	return e;
 }
 
 void rp_outbox_beat(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms)
 {
-	struct rp_roster_slot slot = {
+	struct rp_registry_slot slot = {
 	    ob->me.incarnation, (uint32_t)getpid(), boot_ms, {.known = false}};
 
 	rp_clock_watch_see(&ob->clock, now_at_ms, boot_ms);
 	slot.clock = ob->clock;
-	rp_roster_write(ob, ob->me.slot, &slot);
+	rp_registry_write(ob, ob->me.slot, &slot);
 }
 
 /* --- reaping ------------------------------------------------------------------------ */
@@ -194,15 +194,15 @@ struct missing {
 static bool is_missing(struct rp_outbox *ob, unsigned slot, const struct registration *reg,
 		       int64_t boot_ms, int64_t lease_ms, bool *dead)
 {
-	struct rp_roster_slot s;
+	struct rp_registry_slot s;
 
-	*dead = !rp_roster_is_held(ob, slot);
+	*dead = !rp_registry_is_held(ob, slot);
 	if (*dead)
 		return true;
 	/* Another incarnation in the file: the slot has just changed hands, and its new holder
 	 * returns the old claims.
 	 */
-	return rp_roster_read(ob, slot, &s) && s.incarnation == reg->incarnation &&
+	return rp_registry_read(ob, slot, &s) && s.incarnation == reg->incarnation &&
 	       boot_ms - s.beat_boot_ms > lease_ms;
 }
 
@@ -214,7 +214,7 @@ static enum rp_err find_missing(struct rp_outbox *ob, int64_t boot_ms, int64_t l
 	enum rp_err e = rp_txn_read(ob, &t, err);
 
 	*n = 0;
-	while (e == RP_OK && *n < RP_ROSTER_SLOTS) {
+	while (e == RP_OK && *n < RP_REGISTRY_SLOTS) {
 		struct missing *m = &out[*n];
 
 		e = rp_row_first(&t, RP_T_SENDER, rp_key1(slot), &slot, 1, NULL, err);
@@ -264,10 +264,10 @@ static enum rp_err reap_one(struct rp_txn *t, const struct missing *m, size_t *n
 enum rp_err rp_outbox_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms,
 			   int64_t lease_ms, size_t *n_returned, struct rp_error *err)
 {
-	struct missing missing[RP_ROSTER_SLOTS];
+	struct missing missing[RP_REGISTRY_SLOTS];
 	struct rp_txn t;
 	size_t n, i;
-	enum rp_err e = rp_roster_open(ob, err);
+	enum rp_err e = rp_registry_open(ob, err);
 
 	*n_returned = 0;
 	/* slots of killed readers pin old pages until somebody looks */
@@ -287,7 +287,7 @@ enum rp_err rp_outbox_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot
 	}
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK && *n_returned > 0)
-		rp_outbox_ring(ob);
+		rp_outbox_wake(ob);
 	return e;
 }
 
@@ -297,7 +297,7 @@ enum rp_err rp_outbox_senders(struct rp_outbox *ob,
 {
 	struct rp_txn t;
 	uint64_t slot = 0, key[2];
-	enum rp_err e = rp_roster_open(ob, err);
+	enum rp_err e = rp_registry_open(ob, err);
 
 	if (e == RP_OK)
 		e = rp_txn_read(ob, &t, err);
@@ -305,7 +305,7 @@ enum rp_err rp_outbox_senders(struct rp_outbox *ob,
 		return e;
 	while ((e = rp_row_first(&t, RP_T_SENDER, rp_key1(slot), &slot, 1, NULL, err)) == RP_OK) {
 		struct rp_sender_info s = {.slot = (unsigned)slot};
-		struct rp_roster_slot roster;
+		struct rp_registry_slot registry;
 		struct registration reg;
 
 		e = read_registration(&t, s.slot, &reg, err);
@@ -314,10 +314,10 @@ enum rp_err rp_outbox_senders(struct rp_outbox *ob,
 		s.pid = (uint32_t)reg.pid;
 		s.started_at_ms = reg.started_at_ms;
 		/* The lock of this very process is no obstacle to itself, so it would look free. */
-		s.alive = (ob->joined && s.slot == ob->me.slot) || rp_roster_is_held(ob, s.slot);
-		if (rp_roster_read(ob, s.slot, &roster)) {
-			s.beat_boot_ms = roster.beat_boot_ms;
-			s.clock = roster.clock;
+		s.alive = (ob->joined && s.slot == ob->me.slot) || rp_registry_is_held(ob, s.slot);
+		if (rp_registry_read(ob, s.slot, &registry)) {
+			s.beat_boot_ms = registry.beat_boot_ms;
+			s.clock = registry.clock;
 		}
 		key[1] = 0;
 		while (rp_row_first(&t, RP_T_CLAIM, rp_key2(slot, key[1]), key, 2, NULL, err) ==

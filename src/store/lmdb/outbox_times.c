@@ -1,5 +1,5 @@
 /* outbox_times.c - finds entries by time of acceptance, by halving the numbers. Numbers and
- * times do not quite agree, and model/stretch.h says by how much. */
+ * times do not quite agree, and model/time_index.h says by how much. */
 
 #include "store/lmdb/store_int.h"
 
@@ -10,18 +10,18 @@ enum told { TOLD_YES = 1, TOLD_NO, TOLD_NOTHING };
 
 /* Whether the first readable entry from `*seq` on was accepted at at_ms or later; *seq: its
  * number. TOLD_NOTHING: damaged ones come first, up to *seq; RP_ERR_NOTFOUND: there is none. */
-static enum rp_err is_late(struct rp_leaves *l, int64_t at_ms, uint64_t *seq, enum told *out,
+static enum rp_err is_late(struct rp_tree_rows *l, int64_t at_ms, uint64_t *seq, enum told *out,
 			   struct rp_error *err)
 {
 	struct rp_key from = rp_key1(*seq);
 	struct rp_facts f;
 	MDB_val k, v;
-	enum rp_err e = rp_leaves_seek(l, &(MDB_val){from.len, from.bytes}, false, err);
+	enum rp_err e = rp_tree_rows_seek(l, &(MDB_val){from.len, from.bytes}, false, err);
 	int i;
 
 	*out = TOLD_NOTHING;
 	for (i = 0; i < DAMAGED_MAX && e == RP_OK; i++) {
-		e = rp_leaves_next(l, &k, &v, err);
+		e = rp_tree_rows_next(l, &k, &v, err);
 		if (e == RP_OK && rp_key_read(k.mv_data, k.mv_size, seq, 1) &&
 		    rp_facts_unpack(&f, *seq, v.mv_data, v.mv_size)) {
 			*out = f.accepted_at_ms >= at_ms ? TOLD_YES : TOLD_NO;
@@ -34,7 +34,7 @@ static enum rp_err is_late(struct rp_leaves *l, int64_t at_ms, uint64_t *seq, en
 /* Halves the numbers from `low` to before `end`, and ends between an entry that was accepted
  * before at_ms (or the beginning) and one that was not (or the end). doubt: what a damaged entry
  * counts as. */
-static enum rp_err halve(struct rp_leaves *l, uint64_t low, uint64_t end, int64_t at_ms,
+static enum rp_err halve(struct rp_tree_rows *l, uint64_t low, uint64_t end, int64_t at_ms,
 			 enum told doubt, uint64_t *out, struct rp_error *err)
 {
 	uint64_t high = end;
@@ -60,7 +60,7 @@ static enum rp_err halve(struct rp_leaves *l, uint64_t low, uint64_t end, int64_
 /* An entry that is early by more than back_ms shows that all before it are early; one that is late
  * by as much, that all behind it are late. So halving never throws away an entry of which that is
  * not certain. */
-static enum rp_err find(struct rp_leaves *l, const struct rp_stretch *s, uint64_t end_seq,
+static enum rp_err find(struct rp_tree_rows *l, const struct rp_time_span *s, uint64_t end_seq,
 			int64_t at_ms, struct rp_mark_part *out, struct rp_error *err)
 {
 	enum rp_err e = RP_OK;
@@ -79,10 +79,10 @@ static enum rp_err find(struct rp_leaves *l, const struct rp_stretch *s, uint64_
 	return e;
 }
 
-static enum rp_err mark(struct rp_txn *t, struct rp_leaves *l, int64_t at_ms, struct rp_mark *out,
-			struct rp_error *err)
+static enum rp_err mark(struct rp_txn *t, struct rp_tree_rows *l, int64_t at_ms,
+			struct rp_mark *out, struct rp_error *err)
 {
-	const struct rp_stretches *s = &t->head.stretches;
+	const struct rp_time_index *s = &t->head.times;
 	enum rp_err e = RP_OK;
 	unsigned i;
 
@@ -96,17 +96,17 @@ static enum rp_err mark(struct rp_txn *t, struct rp_leaves *l, int64_t at_ms, st
 enum rp_err rp_outbox_marks(struct rp_outbox *ob, const int64_t *at_ms, size_t n,
 			    struct rp_mark *out, struct rp_error *err)
 {
-	struct rp_leaves l;
+	struct rp_tree_rows l;
 	struct rp_txn t;
 	enum rp_err e = rp_txn_read(ob, &t, err);
 	size_t i;
 
 	if (e != RP_OK)
 		return e;
-	e = rp_leaves_begin(&l, &t, RP_T_ENTRY, err);
+	e = rp_tree_rows_begin(&l, &t, RP_T_ENTRY, err);
 	for (i = 0; i < n && e == RP_OK; i++)
 		e = mark(&t, &l, at_ms[i], &out[i], err);
-	rp_leaves_end(&l);
+	rp_tree_rows_end(&l);
 	rp_txn_end(&t);
 	return e;
 }
@@ -114,7 +114,7 @@ enum rp_err rp_outbox_marks(struct rp_outbox *ob, const int64_t *at_ms, size_t n
 enum rp_err rp_outbox_accepted(struct rp_outbox *ob, const uint64_t *seqs, size_t n, int64_t *at_ms,
 			       struct rp_error *err)
 {
-	struct rp_leaves l;
+	struct rp_tree_rows l;
 	struct rp_facts f;
 	struct rp_txn t;
 	MDB_val v;
@@ -123,16 +123,16 @@ enum rp_err rp_outbox_accepted(struct rp_outbox *ob, const uint64_t *seqs, size_
 
 	if (e != RP_OK)
 		return e;
-	e = rp_leaves_begin(&l, &t, RP_T_ENTRY, err);
+	e = rp_tree_rows_begin(&l, &t, RP_T_ENTRY, err);
 	for (i = 0; i < n && e == RP_OK; i++) {
-		e = rp_leaves_get(&l, rp_key1(seqs[i]), &v, err);
+		e = rp_tree_rows_get(&l, rp_key1(seqs[i]), &v, err);
 		at_ms[i] = e == RP_OK && rp_facts_unpack(&f, seqs[i], v.mv_data, v.mv_size)
 			       ? f.accepted_at_ms
 			       : 0;
 		if (e == RP_ERR_NOTFOUND)
 			e = RP_OK;
 	}
-	rp_leaves_end(&l);
+	rp_tree_rows_end(&l);
 	rp_txn_end(&t);
 	return e;
 }

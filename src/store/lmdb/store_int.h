@@ -3,7 +3,7 @@
  * Tables (keys are big-endian numbers, 8 bytes each, unless said otherwise; records in
  * model/record.h):
  *   meta           text -> "format": "runpost" + u32 version; "layout": a number; "head": struct
- *                  rp_head; "tally", "series:NAME": model/tally.h
+ *                  rp_head; "tally", "series:NAME": model/counters.h
  *   entry          seq -> facts                         written once
  *   body           (seq, chunk no) -> payload bytes  written once; a chunk never needs more than
  *                  one page
@@ -12,8 +12,8 @@
  *                  behind another
  *   order          (endpoint, order_key, seq) -> flags  one row for each live (WAITING, IN_FLIGHT,
  *                  HELD) entry with an order_by; flags u8: 1 behind, 2 held
- *   agenda         (look_at, endpoint) -> nothing  endpoints from which something may be claimed at
- *                  look_at
+ *   agenda         (ready_at, endpoint) -> nothing  the ready queue: endpoints from which
+ *                  something may be claimed at ready_at
  *   claim          (slot, seq) -> u32 claim_no          one row for each IN_FLIGHT entry
  *   attempt        (seq, n) -> struct rp_attempt
  *   dead           (state_at, seq) -> why, 12 bytes  one row for each DEAD entry; the value repeats
@@ -57,7 +57,7 @@ enum rp_table {
 	RP_T_DELIVERY,
 	RP_T_QUEUE,
 	RP_T_ORDER,
-	RP_T_AGENDA,
+	RP_T_READY,
 	RP_T_CLAIM,
 	RP_T_ATTEMPT,
 	RP_T_DEAD,
@@ -85,7 +85,7 @@ struct rp_ep {
 	struct rp_endpoint rec;
 	bool dirty;
 	uint64_t was_in_flight; /* when the transaction first met it */
-	bool done;              /* outbox_turn.c: it has no more to give in this turn */
+	bool done;              /* outbox_exchange.c: it has no more to give in this exchange */
 };
 
 struct rp_open_series {
@@ -95,7 +95,7 @@ struct rp_open_series {
 };
 
 /* Names in the directory of an outbox. */
-enum rp_file { RP_FILE_DATA, RP_FILE_LOCK, RP_FILE_DOORBELL, RP_FILE_SENDERS, RP_FILE_COUNT };
+enum rp_file { RP_FILE_DATA, RP_FILE_LOCK, RP_FILE_WAKEUP, RP_FILE_SENDERS, RP_FILE_COUNT };
 
 struct rp_file_id {
 	uint64_t dev, ino; /* ino 0: none */
@@ -108,18 +108,18 @@ struct rp_owner {
 	bool acts; /* root does, as uid and gid */
 };
 
-/* place.c: the files as they were opened */
-struct rp_place {
+/* files.c: the files as they were opened */
+struct rp_files {
 	int base_fd; /* where `dir` begins; AT_FDCWD: at the root */
 	int dir_fd;  /* -1, and so base_fd: not opened */
 	struct rp_file_id dir, file[RP_FILE_COUNT];
 	struct rp_owner owner;
-	bool made_doorbell; /* by this handle */
+	bool made_wakeup; /* by this handle */
 };
 
 struct rp_outbox {
 	char *dir;
-	struct rp_place place;
+	struct rp_files place;
 	MDB_env *env;
 	MDB_dbi table[RP_T_COUNT], list_of_tables;
 	const struct rp_sys *sys;
@@ -140,26 +140,27 @@ struct rp_outbox {
 	/* outbox_recent.c: attempts settled in the current transaction that are not in a row yet */
 	struct rp_recent recent[RP_RECENT_ROW_ATTEMPTS];
 	size_t n_recent;
-	/* tally.c: the counters as the current transaction leaves them, and what goes into the
+	/* counters.c: the counters as the current transaction leaves them, and what goes into the
 	 * next one's */
-	struct rp_tally tally;
+	struct rp_counters counters;
 	struct rp_open_series series[RP_SERIES_MAX];
 	size_t n_series;
 	struct {
 		uint64_t duplicates;
 		struct rp_histogram commits;
 	} untold;
-	struct rp_trust *trust; /* trust.c: which pages may be written to; NULL: nothing was yet */
+	struct rp_page_guard
+	    *guard; /* page_guard.c: which pages may be written to; NULL: nothing was yet */
 	/* outbox_fetch.c: the transaction in which entries are fetched; NULL: none was yet */
 	struct rp_txn *fetcher;
-	/* roster.c */
-	int roster_fd;
+	/* registry.c */
+	int registry_fd;
 	struct rp_sender_id me;
 	struct rp_clock_watch clock; /* of ours, as of the last beat */
 	uint32_t me_pid;
 	bool joined;
-	/* doorbell.c */
-	int doorbell_fd, inotify_fd, doorbell_wd, roster_wd;
+	/* wakeup.c */
+	int wakeup_fd, inotify_fd, wakeup_wd, registry_wd;
 	int commits_fd; /* inotify on the data file; -1: nobody asked */
 };
 
@@ -170,7 +171,7 @@ struct rp_txn {
 	struct rp_head head;
 	bool writes;
 	bool dirty;                 /* something was written */
-	bool tallied;               /* the outbox's tally is this transaction's */
+	bool counted;               /* the outbox's counters are this transaction's */
 	bool keeps_cursors;         /* all that write do: */
 	MDB_cursor *at[RP_T_COUNT]; /* where rows are looked for, put and removed; and */
 	/* where they are appended; LMDB closes them with a transaction that writes */
@@ -182,7 +183,7 @@ struct rp_txn {
 
 #define RP_DB_READERS_MAX 512 /* fixed by whoever opens first: the same everywhere */
 
-#define RP_DISTRUSTED (-30600) /* beside LMDB's codes, for rp_db_fail: trust.c refuses */
+#define RP_DISTRUSTED (-30600) /* beside LMDB's codes, for rp_db_fail: page_guard.c refuses */
 /* Turns an LMDB or errno code into ours, with `what` in the sentence. rc 0 is RP_OK. */
 enum rp_err rp_db_fail(struct rp_outbox *ob, int rc, const char *what, struct rp_error *err);
 /* Makes the names in a directory last, and its own in its parent (made_dir: for certain; else
@@ -208,55 +209,56 @@ bool rp_beginning_is_impossible(struct rp_outbox *ob);
 
 void rp_fetcher_close(struct rp_outbox *ob);
 
-/* --- gate.c: one process at a time opens or closes the files of an outbox -----------------
+/* --- open_lock.c: one process at a time opens or closes the files of an outbox -----------------
  *
  * LMDB alone does not make that safe: see sees_last_commit in db_open.c. */
 
-#define RP_GATE_TRIES 5000 /* with a pause of 2 ms after each: 10 s */
-#define RP_GATE_TRIES_TO_CLOSE 100
+#define RP_OPEN_LOCK_TRIES 5000 /* with a pause of 2 ms after each: 10 s */
+#define RP_OPEN_LOCK_TRIES_TO_CLOSE 100
 
 /* Of the directory that is open, wherever it or this process went since; before that, of the one
  * under the path. RP_ERR_BUSY: another process has been in it all that time; *gate is -1 then, as
  * after any error. */
-enum rp_err rp_gate_enter(const struct rp_outbox *ob, int tries, int *gate, struct rp_error *err);
-void rp_gate_leave(int gate); /* -1: not entered */
-void rp_gate_pause(void);
+enum rp_err rp_open_lock_enter(const struct rp_outbox *ob, int tries, int *gate,
+			       struct rp_error *err);
+void rp_open_lock_leave(int gate); /* -1: not entered */
+void rp_open_lock_pause(void);
 
-/* --- place.c: the files under the path are those that were opened -------------------------
+/* --- files.c: the files under the path are those that were opened -------------------------
  *
  * A directory can be removed, moved away or replaced, and each file in it, while programs go on
  * with the old ones. What is stored there nobody finds, and beside a new lock.mdb two would write
  * at once. */
 
 /* In the gate: the directory, and as whom its files are opened. */
-enum rp_err rp_place_open(struct rp_outbox *ob, int gate, struct rp_error *err);
-void rp_place_close(struct rp_outbox *ob);
+enum rp_err rp_files_open(struct rp_outbox *ob, int gate, struct rp_error *err);
+void rp_files_close(struct rp_outbox *ob);
 /* The file under that name now, never through a link. RP_ERR_NOTFOUND without filling err: there
  * is none. RP_ERR_DENIED: it is no regular file, or somebody else's. */
-enum rp_err rp_place_look(struct rp_outbox *ob, enum rp_file file, struct rp_file_id *id,
+enum rp_err rp_files_look(struct rp_outbox *ob, enum rp_file file, struct rp_file_id *id,
 			  struct rp_error *err);
 /* Opens it for reading and writing, and makes it (0600, the owner's) when there is none; *made
- * (may be NULL): it seems so. As rp_place_look. */
-enum rp_err rp_place_file_open(struct rp_outbox *ob, enum rp_file file, int *fd, bool *made,
+ * (may be NULL): it seems so. As rp_files_look. */
+enum rp_err rp_files_file_open(struct rp_outbox *ob, enum rp_file file, int *fd, bool *made,
 			       struct rp_error *err);
-/* From now on this is the one that rp_place_check has to find. */
-void rp_place_keep(struct rp_outbox *ob, enum rp_file file, struct rp_file_id id);
-enum rp_err rp_place_keep_opened(struct rp_outbox *ob, enum rp_file file, int fd,
+/* From now on this is the one that rp_files_check has to find. */
+void rp_files_keep(struct rp_outbox *ob, enum rp_file file, struct rp_file_id id);
+enum rp_err rp_files_keep_opened(struct rp_outbox *ob, enum rp_file file, int fd,
 				 struct rp_error *err);
 /* RP_ERR_IO: the path leads elsewhere now. Each of `which` is a system call, so a transaction that
  * writes asks for what matters: when it has the lock, whether others would take the same one
- * (RP_PLACE_LOCKS); after the commit, and before anybody may be told of it, whether what was
- * written is found (RP_PLACE_DATA). One that reads, which is never done in a hurry, asks for
+ * (RP_FILES_LOCKS); after the commit, and before anybody may be told of it, whether what was
+ * written is found (RP_FILES_DATA). One that reads, which is never done in a hurry, asks for
  * all. */
-#define RP_PLACE_FILE(file) (1u << (file))
-#define RP_PLACE_DIR RP_PLACE_FILE(RP_FILE_COUNT)
-#define RP_PLACE_LOCKS (RP_PLACE_FILE(RP_FILE_LOCK) | RP_PLACE_FILE(RP_FILE_DOORBELL))
-#define RP_PLACE_DATA (RP_PLACE_DIR | RP_PLACE_FILE(RP_FILE_DATA) | RP_PLACE_FILE(RP_FILE_LOCK))
-#define RP_PLACE_ALL (~0u)
-enum rp_err rp_place_check(struct rp_outbox *ob, unsigned which, struct rp_error *err);
+#define RP_FILES_FILE(file) (1u << (file))
+#define RP_FILES_DIR RP_FILES_FILE(RP_FILE_COUNT)
+#define RP_FILES_LOCKS (RP_FILES_FILE(RP_FILE_LOCK) | RP_FILES_FILE(RP_FILE_WAKEUP))
+#define RP_FILES_DATA (RP_FILES_DIR | RP_FILES_FILE(RP_FILE_DATA) | RP_FILES_FILE(RP_FILE_LOCK))
+#define RP_FILES_ALL (~0u)
+enum rp_err rp_files_check(struct rp_outbox *ob, unsigned which, struct rp_error *err);
 /* The path of a file in it ("": its own) as a word for a shell, for commands that people paste. In
  * `out`, the caller's to release. */
-const char *rp_place_word(const struct rp_outbox *ob, const char *name, struct rp_buf *out);
+const char *rp_files_word(const struct rp_outbox *ob, const char *name, struct rp_buf *out);
 
 /* --- owner.c: an outbox has one user ------------------------------------------------ */
 
@@ -304,7 +306,7 @@ enum rp_err rp_txn_read(struct rp_outbox *ob, struct rp_txn *t, struct rp_error 
 enum rp_err rp_txn_read_rows(struct rp_outbox *ob, struct rp_txn *t, struct rp_error *err);
 enum rp_err rp_txn_write(struct rp_outbox *ob, int64_t now_at_ms, struct rp_txn *t,
 			 struct rp_error *err);
-/* Brings the agenda and the records of changed endpoints up to date, writes the head, commits. The
+/* Brings the ready queue and the records of changed endpoints up to date, writes the head, commits. The
  * transaction is over whatever the result. */
 enum rp_err rp_txn_commit(struct rp_txn *t, struct rp_error *err);
 void rp_txn_end(struct rp_txn *t); /* aborts; harmless after a commit */
@@ -349,13 +351,13 @@ void rp_sight_forget(
 
 const char *rp_table_name(enum rp_table table);
 
-/* --- leaves.c: rows in the order of their keys, page by page with read(2) -----------------
+/* --- rows.c: rows in the order of their keys, page by page with read(2) -----------------
  *
  * For looking at many rows: an LMDB cursor would fault every page in. Only in read transactions,
  * which must last as long. Keys and values are views that die with the next call. Pages are not
  * trusted: RP_ERR_DAMAGED, with err filled. */
 
-struct rp_leaves {
+struct rp_tree_rows {
 	struct rp_outbox *ob;
 	enum rp_table table;
 	struct rp_datafile file;
@@ -366,15 +368,16 @@ struct rp_leaves {
 	unsigned char kept[512];
 };
 /* At the first row. End it also when it fails. */
-enum rp_err rp_leaves_begin(struct rp_leaves *l, struct rp_txn *t, enum rp_table table,
-			    struct rp_error *err);
-void rp_leaves_end(struct rp_leaves *l);
+enum rp_err rp_tree_rows_begin(struct rp_tree_rows *l, struct rp_txn *t, enum rp_table table,
+			       struct rp_error *err);
+void rp_tree_rows_end(struct rp_tree_rows *l);
 /* What is next has this key or a higher one; behind: a higher one. */
-enum rp_err rp_leaves_seek(struct rp_leaves *l, const MDB_val *key, bool behind,
-			   struct rp_error *err);
+enum rp_err rp_tree_rows_seek(struct rp_tree_rows *l, const MDB_val *key, bool behind,
+			      struct rp_error *err);
 /* RP_ERR_NOTFOUND without filling err: there is none. */
-enum rp_err rp_leaves_next(struct rp_leaves *l, MDB_val *k, MDB_val *v, struct rp_error *err);
-enum rp_err rp_leaves_get(struct rp_leaves *l, struct rp_key key, MDB_val *v, struct rp_error *err);
+enum rp_err rp_tree_rows_next(struct rp_tree_rows *l, MDB_val *k, MDB_val *v, struct rp_error *err);
+enum rp_err rp_tree_rows_get(struct rp_tree_rows *l, struct rp_key key, MDB_val *v,
+			     struct rp_error *err);
 
 /* --- pages.c, damage.c: LMDB's own pages may be damaged, and it checks none --------- */
 
@@ -406,33 +409,34 @@ enum rp_err rp_pages_check_lists(struct rp_outbox *ob, struct rp_error *err);
 /* RP_ERR_DAMAGED: the file is shorter than it must be, and reading it would end in a SIGBUS. */
 enum rp_err rp_pages_check_end(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err);
 
-/* trust.c: LMDB copies and moves what stands in a page by the page's own word. Where that is
+/* page_guard.c: LMDB copies and moves what stands in a page by the page's own word. Where that is
  * damaged it writes over this process's memory, payloads that are about to be sent included. So a
  * transaction that writes looks at each page before LMDB comes to it: at all of it where the
  * process has not found a page with this number sound before, else at its header and bounds, since
  * whoever has written to it meanwhile has looked at it too. */
-enum rp_trust_for {
-	RP_TRUST_FIND,   /* a row, or a place for it */
-	RP_TRUST_PUT,    /* over the row that may be there, whose value may have pages of its own */
-	RP_TRUST_REMOVE, /* the row: then LMDB also comes to pages beside its own */
+enum rp_page_guard_for {
+	RP_PAGE_GUARD_FIND, /* a row, or a place for it */
+	RP_PAGE_GUARD_PUT, /* over the row that may be there, whose value may have pages of its own */
+	RP_PAGE_GUARD_REMOVE, /* the row: then LMDB also comes to pages beside its own */
 };
 /* Before LMDB sees the key; NULL: the end of the table. 0, an LMDB code, or RP_DISTRUSTED, which
  * is RP_ERR_FORMAT, so that nobody takes it for the damage of one record, and logged as `damage`:
  * no row of this transaction is trusted any more, the head's included, so that it cannot be
  * committed. */
-int rp_trust(struct rp_txn *t, enum rp_table table, const MDB_val *key, enum rp_trust_for what_for);
+int rp_page_guard(struct rp_txn *t, enum rp_table table, const MDB_val *key,
+		  enum rp_page_guard_for what_for);
 /* The same for a key that LMDB came to on its way from another one, and where it stands. */
-int rp_trust_found(struct rp_txn *t, enum rp_table table, const MDB_val *key);
+int rp_page_guard_found(struct rp_txn *t, enum rp_table table, const MDB_val *key);
 /* The number of the leaf that was found for the last key; 0: the transaction only reads, or the
  * table is empty. */
-uint64_t rp_trust_leaf(const struct rp_txn *t, enum rp_table table);
+uint64_t rp_page_guard_leaf(const struct rp_txn *t, enum rp_table table);
 /* once, before the write lock is taken */
-enum rp_err rp_trust_prepare(struct rp_outbox *ob, struct rp_error *err);
+enum rp_err rp_page_guard_prepare(struct rp_outbox *ob, struct rp_error *err);
 /* before anything is written */
-enum rp_err rp_trust_begin(struct rp_txn *t, struct rp_error *err);
+enum rp_err rp_page_guard_begin(struct rp_txn *t, struct rp_error *err);
 /* the map has got another size, and with it another place */
-void rp_trust_map_moved(struct rp_outbox *ob);
-void rp_trust_free(struct rp_outbox *ob);
+void rp_page_guard_map_moved(struct rp_outbox *ob);
+void rp_page_guard_free(struct rp_outbox *ob);
 
 /* damage.c */
 void rp_damage_watch(struct rp_outbox *ob); /* before anything is read */
@@ -519,7 +523,7 @@ enum rp_err rp_entry_put_run(struct rp_txn *t, uint64_t seq, struct rp_span run_
  * call. */
 struct rp_viewer {
 	struct rp_txn *t;
-	struct rp_leaves entries;
+	struct rp_tree_rows entries;
 	bool open;
 	uint64_t endpoint; /* whose name it is */
 	struct rp_span name;
@@ -557,8 +561,8 @@ enum rp_err rp_body_put(struct rp_txn *t, uint64_t seq, struct rp_span payload,
 			struct rp_error *err);
 
 /* Makes it due by this clock (below), where it waits in front. */
-enum rp_err rp_entry_mend_due(struct rp_txn *t, uint64_t seq, struct rp_delivery *d,
-			      struct rp_error *err);
+enum rp_err rp_entry_fix_due(struct rp_txn *t, uint64_t seq, struct rp_delivery *d,
+			     struct rp_error *err);
 
 /* --- outbox_clock.c: the clock was set back ----------------------------------------------- */
 
@@ -577,17 +581,18 @@ void rp_order_read_row(const MDB_val *v, bool *behind, bool *held);
 enum rp_err rp_order_move(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from,
 			  struct rp_delivery *to, struct rp_error *err);
 
-/* --- tally.c: counters for metrics -------------------------------------------------- */
+/* --- counters.c: counters for metrics -------------------------------------------------- */
 
 /* A state changed (both as for rp_entry_move), an attempt was settled, a commit has ended. */
-void rp_tally_moved(struct rp_txn *t, const struct rp_delivery *from, const struct rp_delivery *to);
-void rp_tally_attempted(struct rp_txn *t, const struct rp_settlement *s);
-void rp_tally_committed(struct rp_txn *t, int64_t took_us);
-enum rp_err rp_tally_flush(struct rp_txn *t, struct rp_error *err); /* called by rp_txn_commit */
+void rp_counters_moved(struct rp_txn *t, const struct rp_delivery *from,
+		       const struct rp_delivery *to);
+void rp_counters_attempted(struct rp_txn *t, const struct rp_settlement *s);
+void rp_counters_committed(struct rp_txn *t, int64_t took_us);
+enum rp_err rp_counters_flush(struct rp_txn *t, struct rp_error *err); /* called by rp_txn_commit */
 /* RP_ERR_DAMAGED, without filling err: one of its records is. */
-enum rp_err rp_tally_verify(struct rp_txn *t, struct rp_error *err);
+enum rp_err rp_counters_verify(struct rp_txn *t, struct rp_error *err);
 /* At the end of a process: duplicates it found after its last commit, in one of their own. */
-void rp_tally_tell(struct rp_outbox *ob);
+void rp_counters_tell(struct rp_outbox *ob);
 
 /* --- job.c, outbox_audit.c ---------------------------------------------------------- */
 
@@ -627,28 +632,28 @@ enum rp_err rp_audit_set_counts(struct rp_txn *t, uint64_t number, uint64_t done
 enum rp_err rp_audit_add_counts(struct rp_txn *t, uint64_t number, uint64_t done, uint64_t skipped,
 				struct rp_error *err);
 
-/* --- roster.c: who is alive --------------------------------------------------------- */
+/* --- registry.c: who is alive --------------------------------------------------------- */
 
 /* LMDB's default of 126 readers is raised, but more senders than this help nobody */
-#define RP_ROSTER_SLOTS 120
+#define RP_REGISTRY_SLOTS 120
 
-struct rp_roster_slot {
+struct rp_registry_slot {
 	uint64_t incarnation;
 	uint32_t pid;
 	int64_t beat_boot_ms;
 	struct rp_clock_watch clock;
 };
-enum rp_err rp_roster_open(struct rp_outbox *ob, struct rp_error *err);
+enum rp_err rp_registry_open(struct rp_outbox *ob, struct rp_error *err);
 /* Takes the lock of a free slot. RP_ERR_BUSY: none is free. */
-enum rp_err rp_roster_take(struct rp_outbox *ob, unsigned *slot, struct rp_error *err);
-void rp_roster_drop(struct rp_outbox *ob, unsigned slot);
-bool rp_roster_is_held(struct rp_outbox *ob, unsigned slot);
-void rp_roster_write(struct rp_outbox *ob, unsigned slot, const struct rp_roster_slot *s);
-bool rp_roster_read(struct rp_outbox *ob, unsigned slot, struct rp_roster_slot *s);
+enum rp_err rp_registry_take(struct rp_outbox *ob, unsigned *slot, struct rp_error *err);
+void rp_registry_drop(struct rp_outbox *ob, unsigned slot);
+bool rp_registry_is_held(struct rp_outbox *ob, unsigned slot);
+void rp_registry_write(struct rp_outbox *ob, unsigned slot, const struct rp_registry_slot *s);
+bool rp_registry_read(struct rp_outbox *ob, unsigned slot, struct rp_registry_slot *s);
 
-/* --- doorbell.c --------------------------------------------------------------------- */
+/* --- wakeup.c --------------------------------------------------------------------- */
 
-enum rp_err rp_doorbell_open(struct rp_outbox *ob, struct rp_error *err); /* once is enough */
-void rp_doorbell_close(struct rp_outbox *ob);
+enum rp_err rp_wakeup_open(struct rp_outbox *ob, struct rp_error *err); /* once is enough */
+void rp_wakeup_close(struct rp_outbox *ob);
 
 #endif

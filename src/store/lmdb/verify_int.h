@@ -19,13 +19,13 @@ struct rp_check {
 	void *arg;
 	struct rp_verify_counts *out; /* problems and entries are counted here */
 	struct rp_buf payload;        /* of the entry checked last */
-	struct rp_stretch_check times;
+	struct rp_time_index_check times;
 	/* What rows the entries checked so far ask for */
 	uint64_t queued, ordered, by_run, aliased, chunks, planned;
 	/* All of it in one snapshot, so that rows can be counted and compared with the totals: */
 	bool whole;
 	uint64_t count[RP_STATE_COUNT];
-	uint64_t retrying, on_agenda;
+	uint64_t retrying, on_ready_queue;
 	struct rp_recount *endpoints; /* sorted by id */
 	size_t n_endpoints;
 };
@@ -39,7 +39,7 @@ bool rp_check_has_row(struct rp_check *c, enum rp_table table, struct rp_key key
  * it. *d is zeroed if it is damaged. */
 enum rp_err rp_check_entry(struct rp_check *c, uint64_t seq, const MDB_val *v,
 			   struct rp_delivery *d, struct rp_error *err);
-/* Record, name and place on the agenda; its counters are the caller's. false: the record is
+/* Record, name and place in the ready queue; its counters are the caller's. false: the record is
  * damaged, *r undefined. */
 bool rp_check_endpoint(struct rp_check *c, uint64_t id, const MDB_val *v, struct rp_endpoint *r);
 void rp_check_attempt(struct rp_check *c, const uint64_t key[2], const MDB_val *v);

@@ -148,7 +148,7 @@ static enum rp_err check_facts(struct rp_check *c, uint64_t seq, const struct rp
 		return rp_check_is_trouble(e) ? e : count_chunks(c, seq, err);
 	}
 	check_id(c, seq, f.id);
-	if (!rp_stretches_hold(&c->t->head.stretches, &c->times, seq, f.accepted_at_ms))
+	if (!rp_time_index_holds(&c->t->head.times, &c->times, seq, f.accepted_at_ms))
 		rp_check_complain(
 		    c, "entry %" PRIu64 ": would not be found by the time it was accepted", seq);
 	if (d->state != 0 && f.endpoint != d->endpoint)
@@ -174,28 +174,28 @@ static enum rp_err check_facts(struct rp_check *c, uint64_t seq, const struct rp
 	return rp_check_is_trouble(e) ? e : count_chunks(c, seq, err);
 }
 
-/* An endpoint with work that stands nowhere on the agenda would never be looked at: the worst kind
+/* An endpoint with work that stands nowhere in the ready queue would never be looked at: the worst kind
  * of damage. */
-static void check_agenda(struct rp_check *c, uint64_t id, const struct rp_endpoint *r)
+static void check_ready_queue(struct rp_check *c, uint64_t id, const struct rp_endpoint *r)
 {
 	uint64_t key[3];
-	int64_t ready_at_ms = rp_schedule_ready_at_ms(r);
+	int64_t ready_at_ms = rp_schedule_open_at_ms(r);
 
-	if (r->look_at_ms != RP_LOOK_NEVER &&
-	    !rp_check_has_row(c, RP_T_AGENDA, rp_key2((uint64_t)r->look_at_ms, id)))
+	if (r->ready_at_ms != RP_NEVER &&
+	    !rp_check_has_row(c, RP_T_READY, rp_key2((uint64_t)r->ready_at_ms, id)))
 		rp_check_complain(c, "endpoint %" PRIu64 ": its agenda row is missing", id);
-	if (ready_at_ms == RP_LOOK_NEVER && r->look_at_ms != RP_LOOK_NEVER)
+	if (ready_at_ms == RP_NEVER && r->ready_at_ms != RP_NEVER)
 		rp_check_complain(c,
 				  "endpoint %" PRIu64
 				  ": is on the agenda, though nothing may be claimed from it",
 				  id);
-	if (r->count[RP_STATE_WAITING] == 0 || ready_at_ms == RP_LOOK_NEVER)
+	if (r->count[RP_STATE_WAITING] == 0 || ready_at_ms == RP_NEVER)
 		return;
 	if (rp_row_first(c->t, RP_T_QUEUE, rp_key3(id, 0, 0), key, 3, NULL, NULL) != RP_OK ||
 	    key[0] != id)
 		return; /* all are behind one in flight or held; else the totals have said so */
-	if (r->look_at_ms > (int64_t)key[1] && r->look_at_ms > r->served_at_ms &&
-	    r->look_at_ms > ready_at_ms)
+	if (r->ready_at_ms > (int64_t)key[1] && r->ready_at_ms > r->served_at_ms &&
+	    r->ready_at_ms > ready_at_ms)
 		rp_check_complain(
 		    c, "endpoint %" PRIu64 ": has work that nobody would look at in time", id);
 }
@@ -293,7 +293,7 @@ bool rp_check_endpoint(struct rp_check *c, uint64_t id, const MDB_val *v, struct
 		return false;
 	}
 	check_name(c, id);
-	check_agenda(c, id, r);
+	check_ready_queue(c, id, r);
 	return true;
 }
 

@@ -103,7 +103,7 @@ void rp_check_recounted(struct rp_check *c, uint64_t id, const struct rp_endpoin
 	snprintf(whose, sizeof whose, "endpoint %" PRIu64, id);
 	if (seen != NULL)
 		check_states(c, whose, r->count, seen->count);
-	c->on_agenda += r->look_at_ms != RP_LOOK_NEVER;
+	c->on_ready_queue += r->ready_at_ms != RP_NEVER;
 }
 
 static void check_recount(struct rp_check *c)
@@ -118,18 +118,18 @@ static void check_recount(struct rp_check *c)
 	check_rows(c, RP_T_ORDER, c->ordered);
 	check_rows(c, RP_T_RUN, c->by_run);
 	check_rows(c, RP_T_JOB_ENTRY, c->planned);
-	check_rows(c, RP_T_AGENDA, c->on_agenda);
+	check_rows(c, RP_T_READY, c->on_ready_queue);
 	check_rows(c, RP_T_ENDPOINT_ID, c->n_endpoints);
 }
 
 /* --- what a slice can sum up -------------------------------------------------------------- */
 
-/* What the endpoints say against the ledger: equal sums, and as many names and agenda rows as
+/* What the endpoints say against the ledger: equal sums, and as many names and ready queue rows as
  * there should be. Not when there are too many for a slice. */
 static enum rp_err sum_endpoints(struct rp_check *c, struct rp_error *err)
 {
 	int64_t until_us = rp_sys_stopwatch_us() + RP_VERIFY_SLICE_US;
-	uint64_t id = 0, n = 0, on_agenda = 0, count[RP_STATE_COUNT] = {0};
+	uint64_t id = 0, n = 0, on_ready_queue = 0, count[RP_STATE_COUNT] = {0};
 	struct rp_endpoint r;
 	bool damaged = false;
 	enum rp_err e;
@@ -144,7 +144,7 @@ static enum rp_err sum_endpoints(struct rp_check *c, struct rp_error *err)
 			damaged = true; /* its own check has said so */
 			continue;
 		}
-		on_agenda += r.look_at_ms != RP_LOOK_NEVER;
+		on_ready_queue += r.ready_at_ms != RP_NEVER;
 		for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++)
 			count[s] += r.count[s];
 	}
@@ -153,7 +153,7 @@ static enum rp_err sum_endpoints(struct rp_check *c, struct rp_error *err)
 	check_rows(c, RP_T_ENDPOINT_ID, n);
 	if (damaged)
 		return RP_OK;
-	check_rows(c, RP_T_AGENDA, on_agenda);
+	check_rows(c, RP_T_READY, on_ready_queue);
 	check_states(c, "endpoints together", count, c->t->head.count);
 	return RP_OK;
 }
@@ -162,7 +162,7 @@ static enum rp_err sum_endpoints(struct rp_check *c, struct rp_error *err)
 
 static enum rp_err check_tally(struct rp_check *c, struct rp_error *err)
 {
-	enum rp_err e = rp_tally_verify(c->t, err);
+	enum rp_err e = rp_counters_verify(c->t, err);
 
 	if (e != RP_ERR_DAMAGED)
 		return e;

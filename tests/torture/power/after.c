@@ -107,7 +107,7 @@ static void drain(struct check *c)
 	static struct rp_claim claims[CLAIMS];
 	static struct rp_outcome good = {.http_status = 200};
 	static struct rp_dispatch dispatch;
-	struct rp_turn turn = {.settle = settle, .claims = claims, .limits = no_limits};
+	struct rp_exchange turn = {.settle = settle, .claims = claims, .limits = no_limits};
 	struct rp_ledger ledger = {0};
 	struct rp_error err;
 	int64_t now_at_ms = c->now_at_ms;
@@ -116,7 +116,7 @@ static void drain(struct check *c)
 
 	for (turns = 0; turns < TURNS_MAX; turns++) {
 		turn.want = CLAIMS;
-		if (rp_outbox_turn(c->ob, now_at_ms, &turn, &err) != RP_OK) {
+		if (rp_outbox_exchange(c->ob, now_at_ms, &turn, &err) != RP_OK) {
 			check_violation(c, "a turn failed: %s", err.text);
 			return;
 		}

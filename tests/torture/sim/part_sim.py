@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
 
 # name -> (file, what stands there, what stands there instead)
 MUTANTS = {
-    "claims_before_due": ("store/lmdb/outbox_turn.c", "(int64_t)key[1] > t->now_at_ms", "(int64_t)key[1] > t->now_at_ms + 500"),
+    "claims_before_due": ("store/lmdb/outbox_exchange.c", "(int64_t)key[1] > t->now_at_ms", "(int64_t)key[1] > t->now_at_ms + 500"),
     "lost_claim_settles": ("model/transition.c", "from->state != RP_STATE_IN_FLIGHT || from->claim_no != s->claim_no;",
                            "from->state != RP_STATE_IN_FLIGHT;"),
     "late_2xx_forgotten": ("model/transition.c", "(s->kind != RP_SETTLE_DELIVERED || from->state == RP_STATE_DELIVERED)",
@@ -36,7 +36,7 @@ MUTANTS = {
                         "\tif (first_seq < m->seq) {\n\t\tchoice.behind = first->state == RP_STATE_IN_FLIGHT;"),
     "order_never_goes_on": ("model/sequence.c", "\t\tchoice.moves_first = first->behind;\n\t\treturn choice;",
                             "\t\treturn choice;"),
-    "pause_ignored": ("model/schedule.c", "at_ms = r->paused ? RP_LOOK_NEVER", "at_ms = false ? RP_LOOK_NEVER"),
+    "pause_ignored": ("model/schedule.c", "at_ms = r->paused ? RP_NEVER", "at_ms = false ? RP_NEVER"),
     "held_is_lost": ("model/transition.c", "\t\tto->state = RP_STATE_WAITING; /* due when it was due before */",
                      "\t\tto->state = RP_STATE_DEAD;"),
     "rate_twice": ("model/control.c", "\tc->full_at_us += interval_us(c->limits.rate);",

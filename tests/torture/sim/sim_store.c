@@ -20,12 +20,12 @@ struct rp_outbox *sim_handle_new(void)
 	ob->n_eps = ob->cap_eps = 0;
 	ob->ep_index = NULL;
 	ob->ep_index_size = 0;
-	ob->roster_fd = ob->doorbell_fd = ob->inotify_fd = ob->commits_fd = -1;
+	ob->registry_fd = ob->wakeup_fd = ob->inotify_fd = ob->commits_fd = -1;
 	ob->place.dir_fd = dup(sim.base->place.dir_fd);
 	if (ob->place.base_fd >= 0)
 		ob->place.base_fd = dup(sim.base->place.base_fd);
 	ob->joined = false;
-	sim_must(rp_doorbell_open(ob, &err), &err, "doorbell");
+	sim_must(rp_wakeup_open(ob, &err), &err, "doorbell");
 	return ob;
 }
 
@@ -52,9 +52,9 @@ static void crash(struct sim_actor *a, const char *where)
 	a->crash_in = 0;
 	sim.counts.crashes++;
 	sim_note(where, (uint64_t)a->birth, 0);
-	if (a->ob->roster_fd >= 0)
-		close(a->ob->roster_fd);
-	a->ob->roster_fd = -1;
+	if (a->ob->registry_fd >= 0)
+		close(a->ob->registry_fd);
+	a->ob->registry_fd = -1;
 }
 
 static bool dies_before(struct sim_actor *a, const char *where)
@@ -96,8 +96,8 @@ static void commit_takes_time(void)
 	type __wrap_##name(__VA_ARGS__);                                                           \
 	type __wrap_##name(__VA_ARGS__)
 
-WRAP(enum rp_err, rp_outbox_turn, struct rp_outbox *ob, int64_t now_at_ms, struct rp_turn *turn,
-     struct rp_error *err)
+WRAP(enum rp_err, rp_outbox_exchange, struct rp_outbox *ob, int64_t now_at_ms,
+     struct rp_exchange *turn, struct rp_error *err)
 {
 	struct sim_actor *a = actor_of(ob);
 	enum rp_err e;
@@ -105,7 +105,7 @@ WRAP(enum rp_err, rp_outbox_turn, struct rp_outbox *ob, int64_t now_at_ms, struc
 
 	if (dies_before(a, "crash before a turn"))
 		return gone(err);
-	e = __real_rp_outbox_turn(ob, now_at_ms, turn, err);
+	e = __real_rp_outbox_exchange(ob, now_at_ms, turn, err);
 	sim_must(e, err, "turn");
 	for (i = 0; i < turn->n_settle; i++)
 		sim_model_settled(a, &turn->settle[i], now_at_ms);
@@ -211,7 +211,7 @@ WRAP(enum rp_err, rp_outbox_leave, struct rp_outbox *ob, int64_t now_at_ms, stru
 	return e;
 }
 
-WRAP(enum rp_err, rp_outbox_look_again, struct rp_outbox *ob, int64_t now_at_ms,
+WRAP(enum rp_err, rp_outbox_renew_limits, struct rp_outbox *ob, int64_t now_at_ms,
      struct rp_error *err)
 {
 	struct sim_actor *a = actor_of(ob);
@@ -227,7 +227,7 @@ WRAP(enum rp_err, rp_outbox_look_again, struct rp_outbox *ob, int64_t now_at_ms,
 	return dies_after(a, "crash after a look") ? gone(err) : e;
 }
 
-WRAP(enum rp_err, rp_outbox_next_look, struct rp_outbox *ob, int64_t *at_ms, struct rp_error *err)
+WRAP(enum rp_err, rp_outbox_next_ready, struct rp_outbox *ob, int64_t *at_ms, struct rp_error *err)
 {
 	if (dies_before(actor_of(ob), "crash before asking"))
 		return gone(err);

@@ -603,7 +603,7 @@ static void set_up(uint64_t seed, const char *root)
 	MUST(mkdtemp(sim.dir) != NULL, "%s: %s", sim.dir, strerror(errno));
 	sim_must(rp_outbox_open(sim.dir, &o, &sim.base, &err), &err, "open");
 	mdb_env_set_flags(sim.base->env, MDB_NOSYNC, 1); /* here nothing loses its power */
-	sim_must(rp_roster_open(sim.base, &err), &err, "roster");
+	sim_must(rp_registry_open(sim.base, &err), &err, "roster");
 	for (i = 0; i < N_EPS; i++) {
 		snprintf(sim.eps[i].url, sizeof sim.eps[i].url, "https://e%u.example/hook", i);
 		memcpy(sim.eps[i].name, sim.eps[i].url, sizeof sim.eps[i].name);

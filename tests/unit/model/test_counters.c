@@ -1,5 +1,5 @@
 /* Counters as values: histograms, minutes, classes of outcomes, records. */
-#include "model/tally.h"
+#include "model/counters.h"
 
 #include <check.h>
 
@@ -41,20 +41,20 @@ END_TEST
 
 START_TEST(minutes_are_summed_up_without_the_present_one)
 {
-	struct rp_tally t = {0};
+	struct rp_counters t = {0};
 	struct rp_minute sum;
 	int i;
 
 	for (i = 0; i < 40; i++) {
-		rp_tally_minute(&t, T0 + i * 60000)->accepted += 10;
-		rp_tally_minute(&t, T0 + i * 60000 + 59999)->delivered += 1;
+		rp_counters_minute(&t, T0 + i * 60000)->accepted += 10;
+		rp_counters_minute(&t, T0 + i * 60000 + 59999)->delivered += 1;
 	}
-	sum = rp_tally_recent(&t, T0 + 39 * 60000 + 5000, 5);
+	sum = rp_counters_recent(&t, T0 + 39 * 60000 + 5000, 5);
 	ck_assert_uint_eq(sum.accepted, 50);
 	ck_assert_uint_eq(sum.delivered, 5);
-	ck_assert_uint_eq(rp_tally_recent(&t, T0 + 42 * 60000, 5).accepted, 30);
-	ck_assert_uint_eq(rp_tally_recent(&t, T0 + 100 * 60000, 5).accepted, 0);
-	ck_assert_msg(rp_tally_recent(&t, T0 - 60000, 5).accepted == 0,
+	ck_assert_uint_eq(rp_counters_recent(&t, T0 + 42 * 60000, 5).accepted, 30);
+	ck_assert_uint_eq(rp_counters_recent(&t, T0 + 100 * 60000, 5).accepted, 0);
+	ck_assert_msg(rp_counters_recent(&t, T0 - 60000, 5).accepted == 0,
 		      "minutes of the future are not the last ones");
 }
 END_TEST
@@ -80,35 +80,35 @@ START_TEST(every_outcome_has_a_class)
 		ck_assert_str_eq(
 		    rp_outcome_class_name(rp_outcome_class(rows[i].cause, rows[i].status)),
 		    rows[i].name);
-	ck_assert_int_le(RP_CAUSE_MAX_, RP_TALLY_CAUSES);
+	ck_assert_int_le(RP_CAUSE_MAX_, RP_COUNTERS_CAUSES);
 }
 END_TEST
 
 START_TEST(records_come_back_and_notice_every_flipped_bit)
 {
-	struct rp_tally t, back;
-	unsigned char buf[RP_TALLY_BYTES];
+	struct rp_counters t, back;
+	unsigned char buf[RP_COUNTERS_BYTES];
 	struct rp_series s = {.attempts = {[RP_CLASS_5XX] = 7}}, series_back;
 	unsigned char small[RP_SERIES_BYTES];
 	size_t i;
 
 	memset(&t, 0, sizeof t);
 	t.duplicates = 1;
-	t.minutes[RP_TALLY_MINUTES - 1].failed = UINT64_MAX;
-	ck_assert_uint_eq(rp_tally_pack(&t, buf, sizeof buf), RP_TALLY_BYTES);
-	ck_assert(rp_tally_unpack(&back, buf, sizeof buf) && memcmp(&t, &back, sizeof t) == 0);
+	t.minutes[RP_COUNTERS_MINUTES - 1].failed = UINT64_MAX;
+	ck_assert_uint_eq(rp_counters_pack(&t, buf, sizeof buf), RP_COUNTERS_BYTES);
+	ck_assert(rp_counters_unpack(&back, buf, sizeof buf) && memcmp(&t, &back, sizeof t) == 0);
 	for (i = 0; i < sizeof buf; i++) {
 		buf[i] ^= 1;
-		ck_assert_msg(!rp_tally_unpack(&back, buf, sizeof buf), "byte %zu", i);
+		ck_assert_msg(!rp_counters_unpack(&back, buf, sizeof buf), "byte %zu", i);
 		ck_assert_uint_eq(back.duplicates, 0);
 		buf[i] ^= 1;
 	}
-	ck_assert(!rp_tally_unpack(&back, buf, sizeof buf - 1));
-	ck_assert_uint_eq(rp_tally_pack(&t, buf, sizeof buf - 1), 0);
+	ck_assert(!rp_counters_unpack(&back, buf, sizeof buf - 1));
+	ck_assert_uint_eq(rp_counters_pack(&t, buf, sizeof buf - 1), 0);
 	ck_assert_uint_eq(rp_series_pack(&s, small, sizeof small), RP_SERIES_BYTES);
 	ck_assert(rp_series_unpack(&series_back, small, sizeof small) &&
 		  series_back.attempts[RP_CLASS_5XX] == 7);
-	ck_assert_msg(RP_TALLY_BYTES < 1900, "it no longer fits on the page of the head record");
+	ck_assert_msg(RP_COUNTERS_BYTES < 1900, "it no longer fits on the page of the head record");
 }
 END_TEST
 

@@ -109,8 +109,8 @@ static const struct {
 START_TEST(a_move_counts_for_the_metrics)
 {
 	struct rp_delivery to = metrics[_i].to;
-	struct rp_tally t = {0};
-	struct rp_minute *m = rp_tally_minute(&t, NOW);
+	struct rp_counters t = {0};
+	struct rp_minute *m = rp_counters_minute(&t, NOW);
 
 	to.cause = RP_CAUSE_TIMEOUT;
 	to.budget_at_ms = NOW - 3;
@@ -130,10 +130,10 @@ END_TEST
 START_TEST(what_is_new_counts_as_accepted_and_what_is_removed_as_nothing)
 {
 	struct rp_delivery d = {.state = X, .replays = 1, .losses = 1, .failures = 1};
-	struct rp_tally t = {0}, before;
+	struct rp_counters t = {0}, before;
 
 	rp_ledger_count_move(&t, NULL, &d, NOW);
-	ck_assert_uint_eq(rp_tally_minute(&t, NOW)->accepted, 1);
+	ck_assert_uint_eq(rp_counters_minute(&t, NOW)->accepted, 1);
 	ck_assert_uint_eq(t.last_append_at_ms, NOW);
 	ck_assert_uint_eq(t.dead[0] + t.replayed + t.claims_lost, 0);
 	before = t;
@@ -146,15 +146,15 @@ START_TEST(an_attempt_counts_by_what_came_of_it)
 {
 	struct rp_outcome good = {.duration_us = 700, .http_status = 200};
 	struct rp_outcome bad = {.cause = RP_CAUSE_HTTP, .http_status = 503};
-	struct rp_tally t = {0};
+	struct rp_counters t = {0};
 	struct rp_endpoint ep = {.streak = 4};
 
 	rp_ledger_count_attempt(&t, &good, NOW);
 	ck_assert_uint_eq(rp_histogram_count(&t.attempts), 1);
-	ck_assert_uint_eq(rp_tally_minute(&t, NOW)->failed, 0);
+	ck_assert_uint_eq(rp_counters_minute(&t, NOW)->failed, 0);
 	rp_ledger_count_attempt(&t, &bad, NOW); /* nobody knows how long it took */
 	ck_assert_uint_eq(rp_histogram_count(&t.attempts), 1);
-	ck_assert_uint_eq(rp_tally_minute(&t, NOW)->failed, 1);
+	ck_assert_uint_eq(rp_counters_minute(&t, NOW)->failed, 1);
 
 	rp_ledger_count_result(&ep, &bad, false, NOW);
 	ck_assert(ep.streak == 5 && ep.last_failure_at_ms == NOW && ep.last_success_at_ms == 0);

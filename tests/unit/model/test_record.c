@@ -134,7 +134,7 @@ static struct rp_endpoint some_endpoint(void)
 	e.last_cause = random_next() % RP_CAUSE_MAX_;
 	e.last_status = random_next() % 1000;
 	e.streak = (uint32_t)random_next();
-	e.look_at_ms = (int64_t)random_next();
+	e.ready_at_ms = (int64_t)random_next();
 	e.served_at_ms = (int64_t)random_next();
 	e.changed_at_ms = (int64_t)random_next();
 	e.last_success_at_ms = (int64_t)random_next();
@@ -176,11 +176,11 @@ static struct rp_head some_head(void)
 	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++)
 		h.count[s] = random_next();
 	h.retrying = random_next();
-	h.stretches.n = (unsigned)(random_next() % (RP_STRETCHES_MAX + 1));
-	for (s = 0; s < (int)h.stretches.n; s++)
-		h.stretches.all[s] =
-		    (struct rp_stretch){1 + random_next() % 1000000, (int64_t)random_next(),
-					(int64_t)random_next(), (int64_t)random_next()};
+	h.times.n = (unsigned)(random_next() % (RP_TIME_SPANS_MAX + 1));
+	for (s = 0; s < (int)h.times.n; s++)
+		h.times.all[s] =
+		    (struct rp_time_span){1 + random_next() % 1000000, (int64_t)random_next(),
+					  (int64_t)random_next(), (int64_t)random_next()};
 	return h;
 }
 
@@ -404,7 +404,7 @@ START_TEST(every_member_of_endpoint_and_head_is_kept)
 	SAME(in.endpoint, out.endpoint, control.opened_at_ms);
 	SAME(in.endpoint, out.endpoint, control.probe_at_ms);
 	SAME(in.endpoint, out.endpoint, control.full_at_us);
-	SAME(in.endpoint, out.endpoint, look_at_ms);
+	SAME(in.endpoint, out.endpoint, ready_at_ms);
 	SAME(in.endpoint, out.endpoint, served_at_ms);
 	SAME(in.endpoint, out.endpoint, changed_at_ms);
 	SAME(in.endpoint, out.endpoint, last_success_at_ms);
@@ -419,9 +419,9 @@ START_TEST(every_member_of_endpoint_and_head_is_kept)
 	SAME(in.head, out.head, purged);
 	ck_assert_mem_eq(in.head.count, out.head.count, sizeof in.head.count);
 	SAME(in.head, out.head, retrying);
-	SAME(in.head, out.head, stretches.n);
-	ck_assert_mem_eq(in.head.stretches.all, out.head.stretches.all,
-			 in.head.stretches.n * sizeof in.head.stretches.all[0]);
+	SAME(in.head, out.head, times.n);
+	ck_assert_mem_eq(in.head.times.all, out.head.times.all,
+			 in.head.times.n * sizeof in.head.times.all[0]);
 }
 END_TEST
 

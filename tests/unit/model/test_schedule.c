@@ -4,7 +4,7 @@
 #include <check.h>
 
 #define NOW INT64_C(1700000000000)
-#define NEVER RP_LOOK_NEVER
+#define NEVER RP_NEVER
 #define WAITING count[RP_STATE_WAITING]
 #define FLYING count[RP_STATE_IN_FLIGHT]
 
@@ -19,13 +19,13 @@
 		    .window_permille = 5000,                                                       \
 		    .full_at_us = (ms)*1000}
 
-/* --- its place on the agenda ----------------------------------------------------------------- */
+/* --- its place on the ready queue ----------------------------------------------------------------- */
 
 static const struct {
 	const char *what;
 	struct rp_endpoint ep;
 	int64_t first_due_at_ms;
-	int64_t ready_at_ms, look_at_ms;
+	int64_t open_at_ms, ready_at_ms;
 	bool asks; /* for the first that is due */
 } looks[] = {
     {"something was due", {.WAITING = 1, WINDOW_OF_5}, NOW - 9, 0, NOW - 9, true},
@@ -100,18 +100,18 @@ static const struct {
 START_TEST(an_endpoint_is_looked_at_when_a_claim_could_take_something)
 {
 	const struct rp_endpoint *ep = &looks[_i].ep;
-	int64_t ready_at_ms = rp_schedule_ready_at_ms(ep), at_ms;
+	int64_t open_at_ms = rp_schedule_open_at_ms(ep), at_ms;
 
-	/* where it is ready is exact only in the future */
-	ck_assert_msg(looks[_i].ready_at_ms > NOW ? ready_at_ms == looks[_i].ready_at_ms
-						  : ready_at_ms <= NOW,
-		      "%s: ready %lld", looks[_i].what, (long long)(ready_at_ms - NOW));
-	at_ms = rp_schedule_look_at_ms(ep, looks[_i].first_due_at_ms, NOW);
-	ck_assert_msg(at_ms == looks[_i].look_at_ms, "%s: %lld", looks[_i].what,
+	/* when it is open is exact only in the future */
+	ck_assert_msg(looks[_i].open_at_ms > NOW ? open_at_ms == looks[_i].open_at_ms
+						 : open_at_ms <= NOW,
+		      "%s: open %lld", looks[_i].what, (long long)(open_at_ms - NOW));
+	at_ms = rp_schedule_ready_at_ms(ep, looks[_i].first_due_at_ms, NOW);
+	ck_assert_msg(at_ms == looks[_i].ready_at_ms, "%s: %lld", looks[_i].what,
 		      (long long)(at_ms - NOW));
 	ck_assert_msg(rp_schedule_asks_first_due(ep) == looks[_i].asks, "%s", looks[_i].what);
 	if (!looks[_i].asks)
-		ck_assert_int_eq(rp_schedule_look_at_ms(ep, NEVER, NOW), at_ms);
+		ck_assert_int_eq(rp_schedule_ready_at_ms(ep, NEVER, NOW), at_ms);
 }
 END_TEST
 
@@ -142,9 +142,9 @@ START_TEST(a_clock_that_was_set_back_parks_nobody)
 {
 	struct rp_endpoint ep = {.parked_until_ms = NOW + 2 * RP_PARK_MAX_MS};
 
-	rp_schedule_mind_clock(&ep, NOW);
+	rp_schedule_fix_clock(&ep, NOW);
 	ck_assert_int_eq(ep.parked_until_ms, NOW + 2 * RP_PARK_MAX_MS);
-	rp_schedule_mind_clock(&ep, NOW - 1);
+	rp_schedule_fix_clock(&ep, NOW - 1);
 	ck_assert_int_eq(ep.parked_until_ms, 0);
 }
 END_TEST

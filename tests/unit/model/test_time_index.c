@@ -1,6 +1,6 @@
-/* Stretches: whatever times come in which order, what is kept of them is true, and not more than
+/* Spans: whatever times come in which order, what is kept of them is true, and not more than
  * must be is given up. */
-#include "model/stretch.h"
+#include "model/time_index.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -34,8 +34,8 @@ static int64_t next_time(int64_t at_ms)
 
 START_TEST(what_is_kept_holds_for_every_entry)
 {
-	struct rp_stretches s = {0};
-	struct rp_stretch_check c = {0};
+	struct rp_time_index s = {0};
+	struct rp_time_index_check c = {0};
 	int64_t at_ms[ENTRIES], now = NOW;
 	uint64_t seq[ENTRIES], next = 1;
 	int i;
@@ -45,41 +45,41 @@ START_TEST(what_is_kept_holds_for_every_entry)
 		now = next_time(now);
 		at_ms[i] = now;
 		seq[i] = next += 1 + pick(3);
-		rp_stretches_add(&s, seq[i], now);
-		ck_assert_uint_le(s.n, RP_STRETCHES_MAX);
+		rp_time_index_add(&s, seq[i], now);
+		ck_assert_uint_le(s.n, RP_TIME_SPANS_MAX);
 	}
 	for (i = 0; i < ENTRIES; i++)
 		if (pick(3) != 0) /* some were removed */
-			ck_assert(rp_stretches_hold(&s, &c, seq[i], at_ms[i]));
+			ck_assert(rp_time_index_holds(&s, &c, seq[i], at_ms[i]));
 }
 END_TEST
 
 START_TEST(a_clock_that_trembles_makes_one_stretch_that_knows_how_much)
 {
-	struct rp_stretches s = {0};
+	struct rp_time_index s = {0};
 
-	rp_stretches_add(&s, 1, NOW);
-	rp_stretches_add(&s, 2, NOW + 500);
-	rp_stretches_add(&s, 3, NOW + 200);
-	rp_stretches_add(&s, 4, NOW + 800);
+	rp_time_index_add(&s, 1, NOW);
+	rp_time_index_add(&s, 2, NOW + 500);
+	rp_time_index_add(&s, 3, NOW + 200);
+	rp_time_index_add(&s, 4, NOW + 800);
 	ck_assert_uint_eq(s.n, 1);
 	ck_assert_int_eq(s.all[0].back_ms, 300);
 	ck_assert_int_eq(s.all[0].low_at_ms, NOW);
 	ck_assert_int_eq(s.all[0].high_at_ms, NOW + 800);
-	rp_stretches_add(&s, 5, NOW + 800 - RP_STRETCH_BACK_MAX_MS);
+	rp_time_index_add(&s, 5, NOW + 800 - RP_TIME_BACK_MAX_MS);
 	ck_assert_uint_eq(s.n, 1);
 }
 END_TEST
 
 START_TEST(a_step_back_leaves_both_sides_in_order)
 {
-	struct rp_stretches s = {0};
+	struct rp_time_index s = {0};
 
-	rp_stretches_add(&s, 1, NOW - DAY);
-	rp_stretches_add(&s, 2, NOW);
-	rp_stretches_add(&s, 3, NOW - 90 * DAY); /* an import */
-	rp_stretches_add(&s, 4, NOW - 89 * DAY);
-	rp_stretches_add(&s, 5, NOW + 1);
+	rp_time_index_add(&s, 1, NOW - DAY);
+	rp_time_index_add(&s, 2, NOW);
+	rp_time_index_add(&s, 3, NOW - 90 * DAY); /* an import */
+	rp_time_index_add(&s, 4, NOW - 89 * DAY);
+	rp_time_index_add(&s, 5, NOW + 1);
 	ck_assert_uint_eq(s.n, 2);
 	ck_assert_uint_eq(s.all[1].first_seq, 3);
 	ck_assert_int_eq(s.all[0].back_ms, 0);
@@ -89,7 +89,7 @@ END_TEST
 
 START_TEST(the_neighbours_that_differ_least_are_joined)
 {
-	struct rp_stretches s = {0};
+	struct rp_time_index s = {0};
 	uint64_t seq = 1;
 	int i;
 
@@ -97,8 +97,8 @@ START_TEST(the_neighbours_that_differ_least_are_joined)
 	static const int64_t hours[] = {0, -240, -480, -481, -720};
 
 	for (i = 0; i < 5; i++)
-		rp_stretches_add(&s, seq++, NOW + hours[i] * 3600000);
-	ck_assert_uint_eq(s.n, RP_STRETCHES_MAX);
+		rp_time_index_add(&s, seq++, NOW + hours[i] * 3600000);
+	ck_assert_uint_eq(s.n, RP_TIME_SPANS_MAX);
 	ck_assert_uint_eq(s.all[2].first_seq, 3);
 	ck_assert_int_eq(s.all[2].back_ms, 3600000);
 	ck_assert_uint_eq(s.all[3].first_seq, 5);
@@ -107,19 +107,19 @@ END_TEST
 
 START_TEST(what_is_false_is_seen)
 {
-	struct rp_stretches s = {0};
-	struct rp_stretch_check c = {0};
+	struct rp_time_index s = {0};
+	struct rp_time_index_check c = {0};
 
-	ck_assert(!rp_stretches_hold(&s, &c, 1, NOW));
-	rp_stretches_add(&s, 2, NOW);
-	rp_stretches_add(&s, 3, NOW + 10);
-	rp_stretches_add(&s, 4, NOW + 5);
-	ck_assert(!rp_stretches_hold(&s, &c, 1, NOW));
-	ck_assert(!rp_stretches_hold(&s, &c, 2, NOW - 1));
-	ck_assert(!rp_stretches_hold(&s, &c, 2, NOW + 11));
-	ck_assert(rp_stretches_hold(&s, &c, 2, NOW));
-	ck_assert(rp_stretches_hold(&s, &c, 3, NOW + 10));
-	ck_assert(!rp_stretches_hold(&s, &c, 4, NOW + 4));
+	ck_assert(!rp_time_index_holds(&s, &c, 1, NOW));
+	rp_time_index_add(&s, 2, NOW);
+	rp_time_index_add(&s, 3, NOW + 10);
+	rp_time_index_add(&s, 4, NOW + 5);
+	ck_assert(!rp_time_index_holds(&s, &c, 1, NOW));
+	ck_assert(!rp_time_index_holds(&s, &c, 2, NOW - 1));
+	ck_assert(!rp_time_index_holds(&s, &c, 2, NOW + 11));
+	ck_assert(rp_time_index_holds(&s, &c, 2, NOW));
+	ck_assert(rp_time_index_holds(&s, &c, 3, NOW + 10));
+	ck_assert(!rp_time_index_holds(&s, &c, 4, NOW + 4));
 }
 END_TEST
 

@@ -545,11 +545,11 @@ START_TEST(a_clock_that_was_set_back_puts_nobody_off)
 
 	want.due_at_ms = due_at_ms;
 	want.state_at_ms = NOW;
-	rp_transition_mend_clock(&d, NOW + dues[_i].not_before_in_ms, NOW);
+	rp_transition_fix_clock(&d, NOW + dues[_i].not_before_in_ms, NOW);
 	check_same(&d, &want, dues[_i].what); /* its budget began in the past, and stays */
 	d = due_entry(_i);
 	d.budget_at_ms = NOW + 1;
-	rp_transition_mend_clock(&d, NOW + dues[_i].not_before_in_ms, NOW);
+	rp_transition_fix_clock(&d, NOW + dues[_i].not_before_in_ms, NOW);
 	ck_assert_int_eq(d.budget_at_ms, dues[_i].failures > 0 ? NOW : due_at_ms);
 	ck_assert(!rp_transition_is_ahead(&d, NOW));
 }

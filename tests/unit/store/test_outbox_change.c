@@ -141,7 +141,7 @@ START_TEST(a_held_entry_is_not_claimed_and_keeps_its_due_time)
 	fx_change(RP_CHANGE_HOLD, seq);
 	fx.now_ms += 500;
 	fx_turn(1, NULL, 0);
-	ck_assert_int_eq(fx.next_look_ms, RP_LOOK_NEVER);
+	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
 	fx_change(RP_CHANGE_RELEASE, seq);
 	ck_assert_int_eq(fx_delivery(seq).due_at_ms, n.not_before_at_ms);
 	fx_turn(1, NULL, 0);
@@ -153,9 +153,9 @@ END_TEST
 
 START_TEST(a_purge_leaves_no_row_behind)
 {
-	static const enum rp_table tables[] = {RP_T_ENTRY,  RP_T_BODY,  RP_T_DELIVERY, RP_T_QUEUE,
-					       RP_T_AGENDA, RP_T_CLAIM, RP_T_DEAD,     RP_T_ATTEMPT,
-					       RP_T_DONE,   RP_T_SEEN,  RP_T_HELD,     RP_T_RUN};
+	static const enum rp_table tables[] = {RP_T_ENTRY, RP_T_BODY,  RP_T_DELIVERY, RP_T_QUEUE,
+					       RP_T_READY, RP_T_CLAIM, RP_T_DEAD,     RP_T_ATTEMPT,
+					       RP_T_DONE,  RP_T_SEEN,  RP_T_HELD,     RP_T_RUN};
 	static const enum rp_state states[] = {RP_STATE_WAITING, RP_STATE_IN_FLIGHT, RP_STATE_HELD,
 					       RP_STATE_DELIVERED, RP_STATE_DEAD};
 	static char payload[20000];
@@ -192,7 +192,7 @@ END_TEST
 START_TEST(an_endpoint_without_entries_takes_no_room)
 {
 	static const enum rp_table tables[] = {RP_T_ENDPOINT, RP_T_ENDPOINT_NAME, RP_T_ENDPOINT_ID,
-					       RP_T_AGENDA};
+					       RP_T_READY};
 	uint64_t first, kept;
 	int i;
 
@@ -237,7 +237,7 @@ START_TEST(a_purge_in_flight_makes_room_under_the_limit)
 
 	fx.limit = 1;
 	fx_claim();
-	ck_assert_int_eq(fx.next_look_ms, RP_LOOK_NEVER);
+	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
 	ck_assert_int_eq(fx_change(RP_CHANGE_PURGE, seq), RP_CHANGED_DONE_IN_FLIGHT);
 	ck_assert_uint_eq(fx_claim().seq, seq + 1);
 }

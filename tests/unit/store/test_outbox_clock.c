@@ -12,13 +12,13 @@ static size_t calls;
 /* Until the walk is done; how many entries it mended. */
 static size_t mind_clock(void)
 {
-	struct rp_clock_walk walk = {0};
+	struct rp_clock_fix walk = {0};
 	size_t mended = 0;
 
 	calls = 0;
 	do {
-		ck_assert_int_eq(rp_outbox_mind_clock(fx.ob, fx.now_ms, &walk, &fx.err), RP_OK);
-		mended = walk.n_mended > mended ? walk.n_mended : mended;
+		ck_assert_int_eq(rp_outbox_fix_clock(fx.ob, fx.now_ms, &walk, &fx.err), RP_OK);
+		mended = walk.n_fixed > mended ? walk.n_fixed : mended;
 		ck_assert_uint_lt(++calls, 1000);
 	} while (walk.more);
 	return mended;
@@ -36,7 +36,7 @@ static int64_t next_look_ms(void)
 {
 	int64_t at_ms;
 
-	ck_assert_int_eq(rp_outbox_next_look(fx.ob, &at_ms, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_next_ready(fx.ob, &at_ms, &fx.err), RP_OK);
 	return at_ms;
 }
 

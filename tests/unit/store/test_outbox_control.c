@@ -109,7 +109,7 @@ START_TEST(a_probe_is_one_entry_whoever_asks)
 	/* the oldest due: those that failed are due later */
 	ck_assert_uint_eq(fx.claims[0].attempt, 1);
 	ck_assert_int_eq(control(1).breaker, RP_BREAKER_HALF_OPEN);
-	ck_assert_int_eq(fx.next_look_ms, RP_LOOK_NEVER);
+	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
 	fx.now_ms += 100000;
 	{
 		struct rp_claim probe = fx.claims[0];
@@ -287,16 +287,16 @@ START_TEST(a_hanging_endpoint_costs_turns_nothing_however_long_its_backlog)
 		fx_append(1, 1000);
 	fx_turn(256, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, RP_WINDOW_START);
-	ck_assert_int_eq(fx.next_look_ms, RP_LOOK_NEVER);
-	ck_assert_uint_eq(fx_rows(RP_T_AGENDA), 0);
+	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
+	ck_assert_uint_eq(fx_rows(RP_T_READY), 0);
 	for (i = 0; i < 100; i++) {
 		fx_append(2, 5);
 		fx.now_ms += 10;
 		fx_turn(256, NULL, 0);
 		ck_assert_uint_eq(fx.n_claims, 5);
-		ck_assert_uint_eq(fx_rows(RP_T_AGENDA), 0);
+		ck_assert_uint_eq(fx_rows(RP_T_READY), 0);
 		answer_all(RP_SETTLE_DELIVERED, 0);
-		ck_assert_int_eq(fx.next_look_ms, RP_LOOK_NEVER);
+		ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
 	}
 	ck_assert_uint_eq(fx_ledger().in_flight, RP_WINDOW_START);
 }
@@ -304,7 +304,7 @@ END_TEST
 
 static void look_again(void)
 {
-	ck_assert_int_eq(rp_outbox_look_again(fx.ob, fx.now_ms, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_renew_limits(fx.ob, fx.now_ms, &fx.err), RP_OK);
 }
 
 START_TEST(the_probes_answer_counts_though_a_reload_came_between)
@@ -424,7 +424,7 @@ START_TEST(a_rate_outlives_the_last_entry_and_then_the_endpoint_goes)
 	fx.now_ms = fx.next_look_ms;
 	fx_turn(1, NULL, 0);
 	ck_assert_uint_eq(fx_rows(RP_T_ENDPOINT), 0);
-	ck_assert_int_eq(fx.next_look_ms, RP_LOOK_NEVER);
+	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
 }
 END_TEST
 

@@ -4,11 +4,11 @@
 #include <check.h>
 #include <stdio.h>
 
-static struct rp_tally tally(void)
+static struct rp_counters counters(void)
 {
-	struct rp_tally t;
+	struct rp_counters t;
 
-	ck_assert_int_eq(rp_outbox_tally(fx.ob, &t, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_counters(fx.ob, &t, &fx.err), RP_OK);
 	return t;
 }
 
@@ -46,14 +46,14 @@ static void settle_as(const struct rp_claim *c, enum rp_settle_kind kind, const 
 START_TEST(a_life_is_counted)
 {
 	struct rp_claim c;
-	struct rp_tally t;
+	struct rp_counters t;
 
-	ck_assert_uint_eq(tally().last_append_at_ms, 0);
+	ck_assert_uint_eq(counters().last_append_at_ms, 0);
 	fx_append(1, 1);
-	ck_assert_int_eq((int64_t)tally().last_append_at_ms, fx.now_ms);
+	ck_assert_int_eq((int64_t)counters().last_append_at_ms, fx.now_ms);
 	c = fx_claim();
 	settle_as(&c, RP_SETTLE_RETRY, "acme");
-	t = tally();
+	t = counters();
 	ck_assert_uint_eq(t.retries[RP_CAUSE_HTTP], 1);
 	fx.now_ms += 2000000;
 	c = fx_claim();
@@ -62,13 +62,13 @@ START_TEST(a_life_is_counted)
 	ck_assert_int_eq(fx_change(RP_CHANGE_REPLAY, c.seq), RP_CHANGED_DONE);
 	c = fx_claim();
 	settle_as(&c, RP_SETTLE_DELIVERED, "acme");
-	t = tally();
+	t = counters();
 	ck_assert_uint_eq(t.retries[RP_CAUSE_HTTP], 1);
 	ck_assert_uint_eq(t.replayed, 1);
 	ck_assert_int_eq((int64_t)t.last_delivery_at_ms, fx.now_ms);
 	ck_assert_uint_eq(rp_histogram_count(&t.latency), 1);
-	ck_assert_uint_eq(rp_tally_minute(&t, fx.now_ms)->delivered, 1);
-	ck_assert_uint_eq(rp_tally_minute(&t, fx.now_ms)->failed, 1);
+	ck_assert_uint_eq(rp_counters_minute(&t, fx.now_ms)->delivered, 1);
+	ck_assert_uint_eq(rp_counters_minute(&t, fx.now_ms)->failed, 1);
 	ck_assert_uint_eq(series("acme").n, 1);
 	ck_assert_uint_eq(series("acme").series.attempts[RP_CLASS_5XX], 2);
 	ck_assert_uint_eq(series("acme").series.attempts[RP_CLASS_2XX], 1);
@@ -87,7 +87,7 @@ START_TEST(what_was_rolled_back_is_not_counted)
 	fx_open();
 	ck_assert_int_eq(rp_outbox_append(fx.ob, fx.now_ms + 60000, &n, 1, &out, &fx.err),
 			 RP_ERR_FULL);
-	ck_assert_int_eq((int64_t)tally().last_append_at_ms, fx.now_ms);
+	ck_assert_int_eq((int64_t)counters().last_append_at_ms, fx.now_ms);
 	fx.options.quota_bytes = 0;
 }
 END_TEST
@@ -101,14 +101,14 @@ START_TEST(duplicates_are_counted_at_the_latest_when_their_process_ends)
 	fx_append_one(&n, &duplicate);
 	ck_assert(duplicate);
 	fx_append_one(&n, &duplicate);
-	ck_assert_uint_eq(tally().duplicates, 0);
+	ck_assert_uint_eq(counters().duplicates, 0);
 	fx_close();
 	fx_open();
-	ck_assert_uint_eq(tally().duplicates, 2);
+	ck_assert_uint_eq(counters().duplicates, 2);
 	fx_append(1, 1);
 	fx_close();
 	fx_open();
-	ck_assert_uint_eq(tally().duplicates, 2);
+	ck_assert_uint_eq(counters().duplicates, 2);
 }
 END_TEST
 
@@ -155,11 +155,11 @@ START_TEST(a_damaged_record_begins_anew)
 	settle_as(&c, RP_SETTLE_RETRY, "acme");
 	fx_flip(RP_T_META, fx_text_key("tally"), 30);
 	fx_flip(RP_T_META, fx_text_key("series:acme"), 30);
-	ck_assert_uint_eq(tally().retries[RP_CAUSE_HTTP], 0);
+	ck_assert_uint_eq(counters().retries[RP_CAUSE_HTTP], 0);
 	ck_assert_uint_gt(fx_problems(), 0);
 	c = fx_claim();
 	settle_as(&c, RP_SETTLE_RETRY, "acme");
-	ck_assert_uint_eq(tally().retries[RP_CAUSE_HTTP], 1);
+	ck_assert_uint_eq(counters().retries[RP_CAUSE_HTTP], 1);
 	ck_assert_uint_eq(series("acme").series.attempts[RP_CLASS_5XX], 1);
 	ck_assert_uint_eq(fx_problems(), 0);
 }
@@ -171,11 +171,11 @@ START_TEST(the_oldest_are_known)
 	int64_t t0 = fx.now_ms;
 
 	ck_assert_int_eq(rp_outbox_oldest(fx.ob, &o, &fx.err), RP_OK);
-	ck_assert(o.waiting_due_at_ms == RP_LOOK_NEVER && o.dead_at_ms == RP_LOOK_NEVER);
+	ck_assert(o.waiting_due_at_ms == RP_NEVER && o.dead_at_ms == RP_NEVER);
 	fx_append(1, 1);
 	fx.now_ms += 1000;
 	fx_append(2, 1);
-	fx_pause(1, true); /* off the agenda, and oldest all the same */
+	fx_pause(1, true); /* off the ready queue, and oldest all the same */
 	ck_assert_int_eq(rp_outbox_oldest(fx.ob, &o, &fx.err), RP_OK);
 	ck_assert_int_eq(o.waiting_due_at_ms, t0);
 	fx_pause(1, false);

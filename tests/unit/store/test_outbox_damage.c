@@ -291,14 +291,14 @@ START_TEST(a_second_queue_row_does_not_claim_an_entry_twice)
 }
 END_TEST
 
-START_TEST(a_stray_agenda_row_is_looked_at_once)
+START_TEST(a_stray_ready_queue_row_is_looked_at_once)
 {
 	fx_append(1, 1);
 	fx_pause(1, true);
-	fx_put(RP_T_AGENDA, rp_key2((uint64_t)fx.now_ms - 5, fx_endpoint(1)), "", 0);
+	fx_put(RP_T_READY, rp_key2((uint64_t)fx.now_ms - 5, fx_endpoint(1)), "", 0);
 	fx_turn(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
-	ck_assert_uint_eq(fx_rows(RP_T_AGENDA), 0);
+	ck_assert_uint_eq(fx_rows(RP_T_READY), 0);
 	fx_turn(10, NULL, 0);
 	ck_assert(!fx.committed);
 	fx_pause(1, false);
@@ -430,7 +430,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, a_stray_queue_row_sends_nothing_and_goes_away, 0, 4);
 	tcase_add_test(tc, a_queue_row_without_any_entry_goes_away);
 	tcase_add_loop_test(tc, a_second_queue_row_does_not_claim_an_entry_twice, 0, 2);
-	tcase_add_test(tc, a_stray_agenda_row_is_looked_at_once);
+	tcase_add_test(tc, a_stray_ready_queue_row_is_looked_at_once);
 	tcase_add_test(tc, a_stray_claim_row_is_not_returned);
 	tcase_add_test(tc, a_stray_done_row_removes_no_live_entry);
 	tcase_add_test(tc, a_damaged_endpoint_record_is_rebuilt_by_counting);

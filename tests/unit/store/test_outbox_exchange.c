@@ -38,7 +38,7 @@ START_TEST(a_claim_tells_what_the_attempt_needs)
 	ck_assert_int_eq(c.expires_at_ms, n.expires_at_ms);
 	ck_assert_int_eq(fx_state(seq), RP_STATE_IN_FLIGHT);
 	ck_assert(fx.committed);
-	ck_assert_int_eq(fx.next_look_ms, RP_LOOK_NEVER);
+	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
 }
 END_TEST
 
@@ -141,7 +141,7 @@ START_TEST(the_limit_counts_what_earlier_turns_have_in_flight)
 	s[1] = fx_settlement(&fx.claims[1], RP_SETTLE_RETRY);
 	fx_turn(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
-	ck_assert_int_eq(fx.next_look_ms, RP_LOOK_NEVER);
+	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
 	fx_turn(10, s, 2);
 	ck_assert_uint_eq(fx.n_claims, 2);
 	ck_assert_uint_eq(fx_ledger().in_flight, 3);
@@ -246,7 +246,7 @@ START_TEST(entries_behind_a_full_limit_cost_nothing)
 		fx_append(1, 1000);
 	fx_turn(100, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
-	ck_assert_int_eq(fx.next_look_ms, RP_LOOK_NEVER);
+	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
 	ck_assert_int_eq(rp_outbox_info(fx.ob, &before, &fx.err), RP_OK);
 	for (i = 0; i < 10; i++) {
 		int64_t at_ms = 0;
@@ -255,8 +255,8 @@ START_TEST(entries_behind_a_full_limit_cost_nothing)
 		fx_turn(100, NULL, 0);
 		ck_assert_uint_eq(fx.n_claims, 0);
 		ck_assert(!fx.committed);
-		ck_assert_int_eq(rp_outbox_next_look(fx.ob, &at_ms, &fx.err), RP_OK);
-		ck_assert_int_eq(at_ms, RP_LOOK_NEVER);
+		ck_assert_int_eq(rp_outbox_next_ready(fx.ob, &at_ms, &fx.err), RP_OK);
+		ck_assert_int_eq(at_ms, RP_NEVER);
 	}
 	ck_assert_int_eq(rp_outbox_info(fx.ob, &after, &fx.err), RP_OK);
 	ck_assert_uint_eq(before.commits, after.commits);
@@ -415,7 +415,7 @@ START_TEST(a_second_look_ends_a_parking_at_once)
 	fx_append(1, 5);
 	c = fx_claim();
 	park(&c, true);
-	ck_assert_int_eq(rp_outbox_look_again(fx.ob, fx.now_ms, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_renew_limits(fx.ob, fx.now_ms, &fx.err), RP_OK);
 	fx_verify_sound();
 	fx_turn(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 5);
@@ -432,8 +432,8 @@ START_TEST(a_second_look_finds_the_room_of_a_raised_limit)
 	fx.limit = 5;
 	fx_turn(20, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
-	ck_assert_int_eq(fx.next_look_ms, RP_LOOK_NEVER);
-	ck_assert_int_eq(rp_outbox_look_again(fx.ob, fx.now_ms, &fx.err), RP_OK);
+	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
+	ck_assert_int_eq(rp_outbox_renew_limits(fx.ob, fx.now_ms, &fx.err), RP_OK);
 	fx_verify_sound();
 	fx_turn(20, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 3);
@@ -448,7 +448,7 @@ START_TEST(a_second_look_writes_nothing_when_nobody_was_held_up)
 	fx_append(2, 1);
 	fx_turn(20, NULL, 0);
 	ck_assert_int_eq(rp_outbox_info(fx.ob, &before, &fx.err), RP_OK);
-	ck_assert_int_eq(rp_outbox_look_again(fx.ob, fx.now_ms, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_renew_limits(fx.ob, fx.now_ms, &fx.err), RP_OK);
 	ck_assert_int_eq(rp_outbox_info(fx.ob, &after, &fx.err), RP_OK);
 	ck_assert_uint_eq(before.commits, after.commits);
 }
@@ -632,7 +632,7 @@ START_TEST(a_gone_endpoint_kills_its_entries_in_bounded_portions)
 		turns++;
 	}
 	ck_assert_uint_eq(dead, 999);
-	ck_assert_int_eq(fx.next_look_ms, RP_LOOK_NEVER);
+	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
 	ck_assert_int_eq(fx_delivery(first + 500).cause, RP_CAUSE_GONE);
 	fx_append(1, 1);
 	fx_turn(5, NULL, 0);
@@ -671,9 +671,9 @@ START_TEST(a_paused_endpoint_keeps_its_entries_waiting)
 	fx_turn(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
 	ck_assert(!fx.committed);
-	ck_assert_int_eq(fx.next_look_ms, RP_LOOK_NEVER);
+	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
 	fx_pause(1, false);
-	ck_assert_int_eq(rp_outbox_next_look(fx.ob, &at_ms, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_next_ready(fx.ob, &at_ms, &fx.err), RP_OK);
 	ck_assert_int_le(at_ms, fx.now_ms);
 	fx_turn(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 4);

@@ -215,7 +215,7 @@ static void fault_beside_fetches(void)
 	if (pthread_create(&thread, NULL, fetch_for_ever, &c) != 0)
 		_exit(3);
 	for (i = 0; i < 20000; i++)
-		if (rp_outbox_next_look(fx.ob, &at_ms, &fx.err) != RP_OK)
+		if (rp_outbox_next_ready(fx.ob, &at_ms, &fx.err) != RP_OK)
 			_exit(5);
 	meet_a_fault();
 }
@@ -281,7 +281,7 @@ START_TEST(what_is_logged_in_a_transaction_goes_out_behind_it)
 {
 	struct rp_page page = {.from_seq = 1, .max_seen = 1, .see = see_and_speak};
 	struct rp_claim claim;
-	struct rp_turn turn = {.claims = &claim, .want = 1, .limits = limits_that_speak};
+	struct rp_exchange turn = {.claims = &claim, .want = 1, .limits = limits_that_speak};
 	int ends[2], before = dup(STDERR_FILENO), arrived;
 
 	fx_append(1, 2);
@@ -292,7 +292,7 @@ START_TEST(what_is_logged_in_a_transaction_goes_out_behind_it)
 	if (_i == 0)
 		ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
 	else
-		ck_assert_int_eq(rp_outbox_turn(fx.ob, fx.now_ms, &turn, &fx.err), RP_OK);
+		ck_assert_int_eq(rp_outbox_exchange(fx.ob, fx.now_ms, &turn, &fx.err), RP_OK);
 	arrived = poll(&log_end, 1, 0);
 	dup2(before, STDERR_FILENO);
 	close(before);

@@ -119,7 +119,7 @@ START_TEST(a_replay_moves_each_of_its_entries_once)
 
 	fill(seqs, 1, 30, RP_STATE_DEAD);
 	number = start(RP_JOB_REPLAY, seqs, 30);
-	while (next_at_ms != RP_LOOK_NEVER || job(number).phase == RP_JOB_RUNNING)
+	while (next_at_ms != RP_NEVER || job(number).phase == RP_JOB_RUNNING)
 		ck_assert_uint_le(step(0, 7), 7);
 	for (i = 0; i < 30; i++) {
 		ck_assert_int_eq(fx_state(seqs[i]), RP_STATE_WAITING);
@@ -208,7 +208,7 @@ START_TEST(a_purge_is_carried_by_whoever_names_it_alone)
 	seqs[2] = fx_entry_in(1, RP_STATE_IN_FLIGHT);
 	number = start(RP_JOB_PURGE, seqs, 3);
 	ck_assert_uint_eq(step(0, 100), 0);
-	ck_assert_int_eq(next_at_ms, RP_LOOK_NEVER);
+	ck_assert_int_eq(next_at_ms, RP_NEVER);
 	ck_assert_uint_eq(step(number, 100), 3);
 	ck_assert_uint_eq(job(number).done, 3);
 	ck_assert_uint_eq(job(number).done_in_flight, 1);
@@ -247,8 +247,8 @@ START_TEST(no_more_than_a_few_hundred_of_an_endpoint_are_put_in_its_queue)
 	while ((n = step(0, 200)) > 0)
 		worked += n;
 	ck_assert_uint_eq(worked, LANE_DUE_MAX);
-	ck_assert_int_gt(next_at_ms, fx.now_ms);     /* nothing to do for a while, */
-	ck_assert_int_ne(next_at_ms, RP_LOOK_NEVER); /* but it is not over */
+	ck_assert_int_gt(next_at_ms, fx.now_ms); /* nothing to do for a while, */
+	ck_assert_int_ne(next_at_ms, RP_NEVER);  /* but it is not over */
 	fx.now_ms++;
 	live = fx_append(1, 1);
 	fx.limit = 2000;
@@ -361,7 +361,7 @@ START_TEST(a_paused_job_rests_and_a_cancelled_one_leaves_what_is_done)
 	step(0, 4);
 	order(number, RP_ORDER_PAUSE);
 	ck_assert_uint_eq(step(0, 100), 0);
-	ck_assert_int_eq(next_at_ms, RP_LOOK_NEVER);
+	ck_assert_int_eq(next_at_ms, RP_NEVER);
 	order(number, RP_ORDER_CANCEL);
 	ck_assert_uint_eq(step(0, 100), 0);
 	ck_assert_uint_eq(fx_rows(RP_T_JOB_ENTRY), 0); /* swept */

@@ -64,7 +64,7 @@ START_TEST(only_the_first_of_an_order_can_be_claimed)
 	ck_assert(!is_behind(seq) && is_behind(seq + 1) && is_behind(seq + 2));
 	claim_only(seq);
 	nothing_to_claim();
-	ck_assert_int_eq(fx.next_look_ms, RP_LOOK_NEVER);
+	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
 }
 END_TEST
 

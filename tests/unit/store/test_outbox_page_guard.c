@@ -35,9 +35,9 @@ static struct rp_limits limits(void *arg, uint64_t endpoint, struct rp_span name
 static enum rp_err claim_one(void)
 {
 	struct rp_claim claim;
-	struct rp_turn turn = {.claims = &claim, .want = 1, .limits = limits};
+	struct rp_exchange turn = {.claims = &claim, .want = 1, .limits = limits};
 
-	return rp_outbox_turn(fx.ob, fx.now_ms, &turn, &fx.err);
+	return rp_outbox_exchange(fx.ob, fx.now_ms, &turn, &fx.err);
 }
 
 static enum rp_err append_one(void)
@@ -566,7 +566,8 @@ START_TEST(a_damaged_free_list_is_noticed_before_the_first_write)
 		fx_page_write(i, page);
 		fx_close();
 		fx_open();
-		if (rp_trust_prepare(fx.ob, &fx.err) != RP_OK) { /* an append would move the list */
+		if (rp_page_guard_prepare(fx.ob, &fx.err) !=
+		    RP_OK) { /* an append would move the list */
 			ck_assert_int_eq(append_one(), RP_ERR_FORMAT);
 			ck_assert_msg(strstr(fx.err.text, "free list") != NULL, "%s", fx.err.text);
 			refused++;

@@ -37,7 +37,7 @@ static bool same(const MDB_val *a, const MDB_val *b)
 }
 
 /* From `from` on (NULL: from the first row), both ways at once. Result: rows. */
-static uint64_t compare(struct rp_txn *t, struct rp_leaves *l, enum rp_table table,
+static uint64_t compare(struct rp_txn *t, struct rp_tree_rows *l, enum rp_table table,
 			const MDB_val *from, bool behind)
 {
 	MDB_val k, v, k2 = from != NULL ? *from : (MDB_val){0, NULL}, v2;
@@ -50,8 +50,8 @@ static uint64_t compare(struct rp_txn *t, struct rp_leaves *l, enum rp_table tab
 	if (from != NULL && behind && rc == 0 && same(&k2, from))
 		rc = mdb_cursor_get(c, &k2, &v2, MDB_NEXT);
 	if (from != NULL)
-		ck_assert_int_eq(rp_leaves_seek(l, from, behind, &fx.err), RP_OK);
-	while (rp_leaves_next(l, &k, &v, &fx.err) == RP_OK) {
+		ck_assert_int_eq(rp_tree_rows_seek(l, from, behind, &fx.err), RP_OK);
+	while (rp_tree_rows_next(l, &k, &v, &fx.err) == RP_OK) {
 		ck_assert_int_eq(rc, 0);
 		ck_assert(same(&k, &k2) && same(&v, &v2));
 		rc = mdb_cursor_get(c, &k2, &v2, MDB_NEXT);
@@ -70,12 +70,12 @@ START_TEST(every_table_reads_as_lmdb_reads_it)
 	fill(_i == 0 ? 0 : 40u << (_i * 2));
 	ck_assert_int_eq(rp_txn_read(fx.ob, &t, &fx.err), RP_OK);
 	for (table = 0; table < RP_T_COUNT; table++) {
-		struct rp_leaves l;
+		struct rp_tree_rows l;
 
-		ck_assert_int_eq(rp_leaves_begin(&l, &t, (enum rp_table)table, &fx.err), RP_OK);
+		ck_assert_int_eq(rp_tree_rows_begin(&l, &t, (enum rp_table)table, &fx.err), RP_OK);
 		ck_assert_uint_eq(compare(&t, &l, (enum rp_table)table, NULL, false),
 				  fx_rows((enum rp_table)table));
-		rp_leaves_end(&l);
+		rp_tree_rows_end(&l);
 	}
 	rp_txn_end(&t);
 }
@@ -83,24 +83,24 @@ END_TEST
 
 START_TEST(any_key_is_a_place_to_begin)
 {
-	struct rp_leaves l;
+	struct rp_tree_rows l;
 	struct rp_txn t;
 	MDB_val v, v2;
 	int i;
 
 	fill(1500);
 	ck_assert_int_eq(rp_txn_read(fx.ob, &t, &fx.err), RP_OK);
-	ck_assert_int_eq(rp_leaves_begin(&l, &t, RP_T_ENTRY, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_tree_rows_begin(&l, &t, RP_T_ENTRY, &fx.err), RP_OK);
 	for (i = 0; i < 60; i++) {
 		uint64_t seq = fx_random(&x) % 1600;
 		struct rp_key key = rp_key1(seq);
 		enum rp_err e = rp_row_get(&t, RP_T_ENTRY, key, &v2, &fx.err);
 
 		compare(&t, &l, RP_T_ENTRY, &(MDB_val){key.len, key.bytes}, i % 2 == 0);
-		ck_assert_int_eq(rp_leaves_get(&l, key, &v, &fx.err), e);
+		ck_assert_int_eq(rp_tree_rows_get(&l, key, &v, &fx.err), e);
 		ck_assert(e != RP_OK || same(&v, &v2));
 	}
-	rp_leaves_end(&l);
+	rp_tree_rows_end(&l);
 	rp_txn_end(&t);
 }
 END_TEST
@@ -123,7 +123,7 @@ static void spoil(int fd, long pages)
 START_TEST(damaged_pages_are_told_and_no_walk_goes_on_for_ever)
 {
 	char path[256];
-	struct rp_leaves l;
+	struct rp_tree_rows l;
 	struct rp_txn t;
 	MDB_val k, v;
 	enum rp_err e;
@@ -138,20 +138,20 @@ START_TEST(damaged_pages_are_told_and_no_walk_goes_on_for_ever)
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(rp_txn_read(fx.ob, &t, &fx.err), RP_OK);
 	/* begun before, since LMDB itself would not survive looking for the table now */
-	ck_assert_int_eq(rp_leaves_begin(&l, &t, RP_T_DELIVERY, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_tree_rows_begin(&l, &t, RP_T_DELIVERY, &fx.err), RP_OK);
 	for (i = 0; i < 40; i++)
 		spoil(fd, (long)fx_pages());
 	for (i = 0; i < (int)l.way.depth; i++)
 		l.way.stop[i].pgno = 0; /* read it again */
-	e = rp_leaves_seek(&l, &(MDB_val){0, NULL}, false, &fx.err);
+	e = rp_tree_rows_seek(&l, &(MDB_val){0, NULL}, false, &fx.err);
 	for (n = 0; e == RP_OK && n < 3 * rows; n++) {
-		e = rp_leaves_next(&l, &k, &v, &fx.err);
+		e = rp_tree_rows_next(&l, &k, &v, &fx.err);
 		if (e == RP_OK)
 			ck_assert_uint_le(k.mv_size, 511);
 	}
 	ck_assert(e == RP_ERR_NOTFOUND ||
 		  (e == RP_ERR_DAMAGED && strstr(fx.err.text, "runpostctl verify") != NULL));
-	rp_leaves_end(&l);
+	rp_tree_rows_end(&l);
 	rp_txn_end(&t);
 	close(fd);
 }
@@ -159,16 +159,17 @@ END_TEST
 
 START_TEST(a_tree_whose_root_is_page_0_is_damaged)
 {
-	struct rp_leaves l;
+	struct rp_tree_rows l;
 	struct rp_txn t;
 
 	fill(_i == 0 ? 4 : 400);
 	ck_assert_int_eq(rp_txn_read(fx.ob, &t, &fx.err), RP_OK);
-	ck_assert_int_eq(rp_leaves_begin(&l, &t, RP_T_DELIVERY, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_tree_rows_begin(&l, &t, RP_T_DELIVERY, &fx.err), RP_OK);
 	l.way.root = 0;
 	l.way.stop[0].pgno = 0;
-	ck_assert_int_eq(rp_leaves_seek(&l, &(MDB_val){0, NULL}, false, &fx.err), RP_ERR_DAMAGED);
-	rp_leaves_end(&l);
+	ck_assert_int_eq(rp_tree_rows_seek(&l, &(MDB_val){0, NULL}, false, &fx.err),
+			 RP_ERR_DAMAGED);
+	rp_tree_rows_end(&l);
 	rp_txn_end(&t);
 }
 END_TEST

@@ -366,17 +366,17 @@ END_TEST
 START_TEST(a_slot_between_two_holders_is_left_to_the_new_one)
 {
 	struct fx_child child;
-	struct rp_roster_slot page;
+	struct rp_registry_slot page;
 
 	start_claiming(&child, 1);
-	ck_assert_int_eq(rp_roster_open(fx.ob, &fx.err), RP_OK);
-	ck_assert(rp_roster_read(fx.ob, 0, &page));
+	ck_assert_int_eq(rp_registry_open(fx.ob, &fx.err), RP_OK);
+	ck_assert(rp_registry_read(fx.ob, 0, &page));
 	page.incarnation++;
-	rp_roster_write(fx.ob, 0, &page);
+	rp_registry_write(fx.ob, 0, &page);
 	fx.boot_ms += 1000000;
 	ck_assert_uint_eq(fx_reap(1000), 0);
 	page.incarnation--;
-	rp_roster_write(fx.ob, 0, &page);
+	rp_registry_write(fx.ob, 0, &page);
 	ck_assert_uint_eq(fx_reap(1000), 1);
 	dismiss(&child);
 }
@@ -523,11 +523,12 @@ static void racer(int in, int out)
 			struct rp_settlement s = fx_settlement(
 			    &c, fx_random(&x) % 4 == 0 ? RP_SETTLE_RETRY : RP_SETTLE_DELIVERED);
 			struct race_event ev = {c.seq, c.claim_no, 0};
-			struct rp_turn turn = {.settle = &s, .n_settle = 1};
+			struct rp_exchange turn = {.settle = &s, .n_settle = 1};
 
 			s.due_at_ms = fx.now_ms;
 			fx_send(out, &ev, sizeof ev);
-			ck_assert_int_eq(rp_outbox_turn(fx.ob, fx.now_ms, &turn, &fx.err), RP_OK);
+			ck_assert_int_eq(rp_outbox_exchange(fx.ob, fx.now_ms, &turn, &fx.err),
+					 RP_OK);
 			ck_assert(!s.stale);
 			ev.kind = s.kind;
 			fx_send(out, &ev, sizeof ev);

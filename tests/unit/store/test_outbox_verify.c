@@ -105,12 +105,12 @@ static struct rp_key queue_key(void)
 	return rp_key3(d.endpoint, (uint64_t)d.due_at_ms, waiting);
 }
 
-static struct rp_key agenda_key(void)
+static struct rp_key ready_key(void)
 {
 	struct rp_endpoint e = fx_endpoint_record(1);
 
-	ck_assert_int_ne(e.look_at_ms, RP_LOOK_NEVER);
-	return rp_key2((uint64_t)e.look_at_ms, fx_endpoint(1));
+	ck_assert_int_ne(e.ready_at_ms, RP_NEVER);
+	return rp_key2((uint64_t)e.ready_at_ms, fx_endpoint(1));
 }
 
 static void lose_queue(void)
@@ -118,9 +118,9 @@ static void lose_queue(void)
 	fx_del(RP_T_QUEUE, queue_key());
 }
 
-static void lose_agenda(void)
+static void lose_ready_queue(void)
 {
-	fx_del(RP_T_AGENDA, agenda_key());
+	fx_del(RP_T_READY, ready_key());
 }
 
 static void lose_claim(void)
@@ -204,9 +204,9 @@ static void add_queue(void)
 	fx_put(RP_T_QUEUE, rp_key3(fx_endpoint(1), 5, held), "", 0);
 }
 
-static void add_agenda(void)
+static void add_ready_queue(void)
 {
-	fx_put(RP_T_AGENDA, rp_key2(5, fx_endpoint(1)), "", 0);
+	fx_put(RP_T_READY, rp_key2(5, fx_endpoint(1)), "", 0);
 }
 
 static void add_claim(void)
@@ -305,7 +305,7 @@ static void miscount_retrying(void)
 
 static void later_times(struct rp_head *head)
 {
-	head->stretches.all[0].low_at_ms = head->stretches.all[0].high_at_ms + 1;
+	head->times.all[0].low_at_ms = head->times.all[0].high_at_ms + 1;
 }
 
 static void misplace_times(void)
@@ -333,7 +333,7 @@ static void miscount_endpoint(void)
 	       rp_endpoint_pack(&e, fx_endpoint(1), buf, sizeof buf));
 }
 
-/* Record and agenda agree, and are wrong together: the endpoint has work that nobody would ever
+/* Record and ready queue agree, and are wrong together: the endpoint has work that nobody would ever
  * look at. */
 static void forget_work(void)
 {
@@ -341,8 +341,8 @@ static void forget_work(void)
 	unsigned char buf[RP_ENDPOINT_BYTES];
 	uint64_t id = fx_endpoint(1);
 
-	fx_del(RP_T_AGENDA, agenda_key());
-	e.look_at_ms = RP_LOOK_NEVER;
+	fx_del(RP_T_READY, ready_key());
+	e.ready_at_ms = RP_NEVER;
 	fx_put(RP_T_ENDPOINT, rp_key1(id), buf, rp_endpoint_pack(&e, id, buf, sizeof buf));
 }
 
@@ -352,7 +352,7 @@ static const struct {
 	bool only_full; /* takes a recount */
 } harms[] = {
     {"a missing queue row", lose_queue, false},
-    {"a missing agenda row", lose_agenda, false},
+    {"a missing agenda row", lose_ready_queue, false},
     {"a missing claim row", lose_claim, false},
     {"a missing dead row", lose_dead, false},
     {"a missing held row", lose_held, false},
@@ -365,7 +365,7 @@ static const struct {
     {"a missing endpoint name", lose_name, false},
     {"a missing registration of a sender with claims", lose_sender, false},
     {"a queue row too many", add_queue, false},
-    {"an agenda row too many", add_agenda, false},
+    {"an agenda row too many", add_ready_queue, false},
     {"a claim row too many", add_claim, false},
     {"a dead row too many", add_dead, false},
     {"a held row too many", add_held, false},

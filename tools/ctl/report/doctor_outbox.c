@@ -205,7 +205,7 @@ static enum rp_err check_backlog(struct rp_doctor *d, struct rp_error *err)
 
 	if (e != RP_OK)
 		return e;
-	late_ms = oldest.waiting_due_at_ms == RP_LOOK_NEVER
+	late_ms = oldest.waiting_due_at_ms == RP_NEVER
 		      ? 0
 		      : d->ctl->now_at_ms - oldest.waiting_due_at_ms;
 	if (late_ms < 0)

@@ -115,9 +115,9 @@ static bool gather_endpoint(void *arg, uint64_t id, struct rp_span name,
 		r->cap_endpoints = cap;
 	}
 	/* A damaged record comes as zeroes; a sound one is on the agenda at some time, or never. */
-	g->unknown = g->unknown || e->look_at_ms == 0;
+	g->unknown = g->unknown || e->ready_at_ms == 0;
 	r->endpoints[r->n_endpoints++] =
-	    (struct rp_route_endpoint){id, e->count[RP_STATE_WAITING] > 0 || e->look_at_ms == 0};
+	    (struct rp_route_endpoint){id, e->count[RP_STATE_WAITING] > 0 || e->ready_at_ms == 0};
 	for (s = 0; s < RP_STATE_COUNT; s++)
 		g->counts->of[s] += e->count[s];
 	return true;

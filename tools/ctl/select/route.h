@@ -37,7 +37,7 @@ struct rp_route {
 	uint64_t latest; /* the one asked for last, ... */
 	bool latest_wanted;
 	struct rp_mark since, until;
-	struct rp_route_range ranges[RP_STRETCHES_MAX + 1]; /* of numbers, for `page` */
+	struct rp_route_range ranges[RP_TIME_SPANS_MAX + 1]; /* of numbers, for `page` */
 	unsigned n_ranges, range;
 };
 

@@ -26,7 +26,7 @@ struct metrics {
 	struct rp_ledger ledger;
 	struct rp_outbox_info info;
 	struct rp_oldest oldest;
-	struct rp_tally tally;
+	struct rp_counters tally;
 	struct rp_known_endpoints endpoints;
 	struct section *sections; /* one for each of the configuration, and one for the others */
 	size_t n_sections;
@@ -97,12 +97,12 @@ static void histogram(struct metrics *m, const char *name, const char *labels,
 		    (double)h->sum_us / 1e6, name, bare, labels, n);
 }
 
-static void by_cause(struct metrics *m, const char *name, const uint64_t counts[RP_TALLY_CAUSES])
+static void by_cause(struct metrics *m, const char *name, const uint64_t counts[RP_COUNTERS_CAUSES])
 {
 	char text[RP_CAUSE_TEXT_MAX];
 	int i;
 
-	for (i = RP_CAUSE_NONE + 1; i < RP_CAUSE_MAX_ && i < RP_TALLY_CAUSES; i++)
+	for (i = RP_CAUSE_NONE + 1; i < RP_CAUSE_MAX_ && i < RP_COUNTERS_CAUSES; i++)
 		labelled(m, name, "cause", rp_cause_format((enum rp_cause)i, 0, text), counts[i]);
 }
 
@@ -110,7 +110,7 @@ static void by_cause(struct metrics *m, const char *name, const uint64_t counts[
 
 static void seconds(struct metrics *m, const char *name, const char *state, int64_t at_ms)
 {
-	if (at_ms != RP_LOOK_NEVER && at_ms != 0)
+	if (at_ms != RP_NEVER && at_ms != 0)
 		add(m, "%s{state=\"%s\"} %.3f\n", name, state, (double)at_ms / 1000);
 }
 
@@ -202,7 +202,7 @@ static enum rp_err add_attempts(struct metrics *m, struct rp_error *err)
 
 static void add_work(struct metrics *m)
 {
-	const struct rp_tally *t = &m->tally;
+	const struct rp_counters *t = &m->tally;
 
 	family(m, "runpost_delivery_duration_seconds", "histogram", "How long attempts took.");
 	histogram(m, "runpost_delivery_duration_seconds", "", &t->attempts, rp_bounds_attempt_us);
@@ -332,7 +332,7 @@ static int fill(struct metrics *m)
 	if (rp_outbox_ledger(ob, &m->ledger, &err) != RP_OK ||
 	    rp_outbox_info(ob, &m->info, &err) != RP_OK ||
 	    rp_outbox_oldest(ob, &m->oldest, &err) != RP_OK ||
-	    rp_outbox_tally(ob, &m->tally, &err) != RP_OK ||
+	    rp_outbox_counters(ob, &m->tally, &err) != RP_OK ||
 	    rp_outbox_senders(ob, see_sender, m, &err) != RP_OK)
 		return rp_ctl_fail(&err);
 	family(m, "runpost_build_info", "gauge",

@@ -12,7 +12,7 @@ struct stats {
 	struct rp_ledger ledger;
 	struct rp_outbox_info info;
 	struct rp_oldest oldest;
-	struct rp_tally tally;
+	struct rp_counters tally;
 	struct rp_minute recent; /* sums of the last whole minutes */
 	struct rp_known_endpoints endpoints;
 	unsigned trouble; /* endpoints that are not ok */
@@ -86,10 +86,10 @@ static int gather(struct rp_ctl *ctl, struct stats *st)
 	    rp_outbox_info(ctl->ob, &st->info, &err) != RP_OK ||
 	    rp_outbox_senders(ctl->ob, see_sender, st, &err) != RP_OK ||
 	    rp_outbox_oldest(ctl->ob, &st->oldest, &err) != RP_OK ||
-	    rp_outbox_tally(ctl->ob, &st->tally, &err) != RP_OK)
+	    rp_outbox_counters(ctl->ob, &st->tally, &err) != RP_OK)
 		return rp_ctl_fail(&err);
 	st->refuses = rp_outbox_room(ctl->ob, &st->full) == RP_ERR_FULL;
-	st->recent = rp_tally_recent(&st->tally, ctl->now_at_ms, RECENT_MINUTES);
+	st->recent = rp_counters_recent(&st->tally, ctl->now_at_ms, RECENT_MINUTES);
 	code = rp_known_endpoints_load(ctl, &st->endpoints);
 	for (i = 0; i < st->endpoints.n; i++)
 		st->trouble += strcmp(rp_known_endpoint_state(&st->endpoints.all[i]), "ok") != 0;
@@ -133,7 +133,7 @@ static struct rp_json_out *minutes_json(const struct stats *st)
 static struct rp_json_out *stats_json(const struct rp_ctl *ctl, const struct stats *st)
 {
 	const struct rp_outbox_info *info = &st->info;
-	bool due = info->oldest_waiting_due_at_ms != RP_LOOK_NEVER;
+	bool due = info->oldest_waiting_due_at_ms != RP_NEVER;
 	struct rp_json_out *o = rp_json_out_new();
 	unsigned i;
 
@@ -145,7 +145,7 @@ static struct rp_json_out *stats_json(const struct rp_ctl *ctl, const struct sta
 	rp_json_out_time(o, "next_due_at", due ? info->oldest_waiting_due_at_ms : 0);
 	rp_json_out_time(
 	    o, "oldest_due_at",
-	    st->oldest.waiting_due_at_ms != RP_LOOK_NEVER ? st->oldest.waiting_due_at_ms : 0);
+	    st->oldest.waiting_due_at_ms != RP_NEVER ? st->oldest.waiting_due_at_ms : 0);
 	rp_json_out_int(o, "retrying", (int64_t)info->retrying);
 	rp_json_out_time(o, "last_append_at", (int64_t)st->tally.last_append_at_ms);
 	rp_json_out_time(o, "last_delivery_at", (int64_t)st->tally.last_delivery_at_ms);

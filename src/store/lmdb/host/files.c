@@ -1,4 +1,4 @@
-/* place.c - checks that the files under the path are still those that were opened. LMDB would go
+/* files.c - checks that the files under the path are still those that were opened. LMDB would go
  * on with files that somebody moved away, and receipts would mean nothing. */
 
 #include "store/lmdb/store_int.h"
@@ -13,7 +13,7 @@
 static const char *const file_names[RP_FILE_COUNT] = {
     [RP_FILE_DATA] = "data.mdb",
     [RP_FILE_LOCK] = "lock.mdb",
-    [RP_FILE_DOORBELL] = "doorbell",
+    [RP_FILE_WAKEUP] = "doorbell",
     [RP_FILE_SENDERS] = "senders",
 };
 
@@ -34,9 +34,9 @@ static int open_base(const char *dir)
 	return dir[0] == '/' ? AT_FDCWD : open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-enum rp_err rp_place_open(struct rp_outbox *ob, int gate, struct rp_error *err)
+enum rp_err rp_files_open(struct rp_outbox *ob, int gate, struct rp_error *err)
 {
-	struct rp_place *p = &ob->place;
+	struct rp_files *p = &ob->place;
 	struct stat st;
 
 	if (p->dir_fd < 0) {
@@ -51,7 +51,7 @@ enum rp_err rp_place_open(struct rp_outbox *ob, int gate, struct rp_error *err)
 	return rp_owner_find(ob, &st, err);
 }
 
-void rp_place_close(struct rp_outbox *ob)
+void rp_files_close(struct rp_outbox *ob)
 {
 	if (ob->place.dir_fd >= 0)
 		close(ob->place.dir_fd);
@@ -60,7 +60,7 @@ void rp_place_close(struct rp_outbox *ob)
 	ob->place.dir_fd = ob->place.base_fd = -1;
 }
 
-enum rp_err rp_place_look(struct rp_outbox *ob, enum rp_file file, struct rp_file_id *id,
+enum rp_err rp_files_look(struct rp_outbox *ob, enum rp_file file, struct rp_file_id *id,
 			  struct rp_error *err)
 {
 	const char *name = file_names[file];
@@ -76,12 +76,12 @@ enum rp_err rp_place_look(struct rp_outbox *ob, enum rp_file file, struct rp_fil
 	return rp_owner_judge(ob, name, &st, err);
 }
 
-void rp_place_keep(struct rp_outbox *ob, enum rp_file file, struct rp_file_id id)
+void rp_files_keep(struct rp_outbox *ob, enum rp_file file, struct rp_file_id id)
 {
 	ob->place.file[file] = id;
 }
 
-enum rp_err rp_place_keep_opened(struct rp_outbox *ob, enum rp_file file, int fd,
+enum rp_err rp_files_keep_opened(struct rp_outbox *ob, enum rp_file file, int fd,
 				 struct rp_error *err)
 {
 	struct stat st;
@@ -89,7 +89,7 @@ enum rp_err rp_place_keep_opened(struct rp_outbox *ob, enum rp_file file, int fd
 	if (fstat(fd, &st) != 0)
 		return rp_fail_sys(err, RP_ERR_IO, errno, "%s/%s: look at it", ob->dir,
 				   file_names[file]);
-	rp_place_keep(ob, file, id_of(&st));
+	rp_files_keep(ob, file, id_of(&st));
 	return RP_OK;
 }
 
@@ -106,13 +106,13 @@ static enum rp_err tell_gone(struct rp_outbox *ob, const char *name, int sys, st
 		       ob->dir, *name != '\0' ? "/" : "", name);
 }
 
-enum rp_err rp_place_check(struct rp_outbox *ob, unsigned which, struct rp_error *err)
+enum rp_err rp_files_check(struct rp_outbox *ob, unsigned which, struct rp_error *err)
 {
-	const struct rp_place *p = &ob->place;
+	const struct rp_files *p = &ob->place;
 	struct stat st;
 	int i;
 
-	if ((which & RP_PLACE_DIR) != 0) {
+	if ((which & RP_FILES_DIR) != 0) {
 		if (fstatat(p->base_fd, ob->dir, &st, 0) != 0)
 			return tell_gone(ob, "", errno, err);
 		if (!is_same(id_of(&st), p->dir))
@@ -120,7 +120,7 @@ enum rp_err rp_place_check(struct rp_outbox *ob, unsigned which, struct rp_error
 	}
 	for (i = 0; i < RP_FILE_COUNT; i++) {
 		/* not opened by this process */
-		if ((which & RP_PLACE_FILE(i)) == 0 || p->file[i].ino == 0)
+		if ((which & RP_FILES_FILE(i)) == 0 || p->file[i].ino == 0)
 			continue;
 		if (fstatat(p->dir_fd, file_names[i], &st, AT_SYMLINK_NOFOLLOW) != 0)
 			return tell_gone(ob, file_names[i], errno, err);
@@ -130,14 +130,14 @@ enum rp_err rp_place_check(struct rp_outbox *ob, unsigned which, struct rp_error
 	return RP_OK;
 }
 
-enum rp_err rp_place_file_open(struct rp_outbox *ob, enum rp_file file, int *fd, bool *made,
+enum rp_err rp_files_file_open(struct rp_outbox *ob, enum rp_file file, int *fd, bool *made,
 			       struct rp_error *err)
 {
 	const char *name = file_names[file];
 	struct rp_file_id id;
 	struct stat st;
 	uid_t before;
-	enum rp_err e = rp_place_look(ob, file, &id, err);
+	enum rp_err e = rp_files_look(ob, file, &id, err);
 	int sys;
 
 	if (e != RP_OK && e != RP_ERR_NOTFOUND)

@@ -1,4 +1,4 @@
-/* gate.c - lets one process at a time open or close the files. It locks the directory, because
+/* open_lock.c - lets one process at a time open or close the files. It locks the directory, because
  * that is there before any file is. */
 
 #include "store/lmdb/store_int.h"
@@ -10,7 +10,7 @@
 
 #define PAUSE_MS 2
 
-void rp_gate_pause(void)
+void rp_open_lock_pause(void)
 {
 	rp_sys_pause_ms(PAUSE_MS);
 }
@@ -19,7 +19,8 @@ void rp_gate_pause(void)
  * kept or explained. It ends with its holder, and after the locks on files that the holder has: at
  * the end of a process the kernel drops those of fcntl while it closes, and those of flock when it
  * gives up the closed files. */
-enum rp_err rp_gate_enter(const struct rp_outbox *ob, int tries, int *gate, struct rp_error *err)
+enum rp_err rp_open_lock_enter(const struct rp_outbox *ob, int tries, int *gate,
+			       struct rp_error *err)
 {
 	const char *dir = ob->dir;
 	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
@@ -36,7 +37,7 @@ enum rp_err rp_gate_enter(const struct rp_outbox *ob, int tries, int *gate, stru
 		sys = errno;
 		if (sys != EWOULDBLOCK && sys != EINTR)
 			break;
-		rp_gate_pause();
+		rp_open_lock_pause();
 	}
 	close(*gate);
 	*gate = -1;
@@ -45,12 +46,12 @@ enum rp_err rp_gate_enter(const struct rp_outbox *ob, int tries, int *gate, stru
 	e = rp_fail(err, RP_ERR_BUSY,
 		    "%s: another process has been opening the outbox for %d s; is it stopped? "
 		    "(fuser %s tells which)",
-		    dir, tries * PAUSE_MS / 1000, rp_place_word(ob, "", &word));
+		    dir, tries * PAUSE_MS / 1000, rp_files_word(ob, "", &word));
 	rp_buf_release(&word);
 	return e;
 }
 
-void rp_gate_leave(int gate)
+void rp_open_lock_leave(int gate)
 {
 	if (gate < 0)
 		return;

@@ -91,7 +91,7 @@ static enum rp_err fail_foreign(struct rp_outbox *ob, const char *name, uid_t it
 	enum rp_err e = rp_fail(
 	    err, RP_ERR_DENIED,
 	    "%s/%s belongs to user %u, the outbox to user %u (as root: chown %u %s)", ob->dir, name,
-	    (unsigned)its, (unsigned)o->uid, (unsigned)o->uid, rp_place_word(ob, name, &word));
+	    (unsigned)its, (unsigned)o->uid, (unsigned)o->uid, rp_files_word(ob, name, &word));
 
 	rp_buf_release(&word);
 	return e;
@@ -152,7 +152,7 @@ enum rp_err rp_owner_fail_open(struct rp_outbox *ob, const char *name, int sys,
 		    "it: the directory "
 		    "belongs to user %u (as root: chown %u:%u %s)",
 		    ob->dir, name, (unsigned)o->uid, (unsigned)o->dir_uid, (unsigned)o->uid,
-		    (unsigned)o->gid, rp_place_word(ob, "", &word));
+		    (unsigned)o->gid, rp_files_word(ob, "", &word));
 	rp_buf_release(&word);
 	return e;
 }

@@ -27,7 +27,7 @@ static bool set_lock(struct rp_outbox *ob, short type, off_t at, off_t len)
 {
 	struct flock l = {.l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = len};
 
-	return fcntl(ob->doorbell_fd, F_OFD_SETLK, &l) == 0;
+	return fcntl(ob->wakeup_fd, F_OFD_SETLK, &l) == 0;
 }
 
 /* *at: where somebody else holds one from `from` to before `to`; -1: nowhere. false: errno
@@ -40,7 +40,7 @@ static bool find_lock(struct rp_outbox *ob, off_t from, off_t to, off_t *at)
 	*at = -1;
 	if (from >= to)
 		return true;
-	if (fcntl(ob->doorbell_fd, F_OFD_GETLK, &l) != 0)
+	if (fcntl(ob->wakeup_fd, F_OFD_GETLK, &l) != 0)
 		return false;
 	if (l.l_type != F_UNLCK)
 		*at = l.l_start;
@@ -121,7 +121,7 @@ static enum rp_err fail_other_files(struct rp_outbox *ob, struct rp_error *err)
 	    err, RP_ERR_BUSY,
 	    "%s: data.mdb or lock.mdb was removed or replaced while programs had them open, which "
 	    "still use the old ones: end those first (fuser -v %s tells which)",
-	    ob->dir, rp_place_word(ob, "doorbell", &word));
+	    ob->dir, rp_files_word(ob, "doorbell", &word));
 
 	rp_buf_release(&word);
 	return e;
@@ -130,8 +130,8 @@ static enum rp_err fail_other_files(struct rp_outbox *ob, struct rp_error *err)
 static enum rp_err enter_files(struct rp_outbox *ob, struct rp_error *err)
 {
 	struct rp_file_id id[2];
-	enum rp_err data = rp_place_look(ob, RP_FILE_DATA, &id[0], err);
-	enum rp_err lock = rp_place_look(ob, RP_FILE_LOCK, &id[1], err);
+	enum rp_err data = rp_files_look(ob, RP_FILE_DATA, &id[0], err);
+	enum rp_err lock = rp_files_look(ob, RP_FILE_LOCK, &id[1], err);
 	bool there = data == RP_OK && lock == RP_OK;
 	off_t mine = FILES_AT, other;
 
@@ -148,16 +148,16 @@ static enum rp_err enter_files(struct rp_outbox *ob, struct rp_error *err)
 		return fail_other_files(ob, err);
 	if (!there)
 		return RP_ERR_NOTFOUND;
-	rp_place_keep(ob, RP_FILE_DATA, id[0]);
-	rp_place_keep(ob, RP_FILE_LOCK, id[1]);
+	rp_files_keep(ob, RP_FILE_DATA, id[0]);
+	rp_files_keep(ob, RP_FILE_LOCK, id[1]);
 	return RP_OK;
 }
 
 enum rp_err rp_users_enter(struct rp_outbox *ob, struct rp_error *err)
 {
-	enum rp_err e = rp_doorbell_open(ob, err);
+	enum rp_err e = rp_wakeup_open(ob, err);
 
-	memset(ob->place.file, 0, sizeof ob->place.file[0] * RP_FILE_DOORBELL);
+	memset(ob->place.file, 0, sizeof ob->place.file[0] * RP_FILE_WAKEUP);
 	if (e == RP_OK && !set_lock(ob, F_UNLCK, NAMESPACE_AT, 0)) /* what another try left */
 		e = fail_lock(ob, err);
 	if (e == RP_OK)
@@ -188,9 +188,9 @@ enum rp_err rp_users_stay(struct rp_outbox *ob, int data_fd, struct rp_error *er
 	/* Which lock.mdb LMDB has open nobody can ask it. It opened the one that was there before
 	 * and is now. */
 	if (lock.ino != 0)
-		rp_place_keep(ob, RP_FILE_LOCK, lock);
-	e = rp_place_keep_opened(ob, RP_FILE_DATA, data_fd, err);
-	return e == RP_OK ? rp_place_check(ob, RP_PLACE_ALL, err) : e;
+		rp_files_keep(ob, RP_FILE_LOCK, lock);
+	e = rp_files_keep_opened(ob, RP_FILE_DATA, data_fd, err);
+	return e == RP_OK ? rp_files_check(ob, RP_FILES_ALL, err) : e;
 }
 
 void rp_users_leave_nothing(struct rp_outbox *ob)
@@ -199,5 +199,5 @@ void rp_users_leave_nothing(struct rp_outbox *ob)
 
 	if (find_lock(ob, NAMESPACE_AT, FILES_AT + RANGE_BYTES, &other) && other < 0)
 		(void)unlinkat(ob->place.dir_fd, "doorbell", 0);
-	ob->place.made_doorbell = false;
+	ob->place.made_wakeup = false;
 }

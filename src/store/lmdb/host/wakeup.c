@@ -1,4 +1,4 @@
-/* doorbell.c - wakes other processes with a file that inotify watches. The file is written to,
+/* wakeup.c - wakes other processes with a file that inotify watches. The file is written to,
  * never read: that it changed is the whole message. */
 
 #include "store/lmdb/store_int.h"
@@ -24,31 +24,30 @@ static char *side_path(const struct rp_outbox *ob, const char *name, struct rp_e
 	return NULL;
 }
 
-enum rp_err rp_doorbell_open(struct rp_outbox *ob, struct rp_error *err)
+enum rp_err rp_wakeup_open(struct rp_outbox *ob, struct rp_error *err)
 {
 	enum rp_err e;
 
-	if (ob->doorbell_fd >= 0)
+	if (ob->wakeup_fd >= 0)
 		return RP_OK;
-	e = rp_place_file_open(ob, RP_FILE_DOORBELL, &ob->doorbell_fd, &ob->place.made_doorbell,
-			       err);
-	return e == RP_OK ? rp_place_keep_opened(ob, RP_FILE_DOORBELL, ob->doorbell_fd, err) : e;
+	e = rp_files_file_open(ob, RP_FILE_WAKEUP, &ob->wakeup_fd, &ob->place.made_wakeup, err);
+	return e == RP_OK ? rp_files_keep_opened(ob, RP_FILE_WAKEUP, ob->wakeup_fd, err) : e;
 }
 
-void rp_doorbell_close(struct rp_outbox *ob)
+void rp_wakeup_close(struct rp_outbox *ob)
 {
-	if (ob->doorbell_fd >= 0)
-		close(ob->doorbell_fd);
+	if (ob->wakeup_fd >= 0)
+		close(ob->wakeup_fd);
 	if (ob->inotify_fd >= 0)
 		close(ob->inotify_fd);
 	if (ob->commits_fd >= 0)
 		close(ob->commits_fd);
-	ob->doorbell_fd = ob->inotify_fd = ob->commits_fd = -1;
+	ob->wakeup_fd = ob->inotify_fd = ob->commits_fd = -1;
 }
 
-void rp_outbox_ring(struct rp_outbox *ob)
+void rp_outbox_wake(struct rp_outbox *ob)
 {
-	ssize_t n = pwrite(ob->doorbell_fd, "!", 1, 0);
+	ssize_t n = pwrite(ob->wakeup_fd, "!", 1, 0);
 
 	/* The commit is done and stands; a sender that misses the bell finds the work at its next
 	 * heartbeat. */
@@ -71,7 +70,7 @@ static enum rp_err watch_file(struct rp_outbox *ob, const char *name, uint32_t m
 
 enum rp_err rp_outbox_watch(struct rp_outbox *ob, int *fd, struct rp_error *err)
 {
-	enum rp_err e = rp_roster_open(ob, err);
+	enum rp_err e = rp_registry_open(ob, err);
 
 	if (e != RP_OK)
 		return e;
@@ -79,9 +78,9 @@ enum rp_err rp_outbox_watch(struct rp_outbox *ob, int *fd, struct rp_error *err)
 		ob->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 		if (ob->inotify_fd < 0)
 			return rp_fail_sys(err, RP_ERR_IO, errno, "inotify");
-		e = watch_file(ob, "doorbell", IN_MODIFY, &ob->doorbell_wd, err);
+		e = watch_file(ob, "doorbell", IN_MODIFY, &ob->wakeup_wd, err);
 		if (e == RP_OK)
-			e = watch_file(ob, "senders", IN_CLOSE, &ob->roster_wd, err);
+			e = watch_file(ob, "senders", IN_CLOSE, &ob->registry_wd, err);
 		if (e != RP_OK) {
 			close(ob->inotify_fd);
 			ob->inotify_fd = -1;
@@ -103,9 +102,9 @@ void rp_outbox_watch_drain(struct rp_outbox *ob, bool *rung, bool *sender_ended)
 		while (at < n) {
 			const struct inotify_event *ev = (const void *)(buf + at);
 
-			if (ev->wd == ob->doorbell_wd || (ev->mask & IN_Q_OVERFLOW) != 0)
+			if (ev->wd == ob->wakeup_wd || (ev->mask & IN_Q_OVERFLOW) != 0)
 				*rung = true;
-			if (ev->wd == ob->roster_wd || (ev->mask & IN_Q_OVERFLOW) != 0)
+			if (ev->wd == ob->registry_wd || (ev->mask & IN_Q_OVERFLOW) != 0)
 				*sender_ended = true;
 			at += (ssize_t)(sizeof *ev + ev->len);
 		}

@@ -1,8 +1,8 @@
 /* cursor.h - private to lmdb/: the one cursor over LMDB's pages, without LMDB (cursor.c).
  *
  * A way is the pages from a tree's root to one of its leaves. Whoever goes it brings the pages,
- * by read(2) or from the map, and decides how far to trust them: leaves.c reads rows for lists,
- * pages_walk.c checks all, trust.c looks at what LMDB is about to come to. */
+ * by read(2) or from the map, and decides how far to trust them: rows.c reads rows for lists,
+ * pages_walk.c checks all, page_guard.c looks at what LMDB is about to come to. */
 #ifndef RP_STORE_LMDB_TREE_CURSOR_H
 #define RP_STORE_LMDB_TREE_CURSOR_H
 

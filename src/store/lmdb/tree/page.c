@@ -1,5 +1,5 @@
 /* page.c - checks that the rows on one page are sound. It knows a single page; the trees above
- * it are in pages_walk.c and trust.c. */
+ * it are in pages_walk.c and page_guard.c. */
 
 #include "store/lmdb/tree/page.h"
 

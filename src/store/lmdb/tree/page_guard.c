@@ -1,7 +1,7 @@
-/* trust.c - looks at the pages that LMDB is about to change, before it does. LMDB believes what
+/* page_guard.c - looks at the pages that LMDB is about to change, before it does. LMDB believes what
  * stands on a page, and a damaged one would make it write over memory. */
 
-#include "store/lmdb/tree/trust_int.h"
+#include "store/lmdb/tree/page_guard_int.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,10 +10,10 @@
 
 int rp_distrust(struct rp_txn *t, enum rp_table table, uint64_t pgno, const char *what)
 {
-	if (!t->ob->trust->broken)
+	if (!t->ob->guard->broken)
 		rp_log(RP_LOG_ERROR, "damage", "what=page table=%s page=%" PRIu64 " why=\"%s\"",
 		       rp_table_name(table), pgno, what);
-	t->ob->trust->broken = true;
+	t->ob->guard->broken = true;
 	return RP_DISTRUSTED;
 }
 
@@ -58,7 +58,7 @@ static int bad_page(void *arg, uint64_t pgno, const char *what)
 static int bring(void *arg, struct rp_way *w, unsigned i, uint64_t pgno)
 {
 	const struct visit *v = arg;
-	struct rp_trust *tr = v->t->ob->trust;
+	struct rp_page_guard *tr = v->t->ob->guard;
 	struct rp_stop *s = &w->stop[i];
 	const bool leaf = rp_way_is_leaf(w, i);
 	const char *wrong;
@@ -106,7 +106,7 @@ static int go_to(struct rp_txn *t, enum rp_table table, struct way *w, const MDB
 
 /* --- beside it ---------------------------------------------------------------------------- */
 
-static void note_around(struct rp_trust *tr, uint64_t leaf)
+static void note_around(struct rp_page_guard *tr, uint64_t leaf)
 {
 	uint64_t *more;
 
@@ -167,7 +167,7 @@ static int look_around(struct rp_txn *t, enum rp_table table, struct way *w)
 			rc = look_beside(t, table, w, level, 1);
 	}
 	if (rc == 0)
-		note_around(t->ob->trust, rp_way_leaf(&w->to)->pgno);
+		note_around(t->ob->guard, rp_way_leaf(&w->to)->pgno);
 	return rc;
 }
 
@@ -176,7 +176,7 @@ static int look_around(struct rp_txn *t, enum rp_table table, struct way *w)
 /* LMDB frees, or writes anew, as many pages of a value as the first of them says. */
 static int look_at_value(struct rp_txn *t, enum rp_table table, struct way *w, const MDB_val *key)
 {
-	struct rp_trust *tr = t->ob->trust;
+	struct rp_page_guard *tr = t->ob->guard;
 	const struct rp_stop *leaf = rp_way_leaf(&w->to);
 	const unsigned char *page;
 	struct rp_node node;
@@ -231,9 +231,10 @@ static bool is_found(struct way *w, const MDB_val *key)
 	       rp_bounds_hold(&rp_way_leaf(&w->to)->bounds, key->mv_data, key->mv_size, false);
 }
 
-int rp_trust(struct rp_txn *t, enum rp_table table, const MDB_val *key, enum rp_trust_for what_for)
+int rp_page_guard(struct rp_txn *t, enum rp_table table, const MDB_val *key,
+		  enum rp_page_guard_for what_for)
 {
-	struct rp_trust *tr = t->ob->trust;
+	struct rp_page_guard *tr = t->ob->guard;
 	struct way *w;
 	int rc = 0;
 
@@ -248,17 +249,17 @@ int rp_trust(struct rp_txn *t, enum rp_table table, const MDB_val *key, enum rp_
 		return rc;
 	if (!is_found(w, key))
 		rc = go_to(t, table, w, key);
-	if (rc == 0 && what_for == RP_TRUST_REMOVE &&
+	if (rc == 0 && what_for == RP_PAGE_GUARD_REMOVE &&
 	    !rp_page_bit(tr->around, rp_way_leaf(&w->to)->pgno))
 		rc = look_around(t, table, w);
-	if (rc == 0 && what_for != RP_TRUST_FIND && key != NULL && has_large_values(table))
+	if (rc == 0 && what_for != RP_PAGE_GUARD_FIND && key != NULL && has_large_values(table))
 		rc = look_at_value(t, table, w, key);
 	return rc;
 }
 
-int rp_trust_found(struct rp_txn *t, enum rp_table table, const MDB_val *key)
+int rp_page_guard_found(struct rp_txn *t, enum rp_table table, const MDB_val *key)
 {
-	const struct rp_trust *tr = t->ob->trust;
+	const struct rp_page_guard *tr = t->ob->guard;
 	uintptr_t offset;
 
 	if (!t->writes)
@@ -268,15 +269,15 @@ int rp_trust_found(struct rp_txn *t, enum rp_table table, const MDB_val *key)
 	if (offset < tr->map_bytes &&
 	    rp_page_u64(page_at(tr, offset / tr->page_bytes)) != offset / tr->page_bytes)
 		return rp_distrust(t, table, offset / tr->page_bytes, rp_read_text(RP_READ_OTHER));
-	return rp_trust(t, table, key, RP_TRUST_FIND);
+	return rp_page_guard(t, table, key, RP_PAGE_GUARD_FIND);
 }
 
-uint64_t rp_trust_leaf(const struct rp_txn *t, enum rp_table table)
+uint64_t rp_page_guard_leaf(const struct rp_txn *t, enum rp_table table)
 {
 	struct way *w;
 
 	if (!t->writes)
 		return 0;
-	w = &t->ob->trust->way[table];
+	w = &t->ob->guard->way[table];
 	return w->known && w->to.depth > 0 ? rp_way_leaf(&w->to)->pgno : 0;
 }

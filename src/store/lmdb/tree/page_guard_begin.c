@@ -1,15 +1,15 @@
-/* trust_begin.c - prepares the page guard for a transaction: where the map is, how long, what
- * lists say. It runs once a transaction; trust.c runs for each row. */
+/* page_guard_begin.c - prepares the page guard for a transaction: where the map is, how long, what
+ * lists say. It runs once a transaction; page_guard.c runs for each row. */
 
-#include "store/lmdb/tree/trust_int.h"
+#include "store/lmdb/tree/page_guard_int.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum rp_err rp_trust_prepare(struct rp_outbox *ob, struct rp_error *err)
+enum rp_err rp_page_guard_prepare(struct rp_outbox *ob, struct rp_error *err)
 {
-	struct rp_trust *tr;
+	struct rp_page_guard *tr;
 	enum rp_err e = rp_pages_check_lists(ob, err);
 
 	if (e != RP_OK)
@@ -18,7 +18,7 @@ enum rp_err rp_trust_prepare(struct rp_outbox *ob, struct rp_error *err)
 	if (tr == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	tr->page_bytes = ob->page_bytes;
-	ob->trust = tr;
+	ob->guard = tr;
 	return RP_OK;
 }
 
@@ -33,7 +33,7 @@ static bool grow_bits(unsigned char **bits, uint64_t had, uint64_t bytes)
 	return true;
 }
 
-static bool grow(struct rp_trust *tr)
+static bool grow(struct rp_page_guard *tr)
 {
 	uint64_t bytes = tr->pages / 8 + 1;
 
@@ -47,7 +47,7 @@ static bool grow(struct rp_trust *tr)
 	return true;
 }
 
-static void forget(struct rp_trust *tr)
+static void forget(struct rp_page_guard *tr)
 {
 	size_t i;
 
@@ -71,10 +71,10 @@ static enum rp_err count_pages(struct rp_txn *t, struct rp_error *err)
 	mdb_env_get_fd(t->ob->env, &fd);
 	if (fstat(fd, &st) != 0)
 		return rp_fail_sys(err, RP_ERR_IO, errno, "%s/data.mdb", t->ob->dir);
-	t->ob->trust->map_bytes = info.me_mapsize;
-	t->ob->trust->pages = (uint64_t)st.st_size / t->ob->page_bytes;
-	if (t->ob->trust->pages > info.me_last_pgno)
-		t->ob->trust->pages = (uint64_t)info.me_last_pgno + 1;
+	t->ob->guard->map_bytes = info.me_mapsize;
+	t->ob->guard->pages = (uint64_t)st.st_size / t->ob->page_bytes;
+	if (t->ob->guard->pages > info.me_last_pgno)
+		t->ob->guard->pages = (uint64_t)info.me_last_pgno + 1;
 	return RP_OK;
 }
 
@@ -85,24 +85,24 @@ static enum rp_err find_map(struct rp_txn *t, struct rp_error *err)
 {
 	struct rp_key format = {"format", 6};
 	MDB_val key = {format.len, format.bytes}, in_file, in_map;
-	struct rp_leaves l;
+	struct rp_tree_rows l;
 	const struct rp_stop *leaf;
-	enum rp_err e = rp_leaves_begin(&l, t, RP_T_META, err);
+	enum rp_err e = rp_tree_rows_begin(&l, t, RP_T_META, err);
 	int rc;
 
 	if (e == RP_OK)
-		e = rp_leaves_get(&l, format, &in_file, err);
+		e = rp_tree_rows_get(&l, format, &in_file, err);
 	if (e == RP_OK) {
 		rc = mdb_get(t->mdb, t->ob->table[RP_T_META], &key, &in_map);
 		e = rp_db_fail(t->ob, rc, "format", err);
 	}
 	if (e == RP_OK) {
 		leaf = rp_way_leaf(&l.way);
-		t->ob->trust->map = (const unsigned char *)in_map.mv_data -
+		t->ob->guard->map = (const unsigned char *)in_map.mv_data -
 				    ((const unsigned char *)in_file.mv_data - leaf->page) -
 				    leaf->pgno * t->ob->page_bytes;
 	}
-	rp_leaves_end(&l);
+	rp_tree_rows_end(&l);
 	if (e == RP_ERR_DAMAGED || e == RP_ERR_NOTFOUND)
 		e = rp_db_fail(t->ob,
 			       rp_distrust(t, RP_T_META, 0, "the format's row cannot be found"),
@@ -113,7 +113,7 @@ static enum rp_err find_map(struct rp_txn *t, struct rp_error *err)
 /* Its page is the first that LMDB changes in a commit. */
 static enum rp_err look_at_list_of_tables(struct rp_txn *t, struct rp_error *err)
 {
-	const struct rp_trust *tr = t->ob->trust;
+	const struct rp_page_guard *tr = t->ob->guard;
 	uint64_t pgno;
 	MDB_val v;
 	int rc = rp_db_table_row(t->ob, t->mdb, RP_T_META, &v);
@@ -126,9 +126,9 @@ static enum rp_err look_at_list_of_tables(struct rp_txn *t, struct rp_error *err
 	return rp_db_fail(t->ob, rc, "list of tables", err);
 }
 
-enum rp_err rp_trust_begin(struct rp_txn *t, struct rp_error *err)
+enum rp_err rp_page_guard_begin(struct rp_txn *t, struct rp_error *err)
 {
-	struct rp_trust *tr = t->ob->trust;
+	struct rp_page_guard *tr = t->ob->guard;
 	enum rp_err e;
 
 	forget(tr);
@@ -142,15 +142,15 @@ enum rp_err rp_trust_begin(struct rp_txn *t, struct rp_error *err)
 	return grow(tr) ? RP_OK : rp_fail(err, RP_ERR_NOMEM, "out of memory");
 }
 
-void rp_trust_map_moved(struct rp_outbox *ob)
+void rp_page_guard_map_moved(struct rp_outbox *ob)
 {
-	if (ob->trust != NULL)
-		ob->trust->map = NULL;
+	if (ob->guard != NULL)
+		ob->guard->map = NULL;
 }
 
-void rp_trust_free(struct rp_outbox *ob)
+void rp_page_guard_free(struct rp_outbox *ob)
 {
-	struct rp_trust *tr = ob->trust;
+	struct rp_page_guard *tr = ob->guard;
 
 	if (tr == NULL)
 		return;
@@ -158,5 +158,5 @@ void rp_trust_free(struct rp_outbox *ob)
 	free(tr->around);
 	free(tr->around_list);
 	free(tr);
-	ob->trust = NULL;
+	ob->guard = NULL;
 }

@@ -1,7 +1,7 @@
-/* trust_int.h - private to trust.c and trust_begin.c: what is known of the pages of a
+/* trust_int.h - private to page_guard.c and page_guard_begin.c: what is known of the pages of a
  * transaction. */
-#ifndef RP_STORE_LMDB_TREE_TRUST_INT_H
-#define RP_STORE_LMDB_TREE_TRUST_INT_H
+#ifndef RP_STORE_LMDB_TREE_PAGE_GUARD_INT_H
+#define RP_STORE_LMDB_TREE_PAGE_GUARD_INT_H
 
 #include "store/lmdb/tree/pages_int.h"
 #include "store/lmdb/store_int.h"
@@ -12,7 +12,7 @@ struct way {
 	struct rp_way to; /* the leaf that was found last */
 };
 
-struct rp_trust {
+struct rp_page_guard {
 	bool broken; /* this transaction met a page that is not sound */
 	size_t page_bytes;
 	const unsigned char *map; /* NULL: to be found */
@@ -28,12 +28,12 @@ struct rp_trust {
 	struct way way[RP_T_COUNT];
 };
 
-static inline bool inside(const struct rp_trust *tr, uint64_t pgno, uint64_t n)
+static inline bool inside(const struct rp_page_guard *tr, uint64_t pgno, uint64_t n)
 {
 	return pgno >= 2 && pgno < tr->pages && n <= tr->pages - pgno;
 }
 
-static inline const unsigned char *page_at(const struct rp_trust *tr, uint64_t pgno)
+static inline const unsigned char *page_at(const struct rp_page_guard *tr, uint64_t pgno)
 {
 	return tr->map + pgno * tr->page_bytes;
 }

@@ -1,4 +1,4 @@
-/* leaves.c - walks rows in order by read(2) instead of through the map. It is for those who look
+/* rows.c - walks rows in order by read(2) instead of through the map. It is for those who look
  * at many rows: page faults would cost five times as much. */
 
 #include "store/lmdb/store_int.h"
@@ -15,7 +15,7 @@
  * The transaction is what makes it safe: while it lives, no writer touches a page of its
  * snapshot. */
 
-static enum rp_err bad(const struct rp_leaves *l, uint64_t pgno, const char *what,
+static enum rp_err bad(const struct rp_tree_rows *l, uint64_t pgno, const char *what,
 		       struct rp_error *err)
 {
 	return rp_fail(err, RP_ERR_DAMAGED,
@@ -24,7 +24,7 @@ static enum rp_err bad(const struct rp_leaves *l, uint64_t pgno, const char *wha
 }
 
 /* What was read, or why not. */
-static enum rp_err got(const struct rp_leaves *l, uint64_t pgno, enum rp_read r,
+static enum rp_err got(const struct rp_tree_rows *l, uint64_t pgno, enum rp_read r,
 		       struct rp_error *err)
 {
 	if (r == RP_READ_OK)
@@ -39,7 +39,7 @@ static enum rp_err got(const struct rp_leaves *l, uint64_t pgno, enum rp_read r,
 /* --- the guide of the way (cursor.h) ------------------------------------------------------ */
 
 struct visit {
-	struct rp_leaves *l;
+	struct rp_tree_rows *l;
 	struct rp_error *err;
 };
 
@@ -80,7 +80,7 @@ static int bring(void *arg, struct rp_way *w, unsigned i, uint64_t pgno)
 
 /* --- rows --------------------------------------------------------------------------------- */
 
-static inline enum rp_err row_at(struct rp_leaves *l, unsigned row, struct rp_node *out,
+static inline enum rp_err row_at(struct rp_tree_rows *l, unsigned row, struct rp_node *out,
 				 struct rp_error *err)
 {
 	const struct rp_stop *leaf = rp_way_leaf(&l->way);
@@ -92,7 +92,7 @@ static inline enum rp_err row_at(struct rp_leaves *l, unsigned row, struct rp_no
 	return (enum rp_err)rp_way_bad_node(leaf, GUIDE(l, err), row, wrong);
 }
 
-static enum rp_err next_leaf(struct rp_leaves *l, struct rp_error *err)
+static enum rp_err next_leaf(struct rp_tree_rows *l, struct rp_error *err)
 {
 	bool there;
 	enum rp_err e =
@@ -102,7 +102,7 @@ static enum rp_err next_leaf(struct rp_leaves *l, struct rp_error *err)
 }
 
 /* The value of a node that has pages of its own. */
-static enum rp_err read_value(struct rp_leaves *l, uint64_t pgno, size_t bytes, MDB_val *v,
+static enum rp_err read_value(struct rp_tree_rows *l, uint64_t pgno, size_t bytes, MDB_val *v,
 			      struct rp_error *err)
 {
 	uint64_t n;
@@ -117,7 +117,7 @@ static enum rp_err read_value(struct rp_leaves *l, uint64_t pgno, size_t bytes, 
 }
 
 /* What stands in `key`, or in the page that is about to go. */
-static void keep_key(struct rp_leaves *l, const void *key, size_t n)
+static void keep_key(struct rp_tree_rows *l, const void *key, size_t n)
 {
 	if (n > 0 && key != l->kept)
 		memcpy(l->kept, key, n);
@@ -125,8 +125,8 @@ static void keep_key(struct rp_leaves *l, const void *key, size_t n)
 	l->key_bytes = n;
 }
 
-enum rp_err rp_leaves_begin(struct rp_leaves *l, struct rp_txn *t, enum rp_table table,
-			    struct rp_error *err)
+enum rp_err rp_tree_rows_begin(struct rp_tree_rows *l, struct rp_txn *t, enum rp_table table,
+			       struct rp_error *err)
 {
 	MDB_val v;
 	MDB_envinfo info;
@@ -152,10 +152,10 @@ enum rp_err rp_leaves_begin(struct rp_leaves *l, struct rp_txn *t, enum rp_table
 		return bad(l, tree.root, "it is the root of a tree of an impossible depth", err);
 	if (l->way.depth > 0 && !rp_datafile_room(&l->file, l->way.depth))
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	return rp_leaves_seek(l, &(MDB_val){0, NULL}, false, err);
+	return rp_tree_rows_seek(l, &(MDB_val){0, NULL}, false, err);
 }
 
-void rp_leaves_end(struct rp_leaves *l)
+void rp_tree_rows_end(struct rp_tree_rows *l)
 {
 	rp_datafile_release(&l->file);
 	memset(l, 0, sizeof *l);
@@ -163,7 +163,7 @@ void rp_leaves_end(struct rp_leaves *l)
 
 /* Whether the key has its place inside the leaf that is at hand: what is asked for is often near
  * what was asked for last. */
-static bool is_here(struct rp_leaves *l, const MDB_val *key)
+static bool is_here(struct rp_tree_rows *l, const MDB_val *key)
 {
 	const struct rp_stop *leaf = rp_way_leaf(&l->way);
 	struct rp_node first, last;
@@ -174,8 +174,8 @@ static bool is_here(struct rp_leaves *l, const MDB_val *key)
 	       rp_page_key_order(last.key, last.key_bytes, key->mv_data, key->mv_size) >= 0;
 }
 
-enum rp_err rp_leaves_seek(struct rp_leaves *l, const MDB_val *key, bool behind,
-			   struct rp_error *err)
+enum rp_err rp_tree_rows_seek(struct rp_tree_rows *l, const MDB_val *key, bool behind,
+			      struct rp_error *err)
 {
 	struct rp_aim aim = {.key = key->mv_size > 0 ? l->kept : NULL, .key_bytes = key->mv_size};
 	struct rp_stop *leaf;
@@ -201,7 +201,7 @@ enum rp_err rp_leaves_seek(struct rp_leaves *l, const MDB_val *key, bool behind,
 	return e;
 }
 
-enum rp_err rp_leaves_next(struct rp_leaves *l, MDB_val *k, MDB_val *v, struct rp_error *err)
+enum rp_err rp_tree_rows_next(struct rp_tree_rows *l, MDB_val *k, MDB_val *v, struct rp_error *err)
 {
 	struct rp_stop *leaf;
 	struct rp_node node;
@@ -237,7 +237,7 @@ enum rp_err rp_leaves_next(struct rp_leaves *l, MDB_val *k, MDB_val *v, struct r
 
 /* Whether the next row in the leaf that is at hand has this key: whoever asks for keys in their
  * order need not search. */
-static bool is_next(struct rp_leaves *l, const struct rp_key *key)
+static bool is_next(struct rp_tree_rows *l, const struct rp_key *key)
 {
 	const struct rp_stop *leaf = &l->way.stop[l->way.depth > 0 ? l->way.depth - 1 : 0];
 	struct rp_node node;
@@ -247,16 +247,17 @@ static bool is_next(struct rp_leaves *l, const struct rp_key *key)
 	       rp_page_key_order(node.key, node.key_bytes, key->bytes, key->len) == 0;
 }
 
-enum rp_err rp_leaves_get(struct rp_leaves *l, struct rp_key key, MDB_val *v, struct rp_error *err)
+enum rp_err rp_tree_rows_get(struct rp_tree_rows *l, struct rp_key key, MDB_val *v,
+			     struct rp_error *err)
 {
 	enum rp_err e = RP_OK;
 	MDB_val k;
 
 	if (!is_next(l, &key))
-		e = rp_leaves_seek(l, &(MDB_val){key.len, key.bytes}, false, err);
+		e = rp_tree_rows_seek(l, &(MDB_val){key.len, key.bytes}, false, err);
 
 	if (e == RP_OK)
-		e = rp_leaves_next(l, &k, v, err);
+		e = rp_tree_rows_next(l, &k, v, err);
 	if (e == RP_OK && rp_page_key_order(k.mv_data, k.mv_size, key.bytes, key.len) != 0)
 		e = RP_ERR_NOTFOUND;
 	return e;

@@ -2,16 +2,16 @@
  * all. */
 #include "store/outbox.h"
 
-enum rp_err __real_rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_turn *turn,
-				  struct rp_error *err);
-enum rp_err __wrap_rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_turn *turn,
-				  struct rp_error *err);
+enum rp_err __real_rp_outbox_exchange(struct rp_outbox *ob, int64_t now_at_ms,
+				      struct rp_exchange *turn, struct rp_error *err);
+enum rp_err __wrap_rp_outbox_exchange(struct rp_outbox *ob, int64_t now_at_ms,
+				      struct rp_exchange *turn, struct rp_error *err);
 
-enum rp_err __wrap_rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struct rp_turn *turn,
-				  struct rp_error *err)
+enum rp_err __wrap_rp_outbox_exchange(struct rp_outbox *ob, int64_t now_at_ms,
+				      struct rp_exchange *turn, struct rp_error *err)
 {
 	struct rp_outcome good = {.http_status = 200};
-	enum rp_err e = __real_rp_outbox_turn(ob, now_at_ms, turn, err);
+	enum rp_err e = __real_rp_outbox_exchange(ob, now_at_ms, turn, err);
 	size_t i;
 
 	for (i = 0; i < turn->n_claims && e == RP_OK; i++) {
@@ -23,12 +23,12 @@ enum rp_err __wrap_rp_outbox_turn(struct rp_outbox *ob, int64_t now_at_ms, struc
 					  .kind = RP_SETTLE_DELIVERED,
 					  .started_at_ms = now_at_ms,
 					  .outcome = &good};
-		struct rp_turn early = {.settle = &s,
-					.n_settle = 1,
-					.limits = turn->limits,
-					.limits_arg = turn->limits_arg};
+		struct rp_exchange early = {.settle = &s,
+					    .n_settle = 1,
+					    .limits = turn->limits,
+					    .limits_arg = turn->limits_arg};
 
-		e = __real_rp_outbox_turn(ob, now_at_ms, &early, err);
+		e = __real_rp_outbox_exchange(ob, now_at_ms, &early, err);
 	}
 	return e;
 }
