@@ -1,11 +1,11 @@
-/* counters.h - what the outbox counts about its work, beside the ledger: records of numbers that only
- * grow, for `runpostctl metrics`, and the work of the last minutes, for `runpostctl stats`. Values
- * in, values out.
+/* counters.h - what the outbox counts about its work, beside the ledger: records of numbers that
+ * only grow, for `runpostctl metrics`, and the work of the last minutes, for `runpostctl stats`.
+ * Values in, values out.
  *
  * They change in the transactions that do the work, one record a commit, so they are as true as
  * the outbox and it does not matter how many processes there were or how short they lived.
  *
- * tally ("tally" in meta)           u8 1 | the members of struct rp_counters in their order, u64 each
+ * tally ("tally" in meta) u8 1 | the members of struct rp_counters in their order, u64 each
  *                                   | u64 sum
  * series ("series:NAME" in meta)    u8 1 | the members of struct rp_series likewise | u64 sum
  *

@@ -2,7 +2,7 @@
  * its rate and its breaker, and nothing of entries or operators. */
 #include "model/schedule.h"
 
-/* --- its place in the ready queue ----------------------------------------------------------------- */
+/* --- its place in the ready queue ------------------------------------------------------------- */
 
 int64_t rp_schedule_open_at_ms(const struct rp_endpoint *r)
 {
@@ -64,7 +64,7 @@ void rp_schedule_fix_clock(struct rp_endpoint *r, int64_t now_at_ms)
 		r->parked_until_ms = 0;
 }
 
-/* --- what an exchange takes from it --------------------------------------------------------------- */
+/* --- what an exchange takes from it ----------------------------------------------------------- */
 
 bool rp_schedule_is_metered(const struct rp_endpoint *r)
 {

@@ -2,10 +2,10 @@
  * pauses, parks, disables or ends it. Pure: the endpoint's values, the time its first entry is
  * due and the time now go in.
  *
- * A store keeps endpoints in a ready queue, each under the time at which a claim could take something
- * from it, so that a claim never looks at an endpoint in vain: a full window or a pause takes it
- * off, and whatever frees a place (settle, resume, a dead sender's claims) works that time out
- * anew; a rate or an open breaker puts it where the next token or the probe is. A disabled one
+ * A store keeps endpoints in a ready queue, each under the time at which a claim could take
+ * something from it, so that a claim never looks at an endpoint in vain: a full window or a pause
+ * takes it off, and whatever frees a place (settle, resume, a dead sender's claims) works that time
+ * out anew; a rate or an open breaker puts it where the next token or the probe is. A disabled one
  * stays: its entries die there. So does an unused one until its rate lets it go. */
 #ifndef RP_MODEL_SCHEDULE_H
 #define RP_MODEL_SCHEDULE_H
@@ -14,7 +14,7 @@
 
 #define RP_PARK_MAX_MS INT64_C(600000) /* no endpoint is parked for longer */
 
-/* --- its place in the ready queue ----------------------------------------------------------------- */
+/* --- its place in the ready queue ------------------------------------------------------------- */
 
 /* The earliest time at which an entry of it, if one is due, may be claimed or die; RP_NEVER:
  * not as it stands. */
@@ -35,9 +35,10 @@ bool rp_schedule_is_over(const struct rp_endpoint *r, int64_t now_at_ms);
 /* Times from before the clock was set back hold nobody up. */
 void rp_schedule_fix_clock(struct rp_endpoint *r, int64_t now_at_ms);
 
-/* --- what an exchange takes from it --------------------------------------------------------------- */
+/* --- what an exchange takes from it ----------------------------------------------------------- */
 
-/* What an exchange has room for. A claim without an attempt, a death, needs no place of a sender. */
+/* What an exchange has room for. A claim without an attempt, a death, needs no place of a sender.
+ */
 struct rp_schedule_room {
 	size_t deaths, claims;
 	size_t metered; /* of the claims, those from endpoints that have a rate */

@@ -232,9 +232,9 @@ enum rp_err rp_outbox_next_ready(struct rp_outbox *ob, int64_t *at_ms, struct rp
 enum rp_err rp_outbox_renew_limits(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err);
 
 /* When the wall clock was set back, by a minute or more: what a clock that was ahead had made due
- * is made due as long after now as it was to be after the moment it was set; so it is neither
- * early nor late by the step. Only a caller's not_before stays what it is. Places of endpoints on
- * the ready queue follow. One call is one bounded transaction; call again while `more`. Cheap when the
+ * is made due as long after now as it was to be after the moment it was set; so it is neither early
+ * nor late by the step. Only a caller's not_before stays what it is. Places of endpoints on the
+ * ready queue follow. One call is one bounded transaction; call again while `more`. Cheap when the
  * clock was not set back: the outbox knows the latest time at which it was written. */
 struct rp_clock_fix { /* begin with {0} */
 	bool more;    /* out */
@@ -361,10 +361,10 @@ struct rp_scan {
 };
 enum rp_err rp_outbox_scan(struct rp_outbox *ob, struct rp_scan *scan, struct rp_error *err);
 
-/* A time among the numbers of entries. Numbers are given in the order of acceptance, but clocks
- * are set back and imports bring old times, so there are parts (model/time_index.h), and between those
- * that certainly are earlier and those that certainly are not there may be some of which only
- * their record tells. */
+/* A time among the numbers of entries. Numbers are given in the order of acceptance, but clocks are
+ * set back and imports bring old times, so there are parts (model/time_index.h), and between those
+ * that certainly are earlier and those that certainly are not there may be some of which only their
+ * record tells. */
 struct rp_mark {
 	unsigned n;
 	struct rp_mark_part {
@@ -641,8 +641,8 @@ struct rp_verify_counts {
 /* Recomputes everything the outbox can know about itself in one read snapshot: LMDB's pages, every
  * record's checksum and every payload's hash, each entry in exactly the index rows its state asks
  * for and no row without its entry, counters of the ledger and of each endpoint against a recount,
- * the ready queue against the queues, dedupe keys, jobs. `problem` is called with a sentence each. With
- * damaged pages nothing else is looked at. go_on (may be NULL) is called every now and then,
+ * the ready queue against the queues, dedupe keys, jobs. `problem` is called with a sentence each.
+ * With damaged pages nothing else is looked at. go_on (may be NULL) is called every now and then,
  * inside the transaction; false: RP_ERR_STALE. While it runs no page that others free can be used
  * again: the file grows by what they write. RP_ERR_BUSY: others commit so fast that no snapshot
  * could be taken. */

@@ -1,5 +1,5 @@
-/* outbox_exchange.c - one exchange of a sender: settles what has ended, claims what may start, in one
- * commit. It is the hottest transaction of delivery. */
+/* outbox_exchange.c - one exchange of a sender: settles what has ended, claims what may start, in
+ * one commit. It is the hottest transaction of delivery. */
 
 #include "store/lmdb/store_int.h"
 
@@ -280,9 +280,9 @@ static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_exchange *x, stru
 			key[1]++;
 			continue;
 		}
-		/* It stands in the ready queue with something due: whatever happens, its place there is
-		 * worked out anew, so that an endpoint that gives nothing now cannot be looked at
-		 * again and again. */
+		/* It stands in the ready queue with something due: whatever happens, its place
+		 * there is worked out anew, so that an endpoint that gives nothing now cannot be
+		 * looked at again and again. */
 		if (e == RP_OK)
 			e = ask_limits(t, x, ready[*n], err);
 		if (e != RP_OK)
@@ -343,8 +343,8 @@ enum rp_err rp_outbox_exchange(struct rp_outbox *ob, int64_t now_at_ms, struct r
 		return e;
 	for (i = 0; i < x->n_settle && e == RP_OK; i++)
 		e = settle_one(&t, x, &x->settle[i], err);
-	/* Places in the ready queue change with the endpoints, so flush before looking at it: what was
-	 * settled made room that this very exchange may use. */
+	/* Places in the ready queue change with the endpoints, so flush before looking at it: what
+	 * was settled made room that this very exchange may use. */
 	if (e == RP_OK && x->want > 0 && t.dirty)
 		e = rp_ep_flush(&t, err);
 	if (e == RP_OK && x->want > 0)
@@ -378,8 +378,8 @@ static enum rp_err renew_endpoint(struct rp_txn *t, uint64_t id, struct rp_error
 
 	if (e != RP_OK)
 		return e;
-	/* The next exchange finds it in the ready queue, now or when something comes, and applies the
-	 * limits of the new configuration. */
+	/* The next exchange finds it in the ready queue, now or when something comes, and applies
+	 * the limits of the new configuration. */
 	if (rp_schedule_renew(&ep->rec, t->now_at_ms))
 		ep->dirty = t->dirty = true;
 	return RP_OK;

@@ -306,8 +306,8 @@ enum rp_err rp_txn_read(struct rp_outbox *ob, struct rp_txn *t, struct rp_error 
 enum rp_err rp_txn_read_rows(struct rp_outbox *ob, struct rp_txn *t, struct rp_error *err);
 enum rp_err rp_txn_write(struct rp_outbox *ob, int64_t now_at_ms, struct rp_txn *t,
 			 struct rp_error *err);
-/* Brings the ready queue and the records of changed endpoints up to date, writes the head, commits. The
- * transaction is over whatever the result. */
+/* Brings the ready queue and the records of changed endpoints up to date, writes the head, commits.
+ * The transaction is over whatever the result. */
 enum rp_err rp_txn_commit(struct rp_txn *t, struct rp_error *err);
 void rp_txn_end(struct rp_txn *t); /* aborts; harmless after a commit */
 

@@ -174,8 +174,8 @@ static enum rp_err check_facts(struct rp_check *c, uint64_t seq, const struct rp
 	return rp_check_is_trouble(e) ? e : count_chunks(c, seq, err);
 }
 
-/* An endpoint with work that stands nowhere in the ready queue would never be looked at: the worst kind
- * of damage. */
+/* An endpoint with work that stands nowhere in the ready queue would never be looked at: the worst
+ * kind of damage. */
 static void check_ready_queue(struct rp_check *c, uint64_t id, const struct rp_endpoint *r)
 {
 	uint64_t key[3];

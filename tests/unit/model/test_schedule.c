@@ -19,7 +19,7 @@
 		    .window_permille = 5000,                                                       \
 		    .full_at_us = (ms)*1000}
 
-/* --- its place on the ready queue ----------------------------------------------------------------- */
+/* --- its place on the ready queue ------------------------------------------------------------- */
 
 static const struct {
 	const char *what;

@@ -333,8 +333,8 @@ static void miscount_endpoint(void)
 	       rp_endpoint_pack(&e, fx_endpoint(1), buf, sizeof buf));
 }
 
-/* Record and ready queue agree, and are wrong together: the endpoint has work that nobody would ever
- * look at. */
+/* Record and ready queue agree, and are wrong together: the endpoint has work that nobody would
+ * ever look at. */
 static void forget_work(void)
 {
 	struct rp_endpoint e = fx_endpoint_record(1);

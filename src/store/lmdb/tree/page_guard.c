@@ -1,5 +1,5 @@
-/* page_guard.c - looks at the pages that LMDB is about to change, before it does. LMDB believes what
- * stands on a page, and a damaged one would make it write over memory. */
+/* page_guard.c - looks at the pages that LMDB is about to change, before it does. LMDB believes
+ * what stands on a page, and a damaged one would make it write over memory. */
 
 #include "store/lmdb/tree/page_guard_int.h"
 

@@ -1,5 +1,5 @@
-/* trust_int.h - private to page_guard.c and page_guard_begin.c: what is known of the pages of a
- * transaction. */
+/* page_guard_int.h - private to page_guard.c and page_guard_begin.c: what is known of the pages of
+ * a transaction. */
 #ifndef RP_STORE_LMDB_TREE_PAGE_GUARD_INT_H
 #define RP_STORE_LMDB_TREE_PAGE_GUARD_INT_H
 
