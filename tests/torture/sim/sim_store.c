@@ -16,7 +16,7 @@ struct rp_outbox *sim_handle_new(void)
 	ob->dir = strdup(sim.base->dir);
 	ob->eps = NULL;
 	ob->fetcher = NULL;
-	ob->trust = NULL;
+	ob->guard = NULL;
 	ob->n_eps = ob->cap_eps = 0;
 	ob->ep_index = NULL;
 	ob->ep_index_size = 0;
@@ -220,8 +220,8 @@ WRAP(enum rp_err, rp_outbox_renew_limits, struct rp_outbox *ob, int64_t now_at_m
 
 	if (dies_before(a, "crash before a look"))
 		return gone(err);
-	e = __real_rp_outbox_look_again(ob, now_at_ms, err);
-	sim_must(e, err, "look again");
+	e = __real_rp_outbox_renew_limits(ob, now_at_ms, err);
+	sim_must(e, err, "renew limits");
 	for (i = 0; i < N_EPS; i++)
 		sim.eps[i].parked_until_ms = 0;
 	return dies_after(a, "crash after a look") ? gone(err) : e;
@@ -231,7 +231,7 @@ WRAP(enum rp_err, rp_outbox_next_ready, struct rp_outbox *ob, int64_t *at_ms, st
 {
 	if (dies_before(actor_of(ob), "crash before asking"))
 		return gone(err);
-	sim_must(__real_rp_outbox_next_look(ob, at_ms, err), err, "next look");
+	sim_must(__real_rp_outbox_next_ready(ob, at_ms, err), err, "next ready");
 	return RP_OK;
 }
 
