@@ -14,11 +14,11 @@
 
 #include "base/log.h"
 #include "deliver/sender_attempt.h"
-#include "deliver/sender_house.h"
+#include "deliver/sender_maintenance.h"
 #include "deliver/sender_list.h"
 #include "deliver/sender_settings.h"
 #include "deliver/sender_state.h"
-#include "deliver/sender_turn.h"
+#include "deliver/sender_exchange.h"
 
 /* with --drain, how often an idle sender asks whether the others are done too */
 #define DRAIN_LOOK_MS 100

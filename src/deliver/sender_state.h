@@ -3,9 +3,9 @@
 #define RP_DELIVER_SENDER_STATE_H
 
 #include "deliver/attempt.h"
-#include "deliver/pace.h"
+#include "deliver/batching.h"
 #include "deliver/sender.h"
-#include "deliver/turner.h"
+#include "deliver/exchange_thread.h"
 
 #define BEAT_MS 1000 /* heartbeat and look at the other senders */
 

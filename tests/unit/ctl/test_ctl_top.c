@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/screen/spark.h"
+#include "ctl/screen/sparkline.h"
 #include "ctl/screen/top_draw.h"
 #include "ctl/screen/top_keys.h"
 

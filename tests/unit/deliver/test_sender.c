@@ -11,7 +11,7 @@
 #include "unit/fake_transport.h"
 #include "unit/outbox_fixture.h"
 #include "deliver/attempt.h"
-#include "deliver/pace.h"
+#include "deliver/batching.h"
 
 static struct rp_settings settings;
 static struct fake_transport net;

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "ctl/change/note.h"
+#include "ctl/change/audit.h"
 #include "ctl/screen/progress.h"
 #include "ctl/select/selector_text.h"
 #include "ctl/stop.h"

@@ -9,7 +9,7 @@
 
 #include "base/units.h"
 #include "ctl/report/entry_json.h"
-#include "ctl/screen/spark.h"
+#include "ctl/screen/sparkline.h"
 
 enum {
 	HEAD_ROWS = 3,

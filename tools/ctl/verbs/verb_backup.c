@@ -4,7 +4,7 @@
 
 #include "base/units.h"
 #include "ctl/ctl.h"
-#include "ctl/change/note.h"
+#include "ctl/change/audit.h"
 #include "ctl/screen/progress.h"
 #include "ctl/stop.h"
 

@@ -6,7 +6,7 @@
 
 #include "base/units.h"
 #include "ctl/report/endpoints.h"
-#include "ctl/change/note.h"
+#include "ctl/change/audit.h"
 #include "ctl/report/shown.h"
 
 static const struct rp_column columns[] = {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "ctl/report/export_line.h"
-#include "ctl/change/note.h"
+#include "ctl/change/audit.h"
 #include "ctl/screen/progress.h"
 #include "ctl/stop.h"
 #include "ctl/select/walk.h"

@@ -11,7 +11,7 @@
 
 #include "ctl/ctl.h"
 #include "ctl/report/export_line.h"
-#include "ctl/change/note.h"
+#include "ctl/change/audit.h"
 #include "ctl/screen/progress.h"
 #include "ctl/stop.h"
 #include "ingest/lines.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/units.h"
-#include "ctl/change/note.h"
+#include "ctl/change/audit.h"
 #include "ctl/change/plan.h"
 #include "ctl/suggest.h"
 

@@ -15,8 +15,8 @@
 
 #include "base/units.h"
 #include "ctl/report/entry_json.h"
-#include "ctl/change/note.h"
-#include "ctl/screen/spark.h"
+#include "ctl/change/audit.h"
+#include "ctl/screen/sparkline.h"
 #include "ctl/screen/term.h"
 #include "ctl/screen/top_draw.h"
 #include "ctl/screen/top_keys.h"

@@ -1,7 +1,7 @@
 /* sender_turn.c - takes results and claims to the store and back. It fills a turn and applies
  * what it returns; when to take one is decided in pace.c. */
 
-#include "deliver/sender_turn.h"
+#include "deliver/sender_exchange.h"
 
 #include "deliver/sender_attempt.h"
 #include "deliver/sender_list.h"

@@ -1,7 +1,7 @@
 /* note.c - records who changed what. It finds out who the user is, which the store has no
  * business to know. */
 
-#include "ctl/change/note.h"
+#include "ctl/change/audit.h"
 
 #include <pwd.h>
 #include <stdio.h>

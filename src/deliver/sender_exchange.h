@@ -1,6 +1,6 @@
 /* sender_turn.h - private to src/deliver: results and claims go to the store and back. */
-#ifndef RP_DELIVER_SENDER_TURN_H
-#define RP_DELIVER_SENDER_TURN_H
+#ifndef RP_DELIVER_SENDER_EXCHANGE_H
+#define RP_DELIVER_SENDER_EXCHANGE_H
 
 #include "deliver/sender_state.h"
 

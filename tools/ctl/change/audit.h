@@ -1,6 +1,6 @@
 /* note.h - the log of changes: who did what, when and why. */
-#ifndef RP_CTL_CHANGE_NOTE_H
-#define RP_CTL_CHANGE_NOTE_H
+#ifndef RP_CTL_CHANGE_AUDIT_H
+#define RP_CTL_CHANGE_AUDIT_H
 
 #include "ctl/ctl.h"
 

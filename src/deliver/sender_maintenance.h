@@ -1,6 +1,6 @@
 /* sender_house.h - private to src/deliver: what else the outbox asks of a sender. */
-#ifndef RP_DELIVER_SENDER_HOUSE_H
-#define RP_DELIVER_SENDER_HOUSE_H
+#ifndef RP_DELIVER_SENDER_MAINTENANCE_H
+#define RP_DELIVER_SENDER_MAINTENANCE_H
 
 #include "deliver/sender_state.h"
 

@@ -1,7 +1,7 @@
 /* turner.c - takes a turn on a second thread. It is apart from sender_turn.c so that all that
  * runs on that thread can be read on one page. */
 
-#include "deliver/turner.h"
+#include "deliver/exchange_thread.h"
 
 #include <stdlib.h>
 

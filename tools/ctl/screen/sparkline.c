@@ -1,7 +1,7 @@
 /* spark.c - draws numbers as little bars. It is apart from top_draw.c because it knows
  * characters and no screen. */
 
-#include "ctl/screen/spark.h"
+#include "ctl/screen/sparkline.h"
 
 #include <stdlib.h>
 #include <strings.h>

@@ -1,11 +1,11 @@
 /* sender_house.c - does what is due now and then: heartbeat, claims of dead senders, clock,
  * jobs, retention. None of it may hold up a delivery. */
 
-#include "deliver/sender_house.h"
+#include "deliver/sender_maintenance.h"
 
 #include "base/log.h"
 #include "deliver/sender_attempt.h"
-#include "deliver/sender_turn.h"
+#include "deliver/sender_exchange.h"
 
 #define EXPIRE_MS 5000 /* how often delivered and dead entries past their keep time are removed */
 #define EXPIRE_MAX 250 /* ... and how many in a transaction: some 3 ms */

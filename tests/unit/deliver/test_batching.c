@@ -1,4 +1,4 @@
-#include "deliver/pace.h"
+#include "deliver/batching.h"
 
 #include <check.h>
 

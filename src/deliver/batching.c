@@ -1,7 +1,7 @@
 /* pace.c - decides when the next turn is due and how many requests may begin. Pure functions,
  * because their timing could not be tested with real clocks. */
 
-#include "deliver/pace.h"
+#include "deliver/batching.h"
 
 #include "base/assert.h"
 

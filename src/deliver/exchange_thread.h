@@ -3,8 +3,8 @@
  *
  * One turn at a time. From begin to end the turn and all it points to belong to the thread, and the
  * outbox may be read by rp_outbox_fetch, rp_outbox_fetch_piece and rp_outbox_next_ready only. */
-#ifndef RP_DELIVER_TURNER_H
-#define RP_DELIVER_TURNER_H
+#ifndef RP_DELIVER_EXCHANGE_THREAD_H
+#define RP_DELIVER_EXCHANGE_THREAD_H
 
 #include "store/outbox.h"
 

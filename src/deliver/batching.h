@@ -9,8 +9,8 @@
  * Expected soon are answers to fresh requests only. Those of an endpoint that hangs are under way
  * too, and an endpoint with one place (or whose entries go in order) had 162 deliveries a second
  * beside it instead of 1,776 while they counted. */
-#ifndef RP_DELIVER_PACE_H
-#define RP_DELIVER_PACE_H
+#ifndef RP_DELIVER_BATCHING_H
+#define RP_DELIVER_BATCHING_H
 
 #include <stdbool.h>
 #include <stddef.h>
