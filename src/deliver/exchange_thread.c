@@ -1,5 +1,5 @@
-/* turner.c - takes a turn on a second thread. It is apart from sender_turn.c so that all that
- * runs on that thread can be read on one page. */
+/* exchange_thread.c - makes an exchange on a second thread. It is apart from sender_exchange.c so
+ * that all that runs on that thread stands on one page. */
 
 #include "deliver/exchange_thread.h"
 
@@ -7,32 +7,33 @@
 
 #include "base/background.h"
 
-struct rp_turner {
+struct rp_exchange_thread {
 	struct rp_background *background;
 	struct rp_outbox *ob;
 	int64_t now_at_ms;
-	struct rp_exchange *turn;
+	struct rp_exchange *exchange;
 	enum rp_err e;
 	struct rp_error err;
 };
 
-static void take_turn(void *arg)
+static void make_exchange(void *arg)
 {
-	struct rp_turner *t = arg;
+	struct rp_exchange_thread *t = arg;
 
-	t->e = rp_outbox_exchange(t->ob, t->now_at_ms, t->turn, &t->err);
+	t->e = rp_outbox_exchange(t->ob, t->now_at_ms, t->exchange, &t->err);
 }
 
-enum rp_err rp_turner_open(struct rp_outbox *ob, struct rp_turner **out, struct rp_error *err)
+enum rp_err rp_exchange_thread_open(struct rp_outbox *ob, struct rp_exchange_thread **out,
+				    struct rp_error *err)
 {
-	struct rp_turner *t = calloc(1, sizeof *t);
+	struct rp_exchange_thread *t = calloc(1, sizeof *t);
 	enum rp_err e;
 
 	*out = NULL;
 	if (t == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	t->ob = ob;
-	e = rp_background_open(&(struct rp_background_task){.run = take_turn, .arg = t},
+	e = rp_background_open(&(struct rp_background_task){.run = make_exchange, .arg = t},
 			       &t->background, err);
 	if (e == RP_OK)
 		*out = t;
@@ -41,7 +42,7 @@ enum rp_err rp_turner_open(struct rp_outbox *ob, struct rp_turner **out, struct 
 	return e;
 }
 
-void rp_turner_close(struct rp_turner *t)
+void rp_exchange_thread_close(struct rp_exchange_thread *t)
 {
 	if (t == NULL)
 		return;
@@ -49,14 +50,16 @@ void rp_turner_close(struct rp_turner *t)
 	free(t);
 }
 
-void rp_turner_begin(struct rp_turner *t, int64_t now_at_ms, struct rp_exchange *turn)
+void rp_exchange_thread_begin(struct rp_exchange_thread *t, int64_t now_at_ms,
+			      struct rp_exchange *exchange)
 {
 	t->now_at_ms = now_at_ms;
-	t->turn = turn;
+	t->exchange = exchange;
 	rp_background_begin(t->background);
 }
 
-bool rp_turner_end(struct rp_turner *t, bool wait, enum rp_err *e, struct rp_error *err)
+bool rp_exchange_thread_end(struct rp_exchange_thread *t, bool wait, enum rp_err *e,
+			    struct rp_error *err)
 {
 	if (!rp_background_end(t->background, wait))
 		return false;
@@ -66,7 +69,7 @@ bool rp_turner_end(struct rp_turner *t, bool wait, enum rp_err *e, struct rp_err
 	return true;
 }
 
-int rp_turner_fd(const struct rp_turner *t)
+int rp_exchange_thread_fd(const struct rp_exchange_thread *t)
 {
 	return rp_background_fd(t->background);
 }

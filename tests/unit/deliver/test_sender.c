@@ -11,7 +11,7 @@
 #include "unit/fake_transport.h"
 #include "unit/outbox_fixture.h"
 #include "deliver/attempt.h"
-#include "deliver/batching.h"
+#include "deliver/concurrency.h"
 
 static struct rp_settings settings;
 static struct fake_transport net;
@@ -1230,7 +1230,7 @@ START_TEST(when_not_one_request_can_be_had_the_sender_ends_with_words)
 	}
 	ck_assert_int_eq(e, RP_ERR_NOMEM);
 	ck_assert_ptr_nonnull(strstr(fx.err.text, "Too many open files"));
-	ck_assert_uint_le(net.n_started, RP_PLACES_REFUSALS_MAX + 1);
+	ck_assert_uint_le(net.n_started, RP_CONCURRENCY_REFUSALS_MAX + 1);
 	rp_sender_free(sender);
 	sender = NULL;
 	ck_assert_int_eq(fx_state(seq), RP_STATE_WAITING);
