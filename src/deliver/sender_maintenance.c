@@ -62,14 +62,13 @@ static enum rp_err step_jobs(struct rp_sender *s, struct rp_error *err)
 
 static enum rp_err take_wakeups(struct rp_sender *s, struct rp_error *err)
 {
-	bool woken, ended;
+	struct rp_woken woken = rp_outbox_drain(s->o.outbox, RP_WATCH_WORK);
 	enum rp_err e = RP_OK;
 
-	rp_outbox_watch_drain(s->o.outbox, &woken, &ended);
-	s->woken_meanwhile = s->woken_meanwhile || woken;
-	if (ended)
+	s->woken_meanwhile = s->woken_meanwhile || woken.work;
+	if (woken.sender_ended)
 		s->reap_until_boot_ms = s->now_boot_ms + REAP_UNTIL_MS;
-	if (ended ||
+	if (woken.sender_ended ||
 	    (s->reap_until_boot_ms > s->now_boot_ms && s->now_boot_ms >= s->reap_boot_ms)) {
 		e = rp_sender_end_exchange(s, true, err);
 		if (e == RP_OK)
@@ -77,10 +76,10 @@ static enum rp_err take_wakeups(struct rp_sender *s, struct rp_error *err)
 		s->reap_boot_ms = s->now_boot_ms + REAP_AGAIN_MS;
 	}
 	/* Each append is a wakeup, and few of them start a job. A job may start a moment later. */
-	if (woken && s->jobs_at_ms == RP_NEVER &&
+	if (woken.work && s->jobs_at_ms == RP_NEVER &&
 	    s->now_boot_ms - s->jobs_boot_ms >= JOBS_WAKEUP_MS)
 		s->jobs_at_ms = s->now_at_ms;
-	if (e == RP_OK && (woken || ended))
+	if (e == RP_OK && (woken.work || woken.sender_ended))
 		e = rp_outbox_next_ready(s->o.outbox, &s->ready_at_ms, err);
 	return e;
 }

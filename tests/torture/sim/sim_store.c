@@ -8,12 +8,14 @@
 
 struct rp_outbox *sim_handle_new(void)
 {
-	struct rp_outbox *ob = malloc(sizeof *ob);
+	const struct rp_lmdb *base = rp_lmdb_of(sim.base);
+	struct rp_lmdb *ob = malloc(sizeof *ob);
 	struct rp_error err;
 
 	MUST(ob != NULL, "out of memory");
-	*ob = *sim.base;
-	ob->dir = strdup(sim.base->dir);
+	*ob = *base;
+	ob->dir = strdup(base->dir);
+	ob->outbox.address = ob->dir;
 	ob->eps = NULL;
 	ob->fetcher = NULL;
 	ob->guard = NULL;
@@ -21,17 +23,17 @@ struct rp_outbox *sim_handle_new(void)
 	ob->ep_index = NULL;
 	ob->ep_index_size = 0;
 	ob->registry_fd = ob->wakeup_fd = ob->inotify_fd = ob->commits_fd = -1;
-	ob->place.dir_fd = dup(sim.base->place.dir_fd);
+	ob->place.dir_fd = dup(base->place.dir_fd);
 	if (ob->place.base_fd >= 0)
-		ob->place.base_fd = dup(sim.base->place.base_fd);
+		ob->place.base_fd = dup(base->place.base_fd);
 	ob->joined = false;
-	sim_must(rp_wakeup_open(ob, &err), &err, "doorbell");
-	return ob;
+	sim_must(rp_wakeup_open(ob, &err), &err, "wakeup file");
+	return &ob->outbox;
 }
 
 void sim_handle_free(struct rp_outbox *ob)
 {
-	ob->env = NULL; /* it is the base's */
+	rp_lmdb_of(ob)->env = NULL; /* it is the base's */
 	rp_outbox_close(ob);
 }
 
@@ -48,13 +50,15 @@ static struct sim_actor *actor_of(const struct rp_outbox *ob)
 /* The process ends here: its locks are free, and nothing it does is seen by anybody. */
 static void crash(struct sim_actor *a, const char *where)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(a->ob);
+
 	a->crashed = true;
 	a->crash_in = 0;
 	sim.counts.crashes++;
 	sim_note(where, (uint64_t)a->birth, 0);
-	if (a->ob->registry_fd >= 0)
-		close(a->ob->registry_fd);
-	a->ob->registry_fd = -1;
+	if (ob->registry_fd >= 0)
+		close(ob->registry_fd);
+	ob->registry_fd = -1;
 }
 
 static bool dies_before(struct sim_actor *a, const char *where)

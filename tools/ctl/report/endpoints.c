@@ -51,7 +51,7 @@ int rp_known_endpoints_load(struct rp_ctl *ctl, struct rp_known_endpoints *out)
 	struct rp_error err;
 
 	memset(out, 0, sizeof *out);
-	if (rp_outbox_endpoints(ctl->ob, see, out, &err) != RP_OK)
+	if (rp_outbox_endpoints(ctl->ob, 0, see, out, &err) != RP_OK)
 		return rp_ctl_fail(&err);
 	if (out->no_memory)
 		return rp_ctl_no_memory();
@@ -106,7 +106,7 @@ int rp_endpoint_glob_resolve(struct rp_ctl *ctl, struct rp_endpoint_glob *g)
 
 	if (!rp_endpoint_glob_is_ambiguous(g))
 		return RP_EXIT_OK;
-	if (rp_outbox_endpoints(ctl->ob, see_fit, &f, &err) != RP_OK)
+	if (rp_outbox_endpoints(ctl->ob, 0, see_fit, &f, &err) != RP_OK)
 		return rp_ctl_fail(&err);
 	g->exact = f.named;
 	if (!f.named || f.n == 1)

@@ -25,7 +25,6 @@ struct metrics {
 	struct rp_buf *out;
 	struct rp_ledger ledger;
 	struct rp_outbox_info info;
-	struct rp_oldest oldest;
 	struct rp_counters tally;
 	struct rp_known_endpoints endpoints;
 	struct section *sections; /* one for each of the configuration, and one for the others */
@@ -140,10 +139,10 @@ static void add_entries(struct metrics *m)
 	       "future if "
 	       "none is.");
 	seconds(m, "runpost_oldest_entry_timestamp_seconds", "waiting",
-		m->oldest.waiting_due_at_ms);
+		m->info.oldest.waiting_due_at_ms);
 	seconds(m, "runpost_oldest_entry_timestamp_seconds", "delivered",
-		m->oldest.delivered_at_ms);
-	seconds(m, "runpost_oldest_entry_timestamp_seconds", "dead", m->oldest.dead_at_ms);
+		m->info.oldest.delivered_at_ms);
+	seconds(m, "runpost_oldest_entry_timestamp_seconds", "dead", m->info.oldest.dead_at_ms);
 }
 
 static void add_store(struct metrics *m)
@@ -197,7 +196,7 @@ static enum rp_err add_attempts(struct metrics *m, struct rp_error *err)
 {
 	family(m, "runpost_attempts_total", "counter",
 	       "Attempts by [endpoint] section (other: none) and by what came of them.");
-	return rp_outbox_series(m->ctl->ob, see_series, m, err);
+	return rp_outbox_counters(m->ctl->ob, &m->tally, see_series, m, err);
 }
 
 static void add_work(struct metrics *m)
@@ -331,8 +330,7 @@ static int fill(struct metrics *m)
 		return code;
 	if (rp_outbox_ledger(ob, &m->ledger, &err) != RP_OK ||
 	    rp_outbox_info(ob, &m->info, &err) != RP_OK ||
-	    rp_outbox_oldest(ob, &m->oldest, &err) != RP_OK ||
-	    rp_outbox_counters(ob, &m->tally, &err) != RP_OK ||
+	    rp_outbox_counters(ob, &m->tally, NULL, NULL, &err) != RP_OK ||
 	    rp_outbox_senders(ob, see_sender, m, &err) != RP_OK)
 		return rp_ctl_fail(&err);
 	family(m, "runpost_build_info", "gauge",

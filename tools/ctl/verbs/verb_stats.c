@@ -11,7 +11,6 @@
 struct stats {
 	struct rp_ledger ledger;
 	struct rp_outbox_info info;
-	struct rp_oldest oldest;
 	struct rp_counters tally;
 	struct rp_minute recent; /* sums of the last whole minutes */
 	struct rp_known_endpoints endpoints;
@@ -20,8 +19,6 @@ struct stats {
 	unsigned n_senders, n_alive, n_silent; /* silent: alive, and no beat for the lease */
 	struct rp_sender_info silent;          /* the one that is silent the longest */
 	int64_t boot_ms, lease_ms;
-	bool refuses; /* ingest takes nothing; why: */
-	struct rp_error full;
 	uint64_t n_unlisted; /* senders beyond the room above */
 };
 
@@ -85,10 +82,8 @@ static int gather(struct rp_ctl *ctl, struct stats *st)
 	if (rp_outbox_ledger(ctl->ob, &st->ledger, &err) != RP_OK ||
 	    rp_outbox_info(ctl->ob, &st->info, &err) != RP_OK ||
 	    rp_outbox_senders(ctl->ob, see_sender, st, &err) != RP_OK ||
-	    rp_outbox_oldest(ctl->ob, &st->oldest, &err) != RP_OK ||
-	    rp_outbox_counters(ctl->ob, &st->tally, &err) != RP_OK)
+	    rp_outbox_counters(ctl->ob, &st->tally, NULL, NULL, &err) != RP_OK)
 		return rp_ctl_fail(&err);
-	st->refuses = rp_outbox_room(ctl->ob, &st->full) == RP_ERR_FULL;
 	st->recent = rp_counters_recent(&st->tally, ctl->now_at_ms, RECENT_MINUTES);
 	code = rp_known_endpoints_load(ctl, &st->endpoints);
 	for (i = 0; i < st->endpoints.n; i++)
@@ -133,26 +128,26 @@ static struct rp_json_out *minutes_json(const struct stats *st)
 static struct rp_json_out *stats_json(const struct rp_ctl *ctl, const struct stats *st)
 {
 	const struct rp_outbox_info *info = &st->info;
-	bool due = info->oldest_waiting_due_at_ms != RP_NEVER;
+	bool due = info->next_due_at_ms != RP_NEVER;
 	struct rp_json_out *o = rp_json_out_new();
 	unsigned i;
 
-	rp_json_out_text(o, "outbox", rp_outbox_dir(ctl->ob));
+	rp_json_out_text(o, "outbox", rp_outbox_address(ctl->ob));
 	rp_json_out_int(o, "format", info->format);
 	rp_json_out_int(o, "accepted", (int64_t)st->ledger.accepted);
 	rp_json_out_object(o, "entries", entries_json(st));
 	rp_json_out_bool(o, "balanced", balances(&st->ledger));
-	rp_json_out_time(o, "next_due_at", due ? info->oldest_waiting_due_at_ms : 0);
+	rp_json_out_time(o, "next_due_at", due ? info->next_due_at_ms : 0);
 	rp_json_out_time(
 	    o, "oldest_due_at",
-	    st->oldest.waiting_due_at_ms != RP_NEVER ? st->oldest.waiting_due_at_ms : 0);
+	    st->info.oldest.waiting_due_at_ms != RP_NEVER ? st->info.oldest.waiting_due_at_ms : 0);
 	rp_json_out_int(o, "retrying", (int64_t)info->retrying);
 	rp_json_out_time(o, "last_append_at", (int64_t)st->tally.last_append_at_ms);
 	rp_json_out_time(o, "last_delivery_at", (int64_t)st->tally.last_delivery_at_ms);
 	rp_json_out_object(o, "last_minutes", minutes_json(st));
 	rp_json_out_int(o, "senders_alive", st->n_alive);
 	rp_json_out_int(o, "senders_beating", st->n_alive - st->n_silent);
-	rp_json_out_bool(o, "taking", !st->refuses);
+	rp_json_out_bool(o, "taking", !st->info.refuses);
 	rp_json_out_array(o, "senders");
 	for (i = 0; i < st->n_senders; i++)
 		rp_json_out_push(o, "senders", sender_json(st, &st->senders[i]));
@@ -186,7 +181,7 @@ static bool add_tsv(struct rp_ctl *ctl, const struct stats *st)
 			     "\nquota_bytes\t%" PRIu64 "\n",
 			     st->info.file_bytes, st->info.used_bytes, st->info.quota_bytes) &&
 	       rp_buf_printf(out, "senders_beating\t%u\ntaking\t%d\n", st->n_alive - st->n_silent,
-			     !st->refuses);
+			     !st->info.refuses);
 }
 
 static const char *note_of(const struct rp_ctl *ctl, const struct stats *st, const char *state,
@@ -198,7 +193,7 @@ static const char *note_of(const struct rp_ctl *ctl, const struct stats *st, con
 	snprintf(out, size, "%s", "");
 	if (strcmp(state, "waiting") == 0 && l->waiting > 0)
 		snprintf(out, size, "first due %s, retrying %" PRIu64,
-			 rp_when(st->oldest.waiting_due_at_ms, ctl->now_at_ms, when),
+			 rp_when(st->info.oldest.waiting_due_at_ms, ctl->now_at_ms, when),
 			 st->info.retrying);
 	else if (strcmp(state, "in_flight") == 0 && l->in_flight > 0)
 		snprintf(out, size, "with %u sender%s", st->n_alive, st->n_alive == 1 ? "" : "s");
@@ -329,9 +324,9 @@ static bool add_store_trouble(struct rp_ctl *ctl, const struct stats *st)
 	char text[RP_DURATION_TEXT_MAX];
 	bool ok = true;
 
-	if (st->refuses)
+	if (st->info.refuses)
 		ok = rp_buf_add_text(&ctl->out, "! nothing is taken any more: ") &&
-		     rp_text_tame(rp_span_of(st->full.text), &ctl->out) && add_doctor(ctl);
+		     rp_text_tame(rp_span_of(st->info.refusal.text), &ctl->out) && add_doctor(ctl);
 	else if (percent_used(st) >= USED_WARN)
 		ok = rp_buf_printf(&ctl->out,
 				   "! %u%% of the quota is used; at 100%% nothing is taken",
@@ -381,7 +376,7 @@ static bool add_trouble(struct rp_ctl *ctl, const struct stats *st)
 static bool add_screen(struct rp_ctl *ctl, const struct stats *st)
 {
 	return rp_buf_add_text(&ctl->out, "outbox   ") &&
-	       rp_text_tame(rp_span_of(rp_outbox_dir(ctl->ob)), &ctl->out) &&
+	       rp_text_tame(rp_span_of(rp_outbox_address(ctl->ob)), &ctl->out) &&
 	       rp_buf_printf(&ctl->out, "   format %u   senders alive %u   endpoints %zu\n",
 			     st->info.format, st->n_alive, st->endpoints.n) &&
 	       add_counts(ctl, st) && add_work(ctl, st) && add_storage(ctl, st) &&
