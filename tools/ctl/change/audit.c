@@ -1,7 +1,7 @@
-/* note.c - records who changed what. It finds out who the user is, which the store has no
+/* audit.c - records who changed what. It finds out who the user is, which the store has no
  * business to know. */
 
-#include "ctl/change/note.h"
+#include "ctl/change/audit.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -49,8 +49,8 @@ static struct rp_span reason_of(const struct rp_ctl *ctl)
 	return rp_span_of(ctl->reason != NULL ? ctl->reason : "");
 }
 
-int rp_note(struct rp_ctl *ctl, const char *sub, struct rp_span what, uint64_t done,
-	    uint64_t *number)
+int rp_ctl_audit_add(struct rp_ctl *ctl, const char *sub, struct rp_span what, uint64_t done,
+		     uint64_t *number)
 {
 	struct rp_audit a = {.at_ms = rp_sys_wall_ms(&rp_sys_real),
 			     .done = done,
@@ -67,7 +67,7 @@ int rp_note(struct rp_ctl *ctl, const char *sub, struct rp_span what, uint64_t d
 								       : rp_ctl_fail(&err);
 }
 
-int rp_note_count(struct rp_ctl *ctl, uint64_t number, uint64_t done)
+int rp_ctl_audit_count(struct rp_ctl *ctl, uint64_t number, uint64_t done)
 {
 	struct rp_error err;
 
@@ -77,7 +77,7 @@ int rp_note_count(struct rp_ctl *ctl, uint64_t number, uint64_t done)
 	return rp_ctl_fail(&err);
 }
 
-int rp_note_file(struct rp_ctl *ctl, const char *path, uint64_t *number)
+int rp_ctl_audit_file(struct rp_ctl *ctl, const char *path, uint64_t *number)
 {
 	char *full = strcmp(path, "-") == 0 ? strdup("-") : rp_path_absolute(path);
 	struct rp_buf what = {0}, selector = {0};
@@ -89,7 +89,8 @@ int rp_note_file(struct rp_ctl *ctl, const char *path, uint64_t *number)
 			   selector.len > 0 ? selector.data : ""))
 		code = rp_ctl_no_memory();
 	if (code == RP_EXIT_OK)
-		code = rp_note(ctl, NULL, (struct rp_span){what.data, what.len}, 0, number);
+		code =
+		    rp_ctl_audit_add(ctl, NULL, (struct rp_span){what.data, what.len}, 0, number);
 	free(full);
 	rp_buf_release(&selector);
 	rp_buf_release(&what);

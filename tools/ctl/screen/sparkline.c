@@ -1,12 +1,12 @@
-/* spark.c - draws numbers as little bars. It is apart from top_draw.c because it knows
+/* sparkline.c - draws numbers as little bars. It is apart from top_draw.c because it knows
  * characters and no screen. */
 
-#include "ctl/screen/spark.h"
+#include "ctl/screen/sparkline.h"
 
 #include <stdlib.h>
 #include <strings.h>
 
-bool rp_spark_utf8(void)
+bool rp_sparkline_utf8(void)
 {
 	static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
 	size_t i;
@@ -23,7 +23,7 @@ bool rp_spark_utf8(void)
 	return false;
 }
 
-bool rp_spark_add(struct rp_buf *out, const uint32_t *values, size_t n, size_t width, bool utf8)
+bool rp_sparkline_add(struct rp_buf *out, const uint32_t *values, size_t n, size_t width, bool utf8)
 {
 	static const char *const bars[] = {" ",
 					   "\xe2\x96\x81",

@@ -1,20 +1,20 @@
-/* sender_house.c - does what is due now and then: heartbeat, claims of dead senders, clock,
- * jobs, retention. None of it may hold up a delivery. */
+/* sender_maintenance.c - does what is due now and then: heartbeat, claims of dead senders, steps of
+ * the clock, operators' jobs, retention. It is apart because none of it may hold up a delivery. */
 
-#include "deliver/sender_house.h"
+#include "deliver/sender_maintenance.h"
 
 #include "base/log.h"
 #include "deliver/sender_attempt.h"
-#include "deliver/sender_turn.h"
+#include "deliver/sender_exchange.h"
 
-#define EXPIRE_MS 5000 /* how often delivered and dead entries past their keep time are removed */
-#define EXPIRE_MAX 250 /* ... and how many in a transaction: some 3 ms */
-#define EXPIRE_AGAIN_MS 10 /* when there are more: as fast as entries can be delivered */
+#define EXPIRE_MS 5000     /* between removals of entries past their keep time */
+#define EXPIRE_MAX 250     /* entries removed in a transaction, which takes some 3 ms */
+#define EXPIRE_AGAIN_MS 10 /* when there are more: removal is as fast as delivery can be */
 #define JOBS_MAX 200       /* entries of operators' jobs moved in a transaction */
-#define JOBS_RUNG_MS 100   /* how soon after a look at the jobs the doorbell makes for another */
-/* a sender's end is told just before the kernel drops its lock: look again, */
+#define JOBS_WAKEUP_MS 100 /* at least between two looks at the jobs because of a wakeup */
+/* The end of a sender is told just before the kernel drops its lock. So look again, */
 #define REAP_AGAIN_MS 10
-#define REAP_UNTIL_MS 200 /* for so long */
+#define REAP_UNTIL_MS 200 /* ... for so long. */
 
 enum rp_err rp_sender_reap(struct rp_sender *s, struct rp_error *err)
 {
@@ -37,19 +37,18 @@ static enum rp_err expire(struct rp_sender *s, struct rp_error *err)
 	enum rp_err e = rp_outbox_expire(s->o.outbox, s->now_at_ms, c->keep_delivered_ms,
 					 c->keep_dead_ms, EXPIRE_MAX, &n, err);
 
-	/* With more to remove come back soon, but not at once: others need the write lock. */
+	/* When there is more, come back soon, but not at once: others need the write lock. */
 	s->expire_boot_ms = s->now_boot_ms + (n == EXPIRE_MAX ? EXPIRE_AGAIN_MS : EXPIRE_MS);
 	if (e == RP_OK && n > 0)
 		rp_log(RP_LOG_INFO, "expired", "removed=%zu", n);
 	return e;
 }
 
-/* Replays that an operator has asked for: every sender moves a few of them on, until none is
- * left. */
-static enum rp_err carry_jobs(struct rp_sender *s, struct rp_error *err)
+/* Each sender moves a few entries of an operator's job, until none is left. */
+static enum rp_err step_jobs(struct rp_sender *s, struct rp_error *err)
 {
 	struct rp_job_step step = {.max = JOBS_MAX, .due_max = RP_JOB_DUE_MAX};
-	enum rp_err e = rp_sender_end_turn(s, true, err);
+	enum rp_err e = rp_sender_end_exchange(s, true, err);
 
 	if (e != RP_OK)
 		return e;
@@ -61,62 +60,61 @@ static enum rp_err carry_jobs(struct rp_sender *s, struct rp_error *err)
 	return e;
 }
 
-static enum rp_err listen_to_outbox(struct rp_sender *s, struct rp_error *err)
+static enum rp_err take_wakeups(struct rp_sender *s, struct rp_error *err)
 {
-	struct rp_woken woken = rp_outbox_drain(s->o.outbox, RP_WATCH_WORK);
-	bool rung = woken.work, ended = woken.sender_ended;
+	const struct rp_woken woken = rp_outbox_drain(s->o.outbox, RP_WATCH_WORK);
 	enum rp_err e = RP_OK;
 
-	s->rung_meanwhile = s->rung_meanwhile || rung;
-	if (ended)
+	s->woken_meanwhile = s->woken_meanwhile || woken.work;
+	if (woken.sender_ended)
 		s->reap_until_boot_ms = s->now_boot_ms + REAP_UNTIL_MS;
-	if (ended ||
+	if (woken.sender_ended ||
 	    (s->reap_until_boot_ms > s->now_boot_ms && s->now_boot_ms >= s->reap_boot_ms)) {
-		e = rp_sender_end_turn(s, true, err);
+		e = rp_sender_end_exchange(s, true, err);
 		if (e == RP_OK)
 			e = rp_sender_reap(s, err);
 		s->reap_boot_ms = s->now_boot_ms + REAP_AGAIN_MS;
 	}
-	/* It rings for every append; a job may start a moment later. */
-	if (rung && s->jobs_at_ms == RP_NEVER && s->now_boot_ms - s->jobs_boot_ms >= JOBS_RUNG_MS)
+	/* Each append is a wakeup, and few of them start a job. A job may start a moment later. */
+	if (woken.work && s->jobs_at_ms == RP_NEVER &&
+	    s->now_boot_ms - s->jobs_boot_ms >= JOBS_WAKEUP_MS)
 		s->jobs_at_ms = s->now_at_ms;
-	if (e == RP_OK && (rung || ended))
+	if (e == RP_OK && (woken.work || woken.sender_ended))
 		e = rp_outbox_next_ready(s->o.outbox, &s->ready_at_ms, err);
 	return e;
 }
 
-enum rp_err rp_sender_mind_clock(struct rp_sender *s, struct rp_error *err)
+enum rp_err rp_sender_fix_clock(struct rp_sender *s, struct rp_error *err)
 {
-	enum rp_err e = rp_sender_end_turn(s, true, err);
+	enum rp_err e = rp_sender_end_exchange(s, true, err);
 
 	if (e == RP_OK)
 		e = rp_outbox_fix_clock(s->o.outbox, s->now_at_ms, &s->clock_fix, err);
 	return e == RP_OK ? rp_outbox_next_ready(s->o.outbox, &s->ready_at_ms, err) : e;
 }
 
-enum rp_err rp_sender_keep_house(struct rp_sender *s, struct rp_error *err)
+enum rp_err rp_sender_maintain(struct rp_sender *s, struct rp_error *err)
 {
-	enum rp_err e = listen_to_outbox(s, err);
+	enum rp_err e = take_wakeups(s, err);
 
 	if (e == RP_OK && s->clock_fix.more)
-		e = rp_sender_mind_clock(s, err);
-	if (e == RP_OK && s->now_boot_ms - s->beat_boot_ms >= BEAT_MS) {
+		e = rp_sender_fix_clock(s, err);
+	if (e == RP_OK && s->now_boot_ms - s->heartbeat_boot_ms >= HEARTBEAT_MS) {
 		rp_sender_drop_after_stall(s);
 		rp_outbox_beat(s->o.outbox, s->now_at_ms, s->now_boot_ms);
-		s->beat_boot_ms = s->now_boot_ms;
-		e = rp_sender_end_turn(s, true, err);
+		s->heartbeat_boot_ms = s->now_boot_ms;
+		e = rp_sender_end_exchange(s, true, err);
 		if (e == RP_OK)
 			e = rp_sender_reap(s, err);
 		s->jobs_at_ms = s->now_at_ms;
-		/* A bell that could not be rung, or a step of the clock, must not make work wait
-		 * for ever. */
+		/* Work must not wait for ever when a wakeup was lost, or the clock was set. */
 		if (e == RP_OK)
-			e = rp_sender_mind_clock(s, err);
+			e = rp_sender_fix_clock(s, err);
 	}
 	if (e == RP_OK && s->stop_boot_ms == 0 && s->now_at_ms >= s->jobs_at_ms)
-		e = carry_jobs(s, err);
+		e = step_jobs(s, err);
 	if (e == RP_OK && s->stop_boot_ms == 0 && s->now_boot_ms >= s->expire_boot_ms) {
-		e = rp_sender_end_turn(s, true, err);
+		e = rp_sender_end_exchange(s, true, err);
 		if (e == RP_OK)
 			e = expire(s, err);
 	}
