@@ -48,14 +48,14 @@ static const char *reason_of(int status)
 	return "As Asked";
 }
 
-static const char *connection_of(const struct rp_sink_request *request)
+static const char *connection_of(const struct rp_http_request *request)
 {
 	if (!request->keep_alive)
 		return "Connection: close\r\n";
 	return request->http_1_0 ? "Connection: keep-alive\r\n" : "";
 }
 
-bool rp_sink_answer_render(const struct rp_sink_reply *reply, const struct rp_sink_request *request,
+bool rp_sink_answer_render(const struct rp_sink_reply *reply, const struct rp_http_request *request,
 			   bool without_body, struct rp_buf *out, uint64_t *fill_left)
 {
 	/* RFC 9110: no content, whatever was asked for */

@@ -30,7 +30,7 @@ struct rp_sink_conn *rp_sink_conn_new(int fd, size_t max_body)
 	c->fd = fd;
 	c->hungry = true;
 	/* a whole request and as much read ahead */
-	c->in.max = 2 * (max_body + RP_SINK_HEAD_MAX + READ_BYTES);
+	c->in.max = 2 * (max_body + RP_HTTP_REQUEST_HEAD_MAX + READ_BYTES);
 	return c;
 }
 
@@ -91,7 +91,7 @@ static void perform(struct rp_sink_conn *c, struct rp_sink_desk *desk,
 static void take_request(struct rp_sink_conn *c, struct rp_sink_desk *desk)
 {
 	c->reply = rp_sink_desk_take(desk, &c->request);
-	c->without_body = rp_span_is(rp_sink_request_span(&c->request, c->request.method), "HEAD");
+	c->without_body = rp_span_is(rp_http_request_span(&c->request, c->request.method), "HEAD");
 	if (c->reply.delay_ms > 0 && c->reply.deed != RP_SINK_NEVER) {
 		c->state = RP_SINK_CONN_DELAYED;
 		c->wake_at_ms = desk->boot_ms + c->reply.delay_ms;
@@ -118,26 +118,26 @@ static void drop_taken(struct rp_sink_conn *c, size_t taken)
 /* Takes the requests that have arrived, until one has to wait or there is enough to send. */
 static void take_requests(struct rp_sink_conn *c, struct rp_sink_desk *desk)
 {
-	enum rp_sink_progress progress;
+	enum rp_http_progress progress;
 	size_t start = 0;
 
 	c->hungry = false;
 	while (c->state == RP_SINK_CONN_READING && c->ending == RP_SINK_GO_ON &&
 	       c->fill_left == 0 && c->out.len < OUT_BATCH_BYTES && !desk->stopping &&
 	       desk->failed == RP_OK) {
-		progress = rp_sink_request_parse(&c->request, &c->in, start, desk->max_body);
-		if (progress == RP_SINK_MORE) {
+		progress = rp_http_request_parse(&c->request, &c->in, start, desk->max_body);
+		if (progress == RP_HTTP_MORE) {
 			c->hungry = true;
 			break;
 		}
-		if (progress == RP_SINK_BAD) {
+		if (progress == RP_HTTP_BAD) {
 			refuse_request(c, desk);
 			break;
 		}
 		take_request(c, desk);
 		start += c->request.used;
 		if (c->state != RP_SINK_CONN_DELAYED)
-			rp_sink_request_begin(&c->request);
+			rp_http_request_begin(&c->request);
 	}
 	if (c->hungry && c->request.wants_continue) {
 		c->request.wants_continue = false;
@@ -270,7 +270,7 @@ bool rp_sink_conn_wake(struct rp_sink_conn *c, struct rp_sink_desk *desk)
 		return false;
 	if (c->state == RP_SINK_CONN_DELAYED) {
 		perform(c, desk, &c->reply);
-		rp_sink_request_begin(&c->request);
+		rp_http_request_begin(&c->request);
 	} else if (c->slow && c->sent == c->out.len) {
 		if (!refill(c))
 			return false;

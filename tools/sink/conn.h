@@ -29,7 +29,7 @@ struct rp_sink_conn {
 	int fd;
 	enum rp_sink_conn_state state;
 	enum rp_sink_ending ending; /* once everything is sent */
-	struct rp_sink_request request;
+	struct rp_http_request request;
 	struct rp_sink_reply reply; /* while DELAYED */
 	bool without_body;          /* that reply answers a HEAD */
 	bool hungry;                /* `in` holds no further whole request */

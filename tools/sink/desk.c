@@ -22,12 +22,12 @@ static void note_failure(struct rp_sink_desk *desk, enum rp_err code)
 }
 
 struct rp_sink_reply rp_sink_desk_take(struct rp_sink_desk *desk,
-				       const struct rp_sink_request *request)
+				       const struct rp_http_request *request)
 {
 	struct rp_sink_delivery d = {
 	    .n = ++desk->deliveries, .at_ms = desk->wall_ms, .request = request};
-	struct rp_sink_target target =
-	    rp_sink_target_split(rp_sink_request_span(request, request->target));
+	struct rp_http_target target =
+	    rp_http_target_split(rp_http_request_span(request, request->target));
 	struct rp_sink_reply reply;
 
 	d.verdict = rp_sink_judge_request(&desk->judge, request, desk->wall_ms);
@@ -36,7 +36,7 @@ struct rp_sink_reply rp_sink_desk_take(struct rp_sink_desk *desk,
 	else
 		reply = rp_sink_plan_next(&desk->plan, target.path);
 	d.reply = &reply;
-	rp_sink_tally_add(&desk->tally, rp_sink_request_find(request, "webhook-id"),
+	rp_sink_tally_add(&desk->tally, rp_http_request_find(request, "webhook-id"),
 			  reply.deed == RP_SINK_ANSWER ? reply.status : RP_SINK_STATUS_NONE);
 	note_failure(desk, rp_sink_report_delivery(&desk->report, &d, &desk->err));
 	desk->stopping = desk->stopping || d.n == desk->exit_after;
@@ -44,7 +44,7 @@ struct rp_sink_reply rp_sink_desk_take(struct rp_sink_desk *desk,
 }
 
 struct rp_sink_reply rp_sink_desk_refuse(struct rp_sink_desk *desk,
-					 const struct rp_sink_request *request)
+					 const struct rp_http_request *request)
 {
 	rp_sink_tally_add(&desk->tally, rp_span_of(""), request->bad_status);
 	note_failure(desk,

@@ -31,10 +31,10 @@ struct rp_sink_desk {
 
 /* The reply to give; only to be sent while desk->failed is RP_OK. */
 struct rp_sink_reply rp_sink_desk_take(struct rp_sink_desk *desk,
-				       const struct rp_sink_request *request);
+				       const struct rp_http_request *request);
 /* The same for a request that could not be read. */
 struct rp_sink_reply rp_sink_desk_refuse(struct rp_sink_desk *desk,
-					 const struct rp_sink_request *request);
+					 const struct rp_http_request *request);
 /* Shows what was taken since the last call. */
 void rp_sink_desk_flush(struct rp_sink_desk *desk);
 

@@ -15,12 +15,12 @@ const char *rp_sink_mark_name(enum rp_sink_mark mark)
 	return names[mark];
 }
 
-static bool take_bearer(const struct rp_sink_request *request, struct rp_span *token)
+static bool take_bearer(const struct rp_http_request *request, struct rp_span *token)
 {
 	static const char scheme[] = "bearer ";
 	size_t i, n = sizeof scheme - 1;
 
-	*token = rp_sink_request_find(request, "authorization");
+	*token = rp_http_request_find(request, "authorization");
 	if (token->len < n)
 		return false;
 	for (i = 0; i < n; i++)
@@ -32,20 +32,20 @@ static bool take_bearer(const struct rp_sink_request *request, struct rp_span *t
 }
 
 static enum rp_sink_mark judge_token(const struct rp_sink_judge *judge,
-				     const struct rp_sink_request *request, const char **why)
+				     const struct rp_http_request *request, const char **why)
 {
-	struct rp_sink_target target =
-	    rp_sink_target_split(rp_sink_request_span(request, request->target));
+	struct rp_http_target target =
+	    rp_http_target_split(rp_http_request_span(request, request->target));
 	struct rp_span want = rp_span_of(judge->token), name, value;
 	bool seen = false;
 
 	if (judge->token == NULL)
 		return RP_SINK_MARK_UNCHECKED;
-	while (rp_sink_target_next_param(&target.query, &name, &value)) {
+	while (rp_http_target_next_param(&target.query, &name, &value)) {
 		if (!rp_span_is(name, "token"))
 			continue;
 		seen = true;
-		if (rp_sink_target_value_is(value, want))
+		if (rp_http_target_value_is(value, want))
 			return RP_SINK_MARK_OK;
 	}
 	if (take_bearer(request, &value)) {
@@ -78,12 +78,12 @@ static bool is_fresh(struct rp_span timestamp, int64_t now_at_ms, const char **w
 }
 
 static enum rp_sink_mark judge_signature(const struct rp_sink_judge *judge,
-					 const struct rp_sink_request *request, int64_t now_at_ms,
+					 const struct rp_http_request *request, int64_t now_at_ms,
 					 const char **why)
 {
-	struct rp_span id = rp_sink_request_find(request, "webhook-id");
-	struct rp_span timestamp = rp_sink_request_find(request, "webhook-timestamp");
-	struct rp_span header = rp_sink_request_find(request, "webhook-signature");
+	struct rp_span id = rp_http_request_find(request, "webhook-id");
+	struct rp_span timestamp = rp_http_request_find(request, "webhook-timestamp");
+	struct rp_span header = rp_http_request_find(request, "webhook-signature");
 
 	if (judge->signer == NULL)
 		return RP_SINK_MARK_UNCHECKED;
@@ -94,14 +94,14 @@ static enum rp_sink_mark judge_signature(const struct rp_sink_judge *judge,
 	}
 	if (!is_fresh(timestamp, now_at_ms, why))
 		return RP_SINK_MARK_BAD;
-	if (rp_signer_verify(judge->signer, id, timestamp, rp_sink_request_body(request), header))
+	if (rp_signer_verify(judge->signer, id, timestamp, rp_http_request_body(request), header))
 		return RP_SINK_MARK_OK;
 	*why = "no signature of webhook-signature fits the body and the secret";
 	return RP_SINK_MARK_BAD;
 }
 
 struct rp_sink_verdict rp_sink_judge_request(const struct rp_sink_judge *judge,
-					     const struct rp_sink_request *request,
+					     const struct rp_http_request *request,
 					     int64_t now_at_ms)
 {
 	struct rp_sink_verdict verdict = {.why = NULL};

@@ -14,37 +14,37 @@
 
 #include "base/bytes.h"
 
-#define RP_SINK_HEAD_MAX 32768 /* bytes of request line and fields together */
-#define RP_SINK_FIELDS_MAX 64
+#define RP_HTTP_REQUEST_HEAD_MAX 32768 /* bytes of request line and fields together */
+#define RP_HTTP_REQUEST_FIELDS_MAX 64
 
-enum rp_sink_progress { RP_SINK_MORE, RP_SINK_DONE, RP_SINK_BAD };
+enum rp_http_progress { RP_HTTP_MORE, RP_HTTP_DONE, RP_HTTP_BAD };
 
-enum rp_sink_phase {
-	RP_SINK_AT_REQUEST_LINE = 0,
-	RP_SINK_AT_FIELDS,
-	RP_SINK_AT_BODY,
-	RP_SINK_AT_CHUNK_SIZE,
-	RP_SINK_AT_CHUNK,
-	RP_SINK_AT_CHUNK_END,
-	RP_SINK_AT_TRAILER,
-	RP_SINK_AT_END,
+enum rp_http_phase {
+	RP_HTTP_AT_REQUEST_LINE = 0,
+	RP_HTTP_AT_FIELDS,
+	RP_HTTP_AT_BODY,
+	RP_HTTP_AT_CHUNK_SIZE,
+	RP_HTTP_AT_CHUNK,
+	RP_HTTP_AT_CHUNK_END,
+	RP_HTTP_AT_TRAILER,
+	RP_HTTP_AT_END,
 };
 
 /* Offsets from the first byte of the request: the buffer may move while bytes are still
  * arriving. */
-struct rp_sink_part {
+struct rp_http_part {
 	uint32_t at, bytes;
 };
 
-struct rp_sink_field {
-	struct rp_sink_part name, value; /* names are lower-cased in the buffer */
+struct rp_http_field {
+	struct rp_http_part name, value; /* names are lower-cased in the buffer */
 };
 
-/* Begin each request with rp_sink_request_begin. */
-struct rp_sink_request {
-	enum rp_sink_phase phase;
+/* Begin each request with rp_http_request_begin. */
+struct rp_http_request {
+	enum rp_http_phase phase;
 	/* an absolute-form target is cut to its path and query */
-	struct rp_sink_part method, target;
+	struct rp_http_part method, target;
 	size_t n_fields; /* of fields[] */
 	bool http_1_0, keep_alive;
 	/* the client waits for "100 Continue"; the caller clears it after answering */
@@ -62,35 +62,35 @@ struct rp_sink_request {
 	bool has_length, chunked, expect_continue, said_close, said_keep_alive;
 
 	/* last: a kilobyte that need not be cleared */
-	struct rp_sink_field fields[RP_SINK_FIELDS_MAX];
+	struct rp_http_field fields[RP_HTTP_REQUEST_FIELDS_MAX];
 };
 
-static inline void rp_sink_request_begin(struct rp_sink_request *r)
+static inline void rp_http_request_begin(struct rp_http_request *r)
 {
-	memset(r, 0, offsetof(struct rp_sink_request, fields));
+	memset(r, 0, offsetof(struct rp_http_request, fields));
 }
 
 /* Takes in->data from `start` on, where the request begins; call it again with more bytes after
- * RP_SINK_MORE (start may then be another one if the bytes were moved). It lower-cases names and,
+ * RP_HTTP_MORE (start may then be another one if the bytes were moved). It lower-cases names and,
  * for a chunked body, shortens `in`. */
-enum rp_sink_progress rp_sink_request_parse(struct rp_sink_request *r, struct rp_buf *in,
+enum rp_http_progress rp_http_request_parse(struct rp_http_request *r, struct rp_buf *in,
 					    size_t start, size_t max_body);
 
-/* After RP_SINK_DONE, until the buffer changes: */
-static inline struct rp_span rp_sink_request_span(const struct rp_sink_request *r,
-						  struct rp_sink_part part)
+/* After RP_HTTP_DONE, until the buffer changes: */
+static inline struct rp_span rp_http_request_span(const struct rp_http_request *r,
+						  struct rp_http_part part)
 {
 	struct rp_span s = {r->base + part.at, part.bytes};
 	return s;
 }
 
-static inline struct rp_span rp_sink_request_body(const struct rp_sink_request *r)
+static inline struct rp_span rp_http_request_body(const struct rp_http_request *r)
 {
 	struct rp_span s = {r->base + r->body_at, r->body_bytes};
 	return s;
 }
 
 /* The first field of this lower-case name; ptr is NULL when there is none. */
-struct rp_span rp_sink_request_find(const struct rp_sink_request *r, const char *name);
+struct rp_span rp_http_request_find(const struct rp_http_request *r, const char *name);
 
 #endif

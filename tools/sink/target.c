@@ -5,10 +5,10 @@
 
 #include "net/url.h"
 
-struct rp_sink_target rp_sink_target_split(struct rp_span target)
+struct rp_http_target rp_http_target_split(struct rp_span target)
 {
 	const char *mark = target.len > 0 ? memchr(target.ptr, '?', target.len) : NULL;
-	struct rp_sink_target t = {target, {NULL, 0}, mark != NULL};
+	struct rp_http_target t = {target, {NULL, 0}, mark != NULL};
 
 	if (mark != NULL) {
 		t.path.len = (size_t)(mark - target.ptr);
@@ -18,7 +18,7 @@ struct rp_sink_target rp_sink_target_split(struct rp_span target)
 	return t;
 }
 
-bool rp_sink_target_next_param(struct rp_span *query, struct rp_span *name, struct rp_span *value)
+bool rp_http_target_next_param(struct rp_span *query, struct rp_span *name, struct rp_span *value)
 {
 	const char *amp, *equals;
 	size_t len;
@@ -47,7 +47,7 @@ static int hex_value(char c)
 	return -1;
 }
 
-bool rp_sink_target_value_is(struct rp_span escaped, struct rp_span text)
+bool rp_http_target_value_is(struct rp_span escaped, struct rp_span text)
 {
 	unsigned char differs = 0;
 	size_t i = 0, n = 0;
@@ -69,9 +69,9 @@ bool rp_sink_target_value_is(struct rp_span escaped, struct rp_span text)
 
 /* A path stands as it came in: nobody has checked it, so it has no other spelling that were the
  * same. */
-bool rp_sink_target_show(struct rp_span target, struct rp_buf *out)
+bool rp_http_target_show(struct rp_span target, struct rp_buf *out)
 {
-	struct rp_sink_target t = rp_sink_target_split(target);
+	struct rp_http_target t = rp_http_target_split(target);
 	struct rp_url url = {.query = t.query, .has_query = t.has_query};
 
 	return rp_buf_add(out, t.path.ptr, t.path.len) && rp_url_add_redacted_query(&url, out);
