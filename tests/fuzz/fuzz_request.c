@@ -2,8 +2,8 @@
  * bytes. */
 #include "fuzz.h"
 
-#include "sink/request.h"
-#include "sink/target.h"
+#include "http_server/request.h"
+#include "http_server/target.h"
 
 #define MAX_BODY 4096
 

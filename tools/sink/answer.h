@@ -3,7 +3,7 @@
 #define RP_SINK_ANSWER_H
 
 #include "plan.h"
-#include "request.h"
+#include "http_server/request.h"
 
 #define RP_SINK_ANSWER_INLINE_MAX 4096
 

@@ -3,7 +3,7 @@
 
 #include "desk.h"
 
-#include "target.h"
+#include "http_server/target.h"
 
 static struct rp_sink_reply refusal(int status, const char *why, const char *headers)
 {

@@ -10,7 +10,7 @@
 #include "judge.h"
 #include "plan.h"
 #include "report.h"
-#include "request.h"
+#include "http_server/request.h"
 #include "tally.h"
 
 /* The members up to exit_after are set by main; the server refreshes the times once a turn. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "sign/crypto.h"
-#include "target.h"
+#include "http_server/target.h"
 
 const char *rp_sink_mark_name(enum rp_sink_mark mark)
 {

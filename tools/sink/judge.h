@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "sign/sign.h"
-#include "request.h"
+#include "http_server/request.h"
 
 enum rp_sink_mark {
 	RP_SINK_MARK_UNCHECKED = 0,

@@ -16,7 +16,7 @@
 #include "sign/crypto.h"
 #include "text/json.h"
 #include "text/scan.h"
-#include "target.h"
+#include "http_server/target.h"
 
 #define FILE_ID_MAX 100
 #define SHOWN_MAX 80 /* bytes of a text from outside in a line */

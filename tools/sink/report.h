@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "judge.h"
 #include "plan.h"
-#include "request.h"
+#include "http_server/request.h"
 
 /* Initialise with rp_sink_report_open. */
 struct rp_sink_report {

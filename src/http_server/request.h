@@ -5,8 +5,8 @@
  * a bare LF, folded fields, white space before a colon, Content-Length beside Transfer-Encoding, a
  * missing Host. Chunked bodies are decoded in place, so the buffer never holds more than one head,
  * one body and what was read beyond them. */
-#ifndef RP_SINK_REQUEST_H
-#define RP_SINK_REQUEST_H
+#ifndef RP_HTTP_SERVER_REQUEST_H
+#define RP_HTTP_SERVER_REQUEST_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* request.c - parses HTTP requests as their bytes arrive. It is a parser of its own, so that it
  * does not share a mistake with what sends the requests. */
 
-#include "request.h"
+#include "http_server/request.h"
 
 #include "base/assert.h"
 

@@ -1,7 +1,7 @@
 /* target.h - a request target ("/hook?token=...") taken apart, and shown without what its query
  * says. */
-#ifndef RP_SINK_TARGET_H
-#define RP_SINK_TARGET_H
+#ifndef RP_HTTP_SERVER_TARGET_H
+#define RP_HTTP_SERVER_TARGET_H
 
 #include <stdbool.h>
 

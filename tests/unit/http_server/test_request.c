@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "sink/request.h"
-#include "sink/target.h"
+#include "http_server/request.h"
+#include "http_server/target.h"
 
 #define MAX_BODY 1000
 #define HOST "Host: h\r\n"

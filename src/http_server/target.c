@@ -1,7 +1,7 @@
 /* target.c - takes a request target apart and shows it without its query. It is apart from
  * request.c because judge, desk and report all read targets. */
 
-#include "target.h"
+#include "http_server/target.h"
 
 #include "net/url.h"
 
