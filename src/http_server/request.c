@@ -16,8 +16,10 @@ static const bool token_char[256] = {
     ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
 };
 
+/* Where the next request would begin is anybody's guess. */
 static enum rp_http_progress fail(struct rp_http_request *r, int status, const char *text)
 {
+	r->keep_alive = false;
 	r->bad_status = status;
 	r->bad_text = text;
 	return RP_HTTP_BAD;
@@ -238,7 +240,7 @@ static enum rp_http_progress finish_head(struct rp_http_request *r, size_t max_b
 	if (r->chunked && (r->has_length || r->http_1_0))
 		return fail(r, 400, "Transfer-Encoding beside Content-Length, or in HTTP/1.0");
 	if (r->left > max_body)
-		return fail(r, 413, "the body is larger than --max-body");
+		return fail(r, 413, "the body is larger than this receiver takes");
 	r->keep_alive = !r->said_close && (!r->http_1_0 || r->said_keep_alive);
 	r->body_at = r->at;
 	r->phase = r->chunked ? RP_HTTP_AT_CHUNK_SIZE : RP_HTTP_AT_BODY;
@@ -296,7 +298,7 @@ static enum rp_http_progress take_chunk_size(struct rp_http_request *r, size_t m
 	    (i < line.len && line.ptr[i] != ';' && line.ptr[i] != ' ' && line.ptr[i] != '\t'))
 		return fail(r, 400, "a chunk does not start with its size in hexadecimal digits");
 	if (size > max_body - r->body_bytes)
-		return fail(r, 413, "the body is larger than --max-body");
+		return fail(r, 413, "the body is larger than this receiver takes");
 	r->left = size;
 	r->phase = size > 0 ? RP_HTTP_AT_CHUNK : RP_HTTP_AT_TRAILER;
 	return RP_HTTP_DONE;
@@ -396,6 +398,8 @@ enum rp_http_progress rp_http_request_parse(struct rp_http_request *r, struct rp
 	if (r->chunked && r->body_at > 0 && progress != RP_HTTP_BAD)
 		close_gap(r, in);
 	r->used = r->at;
+	r->is_head =
+	    progress == RP_HTTP_DONE && rp_span_is(rp_http_request_span(r, r->method), "HEAD");
 	return progress;
 }
 

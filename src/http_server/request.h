@@ -47,6 +47,7 @@ struct rp_http_request {
 	struct rp_http_part method, target;
 	size_t n_fields; /* of fields[] */
 	bool http_1_0, keep_alive;
+	bool is_head; /* when done: a HEAD, whose answer has no body */
 	/* the client waits for "100 Continue"; the caller clears it after answering */
 	bool wants_continue;
 	size_t used;          /* when done: bytes of this request in the buffer */

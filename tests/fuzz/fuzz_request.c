@@ -1,4 +1,4 @@
-/* The receiver's requests: the same however the bytes arrive. Input: sizes of the pieces |
+/* Requests of HTTP/1.1: the same however the bytes arrive. Input: sizes of the pieces |
  * bytes. */
 #include "fuzz.h"
 

@@ -1,5 +1,5 @@
-/* answer.c - renders the head of a reply. It is apart from conn.c so that replies can be
- * compared without a socket. */
+/* answer.c - renders answers. It is apart from conn.c so that answers can be compared without a
+ * socket. */
 
 #include "answer.h"
 
@@ -55,29 +55,38 @@ static const char *connection_of(const struct rp_http_request *request)
 	return request->http_1_0 ? "Connection: keep-alive\r\n" : "";
 }
 
-bool rp_sink_answer_render(const struct rp_sink_reply *reply, const struct rp_http_request *request,
-			   bool without_body, struct rp_buf *out, uint64_t *fill_left)
+/* RFC 9110: no content, whatever was asked for */
+static bool is_bare(int status)
 {
-	/* RFC 9110: no content, whatever was asked for */
-	bool bare = reply->status == 204 || reply->status == 304;
-	bool ok;
+	return status == 204 || status == 304;
+}
 
-	*fill_left = 0;
-	ok = rp_buf_printf(out, "HTTP/1.1 %d %s\r\n%s", reply->status, reason_of(reply->status),
-			   connection_of(request));
-	if (reply->headers.len > 0)
-		ok = ok && rp_buf_add(out, reply->headers.ptr, reply->headers.len);
-	if (bare)
-		return ok && rp_buf_add_text(out, "\r\n");
-	ok = ok &&
-	     rp_buf_printf(out, "Content-Type: text/plain\r\nContent-Length: %" PRIu64 "\r\n\r\n",
-			   reply->body_bytes);
-	if (without_body || reply->body_bytes == 0)
-		return ok;
-	if (reply->slow || reply->body_bytes != reply->body.len ||
-	    reply->body.len > RP_SINK_ANSWER_INLINE_MAX)
-		*fill_left = reply->body_bytes;
-	else
-		ok = ok && rp_buf_add(out, reply->body.ptr, reply->body.len);
-	return ok;
+bool rp_http_response_has_body(const struct rp_http_response *response,
+			       const struct rp_http_request *request)
+{
+	return !is_bare(response->status) && !request->is_head;
+}
+
+bool rp_http_response_add_head(const struct rp_http_response *response,
+			       const struct rp_http_request *request, uint64_t body_bytes,
+			       struct rp_buf *out)
+{
+	bool ok = rp_buf_printf(out, "HTTP/1.1 %d %s\r\n%s", response->status,
+				reason_of(response->status), connection_of(request));
+
+	if (response->headers.len > 0)
+		ok = ok && rp_buf_add(out, response->headers.ptr, response->headers.len);
+	if (!is_bare(response->status))
+		ok = ok && rp_buf_printf(out, "Content-Type: %s\r\nContent-Length: %" PRIu64 "\r\n",
+					 response->type, body_bytes);
+	return ok && rp_buf_add_text(out, "\r\n");
+}
+
+bool rp_http_response_add(const struct rp_http_response *response,
+			  const struct rp_http_request *request, struct rp_buf *out)
+{
+	if (!rp_http_response_add_head(response, request, response->body.len, out))
+		return false;
+	return !rp_http_response_has_body(response, request) ||
+	       rp_buf_add(out, response->body.ptr, response->body.len);
 }

@@ -1,15 +1,29 @@
-/* answer.h - a reply as the bytes of an HTTP/1.1 response head, and its body when that is short. */
+/* answer.h - an answer as the bytes of HTTP/1.1. Pure: values in, bytes out. */
 #ifndef RP_SINK_ANSWER_H
 #define RP_SINK_ANSWER_H
 
-#include "plan.h"
 #include "http_server/request.h"
 
-#define RP_SINK_ANSWER_INLINE_MAX 4096
+/* Borrowed. */
+struct rp_http_response {
+	int status; /* 200..599 */
+	struct rp_span
+	    headers;      /* whole lines with CR LF, beside those about type, length and end */
+	const char *type; /* of the body: the value of Content-Type */
+	struct rp_span body;
+};
 
-/* Appends the head and, unless it is slow or longer than the limit above, the body. *fill_left:
- * bytes of the body left to send by repeating reply->body. false: out of memory. */
-bool rp_sink_answer_render(const struct rp_sink_reply *reply, const struct rp_http_request *request,
-			   bool without_body, struct rp_buf *out, uint64_t *fill_left);
+/* Whether a body may follow the head of this answer to this request (RFC 9112 6.3). */
+bool rp_http_response_has_body(const struct rp_http_response *response,
+			       const struct rp_http_request *request);
+
+/* Appends the head, which announces a body of so many bytes. false: out of memory. */
+bool rp_http_response_add_head(const struct rp_http_response *response,
+			       const struct rp_http_request *request, uint64_t body_bytes,
+			       struct rp_buf *out);
+
+/* Appends the head, and the body where one follows. false: out of memory. */
+bool rp_http_response_add(const struct rp_http_response *response,
+			  const struct rp_http_request *request, struct rp_buf *out);
 
 #endif

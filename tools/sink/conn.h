@@ -1,64 +1,66 @@
-/* conn.h - one connection to the receiver: reads requests, one at a time, and sends the replies in
- * their order.
+/* conn.h - private to the server: one connection. It reads requests, one at a time, and sends the
+ * answers in their order.
  *
  * It never waits: the server tells it of events and of wake_at_ms having come. */
 #ifndef RP_SINK_CONN_H
 #define RP_SINK_CONN_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include <stdalign.h>
+#include <stddef.h>
 
-#include "desk.h"
+#include "connection.h"
+#include "raw.h"
+#include "service.h"
 
-enum rp_sink_conn_state {
-	RP_SINK_CONN_READING = 0,
-	RP_SINK_CONN_DELAYED, /* a reply is due at wake_at_ms */
-	RP_SINK_CONN_PARKED,  /* will never be answered */
+enum rp_http_connection_state {
+	RP_HTTP_CONNECTION_READING = 0,
+	RP_HTTP_CONNECTION_HELD, /* the program has a request and owes the answer */
+	RP_HTTP_CONNECTION_RAW,  /* what goes out is up to `source` */
 	/* all said; waits for the peer to close, so that the last answer is not lost to a reset */
-	RP_SINK_CONN_DRAINING,
+	RP_HTTP_CONNECTION_DRAINING,
 };
 
-enum rp_sink_ending {
-	RP_SINK_GO_ON = 0,
-	RP_SINK_THEN_CLOSE,
-	RP_SINK_THEN_RESET,
-	RP_SINK_THEN_DRAIN
+enum rp_http_ending {
+	RP_HTTP_GO_ON = 0,
+	RP_HTTP_THEN_CLOSE,
+	RP_HTTP_THEN_RESET,
+	RP_HTTP_THEN_DRAIN
 };
 
-struct rp_sink_conn {
+struct rp_http_connection {
 	int fd;
-	enum rp_sink_conn_state state;
-	enum rp_sink_ending ending; /* once everything is sent */
+	struct rp_http_service *service;
+	enum rp_http_connection_state state;
+	enum rp_http_ending ending; /* once everything is sent */
 	struct rp_http_request request;
-	struct rp_sink_reply reply; /* while DELAYED */
-	bool without_body;          /* that reply answers a HEAD */
-	bool hungry;                /* `in` holds no further whole request */
+	bool hungry; /* `in` holds no further whole request */
 	struct rp_buf in, out;
 	size_t sent; /* of out */
 
-	uint64_t fill_left, fill_at; /* of the body that follows `out`: `fill`, repeated */
-	struct rp_span fill;
-	bool slow;
+	rp_http_raw_source *source; /* while RAW */
+	bool source_waits;          /* for wake_at_ms, or for ever */
 
-	int64_t wake_at_ms; /* desk->boot_ms from which rp_sink_conn_wake is wanted; 0: never */
+	int64_t wake_at_ms; /* boot_ms from which rp_http_connection_wake is wanted; 0: never */
 
 	/* The server's: */
 	uint32_t armed;
 	int64_t timed_at_ms;
-	struct rp_sink_conn *prev, *next, *timer_prev, *timer_next;
+	struct rp_http_connection *prev, *next, *timer_prev, *timer_next;
+
+	/* The program's, of handler->own_bytes: */
+	alignas(max_align_t) unsigned char own[];
 };
 
-struct rp_sink_conn *rp_sink_conn_new(int fd,
-				      /* takes over fd; NULL: out of memory, fd is still yours */
-				      size_t max_body);
-void rp_sink_conn_free(struct rp_sink_conn *c); /* closes */
+/* Takes over fd; NULL: out of memory, fd is still yours. */
+struct rp_http_connection *rp_http_connection_new(int fd, struct rp_http_service *service);
+void rp_http_connection_free(struct rp_http_connection *c); /* closes */
 
 /* Both return false when the connection is over and to be freed. */
-bool rp_sink_conn_event(struct rp_sink_conn *c, struct rp_sink_desk *desk, uint32_t events);
-bool rp_sink_conn_wake(struct rp_sink_conn *c, struct rp_sink_desk *desk);
+bool rp_http_connection_event(struct rp_http_connection *c, uint32_t events);
+bool rp_http_connection_wake(struct rp_http_connection *c);
 
 /* epoll events wanted */
-uint32_t rp_sink_conn_interest(const struct rp_sink_conn *c, const struct rp_sink_desk *desk);
-bool rp_sink_conn_owes_answer(const struct rp_sink_conn *c);
+uint32_t rp_http_connection_interest(const struct rp_http_connection *c);
+bool rp_http_connection_owes_answer(const struct rp_http_connection *c);
 
 #endif

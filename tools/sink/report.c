@@ -89,7 +89,7 @@ static void find_run(struct rp_sink_report *report, const struct rp_http_request
 
 static int shown_status(const struct rp_sink_reply *reply)
 {
-	return reply->deed == RP_SINK_ANSWER ? reply->status : -1;
+	return reply->deed == RP_SINK_ANSWER ? reply->answer.status : -1;
 }
 
 static struct rp_span buf_span(const struct rp_buf *b)
@@ -277,7 +277,7 @@ static bool add_reply(struct rp_buf *out, const struct rp_sink_reply *reply, con
 	bool ok;
 
 	if (reply->deed == RP_SINK_ANSWER)
-		ok = rp_buf_printf(out, " -> %d", reply->status);
+		ok = rp_buf_printf(out, " -> %d", reply->answer.status);
 	else
 		ok = rp_buf_printf(out, " -> %s", rp_sink_deed_name(reply->deed));
 	if (reply->slow)

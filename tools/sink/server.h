@@ -1,26 +1,23 @@
-/* server.h - the receiver's event loop: one thread, epoll, any number of connections up to the
- * descriptor limit. */
+/* server.h - serves HTTP/1.1: one thread and one loop, from a socket that listens to answers.
+ *
+ * It takes requests apart strictly (request.h) and knows nothing of what they ask: that is the
+ * program's (service.h). No TLS, no HTTP/2, no files. A connection holds at most two requests of
+ * max_body each and a batch of answers. Nothing here waits for one peer, but nothing times out
+ * either: a peer may take as long as it likes. */
 #ifndef RP_SINK_SERVER_H
 #define RP_SINK_SERVER_H
 
-#include <stdint.h>
+#include "service.h"
 
-#include "base/err.h"
-#include "desk.h"
+struct rp_http_server;
 
-#define RP_SINK_URL_MAX 80
+/* Borrows the service, and listen_fd, which listens and never waits. RP_ERR_NOMEM, RP_ERR_IO. */
+enum rp_err rp_http_server_new(struct rp_http_service *service, int listen_fd,
+			       struct rp_http_server **out, struct rp_error *err);
+void rp_http_server_free(struct rp_http_server *server); /* closes the connections; NULL is fine */
 
-struct rp_sink_server;
-
-/* Listens on addr (an IPv4 or IPv6 address) and port (0: a free one). RP_ERR_IO: the port is in
- * use, say. */
-enum rp_err rp_sink_server_new(const char *addr, uint16_t port, struct rp_sink_desk *desk,
-			       struct rp_sink_server **out, struct rp_error *err);
-void rp_sink_server_free(struct rp_sink_server *server);
-
-const char *rp_sink_server_url(const struct rp_sink_server *server); /* "http://127.0.0.1:8080" */
-
-/* Serves until stop_fd becomes readable or desk->exit_after deliveries have been answered. */
-enum rp_err rp_sink_server_run(struct rp_sink_server *server, int stop_fd, struct rp_error *err);
+/* Serves until stop_fd becomes readable, or service->stopping and all answers are sent. Call it
+ * once. service->failed, with its err; RP_ERR_IO: the system refuses. */
+enum rp_err rp_http_server_run(struct rp_http_server *server, int stop_fd, struct rp_error *err);
 
 #endif
