@@ -5,10 +5,10 @@
 
 #include <stdint.h>
 
+#include "http_server/service.h"
 #include "judge.h"
 #include "plan.h"
 #include "report.h"
-#include "service.h"
 #include "tally.h"
 
 /* The members up to exit_after are set by main. */

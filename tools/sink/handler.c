@@ -3,9 +3,9 @@
 
 #include "handler.h"
 
-#include "connection.h"
+#include "http_server/connection.h"
+#include "http_server/raw.h"
 #include "desk.h"
-#include "raw.h"
 
 #define INLINE_MAX 4096      /* bytes of a body that goes out with its head */
 #define PIECE_MAX (64 << 10) /* of a longer one, at a time */

@@ -3,7 +3,7 @@
 #ifndef RP_SINK_HANDLER_H
 #define RP_SINK_HANDLER_H
 
-#include "service.h"
+#include "http_server/service.h"
 
 /* The service's context is a struct rp_sink_desk, and the service is that desk's. */
 extern const struct rp_http_handler rp_sink_handler;

@@ -15,11 +15,11 @@
 #include "base/sys.h"
 #include "deliver/descriptors.h"
 #include "sign/crypto.h"
+#include "http_server/listener.h"
+#include "http_server/server.h"
 #include "desk.h"
 #include "handler.h"
-#include "listener.h"
 #include "options.h"
-#include "server.h"
 
 #define SECRET_FILE_MAX 65536
 #define SPARE_FDS 32 /* for the record, the bodies and the standard streams */

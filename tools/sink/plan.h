@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "answer.h"
+#include "http_server/response.h"
 #include "table.h"
 
 #define RP_SINK_STATUSES_MAX 64

@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "http_server/request.h"
 #include "judge.h"
 #include "plan.h"
-#include "http_server/request.h"
 
 /* Initialise with rp_sink_report_open. */
 struct rp_sink_report {

@@ -1,7 +1,7 @@
 /* listener.c - opens sockets of TCP. It is apart from server.c because a server may be given a
  * socket from elsewhere. */
 
-#include "listener.h"
+#include "http_server/listener.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

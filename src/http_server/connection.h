@@ -5,10 +5,10 @@
  * server owns connections. One may end whenever the program is not asked, since its peer is free
  * to go: only a function of the handler may use the one that it was given, and only until it
  * returns. */
-#ifndef RP_SINK_CONNECTION_H
-#define RP_SINK_CONNECTION_H
+#ifndef RP_HTTP_SERVER_CONNECTION_H
+#define RP_HTTP_SERVER_CONNECTION_H
 
-#include "answer.h"
+#include "http_server/response.h"
 
 struct rp_http_connection;
 

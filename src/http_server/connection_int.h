@@ -1,16 +1,16 @@
-/* conn.h - private to the server: one connection. It reads requests, one at a time, and sends the
- * answers in their order.
+/* connection_int.h - private to the server: one connection. It reads requests, one at a time, and
+ * sends the answers in their order.
  *
  * It never waits: the server tells it of events and of wake_at_ms having come. */
-#ifndef RP_SINK_CONN_H
-#define RP_SINK_CONN_H
+#ifndef RP_HTTP_SERVER_CONNECTION_INT_H
+#define RP_HTTP_SERVER_CONNECTION_INT_H
 
 #include <stdalign.h>
 #include <stddef.h>
 
-#include "connection.h"
-#include "raw.h"
-#include "service.h"
+#include "http_server/connection.h"
+#include "http_server/raw.h"
+#include "http_server/service.h"
 
 enum rp_http_connection_state {
 	RP_HTTP_CONNECTION_READING = 0,

@@ -4,10 +4,10 @@
  * program's (service.h). No TLS, no HTTP/2, no files. A connection holds at most two requests of
  * max_body each and a batch of answers. Nothing here waits for one peer, but nothing times out
  * either: a peer may take as long as it likes. */
-#ifndef RP_SINK_SERVER_H
-#define RP_SINK_SERVER_H
+#ifndef RP_HTTP_SERVER_SERVER_H
+#define RP_HTTP_SERVER_SERVER_H
 
-#include "service.h"
+#include "http_server/service.h"
 
 struct rp_http_server;
 

@@ -1,7 +1,7 @@
-/* conn.c - drives one connection as bytes and events come. It never waits, so one slow sender
+/* connection.c - drives one connection as bytes and events come. It never waits, so one slow sender
  * holds up no other. */
 
-#include "conn.h"
+#include "http_server/connection_int.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* listener.h - a socket of TCP that listens, for a server. */
-#ifndef RP_SINK_LISTENER_H
-#define RP_SINK_LISTENER_H
+#ifndef RP_HTTP_SERVER_LISTENER_H
+#define RP_HTTP_SERVER_LISTENER_H
 
 #include <stdint.h>
 

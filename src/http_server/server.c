@@ -1,7 +1,7 @@
 /* server.c - runs the event loop: listener, connections, timers. A connection's own state is in
- * conn.c. */
+ * connection.c. */
 
-#include "server.h"
+#include "http_server/server.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/sys.h"
-#include "conn.h"
+#include "http_server/connection_int.h"
 
 #define EVENTS_MAX 256
 #define ACCEPTS_A_TURN 64

@@ -3,8 +3,8 @@
  *
  * No bound of the server holds for a source. A server that others rely on has no use for it;
  * tests/lint/layers.py says who may come in. */
-#ifndef RP_SINK_RAW_H
-#define RP_SINK_RAW_H
+#ifndef RP_HTTP_SERVER_RAW_H
+#define RP_HTTP_SERVER_RAW_H
 
 #include "base/bytes.h"
 

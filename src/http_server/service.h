@@ -4,8 +4,8 @@
  * The program owns it, fills it before rp_http_server_new and keeps it until rp_http_server_free.
  * Its functions are called within rp_http_server_run, one at a time. None may wait: while one
  * does, nobody is served. */
-#ifndef RP_SINK_SERVICE_H
-#define RP_SINK_SERVICE_H
+#ifndef RP_HTTP_SERVER_SERVICE_H
+#define RP_HTTP_SERVER_SERVICE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
-/* answer.h - an answer as the bytes of HTTP/1.1. Pure: values in, bytes out. */
-#ifndef RP_SINK_ANSWER_H
-#define RP_SINK_ANSWER_H
+/* response.h - an answer as the bytes of HTTP/1.1. Pure: values in, bytes out. */
+#ifndef RP_HTTP_SERVER_RESPONSE_H
+#define RP_HTTP_SERVER_RESPONSE_H
 
 #include "http_server/request.h"
 

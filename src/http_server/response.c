@@ -1,7 +1,7 @@
-/* answer.c - renders answers. It is apart from conn.c so that answers can be compared without a
- * socket. */
+/* response.c - renders answers. It is apart from connection.c so that answers can be compared
+ * without a socket. */
 
-#include "answer.h"
+#include "http_server/response.h"
 
 #include <inttypes.h>
 
