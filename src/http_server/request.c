@@ -4,6 +4,7 @@
 #include "http_server/request.h"
 
 #include "base/assert.h"
+#include "text/ascii.h"
 
 #define CHUNK_LINE_MAX 256
 #define TRAILER_MAX 8192
@@ -35,19 +36,9 @@ static bool is_token(struct rp_span s)
 	return s.len > 0;
 }
 
-static bool is_same_word(struct rp_span s, const char *lower)
+static bool is_word(struct rp_span s, const char *word)
 {
-	size_t i, n = strlen(lower);
-
-	if (s.len != n)
-		return false;
-	for (i = 0; i < n; i++) {
-		char c = s.ptr[i];
-
-		if ((c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c) != lower[i])
-			return false;
-	}
-	return true;
+	return rp_span_same_but_case(s, rp_span_of(word));
 }
 
 static struct rp_span trimmed(struct rp_span s)
@@ -115,25 +106,17 @@ static bool set_target(struct rp_http_request *r, struct rp_span target)
 
 static enum rp_http_progress take_request_line(struct rp_http_request *r, struct rp_span line)
 {
-	struct rp_span method = line, target, version;
-	const char *sp = memchr(line.ptr, ' ', line.len), *sp2;
+	size_t sp = rp_span_find(line, 0, ' '), sp2 = rp_span_find(line, sp + 1, ' ');
+	struct rp_span method = rp_span_part(line, 0, sp), version;
 
-	if (sp == NULL)
+	if (sp2 >= line.len || !is_token(method))
 		return fail(r, 400, "the first line is no request line (METHOD target HTTP/1.1)");
-	method.len = (size_t)(sp - line.ptr);
-	target.ptr = sp + 1;
-	target.len = line.len - method.len - 1;
-	sp2 = memchr(target.ptr, ' ', target.len);
-	if (sp2 == NULL || !is_token(method))
-		return fail(r, 400, "the first line is no request line (METHOD target HTTP/1.1)");
-	version.ptr = sp2 + 1;
-	version.len = target.len - (size_t)(sp2 - target.ptr) - 1;
-	target.len = (size_t)(sp2 - target.ptr);
+	version = rp_span_part(line, sp2 + 1, line.len);
 	if (version.len != 8 || memcmp(version.ptr, "HTTP/", 5) != 0 || version.ptr[6] != '.')
 		return fail(r, 400, "the request line does not end in an HTTP version");
 	if (!rp_span_is(version, "HTTP/1.1") && !rp_span_is(version, "HTTP/1.0"))
 		return fail(r, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
-	if (!set_target(r, target))
+	if (!set_target(r, rp_span_part(line, sp + 1, sp2)))
 		return fail(r, 400,
 			    "the request target is neither a path nor an http URL with a path");
 	r->http_1_0 = version.ptr[7] == '0';
@@ -149,7 +132,7 @@ static bool parse_length(struct rp_span s, uint64_t *out)
 	size_t i;
 
 	for (i = 0; i < s.len; i++) {
-		if (s.ptr[i] < '0' || s.ptr[i] > '9')
+		if (!rp_char_is_digit(s.ptr[i]))
 			return false;
 		v = v > (INT64_MAX - 9) / 10 ? INT64_MAX : v * 10 + (uint64_t)(s.ptr[i] - '0');
 	}
@@ -159,17 +142,15 @@ static bool parse_length(struct rp_span s, uint64_t *out)
 
 static void note_connection(struct rp_http_request *r, struct rp_span value)
 {
-	while (value.len > 0) {
-		const char *comma = memchr(value.ptr, ',', value.len);
-		struct rp_span word = {value.ptr,
-				       comma != NULL ? (size_t)(comma - value.ptr) : value.len};
-		size_t skip = word.len + (comma != NULL);
+	size_t at, end;
 
-		value.ptr += skip;
-		value.len -= skip;
-		word = trimmed(word);
-		r->said_close = r->said_close || is_same_word(word, "close");
-		r->said_keep_alive = r->said_keep_alive || is_same_word(word, "keep-alive");
+	for (at = 0; at < value.len; at = end + 1) {
+		struct rp_span word;
+
+		end = rp_span_find(value, at, ',');
+		word = trimmed(rp_span_part(value, at, end));
+		r->said_close = r->said_close || is_word(word, "close");
+		r->said_keep_alive = r->said_keep_alive || is_word(word, "keep-alive");
 	}
 }
 
@@ -186,14 +167,14 @@ static enum rp_http_progress note_field(struct rp_http_request *r, struct rp_spa
 		r->has_length = true;
 		r->left = length;
 	} else if (rp_span_is(name, "transfer-encoding")) {
-		if (!is_same_word(value, "chunked") || r->chunked)
+		if (!is_word(value, "chunked") || r->chunked)
 			return fail(r, 501,
 				    "the only Transfer-Encoding understood is one \"chunked\"");
 		r->chunked = true;
 	} else if (rp_span_is(name, "connection")) {
 		note_connection(r, value);
 	} else if (rp_span_is(name, "expect")) {
-		if (!is_same_word(value, "100-continue"))
+		if (!is_word(value, "100-continue"))
 			return fail(r, 417, "the only Expect understood is 100-continue");
 		r->expect_continue = true;
 	}
@@ -202,23 +183,19 @@ static enum rp_http_progress note_field(struct rp_http_request *r, struct rp_spa
 
 static enum rp_http_progress take_field(struct rp_http_request *r, struct rp_span line)
 {
-	const char *colon = memchr(line.ptr, ':', line.len);
 	struct rp_http_field *field = &r->fields[r->n_fields];
-	struct rp_span name = line, value;
-	size_t i;
+	size_t colon = rp_span_find(line, 0, ':'), i;
+	struct rp_span name = rp_span_part(line, 0, colon), value;
 
-	if (colon == NULL)
+	if (colon == line.len)
 		return fail(r, 400, "a header line has no colon");
-	name.len = (size_t)(colon - line.ptr);
 	if (!is_token(name))
 		return fail(
 		    r, 400,
 		    "a header name holds a byte it must not, such as a space before the colon");
 	if (r->n_fields == RP_HTTP_REQUEST_FIELDS_MAX)
 		return fail(r, 431, "more header fields than this receiver takes");
-	value.ptr = colon + 1;
-	value.len = line.len - name.len - 1;
-	value = trimmed(value);
+	value = trimmed(rp_span_part(line, colon + 1, line.len));
 	for (i = 0; i < value.len; i++)
 		if (((unsigned char)value.ptr[i] < 0x20 && value.ptr[i] != '\t') ||
 		    value.ptr[i] == 0x7f)
@@ -226,8 +203,7 @@ static enum rp_http_progress take_field(struct rp_http_request *r, struct rp_spa
 	field->name = part_of(r, name);
 	field->value = part_of(r, value);
 	for (i = 0; i < name.len; i++)
-		if (name.ptr[i] >= 'A' && name.ptr[i] <= 'Z')
-			r->base[field->name.at + i] = (char)(name.ptr[i] + ('a' - 'A'));
+		r->base[field->name.at + i] = rp_char_lower(name.ptr[i]);
 	r->n_fields++;
 	return note_field(r, name, value);
 }
@@ -272,17 +248,6 @@ static enum rp_http_progress take_body(struct rp_http_request *r)
 	return RP_HTTP_DONE;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static enum rp_http_progress take_chunk_size(struct rp_http_request *r, size_t max_body)
 {
 	struct rp_span line;
@@ -292,8 +257,9 @@ static enum rp_http_progress take_chunk_size(struct rp_http_request *r, size_t m
 
 	if (progress != RP_HTTP_DONE)
 		return progress;
-	for (i = 0; i < line.len && hex_value(line.ptr[i]) >= 0; i++)
-		size = size >> 59 != 0 ? UINT64_MAX : size << 4 | (uint64_t)hex_value(line.ptr[i]);
+	for (i = 0; i < line.len && rp_char_hex(line.ptr[i]) >= 0; i++)
+		size =
+		    size >> 59 != 0 ? UINT64_MAX : size << 4 | (uint64_t)rp_char_hex(line.ptr[i]);
 	if (i == 0 ||
 	    (i < line.len && line.ptr[i] != ';' && line.ptr[i] != ' ' && line.ptr[i] != '\t'))
 		return fail(r, 400, "a chunk does not start with its size in hexadecimal digits");

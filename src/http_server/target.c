@@ -4,47 +4,28 @@
 #include "http_server/target.h"
 
 #include "net/url.h"
+#include "text/ascii.h"
 
 struct rp_http_target rp_http_target_split(struct rp_span target)
 {
-	const char *mark = target.len > 0 ? memchr(target.ptr, '?', target.len) : NULL;
-	struct rp_http_target t = {target, {NULL, 0}, mark != NULL};
+	size_t mark = rp_span_find(target, 0, '?');
+	struct rp_http_target t = {rp_span_part(target, 0, mark), {NULL, 0}, mark < target.len};
 
-	if (mark != NULL) {
-		t.path.len = (size_t)(mark - target.ptr);
-		t.query.ptr = mark + 1;
-		t.query.len = target.len - t.path.len - 1;
-	}
+	if (t.has_query)
+		t.query = rp_span_part(target, mark + 1, target.len);
 	return t;
 }
 
 bool rp_http_target_next_param(struct rp_span *query, struct rp_span *name, struct rp_span *value)
 {
-	const char *amp, *equals;
-	size_t len;
+	size_t end = rp_span_find(*query, 0, '&'), equals = rp_span_find(*query, 0, '=');
 
 	if (query->len == 0)
 		return false;
-	amp = memchr(query->ptr, '&', query->len);
-	len = amp != NULL ? (size_t)(amp - query->ptr) : query->len;
-	equals = memchr(query->ptr, '=', len);
-	name->ptr = query->ptr;
-	name->len = equals != NULL ? (size_t)(equals - query->ptr) : 0;
-	value->ptr = equals != NULL ? equals + 1 : query->ptr;
-	value->len = equals != NULL ? len - name->len - 1 : len;
-	len += amp != NULL;
-	query->ptr += len;
-	query->len -= len;
+	*name = rp_span_part(*query, 0, equals < end ? equals : 0);
+	*value = rp_span_part(*query, equals < end ? equals + 1 : 0, end);
+	*query = rp_span_part(*query, end + (end < query->len), query->len);
 	return true;
-}
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-		return (c | 0x20) - 'a' + 10;
-	return -1;
 }
 
 bool rp_http_target_value_is(struct rp_span escaped, struct rp_span text)
@@ -55,9 +36,10 @@ bool rp_http_target_value_is(struct rp_span escaped, struct rp_span text)
 	while (i < escaped.len) {
 		char c = escaped.ptr[i++];
 
-		if (c == '%' && escaped.len - i >= 2 && hex_value(escaped.ptr[i]) >= 0 &&
-		    hex_value(escaped.ptr[i + 1]) >= 0) {
-			c = (char)(hex_value(escaped.ptr[i]) << 4 | hex_value(escaped.ptr[i + 1]));
+		if (c == '%' && escaped.len - i >= 2 && rp_char_hex(escaped.ptr[i]) >= 0 &&
+		    rp_char_hex(escaped.ptr[i + 1]) >= 0) {
+			c = (char)(rp_char_hex(escaped.ptr[i]) << 4 |
+				   rp_char_hex(escaped.ptr[i + 1]));
 			i += 2;
 		}
 		if (n < text.len)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "sign/crypto.h"
+#include "text/ascii.h"
 #include "http_server/target.h"
 
 const char *rp_sink_mark_name(enum rp_sink_mark mark)
@@ -17,17 +18,13 @@ const char *rp_sink_mark_name(enum rp_sink_mark mark)
 
 static bool take_bearer(const struct rp_http_request *request, struct rp_span *token)
 {
-	static const char scheme[] = "bearer ";
-	size_t i, n = sizeof scheme - 1;
+	struct rp_span scheme = rp_span_of("Bearer ");
+	struct rp_span value = rp_http_request_find(request, "authorization");
 
-	*token = rp_http_request_find(request, "authorization");
-	if (token->len < n)
+	if (value.len < scheme.len ||
+	    !rp_span_same_but_case(rp_span_part(value, 0, scheme.len), scheme))
 		return false;
-	for (i = 0; i < n; i++)
-		if ((token->ptr[i] | 0x20) != scheme[i])
-			return false;
-	token->ptr += n;
-	token->len -= n;
+	*token = rp_span_part(value, scheme.len, value.len);
 	return true;
 }
 
@@ -63,7 +60,7 @@ static bool is_fresh(struct rp_span timestamp, int64_t now_at_ms, const char **w
 	size_t i;
 
 	for (i = 0; i < timestamp.len; i++) {
-		if (timestamp.ptr[i] < '0' || timestamp.ptr[i] > '9' || i == 15) {
+		if (!rp_char_is_digit(timestamp.ptr[i]) || i == 15) {
 			*why = "webhook-timestamp is no number of Unix seconds";
 			return false;
 		}

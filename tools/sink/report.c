@@ -14,6 +14,7 @@
 #include "base/sys.h"
 #include "base/units.h"
 #include "sign/crypto.h"
+#include "text/ascii.h"
 #include "text/json.h"
 #include "text/scan.h"
 #include "http_server/target.h"
@@ -24,12 +25,6 @@
 static enum rp_err fail_memory(struct rp_error *err)
 {
 	return rp_fail(err, RP_ERR_NOMEM, "out of memory while reporting a delivery");
-}
-
-static bool is_name_char(char c)
-{
-	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' ||
-	       c == '-';
 }
 
 /* The id comes from the network: whatever could lead out of the directory or hide a file becomes
@@ -48,7 +43,7 @@ static enum rp_err write_body(struct rp_sink_report *report, const struct rp_sin
 	if (id.len == 0)
 		id = rp_span_of("none");
 	for (i = 0; i < id.len && i < FILE_ID_MAX; i++)
-		name[i] = is_name_char(id.ptr[i]) ? id.ptr[i] : '_';
+		name[i] = rp_char_is_alnum(id.ptr[i]) || id.ptr[i] == '-' ? id.ptr[i] : '_';
 	snprintf(name + i, sizeof name - i, ".%" PRIu64, d->n);
 	fd = openat(report->dir_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
 		    0600);
@@ -174,7 +169,7 @@ static bool parse_attempt(struct rp_span text, uint64_t *out)
 	size_t i;
 
 	for (i = 0; i < text.len; i++) {
-		if (text.ptr[i] < '0' || text.ptr[i] > '9' || i == 18)
+		if (!rp_char_is_digit(text.ptr[i]) || i == 18)
 			return false;
 		v = v * 10 + (uint64_t)(text.ptr[i] - '0');
 	}
