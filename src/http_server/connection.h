@@ -12,8 +12,8 @@
 
 struct rp_http_connection;
 
-/* Answers the request that was taken or refused. What the response points to is copied. Out of
- * memory, the connection is reset. */
+/* Answers the request that was taken or refused, once. What the response points to is copied. Out
+ * of memory, the connection is reset. */
 void rp_http_connection_answer(struct rp_http_connection *c,
 			       const struct rp_http_response *response);
 

@@ -1,4 +1,5 @@
-/* listener.h - a socket of TCP that listens, for a server. */
+/* listener.h - a socket of TCP that listens, for a server. Its queue takes 4,096 connections, or as
+ * many as the system allows. */
 #ifndef RP_HTTP_SERVER_LISTENER_H
 #define RP_HTTP_SERVER_LISTENER_H
 

@@ -19,12 +19,13 @@ enum rp_http_raw_next {
 	RP_HTTP_RAW_RESET, /* send that, then reset */
 };
 
-/* Appends to *out, which is empty, what is to be sent next. `context` is the service's. */
+/* Appends to *out, which is empty and the connection's, what is to be sent next. `context` is the
+ * service's. */
 typedef enum rp_http_raw_next rp_http_raw_source(void *context, struct rp_http_connection *c,
 						 struct rp_buf *out);
 
-/* In place of rp_http_connection_answer: asks the source once all before it is sent. While it
- * waits, the connection ends when its peer sends no more. */
+/* In place of rp_http_connection_answer: the source is asked once all before it is sent. While it
+ * waits, the connection ends when its peer sends no more; nobody who stops waits for it. */
 void rp_http_raw_begin(struct rp_http_connection *c, rp_http_raw_source *source);
 
 #endif

@@ -1,10 +1,11 @@
 /* request.h - HTTP/1.1 requests, taken apart as their bytes arrive (RFC 9112). Pure: bytes in,
- * values out.
+ * values out. It does not judge what is asked: methods, hosts and targets are the program's.
  *
- * Strict on purpose: a receiver for tests should show a sender's slips. Refused: lines that end in
- * a bare LF, folded fields, white space before a colon, Content-Length beside Transfer-Encoding, a
- * missing Host. Chunked bodies are decoded in place, so the buffer never holds more than one head,
- * one body and what was read beyond them. */
+ * Strict on purpose: what two readers understand differently is how requests are smuggled, and a
+ * receiver for tests should show a sender's slips. Refused: lines that end in a bare LF, folded
+ * fields, white space before a colon, Content-Length beside Transfer-Encoding, a missing Host.
+ * Chunked bodies are decoded in place, so the buffer never holds more than one head, one body and
+ * what was read beyond them. The bytes stay the caller's; the struct only points into them. */
 #ifndef RP_HTTP_SERVER_REQUEST_H
 #define RP_HTTP_SERVER_REQUEST_H
 
@@ -45,9 +46,9 @@ struct rp_http_request {
 	enum rp_http_phase phase;
 	/* an absolute-form target is cut to its path and query */
 	struct rp_http_part method, target;
-	size_t n_fields; /* of fields[] */
-	bool http_1_0, keep_alive;
-	bool is_head; /* when done: a HEAD, whose answer has no body */
+	size_t n_fields;           /* of fields[] */
+	bool http_1_0, keep_alive; /* keep_alive: when done; of a bad one there is no next */
+	bool is_head;              /* when done: it is a HEAD, whose answer has no body */
 	/* the client waits for "100 Continue"; the caller clears it after answering */
 	bool wants_continue;
 	size_t used;          /* when done: bytes of this request in the buffer */
@@ -73,7 +74,8 @@ static inline void rp_http_request_begin(struct rp_http_request *r)
 
 /* Takes in->data from `start` on, where the request begins; call it again with more bytes after
  * RP_HTTP_MORE (start may then be another one if the bytes were moved). It lower-cases names and,
- * for a chunked body, shortens `in`. */
+ * for a chunked body, shortens `in`. RP_HTTP_BAD: see bad_status, among them 431 for a head and
+ * 413 for a body over the bounds, the latter before the body has come where its length was said. */
 enum rp_http_progress rp_http_request_parse(struct rp_http_request *r, struct rp_buf *in,
 					    size_t start, size_t max_body);
 

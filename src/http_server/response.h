@@ -1,4 +1,5 @@
-/* response.h - an answer as the bytes of HTTP/1.1. Pure: values in, bytes out. */
+/* response.h - an answer as the bytes of HTTP/1.1. Pure: values in, bytes out. The body's length is
+ * always told, so there are no chunks. */
 #ifndef RP_HTTP_SERVER_RESPONSE_H
 #define RP_HTTP_SERVER_RESPONSE_H
 
@@ -7,9 +8,9 @@
 /* Borrowed. */
 struct rp_http_response {
 	int status; /* 200..599 */
-	struct rp_span
-	    headers;      /* whole lines with CR LF, beside those about type, length and end */
-	const char *type; /* of the body: the value of Content-Type */
+	/* whole lines with CR LF, none about the body or the connection */
+	struct rp_span headers;
+	const char *type; /* the value of Content-Type */
 	struct rp_span body;
 };
 

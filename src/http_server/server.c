@@ -21,8 +21,8 @@ struct rp_http_server {
 	int epoll_fd, listen_fd;
 	struct rp_http_service *service;
 	struct rp_http_connection *conns; /* all of them, through next */
-	struct rp_http_connection *timer_first,
-	    *timer_last; /* those with a wake_at_ms, soonest first */
+	/* those with a wake_at_ms, soonest first */
+	struct rp_http_connection *timer_first, *timer_last;
 	size_t n_conns;
 	bool listening; /* the listener is armed */
 };

@@ -16,9 +16,9 @@
 
 struct rp_http_connection;
 
-/* Static. */
+/* What a program is called for. Static. */
 struct rp_http_handler {
-	size_t own_bytes; /* that each connection keeps for the program, zero at first */
+	size_t own_bytes; /* for the program, kept with each connection (connection.h) */
 	/* A whole request has come. Its bytes are there until this returns; the rest of *request
 	 * until it is answered, which may be at once (connection.h) or on a later wake. */
 	void (*take)(void *context, struct rp_http_connection *c,
@@ -29,14 +29,14 @@ struct rp_http_handler {
 		       const struct rp_http_request *request);
 	/* The time asked for by rp_http_connection_wake_at has come, and no answer before it. */
 	void (*wake)(void *context, struct rp_http_connection *c);
-	/* The requests at hand on a connection are taken; their answers go out next. */
+	/* The requests at hand on a connection are taken: last chance before their answers go. */
 	void (*flush)(void *context);
 };
 
 struct rp_http_service {
 	const struct rp_http_handler *handler;
 	void *context;          /* for the handler's functions */
-	size_t max_body;        /* bytes of a request's body; beyond it 413 */
+	size_t max_body;        /* bytes of a request's body; beyond it refuse is called */
 	size_t max_connections; /* others wait in the listener's queue until one ends */
 
 	/* The server's, read once a turn of its loop. */

@@ -1,5 +1,5 @@
 /* target.c - takes a request target apart and shows it without its query. It is apart from
- * request.c because judge, desk and report all read targets. */
+ * request.c, to which a target is one word. */
 
 #include "http_server/target.h"
 

@@ -1,5 +1,6 @@
 /* target.h - a request target ("/hook?token=...") taken apart, and shown without what its query
- * says. */
+ * says. Pure. Spans point into the target; nothing is decoded or checked, for request.h has let
+ * only printable ASCII through. */
 #ifndef RP_HTTP_SERVER_TARGET_H
 #define RP_HTTP_SERVER_TARGET_H
 
