@@ -85,10 +85,7 @@ $(BUILD)/runpost-sink: $(SINK_OBJ) $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_CORE)
 
-# These test parts of the programs, which are in no library.
-SINK_TESTS := $(filter $(BUILD)/tests/test_sink_%,$(UNIT_BIN))
-$(SINK_TESTS): PARTS = $(filter-out %/main.o,$(SINK_OBJ))
-$(SINK_TESTS): $(SINK_OBJ)
+# These test parts of a program, which are in no library.
 CTL_TESTS := $(filter $(BUILD)/tests/test_ctl_% $(BUILD)/tests/test_selector $(BUILD)/tests/test_table,$(UNIT_BIN))
 $(CTL_TESTS): PARTS = $(filter-out %/main.o,$(CTL_OBJ))
 $(CTL_TESTS): $(CTL_OBJ)
@@ -107,18 +104,17 @@ $(foreach source,$(UNIT_SRC),$(eval $(call unit_program,$(source))))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/%)
 FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzzers/%)
-FUZZ_SINK := %/fuzz_request
 FUZZ_CTL := %/fuzz_selector %/fuzz_import
-fuzz_parts = $(if $(filter $(FUZZ_SINK),$@),$(filter-out %/main.o,$(SINK_OBJ)),$(if $(filter $(FUZZ_CTL),$@),$(filter-out %/main.o,$(CTL_OBJ))))
+fuzz_parts = $(if $(filter $(FUZZ_CTL),$@),$(filter-out %/main.o,$(CTL_OBJ)))
 $(BUILD)/obj/tests/unit/%.o: CPPFLAGS += -Itests
 
-$(FUZZ_BIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_main.o $(SINK_OBJ) $(CTL_OBJ) $(LIB)
+$(FUZZ_BIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_main.o $(CTL_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $< $(BUILD)/obj/tests/fuzz/replay_main.o $(fuzz_parts) $(LIB) -o $@ $(LIBS_HTTP) \
 		$(LIBS_STORE) $(LIBS_CORE)
 
-$(FUZZERS): $(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%.o $(SINK_OBJ) $(CTL_OBJ) $(LIB)
+$(FUZZERS): $(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%.o $(CTL_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $< $(fuzz_parts) $(LIB) -o $@ $(LIBS_HTTP) $(LIBS_STORE) $(LIBS_CORE)
