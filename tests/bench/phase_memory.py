@@ -1,4 +1,5 @@
-"""How much memory a sender takes with as many requests under way as it may have, of 2 KB and of 15 MiB."""
+"""How much memory a sender takes with as many requests under way as it may have,
+of 2 KB and of 15 MiB."""
 
 import json
 import os
@@ -18,7 +19,8 @@ MIB = 1024
 TABLE = [
     (f"memory of a sender, {IN_FLIGHT} requests of 2 KB", "memory_short_mib", " MiB", 1, ("<", 32)),
     ("  of it not shared with the page cache", "memory_short_anon_mib", " MiB", 1, None),
-    (f"  beside {LONG_ENDPOINTS} that hang on 15 MiB, not shared", "memory_long_anon_mib", " MiB", 1, ("<", 112)),
+    (f"  beside {LONG_ENDPOINTS} that hang on 15 MiB, not shared", "memory_long_anon_mib", " MiB",
+     1, ("<", 112)),
 ]
 
 
@@ -39,10 +41,12 @@ def short(bench):
     port = harness.free_port()
     config = bench.config("short")
     outbox = bench.new_outbox("outbox", config)
-    harness.feed(bench, outbox, config, [f"http://127.0.0.1:{port}/{i}" for i in range(ENDPOINTS)], IN_FLIGHT * 4)
+    harness.feed(bench, outbox, config, [f"http://127.0.0.1:{port}/{i}" for i in range(ENDPOINTS)],
+                 IN_FLIGHT * 4)
     sink = bench.sink(port, "--never")
     sender = harness.send(bench, outbox, config, senders=1)
-    wait_until(f"{IN_FLIGHT} connections", lambda: connections(sender.pid) >= min(IN_FLIGHT, bench.args.in_flight))
+    wait_until(f"{IN_FLIGHT} connections",
+               lambda: connections(sender.pid) >= min(IN_FLIGHT, bench.args.in_flight))
     result = {"memory_short_mib": memory_kib(sender.pid, "VmHWM") / MIB,
               "memory_short_anon_mib": memory_kib(sender.pid, "RssAnon") / MIB}
     stop_hanging(sender, sink)
@@ -77,10 +81,11 @@ def long(bench):
     with open(path, "w") as out:
         for i in range(LONG_ENDPOINTS * 2):
             out.write(json.dumps({"webhook": f"http://127.0.0.1:{port}/{i % LONG_ENDPOINTS}",
-                                  "run": {"run_id": f"long-{i}", "status": "success", "text": "x" * LONG_BYTES}}) + "\n")
+                                  "run": {"run_id": f"long-{i}", "status": "success",
+                                          "text": "x" * LONG_BYTES}}) + "\n")
     with open(path) as source:
-        bench.start(bench.program("runpost"), "ingest", "--quiet", "--outbox", outbox, "--config", config, stdin=source,
-                    stdout=subprocess.DEVNULL).finish()
+        bench.start(bench.program("runpost"), "ingest", "--quiet", "--outbox", outbox, "--config",
+                    config, stdin=source, stdout=subprocess.DEVNULL).finish()
     path.unlink()
     sink = bench.sink(port, "--never")
     sender = harness.send(bench, outbox, config, senders=1)
