@@ -13,12 +13,13 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+
+import harness
 
 RUNS = 5
 VERBS = [line.split() for line in """
@@ -102,12 +103,6 @@ def measure_all(bin_dir, outbox):
               f"{max(m for _, m in runs):6.1f} MiB", flush=True)
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def look(bin_dir, outbox, over, rounds):
     """The verbs once a second, as `watch` would."""
     while not over.wait(1 if rounds else 0):
@@ -118,7 +113,7 @@ def look(bin_dir, outbox, over, rounds):
 
 def drain(bin_dir, outbox, folder, n, looking):
     """(entries a second, rounds of the loop)"""
-    port = free_port()
+    port = harness.free_port()
     config = folder / "beside.conf"
     config.write_text(f"[outbox]\ndir = {outbox}\n[defaults]\nallow_http = yes\nallow = 127.0.0.1\n"
                       f"allow_ports = {port}\nin_flight = 64\n")

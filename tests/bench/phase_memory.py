@@ -4,7 +4,6 @@ of 2 KB and of 15 MiB."""
 import json
 import os
 import subprocess
-import time
 
 import harness
 
@@ -13,7 +12,6 @@ ENDPOINTS = 64  # a window of 5 each, to begin with, is more than IN_FLIGHT
 LONG_BYTES = 15 << 20
 LONG_ENDPOINTS = 8
 SHORT = 500
-WAIT_S = 30
 MIB = 1024
 
 TABLE = [
@@ -28,14 +26,6 @@ def memory_kib(pid, key):
     return int(open(f"/proc/{pid}/status").read().split(f"\n{key}:")[1].split()[0])
 
 
-def wait_until(what, condition):
-    deadline_s = time.monotonic() + WAIT_S
-    while not condition():
-        if time.monotonic() > deadline_s:
-            raise harness.Trouble(f"after {WAIT_S} s still not: {what}")
-        time.sleep(0.05)
-
-
 def short(bench):
     """The receiver takes every request and answers none."""
     port = harness.free_port()
@@ -45,8 +35,8 @@ def short(bench):
                  IN_FLIGHT * 4)
     sink = bench.sink(port, "--never")
     sender = harness.send(bench, outbox, config, senders=1)
-    wait_until(f"{IN_FLIGHT} connections",
-               lambda: connections(sender.pid) >= min(IN_FLIGHT, bench.args.in_flight))
+    in_flight = min(IN_FLIGHT, bench.args.in_flight)
+    harness.wait_until(lambda: connections(sender.pid) >= in_flight, f"{IN_FLIGHT} connections")
     result = {"memory_short_mib": memory_kib(sender.pid, "VmHWM") / MIB,
               "memory_short_anon_mib": memory_kib(sender.pid, "RssAnon") / MIB}
     stop_hanging(sender, sink)
@@ -89,7 +79,7 @@ def long(bench):
     path.unlink()
     sink = bench.sink(port, "--never")
     sender = harness.send(bench, outbox, config, senders=1)
-    wait_until("large requests under way", lambda: connections(sender.pid) >= 5)
+    harness.wait_until(lambda: connections(sender.pid) >= 5, "large requests under way")
     good = bench.sink(good_port, "--exit-after", SHORT)
     harness.feed(bench, outbox, config, [f"http://127.0.0.1:{good_port}/good"], SHORT)
     good.finish()

@@ -15,7 +15,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "stories"))
-from harness import Story, make_run, wait_until  # noqa: E402
+from harness import Story, free_port, make_run, wait_until  # noqa: E402
 
 PROGRAMS = pathlib.Path(__file__).resolve().parent / "receivers"
 IN_FLIGHT = 64
@@ -29,12 +29,6 @@ REFUSED = 120
 REFUSED_BYTES = (300_000, 1_000_000, 3_000_000)
 # What a server that goes away and comes back may do to a request.
 RESTART_CAUSES = {"connect", "reset", "http_503"}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Receiver:

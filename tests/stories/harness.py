@@ -16,6 +16,7 @@ import pathlib
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -56,6 +57,12 @@ def _die_with_parent():
 
 def json_lines(data):
     return [json.loads(line) for line in data.splitlines() if line.strip()]
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
 
 
 def run_id(n):

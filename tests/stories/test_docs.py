@@ -10,12 +10,11 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 
-from harness import BIN, Story, make_run, wait_until
+from harness import BIN, Story, free_port, make_run, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 DOCS = ROOT / "docs"
@@ -55,12 +54,6 @@ def files_in(document):
     """The blocks of a document that are files: name -> text."""
     text = (DOCS / document).read_text()
     return dict(re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```\n", text, re.S))
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Lists(Story):
