@@ -8,7 +8,6 @@ not cause is a failure, and so is a cause that is not exact.
 """
 
 import collections
-import os
 import pathlib
 import socket
 import sys

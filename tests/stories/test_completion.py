@@ -2,7 +2,6 @@
 expand nothing that somebody else wrote."""
 
 import os
-import pathlib
 import pty
 import re
 import select

@@ -4,7 +4,6 @@ what the receipts say, how it ends."""
 import json
 import ctypes
 import os
-import pathlib
 import signal
 import struct
 
