@@ -62,7 +62,7 @@ static enum rp_err step_jobs(struct rp_sender *s, struct rp_error *err)
 
 static enum rp_err take_wakeups(struct rp_sender *s, struct rp_error *err)
 {
-	struct rp_woken woken = rp_outbox_drain(s->o.outbox, RP_WATCH_WORK);
+	const struct rp_woken woken = rp_outbox_drain(s->o.outbox, RP_WATCH_WORK);
 	enum rp_err e = RP_OK;
 
 	s->woken_meanwhile = s->woken_meanwhile || woken.work;

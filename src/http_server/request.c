@@ -1,9 +1,10 @@
 /* request.c - parses HTTP requests as their bytes arrive. It is a parser of its own, so that it
  * does not share a mistake with what sends the requests. */
 
-#include "request.h"
+#include "http_server/request.h"
 
 #include "base/assert.h"
+#include "text/ascii.h"
 
 #define CHUNK_LINE_MAX 256
 #define TRAILER_MAX 8192
@@ -16,11 +17,13 @@ static const bool token_char[256] = {
     ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
 };
 
-static enum rp_sink_progress fail(struct rp_sink_request *r, int status, const char *text)
+/* Where the next request would begin is anybody's guess. */
+static enum rp_http_progress fail(struct rp_http_request *r, int status, const char *text)
 {
+	r->keep_alive = false;
 	r->bad_status = status;
 	r->bad_text = text;
-	return RP_SINK_BAD;
+	return RP_HTTP_BAD;
 }
 
 static bool is_token(struct rp_span s)
@@ -33,19 +36,9 @@ static bool is_token(struct rp_span s)
 	return s.len > 0;
 }
 
-static bool is_same_word(struct rp_span s, const char *lower)
+static bool is_word(struct rp_span s, const char *word)
 {
-	size_t i, n = strlen(lower);
-
-	if (s.len != n)
-		return false;
-	for (i = 0; i < n; i++) {
-		char c = s.ptr[i];
-
-		if ((c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c) != lower[i])
-			return false;
-	}
-	return true;
+	return rp_span_same_but_case(s, rp_span_of(word));
 }
 
 static struct rp_span trimmed(struct rp_span s)
@@ -60,7 +53,7 @@ static struct rp_span trimmed(struct rp_span s)
 }
 
 /* DONE: *line is the next line without its CRLF and `at` stands behind it. */
-static enum rp_sink_progress take_line(struct rp_sink_request *r, size_t line_max,
+static enum rp_http_progress take_line(struct rp_http_request *r, size_t line_max,
 				       int too_long_status, struct rp_span *line)
 {
 	const char *from = r->base + r->at, *lf;
@@ -73,24 +66,24 @@ static enum rp_sink_progress take_line(struct rp_sink_request *r, size_t line_ma
 		return fail(r, too_long_status,
 			    "the head or a line of the chunked framing is too long");
 	if (lf == NULL)
-		return RP_SINK_MORE;
+		return RP_HTTP_MORE;
 	if (lf == from || lf[-1] != '\r')
 		return fail(r, 400, "a line ends in a bare line feed; HTTP lines end in CR LF");
 	line->ptr = from;
 	line->len = (size_t)(lf - from) - 1;
 	r->at = r->scanned;
-	return RP_SINK_DONE;
+	return RP_HTTP_DONE;
 }
 
-static struct rp_sink_part part_of(const struct rp_sink_request *r, struct rp_span s)
+static struct rp_http_part part_of(const struct rp_http_request *r, struct rp_span s)
 {
-	struct rp_sink_part part = {(uint32_t)(s.ptr - r->base), (uint32_t)s.len};
+	struct rp_http_part part = {(uint32_t)(s.ptr - r->base), (uint32_t)s.len};
 
 	return part;
 }
 
 /* RFC 9112 3.2.2: servers must take the absolute form although clients send it only to proxies. */
-static bool set_target(struct rp_sink_request *r, struct rp_span target)
+static bool set_target(struct rp_http_request *r, struct rp_span target)
 {
 	size_t i;
 
@@ -111,33 +104,25 @@ static bool set_target(struct rp_sink_request *r, struct rp_span target)
 	return true;
 }
 
-static enum rp_sink_progress take_request_line(struct rp_sink_request *r, struct rp_span line)
+static enum rp_http_progress take_request_line(struct rp_http_request *r, struct rp_span line)
 {
-	struct rp_span method = line, target, version;
-	const char *sp = memchr(line.ptr, ' ', line.len), *sp2;
+	size_t sp = rp_span_find(line, 0, ' '), sp2 = rp_span_find(line, sp + 1, ' ');
+	struct rp_span method = rp_span_part(line, 0, sp), version;
 
-	if (sp == NULL)
+	if (sp2 >= line.len || !is_token(method))
 		return fail(r, 400, "the first line is no request line (METHOD target HTTP/1.1)");
-	method.len = (size_t)(sp - line.ptr);
-	target.ptr = sp + 1;
-	target.len = line.len - method.len - 1;
-	sp2 = memchr(target.ptr, ' ', target.len);
-	if (sp2 == NULL || !is_token(method))
-		return fail(r, 400, "the first line is no request line (METHOD target HTTP/1.1)");
-	version.ptr = sp2 + 1;
-	version.len = target.len - (size_t)(sp2 - target.ptr) - 1;
-	target.len = (size_t)(sp2 - target.ptr);
+	version = rp_span_part(line, sp2 + 1, line.len);
 	if (version.len != 8 || memcmp(version.ptr, "HTTP/", 5) != 0 || version.ptr[6] != '.')
 		return fail(r, 400, "the request line does not end in an HTTP version");
 	if (!rp_span_is(version, "HTTP/1.1") && !rp_span_is(version, "HTTP/1.0"))
 		return fail(r, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
-	if (!set_target(r, target))
+	if (!set_target(r, rp_span_part(line, sp + 1, sp2)))
 		return fail(r, 400,
 			    "the request target is neither a path nor an http URL with a path");
 	r->http_1_0 = version.ptr[7] == '0';
 	r->method = part_of(r, method);
-	r->phase = RP_SINK_AT_FIELDS;
-	return RP_SINK_DONE;
+	r->phase = RP_HTTP_AT_FIELDS;
+	return RP_HTTP_DONE;
 }
 
 /* A length beyond 2^63 saturates: it is over any limit. */
@@ -147,7 +132,7 @@ static bool parse_length(struct rp_span s, uint64_t *out)
 	size_t i;
 
 	for (i = 0; i < s.len; i++) {
-		if (s.ptr[i] < '0' || s.ptr[i] > '9')
+		if (!rp_char_is_digit(s.ptr[i]))
 			return false;
 		v = v > (INT64_MAX - 9) / 10 ? INT64_MAX : v * 10 + (uint64_t)(s.ptr[i] - '0');
 	}
@@ -155,23 +140,21 @@ static bool parse_length(struct rp_span s, uint64_t *out)
 	return s.len > 0;
 }
 
-static void note_connection(struct rp_sink_request *r, struct rp_span value)
+static void note_connection(struct rp_http_request *r, struct rp_span value)
 {
-	while (value.len > 0) {
-		const char *comma = memchr(value.ptr, ',', value.len);
-		struct rp_span word = {value.ptr,
-				       comma != NULL ? (size_t)(comma - value.ptr) : value.len};
-		size_t skip = word.len + (comma != NULL);
+	size_t at, end;
 
-		value.ptr += skip;
-		value.len -= skip;
-		word = trimmed(word);
-		r->said_close = r->said_close || is_same_word(word, "close");
-		r->said_keep_alive = r->said_keep_alive || is_same_word(word, "keep-alive");
+	for (at = 0; at < value.len; at = end + 1) {
+		struct rp_span word;
+
+		end = rp_span_find(value, at, ',');
+		word = trimmed(rp_span_part(value, at, end));
+		r->said_close = r->said_close || is_word(word, "close");
+		r->said_keep_alive = r->said_keep_alive || is_word(word, "keep-alive");
 	}
 }
 
-static enum rp_sink_progress note_field(struct rp_sink_request *r, struct rp_span name,
+static enum rp_http_progress note_field(struct rp_http_request *r, struct rp_span name,
 					struct rp_span value)
 {
 	uint64_t length;
@@ -184,39 +167,35 @@ static enum rp_sink_progress note_field(struct rp_sink_request *r, struct rp_spa
 		r->has_length = true;
 		r->left = length;
 	} else if (rp_span_is(name, "transfer-encoding")) {
-		if (!is_same_word(value, "chunked") || r->chunked)
+		if (!is_word(value, "chunked") || r->chunked)
 			return fail(r, 501,
 				    "the only Transfer-Encoding understood is one \"chunked\"");
 		r->chunked = true;
 	} else if (rp_span_is(name, "connection")) {
 		note_connection(r, value);
 	} else if (rp_span_is(name, "expect")) {
-		if (!is_same_word(value, "100-continue"))
+		if (!is_word(value, "100-continue"))
 			return fail(r, 417, "the only Expect understood is 100-continue");
 		r->expect_continue = true;
 	}
-	return RP_SINK_DONE;
+	return RP_HTTP_DONE;
 }
 
-static enum rp_sink_progress take_field(struct rp_sink_request *r, struct rp_span line)
+static enum rp_http_progress take_field(struct rp_http_request *r, struct rp_span line)
 {
-	const char *colon = memchr(line.ptr, ':', line.len);
-	struct rp_sink_field *field = &r->fields[r->n_fields];
-	struct rp_span name = line, value;
-	size_t i;
+	struct rp_http_field *field = &r->fields[r->n_fields];
+	size_t colon = rp_span_find(line, 0, ':'), i;
+	struct rp_span name = rp_span_part(line, 0, colon), value;
 
-	if (colon == NULL)
+	if (colon == line.len)
 		return fail(r, 400, "a header line has no colon");
-	name.len = (size_t)(colon - line.ptr);
 	if (!is_token(name))
 		return fail(
 		    r, 400,
 		    "a header name holds a byte it must not, such as a space before the colon");
-	if (r->n_fields == RP_SINK_FIELDS_MAX)
+	if (r->n_fields == RP_HTTP_REQUEST_FIELDS_MAX)
 		return fail(r, 431, "more header fields than this receiver takes");
-	value.ptr = colon + 1;
-	value.len = line.len - name.len - 1;
-	value = trimmed(value);
+	value = trimmed(rp_span_part(line, colon + 1, line.len));
 	for (i = 0; i < value.len; i++)
 		if (((unsigned char)value.ptr[i] < 0x20 && value.ptr[i] != '\t') ||
 		    value.ptr[i] == 0x7f)
@@ -224,13 +203,12 @@ static enum rp_sink_progress take_field(struct rp_sink_request *r, struct rp_spa
 	field->name = part_of(r, name);
 	field->value = part_of(r, value);
 	for (i = 0; i < name.len; i++)
-		if (name.ptr[i] >= 'A' && name.ptr[i] <= 'Z')
-			r->base[field->name.at + i] = (char)(name.ptr[i] + ('a' - 'A'));
+		r->base[field->name.at + i] = rp_char_lower(name.ptr[i]);
 	r->n_fields++;
 	return note_field(r, name, value);
 }
 
-static enum rp_sink_progress finish_head(struct rp_sink_request *r, size_t max_body)
+static enum rp_http_progress finish_head(struct rp_http_request *r, size_t max_body)
 {
 	if (r->hosts > 1 || (r->hosts == 0 && !r->http_1_0))
 		return fail(r, 400, "an HTTP/1.1 request has exactly one Host field");
@@ -238,71 +216,61 @@ static enum rp_sink_progress finish_head(struct rp_sink_request *r, size_t max_b
 	if (r->chunked && (r->has_length || r->http_1_0))
 		return fail(r, 400, "Transfer-Encoding beside Content-Length, or in HTTP/1.0");
 	if (r->left > max_body)
-		return fail(r, 413, "the body is larger than --max-body");
+		return fail(r, 413, "the body is larger than this receiver takes");
 	r->keep_alive = !r->said_close && (!r->http_1_0 || r->said_keep_alive);
 	r->body_at = r->at;
-	r->phase = r->chunked ? RP_SINK_AT_CHUNK_SIZE : RP_SINK_AT_BODY;
+	r->phase = r->chunked ? RP_HTTP_AT_CHUNK_SIZE : RP_HTTP_AT_BODY;
 	r->wants_continue = r->expect_continue && !r->http_1_0 && (r->chunked || r->left > 0) &&
 			    r->have == r->body_at;
-	return RP_SINK_DONE;
+	return RP_HTTP_DONE;
 }
 
-static enum rp_sink_progress take_head_line(struct rp_sink_request *r, size_t max_body)
+static enum rp_http_progress take_head_line(struct rp_http_request *r, size_t max_body)
 {
 	struct rp_span line;
-	enum rp_sink_progress progress = take_line(r, RP_SINK_HEAD_MAX - r->at, 431, &line);
+	enum rp_http_progress progress = take_line(r, RP_HTTP_REQUEST_HEAD_MAX - r->at, 431, &line);
 
-	if (progress != RP_SINK_DONE)
+	if (progress != RP_HTTP_DONE)
 		return progress;
 	/* RFC 9112 2.2: empty lines before a request are skipped */
-	if (r->phase == RP_SINK_AT_REQUEST_LINE)
-		return line.len == 0 ? RP_SINK_DONE : take_request_line(r, line);
+	if (r->phase == RP_HTTP_AT_REQUEST_LINE)
+		return line.len == 0 ? RP_HTTP_DONE : take_request_line(r, line);
 	return line.len > 0 ? take_field(r, line) : finish_head(r, max_body);
 }
 
-static enum rp_sink_progress take_body(struct rp_sink_request *r)
+static enum rp_http_progress take_body(struct rp_http_request *r)
 {
 	if (r->have - r->at < r->left)
-		return RP_SINK_MORE;
+		return RP_HTTP_MORE;
 	r->body_bytes = (size_t)r->left;
 	r->at += r->body_bytes;
-	r->phase = RP_SINK_AT_END;
-	return RP_SINK_DONE;
+	r->phase = RP_HTTP_AT_END;
+	return RP_HTTP_DONE;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-static enum rp_sink_progress take_chunk_size(struct rp_sink_request *r, size_t max_body)
+static enum rp_http_progress take_chunk_size(struct rp_http_request *r, size_t max_body)
 {
 	struct rp_span line;
-	enum rp_sink_progress progress = take_line(r, CHUNK_LINE_MAX, 400, &line);
+	enum rp_http_progress progress = take_line(r, CHUNK_LINE_MAX, 400, &line);
 	uint64_t size = 0;
 	size_t i;
 
-	if (progress != RP_SINK_DONE)
+	if (progress != RP_HTTP_DONE)
 		return progress;
-	for (i = 0; i < line.len && hex_value(line.ptr[i]) >= 0; i++)
-		size = size >> 59 != 0 ? UINT64_MAX : size << 4 | (uint64_t)hex_value(line.ptr[i]);
+	for (i = 0; i < line.len && rp_char_hex(line.ptr[i]) >= 0; i++)
+		size =
+		    size >> 59 != 0 ? UINT64_MAX : size << 4 | (uint64_t)rp_char_hex(line.ptr[i]);
 	if (i == 0 ||
 	    (i < line.len && line.ptr[i] != ';' && line.ptr[i] != ' ' && line.ptr[i] != '\t'))
 		return fail(r, 400, "a chunk does not start with its size in hexadecimal digits");
 	if (size > max_body - r->body_bytes)
-		return fail(r, 413, "the body is larger than --max-body");
+		return fail(r, 413, "the body is larger than this receiver takes");
 	r->left = size;
-	r->phase = size > 0 ? RP_SINK_AT_CHUNK : RP_SINK_AT_TRAILER;
-	return RP_SINK_DONE;
+	r->phase = size > 0 ? RP_HTTP_AT_CHUNK : RP_HTTP_AT_TRAILER;
+	return RP_HTTP_DONE;
 }
 
-static enum rp_sink_progress take_chunk(struct rp_sink_request *r)
+static enum rp_http_progress take_chunk(struct rp_http_request *r)
 {
 	size_t n = r->have - r->at;
 
@@ -313,38 +281,38 @@ static enum rp_sink_progress take_chunk(struct rp_sink_request *r)
 	r->at += n;
 	r->left -= n;
 	if (r->left > 0)
-		return RP_SINK_MORE;
-	r->phase = RP_SINK_AT_CHUNK_END;
-	return RP_SINK_DONE;
+		return RP_HTTP_MORE;
+	r->phase = RP_HTTP_AT_CHUNK_END;
+	return RP_HTTP_DONE;
 }
 
-static enum rp_sink_progress take_chunk_end(struct rp_sink_request *r)
+static enum rp_http_progress take_chunk_end(struct rp_http_request *r)
 {
 	if (r->have - r->at < 2)
-		return RP_SINK_MORE;
+		return RP_HTTP_MORE;
 	if (memcmp(r->base + r->at, "\r\n", 2) != 0)
 		return fail(r, 400, "a chunk is longer than its announced size");
 	r->at += 2;
-	r->phase = RP_SINK_AT_CHUNK_SIZE;
-	return RP_SINK_DONE;
+	r->phase = RP_HTTP_AT_CHUNK_SIZE;
+	return RP_HTTP_DONE;
 }
 
-static enum rp_sink_progress take_trailer_line(struct rp_sink_request *r)
+static enum rp_http_progress take_trailer_line(struct rp_http_request *r)
 {
 	struct rp_span line;
-	enum rp_sink_progress progress = take_line(r, TRAILER_MAX - r->trailer_bytes, 431, &line);
+	enum rp_http_progress progress = take_line(r, TRAILER_MAX - r->trailer_bytes, 431, &line);
 
-	if (progress != RP_SINK_DONE)
+	if (progress != RP_HTTP_DONE)
 		return progress;
 	r->trailer_bytes += line.len;
 	if (line.len == 0)
-		r->phase = RP_SINK_AT_END;
-	return RP_SINK_DONE;
+		r->phase = RP_HTTP_AT_END;
+	return RP_HTTP_DONE;
 }
 
 /* Takes the chunk framing that has been read out of the buffer: many small chunks must not outgrow
  * max_body. */
-static void close_gap(struct rp_sink_request *r, struct rp_buf *in)
+static void close_gap(struct rp_http_request *r, struct rp_buf *in)
 {
 	size_t end = r->body_at + r->body_bytes, gap = r->at - end;
 
@@ -358,54 +326,56 @@ static void close_gap(struct rp_sink_request *r, struct rp_buf *in)
 	r->scanned = r->scanned > gap + end ? r->scanned - gap : end;
 }
 
-enum rp_sink_progress rp_sink_request_parse(struct rp_sink_request *r, struct rp_buf *in,
+enum rp_http_progress rp_http_request_parse(struct rp_http_request *r, struct rp_buf *in,
 					    size_t start, size_t max_body)
 {
-	enum rp_sink_progress progress = RP_SINK_DONE;
+	enum rp_http_progress progress = RP_HTTP_DONE;
 
-	assert(start <= in->len && r->phase != RP_SINK_AT_END);
+	assert(start <= in->len && r->phase != RP_HTTP_AT_END);
 	if (start == in->len)
-		return RP_SINK_MORE;
+		return RP_HTTP_MORE;
 	r->base = in->data + start;
 	r->have = in->len - start;
-	while (progress == RP_SINK_DONE && r->phase != RP_SINK_AT_END) {
+	while (progress == RP_HTTP_DONE && r->phase != RP_HTTP_AT_END) {
 		switch (r->phase) {
-		case RP_SINK_AT_REQUEST_LINE:
-		case RP_SINK_AT_FIELDS:
+		case RP_HTTP_AT_REQUEST_LINE:
+		case RP_HTTP_AT_FIELDS:
 			progress = take_head_line(r, max_body);
 			break;
-		case RP_SINK_AT_BODY:
+		case RP_HTTP_AT_BODY:
 			progress = take_body(r);
 			break;
-		case RP_SINK_AT_CHUNK_SIZE:
+		case RP_HTTP_AT_CHUNK_SIZE:
 			progress = take_chunk_size(r, max_body);
 			break;
-		case RP_SINK_AT_CHUNK:
+		case RP_HTTP_AT_CHUNK:
 			progress = take_chunk(r);
 			break;
-		case RP_SINK_AT_CHUNK_END:
+		case RP_HTTP_AT_CHUNK_END:
 			progress = take_chunk_end(r);
 			break;
-		case RP_SINK_AT_TRAILER:
+		case RP_HTTP_AT_TRAILER:
 			progress = take_trailer_line(r);
 			break;
-		case RP_SINK_AT_END:
+		case RP_HTTP_AT_END:
 			break;
 		}
 	}
-	if (r->chunked && r->body_at > 0 && progress != RP_SINK_BAD)
+	if (r->chunked && r->body_at > 0 && progress != RP_HTTP_BAD)
 		close_gap(r, in);
 	r->used = r->at;
+	r->is_head =
+	    progress == RP_HTTP_DONE && rp_span_is(rp_http_request_span(r, r->method), "HEAD");
 	return progress;
 }
 
-struct rp_span rp_sink_request_find(const struct rp_sink_request *r, const char *name)
+struct rp_span rp_http_request_find(const struct rp_http_request *r, const char *name)
 {
 	struct rp_span none = {NULL, 0};
 	size_t i;
 
 	for (i = 0; i < r->n_fields; i++)
-		if (rp_span_is(rp_sink_request_span(r, r->fields[i].name), name))
-			return rp_sink_request_span(r, r->fields[i].value);
+		if (rp_span_is(rp_http_request_span(r, r->fields[i].name), name))
+			return rp_http_request_span(r, r->fields[i].value);
 	return none;
 }
