@@ -1,4 +1,4 @@
-/* job.c - moves some entries of a job on, inside a transaction. outbox_jobs.c decides which job
+/* job.c - moves some entries of a job on, inside a transaction. jobs.c decides which job
  * gets a turn; here its rows are worked through. */
 
 #include "store/lmdb/store_int.h"

@@ -35,7 +35,7 @@
  *   audit          number -> struct rp_audit            the last 4,096 changes by operators
  *   sender         slot -> incarnation u64, pid u64, started_at i64
  *   recent         number -> the attempts a commit settled (model/record.h); a ring, see
- *                  outbox_recent.c
+ *                  recent.c
  *
  * No DUPSORT: in LMDB 0.9.24 a cursor walk with deletes silently loses other rows there (measured:
  * 134 of 160 runs). */
@@ -85,7 +85,7 @@ struct rp_ep {
 	struct rp_endpoint rec;
 	bool dirty;
 	uint64_t was_in_flight; /* when the transaction first met it */
-	bool done;              /* outbox_exchange.c: it has no more to give in this exchange */
+	bool done;              /* exchange.c: it has no more to give in this exchange */
 };
 
 struct rp_open_series {
@@ -131,14 +131,14 @@ struct rp_lmdb {
 	 * the last row was put */
 	size_t body_room;
 	uintptr_t body_at;
-	/* outbox_append.c, outbox_import.c: a record on its way into a row */
+	/* append.c, import.c: a record on its way into a row */
 	unsigned char facts[RP_FACTS_BYTES_MAX];
 	/* The endpoints of the current transaction; the memory is kept between transactions. */
 	struct rp_ep **eps;
 	size_t n_eps, cap_eps;
 	uint32_t *ep_index; /* open addressing by id: position in eps + 1, 0 is free */
 	size_t ep_index_size;
-	/* outbox_recent.c: attempts settled in the current transaction that are not in a row yet */
+	/* recent.c: attempts settled in the current transaction that are not in a row yet */
 	struct rp_recent recent[RP_RECENT_ROW_ATTEMPTS];
 	size_t n_recent;
 	/* counters.c: the counters as the current transaction leaves them, and what goes into the
@@ -152,7 +152,7 @@ struct rp_lmdb {
 	} untold;
 	struct rp_page_guard
 	    *guard; /* page_guard.c: which pages may be written to; NULL: nothing was yet */
-	/* outbox_fetch.c: the transaction in which entries are fetched; NULL: none was yet */
+	/* fetch.c: the transaction in which entries are fetched; NULL: none was yet */
 	struct rp_txn *fetcher;
 	/* registry.c */
 	int registry_fd;
@@ -211,7 +211,7 @@ bool rp_beginning_find_torn(struct rp_lmdb *ob, bool clear);
  * one in the wrong place. */
 bool rp_beginning_is_impossible(struct rp_lmdb *ob);
 
-/* --- outbox_fetch.c ----------------------------------------------------------------------- */
+/* --- fetch.c ----------------------------------------------------------------------- */
 
 void rp_fetcher_close(struct rp_lmdb *ob);
 
@@ -531,7 +531,7 @@ size_t rp_entry_run_key(uint64_t seq, struct rp_span run_id, struct rp_span dedu
 			unsigned char out[RP_RUN_KEY_MAX]);
 enum rp_err rp_entry_put_run(struct rp_txn *t, uint64_t seq, struct rp_span run_id,
 			     struct rp_span dedupe_key, struct rp_error *err);
-/* outbox_read.c: fills in the facts and the endpoint's name beside the delivery record, of one
+/* read.c: fills in the facts and the endpoint's name beside the delivery record, of one
  * entry after the other. Begin with {.t = t}; what it fills in are views that die with the next
  * call. */
 struct rp_viewer {
@@ -551,7 +551,7 @@ void rp_viewer_end(struct rp_viewer *v);
 enum rp_err rp_entry_set_behind(struct rp_txn *t, uint64_t seq, struct rp_delivery *d, bool behind,
 				struct rp_error *err);
 
-/* --- outbox_recent.c: what happened last -------------------------------------------- */
+/* --- recent.c: what happened last -------------------------------------------- */
 
 enum rp_err rp_recent_note(struct rp_txn *t, uint64_t seq, uint64_t endpoint, uint32_t n,
 			   const struct rp_attempt *a, struct rp_error *err);
@@ -559,7 +559,7 @@ enum rp_err rp_recent_flush(struct rp_txn *t, struct rp_error *err); /* called b
 /* at the start of a transaction */
 void rp_recent_forget(struct rp_lmdb *ob);
 
-/* --- outbox_append.c, outbox_import.c: room for what comes in ----------------------- */
+/* --- append.c, import.c: room for what comes in ----------------------- */
 
 /* What a commit needs beside payloads and records: copied branch pages of the tables and the free
  * list. */
@@ -579,7 +579,7 @@ enum rp_err rp_body_put(struct rp_txn *t, uint64_t seq, struct rp_span payload,
 enum rp_err rp_entry_fix_due(struct rp_txn *t, uint64_t seq, struct rp_delivery *d,
 			     struct rp_error *err);
 
-/* --- outbox_clock.c: the clock was set back ----------------------------------------------- */
+/* --- clock.c: the clock was set back ----------------------------------------------- */
 
 /* What rp_transition_due_at_ms wants to know of the entry, if it does; else, or if nobody can read
  * it any more, 0. */
@@ -609,7 +609,7 @@ enum rp_err rp_counters_verify(struct rp_txn *t, struct rp_error *err);
 /* At the end of a process: duplicates it found after its last commit, in one of their own. */
 void rp_counters_tell(struct rp_lmdb *ob);
 
-/* --- job.c, outbox_audit.c ---------------------------------------------------------- */
+/* --- job.c, audit.c ---------------------------------------------------------- */
 
 /* Holds the texts of a job, which must outlive the writes of the transaction. */
 struct rp_job_buf {
@@ -634,7 +634,7 @@ enum rp_err rp_job_work(struct rp_txn *t, uint64_t number, struct rp_job *j,
 enum rp_err rp_job_sweep(struct rp_txn *t, uint64_t number, size_t max, size_t *removed,
 			 struct rp_error *err);
 
-/* outbox_change.c: one verb on one entry, if its state is in `states` (0: any). */
+/* change.c: one verb on one entry, if its state is in `states` (0: any). */
 enum rp_err rp_change_one(struct rp_txn *t, enum rp_change verb, unsigned states, uint64_t seq,
 			  enum rp_changed *result, struct rp_error *err);
 

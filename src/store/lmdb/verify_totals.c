@@ -13,7 +13,7 @@
 /* Why nothing is missed in one snapshot: each entry is checked to have its facts, its whole
  * payload, its one index row, its order row and its dedupe row; then, because every such row
  * belongs to exactly one entry, equal totals mean that no table holds a row too many. A slice
- * cannot count what others hold, so it compares each such row with its entry (outbox_verify.c),
+ * cannot count what others hold, so it compares each such row with its entry (verify.c),
  * and here only what one snapshot tells of itself. */
 
 /* From the list of tables: mdb_stat looks at the root, which nobody has checked yet, and LMDB ends

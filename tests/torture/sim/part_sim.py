@@ -14,21 +14,21 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
 
 # name -> (file, what stands there, what stands there instead)
 MUTANTS = {
-    "claims_before_due": ("store/lmdb/outbox_exchange.c", "(int64_t)key[1] > t->now_at_ms", "(int64_t)key[1] > t->now_at_ms + 500"),
+    "claims_before_due": ("store/lmdb/exchange.c", "(int64_t)key[1] > t->now_at_ms", "(int64_t)key[1] > t->now_at_ms + 500"),
     "lost_claim_settles": ("model/transition.c", "from->state != RP_STATE_IN_FLIGHT || from->claim_no != s->claim_no;",
                            "from->state != RP_STATE_IN_FLIGHT;"),
     "late_2xx_forgotten": ("model/transition.c", "(s->kind != RP_SETTLE_DELIVERED || from->state == RP_STATE_DELIVERED)",
                            "(s->kind != RP_SETTLE_DELIVERED || from->state != RP_STATE_IN_FLIGHT)"),
-    "lost_claim_is_sent": ("store/lmdb/outbox_fetch.c", "(d.state != RP_STATE_IN_FLIGHT || d.claim_no != claim->claim_no)",
+    "lost_claim_is_sent": ("store/lmdb/fetch.c", "(d.state != RP_STATE_IN_FLIGHT || d.claim_no != claim->claim_no)",
                            "d.claim_no != claim->claim_no && d.claim_no == 0"),
     "expired_is_sent": ("model/transition.c", "from->expires_at_ms <= by->now_at_ms)", "from->expires_at_ms <= 0)"),
     "attempts_not_counted": ("model/transition.c", "\tto->attempts++;\n", ""),
-    "living_sender_reaped": ("store/lmdb/outbox_senders.c", "boot_ms - s.beat_boot_ms > lease_ms",
+    "living_sender_reaped": ("store/lmdb/senders.c", "boot_ms - s.beat_boot_ms > lease_ms",
                              "boot_ms - s.beat_boot_ms > lease_ms / 16"),
-    "dead_sender_not_reaped": ("store/lmdb/outbox_senders.c", "if (e != RP_OK || n == 0)", "if (e != RP_OK || n < 999)"),
+    "dead_sender_not_reaped": ("store/lmdb/senders.c", "if (e != RP_OK || n == 0)", "if (e != RP_OK || n < 999)"),
     "lost_claim_stays_dead": ("model/transition.c", "if (damaged || to->losses >= RP_LOSSES_MAX)",
                               "if (damaged || to->losses >= 1)"),
-    "not_deduplicated": ("store/lmdb/outbox_append.c", "if (rc == MDB_KEYEXIST && value.mv_size == RP_ID_BYTES)",
+    "not_deduplicated": ("store/lmdb/append.c", "if (rc == MDB_KEYEXIST && value.mv_size == RP_ID_BYTES)",
                          "if (rc == MDB_KEYEXIST && value.mv_size != RP_ID_BYTES)"),
     "not_before_ignored": ("model/transition.c", "a->not_before_at_ms > now_at_ms ? a->not_before_at_ms : now_at_ms",
                            "now_at_ms"),
@@ -62,8 +62,8 @@ MUTANTS = {
     "token_returned_twice": ("model/control.c", "c->full_at_us -= back_us < c->full_at_us ? back_us : c->full_at_us;",
                              "c->full_at_us -= 2 * back_us < c->full_at_us ? 2 * back_us : c->full_at_us;"),
     "lack_spends": ("deliver/sender_attempt.c", "	if (outcome->lack != RP_LACK_NONE) {", "	if (outcome->lack > RP_LACK_PORTS) {"),
-    "piece_twice": ("store/lmdb/outbox_fetch.c", "\t\tat.in_chunk += bytes;\n", "\t\tat.in_chunk += bytes - (bytes > 1 && at.chunk == 3);\n"),
-    "bytes_changed": ("store/lmdb/outbox_fetch.c", "out->text.len - facts_bytes}", "out->text.len - facts_bytes - 1}"),
+    "piece_twice": ("store/lmdb/fetch.c", "\t\tat.in_chunk += bytes;\n", "\t\tat.in_chunk += bytes - (bytes > 1 && at.chunk == 3);\n"),
+    "bytes_changed": ("store/lmdb/fetch.c", "out->text.len - facts_bytes}", "out->text.len - facts_bytes - 1}"),
 }
 
 

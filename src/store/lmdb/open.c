@@ -1,4 +1,4 @@
-/* outbox_open.c - opens and closes an outbox as a whole: place, user, gate, data file, registry,
+/* open.c - opens and closes an outbox as a whole: place, user, gate, data file, registry,
  * doorbell. Each has its own file; here is their order. */
 
 #include "store/lmdb/lmdb_ops.h"

@@ -1,4 +1,4 @@
-/* outbox_backup.c - copies the whole outbox while others go on writing. LMDB writes its copy
+/* backup.c - copies the whole outbox while others go on writing. LMDB writes its copy
  * from a second thread, and this file watches how much the outbox grows meanwhile. */
 
 #include "store/lmdb/lmdb_ops.h"

@@ -1,4 +1,4 @@
-/* outbox_fetch.c - reads a claimed entry right before its request, and long payloads piece by
+/* fetch.c - reads a claimed entry right before its request, and long payloads piece by
  * piece. It keeps its read transaction between calls, since it runs once for every request. */
 
 #include "store/lmdb/lmdb_ops.h"

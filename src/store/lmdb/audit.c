@@ -1,4 +1,4 @@
-/* outbox_audit.c - keeps the log of operators' changes. A record is written in the transaction
+/* audit.c - keeps the log of operators' changes. A record is written in the transaction
  * of its change, so that neither is there without the other. */
 
 #include "store/lmdb/lmdb_ops.h"

@@ -1,4 +1,4 @@
-/* outbox_clock.c - brings times nearer after the wall clock was set back. It is apart because it
+/* clock.c - brings times nearer after the wall clock was set back. It is apart because it
  * walks all waiting entries, in steps, and is needed almost never. */
 
 #include "store/lmdb/lmdb_ops.h"

@@ -1,4 +1,4 @@
-/* outbox_read.c - answers questions about entries, counts and endpoints. Each function is one
+/* read.c - answers questions about entries, counts and endpoints. Each function is one
  * short read transaction, and nothing here writes. */
 
 #include "store/lmdb/lmdb_ops.h"

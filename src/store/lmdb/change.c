@@ -1,4 +1,4 @@
-/* outbox_change.c - does what operators and the retention ask: hold, release, replay, purge,
+/* change.c - does what operators and the retention ask: hold, release, replay, purge,
  * pause. Each call changes a bounded number of entries, so that others wait for milliseconds
  * only. */
 

@@ -1,4 +1,4 @@
-/* outbox_senders.c - lets senders join and leave, and returns the claims of those who are gone.
+/* senders.c - lets senders join and leave, and returns the claims of those who are gone.
  * The registry says who is alive; here is what follows from it. */
 
 #include "store/lmdb/lmdb_ops.h"

@@ -1,4 +1,4 @@
-/* outbox_verify.c - checks the whole outbox in one snapshot. It sees what only one snapshot can
+/* verify.c - checks the whole outbox in one snapshot. It sees what only one snapshot can
  * show; outbox_verify_slice.c checks the rest without holding up others. */
 
 #include "store/lmdb/lmdb_ops.h"

@@ -1,4 +1,4 @@
-/* outbox_recent.c - keeps the ring of attempts that were settled last, over all entries. It is
+/* recent.c - keeps the ring of attempts that were settled last, over all entries. It is
  * apart from the attempt log because that one is sorted by entry. */
 
 #include "store/lmdb/lmdb_ops.h"

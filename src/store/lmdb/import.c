@@ -1,4 +1,4 @@
-/* outbox_import.c - stores entries that come from another outbox, with their state and history.
+/* import.c - stores entries that come from another outbox, with their state and history.
  * Unlike an append it must choose a number for an id that exists already. */
 
 #include "store/lmdb/lmdb_ops.h"

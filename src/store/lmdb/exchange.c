@@ -1,4 +1,4 @@
-/* outbox_exchange.c - one exchange of a sender: settles what has ended, claims what may start, in
+/* exchange.c - one exchange of a sender: settles what has ended, claims what may start, in
  * one commit. It is the hottest transaction of delivery. */
 
 #include "store/lmdb/lmdb_ops.h"

@@ -1,4 +1,4 @@
-/* outbox_jobs.c - makes plans, starts and orders jobs, and gives each a turn. job.c works on the
+/* jobs.c - makes plans, starts and orders jobs, and gives each a turn. job.c works on the
  * entries; here the bounds are kept on how many there may be. */
 
 #include "store/lmdb/lmdb_ops.h"

@@ -1,4 +1,4 @@
-/* outbox_append.c - stores new entries in one synced commit. It also asks whether there is room,
+/* append.c - stores new entries in one synced commit. It also asks whether there is room,
  * because only new entries may be refused for that. */
 
 #include "store/lmdb/lmdb_ops.h"
