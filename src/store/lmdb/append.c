@@ -1,71 +1,31 @@
-/* append.c - stores new entries in one synced commit. It also asks whether there is room,
- * because only new entries may be refused for that. */
+/* append.c - stores new entries in one synced commit. Only these may be refused because
+ * there is no room. */
 
 #include "store/lmdb/lmdb_ops.h"
-#include "store/lmdb/store_int.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
+#include "base/sys.h"
+#include "model/sequence.h"
+#include "model/transition.h"
 #include "net/url.h"
-
-static const char *size_text(uint64_t bytes, char out[32])
-{
-	bool small = bytes < (uint64_t)8 << 20;
-
-	snprintf(out, 32, "%llu %s", (unsigned long long)(bytes >> (small ? 10 : 20)),
-		 small ? "KiB" : "MiB");
-	return out;
-}
-
-/* Leaves room for what must always work: settles, dead letters, purges. Only appends and imports
- * ask. Counting the free list costs a walk over it, so it is done only when the file has once been
- * as large as the quota, or the disk is short. */
-enum rp_err rp_room_check(struct rp_lmdb *ob, uint64_t need, struct rp_error *err)
-{
-	uint64_t high = rp_db_high_water_bytes(ob), disk = rp_db_disk_free_bytes(ob), used;
-	struct rp_db_room room;
-	char is[32], may[32];
-
-	if (high + need <= ob->quota_bytes && disk >= ob->disk_reserve_bytes + need)
-		return RP_OK;
-	room = rp_db_room(ob);
-	used = room.high_bytes - room.free_bytes;
-	if (used - room.pinned_bytes + need > ob->quota_bytes)
-		return rp_fail(err, RP_ERR_FULL,
-			       "%s: the outbox holds %s of its quota of %s, and what comes needs "
-			       "%llu KiB; deliver or "
-			       "purge entries, "
-			       "or raise quota",
-			       ob->dir, size_text(used - room.pinned_bytes, is),
-			       size_text(ob->quota_bytes, may), (unsigned long long)need >> 10);
-	/* Else a reader that stands still would make the file grow past every bound while the
-	 * quota looks kept. */
-	if (used + need > ob->quota_bytes)
-		return rp_fail(err, RP_ERR_FULL,
-			       "%s: process %ld reads a state of long ago and keeps %s that were "
-			       "freed since; end it",
-			       ob->dir, room.pinned_by, size_text(room.pinned_bytes, is));
-	/* Half of what is free, because it may lie in pieces, and the last commits still see
-	 * some. */
-	if (disk < ob->disk_reserve_bytes + need && room.free_bytes / 2 < need)
-		return rp_fail(
-		    err, RP_ERR_FULL,
-		    "%s: only %s are left on the disk, %s are kept for deliveries (disk_reserve)",
-		    ob->dir, size_text(disk, is), size_text(ob->disk_reserve_bytes, may));
-	return RP_OK;
-}
-
-enum rp_err rp_room_for_one(struct rp_lmdb *ob, struct rp_error *err)
-{
-	return rp_room_check(
-	    ob, RP_COMMIT_OVERHEAD_PAGES * ob->page_bytes + RP_ENTRY_OVERHEAD_BYTES, err);
-}
+#include "store/lmdb/body.h"
+#include "store/lmdb/db/db.h"
+#include "store/lmdb/endpoint.h"
+#include "store/lmdb/entry_rows.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/host/wakeup.h"
+#include "store/lmdb/move.h"
+#include "store/lmdb/room.h"
+#include "store/lmdb/row.h"
+#include "store/lmdb/txn.h"
 
 static uint64_t bytes_needed(const struct rp_lmdb *ob, const struct rp_new_entry *entries, size_t n)
 {
-	uint64_t need = RP_COMMIT_OVERHEAD_PAGES * ob->page_bytes;
+	uint64_t need = RP_COMMIT_OVERHEAD_PAGES * ob->db.page_bytes;
 	size_t i;
 
 	for (i = 0; i < n; i++)
@@ -166,7 +126,7 @@ static enum rp_err enter_key(struct rp_txn *t, const struct rp_new_entry *n,
 		value = (MDB_val){RP_ID_BYTES, out->id};
 		rc = rp_text_put(t, RP_T_SEEN, &key, &value, 0);
 	}
-	return rp_db_fail(t->ob, rc, "seen", err);
+	return rp_db_fail(&t->ob->db, rc, "seen", err);
 }
 
 /* n_left: of the batch, with this one. */

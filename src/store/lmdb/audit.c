@@ -1,10 +1,14 @@
 /* audit.c - keeps the log of operators' changes. A record is written in the transaction
  * of its change, so that neither is there without the other. */
 
-#include "store/lmdb/lmdb_ops.h"
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/audit.h"
 
 #include "base/assert.h"
+#include "store/lmdb/db/db.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/lmdb_ops.h"
+#include "store/lmdb/row.h"
+#include "store/lmdb/txn.h"
 
 /* The log of changes keeps so many; the oldest go. */
 #define AUDIT_KEPT 4096
@@ -22,7 +26,7 @@ enum rp_err rp_audit_put_new(struct rp_txn *t, const struct rp_audit *a, uint64_
 	if (rc == 0)
 		rp_key_read(k.mv_data, k.mv_size, number, 1);
 	if (rc != 0 && rc != MDB_NOTFOUND)
-		return rp_db_fail(t->ob, rc, "audit", err);
+		return rp_db_fail(&t->ob->db, rc, "audit", err);
 	(*number)++;
 	n = rp_audit_pack(a, *number, buf, sizeof buf);
 	assert(n > 0);

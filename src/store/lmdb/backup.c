@@ -2,16 +2,21 @@
  * from a second thread, and this file watches how much the outbox grows meanwhile. */
 
 #include "store/lmdb/lmdb_ops.h"
-#include "store/lmdb/store_int.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/thread.h"
+#include "store/lmdb/db/damage.h"
+#include "store/lmdb/db/db.h"
+#include "store/lmdb/db_open.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/room.h"
 
 /* LMDB copies from one read transaction, which keeps every page that is freed meanwhile from being
  * used again: senders and ingesters are not held up, but the file grows by what they write. So the
@@ -32,8 +37,8 @@ static void *copy(void *arg)
 {
 	struct copier *c = arg;
 
-	rp_damage_enter(c->ob);
-	c->rc = mdb_env_copyfd2(c->ob->env, c->to, MDB_CP_COMPACT);
+	rp_damage_enter(&c->ob->db);
+	c->rc = mdb_env_copyfd2(c->ob->db.env, c->to, MDB_CP_COMPACT);
 	rp_damage_leave();
 	close(c->to);
 	return NULL;
@@ -65,7 +70,7 @@ static enum rp_err check_growth(struct rp_lmdb *ob, struct rp_backup *b, uint64_
 		       "%s: the outbox grew by %llu MiB while it was copied, which is more than "
 		       "was allowed; try it when "
 		       "less is going on, or onto a faster disk",
-		       ob->dir, (unsigned long long)(b->growth_bytes >> 20));
+		       ob->db.dir, (unsigned long long)(b->growth_bytes >> 20));
 }
 
 static enum rp_err pump(struct rp_lmdb *ob, struct rp_backup *b, int from, int to, const char *path,
@@ -120,7 +125,7 @@ static enum rp_err copy_into(struct rp_lmdb *ob, struct rp_backup *b, int to, co
 	close(ends[0]); /* whatever LMDB still wants to write fails now */
 	pthread_join(thread, NULL);
 	if (e == RP_OK)
-		e = rp_db_fail(ob, c.rc, "copy", err);
+		e = rp_db_fail(&ob->db, c.rc, "copy", err);
 	if (e == RP_OK && fsync(to) != 0)
 		e = rp_fail_sys(err, RP_ERR_IO, errno, "%s: sync", path);
 	return e;

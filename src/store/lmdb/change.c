@@ -2,12 +2,24 @@
  * pause. Each call changes a bounded number of entries, so that others wait for milliseconds
  * only. */
 
-#include "store/lmdb/lmdb_ops.h"
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/change.h"
 
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "model/schedule.h"
+#include "model/transition.h"
+#include "store/lmdb/audit.h"
+#include "store/lmdb/endpoint.h"
+#include "store/lmdb/entry_rows.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/host/wakeup.h"
+#include "store/lmdb/lmdb_ops.h"
+#include "store/lmdb/move.h"
+#include "store/lmdb/reconstruct.h"
+#include "store/lmdb/remove.h"
+#include "store/lmdb/row.h"
+#include "store/lmdb/txn.h"
 
 enum rp_err rp_change_one(struct rp_txn *t, enum rp_change verb, unsigned states, uint64_t seq,
 			  enum rp_changed *result, struct rp_error *err)

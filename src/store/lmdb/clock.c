@@ -2,11 +2,19 @@
  * walks all waiting entries, in steps, and is needed almost never. */
 
 #include "store/lmdb/lmdb_ops.h"
-#include "store/lmdb/store_int.h"
 
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "model/transition.h"
+#include "store/lmdb/endpoint.h"
+#include "store/lmdb/entry_rows.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/host/wakeup.h"
+#include "store/lmdb/index.h"
+#include "store/lmdb/move.h"
+#include "store/lmdb/row.h"
+#include "store/lmdb/txn.h"
 
 /* Clocks of two writers, read before they waited for the write lock, may differ by so much without
  * a step. */
@@ -15,30 +23,21 @@
 /* Rows looked at in one transaction, at most. */
 #define STEP_MAX 500
 
-int64_t rp_entry_not_before_ms(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d)
-{
-	struct rp_facts f;
-
-	if (!rp_transition_asks_not_before(d, t->now_at_ms) ||
-	    rp_entry_facts(t, seq, &f, NULL) != RP_OK)
-		return 0;
-	return f.not_before_at_ms;
-}
-
-static enum rp_err mind_entry(struct rp_txn *t, uint64_t seq, int64_t due_at_ms, size_t *n,
+/* Of a row of `queue`. */
+static enum rp_err mind_entry(struct rp_txn *t, const uint64_t key[3], size_t *n,
 			      struct rp_error *err)
 {
 	struct rp_delivery d;
-	enum rp_err e = rp_entry_delivery(t, seq, &d, err);
+	enum rp_err e = rp_entry_delivery(t, key[2], &d, err);
 
 	/* Damage is for the claim to find, which sets it aside. */
 	if (e == RP_ERR_NOTFOUND || e == RP_ERR_DAMAGED ||
-	    (e == RP_OK && (d.state != RP_STATE_WAITING || d.behind || d.due_at_ms != due_at_ms)))
+	    (e == RP_OK && !rp_index_is_in_queue(&d, key)))
 		return RP_OK;
 	if (e != RP_OK || !rp_transition_is_ahead(&d, t->now_at_ms))
 		return e;
 	++*n;
-	return rp_entry_fix_due(t, seq, &d, err);
+	return rp_entry_fix_due(t, key[2], &d, err);
 }
 
 /* The next row of the walk: an endpoint, or one of its entries that is not due yet.
@@ -71,7 +70,7 @@ static enum rp_err step(struct rp_txn *t, struct rp_clock_fix *w, struct rp_erro
 	}
 	w->due_at_ms = (int64_t)key[1];
 	w->seq = key[2] + 1;
-	return e == RP_OK ? mind_entry(t, key[2], w->due_at_ms, &w->n_fixed, err) : e;
+	return e == RP_OK ? mind_entry(t, key, &w->n_fixed, err) : e;
 }
 
 static enum rp_err walk_on(struct rp_lmdb *ob, int64_t now_at_ms, struct rp_clock_fix *w,

@@ -1,14 +1,20 @@
 /* endpoint.c - keeps endpoints: names, counters, and the place in the ready queue. It holds those
  * that a transaction touched in memory and writes each once, before the commit. */
 
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/endpoint.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "model/schedule.h"
 #include "sign/crypto.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/reconstruct.h"
+#include "store/lmdb/row.h"
+#include "store/lmdb/txn.h"
 
 #define NAME_HASH_BYTES 16
 

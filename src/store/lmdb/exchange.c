@@ -2,12 +2,23 @@
  * one commit. It is the hottest transaction of delivery. */
 
 #include "store/lmdb/lmdb_ops.h"
-#include "store/lmdb/store_int.h"
 
 #include <inttypes.h>
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "model/ledger.h"
+#include "model/schedule.h"
+#include "model/transition.h"
+#include "store/lmdb/counters.h"
+#include "store/lmdb/endpoint.h"
+#include "store/lmdb/entry_rows.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/host/wakeup.h"
+#include "store/lmdb/move.h"
+#include "store/lmdb/reconstruct.h"
+#include "store/lmdb/row.h"
+#include "store/lmdb/txn.h"
 
 /* Bounds of one transaction, which holds the only write lock: endpoints looked at, entries taken
  * from an endpoint before the next one has its go, and entries that die without an attempt. */

@@ -1,11 +1,20 @@
 /* fetch.c - reads a claimed entry right before its request, and long payloads piece by
  * piece. It keeps its read transaction between calls, since it runs once for every request. */
 
-#include "store/lmdb/lmdb_ops.h"
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/fetch.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "store/lmdb/body.h"
+#include "store/lmdb/db/damage.h"
+#include "store/lmdb/db/db.h"
+#include "store/lmdb/entry_rows.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/lmdb_ops.h"
+#include "store/lmdb/row.h"
+#include "store/lmdb/txn.h"
 
 /* --- the snapshot ------------------------------------------------------------------------- */
 
@@ -36,7 +45,7 @@ static enum rp_err begin(struct rp_lmdb *ob, struct rp_error *err)
 
 	if (t == NULL)
 		return begin_first(ob, err);
-	rp_damage_enter(ob);
+	rp_damage_enter(&ob->db);
 	/* the map may have grown, for one; a new transaction knows what to do */
 	if (mdb_txn_renew(t->mdb) != 0) {
 		rp_damage_leave();
@@ -187,7 +196,7 @@ static enum rp_err read_piece(struct rp_txn *t, struct rp_piece *p, char *out, s
 	int rc = rp_row_cursor(t, RP_T_BODY, &c);
 
 	if (rc != 0)
-		return rp_db_fail(t->ob, rc, "payload", err);
+		return rp_db_fail(&t->ob->db, rc, "payload", err);
 	if (p->cursor.len == sizeof at)
 		memcpy(&at, p->cursor.bytes, sizeof at);
 	from = rp_key2(p->seq, at.chunk);
@@ -211,7 +220,7 @@ static enum rp_err read_piece(struct rp_txn *t, struct rp_piece *p, char *out, s
 	p->cursor.len = sizeof at;
 	memcpy(p->cursor.bytes, &at, sizeof at);
 	if (rc != 0 && rc != MDB_NOTFOUND)
-		return rp_db_fail(t->ob, rc, "payload", err);
+		return rp_db_fail(&t->ob->db, rc, "payload", err);
 	if (n > 0)
 		return rp_fail(err, RP_ERR_STALE, "the payload of entry %" PRIu64 " is gone",
 			       p->seq);

@@ -2,10 +2,24 @@
  * Unlike an append it must choose a number for an id that exists already. */
 
 #include "store/lmdb/lmdb_ops.h"
-#include "store/lmdb/store_int.h"
+
+#include <string.h>
 
 #include "base/assert.h"
+#include "model/sequence.h"
+#include "model/transition.h"
 #include "net/url.h"
+#include "store/lmdb/audit.h"
+#include "store/lmdb/body.h"
+#include "store/lmdb/db/db.h"
+#include "store/lmdb/endpoint.h"
+#include "store/lmdb/entry_rows.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/host/wakeup.h"
+#include "store/lmdb/move.h"
+#include "store/lmdb/room.h"
+#include "store/lmdb/row.h"
+#include "store/lmdb/txn.h"
 
 /* An id begins with the number its entry got where it was accepted. That number is kept when it
  * lies ahead of all given here; then nobody in this outbox can ever have had it. One that lies
@@ -53,7 +67,7 @@ static enum rp_err look_for(struct rp_txn *t, const struct rp_facts *f, struct r
 		return e;
 	rc = rp_text_get(t, RP_T_SEEN, &key, &value);
 	if (rc != 0 && rc != MDB_NOTFOUND)
-		return rp_db_fail(t->ob, rc, "seen", err);
+		return rp_db_fail(&t->ob->db, rc, "seen", err);
 	r->kind = rc == 0 ? RP_IMPORT_DUPLICATE : RP_IMPORT_DONE;
 	if (rc == 0 && value.mv_size == RP_ID_BYTES)
 		return rp_entry_seq(t, value.mv_data, &r->seq, err);
@@ -93,7 +107,7 @@ static enum rp_err put_entry(struct rp_txn *t, const struct rp_import *in, uint6
 	if (e == RP_OK)
 		e = rp_entry_put_run(t, *seq, in->facts.run_id, in->facts.dedupe_key, err);
 	if (e == RP_OK)
-		e = rp_db_fail(t->ob, rp_text_put(t, RP_T_SEEN, &key, &value, 0), "seen", err);
+		e = rp_db_fail(&t->ob->db, rp_text_put(t, RP_T_SEEN, &key, &value, 0), "seen", err);
 	if (e != RP_OK)
 		return e;
 	rp_transition_import(&in->delivery, endpoint, rp_sequence_key(in->facts.order_by), &d);
@@ -115,7 +129,7 @@ static enum rp_err import_one(struct rp_txn *t, const struct rp_import *in,
 
 static uint64_t bytes_needed(const struct rp_lmdb *ob, const struct rp_import *entries, size_t n)
 {
-	uint64_t need = RP_COMMIT_OVERHEAD_PAGES * ob->page_bytes;
+	uint64_t need = RP_COMMIT_OVERHEAD_PAGES * ob->db.page_bytes;
 	size_t i;
 
 	for (i = 0; i < n; i++)

@@ -2,11 +2,16 @@
  * entries; here the bounds are kept on how many there may be. */
 
 #include "store/lmdb/lmdb_ops.h"
-#include "store/lmdb/store_int.h"
 
 #include <inttypes.h>
+#include <string.h>
 
-#include "base/assert.h"
+#include "store/lmdb/audit.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/host/wakeup.h"
+#include "store/lmdb/job.h"
+#include "store/lmdb/row.h"
+#include "store/lmdb/txn.h"
 
 /* Bounds: records kept; plans that wait to be used; rows of a set written or removed in a
  * transaction. */

@@ -2,18 +2,31 @@
  * doorbell. Each has its own file; here is their order. */
 
 #include "store/lmdb/lmdb_ops.h"
-#include "store/lmdb/lmdb_store.h"
-#include "store/lmdb/store_int.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+#include "base/sys.h"
+#include "store/lmdb/counters.h"
+#include "store/lmdb/db/db.h"
+#include "store/lmdb/db_open.h"
+#include "store/lmdb/fetch.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/host/files.h"
+#include "store/lmdb/host/open_lock.h"
+#include "store/lmdb/host/users.h"
+#include "store/lmdb/host/wakeup.h"
+#include "store/lmdb/lmdb_store.h"
+#include "store/lmdb/tree/page_guard.h"
+#include "store/store_ops.h"
 
 /* A directory of somebody else's stays as it was, but for the lock.mdb of LMDB. */
 static void leave_nothing(struct rp_lmdb *ob)
 {
 	int gate;
 
-	if (!ob->place.made_wakeup ||
+	if (!ob->files.made_wakeup ||
 	    rp_open_lock_enter(ob, RP_OPEN_LOCK_TRIES_TO_CLOSE, &gate, NULL) != RP_OK)
 		return;
 	rp_users_leave_nothing(ob);
@@ -71,14 +84,14 @@ enum rp_err rp_lmdb_open(const char *dir, const struct rp_outbox_options *option
 	enum rp_err e;
 
 	*out = NULL;
-	if (ob == NULL || (ob->dir = strdup(dir)) == NULL) {
+	if (ob == NULL || (ob->db.dir = strdup(dir)) == NULL) {
 		free(ob);
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	}
-	ob->outbox = (struct rp_outbox){&ops, ob->dir};
+	ob->outbox = (struct rp_outbox){&ops, ob->db.dir};
 	ob->sys = options->sys != NULL ? options->sys : &rp_sys_real;
 	ob->registry_fd = ob->wakeup_fd = ob->inotify_fd = ob->commits_fd = -1;
-	ob->place.dir_fd = ob->place.base_fd = -1;
+	ob->files.dir_fd = ob->files.base_fd = ob->db.dir_fd = -1;
 	e = rp_db_open(ob, options, err);
 	if (e != RP_OK) {
 		if (e == RP_ERR_FORMAT || e == RP_ERR_NOTFOUND)
@@ -95,10 +108,10 @@ void rp_lmdb_close(struct rp_outbox *outbox)
 	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	size_t i;
 
-	if (ob->env != NULL)
+	if (ob->db.env != NULL)
 		rp_counters_tell(ob);
 	rp_fetcher_close(ob);
-	rp_page_guard_free(ob);
+	rp_page_guard_free(ob->guard);
 	rp_db_close(ob);
 	/* not before LMDB is: as long as it is open this process is a user (users.c) */
 	rp_wakeup_close(ob);
@@ -109,7 +122,7 @@ void rp_lmdb_close(struct rp_outbox *outbox)
 		free(ob->eps[i]);
 	free(ob->eps);
 	free(ob->ep_index);
-	free(ob->dir);
+	free(ob->db.dir);
 	free(ob);
 }
 
@@ -122,5 +135,5 @@ enum rp_err rp_lmdb_check(struct rp_outbox *outbox, struct rp_error *err)
 enum rp_err rp_lmdb_sync(struct rp_outbox *outbox, struct rp_error *err)
 {
 	struct rp_lmdb *ob = rp_lmdb_of(outbox);
-	return rp_db_fail(ob, mdb_env_sync(ob->env, 1), "sync", err);
+	return rp_db_fail(&ob->db, mdb_env_sync(ob->db.env, 1), "sync", err);
 }

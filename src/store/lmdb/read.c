@@ -2,57 +2,20 @@
  * short read transaction, and nothing here writes. */
 
 #include "store/lmdb/lmdb_ops.h"
-#include "store/lmdb/store_int.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
-static enum rp_err read_facts(struct rp_viewer *v, uint64_t seq, struct rp_facts *f,
-			      struct rp_error *err)
-{
-	enum rp_err e = RP_OK;
-	MDB_val row;
-
-	memset(f, 0, sizeof *f);
-	if (!v->open)
-		e = rp_tree_rows_begin(&v->entries, v->t, RP_T_ENTRY, err);
-	v->open = true;
-	if (e == RP_OK)
-		e = rp_tree_rows_get(&v->entries, rp_key1(seq), &row, err);
-	if (e != RP_OK)
-		return e;
-	return rp_facts_unpack(f, seq, row.mv_data, row.mv_size) ? RP_OK : RP_ERR_NOTFOUND;
-}
-
-enum rp_err rp_viewer_look(struct rp_viewer *v, uint64_t seq, struct rp_entry *out,
-			   struct rp_error *err)
-{
-	enum rp_err e = read_facts(v, seq, &out->facts, err);
-
-	out->seq = seq;
-	if (e == RP_ERR_NOTFOUND) { /* or damaged */
-		out->damaged = true;
-		rp_id_make(seq & RP_SEQ_MAX, (const unsigned char[10]){0},
-			   out->facts.id); /* a damaged key may say anything */
-		out->facts.endpoint = out->delivery.endpoint;
-	} else if (e != RP_OK) {
-		return e;
-	}
-	e = RP_OK;
-	if (v->name.ptr == NULL || v->endpoint != out->facts.endpoint)
-		e = rp_ep_name(v->t, out->facts.endpoint, &v->name, err);
-	v->endpoint = out->facts.endpoint;
-	out->endpoint = v->name;
-	return e == RP_ERR_NOTFOUND ? RP_OK : e;
-}
-
-void rp_viewer_end(struct rp_viewer *v)
-{
-	if (v->open)
-		rp_tree_rows_end(&v->entries);
-	v->open = false;
-}
+#include "store/lmdb/body.h"
+#include "store/lmdb/db/db.h"
+#include "store/lmdb/db_open.h"
+#include "store/lmdb/endpoint.h"
+#include "store/lmdb/entry_rows.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/room.h"
+#include "store/lmdb/row.h"
+#include "store/lmdb/txn.h"
 
 enum rp_err rp_lmdb_attempts(struct rp_outbox *outbox, uint64_t seq,
 			     void (*see)(void *arg, uint32_t n, const struct rp_attempt *a,
@@ -150,10 +113,10 @@ static enum rp_err see_readers(struct rp_lmdb *ob, struct rp_outbox_info *info,
 {
 	struct readers r = {.info = info};
 
-	mdb_reader_check(ob->env, NULL); /* those of killed processes hold nothing any more */
+	mdb_reader_check(ob->db.env, NULL); /* those of killed processes hold nothing any more */
 	r.last = rp_db_info(ob).me_last_txnid;
-	return mdb_reader_list(ob->env, see_reader_line, &r) < 0
-		   ? rp_fail(err, RP_ERR_IO, "%s: the table of readers cannot be read", ob->dir)
+	return mdb_reader_list(ob->db.env, see_reader_line, &r) < 0
+		   ? rp_fail(err, RP_ERR_IO, "%s: the table of readers cannot be read", ob->db.dir)
 		   : RP_OK;
 }
 
@@ -215,14 +178,14 @@ enum rp_err rp_lmdb_info(struct rp_outbox *outbox, struct rp_outbox_info *out, s
 
 	if (e != RP_OK)
 		return e;
-	mdb_env_info(ob->env, &info);
+	mdb_env_info(ob->db.env, &info);
 	*out = (struct rp_outbox_info){
 	    .retrying = t.head.retrying,
 	    .map_bytes = info.me_mapsize,
 	    .quota_bytes = ob->quota_bytes,
 	    .file_bytes = rp_db_high_water_bytes(ob),
 	    .used_bytes = rp_db_used_bytes(ob),
-	    .disk_free_bytes = rp_db_disk_free_bytes(ob),
+	    .disk_free_bytes = rp_db_disk_free_bytes(&ob->db),
 	    .readers = info.me_numreaders,
 	    .max_readers = info.me_maxreaders,
 	    .commits = info.me_last_txnid,

@@ -1,10 +1,13 @@
 /* recent.c - keeps the ring of attempts that were settled last, over all entries. It is
  * apart from the attempt log because that one is sorted by entry. */
 
-#include "store/lmdb/lmdb_ops.h"
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/recent.h"
 
 #include "base/assert.h"
+#include "store/lmdb/db/db.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/row.h"
+#include "store/lmdb/txn.h"
 
 /* Attempts are kept by entry, so nothing among them tells what happened last. This ring does: each
  * commit that settled attempts adds one row with all of them (one more for every ATTEMPTS_MAX), at
@@ -16,7 +19,6 @@
 #define ATTEMPTS_MAX 64 /* so that a row stays inside a leaf page, like a chunk of a payload */
 #define ROWS_MAX 4096   /* at 64 attempts a row, half a minute of 10,000 webhooks a second */
 #define TRIM_ROWS 64    /* removed at once, so that most commits touch only the end of the table */
-#define READ_ROWS_MAX 256
 
 _Static_assert(ATTEMPTS_MAX == RP_RECENT_ROW_ATTEMPTS, "the record's bound");
 
@@ -26,7 +28,7 @@ void rp_recent_forget(struct rp_lmdb *ob)
 }
 
 /* Numbers the attempts ever logged: one more than the last row's last. 1 in an empty table. */
-static enum rp_err next_number(struct rp_txn *t, uint64_t *number, struct rp_error *err)
+enum rp_err rp_recent_next_number(struct rp_txn *t, uint64_t *number, struct rp_error *err)
 {
 	MDB_val k, v;
 	int rc = rp_row_last(t, RP_T_RECENT, &k, &v);
@@ -35,7 +37,7 @@ static enum rp_err next_number(struct rp_txn *t, uint64_t *number, struct rp_err
 	/* The count follows from the size, so that a damaged row does not end the log. */
 	if (rc == 0 && rp_key_read(k.mv_data, k.mv_size, number, 1))
 		*number += rp_recent_count(v.mv_size);
-	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(t->ob, rc, "recent", err);
+	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(&t->ob->db, rc, "recent", err);
 }
 
 static enum rp_err trim(struct rp_txn *t, struct rp_error *err)
@@ -43,10 +45,10 @@ static enum rp_err trim(struct rp_txn *t, struct rp_error *err)
 	enum rp_err e = RP_OK;
 	uint64_t key;
 	MDB_stat st;
-	int n, rc = mdb_stat(t->mdb, t->ob->table[RP_T_RECENT], &st);
+	int n, rc = mdb_stat(t->mdb, t->ob->db.table[RP_T_RECENT], &st);
 
 	if (rc != 0 || st.ms_entries < ROWS_MAX + TRIM_ROWS)
-		return rp_db_fail(t->ob, rc, "recent", err);
+		return rp_db_fail(&t->ob->db, rc, "recent", err);
 	for (n = 0; n < TRIM_ROWS && e == RP_OK; n++) {
 		e = rp_row_first(t, RP_T_RECENT, rp_key1(0), &key, 1, NULL, err);
 		if (e == RP_OK)
@@ -62,7 +64,7 @@ static enum rp_err put_row(struct rp_txn *t, struct rp_error *err)
 	unsigned char buf[RP_RECENT_BYTES_MAX];
 	uint64_t number;
 	size_t len;
-	enum rp_err e = next_number(t, &number, err);
+	enum rp_err e = rp_recent_next_number(t, &number, err);
 
 	if (e != RP_OK)
 		return e;
@@ -97,99 +99,4 @@ enum rp_err rp_recent_note(struct rp_txn *t, uint64_t seq, uint64_t endpoint, ui
 enum rp_err rp_recent_flush(struct rp_txn *t, struct rp_error *err)
 {
 	return t->ob->n_recent > 0 ? put_row(t, err) : RP_OK;
-}
-
-/* --- reading ------------------------------------------------------------------------ */
-
-/* The attempts of one row, from number `from` on. */
-static void see_row(struct rp_recent_page *page, uint64_t number, const MDB_val *v)
-{
-	struct rp_recent row[RP_RECENT_ROW_ATTEMPTS];
-	int64_t settled_at_ms;
-	size_t n = rp_recent_unpack(&settled_at_ms, row, number, v->mv_data, v->mv_size), i;
-
-	if (n == 0) { /* damaged: `verify` names it */
-		page->n_missed += number + rp_recent_count(v->mv_size) - page->from;
-		page->from = number + rp_recent_count(v->mv_size);
-		return;
-	}
-	for (i = 0; i < n; i++) {
-		if (number + i < page->from)
-			continue;
-		row[i].number = number + i;
-		row[i].settled_at_ms = settled_at_ms;
-		page->see(page->arg, &row[i]);
-	}
-	page->from = number + n;
-}
-
-/* Puts the cursor on the row that holds `from`, or the first after it. */
-static int find_row(MDB_cursor *c, uint64_t from, MDB_val *k, MDB_val *v)
-{
-	struct rp_key key = rp_key1(from);
-	uint64_t number;
-	int rc;
-
-	*k = (MDB_val){key.len, key.bytes};
-	rc = mdb_cursor_get(c, k, v, MDB_SET_RANGE);
-	if (rc == 0 && rp_key_read(k->mv_data, k->mv_size, &number, 1) && number == from)
-		return 0;
-	/* The row before may reach as far as `from`. */
-	rc = mdb_cursor_get(c, k, v, rc == 0 ? MDB_PREV : MDB_LAST);
-	if (rc == MDB_NOTFOUND)
-		return mdb_cursor_get(c, k, v, MDB_FIRST);
-	if (rc == 0 && rp_key_read(k->mv_data, k->mv_size, &number, 1) &&
-	    number + rp_recent_count(v->mv_size) <= from)
-		rc = mdb_cursor_get(c, k, v, MDB_NEXT);
-	return rc;
-}
-
-static int read_rows(MDB_cursor *c, struct rp_recent_page *page)
-{
-	uint64_t number;
-	MDB_val k, v;
-	int rc = find_row(c, page->from, &k, &v), rows;
-
-	for (rows = 0; rc == 0; rows++) {
-		if (rows == READ_ROWS_MAX) {
-			page->more = true;
-			return 0;
-		}
-		if (rp_key_read(k.mv_data, k.mv_size, &number, 1)) {
-			if (number > page->from) {
-				page->n_missed += page->from > 0 ? number - page->from : 0;
-				page->from = number;
-			}
-			see_row(page, number, &v);
-		}
-		rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
-	}
-	return rc;
-}
-
-enum rp_err rp_lmdb_recent(struct rp_outbox *outbox, struct rp_recent_page *page,
-			   struct rp_error *err)
-{
-	struct rp_lmdb *ob = rp_lmdb_of(outbox);
-	MDB_cursor *c;
-	struct rp_txn t;
-	enum rp_err e = rp_txn_read(ob, &t, err);
-	int rc;
-
-	page->more = false;
-	page->n_missed = 0;
-	if (e == RP_OK && page->from == RP_RECENT_END) {
-		e = next_number(&t, &page->from, err);
-		rp_txn_end(&t);
-		return e;
-	}
-	if (e != RP_OK)
-		return e;
-	rc = mdb_cursor_open(t.mdb, ob->table[RP_T_RECENT], &c);
-	if (rc == 0) {
-		rc = read_rows(c, page);
-		mdb_cursor_close(c);
-	}
-	rp_txn_end(&t);
-	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(ob, rc, "recent", err);
 }

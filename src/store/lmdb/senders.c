@@ -2,12 +2,22 @@
  * The registry says who is alive; here is what follows from it. */
 
 #include "store/lmdb/lmdb_ops.h"
-#include "store/lmdb/store_int.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/sys.h"
+#include "model/transition.h"
+#include "store/lmdb/entry_rows.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/host/registry.h"
+#include "store/lmdb/host/wakeup.h"
+#include "store/lmdb/move.h"
+#include "store/lmdb/reconstruct.h"
+#include "store/lmdb/row.h"
+#include "store/lmdb/txn.h"
 
 /* Claims returned in one transaction, at most. */
 #define RETURN_MAX 500
@@ -276,7 +286,7 @@ enum rp_err rp_lmdb_reap(struct rp_outbox *outbox, int64_t now_at_ms, int64_t bo
 
 	*n_returned = 0;
 	/* slots of killed readers pin old pages until somebody looks */
-	mdb_reader_check(ob->env, NULL);
+	mdb_reader_check(ob->db.env, NULL);
 	if (e == RP_OK)
 		e = find_missing(ob, boot_ms, lease_ms, missing, &n, err);
 	if (e != RP_OK || n == 0)

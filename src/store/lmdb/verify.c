@@ -2,11 +2,21 @@
  * show; outbox_verify_slice.c checks the rest without holding up others. */
 
 #include "store/lmdb/lmdb_ops.h"
-#include "store/lmdb/verify_int.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/sys.h"
+#include "store/lmdb/db/db.h"
+#include "store/lmdb/db/tables.h"
+#include "store/lmdb/entry_rows.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/index.h"
+#include "store/lmdb/row.h"
+#include "store/lmdb/sight.h"
+#include "store/lmdb/tree/pages.h"
+#include "store/lmdb/txn.h"
+#include "store/lmdb/verify_int.h"
 
 /* The check of an outbox, in one snapshot or in slices: phase by phase, each of them a walk over
  * the rows of a table, which is taken up again at the cursor.
@@ -114,7 +124,7 @@ static uint64_t count_pages(struct rp_check *c)
 {
 	MDB_envinfo info;
 
-	return mdb_env_info(c->t->ob->env, &info) == 0 ? info.me_last_pgno + 1 : 0;
+	return mdb_env_info(c->t->ob->db.env, &info) == 0 ? info.me_last_pgno + 1 : 0;
 }
 
 /* The free list, which each slice reads whole, is not counted: else one that takes long would
@@ -136,7 +146,8 @@ static enum rp_err check_pages(struct walk *w, struct rp_error *err)
 	struct rp_pages_watch watch = {w->c.problem, w->c.arg, go_on_with_pages, w};
 	struct rp_verify_counts *out = w->c.out;
 	bool all_done = false;
-	enum rp_err e = rp_pages_check(w->c.t, &watch, w->at, &all_done, &out->problems, err);
+	enum rp_err e = rp_pages_check(&w->c.t->ob->db, w->c.t->mdb, &watch, w->at, &all_done,
+				       &out->problems, err);
 
 	if (e != RP_OK || !all_done)
 		return e;
@@ -154,9 +165,7 @@ static void check_queue(struct rp_check *c, const uint64_t key[3])
 	struct rp_delivery d;
 	enum rp_err e = rp_entry_delivery(c->t, key[2], &d, NULL);
 
-	if (e == RP_ERR_NOTFOUND ||
-	    (e == RP_OK && (d.state != RP_STATE_WAITING || d.behind || d.endpoint != key[0] ||
-			    (uint64_t)d.due_at_ms != key[1])))
+	if (e == RP_ERR_NOTFOUND || (e == RP_OK && !rp_index_is_in_queue(&d, key)))
 		rp_check_complain(
 		    c, "entry %" PRIu64 ": has a queue row that does not belong to it", key[2]);
 }
@@ -362,7 +371,8 @@ static enum rp_err check_rows_from(struct walk *w, MDB_cursor *cursor, struct rp
 		if (!read_key(w, &k, key))
 			return rp_fail(err, RP_ERR_DAMAGED,
 				       "%s: table %s holds a key where none like it can be",
-				       w->c.t->ob->dir, rp_table_name(phases[w->at->phase].table));
+				       w->c.t->ob->db.dir,
+				       rp_table_name(phases[w->at->phase].table));
 		e = check_row(w, key, &k, &v, err);
 		if (e != RP_OK)
 			return e;
@@ -377,7 +387,7 @@ static enum rp_err check_rows_from(struct walk *w, MDB_cursor *cursor, struct rp
 	if (rc == 0 && w->at->phase == ORDERS && rp_key_read(k.mv_data, k.mv_size, next, 3))
 		cut_order(w, key, next);
 	if (rc != MDB_NOTFOUND)
-		return rp_db_fail(w->c.t->ob, rc, "verify", err);
+		return rp_db_fail(&w->c.t->ob->db, rc, "verify", err);
 	rp_check_end_order(&w->c, &w->order);
 	w->order = (struct rp_order_check){0};
 	w->at->phase++;
@@ -390,10 +400,10 @@ static enum rp_err check_rows(struct walk *w, struct rp_error *err)
 	MDB_cursor *cursor;
 	enum rp_err e = RP_OK;
 	int rc =
-	    mdb_cursor_open(w->c.t->mdb, w->c.t->ob->table[phases[w->at->phase].table], &cursor);
+	    mdb_cursor_open(w->c.t->mdb, w->c.t->ob->db.table[phases[w->at->phase].table], &cursor);
 
 	if (rc != 0)
-		return rp_db_fail(w->c.t->ob, rc, "verify", err);
+		return rp_db_fail(&w->c.t->ob->db, rc, "verify", err);
 	find_cut(w);
 	if (w->c.whole && w->at->phase == ENTRIES)
 		e = rp_check_recount_begin(&w->c, err);
@@ -477,7 +487,7 @@ static enum rp_err verify(struct rp_lmdb *ob, const struct walk *how, struct rp_
 			return e;
 	}
 	return e == RP_ERR_STALE
-		   ? rp_fail(err, RP_ERR_BUSY, "%s: too busy to be checked; try again", ob->dir)
+		   ? rp_fail(err, RP_ERR_BUSY, "%s: too busy to be checked; try again", ob->db.dir)
 		   : e;
 }
 

@@ -4,7 +4,8 @@
 #ifndef RP_STORE_LMDB_VERIFY_INT_H
 #define RP_STORE_LMDB_VERIFY_INT_H
 
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/txn.h"
+#include "store/outbox.h"
 
 #define RP_VERIFY_SLICE_US (50 * 1000)
 

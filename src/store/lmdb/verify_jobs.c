@@ -3,6 +3,9 @@
 #include "store/lmdb/verify_int.h"
 
 #include <inttypes.h>
+#include <string.h>
+
+#include "store/lmdb/row.h"
 
 /* Up to max rows, and one more. */
 static enum rp_err count_set(struct rp_check *c, uint64_t number, size_t max, size_t *n,

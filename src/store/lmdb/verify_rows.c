@@ -6,6 +6,18 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "model/schedule.h"
+#include "model/sequence.h"
+#include "store/lmdb/body.h"
+#include "store/lmdb/endpoint.h"
+#include "store/lmdb/entry_rows.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/index.h"
+#include "store/lmdb/order.h"
+#include "store/lmdb/row.h"
+#include "store/lmdb/txn.h"
 
 void rp_check_complain(struct rp_check *c, const char *fmt, ...)
 {
@@ -31,58 +43,35 @@ bool rp_check_has_row(struct rp_check *c, enum rp_table table, struct rp_key key
 	return rp_row_get(c->t, table, key, &v, NULL) == RP_OK;
 }
 
-static bool has_dead_row(struct rp_check *c, uint64_t seq, const struct rp_delivery *d)
+static void check_index_row(struct rp_check *c, uint64_t seq, const struct rp_delivery *d)
 {
 	unsigned char why[RP_WHY_BYTES];
+	enum rp_table table;
+	struct rp_key key;
 	MDB_val v;
 
-	if (rp_row_get(c->t, RP_T_DEAD, rp_key2((uint64_t)d->state_at_ms, seq), &v, NULL) != RP_OK)
-		return false;
+	if (d->state == RP_STATE_IN_FLIGHT && !rp_check_has_row(c, RP_T_SENDER, rp_key1(d->slot)))
+		rp_check_complain(c,
+				  "entry %" PRIu64
+				  ": is claimed by sender slot %u, which nobody has registered",
+				  seq, d->slot);
+	if (!rp_index_row(seq, d, &table, &key))
+		return;
+	c->queued += table == RP_T_QUEUE;
+	if (rp_row_get(c->t, table, key, &v, NULL) != RP_OK) {
+		rp_check_complain(c,
+				  "entry %" PRIu64 ": is %s, but the index row for it is missing",
+				  seq, rp_state_name(d->state));
+		return;
+	}
 	rp_entry_put_why(d, why);
-	if (v.mv_size != sizeof why || memcmp(v.mv_data, why, sizeof why) != 0)
+	if (table == RP_T_DEAD &&
+	    (v.mv_size != sizeof why || memcmp(v.mv_data, why, sizeof why) != 0))
 		rp_check_complain(
 		    c,
 		    "entry %" PRIu64
 		    ": its row among the dead tells another cause than its delivery record",
 		    seq);
-	return true;
-}
-
-static void check_index_row(struct rp_check *c, uint64_t seq, const struct rp_delivery *d)
-{
-	bool there = true;
-
-	switch (d->state) {
-	case RP_STATE_WAITING:
-		if (d->behind)
-			break;
-		c->queued++;
-		there = rp_check_has_row(c, RP_T_QUEUE,
-					 rp_key3(d->endpoint, (uint64_t)d->due_at_ms, seq));
-		break;
-	case RP_STATE_IN_FLIGHT:
-		there = rp_check_has_row(c, RP_T_CLAIM, rp_key2(d->slot, seq));
-		if (!rp_check_has_row(c, RP_T_SENDER, rp_key1(d->slot)))
-			rp_check_complain(
-			    c,
-			    "entry %" PRIu64
-			    ": is claimed by sender slot %u, which nobody has registered",
-			    seq, d->slot);
-		break;
-	case RP_STATE_DELIVERED:
-		there = rp_check_has_row(c, RP_T_DONE, rp_key2((uint64_t)d->state_at_ms, seq));
-		break;
-	case RP_STATE_DEAD:
-		there = has_dead_row(c, seq, d);
-		break;
-	case RP_STATE_HELD:
-		there = rp_check_has_row(c, RP_T_HELD, rp_key2((uint64_t)d->state_at_ms, seq));
-		break;
-	}
-	if (!there)
-		rp_check_complain(c,
-				  "entry %" PRIu64 ": is %s, but the index row for it is missing",
-				  seq, rp_state_name(d->state));
 }
 
 static void check_order_row(struct rp_check *c, uint64_t seq, const struct rp_delivery *d)
@@ -158,13 +147,13 @@ static enum rp_err check_facts(struct rp_check *c, uint64_t seq, const struct rp
 		rp_check_complain(c, "entry %" PRIu64 ": its two records name different orders",
 				  seq);
 	k = (MDB_val){f.dedupe_key.len, (void *)(uintptr_t)f.dedupe_key.ptr};
-	if (mdb_get(c->t->mdb, c->t->ob->table[RP_T_SEEN], &k, &v) != 0 ||
+	if (mdb_get(c->t->mdb, c->t->ob->db.table[RP_T_SEEN], &k, &v) != 0 ||
 	    v.mv_size != RP_ID_BYTES || memcmp(v.mv_data, f.id, RP_ID_BYTES) != 0)
 		rp_check_complain(c, "entry %" PRIu64 ": its dedupe key does not lead back to it",
 				  seq);
 	k = (MDB_val){rp_entry_run_key(seq, f.run_id, f.dedupe_key, run_key), run_key};
 	c->by_run += k.mv_size > 0;
-	if (k.mv_size > 0 && mdb_get(c->t->mdb, c->t->ob->table[RP_T_RUN], &k, &v) != 0)
+	if (k.mv_size > 0 && mdb_get(c->t->mdb, c->t->ob->db.table[RP_T_RUN], &k, &v) != 0)
 		rp_check_complain(c, "entry %" PRIu64 ": its run does not lead to it", seq);
 	rp_buf_clear(&c->payload);
 	e = rp_entry_payload(c->t, seq, &f, &c->payload, err);

@@ -8,7 +8,14 @@
 #include <stdlib.h>
 
 #include "base/sys.h"
+#include "model/ledger.h"
+#include "store/lmdb/counters.h"
+#include "store/lmdb/db/db.h"
+#include "store/lmdb/db/tables.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/row.h"
 #include "store/lmdb/tree/page.h"
+#include "store/lmdb/txn.h"
 
 /* Why nothing is missed in one snapshot: each entry is checked to have its facts, its whole
  * payload, its one index row, its order row and its dedupe row; then, because every such row
@@ -22,7 +29,7 @@ uint64_t rp_check_rows(struct rp_check *c, enum rp_table table)
 {
 	MDB_val row;
 
-	if (rp_db_table_row(c->t->ob, c->t->mdb, table, &row) != 0)
+	if (rp_db_table_row(&c->t->ob->db, c->t->mdb, table, &row) != 0)
 		return 0;
 	return rp_page_tree(row.mv_data).entries;
 }

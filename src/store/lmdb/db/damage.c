@@ -1,14 +1,15 @@
 /* damage.c - turns a signal or a failed assertion within LMDB into a message and exit code 65.
  * It is apart because only a thread that is in a transaction may be judged so. */
 
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/db/damage.h"
 
 #include <signal.h>
-#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "store/outbox.h"
 
 /* LMDB reads pages through memory and trusts them. A page that cannot be read is a SIGBUS; one
  * that is damaged can lead it anywhere, which is a SIGSEGV, let it write beyond its buffers, which
@@ -25,10 +26,10 @@ static const char *program; /* NULL: nobody asked */
 static _Thread_local struct {
 	/* of transactions, and other calls in which LMDB reads pages */
 	volatile sig_atomic_t depth;
-	struct rp_lmdb *volatile ob;
+	const struct rp_db *volatile db;
 } in;
 
-static void tell_and_end(const struct rp_lmdb *ob)
+static void tell_and_end(const struct rp_db *db)
 {
 	char text[RP_ERROR_TEXT_MAX], *at = text, *end = text + sizeof text - 100;
 	const char *p;
@@ -36,7 +37,7 @@ static void tell_and_end(const struct rp_lmdb *ob)
 	for (p = program; *p != '\0' && at < end; p++)
 		*at++ = *p;
 	at = stpcpy(at, ": ");
-	for (p = ob->dir; *p != '\0' && at < end; p++)
+	for (p = db->dir; *p != '\0' && at < end; p++)
 		*at++ = *p;
 	stpcpy(at, "/data.mdb is damaged or cannot be read: see what `runpostctl verify` says\n");
 	rp_log_last(text);
@@ -57,7 +58,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
 {
 	(void)context;
 	if (in.depth > 0 && is_about_memory(number, info))
-		tell_and_end(in.ob);
+		tell_and_end(in.db);
 	signal(number, SIG_DFL);
 	/* a fault happens again on return, with its address for the core file */
 	if (info->si_code <= 0)
@@ -83,15 +84,15 @@ void rp_outbox_end_on_damage(const char *name)
 		sigaction(signals[i], &action, NULL);
 }
 
-void rp_damage_watch(struct rp_lmdb *ob)
+void rp_damage_watch(struct rp_db *db)
 {
-	mdb_env_set_userctx(ob->env, ob);
-	mdb_env_set_assert(ob->env, on_assertion);
+	mdb_env_set_userctx(db->env, db);
+	mdb_env_set_assert(db->env, on_assertion);
 }
 
-void rp_damage_enter(struct rp_lmdb *ob)
+void rp_damage_enter(const struct rp_db *db)
 {
-	in.ob = ob;
+	in.db = db;
 	in.depth = in.depth + 1;
 	rp_log_hold();
 }
