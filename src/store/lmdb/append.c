@@ -176,12 +176,8 @@ enum rp_err rp_lmdb_append(struct rp_outbox *outbox, int64_t now_at_ms,
 	e = rp_room_check(ob, bytes_needed(ob, entries, n), err);
 	for (i = 0; i < n && e == RP_OK; i++)
 		e = append_one(&t, &b, &entries[i], n - i, &out[i], err);
-	if (e != RP_OK || !t.dirty) {
-		rp_txn_end(&t);
-		return e;
-	}
-	e = rp_txn_commit(&t, err);
-	if (e == RP_OK)
+	e = rp_txn_finish(&t, e, err);
+	if (e == RP_OK && t.dirty)
 		rp_wakeup_ring(ob);
 	return e;
 }

@@ -77,11 +77,7 @@ enum rp_err rp_lmdb_audit_add(struct rp_outbox *outbox, const struct rp_audit *a
 
 	if (e != RP_OK)
 		return e;
-	e = rp_audit_put_new(&t, a, number, err);
-	if (e == RP_OK)
-		return rp_txn_commit(&t, err);
-	rp_txn_end(&t);
-	return e;
+	return rp_txn_finish(&t, rp_audit_put_new(&t, a, number, err), err);
 }
 
 enum rp_err rp_lmdb_audit_count(struct rp_outbox *outbox, int64_t now_at_ms, uint64_t number,
@@ -93,11 +89,7 @@ enum rp_err rp_lmdb_audit_count(struct rp_outbox *outbox, int64_t now_at_ms, uin
 
 	if (e != RP_OK)
 		return e;
-	e = rp_audit_set_counts(&t, number, done, 0, err);
-	if (e == RP_OK)
-		return rp_txn_commit(&t, err);
-	rp_txn_end(&t);
-	return e;
+	return rp_txn_finish(&t, rp_audit_set_counts(&t, number, done, 0, err), err);
 }
 
 enum rp_err rp_lmdb_audit(struct rp_outbox *outbox,
@@ -113,8 +105,7 @@ enum rp_err rp_lmdb_audit(struct rp_outbox *outbox,
 
 	if (e != RP_OK)
 		return e;
-	while (go_on &&
-	       (e = rp_row_first(&t, RP_T_AUDIT, rp_key1(number), &number, 1, &v, err)) == RP_OK) {
+	while (go_on && (e = rp_row_from(&t, RP_T_AUDIT, &number, 1, 0, &v, err)) == RP_OK) {
 		struct rp_audit a;
 
 		/* a damaged one shows as zeroes */

@@ -71,11 +71,7 @@ enum rp_err rp_lmdb_change(struct rp_outbox *outbox, int64_t now_at_ms, enum rp_
 	done = e == RP_OK ? count_done(results, n) : 0;
 	if (e == RP_OK && audit != 0)
 		e = rp_audit_add_counts(&t, audit, done, n - done, err);
-	if (e != RP_OK || !t.dirty) {
-		rp_txn_end(&t);
-		return e;
-	}
-	e = rp_txn_commit(&t, err);
+	e = rp_txn_finish(&t, e, err);
 	if (e == RP_OK && done > 0 && verb != RP_CHANGE_HOLD)
 		rp_wakeup_ring(ob);
 	return e;
@@ -179,10 +175,7 @@ enum rp_err rp_lmdb_expire(struct rp_outbox *outbox, int64_t now_at_ms, int64_t 
 	e = expire_table(&t, RP_T_DONE, keep_delivered_ms, max, n_removed, err);
 	if (e == RP_OK)
 		e = expire_table(&t, RP_T_DEAD, keep_dead_ms, max, n_removed, err);
-	if (e != RP_OK || !t.dirty) {
-		rp_txn_end(&t);
+	if (e != RP_OK)
 		*n_removed = 0;
-		return e;
-	}
-	return rp_txn_commit(&t, err);
+	return rp_txn_finish(&t, e, err);
 }

@@ -28,10 +28,7 @@ enum rp_err rp_lmdb_attempts(struct rp_outbox *outbox, uint64_t seq,
 	MDB_val v;
 	enum rp_err e = rp_txn_read(ob, &t, err);
 
-	while (e == RP_OK &&
-	       (e = rp_row_first(&t, RP_T_ATTEMPT, rp_key2(seq, key[1]), key, 2, &v, err)) ==
-		   RP_OK &&
-	       key[0] == seq) {
+	while (e == RP_OK && (e = rp_row_from(&t, RP_T_ATTEMPT, key, 2, 1, &v, err)) == RP_OK) {
 		struct rp_attempt a;
 		bool sound = rp_attempt_unpack(&a, seq, v.mv_data, v.mv_size);
 
@@ -216,8 +213,7 @@ enum rp_err rp_lmdb_endpoints(struct rp_outbox *outbox, uint64_t only,
 
 	if (e != RP_OK)
 		return e;
-	while (go_on &&
-	       (e = rp_row_first(&t, RP_T_ENDPOINT, rp_key1(id), &id, 1, &v, err)) == RP_OK) {
+	while (go_on && (e = rp_row_from(&t, RP_T_ENDPOINT, &id, 1, 0, &v, err)) == RP_OK) {
 		struct rp_endpoint ep;
 		struct rp_span name;
 

@@ -107,9 +107,7 @@ static enum rp_err recall_history(struct rp_txn *t, uint64_t seq, struct rp_deli
 	uint64_t key[2] = {seq, 0}, last = 0;
 	enum rp_err e;
 
-	while ((e = rp_row_first(t, RP_T_ATTEMPT, rp_key2(seq, key[1]), key, 2, NULL, err)) ==
-		   RP_OK &&
-	       key[0] == seq)
+	while ((e = rp_row_from(t, RP_T_ATTEMPT, key, 2, 1, NULL, err)) == RP_OK)
 		last = key[1]++;
 	d->attempts += (uint32_t)last;
 	/* The seconds since 1970 are above any number of claims an entry can have had, and above

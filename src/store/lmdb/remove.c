@@ -16,11 +16,10 @@
 static enum rp_err remove_prefix(struct rp_txn *t, enum rp_table table, uint64_t seq,
 				 struct rp_error *err)
 {
-	uint64_t key[2];
+	uint64_t key[2] = {seq, 0};
 	enum rp_err e;
 
-	while ((e = rp_row_first(t, table, rp_key2(seq, 0), key, 2, NULL, err)) == RP_OK &&
-	       key[0] == seq) {
+	while ((e = rp_row_from(t, table, key, 2, 1, NULL, err)) == RP_OK) {
 		e = rp_row_del(t, table, rp_key2(key[0], key[1]), err);
 		if (e != RP_OK)
 			return e;

@@ -192,3 +192,16 @@ enum rp_err rp_row_first(struct rp_txn *t, enum rp_table table, struct rp_key fr
 	rp_row_cursor_end(t, c);
 	return e;
 }
+
+enum rp_err rp_row_from(struct rp_txn *t, enum rp_table table, uint64_t *key, size_t n, size_t same,
+			MDB_val *value, struct rp_error *err)
+{
+	const uint64_t from[3] = {key[0], n > 1 ? key[1] : 0, n > 2 ? key[2] : 0};
+	enum rp_err e = rp_row_first(t, table,
+				     n == 1   ? rp_key1(from[0])
+				     : n == 2 ? rp_key2(from[0], from[1])
+					      : rp_key3(from[0], from[1], from[2]),
+				     key, n, value, err);
+
+	return e == RP_OK && memcmp(from, key, same * sizeof key[0]) != 0 ? RP_ERR_NOTFOUND : e;
+}

@@ -34,5 +34,10 @@ enum rp_err rp_row_del(struct rp_txn *t, enum rp_table table, struct rp_key key,
  * key_out. */
 enum rp_err rp_row_first(struct rp_txn *t, enum rp_table table, struct rp_key from,
 			 uint64_t *key_out, size_t n, MDB_val *value, struct rp_error *err);
+/* The same from `key` on, of n numbers; the first `same` of them must stay. RP_ERR_NOTFOUND: there
+ * is none, and `key` says nothing. It becomes that of the row, so that a loop adds 1 to its last
+ * number. */
+enum rp_err rp_row_from(struct rp_txn *t, enum rp_table table, uint64_t *key, size_t n, size_t same,
+			MDB_val *value, struct rp_error *err);
 
 #endif

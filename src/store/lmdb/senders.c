@@ -129,11 +129,7 @@ static enum rp_err adopt_slot(struct rp_lmdb *ob, unsigned slot, int64_t now_at_
 	} else if (e == RP_OK && !*more) {
 		e = write_registration(&t, slot, &reg, err);
 	}
-	if (e != RP_OK) {
-		rp_txn_end(&t);
-		return e;
-	}
-	e = rp_txn_commit(&t, err);
+	e = rp_txn_finish(&t, e, err);
 	if (e == RP_OK && n > 0)
 		rp_wakeup_ring(ob);
 	return e;
@@ -231,7 +227,7 @@ static enum rp_err find_missing(struct rp_lmdb *ob, int64_t boot_ms, int64_t lea
 	while (e == RP_OK && *n < RP_REGISTRY_SLOTS) {
 		struct missing *m = &out[*n];
 
-		e = rp_row_first(&t, RP_T_SENDER, rp_key1(slot), &slot, 1, NULL, err);
+		e = rp_row_from(&t, RP_T_SENDER, &slot, 1, 0, NULL, err);
 		if (e != RP_OK)
 			break;
 		m->slot = (unsigned)slot++;
@@ -240,10 +236,12 @@ static enum rp_err find_missing(struct rp_lmdb *ob, int64_t boot_ms, int64_t lea
 		e = read_registration(&t, m->slot, &m->reg, err);
 		if (e != RP_OK || !is_missing(ob, m->slot, &m->reg, boot_ms, lease_ms, &m->dead))
 			continue;
-		e = rp_row_first(&t, RP_T_CLAIM, rp_key2(m->slot, 0), key, 2, NULL, err);
+		key[0] = m->slot;
+		key[1] = 0;
+		e = rp_row_from(&t, RP_T_CLAIM, key, 2, 1, NULL, err);
 		/* A stopped sender without claims is left alone; a dead one is taken off the
 		 * list. */
-		if (m->dead || (e == RP_OK && key[0] == m->slot))
+		if (m->dead || e == RP_OK)
 			(*n)++;
 		e = e == RP_ERR_NOTFOUND ? RP_OK : e;
 	}
@@ -296,11 +294,7 @@ enum rp_err rp_lmdb_reap(struct rp_outbox *outbox, int64_t now_at_ms, int64_t bo
 		return e;
 	for (i = 0; i < n && e == RP_OK; i++)
 		e = reap_one(&t, &missing[i], n_returned, err);
-	if (e != RP_OK || !t.dirty) {
-		rp_txn_end(&t);
-		return e;
-	}
-	e = rp_txn_commit(&t, err);
+	e = rp_txn_finish(&t, e, err);
 	if (e == RP_OK && *n_returned > 0)
 		rp_wakeup_ring(ob);
 	return e;
@@ -319,7 +313,7 @@ enum rp_err rp_lmdb_senders(struct rp_outbox *outbox,
 		e = rp_txn_read(ob, &t, err);
 	if (e != RP_OK)
 		return e;
-	while ((e = rp_row_first(&t, RP_T_SENDER, rp_key1(slot), &slot, 1, NULL, err)) == RP_OK) {
+	while ((e = rp_row_from(&t, RP_T_SENDER, &slot, 1, 0, NULL, err)) == RP_OK) {
 		struct rp_sender_info s = {.slot = (unsigned)slot};
 		struct rp_registry_slot registry;
 		struct registration reg;
@@ -335,13 +329,9 @@ enum rp_err rp_lmdb_senders(struct rp_outbox *outbox,
 			s.beat_boot_ms = registry.beat_boot_ms;
 			s.clock = registry.clock;
 		}
-		key[1] = 0;
-		while (rp_row_first(&t, RP_T_CLAIM, rp_key2(slot, key[1]), key, 2, NULL, err) ==
-			   RP_OK &&
-		       key[0] == slot) {
+		for (key[0] = slot, key[1] = 0;
+		     rp_row_from(&t, RP_T_CLAIM, key, 2, 1, NULL, err) == RP_OK; key[1]++)
 			s.claims++;
-			key[1]++;
-		}
 		see(arg, &s);
 		slot++;
 	}

@@ -38,5 +38,14 @@ enum rp_err rp_txn_write(struct rp_lmdb *ob, int64_t now_at_ms, struct rp_txn *t
  * The transaction is over whatever the result. */
 enum rp_err rp_txn_commit(struct rp_txn *t, struct rp_error *err);
 void rp_txn_end(struct rp_txn *t); /* aborts; harmless after a commit */
+/* The end of most that write: commits what was written, and gives it up where e is not RP_OK or
+ * nothing was. Result: e, or how the commit went. */
+static inline enum rp_err rp_txn_finish(struct rp_txn *t, enum rp_err e, struct rp_error *err)
+{
+	if (e == RP_OK && t->dirty)
+		return rp_txn_commit(t, err);
+	rp_txn_end(t);
+	return e;
+}
 
 #endif

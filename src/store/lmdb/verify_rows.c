@@ -79,11 +79,10 @@ static void check_order_row(struct rp_check *c, uint64_t seq, const struct rp_de
 	bool behind, held;
 	MDB_val v;
 
-	if (d->behind &&
-	    (d->order_key == 0 || !rp_sequence_is_live(d) || d->state == RP_STATE_IN_FLIGHT))
+	if (d->behind && !rp_sequence_may_be_behind(d))
 		rp_check_complain(
 		    c, "entry %" PRIu64 ": is behind, which an entry like it cannot be", seq);
-	if (d->order_key == 0 || !rp_sequence_is_live(d))
+	if (!rp_sequence_has_place(d))
 		return;
 	c->ordered++;
 	if (rp_row_get(c->t, RP_T_ORDER, rp_key3(d->endpoint, d->order_key, seq), &v, NULL) !=
@@ -103,12 +102,8 @@ static enum rp_err count_chunks(struct rp_check *c, uint64_t seq, struct rp_erro
 	uint64_t key[2] = {seq, 0};
 	enum rp_err e;
 
-	while ((e = rp_row_first(c->t, RP_T_BODY, rp_key2(seq, key[1]), key, 2, NULL, err)) ==
-		   RP_OK &&
-	       key[0] == seq) {
+	for (; (e = rp_row_from(c->t, RP_T_BODY, key, 2, 1, NULL, err)) == RP_OK; key[1]++)
 		c->chunks++;
-		key[1]++;
-	}
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
@@ -168,23 +163,22 @@ static enum rp_err check_facts(struct rp_check *c, uint64_t seq, const struct rp
 static void check_ready_queue(struct rp_check *c, uint64_t id, const struct rp_endpoint *r)
 {
 	uint64_t key[3];
-	int64_t ready_at_ms = rp_schedule_open_at_ms(r);
 
 	if (r->ready_at_ms != RP_NEVER &&
 	    !rp_check_has_row(c, RP_T_READY, rp_key2((uint64_t)r->ready_at_ms, id)))
 		rp_check_complain(c, "endpoint %" PRIu64 ": its agenda row is missing", id);
-	if (ready_at_ms == RP_NEVER && r->ready_at_ms != RP_NEVER)
+	if (rp_schedule_open_at_ms(r) == RP_NEVER && r->ready_at_ms != RP_NEVER)
 		rp_check_complain(c,
 				  "endpoint %" PRIu64
 				  ": is on the agenda, though nothing may be claimed from it",
 				  id);
-	if (r->count[RP_STATE_WAITING] == 0 || ready_at_ms == RP_NEVER)
+	if (!rp_schedule_asks_first_due(r))
 		return;
 	if (rp_row_first(c->t, RP_T_QUEUE, rp_key3(id, 0, 0), key, 3, NULL, NULL) != RP_OK ||
 	    key[0] != id)
 		return; /* all are behind one in flight or held; else the totals have said so */
-	if (r->ready_at_ms > (int64_t)key[1] && r->ready_at_ms > r->served_at_ms &&
-	    r->ready_at_ms > ready_at_ms)
+	/* whatever the time was when its place was worked out */
+	if (r->ready_at_ms > rp_schedule_ready_at_ms(r, (int64_t)key[1], RP_NEVER))
 		rp_check_complain(
 		    c, "endpoint %" PRIu64 ": has work that nobody would look at in time", id);
 }

@@ -86,7 +86,7 @@ enum rp_err rp_check_recount_begin(struct rp_check *c, struct rp_error *err)
 	c->endpoints = calloc(rp_check_rows(c, RP_T_ENDPOINT) + 1, sizeof c->endpoints[0]);
 	if (c->endpoints == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	while ((e = rp_row_first(c->t, RP_T_ENDPOINT, rp_key1(id), &id, 1, NULL, err)) == RP_OK &&
+	while ((e = rp_row_from(c->t, RP_T_ENDPOINT, &id, 1, 0, NULL, err)) == RP_OK &&
 	       c->n_endpoints < rp_check_rows(c, RP_T_ENDPOINT))
 		c->endpoints[c->n_endpoints++].id = id++;
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
@@ -143,8 +143,7 @@ static enum rp_err sum_endpoints(struct rp_check *c, struct rp_error *err)
 	MDB_val v;
 	int s;
 
-	for (; (e = rp_row_first(c->t, RP_T_ENDPOINT, rp_key1(id), &id, 1, &v, err)) == RP_OK;
-	     id++) {
+	for (; (e = rp_row_from(c->t, RP_T_ENDPOINT, &id, 1, 0, &v, err)) == RP_OK; id++) {
 		if (++n % 256 == 0 && rp_sys_stopwatch_us() >= until_us)
 			return RP_OK;
 		if (!rp_endpoint_unpack(&r, id, v.mv_data, v.mv_size)) {

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/lmdb/host/registry.h"
+
 #define START_MS INT64_C(1795435200000)
 #define VERIFY_MS (20 * 60000)
 #define QUIET_MS INT64_C(60000) /* of nothing to do for anybody before the end is asked for */
