@@ -2,7 +2,7 @@
  * for all: SIGABRT.
  *
  * Who catches that signal must be able to tell a bug of ours from memory that a damaged file has
- * spoilt (store/lmdb/tree/damage.c). And the C library waits until its message is written, perhaps
+ * spoilt (store/lmdb/db/damage.c). And the C library waits until its message is written, perhaps
  * with a lock that everybody waits for, and for ever where nobody reads stderr; this one does not
  * wait (base/log.h). `make lint` keeps <assert.h> out. */
 #ifndef RP_BASE_ASSERT_H

@@ -126,7 +126,7 @@ struct rp_head {
 	uint64_t accepted, purged;
 	uint64_t count[RP_STATE_COUNT];
 	/* by the clocks of all who wrote; ahead of ours: the clock was set back
-	 * (outbox_clock.c) */
+	 * (store/lmdb/clock.c) */
 	int64_t latest_at_ms;
 	uint64_t retrying; /* WAITING with an attempt behind them */
 	struct rp_time_index times;

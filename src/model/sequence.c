@@ -24,6 +24,16 @@ bool rp_sequence_is_live(const struct rp_delivery *d)
 	       d->state == RP_STATE_HELD;
 }
 
+bool rp_sequence_has_place(const struct rp_delivery *d)
+{
+	return d->order_key != 0 && rp_sequence_is_live(d);
+}
+
+bool rp_sequence_may_be_behind(const struct rp_delivery *d)
+{
+	return rp_sequence_has_place(d) && d->state != RP_STATE_IN_FLIGHT;
+}
+
 bool rp_sequence_is_member(const struct rp_delivery *d, uint64_t endpoint, uint64_t order_key)
 {
 	return rp_sequence_is_live(d) && d->endpoint == endpoint && d->order_key == order_key;

@@ -16,6 +16,9 @@
 uint64_t rp_sequence_key(struct rp_span order_by);
 
 bool rp_sequence_is_live(const struct rp_delivery *d);
+/* Whether it lives and has an order, and whether one like it can be `behind`. */
+bool rp_sequence_has_place(const struct rp_delivery *d);
+bool rp_sequence_may_be_behind(const struct rp_delivery *d);
 /* Whether it lives in this order of this endpoint. */
 bool rp_sequence_is_member(const struct rp_delivery *d, uint64_t endpoint, uint64_t order_key);
 

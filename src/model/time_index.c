@@ -1,5 +1,5 @@
 /* time_index.c - keeps the few spans that bound how far numbers and times disagree. It only
- * computes; store/lmdb/outbox_times.c searches with the result. */
+ * computes; store/lmdb/time_marks.c searches with the result. */
 
 #include "model/time_index.h"
 

@@ -103,7 +103,7 @@ void fx_open(void)
 	must(rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err), "open");
 	/* These tests end processes, never the power: without flushes they take a tenth of the
 	 * time. */
-	ck_assert_int_eq(mdb_env_set_flags(fx_db()->env, MDB_NOSYNC, 1), 0);
+	ck_assert_int_eq(mdb_env_set_flags(fx_db()->db.env, MDB_NOSYNC, 1), 0);
 }
 
 void fx_join(void)
@@ -479,7 +479,7 @@ static MDB_txn *raw_begin(void)
 {
 	MDB_txn *txn;
 
-	ck_assert_int_eq(mdb_txn_begin(fx_db()->env, NULL, 0, &txn), 0);
+	ck_assert_int_eq(mdb_txn_begin(fx_db()->db.env, NULL, 0, &txn), 0);
 	return txn;
 }
 
@@ -554,13 +554,13 @@ void fx_flip(enum rp_table table, struct rp_key key, int at)
 	MDB_txn *txn = raw_begin();
 	unsigned char *copy;
 
-	ck_assert_int_eq(mdb_get(txn, fx_db()->table[table], &k, &v), 0);
+	ck_assert_int_eq(mdb_get(txn, fx_db()->db.table[table], &k, &v), 0);
 	copy = malloc(v.mv_size);
 	ck_assert_ptr_nonnull(copy);
 	memcpy(copy, v.mv_data, v.mv_size);
 	copy[at < 0 ? (size_t)((long)v.mv_size + at) : (size_t)at] ^= 0x10;
 	v.mv_data = copy;
-	ck_assert_int_eq(mdb_put(txn, fx_db()->table[table], &k, &v, 0), 0);
+	ck_assert_int_eq(mdb_put(txn, fx_db()->db.table[table], &k, &v, 0), 0);
 	ck_assert_int_eq(mdb_txn_commit(txn), 0);
 	free(copy);
 }
@@ -570,7 +570,7 @@ void fx_put(enum rp_table table, struct rp_key key, const void *value, size_t n)
 	MDB_val k = {key.len, key.bytes}, v = {n, (void *)(uintptr_t)value};
 	MDB_txn *txn = raw_begin();
 
-	ck_assert_int_eq(mdb_put(txn, fx_db()->table[table], &k, &v, 0), 0);
+	ck_assert_int_eq(mdb_put(txn, fx_db()->db.table[table], &k, &v, 0), 0);
 	ck_assert_int_eq(mdb_txn_commit(txn), 0);
 }
 
@@ -579,7 +579,7 @@ void fx_del(enum rp_table table, struct rp_key key)
 	MDB_val k = {key.len, key.bytes};
 	MDB_txn *txn = raw_begin();
 
-	ck_assert_int_eq(mdb_del(txn, fx_db()->table[table], &k, NULL), 0);
+	ck_assert_int_eq(mdb_del(txn, fx_db()->db.table[table], &k, NULL), 0);
 	ck_assert_int_eq(mdb_txn_commit(txn), 0);
 }
 
@@ -587,7 +587,7 @@ bool fx_has(enum rp_table table, struct rp_key key)
 {
 	MDB_val k = {key.len, key.bytes}, v;
 	MDB_txn *txn = raw_begin();
-	int rc = mdb_get(txn, fx_db()->table[table], &k, &v);
+	int rc = mdb_get(txn, fx_db()->db.table[table], &k, &v);
 
 	mdb_txn_abort(txn);
 	return rc == 0;
@@ -598,7 +598,7 @@ uint64_t fx_rows(enum rp_table table)
 	MDB_txn *txn = raw_begin();
 	MDB_stat st;
 
-	ck_assert_int_eq(mdb_stat(txn, fx_db()->table[table], &st), 0);
+	ck_assert_int_eq(mdb_stat(txn, fx_db()->db.table[table], &st), 0);
 	mdb_txn_abort(txn);
 	return st.ms_entries;
 }
@@ -611,11 +611,11 @@ void fx_edit_head(void (*edit)(struct rp_head *head))
 	MDB_txn *txn = raw_begin();
 	struct rp_head head;
 
-	ck_assert_int_eq(mdb_get(txn, fx_db()->table[RP_T_META], &k, &v), 0);
+	ck_assert_int_eq(mdb_get(txn, fx_db()->db.table[RP_T_META], &k, &v), 0);
 	ck_assert(rp_head_unpack(&head, v.mv_data, v.mv_size));
 	edit(&head);
 	v = (MDB_val){rp_head_pack(&head, buf, sizeof buf), buf};
-	ck_assert_int_eq(mdb_put(txn, fx_db()->table[RP_T_META], &k, &v, 0), 0);
+	ck_assert_int_eq(mdb_put(txn, fx_db()->db.table[RP_T_META], &k, &v, 0), 0);
 	ck_assert_int_eq(mdb_txn_commit(txn), 0);
 }
 

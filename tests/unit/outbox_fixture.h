@@ -8,7 +8,9 @@
 
 #include <sys/types.h>
 
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/row.h"
+#include "store/lmdb/txn.h"
 
 #define FX_NOW_MS INT64_C(1700000000000)
 #define FX_CLAIMS_MAX 2048

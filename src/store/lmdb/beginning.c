@@ -1,12 +1,16 @@
 /* beginning.c - looks at the first two pages of a data file before LMDB opens it. LMDB would
  * divide by a page size it finds there, so impossible pages are caught here. */
 
-#include "store/lmdb/tree/page.h"
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/beginning.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "store/lmdb/handle.h"
+#include "store/lmdb/host/files.h"
+#include "store/lmdb/tree/page.h"
 
 /* As LMDB gives them to a file that it makes here. */
 size_t rp_page_bytes_of_this_machine(void)
@@ -96,7 +100,7 @@ bool rp_beginning_is_impossible(struct rp_lmdb *ob)
 {
 	uint32_t first, second;
 	bool impossible;
-	int fd = openat(ob->place.dir_fd, "data.mdb", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(ob->files.dir_fd, "data.mdb", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0) /* LMDB makes it, or tells why it cannot */
 		return false;

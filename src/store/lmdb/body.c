@@ -1,8 +1,16 @@
 /* body.c - cuts payloads into rows that fill pages. It is apart because it must guess where LMDB
  * will put a row; a wrong guess costs space and nothing else. */
 
+#include "store/lmdb/body.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "store/lmdb/db/db.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/row.h"
 #include "store/lmdb/tree/page.h"
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/txn.h"
 
 /* How a page of table `body` fills. A leaf has all behind its header for rows: 4,080 bytes where
  * pages have 4 KiB. A row takes its payload bytes, the key of 16 bytes, a header of 8 and a
@@ -20,7 +28,7 @@
 /* Of a leaf's rows, and of a value that has a page to itself. */
 static size_t bytes_on_page(const struct rp_lmdb *ob)
 {
-	return ob->page_bytes - RP_PAGE_HEADER;
+	return ob->db.page_bytes - RP_PAGE_HEADER;
 }
 
 static size_t leaf_chunk_max(const struct rp_lmdb *ob)
@@ -80,5 +88,41 @@ enum rp_err rp_body_put(struct rp_txn *t, uint64_t seq, struct rp_span payload,
 		if (leaf)
 			note_place(t->ob, v.mv_data, n);
 	}
-	return rp_db_fail(t->ob, rc, "body", err);
+	return rp_db_fail(&t->ob->db, rc, "body", err);
+}
+
+enum rp_err rp_entry_payload(struct rp_txn *t, uint64_t seq, const struct rp_facts *f,
+			     struct rp_buf *out, struct rp_error *err)
+{
+	struct rp_key from = rp_key2(seq, 0);
+	MDB_val k = {from.len, from.bytes}, v;
+	size_t start = out->len;
+	uint64_t key[2], chunk = 0;
+	MDB_cursor *c;
+	int rc;
+
+	if (out->max == 0)
+		out->max = SIZE_MAX / 2; /* bounded at ingest, by max_line */
+	if (!rp_buf_reserve(out, f->payload_bytes))
+		return rp_fail(err, RP_ERR_NOMEM,
+			       "out of memory for a payload of %" PRIu64 " bytes",
+			       f->payload_bytes);
+	rc = rp_row_cursor(t, RP_T_BODY, &c);
+	if (rc != 0)
+		return rp_db_fail(&t->ob->db, rc, "payload", err);
+	rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
+	while (rc == 0 && rp_key_read(k.mv_data, k.mv_size, key, 2) && key[0] == seq &&
+	       key[1] == chunk && out->len - start + v.mv_size <= f->payload_bytes) {
+		rp_buf_add(out, v.mv_data, v.mv_size);
+		chunk++;
+		rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
+	}
+	rp_row_cursor_end(t, c);
+	if (rc != 0 && rc != MDB_NOTFOUND)
+		return rp_db_fail(&t->ob->db, rc, "payload", err);
+	if (out->len - start != f->payload_bytes ||
+	    rp_payload_hash(out->data + start, f->payload_bytes) != f->payload_hash)
+		return rp_fail(err, RP_ERR_DAMAGED,
+			       "the payload of entry %" PRIu64 " does not match its checksum", seq);
+	return RP_OK;
 }

@@ -1,14 +1,20 @@
 /* endpoint.c - keeps endpoints: names, counters, and the place in the ready queue. It holds those
  * that a transaction touched in memory and writes each once, before the commit. */
 
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/endpoint.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "model/schedule.h"
 #include "sign/crypto.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/reconstruct.h"
+#include "store/lmdb/row.h"
+#include "store/lmdb/txn.h"
 
 #define NAME_HASH_BYTES 16
 
@@ -81,7 +87,7 @@ static enum rp_err rebuild(struct rp_txn *t, struct rp_ep *ep, struct rp_error *
 	rp_log(RP_LOG_WARN, "endpoint_rebuilt", "endpoint=%" PRIu64 " reason=checksum", ep->id);
 	ep->rec.ready_at_ms = RP_NEVER;
 	ep->dirty = true;
-	while ((e = rp_row_first(t, RP_T_DELIVERY, rp_key1(key[0]), key, 1, &v, err)) == RP_OK) {
+	while ((e = rp_row_from(t, RP_T_DELIVERY, key, 1, 0, &v, err)) == RP_OK) {
 		struct rp_delivery d;
 
 		/* A damaged one counts as what it will be taken for when its turn comes. */
@@ -97,8 +103,7 @@ static enum rp_err rebuild(struct rp_txn *t, struct rp_ep *ep, struct rp_error *
 	if (e != RP_ERR_NOTFOUND)
 		return e;
 	key[0] = key[1] = 0;
-	while ((e = rp_row_first(t, RP_T_READY, rp_key2(key[0], key[1]), key, 2, NULL, err)) ==
-	       RP_OK) {
+	while ((e = rp_row_from(t, RP_T_READY, key, 2, 0, NULL, err)) == RP_OK) {
 		if (key[1] == ep->id) {
 			e = rp_row_del(t, RP_T_READY, rp_key2(key[0], key[1]), err);
 			if (e != RP_OK)

@@ -1,12 +1,20 @@
-/* job.c - moves some entries of a job on, inside a transaction. outbox_jobs.c decides which job
+/* job.c - moves some entries of a job on, inside a transaction. jobs.c decides which job
  * gets a turn; here its rows are worked through. */
 
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/job.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "store/lmdb/change.h"
+#include "store/lmdb/db/db.h"
+#include "store/lmdb/entry_rows.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/row.h"
+#include "store/lmdb/tree/page_guard.h"
+#include "store/lmdb/txn.h"
 
 /* Endpoints of one job looked at in a transaction. */
 #define LANES_MAX 64
@@ -103,10 +111,10 @@ static enum rp_err lane_room(struct rp_txn *t, const struct rp_job *j, uint64_t 
 	*room = due_max;
 	if (!rp_job_minds_queue(j, due_max))
 		return RP_OK;
-	rc = mdb_cursor_open(t->mdb, t->ob->table[RP_T_QUEUE], &c);
+	rc = mdb_cursor_open(t->mdb, t->ob->db.table[RP_T_QUEUE], &c);
 	if (rc != 0)
-		return rp_db_fail(t->ob, rc, "jobs", err);
-	rc = rp_page_guard(t, RP_T_QUEUE, &k, RP_PAGE_GUARD_FIND);
+		return rp_db_fail(&t->ob->db, rc, "jobs", err);
+	rc = rp_page_guard(t->guard, RP_T_QUEUE, &k, RP_PAGE_GUARD_FIND);
 	if (rc == 0)
 		rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
 	for (; rc == 0 && *room > 0; rc = rp_row_next(t, RP_T_QUEUE, c, &k, &v)) {
@@ -116,7 +124,7 @@ static enum rp_err lane_room(struct rp_txn *t, const struct rp_job *j, uint64_t 
 		(*room)--;
 	}
 	mdb_cursor_close(c);
-	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(t->ob, rc, "jobs", err);
+	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(&t->ob->db, rc, "jobs", err);
 }
 
 /* Works on what the endpoint may be given now, up to share->left; the first row that stays is in

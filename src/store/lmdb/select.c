@@ -1,12 +1,21 @@
 /* select.c - chooses the way through the outbox for a filter: by the index, or the part of the
  * numbers, that leaves the fewest rows to look at. */
 
+#include "store/lmdb/lmdb_ops.h"
+
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "run/run.h"
-#include "store/lmdb/lmdb_ops.h"
+#include "store/lmdb/entry_rows.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/row.h"
 #include "store/lmdb/select_int.h"
+#include "store/lmdb/time_marks.h"
+#include "store/lmdb/tree/rows.h"
+#include "store/lmdb/txn.h"
+#include "store/lmdb/viewer.h"
 
 /* An index that leaves many entries to be looked up, here and there, against all records one after
  * the other. */
@@ -253,41 +262,6 @@ static enum rp_err resume(struct rp_select *s, struct rp_error *err)
 
 /* --- one call ----------------------------------------------------------------------------- */
 
-bool rp_selecting_is_full(const struct rp_selecting *w)
-{
-	return w->rows == RP_SELECT_ROWS_MAX || w->looks == RP_SELECT_LOOKS_MAX || w->stopped ||
-	       (w->s->max_seen != 0 && w->seen == w->s->max_seen);
-}
-
-bool rp_selecting_wants_time(const struct rp_selecting *w, uint64_t seq)
-{
-	const struct rp_filter *f = w->s->filter;
-
-	return !(f->has_since && rp_mark_side(&w->plan->since, seq) == RP_SIDE_EARLIER) &&
-	       !(f->has_until && rp_mark_side(&w->plan->until, seq) == RP_SIDE_LATER);
-}
-
-enum rp_err rp_selecting_look(struct rp_selecting *w, uint64_t seq, const MDB_val *delivery,
-			      struct rp_error *err)
-{
-	struct rp_select *s = w->s;
-	struct rp_entry entry = {0};
-	enum rp_err e;
-
-	entry.damaged =
-	    !rp_delivery_unpack(&entry.delivery, seq, delivery->mv_data, delivery->mv_size);
-	if (!entry.damaged &&
-	    !rp_filter_may_match_delivery(s->filter, &entry.delivery, s->now_at_ms))
-		return RP_OK;
-	w->looks++;
-	e = rp_viewer_look(&w->viewer, seq, &entry, err);
-	if (e != RP_OK || !rp_filter_matches(s->filter, &entry, s->now_at_ms))
-		return e;
-	w->seen++;
-	w->stopped = !s->see(s->arg, &entry);
-	return RP_OK;
-}
-
 static enum rp_err look_at_one(struct rp_selecting *w, struct rp_error *err)
 {
 	uint64_t seq = w->plan->seq;
@@ -336,7 +310,7 @@ enum rp_err rp_lmdb_select(struct rp_outbox *outbox, struct rp_select *s, struct
 	}
 	w.plan = s->plan;
 	if (e == RP_OK)
-		e = rp_tree_rows_begin(&w.deliveries, &t, RP_T_DELIVERY, err);
+		e = rp_tree_rows_begin(&w.deliveries, &t.ob->db, t.mdb, RP_T_DELIVERY, err);
 	if (e == RP_OK) {
 		e = go(&w, &more, err);
 		keep_cursor(&w.plan->at, &s->cursor);

@@ -6,7 +6,11 @@
 #ifndef RP_STORE_LMDB_SELECT_INT_H
 #define RP_STORE_LMDB_SELECT_INT_H
 
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/time_marks.h"
+#include "store/lmdb/tree/rows.h"
+#include "store/lmdb/txn.h"
+#include "store/lmdb/viewer.h"
+#include "store/outbox.h"
 
 /* Bounds of one read transaction: records looked at, each with two or three lookups, and rows that
  * are passed over. So it takes some milliseconds, and no reader pins pages for long. */
@@ -23,26 +27,6 @@ enum rp_select_way {
 	RP_WAY_STATE,       /* the index of one state */
 	RP_WAY_RECORDS,     /* all entries, or those whose numbers may be of the time */
 };
-
-/* --- time_marks.c ------------------------------------------------------------------------- */
-
-/* A time among the numbers of entries. Numbers are given in the order of acceptance, but clocks
- * are set back and imports bring old times, so there are parts (model/time_index.h), and between
- * those that certainly are earlier and those that certainly are not there may be some of which only
- * their record tells. */
-struct rp_mark {
-	unsigned n;
-	struct rp_mark_part {
-		uint64_t end_seq;   /* from the end of the part before to before this */
-		uint64_t low, high; /* below `low` all were accepted earlier, from `high` on none */
-	} part[RP_TIME_SPANS_MAX];
-};
-enum rp_side { RP_SIDE_EARLIER = 1, RP_SIDE_LATER, RP_SIDE_EITHER };
-enum rp_side rp_mark_side(const struct rp_mark *m, uint64_t seq);
-/* Of n times; found by halving, all in one snapshot, so that their parts are the same. An entry
- * whose record is damaged has the place of its neighbours. */
-enum rp_err rp_marks_find(struct rp_txn *t, const int64_t *at_ms, size_t n, struct rp_mark *out,
-			  struct rp_error *err);
 
 /* --- the plan ----------------------------------------------------------------------------- */
 

@@ -3,6 +3,10 @@
 
 #include "store/lmdb/select_int.h"
 
+#include "store/lmdb/handle.h"
+#include "store/lmdb/tree/rows.h"
+#include "store/lmdb/txn.h"
+
 /* Up to `to_seq` (0: to the end), from where it stands. *more: the range has more. */
 static enum rp_err go_range(struct rp_selecting *w, uint64_t to_seq, bool *more,
 			    struct rp_error *err)
@@ -17,8 +21,8 @@ static enum rp_err go_range(struct rp_selecting *w, uint64_t to_seq, bool *more,
 	while (e == RP_OK && (e = rp_tree_rows_next(&w->deliveries, &k, &v, err)) == RP_OK) {
 		if (!rp_key_read(k.mv_data, k.mv_size, &seq, 1))
 			return rp_fail(err, RP_ERR_DAMAGED,
-				       "%s: table delivery holds a key of %zu bytes", w->t->ob->dir,
-				       k.mv_size);
+				       "%s: table delivery holds a key of %zu bytes",
+				       w->t->ob->db.dir, k.mv_size);
 		if (to_seq != 0 && seq >= to_seq)
 			return RP_OK;
 		*more = rp_selecting_is_full(w);

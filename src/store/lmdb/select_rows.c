@@ -1,9 +1,18 @@
 /* select_rows.c - goes along an index: of a state, of a run, of an order. A row tells part of what
  * the filter asks for; what is left is looked up, or, where a brief is enough, not at all. */
 
-#include <endian.h>
-
 #include "store/lmdb/select_int.h"
+
+#include <endian.h>
+#include <string.h>
+
+#include "store/lmdb/entry_rows.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/index.h"
+#include "store/lmdb/order.h"
+#include "store/lmdb/time_marks.h"
+#include "store/lmdb/tree/rows.h"
+#include "store/lmdb/txn.h"
 
 /* One table that holds part of what is looked for: rows whose key begins with `prefix`. */
 struct source {
@@ -29,26 +38,14 @@ static void put_number(struct source *s, uint64_t number)
 
 static bool source_of_state(const struct rp_select_plan *p, struct source *s)
 {
-	switch (p->state) {
-	case RP_STATE_WAITING: /* those behind another stand among the orders alone */
-		s->table = p->at.stage == 0 ? RP_T_QUEUE : RP_T_ORDER;
-		if (p->by_endpoint)
-			put_number(s, p->at.endpoint);
-		return p->at.stage < 2;
-	case RP_STATE_IN_FLIGHT:
-		s->table = RP_T_CLAIM;
-		break;
-	case RP_STATE_HELD:
-		s->table = RP_T_HELD;
-		break;
-	case RP_STATE_DELIVERED:
-		s->table = RP_T_DONE;
-		break;
-	case RP_STATE_DEAD:
-		s->table = RP_T_DEAD;
-		break;
-	}
-	return p->at.stage == 0;
+	s->table = rp_index_table(p->state);
+	if (p->state != RP_STATE_WAITING)
+		return p->at.stage == 0;
+	if (p->at.stage == 1) /* those behind another stand among the orders alone */
+		s->table = RP_T_ORDER;
+	if (p->by_endpoint)
+		put_number(s, p->at.endpoint);
+	return p->at.stage < 2;
 }
 
 /* A run's dedupe keys begin with its id, unless the entry was given a key of its own: those stand
@@ -155,10 +152,10 @@ static bool wants_member(const struct rp_selecting *w, const MDB_val *v)
 {
 	bool behind, held;
 
+	if (w->plan->at.way != RP_WAY_ORDER)
+		return rp_order_row_waits(v);
 	rp_order_read_row(v, &behind, &held);
-	if (w->plan->at.way == RP_WAY_ORDER)
-		return !w->s->filter->front_only || !behind;
-	return behind && !held;
+	return !w->s->filter->front_only || !behind;
 }
 
 /* Whether the row is about an entry that may be meant; then *b has its number. */
@@ -285,7 +282,7 @@ static enum rp_err go_source(struct rp_selecting *w, const struct source *s, boo
 			     struct rp_error *err)
 {
 	struct rp_tree_rows l;
-	enum rp_err e = rp_tree_rows_begin(&l, w->t, s->table, err);
+	enum rp_err e = rp_tree_rows_begin(&l, &w->t->ob->db, w->t->mdb, s->table, err);
 
 	if (e == RP_OK)
 		e = go_rows(w, s, &l, more, err);

@@ -1,7 +1,12 @@
 /* time_marks.c - finds entries by time of acceptance, by halving the numbers. Numbers and
  * times do not quite agree, and model/time_index.h says by how much. */
 
+#include "store/lmdb/time_marks.h"
+
+#include "store/lmdb/handle.h"
 #include "store/lmdb/select_int.h"
+#include "store/lmdb/tree/rows.h"
+#include "store/lmdb/txn.h"
 
 /* Entries to look at around a damaged one before nobody knows. */
 #define DAMAGED_MAX 16
@@ -97,7 +102,7 @@ enum rp_err rp_marks_find(struct rp_txn *t, const int64_t *at_ms, size_t n, stru
 			  struct rp_error *err)
 {
 	struct rp_tree_rows l;
-	enum rp_err e = rp_tree_rows_begin(&l, t, RP_T_ENTRY, err);
+	enum rp_err e = rp_tree_rows_begin(&l, &t->ob->db, t->mdb, RP_T_ENTRY, err);
 	size_t i;
 
 	for (i = 0; i < n && e == RP_OK; i++)

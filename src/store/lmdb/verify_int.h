@@ -1,10 +1,11 @@
-/* verify_int.h - private to lmdb/: the parts of the check of an outbox (outbox_verify.c): one row
+/* verify_int.h - private to lmdb/: the parts of the check of an outbox (verify.c): one row
  * against what belongs to it (verify_rows.c, verify_jobs.c), and sums (verify_totals.c). Both are
  * of one snapshot, which is a slice's own or that of the whole check. */
 #ifndef RP_STORE_LMDB_VERIFY_INT_H
 #define RP_STORE_LMDB_VERIFY_INT_H
 
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/txn.h"
+#include "store/outbox.h"
 
 #define RP_VERIFY_SLICE_US (50 * 1000)
 

@@ -3,6 +3,9 @@
 #include "store/lmdb/verify_int.h"
 
 #include <inttypes.h>
+#include <string.h>
+
+#include "store/lmdb/row.h"
 
 /* Up to max rows, and one more. */
 static enum rp_err count_set(struct rp_check *c, uint64_t number, size_t max, size_t *n,
@@ -12,9 +15,8 @@ static enum rp_err count_set(struct rp_check *c, uint64_t number, size_t max, si
 	enum rp_err e = RP_OK;
 
 	for (*n = 0; *n <= max; ++*n, key[2]++) {
-		e = rp_row_first(c->t, RP_T_JOB_ENTRY, rp_key3(number, key[1], key[2]), key, 3,
-				 NULL, err);
-		if (e != RP_OK || key[0] != number)
+		e = rp_row_from(c->t, RP_T_JOB_ENTRY, key, 3, 1, NULL, err);
+		if (e != RP_OK)
 			break;
 	}
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;

@@ -6,6 +6,18 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "model/schedule.h"
+#include "model/sequence.h"
+#include "store/lmdb/body.h"
+#include "store/lmdb/endpoint.h"
+#include "store/lmdb/entry_rows.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/index.h"
+#include "store/lmdb/order.h"
+#include "store/lmdb/row.h"
+#include "store/lmdb/txn.h"
 
 void rp_check_complain(struct rp_check *c, const char *fmt, ...)
 {
@@ -31,58 +43,35 @@ bool rp_check_has_row(struct rp_check *c, enum rp_table table, struct rp_key key
 	return rp_row_get(c->t, table, key, &v, NULL) == RP_OK;
 }
 
-static bool has_dead_row(struct rp_check *c, uint64_t seq, const struct rp_delivery *d)
+static void check_index_row(struct rp_check *c, uint64_t seq, const struct rp_delivery *d)
 {
 	unsigned char why[RP_WHY_BYTES];
+	enum rp_table table;
+	struct rp_key key;
 	MDB_val v;
 
-	if (rp_row_get(c->t, RP_T_DEAD, rp_key2((uint64_t)d->state_at_ms, seq), &v, NULL) != RP_OK)
-		return false;
+	if (d->state == RP_STATE_IN_FLIGHT && !rp_check_has_row(c, RP_T_SENDER, rp_key1(d->slot)))
+		rp_check_complain(c,
+				  "entry %" PRIu64
+				  ": is claimed by sender slot %u, which nobody has registered",
+				  seq, d->slot);
+	if (!rp_index_row(seq, d, &table, &key))
+		return;
+	c->queued += table == RP_T_QUEUE;
+	if (rp_row_get(c->t, table, key, &v, NULL) != RP_OK) {
+		rp_check_complain(c,
+				  "entry %" PRIu64 ": is %s, but the index row for it is missing",
+				  seq, rp_state_name(d->state));
+		return;
+	}
 	rp_entry_put_why(d, why);
-	if (v.mv_size != sizeof why || memcmp(v.mv_data, why, sizeof why) != 0)
+	if (table == RP_T_DEAD &&
+	    (v.mv_size != sizeof why || memcmp(v.mv_data, why, sizeof why) != 0))
 		rp_check_complain(
 		    c,
 		    "entry %" PRIu64
 		    ": its row among the dead tells another cause than its delivery record",
 		    seq);
-	return true;
-}
-
-static void check_index_row(struct rp_check *c, uint64_t seq, const struct rp_delivery *d)
-{
-	bool there = true;
-
-	switch (d->state) {
-	case RP_STATE_WAITING:
-		if (d->behind)
-			break;
-		c->queued++;
-		there = rp_check_has_row(c, RP_T_QUEUE,
-					 rp_key3(d->endpoint, (uint64_t)d->due_at_ms, seq));
-		break;
-	case RP_STATE_IN_FLIGHT:
-		there = rp_check_has_row(c, RP_T_CLAIM, rp_key2(d->slot, seq));
-		if (!rp_check_has_row(c, RP_T_SENDER, rp_key1(d->slot)))
-			rp_check_complain(
-			    c,
-			    "entry %" PRIu64
-			    ": is claimed by sender slot %u, which nobody has registered",
-			    seq, d->slot);
-		break;
-	case RP_STATE_DELIVERED:
-		there = rp_check_has_row(c, RP_T_DONE, rp_key2((uint64_t)d->state_at_ms, seq));
-		break;
-	case RP_STATE_DEAD:
-		there = has_dead_row(c, seq, d);
-		break;
-	case RP_STATE_HELD:
-		there = rp_check_has_row(c, RP_T_HELD, rp_key2((uint64_t)d->state_at_ms, seq));
-		break;
-	}
-	if (!there)
-		rp_check_complain(c,
-				  "entry %" PRIu64 ": is %s, but the index row for it is missing",
-				  seq, rp_state_name(d->state));
 }
 
 static void check_order_row(struct rp_check *c, uint64_t seq, const struct rp_delivery *d)
@@ -90,11 +79,10 @@ static void check_order_row(struct rp_check *c, uint64_t seq, const struct rp_de
 	bool behind, held;
 	MDB_val v;
 
-	if (d->behind &&
-	    (d->order_key == 0 || !rp_sequence_is_live(d) || d->state == RP_STATE_IN_FLIGHT))
+	if (d->behind && !rp_sequence_may_be_behind(d))
 		rp_check_complain(
 		    c, "entry %" PRIu64 ": is behind, which an entry like it cannot be", seq);
-	if (d->order_key == 0 || !rp_sequence_is_live(d))
+	if (!rp_sequence_has_place(d))
 		return;
 	c->ordered++;
 	if (rp_row_get(c->t, RP_T_ORDER, rp_key3(d->endpoint, d->order_key, seq), &v, NULL) !=
@@ -114,12 +102,8 @@ static enum rp_err count_chunks(struct rp_check *c, uint64_t seq, struct rp_erro
 	uint64_t key[2] = {seq, 0};
 	enum rp_err e;
 
-	while ((e = rp_row_first(c->t, RP_T_BODY, rp_key2(seq, key[1]), key, 2, NULL, err)) ==
-		   RP_OK &&
-	       key[0] == seq) {
+	for (; (e = rp_row_from(c->t, RP_T_BODY, key, 2, 1, NULL, err)) == RP_OK; key[1]++)
 		c->chunks++;
-		key[1]++;
-	}
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
@@ -158,13 +142,13 @@ static enum rp_err check_facts(struct rp_check *c, uint64_t seq, const struct rp
 		rp_check_complain(c, "entry %" PRIu64 ": its two records name different orders",
 				  seq);
 	k = (MDB_val){f.dedupe_key.len, (void *)(uintptr_t)f.dedupe_key.ptr};
-	if (mdb_get(c->t->mdb, c->t->ob->table[RP_T_SEEN], &k, &v) != 0 ||
+	if (mdb_get(c->t->mdb, c->t->ob->db.table[RP_T_SEEN], &k, &v) != 0 ||
 	    v.mv_size != RP_ID_BYTES || memcmp(v.mv_data, f.id, RP_ID_BYTES) != 0)
 		rp_check_complain(c, "entry %" PRIu64 ": its dedupe key does not lead back to it",
 				  seq);
 	k = (MDB_val){rp_entry_run_key(seq, f.run_id, f.dedupe_key, run_key), run_key};
 	c->by_run += k.mv_size > 0;
-	if (k.mv_size > 0 && mdb_get(c->t->mdb, c->t->ob->table[RP_T_RUN], &k, &v) != 0)
+	if (k.mv_size > 0 && mdb_get(c->t->mdb, c->t->ob->db.table[RP_T_RUN], &k, &v) != 0)
 		rp_check_complain(c, "entry %" PRIu64 ": its run does not lead to it", seq);
 	rp_buf_clear(&c->payload);
 	e = rp_entry_payload(c->t, seq, &f, &c->payload, err);
@@ -179,23 +163,22 @@ static enum rp_err check_facts(struct rp_check *c, uint64_t seq, const struct rp
 static void check_ready_queue(struct rp_check *c, uint64_t id, const struct rp_endpoint *r)
 {
 	uint64_t key[3];
-	int64_t ready_at_ms = rp_schedule_open_at_ms(r);
 
 	if (r->ready_at_ms != RP_NEVER &&
 	    !rp_check_has_row(c, RP_T_READY, rp_key2((uint64_t)r->ready_at_ms, id)))
 		rp_check_complain(c, "endpoint %" PRIu64 ": its agenda row is missing", id);
-	if (ready_at_ms == RP_NEVER && r->ready_at_ms != RP_NEVER)
+	if (rp_schedule_open_at_ms(r) == RP_NEVER && r->ready_at_ms != RP_NEVER)
 		rp_check_complain(c,
 				  "endpoint %" PRIu64
 				  ": is on the agenda, though nothing may be claimed from it",
 				  id);
-	if (r->count[RP_STATE_WAITING] == 0 || ready_at_ms == RP_NEVER)
+	if (!rp_schedule_asks_first_due(r))
 		return;
 	if (rp_row_first(c->t, RP_T_QUEUE, rp_key3(id, 0, 0), key, 3, NULL, NULL) != RP_OK ||
 	    key[0] != id)
 		return; /* all are behind one in flight or held; else the totals have said so */
-	if (r->ready_at_ms > (int64_t)key[1] && r->ready_at_ms > r->served_at_ms &&
-	    r->ready_at_ms > ready_at_ms)
+	/* whatever the time was when its place was worked out */
+	if (r->ready_at_ms > rp_schedule_ready_at_ms(r, (int64_t)key[1], RP_NEVER))
 		rp_check_complain(
 		    c, "endpoint %" PRIu64 ": has work that nobody would look at in time", id);
 }

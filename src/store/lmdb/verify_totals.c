@@ -8,12 +8,19 @@
 #include <stdlib.h>
 
 #include "base/sys.h"
+#include "model/ledger.h"
+#include "store/lmdb/counters.h"
+#include "store/lmdb/db/db.h"
+#include "store/lmdb/db/tables.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/row.h"
 #include "store/lmdb/tree/page.h"
+#include "store/lmdb/txn.h"
 
 /* Why nothing is missed in one snapshot: each entry is checked to have its facts, its whole
  * payload, its one index row, its order row and its dedupe row; then, because every such row
  * belongs to exactly one entry, equal totals mean that no table holds a row too many. A slice
- * cannot count what others hold, so it compares each such row with its entry (outbox_verify.c),
+ * cannot count what others hold, so it compares each such row with its entry (verify.c),
  * and here only what one snapshot tells of itself. */
 
 /* From the list of tables: mdb_stat looks at the root, which nobody has checked yet, and LMDB ends
@@ -22,7 +29,7 @@ uint64_t rp_check_rows(struct rp_check *c, enum rp_table table)
 {
 	MDB_val row;
 
-	if (rp_db_table_row(c->t->ob, c->t->mdb, table, &row) != 0)
+	if (rp_db_table_row(&c->t->ob->db, c->t->mdb, table, &row) != 0)
 		return 0;
 	return rp_page_tree(row.mv_data).entries;
 }
@@ -79,7 +86,7 @@ enum rp_err rp_check_recount_begin(struct rp_check *c, struct rp_error *err)
 	c->endpoints = calloc(rp_check_rows(c, RP_T_ENDPOINT) + 1, sizeof c->endpoints[0]);
 	if (c->endpoints == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	while ((e = rp_row_first(c->t, RP_T_ENDPOINT, rp_key1(id), &id, 1, NULL, err)) == RP_OK &&
+	while ((e = rp_row_from(c->t, RP_T_ENDPOINT, &id, 1, 0, NULL, err)) == RP_OK &&
 	       c->n_endpoints < rp_check_rows(c, RP_T_ENDPOINT))
 		c->endpoints[c->n_endpoints++].id = id++;
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
@@ -136,8 +143,7 @@ static enum rp_err sum_endpoints(struct rp_check *c, struct rp_error *err)
 	MDB_val v;
 	int s;
 
-	for (; (e = rp_row_first(c->t, RP_T_ENDPOINT, rp_key1(id), &id, 1, &v, err)) == RP_OK;
-	     id++) {
+	for (; (e = rp_row_from(c->t, RP_T_ENDPOINT, &id, 1, 0, &v, err)) == RP_OK; id++) {
 		if (++n % 256 == 0 && rp_sys_stopwatch_us() >= until_us)
 			return RP_OK;
 		if (!rp_endpoint_unpack(&r, id, v.mv_data, v.mv_size)) {

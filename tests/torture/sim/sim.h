@@ -27,10 +27,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/lmdb/store_int.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "deliver/sender.h"
+#include "store/lmdb/handle.h"
 
 enum { N_EPS = 8, SENDERS_MAX = 5, ORDERS_PER_EP = 4, WIRE_TIMES = 256 };
 

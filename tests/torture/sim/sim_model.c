@@ -1,6 +1,11 @@
 /* What is known about every entry, from what was committed, and what must follow from it. */
 #include "sim.h"
 
+#include "model/sequence.h"
+#include "store/lmdb/endpoint.h"
+#include "store/lmdb/entry_rows.h"
+#include "store/lmdb/txn.h"
+
 /* Entries that share an order. */
 struct order {
 	uint64_t *seqs;

@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <unistd.h>
 
+#include "store/lmdb/host/wakeup.h"
+
 struct rp_outbox *sim_handle_new(void)
 {
 	const struct rp_lmdb *base = rp_lmdb_of(sim.base);
@@ -14,8 +16,8 @@ struct rp_outbox *sim_handle_new(void)
 
 	MUST(ob != NULL, "out of memory");
 	*ob = *base;
-	ob->dir = strdup(base->dir);
-	ob->outbox.address = ob->dir;
+	ob->db.dir = strdup(base->db.dir);
+	ob->outbox.address = ob->db.dir;
 	ob->eps = NULL;
 	ob->fetcher = NULL;
 	ob->guard = NULL;
@@ -23,9 +25,9 @@ struct rp_outbox *sim_handle_new(void)
 	ob->ep_index = NULL;
 	ob->ep_index_size = 0;
 	ob->registry_fd = ob->wakeup_fd = ob->inotify_fd = ob->commits_fd = -1;
-	ob->place.dir_fd = dup(base->place.dir_fd);
-	if (ob->place.base_fd >= 0)
-		ob->place.base_fd = dup(base->place.base_fd);
+	ob->db.dir_fd = ob->files.dir_fd = dup(base->files.dir_fd);
+	if (ob->files.base_fd >= 0)
+		ob->files.base_fd = dup(base->files.base_fd);
 	ob->joined = false;
 	sim_must(rp_wakeup_open(ob, &err), &err, "wakeup file");
 	return &ob->outbox;
@@ -33,7 +35,7 @@ struct rp_outbox *sim_handle_new(void)
 
 void sim_handle_free(struct rp_outbox *ob)
 {
-	rp_lmdb_of(ob)->env = NULL; /* it is the base's */
+	rp_lmdb_of(ob)->db.env = NULL; /* it is the base's */
 	rp_outbox_close(ob);
 }
 

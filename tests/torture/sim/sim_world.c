@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/lmdb/host/registry.h"
+
 #define START_MS INT64_C(1795435200000)
 #define VERIFY_MS (20 * 60000)
 #define QUIET_MS INT64_C(60000) /* of nothing to do for anybody before the end is asked for */
@@ -603,7 +605,7 @@ static void set_up(uint64_t seed, const char *root)
 	MUST(mkdtemp(sim.dir) != NULL, "%s: %s", sim.dir, strerror(errno));
 	sim_must(rp_outbox_open(sim.dir, &o, &sim.base, &err), &err, "open");
 	/* Here nothing loses its power. */
-	mdb_env_set_flags(rp_lmdb_of(sim.base)->env, MDB_NOSYNC, 1);
+	mdb_env_set_flags(rp_lmdb_of(sim.base)->db.env, MDB_NOSYNC, 1);
 	sim_must(rp_registry_open(rp_lmdb_of(sim.base), &err), &err, "roster");
 	for (i = 0; i < N_EPS; i++) {
 		snprintf(sim.eps[i].url, sizeof sim.eps[i].url, "https://e%u.example/hook", i);

@@ -129,6 +129,25 @@ START_TEST(a_member_lives_in_this_order_of_this_endpoint)
 }
 END_TEST
 
+START_TEST(who_lives_has_a_place_and_is_behind_unless_in_flight)
+{
+	static const struct {
+		struct rp_delivery d;
+		bool place, behind;
+	} cases[] = {
+	    {{.state = W, .order_key = 7}, true, true},
+	    {{.state = H, .order_key = 7}, true, true},
+	    {{.state = F, .order_key = 7}, true, false},
+	    {{.state = OK, .order_key = 7}, false, false},
+	    {{.state = X, .order_key = 7}, false, false},
+	    {{.state = W}, false, false},
+	};
+
+	ck_assert(rp_sequence_has_place(&cases[_i].d) == cases[_i].place);
+	ck_assert(rp_sequence_may_be_behind(&cases[_i].d) == cases[_i].behind);
+}
+END_TEST
+
 START_TEST(a_key_is_the_beginning_of_a_hash)
 {
 	ck_assert_uint_eq(rp_sequence_key(rp_span_of("")), 0);
@@ -148,6 +167,7 @@ int main(void)
 	tcase_add_loop_test(tc, the_front_is_chosen_by_the_table, 0,
 			    sizeof choices / sizeof choices[0]);
 	tcase_add_loop_test(tc, a_member_lives_in_this_order_of_this_endpoint, 0, 7);
+	tcase_add_loop_test(tc, who_lives_has_a_place_and_is_behind_unless_in_flight, 0, 6);
 	tcase_add_test(tc, a_key_is_the_beginning_of_a_hash);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

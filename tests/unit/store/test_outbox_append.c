@@ -201,7 +201,7 @@ static size_t body_pages(void)
 	MDB_stat st;
 
 	ck_assert_int_eq(rp_txn_read(fx_db(), &t, &fx.err), RP_OK);
-	ck_assert_int_eq(mdb_stat(t.mdb, t.ob->table[RP_T_BODY], &st), 0);
+	ck_assert_int_eq(mdb_stat(t.mdb, t.ob->db.table[RP_T_BODY], &st), 0);
 	rp_txn_end(&t);
 	return st.ms_leaf_pages + st.ms_overflow_pages;
 }

@@ -18,6 +18,9 @@
 
 #include "unit/outbox_fixture.h"
 
+#include "store/lmdb/host/open_lock.h"
+#include "store/lmdb/host/registry.h"
+
 #define SERVICE 12345 /* a user who has no name here */
 
 static char side[300];              /* where things are moved to */
@@ -91,7 +94,7 @@ static void setup(void)
 {
 	fx_setup();
 	snprintf(side, sizeof side, "%s.side", fx.dir);
-	mdb_env_set_flags(fx_db()->env, MDB_NOSYNC, 0); /* so that a commit calls fdatasync */
+	mdb_env_set_flags(fx_db()->db.env, MDB_NOSYNC, 0); /* so that a commit calls fdatasync */
 }
 
 static void teardown(void)
@@ -295,7 +298,7 @@ START_TEST(a_relative_path_outlives_a_change_of_directory)
 	fx_open();
 	ck_assert_int_eq(chdir("/"), 0);
 	ck_assert_int_eq(try_append(), RP_OK);
-	ck_assert_uint_ne(rp_db_disk_free_bytes(fx_db()), UINT64_MAX);
+	ck_assert_uint_ne(rp_db_disk_free_bytes(&fx_db()->db), UINT64_MAX);
 	ck_assert_int_eq(rp_open_lock_enter(fx_db(), 1, &gate, &fx.err), RP_OK);
 	rp_open_lock_leave(gate);
 	ck_assert_int_eq(fchdir(here), 0);

@@ -89,7 +89,7 @@ START_TEST(all_goes_on)
 	make(_i);
 	fx_open();
 	fx_join();
-	ck_assert_uint_eq(fx_db()->page_bytes, machines[_i].file_page_bytes);
+	ck_assert_uint_eq(fx_db()->db.page_bytes, machines[_i].file_page_bytes);
 	fx_verify_sound();
 	append_long(5);
 	seq = fx_append(3, 100);

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "model/sequence.h"
+
 #define N(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 static uint64_t append(unsigned k, const char *order_by)

@@ -6,6 +6,8 @@
 #include <poll.h>
 #include <string.h>
 
+#include "store/lmdb/recent.h"
+
 #define ROW RP_RECENT_ROW_ATTEMPTS
 
 static struct rp_recent seen[16 * ROW];

@@ -1,6 +1,5 @@
 /* Rows read without LMDB are the rows LMDB has: all of them, from any key on, and one by one. */
 #include "unit/outbox_fixture.h"
-#include "store/lmdb/store_int.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "store/lmdb/tree/page.h"
+#include "store/lmdb/tree/rows.h"
 
 static uint64_t x = 1;
 
@@ -45,7 +45,7 @@ static uint64_t compare(struct rp_txn *t, struct rp_tree_rows *l, enum rp_table 
 	uint64_t n = 0;
 	int rc;
 
-	ck_assert_int_eq(mdb_cursor_open(t->mdb, t->ob->table[table], &c), 0);
+	ck_assert_int_eq(mdb_cursor_open(t->mdb, t->ob->db.table[table], &c), 0);
 	rc = mdb_cursor_get(c, &k2, &v2, from != NULL ? MDB_SET_RANGE : MDB_FIRST);
 	if (from != NULL && behind && rc == 0 && same(&k2, from))
 		rc = mdb_cursor_get(c, &k2, &v2, MDB_NEXT);
@@ -72,7 +72,8 @@ START_TEST(every_table_reads_as_lmdb_reads_it)
 	for (table = 0; table < RP_T_COUNT; table++) {
 		struct rp_tree_rows l;
 
-		ck_assert_int_eq(rp_tree_rows_begin(&l, &t, (enum rp_table)table, &fx.err), RP_OK);
+		ck_assert_int_eq(
+		    rp_tree_rows_begin(&l, &t.ob->db, t.mdb, (enum rp_table)table, &fx.err), RP_OK);
 		ck_assert_uint_eq(compare(&t, &l, (enum rp_table)table, NULL, false),
 				  fx_rows((enum rp_table)table));
 		rp_tree_rows_end(&l);
@@ -90,7 +91,7 @@ START_TEST(any_key_is_a_place_to_begin)
 
 	fill(1500);
 	ck_assert_int_eq(rp_txn_read(fx_db(), &t, &fx.err), RP_OK);
-	ck_assert_int_eq(rp_tree_rows_begin(&l, &t, RP_T_ENTRY, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_tree_rows_begin(&l, &t.ob->db, t.mdb, RP_T_ENTRY, &fx.err), RP_OK);
 	for (i = 0; i < 60; i++) {
 		uint64_t seq = fx_random(&x) % 1600;
 		struct rp_key key = rp_key1(seq);
@@ -138,7 +139,7 @@ START_TEST(damaged_pages_are_told_and_no_walk_goes_on_for_ever)
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(rp_txn_read(fx_db(), &t, &fx.err), RP_OK);
 	/* begun before, since LMDB itself would not survive looking for the table now */
-	ck_assert_int_eq(rp_tree_rows_begin(&l, &t, RP_T_DELIVERY, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_tree_rows_begin(&l, &t.ob->db, t.mdb, RP_T_DELIVERY, &fx.err), RP_OK);
 	for (i = 0; i < 40; i++)
 		spoil(fd, (long)fx_pages());
 	for (i = 0; i < (int)l.way.depth; i++)
@@ -164,7 +165,7 @@ START_TEST(a_tree_whose_root_is_page_0_is_damaged)
 
 	fill(_i == 0 ? 4 : 400);
 	ck_assert_int_eq(rp_txn_read(fx_db(), &t, &fx.err), RP_OK);
-	ck_assert_int_eq(rp_tree_rows_begin(&l, &t, RP_T_DELIVERY, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_tree_rows_begin(&l, &t.ob->db, t.mdb, RP_T_DELIVERY, &fx.err), RP_OK);
 	l.way.root = 0;
 	l.way.stop[0].pgno = 0;
 	ck_assert_int_eq(rp_tree_rows_seek(&l, &(MDB_val){0, NULL}, false, &fx.err),

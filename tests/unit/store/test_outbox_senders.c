@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "store/lmdb/host/registry.h"
+
 #define DEADLINE_MS 10000
 
 /* --- a sender that does what it is told

@@ -27,7 +27,7 @@ static bool open_own(struct worker *w)
 
 	if (rp_outbox_open(w->dir, &options, &w->ob, &w->err) != RP_OK)
 		return false;
-	return mdb_env_set_flags(rp_lmdb_of(w->ob)->env, MDB_NOSYNC, 1) == 0;
+	return mdb_env_set_flags(rp_lmdb_of(w->ob)->db.env, MDB_NOSYNC, 1) == 0;
 }
 
 static bool append_some(struct worker *w, int round)

@@ -4,6 +4,8 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "store/lmdb/index.h"
+
 #define N(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 static uint64_t waiting, in_flight, held, delivered, dead;
@@ -256,8 +258,8 @@ static void mislead_seen(void)
 	MDB_cursor *c;
 	MDB_txn *txn;
 
-	ck_assert_int_eq(mdb_txn_begin(fx_db()->env, NULL, 0, &txn), 0);
-	ck_assert_int_eq(mdb_cursor_open(txn, fx_db()->table[RP_T_SEEN], &c), 0);
+	ck_assert_int_eq(mdb_txn_begin(fx_db()->db.env, NULL, 0, &txn), 0);
+	ck_assert_int_eq(mdb_cursor_open(txn, fx_db()->db.table[RP_T_SEEN], &c), 0);
 	ck_assert_int_eq(mdb_cursor_get(c, &k, &first, MDB_FIRST), 0);
 	memcpy(id, first.mv_data, sizeof id);
 	ck_assert_int_eq(mdb_cursor_get(c, &k, &v, MDB_NEXT), 0);

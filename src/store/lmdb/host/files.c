@@ -1,7 +1,7 @@
 /* files.c - checks that the files under the path are still those that were opened. LMDB would go
  * on with files that somebody moved away, and receipts would mean nothing. */
 
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/host/files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "store/lmdb/handle.h"
+#include "store/lmdb/host/owner.h"
 
 static const char *const file_names[RP_FILE_COUNT] = {
     [RP_FILE_DATA] = "data.mdb",
@@ -36,28 +39,28 @@ static int open_base(const char *dir)
 
 enum rp_err rp_files_open(struct rp_lmdb *ob, int gate, struct rp_error *err)
 {
-	struct rp_files *p = &ob->place;
+	struct rp_files *p = &ob->files;
 	struct stat st;
 
 	if (p->dir_fd < 0) {
-		p->base_fd = open_base(ob->dir);
+		p->base_fd = open_base(ob->db.dir);
 		if (p->base_fd >= 0 || p->base_fd == AT_FDCWD)
 			p->dir_fd = openat(gate, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	}
 	if (p->dir_fd < 0 || fstat(p->dir_fd, &st) != 0)
 		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: open directory",
-				   ob->dir);
+				   ob->db.dir);
 	p->dir = id_of(&st);
 	return rp_owner_find(ob, &st, err);
 }
 
 void rp_files_close(struct rp_lmdb *ob)
 {
-	if (ob->place.dir_fd >= 0)
-		close(ob->place.dir_fd);
-	if (ob->place.base_fd >= 0)
-		close(ob->place.base_fd);
-	ob->place.dir_fd = ob->place.base_fd = -1;
+	if (ob->files.dir_fd >= 0)
+		close(ob->files.dir_fd);
+	if (ob->files.base_fd >= 0)
+		close(ob->files.base_fd);
+	ob->files.dir_fd = ob->files.base_fd = -1;
 }
 
 enum rp_err rp_files_look(struct rp_lmdb *ob, enum rp_file file, struct rp_file_id *id,
@@ -66,11 +69,11 @@ enum rp_err rp_files_look(struct rp_lmdb *ob, enum rp_file file, struct rp_file_
 	const char *name = file_names[file];
 	struct stat st;
 
-	if (fstatat(ob->place.dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+	if (fstatat(ob->files.dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
 		if (errno == ENOENT)
 			return RP_ERR_NOTFOUND;
-		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s/%s: look at it", ob->dir,
-				   name);
+		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s/%s: look at it",
+				   ob->db.dir, name);
 	}
 	*id = id_of(&st);
 	return rp_owner_judge(ob, name, &st, err);
@@ -78,7 +81,7 @@ enum rp_err rp_files_look(struct rp_lmdb *ob, enum rp_file file, struct rp_file_
 
 void rp_files_keep(struct rp_lmdb *ob, enum rp_file file, struct rp_file_id id)
 {
-	ob->place.file[file] = id;
+	ob->files.file[file] = id;
 }
 
 enum rp_err rp_files_keep_opened(struct rp_lmdb *ob, enum rp_file file, int fd,
@@ -87,7 +90,7 @@ enum rp_err rp_files_keep_opened(struct rp_lmdb *ob, enum rp_file file, int fd,
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
-		return rp_fail_sys(err, RP_ERR_IO, errno, "%s/%s: look at it", ob->dir,
+		return rp_fail_sys(err, RP_ERR_IO, errno, "%s/%s: look at it", ob->db.dir,
 				   file_names[file]);
 	rp_files_keep(ob, file, id_of(&st));
 	return RP_OK;
@@ -98,22 +101,22 @@ static enum rp_err tell_gone(struct rp_lmdb *ob, const char *name, int sys, stru
 {
 	if (sys != 0 && sys != ENOENT && sys != ENOTDIR)
 		return rp_fail_sys(err, RP_ERR_IO, sys, "%s/%s: look whether it is still there",
-				   ob->dir, name);
+				   ob->db.dir, name);
 	return rp_fail(err, RP_ERR_IO,
 		       "%s%s%s was removed, moved or replaced while this program had it open, so "
 		       "what it stores is not "
 		       "found under this path; it stops and can be started again",
-		       ob->dir, *name != '\0' ? "/" : "", name);
+		       ob->db.dir, *name != '\0' ? "/" : "", name);
 }
 
 enum rp_err rp_files_check(struct rp_lmdb *ob, unsigned which, struct rp_error *err)
 {
-	const struct rp_files *p = &ob->place;
+	const struct rp_files *p = &ob->files;
 	struct stat st;
 	int i;
 
 	if ((which & RP_FILES_DIR) != 0) {
-		if (fstatat(p->base_fd, ob->dir, &st, 0) != 0)
+		if (fstatat(p->base_fd, ob->db.dir, &st, 0) != 0)
 			return tell_gone(ob, "", errno, err);
 		if (!is_same(id_of(&st), p->dir))
 			return tell_gone(ob, "", 0, err);
@@ -147,7 +150,7 @@ enum rp_err rp_files_file_open(struct rp_lmdb *ob, enum rp_file file, int *fd, b
 	e = rp_owner_act(ob, &before, err);
 	if (e != RP_OK)
 		return e;
-	*fd = openat(ob->place.dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+	*fd = openat(ob->files.dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
 		     0600);
 	sys = errno;
 	rp_outbox_act_end(before);
@@ -156,7 +159,7 @@ enum rp_err rp_files_file_open(struct rp_lmdb *ob, enum rp_file file, int *fd, b
 	/* It may have come after the look. */
 	e = fstat(*fd, &st) == 0
 		? rp_owner_judge(ob, name, &st, err)
-		: rp_fail_sys(err, RP_ERR_IO, errno, "%s/%s: look at it", ob->dir, name);
+		: rp_fail_sys(err, RP_ERR_IO, errno, "%s/%s: look at it", ob->db.dir, name);
 	if (e != RP_OK) {
 		close(*fd);
 		*fd = -1;

@@ -1,12 +1,16 @@
 /* open_lock.c - lets one process at a time open or close the files. It locks the directory, because
  * that is there before any file is. */
 
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/host/open_lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
+
+#include "base/sys.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/host/files.h"
 
 #define PAUSE_MS 2
 
@@ -21,13 +25,13 @@ void rp_open_lock_pause(void)
  * gives up the closed files. */
 enum rp_err rp_open_lock_enter(const struct rp_lmdb *ob, int tries, int *gate, struct rp_error *err)
 {
-	const char *dir = ob->dir;
+	const char *dir = ob->db.dir;
 	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 	int n, sys = EWOULDBLOCK;
 	struct rp_buf word = {0};
 	enum rp_err e;
 
-	*gate = ob->place.dir_fd >= 0 ? openat(ob->place.dir_fd, ".", flags) : open(dir, flags);
+	*gate = ob->files.dir_fd >= 0 ? openat(ob->files.dir_fd, ".", flags) : open(dir, flags);
 	if (*gate < 0)
 		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: open directory", dir);
 	for (n = 0; n < tries; n++) {

@@ -1,8 +1,7 @@
 /* owner.c - finds whose outbox it is, and makes root act as that user. It is the only file that
  * switches the file-system identity. */
 
-#include "store/lmdb/lmdb_ops.h"
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/host/owner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +10,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/host/files.h"
+#include "store/lmdb/lmdb_ops.h"
 
 #define NOBODY ((uid_t)-1) /* what setfsuid never sets: asking for it tells the present one */
 
@@ -20,7 +22,7 @@
  * Everybody else is who they are. */
 enum rp_err rp_owner_find(struct rp_lmdb *ob, const struct stat *dir, struct rp_error *err)
 {
-	struct rp_owner *o = &ob->place.owner;
+	struct rp_owner *o = &ob->files.owner;
 	struct stat data;
 
 	o->dir_uid = dir->st_uid;
@@ -32,12 +34,12 @@ enum rp_err rp_owner_find(struct rp_lmdb *ob, const struct stat *dir, struct rp_
 	if (dir->st_uid != 0) {
 		o->uid = dir->st_uid;
 		o->gid = dir->st_gid;
-	} else if (fstatat(ob->place.dir_fd, "data.mdb", &data, AT_SYMLINK_NOFOLLOW) == 0) {
+	} else if (fstatat(ob->files.dir_fd, "data.mdb", &data, AT_SYMLINK_NOFOLLOW) == 0) {
 		o->uid = data.st_uid;
 		o->gid = data.st_gid;
 	} else if (errno != ENOENT) {
 		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s/data.mdb: look at it",
-				   ob->dir);
+				   ob->db.dir);
 	}
 	o->acts = o->uid != 0;
 	return RP_OK;
@@ -59,7 +61,7 @@ static uid_t fs_uid(uid_t uid)
  * permissions go with the zero. The group goes first and comes back last, since root may set it. */
 enum rp_err rp_owner_act(struct rp_lmdb *ob, uid_t *before, struct rp_error *err)
 {
-	const struct rp_owner *o = &ob->place.owner;
+	const struct rp_owner *o = &ob->files.owner;
 
 	*before = NOBODY;
 	if (!o->acts)
@@ -72,7 +74,7 @@ enum rp_err rp_owner_act(struct rp_lmdb *ob, uid_t *before, struct rp_error *err
 		       "%s: the outbox belongs to user %u, and this root may not act as another "
 		       "user; run this as that "
 		       "user",
-		       ob->dir, (unsigned)o->uid);
+		       ob->db.dir, (unsigned)o->uid);
 }
 
 void rp_outbox_act_end(uid_t before)
@@ -87,12 +89,13 @@ void rp_outbox_act_end(uid_t before)
 static enum rp_err fail_foreign(struct rp_lmdb *ob, const char *name, uid_t its,
 				struct rp_error *err)
 {
-	const struct rp_owner *o = &ob->place.owner;
+	const struct rp_owner *o = &ob->files.owner;
 	struct rp_buf word = {0};
-	enum rp_err e = rp_fail(
-	    err, RP_ERR_DENIED,
-	    "%s/%s belongs to user %u, the outbox to user %u (as root: chown %u %s)", ob->dir, name,
-	    (unsigned)its, (unsigned)o->uid, (unsigned)o->uid, rp_files_word(ob, name, &word));
+	enum rp_err e =
+	    rp_fail(err, RP_ERR_DENIED,
+		    "%s/%s belongs to user %u, the outbox to user %u (as root: chown %u %s)",
+		    ob->db.dir, name, (unsigned)its, (unsigned)o->uid, (unsigned)o->uid,
+		    rp_files_word(ob, name, &word));
 
 	rp_buf_release(&word);
 	return e;
@@ -101,23 +104,23 @@ static enum rp_err fail_foreign(struct rp_lmdb *ob, const char *name, uid_t its,
 enum rp_err rp_owner_judge(struct rp_lmdb *ob, const char *name, const struct stat *st,
 			   struct rp_error *err)
 {
-	const struct rp_owner *o = &ob->place.owner;
+	const struct rp_owner *o = &ob->files.owner;
 
 	if (!S_ISREG(st->st_mode))
 		return rp_fail(err, RP_ERR_DENIED,
-			       "%s/%s is %s, not a file of an outbox; remove it", ob->dir, name,
+			       "%s/%s is %s, not a file of an outbox; remove it", ob->db.dir, name,
 			       rp_file_kind(st->st_mode));
 	if (st->st_uid == o->uid)
 		return RP_OK;
 	/* Several users may have been given access to a directory and its files by hand. */
 	if (!o->acts && st->st_uid == o->dir_uid &&
-	    faccessat(ob->place.dir_fd, name, R_OK | W_OK, AT_EACCESS) == 0)
+	    faccessat(ob->files.dir_fd, name, R_OK | W_OK, AT_EACCESS) == 0)
 		return RP_OK;
 	if (o->acts || o->uid == o->dir_uid)
 		return fail_foreign(ob, name, st->st_uid, err);
 	return rp_fail(err, RP_ERR_DENIED,
-		       "%s/%s belongs to user %u; run this as that user, not as user %u", ob->dir,
-		       name, (unsigned)st->st_uid, (unsigned)o->uid);
+		       "%s/%s belongs to user %u; run this as that user, not as user %u",
+		       ob->db.dir, name, (unsigned)st->st_uid, (unsigned)o->uid);
 }
 
 /* As the user whose outbox it is: whether that user may not find or make files in it. */
@@ -128,30 +131,30 @@ static bool is_shut_by_dir(struct rp_lmdb *ob)
 
 	if (rp_owner_act(ob, &before, NULL) != RP_OK)
 		return false;
-	shut = faccessat(ob->place.dir_fd, ".", W_OK | X_OK, AT_EACCESS) != 0;
+	shut = faccessat(ob->files.dir_fd, ".", W_OK | X_OK, AT_EACCESS) != 0;
 	rp_outbox_act_end(before);
 	return shut;
 }
 
 enum rp_err rp_owner_fail_open(struct rp_lmdb *ob, const char *name, int sys, struct rp_error *err)
 {
-	const struct rp_owner *o = &ob->place.owner;
+	const struct rp_owner *o = &ob->files.owner;
 	struct rp_buf word = {0};
 	enum rp_err e;
 
 	if (!o->acts || (sys != EACCES && sys != EPERM))
-		return rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s/%s: open", ob->dir, name);
+		return rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s/%s: open", ob->db.dir, name);
 	if (o->dir_uid == o->uid || !is_shut_by_dir(ob))
 		return rp_fail(err, RP_ERR_DENIED,
 			       "%s/%s: user %u, whose outbox it is and as whom root acts, may not "
 			       "open it: see the modes "
 			       "of it and of the directories above it",
-			       ob->dir, name, (unsigned)o->uid);
+			       ob->db.dir, name, (unsigned)o->uid);
 	e = rp_fail(err, RP_ERR_DENIED,
 		    "%s/%s: user %u, whom data.mdb belongs to and as whom root acts, may not open "
 		    "it: the directory "
 		    "belongs to user %u (as root: chown %u:%u %s)",
-		    ob->dir, name, (unsigned)o->uid, (unsigned)o->dir_uid, (unsigned)o->uid,
+		    ob->db.dir, name, (unsigned)o->uid, (unsigned)o->dir_uid, (unsigned)o->uid,
 		    (unsigned)o->gid, rp_files_word(ob, "", &word));
 	rp_buf_release(&word);
 	return e;

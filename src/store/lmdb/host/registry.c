@@ -1,12 +1,15 @@
 /* registry.c - tells which senders are alive, by a lock and a heartbeat in the file `senders`. The
  * kernel drops the lock with the process, so no cleaning up is needed. */
 
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/host/registry.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "store/lmdb/handle.h"
+#include "store/lmdb/host/files.h"
 
 /* The file "senders": RP_REGISTRY_SLOTS slots of 64 bytes, u64 incarnation | u32 pid | i64
  * heartbeat (CLOCK_BOOTTIME ms) | i64 wall clock less boot clock | i64 last step of the wall clock
@@ -42,9 +45,9 @@ enum rp_err rp_registry_take(struct rp_lmdb *ob, unsigned *slot, struct rp_error
 			return RP_OK;
 		if (errno != EAGAIN && errno != EACCES)
 			return rp_fail_sys(err, RP_ERR_IO, errno, "%s/senders: lock a sender slot",
-					   ob->dir);
+					   ob->db.dir);
 	}
-	return rp_fail(err, RP_ERR_BUSY, "%s: all %d sender slots are taken", ob->dir,
+	return rp_fail(err, RP_ERR_BUSY, "%s: all %d sender slots are taken", ob->db.dir,
 		       RP_REGISTRY_SLOTS);
 }
 

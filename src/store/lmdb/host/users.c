@@ -1,7 +1,7 @@
 /* users.c - refuses to open an outbox that is open where LMDB's lock does not reach. It uses
  * locks alone, since a full disk could not take a record of them. */
 
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/host/users.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +9,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "store/lmdb/handle.h"
+#include "store/lmdb/host/files.h"
+#include "store/lmdb/host/wakeup.h"
 
 /* Whoever has an outbox open holds three read locks on "doorbell", each one byte far behind its
  * end, and where that byte is tells something. So nothing has to be written, which on a full disk
@@ -56,7 +60,7 @@ static bool find_other(struct rp_lmdb *ob, off_t base, off_t mine, off_t *at)
 
 static enum rp_err fail_lock(struct rp_lmdb *ob, struct rp_error *err)
 {
-	return rp_fail_sys(err, RP_ERR_IO, errno, "%s/doorbell: lock", ob->dir);
+	return rp_fail_sys(err, RP_ERR_IO, errno, "%s/doorbell: lock", ob->db.dir);
 }
 
 static enum rp_err enter_namespace(struct rp_lmdb *ob, struct rp_error *err)
@@ -78,14 +82,14 @@ static enum rp_err enter_namespace(struct rp_lmdb *ob, struct rp_error *err)
 			       "%s: other programs have it open, and without /proc %s cannot tell "
 			       "whether they are in "
 			       "the same PID namespace; mount it, or end them first",
-			       ob->dir, mine == NAMESPACE_AT ? "this one" : "they");
+			       ob->db.dir, mine == NAMESPACE_AT ? "this one" : "they");
 	return rp_fail(err, RP_ERR_BUSY,
 		       "%s: programs in another PID namespace (pid:[%lld]; this one is pid:[%lld]) "
 		       "have it open, and "
 		       "LMDB's lock would not hold between them; run this in theirs (docker exec, "
 		       "kubectl exec, or one "
 		       "PID namespace for both containers), or end them first",
-		       ob->dir, (long long)(other - NAMESPACE_AT),
+		       ob->db.dir, (long long)(other - NAMESPACE_AT),
 		       (long long)(mine - NAMESPACE_AT));
 }
 
@@ -111,7 +115,7 @@ static enum rp_err enter_boot(struct rp_lmdb *ob, struct rp_error *err)
 		       "%s: programs on another machine have it open; an outbox is used on one "
 		       "machine at a time: end "
 		       "them first",
-		       ob->dir);
+		       ob->db.dir);
 }
 
 static enum rp_err fail_other_files(struct rp_lmdb *ob, struct rp_error *err)
@@ -121,7 +125,7 @@ static enum rp_err fail_other_files(struct rp_lmdb *ob, struct rp_error *err)
 	    err, RP_ERR_BUSY,
 	    "%s: data.mdb or lock.mdb was removed or replaced while programs had them open, which "
 	    "still use the old ones: end those first (fuser -v %s tells which)",
-	    ob->dir, rp_files_word(ob, "doorbell", &word));
+	    ob->db.dir, rp_files_word(ob, "doorbell", &word));
 
 	rp_buf_release(&word);
 	return e;
@@ -157,7 +161,7 @@ enum rp_err rp_users_enter(struct rp_lmdb *ob, struct rp_error *err)
 {
 	enum rp_err e = rp_wakeup_open(ob, err);
 
-	memset(ob->place.file, 0, sizeof ob->place.file[0] * RP_FILE_WAKEUP);
+	memset(ob->files.file, 0, sizeof ob->files.file[0] * RP_FILE_WAKEUP);
 	if (e == RP_OK && !set_lock(ob, F_UNLCK, NAMESPACE_AT, 0)) /* what another try left */
 		e = fail_lock(ob, err);
 	if (e == RP_OK)
@@ -175,14 +179,14 @@ enum rp_err rp_users_enter(struct rp_lmdb *ob, struct rp_error *err)
 
 enum rp_err rp_users_stay(struct rp_lmdb *ob, int data_fd, struct rp_error *err)
 {
-	struct rp_file_id lock = ob->place.file[RP_FILE_LOCK];
+	struct rp_file_id lock = ob->files.file[RP_FILE_LOCK];
 	enum rp_err e = enter_files(ob, err);
 
 	if (e == RP_ERR_NOTFOUND) /* LMDB made what was not there */
 		return rp_fail(
 		    err, RP_ERR_IO,
 		    "%s: data.mdb or lock.mdb was removed while it was being opened; try again",
-		    ob->dir);
+		    ob->db.dir);
 	if (e != RP_OK)
 		return e;
 	/* Which lock.mdb LMDB has open nobody can ask it. It opened the one that was there before
@@ -198,6 +202,6 @@ void rp_users_leave_nothing(struct rp_lmdb *ob)
 	off_t other;
 
 	if (find_lock(ob, NAMESPACE_AT, FILES_AT + RANGE_BYTES, &other) && other < 0)
-		(void)unlinkat(ob->place.dir_fd, "doorbell", 0);
-	ob->place.made_wakeup = false;
+		(void)unlinkat(ob->files.dir_fd, "doorbell", 0);
+	ob->files.made_wakeup = false;
 }

@@ -1,14 +1,18 @@
 /* wakeup.c - wakes other processes with a file that inotify watches. The file is written to,
  * never read: that it changed is the whole message. */
 
-#include "store/lmdb/lmdb_ops.h"
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/host/wakeup.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <unistd.h>
+
+#include "store/lmdb/handle.h"
+#include "store/lmdb/host/files.h"
+#include "store/lmdb/host/registry.h"
+#include "store/lmdb/lmdb_ops.h"
 
 /* Two files tell senders to look without polling: "doorbell", written to after a commit that made
  * work due, and "senders", which the kernel closes when a sender dies. inotify merges equal
@@ -19,7 +23,7 @@ static char *side_path(const struct rp_lmdb *ob, const char *name, struct rp_err
 {
 	char *path = NULL;
 
-	if (asprintf(&path, "%s/%s", ob->dir, name) >= 0)
+	if (asprintf(&path, "%s/%s", ob->db.dir, name) >= 0)
 		return path;
 	rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	return NULL;
@@ -31,7 +35,7 @@ enum rp_err rp_wakeup_open(struct rp_lmdb *ob, struct rp_error *err)
 
 	if (ob->wakeup_fd >= 0)
 		return RP_OK;
-	e = rp_files_file_open(ob, RP_FILE_WAKEUP, &ob->wakeup_fd, &ob->place.made_wakeup, err);
+	e = rp_files_file_open(ob, RP_FILE_WAKEUP, &ob->wakeup_fd, &ob->files.made_wakeup, err);
 	return e == RP_OK ? rp_files_keep_opened(ob, RP_FILE_WAKEUP, ob->wakeup_fd, err) : e;
 }
 
@@ -66,7 +70,8 @@ static enum rp_err watch_file(struct rp_lmdb *ob, const char *name, uint32_t mas
 	*wd = inotify_add_watch(ob->inotify_fd, path, mask);
 	sys = errno;
 	free(path);
-	return *wd >= 0 ? RP_OK : rp_fail_sys(err, RP_ERR_IO, sys, "%s/%s: watch", ob->dir, name);
+	return *wd >= 0 ? RP_OK
+			: rp_fail_sys(err, RP_ERR_IO, sys, "%s/%s: watch", ob->db.dir, name);
 }
 
 static enum rp_err watch_work(struct rp_lmdb *ob, int *fd, struct rp_error *err)
@@ -135,7 +140,7 @@ static enum rp_err watch_commits(struct rp_lmdb *ob, int *fd, struct rp_error *e
 		if (ob->commits_fd >= 0)
 			close(ob->commits_fd);
 		ob->commits_fd = -1;
-		return rp_fail_sys(err, RP_ERR_IO, sys, "%s/data.mdb: watch", ob->dir);
+		return rp_fail_sys(err, RP_ERR_IO, sys, "%s/data.mdb: watch", ob->db.dir);
 	}
 	*fd = ob->commits_fd;
 	return RP_OK;

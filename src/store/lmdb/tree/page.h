@@ -20,7 +20,7 @@
  * leaf and on to the next one); each brings its own pages, and decides how far to trust them:
  * rows.c looks at the header of a page and at each row that it returns, pages_walk.c at all rows,
  * page_guard.c at all rows of a page that is new to the process, else at its header and its bounds.
- * damage.c does not know the format: it turns the signals that are left into an exit code.
+ * db/damage.c turns the signals that are left into an exit code.
  *
  * WHAT IT COSTS. A second reader of a format that is another project's. The guard takes 2 to 3 % of
  * a drain and 5 % of ingest's instructions. A process reads the free list and the list of tables

@@ -3,8 +3,9 @@
 #ifndef RP_STORE_LMDB_TREE_PAGE_GUARD_INT_H
 #define RP_STORE_LMDB_TREE_PAGE_GUARD_INT_H
 
-#include "store/lmdb/tree/pages_int.h"
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/tree/cursor.h"
+#include "store/lmdb/tree/page_bits.h"
+#include "store/lmdb/tree/page_guard.h"
 
 /* One table, as it was when the transaction began. */
 struct way {
@@ -13,6 +14,8 @@ struct way {
 };
 
 struct rp_page_guard {
+	const struct rp_db *db;
+	MDB_txn *txn;
 	bool broken; /* this transaction met a page that is not sound */
 	size_t page_bytes;
 	const unsigned char *map; /* NULL: to be found */
@@ -28,17 +31,17 @@ struct rp_page_guard {
 	struct way way[RP_T_COUNT];
 };
 
-static inline bool inside(const struct rp_page_guard *tr, uint64_t pgno, uint64_t n)
+static inline bool inside(const struct rp_page_guard *g, uint64_t pgno, uint64_t n)
 {
-	return pgno >= 2 && pgno < tr->pages && n <= tr->pages - pgno;
+	return pgno >= 2 && pgno < g->pages && n <= g->pages - pgno;
 }
 
-static inline const unsigned char *page_at(const struct rp_page_guard *tr, uint64_t pgno)
+static inline const unsigned char *page_at(const struct rp_page_guard *g, uint64_t pgno)
 {
-	return tr->map + pgno * tr->page_bytes;
+	return g->map + pgno * g->page_bytes;
 }
 
 /* RP_DISTRUSTED, which `what` tells of a page. Nothing more is written in this transaction. */
-int rp_distrust(struct rp_txn *t, enum rp_table table, uint64_t pgno, const char *what);
+int rp_distrust(struct rp_page_guard *g, enum rp_table table, uint64_t pgno, const char *what);
 
 #endif

@@ -89,7 +89,7 @@ static bool read_meta(struct rp_walk *w, uint64_t txn, struct rp_tree *free, str
 
 /* Frees what the walk has. `e` is how it went; a read that failed is the disk's trouble, not
  * damage. */
-static enum rp_err walk_end(struct rp_walk *w, struct rp_lmdb *ob, enum rp_err e,
+static enum rp_err walk_end(struct rp_walk *w, const struct rp_db *db, enum rp_err e,
 			    struct rp_error *err)
 {
 	free(w->seen);
@@ -98,7 +98,7 @@ static enum rp_err walk_end(struct rp_walk *w, struct rp_lmdb *ob, enum rp_err e
 	if (w->file.sys == ENOMEM)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	return w->file.sys != 0
-		   ? rp_fail_sys(err, RP_ERR_IO, w->file.sys, "%s/data.mdb: read", ob->dir)
+		   ? rp_fail_sys(err, RP_ERR_IO, w->file.sys, "%s/data.mdb: read", db->dir)
 		   : e;
 }
 
@@ -112,7 +112,7 @@ static struct check check_of(const struct rp_pages_watch *watch)
 
 /* Reads the meta page and the free list. RP_ERR_STALE: later transactions have taken the place of
  * this one's meta page. RP_ERR_DAMAGED: w->n_problems is not 0. */
-static enum rp_err walk_begin(struct rp_walk *w, struct rp_lmdb *ob, MDB_txn *txn,
+static enum rp_err walk_begin(struct rp_walk *w, const struct rp_db *db, MDB_txn *txn,
 			      struct rp_tree *all, struct rp_error *err)
 {
 	struct rp_tree free_list;
@@ -120,10 +120,10 @@ static enum rp_err walk_begin(struct rp_walk *w, struct rp_lmdb *ob, MDB_txn *tx
 	uint64_t bytes;
 
 	w->table = "meta page";
-	w->file.page_bytes = ob->page_bytes;
-	mdb_env_get_fd(ob->env, &w->file.fd);
+	w->file.page_bytes = db->page_bytes;
+	mdb_env_get_fd(db->env, &w->file.fd);
 	if (fstat(w->file.fd, &st) != 0)
-		return rp_fail_sys(err, RP_ERR_IO, errno, "%s/data.mdb", ob->dir);
+		return rp_fail_sys(err, RP_ERR_IO, errno, "%s/data.mdb", db->dir);
 	if (!read_meta(w, mdb_txn_id(txn), &free_list, all))
 		return RP_ERR_STALE;
 	/* the unwritten end of a file in use is short: what is far behind its end is damage */
@@ -183,7 +183,7 @@ static void check_tables_from(struct check *c, struct rp_verify_cursor *at)
 	}
 }
 
-enum rp_err rp_pages_check(struct rp_txn *t, const struct rp_pages_watch *watch,
+enum rp_err rp_pages_check(const struct rp_db *db, MDB_txn *txn, const struct rp_pages_watch *watch,
 			   struct rp_verify_cursor *at, bool *all_done, uint64_t *n_problems,
 			   struct rp_error *err)
 {
@@ -194,7 +194,7 @@ enum rp_err rp_pages_check(struct rp_txn *t, const struct rp_pages_watch *watch,
 	*all_done = true;
 	/* the free list and the list of tables are read anew, whole, in each slice */
 	c.w.go_on = NULL;
-	e = walk_begin(&c.w, t->ob, t->mdb, &all, err);
+	e = walk_begin(&c.w, db, txn, &all, err);
 	if (e == RP_OK && rp_walk_tree(&c.w, "list of tables", &all, see_table)) {
 		c.w.go_on = watch->go_on;
 		c.w.n_pages = 0;
@@ -204,12 +204,11 @@ enum rp_err rp_pages_check(struct rp_txn *t, const struct rp_pages_watch *watch,
 	if (e == RP_OK)
 		find_free_in_use(&c.w);
 	*n_problems += c.w.n_problems;
-	e = walk_end(&c.w, t->ob, e, err);
+	e = walk_end(&c.w, db, e, err);
 	return e == RP_ERR_DAMAGED ? RP_OK : e;
 }
 
 #define FIRST_PROBLEM_MAX 200
-#define LISTS_TRIES 100
 
 static void keep_first(void *arg, const char *text)
 {
@@ -219,38 +218,25 @@ static void keep_first(void *arg, const char *text)
 		snprintf(first, FIRST_PROBLEM_MAX, "%s", text);
 }
 
-enum rp_err rp_pages_check_lists(struct rp_lmdb *ob, struct rp_error *err)
+enum rp_err rp_pages_check_lists(const struct rp_db *db, MDB_txn *txn, struct rp_error *err)
 {
 	char first[FIRST_PROBLEM_MAX] = "";
-	struct rp_pages_watch watch = {.problem = keep_first, .arg = first};
-	enum rp_err e = RP_ERR_STALE;
+	struct check c = check_of(&(struct rp_pages_watch){.problem = keep_first, .arg = first});
 	struct rp_tree all;
-	struct rp_txn t;
-	int tries;
+	enum rp_err e = walk_begin(&c.w, db, txn, &all, err);
 
-	/* Somebody who commits twice between two lines of ours has LMDB read these lists all the
-	 * time. */
-	for (tries = 0; e == RP_ERR_STALE && tries < LISTS_TRIES; tries++) {
-		struct check c = check_of(&watch);
-
-		e = rp_txn_read_rows(ob, &t, err);
-		if (e != RP_OK)
-			return e;
-		e = walk_begin(&c.w, ob, t.mdb, &all, err);
-		if (e == RP_OK && !rp_walk_tree(&c.w, "list of tables", &all, see_table))
-			e = RP_ERR_DAMAGED;
-		e = walk_end(&c.w, ob, e, err);
-		rp_txn_end(&t);
-	}
-	if (e == RP_ERR_DAMAGED)
-		return rp_fail(err, RP_ERR_FORMAT, "%s: data.mdb is damaged: %s; restore a backup",
-			       ob->dir, first);
-	return e == RP_ERR_STALE ? RP_OK : e;
+	if (e == RP_OK && !rp_walk_tree(&c.w, "list of tables", &all, see_table))
+		e = RP_ERR_DAMAGED;
+	e = walk_end(&c.w, db, e, err);
+	return e != RP_ERR_DAMAGED
+		   ? e
+		   : rp_fail(err, RP_ERR_FORMAT, "%s: data.mdb is damaged: %s; restore a backup",
+			     db->dir, first);
 }
 
 /* LMDB does not write pages that a transaction took and gave back, so the file may end before the
  * last page that is counted; but what is missing must be free. */
-enum rp_err rp_pages_check_end(struct rp_lmdb *ob, MDB_txn *txn, struct rp_error *err)
+enum rp_err rp_pages_check_end(const struct rp_db *db, MDB_txn *txn, struct rp_error *err)
 {
 	struct rp_walk w = {.problem = NULL};
 	struct rp_tree all;
@@ -260,23 +246,23 @@ enum rp_err rp_pages_check_end(struct rp_lmdb *ob, MDB_txn *txn, struct rp_error
 	enum rp_err e;
 	int fd;
 
-	mdb_env_info(ob->env, &info);
-	mdb_env_get_fd(ob->env, &fd);
+	mdb_env_info(db->env, &info);
+	mdb_env_get_fd(db->env, &fd);
 	if (fstat(fd, &st) != 0)
-		return rp_fail_sys(err, RP_ERR_IO, errno, "%s/data.mdb", ob->dir);
-	first = (uint64_t)st.st_size / ob->page_bytes;
+		return rp_fail_sys(err, RP_ERR_IO, errno, "%s/data.mdb", db->dir);
+	first = (uint64_t)st.st_size / db->page_bytes;
 	if (first > info.me_last_pgno)
 		return RP_OK;
-	e = walk_begin(&w, ob, txn, &all, err);
+	e = walk_begin(&w, db, txn, &all, err);
 	for (i = first; e == RP_OK && i <= w.file.last; i++)
 		missing += !rp_page_bit(w.free, i);
-	e = walk_end(&w, ob, e, err);
+	e = walk_end(&w, db, e, err);
 	if (e == RP_ERR_STALE) /* somebody writes, so it cannot be as bad as that */
 		return RP_OK;
 	if (e == RP_ERR_DAMAGED || (e == RP_OK && missing > 0))
 		return rp_fail(err, RP_ERR_DAMAGED,
 			       "%s: data.mdb is cut off: it has %" PRIu64 " pages of %" PRIu64
 			       "; restore a backup",
-			       ob->dir, first, (uint64_t)info.me_last_pgno + 1);
+			       db->dir, first, (uint64_t)info.me_last_pgno + 1);
 	return e;
 }

@@ -3,7 +3,9 @@
 #ifndef RP_STORE_LMDB_TREE_PAGES_INT_H
 #define RP_STORE_LMDB_TREE_PAGES_INT_H
 
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/tree/cursor.h"
+#include "store/lmdb/tree/page_bits.h"
+#include "store/lmdb/tree/pages.h"
 
 /* What this folder knows (page.h). */
 #if MDB_VERSION_MAJOR != 0 || MDB_VERSION_MINOR != 9
@@ -44,20 +46,5 @@ bool rp_walk_tree_from(struct rp_walk *w, const char *table, const struct rp_tre
 /* Tells a problem of a page. Always false, for `return`. */
 bool rp_walk_bad(struct rp_walk *w, uint64_t pgno, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-
-static inline bool rp_page_bit(const unsigned char *bits, uint64_t i)
-{
-	return (bits[i / 8] >> i % 8 & 1) != 0;
-}
-
-static inline void rp_page_set_bit(unsigned char *bits, uint64_t i)
-{
-	bits[i / 8] = (unsigned char)(bits[i / 8] | 1u << i % 8);
-}
-
-static inline void rp_page_clear_bit(unsigned char *bits, uint64_t i)
-{
-	bits[i / 8] = (unsigned char)(bits[i / 8] & ~(1u << i % 8));
-}
 
 #endif

@@ -1,7 +1,7 @@
 /* rows.c - walks rows in order by read(2) instead of through the map. It is for those who look
  * at many rows: page faults would cost five times as much. */
 
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/tree/rows.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -20,7 +20,7 @@ static enum rp_err bad(const struct rp_tree_rows *l, uint64_t pgno, const char *
 {
 	return rp_fail(err, RP_ERR_DAMAGED,
 		       "%s: data.mdb: table %s, page %" PRIu64 ": %s; see `runpostctl verify`",
-		       l->ob->dir, rp_table_name(l->table), pgno, what);
+		       l->db->dir, rp_table_name(l->table), pgno, what);
 }
 
 /* What was read, or why not. */
@@ -33,7 +33,7 @@ static enum rp_err got(const struct rp_tree_rows *l, uint64_t pgno, enum rp_read
 		return bad(l, pgno, rp_read_text(r), err);
 	if (l->file.sys == ENOMEM)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	return rp_fail_sys(err, RP_ERR_IO, l->file.sys, "%s/data.mdb: read", l->ob->dir);
+	return rp_fail_sys(err, RP_ERR_IO, l->file.sys, "%s/data.mdb: read", l->db->dir);
 }
 
 /* --- the guide of the way (cursor.h) ------------------------------------------------------ */
@@ -125,8 +125,8 @@ static void keep_key(struct rp_tree_rows *l, const void *key, size_t n)
 	l->key_bytes = n;
 }
 
-enum rp_err rp_tree_rows_begin(struct rp_tree_rows *l, struct rp_txn *t, enum rp_table table,
-			       struct rp_error *err)
+enum rp_err rp_tree_rows_begin(struct rp_tree_rows *l, const struct rp_db *db, MDB_txn *txn,
+			       enum rp_table table, struct rp_error *err)
 {
 	MDB_val v;
 	MDB_envinfo info;
@@ -134,21 +134,21 @@ enum rp_err rp_tree_rows_begin(struct rp_tree_rows *l, struct rp_txn *t, enum rp
 	int rc;
 
 	memset(l, 0, sizeof *l);
-	l->ob = t->ob;
+	l->db = db;
 	l->table = table;
-	rc = rp_db_table_row(t->ob, t->mdb, table, &v); /* as old as the transaction */
+	rc = rp_db_table_row(db, txn, table, &v); /* as old as the transaction */
 	if (rc == 0)
-		rc = mdb_env_get_fd(t->ob->env, &l->file.fd);
+		rc = mdb_env_get_fd(db->env, &l->file.fd);
 	if (rc == 0)
-		rc = mdb_env_info(t->ob->env, &info);
+		rc = mdb_env_info(db->env, &info);
 	if (rc != 0)
-		return rp_db_fail(t->ob, rc, "read a table", err);
-	l->file.page_bytes = t->ob->page_bytes;
+		return rp_db_fail(db, rc, "read a table", err);
+	l->file.page_bytes = db->page_bytes;
 	l->file.last = info.me_last_pgno;
 	if (v.mv_size != RP_TREE_BYTES)
 		return bad(l, 0, "it is described by a damaged row", err);
 	tree = rp_page_tree(v.mv_data);
-	if (!rp_way_begin(&l->way, &tree, t->ob->page_bytes))
+	if (!rp_way_begin(&l->way, &tree, db->page_bytes))
 		return bad(l, tree.root, "it is the root of a tree of an impossible depth", err);
 	if (l->way.depth > 0 && !rp_datafile_room(&l->file, l->way.depth))
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
@@ -255,7 +255,6 @@ enum rp_err rp_tree_rows_get(struct rp_tree_rows *l, struct rp_key key, MDB_val 
 
 	if (!is_next(l, &key))
 		e = rp_tree_rows_seek(l, &(MDB_val){key.len, key.bytes}, false, err);
-
 	if (e == RP_OK)
 		e = rp_tree_rows_next(l, &k, v, err);
 	if (e == RP_OK && rp_page_key_order(k.mv_data, k.mv_size, key.bytes, key.len) != 0)

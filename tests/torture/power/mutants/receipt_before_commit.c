@@ -1,5 +1,5 @@
 /* Mutant: the receipts go out, and only then the entries are committed. */
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/txn.h"
 #include "ingest/receipts.h"
 
 enum rp_err __real_rp_txn_commit(struct rp_txn *t, struct rp_error *err);
