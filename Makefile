@@ -40,7 +40,7 @@ UNIT_BIN := $(addprefix $(BUILD)/tests/,$(basename $(notdir $(UNIT_SRC))))
 # Unit tests of these modules need the store or the network library; all others link without LMDB and libcurl, so that a
 # leak of either into base or core is a link error.
 UNIT_FULL := $(BUILD)/tests/test_outbox% $(BUILD)/tests/test_http% $(BUILD)/tests/test_sender% \
-             $(BUILD)/tests/test_ingest% $(BUILD)/tests/test_api% $(BUILD)/tests/test_selector% $(BUILD)/tests/test_table% \
+             $(BUILD)/tests/test_ingest% $(BUILD)/tests/test_api% $(BUILD)/tests/test_report% $(BUILD)/tests/test_table% \
              $(BUILD)/tests/test_ctl%
 
 SINK_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tools/sink/*.c)))
@@ -89,7 +89,7 @@ $(BUILD)/runpost-sink: $(SINK_OBJ) $(LIB)
 SINK_TESTS := $(filter $(BUILD)/tests/test_sink_%,$(UNIT_BIN))
 $(SINK_TESTS): PARTS = $(filter-out %/main.o,$(SINK_OBJ))
 $(SINK_TESTS): $(SINK_OBJ)
-CTL_TESTS := $(filter $(BUILD)/tests/test_ctl_% $(BUILD)/tests/test_selector $(BUILD)/tests/test_table,$(UNIT_BIN))
+CTL_TESTS := $(filter $(BUILD)/tests/test_ctl_% $(BUILD)/tests/test_report_% $(BUILD)/tests/test_table,$(UNIT_BIN))
 $(CTL_TESTS): PARTS = $(filter-out %/main.o,$(CTL_OBJ))
 $(CTL_TESTS): $(CTL_OBJ)
 

@@ -4,7 +4,7 @@
 #include "fuzz.h"
 
 #include "net/url.h"
-#include "ctl/report/export_line.h"
+#include "report/export_line.h"
 
 static void check_entry(const struct rp_entry *e, struct rp_span payload)
 {

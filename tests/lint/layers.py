@@ -10,11 +10,13 @@ import sys
 
 # Folders of src/, lowest first; a folder below a folder belongs to it, unless it is named itself. Programs (src/cmd, tools/)
 # stand above all.
-LAYERS = ["base", "text", "sign", "model", "net", "run", "config", "store", "ingest", "deliver", "api"]
+LAYERS = ["base", "text", "sign", "model", "net", "run", "config", "store", "report",
+          "ingest", "deliver", "api"]
 
 # Of the way in, the library shares what is between a line and a commit, and nothing of the way out.
 API_MAY = {"ingest/batch.h"}
-APART = {"api": ["ingest", "deliver"], "deliver": ["ingest"], "ingest": ["deliver"]}
+APART = {"api": ["ingest", "deliver", "report"], "deliver": ["ingest", "report"],
+         "ingest": ["deliver", "report"]}
 
 DOORS = {  # header -> files that may include it
     r"lmdb\.h": r"src/store/lmdb/.*",

@@ -9,11 +9,11 @@
 
 #include "base/log.h"
 #include "base/sys.h"
-#include "ctl/ctl.h"
-#include "ctl/report/endpoints.h"
+#include "ctl/common/ctl.h"
+#include "report/endpoints.h"
 #include "ctl/options.h"
-#include "ctl/report/shown.h"
-#include "ctl/suggest.h"
+#include "report/shown.h"
+#include "text/suggest.h"
 #include "config/settings.h"
 
 #define SELECTOR "ID... | - | FILTER..."

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/units.h"
-#include "ctl/suggest.h"
+#include "text/suggest.h"
 
 /* Values below OPT_OUTBOX are enum rp_selector_field; letters are short options. */
 enum {

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "ctl/report/export_line.h"
+#include "report/export_line.h"
 #include "ctl/select/walk.h"
 
 enum { FLUSH_BYTES = 1 << 20, SYNC_BYTES = 4 << 20 };

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "ctl/stop.h"
+#include "ctl/common/stop.h"
 
 enum { LINES_SHOWN = 10 };
 

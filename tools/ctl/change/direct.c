@@ -7,8 +7,8 @@
 
 #include "ctl/change/note.h"
 #include "ctl/screen/progress.h"
-#include "ctl/select/selector_text.h"
-#include "ctl/stop.h"
+#include "report/selector_text.h"
+#include "ctl/common/stop.h"
 
 /* A transaction so large holds the write lock for some milliseconds; the lock is not fair, so
  * senders and ingesters get it in the pause after. */

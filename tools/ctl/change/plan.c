@@ -9,7 +9,7 @@
 
 #include "base/units.h"
 #include "ctl/change/note.h"
-#include "ctl/select/selector_text.h"
+#include "report/selector_text.h"
 #include "ctl/select/walk.h"
 
 enum { ROWS_MAX = 1000 }; /* of a transaction */

@@ -4,7 +4,7 @@
 #ifndef RP_CTL_SELECT_ROUTE_H
 #define RP_CTL_SELECT_ROUTE_H
 
-#include "ctl/ctl.h"
+#include "ctl/common/ctl.h"
 
 struct rp_route_range {
 	uint64_t from_seq, to_seq; /* before to_seq; 0: to the end */

@@ -1,7 +1,7 @@
 /* verb_change.c - the verbs `hold` and `release`: they differ in one word, so they share a file. */
 
 #include "ctl/change/direct.h"
-#include "ctl/stop.h"
+#include "ctl/common/stop.h"
 
 static int print_dry_run(struct rp_direct *d)
 {

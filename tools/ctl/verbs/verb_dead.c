@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ctl/report/advice.h"
+#include "report/advice.h"
 #include "base/units.h"
-#include "ctl/report/endpoints.h"
-#include "ctl/report/entry_json.h"
+#include "report/endpoints.h"
+#include "report/entry_json.h"
 #include "ctl/select/walk.h"
 
 enum { SHOWN_ON_TERMINAL = 40, ADVICE_TEXT_MAX = 1024 };

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "base/sys.h"
-#include "ctl/report/doctor.h"
-#include "ctl/report/shown.h"
-#include "ctl/stopped.h"
+#include "report/doctor.h"
+#include "report/shown.h"
+#include "ctl/common/stopped.h"
 #include "config/webhook_file.h"
 
 #define NOT_TRIED (-2)

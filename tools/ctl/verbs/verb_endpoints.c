@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "base/units.h"
-#include "ctl/report/endpoints.h"
+#include "report/endpoints.h"
 #include "ctl/change/note.h"
-#include "ctl/report/shown.h"
+#include "report/shown.h"
 
 static const struct rp_column columns[] = {
     {"ENDPOINT", false, 24},    {"STATE", false, 0},      {"WAITING", true, 0},

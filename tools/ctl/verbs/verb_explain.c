@@ -7,10 +7,10 @@
 #include "base/sys.h"
 #include "base/units.h"
 #include "net/url.h"
-#include "ctl/report/endpoints.h"
-#include "ctl/report/shown.h"
-#include "ctl/report/entry_json.h"
-#include "ctl/report/explain.h"
+#include "report/endpoints.h"
+#include "report/shown.h"
+#include "report/entry_json.h"
+#include "report/explain.h"
 #include "ctl/select/walk.h"
 
 /* Steps of the schedule printed for people; JSON has all. */

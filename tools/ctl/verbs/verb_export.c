@@ -4,10 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "ctl/report/export_line.h"
+#include "report/export_line.h"
 #include "ctl/change/note.h"
 #include "ctl/screen/progress.h"
-#include "ctl/stop.h"
+#include "ctl/common/stop.h"
 #include "ctl/select/walk.h"
 
 struct export

@@ -9,11 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ctl/ctl.h"
-#include "ctl/report/export_line.h"
+#include "ctl/common/ctl.h"
+#include "report/export_line.h"
 #include "ctl/change/note.h"
 #include "ctl/screen/progress.h"
-#include "ctl/stop.h"
+#include "ctl/common/stop.h"
 #include "ingest/lines.h"
 
 /* A commit holds the write lock for some milliseconds; senders and ingesters get it in the pause

@@ -8,7 +8,7 @@
 #include "base/units.h"
 #include "ctl/change/note.h"
 #include "ctl/change/plan.h"
-#include "ctl/suggest.h"
+#include "text/suggest.h"
 
 enum { JOBS_MAX = 64 };
 

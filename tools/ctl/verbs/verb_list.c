@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "base/units.h"
-#include "ctl/report/entry_json.h"
-#include "ctl/report/shown.h"
+#include "report/entry_json.h"
+#include "report/shown.h"
 #include "ctl/select/walk.h"
 
 enum { TERMINAL_LIMIT = 50, BLOCK_ROWS = 1000 };

@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 #include "net/url.h"
-#include "ctl/report/endpoints.h"
+#include "report/endpoints.h"
 
 /* Prometheus' text format 0.0.4. Labels hold names of the configuration and of this program only:
  * no ids, no URLs. */

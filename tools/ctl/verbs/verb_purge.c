@@ -7,7 +7,7 @@
 #include "ctl/change/backup_file.h"
 #include "ctl/change/direct.h"
 #include "ctl/change/note.h"
-#include "ctl/stop.h"
+#include "ctl/common/stop.h"
 #include "ctl/change/watch.h"
 
 enum { PLAN_ROWS = 500 };

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "ctl/change/note.h"
-#include "ctl/stop.h"
+#include "ctl/common/stop.h"
 #include "ctl/change/watch.h"
 
 static int carry(struct rp_ctl *ctl, uint64_t number, const struct rp_breakdown *tally,

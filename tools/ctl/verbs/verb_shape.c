@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ctl/report/endpoints.h"
+#include "report/endpoints.h"
 #include "ctl/select/walk.h"
 
 /* Ages as of Postfix's qshape: a backlog of which most is young is a burst, one that is evenly old

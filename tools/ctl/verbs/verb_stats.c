@@ -6,7 +6,7 @@
 
 #include "base/sys.h"
 #include "base/units.h"
-#include "ctl/report/endpoints.h"
+#include "report/endpoints.h"
 
 struct stats {
 	struct rp_ledger ledger;

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "base/units.h"
-#include "ctl/report/entry_json.h"
+#include "report/entry_json.h"
 #include "ctl/select/recent.h"
-#include "ctl/report/shown.h"
-#include "ctl/stop.h"
+#include "report/shown.h"
+#include "ctl/common/stop.h"
 
 /* Attempts shown before following; attempts looked at in one go; and when to look after the data
  * file was written to: commits of a busy outbox are gathered, and what could not be read yet is

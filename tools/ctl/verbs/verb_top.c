@@ -14,12 +14,12 @@
 #include <unistd.h>
 
 #include "base/units.h"
-#include "ctl/report/entry_json.h"
+#include "report/entry_json.h"
 #include "ctl/change/note.h"
-#include "ctl/screen/spark.h"
+#include "ctl/top/spark.h"
 #include "ctl/screen/term.h"
-#include "ctl/screen/top_draw.h"
-#include "ctl/screen/top_keys.h"
+#include "ctl/top/top_draw.h"
+#include "ctl/top/top_keys.h"
 #include "ctl/select/walk.h"
 
 enum {

@@ -1,0 +1,148 @@
+/* endpoints.c - copies the endpoints out of the outbox and finds them by name or pattern. Verbs
+ * look them up often, and each look would be a transaction. */
+
+#include "report/endpoints.h"
+
+#include <stdlib.h>
+
+#include "report/shown.h"
+
+static int by_id(const void *a, const void *b)
+{
+	const struct rp_known_endpoint *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static bool see(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e)
+{
+	struct rp_known_endpoints *k = arg;
+	struct rp_known_endpoint *one;
+	struct rp_buf room = {0};
+	struct rp_span shown;
+
+	if (k->n == k->cap) {
+		size_t cap = k->cap > 0 ? k->cap * 2 : 64;
+		void *more = realloc(k->all, cap * sizeof k->all[0]);
+
+		if (more == NULL)
+			goto no_memory;
+		k->all = more;
+		k->cap = cap;
+	}
+	one = &k->all[k->n];
+	one->id = id;
+	one->e = *e;
+	shown = rp_shown_name(name, &room);
+	one->name = strndup(shown.len > 0 ? shown.ptr : "", shown.len);
+	one->stored = strndup(name.len > 0 ? name.ptr : "", name.len);
+	rp_buf_release(&room);
+	k->n++;
+	if (one->name == NULL || one->stored == NULL)
+		goto no_memory;
+	return true;
+no_memory:
+	k->no_memory = true;
+	return false;
+}
+
+int rp_known_endpoints_load(struct rp_ctl *ctl, struct rp_known_endpoints *out)
+{
+	struct rp_error err;
+
+	memset(out, 0, sizeof *out);
+	if (rp_outbox_endpoints(ctl->ob, see, out, &err) != RP_OK)
+		return rp_ctl_fail(&err);
+	if (out->no_memory)
+		return rp_ctl_no_memory();
+	if (out->n > 0)
+		qsort(out->all, out->n, sizeof out->all[0], by_id);
+	return RP_EXIT_OK;
+}
+
+void rp_known_endpoints_release(struct rp_known_endpoints *k)
+{
+	size_t i;
+
+	for (i = 0; i < k->n; i++) {
+		free(k->all[i].name);
+		free(k->all[i].stored);
+	}
+	free(k->all);
+	memset(k, 0, sizeof *k);
+}
+
+const struct rp_known_endpoint *rp_known_endpoint_find(const struct rp_known_endpoints *k,
+						       uint64_t id)
+{
+	struct rp_known_endpoint key = {.id = id};
+
+	return k->n > 0 ? bsearch(&key, k->all, k->n, sizeof k->all[0], by_id) : NULL;
+}
+
+struct fits {
+	const struct rp_endpoint_glob *glob;
+	bool named; /* an endpoint of this name exists */
+	size_t n;   /* that the pattern fits */
+};
+
+static bool see_fit(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e)
+{
+	struct fits *f = arg;
+
+	(void)id;
+	(void)e;
+	f->named = f->named || rp_endpoint_glob_is_name(f->glob, name);
+	f->n += rp_endpoint_glob_match(f->glob, name);
+	return true;
+}
+
+int rp_endpoint_glob_resolve(struct rp_ctl *ctl, struct rp_endpoint_glob *g)
+{
+	struct fits f = {.glob = g};
+	struct rp_buf shown = {0};
+	struct rp_error err;
+	int code = RP_EXIT_OK;
+
+	if (!rp_endpoint_glob_is_ambiguous(g))
+		return RP_EXIT_OK;
+	if (rp_outbox_endpoints(ctl->ob, see_fit, &f, &err) != RP_OK)
+		return rp_ctl_fail(&err);
+	g->exact = f.named;
+	if (!f.named || f.n == 1)
+		return RP_EXIT_OK;
+	if (rp_text_escape((struct rp_span){g->name.data, g->name.len}, &shown))
+		rp_ctl_say("%s: taken as the name of this one endpoint; the pattern, which fits "
+			   "%zu, has a backslash "
+			   "in front",
+			   shown.data, f.n);
+	else
+		code = rp_ctl_no_memory();
+	rp_buf_release(&shown);
+	return code;
+}
+
+bool rp_known_endpoint_lacks_key(const struct rp_known_endpoint *k)
+{
+	/* a reload takes the time away, and the next attempt the cause */
+	return k->e.last_cause == RP_CAUSE_NO_KEY && k->e.parked_until_ms != 0;
+}
+
+const char *rp_known_endpoint_state(const struct rp_known_endpoint *k)
+{
+	if (k->e.disabled)
+		return "disabled";
+	if (k->e.paused)
+		return "paused";
+	if (rp_known_endpoint_lacks_key(k))
+		return "no_key";
+	if (k->e.control.breaker != RP_BREAKER_CLOSED)
+		return "parked";
+	return k->e.streak > 0 ? "failing" : "ok";
+}
+
+bool rp_known_endpoint_keeps_failing(const struct rp_endpoint *e)
+{
+	return e->streak >= 10 ||
+	       (e->streak >= 3 && e->last_failure_at_ms - e->last_success_at_ms >= 3600000);
+}

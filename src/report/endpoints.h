@@ -1,0 +1,42 @@
+/* endpoints.h - the endpoints of an outbox, copied out of it. */
+#ifndef RP_CTL_REPORT_ENDPOINTS_H
+#define RP_CTL_REPORT_ENDPOINTS_H
+
+#include "ctl/common/ctl.h"
+
+struct rp_known_endpoint {
+	uint64_t id;
+	char *name;   /* as it is shown (shown.h); every verb that takes an endpoint takes it */
+	char *stored; /* as it is stored */
+	struct rp_endpoint e;
+};
+
+struct rp_known_endpoints {
+	struct rp_known_endpoint *all;
+	size_t n, cap;
+	bool no_memory;
+};
+
+/* Result: exit code, after saying what went wrong. Release either way. */
+int rp_known_endpoints_load(struct rp_ctl *ctl, struct rp_known_endpoints *out);
+void rp_known_endpoints_release(struct rp_known_endpoints *k);
+/* NULL: no such endpoint. */
+const struct rp_known_endpoint *rp_known_endpoint_find(const struct rp_known_endpoints *k,
+						       uint64_t id);
+
+/* Where an endpoint has the very name that reads as a pattern, too, the name is meant: sets
+ * g->exact, and says so on stderr when the pattern would have fitted more. Result: exit code. */
+int rp_endpoint_glob_resolve(struct rp_ctl *ctl, struct rp_endpoint_glob *g);
+
+/* Its last claim found no valid signing key, and no reload has told it to look again. */
+bool rp_known_endpoint_lacks_key(const struct rp_known_endpoint *k);
+
+/* "paused", "disabled", "no_key" (no signing key of it is valid), "parked" (by its breaker),
+ * "failing" (its last attempts failed), "ok". */
+const char *rp_known_endpoint_state(const struct rp_known_endpoint *k);
+
+/* Whether it is more than a hiccup: 10 failures in a row, or 3 and nothing delivered in the hour
+ * before the last. */
+bool rp_known_endpoint_keeps_failing(const struct rp_endpoint *e);
+
+#endif
