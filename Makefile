@@ -40,7 +40,7 @@ UNIT_BIN := $(addprefix $(BUILD)/tests/,$(basename $(notdir $(UNIT_SRC))))
 # Unit tests of these modules need the store or the network library; all others link without LMDB and libcurl, so that a
 # leak of either into base or core is a link error.
 UNIT_FULL := $(BUILD)/tests/test_outbox% $(BUILD)/tests/test_http% $(BUILD)/tests/test_sender% \
-             $(BUILD)/tests/test_ingest% $(BUILD)/tests/test_api% $(BUILD)/tests/test_report% $(BUILD)/tests/test_table% \
+             $(BUILD)/tests/test_ingest% $(BUILD)/tests/test_api% $(BUILD)/tests/test_table% \
              $(BUILD)/tests/test_ctl%
 
 SINK_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tools/sink/*.c)))
@@ -89,7 +89,7 @@ $(BUILD)/runpost-sink: $(SINK_OBJ) $(LIB)
 SINK_TESTS := $(filter $(BUILD)/tests/test_sink_%,$(UNIT_BIN))
 $(SINK_TESTS): PARTS = $(filter-out %/main.o,$(SINK_OBJ))
 $(SINK_TESTS): $(SINK_OBJ)
-CTL_TESTS := $(filter $(BUILD)/tests/test_ctl_% $(BUILD)/tests/test_report_% $(BUILD)/tests/test_table,$(UNIT_BIN))
+CTL_TESTS := $(filter $(BUILD)/tests/test_ctl_% $(BUILD)/tests/test_table,$(UNIT_BIN))
 $(CTL_TESTS): PARTS = $(filter-out %/main.o,$(CTL_OBJ))
 $(CTL_TESTS): $(CTL_OBJ)
 
@@ -108,17 +108,16 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/%)
 FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzzers/%)
 FUZZ_SINK := %/fuzz_request
-FUZZ_CTL := %/fuzz_selector %/fuzz_import
-fuzz_parts = $(if $(filter $(FUZZ_SINK),$@),$(filter-out %/main.o,$(SINK_OBJ)),$(if $(filter $(FUZZ_CTL),$@),$(filter-out %/main.o,$(CTL_OBJ))))
+fuzz_parts = $(if $(filter $(FUZZ_SINK),$@),$(filter-out %/main.o,$(SINK_OBJ)))
 $(BUILD)/obj/tests/unit/%.o: CPPFLAGS += -Itests
 
-$(FUZZ_BIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_main.o $(SINK_OBJ) $(CTL_OBJ) $(LIB)
+$(FUZZ_BIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_main.o $(SINK_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $< $(BUILD)/obj/tests/fuzz/replay_main.o $(fuzz_parts) $(LIB) -o $@ $(LIBS_HTTP) \
 		$(LIBS_STORE) $(LIBS_CORE)
 
-$(FUZZERS): $(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%.o $(SINK_OBJ) $(CTL_OBJ) $(LIB)
+$(FUZZERS): $(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%.o $(SINK_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $< $(fuzz_parts) $(LIB) -o $@ $(LIBS_HTTP) $(LIBS_STORE) $(LIBS_CORE)

@@ -3,8 +3,8 @@
  *
  * What a status means is that of RFC 9110 and RFC 6585; what mostly lies behind it is what
  * frameworks and proxies are known to answer with it. */
-#ifndef RP_CTL_REPORT_ADVICE_H
-#define RP_CTL_REPORT_ADVICE_H
+#ifndef RP_REPORT_ADVICE_H
+#define RP_REPORT_ADVICE_H
 
 #include "model/outcome.h"
 

@@ -7,8 +7,9 @@
 #include <search.h>
 #include <stdlib.h>
 
-#include "report/endpoints.h"
+#include "base/units.h"
 #include "report/shown.h"
+#include "text/escape.h"
 
 static int by_id(const void *a, const void *b)
 {
@@ -17,7 +18,8 @@ static int by_id(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static struct rp_breakdown_endpoint *add_endpoint(struct rp_breakdown *t, const struct rp_entry *e)
+static struct rp_breakdown_endpoint *
+add_endpoint(struct rp_breakdown *t, const struct rp_config *config, const struct rp_entry *e)
 {
 	struct rp_breakdown_endpoint *one;
 	struct rp_buf room = {0};
@@ -36,7 +38,7 @@ static struct rp_breakdown_endpoint *add_endpoint(struct rp_breakdown *t, const 
 	if (one == NULL)
 		return NULL;
 	one->id = e->delivery.endpoint;
-	name = rp_shown_name(e->endpoint, &room);
+	name = rp_shown_name(config, e->endpoint, &room);
 	one->name = strndup(name.len > 0 ? name.ptr : "", name.len);
 	rp_buf_release(&room);
 	if (one->name == NULL || tsearch(one, &t->tree, by_id) == NULL) {
@@ -75,12 +77,12 @@ static bool count_cause(struct rp_breakdown *t, const struct rp_entry *e)
 	return true;
 }
 
-bool rp_breakdown_add(struct rp_breakdown *t, const struct rp_entry *e)
+bool rp_breakdown_add(struct rp_breakdown *t, const struct rp_config *config,
+		      const struct rp_entry *e)
 {
 	struct rp_breakdown_endpoint key = {.id = e->delivery.endpoint},
 				     **found = tfind(&key, &t->tree, by_id);
-	struct rp_breakdown_endpoint *one = found != NULL ? *found : add_endpoint(t, e);
-
+	struct rp_breakdown_endpoint *one = found != NULL ? *found : add_endpoint(t, config, e);
 	struct rp_breakdown_state *state = &t->states[e->delivery.state];
 
 	if (one == NULL || !count_cause(t, e))
@@ -227,29 +229,4 @@ void rp_breakdown_json(const struct rp_breakdown *t, struct rp_json_out *o)
 	for (i = 0; i < t->n_endpoints; i++)
 		push_counted(o, "endpoints", "endpoint", t->endpoints[i]->name,
 			     t->endpoints[i]->count, t->endpoints[i]->bytes);
-}
-
-int rp_breakdown_warn_of_stopped(const struct rp_breakdown *t, struct rp_ctl *ctl)
-{
-	struct rp_known_endpoints known;
-	int code = rp_known_endpoints_load(ctl, &known);
-	size_t i;
-
-	for (i = 0; i < t->n_endpoints && code == RP_EXIT_OK; i++) {
-		const struct rp_known_endpoint *k =
-		    rp_known_endpoint_find(&known, t->endpoints[i]->id);
-		struct rp_buf word = {0};
-
-		if (k == NULL || (!k->e.paused && !k->e.disabled))
-			continue;
-		if (rp_command_add_on_endpoint(&word, &ctl->place, "runpostctl resume", k->name))
-			rp_ctl_say("%s is %s: its entries are not sent before: %s", k->name,
-				   k->e.disabled ? "disabled (it answered 410 Gone)" : "paused",
-				   word.data);
-		else
-			code = rp_ctl_no_memory();
-		rp_buf_release(&word);
-	}
-	rp_known_endpoints_release(&known);
-	return code;
 }

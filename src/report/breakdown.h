@@ -1,13 +1,15 @@
 /* breakdown.h - what a selection is made of: by state, by cause, by endpoint. Bytes are those of
  * payloads. */
-#ifndef RP_CTL_REPORT_BREAKDOWN_H
-#define RP_CTL_REPORT_BREAKDOWN_H
+#ifndef RP_REPORT_BREAKDOWN_H
+#define RP_REPORT_BREAKDOWN_H
 
-#include "ctl/common/ctl.h"
+#include "config/config.h"
+#include "store/outbox.h"
+#include "text/json.h"
 
 struct rp_breakdown_endpoint {
 	uint64_t id, count, bytes;
-	char *name;
+	char *name; /* as the configuration shows it */
 };
 
 struct rp_breakdown_cause {
@@ -30,7 +32,8 @@ struct rp_breakdown {
 };
 
 /* false: out of memory. */
-bool rp_breakdown_add(struct rp_breakdown *t, const struct rp_entry *e);
+bool rp_breakdown_add(struct rp_breakdown *t, const struct rp_config *config,
+		      const struct rp_entry *e);
 void rp_breakdown_release(struct rp_breakdown *t);
 
 /* "6 entries, 12.0 KiB (4 dead, 8.0 KiB; 2 waiting, 4.0 KiB)", then a line for each cause and
@@ -38,9 +41,5 @@ void rp_breakdown_release(struct rp_breakdown *t);
 bool rp_breakdown_text(const struct rp_breakdown *t, size_t max_lines, struct rp_buf *out);
 /* Adds the members bytes, states, state_bytes, causes and endpoints. */
 void rp_breakdown_json(const struct rp_breakdown *t, struct rp_json_out *o);
-
-/* Says on standard error which of the endpoints nothing is sent to, and how that ends. Result:
- * exit code. */
-int rp_breakdown_warn_of_stopped(const struct rp_breakdown *t, struct rp_ctl *ctl);
 
 #endif

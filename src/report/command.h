@@ -2,8 +2,8 @@
  * directory, such a command does what its line says, and no more: it carries the --outbox and
  * --config that this program was given, as absolute paths, it is quoted, and the name of an
  * endpoint means this one only, whatever characters others put into it. */
-#ifndef RP_CTL_COMMAND_H
-#define RP_CTL_COMMAND_H
+#ifndef RP_REPORT_COMMAND_H
+#define RP_REPORT_COMMAND_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /* doctor.c - checks an open outbox for `doctor`. What can be checked without opening it
- * is in verbs/verb_doctor.c. */
+ * is the matter of the front that opens it. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -35,7 +35,7 @@ struct sender_check {
 static void note_step(struct rp_doctor *d, const struct rp_sender_info *s)
 {
 	int64_t by_ms =
-	    rp_clock_watch_step_ms(&s->clock, d->ctl->now_at_ms, d->boot_ms, CLOCK_LATELY_MS);
+	    rp_clock_watch_step_ms(&s->clock, d->now_at_ms, d->boot_ms, CLOCK_LATELY_MS);
 
 	if (llabs(by_ms) <= llabs(d->clock_step_ms))
 		return;
@@ -62,11 +62,11 @@ static void see_sender(void *arg, const struct rp_sender_info *s)
 
 static enum rp_err check_senders(struct rp_doctor *d, struct rp_error *err)
 {
-	struct sender_check c = {.d = d, .lease_ms = d->ctl->settings->config.lease_ms};
+	struct sender_check c = {.d = d, .lease_ms = d->config->lease_ms};
 	uint64_t work = d->ledger.waiting + d->ledger.in_flight;
 	char text[RP_DURATION_TEXT_MAX], remedy[64];
 
-	if (rp_outbox_senders(d->ctl->ob, see_sender, &c, err) != RP_OK)
+	if (rp_outbox_senders(d->ob, see_sender, &c, err) != RP_OK)
 		return err->code;
 	if (c.stopped.pid != 0) {
 		snprintf(remedy, sizeof remedy, "kill -CONT %" PRIu32 "   (or end it)",
@@ -103,16 +103,16 @@ static void check_ledger(struct rp_doctor *d)
 static enum rp_err check_room(struct rp_doctor *d, struct rp_outbox_info *info,
 			      struct rp_error *err)
 {
-	uint64_t reserve = d->ctl->settings->config.disk_reserve_bytes, percent;
+	uint64_t reserve = d->config->disk_reserve_bytes, percent;
 	char used[32], quota[32], disk[32];
 	struct rp_error why;
 	bool refuses;
-	enum rp_err e = rp_outbox_info(d->ctl->ob, info, err);
+	enum rp_err e = rp_outbox_info(d->ob, info, err);
 
 	if (e != RP_OK)
 		return e;
 	percent = info->quota_bytes > 0 ? info->used_bytes * 100 / info->quota_bytes : 0;
-	refuses = rp_outbox_room(d->ctl->ob, &why) != RP_OK;
+	refuses = rp_outbox_room(d->ob, &why) != RP_OK;
 	rp_doctor_report(
 	    d, "quota",
 	    refuses || percent >= QUOTA_FAIL ? RP_DOCTOR_FAIL
@@ -146,7 +146,7 @@ static enum rp_err check_readers(struct rp_doctor *d, const struct rp_outbox_inf
 {
 	struct rp_reader_info oldest = {0};
 	char remedy[64];
-	enum rp_err e = rp_outbox_readers(d->ctl->ob, see_reader, &oldest, err);
+	enum rp_err e = rp_outbox_readers(d->ob, see_reader, &oldest, err);
 
 	if (e != RP_OK)
 		return e;
@@ -170,7 +170,7 @@ static enum rp_err check_readers(struct rp_doctor *d, const struct rp_outbox_inf
  * at, by the clock of that moment, is all there is when none is alive. */
 static void check_clock(struct rp_doctor *d, const struct rp_outbox_info *info)
 {
-	int64_t ahead_ms = info->latest_at_ms - d->ctl->now_at_ms, by_ms = d->clock_step_ms;
+	int64_t ahead_ms = info->latest_at_ms - d->now_at_ms, by_ms = d->clock_step_ms;
 	char text[RP_DURATION_TEXT_MAX];
 
 	if (ahead_ms > CLOCK_SLACK_MS)
@@ -201,13 +201,12 @@ static enum rp_err check_backlog(struct rp_doctor *d, struct rp_error *err)
 	struct rp_oldest oldest;
 	char text[RP_DURATION_TEXT_MAX];
 	int64_t late_ms;
-	enum rp_err e = rp_outbox_oldest(d->ctl->ob, &oldest, err);
+	enum rp_err e = rp_outbox_oldest(d->ob, &oldest, err);
 
 	if (e != RP_OK)
 		return e;
-	late_ms = oldest.waiting_due_at_ms == RP_NEVER
-		      ? 0
-		      : d->ctl->now_at_ms - oldest.waiting_due_at_ms;
+	late_ms =
+	    oldest.waiting_due_at_ms == RP_NEVER ? 0 : d->now_at_ms - oldest.waiting_due_at_ms;
 	if (late_ms < 0)
 		late_ms = 0;
 	rp_doctor_report(d, "backlog",
@@ -259,7 +258,7 @@ static void report_endpoints(struct rp_doctor *d, size_t n, const struct endpoin
 {
 	struct rp_buf remedy = {0};
 
-	if (add_endpoint_remedy(&d->ctl->place, c, &remedy))
+	if (add_endpoint_remedy(d->place, c, &remedy))
 		rp_doctor_report_command(
 		    d, "endpoints",
 		    c->parked + c->no_key + c->paused + c->disabled + c->failing > 0
@@ -292,31 +291,31 @@ static void count_endpoint(const struct rp_known_endpoint *k, int64_t now_at_ms,
 		c->first_stopped = k->name;
 }
 
-static int check_endpoints(struct rp_doctor *d)
+static enum rp_err check_endpoints(struct rp_doctor *d, struct rp_error *err)
 {
 	struct rp_known_endpoints all;
 	struct endpoint_counts c = {0};
-	int code = rp_known_endpoints_load(d->ctl, &all);
 	struct rp_buf names = {0};
 	bool ok = rp_buf_add_text(&names, "");
+	enum rp_err e = rp_known_endpoints_load(d->ob, d->config, &all, err);
 	size_t i;
 
-	for (i = 0; i < all.n && code == RP_EXIT_OK; i++) {
+	for (i = 0; i < all.n && e == RP_OK; i++) {
 		const struct rp_known_endpoint *k = &all.all[i];
 
-		count_endpoint(k, d->ctl->now_at_ms, &c);
+		count_endpoint(k, d->now_at_ms, &c);
 		if (!rp_known_endpoint_keeps_failing(&k->e))
 			continue;
 		if (c.failing == 0)
 			c.first_failing = k->name;
 		ok = ok && add_failing(k, c.failing++, &names);
 	}
-	if (code == RP_EXIT_OK && ok)
+	if (e == RP_OK && ok)
 		report_endpoints(d, all.n, &c, names.data);
 	d->no_memory = d->no_memory || !ok;
 	rp_buf_release(&names);
 	rp_known_endpoints_release(&all);
-	return code;
+	return e;
 }
 
 static void count_row(void *arg, const struct rp_index_row *row)
@@ -332,9 +331,9 @@ static enum rp_err check_dead(struct rp_doctor *d, struct rp_error *err)
 	uint64_t n = 0;
 	struct rp_scan scan = {.state = RP_STATE_DEAD, .see = count_row, .arg = &n};
 
-	scan.from = rp_key2((uint64_t)(d->ctl->now_at_ms - DEAD_LATELY_MS), 0);
+	scan.from = rp_key2((uint64_t)(d->now_at_ms - DEAD_LATELY_MS), 0);
 	do {
-		if (rp_outbox_scan(d->ctl->ob, &scan, err) != RP_OK)
+		if (rp_outbox_scan(d->ob, &scan, err) != RP_OK)
 			return err->code;
 	} while (scan.more);
 	rp_doctor_report(d, "dead", n > 0 ? RP_DOCTOR_WARN : RP_DOCTOR_OK, "runpostctl dead",
@@ -343,12 +342,11 @@ static enum rp_err check_dead(struct rp_doctor *d, struct rp_error *err)
 	return RP_OK;
 }
 
-int rp_doctor_examine(struct rp_doctor *d)
+void rp_doctor_examine(struct rp_doctor *d)
 {
 	struct rp_outbox_info info;
 	struct rp_error err;
-	enum rp_err e = rp_outbox_ledger(d->ctl->ob, &d->ledger, &err);
-	int code;
+	enum rp_err e = rp_outbox_ledger(d->ob, &d->ledger, &err);
 
 	if (e == RP_OK)
 		e = check_room(d, &info, &err);
@@ -364,10 +362,8 @@ int rp_doctor_examine(struct rp_doctor *d)
 		e = check_backlog(d, &err);
 	if (e == RP_OK)
 		e = check_dead(d, &err);
-	if (e != RP_OK) {
+	if (e == RP_OK)
+		e = check_endpoints(d, &err);
+	if (e != RP_OK)
 		rp_doctor_report_error(d, &err);
-		return RP_EXIT_OK;
-	}
-	code = check_endpoints(d);
-	return code;
 }

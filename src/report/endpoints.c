@@ -14,50 +14,54 @@ static int by_id(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
+struct loading {
+	struct rp_known_endpoints *all;
+	const struct rp_config *config;
+	bool no_memory;
+};
+
 static bool see(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e)
 {
-	struct rp_known_endpoints *k = arg;
+	struct loading *l = arg;
+	struct rp_known_endpoints *k = l->all;
 	struct rp_known_endpoint *one;
 	struct rp_buf room = {0};
 	struct rp_span shown;
 
+	l->no_memory = true; /* until the end */
 	if (k->n == k->cap) {
 		size_t cap = k->cap > 0 ? k->cap * 2 : 64;
 		void *more = realloc(k->all, cap * sizeof k->all[0]);
 
 		if (more == NULL)
-			goto no_memory;
+			return false;
 		k->all = more;
 		k->cap = cap;
 	}
-	one = &k->all[k->n];
+	one = &k->all[k->n++];
 	one->id = id;
 	one->e = *e;
-	shown = rp_shown_name(name, &room);
+	shown = rp_shown_name(l->config, name, &room);
 	one->name = strndup(shown.len > 0 ? shown.ptr : "", shown.len);
 	one->stored = strndup(name.len > 0 ? name.ptr : "", name.len);
 	rp_buf_release(&room);
-	k->n++;
-	if (one->name == NULL || one->stored == NULL)
-		goto no_memory;
-	return true;
-no_memory:
-	k->no_memory = true;
-	return false;
+	l->no_memory = one->name == NULL || one->stored == NULL;
+	return !l->no_memory;
 }
 
-int rp_known_endpoints_load(struct rp_ctl *ctl, struct rp_known_endpoints *out)
+enum rp_err rp_known_endpoints_load(struct rp_outbox *ob, const struct rp_config *config,
+				    struct rp_known_endpoints *out, struct rp_error *err)
 {
-	struct rp_error err;
+	struct loading l = {.all = out, .config = config};
 
 	memset(out, 0, sizeof *out);
-	if (rp_outbox_endpoints(ctl->ob, see, out, &err) != RP_OK)
-		return rp_ctl_fail(&err);
-	if (out->no_memory)
-		return rp_ctl_no_memory();
+	if (rp_outbox_endpoints(ob, see, &l, err) != RP_OK)
+		return err->code;
+	if (l.no_memory)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	if (out->n > 0)
 		qsort(out->all, out->n, sizeof out->all[0], by_id);
-	return RP_EXIT_OK;
+	return RP_OK;
 }
 
 void rp_known_endpoints_release(struct rp_known_endpoints *k)
@@ -97,29 +101,19 @@ static bool see_fit(void *arg, uint64_t id, struct rp_span name, const struct rp
 	return true;
 }
 
-int rp_endpoint_glob_resolve(struct rp_ctl *ctl, struct rp_endpoint_glob *g)
+enum rp_err rp_endpoint_glob_resolve(struct rp_outbox *ob, struct rp_endpoint_glob *g,
+				     size_t *n_fits, struct rp_error *err)
 {
 	struct fits f = {.glob = g};
-	struct rp_buf shown = {0};
-	struct rp_error err;
-	int code = RP_EXIT_OK;
 
+	*n_fits = 0;
 	if (!rp_endpoint_glob_is_ambiguous(g))
-		return RP_EXIT_OK;
-	if (rp_outbox_endpoints(ctl->ob, see_fit, &f, &err) != RP_OK)
-		return rp_ctl_fail(&err);
+		return RP_OK;
+	if (rp_outbox_endpoints(ob, see_fit, &f, err) != RP_OK)
+		return err->code;
 	g->exact = f.named;
-	if (!f.named || f.n == 1)
-		return RP_EXIT_OK;
-	if (rp_text_escape((struct rp_span){g->name.data, g->name.len}, &shown))
-		rp_ctl_say("%s: taken as the name of this one endpoint; the pattern, which fits "
-			   "%zu, has a backslash "
-			   "in front",
-			   shown.data, f.n);
-	else
-		code = rp_ctl_no_memory();
-	rp_buf_release(&shown);
-	return code;
+	*n_fits = f.named ? f.n : 0;
+	return RP_OK;
 }
 
 bool rp_known_endpoint_lacks_key(const struct rp_known_endpoint *k)

@@ -1,8 +1,9 @@
 /* endpoints.h - the endpoints of an outbox, copied out of it. */
-#ifndef RP_CTL_REPORT_ENDPOINTS_H
-#define RP_CTL_REPORT_ENDPOINTS_H
+#ifndef RP_REPORT_ENDPOINTS_H
+#define RP_REPORT_ENDPOINTS_H
 
-#include "ctl/common/ctl.h"
+#include "report/selector.h"
+#include "store/outbox.h"
 
 struct rp_known_endpoint {
 	uint64_t id;
@@ -14,19 +15,20 @@ struct rp_known_endpoint {
 struct rp_known_endpoints {
 	struct rp_known_endpoint *all;
 	size_t n, cap;
-	bool no_memory;
 };
 
-/* Result: exit code, after saying what went wrong. Release either way. */
-int rp_known_endpoints_load(struct rp_ctl *ctl, struct rp_known_endpoints *out);
+/* All of them, sorted by id. Release either way. */
+enum rp_err rp_known_endpoints_load(struct rp_outbox *ob, const struct rp_config *config,
+				    struct rp_known_endpoints *out, struct rp_error *err);
 void rp_known_endpoints_release(struct rp_known_endpoints *k);
 /* NULL: no such endpoint. */
 const struct rp_known_endpoint *rp_known_endpoint_find(const struct rp_known_endpoints *k,
 						       uint64_t id);
 
 /* Where an endpoint has the very name that reads as a pattern, too, the name is meant: sets
- * g->exact, and says so on stderr when the pattern would have fitted more. Result: exit code. */
-int rp_endpoint_glob_resolve(struct rp_ctl *ctl, struct rp_endpoint_glob *g);
+ * g->exact. *n_fits: how many endpoints the pattern would have fitted then; else 0. */
+enum rp_err rp_endpoint_glob_resolve(struct rp_outbox *ob, struct rp_endpoint_glob *g,
+				     size_t *n_fits, struct rp_error *err);
 
 /* Its last claim found no valid signing key, and no reload has told it to look again. */
 bool rp_known_endpoint_lacks_key(const struct rp_known_endpoint *k);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "report/shown.h"
-#include "ctl/screen/table.h"
+#include "text/escape.h"
 
 const char *rp_entry_cause(const struct rp_entry *e, char out[RP_CAUSE_TEXT_MAX])
 {
@@ -27,16 +27,17 @@ int64_t rp_entry_due_at_ms(const struct rp_entry *e)
 									    : 0;
 }
 
-bool rp_entry_url(const struct rp_entry *e, struct rp_buf *out)
+bool rp_entry_url(const struct rp_config *config, const struct rp_entry *e, struct rp_buf *out)
 {
 	struct rp_url url;
 
 	if (rp_url_parse(e->facts.url, &url, NULL) != RP_OK)
 		return e->facts.url.len == 0 || rp_buf_add_text(out, "(unreadable)");
-	return rp_shown_url(&url, out);
+	return rp_redact_url(config, &url, out);
 }
 
-bool rp_entry_foreign(const struct rp_entry *e, struct rp_span text, struct rp_buf *out)
+bool rp_entry_foreign(const struct rp_config *config, const struct rp_entry *e, struct rp_span text,
+		      struct rp_buf *out)
 {
 	unsigned char copy[RP_RESPONSE_HEAD_MAX];
 	struct rp_url url;
@@ -46,7 +47,7 @@ bool rp_entry_foreign(const struct rp_entry *e, struct rp_span text, struct rp_b
 	if (text.len > 0)
 		memcpy(copy, text.ptr, text.len);
 	if (rp_url_parse(e->facts.url, &url, NULL) == RP_OK)
-		rp_shown_mask(&url, copy, text.len);
+		rp_redact_text(rp_config_policy(config, &url), &url, NULL, 0, copy, text.len);
 	return rp_text_escape((struct rp_span){(const char *)copy, text.len}, out);
 }
 
@@ -76,10 +77,10 @@ static void set_or_null(struct rp_json_out *o, const char *name, struct rp_span 
 		rp_json_out_null(o, name);
 }
 
-static bool set_url(struct rp_json_out *o, const struct rp_entry *e)
+static bool set_url(struct rp_json_out *o, const struct rp_config *config, const struct rp_entry *e)
 {
 	struct rp_buf url = {0};
-	bool ok = rp_entry_url(e, &url);
+	bool ok = rp_entry_url(config, e, &url);
 
 	set_or_null(o, "url", (struct rp_span){url.data, url.len});
 	rp_buf_release(&url);
@@ -103,7 +104,7 @@ static void set_state(struct rp_json_out *o, const struct rp_entry *e)
 	rp_json_out_int(o, "replays", d->replays);
 }
 
-struct rp_json_out *rp_entry_json(const struct rp_entry *e)
+struct rp_json_out *rp_entry_json(const struct rp_config *config, const struct rp_entry *e)
 {
 	struct rp_json_out *o = rp_json_out_new();
 	char id[RP_ID_TEXT_MAX];
@@ -115,9 +116,9 @@ struct rp_json_out *rp_entry_json(const struct rp_entry *e)
 	rp_json_out_int(o, "seq", (int64_t)e->seq);
 	set_or_null(o, "run_id", e->facts.run_id);
 	rp_json_out_text(o, "state", rp_entry_state(e));
-	set_or_null(o, "endpoint", rp_shown_name(e->endpoint, &room));
+	set_or_null(o, "endpoint", rp_shown_name(config, e->endpoint, &room));
 	rp_buf_release(&room);
-	if (!set_url(o, e)) {
+	if (!set_url(o, config, e)) {
 		rp_json_out_free(o);
 		return NULL;
 	}
@@ -141,11 +142,11 @@ static void set_ms(struct rp_json_out *o, const char *name, int64_t us)
 		rp_json_out_null(o, name);
 }
 
-static bool set_foreign(struct rp_json_out *o, const char *name, const struct rp_entry *e,
-			struct rp_span text)
+static bool set_foreign(struct rp_json_out *o, const char *name, const struct rp_config *config,
+			const struct rp_entry *e, struct rp_span text)
 {
 	struct rp_buf shown = {0};
-	bool ok = rp_entry_foreign(e, text, &shown);
+	bool ok = rp_entry_foreign(config, e, text, &shown);
 
 	set_or_null(o, name, (struct rp_span){shown.data, shown.len});
 	rp_buf_release(&shown);
@@ -169,8 +170,8 @@ static void set_timings(struct rp_json_out *o, const struct rp_outcome *out)
 		rp_json_out_null(o, "http_version");
 }
 
-struct rp_json_out *rp_attempt_json(const struct rp_entry *e, uint32_t n,
-				    const struct rp_attempt *a, bool damaged)
+struct rp_json_out *rp_attempt_json(const struct rp_config *config, const struct rp_entry *e,
+				    uint32_t n, const struct rp_attempt *a, bool damaged)
 {
 	const struct rp_outcome *out = &a->outcome;
 	struct rp_json_out *o = rp_json_out_new();
@@ -188,10 +189,10 @@ struct rp_json_out *rp_attempt_json(const struct rp_entry *e, uint32_t n,
 	else
 		rp_json_out_null(o, "http_status");
 	rp_json_out_text(o, "sender", rp_sender_text(a->slot, sender));
-	ok = set_foreign(o, "response", e,
+	ok = set_foreign(o, "response", config, e,
 			 (struct rp_span){(const char *)out->response, out->response_bytes});
 	set_timings(o, out);
-	ok = ok && set_foreign(o, "detail", e, rp_span_of(out->detail));
+	ok = ok && set_foreign(o, "detail", config, e, rp_span_of(out->detail));
 	rp_json_out_bool(o, "late", a->late);
 	rp_json_out_int(o, "pid", a->pid);
 	if (ok)

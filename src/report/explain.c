@@ -63,7 +63,8 @@ static void tell_detail(struct work *w)
 	if (detail[0] == '\0')
 		return;
 	say(w, &w->out->happened, ": ");
-	no_memory_unless(w, rp_entry_foreign(w->e, rp_span_of(detail), &w->out->happened));
+	no_memory_unless(
+	    w, rp_entry_foreign(w->in->config, w->e, rp_span_of(detail), &w->out->happened));
 }
 
 static void tell_attempts(struct work *w)
@@ -76,7 +77,7 @@ static void tell_attempts(struct work *w)
 	    when(w, a->first_at_ms));
 	for (i = 0; i < a->n_kinds; i++)
 		say(w, to, "%s %" PRIu32 " %s", i > 0 ? "," : "", a->kinds[i].n,
-		    cause_text(a->kinds[i].cause, a->kinds[i].http_status));
+		    cause_text(w, a->kinds[i].cause, a->kinds[i].http_status));
 	if (a->n_others > 0)
 		say(w, to, ", %" PRIu32 " other", a->n_others);
 	say(w, to, ". The last, #%" PRIu32 " by sender-%u, began %s and ", a->last_n, a->last_slot,
@@ -85,10 +86,10 @@ static void tell_attempts(struct work *w)
 		say(w, to, "was lost with its sender: nobody knows whether it arrived.");
 	else if (a->last_cause == RP_CAUSE_NONE)
 		say(w, to, "was answered with %u after %s.", a->last_status,
-		    span(a->last_duration_ms));
+		    span(w, a->last_duration_ms));
 	else
-		say(w, to, "came back with %s after %s", cause_text(a->last_cause, a->last_status),
-		    span(a->last_duration_ms));
+		say(w, to, "came back with %s after %s",
+		    cause_text(w, a->last_cause, a->last_status), span(w, a->last_duration_ms));
 	if (a->last_cause != RP_CAUSE_SENDER_LOST && a->last_cause != RP_CAUSE_NONE) {
 		tell_detail(w);
 		say(w, to, ".");
@@ -189,10 +190,10 @@ static void tell_why_it_waits(struct work *w)
 		say(w, &x->why, "It waits for the time it was asked to be sent at.");
 	else if (d->due_at_ms > now_at_ms)
 		say(w, &x->why, "Its last attempt failed (%s), and it waits for the next one.",
-		    cause_text(d->last_cause, d->http_status));
+		    cause_text(w, d->last_cause, d->http_status));
 	else
 		say(w, &x->why, "It has been due for %s, and waits for %s.",
-		    span(now_at_ms - d->due_at_ms), what_it_waits_for(x->blocks[0].code));
+		    span(w, now_at_ms - d->due_at_ms), what_it_waits_for(x->blocks[0].code));
 	if (w->ep->paused && (d->behind || d->due_at_ms > now_at_ms))
 		say(w, &x->why, " Besides, its endpoint is paused.");
 	advise(w);
@@ -247,7 +248,7 @@ static void explain_in_flight(struct work *w)
 
 	say(w, &x->why,
 	    "sender-%u has had it for %s and makes attempt #%" PRIu32 "; an attempt may take %s.",
-	    w->d->slot, span(for_ms), w->d->attempts, span(in->policy->timeout_ms));
+	    w->d->slot, span(w, for_ms), w->d->attempts, span(w, in->policy->timeout_ms));
 	if (!in->holder_known || !in->holder_alive) {
 		say(w, &x->next,
 		    "That sender is gone: the next one that looks takes it back and sends it "
@@ -260,11 +261,11 @@ static void explain_in_flight(struct work *w)
 		    "That sender (pid %" PRIu32
 		    ") is alive but gives no sign of life: after a lease of %s the "
 		    "others take the entry back.",
-		    in->holder_pid, span(in->lease_ms));
+		    in->holder_pid, span(w, in->config->lease_ms));
 	} else {
 		say(w, &x->next, "Its outcome is settled within %s.",
-		    span(in->policy->timeout_ms > for_ms ? in->policy->timeout_ms - for_ms + 1000
-							 : 1000));
+		    span(w, in->policy->timeout_ms > for_ms ? in->policy->timeout_ms - for_ms + 1000
+							    : 1000));
 	}
 	add_command(w, "remove it; the attempt under way is not called back", "purge");
 }
@@ -286,7 +287,7 @@ static void tell_removal(struct work *w, int64_t keep_ms, const char *setting)
 {
 	if (keep_ms > 0)
 		say(w, &w->out->next, "A sender removes it %s (%s = %s).",
-		    when(w, w->d->state_at_ms + keep_ms), setting, span(keep_ms));
+		    when(w, w->d->state_at_ms + keep_ms), setting, span(w, keep_ms));
 	else
 		say(w, &w->out->next, "It is kept until somebody purges it (%s = 0).", setting);
 }
@@ -296,7 +297,7 @@ static void explain_delivered(struct work *w)
 	say(w, &w->out->why, "Its receiver answered with %u %s, to attempt #%" PRIu32 ".",
 	    w->d->http_status, when(w, w->d->state_at_ms),
 	    w->in->attempts.n > 0 ? w->in->attempts.last_n : w->d->attempts);
-	tell_removal(w, w->in->keep_delivered_ms, "keep_delivered");
+	tell_removal(w, w->in->config->keep_delivered_ms, "keep_delivered");
 	add_command(w, "send it once more, with the same webhook-id", "replay");
 }
 
@@ -307,12 +308,12 @@ static void explain_dead(struct work *w)
 	struct rp_advice a = rp_advice(d->cause, d->last_cause, d->http_status);
 
 	say(w, &x->why, "It was given up %s as %s", when(w, d->state_at_ms),
-	    cause_text(d->cause, d->http_status));
+	    cause_text(w, d->cause, d->http_status));
 	if (d->last_cause != RP_CAUSE_NONE && d->last_cause != d->cause)
 		say(w, &x->why, "; its last attempt came back with %s",
-		    cause_text(d->last_cause, d->http_status));
+		    cause_text(w, d->last_cause, d->http_status));
 	say(w, &x->why, ". What to do: %s%s.", a.what, a.then);
-	tell_removal(w, w->in->keep_dead_ms, "keep_dead");
+	tell_removal(w, w->in->config->keep_dead_ms, "keep_dead");
 	if (w->ep->disabled)
 		say(w, &x->next, " Its endpoint is disabled: resume it before a replay.");
 	add_command(w, "make it due now, with a fresh retry budget", "replay");

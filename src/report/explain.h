@@ -1,8 +1,8 @@
 /* explain.h - why an entry is where it is, what holds it up, what comes next, and the command that
  * would change it. Pure: values in, sentences out, so that every case can be tested as a row of a
- * table. verb_explain.c fetches and prints. */
-#ifndef RP_CTL_REPORT_EXPLAIN_H
-#define RP_CTL_REPORT_EXPLAIN_H
+ * table. Who asks fetches and prints. */
+#ifndef RP_REPORT_EXPLAIN_H
+#define RP_REPORT_EXPLAIN_H
 
 #include "base/bytes.h"
 #include "report/command.h"
@@ -35,10 +35,10 @@ void rp_explain_add_attempt(struct rp_explain_attempts *a, uint32_t n,
 struct rp_explain_input {
 	const struct rp_entry *entry;
 	const struct rp_endpoint *endpoint; /* NULL: it is not known */
-	const struct rp_policy *policy;     /* that of the configuration read now */
+	const struct rp_config *config;     /* the one read now, */
+	const struct rp_policy *policy;     /* and what it says of the endpoint */
 	struct rp_explain_attempts attempts;
 	int64_t now_at_ms;
-	int64_t lease_ms, keep_delivered_ms, keep_dead_ms;
 	/* Senders that hold their slot, those of them that beat within the lease, and how long ago
 	 * the last beat was. */
 	unsigned n_alive, n_beating;

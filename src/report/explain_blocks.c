@@ -5,7 +5,7 @@
 
 #include <inttypes.h>
 
-#include "report/shown.h"
+#include "config/redact.h"
 
 static struct rp_explain_block *block(struct work *w, const char *code, int64_t until_at_ms)
 {
@@ -28,7 +28,7 @@ static void command(struct work *w, struct rp_explain_block *b, const char *word
 static void command_on_endpoint(struct work *w, struct rp_explain_block *b, const char *words)
 {
 	struct rp_buf name = {0};
-	bool ok = rp_shown_endpoint(w->e->endpoint, &name) &&
+	bool ok = rp_redact_endpoint(w->in->config, w->e->endpoint, &name) &&
 		  rp_command_add_on_endpoint(&b->command, w->in->place, words,
 					     name.data != NULL ? name.data : "");
 
@@ -82,7 +82,7 @@ static void tell_check(struct work *w, struct rp_explain_block *b)
 	struct rp_buf text = {0}, name = {0};
 	bool is_command = false;
 
-	no_memory_unless(w, rp_shown_endpoint(w->e->endpoint, &name) &&
+	no_memory_unless(w, rp_redact_endpoint(w->in->config, w->e->endpoint, &name) &&
 				rp_buf_add_char(&name, '\0') &&
 				rp_command_add_check(&text, w->in->place, name.data, &is_command));
 	tell(w, b, &text, is_command, "To see it, ");
@@ -103,7 +103,7 @@ void rp_explain_senders(struct work *w)
 		b = block(w, "senders_stopped", 0);
 		say(w, &b->text,
 		    "No sender works: %u hold%s a slot, but the last sign of life was %s ago.",
-		    in->n_alive, in->n_alive == 1 ? "s" : "", span(in->beat_age_ms));
+		    in->n_alive, in->n_alive == 1 ? "s" : "", span(w, in->beat_age_ms));
 		command(w, b, "runpostctl doctor");
 	}
 }
@@ -119,8 +119,8 @@ static void check_breaker(struct work *w)
 		    "The endpoint's breaker opened %s, after %" PRIu32
 		    " bad outcomes in a row, the last %s. One entry is "
 		    "sent as a probe %s; if it is answered, sending goes on.",
-		    when(w, c->opened_at_ms), c->bad_streak, cause_text(c->cause, c->http_status),
-		    when(w, c->probe_at_ms));
+		    when(w, c->opened_at_ms), c->bad_streak,
+		    cause_text(w, c->cause, c->http_status), when(w, c->probe_at_ms));
 		command_on_endpoint(w, b, "runpostctl resume");
 	} else if (c->breaker == RP_BREAKER_HALF_OPEN) {
 		b = block(w, "breaker_probing", 0);
@@ -247,5 +247,5 @@ void rp_explain_blocks(struct work *w)
 	say(w, &b->text,
 	    "It has been due for %s and nothing stands in its way: its turn comes as soon as a "
 	    "sender looks.",
-	    span(w->in->now_at_ms - w->d->due_at_ms));
+	    span(w, w->in->now_at_ms - w->d->due_at_ms));
 }

@@ -1,14 +1,17 @@
-/* explain_work.h - what the two files of the reasoning share: explain.c tells states, past and
- * future, explain_blocks.c what holds an entry up. */
-#ifndef RP_CTL_REPORT_EXPLAIN_WORK_H
-#define RP_CTL_REPORT_EXPLAIN_WORK_H
+/* explain_work.h - private to src/report: what the two files of the reasoning share. explain.c
+ * tells states, past and future, explain_blocks.c what holds an entry up. */
+#ifndef RP_REPORT_EXPLAIN_WORK_H
+#define RP_REPORT_EXPLAIN_WORK_H
 
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "base/units.h"
-#include "ctl/common/ctl.h"
 #include "report/explain.h"
+
+enum { RP_EXPLAIN_WORDS = 8 };
+_Static_assert(RP_DURATION_TEXT_MAX <= RP_WHEN_TEXT_MAX && RP_CAUSE_TEXT_MAX <= RP_WHEN_TEXT_MAX,
+	       "a word has room for each of them");
 
 struct work {
 	const struct rp_explain_input *in;
@@ -17,6 +20,8 @@ struct work {
 	const struct rp_endpoint *ep; /* never NULL */
 	struct rp_explanation *out;
 	char id[RP_ID_TEXT_MAX];
+	char words[RP_EXPLAIN_WORDS][RP_WHEN_TEXT_MAX];
+	unsigned n_words;
 };
 
 static inline __attribute__((format(printf, 3, 4))) void say(struct work *w, struct rp_buf *to,
@@ -32,33 +37,27 @@ static inline __attribute__((format(printf, 3, 4))) void say(struct work *w, str
 		w->out->no_memory = true;
 }
 
-/* A duration or a time from now, in words; each call has a text of its own until the fifth. */
-static inline const char *span(int64_t ms)
+/* Room for one text of a sentence; it is used again by the ninth. */
+static inline char *word(struct work *w)
 {
-	static char text[4][RP_DURATION_TEXT_MAX];
-	static unsigned i;
-
-	return rp_duration_format(ms > 0 ? ms : 0, text[i++ % 4]);
+	return w->words[w->n_words++ % RP_EXPLAIN_WORDS];
 }
 
-static inline const char *when(const struct work *w, int64_t at_ms)
+static inline const char *span(struct work *w, int64_t ms)
 {
-	static char text[4][RP_WHEN_TEXT_MAX];
-	static unsigned i;
+	return rp_duration_format(ms > 0 ? ms : 0, word(w));
+}
 
+static inline const char *when(struct work *w, int64_t at_ms)
+{
 	if (at_ms <= w->in->now_at_ms && at_ms > w->in->now_at_ms - 1000)
 		return "just now";
-	return rp_when(at_ms, w->in->now_at_ms, text[i++ % 4]);
+	return rp_when(at_ms, w->in->now_at_ms, word(w));
 }
 
-static inline const char *cause_text(enum rp_cause cause, unsigned http_status)
+static inline const char *cause_text(struct work *w, enum rp_cause cause, unsigned http_status)
 {
-	static char text[4][RP_CAUSE_TEXT_MAX];
-	static unsigned i;
-
-	if (cause == RP_CAUSE_NONE)
-		return "delivered";
-	return rp_cause_format(cause, http_status, text[i++ % 4]);
+	return cause == RP_CAUSE_NONE ? "delivered" : rp_cause_format(cause, http_status, word(w));
 }
 
 static inline void no_memory_unless(struct work *w, bool ok)

@@ -14,7 +14,7 @@
 
 /* A member's name and its value, a string; the name is not looked for in other spellings: engines
  * print it as it is. */
-static bool value_hides(struct rp_span rest)
+static bool value_hides(const struct rp_config *config, struct rp_span rest)
 {
 	static const char space[] = " \t\r\n";
 	struct rp_buf plain = {0};
@@ -36,12 +36,12 @@ static bool value_hides(struct rp_span rest)
 	if (n == 1)
 		return false; /* "" */
 	if (n < rest.len && rp_json_decode_string((struct rp_span){rest.ptr, n + 1}, &plain))
-		hides = rp_shown_hides((struct rp_span){plain.data, plain.len});
+		hides = rp_shown_hides(config, (struct rp_span){plain.data, plain.len});
 	rp_buf_release(&plain);
 	return hides;
 }
 
-static bool payload_hides(struct rp_span payload)
+static bool payload_hides(const struct rp_config *config, struct rp_span payload)
 {
 	static const char name[] = "\"webhook\"";
 	const char *at = payload.ptr, *end = at + payload.len;
@@ -49,15 +49,17 @@ static bool payload_hides(struct rp_span payload)
 	while (payload.len > 0 &&
 	       (at = memmem(at, (size_t)(end - at), name, sizeof name - 1)) != NULL) {
 		at += sizeof name - 1;
-		if (value_hides((struct rp_span){at, (size_t)(end - at)}))
+		if (value_hides(config, (struct rp_span){at, (size_t)(end - at)}))
 			return true;
 	}
 	return false;
 }
 
-bool rp_export_has_secrets(const struct rp_entry *e, struct rp_span payload)
+bool rp_export_has_secrets(const struct rp_config *config, const struct rp_entry *e,
+			   struct rp_span payload)
 {
-	return rp_shown_hides(e->facts.url) || e->facts.headers.len > 0 || payload_hides(payload);
+	return rp_shown_hides(config, e->facts.url) || e->facts.headers.len > 0 ||
+	       payload_hides(config, payload);
 }
 
 /* Every member ends with a comma, but for the last. */
@@ -89,15 +91,16 @@ static bool add_cause(struct rp_buf *out, const char *name, enum rp_cause cause,
 	return add_text(out, name, rp_span_of(rp_cause_format(cause, http_status, text)));
 }
 
-static bool add_url(struct rp_buf *out, struct rp_span text, bool with_secrets)
+static bool add_url(struct rp_buf *out, const struct rp_config *config, struct rp_span text,
+		    bool with_secrets)
 {
 	struct rp_buf shown = {0};
 	struct rp_url url;
 	bool ok;
 
-	if (with_secrets || !rp_shown_hides(text))
+	if (with_secrets || !rp_shown_hides(config, text))
 		return add_text(out, "url", text);
-	ok = rp_url_parse(text, &url, NULL) == RP_OK ? rp_shown_url(&url, &shown)
+	ok = rp_url_parse(text, &url, NULL) == RP_OK ? rp_redact_url(config, &url, &shown)
 						     : rp_buf_add_text(&shown, "(unreadable)");
 	ok = ok && add_text(out, "url", (struct rp_span){shown.data, shown.len});
 	rp_buf_release(&shown);
@@ -172,7 +175,8 @@ static bool add_payload(struct rp_buf *out, struct rp_span payload)
 				: add_base64(out, "payload_base64", payload);
 }
 
-static bool add_identity(struct rp_buf *out, const struct rp_entry *e, bool with_secrets)
+static bool add_identity(struct rp_buf *out, const struct rp_config *config,
+			 const struct rp_entry *e, bool with_secrets)
 {
 	const struct rp_facts *f = &e->facts;
 	char id[RP_ID_TEXT_MAX];
@@ -184,9 +188,10 @@ static bool add_identity(struct rp_buf *out, const struct rp_entry *e, bool with
 	     add_text(out, "thread_id", f->thread_id) && add_text(out, "event", f->event) &&
 	     add_text(out, "state", rp_span_of(rp_state_name(e->delivery.state))) &&
 	     add_text(out, "endpoint",
-		      with_secrets ? e->endpoint : rp_shown_name(e->endpoint, &room)) &&
-	     add_url(out, f->url, with_secrets) && add_text(out, "operation", f->operation) &&
-	     add_text(out, "order_by", f->order_by) && add_headers(out, f->headers, with_secrets);
+		      with_secrets ? e->endpoint : rp_shown_name(config, e->endpoint, &room)) &&
+	     add_url(out, config, f->url, with_secrets) &&
+	     add_text(out, "operation", f->operation) && add_text(out, "order_by", f->order_by) &&
+	     add_headers(out, f->headers, with_secrets);
 	rp_buf_release(&room);
 	return ok;
 }
@@ -208,15 +213,15 @@ static bool add_delivery(struct rp_buf *out, const struct rp_entry *e)
 	       add_time(out, "budget_at", d->budget_at_ms);
 }
 
-bool rp_export_line(const struct rp_entry *e, struct rp_span payload, bool with_secrets,
-		    struct rp_buf *out)
+bool rp_export_line(const struct rp_config *config, const struct rp_entry *e,
+		    struct rp_span payload, bool with_secrets, struct rp_buf *out)
 {
-	bool complete = with_secrets || !rp_export_has_secrets(e, payload);
+	bool complete = with_secrets || !rp_export_has_secrets(config, e, payload);
 	size_t before = out->len;
 	bool ok;
 
 	assert(!e->damaged && e->delivery.state != 0 && payload.len == e->facts.payload_bytes);
-	ok = rp_buf_add_text(out, "{\"v\":1,") && add_identity(out, e, with_secrets) &&
+	ok = rp_buf_add_text(out, "{\"v\":1,") && add_identity(out, config, e, with_secrets) &&
 	     add_delivery(out, e) &&
 	     (!complete || add_base64(out, "dedupe_key", e->facts.dedupe_key)) &&
 	     add_int(out, "payload_bytes", payload.len) &&

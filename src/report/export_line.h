@@ -8,20 +8,22 @@
  * is for looking at. So is one whose payload alone has such a URL as a `webhook`, at any depth: an
  * envelope, or --webhook, may have sent the Run elsewhere than it says. An entry that has no
  * secrets is complete either way. */
-#ifndef RP_CTL_REPORT_EXPORT_LINE_H
-#define RP_CTL_REPORT_EXPORT_LINE_H
+#ifndef RP_REPORT_EXPORT_LINE_H
+#define RP_REPORT_EXPORT_LINE_H
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "config/config.h"
 #include "store/outbox.h"
 
 /* Whether a line of it is complete only with its secrets. */
-bool rp_export_has_secrets(const struct rp_entry *e, struct rp_span payload);
+bool rp_export_has_secrets(const struct rp_config *config, const struct rp_entry *e,
+			   struct rp_span payload);
 
 /* Appends the line with its line feed. `e` must not be damaged, `payload` must be whole. false:
  * out of memory (a full `out`), which is then as it was. */
-bool rp_export_line(const struct rp_entry *e, struct rp_span payload, bool with_secrets,
-		    struct rp_buf *out);
+bool rp_export_line(const struct rp_config *config, const struct rp_entry *e,
+		    struct rp_span payload, bool with_secrets, struct rp_buf *out);
 
 /* A line that was read. Spans point into the line and into `text`. Init with {0}, release,
  * reusable. */

@@ -1,7 +1,7 @@
 /* remedy.h - what an error that kept an outbox from being looked at means, and what to do about
  * it. */
-#ifndef RP_CTL_REPORT_REMEDY_H
-#define RP_CTL_REPORT_REMEDY_H
+#ifndef RP_REPORT_REMEDY_H
+#define RP_REPORT_REMEDY_H
 
 #include "base/err.h"
 

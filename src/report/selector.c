@@ -1,5 +1,5 @@
 /* selector.c - parses the words of a selection and matches entries against it. It does no I/O;
- * route.c and walk.c find the entries. */
+ * the store finds the entries. */
 
 #include "report/selector.h"
 
@@ -97,8 +97,9 @@ static bool glob_match(const struct rp_endpoint_glob *g, struct rp_span text)
 static bool matches_as_shown(const struct rp_endpoint_glob *g, struct rp_span name)
 {
 	struct rp_buf room = {0}, own_room = {0};
-	struct rp_span shown = rp_shown_name(name, &room);
-	struct rp_span own = rp_shown_name((struct rp_span){g->name.data, g->name.len}, &own_room);
+	struct rp_span shown = rp_shown_name(g->config, name, &room);
+	struct rp_span own =
+	    rp_shown_name(g->config, (struct rp_span){g->name.data, g->name.len}, &own_room);
 	bool match =
 	    (shown.ptr != name.ptr && glob_match(g, shown)) ||
 	    (own.len > 0 && own.len == shown.len && memcmp(own.ptr, shown.ptr, own.len) == 0);
@@ -187,7 +188,7 @@ static enum rp_err set_states(struct rp_selector *s, const char *value, struct r
 
 static enum rp_err set_cause(struct rp_selector *s, const char *value, struct rp_error *err)
 {
-	static char names[RP_CAUSE_MAX_][RP_CAUSE_TEXT_MAX];
+	char names[RP_CAUSE_MAX_][RP_CAUSE_TEXT_MAX];
 	const char *words[RP_CAUSE_MAX_];
 	const char *near;
 	struct rp_buf all = {.max = 512};

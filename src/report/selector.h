@@ -5,13 +5,14 @@
  *               --cause C --group G --attempts '>=5' --since 2h --until T --older-than 7d --limit N
  *
  * Whatever is given must hold all at once; ids and filters may be combined. */
-#ifndef RP_CTL_SELECT_SELECTOR_H
-#define RP_CTL_SELECT_SELECTOR_H
+#ifndef RP_REPORT_SELECTOR_H
+#define RP_REPORT_SELECTOR_H
 
 #include "base/bytes.h"
-#include "sign/ident.h"
+#include "config/config.h"
 #include "model/outcome.h"
 #include "report/dead_group.h"
+#include "sign/ident.h"
 #include "store/outbox.h"
 
 #define RP_STATE_BIT(state) (1u << (state))
@@ -27,6 +28,8 @@ struct rp_endpoint_glob {
 	const char *glob;
 	struct rp_buf name; /* when glob reads as a URL: the endpoint it belongs to */
 	bool exact;         /* it is no pattern: it stands for itself */
+	/* of the caller: a name as this configuration shows it fits, too; NULL: only as stored */
+	const struct rp_config *config;
 };
 /* false: out of memory. `glob` is borrowed. */
 bool rp_endpoint_glob_init(struct rp_endpoint_glob *g, const char *glob);

@@ -95,7 +95,7 @@ bool rp_selector_text(const struct rp_selector *s, struct rp_buf *out)
 		glob.len = strlen(s->endpoint.glob); /* no URL: its '?' stands for any character */
 	else if (s->has_endpoint && memchr(glob.ptr, '@', glob.len) != NULL)
 		glob = rp_span_of("(withheld)");
-	glob = rp_shown_pattern(glob, &room);
+	glob = rp_shown_pattern(s->endpoint.config, glob, &room);
 	ok = rp_buf_add(&word, glob.ptr, glob.len) && add_ids(s, out) && add_states(s, out) &&
 	     (!s->has_endpoint || add_text(out, "endpoint", word.data)) &&
 	     add_text(out, "run", s->run_id) && add_text(out, "thread", s->thread_id) &&

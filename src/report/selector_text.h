@@ -1,7 +1,7 @@
 /* selector_text.h - a selector in words again, for the log of changes: as it was typed, in one
  * order, without secrets, and quoted: people copy it into commands. */
-#ifndef RP_CTL_SELECT_SELECTOR_TEXT_H
-#define RP_CTL_SELECT_SELECTOR_TEXT_H
+#ifndef RP_REPORT_SELECTOR_TEXT_H
+#define RP_REPORT_SELECTOR_TEXT_H
 
 #include "report/selector.h"
 

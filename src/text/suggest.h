@@ -1,6 +1,6 @@
 /* suggest.h - the word somebody probably meant. */
-#ifndef RP_CTL_SUGGEST_H
-#define RP_CTL_SUGGEST_H
+#ifndef RP_TEXT_SUGGEST_H
+#define RP_TEXT_SUGGEST_H
 
 #include <stddef.h>
 

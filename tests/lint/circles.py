@@ -26,7 +26,6 @@ src/store/lmdb/outbox_clock.c src/store/lmdb/outbox_recent.c src/store/lmdb/coun
 src/store/lmdb/tree/rows.c src/store/lmdb/tree/pages.c src/store/lmdb/tree/page_guard.c
 src/store/lmdb/tree/page_guard_begin.c
 src/store/lmdb src/store/lmdb/tree
-tools/ctl tools/ctl/change tools/ctl/report tools/ctl/screen tools/ctl/select tools/ctl/verbs
 """.split()
 
 

@@ -1,5 +1,4 @@
-/* What `runpostctl explain` says, case by case. The inspector is no part of the library: its
- * objects are linked in. */
+/* What `runpostctl explain` says, case by case. */
 #include "report/explain.h"
 
 #include <check.h>
@@ -11,6 +10,7 @@
 static struct rp_entry entry;
 static struct rp_endpoint endpoint;
 static struct rp_policy policy;
+static struct rp_config settings;
 static struct rp_explain_input in;
 static struct rp_place place;
 static char outbox[] = "/srv/x", config[] = "/etc/r.conf";
@@ -37,13 +37,14 @@ static void set_up(void)
 	policy.timeout_ms = 20000;
 	policy.retry = (struct rp_retry_policy){
 	    .base_ms = 5000, .factor_permille = 4000, .cap_ms = 86400000, .attempts = 11};
+	settings = (struct rp_config){.lease_ms = 30000,
+				      .keep_delivered_ms = INT64_C(604800000),
+				      .keep_dead_ms = INT64_C(2592000000)};
 	in = (struct rp_explain_input){.entry = &entry,
 				       .endpoint = &endpoint,
+				       .config = &settings,
 				       .policy = &policy,
 				       .now_at_ms = NOW,
-				       .lease_ms = 30000,
-				       .keep_delivered_ms = INT64_C(604800000),
-				       .keep_dead_ms = INT64_C(2592000000),
 				       .n_alive = 2,
 				       .n_beating = 2,
 				       .holder_known = true,
@@ -328,7 +329,7 @@ static void dead(void)
 static void dead_kept(void)
 {
 	dead();
-	in.keep_dead_ms = 0;
+	settings.keep_dead_ms = 0;
 	endpoint.disabled = true;
 }
 

@@ -1,4 +1,4 @@
-/* The selector of runpostctl is no part of the library: its objects are linked into this test. */
+/* Selections: what their words mean, and which entries they pick. */
 #include "report/selector.h"
 #include "text/suggest.h"
 

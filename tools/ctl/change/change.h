@@ -3,6 +3,7 @@
 #ifndef RP_CTL_CHANGE_CHANGE_H
 #define RP_CTL_CHANGE_CHANGE_H
 
+#include "ctl/common/ctl.h"
 #include "report/breakdown.h"
 
 /* Asks on the terminal whether to go on with so many entries, after showing what they are; a purge

@@ -18,7 +18,8 @@ static bool collect(void *arg, const struct rp_entry *e)
 {
 	struct rp_direct *d = arg;
 
-	return rp_breakdown_add(&d->tally, e) && rp_picks_add(&d->picks, e->seq);
+	return rp_breakdown_add(&d->tally, &d->ctl->settings->config, e) &&
+	       rp_picks_add(&d->picks, e->seq);
 }
 
 int rp_direct_pick(struct rp_direct *d)

@@ -2,6 +2,7 @@
 #ifndef RP_CTL_CHANGE_PLAN_H
 #define RP_CTL_CHANGE_PLAN_H
 
+#include "ctl/common/ctl.h"
 #include "report/breakdown.h"
 
 /* A dry run's plan is for whoever reads it first and then says yes. */

@@ -1,15 +1,11 @@
-/* ctl.c - has what all verbs share: messages, tables, JSON lines, sizes and ages. It knows no
- * verb. */
+/* ctl.c - has what all verbs share: messages, tables, JSON lines, endpoints. It knows no verb. */
 
 #include "ctl/common/ctl.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/units.h"
-#include "model/record.h"
 #include "ctl/common/stop.h"
 
 void rp_ctl_say(const char *fmt, ...)
@@ -74,36 +70,32 @@ struct rp_table *rp_ctl_table(const struct rp_ctl *ctl, const struct rp_column *
 	return rp_table_new(columns, n, options);
 }
 
-const char *rp_when(int64_t at_ms, int64_t now_at_ms, char out[RP_WHEN_TEXT_MAX])
+int rp_ctl_load_endpoints(struct rp_ctl *ctl, struct rp_known_endpoints *out)
 {
-	char text[RP_DURATION_TEXT_MAX];
-	int64_t ms = at_ms - now_at_ms;
+	struct rp_error err;
+	enum rp_err e = rp_known_endpoints_load(ctl->ob, &ctl->settings->config, out, &err);
 
-	if (at_ms == 0 || at_ms == RP_NEVER)
-		snprintf(out, RP_WHEN_TEXT_MAX, "-");
-	else if (ms > -1000 && ms < 1000)
-		snprintf(out, RP_WHEN_TEXT_MAX, "now");
-	else if (ms > 0)
-		snprintf(out, RP_WHEN_TEXT_MAX, "in %s", rp_duration_format(ms, text));
-	else
-		snprintf(out, RP_WHEN_TEXT_MAX, "%s ago", rp_duration_format(-ms, text));
-	return out;
+	return e == RP_OK ? RP_EXIT_OK : rp_ctl_fail(&err);
 }
 
-const char *rp_size_text(uint64_t bytes, char out[32])
+int rp_ctl_resolve_glob(struct rp_ctl *ctl, struct rp_endpoint_glob *g)
 {
-	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
-	double value = (double)bytes / 1024;
-	size_t i = 0;
+	struct rp_buf shown = {0};
+	struct rp_error err;
+	size_t n_fits;
+	int code = RP_EXIT_OK;
 
-	if (bytes < 1024) {
-		snprintf(out, 32, "%" PRIu64 " B", bytes);
-		return out;
-	}
-	while (value >= 1024 && i + 1 < sizeof units / sizeof units[0]) {
-		value /= 1024;
-		i++;
-	}
-	snprintf(out, 32, "%.1f %s", value, units[i]);
-	return out;
+	g->config = &ctl->settings->config;
+	if (rp_endpoint_glob_resolve(ctl->ob, g, &n_fits, &err) != RP_OK)
+		return rp_ctl_fail(&err);
+	if (n_fits < 2)
+		return RP_EXIT_OK;
+	if (rp_text_escape((struct rp_span){g->name.data, g->name.len}, &shown))
+		rp_ctl_say("%s: taken as the name of this one endpoint; the pattern, which fits "
+			   "%zu, has a backslash in front",
+			   shown.data, n_fits);
+	else
+		code = rp_ctl_no_memory();
+	rp_buf_release(&shown);
+	return code;
 }

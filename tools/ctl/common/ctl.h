@@ -1,18 +1,21 @@
-/* ctl.h - what a verb of runpostctl gets and what all verbs share. A verb is one file and one row
- * of the table in main.c. */
-#ifndef RP_CTL_CTL_H
-#define RP_CTL_CTL_H
+/* ctl.h - what a verb of runpostctl gets and what all verbs share: messages, JSON lines, tables,
+ * the endpoints. */
+#ifndef RP_CTL_COMMON_CTL_H
+#define RP_CTL_COMMON_CTL_H
 
 #include <stdbool.h>
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "base/units.h"
+#include "config/settings.h"
+#include "ctl/screen/table.h"
 #include "report/command.h"
-#include "text/json.h"
+#include "report/endpoints.h"
 #include "report/selector.h"
 #include "store/outbox.h"
-#include "ctl/screen/table.h"
-#include "config/settings.h"
+#include "text/escape.h"
+#include "text/json.h"
 
 /* What a verb takes besides --outbox, --config, --json, --no-color and --help. */
 enum rp_accepts {
@@ -71,32 +74,6 @@ struct rp_ctl {
 	struct rp_buf out; /* what waits to be written to stdout */
 };
 
-int rp_verb_stats(struct rp_ctl *ctl);
-int rp_verb_shape(struct rp_ctl *ctl);
-int rp_verb_list(struct rp_ctl *ctl);
-int rp_verb_show(struct rp_ctl *ctl);
-int rp_verb_explain(struct rp_ctl *ctl);
-int rp_verb_doctor(struct rp_ctl *ctl);
-int rp_verb_metrics(struct rp_ctl *ctl);
-int rp_verb_body(struct rp_ctl *ctl);
-int rp_verb_replay(struct rp_ctl *ctl);
-int rp_verb_purge(struct rp_ctl *ctl);
-int rp_verb_hold(struct rp_ctl *ctl);
-int rp_verb_release(struct rp_ctl *ctl);
-int rp_verb_dead(struct rp_ctl *ctl);
-int rp_verb_endpoints(struct rp_ctl *ctl);
-int rp_verb_pause(struct rp_ctl *ctl);
-int rp_verb_resume(struct rp_ctl *ctl);
-int rp_verb_export(struct rp_ctl *ctl);
-int rp_verb_import(struct rp_ctl *ctl);
-int rp_verb_backup(struct rp_ctl *ctl);
-int rp_verb_top(struct rp_ctl *ctl);
-int rp_verb_completion(struct rp_ctl *ctl);
-int rp_verb_tail(struct rp_ctl *ctl);
-int rp_verb_verify(struct rp_ctl *ctl);
-int rp_verb_jobs(struct rp_ctl *ctl);
-int rp_verb_audit(struct rp_ctl *ctl);
-
 /* "runpostctl: ..." on stderr. */
 void rp_ctl_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Says what failed; the exit code for it. */
@@ -112,10 +89,12 @@ bool rp_ctl_add_json(struct rp_ctl *ctl, struct rp_json_out *object);
 bool rp_ctl_add_table(struct rp_ctl *ctl, struct rp_table *table);
 struct rp_table *rp_ctl_table(const struct rp_ctl *ctl, const struct rp_column *columns, size_t n);
 
-#define RP_WHEN_TEXT_MAX 40
-/* "3m05s ago", "in 42s", "now"; "-" for at_ms 0 or never. Returns out. */
-const char *rp_when(int64_t at_ms, int64_t now_at_ms, char out[RP_WHEN_TEXT_MAX]);
-/* "1.3 GiB". Returns out. */
-const char *rp_size_text(uint64_t bytes, char out[32]);
+/* The endpoints of the outbox, under their names as the configuration shows them. Result: exit
+ * code, after saying what went wrong. Release either way. */
+int rp_ctl_load_endpoints(struct rp_ctl *ctl, struct rp_known_endpoints *out);
+/* Decides what an ambiguous pattern means (endpoints.h), and says so when the pattern would have
+ * fitted more. From here on names as the configuration shows them fit it, too. Result: exit
+ * code. */
+int rp_ctl_resolve_glob(struct rp_ctl *ctl, struct rp_endpoint_glob *g);
 
 #endif

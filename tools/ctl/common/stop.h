@@ -1,7 +1,7 @@
 /* stop.h - SIGINT and SIGTERM ask a verb to end; it does so where it can, and leaves things in
  * order. */
-#ifndef RP_CTL_STOP_H
-#define RP_CTL_STOP_H
+#ifndef RP_CTL_COMMON_STOP_H
+#define RP_CTL_COMMON_STOP_H
 
 #include <poll.h>
 #include <stdbool.h>

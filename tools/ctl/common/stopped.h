@@ -1,6 +1,6 @@
 /* stopped.h - who stands still with the outbox open? Linux's /proc knows what no lock tells. */
-#ifndef RP_CTL_STOPPED_H
-#define RP_CTL_STOPPED_H
+#ifndef RP_CTL_COMMON_STOPPED_H
+#define RP_CTL_COMMON_STOPPED_H
 
 #include <sys/types.h>
 

@@ -1,6 +1,6 @@
 /* spark.h - a row of numbers as a row of little bars. */
-#ifndef RP_CTL_SCREEN_SPARK_H
-#define RP_CTL_SCREEN_SPARK_H
+#ifndef RP_CTL_TOP_SPARK_H
+#define RP_CTL_TOP_SPARK_H
 
 #include "base/bytes.h"
 

@@ -1,7 +1,7 @@
 /* top_draw.h - the screen of `runpostctl top` as bytes for a terminal. Pure: draws what it is
  * given. */
-#ifndef RP_CTL_SCREEN_TOP_DRAW_H
-#define RP_CTL_SCREEN_TOP_DRAW_H
+#ifndef RP_CTL_TOP_TOP_DRAW_H
+#define RP_CTL_TOP_TOP_DRAW_H
 
 #include "ctl/top/top_model.h"
 

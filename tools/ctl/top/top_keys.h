@@ -1,6 +1,6 @@
 /* top_keys.h - bytes of a terminal -> keys. Pure. */
-#ifndef RP_CTL_SCREEN_TOP_KEYS_H
-#define RP_CTL_SCREEN_TOP_KEYS_H
+#ifndef RP_CTL_TOP_TOP_KEYS_H
+#define RP_CTL_TOP_TOP_KEYS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -200,7 +200,7 @@ static void forget_gone(struct rp_top *t)
 static int look_at_endpoints(struct rp_top *t)
 {
 	struct rp_known_endpoints known;
-	int code = rp_known_endpoints_load(t->ctl, &known);
+	int code = rp_ctl_load_endpoints(t->ctl, &known);
 
 	if (code != RP_EXIT_OK) {
 		rp_known_endpoints_release(&known);

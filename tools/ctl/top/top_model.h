@@ -1,7 +1,7 @@
 /* top_model.h - what `runpostctl top` shows: counts as the outbox has them, and rates worked out
  * from the log of recent attempts. It knows nothing of terminals. */
-#ifndef RP_CTL_SCREEN_TOP_MODEL_H
-#define RP_CTL_SCREEN_TOP_MODEL_H
+#ifndef RP_CTL_TOP_TOP_MODEL_H
+#define RP_CTL_TOP_TOP_MODEL_H
 
 #include "report/endpoints.h"
 #include "ctl/select/recent.h"

@@ -2,6 +2,7 @@
 
 #include "ctl/change/direct.h"
 #include "ctl/common/stop.h"
+#include "ctl/verbs/verbs.h"
 
 static int print_dry_run(struct rp_direct *d)
 {

@@ -9,6 +9,7 @@
 #include "report/endpoints.h"
 #include "report/entry_json.h"
 #include "ctl/select/walk.h"
+#include "ctl/verbs/verbs.h"
 
 enum { SHOWN_ON_TERMINAL = 40, ADVICE_TEXT_MAX = 1024 };
 
@@ -228,7 +229,7 @@ static int add_detail(struct triage *t, struct group *g, const struct rp_entry *
 		return rp_ctl_fail(&err);
 	if (detail[0] == '\0')
 		return RP_EXIT_OK;
-	if (!rp_entry_foreign(e, rp_span_of(detail), &shown))
+	if (!rp_entry_foreign(&t->ctl->settings->config, e, rp_span_of(detail), &shown))
 		return rp_ctl_no_memory();
 	g->detail = shown.data;
 	return RP_EXIT_OK;
@@ -361,7 +362,7 @@ static int triage(struct triage *t, uint64_t *n_missing)
 {
 	struct rp_ctl *ctl = t->ctl;
 	struct rp_walk w = {.ctl = ctl, .see = see_entry, .arg = t, .limit = ctl->selector.limit};
-	int code = rp_known_endpoints_load(ctl, &t->endpoints);
+	int code = rp_ctl_load_endpoints(ctl, &t->endpoints);
 
 	if (code == RP_EXIT_OK)
 		code = rows_suffice(&ctl->selector) ? scan_rows(t) : rp_walk_run(&w);

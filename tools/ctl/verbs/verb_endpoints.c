@@ -8,6 +8,7 @@
 #include "report/endpoints.h"
 #include "ctl/change/note.h"
 #include "report/shown.h"
+#include "ctl/verbs/verbs.h"
 
 static const struct rp_column columns[] = {
     {"ENDPOINT", false, 24},    {"STATE", false, 0},      {"WAITING", true, 0},
@@ -113,7 +114,7 @@ static int mark(struct rp_ctl *ctl, const struct rp_known_endpoints *k, bool *ma
 		struct rp_endpoint_glob glob;
 		bool any = false;
 		int code = rp_endpoint_glob_init(&glob, ctl->names[w])
-			       ? rp_endpoint_glob_resolve(ctl, &glob)
+			       ? rp_ctl_resolve_glob(ctl, &glob)
 			       : rp_ctl_no_memory();
 
 		for (i = 0; i < k->n && code == RP_EXIT_OK; i++) {
@@ -136,7 +137,7 @@ static int choose(struct rp_ctl *ctl, struct rp_known_endpoints *k, bool **marke
 	struct rp_buf shown = {0}, room = {0};
 	struct rp_span given;
 	const char *unknown = "";
-	int code = rp_known_endpoints_load(ctl, k);
+	int code = rp_ctl_load_endpoints(ctl, k);
 
 	*marked = NULL;
 	if (code != RP_EXIT_OK)
@@ -148,7 +149,8 @@ static int choose(struct rp_ctl *ctl, struct rp_known_endpoints *k, bool **marke
 	if (code != RP_EXIT_SOME_FAILED)
 		return code;
 	/* it may be a URL with its token: only what stands before the query is repeated */
-	given = rp_shown_name((struct rp_span){unknown, strcspn(unknown, "?")}, &room);
+	given = rp_shown_name(&ctl->settings->config,
+			      (struct rp_span){unknown, strcspn(unknown, "?")}, &room);
 	rp_text_escape(given, &shown);
 	rp_buf_release(&room);
 	rp_ctl_say(

@@ -12,6 +12,7 @@
 #include "report/entry_json.h"
 #include "report/explain.h"
 #include "ctl/select/walk.h"
+#include "ctl/verbs/verbs.h"
 
 /* Steps of the schedule printed for people; JSON has all. */
 enum { STEPS_SHOWN = 16 };
@@ -145,7 +146,7 @@ static int add_pausing(const struct story *s, struct rp_explain_input *in, struc
 	if (in->endpoint == NULL || !in->endpoint->paused)
 		return RP_EXIT_OK;
 	p->stored = in->entry->endpoint;
-	p->shown = rp_shown_name(p->stored, &room);
+	p->shown = rp_shown_name(config_of(s), p->stored, &room);
 	e = rp_outbox_audit(s->ctl->ob, see_change, p, &err);
 	rp_buf_release(&room);
 	if (e != RP_OK)
@@ -223,7 +224,7 @@ static bool add_json(struct rp_ctl *ctl, const struct rp_explain_input *in,
 
 	rp_json_out_text(o, "id", rp_id_format(in->entry->facts.id, id));
 	rp_json_out_text(o, "state", rp_entry_state(in->entry));
-	rp_json_out_span(o, "endpoint", rp_shown_name(in->entry->endpoint, &room));
+	rp_json_out_span(o, "endpoint", rp_shown_name(in->config, in->entry->endpoint, &room));
 	rp_buf_release(&room);
 	rp_json_out_text(o, "policy", in->policy->name);
 	rp_json_out_text(o, "why", text_of(&x->why));
@@ -348,12 +349,13 @@ static bool add_text(struct rp_ctl *ctl, const struct rp_explain_input *in,
 {
 	char id[RP_ID_TEXT_MAX];
 	struct rp_buf room = {0};
-	bool ok = rp_buf_printf(&ctl->out, "%-10s%s   %s   ", "entry",
-				rp_id_format(in->entry->facts.id, id), rp_entry_state(in->entry)) &&
-		  rp_text_escape(rp_shown_name(in->entry->endpoint, &room), &ctl->out) &&
-		  rp_buf_add_char(&ctl->out, '\n') && add_paragraph(ctl, "why", text_of(&x->why)) &&
-		  add_paragraph(ctl, "happened", text_of(&x->happened)) && add_blocks(ctl, x) &&
-		  add_paragraph(ctl, "next", text_of(&x->next)) && add_schedule(ctl, in, x);
+	bool ok =
+	    rp_buf_printf(&ctl->out, "%-10s%s   %s   ", "entry",
+			  rp_id_format(in->entry->facts.id, id), rp_entry_state(in->entry)) &&
+	    rp_text_escape(rp_shown_name(in->config, in->entry->endpoint, &room), &ctl->out) &&
+	    rp_buf_add_char(&ctl->out, '\n') && add_paragraph(ctl, "why", text_of(&x->why)) &&
+	    add_paragraph(ctl, "happened", text_of(&x->happened)) && add_blocks(ctl, x) &&
+	    add_paragraph(ctl, "next", text_of(&x->next)) && add_schedule(ctl, in, x);
 	size_t i;
 
 	rp_buf_release(&room);
@@ -371,11 +373,9 @@ static int explain_one(const struct story *s, const struct rp_entry *e)
 	    rp_known_endpoint_find(&s->endpoints, e->delivery.endpoint);
 	struct rp_explain_input in = {.entry = e,
 				      .endpoint = k != NULL ? &k->e : NULL,
+				      .config = config_of(s),
 				      .policy = policy_of(s, e),
 				      .now_at_ms = s->ctl->now_at_ms,
-				      .lease_ms = config_of(s)->lease_ms,
-				      .keep_delivered_ms = config_of(s)->keep_delivered_ms,
-				      .keep_dead_ms = config_of(s)->keep_dead_ms,
 				      .place = &s->ctl->place};
 	struct rp_explanation x = {0};
 	struct pausing pausing = {0};
@@ -413,7 +413,7 @@ int rp_verb_explain(struct rp_ctl *ctl)
 	if (code == RP_EXIT_OK && rp_outbox_senders(ctl->ob, see_sender, &s, &err) != RP_OK)
 		code = rp_ctl_fail(&err);
 	if (code == RP_EXIT_OK)
-		code = rp_known_endpoints_load(ctl, &s.endpoints);
+		code = rp_ctl_load_endpoints(ctl, &s.endpoints);
 	for (i = 0; i < picks.n && code == RP_EXIT_OK; i++) {
 		enum rp_err got = rp_walk_load(ctl, picks.seqs[i], &e, &err);
 

@@ -9,6 +9,7 @@
 #include "ctl/change/note.h"
 #include "ctl/change/plan.h"
 #include "text/suggest.h"
+#include "ctl/verbs/verbs.h"
 
 enum { JOBS_MAX = 64 };
 

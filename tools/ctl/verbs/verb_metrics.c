@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "net/url.h"
 #include "report/endpoints.h"
+#include "ctl/verbs/verbs.h"
 
 /* Prometheus' text format 0.0.4. Labels hold names of the configuration and of this program only:
  * no ids, no URLs. */
@@ -325,7 +326,7 @@ static int fill(struct metrics *m)
 {
 	struct rp_outbox *ob = m->ctl->ob;
 	struct rp_error err;
-	int code = rp_known_endpoints_load(m->ctl, &m->endpoints);
+	int code = rp_ctl_load_endpoints(m->ctl, &m->endpoints);
 
 	if (code != RP_EXIT_OK)
 		return code;

@@ -9,6 +9,7 @@
 #include "ctl/change/note.h"
 #include "ctl/common/stop.h"
 #include "ctl/change/watch.h"
+#include "ctl/verbs/verbs.h"
 
 enum { PLAN_ROWS = 500 };
 

@@ -7,6 +7,7 @@
 
 #include "report/endpoints.h"
 #include "ctl/select/walk.h"
+#include "ctl/verbs/verbs.h"
 
 /* Ages as of Postfix's qshape: a backlog of which most is young is a burst, one that is evenly old
  * is a receiver that is away. The last bucket has no end. */
@@ -171,7 +172,7 @@ static int gather(struct shape *s, uint64_t *n_missing)
 {
 	struct rp_walk w = {
 	    .ctl = s->ctl, .see = see_entry, .arg = s, .limit = s->ctl->selector.limit};
-	int code = rp_known_endpoints_load(s->ctl, &s->endpoints);
+	int code = rp_ctl_load_endpoints(s->ctl, &s->endpoints);
 	size_t i;
 
 	if (code != RP_EXIT_OK)

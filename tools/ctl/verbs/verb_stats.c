@@ -7,6 +7,7 @@
 #include "base/sys.h"
 #include "base/units.h"
 #include "report/endpoints.h"
+#include "ctl/verbs/verbs.h"
 
 struct stats {
 	struct rp_ledger ledger;
@@ -90,7 +91,7 @@ static int gather(struct rp_ctl *ctl, struct stats *st)
 		return rp_ctl_fail(&err);
 	st->refuses = rp_outbox_room(ctl->ob, &st->full) == RP_ERR_FULL;
 	st->recent = rp_counters_recent(&st->tally, ctl->now_at_ms, RECENT_MINUTES);
-	code = rp_known_endpoints_load(ctl, &st->endpoints);
+	code = rp_ctl_load_endpoints(ctl, &st->endpoints);
 	for (i = 0; i < st->endpoints.n; i++)
 		st->trouble += strcmp(rp_known_endpoint_state(&st->endpoints.all[i]), "ok") != 0;
 	return code;
@@ -143,9 +144,9 @@ static struct rp_json_out *stats_json(const struct rp_ctl *ctl, const struct sta
 	rp_json_out_object(o, "entries", entries_json(st));
 	rp_json_out_bool(o, "balanced", balances(&st->ledger));
 	rp_json_out_time(o, "next_due_at", due ? info->oldest_waiting_due_at_ms : 0);
-	rp_json_out_time(
-	    o, "oldest_due_at",
-	    st->oldest.waiting_due_at_ms != RP_NEVER ? st->oldest.waiting_due_at_ms : 0);
+	rp_json_out_time(o, "oldest_due_at",
+			 st->oldest.waiting_due_at_ms != RP_NEVER ? st->oldest.waiting_due_at_ms
+								  : 0);
 	rp_json_out_int(o, "retrying", (int64_t)info->retrying);
 	rp_json_out_time(o, "last_append_at", (int64_t)st->tally.last_append_at_ms);
 	rp_json_out_time(o, "last_delivery_at", (int64_t)st->tally.last_delivery_at_ms);
