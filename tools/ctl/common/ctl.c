@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/sys.h"
 #include "ctl/common/stop.h"
 
 void rp_ctl_say(const char *fmt, ...)
@@ -74,6 +75,15 @@ int rp_ctl_load_endpoints(struct rp_ctl *ctl, struct rp_known_endpoints *out)
 {
 	struct rp_error err;
 	enum rp_err e = rp_known_endpoints_load(ctl->ob, &ctl->settings->config, out, &err);
+
+	return e == RP_OK ? RP_EXIT_OK : rp_ctl_fail(&err);
+}
+
+int rp_ctl_read_statistics(struct rp_ctl *ctl, struct rp_statistics *out)
+{
+	struct rp_error err;
+	enum rp_err e = rp_statistics_read(ctl->ob, &ctl->settings->config, ctl->now_at_ms,
+					   rp_sys_boot_ms(&rp_sys_real), out, &err);
 
 	return e == RP_OK ? RP_EXIT_OK : rp_ctl_fail(&err);
 }

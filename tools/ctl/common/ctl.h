@@ -13,6 +13,7 @@
 #include "report/command.h"
 #include "report/endpoints.h"
 #include "report/selector.h"
+#include "report/statistics.h"
 #include "store/outbox.h"
 #include "text/escape.h"
 #include "text/json.h"
@@ -92,6 +93,8 @@ struct rp_table *rp_ctl_table(const struct rp_ctl *ctl, const struct rp_column *
 /* The endpoints of the outbox, under their names as the configuration shows them. Result: exit
  * code, after saying what went wrong. Release either way. */
 int rp_ctl_load_endpoints(struct rp_ctl *ctl, struct rp_known_endpoints *out);
+/* The same for the numbers of the outbox. */
+int rp_ctl_read_statistics(struct rp_ctl *ctl, struct rp_statistics *out);
 /* Decides what an ambiguous pattern means (endpoints.h), and says so when the pattern would have
  * fitted more. From here on names as the configuration shows them fit it, too. Result: exit
  * code. */
