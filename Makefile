@@ -151,7 +151,7 @@ $(1:tests/%_main.c=$(BUILD)/%): $(patsubst %.c,$(BUILD)/obj/%.o,$(1) $(call tort
 	$$(Q)$$(CC) $$(ALL_LDFLAGS) $$^ -o $$@ $$(LIBS_HTTP) $$(LIBS_STORE) $$(LIBS_CORE)
 endef
 # The simulation stands between the sender and the store, and in the place of the log.
-SIM_WRAPS = turn fetch reap expire join leave look_again next_look ledger endpoint_name beat
+SIM_WRAPS = exchange fetch reap expire join leave renew_limits next_ready ledger endpoint_name beat
 SIM_LDFLAGS = $(SIM_WRAPS:%=-Wl,--wrap=rp_outbox_%) -Wl,--wrap=rp_log
 SIM_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/torture/sim/*.c)))
 $(BUILD)/torture/sim/sim: private LDFLAGS += $(SIM_LDFLAGS)

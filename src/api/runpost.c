@@ -266,24 +266,27 @@ enum rp_err rp_walk(struct rp_handle *handle, enum rp_state state, uint64_t from
 		    struct rp_error *err)
 {
 	struct page_copy *copies = calloc(1, sizeof *copies);
-	struct rp_page page = {.from_seq = from_seq,
-			       .state = state,
-			       .max_seen = PAGE_ENTRIES,
-			       .see = collect,
-			       .arg = copies,
-			       .more = true};
+	const struct rp_filter filter = {.from_seq = from_seq,
+					 .states = state != 0 ? RP_STATE_BIT(state) : 0};
+	struct rp_select select = {.filter = &filter,
+				   .by_number = true,
+				   .max_seen = PAGE_ENTRIES,
+				   .see = collect,
+				   .arg = copies,
+				   .more = true};
 	enum rp_err rc = RP_OK;
 
 	if (copies == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory for a page of entries");
-	while (rc == RP_OK && page.more) {
+	while (rc == RP_OK && select.more) {
 		copies->n = 0;
-		rc = rp_outbox_page(handle->ob, &page, err);
+		rc = rp_outbox_select(handle->ob, &select, err);
 		if (rc == RP_OK && copies->no_memory)
 			rc = rp_fail(err, RP_ERR_NOMEM, "out of memory for a page of entries");
 		if (rc != RP_OK || !show(copies, see, arg))
 			break;
 	}
+	rp_outbox_select_end(handle->ob, &select);
 	page_copy_free(copies);
 	return rc;
 }
@@ -299,7 +302,7 @@ static enum rp_err change_entry(struct rp_handle *handle, const char *id, enum r
 
 	if (rc == RP_OK)
 		rc = rp_outbox_change(handle->ob, rp_sys_wall_ms(&rp_sys_real), verb, 0, &entry.seq,
-				      1, &result, err);
+				      1, 0, &result, err);
 	rp_entry_release(&entry);
 	if (rc != RP_OK)
 		return rc;

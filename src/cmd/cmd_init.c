@@ -29,7 +29,7 @@ static int init_outbox(const struct rp_config *config)
 		fprintf(stderr, "runpost init: %s\n", err.text);
 		return rp_err_exit_code(rc);
 	}
-	printf("%s\n", rp_outbox_dir(ob));
+	printf("%s\n", rp_outbox_address(ob));
 	rp_outbox_close(ob);
 	return RP_EXIT_OK;
 }

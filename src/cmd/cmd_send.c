@@ -85,7 +85,7 @@ static enum rp_err run_sender(const struct send_job *job, unsigned in_flight, st
 		return rp_fail_sys(err, RP_ERR_IO, errno, "signalfd");
 	e = rp_sender_new(&o, &sender, err);
 	if (e == RP_OK) {
-		rp_log(RP_LOG_INFO, "sending", "outbox=%s in_flight=%u", rp_outbox_dir(ob),
+		rp_log(RP_LOG_INFO, "sending", "outbox=%s in_flight=%u", rp_outbox_address(ob),
 		       in_flight);
 		e = rp_sender_run(sender, signal_fd, err);
 		rp_sender_read_counts(sender, counts);

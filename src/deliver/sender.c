@@ -252,7 +252,7 @@ enum rp_err rp_sender_new(const struct rp_sender_options *options, struct rp_sen
 	if (e == RP_OK && options->background)
 		e = rp_turner_open(s->o.outbox, &s->turner, err);
 	if (e == RP_OK) /* before joining, so that no bell rung from now on is missed */
-		e = rp_outbox_watch(s->o.outbox, &s->outbox_fd, err);
+		e = rp_outbox_watch(s->o.outbox, RP_WATCH_WORK, &s->outbox_fd, err);
 	if (e == RP_OK)
 		e = rp_outbox_join(s->o.outbox, s->now_at_ms, s->now_boot_ms, &s->id, err);
 	if (e == RP_OK) {

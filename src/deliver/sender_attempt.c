@@ -235,7 +235,11 @@ static bool may_write(void *owner)
 	const struct rp_sender_job *j = owner;
 	struct rp_dispatch *d = &j->place->dispatch;
 	struct rp_error err;
-	enum rp_err e = rp_outbox_fetch_endpoint(j->place->sender->o.outbox, &j->claim, d, &err);
+	enum rp_err e;
+
+	d->endpoint_only = true;
+	e = rp_outbox_fetch(j->place->sender->o.outbox, &j->claim, d, &err);
+	d->endpoint_only = false;
 
 	if (e != RP_OK && e != RP_ERR_STALE)
 		rp_log(RP_LOG_ERROR, "claim_unreadable", "seq=%" PRIu64 " why=%s", j->claim.seq,

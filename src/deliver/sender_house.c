@@ -63,10 +63,10 @@ static enum rp_err carry_jobs(struct rp_sender *s, struct rp_error *err)
 
 static enum rp_err listen_to_outbox(struct rp_sender *s, struct rp_error *err)
 {
-	bool rung, ended;
+	struct rp_woken woken = rp_outbox_drain(s->o.outbox, RP_WATCH_WORK);
+	bool rung = woken.work, ended = woken.sender_ended;
 	enum rp_err e = RP_OK;
 
-	rp_outbox_watch_drain(s->o.outbox, &rung, &ended);
 	s->rung_meanwhile = s->rung_meanwhile || rung;
 	if (ended)
 		s->reap_until_boot_ms = s->now_boot_ms + REAP_UNTIL_MS;

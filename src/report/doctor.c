@@ -105,24 +105,21 @@ static enum rp_err check_room(struct rp_doctor *d, struct rp_outbox_info *info,
 {
 	uint64_t reserve = d->config->disk_reserve_bytes, percent;
 	char used[32], quota[32], disk[32];
-	struct rp_error why;
-	bool refuses;
 	enum rp_err e = rp_outbox_info(d->ob, info, err);
 
 	if (e != RP_OK)
 		return e;
 	percent = info->quota_bytes > 0 ? info->used_bytes * 100 / info->quota_bytes : 0;
-	refuses = rp_outbox_room(d->ob, &why) != RP_OK;
 	rp_doctor_report(
 	    d, "quota",
-	    refuses || percent >= QUOTA_FAIL ? RP_DOCTOR_FAIL
-	    : percent >= QUOTA_WARN          ? RP_DOCTOR_WARN
-					     : RP_DOCTOR_OK,
+	    info->refuses || percent >= QUOTA_FAIL ? RP_DOCTOR_FAIL
+	    : percent >= QUOTA_WARN                ? RP_DOCTOR_WARN
+						   : RP_DOCTOR_OK,
 	    d->ledger.delivered > 0 ? "runpostctl purge --state delivered   (or raise quota)"
 				    : "raise quota, or let senders deliver what waits",
 	    "%s of %s used (%" PRIu64 "%%), format %u%s%s", rp_size_text(info->used_bytes, used),
 	    rp_size_text(info->quota_bytes, quota), percent, info->format,
-	    refuses ? "; nothing is taken: " : "", refuses ? why.text : "");
+	    info->refuses ? "; nothing is taken: " : "", info->refuses ? info->refusal.text : "");
 	rp_doctor_report(d, "disk",
 			 info->disk_free_bytes < reserve       ? RP_DOCTOR_FAIL
 			 : info->disk_free_bytes / 4 < reserve ? RP_DOCTOR_WARN
@@ -133,23 +130,11 @@ static enum rp_err check_room(struct rp_doctor *d, struct rp_outbox_info *info,
 	return RP_OK;
 }
 
-static void see_reader(void *arg, const struct rp_reader_info *r)
+static void check_readers(struct rp_doctor *d, const struct rp_outbox_info *info)
 {
-	struct rp_reader_info *oldest = arg;
-
-	if (r->pid != (uint32_t)getpid() && r->lag >= oldest->lag)
-		*oldest = *r;
-}
-
-static enum rp_err check_readers(struct rp_doctor *d, const struct rp_outbox_info *info,
-				 struct rp_error *err)
-{
-	struct rp_reader_info oldest = {0};
+	struct rp_reader_info oldest = info->oldest_reader;
 	char remedy[64];
-	enum rp_err e = rp_outbox_readers(d->ob, see_reader, &oldest, err);
 
-	if (e != RP_OK)
-		return e;
 	snprintf(remedy, sizeof remedy, "end process %" PRIu32, oldest.pid);
 	if (oldest.lag >= LAG_WARN)
 		rp_doctor_report(d, "readers", RP_DOCTOR_WARN, remedy,
@@ -163,7 +148,6 @@ static enum rp_err check_readers(struct rp_doctor *d, const struct rp_outbox_inf
 				     : RP_DOCTOR_OK,
 				 "end programs that have the outbox open", "%u of %u slots",
 				 info->readers, info->max_readers);
-	return RP_OK;
 }
 
 /* Senders note steps of the wall clock against the boot clock. What the outbox was last written
@@ -196,17 +180,14 @@ static void check_clock(struct rp_doctor *d, const struct rp_outbox_info *info)
 			: "nothing was written in the future; no sender is there to see steps");
 }
 
-static enum rp_err check_backlog(struct rp_doctor *d, struct rp_error *err)
+static void check_backlog(struct rp_doctor *d, const struct rp_oldest *oldest)
 {
-	struct rp_oldest oldest;
 	char text[RP_DURATION_TEXT_MAX];
 	int64_t late_ms;
-	enum rp_err e = rp_outbox_oldest(d->ob, &oldest, err);
 
-	if (e != RP_OK)
-		return e;
-	late_ms =
-	    oldest.waiting_due_at_ms == RP_NEVER ? 0 : d->now_at_ms - oldest.waiting_due_at_ms;
+	late_ms = oldest->waiting_due_at_ms == RP_NEVER
+		      ? 0
+		      : d->now_at_ms - oldest->waiting_due_at_ms;
 	if (late_ms < 0)
 		late_ms = 0;
 	rp_doctor_report(d, "backlog",
@@ -216,7 +197,6 @@ static enum rp_err check_backlog(struct rp_doctor *d, struct rp_error *err)
 			 "runpostctl shape; runpostctl explain --state waiting --limit 1",
 			 "%" PRIu64 " waiting, the oldest due for %s", d->ledger.waiting,
 			 rp_duration_format(late_ms, text));
-	return RP_OK;
 }
 
 /* The nth that keeps failing, into what is said of all. */
@@ -318,7 +298,7 @@ static enum rp_err check_endpoints(struct rp_doctor *d, struct rp_error *err)
 	return e;
 }
 
-static void count_row(void *arg, const struct rp_index_row *row)
+static void count_row(void *arg, const struct rp_brief *row)
 {
 	uint64_t *n = arg;
 
@@ -328,14 +308,19 @@ static void count_row(void *arg, const struct rp_index_row *row)
 
 static enum rp_err check_dead(struct rp_doctor *d, struct rp_error *err)
 {
+	const struct rp_filter filter = {.states = RP_STATE_BIT(RP_STATE_DEAD),
+					 .has_entered = true,
+					 .entered_since_ms = d->now_at_ms - DEAD_LATELY_MS};
 	uint64_t n = 0;
-	struct rp_scan scan = {.state = RP_STATE_DEAD, .see = count_row, .arg = &n};
+	struct rp_select select = {.filter = &filter, .see_brief = count_row, .arg = &n};
+	enum rp_err e;
 
-	scan.from = rp_key2((uint64_t)(d->now_at_ms - DEAD_LATELY_MS), 0);
-	do {
-		if (rp_outbox_scan(d->ob, &scan, err) != RP_OK)
-			return err->code;
-	} while (scan.more);
+	do
+		e = rp_outbox_select(d->ob, &select, err);
+	while (e == RP_OK && select.more);
+	rp_outbox_select_end(d->ob, &select);
+	if (e != RP_OK)
+		return e;
 	rp_doctor_report(d, "dead", n > 0 ? RP_DOCTOR_WARN : RP_DOCTOR_OK, "runpostctl dead",
 			 "%" PRIu64 " dead letters, %" PRIu64 " of the last hour", d->ledger.dead,
 			 n);
@@ -355,11 +340,11 @@ void rp_doctor_examine(struct rp_doctor *d)
 	if (e == RP_OK)
 		e = check_senders(d, &err);
 	if (e == RP_OK)
-		e = check_readers(d, &info, &err);
+		check_readers(d, &info);
 	if (e == RP_OK)
 		check_clock(d, &info);
 	if (e == RP_OK)
-		e = check_backlog(d, &err);
+		check_backlog(d, &info.oldest);
 	if (e == RP_OK)
 		e = check_dead(d, &err);
 	if (e == RP_OK)

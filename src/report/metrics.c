@@ -132,10 +132,10 @@ static void add_entries(struct metrics *m)
 	       "future if "
 	       "none is.");
 	seconds(m, "runpost_oldest_entry_timestamp_seconds", "waiting",
-		m->st->oldest.waiting_due_at_ms);
+		m->st->info.oldest.waiting_due_at_ms);
 	seconds(m, "runpost_oldest_entry_timestamp_seconds", "delivered",
-		m->st->oldest.delivered_at_ms);
-	seconds(m, "runpost_oldest_entry_timestamp_seconds", "dead", m->st->oldest.dead_at_ms);
+		m->st->info.oldest.delivered_at_ms);
+	seconds(m, "runpost_oldest_entry_timestamp_seconds", "dead", m->st->info.oldest.dead_at_ms);
 }
 
 static void add_store(struct metrics *m)

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #include "base/units.h"
-#include "model/ledger.h"
 #include "text/scan.h"
 #include "net/url.h"
 #include "report/shown.h"
@@ -224,16 +223,6 @@ static enum rp_err set_group(struct rp_selector *s, const char *value, struct rp
 	return RP_OK;
 }
 
-static bool group_matches(const struct rp_selector *s, const struct rp_delivery *d)
-{
-	struct rp_dead_group g;
-
-	if (!s->has_group)
-		return true;
-	g = rp_dead_group_of(d->cause, d->last_cause, d->http_status, d->endpoint);
-	return d->state == RP_STATE_DEAD && rp_dead_group_compare(&g, &s->group) == 0;
-}
-
 static enum rp_err set_time(const char *option, const char *value, int64_t now_at_ms,
 			    int64_t *out_at_ms, bool *has, struct rp_error *err)
 {
@@ -429,62 +418,41 @@ bool rp_selector_is_empty(const struct rp_selector *s)
 	       !s->has_attempts && !s->has_since && !s->has_until && !s->has_older;
 }
 
-static bool state_matches(const struct rp_selector *s, const struct rp_delivery *d)
+static struct rp_span span_or_none(const char *text)
 {
-	if (s->states == 0)
-		return true;
-	if ((s->states & RP_STATE_BIT(d->state)) == 0)
-		return false;
-	return !s->retrying_only || d->state != RP_STATE_WAITING || rp_ledger_is_retrying(d);
+	return text != NULL ? rp_span_of(text) : (struct rp_span){NULL, 0};
 }
 
-static bool cause_matches(const struct rp_selector *s, const struct rp_delivery *d)
+void rp_selector_filter(const struct rp_selector *s, struct rp_filter *out)
 {
-	if (!rp_cause_matches(s->cause, d->cause) && !rp_cause_matches(s->cause, d->last_cause))
-		return false;
-	return s->http_status == 0 || d->http_status == s->http_status;
-}
-
-bool rp_selector_may_match_row(const struct rp_selector *s, enum rp_state state,
-			       const struct rp_index_row *row, int64_t now_at_ms)
-{
-	const struct rp_delivery d = {.state = state,
-				      .cause = row->cause,
-				      .last_cause = row->last_cause,
-				      .http_status = row->http_status,
-				      .endpoint = row->endpoint};
-	bool has_since =
-	    state == RP_STATE_HELD || state == RP_STATE_DELIVERED || state == RP_STATE_DEAD;
-
-	if (s->has_older && has_since && now_at_ms - row->at_ms < s->older_than_ms)
-		return false;
-	return state != RP_STATE_DEAD ||
-	       (group_matches(s, &d) &&
-		(!s->has_cause || s->cause == RP_CAUSE_DAMAGED || cause_matches(s, &d)));
-}
-
-bool rp_selector_may_match(const struct rp_selector *s, const struct rp_delivery *d,
-			   int64_t now_at_ms)
-{
-	return state_matches(s, d) && group_matches(s, d) &&
-	       (!s->has_older || now_at_ms - d->state_at_ms >= s->older_than_ms) &&
-	       (!s->has_attempts ||
-		(d->attempts >= s->attempts_min && d->attempts <= s->attempts_max)) &&
-	       /* what is damaged may be the other record */
-	       (!s->has_cause || s->cause == RP_CAUSE_DAMAGED || cause_matches(s, d));
+	*out = (struct rp_filter){
+	    .states = s->states,
+	    .retrying_only = s->retrying_only,
+	    .run_id = span_or_none(s->run_id),
+	    .thread_id = span_or_none(s->thread_id),
+	    .event = span_or_none(s->event),
+	    .has_cause = s->has_cause,
+	    .cause = s->cause,
+	    .http_status = s->http_status,
+	    .has_attempts = s->has_attempts,
+	    .attempts_min = s->attempts_min,
+	    .attempts_max = s->attempts_max,
+	    .has_group = s->has_group,
+	    .group = s->group,
+	    .has_since = s->has_since,
+	    .has_until = s->has_until,
+	    .since_at_ms = s->since_at_ms,
+	    .until_at_ms = s->until_at_ms,
+	    .has_older = s->has_older,
+	    .older_than_ms = s->older_than_ms,
+	};
 }
 
 bool rp_selector_match(const struct rp_selector *s, const struct rp_entry *e, int64_t now_at_ms)
 {
-	const struct rp_facts *f = &e->facts;
+	struct rp_filter filter;
 
-	return rp_selector_may_match(s, &e->delivery, now_at_ms) &&
-	       (!s->has_cause || (s->cause == RP_CAUSE_DAMAGED && e->damaged) ||
-		cause_matches(s, &e->delivery)) &&
-	       (!s->has_since || f->accepted_at_ms >= s->since_at_ms) &&
-	       (!s->has_until || f->accepted_at_ms < s->until_at_ms) &&
-	       (s->run_id == NULL || rp_span_is(f->run_id, s->run_id)) &&
-	       (s->thread_id == NULL || rp_span_is(f->thread_id, s->thread_id)) &&
-	       (s->event == NULL || rp_span_is(f->event, s->event)) &&
+	rp_selector_filter(s, &filter);
+	return rp_filter_matches(&filter, e, now_at_ms) &&
 	       (!s->has_endpoint || rp_endpoint_glob_match(&s->endpoint, e->endpoint));
 }

@@ -10,12 +10,9 @@
 
 #include "base/bytes.h"
 #include "config/config.h"
+#include "model/filter.h"
 #include "model/outcome.h"
-#include "report/dead_group.h"
 #include "sign/ident.h"
-#include "store/outbox.h"
-
-#define RP_STATE_BIT(state) (1u << (state))
 
 /* Whether a URL or a name has what a pattern is made of; the brackets of an IPv6 host are none. */
 bool rp_endpoint_reads_as_pattern(const char *glob);
@@ -92,14 +89,10 @@ void rp_selector_release(struct rp_selector *s);
 
 /* Nothing but perhaps a limit was given: it would mean every entry there is. */
 bool rp_selector_is_empty(const struct rp_selector *s);
-/* Whether the filters (not the ids, not the limit) may let an entry in this state with this index
- * row pass, as far as the row tells; its endpoint and its time apart. */
-bool rp_selector_may_match_row(const struct rp_selector *s, enum rp_state state,
-			       const struct rp_index_row *row, int64_t now_at_ms);
-/* ... with this delivery record. */
-bool rp_selector_may_match(const struct rp_selector *s, const struct rp_delivery *d,
-			   int64_t now_at_ms);
-/* Whether they do. */
+/* The filters as a value for a store, but for the endpoint's name and the ids: a store knows numbers
+ * of endpoints. It borrows what the selector holds. */
+void rp_selector_filter(const struct rp_selector *s, struct rp_filter *out);
+/* Whether the filters (not the ids, not the limit) let an entry pass. */
 bool rp_selector_match(const struct rp_selector *s, const struct rp_entry *e, int64_t now_at_ms);
 
 #endif

@@ -96,14 +96,11 @@ enum rp_err rp_statistics_read(struct rp_outbox *ob, const struct rp_config *con
 	if (rp_outbox_ledger(ob, &out->ledger, err) != RP_OK ||
 	    rp_outbox_info(ob, &out->info, err) != RP_OK ||
 	    rp_outbox_senders(ob, see_sender, out, err) != RP_OK ||
-	    rp_outbox_oldest(ob, &out->oldest, err) != RP_OK ||
-	    rp_outbox_counters(ob, &out->counters, err) != RP_OK ||
-	    rp_outbox_series(ob, see_series, &r, err) != RP_OK ||
+	    rp_outbox_counters(ob, &out->counters, see_series, &r, err) != RP_OK ||
 	    rp_known_endpoints_load(ob, config, &out->endpoints, err) != RP_OK)
 		return err->code;
 	if (r.no_memory)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	out->refuses = rp_outbox_room(ob, &out->full) == RP_ERR_FULL;
 	out->recent = rp_counters_recent(&out->counters, now_at_ms, RP_RECENT_MINUTES);
 	for (i = 0; i < out->endpoints.n; i++)
 		out->trouble += strcmp(rp_known_endpoint_state(&out->endpoints.all[i]), "ok") != 0;
@@ -181,7 +178,7 @@ struct rp_json_out *rp_statistics_json(const struct rp_statistics *st, const cha
 				       struct rp_span lines)
 {
 	const struct rp_outbox_info *info = &st->info;
-	bool due = info->oldest_waiting_due_at_ms != RP_NEVER;
+	bool due = info->next_due_at_ms != RP_NEVER;
 	struct rp_json_out *o = rp_json_out_new(), *entries = rp_json_out_new();
 	uint64_t n;
 	size_t i;
@@ -196,9 +193,9 @@ struct rp_json_out *rp_statistics_json(const struct rp_statistics *st, const cha
 	}
 	rp_json_out_object(o, "entries", entries);
 	rp_json_out_bool(o, "balanced", rp_statistics_balances(st));
-	rp_json_out_time(o, "next_due_at", due ? info->oldest_waiting_due_at_ms : 0);
+	rp_json_out_time(o, "next_due_at", due ? info->next_due_at_ms : 0);
 	rp_json_out_time(o, "oldest_due_at",
-			 st->oldest.waiting_due_at_ms != RP_NEVER ? st->oldest.waiting_due_at_ms
+			 info->oldest.waiting_due_at_ms != RP_NEVER ? info->oldest.waiting_due_at_ms
 								  : 0);
 	rp_json_out_int(o, "retrying", (int64_t)info->retrying);
 	rp_json_out_time(o, "last_append_at", (int64_t)st->counters.last_append_at_ms);
@@ -206,7 +203,7 @@ struct rp_json_out *rp_statistics_json(const struct rp_statistics *st, const cha
 	rp_json_out_object(o, "last_minutes", minutes_json(st));
 	rp_json_out_int(o, "senders_alive", st->n_alive);
 	rp_json_out_int(o, "senders_beating", st->n_alive - st->n_silent);
-	rp_json_out_bool(o, "taking", !st->refuses);
+	rp_json_out_bool(o, "taking", !info->refuses);
 	rp_json_out_array(o, "senders");
 	for (i = 0; i < st->n_senders; i++)
 		rp_json_out_push(o, "senders", sender_json(st, &st->senders[i]));

@@ -21,7 +21,6 @@ struct rp_statistics {
 	int64_t now_at_ms, boot_ms, lease_ms;
 	struct rp_ledger ledger;
 	struct rp_outbox_info info;
-	struct rp_oldest oldest;
 	struct rp_counters counters;
 	struct rp_minute recent; /* sums of the last RP_RECENT_MINUTES whole minutes */
 	struct rp_named_series *series;
@@ -32,8 +31,6 @@ struct rp_statistics {
 	unsigned n_senders;           /* of the above */
 	unsigned n_alive, n_silent;   /* of all; silent: alive, and no beat for the lease */
 	struct rp_sender_info silent; /* the one that is silent the longest */
-	bool refuses;                 /* nothing is taken any more; why: */
-	struct rp_error full;
 };
 
 /* Release either way. */

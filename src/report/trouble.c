@@ -71,9 +71,9 @@ static bool add_store(const struct rp_statistics *st, const struct rp_place *pla
 	char text[RP_DURATION_TEXT_MAX];
 	bool ok = true;
 
-	if (st->refuses)
+	if (st->info.refuses)
 		ok = rp_buf_add_text(out, "! nothing is taken any more: ") &&
-		     rp_text_tame(rp_span_of(st->full.text), out) && add_doctor(place, out);
+		     rp_text_tame(rp_span_of(st->info.refusal.text), out) && add_doctor(place, out);
 	else if (rp_statistics_percent_used(st) >= USED_WARN)
 		ok = rp_buf_printf(out, "! %u%% of the quota is used; at 100%% nothing is taken",
 				   rp_statistics_percent_used(st)) &&

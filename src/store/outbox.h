@@ -1,9 +1,13 @@
 /* outbox.h - the persistent log: entries, their states, who claimed what, and what became of it.
  *
- * One directory, several processes (ingesters, senders, inspectors) on one host. One public
- * function is one transaction; time is an argument; nothing of the database below shows through.
- * What a function promises on failure: nothing was changed, unless it says otherwise. RP_ERR_IO
- * from a writing function means the commit's outcome is unknown: the caller stops, and reopens.
+ * This is the one interface to any store. A store keeps the entries; the rules are in src/model,
+ * and every store calls the same ones. Nothing of a database shows here. tests/conformance holds
+ * each store to what this file says.
+ *
+ * Several processes (ingesters, senders, inspectors) share an outbox. One public function is one
+ * transaction; time is an argument. What a function promises on failure: nothing was changed,
+ * unless it says otherwise. RP_ERR_IO from a writing function means that the commit's outcome is
+ * unknown: the caller stops, and reopens.
  *
  * States and legal moves are those of model/transition.h.
  *
@@ -23,10 +27,12 @@
 #include "base/err.h"
 #include "base/sys.h"
 #include "model/clock.h"
+#include "model/counters.h"
+#include "model/entry.h"
+#include "model/filter.h"
 #include "model/job_step.h"
 #include "model/record.h"
 #include "model/schedule.h"
-#include "model/counters.h"
 #include "model/transition.h"
 
 struct rp_outbox;
@@ -54,18 +60,28 @@ void rp_outbox_end_on_damage(const char *name);
 
 /* *out must be closed before the process forks and before the same directory is opened again in
  * this process. */
-enum rp_err rp_outbox_open(const char *dir, const struct rp_outbox_options *options,
+/* What a store needs to go on where it stopped. Opaque bytes: they may be kept, copied and given to
+ * another process that has the same outbox open. {0}: at the beginning. */
+#define RP_CURSOR_BYTES_MAX 640
+struct rp_cursor {
+	size_t len;
+	unsigned char bytes[RP_CURSOR_BYTES_MAX];
+};
+
+/* The store that `address` names: a directory (LMDB). *out must be closed before the process forks
+ * and before the same outbox is opened again in this process. */
+enum rp_err rp_outbox_open(const char *address, const struct rp_outbox_options *options,
 			   struct rp_outbox **out, struct rp_error *err);
-void rp_outbox_close(struct rp_outbox *ob);
+void rp_outbox_close(struct rp_outbox *ob); /* NULL: does nothing */
+const char *rp_outbox_address(const struct rp_outbox *ob);
 /* What can be read now survives a power cut from then on: of senders the last commit may be lost
  * until another is synced. */
 enum rp_err rp_outbox_sync(struct rp_outbox *ob, struct rp_error *err);
-const char *rp_outbox_dir(const struct rp_outbox *ob);
-/* For programs that wait for long: RP_ERR_IO when the directory or a file in it was removed, moved
- * or replaced since it was opened. What uses such an outbox keeps others from opening the new one.
- * What is below asks by itself, but for rp_outbox_fetch and rp_outbox_fetch_piece, and then has
- * changed nothing that is found under the path. May be called while a commit is under way on
- * another thread. */
+/* For programs that wait for long: RP_ERR_IO when what the address names now is not what was
+ * opened (of a directory: it, or a file in it, was removed, moved or replaced). What uses such an
+ * outbox keeps others from opening the new one. What is below asks by itself, but for
+ * rp_outbox_fetch and rp_outbox_fetch_piece, and then has changed nothing that is found under the
+ * address. May be called while a commit is under way on another thread. */
 enum rp_err rp_outbox_check(struct rp_outbox *ob, struct rp_error *err);
 
 /* Root acts as the user whose outbox it is: what this thread opens and makes until
@@ -119,21 +135,19 @@ struct rp_import_result {
 	uint64_t seq; /* of the new entry, or of the one that is there */
 };
 
-/* All n (keep n <= 500 and the payloads together below some MiB) in one synced commit; dry_run:
- * only says what would happen. RP_ERR_FULL: as for append; nothing was stored. */
+/* All n (keep n <= 500 and the payloads together below some MiB) in one synced commit. audit:
+ * number of a record in the log of changes, in which the same transaction counts as done what was
+ * stored, as skipped what was not; 0: none. dry_run: only says what would happen. RP_ERR_FULL: as
+ * for append; nothing was stored. */
 enum rp_err rp_outbox_import(struct rp_outbox *ob, int64_t now_at_ms,
 			     const struct rp_import *entries, size_t n, bool dry_run,
-			     struct rp_import_result *results, struct rp_error *err);
-/* The same, not dry; in the same transaction it is counted in the audit record `audit` (0: none):
- * as done what was stored, as skipped what was not. */
-enum rp_err rp_outbox_import_noted(struct rp_outbox *ob, int64_t now_at_ms,
-				   const struct rp_import *entries, size_t n, uint64_t audit,
-				   struct rp_import_result *results, struct rp_error *err);
+			     uint64_t audit, struct rp_import_result *results,
+			     struct rp_error *err);
 
 /* --- senders ------------------------------------------------------------------------------ */
 
-/* A sender's identity: a slot, held as a kernel lock for the life of the process, and an
- * incarnation that no other holder of the slot, before or after, has. */
+/* A sender's identity: a slot, which it has for the life of its process, and an incarnation that no
+ * other holder of the slot, before or after, has. */
 struct rp_sender_id {
 	unsigned slot;
 	uint64_t incarnation;
@@ -145,11 +159,11 @@ enum rp_err rp_outbox_join(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot
 			   struct rp_sender_id *out, struct rp_error *err);
 /* Returns remaining claims, unregisters and frees the slot. */
 enum rp_err rp_outbox_leave(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err);
-/* "I am alive": a write into a shared page, no commit. At least every few seconds. The two clocks,
- * read one after the other, tell inspectors whether the wall clock was set. */
+/* "I am alive": cheap, and no commit of what else is under way. At least every few seconds. The two
+ * clocks, read one after the other, tell inspectors whether the wall clock was set. */
 void rp_outbox_beat(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms);
 
-/* Returns the claims of senders whose slot lock is free (dead: at once) or whose heartbeat is
+/* Returns the claims of senders that have ended (as soon as the store knows) or whose heartbeat is
  * older than lease_ms (stopped). *n_returned: entries returned. A returned entry is due now, has
  * an attempt `sender_lost` in its log, and is dead (poison) after RP_LOSSES_MAX losses in a row.
  * Cheap when nobody is missing: no write transaction. */
@@ -199,7 +213,8 @@ struct rp_claim {
  * breaker allow over all senders (model/control.h), endpoints in the order they have waited, a few
  * entries each in turn. What settled outcomes did to a breaker is told to the caller, who logs it.
  * `limits` is called inside the transaction: it must neither wait nor call the store. When nothing
- * was settled or claimed nothing is committed. */
+ * was settled or claimed nothing is committed. With nothing to settle and want 0 it only reads, and
+ * tells next_ready_at_ms. */
 struct rp_exchange {
 	struct rp_settlement *settle;
 	size_t n_settle;
@@ -224,7 +239,7 @@ struct rp_exchange {
 enum rp_err rp_outbox_exchange(struct rp_outbox *ob, int64_t now_at_ms,
 			       struct rp_exchange *exchange, struct rp_error *err);
 
-/* When work may next be claimable (RP_NEVER: none waits), without a write transaction. */
+/* The last of these alone: when work may next be claimable. */
 enum rp_err rp_outbox_next_ready(struct rp_outbox *ob, int64_t *at_ms, struct rp_error *err);
 
 /* After a change of the configuration: endpoints whose limits were reached or that are parked are
@@ -249,6 +264,8 @@ enum rp_err rp_outbox_fix_clock(struct rp_outbox *ob, int64_t now_at_ms, struct 
 /* What an attempt needs. Spans point into `text`, owned by the struct; init with {0}, release,
  * reusable. */
 struct rp_dispatch {
+	/* In: only endpoint and endpoint_known are wanted, and nothing else is touched. */
+	bool endpoint_only;
 	/* In: a payload of more than short_max bytes is loaded into *long_payload (borrowed)
 	 * instead of `text`, so that it can be released while the facts stay; 0: none is. */
 	size_t short_max;
@@ -266,9 +283,6 @@ struct rp_dispatch {
  * dead. */
 enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim,
 			    struct rp_dispatch *out, struct rp_error *err);
-/* Only the endpoint of a fetched one, as it is now. RP_ERR_STALE as above. */
-enum rp_err rp_outbox_fetch_endpoint(struct rp_outbox *ob, const struct rp_claim *claim,
-				     struct rp_dispatch *out, struct rp_error *err);
 void rp_dispatch_release(struct rp_dispatch *d);
 
 /* Reads the payload of a fetched entry once more, piece by piece, each in a snapshot of its own.
@@ -276,8 +290,7 @@ void rp_dispatch_release(struct rp_dispatch *d);
 struct rp_piece { /* begin with {seq} */
 	uint64_t seq;
 	size_t at; /* out: the next byte */
-	uint64_t chunk;
-	size_t in_chunk;
+	struct rp_cursor cursor;
 };
 /* The next n bytes, which the payload must have. RP_ERR_STALE: it has been purged. After an error
  * begin anew. */
@@ -290,138 +303,67 @@ enum rp_err rp_outbox_expire(struct rp_outbox *ob, int64_t now_at_ms, int64_t ke
 			     int64_t keep_dead_ms, size_t max, size_t *n_removed,
 			     struct rp_error *err);
 
-/* A descriptor that becomes readable when somebody made work due or a sender ended. Owned by the
- * outbox. */
-enum rp_err rp_outbox_watch(struct rp_outbox *ob, int *fd, struct rp_error *err);
-void rp_outbox_watch_drain(struct rp_outbox *ob, bool *rung, bool *sender_ended);
-/* Wakes the senders that watch. Appends and operator changes do it by themselves. */
-void rp_outbox_wake(struct rp_outbox *ob);
+/* A descriptor that becomes readable when something happens. Owned by the outbox. */
+enum rp_watch {
+	RP_WATCH_WORK,    /* somebody made work due, or a sender ended */
+	RP_WATCH_COMMITS, /* somebody wrote: around each commit, perhaps before it can be read */
+};
+enum rp_err rp_outbox_watch(struct rp_outbox *ob, enum rp_watch what, int *fd,
+			    struct rp_error *err);
+struct rp_woken {
+	bool work, sender_ended; /* of RP_WATCH_WORK */
+};
+/* Makes it unreadable again. */
+struct rp_woken rp_outbox_drain(struct rp_outbox *ob, enum rp_watch what);
 
 /* --- looking ------------------------------------------------------------------------------ */
 
-/* One entry, whole but for its payload. Spans point into `text`. Init with {0}; release;
- * reusable. */
-struct rp_entry {
-	uint64_t seq;
-	struct rp_facts facts;
-	struct rp_delivery delivery;
-	struct rp_span endpoint; /* its name */
-	/* a record fails its checksum: what could not be read is zero or empty */
-	bool damaged;
-	struct rp_buf text;
+/* Shows the entries that a filter lets pass (model/filter.h). One call is one short read
+ * transaction that looks at some thousand entries at most; call while `more`. The order is the
+ * store's choice. An entry that moves between two calls may be missed, or, where may_repeat says
+ * so, be seen twice.
+ *
+ *   struct rp_select s = {.filter = &f, .now_at_ms = now, .see = see, .arg = me};
+ *   do
+ *       e = rp_outbox_select(ob, &s, err);
+ *   while (e == RP_OK && s.more);
+ *   rp_outbox_select_end(ob, &s); */
+struct rp_select {
+	const struct rp_filter *filter; /* borrowed */
+	int64_t now_at_ms;
+	bool by_number;  /* in the order of their numbers */
+	size_t max_seen; /* entries that one call shows at most; 0: as many as it looks at */
+	/* Must not call the store, and copies what it keeps. false: the call ends, and more is
+	 * false. */
+	bool (*see)(void *arg, const struct rp_entry *e);
+	/* Instead of see, for counting: a brief of each entry, which costs a fraction (a million
+	 * take some 30 ms). Then one state must be given, WAITING or DEAD, and besides it nothing
+	 * but what a brief tells. */
+	void (*see_brief)(void *arg, const struct rp_brief *b);
+	const int64_t *bounds_at_ms; /* with see_brief: times, ascending; for n_bounds_passed */
+	unsigned n_bounds;
+	void *arg;
+	struct rp_cursor cursor; /* in, out: where it is; with an equal filter another goes on */
+	bool more;               /* out */
+	bool may_repeat;         /* out */
+	uint64_t n_looked;       /* out: entries or index rows, added up over the calls, */
+	uint64_t n_total;        /* ... and about how many there are to look at; after the first */
+	void *plan;              /* the store's; NULL at the beginning */
 };
-void rp_entry_release(struct rp_entry *e);
+#define RP_SELECT_BOUNDS_MAX 16
+enum rp_err rp_outbox_select(struct rp_outbox *ob, struct rp_select *s, struct rp_error *err);
+/* Also after an error. Keeps the cursor. */
+void rp_outbox_select_end(struct rp_outbox *ob, struct rp_select *s);
 
+/* The first entry that the filter lets pass, copied. RP_ERR_NOTFOUND: there is none. */
+enum rp_err rp_outbox_first(struct rp_outbox *ob, const struct rp_filter *filter,
+			    struct rp_entry *out, struct rp_error *err);
+/* The one with this id. RP_ERR_NOTFOUND: there is none; err names the id. */
 enum rp_err rp_outbox_find(struct rp_outbox *ob, const unsigned char id[RP_ID_BYTES],
 			   struct rp_entry *out, struct rp_error *err);
-
-/* The id of the entry that goes before this one, which is `behind`. RP_ERR_NOTFOUND: it has moved
- * on meanwhile. */
+/* The one that goes before this one, which is `behind`. RP_ERR_NOTFOUND: it has moved on. */
 enum rp_err rp_outbox_front(struct rp_outbox *ob, const struct rp_delivery *behind,
-			    unsigned char id[RP_ID_BYTES], struct rp_error *err);
-
-/* Calls see for up to max_seen entries from from_seq on, in ascending order, whose state is
- * `state` (0: any), inside one short read transaction that looks at no more than a few thousand
- * entries and passes over some ten thousand. see must not call the store; false stops. */
-struct rp_page {
-	uint64_t from_seq; /* in; out: where to go on */
-	uint64_t to_seq;   /* those before it; 0: to the end */
-	enum rp_state state;
-	size_t max_seen;
-	/* false: passed over, which is cheap; NULL: all */
-	bool (*wants)(void *arg, const struct rp_delivery *d);
-	bool (*see)(void *arg, const struct rp_entry *entry);
-	void *arg;
-	bool more;         /* out: there may be more */
-	uint64_t n_looked; /* out: records, added up over the calls */
-};
-enum rp_err rp_outbox_page(struct rp_outbox *ob, struct rp_page *page, struct rp_error *err);
-
-/* What the index row of an entry tells without its records. */
-struct rp_index_row {
-	uint64_t seq;
-	uint64_t endpoint; /* of WAITING and DEAD; 0: the row does not tell */
-	/* WAITING: when it is due, 0 when it is behind another; IN_FLIGHT: 0; else since when */
-	int64_t at_ms;
-	enum rp_cause cause, last_cause; /* these three of DEAD */
-	unsigned http_status;
-};
-/* Calls see for every entry that is WAITING or DEAD, from its index row alone: a million rows take
- * some 30 ms. Each call of rp_outbox_scan is one short read transaction; start with `state`, see
- * and arg set and the rest zero, and go on while `more`. What moves between two calls may be seen
- * twice or not at all. see must not call the store. */
-#define RP_SCAN_ROWS_MAX 32768 /* in one call */
-struct rp_scan {
-	enum rp_state state;
-	void (*see)(void *arg, const struct rp_index_row *row);
-	void *arg;
-	bool more; /* out */
-	struct rp_key from;
-	bool in_orders; /* the queues are done: now those behind */
-};
-enum rp_err rp_outbox_scan(struct rp_outbox *ob, struct rp_scan *scan, struct rp_error *err);
-
-/* A time among the numbers of entries. Numbers are given in the order of acceptance, but clocks are
- * set back and imports bring old times, so there are parts (model/time_index.h), and between those
- * that certainly are earlier and those that certainly are not there may be some of which only their
- * record tells. */
-struct rp_mark {
-	unsigned n;
-	struct rp_mark_part {
-		uint64_t end_seq;   /* from the end of the part before to before this */
-		uint64_t low, high; /* below `low` all were accepted earlier, from `high` on none */
-	} part[RP_TIME_SPANS_MAX];
-};
-enum rp_side { RP_SIDE_EARLIER = 1, RP_SIDE_LATER, RP_SIDE_EITHER };
-static inline enum rp_side rp_mark_side(const struct rp_mark *m, uint64_t seq)
-{
-	unsigned i;
-
-	for (i = 0; i < m->n; i++)
-		if (seq < m->part[i].end_seq)
-			return seq < m->part[i].low     ? RP_SIDE_EARLIER
-			       : seq >= m->part[i].high ? RP_SIDE_LATER
-							: RP_SIDE_EITHER;
-	return RP_SIDE_EITHER; /* it came after the question */
-}
-/* Of n times; found by halving, all in one snapshot, so that their parts are the same. An entry
- * whose record is damaged has the place of its neighbours. */
-enum rp_err rp_outbox_marks(struct rp_outbox *ob, const int64_t *at_ms, size_t n,
-			    struct rp_mark *out, struct rp_error *err);
-/* When entries were accepted; 0: it is gone or damaged. Keep n below some ten thousand. */
-enum rp_err rp_outbox_accepted(struct rp_outbox *ob, const uint64_t *seqs, size_t n, int64_t *at_ms,
-			       struct rp_error *err);
-
-/* Entries by an index instead of by their number, so that few are found among many. Init with what
- * is looked for and {0} for the rest; call while `more`. Each call is one short read transaction
- * that looks at some thousand rows at most.
- *
- * With `state`: those in this state; HELD, DELIVERED and DEAD ones those longest in it first,
- * IN_FLIGHT ones sender by sender, WAITING ones endpoint by endpoint (only `endpoint`'s, if that
- * is given), the next due first, those behind another last. An entry that moves between two calls
- * may be seen twice, or not at all. With `run_id` (1 to 200 bytes, borrowed): those of this run,
- * whatever their state. */
-#define RP_BROWSE_KEY_MAX 512
-struct rp_browse {
-	enum rp_state state;
-	uint64_t endpoint;
-	struct rp_span run_id;
-	size_t max_seen;
-	bool (*wants_row)(void *arg,
-			  /* false: passed over, which is cheapest; NULL: all. With `state` only */
-			  const struct rp_index_row *row);
-	bool (*wants)(void *arg, const struct rp_delivery *d); /* as for a page */
-	/* must not call the store; false stops */
-	bool (*see)(void *arg, const struct rp_entry *entry);
-	void *arg;
-	bool more;         /* out */
-	uint64_t n_looked; /* out: rows, added up over the calls */
-	/* where it stopped */
-	unsigned stage;
-	size_t key_len;
-	unsigned char key[RP_BROWSE_KEY_MAX];
-};
-enum rp_err rp_outbox_browse(struct rp_outbox *ob, struct rp_browse *b, struct rp_error *err);
+			    struct rp_entry *out, struct rp_error *err);
 
 /* The attempts of an entry, oldest first. `a` is valid during the call. */
 enum rp_err rp_outbox_attempts(struct rp_outbox *ob, uint64_t seq,
@@ -431,8 +373,10 @@ enum rp_err rp_outbox_attempts(struct rp_outbox *ob, uint64_t seq,
 /* The attempts that were settled last, over all entries, in the order they were settled: a log of
  * some thousands, out of which the oldest fall. `from` 0: from the oldest there is. One call reads
  * a bounded part in one short transaction. */
+#define RP_RECENT_END UINT64_MAX
 struct rp_recent_page {
-	/* in and out: the number of the first attempt to see */
+	/* in and out: the number of the first attempt to see; RP_RECENT_END: none, and this
+	 * becomes the number that the next one will have */
 	uint64_t from;
 	void (*see)(void *arg, const struct rp_recent *r); /* must not call the store */
 	void *arg;
@@ -441,75 +385,63 @@ struct rp_recent_page {
 };
 enum rp_err rp_outbox_recent(struct rp_outbox *ob, struct rp_recent_page *page,
 			     struct rp_error *err);
-/* The number that the next attempt to be settled will have. */
-enum rp_err rp_outbox_recent_next(struct rp_outbox *ob, uint64_t *number, struct rp_error *err);
-
-/* A descriptor that becomes readable when a process has written to the data file: around each
- * commit, perhaps shortly before it can be read. Owned by the outbox. */
-enum rp_err rp_outbox_watch_commits(struct rp_outbox *ob, int *fd, struct rp_error *err);
-void rp_outbox_watch_commits_drain(struct rp_outbox *ob);
-
 /* Appends the payload. RP_ERR_DAMAGED: it does not match its hash; what could be read was appended
  * all the same. */
 enum rp_err rp_outbox_body(struct rp_outbox *ob, uint64_t seq, struct rp_buf *out,
 			   struct rp_error *err);
 
-/* How many there are in each state, and of those WAITING how many with an attempt behind them. */
-struct rp_counts {
-	uint64_t of[RP_STATE_COUNT];
-	uint64_t retrying;
-};
-enum rp_err rp_outbox_counts(struct rp_outbox *ob, struct rp_counts *out, struct rp_error *err);
-
 enum rp_err rp_outbox_ledger(struct rp_outbox *ob, struct rp_ledger *out, struct rp_error *err);
 
 struct rp_outbox_info {
-	uint64_t map_bytes, quota_bytes, file_bytes, used_bytes, disk_free_bytes;
-	unsigned readers, max_readers;
-	uint64_t commits; /* transactions ever committed in this outbox */
-	/* commits since the snapshot that the oldest reader holds */
-	uint64_t reader_lag;
+	/* the most that it may ever hold (LMDB: its address space), and when appends stop */
+	uint64_t map_bytes, quota_bytes;
+	/* on disk, of these in use, and left on the disk */
+	uint64_t file_bytes, used_bytes, disk_free_bytes;
+	/* Whether an append of one entry without a payload would be refused (RP_ERR_FULL), and
+	 * why. */
+	bool refuses;
+	struct rp_error refusal;
 	uint64_t retrying; /* waiting entries with an attempt behind them */
-	/* of the endpoint longest in the ready queue; RP_NEVER: none */
-	int64_t oldest_waiting_due_at_ms;
+	uint64_t commits;  /* transactions ever committed in this outbox */
+	/* Who reads now, and of those that hold a state of long ago, so that what was freed since
+	 * cannot be used again, the one that holds the oldest: `lag` commits ago. A reader between
+	 * two transactions is not seen. pid 0: none, or only this process. */
+	unsigned readers, max_readers;
+	uint64_t reader_lag; /* of any, this process included */
+	struct rp_reader_info {
+		uint32_t pid;
+		uint64_t lag;
+	} oldest_reader; /* of another process */
+	/* when the first entry of the endpoint that is next in the ready queue is due; RP_NEVER:
+	 * there is none */
+	int64_t next_due_at_ms;
+	/* Since when the entry that is longest in its state has been there; RP_NEVER: there is
+	 * none. waiting: the earliest due time, whatever keeps its endpoint from being looked at.
+	 */
+	struct rp_oldest {
+		int64_t waiting_due_at_ms, delivered_at_ms, dead_at_ms;
+	} oldest;
 	/* by the clock of anybody who wrote, since rp_outbox_fix_clock minded a step back */
 	int64_t latest_at_ms;
 	unsigned format;
 };
+/* Looks at one row of each endpoint. */
 enum rp_err rp_outbox_info(struct rp_outbox *ob, struct rp_outbox_info *out, struct rp_error *err);
 
-/* Whether an append of one entry without a payload would be taken. RP_ERR_FULL: it would not; err
- * says what is used up. */
-enum rp_err rp_outbox_room(struct rp_outbox *ob, struct rp_error *err);
-
-/* Since when the entry that is longest in its state has been there; RP_NEVER: there is none.
- * waiting: the earliest due time, whatever keeps its endpoint from being looked at. Looks at one
- * row of each endpoint. */
-struct rp_oldest {
-	int64_t waiting_due_at_ms, delivered_at_ms, dead_at_ms;
-};
-enum rp_err rp_outbox_oldest(struct rp_outbox *ob, struct rp_oldest *out, struct rp_error *err);
-
-/* The counters for metrics: zero where nothing was counted. Series come sorted by name. */
-enum rp_err rp_outbox_counters(struct rp_outbox *ob, struct rp_counters *out, struct rp_error *err);
-enum rp_err rp_outbox_series(struct rp_outbox *ob,
-			     void (*see)(void *arg, struct rp_span name, const struct rp_series *s),
-			     void *arg, struct rp_error *err);
-
-/* Who holds a snapshot; `lag`: commits since. A reader between two transactions is not seen. */
-struct rp_reader_info {
-	uint32_t pid;
-	uint64_t lag;
-};
-enum rp_err rp_outbox_readers(struct rp_outbox *ob,
-			      void (*see)(void *arg, const struct rp_reader_info *r), void *arg,
-			      struct rp_error *err);
+/* The counters for metrics: zero where nothing was counted. Series come sorted by name; see may be
+ * NULL. */
+enum rp_err rp_outbox_counters(struct rp_outbox *ob, struct rp_counters *out,
+			       void (*see)(void *arg, struct rp_span name,
+					   const struct rp_series *s),
+			       void *arg, struct rp_error *err);
 
 /* Appends the endpoint's name. RP_ERR_NOTFOUND: there is none. */
 enum rp_err rp_outbox_endpoint_name(struct rp_outbox *ob, uint64_t endpoint, struct rp_buf *out,
 				    struct rp_error *err);
 
-enum rp_err rp_outbox_endpoints(struct rp_outbox *ob,
+/* All of them, in the order of their numbers, or (id not 0) the one. false stops. A damaged record
+ * shows as zeroes. */
+enum rp_err rp_outbox_endpoints(struct rp_outbox *ob, uint64_t id,
 				bool (*see)(void *arg, uint64_t id, struct rp_span name,
 					    const struct rp_endpoint *e),
 				void *arg, struct rp_error *err);
@@ -517,7 +449,7 @@ enum rp_err rp_outbox_endpoints(struct rp_outbox *ob,
 struct rp_sender_info {
 	unsigned slot;
 	uint32_t pid;
-	bool alive; /* holds its slot's lock */
+	bool alive; /* as far as the store knows: it may be stopped */
 	int64_t started_at_ms;
 	int64_t beat_boot_ms;
 	struct rp_clock_watch clock; /* as of its last beat */
@@ -531,16 +463,11 @@ enum rp_err rp_outbox_senders(struct rp_outbox *ob,
 
 /* Applies one verb to n entries (keep n <= 500) in one synced commit; results[i] says what became
  * of seqs[i]. An entry whose state is not in `states` (a bit mask of 1 << rp_state, 0: any) is
- * skipped: what was selected may have moved on. */
+ * skipped: what was selected may have moved on. audit: number of a record in the log of changes,
+ * to which the same commit adds what was done; 0: none. */
 enum rp_err rp_outbox_change(struct rp_outbox *ob, int64_t now_at_ms, enum rp_change verb,
-			     unsigned states, const uint64_t *seqs, size_t n,
+			     unsigned states, const uint64_t *seqs, size_t n, uint64_t audit,
 			     enum rp_changed *results, struct rp_error *err);
-
-/* The same; what became of the entries is added to this record of the log of changes, in the same
- * commit. */
-enum rp_err rp_outbox_change_noted(struct rp_outbox *ob, int64_t now_at_ms, enum rp_change verb,
-				   unsigned states, const uint64_t *seqs, size_t n, uint64_t audit,
-				   enum rp_changed *results, struct rp_error *err);
 
 /* Pauses an endpoint (its entries wait, no budget is spent), or resumes it; resuming also enables
  * it again after a 410, and lets an open breaker send its probe at once. RP_ERR_NOTFOUND: there is
@@ -635,44 +562,39 @@ enum rp_err rp_outbox_audit(struct rp_outbox *ob,
 
 struct rp_verify_counts {
 	uint64_t entries, rows, problems;
-	/* how far it is: pages and rows, each weighed by what it takes */
+	/* how far it is: parts of the structure and rows, each weighed by what it takes */
 	uint64_t steps, steps_all;
 };
-/* Recomputes everything the outbox can know about itself in one read snapshot: LMDB's pages, every
- * record's checksum and every payload's hash, each entry in exactly the index rows its state asks
- * for and no row without its entry, counters of the ledger and of each endpoint against a recount,
- * the ready queue against the queues, dedupe keys, jobs. `problem` is called with a sentence each.
- * With damaged pages nothing else is looked at. go_on (may be NULL) is called every now and then,
- * inside the transaction; false: RP_ERR_STALE. While it runs no page that others free can be used
- * again: the file grows by what they write. RP_ERR_BUSY: others commit so fast that no snapshot
- * could be taken. */
-enum rp_err rp_outbox_verify(struct rp_outbox *ob, void (*problem)(void *arg, const char *text),
-			     bool (*go_on)(void *arg, const struct rp_verify_counts *so_far),
-			     void *arg, struct rp_verify_counts *out, struct rp_error *err);
-
-/* The same in slices of at most max_rows rows (1000 is a good number) or eight times as many
- * pages, 4 MiB of payloads (or one that is larger) and some 50 ms, each in a snapshot of its own.
- * Call it with a zeroed cursor and zeroed counts until `done`; rows are counted at the end.
+/* Recomputes everything the outbox can know about itself: the store's own structure, every record's
+ * checksum and every payload's hash, each entry in exactly the indexes its state asks for, counters
+ * of the ledger and of each endpoint against a recount, the ready queue against the entries, dedupe
+ * keys, jobs. `problem` is called with a sentence each. With a damaged structure nothing else is
+ * looked at.
  *
- * Others may go on meanwhile, and what they change is no false alarm: a row is compared with what
- * belongs to it in the snapshot of its slice, and totals are compared at the end, in one snapshot,
- * where LMDB itself keeps the number of rows. Nothing of one slice is compared with anything of
- * another. So each page and row that was there all the time is checked; what came, or moved to a
- * place that had been passed, may not be. What takes all of one snapshot is seen where a slice can
- * hold it, and otherwise left to rp_outbox_verify:
- * - the counters of a single endpoint, and the number of those retrying;
- * - the sums over the endpoints, when there are more of them than can be read in 50 ms;
- * - whether an order, or the set of a job, of more than max_rows entries has one in front, or as
- *   many as it should;
- * - the numbers of rows and pages that LMDB keeps, and a page in use by two tables. */
-struct rp_verify_cursor {
-	unsigned phase, table;
-	unsigned char key[512]; /* LMDB's have at most 511 bytes */
-	size_t key_bytes;
-	bool done;
+ * max_rows 0: in one read snapshot. While it runs no room that others free can be used again: the
+ * store grows by what they write. RP_ERR_BUSY: others commit so fast that no snapshot could be
+ * taken.
+ *
+ * Else in slices of at most max_rows rows (1000 is a good number), with bounds on bytes and time as
+ * well, each in a snapshot of its own: call until `done`. Others may go on meanwhile, and what they
+ * change is no false alarm: a row is compared with what belongs to it in the snapshot of its slice,
+ * and totals are compared at the end, in one snapshot. So what was there all the time is checked;
+ * what came, or moved to a place that had been passed, may not be. What takes all of one snapshot
+ * is seen where a slice can hold it, and otherwise left to the other mode: the counters of a single
+ * endpoint, the number of those retrying, sums over very many endpoints, whether a long order has
+ * one front or a job as many entries as it should, and what the store counts of its own structure.
+ */
+struct rp_verify {
+	size_t max_rows;
+	void (*problem)(void *arg, const char *text);
+	/* max_rows 0: called every now and then, inside the transaction; may be NULL. false:
+	 * RP_ERR_STALE */
+	bool (*go_on)(void *arg, const struct rp_verify_counts *so_far);
+	void *arg;
+	struct rp_verify_counts counts; /* out, added up over the slices; rows at the end */
+	struct rp_cursor cursor;
+	bool done; /* out */
 };
-enum rp_err rp_outbox_verify_slice(struct rp_outbox *ob, struct rp_verify_cursor *at,
-				   size_t max_rows, void (*problem)(void *arg, const char *text),
-				   void *arg, struct rp_verify_counts *out, struct rp_error *err);
+enum rp_err rp_outbox_verify(struct rp_outbox *ob, struct rp_verify *v, struct rp_error *err);
 
 #endif

@@ -191,7 +191,7 @@ static void fill(struct rp_outbox *ob, uint64_t n)
 	append(ob, urls[1], n / 3, &watches[0]);
 	deliver(ob, RP_SETTLE_DEAD, &watches[1]);
 	append(ob, urls[2], n / 3, &watches[0]);
-	check(rp_outbox_endpoints(ob, find_waiting, &waiting, &err), &err);
+	check(rp_outbox_endpoints(ob, 0, find_waiting, &waiting, &err), &err);
 	check(rp_outbox_endpoint_pause(ob, now_ms(), waiting, true, &err), &err);
 	print(watches, 2);
 }
@@ -212,8 +212,12 @@ static bool take_seq(void *arg, const struct rp_entry *entry)
 static void retire(struct rp_outbox *ob, size_t max)
 {
 	struct watch watches[] = {{.name = "expire"}, {.name = "purge"}};
-	struct rp_page page = {
-	    .state = RP_STATE_WAITING, .max_seen = PURGE_MAX, .see = take_seq, .more = true};
+	const struct rp_filter waiting = {.states = RP_STATE_BIT(RP_STATE_WAITING)};
+	struct rp_select select = {.filter = &waiting,
+				   .by_number = true,
+				   .max_seen = PURGE_MAX,
+				   .see = take_seq,
+				   .more = true};
 	enum rp_changed results[PURGE_MAX];
 	struct rp_error err = {0};
 	struct seqs s;
@@ -224,17 +228,19 @@ static void retire(struct rp_outbox *ob, size_t max)
 		check(rp_outbox_expire(ob, now_ms() + 1000, 1, 1, EXPIRE_MAX, &n, &err), &err);
 		end(&watches[0], n);
 	} while (n == EXPIRE_MAX && watches[0].n < max);
-	while (page.more && watches[1].n < max) {
+	while (select.more && watches[1].n < max) {
 		s.n = 0;
-		page.arg = &s;
-		check(rp_outbox_page(ob, &page, &err), &err);
+		select.arg = &s;
+		check(rp_outbox_select(ob, &select, &err), &err);
 		if (s.n == 0)
 			continue;
 		begin(&watches[1]);
-		check(rp_outbox_change(ob, now_ms(), RP_CHANGE_PURGE, 0, s.seq, s.n, results, &err),
+		check(rp_outbox_change(ob, now_ms(), RP_CHANGE_PURGE, 0, s.seq, s.n, 0, results,
+				       &err),
 		      &err);
 		end(&watches[1], s.n);
 	}
+	rp_outbox_select_end(ob, &select);
 	print(watches, 2);
 }
 

@@ -103,7 +103,7 @@ void fx_open(void)
 	must(rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err), "open");
 	/* These tests end processes, never the power: without flushes they take a tenth of the
 	 * time. */
-	ck_assert_int_eq(mdb_env_set_flags(fx.ob->env, MDB_NOSYNC, 1), 0);
+	ck_assert_int_eq(mdb_env_set_flags(fx_db()->env, MDB_NOSYNC, 1), 0);
 }
 
 void fx_join(void)
@@ -213,7 +213,7 @@ static struct find_endpoint find_endpoint(unsigned k)
 	struct find_endpoint f = {.id = 0};
 
 	snprintf(f.name, sizeof f.name, "https://k%u.example/hook", k);
-	must(rp_outbox_endpoints(fx.ob, see_endpoint, &f, &fx.err), "endpoints");
+	must(rp_outbox_endpoints(fx.ob, 0, see_endpoint, &f, &fx.err), "endpoints");
 	ck_assert_msg(f.id != 0, "endpoint %s is unknown", f.name);
 	return f;
 }
@@ -228,27 +228,19 @@ struct rp_endpoint fx_endpoint_record(unsigned k)
 	return find_endpoint(k).rec;
 }
 
-struct find_delivery {
-	uint64_t seq;
-	struct rp_delivery d;
-};
-
-static bool see_entry(void *arg, const struct rp_entry *entry)
-{
-	struct find_delivery *f = arg;
-
-	if (entry->seq == f->seq)
-		f->d = entry->delivery;
-	return false;
-}
-
 struct rp_delivery fx_delivery(uint64_t seq)
 {
-	struct find_delivery f = {.seq = seq};
-	struct rp_page page = {.from_seq = seq, .max_seen = 1, .see = see_entry, .arg = &f};
+	const struct rp_filter filter = {.seq = seq};
+	struct rp_entry entry = {0};
+	struct rp_delivery d = {0};
+	enum rp_err e = rp_outbox_first(fx.ob, &filter, &entry, &fx.err);
 
-	must(rp_outbox_page(fx.ob, &page, &fx.err), "page");
-	return f.d;
+	if (e != RP_ERR_NOTFOUND)
+		must(e, "first");
+	if (e == RP_OK)
+		d = entry.delivery;
+	rp_entry_release(&entry);
+	return d;
 }
 
 enum rp_state fx_state(uint64_t seq)
@@ -385,7 +377,7 @@ enum rp_changed fx_change(enum rp_change verb, uint64_t seq)
 {
 	enum rp_changed result = 0;
 
-	must(rp_outbox_change(fx.ob, fx.now_ms, verb, 0, &seq, 1, &result, &fx.err), "change");
+	must(rp_outbox_change(fx.ob, fx.now_ms, verb, 0, &seq, 1, 0, &result, &fx.err), "change");
 	return result;
 }
 
@@ -429,32 +421,28 @@ static void collect_problem(void *arg, const char *text)
 	rp_buf_add_char(&p->text, '\n');
 }
 
-/* The outbox checked in slices of so many rows. */
-static struct rp_verify_counts verify_in_slices(size_t max_rows, struct problems *p)
+/* In slices of so many rows; 0: all at once. */
+static struct rp_verify_counts verify(size_t max_rows, struct problems *p)
 {
-	struct rp_verify_counts counts = {0};
-	struct rp_verify_cursor at = {0};
+	struct rp_verify v = {.max_rows = max_rows, .problem = collect_problem, .arg = p};
 
-	while (!at.done)
-		must(rp_outbox_verify_slice(fx.ob, &at, max_rows, collect_problem, p, &counts,
-					    &fx.err),
-		     "verify");
-	return counts;
+	while (!v.done)
+		must(rp_outbox_verify(fx.ob, &v, &fx.err), "verify");
+	return v.counts;
 }
 
 void fx_verify_sound(void)
 {
 	struct problems p = {{0}};
-	struct rp_verify_counts counts, sliced;
+	struct rp_verify_counts counts = verify(0, &p), sliced;
 	struct rp_ledger l = fx_ledger();
 
-	must(rp_outbox_verify(fx.ob, collect_problem, NULL, &p, &counts, &fx.err), "verify");
 	ck_assert_msg(counts.problems == 0, "verify found %lu problems:\n%s",
 		      (unsigned long)counts.problems, p.text.data);
 	ck_assert_uint_eq(l.accepted,
 			  l.waiting + l.in_flight + l.held + l.delivered + l.dead + l.purged);
 	ck_assert_uint_eq(counts.entries, l.accepted - l.purged);
-	sliced = verify_in_slices(3, &p);
+	sliced = verify(3, &p);
 	ck_assert_msg(sliced.problems == 0, "slices found %lu problems:\n%s",
 		      (unsigned long)sliced.problems, p.text.data);
 	ck_assert_uint_eq(sliced.entries, counts.entries);
@@ -465,7 +453,7 @@ void fx_verify_sound(void)
 uint64_t fx_slice_problems(size_t max_rows)
 {
 	struct problems p = {{0}};
-	struct rp_verify_counts counts = verify_in_slices(max_rows, &p);
+	struct rp_verify_counts counts = verify(max_rows, &p);
 
 	rp_buf_release(&p.text);
 	return counts.problems;
@@ -473,12 +461,7 @@ uint64_t fx_slice_problems(size_t max_rows)
 
 uint64_t fx_full_problems(void)
 {
-	struct problems p = {{0}};
-	struct rp_verify_counts counts;
-
-	must(rp_outbox_verify(fx.ob, collect_problem, NULL, &p, &counts, &fx.err), "verify");
-	rp_buf_release(&p.text);
-	return counts.problems;
+	return fx_slice_problems(0);
 }
 
 uint64_t fx_problems(void)
@@ -496,7 +479,7 @@ static MDB_txn *raw_begin(void)
 {
 	MDB_txn *txn;
 
-	ck_assert_int_eq(mdb_txn_begin(fx.ob->env, NULL, 0, &txn), 0);
+	ck_assert_int_eq(mdb_txn_begin(fx_db()->env, NULL, 0, &txn), 0);
 	return txn;
 }
 
@@ -549,7 +532,7 @@ uint64_t fx_page_of(enum rp_table table, struct rp_key key)
 	uint64_t number;
 	MDB_val v;
 
-	must(rp_txn_read(fx.ob, &t, &fx.err), "read");
+	must(rp_txn_read(fx_db(), &t, &fx.err), "read");
 	must(rp_row_get(&t, table, key, &v, &fx.err), "row");
 	memcpy(&number, (void *)(((uintptr_t)v.mv_data - 1) & ~(uintptr_t)(fx_page_bytes() - 1)),
 	       sizeof number);
@@ -571,13 +554,13 @@ void fx_flip(enum rp_table table, struct rp_key key, int at)
 	MDB_txn *txn = raw_begin();
 	unsigned char *copy;
 
-	ck_assert_int_eq(mdb_get(txn, fx.ob->table[table], &k, &v), 0);
+	ck_assert_int_eq(mdb_get(txn, fx_db()->table[table], &k, &v), 0);
 	copy = malloc(v.mv_size);
 	ck_assert_ptr_nonnull(copy);
 	memcpy(copy, v.mv_data, v.mv_size);
 	copy[at < 0 ? (size_t)((long)v.mv_size + at) : (size_t)at] ^= 0x10;
 	v.mv_data = copy;
-	ck_assert_int_eq(mdb_put(txn, fx.ob->table[table], &k, &v, 0), 0);
+	ck_assert_int_eq(mdb_put(txn, fx_db()->table[table], &k, &v, 0), 0);
 	ck_assert_int_eq(mdb_txn_commit(txn), 0);
 	free(copy);
 }
@@ -587,7 +570,7 @@ void fx_put(enum rp_table table, struct rp_key key, const void *value, size_t n)
 	MDB_val k = {key.len, key.bytes}, v = {n, (void *)(uintptr_t)value};
 	MDB_txn *txn = raw_begin();
 
-	ck_assert_int_eq(mdb_put(txn, fx.ob->table[table], &k, &v, 0), 0);
+	ck_assert_int_eq(mdb_put(txn, fx_db()->table[table], &k, &v, 0), 0);
 	ck_assert_int_eq(mdb_txn_commit(txn), 0);
 }
 
@@ -596,7 +579,7 @@ void fx_del(enum rp_table table, struct rp_key key)
 	MDB_val k = {key.len, key.bytes};
 	MDB_txn *txn = raw_begin();
 
-	ck_assert_int_eq(mdb_del(txn, fx.ob->table[table], &k, NULL), 0);
+	ck_assert_int_eq(mdb_del(txn, fx_db()->table[table], &k, NULL), 0);
 	ck_assert_int_eq(mdb_txn_commit(txn), 0);
 }
 
@@ -604,7 +587,7 @@ bool fx_has(enum rp_table table, struct rp_key key)
 {
 	MDB_val k = {key.len, key.bytes}, v;
 	MDB_txn *txn = raw_begin();
-	int rc = mdb_get(txn, fx.ob->table[table], &k, &v);
+	int rc = mdb_get(txn, fx_db()->table[table], &k, &v);
 
 	mdb_txn_abort(txn);
 	return rc == 0;
@@ -615,7 +598,7 @@ uint64_t fx_rows(enum rp_table table)
 	MDB_txn *txn = raw_begin();
 	MDB_stat st;
 
-	ck_assert_int_eq(mdb_stat(txn, fx.ob->table[table], &st), 0);
+	ck_assert_int_eq(mdb_stat(txn, fx_db()->table[table], &st), 0);
 	mdb_txn_abort(txn);
 	return st.ms_entries;
 }
@@ -628,11 +611,11 @@ void fx_edit_head(void (*edit)(struct rp_head *head))
 	MDB_txn *txn = raw_begin();
 	struct rp_head head;
 
-	ck_assert_int_eq(mdb_get(txn, fx.ob->table[RP_T_META], &k, &v), 0);
+	ck_assert_int_eq(mdb_get(txn, fx_db()->table[RP_T_META], &k, &v), 0);
 	ck_assert(rp_head_unpack(&head, v.mv_data, v.mv_size));
 	edit(&head);
 	v = (MDB_val){rp_head_pack(&head, buf, sizeof buf), buf};
-	ck_assert_int_eq(mdb_put(txn, fx.ob->table[RP_T_META], &k, &v, 0), 0);
+	ck_assert_int_eq(mdb_put(txn, fx_db()->table[RP_T_META], &k, &v, 0), 0);
 	ck_assert_int_eq(mdb_txn_commit(txn), 0);
 }
 

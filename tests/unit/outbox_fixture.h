@@ -31,6 +31,12 @@ struct fx {
 };
 extern struct fx fx;
 
+/* LMDB's own handle, for tests that read its tables. */
+static inline struct rp_lmdb *fx_db(void)
+{
+	return rp_lmdb_of(fx.ob);
+}
+
 /* --- fixtures: fx_setup joins as a sender; the teardown fails when the outbox is not sound
  * ------------------------------ */
 

@@ -269,7 +269,7 @@ static int open_outbox(struct rp_ctl *ctl, const struct rp_config *config)
 	if (rp_outbox_open(dir, &options, &ctl->ob, &err) != RP_OK)
 		return rp_ctl_fail(&err);
 	rp_place_judge(&ctl->place, ctl->settings->path, config->outbox_dir,
-		       rp_outbox_dir(ctl->ob));
+		       rp_outbox_address(ctl->ob));
 	return RP_EXIT_OK;
 }
 

@@ -73,7 +73,7 @@ static bool is_torn_beginning(int fd)
 
 /* While we hold the lock by which LMDB finds out who is first, nobody has the file open, and
  * nobody begins it. */
-bool rp_beginning_find_torn(struct rp_outbox *ob, bool clear)
+bool rp_beginning_find_torn(struct rp_lmdb *ob, bool clear)
 {
 	struct flock first = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
 	int lock = -1, data = -1;
@@ -92,7 +92,7 @@ bool rp_beginning_find_torn(struct rp_outbox *ob, bool clear)
 
 /* LMDB divides by the size of a page as it stands in the meta pages, and looks for the second one
  * where the first one's says. */
-bool rp_beginning_is_impossible(struct rp_outbox *ob)
+bool rp_beginning_is_impossible(struct rp_lmdb *ob)
 {
 	uint32_t first, second;
 	bool impossible;

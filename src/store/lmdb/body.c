@@ -18,12 +18,12 @@
 #define CHUNK_WORTH_IT 128 /* no smaller piece is cut off just to fill a page */
 
 /* Of a leaf's rows, and of a value that has a page to itself. */
-static size_t bytes_on_page(const struct rp_outbox *ob)
+static size_t bytes_on_page(const struct rp_lmdb *ob)
 {
 	return ob->page_bytes - RP_PAGE_HEADER;
 }
 
-static size_t leaf_chunk_max(const struct rp_outbox *ob)
+static size_t leaf_chunk_max(const struct rp_lmdb *ob)
 {
 	return bytes_on_page(ob) / 2 - ROW_BYTES;
 }
@@ -32,7 +32,7 @@ static size_t leaf_chunk_max(const struct rp_outbox *ob)
  * the last one is on the same page, and any other has begun a new one. `body_room` is a guess that
  * costs space when it is wrong and nothing else: a chunk that does not fit begins a page, which
  * shows here. */
-static void note_place(struct rp_outbox *ob, const void *at, size_t n)
+static void note_place(struct rp_lmdb *ob, const void *at, size_t n)
 {
 	uintptr_t place = (uintptr_t)at;
 	size_t bytes = (n + ROW_BYTES + 1) & ~(size_t)1;
@@ -47,7 +47,7 @@ static void note_place(struct rp_outbox *ob, const void *at, size_t n)
 }
 
 /* The next chunk fills the last page up, if that is worth a row. */
-static size_t leaf_chunk(const struct rp_outbox *ob, size_t left)
+static size_t leaf_chunk(const struct rp_lmdb *ob, size_t left)
 {
 	size_t max = leaf_chunk_max(ob), n = left < max ? left : max;
 	size_t room = ob->body_room > ROW_BYTES ? ob->body_room - ROW_BYTES : 0;

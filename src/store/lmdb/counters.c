@@ -1,6 +1,7 @@
 /* counters.c - counts what a transaction does and writes the counters with its commit. It is apart
  * from the ledger because losing these numbers is harmless. */
 
+#include "store/lmdb/lmdb_ops.h"
 #include "store/lmdb/store_int.h"
 
 #include <stdio.h>
@@ -21,7 +22,7 @@ static MDB_val counters_key(void)
  * take that. */
 static struct rp_counters *counters_of(struct rp_txn *t)
 {
-	struct rp_outbox *ob = t->ob;
+	struct rp_lmdb *ob = t->ob;
 	MDB_val key = counters_key(), v;
 	size_t i;
 
@@ -53,7 +54,7 @@ void rp_counters_moved(struct rp_txn *t, const struct rp_delivery *from,
 
 static struct rp_open_series *open_series(struct rp_txn *t, const char *name)
 {
-	struct rp_outbox *ob = t->ob;
+	struct rp_lmdb *ob = t->ob;
 	struct rp_open_series *s;
 	char text[sizeof SERIES_PREFIX + RP_SERIES_NAME_MAX];
 	MDB_val key = {0, text}, v;
@@ -100,7 +101,7 @@ void rp_counters_attempted(struct rp_txn *t, const struct rp_settlement *s)
 /* Called by rp_txn_commit. */
 enum rp_err rp_counters_flush(struct rp_txn *t, struct rp_error *err)
 {
-	struct rp_outbox *ob = t->ob;
+	struct rp_lmdb *ob = t->ob;
 	unsigned char buf[RP_COUNTERS_BYTES];
 	char text[sizeof SERIES_PREFIX + RP_SERIES_NAME_MAX];
 	MDB_val key = counters_key(), v = {0, buf};
@@ -126,14 +127,14 @@ enum rp_err rp_counters_flush(struct rp_txn *t, struct rp_error *err)
 /* How long a commit took is known when it is over: it goes into the next one of this process. */
 void rp_counters_committed(struct rp_txn *t, int64_t took_us)
 {
-	struct rp_outbox *ob = t->ob;
+	struct rp_lmdb *ob = t->ob;
 
 	if (t->counted)
 		memset(&ob->untold, 0, sizeof ob->untold);
 	rp_histogram_add(&ob->untold.commits, rp_bounds_commit_us, took_us);
 }
 
-void rp_counters_tell(struct rp_outbox *ob)
+void rp_counters_tell(struct rp_lmdb *ob)
 {
 	struct rp_txn t;
 
@@ -146,8 +147,33 @@ void rp_counters_tell(struct rp_outbox *ob)
 
 /* --- looking ------------------------------------------------------------------------ */
 
-enum rp_err rp_outbox_counters(struct rp_outbox *ob, struct rp_counters *out, struct rp_error *err)
+static int see_series(struct rp_txn *t,
+		      void (*see)(void *arg, struct rp_span name, const struct rp_series *s),
+		      void *arg)
 {
+	const size_t n = sizeof SERIES_PREFIX - 1;
+	MDB_val k = {n, (void *)(uintptr_t)SERIES_PREFIX}, v;
+	MDB_cursor *c;
+	struct rp_series s;
+	int rc = mdb_cursor_open(t->mdb, t->ob->table[RP_T_META], &c);
+
+	if (rc != 0)
+		return rc;
+	rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
+	while (rc == 0 && k.mv_size > n && memcmp(k.mv_data, SERIES_PREFIX, n) == 0) {
+		if (rp_series_unpack(&s, v.mv_data, v.mv_size))
+			see(arg, (struct rp_span){(const char *)k.mv_data + n, k.mv_size - n}, &s);
+		rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
+	}
+	mdb_cursor_close(c);
+	return rc;
+}
+
+enum rp_err rp_lmdb_counters(struct rp_outbox *outbox, struct rp_counters *out,
+			     void (*see)(void *arg, struct rp_span name, const struct rp_series *s),
+			     void *arg, struct rp_error *err)
+{
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	MDB_val key = counters_key(), v;
 	struct rp_txn t;
 	enum rp_err e = rp_txn_read(ob, &t, err);
@@ -157,39 +183,12 @@ enum rp_err rp_outbox_counters(struct rp_outbox *ob, struct rp_counters *out, st
 	if (e != RP_OK)
 		return e;
 	rc = mdb_get(t.mdb, ob->table[RP_T_META], &key, &v);
-	if (rc == 0)
-		rp_counters_unpack(out, v.mv_data,
-				   v.mv_size); /* damaged: zeroes, verify names it */
+	if (rc == 0) /* damaged: zeroes, verify names it */
+		rp_counters_unpack(out, v.mv_data, v.mv_size);
+	if (see != NULL && (rc == 0 || rc == MDB_NOTFOUND))
+		rc = see_series(&t, see, arg);
 	rp_txn_end(&t);
 	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(ob, rc, "tally", err);
-}
-
-enum rp_err rp_outbox_series(struct rp_outbox *ob,
-			     void (*see)(void *arg, struct rp_span name, const struct rp_series *s),
-			     void *arg, struct rp_error *err)
-{
-	const size_t n = sizeof SERIES_PREFIX - 1;
-	MDB_val k = {n, (void *)(uintptr_t)SERIES_PREFIX}, v;
-	MDB_cursor *c = NULL;
-	struct rp_series s;
-	struct rp_txn t;
-	enum rp_err e = rp_txn_read(ob, &t, err);
-	int rc;
-
-	if (e != RP_OK)
-		return e;
-	rc = mdb_cursor_open(t.mdb, ob->table[RP_T_META], &c);
-	if (rc == 0)
-		rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
-	while (rc == 0 && k.mv_size > n && memcmp(k.mv_data, SERIES_PREFIX, n) == 0) {
-		if (rp_series_unpack(&s, v.mv_data, v.mv_size))
-			see(arg, (struct rp_span){(const char *)k.mv_data + n, k.mv_size - n}, &s);
-		rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
-	}
-	if (c != NULL)
-		mdb_cursor_close(c);
-	rp_txn_end(&t);
-	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(ob, rc, "series", err);
 }
 
 enum rp_err rp_counters_verify(struct rp_txn *t, struct rp_error *err)

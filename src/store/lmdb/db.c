@@ -39,7 +39,7 @@ const char *rp_table_name(enum rp_table table)
 	return table_names[table];
 }
 
-uint64_t rp_db_disk_free_bytes(struct rp_outbox *ob)
+uint64_t rp_db_disk_free_bytes(struct rp_lmdb *ob)
 {
 	struct statvfs vfs;
 
@@ -48,7 +48,7 @@ uint64_t rp_db_disk_free_bytes(struct rp_outbox *ob)
 	return (uint64_t)vfs.f_bavail * vfs.f_frsize;
 }
 
-enum rp_err rp_db_fail(struct rp_outbox *ob, int rc, const char *what, struct rp_error *err)
+enum rp_err rp_db_fail(struct rp_lmdb *ob, int rc, const char *what, struct rp_error *err)
 {
 	switch (rc) {
 	case 0:
@@ -102,7 +102,7 @@ enum rp_err rp_db_fail(struct rp_outbox *ob, int rc, const char *what, struct rp
 /* Of t, whose outbox is set. rp_txn_end or rp_txn_commit is its end. */
 static int begin(struct rp_txn *t, unsigned flags)
 {
-	struct rp_outbox *ob = t->ob;
+	struct rp_lmdb *ob = t->ob;
 	int rc;
 
 	rp_damage_enter(ob);
@@ -122,7 +122,7 @@ static int begin(struct rp_txn *t, unsigned flags)
 	return rc;
 }
 
-static enum rp_err begin_with_head(struct rp_outbox *ob, unsigned flags, struct rp_txn *t,
+static enum rp_err begin_with_head(struct rp_lmdb *ob, unsigned flags, struct rp_txn *t,
 				   struct rp_error *err)
 {
 	MDB_val key = {4, (void *)(uintptr_t) "head"}, value;
@@ -152,19 +152,19 @@ static enum rp_err begin_with_head(struct rp_outbox *ob, unsigned flags, struct 
 		       "%s: the outbox's head record is damaged; restore a backup", ob->dir);
 }
 
-enum rp_err rp_txn_read(struct rp_outbox *ob, struct rp_txn *t, struct rp_error *err)
+enum rp_err rp_txn_read(struct rp_lmdb *ob, struct rp_txn *t, struct rp_error *err)
 {
 	return begin_with_head(ob, MDB_RDONLY, t, err);
 }
 
-enum rp_err rp_txn_read_rows(struct rp_outbox *ob, struct rp_txn *t, struct rp_error *err)
+enum rp_err rp_txn_read_rows(struct rp_lmdb *ob, struct rp_txn *t, struct rp_error *err)
 {
 	memset(t, 0, sizeof *t);
 	t->ob = ob;
 	return rp_db_fail(ob, begin(t, MDB_RDONLY), "begin", err);
 }
 
-enum rp_err rp_txn_write(struct rp_outbox *ob, int64_t now_at_ms, struct rp_txn *t,
+enum rp_err rp_txn_write(struct rp_lmdb *ob, int64_t now_at_ms, struct rp_txn *t,
 			 struct rp_error *err)
 {
 	enum rp_err e = ob->guard == NULL ? rp_page_guard_prepare(ob, err) : RP_OK;
@@ -258,7 +258,7 @@ static int row_find(struct rp_txn *t, enum rp_table table, const struct rp_key *
 	return rc == 0 ? mdb_cursor_get(*c, &k, value, MDB_SET) : rc;
 }
 
-int rp_db_table_row(struct rp_outbox *ob, MDB_txn *txn, enum rp_table table, MDB_val *row)
+int rp_db_table_row(struct rp_lmdb *ob, MDB_txn *txn, enum rp_table table, MDB_val *row)
 {
 	MDB_val key = {strlen(table_names[table]), (void *)(uintptr_t)table_names[table]};
 

@@ -59,7 +59,7 @@ enum rp_err rp_sync_names(const char *dir, bool made_dir, struct rp_error *err)
 }
 
 /* A wrong --outbox must not litter somebody else's directory. */
-static enum rp_err check_foreign(struct rp_outbox *ob, struct rp_error *err)
+static enum rp_err check_foreign(struct rp_lmdb *ob, struct rp_error *err)
 {
 	static const char *const ours[] = {".",       "..",       "data.mdb",  "lock.mdb",
 					   "senders", "doorbell", "lost+found"};
@@ -86,8 +86,7 @@ static enum rp_err check_foreign(struct rp_outbox *ob, struct rp_error *err)
 }
 
 /* With the command that makes one; `more` says more. */
-static enum rp_err fail_no_outbox(const struct rp_outbox *ob, const char *more,
-				  struct rp_error *err)
+static enum rp_err fail_no_outbox(const struct rp_lmdb *ob, const char *more, struct rp_error *err)
 {
 	struct rp_buf dir = {0};
 	enum rp_err e = RP_ERR_NOMEM;
@@ -102,7 +101,7 @@ static enum rp_err fail_no_outbox(const struct rp_outbox *ob, const char *more,
 	return e;
 }
 
-static enum rp_err prepare_dir(struct rp_outbox *ob, bool create, bool *made_dir,
+static enum rp_err prepare_dir(struct rp_lmdb *ob, bool create, bool *made_dir,
 			       struct rp_error *err)
 {
 	char *data = NULL;
@@ -130,13 +129,13 @@ static enum rp_err prepare_dir(struct rp_outbox *ob, bool create, bool *made_dir
 	return check_foreign(ob, err);
 }
 
-static void close_env(struct rp_outbox *ob)
+static void close_env(struct rp_lmdb *ob)
 {
 	mdb_env_close(ob->env);
 	ob->env = NULL;
 }
 
-static int learn_page_bytes(struct rp_outbox *ob)
+static int learn_page_bytes(struct rp_lmdb *ob)
 {
 	MDB_stat st;
 	int rc = mdb_env_stat(ob->env, &st);
@@ -147,7 +146,7 @@ static int learn_page_bytes(struct rp_outbox *ob)
 	return 0;
 }
 
-static int try_open_env(struct rp_outbox *ob, const struct rp_outbox_options *o)
+static int try_open_env(struct rp_lmdb *ob, const struct rp_outbox_options *o)
 {
 	unsigned flags = MDB_NOTLS | (o->sender ? MDB_NOMETASYNC : 0);
 	int rc, fd;
@@ -201,7 +200,7 @@ static int sees_last_commit(MDB_env *env, bool *sees)
 }
 
 /* LMDB does not tell which file it was. It opens lock.mdb first. */
-static enum rp_err fail_open(struct rp_outbox *ob, int rc, struct rp_error *err)
+static enum rp_err fail_open(struct rp_lmdb *ob, int rc, struct rp_error *err)
 {
 	struct stat st;
 	bool lock;
@@ -214,7 +213,7 @@ static enum rp_err fail_open(struct rp_outbox *ob, int rc, struct rp_error *err)
 }
 
 /* *sees: false: it has to be closed and opened again. */
-static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options *o, bool *sees,
+static enum rp_err open_env(struct rp_lmdb *ob, const struct rp_outbox_options *o, bool *sees,
 			    struct rp_error *err)
 {
 	int rc;
@@ -240,8 +239,8 @@ static enum rp_err open_env(struct rp_outbox *ob, const struct rp_outbox_options
 
 /* LMDB opens by name, and through links: what it opens was looked at before, and it opens as the
  * outbox's user. */
-static enum rp_err open_env_in_gate(struct rp_outbox *ob, const struct rp_outbox_options *o,
-				    int gate, bool *sees, struct rp_error *err)
+static enum rp_err open_env_in_gate(struct rp_lmdb *ob, const struct rp_outbox_options *o, int gate,
+				    bool *sees, struct rp_error *err)
 {
 	enum rp_err e = rp_files_open(ob, gate, err);
 	uid_t before;
@@ -250,7 +249,7 @@ static enum rp_err open_env_in_gate(struct rp_outbox *ob, const struct rp_outbox
 	if (e == RP_OK)
 		e = rp_users_enter(ob, err);
 	if (e == RP_OK)
-		e = rp_outbox_act(ob, &before, err);
+		e = rp_owner_act(ob, &before, err);
 	if (e != RP_OK)
 		return e;
 	e = open_env(ob, o, sees, err);
@@ -263,7 +262,7 @@ static enum rp_err open_env_in_gate(struct rp_outbox *ob, const struct rp_outbox
 /* The gate keeps half made tables from ourselves; the look at the last commit is for programs that
  * know nothing of it, as mdb_stat. When all that hold such a table have closed it, who must pass
  * the gate for that, the next to open begins it anew. */
-static enum rp_err open_env_through_gate(struct rp_outbox *ob, const struct rp_outbox_options *o,
+static enum rp_err open_env_through_gate(struct rp_lmdb *ob, const struct rp_outbox_options *o,
 					 struct rp_error *err)
 {
 	struct rp_buf word = {0};
@@ -292,7 +291,7 @@ static enum rp_err open_env_through_gate(struct rp_outbox *ob, const struct rp_o
 	return e;
 }
 
-static enum rp_err check_format(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err)
+static enum rp_err check_format(struct rp_lmdb *ob, MDB_txn *txn, struct rp_error *err)
 {
 	MDB_val key = {6, (void *)(uintptr_t) "format"}, value;
 	struct rp_reader r;
@@ -314,7 +313,7 @@ static enum rp_err check_format(struct rp_outbox *ob, MDB_txn *txn, struct rp_er
 	return rp_layout_check(ob, txn, err);
 }
 
-static enum rp_err create_tables(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err)
+static enum rp_err create_tables(struct rp_lmdb *ob, MDB_txn *txn, struct rp_error *err)
 {
 	struct rp_head head = {.next_seq = 1, .next_endpoint = 1};
 	const uint64_t layout = RP_LAYOUT;
@@ -344,7 +343,7 @@ static enum rp_err create_tables(struct rp_outbox *ob, MDB_txn *txn, struct rp_e
 
 /* Two processes may create at once: the second finds the tables made when it gets the write
  * lock. */
-static enum rp_err create_outbox(struct rp_outbox *ob, struct rp_error *err)
+static enum rp_err create_outbox(struct rp_lmdb *ob, struct rp_error *err)
 {
 	MDB_txn *txn;
 	MDB_stat st;
@@ -376,7 +375,7 @@ static enum rp_err create_outbox(struct rp_outbox *ob, struct rp_error *err)
 	return rp_db_fail(ob, rc, "create", err);
 }
 
-static enum rp_err open_tables(struct rp_outbox *ob, struct rp_error *err)
+static enum rp_err open_tables(struct rp_lmdb *ob, struct rp_error *err)
 {
 	MDB_txn *txn;
 	enum rp_err e;
@@ -407,7 +406,7 @@ static enum rp_err open_tables(struct rp_outbox *ob, struct rp_error *err)
 	return rp_db_fail(ob, mdb_txn_commit(txn), "open tables", err);
 }
 
-static enum rp_err open_or_create_tables(struct rp_outbox *ob, bool create, struct rp_error *err)
+static enum rp_err open_or_create_tables(struct rp_lmdb *ob, bool create, struct rp_error *err)
 {
 	enum rp_err e = open_tables(ob, err);
 
@@ -419,8 +418,7 @@ static enum rp_err open_or_create_tables(struct rp_outbox *ob, bool create, stru
 	return e == RP_OK ? open_tables(ob, err) : e;
 }
 
-enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *o,
-		       struct rp_error *err)
+enum rp_err rp_db_open(struct rp_lmdb *ob, const struct rp_outbox_options *o, struct rp_error *err)
 {
 	uint64_t map_bytes = o->map_bytes != 0 ? o->map_bytes : MAP_BYTES_DEFAULT;
 	bool made_dir = false;
@@ -444,7 +442,7 @@ enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *o,
 	return e == RP_OK && o->create ? rp_sync_names(ob->dir, made_dir, err) : e;
 }
 
-void rp_db_close(struct rp_outbox *ob)
+void rp_db_close(struct rp_lmdb *ob)
 {
 	int gate;
 

@@ -30,7 +30,7 @@ void rp_sight_forget(const struct rp_sight *s)
 		(void)madvise((void *)low, high + 1 - low, MADV_DONTNEED);
 }
 
-MDB_envinfo rp_db_info(struct rp_outbox *ob)
+MDB_envinfo rp_db_info(struct rp_lmdb *ob)
 {
 	MDB_envinfo info;
 
@@ -40,7 +40,7 @@ MDB_envinfo rp_db_info(struct rp_outbox *ob)
 	return info;
 }
 
-uint64_t rp_db_high_water_bytes(struct rp_outbox *ob)
+uint64_t rp_db_high_water_bytes(struct rp_lmdb *ob)
 {
 	MDB_envinfo info = rp_db_info(ob);
 
@@ -65,7 +65,7 @@ static int see_reader(const char *line, void *arg)
 	return 0;
 }
 
-struct rp_db_room rp_db_room(struct rp_outbox *ob)
+struct rp_db_room rp_db_room(struct rp_lmdb *ob)
 {
 	struct rp_db_room room = {.high_bytes = rp_db_high_water_bytes(ob)};
 	struct oldest_reader oldest = {UINT64_MAX, 0};
@@ -99,7 +99,7 @@ struct rp_db_room rp_db_room(struct rp_outbox *ob)
 	return room;
 }
 
-uint64_t rp_db_used_bytes(struct rp_outbox *ob)
+uint64_t rp_db_used_bytes(struct rp_lmdb *ob)
 {
 	struct rp_db_room room = rp_db_room(ob);
 	uint64_t not_used = room.free_bytes + room.pinned_bytes;

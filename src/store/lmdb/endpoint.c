@@ -12,14 +12,14 @@
 
 #define NAME_HASH_BYTES 16
 
-void rp_ep_forget(struct rp_outbox *ob)
+void rp_ep_forget(struct rp_lmdb *ob)
 {
 	if (ob->n_eps > 0)
 		memset(ob->ep_index, 0, ob->ep_index_size * sizeof ob->ep_index[0]);
 	ob->n_eps = 0;
 }
 
-static size_t index_place(const struct rp_outbox *ob, uint64_t id)
+static size_t index_place(const struct rp_lmdb *ob, uint64_t id)
 {
 	size_t mask = ob->ep_index_size - 1;
 	size_t i = (size_t)(id * UINT64_C(0x9e3779b97f4a7c15) >> 32) & mask;
@@ -29,7 +29,7 @@ static size_t index_place(const struct rp_outbox *ob, uint64_t id)
 	return i;
 }
 
-static bool grow(struct rp_outbox *ob)
+static bool grow(struct rp_lmdb *ob)
 {
 	size_t cap = ob->cap_eps != 0 ? ob->cap_eps * 2 : 64, i;
 	uint32_t *index = calloc(cap * 2, sizeof index[0]);
@@ -51,7 +51,7 @@ static bool grow(struct rp_outbox *ob)
 }
 
 /* A zeroed place for an endpoint that is not in the transaction yet. */
-static struct rp_ep *add(struct rp_outbox *ob, uint64_t id)
+static struct rp_ep *add(struct rp_lmdb *ob, uint64_t id)
 {
 	struct rp_ep *ep;
 
@@ -111,7 +111,7 @@ static enum rp_err rebuild(struct rp_txn *t, struct rp_ep *ep, struct rp_error *
 
 enum rp_err rp_ep_get(struct rp_txn *t, uint64_t id, struct rp_ep **out, struct rp_error *err)
 {
-	struct rp_outbox *ob = t->ob;
+	struct rp_lmdb *ob = t->ob;
 	enum rp_err e;
 	MDB_val v;
 

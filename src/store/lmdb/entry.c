@@ -51,7 +51,7 @@ void rp_entry_put_why(const struct rp_delivery *d, unsigned char out[RP_WHY_BYTE
 	rp_put_u16(&w, (uint16_t)d->http_status);
 }
 
-bool rp_entry_read_why(const MDB_val *v, struct rp_index_row *out)
+bool rp_entry_read_why(const MDB_val *v, struct rp_brief *out)
 {
 	const unsigned char *at = v->mv_data;
 	uint64_t endpoint;

@@ -5,7 +5,7 @@
 
 #include <inttypes.h>
 
-static enum rp_err read_layout(struct rp_outbox *ob, MDB_txn *txn, uint64_t *layout,
+static enum rp_err read_layout(struct rp_lmdb *ob, MDB_txn *txn, uint64_t *layout,
 			       struct rp_error *err)
 {
 	MDB_val key = {6, (void *)(uintptr_t) "layout"}, value;
@@ -24,7 +24,7 @@ static enum rp_err read_layout(struct rp_outbox *ob, MDB_txn *txn, uint64_t *lay
 	return RP_OK;
 }
 
-enum rp_err rp_layout_check(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err)
+enum rp_err rp_layout_check(struct rp_lmdb *ob, MDB_txn *txn, struct rp_error *err)
 {
 	uint64_t layout;
 	enum rp_err e = read_layout(ob, txn, &layout, err);

@@ -123,32 +123,3 @@ enum rp_err rp_order_move(struct rp_txn *t, uint64_t seq, const struct rp_delive
 		e = set_place(t, first_seq, &first, choice.first_behind, err);
 	return e == RP_OK && need.enters ? put_row(t, seq, to, err) : e;
 }
-
-enum rp_err rp_outbox_front(struct rp_outbox *ob, const struct rp_delivery *behind,
-			    unsigned char id[RP_ID_BYTES], struct rp_error *err)
-{
-	uint64_t key[3] = {0, 0, 0};
-	bool is_behind = true, held;
-	struct rp_facts f;
-	struct rp_txn t;
-	MDB_val v;
-	enum rp_err e = rp_txn_read(ob, &t, err);
-
-	while (e == RP_OK && is_behind) {
-		e = rp_row_first(&t, RP_T_ORDER,
-				 rp_key3(behind->endpoint, behind->order_key, key[2] + 1), key, 3,
-				 &v, err);
-		if (e == RP_OK && (key[0] != behind->endpoint || key[1] != behind->order_key))
-			e = RP_ERR_NOTFOUND;
-		if (e == RP_OK)
-			rp_order_read_row(&v, &is_behind, &held);
-	}
-	if (e == RP_OK)
-		e = rp_entry_facts(&t, key[2], &f, err);
-	if (e == RP_OK)
-		memcpy(id, f.id, RP_ID_BYTES);
-	rp_txn_end(&t);
-	if (e == RP_ERR_NOTFOUND || e == RP_ERR_DAMAGED)
-		return rp_fail(err, RP_ERR_NOTFOUND, "no readable entry stands in front");
-	return e;
-}

@@ -1,6 +1,7 @@
 /* outbox_append.c - stores new entries in one synced commit. It also asks whether there is room,
  * because only new entries may be refused for that. */
 
+#include "store/lmdb/lmdb_ops.h"
 #include "store/lmdb/store_int.h"
 
 #include <stdio.h>
@@ -21,7 +22,7 @@ static const char *size_text(uint64_t bytes, char out[32])
 /* Leaves room for what must always work: settles, dead letters, purges. Only appends and imports
  * ask. Counting the free list costs a walk over it, so it is done only when the file has once been
  * as large as the quota, or the disk is short. */
-enum rp_err rp_room_check(struct rp_outbox *ob, uint64_t need, struct rp_error *err)
+enum rp_err rp_room_check(struct rp_lmdb *ob, uint64_t need, struct rp_error *err)
 {
 	uint64_t high = rp_db_high_water_bytes(ob), disk = rp_db_disk_free_bytes(ob), used;
 	struct rp_db_room room;
@@ -56,14 +57,13 @@ enum rp_err rp_room_check(struct rp_outbox *ob, uint64_t need, struct rp_error *
 	return RP_OK;
 }
 
-enum rp_err rp_outbox_room(struct rp_outbox *ob, struct rp_error *err)
+enum rp_err rp_room_for_one(struct rp_lmdb *ob, struct rp_error *err)
 {
 	return rp_room_check(
 	    ob, RP_COMMIT_OVERHEAD_PAGES * ob->page_bytes + RP_ENTRY_OVERHEAD_BYTES, err);
 }
 
-static uint64_t bytes_needed(const struct rp_outbox *ob, const struct rp_new_entry *entries,
-			     size_t n)
+static uint64_t bytes_needed(const struct rp_lmdb *ob, const struct rp_new_entry *entries, size_t n)
 {
 	uint64_t need = RP_COMMIT_OVERHEAD_PAGES * ob->page_bytes;
 	size_t i;
@@ -200,10 +200,11 @@ static enum rp_err append_one(struct rp_txn *t, struct batch *b, const struct rp
 	return rp_entry_move(t, out->seq, NULL, &d, err);
 }
 
-enum rp_err rp_outbox_append(struct rp_outbox *ob, int64_t now_at_ms,
-			     const struct rp_new_entry *entries, size_t n, struct rp_appended *out,
-			     struct rp_error *err)
+enum rp_err rp_lmdb_append(struct rp_outbox *outbox, int64_t now_at_ms,
+			   const struct rp_new_entry *entries, size_t n, struct rp_appended *out,
+			   struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	struct batch b = {.random_left = 0};
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
@@ -221,6 +222,6 @@ enum rp_err rp_outbox_append(struct rp_outbox *ob, int64_t now_at_ms,
 	}
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK)
-		rp_outbox_wake(ob);
+		rp_wakeup_ring(ob);
 	return e;
 }

@@ -1,6 +1,7 @@
 /* outbox_audit.c - keeps the log of operators' changes. A record is written in the transaction
  * of its change, so that neither is there without the other. */
 
+#include "store/lmdb/lmdb_ops.h"
 #include "store/lmdb/store_int.h"
 
 #include "base/assert.h"
@@ -63,9 +64,10 @@ enum rp_err rp_audit_add_counts(struct rp_txn *t, uint64_t number, uint64_t done
 	return change_counts(t, number, true, done, skipped, err);
 }
 
-enum rp_err rp_outbox_audit_add(struct rp_outbox *ob, const struct rp_audit *a, uint64_t *number,
-				struct rp_error *err)
+enum rp_err rp_lmdb_audit_add(struct rp_outbox *outbox, const struct rp_audit *a, uint64_t *number,
+			      struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, a->at_ms, &t, err);
 
@@ -78,9 +80,10 @@ enum rp_err rp_outbox_audit_add(struct rp_outbox *ob, const struct rp_audit *a, 
 	return e;
 }
 
-enum rp_err rp_outbox_audit_count(struct rp_outbox *ob, int64_t now_at_ms, uint64_t number,
-				  uint64_t done, struct rp_error *err)
+enum rp_err rp_lmdb_audit_count(struct rp_outbox *outbox, int64_t now_at_ms, uint64_t number,
+				uint64_t done, struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
 
@@ -93,10 +96,11 @@ enum rp_err rp_outbox_audit_count(struct rp_outbox *ob, int64_t now_at_ms, uint6
 	return e;
 }
 
-enum rp_err rp_outbox_audit(struct rp_outbox *ob,
-			    bool (*see)(void *arg, uint64_t number, const struct rp_audit *a),
-			    void *arg, struct rp_error *err)
+enum rp_err rp_lmdb_audit(struct rp_outbox *outbox,
+			  bool (*see)(void *arg, uint64_t number, const struct rp_audit *a),
+			  void *arg, struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	uint64_t number = 0;
 	struct rp_txn t;
 	bool go_on = true;

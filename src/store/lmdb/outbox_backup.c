@@ -1,6 +1,7 @@
 /* outbox_backup.c - copies the whole outbox while others go on writing. LMDB writes its copy
  * from a second thread, and this file watches how much the outbox grows meanwhile. */
 
+#include "store/lmdb/lmdb_ops.h"
 #include "store/lmdb/store_int.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@
 #define FLUSH_BYTES ((uint64_t)8 << 20)
 
 struct copier {
-	struct rp_outbox *ob;
+	struct rp_lmdb *ob;
 	int to;
 	int rc;
 };
@@ -54,7 +55,7 @@ static enum rp_err write_all(int fd, const char *bytes, size_t n, const char *pa
 	return RP_OK;
 }
 
-static enum rp_err check_growth(struct rp_outbox *ob, struct rp_backup *b, uint64_t high_before,
+static enum rp_err check_growth(struct rp_lmdb *ob, struct rp_backup *b, uint64_t high_before,
 				struct rp_error *err)
 {
 	b->growth_bytes = rp_db_high_water_bytes(ob) - high_before;
@@ -67,8 +68,8 @@ static enum rp_err check_growth(struct rp_outbox *ob, struct rp_backup *b, uint6
 		       ob->dir, (unsigned long long)(b->growth_bytes >> 20));
 }
 
-static enum rp_err pump(struct rp_outbox *ob, struct rp_backup *b, int from, int to,
-			const char *path, struct rp_error *err)
+static enum rp_err pump(struct rp_lmdb *ob, struct rp_backup *b, int from, int to, const char *path,
+			struct rp_error *err)
 {
 	uint64_t high_before = rp_db_high_water_bytes(ob), flushed = 0;
 	char *chunk = malloc(CHUNK_BYTES);
@@ -98,7 +99,7 @@ static enum rp_err pump(struct rp_outbox *ob, struct rp_backup *b, int from, int
 	return e;
 }
 
-static enum rp_err copy_into(struct rp_outbox *ob, struct rp_backup *b, int to, const char *path,
+static enum rp_err copy_into(struct rp_lmdb *ob, struct rp_backup *b, int to, const char *path,
 			     struct rp_error *err)
 {
 	struct copier c = {.ob = ob};
@@ -144,9 +145,10 @@ static enum rp_err make_file(const char *dir, char *path, size_t size, int *fd,
 	return err != NULL ? err->code : RP_ERR_IO;
 }
 
-enum rp_err rp_outbox_backup(struct rp_outbox *ob, const char *dir, struct rp_backup *b,
-			     struct rp_error *err)
+enum rp_err rp_lmdb_backup(struct rp_outbox *outbox, const char *dir, struct rp_backup *b,
+			   struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	size_t size = strlen(dir) + sizeof "/data.mdb.part";
 	char *part = malloc(size), *path = malloc(size);
 	enum rp_err e =

@@ -2,6 +2,7 @@
  * pause. Each call changes a bounded number of entries, so that others wait for milliseconds
  * only. */
 
+#include "store/lmdb/lmdb_ops.h"
 #include "store/lmdb/store_int.h"
 
 #include <inttypes.h>
@@ -41,10 +42,11 @@ static uint64_t count_done(const enum rp_changed *results, size_t n)
 	return done;
 }
 
-enum rp_err rp_outbox_change_noted(struct rp_outbox *ob, int64_t now_at_ms, enum rp_change verb,
-				   unsigned states, const uint64_t *seqs, size_t n, uint64_t audit,
-				   enum rp_changed *results, struct rp_error *err)
+enum rp_err rp_lmdb_change(struct rp_outbox *outbox, int64_t now_at_ms, enum rp_change verb,
+			   unsigned states, const uint64_t *seqs, size_t n, uint64_t audit,
+			   enum rp_changed *results, struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
 	uint64_t done;
@@ -63,20 +65,14 @@ enum rp_err rp_outbox_change_noted(struct rp_outbox *ob, int64_t now_at_ms, enum
 	}
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK && done > 0 && verb != RP_CHANGE_HOLD)
-		rp_outbox_wake(ob);
+		rp_wakeup_ring(ob);
 	return e;
 }
 
-enum rp_err rp_outbox_change(struct rp_outbox *ob, int64_t now_at_ms, enum rp_change verb,
-			     unsigned states, const uint64_t *seqs, size_t n,
-			     enum rp_changed *results, struct rp_error *err)
+enum rp_err rp_lmdb_endpoint_pause(struct rp_outbox *outbox, int64_t now_at_ms, uint64_t endpoint,
+				   bool pause, struct rp_error *err)
 {
-	return rp_outbox_change_noted(ob, now_at_ms, verb, states, seqs, n, 0, results, err);
-}
-
-enum rp_err rp_outbox_endpoint_pause(struct rp_outbox *ob, int64_t now_at_ms, uint64_t endpoint,
-				     bool pause, struct rp_error *err)
-{
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	struct rp_ep *ep;
 	struct rp_txn t;
 	MDB_val v;
@@ -97,7 +93,7 @@ enum rp_err rp_outbox_endpoint_pause(struct rp_outbox *ob, int64_t now_at_ms, ui
 	ep->dirty = true;
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK)
-		rp_outbox_wake(ob);
+		rp_wakeup_ring(ob);
 	return e;
 }
 
@@ -148,10 +144,11 @@ static bool has_expired(struct rp_txn *t, enum rp_table table, int64_t now_at_ms
 	       rp_transition_is_expired((int64_t)key[0], keep_ms, now_at_ms);
 }
 
-enum rp_err rp_outbox_expire(struct rp_outbox *ob, int64_t now_at_ms, int64_t keep_delivered_ms,
-			     int64_t keep_dead_ms, size_t max, size_t *n_removed,
-			     struct rp_error *err)
+enum rp_err rp_lmdb_expire(struct rp_outbox *outbox, int64_t now_at_ms, int64_t keep_delivered_ms,
+			   int64_t keep_dead_ms, size_t max, size_t *n_removed,
+			   struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	struct rp_txn t;
 	bool work;
 	enum rp_err e = rp_txn_read(ob, &t, err);

@@ -1,6 +1,7 @@
 /* outbox_clock.c - brings times nearer after the wall clock was set back. It is apart because it
  * walks all waiting entries, in steps, and is needed almost never. */
 
+#include "store/lmdb/lmdb_ops.h"
 #include "store/lmdb/store_int.h"
 
 #include <inttypes.h>
@@ -73,7 +74,7 @@ static enum rp_err step(struct rp_txn *t, struct rp_clock_fix *w, struct rp_erro
 	return e == RP_OK ? mind_entry(t, key[2], w->due_at_ms, &w->n_fixed, err) : e;
 }
 
-static enum rp_err walk_on(struct rp_outbox *ob, int64_t now_at_ms, struct rp_clock_fix *w,
+static enum rp_err walk_on(struct rp_lmdb *ob, int64_t now_at_ms, struct rp_clock_fix *w,
 			   struct rp_error *err)
 {
 	struct rp_txn t;
@@ -99,14 +100,15 @@ static enum rp_err walk_on(struct rp_outbox *ob, int64_t now_at_ms, struct rp_cl
 	if (e == RP_OK && !w->more) {
 		rp_log(RP_LOG_WARN, "clock_set_back", "by_ms=%" PRId64 " mended=%zu", ahead_ms,
 		       w->n_fixed);
-		rp_outbox_wake(ob);
+		rp_wakeup_ring(ob);
 	}
 	return e;
 }
 
-enum rp_err rp_outbox_fix_clock(struct rp_outbox *ob, int64_t now_at_ms, struct rp_clock_fix *w,
-				struct rp_error *err)
+enum rp_err rp_lmdb_fix_clock(struct rp_outbox *outbox, int64_t now_at_ms, struct rp_clock_fix *w,
+			      struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	struct rp_txn t;
 	enum rp_err e = rp_txn_read(ob, &t, err);
 	int64_t latest_at_ms = t.head.latest_at_ms;

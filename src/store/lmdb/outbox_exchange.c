@@ -1,6 +1,7 @@
 /* outbox_exchange.c - one exchange of a sender: settles what has ended, claims what may start, in
  * one commit. It is the hottest transaction of delivery. */
 
+#include "store/lmdb/lmdb_ops.h"
 #include "store/lmdb/store_int.h"
 
 #include <inttypes.h>
@@ -328,43 +329,64 @@ static void look_later(struct rp_exchange *x, int64_t now_at_ms)
 		x->next_ready_at_ms = now_at_ms + RP_PASSED_OVER_MS;
 }
 
-enum rp_err rp_outbox_exchange(struct rp_outbox *ob, int64_t now_at_ms, struct rp_exchange *x,
-			       struct rp_error *err)
+/* Touches nothing that an exchange on another thread of this process uses. */
+static enum rp_err only_look(struct rp_lmdb *ob, struct rp_exchange *x, struct rp_error *err)
 {
 	struct rp_txn t;
-	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
+	enum rp_err e = rp_txn_read_rows(ob, &t, err);
+
+	if (e == RP_OK)
+		e = first_ready(&t, &x->next_ready_at_ms, err);
+	rp_txn_end(&t);
+	return e;
+}
+
+static enum rp_err settle_and_claim(struct rp_txn *t, struct rp_exchange *x, struct rp_error *err)
+{
+	enum rp_err e = RP_OK;
 	size_t i;
+
+	for (i = 0; i < x->n_settle && e == RP_OK; i++)
+		e = settle_one(t, x, &x->settle[i], err);
+	/* Places in the ready queue change with the endpoints, so flush before looking at it: what
+	 * was settled made room that this very exchange may use. */
+	if (e == RP_OK && x->want > 0 && t->dirty)
+		e = rp_ep_flush(t, err);
+	if (e == RP_OK && x->want > 0)
+		e = claim(t, x, err);
+	if (e == RP_OK && t->dirty)
+		e = rp_ep_flush(t, err);
+	return e == RP_OK ? first_ready(t, &x->next_ready_at_ms, err) : e;
+}
+
+enum rp_err rp_lmdb_exchange(struct rp_outbox *outbox, int64_t now_at_ms, struct rp_exchange *x,
+			     struct rp_error *err)
+{
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
+	struct rp_txn t;
+	enum rp_err e;
 
 	assert(x->want == 0 || ob->joined);
 	x->n_claims = x->n_metered = x->n_dead = 0;
 	x->committed = x->passed_over = false;
 	x->next_ready_at_ms = RP_NEVER;
+	if (x->want == 0 && x->n_settle == 0)
+		return only_look(ob, x, err);
+	e = rp_txn_write(ob, now_at_ms, &t, err);
 	if (e != RP_OK)
 		return e;
-	for (i = 0; i < x->n_settle && e == RP_OK; i++)
-		e = settle_one(&t, x, &x->settle[i], err);
-	/* Places in the ready queue change with the endpoints, so flush before looking at it: what
-	 * was settled made room that this very exchange may use. */
-	if (e == RP_OK && x->want > 0 && t.dirty)
-		e = rp_ep_flush(&t, err);
-	if (e == RP_OK && x->want > 0)
-		e = claim(&t, x, err);
-	if (e == RP_OK && t.dirty)
-		e = rp_ep_flush(&t, err);
-	if (e == RP_OK)
-		e = first_ready(&t, &x->next_ready_at_ms, err);
-	if (e != RP_OK || !t.dirty) {
+	e = settle_and_claim(&t, x, err);
+	if (e == RP_OK && t.dirty) {
+		e = rp_txn_commit(&t, err);
+		x->committed = e == RP_OK;
+	} else {
 		rp_txn_end(&t);
-		x->n_claims = e == RP_OK ? x->n_claims : 0;
-		look_later(x, now_at_ms);
-		return e;
 	}
-	e = rp_txn_commit(&t, err);
-	x->committed = e == RP_OK;
 	if (e != RP_OK)
 		x->n_claims = 0;
-	else if ((x->n_claims == x->want || x->passed_over) && x->next_ready_at_ms <= now_at_ms)
-		rp_outbox_wake(ob); /* more is due than this sender can take: others may */
+	else if (x->committed && (x->n_claims == x->want || x->passed_over) &&
+		 x->next_ready_at_ms <= now_at_ms)
+		rp_wakeup_ring(ob); /* more is due than this sender can take: others may */
 	look_later(x, now_at_ms);
 	return e;
 }
@@ -385,8 +407,9 @@ static enum rp_err renew_endpoint(struct rp_txn *t, uint64_t id, struct rp_error
 	return RP_OK;
 }
 
-enum rp_err rp_outbox_renew_limits(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err)
+enum rp_err rp_lmdb_renew_limits(struct rp_outbox *outbox, int64_t now_at_ms, struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	uint64_t id = 0;
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
@@ -405,17 +428,6 @@ enum rp_err rp_outbox_renew_limits(struct rp_outbox *ob, int64_t now_at_ms, stru
 	}
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK)
-		rp_outbox_wake(ob);
-	return e;
-}
-
-enum rp_err rp_outbox_next_ready(struct rp_outbox *ob, int64_t *at_ms, struct rp_error *err)
-{
-	struct rp_txn t;
-	enum rp_err e = rp_txn_read_rows(ob, &t, err);
-
-	if (e == RP_OK)
-		e = first_ready(&t, at_ms, err);
-	rp_txn_end(&t);
+		rp_wakeup_ring(ob);
 	return e;
 }

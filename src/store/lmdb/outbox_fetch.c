@@ -1,6 +1,7 @@
 /* outbox_fetch.c - reads a claimed entry right before its request, and long payloads piece by
  * piece. It keeps its read transaction between calls, since it runs once for every request. */
 
+#include "store/lmdb/lmdb_ops.h"
 #include "store/lmdb/store_int.h"
 
 #include <inttypes.h>
@@ -11,7 +12,7 @@
 /* A place in LMDB's table of readers costs a search under a lock that all processes share, and a
  * sender fetches tens of thousands of times a second; so the transaction is kept, with its place,
  * and made anew for each fetch. In between it reads nothing and pins no page. */
-static enum rp_err begin_first(struct rp_outbox *ob, struct rp_error *err)
+static enum rp_err begin_first(struct rp_lmdb *ob, struct rp_error *err)
 {
 	struct rp_txn *t = malloc(sizeof *t);
 	enum rp_err e;
@@ -28,7 +29,7 @@ static enum rp_err begin_first(struct rp_outbox *ob, struct rp_error *err)
 	return RP_OK;
 }
 
-static enum rp_err begin(struct rp_outbox *ob, struct rp_error *err)
+static enum rp_err begin(struct rp_lmdb *ob, struct rp_error *err)
 {
 	struct rp_txn *t = ob->fetcher;
 	int i;
@@ -48,13 +49,13 @@ static enum rp_err begin(struct rp_outbox *ob, struct rp_error *err)
 	return RP_OK;
 }
 
-static void end(struct rp_outbox *ob)
+static void end(struct rp_lmdb *ob)
 {
 	mdb_txn_reset(ob->fetcher->mdb);
 	rp_damage_leave();
 }
 
-void rp_fetcher_close(struct rp_outbox *ob)
+void rp_fetcher_close(struct rp_lmdb *ob)
 {
 	struct rp_txn *t = ob->fetcher;
 	int i;
@@ -70,12 +71,6 @@ void rp_fetcher_close(struct rp_outbox *ob)
 }
 
 /* --- what is read in it ------------------------------------------------------------------- */
-
-void rp_dispatch_release(struct rp_dispatch *d)
-{
-	rp_buf_release(&d->text);
-	memset(d, 0, sizeof *d);
-}
 
 /* The claim may have been lost since it was committed. */
 static enum rp_err check_claim(struct rp_txn *t, const struct rp_claim *claim, struct rp_error *err)
@@ -136,23 +131,35 @@ static enum rp_err load(struct rp_txn *t, uint64_t seq, struct rp_dispatch *out,
 	return RP_OK;
 }
 
-enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim,
-			    struct rp_dispatch *out, struct rp_error *err)
+/* The endpoint is asked for in the same snapshot as the rest: what it allows then holds for all. */
+static enum rp_err fetch(struct rp_txn *t, const struct rp_claim *claim, struct rp_dispatch *out,
+			 struct rp_error *err)
 {
+	enum rp_err e = check_claim(t, claim, err);
+
+	if (e == RP_OK)
+		e = look_at_endpoint(t, claim->endpoint, out, err);
+	if (out->endpoint_only || e != RP_OK)
+		return e;
+	return load(t, claim->seq, out, err);
+}
+
+enum rp_err rp_lmdb_fetch(struct rp_outbox *outbox, const struct rp_claim *claim,
+			  struct rp_dispatch *out, struct rp_error *err)
+{
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	enum rp_err e = begin(ob, err);
 
 	if (e != RP_OK)
 		return e;
-	rp_buf_clear(&out->text);
-	out->text.max = SIZE_MAX / 2;
-	memset(&out->facts, 0, sizeof out->facts);
-	out->payload = (struct rp_span){NULL, 0};
-	e = check_claim(ob->fetcher, claim, err);
-	if (e == RP_OK)
-		e = look_at_endpoint(ob->fetcher, claim->endpoint, out, err);
-	if (e == RP_OK)
-		e = load(ob->fetcher, claim->seq, out, err);
-	if (e != RP_OK)
+	if (!out->endpoint_only) {
+		rp_buf_clear(&out->text);
+		out->text.max = SIZE_MAX / 2;
+		memset(&out->facts, 0, sizeof out->facts);
+		out->payload = (struct rp_span){NULL, 0};
+	}
+	e = fetch(ob->fetcher, claim, out, err);
+	if (e != RP_OK && !out->endpoint_only)
 		/* its spans may point to where the text was */
 		memset(&out->facts, 0, sizeof out->facts);
 	end(ob);
@@ -161,26 +168,19 @@ enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim,
 	return e;
 }
 
-enum rp_err rp_outbox_fetch_endpoint(struct rp_outbox *ob, const struct rp_claim *claim,
-				     struct rp_dispatch *out, struct rp_error *err)
-{
-	enum rp_err e = begin(ob, err);
-
-	if (e != RP_OK)
-		return e;
-	e = check_claim(ob->fetcher, claim, err);
-	if (e == RP_OK)
-		e = look_at_endpoint(ob->fetcher, claim->endpoint, out, err);
-	end(ob);
-	return e;
-}
+/* Where the next piece begins: a cursor's bytes. */
+struct chunk_place {
+	uint64_t chunk;
+	size_t in_chunk;
+};
 
 /* Chunks have the sizes that they have: where the next piece begins is known from the last. */
 static enum rp_err read_piece(struct rp_txn *t, struct rp_piece *p, char *out, size_t n,
 			      struct rp_error *err)
 {
-	struct rp_key from = rp_key2(p->seq, p->chunk);
-	MDB_val k = {from.len, from.bytes}, v;
+	struct chunk_place at = {0};
+	struct rp_key from;
+	MDB_val k, v;
 	uint64_t key[2];
 	MDB_cursor *c;
 	size_t bytes;
@@ -188,22 +188,28 @@ static enum rp_err read_piece(struct rp_txn *t, struct rp_piece *p, char *out, s
 
 	if (rc != 0)
 		return rp_db_fail(t->ob, rc, "payload", err);
+	if (p->cursor.len == sizeof at)
+		memcpy(&at, p->cursor.bytes, sizeof at);
+	from = rp_key2(p->seq, at.chunk);
+	k = (MDB_val){from.len, from.bytes};
 	rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
 	while (n > 0 && rc == 0 && rp_key_read(k.mv_data, k.mv_size, key, 2) && key[0] == p->seq &&
-	       key[1] == p->chunk && v.mv_size >= p->in_chunk) {
-		bytes = v.mv_size - p->in_chunk < n ? v.mv_size - p->in_chunk : n;
-		memcpy(out, (const char *)v.mv_data + p->in_chunk, bytes);
+	       key[1] == at.chunk && v.mv_size >= at.in_chunk) {
+		bytes = v.mv_size - at.in_chunk < n ? v.mv_size - at.in_chunk : n;
+		memcpy(out, (const char *)v.mv_data + at.in_chunk, bytes);
 		out += bytes;
 		n -= bytes;
 		p->at += bytes;
-		p->in_chunk += bytes;
-		if (p->in_chunk < v.mv_size)
+		at.in_chunk += bytes;
+		if (at.in_chunk < v.mv_size)
 			break;
-		p->chunk++;
-		p->in_chunk = 0;
+		at.chunk++;
+		at.in_chunk = 0;
 		rc = n > 0 ? mdb_cursor_get(c, &k, &v, MDB_NEXT) : 0;
 	}
 	rp_row_cursor_end(t, c);
+	p->cursor.len = sizeof at;
+	memcpy(p->cursor.bytes, &at, sizeof at);
 	if (rc != 0 && rc != MDB_NOTFOUND)
 		return rp_db_fail(t->ob, rc, "payload", err);
 	if (n > 0)
@@ -212,9 +218,10 @@ static enum rp_err read_piece(struct rp_txn *t, struct rp_piece *p, char *out, s
 	return RP_OK;
 }
 
-enum rp_err rp_outbox_fetch_piece(struct rp_outbox *ob, struct rp_piece *piece, char *out, size_t n,
-				  struct rp_error *err)
+enum rp_err rp_lmdb_fetch_piece(struct rp_outbox *outbox, struct rp_piece *piece, char *out,
+				size_t n, struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	enum rp_err e = begin(ob, err);
 
 	if (e != RP_OK)

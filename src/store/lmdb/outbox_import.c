@@ -1,6 +1,7 @@
 /* outbox_import.c - stores entries that come from another outbox, with their state and history.
  * Unlike an append it must choose a number for an id that exists already. */
 
+#include "store/lmdb/lmdb_ops.h"
 #include "store/lmdb/store_int.h"
 
 #include "base/assert.h"
@@ -112,7 +113,7 @@ static enum rp_err import_one(struct rp_txn *t, const struct rp_import *in,
 	return e == RP_OK && r->kind == RP_IMPORT_DONE ? put_entry(t, in, &r->seq, err) : e;
 }
 
-static uint64_t bytes_needed(const struct rp_outbox *ob, const struct rp_import *entries, size_t n)
+static uint64_t bytes_needed(const struct rp_lmdb *ob, const struct rp_import *entries, size_t n)
 {
 	uint64_t need = RP_COMMIT_OVERHEAD_PAGES * ob->page_bytes;
 	size_t i;
@@ -135,11 +136,11 @@ static enum rp_err count(struct rp_txn *t, uint64_t audit, const struct rp_impor
 	return rp_audit_add_counts(t, audit, done, n - done, err);
 }
 
-static enum rp_err import_all(struct rp_outbox *ob, int64_t now_at_ms,
-			      const struct rp_import *entries, size_t n, bool dry_run,
-			      uint64_t audit, struct rp_import_result *results,
-			      struct rp_error *err)
+enum rp_err rp_lmdb_import(struct rp_outbox *outbox, int64_t now_at_ms,
+			   const struct rp_import *entries, size_t n, bool dry_run, uint64_t audit,
+			   struct rp_import_result *results, struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
 	size_t i;
@@ -157,20 +158,6 @@ static enum rp_err import_all(struct rp_outbox *ob, int64_t now_at_ms,
 	}
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK)
-		rp_outbox_wake(ob);
+		rp_wakeup_ring(ob);
 	return e;
-}
-
-enum rp_err rp_outbox_import(struct rp_outbox *ob, int64_t now_at_ms,
-			     const struct rp_import *entries, size_t n, bool dry_run,
-			     struct rp_import_result *results, struct rp_error *err)
-{
-	return import_all(ob, now_at_ms, entries, n, dry_run, 0, results, err);
-}
-
-enum rp_err rp_outbox_import_noted(struct rp_outbox *ob, int64_t now_at_ms,
-				   const struct rp_import *entries, size_t n, uint64_t audit,
-				   struct rp_import_result *results, struct rp_error *err)
-{
-	return import_all(ob, now_at_ms, entries, n, false, audit, results, err);
 }

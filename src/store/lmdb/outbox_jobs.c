@@ -1,6 +1,7 @@
 /* outbox_jobs.c - makes plans, starts and orders jobs, and gives each a turn. job.c works on the
  * entries; here the bounds are kept on how many there may be. */
 
+#include "store/lmdb/lmdb_ops.h"
 #include "store/lmdb/store_int.h"
 
 #include <inttypes.h>
@@ -87,9 +88,10 @@ static enum rp_err make_room(struct rp_txn *t, struct shelf *s, struct rp_error 
 	return rp_row_del(t, RP_T_JOB, rp_key1(s->oldest_over), err);
 }
 
-enum rp_err rp_outbox_plan_begin(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_job *spec,
-				 uint64_t *number, struct rp_error *err)
+enum rp_err rp_lmdb_plan_begin(struct rp_outbox *outbox, int64_t now_at_ms,
+			       const struct rp_job *spec, uint64_t *number, struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	struct rp_job j = *spec;
 	struct shelf s;
 	struct rp_txn t;
@@ -125,10 +127,11 @@ static enum rp_err add_row(struct rp_txn *t, uint64_t number, struct rp_job *j,
 	return rp_row_put(t, RP_T_JOB_ENTRY, key, value, sizeof value, 0, err);
 }
 
-enum rp_err rp_outbox_plan_add(struct rp_outbox *ob, int64_t now_at_ms, uint64_t number,
-			       const struct rp_plan_row *rows, size_t n, bool last,
-			       struct rp_error *err)
+enum rp_err rp_lmdb_plan_add(struct rp_outbox *outbox, int64_t now_at_ms, uint64_t number,
+			     const struct rp_plan_row *rows, size_t n, bool last,
+			     struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	struct rp_job_buf copy;
 	struct rp_job j;
 	struct rp_txn t;
@@ -183,9 +186,10 @@ static enum rp_err give_order(struct rp_txn *t, uint64_t number, struct rp_job *
 	return o->kind == RP_ORDER_START ? note_start(t, number, j, err) : RP_OK;
 }
 
-enum rp_err rp_outbox_job_order(struct rp_outbox *ob, int64_t now_at_ms, uint64_t number,
-				const struct rp_job_order *o, struct rp_error *err)
+enum rp_err rp_lmdb_job_order(struct rp_outbox *outbox, int64_t now_at_ms, uint64_t number,
+			      const struct rp_job_order *o, struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	struct rp_job_buf copy;
 	struct rp_job j;
 	struct rp_txn t;
@@ -204,7 +208,7 @@ enum rp_err rp_outbox_job_order(struct rp_outbox *ob, int64_t now_at_ms, uint64_
 	}
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK)
-		rp_outbox_wake(ob);
+		rp_wakeup_ring(ob);
 	return e;
 }
 
@@ -217,7 +221,7 @@ static bool is_to_sweep(struct rp_txn *t, uint64_t number, const struct rp_job *
 }
 
 /* Whether there is anything to do at all, so that nobody takes the write lock for nothing. */
-static enum rp_err is_work(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_job_step *s,
+static enum rp_err is_work(struct rp_lmdb *ob, int64_t now_at_ms, const struct rp_job_step *s,
 			   bool *work, struct rp_error *err)
 {
 	uint64_t number = 0;
@@ -303,9 +307,10 @@ static enum rp_err carry(struct rp_txn *t, struct rp_job_step *s, struct rp_erro
 	return e == RP_ERR_NOTFOUND || e == RP_ERR_DAMAGED ? RP_OK : e;
 }
 
-enum rp_err rp_outbox_jobs_step(struct rp_outbox *ob, int64_t now_at_ms, struct rp_job_step *s,
-				struct rp_error *err)
+enum rp_err rp_lmdb_jobs_step(struct rp_outbox *outbox, int64_t now_at_ms, struct rp_job_step *s,
+			      struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	struct rp_txn t;
 	bool work;
 	enum rp_err e = is_work(ob, now_at_ms, s, &work, err);
@@ -325,16 +330,17 @@ enum rp_err rp_outbox_jobs_step(struct rp_outbox *ob, int64_t now_at_ms, struct 
 	}
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK && s->n_worked > 0)
-		rp_outbox_wake(ob);
+		rp_wakeup_ring(ob);
 	return e;
 }
 
 /* --- looking ------------------------------------------------------------------------ */
 
-enum rp_err rp_outbox_jobs(struct rp_outbox *ob,
-			   bool (*see)(void *arg, uint64_t number, const struct rp_job *j),
-			   void *arg, struct rp_error *err)
+enum rp_err rp_lmdb_jobs(struct rp_outbox *outbox,
+			 bool (*see)(void *arg, uint64_t number, const struct rp_job *j), void *arg,
+			 struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	uint64_t number = 0;
 	struct rp_txn t;
 	bool go_on = true;
@@ -356,10 +362,10 @@ enum rp_err rp_outbox_jobs(struct rp_outbox *ob,
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-enum rp_err rp_outbox_plan_rows(struct rp_outbox *ob, uint64_t number, struct rp_plan_row *from,
-				struct rp_plan_row *rows, size_t max, size_t *n,
-				struct rp_error *err)
+enum rp_err rp_lmdb_plan_rows(struct rp_outbox *outbox, uint64_t number, struct rp_plan_row *from,
+			      struct rp_plan_row *rows, size_t max, size_t *n, struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	uint64_t key[3] = {number, from->endpoint, from->seq};
 	struct rp_txn t;
 	MDB_val v;

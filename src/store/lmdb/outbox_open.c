@@ -1,13 +1,15 @@
 /* outbox_open.c - opens and closes an outbox as a whole: place, user, gate, data file, registry,
  * doorbell. Each has its own file; here is their order. */
 
+#include "store/lmdb/lmdb_ops.h"
+#include "store/lmdb/lmdb_store.h"
 #include "store/lmdb/store_int.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 /* A directory of somebody else's stays as it was, but for the lock.mdb of LMDB. */
-static void leave_nothing(struct rp_outbox *ob)
+static void leave_nothing(struct rp_lmdb *ob)
 {
 	int gate;
 
@@ -18,10 +20,54 @@ static void leave_nothing(struct rp_outbox *ob)
 	rp_open_lock_leave(gate);
 }
 
-enum rp_err rp_outbox_open(const char *dir, const struct rp_outbox_options *options,
-			   struct rp_outbox **out, struct rp_error *err)
+static const struct rp_store_ops ops = {
+    .close = rp_lmdb_close,
+    .sync = rp_lmdb_sync,
+    .check = rp_lmdb_check,
+    .act = rp_lmdb_act,
+    .append = rp_lmdb_append,
+    .import = rp_lmdb_import,
+    .join = rp_lmdb_join,
+    .leave = rp_lmdb_leave,
+    .beat = rp_lmdb_beat,
+    .reap = rp_lmdb_reap,
+    .exchange = rp_lmdb_exchange,
+    .renew_limits = rp_lmdb_renew_limits,
+    .fix_clock = rp_lmdb_fix_clock,
+    .fetch = rp_lmdb_fetch,
+    .fetch_piece = rp_lmdb_fetch_piece,
+    .expire = rp_lmdb_expire,
+    .watch = rp_lmdb_watch,
+    .drain = rp_lmdb_drain,
+    .select = rp_lmdb_select,
+    .select_end = rp_lmdb_select_end,
+    .attempts = rp_lmdb_attempts,
+    .recent = rp_lmdb_recent,
+    .body = rp_lmdb_body,
+    .ledger = rp_lmdb_ledger,
+    .info = rp_lmdb_info,
+    .counters = rp_lmdb_counters,
+    .endpoints = rp_lmdb_endpoints,
+    .senders = rp_lmdb_senders,
+    .change = rp_lmdb_change,
+    .endpoint_pause = rp_lmdb_endpoint_pause,
+    .backup = rp_lmdb_backup,
+    .plan_begin = rp_lmdb_plan_begin,
+    .plan_add = rp_lmdb_plan_add,
+    .job_order = rp_lmdb_job_order,
+    .jobs_step = rp_lmdb_jobs_step,
+    .jobs = rp_lmdb_jobs,
+    .plan_rows = rp_lmdb_plan_rows,
+    .audit_add = rp_lmdb_audit_add,
+    .audit_count = rp_lmdb_audit_count,
+    .audit = rp_lmdb_audit,
+    .verify = rp_lmdb_verify,
+};
+
+enum rp_err rp_lmdb_open(const char *dir, const struct rp_outbox_options *options,
+			 struct rp_outbox **out, struct rp_error *err)
 {
-	struct rp_outbox *ob = calloc(1, sizeof *ob);
+	struct rp_lmdb *ob = calloc(1, sizeof *ob);
 	enum rp_err e;
 
 	*out = NULL;
@@ -29,6 +75,7 @@ enum rp_err rp_outbox_open(const char *dir, const struct rp_outbox_options *opti
 		free(ob);
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	}
+	ob->outbox = (struct rp_outbox){&ops, ob->dir};
 	ob->sys = options->sys != NULL ? options->sys : &rp_sys_real;
 	ob->registry_fd = ob->wakeup_fd = ob->inotify_fd = ob->commits_fd = -1;
 	ob->place.dir_fd = ob->place.base_fd = -1;
@@ -36,19 +83,18 @@ enum rp_err rp_outbox_open(const char *dir, const struct rp_outbox_options *opti
 	if (e != RP_OK) {
 		if (e == RP_ERR_FORMAT || e == RP_ERR_NOTFOUND)
 			leave_nothing(ob);
-		rp_outbox_close(ob);
+		rp_lmdb_close(&ob->outbox);
 		return e;
 	}
-	*out = ob;
+	*out = &ob->outbox;
 	return RP_OK;
 }
 
-void rp_outbox_close(struct rp_outbox *ob)
+void rp_lmdb_close(struct rp_outbox *outbox)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	size_t i;
 
-	if (ob == NULL)
-		return;
 	if (ob->env != NULL)
 		rp_counters_tell(ob);
 	rp_fetcher_close(ob);
@@ -67,17 +113,14 @@ void rp_outbox_close(struct rp_outbox *ob)
 	free(ob);
 }
 
-const char *rp_outbox_dir(const struct rp_outbox *ob)
+enum rp_err rp_lmdb_check(struct rp_outbox *outbox, struct rp_error *err)
 {
-	return ob->dir;
-}
-
-enum rp_err rp_outbox_check(struct rp_outbox *ob, struct rp_error *err)
-{
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	return rp_files_check(ob, RP_FILES_ALL, err);
 }
 
-enum rp_err rp_outbox_sync(struct rp_outbox *ob, struct rp_error *err)
+enum rp_err rp_lmdb_sync(struct rp_outbox *outbox, struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	return rp_db_fail(ob, mdb_env_sync(ob->env, 1), "sync", err);
 }

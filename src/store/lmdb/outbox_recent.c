@@ -1,6 +1,7 @@
 /* outbox_recent.c - keeps the ring of attempts that were settled last, over all entries. It is
  * apart from the attempt log because that one is sorted by entry. */
 
+#include "store/lmdb/lmdb_ops.h"
 #include "store/lmdb/store_int.h"
 
 #include "base/assert.h"
@@ -19,7 +20,7 @@
 
 _Static_assert(ATTEMPTS_MAX == RP_RECENT_ROW_ATTEMPTS, "the record's bound");
 
-void rp_recent_forget(struct rp_outbox *ob)
+void rp_recent_forget(struct rp_lmdb *ob)
 {
 	ob->n_recent = 0;
 }
@@ -57,7 +58,7 @@ static enum rp_err trim(struct rp_txn *t, struct rp_error *err)
 /* Writes the attempts gathered so far as a row. */
 static enum rp_err put_row(struct rp_txn *t, struct rp_error *err)
 {
-	struct rp_outbox *ob = t->ob;
+	struct rp_lmdb *ob = t->ob;
 	unsigned char buf[RP_RECENT_BYTES_MAX];
 	uint64_t number;
 	size_t len;
@@ -75,7 +76,7 @@ static enum rp_err put_row(struct rp_txn *t, struct rp_error *err)
 enum rp_err rp_recent_note(struct rp_txn *t, uint64_t seq, uint64_t endpoint, uint32_t n,
 			   const struct rp_attempt *a, struct rp_error *err)
 {
-	struct rp_outbox *ob = t->ob;
+	struct rp_lmdb *ob = t->ob;
 	int64_t duration_ms = a->outcome.duration_us / 1000;
 
 	ob->recent[ob->n_recent++] = (struct rp_recent){
@@ -166,9 +167,10 @@ static int read_rows(MDB_cursor *c, struct rp_recent_page *page)
 	return rc;
 }
 
-enum rp_err rp_outbox_recent(struct rp_outbox *ob, struct rp_recent_page *page,
-			     struct rp_error *err)
+enum rp_err rp_lmdb_recent(struct rp_outbox *outbox, struct rp_recent_page *page,
+			   struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	MDB_cursor *c;
 	struct rp_txn t;
 	enum rp_err e = rp_txn_read(ob, &t, err);
@@ -176,6 +178,11 @@ enum rp_err rp_outbox_recent(struct rp_outbox *ob, struct rp_recent_page *page,
 
 	page->more = false;
 	page->n_missed = 0;
+	if (e == RP_OK && page->from == RP_RECENT_END) {
+		e = next_number(&t, &page->from, err);
+		rp_txn_end(&t);
+		return e;
+	}
 	if (e != RP_OK)
 		return e;
 	rc = mdb_cursor_open(t.mdb, ob->table[RP_T_RECENT], &c);
@@ -185,15 +192,4 @@ enum rp_err rp_outbox_recent(struct rp_outbox *ob, struct rp_recent_page *page,
 	}
 	rp_txn_end(&t);
 	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(ob, rc, "recent", err);
-}
-
-enum rp_err rp_outbox_recent_next(struct rp_outbox *ob, uint64_t *number, struct rp_error *err)
-{
-	struct rp_txn t;
-	enum rp_err e = rp_txn_read(ob, &t, err);
-
-	if (e == RP_OK)
-		e = next_number(&t, number, err);
-	rp_txn_end(&t);
-	return e;
 }

@@ -1,6 +1,7 @@
 /* outbox_senders.c - lets senders join and leave, and returns the claims of those who are gone.
  * The registry says who is alive; here is what follows from it. */
 
+#include "store/lmdb/lmdb_ops.h"
 #include "store/lmdb/store_int.h"
 
 #include <inttypes.h>
@@ -94,7 +95,7 @@ static enum rp_err return_claims(struct rp_txn *t, unsigned slot, uint32_t pid, 
 
 /* --- joining and leaving ------------------------------------------------------------ */
 
-static enum rp_err adopt_slot(struct rp_outbox *ob, unsigned slot, int64_t now_at_ms, bool leave,
+static enum rp_err adopt_slot(struct rp_lmdb *ob, unsigned slot, int64_t now_at_ms, bool leave,
 			      bool *more, struct rp_error *err)
 {
 	struct registration old,
@@ -124,13 +125,14 @@ static enum rp_err adopt_slot(struct rp_outbox *ob, unsigned slot, int64_t now_a
 	}
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK && n > 0)
-		rp_outbox_wake(ob);
+		rp_wakeup_ring(ob);
 	return e;
 }
 
-enum rp_err rp_outbox_join(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms,
-			   struct rp_sender_id *out, struct rp_error *err)
+enum rp_err rp_lmdb_join(struct rp_outbox *outbox, int64_t now_at_ms, int64_t boot_ms,
+			 struct rp_sender_id *out, struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	struct rp_registry_slot slot = {.pid = (uint32_t)getpid(), .beat_boot_ms = boot_ms};
 	bool more = true;
 	enum rp_err e = rp_registry_open(ob, err);
@@ -159,8 +161,9 @@ enum rp_err rp_outbox_join(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot
 	return RP_OK;
 }
 
-enum rp_err rp_outbox_leave(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err)
+enum rp_err rp_lmdb_leave(struct rp_outbox *outbox, int64_t now_at_ms, struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	bool more = true;
 	enum rp_err e = RP_OK;
 
@@ -173,8 +176,9 @@ enum rp_err rp_outbox_leave(struct rp_outbox *ob, int64_t now_at_ms, struct rp_e
 	return e;
 }
 
-void rp_outbox_beat(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms)
+void rp_lmdb_beat(struct rp_outbox *outbox, int64_t now_at_ms, int64_t boot_ms)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	struct rp_registry_slot slot = {
 	    ob->me.incarnation, (uint32_t)getpid(), boot_ms, {.known = false}};
 
@@ -191,7 +195,7 @@ struct missing {
 	struct registration reg;
 };
 
-static bool is_missing(struct rp_outbox *ob, unsigned slot, const struct registration *reg,
+static bool is_missing(struct rp_lmdb *ob, unsigned slot, const struct registration *reg,
 		       int64_t boot_ms, int64_t lease_ms, bool *dead)
 {
 	struct rp_registry_slot s;
@@ -206,7 +210,7 @@ static bool is_missing(struct rp_outbox *ob, unsigned slot, const struct registr
 	       boot_ms - s.beat_boot_ms > lease_ms;
 }
 
-static enum rp_err find_missing(struct rp_outbox *ob, int64_t boot_ms, int64_t lease_ms,
+static enum rp_err find_missing(struct rp_lmdb *ob, int64_t boot_ms, int64_t lease_ms,
 				struct missing *out, size_t *n, struct rp_error *err)
 {
 	struct rp_txn t;
@@ -261,9 +265,10 @@ static enum rp_err reap_one(struct rp_txn *t, const struct missing *m, size_t *n
 	return e;
 }
 
-enum rp_err rp_outbox_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms,
-			   int64_t lease_ms, size_t *n_returned, struct rp_error *err)
+enum rp_err rp_lmdb_reap(struct rp_outbox *outbox, int64_t now_at_ms, int64_t boot_ms,
+			 int64_t lease_ms, size_t *n_returned, struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	struct missing missing[RP_REGISTRY_SLOTS];
 	struct rp_txn t;
 	size_t n, i;
@@ -287,14 +292,15 @@ enum rp_err rp_outbox_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot
 	}
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK && *n_returned > 0)
-		rp_outbox_wake(ob);
+		rp_wakeup_ring(ob);
 	return e;
 }
 
-enum rp_err rp_outbox_senders(struct rp_outbox *ob,
-			      void (*see)(void *arg, const struct rp_sender_info *s), void *arg,
-			      struct rp_error *err)
+enum rp_err rp_lmdb_senders(struct rp_outbox *outbox,
+			    void (*see)(void *arg, const struct rp_sender_info *s), void *arg,
+			    struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	struct rp_txn t;
 	uint64_t slot = 0, key[2];
 	enum rp_err e = rp_registry_open(ob, err);

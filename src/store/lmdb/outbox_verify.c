@@ -1,6 +1,7 @@
 /* outbox_verify.c - checks the whole outbox in one snapshot. It sees what only one snapshot can
  * show; outbox_verify_slice.c checks the rest without holding up others. */
 
+#include "store/lmdb/lmdb_ops.h"
 #include "store/lmdb/verify_int.h"
 
 #include <inttypes.h>
@@ -455,7 +456,7 @@ static enum rp_err take(struct walk *w, struct rp_error *err)
 }
 
 /* In as many transactions as it takes to begin one that others leave its pages. */
-static enum rp_err verify(struct rp_outbox *ob, const struct walk *how, struct rp_error *err)
+static enum rp_err verify(struct rp_lmdb *ob, const struct walk *how, struct rp_error *err)
 {
 	enum rp_err e = RP_ERR_STALE;
 	int i;
@@ -480,28 +481,27 @@ static enum rp_err verify(struct rp_outbox *ob, const struct walk *how, struct r
 		   : e;
 }
 
-enum rp_err rp_outbox_verify(struct rp_outbox *ob, void (*problem)(void *arg, const char *text),
-			     bool (*go_on)(void *arg, const struct rp_verify_counts *so_far),
-			     void *arg, struct rp_verify_counts *out, struct rp_error *err)
+enum rp_err rp_lmdb_verify(struct rp_outbox *outbox, struct rp_verify *v, struct rp_error *err)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	struct rp_verify_cursor at = {0};
-	struct walk whole = {
-	    .c = {.problem = problem, .arg = arg, .out = out, .whole = true},
+	const bool whole = v->max_rows == 0;
+	const struct walk how = {
+	    .c = {.problem = v->problem, .arg = v->arg, .out = &v->counts, .whole = whole},
 	    .at = &at,
-	    .max_rows = SIZE_MAX - 1,
-	    .go_on = go_on,
+	    .max_rows = whole ? SIZE_MAX - 1 : v->max_rows,
+	    .go_on = whole ? v->go_on : NULL,
 	};
+	enum rp_err e;
 
-	memset(out, 0, sizeof *out);
-	return verify(ob, &whole, err);
-}
-
-enum rp_err rp_outbox_verify_slice(struct rp_outbox *ob, struct rp_verify_cursor *at,
-				   size_t max_rows, void (*problem)(void *arg, const char *text),
-				   void *arg, struct rp_verify_counts *out, struct rp_error *err)
-{
-	struct walk slice = {
-	    .c = {.problem = problem, .arg = arg, .out = out}, .at = at, .max_rows = max_rows};
-
-	return verify(ob, &slice, err);
+	_Static_assert(sizeof at <= sizeof v->cursor.bytes, "a cursor holds a place");
+	if (whole)
+		v->counts = (struct rp_verify_counts){0};
+	if (v->cursor.len == sizeof at)
+		memcpy(&at, v->cursor.bytes, sizeof at);
+	e = verify(ob, &how, err);
+	v->cursor.len = sizeof at;
+	memcpy(v->cursor.bytes, &at, sizeof at);
+	v->done = at.done;
+	return e;
 }

@@ -48,7 +48,7 @@
 #include "model/ledger.h"
 #include "model/sequence.h"
 #include "store/lmdb/tree/cursor.h"
-#include "store/outbox.h"
+#include "store/store_ops.h"
 
 enum rp_table {
 	RP_T_META,
@@ -117,7 +117,8 @@ struct rp_files {
 	bool made_wakeup; /* by this handle */
 };
 
-struct rp_outbox {
+struct rp_lmdb {
+	struct rp_outbox outbox; /* first: rp_lmdb_of */
 	char *dir;
 	struct rp_files place;
 	MDB_env *env;
@@ -164,8 +165,13 @@ struct rp_outbox {
 	int commits_fd; /* inotify on the data file; -1: nobody asked */
 };
 
+static inline struct rp_lmdb *rp_lmdb_of(const struct rp_outbox *outbox)
+{
+	return (struct rp_lmdb *)(uintptr_t)outbox;
+}
+
 struct rp_txn {
-	struct rp_outbox *ob;
+	struct rp_lmdb *ob;
 	MDB_txn *mdb;
 	int64_t now_at_ms;
 	struct rp_head head;
@@ -185,29 +191,29 @@ struct rp_txn {
 
 #define RP_DISTRUSTED (-30600) /* beside LMDB's codes, for rp_db_fail: page_guard.c refuses */
 /* Turns an LMDB or errno code into ours, with `what` in the sentence. rc 0 is RP_OK. */
-enum rp_err rp_db_fail(struct rp_outbox *ob, int rc, const char *what, struct rp_error *err);
+enum rp_err rp_db_fail(struct rp_lmdb *ob, int rc, const char *what, struct rp_error *err);
 /* Makes the names in a directory last, and its own in its parent (made_dir: for certain; else
  * where that may be read). */
 enum rp_err rp_sync_names(const char *dir, bool made_dir, struct rp_error *err);
 /* LMDB's row of a table: where its tree begins. As mdb_get. */
-int rp_db_table_row(struct rp_outbox *ob, MDB_txn *txn, enum rp_table table, MDB_val *row);
-enum rp_err rp_db_open(struct rp_outbox *ob, const struct rp_outbox_options *options,
+int rp_db_table_row(struct rp_lmdb *ob, MDB_txn *txn, enum rp_table table, MDB_val *row);
+enum rp_err rp_db_open(struct rp_lmdb *ob, const struct rp_outbox_options *options,
 		       struct rp_error *err);
-void rp_db_close(struct rp_outbox *ob);
+void rp_db_close(struct rp_lmdb *ob);
 
 /* --- beginning.c: the first pages of data.mdb, before LMDB opens it ----------------------- */
 
 size_t rp_page_bytes_of_this_machine(void);
 /* Whether the making of data.mdb was cut short before anything can have been stored; if so and
  * `clear`, it is emptied, so that it is begun anew. In the gate, with LMDB closed. */
-bool rp_beginning_find_torn(struct rp_outbox *ob, bool clear);
+bool rp_beginning_find_torn(struct rp_lmdb *ob, bool clear);
 /* Whether a meta page tells a size of pages by which LMDB would divide by 0, or look for the other
  * one in the wrong place. */
-bool rp_beginning_is_impossible(struct rp_outbox *ob);
+bool rp_beginning_is_impossible(struct rp_lmdb *ob);
 
 /* --- outbox_fetch.c ----------------------------------------------------------------------- */
 
-void rp_fetcher_close(struct rp_outbox *ob);
+void rp_fetcher_close(struct rp_lmdb *ob);
 
 /* --- open_lock.c: one process at a time opens or closes the files of an outbox -----------------
  *
@@ -219,7 +225,7 @@ void rp_fetcher_close(struct rp_outbox *ob);
 /* Of the directory that is open, wherever it or this process went since; before that, of the one
  * under the path. RP_ERR_BUSY: another process has been in it all that time; *gate is -1 then, as
  * after any error. */
-enum rp_err rp_open_lock_enter(const struct rp_outbox *ob, int tries, int *gate,
+enum rp_err rp_open_lock_enter(const struct rp_lmdb *ob, int tries, int *gate,
 			       struct rp_error *err);
 void rp_open_lock_leave(int gate); /* -1: not entered */
 void rp_open_lock_pause(void);
@@ -231,19 +237,19 @@ void rp_open_lock_pause(void);
  * at once. */
 
 /* In the gate: the directory, and as whom its files are opened. */
-enum rp_err rp_files_open(struct rp_outbox *ob, int gate, struct rp_error *err);
-void rp_files_close(struct rp_outbox *ob);
+enum rp_err rp_files_open(struct rp_lmdb *ob, int gate, struct rp_error *err);
+void rp_files_close(struct rp_lmdb *ob);
 /* The file under that name now, never through a link. RP_ERR_NOTFOUND without filling err: there
  * is none. RP_ERR_DENIED: it is no regular file, or somebody else's. */
-enum rp_err rp_files_look(struct rp_outbox *ob, enum rp_file file, struct rp_file_id *id,
+enum rp_err rp_files_look(struct rp_lmdb *ob, enum rp_file file, struct rp_file_id *id,
 			  struct rp_error *err);
 /* Opens it for reading and writing, and makes it (0600, the owner's) when there is none; *made
  * (may be NULL): it seems so. As rp_files_look. */
-enum rp_err rp_files_file_open(struct rp_outbox *ob, enum rp_file file, int *fd, bool *made,
+enum rp_err rp_files_file_open(struct rp_lmdb *ob, enum rp_file file, int *fd, bool *made,
 			       struct rp_error *err);
 /* From now on this is the one that rp_files_check has to find. */
-void rp_files_keep(struct rp_outbox *ob, enum rp_file file, struct rp_file_id id);
-enum rp_err rp_files_keep_opened(struct rp_outbox *ob, enum rp_file file, int fd,
+void rp_files_keep(struct rp_lmdb *ob, enum rp_file file, struct rp_file_id id);
+enum rp_err rp_files_keep_opened(struct rp_lmdb *ob, enum rp_file file, int fd,
 				 struct rp_error *err);
 /* RP_ERR_IO: the path leads elsewhere now. Each of `which` is a system call, so a transaction that
  * writes asks for what matters: when it has the lock, whether others would take the same one
@@ -255,22 +261,22 @@ enum rp_err rp_files_keep_opened(struct rp_outbox *ob, enum rp_file file, int fd
 #define RP_FILES_LOCKS (RP_FILES_FILE(RP_FILE_LOCK) | RP_FILES_FILE(RP_FILE_WAKEUP))
 #define RP_FILES_DATA (RP_FILES_DIR | RP_FILES_FILE(RP_FILE_DATA) | RP_FILES_FILE(RP_FILE_LOCK))
 #define RP_FILES_ALL (~0u)
-enum rp_err rp_files_check(struct rp_outbox *ob, unsigned which, struct rp_error *err);
+enum rp_err rp_files_check(struct rp_lmdb *ob, unsigned which, struct rp_error *err);
 /* The path of a file in it ("": its own) as a word for a shell, for commands that people paste. In
  * `out`, the caller's to release. */
-const char *rp_files_word(const struct rp_outbox *ob, const char *name, struct rp_buf *out);
+const char *rp_files_word(const struct rp_lmdb *ob, const char *name, struct rp_buf *out);
 
 /* --- owner.c: an outbox has one user ------------------------------------------------ */
 
-enum rp_err rp_owner_find(struct rp_outbox *ob, const struct stat *dir, struct rp_error *err);
-/* rp_outbox_act is in outbox.h. */
+enum rp_err rp_owner_find(struct rp_lmdb *ob, const struct stat *dir, struct rp_error *err);
+/* As rp_outbox_act, which ends with rp_outbox_act_end. */
+enum rp_err rp_owner_act(struct rp_lmdb *ob, uid_t *before, struct rp_error *err);
 /* RP_ERR_DENIED: no regular file, or the file of a user whose it must not be. */
 /* For an open that failed with `sys`, of a file of the outbox. Where root acts as a user who may
  * not, RP_ERR_DENIED says so, and how to mend it; everything else is told as rp_fail_sys does.
  * Result: the code. */
-enum rp_err rp_owner_fail_open(struct rp_outbox *ob, const char *name, int sys,
-			       struct rp_error *err);
-enum rp_err rp_owner_judge(struct rp_outbox *ob, const char *name, const struct stat *st,
+enum rp_err rp_owner_fail_open(struct rp_lmdb *ob, const char *name, int sys, struct rp_error *err);
+enum rp_err rp_owner_judge(struct rp_lmdb *ob, const char *name, const struct stat *st,
 			   struct rp_error *err);
 
 /* --- users.c: who else has it open, and where ---------------------------------------------
@@ -281,18 +287,18 @@ enum rp_err rp_owner_judge(struct rp_outbox *ob, const char *name, const struct 
 /* In the gate, before LMDB opens anything: opens the doorbell, and says there that this process is
  * a user. RP_ERR_BUSY: there are users in another PID namespace, on another machine, or of other
  * files than those under the path. Closing the doorbell ends it. */
-enum rp_err rp_users_enter(struct rp_outbox *ob, struct rp_error *err);
+enum rp_err rp_users_enter(struct rp_lmdb *ob, struct rp_error *err);
 /* Afterwards: LMDB has opened the files that are under the path, and these are what is used. */
-enum rp_err rp_users_stay(struct rp_outbox *ob, int data_fd, struct rp_error *err);
+enum rp_err rp_users_stay(struct rp_lmdb *ob, int data_fd, struct rp_error *err);
 /* In the gate, when no outbox was found: takes away the doorbell that this handle made, if nobody
  * else uses it. */
-void rp_users_leave_nothing(struct rp_outbox *ob);
+void rp_users_leave_nothing(struct rp_lmdb *ob);
 
 /* --- layout.c ----------------------------------------------------------------------------- */
 
 /* Of a file with the right format. RP_ERR_FORMAT: it has another layout. A head that is damaged
  * passes. */
-enum rp_err rp_layout_check(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err);
+enum rp_err rp_layout_check(struct rp_lmdb *ob, MDB_txn *txn, struct rp_error *err);
 
 /* --- transactions and rows
  * ------------------------------------------------------------------------------------------ */
@@ -300,11 +306,11 @@ enum rp_err rp_layout_check(struct rp_outbox *ob, MDB_txn *txn, struct rp_error 
 /* Begins a transaction and reads the head. Read ones end with rp_txn_end, write ones with
  * rp_txn_commit or rp_txn_end.
  */
-enum rp_err rp_txn_read(struct rp_outbox *ob, struct rp_txn *t, struct rp_error *err);
+enum rp_err rp_txn_read(struct rp_lmdb *ob, struct rp_txn *t, struct rp_error *err);
 /* For rows alone, often: the head stays zero, and endpoints are not to be asked for. It touches
  * nothing that a write transaction on another thread of this process uses. */
-enum rp_err rp_txn_read_rows(struct rp_outbox *ob, struct rp_txn *t, struct rp_error *err);
-enum rp_err rp_txn_write(struct rp_outbox *ob, int64_t now_at_ms, struct rp_txn *t,
+enum rp_err rp_txn_read_rows(struct rp_lmdb *ob, struct rp_txn *t, struct rp_error *err);
+enum rp_err rp_txn_write(struct rp_lmdb *ob, int64_t now_at_ms, struct rp_txn *t,
 			 struct rp_error *err);
 /* Brings the ready queue and the records of changed endpoints up to date, writes the head, commits.
  * The transaction is over whatever the result. */
@@ -358,7 +364,7 @@ const char *rp_table_name(enum rp_table table);
  * trusted: RP_ERR_DAMAGED, with err filled. */
 
 struct rp_tree_rows {
-	struct rp_outbox *ob;
+	struct rp_lmdb *ob;
 	enum rp_table table;
 	struct rp_datafile file;
 	struct rp_way way;        /* to the leaf of the row that is next */
@@ -391,6 +397,13 @@ struct rp_pages_watch {
 	bool (*go_on)(void *go_on_arg, uint64_t n_pages);
 	void *go_on_arg;
 };
+/* How far a check has come: what its cursor holds. */
+struct rp_verify_cursor {
+	unsigned phase, table;
+	unsigned char key[512]; /* LMDB's have at most 511 bytes */
+	size_t key_bytes;
+	bool done;
+};
 /* Reads the pages of the transaction's snapshot without LMDB, from at->table, at->key on until
  * go_on says no (it is heard once this has got ahead) or all is done; counts and tells what is
  * wrong. Not before this has found nothing may LMDB be expected to survive a walk through all of
@@ -405,9 +418,9 @@ enum rp_err rp_pages_check(struct rp_txn *t, const struct rp_pages_watch *watch,
 			   struct rp_error *err);
 /* The free list and the list of tables, of which LMDB reads any page when it commits.
  * RP_ERR_FORMAT: they are damaged. */
-enum rp_err rp_pages_check_lists(struct rp_outbox *ob, struct rp_error *err);
+enum rp_err rp_pages_check_lists(struct rp_lmdb *ob, struct rp_error *err);
 /* RP_ERR_DAMAGED: the file is shorter than it must be, and reading it would end in a SIGBUS. */
-enum rp_err rp_pages_check_end(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err);
+enum rp_err rp_pages_check_end(struct rp_lmdb *ob, MDB_txn *txn, struct rp_error *err);
 
 /* page_guard.c: LMDB copies and moves what stands in a page by the page's own word. Where that is
  * damaged it writes over this process's memory, payloads that are about to be sent included. So a
@@ -431,19 +444,19 @@ int rp_page_guard_found(struct rp_txn *t, enum rp_table table, const MDB_val *ke
  * table is empty. */
 uint64_t rp_page_guard_leaf(const struct rp_txn *t, enum rp_table table);
 /* once, before the write lock is taken */
-enum rp_err rp_page_guard_prepare(struct rp_outbox *ob, struct rp_error *err);
+enum rp_err rp_page_guard_prepare(struct rp_lmdb *ob, struct rp_error *err);
 /* before anything is written */
 enum rp_err rp_page_guard_begin(struct rp_txn *t, struct rp_error *err);
 /* the map has got another size, and with it another place */
-void rp_page_guard_map_moved(struct rp_outbox *ob);
-void rp_page_guard_free(struct rp_outbox *ob);
+void rp_page_guard_map_moved(struct rp_lmdb *ob);
+void rp_page_guard_free(struct rp_lmdb *ob);
 
 /* damage.c */
-void rp_damage_watch(struct rp_outbox *ob); /* before anything is read */
+void rp_damage_watch(struct rp_lmdb *ob); /* before anything is read */
 /* Around every transaction, from before it begins, and every other call in which LMDB reads pages.
  * What ends this thread between the two is damage, and what it logs there goes out behind it
  * (rp_log_hold): others may be waiting for the lock. */
-void rp_damage_enter(struct rp_outbox *ob);
+void rp_damage_enter(struct rp_lmdb *ob);
 void rp_damage_leave(void);
 
 /* The data file as of the last commit; walks LMDB's free list. */
@@ -453,12 +466,12 @@ struct rp_db_room {
 	uint64_t pinned_bytes; /* of these, free as soon as the oldest reader has gone on */
 	long pinned_by;        /* its pid */
 };
-struct rp_db_room rp_db_room(struct rp_outbox *ob);
-uint64_t rp_db_used_bytes(struct rp_outbox *ob); /* neither free nor pinned */
-uint64_t rp_db_high_water_bytes(struct rp_outbox *ob);
+struct rp_db_room rp_db_room(struct rp_lmdb *ob);
+uint64_t rp_db_used_bytes(struct rp_lmdb *ob); /* neither free nor pinned */
+uint64_t rp_db_high_water_bytes(struct rp_lmdb *ob);
 /* as of the last commit; also outside of a transaction */
-MDB_envinfo rp_db_info(struct rp_outbox *ob);
-uint64_t rp_db_disk_free_bytes(struct rp_outbox *ob);
+MDB_envinfo rp_db_info(struct rp_lmdb *ob);
+uint64_t rp_db_disk_free_bytes(struct rp_lmdb *ob);
 
 /* --- endpoint.c --------------------------------------------------------------------- */
 
@@ -472,7 +485,7 @@ enum rp_err rp_ep_intern(struct rp_txn *t, struct rp_span name, uint64_t *id, st
 enum rp_err rp_ep_name(struct rp_txn *t, uint64_t id, struct rp_span *name, struct rp_error *err);
 /* Writes what changed; called by rp_txn_commit. */
 enum rp_err rp_ep_flush(struct rp_txn *t, struct rp_error *err);
-void rp_ep_forget(struct rp_outbox *ob); /* at the start of a transaction */
+void rp_ep_forget(struct rp_lmdb *ob); /* at the start of a transaction */
 
 /* --- entry.c ------------------------------------------------------------------------ */
 
@@ -498,7 +511,7 @@ enum rp_err rp_entry_log_attempt(struct rp_txn *t, uint64_t seq, uint64_t endpoi
  * such value. */
 #define RP_WHY_BYTES 12
 void rp_entry_put_why(const struct rp_delivery *d, unsigned char out[RP_WHY_BYTES]);
-bool rp_entry_read_why(const MDB_val *v, struct rp_index_row *out);
+bool rp_entry_read_why(const MDB_val *v, struct rp_brief *out);
 /* Removes every row of the entry. */
 enum rp_err rp_entry_remove(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d,
 			    struct rp_error *err);
@@ -544,7 +557,7 @@ enum rp_err rp_recent_note(struct rp_txn *t, uint64_t seq, uint64_t endpoint, ui
 			   const struct rp_attempt *a, struct rp_error *err);
 enum rp_err rp_recent_flush(struct rp_txn *t, struct rp_error *err); /* called by rp_txn_commit */
 /* at the start of a transaction */
-void rp_recent_forget(struct rp_outbox *ob);
+void rp_recent_forget(struct rp_lmdb *ob);
 
 /* --- outbox_append.c, outbox_import.c: room for what comes in ----------------------- */
 
@@ -553,7 +566,9 @@ void rp_recent_forget(struct rp_outbox *ob);
 #define RP_COMMIT_OVERHEAD_PAGES ((uint64_t)64)
 #define RP_ENTRY_OVERHEAD_BYTES 1024
 /* RP_ERR_FULL: so much does not fit below quota, disk and map. */
-enum rp_err rp_room_check(struct rp_outbox *ob, uint64_t need_bytes, struct rp_error *err);
+enum rp_err rp_room_check(struct rp_lmdb *ob, uint64_t need_bytes, struct rp_error *err);
+/* ... an entry without a payload. */
+enum rp_err rp_room_for_one(struct rp_lmdb *ob, struct rp_error *err);
 
 /* --- body.c: payloads in rows that fill pages --------------------------------------- */
 
@@ -592,7 +607,7 @@ enum rp_err rp_counters_flush(struct rp_txn *t, struct rp_error *err); /* called
 /* RP_ERR_DAMAGED, without filling err: one of its records is. */
 enum rp_err rp_counters_verify(struct rp_txn *t, struct rp_error *err);
 /* At the end of a process: duplicates it found after its last commit, in one of their own. */
-void rp_counters_tell(struct rp_outbox *ob);
+void rp_counters_tell(struct rp_lmdb *ob);
 
 /* --- job.c, outbox_audit.c ---------------------------------------------------------- */
 
@@ -643,17 +658,19 @@ struct rp_registry_slot {
 	int64_t beat_boot_ms;
 	struct rp_clock_watch clock;
 };
-enum rp_err rp_registry_open(struct rp_outbox *ob, struct rp_error *err);
+enum rp_err rp_registry_open(struct rp_lmdb *ob, struct rp_error *err);
 /* Takes the lock of a free slot. RP_ERR_BUSY: none is free. */
-enum rp_err rp_registry_take(struct rp_outbox *ob, unsigned *slot, struct rp_error *err);
-void rp_registry_drop(struct rp_outbox *ob, unsigned slot);
-bool rp_registry_is_held(struct rp_outbox *ob, unsigned slot);
-void rp_registry_write(struct rp_outbox *ob, unsigned slot, const struct rp_registry_slot *s);
-bool rp_registry_read(struct rp_outbox *ob, unsigned slot, struct rp_registry_slot *s);
+enum rp_err rp_registry_take(struct rp_lmdb *ob, unsigned *slot, struct rp_error *err);
+void rp_registry_drop(struct rp_lmdb *ob, unsigned slot);
+bool rp_registry_is_held(struct rp_lmdb *ob, unsigned slot);
+void rp_registry_write(struct rp_lmdb *ob, unsigned slot, const struct rp_registry_slot *s);
+bool rp_registry_read(struct rp_lmdb *ob, unsigned slot, struct rp_registry_slot *s);
 
 /* --- wakeup.c --------------------------------------------------------------------- */
 
-enum rp_err rp_wakeup_open(struct rp_outbox *ob, struct rp_error *err); /* once is enough */
-void rp_wakeup_close(struct rp_outbox *ob);
+enum rp_err rp_wakeup_open(struct rp_lmdb *ob, struct rp_error *err); /* once is enough */
+void rp_wakeup_close(struct rp_lmdb *ob);
+/* Wakes the senders that watch: there is work, or a limit was lifted. */
+void rp_wakeup_ring(struct rp_lmdb *ob);
 
 #endif

@@ -160,7 +160,7 @@ static void work_on(struct rp_outbox *ob)
 	for (seq = 11; seq <= N_ENTRIES; seq += 13)
 		must(rp_outbox_change(ob, NOW_MS + 3,
 				      seq % 2 == 0 ? RP_CHANGE_HOLD : RP_CHANGE_PURGE, 0, &seq, 1,
-				      &changed, &err) == RP_OK,
+				      0, &changed, &err) == RP_OK,
 		     "change");
 	/* it ends without leaving: what it claimed is to be returned */
 }
@@ -210,9 +210,15 @@ static bool fine(enum rp_err e)
 
 static void look(struct rp_outbox *ob)
 {
-	struct rp_page page = {.max_seen = 50, .see = see_entry, .more = true};
-	struct rp_verify_counts counts = {0};
-	struct rp_verify_cursor at = {0};
+	const struct rp_filter every = {0}, dead = {.states = RP_STATE_BIT(RP_STATE_DEAD)};
+	struct rp_select by_number = {.filter = &every,
+				      .by_number = true,
+				      .max_seen = 50,
+				      .see = see_entry,
+				      .more = true},
+			 by_state = {
+			     .filter = &dead, .max_seen = 50, .see = see_entry, .more = true};
+	struct rp_verify slices = {.max_rows = 5, .problem = problem}, whole = {.problem = problem};
 	struct rp_buf body = {0};
 	struct rp_outbox_info info;
 	struct rp_ledger ledger;
@@ -222,14 +228,18 @@ static void look(struct rp_outbox *ob)
 	int i;
 
 	trace->stage = "verify";
-	for (e = RP_OK; e == RP_OK && !at.done;)
-		e = rp_outbox_verify_slice(ob, &at, 5, problem, NULL, &counts, &err);
+	for (e = RP_OK; e == RP_OK && !slices.done;)
+		e = rp_outbox_verify(ob, &slices, &err);
 	fine(e);
 	trace->stage = "verify --full";
-	fine(rp_outbox_verify(ob, problem, NULL, NULL, &counts, &err));
-	trace->stage = "page";
-	for (i = 0; i < 100 && page.more && fine(rp_outbox_page(ob, &page, &err)); i++)
+	fine(rp_outbox_verify(ob, &whole, &err));
+	trace->stage = "select";
+	for (i = 0; i < 100 && by_number.more && fine(rp_outbox_select(ob, &by_number, &err)); i++)
 		continue;
+	rp_outbox_select_end(ob, &by_number);
+	for (i = 0; i < 100 && by_state.more && fine(rp_outbox_select(ob, &by_state, &err)); i++)
+		continue;
+	rp_outbox_select_end(ob, &by_state);
 	trace->stage = "attempts and bodies";
 	for (seq = 1; seq <= N_ENTRIES; seq++) {
 		trace->seq = seq;
@@ -242,7 +252,7 @@ static void look(struct rp_outbox *ob)
 	}
 	rp_buf_release(&body);
 	trace->stage = "endpoints, info, ledger";
-	fine(rp_outbox_endpoints(ob, see_endpoint, NULL, &err));
+	fine(rp_outbox_endpoints(ob, 0, see_endpoint, NULL, &err));
 	fine(rp_outbox_info(ob, &info, &err));
 	fine(rp_outbox_ledger(ob, &ledger, &err));
 }
@@ -333,11 +343,11 @@ static void change(struct rp_outbox *ob)
 	trace->stage = "append";
 	fine(rp_outbox_append(ob, NOW_MS + 7000, &e, 1, &got, &err));
 	trace->stage = "replay";
-	fine(rp_outbox_change(ob, NOW_MS + 7000, RP_CHANGE_REPLAY, 0, seqs, 40, results, &err));
+	fine(rp_outbox_change(ob, NOW_MS + 7000, RP_CHANGE_REPLAY, 0, seqs, 40, 0, results, &err));
 	trace->stage = "expire";
 	fine(rp_outbox_expire(ob, NOW_MS + 90000000, 1000, 1000, 500, &n, &err));
 	trace->stage = "purge";
-	fine(rp_outbox_change(ob, NOW_MS + 8000, RP_CHANGE_PURGE, 0, seqs, N_ENTRIES, results,
+	fine(rp_outbox_change(ob, NOW_MS + 8000, RP_CHANGE_PURGE, 0, seqs, N_ENTRIES, 0, results,
 			      &err));
 }
 

@@ -70,7 +70,7 @@ static void release_held(struct check *c)
 	for (i = 0; i < check_all.n; i++)
 		if (check_all.all[i].delivery.state == RP_STATE_HELD &&
 		    rp_outbox_change(c->ob, c->now_at_ms, RP_CHANGE_RELEASE, 0,
-				     &check_all.all[i].seq, 1, &result, &err) != RP_OK)
+				     &check_all.all[i].seq, 1, 0, &result, &err) != RP_OK)
 			check_violation(c, "release failed: %s", err.text);
 }
 

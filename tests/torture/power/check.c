@@ -127,20 +127,25 @@ static bool see(void *arg, const struct rp_entry *e)
 
 bool check_look(struct check *c, bool judge)
 {
-	struct rp_page page = {.max_seen = 500, .see = see, .arg = &check_all};
+	const struct rp_filter every = {0};
+	struct rp_select s = {
+	    .filter = &every, .by_number = true, .max_seen = 500, .see = see, .arg = &check_all};
 	struct rp_ledger ledger;
 	struct rp_error err;
+	enum rp_err e;
 
 	check_all.c = judge ? c : NULL;
 	check_all.n = 0;
 	check_all.digest = 1;
-	do {
-		if (rp_outbox_page(c->ob, &page, &err) != RP_OK) {
-			if (judge)
-				check_violation(c, "entries cannot be read: %s", err.text);
-			return false;
-		}
-	} while (page.more);
+	do
+		e = rp_outbox_select(c->ob, &s, &err);
+	while (e == RP_OK && s.more);
+	rp_outbox_select_end(c->ob, &s);
+	if (e != RP_OK) {
+		if (judge)
+			check_violation(c, "entries cannot be read: %s", err.text);
+		return false;
+	}
 	if (rp_outbox_ledger(c->ob, &ledger, &err) != RP_OK)
 		return false;
 	check_all.digest = rp_payload_hash(&ledger, sizeof ledger) ^ check_all.digest;
@@ -181,14 +186,15 @@ static void tell_problem(void *arg, const char *text)
 
 void check_sound(struct check *c, const char *when)
 {
-	struct rp_verify_counts counts = {0};
+	struct rp_verify v = {.problem = tell_problem, .arg = c};
 	struct rp_error err;
 	unsigned before = c->found;
 
-	if (rp_outbox_verify(c->ob, tell_problem, NULL, c, &counts, &err) != RP_OK)
+	if (rp_outbox_verify(c->ob, &v, &err) != RP_OK)
 		check_violation(c, "%s: verify failed: %s", when, err.text);
-	else if (counts.problems > 0 && c->found == before)
-		check_violation(c, "%s: verify counts %" PRIu64 " problems", when, counts.problems);
+	else if (v.counts.problems > 0 && c->found == before)
+		check_violation(c, "%s: verify counts %" PRIu64 " problems", when,
+				v.counts.problems);
 }
 
 /* Each state of a power cut is one that the outbox was in, after its last commit or the one

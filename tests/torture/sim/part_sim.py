@@ -62,7 +62,7 @@ MUTANTS = {
     "token_returned_twice": ("model/control.c", "c->full_at_us -= back_us < c->full_at_us ? back_us : c->full_at_us;",
                              "c->full_at_us -= 2 * back_us < c->full_at_us ? 2 * back_us : c->full_at_us;"),
     "lack_spends": ("deliver/sender_attempt.c", "	if (outcome->lack != RP_LACK_NONE) {", "	if (outcome->lack > RP_LACK_PORTS) {"),
-    "piece_twice": ("store/lmdb/outbox_fetch.c", "		p->in_chunk += bytes;\n", "		p->in_chunk += bytes - (bytes > 1 && p->chunk == 3);\n"),
+    "piece_twice": ("store/lmdb/outbox_fetch.c", "\t\tat.in_chunk += bytes;\n", "\t\tat.in_chunk += bytes - (bytes > 1 && at.chunk == 3);\n"),
     "bytes_changed": ("store/lmdb/outbox_fetch.c", "out->text.len - facts_bytes}", "out->text.len - facts_bytes - 1}"),
 }
 

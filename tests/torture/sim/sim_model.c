@@ -31,7 +31,7 @@ bool sim_delivery(uint64_t seq, struct rp_delivery *d)
 	struct rp_txn t;
 	enum rp_err e;
 
-	sim_must(rp_txn_read(sim.base, &t, &err), &err, "read");
+	sim_must(rp_txn_read(rp_lmdb_of(sim.base), &t, &err), &err, "read");
 	e = rp_entry_delivery(&t, seq, d, &err);
 	rp_txn_end(&t);
 	MUST(e == RP_OK || e == RP_ERR_NOTFOUND, "entry %llu cannot be read",
@@ -46,7 +46,7 @@ uint64_t sim_endpoint_id(unsigned ep)
 	uint64_t id = 0;
 	enum rp_err e;
 
-	sim_must(rp_txn_read(sim.base, &t, &err), &err, "read");
+	sim_must(rp_txn_read(rp_lmdb_of(sim.base), &t, &err), &err, "read");
 	e = rp_ep_find(&t, rp_span_of(sim.eps[ep].name), &id, &err);
 	rp_txn_end(&t);
 	return e == RP_OK ? id : 0;
@@ -414,7 +414,7 @@ void sim_model_started(struct sim_actor *a, struct sim_request *r)
 	sim.counts.attempts++;
 	MUST(!e->purged, "entry %llu was purged and is sent", (unsigned long long)r->seq);
 	MUST(e->holder == a->birth && sim_delivery(r->seq, &d) && d.state == RP_STATE_IN_FLIGHT &&
-		 d.slot == a->ob->me.slot && d.claim_no == e->claim_no,
+		 d.slot == rp_lmdb_of(a->ob)->me.slot && d.claim_no == e->claim_no,
 	     "entry %llu is sent by one who does not hold it", (unsigned long long)r->seq);
 	MUST(a->stood || sim.boot_ms - a->last_beat_boot_ms <= sim.lease_ms,
 	     "begun after the lease");
@@ -606,14 +606,14 @@ static void check_entry(uint64_t seq, const struct sim_entry *e)
 
 void sim_check_all(void)
 {
-	struct rp_verify_counts counts;
+	struct rp_verify v = {.problem = problem};
 	struct rp_error err;
 	uint64_t seq;
 
 	sim.counts.verifies++;
-	sim_must(rp_outbox_verify(sim.base, problem, NULL, NULL, &counts, &err), &err, "verify");
-	MUST(counts.problems == 0, "verify found %llu problems",
-	     (unsigned long long)counts.problems);
+	sim_must(rp_outbox_verify(sim.base, &v, &err), &err, "verify");
+	MUST(v.counts.problems == 0, "verify found %llu problems",
+	     (unsigned long long)v.counts.problems);
 	for (seq = 1; seq <= sim.n_entries; seq++)
 		check_entry(seq, &sim.entries[seq]);
 }

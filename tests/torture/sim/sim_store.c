@@ -8,30 +8,32 @@
 
 struct rp_outbox *sim_handle_new(void)
 {
-	struct rp_outbox *ob = malloc(sizeof *ob);
+	const struct rp_lmdb *base = rp_lmdb_of(sim.base);
+	struct rp_lmdb *ob = malloc(sizeof *ob);
 	struct rp_error err;
 
 	MUST(ob != NULL, "out of memory");
-	*ob = *sim.base;
-	ob->dir = strdup(sim.base->dir);
+	*ob = *base;
+	ob->dir = strdup(base->dir);
+	ob->outbox.address = ob->dir;
 	ob->eps = NULL;
 	ob->fetcher = NULL;
-	ob->trust = NULL;
+	ob->guard = NULL;
 	ob->n_eps = ob->cap_eps = 0;
 	ob->ep_index = NULL;
 	ob->ep_index_size = 0;
 	ob->registry_fd = ob->wakeup_fd = ob->inotify_fd = ob->commits_fd = -1;
-	ob->place.dir_fd = dup(sim.base->place.dir_fd);
+	ob->place.dir_fd = dup(base->place.dir_fd);
 	if (ob->place.base_fd >= 0)
-		ob->place.base_fd = dup(sim.base->place.base_fd);
+		ob->place.base_fd = dup(base->place.base_fd);
 	ob->joined = false;
-	sim_must(rp_wakeup_open(ob, &err), &err, "doorbell");
-	return ob;
+	sim_must(rp_wakeup_open(ob, &err), &err, "wakeup file");
+	return &ob->outbox;
 }
 
 void sim_handle_free(struct rp_outbox *ob)
 {
-	ob->env = NULL; /* it is the base's */
+	rp_lmdb_of(ob)->env = NULL; /* it is the base's */
 	rp_outbox_close(ob);
 }
 
@@ -48,13 +50,15 @@ static struct sim_actor *actor_of(const struct rp_outbox *ob)
 /* The process ends here: its locks are free, and nothing it does is seen by anybody. */
 static void crash(struct sim_actor *a, const char *where)
 {
+	struct rp_lmdb *ob = rp_lmdb_of(a->ob);
+
 	a->crashed = true;
 	a->crash_in = 0;
 	sim.counts.crashes++;
 	sim_note(where, (uint64_t)a->birth, 0);
-	if (a->ob->registry_fd >= 0)
-		close(a->ob->registry_fd);
-	a->ob->registry_fd = -1;
+	if (ob->registry_fd >= 0)
+		close(ob->registry_fd);
+	ob->registry_fd = -1;
 }
 
 static bool dies_before(struct sim_actor *a, const char *where)
@@ -220,7 +224,7 @@ WRAP(enum rp_err, rp_outbox_renew_limits, struct rp_outbox *ob, int64_t now_at_m
 
 	if (dies_before(a, "crash before a look"))
 		return gone(err);
-	e = __real_rp_outbox_look_again(ob, now_at_ms, err);
+	e = __real_rp_outbox_renew_limits(ob, now_at_ms, err);
 	sim_must(e, err, "look again");
 	for (i = 0; i < N_EPS; i++)
 		sim.eps[i].parked_until_ms = 0;
@@ -231,7 +235,7 @@ WRAP(enum rp_err, rp_outbox_next_ready, struct rp_outbox *ob, int64_t *at_ms, st
 {
 	if (dies_before(actor_of(ob), "crash before asking"))
 		return gone(err);
-	sim_must(__real_rp_outbox_next_look(ob, at_ms, err), err, "next look");
+	sim_must(__real_rp_outbox_next_ready(ob, at_ms, err), err, "next look");
 	return RP_OK;
 }
 

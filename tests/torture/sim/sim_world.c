@@ -312,7 +312,7 @@ static void hear_bells(void)
 
 		if (!a->alive || a->wake_boot_ms <= sim.boot_ms)
 			continue;
-		fd.fd = a->ob->inotify_fd;
+		fd.fd = rp_lmdb_of(a->ob)->inotify_fd;
 		if (poll(&fd, 1, 0) > 0)
 			a->wake_boot_ms = sim.boot_ms;
 	}
@@ -433,8 +433,8 @@ static void change_some(enum rp_change verb)
 		if (i < n)
 			break;
 	}
-	sim_must(rp_outbox_change(sim.base, sim_wall_ms(), verb, 0, seqs, n, results, &err), &err,
-		 "change");
+	sim_must(rp_outbox_change(sim.base, sim_wall_ms(), verb, 0, seqs, n, 0, results, &err),
+		 &err, "change");
 	for (i = 0; i < n; i++)
 		sim_model_changed(seqs[i], verb, results[i]);
 	if (verb == RP_CHANGE_PURGE)
@@ -602,8 +602,8 @@ static void set_up(uint64_t seed, const char *root)
 	snprintf(sim.dir, sizeof sim.dir, "%s/runpost-sim-XXXXXX", root);
 	MUST(mkdtemp(sim.dir) != NULL, "%s: %s", sim.dir, strerror(errno));
 	sim_must(rp_outbox_open(sim.dir, &o, &sim.base, &err), &err, "open");
-	mdb_env_set_flags(sim.base->env, MDB_NOSYNC, 1); /* here nothing loses its power */
-	sim_must(rp_registry_open(sim.base, &err), &err, "roster");
+	mdb_env_set_flags(rp_lmdb_of(sim.base)->env, MDB_NOSYNC, 1); /* here nothing loses its power */
+	sim_must(rp_registry_open(rp_lmdb_of(sim.base), &err), &err, "roster");
 	for (i = 0; i < N_EPS; i++) {
 		snprintf(sim.eps[i].url, sizeof sim.eps[i].url, "https://e%u.example/hook", i);
 		memcpy(sim.eps[i].name, sim.eps[i].url, sizeof sim.eps[i].name);
@@ -659,7 +659,7 @@ static void release_all(void)
 	for (seq = 1; seq <= sim.n_entries; seq++) {
 		if (sim.entries[seq].state != RP_STATE_HELD || sim.entries[seq].purged)
 			continue;
-		sim_must(rp_outbox_change(sim.base, sim_wall_ms(), RP_CHANGE_RELEASE, 0, &seq, 1,
+		sim_must(rp_outbox_change(sim.base, sim_wall_ms(), RP_CHANGE_RELEASE, 0, &seq, 1, 0,
 					  &result, &err),
 			 &err, "release");
 		sim_model_changed(seq, RP_CHANGE_RELEASE, result);

@@ -351,7 +351,8 @@ START_TEST(an_index_row_passes_wherever_its_entry_does)
 	static const char *const asked[] = {"dns",     "http_503", "http", "expired",
 					    "damaged", "tls",      NULL};
 	struct rp_delivery *d = &entry.delivery;
-	struct rp_index_row row;
+	struct rp_filter f;
+	struct rp_brief row;
 	unsigned c, o, n = 0;
 	int state, dead_of;
 
@@ -366,20 +367,20 @@ START_TEST(an_index_row_passes_wherever_its_entry_does)
 					d->cause = (enum rp_cause)dead_of;
 					d->last_cause = (enum rp_cause)(dead_of / 2);
 					d->http_status = dead_of % 3 == 0 ? 503 : 500;
-					row = (struct rp_index_row){.seq = 7};
+					row = (struct rp_brief){.seq = 7};
 					if (state == RP_STATE_DEAD)
-						row = (struct rp_index_row){7,
-									    0,
-									    0,
-									    d->cause,
-									    d->last_cause,
+						row = (struct rp_brief){.seq = 7,
+									.cause = d->cause,
+									.last_cause = d->last_cause,
+									.http_status =
 									    d->http_status};
 					if (state >= RP_STATE_HELD)
 						row.at_ms = d->state_at_ms;
-					if (rp_selector_may_match(&sel, d, NOW_AT_MS))
-						ck_assert(rp_selector_may_match_row(
-						    &sel, d->state, &row, NOW_AT_MS));
-					n += !rp_selector_may_match_row(&sel, d->state, &row,
+					rp_selector_filter(&sel, &f);
+					if (rp_filter_may_match_delivery(&f, d, NOW_AT_MS))
+						ck_assert(rp_filter_may_match_brief(
+						    &f, d->state, &row, NOW_AT_MS));
+					n += !rp_filter_may_match_brief(&f, d->state, &row,
 									NOW_AT_MS);
 				}
 	ck_assert_uint_gt(n, 100);

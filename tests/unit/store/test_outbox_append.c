@@ -200,7 +200,7 @@ static size_t body_pages(void)
 	struct rp_txn t;
 	MDB_stat st;
 
-	ck_assert_int_eq(rp_txn_read(fx.ob, &t, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_txn_read(fx_db(), &t, &fx.err), RP_OK);
 	ck_assert_int_eq(mdb_stat(t.mdb, t.ob->table[RP_T_BODY], &st), 0);
 	rp_txn_end(&t);
 	return st.ms_leaf_pages + st.ms_overflow_pages;
@@ -417,7 +417,7 @@ START_TEST(a_reader_that_stands_still_does_not_let_the_file_grow)
 	uint64_t x = 19, bytes;
 	size_t n = fill(&x, seqs, 20000), i, round;
 
-	ck_assert_int_eq(rp_txn_read(fx.ob, &reader, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_txn_read(fx_db(), &reader, &fx.err), RP_OK);
 	for (i = 0; i < n; i++)
 		ck_assert_int_eq(fx_change(RP_CHANGE_PURGE, seqs[i]), RP_CHANGED_DONE);
 	bytes = file_bytes();
@@ -460,7 +460,7 @@ START_TEST(the_disk_reserve_stops_appends_only)
 	struct rp_claim c;
 
 	fx_append(1, 1);
-	fx.ob->disk_reserve_bytes = UINT64_MAX / 2;
+	fx_db()->disk_reserve_bytes = UINT64_MAX / 2;
 	ck_assert_int_eq(rp_outbox_append(fx.ob, fx.now_ms, &n, 1, &out, &fx.err), RP_ERR_FULL);
 	ck_assert_ptr_nonnull(strstr(fx.err.text, "disk"));
 	c = fx_claim();

@@ -66,7 +66,7 @@ START_TEST(a_state_mask_skips_what_has_moved_on)
 	enum rp_changed results[3];
 
 	ck_assert_int_eq(rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_REPLAY,
-					  1u << RP_STATE_DEAD | 1u << RP_STATE_HELD, seqs, 3,
+					  1u << RP_STATE_DEAD | 1u << RP_STATE_HELD, seqs, 3, 0,
 					  results, &fx.err),
 			 RP_OK);
 	ck_assert_int_eq(results[0], RP_CHANGED_DONE);
@@ -74,7 +74,7 @@ START_TEST(a_state_mask_skips_what_has_moved_on)
 	ck_assert_int_eq(results[2], RP_CHANGED_DONE);
 	ck_assert_int_eq(fx_state(seqs[1]), RP_STATE_DELIVERED);
 	ck_assert_int_eq(rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_PURGE, 1u << RP_STATE_DEAD,
-					  seqs, 3, results, &fx.err),
+					  seqs, 3, 0, results, &fx.err),
 			 RP_OK);
 	ck_assert_int_eq(results[0], RP_CHANGED_SKIPPED_STATE);
 	ck_assert_uint_eq(fx_ledger().purged, 0);
@@ -87,7 +87,7 @@ START_TEST(an_entry_named_twice_is_changed_once)
 	enum rp_changed results[2];
 
 	ck_assert_int_eq(
-	    rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_PURGE, 0, seqs, 2, results, &fx.err),
+	    rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_PURGE, 0, seqs, 2, 0, results, &fx.err),
 	    RP_OK);
 	ck_assert_int_eq(results[0], RP_CHANGED_DONE);
 	ck_assert_int_eq(results[1], RP_CHANGED_NOT_FOUND);
@@ -308,72 +308,84 @@ static bool see(void *arg, const struct rp_entry *entry)
 	return ++s->n != s->stop_at;
 }
 
-START_TEST(pages_show_every_entry_once_and_in_order)
+START_TEST(all_are_shown_once_and_by_number_in_order)
 {
+	const struct rp_filter every = {0}, is_dead = {.states = RP_STATE_BIT(RP_STATE_DEAD)};
 	struct seen all = {0}, dead = {.state = RP_STATE_DEAD};
-	struct rp_page page = {.max_seen = 7, .see = see, .arg = &all};
-	int i, pages = 0;
+	struct rp_select s = {.filter = &every, .by_number = true, .max_seen = 7, .see = see};
+	int i, calls = 0;
 
 	for (i = 0; i < 40; i++)
 		fx_entry_in((unsigned)i % 3, i % 4 ? RP_STATE_HELD : RP_STATE_DEAD);
+	s.arg = &all;
 	do {
-		ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
-		pages++;
-	} while (page.more);
+		ck_assert_int_eq(rp_outbox_select(fx.ob, &s, &fx.err), RP_OK);
+		calls++;
+	} while (s.more);
+	rp_outbox_select_end(fx.ob, &s);
 	ck_assert_uint_eq(all.n, 40);
-	ck_assert_int_ge(pages, 6);
-	page = (struct rp_page){.max_seen = 7, .see = see, .arg = &dead, .state = RP_STATE_DEAD};
+	ck_assert_int_ge(calls, 6);
+	s = (struct rp_select){
+	    .filter = &is_dead, .by_number = true, .max_seen = 7, .see = see, .arg = &dead};
 	do
-		ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
-	while (page.more);
+		ck_assert_int_eq(rp_outbox_select(fx.ob, &s, &fx.err), RP_OK);
+	while (s.more);
+	rp_outbox_select_end(fx.ob, &s);
 	ck_assert_uint_eq(dead.n, 10);
 }
 END_TEST
 
-START_TEST(a_page_looks_at_a_bounded_number_of_entries)
+START_TEST(one_call_looks_at_a_bounded_number_of_entries)
 {
-	struct seen none = {.state = RP_STATE_DEAD};
-	struct rp_page page = {.max_seen = 10, .see = see, .arg = &none, .state = RP_STATE_DEAD};
+	const struct rp_filter f = {.states = RP_STATE_BIT(RP_STATE_HELD)};
+	struct seen one = {.state = RP_STATE_HELD};
+	struct rp_select s = {.filter = &f, .by_number = true, .see = see, .arg = &one};
 	uint64_t last = 0;
 	int i;
 
 	for (i = 0; i < 40; i++)
 		last = fx_append(1, 1000) + 999;
-	ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
-	ck_assert(page.more);
-	ck_assert_uint_lt(page.from_seq, last);
-	ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
-	ck_assert(!page.more);
-	ck_assert_uint_eq(none.n, 0);
-	ck_assert_uint_eq(page.n_looked, 40000);
+	fx_change(RP_CHANGE_HOLD, last); /* without any there is nothing to look at */
+	ck_assert_int_eq(rp_outbox_select(fx.ob, &s, &fx.err), RP_OK);
+	ck_assert(s.more);
+	ck_assert_uint_eq(one.n, 0);
+	ck_assert_int_eq(rp_outbox_select(fx.ob, &s, &fx.err), RP_OK);
+	ck_assert(!s.more);
+	ck_assert_uint_eq(one.n, 1);
+	ck_assert_uint_eq(s.n_looked, 40000);
+	rp_outbox_select_end(fx.ob, &s);
 }
 END_TEST
 
-START_TEST(a_page_ends_before_the_number_it_is_given)
+START_TEST(it_begins_with_the_number_it_is_given)
 {
+	uint64_t first = fx_append(1, 5);
+	const struct rp_filter f = {.from_seq = first + 2};
 	struct seen all = {0};
-	uint64_t first = fx_append(1, 9);
-	struct rp_page page = {
-	    .from_seq = first + 2, .to_seq = first + 5, .max_seen = 2, .see = see, .arg = &all};
+	struct rp_select s = {
+	    .filter = &f, .by_number = true, .max_seen = 2, .see = see, .arg = &all};
 
-	ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
-	ck_assert(page.more);
-	ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
-	ck_assert(!page.more);
+	ck_assert_int_eq(rp_outbox_select(fx.ob, &s, &fx.err), RP_OK);
+	ck_assert(s.more);
+	ck_assert_int_eq(rp_outbox_select(fx.ob, &s, &fx.err), RP_OK);
+	ck_assert(!s.more);
 	ck_assert_uint_eq(all.n, 3);
 	ck_assert_uint_eq(all.last, first + 4);
+	rp_outbox_select_end(fx.ob, &s);
 }
 END_TEST
 
-START_TEST(a_page_ends_where_its_reader_says_so)
+START_TEST(it_ends_where_its_reader_says_so)
 {
-	struct seen s = {.stop_at = 2};
-	struct rp_page page = {.max_seen = 10, .see = see, .arg = &s};
-	uint64_t first = fx_append(1, 5);
+	const struct rp_filter every = {0};
+	struct seen seen = {.stop_at = 2};
+	struct rp_select s = {.filter = &every, .by_number = true, .see = see, .arg = &seen};
 
-	ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
-	ck_assert_uint_eq(s.n, 2);
-	ck_assert_uint_eq(page.from_seq, first + 2);
+	fx_append(1, 5);
+	ck_assert_int_eq(rp_outbox_select(fx.ob, &s, &fx.err), RP_OK);
+	ck_assert_uint_eq(seen.n, 2);
+	ck_assert(!s.more);
+	rp_outbox_select_end(fx.ob, &s);
 }
 END_TEST
 
@@ -603,10 +615,10 @@ static void add_change(Suite *s)
 	tcase_add_test(tc, a_purge_in_flight_makes_room_under_the_limit);
 	tcase_add_test(tc, old_entries_expire_and_young_or_live_ones_stay);
 	tcase_add_test(tc, expiry_removes_no_more_than_it_may);
-	tcase_add_test(tc, pages_show_every_entry_once_and_in_order);
-	tcase_add_test(tc, a_page_looks_at_a_bounded_number_of_entries);
-	tcase_add_test(tc, a_page_ends_before_the_number_it_is_given);
-	tcase_add_test(tc, a_page_ends_where_its_reader_says_so);
+	tcase_add_test(tc, all_are_shown_once_and_by_number_in_order);
+	tcase_add_test(tc, one_call_looks_at_a_bounded_number_of_entries);
+	tcase_add_test(tc, it_begins_with_the_number_it_is_given);
+	tcase_add_test(tc, it_ends_where_its_reader_says_so);
 	suite_add_tcase(s, tc);
 }
 

@@ -8,7 +8,7 @@ static struct rp_counters counters(void)
 {
 	struct rp_counters t;
 
-	ck_assert_int_eq(rp_outbox_counters(fx.ob, &t, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_counters(fx.ob, &t, NULL, NULL, &fx.err), RP_OK);
 	return t;
 }
 
@@ -31,7 +31,9 @@ static struct found series(const char *name)
 {
 	struct found f = {.name = name};
 
-	ck_assert_int_eq(rp_outbox_series(fx.ob, see, &f, &fx.err), RP_OK);
+	struct rp_counters c;
+
+	ck_assert_int_eq(rp_outbox_counters(fx.ob, &c, see, &f, &fx.err), RP_OK);
 	return f;
 }
 
@@ -167,17 +169,18 @@ END_TEST
 
 START_TEST(the_oldest_are_known)
 {
-	struct rp_oldest o;
+	struct rp_outbox_info info;
 	int64_t t0 = fx.now_ms;
 
-	ck_assert_int_eq(rp_outbox_oldest(fx.ob, &o, &fx.err), RP_OK);
-	ck_assert(o.waiting_due_at_ms == RP_NEVER && o.dead_at_ms == RP_NEVER);
+	ck_assert_int_eq(rp_outbox_info(fx.ob, &info, &fx.err), RP_OK);
+	ck_assert(info.oldest.waiting_due_at_ms == RP_NEVER);
+	ck_assert(info.oldest.dead_at_ms == RP_NEVER);
 	fx_append(1, 1);
 	fx.now_ms += 1000;
 	fx_append(2, 1);
 	fx_pause(1, true); /* off the ready queue, and oldest all the same */
-	ck_assert_int_eq(rp_outbox_oldest(fx.ob, &o, &fx.err), RP_OK);
-	ck_assert_int_eq(o.waiting_due_at_ms, t0);
+	ck_assert_int_eq(rp_outbox_info(fx.ob, &info, &fx.err), RP_OK);
+	ck_assert_int_eq(info.oldest.waiting_due_at_ms, t0);
 	fx_pause(1, false);
 }
 END_TEST

@@ -106,9 +106,10 @@ static bool in_transaction(void *arg, const struct rp_entry *entry)
 
 static void inside(void (*what)(void))
 {
-	struct rp_page page = {.from_seq = 1, .max_seen = 1, .see = in_transaction, .arg = &what};
+	const struct rp_filter every = {0};
+	struct rp_select s = {.filter = &every, .see = in_transaction, .arg = &what};
 
-	rp_outbox_page(fx.ob, &page, &fx.err);
+	rp_outbox_select(fx.ob, &s, &fx.err);
 }
 
 static void meet_a_fault(void)
@@ -279,7 +280,8 @@ static bool see_and_speak(void *arg, const struct rp_entry *entry)
 
 START_TEST(what_is_logged_in_a_transaction_goes_out_behind_it)
 {
-	struct rp_page page = {.from_seq = 1, .max_seen = 1, .see = see_and_speak};
+	const struct rp_filter every = {0};
+	struct rp_select s = {.filter = &every, .max_seen = 1, .see = see_and_speak};
 	struct rp_claim claim;
 	struct rp_exchange turn = {.claims = &claim, .want = 1, .limits = limits_that_speak};
 	int ends[2], before = dup(STDERR_FILENO), arrived;
@@ -290,9 +292,10 @@ START_TEST(what_is_logged_in_a_transaction_goes_out_behind_it)
 	close(ends[1]);
 	log_end.fd = ends[0];
 	if (_i == 0)
-		ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
+		ck_assert_int_eq(rp_outbox_select(fx.ob, &s, &fx.err), RP_OK);
 	else
 		ck_assert_int_eq(rp_outbox_exchange(fx.ob, fx.now_ms, &turn, &fx.err), RP_OK);
+	rp_outbox_select_end(fx.ob, &s);
 	arrived = poll(&log_end, 1, 0);
 	dup2(before, STDERR_FILENO);
 	close(before);

@@ -91,7 +91,7 @@ static void setup(void)
 {
 	fx_setup();
 	snprintf(side, sizeof side, "%s.side", fx.dir);
-	mdb_env_set_flags(fx.ob->env, MDB_NOSYNC, 0); /* so that a commit calls fdatasync */
+	mdb_env_set_flags(fx_db()->env, MDB_NOSYNC, 0); /* so that a commit calls fdatasync */
 }
 
 static void teardown(void)
@@ -295,8 +295,8 @@ START_TEST(a_relative_path_outlives_a_change_of_directory)
 	fx_open();
 	ck_assert_int_eq(chdir("/"), 0);
 	ck_assert_int_eq(try_append(), RP_OK);
-	ck_assert_uint_ne(rp_db_disk_free_bytes(fx.ob), UINT64_MAX);
-	ck_assert_int_eq(rp_open_lock_enter(fx.ob, 1, &gate, &fx.err), RP_OK);
+	ck_assert_uint_ne(rp_db_disk_free_bytes(fx_db()), UINT64_MAX);
+	ck_assert_int_eq(rp_open_lock_enter(fx_db(), 1, &gate, &fx.err), RP_OK);
 	rp_open_lock_leave(gate);
 	ck_assert_int_eq(fchdir(here), 0);
 	snprintf(fx.dir, sizeof fx.dir, "%s", whole);
@@ -393,7 +393,7 @@ static enum rp_err open_all(void)
 {
 	enum rp_err e = try_open(&fx.ob);
 
-	return e == RP_OK ? rp_registry_open(fx.ob, &fx.err) : e;
+	return e == RP_OK ? rp_registry_open(fx_db(), &fx.err) : e;
 }
 
 static bool is_root(void)
@@ -502,7 +502,7 @@ START_TEST(the_mend_can_be_pasted)
 	ck_assert_int_eq(rename(whole, side), 0);
 	snprintf(fx.dir, sizeof fx.dir, "%.255s", side);
 	fx_open();
-	ck_assert_str_eq(strstr(rp_files_word(fx.ob, "lock.mdb", &word), " of"),
+	ck_assert_str_eq(strstr(rp_files_word(fx_db(), "lock.mdb", &word), " of"),
 			 " of o'\"'\"'brien/lock.mdb'");
 	rp_buf_release(&word);
 	fx_close();

@@ -42,7 +42,7 @@ static struct rp_import_result import_one(const struct rp_import *in, bool dry_r
 {
 	struct rp_import_result r = {0};
 
-	ck_assert_msg(rp_outbox_import(fx.ob, fx.now_ms, in, 1, dry_run, &r, &fx.err) == RP_OK,
+	ck_assert_msg(rp_outbox_import(fx.ob, fx.now_ms, in, 1, dry_run, 0, &r, &fx.err) == RP_OK,
 		      "%s", fx.err.text);
 	return r;
 }
@@ -150,7 +150,7 @@ START_TEST(a_dry_run_changes_nothing)
 	struct rp_import in[2] = {entry_with(5, 1, RP_STATE_HELD), entry_with(5, 1, RP_STATE_HELD)};
 	struct rp_import_result r[2];
 
-	ck_assert_int_eq(rp_outbox_import(fx.ob, fx.now_ms, in, 2, true, r, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_import(fx.ob, fx.now_ms, in, 2, true, 0, r, &fx.err), RP_OK);
 	ck_assert_int_eq(r[0].kind, RP_IMPORT_DONE);
 	ck_assert_int_eq(r[1].kind, RP_IMPORT_PRESENT);
 	ck_assert_uint_eq(fx_ledger().accepted, 0);
@@ -179,15 +179,15 @@ START_TEST(what_is_imported_is_counted_in_its_record_with_it)
 	uint64_t number;
 
 	ck_assert_int_eq(rp_outbox_audit_add(fx.ob, &noted, &number, &fx.err), RP_OK);
-	ck_assert_int_eq(rp_outbox_import_noted(fx.ob, fx.now_ms, in, 3, number, r, &fx.err),
+	ck_assert_int_eq(rp_outbox_import(fx.ob, fx.now_ms, in, 3, false, number, r, &fx.err),
 			 RP_OK);
 	ck_assert_int_eq(rp_outbox_audit(fx.ob, see_audit, &got, &fx.err), RP_OK);
 	ck_assert_uint_eq(got.done, 2);
 	ck_assert_uint_eq(got.skipped, 1);
 	/* nothing new is counted as well, and a record that made room for others is no error */
-	ck_assert_int_eq(rp_outbox_import_noted(fx.ob, fx.now_ms, in, 2, number, r, &fx.err),
+	ck_assert_int_eq(rp_outbox_import(fx.ob, fx.now_ms, in, 2, false, number, r, &fx.err),
 			 RP_OK);
-	ck_assert_int_eq(rp_outbox_import_noted(fx.ob, fx.now_ms, in, 2, 77, r, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_import(fx.ob, fx.now_ms, in, 2, false, 77, r, &fx.err), RP_OK);
 	ck_assert_int_eq(rp_outbox_audit(fx.ob, see_audit, &got, &fx.err), RP_OK);
 	ck_assert_uint_eq(got.done, 2);
 	ck_assert_uint_eq(got.skipped, 3);
@@ -231,7 +231,7 @@ START_TEST(orders_are_kept)
 		in[i] = entry_with(10 + i, (unsigned char)i, RP_STATE_WAITING);
 		in[i].facts.order_by = rp_span_of("thread");
 	}
-	ck_assert_int_eq(rp_outbox_import(fx.ob, fx.now_ms, in, 3, false, r, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_import(fx.ob, fx.now_ms, in, 3, false, 0, r, &fx.err), RP_OK);
 	ck_assert(!fx_delivery(10).behind);
 	ck_assert(fx_delivery(11).behind);
 	ck_assert(fx_delivery(12).behind);
@@ -324,11 +324,11 @@ static void count_problem(void *arg, const char *text)
 START_TEST(a_copy_is_an_outbox_like_the_original)
 {
 	struct rp_outbox_options options = {0};
-	struct rp_verify_counts counts;
 	struct rp_backup b = {0};
 	struct rp_outbox *copy;
 	struct rp_ledger ledger;
 	size_t problems = 0;
+	struct rp_verify v = {.problem = count_problem, .arg = &problems};
 	char path[400];
 	struct stat st;
 
@@ -341,8 +341,7 @@ START_TEST(a_copy_is_an_outbox_like_the_original)
 	ck_assert_uint_eq((uint64_t)st.st_size, b.bytes);
 	ck_assert_uint_eq(st.st_mode & 0777, 0600);
 	ck_assert_int_eq(rp_outbox_open(copy_dir, &options, &copy, &fx.err), RP_OK);
-	ck_assert_int_eq(rp_outbox_verify(copy, count_problem, NULL, &problems, &counts, &fx.err),
-			 RP_OK);
+	ck_assert_int_eq(rp_outbox_verify(copy, &v, &fx.err), RP_OK);
 	ck_assert_uint_eq(problems, 0);
 	ck_assert_int_eq(rp_outbox_ledger(copy, &ledger, &fx.err), RP_OK);
 	ck_assert_uint_eq(ledger.accepted, fx_ledger().accepted);

@@ -510,8 +510,8 @@ START_TEST(a_noted_change_adds_its_counts_in_the_same_commit)
 	fill(seqs, 1, 2, RP_STATE_DEAD);
 	seqs[2] = fx_append(1, 1);
 	must_be(rp_outbox_audit_add(fx.ob, &a, &number, &fx.err), RP_OK);
-	must_be(rp_outbox_change_noted(fx.ob, fx.now_ms, RP_CHANGE_HOLD, 0, seqs, 3, number,
-				       results, &fx.err),
+	must_be(rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_HOLD, 0, seqs, 3, number, results,
+				 &fx.err),
 		RP_OK);
 	l = audit();
 	ck_assert(l.audit.done == 1 && l.audit.skipped == 2);

@@ -89,7 +89,7 @@ START_TEST(all_goes_on)
 	make(_i);
 	fx_open();
 	fx_join();
-	ck_assert_uint_eq(fx.ob->page_bytes, machines[_i].file_page_bytes);
+	ck_assert_uint_eq(fx_db()->page_bytes, machines[_i].file_page_bytes);
 	fx_verify_sound();
 	append_long(5);
 	seq = fx_append(3, 100);
@@ -118,7 +118,7 @@ END_TEST
 START_TEST(its_pages_are_checked)
 {
 	const size_t n = machines[_i].file_page_bytes;
-	struct rp_verify_counts counts;
+	struct rp_verify v = {0};
 	uint64_t found = 0;
 	enum rp_err e;
 	struct stat st;
@@ -136,10 +136,11 @@ START_TEST(its_pages_are_checked)
 			  fflush(f) == 0);
 		e = rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err);
 		if (e == RP_OK) {
-			e = rp_outbox_verify(fx.ob, NULL, NULL, NULL, &counts, &fx.err);
+			v = (struct rp_verify){0};
+			e = rp_outbox_verify(fx.ob, &v, &fx.err);
 			fx_close();
 		}
-		found += e != RP_OK || counts.problems > 0;
+		found += e != RP_OK || v.counts.problems > 0;
 		ck_assert(fseek(f, at, SEEK_SET) == 0 && fputc(byte, f) != EOF && fflush(f) == 0);
 	}
 	fclose(f);

@@ -473,12 +473,15 @@ static bool compare_one(void *arg, const struct rp_entry *entry)
 static void compare(void)
 {
 	uint64_t count[RP_STATE_COUNT] = {0}, seq, next = 1;
-	struct rp_page page = {.max_seen = ENTRIES_MAX, .see = compare_one, .arg = &next};
+	const struct rp_filter every = {0};
+	struct rp_select s = {
+	    .filter = &every, .by_number = true, .see = compare_one, .arg = &next};
 	struct rp_ledger l = fx_ledger();
 
 	do
-		ck_assert_int_eq(rp_outbox_page(fx.ob, &page, &fx.err), RP_OK);
-	while (page.more);
+		ck_assert_int_eq(rp_outbox_select(fx.ob, &s, &fx.err), RP_OK);
+	while (s.more);
+	rp_outbox_select_end(fx.ob, &s);
 	for (; next <= m.last_seq; next++)
 		REQUIRE(m.entries[next].state == 0, "seq %lu is gone", (unsigned long)next);
 	for (seq = 1; seq <= m.last_seq; seq++)

@@ -451,19 +451,20 @@ START_TEST(the_one_in_front_is_named)
 {
 	uint64_t seq = append_three();
 	struct rp_delivery d = fx_delivery(seq + 2);
-	unsigned char id[RP_ID_BYTES];
+	struct rp_entry front = {0};
 	struct rp_claim c;
 
-	ck_assert_int_eq(rp_outbox_front(fx.ob, &d, id, &fx.err), RP_OK);
-	ck_assert_uint_eq(rp_id_seq(id), seq);
+	ck_assert_int_eq(rp_outbox_front(fx.ob, &d, &front, &fx.err), RP_OK);
+	ck_assert_uint_eq(front.seq, seq);
 	c = claim_only(seq);
 	deliver(&c);
 	claim_only(seq + 1);
 	fx_change(RP_CHANGE_REPLAY, seq);
-	ck_assert_int_eq(rp_outbox_front(fx.ob, &d, id, &fx.err), RP_OK);
-	ck_assert_uint_eq(rp_id_seq(id), seq + 1);
+	ck_assert_int_eq(rp_outbox_front(fx.ob, &d, &front, &fx.err), RP_OK);
+	ck_assert_uint_eq(front.seq, seq + 1);
 	d.order_key++;
-	ck_assert_int_eq(rp_outbox_front(fx.ob, &d, id, &fx.err), RP_ERR_NOTFOUND);
+	ck_assert_int_eq(rp_outbox_front(fx.ob, &d, &front, &fx.err), RP_ERR_NOTFOUND);
+	rp_entry_release(&front);
 }
 END_TEST
 

@@ -52,7 +52,7 @@ static enum rp_err purge_one(void)
 {
 	enum rp_changed result;
 
-	return rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_PURGE, 0, &purge_seq, 1, &result,
+	return rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_PURGE, 0, &purge_seq, 1, 0, &result,
 				&fx.err);
 }
 
@@ -61,7 +61,7 @@ static enum rp_err walk_queue(uint64_t endpoint)
 {
 	uint64_t key[3] = {endpoint, 0, 0};
 	struct rp_txn t;
-	enum rp_err e = rp_txn_write(fx.ob, fx.now_ms, &t, &fx.err);
+	enum rp_err e = rp_txn_write(fx_db(), fx.now_ms, &t, &fx.err);
 
 	while (e == RP_OK && key[0] == endpoint)
 		e = rp_row_first(&t, RP_T_QUEUE, rp_key3(endpoint, key[1], key[2] + 1), key, 3,
@@ -257,8 +257,8 @@ START_TEST(a_table_of_small_values_has_none_with_pages_of_their_own)
 
 	fill();
 	reopen();
-	ck_assert_int_eq(rp_txn_read(fx.ob, &t, &fx.err), RP_OK);
-	ck_assert_int_eq(rp_db_table_row(fx.ob, t.mdb, RP_T_ENDPOINT_ID, &v), 0);
+	ck_assert_int_eq(rp_txn_read(fx_db(), &t, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_db_table_row(fx_db(), t.mdb, RP_T_ENDPOINT_ID, &v), 0);
 	number = rp_page_tree(v.mv_data).root; /* its only leaf */
 	rp_txn_end(&t);
 	expect_refusal(number, row_said_to_have_pages, append_one);
@@ -287,10 +287,10 @@ START_TEST(a_table_whose_root_is_page_0_is_not_written_to)
 
 	fill();
 	reopen();
-	ck_assert_int_eq(rp_txn_read(fx.ob, &t, &fx.err), RP_OK);
-	ck_assert_int_eq(rp_db_table_row(fx.ob, t.mdb, cases[_i].table, &v), 0);
+	ck_assert_int_eq(rp_txn_read(fx_db(), &t, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_db_table_row(fx_db(), t.mdb, cases[_i].table, &v), 0);
 	row = v.mv_data;
-	page = row - (uintptr_t)row % fx.ob->page_bytes; /* the map begins with a page */
+	page = row - (uintptr_t)row % fx_db()->page_bytes; /* the map begins with a page */
 	number = rp_page_u64(page);
 	root_at = (size_t)(row - page) + 40; /* the last of its numbers: tree/page.h */
 	ck_assert_uint_eq(rp_page_u64(page + root_at), rp_page_tree(row).root);
@@ -311,7 +311,7 @@ START_TEST(a_transaction_that_met_a_damaged_page_cannot_be_committed)
 	reopen();
 	number = fx_page_of(RP_T_DELIVERY, rp_key1(first + 20));
 	damage_page(number, another_kind, sound);
-	ck_assert_int_eq(rp_txn_write(fx.ob, fx.now_ms, &t, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_txn_write(fx_db(), fx.now_ms, &t, &fx.err), RP_OK);
 	ck_assert_int_eq(rp_row_get(&t, RP_T_DELIVERY, rp_key1(first + 20), &v, NULL),
 			 RP_ERR_FORMAT);
 	ck_assert_int_eq(rp_row_get(&t, RP_T_ENTRY, rp_key1(first), &v, NULL), RP_ERR_FORMAT);
@@ -421,7 +421,7 @@ START_TEST(a_value_that_became_shorter_keeps_its_pages)
 	unsigned char page[FX_PAGE_MAX];
 
 	fill();
-	ck_assert_int_eq(rp_txn_write(fx.ob, fx.now_ms, &t, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_txn_write(fx_db(), fx.now_ms, &t, &fx.err), RP_OK);
 	ck_assert_int_eq(rp_row_put(&t, RP_T_ENTRY, key, value, bytes, 0, &fx.err), RP_OK);
 	ck_assert_int_eq(
 	    rp_row_put(&t, RP_T_ENTRY, key, value, fx_page_bytes() * 3 / 4, 0, &fx.err), RP_OK);
@@ -430,13 +430,13 @@ START_TEST(a_value_that_became_shorter_keeps_its_pages)
 	fx_page_read(number, page);
 	memcpy(&pages, page + 12, sizeof pages);
 	ck_assert_uint_eq(pages, 10); /* where one would do */
-	ck_assert_int_eq(rp_txn_read(fx.ob, &t, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_txn_read(fx_db(), &t, &fx.err), RP_OK);
 	ck_assert_int_eq(rp_pages_check(&t, &watch, &at, &all_done, &problems, &fx.err), RP_OK);
 	ck_assert(all_done);
 	rp_txn_end(&t);
 	ck_assert_uint_eq(problems, 0);
 	reopen();
-	ck_assert_int_eq(rp_txn_write(fx.ob, fx.now_ms, &t, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_txn_write(fx_db(), fx.now_ms, &t, &fx.err), RP_OK);
 	ck_assert_int_eq(rp_row_del(&t, RP_T_ENTRY, key, &fx.err), RP_OK);
 	ck_assert_int_eq(rp_txn_commit(&t, &fx.err), RP_OK);
 	fx_verify_sound();
@@ -566,7 +566,7 @@ START_TEST(a_damaged_free_list_is_noticed_before_the_first_write)
 		fx_page_write(i, page);
 		fx_close();
 		fx_open();
-		if (rp_page_guard_prepare(fx.ob, &fx.err) !=
+		if (rp_page_guard_prepare(fx_db(), &fx.err) !=
 		    RP_OK) { /* an append would move the list */
 			ck_assert_int_eq(append_one(), RP_ERR_FORMAT);
 			ck_assert_msg(strstr(fx.err.text, "free list") != NULL, "%s", fx.err.text);

@@ -39,17 +39,15 @@ static void fail_on_problem(void *arg, const char *text)
 /* max_rows 0: in one snapshot. */
 static enum rp_err verify(size_t max_rows, struct rp_verify_counts *counts)
 {
-	struct rp_verify_cursor at = {0};
+	struct rp_verify v = {.max_rows = max_rows, .problem = see_problem};
 	enum rp_err e = RP_OK;
 	unsigned n;
 
-	if (max_rows == 0)
-		return rp_outbox_verify(fx.ob, see_problem, NULL, NULL, counts, &fx.err);
-	for (n = 0; e == RP_OK && !at.done; n++) {
-		e = rp_outbox_verify_slice(fx.ob, &at, max_rows, see_problem, NULL, counts,
-					   &fx.err);
+	for (n = 0; e == RP_OK && !v.done; n++) {
+		e = rp_outbox_verify(fx.ob, &v, &fx.err);
 		ck_assert_uint_lt(n, 10000);
 	}
+	*counts = v.counts;
 	return e;
 }
 
@@ -103,8 +101,7 @@ END_TEST
 /* Pages come, go and move while the check is between two slices. */
 START_TEST(pages_that_change_between_slices_are_no_problem)
 {
-	struct rp_verify_counts counts = {0};
-	struct rp_verify_cursor at = {0};
+	struct rp_verify v = {.max_rows = 1, .problem = fail_on_problem};
 	uint64_t seq;
 	unsigned n;
 
@@ -112,18 +109,16 @@ START_TEST(pages_that_change_between_slices_are_no_problem)
 	fx_open();
 	fx_join();
 	seq = fx_append(3, 500);
-	for (n = 0; !at.done; n++) {
-		ck_assert_int_eq(
-		    rp_outbox_verify_slice(fx.ob, &at, 1, fail_on_problem, NULL, &counts, &fx.err),
-		    RP_OK);
-		ck_assert_uint_le(counts.steps, counts.steps_all + 64);
+	for (n = 0; !v.done; n++) {
+		ck_assert_int_eq(rp_outbox_verify(fx.ob, &v, &fx.err), RP_OK);
+		ck_assert_uint_le(v.counts.steps, v.counts.steps_all + 64);
 		if (n < 200) {
 			fx_append(n % 5, 1 + n % 30);
 			fx_change(RP_CHANGE_PURGE, seq + n);
 			fx_change(RP_CHANGE_HOLD, seq + 499 - n);
 		}
 	}
-	ck_assert_uint_eq(counts.problems, 0);
+	ck_assert_uint_eq(v.counts.problems, 0);
 	ck_assert_uint_gt(n, 200);
 	fx_verify_sound();
 	fx_close();

@@ -37,10 +37,10 @@ static uint64_t read_from(uint64_t from, uint64_t *next)
 
 static uint64_t next_number(void)
 {
-	uint64_t n;
+	struct rp_recent_page end = {.from = RP_RECENT_END};
 
-	ck_assert_int_eq(rp_outbox_recent_next(fx.ob, &n, &fx.err), RP_OK);
-	return n;
+	ck_assert_int_eq(rp_outbox_recent(fx.ob, &end, &fx.err), RP_OK);
+	return end.from;
 }
 
 START_TEST(what_was_settled_is_seen_in_order)
@@ -130,7 +130,7 @@ static void fill(size_t rows)
 	struct rp_txn t;
 	size_t i;
 
-	ck_assert_int_eq(rp_txn_write(fx.ob, fx.now_ms, &t, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_txn_write(fx_db(), fx.now_ms, &t, &fx.err), RP_OK);
 	for (i = 0; i < rows * ROW; i++)
 		ck_assert_int_eq(rp_recent_note(&t, 1000000 + i, 1, 1, &a, &fx.err), RP_OK);
 	ck_assert_int_eq(rp_txn_commit(&t, &fx.err), RP_OK);
@@ -186,7 +186,7 @@ START_TEST(an_attempt_that_its_entry_never_had_is_found)
 	uint64_t seq = fx_append(1, 1);
 	struct rp_txn t;
 
-	ck_assert_int_eq(rp_txn_write(fx.ob, fx.now_ms, &t, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_txn_write(fx_db(), fx.now_ms, &t, &fx.err), RP_OK);
 	ck_assert_int_eq(rp_recent_note(&t, seq, 1, 1, &a, &fx.err), RP_OK);
 	ck_assert_int_eq(rp_txn_commit(&t, &fx.err), RP_OK);
 	ck_assert_uint_eq(fx_problems(), 1);
@@ -205,11 +205,12 @@ START_TEST(commits_wake_who_watches_them)
 	uint64_t seq;
 	int fd;
 
-	ck_assert_msg(rp_outbox_watch_commits(fx.ob, &fd, &fx.err) == RP_OK, "%s", fx.err.text);
+	ck_assert_msg(rp_outbox_watch(fx.ob, RP_WATCH_COMMITS, &fd, &fx.err) == RP_OK, "%s",
+		      fx.err.text);
 	ck_assert(!is_readable(fd));
 	seq = fx_append(1, 1);
 	ck_assert(is_readable(fd));
-	rp_outbox_watch_commits_drain(fx.ob);
+	(void)rp_outbox_drain(fx.ob, RP_WATCH_COMMITS);
 	ck_assert(!is_readable(fd));
 	(void)fx_state(seq); /* reading writes nothing */
 	ck_assert(!is_readable(fd));

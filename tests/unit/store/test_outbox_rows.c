@@ -68,7 +68,7 @@ START_TEST(every_table_reads_as_lmdb_reads_it)
 	int table;
 
 	fill(_i == 0 ? 0 : 40u << (_i * 2));
-	ck_assert_int_eq(rp_txn_read(fx.ob, &t, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_txn_read(fx_db(), &t, &fx.err), RP_OK);
 	for (table = 0; table < RP_T_COUNT; table++) {
 		struct rp_tree_rows l;
 
@@ -89,7 +89,7 @@ START_TEST(any_key_is_a_place_to_begin)
 	int i;
 
 	fill(1500);
-	ck_assert_int_eq(rp_txn_read(fx.ob, &t, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_txn_read(fx_db(), &t, &fx.err), RP_OK);
 	ck_assert_int_eq(rp_tree_rows_begin(&l, &t, RP_T_ENTRY, &fx.err), RP_OK);
 	for (i = 0; i < 60; i++) {
 		uint64_t seq = fx_random(&x) % 1600;
@@ -136,7 +136,7 @@ START_TEST(damaged_pages_are_told_and_no_walk_goes_on_for_ever)
 	fx_path("data.mdb", path, sizeof path);
 	fd = open(path, O_RDWR);
 	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(rp_txn_read(fx.ob, &t, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_txn_read(fx_db(), &t, &fx.err), RP_OK);
 	/* begun before, since LMDB itself would not survive looking for the table now */
 	ck_assert_int_eq(rp_tree_rows_begin(&l, &t, RP_T_DELIVERY, &fx.err), RP_OK);
 	for (i = 0; i < 40; i++)
@@ -163,7 +163,7 @@ START_TEST(a_tree_whose_root_is_page_0_is_damaged)
 	struct rp_txn t;
 
 	fill(_i == 0 ? 4 : 400);
-	ck_assert_int_eq(rp_txn_read(fx.ob, &t, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_txn_read(fx_db(), &t, &fx.err), RP_OK);
 	ck_assert_int_eq(rp_tree_rows_begin(&l, &t, RP_T_DELIVERY, &fx.err), RP_OK);
 	l.way.root = 0;
 	l.way.stop[0].pgno = 0;

@@ -369,14 +369,14 @@ START_TEST(a_slot_between_two_holders_is_left_to_the_new_one)
 	struct rp_registry_slot page;
 
 	start_claiming(&child, 1);
-	ck_assert_int_eq(rp_registry_open(fx.ob, &fx.err), RP_OK);
-	ck_assert(rp_registry_read(fx.ob, 0, &page));
+	ck_assert_int_eq(rp_registry_open(fx_db(), &fx.err), RP_OK);
+	ck_assert(rp_registry_read(fx_db(), 0, &page));
 	page.incarnation++;
-	rp_registry_write(fx.ob, 0, &page);
+	rp_registry_write(fx_db(), 0, &page);
 	fx.boot_ms += 1000000;
 	ck_assert_uint_eq(fx_reap(1000), 0);
 	page.incarnation--;
-	rp_registry_write(fx.ob, 0, &page);
+	rp_registry_write(fx_db(), 0, &page);
 	ck_assert_uint_eq(fx_reap(1000), 1);
 	dismiss(&child);
 }
@@ -454,18 +454,18 @@ static void appender(int in, int out)
 START_TEST(the_watch_wakes_when_another_process_appends)
 {
 	struct fx_child child = fx_start(appender);
-	bool rung, ended;
+	struct rp_woken woken;
 	char ready;
 	int fd;
 
 	fx_receive(child.out, &ready, 1);
 	fx_open();
-	ck_assert_int_eq(rp_outbox_watch(fx.ob, &fd, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_watch(fx.ob, RP_WATCH_WORK, &fd, &fx.err), RP_OK);
 	fx_send(child.in, "g", 1);
 	await(fd);
-	rp_outbox_watch_drain(fx.ob, &rung, &ended);
-	ck_assert(rung);
-	ck_assert(!ended);
+	woken = rp_outbox_drain(fx.ob, RP_WATCH_WORK);
+	ck_assert(woken.work);
+	ck_assert(!woken.sender_ended);
 	fx_finish(&child);
 }
 END_TEST
@@ -473,15 +473,15 @@ END_TEST
 START_TEST(the_watch_wakes_when_a_sender_dies)
 {
 	struct fx_child child;
-	bool rung, ended;
+	struct rp_woken woken;
 	int fd;
 
 	start_claiming(&child, 1);
-	ck_assert_int_eq(rp_outbox_watch(fx.ob, &fd, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_watch(fx.ob, RP_WATCH_WORK, &fd, &fx.err), RP_OK);
 	ck_assert_int_eq(kill(child.pid, SIGKILL), 0);
 	await(fd);
-	rp_outbox_watch_drain(fx.ob, &rung, &ended);
-	ck_assert(ended);
+	woken = rp_outbox_drain(fx.ob, RP_WATCH_WORK);
+	ck_assert(woken.sender_ended);
 	/* The kernel tells of the closed file a moment before it drops the lock. */
 	while (fx_reap(60000) == 0)
 		sched_yield();

@@ -27,7 +27,7 @@ static bool open_own(struct worker *w)
 
 	if (rp_outbox_open(w->dir, &options, &w->ob, &w->err) != RP_OK)
 		return false;
-	return mdb_env_set_flags(w->ob->env, MDB_NOSYNC, 1) == 0;
+	return mdb_env_set_flags(rp_lmdb_of(w->ob)->env, MDB_NOSYNC, 1) == 0;
 }
 
 static bool append_some(struct worker *w, int round)
@@ -71,7 +71,7 @@ static bool import_some(struct worker *w, int round)
 		};
 		rp_id_make((uint64_t)(round * BATCH + i + 1), rest, in[i].facts.id);
 	}
-	return rp_outbox_import(w->ob, FX_NOW_MS, in, BATCH, false, results, &w->err) == RP_OK;
+	return rp_outbox_import(w->ob, FX_NOW_MS, in, BATCH, false, 0, results, &w->err) == RP_OK;
 }
 
 static bool is_own(void *arg, const struct rp_entry *e)
@@ -98,11 +98,13 @@ static void *work(void *arg)
 
 static void check_all(struct worker *w)
 {
-	struct rp_page page = {.from_seq = 1, .max_seen = 1000, .see = is_own, .arg = w};
+	const struct rp_filter every = {0};
+	struct rp_select s = {.filter = &every, .see = is_own, .arg = w};
 
 	do
-		ck_assert_int_eq(rp_outbox_page(w->ob, &page, &w->err), RP_OK);
-	while (page.more && w->wrong == NULL);
+		ck_assert_int_eq(rp_outbox_select(w->ob, &s, &w->err), RP_OK);
+	while (s.more && w->wrong == NULL);
+	rp_outbox_select_end(w->ob, &s);
 	ck_assert_msg(w->wrong == NULL, "%c: entry %lu: %s", w->mark, (unsigned long)w->entries,
 		      w->wrong);
 	ck_assert_uint_eq(w->entries, (uint64_t)2 * ROUNDS * BATCH);

@@ -1,5 +1,6 @@
 /* Numbers by time: of a clock that is set back by days, of imports with old times, of holes and
  * damage nothing is missed; and where the clock goes on, little has to be looked up. */
+#include "store/lmdb/select_int.h"
 #include "unit/outbox_fixture.h"
 
 #include <check.h>
@@ -54,8 +55,8 @@ static void import_one(void)
 	in.facts.dedupe_key = rp_span_of(key);
 	rp_id_make(pick(4) == 0 ? last_seq + 1 + pick(20) : 1, rest, in.facts.id);
 	memcpy(in.facts.id + 8, key + 5, 8);
-	ck_assert_msg(rp_outbox_import(fx.ob, fx.now_ms, &in, 1, false, &r, &fx.err) == RP_OK, "%s",
-		      fx.err.text);
+	ck_assert_msg(rp_outbox_import(fx.ob, fx.now_ms, &in, 1, false, 0, &r, &fx.err) == RP_OK,
+		      "%s", fx.err.text);
 	if (r.kind == RP_IMPORT_DONE)
 		remember(r.seq, at_ms);
 }
@@ -81,13 +82,23 @@ static void some_step(void)
 	fx.now_ms += (int64_t)pick(5000) - 1000;
 }
 
-static size_t check_mark(int64_t at_ms)
+static struct rp_mark mark_of(int64_t at_ms)
 {
 	struct rp_mark m;
+	struct rp_txn t;
+
+	ck_assert_int_eq(rp_txn_read(fx_db(), &t, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_marks_find(&t, &at_ms, 1, &m, &fx.err), RP_OK);
+	rp_txn_end(&t);
+	return m;
+}
+
+static size_t check_mark(int64_t at_ms)
+{
+	struct rp_mark m = mark_of(at_ms);
 	size_t doubtful = 0;
 	uint64_t seq;
 
-	ck_assert_int_eq(rp_outbox_marks(fx.ob, &at_ms, 1, &m, &fx.err), RP_OK);
 	for (seq = 1; seq <= last_seq; seq++) {
 		enum rp_side side = rp_mark_side(&m, seq);
 
@@ -184,25 +195,40 @@ END_TEST
 
 START_TEST(an_empty_outbox_has_no_times)
 {
-	struct rp_mark m;
-	int64_t at_ms = 0;
-	uint64_t seq = 1;
-
-	ck_assert_int_eq(rp_outbox_marks(fx.ob, &at_ms, 1, &m, &fx.err), RP_OK);
-	ck_assert_uint_eq(m.n, 0);
-	ck_assert_int_eq(rp_outbox_accepted(fx.ob, &seq, 1, &at_ms, &fx.err), RP_OK);
-	ck_assert_int_eq(at_ms, 0);
+	ck_assert_uint_eq(mark_of(0).n, 0);
 }
 END_TEST
 
-START_TEST(times_are_looked_up)
+static void see_bounds(void *arg, const struct rp_brief *b)
 {
-	uint64_t first = fx_append(1, 3), seqs[4] = {first + 2, first, 999, first + 1};
-	int64_t at_ms[4];
+	unsigned *passed = arg;
 
-	fx_flip(RP_T_ENTRY, rp_key1(first + 1), 30);
-	ck_assert_int_eq(rp_outbox_accepted(fx.ob, seqs, 4, at_ms, &fx.err), RP_OK);
-	ck_assert(at_ms[0] == fx.now_ms && at_ms[1] == fx.now_ms && at_ms[2] == 0 && at_ms[3] == 0);
+	passed[b->seq] = b->n_bounds_passed;
+}
+
+/* Of those of which only their record tells, it is asked. */
+START_TEST(what_the_numbers_leave_open_is_looked_up)
+{
+	const struct rp_filter f = {.states = RP_STATE_BIT(RP_STATE_WAITING)};
+	uint64_t first = fx_append(1, 1);
+	const int64_t bound = fx.now_ms;
+	unsigned passed[8] = {0};
+	struct rp_select s = {.filter = &f,
+			      .see_brief = see_bounds,
+			      .arg = passed,
+			      .bounds_at_ms = &bound,
+			      .n_bounds = 1};
+
+	fx.now_ms -= 500; /* less than begins another part */
+	fx_append(1, 2);
+	fx.now_ms += 1000;
+	fx_append(1, 1);
+	ck_assert_int_eq(rp_outbox_select(fx.ob, &s, &fx.err), RP_OK);
+	rp_outbox_select_end(fx.ob, &s);
+	ck_assert_uint_eq(passed[first], 1);
+	ck_assert_uint_eq(passed[first + 1], 0);
+	ck_assert_uint_eq(passed[first + 2], 0);
+	ck_assert_uint_eq(passed[first + 3], 1);
 }
 END_TEST
 
@@ -222,7 +248,7 @@ int main(void)
 	suite_add_tcase(s, sound);
 	tcase_add_checked_fixture(damaged, set_up, fx_teardown_damaged);
 	tcase_add_test(damaged, damaged_entries_hide_no_others);
-	tcase_add_test(damaged, times_are_looked_up);
+	tcase_add_test(sound, what_the_numbers_leave_open_is_looked_up);
 	suite_add_tcase(s, damaged);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

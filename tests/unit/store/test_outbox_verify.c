@@ -256,8 +256,8 @@ static void mislead_seen(void)
 	MDB_cursor *c;
 	MDB_txn *txn;
 
-	ck_assert_int_eq(mdb_txn_begin(fx.ob->env, NULL, 0, &txn), 0);
-	ck_assert_int_eq(mdb_cursor_open(txn, fx.ob->table[RP_T_SEEN], &c), 0);
+	ck_assert_int_eq(mdb_txn_begin(fx_db()->env, NULL, 0, &txn), 0);
+	ck_assert_int_eq(mdb_cursor_open(txn, fx_db()->table[RP_T_SEEN], &c), 0);
 	ck_assert_int_eq(mdb_cursor_get(c, &k, &first, MDB_FIRST), 0);
 	memcpy(id, first.mv_data, sizeof id);
 	ck_assert_int_eq(mdb_cursor_get(c, &k, &v, MDB_NEXT), 0);
@@ -401,16 +401,13 @@ END_TEST
 /* Everything changes between slices: what the cursor points at goes, and comes back elsewhere. */
 START_TEST(changes_between_slices_are_no_problem)
 {
-	struct rp_verify_counts counts = {0};
-	struct rp_verify_cursor at = {0};
+	struct rp_verify v = {.max_rows = 2, .problem = fail_on_problem};
 	struct rp_claim c;
 	unsigned n = 0;
 
 	fx_append(1, 20);
-	while (!at.done) {
-		ck_assert_int_eq(
-		    rp_outbox_verify_slice(fx.ob, &at, 2, fail_on_problem, NULL, &counts, &fx.err),
-		    RP_OK);
+	while (!v.done) {
+		ck_assert_int_eq(rp_outbox_verify(fx.ob, &v, &fx.err), RP_OK);
 		fx.now_ms += 1000;
 		fx_turn(1, NULL, 0);
 		if (fx.n_claims > 0) {
@@ -426,8 +423,8 @@ START_TEST(changes_between_slices_are_no_problem)
 		if (n == 15)
 			fx_change(RP_CHANGE_RELEASE, held);
 	}
-	ck_assert_uint_eq(counts.problems, 0);
-	ck_assert_uint_gt(counts.entries, 20);
+	ck_assert_uint_eq(v.counts.problems, 0);
+	ck_assert_uint_gt(v.counts.entries, 20);
 }
 END_TEST
 
@@ -443,15 +440,13 @@ static bool count_calls(void *arg, const struct rp_verify_counts *so_far)
 
 START_TEST(the_check_in_one_snapshot_tells_how_far_it_is_and_stops)
 {
-	struct rp_verify_counts counts;
 	uint64_t last = 0;
+	struct rp_verify v = {.problem = fail_on_problem, .go_on = count_calls, .arg = &last};
 
 	fx_append(1, 900);
-	ck_assert_int_eq(
-	    rp_outbox_verify(fx.ob, fail_on_problem, count_calls, &last, &counts, &fx.err),
-	    RP_ERR_STALE);
-	ck_assert_uint_ge(counts.entries, 500);
-	ck_assert_uint_lt(counts.entries, 900);
+	ck_assert_int_eq(rp_outbox_verify(fx.ob, &v, &fx.err), RP_ERR_STALE);
+	ck_assert_uint_ge(v.counts.entries, 500);
+	ck_assert_uint_lt(v.counts.entries, 900);
 	ck_assert_uint_gt(last, 500);
 }
 END_TEST

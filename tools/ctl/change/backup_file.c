@@ -46,7 +46,7 @@ static int refuse(const struct rp_error *err)
 /* OUTBOX/purged. A directory there that is a link is not ours. */
 static int open_dir(struct rp_backup_file *b, int *dir)
 {
-	if (!rp_buf_printf(&b->path, "%s/purged", rp_outbox_dir(b->ctl->ob)))
+	if (!rp_buf_printf(&b->path, "%s/purged", rp_outbox_address(b->ctl->ob)))
 		return rp_ctl_no_memory();
 	if (mkdir(b->path.data, 0700) != 0 && errno != EEXIST)
 		return fail(b->path.data, "create directory");

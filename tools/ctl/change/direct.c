@@ -83,9 +83,9 @@ static int change_all(struct rp_direct *d, uint64_t audit, struct rp_progress *p
 			d->result.interrupted = true;
 			return RP_EXIT_INTERRUPTED;
 		}
-		if (rp_outbox_change_noted(d->ctl->ob, rp_sys_wall_ms(&rp_sys_real), d->verb,
-					   d->ctl->selector.states, d->picks.seqs + at, n, audit,
-					   results, &err) != RP_OK) {
+		if (rp_outbox_change(d->ctl->ob, rp_sys_wall_ms(&rp_sys_real), d->verb,
+				     d->ctl->selector.states, d->picks.seqs + at, n, audit, results,
+				     &err) != RP_OK) {
 			rp_progress_end(progress);
 			return rp_ctl_fail(&err);
 		}

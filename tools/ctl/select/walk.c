@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 
-#include "ctl/select/route.h"
 #include "ctl/select/seqset.h"
 #include "ctl/common/stop.h"
 
@@ -13,9 +12,66 @@
  * takes. */
 enum { PAGE_ENTRIES = 500, COUNT_MORE_US = 50 * 1000 };
 
+/* --- what is wanted, for a store ---------------------------------------------------------- */
+
+struct gather {
+	struct rp_wanted *wanted;
+	const struct rp_endpoint_glob *glob;
+	size_t cap;
+	bool no_memory;
+};
+
+static bool gather_endpoint(void *arg, uint64_t id, struct rp_span name,
+			    const struct rp_endpoint *e)
+{
+	struct gather *g = arg;
+	struct rp_wanted *w = g->wanted;
+
+	(void)e;
+	if (!rp_endpoint_glob_match(g->glob, name))
+		return true;
+	if (w->filter.n_endpoints == g->cap) {
+		size_t cap = g->cap > 0 ? g->cap * 2 : 64;
+		uint64_t *more = realloc(w->endpoints, cap * sizeof more[0]);
+
+		g->no_memory = more == NULL;
+		if (g->no_memory)
+			return false;
+		w->endpoints = more;
+		g->cap = cap;
+	}
+	w->endpoints[w->filter.n_endpoints++] = id;
+	return true;
+}
+
+int rp_wanted_init(struct rp_wanted *w, struct rp_ctl *ctl)
+{
+	struct gather g = {.wanted = w, .glob = &ctl->selector.endpoint};
+	struct rp_error err;
+
+	w->endpoints = NULL;
+	rp_selector_filter(&ctl->selector, &w->filter);
+	w->filter.has_endpoints = ctl->selector.has_endpoint;
+	if (!w->filter.has_endpoints)
+		return RP_EXIT_OK;
+	if (rp_outbox_endpoints(ctl->ob, 0, gather_endpoint, &g, &err) != RP_OK)
+		return rp_ctl_fail(&err);
+	w->filter.endpoints = w->endpoints;
+	return g.no_memory ? rp_ctl_no_memory() : RP_EXIT_OK;
+}
+
+void rp_wanted_release(struct rp_wanted *w)
+{
+	free(w->endpoints);
+	w->endpoints = NULL;
+}
+
+/* --- by filters --------------------------------------------------------------------------- */
+
 struct page_state {
 	struct rp_walk *w;
-	struct rp_seqset *met; /* NULL: none is met twice */
+	struct rp_select *select;
+	struct rp_seqset met; /* where an entry may be met twice */
 	bool no_memory, full;
 };
 
@@ -25,9 +81,8 @@ static bool see_paged(void *arg, const struct rp_entry *e)
 	struct rp_walk *w = state->w;
 	bool is_new = true;
 
-	if (!rp_selector_match(&w->ctl->selector, e, w->ctl->now_at_ms))
-		return true;
-	state->no_memory = state->met != NULL && !rp_seqset_add(state->met, e->seq, &is_new);
+	state->no_memory =
+	    state->select->may_repeat && !rp_seqset_add(&state->met, e->seq, &is_new);
 	if (state->no_memory || !is_new)
 		return !state->no_memory;
 	if (w->limit != 0 && w->n_seen >= w->limit) {
@@ -40,61 +95,66 @@ static bool see_paged(void *arg, const struct rp_entry *e)
 	return !state->no_memory && !state->full;
 }
 
-static int walk_route(struct rp_walk *w, struct rp_route *route, struct page_state *state)
+/* Between two transactions, when printing is safe. */
+static int rest(struct rp_walk *w, const struct rp_select *s)
 {
+	if (rp_stop_asked())
+		return RP_EXIT_INTERRUPTED;
+	w->progress.total = s->n_total;
+	rp_progress_at(&w->progress, s->n_looked);
+	return w->between != NULL ? w->between(w->arg) : RP_EXIT_OK;
+}
+
+static int walk_select(struct rp_walk *w, struct page_state *state)
+{
+	struct rp_select *s = state->select;
 	int64_t counting_since_us = 0;
 	struct rp_error err;
-	bool more;
+	int code;
 
 	do {
-		int code;
-
-		if (rp_route_page(route, &more, &err) != RP_OK) {
+		if (rp_outbox_select(w->ctl->ob, s, &err) != RP_OK) {
 			rp_progress_end(&w->progress);
 			return rp_ctl_fail(&err);
 		}
-		if (state->no_memory)
-			return rp_ctl_no_memory();
-		if (rp_stop_asked())
-			return RP_EXIT_INTERRUPTED;
-		rp_progress_at(&w->progress, rp_route_looked(route));
-		code = w->between != NULL ? w->between(w->arg) : RP_EXIT_OK;
+		code = state->no_memory ? rp_ctl_no_memory() : rest(w, s);
 		if (code != RP_EXIT_OK)
 			return code;
 		if (w->n_more > 0 && counting_since_us == 0)
 			counting_since_us = rp_sys_stopwatch_us();
-		if (more && counting_since_us != 0 &&
+		if (s->more && counting_since_us != 0 &&
 		    rp_sys_stopwatch_us() - counting_since_us > COUNT_MORE_US) {
 			w->more_uncounted = true;
 			return RP_EXIT_OK;
 		}
-	} while (more && !state->full);
+	} while (s->more);
 	return RP_EXIT_OK;
 }
 
-static int walk_pages(struct rp_walk *w)
+static int walk_filter(struct rp_walk *w)
 {
-	struct page_state state = {.w = w};
-	struct rp_route_eyes eyes = {.max_seen = PAGE_ENTRIES, .see = see_paged, .arg = &state};
-	struct rp_seqset met = {0};
-	struct rp_route route;
-	struct rp_error err;
-	int code;
+	struct rp_wanted wanted;
+	struct rp_select select = {.filter = &wanted.filter,
+				   .now_at_ms = w->ctl->now_at_ms,
+				   .max_seen = PAGE_ENTRIES,
+				   .see = see_paged};
+	struct page_state state = {.w = w, .select = &select};
+	int code = rp_wanted_init(&wanted, w->ctl);
 
-	if (rp_route_plan(w->ctl, &eyes, &route, &err) != RP_OK) {
-		code = rp_ctl_fail(&err);
-	} else {
-		if (route.may_repeat)
-			state.met = &met;
+	if (code == RP_EXIT_OK) {
+		select.arg = &state;
 		if (!w->quiet)
-			rp_progress_begin(&w->progress, w->ctl->verb->name, route.total, false);
-		code = walk_route(w, &route, &state);
+			rp_progress_begin(&w->progress, w->ctl->verb->name, 0, false);
+		code = walk_select(w, &state);
 		rp_progress_end(&w->progress);
 	}
-	rp_seqset_release(&met);
-	rp_route_release(&route);
+	rp_outbox_select_end(w->ctl->ob, &select);
+	rp_seqset_release(&state.met);
+	rp_wanted_release(&wanted);
 	return code;
 }
+
+/* --- by ids ------------------------------------------------------------------------------- */
 
 static void say_missing(const unsigned char id[RP_ID_BYTES])
 {
@@ -148,7 +208,7 @@ static int walk_ids(struct rp_walk *w)
 
 int rp_walk_run(struct rp_walk *w)
 {
-	return w->ctl->selector.by_id ? walk_ids(w) : walk_pages(w);
+	return w->ctl->selector.by_id ? walk_ids(w) : walk_filter(w);
 }
 
 bool rp_picks_add(struct rp_picks *p, uint64_t seq)
@@ -186,71 +246,29 @@ int rp_walk_pick(struct rp_ctl *ctl, struct rp_picks *p, uint64_t *n_missing)
 	return code;
 }
 
-struct load {
-	uint64_t seq;
-	struct rp_entry *out;
-	bool found, no_memory;
-};
-
-static bool copy_span(struct rp_buf *text, struct rp_span *s)
-{
-	size_t at = text->len;
-
-	if (!rp_buf_add(text, s->ptr, s->len))
-		return false;
-	s->ptr = text->data + at;
-	return true;
-}
-
-static bool copy_entry(const struct rp_entry *from, struct rp_entry *to)
-{
-	struct rp_buf text = to->text;
-	struct rp_facts *f = &to->facts;
-
-	rp_buf_clear(&text);
-	*to = *from;
-	/* room for everything first: a buffer that moved would leave the earlier spans behind */
-	if (!rp_buf_reserve(&text, from->endpoint.len + f->url.len + f->run_id.len +
-				       f->operation.len + f->thread_id.len + f->event.len +
-				       f->order_by.len + f->headers.len + f->dedupe_key.len)) {
-		to->text = text;
-		return false;
-	}
-	copy_span(&text, &to->endpoint);
-	copy_span(&text, &f->url);
-	copy_span(&text, &f->run_id);
-	copy_span(&text, &f->thread_id);
-	copy_span(&text, &f->event);
-	copy_span(&text, &f->operation);
-	copy_span(&text, &f->order_by);
-	copy_span(&text, &f->headers);
-	copy_span(&text, &f->dedupe_key);
-	to->text = text;
-	return true;
-}
-
-static bool see_one(void *arg, const struct rp_entry *e)
-{
-	struct load *load = arg;
-
-	if (e->seq == load->seq) {
-		load->found = true;
-		load->no_memory = !copy_entry(e, load->out);
-	}
-	return false;
-}
-
 enum rp_err rp_walk_load(struct rp_ctl *ctl, uint64_t seq, struct rp_entry *out,
 			 struct rp_error *err)
 {
-	struct load load = {.seq = seq, .out = out};
-	struct rp_page page = {.from_seq = seq, .max_seen = 1, .see = see_one, .arg = &load};
-	enum rp_err e = rp_outbox_page(ctl->ob, &page, err);
+	const struct rp_filter filter = {.seq = seq};
+	enum rp_err e = rp_outbox_first(ctl->ob, &filter, out, err);
 
-	if (e != RP_OK)
-		return e;
-	if (load.no_memory)
-		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	return load.found ? RP_OK
-			  : rp_fail(err, RP_ERR_NOTFOUND, "the entry was purged in the meantime");
+	return e == RP_ERR_NOTFOUND ? rp_fail(err, e, "the entry was purged in the meantime") : e;
+}
+
+int rp_walk_briefs(struct rp_ctl *ctl, enum rp_state state, struct rp_select *s)
+{
+	struct rp_wanted wanted;
+	struct rp_error err;
+	int code = rp_wanted_init(&wanted, ctl);
+
+	wanted.filter.states = RP_STATE_BIT(state);
+	s->filter = &wanted.filter;
+	s->now_at_ms = ctl->now_at_ms;
+	do
+		if (code == RP_EXIT_OK && rp_outbox_select(ctl->ob, s, &err) != RP_OK)
+			code = rp_ctl_fail(&err);
+	while (code == RP_EXIT_OK && s->more);
+	rp_outbox_select_end(ctl->ob, s);
+	rp_wanted_release(&wanted);
+	return code;
 }

@@ -38,6 +38,18 @@ void rp_picks_release(struct rp_picks *p);
 /* Fills p with the selection (at most --limit). Result: exit code; *n_missing as above. */
 int rp_walk_pick(struct rp_ctl *ctl, struct rp_picks *p, uint64_t *n_missing);
 
+/* The selection as a filter for a store, but for the ids: the endpoints that are there now stand for
+ * the name or pattern. Release it either way. Result: exit code, after saying what went wrong. */
+struct rp_wanted {
+	struct rp_filter filter;
+	uint64_t *endpoints;
+};
+int rp_wanted_init(struct rp_wanted *w, struct rp_ctl *ctl);
+void rp_wanted_release(struct rp_wanted *w);
+/* Shows briefs of the selected entries in this state: s->see_brief, arg and bounds are set. Result:
+ * exit code. */
+int rp_walk_briefs(struct rp_ctl *ctl, enum rp_state state, struct rp_select *s);
+
 /* A copy of the entry with this number. RP_ERR_NOTFOUND: it was purged in the meantime. */
 enum rp_err rp_walk_load(struct rp_ctl *ctl, uint64_t seq, struct rp_entry *out,
 			 struct rp_error *err);

@@ -16,7 +16,7 @@ enum { SHOWN_ON_TERMINAL = 40, ADVICE_TEXT_MAX = 1024 };
 /* What died of the same trouble: one row. */
 struct group {
 	struct rp_dead_group key;
-	const char *name, *stored; /* of its endpoint: as it is shown, and as it is */
+	const char *name; /* of its endpoint, as it is shown */
 	uint64_t count;
 	int64_t first_at_ms, last_at_ms;
 	uint64_t sample_seq; /* the youngest */
@@ -89,23 +89,21 @@ static struct group *group_of(struct triage *t, const struct rp_dead_group *key)
 		return NULL;
 	i = place_of(t, key);
 	if (t->index[i] == 0) {
-		t->all[t->n] =
-		    (struct group){.key = *key, .name = "", .stored = "", .first_at_ms = INT64_MAX};
+		t->all[t->n] = (struct group){.key = *key, .name = "", .first_at_ms = INT64_MAX};
 		t->index[i] = (uint32_t)++t->n;
 	}
 	t->latest = t->index[i] - 1;
 	return &t->all[t->latest];
 }
 
-static void see_row(void *arg, const struct rp_index_row *row)
+static void see_row(void *arg, const struct rp_brief *row)
 {
 	struct triage *t = arg;
-	const struct rp_selector *s = &t->ctl->selector;
 	struct rp_dead_group key =
 	    rp_dead_group_of(row->cause, row->last_cause, row->http_status, row->endpoint);
 	struct group *g;
 
-	if (t->no_memory || (s->has_older && t->ctl->now_at_ms - row->at_ms < s->older_than_ms))
+	if (t->no_memory)
 		return;
 	g = group_of(t, &key);
 	if (g == NULL) {
@@ -121,46 +119,24 @@ static void see_row(void *arg, const struct rp_index_row *row)
 	}
 }
 
-/* The filters a group passes or fails as a whole. */
-static bool group_matches(const struct rp_selector *s, const struct group *g)
-{
-	struct rp_entry e = {.endpoint = rp_span_of(g->stored)};
-
-	e.delivery = (struct rp_delivery){.state = RP_STATE_DEAD,
-					  .cause = g->key.cause,
-					  .last_cause = g->key.last_cause,
-					  .http_status = g->key.http_status,
-					  .endpoint = g->key.endpoint};
-	return rp_selector_match(&(const struct rp_selector){.has_endpoint = s->has_endpoint,
-							     .endpoint = s->endpoint,
-							     .has_cause = s->has_cause,
-							     .cause = s->cause,
-							     .http_status = s->http_status,
-							     .has_group = s->has_group,
-							     .group = s->group},
-				 &e, 0);
-}
-
 /* Whether index rows tell all that is asked for. */
 static bool rows_suffice(const struct rp_selector *s)
 {
 	struct rp_selector rest = *s;
 
 	rest.states = 0;
-	rest.has_endpoint = rest.has_cause = rest.has_group = rest.has_older = false;
+	/* a damaged record shows in no brief */
+	rest.has_cause = s->has_cause && s->cause == RP_CAUSE_DAMAGED;
+	rest.has_endpoint = rest.has_group = rest.has_older = false;
 	return rp_selector_is_empty(&rest) && s->limit == 0;
 }
 
 static int scan_rows(struct triage *t)
 {
-	struct rp_scan scan = {.state = RP_STATE_DEAD, .see = see_row, .arg = t};
-	struct rp_error err;
+	struct rp_select select = {.see_brief = see_row, .arg = t};
+	int code = rp_walk_briefs(t->ctl, RP_STATE_DEAD, &select);
 
-	do {
-		if (rp_outbox_scan(t->ctl->ob, &scan, &err) != RP_OK)
-			return rp_ctl_fail(&err);
-	} while (scan.more && !t->no_memory);
-	return t->no_memory ? rp_ctl_no_memory() : RP_EXIT_OK;
+	return t->no_memory ? rp_ctl_no_memory() : code;
 }
 
 static bool see_entry(void *arg, const struct rp_entry *e)
@@ -169,33 +145,27 @@ static bool see_entry(void *arg, const struct rp_entry *e)
 	const struct rp_delivery *d = &e->delivery;
 
 	if (d->state == RP_STATE_DEAD)
-		see_row(t, &(struct rp_index_row){.seq = e->seq,
-						  .endpoint = d->endpoint,
-						  .at_ms = d->state_at_ms,
-						  .cause = d->cause,
-						  .last_cause = d->last_cause,
-						  .http_status = d->http_status});
+		see_row(t, &(struct rp_brief){.seq = e->seq,
+					      .endpoint = d->endpoint,
+					      .at_ms = d->state_at_ms,
+					      .cause = d->cause,
+					      .last_cause = d->last_cause,
+					      .http_status = d->http_status});
 	return !t->no_memory;
 }
 
-/* Keeps the groups that are asked for, with their endpoint's name. */
-static void keep_matching(struct triage *t)
+static void add_names(struct triage *t)
 {
-	size_t i, kept = 0;
+	size_t i;
 
 	for (i = 0; i < t->n; i++) {
 		struct group *g = &t->all[i];
 		const struct rp_known_endpoint *k =
 		    rp_known_endpoint_find(&t->endpoints, g->key.endpoint);
 
-		if (k != NULL) {
+		if (k != NULL)
 			g->name = k->name;
-			g->stored = k->stored;
-		}
-		if (group_matches(&t->ctl->selector, g))
-			t->all[kept++] = *g;
 	}
-	t->n = kept;
 }
 
 static int most_first(const void *a, const void *b)
@@ -369,7 +339,7 @@ static int triage(struct triage *t, uint64_t *n_missing)
 	*n_missing = w.n_missing;
 	if (code != RP_EXIT_OK)
 		return code;
-	keep_matching(t);
+	add_names(t);
 	if (t->n > 0)
 		qsort(t->all, t->n, sizeof t->all[0], most_first);
 	return add_samples(t);

@@ -73,7 +73,7 @@ static int probe_lock(const char *dir, const struct rp_outbox_options *options)
 		if (rp_outbox_open(dir, options, &ob, &err) != RP_OK)
 			_exit(rp_err_exit_code(err.code));
 		/* a change of no entry: takes the lock, changes nothing */
-		if (rp_outbox_change(ob, 0, RP_CHANGE_HOLD, 0, NULL, 0, NULL, &err) != RP_OK)
+		if (rp_outbox_change(ob, 0, RP_CHANGE_HOLD, 0, NULL, 0, 0, NULL, &err) != RP_OK)
 			_exit(rp_err_exit_code(err.code));
 		_exit(0);
 	}
@@ -146,7 +146,7 @@ static void check_store(struct rp_doctor *d, struct rp_ctl *ctl)
 			rp_doctor_report_error(d, &err);
 		return;
 	}
-	rp_place_judge(&ctl->place, ctl->settings->path, config->outbox_dir, rp_outbox_dir(d->ob));
+	rp_place_judge(&ctl->place, ctl->settings->path, config->outbox_dir, rp_outbox_address(d->ob));
 	check_mode(d, dir);
 	rp_doctor_report(d, "store", RP_DOCTOR_OK, NULL, "%s opens", dir);
 	report_lock(d, dir, probed);

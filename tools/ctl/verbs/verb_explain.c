@@ -85,7 +85,6 @@ static const struct rp_policy *policy_of(const struct story *s, const struct rp_
 /* Who goes before it, and how that one does. */
 static int add_front(const struct story *s, struct rp_explain_input *in, char front[RP_ID_TEXT_MAX])
 {
-	unsigned char id[RP_ID_BYTES];
 	struct rp_entry e = {0};
 	struct rp_error err;
 	enum rp_err got;
@@ -94,11 +93,9 @@ static int add_front(const struct story *s, struct rp_explain_input *in, char fr
 	in->front = front;
 	if (!in->entry->delivery.behind)
 		return RP_EXIT_OK;
-	got = rp_outbox_front(s->ctl->ob, &in->entry->delivery, id, &err);
-	if (got == RP_OK)
-		got = rp_outbox_find(s->ctl->ob, id, &e, &err);
+	got = rp_outbox_front(s->ctl->ob, &in->entry->delivery, &e, &err);
 	if (got == RP_OK) {
-		rp_id_format(id, front);
+		rp_id_format(e.facts.id, front);
 		in->front_state = e.delivery.state;
 	}
 	rp_entry_release(&e);

@@ -72,10 +72,8 @@ static int store(struct import *im)
 		code = rp_note_file(im->ctl, im->ctl->names[0], &im->audit);
 	if (code != RP_EXIT_OK)
 		return code;
-	e = im->ctl->dry_run
-		? rp_outbox_import(im->ctl->ob, now_at_ms, in, im->n, true, results, &err)
-		: rp_outbox_import_noted(im->ctl->ob, now_at_ms, in, im->n, im->audit, results,
-					 &err);
+	e = rp_outbox_import(im->ctl->ob, now_at_ms, in, im->n, im->ctl->dry_run, im->audit,
+			     results, &err);
 	if (e != RP_OK)
 		return rp_ctl_fail(&err);
 	for (i = 0; i < im->n; i++) {

@@ -23,7 +23,6 @@ static const struct {
 enum {
 	N_BUCKETS = sizeof buckets / sizeof buckets[0],
 	SHOWN_ON_TERMINAL = 40,
-	SCAN_ROWS = RP_SCAN_ROWS_MAX
 };
 
 struct line {
@@ -38,12 +37,7 @@ struct shape {
 	/* one for each of them, in that order, and one for the unknown */
 	struct line *lines;
 	size_t latest;
-	/* an entry that is later is younger than the bucket's end */
-	struct rp_mark since[N_BUCKETS - 1];
 	struct line total;
-	/* Those of the rows seen last of which only their record tells how old they are */
-	uint64_t doubtful_seq[SCAN_ROWS], doubtful_endpoint[SCAN_ROWS];
-	size_t n_doubtful;
 };
 
 /* --- counting ----------------------------------------------------------------------- */
@@ -67,23 +61,10 @@ static void count(struct shape *s, uint64_t endpoint, size_t bucket)
 	l->count[bucket]++;
 }
 
-static void see_row(void *arg, const struct rp_index_row *row)
+/* The bounds are the ends of the buckets but the last, the oldest first. */
+static void see_row(void *arg, const struct rp_brief *row)
 {
-	struct shape *s = arg;
-	enum rp_side side = RP_SIDE_EARLIER;
-	size_t i;
-
-	for (i = 0; i < N_BUCKETS - 1; i++) {
-		side = rp_mark_side(&s->since[i], row->seq);
-		if (side != RP_SIDE_EARLIER)
-			break;
-	}
-	if (side != RP_SIDE_EITHER) {
-		count(s, row->endpoint, i);
-		return;
-	}
-	s->doubtful_seq[s->n_doubtful] = row->seq;
-	s->doubtful_endpoint[s->n_doubtful++] = row->endpoint;
+	count(arg, row->endpoint, N_BUCKETS - 1 - row->n_bounds_passed);
 }
 
 static void count_age(struct shape *s, uint64_t endpoint, int64_t accepted_at_ms)
@@ -102,27 +83,6 @@ static bool see_entry(void *arg, const struct rp_entry *e)
 	return true;
 }
 
-static int count_doubtful(struct shape *s)
-{
-	struct rp_error err;
-	size_t i;
-	int code = RP_EXIT_OK;
-	int64_t *at_ms;
-
-	if (s->n_doubtful == 0)
-		return RP_EXIT_OK;
-	at_ms = calloc(s->n_doubtful, sizeof at_ms[0]);
-	if (at_ms == NULL)
-		return rp_ctl_no_memory();
-	if (rp_outbox_accepted(s->ctl->ob, s->doubtful_seq, s->n_doubtful, at_ms, &err) != RP_OK)
-		code = rp_ctl_fail(&err);
-	for (i = 0; i < s->n_doubtful && code == RP_EXIT_OK; i++)
-		count_age(s, s->doubtful_endpoint[i], at_ms[i]);
-	s->n_doubtful = 0;
-	free(at_ms);
-	return code;
-}
-
 /* Whether the index rows of one state tell all that is asked for, but for the endpoint, which is
  * picked afterwards. */
 static bool rows_suffice(const struct rp_selector *s)
@@ -136,36 +96,29 @@ static bool rows_suffice(const struct rp_selector *s)
 	       (s->states & ~states) == 0;
 }
 
-static int scan_state(struct shape *s, enum rp_state state)
+static int scan_state(struct shape *s, enum rp_state state, const int64_t *bounds_at_ms)
 {
-	struct rp_scan scan = {.state = state, .see = see_row, .arg = s};
-	struct rp_error err;
-	int code;
+	struct rp_select select = {.see_brief = see_row,
+				   .arg = s,
+				   .bounds_at_ms = bounds_at_ms,
+				   .n_bounds = N_BUCKETS - 1};
 
 	if ((s->ctl->selector.states & RP_STATE_BIT(state)) == 0)
 		return RP_EXIT_OK;
-	do {
-		if (rp_outbox_scan(s->ctl->ob, &scan, &err) != RP_OK)
-			return rp_ctl_fail(&err);
-		code = count_doubtful(s);
-	} while (scan.more && code == RP_EXIT_OK);
-	return code;
+	return rp_walk_briefs(s->ctl, state, &select);
 }
 
 static int scan_rows(struct shape *s)
 {
 	int64_t at_ms[N_BUCKETS - 1];
-	struct rp_error err;
 	size_t i;
 	int code;
 
 	/* An age of exactly the bucket's end belongs to the next one. */
 	for (i = 0; i < N_BUCKETS - 1; i++)
-		at_ms[i] = s->ctl->now_at_ms - buckets[i].below_ms + 1;
-	if (rp_outbox_marks(s->ctl->ob, at_ms, N_BUCKETS - 1, s->since, &err) != RP_OK)
-		return rp_ctl_fail(&err);
-	code = scan_state(s, RP_STATE_WAITING);
-	return code == RP_EXIT_OK ? scan_state(s, RP_STATE_DEAD) : code;
+		at_ms[N_BUCKETS - 2 - i] = s->ctl->now_at_ms - buckets[i].below_ms + 1;
+	code = scan_state(s, RP_STATE_WAITING, at_ms);
+	return code == RP_EXIT_OK ? scan_state(s, RP_STATE_DEAD, at_ms) : code;
 }
 
 static int gather(struct shape *s, uint64_t *n_missing)

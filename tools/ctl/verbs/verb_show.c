@@ -236,12 +236,13 @@ static int show_text(struct show *s)
 	struct rp_error err;
 
 	if (s->entry->delivery.behind) {
-		unsigned char id[RP_ID_BYTES];
-		enum rp_err e = rp_outbox_front(s->ctl->ob, &s->entry->delivery, id, &err);
+		struct rp_entry front = {0};
+		enum rp_err e = rp_outbox_front(s->ctl->ob, &s->entry->delivery, &front, &err);
 
 		if (e == RP_OK)
-			rp_id_format(id, s->front);
-		else if (e != RP_ERR_NOTFOUND) /* it has moved on by now */
+			rp_id_format(front.facts.id, s->front);
+		rp_entry_release(&front);
+		if (e != RP_OK && e != RP_ERR_NOTFOUND) /* it has moved on by now */
 			return rp_ctl_fail(&err);
 	}
 	s->ok = add_head(s) &&

@@ -29,7 +29,7 @@ static bool add_tsv(struct rp_ctl *ctl, const struct rp_statistics *st)
 			     "\nquota_bytes\t%" PRIu64 "\n",
 			     st->info.file_bytes, st->info.used_bytes, st->info.quota_bytes) &&
 	       rp_buf_printf(out, "senders_beating\t%u\ntaking\t%d\n", st->n_alive - st->n_silent,
-			     !st->refuses);
+			     !st->info.refuses);
 }
 
 static const char *note_of(const struct rp_statistics *st, const char *state, char *out,
@@ -41,7 +41,7 @@ static const char *note_of(const struct rp_statistics *st, const char *state, ch
 	snprintf(out, size, "%s", "");
 	if (strcmp(state, "waiting") == 0 && l->waiting > 0)
 		snprintf(out, size, "first due %s, retrying %" PRIu64,
-			 rp_when(st->oldest.waiting_due_at_ms, st->now_at_ms, when),
+			 rp_when(st->info.oldest.waiting_due_at_ms, st->now_at_ms, when),
 			 st->info.retrying);
 	else if (strcmp(state, "in_flight") == 0 && l->in_flight > 0)
 		snprintf(out, size, "with %u sender%s", st->n_alive, st->n_alive == 1 ? "" : "s");
@@ -110,7 +110,7 @@ static bool add_work(struct rp_ctl *ctl, const struct rp_statistics *st)
 static bool add_screen(struct rp_ctl *ctl, const struct rp_statistics *st)
 {
 	return rp_buf_add_text(&ctl->out, "outbox   ") &&
-	       rp_text_tame(rp_span_of(rp_outbox_dir(ctl->ob)), &ctl->out) &&
+	       rp_text_tame(rp_span_of(rp_outbox_address(ctl->ob)), &ctl->out) &&
 	       rp_buf_printf(&ctl->out, "   format %u   senders alive %u   endpoints %zu\n",
 			     st->info.format, st->n_alive, st->endpoints.n) &&
 	       add_counts(ctl, st) && add_work(ctl, st) && add_storage(ctl, st) &&
@@ -126,7 +126,7 @@ static bool add_for_programs(struct rp_ctl *ctl, const struct rp_statistics *st)
 
 	if (ok && ctl->json) {
 		ok = rp_ctl_add_json(ctl,
-				     rp_statistics_json(st, rp_outbox_dir(ctl->ob),
+				     rp_statistics_json(st, rp_outbox_address(ctl->ob),
 							(struct rp_span){lines.data, lines.len}));
 	} else if (ok) {
 		ok = add_tsv(ctl, st);

@@ -211,7 +211,7 @@ static int follow(struct tail *t)
 	struct rp_error err;
 	int timeout_ms = 0, code = RP_EXIT_OK, got;
 
-	if (rp_outbox_watch_commits(t->ctl->ob, &fds[0].fd, &err) != RP_OK)
+	if (rp_outbox_watch(t->ctl->ob, RP_WATCH_COMMITS, &fds[0].fd, &err) != RP_OK)
 		return rp_ctl_fail(&err);
 	while (code == RP_EXIT_OK) {
 		got = rp_stop_poll(fds, 2, timeout_ms);
@@ -219,7 +219,7 @@ static int follow(struct tail *t)
 			return RP_EXIT_OK;
 		if (got > 0) {
 			rp_stop_poll(NULL, 0, GATHER_MS);
-			rp_outbox_watch_commits_drain(t->ctl->ob);
+			(void)rp_outbox_drain(t->ctl->ob, RP_WATCH_COMMITS);
 		}
 		t->ctl->now_at_ms = rp_sys_wall_ms(&rp_sys_real);
 		code = print_new(t);
@@ -231,11 +231,13 @@ static int follow(struct tail *t)
 int rp_verb_tail(struct rp_ctl *ctl)
 {
 	struct tail t = {.ctl = ctl};
+	struct rp_recent_page end = {.from = RP_RECENT_END};
 	struct rp_error err;
 	int code;
 
-	if (rp_outbox_recent_next(ctl->ob, &t.next, &err) != RP_OK)
+	if (rp_outbox_recent(ctl->ob, &end, &err) != RP_OK)
 		return rp_ctl_fail(&err);
+	t.next = end.from;
 	rp_stop_catch();
 	code = print_last(&t, ctl->selector.has_limit ? ctl->selector.limit : LAST_DEFAULT);
 	if (code == RP_EXIT_OK && ctl->follow)

@@ -289,7 +289,7 @@ static void start_replay(struct top *t)
 			(char[]){"--endpoint"},
 			name.data,
 			(char[]){"--outbox"},
-			strdup(rp_outbox_dir(ctl->ob)),
+			strdup(rp_outbox_address(ctl->ob)),
 			ctl->config_path != NULL ? (char[]){"--config"} : NULL,
 			ctl->config_path != NULL ? strdup(ctl->config_path) : NULL,
 			NULL};
@@ -603,7 +603,7 @@ int rp_verb_top(struct rp_ctl *ctl)
 	t->ctl = t->model.ctl = ctl;
 	t->view.color = ctl->color;
 	t->view.utf8 = rp_spark_utf8();
-	t->view.outbox = rp_outbox_dir(ctl->ob);
+	t->view.outbox = rp_outbox_address(ctl->ob);
 	code = show(t);
 	if (t->child != 0)
 		close(t->child_fd); /* it goes on by itself */

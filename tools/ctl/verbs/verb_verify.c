@@ -67,16 +67,13 @@ static bool go_on(void *arg, const struct rp_verify_counts *so_far)
 	return !rp_stop_asked();
 }
 
-static enum rp_err verify_in_slices(struct problems *p, struct rp_verify_counts *counts,
-				    struct rp_error *err)
+static enum rp_err verify_in_slices(struct problems *p, struct rp_verify *v, struct rp_error *err)
 {
-	struct rp_verify_cursor at = {0};
 	enum rp_err e = RP_OK;
 
-	while (e == RP_OK && !at.done) {
-		e = rp_outbox_verify_slice(p->ctl->ob, &at, SLICE_ROWS, see_problem, p, counts,
-					   err);
-		if (e == RP_OK && !go_on(p, counts) && !at.done)
+	while (e == RP_OK && !v->done) {
+		e = rp_outbox_verify(p->ctl->ob, v, err);
+		if (e == RP_OK && !go_on(p, &v->counts) && !v->done)
 			e = rp_fail(err, RP_ERR_STALE, "stopped");
 	}
 	return e;
@@ -85,17 +82,19 @@ static enum rp_err verify_in_slices(struct problems *p, struct rp_verify_counts 
 int rp_verb_verify(struct rp_ctl *ctl)
 {
 	struct problems p = {.ctl = ctl};
-	struct rp_verify_counts counts = {0};
+	struct rp_verify v = {.problem = see_problem,
+			      .arg = &p,
+			      .max_rows = ctl->full ? 0 : SLICE_ROWS,
+			      .go_on = ctl->full ? go_on : NULL};
 	struct rp_error err;
 	enum rp_err e;
 	int code;
 
 	rp_stop_catch();
 	rp_progress_begin(&p.progress, "verify", 0, false);
-	e = ctl->full ? rp_outbox_verify(ctl->ob, see_problem, go_on, &p, &counts, &err)
-		      : verify_in_slices(&p, &counts, &err);
+	e = ctl->full ? rp_outbox_verify(ctl->ob, &v, &err) : verify_in_slices(&p, &v, &err);
 	rp_progress_end(&p.progress);
-	if (e == RP_OK && !add_result(ctl, &counts))
+	if (e == RP_OK && !add_result(ctl, &v.counts))
 		return rp_ctl_no_memory();
 	code = rp_ctl_flush(ctl);
 	if (p.n_lost > 0)
@@ -106,10 +105,10 @@ int rp_verb_verify(struct rp_ctl *ctl)
 	if (e == RP_ERR_STALE) {
 		rp_ctl_say("verify: stopped; %" PRIu64 " entries were checked, with %" PRIu64
 			   " problems",
-			   counts.entries, counts.problems);
+			   v.counts.entries, v.counts.problems);
 		return RP_EXIT_INTERRUPTED;
 	}
 	if (e != RP_OK)
 		return rp_ctl_fail(&err);
-	return counts.problems > 0 ? RP_EXIT_DATA : RP_EXIT_OK;
+	return v.counts.problems > 0 ? RP_EXIT_DATA : RP_EXIT_OK;
 }

@@ -34,7 +34,7 @@ static int open_base(const char *dir)
 	return dir[0] == '/' ? AT_FDCWD : open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-enum rp_err rp_files_open(struct rp_outbox *ob, int gate, struct rp_error *err)
+enum rp_err rp_files_open(struct rp_lmdb *ob, int gate, struct rp_error *err)
 {
 	struct rp_files *p = &ob->place;
 	struct stat st;
@@ -51,7 +51,7 @@ enum rp_err rp_files_open(struct rp_outbox *ob, int gate, struct rp_error *err)
 	return rp_owner_find(ob, &st, err);
 }
 
-void rp_files_close(struct rp_outbox *ob)
+void rp_files_close(struct rp_lmdb *ob)
 {
 	if (ob->place.dir_fd >= 0)
 		close(ob->place.dir_fd);
@@ -60,7 +60,7 @@ void rp_files_close(struct rp_outbox *ob)
 	ob->place.dir_fd = ob->place.base_fd = -1;
 }
 
-enum rp_err rp_files_look(struct rp_outbox *ob, enum rp_file file, struct rp_file_id *id,
+enum rp_err rp_files_look(struct rp_lmdb *ob, enum rp_file file, struct rp_file_id *id,
 			  struct rp_error *err)
 {
 	const char *name = file_names[file];
@@ -76,12 +76,12 @@ enum rp_err rp_files_look(struct rp_outbox *ob, enum rp_file file, struct rp_fil
 	return rp_owner_judge(ob, name, &st, err);
 }
 
-void rp_files_keep(struct rp_outbox *ob, enum rp_file file, struct rp_file_id id)
+void rp_files_keep(struct rp_lmdb *ob, enum rp_file file, struct rp_file_id id)
 {
 	ob->place.file[file] = id;
 }
 
-enum rp_err rp_files_keep_opened(struct rp_outbox *ob, enum rp_file file, int fd,
+enum rp_err rp_files_keep_opened(struct rp_lmdb *ob, enum rp_file file, int fd,
 				 struct rp_error *err)
 {
 	struct stat st;
@@ -94,7 +94,7 @@ enum rp_err rp_files_keep_opened(struct rp_outbox *ob, enum rp_file file, int fd
 }
 
 /* "": of the directory itself */
-static enum rp_err tell_gone(struct rp_outbox *ob, const char *name, int sys, struct rp_error *err)
+static enum rp_err tell_gone(struct rp_lmdb *ob, const char *name, int sys, struct rp_error *err)
 {
 	if (sys != 0 && sys != ENOENT && sys != ENOTDIR)
 		return rp_fail_sys(err, RP_ERR_IO, sys, "%s/%s: look whether it is still there",
@@ -106,7 +106,7 @@ static enum rp_err tell_gone(struct rp_outbox *ob, const char *name, int sys, st
 		       ob->dir, *name != '\0' ? "/" : "", name);
 }
 
-enum rp_err rp_files_check(struct rp_outbox *ob, unsigned which, struct rp_error *err)
+enum rp_err rp_files_check(struct rp_lmdb *ob, unsigned which, struct rp_error *err)
 {
 	const struct rp_files *p = &ob->place;
 	struct stat st;
@@ -130,7 +130,7 @@ enum rp_err rp_files_check(struct rp_outbox *ob, unsigned which, struct rp_error
 	return RP_OK;
 }
 
-enum rp_err rp_files_file_open(struct rp_outbox *ob, enum rp_file file, int *fd, bool *made,
+enum rp_err rp_files_file_open(struct rp_lmdb *ob, enum rp_file file, int *fd, bool *made,
 			       struct rp_error *err)
 {
 	const char *name = file_names[file];
@@ -144,7 +144,7 @@ enum rp_err rp_files_file_open(struct rp_outbox *ob, enum rp_file file, int *fd,
 		return e;
 	if (made != NULL)
 		*made = e == RP_ERR_NOTFOUND;
-	e = rp_outbox_act(ob, &before, err);
+	e = rp_owner_act(ob, &before, err);
 	if (e != RP_OK)
 		return e;
 	*fd = openat(ob->place.dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,

@@ -19,8 +19,7 @@ void rp_open_lock_pause(void)
  * kept or explained. It ends with its holder, and after the locks on files that the holder has: at
  * the end of a process the kernel drops those of fcntl while it closes, and those of flock when it
  * gives up the closed files. */
-enum rp_err rp_open_lock_enter(const struct rp_outbox *ob, int tries, int *gate,
-			       struct rp_error *err)
+enum rp_err rp_open_lock_enter(const struct rp_lmdb *ob, int tries, int *gate, struct rp_error *err)
 {
 	const char *dir = ob->dir;
 	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;

@@ -1,6 +1,7 @@
 /* owner.c - finds whose outbox it is, and makes root act as that user. It is the only file that
  * switches the file-system identity. */
 
+#include "store/lmdb/lmdb_ops.h"
 #include "store/lmdb/store_int.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@
  * directory of root's (as where a volume belongs to root and to a group). So what it makes can be
  * used by that user, and what that user could not open, as a file behind a link, it does not open.
  * Everybody else is who they are. */
-enum rp_err rp_owner_find(struct rp_outbox *ob, const struct stat *dir, struct rp_error *err)
+enum rp_err rp_owner_find(struct rp_lmdb *ob, const struct stat *dir, struct rp_error *err)
 {
 	struct rp_owner *o = &ob->place.owner;
 	struct stat data;
@@ -56,7 +57,7 @@ static uid_t fs_uid(uid_t uid)
 
 /* The identity is this thread's alone (setfsuid(2)), and the capabilities to pass by file
  * permissions go with the zero. The group goes first and comes back last, since root may set it. */
-enum rp_err rp_outbox_act(struct rp_outbox *ob, uid_t *before, struct rp_error *err)
+enum rp_err rp_owner_act(struct rp_lmdb *ob, uid_t *before, struct rp_error *err)
 {
 	const struct rp_owner *o = &ob->place.owner;
 
@@ -83,7 +84,7 @@ void rp_outbox_act_end(uid_t before)
 		setfsgid(getegid());
 }
 
-static enum rp_err fail_foreign(struct rp_outbox *ob, const char *name, uid_t its,
+static enum rp_err fail_foreign(struct rp_lmdb *ob, const char *name, uid_t its,
 				struct rp_error *err)
 {
 	const struct rp_owner *o = &ob->place.owner;
@@ -97,7 +98,7 @@ static enum rp_err fail_foreign(struct rp_outbox *ob, const char *name, uid_t it
 	return e;
 }
 
-enum rp_err rp_owner_judge(struct rp_outbox *ob, const char *name, const struct stat *st,
+enum rp_err rp_owner_judge(struct rp_lmdb *ob, const char *name, const struct stat *st,
 			   struct rp_error *err)
 {
 	const struct rp_owner *o = &ob->place.owner;
@@ -120,20 +121,19 @@ enum rp_err rp_owner_judge(struct rp_outbox *ob, const char *name, const struct 
 }
 
 /* As the user whose outbox it is: whether that user may not find or make files in it. */
-static bool is_shut_by_dir(struct rp_outbox *ob)
+static bool is_shut_by_dir(struct rp_lmdb *ob)
 {
 	bool shut;
 	uid_t before;
 
-	if (rp_outbox_act(ob, &before, NULL) != RP_OK)
+	if (rp_owner_act(ob, &before, NULL) != RP_OK)
 		return false;
 	shut = faccessat(ob->place.dir_fd, ".", W_OK | X_OK, AT_EACCESS) != 0;
 	rp_outbox_act_end(before);
 	return shut;
 }
 
-enum rp_err rp_owner_fail_open(struct rp_outbox *ob, const char *name, int sys,
-			       struct rp_error *err)
+enum rp_err rp_owner_fail_open(struct rp_lmdb *ob, const char *name, int sys, struct rp_error *err)
 {
 	const struct rp_owner *o = &ob->place.owner;
 	struct rp_buf word = {0};
@@ -155,4 +155,9 @@ enum rp_err rp_owner_fail_open(struct rp_outbox *ob, const char *name, int sys,
 		    (unsigned)o->gid, rp_files_word(ob, "", &word));
 	rp_buf_release(&word);
 	return e;
+}
+
+enum rp_err rp_lmdb_act(struct rp_outbox *outbox, uid_t *before, struct rp_error *err)
+{
+	return rp_owner_act(rp_lmdb_of(outbox), before, err);
 }

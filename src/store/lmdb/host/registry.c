@@ -23,7 +23,7 @@ static struct flock slot_lock(unsigned slot, short type)
 	return l;
 }
 
-enum rp_err rp_registry_open(struct rp_outbox *ob, struct rp_error *err)
+enum rp_err rp_registry_open(struct rp_lmdb *ob, struct rp_error *err)
 {
 	enum rp_err e;
 
@@ -33,7 +33,7 @@ enum rp_err rp_registry_open(struct rp_outbox *ob, struct rp_error *err)
 	return e == RP_OK ? rp_files_keep_opened(ob, RP_FILE_SENDERS, ob->registry_fd, err) : e;
 }
 
-enum rp_err rp_registry_take(struct rp_outbox *ob, unsigned *slot, struct rp_error *err)
+enum rp_err rp_registry_take(struct rp_lmdb *ob, unsigned *slot, struct rp_error *err)
 {
 	for (*slot = 0; *slot < RP_REGISTRY_SLOTS; (*slot)++) {
 		struct flock l = slot_lock(*slot, F_WRLCK);
@@ -48,14 +48,14 @@ enum rp_err rp_registry_take(struct rp_outbox *ob, unsigned *slot, struct rp_err
 		       RP_REGISTRY_SLOTS);
 }
 
-void rp_registry_drop(struct rp_outbox *ob, unsigned slot)
+void rp_registry_drop(struct rp_lmdb *ob, unsigned slot)
 {
 	struct flock l = slot_lock(slot, F_UNLCK);
 
 	(void)fcntl(ob->registry_fd, F_OFD_SETLK, &l);
 }
 
-bool rp_registry_is_held(struct rp_outbox *ob, unsigned slot)
+bool rp_registry_is_held(struct rp_lmdb *ob, unsigned slot)
 {
 	struct flock l = slot_lock(slot, F_WRLCK);
 
@@ -63,7 +63,7 @@ bool rp_registry_is_held(struct rp_outbox *ob, unsigned slot)
 	return fcntl(ob->registry_fd, F_OFD_GETLK, &l) != 0 || l.l_type != F_UNLCK;
 }
 
-void rp_registry_write(struct rp_outbox *ob, unsigned slot, const struct rp_registry_slot *s)
+void rp_registry_write(struct rp_lmdb *ob, unsigned slot, const struct rp_registry_slot *s)
 {
 	unsigned char buf[USED_BYTES];
 	struct rp_writer w = rp_writer_of(buf, sizeof buf);
@@ -81,7 +81,7 @@ void rp_registry_write(struct rp_outbox *ob, unsigned slot, const struct rp_regi
 	(void)n;
 }
 
-bool rp_registry_read(struct rp_outbox *ob, unsigned slot, struct rp_registry_slot *s)
+bool rp_registry_read(struct rp_lmdb *ob, unsigned slot, struct rp_registry_slot *s)
 {
 	unsigned char buf[USED_BYTES] = {0};
 	struct rp_reader r = rp_reader_of(buf, sizeof buf);

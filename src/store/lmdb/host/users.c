@@ -23,7 +23,7 @@
 	 << 60) /* + a hash of the boot's id; no lock: unknown, as with systemd's ProcSubset=pid */
 #define FILES_AT ((off_t)3 << 60) /* + a hash of device and inode of data.mdb and lock.mdb */
 
-static bool set_lock(struct rp_outbox *ob, short type, off_t at, off_t len)
+static bool set_lock(struct rp_lmdb *ob, short type, off_t at, off_t len)
 {
 	struct flock l = {.l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = len};
 
@@ -32,7 +32,7 @@ static bool set_lock(struct rp_outbox *ob, short type, off_t at, off_t len)
 
 /* *at: where somebody else holds one from `from` to before `to`; -1: nowhere. false: errno
  * tells. */
-static bool find_lock(struct rp_outbox *ob, off_t from, off_t to, off_t *at)
+static bool find_lock(struct rp_lmdb *ob, off_t from, off_t to, off_t *at)
 {
 	struct flock l = {
 	    .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = from, .l_len = to - from};
@@ -48,18 +48,18 @@ static bool find_lock(struct rp_outbox *ob, off_t from, off_t to, off_t *at)
 }
 
 /* Of all in the range at `base` but what lies at `mine`. */
-static bool find_other(struct rp_outbox *ob, off_t base, off_t mine, off_t *at)
+static bool find_other(struct rp_lmdb *ob, off_t base, off_t mine, off_t *at)
 {
 	return find_lock(ob, base, mine, at) &&
 	       (*at >= 0 || find_lock(ob, mine + 1, base + RANGE_BYTES, at));
 }
 
-static enum rp_err fail_lock(struct rp_outbox *ob, struct rp_error *err)
+static enum rp_err fail_lock(struct rp_lmdb *ob, struct rp_error *err)
 {
 	return rp_fail_sys(err, RP_ERR_IO, errno, "%s/doorbell: lock", ob->dir);
 }
 
-static enum rp_err enter_namespace(struct rp_outbox *ob, struct rp_error *err)
+static enum rp_err enter_namespace(struct rp_lmdb *ob, struct rp_error *err)
 {
 	struct stat st;
 	off_t mine = NAMESPACE_AT, other;
@@ -91,7 +91,7 @@ static enum rp_err enter_namespace(struct rp_outbox *ob, struct rp_error *err)
 
 /* On one machine the locks of another boot are gone. But some file systems share locks between
  * machines. */
-static enum rp_err enter_boot(struct rp_outbox *ob, struct rp_error *err)
+static enum rp_err enter_boot(struct rp_lmdb *ob, struct rp_error *err)
 {
 	char id[36];
 	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
@@ -114,7 +114,7 @@ static enum rp_err enter_boot(struct rp_outbox *ob, struct rp_error *err)
 		       ob->dir);
 }
 
-static enum rp_err fail_other_files(struct rp_outbox *ob, struct rp_error *err)
+static enum rp_err fail_other_files(struct rp_lmdb *ob, struct rp_error *err)
 {
 	struct rp_buf word = {0};
 	enum rp_err e = rp_fail(
@@ -127,7 +127,7 @@ static enum rp_err fail_other_files(struct rp_outbox *ob, struct rp_error *err)
 	return e;
 }
 
-static enum rp_err enter_files(struct rp_outbox *ob, struct rp_error *err)
+static enum rp_err enter_files(struct rp_lmdb *ob, struct rp_error *err)
 {
 	struct rp_file_id id[2];
 	enum rp_err data = rp_files_look(ob, RP_FILE_DATA, &id[0], err);
@@ -153,7 +153,7 @@ static enum rp_err enter_files(struct rp_outbox *ob, struct rp_error *err)
 	return RP_OK;
 }
 
-enum rp_err rp_users_enter(struct rp_outbox *ob, struct rp_error *err)
+enum rp_err rp_users_enter(struct rp_lmdb *ob, struct rp_error *err)
 {
 	enum rp_err e = rp_wakeup_open(ob, err);
 
@@ -173,7 +173,7 @@ enum rp_err rp_users_enter(struct rp_outbox *ob, struct rp_error *err)
 	return e;
 }
 
-enum rp_err rp_users_stay(struct rp_outbox *ob, int data_fd, struct rp_error *err)
+enum rp_err rp_users_stay(struct rp_lmdb *ob, int data_fd, struct rp_error *err)
 {
 	struct rp_file_id lock = ob->place.file[RP_FILE_LOCK];
 	enum rp_err e = enter_files(ob, err);
@@ -193,7 +193,7 @@ enum rp_err rp_users_stay(struct rp_outbox *ob, int data_fd, struct rp_error *er
 	return e == RP_OK ? rp_files_check(ob, RP_FILES_ALL, err) : e;
 }
 
-void rp_users_leave_nothing(struct rp_outbox *ob)
+void rp_users_leave_nothing(struct rp_lmdb *ob)
 {
 	off_t other;
 

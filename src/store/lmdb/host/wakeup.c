@@ -1,6 +1,7 @@
 /* wakeup.c - wakes other processes with a file that inotify watches. The file is written to,
  * never read: that it changed is the whole message. */
 
+#include "store/lmdb/lmdb_ops.h"
 #include "store/lmdb/store_int.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
  * events, so ringing often is cheap. */
 
 /* NULL and RP_ERR_NOMEM in err: out of memory. The caller frees it. */
-static char *side_path(const struct rp_outbox *ob, const char *name, struct rp_error *err)
+static char *side_path(const struct rp_lmdb *ob, const char *name, struct rp_error *err)
 {
 	char *path = NULL;
 
@@ -24,7 +25,7 @@ static char *side_path(const struct rp_outbox *ob, const char *name, struct rp_e
 	return NULL;
 }
 
-enum rp_err rp_wakeup_open(struct rp_outbox *ob, struct rp_error *err)
+enum rp_err rp_wakeup_open(struct rp_lmdb *ob, struct rp_error *err)
 {
 	enum rp_err e;
 
@@ -34,7 +35,7 @@ enum rp_err rp_wakeup_open(struct rp_outbox *ob, struct rp_error *err)
 	return e == RP_OK ? rp_files_keep_opened(ob, RP_FILE_WAKEUP, ob->wakeup_fd, err) : e;
 }
 
-void rp_wakeup_close(struct rp_outbox *ob)
+void rp_wakeup_close(struct rp_lmdb *ob)
 {
 	if (ob->wakeup_fd >= 0)
 		close(ob->wakeup_fd);
@@ -45,7 +46,7 @@ void rp_wakeup_close(struct rp_outbox *ob)
 	ob->wakeup_fd = ob->inotify_fd = ob->commits_fd = -1;
 }
 
-void rp_outbox_wake(struct rp_outbox *ob)
+void rp_wakeup_ring(struct rp_lmdb *ob)
 {
 	ssize_t n = pwrite(ob->wakeup_fd, "!", 1, 0);
 
@@ -54,7 +55,7 @@ void rp_outbox_wake(struct rp_outbox *ob)
 	(void)n;
 }
 
-static enum rp_err watch_file(struct rp_outbox *ob, const char *name, uint32_t mask, int *wd,
+static enum rp_err watch_file(struct rp_lmdb *ob, const char *name, uint32_t mask, int *wd,
 			      struct rp_error *err)
 {
 	char *path = side_path(ob, name, err);
@@ -68,7 +69,7 @@ static enum rp_err watch_file(struct rp_outbox *ob, const char *name, uint32_t m
 	return *wd >= 0 ? RP_OK : rp_fail_sys(err, RP_ERR_IO, sys, "%s/%s: watch", ob->dir, name);
 }
 
-enum rp_err rp_outbox_watch(struct rp_outbox *ob, int *fd, struct rp_error *err)
+static enum rp_err watch_work(struct rp_lmdb *ob, int *fd, struct rp_error *err)
 {
 	enum rp_err e = rp_registry_open(ob, err);
 
@@ -90,12 +91,12 @@ enum rp_err rp_outbox_watch(struct rp_outbox *ob, int *fd, struct rp_error *err)
 	return e;
 }
 
-void rp_outbox_watch_drain(struct rp_outbox *ob, bool *rung, bool *sender_ended)
+static struct rp_woken drain_work(struct rp_lmdb *ob)
 {
+	struct rp_woken woken = {0};
 	char buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
 	ssize_t n;
 
-	*rung = *sender_ended = false;
 	while ((n = read(ob->inotify_fd, buf, sizeof buf)) > 0) {
 		ssize_t at = 0;
 
@@ -103,18 +104,19 @@ void rp_outbox_watch_drain(struct rp_outbox *ob, bool *rung, bool *sender_ended)
 			const struct inotify_event *ev = (const void *)(buf + at);
 
 			if (ev->wd == ob->wakeup_wd || (ev->mask & IN_Q_OVERFLOW) != 0)
-				*rung = true;
+				woken.work = true;
 			if (ev->wd == ob->registry_wd || (ev->mask & IN_Q_OVERFLOW) != 0)
-				*sender_ended = true;
+				woken.sender_ended = true;
 			at += (ssize_t)(sizeof *ev + ev->len);
 		}
 	}
+	return woken;
 }
 
 /* Commits that make no work due ring no bell, and a bell for each would wake every sender. But
  * LMDB writes its pages and then its meta page with system calls, which the kernel tells of
  * anyway. */
-enum rp_err rp_outbox_watch_commits(struct rp_outbox *ob, int *fd, struct rp_error *err)
+static enum rp_err watch_commits(struct rp_lmdb *ob, int *fd, struct rp_error *err)
 {
 	char *path;
 	int wd, sys;
@@ -139,10 +141,28 @@ enum rp_err rp_outbox_watch_commits(struct rp_outbox *ob, int *fd, struct rp_err
 	return RP_OK;
 }
 
-void rp_outbox_watch_commits_drain(struct rp_outbox *ob)
+static void drain_commits(struct rp_lmdb *ob)
 {
 	char buf[4096];
 
 	while (read(ob->commits_fd, buf, sizeof buf) > 0)
 		;
+}
+
+enum rp_err rp_lmdb_watch(struct rp_outbox *outbox, enum rp_watch what, int *fd,
+			  struct rp_error *err)
+{
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
+
+	return what == RP_WATCH_WORK ? watch_work(ob, fd, err) : watch_commits(ob, fd, err);
+}
+
+struct rp_woken rp_lmdb_drain(struct rp_outbox *outbox, enum rp_watch what)
+{
+	struct rp_lmdb *ob = rp_lmdb_of(outbox);
+
+	if (what == RP_WATCH_WORK)
+		return drain_work(ob);
+	drain_commits(ob);
+	return (struct rp_woken){0};
 }

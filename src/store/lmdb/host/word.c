@@ -4,7 +4,7 @@
 
 #include "text/shell.h"
 
-const char *rp_files_word(const struct rp_outbox *ob, const char *name, struct rp_buf *out)
+const char *rp_files_word(const struct rp_lmdb *ob, const char *name, struct rp_buf *out)
 {
 	struct rp_buf path = {0};
 	bool ok = rp_buf_printf(&path, "%s%s%s", ob->dir, *name != '\0' ? "/" : "", name) &&

@@ -25,10 +25,10 @@ static const char *program; /* NULL: nobody asked */
 static _Thread_local struct {
 	/* of transactions, and other calls in which LMDB reads pages */
 	volatile sig_atomic_t depth;
-	struct rp_outbox *volatile ob;
+	struct rp_lmdb *volatile ob;
 } in;
 
-static void tell_and_end(const struct rp_outbox *ob)
+static void tell_and_end(const struct rp_lmdb *ob)
 {
 	char text[RP_ERROR_TEXT_MAX], *at = text, *end = text + sizeof text - 100;
 	const char *p;
@@ -83,13 +83,13 @@ void rp_outbox_end_on_damage(const char *name)
 		sigaction(signals[i], &action, NULL);
 }
 
-void rp_damage_watch(struct rp_outbox *ob)
+void rp_damage_watch(struct rp_lmdb *ob)
 {
 	mdb_env_set_userctx(ob->env, ob);
 	mdb_env_set_assert(ob->env, on_assertion);
 }
 
-void rp_damage_enter(struct rp_outbox *ob)
+void rp_damage_enter(struct rp_lmdb *ob)
 {
 	in.ob = ob;
 	in.depth = in.depth + 1;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum rp_err rp_page_guard_prepare(struct rp_outbox *ob, struct rp_error *err)
+enum rp_err rp_page_guard_prepare(struct rp_lmdb *ob, struct rp_error *err)
 {
 	struct rp_page_guard *tr;
 	enum rp_err e = rp_pages_check_lists(ob, err);
@@ -142,13 +142,13 @@ enum rp_err rp_page_guard_begin(struct rp_txn *t, struct rp_error *err)
 	return grow(tr) ? RP_OK : rp_fail(err, RP_ERR_NOMEM, "out of memory");
 }
 
-void rp_page_guard_map_moved(struct rp_outbox *ob)
+void rp_page_guard_map_moved(struct rp_lmdb *ob)
 {
 	if (ob->guard != NULL)
 		ob->guard->map = NULL;
 }
 
-void rp_page_guard_free(struct rp_outbox *ob)
+void rp_page_guard_free(struct rp_lmdb *ob)
 {
 	struct rp_page_guard *tr = ob->guard;
 

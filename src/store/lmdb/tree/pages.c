@@ -89,7 +89,7 @@ static bool read_meta(struct rp_walk *w, uint64_t txn, struct rp_tree *free, str
 
 /* Frees what the walk has. `e` is how it went; a read that failed is the disk's trouble, not
  * damage. */
-static enum rp_err walk_end(struct rp_walk *w, struct rp_outbox *ob, enum rp_err e,
+static enum rp_err walk_end(struct rp_walk *w, struct rp_lmdb *ob, enum rp_err e,
 			    struct rp_error *err)
 {
 	free(w->seen);
@@ -112,7 +112,7 @@ static struct check check_of(const struct rp_pages_watch *watch)
 
 /* Reads the meta page and the free list. RP_ERR_STALE: later transactions have taken the place of
  * this one's meta page. RP_ERR_DAMAGED: w->n_problems is not 0. */
-static enum rp_err walk_begin(struct rp_walk *w, struct rp_outbox *ob, MDB_txn *txn,
+static enum rp_err walk_begin(struct rp_walk *w, struct rp_lmdb *ob, MDB_txn *txn,
 			      struct rp_tree *all, struct rp_error *err)
 {
 	struct rp_tree free_list;
@@ -219,7 +219,7 @@ static void keep_first(void *arg, const char *text)
 		snprintf(first, FIRST_PROBLEM_MAX, "%s", text);
 }
 
-enum rp_err rp_pages_check_lists(struct rp_outbox *ob, struct rp_error *err)
+enum rp_err rp_pages_check_lists(struct rp_lmdb *ob, struct rp_error *err)
 {
 	char first[FIRST_PROBLEM_MAX] = "";
 	struct rp_pages_watch watch = {.problem = keep_first, .arg = first};
@@ -250,7 +250,7 @@ enum rp_err rp_pages_check_lists(struct rp_outbox *ob, struct rp_error *err)
 
 /* LMDB does not write pages that a transaction took and gave back, so the file may end before the
  * last page that is counted; but what is missing must be free. */
-enum rp_err rp_pages_check_end(struct rp_outbox *ob, MDB_txn *txn, struct rp_error *err)
+enum rp_err rp_pages_check_end(struct rp_lmdb *ob, MDB_txn *txn, struct rp_error *err)
 {
 	struct rp_walk w = {.problem = NULL};
 	struct rp_tree all;

@@ -5,10 +5,10 @@
 
 struct seen {
 	size_t n;
-	struct rp_index_row rows[64];
+	struct rp_brief rows[64];
 };
 
-static void see(void *arg, const struct rp_index_row *row)
+static void see(void *arg, const struct rp_brief *row)
 {
 	struct seen *s = arg;
 
@@ -16,18 +16,27 @@ static void see(void *arg, const struct rp_index_row *row)
 	s->rows[s->n++] = *row;
 }
 
+static bool see_entry(void *arg, const struct rp_entry *e)
+{
+	(void)arg;
+	(void)e;
+	return true;
+}
+
 static struct seen scan_all(enum rp_state state)
 {
 	struct seen s = {0};
-	struct rp_scan scan = {.state = state, .see = see, .arg = &s};
+	const struct rp_filter f = {.states = RP_STATE_BIT(state)};
+	struct rp_select select = {.filter = &f, .see_brief = see, .arg = &s};
 
 	do {
-		ck_assert_int_eq(rp_outbox_scan(fx.ob, &scan, &fx.err), RP_OK);
-	} while (scan.more);
+		ck_assert_int_eq(rp_outbox_select(fx.ob, &select, &fx.err), RP_OK);
+	} while (select.more);
+	rp_outbox_select_end(fx.ob, &select);
 	return s;
 }
 
-static const struct rp_index_row *row_of(const struct seen *s, uint64_t seq)
+static const struct rp_brief *row_of(const struct seen *s, uint64_t seq)
 {
 	size_t i;
 
@@ -48,7 +57,7 @@ START_TEST(a_dead_row_tells_what_the_delivery_record_says)
 	uint64_t dead = fx_entry_in(3, RP_STATE_DEAD);
 	struct rp_delivery d = fx_delivery(dead);
 	struct seen s;
-	const struct rp_index_row *r;
+	const struct rp_brief *r;
 
 	fx_entry_in(3, RP_STATE_DELIVERED);
 	fx_entry_in(3, RP_STATE_HELD);
@@ -97,39 +106,76 @@ START_TEST(waiting_entries_behind_another_are_seen_too_and_held_ones_are_not)
 }
 END_TEST
 
-/* Once round with the place to go on reset to each row in turn: what comes after it is what came
- * after it before. */
-START_TEST(a_scan_goes_on_behind_the_row_it_stopped_at_even_if_that_is_gone)
+/* What is behind the first rows, in another plan, when the row it stopped at has gone. */
+START_TEST(it_goes_on_behind_the_row_it_stopped_at_even_if_that_is_gone)
 {
+	const struct rp_filter f = {.states = RP_STATE_BIT(RP_STATE_WAITING)};
 	uint64_t first = fx_append(1, 5);
 	struct seen s = {0};
-	struct rp_delivery d = fx_delivery(first + 1);
-	struct rp_scan scan = {.state = RP_STATE_WAITING, .see = see, .arg = &s};
+	struct rp_select one = {.filter = &f, .max_seen = 2, .see = see_entry},
+			 rest = {.filter = &f, .see_brief = see, .arg = &s};
 
-	scan.from = rp_key3(fx_endpoint(1), (uint64_t)d.due_at_ms, first + 1);
+	ck_assert_int_eq(rp_outbox_select(fx.ob, &one, &fx.err), RP_OK);
+	ck_assert(one.more);
+	rp_outbox_select_end(fx.ob, &one);
 	fx_change(RP_CHANGE_PURGE, first + 1);
-	ck_assert_int_eq(rp_outbox_scan(fx.ob, &scan, &fx.err), RP_OK);
+	rest.cursor = one.cursor;
+	ck_assert_int_eq(rp_outbox_select(fx.ob, &rest, &fx.err), RP_OK);
+	rp_outbox_select_end(fx.ob, &rest);
 	ck_assert_uint_eq(s.n, 3);
 	ck_assert_uint_eq(s.rows[0].seq, first + 2);
-	s.n = 0;
-	scan = (struct rp_scan){.state = RP_STATE_WAITING, .see = see, .arg = &s};
-	scan.from = rp_key3(fx_endpoint(1), (uint64_t)d.due_at_ms, first + 2);
-	ck_assert_int_eq(rp_outbox_scan(fx.ob, &scan, &fx.err), RP_OK);
-	ck_assert_uint_eq(s.n, 2);
+}
+END_TEST
+
+START_TEST(bounds_tell_when_it_was_accepted)
+{
+	const struct rp_filter f = {.states = RP_STATE_BIT(RP_STATE_WAITING)};
+	const int64_t bounds[] = {fx.now_ms - 10, fx.now_ms + 1, fx.now_ms + 50};
+	uint64_t first = fx_append(1, 1), second;
+	struct seen s = {0};
+	struct rp_select select = {
+	    .filter = &f, .see_brief = see, .arg = &s, .bounds_at_ms = bounds, .n_bounds = 3};
+
+	fx.now_ms += 50;
+	second = fx_append(1, 1);
+	ck_assert_int_eq(rp_outbox_select(fx.ob, &select, &fx.err), RP_OK);
+	rp_outbox_select_end(fx.ob, &select);
+	ck_assert_uint_eq(row_of(&s, first)->n_bounds_passed, 1);
+	ck_assert_uint_eq(row_of(&s, second)->n_bounds_passed, 3);
+}
+END_TEST
+
+START_TEST(the_dead_since_a_time_are_those_that_died_then_or_later)
+{
+	struct rp_filter f = {.states = RP_STATE_BIT(RP_STATE_DEAD), .has_entered = true};
+	struct seen s = {0};
+	struct rp_select select = {.filter = &f, .see_brief = see, .arg = &s};
+	uint64_t later;
+
+	fx_entry_in(1, RP_STATE_DEAD);
+	fx.now_ms += 1000;
+	f.entered_since_ms = fx.now_ms;
+	later = fx_entry_in(1, RP_STATE_DEAD);
+	ck_assert_int_eq(rp_outbox_select(fx.ob, &select, &fx.err), RP_OK);
+	rp_outbox_select_end(fx.ob, &select);
+	ck_assert_uint_eq(s.n, 1);
+	ck_assert_uint_eq(s.rows[0].seq, later);
 }
 END_TEST
 
 static Suite *suite(void)
 {
-	Suite *s = suite_create("outbox_scan");
-	TCase *tc = tcase_create("scan");
+	Suite *s = suite_create("outbox_brief");
+	TCase *tc = tcase_create("brief");
 
 	tcase_add_checked_fixture(tc, fx_setup, fx_teardown);
 	tcase_add_test(tc, an_empty_outbox_has_no_rows);
 	tcase_add_test(tc, a_dead_row_tells_what_the_delivery_record_says);
 	tcase_add_test(tc, a_dead_letter_that_is_replayed_is_no_longer_among_the_dead);
 	tcase_add_test(tc, waiting_entries_behind_another_are_seen_too_and_held_ones_are_not);
-	tcase_add_test(tc, a_scan_goes_on_behind_the_row_it_stopped_at_even_if_that_is_gone);
+	tcase_add_test(tc, it_goes_on_behind_the_row_it_stopped_at_even_if_that_is_gone);
+	tcase_add_test(tc, bounds_tell_when_it_was_accepted);
+	tcase_add_test(tc, the_dead_since_a_time_are_those_that_died_then_or_later);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -1,7 +1,7 @@
 /* dead_group.c - groups dead letters by cause and endpoint, and names a group by a key. Pure, so
  * that a key from one verb selects the same in another. */
 
-#include "report/dead_group.h"
+#include "model/dead_group.h"
 
 #include <inttypes.h>
 #include <stdio.h>

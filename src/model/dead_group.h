@@ -4,8 +4,8 @@
  * The key is CAUSE:LAST:ENDPOINT, such as gone:http_410:3: what they died of, what the last
  * attempt came back with (empty: there was none), the number of the endpoint, which no other ever
  * gets. So it means the same tomorrow, and needs no quoting in a shell. */
-#ifndef RP_REPORT_DEAD_GROUP_H
-#define RP_REPORT_DEAD_GROUP_H
+#ifndef RP_MODEL_DEAD_GROUP_H
+#define RP_MODEL_DEAD_GROUP_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -24,32 +24,40 @@ static void set_up(void)
 	fx_setup();
 }
 
-static size_t browse(struct rp_browse *b)
+static size_t select_all(struct rp_select *s)
 {
 	size_t calls = 0;
 
 	n_seen = 0;
-	b->see = see;
+	s->see = see;
+	s->now_at_ms = fx.now_ms;
 	do {
-		ck_assert_int_eq(rp_outbox_browse(fx.ob, b, &fx.err), RP_OK);
+		ck_assert_int_eq(rp_outbox_select(fx.ob, s, &fx.err), RP_OK);
 		calls++;
-	} while (b->more);
+	} while (s->more);
+	rp_outbox_select_end(fx.ob, s);
 	return calls;
 }
 
-static void browse_state(enum rp_state state, uint64_t endpoint, size_t portion)
+static void select_state(enum rp_state state, uint64_t endpoint, size_t portion)
 {
-	struct rp_browse b = {.state = state, .endpoint = endpoint, .max_seen = portion};
+	const struct rp_filter f = {.states = RP_STATE_BIT(state),
+				    .has_endpoints = endpoint != 0,
+				    .endpoints = &endpoint,
+				    .n_endpoints = 1};
 
-	browse(&b);
+	select_all(&(struct rp_select){.filter = &f, .max_seen = portion});
 }
 
-static void browse_run(const char *run_id)
+static void select_run(const char *run_id)
 {
-	struct rp_browse b = {.run_id = rp_span_of(run_id), .max_seen = 1};
+	const struct rp_filter f = {.run_id = rp_span_of(run_id)};
 
-	browse(&b);
+	select_all(&(struct rp_select){.filter = &f, .max_seen = 1});
 }
+
+static const struct rp_filter every = {0};
+static const struct rp_filter waiting = {.states = RP_STATE_BIT(RP_STATE_WAITING)};
 
 static void expect(size_t n, const uint64_t *want)
 {
@@ -79,7 +87,7 @@ START_TEST(each_state_has_its_entries_and_no_others)
 	for (i = 0; i < 3; i++)
 		fx_change(RP_CHANGE_RELEASE, in[0][i]);
 	for (s = 0; s < 5; s++) {
-		browse_state(states[s], 0, 1 + (size_t)_i);
+		select_state(states[s], 0, 1 + (size_t)_i);
 		expect(3, in[s]);
 	}
 }
@@ -94,11 +102,11 @@ START_TEST(waiting_ones_come_endpoint_by_endpoint_the_next_due_first)
 	late = fx_append_one(&n, NULL);
 	other = fx_append(2, 1);
 	soon = fx_append(1, 1);
-	browse_state(RP_STATE_WAITING, 0, 1);
+	select_state(RP_STATE_WAITING, 0, 1);
 	expect(3, (uint64_t[]){soon, late, other});
-	browse_state(RP_STATE_WAITING, fx_endpoint(2), 1);
+	select_state(RP_STATE_WAITING, fx_endpoint(2), 1);
 	expect(1, (uint64_t[]){other});
-	browse_state(RP_STATE_WAITING, fx_endpoint(1), 500);
+	select_state(RP_STATE_WAITING, fx_endpoint(1), 500);
 	expect(2, (uint64_t[]){soon, late});
 }
 END_TEST
@@ -115,9 +123,9 @@ START_TEST(those_behind_are_waiting_too_and_held_ones_are_not)
 		seq[i] = fx_append_one(&n, NULL);
 	}
 	fx_change(RP_CHANGE_HOLD, seq[1]);
-	browse_state(RP_STATE_WAITING, 0, 1);
+	select_state(RP_STATE_WAITING, 0, 1);
 	expect(2, (uint64_t[]){seq[0], seq[2]});
-	browse_state(RP_STATE_HELD, 0, 1);
+	select_state(RP_STATE_HELD, 0, 1);
 	expect(1, (uint64_t[]){seq[1]});
 }
 END_TEST
@@ -131,7 +139,7 @@ START_TEST(the_dead_longest_dead_come_first)
 	fx_settle(&b, RP_SETTLE_DEAD);
 	fx.now_ms += 5;
 	fx_settle(&a, RP_SETTLE_DEAD);
-	browse_state(RP_STATE_DEAD, 0, 500);
+	select_state(RP_STATE_DEAD, 0, 500);
 	expect(2, (uint64_t[]){second, first});
 }
 END_TEST
@@ -156,62 +164,64 @@ START_TEST(a_run_has_its_entries_whatever_their_dedupe_keys)
 		n.run_id = rp_span_of(runs[i]);
 		seq[i] = fx_append_one(&n, NULL);
 	}
-	browse_run("run-1");
+	select_run("run-1");
 	expect(3, (uint64_t[]){seq[1], seq[0], seq[4]});
-	browse_run("run-10");
+	select_run("run-10");
 	expect(1, (uint64_t[]){seq[3]});
-	browse_run("run-3");
+	select_run("run-3");
 	expect(0, NULL);
-	browse_run("run");
+	select_run("run");
 	expect(0, NULL);
 	fx_change(RP_CHANGE_PURGE, seq[0]);
 	fx_change(RP_CHANGE_PURGE, seq[1]);
-	browse_run("run-1");
+	select_run("run-1");
 	expect(1, (uint64_t[]){seq[4]});
 }
 END_TEST
 
 START_TEST(it_goes_on_behind_a_row_that_has_gone)
 {
-	struct rp_browse b = {.state = RP_STATE_WAITING, .max_seen = 2, .see = see};
+	struct rp_select b = {.filter = &waiting, .max_seen = 2, .see = see};
 	uint64_t seq = fx_append(1, 5);
 
-	ck_assert_int_eq(rp_outbox_browse(fx.ob, &b, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_select(fx.ob, &b, &fx.err), RP_OK);
 	ck_assert(b.more);
 	fx_change(RP_CHANGE_PURGE, seq + 1); /* the one it stopped at */
 	fx_change(RP_CHANGE_PURGE, seq + 2);
-	ck_assert_int_eq(rp_outbox_browse(fx.ob, &b, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_select(fx.ob, &b, &fx.err), RP_OK);
 	expect(4, (uint64_t[]){seq, seq + 1, seq + 3, seq + 4});
+	rp_outbox_select_end(fx.ob, &b);
 }
 END_TEST
 
 START_TEST(see_may_stop_it)
 {
-	struct rp_browse b = {.state = RP_STATE_WAITING, .max_seen = 500, .see = see};
+	struct rp_select b = {.filter = &waiting, .max_seen = 500, .see = see};
 
 	fx_append(1, 5);
 	stop_after = 2;
-	ck_assert_int_eq(rp_outbox_browse(fx.ob, &b, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_select(fx.ob, &b, &fx.err), RP_OK);
 	ck_assert(!b.more);
 	ck_assert_uint_eq(n_seen, 2);
+	rp_outbox_select_end(fx.ob, &b);
 }
 END_TEST
 
 START_TEST(a_portion_is_bounded_and_nothing_falls_between_two)
 {
-	struct rp_browse b = {.state = RP_STATE_WAITING, .max_seen = 7};
+	struct rp_select b = {.filter = &waiting, .max_seen = 7};
 	size_t i;
 
 	fx_append(1, 1000);
 	fx_append(2, 1000);
-	ck_assert_uint_ge(browse(&b), 2000 / 7);
+	ck_assert_uint_ge(select_all(&b), 2000 / 7);
 	ck_assert_uint_eq(n_seen, 2000);
 	for (i = 1; i < n_seen; i++)
 		ck_assert_uint_eq(seen[i], seen[i - 1] + 1);
 }
 END_TEST
 
-/* A damaged record is shown, a row that lies is not. */
+/* A damaged record is in no state that is known; a row that lies shows nothing. */
 START_TEST(damage_is_shown_and_stray_rows_are_passed_over)
 {
 	uint64_t dead = fx_entry_in(1, RP_STATE_DEAD), held = fx_entry_in(1, RP_STATE_HELD);
@@ -219,14 +229,16 @@ START_TEST(damage_is_shown_and_stray_rows_are_passed_over)
 	fx_flip(RP_T_DELIVERY, rp_key1(dead), 20);
 	fx_put(RP_T_DEAD, rp_key2(5, held), "", 0);
 	fx_put(RP_T_DEAD, rp_key2(6, 999), "", 0);
-	browse_state(RP_STATE_DEAD, 0, 500);
-	expect(1, (uint64_t[]){dead});
+	select_state(RP_STATE_DEAD, 0, 500);
+	expect(0, NULL);
+	select_all(&(struct rp_select){.filter = &every});
+	expect(2, (uint64_t[]){dead, held});
 }
 END_TEST
 
 static Suite *suite(void)
 {
-	Suite *s = suite_create("outbox_browse");
+	Suite *s = suite_create("outbox_select");
 	TCase *t = tcase_create("sound"), *broken = tcase_create("damaged");
 
 	tcase_add_checked_fixture(t, set_up, fx_teardown);

@@ -1,7 +1,7 @@
-/* outbox_times.c - finds entries by time of acceptance, by halving the numbers. Numbers and
+/* time_marks.c - finds entries by time of acceptance, by halving the numbers. Numbers and
  * times do not quite agree, and model/time_index.h says by how much. */
 
-#include "store/lmdb/store_int.h"
+#include "store/lmdb/select_int.h"
 
 /* Entries to look at around a damaged one before nobody knows. */
 #define DAMAGED_MAX 16
@@ -93,46 +93,27 @@ static enum rp_err mark(struct rp_txn *t, struct rp_tree_rows *l, int64_t at_ms,
 	return e;
 }
 
-enum rp_err rp_outbox_marks(struct rp_outbox *ob, const int64_t *at_ms, size_t n,
-			    struct rp_mark *out, struct rp_error *err)
+enum rp_err rp_marks_find(struct rp_txn *t, const int64_t *at_ms, size_t n, struct rp_mark *out,
+			  struct rp_error *err)
 {
 	struct rp_tree_rows l;
-	struct rp_txn t;
-	enum rp_err e = rp_txn_read(ob, &t, err);
+	enum rp_err e = rp_tree_rows_begin(&l, t, RP_T_ENTRY, err);
 	size_t i;
 
-	if (e != RP_OK)
-		return e;
-	e = rp_tree_rows_begin(&l, &t, RP_T_ENTRY, err);
 	for (i = 0; i < n && e == RP_OK; i++)
-		e = mark(&t, &l, at_ms[i], &out[i], err);
+		e = mark(t, &l, at_ms[i], &out[i], err);
 	rp_tree_rows_end(&l);
-	rp_txn_end(&t);
 	return e;
 }
 
-enum rp_err rp_outbox_accepted(struct rp_outbox *ob, const uint64_t *seqs, size_t n, int64_t *at_ms,
-			       struct rp_error *err)
+enum rp_side rp_mark_side(const struct rp_mark *m, uint64_t seq)
 {
-	struct rp_tree_rows l;
-	struct rp_facts f;
-	struct rp_txn t;
-	MDB_val v;
-	enum rp_err e = rp_txn_read(ob, &t, err);
-	size_t i;
+	unsigned i;
 
-	if (e != RP_OK)
-		return e;
-	e = rp_tree_rows_begin(&l, &t, RP_T_ENTRY, err);
-	for (i = 0; i < n && e == RP_OK; i++) {
-		e = rp_tree_rows_get(&l, rp_key1(seqs[i]), &v, err);
-		at_ms[i] = e == RP_OK && rp_facts_unpack(&f, seqs[i], v.mv_data, v.mv_size)
-			       ? f.accepted_at_ms
-			       : 0;
-		if (e == RP_ERR_NOTFOUND)
-			e = RP_OK;
-	}
-	rp_tree_rows_end(&l);
-	rp_txn_end(&t);
-	return e;
+	for (i = 0; i < m->n; i++)
+		if (seq < m->part[i].end_seq)
+			return seq < m->part[i].low     ? RP_SIDE_EARLIER
+			       : seq >= m->part[i].high ? RP_SIDE_LATER
+							: RP_SIDE_EITHER;
+	return RP_SIDE_EITHER; /* it came after the question */
 }
