@@ -140,3 +140,42 @@ bool rp_known_endpoint_keeps_failing(const struct rp_endpoint *e)
 	return e->streak >= 10 ||
 	       (e->streak >= 3 && e->last_failure_at_ms - e->last_success_at_ms >= 3600000);
 }
+
+static void add_control_json(struct rp_json_out *o, const struct rp_control *c)
+{
+	char cause[RP_CAUSE_TEXT_MAX], rate[RP_RATE_TEXT_MAX];
+	bool known = c->limits.in_flight > 0;
+
+	rp_json_out_int(o, "in_flight_limit", c->limits.in_flight);
+	rp_json_out_int(o, "window", known ? rp_control_room(c) : 0);
+	rp_json_out_given(o, "rate", rp_span_of(rp_rate_format(c->limits.rate, rate)));
+	rp_json_out_text(o, "breaker", rp_breaker_name(c->breaker));
+	rp_json_out_given(o, "breaker_cause",
+			  rp_span_of(rp_cause_format(c->cause, c->http_status, cause)));
+	rp_json_out_time(o, "opened_at", c->opened_at_ms);
+	rp_json_out_time(o, "next_probe_at", c->breaker == RP_BREAKER_OPEN ? c->probe_at_ms : 0);
+}
+
+struct rp_json_out *rp_known_endpoint_json(const struct rp_known_endpoint *k)
+{
+	static const enum rp_state counted[] = {RP_STATE_WAITING, RP_STATE_IN_FLIGHT, RP_STATE_HELD,
+						RP_STATE_DEAD, RP_STATE_DELIVERED};
+	struct rp_json_out *o = rp_json_out_new();
+	char cause[RP_CAUSE_TEXT_MAX];
+	size_t i;
+
+	rp_json_out_text(o, "endpoint", k->name);
+	rp_json_out_text(o, "state", rp_known_endpoint_state(k));
+	for (i = 0; i < sizeof counted / sizeof counted[0]; i++)
+		rp_json_out_int(o, rp_state_name(counted[i]), (int64_t)k->e.count[counted[i]]);
+	rp_json_out_int(o, "streak", k->e.streak);
+	rp_json_out_given(o, "last_cause",
+			  rp_span_of(rp_cause_format(k->e.last_cause, k->e.last_status, cause)));
+	rp_json_out_time(o, "last_success_at", k->e.last_success_at_ms);
+	rp_json_out_time(o, "last_failure_at", k->e.last_failure_at_ms);
+	rp_json_out_bool(o, "paused", k->e.paused);
+	rp_json_out_bool(o, "disabled", k->e.disabled);
+	rp_json_out_time(o, "changed_at", k->e.changed_at_ms);
+	add_control_json(o, &k->e.control);
+	return o;
+}

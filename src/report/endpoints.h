@@ -4,6 +4,7 @@
 
 #include "report/selector.h"
 #include "store/outbox.h"
+#include "text/json.h"
 
 struct rp_known_endpoint {
 	uint64_t id;
@@ -40,5 +41,8 @@ const char *rp_known_endpoint_state(const struct rp_known_endpoint *k);
 /* Whether it is more than a hiccup: 10 failures in a row, or 3 and nothing delivered in the hour
  * before the last. */
 bool rp_known_endpoint_keeps_failing(const struct rp_endpoint *e);
+
+/* The object of `endpoints --json`. NULL: out of memory. */
+struct rp_json_out *rp_known_endpoint_json(const struct rp_known_endpoint *k);
 
 #endif

@@ -69,20 +69,12 @@ const char *rp_attempt_outcome(const struct rp_attempt *a, bool damaged,
 	return out;
 }
 
-static void set_or_null(struct rp_json_out *o, const char *name, struct rp_span value)
-{
-	if (value.len > 0)
-		rp_json_out_span(o, name, value);
-	else
-		rp_json_out_null(o, name);
-}
-
 static bool set_url(struct rp_json_out *o, const struct rp_config *config, const struct rp_entry *e)
 {
 	struct rp_buf url = {0};
 	bool ok = rp_entry_url(config, e, &url);
 
-	set_or_null(o, "url", (struct rp_span){url.data, url.len});
+	rp_json_out_given(o, "url", (struct rp_span){url.data, url.len});
 	rp_buf_release(&url);
 	return ok;
 }
@@ -95,9 +87,9 @@ static void set_state(struct rp_json_out *o, const struct rp_entry *e)
 	rp_json_out_int(o, "attempts", d->attempts);
 	rp_json_out_time(o, "accepted_at", e->facts.accepted_at_ms);
 	rp_json_out_time(o, "next_attempt_at", rp_entry_due_at_ms(e));
-	set_or_null(o, "cause", rp_span_of(rp_entry_cause(e, cause)));
-	set_or_null(o, "last_cause",
-		    rp_span_of(rp_cause_format(d->last_cause, d->http_status, cause)));
+	rp_json_out_given(o, "cause", rp_span_of(rp_entry_cause(e, cause)));
+	rp_json_out_given(o, "last_cause",
+			  rp_span_of(rp_cause_format(d->last_cause, d->http_status, cause)));
 	rp_json_out_time(o, "state_at", d->state_at_ms);
 	rp_json_out_time(o, "expires_at", d->expires_at_ms);
 	rp_json_out_int(o, "failures", d->failures);
@@ -114,19 +106,19 @@ struct rp_json_out *rp_entry_json(const struct rp_config *config, const struct r
 		return NULL;
 	rp_json_out_text(o, "id", rp_id_format(e->facts.id, id));
 	rp_json_out_int(o, "seq", (int64_t)e->seq);
-	set_or_null(o, "run_id", e->facts.run_id);
+	rp_json_out_given(o, "run_id", e->facts.run_id);
 	rp_json_out_text(o, "state", rp_entry_state(e));
-	set_or_null(o, "endpoint", rp_shown_name(config, e->endpoint, &room));
+	rp_json_out_given(o, "endpoint", rp_shown_name(config, e->endpoint, &room));
 	rp_buf_release(&room);
 	if (!set_url(o, config, e)) {
 		rp_json_out_free(o);
 		return NULL;
 	}
 	set_state(o, e);
-	set_or_null(o, "thread_id", e->facts.thread_id);
-	set_or_null(o, "event", e->facts.event);
-	set_or_null(o, "operation", e->facts.operation);
-	set_or_null(o, "order_by", e->facts.order_by);
+	rp_json_out_given(o, "thread_id", e->facts.thread_id);
+	rp_json_out_given(o, "event", e->facts.event);
+	rp_json_out_given(o, "operation", e->facts.operation);
+	rp_json_out_given(o, "order_by", e->facts.order_by);
 	rp_json_out_bool(o, "behind", e->delivery.behind);
 	rp_json_out_int(o, "payload_bytes", (int64_t)e->facts.payload_bytes);
 	if (e->damaged)
@@ -148,7 +140,7 @@ static bool set_foreign(struct rp_json_out *o, const char *name, const struct rp
 	struct rp_buf shown = {0};
 	bool ok = rp_entry_foreign(config, e, text, &shown);
 
-	set_or_null(o, name, (struct rp_span){shown.data, shown.len});
+	rp_json_out_given(o, name, (struct rp_span){shown.data, shown.len});
 	rp_buf_release(&shown);
 	return ok;
 }
@@ -163,7 +155,7 @@ static void set_timings(struct rp_json_out *o, const struct rp_outcome *out)
 		rp_json_out_int(o, "retry_after_ms", out->retry_after_ms);
 	else
 		rp_json_out_null(o, "retry_after_ms");
-	set_or_null(o, "peer", rp_span_of(out->peer));
+	rp_json_out_given(o, "peer", rp_span_of(out->peer));
 	if (out->http_version != 0)
 		rp_json_out_real(o, "http_version", out->http_version / 10.0);
 	else

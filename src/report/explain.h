@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "model/forecast.h"
 #include "store/outbox.h"
+#include "text/json.h"
 
 #define RP_EXPLAIN_KINDS 6 /* outcomes told apart in the summary; the rest is summed up as others */
 
@@ -83,5 +84,11 @@ struct rp_explanation {
  * forecast is asked. */
 void rp_explain(const struct rp_explain_input *in, struct rp_explanation *out);
 void rp_explanation_release(struct rp_explanation *x);
+
+/* A text or command of it as it is shown; NULL: there is none. */
+const char *rp_explanation_text(const struct rp_buf *text);
+/* The object of `explain --json`. NULL: out of memory. */
+struct rp_json_out *rp_explanation_json(const struct rp_explain_input *in,
+					const struct rp_explanation *x);
 
 #endif

@@ -146,7 +146,8 @@ static void check_store(struct rp_doctor *d, struct rp_ctl *ctl)
 			rp_doctor_report_error(d, &err);
 		return;
 	}
-	rp_place_judge(&ctl->place, ctl->settings->path, config->outbox_dir, rp_outbox_address(d->ob));
+	rp_place_judge(&ctl->place, ctl->settings->path, config->outbox_dir,
+		       rp_outbox_address(d->ob));
 	check_mode(d, dir);
 	rp_doctor_report(d, "store", RP_DOCTOR_OK, NULL, "%s opens", dir);
 	report_lock(d, dir, probed);

@@ -36,12 +36,8 @@ static struct rp_json_out *to_json(const struct rp_config *config, const struct 
 	rp_json_out_time(o, "at", r->settled_at_ms);
 	rp_json_out_text(o, "id", gone ? NULL : rp_id_format(e->facts.id, id));
 	rp_json_out_int(o, "seq", (int64_t)r->seq);
-	rp_json_out_text(o, "run_id", NULL);
-	if (e->facts.run_id.len > 0)
-		rp_json_out_span(o, "run_id", e->facts.run_id);
-	rp_json_out_text(o, "endpoint", NULL);
-	if (e->endpoint.len > 0)
-		rp_json_out_span(o, "endpoint", rp_shown_name(config, e->endpoint, &room));
+	rp_json_out_given(o, "run_id", e->facts.run_id);
+	rp_json_out_given(o, "endpoint", rp_shown_name(config, e->endpoint, &room));
 	rp_buf_release(&room);
 	rp_json_out_int(o, "attempt", r->attempt);
 	rp_json_out_text(o, "outcome", rp_recent_outcome(r, text));
