@@ -156,13 +156,11 @@ static bool add_base64(struct rp_buf *out, const char *name, struct rp_span byte
 static bool add_hash(struct rp_buf *out, struct rp_span payload)
 {
 	unsigned char digest[RP_SHA256_BYTES];
-	bool ok = rp_buf_add_text(out, "\"payload_sha256\":\"");
-	size_t i;
+	char text[2 * RP_SHA256_BYTES + 1];
 
 	rp_sha256(&payload, 1, digest);
-	for (i = 0; ok && i < sizeof digest; i++)
-		ok = rp_buf_printf(out, "%02x", digest[i]);
-	return ok && rp_buf_add_text(out, "\",");
+	return rp_buf_printf(out, "\"payload_sha256\":\"%s\",",
+			     rp_hex_format(digest, sizeof digest, text));
 }
 
 /* As a string and not as the value itself: what reads and writes the line on its way (jq, say)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/units.h"
 #include "sign/crypto.h"
 #include "text/json.h"
@@ -16,90 +17,70 @@
 
 enum { FIELD_MAX = 200, HEADERS_MAX = 32 };
 
-enum want {
-	W_V,
-	W_ID,
-	W_RUN_ID,
-	W_THREAD_ID,
-	W_EVENT,
-	W_STATE,
-	W_URL,
-	W_OPERATION,
-	W_ORDER_BY,
-	W_HEADERS,
-	W_ATTEMPTS,
-	W_FAILURES,
-	W_LOSSES,
-	W_REPLAYS,
-	W_CAUSE,
-	W_LAST_CAUSE,
-	W_HTTP_STATUS,
-	W_ACCEPTED_AT,
-	W_NOT_BEFORE,
-	W_EXPIRES_AT,
-	W_STATE_AT,
-	W_DUE_AT,
-	W_BUDGET_AT,
-	W_DEDUPE_KEY,
-	W_SHA256,
-	W_PAYLOAD,
-	W_PAYLOAD_BASE64,
-	W_COMPLETE,
-	W_COUNT
+static const char *const names[] = {
+    "v",
+    "id",
+    "run_id",
+    "thread_id",
+    "event",
+    "state",
+    "url",
+    "operation",
+    "order_by",
+    "headers",
+    "attempts",
+    "failures",
+    "losses",
+    "replays",
+    "cause",
+    "last_cause",
+    "http_status",
+    "accepted_at",
+    "not_before",
+    "expires_at",
+    "state_at",
+    "due_at",
+    "budget_at",
+    "dedupe_key",
+    "payload_sha256",
+    "payload",
+    "payload_base64",
+    "complete",
 };
-
-static const char *const names[W_COUNT] = {
-    [W_V] = "v",
-    [W_ID] = "id",
-    [W_RUN_ID] = "run_id",
-    [W_THREAD_ID] = "thread_id",
-    [W_EVENT] = "event",
-    [W_STATE] = "state",
-    [W_URL] = "url",
-    [W_OPERATION] = "operation",
-    [W_ORDER_BY] = "order_by",
-    [W_HEADERS] = "headers",
-    [W_ATTEMPTS] = "attempts",
-    [W_FAILURES] = "failures",
-    [W_LOSSES] = "losses",
-    [W_REPLAYS] = "replays",
-    [W_CAUSE] = "cause",
-    [W_LAST_CAUSE] = "last_cause",
-    [W_HTTP_STATUS] = "http_status",
-    [W_ACCEPTED_AT] = "accepted_at",
-    [W_NOT_BEFORE] = "not_before",
-    [W_EXPIRES_AT] = "expires_at",
-    [W_STATE_AT] = "state_at",
-    [W_DUE_AT] = "due_at",
-    [W_BUDGET_AT] = "budget_at",
-    [W_DEDUPE_KEY] = "dedupe_key",
-    [W_SHA256] = "payload_sha256",
-    [W_PAYLOAD] = "payload",
-    [W_PAYLOAD_BASE64] = "payload_base64",
-    [W_COMPLETE] = "complete",
-};
+enum { N_NAMES = sizeof names / sizeof names[0] };
 
 struct reading {
 	struct rp_import_line *l;
-	struct rp_json_want wants[W_COUNT];
+	struct rp_json_want wants[N_NAMES]; /* by names */
 	struct rp_error *err;
 };
+
+static const struct rp_json_want *want_of(const struct reading *r, const char *name)
+{
+	size_t i = 0;
+
+	while (strcmp(names[i], name) != 0) {
+		i++;
+		assert(i < N_NAMES);
+	}
+	return &r->wants[i];
+}
 
 static bool is_given(const struct rp_json_want *w)
 {
 	return w->type != RP_JSON_MISSING && w->type != RP_JSON_NULL;
 }
 
-static bool wrong(struct reading *r, enum want which, const char *must)
+static bool wrong(struct reading *r, const char *name, const char *must)
 {
-	rp_fail(r->err, RP_ERR_INVAL, "%s: %s", names[which], must);
+	rp_fail(r->err, RP_ERR_INVAL, "%s: %s", name, must);
 	return false;
 }
 
 /* The room was reserved for the whole line: the buffer does not move, and the spans hold. */
-static bool take_string(struct reading *r, enum want which, struct rp_span *out)
+static bool take_string(struct reading *r, const char *name, struct rp_span *out)
 {
-	const struct rp_json_want *w = &r->wants[which];
+	const struct rp_json_want *w = want_of(r, name);
 	struct rp_buf *text = &r->l->text;
 	size_t from = text->len;
 
@@ -107,31 +88,31 @@ static bool take_string(struct reading *r, enum want which, struct rp_span *out)
 	if (!is_given(w))
 		return true;
 	if (w->type != RP_JSON_STRING)
-		return wrong(r, which, "must be a string");
+		return wrong(r, name, "must be a string");
 	if (!rp_json_decode_string(w->raw, text))
-		return wrong(r, which, "contains \\u0000 or half of a surrogate pair");
+		return wrong(r, name, "contains \\u0000 or half of a surrogate pair");
 	*out = (struct rp_span){text->data + from, text->len - from};
 	return true;
 }
 
-static bool take_field(struct reading *r, enum want which, struct rp_span *out)
+static bool take_field(struct reading *r, const char *name, struct rp_span *out)
 {
 	size_t i;
 
-	if (!take_string(r, which, out))
+	if (!take_string(r, name, out))
 		return false;
 	if (out->len > FIELD_MAX)
-		return wrong(r, which, "is too long; at most 200 bytes are accepted");
+		return wrong(r, name, "is too long; at most 200 bytes are accepted");
 	for (i = 0; i < out->len; i++) {
 		if ((unsigned char)out->ptr[i] < 0x20 || out->ptr[i] == 0x7f)
-			return wrong(r, which, "contains a control character");
+			return wrong(r, name, "contains a control character");
 	}
 	return true;
 }
 
-static bool take_number(struct reading *r, enum want which, uint64_t max, uint64_t *out)
+static bool take_number(struct reading *r, const char *name, uint64_t max, uint64_t *out)
 {
-	const struct rp_json_want *w = &r->wants[which];
+	const struct rp_json_want *w = want_of(r, name);
 	size_t i;
 
 	*out = 0;
@@ -140,36 +121,36 @@ static bool take_number(struct reading *r, enum want which, uint64_t max, uint64
 	for (i = 0; i < w->raw.len; i++) {
 		if (w->type != RP_JSON_NUMBER || w->raw.ptr[i] < '0' || w->raw.ptr[i] > '9' ||
 		    *out > max)
-			return wrong(r, which, "must be a whole number, and not so large");
+			return wrong(r, name, "must be a whole number, and not so large");
 		*out = *out * 10 + (uint64_t)(w->raw.ptr[i] - '0');
 	}
-	return *out <= max || wrong(r, which, "must be a whole number, and not so large");
+	return *out <= max || wrong(r, name, "must be a whole number, and not so large");
 }
 
-static bool take_time(struct reading *r, enum want which, int64_t *out_at_ms)
+static bool take_time(struct reading *r, const char *name, int64_t *out_at_ms)
 {
 	struct rp_span text;
 
 	*out_at_ms = 0;
-	if (!take_string(r, which, &text))
+	if (!take_string(r, name, &text))
 		return false;
 	if (text.len == 0 || (rp_time_parse(text, out_at_ms) && *out_at_ms > 0))
 		return true;
 	return wrong(
-	    r, which,
+	    r, name,
 	    "must be a time after 1970 as in RFC 3339, such as \"2026-11-23T12:00:00.000Z\"");
 }
 
-static bool take_cause(struct reading *r, enum want which, enum rp_cause *out)
+static bool take_cause(struct reading *r, const char *name, enum rp_cause *out)
 {
 	struct rp_span text;
 	unsigned status;
 
 	*out = RP_CAUSE_NONE;
-	if (!take_string(r, which, &text))
+	if (!take_string(r, name, &text))
 		return false;
 	return text.len == 0 || rp_cause_parse(text, out, &status) ||
-	       wrong(r, which, "there is no such cause; docs/formats.md has them");
+	       wrong(r, name, "there is no such cause; docs/formats.md has them");
 }
 
 static bool take_state(struct reading *r)
@@ -178,7 +159,7 @@ static bool take_state(struct reading *r)
 	struct rp_span text;
 	int s;
 
-	if (!take_string(r, W_STATE, &text))
+	if (!take_string(r, "state", &text))
 		return false;
 	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++) {
 		if (rp_span_is(text, rp_state_name((enum rp_state)s)))
@@ -188,17 +169,17 @@ static bool take_state(struct reading *r)
 	if (d->state == RP_STATE_IN_FLIGHT)
 		d->state = RP_STATE_WAITING;
 	return d->state != 0 ||
-	       wrong(r, W_STATE, "must be waiting, in_flight, held, delivered or dead");
+	       wrong(r, "state", "must be waiting, in_flight, held, delivered or dead");
 }
 
 static bool take_id(struct reading *r)
 {
 	struct rp_span text;
 
-	if (!take_string(r, W_ID, &text))
+	if (!take_string(r, "id", &text))
 		return false;
 	if (!rp_id_parse(text, r->l->entry.facts.id))
-		return wrong(r, W_ID, "must be the id of an entry, msg_ and 26 letters and digits");
+		return wrong(r, "id", "must be the id of an entry, msg_ and 26 letters and digits");
 	return true;
 }
 
@@ -209,7 +190,7 @@ static bool take_url(struct reading *r)
 	struct rp_url url;
 	size_t from;
 
-	if (!take_string(r, W_URL, &l->entry.facts.url))
+	if (!take_string(r, "url", &l->entry.facts.url))
 		return false;
 	if (rp_url_parse(l->entry.facts.url, &url, &why) != RP_OK) {
 		rp_fail(r->err, RP_ERR_INVAL, "url: %s", why.text);
@@ -217,7 +198,7 @@ static bool take_url(struct reading *r)
 	}
 	from = l->text.len;
 	if (!rp_url_endpoint(&url, &l->text))
-		return wrong(r, W_URL, "out of memory");
+		return wrong(r, "url", "out of memory");
 	l->entry.endpoint = (struct rp_span){l->text.data + from, l->text.len - from};
 	return true;
 }
@@ -235,12 +216,12 @@ static bool add_header(void *arg, const char *name, const char *value)
 	size_t at = text->len;
 
 	if (problem != NULL)
-		return wrong(h->r, W_HEADERS, problem);
+		return wrong(h->r, "headers", problem);
 	if (++h->n > HEADERS_MAX ||
 	    at - h->from + strlen(name) + strlen(value) + 3 > RP_EXTRA_HEADERS_MAX)
-		return wrong(h->r, W_HEADERS, "more than 32, or together more than 2048 bytes");
+		return wrong(h->r, "headers", "more than 32, or together more than 2048 bytes");
 	if (!rp_buf_printf(text, "%s: %s\n", name, value))
-		return wrong(h->r, W_HEADERS, "out of memory");
+		return wrong(h->r, "headers", "out of memory");
 	for (; text->data[at] != ':'; at++) {
 		if (text->data[at] >= 'A' && text->data[at] <= 'Z')
 			text->data[at] = (char)(text->data[at] - 'A' + 'a');
@@ -250,7 +231,7 @@ static bool add_header(void *arg, const char *name, const char *value)
 
 static bool take_headers(struct reading *r)
 {
-	const struct rp_json_want *w = &r->wants[W_HEADERS];
+	const struct rp_json_want *w = want_of(r, "headers");
 	struct header_list h = {.r = r, .from = r->l->text.len};
 	char *bad_name = NULL;
 	bool ok;
@@ -258,12 +239,12 @@ static bool take_headers(struct reading *r)
 	if (!is_given(w))
 		return true;
 	if (w->type != RP_JSON_OBJECT)
-		return wrong(r, W_HEADERS, "must be an object of strings, {\"name\": \"value\"}");
+		return wrong(r, "headers", "must be an object of strings, {\"name\": \"value\"}");
 	rp_fail(r->err, RP_OK, "%s", "");
 	ok = rp_json_each_string(w->raw, add_header, &h, &bad_name);
 	free(bad_name);
 	if (!ok && (r->err == NULL || r->err->code == RP_OK))
-		return wrong(r, W_HEADERS, "must be an object of strings, {\"name\": \"value\"}");
+		return wrong(r, "headers", "must be an object of strings, {\"name\": \"value\"}");
 	r->l->entry.facts.headers =
 	    (struct rp_span){r->l->text.data + h.from, r->l->text.len - h.from};
 	return ok;
@@ -278,16 +259,16 @@ static bool take_dedupe_key(struct reading *r)
 	struct rp_span text;
 	size_t n, from;
 
-	if (!take_string(r, W_DEDUPE_KEY, &text))
+	if (!take_string(r, "dedupe_key", &text))
 		return false;
 	from = l->text.len;
 	if (text.len == 0) {
 		if (!rp_buf_printf(&l->text, "i%s", rp_id_format(l->entry.facts.id, id)))
-			return wrong(r, W_DEDUPE_KEY, "out of memory");
+			return wrong(r, "dedupe_key", "out of memory");
 	} else if (!rp_base64_decode(text, key, sizeof key, &n) || n == 0) {
-		return wrong(r, W_DEDUPE_KEY, "must be base64 of 1 to 256 bytes");
+		return wrong(r, "dedupe_key", "must be base64 of 1 to 256 bytes");
 	} else if (!rp_buf_add(&l->text, key, n)) {
-		return wrong(r, W_DEDUPE_KEY, "out of memory");
+		return wrong(r, "dedupe_key", "out of memory");
 	}
 	l->entry.facts.dedupe_key = (struct rp_span){l->text.data + from, l->text.len - from};
 	return true;
@@ -297,12 +278,9 @@ static bool is_digest_of(struct rp_span hex, struct rp_span payload)
 {
 	unsigned char digest[RP_SHA256_BYTES];
 	char text[2 * RP_SHA256_BYTES + 1];
-	size_t i;
 
 	rp_sha256(&payload, 1, digest);
-	for (i = 0; i < sizeof digest; i++)
-		snprintf(text + 2 * i, 3, "%02x", digest[i]);
-	return rp_span_is(hex, text);
+	return rp_span_is(hex, rp_hex_format(digest, sizeof digest, text));
 }
 
 static bool take_base64_payload(struct reading *r)
@@ -311,12 +289,12 @@ static bool take_base64_payload(struct reading *r)
 	size_t from = l->text.len, n = 0;
 	struct rp_span text;
 
-	if (!take_string(r, W_PAYLOAD_BASE64, &text))
+	if (!take_string(r, "payload_base64", &text))
 		return false;
 	from = l->text.len;
 	if (!rp_buf_reserve(&l->text, text.len) ||
 	    !rp_base64_decode(text, (unsigned char *)l->text.data + from, text.len, &n))
-		return wrong(r, W_PAYLOAD_BASE64, "is not base64");
+		return wrong(r, "payload_base64", "is not base64");
 	l->text.len += n;
 	l->payload = (struct rp_span){l->text.data + from, n};
 	return true;
@@ -328,20 +306,20 @@ static bool take_payload(struct reading *r)
 	struct rp_scan_error at;
 	struct rp_span digest;
 
-	if (is_given(&r->wants[W_PAYLOAD_BASE64]) ? !take_base64_payload(r)
-						  : !take_string(r, W_PAYLOAD, &l->payload))
+	if (is_given(want_of(r, "payload_base64")) ? !take_base64_payload(r)
+						   : !take_string(r, "payload", &l->payload))
 		return false;
 	if (l->payload.len == 0)
-		return wrong(r, W_PAYLOAD, "is missing; the line was exported without it");
+		return wrong(r, "payload", "is missing; the line was exported without it");
 	if (!rp_scan_object(l->payload, NULL, 0, &at)) {
 		rp_fail(r->err, RP_ERR_INVAL, "payload: byte %zu: %s; a payload is a JSON object",
 			at.offset + 1, at.message);
 		return false;
 	}
-	if (!take_string(r, W_SHA256, &digest))
+	if (!take_string(r, "payload_sha256", &digest))
 		return false;
 	if (digest.len > 0 && !is_digest_of(digest, l->payload))
-		return wrong(r, W_SHA256,
+		return wrong(r, "payload_sha256",
 			     "does not fit the payload, which has been changed; remove this member "
 			     "if that was meant");
 	l->entry.facts.payload_bytes = l->payload.len;
@@ -354,18 +332,18 @@ static bool take_counts(struct reading *r)
 	struct rp_delivery *d = &r->l->entry.delivery;
 	uint64_t attempts, failures, losses, replays, status;
 
-	if (!take_number(r, W_ATTEMPTS, UINT32_MAX / 2, &attempts) ||
-	    !take_number(r, W_FAILURES, UINT16_MAX, &failures) ||
-	    !take_number(r, W_LOSSES, UINT16_MAX, &losses) ||
-	    !take_number(r, W_REPLAYS, UINT32_MAX / 2, &replays) ||
-	    !take_number(r, W_HTTP_STATUS, 999, &status))
+	if (!take_number(r, "attempts", UINT32_MAX / 2, &attempts) ||
+	    !take_number(r, "failures", UINT16_MAX, &failures) ||
+	    !take_number(r, "losses", UINT16_MAX, &losses) ||
+	    !take_number(r, "replays", UINT32_MAX / 2, &replays) ||
+	    !take_number(r, "http_status", 999, &status))
 		return false;
 	d->attempts = (uint32_t)attempts;
 	d->failures = (unsigned)failures;
 	d->losses = (unsigned)losses;
 	d->replays = (uint32_t)replays;
 	d->http_status = (unsigned)status;
-	return take_cause(r, W_CAUSE, &d->cause) && take_cause(r, W_LAST_CAUSE, &d->last_cause);
+	return take_cause(r, "cause", &d->cause) && take_cause(r, "last_cause", &d->last_cause);
 }
 
 static bool take_times(struct reading *r)
@@ -373,14 +351,14 @@ static bool take_times(struct reading *r)
 	struct rp_facts *f = &r->l->entry.facts;
 	struct rp_delivery *d = &r->l->entry.delivery;
 
-	if (!take_time(r, W_ACCEPTED_AT, &f->accepted_at_ms) ||
-	    !take_time(r, W_NOT_BEFORE, &f->not_before_at_ms) ||
-	    !take_time(r, W_EXPIRES_AT, &f->expires_at_ms) ||
-	    !take_time(r, W_STATE_AT, &d->state_at_ms) || !take_time(r, W_DUE_AT, &d->due_at_ms) ||
-	    !take_time(r, W_BUDGET_AT, &d->budget_at_ms))
+	if (!take_time(r, "accepted_at", &f->accepted_at_ms) ||
+	    !take_time(r, "not_before", &f->not_before_at_ms) ||
+	    !take_time(r, "expires_at", &f->expires_at_ms) ||
+	    !take_time(r, "state_at", &d->state_at_ms) || !take_time(r, "due_at", &d->due_at_ms) ||
+	    !take_time(r, "budget_at", &d->budget_at_ms))
 		return false;
 	if (f->accepted_at_ms == 0)
-		return wrong(r, W_ACCEPTED_AT, "is missing");
+		return wrong(r, "accepted_at", "is missing");
 	d->expires_at_ms = f->expires_at_ms;
 	d->state_at_ms = d->state_at_ms != 0 ? d->state_at_ms : f->accepted_at_ms;
 	d->due_at_ms = d->due_at_ms != 0 ? d->due_at_ms : f->accepted_at_ms;
@@ -392,7 +370,7 @@ static bool check_kind(struct reading *r)
 {
 	uint64_t version;
 
-	if (!take_number(r, W_V, 1000, &version))
+	if (!take_number(r, "v", 1000, &version))
 		return false;
 	if (version != 1) {
 		rp_fail(r->err, RP_ERR_INVAL,
@@ -400,7 +378,7 @@ static bool check_kind(struct reading *r)
 			"knows");
 		return false;
 	}
-	if (r->wants[W_COMPLETE].type == RP_JSON_FALSE) {
+	if (want_of(r, "complete")->type == RP_JSON_FALSE) {
 		rp_fail(r->err, RP_ERR_INVAL,
 			"it was exported without its secrets, so it could never be delivered; "
 			"export it again with "
@@ -421,18 +399,18 @@ enum rp_err rp_import_line(struct rp_import_line *l, struct rp_span line, struct
 	l->payload = (struct rp_span){NULL, 0};
 	rp_buf_clear(&l->text);
 	l->text.max = SIZE_MAX / 2; /* bounded by the line */
-	for (i = 0; i < W_COUNT; i++)
+	for (i = 0; i < N_NAMES; i++)
 		r.wants[i].name = names[i];
-	if (!rp_scan_object(line, r.wants, W_COUNT, &at))
+	if (!rp_scan_object(line, r.wants, N_NAMES, &at))
 		return rp_fail(err, RP_ERR_INVAL, "byte %zu: %s", at.offset + 1, at.message);
 	/* decoded once, an endpoint's name beside its URL, a payload beside its base64: never more
 	 * than this */
 	if (!rp_buf_reserve(&l->text, 3 * line.len + 512))
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	if (!check_kind(&r) || !take_id(&r) || !take_state(&r) || !take_url(&r) ||
-	    !take_field(&r, W_RUN_ID, &f->run_id) || !take_field(&r, W_THREAD_ID, &f->thread_id) ||
-	    !take_field(&r, W_EVENT, &f->event) || !take_field(&r, W_OPERATION, &f->operation) ||
-	    !take_field(&r, W_ORDER_BY, &f->order_by) || !take_headers(&r) || !take_counts(&r) ||
+	    !take_field(&r, "run_id", &f->run_id) || !take_field(&r, "thread_id", &f->thread_id) ||
+	    !take_field(&r, "event", &f->event) || !take_field(&r, "operation", &f->operation) ||
+	    !take_field(&r, "order_by", &f->order_by) || !take_headers(&r) || !take_counts(&r) ||
 	    !take_times(&r) || !take_dedupe_key(&r) || !take_payload(&r))
 		return RP_ERR_INVAL;
 	return RP_OK;
