@@ -11,9 +11,10 @@ import sys
 import time
 
 UNIT_DEADLINE_S = 180
-# Once more as on a machine with larger pages of memory: what reads, fills and checks pages. Those that take long, and whose
-# work is the same whatever pages are, run with the size there is only.
-PAGES = {16384: ["append", "change", "damage", "import", "jobs", "rows", "open", "order", "page_guard", "exchange", "verify"],
+# Once more as on a machine with larger pages of memory: what reads, fills and checks pages. Those
+# that take long, and whose work is the same whatever pages are, run with the size there is only.
+PAGES = {16384: ["append", "change", "damage", "import", "jobs", "rows", "open", "order",
+                 "page_guard", "exchange", "verify"],
          65536: ["append", "change", "damage", "open", "verify"]}
 
 
@@ -30,7 +31,8 @@ def run_unit(job):
                 "ASAN_OPTIONS": env.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
     began = time.monotonic()
     try:
-        done = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=UNIT_DEADLINE_S,
+        done = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=UNIT_DEADLINE_S,
                               stdin=subprocess.DEVNULL, check=False, env=env)
         output, code = done.stdout.decode(errors="replace"), done.returncode
     except subprocess.TimeoutExpired as over:
@@ -48,25 +50,30 @@ def run_unit(job):
 def main():
     build = pathlib.Path(sys.argv[1])
     here = pathlib.Path(__file__).resolve().parent
-    programs = sorted(str(p) for p in (build / "tests").iterdir() if os.access(p, os.X_OK) and p.is_file())
-    expected = {p.stem for p in [*(here / "unit").glob("test_*.c"), *(here / "fuzz").glob("fuzz_*.c")]}
+    programs = sorted(str(p)
+                      for p in (build / "tests").iterdir() if os.access(p, os.X_OK) and p.is_file())
+    expected = {p.stem
+                for p in [*(here / "unit").glob("test_*.c"), *(here / "fuzz").glob("fuzz_*.c")]}
     passed = failed = 0
     missing = expected - {pathlib.Path(p).name for p in programs}
     if missing:
         print("not built:", ", ".join(sorted(missing)))
         failed += len(missing)
     jobs = [(program, 0) for program in programs]
-    jobs += [(str(build / "tests" / f"test_outbox_{name}"), page_bytes) for page_bytes in PAGES for name in PAGES[page_bytes]]
+    jobs += [(str(build / "tests" / f"test_outbox_{name}"), page_bytes) for page_bytes in PAGES
+             for name in PAGES[page_bytes]]
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for name, ok, bad, seconds, output in pool.map(run_unit, jobs):
-            print(f"{'ok  ' if bad == 0 else 'FAIL'}  {name:28} {ok + bad:5} checks {seconds:7.2f} s",
-                  flush=True)
+            print(
+                f"{'ok  ' if bad == 0 else 'FAIL'}  {name:28} {ok + bad:5} checks {seconds:7.2f} s",
+                flush=True)
             if bad:
                 print(output, flush=True)
             passed, failed = passed + ok, failed + bad
     if "--unit-only" not in sys.argv:
-        stories = subprocess.Popen([sys.executable, str(here / "stories" / "run.py"), "--bin", str(build), "--jobs", "2"],
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        stories = subprocess.Popen(
+            [sys.executable, str(here / "stories" / "run.py"), "--bin", str(build), "--jobs", "2"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         found = None
         for raw in stories.stdout:
             line = raw.decode(errors="replace").rstrip("\n")
