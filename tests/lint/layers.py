@@ -19,7 +19,8 @@ API_MAY = {"ingest/batch.h"}
 # A server of HTTP knows nothing of what it is asked for, and only programs have one.
 APART = {"api": ["ingest", "deliver", "report"], "deliver": ["ingest", "report"],
          "ingest": ["deliver", "report"],
-         "http_server": [layer for layer in LAYERS if layer not in ("base", "text", "net", "http_server")]}
+         "http_server": [layer for layer in LAYERS
+                         if layer not in ("base", "text", "net", "http_server")]}
 
 DOORS = {  # header -> files that may include it
     r"lmdb\.h": r"src/store/lmdb/.*",
