@@ -185,9 +185,8 @@ static void check_backlog(struct rp_doctor *d, const struct rp_oldest *oldest)
 	char text[RP_DURATION_TEXT_MAX];
 	int64_t late_ms;
 
-	late_ms = oldest->waiting_due_at_ms == RP_NEVER
-		      ? 0
-		      : d->now_at_ms - oldest->waiting_due_at_ms;
+	late_ms =
+	    oldest->waiting_due_at_ms == RP_NEVER ? 0 : d->now_at_ms - oldest->waiting_due_at_ms;
 	if (late_ms < 0)
 		late_ms = 0;
 	rp_doctor_report(d, "backlog",

@@ -196,7 +196,7 @@ struct rp_json_out *rp_statistics_json(const struct rp_statistics *st, const cha
 	rp_json_out_time(o, "next_due_at", due ? info->next_due_at_ms : 0);
 	rp_json_out_time(o, "oldest_due_at",
 			 info->oldest.waiting_due_at_ms != RP_NEVER ? info->oldest.waiting_due_at_ms
-								  : 0);
+								    : 0);
 	rp_json_out_int(o, "retrying", (int64_t)info->retrying);
 	rp_json_out_time(o, "last_append_at", (int64_t)st->counters.last_append_at_ms);
 	rp_json_out_time(o, "last_delivery_at", (int64_t)st->counters.last_delivery_at_ms);
