@@ -5,11 +5,11 @@
  * They change in the transactions that do the work, one record a commit, so they are as true as
  * the outbox and it does not matter how many processes there were or how short they lived.
  *
- * tally ("tally" in meta) u8 1 | the members of struct rp_counters in their order, u64 each
- *                                   | u64 sum
+ * tally ("tally" in meta)           u8 1 | the members of struct rp_counters in their order, u64
+ *                                   each | u64 sum
  * series ("series:NAME" in meta)    u8 1 | the members of struct rp_series likewise | u64 sum
  *
- * The counters stay below half a page, so that it lies on the page of the head record, which every
+ * The tally stays below half a page, so that it lies on the page of the head record, which every
  * commit writes anyway. */
 #ifndef RP_MODEL_COUNTERS_H
 #define RP_MODEL_COUNTERS_H
