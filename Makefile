@@ -43,8 +43,8 @@ UNIT_HELP_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/unit/*.
 UNIT_BIN := $(addprefix $(BUILD)/tests/,$(basename $(notdir $(UNIT_SRC))))
 # Unit tests of these modules need the store or the network library; all others link without LMDB
 # and libcurl, so that a leak of either into base or core is a link error.
-UNIT_FULL := $(addprefix $(BUILD)/tests/test_,outbox% http% sender% ingest% api% selector% table% \
-             ctl%)
+UNIT_FULL := $(addprefix $(BUILD)/tests/test_,outbox% http% sender% ingest% api% table% ctl% \
+             report_statistics)
 
 SINK_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tools/sink/*.c)))
 CTL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(shell find tools/ctl -name '*.c')))
@@ -89,7 +89,7 @@ $(BUILD)/runpost-sink: $(SINK_OBJ) $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_CORE)
 
 # These test parts of a program, which are in no library.
-CTL_TESTS := $(filter $(addprefix $(BUILD)/tests/test_,ctl_% selector table),$(UNIT_BIN))
+CTL_TESTS := $(filter $(addprefix $(BUILD)/tests/test_,ctl_% table),$(UNIT_BIN))
 $(CTL_TESTS): PARTS = $(filter-out %/main.o,$(CTL_OBJ))
 $(CTL_TESTS): $(CTL_OBJ)
 
@@ -109,21 +109,19 @@ $(foreach source,$(UNIT_SRC),$(eval $(call unit_program,$(source))))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/%)
 FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzzers/%)
-FUZZ_CTL := %/fuzz_selector %/fuzz_import
-fuzz_parts = $(if $(filter $(FUZZ_CTL),$@),$(filter-out %/main.o,$(CTL_OBJ)))
 $(BUILD)/obj/tests/unit/%.o: CPPFLAGS += -Itests
 
 FUZZ_REPLAY := $(BUILD)/obj/tests/fuzz/replay_main.o
 $(FUZZ_BIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/fuzz/%.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $< $(FUZZ_REPLAY) $(fuzz_parts) $(LIB) -o $@ $(LIBS_ALL)
-$(FUZZ_BIN): $(FUZZ_REPLAY) $(CTL_OBJ) $(LIB)
+	$(Q)$(CC) $(ALL_LDFLAGS) $< $(FUZZ_REPLAY) $(LIB) -o $@ $(LIBS_ALL)
+$(FUZZ_BIN): $(FUZZ_REPLAY) $(LIB)
 
-$(FUZZERS): $(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%.o $(CTL_OBJ) $(LIB)
+$(FUZZERS): $(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $< $(fuzz_parts) $(LIB) -o $@ $(LIBS_ALL)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $< $(LIB) -o $@ $(LIBS_ALL)
 
 $(BUILD)/examples/%: docs/examples/%.c $(LIB)
 	@mkdir -p $(@D)

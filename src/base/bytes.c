@@ -237,3 +237,16 @@ struct rp_span rp_get_str16(struct rp_reader *r)
 	r->at += n;
 	return s;
 }
+
+const char *rp_hex_format(const unsigned char *bytes, size_t n, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		out[2 * i] = digits[bytes[i] >> 4];
+		out[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	out[2 * n] = '\0';
+	return out;
+}

@@ -9,6 +9,9 @@
 /* Said before any other header, in which a compiler without the 32-bit ones would get stuck. */
 #if __SIZEOF_SIZE_T__ < 8
 #error "runpost needs 64 bits: it maps 64 GiB, and reads the pages of a 64-bit LMDB"
+/* n bytes as 2 * n lower-case hexadecimal digits and a NUL. Returns out. */
+const char *rp_hex_format(const unsigned char *bytes, size_t n, char *out);
+
 #endif
 
 #include <stdbool.h>
@@ -103,5 +106,8 @@ uint64_t rp_get_u64(struct rp_reader *r);
 int64_t rp_get_i64(struct rp_reader *r);
 void rp_get_bytes(struct rp_reader *r, void *out, size_t n);
 struct rp_span rp_get_str16(struct rp_reader *r); /* points into the reader's memory */
+
+/* n bytes as 2 * n lower-case hexadecimal digits and a NUL. Returns out. */
+const char *rp_hex_format(const unsigned char *bytes, size_t n, char *out);
 
 #endif

@@ -265,3 +265,37 @@ const char *rp_duration_format(int64_t ms, char out[RP_DURATION_TEXT_MAX])
 			 s / 3600 % 24);
 	return out;
 }
+
+const char *rp_when(int64_t at_ms, int64_t now_at_ms, char out[RP_WHEN_TEXT_MAX])
+{
+	char text[RP_DURATION_TEXT_MAX];
+	int64_t ms = at_ms - now_at_ms;
+
+	if (at_ms == 0 || at_ms == INT64_MAX)
+		snprintf(out, RP_WHEN_TEXT_MAX, "-");
+	else if (ms > -1000 && ms < 1000)
+		snprintf(out, RP_WHEN_TEXT_MAX, "now");
+	else if (ms > 0)
+		snprintf(out, RP_WHEN_TEXT_MAX, "in %s", rp_duration_format(ms, text));
+	else
+		snprintf(out, RP_WHEN_TEXT_MAX, "%s ago", rp_duration_format(-ms, text));
+	return out;
+}
+
+const char *rp_size_text(uint64_t bytes, char out[32])
+{
+	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+	double value = (double)bytes / 1024;
+	size_t i = 0;
+
+	if (bytes < 1024) {
+		snprintf(out, 32, "%" PRIu64 " B", bytes);
+		return out;
+	}
+	while (value >= 1024 && i + 1 < sizeof units / sizeof units[0]) {
+		value /= 1024;
+		i++;
+	}
+	snprintf(out, 32, "%.1f %s", value, units[i]);
+	return out;
+}

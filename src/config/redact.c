@@ -52,13 +52,10 @@ static bool is_marked(struct rp_span part)
 static bool add_mark(struct rp_span name, struct rp_buf *out)
 {
 	unsigned char digest[RP_SHA256_BYTES];
-	bool ok = rp_buf_add_text(out, MARK);
-	size_t i;
+	char text[2 * HASH_BYTES + 1];
 
 	rp_sha256(&name, 1, digest);
-	for (i = 0; ok && i < HASH_BYTES; i++)
-		ok = rp_buf_printf(out, "%02x", digest[i]);
-	return ok;
+	return rp_buf_printf(out, MARK "%s", rp_hex_format(digest, HASH_BYTES, text));
 }
 
 /* The section's path, whichever way the URL writes it, so that what is shown has the same

@@ -78,7 +78,7 @@ static void push_finished(struct rp_sender *s, struct rp_sender_claim *c, enum r
 }
 
 /* For the jitter of retries. Each call of the system gives many numbers. */
-static uint64_t draw(struct rp_sender *s)
+static uint64_t next_random(struct rp_sender *s)
 {
 	if (s->n_random == 0) {
 		s->n_random = sizeof s->random / sizeof s->random[0];
@@ -96,7 +96,7 @@ static void decide(struct rp_sender *s, struct rp_sender_claim *c, const struct 
 
 	if (policy == NULL)
 		policy = &s->o.settings->config.defaults;
-	random = draw(s);
+	random = next_random(s);
 	v = rp_retry_decide(&policy->retry, &c->outcome, c->claim.failures + 1,
 			    c->claim.budget_at_ms, c->claim.expires_at_ms, s->now_at_ms, random);
 	push_finished(s, c,
@@ -175,7 +175,7 @@ void rp_sender_on_done(void *arg, void *owner, const struct rp_outcome *outcome)
 	struct rp_sender_claim *c = owner;
 	struct rp_sender_buffer *b = c->buffer;
 
-	assert(s->running > 0);
+	assert(s->running > 0 && b != NULL && c->generation->requests > 0);
 	s->running--;
 	rp_credit_give(&s->credit);
 	rp_fresh_requests_end(&s->fresh, c->begun_boot_ms);

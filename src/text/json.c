@@ -129,6 +129,14 @@ void rp_json_out_text(struct rp_json_out *o, const char *name, const char *value
 		rp_json_out_span(o, name, rp_span_of(value));
 }
 
+void rp_json_out_given(struct rp_json_out *o, const char *name, struct rp_span value)
+{
+	if (value.len > 0)
+		rp_json_out_span(o, name, value);
+	else
+		rp_json_out_null(o, name);
+}
+
 void rp_json_out_int(struct rp_json_out *o, const char *name, int64_t value)
 {
 	set(o, name, json_integer(value));

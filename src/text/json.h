@@ -32,6 +32,8 @@ struct rp_json_out *rp_json_out_new(void);
 void rp_json_out_free(struct rp_json_out *o);
 void rp_json_out_text(struct rp_json_out *o, const char *name, const char *value); /* NULL: null */
 void rp_json_out_span(struct rp_json_out *o, const char *name, struct rp_span value);
+/* ... null where it is empty */
+void rp_json_out_given(struct rp_json_out *o, const char *name, struct rp_span value);
 void rp_json_out_int(struct rp_json_out *o, const char *name, int64_t value);
 void rp_json_out_real(struct rp_json_out *o, const char *name, double value);
 void rp_json_out_bool(struct rp_json_out *o, const char *name, bool value);

@@ -4,7 +4,9 @@
 #include "fuzz.h"
 
 #include "net/url.h"
-#include "ctl/report/export_line.h"
+#include "report/export_line.h"
+
+static const struct rp_config none; /* nothing but queries is a secret */
 
 static void check_entry(const struct rp_entry *e, struct rp_span payload)
 {
@@ -39,18 +41,18 @@ static void export_again(const struct rp_import_line *line)
 	struct rp_import_line again = {0};
 	struct rp_error err = {.text = ""};
 
-	MUST(rp_export_line(&line->entry, line->payload, true, &first), "out of memory");
+	MUST(rp_export_line(&none, &line->entry, line->payload, true, &first), "out of memory");
 	MUST(first.len > 1 && first.data[first.len - 1] == '\n', "no line");
 	MUST(rp_import_line(&again, (struct rp_span){first.data, first.len - 1}, &err) == RP_OK,
 	     "refused: %s: %s", err.text, first.data);
-	MUST(rp_export_line(&again.entry, again.payload, true, &second), "out of memory");
+	MUST(rp_export_line(&none, &again.entry, again.payload, true, &second), "out of memory");
 	MUST(fuzz_same((struct rp_span){first.data, first.len},
 		       (struct rp_span){second.data, second.len}),
 	     "%s became %s", first.data, second.data);
-	MUST(rp_export_line(&line->entry, line->payload, false, &plain), "out of memory");
+	MUST(rp_export_line(&none, &line->entry, line->payload, false, &plain), "out of memory");
 	MUST(fuzz_contains((struct rp_span){plain.data, plain.len},
 			   rp_span_of("\"complete\":true")) !=
-		 rp_export_has_secrets(&line->entry, line->payload),
+		 rp_export_has_secrets(&none, &line->entry, line->payload),
 	     "complete or not: %s", plain.data);
 	rp_import_line_release(&again);
 	rp_buf_release(&first);

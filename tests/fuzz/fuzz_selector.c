@@ -3,7 +3,7 @@
 #include "fuzz.h"
 
 #include "base/units.h"
-#include "ctl/select/selector.h"
+#include "report/selector.h"
 
 #define NOW_MS INT64_C(1795439210000)
 

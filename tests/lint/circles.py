@@ -6,9 +6,8 @@ objects tell the truth: a declaration that stands in a far header hides nothing.
 its files need; a folder below a folder stands for itself. A header needs the headers that it
 includes. The library is looked at alone, and each program alone.
 
-Exit 1 and a line for each circle with what closes it, and for each name of KNOWN that is in no
-circle any more: the table can only shrink. usage: circles.py BUILD_DIR, which has obj/ of all
-programs"""
+Exit 1 and a line for each circle, with what closes it. usage: circles.py BUILD_DIR, which has obj/
+of all programs"""
 import collections
 import pathlib
 import re
@@ -18,11 +17,6 @@ import sys
 SHOWN = 6  # symbols for each pair
 
 PARTS = ["src", "src/cmd", "tools/ctl", "tools/sink"]  # the library, and the programs
-
-# What is in a circle for now. A name only ever leaves this table.
-KNOWN = """
-tools/ctl tools/ctl/change tools/ctl/report tools/ctl/screen tools/ctl/select tools/ctl/verbs
-""".split()
 
 
 def part_of(path):
@@ -107,34 +101,25 @@ def circles(needs):
     return found
 
 
-def check(kind, needs, known):
+def check(kind, needs):
     """Prints what is wrong; how many things that is."""
-    bad = 0
-    left = set(known)
-    for circle in circles(needs):
-        left -= set(circle)
-        if set(circle) <= set(known):
-            continue
-        bad += 1
+    found = circles(needs)
+    for circle in found:
         print(f"circles: {kind} that need each other: {' '.join(circle)}")
         for user in circle:
             for used, names in sorted(needs[user].items()):
                 if used in circle:
                     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
                     print(f"  {user} -> {used}: {', '.join(names[:SHOWN])}{more}")
-    for name in sorted(left):
-        bad += 1
-        print(f"circles: {name} is in no circle of {kind} any more; take it out of KNOWN")
-    return bad
+    return len(found)
 
 
 def main():
     files = needs_of_files(sys.argv[1])
-    bad = check("files", files, [n for n in KNOWN if n.endswith(".c")])
-    bad += check("folders", needs_of_folders(files),
-                 [n for n in KNOWN if not n.endswith((".c", ".h"))])
-    bad += check("headers", needs_of_headers(), [n for n in KNOWN if n.endswith(".h")])
-    print(f"circles: {len(files)} files, {bad} problems, {len(KNOWN)} known")
+    bad = check("files", files)
+    bad += check("folders", needs_of_folders(files))
+    bad += check("headers", needs_of_headers())
+    print(f"circles: {len(files)} files, {bad} problems")
     return 1 if bad or not files else 0
 
 

@@ -9,11 +9,9 @@
 
 #include "base/log.h"
 #include "base/sys.h"
-#include "ctl/ctl.h"
-#include "ctl/report/endpoints.h"
+#include "ctl/verbs/verbs.h"
 #include "ctl/options.h"
-#include "ctl/report/shown.h"
-#include "ctl/suggest.h"
+#include "text/suggest.h"
 #include "config/settings.h"
 
 #define SELECTOR "ID... | - | FILTER..."
@@ -288,17 +286,15 @@ static int run_verb(struct rp_ctl *ctl)
 		return rp_settings_exit_code(err.code);
 	}
 	ctl->settings = &settings;
-	rp_shown_setup(&settings.config);
 	code = open_outbox(ctl, &settings.config);
 	if (code == RP_EXIT_OK) {
 		code = ctl->selector.has_endpoint
-			   ? rp_endpoint_glob_resolve(ctl, &ctl->selector.endpoint)
+			   ? rp_ctl_resolve_glob(ctl, &ctl->selector.endpoint)
 			   : RP_EXIT_OK;
 		if (code == RP_EXIT_OK)
 			code = ctl->verb->run(ctl);
 		rp_outbox_close(ctl->ob);
 	}
-	rp_shown_setup(NULL);
 	rp_settings_release(&settings);
 	return code;
 }

@@ -5,91 +5,80 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/units.h"
-#include "ctl/suggest.h"
+#include "text/suggest.h"
 
-/* Values below OPT_OUTBOX are enum rp_selector_field; letters are short options. */
-enum {
-	OPT_OUTBOX = 1000,
-	OPT_CONFIG,
-	OPT_JSON,
-	OPT_NO_COLOR,
-	OPT_HELP,
-	OPT_DRY_RUN,
-	OPT_YES,
-	OPT_TEXTFILE,
-	OPT_CHECK,
-	OPT_PLAN,
-	OPT_RATE,
-	OPT_DETACH,
-	OPT_REASON,
-	OPT_BACKUP,
-	OPT_NO_BACKUP,
-	OPT_FOLLOW,
-	OPT_HOLD,
-	OPT_WITH_SECRETS,
-	OPT_MAX_GROWTH,
-	OPT_FULL
-};
+/* What an option does to struct rp_ctl. */
+enum effect { SETS_FLAG, SETS_TEXT, FILTERS, PLANS, LIMITS_RATE, LIMITS_GROWTH, HELPS };
+#define FLAG(member) SETS_FLAG, offsetof(struct rp_ctl, member)
+#define TEXT(member) SETS_TEXT, offsetof(struct rp_ctl, member)
 
 /* What selects entries also selects lines of a file that is imported. */
 #define FILTER (RP_ACCEPTS_SELECTOR | RP_ACCEPTS_IMPORT)
 
 static const struct {
 	const char *name, *value; /* value NULL: takes none */
-	int number;
+	enum effect effect;
+	size_t about;     /* offset of the member; FILTERS: an enum rp_selector_field */
 	unsigned accepts; /* only for verbs with this bit; 0: all */
 	const char *help;
 } options[] = {
-    {"state", "S[,S]", RP_SELECT_STATE, FILTER,
+    {"state", "S[,S]", FILTERS, RP_SELECT_STATE, FILTER,
      "waiting, in_flight, held, delivered, dead; or retrying: waiting after a failed attempt"},
-    {"endpoint", "GLOB", RP_SELECT_ENDPOINT, FILTER, "its name or URL; without a '/': its host"},
-    {"run", "RUN_ID", RP_SELECT_RUN, FILTER, "entries of this run"},
-    {"thread", "THREAD_ID", RP_SELECT_THREAD, FILTER, "entries whose run has this thread_id"},
-    {"event", "STATUS", RP_SELECT_EVENT, FILTER,
+    {"endpoint", "GLOB", FILTERS, RP_SELECT_ENDPOINT, FILTER,
+     "its name or URL; without a '/': its host"},
+    {"run", "RUN_ID", FILTERS, RP_SELECT_RUN, FILTER, "entries of this run"},
+    {"thread", "THREAD_ID", FILTERS, RP_SELECT_THREAD, FILTER,
+     "entries whose run has this thread_id"},
+    {"event", "STATUS", FILTERS, RP_SELECT_EVENT, FILTER,
      "entries whose run ended so: success, error, timeout, interrupted"},
-    {"cause", "C", RP_SELECT_CAUSE, FILTER,
+    {"cause", "C", FILTERS, RP_SELECT_CAUSE, FILTER,
      "timeout, dns, http (any status), http_503, exhausted, ..."},
-    {"attempts", "N", RP_SELECT_ATTEMPTS, FILTER, "attempts so far: 3, '>=5', '>5', '<=2', '<2'"},
-    {"group", "G", RP_SELECT_GROUP, RP_ACCEPTS_SELECTOR,
+    {"attempts", "N", FILTERS, RP_SELECT_ATTEMPTS, FILTER,
+     "attempts so far: 3, '>=5', '>5', '<=2', '<2'"},
+    {"group", "G", FILTERS, RP_SELECT_GROUP, RP_ACCEPTS_SELECTOR,
      "dead letters of this group of `runpostctl dead`"},
-    {"since", "T", RP_SELECT_SINCE, FILTER,
+    {"since", "T", FILTERS, RP_SELECT_SINCE, FILTER,
      "accepted at or after T: 2h (ago) or 2026-11-23T12:00:00Z"},
-    {"until", "T", RP_SELECT_UNTIL, FILTER, "accepted before T"},
-    {"older-than", "D", RP_SELECT_OLDER_THAN, FILTER, "in its state for so long: 90s, 15m, 2h, 7d"},
-    {"limit", "N", RP_SELECT_LIMIT, RP_ACCEPTS_SELECTOR, "at most N entries, the oldest; 0: all"},
-    {"dry-run", NULL, OPT_DRY_RUN, RP_ACCEPTS_CHANGE | RP_ACCEPTS_IMPORT,
+    {"until", "T", FILTERS, RP_SELECT_UNTIL, FILTER, "accepted before T"},
+    {"older-than", "D", FILTERS, RP_SELECT_OLDER_THAN, FILTER,
+     "in its state for so long: 90s, 15m, 2h, 7d"},
+    {"limit", "N", FILTERS, RP_SELECT_LIMIT, RP_ACCEPTS_SELECTOR,
+     "at most N entries, the oldest; 0: all"},
+    {"dry-run", NULL, FLAG(dry_run), RP_ACCEPTS_CHANGE | RP_ACCEPTS_IMPORT,
      "say what would happen, change nothing"},
-    {"yes", NULL, OPT_YES, RP_ACCEPTS_CHANGE, "do not ask before a change of many entries"},
-    {"follow", NULL, OPT_FOLLOW, RP_ACCEPTS_FOLLOW, "go on with what comes; -f is the same"},
-    {"textfile", "FILE", OPT_TEXTFILE, RP_ACCEPTS_TEXTFILE,
+    {"yes", NULL, FLAG(yes), RP_ACCEPTS_CHANGE, "do not ask before a change of many entries"},
+    {"follow", NULL, FLAG(follow), RP_ACCEPTS_FOLLOW, "go on with what comes; -f is the same"},
+    {"textfile", "FILE", TEXT(textfile), RP_ACCEPTS_TEXTFILE,
      "write into FILE, whole or not at all, for node_exporter"},
-    {"check", "FORMAT", OPT_CHECK, RP_ACCEPTS_CHECK, "for a monitor: nagios, json or prometheus"},
-    {"hold", NULL, OPT_HOLD, RP_ACCEPTS_IMPORT, "hold what would be sent, until it is released"},
-    {"with-secrets", NULL, OPT_WITH_SECRETS, RP_ACCEPTS_EXPORT,
+    {"check", "FORMAT", TEXT(check), RP_ACCEPTS_CHECK, "for a monitor: nagios, json or prometheus"},
+    {"hold", NULL, FLAG(hold), RP_ACCEPTS_IMPORT, "hold what would be sent, until it is released"},
+    {"with-secrets", NULL, FLAG(with_secrets), RP_ACCEPTS_EXPORT,
      "with the values of URL queries and headers"},
-    {"max-growth", "SIZE", OPT_MAX_GROWTH, RP_ACCEPTS_BACKUP,
+    {"max-growth", "SIZE", LIMITS_GROWTH, 0, RP_ACCEPTS_BACKUP,
      "give up when the outbox grows by more meanwhile; 1G; 0: never"},
-    {"plan", "N", OPT_PLAN, RP_ACCEPTS_JOB, "exactly the entries that --dry-run showed as plan N"},
-    {"rate", "N/s", OPT_RATE, RP_ACCEPTS_JOB, "no faster than this: 50/s, 600/m, 1000/h"},
-    {"detach", NULL, OPT_DETACH, RP_ACCEPTS_DETACH, "leave it to the senders at once"},
-    {"backup", "FILE", OPT_BACKUP, RP_ACCEPTS_PURGE,
+    {"plan", "N", PLANS, 0, RP_ACCEPTS_JOB, "exactly the entries that --dry-run showed as plan N"},
+    {"rate", "N/s", LIMITS_RATE, 0, RP_ACCEPTS_JOB, "no faster than this: 50/s, 600/m, 1000/h"},
+    {"detach", NULL, FLAG(detach), RP_ACCEPTS_DETACH, "leave it to the senders at once"},
+    {"backup", "FILE", TEXT(backup_path), RP_ACCEPTS_PURGE,
      "where the backup goes; otherwise DIR/purged/"},
-    {"no-backup", NULL, OPT_NO_BACKUP, RP_ACCEPTS_PURGE, "write none: what is purged is gone"},
-    {"reason", "TEXT", OPT_REASON, RP_ACCEPTS_REASON, "why, for the log of changes"},
-    {"full", NULL, OPT_FULL, RP_ACCEPTS_FULL,
+    {"no-backup", NULL, FLAG(no_backup), RP_ACCEPTS_PURGE, "write none: what is purged is gone"},
+    {"reason", "TEXT", TEXT(reason), RP_ACCEPTS_REASON, "why, for the log of changes"},
+    {"full", NULL, FLAG(full), RP_ACCEPTS_FULL,
      "recompute everything in one snapshot, when it is quiet"},
-    {"outbox", "DIR", OPT_OUTBOX, 0, "the outbox; otherwise the one the configuration names"},
-    {"config", "FILE", OPT_CONFIG, 0,
+    {"outbox", "DIR", TEXT(outbox_dir), 0, "the outbox; otherwise the one the configuration names"},
+    {"config", "FILE", TEXT(config_path), 0,
      "the configuration; otherwise /etc/runpost/runpost.conf if there is one"},
-    {"json", NULL, OPT_JSON, 0, "JSON, one object a line"},
-    {"no-color", NULL, OPT_NO_COLOR, 0, "no colours on a terminal either"},
-    {"help", NULL, OPT_HELP, 0, "this text"},
+    {"json", NULL, FLAG(json), 0, "JSON, one object a line"},
+    {"no-color", NULL, FLAG(no_color), 0, "no colours on a terminal either"},
+    {"help", NULL, HELPS, 0, 0, "this text"},
 };
 enum { N_OPTIONS = sizeof options / sizeof options[0] };
+enum { FIRST_OPTION = 1000 }; /* above all letters: what getopt has for row 0 */
 
 static bool is_accepted(const struct rp_verb *verb, size_t i)
 {
@@ -186,92 +175,43 @@ static int set_rate(struct rp_ctl *ctl, const char *value)
 	    NULL);
 }
 
-/* The options that are about changes. Result: as apply; -2: it is none of them. */
-static int apply_to_change(struct rp_ctl *ctl, int number, const char *value)
+static int set_growth(struct rp_ctl *ctl, const char *value)
 {
-	switch (number) {
-	case OPT_DRY_RUN:
-		ctl->dry_run = true;
+	if (rp_size_parse(rp_span_of(value), &ctl->max_growth_bytes))
 		return -1;
-	case OPT_YES:
-		ctl->yes = true;
-		return -1;
-	case OPT_PLAN:
-		return set_plan(ctl, value);
-	case OPT_RATE:
-		return set_rate(ctl, value);
-	case OPT_DETACH:
-		ctl->detach = true;
-		return -1;
-	case OPT_REASON:
-		ctl->reason = value;
-		return -1;
-	case OPT_BACKUP:
-		ctl->backup_path = value;
-		return -1;
-	case OPT_NO_BACKUP:
-		ctl->no_backup = true;
-		return -1;
-	default:
-		return -2;
-	}
+	return usage_error(ctl, "--max-growth: not a size; give a number, and K, M or G behind it",
+			   NULL);
 }
 
-static int apply(struct rp_ctl *ctl, int number, const char *value)
+/* Result: -1: go on; else an exit code. */
+static int apply(struct rp_ctl *ctl, size_t i, const char *value)
 {
+	char *member = (char *)ctl + options[i].about;
 	struct rp_error err;
-	int code = apply_to_change(ctl, number, value);
 
-	if (code != -2)
-		return code;
-	switch (number) {
-	case OPT_OUTBOX:
-		ctl->outbox_dir = value;
+	switch (options[i].effect) {
+	case SETS_FLAG:
+		*(bool *)member = true;
 		return -1;
-	case OPT_CONFIG:
-		ctl->config_path = value;
+	case SETS_TEXT:
+		*(const char **)member = value;
 		return -1;
-	case OPT_JSON:
-		ctl->json = true;
-		return -1;
-	case OPT_NO_COLOR:
-		ctl->no_color = true;
-		return -1;
-	case OPT_FOLLOW:
-		ctl->follow = true;
-		return -1;
-	case OPT_TEXTFILE:
-		ctl->textfile = value;
-		return -1;
-	case OPT_CHECK:
-		ctl->check = value;
-		return -1;
-	case OPT_HOLD:
-		ctl->hold = true;
-		return -1;
-	case OPT_WITH_SECRETS:
-		ctl->with_secrets = true;
-		return -1;
-	case OPT_FULL:
-		ctl->full = true;
-		return -1;
-	case OPT_MAX_GROWTH:
-		return rp_size_parse(rp_span_of(value), &ctl->max_growth_bytes)
-			   ? -1
-			   : usage_error(
-				 ctl,
-				 "--max-growth: not a size; give a number, and K, M or G behind it",
-				 NULL);
-	case OPT_HELP:
-		rp_options_help(ctl->verb);
-		return RP_EXIT_OK;
-	default:
+	case FILTERS:
+		if (rp_selector_set(&ctl->selector, (enum rp_selector_field)options[i].about, value,
+				    ctl->now_at_ms, &err) == RP_OK)
+			return -1;
+		return usage_error(ctl, err.text, NULL);
+	case PLANS:
+		return set_plan(ctl, value);
+	case LIMITS_RATE:
+		return set_rate(ctl, value);
+	case LIMITS_GROWTH:
+		return set_growth(ctl, value);
+	case HELPS:
 		break;
 	}
-	if (rp_selector_set(&ctl->selector, (enum rp_selector_field)number, value, ctl->now_at_ms,
-			    &err) == RP_OK)
-		return -1;
-	return usage_error(ctl, err.text, NULL);
+	rp_options_help(ctl->verb);
+	return RP_EXIT_OK;
 }
 
 static int read_ids_from_stdin(struct rp_ctl *ctl)
@@ -327,6 +267,16 @@ static int read_word(struct rp_ctl *ctl, char *word)
 	return RP_EXIT_USAGE;
 }
 
+/* The row of -h or -f. */
+static size_t row_of_letter(int letter)
+{
+	size_t i = 0;
+
+	while (strcmp(options[i].name, letter == 'h' ? "help" : "follow") != 0)
+		i++;
+	return i;
+}
+
 static int read_options(struct rp_ctl *ctl, int argc, char **argv)
 {
 	struct option table[N_OPTIONS + 1] = {{0}};
@@ -337,7 +287,7 @@ static int read_options(struct rp_ctl *ctl, int argc, char **argv)
 	for (i = 0; i < N_OPTIONS; i++) {
 		if (is_accepted(ctl->verb, i))
 			table[n++] = (struct option){options[i].name, options[i].value != NULL,
-						     NULL, options[i].number};
+						     NULL, FIRST_OPTION + (int)i};
 	}
 	opterr = 0;
 	letters = (ctl->verb->accepts & RP_ACCEPTS_FOLLOW) != 0 ? ":hf" : ":h";
@@ -351,9 +301,8 @@ static int read_options(struct rp_ctl *ctl, int argc, char **argv)
 			code = unknown_option(ctl, argv[optind - 1]);
 		} else {
 			code = apply(ctl,
-				     got == 'h'   ? OPT_HELP
-				     : got == 'f' ? OPT_FOLLOW
-						  : got,
+				     got < FIRST_OPTION ? row_of_letter(got)
+							: (size_t)(got - FIRST_OPTION),
 				     optarg);
 		}
 	}

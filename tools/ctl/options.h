@@ -2,7 +2,7 @@
 #ifndef RP_CTL_OPTIONS_H
 #define RP_CTL_OPTIONS_H
 
-#include "ctl/ctl.h"
+#include "ctl/common/ctl.h"
 
 /* Reads the words behind the verb into ctl (verb, now_at_ms and the terminal facts are set).
  * Result: -1: go on; else the program ends with this exit code: help was asked for and given, or

@@ -181,12 +181,10 @@ static bool add_sha256(struct rp_buf *out, struct rp_span body)
 {
 	unsigned char hash[RP_SHA256_BYTES];
 	char hex[2 * RP_SHA256_BYTES + 1];
-	size_t i;
 
 	rp_sha256(&body, 1, hash);
-	for (i = 0; i < sizeof hash; i++)
-		snprintf(hex + 2 * i, 3, "%02x", hash[i]);
-	return rp_buf_printf(out, ",\"bytes\":%zu,\"sha256\":\"%s\"", body.len, hex);
+	return rp_buf_printf(out, ",\"bytes\":%zu,\"sha256\":\"%s\"", body.len,
+			     rp_hex_format(hash, sizeof hash, hex));
 }
 
 static bool render_record(struct rp_sink_report *report, const struct rp_sink_delivery *d)

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/screen/sparkline.h"
-#include "ctl/screen/top_draw.h"
-#include "ctl/screen/top_keys.h"
+#include "ctl/top/sparkline.h"
+#include "ctl/top/top_draw.h"
+#include "ctl/top/top_keys.h"
 
 #define NOW_MS INT64_C(1700000000000)
 

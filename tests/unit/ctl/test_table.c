@@ -1,5 +1,6 @@
 /* The tables of runpostctl are no part of the library: their source is compiled into this test. */
 #include "ctl/screen/table.h"
+#include "text/escape.h"
 
 #include <check.h>
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "ctl/select/selector_text.h"
+#include "report/selector_text.h"
 
 /* The file is asked first, because it mostly knows, and because the C library's way to the other
  * places where users may be known crashes when there is no memory. */

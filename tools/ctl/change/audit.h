@@ -2,7 +2,7 @@
 #ifndef RP_CTL_CHANGE_AUDIT_H
 #define RP_CTL_CHANGE_AUDIT_H
 
-#include "ctl/ctl.h"
+#include "ctl/common/ctl.h"
 
 #define RP_WHO_TEXT_MAX 160
 

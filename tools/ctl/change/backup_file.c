@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "ctl/report/export_line.h"
+#include "report/export_line.h"
 #include "ctl/select/walk.h"
 
 enum { FLUSH_BYTES = 1 << 20, SYNC_BYTES = 4 << 20 };
@@ -137,7 +137,8 @@ static int add_line(struct rp_backup_file *b, const struct rp_entry *e)
 
 	if (b->fd < 0 && (code = open_file(b)) != RP_EXIT_OK)
 		return code;
-	if (!rp_export_line(e, (struct rp_span){b->payload.data, b->payload.len}, true, &b->lines))
+	if (!rp_export_line(&b->ctl->settings->config, e,
+			    (struct rp_span){b->payload.data, b->payload.len}, true, &b->lines))
 		return rp_ctl_no_memory();
 	b->n++;
 	return b->lines.len >= FLUSH_BYTES ? flush(b) : RP_EXIT_OK;

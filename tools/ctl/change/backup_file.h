@@ -3,7 +3,7 @@
 #ifndef RP_CTL_CHANGE_BACKUP_FILE_H
 #define RP_CTL_CHANGE_BACKUP_FILE_H
 
-#include "ctl/ctl.h"
+#include "ctl/common/ctl.h"
 
 struct rp_backup_file {
 	struct rp_ctl *ctl;

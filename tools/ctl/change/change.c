@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "ctl/stop.h"
+#include "ctl/common/stop.h"
+#include "report/job_json.h"
 
 enum { LINES_SHOWN = 10 };
 
@@ -113,15 +114,11 @@ static bool result_text(const char *done, const struct rp_change_result *r, stru
 
 static struct rp_json_out *result_json(const struct rp_ctl *ctl, const struct rp_change_result *r)
 {
-	struct rp_json_out *o = rp_json_out_new(), *skipped = rp_json_out_new();
+	struct rp_json_out *o = rp_json_out_new();
 
 	rp_json_out_text(o, "verb", ctl->verb->name);
 	rp_json_out_int(o, "done", (int64_t)r->done);
-	rp_json_out_int(skipped, "in_flight", (int64_t)r->skipped.in_flight);
-	rp_json_out_int(skipped, "state", (int64_t)r->skipped.state);
-	rp_json_out_int(skipped, "moved_on", (int64_t)r->skipped.changed);
-	rp_json_out_int(skipped, "gone", (int64_t)r->skipped.gone);
-	rp_json_out_object(o, "skipped", skipped);
+	rp_job_skipped_json(&r->skipped, o);
 	rp_json_out_int(o, "not_found", (int64_t)r->missing);
 	rp_json_out_int(o, "attempt_under_way", (int64_t)r->done_in_flight);
 	rp_json_out_bool(o, "interrupted", r->interrupted);

@@ -3,7 +3,8 @@
 #ifndef RP_CTL_CHANGE_CHANGE_H
 #define RP_CTL_CHANGE_CHANGE_H
 
-#include "ctl/report/breakdown.h"
+#include "ctl/common/ctl.h"
+#include "report/breakdown.h"
 
 /* Asks on the terminal whether to go on with so many entries, after showing what they are; a purge
  * wants the count typed. Without a terminal --yes is needed. Few or named entries are not asked

@@ -7,8 +7,8 @@
 
 #include "ctl/change/audit.h"
 #include "ctl/screen/progress.h"
-#include "ctl/select/selector_text.h"
-#include "ctl/stop.h"
+#include "report/selector_text.h"
+#include "ctl/common/stop.h"
 
 /* A transaction so large holds the write lock for some milliseconds; the lock is not fair, so
  * senders and ingesters get it in the pause after. */
@@ -18,7 +18,8 @@ static bool collect(void *arg, const struct rp_entry *e)
 {
 	struct rp_direct *d = arg;
 
-	return rp_breakdown_add(&d->tally, e) && rp_picks_add(&d->picks, e->seq);
+	return rp_breakdown_add(&d->tally, &d->ctl->settings->config, e) &&
+	       rp_picks_add(&d->picks, e->seq);
 }
 
 int rp_direct_pick(struct rp_direct *d)

@@ -9,7 +9,7 @@
 
 #include "base/units.h"
 #include "ctl/change/audit.h"
-#include "ctl/select/selector_text.h"
+#include "report/selector_text.h"
 #include "ctl/select/walk.h"
 
 enum { ROWS_MAX = 1000 }; /* of a transaction */
@@ -32,7 +32,7 @@ static bool see(void *arg, const struct rp_entry *e)
 					       .state = (unsigned)d->state,
 					       .claim_no = d->claim_no,
 					       .replays = d->replays};
-	return rp_breakdown_add(&p->plan->tally, e);
+	return rp_breakdown_add(&p->plan->tally, &p->ctl->settings->config, e);
 }
 
 static int store(struct planning *p, bool last)

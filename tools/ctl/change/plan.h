@@ -2,7 +2,8 @@
 #ifndef RP_CTL_CHANGE_PLAN_H
 #define RP_CTL_CHANGE_PLAN_H
 
-#include "ctl/report/breakdown.h"
+#include "ctl/common/ctl.h"
+#include "report/breakdown.h"
 
 /* A dry run's plan is for whoever reads it first and then says yes. */
 #define RP_PLAN_VALID_MS INT64_C(3600000)

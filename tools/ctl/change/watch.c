@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "ctl/screen/progress.h"
-#include "ctl/stop.h"
+#include "ctl/common/stop.h"
 
 enum {
 	STEP_ENTRIES = 200,

@@ -12,7 +12,7 @@
 
 #include "base/sys.h"
 #include "base/units.h"
-#include "ctl/ctl.h"
+#include "ctl/common/ctl.h"
 
 enum {
 	SHOW_AFTER_US = 1000 * 1000,

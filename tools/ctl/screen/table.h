@@ -10,13 +10,6 @@
 
 #include "base/bytes.h"
 
-/* Appends text with control characters, line ends, bidirectional overrides, bytes that are not
- * UTF-8, and the backslash itself written as \n, \t, \\ or \xNN. false: out of memory. */
-bool rp_text_escape(struct rp_span text, struct rp_buf *out);
-/* ... but the backslash as it is: for sentences, which may have a finished command in them
- * (text/shell.h). Nobody can turn them back into what they were made of. */
-bool rp_text_tame(struct rp_span text, struct rp_buf *out);
-
 enum rp_style { RP_STYLE_PLAIN, RP_STYLE_GOOD, RP_STYLE_WARN, RP_STYLE_BAD };
 /* Appends text in a colour when `color`; the text itself is not escaped. */
 bool rp_style_add(struct rp_buf *out, enum rp_style style, bool color, const char *text);

@@ -3,7 +3,7 @@
 #ifndef RP_CTL_SELECT_RECENT_H
 #define RP_CTL_SELECT_RECENT_H
 
-#include "ctl/ctl.h"
+#include "ctl/common/ctl.h"
 
 /* A part of the log, copied out of it. Init with {0}. */
 struct rp_recents {

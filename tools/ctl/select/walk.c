@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "ctl/select/seqset.h"
-#include "ctl/stop.h"
+#include "ctl/common/stop.h"
 
 /* A list of a terminal answers at once: what is beyond its limit is counted only as far as this
  * takes. */

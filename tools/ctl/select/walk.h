@@ -2,7 +2,7 @@
 #ifndef RP_CTL_SELECT_WALK_H
 #define RP_CTL_SELECT_WALK_H
 
-#include "ctl/ctl.h"
+#include "ctl/common/ctl.h"
 #include "ctl/screen/progress.h"
 
 struct rp_walk {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/units.h"
-#include "ctl/ctl.h"
+#include "ctl/verbs/verbs.h"
 
 enum { TERMINAL_ROWS = 50 };
 

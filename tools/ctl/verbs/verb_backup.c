@@ -3,10 +3,10 @@
 #include <stdio.h>
 
 #include "base/units.h"
-#include "ctl/ctl.h"
 #include "ctl/change/audit.h"
 #include "ctl/screen/progress.h"
-#include "ctl/stop.h"
+#include "ctl/common/stop.h"
+#include "ctl/verbs/verbs.h"
 
 static bool go_on(void *arg, uint64_t bytes)
 {

@@ -2,6 +2,7 @@
  * nothing else may be on its output. */
 
 #include "ctl/select/walk.h"
+#include "ctl/verbs/verbs.h"
 
 static int print_body(struct rp_ctl *ctl, uint64_t seq)
 {

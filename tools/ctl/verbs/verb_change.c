@@ -1,7 +1,8 @@
 /* verb_change.c - the verbs `hold` and `release`: they differ in one word, so they share a file. */
 
 #include "ctl/change/direct.h"
-#include "ctl/stop.h"
+#include "ctl/common/stop.h"
+#include "ctl/verbs/verbs.h"
 
 static int print_dry_run(struct rp_direct *d)
 {

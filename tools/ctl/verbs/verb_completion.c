@@ -1,7 +1,8 @@
 /* Prints the script of one shell, as it stands in tools/ctl/completion/; the Makefile quotes the
  * files for C. A story holds them to the verbs and options: tests/stories/test_completion.py. */
+
+#include "ctl/verbs/verbs.h"
 #include "base/bytes.h"
-#include "ctl/ctl.h"
 
 static const char bash_script[] =
 #include "tools/ctl/completion/runpostctl.bash.inc"

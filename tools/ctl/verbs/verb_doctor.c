@@ -1,5 +1,5 @@
 /* verb_doctor.c - the verb `doctor`: checks files, locks and configuration before it opens the
- * outbox. The checks of an open outbox are in report/doctor_outbox.c. */
+ * outbox. The checks of an open outbox are in report/doctor.c. */
 
 #include <errno.h>
 #include <signal.h>
@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "base/sys.h"
-#include "ctl/report/doctor.h"
-#include "ctl/report/shown.h"
-#include "ctl/stopped.h"
+#include "ctl/common/stopped.h"
 #include "config/webhook_file.h"
+#include "ctl/verbs/doctor_print.h"
+#include "ctl/verbs/verbs.h"
 
 #define NOT_TRIED (-2)
 #define LOCK_WAIT_MS 2000 /* no transaction of ours is longer than some 20 ms */
@@ -127,34 +127,32 @@ static void report_lock(struct rp_doctor *d, const char *dir, int probed)
 				 "it cannot be taken (waited up to %d ms)", LOCK_WAIT_MS);
 }
 
-static int check_store(struct rp_doctor *d, const struct rp_config *config)
+static void check_store(struct rp_doctor *d, struct rp_ctl *ctl)
 {
-	const char *dir = d->ctl->outbox_dir != NULL ? d->ctl->outbox_dir : config->outbox_dir;
+	const struct rp_config *config = d->config;
+	const char *dir = ctl->outbox_dir != NULL ? ctl->outbox_dir : config->outbox_dir;
 	struct rp_outbox_options options = {.map_bytes = config->map_bytes,
 					    .quota_bytes = config->quota_bytes,
 					    .disk_reserve_bytes = config->disk_reserve_bytes};
 	char remedy[REMEDY_MAX];
 	struct rp_error err;
-	int probed, code;
+	int probed = probe_lock(dir, &options);
 
-	probed = probe_lock(dir, &options);
-	if (rp_outbox_open(dir, &options, &d->ctl->ob, &err) != RP_OK) {
+	if (rp_outbox_open(dir, &options, &d->ob, &err) != RP_OK) {
 		if (err.code == RP_ERR_BUSY && rp_stopped_find(dir) > 0)
 			rp_doctor_report(d, "store", RP_DOCTOR_FAIL, name_stopped(dir, remedy),
 					 "%s", err.text);
 		else
 			rp_doctor_report_error(d, &err);
-		return RP_EXIT_OK;
+		return;
 	}
-	rp_place_judge(&d->ctl->place, d->ctl->settings->path, config->outbox_dir,
-		       rp_outbox_address(d->ctl->ob));
+	rp_place_judge(&ctl->place, ctl->settings->path, config->outbox_dir,
+		       rp_outbox_address(d->ob));
 	check_mode(d, dir);
 	rp_doctor_report(d, "store", RP_DOCTOR_OK, NULL, "%s opens", dir);
 	report_lock(d, dir, probed);
-	code = rp_doctor_examine(d);
-	rp_outbox_close(d->ctl->ob);
-	d->ctl->ob = NULL;
-	return code;
+	rp_doctor_examine(d);
+	rp_outbox_close(d->ob);
 }
 
 struct warned {
@@ -204,38 +202,35 @@ static void check_files(struct rp_doctor *d, struct rp_settings *settings)
 	rp_buf_release(&url);
 }
 
-static int check_all(struct rp_doctor *d)
+static void check_all(struct rp_doctor *d, struct rp_ctl *ctl)
 {
 	struct rp_settings settings;
 	struct rp_error err;
-	int code;
 
-	if (rp_settings_load(d->ctl->config_path, &settings, &err) != RP_OK) {
+	if (rp_settings_load(ctl->config_path, &settings, &err) != RP_OK) {
 		rp_doctor_report(d, "config", RP_DOCTOR_FAIL, "runpost check-config", "%s",
 				 err.text);
-		return RP_EXIT_OK;
+		return;
 	}
-	d->ctl->settings = &settings;
-	rp_shown_setup(&settings.config);
+	ctl->settings = &settings;
+	d->config = &settings.config;
 	check_files(d, &settings);
-	code = check_store(d, &settings.config);
-	d->ctl->settings = NULL;
-	rp_shown_setup(NULL);
+	check_store(d, ctl);
+	ctl->settings = NULL;
 	rp_settings_release(&settings);
-	return code;
 }
 
-static int read_format(struct rp_doctor *d)
+static int read_format(struct rp_doctor_print *p)
 {
-	const char *f = d->ctl->check;
+	const char *f = p->ctl->check;
 
-	d->format = d->ctl->json ? RP_DOCTOR_FOR_JSON : RP_DOCTOR_FOR_PEOPLE;
+	p->format = p->ctl->json ? RP_DOCTOR_FOR_JSON : RP_DOCTOR_FOR_PEOPLE;
 	if (f == NULL || strcmp(f, "json") == 0)
-		d->format = f == NULL ? d->format : RP_DOCTOR_FOR_JSON;
+		p->format = f == NULL ? p->format : RP_DOCTOR_FOR_JSON;
 	else if (strcmp(f, "nagios") == 0)
-		d->format = RP_DOCTOR_FOR_NAGIOS;
+		p->format = RP_DOCTOR_FOR_NAGIOS;
 	else if (strcmp(f, "prometheus") == 0)
-		d->format = RP_DOCTOR_FOR_PROMETHEUS;
+		p->format = RP_DOCTOR_FOR_PROMETHEUS;
 	else {
 		rp_ctl_say(
 		    "doctor: --check %.40s: no such format; there are nagios, json and prometheus",
@@ -247,19 +242,22 @@ static int read_format(struct rp_doctor *d)
 
 int rp_verb_doctor(struct rp_ctl *ctl)
 {
-	struct rp_doctor d = {.ctl = ctl, .boot_ms = rp_sys_boot_ms(&rp_sys_real)};
-	int code = read_format(&d);
+	struct rp_doctor_print p = {.ctl = ctl};
+	struct rp_doctor d = {.place = &ctl->place,
+			      .now_at_ms = ctl->now_at_ms,
+			      .boot_ms = rp_sys_boot_ms(&rp_sys_real),
+			      .tell = rp_doctor_print,
+			      .arg = &p};
+	int code = read_format(&p);
 
 	if (code != RP_EXIT_OK)
 		return code;
-	rp_doctor_report_begin(&d);
-	code = check_all(&d);
-	if (code == RP_EXIT_OK)
-		rp_doctor_report_end(&d);
-	if (code == RP_EXIT_OK)
-		code = d.no_memory ? rp_ctl_no_memory() : rp_ctl_flush(ctl);
-	rp_buf_release(&d.worst_text);
+	d.no_memory = !rp_doctor_print_begin(&p);
+	check_all(&d, ctl);
+	d.no_memory = !rp_doctor_print_end(&p, &d) || d.no_memory;
+	code = d.no_memory ? rp_ctl_no_memory() : rp_ctl_flush(ctl);
+	rp_buf_release(&p.worst_text);
 	if (code == RP_EXIT_OK)
 		return (int)d.worst;
-	return d.format == RP_DOCTOR_FOR_NAGIOS ? 3 : code;
+	return p.format == RP_DOCTOR_FOR_NAGIOS ? 3 : code;
 }

@@ -5,9 +5,10 @@
 #include <stdlib.h>
 
 #include "base/units.h"
-#include "ctl/report/endpoints.h"
+#include "report/endpoints.h"
 #include "ctl/change/audit.h"
-#include "ctl/report/shown.h"
+#include "report/shown.h"
+#include "ctl/verbs/verbs.h"
 
 static const struct rp_column columns[] = {
     {"ENDPOINT", false, 24},    {"STATE", false, 0},      {"WAITING", true, 0},
@@ -16,46 +17,6 @@ static const struct rp_column columns[] = {
     {"LAST_SUCCESS", false, 0}, {"WINDOW", true, 0},      {"RATE", true, 0},
     {"BREAKER", false, 0},      {"NEXT_PROBE", false, 0},
 };
-
-static void add_control_json(struct rp_json_out *o, const struct rp_control *c)
-{
-	char cause[RP_CAUSE_TEXT_MAX], rate[RP_RATE_TEXT_MAX];
-	bool known = c->limits.in_flight > 0;
-
-	rp_json_out_int(o, "in_flight_limit", c->limits.in_flight);
-	rp_json_out_int(o, "window", known ? rp_control_room(c) : 0);
-	rp_rate_format(c->limits.rate, rate);
-	rp_json_out_text(o, "rate", rate[0] != '\0' ? rate : NULL);
-	rp_json_out_text(o, "breaker", rp_breaker_name(c->breaker));
-	rp_cause_format(c->cause, c->http_status, cause);
-	rp_json_out_text(o, "breaker_cause", cause[0] != '\0' ? cause : NULL);
-	rp_json_out_time(o, "opened_at", c->opened_at_ms);
-	rp_json_out_time(o, "next_probe_at", c->breaker == RP_BREAKER_OPEN ? c->probe_at_ms : 0);
-}
-
-static struct rp_json_out *endpoint_json(const struct rp_known_endpoint *k)
-{
-	struct rp_json_out *o = rp_json_out_new();
-	char cause[RP_CAUSE_TEXT_MAX];
-
-	rp_json_out_text(o, "endpoint", k->name);
-	rp_json_out_text(o, "state", rp_known_endpoint_state(k));
-	rp_json_out_int(o, "waiting", (int64_t)k->e.count[RP_STATE_WAITING]);
-	rp_json_out_int(o, "in_flight", (int64_t)k->e.count[RP_STATE_IN_FLIGHT]);
-	rp_json_out_int(o, "held", (int64_t)k->e.count[RP_STATE_HELD]);
-	rp_json_out_int(o, "dead", (int64_t)k->e.count[RP_STATE_DEAD]);
-	rp_json_out_int(o, "delivered", (int64_t)k->e.count[RP_STATE_DELIVERED]);
-	rp_json_out_int(o, "streak", k->e.streak);
-	rp_cause_format(k->e.last_cause, k->e.last_status, cause);
-	rp_json_out_text(o, "last_cause", cause[0] != '\0' ? cause : NULL);
-	rp_json_out_time(o, "last_success_at", k->e.last_success_at_ms);
-	rp_json_out_time(o, "last_failure_at", k->e.last_failure_at_ms);
-	rp_json_out_bool(o, "paused", k->e.paused);
-	rp_json_out_bool(o, "disabled", k->e.disabled);
-	rp_json_out_time(o, "changed_at", k->e.changed_at_ms);
-	add_control_json(o, &k->e.control);
-	return o;
-}
 
 static void add_time(const struct rp_ctl *ctl, struct rp_table *t, int64_t at_ms)
 {
@@ -113,7 +74,7 @@ static int mark(struct rp_ctl *ctl, const struct rp_known_endpoints *k, bool *ma
 		struct rp_endpoint_glob glob;
 		bool any = false;
 		int code = rp_endpoint_glob_init(&glob, ctl->names[w])
-			       ? rp_endpoint_glob_resolve(ctl, &glob)
+			       ? rp_ctl_resolve_glob(ctl, &glob)
 			       : rp_ctl_no_memory();
 
 		for (i = 0; i < k->n && code == RP_EXIT_OK; i++) {
@@ -136,7 +97,7 @@ static int choose(struct rp_ctl *ctl, struct rp_known_endpoints *k, bool **marke
 	struct rp_buf shown = {0}, room = {0};
 	struct rp_span given;
 	const char *unknown = "";
-	int code = rp_known_endpoints_load(ctl, k);
+	int code = rp_ctl_load_endpoints(ctl, k);
 
 	*marked = NULL;
 	if (code != RP_EXIT_OK)
@@ -148,7 +109,8 @@ static int choose(struct rp_ctl *ctl, struct rp_known_endpoints *k, bool **marke
 	if (code != RP_EXIT_SOME_FAILED)
 		return code;
 	/* it may be a URL with its token: only what stands before the query is repeated */
-	given = rp_shown_name((struct rp_span){unknown, strcspn(unknown, "?")}, &room);
+	given = rp_shown_name(&ctl->settings->config,
+			      (struct rp_span){unknown, strcspn(unknown, "?")}, &room);
 	rp_text_escape(given, &shown);
 	rp_buf_release(&room);
 	rp_ctl_say(
@@ -173,7 +135,7 @@ int rp_verb_endpoints(struct rp_ctl *ctl)
 		ok = ctl->json || table != NULL;
 		for (i = 0; ok && i < known.n; i++) {
 			if (marked[i] && ctl->json)
-				ok = rp_ctl_add_json(ctl, endpoint_json(&known.all[i]));
+				ok = rp_ctl_add_json(ctl, rp_known_endpoint_json(&known.all[i]));
 			else if (marked[i])
 				add_row(ctl, table, &known.all[i]);
 		}

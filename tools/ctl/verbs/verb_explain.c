@@ -7,11 +7,12 @@
 #include "base/sys.h"
 #include "base/units.h"
 #include "net/url.h"
-#include "ctl/report/endpoints.h"
-#include "ctl/report/shown.h"
-#include "ctl/report/entry_json.h"
-#include "ctl/report/explain.h"
+#include "report/endpoints.h"
+#include "report/shown.h"
+#include "report/entry_json.h"
+#include "report/explain.h"
 #include "ctl/select/walk.h"
+#include "ctl/verbs/verbs.h"
 
 /* Steps of the schedule printed for people; JSON has all. */
 enum { STEPS_SHOWN = 16 };
@@ -142,7 +143,7 @@ static int add_pausing(const struct story *s, struct rp_explain_input *in, struc
 	if (in->endpoint == NULL || !in->endpoint->paused)
 		return RP_EXIT_OK;
 	p->stored = in->entry->endpoint;
-	p->shown = rp_shown_name(p->stored, &room);
+	p->shown = rp_shown_name(config_of(s), p->stored, &room);
 	e = rp_outbox_audit(s->ctl->ob, see_change, p, &err);
 	rp_buf_release(&room);
 	if (e != RP_OK)
@@ -155,88 +156,6 @@ static int add_pausing(const struct story *s, struct rp_explain_input *in, struc
 		    (struct rp_span){p->text.data + p->who_len, p->text.len - p->who_len};
 	}
 	return RP_EXIT_OK;
-}
-
-/* --- as JSON ------------------------------------------------------------------------ */
-
-static const char *text_of(const struct rp_buf *b)
-{
-	return b->len > 0 ? b->data + (b->data[0] == ' ') : NULL;
-}
-
-static void add_blocks_json(struct rp_json_out *o, const struct rp_explanation *x)
-{
-	size_t i;
-
-	rp_json_out_array(o, "blocking");
-	for (i = 0; i < x->n_blocks; i++) {
-		struct rp_json_out *b = rp_json_out_new();
-
-		rp_json_out_text(b, "code", x->blocks[i].code);
-		rp_json_out_text(b, "text", text_of(&x->blocks[i].text));
-		rp_json_out_time(b, "until", x->blocks[i].until_at_ms);
-		rp_json_out_text(b, "command", text_of(&x->blocks[i].command));
-		rp_json_out_push(o, "blocking", b);
-	}
-}
-
-static void add_schedule_json(struct rp_json_out *o, const struct rp_explanation *x,
-			      uint32_t attempts)
-{
-	struct rp_forecast f = x->forecast;
-	struct rp_forecast_step step;
-	struct rp_json_out *end;
-
-	rp_json_out_array(o, "schedule");
-	if (!x->has_future) {
-		rp_json_out_null(o, "ends");
-		return;
-	}
-	while (rp_forecast_next(&f, &step)) {
-		struct rp_json_out *one = rp_json_out_new();
-
-		rp_json_out_int(one, "attempt", ++attempts);
-		rp_json_out_time(one, "earliest_at", step.earliest_at_ms);
-		rp_json_out_time(one, "latest_at", step.latest_at_ms);
-		rp_json_out_bool(one, "certain", step.certain);
-		rp_json_out_push(o, "schedule", one);
-	}
-	end = rp_json_out_new();
-	rp_json_out_text(end, "state", "dead");
-	rp_json_out_text(end, "cause",
-			 rp_cause_format(f.end_cause, 0, (char[RP_CAUSE_TEXT_MAX]){0}));
-	rp_json_out_time(end, "earliest_at", f.earliest_at_ms);
-	rp_json_out_time(end, "latest_at", f.latest_at_ms);
-	rp_json_out_object(o, "ends", end);
-}
-
-static bool add_json(struct rp_ctl *ctl, const struct rp_explain_input *in,
-		     const struct rp_explanation *x)
-{
-	struct rp_json_out *o = rp_json_out_new();
-	char id[RP_ID_TEXT_MAX];
-	struct rp_buf room = {0};
-	size_t i;
-
-	rp_json_out_text(o, "id", rp_id_format(in->entry->facts.id, id));
-	rp_json_out_text(o, "state", rp_entry_state(in->entry));
-	rp_json_out_span(o, "endpoint", rp_shown_name(in->entry->endpoint, &room));
-	rp_buf_release(&room);
-	rp_json_out_text(o, "policy", in->policy->name);
-	rp_json_out_text(o, "why", text_of(&x->why));
-	rp_json_out_text(o, "happened", text_of(&x->happened));
-	rp_json_out_text(o, "next", text_of(&x->next));
-	add_blocks_json(o, x);
-	add_schedule_json(o, x, in->entry->delivery.attempts);
-	rp_json_out_array(o, "commands");
-	for (i = 0; i < x->n_commands; i++) {
-		struct rp_json_out *one = rp_json_out_new();
-
-		rp_json_out_text(one, "command", text_of(&x->commands[i].command));
-		rp_json_out_text(one, "what", x->commands[i].what);
-		rp_json_out_push(o, "commands", one);
-	}
-	return rp_ctl_add_json(ctl, o);
 }
 
 /* --- as sentences ------------------------------------------------------------------- */
@@ -279,9 +198,10 @@ static bool add_blocks(struct rp_ctl *ctl, const struct rp_explanation *x)
 	size_t i;
 
 	for (i = 0; i < x->n_blocks && ok; i++) {
-		const char *command = text_of(&x->blocks[i].command);
+		const char *command = rp_explanation_text(&x->blocks[i].command);
 
-		ok = add_paragraph(ctl, i == 0 ? "blocking" : "", text_of(&x->blocks[i].text)) &&
+		ok = add_paragraph(ctl, i == 0 ? "blocking" : "",
+				   rp_explanation_text(&x->blocks[i].text)) &&
 		     (command == NULL || add_command(ctl, "", command, NULL));
 	}
 	return ok;
@@ -345,18 +265,21 @@ static bool add_text(struct rp_ctl *ctl, const struct rp_explain_input *in,
 {
 	char id[RP_ID_TEXT_MAX];
 	struct rp_buf room = {0};
-	bool ok = rp_buf_printf(&ctl->out, "%-10s%s   %s   ", "entry",
-				rp_id_format(in->entry->facts.id, id), rp_entry_state(in->entry)) &&
-		  rp_text_escape(rp_shown_name(in->entry->endpoint, &room), &ctl->out) &&
-		  rp_buf_add_char(&ctl->out, '\n') && add_paragraph(ctl, "why", text_of(&x->why)) &&
-		  add_paragraph(ctl, "happened", text_of(&x->happened)) && add_blocks(ctl, x) &&
-		  add_paragraph(ctl, "next", text_of(&x->next)) && add_schedule(ctl, in, x);
+	bool ok =
+	    rp_buf_printf(&ctl->out, "%-10s%s   %s   ", "entry",
+			  rp_id_format(in->entry->facts.id, id), rp_entry_state(in->entry)) &&
+	    rp_text_escape(rp_shown_name(in->config, in->entry->endpoint, &room), &ctl->out) &&
+	    rp_buf_add_char(&ctl->out, '\n') &&
+	    add_paragraph(ctl, "why", rp_explanation_text(&x->why)) &&
+	    add_paragraph(ctl, "happened", rp_explanation_text(&x->happened)) &&
+	    add_blocks(ctl, x) && add_paragraph(ctl, "next", rp_explanation_text(&x->next)) &&
+	    add_schedule(ctl, in, x);
 	size_t i;
 
 	rp_buf_release(&room);
 	for (i = 0; i < x->n_commands && ok; i++)
-		ok = add_command(ctl, i == 0 ? "you can" : "", text_of(&x->commands[i].command),
-				 x->commands[i].what);
+		ok = add_command(ctl, i == 0 ? "you can" : "",
+				 rp_explanation_text(&x->commands[i].command), x->commands[i].what);
 	return ok;
 }
 
@@ -368,11 +291,9 @@ static int explain_one(const struct story *s, const struct rp_entry *e)
 	    rp_known_endpoint_find(&s->endpoints, e->delivery.endpoint);
 	struct rp_explain_input in = {.entry = e,
 				      .endpoint = k != NULL ? &k->e : NULL,
+				      .config = config_of(s),
 				      .policy = policy_of(s, e),
 				      .now_at_ms = s->ctl->now_at_ms,
-				      .lease_ms = config_of(s)->lease_ms,
-				      .keep_delivered_ms = config_of(s)->keep_delivered_ms,
-				      .keep_dead_ms = config_of(s)->keep_dead_ms,
 				      .place = &s->ctl->place};
 	struct rp_explanation x = {0};
 	struct pausing pausing = {0};
@@ -392,7 +313,8 @@ static int explain_one(const struct story *s, const struct rp_entry *e)
 	rp_buf_release(&pausing.text);
 	if (code != RP_EXIT_OK)
 		return code;
-	ok = !x.no_memory && (s->ctl->json ? add_json(s->ctl, &in, &x) : add_text(s->ctl, &in, &x));
+	ok = !x.no_memory && (s->ctl->json ? rp_ctl_add_json(s->ctl, rp_explanation_json(&in, &x))
+					   : add_text(s->ctl, &in, &x));
 	rp_explanation_release(&x);
 	return ok ? rp_ctl_flush(s->ctl) : rp_ctl_no_memory();
 }
@@ -410,7 +332,7 @@ int rp_verb_explain(struct rp_ctl *ctl)
 	if (code == RP_EXIT_OK && rp_outbox_senders(ctl->ob, see_sender, &s, &err) != RP_OK)
 		code = rp_ctl_fail(&err);
 	if (code == RP_EXIT_OK)
-		code = rp_known_endpoints_load(ctl, &s.endpoints);
+		code = rp_ctl_load_endpoints(ctl, &s.endpoints);
 	for (i = 0; i < picks.n && code == RP_EXIT_OK; i++) {
 		enum rp_err got = rp_walk_load(ctl, picks.seqs[i], &e, &err);
 

@@ -4,11 +4,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "ctl/report/export_line.h"
+#include "report/export_line.h"
 #include "ctl/change/audit.h"
 #include "ctl/screen/progress.h"
-#include "ctl/stop.h"
+#include "ctl/common/stop.h"
 #include "ctl/select/walk.h"
+#include "ctl/verbs/verbs.h"
 
 struct export
 {
@@ -38,6 +39,7 @@ static void say_damaged(struct export *x, uint64_t seq)
 /* An entry that was purged since it was picked is left out: it is not there any more. */
 static int write_entry(struct export *x, uint64_t seq)
 {
+	const struct rp_config *config = &x->ctl->settings->config;
 	struct rp_span payload;
 	struct rp_error err;
 	enum rp_err e = rp_walk_load(x->ctl, seq, &x->entry, &err);
@@ -57,10 +59,11 @@ static int write_entry(struct export *x, uint64_t seq)
 		return rp_ctl_fail(&err);
 	x->ctl->out.max = SIZE_MAX / 2;
 	payload = (struct rp_span){x->payload.data, x->payload.len};
-	if (!rp_export_line(&x->entry, payload, x->ctl->with_secrets, &x->ctl->out))
+	if (!rp_export_line(config, &x->entry, payload, x->ctl->with_secrets, &x->ctl->out))
 		return rp_ctl_no_memory();
 	x->n_done++;
-	x->n_incomplete += !x->ctl->with_secrets && rp_export_has_secrets(&x->entry, payload);
+	x->n_incomplete +=
+	    !x->ctl->with_secrets && rp_export_has_secrets(config, &x->entry, payload);
 	return rp_ctl_flush(x->ctl);
 }
 

@@ -9,12 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ctl/ctl.h"
-#include "ctl/report/export_line.h"
+#include "report/export_line.h"
 #include "ctl/change/audit.h"
 #include "ctl/screen/progress.h"
-#include "ctl/stop.h"
+#include "ctl/common/stop.h"
 #include "ingest/lines.h"
+#include "ctl/verbs/verbs.h"
 
 /* A commit holds the write lock for some milliseconds; senders and ingesters get it in the pause
  * after. A line is at most what the largest payload (256 MiB) takes when every byte of it is

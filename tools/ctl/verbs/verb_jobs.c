@@ -8,7 +8,9 @@
 #include "base/units.h"
 #include "ctl/change/audit.h"
 #include "ctl/change/plan.h"
-#include "ctl/suggest.h"
+#include "report/job_json.h"
+#include "text/suggest.h"
+#include "ctl/verbs/verbs.h"
 
 enum { JOBS_MAX = 64 };
 
@@ -28,74 +30,6 @@ struct listing {
 	struct rp_table *table;
 	bool ok;
 };
-
-/* Entries a second since it started; 0: nobody knows. */
-static double pace(const struct rp_job *j)
-{
-	int64_t ms = j->moved_at_ms - j->started_at_ms;
-	uint64_t past = j->done + rp_job_n_skipped(j);
-
-	if (j->phase != RP_JOB_RUNNING || past == 0)
-		return 0;
-	return (double)past * 1000 / (double)(ms > 100 ? ms : 100);
-}
-
-static int64_t remains_ms(const struct rp_job *j)
-{
-	double per_second = pace(j);
-
-	return per_second > 0 ? (int64_t)((double)rp_job_left(j) / per_second * 1000) : 0;
-}
-
-static void set_skipped(struct rp_json_out *o, const struct rp_job *j)
-{
-	struct rp_json_out *skipped = rp_json_out_new();
-
-	rp_json_out_int(skipped, "in_flight", (int64_t)j->skipped.in_flight);
-	rp_json_out_int(skipped, "state", (int64_t)j->skipped.state);
-	rp_json_out_int(skipped, "moved_on", (int64_t)j->skipped.changed);
-	rp_json_out_int(skipped, "gone", (int64_t)j->skipped.gone);
-	rp_json_out_object(o, "skipped", skipped);
-}
-
-static void set_text(struct rp_json_out *o, const char *name, struct rp_span s)
-{
-	if (s.len > 0)
-		rp_json_out_span(o, name, s);
-	else
-		rp_json_out_null(o, name);
-}
-
-static struct rp_json_out *job_json(uint64_t number, const struct rp_job *j)
-{
-	struct rp_json_out *o = rp_json_out_new();
-	char rate[RP_RATE_TEXT_MAX];
-
-	rp_json_out_int(o, "job", (int64_t)number);
-	rp_json_out_text(o, "verb", j->verb != 0 ? rp_job_verb_name(j->verb) : NULL);
-	rp_json_out_text(o, "state", rp_job_phase_name(j->phase));
-	rp_json_out_int(o, "planned", (int64_t)j->planned);
-	rp_json_out_int(o, "done", (int64_t)j->done);
-	set_skipped(o, j);
-	rp_json_out_int(o, "left", (int64_t)rp_job_left(j));
-	rp_json_out_int(o, "attempt_under_way", (int64_t)j->done_in_flight);
-	rp_json_out_text(o, "rate", j->rate.count != 0 ? rp_rate_format(j->rate, rate) : NULL);
-	rp_json_out_real(o, "per_second", pace(j));
-	if (remains_ms(j) > 0)
-		rp_json_out_int(o, "remains_ms", remains_ms(j));
-	else
-		rp_json_out_null(o, "remains_ms");
-	rp_json_out_time(o, "created_at", j->created_at_ms);
-	rp_json_out_time(o, "started_at", j->started_at_ms);
-	rp_json_out_time(o, "moved_at", j->moved_at_ms);
-	rp_json_out_time(o, "ended_at", j->ended_at_ms);
-	rp_json_out_time(o, "expires_at", j->expires_at_ms);
-	set_text(o, "user", j->user);
-	rp_json_out_int(o, "uid", j->uid);
-	set_text(o, "what", j->selector);
-	set_text(o, "reason", j->reason);
-	return o;
-}
 
 static enum rp_style phase_style(enum rp_job_phase phase)
 {
@@ -126,9 +60,9 @@ static void row_for_people(struct listing *l, uint64_t number, const struct rp_j
 	rp_table_number(l->table, rp_job_left(j));
 	rp_table_cell(l->table,
 		      rp_span_of(j->rate.count != 0 ? rp_rate_format(j->rate, rate) : "-"));
-	rp_table_cell(
-	    l->table,
-	    rp_span_of(remains_ms(j) > 0 ? rp_duration_format(remains_ms(j), text) : "-"));
+	rp_table_cell(l->table, rp_span_of(rp_job_remains_ms(j) > 0
+					       ? rp_duration_format(rp_job_remains_ms(j), text)
+					       : "-"));
 	rp_table_cell(l->table,
 		      rp_span_of(rp_duration_format(l->ctl->now_at_ms - j->created_at_ms, text)));
 	rp_table_cell(l->table, j->user);
@@ -157,7 +91,7 @@ static bool see(void *arg, uint64_t number, const struct rp_job *j)
 	struct listing *l = arg;
 
 	if (l->ctl->json)
-		l->ok = rp_ctl_add_json(l->ctl, job_json(number, j));
+		l->ok = rp_ctl_add_json(l->ctl, rp_job_json(number, j));
 	else if (l->ctl->out_tty)
 		row_for_people(l, number, j);
 	else
@@ -247,9 +181,10 @@ static bool show_text(struct rp_ctl *ctl, const struct rp_job_copy *c)
 
 	if (j->rate.count != 0)
 		ok = ok && rp_buf_printf(out, "rate      %s\n", rp_rate_format(j->rate, rate));
-	if (remains_ms(j) > 0)
+	if (rp_job_remains_ms(j) > 0)
 		ok = ok && rp_buf_printf(out, "remains   %s, at %.0f a second so far\n",
-					 rp_duration_format(remains_ms(j), text), pace(j));
+					 rp_duration_format(rp_job_remains_ms(j), text),
+					 rp_job_per_second(j));
 	return ok && add_next(ctl, c);
 }
 
@@ -260,8 +195,8 @@ static int show(struct rp_ctl *ctl, uint64_t number)
 	bool ok;
 
 	if (code == RP_EXIT_OK) {
-		ok =
-		    ctl->json ? rp_ctl_add_json(ctl, job_json(number, &c.job)) : show_text(ctl, &c);
+		ok = ctl->json ? rp_ctl_add_json(ctl, rp_job_json(number, &c.job))
+			       : show_text(ctl, &c);
 		code = ok ? rp_ctl_flush(ctl) : rp_ctl_no_memory();
 	}
 	rp_buf_release(&c.text);

@@ -4,9 +4,10 @@
 #include <stdio.h>
 
 #include "base/units.h"
-#include "ctl/report/entry_json.h"
-#include "ctl/report/shown.h"
+#include "report/entry_json.h"
+#include "report/shown.h"
 #include "ctl/select/walk.h"
+#include "ctl/verbs/verbs.h"
 
 enum { TERMINAL_LIMIT = 50, BLOCK_ROWS = 1000 };
 
@@ -56,7 +57,7 @@ static void row_for_people(struct list *l, const struct rp_entry *e)
 		      rp_span_of(rp_duration_format(now - e->facts.accepted_at_ms, text)));
 	rp_table_cell(l->table, rp_span_of(rp_when(rp_entry_due_at_ms(e), now, text)));
 	rp_table_cell(l->table, rp_span_of(rp_entry_cause(e, cause)));
-	rp_table_cell(l->table, rp_shown_name(e->endpoint, &room));
+	rp_table_cell(l->table, rp_shown_name(&l->ctl->settings->config, e->endpoint, &room));
 	rp_table_cell(l->table, e->facts.run_id);
 	rp_buf_release(&room);
 }
@@ -74,7 +75,7 @@ static void row_for_pipes(struct list *l, const struct rp_entry *e)
 
 	rp_table_cell(l->table, rp_span_of(rp_id_format(e->facts.id, id)));
 	rp_table_cell(l->table, rp_span_of(rp_entry_state(e)));
-	rp_table_cell(l->table, rp_shown_name(e->endpoint, &room));
+	rp_table_cell(l->table, rp_shown_name(&l->ctl->settings->config, e->endpoint, &room));
 	rp_table_number(l->table, d->attempts);
 	rp_table_cell(l->table, rp_span_of(time_or_nothing(e->facts.accepted_at_ms, text)));
 	rp_table_cell(l->table, rp_span_of(time_or_nothing(rp_entry_due_at_ms(e), text)));
@@ -88,7 +89,7 @@ static bool see(void *arg, const struct rp_entry *e)
 	struct list *l = arg;
 
 	if (l->ctl->json)
-		return rp_ctl_add_json(l->ctl, rp_entry_json(e));
+		return rp_ctl_add_json(l->ctl, rp_entry_json(&l->ctl->settings->config, e));
 	if (l->ctl->out_tty)
 		row_for_people(l, e);
 	else

@@ -7,8 +7,9 @@
 #include "ctl/change/backup_file.h"
 #include "ctl/change/direct.h"
 #include "ctl/change/audit.h"
-#include "ctl/stop.h"
+#include "ctl/common/stop.h"
 #include "ctl/change/watch.h"
+#include "ctl/verbs/verbs.h"
 
 enum { PLAN_ROWS = 500 };
 

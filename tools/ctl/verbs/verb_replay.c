@@ -4,8 +4,35 @@
 #include <stdio.h>
 
 #include "ctl/change/audit.h"
-#include "ctl/stop.h"
+#include "ctl/common/stop.h"
 #include "ctl/change/watch.h"
+#include "ctl/verbs/verbs.h"
+
+/* Which of the endpoints nothing is sent to, and how that ends. Result: exit code. */
+static int warn_of_stopped(const struct rp_breakdown *t, struct rp_ctl *ctl)
+{
+	struct rp_known_endpoints known;
+	int code = rp_ctl_load_endpoints(ctl, &known);
+	size_t i;
+
+	for (i = 0; i < t->n_endpoints && code == RP_EXIT_OK; i++) {
+		const struct rp_known_endpoint *k =
+		    rp_known_endpoint_find(&known, t->endpoints[i]->id);
+		struct rp_buf word = {0};
+
+		if (k == NULL || (!k->e.paused && !k->e.disabled))
+			continue;
+		if (rp_command_add_on_endpoint(&word, &ctl->place, "runpostctl resume", k->name))
+			rp_ctl_say("%s is %s: its entries are not sent before: %s", k->name,
+				   k->e.disabled ? "disabled (it answered 410 Gone)" : "paused",
+				   word.data);
+		else
+			code = rp_ctl_no_memory();
+		rp_buf_release(&word);
+	}
+	rp_known_endpoints_release(&known);
+	return code;
+}
 
 static int carry(struct rp_ctl *ctl, uint64_t number, const struct rp_breakdown *tally,
 		 struct rp_change_result *r)
@@ -22,7 +49,7 @@ static int carry(struct rp_ctl *ctl, uint64_t number, const struct rp_breakdown 
 	}
 	code = rp_change_finish(ctl, "replayed", r, code);
 	if (code == RP_EXIT_OK && r->done + r->left > 0)
-		code = rp_breakdown_warn_of_stopped(tally, ctl);
+		code = warn_of_stopped(tally, ctl);
 	return code;
 }
 
@@ -37,7 +64,7 @@ static int replay(struct rp_ctl *ctl, struct rp_plan *plan)
 	if (ctl->dry_run) {
 		code = rp_plan_print(ctl, plan, ctl->now_at_ms + RP_PLAN_VALID_MS);
 		if (code == RP_EXIT_OK)
-			code = rp_breakdown_warn_of_stopped(&plan->tally, ctl);
+			code = warn_of_stopped(&plan->tally, ctl);
 		return code == RP_EXIT_OK && plan->missing > 0 ? RP_EXIT_SOME_FAILED : code;
 	}
 	if (plan->number == 0)

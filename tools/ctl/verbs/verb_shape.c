@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ctl/report/endpoints.h"
+#include "report/endpoints.h"
 #include "ctl/select/walk.h"
+#include "ctl/verbs/verbs.h"
 
 /* Ages as of Postfix's qshape: a backlog of which most is young is a burst, one that is evenly old
  * is a receiver that is away. The last bucket has no end. */
@@ -124,7 +125,7 @@ static int gather(struct shape *s, uint64_t *n_missing)
 {
 	struct rp_walk w = {
 	    .ctl = s->ctl, .see = see_entry, .arg = s, .limit = s->ctl->selector.limit};
-	int code = rp_known_endpoints_load(s->ctl, &s->endpoints);
+	int code = rp_ctl_load_endpoints(s->ctl, &s->endpoints);
 	size_t i;
 
 	if (code != RP_EXIT_OK)

@@ -4,9 +4,10 @@
 #include <stdio.h>
 
 #include "base/units.h"
-#include "ctl/report/entry_json.h"
-#include "ctl/report/shown.h"
+#include "report/entry_json.h"
+#include "report/shown.h"
 #include "ctl/select/walk.h"
+#include "ctl/verbs/verbs.h"
 
 struct show {
 	struct rp_ctl *ctl;
@@ -19,7 +20,8 @@ struct show {
 static void see_json(void *arg, uint32_t n, const struct rp_attempt *a, bool damaged)
 {
 	struct show *s = arg;
-	struct rp_json_out *one = rp_attempt_json(s->entry, n, a, damaged);
+	struct rp_json_out *one =
+	    rp_attempt_json(&s->ctl->settings->config, s->entry, n, a, damaged);
 
 	s->ok = s->ok && one != NULL;
 	if (one != NULL)
@@ -30,7 +32,7 @@ static int show_json(struct show *s)
 {
 	struct rp_error err;
 
-	s->json = rp_entry_json(s->entry);
+	s->json = rp_entry_json(&s->ctl->settings->config, s->entry);
 	if (s->json == NULL)
 		return rp_ctl_no_memory();
 	rp_json_out_array(s->json, "attempt_log");
@@ -61,9 +63,12 @@ static const char *us_text(int64_t us, char out[RP_DURATION_TEXT_MAX])
 	return out;
 }
 
-static bool add_quoted_foreign(struct rp_buf *out, const struct rp_entry *e, struct rp_span text)
+static bool add_quoted_foreign(const struct show *s, struct rp_span text)
 {
-	return text.len == 0 || (rp_buf_add_text(out, "  \"") && rp_entry_foreign(e, text, out) &&
+	struct rp_buf *out = &s->ctl->out;
+
+	return text.len == 0 || (rp_buf_add_text(out, "  \"") &&
+				 rp_entry_foreign(&s->ctl->settings->config, s->entry, text, out) &&
 				 rp_buf_add_char(out, '"'));
 }
 
@@ -96,8 +101,8 @@ static bool add_attempt(struct show *s, uint32_t n, const struct rp_attempt *a, 
 	       (o->retry_after_ms == 0 ||
 		rp_buf_printf(out, "  asked to wait %s",
 			      rp_duration_format(o->retry_after_ms, t[0]))) &&
-	       add_quoted_foreign(out, s->entry, rp_span_of(o->detail)) &&
-	       add_quoted_foreign(out, s->entry,
+	       add_quoted_foreign(s, rp_span_of(o->detail)) &&
+	       add_quoted_foreign(s,
 				  (struct rp_span){(const char *)o->response, o->response_bytes}) &&
 	       rp_buf_add_char(out, '\n');
 }
@@ -115,14 +120,15 @@ static bool add_line(struct rp_buf *out, const char *name, struct rp_span value)
 				  rp_buf_add_char(out, '\n'));
 }
 
-static bool add_target(struct rp_buf *out, const struct rp_entry *e)
+static bool add_target(const struct show *s)
 {
+	const struct rp_entry *e = s->entry;
 	struct rp_buf url = {0};
 	char size[32];
-	bool ok =
-	    rp_entry_url(e, &url) && rp_buf_printf(out, "%-10sPOST %s   payload %s\n", "target",
-						   url.data != NULL ? url.data : "(unreadable)",
-						   rp_size_text(e->facts.payload_bytes, size));
+	bool ok = rp_entry_url(&s->ctl->settings->config, e, &url) &&
+		  rp_buf_printf(&s->ctl->out, "%-10sPOST %s   payload %s\n", "target",
+				url.data != NULL ? url.data : "(unreadable)",
+				rp_size_text(e->facts.payload_bytes, size));
 
 	rp_buf_release(&url);
 	return ok;
@@ -178,8 +184,10 @@ static bool add_head(const struct show *s)
 	     add_line(out, "run", e->facts.run_id) && add_line(out, "thread", e->facts.thread_id) &&
 	     add_line(out, "event", e->facts.event) &&
 	     add_line(out, "operation", e->facts.operation) &&
-	     add_line(out, "order_by", e->facts.order_by) && add_target(out, e) &&
-	     add_line(out, "endpoint", rp_shown_name(e->endpoint, &room)) && add_state(s) &&
+	     add_line(out, "order_by", e->facts.order_by) && add_target(s) &&
+	     add_line(out, "endpoint",
+		      rp_shown_name(&s->ctl->settings->config, e->endpoint, &room)) &&
+	     add_state(s) &&
 	     (!e->damaged ||
 	      rp_buf_add_text(
 		  out, "DAMAGED  a record fails its checksum; this is what could be read\n"));

@@ -7,10 +7,11 @@
 #include <unistd.h>
 
 #include "base/units.h"
-#include "ctl/report/entry_json.h"
+#include "report/entry_json.h"
 #include "ctl/select/recent.h"
-#include "ctl/report/shown.h"
-#include "ctl/stop.h"
+#include "report/shown.h"
+#include "ctl/common/stop.h"
+#include "ctl/verbs/verbs.h"
 
 /* Attempts shown before following; attempts looked at in one go; and when to look after the data
  * file was written to: commits of a busy outbox are gathered, and what could not be read yet is
@@ -24,7 +25,8 @@ struct tail {
 	uint64_t n_missed;
 };
 
-static struct rp_json_out *to_json(const struct rp_recent *r, const struct rp_entry *e, bool gone)
+static struct rp_json_out *to_json(const struct rp_config *config, const struct rp_recent *r,
+				   const struct rp_entry *e, bool gone)
 {
 	struct rp_json_out *o = rp_json_out_new();
 	char id[RP_ID_TEXT_MAX], text[RP_CAUSE_TEXT_MAX], sender[RP_SENDER_TEXT_MAX];
@@ -34,12 +36,8 @@ static struct rp_json_out *to_json(const struct rp_recent *r, const struct rp_en
 	rp_json_out_time(o, "at", r->settled_at_ms);
 	rp_json_out_text(o, "id", gone ? NULL : rp_id_format(e->facts.id, id));
 	rp_json_out_int(o, "seq", (int64_t)r->seq);
-	rp_json_out_text(o, "run_id", NULL);
-	if (e->facts.run_id.len > 0)
-		rp_json_out_span(o, "run_id", e->facts.run_id);
-	rp_json_out_text(o, "endpoint", NULL);
-	if (e->endpoint.len > 0)
-		rp_json_out_span(o, "endpoint", rp_shown_name(e->endpoint, &room));
+	rp_json_out_given(o, "run_id", e->facts.run_id);
+	rp_json_out_given(o, "endpoint", rp_shown_name(config, e->endpoint, &room));
 	rp_buf_release(&room);
 	rp_json_out_int(o, "attempt", r->attempt);
 	rp_json_out_text(o, "outcome", rp_recent_outcome(r, text));
@@ -52,8 +50,8 @@ static struct rp_json_out *to_json(const struct rp_recent *r, const struct rp_en
 	return o;
 }
 
-static bool for_pipes(struct rp_buf *out, const struct rp_recent *r, const struct rp_entry *e,
-		      bool gone)
+static bool for_pipes(const struct rp_config *config, struct rp_buf *out, const struct rp_recent *r,
+		      const struct rp_entry *e, bool gone)
 {
 	char time[RP_TIME_TEXT_MAX], id[RP_ID_TEXT_MAX] = "", text[RP_CAUSE_TEXT_MAX];
 	struct rp_buf name = {0};
@@ -64,8 +62,9 @@ static bool for_pipes(struct rp_buf *out, const struct rp_recent *r, const struc
 	ok = rp_buf_printf(out, "%s\t%s\t%s\t", id, rp_time_format(r->settled_at_ms, time),
 			   rp_recent_outcome(r, text)) &&
 	     rp_buf_printf(out, "%" PRIu32 "\t%" PRIu32 "\t", r->duration_ms, r->attempt) &&
-	     rp_text_escape(rp_shown_name(e->endpoint, &name), out) && rp_buf_add_char(out, '\t') &&
-	     rp_text_escape(e->facts.run_id, out) && rp_buf_add_char(out, '\n');
+	     rp_text_escape(rp_shown_name(config, e->endpoint, &name), out) &&
+	     rp_buf_add_char(out, '\t') && rp_text_escape(e->facts.run_id, out) &&
+	     rp_buf_add_char(out, '\n');
 	rp_buf_release(&name);
 	return ok;
 }
@@ -111,7 +110,8 @@ static bool for_people(const struct rp_ctl *ctl, struct rp_buf *out, const struc
 			  outcome) &&
 	     rp_buf_printf(out, "%8s  #%-3" PRIu32 "  %-30s  ", took, r->attempt,
 			   gone ? "(removed)" : rp_id_format(e->facts.id, id)) &&
-	     add_cut(out, rp_shown_name(e->endpoint, &name), room) && rp_buf_add_char(out, '\n');
+	     add_cut(out, rp_shown_name(&ctl->settings->config, e->endpoint, &name), room) &&
+	     rp_buf_add_char(out, '\n');
 	rp_buf_release(&name);
 	return ok;
 }
@@ -122,11 +122,11 @@ static int add_line(struct tail *t, const struct rp_recent *r, bool gone)
 	bool ok;
 
 	if (ctl->json)
-		ok = rp_ctl_add_json(ctl, to_json(r, &t->entry, gone));
+		ok = rp_ctl_add_json(ctl, to_json(&ctl->settings->config, r, &t->entry, gone));
 	else if (ctl->out_tty)
 		ok = for_people(ctl, &ctl->out, r, &t->entry, gone);
 	else
-		ok = for_pipes(&ctl->out, r, &t->entry, gone);
+		ok = for_pipes(&ctl->settings->config, &ctl->out, r, &t->entry, gone);
 	return ok ? RP_EXIT_OK : rp_ctl_no_memory();
 }
 

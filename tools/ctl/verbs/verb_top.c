@@ -1,5 +1,5 @@
 /* verb_top.c - the verb `top`: the loop between keys, model and screen. What is shown and how it
- * is drawn are in screen/. */
+ * is drawn are in tools/ctl/top/. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,13 +14,14 @@
 #include <unistd.h>
 
 #include "base/units.h"
-#include "ctl/report/entry_json.h"
+#include "report/entry_json.h"
 #include "ctl/change/audit.h"
-#include "ctl/screen/sparkline.h"
+#include "ctl/top/sparkline.h"
 #include "ctl/screen/term.h"
-#include "ctl/screen/top_draw.h"
-#include "ctl/screen/top_keys.h"
+#include "ctl/top/top_draw.h"
+#include "ctl/top/top_keys.h"
 #include "ctl/select/walk.h"
+#include "ctl/verbs/verbs.h"
 
 enum {
 	REFRESH_MS = 1000,
@@ -92,7 +93,7 @@ static int by_need(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static bool passes(const char *filter, const char *name)
+static bool passes(const struct rp_config *config, const char *filter, const char *name)
 {
 	struct rp_endpoint_glob glob;
 	bool match;
@@ -101,6 +102,7 @@ static bool passes(const char *filter, const char *name)
 		return strstr(name, filter) != NULL;
 	if (!rp_endpoint_glob_init(&glob, filter))
 		return true;
+	glob.config = config;
 	match = rp_endpoint_glob_match(&glob, rp_span_of(name));
 	rp_endpoint_glob_release(&glob);
 	return match;
@@ -116,7 +118,8 @@ static bool choose_shown(struct top *t)
 		return false;
 	t->shown = more;
 	for (i = 0; i < known->n; i++) {
-		if (t->filter[0] == '\0' || passes(t->filter, known->all[i].name))
+		if (t->filter[0] == '\0' ||
+		    passes(&t->model.ctl->settings->config, t->filter, known->all[i].name))
 			t->shown[n++] = &known->all[i];
 	}
 	if (n > 0)

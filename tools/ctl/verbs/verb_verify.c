@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "ctl/ctl.h"
 #include "ctl/screen/progress.h"
-#include "ctl/stop.h"
+#include "ctl/common/stop.h"
+#include "ctl/verbs/verbs.h"
 
 enum { PROBLEMS_BYTES_MAX = 8 << 20, SLICE_ROWS = 1000 };
 
