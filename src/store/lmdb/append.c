@@ -1,10 +1,7 @@
-/* append.c - stores new entries in one synced commit. Only these may be refused because
- * there is no room. */
+/* append.c - stores new entries in one synced commit, if there is room for them. */
 
 #include "store/lmdb/lmdb_ops.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"

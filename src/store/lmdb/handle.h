@@ -43,8 +43,8 @@ struct rp_lmdb {
 		uint64_t duplicates;
 		struct rp_histogram commits;
 	} untold;
-	struct rp_page_guard
-	    *guard; /* page_guard.c: which pages may be written to; NULL: nothing was yet */
+	/* tree/page_guard.c: which pages may be written to; NULL: nothing was yet */
+	struct rp_page_guard *guard;
 	/* fetch.c: the transaction in which entries are fetched; NULL: none was yet */
 	struct rp_txn *fetcher;
 	/* registry.c */
