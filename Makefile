@@ -103,6 +103,16 @@ $(BUILD)/tests/$(basename $(notdir $(1))): $(1:%.c=$(BUILD)/obj/%.o) $(UNIT_HELP
 endef
 $(foreach source,$(UNIT_SRC),$(eval $(call unit_program,$(source))))
 
+# Each store, judged through the interface alone.
+CONFORMANCE_SRC := $(sort $(wildcard tests/conformance/test_*.c))
+CONFORMANCE_BIN := $(CONFORMANCE_SRC:tests/conformance/%.c=$(BUILD)/tests/%)
+CONFORMANCE_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(filter-out $(CONFORMANCE_SRC),$(wildcard tests/conformance/*.c tests/conformance/memory/*.c))))
+$(BUILD)/obj/tests/conformance/%.o: CPPFLAGS += -Itests
+$(CONFORMANCE_BIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/conformance/%.o $(CONFORMANCE_OBJ) $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_CHECK) $(LIBS_HTTP) $(LIBS_STORE) $(LIBS_CORE)
+
 # Fuzz targets: run over their corpora among the tests; with libFuzzer, which brings a main of its own, by `make fuzz`.
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/%)
@@ -187,7 +197,7 @@ $(PAGES_PRELOAD): tests/pages/preload_pages.c
 	$(Q)$(CC) -D_GNU_SOURCE -std=c11 $(WARN) -fPIC -shared $(CFLAGS) $< -o $@
 
 .PHONY: unit fuzzers examples
-unit: $(UNIT_BIN) $(FUZZ_BIN) $(PAGES_PRELOAD)
+unit: $(UNIT_BIN) $(CONFORMANCE_BIN) $(FUZZ_BIN) $(PAGES_PRELOAD)
 fuzzers: $(FUZZERS)
 examples: $(patsubst docs/examples/%.c,$(BUILD)/examples/%,$(wildcard docs/examples/*.c))
 
@@ -227,7 +237,7 @@ VALGRIND_NOT = test_outbox_senders test_outbox_model test_http test_http_guard t
 valgrind:
 	@tests/setup.sh build test valgrind
 	@$(MAKE) --no-print-directory unit
-	@for t in $(filter-out $(VALGRIND_NOT:%=$(BUILD)/tests/%),$(UNIT_BIN) $(FUZZ_BIN)); do \
+	@for t in $(filter-out $(VALGRIND_NOT:%=$(BUILD)/tests/%),$(UNIT_BIN) $(CONFORMANCE_BIN) $(FUZZ_BIN)); do \
 		CK_FORK=no CK_DEFAULT_TIMEOUT=0 valgrind -q --error-exitcode=9 --leak-check=full \
 			--errors-for-leak-kinds=definite --show-leak-kinds=definite $$t >$(BUILD)/valgrind.log 2>&1 || \
 			{ cat $(BUILD)/valgrind.log; echo "valgrind: $$t"; exit 1; }; \

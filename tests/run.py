@@ -35,10 +35,10 @@ def run_unit(job):
         output, code = done.stdout.decode(errors="replace"), done.returncode
     except subprocess.TimeoutExpired as over:
         output, code = (over.stdout or b"").decode(errors="replace") + "\ntook too long", 1
-    found = re.search(r"Checks: (\d+), Failures: (\d+), Errors: (\d+)", output)
+    found = re.findall(r"Checks: (\d+), Failures: (\d+), Errors: (\d+)", output)  # one for each store that is judged
     if not found:
         return name, 0, 1, time.monotonic() - began, output
-    checks, failed = int(found[1]), int(found[2]) + int(found[3])
+    checks, failed = sum(int(f[0]) for f in found), sum(int(f[1]) + int(f[2]) for f in found)
     if code != 0 and failed == 0:  # a sanitizer's word after the last check
         failed = 1
         checks = max(checks, 1)
@@ -49,7 +49,8 @@ def main():
     build = pathlib.Path(sys.argv[1])
     here = pathlib.Path(__file__).resolve().parent
     programs = sorted(str(p) for p in (build / "tests").iterdir() if os.access(p, os.X_OK) and p.is_file())
-    expected = {p.stem for p in [*(here / "unit").glob("test_*.c"), *(here / "fuzz").glob("fuzz_*.c")]}
+    expected = {p.stem for p in [*(here / "unit").rglob("test_*.c"), *(here / "conformance").glob("test_*.c"),
+                *(here / "fuzz").glob("fuzz_*.c")]}
     passed = failed = 0
     missing = expected - {pathlib.Path(p).name for p in programs}
     if missing:

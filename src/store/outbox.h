@@ -26,6 +26,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/sys.h"
+#include "model/arrival.h"
 #include "model/clock.h"
 #include "model/counters.h"
 #include "model/entry.h"
@@ -125,11 +126,6 @@ struct rp_import {
 	struct rp_span endpoint, payload;
 };
 
-enum rp_import_kind {
-	RP_IMPORT_DONE = 1,
-	RP_IMPORT_PRESENT,   /* nothing stored: there is an entry with this id */
-	RP_IMPORT_DUPLICATE, /* nothing stored: another entry has its dedupe key */
-};
 struct rp_import_result {
 	enum rp_import_kind kind;
 	uint64_t seq; /* of the new entry, or of the one that is there */

@@ -5,9 +5,7 @@
 #include "store/lmdb/store_int.h"
 
 #include "base/assert.h"
-
-/* The log of changes keeps so many; the oldest go. */
-#define AUDIT_KEPT 4096
+#include "model/job_walk.h"
 
 enum rp_err rp_audit_put_new(struct rp_txn *t, const struct rp_audit *a, uint64_t *number,
 			     struct rp_error *err)
@@ -27,8 +25,8 @@ enum rp_err rp_audit_put_new(struct rp_txn *t, const struct rp_audit *a, uint64_
 	n = rp_audit_pack(a, *number, buf, sizeof buf);
 	assert(n > 0);
 	e = rp_row_put(t, RP_T_AUDIT, rp_key1(*number), buf, n, 0, err);
-	if (e == RP_OK && *number > AUDIT_KEPT)
-		e = rp_row_del(t, RP_T_AUDIT, rp_key1(*number - AUDIT_KEPT), err);
+	if (e == RP_OK && *number > RP_AUDIT_KEPT)
+		e = rp_row_del(t, RP_T_AUDIT, rp_key1(*number - RP_AUDIT_KEPT), err);
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 

@@ -15,11 +15,11 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
 # name -> (file, what stands there, what stands there instead)
 MUTANTS = {
     "claims_before_due": ("store/lmdb/outbox_exchange.c", "(int64_t)key[1] > t->now_at_ms", "(int64_t)key[1] > t->now_at_ms + 500"),
-    "lost_claim_settles": ("model/transition.c", "from->state != RP_STATE_IN_FLIGHT || from->claim_no != s->claim_no;",
+    "lost_claim_settles": ("model/transition.c", "!rp_transition_has_claim(from, s->claim_no);",
                            "from->state != RP_STATE_IN_FLIGHT;"),
     "late_2xx_forgotten": ("model/transition.c", "(s->kind != RP_SETTLE_DELIVERED || from->state == RP_STATE_DELIVERED)",
                            "(s->kind != RP_SETTLE_DELIVERED || from->state != RP_STATE_IN_FLIGHT)"),
-    "lost_claim_is_sent": ("store/lmdb/outbox_fetch.c", "(d.state != RP_STATE_IN_FLIGHT || d.claim_no != claim->claim_no)",
+    "lost_claim_is_sent": ("store/lmdb/outbox_fetch.c", "!rp_transition_has_claim(&d, claim->claim_no)",
                            "d.claim_no != claim->claim_no && d.claim_no == 0"),
     "expired_is_sent": ("model/transition.c", "from->expires_at_ms <= by->now_at_ms)", "from->expires_at_ms <= 0)"),
     "attempts_not_counted": ("model/transition.c", "\tto->attempts++;\n", ""),
