@@ -13,8 +13,11 @@ import time
 UNIT_DEADLINE_S = 180
 # Once more as on a machine with larger pages of memory: what reads, fills and checks pages. Those that take long, and whose
 # work is the same whatever pages are, run with the size there is only.
-PAGES = {16384: ["append", "change", "damage", "import", "jobs", "rows", "open", "order", "page_guard", "exchange", "verify"],
-         65536: ["append", "change", "damage", "open", "verify"]}
+PAGES = {16384: ["outbox_append", "outbox_change", "outbox_damage", "outbox_import", "outbox_jobs", "outbox_rows", "outbox_open",
+                 "outbox_order", "outbox_page_guard", "outbox_exchange", "outbox_verify", "conformance_append",
+                 "conformance_change", "conformance_import", "conformance_jobs", "conformance_order", "conformance_exchange"],
+         65536: ["outbox_append", "outbox_change", "outbox_damage", "outbox_open", "outbox_verify", "conformance_append",
+                 "conformance_change"]}
 
 
 def run_unit(job):
@@ -27,6 +30,7 @@ def run_unit(job):
         name += f" {page_bytes >> 10}K"
         env |= {"LD_PRELOAD": str(pathlib.Path(program).parents[1].resolve() / "preload_pages.so"),
                 "RP_TEST_PAGE_BYTES": str(page_bytes),
+                "RP_CONFORMANCE_STORE": "lmdb",
                 "ASAN_OPTIONS": env.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
     began = time.monotonic()
     try:
@@ -57,7 +61,7 @@ def main():
         print("not built:", ", ".join(sorted(missing)))
         failed += len(missing)
     jobs = [(program, 0) for program in programs]
-    jobs += [(str(build / "tests" / f"test_outbox_{name}"), page_bytes) for page_bytes in PAGES for name in PAGES[page_bytes]]
+    jobs += [(str(build / "tests" / f"test_{name}"), page_bytes) for page_bytes in PAGES for name in PAGES[page_bytes]]
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for name, ok, bad, seconds, output in pool.map(run_unit, jobs):
             print(f"{'ok  ' if bad == 0 else 'FAIL'}  {name:28} {ok + bad:5} checks {seconds:7.2f} s",

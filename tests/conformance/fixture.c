@@ -327,6 +327,53 @@ struct rp_attempt fx_attempt(uint64_t seq, uint32_t n, bool *found)
 	return f.a;
 }
 
+static bool count_endpoint(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e)
+{
+	size_t *n = arg;
+
+	(void)id;
+	(void)name;
+	(void)e;
+	(*n)++;
+	return true;
+}
+
+size_t fx_n_endpoints(void)
+{
+	size_t n = 0;
+
+	fx_must(rp_outbox_endpoints(fx.ob, 0, count_endpoint, &n, &fx.err), "endpoints");
+	return n;
+}
+
+static bool note_job(void *arg, uint64_t number, const struct rp_job *j)
+{
+	uint64_t *numbers = arg;
+
+	(void)j;
+	numbers[++numbers[0]] = number;
+	return numbers[0] < 64;
+}
+
+size_t fx_n_planned(void)
+{
+	uint64_t numbers[65] = {0}, i;
+	size_t total = 0, n;
+
+	fx_must(rp_outbox_jobs(fx.ob, note_job, numbers, &fx.err), "jobs");
+	for (i = 1; i <= numbers[0]; i++) {
+		struct rp_plan_row from = {0}, rows[256];
+
+		do {
+			fx_must(
+			    rp_outbox_plan_rows(fx.ob, numbers[i], &from, rows, 256, &n, &fx.err),
+			    "plan_rows");
+			total += n;
+		} while (n > 0);
+	}
+	return total;
+}
+
 struct rp_ledger fx_ledger(void)
 {
 	struct rp_ledger l;

@@ -76,6 +76,8 @@ struct rp_delivery fx_delivery(uint64_t seq);
 size_t fx_attempts(uint64_t seq);
 struct rp_attempt fx_attempt(uint64_t seq, uint32_t n, bool *found);
 struct rp_ledger fx_ledger(void);
+size_t fx_n_endpoints(void);
+size_t fx_n_planned(void); /* entries that are left of the sets of all jobs */
 /* The numbers of those that the filter lets pass, ascending, each once. Result: how many. */
 size_t fx_select(const struct rp_filter *filter, uint64_t *seqs, size_t max);
 size_t fx_count(const struct rp_filter *filter);

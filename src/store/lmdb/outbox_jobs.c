@@ -365,8 +365,8 @@ enum rp_err rp_lmdb_plan_rows(struct rp_outbox *outbox, uint64_t number, struct 
 			memset(&rows[*n], 0, sizeof rows[*n]);
 		rows[*n].endpoint = key[1];
 		rows[(*n)++].seq = key[2]++;
+		*from = (struct rp_plan_row){.endpoint = key[1], .seq = key[2]};
 	}
-	*from = (struct rp_plan_row){.endpoint = key[1], .seq = key[2]};
 	rp_txn_end(&t);
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }

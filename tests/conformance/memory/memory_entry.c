@@ -6,19 +6,25 @@
 
 /* --- finding ----------------------------------------------------------------------------- */
 
+/* From the end: most calls are about one of the last. */
 struct mem_entry *mem_entry(struct mem_state *s, uint64_t seq)
 {
-	MEM_EACH(struct mem_entry, e, &s->entries)
-	if (e->seq == seq)
-		return e;
+	size_t i;
+
+	for (i = s->entries.n; i > 0; i--) {
+		struct mem_entry *e = mem_at(&s->entries, i - 1);
+
+		if (e->seq == seq)
+			return e;
+	}
 	return NULL;
 }
 
 struct mem_entry *mem_entry_by_id(struct mem_state *s, const unsigned char id[RP_ID_BYTES])
 {
-	MEM_EACH(struct mem_entry, e, &s->entries)
-	if (memcmp(e->facts.id, id, RP_ID_BYTES) == 0)
-		return e;
+	MEM_EACH (struct mem_entry, e, &s->entries)
+		if (memcmp(e->facts.id, id, RP_ID_BYTES) == 0)
+			return e;
 	return NULL;
 }
 
@@ -29,17 +35,17 @@ static bool is_same(struct rp_span a, struct rp_span b)
 
 struct mem_entry *mem_entry_by_key(struct mem_state *s, struct rp_span dedupe_key)
 {
-	MEM_EACH(struct mem_entry, e, &s->entries)
-	if (is_same(e->facts.dedupe_key, dedupe_key))
-		return e;
+	MEM_EACH (struct mem_entry, e, &s->entries)
+		if (is_same(e->facts.dedupe_key, dedupe_key))
+			return e;
 	return NULL;
 }
 
 struct mem_endpoint *mem_endpoint(struct mem_state *s, uint64_t id)
 {
-	MEM_EACH(struct mem_endpoint, ep, &s->endpoints)
-	if (ep->id == id)
-		return ep;
+	MEM_EACH (struct mem_endpoint, ep, &s->endpoints)
+		if (ep->id == id)
+			return ep;
 	return NULL;
 }
 
@@ -47,9 +53,9 @@ struct mem_endpoint *mem_endpoint_by_name(struct mem_txn *t, struct rp_span name
 {
 	struct mem_endpoint *made;
 
-	MEM_EACH(struct mem_endpoint, ep, &t->s->endpoints)
-	if (is_same(ep->name, name))
-		return ep;
+	MEM_EACH (struct mem_endpoint, ep, &t->s->endpoints)
+		if (is_same(ep->name, name))
+			return ep;
 	made = mem_insert(&t->s->endpoints, t->s->endpoints.n);
 	made->id = t->s->head.next_endpoint++;
 	made->name = mem_keep(t->by->world, name);
@@ -62,10 +68,10 @@ int64_t mem_first_due_ms(struct mem_state *s, uint64_t endpoint)
 {
 	int64_t first_ms = RP_NEVER;
 
-	MEM_EACH(struct mem_entry, e, &s->entries)
-	if (e->d.endpoint == endpoint && e->d.state == RP_STATE_WAITING && !e->d.behind &&
-	    e->d.due_at_ms < first_ms)
-		first_ms = e->d.due_at_ms;
+	MEM_EACH (struct mem_entry, e, &s->entries)
+		if (e->d.endpoint == endpoint && e->d.state == RP_STATE_WAITING && !e->d.behind &&
+		    e->d.due_at_ms < first_ms)
+			first_ms = e->d.due_at_ms;
 	return first_ms;
 }
 
@@ -88,9 +94,9 @@ static void count_move(struct mem_txn *t, const struct rp_delivery *from,
 static struct mem_entry *first_of_others(struct mem_state *s, uint64_t seq,
 					 const struct rp_delivery *d)
 {
-	MEM_EACH(struct mem_entry, e, &s->entries)
-	if (e->seq != seq && rp_sequence_is_member(&e->d, d->endpoint, d->order_key))
-		return e;
+	MEM_EACH (struct mem_entry, e, &s->entries)
+		if (e->seq != seq && rp_sequence_is_member(&e->d, d->endpoint, d->order_key))
+			return e;
 	return NULL;
 }
 
@@ -259,10 +265,10 @@ static size_t expire_state(struct mem_txn *t, enum rp_state state, int64_t keep_
 		struct mem_entry *oldest = NULL;
 		struct rp_delivery from;
 
-		MEM_EACH(struct mem_entry, e, &t->s->entries)
-		if (e->d.state == state &&
-		    (oldest == NULL || e->d.state_at_ms < oldest->d.state_at_ms))
-			oldest = e;
+		MEM_EACH (struct mem_entry, e, &t->s->entries)
+			if (e->d.state == state &&
+			    (oldest == NULL || e->d.state_at_ms < oldest->d.state_at_ms))
+				oldest = e;
 		if (oldest == NULL ||
 		    !rp_transition_is_expired(oldest->d.state_at_ms, keep_ms, t->now_at_ms))
 			break;

@@ -14,9 +14,9 @@ static struct rp_limits ask_limits(struct mem_txn *t, const struct rp_exchange *
 
 /* --- settle ------------------------------------------------------------------------------ */
 
-static void count_series(struct mem_txn *t, const struct rp_settlement *s)
+/* Those that come when there are so many share one. */
+static void add_to_series(struct mem_txn *t, const char *name, const struct rp_outcome *outcome)
 {
-	const char *name = s->series[0] != '\0' ? s->series : RP_SERIES_OTHER;
 	struct mem_series *at = NULL;
 	size_t i;
 
@@ -25,10 +25,15 @@ static void count_series(struct mem_txn *t, const struct rp_settlement *s)
 		if (strcmp(at->name, name) >= 0)
 			break;
 	}
-	if (i == t->s->series.n || strcmp(at->name, name) != 0)
+	if (i == t->s->series.n || strcmp(at->name, name) != 0) {
+		if (t->s->series.n >= RP_SERIES_MAX - 1 && strcmp(name, RP_SERIES_OTHER) != 0) {
+			add_to_series(t, RP_SERIES_OTHER, outcome);
+			return;
+		}
 		at = mem_insert(&t->s->series, i);
+	}
 	memcpy(at->name, name, strlen(name) + 1);
-	at->s.attempts[rp_outcome_class(s->outcome->cause, s->outcome->http_status)]++;
+	at->s.attempts[rp_outcome_class(outcome->cause, outcome->http_status)]++;
 }
 
 static void note_result(struct mem_txn *t, const struct rp_exchange *x, struct rp_settlement *s,
@@ -37,7 +42,7 @@ static void note_result(struct mem_txn *t, const struct rp_exchange *x, struct r
 	struct rp_limits limits;
 
 	rp_ledger_count_attempt(&t->s->counters, s->outcome, t->now_at_ms);
-	count_series(t, s);
+	add_to_series(t, s->series[0] != '\0' ? s->series : RP_SERIES_OTHER, s->outcome);
 	rp_ledger_count_result(&ep->rec, s->outcome, s->kind == RP_SETTLE_DELIVERED, t->now_at_ms);
 	s->change = rp_control_settled(&ep->rec.control, s->outcome->cause, s->outcome->http_status,
 				       ep->was_in_flight, t->now_at_ms);
@@ -119,11 +124,11 @@ static struct mem_entry *first_due(struct mem_txn *t, uint64_t endpoint)
 {
 	struct mem_entry *first = NULL;
 
-	MEM_EACH(struct mem_entry, e, &t->s->entries)
-	if (e->d.endpoint == endpoint && e->d.state == RP_STATE_WAITING && !e->d.behind &&
-	    e->d.due_at_ms <= t->now_at_ms &&
-	    (first == NULL || e->d.due_at_ms < first->d.due_at_ms))
-		first = e;
+	MEM_EACH (struct mem_entry, e, &t->s->entries)
+		if (e->d.endpoint == endpoint && e->d.state == RP_STATE_WAITING && !e->d.behind &&
+		    e->d.due_at_ms <= t->now_at_ms &&
+		    (first == NULL || e->d.due_at_ms < first->d.due_at_ms))
+			first = e;
 	return first;
 }
 
@@ -166,8 +171,7 @@ static struct mem_endpoint *next_ready(struct mem_txn *t, int64_t after_ms, uint
 {
 	struct mem_endpoint *next = NULL;
 
-	MEM_EACH(struct mem_endpoint, ep, &t->s->endpoints)
-	{
+	MEM_EACH (struct mem_endpoint, ep, &t->s->endpoints) {
 		int64_t at_ms = ep->rec.ready_at_ms;
 
 		if (at_ms > t->now_at_ms || at_ms < after_ms ||
@@ -205,9 +209,9 @@ static int64_t first_ready_ms(struct mem_state *s)
 {
 	int64_t first_ms = RP_NEVER;
 
-	MEM_EACH(struct mem_endpoint, ep, &s->endpoints)
-	if (ep->rec.ready_at_ms < first_ms)
-		first_ms = ep->rec.ready_at_ms;
+	MEM_EACH (struct mem_endpoint, ep, &s->endpoints)
+		if (ep->rec.ready_at_ms < first_ms)
+			first_ms = ep->rec.ready_at_ms;
 	return first_ms;
 }
 
@@ -246,9 +250,9 @@ enum rp_err mem_renew_limits(struct rp_outbox *ob, int64_t now_at_ms, struct rp_
 	struct mem_txn t = mem_begin(ob, now_at_ms);
 
 	(void)err;
-	MEM_EACH(struct mem_endpoint, ep, &t.s->endpoints)
-	if (rp_schedule_renew(&ep->rec, now_at_ms))
-		ep->dirty = t.dirty = true;
+	MEM_EACH (struct mem_endpoint, ep, &t.s->endpoints)
+		if (rp_schedule_renew(&ep->rec, now_at_ms))
+			ep->dirty = t.dirty = true;
 	if (t.dirty) {
 		mem_commit(&t);
 		mem_ring(&t);
@@ -271,29 +275,47 @@ enum rp_err mem_endpoint_pause(struct rp_outbox *ob, int64_t now_at_ms, uint64_t
 	return RP_OK;
 }
 
-/* All in one call: *walk is never left in the middle. */
+#define LOOKS_A_CALL 100
+
+/* walk->seq is the number of the last entry that was looked at. false: there are more. */
+static bool fix_some(struct mem_txn *t, struct rp_clock_fix *walk)
+{
+	size_t looks = 0;
+
+	MEM_EACH (struct mem_entry, e, &t->s->entries) {
+		if (e->seq <= walk->seq)
+			continue;
+		if (looks++ == LOOKS_A_CALL)
+			return false;
+		walk->seq = e->seq;
+		if (e->d.state != RP_STATE_WAITING || e->d.behind ||
+		    e->d.due_at_ms <= t->now_at_ms || !rp_transition_is_ahead(&e->d, t->now_at_ms))
+			continue;
+		rp_transition_fix_clock(&e->d, e->facts.not_before_at_ms, t->now_at_ms);
+		walk->n_fixed++;
+	}
+	return true;
+}
+
 enum rp_err mem_fix_clock(struct rp_outbox *ob, int64_t now_at_ms, struct rp_clock_fix *walk,
 			  struct rp_error *err)
 {
 	struct mem_txn t = mem_begin(ob, now_at_ms);
+	bool is_set_back = rp_clock_was_set_back(t.s->head.latest_at_ms, now_at_ms);
 
 	(void)err;
-	*walk = (struct rp_clock_fix){.more = false};
-	if (!rp_clock_was_set_back(t.s->head.latest_at_ms, now_at_ms))
+	if (!walk->more || !is_set_back)
+		*walk = (struct rp_clock_fix){.more = false};
+	if (!is_set_back)
 		return RP_OK;
-	MEM_EACH(struct mem_entry, e, &t.s->entries)
-	{
-		if (e->d.state != RP_STATE_WAITING || e->d.behind || e->d.due_at_ms <= now_at_ms ||
-		    !rp_transition_is_ahead(&e->d, now_at_ms))
-			continue;
-		rp_transition_fix_clock(&e->d, e->facts.not_before_at_ms, now_at_ms);
-		walk->n_fixed++;
-	}
-	MEM_EACH(struct mem_endpoint, ep, &t.s->endpoints)
-	ep->dirty = true;
-	t.s->head.latest_at_ms = now_at_ms;
+	walk->more = !fix_some(&t, walk);
+	MEM_EACH (struct mem_endpoint, ep, &t.s->endpoints)
+		ep->dirty = true;
+	if (!walk->more)
+		t.s->head.latest_at_ms = now_at_ms;
 	mem_commit(&t);
-	mem_ring(&t);
+	if (!walk->more)
+		mem_ring(&t);
 	return RP_OK;
 }
 

@@ -31,8 +31,7 @@ void mem_audit_put(struct mem_txn *t, const struct rp_audit *a, uint64_t *number
 
 void mem_audit_count(struct mem_txn *t, uint64_t number, bool add, uint64_t done, uint64_t skipped)
 {
-	MEM_EACH(struct mem_audit, at, &t->s->audits)
-	{
+	MEM_EACH (struct mem_audit, at, &t->s->audits) {
 		if (at->number != number)
 			continue;
 		at->a.done = (add ? at->a.done : 0) + done;
@@ -68,9 +67,9 @@ enum rp_err mem_audit_see(struct rp_outbox *ob,
 			  void *arg, struct rp_error *err)
 {
 	(void)err;
-	MEM_EACH(struct mem_audit, at, &mem_of(ob)->world->state.audits)
-	if (!see(arg, at->number, &at->a))
-		break;
+	MEM_EACH (struct mem_audit, at, &mem_of(ob)->world->state.audits)
+		if (!see(arg, at->number, &at->a))
+			break;
 	return RP_OK;
 }
 
@@ -78,9 +77,9 @@ enum rp_err mem_audit_see(struct rp_outbox *ob,
 
 static struct mem_job *find_job(struct mem_txn *t, uint64_t number, struct rp_error *err)
 {
-	MEM_EACH(struct mem_job, j, &t->s->jobs)
-	if (j->number == number)
-		return j;
+	MEM_EACH (struct mem_job, j, &t->s->jobs)
+		if (j->number == number)
+			return j;
 	rp_fail(err, RP_ERR_NOTFOUND, "there is no job or plan %" PRIu64, number);
 	return NULL;
 }
@@ -139,8 +138,9 @@ enum rp_err mem_plan_begin(struct rp_outbox *ob, int64_t now_at_ms, const struct
 	struct rp_job_place place;
 	struct mem_job *j;
 
-	MEM_EACH(struct mem_job, at, &t.s->jobs)
-	rp_job_shelf_see(&shelf, at->number, &at->j, first_planned(t.s, at->number, 0) != NULL);
+	MEM_EACH (struct mem_job, at, &t.s->jobs)
+		rp_job_shelf_see(&shelf, at->number, &at->j,
+				 first_planned(t.s, at->number, 0) != NULL);
 	place = rp_job_shelf_place(&shelf);
 	if (place.refused)
 		return rp_fail(err, RP_ERR_BUSY, "%zu jobs and plans are unfinished", shelf.n);
@@ -252,9 +252,9 @@ static size_t count_due(struct mem_txn *t, uint64_t endpoint)
 {
 	size_t n = 0;
 
-	MEM_EACH(struct mem_entry, e, &t->s->entries)
-	n += e->d.endpoint == endpoint && e->d.state == RP_STATE_WAITING && !e->d.behind &&
-	     e->d.due_at_ms <= t->now_at_ms;
+	MEM_EACH (struct mem_entry, e, &t->s->entries)
+		n += e->d.endpoint == endpoint && e->d.state == RP_STATE_WAITING && !e->d.behind &&
+		     e->d.due_at_ms <= t->now_at_ms;
 	return n;
 }
 
@@ -364,8 +364,8 @@ enum rp_err mem_jobs(struct rp_outbox *ob,
 		     struct rp_error *err)
 {
 	(void)err;
-	MEM_EACH(struct mem_job, j, &mem_of(ob)->world->state.jobs)
-	if (!see(arg, j->number, &j->j))
-		break;
+	MEM_EACH (struct mem_job, j, &mem_of(ob)->world->state.jobs)
+		if (!see(arg, j->number, &j->j))
+			break;
 	return RP_OK;
 }

@@ -44,8 +44,7 @@ enum rp_err mem_select(struct rp_outbox *ob, struct rp_select *s, struct rp_erro
 	memcpy(&after, s->cursor.bytes, s->cursor.len);
 	s->more = false;
 	s->n_total = world->entries.n;
-	MEM_EACH(struct mem_entry, e, &world->entries)
-	{
+	MEM_EACH (struct mem_entry, e, &world->entries) {
 		struct rp_entry entry = {.seq = e->seq, .facts = e->facts, .delivery = e->d};
 		const struct mem_endpoint *ep = mem_endpoint(world, e->d.endpoint);
 
@@ -81,9 +80,9 @@ enum rp_err mem_attempts(struct rp_outbox *ob, uint64_t seq,
 			 void *arg, struct rp_error *err)
 {
 	(void)err;
-	MEM_EACH(struct mem_attempt, at, &mem_of(ob)->world->state.attempts)
-	if (at->seq == seq)
-		see(arg, at->n, &at->a, false);
+	MEM_EACH (struct mem_attempt, at, &mem_of(ob)->world->state.attempts)
+		if (at->seq == seq)
+			see(arg, at->n, &at->a, false);
 	return RP_OK;
 }
 
@@ -101,8 +100,7 @@ enum rp_err mem_recent(struct rp_outbox *ob, struct rp_recent_page *page, struct
 		page->from = s->next_recent;
 		return RP_OK;
 	}
-	MEM_EACH(struct rp_recent, r, &s->recent)
-	{
+	MEM_EACH (struct rp_recent, r, &s->recent) {
 		if (r->number < page->from)
 			continue;
 		page->more = n == RECENT_A_CALL;
@@ -171,12 +169,12 @@ enum rp_err mem_info(struct rp_outbox *ob, struct rp_outbox_info *out, struct rp
 				       .oldest = {RP_NEVER, RP_NEVER, RP_NEVER},
 				       .latest_at_ms = s->head.latest_at_ms,
 				       .format = RP_LAYOUT};
-	MEM_EACH(struct mem_entry, e, &s->entries)
-	see_oldest(&out->oldest, &e->d);
-	MEM_EACH(struct mem_endpoint, ep, &s->endpoints)
-	if (ep->rec.ready_at_ms != RP_NEVER &&
-	    (next == NULL || ep->rec.ready_at_ms < next->rec.ready_at_ms))
-		next = ep;
+	MEM_EACH (struct mem_entry, e, &s->entries)
+		see_oldest(&out->oldest, &e->d);
+	MEM_EACH (struct mem_endpoint, ep, &s->endpoints)
+		if (ep->rec.ready_at_ms != RP_NEVER &&
+		    (next == NULL || ep->rec.ready_at_ms < next->rec.ready_at_ms))
+			next = ep;
 	out->next_due_at_ms = next != NULL ? mem_first_due_ms(s, next->id) : RP_NEVER;
 	return RP_OK;
 }
@@ -189,9 +187,9 @@ enum rp_err mem_counters(struct rp_outbox *ob, struct rp_counters *out,
 
 	(void)err;
 	*out = s->counters;
-	MEM_EACH(struct mem_series, at, &s->series)
-	if (see != NULL)
-		see(arg, rp_span_of(at->name), &at->s);
+	MEM_EACH (struct mem_series, at, &s->series)
+		if (see != NULL)
+			see(arg, rp_span_of(at->name), &at->s);
 	return RP_OK;
 }
 
@@ -201,9 +199,9 @@ enum rp_err mem_endpoints(struct rp_outbox *ob, uint64_t id,
 			  void *arg, struct rp_error *err)
 {
 	(void)err;
-	MEM_EACH(struct mem_endpoint, ep, &mem_of(ob)->world->state.endpoints)
-	if ((id == 0 || ep->id == id) && !see(arg, ep->id, ep->name, &ep->rec))
-		break;
+	MEM_EACH (struct mem_endpoint, ep, &mem_of(ob)->world->state.endpoints)
+		if ((id == 0 || ep->id == id) && !see(arg, ep->id, ep->name, &ep->rec))
+			break;
 	return RP_OK;
 }
 
@@ -221,9 +219,9 @@ static void check_order(struct mem_state *s, const struct mem_entry *e, struct r
 {
 	size_t fronts = 0;
 
-	MEM_EACH(struct mem_entry, other, &s->entries)
-	fronts +=
-	    rp_sequence_is_member(&other->d, e->d.endpoint, e->d.order_key) && !other->d.behind;
+	MEM_EACH (struct mem_entry, other, &s->entries)
+		fronts += rp_sequence_is_member(&other->d, e->d.endpoint, e->d.order_key) &&
+			  !other->d.behind;
 	complain(v, fronts == 1, "an order has not one front");
 }
 
@@ -231,9 +229,9 @@ static void check_endpoint(struct mem_state *s, const struct mem_endpoint *ep, s
 {
 	uint64_t count[RP_STATE_COUNT] = {0};
 
-	MEM_EACH(struct mem_entry, e, &s->entries)
-	if (e->d.endpoint == ep->id)
-		count[e->d.state]++;
+	MEM_EACH (struct mem_entry, e, &s->entries)
+		if (e->d.endpoint == ep->id)
+			count[e->d.state]++;
 	complain(v, memcmp(count, ep->rec.count, sizeof count) == 0,
 		 "an endpoint has counted wrong");
 }
@@ -245,8 +243,7 @@ enum rp_err mem_verify(struct rp_outbox *ob, struct rp_verify *v, struct rp_erro
 	uint64_t count[RP_STATE_COUNT] = {0}, retrying = 0;
 
 	(void)err;
-	MEM_EACH(struct mem_entry, e, &s->entries)
-	{
+	MEM_EACH (struct mem_entry, e, &s->entries) {
 		count[e->d.state]++;
 		retrying += rp_ledger_is_retrying(&e->d);
 		if (e->d.order_key != 0 && rp_sequence_is_live(&e->d))
@@ -255,8 +252,8 @@ enum rp_err mem_verify(struct rp_outbox *ob, struct rp_verify *v, struct rp_erro
 			 rp_payload_hash(e->payload.ptr, e->payload.len) == e->facts.payload_hash,
 			 "a payload does not match its hash");
 	}
-	MEM_EACH(struct mem_endpoint, ep, &s->endpoints)
-	check_endpoint(s, ep, v);
+	MEM_EACH (struct mem_endpoint, ep, &s->endpoints)
+		check_endpoint(s, ep, v);
 	complain(v, memcmp(count, s->head.count, sizeof count) == 0, "the ledger is wrong");
 	complain(v, retrying == s->head.retrying, "the number of those retrying is wrong");
 	complain(v, s->head.accepted - s->head.purged == s->entries.n,

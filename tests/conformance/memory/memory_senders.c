@@ -8,8 +8,8 @@ static size_t claims_of(struct mem_state *s, unsigned slot)
 {
 	size_t n = 0;
 
-	MEM_EACH(struct mem_entry, e, &s->entries)
-	n += e->d.state == RP_STATE_IN_FLIGHT && e->d.slot == slot;
+	MEM_EACH (struct mem_entry, e, &s->entries)
+		n += e->d.state == RP_STATE_IN_FLIGHT && e->d.slot == slot;
 	return n;
 }
 
@@ -18,8 +18,7 @@ static size_t return_claims(struct mem_txn *t, unsigned slot)
 	const struct rp_lost_sender sender = {slot, t->by->world->senders[slot].pid};
 	size_t n = 0;
 
-	MEM_EACH(struct mem_entry, e, &t->s->entries)
-	{
+	MEM_EACH (struct mem_entry, e, &t->s->entries) {
 		struct rp_delivery from = e->d, to;
 		struct rp_attempt a;
 

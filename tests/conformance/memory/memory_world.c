@@ -279,8 +279,7 @@ struct mem_txn mem_begin(struct rp_outbox *outbox, int64_t now_at_ms)
 	struct rp_memory *m = mem_of(outbox);
 	struct mem_txn t = {.by = m, .s = &m->world->state, .now_at_ms = now_at_ms};
 
-	MEM_EACH(struct mem_endpoint, ep, &t.s->endpoints)
-	{
+	MEM_EACH (struct mem_endpoint, ep, &t.s->endpoints) {
 		ep->dirty = false;
 		ep->was_in_flight = ep->rec.count[RP_STATE_IN_FLIGHT];
 	}
@@ -314,6 +313,9 @@ void mem_commit(struct mem_txn *t)
 	if (t->now_at_ms > t->s->head.latest_at_ms)
 		t->s->head.latest_at_ms = t->now_at_ms;
 	t->s->commits++;
+	rp_histogram_add(t->by->joined ? &t->s->counters.sender_commits
+				       : &t->s->counters.other_commits,
+			 rp_bounds_commit_us, 0);
 	tell(t->by->world, RP_WATCH_COMMITS);
 }
 
