@@ -1,4 +1,5 @@
-# runpost - see README.md. Targets: all test debian12 debian13 demo lint asan valgrind coverage fuzz bench torture interop install clean
+# runpost - see README.md. Targets: all test debian12 debian13 demo lint asan valgrind coverage fuzz
+# bench torture interop install clean
 #
 # Sources are found by folder; a new file needs no entry here. Everything made lies under build/.
 
@@ -16,9 +17,12 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LIBS_CORE := $(shell pkg-config --libs jansson libcrypto inih libxxhash 2>/dev/null)
 LIBS_STORE := $(shell pkg-config --libs lmdb 2>/dev/null)
 LIBS_HTTP := $(shell pkg-config --libs libcurl libssl 2>/dev/null)
+LIBS_LOCAL := $(LIBS_STORE) $(LIBS_CORE)
+LIBS_ALL := $(LIBS_HTTP) $(LIBS_LOCAL)
 LIBS_CHECK := $(shell pkg-config --libs check 2>/dev/null)
 
-WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wcast-qual -Wundef
+WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wcast-qual
+WARN += -Wundef
 ifeq ($(WERROR),1)
 WARN += -Werror
 endif
@@ -37,11 +41,10 @@ LIB := $(BUILD)/librunpost.a
 UNIT_SRC := $(sort $(shell find tests/unit -name 'test_*.c'))
 UNIT_HELP_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/unit/*.c)))
 UNIT_BIN := $(addprefix $(BUILD)/tests/,$(basename $(notdir $(UNIT_SRC))))
-# Unit tests of these modules need the store or the network library; all others link without LMDB and libcurl, so that a
-# leak of either into base or core is a link error.
-UNIT_FULL := $(BUILD)/tests/test_outbox% $(BUILD)/tests/test_http% $(BUILD)/tests/test_sender% \
-             $(BUILD)/tests/test_ingest% $(BUILD)/tests/test_api% $(BUILD)/tests/test_selector% $(BUILD)/tests/test_table% \
-             $(BUILD)/tests/test_ctl%
+# Unit tests of these modules need the store or the network library; all others link without LMDB
+# and libcurl, so that a leak of either into base or core is a link error.
+UNIT_FULL := $(addprefix $(BUILD)/tests/test_,outbox% http% sender% ingest% api% selector% table% \
+             ctl%)
 
 SINK_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tools/sink/*.c)))
 CTL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(shell find tools/ctl -name '*.c')))
@@ -75,91 +78,94 @@ $(LIB): $(LIB_OBJ)
 
 $(BUILD)/runpost: $(CMD_OBJ) $(LIB)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_HTTP) $(LIBS_STORE) $(LIBS_CORE)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_ALL)
 
 $(BUILD)/runpostctl: $(CTL_OBJ) $(LIB)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_STORE) $(LIBS_CORE)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_LOCAL)
 
 $(BUILD)/runpost-sink: $(SINK_OBJ) $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_CORE)
 
-# These test parts of the programs, which are in no library.
-SINK_TESTS := $(filter $(BUILD)/tests/test_sink_%,$(UNIT_BIN))
-$(SINK_TESTS): PARTS = $(filter-out %/main.o,$(SINK_OBJ))
-$(SINK_TESTS): $(SINK_OBJ)
-CTL_TESTS := $(filter $(BUILD)/tests/test_ctl_% $(BUILD)/tests/test_selector $(BUILD)/tests/test_table,$(UNIT_BIN))
+# These test parts of a program, which are in no library.
+CTL_TESTS := $(filter $(addprefix $(BUILD)/tests/test_,ctl_% selector table),$(UNIT_BIN))
 $(CTL_TESTS): PARTS = $(filter-out %/main.o,$(CTL_OBJ))
 $(CTL_TESTS): $(CTL_OBJ)
 
 # A test lies in the folder of what it tests; its program does not.
+if_full = $(if $(filter $(UNIT_FULL),$@),$(1))
 define unit_program
 $(BUILD)/tests/$(basename $(notdir $(1))): $(1:%.c=$(BUILD)/obj/%.o) $(UNIT_HELP_OBJ) $(LIB)
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
-	$$(Q)$$(CC) $$(ALL_LDFLAGS) $$< $$(if $$(filter $$(UNIT_FULL),$$@),$$(UNIT_HELP_OBJ)) $$(PARTS) $$(LIB) -o $$@ \
-		$$(LIBS_CHECK) $$(if $$(filter $$(UNIT_FULL),$$@),$$(LIBS_HTTP) $$(LIBS_STORE)) $$(LIBS_CORE)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) $$< $$(call if_full,$$(UNIT_HELP_OBJ)) $$(PARTS) $$(LIB) \
+		-o $$@ $$(LIBS_CHECK) $$(call if_full,$$(LIBS_HTTP) $$(LIBS_STORE)) $$(LIBS_CORE)
 endef
 $(foreach source,$(UNIT_SRC),$(eval $(call unit_program,$(source))))
 
 # Each store, judged through the interface alone.
 CONFORMANCE_SRC := $(sort $(wildcard tests/conformance/test_*.c))
 CONFORMANCE_BIN := $(CONFORMANCE_SRC:tests/conformance/%.c=$(BUILD)/tests/%)
-CONFORMANCE_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(filter-out $(CONFORMANCE_SRC),$(wildcard tests/conformance/*.c tests/conformance/memory/*.c))))
+CONFORMANCE_PARTS := $(wildcard tests/conformance/*.c tests/conformance/memory/*.c)
+CONFORMANCE_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o, \
+                     $(sort $(filter-out $(CONFORMANCE_SRC),$(CONFORMANCE_PARTS))))
 $(BUILD)/obj/tests/conformance/%.o: CPPFLAGS += -Itests
 $(CONFORMANCE_BIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/conformance/%.o $(CONFORMANCE_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_CHECK) $(LIBS_HTTP) $(LIBS_STORE) $(LIBS_CORE)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_CHECK) $(LIBS_ALL)
 
-# Fuzz targets: run over their corpora among the tests; with libFuzzer, which brings a main of its own, by `make fuzz`.
+# Fuzz targets: run over their corpora among the tests; with libFuzzer, which brings a main of its
+# own, by `make fuzz`.
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/%)
 FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzzers/%)
-FUZZ_SINK := %/fuzz_request
 FUZZ_CTL := %/fuzz_selector %/fuzz_import
-fuzz_parts = $(if $(filter $(FUZZ_SINK),$@),$(filter-out %/main.o,$(SINK_OBJ)),$(if $(filter $(FUZZ_CTL),$@),$(filter-out %/main.o,$(CTL_OBJ))))
+fuzz_parts = $(if $(filter $(FUZZ_CTL),$@),$(filter-out %/main.o,$(CTL_OBJ)))
 $(BUILD)/obj/tests/unit/%.o: CPPFLAGS += -Itests
 
-$(FUZZ_BIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_main.o $(SINK_OBJ) $(CTL_OBJ) $(LIB)
+FUZZ_REPLAY := $(BUILD)/obj/tests/fuzz/replay_main.o
+$(FUZZ_BIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/fuzz/%.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $< $(BUILD)/obj/tests/fuzz/replay_main.o $(fuzz_parts) $(LIB) -o $@ $(LIBS_HTTP) \
-		$(LIBS_STORE) $(LIBS_CORE)
+	$(Q)$(CC) $(ALL_LDFLAGS) $< $(FUZZ_REPLAY) $(fuzz_parts) $(LIB) -o $@ $(LIBS_ALL)
+$(FUZZ_BIN): $(FUZZ_REPLAY) $(CTL_OBJ) $(LIB)
 
-$(FUZZERS): $(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%.o $(SINK_OBJ) $(CTL_OBJ) $(LIB)
+$(FUZZERS): $(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%.o $(CTL_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $< $(fuzz_parts) $(LIB) -o $@ $(LIBS_HTTP) $(LIBS_STORE) $(LIBS_CORE)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $< $(fuzz_parts) $(LIB) -o $@ $(LIBS_ALL)
 
 $(BUILD)/examples/%: docs/examples/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) -std=c11 -Wall -Wextra -Iinclude $(CFLAGS) $(SANITIZE) $< $(LIB) -o $@ $(LIBS_STORE) $(LIBS_CORE)
+	$(Q)$(CC) -std=c11 -Wall -Wextra -Iinclude $(CFLAGS) $(SANITIZE) $< $(LIB) -o $@ \
+		$(LIBS_LOCAL)
 
 # The bare loops stand beside the library, stock works through it.
 $(BUILD)/bench/stock: $(BUILD)/obj/tests/bench/stock.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_STORE) $(LIBS_CORE)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_LOCAL)
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $< -o $@ $(LIBS_HTTP) $(LIBS_STORE)
 
-# Torture: X_main.c of an area is the program X, made of it and of the area's other files; preload_X.c is a library to
-# be preloaded.
+# Torture: X_main.c of an area is the program X, made of it and of the area's other files;
+# preload_X.c is a library to be preloaded.
 TORTURE_MAIN := $(sort $(wildcard tests/torture/*/*_main.c))
 TORTURE_BIN := $(TORTURE_MAIN:tests/%_main.c=$(BUILD)/%)
-TORTURE_PRELOAD := $(patsubst tests/%.c,$(BUILD)/%.so,$(sort $(wildcard tests/torture/*/preload_*.c)))
-torture_parts = $(filter-out %_main.c $(1)preload_%,$(wildcard $(1)*.c))
+TORTURE_PRELOAD := $(sort $(wildcard tests/torture/*/preload_*.c))
+TORTURE_PRELOAD := $(TORTURE_PRELOAD:tests/%.c=$(BUILD)/%.so)
+torture_parts = $(1) $(filter-out %_main.c $(dir $(1))preload_%,$(wildcard $(dir $(1))*.c))
 define torture_program
-$(1:tests/%_main.c=$(BUILD)/%): $(patsubst %.c,$(BUILD)/obj/%.o,$(1) $(call torture_parts,$(dir $(1)))) $(LIB)
+$(1:tests/%_main.c=$(BUILD)/%): $(patsubst %.c,$(BUILD)/obj/%.o,$(call torture_parts,$(1))) $(LIB)
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
-	$$(Q)$$(CC) $$(ALL_LDFLAGS) $$^ -o $$@ $$(LIBS_HTTP) $$(LIBS_STORE) $$(LIBS_CORE)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) $$^ -o $$@ $$(LIBS_ALL)
 endef
 # The simulation stands between the sender and the store, and in the place of the log.
 SIM_WRAPS = exchange fetch reap expire join leave renew_limits next_ready ledger endpoint_name beat
@@ -170,15 +176,23 @@ $(foreach main,$(TORTURE_MAIN),$(eval $(call torture_program,$(main))))
 # The same with one file of the library replaced by one that part_sim.py has put a mistake into.
 $(BUILD)/torture/sim/mutant-%: $(BUILD)/torture/sim/mutants/%.c $(SIM_OBJ) $(LIB)
 	$(Q)$(CC) $(CPPFLAGS) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -c $< -o $(@:%=%.o)
-	$(Q)$(CC) $(ALL_LDFLAGS) $(SIM_LDFLAGS) $(@:%=%.o) $(SIM_OBJ) $(LIB) -o $@ $(LIBS_HTTP) $(LIBS_STORE) $(LIBS_CORE)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(SIM_LDFLAGS) $(@:%=%.o) $(SIM_OBJ) $(LIB) -o $@ $(LIBS_ALL)
+
+# A program of the conformance tests ($(JUDGE)) with one rule that part_rules.py has put a mistake
+# into.
+$(BUILD)/torture/rules/mutant-%: $(BUILD)/torture/rules/mutants/%.c $(CONFORMANCE_OBJ) $(LIB)
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/obj/tests/conformance/$(JUDGE).o
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -c $< -o $(@:%=%.o)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(@:%=%.o) $(BUILD)/obj/tests/conformance/$(JUDGE).o \
+		$(CONFORMANCE_OBJ) $(LIB) -o $@ $(LIBS_CHECK) $(LIBS_ALL)
 
 $(BUILD)/torture/%.so: tests/torture/%.c
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -D_GNU_SOURCE -std=c11 $(WARN) -fPIC -shared $(CFLAGS) $< -o $@
 
-# The programs with one mistake each, which the torture must find: functions of the store are replaced when linking.
-# Those named ctl_ are runpostctl, the others runpost.
+# The programs with one mistake each, which the torture must find: functions of the store are
+# replaced when linking. Those named ctl_ are runpostctl, the others runpost.
 TORTURE_MUTANTS := $(patsubst tests/%.c,$(BUILD)/%,$(sort $(wildcard tests/torture/*/mutants/*.c)))
 TORTURE_CTL_MUTANTS := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/torture/*/mutants/ctl_*.c))
 $(TORTURE_CTL_MUTANTS): $(CTL_OBJ)
@@ -186,8 +200,8 @@ $(filter-out $(TORTURE_CTL_MUTANTS),$(TORTURE_MUTANTS)): $(CMD_OBJ)
 $(TORTURE_MUTANTS): $(BUILD)/torture/%: $(BUILD)/obj/tests/torture/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $$(sed -n 's/.* __wrap_\([a-z_]*\)(.*/-Wl,--wrap=\1/p' tests/torture/$*.c) $(filter %.o,$^) $(LIB) -o $@ $(LIBS_HTTP) \
-		$(LIBS_STORE) $(LIBS_CORE)
+	$(Q)wraps=$$(sed -n 's/.* __wrap_\([a-z_]*\)(.*/-Wl,--wrap=\1/p' tests/torture/$*.c) && \
+		$(CC) $(ALL_LDFLAGS) $$wraps $(filter %.o,$^) $(LIB) -o $@ $(LIBS_ALL)
 
 # Another machine's size of pages, for the tests of the store and some stories.
 PAGES_PRELOAD := $(BUILD)/preload_pages.so
@@ -226,20 +240,24 @@ lint:
 
 asan:
 	@tests/setup.sh build test
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer" HARDEN=-fPIE \
-		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined" all unit examples
-	@ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 python3 tests/run.py $(BUILD)/asan
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
+		HARDEN=-fPIE all unit examples \
+		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
+	@ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
+		python3 tests/run.py $(BUILD)/asan
 
-# The unit tests and the fuzz corpora, each in one process. Left out: those that need processes of their own, those that
-# map more than valgrind has room for, and those that only count long.
-VALGRIND_NOT = test_outbox_senders test_conformance_random test_http test_http_guard test_guard test_scan test_control test_api \
-               test_outbox_import
+# The unit tests and the fuzz corpora, each in one process. Left out: those that need processes of
+# their own, those that map more than valgrind has room for, and those that only count long.
+VALGRIND_NOT = test_outbox_senders test_conformance_random test_http test_http_guard \
+               test_guard test_scan test_control test_api test_outbox_import
 valgrind:
 	@tests/setup.sh build test valgrind
 	@$(MAKE) --no-print-directory unit
-	@for t in $(filter-out $(VALGRIND_NOT:%=$(BUILD)/tests/%),$(UNIT_BIN) $(CONFORMANCE_BIN) $(FUZZ_BIN)); do \
+	@for t in $(filter-out $(VALGRIND_NOT:%=$(BUILD)/tests/%), \
+			$(UNIT_BIN) $(CONFORMANCE_BIN) $(FUZZ_BIN)); do \
 		CK_FORK=no CK_DEFAULT_TIMEOUT=0 valgrind -q --error-exitcode=9 --leak-check=full \
-			--errors-for-leak-kinds=definite --show-leak-kinds=definite $$t >$(BUILD)/valgrind.log 2>&1 || \
+			--errors-for-leak-kinds=definite --show-leak-kinds=definite $$t \
+			>$(BUILD)/valgrind.log 2>&1 || \
 			{ cat $(BUILD)/valgrind.log; echo "valgrind: $$t"; exit 1; }; \
 		echo "valgrind: $$t"; done
 	@echo "valgrind: clean"
@@ -247,16 +265,17 @@ valgrind:
 # One story fails in this build: a library with counters in it cannot be linked as its users do.
 coverage:
 	@tests/setup.sh build test
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage CFLAGS="-O0 -g --coverage" LDFLAGS=--coverage \
-		HARDEN=-fPIE all unit examples
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage CFLAGS="-O0 -g --coverage" \
+		LDFLAGS=--coverage HARDEN=-fPIE all unit examples
 	@find $(BUILD)/coverage -name '*.gcda' -delete
 	-@python3 tests/run.py $(BUILD)/coverage $(COVERAGE_ARGS)
 	@python3 tests/coverage.py $(BUILD)/coverage
 
+FUZZ_SANITIZE = -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
 fuzz:
 	@tests/setup.sh build test lint
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang CFLAGS="-O1 -g -fno-omit-frame-pointer" HARDEN=-fPIE \
-		SANITIZE="-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined" fuzzers
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang HARDEN=-fPIE fuzzers \
+		CFLAGS="-O1 -g -fno-omit-frame-pointer" SANITIZE="$(FUZZ_SANITIZE)"
 	@python3 tests/fuzz/run.py --bin $(BUILD)/fuzz $(FUZZ_ARGS)
 
 bench:
@@ -266,7 +285,8 @@ bench:
 
 torture:
 	@tests/setup.sh build test
-	@$(MAKE) --no-print-directory -j$$(nproc) all $(TORTURE_BIN) $(TORTURE_PRELOAD) $(TORTURE_MUTANTS)
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(TORTURE_BIN) $(TORTURE_PRELOAD) \
+		$(TORTURE_MUTANTS)
 	@python3 tests/torture/run.py --bin $(BUILD) $(TORTURE_ARGS)
 
 interop:
@@ -274,22 +294,25 @@ interop:
 	@$(MAKE) --no-print-directory all
 	@tests/interop/run.sh $(BUILD)
 
+TO = $(DESTDIR)$(PREFIX)
+TO_BASH = $(TO)/share/bash-completion/completions
+TO_ZSH = $(TO)/share/zsh/site-functions
+TO_FISH = $(TO)/share/fish/vendor_completions.d
 .PHONY: install
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include \
-		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
-	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
-	install -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib
-	install -m 644 include/runpost.h $(DESTDIR)$(PREFIX)/include
-	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
-	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
-		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
-	install -m 644 tools/ctl/completion/runpostctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/runpostctl
-	install -m 644 tools/ctl/completion/runpostctl.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_runpostctl
-	install -m 644 tools/ctl/completion/runpostctl.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	install -d $(TO)/bin $(TO)/lib/pkgconfig $(TO)/include $(TO)/share/man/man1 \
+		$(TO)/share/man/man5
+	install -m 755 $(PROGRAMS) $(TO)/bin
+	install -m 644 $(LIB) $(TO)/lib
+	install -m 644 include/runpost.h $(TO)/include
+	install -m 644 docs/man/*.1 $(TO)/share/man/man1
+	install -m 644 docs/man/*.5 $(TO)/share/man/man5
+	install -d $(TO_BASH) $(TO_ZSH) $(TO_FISH)
+	install -m 644 tools/ctl/completion/runpostctl.bash $(TO_BASH)/runpostctl
+	install -m 644 tools/ctl/completion/runpostctl.zsh $(TO_ZSH)/_runpostctl
+	install -m 644 tools/ctl/completion/runpostctl.fish $(TO_FISH)
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' docs/runpost.pc.in \
-		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/runpost.pc
+		> $(TO)/lib/pkgconfig/runpost.pc
 
 .PHONY: clean
 clean:

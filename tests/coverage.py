@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""How many lines and branches of our own code (src/, tools/) the tests went through. usage: coverage.py BUILD_DIR [--list]
+"""How many lines and branches of our own code (src/, tools/) the tests went through.
+usage: coverage.py BUILD_DIR [--list]
 
-Reads what the programs of a build with gcov left behind. --list names every line with a branch that was never taken.
-Branches of assert() are left out: the other one ends the program."""
+Reads what the programs of a build with gcov left behind. --list names every line with a branch that
+was never taken. Branches of assert() are left out: the other one ends the program."""
 import collections
 import gzip
 import json
@@ -15,7 +16,8 @@ import tempfile
 def main():
     build = pathlib.Path(sys.argv[1]).resolve()
     root = pathlib.Path(__file__).resolve().parent.parent
-    notes = sorted(p for p in build.rglob("*.gcda") if "/obj/src/" in str(p) or "/obj/tools/" in str(p))
+    notes = sorted(p for p in build.rglob("*.gcda") if "/obj/src/" in str(p)
+                   or "/obj/tools/" in str(p))
     lines, branches = collections.defaultdict(dict), collections.defaultdict(dict)
     with tempfile.TemporaryDirectory() as folder:
         for note in notes:
@@ -37,7 +39,8 @@ def main():
         if "--list" in sys.argv:
             for number in sorted({at[0] for at, n in branches[name].items() if not n}):
                 print(f"    {name}:{number}")
-    print(f"coverage: {len(lines)} files, lines {share(totals[0], totals[1])}, branches {share(totals[2], totals[3])}")
+    print(f"coverage: {len(lines)} files, lines {share(totals[0], totals[1])}, "
+          f"branches {share(totals[2], totals[3])}")
     return 0
 
 

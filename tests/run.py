@@ -11,13 +11,15 @@ import sys
 import time
 
 UNIT_DEADLINE_S = 180
-# Once more as on a machine with larger pages of memory: what reads, fills and checks pages. Those that take long, and whose
-# work is the same whatever pages are, run with the size there is only.
-PAGES = {16384: ["outbox_append", "outbox_change", "outbox_damage", "outbox_import", "outbox_jobs", "outbox_rows", "outbox_open",
-                 "outbox_order", "outbox_page_guard", "outbox_exchange", "outbox_verify", "conformance_append",
-                 "conformance_change", "conformance_import", "conformance_jobs", "conformance_order", "conformance_exchange"],
-         65536: ["outbox_append", "outbox_change", "outbox_damage", "outbox_open", "outbox_verify", "conformance_append",
-                 "conformance_change"]}
+# Once more as on a machine with larger pages of memory: what reads, fills and checks pages. Those
+# that take long, and whose work is the same whatever pages are, run with the size there is only.
+PAGES = {16384: ["outbox_append", "outbox_change", "outbox_damage", "outbox_import", "outbox_jobs",
+                 "outbox_rows", "outbox_open", "outbox_order", "outbox_page_guard",
+                 "outbox_exchange", "outbox_verify", "conformance_append", "conformance_change",
+                 "conformance_import", "conformance_jobs", "conformance_order",
+                 "conformance_exchange"],
+         65536: ["outbox_append", "outbox_change", "outbox_damage", "outbox_open", "outbox_verify",
+                 "conformance_append", "conformance_change"]}
 
 
 def run_unit(job):
@@ -34,12 +36,14 @@ def run_unit(job):
                 "ASAN_OPTIONS": env.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
     began = time.monotonic()
     try:
-        done = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=UNIT_DEADLINE_S,
+        done = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=UNIT_DEADLINE_S,
                               stdin=subprocess.DEVNULL, check=False, env=env)
         output, code = done.stdout.decode(errors="replace"), done.returncode
     except subprocess.TimeoutExpired as over:
         output, code = (over.stdout or b"").decode(errors="replace") + "\ntook too long", 1
-    found = re.findall(r"Checks: (\d+), Failures: (\d+), Errors: (\d+)", output)  # one for each store that is judged
+    # One for each store that is judged.
+    found = re.findall(r"Checks: (\d+), Failures: (\d+), Errors: (\d+)", output)
     if not found:
         return name, 0, 1, time.monotonic() - began, output
     checks, failed = sum(int(f[0]) for f in found), sum(int(f[1]) + int(f[2]) for f in found)
@@ -52,26 +56,32 @@ def run_unit(job):
 def main():
     build = pathlib.Path(sys.argv[1])
     here = pathlib.Path(__file__).resolve().parent
-    programs = sorted(str(p) for p in (build / "tests").iterdir() if os.access(p, os.X_OK) and p.is_file())
-    expected = {p.stem for p in [*(here / "unit").rglob("test_*.c"), *(here / "conformance").glob("test_*.c"),
-                *(here / "fuzz").glob("fuzz_*.c")]}
+    programs = sorted(str(p)
+                      for p in (build / "tests").iterdir() if os.access(p, os.X_OK) and p.is_file())
+    expected = {p.stem
+                for p in [*(here / "unit").rglob("test_*.c"),
+                          *(here / "conformance").glob("test_*.c"),
+                          *(here / "fuzz").glob("fuzz_*.c")]}
     passed = failed = 0
     missing = expected - {pathlib.Path(p).name for p in programs}
     if missing:
         print("not built:", ", ".join(sorted(missing)))
         failed += len(missing)
     jobs = [(program, 0) for program in programs]
-    jobs += [(str(build / "tests" / f"test_{name}"), page_bytes) for page_bytes in PAGES for name in PAGES[page_bytes]]
+    jobs += [(str(build / "tests" / f"test_{name}"), page_bytes) for page_bytes in PAGES
+             for name in PAGES[page_bytes]]
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for name, ok, bad, seconds, output in pool.map(run_unit, jobs):
-            print(f"{'ok  ' if bad == 0 else 'FAIL'}  {name:28} {ok + bad:5} checks {seconds:7.2f} s",
-                  flush=True)
+            print(
+                f"{'ok  ' if bad == 0 else 'FAIL'}  {name:28} {ok + bad:5} checks {seconds:7.2f} s",
+                flush=True)
             if bad:
                 print(output, flush=True)
             passed, failed = passed + ok, failed + bad
     if "--unit-only" not in sys.argv:
-        stories = subprocess.Popen([sys.executable, str(here / "stories" / "run.py"), "--bin", str(build), "--jobs", "2"],
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        stories = subprocess.Popen(
+            [sys.executable, str(here / "stories" / "run.py"), "--bin", str(build), "--jobs", "2"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         found = None
         for raw in stories.stdout:
             line = raw.decode(errors="replace").rstrip("\n")

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Installs what building and testing need on Debian 12 and 13, and says nothing when it is all there.
+# Installs what building and testing need on Debian 12 and 13. Says nothing when it is all there.
 # usage: tests/setup.sh [build|test|lint|valgrind|interop|debian ...]   (default: build test)
 set -eu
 
-build="gcc make libc6-dev pkg-config liblmdb-dev libcurl4-openssl-dev libjansson-dev libssl-dev libinih-dev libxxhash-dev"
+build="gcc make libc6-dev pkg-config liblmdb-dev libcurl4-openssl-dev libjansson-dev libssl-dev
+	libinih-dev libxxhash-dev"
 test="check python3 strace openssl ca-certificates g++ prometheus zsh fish"
 lint="clang clang-format mandoc libclang-rt-dev"
 valgrind="valgrind"
@@ -25,13 +26,16 @@ for group in "$@"; do
 	for package in $packages; do
 		# A tool that came another way than as a package (python3, node, npm) is as good.
 		case $package in
-		debootstrap) command -v debootstrap >/dev/null 2>&1 && continue ;;
-		prometheus) command -v promtool >/dev/null 2>&1 && continue ;;
-		python3 | strace | zsh | fish | openssl | clang | clang-format | mandoc | npm | gcc | g++ | make | pkg-config) command -v "$package" >/dev/null 2>&1 && continue ;;
-		default-jdk-headless) command -v javac >/dev/null 2>&1 && continue ;;
-		nodejs) command -v node >/dev/null 2>&1 && continue ;;
+		prometheus) tool=promtool ;;
+		default-jdk-headless) tool=javac ;;
+		nodejs) tool=node ;;
+		debootstrap | python3 | strace | zsh | fish | openssl | clang) tool=$package ;;
+		clang-format | mandoc | npm | gcc | g++ | make | pkg-config) tool=$package ;;
+		*) tool= ;;
 		esac
-		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+		[ -z "$tool" ] || ! command -v "$tool" >/dev/null 2>&1 || continue
+		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
+			missing="$missing $package"
 	done
 done
 [ -n "$missing" ] || exit 0
@@ -53,7 +57,8 @@ fi
 LOCK_WAIT_S=300
 began_s=$(date +%s)
 apt() {
-	until out=$($as_root env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=$LOCK_WAIT_S -qq "$@" 2>&1); do
+	until out=$($as_root env LC_ALL=C DEBIAN_FRONTEND=noninteractive \
+		apt-get -o DPkg::Lock::Timeout=$LOCK_WAIT_S -qq "$@" 2>&1); do
 		case $out in
 		*"Could not get lock"* | *"Unable to lock"* | *"Unable to acquire"*lock*) ;;
 		*) began_s=0 ;;

@@ -87,7 +87,7 @@ static int prepare_and_run(const char *rejects, struct rp_span webhook,
 	    .signal_fd = -1,
 	    .default_url = webhook,
 	    .full_retry_ms = RP_INGEST_FULL_RETRY_MS,
-	    .look_ms = RP_INGEST_LOOK_MS,
+	    .check_ms = RP_INGEST_CHECK_MS,
 	    .sys = &rp_sys_real,
 	};
 	struct rp_error err = {0};

@@ -31,8 +31,8 @@ struct send_job {
 	bool drain;
 };
 
-/* The transport's, the turner's, the signals', the doorbell's; and one for a file that is read:
- * secrets, a CA file. */
+/* Of the transport, the exchange thread, the signals and the wakeups. One more is for a file that
+ * is read: secrets, certificates. */
 #define DESCRIPTORS_TO_COME 8
 
 static int report(const char *what, enum rp_err code, const struct rp_error *err)

@@ -13,11 +13,20 @@ limit_cs=1500 # for each thing waited for, in hundredths of a second; what takes
 runs_max=50
 step=0 senders='' failing='' pids='' sweeper='' limit='' dir=''
 
+# A backslash at the end of a line continues it.
 own_runs() {
-	cat <<'END'
-{"run_id":"01999a00-0000-7000-8000-000000000001","thread_id":"01999a00-0000-7000-8000-0000000000a1","status":"success","kwargs":{"webhook":"http://127.0.0.1:9911/hook?token=demo-token&op=runs"},"values":{"answer":"Rain is likely after four."}}
-{"run_id":"01999a00-0000-7000-8000-000000000002","thread_id":"01999a00-0000-7000-8000-0000000000a1","status":"success","kwargs":{"webhook":"http://127.0.0.1:9911/hook?token=demo-token&op=wait"},"values":{"answer":"Grüße \ud83d\ude42","cost":1e400}}
-{"run_id":"01999a00-0000-7000-8000-000000000003","thread_id":null,"status":"error","kwargs":{"webhook":"http://127.0.0.1:9911/hook?token=demo-token&op=stream"},"error":"the tool did not answer"}
+	cat <<END
+{"run_id":"01999a00-0000-7000-8000-000000000001",\
+"thread_id":"01999a00-0000-7000-8000-0000000000a1","status":"success",\
+"kwargs":{"webhook":"http://127.0.0.1:9911/hook?token=demo-token&op=runs"},\
+"values":{"answer":"Rain is likely after four."}}
+{"run_id":"01999a00-0000-7000-8000-000000000002",\
+"thread_id":"01999a00-0000-7000-8000-0000000000a1","status":"success",\
+"kwargs":{"webhook":"http://127.0.0.1:9911/hook?token=demo-token&op=wait"},\
+"values":{"answer":"Grüße \ud83d\ude42","cost":1e400}}
+{"run_id":"01999a00-0000-7000-8000-000000000003","thread_id":null,"status":"error",\
+"kwargs":{"webhook":"http://127.0.0.1:9911/hook?token=demo-token&op=stream"},\
+"error":"the tool did not answer"}
 END
 }
 
@@ -193,10 +202,11 @@ screen() { # VERB ARG...
 # a member's name could hide the webhook that counts.
 targets() {
 	no_query='[^"\\?]*?' before='\([^"\\]*&\)\{0,1\}'
+	at_receiver='"webhook":"http://127\.0\.0\.1:\([0-9]*\)/'
 	token_value='token=\([A-Za-z0-9._~-]\{6,79\}\)'
 	escaped_key='\\u[^"]*"[[:space:]]*:'
 	sed -e '/^$/d' -e '/webhook".*webhook"/ba' -e '/"run":/ba' -e "/$escaped_key/ba" \
-		-e "s|.*\"webhook\":\"http://127\.0\.0\.1:\([0-9]*\)/$no_query$before${token_value}[\"&].*|\1 \3|" \
+		-e "s|.*$at_receiver$no_query$before${token_value}[\"&].*|\1 \3|" \
 		-e t -e :a -e 's/.*/-/' given
 }
 
@@ -214,14 +224,16 @@ load_runs() {
 	fi
 	cd "$dir" || die 74 "cannot use $dir"
 	n_runs=$(grep -c . given)
-	[ "$n_runs" -gt 0 ] || die 64 "$name: there is no run in it; one JSON object a line is expected"
+	[ "$n_runs" -gt 0 ] ||
+		die 64 "$name: there is no run in it; one JSON object a line is expected"
 	[ "$n_runs" -le $runs_max ] ||
 		die 64 "$name: the demo takes at most $runs_max runs; give it a part, as of \
 \`head -n $runs_max\`"
 	printf '[outbox]\ndir = %s/check\ndisk_reserve = 1M\n' "$dir" >check.conf
 	run given runpost ingest --quiet --config check.conf
 	[ "$code" -le 1 ] || die "$code" "$(cat out)"
-	bad=$(grep -m 1 '"code":"bad_json"' out | sed 's/^{"line":\([0-9]*\),.*"reason":"\(.*\)"}$/\1: \2/')
+	bad=$(grep -m 1 '"code":"bad_json"' out |
+		sed 's/^{"line":\([0-9]*\),.*"reason":"\(.*\)"}$/\1: \2/')
 	[ -z "$bad" ] || die 64 "$name:$bad"
 	grep -v '"reason":"blank line"}$' out >judged
 	targets >own
@@ -233,8 +245,8 @@ load_runs() {
 }
 
 envelope() { # PORT RUN
-	printf '{"webhook":"http://127.0.0.1:%s/hook?token=%s","operation":"POST /runs","run":%s}\n' \
-		"$1" "$token" "$2"
+	hook="http://127.0.0.1:$1/hook?token=$token"
+	printf '{"webhook":"%s","operation":"POST /runs","run":%s}\n' "$hook" "$2"
 }
 
 # Writes the input of ingest: every second run in an envelope, or all that cannot go as they are.
@@ -265,7 +277,9 @@ ids() { # STATUS: of the receipts in `out` that say so
 
 # A line for each POST that a receiver recorded: webhook-id, status, SHA-256, signature, token.
 posts() { # FILE...
-	cat "$@" | sed -n 's/.*"webhook_id":"\([^"]*\)".*"sha256":"\([^"]*\)","signature":"\([^"]*\)","token":"\([^"]*\)","status":\([0-9]*\),.*/\1 \5 \2 \3 \4/p'
+	id='"webhook_id":"\([^"]*\)"' status='"status":\([0-9]*\)'
+	judged='"sha256":"\([^"]*\)","signature":"\([^"]*\)","token":"\([^"]*\)"'
+	cat "$@" | sed -n "s/.*$id.*$judged,$status,.*/\1 \5 \2 \3 \4/p"
 }
 
 # Of the ids in `expected`, each with its SHA-256: how many arrived, how many requests were refused,
@@ -291,8 +305,9 @@ judge_posts() { # FILE...
 # accepted, waiting, in_flight, held, delivered, dead, purged, alive
 counts() {
 	quiet stats --json
+	ledger='"accepted":\([0-9]*\),"entries":{\([^}]*\)}' living='"senders_alive":\([0-9]*\)'
 	# shellcheck disable=SC2046 # these are words
-	set -- $(sed -n 's/^{.*,"accepted":\([0-9]*\),"entries":{\([^}]*\)},.*"senders_alive":\([0-9]*\),.*/\1,\2,\3/p' out |
+	set -- $(sed -n "s/^{.*,$ledger,.*$living,.*/\1,\2,\3/p" out |
 		sed 's/"[a-z_]*"://g; s/,/ /g')
 	if [ $# -ne 8 ]; then
 		reveal out
@@ -308,8 +323,8 @@ until_ledger() { # DELIVERED DEAD
 		alive "$senders" || fail "the senders ended"
 		clock
 		[ "$now_cs" -lt $ledger_cs ] ||
-			fail "after $((limit_cs / 100)) s: $delivered delivered and $dead dead by $at_work senders; \
-$1 and $2 by 2 were expected ($waiting waiting, $in_flight in flight)"
+			fail "after $((limit_cs / 100)) s: $delivered delivered and $dead dead \
+by $at_work senders; $1 and $2 by 2 were expected ($waiting waiting, $in_flight in flight)"
 		sleep 0.04
 	done
 }
@@ -323,7 +338,8 @@ receiver() { # NAME RECORD PORT ARG...; 0: a free port; `port` is empty when it 
 		--record "$record" "$@"
 	clock
 	ready_cs=$((now_cs + limit_cs))
-	until port=$(sed -n 's|^ready http://127\.0\.0\.1:||p' "$receiver.log") && [ -n "$port" ]; do
+	until port=$(sed -n 's|^ready http://127\.0\.0\.1:||p' "$receiver.log") &&
+		[ -n "$port" ]; do
 		clock
 		if ! alive "$pid" || [ "$now_cs" -ge $ready_cs ]; then break; fi
 		sleep 0.02
@@ -334,14 +350,15 @@ receiver() { # NAME RECORD PORT ARG...; 0: a free port; `port` is empty when it 
 # The runs name a port. When somebody else listens there, any other does: then all runs go in
 # envelopes.
 main_receiver() {
-	port=''
-	[ -z "$named_port" ] ||
-		receiver receiver receiver.ndjson "$named_port" --status 503 --misbehave-first $refusals
+	port='' weak="--status 503 --misbehave-first $refusals"
+	# shellcheck disable=SC2086 # these are words
+	[ -z "$named_port" ] || receiver receiver receiver.ndjson "$named_port" $weak
 	if [ -z "$port" ]; then
 		[ -z "$named_port" ] ||
-			say "   note    port $named_port, which the runs name, is not free: a free port, \
-and every run in an envelope"
-		receiver receiver receiver.ndjson 0 --status 503 --misbehave-first $refusals
+			say "   note    port $named_port, which the runs name, is not free: \
+a free port, and every run in an envelope"
+		# shellcheck disable=SC2086
+		receiver receiver receiver.ndjson 0 $weak
 	fi
 	[ -n "$port" ] || fail "the receiver listens"
 	main=$pid
@@ -389,7 +406,8 @@ ingest_all() {
 	as_is=$((n_runs - n_wrapped)) plural=s them=them
 	[ "$n_runs" -ne 1 ] || plural=''
 	[ $as_is -ne 1 ] || them=it
-	say "   $n_runs run$plural ($name): $as_is as the engine wrote $them, $n_wrapped in an envelope"
+	say "   $n_runs run$plural ($name): $as_is as the engine wrote $them, \
+$n_wrapped in an envelope"
 	ingest runs.ndjson
 	ids queued >first-ids
 	queued=$(wc -l <first-ids)
@@ -415,9 +433,11 @@ delivery() {
 	set -- $(judge_posts receiver.ndjson)
 	check "$1" "$n_runs" "runs the receiver answered 200: $1 of $n_runs"
 	check "$2 $3" "$refusals $refusals" \
-		"requests answered 503 first, and sent again with the same webhook-id: $3 of $refusals"
+		"requests answered 503 first, and sent again with the same webhook-id: \
+$3 of $refusals"
 	check "$4" "$n_runs" \
-		"runs with the SHA-256 of the input, a good signature and a good token each time: $4 of $n_runs"
+		"runs with the SHA-256 of the input, a good signature and a good token each time: \
+$4 of $n_runs"
 }
 
 dead_letter() {
@@ -425,14 +445,16 @@ dead_letter() {
 	envelope "$broken_port" "$first" >broken-run.ndjson
 	ingest broken-run.ndjson
 	broken_id=$(ids queued)
-	check "$(wc -l <out) ${broken_id:+queued}" "$(grep -c . out) queued" "the receipt says queued"
+	check "$(wc -l <out) ${broken_id:+queued}" "$(grep -c . out) queued" \
+		"the receipt says queued"
 	say "$broken_id $(head -n 1 hashes)" >expected
 	until_ledger "$n_runs" 1
 	news senders
 	say "   the broken receiver:"
 	news broken
 	quiet list --state dead --json
-	found=$(sed -n 's/^{"id":"\([^"]*\)",.*"state":"dead",.*"attempts":\([0-9]*\),.*"cause":"\([a-z_]*\)",.*/\1 \2 \3/p' out)
+	letter='"state":"dead",.*"attempts":\([0-9]*\),.*"cause":"\([a-z_]*\)"'
+	found=$(sed -n "s/^{\"id\":\"\([^\"]*\)\",.*$letter,.*/\1 \2 \3/p" out)
 	screen dead
 	check "$found" "$broken_id $broken_attempts exhausted" \
 		"$broken_id is the one dead letter, its $broken_attempts attempts exhausted"
@@ -470,7 +492,8 @@ screens() {
 	counts
 	elsewhere=$((waiting + in_flight + held + dead + purged))
 	check "$accepted $delivered $elsewhere" "$((n_runs + 1)) $((n_runs + 1)) 0" \
-		"the ledger balances: $accepted accepted, $delivered delivered, $elsewhere elsewhere"
+		"the ledger balances: $accepted accepted, $delivered delivered, \
+$elsewhere elsewhere"
 }
 
 ending() {

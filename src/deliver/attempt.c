@@ -1,5 +1,5 @@
-/* attempt.c - builds the request of a claim: headers, signature, limits. It does no I/O, so a
- * test compares whole requests byte by byte. */
+/* attempt.c - builds the request of a claim: headers, signature, limits. It is apart because it
+ * does no I/O: so a test can compare whole requests byte by byte. */
 
 #include "deliver/attempt.h"
 
@@ -10,8 +10,8 @@
 #include "base/assert.h"
 #include "config/redact.h"
 
-/* Header lines are collected as NUL-terminated strings in `text`; while it may still move, only
- * their offsets are kept. */
+/* Header lines are NUL-terminated strings in `text`. While `text` may still move, only their
+ * offsets are kept. */
 struct header_list {
 	struct rp_buf *text;
 	size_t at[RP_ATTEMPT_HEADERS_MAX];
@@ -117,8 +117,8 @@ static enum rp_cause fail_no_key(char detail[RP_DETAIL_TEXT_MAX], const struct r
 	return RP_CAUSE_NO_KEY;
 }
 
-/* With the buffer whole it is libcrypto that fails, and would the next time: as with a key that is
- * not valid, it is the endpoint that waits. */
+/* When the buffer had memory, libcrypto has failed, and would fail the next time, too. So the
+ * endpoint waits, as it does without a valid key. */
 static enum rp_cause fail_unsigned(struct rp_attempt_request *out, bool buffer_ok,
 				   char detail[RP_DETAIL_TEXT_MAX])
 {

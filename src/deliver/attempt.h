@@ -1,9 +1,9 @@
-/* attempt.h - turns a claimed entry into a request: URL, policy, headers, signature. Does no I/O.
+/* attempt.h - makes the request of a claimed entry: URL, policy, headers, signature. Does no I/O.
  *
- * Headers of every attempt: content-type, user-agent, webhook-id, webhook-timestamp (of this
- * attempt), webhook-signature when the endpoint has a key, runpost-attempt, then the configured
- * ones, then those of the entry's envelope; a configured header replaces an envelope's of the same
- * name. */
+ * Headers of each attempt, in this order: content-type, user-agent, webhook-id, webhook-timestamp
+ * (of this attempt), runpost-attempt, webhook-signature when the endpoint has a key, the configured
+ * headers, the headers of the entry's envelope. A configured header replaces a header of the
+ * envelope with the same name. */
 #ifndef RP_DELIVER_ATTEMPT_H
 #define RP_DELIVER_ATTEMPT_H
 
@@ -15,28 +15,28 @@
 
 #define RP_ATTEMPT_HEADERS_MAX 64
 
-/* Caller's struct; {0} to begin with, _release at the end, reusable in between. */
+/* Belongs to the caller: begin with {0}, use it for any number of attempts, release it at the
+ * end. */
 struct rp_attempt_request {
 	struct rp_request request; /* points into the rest */
-	/* of the settings it was prepared with, which must stay until the request is done */
+	/* Borrowed from the settings, which must stay until the request is done. */
 	const struct rp_policy *policy;
 	struct rp_url url;
 	struct rp_buf text;
 	const char *headers[RP_ATTEMPT_HEADERS_MAX];
 	bool lacks_memory;
-	size_t n_own_headers; /* those in front are ours; the others' values may be secrets */
+	size_t n_own_headers; /* these come first; the values of the others may be secrets */
 };
 
 /* RP_CAUSE_NONE: *out is ready to start. RP_CAUSE_LOCAL with out->lacks_memory: nothing is wrong
- * with the attempt. Else the reason why this attempt fails without being made (bad URL, no key,
- * too many headers), with `detail` filled. The dispatch must stay as it is until the request is
- * done. */
+ * with the attempt. Any other cause: the attempt fails without a request (bad URL, no key, too many
+ * headers), and `detail` says why. The dispatch must stay as it is until the request is done. */
 enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp_settings *settings,
 				 const struct rp_dispatch *dispatch, uint32_t attempt_no,
 				 int64_t now_at_ms, char detail[RP_DETAIL_TEXT_MAX]);
-/* Overwrites with '*' what text[0..n), which came back, repeats of the URL's query values and of
- * the values of configured and envelope headers (of 4 or more bytes; of "Bearer abcd" also "abcd"
- * alone), in whatever encoding (config/redact.h). n: at most 1024. */
+/* Hides secrets in text[0..n), which a receiver sent: overwrites them with '*'. Secrets are the
+ * values of the URL's query, and the values of configured and envelope headers of 4 or more bytes
+ * (of "Bearer abcd" also "abcd" alone), in any encoding (config/redact.h). n: at most 1024. */
 void rp_attempt_mask_secrets(const struct rp_attempt_request *a, unsigned char *text, size_t n);
 void rp_attempt_request_release(struct rp_attempt_request *a);
 

@@ -1,5 +1,5 @@
-/* reload.c - loads a new configuration and refuses one that has a mistake. Supervisor and sender
- * both use it; what a sender does next is in sender_settings.c. */
+/* reload.c - loads a new configuration, and refuses one with a mistake. It is apart because the
+ * supervisor and the senders both need it. What a sender does next is in sender_settings.c. */
 
 #include "deliver/reload.h"
 
@@ -16,8 +16,8 @@ static void refuse(enum rp_err code, const struct rp_error *err)
 	       rp_log_quote(err->text, text, sizeof text));
 }
 
-/* The keys that have another value than at the start and cannot take it. */
-static void tell_what_waits(const struct rp_reload_source *source, const struct rp_config *now)
+/* Logs the keys whose new value needs a restart. */
+static void log_restart_keys(const struct rp_reload_source *source, const struct rp_config *now)
 {
 	const struct rp_config *then = &source->started->config;
 	const struct {
@@ -64,6 +64,6 @@ struct rp_settings *rp_reload(const struct rp_reload_source *source)
 		return NULL;
 	}
 	rp_log(RP_LOG_INFO, "reloaded", "endpoints=%zu", next->config.n_endpoints);
-	tell_what_waits(source, &next->config);
+	log_restart_keys(source, &next->config);
 	return next;
 }

@@ -1,25 +1,24 @@
-/* reload.h - a configuration that is read again while senders run.
+/* reload.h - reads the configuration again while senders run.
  *
- * A new configuration comes into force as a whole or not at all: a file with a mistake, or one
- * that names a key that cannot be read, is refused, and what was in force stays. What the outbox
- * was opened with and the size of the sender hold until the process ends; that they have changed
- * is said, not done. */
+ * A new configuration comes into force as a whole or not at all. A file with a mistake is refused,
+ * and so is a file that names a key that cannot be read; then the old settings stay in force. The
+ * settings of the outbox and the in_flight of the sender hold until the process ends. When these
+ * have changed, the log says so. */
 #ifndef RP_DELIVER_RELOAD_H
 #define RP_DELIVER_RELOAD_H
 
 #include "config/settings.h"
 
-/* Borrowed. */
+/* All pointers are borrowed. */
 struct rp_reload_source {
-	/* what the process began with: the file, and what holds until its end */
-	const struct rp_settings *started;
-	/* given on the command line: what the file says does not matter */
+	const struct rp_settings *started; /* the settings that the process began with */
+	/* They came from the command line: what the file says does not matter. */
 	bool fixed_outbox, fixed_in_flight;
 };
 
-/* The file and the secrets, read again; release with rp_settings_discard. NULL: refused. The log
- * has told either. A file that was there at the start and is gone is a mistake, not a wish for
- * defaults. */
+/* Reads the file and the secrets again. Release the result with rp_settings_discard. NULL: they
+ * were refused. The log tells either. A file that was there at the start and is gone is a mistake,
+ * not a wish for defaults. */
 struct rp_settings *rp_reload(const struct rp_reload_source *source);
 
 #endif

@@ -1,5 +1,5 @@
-/* sender_list.c - a list of places, first in, first out. A place is on one list at a time, so
- * the links are in the places and nothing is allocated. */
+/* sender_list.c - lists of claims, first in, first out. A claim is on one list at a time, so the
+ * links are in the claims and nothing is allocated. */
 
 #include "deliver/sender_list.h"
 
@@ -10,32 +10,32 @@ void rp_sender_list_init(struct rp_sender_list *l)
 	l->n = 0;
 }
 
-void rp_sender_list_push(struct rp_sender_list *l, struct rp_sender_job *j)
+void rp_sender_list_push(struct rp_sender_list *l, struct rp_sender_claim *c)
 {
-	j->next = NULL;
-	*l->end = j;
-	l->end = &j->next;
+	c->next = NULL;
+	*l->end = c;
+	l->end = &c->next;
 	l->n++;
 }
 
-void rp_sender_list_push_first(struct rp_sender_list *l, struct rp_sender_job *j)
+void rp_sender_list_push_first(struct rp_sender_list *l, struct rp_sender_claim *c)
 {
-	j->next = l->first;
+	c->next = l->first;
 	if (l->first == NULL)
-		l->end = &j->next;
-	l->first = j;
+		l->end = &c->next;
+	l->first = c;
 	l->n++;
 }
 
-struct rp_sender_job *rp_sender_list_pop(struct rp_sender_list *l)
+struct rp_sender_claim *rp_sender_list_pop(struct rp_sender_list *l)
 {
-	struct rp_sender_job *j = l->first;
+	struct rp_sender_claim *c = l->first;
 
-	if (j == NULL)
+	if (c == NULL)
 		return NULL;
-	l->first = j->next;
+	l->first = c->next;
 	if (l->first == NULL)
 		l->end = &l->first;
 	l->n--;
-	return j;
+	return c;
 }

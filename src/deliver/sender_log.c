@@ -9,26 +9,26 @@
 #include "base/log.h"
 #include "config/redact.h"
 
-void rp_sender_log_settled(const struct rp_sender_job *j)
+void rp_sender_log_settled(const struct rp_sender_claim *c)
 {
-	const struct rp_settlement *st = &j->settlement;
+	const struct rp_settlement *st = &c->settlement;
 	char id[RP_ID_TEXT_MAX], cause[RP_CAUSE_TEXT_MAX], at[RP_CAUSE_TEXT_MAX],
 	    detail[RP_DETAIL_TEXT_MAX + 8];
 
 	if (st->kind == RP_SETTLE_RETURN ||
 	    (st->kind == RP_SETTLE_DELIVERED && !st->stale && !rp_log_is_on(RP_LOG_DEBUG)))
 		return;
-	if (j->id_known)
-		rp_id_format(j->id, id);
+	if (c->id_known)
+		rp_id_format(c->id, id);
 	else
-		/* its record is damaged; the sequence number leads to it */
+		/* Its record is damaged. The sequence number in the line leads to it. */
 		snprintf(id, sizeof id, "unreadable");
-	rp_cause_format(j->outcome.cause, j->outcome.http_status, at);
+	rp_cause_format(c->outcome.cause, c->outcome.http_status, at);
 	if (st->kind == RP_SETTLE_PARK) {
 		if (st->parked)
 			rp_log(RP_LOG_ERROR, st->cause == RP_CAUSE_NO_KEY ? "no_key" : "put_off",
 			       "id=%s next_at_ms=%" PRId64 " detail=%s", id, st->due_at_ms,
-			       rp_log_quote(j->outcome.detail, detail, sizeof detail));
+			       rp_log_quote(c->outcome.detail, detail, sizeof detail));
 		return;
 	}
 	if (st->stale)
@@ -36,58 +36,59 @@ void rp_sender_log_settled(const struct rp_sender_job *j)
 		       st->attempt, st->kind == RP_SETTLE_DELIVERED ? "delivered" : at);
 	else if (st->kind == RP_SETTLE_DELIVERED)
 		rp_log(RP_LOG_DEBUG, "delivered", "id=%s attempt=%" PRIu32 " status=%u ms=%" PRId64,
-		       id, st->attempt, j->outcome.http_status, j->outcome.duration_us / 1000);
+		       id, st->attempt, c->outcome.http_status, c->outcome.duration_us / 1000);
 	else if (st->kind == RP_SETTLE_RETRY)
 		rp_log(RP_LOG_INFO, "failed",
 		       "id=%s attempt=%" PRIu32 " cause=%s next_at_ms=%" PRId64 " detail=%s", id,
 		       st->attempt, at, st->due_at_ms,
-		       rp_log_quote(j->outcome.detail, detail, sizeof detail));
+		       rp_log_quote(c->outcome.detail, detail, sizeof detail));
 	else
 		rp_log(RP_LOG_WARN, "dead",
 		       "id=%s seq=%" PRIu64 " attempt=%" PRIu32 " cause=%s last=%s detail=%s", id,
 		       st->seq, st->attempt,
-		       rp_cause_format(st->cause, j->outcome.http_status, cause), at,
-		       rp_log_quote(j->outcome.detail, detail, sizeof detail));
+		       rp_cause_format(st->cause, c->outcome.http_status, cause), at,
+		       rp_log_quote(c->outcome.detail, detail, sizeof detail));
 }
 
 void rp_sender_log_lack(struct rp_sender *s, const char *what)
 {
 	char text[RP_DETAIL_TEXT_MAX + 8];
 
-	if (what != NULL && !s->short_of)
+	if (what != NULL && !s->shortage_told)
 		rp_log(RP_LOG_WARN, "short_of", "what=%s in_flight=%zu configured=%u",
-		       rp_log_quote(what, text, sizeof text), s->room.now, s->o.in_flight);
-	if (what == NULL && s->short_of)
-		rp_log(RP_LOG_INFO, "short_no_more", "in_flight=%zu", s->room.now);
-	s->short_of = what != NULL;
+		       rp_log_quote(what, text, sizeof text), s->concurrency.limit, s->o.in_flight);
+	if (what == NULL && s->shortage_told)
+		rp_log(RP_LOG_INFO, "short_no_more", "in_flight=%zu", s->concurrency.limit);
+	s->shortage_told = what != NULL;
 }
 
-/* Rare, so looking the name up is fine. An endpoint whose name cannot be read has its number. */
-void rp_sender_log_breaker(struct rp_sender *s, const struct rp_sender_job *j,
+/* This is rare, so the name may cost a transaction. A name that cannot be read is shown as the
+ * number of the endpoint. */
+void rp_sender_log_breaker(struct rp_sender *s, const struct rp_sender_claim *c,
 			   enum rp_control_change change)
 {
-	const struct rp_settlement *st = &j->settlement;
+	const struct rp_settlement *st = &c->settlement;
 	struct rp_buf stored = {0}, name = {0};
 	char at[RP_CAUSE_TEXT_MAX];
 	struct rp_error err;
 
 	if (change == RP_CONTROL_SAME)
 		return;
-	if (rp_outbox_endpoint_name(s->o.outbox, j->claim.endpoint, &stored, &err) != RP_OK ||
+	if (rp_outbox_endpoint_name(s->o.outbox, c->claim.endpoint, &stored, &err) != RP_OK ||
 	    !rp_redact_endpoint(&s->o.settings->config, (struct rp_span){stored.data, stored.len},
 				&name)) {
 		rp_buf_clear(&name);
-		rp_buf_printf(&name, "%" PRIu64, j->claim.endpoint);
+		rp_buf_printf(&name, "%" PRIu64, c->claim.endpoint);
 	}
 	rp_buf_release(&stored);
-	rp_cause_format(j->outcome.cause, j->outcome.http_status, at);
+	rp_cause_format(c->outcome.cause, c->outcome.http_status, at);
 	if (change == RP_CONTROL_OPENED)
 		rp_log(RP_LOG_WARN, "breaker_open",
 		       "endpoint=%.*s cause=%s streak=%" PRIu32 " probe_at_ms=%" PRId64,
 		       (int)name.len, name.data, at, st->bad_streak, st->probe_at_ms);
 	else if (change == RP_CONTROL_PROBED)
 		rp_log(RP_LOG_INFO, "breaker_probe", "endpoint=%.*s seq=%" PRIu64, (int)name.len,
-		       name.data, j->claim.seq);
+		       name.data, c->claim.seq);
 	else
 		rp_log(RP_LOG_INFO, "breaker_closed", "endpoint=%.*s", (int)name.len, name.data);
 	rp_buf_release(&name);

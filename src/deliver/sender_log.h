@@ -1,12 +1,16 @@
-/* sender_log.h - private to src/deliver: what a sender says of results. */
+/* sender_log.h - private to src/deliver: the log lines of a sender about results. */
 #ifndef RP_DELIVER_SENDER_LOG_H
 #define RP_DELIVER_SENDER_LOG_H
 
 #include "deliver/sender_state.h"
 
-void rp_sender_log_settled(const struct rp_sender_job *j);
-void rp_sender_log_lack(struct rp_sender *s, const char *what); /* of one, until it is over */
-void rp_sender_log_breaker(struct rp_sender *s, const struct rp_sender_job *j,
+/* A settled claim. */
+void rp_sender_log_settled(const struct rp_sender_claim *c);
+/* The system refused a request for lack of `what`. NULL: the shortage is over. One line for each
+ * shortage, and one for its end. */
+void rp_sender_log_lack(struct rp_sender *s, const char *what);
+/* What a settled claim did to the breaker of its endpoint. */
+void rp_sender_log_breaker(struct rp_sender *s, const struct rp_sender_claim *c,
 			   enum rp_control_change change);
 
 #endif

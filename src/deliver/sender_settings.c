@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-/* All but the newest, which is in force even while nothing runs. */
+/* The newest settings stay: they are in force even while nothing runs. */
 void rp_sender_discard_unused(struct rp_sender *s)
 {
 	struct rp_sender_settings **at = &s->newest->older, *g;

@@ -3,47 +3,49 @@
 #define RP_DELIVER_SENDER_STATE_H
 
 #include "deliver/attempt.h"
-#include "deliver/pace.h"
+#include "deliver/concurrency.h"
+#include "deliver/credit.h"
+#include "deliver/exchange_thread.h"
+#include "deliver/fresh_requests.h"
 #include "deliver/sender.h"
-#include "deliver/turner.h"
 
-#define BEAT_MS 1000 /* heartbeat and look at the other senders */
+#define HEARTBEAT_MS 1000 /* between heartbeats, each with a look for dead senders */
 
-/* Settings that are in force, or were when requests began that are still under way. */
+/* One generation of settings: those in force, or older ones that requests under way need yet. */
 struct rp_sender_settings {
 	struct rp_sender_settings *older;
 	const struct rp_settings *settings;
 	struct rp_settings *owned; /* NULL: they are the caller's */
-	size_t requests;           /* under way with a policy of these */
+	size_t requests;           /* requests under way with a policy of these settings */
 };
 
-/* What a request needs while it is under way: some kilobytes. Those given back last are taken
- * first, so that a sender whose receivers are fast stays with a few of them, which fit into a
- * processor's cache. */
-struct rp_sender_place {
-	struct rp_sender_place *next;
+/* The memory of one request under way: some kilobytes. The buffer given back last is taken first.
+ * So a sender whose receivers are fast uses few buffers, and these fit into a processor's cache. */
+struct rp_sender_buffer {
+	struct rp_sender_buffer *next;
 	struct rp_sender *sender;
 	struct rp_dispatch dispatch;
 	struct rp_attempt_request attempt;
 	struct rp_piece piece; /* of a long payload, which is read again while it is sent */
 };
 
-/* One claim from turn to settle. */
-struct rp_sender_job {
-	struct rp_sender_job *next;
+/* One claim, from the exchange that takes it to the exchange that settles it. */
+struct rp_sender_claim {
+	struct rp_sender_claim *next;
 	struct rp_sender_settings *generation; /* of the request under way */
-	struct rp_sender_place *place;         /* NULL: no request is under way */
+	struct rp_sender_buffer *buffer;       /* NULL: no request is under way */
 	struct rp_claim claim;
 	bool id_known;
 	unsigned char id[RP_ID_BYTES];
 	struct rp_outcome outcome;
 	struct rp_settlement settlement;
 	int64_t started_at_ms, begun_boot_ms;
-	int64_t claimed_boot_ms, begin_within_ms; /* when its turn began, and what that was told */
+	int64_t claimed_boot_ms; /* when its exchange began */
+	int64_t begin_within_ms; /* what that exchange promised the store */
 };
 
 struct rp_sender_list {
-	struct rp_sender_job *first, **end;
+	struct rp_sender_claim *first, **end;
 	size_t n;
 };
 
@@ -51,70 +53,78 @@ struct rp_sender {
 	struct rp_sender_options o; /* its settings are those in force */
 	struct rp_sender_id id;
 	struct rp_sender_settings *newest;
-	struct rp_sender_job *jobs;
-	size_t n_jobs;
-	struct rp_sender_place *places, *free_places; /* as many as requests may be under way */
-	struct rp_sender_list idle, ready, finished;
-	/* claimed like `ready`, with tokens that do not keep: these begin first */
-	struct rp_sender_list metered;
-	/* between their claim and their begin, of late (rp_lag_follow) */
-	int64_t lag_ms;
-	size_t given_back;          /* of those finished: never begun */
-	struct rp_buf long_payload; /* while its request is made ready; it is one at a time */
+
+	/* Each claim is on one list, or has a request under way. */
+	struct rp_sender_claim *claims;
+	size_t n_claims;
+	struct rp_sender_list idle;     /* not in use */
+	struct rp_sender_list ready;    /* claimed, not begun */
+	struct rp_sender_list metered;  /* the same, with tokens, which expire: these begin first */
+	struct rp_sender_list finished; /* to be settled by the next exchange */
+	struct rp_sender_list settling; /* being settled by the exchange under way */
+	size_t n_returned;              /* of those finished: never begun */
+
+	/* Requests */
 	size_t running;
-	struct rp_places room; /* how many may run */
-	bool short_of;         /* told, and not over yet */
-	char hopeless
-	    [RP_DETAIL_TEXT_MAX]; /* not "": what not even one request can be had for lack of */
-	struct rp_fresh fresh;    /* of those running */
-	struct rp_credit credit;  /* for those that are ready */
-	/* how long the oldest of `finished` may wait for company */
-	int64_t hold_ms;
-	struct rp_settlement *settlements; /* of a turn */
-	struct rp_claim *claims;
-	struct rp_turner *turner; /* NULL: turns are taken in the loop */
-	struct rp_exchange turn;
-	struct rp_sender_list settling; /* what the turn under way settles */
-	bool turn_under_way;            /* at the turner */
-	/* the turn under way may not have seen what the bell was rung for */
-	bool rung_meanwhile;
-	uint64_t random[32]; /* the first n_random are not used yet */
+	struct rp_sender_buffer *buffers, *free_buffers; /* in_flight of the options */
+	struct rp_concurrency concurrency;
+	struct rp_credit credit;
+	struct rp_fresh_requests fresh;
+	int64_t claim_lag_ms; /* of metered claims, as rp_claim_lag_follow keeps it */
+	bool shortage_told;   /* the log says that the concurrency is below its maximum */
+	/* why not even one request can begin; "": requests can */
+	char cannot_begin[RP_DETAIL_TEXT_MAX];
+	struct rp_buf long_payload; /* while its request is made ready; one at a time */
+	uint64_t random[32];        /* the first n_random are not used yet */
 	size_t n_random;
+
+	/* Exchanges */
+	struct rp_exchange_thread *exchange_thread; /* NULL: exchanges are made in the loop */
+	struct rp_exchange exchange;
+	struct rp_settlement *exchange_settlements;
+	struct rp_claim *exchange_claims;
+	bool exchange_under_way; /* on the thread */
+	bool woken_meanwhile;    /* the exchange under way may not have seen the new work */
 	int outbox_fd;
 	int64_t ready_at_ms;      /* when something may be claimed */
-	int64_t beat_boot_ms;     /* last heartbeat */
-	int64_t turn_boot_ms;     /* last turn */
-	int64_t claimed_boot_ms;  /* last one that claimed something */
+	int64_t hold_ms;          /* the least rp_batching_hold_ms of `finished` */
 	int64_t finished_boot_ms; /* when the oldest of `finished` came */
-	int64_t jobs_at_ms;       /* when a job goes on; RP_NEVER: none runs */
-	int64_t jobs_boot_ms;     /* last look at them */
-	int64_t expire_boot_ms;   /* next look for entries past their keep time */
-	/* after a sender ended: next look, and the last */
+	int64_t exchange_boot_ms; /* the last exchange */
+	int64_t claimed_boot_ms;  /* the last exchange that claimed something */
+
+	/* Maintenance */
+	int64_t heartbeat_boot_ms; /* the last heartbeat */
+	int64_t jobs_at_ms;        /* when an operator's job goes on; RP_NEVER: none runs */
+	int64_t jobs_boot_ms;      /* the last look at the jobs */
+	int64_t expire_boot_ms;    /* the next look for entries past their keep time */
+	/* after a sender ended: the next look for its claims, and the last one */
 	int64_t reap_boot_ms, reap_until_boot_ms;
-	/* when the grace of a stop ends; 0: not stopping */
-	int64_t stop_boot_ms;
-	int64_t stopped_boot_ms;        /* when it was asked to stop */
-	int64_t now_at_ms, now_boot_ms; /* this step's */
-	/* over what the outbox holds, after the wall clock was set back */
-	struct rp_clock_fix clock_fix;
+	struct rp_clock_fix clock_fix; /* of the outbox, after the wall clock was set back */
+
+	/* Stop */
+	int64_t stop_boot_ms;    /* when the grace of a stop ends; 0: not stopping */
+	int64_t stopped_boot_ms; /* when it was told to stop */
+
+	int64_t now_at_ms, now_boot_ms; /* the time of this step */
 	struct rp_sender_counts counts;
 };
 
-static inline bool rp_sender_has_place(const struct rp_sender *s)
+/* Whether the concurrency allows one more request now. */
+static inline bool rp_sender_has_capacity(const struct rp_sender *s)
 {
-	return rp_places_next_ms(&s->room, s->running, s->now_boot_ms) == 0;
+	return rp_concurrency_next_ms(&s->concurrency, s->running, s->now_boot_ms) == 0;
 }
 
-/* Claimed, and waiting for a place only. */
+/* Claims that only wait for their begin. */
 static inline size_t rp_sender_n_ready(const struct rp_sender *s)
 {
 	return s->ready.n + s->metered.n;
 }
 
-/* How many claims go ahead of the requests at least: half as many again as may run. */
-static inline size_t rp_sender_ahead(const struct rp_sender *s)
+/* How many claims are taken ahead of the requests at least: half as many as may run. */
+static inline size_t rp_sender_prefetch(const struct rp_sender *s)
 {
-	return (s->room.now + 1) / 2;
+	return (s->concurrency.limit + 1) / 2;
 }
 
 #endif

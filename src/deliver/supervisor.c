@@ -1,5 +1,5 @@
-/* supervisor.c - starts sender processes and restarts those that die. It opens no outbox itself,
- * because LMDB must not be carried over a fork. */
+/* supervisor.c - starts sender processes and restarts those that die. It is apart because it opens
+ * no outbox: LMDB must not be carried over a fork. */
 
 #include "deliver/supervisor.h"
 
@@ -22,10 +22,10 @@
 struct child {
 	pid_t pid;             /* 0: not running */
 	int64_t started_ms;    /* boot time */
-	int64_t restart_at_ms; /* boot time; 0: do not */
+	int64_t restart_at_ms; /* boot time; 0: no restart */
 };
 
-struct family {
+struct supervisor {
 	struct child *children;
 	unsigned n;
 	int (*run)(void *arg, unsigned number);
@@ -60,28 +60,28 @@ int rp_reload_signal_hold(void)
 	return sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-static void become_child(struct family *f, unsigned i, pid_t parent)
+static void become_child(struct supervisor *s, unsigned i, pid_t parent)
 {
 	sigset_t only_reload;
 
 	rp_log_forked();
-	close(f->signals);
+	close(s->signals);
 	sigemptyset(&only_reload);
 	sigaddset(&only_reload, SIGHUP);
 	sigprocmask(SIG_SETMASK, &only_reload, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != parent) /* it died before the line above */
+	if (getppid() != parent) /* the parent died before the line above */
 		_exit(RP_EXIT_OK);
-	exit(f->run(f->arg, i + 1));
+	exit(s->run(s->arg, i + 1));
 }
 
-static void start_child(struct family *f, unsigned i)
+static void start_child(struct supervisor *s, unsigned i)
 {
-	struct child *c = &f->children[i];
+	struct child *c = &s->children[i];
 	pid_t parent = getpid(), pid = fork();
 
 	if (pid == 0)
-		become_child(f, i, parent);
+		become_child(s, i, parent);
 	c->started_ms = rp_sys_boot_ms(&rp_sys_real);
 	c->restart_at_ms = 0;
 	c->pid = pid > 0 ? pid : 0;
@@ -91,28 +91,28 @@ static void start_child(struct family *f, unsigned i)
 	}
 }
 
-static void stop_children(struct family *f)
+static void stop_children(struct supervisor *s)
 {
 	unsigned i;
 
-	f->stopping = true;
-	for (i = 0; i < f->n; i++) {
-		f->children[i].restart_at_ms = 0;
-		if (f->children[i].pid > 0)
-			kill(f->children[i].pid, SIGTERM);
+	s->stopping = true;
+	for (i = 0; i < s->n; i++) {
+		s->children[i].restart_at_ms = 0;
+		if (s->children[i].pid > 0)
+			kill(s->children[i].pid, SIGTERM);
 	}
 }
 
-static bool is_hopeless(int exit_code)
+static bool is_permanent(int exit_code)
 {
 	return exit_code == RP_EXIT_CONFIG || exit_code == RP_EXIT_NOPERM ||
 	       exit_code == RP_EXIT_USAGE || exit_code == RP_EXIT_DATA ||
 	       exit_code == RP_EXIT_NOINPUT;
 }
 
-static void child_ended(struct family *f, unsigned i, int status)
+static void child_ended(struct supervisor *s, unsigned i, int status)
 {
-	struct child *c = &f->children[i];
+	struct child *c = &s->children[i];
 	int64_t now_ms = rp_sys_boot_ms(&rp_sys_real);
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 
@@ -120,109 +120,109 @@ static void child_ended(struct family *f, unsigned i, int status)
 	       "sender=%u sender_pid=%ld exit=%d signal=%d", i + 1, (long)c->pid, code,
 	       WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 	c->pid = 0;
-	if (code == 0 || f->stopping) {
-		if (code > 0 && f->exit_code == 0)
-			f->exit_code = code;
+	if (code == 0 || s->stopping) {
+		if (code > 0 && s->exit_code == 0)
+			s->exit_code = code;
 		return;
 	}
-	if (is_hopeless(code)) {
-		f->exit_code = code;
-		stop_children(f);
+	if (is_permanent(code)) {
+		s->exit_code = code;
+		stop_children(s);
 		return;
 	}
 	c->restart_at_ms = now_ms - c->started_ms >= RESTART_MS ? now_ms : now_ms + RESTART_MS;
 }
 
-static void reap_children(struct family *f)
+static void reap_children(struct supervisor *s)
 {
 	int status;
 	unsigned i;
 	pid_t pid;
 
-	/* One signal may stand for several children, and none may be missed: no other signal tells
+	/* One signal may stand for several children. None may be missed: no other signal would tell
 	 * of it. */
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0 || (pid < 0 && errno == EINTR))
-		for (i = 0; i < f->n; i++)
-			if (pid > 0 && f->children[i].pid == pid)
-				child_ended(f, i, status);
+		for (i = 0; i < s->n; i++)
+			if (pid > 0 && s->children[i].pid == pid)
+				child_ended(s, i, status);
 }
 
-/* Starts what is due. Returns how long to wait for the next one; -1: none. */
-static int restart_children(struct family *f)
+/* Starts the children that are due. Returns how long to wait for the next one. -1: none is due. */
+static int restart_children(struct supervisor *s)
 {
 	int64_t now_ms = rp_sys_boot_ms(&rp_sys_real), wait_ms = -1;
 	unsigned i;
 
-	for (i = 0; i < f->n; i++) {
-		int64_t at_ms = f->children[i].restart_at_ms;
+	for (i = 0; i < s->n; i++) {
+		int64_t at_ms = s->children[i].restart_at_ms;
 
 		if (at_ms == 0)
 			continue;
 		if (at_ms <= now_ms)
-			start_child(f, i);
+			start_child(s, i);
 		else if (wait_ms < 0 || at_ms - now_ms < wait_ms)
 			wait_ms = at_ms - now_ms;
 	}
 	return (int)wait_ms;
 }
 
-static bool all_ended(const struct family *f)
+static bool all_ended(const struct supervisor *s)
 {
 	unsigned i;
 
-	for (i = 0; i < f->n; i++)
-		if (f->children[i].pid > 0 || f->children[i].restart_at_ms != 0)
+	for (i = 0; i < s->n; i++)
+		if (s->children[i].pid > 0 || s->children[i].restart_at_ms != 0)
 			return false;
 	return true;
 }
 
-static void reload_children(struct family *f)
+static void reload_children(struct supervisor *s)
 {
 	unsigned i;
 
-	if (f->stopping || !f->reload(f->arg))
+	if (s->stopping || !s->reload(s->arg))
 		return;
-	for (i = 0; i < f->n; i++)
-		if (f->children[i].pid > 0)
-			kill(f->children[i].pid, SIGHUP);
+	for (i = 0; i < s->n; i++)
+		if (s->children[i].pid > 0)
+			kill(s->children[i].pid, SIGHUP);
 }
 
-static void read_signals(struct family *f)
+static void read_signals(struct supervisor *s)
 {
 	struct signalfd_siginfo info;
 
-	while (read(f->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+	while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
 		if (info.ssi_signo == SIGHUP)
-			reload_children(f);
+			reload_children(s);
 		else if (info.ssi_signo != SIGCHLD)
-			stop_children(f);
+			stop_children(s);
 	}
 }
 
 int rp_supervise(unsigned n, int (*child)(void *arg, unsigned number), bool (*reload)(void *arg),
 		 void *arg)
 {
-	struct family f = {.n = n, .run = child, .reload = reload, .arg = arg};
+	struct supervisor s = {.n = n, .run = child, .reload = reload, .arg = arg};
 	struct pollfd fd = {.events = POLLIN};
 	int wait_ms;
 	unsigned i;
 
-	f.children = calloc(n, sizeof f.children[0]);
-	f.signals = rp_stop_signals(1);
-	if (f.children == NULL || f.signals < 0) {
+	s.children = calloc(n, sizeof s.children[0]);
+	s.signals = rp_stop_signals(1);
+	if (s.children == NULL || s.signals < 0) {
 		rp_log(RP_LOG_ERROR, "start_failed", "errno=%d", errno);
-		free(f.children);
+		free(s.children);
 		return RP_EXIT_TEMPFAIL;
 	}
 	for (i = 0; i < n; i++)
-		start_child(&f, i);
-	fd.fd = f.signals;
-	while (wait_ms = restart_children(&f), !all_ended(&f)) {
+		start_child(&s, i);
+	fd.fd = s.signals;
+	while (wait_ms = restart_children(&s), !all_ended(&s)) {
 		(void)poll(&fd, 1, wait_ms);
-		read_signals(&f);
-		reap_children(&f);
+		read_signals(&s);
+		reap_children(&s);
 	}
-	close(f.signals);
-	free(f.children);
-	return f.exit_code;
+	close(s.signals);
+	free(s.children);
+	return s.exit_code;
 }

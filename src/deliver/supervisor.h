@@ -1,8 +1,8 @@
-/* supervisor.h - keeps N sender processes running: starts them, restarts one that dies, passes
+/* supervisor.h - keeps N sender processes running: starts them, restarts those that die, passes
  * signals on.
  *
- * The parent opens no outbox: an LMDB environment must not cross fork. A child whose parent dies
- * is stopped by the kernel (SIGTERM), so no sender is left behind. */
+ * The parent opens no outbox: an LMDB environment must not cross fork. When the parent dies, the
+ * kernel stops its children (SIGTERM), so no sender is left behind. */
 #ifndef RP_DELIVER_SUPERVISOR_H
 #define RP_DELIVER_SUPERVISOR_H
 
@@ -10,22 +10,24 @@
 
 #include "base/err.h"
 
-/* Forks n children that run `child(arg, number)` (number 1..n) and exit with its result. Returns
- * the exit code for the parent: 0 when all ended well after a stop or by themselves; else that of
- * a child that cannot be helped by a restart (configuration, permission, foreign outbox). A child
- * that dies otherwise is started again: at once when it had run for a second, else after one.
+/* Forks n children. Each runs `child(arg, number)`, with a number from 1 to n, and exits with its
+ * result. Returns when all children have ended, and returns the exit code for the parent. 0: all
+ * ended well, after a stop or by themselves. Else it is the code of a child that a restart would
+ * not help (configuration, permission, not an outbox). A child that dies otherwise is started
+ * again: at once when it had run for a second, else after a second.
  *
- * SIGHUP: `reload(arg)` is called in the parent, so that children started later begin with what is
- * in force; when it says true the signal is passed on to those that run. Children begin with
- * SIGHUP blocked: none is lost on them. */
+ * At a SIGHUP the parent calls `reload(arg)`, so that children started later begin with the new
+ * settings. When reload returns true, the signal is passed on to the children that run. Children
+ * begin with SIGHUP blocked, so none is lost. */
 int rp_supervise(unsigned n, int (*child)(void *arg, unsigned number), bool (*reload)(void *arg),
 		 void *arg);
 
-/* A signalfd that becomes readable when the process gets SIGTERM, SIGINT or SIGHUP, which no
- * longer end it, and with `children` also SIGCHLD. -1 with errno. */
+/* A signalfd for SIGTERM, SIGINT and SIGHUP, and with `children` for SIGCHLD. These signals no
+ * longer end the process. The caller closes it. -1: errno says why. */
 int rp_stop_signals(int children);
 
-/* From now on a SIGHUP waits for rp_stop_signals instead of ending the process. -1 with errno. */
+/* From now on a SIGHUP waits for rp_stop_signals; it does not end the process. -1: errno says
+ * why. */
 int rp_reload_signal_hold(void);
 
 #endif

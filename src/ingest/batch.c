@@ -1,5 +1,5 @@
-/* batch.c - gathers parsed runs and appends them in one call. It is apart from ingest.c so that
- * the library can use it without a loop. */
+/* batch.c - gathers parsed runs and appends them in one call. It is apart from ingest.c so that the
+ * library can use it without a loop. */
 
 #include "ingest/batch.h"
 
@@ -113,7 +113,7 @@ static void fill_entry(struct rp_new_entry *entry, const struct rp_parsed_run *r
 	entry->expires_at_ms = run->expires_at_ms;
 }
 
-/* Runs of one stretch mostly go to one place: the name is made once for equal neighbours. */
+/* Neighbours mostly have the same URL: then the name of the endpoint is made once. */
 static bool name_entry(struct rp_batch *batch, const struct rp_parsed_run *run,
 		       struct rp_new_entry *entry)
 {
@@ -132,7 +132,7 @@ static bool name_entry(struct rp_batch *batch, const struct rp_parsed_run *run,
 	return true;
 }
 
-/* Entries point into `names`, so it gets all its room before the first name is made. */
+/* Entries point into `names`. So all its room is reserved before the first name is made. */
 static bool build_entries(struct rp_batch *batch, size_t from, size_t n)
 {
 	size_t i, room = 0;

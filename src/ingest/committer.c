@@ -1,5 +1,5 @@
-/* committer.c - runs a commit on a second thread. Nothing else happens there, so the main thread
- * can parse the next batch without a lock. */
+/* committer.c - makes a commit on a second thread. It is apart because nothing else runs there: so
+ * the main thread can parse the next batch without a lock. */
 
 #include "ingest/committer.h"
 
@@ -18,7 +18,7 @@ struct rp_committer {
 	struct rp_batch *batch;
 	enum rp_err rc;
 	struct rp_error err;
-	size_t n_entries; /* of the last commit; the thread's alone */
+	size_t n_entries; /* of the last commit; only the thread uses it */
 };
 
 void rp_committer_pause(size_t n_entries)
@@ -35,7 +35,7 @@ static void commit(void *arg)
 	c->n_entries = c->batch->n_entries;
 }
 
-/* When the receipts are on their way already. */
+/* Runs after the owner has learned of the end: the receipts need not wait for the pause. */
 static void pause_after(void *arg)
 {
 	const struct rp_committer *c = arg;

@@ -1,5 +1,5 @@
-/* ingest.c - runs the loop: read, parse, commit, answer. The order of these four is the promise,
- * so it stands in one file, and the parts in others. */
+/* ingest.c - runs the loop: read, parse, commit, answer. The order of these four steps is the
+ * promise, so they stand in one file. The parts of each step are in the files beside it. */
 
 #include "ingest/ingest.h"
 
@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/log.h"
 #include "ingest/committer.h"
 #include "ingest/lines.h"
@@ -19,37 +20,37 @@
 #include "ingest/rejects.h"
 
 #define PIPE_BYTES (1 << 20)
-/* so few are committed in this thread: waking another one would only delay them */
-#define HERE_LINES 64
-#define KEEP_LINES_BYTES (4 * RP_LINES_CHUNK)
+/* Fewer lines are committed in this thread: waking the other one would only delay them. */
+#define INLINE_LINES 64
+#define KEEP_TEXT_BYTES (4 * RP_LINES_CHUNK)
 
-/* Lines on their way into one commit. */
-struct slot {
+/* The lines of one commit. */
+struct input_batch {
 	struct rp_batch batch;
-	struct rp_span line_of[RP_INGEST_BATCH_LINES]; /* the lines of the batch as they came */
+	struct rp_span line_of[RP_INGEST_BATCH_LINES]; /* as they came, one for each run */
 	size_t bytes;
 };
 
-/* One slot is filled while the other is committed. */
+/* One of two batches is filled while the other one is committed. */
 struct loop {
 	const struct rp_ingest_options *o;
 	struct rp_ingest_counts *counts;
 	struct rp_error *err;
 	struct rp_lines lines;
-	struct slot slots[2];
-	struct slot *filling;    /* its lines lie in the memory of `lines`, */
-	struct slot *committing; /* the lines of this one in `left`; NULL: none */
-	struct rp_buf left;
+	struct input_batch batches[2];
+	struct input_batch *filling;    /* its text lies in the memory of `lines` */
+	struct input_batch *committing; /* its text lies in `committing_text`; NULL: none */
+	struct rp_buf committing_text;
 	struct rp_committer *committer;
 	struct rp_receipts receipts;
-	enum rp_lines_kind overlong; /* PIECE or TAIL: `piece` comes after the lines of `filling` */
+	enum rp_lines_kind overlong; /* PIECE or TAIL: `piece` follows the lines of `filling` */
 	struct rp_span piece;
-	int64_t look_boot_ms; /* when to look next whether the outbox is still there */
+	int64_t check_boot_ms; /* when to check next that the outbox is still there */
 	unsigned signals;
 	bool ended;
 };
 
-/* What await saw. */
+/* What await has seen. */
 struct events {
 	bool input, commit_ended;
 };
@@ -62,41 +63,42 @@ static void take_signal(struct loop *l)
 		l->signals++;
 }
 
-/* A commit looks too. But input of which nothing is stored makes none, and a reader or a disk may
- * keep the next one waiting, while the locks that this process holds on the old files keep
- * everybody from those that took their place. */
-static enum rp_err look(struct loop *l)
+/* Somebody may have replaced the outbox. Then the locks of this process on the old files keep all
+ * others from the new ones. A commit finds that out, too. But input of which nothing is stored
+ * makes no commit, and a slow reader or disk may hold up the next one. */
+static enum rp_err check_outbox(struct loop *l)
 {
 	int64_t now_ms = rp_sys_boot_ms(l->o->sys);
 
-	if (now_ms < l->look_boot_ms)
+	if (now_ms < l->check_boot_ms)
 		return RP_OK;
-	l->look_boot_ms = now_ms + l->o->look_ms;
+	l->check_boot_ms = now_ms + l->o->check_ms;
 	return l->o->to.check(l->o->to.arg, l->err);
 }
 
-static int until_look_ms(const struct loop *l)
+static int until_check_ms(const struct loop *l)
 {
-	int64_t left_ms = l->look_boot_ms - rp_sys_boot_ms(l->o->sys);
+	int64_t left_ms = l->check_boot_ms - rp_sys_boot_ms(l->o->sys);
 
 	return left_ms > 0 ? (int)left_ms : 0;
 }
 
-/* The one place that waits: for input or the end of a commit if wanted, for the reader of pending
- * receipts, for a signal, for the next look. Each batch comes by here before it has receipts. */
+/* The only function that waits: for input or the end of a commit, if wanted; for the reader of
+ * pending receipts; for a signal; for the next check of the outbox. Each batch comes by here before
+ * it has receipts. */
 static enum rp_err await(struct loop *l, bool want_input, bool want_commit, int timeout_ms,
 			 struct events *seen)
 {
-	int look_ms = until_look_ms(l);
+	int check_ms = until_check_ms(l);
 	bool pending = rp_receipts_pending(&l->receipts) > 0;
 	struct pollfd p[4] = {
 	    {.fd = want_input ? l->o->in_fd : -1, .events = POLLIN},
 	    {.fd = pending ? l->o->out_fd : -1, .events = POLLOUT},
 	    {.fd = l->o->signal_fd, .events = POLLIN},
 	    {.fd = want_commit ? rp_committer_fd(l->committer) : -1, .events = POLLIN}};
-	int n = poll(p, 4, timeout_ms < 0 || timeout_ms > look_ms ? look_ms : timeout_ms);
+	int n = poll(p, 4, timeout_ms < 0 || timeout_ms > check_ms ? check_ms : timeout_ms);
 	int sys = errno;
-	enum rp_err rc = look(l);
+	enum rp_err rc = check_outbox(l);
 
 	seen->input = n > 0 && p[0].revents != 0;
 	seen->commit_ended = n > 0 && p[3].revents != 0;
@@ -127,41 +129,41 @@ static enum rp_err await_reader(struct loop *l, size_t may_be_left)
 
 /* --- lines in ----------------------------------------------------------------------- */
 
-static bool has_room(const struct slot *s)
+static bool has_room(const struct input_batch *b)
 {
-	return s->batch.n < RP_INGEST_BATCH_LINES && s->bytes < RP_INGEST_BATCH_BYTES;
+	return b->batch.n < RP_INGEST_BATCH_LINES && b->bytes < RP_INGEST_BATCH_BYTES;
 }
 
-/* Parses what is there into the slot, up to an overlong line. */
-static enum rp_err fill_slot(struct loop *l)
+/* Parses the lines that are there into the batch, up to an overlong line. */
+static enum rp_err fill_batch(struct loop *l)
 {
 	const struct rp_run_options options = {.default_url = l->o->default_url};
-	struct slot *s = l->filling;
+	struct input_batch *b = l->filling;
 	enum rp_lines_kind kind;
 	struct rp_span line;
 
-	while (l->overlong == RP_LINES_NONE && has_room(s) &&
+	while (l->overlong == RP_LINES_NONE && has_room(b) &&
 	       (kind = rp_lines_next(&l->lines, &line)) != RP_LINES_NONE) {
 		if (kind != RP_LINES_LINE) {
 			l->overlong = kind;
 			l->piece = line;
 			break;
 		}
-		s->line_of[s->batch.n] = line;
-		s->bytes += line.len;
-		if (rp_batch_add(&s->batch, line, &options) == NULL)
+		b->line_of[b->batch.n] = line;
+		b->bytes += line.len;
+		if (rp_batch_add(&b->batch, line, &options) == NULL)
 			return rp_fail(l->err, RP_ERR_NOMEM, "out of memory after line %" PRIu64,
 				       l->counts->lines);
 	}
 	return RP_OK;
 }
 
-/* *full: the lines of the slot leave no room to read more. */
+/* *full: the lines of the batch leave no room to read more. */
 static enum rp_err read_some(struct loop *l, bool *full)
 {
 	bool keep = l->filling->batch.n > 0;
 	size_t room;
-	char *at = keep ? rp_lines_room_behind(&l->lines, &room) : rp_lines_room(&l->lines, &room);
+	char *at = keep ? rp_lines_room_after(&l->lines, &room) : rp_lines_room(&l->lines, &room);
 	ssize_t got;
 
 	*full = at == NULL && keep;
@@ -183,8 +185,10 @@ static enum rp_err read_some(struct loop *l, bool *full)
 	return RP_OK;
 }
 
-/* Reads and parses until the slot is full, or holds something while no commit is under way and no
- * more input is there at this moment; or until the commit under way has ended. */
+/* Reads and parses until one of these holds:
+ * - The batch is full.
+ * - The batch has something, no commit is under way, and no more input is there at this moment.
+ * - The commit under way has ended. */
 static enum rp_err gather(struct loop *l)
 {
 	bool full = false;
@@ -194,7 +198,7 @@ static enum rp_err gather(struct loop *l)
 		bool any, busy = l->committing != NULL;
 		struct events seen;
 
-		rc = fill_slot(l);
+		rc = fill_batch(l);
 		any = l->filling->batch.n > 0 || l->overlong != RP_LINES_NONE;
 		full = full || !has_room(l->filling) || l->overlong != RP_LINES_NONE || l->ended ||
 		       l->signals > 0;
@@ -210,10 +214,10 @@ static enum rp_err gather(struct loop *l)
 
 /* --- commits and receipts ----------------------------------------------------------- */
 
-/* Stores *n runs of the batch from `from` on, or fewer when they do not all fit: a burst must not
- * stand before a quota that is smaller than it, nor leave room unused that smaller commits would
- * fill. Waits only when not even one fits. */
-static enum rp_err append(struct loop *l, struct slot *s, size_t from, size_t *n)
+/* Stores *n runs of the batch from `from` on, or fewer when they do not all fit: a burst may be
+ * larger than the quota, and smaller commits use the room that is left. Waits only when not even
+ * one run fits. */
+static enum rp_err append(struct loop *l, struct input_batch *b, size_t from, size_t *n)
 {
 	int64_t give_up_ms = rp_sys_boot_ms(l->o->sys) + l->o->full_wait_ms;
 	char text[RP_ERROR_TEXT_MAX + 100];
@@ -222,7 +226,7 @@ static enum rp_err append(struct loop *l, struct slot *s, size_t from, size_t *n
 
 	for (;;) {
 		struct rp_error why = {0};
-		enum rp_err rc = rp_batch_append(&s->batch, from, *n, &l->o->to,
+		enum rp_err rc = rp_batch_append(&b->batch, from, *n, &l->o->to,
 						 rp_sys_wall_ms(l->o->sys), &why);
 
 		if (rc == RP_OK && told)
@@ -251,7 +255,7 @@ static enum rp_err append(struct loop *l, struct slot *s, size_t from, size_t *n
 	}
 }
 
-static enum rp_err save_rejects(struct loop *l, const struct slot *s, size_t from, size_t n)
+static enum rp_err save_rejects(struct loop *l, const struct input_batch *b, size_t from, size_t n)
 {
 	bool any = false;
 	enum rp_err rc;
@@ -260,9 +264,9 @@ static enum rp_err save_rejects(struct loop *l, const struct slot *s, size_t fro
 	if (l->o->rejects_fd < 0)
 		return RP_OK;
 	for (i = from; i < from + n; i++) {
-		if (s->batch.runs[i].status != RP_RUN_REJECTED)
+		if (b->batch.runs[i].status != RP_RUN_REJECTED)
 			continue;
-		rc = rp_rejects_write(l->o->rejects_fd, s->line_of[i], true, l->err);
+		rc = rp_rejects_write(l->o->rejects_fd, b->line_of[i], true, l->err);
 		if (rc != RP_OK)
 			return rc;
 		any = true;
@@ -270,10 +274,10 @@ static enum rp_err save_rejects(struct loop *l, const struct slot *s, size_t fro
 	return any ? rp_rejects_sync(l->o->rejects_fd, l->err) : RP_OK;
 }
 
-static bool add_receipt(struct loop *l, const struct slot *s, size_t i)
+static bool add_receipt(struct loop *l, const struct input_batch *b, size_t i)
 {
-	const struct rp_parsed_run *run = &s->batch.runs[i];
-	const struct rp_appended *stored = rp_batch_result(&s->batch, i);
+	const struct rp_parsed_run *run = &b->batch.runs[i];
+	const struct rp_appended *stored = rp_batch_result(&b->batch, i);
 	uint64_t line = ++l->counts->lines;
 
 	if (stored != NULL) {
@@ -289,17 +293,18 @@ static bool add_receipt(struct loop *l, const struct slot *s, size_t i)
 	return rp_receipts_rejected(&l->receipts, line, run->code, run->reason);
 }
 
-/* After the commit of these runs: their rejects, then their receipts. */
-static enum rp_err answer(struct loop *l, struct slot *s, size_t from, size_t n)
+/* After the commit of these runs: writes their rejects, then their receipts. */
+static enum rp_err answer(struct loop *l, struct input_batch *b, size_t from, size_t n)
 {
-	enum rp_err rc = save_rejects(l, s, from, n);
+	enum rp_err rc = save_rejects(l, b, from, n);
 	size_t i;
 
-	l->counts->commits += s->batch.n_entries > 0;
+	assert(from <= b->batch.n && n <= b->batch.n - from);
+	l->counts->commits += b->batch.n_entries > 0;
 	if (rc != RP_OK)
 		return rc;
 	for (i = from; i < from + n; i++)
-		if (!add_receipt(l, s, i))
+		if (!add_receipt(l, b, i))
 			return rp_fail(l->err, RP_ERR_NOMEM,
 				       "out of memory for the receipt of line %" PRIu64,
 				       l->counts->lines);
@@ -307,70 +312,73 @@ static enum rp_err answer(struct loop *l, struct slot *s, size_t from, size_t n)
 	return rc == RP_OK ? await_reader(l, RP_RECEIPTS_LIMIT) : rc;
 }
 
-/* In this thread, while no commit is under way: a few lines, or many that do not fit at once. */
-static enum rp_err store_here(struct loop *l, struct slot *s)
+/* Commits in this thread, while no commit is under way: a few lines, or many that do not fit at
+ * once. */
+static enum rp_err commit_inline(struct loop *l, struct input_batch *b)
 {
 	enum rp_err rc = RP_OK;
 	size_t at, n;
 
-	for (at = 0; rc == RP_OK && at < s->batch.n; at += n) {
-		n = s->batch.n - at;
-		rc = append(l, s, at, &n);
+	for (at = 0; rc == RP_OK && at < b->batch.n; at += n) {
+		n = b->batch.n - at;
+		rc = append(l, b, at, &n);
 		if (rc == RP_OK)
-			rc = answer(l, s, at, n);
+			rc = answer(l, b, at, n);
 		if (rc == RP_OK)
-			rp_committer_pause(s->batch.n_entries);
+			rp_committer_pause(b->batch.n_entries);
 	}
 	return rc;
 }
 
-static void clear_slot(struct slot *s)
+static void clear_batch(struct input_batch *b)
 {
-	rp_batch_clear(&s->batch);
-	s->bytes = 0;
+	rp_batch_clear(&b->batch);
+	b->bytes = 0;
 }
 
 static void begin(struct loop *l)
 {
+	assert(l->committing == NULL && l->filling->batch.n > 0);
 	l->committing = l->filling;
 	rp_committer_begin(l->committer, &l->filling->batch);
 }
 
-static enum rp_err finish(struct loop *l, struct slot *s, enum rp_err committed,
+static enum rp_err finish(struct loop *l, struct input_batch *b, enum rp_err committed,
 			  const struct rp_error *why)
 {
 	enum rp_err rc;
 
 	if (committed == RP_OK)
-		rc = answer(l, s, 0, s->batch.n);
+		rc = answer(l, b, 0, b->batch.n);
 	else if (committed == RP_ERR_FULL)
-		rc = store_here(l, s);
+		rc = commit_inline(l, b);
 	else
 		rc = rp_fail(l->err, committed,
 			     "%s; lines from %" PRIu64 " on have no receipt, send them again",
 			     why->text, l->counts->lines + 1);
-	clear_slot(s);
+	clear_batch(b);
 	return rc;
 }
 
-/* The next lines go into the other slot, whose lines in `left` are done with. */
-static enum rp_err turn_page(struct loop *l)
+/* The next lines go into the other batch, which is committed: its text is not needed any more. */
+static enum rp_err switch_batch(struct loop *l)
 {
-	l->filling = l->filling == &l->slots[0] ? &l->slots[1] : &l->slots[0];
-	if (l->left.cap > KEEP_LINES_BYTES)
-		rp_buf_release(&l->left);
-	if (!rp_lines_leave(&l->lines, &l->left))
+	assert(l->committing == l->filling);
+	l->filling = l->filling == &l->batches[0] ? &l->batches[1] : &l->batches[0];
+	if (l->committing_text.cap > KEEP_TEXT_BYTES)
+		rp_buf_release(&l->committing_text);
+	if (!rp_lines_swap(&l->lines, &l->committing_text))
 		return rp_fail(l->err, RP_ERR_NOMEM, "out of memory after line %" PRIu64,
 			       l->counts->lines);
 	return RP_OK;
 }
 
-/* Ends the commit under way, if there is one, and begins the next with what has been filled. The
- * disk goes first: the next batch is on its way before the receipts of the last one are made. */
-static enum rp_err turn_over(struct loop *l)
+/* Ends the commit under way, if there is one, and begins the commit of the filled batch. The disk
+ * goes first: the next commit begins before the receipts of the last one are made. */
+static enum rp_err commit_filled(struct loop *l)
 {
-	bool bulk = l->filling->batch.n >= HERE_LINES;
-	struct slot *done = l->committing;
+	bool bulk = l->filling->batch.n >= INLINE_LINES;
+	struct input_batch *done = l->committing;
 	enum rp_err rc = RP_OK, committed = RP_OK;
 	struct rp_error why = {0};
 
@@ -384,19 +392,21 @@ static enum rp_err turn_over(struct loop *l)
 	if (rc == RP_OK && bulk && l->committing == NULL)
 		begin(l);
 	if (l->committing != NULL || rc != RP_OK)
-		return rc == RP_OK ? turn_page(l) : rc;
-	rc = store_here(l, l->filling);
-	clear_slot(l->filling);
+		return rc == RP_OK ? switch_batch(l) : rc;
+	rc = commit_inline(l, l->filling);
+	clear_batch(l->filling);
 	return rc;
 }
 
-/* Bytes of a line that is too long go straight to the rejects. */
-static enum rp_err pass_overlong(struct loop *l)
+/* The bytes of a line that is too long go straight to the rejects. */
+static enum rp_err reject_overlong(struct loop *l)
 {
 	bool tail = l->overlong == RP_LINES_TAIL;
 	enum rp_err rc = RP_OK;
 	char reason[160];
 
+	/* Receipts are in order: all lines before this one have theirs. */
+	assert(l->committing == NULL && l->filling->batch.n == 0);
 	l->overlong = RP_LINES_NONE;
 	if (l->o->rejects_fd >= 0)
 		rc = rp_rejects_write(l->o->rejects_fd, l->piece, tail, l->err);
@@ -431,15 +441,15 @@ static enum rp_err run_loop(struct loop *l)
 	while (rc == RP_OK && !is_done(l)) {
 		rc = gather(l);
 		if (rc == RP_OK)
-			rc = turn_over(l);
+			rc = commit_filled(l);
 		if (rc == RP_OK && l->overlong != RP_LINES_NONE && l->committing == NULL)
-			rc = pass_overlong(l);
+			rc = reject_overlong(l);
 	}
 	if (rc == RP_OK && l->lines.overlong && l->o->rejects_fd >= 0)
 		rc = rp_rejects_write(l->o->rejects_fd, rp_span_of(""), true, l->err);
 	if (rc == RP_OK)
 		return await_reader(l, 0);
-	/* What was stored still deserves its receipts; the error to tell is the first one. */
+	/* What was stored still gets its receipts. The error to report is the first one. */
 	l->err = NULL;
 	if (l->committing == NULL || (rp_committer_end(l->committer, NULL) == RP_OK &&
 				      answer(l, l->committing, 0, l->committing->batch.n) == RP_OK))
@@ -449,11 +459,11 @@ static enum rp_err run_loop(struct loop *l)
 
 static void release(struct loop *l)
 {
-	rp_committer_stop(l->committer); /* it may still read the rest */
+	rp_committer_stop(l->committer); /* first: a commit may still read all of the rest */
 	rp_receipts_release(&l->receipts);
-	rp_batch_release(&l->slots[0].batch);
-	rp_batch_release(&l->slots[1].batch);
-	rp_buf_release(&l->left);
+	rp_batch_release(&l->batches[0].batch);
+	rp_batch_release(&l->batches[1].batch);
+	rp_buf_release(&l->committing_text);
 	rp_lines_release(&l->lines);
 	free(l);
 }
@@ -470,11 +480,11 @@ enum rp_err rp_ingest_run(const struct rp_ingest_options *options, struct rp_ing
 	l->o = options;
 	l->counts = counts;
 	l->err = err;
-	l->filling = &l->slots[0];
-	l->look_boot_ms = rp_sys_boot_ms(options->sys) + options->look_ms;
+	l->filling = &l->batches[0];
+	l->check_boot_ms = rp_sys_boot_ms(options->sys) + options->check_ms;
 	rp_lines_init(&l->lines, options->max_line_bytes);
 	rp_receipts_init(&l->receipts, options->out_fd);
-	/* Bigger pipes make bigger batches; a smaller one works as well, so a refusal does not
+	/* Bigger pipes make bigger batches. A smaller pipe works as well, so a refusal does not
 	 * matter. */
 	fcntl(options->in_fd, F_SETPIPE_SZ, PIPE_BYTES);
 	fcntl(options->out_fd, F_SETPIPE_SZ, PIPE_BYTES);

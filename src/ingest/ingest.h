@@ -1,11 +1,13 @@
 /* ingest.h - the loop of `runpost ingest`: lines in, synced commits, receipts out, in order.
  *
- * Group commit without timers: whatever has come by the time the last commit returned is the next
- * batch. A single line is committed at once, a flood in batches of up to RP_INGEST_BATCH_LINES or
- * _BYTES, each of which is read and parsed while the one before is being committed
- * (ingest/committer.h). Promises: no byte of a receipt leaves before the commit that covers it has
- * returned; rejected lines are synced to their file before their receipts; memory is bounded,
- * however long a line is and however slowly receipts are read. */
+ * It is a group commit without timers. The next batch is what came while the last commit ran. A
+ * single line is committed at once. A flood is committed in batches of up to RP_INGEST_BATCH_LINES
+ * or _BYTES. Each batch is read and parsed while the one before is committed (committer.h).
+ *
+ * Promises:
+ * - No byte of a receipt leaves before the commit that covers it has returned.
+ * - Rejected lines are synced to their file before their receipts leave.
+ * - Memory is bounded, however long a line is and however slowly receipts are read. */
 #ifndef RP_INGEST_INGEST_H
 #define RP_INGEST_INGEST_H
 
@@ -13,35 +15,34 @@
 #include "ingest/batch.h"
 
 #define RP_INGEST_BATCH_LINES 4096
-#define RP_INGEST_BATCH_BYTES ((size_t)2 << 20) /* and no commit keeps the write lock for long */
+#define RP_INGEST_BATCH_BYTES ((size_t)2 << 20) /* so no commit keeps the write lock for long */
 #define RP_INGEST_FULL_RETRY_MS 200
-#define RP_INGEST_LOOK_MS 5000
+#define RP_INGEST_CHECK_MS 5000
 
-/* Descriptors are borrowed and their flags left alone. SIGPIPE must be ignored. */
+/* Descriptors are borrowed, and their flags stay. The caller must ignore SIGPIPE. */
 struct rp_ingest_options {
 	int in_fd, out_fd;
-	int rejects_fd; /* -1: a rejection's receipt is all there is of it */
-	int signal_fd;  /* a signalfd; a signal ends the input where it is. -1: none */
+	int rejects_fd; /* -1: rejected lines are not kept */
+	int signal_fd;  /* a signalfd. A signal ends the input where it is. -1: none */
 	struct rp_appender to;
 	struct rp_span default_url;
 	size_t max_line_bytes;
-	int64_t full_wait_ms;  /* how long to wait for room when the outbox is full */
-	int64_t full_retry_ms; /* and how often to try */
-	/* how often to look whether the outbox is still there, whatever the input does */
-	int64_t look_ms;
+	int64_t full_wait_ms;  /* a full outbox: wait for room for so long, */
+	int64_t full_retry_ms; /* ... and try after each such time */
+	int64_t check_ms;      /* between checks that the outbox is still there */
 	const struct rp_sys *sys;
 };
 
 struct rp_ingest_counts {
-	/* lines that got their receipt, and which */
+	/* lines that got their receipt, and by kind of receipt */
 	uint64_t lines, queued, duplicate, skipped, rejected;
 	uint64_t commits;
 };
 
-/* Runs until the end of input or a signal. RP_OK: every line read has its receipt. RP_ERR_FULL: no
- * room came in time; RP_ERR_IO: reading, committing, or writing rejects or receipts failed, or the
- * outbox is gone. Lines without a receipt are then either absent or stored whole, and can be sent
- * again. *counts is filled in any case. */
+/* Runs until the end of input or a signal. RP_OK: each line read has its receipt. RP_ERR_FULL: no
+ * room came in time. RP_ERR_IO: reading, committing, or writing rejects or receipts failed, or the
+ * outbox is gone. RP_ERR_NOMEM. After an error a line without a receipt is either absent or stored
+ * whole, and can be sent again. *counts is filled in any case. */
 enum rp_err rp_ingest_run(const struct rp_ingest_options *options, struct rp_ingest_counts *counts,
 			  struct rp_error *err);
 

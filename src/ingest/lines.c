@@ -6,7 +6,7 @@
 #include "base/assert.h"
 
 #define BOM_BYTES ((size_t)3)
-#define ROOM_WORTH_IT ((size_t)64 << 10) /* less is not read into: a pipe gives more at once */
+#define ROOM_WORTH_IT ((size_t)64 << 10) /* less is not offered: a pipe gives more at once */
 
 void rp_lines_init(struct rp_lines *lines, size_t max_line)
 {
@@ -20,7 +20,7 @@ void rp_lines_release(struct rp_lines *lines)
 	rp_buf_release(&lines->buf);
 }
 
-/* As much as there is, so that the room behind spans is used up before the memory is left. */
+/* Offers all there is: the room after the spans is used up before the memory is swapped. */
 static char *room_at_end(struct rp_lines *lines, size_t least, size_t *room)
 {
 	const struct rp_buf *b = &lines->buf;
@@ -43,12 +43,12 @@ char *rp_lines_room(struct rp_lines *lines, size_t *room)
 	return rp_buf_reserve(&lines->buf, RP_LINES_CHUNK) ? room_at_end(lines, 1, room) : NULL;
 }
 
-char *rp_lines_room_behind(struct rp_lines *lines, size_t *room)
+char *rp_lines_room_after(struct rp_lines *lines, size_t *room)
 {
 	return room_at_end(lines, ROOM_WORTH_IT, room);
 }
 
-/* Before anything is measured, so that the mark does not make a line overlong. */
+/* Comes before anything is measured: the mark must not make a line overlong. */
 static void leave_out_bom(struct rp_lines *lines)
 {
 	struct rp_span in = {lines->buf.data, lines->buf.len};
@@ -66,7 +66,7 @@ void rp_lines_filled(struct rp_lines *lines, size_t n)
 	leave_out_bom(lines);
 }
 
-bool rp_lines_leave(struct rp_lines *lines, struct rp_buf *other)
+bool rp_lines_swap(struct rp_lines *lines, struct rp_buf *other)
 {
 	size_t left = lines->buf.len - lines->at;
 	struct rp_buf old = lines->buf;
@@ -88,7 +88,7 @@ void rp_lines_end(struct rp_lines *lines)
 	lines->ended = true;
 }
 
-/* The next line feed, or NULL. Each byte is looked at once, however slowly a line comes in. */
+/* The next line feed, or NULL. Looks at each byte once, however slowly a line comes in. */
 static const char *line_feed(struct rp_lines *lines)
 {
 	const char *lf;

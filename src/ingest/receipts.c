@@ -1,5 +1,5 @@
-/* receipts.c - formats receipts and writes them when the reader takes them. It keeps them apart
- * from the commit, so that a slow reader holds up nothing that is stored. */
+/* receipts.c - formats receipts, and writes them when the reader takes them. It is apart from the
+ * commit, so that a slow reader holds up nothing that is stored. */
 
 #include "ingest/receipts.h"
 
@@ -12,8 +12,7 @@
 
 #include "text/json.h"
 
-/* Beyond the limit stand at most the receipts of one batch; this is room for the longest ones
- * there are. */
+/* Above the limit come at most the receipts of one batch. This is room for the longest ones. */
 #define BUFFER_MAX (RP_RECEIPTS_LIMIT + ((size_t)16 << 20))
 #define FILE_CHUNK ((size_t)64 << 10)
 
@@ -34,7 +33,7 @@ void rp_receipts_release(struct rp_receipts *r)
 	rp_buf_release(&r->buf);
 }
 
-/* Without printf, which would be half of the work of a receipt. */
+/* Without printf: that would be half of the work for a receipt. */
 static bool add_head(struct rp_receipts *r, uint64_t line, const char *status)
 {
 	char digits[20], *at = digits + sizeof digits;

@@ -1,5 +1,5 @@
-/* rejects.c - writes rejected lines to their file and syncs it. It does so before their receipts
- * leave, so that no line is told as rejected and lost. */
+/* rejects.c - writes rejected lines to their file and syncs it. It is apart from receipts.c because
+ * it comes first: no line may be called rejected, and then be lost. */
 
 #include "ingest/rejects.h"
 
@@ -9,8 +9,7 @@
 
 #include "base/file.h"
 
-/* What cannot be synced (a terminal, a pipe) says EINVAL: there is nothing to lose in a power cut
- * then. */
+/* A terminal or a pipe cannot be synced and says EINVAL: it has nothing to lose in a power cut. */
 static int synced(int fd)
 {
 	return fdatasync(fd) == 0 || errno == EINVAL || errno == EROFS ? 0 : errno;

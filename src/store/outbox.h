@@ -208,9 +208,14 @@ struct rp_claim {
  * Claims walk endpoints, not entries: of each endpoint that is due as many as its window, rate and
  * breaker allow over all senders (model/control.h), endpoints in the order they have waited, a few
  * entries each in turn. What settled outcomes did to a breaker is told to the caller, who logs it.
- * `limits` is called inside the transaction: it must neither wait nor call the store. When nothing
- * was settled or claimed nothing is committed. With nothing to settle and want 0 it only reads, and
- * tells next_ready_at_ms. */
+ * `limits` is a look-up: a store asks at any time within the call, as often as it likes, so it must
+ * neither wait nor call the store. A store may claim less than it could, and need not claim what
+ * this very exchange made possible; next_ready_at_ms then is not later than now. When nothing was
+ * settled or claimed nothing is committed. With nothing to settle and want 0 it only reads, and
+ * tells next_ready_at_ms.
+ *
+ * After RP_ERR_IO and a reopen the same settlements may be handed in once more: what had been
+ * settled is found stale. */
 struct rp_exchange {
 	struct rp_settlement *settle;
 	size_t n_settle;

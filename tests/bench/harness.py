@@ -1,4 +1,5 @@
-"""What the phases of the bench share: programs started and measured, outboxes fed, the bare loops run."""
+"""What the phases of the bench share: programs started and measured,
+outboxes fed, the bare loops run."""
 
 import base64
 import json
@@ -25,7 +26,8 @@ class Bench:
     def __init__(self, args):
         self.bin = pathlib.Path(args.bin).resolve()
         self.args = args
-        self.dir = (pathlib.Path(args.dir) if args.dir else self.bin / "bench").resolve() / f"work-{os.getpid()}"
+        self.dir = ((pathlib.Path(args.dir) if args.dir else self.bin / "bench").resolve()
+                    / f"work-{os.getpid()}")
         self.secret = self.dir / "secret"
         self.running = []
 
@@ -53,47 +55,53 @@ class Bench:
         return path
 
     def config(self, name, outbox=(), **endpoint):
-        """Signatures are on. The bound on requests at once is the sender's: an endpoint's own counts what is claimed, not
-        only what is under way. `None` leaves a setting at its default. `outbox`: further lines of that section."""
-        defaults = {"allow_http": "yes", "allow": "127.0.0.0/8", "secret_file": self.secret, "in_flight": 4096, **endpoint}
-        lines = ["[outbox]", "disk_reserve = 1M", *outbox, "[sender]", f"in_flight = {self.args.in_flight}",
-                 "stop_grace = 500ms",
-                 "[defaults]", *(f"{key} = {value}" for key, value in defaults.items() if value is not None)]
+        """Signatures are on. The bound on requests at once is the sender's: an endpoint's own
+        counts what is claimed, not only what is under way. `None` leaves a setting at its default.
+        `outbox`: further lines of that section."""
+        defaults = {"allow_http": "yes", "allow": "127.0.0.0/8", "secret_file": self.secret,
+                    "in_flight": 4096, **endpoint}
+        lines = ["[outbox]", "disk_reserve = 1M", *outbox, "[sender]",
+                 f"in_flight = {self.args.in_flight}", "stop_grace = 500ms", "[defaults]",
+                 *(f"{key} = {value}" for key, value in defaults.items() if value is not None)]
         path = self.dir / f"{name}.conf"
         path.write_text("\n".join(lines) + "\n")
         return path
 
     def start(self, *command, **how):
-        process = Process([str(part) for part in command], self.dir / f"log-{len(self.running)}", how)
+        process = Process([str(part) for part in command], self.dir / f"log-{len(self.running)}",
+                          how)
         self.running.append(process)
         return process
 
     def sink(self, port, *options):
-        sink = self.start(self.program("runpost-sink"), "--port", port, "--quiet", *options, stdout=subprocess.PIPE)
+        sink = self.start(self.program("runpost-sink"), "--port", port, "--quiet", *options,
+                          stdout=subprocess.PIPE)
         if not sink.stdout.readline().startswith(b"ready "):
             raise Trouble(f"the sink does not start: {sink.log()}")
         return sink
 
     def new_outbox(self, name, config):
         path = self.fresh(name)
-        self.start(self.program("runpost"), "init", "--outbox", path, "--config", config, stdout=subprocess.DEVNULL).finish()
+        self.start(self.program("runpost"), "init", "--outbox", path, "--config", config,
+                   stdout=subprocess.DEVNULL).finish()
         return path
 
     def stats(self, outbox):
-        done = subprocess.run([self.program("runpostctl"), "stats", "--outbox", outbox, "--json"], capture_output=True,
-                              text=True, check=True)
+        done = subprocess.run([self.program("runpostctl"), "stats", "--outbox", outbox, "--json"],
+                              capture_output=True, text=True, check=True)
         return json.loads(done.stdout)
 
     def endpoints(self, outbox):
-        done = subprocess.run([self.program("runpostctl"), "endpoints", "--outbox", outbox, "--json"], capture_output=True,
-                              text=True, check=True)
+        done = subprocess.run([self.program("runpostctl"), "endpoints", "--outbox", outbox,
+                               "--json"], capture_output=True, text=True, check=True)
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def expect(self, outbox, **entries):
         stats = self.stats(outbox)
         for state, count in entries.items():
             if stats["entries"][state] != count:
-                raise Trouble(f"{count} entries should be {state}, the outbox says {stats['entries']}")
+                raise Trouble(
+                    f"{count} entries should be {state}, the outbox says {stats['entries']}")
         return stats
 
 
@@ -139,7 +147,8 @@ def busy_cores_s():
 
 
 class Span:
-    """A stretch of time, and how many cores others kept busy in it: the noise of the measurement."""
+    """A stretch of time, and how many cores others kept busy in it:
+    the noise of the measurement."""
 
     def __init__(self):
         self.start_s, self.busy_s = time.monotonic(), busy_cores_s()
@@ -163,10 +172,10 @@ def wait_for_quiet(patience_s):
 def start_feed(bench, outbox, config, urls, lines, *options):
     """Lines through a pipe into `runpost ingest`, receipts back through another one."""
     to_ingest, to_load = os.pipe(), os.pipe()
-    ingest = bench.start(bench.program("runpost"), "ingest", "--outbox", outbox, "--config", config, stdin=to_ingest[0],
-                         stdout=to_load[1])
-    load = bench.start(bench.program("bare_load"), "--talk", "--lines", lines, "--bytes", LINE_BYTES, *options, *urls,
-                       stdin=to_load[0], stdout=to_ingest[1])
+    ingest = bench.start(bench.program("runpost"), "ingest", "--outbox", outbox, "--config", config,
+                         stdin=to_ingest[0], stdout=to_load[1])
+    load = bench.start(bench.program("bare_load"), "--talk", "--lines", lines, "--bytes",
+                       LINE_BYTES, *options, *urls, stdin=to_load[0], stdout=to_ingest[1])
     for fd in (*to_ingest, *to_load):
         os.close(fd)
     return ingest, load
@@ -189,14 +198,16 @@ def feed(bench, outbox, config, urls, lines, *options):
 
 
 def read_stamps(path):
-    """Of `bare_load --stamps`: id, when the line was written, when the receipt was read, in microseconds."""
+    """Of `bare_load --stamps`: id, when the line was written,
+    when the receipt was read, in microseconds."""
     for line in path.read_text().splitlines():
         webhook_id, sent_us, receipt_us = line.split()
         yield webhook_id, int(sent_us), int(receipt_us)
 
 
 def read_arrivals(path):
-    """Of `runpost-sink --record`: the first arrival of each id, in microseconds of the same clock."""
+    """Of `runpost-sink --record`: the first arrival of each id,
+    in microseconds of the same clock."""
     arrivals = {}
     for line in path.read_text().splitlines():
         delivery = json.loads(line)
@@ -205,8 +216,8 @@ def read_arrivals(path):
 
 
 def send(bench, outbox, config, *options, senders=None):
-    return bench.start(bench.program("runpost"), "send", "--outbox", outbox, "--config", config, "--senders",
-                       senders or bench.args.senders, *options)
+    return bench.start(bench.program("runpost"), "send", "--outbox", outbox, "--config", config,
+                       "--senders", senders or bench.args.senders, *options)
 
 
 def stop(process):
@@ -225,7 +236,8 @@ def wait_until(true, what, limit_s=60):
 def bare_append(bench, lines_file, batch):
     path = bench.fresh("bare")
     path.mkdir()
-    loop = bench.start(bench.program("bare_append"), "--batch", batch, path, lines_file, stdout=subprocess.PIPE)
+    loop = bench.start(bench.program("bare_append"), "--batch", batch, path, lines_file,
+                       stdout=subprocess.PIPE)
     loop.finish()
     shutil.rmtree(path)
     report = json.loads(loop.output)
@@ -236,18 +248,20 @@ def bare_post(bench, lines_file, url, port, entries):
     """Both this loop and the senders are timed from their start to the last arrival."""
     sink = bench.sink(port, "--exit-after", entries)
     start_s = time.monotonic()
-    loop = bench.start(bench.program("bare_post"), "--in-flight", bench.args.in_flight, url, lines_file,
-                       stdout=subprocess.PIPE)
+    loop = bench.start(bench.program("bare_post"), "--in-flight", bench.args.in_flight, url,
+                       lines_file, stdout=subprocess.PIPE)
     rate = entries / (sink.finish() - start_s)
     loop.finish()
-    return {"bare_post_per_s": rate, "bare_post_cpu_us": json.loads(loop.output)["cpu_us"] / entries,
+    return {"bare_post_per_s": rate,
+            "bare_post_cpu_us": json.loads(loop.output)["cpu_us"] / entries,
             "sink_cpu_us": sink.cpu_us / entries}
 
 
 def make_lines(bench, urls, lines):
     path = bench.dir / "lines"
     with open(path, "wb") as out:
-        bench.start(bench.program("bare_load"), "--lines", lines, "--bytes", LINE_BYTES, *urls, stdout=out).finish()
+        bench.start(bench.program("bare_load"), "--lines", lines, "--bytes", LINE_BYTES, *urls,
+                    stdout=out).finish()
     return path
 
 

@@ -1,22 +1,25 @@
 #!/usr/bin/env python3
-"""What the inspector costs with a large outbox: builds one, with some entries waiting and some dead, and times the verbs on it.
+"""What the inspector costs with a large outbox: builds one, with some entries waiting and some
+dead, and times the verbs on it.
 
 usage: million.py [--bin DIR] [--waiting N] [--dead N] [--endpoints N] [--keep DIR] [--beside N]
 
-Prints a line a verb: the best and the worst of five runs, and the most memory a run had. --keep uses the outbox in DIR,
-building it if it is not there, and leaves it. --beside instead delivers N entries out of the outbox (so give --waiting 0), in
-turn with nothing beside it and with the verbs once a second, and tells what the senders keep of their speed."""
+Prints a line a verb: the best and the worst of five runs, and the most memory a run had. --keep
+uses the outbox in DIR, building it if it is not there, and leaves it. --beside instead delivers N
+entries out of the outbox (so give --waiting 0), in turn with nothing beside it and with the verbs
+once a second, and tells what the senders keep of their speed."""
 import argparse
 import json
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+
+import harness
 
 RUNS = 5
 VERBS = [line.split() for line in """
@@ -53,8 +56,8 @@ def lines(first, n, endpoints, **more):
 
 
 def ingest(bin_dir, outbox, source):
-    process = subprocess.Popen([bin_dir / "runpost", "ingest", "--quiet", "--outbox", outbox], stdin=subprocess.PIPE,
-                               stdout=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen([bin_dir / "runpost", "ingest", "--quiet", "--outbox", outbox],
+                               stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     process.stdin.writelines(source)
     process.stdin.close()
     if process.wait() != 0:
@@ -62,15 +65,18 @@ def ingest(bin_dir, outbox, source):
 
 
 def entries(bin_dir, outbox):
-    done = subprocess.run([bin_dir / "runpostctl", "stats", "--json", "--outbox", outbox], capture_output=True, check=True)
+    done = subprocess.run([bin_dir / "runpostctl", "stats", "--json", "--outbox", outbox],
+                          capture_output=True, check=True)
     return json.loads(done.stdout)["entries"]
 
 
 def build(bin_dir, outbox, waiting, dead, endpoints):
     """The dead ones expired before they were sent: no request is made."""
-    print(f"building an outbox with {waiting} waiting and {dead} dead entries of {endpoints} endpoints ...", flush=True)
+    print(f"building an outbox with {waiting} waiting and {dead} dead entries of {endpoints} "
+          "endpoints ...", flush=True)
     ingest(bin_dir, outbox, lines(0, dead, endpoints, expires_at="2020-01-01T00:00:00Z"))
-    sender = subprocess.Popen([bin_dir / "runpost", "send", "--outbox", outbox, "--drain"], stderr=subprocess.DEVNULL)
+    sender = subprocess.Popen([bin_dir / "runpost", "send", "--outbox", outbox, "--drain"],
+                              stderr=subprocess.DEVNULL)
     if sender.wait() != 0 or entries(bin_dir, outbox)["dead"] != dead:
         sys.exit("million: those to be dead did not expire")
     ingest(bin_dir, outbox, lines(dead, waiting, endpoints))
@@ -93,13 +99,8 @@ def measure_all(bin_dir, outbox):
     for verb in VERBS:
         runs = [measure([bin_dir / "runpostctl", *verb, "--outbox", outbox]) for _ in range(RUNS)]
         best, worst = min(s for s, _ in runs), max(s for s, _ in runs)
-        print(f"{' '.join(verb):60} {best * 1000:6.1f} ms {worst * 1000:6.1f} ms {max(m for _, m in runs):6.1f} MiB", flush=True)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+        print(f"{' '.join(verb):60} {best * 1000:6.1f} ms {worst * 1000:6.1f} ms "
+              f"{max(m for _, m in runs):6.1f} MiB", flush=True)
 
 
 def look(bin_dir, outbox, over, rounds):
@@ -112,21 +113,23 @@ def look(bin_dir, outbox, over, rounds):
 
 def drain(bin_dir, outbox, folder, n, looking):
     """(entries a second, rounds of the loop)"""
-    port = free_port()
+    port = harness.free_port()
     config = folder / "beside.conf"
     config.write_text(f"[outbox]\ndir = {outbox}\n[defaults]\nallow_http = yes\nallow = 127.0.0.1\n"
                       f"allow_ports = {port}\nin_flight = 64\n")
     tag = time.monotonic_ns()
-    source = (f'{{"webhook":"http://127.0.0.1:{port}/in","run":{{"run_id":"beside-{tag}-{i}","status":"success"}}}}\n'
-              for i in range(n))
+    source = (f'{{"webhook":"http://127.0.0.1:{port}/in",'
+              f'"run":{{"run_id":"beside-{tag}-{i}","status":"success"}}}}\n' for i in range(n))
     ingest(bin_dir, outbox, source)
-    sink = subprocess.Popen([bin_dir / "runpost-sink", "--port", str(port), "--quiet", "--exit-after", str(n)],
+    sink = subprocess.Popen([bin_dir / "runpost-sink", "--port", str(port), "--quiet",
+                             "--exit-after", str(n)],
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(0.3)
     over, rounds = threading.Event(), []
     looker = threading.Thread(target=look, args=(bin_dir, outbox, over, rounds))
     began = time.perf_counter()
-    sender = subprocess.Popen([bin_dir / "runpost", "send", "--config", config, "--drain"], stderr=subprocess.DEVNULL)
+    sender = subprocess.Popen([bin_dir / "runpost", "send", "--config", config, "--drain"],
+                              stderr=subprocess.DEVNULL)
     if looking:
         looker.start()
     try:
@@ -144,10 +147,12 @@ def measure_beside(bin_dir, outbox, folder, n):
     ratios = []
     drain(bin_dir, outbox, folder, n, False)
     for i in range(4):
-        results = {looking: drain(bin_dir, outbox, folder, n, looking) for looking in (i % 2 == 0, i % 2 == 1)}
+        results = {looking: drain(bin_dir, outbox, folder, n, looking)
+                   for looking in (i % 2 == 0, i % 2 == 1)}
         (alone, _), (beside, rounds) = results[False], results[True]
         ratios.append(beside / alone)
-        print(f"alone {alone:.0f}/s, beside {rounds} rounds of {len(LOOP)} verbs {beside:.0f}/s, ratio {ratios[-1]:.2f}", flush=True)
+        print(f"alone {alone:.0f}/s, beside {rounds} rounds of {len(LOOP)} verbs {beside:.0f}/s, "
+              f"ratio {ratios[-1]:.2f}", flush=True)
     print(f"ratios from {min(ratios):.2f} to {max(ratios):.2f}")
 
 

@@ -31,5 +31,6 @@ def run(bench):
     result["both_per_s"] = report["lines"] / (end_s - report["start_us"] / 1e6)
     result["both_cpu_us"] = (ingest.cpu_us + sender.cpu_us) / n
     result["both_commits"] = (stats["commits"] - before) / n
-    result["both_ratio"] = result["both_per_s"] / harness.bare_post(bench, lines_file, url, port, n)["bare_post_per_s"]
+    result["both_ratio"] = (result["both_per_s"]
+                            / harness.bare_post(bench, lines_file, url, port, n)["bare_post_per_s"])
     return result

@@ -1,4 +1,5 @@
-"""Ingest fills an outbox beside a bare LMDB table; a sender drains it beside a bare libcurl loop."""
+"""Ingest fills an outbox beside a bare LMDB table; a sender drains it
+beside a bare libcurl loop."""
 
 import math
 import time
@@ -23,8 +24,8 @@ TABLE = [
 
 
 def run(bench):
-    """Ingest fills an outbox; the same bytes go into a bare LMDB table; a sender drains the outbox; a bare libcurl loop
-    posts the same bytes."""
+    """Ingest fills an outbox; the same bytes go into a bare LMDB table; a sender drains the outbox;
+    a bare libcurl loop posts the same bytes."""
     n = bench.args.entries
     port = harness.free_port()
     url = f"http://127.0.0.1:{port}/hook?token=s3cret"
@@ -41,7 +42,8 @@ def run(bench):
     result["ingest_per_s"] = report["lines"] / (report["end_us"] - report["start_us"]) * 1e6
     result["ingest_cpu_us"] = ingest.cpu_us / n
     result["ingest_commits"] = ingest_commits / n
-    result["bare_append_per_s"], result["bare_append_cpu_us"] = harness.bare_append(bench, lines_file, math.ceil(n / ingest_commits))
+    result["bare_append_per_s"], result["bare_append_cpu_us"] = harness.bare_append(
+        bench, lines_file, math.ceil(n / ingest_commits))
     result["ingest_ratio"] = result["ingest_per_s"] / result["bare_append_per_s"]
 
     span = harness.Span()

@@ -1,4 +1,5 @@
-"""Senders beside entries that wait for their time: what they use up while there is nothing to do."""
+"""Senders beside entries that wait for their time: what they use up while
+there is nothing to do."""
 
 import subprocess
 import time
@@ -11,14 +12,16 @@ SETTLE_S = 2   # to start and to have looked around
 WATCH_S = 10   # ten heartbeats, and two looks for entries past their keep time
 
 TABLE = [row for count in COUNTS for row in (
-    (f"waking up, sender processes: {count}, each", f"idle_{count}_wakeups_per_s", "/s", 2, ("<", 2)),
+    (f"waking up, sender processes: {count}, each", f"idle_{count}_wakeups_per_s", "/s", 2,
+     ("<", 2)),
     ("  CPU, all of them", f"idle_{count}_cpu_share", " %", 2, ("<", 0.5)),
 )]
 
 
 def lines(url, n):
     for i in range(n):
-        yield f'{{"webhook":"{url}","not_before":"2099-01-01T00:00:00Z","run":{{"run_id":"run-{i}","status":"success"}}}}\n'
+        yield (f'{{"webhook":"{url}","not_before":"2099-01-01T00:00:00Z",'
+               f'"run":{{"run_id":"run-{i}","status":"success"}}}}\n')
 
 
 def fill(bench, outbox, config, url, n):
@@ -27,14 +30,15 @@ def fill(bench, outbox, config, url, n):
     with open(path, "w") as out:
         out.writelines(lines(url, n))
     with open(path) as source:
-        bench.start(bench.program("runpost"), "ingest", "--quiet", "--outbox", outbox, "--config", config, stdin=source,
-                    stdout=subprocess.DEVNULL).finish()
+        bench.start(bench.program("runpost"), "ingest", "--quiet", "--outbox", outbox, "--config",
+                    config, stdin=source, stdout=subprocess.DEVNULL).finish()
     path.unlink()
     bench.expect(outbox, waiting=n)
 
 
 def usage(pids):
-    """CPU seconds and voluntary context switches of these processes so far. A process that is woken goes to sleep again."""
+    """CPU seconds and voluntary context switches of these processes so far.
+    A process that is woken goes to sleep again."""
     cpu_s, switches = 0, 0
     for pid in pids:
         fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
@@ -47,7 +51,8 @@ def usage(pids):
 def watch(bench, outbox, config, senders):
     sender = harness.send(bench, outbox, config, senders=senders)
     time.sleep(SETTLE_S)
-    children = [int(pid) for pid in open(f"/proc/{sender.pid}/task/{sender.pid}/children").read().split()]
+    children = [int(pid)
+                for pid in open(f"/proc/{sender.pid}/task/{sender.pid}/children").read().split()]
     if len(children) != (senders if senders > 1 else 0):
         raise harness.Trouble(f"{senders} senders have {len(children)} processes: {sender.log()}")
     pids = [sender.pid, *children]
@@ -65,6 +70,7 @@ def run(bench):
     fill(bench, outbox, config, f"http://127.0.0.1:{harness.free_port()}/later", n)
     result = {}
     for count in COUNTS:
-        result[f"idle_{count}_cpu_share"], result[f"idle_{count}_wakeups_per_s"] = watch(bench, outbox, config, count)
+        result[f"idle_{count}_cpu_share"], result[f"idle_{count}_wakeups_per_s"] = watch(
+            bench, outbox, config, count)
     bench.expect(outbox, waiting=n)
     return result

@@ -1,8 +1,9 @@
 """What nine endpoints keep of their throughput beside a tenth one that is in trouble or flooded.
 
-The receivers of the nine, and the flooded one's, answer after ANSWER_MS, as they do across a network: then the in-flight
-limits decide, as they do in real life, and no core is full. With receivers that answer at once, a flooded tenth endpoint
-takes a tenth of a full processor by right, and the nine could at best keep 0.9."""
+The receivers of the nine, and the flooded one's, answer after ANSWER_MS, as they do across a
+network: then the in-flight limits decide, as they do in real life, and no core is full. With
+receivers that answer at once, a flooded tenth endpoint takes a tenth of a full processor by right,
+and the nine could at best keep 0.9."""
 
 import signal
 import statistics
@@ -11,7 +12,8 @@ import harness
 
 GOOD_ENDPOINTS = 9
 ANSWER_MS = 20
-TROUBLES = {  # what the tenth endpoint does: options of its receiver, and its backlog as a key of BACKLOGS
+# What the tenth endpoint does: options of its receiver, and its backlog as a key of BACKLOGS.
+TROUBLES = {
     "hangs": (["--never"], "long"),
     "slow": (["--delay", "5s"], "long"),
     "fails": (["--status", "503"], "long"),
@@ -28,7 +30,8 @@ for count in SENDERS:
     TABLE += [
         (f"nine endpoints, senders: {count}", f"good_{count}_alone_per_s", "/s", 0, None),
         ("  CPU of the senders, cores", f"good_{count}_alone_cores", "", 2, None),
-        ("  share kept beside one that never answers", f"good_{count}_hangs_share", "", 2, (">=", 0.95)),
+        ("  share kept beside one that never answers", f"good_{count}_hangs_share", "", 2,
+         (">=", 0.95)),
         ("  ... that answers after 5 s", f"good_{count}_slow_share", "", 2, (">=", 0.95)),
         ("  ... that fails at once (503)", f"good_{count}_fails_share", "", 2, (">=", 0.95)),
         ("  ... that refuses everything (500)", f"good_{count}_refuses_share", "", 2, (">=", 0.95)),
@@ -42,8 +45,8 @@ TABLE += [
 
 
 def drain_single(bench, trouble=None):
-    """One endpoint whose requests go one after another (in_flight = 1) and are answered at once: there each millisecond
-    between an answer and the next claim is seen. Returns its rate."""
+    """One endpoint whose requests go one after another (in_flight = 1) and are answered at once:
+    there each millisecond between an answer and the next claim is seen. Returns its rate."""
     port, bad_port = harness.free_port(), harness.free_port()
     url = f"http://127.0.0.1:{port}/single"
     config = bench.config("single", in_flight=None)
@@ -52,7 +55,8 @@ def drain_single(bench, trouble=None):
     outbox = bench.new_outbox("outbox", config)
     if trouble:
         bad = bench.sink(bad_port, *TROUBLES[trouble][0])
-        harness.feed(bench, outbox, config, [f"http://127.0.0.1:{bad_port}/bad"], BACKLOGS["long"][0])
+        harness.feed(bench, outbox, config, [f"http://127.0.0.1:{bad_port}/bad"],
+                     BACKLOGS["long"][0])
     harness.feed(bench, outbox, config, [url], SINGLE_ENTRIES)
     span = harness.Span()
     sink = bench.sink(port, "--exit-after", SINGLE_ENTRIES)
@@ -66,8 +70,9 @@ def drain_single(bench, trouble=None):
 
 
 def drain(bench, senders, trouble=None):
-    """Nine endpoints that answer; with `trouble` a tenth one, whose backlog was there first. Limits and timeouts are those
-    that hold by default. Returns the rate of the nine, the cores that the senders used, and the noise."""
+    """Nine endpoints that answer; with `trouble` a tenth one, whose backlog was there first. Limits
+    and timeouts are those that hold by default. Returns the rate of the nine, the cores that the
+    senders used, and the noise."""
     each = bench.args.entries // GOOD_ENDPOINTS
     port, bad_port = harness.free_port(), harness.free_port()
     config = bench.config("isolation", in_flight=None)
@@ -76,7 +81,8 @@ def drain(bench, senders, trouble=None):
     if trouble:
         options, backlog = TROUBLES[trouble]
         bad = bench.sink(bad_port, *options)
-        harness.feed(bench, outbox, config, [f"http://127.0.0.1:{bad_port}/bad"], BACKLOGS[backlog][bench.args.full])
+        harness.feed(bench, outbox, config, [f"http://127.0.0.1:{bad_port}/bad"],
+                     BACKLOGS[backlog][bench.args.full])
     urls = [f"http://127.0.0.1:{port}/good-{i}" for i in range(GOOD_ENDPOINTS)]
     harness.feed(bench, outbox, config, urls, each * GOOD_ENDPOINTS)
     span = harness.Span()
@@ -90,12 +96,14 @@ def drain(bench, senders, trouble=None):
     noise = span.noise(sender, sink, *([bad] if bad else []))
     delivered = [e["delivered"] for e in bench.endpoints(outbox) if "/good-" in e["endpoint"]]
     if delivered != [each] * GOOD_ENDPOINTS:
-        raise harness.Trouble(f"{each} should be delivered to each good endpoint, the outbox says {delivered}")
+        raise harness.Trouble(
+            f"{each} should be delivered to each good endpoint, the outbox says {delivered}")
     return each * GOOD_ENDPOINTS / wall_s, sender.cpu_us / 1e6 / wall_s, noise
 
 
 def run(bench):
-    """Each trouble between two runs without one, so that a machine that gets slower or faster counts for both."""
+    """Each trouble between two runs without one, so that a machine that gets slower or
+    faster counts for both."""
     result, noises = {}, []
     for senders in SENDERS:
         rate, cores, noise = drain(bench, senders)

@@ -15,7 +15,8 @@ TABLE = [
 
 
 def run(bench):
-    """Runs at a steady rate: from the moment the engine can have its receipt to the arrival, and from the line itself."""
+    """Runs at a steady rate: from the moment the engine can have its receipt to the arrival,
+    and from the line itself."""
     n = LATENCY_RATE * bench.args.latency_seconds
     port = harness.free_port()
     url = f"http://127.0.0.1:{port}/hook"
@@ -28,7 +29,8 @@ def run(bench):
     span = harness.Span()
     sink = bench.sink(port, "--exit-after", n, "--record", record)
     sender = harness.send(bench, outbox, config)
-    ingest, load, _ = harness.feed(bench, outbox, config, [url], n, "--rate", LATENCY_RATE, "--stamps", stamps)
+    ingest, load, _ = harness.feed(bench, outbox, config, [url], n, "--rate", LATENCY_RATE,
+                                   "--stamps", stamps)
     sink.finish()
     harness.stop(sender)
     noise = span.noise(sender, sink, ingest, load)
@@ -41,7 +43,10 @@ def run(bench):
         raise harness.Trouble(f"{len(from_line)} of {n} runs have time stamps")
     from_receipt.sort()
     from_line.sort()
-    return {"latency_p50_ms": harness.percentile(from_receipt, 0.5), "latency_p99_ms": harness.percentile(from_receipt, 0.99),
+    return {"latency_p50_ms": harness.percentile(from_receipt, 0.5),
+            "latency_p99_ms": harness.percentile(from_receipt, 0.99),
             "latency_max_ms": from_receipt[-1], "line_p50_ms": harness.percentile(from_line, 0.5),
-            "line_p99_ms": harness.percentile(from_line, 0.99), "latency_cpu_us": (ingest.cpu_us + sender.cpu_us) / n,
-            "latency_commits": (bench.expect(outbox, delivered=n)["commits"] - before) / n, "latency_noise_cores": noise}
+            "line_p99_ms": harness.percentile(from_line, 0.99),
+            "latency_cpu_us": (ingest.cpu_us + sender.cpu_us) / n,
+            "latency_commits": (bench.expect(outbox, delivered=n)["commits"] - before) / n,
+            "latency_noise_cores": noise}

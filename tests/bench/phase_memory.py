@@ -1,9 +1,9 @@
-"""How much memory a sender takes with as many requests under way as it may have, of 2 KB and of 15 MiB."""
+"""How much memory a sender takes with as many requests under way as it may have,
+of 2 KB and of 15 MiB."""
 
 import json
 import os
 import subprocess
-import time
 
 import harness
 
@@ -12,13 +12,13 @@ ENDPOINTS = 64  # a window of 5 each, to begin with, is more than IN_FLIGHT
 LONG_BYTES = 15 << 20
 LONG_ENDPOINTS = 8
 SHORT = 500
-WAIT_S = 30
 MIB = 1024
 
 TABLE = [
     (f"memory of a sender, {IN_FLIGHT} requests of 2 KB", "memory_short_mib", " MiB", 1, ("<", 32)),
     ("  of it not shared with the page cache", "memory_short_anon_mib", " MiB", 1, None),
-    (f"  beside {LONG_ENDPOINTS} that hang on 15 MiB, not shared", "memory_long_anon_mib", " MiB", 1, ("<", 112)),
+    (f"  beside {LONG_ENDPOINTS} that hang on 15 MiB, not shared", "memory_long_anon_mib", " MiB",
+     1, ("<", 112)),
 ]
 
 
@@ -26,23 +26,17 @@ def memory_kib(pid, key):
     return int(open(f"/proc/{pid}/status").read().split(f"\n{key}:")[1].split()[0])
 
 
-def wait_until(what, condition):
-    deadline_s = time.monotonic() + WAIT_S
-    while not condition():
-        if time.monotonic() > deadline_s:
-            raise harness.Trouble(f"after {WAIT_S} s still not: {what}")
-        time.sleep(0.05)
-
-
 def short(bench):
     """The receiver takes every request and answers none."""
     port = harness.free_port()
     config = bench.config("short")
     outbox = bench.new_outbox("outbox", config)
-    harness.feed(bench, outbox, config, [f"http://127.0.0.1:{port}/{i}" for i in range(ENDPOINTS)], IN_FLIGHT * 4)
+    harness.feed(bench, outbox, config, [f"http://127.0.0.1:{port}/{i}" for i in range(ENDPOINTS)],
+                 IN_FLIGHT * 4)
     sink = bench.sink(port, "--never")
     sender = harness.send(bench, outbox, config, senders=1)
-    wait_until(f"{IN_FLIGHT} connections", lambda: connections(sender.pid) >= min(IN_FLIGHT, bench.args.in_flight))
+    in_flight = min(IN_FLIGHT, bench.args.in_flight)
+    harness.wait_until(lambda: connections(sender.pid) >= in_flight, f"{IN_FLIGHT} connections")
     result = {"memory_short_mib": memory_kib(sender.pid, "VmHWM") / MIB,
               "memory_short_anon_mib": memory_kib(sender.pid, "RssAnon") / MIB}
     stop_hanging(sender, sink)
@@ -77,14 +71,15 @@ def long(bench):
     with open(path, "w") as out:
         for i in range(LONG_ENDPOINTS * 2):
             out.write(json.dumps({"webhook": f"http://127.0.0.1:{port}/{i % LONG_ENDPOINTS}",
-                                  "run": {"run_id": f"long-{i}", "status": "success", "text": "x" * LONG_BYTES}}) + "\n")
+                                  "run": {"run_id": f"long-{i}", "status": "success",
+                                          "text": "x" * LONG_BYTES}}) + "\n")
     with open(path) as source:
-        bench.start(bench.program("runpost"), "ingest", "--quiet", "--outbox", outbox, "--config", config, stdin=source,
-                    stdout=subprocess.DEVNULL).finish()
+        bench.start(bench.program("runpost"), "ingest", "--quiet", "--outbox", outbox, "--config",
+                    config, stdin=source, stdout=subprocess.DEVNULL).finish()
     path.unlink()
     sink = bench.sink(port, "--never")
     sender = harness.send(bench, outbox, config, senders=1)
-    wait_until("large requests under way", lambda: connections(sender.pid) >= 5)
+    harness.wait_until(lambda: connections(sender.pid) >= 5, "large requests under way")
     good = bench.sink(good_port, "--exit-after", SHORT)
     harness.feed(bench, outbox, config, [f"http://127.0.0.1:{good_port}/good"], SHORT)
     good.finish()

@@ -1,8 +1,9 @@
-"""What millions of stored entries cost: rates beside those with ten thousand, start-up, retention and purge.
+"""What millions of stored entries cost: rates beside those with ten thousand,
+start-up, retention and purge.
 
-Only on request (--only scale): a million entries take a minute or two and 1 GB of disk, ten million ten times as much
-(--stored). A third of them is delivered, a third dead, a third waiting at a paused endpoint; all are small. `stock` puts
-them there."""
+Only on request (--only scale): a million entries take a minute or two and 1 GB of disk, ten million
+ten times as much (--stored). A third of them is delivered, a third dead, a third waiting at a
+paused endpoint; all are small. `stock` puts them there."""
 
 import json
 import statistics
@@ -46,13 +47,15 @@ def stock(bench, *command):
 
 
 def control(bench, outbox, *command):
-    subprocess.run([bench.program("runpostctl"), *command, "--outbox", outbox], stdout=subprocess.DEVNULL, check=True)
+    subprocess.run([bench.program("runpostctl"), *command, "--outbox", outbox],
+                   stdout=subprocess.DEVNULL, check=True)
 
 
 def rates(bench, outbox, config):
     """Of ingest and delivery of runs of the usual size, to an endpoint of their own."""
     n, port = bench.args.entries, harness.free_port()
-    _, _, report = harness.feed(bench, outbox, config, [f"http://127.0.0.1:{port}/new"], n, "--seed", time.monotonic_ns())
+    _, _, report = harness.feed(bench, outbox, config, [f"http://127.0.0.1:{port}/new"], n,
+                                "--seed", time.monotonic_ns())
     sink = bench.sink(port, "--exit-after", n)
     start_s = time.monotonic()
     sender = harness.send(bench, outbox, config)
@@ -79,15 +82,19 @@ def probe(bench, outbox, config, name, is_over):
     stamps, waits, over = bench.dir / "stamps", [], False
     while not over:
         over = is_over()
-        harness.feed(bench, outbox, config, ["http://127.0.0.1:9/probe"], PROBE_RATE, "--bytes", PROBE_BYTES,
+        harness.feed(bench, outbox, config, ["http://127.0.0.1:9/probe"], PROBE_RATE, "--bytes",
+                     PROBE_BYTES,
                      "--rate", PROBE_RATE, "--stamps", stamps, "--seed", time.monotonic_ns())
-        waits += [(receipt_us - sent_us) / 1000 for _, sent_us, receipt_us in harness.read_stamps(stamps)]
+        waits += [(receipt_us - sent_us) / 1000
+                  for _, sent_us, receipt_us in harness.read_stamps(stamps)]
     waits.sort()
-    return {f"scale_{name}_p99_ms": harness.percentile(waits, 0.99), f"scale_{name}_max_ms": waits[-1]}
+    return {f"scale_{name}_p99_ms": harness.percentile(waits, 0.99),
+            f"scale_{name}_max_ms": waits[-1]}
 
 
 def retire(bench, outbox, stored):
-    """Retention removes the delivered and the dead, a purge those that wait. Each while lone lines come in."""
+    """Retention removes the delivered and the dead, a purge those that wait.
+    Each while lone lines come in."""
     config = bench.config("retire", outbox=[*OUTBOX, "keep_delivered = 1s", "keep_dead = 1s"])
     result = probe(bench, outbox, config, "calm", lambda: True)
     control(bench, outbox, "pause", "http://127.0.0.1:9/probe")
@@ -105,8 +112,8 @@ def retire(bench, outbox, stored):
     harness.stop(sender)
 
     start_s = time.monotonic()
-    purge = bench.start(bench.program("runpostctl"), "purge", "--endpoint", "*/waiting", "--yes", "--outbox", outbox,
-                        stdout=subprocess.DEVNULL)
+    purge = bench.start(bench.program("runpostctl"), "purge", "--endpoint", "*/waiting", "--yes",
+                        "--outbox", outbox, stdout=subprocess.DEVNULL)
     result |= probe(bench, outbox, config, "purge", purge.is_over)
     result["scale_purge_per_s"] = stored // 3 / (purge.finish() - start_s)
     return result
@@ -117,13 +124,15 @@ def run(bench):
     span, started = harness.Span(), len(bench.running)
     config, outbox = bench.config("scale", outbox=OUTBOX), bench.fresh("many")
     stock(bench, "fill", outbox, stored)
-    result = {"scale_stored": stored, "scale_entry_bytes": (outbox / "data.mdb").stat().st_size / stored}
+    result = {"scale_stored": stored,
+              "scale_entry_bytes": (outbox / "data.mdb").stat().st_size / stored}
     result |= start_up(bench, outbox, config)
     shares = []
     for _ in range(ROUNDS):
         few = bench.fresh("few")
         stock(bench, "fill", few, FEW)
-        shares.append([many / one for many, one in zip(rates(bench, outbox, config), rates(bench, few, config))])
+        shares.append([many / one for many, one in zip(rates(bench, outbox, config),
+                                                       rates(bench, few, config))])
     result["scale_ingest_share"], result["scale_drain_share"] = map(statistics.median, zip(*shares))
     before = (outbox / "data.mdb").stat().st_size
     result |= retire(bench, outbox, stored)
@@ -131,6 +140,7 @@ def run(bench):
     result["scale_file_growth"] = (outbox / "data.mdb").stat().st_size / before
     control(bench, outbox, "verify")
     times = stock(bench, "retire", outbox)
-    result["scale_expire_txn_ms"], result["scale_purge_txn_ms"] = times["expire"]["max_ms"], times["purge"]["max_ms"]
+    for what in ("expire", "purge"):
+        result[f"scale_{what}_txn_ms"] = times[what]["max_ms"]
     result["scale_noise_cores"] = span.noise(*bench.running[started:])
     return result

@@ -35,7 +35,8 @@ def run(bench):
     port, n = harness.free_port(), max(bench.args.entries, LEAST)
     config = bench.config("senders")
     backlog = bench.new_outbox("backlog", config)
-    harness.feed(bench, backlog, config, [f"http://127.0.0.1:{port}/hook-{i}" for i in range(ENDPOINTS)], n)
+    harness.feed(bench, backlog, config,
+                 [f"http://127.0.0.1:{port}/hook-{i}" for i in range(ENDPOINTS)], n)
     result, noises = {}, []
     for count in COUNTS:
         rate, cpu_us, noise = drain(bench, backlog, config, port, count, n)

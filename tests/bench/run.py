@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""make bench: how fast runpost is, beside loops that do only the unavoidable, in the same run on the same machine.
+"""make bench: how fast runpost is, beside loops that do only the unavoidable,
+in the same run on the same machine.
 
     tests/bench/run.py --bin build [--full] [--runs 3] [--entries N] [--only ingest,drain,...]
 
-Every round measures each thing once, the bare loop next to what it is compared with; ratios are taken within a round, and
-what is printed is the median over the rounds. What each phase does is told in docs/performance.md. Any webhook that is
-not accounted for ends the bench with an error: a rate of lost webhooks is no rate. Results: a table on stdout and every
-single figure in BIN/bench/result.json."""
+Every round measures each thing once, the bare loop next to what it is compared with;
+ratios are taken within a round, and what is printed is the median over the rounds.
+What each phase does is told in docs/performance.md. Any webhook that is not
+accounted for ends the bench with an error: a rate of lost webhooks is no rate.
+Results: a table on stdout and every single figure in BIN/bench/result.json."""
 
 import argparse
 import contextlib
@@ -29,18 +31,21 @@ import phase_memory
 import phase_scale
 import phase_senders
 
-# Each has run(bench) -> figures by key, and TABLE: name, key, unit, digits, target (a bound and its direction).
+# Each has run(bench) -> figures by key, and TABLE: name, key, unit, digits,
+# target (a bound and its direction).
 PHASES = {"drain": phase_drain, "both": phase_both, "latency": phase_latency, "flood": phase_flood,
-          "senders": phase_senders, "idle": phase_idle, "memory": phase_memory, "isolation": phase_isolation,
-          "scale": phase_scale}
+          "senders": phase_senders, "idle": phase_idle, "memory": phase_memory,
+          "isolation": phase_isolation, "scale": phase_scale}
 ON_REQUEST = {"scale"}
 LIMIT_S = {False: 600, True: 2400}  # a round, quick and with --full
 
 
 def machine(bench):
-    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
+    model = next((line.split(":", 1)[1].strip()
+                  for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
     disk = os.stat(bench.dir).st_dev
-    return {"date": time.strftime("%Y-%m-%d"), "cpu": model, "cores": os.cpu_count(), "kernel": platform.release(),
+    return {"date": time.strftime("%Y-%m-%d"), "cpu": model, "cores": os.cpu_count(),
+            "kernel": platform.release(),
             "disk": f"{os.major(disk)}:{os.minor(disk)}", "load_at_start": os.getloadavg()[0]}
 
 
@@ -54,7 +59,8 @@ def judge(value, target):
 
 def print_table(rounds):
     print(f"{'':42}{'median':>12}{'lowest':>12}{'highest':>12}    target")
-    for name, key, unit, digits, target in (row for phase in PHASES.values() for row in phase.TABLE):
+    for name, key, unit, digits, target in (row for phase in PHASES.values()
+                                            for row in phase.TABLE):
         values = [r[key] for r in rounds if key in r]
         if not values:
             continue
@@ -62,33 +68,41 @@ def print_table(rounds):
                           (statistics.median(values), min(values), max(values)))
         bound, verdict = judge(statistics.median(values), target)
         print(f"{name:42}{figures}    {bound:8}{verdict}".rstrip())
-    noise = max((value for r in rounds for key, value in r.items() if key.endswith("noise_cores")), default=0)
+    noise = max((value for r in rounds for key, value in r.items() if key.endswith("noise_cores")),
+                default=0)
     print(f"\nother work on this machine took up to {noise:.1f} cores while measuring"
           + ("; the figures are noisy, repeat them when it is quiet" if noise > 0.3 else ""))
 
 
 def write_result(bench, about, rounds):
-    medians = {key: statistics.median(r[key] for r in rounds if key in r) for key in {k: 0 for r in rounds for k in r}}
+    medians = {key: statistics.median(r[key] for r in rounds if key in r)
+               for key in {k: 0 for r in rounds for k in r}}
     path = bench.bin / "bench" / "result.json"
-    path.write_text(json.dumps({"machine": about, "settings": vars(bench.args), "medians": medians, "rounds": rounds},
-                               indent=1) + "\n")
+    path.write_text(json.dumps({"machine": about, "settings": vars(bench.args), "medians": medians,
+                                "rounds": rounds}, indent=1) + "\n")
     print(f"every figure: {path}")
 
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--bin", default="build", help="where the programs are (default: build)")
-    parser.add_argument("--full", action="store_true", help="200,000 entries and 30 s of latency instead of 20,000 and 5 s")
+    parser.add_argument("--full", action="store_true",
+                        help="200,000 entries and 30 s of latency instead of 20,000 and 5 s")
     parser.add_argument("--runs", type=int, default=3, help="rounds (default: 3)")
     parser.add_argument("--entries", type=int, help="entries a phase, whatever --full says")
-    parser.add_argument("--in-flight", type=int, default=256, help="requests at once, of bare loop and sender (default: 256)")
+    parser.add_argument("--in-flight", type=int, default=256,
+                        help="requests at once, of bare loop and sender (default: 256)")
     parser.add_argument("--senders", type=int, default=1, help="sender processes (default: 1)")
-    parser.add_argument("--patience", type=float, default=15,
-                        help="seconds to wait before each phase for other work on the machine to end (default: 15)")
-    parser.add_argument("--only", default=",".join(name for name in PHASES if name not in ON_REQUEST),
-                        help=f"phases, of {','.join(PHASES)} (default: all but {', '.join(ON_REQUEST)})")
-    parser.add_argument("--stored", type=int, default=1_000_000, help="entries in the outbox of phase scale (default: 1,000,000)")
-    parser.add_argument("--dir", help="where outboxes are made, on the disk to be measured (default: in BIN/bench)")
+    parser.add_argument(
+        "--patience", type=float, default=15,
+        help="seconds to wait before each phase for other work on the machine to end (default: 15)")
+    parser.add_argument(
+        "--only", default=",".join(name for name in PHASES if name not in ON_REQUEST),
+        help=f"phases, of {','.join(PHASES)} (default: all but {', '.join(ON_REQUEST)})")
+    parser.add_argument("--stored", type=int, default=1_000_000,
+                        help="entries in the outbox of phase scale (default: 1,000,000)")
+    parser.add_argument(
+        "--dir", help="where outboxes are made, on the disk to be measured (default: in BIN/bench)")
     args = parser.parse_args()
     args.entries = args.entries or (200_000 if args.full else 20_000)
     args.latency_seconds = 30 if args.full else 5
@@ -103,7 +117,8 @@ def minutes(seconds):
 
 
 def run_rounds(bench):
-    """The figures of each round. How long a round takes is the machine's business, so the first one tells it for the rest."""
+    """The figures of each round. How long a round takes is the machine's business,
+    so the first one tells it for the rest."""
     rounds, began_s = [], time.monotonic()
     for number in range(1, bench.args.runs + 1):
         result = {}
@@ -126,13 +141,16 @@ def main():
     args = parse_args()
     bench = harness.Bench(args)
     signal.signal(signal.SIGALRM, out_of_time)
-    signal.alarm((LIMIT_S[args.full] + round(args.patience) * len(PHASES) + args.stored // 1000) * args.runs)
+    signal.alarm((LIMIT_S[args.full] + round(args.patience) * len(PHASES) + args.stored // 1000)
+                 * args.runs)
     with contextlib.ExitStack() as stack:
         stack.callback(bench.close)
         bench.open()
         about = machine(bench)
-        print(f"{args.entries:,} runs of {harness.LINE_BYTES} bytes, {args.in_flight} requests at once, {args.senders} sender, "
-              f"{args.runs} rounds; {about['cpu']}, {about['cores']} cores, Linux {about['kernel']}")
+        print(
+            f"{args.entries:,} runs of {harness.LINE_BYTES} bytes, "
+            f"{args.in_flight} requests at once, {args.senders} sender, "
+            f"{args.runs} rounds; {about['cpu']}, {about['cores']} cores, Linux {about['kernel']}")
         rounds = run_rounds(bench)
         print_table(rounds)
         write_result(bench, about, rounds)

@@ -19,7 +19,7 @@
 #define PAYLOAD_BYTES 300
 #define APPEND_MAX 1000
 #define CLAIM_MAX 256
-#define EXPIRE_MAX 250 /* as src/deliver/sender_house.c */
+#define EXPIRE_MAX 250 /* as src/deliver/sender_maintenance.c */
 #define PURGE_MAX 200  /* as runpostctl */
 
 static const char *const urls[] = {"http://127.0.0.1:9/stock/good", "http://127.0.0.1:9/stock/bad",

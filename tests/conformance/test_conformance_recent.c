@@ -126,6 +126,34 @@ START_TEST(commits_wake_who_watches_them)
 }
 END_TEST
 
+START_TEST(who_was_overtaken_knows_by_how_much)
+{
+	const uint64_t attempts = 4400;
+	struct rp_settlement s;
+	struct rp_claim c;
+	uint64_t i, next;
+
+	fx_append(1, 1);
+	c = fx_claim();
+	for (i = 0; i < attempts; i++) {
+		s = fx_settlement(&c, RP_SETTLE_RETRY);
+		s.due_at_ms = fx.now_ms;
+		fx_turn(1, &s, 1);
+		ck_assert_uint_eq(fx.n_claims, 1);
+		c = fx.claims[0];
+	}
+	ck_assert_uint_eq(next_number(), attempts + 1);
+	ck_assert_uint_eq(read_from(1, &next) + n_seen, attempts);
+	ck_assert_uint_lt(n_seen, attempts);
+	ck_assert_uint_gt(n_seen, 2000);
+	ck_assert_uint_eq(next, attempts + 1);
+	ck_assert_uint_eq(read_from(0, NULL), 0); /* from the oldest there is */
+	ck_assert_uint_eq(seen[0].number, attempts + 1 - n_seen);
+	ck_assert_uint_eq(read_from(attempts, NULL), 0);
+	ck_assert_uint_eq(n_seen, 1);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("recent");
@@ -137,6 +165,7 @@ static Suite *suite(void)
 	tcase_add_test(sound, a_commit_that_settles_nothing_writes_nothing);
 	tcase_add_test(sound, attempts_of_a_lost_sender_are_seen_too);
 	tcase_add_test(sound, commits_wake_who_watches_them);
+	tcase_add_test(sound, who_was_overtaken_knows_by_how_much);
 	suite_add_tcase(s, sound);
 	return s;
 }

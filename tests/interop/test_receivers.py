@@ -1,37 +1,33 @@
-"""Stories with receivers in other people's servers: the JDK's httpserver, gunicorn (sync and gevent), Puma.
+"""Stories with receivers in other people's servers: the JDK's httpserver,
+gunicorn (sync and gevent), Puma.
 
-Each server runs one small application (folder receivers), which notes what it got. Each story holds for each server:
-runs over kept connections, connections that end just when a request comes, a restart under load, and bodies that the
-receiver refuses. An attempt too many that the receiver did not cause is a failure, and so is a cause that is not exact.
+Each server runs one small application (folder receivers), which notes what it got. Each story holds
+for each server: runs over kept connections, connections that end just when a request comes, a
+restart under load, and bodies that the receiver refuses. An attempt too many that the receiver did
+not cause is a failure, and so is a cause that is not exact.
 """
 
 import collections
-import os
 import pathlib
 import socket
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "stories"))
-from harness import Story, make_run, wait_until  # noqa: E402
+from harness import Story, free_port, make_run, wait_until  # noqa: E402
 
 PROGRAMS = pathlib.Path(__file__).resolve().parent / "receivers"
 IN_FLIGHT = 64
 KEEP_ALIVE_S = 1
 RUNS = 2000
-RESTART_RUNS = 8000  # the fastest of them takes 2,000 in a second, in which a busy machine may not come to stop it
+# The fastest of them takes 2,000 in a second, in which a busy machine may not come to stop it.
+RESTART_RUNS = 8000
 RACE_ROUNDS = 12
 RACE_SPREAD_S = 0.06
 REFUSED = 120
 REFUSED_BYTES = (300_000, 1_000_000, 3_000_000)
 # What a server that goes away and comes back may do to a request.
 RESTART_CAUSES = {"connect", "reset", "http_503"}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Receiver:
@@ -45,7 +41,8 @@ class Receiver:
 
     def _is_listening(self):
         if self.process.poll() is not None:
-            raise AssertionError(f"the server ended: {self.process.err[-2000:]}{self.process.out[-2000:]!r}")
+            raise AssertionError(
+                f"the server ended: {self.process.err[-2000:]}{self.process.out[-2000:]!r}")
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
@@ -77,7 +74,8 @@ class Receivers:
         """The attempts that failed, of all entries."""
         again = [entry["id"] for entry in self.list() if entry["attempts"] > 1]
         logs = self.ctl_json("show", *again) if again else []
-        return [attempt for entry in logs for attempt in entry["attempt_log"] if attempt["outcome"] != "delivered"]
+        return [attempt for entry in logs
+                for attempt in entry["attempt_log"] if attempt["outcome"] != "delivered"]
 
     def test_runs_over_kept_connections(self):
         receiver = self.start()
@@ -96,7 +94,8 @@ class Receivers:
             runs = [make_run(first + i, self.url + "/hook") for i in range(IN_FLIGHT)]
             ids += [r["id"] for r in self.ingest(runs)]
             self.wait_entries("a round", delivered=len(ids))
-            # The scene itself, not a wait for something: the next round meets the end of this one's connections.
+            # The scene itself, not a wait for something: the next round meets the end
+            # of this one's connections.
             time.sleep(KEEP_ALIVE_S + (2 * n / (RACE_ROUNDS - 1) - 1) * RACE_SPREAD_S)
         sender.stop()
         self.assertEqual(self.attempts_too_many(), [])
@@ -105,11 +104,13 @@ class Receivers:
 
     def test_a_restart_under_load(self):
         receiver = self.start()
-        receipts = self.ingest([make_run(n, self.url + "/hook", pad=1500) for n in range(RESTART_RUNS)])
+        receipts = self.ingest([make_run(n, self.url + "/hook", pad=1500)
+                                for n in range(RESTART_RUNS)])
         sender = self.send()
         wait_until(receiver.has_seen_some, "the first deliveries", every_s=0.005)
         receiver.process.stop()
-        self.assertLess(len(receiver.seen()), RESTART_RUNS, "the server was stopped when all was over")
+        self.assertLess(len(receiver.seen()), RESTART_RUNS,
+                        "the server was stopped when all was over")
         receiver = self.start()
         self.wait_entries("all to be delivered", limit_s=90, delivered=RESTART_RUNS)
         sender.stop()
@@ -124,12 +125,15 @@ class Receivers:
         self.assert_sound(delivered=RESTART_RUNS)
 
     def test_bodies_that_are_refused(self):
-        self.configure(defaults={"in_flight": str(IN_FLIGHT), "timeout": "20s", "permanent_statuses": "413"})
+        self.configure(defaults={"in_flight": str(IN_FLIGHT), "timeout": "20s",
+                                 "permanent_statuses": "413"})
         receiver = self.start()
-        receipts = self.ingest([make_run(n, self.url + "/refuse", pad=REFUSED_BYTES[n % len(REFUSED_BYTES)])
+        receipts = self.ingest([make_run(n, self.url + "/refuse",
+                                         pad=REFUSED_BYTES[n % len(REFUSED_BYTES)])
                                 for n in range(REFUSED)])
         self.drain(limit_s=90)
-        attempts = [a for entry in self.ctl_json("show", *[r["id"] for r in receipts]) for a in entry["attempt_log"]]
+        attempts = [a for entry in self.ctl_json("show", *[r["id"] for r in receipts])
+                    for a in entry["attempt_log"]]
         self.assertEqual(collections.Counter(a["outcome"] for a in attempts), {"http_413": REFUSED})
         self.assertEqual(receiver.seen(), collections.Counter(r["id"] for r in receipts))
         self.assert_sound(dead=REFUSED)
@@ -137,14 +141,17 @@ class Receivers:
 
 class JdkHttpserver(Receivers, Story):
     def argv(self, env):
-        return ["java", "-XX:TieredStopAtLevel=1", f"-Dsun.net.httpserver.idleInterval={KEEP_ALIVE_S}",
-                "-Dsun.net.httpserver.clockTick=100", PROGRAMS / "Receiver.java", env["PORT"], env["RECORD"]]
+        return ["java", "-XX:TieredStopAtLevel=1",
+                f"-Dsun.net.httpserver.idleInterval={KEEP_ALIVE_S}",
+                "-Dsun.net.httpserver.clockTick=100", PROGRAMS / "Receiver.java", env["PORT"],
+                env["RECORD"]]
 
 
 class Gunicorn(Receivers):
     def argv(self, env):
-        return ["/usr/bin/gunicorn", "--chdir", PROGRAMS, "--bind", f"127.0.0.1:{env['PORT']}", "--log-level", "error",
-                "--keep-alive", KEEP_ALIVE_S, "--graceful-timeout", "10", *self.options, "receiver_wsgi:application"]
+        return ["/usr/bin/gunicorn", "--chdir", PROGRAMS, "--bind", f"127.0.0.1:{env['PORT']}",
+                "--log-level", "error", "--keep-alive", KEEP_ALIVE_S, "--graceful-timeout", "10",
+                *self.options, "receiver_wsgi:application"]
 
 
 class GunicornSync(Gunicorn, Story):
@@ -157,5 +164,7 @@ class GunicornGevent(Gunicorn, Story):
 
 class Puma(Receivers, Story):
     def argv(self, env):
-        settings = self.file("puma.rb", f"persistent_timeout {KEEP_ALIVE_S}\nthreads 16, 16\nlog_requests false\n")
-        return ["/usr/bin/puma", "-q", "-C", settings, "-b", f"tcp://127.0.0.1:{env['PORT']}", PROGRAMS / "receiver.ru"]
+        settings = self.file(
+            "puma.rb", f"persistent_timeout {KEEP_ALIVE_S}\nthreads 16, 16\nlog_requests false\n")
+        return ["/usr/bin/puma", "-q", "-C", settings, "-b", f"tcp://127.0.0.1:{env['PORT']}",
+                PROGRAMS / "receiver.ru"]

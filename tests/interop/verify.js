@@ -1,5 +1,6 @@
-// verify.js - checks signatures made by runpost with verifiers that share no code with it: the reference JavaScript
-// library of Standard Webhooks (v1), the openssl command line (v1 and v1a) and Node's crypto (v1a).
+// verify.js - checks signatures made by runpost with verifiers that share no code with it: the
+// reference JavaScript library of Standard Webhooks (v1), the openssl command line (v1 and v1a) and
+// Node's crypto (v1a).
 //
 // Usage: node verify.js SIGN_PROGRAM WORK_DIR
 // SIGN_PROGRAM is the built sign_main.c; WORK_DIR has node_modules/ and takes the scratch files.
@@ -13,7 +14,8 @@ const path = require('path');
 
 const signProgram = path.resolve(process.argv[2]);
 const workDir = path.resolve(process.argv[3]);
-const {Webhook, WebhookVerificationError} = createRequire(path.join(workDir, 'package.json'))('standardwebhooks');
+const requireThere = createRequire(path.join(workDir, 'package.json'));
+const {Webhook, WebhookVerificationError} = requireThere('standardwebhooks');
 
 // The fixed heads of a 32 byte Ed25519 key in DER: PKCS#8 private, SubjectPublicKeyInfo (RFC 8410).
 const DER_PRIVATE = Buffer.from('302e020100300506032b657004220420', 'hex');
@@ -45,7 +47,8 @@ function hmacKey(bytes, padded = true) {
 
 function ed25519Key(withPublic) {
 	const seed = crypto.randomBytes(32);
-	const key = crypto.createPrivateKey({key: Buffer.concat([DER_PRIVATE, seed]), format: 'der', type: 'pkcs8'});
+	const der = Buffer.concat([DER_PRIVATE, seed]);
+	const key = crypto.createPrivateKey({key: der, format: 'der', type: 'pkcs8'});
 	const spki = crypto.createPublicKey(key).export({format: 'der', type: 'spki'});
 	const raw = withPublic ? Buffer.concat([seed, spki.subarray(DER_PUBLIC.length)]) : seed;
 	return {version: 'v1a', spki, line: `whsk_${raw.toString('base64')}`};
@@ -53,7 +56,8 @@ function ed25519Key(withPublic) {
 
 function ourHeader(keys, id, timestamp, body) {
 	const file = scratch('secrets', `# newest first\n${keys.map((k) => k.line).join('\n')}\n`);
-	const out = execFileSync(signProgram, [file, id, String(timestamp)], {input: body, encoding: 'latin1'});
+	const options = {input: body, encoding: 'latin1'};
+	const out = execFileSync(signProgram, [file, id, String(timestamp)], options);
 	return out.replace(/\n$/, '');
 }
 
@@ -78,7 +82,8 @@ function signedBytes(message) {
 
 function opensslHmac(key, message) {
 	const file = scratch('message', signedBytes(message));
-	const args = ['dgst', '-sha256', '-mac', 'HMAC', '-macopt', `hexkey:${key.raw.toString('hex')}`, '-binary', file];
+	const hexkey = `hexkey:${key.raw.toString('hex')}`;
+	const args = ['dgst', '-sha256', '-mac', 'HMAC', '-macopt', hexkey, '-binary', file];
 	return execFileSync('openssl', args).toString('base64');
 }
 
@@ -102,7 +107,8 @@ function nodeVerifies(key, message, value) {
 function tamperings(message) {
 	const flipped = Buffer.from(message.body);
 	const list = [
-		['longer body', {...message, body: Buffer.concat([message.body, Buffer.from(' ')])}],
+		['longer body',
+			{...message, body: Buffer.concat([message.body, Buffer.from(' ')])}],
 		['other id', {...message, id: `${message.id}x`}],
 		['other timestamp', {...message, timestamp: message.timestamp - 1}],
 	];
@@ -119,7 +125,8 @@ function checkHmac(name, key, message, value) {
 	check(`${name}: openssl has the same HMAC`, opensslHmac(key, message) === value);
 	for (const [what, other] of tamperings(message)) {
 		check(`${name}: standardwebhooks refuses ${what}`, !npmVerifies(key, other));
-		check(`${name}: openssl has another HMAC for ${what}`, opensslHmac(key, other) !== value);
+		check(`${name}: openssl has another HMAC for ${what}`,
+			opensslHmac(key, other) !== value);
 	}
 }
 
@@ -133,19 +140,22 @@ function checkEd25519(name, key, message, value) {
 }
 
 function checkCase(name, keys, body) {
-	const message = {id: `msg_${crypto.randomBytes(12).toString('hex')}`, timestamp: Math.floor(Date.now() / 1000), body};
+	const id = `msg_${crypto.randomBytes(12).toString('hex')}`;
+	const message = {id, timestamp: Math.floor(Date.now() / 1000), body};
 	message.header = ourHeader(keys, message.id, message.timestamp, body);
 	const tokens = message.header.split(' ');
 	const versions = tokens.map((t) => t.split(',')[0]).join(' ');
 	const wanted = keys.map((k) => k.version).join(' ');
-	check(`${name}: one signature a key, in their order`, versions === wanted, `"${versions}", not "${wanted}"`);
+	check(`${name}: one signature a key, in their order`, versions === wanted,
+		`"${versions}", not "${wanted}"`);
 	if (versions !== wanted)
 		return;
 	keys.forEach((key, i) => {
 		const each = key.version === 'v1' ? checkHmac : checkEd25519;
 		each(`${name}, key ${i + 1}`, key, message, tokens[i].split(',')[1]);
 	});
-	check(`${name}: standardwebhooks refuses a stranger's secret`, !npmVerifies(hmacKey(32), message));
+	check(`${name}: standardwebhooks refuses a stranger's secret`,
+		!npmVerifies(hmacKey(32), message));
 }
 
 function run(name, body) {
@@ -169,7 +179,8 @@ function run(name, body) {
 
 run('a run', '{"run_id":"1ef0-7a","status":"success","kwargs":{"webhook":"http://127.0.0.1/"}}');
 run('UTF-8', '{"text":"Grüße, 世界, שלום, 👩‍🚀 é","nul":"\\u0000","lone":"\\ud800"}');
-run('numbers and spaces as they stand', ' {"big":123456789012345678901234567890 ,\r\n\t"huge":1e400,"a":1,"a":2} ');
+run('numbers and spaces as they stand',
+	' {"big":123456789012345678901234567890 ,\r\n\t"huge":1e400,"a":1,"a":2} ');
 run('empty object', '{}');
 run('empty string', '""');
 run('one space', ' ');

@@ -15,20 +15,26 @@ for header in include/*.h $(find src tools -name '*.h'); do
 	# shellcheck disable=SC2086
 	gcc $flags -fsyntax-only -x c "$header" || fail "$header does not compile alone"
 done
-g++ -std=c++11 -Wall -Wextra -Werror -Iinclude -fsyntax-only tests/unit/api/cxx_header.cc || fail "runpost.h is not usable from C++"
+g++ -std=c++11 -Wall -Wextra -Werror -Iinclude -fsyntax-only tests/unit/api/cxx_header.cc ||
+	fail "runpost.h is not usable from C++"
 
-make --no-print-directory BUILD="$build/lint-clang" CC=clang WERROR=1 CFLAGS=-O1 -j"$(nproc)" all unit >"$build/lint-clang.log" 2>&1 ||
-	{ cat "$build/lint-clang.log"; fail "clang has something to say"; }
-make --no-print-directory BUILD="$build/lint-gcc" CC=gcc WERROR=1 CFLAGS="-O2 -g" -j"$(nproc)" all unit >"$build/lint-gcc.log" 2>&1 ||
-	{ cat "$build/lint-gcc.log"; fail "gcc has something to say"; }
+compile() { # COMPILER CFLAGS
+	log=$build/lint-$1.log
+	make --no-print-directory BUILD="$build/lint-$1" CC="$1" WERROR=1 CFLAGS="$2" -j"$(nproc)" \
+		all unit >"$log" 2>&1 || { cat "$log"; fail "$1 has something to say"; }
+}
+compile clang -O1
+compile gcc "-O2 -g"
 
 python3 tests/lint/circles.py "$build/lint-gcc" || bad=1
 
 # Every external symbol carries the prefix; what runpost.h declares is defined.
-nm -g --defined-only "$build/lint-gcc/librunpost.a" | awk 'NF == 3 && $3 !~ /^rp_/ { print $3 }' | sort -u >"$build/lint-names"
-[ ! -s "$build/lint-names" ] || fail "names without the prefix: $(tr '\n' ' ' <"$build/lint-names")"
+nm -g --defined-only "$build/lint-gcc/librunpost.a" | awk 'NF == 3 { print $3 }' | sort -u \
+	>"$build/lint-names"
+strange=$(grep -v '^rp_' "$build/lint-names" | tr '\n' ' ')
+[ -z "$strange" ] || fail "names without the prefix: $strange"
 for name in $(sed -n 's/^[a-z].*[ *]\(rp_[a-z_]*\)(.*/\1/p' include/runpost.h); do
-	nm -g --defined-only "$build/lint-gcc/librunpost.a" | grep -q " $name\$" || fail "runpost.h declares $name, nobody defines it"
+	grep -qx "$name" "$build/lint-names" || fail "runpost.h declares $name, nobody defines it"
 done
 
 python3 tests/lint/static_data.py "$build/lint-gcc/librunpost.a" || fail "writable static data"
@@ -38,7 +44,8 @@ for page in docs/man/*.[1-8]; do
 done
 
 # shellcheck disable=SC2046
-clang-format --dry-run -Werror $(find include src tools tests docs -name '*.[ch]') >"$build/lint-format" 2>&1 ||
+clang-format --dry-run -Werror $(find include src tools tests docs -name '*.[ch]') \
+	>"$build/lint-format" 2>&1 ||
 	{ head -20 "$build/lint-format"; fail "layout: run clang-format -i (see .clang-format)"; }
 
 for script in .ci/run $(find src tests -name '*.sh'); do

@@ -1,7 +1,9 @@
-"""What the stories share: the programs, an outbox in a folder of its own, receivers, waiting, making runs.
+"""What the stories share: the programs, an outbox in a folder of its own,
+receivers, waiting, making runs.
 
-Nothing here sleeps and hopes: `wait_until` polls a condition up to a deadline and says what it was waiting for. Every
-process is started through `Story.spawn`, which ends it by its pid when the story ends, whatever happened.
+Nothing here sleeps and hopes: `wait_until` polls a condition up to a deadline and
+says what it was waiting for. Every process is started through `Story.spawn`,
+which ends it by its pid when the story ends, whatever happened.
 """
 
 import base64
@@ -14,6 +16,7 @@ import pathlib
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -29,13 +32,15 @@ _libc = ctypes.CDLL(None, use_errno=True)
 QUICK_CONFIG = {
     "outbox": {"disk_reserve": "1M"},
     "sender": {"stop_grace": "5s"},
-    "defaults": {"allow_http": "yes", "allow": "127.0.0.0/8", "retry_base": "50ms", "retry_factor": "2",
+    "defaults": {"allow_http": "yes", "allow": "127.0.0.0/8", "retry_base": "50ms",
+                 "retry_factor": "2",
                  "retry_cap": "400ms", "retry_attempts": "50", "timeout": "10s"},
 }
 
 
 def wait_until(condition, what, limit_s=LIMIT_S, every_s=0.02):
-    """The condition's first true value; fails with `what` and its last value when the deadline passes."""
+    """The condition's first true value; fails with `what` and its last value
+    when the deadline passes."""
     deadline = time.monotonic() + limit_s
     while True:
         value = condition()
@@ -54,17 +59,25 @@ def json_lines(data):
     return [json.loads(line) for line in data.splitlines() if line.strip()]
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 def run_id(n):
     """Time-ordered like a UUIDv7, the same for the same n."""
     digest = hashlib.sha256(b"run %d" % n).hexdigest()
-    return f"0194a{n >> 16 & 0xfff:03x}-{n & 0xffff:04x}-7{digest[:3]}-8{digest[3:6]}-{digest[6:18]}"
+    return (f"0194a{n >> 16 & 0xfff:03x}-{n & 0xffff:04x}-7{digest[:3]}-8{digest[3:6]}-"
+            f"{digest[6:18]}")
 
 
 def make_run(n, webhook, pad=0, **more):
     """One completed run as the engine would write it: a line of JSON, bytes."""
     run = {"run_id": run_id(n), "thread_id": run_id(n + 500_000), "status": "success",
            "assistant_id": "fe096781-5601-53d2-b2f6-0d3403f7e9ca",
-           "kwargs": {"input": {"messages": [{"role": "user", "content": "x" * pad}]}, "webhook": webhook},
+           "kwargs": {"input": {"messages": [{"role": "user", "content": "x" * pad}]},
+                      "webhook": webhook},
            "created_at": "2026-11-23T08:26:47.625Z", "values": {"n": n}, **more}
     return json.dumps(run, separators=(",", ":")).encode()
 
@@ -102,9 +115,11 @@ def is_alive(pid):
 
 
 class Process:
-    """A running program whose outputs go into files, so that no pipe ever fills up behind a story's back."""
+    """A running program whose outputs go into files, so that no pipe ever fills up
+    behind a story's back."""
 
-    def __init__(self, folder, number, argv, stdin=None, env=None, preexec=None, stdout=None, stderr=None):
+    def __init__(self, folder, number, argv, stdin=None, env=None, preexec=None, stdout=None,
+                 stderr=None):
         self.argv = [str(a) for a in argv]
         name = pathlib.Path(self.argv[0]).name
         self.out_path = folder / f"{number:03d}-{name}.out"
@@ -116,10 +131,10 @@ class Process:
                 preexec()
 
         with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
-            self.popen = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL if stdin is None else stdin,
-                                          stdout=out if stdout is None else stdout,
-                                          stderr=err if stderr is None else stderr,
-                                          env={**os.environ, **(env or {})}, preexec_fn=before_exec)
+            self.popen = subprocess.Popen(
+                self.argv, stdin=subprocess.DEVNULL if stdin is None else stdin,
+                stdout=out if stdout is None else stdout, stderr=err if stderr is None else stderr,
+                env={**os.environ, **(env or {})}, preexec_fn=before_exec)
         self.pid = self.popen.pid
 
     @property
@@ -212,11 +227,12 @@ class Sink:
 
 
 class LiveIngest:
-    """runpost ingest with both ends of its pipes in hand; a thread collects the receipts and when each came."""
+    """runpost ingest with both ends of its pipes in hand; a thread collects the
+    receipts and when each came."""
 
     def __init__(self, story, *options, env=None, stderr=None):
-        self.process = story.spawn(*story.ingest_argv(*options), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env,
-                                   stderr=stderr)
+        self.process = story.spawn(*story.ingest_argv(*options), stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, env=env, stderr=stderr)
         self.receipts = []
         self.at = []
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -290,12 +306,14 @@ class Story(unittest.TestCase):
     # --- configuration and files
 
     def configure(self, endpoints=(), **sections):
-        """Writes the configuration: QUICK_CONFIG, changed by sections; None takes a key away, a list repeats it."""
+        """Writes the configuration: QUICK_CONFIG, changed by sections;
+        None takes a key away, a list repeats it."""
         merged = {name: dict(keys) for name, keys in QUICK_CONFIG.items()}
         for name, keys in sections.items():
             merged.setdefault(name, {}).update(keys)
         text = ""
-        for name, keys in [*merged.items(), *((f'endpoint "{name}"', keys) for name, keys in endpoints)]:
+        for name, keys in [*merged.items(),
+                           *((f'endpoint "{name}"', keys) for name, keys in endpoints)]:
             text += f"[{name}]\n"
             for key, value in keys.items():
                 for one in value if isinstance(value, list) else [value]:
@@ -313,7 +331,8 @@ class Story(unittest.TestCase):
     def spawn(self, *argv, stdin=None, env=None, preexec=None, stdout=None, stderr=None):
         if pathlib.Path(argv[0]).parent == BIN:
             argv = [*self.prefix, *argv]
-        process = Process(self.folder, self.next_number(), argv, stdin, env, preexec, stdout, stderr)
+        process = Process(self.folder, self.next_number(), argv, stdin, env, preexec, stdout,
+                          stderr)
         self.processes.append(process)
         return process
 
@@ -334,13 +353,15 @@ class Story(unittest.TestCase):
         return process
 
     def ingest_argv(self, *options):
-        return [BIN / "runpost", "ingest", "--outbox", self.outbox, "--config", self.config, *options]
+        return [BIN / "runpost", "ingest", "--outbox", self.outbox, "--config", self.config,
+                *options]
 
     def ingest(self, data, *options, code=0, env=None, preexec=None, limit_s=LIMIT_S):
         """Ingests bytes, or lines, and returns the receipts."""
         if not isinstance(data, bytes):
             data = b"".join(line + b"\n" for line in data)
-        process = self.run_program(*self.ingest_argv(*options), data=data, env=env, preexec=preexec, limit_s=limit_s)
+        process = self.run_program(*self.ingest_argv(*options), data=data, env=env, preexec=preexec,
+                                   limit_s=limit_s)
         if code is not None:
             self.assertEqual(process.poll(), code, process.err)
         return json_lines(process.out)
@@ -349,8 +370,8 @@ class Story(unittest.TestCase):
         return LiveIngest(self, *options, env=env, stderr=stderr)
 
     def send(self, *options, env=None, stderr=None):
-        return self.spawn(BIN / "runpost", "send", "--outbox", self.outbox, "--config", self.config, *options, env=env,
-                          stderr=stderr)
+        return self.spawn(BIN / "runpost", "send", "--outbox", self.outbox, "--config", self.config,
+                          *options, env=env, stderr=stderr)
 
     def drain(self, *options, limit_s=LIMIT_S, env=None):
         process = self.send("--drain", *options, env=env)
@@ -358,10 +379,11 @@ class Story(unittest.TestCase):
         return process
 
     def ctl(self, verb, *options, code=0, limit_s=LIMIT_S):
-        process = self.run_program(BIN / "runpostctl", verb, "--outbox", self.outbox, "--config", self.config, *options,
-                                   limit_s=limit_s)
+        process = self.run_program(BIN / "runpostctl", verb, "--outbox", self.outbox, "--config",
+                                   self.config, *options, limit_s=limit_s)
         if code is not None:
-            self.assertEqual(process.poll(), code, process.err + process.out.decode(errors="replace")[-2000:])
+            self.assertEqual(process.poll(), code,
+                             process.err + process.out.decode(errors="replace")[-2000:])
         return process
 
     def ctl_json(self, verb, *options, code=0):
@@ -389,7 +411,8 @@ class Story(unittest.TestCase):
         try:
             return wait_until(look, what, limit_s, 0.05)
         except AssertionError as failure:
-            raise AssertionError(f"{failure}; wanted {counts}, the ledger says {self.entries()}") from None
+            raise AssertionError(
+                f"{failure}; wanted {counts}, the ledger says {self.entries()}") from None
 
     def assert_sound(self, **counts):
         """verify finds nothing, the ledger balances, and it shows these counts."""
@@ -398,8 +421,8 @@ class Story(unittest.TestCase):
         stats = self.stats()
         self.assertEqual(stats["accepted"], sum(stats["entries"].values()), stats["entries"])
         for name, value in counts.items():
-            self.assertEqual(stats["accepted"] if name == "accepted" else stats["entries"][name], value,
-                             f"{name} in {stats['accepted']} = {stats['entries']}")
+            self.assertEqual(stats["accepted"] if name == "accepted" else stats["entries"][name],
+                             value, f"{name} in {stats['accepted']} = {stats['entries']}")
 
     def assert_statuses(self, receipts, *statuses):
         self.assertEqual([r["status"] for r in receipts], list(statuses), receipts)

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Runs the stories: finds test_*.py beside this file and runs each test with a deadline, some at a time.
+"""Runs the stories: finds test_*.py beside this file and runs each test with a
+deadline, some at a time.
 
 usage: run.py [-k PATTERN] [--jobs N] [--bin DIR] [--stories DIR] [--list]
 
-One line a test, failures with their details, at the end the line "N passed, N failed". Exit 1 if any failed.
-Each of the N workers is a process that takes the next test when it has done one. A test that overruns its class's
-`deadline_s` (default 60) is stopped by an alarm inside the worker, so that it still cleans up; a worker that does not
-even answer to that is killed with all it started. Tests with the largest `weight` of their class go first.
+One line a test, failures with their details, at the end the line "N passed, N failed". Exit 1 if
+any failed. Each of the N workers is a process that takes the next test when it has done one. A test
+that overruns its class's `deadline_s` (default 60) is stopped by an alarm inside the worker, so
+that it still cleans up; a worker that does not even answer to that is killed with all it started.
+Tests with the largest `weight` of their class go first.
 """
 
 import argparse
@@ -45,7 +47,8 @@ def discover(folder):
     sys.path.insert(0, str(folder))
     tests = {}
     for path in sorted(folder.glob("test_*.py")):
-        for test in flatten(unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(path.stem))):
+        for test in flatten(
+                unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(path.stem))):
             tests[test.id()] = test
     return tests
 
@@ -67,17 +70,20 @@ def run_one(test, deadline_s):
         signal.alarm(0)
     if not problem and result.unexpectedSuccesses:
         problem = "was expected to fail, and passed"
-    return {"problem": problem, "skipped": [why for _, why in result.skipped], "notes": getattr(test, "notes", [])}
+    return {"problem": problem, "skipped": [why for _, why in result.skipped],
+            "notes": getattr(test, "notes", [])}
 
 
 def work(folder):
-    """The worker: test names on stdin, a JSON result a line on what was stdout; the tests' own output goes to stderr."""
+    """The worker: test names on stdin, a JSON result a line on what was stdout;
+    the tests' own output goes to stderr."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     tests = discover(folder)
     for line in sys.stdin:
         test = tests[line.strip()]
-        print(json.dumps(run_one(test, getattr(test, "deadline_s", DEADLINE_S))), file=answers, flush=True)
+        print(json.dumps(run_one(test, getattr(test, "deadline_s", DEADLINE_S))), file=answers,
+              flush=True)
 
 
 class Crew:
@@ -88,8 +94,8 @@ class Crew:
         self.worker = None
 
     def start(self):
-        self.worker = subprocess.Popen([sys.executable, str(HERE / "run.py"), "--worker", "--stories",
-                                        str(self.folder)], stdin=subprocess.PIPE,
+        self.worker = subprocess.Popen([sys.executable, str(HERE / "run.py"), "--worker",
+                                        "--stories", str(self.folder)], stdin=subprocess.PIPE,
                                        stdout=subprocess.PIPE, text=True, start_new_session=True)
 
     def end(self):
@@ -124,7 +130,8 @@ class Crew:
             return json.loads(answer)
         code = self.worker.wait()
         self.worker = None
-        return {"problem": f"the worker ended with {code} during this test\n", "skipped": [], "notes": []}
+        return {"problem": f"the worker ended with {code} during this test\n", "skipped": [],
+                "notes": []}
 
 
 def run_all(tests, jobs, folder):
@@ -157,7 +164,8 @@ def shorten(text):
     """Both ends say most: where it was, and what it was."""
     if len(text) <= SHOWN_MAX:
         return text
-    return f"{text[:SHOWN_MAX // 3]}\n[... {len(text) - SHOWN_MAX} characters ...]\n{text[-SHOWN_MAX * 2 // 3:]}"
+    return (f"{text[:SHOWN_MAX // 3]}\n[... "
+            f"{len(text) - SHOWN_MAX} characters ...]\n{text[-SHOWN_MAX * 2 // 3:]}")
 
 
 def report(name, result, took_s, counts):
@@ -194,7 +202,8 @@ def main():
         parser.error(f"{options.bin} holds no program runpost; run make first, or give --bin DIR")
     if options.jobs < 1:
         parser.error("--jobs wants a number from 1 up")
-    tests = [t for name, t in discover(options.stories).items() if not options.k or any(k in name for k in options.k)]
+    tests = [t for name, t in discover(options.stories).items() if not options.k
+             or any(k in name for k in options.k)]
     if not tests:
         parser.error("no test has such a name; see --list")
     if options.list:

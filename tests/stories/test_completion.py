@@ -1,8 +1,7 @@
-"""Stories of `runpostctl completion`: shells complete verbs, options, values and endpoints, and expand nothing that somebody
-else wrote."""
+"""Stories of `runpostctl completion`: shells complete verbs, options, values and endpoints, and
+expand nothing that somebody else wrote."""
 
 import os
-import pathlib
 import pty
 import re
 import select
@@ -17,8 +16,8 @@ ODD = "https://odd.example/$(touch$IFS$@pwned);a&'b'*!"  # whatever RFC 3986 let
 class Completion(Story):
     def setUp(self):
         super().setUp()
-        self.ingest([make_run(1, "https://hooks.example.com/in?token=t"), make_run(2, "http://127.0.0.1:8080/a"),
-                     make_run(3, ODD)])
+        self.ingest([make_run(1, "https://hooks.example.com/in?token=t"),
+                     make_run(2, "http://127.0.0.1:8080/a"), make_run(3, ODD)])
         self.env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
 
     def script(self, shell):
@@ -27,7 +26,8 @@ class Completion(Story):
         return self.file(f"completion.{shell}", done.out)
 
     def shell(self, *argv):
-        done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=30, env=self.env, cwd=self.folder)
+        done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=30,
+                              env=self.env, cwd=self.folder)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertFalse((self.folder / "pwned").exists(), "a name was expanded")
         return done.stdout.splitlines()
@@ -38,15 +38,21 @@ class Completion(Story):
 
     def bash_all(self, lines):
         program = """source "$1"; shift
-            for COMP_LINE; do COMP_POINT=${#COMP_LINE}; _runpostctl; printf '%s\\n' "${COMPREPLY[@]}" .; done"""
-        return self.replies(self.shell("bash", "--norc", "-c", program, "bash", self.script("bash"), *lines))
+            for COMP_LINE; do
+                COMP_POINT=${#COMP_LINE}; _runpostctl; printf '%s\\n' "${COMPREPLY[@]}" .
+            done"""
+        return self.replies(self.shell("bash", "--norc", "-c", program, "bash", self.script("bash"),
+                                       *lines))
 
     def zsh_all(self, lines):
-        """The same of zsh, the parts of which that draw the choice are replaced by ones that print it."""
+        """The same of zsh, the parts of which that draw the choice are replaced
+        by ones that print it."""
         program = f"""
             compdef() {{ :; }}
             _describe() {{ [[ $1 == -o ]] && shift; print -rl -- "${{(@P)2}}" }}
-            compadd() {{ if [[ $1 == -a ]]; then print -rl -- "${{(@P)2}}"; else shift; print -rl -- "$@"; fi }}
+            compadd() {{
+                if [[ $1 == -a ]]; then print -rl -- "${{(@P)2}}"; else shift; print -rl -- "$@"; fi
+            }}
             _files() {{ print -- files "$@" }}
             source {self.script("zsh")}
             for line; do words=("${{(@s: :)line}}"); CURRENT=$#words; _runpostctl; print .; done"""
@@ -69,7 +75,8 @@ class Completion(Story):
         return replies[:-1]
 
     def verbs(self):
-        return [line.split()[0] for line in self.shell(BIN / "runpostctl", "--help") if line.startswith("  ")]
+        return [line.split()[0]
+                for line in self.shell(BIN / "runpostctl", "--help") if line.startswith("  ")]
 
     def test_bash_completes_verbs_options_and_values(self):
         self.shell("bash", "-n", self.script("bash"))
@@ -84,21 +91,26 @@ class Completion(Story):
 
     def help(self, verb):
         """The options of a verb: name -> (what its value is called or None, its line of help)."""
-        rows = (re.match(r"  (--[a-z-]+)(?: (\S+))? +(.+)", line) for line in self.shell(BIN / "runpostctl", verb, "--help"))
+        rows = (re.match(r"  (--[a-z-]+)(?: (\S+))? +(.+)", line)
+                for line in self.shell(BIN / "runpostctl", verb, "--help"))
         return {row[1]: (row[2], row[3]) for row in rows if row}
 
     def values(self, option):
         """The words that an option takes, of which the program tells when it gets another."""
         verb = "doctor" if option == "--check" else "list"
-        told = self.run_program(BIN / "runpostctl", verb, option, "nonsense", "--outbox", self.outbox).err
+        told = self.run_program(BIN / "runpostctl", verb, option, "nonsense", "--outbox",
+                                self.outbox).err
         words = re.search(r"(?:there are|the others are) ([^;(\n]*)", told)[1]
         return set(re.findall(r"[a-z_]+", words)) - {"and"}
 
     def hold_to_the_help(self, ask, described):
-        """ask: lines -> for each what is offered behind it, with a colon and its line of help if `described`."""
+        """ask: lines -> for each what is offered behind it,
+        with a colon and its line of help if `described`."""
         helps = {verb: self.help(verb) for verb in self.verbs()}
-        for verb, offered in zip(helps, ask([f"runpostctl {verb} --" for verb in helps]), strict=True):
-            shown = {f"{name}:{line}" if described else name for name, (_, line) in helps[verb].items()}
+        for verb, offered in zip(helps, ask([f"runpostctl {verb} --" for verb in helps]),
+                                 strict=True):
+            shown = {f"{name}:{line}" if described else name
+                     for name, (_, line) in helps[verb].items()}
             self.assertEqual(sorted(offered), sorted(shown), verb)
         offered, = ask(["runpostctl list --event "])
         self.assertEqual(helps["list"]["--event"][1].partition(": ")[2].split(", "), sorted(
@@ -108,7 +120,8 @@ class Completion(Story):
             offered, = ask([f"runpostctl {verb} {option} "])
             self.assertEqual({row.partition(":")[0] for row in offered}, self.values(option))
         if described:
-            lines = [line.split(None, 1) for line in self.shell(BIN / "runpostctl", "--help") if line.startswith("  ")]
+            lines = [line.split(None, 1)
+                     for line in self.shell(BIN / "runpostctl", "--help") if line.startswith("  ")]
             offered, = ask(["runpostctl "])
             self.assertEqual(sorted(offered), sorted(f"{verb}:{line}" for verb, line in lines))
 
@@ -116,7 +129,8 @@ class Completion(Story):
         """No option is offered where a value is expected."""
         helps = {verb: self.help(verb) for verb in self.verbs()}
         pairs = [(verb, name) for verb in helps for name in helps[verb]]
-        for (verb, name), offered in zip(pairs, ask([f"runpostctl {verb} {name} --" for verb, name in pairs]), strict=True):
+        for (verb, name), offered in zip(
+                pairs, ask([f"runpostctl {verb} {name} --" for verb, name in pairs]), strict=True):
             options = [row for row in offered if row.startswith("--")]
             self.assertEqual(options == [], helps[verb][name][0] is not None, (verb, name))
 
@@ -134,7 +148,8 @@ class Completion(Story):
         if shutil.which("fish") is None:
             self.skipTest("there is no fish")
         self.hold_to_the_help(self.fish_all, described=True)
-        # behind a word that begins with a dash fish offers options in any case: its script says which take a value
+        # behind a word that begins with a dash fish offers options in any case:
+        # its script says which take a value
         takes = dict(re.findall(r" -l ([a-z-]+)( -[rx])?", self.script("fish").read_text()))
         for verb in self.verbs():
             for name, (value, _) in self.help(verb).items():
@@ -151,8 +166,9 @@ class Completion(Story):
         # what stands before the last colon is not offered again
         self.assertEqual(self.bash(where + "https://hooks.example.com"), ["//hooks.example.com/in"])
         self.assertEqual(self.bash(where + "http://127.0.0.1:8"), ["8080/a"])
-        self.assertEqual(self.bash(f"runpostctl list --outbox {self.outbox} --endpoint https://hooks"),
-                         ["//hooks.example.com/in"])
+        self.assertEqual(
+            self.bash(f"runpostctl list --outbox {self.outbox} --endpoint https://hooks"),
+            ["//hooks.example.com/in"])
         self.assertEqual(self.bash("runpostctl pause --outbox /nowhere ht"), [])
 
     def make_jobs(self):
@@ -164,7 +180,8 @@ class Completion(Story):
     def test_bash_completes_jobs(self):
         self.make_jobs()
         where = f"--outbox {self.outbox}"
-        self.assertEqual(self.bash(f"runpostctl jobs {where} "), ["list", "show", "pause", "resume", "cancel"])
+        self.assertEqual(self.bash(f"runpostctl jobs {where} "),
+                         ["list", "show", "pause", "resume", "cancel"])
         self.assertEqual(self.bash(f"runpostctl jobs {where} pa"), ["pause"])
         self.assertEqual(self.bash(f"runpostctl jobs show {where} "), ["1", "2"])
         self.assertEqual(self.bash(f"runpostctl jobs {where} pause "), ["1", "2"])
@@ -174,9 +191,10 @@ class Completion(Story):
     def test_a_person_presses_tab(self):
         master, slave = pty.openpty()
         script = self.script("bash")
-        process = subprocess.Popen(["bash", "--norc", "--noprofile", "-i"], stdin=slave, stdout=slave, stderr=slave,
-                                   start_new_session=True, cwd=self.folder,
-                                   env={**self.env, "PS1": "$ ", "TERM": "dumb", "INPUTRC": "/dev/null"})
+        env = {**self.env, "PS1": "$ ", "TERM": "dumb", "INPUTRC": "/dev/null"}
+        process = subprocess.Popen(["bash", "--norc", "--noprofile", "-i"], stdin=slave,
+                                   stdout=slave, stderr=slave, start_new_session=True,
+                                   cwd=self.folder, env=env)
         seen = ""
 
         def look(text):
@@ -206,10 +224,12 @@ class Completion(Story):
         self.assertEqual(set(zsh("runpostctl", "list", "--")), set(self.bash("runpostctl list --")))
         self.assertEqual(zsh("runpostctl", "list", "--state", "")[0], "waiting")
         names, = self.zsh_all([f"runpostctl pause --outbox {self.outbox} "])
-        self.assertEqual(sorted(names), sorted(["https://hooks.example.com/in", "http://127.0.0.1:8080/a", ODD]))
+        self.assertEqual(sorted(names),
+                         sorted(["https://hooks.example.com/in", "http://127.0.0.1:8080/a", ODD]))
         self.make_jobs()
         where = ("--outbox", str(self.outbox))
-        self.assertEqual(zsh("runpostctl", "jobs", *where, ""), ["list", "show", "pause", "resume", "cancel"])
+        self.assertEqual(zsh("runpostctl", "jobs", *where, ""),
+                         ["list", "show", "pause", "resume", "cancel"])
         self.assertEqual(zsh("runpostctl", "jobs", *where, "pause", ""), ["1", "2"])
         self.assertEqual(zsh("runpostctl", "purge", *where, "--plan", ""), ["2"])
         self.assertEqual(zsh("runpostctl", "import", ""), ["files"])
@@ -228,6 +248,7 @@ class Completion(Story):
         self.assertEqual(len(names), 3)
         self.make_jobs()
         where = f"--outbox {self.outbox}"
-        self.assertEqual(sorted(fish(f"runpostctl jobs {where} ")), ["cancel", "list", "pause", "resume", "show"])
+        self.assertEqual(sorted(fish(f"runpostctl jobs {where} ")),
+                         ["cancel", "list", "pause", "resume", "show"])
         self.assertEqual(sorted(fish(f"runpostctl jobs {where} pause ")), ["1", "2"])
         self.assertEqual(fish(f"runpostctl purge {where} --plan "), ["2"])

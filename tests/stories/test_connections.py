@@ -1,4 +1,5 @@
-"""Stories about what receivers do on the wire: bytes behind an answer, answers before the request, lost connections.
+"""Stories about what receivers do on the wire: bytes behind an answer,
+answers before the request, lost connections.
 
 The receivers are small servers of this file, because a proper HTTP server does none of it."""
 
@@ -13,7 +14,8 @@ from tls_server import Authority
 
 
 class Receiver:
-    """Serves each connection in a thread with `serve(self, peer, data)`; `requests` counts what it answered."""
+    """Serves each connection in a thread with `serve(self, peer, data)`;
+    `requests` counts what it answered."""
 
     def __init__(self, serve, cert=None):
         self.serve, self.requests, self.connections, self.lock = serve, 0, 0, threading.Lock()
@@ -123,18 +125,22 @@ class Surplus(Wire):
     def assert_delivers(self, receiver, duplicates, **settings):
         entries = self.deliver(receiver, self.N, **settings)
         found = collections.Counter((e["state"], e["attempts"]) for e in entries)
-        self.note(f"{receiver.requests} requests on {receiver.connections} connections for {self.N} entries")
+        self.note(f"{receiver.requests} requests on {receiver.connections} connections for "
+                  f"{self.N} entries")
         self.assertEqual(found, {("delivered", 1): self.N})
         self.assertLessEqual(receiver.requests, self.N + duplicates)
 
-    # So many may have been written before the first such bytes were seen: the window's beginning, grown a little.
+    # So many may have been written before the first such bytes were seen:
+    # the window's beginning, grown a little.
     FEW = 24
 
     def test_a_204_with_a_body_that_comes_later(self):
-        self.assert_delivers(self.receiver(answers(b"HTTP/1.1 204 Fine\r\n\r\n", b"fine", 0.0005)), self.FEW)
+        self.assert_delivers(self.receiver(answers(b"HTTP/1.1 204 Fine\r\n\r\n", b"fine", 0.0005)),
+                             self.FEW)
 
     def test_a_204_that_announces_its_body(self):
-        self.assert_delivers(self.receiver(answers(b"HTTP/1.1 204 Fine\r\nContent-Length: 4\r\n\r\n", b"fine", 0.0005)), 0)
+        self.assert_delivers(self.receiver(
+            answers(b"HTTP/1.1 204 Fine\r\nContent-Length: 4\r\n\r\n", b"fine", 0.0005)), 0)
 
     def test_a_204_with_chunks_that_come_later(self):
         head = b"HTTP/1.1 204 Fine\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -150,7 +156,8 @@ class Surplus(Wire):
 
     def test_over_tls(self):
         ca = Authority(self.folder)
-        receiver = self.receiver(answers(b"HTTP/1.1 204 Fine\r\n\r\n", b"fine", 0.0005), ca.issue("good"))
+        receiver = self.receiver(answers(b"HTTP/1.1 204 Fine\r\n\r\n", b"fine", 0.0005),
+                                 ca.issue("good"))
         self.assert_delivers(receiver, self.FEW, ca_file=ca.file)
 
     def test_over_tls_in_the_record_of_the_body(self):
@@ -165,7 +172,8 @@ class Surplus(Wire):
     def test_a_410_that_comes_later_over_tls(self):
         ca = Authority(self.folder)
         head = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
-        self.assert_delivers(self.receiver(answers(head, self.GONE, 0.005), ca.issue("good")), self.FEW, ca_file=ca.file)
+        self.assert_delivers(self.receiver(answers(head, self.GONE, 0.005), ca.issue("good")),
+                             self.FEW, ca_file=ca.file)
 
     def test_a_second_answer_that_lies_unread_is_seen_over_tls(self):
         """It was taken for the alert of one that closes, and each request met it again."""
@@ -179,7 +187,8 @@ class Surplus(Wire):
         self.assertEqual(receiver.requests, 4)
         # From 8.14 at the latest libcurl itself leaves a connection on which something lies unread.
         seen = sender.err.count("ev=surplus_bytes")
-        self.assertTrue(seen == 1 or (seen == 0 and receiver.connections == 4), (seen, receiver.connections))
+        self.assertTrue(seen == 1 or (seen == 0 and receiver.connections == 4),
+                        (seen, receiver.connections))
 
 
 class Refusals(Wire):
@@ -191,7 +200,8 @@ class Refusals(Wire):
     def assert_refused(self, status, cert=None, **settings):
         answer = b"HTTP/1.1 %d No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno" % status
         receiver = self.receiver(refuses(answer), cert)
-        entries = self.deliver(receiver, self.N, pad=200000, endpoints=16, retry_attempts="1", **settings)
+        entries = self.deliver(receiver, self.N, pad=200000, endpoints=16, retry_attempts="1",
+                               **settings)
         found = collections.Counter((e["state"], e["last_cause"]) for e in entries)
         self.note(f"{self.N} x {status}")
         self.assertEqual(found, {("dead", f"http_{status}"): self.N})

@@ -11,7 +11,8 @@ class Breaker(Story):
 
     def park(self, receipts):
         """Until the breaker is open and nothing is under way; how many attempts were spent."""
-        wait_until(lambda: self.endpoint()["breaker"] == "open" and self.entries()["in_flight"] == 0, "the breaker to open")
+        wait_until(lambda: self.endpoint()["breaker"] == "open"
+                   and self.entries()["in_flight"] == 0, "the breaker to open")
         waiting = self.list("--limit", "0")
         self.assertEqual({e["state"] for e in waiting}, {"waiting"})
         spent = sum(e["attempts"] for e in waiting)
@@ -32,8 +33,10 @@ class Breaker(Story):
         self.assertEqual((shown["state"], shown["breaker_cause"]), ("parked", "connect"))
         self.assertIsNotNone(shown["next_probe_at"])
         self.assertEqual(self.stats()["endpoints_in_trouble"], 1)
-        self.assertEqual(sum("ev=breaker_open" in line for line in sender.err.splitlines()), 1, sender.err)
-        self.assertRegex(sender.err, r"ev=breaker_open endpoint=\S+/hook cause=connect streak=\d+ probe_at_ms=\d+")
+        self.assertEqual(sum("ev=breaker_open" in line for line in sender.err.splitlines()), 1,
+                         sender.err)
+        self.assertRegex(sender.err, r"ev=breaker_open endpoint=\S+/hook cause=connect streak=\d+ "
+                         r"probe_at_ms=\d+")
         back = self.sink(port=self.well.port)
         self.wait_entries("the probe and the rest", delivered=300, limit_s=60)
         self.assertEqual(sender.stop(), 0)
@@ -41,7 +44,8 @@ class Breaker(Story):
         self.assertIn("ev=breaker_closed", sender.err)
         self.assertEqual(len(back.by_id()), 300)
         self.assertEqual(sum(g["attempt"] for g in back.record()), 300 + spent)
-        self.assertEqual((self.endpoint()["breaker"], self.endpoint()["next_probe_at"]), ("closed", None))
+        self.assertEqual((self.endpoint()["breaker"], self.endpoint()["next_probe_at"]),
+                         ("closed", None))
         self.assert_sound(delivered=300)
 
     def test_it_stays_open_over_a_restart_and_resume_probes_at_once(self):
@@ -55,7 +59,8 @@ class Breaker(Story):
         self.ingest([make_run(1000, other.hook())])
         wait_until(lambda: other.count() == 1, "the other endpoint's delivery")
         parked = self.ctl_json("endpoints", self.well.hook())[0]
-        self.assertEqual((back.count(), parked["breaker"], parked["next_probe_at"]), (0, "open", probe_at))
+        self.assertEqual((back.count(), parked["breaker"], parked["next_probe_at"]),
+                         (0, "open", probe_at))
         self.ctl("resume", self.well.hook())
         self.wait_entries("all of them", delivered=301, limit_s=10)
         self.assertEqual(sender.stop(), 0)
@@ -64,7 +69,8 @@ class Breaker(Story):
     def test_switched_off_it_parks_nothing(self):
         self.configure(defaults={"breaker": "off"})
         sender = self.send()
-        wait_until(lambda: all(e["attempts"] >= 2 for e in self.list("--limit", "0")), "two attempts at each")
+        wait_until(lambda: all(e["attempts"] >= 2 for e in self.list("--limit", "0")),
+                   "two attempts at each")
         self.assertEqual(self.endpoint()["breaker"], "closed")
         self.assertEqual(sender.stop(), 0)
 
@@ -91,4 +97,5 @@ class Rate(Story):
         self.configure(defaults={"rate": "5 per second"})
         done = self.run_program(*self.ingest_argv(), data=b"")
         self.assertEqual(done.poll(), 78)
-        self.assertRegex(done.err, r"rate = 5 per second: not a rate; accepted: 1/h to 10000/s, .*\(50/s, 10/m, 3/h\)")
+        self.assertRegex(done.err, r"rate = 5 per second: not a rate; accepted: 1/h to 10000/s, "
+                         r".*\(50/s, 10/m, 3/h\)")

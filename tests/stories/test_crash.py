@@ -1,4 +1,5 @@
-"""Stories about senders that die or stand still: nothing is lost, and every duplicate has a reason."""
+"""Stories about senders that die or stand still: nothing is lost,
+and every duplicate has a reason."""
 
 import collections
 import os
@@ -23,7 +24,8 @@ class KilledSenders(Story):
         self.receiver = self.sink("--delay", "5ms", "--status", "503", "200", "--per-path")
         paths = [f"/flaky/{n}" if n % 20 == 0 else "/hook" for n in range(self.ENTRIES)]
         self.ids = [r["id"] for r in self.ingest([
-            make_run(n, self.receiver.hook(path), pad=self.random.randrange(1500)) for n, path in enumerate(paths)])]
+            make_run(n, self.receiver.hook(path), pad=self.random.randrange(1500))
+            for n, path in enumerate(paths)])]
 
     def is_done(self):
         now = self.entries()
@@ -64,7 +66,8 @@ class KilledSenders(Story):
                 continue
         self.assertGreater(kills, 3)
         wait_until(self.is_done, "all to be delivered after the kills")
-        self.assertEqual(len(wait_until(lambda: len(c := descendants(parent.pid)) == 4 and c, "4 children again")), 4)
+        self.assertEqual(len(wait_until(lambda: len(c := descendants(parent.pid)) == 4 and c,
+                                        "4 children again")), 4)
         self.assertEqual(parent.stop(), 0, parent.err)
         self.assert_delivered(kills)
 
@@ -79,7 +82,8 @@ class KilledSenders(Story):
             senders[victim] = self.send()
         wait_until(self.is_done, "all to be delivered after the kills")
         # One that was started last may not have got to where it minds a SIGTERM.
-        wait_until(lambda: self.stats()["senders_alive"] == len(senders), "all senders to have joined")
+        wait_until(lambda: self.stats()["senders_alive"] == len(senders),
+                   "all senders to have joined")
         for sender in senders:
             self.assertEqual(sender.stop(), 0, sender.err)
         self.assert_delivered(kills)
@@ -142,7 +146,8 @@ class OneHolder(Story):
 
 
 class StoppedSender(Story):
-    """A sender that stands still loses its claims when its lease has passed; what it says later is fenced."""
+    """A sender that stands still loses its claims when its lease has passed;
+    what it says later is fenced."""
 
     deadline_s = 90
     weight = 7
@@ -163,7 +168,8 @@ class StoppedSender(Story):
         self.assertEqual(stopped.stop(), 0, stopped.err)
         self.assertEqual(other.stop(), 0, other.err)
         self.assertRegex(stopped.err, r"ev=stopped .*stale=[1-9]")
-        self.assertEqual({i: len(got) for i, got in sink.by_id().items() if len(got) > 1}, dict.fromkeys(held, 2))
+        self.assertEqual({i: len(got) for i, got in sink.by_id().items() if len(got) > 1},
+                         dict.fromkeys(held, 2))
         for entry_id in held:
             log = self.show(entry_id)["attempt_log"]
             self.assertEqual([a["outcome"] for a in log][1:], ["delivered"])

@@ -1,7 +1,8 @@
-"""Stories of runpostctl: what an operator sees and changes in an outbox that `runpost ingest` filled.
+"""Stories of runpostctl: what an operator sees and changes in an outbox that
+`runpost ingest` filled.
 
-No sender runs here. The programs are taken from the directory RUNPOST_BIN names (default: build/ of this project).
-Run with: python3 -m unittest tests/stories/test_ctl.py
+No sender runs here. The programs are taken from the directory RUNPOST_BIN names (default: build/ of
+this project). Run with: python3 -m unittest tests/stories/test_ctl.py
 """
 
 import fcntl
@@ -21,7 +22,8 @@ SECRET = "s3cret-token"
 
 
 def run(program, *args, stdin=""):
-    return subprocess.run([os.path.join(BIN, program), *args], input=stdin, capture_output=True, text=True, timeout=60)
+    return subprocess.run([os.path.join(BIN, program), *args], input=stdin, capture_output=True,
+                          text=True, timeout=60)
 
 
 def a_run(number, host="a.example", **more):
@@ -42,10 +44,12 @@ class Story(unittest.TestCase):
 
     def tearDown(self):
         if os.path.isdir(self.outbox):
-            self.assertEqual(0, run("runpostctl", "verify", "--outbox", self.outbox).returncode, "the outbox is damaged")
+            self.assertEqual(0, run("runpostctl", "verify", "--outbox", self.outbox).returncode,
+                             "the outbox is damaged")
 
     def ingest(self, lines):
-        done = run("runpost", "ingest", "--quiet", "--outbox", self.outbox, stdin="".join(f"{line}\n" for line in lines))
+        done = run("runpost", "ingest", "--quiet", "--outbox", self.outbox,
+                   stdin="".join(f"{line}\n" for line in lines))
         self.assertEqual(0, done.returncode, done.stderr)
         return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -71,7 +75,8 @@ class Looking(Story):
     def test_stats_balance(self):
         stats = self.json("stats")[0]
         self.assertEqual(6, stats["accepted"])
-        self.assertEqual({"waiting": 6, "in_flight": 0, "held": 0, "delivered": 0, "dead": 0, "purged": 0}, stats["entries"])
+        self.assertEqual({"waiting": 6, "in_flight": 0, "held": 0, "delivered": 0, "dead": 0,
+                          "purged": 0}, stats["entries"])
         self.assertEqual((True, 2, []), (stats["balanced"], stats["endpoints"], stats["senders"]))
 
     def test_stats_in_a_pipe_are_names_and_numbers(self):
@@ -80,7 +85,8 @@ class Looking(Story):
 
     def test_a_listed_entry_has_the_promised_members(self):
         entry = self.json("list", "--run", "run-4")[0]
-        self.assertEqual((self.ids[4], 5, "waiting", 0), (entry["id"], entry["seq"], entry["state"], entry["attempts"]))
+        self.assertEqual((self.ids[4], 5, "waiting", 0),
+                         (entry["id"], entry["seq"], entry["state"], entry["attempts"]))
         self.assertEqual("https://b.example/hook", entry["endpoint"])
         self.assertEqual("https://b.example/hook?token=REDACTED&op=REDACTED", entry["url"])
         self.assertRegex(entry["accepted_at"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
@@ -117,9 +123,11 @@ class Looking(Story):
                 self.assertEqual(want, self.listed(*args))
 
     def test_a_thread_and_an_event_select(self):
-        self.ingest([a_run(6, thread_id="t-1"), a_run(7, thread_id="t-1", status="error"), a_run(8, thread_id=["odd"])])
+        self.ingest([a_run(6, thread_id="t-1"), a_run(7, thread_id="t-1", status="error"),
+                     a_run(8, thread_id=["odd"])])
         self.assertEqual(["run-6", "run-7"], self.listed("--thread", "t-1"))
-        self.assertEqual(["run-7"], self.listed("--thread", "t-1", "--event", "error", "--attempts", "<1"))
+        self.assertEqual(["run-7"],
+                         self.listed("--thread", "t-1", "--event", "error", "--attempts", "<1"))
         self.assertEqual([], self.listed("--event", "timeout"))
         entry = self.json("show", "--run", "run-7")[0]
         self.assertEqual(("t-1", "error"), (entry["thread_id"], entry["event"]))
@@ -135,13 +143,16 @@ class Looking(Story):
         self.assertIn("token=REDACTED", self.ctl("show", self.ids[0]).stdout)
 
     def test_a_body_is_the_payload_byte_for_byte(self):
-        odd = '{ "run_id":"odd",  "status":"success", "webhook":"https://c.example/", "n":1e400, "s":"\\ud800\\u0000" }'
+        odd = ('{ "run_id":"odd",  "status":"success", "webhook":"https://c.example/", "n":1e400, '
+               '"s":"\\ud800\\u0000" }')
         receipt = self.ingest([odd])[0]
         self.assertEqual(odd, self.ctl("body", receipt["id"]).stdout)
-        self.assertEqual(self.lines[0] + self.lines[1], self.ctl("body", self.ids[0], self.ids[1]).stdout)
+        self.assertEqual(self.lines[0] + self.lines[1],
+                         self.ctl("body", self.ids[0], self.ids[1]).stdout)
 
     def test_foreign_bytes_do_not_reach_the_terminal(self):
-        self.ingest([json.dumps({"run_id": "x\u202ey", "status": "success", "webhook": "https://c.example/"})])
+        self.ingest([json.dumps({"run_id": "x\u202ey", "status": "success",
+                                 "webhook": "https://c.example/"})])
         done = self.ctl("list", "--endpoint", "c.example")
         self.assertIn("x\\xe2\\x80\\xaey", done.stdout)
         self.assertNotIn("\u202e", done.stdout)
@@ -189,25 +200,31 @@ class Changing(Story):
 
     def test_a_dry_run_tells_and_changes_nothing(self):
         plan = self.json("purge", "--state", "waiting", "--dry-run")[0]
-        self.assertEqual((True, 6, {"waiting": 6}), (plan["dry_run"], plan["would"], plan["states"]))
+        self.assertEqual((True, 6, {"waiting": 6}),
+                         (plan["dry_run"], plan["would"], plan["states"]))
         self.assertEqual({("https://a.example/hook", 4), ("https://b.example/hook", 2)},
                          {(e["endpoint"], e["count"]) for e in plan["endpoints"]})
-        self.assertRegex(self.ctl("purge", "--state", "waiting", "--dry-run").stdout,
-                         r"^would purge 6 entries, \d+ B \(6 waiting\)\n  4  \d+ B  https://a.example/hook\n")
+        self.assertRegex(
+            self.ctl("purge", "--state", "waiting", "--dry-run").stdout,
+            r"^would purge 6 entries, \d+ B \(6 waiting\)\n  4  \d+ B  https://a.example/hook\n")
         self.assertEqual({"waiting": 6}, self.counts())
 
     def test_every_verb_that_changes_tells_how_much_it_is(self):
         self.ctl("hold", "--endpoint", "b.example", "--yes")
         sizes = {e["id"]: len(self.ctl("body", e["id"]).stdout) for e in self.json("list")}
-        for verb, states in (("replay", "waiting,held"), ("purge", "waiting,held"), ("hold", "waiting"), ("release", "held")):
+        for verb, states in (("replay", "waiting,held"), ("purge", "waiting,held"),
+                             ("hold", "waiting"), ("release", "held")):
             plan = self.json(verb, "--state", states, "--dry-run")[0]
-            meant = [(e["state"], e["endpoint"], sizes[e["id"]]) for e in self.json("list", "--state", states)]
+            meant = [(e["state"], e["endpoint"], sizes[e["id"]])
+                     for e in self.json("list", "--state", states)]
             self.assertEqual(sum(size for _, _, size in meant), plan["bytes"], verb)
             for state, count in plan["states"].items():
                 self.assertEqual(sum(s == state for s, _, _ in meant), count)
-                self.assertEqual(sum(size for s, _, size in meant if s == state), plan["state_bytes"][state])
+                self.assertEqual(sum(size for s, _, size in meant if s == state),
+                                 plan["state_bytes"][state])
             for one in plan["endpoints"]:
-                self.assertEqual(sum(size for _, e, size in meant if e == one["endpoint"]), one["bytes"])
+                self.assertEqual(sum(size for _, e, size in meant if e == one["endpoint"]),
+                                 one["bytes"])
         self.assertRegex(self.ctl("replay", "--state", "waiting,held", "--dry-run").stdout,
                          r"^would replay 6 entries, \d+ B \(4 waiting, \d+ B; 2 held, \d+ B\)\n")
 
@@ -237,7 +254,8 @@ class Changing(Story):
     def test_many_entries_are_changed_in_several_transactions(self):
         self.ingest([a_run(n, "many.example") for n in range(100, 1101)])
         before = self.json("stats")[0]["commits"]
-        self.assertEqual("purged 1001\n", self.ctl("purge", "--endpoint", "many.example", "--yes").stdout)
+        self.assertEqual("purged 1001\n",
+                         self.ctl("purge", "--endpoint", "many.example", "--yes").stdout)
         stats = self.json("stats")[0]
         self.assertEqual({"waiting": 6, "purged": 1001}, self.counts())
         self.assertGreaterEqual(stats["commits"] - before, 6)
@@ -245,9 +263,11 @@ class Changing(Story):
     def test_pause_and_resume(self):
         self.ctl("pause", f"https://b.example/hook?token={SECRET}")
         states = {e["endpoint"]: e["state"] for e in self.json("endpoints")}
-        self.assertEqual({"https://a.example/hook": "ok", "https://b.example/hook": "paused"}, states)
+        self.assertEqual({"https://a.example/hook": "ok", "https://b.example/hook": "paused"},
+                         states)
         done = self.ctl("replay", self.ids[5])
-        self.assertIn(f"runpostctl resume https://b.example/hook --outbox {self.outbox}\n", done.stderr)
+        self.assertIn(f"runpostctl resume https://b.example/hook --outbox {self.outbox}\n",
+                      done.stderr)
         self.assertNotIn("resume", self.ctl("replay", self.ids[0]).stderr)
         self.ctl("resume", "*.example")
         self.assertEqual({"ok"}, {e["state"] for e in self.json("endpoints")})
@@ -262,7 +282,8 @@ class Refusals(Story):
         unknown = "msg_000000000G1CY55NDPRXZQ0S4M"
         done = self.ctl("purge", unknown, self.ids[0], "--json", expect=1)
         self.assertIn(unknown, done.stderr)
-        self.assertEqual((1, 1), (json.loads(done.stdout)["done"], json.loads(done.stdout)["not_found"]))
+        self.assertEqual((1, 1),
+                         (json.loads(done.stdout)["done"], json.loads(done.stdout)["not_found"]))
         for verb in ("show", "body", "list"):
             self.assertIn(unknown, self.ctl(verb, unknown, expect=1).stderr)
 
@@ -324,7 +345,8 @@ class Refusals(Story):
 
     def test_a_full_device_is_74(self):
         with open("/dev/full", "w", encoding="utf-8") as full:
-            done = subprocess.run([os.path.join(BIN, "runpostctl"), "list", "--outbox", self.outbox], stdout=full,
+            done = subprocess.run([os.path.join(BIN, "runpostctl"), "list", "--outbox",
+                                   self.outbox], stdout=full,
                                   stderr=subprocess.PIPE, text=True, timeout=60, check=False)
         self.assertEqual(74, done.returncode)
         self.assertIn("standard output", done.stderr)
@@ -332,7 +354,8 @@ class Refusals(Story):
     def test_help_needs_no_outbox(self):
         top = run("runpostctl", "--help")
         self.assertEqual(0, top.returncode)
-        for verb in ("stats shape list show explain doctor metrics body replay purge hold release dead endpoints pause resume verify").split():
+        for verb in ("stats shape list show explain doctor metrics body replay purge hold release "
+                     "dead endpoints pause resume verify").split():
             with self.subTest(verb=verb):
                 self.assertIn(f"  {verb}", top.stdout)
                 done = run("runpostctl", verb, "--help")
@@ -349,7 +372,8 @@ class OnATerminal(Story):
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
             os.environ.pop("NO_COLOR", None)
             os.environ.update({"TERM": "xterm", **(env or {})})
-            os.execv(os.path.join(BIN, "runpostctl"), ["runpostctl", *args, "--outbox", self.outbox])
+            os.execv(os.path.join(BIN, "runpostctl"),
+                     ["runpostctl", *args, "--outbox", self.outbox])
         shown = b""
         while select.select([fd], [], [], 30)[0]:
             try:

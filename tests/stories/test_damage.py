@@ -7,7 +7,8 @@ class FlippedBytes(Story):
     MARK = b"the-payload-to-be-damaged"
 
     def flip(self, mark, every=True):
-        """Changes one byte of each (or the first) copy of `mark` in the data file, which nobody has open."""
+        """Changes one byte of each (or the first) copy of `mark` in the data file,
+        which nobody has open."""
         path = self.outbox / "data.mdb"
         data = bytearray(path.read_bytes())
         at, n = data.find(mark), 0
@@ -72,7 +73,8 @@ class FlippedBytes(Story):
                 self.assertLess(self.ctl(verb, *options, code=None).poll(), 66)
 
     def test_random_damage_ends_no_program_by_a_signal_and_sends_no_changed_byte(self):
-        """Only leaf data is hit: what LMDB itself does with broken page headers is not ours to promise."""
+        """Only leaf data is hit: what LMDB itself does with broken page headers
+        is not ours to promise."""
         sink = self.sink()
         lines = [make_run(n, sink.hook(), note=f"{self.MARK.decode()}-{n:04d}") for n in range(400)]
         receipts = self.ingest(lines)

@@ -1,4 +1,5 @@
-"""Stories about deliveries: the bytes, the headers, retries and their times, dead letters, replay, purge, isolation."""
+"""Stories about deliveries: the bytes, the headers, retries and their times, dead letters,
+replay, purge, isolation."""
 
 import datetime
 import time
@@ -14,10 +15,10 @@ class Payloads(Story):
     """Promise P5: the bytes POSTed are the bytes that came in."""
 
     VALUES = [
-        b"0.1", b"1e400", b"-0", b"0.10000000000000000000000000001", b"123456789012345678901234567890", b"1E+2",
-        rb'"\ud800"', rb'"\udc00\ud800"', rb'"\u0000"', rb'"http:\/\/a\/b"', rb'"\u00e9\u0041"',
-        '"é 你好 🗞 \u2028"'.encode(), b'{"a":1,"a":2,"a":{}}', b"[ ]", b'{ "b" :  [1 ,2 ] }', b'"</script>&<"',
-        b'"\x7f"',
+        b"0.1", b"1e400", b"-0", b"0.10000000000000000000000000001",
+        b"123456789012345678901234567890", b"1E+2", rb'"\ud800"', rb'"\udc00\ud800"', rb'"\u0000"',
+        rb'"http:\/\/a\/b"', rb'"\u00e9\u0041"', '"é 你好 🗞 \u2028"'.encode(),
+        b'{"a":1,"a":2,"a":{}}', b"[ ]", b'{ "b" :  [1 ,2 ] }', b'"</script>&<"', b'"\x7f"',
     ]
 
     def lines_and_payloads(self, url):
@@ -49,7 +50,8 @@ class Payloads(Story):
         kept = {path.name.rpartition(".")[0]: path.read_bytes() for path in bodies.iterdir()}
         for receipt, (line, payload) in zip(receipts, cases):
             self.assertEqual(sha256(kept[receipt["id"]]), sha256(payload), line[:200])
-            self.assertEqual(sha256(self.ctl("body", receipt["id"]).out), sha256(payload), line[:200])
+            self.assertEqual(sha256(self.ctl("body", receipt["id"]).out), sha256(payload),
+                             line[:200])
         self.assertGreater(max(len(p) for _, p in cases), 8 << 20)
         self.assert_sound(delivered=len(cases))
 
@@ -73,7 +75,8 @@ class Requests(Story):
     def test_the_headers_a_receiver_sees(self):
         self.configure(defaults={"header": ["Authorization: Bearer t", "X-Both: configured"]})
         sink = self.sink()
-        receipt, = self.ingest([envelope(1, sink.hook("/h?token=q"), headers={"X-Trace": "a b", "x-both": "envelope"})])
+        receipt, = self.ingest([envelope(1, sink.hook("/h?token=q"),
+                                         headers={"X-Trace": "a b", "x-both": "envelope"})])
         self.drain()
         got, = sink.record()
         headers = got["headers"]
@@ -160,15 +163,18 @@ class Retries(Story):
             for n, (before, after) in enumerate(zip(log, log[1:])):
                 least_ms = min(cap_ms, base_ms * factor ** n)
                 waited_ms = at_ms(after["started_at"]) - at_ms(before["started_at"])
-                self.assertGreaterEqual(waited_ms, least_ms, f"attempt {after['n']} of {entry_id} came too early")
+                self.assertGreaterEqual(waited_ms, least_ms,
+                                        f"attempt {after['n']} of {entry_id} came too early")
 
     def test_a_receiver_that_is_down_gets_everything_when_it_is_back(self):
-        self.configure(defaults={"retry_base": "100ms", "retry_factor": "2", "retry_cap": "400ms", "breaker": "off"})
+        self.configure(defaults={"retry_base": "100ms", "retry_factor": "2", "retry_cap": "400ms",
+                                 "breaker": "off"})
         port = self.sink()
         port.stop()
         receipts = self.ingest([make_run(n, port.hook()) for n in range(40)])
         self.send("--senders", "2")
-        wait_until(lambda: all(e["attempts"] >= 3 for e in self.list("--limit", "0")), "three attempts at each")
+        wait_until(lambda: all(e["attempts"] >= 3 for e in self.list("--limit", "0")),
+                   "three attempts at each")
         self.assertEqual({e["cause"] for e in self.list("--limit", "0")}, {"connect"})
         sink = self.sink("--status", "503", "200", "--misbehave-first", "25", port=port.port)
         self.wait_entries("the rest", delivered=40)
@@ -201,11 +207,13 @@ class Retries(Story):
 
     def test_not_before_and_expires_at_are_kept(self):
         def stamp(seconds):
-            return datetime.datetime.fromtimestamp(time.time() + seconds, datetime.timezone.utc).isoformat()
+            return datetime.datetime.fromtimestamp(time.time() + seconds,
+                                                   datetime.timezone.utc).isoformat()
         sink = self.sink()
         later, expired = stamp(1.2), stamp(-60)
         receipts = self.ingest([envelope(1, sink.hook(), not_before=later),
-                                envelope(2, sink.hook(), expires_at=expired), envelope(3, sink.hook())])
+                                envelope(2, sink.hook(), expires_at=expired),
+                                envelope(3, sink.hook())])
         self.drain()
         got = sink.by_id()
         self.assertGreaterEqual(got[receipts[0]["id"]][0]["at_ms"], at_ms(later))
@@ -235,13 +243,15 @@ class DeadLetters(Story):
                          ("dead", "exhausted", "http_503", 3))
         self.assert_sound(dead=1)
         self.ctl("replay", receipt["id"])
-        self.assertEqual((self.show(receipt["id"])["state"], self.entries()["dead"]), ("waiting", 0))
+        self.assertEqual((self.show(receipt["id"])["state"], self.entries()["dead"]),
+                         ("waiting", 0))
         self.drain()
         after = self.show(receipt["id"])
         self.assertEqual((after["state"], after["attempts"], after["replays"]), ("delivered", 6, 1))
         got = sink.record()
         self.assertEqual([g["attempt"] for g in got], [1, 2, 3, 4, 5, 6])
-        self.assertEqual({(g["webhook_id"], g["sha256"]) for g in got}, {(receipt["id"], got[0]["sha256"])})
+        self.assertEqual({(g["webhook_id"], g["sha256"]) for g in got},
+                         {(receipt["id"], got[0]["sha256"])})
         self.assert_sound(delivered=1)
 
     def test_a_delivered_entry_can_be_replayed_too(self):
@@ -258,7 +268,8 @@ class DeadLetters(Story):
         self.configure(defaults={"in_flight": "1"})
         gone = self.sink("--status", "410", "--misbehave-first", "1")
         other = self.sink()
-        receipts = self.ingest([make_run(n, gone.hook()) for n in range(20)] + [make_run(99, other.hook())])
+        receipts = self.ingest([make_run(n, gone.hook()) for n in range(20)]
+                               + [make_run(99, other.hook())])
         self.drain()
         self.assertEqual((gone.count(), other.count()), (1, 1))
         self.assertEqual({self.show(r["id"])["cause"] for r in receipts[:20]}, {"gone"})
@@ -345,7 +356,8 @@ class Live(Story):
         sender = self.send("--senders", "2")
         began, sent = time.monotonic(), 0
         while sent < 1000:
-            wait_until(lambda: time.monotonic() - began > sent / 200, "the next tick", every_s=0.002)
+            wait_until(lambda: time.monotonic() - began > sent / 200, "the next tick",
+                       every_s=0.002)
             live.send(make_run(sent, sink.hook(), pad=1500))
             sent += 1
         self.assertEqual(live.close(), 0)

@@ -1,4 +1,5 @@
-"""Stories of `runpost demo`: it plays every step, tells when one fails, and leaves nothing behind."""
+"""Stories of `runpost demo`: it plays every step, tells when one fails,
+and leaves nothing behind."""
 
 import fcntl
 import json
@@ -35,12 +36,14 @@ class Demo(Story):
         self.tmp.mkdir()
 
     def demo(self, *options, code=0, bin=BIN):
-        process = self.run_program(bin / "runpost", "demo", *options, env={"TMPDIR": str(self.tmp)}, limit_s=80)
+        process = self.run_program(bin / "runpost", "demo", *options, env={"TMPDIR": str(self.tmp)},
+                                   limit_s=80)
         self.assertEqual(process.poll(), code, process.out.decode(errors="replace") + process.err)
         return process
 
     def programs(self, **scripts):
-        """A folder with the programs, some of which are scripts; REAL in them is the folder of the real ones."""
+        """A folder with the programs, some of which are scripts;
+        REAL in them is the folder of the real ones."""
         folder = self.folder / "bin"
         folder.mkdir()
         for name in ("runpost", "runpostctl", "runpost-sink"):
@@ -87,7 +90,8 @@ class Playing(Demo):
     def test_a_taken_port_puts_every_run_in_an_envelope(self):
         with socket.socket() as other:
             other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            wait_until(lambda: self.takes(other), "port 9911, which a demo beside this one may have")
+            wait_until(lambda: self.takes(other),
+                       "port 9911, which a demo beside this one may have")
             done = self.demo("--runs", RUNS)
         self.assertIn(b"0 as the engine wrote them, 8 in an envelope", done.out)
 
@@ -97,17 +101,20 @@ class Playing(Demo):
             other.listen()
             other.setblocking(False)
             url = f"http://127.0.0.2:{other.getsockname()[1]}/hook?token=0123456789"
-            # ... also where the name of the member that counts is not plain to see, and another one is
+            # ... also where the name of the member that counts is not plain
+            # to see, and another one is
             hidden = ('{"run_id":"b","status":"success","kwargs":{"web\\u0068ook":"%s"},'
                       '"values":{"webhook":"http://127.0.0.1:9911/hook?token=0123456789"}}\n' % url)
-            runs = self.file("runs", json.dumps({"run_id": "a", "status": "success", "webhook": url}) + " \r\n\n{}\n" + hidden)
+            runs = self.file("runs", json.dumps({"run_id": "a", "status": "success",
+                                                 "webhook": url}) + " \r\n\n{}\n" + hidden)
             done = self.demo("--runs", runs)
             self.assertIn(b"0 as the engine wrote them, 3 in an envelope", done.out)
             self.assertRaises(BlockingIOError, other.accept)
 
     def test_kept_files_are_private(self):
         done = self.demo("--keep")
-        kept = pathlib.Path(next(line for line in done.out.decode().splitlines() if line.startswith("kept: "))[6:])
+        kept = pathlib.Path(
+            next(line for line in done.out.decode().splitlines() if line.startswith("kept: "))[6:])
         self.assertEqual(kept.parent, self.tmp)
         self.assertEqual(kept.stat().st_mode & 0o777, 0o700)
         self.assertEqual((kept / "secret").stat().st_mode & 0o777, 0o600)
@@ -137,14 +144,16 @@ class Terminal(Demo):
                     break
             return seen if text in seen else ""
 
-        demo = self.spawn(bin / "runpost", "demo", *options, env={"TMPDIR": str(self.tmp), "TERM": "xterm"}, stdout=slave,
+        demo = self.spawn(bin / "runpost", "demo", *options,
+                          env={"TMPDIR": str(self.tmp), "TERM": "xterm"}, stdout=slave,
                           preexec=take_terminal)
         os.close(slave)
         return demo, has_shown, master
 
     def test_screens_are_tables(self):
         demo, has_shown, _ = self.on_a_terminal("--runs", RUNS)
-        seen = wait_until(lambda: has_shown("every step did what it says"), "the end of the demo", 80)
+        seen = wait_until(lambda: has_shown("every step did what it says"), "the end of the demo",
+                          80)
         self.assertEqual(demo.wait(), 0)
         self.assertIn("the sum of the above", seen)
         self.assertRegex(seen, r"ID +STATE +TRY")
@@ -172,22 +181,27 @@ class Failing(Demo):
     def test_a_bad_file_of_runs_is_told_with_its_line(self):
         self.assertIn("cannot read", self.demo("--runs", self.folder / "none", code=66).err)
         self.assertIn("runs:2: ", self.demo("--runs", self.file("runs", "{}\n{\n"), code=64).err)
-        self.assertIn("runs:1: ", self.demo("--keep", "--runs", self.file("runs", "{\n"), code=64).err)
+        self.assertIn("runs:1: ",
+                      self.demo("--keep", "--runs", self.file("runs", "{\n"), code=64).err)
         self.assertIn("no run", self.demo("--runs", self.file("runs", "\n"), code=64).err)
-        self.assertIn("at most 50", self.demo("--runs", self.file("runs", "{}\n" * 51), code=64).err)
+        self.assertIn("at most 50",
+                      self.demo("--runs", self.file("runs", "{}\n" * 51), code=64).err)
         self.assert_nothing_left()
 
     def test_a_screen_that_fails_fails_its_step(self):
-        folder = self.programs(runpostctl='[ "$1" != verify ] || exit 65\nexec REAL/runpostctl "$@"\n')
+        folder = self.programs(
+            runpostctl='[ "$1" != verify ] || exit 65\nexec REAL/runpostctl "$@"\n')
         done = self.demo(code=1, bin=folder)
         self.assertIn(b"FAILED  runpostctl verify ended with 65", done.out)
-        self.assertTrue(self.last_line(done).startswith("demo: step 6 did not do what it says"), done.out)
+        self.assertTrue(self.last_line(done).startswith("demo: step 6 did not do what it says"),
+                        done.out)
         self.assert_nothing_left()
 
     def test_payloads_that_arrive_changed_fail_the_delivery(self):
         folder = self.programs(runpostctl='''out=$(REAL/runpostctl "$@") || exit
 case $out in
-*'"delivered":3,'*) sed 's/"sha256":"./"sha256":"x/' receiver.ndjson > changed && cat changed > receiver.ndjson ;;
+*'"delivered":3,'*)
+  sed 's/"sha256":"./"sha256":"x/' receiver.ndjson > changed && cat changed > receiver.ndjson ;;
 esac
 printf '%s\n' "$out"
 ''')
@@ -196,7 +210,8 @@ printf '%s\n' "$out"
         self.assertTrue(self.last_line(done).startswith("demo: step 3 "), done.out)
 
     def test_a_token_in_some_output_is_withheld_and_a_failure(self):
-        folder = self.programs(runpostctl='[ "$1" != dead ] || cat token\nexec REAL/runpostctl "$@"\n')
+        folder = self.programs(
+            runpostctl='[ "$1" != dead ] || cat token\nexec REAL/runpostctl "$@"\n')
         done = self.demo("--runs", RUNS, code=1, bin=folder)
         self.assertIn(b"FAILED  a line is not shown", done.out)
         self.assertNotIn(TOKEN, done.out)
@@ -211,10 +226,12 @@ class Stopping(Demo):
         def all_there():
             family = descendants(demo.pid)
             names = [program_of(pid) for pid in family]
-            there = names.count("runpost-sink") == 2 and names.count("runpost") == 3 and "sleep" in names
+            there = (names.count("runpost-sink") == 2 and names.count("runpost") == 3
+                     and "sleep" in names)
             return family if there else None
 
-        return demo, wait_until(all_there, "two receivers, a parent with two senders, and the tool that hangs")
+        return demo, wait_until(all_there,
+                                "two receivers, a parent with two senders, and the tool that hangs")
 
     def test_an_interrupt_ends_all_and_cleans_up(self):
         demo, family = self.hang()

@@ -1,4 +1,5 @@
-"""Stories of the documents: what they list is all there is, and what they tell people to type works."""
+"""Stories of the documents: what they list is all there is,
+and what they tell people to type works."""
 
 import base64
 import http.server
@@ -9,19 +10,19 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 
-from harness import BIN, Story, make_run, wait_until
+from harness import BIN, Story, free_port, make_run, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 DOCS = ROOT / "docs"
 
 
 def program(*argv):
-    return subprocess.run([str(BIN / argv[0]), *argv[1:]], capture_output=True, text=True, timeout=30, check=True).stdout
+    return subprocess.run([str(BIN / argv[0]), *argv[1:]], capture_output=True, text=True,
+                          timeout=30, check=True).stdout
 
 
 def settings():
@@ -55,12 +56,6 @@ def files_in(document):
     return dict(re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```\n", text, re.S))
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 class Lists(Story):
     def test_the_man_page_of_the_configuration_has_every_setting_and_no_other(self):
         text = (DOCS / "man" / "runpost.conf.5").read_text()
@@ -76,9 +71,11 @@ class Lists(Story):
     def test_the_man_page_of_the_configuration_has_the_true_defaults(self):
         text = (DOCS / "man" / "runpost.conf.5").read_text()
         for section, key, default in settings():
-            part = text.partition(f".Ss [{section}")[2].partition(f".It Cm {key}\n")[2].partition("\n.It ")[0]
+            part = text.partition(f".Ss [{section}")[2].partition(f".It Cm {key}\n")[2]
+            part = part.partition("\n.It ")[0]
             if default:
-                self.assertIn(default, re.sub(r"^\.Pa ", "", part.partition("Default:")[2], flags=re.M), f"{section} {key}")
+                self.assertIn(default, re.sub(r"^\.Pa ", "", part.partition("Default:")[2],
+                                              flags=re.M), f"{section} {key}")
 
     def test_the_example_configuration_shows_every_setting_with_its_default(self):
         lines = (DOCS / "examples" / "runpost.conf").read_text().splitlines()
@@ -93,8 +90,10 @@ class Lists(Story):
             of = (section, item[2]) if (section, item[2]) in defaults else ("defaults", item[2])
             self.assertIn(of, defaults, line)
             shown.add(of)
-            # one '#': the default; two: an example, where the default is empty or the section is one
-            self.assertEqual(len(item[1]), 2 if section == "endpoint" else 1 if item[3].strip() == defaults[of] else 2, line)
+            # one '#': the default; two: an example, where the default is
+            # empty or the section is one
+            self.assertEqual(len(item[1]), 2 if section == "endpoint" else 1
+                             if item[3].strip() == defaults[of] else 2, line)
             if len(item[1]) == 2 and section != "endpoint":
                 self.assertEqual(defaults[of], "", f"{line}: has a default to show")
         self.assertEqual(shown, set(defaults))
@@ -105,7 +104,8 @@ class Lists(Story):
         # one of the ways each, as the file says
         every = re.sub(r"^(secret_env|secret_credential|retry_schedule).*\n", "", every, flags=re.M)
         for path in (example, self.file("every.conf", every)):
-            done = self.run_program(BIN / "runpost", "init", "--config", path, "--outbox", self.outbox)
+            done = self.run_program(BIN / "runpost", "init", "--config", path, "--outbox",
+                                    self.outbox)
             self.assertEqual(done.poll(), 0, done.err)
 
     def test_the_man_pages_have_every_verb_and_option_of_the_programs_and_no_other(self):
@@ -114,28 +114,34 @@ class Lists(Story):
             page = (DOCS / "man" / f"{name}.1").read_text()
             options = {"help", "version"}
             for verb in verbs_of(top):
-                self.assertRegex(page, rf"(?m)^(\.Ss|\.Cm|\.It Ic) {verb}\b", f"{name}.1 says nothing of {verb}")
+                self.assertRegex(page, rf"(?m)^(\.Ss|\.Cm|\.It Ic) {verb}\b",
+                                 f"{name}.1 says nothing of {verb}")
                 options |= options_of(program(name, verb, "--help"))
             documented = man_options(f"{name}.1") | {"version"}
             self.assertEqual(documented, options, f"{name}.1 and `{name} --help` differ")
         sink = options_of(program("runpost-sink", "--help"))
-        self.assertEqual(man_options("runpost-sink.1") | {"version"}, sink, "runpost-sink.1 and `runpost-sink --help` differ")
+        self.assertEqual(man_options("runpost-sink.1") | {"version"}, sink,
+                         "runpost-sink.1 and `runpost-sink --help` differ")
 
     def test_the_help_of_every_verb_of_the_inspector_has_examples_of_that_verb(self):
         for verb in verbs_of(program("runpostctl", "--help")):
             examples = program("runpostctl", verb, "--help").partition("\nexamples:\n")[2]
-            self.assertRegex(examples, rf"(?m)^  .*\brunpostctl {verb}\b", f"runpostctl {verb} --help has no example")
+            self.assertRegex(examples, rf"(?m)^  .*\brunpostctl {verb}\b",
+                             f"runpostctl {verb} --help has no example")
 
     def test_every_event_of_the_logs_is_explained(self):
         source = "".join(p.read_text() for p in (ROOT / "src").rglob("*.c"))
-        events = set(re.findall(r'rp_log\([^"]*?"([a-z_]+)"', source)) | set(re.findall(r'report\("([a-z_]+)"', source))
+        events = (set(re.findall(r'rp_log\([^"]*?"([a-z_]+)"', source))
+                  | set(re.findall(r'report\("([a-z_]+)"', source)))
         self.assertGreater(len(events), 10)
         text = (DOCS / "operating.md").read_text()
-        self.assertEqual([e for e in sorted(events) if f"`{e}`" not in text], [], "not in docs/operating.md")
+        self.assertEqual([e for e in sorted(events) if f"`{e}`" not in text], [],
+                         "not in docs/operating.md")
 
     def test_the_tour_of_the_source_names_every_folder_and_no_other(self):
         text = (ROOT / "README.md").read_text()
-        there = {p.parent.relative_to(ROOT).as_posix() + "/" for folder in ("include", "src", "tools")
+        there = {p.parent.relative_to(ROOT).as_posix() + "/"
+                 for folder in ("include", "src", "tools")
                  for p in (ROOT / folder).rglob("*") if p.is_file()}
         named = set(re.findall(r"^\| `((?:include|src|tools)/[\w/]*)` \|", text, re.M))
         self.assertGreater(len(there), 20)
@@ -143,20 +149,26 @@ class Lists(Story):
 
     def test_the_units_are_hardened_and_name_servers_can_be_reached(self):
         units = sorted((DOCS / "examples").glob("*.service"))
-        self.assertEqual([u.name for u in units], ["runpost-ingest@.service", "runpost-sender.service"])
+        self.assertEqual([u.name for u in units],
+                         ["runpost-ingest@.service", "runpost-sender.service"])
         for unit in units:
             if shutil.which("systemd-analyze") is not None:
-                done = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--threshold=20", unit],
+                done = subprocess.run(["systemd-analyze", "security", "--offline=yes",
+                                       "--threshold=20", unit],
                                       capture_output=True, text=True, timeout=30, check=False)
                 self.assertEqual(done.returncode, 0, done.stdout[-300:] + done.stderr)
-        denied = re.findall(r"^IPAddressDeny=(.*)", (DOCS / "examples" / "runpost-sender.service").read_text(), re.M)
+        denied = re.findall(r"^IPAddressDeny=(.*)",
+                            (DOCS / "examples" / "runpost-sender.service").read_text(), re.M)
         networks = [ipaddress.ip_network(n) for line in denied for n in line.split()]
         self.assertTrue(any(ipaddress.ip_address("169.254.169.254") in n for n in networks))
-        for name_server in ("169.254.169.253", "168.63.129.16", "100.100.2.136", "100.100.2.138", "127.0.0.53"):
-            self.assertFalse(any(ipaddress.ip_address(name_server) in n for n in networks), name_server)
+        for name_server in ("169.254.169.253", "168.63.129.16", "100.100.2.136", "100.100.2.138",
+                            "127.0.0.53"):
+            self.assertFalse(any(ipaddress.ip_address(name_server) in n for n in networks),
+                             name_server)
 
     def test_cron_lines_name_a_program_by_its_path(self):
-        lines = re.findall(r"^ +\* \* \* \* \* +(.*)$", "".join(p.read_text() for p in DOCS.glob("*.md")), re.M)
+        lines = re.findall(r"^ +\* \* \* \* \* +(.*)$",
+                           "".join(p.read_text() for p in DOCS.glob("*.md")), re.M)
         self.assertTrue(lines)
         for line in lines:  # a crontab of the system: a user, then the command
             self.assertTrue(line.split()[1].startswith("/"), line)
@@ -165,7 +177,8 @@ class Lists(Story):
         for document in [ROOT / "README.md", *DOCS.glob("*.md")]:
             for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
                 if "://" not in target:
-                    self.assertTrue((document.parent / target).exists(), f"{document.name}: {target}")
+                    self.assertTrue((document.parent / target).exists(),
+                                    f"{document.name}: {target}")
 
 
 class Commands(Story):
@@ -174,7 +187,8 @@ class Commands(Story):
         part = text.partition("<!-- start:five -->")[2].partition("<!-- end:five -->")[0]
         blocks = re.findall(r"^```sh\n(.*?)^```$", part, re.S | re.M)
         self.assertGreater(len(blocks), 4)
-        script = self.file("five.sh", "set -e\n" + "\n".join(blocks).replace("8787", str(free_port())))
+        script = self.file("five.sh",
+                           "set -e\n" + "\n".join(blocks).replace("8787", str(free_port())))
         folder = self.folder / "five"
         folder.mkdir()
         # bash -c cd, since a shell that is told its directory would find the programs of this one's
@@ -186,7 +200,8 @@ class Commands(Story):
         self.assertIn("signature ok", output)
         self.assertIn("problems: sound", output)
         self.assertNotIn("s3cret", output + done.err)
-        stats = json.loads(program("runpostctl", "stats", "--json", "--config", str(folder / "runpost.conf")))
+        stats = json.loads(program("runpostctl", "stats", "--json", "--config",
+                                   str(folder / "runpost.conf")))
         self.assertEqual((stats["accepted"], stats["entries"]["delivered"]), (2, 2))
 
 
@@ -246,13 +261,14 @@ from engine import Outbox
 outbox = Outbox("--outbox", sys.argv[1], "--config", sys.argv[2],
                 on_receipt=lambda line, receipt: print(json.dumps(receipt), flush=True))
 for n in range(2000):
-    outbox.put({"webhook": "https://hooks.example.com/in", "run": {"run_id": f"r-{n}", "status": "success"}})
+    outbox.put({"webhook": "https://hooks.example.com/in",
+                "run": {"run_id": f"r-{n}", "status": "success"}})
     time.sleep(0.0002)
 sys.exit(outbox.close())
 """)
         self.run_engine(sys.executable, self.folder / "main.py")
 
-    def test_the_engine_in_python_recovers_by_itself_and_survives_nan_and_a_mistake_in_on_receipt(self):
+    def test_the_engine_in_python_recovers_and_survives_nan_and_a_mistake_in_on_receipt(self):
         self.file("main.py", """
 import json, os, signal, sys, time
 from engine import Outbox
@@ -266,7 +282,8 @@ def on_receipt(line, receipt):
     print(json.dumps(receipt), flush=True)
 outbox = Outbox("--outbox", sys.argv[1], "--config", sys.argv[2], on_receipt=on_receipt)
 def put(n, **more):
-    outbox.put({"webhook": "https://hooks.example.com/in", "run": {"run_id": f"r-{n}", "status": "success", **more}})
+    outbox.put({"webhook": "https://hooks.example.com/in",
+                "run": {"run_id": f"r-{n}", "status": "success", **more}})
 def wait(n):
     deadline = time.monotonic() + 30
     while len(told) < n and time.monotonic() < deadline:
@@ -285,28 +302,33 @@ for n in range(3, 300):
     put(n)
 sys.exit(outbox.close())
 """)
-        process = self.spawn(sys.executable, self.folder / "main.py", self.outbox, self.config, env=self.path)
+        process = self.spawn(sys.executable, self.folder / "main.py", self.outbox, self.config,
+                             env=self.path)
         self.assertEqual(process.wait(50), 0, process.err)
         receipts = [json.loads(line) for line in process.out.splitlines()]
         self.assertEqual({r["status"] for r in receipts}, {"queued"}, receipts)
         self.assertEqual((len(receipts), self.entries()["waiting"]), (298, 300))
         self.assertIn("ValueError: a mistake of the engine's", process.err)
         self.assertIn("SystemExit: it wanted to end", process.err)
-        self.assertEqual(json.loads(self.ctl("body", receipts[0]["id"]).out)["values"], {"loss": None, "bounds": [None, None]})
+        self.assertEqual(json.loads(self.ctl("body", receipts[0]["id"]).out)["values"],
+                         {"loss": None, "bounds": [None, None]})
 
     def test_the_engine_in_python_ends_when_ingest_cannot_be_started_again(self):
         self.file("main.py", """
 import signal, sys, threading
 from engine import Outbox
 stored = threading.Event()
-outbox = Outbox("--outbox", sys.argv[1], "--config", sys.argv[2], on_receipt=lambda line, receipt: stored.set())
-outbox.put({"webhook": "https://hooks.example.com/in", "run": {"run_id": "r-1", "status": "success"}})
+outbox = Outbox("--outbox", sys.argv[1], "--config", sys.argv[2],
+                on_receipt=lambda line, receipt: stored.set())
+outbox.put({"webhook": "https://hooks.example.com/in",
+            "run": {"run_id": "r-1", "status": "success"}})
 assert stored.wait(30)
 outbox.argv = ["/nowhere/runpost"]
 outbox.process.send_signal(signal.SIGKILL)
 assert outbox.ended.wait(30), "it hangs"
 try:
-    outbox.put({"webhook": "https://hooks.example.com/in", "run": {"run_id": "r-2", "status": "success"}})
+    outbox.put({"webhook": "https://hooks.example.com/in",
+                "run": {"run_id": "r-2", "status": "success"}})
 except RuntimeError as error:
     print(error)
 try:
@@ -314,7 +336,8 @@ try:
 except RuntimeError as error:
     print(error)
 """)
-        engine = self.spawn(sys.executable, self.folder / "main.py", self.outbox, self.config, env=self.path)
+        engine = self.spawn(sys.executable, self.folder / "main.py", self.outbox, self.config,
+                            env=self.path)
         self.assertEqual(engine.wait(50), 0, engine.err)
         self.assertRegex(engine.out.decode(), "(.*cannot be started.*\n){2}")
 
@@ -340,12 +363,14 @@ const put = outbox.put({}).catch((error) => console.log(error.message));
 await outbox.close().catch((error) => console.log(error.message));
 await put;
 """)
-        for argv in ([sys.executable, self.folder / "main.py"], [self.node, self.folder / "main.mjs"]):
+        for argv in ([sys.executable, self.folder / "main.py"],
+                     [self.node, self.folder / "main.mjs"]):
             if argv[0] is None:
                 continue
             process = self.spawn(*argv, self.outbox, self.config, env=self.path)
             self.assertEqual(process.wait(50), 0, process.err)
-            self.assertEqual(process.out.decode().count("runpost ingest ended with 78"), 2, process.out)
+            self.assertEqual(process.out.decode().count("runpost ingest ended with 78"), 2,
+                             process.out)
 
     def test_the_engine_in_node_loses_nothing_when_ingest_is_killed(self):
         if self.node is None:
@@ -402,6 +427,7 @@ console.log(isGenuine(secret, headers, Buffer.from(body)));
 
         def answer(secret, headers, body):
             asked = json.dumps([secret, headers, body.decode()])
-            return json.loads(subprocess.run([self.node, self.folder / "ask.mjs", asked], capture_output=True, text=True,
+            return json.loads(subprocess.run([self.node, self.folder / "ask.mjs", asked],
+                                             capture_output=True, text=True,
                                              timeout=30, check=True).stdout)
         self.check_answers(answer)

@@ -10,7 +10,8 @@ import subprocess
 
 from harness import BIN, Story, envelope, json_lines, make_run, secret_text, wait_until
 
-PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2  # linux/prctl.h, linux/capability.h
+# linux/prctl.h, linux/capability.h.
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
 libc = ctypes.CDLL(None)
 
 
@@ -20,7 +21,8 @@ class Doctor(Story):
     def doctor(self, *options):
         """(exit status, check -> (level, text, remedy))"""
         done = self.ctl("doctor", "--json", *options, code=None)
-        return done.poll(), {c["check"]: (c["level"], c["text"], c["remedy"]) for c in json_lines(done.out)}
+        return done.poll(), {c["check"]: (c["level"], c["text"], c["remedy"])
+                             for c in json_lines(done.out)}
 
     def level(self, check):
         return self.doctor()[1][check][0]
@@ -41,7 +43,8 @@ class Doctor(Story):
         code, checks = self.doctor()
         self.assertEqual((code, checks["senders"][0]), (2, "fail"))
         line = self.ctl("doctor", "--check", "nagios", code=2).out.decode()
-        self.assertRegex(line, r"^RUNPOST CRITICAL - senders: .*\| waiting=1 in_flight=0 dead=0 senders=0\n$")
+        self.assertRegex(
+            line, r"^RUNPOST CRITICAL - senders: .*\| waiting=1 in_flight=0 dead=0 senders=0\n$")
         self.assertIn("-> runpost send", self.ctl("doctor", code=2).out.decode())
 
     def test_a_dead_letter_and_a_paused_endpoint_are_warnings(self):
@@ -55,7 +58,8 @@ class Doctor(Story):
 
     def test_a_wrong_configuration_and_a_secret_that_others_may_read(self):
         self.ingest([])
-        self.configure(defaults={"secret_file": self.file("secret", "whsec_" + "QUJD" * 8 + "\n", mode=0o644)})
+        open_to_all = self.file("secret", "whsec_" + "QUJD" * 8 + "\n", mode=0o644)
+        self.configure(defaults={"secret_file": open_to_all})
         self.assertEqual(self.doctor()[1]["secrets"][0], "fail")
         self.config.write_text("[outbox]\nnonsense = 1\n")
         code, checks = self.doctor()
@@ -65,7 +69,8 @@ class Doctor(Story):
     def test_a_configuration_that_others_may_use(self):
         self.ingest([])
         endpoint = ("a", {"url": "http://127.0.0.1:9/a", "header": "Authorization: Bearer x"})
-        for mode, endpoints, word in ((0o640, [endpoint], None), (0o644, [], None), (0o644, [endpoint], "read its headers"),
+        for mode, endpoints, word in ((0o640, [endpoint], None), (0o644, [], None),
+                                      (0o644, [endpoint], "read its headers"),
                                       (0o646, [], "change it")):
             with self.subTest(mode=oct(mode), word=word):
                 self.configure(endpoints)
@@ -89,10 +94,13 @@ class Doctor(Story):
                         ("b", {"url": "http://127.0.0.1:9/b"})])
         code, checks = self.doctor()
         self.assertEqual((code, checks["secrets"][0]), (2, "fail"))
-        self.assertIn('[endpoint "a"] secret_file: none of its keys (1) is valid now', checks["secrets"][1])
+        self.assertIn('[endpoint "a"] secret_file: none of its keys (1) is valid now',
+                      checks["secrets"][1])
         checked = self.run_program(BIN / "runpost", "check-config", "--config", self.config)
-        self.assertEqual((checked.poll(), checked.out, checked.err.count("is valid now")), (0, b"ok\n", 1))
-        self.configure(defaults={"secret_file": old}, endpoints=[("b", {"url": "http://127.0.0.1:9/b"})])
+        self.assertEqual((checked.poll(), checked.out, checked.err.count("is valid now")),
+                         (0, b"ok\n", 1))
+        self.configure(defaults={"secret_file": old},
+                       endpoints=[("b", {"url": "http://127.0.0.1:9/b"})])
         self.assertEqual(self.ctl("doctor", code=2).out.decode().count("is valid now"), 1)
 
     def test_permissions(self):
@@ -111,13 +119,15 @@ class Doctor(Story):
             if also:
                 (theirs / also).write_bytes(b"x" * 8192)
             for where in (theirs, "it's theirs"):
-                done = subprocess.run([BIN / "runpostctl", "doctor", "--outbox", where, "--config", self.config],
-                                      cwd=self.folder, capture_output=True, text=True, timeout=60, check=False)
+                done = subprocess.run(
+                    [BIN / "runpostctl", "doctor", "--outbox", where, "--config", self.config],
+                    cwd=self.folder, capture_output=True, text=True, timeout=60, check=False)
                 self.assertEqual(done.returncode, 2, done)
                 self.assertNotRegex(done.stdout, "chmod|permissions")
                 if not also:
                     self.assertIn("runpost init --outbox", done.stdout)
-                    self.assertIn(str(theirs), " ".join(shlex.split(re.search(r"runpost init (.*)", done.stdout)[1])))
+                    self.assertIn(str(theirs), " ".join(
+                        shlex.split(re.search(r"runpost init (.*)", done.stdout)[1])))
                 else:
                     self.assertNotIn("wrote it --", done.stdout)
         self.ingest([])
@@ -130,8 +140,8 @@ class Doctor(Story):
         outbox = self.folder / "it's"
         self.run_program(BIN / "runpost", "init", "--outbox", outbox)
         outbox.chmod(0o755)
-        done = subprocess.run([BIN / "runpostctl", "doctor", "--json", "--outbox", outbox.name], cwd=self.folder,
-                              capture_output=True, timeout=60, check=False)
+        done = subprocess.run([BIN / "runpostctl", "doctor", "--json", "--outbox", outbox.name],
+                              cwd=self.folder, capture_output=True, timeout=60, check=False)
         remedy, = (c["remedy"] for c in json_lines(done.stdout) if c["check"] == "permissions")
         subprocess.run(["sh", "-c", remedy], cwd="/", timeout=30, check=True)
         self.assertEqual(outbox.stat().st_mode & 0o777, 0o700)
@@ -140,7 +150,8 @@ class Doctor(Story):
         self.configure(outbox={"quota": "1M"}, ingest={"full_wait": "0"})
         self.ingest([])
         for n in range(0, 2000, 100):
-            self.ingest([envelope(n + i, "http://127.0.0.1:9/", headers={"x": "y" * 1900}) for i in range(100)], code=None)
+            self.ingest([envelope(n + i, "http://127.0.0.1:9/", headers={"x": "y" * 1900})
+                         for i in range(100)], code=None)
             if self.processes[-1].poll() == 75:
                 break
         _, text, remedy = self.doctor()[1]["quota"]
@@ -149,15 +160,18 @@ class Doctor(Story):
 
     def test_an_endpoint_without_a_valid_key(self):
         sink = self.sink()
-        self.configure(defaults={"secret_file": self.file("secret", secret_text(b"k" * 32) + " not-after=2020-01-01T00:00:00Z\n")})
+        past = self.file("secret", secret_text(b"k" * 32) + " not-after=2020-01-01T00:00:00Z\n")
+        self.configure(defaults={"secret_file": past})
         self.ingest([envelope(1, sink.hook())])
         sender = self.send()
-        wait_until(lambda: [e["state"] for e in self.ctl_json("endpoints")] == ["no_key"], "the endpoint to be told so")
+        wait_until(lambda: [e["state"] for e in self.ctl_json("endpoints")] == ["no_key"],
+                   "the endpoint to be told so")
         sender.stop()
         level, text, remedy = self.doctor()[1]["endpoints"]
         self.assertEqual(level, "warn")
         self.assertIn("0 parked, 1 without a valid key", text)
-        self.assertEqual(shlex.split(remedy), ["runpost", "check-config", sink.hook(), "--config", str(self.config)])
+        self.assertEqual(shlex.split(remedy),
+                         ["runpost", "check-config", sink.hook(), "--config", str(self.config)])
         done = self.run_program(BIN / "runpostctl", "doctor", "--json", "--outbox", self.outbox)
         remedy, = (c["remedy"] for c in json_lines(done.out) if c["check"] == "endpoints")
         self.assertIn("look with check-config, and the --config that the senders", remedy)
@@ -165,7 +179,8 @@ class Doctor(Story):
     def test_a_paused_endpoint_is_named_with_what_helps_it(self):
         self.ingest([envelope(1, "http://127.0.0.1:9/")])
         self.ctl("pause", "*")
-        self.assertEqual(shlex.split(self.doctor()[1]["endpoints"][2])[:3], ["runpostctl", "resume", "http://127.0.0.1:9/"])
+        self.assertEqual(shlex.split(self.doctor()[1]["endpoints"][2])[:3],
+                         ["runpostctl", "resume", "http://127.0.0.1:9/"])
 
     def test_no_outbox_and_a_foreign_one(self):
         code, checks = self.doctor()
@@ -179,8 +194,8 @@ class Doctor(Story):
 
     def store_check(self, preexec=None, prefix=()):
         """What the check of the store says to a doctor under such conditions."""
-        done = self.run_program(*prefix, BIN / "runpostctl", "doctor", "--json", "--outbox", self.outbox,
-                                "--config", self.config, preexec=preexec)
+        done = self.run_program(*prefix, BIN / "runpostctl", "doctor", "--json", "--outbox",
+                                self.outbox, "--config", self.config, preexec=preexec)
         self.assertEqual(done.poll(), 2, done.err + done.out.decode())
         check, = (c for c in json_lines(done.out) if c["check"] == "store")
         self.assertEqual(check["level"], "fail", check)
@@ -196,7 +211,8 @@ class Doctor(Story):
             for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
                 libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
 
-        cases = {"ulimit -n": limit(resource.RLIMIT_NOFILE, 6), "ulimit -v": limit(resource.RLIMIT_AS, 1 << 30)}
+        cases = {"ulimit -n": limit(resource.RLIMIT_NOFILE, 6),
+                 "ulimit -v": limit(resource.RLIMIT_AS, 1 << 30)}
         for remedy, preexec in cases.items():
             check = self.store_check(preexec)
             self.assertIn(remedy, check["remedy"], check)
@@ -215,7 +231,8 @@ class Doctor(Story):
         self.ingest([envelope(1, "http://127.0.0.1:9/")])
         mount = ["unshare", "-m", "sh", "-c", f"mount --bind {self.outbox} {self.outbox} && "
                  f"mount -o remount,ro,bind {self.outbox} && exec \"$@\"", "sh"]
-        if subprocess.run([*mount, "true"], capture_output=True, timeout=30, check=False).returncode != 0:
+        if subprocess.run([*mount, "true"], capture_output=True, timeout=30,
+                          check=False).returncode != 0:
             self.skipTest("mounts cannot be made here")
         check = self.store_check(prefix=mount)
         self.assertIn("Read-only file system", check["text"])
@@ -223,27 +240,31 @@ class Doctor(Story):
         self.assertNotIn("backup", check["remedy"] + check["text"])
 
     def test_endpoints_that_keep_failing_are_named(self):
-        self.configure(defaults={"retry_base": "5ms", "retry_factor": "1", "retry_attempts": "500", "breaker": "off"})
+        self.configure(defaults={"retry_base": "5ms", "retry_factor": "1", "retry_attempts": "500",
+                                 "breaker": "off"})
         sink = self.sink("--status", "500")
         first = sink.hook("/0,b;c*")
         self.ingest([envelope(0, first), *(envelope(n, sink.hook(f"/{n}")) for n in range(1, 4)),
                      envelope(9, self.sink().hook("/good"))])
         sender = self.send()
-        wait_until(lambda: all(e["streak"] > 20 or e["delivered"] for e in self.ctl_json("endpoints")), "the failures")
+        wait_until(lambda: all(e["streak"] > 20 or e["delivered"]
+                               for e in self.ctl_json("endpoints")), "the failures")
         level, text, remedy = self.doctor()[1]["endpoints"]
-        self.assertEqual((level, text.partition(":")[0]),
-                         ("warn", "5, of them 0 parked, 0 without a valid key, 0 paused, 0 disabled, 4 failing"))
+        self.assertEqual((level, text.partition(":")[0]), (
+            "warn", "5, of them 0 parked, 0 without a valid key, 0 paused, 0 disabled, 4 failing"))
         self.assertRegex(text, rf"{re.escape(first)} \(\d+ in a row, last http_500\)")
         self.assertIn(", ...", text)
         self.assertNotIn("/good", text)
         sender.stop()
-        self.assertEqual(shlex.split(remedy), ["runpostctl", "list", "--limit", "10", "--endpoint", first.replace("*", "\\*"),
-                                               "--outbox", str(self.outbox), "--config", str(self.config)])
+        self.assertEqual(shlex.split(remedy), ["runpostctl", "list", "--limit", "10", "--endpoint",
+                                               first.replace("*", "\\*"), "--outbox",
+                                               str(self.outbox), "--config", str(self.config)])
         pasted = self.run_program(BIN / "runpostctl", *shlex.split(remedy)[1:], "--json")
         self.assertEqual([e["endpoint"] for e in json_lines(pasted.out)], [first])
 
     def trouble(self):
-        """What stats says beside its rows, in a pipe: (rows, lines on stderr, warnings of --json)"""
+        """What stats says beside its rows, in a pipe: (rows,
+        lines on stderr, warnings of --json)"""
         done = self.ctl("stats")
         rows = dict(line.split("\t") for line in done.out.decode().splitlines())
         warnings = self.stats()["warnings"]
@@ -259,7 +280,8 @@ class Doctor(Story):
         sender = self.send()
         wait_until(lambda: self.stats()["senders_alive"] == 1, "the sender")
         rows, lines, warnings = self.trouble()
-        self.assertEqual((rows["senders_alive"], rows["senders_beating"], lines, warnings), ("1", "1", [], []))
+        self.assertEqual((rows["senders_alive"], rows["senders_beating"], lines, warnings),
+                         ("1", "1", [], []))
         sender.signal(signal.SIGSTOP)
         try:
             wait_until(lambda: self.stats()["senders_beating"] == 0, "the missing beats")
@@ -289,7 +311,8 @@ class Doctor(Story):
         self.assertEqual((rows["taking"], self.stats()["taking"]), ("0", False))
         self.assertRegex(lines[0], "^! nothing is taken any more: .*quota")
         self.assertEqual(self.doctor()[1]["quota"][0], "fail")
-        self.assertTrue(any("of the quota is used" in line for _, lines, _ in seen for line in lines), seen)
+        self.assertTrue(
+            any("of the quota is used" in line for _, lines, _ in seen for line in lines), seen)
         self.assertEqual(seen[0][1], [])
         sender.stop()
 
@@ -301,7 +324,8 @@ class Doctor(Story):
         self.assertEqual(self.level("senders"), "ok")
         sender.signal(signal.SIGSTOP)
         try:
-            checks = wait_until(lambda: (c := self.doctor()[1]) and c["senders"][0] == "fail" and c, "the missing beats")
+            checks = wait_until(lambda: (c := self.doctor()[1]) and c["senders"][0] == "fail" and c,
+                                "the missing beats")
             self.assertIn(f"kill -CONT {sender.pid}", checks["senders"][2])
         finally:
             sender.signal(signal.SIGCONT)
@@ -316,7 +340,8 @@ class Doctor(Story):
             ingest.write(b"".join(line + b"\n" for _, line in zip(range(200), flood)))
 
         write()
-        ingest.wait_receipts(1)  # it has opened the outbox: whoever is stopped while it does keeps others from opening it
+        # It has opened the outbox: whoever is stopped while it does keeps others from opening it.
+        ingest.wait_receipts(1)
 
         def stopped_inside():
             write()
@@ -337,8 +362,8 @@ class Doctor(Story):
     def test_for_prometheus(self):
         self.ingest([])
         text = self.ctl("doctor", "--check", "prometheus", code=1).out.decode()
-        done = subprocess.run([shutil.which("promtool"), "check", "metrics"], input=text, capture_output=True, text=True,
-                              timeout=30, check=False)
+        done = subprocess.run([shutil.which("promtool"), "check", "metrics"], input=text,
+                              capture_output=True, text=True, timeout=30, check=False)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn('runpost_doctor_check{check="store"} 0', text)
         self.assertIn("nagios", self.ctl("doctor", "--check", "xml", code=64).err)

@@ -1,4 +1,5 @@
-"""Stories about receipts: what they promise, when they may be written, and what a kill -9 leaves behind."""
+"""Stories about receipts: what they promise, when they may be written,
+and what a kill -9 leaves behind."""
 
 import re
 import shutil
@@ -12,10 +13,11 @@ META_BYTES = 120
 
 
 class CommitTrace:
-    """Reads a strace of one ingester: for each write of receipts, how many synced commits there were before it.
+    """Reads a strace of one ingester: for each write of receipts,
+    how many synced commits there were before it.
 
-    A commit is: pages written, the file flushed, then the short write of a meta page through a descriptor opened with
-    O_DSYNC. Anything else on the way to a receipt is an error."""
+    A commit is: pages written, the file flushed, then the short write of a meta page through a
+    descriptor opened with O_DSYNC. Anything else on the way to a receipt is an error."""
 
     def __init__(self, text):
         self.dsync = set()
@@ -58,11 +60,12 @@ RUN_ID = re.compile(r"0194a[0-9a-f]{3}-[0-9a-f]{4}-7[0-9a-f]{3}-8[0-9a-f]{3}-[0-
 
 
 class PipelineTrace:
-    """Reads a strace, with whole buffers, of an ingester that commits a batch while it writes the receipts of the one
-    before: which run ids stood in pages whose commit had returned when a receipt named them.
+    """Reads a strace, with whole buffers, of an ingester that commits a batch while it writes
+    the receipts of the one before: which run ids stood in pages whose commit had returned
+    when a receipt named them.
 
-    Two threads call at once, so a call may be told in two lines: what it writes counts from the first, that it has
-    returned from the second."""
+    Two threads call at once, so a call may be told in two lines: what it writes counts from the
+    first, that it has returned from the second."""
 
     def __init__(self, text):
         self.written, self.committed = set(), set()
@@ -89,7 +92,8 @@ class PipelineTrace:
             self.receipts |= named
             self.receipts_during_a_commit += bool(self.written - self.committed)
             if not named <= self.committed:
-                self.errors.append(f"receipts before the commit was done: {sorted(named - self.committed)[:3]}")
+                self.errors.append(
+                    f"receipts before the commit was done: {sorted(named - self.committed)[:3]}")
         if not call.endswith("<unfinished ...>"):
             self.ended(thread)
 
@@ -104,19 +108,22 @@ class AfterTheCommit(Story):
 
     def traced_ingest(self, *options):
         if shutil.which("strace") is None:
-            self.fail("strace is needed to see the order of writes; install it (it is one of the tests' dependencies)")
+            self.fail("strace is needed to see the order of writes; "
+                      "install it (it is one of the tests' dependencies)")
         self.run_program(BIN / "runpost", "init", "--outbox", self.outbox, "--config", self.config)
         argv = self.ingest_argv()
         self.trace_path = self.folder / "trace"
-        self.ingest_argv = lambda *_: [
-            "strace", "-f", "-y", "-s", "16", "-e", "trace=write,writev,pwrite64,pwritev,fdatasync,fsync,openat", *options,
-            "-o", self.trace_path, *argv]
-        return self.live_ingest(env={"ASAN_OPTIONS": "detect_leaks=0"})  # the leak checker traces too, and two cannot
+        self.ingest_argv = lambda *_: ["strace", "-f", "-y", "-s", "16", "-e",
+                                       "trace=write,writev,pwrite64,pwritev,fdatasync,fsync,openat",
+                                       *options, "-o", self.trace_path, *argv]
+        # The leak checker traces too, and two cannot.
+        return self.live_ingest(env={"ASAN_OPTIONS": "detect_leaks=0"})
 
     def trace(self, live):
         self.assertEqual(live.close(), 0, live.process.err)
         trace = CommitTrace(self.trace_path.read_text())
-        self.assertTrue(trace.receipt_writes, "the trace shows no receipts; is tracing permitted here?")
+        self.assertTrue(trace.receipt_writes,
+                        "the trace shows no receipts; is tracing permitted here?")
         self.assertEqual(trace.errors, [])
         return trace
 
@@ -146,7 +153,8 @@ class AfterTheCommit(Story):
         self.assertGreater(receipts, 0)
 
     def test_nor_does_one_overtake_the_commit_of_a_large_batch(self):
-        """The next batch is being committed meanwhile, so it matters which lines a receipt is for."""
+        """The next batch is being committed meanwhile, so it matters which
+        lines a receipt is for."""
         live = self.traced_ingest("-v", "-s", "100000")
         live.send(*[make_run(n, HOOK, pad=1000) for n in range(3000)])
         live.wait_receipts(3000)
@@ -155,7 +163,8 @@ class AfterTheCommit(Story):
         self.assertEqual(trace.errors, [])
         self.assertGreater(trace.commits, 1)
         self.assertGreater(len(trace.receipts), 2000)  # those that no write of receipts cut in two
-        self.note(f"{trace.commits} commits, {trace.receipts_during_a_commit} writes of receipts during the next one")
+        self.note(f"{trace.commits} commits, "
+                  f"{trace.receipts_during_a_commit} writes of receipts during the next one")
         self.assert_sound(accepted=3000)
 
 
@@ -181,7 +190,8 @@ class GroupCommit(Story):
 
 
 class KilledIngesters(Story):
-    """Promises P1 and P3: a line with a receipt stays, one without is absent or whole, and sending again is safe."""
+    """Promises P1 and P3: a line with a receipt stays, one without is absent or whole,
+    and sending again is safe."""
 
     deadline_s = 120
     weight = 5
@@ -201,10 +211,12 @@ class KilledIngesters(Story):
         return json_lines(out[:out.rfind(b"\n") + 1])
 
     def test_after_many_kills_each_receipt_is_kept_and_each_line_is_there_once(self):
-        lines = [make_run(n, HOOK, pad=self.random.choice((0, 100, 3000))) for n in range(self.LINES)]
+        lines = [make_run(n, HOOK, pad=self.random.choice((0, 100, 3000)))
+                 for n in range(self.LINES)]
         acked, kills = [], 0
         while len(acked) < len(lines) and kills < self.KILLS:
-            receipts = self.round(lines[len(acked):len(acked) + 8000], self.random.uniform(0.0, 0.12))
+            receipts = self.round(lines[len(acked):len(acked) + 8000],
+                                  self.random.uniform(0.0, 0.12))
             kills += 1
             self.assertEqual([r["line"] for r in receipts], list(range(1, len(receipts) + 1)))
             for receipt, n in zip(receipts, range(len(acked), len(lines))):
@@ -223,6 +235,7 @@ class KilledIngesters(Story):
         listed = self.list("--limit", "0")
         self.assertEqual(sorted(e["id"] for e in listed), sorted(acked))
         ids = self.file("ids", "\n".join(acked[:3000]) + "\n")
-        body = self.run_program(BIN / "runpostctl", "body", "-", "--outbox", self.outbox, data=ids.read_bytes())
+        body = self.run_program(BIN / "runpostctl", "body", "-", "--outbox", self.outbox,
+                                data=ids.read_bytes())
         self.assertEqual(body.out, b"".join(lines[:3000]))
         self.note(f"{kills} kills, {early} receipts came out before the last one")

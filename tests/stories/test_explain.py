@@ -1,4 +1,5 @@
-"""Stories of `runpostctl explain`: what it says of real entries in real trouble, and that its commands help."""
+"""Stories of `runpostctl explain`: what it says of real entries in real trouble,
+and that its commands help."""
 
 import datetime
 import shlex
@@ -17,8 +18,8 @@ class Explain(Story):
         return [b["code"] for b in self.explain(entry_id)["blocking"]]
 
     def wait_blocked(self, entry_id, code):
-        return wait_until(lambda: next((b for b in self.explain(entry_id)["blocking"] if b["code"] == code), None),
-                          f"{code} to block")
+        return wait_until(lambda: next((b for b in self.explain(entry_id)["blocking"]
+                                        if b["code"] == code), None), f"{code} to block")
 
     def run_command(self, command):
         """Types what was suggested."""
@@ -28,31 +29,37 @@ class Explain(Story):
         return done
 
     def test_without_a_sender_it_says_so_and_foretells_every_attempt(self):
-        self.configure(defaults={"retry_base": "5s", "retry_factor": "4", "retry_cap": "1d", "retry_attempts": "11",
-                                 "timeout": "20s"})
+        self.configure(defaults={"retry_base": "5s", "retry_factor": "4", "retry_cap": "1d",
+                                 "retry_attempts": "11", "timeout": "20s"})
         receipt, = self.ingest([envelope(1, "http://127.0.0.1:9/")])
         told = self.explain(receipt["id"])
         self.assertEqual([b["code"] for b in told["blocking"]], ["no_sender"])
         self.assertEqual([s["attempt"] for s in told["schedule"]], list(range(1, 12)))
         self.assertEqual((told["ends"]["state"], told["ends"]["cause"]), ("dead", "exhausted"))
-        times = [datetime.datetime.fromisoformat(s["earliest_at"].replace("Z", "+00:00")) for s in told["schedule"]]
+        times = [datetime.datetime.fromisoformat(s["earliest_at"].replace("Z", "+00:00"))
+                 for s in told["schedule"]]
         gaps = [round((b - a).total_seconds()) for a, b in zip(times, times[1:])]
         self.assertEqual(gaps, [5, 20, 80, 320, 1280, 5120, 20480, 81920, 86400, 86400])
 
     def test_the_true_attempts_come_when_they_were_foretold(self):
-        self.configure(defaults={"retry_base": "100ms", "retry_factor": "2", "retry_attempts": "4", "breaker": "off"})
+        self.configure(defaults={"retry_base": "100ms", "retry_factor": "2", "retry_attempts": "4",
+                                 "breaker": "off"})
         receipt, = self.ingest([envelope(1, "http://127.0.0.1:9/")])
         told = self.explain(receipt["id"])
         self.drain()
         log = self.show(receipt["id"])["attempt_log"]
         self.assertEqual(len(log), len(told["schedule"]))
-        began = [datetime.datetime.fromisoformat(a["started_at"].replace("Z", "+00:00")) for a in log]
-        first = datetime.datetime.fromisoformat(told["schedule"][0]["earliest_at"].replace("Z", "+00:00"))
+        began = [datetime.datetime.fromisoformat(a["started_at"].replace("Z", "+00:00"))
+                 for a in log]
+        first = datetime.datetime.fromisoformat(
+            told["schedule"][0]["earliest_at"].replace("Z", "+00:00"))
         for at, step in zip(began, told["schedule"]):
-            foretold = datetime.datetime.fromisoformat(step["earliest_at"].replace("Z", "+00:00")) - first
+            foretold = (datetime.datetime.fromisoformat(step["earliest_at"].replace("Z", "+00:00"))
+                        - first)
             self.assertGreaterEqual(at - began[0], foretold - datetime.timedelta(milliseconds=1))
         dead = self.explain(receipt["id"])
-        self.assertEqual((dead["state"], dead["blocking"], dead["schedule"], dead["ends"]), ("dead", [], [], None))
+        self.assertEqual((dead["state"], dead["blocking"], dead["schedule"], dead["ends"]),
+                         ("dead", [], [], None))
         self.assertIn("exhausted", dead["why"])
         self.assertIn("4 connect", dead["happened"])
 
@@ -61,7 +68,8 @@ class Explain(Story):
         receipt, = self.ingest([envelope(1, sink.hook())])
         self.ctl("pause", "*")
         sender = self.send()
-        told = wait_until(lambda: (t := self.explain(receipt["id"])) and len(t["blocking"]) == 1 and t, "only the pause")
+        told = wait_until(lambda: (t := self.explain(receipt["id"])) and len(t["blocking"]) == 1
+                          and t, "only the pause")
         self.assertEqual(told["blocking"][0]["code"], "paused")
         self.run_command(told["blocking"][0]["command"])
         self.wait_entries("the delivery", delivered=1)
@@ -92,16 +100,19 @@ class Explain(Story):
 
     def test_a_full_window_a_used_up_rate_and_a_request_under_way(self):
         sink = self.sink("--delay", "20s")
-        self.configure(defaults={"in_flight": "1"}, endpoints=[("slow", {"url": "http://127.0.0.1:9", "rate": "1/h"})])
+        self.configure(defaults={"in_flight": "1"},
+                       endpoints=[("slow", {"url": "http://127.0.0.1:9", "rate": "1/h"})])
         receipts = self.ingest([envelope(n, sink.hook()) for n in range(2)] +
                                [envelope(n, "http://127.0.0.1:9/") for n in (2, 3)])
         sender = self.send()
-        self.assertIn("1 requests are under way", self.wait_blocked(receipts[1]["id"], "window")["text"])
+        self.assertIn("1 requests are under way",
+                      self.wait_blocked(receipts[1]["id"], "window")["text"])
         flying = self.explain(receipts[0]["id"])
         self.assertIn("makes attempt #1", flying["why"])
         self.assertIn("settled within", flying["next"])
-        self.assertIn("1/h", wait_until(lambda: next((b for r in receipts[2:] for b in self.explain(r["id"])["blocking"]
-                                                      if b["code"] == "rate"), None), "a used up rate")["text"])
+        self.assertIn("1/h", wait_until(
+            lambda: next((b for r in receipts[2:] for b in self.explain(r["id"])["blocking"]
+                          if b["code"] == "rate"), None), "a used up rate")["text"])
         sender.signal(signal.SIGSTOP)
         try:
             self.assertIn("sender-0", self.explain(receipts[0]["id"])["why"])
@@ -112,8 +123,9 @@ class Explain(Story):
         self.assertIn("no_sender", self.codes(receipts[1]["id"]))
 
     def test_times_that_entries_came_with(self):
-        later, late = self.ingest([envelope(1, "http://127.0.0.1:9/", not_before="2099-01-01T00:00:00Z"),
-                                   envelope(2, "http://127.0.0.1:9/", expires_at="2020-01-01T00:00:00Z")])
+        later, late = self.ingest(
+            [envelope(1, "http://127.0.0.1:9/", not_before="2099-01-01T00:00:00Z"),
+             envelope(2, "http://127.0.0.1:9/", expires_at="2020-01-01T00:00:00Z")])
         self.assertIn("not_before", self.codes(later["id"]))
         told = self.explain(late["id"])
         self.assertEqual((told["schedule"], told["ends"]["cause"]), ([], "expired"))

@@ -1,4 +1,5 @@
-"""Stories of export, import and backup: what leaves an outbox comes back the same, and secrets leave only when asked."""
+"""Stories of export, import and backup: what leaves an outbox comes back the same,
+and secrets leave only when asked."""
 
 import json
 import os
@@ -21,21 +22,26 @@ class TwoOutboxes(Story):
         return outbox
 
     def at(self, outbox, verb, *options, code=0, data=None):
-        process = self.run_program(BIN / "runpostctl", verb, "--outbox", outbox, "--config", self.config, *options, data=data)
+        process = self.run_program(BIN / "runpostctl", verb, "--outbox", outbox, "--config",
+                                   self.config, *options, data=data)
         if code is not None:
-            self.assertEqual(process.poll(), code, process.err + process.out.decode(errors="replace")[-2000:])
+            self.assertEqual(process.poll(), code,
+                             process.err + process.out.decode(errors="replace")[-2000:])
         return process
 
     def imported(self, outbox, *options, data, code=0):
-        return json_lines(self.at(outbox, "import", "-", "--json", *options, data=data, code=code).out)[0]
+        return json_lines(self.at(outbox, "import", "-", "--json", *options, data=data,
+                                  code=code).out)[0]
 
 
 class Exported(TwoOutboxes):
     def fill(self):
         """Delivered, dead, held and waiting entries, with and without secrets. The receivers."""
         good, bad = self.sink(), self.sink("--status", "500")
-        lines = [make_run(n, good.hook(f"/{n % 3}") + (f"?token={SECRET}{n}" if n % 2 else "")) for n in range(20)]
-        lines += [envelope(n, bad.hook(), headers={"x-tenant": f"{SECRET}-h"}, operation="POST /runs", order_by="o") for n in range(20, 24)]
+        lines = [make_run(n, good.hook(f"/{n % 3}") + (f"?token={SECRET}{n}" if n % 2 else ""))
+                 for n in range(20)]
+        lines += [envelope(n, bad.hook(), headers={"x-tenant": f"{SECRET}-h"},
+                           operation="POST /runs", order_by="o") for n in range(20, 24)]
         lines += [make_run(n, bad.hook("/plain")) for n in range(24, 28)]
         self.ingest(lines)
         self.drain()
@@ -45,7 +51,8 @@ class Exported(TwoOutboxes):
 
     def same(self, a, b):
         """Two exports hold the same entries; numbers may differ."""
-        strip = lambda data: sorted((json.dumps({k: v for k, v in e.items() if k != "seq"}) for e in json_lines(data)))
+        strip = lambda data: sorted((json.dumps({k: v for k, v in e.items() if k != "seq"})
+                                     for e in json_lines(data)))
         self.assertEqual(strip(a), strip(b))
 
     def test_everything_comes_back_the_same(self):
@@ -58,12 +65,14 @@ class Exported(TwoOutboxes):
         self.same(exported, self.at(other, "export", "--with-secrets").out)
         # numbers are kept in an empty outbox
         self.assertEqual([e["seq"] for e in json_lines(exported)],
-                         [e["seq"] for e in json_lines(self.at(other, "export", "--with-secrets").out)])
+                         [e["seq"]
+                          for e in json_lines(self.at(other, "export", "--with-secrets").out)])
         self.at(other, "verify")
         for entry in self.list():
             there = json_lines(self.at(other, "show", entry["id"], "--json").out)[0]
             self.assertEqual({k: there[k] for k in entry}, entry)
-            self.assertEqual(self.at(other, "body", entry["id"]).out, self.ctl("body", entry["id"]).out)
+            self.assertEqual(self.at(other, "body", entry["id"]).out,
+                             self.ctl("body", entry["id"]).out)
         again = self.imported(other, data=exported)
         self.assertEqual((again["imported"], again["present"]), (0, 34))
 
@@ -72,7 +81,8 @@ class Exported(TwoOutboxes):
         mine = self.ctl("export", "--with-secrets").out
         other = self.other()
         self.run_program(BIN / "runpost", "ingest", "--outbox", other, "--config", self.config,
-                         data=b"".join(make_run(n, good.hook("/b")) + b"\n" for n in range(500, 520)))
+                         data=b"".join(make_run(n, good.hook("/b")) + b"\n"
+                                       for n in range(500, 520)))
         result = self.imported(other, data=mine)
         self.assertEqual(result["imported"], 34)
         self.at(other, "verify")
@@ -111,7 +121,8 @@ class Exported(TwoOutboxes):
         self.assertEqual((dry["imported"], dry["dry_run"]), (8, True))
         self.assertEqual(len(self.list()), len(before) - 8)
         self.assertEqual(self.ctl_json("import", str(file))[0]["imported"], 8)
-        strip = lambda entries: sorted(json.dumps({k: v for k, v in e.items() if k != "seq"}) for e in entries)
+        strip = lambda entries: sorted(json.dumps({k: v for k, v in e.items() if k != "seq"})
+                                       for e in entries)
         self.assertEqual(strip(self.list()), strip(before))
         self.assert_sound(dead=8)
 
@@ -124,16 +135,20 @@ class Exported(TwoOutboxes):
         complete = [line for line in lines if line["complete"]]
         self.assertEqual((len(lines), len(complete)), (34, 20))
         self.assertTrue(all("payload" in line for line in complete))
-        self.assertFalse(any("payload" in line or "dedupe_key" in line for line in lines if not line["complete"]))
+        self.assertFalse(any("payload" in line or "dedupe_key" in line
+                             for line in lines if not line["complete"]))
         done = self.at(self.other(), "import", "-", "--json", data=done.out, code=1)
         result = json_lines(done.out)[0]
         self.assertEqual((result["imported"], result["refused"]), (20, 14))
         self.assertIn("standard input, line 2: it was exported without its secrets", done.err)
 
     def test_a_token_that_only_the_payload_has_does_not_leave_either(self):
-        run = {"run_id": "r-1", "status": "success", "kwargs": {"webhook": f"https://old.example.com/in?token={SECRET}"}}
-        plain = {"run_id": "r-2", "status": "success", "kwargs": {"webhook": "https://old.example.com/in"}}
-        self.ingest([json.dumps({"webhook": "https://hooks.example.com/in", "run": r}).encode() for r in (run, plain)])
+        run = {"run_id": "r-1", "status": "success",
+               "kwargs": {"webhook": f"https://old.example.com/in?token={SECRET}"}}
+        plain = {"run_id": "r-2", "status": "success",
+                 "kwargs": {"webhook": "https://old.example.com/in"}}
+        self.ingest([json.dumps({"webhook": "https://hooks.example.com/in", "run": r}).encode()
+                     for r in (run, plain)])
         done = self.ctl("export")
         self.assertNotIn(SECRET.encode(), done.out)
         self.assertEqual([line["complete"] for line in json_lines(done.out)], [False, True])
@@ -151,7 +166,8 @@ class Exported(TwoOutboxes):
         other = self.other()
         done = self.at(other, "import", self.file("lines", b"\n".join(lines)), data=None, code=1)
         self.assertIn(b"imported 30, 4 refused", done.out)
-        for line, what in ((4, "id: must be"), (6, "payload_sha256: does not fit"), (8, "byte 1"), (10, "byte 201")):
+        for line, what in ((4, "id: must be"), (6, "payload_sha256: does not fit"), (8, "byte 1"),
+                           (10, "byte 201")):
             self.assertRegex(done.err, rf"lines, line {line}: {what}")
         self.at(other, "verify")
         self.at(other, "import", self.folder / "nowhere", code=66)
@@ -173,10 +189,12 @@ class Exported(TwoOutboxes):
         exported = self.ctl("export", "--with-secrets").out
         other = self.other()
         self.imported(other, data=exported)
-        done = self.spawn(BIN / "runpost", "send", "--drain", "--outbox", other, "--config", self.config)
+        done = self.spawn(BIN / "runpost", "send", "--drain", "--outbox", other, "--config",
+                          self.config)
         self.assertEqual(done.wait(), 0, done.err)
         record = sink.record()
-        self.assertEqual({r["webhook_id"] for r in record}, {line["id"] for line in json_lines(exported)})
+        self.assertEqual({r["webhook_id"] for r in record},
+                         {line["id"] for line in json_lines(exported)})
         self.assertEqual({r["sha256"] for r in record},
                          {sha256(line["payload"].encode()) for line in json_lines(exported)})
 
@@ -205,7 +223,8 @@ class Backup(TwoOutboxes):
         stats = json_lines(self.at(copy, "stats", "--json").out)[0]
         self.assertTrue(stats["balanced"])
         self.assertGreaterEqual(stats["accepted"], 1000)
-        done = self.spawn(BIN / "runpost", "send", "--drain", "--outbox", copy, "--config", self.config)
+        done = self.spawn(BIN / "runpost", "send", "--drain", "--outbox", copy, "--config",
+                          self.config)
         self.assertEqual(done.wait(), 0, done.err)
         stats = json_lines(self.at(copy, "stats", "--json").out)[0]
         self.assertEqual(stats["entries"]["delivered"], stats["accepted"])
@@ -223,7 +242,8 @@ class Backup(TwoOutboxes):
         self.ingest([make_run(n, "https://hooks.example.com/in", pad=20000) for n in range(2000)])
         copy = self.folder / "copy"
         backup = self.spawn(BIN / "runpostctl", "backup", copy, "--outbox", self.outbox)
-        wait_until(lambda: (copy / "data.mdb.part").exists() or backup.poll() is not None, "its beginning", every_s=0.0005)
+        wait_until(lambda: (copy / "data.mdb.part").exists() or backup.poll() is not None,
+                   "its beginning", every_s=0.0005)
         backup.signal(signal.SIGINT)
         code = backup.wait()
         if code == 0:

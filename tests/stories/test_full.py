@@ -1,4 +1,5 @@
-"""Stories about promise P9: a full quota, a full disk. Ingest stops taking; senders, replay and purge go on."""
+"""Stories about promise P9: a full quota, a full disk. Ingest stops taking; senders,
+replay and purge go on."""
 
 import os
 import resource
@@ -16,7 +17,8 @@ class Full(Story):
         return b"".join(make_run(n, url, pad=self.PAD) + b"\n" for n in numbers)
 
     def feed(self, live, data):
-        """Writes data into the ingester's pipe from a process of its own, which blocks when the pipe does."""
+        """Writes data into the ingester's pipe from a process of its own,
+        which blocks when the pipe does."""
         with open(self.file("feed", data), "rb") as source:
             self.spawn("cat", stdin=source, stdout=live.process.popen.stdin)
         live.process.popen.stdin.close()
@@ -75,7 +77,8 @@ class Quota(Full):
         self.assert_sound(accepted=n, purged=n)
 
     def test_what_was_delivered_makes_room_by_itself_in_time(self):
-        self.configure(outbox={"quota": "8M", "keep_delivered": "100ms"}, ingest={"full_wait": "60s"})
+        self.configure(outbox={"quota": "8M", "keep_delivered": "100ms"},
+                       ingest={"full_wait": "60s"})
         sink = self.sink()
         live = self.live_ingest()
         self.feed(live, self.runs(sink.hook(), range(1500)))
@@ -104,23 +107,26 @@ class Quota(Full):
 
 class Disk(Full):
     def small_disk(self, size):
-        """Moves our programs into a mount namespace where the outbox lies on a small file system of its own."""
+        """Moves our programs into a mount namespace where the outbox lies on a small
+        file system of its own."""
         self.outbox.mkdir()
         enter, user = ["-m"], [] if os.geteuid() == 0 else ["-r"]
         if user:
             enter += ["-U", "--preserve-credentials"]
         if shutil.which("unshare") is None or shutil.which("nsenter") is None:
             self.skipTest("unshare and nsenter are not there")
-        holder = self.spawn("unshare", *user, "-m", "sh", "-c",
-                            'mount -t tmpfs -o size="$1",mode=0700 tmpfs "$2" && echo mounted && exec cat',
-                            "sh", size, self.outbox, stdin=subprocess.PIPE)
+        holder = self.spawn(
+            "unshare", *user, "-m", "sh", "-c",
+            'mount -t tmpfs -o size="$1",mode=0700 tmpfs "$2" && echo mounted && exec cat',
+            "sh", size, self.outbox, stdin=subprocess.PIPE)
         wait_until(lambda: holder.out or holder.poll() is not None, "the mount")
         if not holder.out:
             self.skipTest(f"no file system may be mounted here: {holder.err.strip()}")
         self.prefix = ["nsenter", "-t", str(holder.pid), *enter, f"--wd={os.getcwd()}"]
 
     def test_a_full_disk_stops_ingest_while_senders_go_on(self):
-        self.configure(outbox={"disk_reserve": "4M"}, ingest={"full_wait": "200ms"}, defaults={"in_flight": "50"})
+        self.configure(outbox={"disk_reserve": "4M"}, ingest={"full_wait": "200ms"},
+                       defaults={"in_flight": "50"})
         self.small_disk("24m")
         sink = self.sink()
         receipts = self.fill(sink.hook(), 4000)

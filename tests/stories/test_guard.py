@@ -1,4 +1,5 @@
-"""Stories about what a sender refuses to touch: schemes, addresses, ports, redirects, proxies, endless answers."""
+"""Stories about what a sender refuses to touch: schemes, addresses, ports, redirects,
+proxies, endless answers."""
 
 import re
 import socket
@@ -6,7 +7,8 @@ import threading
 
 from harness import Story, make_run
 
-READ_AT_MOST = 8 << 20  # the cap itself is 64 KiB; the rest is what socket buffers on both sides may swallow
+# The cap itself is 64 KiB; the rest is what socket buffers on both sides may swallow.
+READ_AT_MOST = 8 << 20
 
 
 class Blocked(Story):
@@ -30,7 +32,8 @@ class Blocked(Story):
                 server.accept()
 
     def last_causes(self, *urls, env=None, **defaults):
-        self.configure(defaults={"retry_attempts": "2", "retry_base": "10ms", "timeout": "2s", **defaults})
+        self.configure(defaults={"retry_attempts": "2", "retry_base": "10ms", "timeout": "2s",
+                                 **defaults})
         receipts = self.ingest([make_run(n, url) for n, url in enumerate(urls)])
         self.drain(env=env)
         shown = [self.show(r["id"]) for r in receipts]
@@ -39,7 +42,8 @@ class Blocked(Story):
 
     def test_http_is_not_sent_without_allow_http(self):
         port = self.listener()
-        self.assertEqual(self.last_causes(f"http://127.0.0.1:{port}/", allow_http=None), [("dead", "blocked_scheme")])
+        self.assertEqual(self.last_causes(f"http://127.0.0.1:{port}/", allow_http=None),
+                         [("dead", "blocked_scheme")])
         self.assert_nobody_knocked()
 
     def test_private_addresses_are_not_reached_however_they_are_written(self):
@@ -47,7 +51,8 @@ class Blocked(Story):
         port6 = self.listener("::1", socket.AF_INET6)
         hosts = ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]")
         urls = [f"http://{host}:{port}/" for host in hosts]
-        urls += [f"http://[::1]:{port6}/", "http://10.0.0.1/", "http://192.168.1.1/", "http://169.254.169.254/latest"]
+        urls += [f"http://[::1]:{port6}/", "http://10.0.0.1/", "http://192.168.1.1/",
+                 "http://169.254.169.254/latest"]
         causes = self.last_causes(*urls, allow=None, allow_ports="any")
         self.assertEqual(set(causes), {("dead", "blocked_address")})
         self.assert_nobody_knocked()
@@ -55,19 +60,23 @@ class Blocked(Story):
     def test_numbers_that_mean_an_address_are_refused_or_blocked(self):
         port = self.listener()
         hosts = ("2130706433", "0x7f000001", "0177.0.0.1", "127.1", "127.0.0.1.")
-        self.configure(defaults={"allow": None, "allow_ports": "any", "retry_attempts": "1", "timeout": "2s"})
-        receipts = self.ingest([make_run(n, f"http://{host}:{port}/") for n, host in enumerate(hosts)], code=None)
+        self.configure(defaults={"allow": None, "allow_ports": "any", "retry_attempts": "1",
+                                 "timeout": "2s"})
+        receipts = self.ingest(
+            [make_run(n, f"http://{host}:{port}/") for n, host in enumerate(hosts)], code=None)
         self.drain()
         for receipt in receipts:
             if receipt["status"] == "queued":
-                self.assertIn(self.show(receipt["id"])["last_cause"], ("blocked_address", "dns"), receipt)
+                self.assertIn(self.show(receipt["id"])["last_cause"], ("blocked_address", "dns"),
+                              receipt)
             else:
                 self.assertEqual(receipt["code"], "bad_url")
         self.assert_nobody_knocked()
 
     def test_an_allowed_network_is_not_more_than_it_says(self):
         port = self.listener()
-        self.assertEqual(self.last_causes(f"http://127.0.0.1:{port}/", allow="127.0.0.2/32", allow_ports="any"),
+        self.assertEqual(self.last_causes(f"http://127.0.0.1:{port}/", allow="127.0.0.2/32",
+                                          allow_ports="any"),
                          [("dead", "blocked_address")])
         self.assert_nobody_knocked()
 
@@ -113,7 +122,8 @@ class EndlessAnswer(threading.Thread):
             with peer:
                 try:
                     peer.recv(65536)
-                    peer.sendall(b"HTTP/1.1 %d Yes\r\nContent-Length: 100000000000\r\n\r\n" % self.status)
+                    peer.sendall(b"HTTP/1.1 %d Yes\r\nContent-Length: 100000000000\r\n\r\n"
+                                 % self.status)
                     while True:
                         self.sent += peer.send(b"x" * 65536)
                 except OSError:
@@ -148,8 +158,10 @@ class Bounded(Story):
 
     def test_rude_receivers_are_failures_with_a_name(self):
         self.configure(defaults={"retry_attempts": "1", "timeout": "300ms"})
-        cases = {"--garbage": "protocol", "--reset": "reset", "--close": "reset", "--never": "timeout"}
-        receipts = self.ingest([make_run(n, self.sink(option).hook()) for n, option in enumerate(cases)])
+        cases = {"--garbage": "protocol", "--reset": "reset", "--close": "reset",
+                 "--never": "timeout"}
+        receipts = self.ingest([make_run(n, self.sink(option).hook())
+                                for n, option in enumerate(cases)])
         self.drain()
         self.assertEqual([self.show(r["id"])["last_cause"] for r in receipts], list(cases.values()))
         self.assert_sound(dead=4)

@@ -1,9 +1,9 @@
-"""Stories about runpost ingest: what is taken, what is refused, what the receipts say, how it ends."""
+"""Stories about runpost ingest: what is taken, what is refused,
+what the receipts say, how it ends."""
 
 import json
 import ctypes
 import os
-import pathlib
 import signal
 import struct
 
@@ -34,7 +34,8 @@ class Fixtures(Story):
             self.assertIn("token=REDACTED", entry["url"])
             got, = sink.by_id()[receipt["id"]]
             payload = line[line.index(b',"run":') + 7:-1]
-            self.assertEqual((got["sha256"], got["run_id"], got["token"]), (sha256(payload), run["run_id"], "ok"))
+            self.assertEqual((got["sha256"], got["run_id"], got["token"]),
+                             (sha256(payload), run["run_id"], "ok"))
         self.assert_sound(accepted=8, delivered=8)
 
     def test_runs_as_an_engine_posts_them_arrive_unchanged(self):
@@ -42,7 +43,8 @@ class Fixtures(Story):
         lines = retarget((FIXTURES / "langgraph-runs.ndjson").read_bytes().splitlines(), sink)
         receipts = self.ingest(lines)
         self.assert_statuses(receipts, *["queued"] * 8)
-        self.assertEqual([r["run_id"] for r in receipts], [json.loads(line)["run_id"] for line in lines])
+        self.assertEqual([r["run_id"] for r in receipts],
+                         [json.loads(line)["run_id"] for line in lines])
         self.drain()
         for line, receipt in zip(lines, receipts):
             got, = sink.by_id()[receipt["id"]]
@@ -52,11 +54,11 @@ class Fixtures(Story):
 
 class Receipts(Story):
     def test_they_come_in_order_with_the_fields_of_their_status(self):
-        lines = [make_run(1, HOOK), make_run(1, HOOK), json.dumps({"run_id": "r-2"}).encode(), b"", b"{",
-                 make_run(3, "ftp://h/"), envelope(4, HOOK, id="a key"), make_run(1, HOOK)]
+        lines = [make_run(1, HOOK), make_run(1, HOOK), json.dumps({"run_id": "r-2"}).encode(), b"",
+                 b"{", make_run(3, "ftp://h/"), envelope(4, HOOK, id="a key"), make_run(1, HOOK)]
         receipts = self.ingest(lines, code=1)
-        self.assert_statuses(receipts, "queued", "duplicate", "skipped", "skipped", "rejected", "rejected", "queued",
-                             "duplicate")
+        self.assert_statuses(receipts, "queued", "duplicate", "skipped", "skipped", "rejected",
+                             "rejected", "queued", "duplicate")
         self.assertEqual([r["line"] for r in receipts], list(range(1, 9)))
         first = receipts[0]
         self.assertEqual(set(first), {"line", "status", "id", "run_id"})
@@ -85,28 +87,33 @@ class Receipts(Story):
         lines += [b'{"webhook":"%s"}' % HOOK.encode(), b'{"webhook":"%s"}' % HOOK.encode(),
                   b'{"webhook":"%s"} ' % HOOK.encode()]
         receipts = self.ingest(lines)
-        self.assert_statuses(receipts, *[status for _, status in cases], "queued", "duplicate", "queued", "queued",
-                             "duplicate", "queued")
+        self.assert_statuses(receipts, *[status for _, status in cases], "queued", "duplicate",
+                             "queued", "queued", "duplicate", "queued")
 
     def test_the_url_comes_from_the_envelope_then_kwargs_then_the_run_then_the_option(self):
-        both = {"kwargs": {"webhook": "http://127.0.0.1:1/kwargs"}, "webhook": "http://127.0.0.1:1/top"}
-        lines = [json.dumps({"run_id": "a", **both}), json.dumps({"run_id": "b", "webhook": both["webhook"]}),
-                 json.dumps({"webhook": "http://127.0.0.1:1/envelope", "run": {"run_id": "c", **both}}),
-                 json.dumps({"run_id": "d"})]
-        receipts = self.ingest([line.encode() for line in lines], "--webhook", "http://127.0.0.1:1/option")
+        both = {"kwargs": {"webhook": "http://127.0.0.1:1/kwargs"},
+                "webhook": "http://127.0.0.1:1/top"}
+        lines = [json.dumps({"run_id": "a", **both}),
+                 json.dumps({"run_id": "b", "webhook": both["webhook"]}),
+                 json.dumps({"webhook": "http://127.0.0.1:1/envelope",
+                             "run": {"run_id": "c", **both}}), json.dumps({"run_id": "d"})]
+        receipts = self.ingest([line.encode() for line in lines], "--webhook",
+                               "http://127.0.0.1:1/option")
         self.assertEqual([self.show(r["id"])["url"].rpartition("/")[2] for r in receipts],
                          ["kwargs", "top", "envelope", "option"])
 
     def test_quiet_says_nothing_and_else_a_summary_counts(self):
         done = self.run_program(*self.ingest_argv(), data=make_run(1, HOOK) + b"\n{\n")
-        self.assertRegex(done.err, r"lines=2 queued=1 duplicate=0 skipped=0 rejected=1 commits=1\n$")
+        self.assertRegex(done.err,
+                         r"lines=2 queued=1 duplicate=0 skipped=0 rejected=1 commits=1\n$")
         self.assertEqual(self.run_program(*self.ingest_argv("--quiet"), data=b"{\n").err, "")
 
 
 class Rejects(Story):
     CASES = [
         (b"{", "bad_json"), (b"[1]", "bad_json"), (b'"x"', "bad_json"), (b"{} {}", "bad_json"),
-        (b'{"a":01}', "bad_json"), (b'{"a":"\xff\xfe"}', "bad_json"), (b'{"a":"x\x00y"}', "bad_json"),
+        (b'{"a":01}', "bad_json"), (b'{"a":"\xff\xfe"}', "bad_json"),
+        (b'{"a":"x\x00y"}', "bad_json"),
         (b"\x00", "bad_json"), (b'\xef\xbb\xbf{"webhook":"http://127.0.0.1:1/"}', "bad_json"),
         (b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", "bad_json"),
         (b'{"webhook":"not a url"}', "bad_url"), (b'{"webhook":"ftp://h/"}', "bad_url"),
@@ -114,7 +121,8 @@ class Rejects(Story):
         (b'{"webhook":"http://h/a\\\\b"}', "bad_url"), (b'{"webhook":""}', "bad_url"),
         (b'{"webhook":"http://h/%s"}' % (b"x" * 5000), "bad_url"),
         (b'{"webhook":"http://h/\\u0000"}', "bad_field"), (b'{"webhook":17}', "bad_field"),
-        (b'{"webhook":"http://h/","run":[]}', "bad_field"), (b'{"webhook":"http://h/","run":{},"id":""}', "bad_field"),
+        (b'{"webhook":"http://h/","run":[]}', "bad_field"),
+        (b'{"webhook":"http://h/","run":{},"id":""}', "bad_field"),
         (b'{"webhook":"http://h/","run":{},"id":7}', "bad_field"),
         (b'{"webhook":"http://h/","run":{},"id":"%s"}' % (b"x" * 300), "bad_field"),
         (b'{"webhook":"http://h/","run":{},"operation":"a\\u001bb"}', "bad_field"),
@@ -130,8 +138,10 @@ class Rejects(Story):
         self.config.write_bytes(mark + self.config.read_bytes())
         secret = self.file("secret", mark + secret_text(b"k" * 32).encode() + b"\n")
         with open(self.config, "ab") as config:
-            config.write(b'[endpoint "a"]\nurl = http://127.0.0.1:9/a\nsecret_file = %s\n' % str(secret).encode())
-        self.assertEqual(self.run_program(BIN / "runpost", "check-config", "--config", self.config).poll(), 0)
+            config.write(b'[endpoint "a"]\nurl = http://127.0.0.1:9/a\nsecret_file = %s\n'
+                         % str(secret).encode())
+        self.assertEqual(self.run_program(BIN / "runpost", "check-config", "--config",
+                                          self.config).poll(), 0)
         lines = [make_run(n, "http://127.0.0.1:9/a") for n in range(2)]
         receipts = self.ingest([mark + lines[0], mark + lines[1], lines[1]], code=1)
         self.assert_statuses(receipts, "queued", "rejected", "queued")
@@ -158,7 +168,8 @@ class Rejects(Story):
     def test_a_line_of_17_mib_is_too_large_and_kept_whole(self):
         rejects = self.folder / "rejects"
         long = b'{"webhook":"%s","x":"' % HOOK.encode() + b"y" * (17 << 20) + b'"}'
-        receipts = self.ingest([make_run(1, HOOK), long, make_run(2, HOOK)], "--rejects", rejects, code=1)
+        receipts = self.ingest([make_run(1, HOOK), long, make_run(2, HOOK)], "--rejects", rejects,
+                               code=1)
         self.assert_statuses(receipts, "queued", "rejected", "queued")
         self.assertEqual(receipts[1]["code"], "too_large")
         self.assertEqual(sha256(rejects.read_bytes()), sha256(long + b"\n"))
@@ -173,7 +184,8 @@ class Rejects(Story):
         self.assert_statuses(self.ingest([whole]), "queued")
 
     def test_a_last_line_without_a_line_feed_is_taken_when_it_is_whole(self):
-        self.assert_statuses(self.ingest(make_run(1, HOOK) + b"\n" + make_run(2, HOOK)), "queued", "queued")
+        self.assert_statuses(self.ingest(make_run(1, HOOK) + b"\n" + make_run(2, HOOK)), "queued",
+                             "queued")
 
     def test_line_ends_of_other_systems_are_taken(self):
         receipts = self.ingest(make_run(1, HOOK) + b"\r\n\r\n" + make_run(2, HOOK) + b"\r\n")
@@ -181,19 +193,22 @@ class Rejects(Story):
         self.assertEqual(self.ctl("body", receipts[0]["id"]).out, make_run(1, HOOK) + b"\r")
 
     def test_headers_that_would_smuggle_are_refused(self):
-        smuggled = [{"x-a": "b\r\nwebhook-id: forged"}, {"x-a\r\nb": "c"}, {"x a": "b"}, {"": "b"}, {"x-a": "b\u0000"},
-                    {"webhook-signature": "v1,forged"}, {"Webhook-Id": "x"}, {"host": "x"}, {"Content-Length": "0"},
-                    {"transfer-encoding": "chunked"}, {"connection": "close"}, {"runpost-attempt": "9"},
+        smuggled = [{"x-a": "b\r\nwebhook-id: forged"}, {"x-a\r\nb": "c"}, {"x a": "b"}, {"": "b"},
+                    {"x-a": "b\u0000"}, {"webhook-signature": "v1,forged"}, {"Webhook-Id": "x"},
+                    {"host": "x"}, {"Content-Length": "0"}, {"transfer-encoding": "chunked"},
+                    {"connection": "close"}, {"runpost-attempt": "9"},
                     {"x-a": "b\u007f"}, {"x-big": "y" * 3000}]
-        receipts = self.ingest([envelope(n, HOOK, headers=h) for n, h in enumerate(smuggled)], code=1)
-        self.assertEqual([(r["status"], r.get("code")) for r in receipts], [("rejected", "bad_field")] * len(smuggled))
+        receipts = self.ingest([envelope(n, HOOK, headers=h) for n, h in enumerate(smuggled)],
+                               code=1)
+        self.assertEqual([(r["status"], r.get("code")) for r in receipts],
+                         [("rejected", "bad_field")] * len(smuggled))
         self.assertFalse(any("forged" in r["reason"] for r in receipts))
         self.assert_sound(accepted=0)
 
 
 def without_root_s_way_in():
-    """Modes of directories then hold for root as for anybody: the next program starts without the capabilities to pass
-    them by. Nothing changes for other users."""
+    """Modes of directories then hold for root as for anybody: the next program starts without the
+    capabilities to pass them by. Nothing changes for other users."""
     for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
         ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
 
@@ -292,12 +307,15 @@ class Exits(Story):
 
 
 class WrongPlaces(Story):
-    """Directories that are no outbox of ours: the right exit code, a message that names the path, nothing touched."""
+    """Directories that are no outbox of ours: the right exit code,
+    a message that names the path, nothing touched."""
 
     def assert_refused(self, path, code, *words):
         before = self.content(path)
-        for argv in (["runpost", "ingest"], ["runpost", "send", "--drain"], ["runpostctl", "stats"]):
-            done = self.run_program(BIN / argv[0], *argv[1:], "--outbox", path, "--config", self.config, data=b"{}\n")
+        for argv in (["runpost", "ingest"], ["runpost", "send", "--drain"],
+                     ["runpostctl", "stats"]):
+            done = self.run_program(BIN / argv[0], *argv[1:], "--outbox", path, "--config",
+                                    self.config, data=b"{}\n")
             with self.subTest(program=argv):
                 self.assertEqual((done.poll(), done.out), (code, b""), done.err)
                 for word in (str(path), *words):
@@ -308,7 +326,8 @@ class WrongPlaces(Story):
         """What people put there; a lock file beside it does no harm."""
         if path.is_file():
             return sha256(path.read_bytes())
-        return {p: sha256(p.read_bytes()) for p in path.iterdir() if p.name not in ("lock.mdb", "doorbell")}
+        return {p: sha256(p.read_bytes())
+                for p in path.iterdir() if p.name not in ("lock.mdb", "doorbell")}
 
     def test_a_file(self):
         self.assert_refused(self.file("plain", "text"), 66)

@@ -1,4 +1,5 @@
-"""Stories of jobs: a replay is worked through to its end, each entry once, whoever is killed; plans, backups, the log."""
+"""Stories of jobs: a replay is worked through to its end, each entry once, whoever is killed;
+plans, backups, the log."""
 
 import json
 import os
@@ -13,8 +14,9 @@ class Jobs(Story):
 
     def dead(self, n, hook, first=0):
         """n dead entries, which were never sent: they had expired."""
-        ids = [r["id"] for r in self.ingest([envelope(first + i, hook(i), expires_at="2020-01-01T00:00:00Z")
-                                             for i in range(n)])]
+        ids = [r["id"]
+               for r in self.ingest([envelope(first + i, hook(i), expires_at="2020-01-01T00:00:00Z")
+                                     for i in range(n)])]
         self.assertEqual(self.send("--drain").wait(), 0)
         self.assertEqual(self.entries()["dead"], n)
         return ids
@@ -27,7 +29,8 @@ class Jobs(Story):
 
 
 class KilledReplay(Jobs):
-    """Promise of the issue: survives the tool, the senders, and a reboot, without anybody typing anything."""
+    """Promise of the issue: survives the tool, the senders, and a reboot,
+    without anybody typing anything."""
 
     weight = 4
     ENTRIES = 4000
@@ -37,11 +40,13 @@ class KilledReplay(Jobs):
         sink = self.sink("--delay", "2ms")
         ids = self.dead(self.ENTRIES, lambda i: sink.hook(f"/hook-{i % 3}"))
         senders = [self.send() for _ in range(2)]
-        tool = self.spawn(BIN / "runpostctl", "replay", "--state", "dead", "--yes", "--reason", "story",
-                          "--outbox", self.outbox, "--config", self.config)
-        wait_until(lambda: self.ctl_json("jobs") and self.job(1)["done"] > 0, "the job to have begun")
+        tool = self.spawn(BIN / "runpostctl", "replay", "--state", "dead", "--yes", "--reason",
+                          "story", "--outbox", self.outbox, "--config", self.config)
+        wait_until(lambda: self.ctl_json("jobs") and self.job(1)["done"] > 0,
+                   "the job to have begun")
         tool.kill()
-        live = [r["id"] for r in self.ingest([make_run(100_000 + i, sink.hook("/hook-0")) for i in range(50)])]
+        live = [r["id"] for r in self.ingest([make_run(100_000 + i, sink.hook("/hook-0"))
+                                              for i in range(50)])]
         kills = 0
         while self.job(1)["state"] == "running" and kills < 30:
             victim = kills % 2
@@ -49,9 +54,11 @@ class KilledReplay(Jobs):
             senders[victim] = self.send()
             kills += 1
         wait_until(lambda: self.job(1)["state"] == "done", "the job to be done")
-        wait_until(lambda: not (now := self.entries())["waiting"] and not now["in_flight"], "all to be delivered")
+        wait_until(lambda: not (now := self.entries())["waiting"] and not now["in_flight"],
+                   "all to be delivered")
         job = self.job(1)
-        self.assertEqual((job["planned"], job["done"], job["left"]), (self.ENTRIES, self.ENTRIES, 0))
+        self.assertEqual((job["planned"], job["done"], job["left"]),
+                         (self.ENTRIES, self.ENTRIES, 0))
         replays = self.replays()
         self.assertEqual({replays[i] for i in ids}, {1})
         self.assertEqual({replays[i] for i in live}, {0})
@@ -93,8 +100,8 @@ class Steering(Jobs):
         sink = self.sink()
         self.dead(100, lambda i: sink.hook())
         sender = self.send()
-        tool = self.spawn(BIN / "runpostctl", "replay", "--state", "dead", "--yes", "--rate", "50/s",
-                          "--outbox", self.outbox, "--config", self.config)
+        tool = self.spawn(BIN / "runpostctl", "replay", "--state", "dead", "--yes", "--rate",
+                          "50/s", "--outbox", self.outbox, "--config", self.config)
         wait_until(lambda: self.entries()["delivered"] > 0, "the first to be delivered")
         tool.signal(signal.SIGINT)
         self.assertEqual(tool.wait(), 130)
@@ -115,7 +122,8 @@ class Steering(Jobs):
     def test_a_rate_is_kept_without_senders_too(self):
         self.dead(30, lambda i: "http://127.0.0.1:9/hook")
         began = time.monotonic()
-        self.assertEqual(self.ctl("replay", "--state", "dead", "--yes", "--rate", "20/s").out, b"replayed 30\n")
+        self.assertEqual(self.ctl("replay", "--state", "dead", "--yes", "--rate", "20/s").out,
+                         b"replayed 30\n")
         self.assertGreater(time.monotonic() - began, 1)
 
     def test_drain_carries_a_job_to_its_end(self):
@@ -140,9 +148,11 @@ class Purging(Jobs):
         self.dead_later = self.ingest([envelope(99, "http://127.0.0.1:9/other")])
         self.ctl("purge", "--plan", str(shown["plan"]), code=64)
         done = json.loads(self.ctl("purge", "--plan", str(shown["plan"]), "--yes", "--json").out)
-        self.assertEqual((done["done"], done["skipped"]["moved_on"], done["skipped"]["gone"]), (4, 1, 1))
+        self.assertEqual((done["done"], done["skipped"]["moved_on"], done["skipped"]["gone"]),
+                         (4, 1, 1))
         self.assertIn("done", self.ctl("purge", "--plan", str(shown["plan"]), "--yes", code=1).err)
-        self.assertEqual({e["id"] for e in self.ctl_json("list")}, {ids[0], self.dead_later[0]["id"]})
+        self.assertEqual({e["id"] for e in self.ctl_json("list")},
+                         {ids[0], self.dead_later[0]["id"]})
         self.assert_sound(accepted=7, purged=5)
 
     def test_a_backup_is_written_first_with_everything_in_it(self):
@@ -157,10 +167,12 @@ class Purging(Jobs):
         self.assertEqual([line["id"] for line in lines], ids)
         self.assertTrue(all(line["complete"] and "token=s3cret" in line["url"] for line in lines))
         log = self.ctl_json("audit")[-1]
-        self.assertEqual((log["verb"], log["done"], log["what"], log["reason"]), ("purge", 3, "--state dead", "gone"))
+        self.assertEqual((log["verb"], log["done"], log["what"], log["reason"]),
+                         ("purge", 3, "--state dead", "gone"))
         self.assertEqual(log["uid"], os.getuid())
         self.ctl("import", path)
-        self.assertEqual({e["id"]: e["state"] for e in self.ctl_json("list")}, {i: "dead" for i in ids})
+        self.assertEqual({e["id"]: e["state"] for e in self.ctl_json("list")},
+                         {i: "dead" for i in ids})
         self.assert_sound(accepted=6, purged=3, dead=3)
 
     def test_what_was_delivered_needs_no_backup_unless_one_is_asked_for(self):
@@ -177,7 +189,8 @@ class Purging(Jobs):
         elsewhere = self.folder / "elsewhere"
         elsewhere.mkdir()
         (self.outbox / "purged").symlink_to(elsewhere)
-        self.assertIn("nothing was purged", self.ctl("purge", "--state", "dead", "--yes", code=74).err)
+        self.assertIn("nothing was purged",
+                      self.ctl("purge", "--state", "dead", "--yes", code=74).err)
         self.assertEqual(list(elsewhere.iterdir()), [])
         (self.outbox / "purged").unlink()
         if os.geteuid() != 0:
@@ -203,7 +216,8 @@ class Purging(Jobs):
 
     def test_the_log_keeps_no_secret(self):
         self.dead(2, lambda i: "http://127.0.0.1:9/hook?token=s3cret")
-        self.ctl("hold", "--endpoint", "http://127.0.0.1:9/hook?token=s3cret", "--state", "dead", "--yes")
+        self.ctl("hold", "--endpoint", "http://127.0.0.1:9/hook?token=s3cret", "--state", "dead",
+                 "--yes")
         self.ctl("replay", "--endpoint", "http://127.0.0.1:9/hook?token=s3cret", "--yes")
         for verb in ("audit", "jobs"):
             for options in ((), ("--json",)):

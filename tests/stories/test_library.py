@@ -1,4 +1,5 @@
-"""Stories about the library: an engine's author copies the example, installs, compiles and links; C++ as well."""
+"""Stories about the library: an engine's author copies the example, installs,
+compiles and links; C++ as well."""
 
 import os
 import pathlib
@@ -14,8 +15,9 @@ class Library(Story):
     deadline_s = 120
 
     def run_tool(self, *argv, env=None):
-        done = subprocess.run([str(a) for a in argv], cwd=self.folder, env={**os.environ, **(env or {})}, check=False,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=100)
+        done = subprocess.run(
+            [str(a) for a in argv], cwd=self.folder, env={**os.environ, **(env or {})}, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=100)
         self.assertEqual(done.returncode, 0, done.stdout.decode(errors="replace"))
         return done.stdout.decode()
 
@@ -33,17 +35,20 @@ class Library(Story):
         self.assert_sound(accepted=1, delivered=1)
 
     def test_the_example_says_why_it_stores_nothing(self):
-        done = self.run_program(BIN / "examples" / "append_run", self.outbox, data=b'{"run_id":"r","status":"success"}')
+        done = self.run_program(BIN / "examples" / "append_run", self.outbox,
+                                data=b'{"run_id":"r","status":"success"}')
         self.assertEqual(done.poll(), 1)
         self.assertIn("webhook", done.err)
 
     def test_a_build_for_32_bits_is_refused_with_the_reason(self):
-        """The compiler without the headers of such a system, and one that is told so on any machine."""
+        """The compiler without the headers of such a system,
+        and one that is told so on any machine."""
         for flags in (["-m32"], ["-U__SIZEOF_SIZE_T__", "-D__SIZEOF_SIZE_T__=4"]):
             if flags == ["-m32"] and os.uname().machine != "x86_64":
                 continue
-            done = subprocess.run(["cc", *flags, "-Isrc", "-fsyntax-only", "-x", "c", "src/base/bytes.h"], cwd=ROOT,
-                                  stderr=subprocess.PIPE, check=False, timeout=100)
+            done = subprocess.run(["cc", *flags, "-Isrc", "-fsyntax-only", "-x", "c",
+                                   "src/base/bytes.h"],
+                                  cwd=ROOT, stderr=subprocess.PIPE, check=False, timeout=100)
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(b"runpost needs 64 bits: it maps 64 GiB", done.stderr.split(b"\n")[0])
 
@@ -55,8 +60,10 @@ class Library(Story):
         env = {"PKG_CONFIG_PATH": str(place / "lib" / "pkgconfig")}
         flags = self.run_tool("pkg-config", "--cflags", "--libs", "runpost", env=env).split()
         self.run_tool("cc", ROOT / "docs" / "examples" / "append_run.c", *flags, "-o", "append_run")
-        self.run_tool("g++", "-std=c++11", ROOT / "tests" / "unit" / "api" / "cxx_header.cc", *flags, "-o", "from_cxx")
+        self.run_tool("g++", "-std=c++11", ROOT / "tests" / "unit" / "api" / "cxx_header.cc",
+                      *flags, "-o", "from_cxx")
         self.run_tool(self.folder / "from_cxx")
-        for page in ("man1/runpost.1", "man1/runpostctl.1", "man1/runpost-sink.1", "man5/runpost.conf.5"):
+        for page in ("man1/runpost.1", "man1/runpostctl.1", "man1/runpost-sink.1",
+                     "man5/runpost.conf.5"):
             self.assertTrue((place / "share" / "man" / page).exists(), page)
         self.assertIn("usage", self.run_tool(place / "bin" / "runpost", "--help"))

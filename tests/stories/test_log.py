@@ -1,4 +1,5 @@
-"""Stories about a log that nobody reads: lines are dropped and counted, and nobody waits for them."""
+"""Stories about a log that nobody reads: lines are dropped and counted,
+and nobody waits for them."""
 
 import fcntl
 import os
@@ -37,7 +38,8 @@ class UnreadPipe:
 
 class UnreadLog(Story):
     def test_senders_deliver_and_jobs_end_and_receipts_come_though_nobody_reads_the_log(self):
-        """The end of a job is told from within a transaction: there everybody would wait for the reader."""
+        """The end of a job is told from within a transaction:
+        there everybody would wait for the reader."""
         for options in ([], ["--senders", "2"]):
             with self.subTest(options=options):
                 self.outbox = self.folder / f"outbox{len(options)}"
@@ -48,7 +50,8 @@ class UnreadLog(Story):
                 self.wait_entries("all to be delivered", delivered=100)
                 self.ctl("replay", "--state", "delivered", "--yes")
                 self.wait_entries("all to be delivered again", delivered=100)
-                wait_until(lambda: all(j["state"] == "done" for j in self.ctl_json("jobs")), "the end of the job")
+                wait_until(lambda: all(j["state"] == "done" for j in self.ctl_json("jobs")),
+                           "the end of the job")
                 self.ingest([make_run(1000 + n, sink.hook()) for n in range(10)])
                 self.wait_entries("more to be delivered", delivered=110)
                 self.assertTrue(log.is_blocking())
@@ -68,7 +71,8 @@ class UnreadLog(Story):
         parent = self.send("--senders", "2", stderr=log.writing)
         children = wait_until(lambda: len(c := descendants(parent.pid)) == 2 and c, "two children")
         os.kill(children[0], signal.SIGKILL)
-        wait_until(lambda: len(c := descendants(parent.pid)) == 2 and children[0] not in c, "a new child")
+        wait_until(lambda: len(c := descendants(parent.pid)) == 2 and children[0] not in c,
+                   "a new child")
         self.ingest([make_run(n, sink.hook()) for n in range(10)])
         self.wait_entries("all to be delivered", delivered=10)
         self.assertEqual(parent.stop(), 0)
@@ -84,9 +88,11 @@ class UnreadLog(Story):
     def test_who_cannot_start_ends_though_nobody_reads_why(self):
         bad = self.file("bad.conf", "[nonsense]\nx = 1\n")
         log = UnreadPipe(self, full=True)
-        for code, argv in ((78, ("runpost", "send", "--config", bad)), (78, ("runpost", "ingest", "--config", bad)),
-                           (64, ("runpost", "send", "--senders", "0")), (64, ("runpost", "ingest", "more")),
-                           (64, ("runpost", "sned")), (64, ("runpost",)), (64, ("runpost-sink", "--nonsense"))):
+        for code, argv in ((78, ("runpost", "send", "--config", bad)),
+                           (78, ("runpost", "ingest", "--config", bad)),
+                           (64, ("runpost", "send", "--senders", "0")),
+                           (64, ("runpost", "ingest", "more")), (64, ("runpost", "sned")),
+                           (64, ("runpost",)), (64, ("runpost-sink", "--nonsense"))):
             with self.subTest(argv=argv):
                 done = self.spawn(BIN / argv[0], *argv[1:], stderr=log.writing)
                 self.assertEqual(done.wait(5), code)
@@ -100,7 +106,8 @@ class UnreadLog(Story):
 
 
 class StoppedWhileNobodyReads(Story):
-    """These verbs wait for whoever reads what they say, and catch SIGTERM: it ends them all the same."""
+    """These verbs wait for whoever reads what they say, and catch SIGTERM:
+    it ends them all the same."""
 
     def stop_blocked(self, *argv, **to):
         process = self.spawn(BIN / "runpostctl", *argv, "--outbox", self.outbox, **to)
@@ -118,8 +125,10 @@ class StoppedWhileNobodyReads(Story):
         log = UnreadPipe(self, full=True)
         self.assertEqual(self.stop_blocked("export", stderr=log.writing), 0)
         self.assertEqual(self.stop_blocked("export", "--state", "dead", stderr=log.writing), 0)
-        self.assertEqual(self.stop_blocked("show", "msg_000000000G1CY55NDPRXZQ0S4M", stderr=log.writing), -15)
-        self.assertEqual(self.stop_blocked("import", self.file("lines", "x\n" * 9), stderr=log.writing), 130)
+        self.assertEqual(self.stop_blocked("show", "msg_000000000G1CY55NDPRXZQ0S4M",
+                                           stderr=log.writing), -15)
+        self.assertEqual(self.stop_blocked("import", self.file("lines", "x\n" * 9),
+                                           stderr=log.writing), 130)
 
     def test_what_is_printed_on_stdout(self):
         self.ingest([make_run(n, "https://a.example/x") for n in range(3)])

@@ -1,4 +1,5 @@
-"""Stories of `runpostctl metrics`: text that Prometheus takes, numbers that are true, and no secrets."""
+"""Stories of `runpostctl metrics`: text that Prometheus takes,
+numbers that are true, and no secrets."""
 
 import os
 import re
@@ -11,14 +12,16 @@ from harness import Story, envelope
 
 def parse(text):
     """name{labels} -> value"""
-    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if line[0] != "#"}
+    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2])
+            for line in text.splitlines() if line[0] != "#"}
 
 
 class Metrics(Story):
     def check(self, text):
         promtool = shutil.which("promtool")
         self.assertIsNotNone(promtool, "promtool is missing: tests/setup.sh installs it")
-        done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, timeout=30)
+        done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True,
+                              text=True, timeout=30)
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
         return parse(text)
 
@@ -36,7 +39,8 @@ class Metrics(Story):
         self.configure(defaults={"retry_attempts": "2"},
                        endpoints=[("good", {"url": good.url}), ("bad-one", {"url": bad.url})])
         lines = [envelope(n, good.hook("/x?token=s3cret")) for n in range(7)]
-        lines += [envelope(n, bad.hook()) for n in range(7, 10)] + [envelope(10, "http://127.0.0.1:9/")]
+        lines += ([envelope(n, bad.hook()) for n in range(7, 10)]
+                  + [envelope(10, "http://127.0.0.1:9/")])
         self.ingest(lines)
         self.ingest(lines[:4])
         self.drain()
@@ -54,7 +58,8 @@ class Metrics(Story):
         self.assertEqual(m["runpost_delivery_latency_seconds_count"], 7)
         self.assertEqual(m["runpost_delivery_duration_seconds_count"], 15)
         self.assertEqual(m['runpost_endpoint_waiting{endpoint="bad-one"}'], 3)
-        self.assertEqual({s: m[f'runpost_entries{{state="{s}"}}'] for s in ("waiting", "delivered", "dead")},
+        self.assertEqual({s: m[f'runpost_entries{{state="{s}"}}']
+                          for s in ("waiting", "delivered", "dead")},
                          {"waiting": 3, "delivered": 7, "dead": 1})
         self.assertEqual(m["runpost_entries_retrying"], 3)
         self.assertGreater(m['runpost_store_commit_seconds_count{by="sender"}'], 0)
@@ -97,11 +102,14 @@ class Metrics(Story):
         self.ingest([])
         target = self.file("target", "somebody else's")
         path = self.folder / "runpost.prom"
-        for make in (lambda: path.symlink_to(target), lambda: path.symlink_to("/dev/full"), lambda: os.mkfifo(path)):
+        for make in (lambda: path.symlink_to(target), lambda: path.symlink_to("/dev/full"),
+                     lambda: os.mkfifo(path)):
             make()
             before = path.lstat()
-            self.assertRegex(self.ctl("metrics", "--textfile", path, code=64).err, "a symbolic link|a FIFO")
-            self.assertEqual((path.lstat().st_ino, path.lstat().st_mode), (before.st_ino, before.st_mode))
+            self.assertRegex(self.ctl("metrics", "--textfile", path, code=64).err,
+                             "a symbolic link|a FIFO")
+            self.assertEqual((path.lstat().st_ino, path.lstat().st_mode),
+                             (before.st_ino, before.st_mode))
             path.unlink()
         self.assertEqual(target.read_text(), "somebody else's")
         self.assertEqual(list(self.folder.glob("*.tmp*")), [])
@@ -115,7 +123,8 @@ class Metrics(Story):
         sink = self.sink()
         self.ingest([envelope(1, sink.hook())])
         due = self.stats()
-        self.assertEqual((due["retrying"], due["last_delivery_at"], due["last_minutes"]["minutes"]), (0, None, 5))
+        self.assertEqual((due["retrying"], due["last_delivery_at"], due["last_minutes"]["minutes"]),
+                         (0, None, 5))
         self.assertEqual(due["oldest_due_at"], due["last_append_at"])
         self.drain()
         done = self.stats()

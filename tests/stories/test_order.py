@@ -1,4 +1,5 @@
-"""Stories about order: entries with the same order_by arrive one after the other, and hold up nobody else."""
+"""Stories about order: entries with the same order_by arrive one after the other,
+and hold up nobody else."""
 
 import collections
 
@@ -50,13 +51,16 @@ class InOrder(Story):
         first, = self.ingest([envelope(0, hook, order_by="a")])
         sender = self.send()
         wait_until(lambda: down.count() == 1, "the refusal")
-        behind, *others = self.ingest([envelope(1, hook, order_by="a"), envelope(2, hook, order_by="b"),
+        behind, *others = self.ingest([envelope(1, hook, order_by="a"),
+                                       envelope(2, hook, order_by="b"),
                                        envelope(3, hook), envelope(4, hook, order_by="b")])
         self.wait_entries("the others to arrive", delivered=3, waiting=2)
         self.assertEqual({r["id"] for r in others}, {g["webhook_id"] for g in down.record()[1:]})
         shown = self.show(behind["id"])
-        self.assertEqual((shown["state"], shown["behind"], shown["next_attempt_at"]), ("waiting", True, None))
-        self.assertIn(f"behind {first['id']} (same order_by)", self.ctl("show", behind["id"]).out.decode())
+        self.assertEqual((shown["state"], shown["behind"], shown["next_attempt_at"]),
+                         ("waiting", True, None))
+        self.assertIn(f"behind {first['id']} (same order_by)",
+                      self.ctl("show", behind["id"]).out.decode())
         self.assertEqual([e["behind"] for e in self.list("--state", "waiting")], [False, True])
         self.ctl("replay", first["id"])
         self.wait_entries("both to arrive", delivered=5)

@@ -1,4 +1,5 @@
-"""Stories on machines whose memory has pages of 16 and 64 KiB, told to the programs by tests/pages/preload_pages.c."""
+"""Stories on machines whose memory has pages of 16 and 64 KiB, told to the programs by
+tests/pages/preload_pages.c."""
 
 import shutil
 
@@ -8,7 +9,8 @@ from harness import BIN, Story, make_run
 
 class LargePages(Story):
     def use_pages(self, n):
-        self.prefix = ["env", f"LD_PRELOAD={BIN / 'preload_pages.so'}", f"RP_TEST_PAGE_BYTES={n}"] if n else []
+        self.prefix = (["env", f"LD_PRELOAD={BIN / 'preload_pages.so'}", f"RP_TEST_PAGE_BYTES={n}"]
+                       if n else [])
 
     def file_page_bytes(self):
         """As the first meta page tells it."""
@@ -17,7 +19,8 @@ class LargePages(Story):
 
 
 class Full(LargePages, test_full.Full):
-    """Promise P9 again. The quotas hold in both sizes as many pages as the one of test_full does."""
+    """Promise P9 again. The quotas hold in both sizes as many pages as the
+    one of test_full does."""
 
     def fill_and_settle(self, pages, file_pages):
         self.use_pages(pages)
@@ -31,7 +34,8 @@ class Full(LargePages, test_full.Full):
         stats = self.stats()
         self.assertGreater(stats["used_bytes"], quota * 3 // 4)
         self.assertLess(stats["file_bytes"], quota * 5 // 4)
-        self.assertLess(abs((self.outbox / "data.mdb").stat().st_size - stats["file_bytes"]), quota // 8)
+        self.assertLess(abs((self.outbox / "data.mdb").stat().st_size - stats["file_bytes"]),
+                        quota // 8)
         self.drain()
         self.assert_sound(dead=n)
         self.ctl("purge", "--state", "dead", "--yes")

@@ -1,5 +1,5 @@
-"""Stories about where an outbox is and who may use it: files that are moved or removed under running programs, containers
-that share one, and a look by root at somebody else's."""
+"""Stories about where an outbox is and who may use it: files that are moved or removed under
+running programs, containers that share one, and a look by root at somebody else's."""
 
 import os
 import shutil
@@ -45,7 +45,8 @@ class FilesLeaveThePath(Story):
 
     def test_those_that_have_nothing_to_do_notice_too(self):
         self.ingest([make_run(1, HOOK)])
-        waiting = [self.live_ingest().process, self.spawn(BIN / "runpostctl", "tail", "-f", "--outbox", self.outbox)]
+        waiting = [self.live_ingest().process,
+                   self.spawn(BIN / "runpostctl", "tail", "-f", "--outbox", self.outbox)]
         wait_until(lambda: len(self.open_by(waiting)) == 2, "both have the outbox open")
         self.take_away()
         for process in waiting:
@@ -65,7 +66,8 @@ class FilesLeaveThePath(Story):
                 live.send(b'{"run_id":"x","status":"success"}', b"no JSON")
             except BrokenPipeError:
                 break
-            wait_until(lambda n=n: len(live.receipts) == n + 2 or live.process.poll() is not None, "two receipts")
+            wait_until(lambda n=n: len(live.receipts) == n + 2 or live.process.poll() is not None,
+                       "two receipts")
         self.assertEqual(live.wait(3), 74, live.process.err)  # sooner than who is idle looks
         self.assertIn(GONE, live.process.err)
         self.assert_sound(accepted=1)
@@ -112,7 +114,8 @@ class FilesLeaveThePath(Story):
 
 
 class FilesOfAnOutbox(Story):
-    """Whoever is told to write to one of them declines, or a slip of the shell's completion would cost the outbox."""
+    """Whoever is told to write to one of them declines, or a slip of the shell's completion
+    would cost the outbox."""
 
     def test_nothing_else_is_written_over_them(self):
         sink = self.sink()
@@ -122,11 +125,11 @@ class FilesOfAnOutbox(Story):
         self.assertEqual(len(files), 4, files)
         before = {path: path.stat().st_ino for path in files}
         for path in files:
-            for program in ([BIN / "runpostctl", "metrics", "--outbox", self.outbox, "--textfile", path],
-                            [BIN / "runpostctl", "purge", "--outbox", self.outbox, "--yes", "--state", "delivered",
-                             "--backup", path],
-                            self.ingest_argv("--rejects", path),
-                            [BIN / "runpost-sink", "--record", path]):
+            for program in (
+                    [BIN / "runpostctl", "metrics", "--outbox", self.outbox, "--textfile", path],
+                    [BIN / "runpostctl", "purge", "--outbox", self.outbox, "--yes", "--state",
+                     "delivered", "--backup", path],
+                    self.ingest_argv("--rejects", path), [BIN / "runpost-sink", "--record", path]):
                 done = self.spawn(*program)
                 self.assertNotEqual(done.wait(), 0, program)
                 self.assertIn("an outbox has a file of this name", done.err)
@@ -137,7 +140,7 @@ class FilesOfAnOutbox(Story):
 class Containers(Story):
     def setUp(self):
         super().setUp()
-        if subprocess.run([*NEW_NAMESPACE, "true"], capture_output=True, check=False).returncode != 0:
+        if subprocess.run([*NEW_NAMESPACE, "true"], capture_output=True, check=False).returncode:
             self.skipTest("this user may not make a PID namespace")
 
     def test_one_that_shares_an_outbox_with_another_is_refused_until_that_is_gone(self):
@@ -202,8 +205,8 @@ class LookByRoot(Story):
             os.setgroups([])
             os.setgid(SERVICE)
             os.setuid(SERVICE)
-        return self.run_program(self.programs / argv[0], *argv[1:], "--outbox", self.outbox, "--config", self.config,
-                                data=data, preexec=become)
+        return self.run_program(self.programs / argv[0], *argv[1:], "--outbox", self.outbox,
+                                "--config", self.config, data=data, preexec=become)
 
     def test_it_leaves_nothing_that_the_service_cannot_use(self):
         for n, verb in enumerate(("stats", "list", "doctor", "verify", "endpoints")):
@@ -225,7 +228,8 @@ class LookByRoot(Story):
                 self.outbox.chmod(mode)
                 mend = f"chown {SERVICE}:{SERVICE} {self.outbox}"
                 said = self.ctl("stats", code=77).err
-                for part in (f"{self.outbox}/{name}: user {SERVICE}, ", "as whom root acts", f"(as root: {mend})"):
+                for part in (f"{self.outbox}/{name}: user {SERVICE}, ", "as whom root acts",
+                             f"(as root: {mend})"):
                     self.assertIn(part, said)
                 said = self.ctl("doctor", code=2).out.decode()
                 self.assertIn(mend, said)

@@ -1,4 +1,5 @@
-"""Stories about keys and configurations that change while senders run, and about looking at them before."""
+"""Stories about keys and configurations that change while senders run,
+and about looking at them before."""
 
 import os
 import signal
@@ -8,7 +9,8 @@ from harness import BIN, Story, descendants, make_run, secret_text, wait_until
 
 
 class Reload(Story):
-    OLD, NEW = secret_text(b"canary-of-the-old-signing-secret"), secret_text(b"canary-of-the-new-signing-secret")
+    OLD = secret_text(b"canary-of-the-old-signing-secret")
+    NEW = secret_text(b"canary-of-the-new-signing-secret")
 
     def setUp(self):
         super().setUp()
@@ -18,7 +20,8 @@ class Reload(Story):
         """SIGHUP, and until the log has so many more of the event."""
         before = sender.err.count(f"ev={event} ")
         sender.signal(signal.SIGHUP)
-        wait_until(lambda: sender.err.count(f"ev={event} ") >= before + times, f"{times} ev={event}")
+        wait_until(lambda: sender.err.count(f"ev={event} ") >= before + times,
+                   f"{times} ev={event}")
 
     def assert_no_canary(self):
         for process in self.processes:
@@ -45,7 +48,8 @@ class Reload(Story):
         self.secret.write_text(f"{self.NEW}\n{self.OLD}\n")
         self.reload(sender, times=3)
         more(300)
-        wait_until(lambda: any(len(g["headers"]["webhook-signature"].split()) == 2 for g in sink.record()), "both keys")
+        wait_until(lambda: any(len(g["headers"]["webhook-signature"].split()) == 2
+                               for g in sink.record()), "both keys")
         first = sink.record
         sink.stop()
         second = self.sink("--secret-file", both, port=sink.port)
@@ -70,9 +74,10 @@ class Reload(Story):
         wait_until(lambda: "ev=sending" in sender.err, "the sender to begin")
         right = self.config.read_text()
         lines = right.count("\n")
-        mistakes = [(right.replace("X-Era: old", "X-Era: new") + "retry_bsae = 1s\n", f"runpost.conf:{lines + 1}: "),
-                    (right.replace("X-Era: old", "X-Era: new").replace(str(self.secret), str(self.folder / "none")),
-                     "cannot open it"), (None, "cannot open the configuration")]
+        newer = right.replace("X-Era: old", "X-Era: new")
+        mistakes = [(newer + "retry_bsae = 1s\n", f"runpost.conf:{lines + 1}: "),
+                    (newer.replace(str(self.secret), str(self.folder / "none")), "cannot open it"),
+                    (None, "cannot open the configuration")]
         for text, why in mistakes:
             if text is None:
                 self.config.unlink()
@@ -101,12 +106,15 @@ class Reload(Story):
         self.ingest([make_run(n, sink.hook()) for n in range(8)])
         sender = self.send()
         wait_until(lambda: sink.count() == 2, "two requests under way")
-        self.configure(defaults={"in_flight": "5", "timeout": "1s", "retry_attempts": "1"})  # 5: as the window begins
+        # 5: as the window begins.
+        self.configure(defaults={"in_flight": "5", "timeout": "1s", "retry_attempts": "1"})
         began = time.monotonic()
         self.reload(sender)
         wait_until(lambda: sink.count() == 5, "three more requests")
-        self.assertLess(time.monotonic() - began, 1.3, "the first two must still have been under way")
-        self.wait_entries("the first two to be delivered and the others to time out", delivered=2, dead=6)
+        self.assertLess(time.monotonic() - began, 1.3,
+                        "the first two must still have been under way")
+        self.wait_entries("the first two to be delivered and the others to time out", delivered=2,
+                          dead=6)
         self.assertEqual(sender.stop(), 0, sender.err)
 
     def test_what_needs_a_restart_is_said(self):
@@ -130,7 +138,8 @@ class Reload(Story):
         self.reload(sender, times=3)
         for child in children:
             os.kill(child, signal.SIGKILL)
-        wait_until(lambda: len(set(descendants(sender.pid)) - set(children)) == 2, "two new senders")
+        wait_until(lambda: len(set(descendants(sender.pid)) - set(children)) == 2,
+                   "two new senders")
         self.ingest([make_run(1, sink.hook())])
         self.wait_entries("the delivery", delivered=1)
         self.assertEqual(sink.record()[0]["headers"]["x-era"], "new")
@@ -141,11 +150,13 @@ class Reload(Story):
         self.secret.write_text(f"{self.NEW} not-before=2999-01-01T00:00:00Z\n"
                                f"{self.OLD} not-after=2020-01-01T00:00:00Z\n")
         self.configure(defaults={"secret_file": self.secret, "retry_attempts": "1"})
-        sender = self.send("--senders", "2")  # each looks again at what is parked when it starts: both, before the runs
+        # Each looks again at what is parked when it starts: both, before the runs.
+        sender = self.send("--senders", "2")
         wait_until(lambda: sender.err.count("ev=sending") == 2, "both senders to begin")
         receipts = self.ingest([make_run(n, sink.hook()) for n in range(50)])
         wait_until(lambda: "ev=no_key" in sender.err, "the log to tell")
-        entry = wait_until(lambda: (e := self.show(receipts[0]["id"]))["cause"] == "no_key" and e, "the cause")
+        entry = wait_until(lambda: (e := self.show(receipts[0]["id"]))["cause"] == "no_key" and e,
+                           "the cause")
         self.assertEqual((entry["state"], entry["attempts"]), ("waiting", 0))
         self.assertEqual(self.list("--cause", "no_key", "--limit", "1")[0]["cause"], "no_key")
         self.assertIn(b"no_key", self.ctl("list").out)
@@ -170,7 +181,8 @@ class Reload(Story):
 
 
 class CheckConfig(Story):
-    KEY, TOKEN, HEADER = secret_text(b"canary-of-a-secret-to-be-checked"), "canary-in-a-query", "canary-in-a-header"
+    KEY = secret_text(b"canary-of-a-secret-to-be-checked")
+    TOKEN, HEADER = "canary-in-a-query", "canary-in-a-header"
 
     def check(self, *urls, code=0):
         done = self.run_program(BIN / "runpost", "check-config", "--config", self.config, *urls)
@@ -191,9 +203,10 @@ class CheckConfig(Story):
 
     def test_shows_what_holds_for_a_url_and_where_it_comes_from(self):
         secret = self.file("secret", f"{self.KEY}\n{self.KEY} not-after=2020-01-01T00:00:00Z\n")
-        self.config.write_text(f"[defaults]\nsecret_file = secret\nheader = Authorization: Bearer {self.HEADER}\n"
-                               '[endpoint "one"]\nurl = http://127.0.0.1:8787/a\nallow = 127.0.0.1 10.0.0.0/8\n'
-                               "timeout = 7s\nallow_http = yes\n")
+        self.config.write_text(
+            f"[defaults]\nsecret_file = secret\nheader = Authorization: Bearer {self.HEADER}\n"
+            '[endpoint "one"]\nurl = http://127.0.0.1:8787/a\nallow = 127.0.0.1 10.0.0.0/8\n'
+            "timeout = 7s\nallow_http = yes\n")
         one, other = f"http://127.0.0.1:8787/a/b?token={self.TOKEN}", "http://x.example:99/"
         out = self.check(one, other).out
         self.assertTrue(out.startswith(b"ok\n"))
@@ -211,7 +224,8 @@ class CheckConfig(Story):
         self.assertEqual(rows[a, "guard: port"], ["8787 allowed on addresses in allow only"])
         self.assertEqual(rows[a, "guard: addresses"], ["public ones, and those in allow"])
         self.assertEqual(rows[b, "section"], ["[defaults]"])
-        self.assertEqual(rows[b, "guard: scheme"], ["http refused (blocked_scheme): see allow_http"])
+        self.assertEqual(rows[b, "guard: scheme"],
+                         ["http refused (blocked_scheme): see allow_http"])
         self.assertEqual(rows[b, "guard: port"], ["99 refused (blocked_port): see allow_ports"])
         self.assertFalse(self.outbox.exists())
 

@@ -12,7 +12,8 @@ VERBS_TO_LOOK = ["stats", "list", "show", "dead", "endpoints", "verify"]
 
 
 class Canaries(Story):
-    QUERY, HEADER, ENVELOPE = "canary-in-the-query", "canary-in-the-config", "canary-in-the-envelope"
+    QUERY, HEADER = "canary-in-the-query", "canary-in-the-config"
+    ENVELOPE = "canary-in-the-envelope"
     KEY = b"canary-in-the-signing-secret-key"
 
     def setUp(self):
@@ -58,7 +59,8 @@ class Canaries(Story):
                                  "header": f"Authorization: Bearer {self.HEADER}"})
         # The receiver gives back in its answer what it was told: the attempt log must not keep it.
         echo = f"no entry with token={self.QUERY}"
-        sinks = [self.sink("--status", "503", "--body", echo, "--misbehave-first", "2"), self.sink("--reset"),
+        sinks = [self.sink("--status", "503", "--body", echo, "--misbehave-first", "2"),
+                 self.sink("--reset"),
                  self.sink("--never"), self.sink("--status", "410", "--body", echo),
                  self.sink("--secret-file", self.file("right", self.secret + "\n"))]
         urls = [s.hook(f"/hook?token={self.QUERY}&op=1") for s in sinks]
@@ -77,7 +79,8 @@ class Canaries(Story):
         self.ctl("release", ids[1], "--json")
         sender = self.send(env={"RUNPOST_DEBUG": "1"})
         wait_until(lambda: sinks[0].count() >= 3, "the replayed delivery")
-        self.assertNotIn(self.QUERY.encode(), pathlib.Path(f"/proc/{sender.pid}/cmdline").read_bytes())
+        self.assertNotIn(self.QUERY.encode(),
+                         pathlib.Path(f"/proc/{sender.pid}/cmdline").read_bytes())
         self.assertEqual(sender.stop(), 0)
         for name in ("pause", "resume"):
             self.ctl(name, sinks[4].hook(), code=None)
@@ -96,8 +99,9 @@ class Canaries(Story):
         self.assert_no_canary(but=[body])
 
     def test_refused_lines_are_told_of_without_their_secrets(self):
-        lines = [b'{"webhook":"http://h/a\\\\b?token=%s"}', b'{"webhook":"http://user:%s@h/"}', b'{"webhook":"%s://h/"}',
-                 b'{"webhook":"http://h:99999/?%s"}', b'{"webhook":"http://h/?%s\\u0000"}', b'{"webhook":"http://h/?%s',
+        lines = [b'{"webhook":"http://h/a\\\\b?token=%s"}', b'{"webhook":"http://user:%s@h/"}',
+                 b'{"webhook":"%s://h/"}', b'{"webhook":"http://h:99999/?%s"}',
+                 b'{"webhook":"http://h/?%s\\u0000"}', b'{"webhook":"http://h/?%s',
                  b'{"webhook":"http://h/","run":{},"headers":{"x":"%s\\r\\n"}}',
                  b'{"webhook":"http://h/","run":{},"headers":{"x":["%s"]}}', b'{"%s']
         rejects = self.folder / "rejects"
@@ -105,7 +109,8 @@ class Canaries(Story):
         receipts = self.ingest(lines, "--rejects", rejects, code=1)
         self.assert_statuses(receipts, *["rejected"] * len(lines))
         self.assertEqual(rejects.read_bytes().count(self.QUERY.encode()), len(lines))
-        self.assertEqual(self.run_program(*self.ingest_argv("--webhook", "ftp://h/?x"), data=b"").poll(), 64)
+        self.assertEqual(self.run_program(*self.ingest_argv("--webhook", "ftp://h/?x"),
+                                          data=b"").poll(), 64)
         for process in self.processes:
             self.assertNotIn(self.QUERY, process.out.decode() + process.err)
 
@@ -136,8 +141,10 @@ class Canaries(Story):
         self.configure(ingest={"webhook_file": "hook"})
         check = [BIN / "runpost", "check-config", "--config", self.config]
         self.assertEqual(self.run_program(*check).poll(), 0)
-        for data, mode, says in ((url, 0o644, "chmod 0600"), ("", 0o600, "empty"), (url + "\n" + url, 0o600, "byte "),
-                                 (f"ftp://h/?{self.QUERY}", 0o600, "https://"), ("https://h/" + "x" * 5000, 0o600, "bytes")):
+        for data, mode, says in ((url, 0o644, "chmod 0600"), ("", 0o600, "empty"),
+                                 (url + "\n" + url, 0o600, "byte "),
+                                 (f"ftp://h/?{self.QUERY}", 0o600, "https://"),
+                                 ("https://h/" + "x" * 5000, 0o600, "bytes")):
             self.file("hook", data, mode)
             for argv in (check, self.ingest_argv()):
                 refused = self.run_program(*argv, data=no_webhook % 9)
@@ -146,13 +153,16 @@ class Canaries(Story):
         file.unlink()
         os.mkfifo(file, 0o600)  # nobody writes to it
         refused = self.run_program(*self.ingest_argv(), data=no_webhook % 9)
-        self.assertEqual((refused.poll(), "no regular file" in refused.err), (78, True), refused.err)
+        self.assertEqual((refused.poll(), "no regular file" in refused.err), (78, True),
+                         refused.err)
         file.unlink()
         for mistaken in (url, url.upper()[:5] + url[5:]):
-            refused = self.run_program(*self.ingest_argv("--webhook-file", mistaken), data=no_webhook % 9)
+            refused = self.run_program(*self.ingest_argv("--webhook-file", mistaken),
+                                       data=no_webhook % 9)
             self.assertEqual(refused.poll(), 78, refused.err)
             self.assertIn("the name of a file", refused.err)
-        self.arguments = [a for a in self.arguments if b"--webhook-file" not in a]  # told there by who gave it
+        # Told there by who gave it.
+        self.arguments = [a for a in self.arguments if b"--webhook-file" not in a]
         self.configure(ingest={"webhook_file": url})
         for argv in (check, self.ingest_argv()):
             refused = self.run_program(*argv, data=no_webhook % 9)
@@ -162,7 +172,8 @@ class Canaries(Story):
         refused = self.run_program(*self.ingest_argv(), data=no_webhook % 9)
         self.assertEqual(refused.poll(), 78, refused.err)
         secrets = {c["check"]: c for c in self.ctl_json("doctor", code=2)}["secrets"]
-        self.assertEqual((secrets["level"], "webhook_file" in secrets["text"]), ("fail", True), secrets)
+        self.assertEqual((secrets["level"], "webhook_file" in secrets["text"]), ("fail", True),
+                         secrets)
         self.assert_no_canary()
 
     def test_a_token_is_masked_in_whatever_encoding_it_comes_back(self):
@@ -171,9 +182,11 @@ class Canaries(Story):
         echo = " ".join(f"{head}{form}{secret}%3D%3D" for form in forms)
         sinks = [self.sink("--status", "400", "--body", echo),
                  self.sink("--status", "308", "--header", f"Location: /login/{head}%252F{secret}")]
-        self.configure(defaults={"retry_attempts": "1", "header": f"Authorization: Bearer {head}/{secret}{tail}"})
+        self.configure(defaults={"retry_attempts": "1",
+                                 "header": f"Authorization: Bearer {head}/{secret}{tail}"})
         urls = [s.hook(f"/hook?t={token}") for s in sinks
-                for token in (f"{head}/{secret}{tail}", f"{head}%2F{secret}%3D%3D", f"{head}+{secret}")]
+                for token in (f"{head}/{secret}{tail}", f"{head}%2F{secret}%3D%3D",
+                              f"{head}+{secret}")]
         urls.append(sinks[0].hook("/hook"))
         ids = [r["id"] for r in self.ingest([envelope(n, url) for n, url in enumerate(urls)])]
         self.drain()
@@ -191,11 +204,13 @@ class Canaries(Story):
         self.configure(endpoints=[(f"chat{n}", {"url": s.hook("/services"), "redact_path": "yes"})
                                   for n, s in enumerate(sinks)],
                        defaults={"retry_attempts": "8", "retry_base": "20ms", "retry_cap": "20ms"})
-        urls = [sinks[0].hook(hooks[0]), sinks[1].hook(hooks[0]) + "?x=1", sinks[1].hook(hooks[1]), sinks[1].hook("/services")]
+        urls = [sinks[0].hook(hooks[0]), sinks[1].hook(hooks[0]) + "?x=1", sinks[1].hook(hooks[1]),
+                sinks[1].hook("/services")]
         lines = [make_run(n, url) for n, url in enumerate(urls)]
         ids = [r["id"] for r in self.ingest(lines)]
         self.drain(env={"RUNPOST_DEBUG": "1"})
-        self.assertEqual({line["path"].partition("?")[0] for line in sinks[1].record()}, {*hooks, "/services"})
+        self.assertEqual({line["path"].partition("?")[0] for line in sinks[1].record()},
+                         {*hooks, "/services"})
         names = [e["endpoint"] for e in self.ctl_json("endpoints")]
         self.assertEqual(len(set(names)), 4, names)
         hidden = [n for n in names if re.search(r"/services/REDACTED-[0-9a-f]{12}$", n)]
@@ -210,10 +225,13 @@ class Canaries(Story):
         first = self.show(ids[0])["endpoint"]
         self.assertIn(first, hidden)
         self.assertEqual([e["id"] for e in self.list("--endpoint", first)], [ids[0]])
-        self.assertEqual([e["id"] for e in self.list("--endpoint", sinks[0].hook(hooks[0]))], [ids[0]])
+        self.assertEqual([e["id"] for e in self.list("--endpoint", sinks[0].hook(hooks[0]))],
+                         [ids[0]])
         part = "*/B000/canary-in-the-path-a"
-        called = lambda verb: [e["endpoint"] for e in self.ctl_json(verb, "--endpoint", part) if e["endpoint"]]
-        self.assertEqual(called("dead"), [first])  # what it is called is looked for in what it is called
+        called = lambda verb: [e["endpoint"]
+                               for e in self.ctl_json(verb, "--endpoint", part) if e["endpoint"]]
+        # What it is called is looked for in what it is called.
+        self.assertEqual(called("dead"), [first])
         self.assertEqual(len(self.ctl_json("pause", first, "--reason", "their upgrade")), 1)
         self.ctl("replay", ids[0])
         blocks = {b["code"]: b["text"] for b in self.ctl_json("explain", ids[0])[0]["blocking"]}
@@ -227,20 +245,25 @@ class Canaries(Story):
         self.ctl("audit")
         self.ctl("jobs")
         self.ctl("pause", sinks[0].hook("/services/T000/B000/canary-in-the-path-none"), code=1)
-        self.run_program(BIN / "runpost", "check-config", "--config", self.config, sinks[0].hook(hooks[0]))
+        self.run_program(BIN / "runpost", "check-config", "--config", self.config,
+                         sinks[0].hook(hooks[0]))
         exported = self.ctl_json("export")
         self.assertEqual([line["complete"] for line in exported], [False, False, False, True])
         self.arguments.clear()  # it was the operator who gave the URL
         self.assert_no_canary()
         whole = self.ctl_json("export", "--with-secrets")
         self.assertIn(sinks[0].hook(hooks[0]), [line["url"] for line in whole])
-        self.assertEqual(json_lines(self.ctl("body", ids[0]).out)[0]["kwargs"]["webhook"], sinks[0].hook(hooks[0]))
+        self.assertEqual(json_lines(self.ctl("body", ids[0]).out)[0]["kwargs"]["webhook"],
+                         sinks[0].hook(hooks[0]))
 
     def test_mistakes_in_the_configuration_are_told_without_the_values(self):
         mistakes = [("secret_file", self.secret), ("header", f"Authorization {self.HEADER}"),
-                    ("secret_env", self.secret), ("header", f"Host: {self.HEADER}"), ("retry_base", self.secret)]
+                    ("secret_env", self.secret), ("header", f"Host: {self.HEADER}"),
+                    ("retry_base", self.secret)]
         for key, value in mistakes:
             self.configure(defaults={key: value})
-            for argv in (["runpost", "send", "--drain"], ["runpost", "ingest"], ["runpostctl", "stats"]):
-                self.run_program(BIN / argv[0], *argv[1:], "--outbox", self.outbox, "--config", self.config, data=b"")
+            for argv in (["runpost", "send", "--drain"], ["runpost", "ingest"],
+                         ["runpostctl", "stats"]):
+                self.run_program(BIN / argv[0], *argv[1:], "--outbox", self.outbox, "--config",
+                                 self.config, data=b"")
         self.assert_no_canary()

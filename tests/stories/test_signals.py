@@ -1,4 +1,5 @@
-"""Stories about how senders end, stay, and come back: SIGTERM, --drain, a parent and its children."""
+"""Stories about how senders end, stay, and come back: SIGTERM, --drain,
+a parent and its children."""
 
 import os
 import signal
@@ -18,7 +19,8 @@ class Ending(Story):
         self.assertEqual(sender.wait(), 0, sender.err)
         self.assertEqual(sink.count(), 5)
         self.assert_sound(delivered=5, waiting=95, in_flight=0)
-        self.assertEqual({e["attempts"] for e in self.list("--state", "waiting", "--limit", "0")}, {0})
+        self.assertEqual({e["attempts"] for e in self.list("--state", "waiting", "--limit", "0")},
+                         {0})
 
     def test_the_grace_is_bounded_and_a_second_signal_ends_at_once(self):
         self.configure(sender={"stop_grace": "500ms"}, defaults={"timeout": "20s"})
@@ -44,7 +46,8 @@ class Ending(Story):
         sink = self.sink("--delay", "100ms")
         self.ingest([make_run(n, sink.hook()) for n in range(50)])
         parent = self.send("--senders", "3")
-        children = wait_until(lambda: len(c := descendants(parent.pid)) == 3 and c, "three children")
+        children = wait_until(lambda: len(c := descendants(parent.pid)) == 3 and c,
+                              "three children")
         wait_until(lambda: sink.count() > 0, "a request")
         self.assertEqual(parent.stop(), 0, parent.err)
         self.assertFalse(any(is_alive(c) for c in children))
@@ -85,7 +88,8 @@ class Children(Story):
         wait_until(lambda: sink.count() >= 10, "requests under way")
         for child in children:
             os.kill(child, signal.SIGKILL)
-        fresh = wait_until(lambda: len(c := set(descendants(parent.pid)) - set(children)) == 2 and c, "new children")
+        fresh = wait_until(lambda: len(c := set(descendants(parent.pid)) - set(children)) == 2
+                           and c, "new children")
         self.wait_entries("all to be delivered", delivered=30)
         self.assertEqual(set(descendants(parent.pid)), fresh)
         self.assertEqual(parent.stop(), 0, parent.err)
@@ -98,10 +102,12 @@ class Children(Story):
         sink = self.sink("--delay", "20ms")
         parent = self.send("--senders", "2")
         for i, number in enumerate(crashes):
-            children = wait_until(lambda: len(c := descendants(parent.pid)) == 2 and c, "two children")
+            children = wait_until(lambda: len(c := descendants(parent.pid)) == 2 and c,
+                                  "two children")
             self.ingest([make_run(100 * i + n, sink.hook()) for n in range(30)])
             os.kill(children[0], number)
-            wait_until(lambda: len(c := descendants(parent.pid)) == 2 and children[0] not in c, "a new child")
+            wait_until(lambda: len(c := descendants(parent.pid)) == 2 and children[0] not in c,
+                       "a new child")
             self.assertIn(children[1], descendants(parent.pid))
             self.wait_entries("all to be delivered", delivered=30 * (i + 1))
         self.assertEqual(parent.stop(), 0, parent.err)

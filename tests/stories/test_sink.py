@@ -1,6 +1,8 @@
-"""Stories about runpost-sink, the receiver for trying things out: what it shows, checks, records and breaks.
+"""Stories about runpost-sink, the receiver for trying things out: what it shows,
+checks, records and breaks.
 
-Runs the built program from RUNPOST_BIN (default: build/). No sleeps; every wait ends with an event or a time limit.
+Runs the built program from RUNPOST_BIN (default: build/). No sleeps;
+every wait ends with an event or a time limit.
 """
 
 import base64
@@ -51,7 +53,8 @@ class Sink:
             self.process.send_signal(signal.SIGTERM)
         self.finish()
         if failure is None and self.process.returncode != self.exit_code:
-            raise AssertionError(f"exit {self.process.returncode}, not {self.exit_code}: {self.summary}")
+            raise AssertionError(
+                f"exit {self.process.returncode}, not {self.exit_code}: {self.summary}")
 
     def finish(self):
         """Waits for its end; returns the lines still to be read from stdout."""
@@ -75,9 +78,13 @@ class Sink:
         finally:
             connection.close()
 
+    def open_socket(self):
+        return socket.create_connection(("127.0.0.1", self.port), timeout=LIMIT_S)
+
     def raw(self, data):
-        """Sends bytes on a connection of their own and returns all that comes back until it closes."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=LIMIT_S) as s:
+        """Sends bytes on a connection of their own and returns all that comes
+        back until it closes."""
+        with self.open_socket() as s:
             s.sendall(data)
             return read_all(s)
 
@@ -90,7 +97,8 @@ def read_all(s):
 
 
 def run_sink(*options):
-    return subprocess.run([SINK, *options], capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    return subprocess.run([SINK, *options], capture_output=True, text=True, timeout=LIMIT_S,
+                          check=False)
 
 
 class Story(unittest.TestCase):
@@ -113,14 +121,18 @@ class Showing(Story):
 
     def test_a_delivery_is_one_line_without_secrets(self):
         with Sink("--token", "hush-hush") as sink:
-            sink.post("/hook?token=hush-hush&op=x", headers={"webhook-id": "msg_1", "runpost-attempt": "2"})
+            sink.post("/hook?token=hush-hush&op=x",
+                      headers={"webhook-id": "msg_1", "runpost-attempt": "2"})
             line = sink.line()
-        self.assertRegex(line, r"^\d\d:\d\d:\d\d\.\d{3}Z  #1 +POST /hook\?token=REDACTED&op=REDACTED +msg_1 +attempt 2 ")
-        self.assertRegex(line, r" 85 B  run 6c0dda9e success +signature unchecked  token ok +-> 200$")
+        self.assertRegex(line, r"^\d\d:\d\d:\d\d\.\d{3}Z  #1 +POST "
+                         r"/hook\?token=REDACTED&op=REDACTED +msg_1 +attempt 2 ")
+        self.assertRegex(line,
+                         r" 85 B  run 6c0dda9e success +signature unchecked  token ok +-> 200$")
 
     def test_control_bytes_from_outside_do_not_reach_the_terminal(self):
         with Sink() as sink:
-            sink.raw(b"POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nwebhook-id: a\tb\xff\r\n\r\n")
+            sink.raw(
+                b"POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nwebhook-id: a\tb\xff\r\n\r\n")
             line = sink.line()
         self.assertIn(r"a\x09b\xff", line)
 
@@ -148,11 +160,14 @@ class Showing(Story):
 
 class Checking(Story):
     def test_the_token_comes_by_query_or_bearer(self):
-        with Sink("--token-file", self.file("token", "\ufeffs3 cret\n")) as sink:  # as some editors write it
+        # As some editors write it.
+        with Sink("--token-file", self.file("token", "\ufeffs3 cret\n")) as sink:
             self.assertEqual(sink.post("/hook?a=1&token=s3%20cret")[0], 200)
-            self.assertEqual(sink.post("/hook", headers={"Authorization": "Bearer s3 cret"})[0], 200)
+            self.assertEqual(sink.post("/hook", headers={"Authorization": "Bearer s3 cret"})[0],
+                             200)
             self.assertEqual(sink.post("/hook?token=other")[0], 401)
-            self.assertEqual(sink.post("/hook", headers={"Authorization": "Bearer s3 crex"})[0], 401)
+            self.assertEqual(sink.post("/hook", headers={"Authorization": "Bearer s3 crex"})[0],
+                             401)
             self.assertEqual(sink.post("/hook")[0], 401)
             marks = [re.search(r"token (\w+) +->", sink.line())[1] for _ in range(5)]
         self.assertEqual(marks, ["ok", "ok", "bad", "bad", "missing"])
@@ -164,13 +179,14 @@ class Checking(Story):
 
     def test_signatures_are_checked(self):
         now = int(time.time())
-        good = {"webhook-id": "msg_1", "webhook-timestamp": str(now), "webhook-signature": sign("msg_1", now, RUN)}
+        good = {"webhook-id": "msg_1", "webhook-timestamp": str(now),
+                "webhook-signature": sign("msg_1", now, RUN)}
         old = now - 302
         cases = [
-            ("ok", 200, good),
-            ("bad", 401, {**good, "webhook-id": "msg_2"}),
+            ("ok", 200, good), ("bad", 401, {**good, "webhook-id": "msg_2"}),
             ("bad", 401, {**good, "webhook-timestamp": str(now - 1)}),
-            ("bad", 401, {**good, "webhook-timestamp": str(old), "webhook-signature": sign("msg_1", old, RUN)}),
+            ("bad", 401,
+             {**good, "webhook-timestamp": str(old), "webhook-signature": sign("msg_1", old, RUN)}),
             ("bad", 401, {**good, "webhook-timestamp": "x" + str(now)}),
             ("missing", 401, {k: v for k, v in good.items() if k != "webhook-signature"}),
         ]
@@ -205,8 +221,8 @@ class Recording(Story):
         self.assertLess(abs(got["monotonic_us"] / 1e6 - time.monotonic()), LIMIT_S)
         self.assertRegex(got["at"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
         for name, value in {
-                "method": "POST", "path": "/hook", "webhook_id": "msg_1", "webhook_timestamp": "17", "attempt": 2,
-                "run_id": "6c0dda9e-1111-7222-8333-444444444444", "bytes": len(RUN),
+                "method": "POST", "path": "/hook", "webhook_id": "msg_1", "webhook_timestamp": "17",
+                "attempt": 2, "run_id": "6c0dda9e-1111-7222-8333-444444444444", "bytes": len(RUN),
                 "sha256": hashlib.sha256(RUN).hexdigest(), "signature": "unchecked", "token": "ok",
                 "status": 200}.items():
             self.assertEqual(got[name], value, name)
@@ -222,13 +238,14 @@ class Recording(Story):
                 sink.post(body=b"not json")
         lines = [json.loads(line) for line in record.read_text().splitlines()]
         self.assertEqual(lines[0], {"n": 0})
-        self.assertEqual([lines[1][k] for k in ("status", "webhook_id", "attempt", "run_id")], [-1, None, None, None])
+        self.assertEqual([lines[1][k] for k in ("status", "webhook_id", "attempt", "run_id")],
+                         [-1, None, None, None])
 
     def test_a_record_or_a_body_is_not_written_through_a_link(self):
         target, record = self.file("target", "somebody else's"), self.folder / "record.ndjson"
         record.symlink_to(target)
-        done = subprocess.run([SINK, "--port", "0", "--record", record], capture_output=True, text=True, check=False,
-                              timeout=LIMIT_S)
+        done = subprocess.run([SINK, "--port", "0", "--record", record], capture_output=True,
+                              text=True, check=False, timeout=LIMIT_S)
         self.assertEqual(done.returncode, 64)
         self.assertIn("is a symbolic link", done.stderr)
         bodies = self.folder / "bodies"
@@ -265,7 +282,8 @@ class Recording(Story):
 class Misbehaving(Story):
     def test_statuses_are_answered_in_turn_however_they_are_written(self):
         for options in (["--status", "503", "429", "200"], ["--status", "503,429,200"],
-                        ["--status", "503", "--status", "429,200"], ["--status", "503", "429", "--status", "200"]):
+                        ["--status", "503", "--status", "429,200"],
+                        ["--status", "503", "429", "--status", "200"]):
             with self.subTest(options=options), Sink(*options) as sink:
                 self.assertEqual([sink.post()[0] for _ in range(4)], [503, 429, 200, 200])
 
@@ -287,7 +305,7 @@ class Misbehaving(Story):
         self.assertEqual(got, [(503, "3"), (503, "3"), (200, None)])
 
     def test_never_reads_and_stays_silent(self):
-        with Sink("--never") as sink, socket.create_connection(("127.0.0.1", sink.port), timeout=LIMIT_S) as s:
+        with Sink("--never") as sink, sink.open_socket() as s:
             s.sendall(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx")
             self.assertRegex(sink.line(), "-> never$")
             s.settimeout(0.2)
@@ -316,7 +334,8 @@ class Misbehaving(Story):
             with self.assertRaises(ConnectionResetError):
                 sink.raw(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx")
         with Sink("--close") as sink:
-            self.assertEqual(sink.raw(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx"), b"")
+            self.assertEqual(sink.raw(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx"),
+                             b"")
 
     def test_a_slow_body_has_its_head_at_once(self):
         with Sink("--slow-body", "--body", "ab") as sink:
@@ -361,13 +380,14 @@ class Protocol(Story):
     def test_chunked_bodies_are_understood(self):
         with Sink("--record-dir", self.folder) as sink:
             connection = sink.connect()
-            connection.request("POST", "/", iter([b"he", b"llo"]), {"webhook-id": "c"}, encode_chunked=True)
+            connection.request("POST", "/", iter([b"he", b"llo"]), {"webhook-id": "c"},
+                               encode_chunked=True)
             self.assertEqual(connection.getresponse().status, 200)
             connection.close()
         self.assertEqual((self.folder / "c.1").read_bytes(), b"hello")
 
     def test_a_client_that_waits_for_continue_gets_it(self):
-        with Sink() as sink, socket.create_connection(("127.0.0.1", sink.port), timeout=LIMIT_S) as s:
+        with Sink() as sink, sink.open_socket() as s:
             s.sendall(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n"
                       b"Connection: close\r\n\r\n")
             self.assertEqual(s.recv(100), b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -377,7 +397,7 @@ class Protocol(Story):
     def test_a_body_over_the_limit_is_413_and_the_answer_arrives(self):
         with Sink("--max-body", "1K") as sink:
             head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n"
-            with socket.create_connection(("127.0.0.1", sink.port), timeout=LIMIT_S) as s:
+            with sink.open_socket() as s:
                 s.sendall(head + b"x" * 100000)
                 s.shutdown(socket.SHUT_WR)
                 self.assertTrue(read_all(s).startswith(b"HTTP/1.1 413 "))
@@ -410,10 +430,11 @@ class Usage(Story):
         for options, words in (
                 (["--port", "99999"], "--port wants"), (["--status", "99"], "--status wants"),
                 (["--status", "200,"], "--status wants"), (["--nonsense"], "--nonsense"),
-                (["--delay", "5"], "--delay wants"), (["stray"], '"stray"'), (["--never", "--reset"], "--reset"),
-                (["--header", "a\nb: c"], "--header wants"), (["--header", "Content-Length: 3"], "Content-Length"),
-                (["--close", "--status", "500"], "--close"), (["--record"], "--record wants a value"),
-                (["--bind", "localhost"], "--bind wants"),
+                (["--delay", "5"], "--delay wants"), (["stray"], '"stray"'),
+                (["--never", "--reset"], "--reset"), (["--header", "a\nb: c"], "--header wants"),
+                (["--header", "Content-Length: 3"], "Content-Length"),
+                (["--close", "--status", "500"], "--close"),
+                (["--record"], "--record wants a value"), (["--bind", "localhost"], "--bind wants"),
                 (["--secret-file", self.file("bad", "whsec_xx\n")], "line 1")):
             with self.subTest(options=options):
                 done = run_sink(*map(str, options))

@@ -1,4 +1,5 @@
-"""Stories of `runpostctl tail`: attempts as they happen, none missed, none twice, and a clean end."""
+"""Stories of `runpostctl tail`: attempts as they happen, none missed,
+none twice, and a clean end."""
 
 import os
 import pathlib
@@ -10,8 +11,8 @@ from harness import BIN, Story, json_lines, make_run, wait_until
 
 class Tail(Story):
     def tail(self, *options, stdout=None):
-        return self.spawn(BIN / "runpostctl", "tail", "--outbox", self.outbox, "--config", self.config, *options,
-                          stdout=stdout)
+        return self.spawn(BIN / "runpostctl", "tail", "--outbox", self.outbox, "--config",
+                          self.config, *options, stdout=stdout)
 
     def deliver(self, start, n, *urls):
         self.ingest([make_run(start + i, urls[i % len(urls)]) for i in range(n)])
@@ -24,11 +25,13 @@ class Tail(Story):
         self.assertEqual([a["number"] for a in attempts], list(range(21, 31)))
         by_id = {e["id"]: e for e in self.list()}
         for a in attempts:
-            self.assertEqual((a["outcome"], a["http_status"], a["attempt"], a["late"]), ("delivered", 200, 1, False))
+            self.assertEqual((a["outcome"], a["http_status"], a["attempt"], a["late"]),
+                             ("delivered", 200, 1, False))
             self.assertEqual(a["run_id"], by_id[a["id"]]["run_id"])
             self.assertEqual(a["endpoint"], by_id[a["id"]]["endpoint"])
         self.assertEqual(len(json_lines(self.ctl("tail", "--json", "--limit", "0").out)), 30)
-        rows = [line.split("\t") for line in self.ctl("tail", "--limit", "3").out.decode().splitlines()]
+        rows = [line.split("\t")
+                for line in self.ctl("tail", "--limit", "3").out.decode().splitlines()]
         self.assertEqual([row[0] for row in rows], [a["id"] for a in attempts[-3:]])
         self.assertEqual({len(row) for row in rows}, {7})
 
@@ -36,14 +39,18 @@ class Tail(Story):
         self.configure(defaults={"retry_attempts": "2", "retry_base": "10ms"})
         good, bad = self.sink(), self.sink("--status", "500")
         self.deliver(0, 20, good.hook("/a"), bad.hook("/b"))
-        n = lambda *options: len(json_lines(self.ctl("tail", "--json", "--limit", "0", *options).out))
+        n = lambda *options: len(
+            json_lines(self.ctl("tail", "--json", "--limit", "0", *options).out))
         self.assertEqual((n(), n("--cause", "http_500"), n("--cause", "timeout")), (30, 20, 0))
         self.assertEqual((n("--endpoint", good.hook("/a")), n("--state", "dead")), (10, 20))
         dead = self.list("--state", "dead")[3]
         self.assertEqual((n(dead["id"]), n("--run", dead["run_id"])), (2, 2))
-        self.assertEqual(len(json_lines(self.ctl("tail", "--json", "--cause", "http_500", "--limit", "7").out)), 7)
-        self.ctl("purge", "--state", "dead", "--yes")  # their attempts stay in the log, without an id
-        gone = [a for a in json_lines(self.ctl("tail", "--json", "--limit", "0").out) if a["id"] is None]
+        self.assertEqual(len(json_lines(self.ctl("tail", "--json", "--cause", "http_500", "--limit",
+                                                 "7").out)), 7)
+        # Their attempts stay in the log, without an id.
+        self.ctl("purge", "--state", "dead", "--yes")
+        gone = [a for a in json_lines(self.ctl("tail", "--json", "--limit", "0").out)
+                if a["id"] is None]
         self.assertEqual(len(gone), 20)
 
     def test_followed_attempts_come_each_once_and_in_order(self):
@@ -53,7 +60,8 @@ class Tail(Story):
         sender = self.send("--senders", "2")
         wait_until(lambda: tail.out, "the first attempt")
         for part in range(5):
-            self.ingest([make_run(1 + part * 400 + i, sink.hook(f"/hook/{i % 7}")) for i in range(400)])
+            self.ingest([make_run(1 + part * 400 + i, sink.hook(f"/hook/{i % 7}"))
+                         for i in range(400)])
         self.wait_entries("all delivered", delivered=2001)
         wait_until(lambda: tail.out.count(b"\n") >= 2001, "the last attempt")
         tail.signal(signal.SIGINT)
@@ -72,7 +80,8 @@ class Tail(Story):
         os.close(write)
         self.assertIn(b"delivered", os.read(read, 4096))
         status = pathlib.Path(f"/proc/{tail.pid}/status")
-        switches = lambda: [line for line in status.read_text().splitlines() if "ctxt_switches" in line]
+        switches = lambda: [line
+                            for line in status.read_text().splitlines() if "ctxt_switches" in line]
         wait_until(lambda: "sleeping" in status.read_text(), "its sleep")
         before = wait_until(lambda: self.same_for_a_second(switches), "a second without a wake-up")
         self.assertEqual(before, switches())
@@ -90,6 +99,7 @@ class Tail(Story):
     def test_a_reader_that_goes_away_in_the_middle_ends_it(self):
         sink = self.sink()
         self.deliver(0, 300, sink.hook())
-        done = subprocess.run(["bash", "-c", f"'{BIN}/runpostctl' tail -f --limit 0 --outbox '{self.outbox}' | head -n 3"],
+        done = subprocess.run(["bash", "-c", f"'{BIN}/runpostctl' tail -f --limit 0 --outbox "
+                               f"'{self.outbox}' | head -n 3"],
                               capture_output=True, text=True, timeout=20)
         self.assertEqual((len(done.stdout.splitlines()), done.stderr), (3, ""))

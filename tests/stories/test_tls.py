@@ -25,14 +25,16 @@ class Tls(Story):
 
     def post(self, server, **settings):
         """What `show` says after one attempt."""
-        self.configure(defaults={"retry_attempts": "1", "ca_file": self.ca.file, "timeout": "10s", **settings})
+        self.configure(defaults={"retry_attempts": "1", "ca_file": self.ca.file, "timeout": "10s",
+                                 **settings})
         receipt, = self.ingest([make_run(self.next_number(), server.url)])
         self.drain()
         return self.show(receipt["id"])
 
     def assert_fails_as(self, cause, server, detail="", **settings):
         shown = self.post(server, **settings)
-        self.assertEqual((shown["state"], shown["cause"], shown["last_cause"]), ("dead", "exhausted", cause), shown)
+        self.assertEqual((shown["state"], shown["cause"], shown["last_cause"]),
+                         ("dead", "exhausted", cause), shown)
         self.assertIn(detail, shown["attempt_log"][0]["detail"])
         self.assertEqual(server.requests, 0)
         return shown
@@ -47,24 +49,29 @@ class Tls(Story):
     def test_a_certificate_of_the_ca_file_is_believed_and_the_log_tells_of_the_handshake(self):
         server = self.server(self.ca.issue("good"))
         log, = self.assert_delivers(server)["attempt_log"]
-        self.assertEqual((log["outcome"], log["peer"], log["http_version"]), ("delivered", f"127.0.0.1:{server.port}", 1.1))
+        self.assertEqual((log["outcome"], log["peer"], log["http_version"]),
+                         ("delivered", f"127.0.0.1:{server.port}", 1.1))
         self.assertLess(0, log["connect_ms"])
         self.assertLess(log["connect_ms"], log["tls_ms"])
         self.assertLess(log["tls_ms"], log["first_byte_ms"])
         self.assertLessEqual(log["first_byte_ms"], log["duration_ms"])
-        self.assertRegex(self.ctl("show", self.list()[0]["id"]).out.decode(), rf"127\.0\.0\.1:{server.port} +HTTP/1\.1")
+        self.assertRegex(self.ctl("show", self.list()[0]["id"]).out.decode(),
+                         rf"127\.0\.0\.1:{server.port} +HTTP/1\.1")
 
     def test_an_expired_certificate(self):
-        self.assert_fails_as("tls_expired", self.server(self.ca.issue("old", expired=True)), "expired")
+        self.assert_fails_as("tls_expired", self.server(self.ca.issue("old", expired=True)),
+                             "expired")
 
     def test_a_certificate_for_another_host(self):
-        self.assert_fails_as("tls_name", self.server(self.ca.issue("other", "DNS:other.example")), "127.0.0.1")
+        self.assert_fails_as("tls_name", self.server(self.ca.issue("other", "DNS:other.example")),
+                             "127.0.0.1")
 
     def test_a_certificate_that_nobody_we_trust_has_signed(self):
         stranger = Authority(self.folder, "stranger")
         self.assert_fails_as("tls_issuer", self.server(stranger.issue("strange")), "issuer")
         self.assert_fails_as("tls_issuer", self.server(self.ca.issue("good")), ca_file=None)
-        self.assert_fails_as("tls_issuer", self.server((stranger.file, stranger.key)), "self-signed")
+        self.assert_fails_as("tls_issuer", self.server((stranger.file, stranger.key)),
+                             "self-signed")
 
     def test_versions_that_do_not_meet(self):
         old = self.server(self.ca.issue("old"), versions=(V1_1, V1_1))
@@ -95,13 +102,15 @@ class Tls(Story):
         self.assert_delivers(server, pin_sha256=right)
         self.assert_delivers(server, pin_sha256=f"{wrong} {right}")
         server.requests = 0
-        self.assert_fails_as("tls_issuer", server, pin_sha256=right, ca_file=None)  # a pin is no substitute for trust
+        # A pin is no substitute for trust.
+        self.assert_fails_as("tls_issuer", server, pin_sha256=right, ca_file=None)
 
     def test_a_client_certificate(self):
         server = self.server(self.ca.issue("strict"), client_ca=self.ca.file)
         self.assert_fails_as("tls_client_cert", server)
         stranger = Authority(self.folder, "stranger").issue("nobody")
-        self.assert_fails_as("tls_client_cert", server, client_cert=stranger[0], client_key=stranger[1])
+        self.assert_fails_as("tls_client_cert", server, client_cert=stranger[0],
+                             client_key=stranger[1])
         client = self.ca.issue("client")
         self.assert_delivers(server, client_cert=client[0], client_key=client[1])
 
@@ -116,7 +125,8 @@ class Tls(Story):
 
 
 class TlsFiles(Story):
-    """What ca_file, client_cert and client_key name is read with the configuration, and counts as it was then."""
+    """What ca_file, client_cert and client_key name is read with the configuration,
+    and counts as it was then."""
 
     def setUp(self):
         super().setUp()
@@ -135,7 +145,8 @@ class TlsFiles(Story):
     def post(self, server):
         """What became of one more run: its last cause."""
         receipt, = self.ingest([make_run(self.next_number(), server.url)])
-        shown = wait_until(lambda: (e := self.show(receipt["id"]))["state"] in ("delivered", "dead") and e, "an end")
+        shown = wait_until(lambda: (e := self.show(receipt["id"]))["state"] in ("delivered", "dead")
+                           and e, "an end")
         return shown["state"] if shown["state"] == "delivered" else shown["last_cause"]
 
     def test_a_withdrawn_ca_is_believed_no_more_and_one_that_stays_costs_no_connection(self):
@@ -148,7 +159,8 @@ class TlsFiles(Story):
         self.assertEqual(self.post(server), "delivered")
         self.assertEqual((server.connections, server.requests), (1, 3))
         shutil.copy(self.other.file, trusted)
-        self.assertEqual(self.post(server), "delivered")  # what is in force was read at the last reload
+        # What is in force was read at the last reload.
+        self.assertEqual(self.post(server), "delivered")
         self.reload(sender)
         self.assertEqual([self.post(server), server.connections], ["tls_issuer", 1])
         trusted.write_bytes(self.other.file.read_bytes() + self.ca.file.read_bytes())
@@ -164,7 +176,8 @@ class TlsFiles(Story):
                 shutil.copy(source, target)
 
         become("first")
-        self.configure(defaults={"ca_file": self.ca.file, "client_cert": cert, "client_key": key, "retry_attempts": "1"})
+        self.configure(defaults={"ca_file": self.ca.file, "client_cert": cert, "client_key": key,
+                                 "retry_attempts": "1"})
         server = self.server(self.ca.issue("strict"), client_ca=self.ca.file)
         sender = self.send()
         self.assertEqual(self.post(server), "delivered")
@@ -200,37 +213,46 @@ class TlsFiles(Story):
         for name, settings, *words in [
                 ("ca_file", {"ca_file": self.folder / "none.pem"}, "cannot open it"),
                 ("ca_file", {"ca_file": key}, "no certificate"),
-                ("ca_file", {"ca_file": self.file("cut.pem", self.ca.file.read_text()[:200])}, "cannot be read"),
-                ("client_cert", {"client_cert": self.folder / "none.pem", "client_key": key}, "cannot open it"),
-                ("client_key", {"client_cert": cert, "client_key": self.folder / "none.key"}, "cannot open it"),
-                ("client_key", {"client_cert": cert, "client_key": stranger}, "not that of the certificate"),
-                ("client_key", {"client_cert": cert, "client_key": cert}, "mode 0644", f"chmod 0600 {cert}"),
-                ("client_key", {"client_cert": cert, "client_key": secret}, "encrypted", f"openssl pkey -in {secret}"),
+                ("ca_file", {"ca_file": self.file("cut.pem", self.ca.file.read_text()[:200])},
+                 "cannot be read"),
+                ("client_cert", {"client_cert": self.folder / "none.pem", "client_key": key},
+                 "cannot open it"),
+                ("client_key", {"client_cert": cert, "client_key": self.folder / "none.key"},
+                 "cannot open it"),
+                ("client_key", {"client_cert": cert, "client_key": stranger},
+                 "not that of the certificate"),
+                ("client_key", {"client_cert": cert, "client_key": cert}, "mode 0644",
+                 f"chmod 0600 {cert}"),
+                ("client_key", {"client_cert": cert, "client_key": secret}, "encrypted",
+                 f"openssl pkey -in {secret}"),
                 ("client_key", {"client_cert": cert, "client_key": legacy}, "encrypted"),
                 ("client_key", {"client_key": key}, "without a certificate")]:
             with self.subTest(settings):
                 self.configure(defaults=settings)
                 line = self.config.read_text().splitlines().index(f"{name} = {settings[name]}") + 1
-                self.assert_refused(f"{self.config}:{line}: [defaults] {name} = {settings[name]}: ", *words)
+                self.assert_refused(f"{self.config}:{line}: [defaults] {name} = {settings[name]}: ",
+                                    *words)
 
     def test_a_pass_phrase_is_not_asked_for_at_a_terminal(self):
         cert, key = self.ca.issue("mine")
         secret = self.folder / "encrypted.key"
         openssl("pkey", "-in", key, "-aes256", "-passout", "pass:hunter2", "-out", secret)
         secret.chmod(0o600)
-        self.configure(defaults={"ca_file": self.ca.file, "client_cert": cert, "client_key": secret})
+        self.configure(defaults={"ca_file": self.ca.file, "client_cert": cert,
+                                 "client_key": secret})
         self.ingest([make_run(1, self.server(self.ca.issue("good")).url)])
         main, side = os.openpty()
         self.addCleanup(os.close, main)
         self.addCleanup(os.close, side)
-        sender = self.spawn("setsid", "--ctty", BIN / "runpost", "send", "--drain", "--outbox", self.outbox,
-                            "--config", self.config, stdin=side)
+        sender = self.spawn("setsid", "--ctty", BIN / "runpost", "send", "--drain", "--outbox",
+                            self.outbox, "--config", self.config, stdin=side)
         self.assertEqual(sender.wait(20), 78, sender.err)
 
     def test_a_key_may_stand_in_the_file_of_its_certificate(self):
         cert, key = self.ca.issue("mine")
         both = self.file("both.pem", cert.read_bytes() + key.read_bytes())
-        self.configure(defaults={"ca_file": self.ca.file, "client_cert": both, "retry_attempts": "1"})
+        self.configure(defaults={"ca_file": self.ca.file, "client_cert": both,
+                                 "retry_attempts": "1"})
         server = self.server(self.ca.issue("strict"), client_ca=self.ca.file)
         self.ingest([make_run(1, server.url)])
         self.drain()

@@ -1,5 +1,5 @@
-"""Stories of `runpostctl top`: keys are typed, the screen is read as a terminal would show it, and the terminal is left as
-it was found, however it ends."""
+"""Stories of `runpostctl top`: keys are typed, the screen is read as a terminal would show it, and
+the terminal is left as it was found, however it ends."""
 
 import fcntl
 import os
@@ -84,8 +84,8 @@ class Terminal:
             os.setsid()
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
-        self.popen = subprocess.Popen([str(a) for a in argv], stdin=self.slave, stdout=self.slave, stderr=self.slave,
-                                      env=environ, preexec_fn=take_terminal)
+        self.popen = subprocess.Popen([str(a) for a in argv], stdin=self.slave, stdout=self.slave,
+                                      stderr=self.slave, env=environ, preexec_fn=take_terminal)
         self.raw = ""
         story.addCleanup(self.end)
 
@@ -113,7 +113,8 @@ class Terminal:
         os.write(self.master, text.encode())
 
     def wait_for(self, pattern, what=None):
-        return wait_until(lambda: re.search(pattern, self.read(), re.M), f"{what or pattern!r} on the screen", every_s=0.01)
+        return wait_until(lambda: re.search(pattern, self.read(), re.M),
+                          f"{what or pattern!r} on the screen", every_s=0.01)
 
     def wait_end(self, code=0):
         wait_until(lambda: (self.read(), self.popen.poll() is not None)[1], "its end", 10)
@@ -126,13 +127,15 @@ class Terminal:
 
 class Top(Story):
     def top(self, *options, **more):
-        return Terminal(self, [BIN / "runpostctl", "top", "--outbox", self.outbox, "--config", self.config, *options], **more)
+        return Terminal(self, [BIN / "runpostctl", "top", "--outbox", self.outbox, "--config",
+                               self.config, *options], **more)
 
     def fill(self):
         self.configure(defaults={"retry_attempts": "2", "retry_base": "10ms"})
         self.good, self.bad = self.sink(), self.sink("--status", "500")
         lines = [make_run(n, self.good.hook(f"/good/{n % 3}?token=s3cret")) for n in range(30)]
-        self.ingest(lines + [make_run(n, self.bad.hook("/bad?token=s3cret")) for n in range(30, 36)])
+        self.ingest(lines
+                    + [make_run(n, self.bad.hook("/bad?token=s3cret")) for n in range(30, 36)])
         self.drain()
 
     def test_it_shows_endpoints_failures_and_totals_and_gives_the_terminal_back(self):
@@ -192,8 +195,10 @@ class Top(Story):
         t.type("y")
         t.wait_for(r"^ paused http")
         t.wait_for(r"^>.*/bad .* paused$")
-        self.assertEqual([e["endpoint"] for e in self.ctl_json("endpoints") if e["paused"]], [self.bad.hook("/bad")])
-        self.assertEqual([(r["verb"], r["what"]) for r in self.ctl_json("audit")], [("top pause", self.bad.hook("/bad"))])
+        self.assertEqual([e["endpoint"] for e in self.ctl_json("endpoints") if e["paused"]],
+                         [self.bad.hook("/bad")])
+        self.assertEqual([(r["verb"], r["what"]) for r in self.ctl_json("audit")],
+                         [("top pause", self.bad.hook("/bad"))])
         t.type("p")
         t.wait_for(r"resume http.*/bad\? y/n")
         t.type("y")
@@ -227,8 +232,8 @@ class Top(Story):
 
     def test_signals_end_it_and_leave_the_terminal_as_it_was(self):
         self.fill()
-        for number, code in ((signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGHUP, 0), (signal.SIGABRT, -signal.SIGABRT),
-                             (signal.SIGSEGV, -signal.SIGSEGV)):
+        for number, code in ((signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGHUP, 0),
+                             (signal.SIGABRT, -signal.SIGABRT), (signal.SIGSEGV, -signal.SIGSEGV)):
             with self.subTest(signal=number.name):
                 t = self.top()
                 t.wait_for("ENDPOINTS")
@@ -285,7 +290,8 @@ echo ENDED $?
 
     def test_colours_and_bars_follow_the_environment(self):
         self.fill()
-        for env, colour, bars in (({}, True, True), ({"NO_COLOR": "1"}, False, True), ({"LC_ALL": "C"}, True, False)):
+        for env, colour, bars in (({}, True, True), ({"NO_COLOR": "1"}, False, True),
+                                  ({"LC_ALL": "C"}, True, False)):
             with self.subTest(env=env):
                 t = self.top(cols=120, env=env)
                 t.wait_for("delivered 30")
@@ -302,8 +308,9 @@ echo ENDED $?
         reading = os.open(os.ttyname(its), os.O_RDONLY | os.O_NOCTTY)
         before = termios.tcgetattr(its)
         try:
-            done = subprocess.run([BIN / "runpostctl", "top", "--outbox", self.outbox], stdin=its, stdout=reading,
-                                  stderr=subprocess.PIPE, env={**os.environ, "TERM": "xterm"}, timeout=20, check=False)
+            done = subprocess.run([BIN / "runpostctl", "top", "--outbox", self.outbox], stdin=its,
+                                  stdout=reading, stderr=subprocess.PIPE,
+                                  env={**os.environ, "TERM": "xterm"}, timeout=20, check=False)
             self.assertEqual(done.returncode, 74, done.stderr)
             self.assertIn(b"cannot take the terminal", done.stderr)
             self.assertEqual(termios.tcgetattr(its), before)

@@ -1,4 +1,5 @@
-"""Stories of `runpostctl verify`: beside everything else, and in the hands of somebody who waits for it."""
+"""Stories of `runpostctl verify`: beside everything else,
+and in the hands of somebody who waits for it."""
 import fcntl
 import os
 import pty
@@ -45,7 +46,8 @@ class VerifyOnATerminal(Story):
         if pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
             os.environ["TERM"] = "xterm"
-            os.execv(BIN / "runpostctl", ["runpostctl", "verify", "--outbox", self.outbox, *options])
+            os.execv(BIN / "runpostctl",
+                     ["runpostctl", "verify", "--outbox", self.outbox, *options])
         return pid, fd
 
     def end(self, pid, fd):
@@ -84,7 +86,8 @@ class VerifyOnATerminal(Story):
         for _ in range(self.TRIES):
             pid, fd = self.start(*options)
             self.stop_in_the_middle(pid)
-            time.sleep(1.05)  # not to wait for something, but to be slow: only then is there anything to show
+            # Not to wait for something, but to be slow: only then is there anything to show.
+            time.sleep(1.05)
             os.kill(pid, signal.SIGCONT)
             code, shown = self.end(pid, fd)
             self.assertEqual(code, 0, shown)

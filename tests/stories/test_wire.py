@@ -1,5 +1,5 @@
-"""Stories about what is promised of requests, not of claims: pause and rate while hanging receivers have all places; about
-descriptors that run out; about long payloads that receivers hang on."""
+"""Stories about what is promised of requests, not of claims: pause and rate while hanging receivers
+have all places; about descriptors that run out; about long payloads that receivers hang on."""
 
 import pathlib
 import re
@@ -14,7 +14,8 @@ PLACES = 4
 
 
 class OnTheWire(Story):
-    """Promise P6. The hanging receiver takes all places for HANGS_S, while claims for the other one are made."""
+    """Promise P6. The hanging receiver takes all places for HANGS_S,
+    while claims for the other one are made."""
 
     HANGS_S = 3
 
@@ -40,7 +41,8 @@ class OnTheWire(Story):
         self.assert_sound(delivered=PLACES + 10)
 
     def test_nothing_is_sent_again_after_pause_has_returned(self):
-        """A kept connection ends without an answer: libcurl makes such a request again by itself."""
+        """A kept connection ends without an answer: libcurl makes such a
+        request again by itself."""
         got, hold = [], threading.Event()
 
         def serve(peer):
@@ -105,14 +107,16 @@ class Descriptors(Story):
     def begin(self, limit):
         self.well = self.sink("--bind", "0.0.0.0", "--delay", "200ms")
         self.configure(defaults={"retry_attempts": "1"})
-        self.spawned = self.spawn(BIN / "runpost", "send", "--outbox", self.outbox, "--config", self.config,
+        self.spawned = self.spawn(BIN / "runpost", "send", "--outbox", self.outbox, "--config",
+                                  self.config,
                                   preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit))
         return self.spawned
 
     def feed(self):
         """One host by its name and many by their addresses: each has its connections."""
         hosts = ["localhost", *(f"127.0.0.{n}" for n in range(2, self.HOSTS))]
-        self.ingest([make_run(n, f"http://{hosts[n % len(hosts)]}:{self.well.port}/hook") for n in range(300)])
+        self.ingest([make_run(n, f"http://{hosts[n % len(hosts)]}:{self.well.port}/hook")
+                     for n in range(300)])
 
     def assert_nothing_spent(self):
         self.wait_entries("all to be delivered", delivered=300)

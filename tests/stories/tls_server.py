@@ -1,4 +1,5 @@
-"""Receivers that speak TLS, well or badly, and the certificates for them, made by the openssl program."""
+"""Receivers that speak TLS, well or badly, and the certificates for them,
+made by the openssl program."""
 
 import base64
 import hashlib
@@ -10,35 +11,44 @@ import warnings
 
 
 def openssl(*argv, data=None):
-    return subprocess.run(["openssl", *map(str, argv)], input=data, capture_output=True, timeout=30, check=True).stdout
+    return subprocess.run(["openssl", *map(str, argv)], input=data, capture_output=True, timeout=30,
+                          check=True).stdout
 
 
 class Authority:
     """A certificate authority in a folder: `file` is its certificate, `issue` makes others."""
 
     def __init__(self, folder, name="ca"):
-        self.folder, self.name, self.file, self.key = folder, name, folder / f"{name}.pem", folder / f"{name}.key"
-        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+        self.folder, self.name = folder, name
+        self.file, self.key = folder / f"{name}.pem", folder / f"{name}.key"
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                "-nodes", "-days", "2",
                 "-subj", f"/CN={name} of this test", "-keyout", self.key, "-out", self.file)
 
     def issue(self, name, names="IP:127.0.0.1", expired=False):
         """(certificate, key) of files."""
-        cert, key, request, config, index = (self.folder / f"{name}.{end}" for end in ("pem", "key", "csr", "cnf", "index"))
-        openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
-                f"/CN={name}", "-keyout", key, "-out", request)
+        cert, key, request, config, index = (self.folder / f"{name}.{end}"
+                                             for end in ("pem", "key", "csr", "cnf", "index"))
+        openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                "-nodes", "-subj", f"/CN={name}", "-keyout", key, "-out", request)
         index.write_text("")
-        # `openssl x509` of 3.0 cannot set the dates, that of 3.5 takes no negative -days; `openssl ca` is the same in both.
-        config.write_text(f"[ca]\ndefault_ca=this\n[this]\ndatabase={index}\nnew_certs_dir={self.folder}\ndefault_md=sha256\nrand_serial=yes\n"
-                          f"policy=any\nx509_extensions=extra\n[any]\ncommonName=supplied\n[extra]\nsubjectAltName={names}\n")
-        days = ["-startdate", "20200101000000Z", "-enddate", "20200102000000Z"] if expired else ["-days", "2"]
-        openssl("ca", "-batch", "-notext", "-config", config, "-cert", self.file, "-keyfile", self.key,
-                *days, "-in", request, "-out", cert)
+        # `openssl x509` of 3.0 cannot set the dates, that of 3.5 takes no negative -days;
+        # `openssl ca` is the same in both.
+        config.write_text(f"[ca]\ndefault_ca=this\n[this]\ndatabase={index}\n"
+                          f"new_certs_dir={self.folder}\ndefault_md=sha256\nrand_serial=yes\n"
+                          "policy=any\nx509_extensions=extra\n[any]\ncommonName=supplied\n"
+                          f"[extra]\nsubjectAltName={names}\n")
+        days = (["-startdate", "20200101000000Z", "-enddate", "20200102000000Z"] if expired
+                else ["-days", "2"])
+        openssl("ca", "-batch", "-notext", "-config", config, "-cert", self.file, "-keyfile",
+                self.key, *days, "-in", request, "-out", cert)
         return cert, key
 
 
 def pin_of(cert):
     """What pin_sha256 wants for this certificate's key."""
-    public = openssl("pkey", "-pubin", "-outform", "der", data=openssl("x509", "-in", cert, "-pubkey", "-noout"))
+    public = openssl("pkey", "-pubin", "-outform", "der",
+                     data=openssl("x509", "-in", cert, "-pubkey", "-noout"))
     return base64.b64encode(hashlib.sha256(public).digest()).decode()
 
 
@@ -80,11 +90,13 @@ class TlsServer:
     def _serve(self, peer):
         peer.settimeout(10)
         try:
-            with self.context.wrap_socket(peer, server_side=True, do_handshake_on_connect=False) as tls:
+            with self.context.wrap_socket(peer, server_side=True,
+                                          do_handshake_on_connect=False) as tls:
                 try:
                     tls.do_handshake()
                 except ssl.SSLError:
-                    # Read to the end before the close, or the reset it causes overtakes the alert that tells why.
+                    # Read to the end before the close, or the reset it causes overtakes
+                    # the alert that tells why.
                     raw = socket.socket(fileno=tls.detach())
                     raw.shutdown(socket.SHUT_WR)
                     with raw:
@@ -107,7 +119,8 @@ class TlsServer:
             if end and len(body) >= length:
                 self.requests += 1
                 self.spoken.append(tls.version())
-                names = dict(pair for group in (tls.getpeercert() or {}).get("subject", ()) for pair in group)
+                names = dict(pair for group in (tls.getpeercert() or {}).get("subject", ())
+                             for pair in group)
                 self.clients.append(names.get("commonName"))
                 data = body[length:]
                 tls.sendall(b"HTTP/1.1 204 Fine\r\n\r\n")

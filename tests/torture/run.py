@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Runs the torture: tests that break the machine under the programs, thousands of times, and look for one lost receipt.
+"""Runs the torture: tests that break the machine under the programs, thousands of times,
+and look for one lost receipt.
 
 usage: run.py --bin BUILD [--quick] [--only NAME ...] [--seed N] [--cores N] [--list]
 
-A part is an executable tests/torture/AREA/part_NAME.py (or .sh). A comment within its first 30 lines tells what it takes:
+A part is an executable tests/torture/AREA/part_NAME.py (or .sh). A comment within its first 30
+lines tells what it takes:
 
     # torture: budget_s=300 quick_budget_s=40 cores=1
 
@@ -11,18 +13,23 @@ It is run as
 
     part_NAME.py --bin BUILD --work DIR --seed N [--quick]
 
-with DIR a fresh directory of its own, which is removed when the part found nothing. What it prints goes to
-BUILD/torture/log/NAME.log; when it found something its last lines are shown here too. Its last line is its result:
+with DIR a fresh directory of its own, which is removed when the part found nothing.
+What it prints goes to BUILD/torture/log/NAME.log; when it found something its last
+lines are shown here too. Its last line is its result:
 
-    result {"states": 0, "kills": 0, "faults": 0, "inputs": 0, "passed": 3, "failed": 0, "violations": 0, "note": "..."}
+    result {"states": 0, "kills": 0, "faults": 0, "inputs": 0, "passed": 3, "failed": 0, ...}
 
-  states      disk images or simulated histories that were checked      kills   processes killed with -9
-  faults      errors injected from below                                inputs  bad or mutated inputs tried
-  passed, failed   named checks, as in `make test`                      violations   broken promises; each is a failure too
+  states           disk images or simulated histories that were checked
+  kills            processes killed with -9
+  faults           errors injected from below
+  inputs           bad or mutated inputs tried
+  passed, failed   named checks, as in `make test`
+  violations       broken promises; each is a failure too
 
-All are optional but `passed` and `violations`. The part's exit code is 0 exactly if it has no failures and no violations.
-A part that ends without a result, or takes more than ten times its budget, has failed. Parts run side by side as far as
-their cores allow, the longest first; without --quick all of them together are to take less than 20 minutes on 2 cores.
+All are optional but `passed` and `violations`. The part's exit code is 0 exactly if it has no
+failures and no violations. A part that ends without a result, or takes more than ten times its
+budget, has failed. Parts run side by side as far as their cores allow, the longest first; without
+--quick all of them together are to take less than 20 minutes on 2 cores.
 
 A violation must be printed with what reproduces it (a seed, a state's number), above the result."""
 import argparse
@@ -41,8 +48,8 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 COUNTS = ("states", "kills", "faults", "inputs", "passed", "failed", "violations")
 SHOWN_LINES = 25
-# This only catches a part that hangs. On a host whose forks took 7 ms, twenty times as long as usual, `errors` took 260 s
-# of its quick 60, the same with the programs of two days before.
+# This only catches a part that hangs. On a host whose forks took 7 ms, twenty times as long as
+# usual, `errors` took 260 s of its quick 60, the same with the programs of two days before.
 LATE_FACTOR = 10
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None)
@@ -57,9 +64,11 @@ class Part:
         self.path = path
         self.name = path.stem.removeprefix("part_")
         head = "".join(path.read_text().splitlines(keepends=True)[:30])
-        found = re.search(r"^# torture: budget_s=(\d+) quick_budget_s=(\d+) cores=(\d+)$", head, re.M)
+        found = re.search(r"^# torture: budget_s=(\d+) quick_budget_s=(\d+) cores=(\d+)$", head,
+                          re.M)
         if not found:
-            sys.exit(f"{path}: no line `# torture: budget_s=N quick_budget_s=N cores=N` within its first 30")
+            sys.exit(f"{path}: no line `# torture: "
+                     "budget_s=N quick_budget_s=N cores=N` within its first 30")
         self.budget_s, self.quick_budget_s, self.cores = map(int, found.groups())
         self.result, self.seconds, self.problem, self.child = {}, 0.0, "", None
 
@@ -69,9 +78,11 @@ class Part:
         folder.mkdir(parents=True)
         budget_s = self.quick_budget_s if options.quick else self.budget_s
         began = time.monotonic()
-        argv = [str(self.path), "--bin", str(options.bin), "--work", str(folder), "--seed", str(options.seed)]
+        argv = [str(self.path), "--bin", str(options.bin), "--work", str(folder), "--seed",
+                str(options.seed)]
         with open(log_path, "wb") as log:
-            child = subprocess.Popen(argv + ["--quick"] * options.quick, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            child = subprocess.Popen(argv + ["--quick"] * options.quick, stdin=subprocess.DEVNULL,
+                                     stdout=log, stderr=log,
                                      start_new_session=True, preexec_fn=die_with_parent)
             self.child = child
             try:
@@ -98,12 +109,14 @@ class Part:
         lines = log_path.read_text(errors="replace").splitlines()
         last = lines[-1] if lines else ""
         try:
-            self.result = json.loads(last.removeprefix("result ")) if last.startswith("result {") else {}
+            self.result = (json.loads(last.removeprefix("result ")) if last.startswith("result {")
+                           else {})
         except ValueError:
             self.result = {}
         if not self.problem and ("passed" not in self.result or "violations" not in self.result):
             self.problem = f"ended with {code} and no result"
-        if not self.problem and (code != 0) != (self.count("failed") + self.count("violations") > 0):
+        if (not self.problem
+                and (code != 0) != (self.count("failed") + self.count("violations") > 0)):
             self.problem = f"its exit code {code} does not go with its result"
         if self.problem or self.failures():
             self.result["tail"] = lines[-SHOWN_LINES:]
@@ -117,7 +130,8 @@ class Part:
 
 
 def run_parts(parts, options, logs, work):
-    waiting, free, turn = sorted(parts, key=lambda p: -p.budget_s), options.cores, threading.Condition()
+    waiting, free = sorted(parts, key=lambda p: -p.budget_s), options.cores
+    turn = threading.Condition()
 
     def one(part, cores):
         nonlocal free
@@ -148,7 +162,8 @@ def run_parts(parts, options, logs, work):
 
 def report(part, logs):
     word = "FAIL" if part.failures() else "ok  "
-    print(f"{word} {part.seconds:6.1f} s  {part.name:14} {part.problem or part.result.get('note', '')}", flush=True)
+    print(f"{word} {part.seconds:6.1f} s  {part.name:14} "
+          f"{part.problem or part.result.get('note', '')}", flush=True)
     for line in part.result.get("tail", []):
         print("    " + line, flush=True)
     if part.failures():
@@ -157,7 +172,8 @@ def report(part, logs):
 
 def print_table(parts, seconds):
     heads = ("states", "kills", "faults", "bad inputs", "checks", "failed", "violations", "seconds")
-    rows = [(p.name, *(p.count(k) for k in COUNTS[:5]), p.failures(), p.count("violations"), p.seconds) for p in parts]
+    rows = [(p.name, *(p.count(k) for k in COUNTS[:5]), p.failures(), p.count("violations"),
+             p.seconds) for p in parts]
     totals = [sum(row[i] for row in rows) for i in range(1, 8)]
     print()
     print(f"{'part':14}" + "".join(f"{head:>12}" for head in heads))
@@ -170,22 +186,31 @@ def print_table(parts, seconds):
 
 def main():
     parser = argparse.ArgumentParser(description="Runs the parts of the torture.")
-    parser.add_argument("--bin", required=True, type=pathlib.Path, metavar="BUILD", help="where the programs are")
-    parser.add_argument("--quick", action="store_true", help="a few minutes instead of twenty, as CI does")
-    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only this part; repeatable")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="other random choices; default 1")
-    parser.add_argument("--cores", type=int, default=os.cpu_count(), metavar="N", help="cores to use; default all")
-    parser.add_argument("--parts", type=pathlib.Path, default=HERE, metavar="DIR", help="look for parts in DIR/*/")
+    parser.add_argument("--bin", required=True, type=pathlib.Path, metavar="BUILD",
+                        help="where the programs are")
+    parser.add_argument("--quick", action="store_true",
+                        help="a few minutes instead of twenty, as CI does")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME",
+                        help="only this part; repeatable")
+    parser.add_argument("--seed", type=int, default=1, metavar="N",
+                        help="other random choices; default 1")
+    parser.add_argument("--cores", type=int, default=os.cpu_count(), metavar="N",
+                        help="cores to use; default all")
+    parser.add_argument("--parts", type=pathlib.Path, default=HERE, metavar="DIR",
+                        help="look for parts in DIR/*/")
     parser.add_argument("--list", action="store_true", help="print the parts and run none")
     options = parser.parse_args()
     options.bin = options.bin.resolve()
-    parts = [Part(path) for path in sorted(options.parts.glob("*/part_*")) if os.access(path, os.X_OK)]
+    parts = [Part(path)
+             for path in sorted(options.parts.glob("*/part_*")) if os.access(path, os.X_OK)]
     unknown = set(options.only) - {p.name for p in parts}
     if unknown:
-        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(p.name for p in parts)}")
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; "
+                     f"there are {', '.join(p.name for p in parts)}")
     parts = [p for p in parts if not options.only or p.name in options.only]
     if options.list:
-        print("\n".join(f"{p.name:14} {p.budget_s:4} s, quick {p.quick_budget_s:3} s, cores {p.cores}" for p in parts))
+        print("\n".join(f"{p.name:14} {p.budget_s:4} s, quick {p.quick_budget_s:3} s, "
+                        f"cores {p.cores}" for p in parts))
         return 0
     top = options.bin / "torture" if options.parts == HERE else options.parts
     logs, work = top / "log", top / "work"

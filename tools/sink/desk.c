@@ -3,57 +3,49 @@
 
 #include "desk.h"
 
-#include "target.h"
-
-static struct rp_sink_reply refusal(int status, const char *why, const char *headers)
-{
-	struct rp_sink_reply reply = {.deed = RP_SINK_ANSWER, .status = status};
-
-	reply.body = rp_span_of(why);
-	reply.body_bytes = reply.body.len;
-	reply.headers = rp_span_of(headers);
-	return reply;
-}
+#include "http_server/target.h"
 
 static void note_failure(struct rp_sink_desk *desk, enum rp_err code)
 {
 	if (code != RP_OK)
-		desk->failed = code;
+		desk->service.failed = code;
 }
 
 struct rp_sink_reply rp_sink_desk_take(struct rp_sink_desk *desk,
-				       const struct rp_sink_request *request)
+				       const struct rp_http_request *request)
 {
 	struct rp_sink_delivery d = {
-	    .n = ++desk->deliveries, .at_ms = desk->wall_ms, .request = request};
-	struct rp_sink_target target =
-	    rp_sink_target_split(rp_sink_request_span(request, request->target));
+	    .n = ++desk->deliveries, .at_ms = desk->service.wall_ms, .request = request};
+	struct rp_http_target target =
+	    rp_http_target_split(rp_http_request_span(request, request->target));
 	struct rp_sink_reply reply;
 
-	d.verdict = rp_sink_judge_request(&desk->judge, request, desk->wall_ms);
+	d.verdict = rp_sink_judge_request(&desk->judge, request, desk->service.wall_ms);
 	if (d.verdict.why != NULL)
-		reply = refusal(401, d.verdict.why, "WWW-Authenticate: Bearer\r\n");
+		reply = rp_sink_reply_text(401, d.verdict.why, "WWW-Authenticate: Bearer\r\n");
 	else
 		reply = rp_sink_plan_next(&desk->plan, target.path);
 	d.reply = &reply;
-	rp_sink_tally_add(&desk->tally, rp_sink_request_find(request, "webhook-id"),
-			  reply.deed == RP_SINK_ANSWER ? reply.status : RP_SINK_STATUS_NONE);
-	note_failure(desk, rp_sink_report_delivery(&desk->report, &d, &desk->err));
-	desk->stopping = desk->stopping || d.n == desk->exit_after;
+	rp_sink_tally_add(&desk->tally, rp_http_request_find(request, "webhook-id"),
+			  reply.deed == RP_SINK_ANSWER ? reply.answer.status : RP_SINK_STATUS_NONE);
+	note_failure(desk, rp_sink_report_delivery(&desk->report, &d, &desk->service.err));
+	desk->service.stopping = desk->service.stopping || d.n == desk->exit_after;
 	return reply;
 }
 
 struct rp_sink_reply rp_sink_desk_refuse(struct rp_sink_desk *desk,
-					 const struct rp_sink_request *request)
+					 const struct rp_http_request *request)
 {
-	rp_sink_tally_add(&desk->tally, rp_span_of(""), request->bad_status);
-	note_failure(desk,
-		     rp_sink_report_malformed(&desk->report, desk->wall_ms, request->bad_status,
-					      request->bad_text, &desk->err));
-	return refusal(request->bad_status, request->bad_text, "");
+	int status = request->bad_status;
+	const char *why = status == 413 ? "the body is larger than --max-body" : request->bad_text;
+
+	rp_sink_tally_add(&desk->tally, rp_span_of(""), status);
+	note_failure(desk, rp_sink_report_malformed(&desk->report, desk->service.wall_ms, status,
+						    why, &desk->service.err));
+	return rp_sink_reply_text(status, why, "");
 }
 
 void rp_sink_desk_flush(struct rp_sink_desk *desk)
 {
-	note_failure(desk, rp_sink_report_flush(&desk->report, &desk->err));
+	note_failure(desk, rp_sink_report_flush(&desk->report, &desk->service.err));
 }

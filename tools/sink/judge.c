@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 #include "sign/crypto.h"
-#include "target.h"
+#include "text/ascii.h"
+#include "http_server/target.h"
 
 const char *rp_sink_mark_name(enum rp_sink_mark mark)
 {
@@ -15,37 +16,33 @@ const char *rp_sink_mark_name(enum rp_sink_mark mark)
 	return names[mark];
 }
 
-static bool take_bearer(const struct rp_sink_request *request, struct rp_span *token)
+static bool take_bearer(const struct rp_http_request *request, struct rp_span *token)
 {
-	static const char scheme[] = "bearer ";
-	size_t i, n = sizeof scheme - 1;
+	struct rp_span scheme = rp_span_of("Bearer ");
+	struct rp_span value = rp_http_request_find(request, "authorization");
 
-	*token = rp_sink_request_find(request, "authorization");
-	if (token->len < n)
+	if (value.len < scheme.len ||
+	    !rp_span_same_but_case(rp_span_part(value, 0, scheme.len), scheme))
 		return false;
-	for (i = 0; i < n; i++)
-		if ((token->ptr[i] | 0x20) != scheme[i])
-			return false;
-	token->ptr += n;
-	token->len -= n;
+	*token = rp_span_part(value, scheme.len, value.len);
 	return true;
 }
 
 static enum rp_sink_mark judge_token(const struct rp_sink_judge *judge,
-				     const struct rp_sink_request *request, const char **why)
+				     const struct rp_http_request *request, const char **why)
 {
-	struct rp_sink_target target =
-	    rp_sink_target_split(rp_sink_request_span(request, request->target));
+	struct rp_http_target target =
+	    rp_http_target_split(rp_http_request_span(request, request->target));
 	struct rp_span want = rp_span_of(judge->token), name, value;
 	bool seen = false;
 
 	if (judge->token == NULL)
 		return RP_SINK_MARK_UNCHECKED;
-	while (rp_sink_target_next_param(&target.query, &name, &value)) {
+	while (rp_http_target_next_param(&target.query, &name, &value)) {
 		if (!rp_span_is(name, "token"))
 			continue;
 		seen = true;
-		if (rp_sink_target_value_is(value, want))
+		if (rp_http_target_value_is(value, want))
 			return RP_SINK_MARK_OK;
 	}
 	if (take_bearer(request, &value)) {
@@ -63,7 +60,7 @@ static bool is_fresh(struct rp_span timestamp, int64_t now_at_ms, const char **w
 	size_t i;
 
 	for (i = 0; i < timestamp.len; i++) {
-		if (timestamp.ptr[i] < '0' || timestamp.ptr[i] > '9' || i == 15) {
+		if (!rp_char_is_digit(timestamp.ptr[i]) || i == 15) {
 			*why = "webhook-timestamp is no number of Unix seconds";
 			return false;
 		}
@@ -78,12 +75,12 @@ static bool is_fresh(struct rp_span timestamp, int64_t now_at_ms, const char **w
 }
 
 static enum rp_sink_mark judge_signature(const struct rp_sink_judge *judge,
-					 const struct rp_sink_request *request, int64_t now_at_ms,
+					 const struct rp_http_request *request, int64_t now_at_ms,
 					 const char **why)
 {
-	struct rp_span id = rp_sink_request_find(request, "webhook-id");
-	struct rp_span timestamp = rp_sink_request_find(request, "webhook-timestamp");
-	struct rp_span header = rp_sink_request_find(request, "webhook-signature");
+	struct rp_span id = rp_http_request_find(request, "webhook-id");
+	struct rp_span timestamp = rp_http_request_find(request, "webhook-timestamp");
+	struct rp_span header = rp_http_request_find(request, "webhook-signature");
 
 	if (judge->signer == NULL)
 		return RP_SINK_MARK_UNCHECKED;
@@ -94,14 +91,14 @@ static enum rp_sink_mark judge_signature(const struct rp_sink_judge *judge,
 	}
 	if (!is_fresh(timestamp, now_at_ms, why))
 		return RP_SINK_MARK_BAD;
-	if (rp_signer_verify(judge->signer, id, timestamp, rp_sink_request_body(request), header))
+	if (rp_signer_verify(judge->signer, id, timestamp, rp_http_request_body(request), header))
 		return RP_SINK_MARK_OK;
 	*why = "no signature of webhook-signature fits the body and the secret";
 	return RP_SINK_MARK_BAD;
 }
 
 struct rp_sink_verdict rp_sink_judge_request(const struct rp_sink_judge *judge,
-					     const struct rp_sink_request *request,
+					     const struct rp_http_request *request,
 					     int64_t now_at_ms)
 {
 	struct rp_sink_verdict verdict = {.why = NULL};

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "sign/sign.h"
-#include "request.h"
+#include "http_server/request.h"
 
 enum rp_sink_mark {
 	RP_SINK_MARK_UNCHECKED = 0,
@@ -29,7 +29,7 @@ struct rp_sink_verdict {
 };
 
 struct rp_sink_verdict rp_sink_judge_request(const struct rp_sink_judge *judge,
-					     const struct rp_sink_request *request,
+					     const struct rp_http_request *request,
 					     int64_t now_at_ms);
 void rp_sink_judge_release(struct rp_sink_judge *judge); /* token and keys are wiped */
 

@@ -6,18 +6,23 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
 #include "base/sys.h"
+#include "deliver/descriptors.h"
 #include "sign/crypto.h"
+#include "http_server/listener.h"
+#include "http_server/server.h"
 #include "desk.h"
+#include "handler.h"
 #include "options.h"
-#include "server.h"
 
 #define SECRET_FILE_MAX 65536
+#define SPARE_FDS 32 /* for the record, the bodies and the standard streams */
 
 static enum rp_err read_file(const char *path, const char *option, struct rp_buf *out,
 			     struct rp_error *err)
@@ -90,13 +95,29 @@ static enum rp_err load_keys(struct rp_sink_judge *judge, const char *path, stru
 	return code;
 }
 
+/* A bench opens thousands of connections; the usual soft limit of 1024 is for select. */
+static size_t max_connections(void)
+{
+	struct rlimit limit;
+
+	rp_descriptors_raise();
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 1024 - SPARE_FDS;
+	return limit.rlim_cur > 65536           ? 65536
+	       : limit.rlim_cur > 2 * SPARE_FDS ? limit.rlim_cur - SPARE_FDS
+						: SPARE_FDS;
+}
+
 /* The token and the plan move from the options to the desk. */
 static enum rp_err set_up_desk(struct rp_sink_desk *desk, struct rp_sink_options *o,
 			       struct rp_error *err)
 {
 	enum rp_err code;
 
-	desk->max_body = (size_t)o->max_body;
+	desk->service.max_body = (size_t)o->max_body;
+	desk->service.max_connections = max_connections();
+	desk->service.handler = &rp_sink_handler;
+	desk->service.context = desk;
 	desk->exit_after = o->exit_after;
 	desk->plan = o->plan;
 	memset(&o->plan, 0, sizeof o->plan);
@@ -133,9 +154,27 @@ static enum rp_err open_signals(int *fd, struct rp_error *err)
 	return RP_OK;
 }
 
-static enum rp_err announce(const struct rp_sink_server *server, struct rp_error *err)
+/* Says what went wrong in the words of the options. */
+static enum rp_err open_listener(const struct rp_sink_options *o, struct rp_http_listener *listener,
+				 struct rp_error *err)
 {
-	if (printf("ready %s\n", rp_sink_server_url(server)) < 0 || fflush(stdout) != 0)
+	enum rp_err code = rp_http_listener_open(o->bind, o->port, listener, err);
+
+	if (code == RP_ERR_INVAL)
+		return rp_fail(err, code,
+			       "--bind wants an IPv4 or IPv6 address such as 127.0.0.1, not \"%s\"",
+			       o->bind);
+	if (code == RP_ERR_IO && err->sys == EADDRINUSE)
+		return rp_fail(err, code,
+			       "port %u of %s is in use by another program; choose another one, or "
+			       "--port 0 for any free one",
+			       o->port, o->bind);
+	return code;
+}
+
+static enum rp_err announce(const char *url, struct rp_error *err)
+{
+	if (printf("ready %s\n", url) < 0 || fflush(stdout) != 0)
 		return rp_fail_sys(err, RP_ERR_IO, errno, "cannot write to standard output");
 	return RP_OK;
 }
@@ -151,22 +190,26 @@ static void print_summary(const struct rp_sink_desk *desk)
 
 static enum rp_err serve(struct rp_sink_options *o, struct rp_error *err)
 {
-	struct rp_sink_desk desk = {.failed = RP_OK};
-	struct rp_sink_server *server = NULL;
+	struct rp_sink_desk desk = {.deliveries = 0};
+	struct rp_http_listener listener = {.fd = -1};
+	struct rp_http_server *server = NULL;
 	int signal_fd = -1;
 	enum rp_err code = set_up_desk(&desk, o, err);
 
 	if (code == RP_OK)
 		code = open_signals(&signal_fd, err);
 	if (code == RP_OK)
-		code = rp_sink_server_new(o->bind, o->port, &desk, &server, err);
+		code = open_listener(o, &listener, err);
 	if (code == RP_OK)
-		code = announce(server, err);
+		code = rp_http_server_new(&desk.service, listener.fd, &server, err);
+	if (code == RP_OK)
+		code = announce(listener.url, err);
 	if (code == RP_OK) {
-		code = rp_sink_server_run(server, signal_fd, err);
+		code = rp_http_server_run(server, signal_fd, err);
 		print_summary(&desk);
 	}
-	rp_sink_server_free(server);
+	rp_http_server_free(server);
+	rp_http_listener_close(&listener);
 	if (signal_fd >= 0)
 		close(signal_fd);
 	release_desk(&desk);

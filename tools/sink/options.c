@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "base/units.h"
 #include "sign/crypto.h"
@@ -163,14 +164,11 @@ static enum rp_err add_statuses(struct rp_sink_plan *plan, const char *text, str
 static bool is_own_header(const char *line)
 {
 	static const char *const names[] = {"content-length:", "transfer-encoding:", "connection:"};
-	size_t i, k;
+	size_t i;
 
-	for (i = 0; i < sizeof names / sizeof names[0]; i++) {
-		for (k = 0; names[i][k] != '\0' && (line[k] | 0x20) == (names[i][k] | 0x20); k++)
-			continue;
-		if (names[i][k] == '\0')
+	for (i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strncasecmp(line, names[i], strlen(names[i])) == 0)
 			return true;
-	}
 	return false;
 }
 

@@ -29,19 +29,20 @@ static uint64_t count_request(struct rp_sink_plan *plan, struct rp_span path)
 	return n != NULL ? (*n)++ : plan->taken - 1;
 }
 
-static struct rp_sink_reply healthy_reply(void)
+struct rp_sink_reply rp_sink_reply_text(int status, const char *text, const char *headers)
 {
-	struct rp_sink_reply reply = {.deed = RP_SINK_ANSWER, .status = 200};
+	struct rp_sink_reply reply = {.deed = RP_SINK_ANSWER};
 
-	reply.body = rp_span_of(ok_text);
-	reply.body_bytes = reply.body.len;
+	reply.answer =
+	    (struct rp_http_response){status, rp_span_of(headers), "text/plain", rp_span_of(text)};
+	reply.body_bytes = reply.answer.body.len;
 	return reply;
 }
 
 struct rp_sink_reply rp_sink_plan_next(struct rp_sink_plan *plan, struct rp_span path)
 {
 	uint64_t before = count_request(plan, path);
-	struct rp_sink_reply reply = healthy_reply();
+	struct rp_sink_reply reply = rp_sink_reply_text(200, ok_text, "");
 
 	if (plan->misbehave_first != 0 && before >= plan->misbehave_first)
 		return reply;
@@ -49,24 +50,24 @@ struct rp_sink_reply rp_sink_plan_next(struct rp_sink_plan *plan, struct rp_span
 	reply.slow = plan->slow;
 	reply.delay_ms = plan->delay_ms;
 	if (plan->n_statuses > 0)
-		reply.status =
+		reply.answer.status =
 		    plan->statuses[before < plan->n_statuses ? before : plan->n_statuses - 1];
 	if (plan->headers.len > 0) {
-		reply.headers.ptr = plan->headers.data;
-		reply.headers.len = plan->headers.len;
+		reply.answer.headers.ptr = plan->headers.data;
+		reply.answer.headers.len = plan->headers.len;
 	}
 	if (plan->body != NULL)
-		reply.body = rp_span_of(plan->body);
+		reply.answer.body = rp_span_of(plan->body);
 	else if (plan->huge_bytes > 0 || plan->slow)
-		reply.body = rp_span_of(filler);
-	else if (reply.status >= 300)
-		reply.body = rp_span_of(refused_text);
+		reply.answer.body = rp_span_of(filler);
+	else if (reply.answer.status >= 300)
+		reply.answer.body = rp_span_of(refused_text);
 	if (plan->huge_bytes > 0)
 		reply.body_bytes = plan->huge_bytes;
 	else if (plan->slow && plan->body == NULL)
 		reply.body_bytes = SLOW_BODY_BYTES;
 	else
-		reply.body_bytes = reply.body.len;
+		reply.body_bytes = reply.answer.body.len;
 	return reply;
 }
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/bytes.h"
+#include "http_server/response.h"
 #include "table.h"
 
 #define RP_SINK_STATUSES_MAX 64
@@ -23,13 +23,14 @@ const char *rp_sink_deed_name(enum rp_sink_deed deed); /* "answer", "never", ...
 
 struct rp_sink_reply {
 	enum rp_sink_deed deed;
-	int status;
 	int64_t delay_ms;
-	bool slow;              /* one byte of the body a second */
-	uint64_t body_bytes;    /* announced and sent: `body`, repeated as needed */
-	struct rp_span body;    /* lives as long as the plan, or is static */
-	struct rp_span headers; /* whole lines with CR LF */
+	bool slow;           /* one byte of the body a second */
+	uint64_t body_bytes; /* announced and sent: the answer's body, repeated as needed */
+	struct rp_http_response answer; /* points into the plan, or to what is static */
 };
+
+/* Answers at once, with texts that are static. */
+struct rp_sink_reply rp_sink_reply_text(int status, const char *text, const char *headers);
 
 /* {0} answers 200 to everything. Strings are borrowed. */
 struct rp_sink_plan {

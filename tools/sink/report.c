@@ -14,9 +14,10 @@
 #include "base/sys.h"
 #include "base/units.h"
 #include "sign/crypto.h"
+#include "text/ascii.h"
 #include "text/json.h"
 #include "text/scan.h"
-#include "target.h"
+#include "http_server/target.h"
 
 #define FILE_ID_MAX 100
 #define SHOWN_MAX 80 /* bytes of a text from outside in a line */
@@ -26,19 +27,13 @@ static enum rp_err fail_memory(struct rp_error *err)
 	return rp_fail(err, RP_ERR_NOMEM, "out of memory while reporting a delivery");
 }
 
-static bool is_name_char(char c)
-{
-	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' ||
-	       c == '-';
-}
-
 /* The id comes from the network: whatever could lead out of the directory or hide a file becomes
  * '_'. */
 static enum rp_err write_body(struct rp_sink_report *report, const struct rp_sink_delivery *d,
 			      struct rp_error *err)
 {
-	struct rp_span id = rp_sink_request_find(d->request, "webhook-id"),
-		       body = rp_sink_request_body(d->request);
+	struct rp_span id = rp_http_request_find(d->request, "webhook-id"),
+		       body = rp_http_request_body(d->request);
 	char name[FILE_ID_MAX + 24];
 	struct stat st;
 	enum rp_err code;
@@ -48,7 +43,7 @@ static enum rp_err write_body(struct rp_sink_report *report, const struct rp_sin
 	if (id.len == 0)
 		id = rp_span_of("none");
 	for (i = 0; i < id.len && i < FILE_ID_MAX; i++)
-		name[i] = is_name_char(id.ptr[i]) ? id.ptr[i] : '_';
+		name[i] = rp_char_is_alnum(id.ptr[i]) || id.ptr[i] == '-' ? id.ptr[i] : '_';
 	snprintf(name + i, sizeof name - i, ".%" PRIu64, d->n);
 	fd = openat(report->dir_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
 		    0600);
@@ -69,7 +64,7 @@ static enum rp_err write_body(struct rp_sink_report *report, const struct rp_sin
 }
 
 /* Empty texts when the body is no JSON object or has no such string members. */
-static void find_run(struct rp_sink_report *report, const struct rp_sink_request *request)
+static void find_run(struct rp_sink_report *report, const struct rp_http_request *request)
 {
 	struct rp_json_want wants[] = {{.name = "run_id"}, {.name = "status"}};
 	/* a body that is no JSON is no error: anything may be POSTed */
@@ -77,7 +72,7 @@ static void find_run(struct rp_sink_report *report, const struct rp_sink_request
 
 	rp_buf_clear(&report->run_id);
 	rp_buf_clear(&report->status);
-	if (!rp_scan_object(rp_sink_request_body(request), wants, 2, &ignored))
+	if (!rp_scan_object(rp_http_request_body(request), wants, 2, &ignored))
 		return;
 	if (wants[0].type == RP_JSON_STRING &&
 	    !rp_json_decode_string(wants[0].raw, &report->run_id))
@@ -89,7 +84,7 @@ static void find_run(struct rp_sink_report *report, const struct rp_sink_request
 
 static int shown_status(const struct rp_sink_reply *reply)
 {
-	return reply->deed == RP_SINK_ANSWER ? reply->status : -1;
+	return reply->deed == RP_SINK_ANSWER ? reply->answer.status : -1;
 }
 
 static struct rp_span buf_span(const struct rp_buf *b)
@@ -112,13 +107,13 @@ static bool is_secret_field(struct rp_span name)
 	       rp_span_is(name, "cookie");
 }
 
-static bool is_repeated(const struct rp_sink_request *r, size_t i)
+static bool is_repeated(const struct rp_http_request *r, size_t i)
 {
-	struct rp_span name = rp_sink_request_span(r, r->fields[i].name);
+	struct rp_span name = rp_http_request_span(r, r->fields[i].name);
 	size_t k;
 
 	for (k = 0; k < i; k++) {
-		struct rp_span other = rp_sink_request_span(r, r->fields[k].name);
+		struct rp_span other = rp_http_request_span(r, r->fields[k].name);
 
 		if (other.len == name.len && memcmp(other.ptr, name.ptr, name.len) == 0)
 			return true;
@@ -127,17 +122,17 @@ static bool is_repeated(const struct rp_sink_request *r, size_t i)
 }
 
 /* All values of the i-th field's name as one text, joined as RFC 9110 5.2 does. */
-static bool join_values(const struct rp_sink_request *r, size_t i, struct rp_buf *out)
+static bool join_values(const struct rp_http_request *r, size_t i, struct rp_buf *out)
 {
-	struct rp_span name = rp_sink_request_span(r, r->fields[i].name), other, value;
+	struct rp_span name = rp_http_request_span(r, r->fields[i].name), other, value;
 	size_t k;
 
 	rp_buf_clear(out);
 	for (k = i; k < r->n_fields; k++) {
-		other = rp_sink_request_span(r, r->fields[k].name);
+		other = rp_http_request_span(r, r->fields[k].name);
 		if (other.len != name.len || memcmp(other.ptr, name.ptr, name.len) != 0)
 			continue;
-		value = rp_sink_request_span(r, r->fields[k].value);
+		value = rp_http_request_span(r, r->fields[k].value);
 		if ((k > i && !rp_buf_add_text(out, ", ")) ||
 		    !rp_buf_add(out, value.ptr, value.len))
 			return false;
@@ -145,7 +140,7 @@ static bool join_values(const struct rp_sink_request *r, size_t i, struct rp_buf
 	return true;
 }
 
-static bool add_headers(struct rp_buf *out, struct rp_buf *scratch, const struct rp_sink_request *r)
+static bool add_headers(struct rp_buf *out, struct rp_buf *scratch, const struct rp_http_request *r)
 {
 	bool ok = rp_buf_add_text(out, ",\"headers\":{");
 	const char *joint = "";
@@ -155,7 +150,7 @@ static bool add_headers(struct rp_buf *out, struct rp_buf *scratch, const struct
 	for (i = 0; ok && i < r->n_fields; i++) {
 		if (is_repeated(r, i))
 			continue;
-		name = rp_sink_request_span(r, r->fields[i].name);
+		name = rp_http_request_span(r, r->fields[i].name);
 		ok = rp_buf_add_text(out, joint) && rp_json_quote(name, out) &&
 		     rp_buf_add_char(out, ':');
 		if (ok && is_secret_field(name))
@@ -174,7 +169,7 @@ static bool parse_attempt(struct rp_span text, uint64_t *out)
 	size_t i;
 
 	for (i = 0; i < text.len; i++) {
-		if (text.ptr[i] < '0' || text.ptr[i] > '9' || i == 18)
+		if (!rp_char_is_digit(text.ptr[i]) || i == 18)
 			return false;
 		v = v * 10 + (uint64_t)(text.ptr[i] - '0');
 	}
@@ -196,8 +191,8 @@ static bool add_sha256(struct rp_buf *out, struct rp_span body)
 
 static bool render_record(struct rp_sink_report *report, const struct rp_sink_delivery *d)
 {
-	const struct rp_sink_request *r = d->request;
-	struct rp_sink_target target = rp_sink_target_split(rp_sink_request_span(r, r->target));
+	const struct rp_http_request *r = d->request;
+	struct rp_http_target target = rp_http_target_split(rp_http_request_span(r, r->target));
 	struct rp_buf *out = &report->record;
 	char at[RP_TIME_TEXT_MAX];
 	uint64_t attempt;
@@ -207,17 +202,17 @@ static bool render_record(struct rp_sink_report *report, const struct rp_sink_de
 	ok = rp_buf_printf(
 	    out, "{\"n\":%" PRIu64 ",\"at\":\"%s\",\"at_ms\":%" PRId64 ",\"monotonic_us\":%" PRId64,
 	    d->n, rp_time_format(d->at_ms, at), d->at_ms, rp_sys_stopwatch_us());
-	ok = ok && add_member(out, "method", rp_sink_request_span(r, r->method));
+	ok = ok && add_member(out, "method", rp_http_request_span(r, r->method));
 	ok = ok && add_member(out, "path", target.path);
-	ok = ok && add_member(out, "webhook_id", rp_sink_request_find(r, "webhook-id"));
+	ok = ok && add_member(out, "webhook_id", rp_http_request_find(r, "webhook-id"));
 	ok = ok &&
-	     add_member(out, "webhook_timestamp", rp_sink_request_find(r, "webhook-timestamp"));
-	if (parse_attempt(rp_sink_request_find(r, "runpost-attempt"), &attempt))
+	     add_member(out, "webhook_timestamp", rp_http_request_find(r, "webhook-timestamp"));
+	if (parse_attempt(rp_http_request_find(r, "runpost-attempt"), &attempt))
 		ok = ok && rp_buf_printf(out, ",\"attempt\":%" PRIu64, attempt);
 	else
 		ok = ok && rp_buf_add_text(out, ",\"attempt\":null");
 	ok = ok && add_member(out, "run_id", buf_span(&report->run_id)) &&
-	     add_sha256(out, rp_sink_request_body(r));
+	     add_sha256(out, rp_http_request_body(r));
 	ok = ok && rp_buf_printf(out, ",\"signature\":\"%s\",\"token\":\"%s\",\"status\":%d",
 				 rp_sink_mark_name(d->verdict.signature),
 				 rp_sink_mark_name(d->verdict.token), shown_status(d->reply));
@@ -277,7 +272,7 @@ static bool add_reply(struct rp_buf *out, const struct rp_sink_reply *reply, con
 	bool ok;
 
 	if (reply->deed == RP_SINK_ANSWER)
-		ok = rp_buf_printf(out, " -> %d", reply->status);
+		ok = rp_buf_printf(out, " -> %d", reply->answer.status);
 	else
 		ok = rp_buf_printf(out, " -> %s", rp_sink_deed_name(reply->deed));
 	if (reply->slow)
@@ -292,9 +287,9 @@ static bool add_reply(struct rp_buf *out, const struct rp_sink_reply *reply, con
 
 static bool render_line(struct rp_sink_report *report, const struct rp_sink_delivery *d)
 {
-	const struct rp_sink_request *r = d->request;
-	struct rp_span id = rp_sink_request_find(r, "webhook-id"),
-		       attempt = rp_sink_request_find(r, "runpost-attempt");
+	const struct rp_http_request *r = d->request;
+	struct rp_span id = rp_http_request_find(r, "webhook-id"),
+		       attempt = rp_http_request_find(r, "runpost-attempt");
 	struct rp_span run = buf_span(&report->run_id);
 	struct rp_buf *out = &report->lines;
 	char size[24];
@@ -303,9 +298,9 @@ static bool render_line(struct rp_sink_report *report, const struct rp_sink_deli
 	if (run.len > 8) /* enough to recognise a run by; the record has it all */
 		run.len = 8;
 	rp_buf_clear(&report->target);
-	ok = rp_sink_target_show(rp_sink_request_span(r, r->target), &report->target);
+	ok = rp_http_target_show(rp_http_request_span(r, r->target), &report->target);
 	ok = ok && add_clock(out, d->at_ms) && rp_buf_printf(out, "#%-5" PRIu64 " ", d->n);
-	ok = ok && add_visible(out, rp_sink_request_span(r, r->method), 4) &&
+	ok = ok && add_visible(out, rp_http_request_span(r, r->method), 4) &&
 	     rp_buf_add_char(out, ' ');
 	ok = ok && add_visible(out, buf_span(&report->target), 24);
 	ok = ok && rp_buf_add_text(out, "  ") &&
@@ -313,7 +308,7 @@ static bool render_line(struct rp_sink_report *report, const struct rp_sink_deli
 	ok = ok && rp_buf_add_text(out, "  attempt ") &&
 	     add_visible(out, attempt.len > 0 ? attempt : rp_span_of("-"), 2);
 	ok =
-	    ok && rp_buf_printf(out, "  %9s  run ", format_size(rp_sink_request_body(r).len, size));
+	    ok && rp_buf_printf(out, "  %9s  run ", format_size(rp_http_request_body(r).len, size));
 	ok = ok && add_visible(out, run.len > 0 ? run : rp_span_of("-"), 8) &&
 	     rp_buf_add_char(out, ' ');
 	ok = ok &&

@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "http_server/request.h"
 #include "judge.h"
 #include "plan.h"
-#include "request.h"
 
 /* Initialise with rp_sink_report_open. */
 struct rp_sink_report {
@@ -24,7 +24,7 @@ struct rp_sink_report {
 struct rp_sink_delivery {
 	uint64_t n; /* counts from 1 */
 	int64_t at_ms;
-	const struct rp_sink_request *request;
+	const struct rp_http_request *request;
 	struct rp_sink_verdict verdict;
 	const struct rp_sink_reply *reply;
 };

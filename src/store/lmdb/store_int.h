@@ -429,7 +429,7 @@ enum rp_err rp_pages_check_end(struct rp_lmdb *ob, MDB_txn *txn, struct rp_error
  * whoever has written to it meanwhile has looked at it too. */
 enum rp_page_guard_for {
 	RP_PAGE_GUARD_FIND, /* a row, or a place for it */
-	RP_PAGE_GUARD_PUT, /* over the row that may be there, whose value may have pages of its own */
+	RP_PAGE_GUARD_PUT, /* over a row that may be there, whose value may have pages of its own */
 	RP_PAGE_GUARD_REMOVE, /* the row: then LMDB also comes to pages beside its own */
 };
 /* Before LMDB sees the key; NULL: the end of the table. 0, an LMDB code, or RP_DISTRUSTED, which

@@ -1,5 +1,6 @@
 # A webhook receiver as a Rack application, for Puma. RECORD names the file it notes requests in.
-# /hook is read and answered with 204, /refuse is answered with 413 before the application reads the body.
+# /hook is read and answered with 204, /refuse is answered with 413 before the application reads
+# the body.
 record = File.open(ENV["RECORD"], File::WRONLY | File::APPEND | File::CREAT, 0o600)
 record.sync = true
 

@@ -1,4 +1,5 @@
-"""A webhook receiver as a WSGI application, for gunicorn. RECORD names the file it notes requests in.
+"""A webhook receiver as a WSGI application, for gunicorn.
+RECORD names the file it notes requests in.
 
 /hook is read and answered with 204, /refuse is answered with 413 before the body is read."""
 import os

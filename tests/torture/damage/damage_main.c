@@ -132,7 +132,7 @@ static void work_on(struct rp_outbox *ob)
 	struct rp_claim claims[N_ENTRIES];
 	struct rp_settlement settle[N_ENTRIES];
 	struct rp_outcome outcome = {.cause = RP_CAUSE_HTTP, .http_status = 503};
-	struct rp_exchange turn = {.claims = claims, .want = 100, .limits = limits};
+	struct rp_exchange exchange = {.claims = claims, .want = 100, .limits = limits};
 	struct rp_sender_id id;
 	enum rp_changed changed;
 	struct rp_error err;
@@ -140,8 +140,8 @@ static void work_on(struct rp_outbox *ob)
 	size_t i;
 
 	must(rp_outbox_join(ob, NOW_MS, 1000, &id, &err) == RP_OK, "join");
-	must(rp_outbox_exchange(ob, NOW_MS + 1, &turn, &err) == RP_OK, "turn");
-	for (i = 0; i < turn.n_claims; i++)
+	must(rp_outbox_exchange(ob, NOW_MS + 1, &exchange, &err) == RP_OK, "exchange");
+	for (i = 0; i < exchange.n_claims; i++)
 		settle[i] = (struct rp_settlement){.seq = claims[i].seq,
 						   .endpoint = claims[i].endpoint,
 						   .claim_no = claims[i].claim_no,
@@ -153,10 +153,10 @@ static void work_on(struct rp_outbox *ob)
 							   : i % 3 == 1 ? RP_SETTLE_RETRY
 									: RP_SETTLE_DEAD,
 						   .cause = RP_CAUSE_EXHAUSTED};
-	turn.n_settle = turn.n_claims;
-	turn.settle = settle;
-	turn.want = 20;
-	must(rp_outbox_exchange(ob, NOW_MS + 2, &turn, &err) == RP_OK, "turn");
+	exchange.n_settle = exchange.n_claims;
+	exchange.settle = settle;
+	exchange.want = 20;
+	must(rp_outbox_exchange(ob, NOW_MS + 2, &exchange, &err) == RP_OK, "exchange");
 	for (seq = 11; seq <= N_ENTRIES; seq += 13)
 		must(rp_outbox_change(ob, NOW_MS + 3,
 				      seq % 2 == 0 ? RP_CHANGE_HOLD : RP_CHANGE_PURGE, 0, &seq, 1,
@@ -276,7 +276,7 @@ static void deliver(struct rp_outbox *ob)
 {
 	static struct rp_claim claims[64];
 	static struct rp_settlement settle[64];
-	struct rp_exchange turn = {
+	struct rp_exchange exchange = {
 	    .claims = claims, .settle = settle, .want = 64, .limits = limits};
 	struct rp_outcome good = {.http_status = 200}, damaged = {.cause = RP_CAUSE_DAMAGED};
 	struct rp_dispatch d = {0};
@@ -293,12 +293,12 @@ static void deliver(struct rp_outbox *ob)
 	if (!fine(rp_outbox_reap(ob, NOW_MS + 5000, 1000000, 30000, &n, &err)))
 		return;
 	for (round = 0; round < 60; round++) {
-		trace->stage = "turn";
-		if (rp_outbox_exchange(ob, NOW_MS + 5000 + round, &turn, &err) != RP_OK) {
+		trace->stage = "exchange";
+		if (rp_outbox_exchange(ob, NOW_MS + 5000 + round, &exchange, &err) != RP_OK) {
 			trace->named = true;
 			break;
 		}
-		for (i = 0; i < turn.n_claims; i++) {
+		for (i = 0; i < exchange.n_claims; i++) {
 			enum rp_err e;
 
 			trace->stage = "fetch";
@@ -317,8 +317,8 @@ static void deliver(struct rp_outbox *ob)
 									      : RP_SETTLE_DEAD,
 							   .cause = RP_CAUSE_DAMAGED};
 		}
-		turn.n_settle = turn.n_claims;
-		if (turn.n_claims == 0)
+		exchange.n_settle = exchange.n_claims;
+		if (exchange.n_claims == 0)
 			break;
 	}
 	rp_dispatch_release(&d);

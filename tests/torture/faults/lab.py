@@ -1,8 +1,10 @@
-"""What the parts of this folder share: outboxes that are made and broken by the thousands, and what must hold of each.
+"""What the parts of this folder share: outboxes that are made and broken by the thousands,
+and what must hold of each.
 
-A Bench is one outbox at a time, with a receiver that keeps a record, and a fault (see preload_faults.c) for the next
-program that is started. Benches work side by side, one a thread. Whatever a fault did, Bench.settle() lets all drain
-without one and holds what then is there against the receipts that came out and the receiver's record."""
+A Bench is one outbox at a time, with a receiver that keeps a record, and a fault (see
+preload_faults.c) for the next program that is started. Benches work side by side, one a thread.
+Whatever a fault did, Bench.settle() lets all drain without one and holds what then is there against
+the receipts that came out and the receiver's record."""
 
 import argparse
 import base64
@@ -27,8 +29,9 @@ LIMIT_S = 20
 CONFIG = {
     "outbox": {"disk_reserve": "1M"},
     "sender": {"lease": "5s", "stop_grace": "5s"},
-    "defaults": {"allow_http": "yes", "allow": "127.0.0.0/8", "retry_base": "10ms", "retry_cap": "100ms",
-                 "retry_attempts": "40", "breaker": "off", "timeout": "2s", "secret_file": "secret"},
+    "defaults": {"allow_http": "yes", "allow": "127.0.0.0/8", "retry_base": "10ms",
+                 "retry_cap": "100ms", "retry_attempts": "40", "breaker": "off", "timeout": "2s",
+                 "secret_file": "secret"},
 }
 
 
@@ -60,8 +63,9 @@ class Receiver:
     def __init__(self, lab, folder, *options):
         folder.mkdir(parents=True, exist_ok=True)
         self.record_path = folder / "record"
-        self.process = subprocess.Popen([lab.bin / "runpost-sink", "--quiet", "--port", "0", "--record", self.record_path,
-                                         *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        self.process = subprocess.Popen([lab.bin / "runpost-sink", "--quiet", "--port", "0",
+                                         "--record", self.record_path, *options],
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                         stdin=subprocess.DEVNULL)
         self.url = self.process.stdout.readline().decode().split()[1].rstrip("/")
         self.offset = 0
@@ -86,10 +90,12 @@ class Done:
     """A program that has ended."""
 
     def __init__(self, argv, code, out, err, took_s):
-        self.argv, self.code, self.out, self.err, self.took_s = argv, code, out, err.decode(errors="replace"), took_s
+        self.argv, self.code, self.out, self.took_s = argv, code, out, took_s
+        self.err = err.decode(errors="replace")
 
     def __str__(self):
-        return f"{' '.join(map(str, self.argv))}: ended with {self.code} after {self.took_s:.1f} s: {self.err[-600:]}"
+        return (f"{' '.join(map(str, self.argv))}: "
+                f"ended with {self.code} after {self.took_s:.1f} s: {self.err[-600:]}")
 
 
 class Bench:
@@ -103,19 +109,22 @@ class Bench:
         self.receiver = Receiver(lab, self.folder, "--per-path", "--status", "503", "200",
                                  *(["--secret-file", secret] if signed else []))
         self.outbox, self.config = self.folder / "outbox", self.folder / "conf"
-        self.log, self.once, self.clock = self.folder / "log", self.folder / "once", self.folder / "clock"
+        self.log, self.once = self.folder / "log", self.folder / "once"
+        self.clock = self.folder / "clock"
         self.number, self.fresh = number, 0
         self.configure()
         self.reset()
 
     def configure(self, path=None, **sections):
-        """Writes the configuration that the programs get, or another one beside it. Returns its path."""
+        """Writes the configuration that the programs get,
+        or another one beside it. Returns its path."""
         text = ""
         if not self.signed:
             sections["defaults"] = {**sections.get("defaults", {}), "secret_file": ""}
         for name in {**CONFIG, **sections}:
             text += f"[{name}]\n"
-            text += "".join(f"{k} = {v}\n" for k, v in {**CONFIG.get(name, {}), **sections.get(name, {})}.items())
+            text += "".join(f"{k} = {v}\n"
+                            for k, v in {**CONFIG.get(name, {}), **sections.get(name, {})}.items())
         path = path or self.config
         path.write_text(text)
         return path
@@ -127,7 +136,8 @@ class Bench:
             shutil.copytree(template, self.outbox)
         self.receiver.forget()
         self.prepared = None  # what the outbox holds, where scenes share it
-        self.lines, self.payloads, self.acked = [], {}, {}  # offered lines; run_id -> payload; run_id -> id
+        # Offered lines; run_id -> payload; run_id -> id.
+        self.lines, self.payloads, self.acked = [], {}, {}
         self.fresh += 1
 
     def url(self, name):
@@ -137,7 +147,8 @@ class Bench:
     # --- programs
 
     def argv(self, program, verb, *options):
-        return [self.lab.bin / program, verb, "--outbox", self.outbox, "--config", self.config, *options]
+        return [self.lab.bin / program, verb, "--outbox", self.outbox, "--config", self.config,
+                *options]
 
     def environment(self, fault):
         env = {**self.lab.environment, "FAULT_LOG": str(self.log), "FAULT_ONCE": str(self.once)}
@@ -156,8 +167,9 @@ class Bench:
         return env
 
     def start(self, program, verb, *options, fault=None, stdin=subprocess.DEVNULL):
-        return subprocess.Popen(self.argv(program, verb, *options), stdin=stdin, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, env=self.environment(fault), start_new_session=True)
+        return subprocess.Popen(self.argv(program, verb, *options), stdin=stdin,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                env=self.environment(fault), start_new_session=True)
 
     def run(self, program, verb, *options, fault=None, limit_s=LIMIT_S):
         began = time.monotonic()
@@ -166,7 +178,8 @@ class Bench:
             out, err = process.communicate(timeout=limit_s)
         except subprocess.TimeoutExpired:
             self.end(process)
-            raise Violation(f"hangs: {' '.join(map(str, process.args))}: {process.stderr.read()[-600:]}") from None
+            raise Violation(f"hangs: {' '.join(map(str, process.args))}: "
+                            f"{process.stderr.read()[-600:]}") from None
         finally:
             self.end(process)
         return Done(process.args, process.returncode, out, err, time.monotonic() - began)
@@ -209,7 +222,8 @@ class Bench:
                 self.payloads[json.loads(payload)["run_id"]] = payload
 
     def ingest(self, step=2, fault=None, options=()):
-        """Offers all lines, `step` at a time, waiting for their receipts. Returns the ended program and the receipts."""
+        """Offers all lines, `step` at a time, waiting for their receipts.
+        Returns the ended program and the receipts."""
         began = time.monotonic()
         process = self.start("runpost", "ingest", *options, fault=fault, stdin=subprocess.PIPE)
         out, at, deadline = b"", 0, began + LIMIT_S
@@ -217,14 +231,16 @@ class Bench:
             while True:
                 if at < len(self.lines) and out.count(b"\n") >= at:
                     try:
-                        process.stdin.write(b"".join(line + b"\n" for line in self.lines[at:at + step]))
+                        process.stdin.write(b"".join(line + b"\n"
+                                                     for line in self.lines[at:at + step]))
                         process.stdin.flush()
                     except OSError:
                         break
                     at = min(at + step, len(self.lines))
                 if at == len(self.lines) and out.count(b"\n") >= at:
                     break
-                if not select.select([process.stdout], [], [], max(0, deadline - time.monotonic()))[0]:
+                if not select.select([process.stdout], [], [],
+                                     max(0, deadline - time.monotonic()))[0]:
                     raise Violation(f"ingest hangs after {out.count(10)} receipts")
                 more = os.read(process.stdout.fileno(), 65536)
                 if not more:
@@ -254,8 +270,10 @@ class Bench:
                 raise Violation(f"wrong receipt for line {i + 1}: {receipt}")
             if known not in self.payloads:
                 continue
-            if receipt["run_id"] != known or self.acked.setdefault(known, receipt["id"]) != receipt["id"]:
-                raise Violation(f"receipt of another run or with another id: {receipt}, was {self.acked.get(known)}")
+            if (receipt["run_id"] != known
+                    or self.acked.setdefault(known, receipt["id"]) != receipt["id"]):
+                raise Violation(f"receipt of another run or with another id: {receipt}, "
+                                f"was {self.acked.get(known)}")
         return receipts
 
     # --- what must hold
@@ -277,8 +295,8 @@ class Bench:
         return stats
 
     def settle(self, purged=(), held=0, extra=0, states=("delivered",)):
-        """Drains what is there, then checks all promises. purged: ids that may be gone; extra: copies beside those that
-        the log of attempts explains."""
+        """Drains what is there, then checks all promises. purged: ids that may be gone; extra:
+        copies beside those that the log of attempts explains."""
         self.must("runpost", "send", "--drain")
         stats = self.check_sound()
         counts = stats["entries"]
@@ -291,7 +309,8 @@ class Bench:
         gone = [i for i in self.acked.values() if i not in entries and i not in purged]
         if gone:
             raise Violation(f"lost, with a receipt: {gone}")
-        if len(entries) + counts["purged"] != stats["accepted"] or len({e["run_id"] for e in entries.values()}) != len(entries):
+        if (len(entries) + counts["purged"] != stats["accepted"]
+                or len({e["run_id"] for e in entries.values()}) != len(entries)):
             raise Violation(f"{len(entries)} entries, {stats['accepted']} accepted, {counts}")
         for entry_id, entry in entries.items():
             self.check_entry(entry, got.pop(entry_id, []), extra, states)
@@ -303,7 +322,8 @@ class Bench:
     def check_entry(self, entry, requests, extra, states):
         what = f"{entry['id']} ({entry['state']})"
         payload = self.payloads.get(entry["run_id"])
-        if payload is not None and {r["sha256"] for r in requests} - {hashlib.sha256(payload).hexdigest()}:
+        if (payload is not None
+                and {r["sha256"] for r in requests} - {hashlib.sha256(payload).hexdigest()}):
             raise Violation(f"{what}: other bytes were sent than came in")
         if entry["state"] not in (*states, "held"):
             raise Violation(f"{what}: {entry['cause']}; {entry['attempt_log']}")
@@ -311,10 +331,13 @@ class Bench:
         if [a["n"] for a in log] != list(range(1, entry["attempts"] + 1)):
             raise Violation(f"{what}: attempts are numbered {[a['n'] for a in log]}")
         successes = sum(r["status"] == 200 for r in requests)
-        # Attempts of which nobody knows how they ended: the sender died, or the answer did not come through.
-        unknown = sum(a["outcome"] != "delivered" and not a["outcome"].startswith("http_") for a in log)
+        # Attempts of which nobody knows how they ended: the sender died,
+        # or the answer did not come through.
+        unknown = sum(a["outcome"] != "delivered" and not a["outcome"].startswith("http_")
+                      for a in log)
         if successes > 1 + entry["replays"] + unknown + extra:
-            raise Violation(f"{what}: delivered {successes} times, {entry['replays']} replays, {unknown} attempts unknown")
+            raise Violation(f"{what}: delivered {successes} times, {entry['replays']} replays, "
+                            f"{unknown} attempts unknown")
         if entry["state"] == "delivered" and payload is not None and successes == 0:
             raise Violation(f"{what}: never came")
 
@@ -323,8 +346,8 @@ class Bench:
 
 
 class Lab:
-    """A part's options, its benches, and what it found. in_memory: its files are where a sync takes no time; what they do to
-    a disk is tried elsewhere."""
+    """A part's options, its benches, and what it found. in_memory: its files are where a sync takes
+    no time; what they do to a disk is tried elsewhere."""
 
     def __init__(self, about, in_memory=False):
         parser = argparse.ArgumentParser(description=about)
@@ -337,12 +360,14 @@ class Lab:
         self.bin, self.work = options.bin.resolve(), options.work.resolve()
         self.seed, self.quick, self.only = options.seed, options.quick, options.only
         self.preload = self.bin / "torture/faults/preload_faults.so"
-        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("FAULT") and k != "LD_PRELOAD"}
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("FAULT")
+                            and k != "LD_PRELOAD"}
         self.random = random.Random(self.seed)
         self.work.mkdir(parents=True, exist_ok=True)
         self.memory = None
         if in_memory and os.access("/dev/shm", os.W_OK):
-            signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that nothing is left behind
+            # So that nothing is left behind.
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
             self.memory = tempfile.TemporaryDirectory(prefix="runpost-faults-", dir="/dev/shm")
             self.work = pathlib.Path(self.memory.name)
         self.violations, self.counts, self.lock = [], collections.Counter(), threading.Lock()
@@ -357,12 +382,15 @@ class Lab:
             print(f"VIOLATION {name}: {why}", flush=True)
 
     def each(self, jobs, work, workers=2, signed=True):
-        """work(bench, job) for each job (its str is its name), on as many benches; a Violation is told and counted. Not
-        signed: the receiver takes requests whose time is far from its own."""
-        jobs = [job for job in jobs if self.only is None or self.only in str(job) or self.only.startswith(str(job) + ":")]
+        """work(bench, job) for each job (its str is its name), on as many benches; a Violation is
+        told and counted. Not signed: the receiver takes requests whose time is far from its own."""
+        jobs = [job for job in jobs if self.only is None or self.only in str(job)
+                or self.only.startswith(str(job) + ":")]
         benches = queue.SimpleQueue()
         for number in range(workers):
-            benches.put(Bench(self, f"{threading.get_ident() % 1000}-{self.counts['benches']}-{number}", signed))
+            benches.put(Bench(self,
+                              f"{threading.get_ident() % 1000}-{self.counts['benches']}-{number}",
+                              signed))
         self.counts["benches"] += workers
 
         def one(job):
@@ -385,7 +413,8 @@ class Lab:
                 benches.get().close()
 
     def finish(self, note, **counts):
-        result = {"passed": self.counts["passed"], "failed": 0, "violations": len(self.violations), **counts, "note": note}
+        result = {"passed": self.counts["passed"], "failed": 0, "violations": len(self.violations),
+                  **counts, "note": note}
         print("result " + json.dumps(result), flush=True)
         if self.memory is not None:
             self.memory.cleanup()

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The wall clock steps by days, forward and back, between runs and while programs run: no storm, no stall, nothing lost."""
+"""The wall clock steps by days, forward and back, between runs and while programs run: no storm,
+no stall, nothing lost."""
 # torture: budget_s=60 quick_budget_s=40 cores=1
 import signal
 import struct
@@ -90,7 +91,8 @@ def retry_gaps(bench):
 
 
 def between_runs(bench, days):
-    """Accepted, and failed once, by a clock that was `days` ahead (or behind); the next run has the right one."""
+    """Accepted, and failed once, by a clock that was `days` ahead (or behind);
+    the next run has the right one."""
     set_clock(bench, days)
     new_lines(bench, 6, "a")
     bench.ingest(step=6, fault="clock")
@@ -194,11 +196,13 @@ def here_and_there(bench, days):
 def main():
     lab = Lab(__doc__)
     scenes = {f.__name__: f for f in (between_runs, while_waiting, no_storm, here_and_there)}
-    jobs = [("between_runs", d) for d in (10, -10, 0.02, 400)] + [("while_waiting", d) for d in (10, -10, -0.02, -400)]
+    jobs = ([("between_runs", d) for d in (10, -10, 0.02, 400)]
+            + [("while_waiting", d) for d in (10, -10, -0.02, -400)])
     jobs += [("no_storm", 40_000), ("here_and_there", 30)]
 
     def one(bench, job):
-        bench.configure(outbox=KEEP, defaults={"retry_base": f"{int(DELAY_S * 1000)}ms", "retry_cap": "1h"})
+        bench.configure(outbox=KEEP,
+                        defaults={"retry_base": f"{int(DELAY_S * 1000)}ms", "retry_cap": "1h"})
         bench.reset()
         scenes[job[0]](bench, job[1])
 

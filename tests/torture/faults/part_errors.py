@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Each call that may fail does, once and from then on for ever: no signal, no hang, no loss, and all drains afterwards."""
+"""Each call that may fail does, once and from then on for ever: no signal, no hang, no loss,
+and all drains afterwards."""
 # torture: budget_s=400 quick_budget_s=60 cores=1
 import collections
 import re
@@ -8,8 +9,9 @@ import signal
 import scenes
 from lab import Lab, Violation, run_line, whole_lines
 
-# call -> (errors, when it may fail, whether also for ever). EINTR for ever is no error but a call that never comes back.
-# "after": it was done, and says that it was not: what LMDB commits then counts, and nobody knows.
+# call -> (errors, when it may fail, whether also for ever). EINTR for ever is no error
+# but a call that never comes back. "after": it was done, and says that it was not:
+# what LMDB commits then counts, and nobody knows.
 ERRORS = {
     "write": ("EIO ENOSPC short", "before", True),
     "writev": ("EIO ENOSPC short", "before", True),
@@ -44,20 +46,24 @@ ERRORS = {
     "poll": ("ENOMEM", "before", True),
     "fork": ("EAGAIN", "before", False),
 }
-INTERRUPTED = ("write", "writev", "read", "poll", "getrandom", "epoll_wait", "send", "recv", "fcntl", "flock", "waitpid",
-               "open")
+INTERRUPTED = ("write", "writev", "read", "poll", "getrandom", "epoll_wait", "send", "recv",
+               "fcntl", "flock", "waitpid", "open")
 AFTER_TOO = {"pwrite": "EIO", "writev": "EIO"}
-# Memory asked for by these is asked for in the course of a start, thousands of times in the same way.
-RARELY = {"malloc.libcrypto": 61, "malloc.libjansson": 7, "malloc.libp11-kit": 23, "malloc.libgcrypt": 23}
+# Memory asked for by these is asked for in the course of a start,
+# thousands of times in the same way.
+RARELY = {"malloc.libcrypto": 61, "malloc.libjansson": 7, "malloc.libp11-kit": 23,
+          "malloc.libgcrypt": 23}
 LOOKS_RARELY = 3  # and so do all that only look
 QUICK_EACH = 2
 QUICK_ONE_OF = 5  # and of those, of the inspector's newer verbs
 
 CHANGERS = {"replay": ["--state", "delivered", "--yes"], "purge": ["--state", "delivered", "--yes"],
-            "hold": ["--state", "waiting", "--yes"], "release": ["--state", "held", "--yes"], "pause": ["127.0.0.1*"],
-            "resume": ["127.0.0.1*"]}
-# What a sender does beside sending is about the store: what else may fail in it fails in the role "sender".
-OF_THE_STORE = re.compile(r"(writev|pwrite|fdatasync|ftruncate|pread|mmap|open|malloc\.(program|liblmdb))$")
+            "hold": ["--state", "waiting", "--yes"], "release": ["--state", "held", "--yes"],
+            "pause": ["127.0.0.1*"], "resume": ["127.0.0.1*"]}
+# What a sender does beside sending is about the store: what else may fail in it
+# fails in the role "sender".
+OF_THE_STORE = re.compile(
+    r"(writev|pwrite|fdatasync|ftruncate|pread|mmap|open|malloc\.(program|liblmdb))$")
 
 
 def process_of(role):
@@ -67,7 +73,8 @@ def process_of(role):
 
 class Fault:
     def __init__(self, role, call, when, n, error, for_ever):
-        self.role, self.call, self.when, self.n, self.error, self.for_ever = role, call, when, n, error, for_ever
+        self.role, self.call, self.when, self.n = role, call, when, n
+        self.error, self.for_ever = error, for_ever
 
     def __str__(self):
         return f"{self.role}:" + self.what()
@@ -79,8 +86,8 @@ class Fault:
         return f"{self.call}:{self.when}:{self.n}{'+' * self.for_ever}:{self.error}"
 
 
-# libcurl 7.88.1 divides by zero where it finds no memory for a table of sockets. That is its own, and a sender that ends so
-# is one that was killed: what must hold then is checked all the same.
+# libcurl 7.88.1 divides by zero where it finds no memory for a table of sockets. That is its own,
+# and a sender that ends so is one that was killed: what must hold then is checked all the same.
 crashes = []
 
 
@@ -91,9 +98,10 @@ def new_lines(bench, n):
 
 
 def ended_well(done, fault):
-    """74 and 75 make a supervisor try again. 78 would make it give up; that and 77 are for what was refused. doctor tells
-    what it finds as 0, 1 and 2."""
-    good = {0, 1, 74, 75} | ({77, 78} if "EACCES" in fault else set()) | ({2} if done.argv[1] == "doctor" else set())
+    """74 and 75 make a supervisor try again. 78 would make it give up; that and 77 are for what was
+    refused. doctor tells what it finds as 0, 1 and 2."""
+    good = ({0, 1, 74, 75} | ({77, 78} if "EACCES" in fault else set())
+            | ({2} if done.argv[1] == "doctor" else set()))
     if "malloc.libcurl" in fault and done.code == -signal.SIGFPE:
         crashes.append(fault)
     elif done.code not in good:
@@ -119,7 +127,8 @@ def ingest(bench, fault):
     rejects.unlink(missing_ok=True)
     done, receipts = bench.ingest(fault=fault, options=("--rejects", rejects))
     ended_well(done, fault)
-    if any(r["status"] == "rejected" for r in receipts) and b"no run at all\n" not in rejects.read_bytes():
+    if (any(r["status"] == "rejected" for r in receipts)
+            and b"no run at all\n" not in rejects.read_bytes()):
         raise Violation("a line was told rejected before it was in the rejects file")
     if len(receipts) < 4 and done.code in (0, 1):
         raise Violation(f"receipts are missing, and yet: {done}")
@@ -135,14 +144,16 @@ def deliver(bench, fault, *options):
     new_lines(bench, 3)
     bench.ingest(step=4)
     ended_well(bench.run("runpost", "send", "--drain", *options, fault=fault), fault)
-    # What a fault for ever made fail until nothing was left of its retries is dead by now, and nothing else is; or it is when the
-    # receiver has refused it once, as it does with each place's first request.
+    # What a fault for ever made fail until nothing was left of its retries is dead by now,
+    # and nothing else is; or it is when the receiver has refused it once, as it does with
+    # each place's first request.
     bench.must("runpost", "send", "--drain")
     for entry in bench.entries():
         if entry["state"] == "dead" and entry["cause"] != "exhausted":
             raise Violation(f"dead of {entry['cause']}: {entry['attempt_log']}")
     bench.must("runpostctl", "replay", "--state", "dead", "--yes")
-    # libcurl sends again by itself, up to five times, where a connection that it had kept ends without a byte.
+    # libcurl sends again by itself, up to five times, where a connection that it had
+    # kept ends without a byte.
     extra = 15 if ":recv:" in fault or ":send:" in fault or "socket" in fault else 0
     if len(bench.settle(extra=extra)) != 3:
         raise Violation("not each run is there once")
@@ -185,7 +196,8 @@ def judged(scene):
 
 
 SCENES = {"init": init, "ingest": ingest, "sender": deliver, "supervisor": supervised,
-          **{verb: change(verb) for verb in CHANGERS}, **{role: judged(scene) for role, scene in scenes.CHANGES.items()},
+          **{verb: change(verb) for verb in CHANGERS},
+          **{role: judged(scene) for role, scene in scenes.CHANGES.items()},
           **{role: judged(scene) for role, scene in scenes.LOOKS.items()}}
 
 
@@ -216,7 +228,8 @@ def faults_of(lab, bench, role):
         for i in numbers:
             for when in whens.split():
                 # What only looks goes the same ways whatever the error is.
-                for error in [lab.random.choice(errors.split())] if role in scenes.LOOKS else errors.split():
+                looks = role in scenes.LOOKS
+                for error in [lab.random.choice(errors.split())] if looks else errors.split():
                     yield Fault(role, call, when, i, error, False)
                     if for_ever:
                         yield Fault(role, call, when, i, error, True)
@@ -239,13 +252,15 @@ def main():
     lab.each(SCENES, collect, workers=1)
 
     def one(bench, fault):
-        bench.configure(ingest={"full_wait": "20ms"}, defaults={"retry_attempts": "3", "timeout": "500ms"})
+        bench.configure(ingest={"full_wait": "20ms"},
+                        defaults={"retry_attempts": "3", "timeout": "500ms"})
         SCENES[fault.role](bench, fault.spec())
         with lab.lock:
             hits[fault.role, re.sub(r"\..*", "", fault.call)] += 1
 
     lab.each(jobs, one, workers=3)
-    lab.finish(f"{len(jobs)} faults in {len(SCENES)} roles, at {len(hits)} kinds of calls; {len(crashes)} crashes inside libcurl", faults=len(jobs))
+    lab.finish(f"{len(jobs)} faults in {len(SCENES)} roles, at {len(hits)} kinds of calls; "
+               f"{len(crashes)} crashes inside libcurl", faults=len(jobs))
 
 
 if __name__ == "__main__":

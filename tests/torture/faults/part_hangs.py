@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Processes that stand still: senders, writers inside a transaction, readers, while they open. Work goes on, and the file stays
-in bounds."""
+"""Processes that stand still: senders, writers inside a transaction, readers, while they open. Work
+goes on, and the file stays in bounds."""
 # torture: budget_s=90 quick_budget_s=45 cores=1
 import signal
 import threading
@@ -10,16 +10,21 @@ from lab import Lab, Violation, run_line, whole_lines
 
 LEASE_S = 5
 
-# Where a sender is stopped: before and after its claim is committed, around the POST, before it settles.
-SENDER_STOPS = ["mdb_txn_begin.write:after:1", "mdb_txn_commit:after:4", "curl_multi_add_handle:before:2",
-                "send.socket:before:1", "send.socket:after:2", "recv.socket:before:1", "recv.socket:after:2", "poll:before:3"]
+# Where a sender is stopped: before and after its claim is committed,
+# around the POST, before it settles.
+SENDER_STOPS = ["mdb_txn_begin.write:after:1", "mdb_txn_commit:after:4",
+                "curl_multi_add_handle:before:2", "send.socket:before:1", "send.socket:after:2",
+                "recv.socket:before:1", "recv.socket:after:2", "poll:before:3"]
 QUICK_SENDER_STOPS = SENDER_STOPS[3:6]
-WRITER_STOPS = ["sender:mdb_put:after:6", "ingest:mdb_put:after:3", "purge:mdb_del:after:4", "ingest:fdatasync.data.mdb:before:1",
-                "ingest:pwrite.data.mdb:after:1"]
-READER_STOPS = ["list:mdb_txn_begin.read:after:2", "show:mdb_cursor_open:after:1", "verify:mdb_txn_begin.read:after:2"]
-# LMDB makes its lock table anew for the first that opens, and meanwhile it tells of no commit at all.
-OPENER_STOPS = ["flock:after:1", "open.lock.mdb:after:1", "fcntl.lock.mdb:after:1", "mmap:after:1", "open.data.mdb:before:1",
-                "pread.data.mdb:before:1", "pread.data.mdb:after:1", "mdb_env_open:after:1", "mdb_txn_begin.read:after:1"]
+WRITER_STOPS = ["sender:mdb_put:after:6", "ingest:mdb_put:after:3", "purge:mdb_del:after:4",
+                "ingest:fdatasync.data.mdb:before:1", "ingest:pwrite.data.mdb:after:1"]
+READER_STOPS = ["list:mdb_txn_begin.read:after:2", "show:mdb_cursor_open:after:1",
+                "verify:mdb_txn_begin.read:after:2"]
+# LMDB makes its lock table anew for the first that opens,
+# and meanwhile it tells of no commit at all.
+OPENER_STOPS = ["flock:after:1", "open.lock.mdb:after:1", "fcntl.lock.mdb:after:1", "mmap:after:1",
+                "open.data.mdb:before:1", "pread.data.mdb:before:1", "pread.data.mdb:after:1",
+                "mdb_env_open:after:1", "mdb_txn_begin.read:after:1"]
 NAMED_BY_DOCTOR = ["pread.data.mdb:before:1"]  # it waits ten seconds before it does
 MIB = 1 << 20
 
@@ -51,7 +56,8 @@ def go_on(process, want=0):
     process.send_signal(signal.SIGTERM)
     code = process.wait(20)
     if code != want:
-        raise Violation(f"continued and told to stop, it ended with {code}: {process.stderr.read()[-500:]}")
+        raise Violation(
+            f"continued and told to stop, it ended with {code}: {process.stderr.read()[-500:]}")
 
 
 def sender_stops(bench, point):
@@ -61,7 +67,8 @@ def sender_stops(bench, point):
     bench.ingest(step=6)
     stopped = start_stopped(bench, f"sender:{point}", "runpost", "send")
     try:
-        if "mdb_txn_begin.write" in point:  # it holds the write lock: nobody can do anything until it goes on
+        # It holds the write lock: nobody can do anything until it goes on.
+        if "mdb_txn_begin.write" in point:
             time.sleep(0.3)
             stopped.send_signal(signal.SIGCONT)
         began = time.monotonic()
@@ -81,11 +88,13 @@ def write_lock(bench):
     done = bench.run("runpostctl", "doctor", "--json")
     if done.code not in (0, 1, 2):
         raise Violation(str(done))
-    return next((c["level"], c["text"], c["remedy"]) for c in whole_lines(done.out) if c["check"] == "write_lock")
+    return next((c["level"], c["text"], c["remedy"])
+                for c in whole_lines(done.out) if c["check"] == "write_lock")
 
 
 def writer_stops(bench, point):
-    """All who write wait, those who read do not, and doctor tells. Continued, or killed, it holds nobody up any longer."""
+    """All who write wait, those who read do not, and doctor tells. Continued, or killed,
+    it holds nobody up any longer."""
     role = point.partition(":")[0]
     for end in ("continue", "kill"):
         bench.reset()
@@ -93,7 +102,8 @@ def writer_stops(bench, point):
         bench.ingest(step=4)
         if role == "purge":
             bench.must("runpost", "send", "--drain")
-        argv = {"sender": ("runpost", "send", "--drain"), "ingest": ("runpost", "ingest", "--quiet"),
+        argv = {"sender": ("runpost", "send", "--drain"),
+                "ingest": ("runpost", "ingest", "--quiet"),
                 "purge": ("runpostctl", "purge", "--state", "delivered", "--yes")}[role]
         if role == "ingest":
             source = bench.folder / "more"
@@ -111,17 +121,21 @@ def writer_stops(bench, point):
             if waiting.poll() is not None and waiting.returncode != 0:
                 raise Violation(f"a sender that had to wait ended with {waiting.returncode}")
             if waiting.poll() is not None:
-                raise Violation("nobody holds the write lock: the point is not inside a transaction")
+                raise Violation(
+                    "nobody holds the write lock: the point is not inside a transaction")
             level, text, remedy = write_lock(bench)
-            if level != "fail" or "somebody holds it" not in text or f"kill -CONT {stopped.pid} " not in remedy:
-                raise Violation(f"{stopped.pid} is stopped, and doctor says of the write lock: {level}, {text}, {remedy}")
+            if (level != "fail" or "somebody holds it" not in text
+                    or f"kill -CONT {stopped.pid} " not in remedy):
+                raise Violation(f"{stopped.pid} is stopped, and doctor says of the write lock: "
+                                f"{level}, {text}, {remedy}")
             stopped.send_signal(signal.SIGCONT if end == "continue" else signal.SIGKILL)
             stopped.wait(20)
             if waiting.wait(20) != 0:
                 raise Violation(f"the other writer did not go on: {waiting.stderr.read()[-500:]}")
             level, text, _ = write_lock(bench)
             if level != "ok":
-                raise Violation(f"the stopped writer is gone, and doctor says of the write lock: {level}, {text}")
+                raise Violation("the stopped writer is gone, and doctor says of the write lock: "
+                                f"{level}, {text}")
         finally:
             bench.end(stopped)
             bench.end(waiting)
@@ -131,9 +145,10 @@ def writer_stops(bench, point):
 
 
 def reader_stops(bench, point):
-    """The file grows to the quota and little more; ingest says whose fault it is; deliveries go on, and when the reader is
-    gone so does ingest."""
-    bench.configure(outbox={"quota": "4M"}, ingest={"full_wait": "50ms"}, defaults={"in_flight": "200"})
+    """The file grows to the quota and little more; ingest says whose fault it is; deliveries go on,
+    and when the reader is gone so does ingest."""
+    bench.configure(outbox={"quota": "4M"}, ingest={"full_wait": "50ms"},
+                    defaults={"in_flight": "200"})
     bench.reset()
     role = point.partition(":")[0]
     new_lines(bench, 20, pad=3000)
@@ -149,12 +164,14 @@ def reader_stops(bench, point):
             for receipts in (bench.acked, bench.payloads):
                 receipts.clear()
             bench.lines.clear()
-            bench.offer([run_line(1000 + 100 * len(sizes) + i, bench.url("abc"[i % 3]), pad=3000) for i in range(60)])
+            bench.offer([run_line(1000 + 100 * len(sizes) + i, bench.url("abc"[i % 3]), pad=3000)
+                         for i in range(60)])
             done, _ = bench.ingest(step=60)
             text = done.err if done.code == 75 else text
             sizes.append((bench.outbox / "data.mdb").stat().st_size)
         if f"process {stopped.pid} reads" not in text:
-            raise Violation(f"ingest was not told of the reader {stopped.pid}; file sizes {sizes}; {text[-300:]}")
+            raise Violation(f"ingest was not told of the reader {stopped.pid}; file sizes {sizes}; "
+                            f"{text[-300:]}")
         if max(sizes) > 8 * MIB or sizes[-1] - sizes[-3] > MIB // 2:
             raise Violation(f"with a quota of 4 MiB the file grew to {sizes}")
     finally:
@@ -175,8 +192,10 @@ def opener_stops(bench, point):
     stopped = start_stopped(bench, f"list:{point}", "runpostctl", "list")
     new_lines(bench, 4)
     if point in NAMED_BY_DOCTOR:
-        check = next(c for c in whole_lines(bench.run("runpostctl", "doctor", "--json").out) if c["check"] == "store")
-        if "another process has been opening" not in check["text"] or f"kill -CONT {stopped.pid} " not in check["remedy"]:
+        check = next(c for c in whole_lines(bench.run("runpostctl", "doctor", "--json").out)
+                     if c["check"] == "store")
+        if ("another process has been opening" not in check["text"]
+                or f"kill -CONT {stopped.pid} " not in check["remedy"]):
             raise Violation(f"{stopped.pid} is stopped while it opens, and doctor says: {check}")
     killer = threading.Timer(0.2, stopped.kill)
     killer.start()
@@ -198,15 +217,18 @@ class Anything:
 def main():
     lab = Lab(__doc__)
     jobs = [("sender", p) for p in (QUICK_SENDER_STOPS if lab.quick else SENDER_STOPS)]
-    jobs += [("writer", p) for p in WRITER_STOPS] + [("reader", p) for p in READER_STOPS] + [("opener", p) for p in OPENER_STOPS]
-    scenes = {"sender": sender_stops, "writer": writer_stops, "reader": reader_stops, "opener": opener_stops}
+    jobs += ([("writer", p) for p in WRITER_STOPS] + [("reader", p) for p in READER_STOPS]
+             + [("opener", p) for p in OPENER_STOPS])
+    scenes = {"sender": sender_stops, "writer": writer_stops, "reader": reader_stops,
+              "opener": opener_stops}
 
     def one(bench, job):
         bench.configure()
         scenes[job[0]](bench, job[1])
 
     lab.each(jobs, one, workers=4)
-    lab.finish(f"{len(jobs)} processes stopped: senders, writers in a transaction, readers in a transaction, openers")
+    lab.finish(f"{len(jobs)} processes stopped: senders, writers in a transaction, "
+               "readers in a transaction, openers")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""kill -9 before and after every library call that matters, in every role; afterwards nothing may be lost or doubled."""
+"""kill -9 before and after every library call that matters, in every role;
+afterwards nothing may be lost or doubled."""
 # torture: budget_s=200 quick_budget_s=50 cores=1
 import collections
 import json
@@ -7,43 +8,57 @@ import json
 import scenes
 from lab import Lab, Violation, run_line
 
-# What each role is killed around. Each call of each name is a point, before and after it; a name without one fails.
+# What each role is killed around. Each call of each name is a point, before and after it;
+# a name without one fails.
 POINTS = {
-    "init": ["open.lock.mdb", "open.data.mdb", "mkdir", "fsync", "ftruncate", "pwrite.data.mdb", "writev.data.mdb",
-             "fdatasync.data.mdb", "mdb_env_open", "mdb_txn_begin.write", "mdb_dbi_open.seen", "mdb_put", "mdb_txn_commit",
-             "mdb_env_sync", "open.doorbell"],
-    "ingest": ["mkdir", "mdb_env_open", "mdb_txn_begin.read", "mdb_txn_begin.write", "mdb_put", "mdb_txn_commit",
-               "writev.data.mdb", "fdatasync.data.mdb", "pwrite.data.mdb", "pwrite.doorbell", "read.stdin", "poll",
+    "init": ["open.lock.mdb", "open.data.mdb", "mkdir", "fsync", "ftruncate", "pwrite.data.mdb",
+             "writev.data.mdb", "fdatasync.data.mdb", "mdb_env_open", "mdb_txn_begin.write",
+             "mdb_dbi_open.seen", "mdb_put", "mdb_txn_commit", "mdb_env_sync", "open.doorbell"],
+    "ingest": ["mkdir", "mdb_env_open", "mdb_txn_begin.read", "mdb_txn_begin.write", "mdb_put",
+               "mdb_txn_commit", "writev.data.mdb", "fdatasync.data.mdb", "pwrite.data.mdb",
+               "pwrite.doorbell", "read.stdin", "poll",
                "write.stdout", "open.rejects", "writev.rejects", "fdatasync.rejects", "getrandom"],
-    "sender": ["mdb_txn_begin.read", "mdb_txn_begin.write", "mdb_put", "mdb_del", "mdb_txn_commit", "writev.data.mdb",
-               "fdatasync.data.mdb", "pwrite.data.mdb", "open.senders", "fcntl.senders", "pwrite.senders", "pwrite.doorbell",
-               "inotify_init1", "inotify_add_watch", "read.inotify", "epoll_create1", "epoll_ctl", "epoll_wait", "poll",
-               "signalfd", "socket", "connect", "send.socket", "recv.socket", "curl_multi_add_handle",
+    "sender": ["mdb_txn_begin.read", "mdb_txn_begin.write", "mdb_put", "mdb_del", "mdb_txn_commit",
+               "writev.data.mdb", "fdatasync.data.mdb", "pwrite.data.mdb", "open.senders",
+               "fcntl.senders", "pwrite.senders", "pwrite.doorbell",
+               "inotify_init1", "inotify_add_watch", "read.inotify", "epoll_create1", "epoll_ctl",
+               "epoll_wait", "poll", "signalfd", "socket", "connect", "send.socket", "recv.socket",
+               "curl_multi_add_handle",
                "curl_multi_socket_action", "curl_multi_remove_handle", "mdb_reader_check"],
     # A sender with a parent, which starts another after a second.
     "child": ["send.socket", "recv.socket", "fcntl.senders"],
     "supervisor": ["signalfd", "fork", "poll", "read.[signalfd]", "waitpid"],
-    "replay": ["mdb_env_open", "mdb_txn_begin.read", "mdb_txn_begin.write", "mdb_put", "mdb_del", "mdb_cursor_open",
-               "mdb_txn_commit", "writev.data.mdb", "fdatasync.data.mdb", "pwrite.data.mdb", "pwrite.doorbell"],
-    "purge": ["mdb_txn_begin.read", "mdb_txn_begin.write", "mdb_put", "mdb_del", "mdb_cursor_open", "mdb_txn_commit",
+    "replay": ["mdb_env_open", "mdb_txn_begin.read", "mdb_txn_begin.write", "mdb_put", "mdb_del",
+               "mdb_cursor_open", "mdb_txn_commit", "writev.data.mdb", "fdatasync.data.mdb",
+               "pwrite.data.mdb", "pwrite.doorbell"],
+    "purge": ["mdb_txn_begin.read", "mdb_txn_begin.write", "mdb_put", "mdb_del", "mdb_cursor_open",
+              "mdb_txn_commit",
               "writev.data.mdb", "fdatasync.data.mdb", "pwrite.data.mdb", "pwrite.doorbell"],
-    # A role is a process, and what it is about; these have their scenes in scenes.py. Backups are files whose names tell the
-    # time.
-    "purge.waiting": ["mkdir", "open", "write", "fsync", "fsync.purged", "mdb_txn_begin.write", "mdb_put", "mdb_del",
+    # A role is a process, and what it is about; these have their scenes in scenes.py. Backups are
+    # files whose names tell the time.
+    "purge.waiting": ["mkdir", "open", "write", "fsync", "fsync.purged", "mdb_txn_begin.write",
+                      "mdb_put", "mdb_del",
                       "mdb_txn_commit", "fdatasync.data.mdb", "fflush.stdout"],
-    "purge.plan": ["fsync", "mdb_txn_begin.write", "mdb_put", "mdb_del", "mdb_txn_commit", "fdatasync.data.mdb"],
-    "replay.later": ["mdb_txn_begin.write", "mdb_put", "mdb_txn_commit", "fdatasync.data.mdb", "fflush.stdout"],
-    "jobs.pause": ["mdb_txn_begin.write", "mdb_put", "mdb_txn_commit", "fdatasync.data.mdb", "fflush.stdout"],
+    "purge.plan": ["fsync", "mdb_txn_begin.write", "mdb_put", "mdb_del", "mdb_txn_commit",
+                   "fdatasync.data.mdb"],
+    "replay.later": ["mdb_txn_begin.write", "mdb_put", "mdb_txn_commit", "fdatasync.data.mdb",
+                     "fflush.stdout"],
+    "jobs.pause": ["mdb_txn_begin.write", "mdb_put", "mdb_txn_commit", "fdatasync.data.mdb",
+                   "fflush.stdout"],
     "jobs.cancel": ["mdb_txn_begin.write", "mdb_put", "mdb_txn_commit", "fdatasync.data.mdb"],
-    "import": ["open.import.ndjson", "read.import.ndjson", "mdb_txn_begin.write", "mdb_put", "mdb_txn_commit",
-               "writev.data.mdb", "fdatasync.data.mdb", "pwrite.data.mdb", "pwrite.doorbell", "fflush.stdout"],
-    "backup": ["mkdir", "open.data.mdb.part", "mdb_env_copyfd2", "read.pipe", "write.data.mdb.part", "fsync.data.mdb.part",
-               "rename", "fsync", "fflush.stdout"],
+    "import": ["open.import.ndjson", "read.import.ndjson", "mdb_txn_begin.write", "mdb_put",
+               "mdb_txn_commit", "writev.data.mdb", "fdatasync.data.mdb", "pwrite.data.mdb",
+               "pwrite.doorbell", "fflush.stdout"],
+    "backup": ["mkdir", "open.data.mdb.part", "mdb_env_copyfd2", "read.pipe", "write.data.mdb.part",
+               "fsync.data.mdb.part", "rename", "fsync", "fflush.stdout"],
     "metrics.file": ["open", "write", "fsync", "rename"],
-    "sender.job": ["mdb_txn_begin.write", "mdb_put", "mdb_del", "mdb_txn_commit", "fdatasync.data.mdb", "pwrite.data.mdb"],
-    "sender.expire": ["mdb_txn_begin.write", "mdb_put", "mdb_del", "mdb_txn_commit", "fdatasync.data.mdb", "pwrite.data.mdb"],
+    "sender.job": ["mdb_txn_begin.write", "mdb_put", "mdb_del", "mdb_txn_commit",
+                   "fdatasync.data.mdb", "pwrite.data.mdb"],
+    "sender.expire": ["mdb_txn_begin.write", "mdb_put", "mdb_del", "mdb_txn_commit",
+                      "fdatasync.data.mdb", "pwrite.data.mdb"],
     "hold": ["mdb_txn_begin.write", "mdb_put", "mdb_del", "mdb_txn_commit", "fdatasync.data.mdb"],
-    "release": ["mdb_txn_begin.write", "mdb_put", "mdb_txn_commit", "fdatasync.data.mdb", "pwrite.doorbell"],
+    "release": ["mdb_txn_begin.write", "mdb_put", "mdb_txn_commit", "fdatasync.data.mdb",
+                "pwrite.doorbell"],
 }
 QUICK_EACH = 4  # of a name's calls, spread evenly
 
@@ -86,7 +101,8 @@ def ingest(bench, fault):
     rejects = bench.folder / "rejects"
     rejects.unlink(missing_ok=True)
     done, receipts = bench.ingest(fault=fault, options=("--rejects", rejects))
-    if any(r["status"] == "rejected" for r in receipts) and b"no run at all\n" not in rejects.read_bytes():
+    if (any(r["status"] == "rejected" for r in receipts)
+            and b"no run at all\n" not in rejects.read_bytes()):
         raise Violation("a line was told rejected before it was in the rejects file")
     again, receipts = bench.ingest(options=("--rejects", rejects))
     if again.code != 1 or len(receipts) != 6:
@@ -140,10 +156,13 @@ def change(verb):
     return scene
 
 
-SCENES = {"init": init, "ingest": ingest, "sender": alone, "child": child, "supervisor": supervised, "replay": change("replay"),
+SCENES = {"init": init, "ingest": ingest, "sender": alone, "child": child, "supervisor": supervised,
+          "replay": change("replay"),
           "purge": change("purge"), "hold": change("hold"), "release": change("release")}
-OTHERS = {role: scene for role, scene in {**scenes.CHANGES, **scenes.LOOKS}.items() if role in POINTS}
-SCENES.update({role: (lambda scene: lambda bench, fault: scene(bench, fault).code)(scene) for role, scene in OTHERS.items()})
+OTHERS = {role: scene
+          for role, scene in {**scenes.CHANGES, **scenes.LOOKS}.items() if role in POINTS}
+SCENES.update({role: (lambda scene: lambda bench, fault: scene(bench, fault).code)(scene)
+               for role, scene in OTHERS.items()})
 
 
 def settle(bench, role):
@@ -173,7 +192,8 @@ def main():
     lab.each(POINTS, lambda bench, role: points.extend(points_of(lab, bench, role)), workers=1)
 
     def one(bench, point):
-        # A run takes its own course: where calls depend on time, the n-th may not come. It gets another try.
+        # A run takes its own course: where calls depend on time,
+        # the n-th may not come. It gets another try.
         for _ in range(2):
             code = SCENES[point.role](bench, point.fault())
             hit = bench.hits()
@@ -195,7 +215,8 @@ def main():
                         lab.violation(f"{role}:{call}:{when}", "this point was never hit")
     kills = sum(hits.values())
     print(json.dumps({"points": len(points), "hit": kills, "not reached again": dict(lost)}))
-    lab.finish(f"{len(hits)} named points in {len(POINTS)} roles, {kills} kills at them", kills=kills)
+    lab.finish(f"{len(hits)} named points in {len(POINTS)} roles, {kills} kills at them",
+               kills=kills)
 
 
 if __name__ == "__main__":

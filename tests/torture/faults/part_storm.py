@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""A storm of kill -9 at random moments: an ingester, four senders, replay and purge at once; then all must be accounted for. Then
-the same over programs with a mistake: it must be found, or the rest proves nothing."""
+"""A storm of kill -9 at random moments: an ingester, four senders, replay and purge at once;
+then all must be accounted for. Then the same over programs with a mistake: it must be found,
+or the rest proves nothing."""
 # torture: budget_s=140 quick_budget_s=35 cores=1
 import collections
 import hashlib
@@ -13,7 +14,8 @@ import time
 from lab import Bench, Lab, Violation, run_id, run_line, whole_lines
 
 KILLS, QUICK_KILLS = 3000, 300
-# Programs with one mistake each (see ../power/mutants): the verb they take the place of, and the violation that must show.
+# Programs with one mistake each (see ../power/mutants): the verb they take the place of,
+# and the violation that must show.
 MUTANTS = {"receipt_before_commit": ("ingest", "had a receipt and is gone"),
            "settle_before_response": ("send", "never came")}
 MUTANT_KILLS, MUTANT_STORMS = 200, 4
@@ -24,7 +26,8 @@ START_S = 0.006  # what a start takes where these lives fit; where it takes long
 class Storm:
     def __init__(self, lab, bench, wanted):
         self.lab, self.bench, self.wanted = lab, bench, wanted
-        self.kills, self.over, self.lock = collections.Counter(), threading.Event(), threading.Lock()
+        self.kills, self.over = collections.Counter(), threading.Event()
+        self.lock = threading.Lock()
         self.runs = []  # (line, payload), in the order they are offered
         self.acked, self.problems = {}, []  # run_id -> ids that its receipts had
         self.slowness = 1.0
@@ -42,7 +45,8 @@ class Storm:
     def feel_the_machine(self):
         """Now and then: a storm in which nobody lives to do anything would prove nothing."""
         while not self.over.is_set():
-            self.slowness = max(1.0, min(20.0, self.bench.run("runpostctl", "stats").took_s / START_S / 2))
+            self.slowness = max(
+                1.0, min(20.0, self.bench.run("runpostctl", "stats").took_s / START_S / 2))
             self.over.wait(1.0)
 
     def end(self, process, role):
@@ -64,7 +68,8 @@ class Storm:
         while not self.over.is_set():
             while len(self.runs) < at + 40:
                 n = len(self.runs)
-                self.runs.append(run_line(n, self.bench.url(n % 7 if n % 50 else f"new-{n}"), pad=n % 5 * 700))
+                self.runs.append(run_line(n, self.bench.url(n % 7 if n % 50 else f"new-{n}"),
+                                          pad=n % 5 * 700))
             process = self.bench.start("runpost", "ingest", "--quiet", stdin=-1)
             try:
                 process.stdin.write(b"".join(line + b"\n" for line, _ in self.runs[at:at + 40]))
@@ -104,12 +109,14 @@ class Storm:
         self.repeat("send", "runpost", "send", "--in-flight", "8")
 
     def replayer(self):
-        self.repeat("replay", "runpostctl", "replay", "--state", "delivered", "--limit", "5", "--yes")
+        self.repeat("replay", "runpostctl", "replay", "--state", "delivered", "--limit", "5",
+                    "--yes")
 
     def purger(self):
         while not self.over.is_set():
             # Of what is delivered; so whatever is gone must have come.
-            process = self.bench.start("runpostctl", "purge", "--state", "delivered", "--limit", "2", "--yes")
+            process = self.bench.start("runpostctl", "purge", "--state", "delivered", "--limit",
+                                       "2", "--yes")
             self.over.wait(self.life("purge"))
             self.end(process, "purge")
             self.over.wait(0.05)
@@ -124,11 +131,13 @@ class Storm:
     def check(self):
         bench = self.bench
         if len(self.acked) < self.wanted / 10:
-            raise Violation(f"only {len(self.acked)} receipts came in a storm of {self.wanted} kills")
+            raise Violation(
+                f"only {len(self.acked)} receipts came in a storm of {self.wanted} kills")
         if self.problems:
             raise Violation("; ".join(self.problems[:5]))
         bench.check_sound()
-        # What was killed 16 times in a row is set aside as poison: it is not lost, and an operator can send it.
+        # What was killed 16 times in a row is set aside as poison: it is not lost,
+        # and an operator can send it.
         bench.run("runpost", "send", "--drain", limit_s=120)
         bench.must("runpostctl", "replay", "--state", "dead", "--yes")
         payloads = {json.loads(payload)["run_id"]: payload for _, payload in self.runs}
@@ -139,13 +148,15 @@ class Storm:
             got[request["webhook_id"]].append(request)
         for run, ids in self.acked.items():
             if len(ids) > 1:
-                raise Violation(f"run {run} got receipts with {len(ids)} ids, though each line is sent again only without one")
+                raise Violation(f"run {run} got receipts with {len(ids)} ids, "
+                                "though each line is sent again only without one")
             for entry_id in ids:
                 came = [r for r in got[entry_id] if r["status"] == 200]
                 if entry_id not in entries and not came:
                     raise Violation(f"{entry_id} had a receipt and is gone, and never came")
         for entry_id, requests in got.items():
-            if {r["sha256"] for r in requests} != {hashlib.sha256(payloads[requests[0]["run_id"]]).hexdigest()}:
+            if ({r["sha256"] for r in requests}
+                    != {hashlib.sha256(payloads[requests[0]["run_id"]]).hexdigest()}):
                 raise Violation(f"{entry_id}: the copies are not the bytes that came in")
         return entries, got
 
@@ -162,7 +173,8 @@ def rage(lab, bench, wanted, limit_s):
     bench.receiver.forget()
     storm = Storm(lab, bench, wanted)
     bench.must("runpost", "init")
-    roles = [storm.ingester, *[storm.sender] * 4, storm.replayer, storm.purger, storm.feel_the_machine]
+    roles = [storm.ingester, *[storm.sender] * 4, storm.replayer, storm.purger,
+             storm.feel_the_machine]
     threads = [threading.Thread(target=role) for role in roles]
     for thread in threads:
         thread.start()
@@ -180,7 +192,8 @@ class Mistaken(Bench):
         super().__init__(lab, number, True)
 
     def argv(self, program, verb, *options):
-        return [self.program if verb == self.verb else self.lab.bin / program, *super().argv(program, verb, *options)[1:]]
+        return [self.program if verb == self.verb else self.lab.bin / program,
+                *super().argv(program, verb, *options)[1:]]
 
 
 def find(lab, name):
@@ -205,8 +218,10 @@ def main():
 
     def one(bench, _):
         storm, entries, got = rage(lab, bench, *((QUICK_KILLS, 40) if lab.quick else (KILLS, 240)))
-        copies = sum(max(0, sum(r["status"] == 200 for r in requests) - 1) for requests in got.values())
-        told.append((sum(storm.kills.values()), f"{dict(storm.kills)} kills, {len(storm.acked)} receipts, {len(entries)} entries "
+        copies = sum(max(0, sum(r["status"] == 200 for r in requests) - 1)
+                     for requests in got.values())
+        told.append((sum(storm.kills.values()), f"{dict(storm.kills)} kills, "
+                     f"{len(storm.acked)} receipts, {len(entries)} entries "
                      f"left, {copies} copies, each explained by a lost attempt or a replay"))
 
     lab.each([f"storm with seed {lab.seed}"], one, workers=1)

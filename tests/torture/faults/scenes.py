@@ -1,5 +1,6 @@
-"""What the inspector's verbs are put through by more than one part of this folder. A scene makes an outbox, runs one program
-with a fault, and checks whatever must hold however the program ended. It returns the Done of that program."""
+"""What the inspector's verbs are put through by more than one part of this folder. A scene makes an
+outbox, runs one program with a fault, and checks whatever must hold however the program ended. It
+returns the Done of that program."""
 import fcntl
 import json
 import os
@@ -72,7 +73,8 @@ def backup(bench, fault):
     done = bench.run("runpostctl", "backup", copy, fault=fault)
     if (copy / "data.mdb").exists():
         bench.must("runpostctl", "verify", "--outbox", copy)
-        counts = whole_lines(bench.must("runpostctl", "stats", "--json", "--outbox", copy).out)[0]["entries"]
+        stats, = whole_lines(bench.must("runpostctl", "stats", "--json", "--outbox", copy).out)
+        counts = stats["entries"]
         if counts != bench.stats()["entries"]:
             raise Violation(f"the copy holds {counts}")
     elif done.code == 0:
@@ -99,7 +101,8 @@ def check_purged(bench, done):
     if lost:
         raise Violation(f"purged, and in no backup: {lost}: {done}")
     if done.code == 0 and (left or not saved):
-        raise Violation(f"it says that it is done, with {len(left)} left and {len(saved)} saved: {done}")
+        raise Violation(
+            f"it says that it is done, with {len(left)} left and {len(saved)} saved: {done}")
     for file in whole:
         bench.must("runpostctl", "import", file)
     all_are_there(bench)
@@ -108,7 +111,8 @@ def check_purged(bench, done):
 
 def purge_waiting(bench, fault):
     some_waiting(bench)
-    return check_purged(bench, bench.run("runpostctl", "purge", "--state", "waiting", "--yes", fault=fault))
+    return check_purged(bench, bench.run("runpostctl", "purge", "--state", "waiting", "--yes",
+                                         fault=fault))
 
 
 def purge_planned(bench, fault):
@@ -127,7 +131,8 @@ def job_state(bench):
 
 def replay_later(bench, fault):
     some_delivered(bench)
-    done = bench.run("runpostctl", "replay", "--state", "delivered", "--yes", "--detach", fault=fault)
+    done = bench.run("runpostctl", "replay", "--state", "delivered", "--yes", "--detach",
+                     fault=fault)
     all_are_there(bench, replays=[1] if done.code == 0 else [0, 1])
     return done
 
@@ -138,7 +143,8 @@ def begin_replay(bench):
 
 
 def work_on_a_job(bench, fault):
-    """A sender carries a replay on; whatever happens to it, the job ends and has done each entry once."""
+    """A sender carries a replay on; whatever happens to it,
+    the job ends and has done each entry once."""
     begin_replay(bench)
     done = bench.run("runpost", "send", "--drain", fault=fault)
     all_are_there(bench, replays=[1])
@@ -178,7 +184,8 @@ def expire(bench, fault):
     entries = bench.entries()
     purged = bench.stats()["entries"]["purged"]
     if [e["state"] for e in entries] != ["held"] or purged != RUNS:
-        raise Violation(f"{purged} are purged, left are {[(e['id'], e['state']) for e in entries]}: {done}")
+        raise Violation(
+            f"{purged} are purged, left are {[(e['id'], e['state']) for e in entries]}: {done}")
     bench.settle(set(bench.acked.values()), held=1)
     return done
 
@@ -192,7 +199,8 @@ def stock(bench):
     some_waiting(bench, 2)
     bench.offer([run_line(2, CLOSED_PORT)])
     bench.ingest(step=3)
-    once = bench.configure(bench.folder / "conf-once", defaults={"retry_attempts": "2", "retry_cap": "1ms"})
+    once = bench.configure(bench.folder / "conf-once",
+                           defaults={"retry_attempts": "2", "retry_cap": "1ms"})
     bench.must("runpost", "send", "--drain", "--config", once)
     bench.must("runpostctl", "replay", "--state", "delivered", "--yes", "--reason", "a test")
     bench.must("runpost", "send", "--drain", "--config", once)
@@ -219,13 +227,15 @@ def told(bench, verb, *options):
 
 
 def look(verb, *options, exact=True):
-    """One that ends well has told everything. exact: what it tells does not depend on what fails."""
+    """One that ends well has told everything. exact: what it tells does not
+    depend on what fails."""
     def scene(bench, fault):
         stock(bench)
         whole = told(bench, verb, *options)
         done = bench.run("runpostctl", verb, *options, fault=fault)
         if done.code == 0 and exact and shape_of(done.out) != whole:
-            raise Violation(f"it ended with 0, and told {shape_of(done.out).decode()} instead of {whole.decode()}: {done}")
+            raise Violation(f"it ended with 0, and told {shape_of(done.out).decode()} instead of "
+                            f"{whole.decode()}: {done}")
         return done
     return scene
 
@@ -250,21 +260,23 @@ def metrics_file(bench, fault):
 
 
 def watch_screen(bench, fault):
-    """top, on a terminal of 100 by 30, until it has drawn and `q` was typed. The terminal is as before."""
+    """top, on a terminal of 100 by 30, until it has drawn and `q` was typed.
+    The terminal is as before."""
     stock(bench)
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
     before, began = termios.tcgetattr(its), time.monotonic()
     env = {**bench.environment(fault), "TERM": "xterm"}
-    process = subprocess.Popen(bench.argv("runpostctl", "top"), stdin=its, stdout=its, stderr=subprocess.PIPE, env=env,
-                               start_new_session=True)
+    process = subprocess.Popen(bench.argv("runpostctl", "top"), stdin=its, stdout=its,
+                               stderr=subprocess.PIPE, env=env, start_new_session=True)
     try:
         while process.poll() is None:
             if select.select([ours], [], [], 0.02)[0] and os.read(ours, 65536):
                 os.write(ours, b"q")
             if time.monotonic() > began + LIMIT_S:
                 raise Violation(f"top hangs with {fault}")
-        done = Done(process.args, process.returncode, b"", process.stderr.read(), time.monotonic() - began)
+        done = Done(process.args, process.returncode, b"", process.stderr.read(),
+                    time.monotonic() - began)
         if termios.tcgetattr(its) != before and not was_killed(done):
             raise Violation(f"the terminal was not given back: {done}")
         return done
@@ -276,19 +288,24 @@ def watch_screen(bench, fault):
 
 
 LOOKS = {
-    "list": look("list"), "list.json": look("list", "--json"), "show": look("show", "--state", "delivered"),
-    "show.json": look("show", "--state", "dead", "--json"), "body": look("body", "--state", "delivered"),
-    "explain": look("explain", "--state", "dead"), "explain.json": look("explain", "--state", "held", "--json"),
-    "stats": look("stats", "--json", exact=False), "shape": look("shape", "--state", "dead,held"), "dead": look("dead"),
-    "tail": look("tail"), "tail.json": look("tail", "--json"), "endpoints": look("endpoints"), "audit": look("audit"),
-    "audit.json": look("audit", "--json"), "jobs": look("jobs"), "jobs.show": look("jobs", "show", "2"),
-    "metrics": look("metrics"), "metrics.file": metrics_file, "export": look("export", "--with-secrets"),
-    "verify": look("verify"), "doctor": look("doctor", exact=False), "doctor.json": look("doctor", "--json", exact=False),
-    "top": watch_screen,
+    "list": look("list"), "list.json": look("list", "--json"),
+    "show": look("show", "--state", "delivered"),
+    "show.json": look("show", "--state", "dead", "--json"),
+    "body": look("body", "--state", "delivered"), "explain": look("explain", "--state", "dead"),
+    "explain.json": look("explain", "--state", "held", "--json"),
+    "stats": look("stats", "--json", exact=False), "shape": look("shape", "--state", "dead,held"),
+    "dead": look("dead"), "tail": look("tail"), "tail.json": look("tail", "--json"),
+    "endpoints": look("endpoints"), "audit": look("audit"), "audit.json": look("audit", "--json"),
+    "jobs": look("jobs"), "jobs.show": look("jobs", "show", "2"), "metrics": look("metrics"),
+    "metrics.file": metrics_file, "export": look("export", "--with-secrets"),
+    "verify": look("verify"), "doctor": look("doctor", exact=False),
+    "doctor.json": look("doctor", "--json", exact=False), "top": watch_screen,
 }
 CHANGES = {
-    "import": import_lines, "backup": backup, "purge.waiting": purge_waiting, "purge.plan": purge_planned,
+    "import": import_lines, "backup": backup, "purge.waiting": purge_waiting,
+    "purge.plan": purge_planned,
     "replay.later": replay_later, "jobs.pause": steer("pause", "running", "paused"),
-    "jobs.resume": steer("resume", "paused", "running"), "jobs.cancel": steer("cancel", "running", "cancelled"),
+    "jobs.resume": steer("resume", "paused", "running"),
+    "jobs.cancel": steer("cancel", "running", "cancelled"),
     "sender.job": work_on_a_job, "sender.expire": expire,
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Every fuzz target for a while: inputs nobody thought of, under sanitizers. The targets are those of tests/fuzz/."""
+"""Every fuzz target for a while: inputs nobody thought of, under sanitizers.
+The targets are those of tests/fuzz/."""
 # torture: budget_s=300 quick_budget_s=100 cores=2
 import argparse
 import json
@@ -19,12 +20,14 @@ def main():
     options = parser.parse_args()
     rows = options.work.resolve() / "rows.json"
     seconds = 5 if options.quick else 25
-    done = subprocess.run(["make", "--no-print-directory", "-j2", f"BUILD={options.bin.resolve()}", "fuzz",
-                           f"FUZZ_ARGS=--seconds {seconds} --json {rows}"], cwd=ROOT, check=False)
+    done = subprocess.run(["make", "--no-print-directory", "-j2", f"BUILD={options.bin.resolve()}",
+                           "fuzz", f"FUZZ_ARGS=--seconds {seconds} --json {rows}"],
+                          cwd=ROOT, check=False)
     found = [json.loads(line) for line in rows.read_text().splitlines()] if rows.exists() else []
     crashes = sum(row["crashes"] for row in found)
     print("result", json.dumps({
-        "inputs": sum(row["tried"] for row in found), "passed": sum(1 for row in found if not row["crashes"]),
+        "inputs": sum(row["tried"] for row in found),
+        "passed": sum(1 for row in found if not row["crashes"]),
         "failed": 0 if done.returncode == 0 or crashes else 1, "violations": crashes,
         "note": f"{len(found)} targets, {seconds} s each"}))
     return 1 if done.returncode or crashes else 0

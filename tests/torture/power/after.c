@@ -5,7 +5,7 @@
 #include "check_int.h"
 
 #define CLAIMS 64
-#define TURNS_MAX 2000
+#define EXCHANGES_MAX 2000
 #define HOUR_MS INT64_C(3600000)
 #define RESEND_ONE_OF 16
 
@@ -107,20 +107,20 @@ static void drain(struct check *c)
 	static struct rp_claim claims[CLAIMS];
 	static struct rp_outcome good = {.http_status = 200};
 	static struct rp_dispatch dispatch;
-	struct rp_exchange turn = {.settle = settle, .claims = claims, .limits = no_limits};
+	struct rp_exchange exchange = {.settle = settle, .claims = claims, .limits = no_limits};
 	struct rp_ledger ledger = {0};
 	struct rp_error err;
 	int64_t now_at_ms = c->now_at_ms;
-	unsigned turns;
+	unsigned exchanges;
 	size_t i;
 
-	for (turns = 0; turns < TURNS_MAX; turns++) {
-		turn.want = CLAIMS;
-		if (rp_outbox_exchange(c->ob, now_at_ms, &turn, &err) != RP_OK) {
-			check_violation(c, "a turn failed: %s", err.text);
+	for (exchanges = 0; exchanges < EXCHANGES_MAX; exchanges++) {
+		exchange.want = CLAIMS;
+		if (rp_outbox_exchange(c->ob, now_at_ms, &exchange, &err) != RP_OK) {
+			check_violation(c, "an exchange failed: %s", err.text);
 			return;
 		}
-		for (i = 0; i < turn.n_claims; i++) {
+		for (i = 0; i < exchange.n_claims; i++) {
 			const struct rp_claim *k = &claims[i];
 
 			check_dispatch(c, k, &dispatch);
@@ -132,10 +132,10 @@ static void drain(struct check *c)
 							   .started_at_ms = now_at_ms,
 							   .outcome = &good};
 		}
-		if (turn.n_dead > 0)
-			check_violation(c, "%zu entries died without an attempt", turn.n_dead);
-		turn.n_settle = turn.n_claims;
-		if (turn.n_claims > 0)
+		if (exchange.n_dead > 0)
+			check_violation(c, "%zu entries died without an attempt", exchange.n_dead);
+		exchange.n_settle = exchange.n_claims;
+		if (exchange.n_claims > 0)
 			continue;
 		if (rp_outbox_ledger(c->ob, &ledger, &err) != RP_OK) {
 			check_violation(c, "no ledger: %s", err.text);

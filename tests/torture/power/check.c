@@ -198,7 +198,7 @@ void check_sound(struct check *c, const char *when)
 }
 
 /* Each state of a power cut is one that the outbox was in, after its last commit or the one
- * before: no more than the last turn of a sender is undone, and nothing is half of two. */
+ * before: no more than the last exchange of a sender is undone, and nothing is half of two. */
 static void check_rollback(struct check *c)
 {
 	struct rp_outbox_info info;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Power cuts: records what ingesters, senders and the inspector write and sync, cuts the power at every moment of it in
-many ways, and checks what is left (cut_main.c). Then does the same with programs that have one mistake each
-(mutants/): each must be found, or the rest proves nothing."""
+"""Power cuts: records what ingesters, senders and the inspector write and sync, cuts the power at
+every moment of it in many ways, and checks what is left (cut_main.c). Then does the same with
+programs that have one mistake each (mutants/): each must be found, or the rest proves nothing."""
 # torture: budget_s=240 quick_budget_s=80 cores=2
 import argparse
 import json
@@ -55,10 +55,11 @@ class Part:
     def cut(self, recording, seed, states, *more):
         """(the counts, all it printed)"""
         folder = recording.folder
-        argv = [self.bin / "torture/power/cut", "--log", folder / "log", "--dir", folder / "cut", "--seed", str(seed)]
-        done = subprocess.run([*argv, "--states", str(states), "--workers", str(os.cpu_count()), *more],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-                              preexec_fn=record.die_with_parent)
+        argv = [self.bin / "torture/power/cut", "--log", folder / "log", "--dir", folder / "cut",
+                "--seed", str(seed)]
+        done = subprocess.run([*argv, "--states", str(states), "--workers", str(os.cpu_count()),
+                               *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              check=False, preexec_fn=record.die_with_parent)
         found = re.search(r"^cut (\{.*\})$", done.stdout, re.M)
         return json.loads(found[1]) if found and done.returncode in (0, 1) else None, done.stdout
 
@@ -72,7 +73,8 @@ class Part:
             return None
         recorded_s, began = time.monotonic() - began, time.monotonic()
         counts, text = self.cut(recording, seed, states, "--real", recording.outbox)
-        print(f"{name}, seed {seed}: {recorded_s:.1f} s, cuts {time.monotonic() - began:.1f} s\n{text}", flush=True)
+        print(f"{name}, seed {seed}: {recorded_s:.1f} s, "
+              f"cuts {time.monotonic() - began:.1f} s\n{text}", flush=True)
         self.check(counts is not None, f"{name} could not be read")
         if counts is None:
             return None
@@ -84,21 +86,25 @@ class Part:
         if counts["violations"] > 0:  # what reproduces it outlives this run
             kept = self.bin / "torture/power/found" / recording.folder.name
             shutil.copytree(recording.folder, kept, dirs_exist_ok=True)
-            print(f"again: cut --log {kept}/log --dir DIR and what stands before the violation", flush=True)
+            print(f"again: cut --log {kept}/log --dir DIR and what stands before the violation",
+                  flush=True)
         return counts
 
     def healthy(self, number, size, states):
-        """A recording, and one of what goes on after one of its power cuts: so that power fails again in a recovery."""
+        """A recording, and one of what goes on after one of its power cuts:
+        so that power fails again in a recovery."""
         seed = self.seed * 1000 + number
         first = self.record(f"recording-{number}", seed, size)
         counts = self.play_and_cut(first, f"recording {number}", seed, states * 2 // 3,
                                    ("alone", "newborn")[number % 2], "together")
         if counts is None:
             return
-        step, which = first.rng.randrange(counts["steps"] // 3, counts["steps"]), first.rng.randrange(2, 1000)
+        step = first.rng.randrange(counts["steps"] // 3, counts["steps"])
+        which = first.rng.randrange(2, 1000)
         _, text = self.cut(first, seed, 0, "--step", str(step), "--number", str(which), "--leave")
         left = re.search(r"must (\d+), .* image in (\S+)$", text, re.M)
-        second = self.record(f"recording-{number}b", seed, 0, after=(first.log_path, int(left[1]), left[2]),
+        second = self.record(f"recording-{number}b", seed, 0,
+                             after=(first.log_path, int(left[1]), left[2]),
                              port=first.receiver.port)
         name = f"recording {number}b, after the cut at step {step}, number {which}"
         self.play_and_cut(second, name, seed, states // 3, "after_the_cut")
@@ -113,7 +119,8 @@ class Part:
     def mutant(self, name):
         roles, words = MUTANTS[name]
         program = self.bin / "torture/power/mutants" / name.removesuffix("_sender")
-        recording = self.record(f"mutant-{name}", self.seed, 32, programs={role: program for role in roles}, limit_s=8)
+        recording = self.record(f"mutant-{name}", self.seed, 32,
+                                programs={role: program for role in roles}, limit_s=8)
         try:
             recording.play()
         except record.Failure as why:

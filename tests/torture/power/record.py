@@ -1,19 +1,24 @@
-"""Makes a recording: lets ingesters, senders and the inspector work on an outbox, one after another and together, with
-everything written down that they do to its files (preload_record.c), and what the outside saw (marks).
+"""Makes a recording: lets ingesters, senders and the inspector work on an outbox, one after
+another and together, with everything written down that they do to its files (preload_record.c),
+and what the outside saw (marks).
 
 A mark is a text in the log (log.h), written under the log's lock:
 
-    begin                       what stands before made the outbox that the recording began with: no cuts there
+    begin                       what stands before made the outbox that the recording began with:
+                                no cuts there
     created                     `runpost init` has ended with 0
-    offer RUN AT BYTES \\n LINE  the line is about to be written to an ingester; its payload is BYTES of it from AT on
+    offer RUN AT BYTES \\n LINE  the line is about to be written to an ingester;
+                                its payload is BYTES of it from AT on
     answer ID STATUS            the receiver is about to answer the request with this webhook-id
-    purging ID, purged ID       a purge is about to be started; it has ended with 0 (the same for replaying, replayed)
+    purging ID, purged ID       a purge is about to be started; it has ended with 0
+                                (the same for replaying, replayed)
     holding ID                  a hold is about to be started
     saving ID                   before `purging`: its backup has the entry even if it was delivered
-    expiring WHAT, expired WHAT a sender is about to be started to which everything delivered (WHAT is all: or dead) is past
-                                its keep time; it has ended
+    expiring WHAT, expired WHAT a sender is about to be started to which everything delivered
+                                (WHAT is all: or dead) is past its keep time; it has ended
 
-So every mark stands before what it announces could have an effect on the outbox, and `purged` and `replayed` after."""
+So every mark stands before what it announces could have an effect on the outbox,
+and `purged` and `replayed` after."""
 import ctypes
 import fcntl
 import http.server
@@ -115,7 +120,8 @@ def run_id(n):
 
 
 def make_line(n, url, rng):
-    """(line, where its payload begins, its length). Runs as engines write them, and envelopes with an order."""
+    """(line, where its payload begins, its length). Runs as engines write them,
+    and envelopes with an order."""
     run = {"run_id": run_id(n), "status": rng.choice(("success", "error"))}
     pad = rng.choice((0, 0, 200, 1500, 5000, 9000))
     if n % 3 == 0:
@@ -152,7 +158,8 @@ class Receiver:
         self.server.handle_error = lambda *_: None  # a sender that is killed resets its connections
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05})
+        self.thread = threading.Thread(target=self.server.serve_forever,
+                                       kwargs={"poll_interval": 0.05})
         self.thread.start()
 
     def judge(self, ident, body):
@@ -176,8 +183,9 @@ class Ingester:
 
     def __init__(self, recording):
         self.receipts = {}
-        self.child = recording.start("ingest", "runpost", "ingest", "--config", recording.config, "--quiet",
-                                     env={"RECORD_STDOUT": "1"}, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.child = recording.start("ingest", "runpost", "ingest", "--config", recording.config,
+                                     "--quiet", env={"RECORD_STDOUT": "1"}, stdin=subprocess.PIPE,
+                                     stdout=subprocess.PIPE)
         self.thread = threading.Thread(target=self._read)
         self.thread.start()
 
@@ -219,15 +227,18 @@ class Ingester:
 
 
 class Recording:
-    """programs: of a role (init, ingest, sender, ctl) another program than the build's. size: lines in all. after: what a
-    power cut left of another recording, to go on from: its log, how many of its events had been seen, the directory."""
+    """programs: of a role (init, ingest, sender, ctl) another program than the build's. size: lines
+    in all. after: what a power cut left of another recording, to go on from: its log, how many of
+    its events had been seen, the directory."""
 
-    def __init__(self, build, folder, seed, size, programs=None, after=None, port=0, limit_s=LIMIT_S):
+    def __init__(self, build, folder, seed, size, programs=None, after=None, port=0,
+                 limit_s=LIMIT_S):
         self.limit_s = limit_s
         self.build, self.folder, self.size = build, folder, size
         self.programs = programs or {}
         self.rng = random.Random(seed)
-        self.outbox, self.config, self.log_path = folder / "outbox", folder / "config", folder / "log"
+        self.outbox, self.config = folder / "outbox", folder / "config"
+        self.log_path = folder / "log"
         self.config.write_text(CONFIG.format(dir=self.outbox, keep_delivered="7d", keep_dead="30d"))
         self.log = Log(self.log_path)
         self.children, self.ids, self.lines, self.n, self.kills = [], {}, {}, 0, 0
@@ -249,7 +260,8 @@ class Recording:
                 self.lines[run] = line
                 self.receiver.payloads[line[int(at):int(at) + int(length)]] = self.n
                 self.n += 1
-        for line in b"".join(text[:text.rfind(b"\n") + 1] for text in receipts.values()).splitlines():
+        for line in b"".join(text[:text.rfind(b"\n") + 1]
+                             for text in receipts.values()).splitlines():
             receipt = json.loads(line)
             self.ids[receipt["run_id"]] = receipt["id"]
         shutil.copytree(image, self.outbox)
@@ -260,7 +272,8 @@ class Recording:
             if path.is_dir():
                 self.log.put(LOG_MKDIR, name, b"")
             elif name != "lock.mdb":
-                for kind, data in ((LOG_CREATE, b""), (LOG_WRITE, path.read_bytes()), (LOG_SYNC, b"")):
+                for kind, data in ((LOG_CREATE, b""), (LOG_WRITE, path.read_bytes()),
+                                   (LOG_SYNC, b"")):
                     self.log.put(kind, name, data)
         if (self.outbox / "purged").exists():
             self.log.put(LOG_SYNC, "purged", b"")
@@ -269,9 +282,11 @@ class Recording:
     def start(self, role, program, *argv, env=None, **more):
         path = self.programs.get(role, self.build / program)
         errors = open(self.folder / f"{len(self.children):03d}-{role}.err", "wb")
-        env = {**os.environ, **(env or {}), "RECORD_DIR": str(self.outbox), "RECORD_LOG": str(self.log_path),
+        env = {**os.environ, **(env or {}), "RECORD_DIR": str(self.outbox),
+               "RECORD_LOG": str(self.log_path),
                "LD_PRELOAD": str(self.build / "torture/power/preload_record.so")}
-        child = subprocess.Popen([str(path), *map(str, argv)], stderr=errors, env=env, preexec_fn=die_with_parent,
+        child = subprocess.Popen([str(path), *map(str, argv)], stderr=errors, env=env,
+                                 preexec_fn=die_with_parent,
                                  **{"stdin": subprocess.DEVNULL, **more})
         errors.close()
         self.children.append(child)
@@ -301,7 +316,8 @@ class Recording:
             self.log.mark(f"offer {run_id(n)} {at} {length}\n".encode() + line)
         ingester.send(self.lines[run_id(n)] for n in numbers)
         if wait:
-            wait_until(lambda: ingester.has_answered([run_id(n) for n in numbers]), "receipts", self.limit_s)
+            wait_until(lambda: ingester.has_answered([run_id(n) for n in numbers]), "receipts",
+                       self.limit_s)
 
     def next(self, count):
         self.n += count
@@ -309,7 +325,8 @@ class Recording:
 
     def change(self, verb, doing, done, ident, *options):
         self.log.mark(f"{doing} {ident}")
-        code, out = self.run("ctl", "runpostctl", verb, ident, *options, "--json", "--config", self.config)
+        code, out = self.run("ctl", "runpostctl", verb, ident, *options, "--json", "--config",
+                             self.config)
         if code == 0 and done and json.loads(out)["done"] == 1:
             self.log.mark(f"{done} {ident}")
 
@@ -322,26 +339,31 @@ class Recording:
     def purge_saving(self, ident):
         """With a backup, in the outbox's own directory, of what was delivered too."""
         self.log.mark(f"saving {ident}")
-        self.change("purge", "purging", "purged", ident, "--backup", self.outbox / f"extra-{time.monotonic_ns()}.ndjson")
+        self.change("purge", "purging", "purged", ident, "--backup",
+                    self.outbox / f"extra-{time.monotonic_ns()}.ndjson")
 
     def expire(self, what="all"):
         """A sender to which everything that is delivered, or dead too, is past its keep time."""
         short = self.folder / "config-short"
-        short.write_text(CONFIG.format(dir=self.outbox, keep_delivered="1ms", keep_dead="1ms" if what == "all" else "30d"))
+        short.write_text(CONFIG.format(dir=self.outbox, keep_delivered="1ms",
+                                       keep_dead="1ms" if what == "all" else "30d"))
         before = self.stats()["purged"]
         self.log.mark(f"expiring {what}")
         code, _ = self.run("sender", "runpost", "send", "--drain", "--config", short)
         if code != 0 or self.stats()["purged"] == before:
-            raise Failure(f"a sender that should have removed what is past its keep time ended with {code}")
+            raise Failure(
+                f"a sender that should have removed what is past its keep time ended with {code}")
         self.log.mark(f"expired {what}")
 
     def check_backups(self):
-        """Each of their lines brings back what came in; that they are on the disk in time is for the cuts."""
+        """Each of their lines brings back what came in; that they are on the disk in
+        time is for the cuts."""
         offered = {run_id(n): payload.decode() for payload, n in self.receiver.payloads.items()}
         for path in self.outbox.rglob("*.ndjson"):
             for line in path.read_text().splitlines():
                 entry = json.loads(line)
-                if entry["payload"] != offered[entry["run_id"]] or entry["id"] != self.ids[entry["run_id"]]:
+                if (entry["payload"] != offered[entry["run_id"]]
+                        or entry["id"] != self.ids[entry["run_id"]]):
                     raise Failure(f"{path.name}: {line[:300]}")
 
     def stats(self):
@@ -354,9 +376,11 @@ class Recording:
         return self.start("sender", "runpost", "send", "--config", self.config, "--senders", "2")
 
     def kill_a_sender(self, supervisor):
-        """With the log locked, so that no operation is cut from its record. The supervisor starts another one."""
+        """With the log locked, so that no operation is cut from its record.
+        The supervisor starts another one."""
         def kill():
-            with open(f"/proc/{supervisor.pid}/task/{supervisor.pid}/children", encoding="ascii") as f:
+            with open(f"/proc/{supervisor.pid}/task/{supervisor.pid}/children",
+                      encoding="ascii") as f:
                 victims = f.read().split()
             if victims:
                 os.kill(int(self.rng.choice(victims)), signal.SIGKILL)
@@ -365,7 +389,8 @@ class Recording:
         self.log.locked(kill)
 
     def settle_down(self):
-        wait_until(lambda: self.stats()["waiting"] + self.stats()["in_flight"] == 0, "the outbox to drain", self.limit_s)
+        wait_until(lambda: self.stats()["waiting"] + self.stats()["in_flight"] == 0,
+                   "the outbox to drain", self.limit_s)
 
     # --- the story ---
 
@@ -380,7 +405,8 @@ class Recording:
             self.close()
 
     def alone(self):
-        """One after another: init, ingest, two senders, replay, purge and what is past its keep time."""
+        """One after another: init, ingest, two senders, replay,
+        purge and what is past its keep time."""
         self.init()
         ingester = Ingester(self)
         for n in self.next(4):
@@ -389,7 +415,8 @@ class Recording:
         self.finish(self.senders(), [ingester], [3])
         self.purge(self.ids[run_id(10)])  # it died
         self.purge_saving(self.ids[run_id(1)])
-        self.run("sender", "runpost", "send", "--drain", "--config", self.config)  # removes nothing: it is too early
+        # Removes nothing: it is too early.
+        self.run("sender", "runpost", "send", "--drain", "--config", self.config)
         self.expire()
 
     def newborn(self):
@@ -401,19 +428,22 @@ class Recording:
         self.finish(supervisor, [ingester], [10])
 
     def half_made(self):
-        """Whoever made the outbox was gone before the directory was synced (a mutant plays that): the next one sees to it."""
+        """Whoever made the outbox was gone before the directory was synced (a mutant plays that):
+        the next one sees to it."""
         self.run("init", "runpost", "init", "--config", self.config)
         ingester = Ingester(self)
         self.offer(ingester, self.next(12))
         self.finish(self.senders(), [ingester], [])
 
     def together(self):
-        """Two ingesters, two senders, replay, purge and hold at once; a sender and an ingester are killed."""
+        """Two ingesters, two senders, replay, purge and hold at once;
+        a sender and an ingester are killed."""
         supervisor, ingesters = self.senders(), [Ingester(self), Ingester(self)]
         step = 0
         while self.n < self.size:
             step += 1
-            self.offer(ingesters[step % 2], self.next(self.rng.choice((1, 1, 1, 2, 5))), wait=self.rng.random() < 0.7)
+            self.offer(ingesters[step % 2], self.next(self.rng.choice((1, 1, 1, 2, 5))),
+                       wait=self.rng.random() < 0.7)
             if step % 6 == 0:
                 self.change_something(ingesters)
             if step == 10:
@@ -425,13 +455,15 @@ class Recording:
                 self.kills += 1
                 self.ids.update(ingesters[1].receipts)
                 ingesters[1] = Ingester(self)
-                self.resend(ingesters[1], [n for n in range(self.n) if not ingesters[0].receipts.get(run_id(n))])
+                self.resend(ingesters[1],
+                            [n for n in range(self.n) if not ingesters[0].receipts.get(run_id(n))])
         self.finish(supervisor, ingesters, [17, 24])  # they died, and so did this one:
         self.purge(self.ids[run_id(31)])
         self.expire()
 
     def after_the_cut(self):
-        """The machine is up again: the producer sends what has no receipt, senders go on, life too."""
+        """The machine is up again: the producer sends what has no receipt,
+        senders go on, life too."""
         supervisor, ingesters = self.senders(), [Ingester(self)]
         self.resend(ingesters[0], range(self.n))
         for _ in range(3):
@@ -443,17 +475,20 @@ class Recording:
     def change_something(self, ingesters):
         for ingester in ingesters:
             self.ids.update(ingester.receipts)
-        change = self.rng.choice((self.replay, self.purge, self.purge_saving, self.hold, self.replay))
+        change = self.rng.choice((self.replay, self.purge, self.purge_saving, self.hold,
+                                  self.replay))
         change(self.rng.choice(sorted(self.ids.values())[-20:]))
 
     def resend(self, ingester, numbers):
         runs = [run for run in map(run_id, numbers) if run not in self.ids]
         ingester.send(self.lines[run] for run in runs)
-        wait_until(lambda: ingester.has_answered(runs), "receipts for lines that were sent again", self.limit_s)
+        wait_until(lambda: ingester.has_answered(runs), "receipts for lines that were sent again",
+                   self.limit_s)
         self.ids.update(ingester.receipts)
 
     def finish(self, supervisor, ingesters, replays):
-        wait_until(lambda: all(run_id(n) in self.ids or any(i.has_answered([run_id(n)]) for i in ingesters)
+        wait_until(lambda: all(run_id(n) in self.ids
+                               or any(i.has_answered([run_id(n)]) for i in ingesters)
                                for n in range(self.n)), "receipts", self.limit_s)
         for ingester in ingesters:
             ingester.end()

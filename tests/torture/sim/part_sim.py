@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""The simulation, seed after seed; the same seed twice; and the simulation of code with one mistake in it, which it must
-find. A mistake is a change of one place of the source, told below; only that file is compiled anew."""
+"""The simulation, seed after seed; the same seed twice; and the simulation of code with one
+mistake in it, which it must find. A mistake is a change of one place of the source, told below;
+only that file is compiled anew."""
 # torture: budget_s=240 quick_budget_s=50 cores=1
 import argparse
 import json
@@ -14,56 +15,83 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
 
 # name -> (file, what stands there, what stands there instead)
 MUTANTS = {
-    "claims_before_due": ("store/lmdb/outbox_exchange.c", "(int64_t)key[1] > t->now_at_ms", "(int64_t)key[1] > t->now_at_ms + 500"),
-    "lost_claim_settles": ("model/transition.c", "!rp_transition_has_claim(from, s->claim_no);",
+    "claims_before_due": ("store/lmdb/outbox_exchange.c", "(int64_t)key[1] > t->now_at_ms",
+                          "(int64_t)key[1] > t->now_at_ms + 500"),
+    "lost_claim_settles": ("model/transition.c",
+                           "!rp_transition_has_claim(from, s->claim_no);",
                            "from->state != RP_STATE_IN_FLIGHT;"),
-    "late_2xx_forgotten": ("model/transition.c", "(s->kind != RP_SETTLE_DELIVERED || from->state == RP_STATE_DELIVERED)",
+    "late_2xx_forgotten": ("model/transition.c",
+                           "(s->kind != RP_SETTLE_DELIVERED || from->state == RP_STATE_DELIVERED)",
                            "(s->kind != RP_SETTLE_DELIVERED || from->state != RP_STATE_IN_FLIGHT)"),
-    "lost_claim_is_sent": ("store/lmdb/outbox_fetch.c", "!rp_transition_has_claim(&d, claim->claim_no)",
+    "lost_claim_is_sent": ("store/lmdb/outbox_fetch.c",
+                           "!rp_transition_has_claim(&d, claim->claim_no)",
                            "d.claim_no != claim->claim_no && d.claim_no == 0"),
-    "expired_is_sent": ("model/transition.c", "from->expires_at_ms <= by->now_at_ms)", "from->expires_at_ms <= 0)"),
+    "expired_is_sent": ("model/transition.c", "from->expires_at_ms <= by->now_at_ms)",
+                        "from->expires_at_ms <= 0)"),
     "attempts_not_counted": ("model/transition.c", "\tto->attempts++;\n", ""),
     "living_sender_reaped": ("store/lmdb/outbox_senders.c", "boot_ms - s.beat_boot_ms > lease_ms",
                              "boot_ms - s.beat_boot_ms > lease_ms / 16"),
-    "dead_sender_not_reaped": ("store/lmdb/outbox_senders.c", "if (e != RP_OK || n == 0)", "if (e != RP_OK || n < 999)"),
+    "dead_sender_not_reaped": ("store/lmdb/outbox_senders.c", "if (e != RP_OK || n == 0)",
+                               "if (e != RP_OK || n < 999)"),
     "lost_claim_stays_dead": ("model/transition.c", "if (damaged || to->losses >= RP_LOSSES_MAX)",
                               "if (damaged || to->losses >= 1)"),
-    "not_deduplicated": ("store/lmdb/outbox_append.c", "if (rc == MDB_KEYEXIST && value.mv_size == RP_ID_BYTES)",
+    "not_deduplicated": ("store/lmdb/outbox_append.c",
+                         "if (rc == MDB_KEYEXIST && value.mv_size == RP_ID_BYTES)",
                          "if (rc == MDB_KEYEXIST && value.mv_size != RP_ID_BYTES)"),
-    "not_before_ignored": ("model/transition.c", "a->not_before_at_ms > now_at_ms ? a->not_before_at_ms : now_at_ms",
+    "not_before_ignored": ("model/transition.c",
+                           "a->not_before_at_ms > now_at_ms ? a->not_before_at_ms : now_at_ms",
                            "now_at_ms"),
-    "order_overtaken": ("model/sequence.c", "\tif (first_seq < m->seq) {\n\t\tchoice.behind = true;",
-                        "\tif (first_seq < m->seq) {\n\t\tchoice.behind = first->state == RP_STATE_IN_FLIGHT;"),
-    "order_never_goes_on": ("model/sequence.c", "\t\tchoice.moves_first = first->behind;\n\t\treturn choice;",
+    "order_overtaken": (
+        "model/sequence.c", "\tif (first_seq < m->seq) {\n\t\tchoice.behind = true;",
+        "\tif (first_seq < m->seq) {\n\t\tchoice.behind = first->state == RP_STATE_IN_FLIGHT;"),
+    "order_never_goes_on": ("model/sequence.c",
+                            "\t\tchoice.moves_first = first->behind;\n\t\treturn choice;",
                             "\t\treturn choice;"),
-    "pause_ignored": ("model/schedule.c", "at_ms = r->paused ? RP_NEVER", "at_ms = false ? RP_NEVER"),
-    "held_is_lost": ("model/transition.c", "\t\tto->state = RP_STATE_WAITING; /* due when it was due before */",
+    "pause_ignored": ("model/schedule.c", "at_ms = r->paused ? RP_NEVER",
+                      "at_ms = false ? RP_NEVER"),
+    "held_is_lost": ("model/transition.c",
+                     "\t\tto->state = RP_STATE_WAITING; /* due when it was due before */",
                      "\t\tto->state = RP_STATE_DEAD;"),
     "rate_twice": ("model/control.c", "\tc->full_at_us += interval_us(c->limits.rate);",
                    "\tc->full_at_us += interval_us(c->limits.rate) / 2;"),
-    "window_one_more": ("model/control.c", "if (in_flight >= rp_control_room(c))", "if (in_flight > rp_control_room(c))"),
+    "window_one_more": ("model/control.c", "if (in_flight >= rp_control_room(c))",
+                        "if (in_flight > rp_control_room(c))"),
     "window_wide_at_first": ("model/control.c", "\tc->window_permille = window_first(c);",
                              "\tc->window_permille = window_max(c);"),
-    "probe_early": ("model/control.c", "\tc->probe_at_ms = now_at_ms + pause_ms;", "\tc->probe_at_ms = now_at_ms + 1000;"),
+    "probe_early": ("model/control.c", "\tc->probe_at_ms = now_at_ms + pause_ms;",
+                    "\tc->probe_at_ms = now_at_ms + 1000;"),
     "two_probes": ("model/control.c", "if (c->breaker != RP_BREAKER_CLOSED)\n\t\treturn 1;",
                    "if (c->breaker != RP_BREAKER_CLOSED)\n\t\treturn 2;"),
-    "retry_after_ignored": ("model/retry.c", "retry_after_ms > delay_ms ? retry_after_ms : delay_ms", "delay_ms"),
-    "jitter_below": ("model/retry.c", "add_saturating(wait_ms, jitter_ms)", "add_saturating(wait_ms, -jitter_ms)"),
-    "one_attempt_more": ("model/retry.c", "if (failures >= attempts_of(policy))", "if (failures > attempts_of(policy))"),
+    "retry_after_ignored": ("model/retry.c",
+                            "retry_after_ms > delay_ms ? retry_after_ms : delay_ms", "delay_ms"),
+    "jitter_below": ("model/retry.c", "add_saturating(wait_ms, jitter_ms)",
+                     "add_saturating(wait_ms, -jitter_ms)"),
+    "one_attempt_more": ("model/retry.c", "if (failures >= attempts_of(policy))",
+                         "if (failures > attempts_of(policy))"),
     "503_is_delivered": ("model/retry.c", "\tif (outcome->cause == RP_CAUSE_NONE)\n",
                          "\tif (outcome->cause == RP_CAUSE_NONE || outcome->http_status == 503)\n"),
-    "begun_after_the_lease": ("deliver/sender_attempt.c", "\trp_sender_return_ready(s);\n}\n\nenum rp_err rp_sender_start_ready",
-                              "}\n\nenum rp_err rp_sender_start_ready"),
-    "unbegun_is_dead": ("deliver/sender_attempt.c", "\t\tpush_finished(s, j, RP_SETTLE_RETURN);\n}\n",
-                        "\t\tpush_finished(s, j, RP_SETTLE_DEAD);\n}\n"),
-    "pause_not_seen_at_the_begin": ("model/start.c", "if (ep->paused)", "if (ep->paused && s->now_at_ms < 0)"),
-    "tokens_keep": ("model/start.c", "s->age_ms > s->begin_within_ms ?", "s->age_ms > s->begin_within_ms + 100000 ?"),
-    "token_charged_at_the_claim": ("model/control.c", "take_token(c, now_at_ms + begin_within_ms);", "take_token(c, now_at_ms);"),
-    "token_returned_twice": ("model/control.c", "c->full_at_us -= back_us < c->full_at_us ? back_us : c->full_at_us;",
-                             "c->full_at_us -= 2 * back_us < c->full_at_us ? 2 * back_us : c->full_at_us;"),
-    "lack_spends": ("deliver/sender_attempt.c", "	if (outcome->lack != RP_LACK_NONE) {", "	if (outcome->lack > RP_LACK_PORTS) {"),
-    "piece_twice": ("store/lmdb/outbox_fetch.c", "\t\tat.in_chunk += bytes;\n", "\t\tat.in_chunk += bytes - (bytes > 1 && at.chunk == 3);\n"),
-    "bytes_changed": ("store/lmdb/outbox_fetch.c", "out->text.len - facts_bytes}", "out->text.len - facts_bytes - 1}"),
+    "begun_after_the_lease": (
+        "deliver/sender_attempt.c",
+        "\trp_sender_return_ready(s);\n}\n\nenum rp_err rp_sender_start_ready",
+        "}\n\nenum rp_err rp_sender_start_ready"),
+    "unbegun_is_dead": ("deliver/sender_attempt.c",
+                        "\t\tpush_finished(s, c, RP_SETTLE_RETURN);\n}\n",
+                        "\t\tpush_finished(s, c, RP_SETTLE_DEAD);\n}\n"),
+    "pause_not_seen_at_the_begin": ("model/start.c", "if (ep->paused)",
+                                    "if (ep->paused && s->now_at_ms < 0)"),
+    "tokens_keep": ("model/start.c", "s->age_ms > s->begin_within_ms ?",
+                    "s->age_ms > s->begin_within_ms + 100000 ?"),
+    "token_charged_at_the_claim": ("model/control.c", "take_token(c, now_at_ms + begin_within_ms);",
+                                   "take_token(c, now_at_ms);"),
+    "token_returned_twice": (
+        "model/control.c", "c->full_at_us -= back_us < c->full_at_us ? back_us : c->full_at_us;",
+        "c->full_at_us -= 2 * back_us < c->full_at_us ? 2 * back_us : c->full_at_us;"),
+    "lack_spends": ("deliver/sender_attempt.c", "	if (outcome->lack != RP_LACK_NONE) {",
+                    "	if (outcome->lack > RP_LACK_PORTS) {"),
+    "piece_twice": ("store/lmdb/outbox_fetch.c", "\t\tat.in_chunk += bytes;\n",
+                    "\t\tat.in_chunk += bytes - (bytes > 1 && at.chunk == 3);\n"),
+    "bytes_changed": ("store/lmdb/outbox_fetch.c", "out->text.len - facts_bytes}",
+                      "out->text.len - facts_bytes - 1}"),
 }
 
 
@@ -80,19 +108,21 @@ class Part:
             print(text, flush=True)
 
     def sim(self, *args, program="sim"):
-        done = subprocess.run([self.bin / "torture/sim" / program, *map(str, args)], stdout=subprocess.PIPE, text=True,
-                              timeout=600, check=False)
+        done = subprocess.run([self.bin / "torture/sim" / program, *map(str, args)],
+                              stdout=subprocess.PIPE, text=True, timeout=600, check=False)
         last = done.stdout.splitlines()[-1] if done.stdout else ""
         return done.returncode, dict(re.findall(r"(\w+)=(\w+)", last)), done.stdout
 
     def seeds(self):
-        code, facts, text = self.sim("--seed", self.seed, "--seconds", 15 if self.quick else 100, "--hours", 2)
+        code, facts, text = self.sim("--seed", self.seed, "--seconds", 15 if self.quick else 100,
+                                     "--hours", 2)
         if not facts or int(facts["violations"]):
             print(text, flush=True)
         self.violations = int(facts.get("violations", 1))
         self.totals = facts
         self.check(code == 0, "the simulation found something")
-        self.check(int(facts.get("crashes", 0)) > 0 and int(facts.get("attempts", 0)) > 1000, "hardly anything happened")
+        self.check(int(facts.get("crashes", 0)) > 0 and int(facts.get("attempts", 0)) > 1000,
+                   "hardly anything happened")
 
     def same_seed_twice(self):
         one, two = (self.sim("--seed", self.seed, "--hours", 0.3)[1] for _ in range(2))
@@ -110,7 +140,9 @@ class Part:
         path.write_text(source.replace(old, new))
         # What a mutant does not use any more is no error, even where warnings are.
         made = subprocess.run(["make", "--no-print-directory", "WERROR=0", f"BUILD={self.bin}",
-                               f"{self.bin}/torture/sim/mutant-{name}"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+                               f"{self.bin}/torture/sim/mutant-{name}"],
+                              cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              check=False)
         if made.returncode:
             self.check(False, f"mutant {name} cannot be built: {made.stdout}")
             return
@@ -118,7 +150,8 @@ class Part:
             code, _, text = self.sim("--seed", seed, "--hours", 0.7, program=f"mutant-{name}")
             if code:
                 break
-        print(f"mutant {name}: seed {seed}: {text.splitlines()[0] if code else 'not found'}", flush=True)
+        print(f"mutant {name}: seed {seed}: {text.splitlines()[0] if code else 'not found'}",
+              flush=True)
         self.check(code == 1, f"the mutant {name} was not found")
 
     def run(self):
@@ -127,12 +160,14 @@ class Part:
         began, left = time.monotonic(), 25 if self.quick else 1e9
         names = sorted(MUTANTS)
         for name in names[self.seed % len(names):] + names[:self.seed % len(names)]:
-            if time.monotonic() - began < left:  # the short run takes as many as it can, from another one on each time
+            # The short run takes as many as it can, from another one on each time.
+            if time.monotonic() - began < left:
                 self.mutant(name, *MUTANTS[name])
         print("result", json.dumps({
-            "states": int(self.totals.get("steps", 0)), "kills": int(self.totals.get("crashes", 0)), "passed": self.passed,
-            "failed": self.failed, "violations": self.violations,
-            "note": f"{self.totals.get('hours')} h, {self.totals.get('attempts')} attempts simulated"}))
+            "states": int(self.totals.get("steps", 0)), "kills": int(self.totals.get("crashes", 0)),
+            "passed": self.passed, "failed": self.failed, "violations": self.violations,
+            "note": f"{self.totals.get('hours')} h, "
+            f"{self.totals.get('attempts')} attempts simulated"}))
         return 1 if self.failed or self.violations else 0
 
 

@@ -101,22 +101,22 @@ static void commit_takes_time(void)
 	type __wrap_##name(__VA_ARGS__)
 
 WRAP(enum rp_err, rp_outbox_exchange, struct rp_outbox *ob, int64_t now_at_ms,
-     struct rp_exchange *turn, struct rp_error *err)
+     struct rp_exchange *exchange, struct rp_error *err)
 {
 	struct sim_actor *a = actor_of(ob);
 	enum rp_err e;
 	size_t i;
 
-	if (dies_before(a, "crash before a turn"))
+	if (dies_before(a, "crash before an exchange"))
 		return gone(err);
-	e = __real_rp_outbox_exchange(ob, now_at_ms, turn, err);
-	sim_must(e, err, "turn");
-	for (i = 0; i < turn->n_settle; i++)
-		sim_model_settled(a, &turn->settle[i], now_at_ms);
-	for (i = 0; i < turn->n_claims; i++)
-		sim_model_claimed(a, &turn->claims[i], now_at_ms);
+	e = __real_rp_outbox_exchange(ob, now_at_ms, exchange, err);
+	sim_must(e, err, "exchange");
+	for (i = 0; i < exchange->n_settle; i++)
+		sim_model_settled(a, &exchange->settle[i], now_at_ms);
+	for (i = 0; i < exchange->n_claims; i++)
+		sim_model_claimed(a, &exchange->claims[i], now_at_ms);
 	commit_takes_time();
-	return dies_after(a, "crash after a turn") ? gone(err) : e;
+	return dies_after(a, "crash after an exchange") ? gone(err) : e;
 }
 
 enum rp_err __real_rp_outbox_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms,
@@ -225,7 +225,7 @@ WRAP(enum rp_err, rp_outbox_renew_limits, struct rp_outbox *ob, int64_t now_at_m
 	if (dies_before(a, "crash before a look"))
 		return gone(err);
 	e = __real_rp_outbox_renew_limits(ob, now_at_ms, err);
-	sim_must(e, err, "look again");
+	sim_must(e, err, "renew limits");
 	for (i = 0; i < N_EPS; i++)
 		sim.eps[i].parked_until_ms = 0;
 	return dies_after(a, "crash after a look") ? gone(err) : e;
@@ -235,7 +235,7 @@ WRAP(enum rp_err, rp_outbox_next_ready, struct rp_outbox *ob, int64_t *at_ms, st
 {
 	if (dies_before(actor_of(ob), "crash before asking"))
 		return gone(err);
-	sim_must(__real_rp_outbox_next_ready(ob, at_ms, err), err, "next look");
+	sim_must(__real_rp_outbox_next_ready(ob, at_ms, err), err, "next ready");
 	return RP_OK;
 }
 

@@ -602,7 +602,8 @@ static void set_up(uint64_t seed, const char *root)
 	snprintf(sim.dir, sizeof sim.dir, "%s/runpost-sim-XXXXXX", root);
 	MUST(mkdtemp(sim.dir) != NULL, "%s: %s", sim.dir, strerror(errno));
 	sim_must(rp_outbox_open(sim.dir, &o, &sim.base, &err), &err, "open");
-	mdb_env_set_flags(rp_lmdb_of(sim.base)->env, MDB_NOSYNC, 1); /* here nothing loses its power */
+	/* Here nothing loses its power. */
+	mdb_env_set_flags(rp_lmdb_of(sim.base)->env, MDB_NOSYNC, 1);
 	sim_must(rp_registry_open(rp_lmdb_of(sim.base), &err), &err, "roster");
 	for (i = 0; i < N_EPS; i++) {
 		snprintf(sim.eps[i].url, sizeof sim.eps[i].url, "https://e%u.example/hook", i);

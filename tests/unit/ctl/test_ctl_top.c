@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/screen/spark.h"
+#include "ctl/screen/sparkline.h"
 #include "ctl/screen/top_draw.h"
 #include "ctl/screen/top_keys.h"
 
@@ -64,7 +64,7 @@ START_TEST(a_flood_of_bytes_is_dropped_and_never_stuck)
 }
 END_TEST
 
-/* --- series and sparks */
+/* --- series and sparklines */
 
 START_TEST(a_series_forgets_what_is_older_than_it_reaches)
 {
@@ -123,16 +123,16 @@ START_TEST(bars_show_the_largest_and_fall_back_to_ascii)
 	const uint32_t values[] = {99, 0, 0, 1, 3, 4, 4};
 	struct rp_buf out = {0};
 
-	ck_assert(rp_spark_add(&out, values + 1, 6, 6, false));
+	ck_assert(rp_sparkline_add(&out, values + 1, 6, 6, false));
 	ck_assert_str_eq(out.data, "  :*##");
 	rp_buf_clear(&out);
-	ck_assert(rp_spark_add(&out, values, 7, 3, false)); /* the first one does not divide */
+	ck_assert(rp_sparkline_add(&out, values, 7, 3, false)); /* the first one does not divide */
 	ck_assert_str_eq(out.data, " =#");
 	rp_buf_clear(&out);
-	ck_assert(rp_spark_add(&out, values + 4, 3, 3, true));
+	ck_assert(rp_sparkline_add(&out, values + 4, 3, 3, true));
 	ck_assert_str_eq(out.data, "\xe2\x96\x86\xe2\x96\x88\xe2\x96\x88");
 	rp_buf_clear(&out);
-	ck_assert(rp_spark_add(&out, values, 2, 4, true));
+	ck_assert(rp_sparkline_add(&out, values, 2, 4, true));
 	ck_assert_str_eq(out.data, "    ");
 	rp_buf_release(&out);
 }

@@ -11,7 +11,7 @@
 #include "unit/fake_transport.h"
 #include "unit/outbox_fixture.h"
 #include "deliver/attempt.h"
-#include "deliver/pace.h"
+#include "deliver/concurrency.h"
 
 static struct rp_settings settings;
 static struct fake_transport net;
@@ -242,7 +242,7 @@ static int64_t answer_and_go_on(void)
 	return fx.now_ms - began_at_ms;
 }
 
-START_TEST(requests_that_hang_do_not_make_results_wait_for_company)
+START_TEST(requests_that_hang_do_not_make_results_wait_for_others)
 {
 	int i;
 
@@ -259,16 +259,17 @@ START_TEST(requests_that_hang_do_not_make_results_wait_for_company)
 }
 END_TEST
 
-START_TEST(a_place_that_others_wait_for_is_given_back_within_a_millisecond)
+START_TEST(a_result_that_others_wait_for_is_settled_within_a_millisecond)
 {
 	configure("[defaults]\nin_flight = 1\n");
 	start_sender(10, false);
 	fx_append(1, 1);
 	fx_append(2, 3);
 	settle_down(20);
-	ck_assert_int_eq(answer_and_go_on(),
-			 /* the other request is fresh, so a turn at once might be for one only */
-			 1);
+	ck_assert_int_eq(
+	    answer_and_go_on(),
+	    /* the other request is fresh, so an exchange at once might be for one only */
+	    1);
 }
 END_TEST
 
@@ -287,7 +288,7 @@ START_TEST(an_idle_sender_with_work_for_later_sleeps_until_its_heartbeat)
 }
 END_TEST
 
-/* --- turns on a thread of their own ------------------------------------------------------- */
+/* --- exchanges on a thread of their own --------------------------------------------------- */
 
 /* Answers whatever is asked until `n` are delivered. */
 static void deliver_all(uint64_t n)
@@ -303,12 +304,12 @@ static void deliver_all(uint64_t n)
 		while (answered < net.n_started)
 			fake_answer(&net, answered++, RP_CAUSE_NONE, 200);
 		advance(1);
-		nanosleep(&nap, NULL); /* the other thread's turn */
+		nanosleep(&nap, NULL); /* the other thread's exchange */
 	}
 	ck_assert_uint_eq(counts.delivered, n);
 }
 
-START_TEST(turns_in_the_background_settle_all_that_was_sent)
+START_TEST(exchanges_in_the_background_settle_all_that_was_sent)
 {
 	unsigned k;
 
@@ -322,12 +323,12 @@ START_TEST(turns_in_the_background_settle_all_that_was_sent)
 }
 END_TEST
 
-START_TEST(a_stop_gives_back_what_a_turn_in_the_background_was_claiming)
+START_TEST(a_stop_gives_back_what_an_exchange_in_the_background_was_claiming)
 {
 	background = true;
 	start_sender(4, false);
 	fx_append(1, 50);
-	settle_down(20); /* four run; a turn that claims more may be under way */
+	settle_down(20); /* four run; an exchange that claims more may be under way */
 	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
 	ck_assert_int_eq(rp_sender_step(sender, &wait_ms, &done, &fx.err), RP_OK);
 	rp_sender_stop(sender);
@@ -507,8 +508,8 @@ END_TEST
 
 /* --- what changes between a claim and its request ----------------------------------------- */
 
-/* Two places, which endpoint 1 takes; three more claims of it wait for them. */
-static uint64_t fill_places(void)
+/* Two requests may run. Endpoint 1 has both; three more claims of it wait. */
+static uint64_t fill_concurrency(void)
 {
 	uint64_t first = fx_append(1, 3);
 
@@ -528,7 +529,7 @@ static void free_places(void)
 
 START_TEST(nothing_begins_at_an_endpoint_that_was_paused_after_the_claim)
 {
-	uint64_t first = fill_places();
+	uint64_t first = fill_concurrency();
 
 	fx_pause(1, true);
 	free_places();
@@ -544,7 +545,7 @@ END_TEST
 
 START_TEST(nothing_begins_at_an_endpoint_that_said_gone_after_the_claim)
 {
-	uint64_t first = fill_places();
+	uint64_t first = fill_concurrency();
 
 	fake_answer(&net, 0, RP_CAUSE_GONE, 410);
 	ck_assert_int_eq(rp_sender_step(sender, &wait_ms, &done, &fx.err), RP_OK);
@@ -560,7 +561,7 @@ END_TEST
 
 START_TEST(a_limit_lowered_after_the_claim_holds)
 {
-	fill_places();
+	fill_concurrency();
 	reload("[defaults]\nin_flight = 2\n");
 	fx_append(1, 3);
 	settle_down(20);
@@ -586,9 +587,9 @@ static size_t begun_at_2(void)
 	return n;
 }
 
-/* All places hang for ten seconds, during which ten tokens come and go: none of them may be spent
+/* All requests hang for ten seconds, while ten tokens come and go: none of them may be spent
  * later. */
-START_TEST(tokens_do_not_keep_while_others_have_all_places)
+START_TEST(tokens_do_not_keep_while_others_have_all_requests)
 {
 	int64_t since_ms;
 	size_t n;
@@ -622,7 +623,7 @@ static int boot_calls, stall_at_call;
 static int64_t slow_disk_boot_ms(void *arg)
 {
 	(void)arg;
-	if (++boot_calls % 2 == 0) /* after each turn that was waited for */
+	if (++boot_calls % 2 == 0) /* after each exchange that was waited for */
 		advance(stall_at_call);
 	return fx.boot_ms;
 }
@@ -687,7 +688,7 @@ START_TEST(after_a_stall_as_long_as_the_lease_nothing_claimed_before_is_begun)
 	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
 	fake_answer(&net, 1, RP_CAUSE_NONE, 200);
 	ck_assert_int_eq(rp_sender_step(sender, &wait_ms, &done, &fx.err), RP_OK);
-	/* The third was given back and claimed anew in the same turn: its number shows it. */
+	/* The third was given back and claimed anew in the same exchange: its number shows it. */
 	settle_down(20);
 	ck_assert_uint_eq(net.n_started, 3);
 	ck_assert_str_eq(net.requests[2].attempt, "1");
@@ -708,7 +709,7 @@ static int64_t stalling_boot_ms(void *arg)
 
 /* The commit that claims may itself wait for the write lock or the disk for as long as a lease
  * lasts. */
-START_TEST(what_a_turn_as_long_as_the_lease_claimed_is_not_begun)
+START_TEST(what_an_exchange_as_long_as_the_lease_claimed_is_not_begun)
 {
 	const struct rp_sys *calm = fx.options.sys;
 	struct rp_sys stalling = *calm;
@@ -1230,7 +1231,7 @@ START_TEST(when_not_one_request_can_be_had_the_sender_ends_with_words)
 	}
 	ck_assert_int_eq(e, RP_ERR_NOMEM);
 	ck_assert_ptr_nonnull(strstr(fx.err.text, "Too many open files"));
-	ck_assert_uint_le(net.n_started, RP_PLACES_REFUSALS_MAX + 1);
+	ck_assert_uint_le(net.n_started, RP_CONCURRENCY_REFUSALS_MAX + 1);
 	rp_sender_free(sender);
 	sender = NULL;
 	ck_assert_int_eq(fx_state(seq), RP_STATE_WAITING);
@@ -1274,12 +1275,12 @@ static Suite *suite(void)
 	tcase_add_test(tc, gone_disables_the_endpoint_and_its_other_entries_die_unsent);
 	tcase_add_test(tc, no_more_requests_run_at_once_than_allowed);
 	tcase_add_test(tc, a_hanging_endpoint_leaves_the_others_their_requests);
-	tcase_add_test(tc, requests_that_hang_do_not_make_results_wait_for_company);
-	tcase_add_test(tc, a_place_that_others_wait_for_is_given_back_within_a_millisecond);
+	tcase_add_test(tc, requests_that_hang_do_not_make_results_wait_for_others);
+	tcase_add_test(tc, a_result_that_others_wait_for_is_settled_within_a_millisecond);
 	tcase_add_test(tc, an_idle_sender_with_work_for_later_sleeps_until_its_heartbeat);
-	tcase_add_test(tc, turns_in_the_background_settle_all_that_was_sent);
+	tcase_add_test(tc, exchanges_in_the_background_settle_all_that_was_sent);
 	tcase_add_test(tc, claims_that_cannot_begin_are_given_back);
-	tcase_add_test(tc, a_stop_gives_back_what_a_turn_in_the_background_was_claiming);
+	tcase_add_test(tc, a_stop_gives_back_what_an_exchange_in_the_background_was_claiming);
 	tcase_add_test(tc, receivers_that_hang_on_long_payloads_hold_up_nobody);
 	tcase_add_test(tc, a_long_payload_is_read_while_it_is_sent_and_again_when_it_must_be);
 	tcase_add_test(tc, a_long_payload_that_is_purged_while_it_is_sent_is_broken_off);
@@ -1287,11 +1288,11 @@ static Suite *suite(void)
 	tcase_add_test(tc, nothing_begins_at_an_endpoint_that_was_paused_after_the_claim);
 	tcase_add_test(tc, nothing_begins_at_an_endpoint_that_said_gone_after_the_claim);
 	tcase_add_test(tc, a_limit_lowered_after_the_claim_holds);
-	tcase_add_test(tc, tokens_do_not_keep_while_others_have_all_places);
+	tcase_add_test(tc, tokens_do_not_keep_while_others_have_all_requests);
 	tcase_add_test(tc, a_slow_disk_makes_tokens_keep_longer_and_the_rate_holds);
 	tcase_add_test(tc, an_entry_purged_before_its_attempt_is_not_sent);
 	tcase_add_test(tc, after_a_stall_as_long_as_the_lease_nothing_claimed_before_is_begun);
-	tcase_add_test(tc, what_a_turn_as_long_as_the_lease_claimed_is_not_begun);
+	tcase_add_test(tc, what_an_exchange_as_long_as_the_lease_claimed_is_not_begun);
 	tcase_add_test(tc, a_damaged_payload_is_set_aside_and_the_others_are_sent);
 	tcase_add_test(tc, a_stop_returns_what_was_not_begun_and_waits_for_the_rest);
 	tcase_add_test(tc, a_stop_ends_when_its_grace_is_over);

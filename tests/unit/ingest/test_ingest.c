@@ -134,7 +134,7 @@ static void rig_init(struct rig *r, const char *text)
 	r->o.to.arg = &r->script;
 	r->o.max_line_bytes = 1000;
 	r->o.full_retry_ms = 1;
-	r->o.look_ms = 1;
+	r->o.check_ms = 1;
 	r->o.sys = &rp_sys_real;
 	r->script.out_fd = r->o.out_fd;
 }
@@ -731,7 +731,7 @@ END_TEST
 
 #define SKIPPED "{\"run_id\":\"r\",\"status\":\"success\"}\n"
 
-/* The producer never pauses for as long as a look is apart from the next, and nothing of it is
+/* The producer never pauses for as long as there is between two checks, and nothing of its input is
  * stored. */
 START_TEST(who_stores_nothing_notices_that_the_outbox_is_gone)
 {
@@ -747,7 +747,7 @@ START_TEST(who_stores_nothing_notices_that_the_outbox_is_gone)
 	pipe_to(&r.o.out_fd, &answer.fd);
 	r.script.out_fd = -1;
 	r.script.gone = true;
-	r.o.look_ms = 1000;
+	r.o.check_ms = 1000;
 	r.o.signal_fd = -1;
 	rig_start(&r);
 	/* For three seconds, or until no receipt comes any more. */
@@ -786,7 +786,7 @@ START_TEST(who_waits_for_a_reader_notices_that_the_outbox_is_gone)
 	r.script.out_fd = -1;
 	fill_pipe(r.o.out_fd);
 	r.script.gone = true;
-	r.o.look_ms = 50;
+	r.o.check_ms = 50;
 	rig_run(&r);
 	ck_assert_int_eq(r.rc, RP_ERR_IO);
 	ck_assert_str_eq(r.err.text, "the script took it away");

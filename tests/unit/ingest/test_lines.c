@@ -160,12 +160,12 @@ START_TEST(spans_stay_valid_in_the_memory_that_is_left)
 	put(&lines, "one\ntwo", 7);
 	for (rounds = 0; rounds < 3; rounds++) {
 		ck_assert_int_eq(rp_lines_next(&lines, &first), RP_LINES_LINE);
-		ck_assert_ptr_nonnull(at = rp_lines_room_behind(&lines, &room));
+		ck_assert_ptr_nonnull(at = rp_lines_room_after(&lines, &room));
 		ck_assert_uint_gt(room, RP_LINES_CHUNK / 2);
 		memcpy(at, "-and-a-half\nthr", 15);
 		rp_lines_filled(&lines, 15);
 		ck_assert_int_eq(rp_lines_next(&lines, &second), RP_LINES_LINE);
-		ck_assert(rp_lines_leave(&lines, &spare));
+		ck_assert(rp_lines_swap(&lines, &spare));
 		ck_assert(!rp_lines_ready(&lines));
 		put(&lines, "ee\none\ntwo", 10);
 		ck_assert_int_eq(rp_lines_next(&lines, &third), RP_LINES_LINE);
@@ -189,9 +189,9 @@ START_TEST(room_behind_spans_comes_to_an_end)
 	char *at;
 
 	rp_lines_init(&lines, 100);
-	ck_assert_ptr_null(rp_lines_room_behind(&lines, &room));
+	ck_assert_ptr_null(rp_lines_room_after(&lines, &room));
 	put(&lines, "x\n", 2);
-	while ((at = rp_lines_room_behind(&lines, &room)) != NULL) {
+	while ((at = rp_lines_room_after(&lines, &room)) != NULL) {
 		memset(at, '\n', room);
 		rp_lines_filled(&lines, room);
 		bytes += room;
@@ -199,7 +199,7 @@ START_TEST(room_behind_spans_comes_to_an_end)
 	ck_assert_uint_ge(bytes, RP_LINES_CHUNK - 2);
 	ck_assert_uint_le(bytes, 2 * RP_LINES_CHUNK + 100);
 	ck_assert_int_eq(rp_lines_next(&lines, &s), RP_LINES_LINE);
-	ck_assert(rp_lines_leave(&lines, &spare));
+	ck_assert(rp_lines_swap(&lines, &spare));
 	ck_assert(rp_span_is(s, "x"));
 	while (rp_lines_next(&lines, &s) == RP_LINES_LINE)
 		bytes--;

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "ctl/change/note.h"
+#include "ctl/change/audit.h"
 #include "ctl/screen/progress.h"
 #include "ctl/select/selector_text.h"
 #include "ctl/stop.h"
@@ -31,13 +31,13 @@ int rp_direct_pick(struct rp_direct *d)
 	return code;
 }
 
-static int note(struct rp_direct *d, uint64_t *number)
+static int audit_add(struct rp_direct *d, uint64_t *number)
 {
 	struct rp_buf selector = {0};
-	int code =
-	    rp_selector_text(&d->ctl->selector, &selector)
-		? rp_note(d->ctl, NULL, (struct rp_span){selector.data, selector.len}, 0, number)
-		: rp_ctl_no_memory();
+	int code = rp_selector_text(&d->ctl->selector, &selector)
+		       ? rp_ctl_audit_add(d->ctl, NULL,
+					  (struct rp_span){selector.data, selector.len}, 0, number)
+		       : rp_ctl_no_memory();
 
 	rp_buf_release(&selector);
 	return code;
@@ -101,7 +101,7 @@ int rp_direct_act(struct rp_direct *d)
 {
 	struct rp_progress progress;
 	uint64_t audit = 0;
-	int code = d->picks.n > 0 ? note(d, &audit) : RP_EXIT_OK;
+	int code = d->picks.n > 0 ? audit_add(d, &audit) : RP_EXIT_OK;
 
 	if (code != RP_EXIT_OK)
 		return code;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "base/units.h"
-#include "ctl/change/note.h"
+#include "ctl/change/audit.h"
 #include "ctl/select/selector_text.h"
 #include "ctl/select/walk.h"
 

@@ -61,8 +61,8 @@ _runpostctl_paths()
 _runpostctl_options()
 {
 	local -a names=() change=(--dry-run --yes --reason)
-	local -a narrow=(--state --endpoint --run --thread --event --cause --attempts --since --until
-		--older-than)
+	local -a narrow=(--state --endpoint --run --thread --event --cause --attempts --since
+		--until --older-than)
 	local -a pick=("${narrow[@]}" --group --limit)
 	case $1 in
 	shape|list|show|explain|body|dead) names=("${pick[@]}") ;;

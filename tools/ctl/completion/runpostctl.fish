@@ -69,7 +69,8 @@ __runpostctl_verb stats 'Show what the outbox holds, who works on it, and what i
 __runpostctl_verb shape 'Show whose backlog it is: entries by endpoint and age'
 __runpostctl_verb list 'List entries, oldest first'
 __runpostctl_verb show 'Show entries with their attempts'
-__runpostctl_verb explain 'Say why entries are where they are, what holds them up and what comes next'
+__runpostctl_verb explain \
+	'Say why entries are where they are, what holds them up and what comes next'
 __runpostctl_verb body 'Print payloads, byte for byte'
 __runpostctl_verb tail 'Show the last attempts, and with -f those that come'
 __runpostctl_verb top 'Watch endpoints, senders and failures on the whole screen'
@@ -89,7 +90,8 @@ __runpostctl_verb export 'Print entries as lines that import can bring back'
 __runpostctl_verb import 'Bring exported entries back, or over from another outbox'
 __runpostctl_verb backup 'Copy the outbox into a new directory, consistent and compact'
 __runpostctl_verb verify 'Check everything the outbox can know about itself'
-__runpostctl_verb completion 'Print a script that lets a shell complete verbs, options and endpoints'
+__runpostctl_verb completion \
+	'Print a script that lets a shell complete verbs, options and endpoints'
 
 __runpostctl_of 'endpoints pause resume' -x -a '(__runpostctl_endpoints)'
 __runpostctl_of jobs -x -a '(__runpostctl_steer)'

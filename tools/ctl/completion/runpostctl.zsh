@@ -50,13 +50,14 @@ _runpostctl_options()
 	local -a described names narrow=(state endpoint run thread event cause attempts since until
 		older-than)
 	local -a pick=($narrow group limit) change=(dry-run yes reason)
+	local states='waiting, in_flight, held, delivered, dead'
 	local -a told=(
 		'--outbox:the outbox; otherwise the one the configuration names'
 		'--config:the configuration; otherwise /etc/runpost/runpost.conf if there is one'
 		'--json:JSON, one object a line'
 		'--no-color:no colours on a terminal either'
 		'--help:this text'
-		'--state:waiting, in_flight, held, delivered, dead; or retrying: waiting after a failed attempt'
+		"--state:$states; or retrying: waiting after a failed attempt"
 		"--endpoint:its name or URL; without a '/': its host"
 		'--run:entries of this run'
 		'--thread:entries whose run has this thread_id'
@@ -105,9 +106,40 @@ _runpostctl_options()
 	_describe -o option described
 }
 
+_runpostctl_verbs()
+{
+	local -a verbs=(
+		'stats:Show what the outbox holds, who works on it, and what is wrong'
+		'shape:Show whose backlog it is: entries by endpoint and age'
+		'list:List entries, oldest first'
+		'show:Show entries with their attempts'
+		'explain:Say why entries are where they are, what holds them up and what comes next'
+		'body:Print payloads, byte for byte'
+		'tail:Show the last attempts, and with -f those that come'
+		'top:Watch endpoints, senders and failures on the whole screen'
+		'replay:Make entries due now, with a fresh retry budget and the same id'
+		'purge:Remove entries for good'
+		'hold:Park waiting entries until they are released'
+		'release:Let held entries wait for a sender again'
+		'jobs:Show replays and plans, and steer them'
+		'audit:Show who changed what, when and why'
+		'dead:Show the dead letters, grouped by what they died of'
+		'endpoints:Show the endpoints and how they do'
+		'pause:Stop sending to endpoints; their entries wait'
+		'resume:Send to endpoints again, also after a 410'
+		'metrics:Print counters for Prometheus'
+		'doctor:Check store, senders, clock, disk, configuration and permissions'
+		'export:Print entries as lines that import can bring back'
+		'import:Bring exported entries back, or over from another outbox'
+		'backup:Copy the outbox into a new directory, consistent and compact'
+		'verify:Check everything the outbox can know about itself'
+		'completion:Print a script that lets a shell complete verbs, options and endpoints'
+	)
+	_describe verb verbs
+}
+
 _runpostctl()
 {
-	local -a verbs
 	case $words[CURRENT-1] in
 	--state) compadd -- waiting in_flight held delivered dead retrying; return ;;
 	--event) compadd -- success error timeout interrupted; return ;;
@@ -127,34 +159,7 @@ _runpostctl()
 	--rate|--max-growth|--reason) return ;;
 	esac
 	if ((CURRENT == 2)); then
-		verbs=(
-			'stats:Show what the outbox holds, who works on it, and what is wrong'
-			'shape:Show whose backlog it is: entries by endpoint and age'
-			'list:List entries, oldest first'
-			'show:Show entries with their attempts'
-			'explain:Say why entries are where they are, what holds them up and what comes next'
-			'body:Print payloads, byte for byte'
-			'tail:Show the last attempts, and with -f those that come'
-			'top:Watch endpoints, senders and failures on the whole screen'
-			'replay:Make entries due now, with a fresh retry budget and the same id'
-			'purge:Remove entries for good'
-			'hold:Park waiting entries until they are released'
-			'release:Let held entries wait for a sender again'
-			'jobs:Show replays and plans, and steer them'
-			'audit:Show who changed what, when and why'
-			'dead:Show the dead letters, grouped by what they died of'
-			'endpoints:Show the endpoints and how they do'
-			'pause:Stop sending to endpoints; their entries wait'
-			'resume:Send to endpoints again, also after a 410'
-			'metrics:Print counters for Prometheus'
-			'doctor:Check store, senders, clock, disk, configuration and permissions'
-			'export:Print entries as lines that import can bring back'
-			'import:Bring exported entries back, or over from another outbox'
-			'backup:Copy the outbox into a new directory, consistent and compact'
-			'verify:Check everything the outbox can know about itself'
-			'completion:Print a script that lets a shell complete verbs, options and endpoints'
-		)
-		_describe verb verbs
+		_runpostctl_verbs
 		return
 	fi
 	if [[ $words[CURRENT] == -* ]]; then

@@ -9,7 +9,7 @@
 
 #include "base/units.h"
 #include "ctl/report/entry_json.h"
-#include "ctl/screen/spark.h"
+#include "ctl/screen/sparkline.h"
 
 enum {
 	HEAD_ROWS = 3,
@@ -221,14 +221,14 @@ static enum rp_style state_of(const struct rp_known_endpoint *k, int64_t now_at_
 
 /* --- the head ----------------------------------------------------------------------- */
 
-static void put_spark(struct line *l, const struct rp_top_series *s, int64_t now_at_ms,
-		      unsigned width)
+static void put_sparkline(struct line *l, const struct rp_top_series *s, int64_t now_at_ms,
+			  unsigned width)
 {
 	uint32_t counts[RP_TOP_SLOTS];
 	struct rp_buf bars = {0};
 
 	rp_top_series_read(s, now_at_ms, counts, RP_TOP_SLOTS);
-	if (rp_spark_add(&bars, counts, RP_TOP_SLOTS, width, l->v->utf8))
+	if (rp_sparkline_add(&bars, counts, RP_TOP_SLOTS, width, l->v->utf8))
 		put(l, RP_STYLE_PLAIN, (struct rp_span){bars.data, bars.len});
 	rp_buf_release(&bars);
 }
@@ -259,13 +259,13 @@ static bool draw_flow(const struct rp_top *t, const struct rp_top_view *v, struc
 	char a[32];
 
 	putf(&l, RP_STYLE_PLAIN, " out %5s/s ", rate(ok, a));
-	put_spark(&l, &t->delivered, t->now_at_ms, width);
+	put_sparkline(&l, &t->delivered, t->now_at_ms, width);
 	putf(&l, RP_STYLE_PLAIN, "  in %5s/s ",
 	     rate(rp_top_series_rate(&t->accepted, t->now_at_ms), a));
-	put_spark(&l, &t->accepted, t->now_at_ms, width);
+	put_sparkline(&l, &t->accepted, t->now_at_ms, width);
 	putf(&l, bad > 0 ? RP_STYLE_WARN : RP_STYLE_PLAIN, "  failed %5.1f%% ",
 	     ok + bad > 0 ? bad * 100 / (ok + bad) : 0.0);
-	put_spark(&l, &t->failed, t->now_at_ms, width);
+	put_sparkline(&l, &t->failed, t->now_at_ms, width);
 	return end(&l);
 }
 
@@ -287,10 +287,10 @@ static bool draw_ledger(const struct rp_top *t, const struct rp_top_view *v, str
 
 enum { W_WAITING = 8, W_DEAD = 6, W_FLIGHT = 7, W_OUT = 6, W_OK = 5, W_P95 = 5, W_STATE = 10 };
 
-/* What the columns beside name and spark take, with the blanks before them. */
+/* What the columns beside name and sparkline take, with the blanks before them. */
 enum { W_FIXED = 1 + W_WAITING + W_DEAD + W_FLIGHT + W_OUT + W_OK + W_P95 + 6 + 2 + W_STATE };
 
-static void widths(const struct rp_top_view *v, unsigned *name, unsigned *spark)
+static void widths(const struct rp_top_view *v, unsigned *name, unsigned *sparkline)
 {
 	unsigned room = v->cols > W_FIXED + NAME_MIN ? v->cols - W_FIXED : NAME_MIN,
 		 longest = NAME_MIN, len;
@@ -301,22 +301,22 @@ static void widths(const struct rp_top_view *v, unsigned *name, unsigned *spark)
 		longest = len > longest ? len : longest;
 	}
 	longest = longest < NAME_MAX ? longest : NAME_MAX;
-	*spark = room >= longest + 62   ? 60
-		 : room >= longest + 32 ? 30
-		 : room >= longest + 12 ? 10
-		 : room >= NAME_MIN + 8 ? 6
-					: 0;
-	*name = room - (*spark > 0 ? *spark + 2 : 0);
+	*sparkline = room >= longest + 62   ? 60
+		     : room >= longest + 32 ? 30
+		     : room >= longest + 12 ? 10
+		     : room >= NAME_MIN + 8 ? 6
+					    : 0;
+	*name = room - (*sparkline > 0 ? *sparkline + 2 : 0);
 	*name = *name < longest ? *name : longest;
 }
 
 static bool draw_columns(const struct rp_top_view *v, struct rp_buf *out)
 {
 	struct line l = begin(v, out, false);
-	unsigned name, spark;
+	unsigned name, sparkline;
 	char title[80];
 
-	widths(v, &name, &spark);
+	widths(v, &name, &sparkline);
 	l.ok = rp_buf_add_text(out, "\033[1m");
 	if (v->filter[0] != '\0')
 		snprintf(title, sizeof title, "%zu LIKE %.40s", v->n_shown, v->filter);
@@ -330,15 +330,15 @@ static bool draw_columns(const struct rp_top_view *v, struct rp_buf *out)
 	column(&l, W_OUT, true, RP_STYLE_PLAIN, "OUT/s");
 	column(&l, W_OK, true, RP_STYLE_PLAIN, "OK%");
 	column(&l, W_P95, true, RP_STYLE_PLAIN, "P95");
-	if (spark > 0)
-		column(&l, spark, false, RP_STYLE_PLAIN, "5 MINUTES");
+	if (sparkline > 0)
+		column(&l, sparkline, false, RP_STYLE_PLAIN, "5 MINUTES");
 	column(&l, W_STATE, false, RP_STYLE_PLAIN, "STATE");
 	l.ok = l.ok && rp_buf_add_text(out, "\033[0m");
 	return end(&l);
 }
 
 static void put_activity(struct line *l, const struct rp_top *t, const struct rp_top_endpoint *a,
-			 unsigned spark)
+			 unsigned sparkline)
 {
 	int ok = a != NULL ? rp_top_ok_permille(a, t->now_at_ms) : -1;
 	char text[32];
@@ -356,13 +356,13 @@ static void put_activity(struct line *l, const struct rp_top *t, const struct rp
 	       text);
 	column(l, W_P95, true, RP_STYLE_PLAIN,
 	       milliseconds(a != NULL ? rp_top_p95_ms(a) : -1, text));
-	if (spark == 0)
+	if (sparkline == 0)
 		return;
 	put(l, RP_STYLE_PLAIN, rp_span_of("  "));
 	if (a != NULL)
-		put_spark(l, &a->delivered, t->now_at_ms, spark);
+		put_sparkline(l, &a->delivered, t->now_at_ms, sparkline);
 	else
-		putf(l, RP_STYLE_PLAIN, "%*s", (int)spark, "");
+		putf(l, RP_STYLE_PLAIN, "%*s", (int)sparkline, "");
 }
 
 static bool draw_endpoint(const struct rp_top *t, const struct rp_top_view *v,
@@ -370,10 +370,10 @@ static bool draw_endpoint(const struct rp_top *t, const struct rp_top_view *v,
 {
 	struct line l = begin(v, out, selected);
 	char text[128], flight[64], a[32];
-	unsigned name, spark;
+	unsigned name, sparkline;
 	enum rp_style style;
 
-	widths(v, &name, &spark);
+	widths(v, &name, &sparkline);
 	short_name(k->name, name, text, sizeof text);
 	putf(&l, RP_STYLE_PLAIN, "%s%-*s", selected ? ">" : " ", (int)name, text);
 	column(&l, W_WAITING, true, RP_STYLE_PLAIN, grouped(k->e.count[RP_STATE_WAITING], a));
@@ -385,7 +385,7 @@ static bool draw_endpoint(const struct rp_top *t, const struct rp_top_view *v,
 	else
 		snprintf(flight, sizeof flight, "%" PRIu64, k->e.count[RP_STATE_IN_FLIGHT]);
 	column(&l, W_FLIGHT, true, RP_STYLE_PLAIN, flight);
-	put_activity(&l, t, rp_top_activity(t, k->id), spark);
+	put_activity(&l, t, rp_top_activity(t, k->id), sparkline);
 	style = state_of(k, t->now_at_ms, text);
 	column(&l, W_STATE, false, style, text);
 	return end(&l);

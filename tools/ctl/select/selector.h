@@ -86,8 +86,8 @@ void rp_selector_release(struct rp_selector *s);
 
 /* Nothing but perhaps a limit was given: it would mean every entry there is. */
 bool rp_selector_is_empty(const struct rp_selector *s);
-/* The filters as a value for a store, but for the endpoint's name and the ids: a store knows numbers
- * of endpoints. It borrows what the selector holds. */
+/* The filters as a value for a store, but for the endpoint's name and the ids: a store knows
+ * numbers of endpoints. It borrows what the selector holds. */
 void rp_selector_filter(const struct rp_selector *s, struct rp_filter *out);
 /* Whether the filters (not the ids, not the limit) let an entry pass. */
 bool rp_selector_match(const struct rp_selector *s, const struct rp_entry *e, int64_t now_at_ms);

@@ -38,8 +38,9 @@ void rp_picks_release(struct rp_picks *p);
 /* Fills p with the selection (at most --limit). Result: exit code; *n_missing as above. */
 int rp_walk_pick(struct rp_ctl *ctl, struct rp_picks *p, uint64_t *n_missing);
 
-/* The selection as a filter for a store, but for the ids: the endpoints that are there now stand for
- * the name or pattern. Release it either way. Result: exit code, after saying what went wrong. */
+/* The selection as a filter for a store, but for the ids: the endpoints that are there now stand
+ * for the name or pattern. Release it either way. Result: exit code, after saying what went
+ * wrong. */
 struct rp_wanted {
 	struct rp_filter filter;
 	uint64_t *endpoints;

@@ -4,7 +4,7 @@
 
 #include "base/units.h"
 #include "ctl/ctl.h"
-#include "ctl/change/note.h"
+#include "ctl/change/audit.h"
 #include "ctl/screen/progress.h"
 #include "ctl/stop.h"
 
@@ -52,7 +52,7 @@ int rp_verb_backup(struct rp_ctl *ctl)
 	if (rp_outbox_info(ctl->ob, &info, &err) != RP_OK)
 		return rp_ctl_fail(&err);
 	/* a copy has all secrets in it; see verb_export.c for why it goes on */
-	if (rp_note_file(ctl, ctl->names[0], &audit) != RP_EXIT_OK)
+	if (rp_ctl_audit_file(ctl, ctl->names[0], &audit) != RP_EXIT_OK)
 		rp_ctl_say("the log of changes could not be written; the backup goes on");
 	rp_stop_catch();
 	rp_progress_begin(&progress, "backup", info.used_bytes, true);

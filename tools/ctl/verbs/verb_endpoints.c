@@ -6,7 +6,7 @@
 
 #include "base/units.h"
 #include "ctl/report/endpoints.h"
-#include "ctl/change/note.h"
+#include "ctl/change/audit.h"
 #include "ctl/report/shown.h"
 
 static const struct rp_column columns[] = {
@@ -228,7 +228,8 @@ static int switch_endpoints(struct rp_ctl *ctl, bool pause)
 		} else if (!report(ctl, &known.all[i], pause)) {
 			code = rp_ctl_no_memory();
 		} else {
-			code = rp_note(ctl, NULL, rp_span_of(known.all[i].name), 1, &record);
+			code =
+			    rp_ctl_audit_add(ctl, NULL, rp_span_of(known.all[i].name), 1, &record);
 			if (code == RP_EXIT_OK)
 				code = rp_ctl_flush(ctl);
 		}

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "ctl/report/export_line.h"
-#include "ctl/change/note.h"
+#include "ctl/change/audit.h"
 #include "ctl/screen/progress.h"
 #include "ctl/stop.h"
 #include "ctl/select/walk.h"
@@ -120,7 +120,7 @@ int rp_verb_export(struct rp_ctl *ctl)
 
 	/* Who took secrets out is written down before the first leaves. It is no lock: who cannot
 	 * write there, as on a full disk, can read the files as well. */
-	if (ctl->with_secrets && rp_note_file(ctl, "-", &audit) != RP_EXIT_OK)
+	if (ctl->with_secrets && rp_ctl_audit_file(ctl, "-", &audit) != RP_EXIT_OK)
 		rp_ctl_say("the log of changes could not be written; the export goes on");
 	rp_stop_catch();
 	rp_progress_begin(&x.progress, "export", expected(ctl), false);
@@ -128,7 +128,7 @@ int rp_verb_export(struct rp_ctl *ctl)
 	rp_progress_end(&x.progress);
 	if (audit != 0)
 		/* it has said what failed, and the entries are out */
-		(void)rp_note_count(ctl, audit, x.n_done);
+		(void)rp_ctl_audit_count(ctl, audit, x.n_done);
 	if (code == RP_EXIT_OK || code == RP_EXIT_INTERRUPTED)
 		say_result(&x, code);
 	rp_picks_release(&x.picks);

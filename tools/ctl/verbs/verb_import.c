@@ -11,7 +11,7 @@
 
 #include "ctl/ctl.h"
 #include "ctl/report/export_line.h"
-#include "ctl/change/note.h"
+#include "ctl/change/audit.h"
 #include "ctl/screen/progress.h"
 #include "ctl/stop.h"
 #include "ingest/lines.h"
@@ -69,7 +69,7 @@ static int store(struct import *im)
 					   .payload = im->parsed[i].payload};
 	/* who does it is on the disk before the first entry is */
 	if (!im->ctl->dry_run && im->audit == 0)
-		code = rp_note_file(im->ctl, im->ctl->names[0], &im->audit);
+		code = rp_ctl_audit_file(im->ctl, im->ctl->names[0], &im->audit);
 	if (code != RP_EXIT_OK)
 		return code;
 	e = rp_outbox_import(im->ctl->ob, now_at_ms, in, im->n, im->ctl->dry_run, im->audit,

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/units.h"
-#include "ctl/change/note.h"
+#include "ctl/change/audit.h"
 #include "ctl/change/plan.h"
 #include "ctl/suggest.h"
 
@@ -284,7 +284,7 @@ static int order(struct rp_ctl *ctl, uint64_t number, const char *word, enum rp_
 								 : rp_err_exit_code(e);
 	}
 	snprintf(what, sizeof what, "job %" PRIu64, number);
-	code = rp_note(ctl, word, rp_span_of(what), 1, &record);
+	code = rp_ctl_audit_add(ctl, word, rp_span_of(what), 1, &record);
 	return code == RP_EXIT_OK ? show(ctl, number) : code;
 }
 

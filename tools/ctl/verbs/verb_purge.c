@@ -6,7 +6,7 @@
 
 #include "ctl/change/backup_file.h"
 #include "ctl/change/direct.h"
-#include "ctl/change/note.h"
+#include "ctl/change/audit.h"
 #include "ctl/stop.h"
 #include "ctl/change/watch.h"
 

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "ctl/change/note.h"
+#include "ctl/change/audit.h"
 #include "ctl/stop.h"
 #include "ctl/change/watch.h"
 

@@ -15,8 +15,8 @@
 
 #include "base/units.h"
 #include "ctl/report/entry_json.h"
-#include "ctl/change/note.h"
-#include "ctl/screen/spark.h"
+#include "ctl/change/audit.h"
+#include "ctl/screen/sparkline.h"
 #include "ctl/screen/term.h"
 #include "ctl/screen/top_draw.h"
 #include "ctl/screen/top_keys.h"
@@ -260,8 +260,8 @@ static void pause_or_resume(struct top *t)
 	enum rp_err e =
 	    rp_outbox_endpoint_pause(t->ctl->ob, rp_sys_wall_ms(&rp_sys_real), k->id, pause, &err);
 
-	if (e == RP_OK && rp_note(t->ctl, pause ? "pause" : "resume", rp_span_of(k->name), 1,
-				  &record) != RP_EXIT_OK)
+	if (e == RP_OK && rp_ctl_audit_add(t->ctl, pause ? "pause" : "resume", rp_span_of(k->name),
+					   1, &record) != RP_EXIT_OK)
 		say(t, RP_STYLE_BAD, " %s %.300s, but the log of changes could not be written",
 		    pause ? "paused" : "resumed", k->name);
 	else if (e == RP_OK)
@@ -599,7 +599,7 @@ int rp_verb_top(struct rp_ctl *ctl)
 		return rp_ctl_no_memory();
 	t->ctl = t->model.ctl = ctl;
 	t->view.color = ctl->color;
-	t->view.utf8 = rp_spark_utf8();
+	t->view.utf8 = rp_sparkline_utf8();
 	t->view.outbox = rp_outbox_address(ctl->ob);
 	code = show(t);
 	if (t->child != 0)

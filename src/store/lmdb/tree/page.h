@@ -12,10 +12,10 @@
  *   pages.c    the check of all pages for `runpostctl verify`, the check of the free list and of
  *              the list of tables before the first write, and that of the file's length at opening
  *              (pages_walk.c goes through one tree).
- *   page_guard.c    the guard: a transaction that writes looks at each page before LMDB comes to it.
- *              page_guard_begin.c finds the map and counts the pages. Without the guard 343 of 10,593
- *              damaged files made LMDB read or write beside its copies; with it none of 226,275
- *              did.
+ *   page_guard.c    the guard: a transaction that writes looks at each page before LMDB comes to
+ *              it. page_guard_begin.c finds the map and counts the pages. Without the guard 343 of
+ *              10,593 damaged files made LMDB read or write beside its copies; with it none of
+ *              226,275 did.
  * They share this header (one page), and cursor.c (pages by read(2), and the way from a root to a
  * leaf and on to the next one); each brings its own pages, and decides how far to trust them:
  * rows.c looks at the header of a page and at each row that it returns, pages_walk.c at all rows,

@@ -1,0 +1,92 @@
+/* response.c - renders answers. It is apart from connection.c so that answers can be compared
+ * without a socket. */
+
+#include "http_server/response.h"
+
+#include <inttypes.h>
+
+static const char *reason_of(int status)
+{
+	static const struct {
+		int status;
+		const char *reason;
+	} known[] = {
+	    {200, "OK"},
+	    {201, "Created"},
+	    {202, "Accepted"},
+	    {204, "No Content"},
+	    {301, "Moved Permanently"},
+	    {302, "Found"},
+	    {304, "Not Modified"},
+	    {307, "Temporary Redirect"},
+	    {308, "Permanent Redirect"},
+	    {400, "Bad Request"},
+	    {401, "Unauthorized"},
+	    {403, "Forbidden"},
+	    {404, "Not Found"},
+	    {408, "Request Timeout"},
+	    {409, "Conflict"},
+	    {410, "Gone"},
+	    {413, "Content Too Large"},
+	    {417, "Expectation Failed"},
+	    {422, "Unprocessable Content"},
+	    {425, "Too Early"},
+	    {429, "Too Many Requests"},
+	    {431, "Request Header Fields Too Large"},
+	    {500, "Internal Server Error"},
+	    {501, "Not Implemented"},
+	    {502, "Bad Gateway"},
+	    {503, "Service Unavailable"},
+	    {504, "Gateway Timeout"},
+	    {505, "HTTP Version Not Supported"},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (known[i].status == status)
+			return known[i].reason;
+	return "As Asked";
+}
+
+static const char *connection_of(const struct rp_http_request *request)
+{
+	if (!request->keep_alive)
+		return "Connection: close\r\n";
+	return request->http_1_0 ? "Connection: keep-alive\r\n" : "";
+}
+
+/* RFC 9110: no content, whatever was asked for */
+static bool is_bare(int status)
+{
+	return status == 204 || status == 304;
+}
+
+bool rp_http_response_has_body(const struct rp_http_response *response,
+			       const struct rp_http_request *request)
+{
+	return !is_bare(response->status) && !request->is_head;
+}
+
+bool rp_http_response_add_head(const struct rp_http_response *response,
+			       const struct rp_http_request *request, uint64_t body_bytes,
+			       struct rp_buf *out)
+{
+	bool ok = rp_buf_printf(out, "HTTP/1.1 %d %s\r\n%s", response->status,
+				reason_of(response->status), connection_of(request));
+
+	if (response->headers.len > 0)
+		ok = ok && rp_buf_add(out, response->headers.ptr, response->headers.len);
+	if (!is_bare(response->status))
+		ok = ok && rp_buf_printf(out, "Content-Type: %s\r\nContent-Length: %" PRIu64 "\r\n",
+					 response->type, body_bytes);
+	return ok && rp_buf_add_text(out, "\r\n");
+}
+
+bool rp_http_response_add(const struct rp_http_response *response,
+			  const struct rp_http_request *request, struct rp_buf *out)
+{
+	if (!rp_http_response_add_head(response, request, response->body.len, out))
+		return false;
+	return !rp_http_response_has_body(response, request) ||
+	       rp_buf_add(out, response->body.ptr, response->body.len);
+}
