@@ -1,4 +1,4 @@
-/* cli.h - options of the verbs: one table per verb that parser and --help both read. */
+/* cli.h - options of the verbs. Each verb has one table, which parser and --help both read. */
 #ifndef RP_CMD_CLI_H
 #define RP_CMD_CLI_H
 
@@ -23,10 +23,9 @@ struct rp_cli {
 };
 #define RP_CLI_OPTIONS_MAX 16
 
-/* Reads argv, where options may stand anywhere after the verb (argv[0]). RP_CLI_GO_ON: go on. Else
- * the exit code to end with: 0 after --help, 64 after a usage error, which has been told on stderr
- * with a hint. Operands are a usage error.
- */
+/* Reads argv. Options may stand anywhere after the verb, which is argv[0]. RP_CLI_GO_ON: go on.
+ * Else the exit code to end with: 0 after --help, 64 after a usage error, which stderr has with a
+ * hint. Operands are a usage error. */
 #define RP_CLI_GO_ON (-1)
 int rp_cli_parse(const struct rp_cli *cli, int argc, char **argv);
 

@@ -1,5 +1,6 @@
-/* Becomes a shell that plays demo.sh, which the Makefile quotes for C. It is apart from the other
- * verbs because it is a user of the programs: it reads no configuration and opens no outbox. */
+/* cmd_demo.c - the verb `demo`: becomes a shell that runs demo.sh, which the Makefile quotes for C.
+ * It is apart from the other verbs because it uses the programs as a user does: it reads no
+ * configuration and opens no outbox. */
 #include "cmd/cmd.h"
 
 #include <errno.h>
@@ -17,19 +18,19 @@ static const char script[] =
 #include "src/cmd/demo.sh.inc"
     ;
 
-/* A shell cannot trap what was ignored when it began, as it is for what a script starts with &. */
+/* A shell cannot trap a signal that was ignored when it began, as after & in a script. */
 static void take_stop_signals(void)
 {
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 }
 
-static int play(const char *runs, bool keep)
+static int run_script(const char *runs, bool keep)
 {
 	char self[PATH_MAX_BYTES];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 
-	/* the siblings of this very program, not whatever PATH would find: what was just built */
+	/* The programs beside this one, as they were just built, not those that PATH finds. */
 	if (n < 0) {
 		rp_log_say("runpost demo: cannot tell where this program is (/proc/self/exe): %s",
 			   strerror(errno));
@@ -66,5 +67,5 @@ int rp_cmd_demo(int argc, char **argv)
 				   options, sizeof options / sizeof options[0]};
 	int code = rp_cli_parse(&cli, argc, argv);
 
-	return code == RP_CLI_GO_ON ? play(runs, keep) : code;
+	return code == RP_CLI_GO_ON ? run_script(runs, keep) : code;
 }

@@ -1,5 +1,5 @@
-/* cmd_ingest.c - the verb `ingest`: options, signals and exit codes around ingest/ingest.c. It
- * also finds the URL for runs that name none. */
+/* cmd_ingest.c - the verb `ingest`: options, signals and exit codes around ingest/ingest.c. It also
+ * finds the URL for runs that name none. */
 
 #include "cmd/cmd.h"
 
@@ -17,7 +17,7 @@
 #include "ingest/rejects.h"
 #include "config/webhook_file.h"
 
-static int tell(enum rp_err rc, const char *text)
+static int report_failure(enum rp_err rc, const char *text)
 {
 	char quoted[RP_ERROR_TEXT_MAX + 100];
 
@@ -26,8 +26,8 @@ static int tell(enum rp_err rc, const char *text)
 	return rp_err_exit_code(rc);
 }
 
-/* SIGPIPE: a reader that went away is an error of write(2), told in words. SIGTERM and SIGINT end
- * the input. */
+/* Without SIGPIPE, a reader that has gone is an error of write(2), which is reported in words.
+ * SIGTERM and SIGINT end the input. */
 static enum rp_err catch_signals(int *fd, struct rp_error *err)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -64,7 +64,7 @@ static int run(struct rp_ingest_options *in, const struct rp_config *config, boo
 	enum rp_err rc = rp_outbox_open(config->outbox_dir, &open_options, &ob, &err);
 
 	if (rc != RP_OK)
-		return tell(rc, err.text);
+		return report_failure(rc, err.text);
 	in->to = rp_appender_of(ob);
 	in->max_line_bytes = config->max_line_bytes;
 	in->full_wait_ms = config->full_wait_ms;
@@ -73,7 +73,7 @@ static int run(struct rp_ingest_options *in, const struct rp_config *config, boo
 	if (!quiet)
 		log_done(&counts);
 	if (rc != RP_OK)
-		return tell(rc, err.text);
+		return report_failure(rc, err.text);
 	return counts.rejected > 0 ? RP_EXIT_SOME_FAILED : RP_EXIT_OK;
 }
 
@@ -96,7 +96,7 @@ static int prepare_and_run(const char *rejects, struct rp_span webhook,
 
 	if (rc == RP_OK && rejects != NULL)
 		rc = rp_rejects_open(rejects, &in.rejects_fd, &err);
-	code = rc == RP_OK ? run(&in, config, quiet) : tell(rc, err.text);
+	code = rc == RP_OK ? run(&in, config, quiet) : report_failure(rc, err.text);
 	if (in.rejects_fd >= 0)
 		close(in.rejects_fd);
 	if (in.signal_fd >= 0)

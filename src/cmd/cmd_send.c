@@ -1,5 +1,5 @@
-/* cmd_send.c - the verb `send`: one sender in this process, or a supervisor with several. It
- * joins settings, HTTP engine and sender, which do not know each other. */
+/* cmd_send.c - the verb `send`: one sender in this process, or a supervisor with several. It is
+ * apart because it joins settings, HTTP engine and sender, which do not know each other. */
 
 #include "cmd/cmd.h"
 
@@ -21,10 +21,10 @@
 
 #define SENDERS_MAX 64
 
-struct send_job {
-	/* those it was started with: of the outbox and in_flight they hold until the end */
+struct send_setup {
+	/* of the start; for the outbox and in_flight they hold until the end */
 	struct rp_settings settings;
-	/* in force since a SIGHUP to a parent, for children it starts from now on; or NULL */
+	/* in a parent, since a SIGHUP: for children that it starts from now on; NULL: none */
 	struct rp_settings *reloaded;
 	struct rp_reload_source source;
 	unsigned senders, in_flight;
@@ -49,32 +49,32 @@ static struct rp_settings *reload_for_sender(void *arg)
 	return rp_reload(arg);
 }
 
-/* In the parent, which runs nothing itself: only its next children need them. */
+/* In the parent, which sends nothing itself: only its next children need the new settings. */
 static bool reload_for_children(void *arg)
 {
-	struct send_job *job = arg;
-	struct rp_settings *next = rp_reload(&job->source);
+	struct send_setup *setup = arg;
+	struct rp_settings *next = rp_reload(&setup->source);
 
 	if (next == NULL)
 		return false;
-	rp_settings_discard(job->reloaded);
-	job->reloaded = next;
+	rp_settings_discard(setup->reloaded);
+	setup->reloaded = next;
 	return true;
 }
 
-static enum rp_err run_sender(const struct send_job *job, unsigned in_flight, struct rp_outbox *ob,
-			      struct rp_transport *transport, struct rp_sender_counts *counts,
-			      struct rp_error *err)
+static enum rp_err run_sender(const struct send_setup *setup, unsigned in_flight,
+			      struct rp_outbox *ob, struct rp_transport *transport,
+			      struct rp_sender_counts *counts, struct rp_error *err)
 {
-	struct rp_reload_source source = job->source;
+	struct rp_reload_source source = setup->source;
 	struct rp_sender_options o = {.outbox = ob,
 				      .transport = transport,
-				      .settings =
-					  job->reloaded != NULL ? job->reloaded : &job->settings,
+				      .settings = setup->reloaded != NULL ? setup->reloaded
+									  : &setup->settings,
 				      .sys = &rp_sys_real,
 				      .in_flight = in_flight,
 				      .background = true,
-				      .drain = job->drain,
+				      .drain = setup->drain,
 				      .reload = reload_for_sender,
 				      .reload_arg = &source};
 	struct rp_sender *sender = NULL;
@@ -97,8 +97,8 @@ static enum rp_err run_sender(const struct send_job *job, unsigned in_flight, st
 
 static int send_as(void *arg, unsigned number)
 {
-	const struct send_job *job = arg;
-	const struct rp_config *c = &job->settings.config;
+	const struct send_setup *setup = arg;
+	const struct rp_config *c = &setup->settings.config;
 	struct rp_outbox_options o = {.create = true,
 				      .sender = true,
 				      .map_bytes = c->map_bytes,
@@ -108,7 +108,7 @@ static int send_as(void *arg, unsigned number)
 	struct rp_transport *transport = NULL;
 	struct rp_outbox *ob = NULL;
 	struct rp_error err;
-	unsigned in_flight = job->in_flight;
+	unsigned in_flight = setup->in_flight;
 	enum rp_err e;
 	char role[24];
 
@@ -120,7 +120,7 @@ static int send_as(void *arg, unsigned number)
 	if (e == RP_OK)
 		e = rp_http_open(in_flight, &transport, &err);
 	if (e == RP_OK)
-		e = run_sender(job, in_flight, ob, transport, &n, &err);
+		e = run_sender(setup, in_flight, ob, transport, &n, &err);
 	if (transport != NULL)
 		rp_http_close(transport);
 	rp_outbox_close(ob);
@@ -151,7 +151,7 @@ static bool parse_count(const char *text, unsigned max, unsigned *out)
 int rp_cmd_send(int argc, char **argv)
 {
 	const char *outbox = NULL, *config = NULL, *senders = "1", *in_flight = NULL;
-	struct send_job job = {0};
+	struct send_setup setup = {0};
 	const struct rp_cli_option options[] = {
 	    {"outbox", "DIR",
 	     "the outbox; made if missing (default: [outbox] dir of the configuration)", &outbox,
@@ -163,7 +163,7 @@ int rp_cmd_send(int argc, char **argv)
 	    {"in-flight", "N", "requests at once in each process (default: [sender] in_flight)",
 	     &in_flight, NULL},
 	    {"drain", NULL, "end with 0 when nothing is waiting or in flight any more", NULL,
-	     &job.drain},
+	     &setup.drain},
 	};
 	const struct rp_cli cli = {"send",
 				   "Claims entries from the outbox and POSTs them, signed where "
@@ -177,10 +177,10 @@ int rp_cmd_send(int argc, char **argv)
 
 	if (code != RP_CLI_GO_ON)
 		return code;
-	if (!parse_count(senders, SENDERS_MAX, &job.senders))
+	if (!parse_count(senders, SENDERS_MAX, &setup.senders))
 		return rp_cli_usage_error("send", "--senders %s: a number from 1 to %d is needed",
 					  senders, SENDERS_MAX);
-	if (in_flight != NULL && !parse_count(in_flight, 4096, &job.in_flight))
+	if (in_flight != NULL && !parse_count(in_flight, 4096, &setup.in_flight))
 		return rp_cli_usage_error(
 		    "send", "--in-flight %s: a number from 1 to 4096 is needed", in_flight);
 	rp_log_setup("send", RP_LOG_INFO);
@@ -188,26 +188,28 @@ int rp_cmd_send(int argc, char **argv)
 		rp_log_say("runpost send: cannot set up signals: %s", strerror(errno));
 		return RP_EXIT_IO;
 	}
-	code = rp_cli_settings("send", config, outbox, &job.settings);
+	code = rp_cli_settings("send", config, outbox, &setup.settings);
 	if (code != RP_CLI_GO_ON)
 		return code;
 	if (in_flight == NULL)
-		job.in_flight = job.settings.config.sender_in_flight;
-	job.source = (struct rp_reload_source){&job.settings, outbox != NULL, in_flight != NULL};
-	if (rp_settings_load_secrets(&job.settings, &err) != RP_OK) {
+		setup.in_flight = setup.settings.config.sender_in_flight;
+	setup.source =
+	    (struct rp_reload_source){&setup.settings, outbox != NULL, in_flight != NULL};
+	if (rp_settings_load_secrets(&setup.settings, &err) != RP_OK) {
 		rp_log_say("runpost send: %s", err.text);
-		rp_settings_release(&job.settings);
+		rp_settings_release(&setup.settings);
 		return rp_settings_exit_code(err.code);
 	}
-	if (rp_settings_tls(&job.settings, &job.settings.config.defaults).anchors == NULL)
+	if (rp_settings_tls(&setup.settings, &setup.settings.config.defaults).anchors == NULL)
 		rp_log(RP_LOG_WARN, "no_authorities",
 		       "text=\"this system has no certificates of authorities: what [defaults] "
 		       "sends by https fails\"");
 	signal(SIGPIPE, SIG_IGN);
 	rp_descriptors_raise();
-	code = job.senders == 1 ? send_as(&job, 1)
-				: rp_supervise(job.senders, send_as, reload_for_children, &job);
-	rp_settings_discard(job.reloaded);
-	rp_settings_release(&job.settings);
+	code = setup.senders == 1
+		   ? send_as(&setup, 1)
+		   : rp_supervise(setup.senders, send_as, reload_for_children, &setup);
+	rp_settings_discard(setup.reloaded);
+	rp_settings_release(&setup.settings);
 	return code;
 }

@@ -8,7 +8,7 @@
 #include "config/config_file.h"
 #include "config/config_value.h"
 
-static void policy_settle(struct rp_policy *policy)
+static void policy_finish(struct rp_policy *policy)
 {
 	policy->guard.allow = policy->allow;
 	policy->guard.n_allow = policy->n_allow;
@@ -24,12 +24,12 @@ void rp_config_init(struct rp_config *config)
 		rp_setting_reset(s, config);
 	config->outbox_dir = rp_setting_find(RP_SECTION_OUTBOX, "dir")->info.default_text;
 	config->defaults.name = rp_section_names[RP_SECTION_DEFAULTS];
-	policy_settle(&config->defaults);
+	policy_finish(&config->defaults);
 }
 
 void rp_config_release(struct rp_config *config)
 {
-	rp_config_drop_kept(config);
+	rp_config_free_copies(config);
 	free(config->endpoints);
 	memset(config, 0, sizeof *config);
 }
@@ -51,10 +51,10 @@ enum rp_err rp_config_parse(struct rp_config *config, const char *file, struct r
 		config_reset(config);
 		return p.code;
 	}
-	policy_settle(&config->defaults);
+	policy_finish(&config->defaults);
 	config->redacts = config->defaults.redact_path;
 	for (i = 0; i < config->n_endpoints; i++) {
-		policy_settle(&config->endpoints[i]);
+		policy_finish(&config->endpoints[i]);
 		config->redacts = config->redacts || config->endpoints[i].redact_path;
 	}
 	return RP_OK;

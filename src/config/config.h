@@ -1,14 +1,17 @@
-/* config.h - the configuration: INI text -> settings. The only door to inih. Reads no files, keeps
- * no secrets.
+/* config.h - the configuration: makes settings of INI text. The only door to inih. Reads no files,
+ * keeps no secrets.
  *
- * One table of settings (name, section, unit, bounds, default, help) in config_table.c is what the
- * parser, `--help`, `runpost settings` and the man page's test read. An unknown key, a bad value,
- * a doubled endpoint or a line without '=' is an error with file and line. Keys of [defaults] and
- * [endpoint "NAME"] are the same, but for `url`; an endpoint starts from the defaults, wherever in
- * the file they stand. A key is set once in a section; only `header` and `allow` may repeat, and
- * those of an endpoint join the inherited ones (a header takes the place of an inherited one of
- * its name). An empty path, secret_env, secret_credential or list takes back what was inherited.
- * Comments stand on lines of their own.
+ * config_table.c has one table of settings: name, section, unit, bounds, default, help. The parser,
+ * `--help`, `runpost settings` and the test of the man page read it.
+ *
+ * - An unknown key, a bad value, a doubled endpoint, or a line without '=' is an error with file
+ *   and line.
+ * - Keys of [defaults] and [endpoint "NAME"] are the same, but for `url`. An endpoint starts from
+ *   the defaults, wherever in the file they stand.
+ * - A key is set once in a section. Only `header` and `allow` may repeat. Those of an endpoint join
+ *   the inherited ones; a header replaces an inherited one of the same name.
+ * - An empty path, secret_env, secret_credential or list takes back what was inherited.
+ * - Comments stand on lines of their own.
  *
  *   [outbox]    dir quota map_size disk_reserve keep_delivered keep_dead
  *   [ingest]    max_line full_wait webhook_file
@@ -19,8 +22,8 @@
  *               allow_ports ca_file client_cert client_key pin_sha256 tls_min
  *   [endpoint "NAME"]  url, and those of [defaults]
  *
- * Delays are either computed (retry_base, _factor, _cap, _attempts) or listed (retry_schedule):
- * one section sets one of the two, and in an [endpoint] that way replaces the inherited one. */
+ * Delays are computed (retry_base, _factor, _cap, _attempts) or listed (retry_schedule). One
+ * section sets one of the two. An [endpoint] that does so replaces the inherited way. */
 #ifndef RP_CONFIG_CONFIG_H
 #define RP_CONFIG_CONFIG_H
 
@@ -89,9 +92,10 @@ struct rp_config {
 void rp_config_init(struct rp_config *config);
 void rp_config_release(struct rp_config *config);
 
-/* Parses `text` over the defaults into an initialised config, replacing what it held. `file` names
- * it in messages. RP_ERR_INVAL: err is "FILE:LINE: [section] key = value: what is wrong; accepted:
- * ..." (no value where it may hold a secret) and the config is as rp_config_init left it. */
+/* Parses `text` over the defaults into an initialised config, and replaces what the config held.
+ * `file` names the text in messages. RP_ERR_INVAL: err is "FILE:LINE: [section] key = value: what
+ * is wrong; accepted: ...", without the value where it may hold a secret. The config is then as
+ * rp_config_init left it. RP_ERR_NOMEM. */
 enum rp_err rp_config_parse(struct rp_config *config, const char *file, struct rp_span text,
 			    struct rp_error *err);
 
@@ -99,7 +103,7 @@ enum rp_err rp_config_parse(struct rp_config *config, const char *file, struct r
  * Never NULL. */
 const struct rp_policy *rp_config_policy(const struct rp_config *config, const struct rp_url *url);
 
-/* Whether a policy names secrets: then nothing is ever sent unsigned. */
+/* Whether a policy names secrets. Then nothing is ever sent unsigned. */
 bool rp_policy_is_signed(const struct rp_policy *policy);
 
 /* The settings table, for help and documents. NULL after the last. */

@@ -1,4 +1,4 @@
-/* config_error.h - private to src/config: how a failure is told without telling a secret. */
+/* config_error.h - private to src/config: words a failure without repeating a secret. */
 #ifndef RP_CONFIG_CONFIG_ERROR_H
 #define RP_CONFIG_CONFIG_ERROR_H
 

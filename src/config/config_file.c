@@ -118,7 +118,7 @@ static bool endpoint_open(struct rp_config_parser *p, struct rp_span name)
 	c->endpoints = policies;
 	p->policy = &policies[c->n_endpoints];
 	*p->policy = c->defaults;
-	p->policy->name = rp_config_keep(p, name);
+	p->policy->name = rp_config_copy(p, name);
 	if (p->policy->name == NULL)
 		return false;
 	c->n_endpoints++;

@@ -1,4 +1,5 @@
-/* config_parser.c - the strings and marks that live while a configuration is parsed. */
+/* config_parser.c - keeps strings and line numbers while a configuration is parsed. It is apart
+ * because the files that parse share it. */
 
 #include "config/config_parser.h"
 
@@ -7,13 +8,13 @@
 #include "base/assert.h"
 #include "config/config_error.h"
 
-/* An owned string; the config holds a chain of them. */
+/* A string that the config owns; all of them are in a list. */
 struct string {
 	struct string *next;
 	char text[];
 };
 
-const char *rp_config_keep(struct rp_config_parser *p, struct rp_span text)
+const char *rp_config_copy(struct rp_config_parser *p, struct rp_span text)
 {
 	struct string *s = malloc(sizeof *s + text.len + 1);
 
@@ -28,7 +29,7 @@ const char *rp_config_keep(struct rp_config_parser *p, struct rp_span text)
 	return s->text;
 }
 
-void rp_config_drop_kept(struct rp_config *config)
+void rp_config_free_copies(struct rp_config *config)
 {
 	struct string *s = config->owned, *next;
 

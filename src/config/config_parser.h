@@ -25,9 +25,9 @@ struct rp_config_parser {
 };
 
 /* A copy that lives as long as the config. NULL: no memory, and p has failed. */
-const char *rp_config_keep(struct rp_config_parser *p, struct rp_span text);
+const char *rp_config_copy(struct rp_config_parser *p, struct rp_span text);
 /* Frees all copies. */
-void rp_config_drop_kept(struct rp_config *config);
+void rp_config_free_copies(struct rp_config *config);
 
 struct rp_span rp_config_trim(struct rp_span s);
 

@@ -200,7 +200,7 @@ static bool text_store(struct rp_config_parser *p, const struct rp_setting *s, v
 		*at = NULL;
 		return true;
 	}
-	*at = rp_config_keep(p, text);
+	*at = rp_config_copy(p, text);
 	return *at != NULL;
 }
 
@@ -318,9 +318,9 @@ static bool set_url(struct rp_config_parser *p, const struct rp_setting *s, void
 	return true;
 }
 
-/* The place for a header: that of an inherited one with the same name, or a new one. n_headers may
- * be one too many. */
-static size_t header_slot(const struct rp_policy *policy, struct rp_span name)
+/* The index for a header: that of an inherited one with the same name, or a new one, which may be
+ * one too many. */
+static size_t header_index(const struct rp_policy *policy, struct rp_span name)
 {
 	size_t i;
 
@@ -349,7 +349,7 @@ static bool set_header(struct rp_config_parser *p, const struct rp_setting *s, v
 	problem = rest.len == 0 ? "the header's value is empty" : rp_header_problem(name, rest);
 	if (problem != NULL)
 		return rp_config_fail_value(p, s, value, "%s; %s", problem, accepted);
-	slot = header_slot(policy, name);
+	slot = header_index(policy, name);
 	if (slot == RP_CONFIG_HEADERS_MAX)
 		return rp_config_fail_value(p, s, value, "too many headers; accepted: at most %d",
 					    RP_CONFIG_HEADERS_MAX);
@@ -358,7 +358,7 @@ static bool set_header(struct rp_config_parser *p, const struct rp_setting *s, v
 		    p, s, value, "the same header is set on line %u; accepted: each name once",
 		    p->header_on[slot]);
 	snprintf(line, sizeof line, "%.*s: %.*s", (int)name.len, name.ptr, (int)rest.len, rest.ptr);
-	policy->headers[slot] = rp_config_keep(p, rp_span_of(line));
+	policy->headers[slot] = rp_config_copy(p, rp_span_of(line));
 	p->header_on[slot] = policy->header_line[slot] = p->line;
 	policy->n_headers += slot == policy->n_headers;
 	return policy->headers[slot] != NULL;

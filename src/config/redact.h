@@ -1,14 +1,14 @@
-/* redact.h - what people get to see of URLs and endpoints under a configuration.
+/* redact.h - what people may see of URLs and endpoints under a configuration.
  *
- * A query is never shown (url.h). Where a section says `redact_path = yes`, the path behind the
- * section's url is a secret as well, as with chat hooks; in [defaults] that is the whole path. It
- * is shown as "REDACTED-" and 12 hexadecimal digits of the SHA-256 of the endpoint's name, so that
- * two endpoints stay two and one is always written the same. Whoever can guess a path can check
+ * A query is never shown (url.h). Where a section says `redact_path = yes`, the path after the url
+ * of the section is a secret, too, as with chat hooks. In [defaults] that is the whole path. The
+ * path is shown as "REDACTED-" and 12 hexadecimal digits of the SHA-256 of the endpoint's name. So
+ * two endpoints stay two, and one is always written the same. Somebody who guesses a path can check
  * the guess; a token cannot be guessed. What is shown is a URL under the same section, and showing
  * it again changes nothing.
  *
- * Redacting happens where something is shown: what is stored is what is sent, and one process may
- * know the setting while another does not. */
+ * Redacting happens where something is shown, because what is stored is what is sent. And one
+ * process may know the setting while another does not. */
 #ifndef RP_CONFIG_REDACT_H
 #define RP_CONFIG_REDACT_H
 

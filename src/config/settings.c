@@ -200,7 +200,7 @@ static enum rp_err secret_file_load(const struct rp_settings *s, const char *at,
 
 	if (code == RP_OK)
 		code = signer_new(s, at, file, text, out, err);
-	rp_settings_drop(&text);
+	rp_settings_wipe(&text);
 	return code;
 }
 

@@ -1,9 +1,9 @@
-/* settings.h - loads the configuration, and the secrets and certificates it names. The file I/O
- * that config/config.h leaves to others.
+/* settings.h - loads the configuration, and the secrets and certificates that it names. It does the
+ * file I/O that config/config.h leaves to others.
  *
  * Paths in the file (outbox dir, webhook_file, secret_file, ca_file, client_cert, client_key) that
- * are not absolute are relative to the file's directory, so that it does not matter where a
- * program was started. Secrets stay in memory, as keys; no message repeats one. */
+ * are not absolute are relative to the directory of the file. So it does not matter where a program
+ * was started. Secrets stay in memory, as keys; no message repeats one. */
 #ifndef RP_CONFIG_SETTINGS_H
 #define RP_CONFIG_SETTINGS_H
 
@@ -13,9 +13,9 @@
 
 #define RP_SETTINGS_PATH "/etc/runpost/runpost.conf"
 
-/* What the requests of a policy make their handshakes with. */
+/* What the requests of a policy use in their handshakes. */
 struct rp_settings_tls {
-	/* NULL: this system has none, so nobody is believed */
+	/* NULL: this system has none, so no receiver is trusted */
 	struct rp_tls_anchors *anchors;
 	const struct rp_tls_identity *identity; /* NULL: none */
 };
@@ -61,15 +61,16 @@ enum rp_err rp_settings_load_secrets(struct rp_settings *settings, struct rp_err
 struct rp_signer *rp_settings_signer(const struct rp_settings *settings,
 				     const struct rp_policy *policy);
 
-/* What works and an operator should mend: a file that everybody may change, or read while it has
- * headers, whose values may be secrets; keys of which none is valid at now_s, so that nothing is
- * sent. text: what and where. remedy: a command that can be pasted, or words. `stops`: nothing is
- * sent as long as it is so. Keys are looked at once they are loaded. false: out of memory. */
+/* Calls `tell` for what works but an operator should mend:
+ * - a file that everybody may change;
+ * - a file with headers, whose values may be secrets, that everybody may read;
+ * - keys of which none is valid at now_s, once the keys are loaded. text: what and where. remedy: a
+ * command to paste, or words. stops: nothing is sent while it is so. false: out of memory. */
 typedef void rp_settings_tell(void *arg, bool stops, const char *text, const char *remedy);
 bool rp_settings_warn(const struct rp_settings *settings, int64_t now_s, rp_settings_tell *tell,
 		      void *arg);
 
-/* Owned by the settings. Before the secrets have been loaded: nobody is believed. */
+/* Owned by the settings. Before the secrets have been loaded, no receiver is trusted. */
 struct rp_settings_tls rp_settings_tls(const struct rp_settings *settings,
 				       const struct rp_policy *policy);
 

@@ -106,7 +106,7 @@ static enum rp_err file_read(const struct rp_settings *s, const char *at, const 
 		code = rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s:%s = %s: cannot read it",
 				   s->path, at, file);
 	if (code != RP_OK)
-		rp_settings_drop(out);
+		rp_settings_wipe(out);
 	return code;
 }
 
@@ -138,7 +138,7 @@ enum rp_err rp_settings_read(const struct rp_settings *s, const char *at, const 
 	return code;
 }
 
-void rp_settings_drop(struct rp_span *text)
+void rp_settings_wipe(struct rp_span *text)
 {
 	if (text->ptr == NULL)
 		return;

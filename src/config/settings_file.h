@@ -1,5 +1,4 @@
-/* settings_file.h - private to src/config: reads the files that the configuration names, and says
- * where it names them. */
+/* settings_file.h - private to src/config: reads the files that the configuration names. */
 #ifndef RP_CONFIG_SETTINGS_FILE_H
 #define RP_CONFIG_SETTINGS_FILE_H
 
@@ -18,11 +17,12 @@ struct rp_settings_kind {
 const char *rp_settings_where(const struct rp_policy *policy, const char *key,
 			      char out[RP_SETTINGS_WHERE_MAX]);
 
-/* The whole of a regular file; give it back with drop, which wipes it. */
+/* Reads the whole of a regular file. The caller gives *out to rp_settings_wipe, which overwrites
+ * and frees it. */
 enum rp_err rp_settings_read(const struct rp_settings *s, const char *at, const char *file,
 			     const struct rp_settings_kind *kind, struct rp_span *out,
 			     struct rp_error *err);
-void rp_settings_drop(struct rp_span *text);
+void rp_settings_wipe(struct rp_span *text);
 
 /* Reads up to size bytes until the end of fd. 0, or an errno; EFBIG: there is more. */
 int rp_settings_read_fd(int fd, char *data, size_t size, size_t *len);

@@ -100,7 +100,7 @@ static enum rp_err anchors_load(struct rp_settings *s, const char *at, const cha
 		return code;
 	if (of_text(text, &f->anchors, &why) != RP_OK)
 		code = fail_at(s, at, file, &why, err);
-	rp_settings_drop(&text);
+	rp_settings_wipe(&text);
 	*out = f->anchors;
 	return code;
 }
@@ -135,7 +135,7 @@ static enum rp_err key_load(const struct rp_settings *s, const char *at, const c
 	if (code != RP_OK)
 		return code;
 	code = rp_tls_identity_set_key(identity, text, &why);
-	rp_settings_drop(&text);
+	rp_settings_wipe(&text);
 	if (code == RP_ERR_DENIED)
 		return rp_fail(err, code,
 			       "%s:%s = %s: %s; write one without: (umask 077; openssl pkey -in %s "
@@ -155,7 +155,7 @@ static enum rp_err certificate_load(const struct rp_settings *s, const char *at,
 		return code;
 	if (rp_tls_identity_new(text, out, &why) != RP_OK)
 		code = fail_at(s, at, file, &why, err);
-	rp_settings_drop(&text);
+	rp_settings_wipe(&text);
 	return code;
 }
 

@@ -1,5 +1,4 @@
-/* webhook_file.h - a URL that stands in a file, since on a command line its token is for everybody
- * to see. */
+/* webhook_file.h - reads a URL from a file. On a command line everybody could see its token. */
 #ifndef RP_CONFIG_WEBHOOK_FILE_H
 #define RP_CONFIG_WEBHOOK_FILE_H
 

@@ -1,5 +1,5 @@
-/* run.c - parses an input line, as a Run or as an envelope. Headers have rules of their own and
- * are in run_header.c. */
+/* run.c - parses an input line, as a Run or as an envelope. It is apart from run_header.c because
+ * headers have rules of their own. */
 
 #include "run/run.h"
 
@@ -15,10 +15,10 @@
 #include "run/run_reject.h"
 #include "text/scan.h"
 
-/* bytes of JSON for n bytes of text: \u0061 is the longest form */
+/* Bytes of JSON that n bytes of text may take: \u0061 is the longest form. */
 #define ESCAPED_MAX(n) (6 * (size_t)(n) + 2)
 
-/* The members of a Run stand first: an envelope's `run` is searched for these alone. */
+/* The members of a Run come first: only these are searched for in the `run` of an envelope. */
 enum want {
 	WANT_KWARGS_WEBHOOK,
 	WANT_WEBHOOK,
@@ -89,7 +89,7 @@ static bool is_given(const struct rp_json_want *want)
 	return want->type != RP_JSON_MISSING && want->type != RP_JSON_NULL;
 }
 
-/* Fields are decoded one after another while spans of earlier ones are held, so the text must not
+/* Fields are decoded one after another, and spans point to the earlier ones. So the text must not
  * move meanwhile. */
 static bool reserve_text(struct rp_parsed_run *run, const struct line *line)
 {
@@ -156,7 +156,7 @@ static struct rp_span unquoted(const struct rp_json_want *want)
 	return s;
 }
 
-/* In the line itself when nothing is escaped. */
+/* *out lies in the line itself when nothing is escaped, else in run->text. */
 static bool decode(struct rp_parsed_run *run, const struct rp_json_want *want, struct rp_span *out)
 {
 	size_t from = run->text.len;
@@ -269,23 +269,23 @@ static bool take_time(struct rp_parsed_run *run, const char *name, int64_t given
 	return true;
 }
 
-static bool parse_url(struct rp_parsed_run *run, const char *place, struct rp_span url)
+static bool parse_url(struct rp_parsed_run *run, const char *member, struct rp_span url)
 {
 	struct rp_error err;
 	enum rp_err rc = rp_url_accept(url, &run->url_text, &run->url, &run->parts, &err);
 
 	if (rc == RP_ERR_NOMEM)
 		return rp_run_no_memory(run);
-	return rc == RP_OK || rp_run_reject(run, "bad_url", "%s: %s", place, err.text);
+	return rc == RP_OK || rp_run_reject(run, "bad_url", "%s: %s", member, err.text);
 }
 
 static bool take_url(struct rp_parsed_run *run, const struct line *line,
 		     const struct rp_run_options *options)
 {
 	const struct {
-		const char *place;
+		const char *member;
 		const struct rp_json_want *want;
-	} places[] = {
+	} members[] = {
 	    {"webhook", line->envelope ? &line->outer[WANT_WEBHOOK] : NULL},
 	    {line->envelope ? "run.kwargs.webhook" : "kwargs.webhook",
 	     &line->run[WANT_KWARGS_WEBHOOK]},
@@ -296,16 +296,16 @@ static bool take_url(struct rp_parsed_run *run, const struct line *line,
 
 	if (options->url.len > 0)
 		return parse_url(run, "webhook", options->url);
-	for (i = 0; i < sizeof places / sizeof places[0]; i++) {
-		if (places[i].want == NULL || !is_given(places[i].want))
+	for (i = 0; i < sizeof members / sizeof members[0]; i++) {
+		if (members[i].want == NULL || !is_given(members[i].want))
 			continue;
-		if (places[i].want->type == RP_JSON_STRING &&
-		    places[i].want->raw.len > ESCAPED_MAX(RP_URL_MAX))
+		if (members[i].want->type == RP_JSON_STRING &&
+		    members[i].want->raw.len > ESCAPED_MAX(RP_URL_MAX))
 			return rp_run_reject(run, "bad_url",
 					     "%s: is too long; at most %d bytes are accepted",
-					     places[i].place, RP_URL_MAX);
-		return decode_string(run, places[i].place, places[i].want, RP_URL_MAX, &url) &&
-		       parse_url(run, places[i].place, url);
+					     members[i].member, RP_URL_MAX);
+		return decode_string(run, members[i].member, members[i].want, RP_URL_MAX, &url) &&
+		       parse_url(run, members[i].member, url);
 	}
 	if (options->default_url.len > 0)
 		return parse_url(run, "default webhook", options->default_url);
@@ -321,14 +321,14 @@ static void put_digest(struct rp_writer *w, const struct rp_span *parts, size_t 
 	rp_put_bytes(w, digest, bytes);
 }
 
-/* 'i' id | 'r' run_id NUL 16 bytes of digest | 'h' digest. The status counts as it is spelled: it
- * may be of any type and length. */
+/* The key is one of: 'i' id | 'r' run_id NUL 16 bytes of digest | 'h' digest. The status counts as
+ * it is spelled: it may be of any type and length. */
 static void make_dedupe_key(struct rp_parsed_run *run, struct rp_span id,
 			    const struct rp_json_want *status, struct rp_span line,
 			    struct rp_span given_url)
 {
 	const struct rp_span nul = {"", 1};
-	const struct rp_span facts[] = {run->url, nul, unquoted(status)},
+	const struct rp_span named[] = {run->url, nul, unquoted(status)},
 			     whole[] = {line, nul, given_url};
 	struct rp_writer w = rp_writer_of(run->dedupe_key, sizeof run->dedupe_key);
 
@@ -339,7 +339,7 @@ static void make_dedupe_key(struct rp_parsed_run *run, struct rp_span id,
 		rp_put_u8(&w, 'r');
 		rp_put_bytes(&w, run->run_id.ptr, run->run_id.len);
 		rp_put_u8(&w, 0);
-		put_digest(&w, facts, 3, 16);
+		put_digest(&w, named, 3, 16);
 	} else {
 		rp_put_u8(&w, 'h');
 		put_digest(&w, whole, given_url.len > 0 ? 3 : 1, RP_SHA256_BYTES);
@@ -377,7 +377,7 @@ static bool take_times(struct rp_parsed_run *run, const struct line *line,
 	return true;
 }
 
-static void forget_last(struct rp_parsed_run *run)
+static void reset_run(struct rp_parsed_run *run)
 {
 	struct rp_buf text = run->text, url_text = run->url_text;
 
@@ -394,7 +394,7 @@ void rp_parse_run(struct rp_parsed_run *run, struct rp_span text,
 	struct line line;
 	struct rp_span id;
 
-	forget_last(run);
+	reset_run(run);
 	if (is_blank(text)) {
 		skip(run, "blank line");
 		return;

@@ -1,10 +1,11 @@
-/* run.h - one input line -> what the outbox needs to know about it, or why it is rejected.
+/* run.h - parses one input line: what the outbox needs to know of it, or why it is rejected.
  *
- * Two forms. A Run object as the engine would POST it: the URL is kwargs.webhook, else the
- * top-level `webhook`, else the default; the payload is the line, unchanged (all bytes before the
- * line feed, a CR included). An envelope {"webhook": URL, "run": {...}, ...}: the payload is
- * exactly the bytes of the `run` value. An object with a member `run` is an envelope; no Run has
- * one. */
+ * A line has one of two forms.
+ * - A Run, as the engine would POST it. Its URL is kwargs.webhook, else the top-level `webhook`,
+ *   else the default. Its payload is the line, unchanged: all bytes before the line feed, a CR
+ *   included.
+ * - An envelope {"webhook": URL, "run": {...}, ...}. Its payload is exactly the bytes of the `run`
+ *   value. An object with a member `run` is an envelope: no Run has such a member. */
 #ifndef RP_RUN_RUN_H
 #define RP_RUN_RUN_H
 
@@ -16,11 +17,11 @@
 #define RP_DEDUPE_KEY_MAX 256     /* bytes of a stored dedupe key */
 #define RP_EXTRA_HEADERS_MAX 2048 /* bytes of all envelope headers together, packed */
 
-/* NO_MEMORY: nothing is known about the line; it may be tried again. */
+/* NO_MEMORY: nothing is known of the line; try it again. */
 enum rp_run_status { RP_RUN_OK = 1, RP_RUN_SKIPPED, RP_RUN_REJECTED, RP_RUN_NO_MEMORY };
 
-/* Caller's struct; _init once, _parse as often as wanted, _release. Spans point into the line, the
- * options or `text`, and are valid until the next parse. */
+/* Belongs to the caller: init it once, parse any number of lines, release it. Spans point into the
+ * line, the options or `text`, and are valid until the next parse. */
 struct rp_parsed_run {
 	enum rp_run_status status;
 	struct rp_span payload;
@@ -28,7 +29,7 @@ struct rp_parsed_run {
 	struct rp_span url;
 	struct rp_url parts;
 	struct rp_span run_id;
-	/* the Run's thread_id and status; empty when they are no fit strings */
+	/* the Run's thread_id and status; empty when they are no strings, or too long */
 	struct rp_span thread_id, event;
 	struct rp_span operation, order_by;
 	struct rp_span headers; /* "name: value\n" for each, names lower-case, validated */
@@ -37,13 +38,13 @@ struct rp_parsed_run {
 	size_t dedupe_key_bytes;
 	/* of a rejection: "bad_json", "bad_url", "too_large", "bad_field"; static */
 	const char *code;
-	/* of a rejection or skip: a sentence with the place and the remedy; no secrets */
+	/* of a rejection or skip: a sentence with the member and the remedy; no secrets */
 	char reason[160];
 	struct rp_buf text, url_text;
 };
 
-/* What a caller of the library may give beside the line; every member may be empty. In `runpost
- * ingest` only default_url is set. */
+/* What a caller of the library may give beside the line. Each member may be empty. `runpost ingest`
+ * sets only default_url. */
 struct rp_run_options {
 	struct rp_span default_url; /* used when the line names no webhook */
 	struct rp_span url;         /* used instead of whatever the line names */
@@ -55,21 +56,23 @@ struct rp_run_options {
 void rp_parsed_run_init(struct rp_parsed_run *run);
 void rp_parsed_run_release(struct rp_parsed_run *run);
 
-/* Fills *run from the line (without its line feed). Never fails: what is wrong is in status, code
- * and reason.
+/* Fills *run from the line, which has no line feed. Never fails: status, code and reason say what
+ * is wrong.
  *
- * Dedupe key, stored as it is and compared byte by byte: `id` if given, else run_id + URL +
- * status, else the SHA-256 of the line (and of options->url, if that is given). Of the first two
- * kinds it starts with a letter and the id, so that the engine's time-ordered ids (UUIDv7) keep
- * the index's pages together. */
+ * The dedupe key is `id` if given, else run_id + URL + status, else the SHA-256 of the line (and of
+ * options->url, if given). It is stored as it is, and compared byte by byte. The first two kinds
+ * start with a letter and the id: so the engine's time-ordered ids (UUIDv7) keep the pages of the
+ * index together. */
 void rp_parse_run(struct rp_parsed_run *run, struct rp_span line,
 		  const struct rp_run_options *options);
 
-/* Whether `name: value` may be sent: RFC 9110 token, value without control bytes, and not one of
- * the names runpost or HTTP owns (host, content-length, transfer-encoding, connection,
- * content-type, webhook-*, runpost-*, ...). An empty value is refused too: the HTTP library would
- * leave the header out. NULL: fine; else a static sentence fragment such as "its value contains a
- * line break", which repeats neither name nor value. */
+/* What keeps the header `name: value` from being sent. NULL: nothing. Else a static part of a
+ * sentence, such as "its value contains a line break", which repeats neither name nor value.
+ *
+ * The name must be a token (RFC 9110), and none that runpost or HTTP itself sets (host,
+ * content-length, transfer-encoding, connection, content-type, webhook-*, runpost-*, ...). The
+ * value must have no control bytes. An empty value is refused, too: the HTTP library would leave
+ * the header out. */
 const char *rp_header_problem(struct rp_span name, struct rp_span value);
 
 #endif

@@ -1,5 +1,5 @@
-/* run_header.c - checks the headers that an envelope asks for. A header that would change the
- * meaning of the request is refused here, before it is stored. */
+/* run_header.c - checks the headers that an envelope asks for. It is apart because it has rules of
+ * its own: a header that would change the meaning of the request is refused before it is stored. */
 
 #include "run/run_header.h"
 

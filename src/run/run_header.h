@@ -5,8 +5,8 @@
 #include "run/run.h"
 #include "text/scan.h"
 
-/* Packs an envelope's object of headers at the end of run->text, where RP_EXTRA_HEADERS_MAX bytes
- * are reserved. False: the run is rejected, or there was no memory for it. */
+/* Packs the headers of an envelope at the end of run->text, where RP_EXTRA_HEADERS_MAX bytes are
+ * reserved. false: the run is rejected, or there was no memory for it. */
 bool rp_run_take_headers(struct rp_parsed_run *run, const struct rp_json_want *want);
 
 #endif

@@ -1,4 +1,5 @@
-/* run_reject.c - writes why a line is not taken. All parts of the parser end here. */
+/* run_reject.c - notes why a line is not taken. It is apart because all parts of the parser use it.
+ */
 
 #include "run/run_reject.h"
 

@@ -1,5 +1,5 @@
 /* http.c - runs all transfers of a process: sockets, timers, ends. It drives libcurl's multi
- * interface; one request is in http_request.c. */
+ * interface, and is apart from http_request.c, which makes one transfer. */
 
 #include "deliver/http/http.h"
 
@@ -72,8 +72,8 @@ static int on_timer(CURLM *multi, long timeout_ms, void *arg)
 	return 0;
 }
 
-/* libcurl may have closed the descriptor, and the kernel forgotten it, without our knowing; so
- * each command falls back to the other one. Returns 0 or an errno. */
+/* libcurl may have closed the descriptor without our knowing, and then the kernel has forgotten it.
+ * So each command falls back to the other one. Returns 0 or an errno. */
 static int watch_set(int epoll_fd, int fd, uint32_t events, bool known)
 {
 	struct epoll_event ev = {.events = events, .data.fd = fd};
@@ -85,8 +85,8 @@ static int watch_set(int epoll_fd, int fd, uint32_t events, bool known)
 	return epoll_ctl(epoll_fd, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &ev) == 0 ? 0 : errno;
 }
 
-/* libcurl gave up an address. It will try the next one when it looks at the transfer again, and
- * has set no timer for that (7.88.1; its issue 11920): go_on makes it look. */
+/* libcurl gave up an address. It tries the next one when it looks at the transfer again, but it has
+ * set no timer for that (7.88.1; its issue 11920). resume_stalled makes it look. */
 static void note_stalled(struct http_engine *e, CURL *easy)
 {
 	struct rp_transfer *t = NULL;
@@ -96,8 +96,8 @@ static void note_stalled(struct http_engine *e, CURL *easy)
 		t->stalled = e->stalled = true;
 }
 
-/* Never returns an error: libcurl would fail every transfer there is, now and for ever. The one
- * that cannot be watched is noted and taken out by fail_unwatched. */
+/* Never returns an error: libcurl would then fail all transfers, now and for ever. fail_unwatched
+ * ends the one whose socket cannot be watched. */
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
 	struct http_engine *e = arg;
@@ -136,8 +136,8 @@ static void total_set(struct http_engine *e, unsigned total_max)
 	curl_multi_setopt(e->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)total_max);
 }
 
-/* Kept connections of hosts that have nothing to get now may hold what a new one needs: libcurl
- * closes the oldest of them for each new one beyond the total. */
+/* Kept connections of hosts that have nothing to get now may hold descriptors that a new one needs.
+ * libcurl closes the oldest of them for each new one beyond the total. */
 static void keep_few(struct http_engine *e)
 {
 	e->few_until_ms = now_ms() + FEW_MS;
@@ -173,6 +173,7 @@ static struct rp_transfer *transfer_take(struct http_engine *e)
 
 static void transfer_give_back(struct http_engine *e, struct rp_transfer *t)
 {
+	assert(e->in_flight > 0 && t->state != RP_TRANSFER_UNDER_WAY);
 	t->state = RP_TRANSFER_IDLE;
 	t->next = e->pool;
 	e->pool = t;
@@ -181,6 +182,7 @@ static void transfer_give_back(struct http_engine *e, struct rp_transfer *t)
 
 static void transfer_decided(struct http_engine *e, struct rp_transfer *t)
 {
+	assert(t->state != RP_TRANSFER_DECIDED);
 	if (t->state == RP_TRANSFER_UNDER_WAY)
 		curl_multi_remove_handle(e->multi, t->easy);
 	t->state = RP_TRANSFER_DECIDED;
@@ -235,7 +237,7 @@ static enum rp_err http_start(struct rp_transport *transport, const struct rp_re
 
 /* When memory is short libcurl may drop the timers of requests, which then never end (7.88.1): see
  * fail_overdue. */
-static void act(struct http_engine *e, curl_socket_t fd, int events)
+static void socket_action(struct http_engine *e, curl_socket_t fd, int events)
 {
 	int under_way;
 	CURLMcode mc = curl_multi_socket_action(e->multi, fd, events, &under_way);
@@ -248,9 +250,9 @@ static void act(struct http_engine *e, curl_socket_t fd, int events)
 	e->troubled = true;
 }
 
-/* A pause and its end are what libcurl has to be told that it look at one transfer; there is
- * nothing yet to be paused. One that has ended meanwhile refuses. */
-static void go_on(struct http_engine *e)
+/* A pause and its end make libcurl look at one transfer; nothing is there yet to be paused. A
+ * transfer that has ended meanwhile refuses. */
+static void resume_stalled(struct http_engine *e)
 {
 	struct rp_transfer *t;
 
@@ -286,23 +288,23 @@ static void drive(struct http_engine *e)
 	/* A socket closed by an earlier event of this batch is unknown to libcurl, which then does
 	 * nothing. */
 	for (i = 0; i < n; i++)
-		act(e, events[i].data.fd, curl_events(events[i].events));
+		socket_action(e, events[i].data.fd, curl_events(events[i].events));
 	if (e->timer_at_ms >= 0 && now_ms() >= e->timer_at_ms) {
 		e->timer_at_ms = -1;
-		act(e, CURL_SOCKET_TIMEOUT, 0);
+		socket_action(e, CURL_SOCKET_TIMEOUT, 0);
 	}
 	if (e->stalled)
-		go_on(e);
+		resume_stalled(e);
 }
 
-/* The attempt goes on, and costs no retry. */
-static void begin_again(struct http_engine *e, struct rp_transfer *t)
+/* The attempt goes on with a second request. It costs no retry. */
+static void repeat_request(struct http_engine *e, struct rp_transfer *t)
 {
 	const struct rp_http_notes *notes = &t->notes;
 
 	if (notes->surplus || t->outcome.cause == RP_CAUSE_PROTOCOL ||
-	    (notes->foreign && t->outcome.http_status != 408))
-		rp_http_spill_note(e->kept, t->request.url);
+	    (notes->premature && t->outcome.http_status != 408))
+		rp_http_kept_note_surplus(e->kept, t->request.url);
 	curl_multi_remove_handle(e->multi, t->easy);
 	if (rp_transfer_prepare_again(t) && curl_multi_add_handle(e->multi, t->easy) == CURLM_OK)
 		return;
@@ -323,12 +325,12 @@ static void collect(struct http_engine *e)
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &t);
 		rp_transfer_judge(t, msg->data.result);
 		if (rp_transfer_is_undecided(t)) {
-			begin_again(e, t);
+			repeat_request(e, t);
 			continue;
 		}
 		if (t->doubted != 0 && t->outcome.http_status != 0 &&
 		    t->outcome.http_status != t->doubted)
-			rp_http_spill_note(e->kept, t->request.url);
+			rp_http_kept_note_surplus(e->kept, t->request.url);
 		if (t->outcome.lack == RP_LACK_PROCESS)
 			keep_few(e);
 		transfer_decided(e, t);
@@ -365,7 +367,7 @@ static void fail_overdue(struct http_engine *e)
 	}
 }
 
-/* The transfer goes back before `done` is called, so that done finds room to start the next
+/* The transfer goes back to the pool before `done` is called: so done can start the next
  * request. */
 static void hand_out(struct http_engine *e, void (*done)(void *, void *, const struct rp_outcome *),
 		     void *done_arg)

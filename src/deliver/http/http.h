@@ -1,14 +1,17 @@
-/* http.h - POSTs requests and reports outcomes. The only door to libcurl; knows nothing of the
+/* http.h - POSTs requests and reports outcomes. The only door to libcurl. It knows nothing of the
  * store or of retries.
  *
- * One engine per process and thread, driven by the caller's loop: poll its fd for reading and call
- * its run when that is readable or its timeout_ms has passed. Connections are kept and reused. The
- * guard judges the connected address of every new connection before a packet is sent and of every
- * reused one before the request is written. A connection, or a TLS session, serves only requests
- * whose anchors and identity have the same names as those it began with: what changed in a
- * certificate's file holds from the next request on. Redirects, proxies, cookies, netrc and
- * content decoding are off; TLS is verified, 1.2 at least; response bodies are read up to
- * RP_HTTP_BODY_MAX and then cut (a status line is enough to judge). */
+ * One engine for each process and thread. The caller's loop drives it: poll its fd for reading, and
+ * call its run when the fd is readable or its timeout_ms has passed.
+ *
+ * Connections are kept and reused. The guard judges the address of each new connection before a
+ * packet is sent, and the address of each reused connection before the request is written. A
+ * connection or TLS session serves only requests whose anchors and identity have the names that it
+ * began with. So a change in a certificate's file holds from the next request on.
+ *
+ * Redirects, proxies, cookies, netrc and content decoding are off. TLS is verified, 1.2 at least.
+ * Response bodies are read up to RP_HTTP_BODY_MAX and then cut: a status line is enough to judge.
+ */
 #ifndef RP_DELIVER_HTTP_HTTP_H
 #define RP_DELIVER_HTTP_HTTP_H
 
@@ -27,13 +30,13 @@ struct rp_request {
 	const char *const *headers; /* "Name: value", without CR or LF (asserted) */
 	size_t n_headers;
 	struct rp_span body; /* with read_body: its length alone */
-	/* Copies the n bytes of the body that begin at `at`; called from inside run, in order, but
-	 * from the beginning again when a request is repeated on another connection. false: they
-	 * cannot be had; the request is broken off. NULL: the body is in memory. */
+	/* Copies the n bytes of the body that begin at `at`. Called from inside run, in order; from
+	 * the beginning again when the request is repeated on another connection. false: the bytes
+	 * cannot be read, and the request is broken off. NULL: the body is in memory. */
 	bool (*read_body)(void *owner, size_t at, char *out, size_t n);
-	/* Whether the request may still be written; called from inside run where that is later than
-	 * the start: a connection had to be made first, or the request is repeated on another one.
-	 * false: it is not written. NULL: it always may. */
+	/* Whether the request may still be written. Called from inside run when the request is
+	 * written later than at the start: a connection had to be made first, or the request is
+	 * repeated on another one. false: it is not written. NULL: it always may. */
 	bool (*may_write)(void *owner);
 	int64_t timeout_ms, connect_timeout_ms;
 	const struct rp_guard_policy *guard;
@@ -46,27 +49,27 @@ struct rp_request {
 	void *owner;      /* comes back with the outcome */
 };
 
-/* The seam between the sender and the network: the HTTP engine is one implementation, tests bring
- * a scripted one. */
+/* What the sender knows of the network. The HTTP engine is one implementation; tests have another
+ * one, with a script. */
 struct rp_transport {
 	/* Begins a POST. RP_OK: `done` will be called for it exactly once, from inside run.
-	 * Anything else: not begun; RP_ERR_BUSY: as many as the transport was opened for are under
-	 * way. */
+	 * Any other result: it has not begun. RP_ERR_BUSY: as many requests are under way as the
+	 * transport was opened for. */
 	enum rp_err (*start)(struct rp_transport *t, const struct rp_request *request,
 			     struct rp_error *err);
-	/* Does what can be done without waiting; calls done(done_arg, owner, outcome) for every
+	/* Does what can be done without waiting, and calls done(done_arg, owner, outcome) for each
 	 * finished request. done may call start. */
 	void (*run)(struct rp_transport *t,
 		    void (*done)(void *arg, void *owner, const struct rp_outcome *outcome),
 		    void *done_arg);
 	int (*fd)(struct rp_transport *t); /* readable when run has something to do */
-	/* call run after so long at the latest; -1: no need */
+	/* run must be called after so long at the latest; -1: no need */
 	int (*timeout_ms)(struct rp_transport *t);
 };
 
-/* max_in_flight bounds kept connections and descriptors. *out->... as above. Close with
- * rp_http_close: requests under way are dropped without a `done`. SIGPIPE, unless handled, is
- * ignored from then on: TLS writes raise it. RP_ERR_NOMEM, _IO: libcurl or epoll failed. */
+/* max_in_flight bounds requests, kept connections and descriptors. From now on the process ignores
+ * SIGPIPE, unless it has a handler: TLS writes raise it. RP_ERR_NOMEM, RP_ERR_IO: libcurl or epoll
+ * failed. Close *out with rp_http_close: it drops requests under way without a `done`. */
 enum rp_err rp_http_open(unsigned max_in_flight, struct rp_transport **out, struct rp_error *err);
 void rp_http_close(struct rp_transport *t);
 

@@ -1,5 +1,6 @@
-/* http_body.c - hands libcurl the body of a request, whole or piece by piece. It is apart
- * because long bodies come from the outbox while they are sent. */
+/* http_body.c - hands libcurl the body of a request, whole or piece by piece. It is apart because
+ * long bodies come from the outbox while they are sent. */
+
 #include "deliver/http/http_body.h"
 
 #include <stdio.h>
@@ -31,8 +32,8 @@ static int on_seek(void *arg, curl_off_t at, int origin)
 
 #define SET(option, value) ((rc = curl_easy_setopt(easy, (option), (value))) == CURLE_OK)
 
-/* The size goes first: POSTFIELDS without it would be measured with strlen. An empty body is a
- * POST all the same. */
+/* The size goes first: else libcurl would measure POSTFIELDS with strlen. An empty body is a POST,
+ * too. */
 CURLcode rp_http_body_set(struct rp_transfer *t)
 {
 	const struct rp_request *r = &t->request;

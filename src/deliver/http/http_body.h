@@ -4,7 +4,7 @@
 
 #include "deliver/http/http_transfer.h"
 
-/* That of t->request. */
+/* Sets the body of t->request. */
 CURLcode rp_http_body_set(struct rp_transfer *t);
 
 #endif

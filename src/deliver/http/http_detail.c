@@ -1,4 +1,5 @@
-/* http_detail.c - the sentence that an outcome has beside its cause, without the URL's secrets. */
+/* http_detail.c - sets the sentence that an outcome has beside its cause. It is apart because it
+ * hides the secrets of the URL. */
 
 #include "deliver/http/http_detail.h"
 

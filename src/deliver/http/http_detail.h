@@ -4,9 +4,9 @@
 
 #include "deliver/http/http_transfer.h"
 
-/* For logs and tools: without control bytes, and without what the URL's query carries. */
+/* Sets the detail, for logs and tools: without control bytes, and without the query of the URL. */
 void rp_transfer_set_detail(struct rp_transfer *t, const char *text);
-/* The outcome, without libcurl having had a say. */
+/* Sets cause and detail of the outcome, whatever libcurl says. */
 void rp_transfer_decide(struct rp_transfer *t, enum rp_cause cause, const char *detail);
 
 #endif

@@ -1,5 +1,5 @@
-/* http_head.c - takes notes of an answer's head line by line: status, lengths, Retry-After,
- * wishes. libcurl does not tell all of these. */
+/* http_head.c - notes what the head of an answer says, line by line: status, lengths, Retry-After,
+ * wishes. It is apart because libcurl does not tell all of these. */
 
 #include "deliver/http/http_head.h"
 
@@ -27,14 +27,14 @@ static struct field field_of(struct rp_span line)
 	return f;
 }
 
-/* Most fields of a head are none of ours: the length tells. */
+/* Most fields of a head do not matter here: their length tells. */
 #define IS_NAMED(field, text) is_named((field)->name, text, sizeof(text) - 1)
 static bool is_named(struct rp_span name, const char *text, size_t n)
 {
 	return name.len == n && strncasecmp(name.ptr, text, n) == 0;
 }
 
-/* As text. false: too long to mean a date, and so to mean anything to us. */
+/* Copies the value as text. false: it is too long for a date, and so for all that matters here. */
 static bool field_text(const struct field *f, char *out, size_t size)
 {
 	if (f->value.len >= size)
@@ -44,7 +44,7 @@ static bool field_text(const struct field *f, char *out, size_t size)
 	return true;
 }
 
-/* One that does not fit is kept as too long. */
+/* A location that does not fit is noted as too long. */
 static void note_location(struct rp_http_notes *notes, struct rp_span value)
 {
 	notes->location_bytes =
@@ -52,7 +52,7 @@ static void note_location(struct rp_http_notes *notes, struct rp_span value)
 	memcpy(notes->location, value.ptr, notes->location_bytes);
 }
 
-/* libcurl reads years whose milliseconds no integer holds. */
+/* libcurl accepts years whose milliseconds fit into no integer. */
 static time_t date_of(const char *value)
 {
 	time_t t = curl_getdate(value, NULL);
@@ -107,7 +107,7 @@ static void note_status(struct rp_http_notes *notes, struct rp_span line)
 	notes->version = 10 + (unsigned)(p[7] - '0');
 }
 
-/* Saturates. What is no number is left to libcurl. */
+/* Saturates. libcurl judges a value that is no number. */
 static void note_length(struct rp_http_notes *notes, const char *value)
 {
 	int64_t n = 0;

@@ -1,22 +1,25 @@
-/* http_kept.c - judges whether a kept connection may be used again. It remembers receivers whose
- * connections carried bytes that belonged to no answer.
+/* http_kept.c - judges whether a kept connection may be used again. It is apart because it
+ * remembers receivers whose connections carried surplus bytes, which belong to no answer.
  *
- * The rules of a kept connection. Whatever comes on one may belong to the answer before.
- * - An answer is what its head says. A 204 or 304 that announces a body, two different lengths, a
- *   length beside chunks: such a head leaves open where the next answer begins, and the connection
+ * On a kept connection, whatever comes may belong to the answer before. So these are the rules:
+ * - An answer is what its head says. Some heads leave open where the next answer begins: a 204 or
+ *   304 that announces a body, two different lengths, a length beside chunks. Then the connection
  *   is not used again.
- * - Before a request is written, socket and TLS session have to be open and empty. TLS records
- *   that came are decrypted, so that an alert or a session ticket is not taken for an answer.
- * - What comes decides nothing when it is no status line, when the connection ends before an
- *   answer, when it is a 408 (a farewell to an idle client), when it would end the endpoint or the
- *   entry (410, or a webhook-delivery wish with no 2xx), or when the receiver's host had not yet
- *   confirmed a byte of the request (known of requests of up to 32 KiB). The attempt is made
- *   again, once, on a fresh connection. libcurl does the same for connections that end, but counts
- *   to five over the life of a handle.
- * - A receiver that has sent such bytes, or whose 410 the second answer did not confirm, gets each
- *   request on a connection of its own for an hour. So they cost as many requests twice as were
- *   written before the first were seen: 400 deliveries took at most 404 requests, and without
- *   these rules 588 to 695. */
+ * - Before a request is written, socket and TLS session must be open and empty. TLS records that
+ *   came are decrypted, so that an alert or a session ticket is not taken for an answer.
+ * - In these cases what comes decides nothing:
+ *   - It is no status line, or the connection ends before an answer.
+ *   - It is a 408, which is a farewell to an idle client.
+ *   - It would end the endpoint or the entry: a 410, or a webhook-delivery wish without a 2xx.
+ *   - It is premature: the host of the receiver had not confirmed a byte of the request. This is
+ *     known of requests of up to 32 KiB.
+ *   Then the attempt is made again, once, on a fresh connection. libcurl does the same for
+ *   connections that end, but counts to five over the life of a handle.
+ * - After surplus bytes, or after a 410 that the second answer did not confirm, the receiver gets
+ *   each request on a connection of its own for an hour. So only the requests that were written
+ *   before the first surplus bytes were seen are made twice: 400 deliveries took at most 404
+ *   requests, and 588 to 695 without these rules. */
+
 #include "deliver/http/http_kept.h"
 
 #include <errno.h>
@@ -32,24 +35,25 @@
 #include "base/sys.h"
 #include "sign/crypto_tls.h"
 
-#define SPILLS_MAX 64
-/* a receiver may be mended; an hour costs a few requests twice */
-#define SPILL_MS ((int64_t)3600 * 1000)
+#define SURPLUS_MAX 64
+/* Somebody may mend the receiver. After an hour, finding out costs a few requests twice. */
+#define SURPLUS_MS ((int64_t)3600 * 1000)
 #define WRITTEN_AT_ONCE_MAX ((size_t)32 << 10) /* libcurl writes up to 64 KiB with one call */
 #define TLS_LOOK_BYTES 17408                   /* a record and more: RFC 8446, 5.2 */
 #define FNV_BASIS 14695981039346656037u        /* FNV-1a, 64 bits: draft-eastlake-fnv */
 #define FNV_PRIME 1099511628211u
 
-struct spill {
+struct surplus_receiver {
 	uint64_t receiver;
 	int64_t until_ms; /* on the boot clock */
 };
 
 /* libcurl tells a callback the ends of a connection, but its descriptor only when the socket is
- * made. A hint lies under the low bits of a hash, and may be another connection's. */
+ * made. A hint is the descriptor that a hash had last; its index is the low bits of the hash, so it
+ * may belong to another connection. */
 struct rp_http_kept {
-	struct spill spills[SPILLS_MAX];
-	size_t n_spills;
+	struct surplus_receiver surplus[SURPLUS_MAX];
+	size_t n_surplus;
 	uint64_t *ends; /* of each descriptor: hash of its latest connection's ends; 0: none yet */
 	size_t n_ends;
 	size_t mask; /* of hints */
@@ -68,13 +72,13 @@ static uint64_t hash_add(uint64_t hash, const char *bytes, size_t n)
 struct rp_http_kept *rp_http_kept_new(unsigned connections)
 {
 	struct rp_http_kept *kept;
-	size_t places = 64;
+	size_t n_hints = 64;
 
-	while (places < (size_t)connections * 4)
-		places *= 2;
-	kept = calloc(1, sizeof *kept + places * sizeof kept->hints[0]);
+	while (n_hints < (size_t)connections * 4)
+		n_hints *= 2;
+	kept = calloc(1, sizeof *kept + n_hints * sizeof kept->hints[0]);
 	if (kept != NULL)
-		kept->mask = places - 1;
+		kept->mask = n_hints - 1;
 	return kept;
 }
 
@@ -85,7 +89,7 @@ void rp_http_kept_free(struct rp_http_kept *kept)
 	free(kept);
 }
 
-/* The address family was libcurl's choice; that it is this socket says its port. */
+/* libcurl chose the address family. The local port tells whether this is the socket. */
 static int opened_fd(const struct rp_transfer *t, const struct rp_http_ends *ends)
 {
 	int fd = t->opened_fd[strchr(ends->peer_ip, ':') != NULL];
@@ -124,7 +128,7 @@ static int find(struct rp_http_kept *kept, uint64_t hash)
 	return -1;
 }
 
-/* Out of memory, the descriptor is not known later, and the connection not looked at. */
+/* Without memory the descriptor is not known later, and the connection is not checked. */
 static void note(struct rp_http_kept *kept, uint64_t hash, int fd)
 {
 	int before = find(kept, hash);
@@ -163,8 +167,8 @@ void *rp_transfer_tls(struct rp_transfer *t)
 	return info->internals;
 }
 
-/* Whether the records that came hold data: an alert or a session ticket is none. They are read off
- * for it, so the connection is at its end. */
+/* Whether the records that came hold data; an alert or a session ticket is none. This reads the
+ * records off, so the connection cannot be used any more. */
 static bool has_tls_data(const struct rp_transfer *t, void *tls)
 {
 	char records[TLS_LOOK_BYTES];
@@ -215,7 +219,7 @@ bool rp_http_kept_is_fit(struct rp_transfer *t, const struct rp_http_ends *ends)
 	return false;
 }
 
-bool rp_http_kept_is_foreign(const struct rp_transfer *t)
+bool rp_http_kept_is_premature(const struct rp_transfer *t)
 {
 	long written = 0;
 	int unconfirmed = 0;
@@ -236,32 +240,33 @@ static uint64_t receiver_of(const char *url, size_t *bytes)
 	return hash_add(FNV_BASIS, url, *bytes);
 }
 
-bool rp_http_spills(const struct rp_http_kept *kept, const char *url)
+bool rp_http_kept_has_surplus(const struct rp_http_kept *kept, const char *url)
 {
 	uint64_t receiver;
 	size_t i, bytes;
 
-	if (kept->n_spills == 0)
+	if (kept->n_surplus == 0)
 		return false;
 	receiver = receiver_of(url, &bytes);
-	for (i = 0; i < kept->n_spills; i++) {
-		if (kept->spills[i].receiver == receiver)
-			return rp_sys_boot_ms(&rp_sys_real) < kept->spills[i].until_ms;
+	for (i = 0; i < kept->n_surplus; i++) {
+		if (kept->surplus[i].receiver == receiver)
+			return rp_sys_boot_ms(&rp_sys_real) < kept->surplus[i].until_ms;
 	}
 	return false;
 }
 
-void rp_http_spill_note(struct rp_http_kept *kept, const char *url)
+void rp_http_kept_note_surplus(struct rp_http_kept *kept, const char *url)
 {
 	size_t i, bytes, at = 0;
 	uint64_t receiver = receiver_of(url, &bytes);
 
-	if (rp_http_spills(kept, url))
+	if (rp_http_kept_has_surplus(kept, url))
 		return;
-	for (i = 1; i < kept->n_spills; i++)
-		at = kept->spills[i].until_ms < kept->spills[at].until_ms ? i : at;
-	if (kept->n_spills < SPILLS_MAX)
-		at = kept->n_spills++;
-	kept->spills[at] = (struct spill){receiver, rp_sys_boot_ms(&rp_sys_real) + SPILL_MS};
+	for (i = 1; i < kept->n_surplus; i++)
+		at = kept->surplus[i].until_ms < kept->surplus[at].until_ms ? i : at;
+	if (kept->n_surplus < SURPLUS_MAX)
+		at = kept->n_surplus++;
+	kept->surplus[at] =
+	    (struct surplus_receiver){receiver, rp_sys_boot_ms(&rp_sys_real) + SURPLUS_MS};
 	rp_log(RP_LOG_WARN, "surplus_bytes", "receiver=%.*s", (int)bytes, url);
 }

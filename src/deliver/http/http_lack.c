@@ -1,5 +1,6 @@
-/* http_lack.c - tells a lack of our own (descriptors, threads, ports) from a failure of the
- * receiver. libcurl reports both alike, so this file tries. */
+/* http_lack.c - tells a lack of this process (descriptors, threads, ports) from a failure of the
+ * receiver. It is apart because libcurl reports both alike, so this file tries. */
+
 #include "deliver/http/http_lack.h"
 
 #include <errno.h>
@@ -25,8 +26,8 @@ static void *do_nothing(void *arg)
 	return arg;
 }
 
-/* libcurl tells of a name that does not exist and of a lookup for which it had no thread or no
- * socket in the same way; so we try whether they can be had. Returns 0 or an errno. */
+/* libcurl reports a name that does not exist, and a lookup without a thread or a socket, in the
+ * same way. So this tries to get them. Returns 0 or an errno. */
 static int try_lookup(void)
 {
 	int fds[LOOKUP_DESCRIPTORS], n, sys = 0;
@@ -47,8 +48,8 @@ static int try_lookup(void)
 	return is_lack(sys) ? sys : 0;
 }
 
-/* Ports for connections to one IPv4 address are exhausted; for IPv6 the same error also says that
- * there is none of our own. */
+/* Whether the ports for connections to one IPv4 address are exhausted. For IPv6 the same error may
+ * also mean that this host has no address. */
 static bool lacks_ports(struct rp_transfer *t)
 {
 	long sys = 0;

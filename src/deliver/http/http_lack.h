@@ -1,14 +1,14 @@
-/* http_lack.h - private to src/deliver/http: whether an attempt failed for want of something of
- * ours. */
+/* http_lack.h - private to src/deliver/http: whether an attempt failed because this process lacked
+ * something. */
 #ifndef RP_DELIVER_HTTP_HTTP_LACK_H
 #define RP_DELIVER_HTTP_HTTP_LACK_H
 
 #include "deliver/http/http_transfer.h"
 
-/* Makes the outcome RP_CAUSE_LOCAL with a lack where the failure was for want of something of ours,
- * or of the owner's leave, before the request began. */
+/* When this process lacked something before the request began, the outcome becomes RP_CAUSE_LOCAL
+ * with a lack. When the owner did not permit the request, the outcome gets RP_LACK_LEAVE. */
 void rp_transfer_note_lack(struct rp_transfer *t, CURLcode rc);
-/* The transfer is broken off for trouble of ours. */
+/* Ends the transfer because of trouble in this process. */
 void rp_transfer_decide_local(struct rp_transfer *t, const char *detail);
 
 #endif

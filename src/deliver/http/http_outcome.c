@@ -1,5 +1,5 @@
-/* http_outcome.c - decides what an ended transfer means. It reads libcurl's codes, the notes and
- * the TLS verdict, and changes nothing. */
+/* http_outcome.c - decides what an ended transfer means. It is apart because it only reads: the
+ * codes of libcurl, the notes, the TLS verdict. */
 
 #include "deliver/http/http_outcome.h"
 
@@ -28,8 +28,8 @@ static void blocked_detail(struct rp_transfer *t)
 	rp_transfer_set_detail(t, text);
 }
 
-/* libcurl says "couldn't connect" when the guard refused as well as when a receiver did, and when
- * we had no socket left. */
+/* libcurl says "couldn't connect" in three cases: the guard refused, the receiver refused, or this
+ * process had no socket left. */
 static enum rp_cause cause_of_no_connection(const struct rp_http_notes *notes)
 {
 	if (notes->sockets > 0)
@@ -123,8 +123,8 @@ static unsigned long ssl_error_of(const char *text)
 	return 0;
 }
 
-/* RP_CAUSE_NONE: the message has no such number. An alert about a certificate can only mean
- * ours. */
+/* RP_CAUSE_NONE: the message has no such number. An alert about a certificate can only mean that of
+ * this side. */
 static enum rp_cause cause_of_message(const char *text)
 {
 	unsigned long number = ssl_error_of(text), reason, alert;
@@ -142,8 +142,8 @@ static enum rp_cause cause_of_message(const char *text)
 	return RP_CAUSE_NONE;
 }
 
-/* A header line of more than 100 KB. libcurl's word for it is TOO_LARGE from 8.6 on
- * (<curl/curl.h>), before that that it has no memory. */
+/* A header line of more than 100 KB. libcurl says TOO_LARGE from 8.6 on (<curl/curl.h>); before, it
+ * says that it has no memory. */
 static bool is_line_too_long(const struct rp_http_notes *notes, CURLcode rc)
 {
 	enum { TOO_LARGE = 100 };
@@ -218,7 +218,7 @@ static enum rp_cause cause_of_code(struct rp_transfer *t, CURLcode rc)
 }
 
 /* A head that was broken off for its size or its grammar is no answer, whatever its first line
- * said; one that was lost on the way is: the receiver had decided. */
+ * says. A head that was lost on the way is an answer: the receiver had decided. */
 static bool head_is_broken(const struct rp_http_notes *notes, CURLcode rc)
 {
 	return !notes->head_done &&
@@ -263,7 +263,7 @@ static const char *message_of(const struct rp_transfer *t, enum rp_cause cause, 
 	return t->error_text;
 }
 
-/* Those of RFC 9110 15.4 that name another place. */
+/* Of RFC 9110, 15.4, those that name another URL. */
 static bool is_redirect(unsigned status)
 {
 	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
@@ -344,7 +344,7 @@ static void timings_set(struct rp_transfer *t)
 	out->tls_us = phase_us(t->easy, CURLINFO_APPCONNECT_TIME_T);
 	if (t->notes.answered)
 		out->first_byte_us = phase_us(t->easy, CURLINFO_STARTTRANSFER_TIME_T);
-	if (t->again)
+	if (t->repeated)
 		first_try_add(t);
 }
 
@@ -393,19 +393,18 @@ bool rp_transfer_is_final_refusal(const struct rp_transfer *t)
 	return out->http_status == 410 || (out->http_status >= 300 && out->wish != RP_WISH_NONE);
 }
 
-/* Not on a fresh connection, where all that comes answers this request; so a second try is the
- * last. Whether the receiver has the request is open where it was written, and it may get it
- * twice. A 408 tells of a connection that was idle for too long (RFC 9110, 15.5.9). A final
- * refusal may be a second answer to the request before: one more request costs less than an
- * endpoint that is disabled by mistake. */
+/* On a fresh connection all that comes answers this request. So a second try is the last. When the
+ * request was written, the receiver may have it, and may get it twice. A 408 may mean a connection
+ * that was idle for too long (RFC 9110, 15.5.9). A final refusal may be a second answer to the
+ * request before: one more request costs less than an endpoint that is disabled by mistake. */
 bool rp_transfer_is_undecided(const struct rp_transfer *t)
 {
 	const struct rp_http_notes *notes = &t->notes;
 	const struct rp_outcome *out = &t->outcome;
 
-	if (notes->unfit || notes->foreign)
+	if (notes->unfit || notes->premature)
 		return true;
-	if (t->again || notes->withheld || notes->sockets > 0 || !notes->request_began)
+	if (t->repeated || notes->withheld || notes->sockets > 0 || !notes->request_began)
 		return false;
 	if (out->http_status == 0)
 		return out->cause == RP_CAUSE_PROTOCOL ||

@@ -1,5 +1,5 @@
-/* http_outcome.h - private to src/deliver/http: what libcurl said and the callbacks noted -> struct
- * rp_outcome, and whether that decides the attempt. */
+/* http_outcome.h - private to src/deliver/http: makes the outcome of what libcurl said and what the
+ * callbacks noted, and says whether it decides the attempt. */
 #ifndef RP_DELIVER_HTTP_HTTP_OUTCOME_H
 #define RP_DELIVER_HTTP_HTTP_OUTCOME_H
 
@@ -7,10 +7,10 @@
 
 /* Fills t->outcome from libcurl's verdict. */
 void rp_transfer_judge(struct rp_transfer *t, CURLcode rc);
-/* Of a judged one: whether what came on a kept connection decides nothing, so that the request is
+/* Of a judged transfer: whether what came on a kept connection decides nothing. Then the request is
  * to be made again. */
 bool rp_transfer_is_undecided(const struct rp_transfer *t);
-/* Of a judged one: an answer that would end the entry or the endpoint. */
+/* Of a judged transfer: whether its answer would end the entry or the endpoint. */
 bool rp_transfer_is_final_refusal(const struct rp_transfer *t);
 
 #endif

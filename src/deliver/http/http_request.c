@@ -1,5 +1,5 @@
-/* http_request.c - makes and configures one transfer, with its callbacks. All options that are
- * set on a libcurl handle are set here. */
+/* http_request.c - makes one transfer, with its options and callbacks. It is apart so that all
+ * options of a libcurl handle are set in one file, but for those of the body. */
 
 #include "deliver/http/http_request.h"
 
@@ -27,8 +27,7 @@
 	(CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME | CURLU_DISALLOW_USER | CURLU_PATH_AS_IS)
 #define EXPECTS_BYTES ((size_t)64 << 10) /* well below the 1 MiB */
 
-/* The first refusal is the one worth telling; later addresses of the same name are seldom
- * better. */
+/* Only the first refusal is noted: later addresses of the same name are seldom better. */
 static bool guard_lets_pass(struct rp_transfer *t, const struct sockaddr *sa, socklen_t len,
 			    unsigned port)
 {
@@ -61,7 +60,7 @@ static unsigned port_of(const struct sockaddr *sa, socklen_t len)
 	return 0;
 }
 
-/* What was noted of a kept connection that turned out dead. */
+/* Drops what was noted of a kept connection that turned out dead. */
 static void answer_forget(struct rp_transfer *t)
 {
 	t->notes.looked_on = t->notes.unread = t->notes.answered = false;
@@ -69,8 +68,8 @@ static void answer_forget(struct rp_transfer *t)
 	rp_http_notes_begin(&t->notes);
 }
 
-/* The address is the resolved one and the one connected to: between this check and the connect no
- * name is looked up. */
+/* The address is the one that is connected to: no name is looked up between this check and the
+ * connect. */
 static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct rp_transfer *t = arg;
@@ -134,9 +133,9 @@ static bool peer_ask(struct rp_transfer *t, int fd)
 	return true;
 }
 
-/* Whom a handshake was with that fails, libcurl tells up to 7.88 at least, and not from 8.14 on at
- * the latest. So the socket is asked: the younger one, unless it has lost the race for the
- * connection and is closed. */
+/* libcurl tells the address of a failed handshake up to 7.88 at least, and not from 8.14 on at the
+ * latest. So the socket is asked: the younger one, unless it has lost the race for the connection
+ * and is closed. */
 static void peer_note(struct rp_transfer *t)
 {
 	bool v6 = t->notes.family == AF_INET6;
@@ -145,8 +144,8 @@ static void peer_note(struct rp_transfer *t)
 		peer_ask(t, t->opened_fd[!v6]);
 }
 
-/* Each connection has an SSL_CTX of its own. What libcurl would load for it from files has been
- * loaded and checked with the configuration. */
+/* Each connection has an SSL_CTX of its own. libcurl would load certificates for it from files;
+ * they were loaded and checked with the configuration. */
 static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *arg)
 {
 	struct rp_transfer *t = arg;
@@ -159,8 +158,9 @@ static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *arg)
 		   : CURLE_SSL_CERTPROBLEM;
 }
 
-/* At the start the owner knew; on a kept connection that is now. */
-static bool has_leave(struct rp_transfer *t)
+/* The owner permitted the request at its start. On a kept connection that is now; later, ask
+ * again. */
+static bool has_permission(struct rp_transfer *t)
 {
 	const struct rp_request *r = &t->request;
 	bool later = t->notes.sockets > 0 || t->notes.request_began || t->notes.retried;
@@ -177,8 +177,8 @@ static void request_begins(struct rp_transfer *t)
 	answer_forget(t);
 }
 
-/* Runs before the request is written, on reused connections too: those were opened under another
- * request's policy. */
+/* Runs before the request is written, on reused connections, too: these were opened under the
+ * policy of another request. */
 static int on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port, int local_port)
 {
 	struct rp_transfer *t = arg;
@@ -201,7 +201,7 @@ static int on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port,
 		memcpy(&sa, &in6, len = sizeof in6);
 	if (!guard_lets_pass(t, (const struct sockaddr *)&sa, len, (unsigned)peer_port))
 		return CURL_PREREQFUNC_ABORT;
-	if (!rp_http_kept_is_fit(t, &ends) || !has_leave(t))
+	if (!rp_http_kept_is_fit(t, &ends) || !has_permission(t))
 		return CURL_PREREQFUNC_ABORT;
 	request_begins(t);
 	return CURL_PREREQFUNC_OK;
@@ -224,8 +224,8 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 	struct rp_transfer *t = arg;
 	struct rp_span line = {data, size * n};
 
-	if (!t->notes.answered && rp_http_kept_is_foreign(t)) {
-		t->notes.foreign = true;
+	if (!t->notes.answered && rp_http_kept_is_premature(t)) {
+		t->notes.premature = true;
 		return 0;
 	}
 	if (!rp_http_notes_line(&t->notes, line))
@@ -476,7 +476,7 @@ static long curl_ms(int64_t ms)
 	return ms < INT_MAX ? (long)ms : INT_MAX;
 }
 
-/* A receiver that spills gets each request on a connection of its own. */
+/* After surplus bytes, a receiver gets each request on a connection of its own. */
 static CURLcode reuse_set(struct rp_transfer *t, bool fresh, bool forbid)
 {
 	CURLcode rc = CURLE_OK;
@@ -500,14 +500,14 @@ enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *
 	t->error_text[0] = '\0';
 	t->request = *request;
 	t->fd = t->opened_fd[0] = t->opened_fd[1] = -1;
-	t->again = t->written_before = t->stalled = false;
+	t->repeated = t->written_before = t->stalled = false;
 	t->doubted = 0;
 	t->spent_us = 0;
 	rp_http_notes_begin(&t->notes);
 	if (!head_set(t, request))
 		return rp_fail(err, RP_ERR_NOMEM, "no memory for %zu header lines of a request",
 			       request->n_headers);
-	alone = rp_http_spills(t->kept, request->url);
+	alone = rp_http_kept_has_surplus(t->kept, request->url);
 	rc = url_set(t, request->url);
 	if (rc == CURLE_OK)
 		rc = rp_http_body_set(t);
@@ -535,7 +535,7 @@ bool rp_transfer_prepare_again(struct rp_transfer *t)
 	if (rp_transfer_prepare(t, &rest, NULL) != RP_OK ||
 	    reuse_set(t, true, t->forbids_reuse) != CURLE_OK)
 		return false;
-	t->again = true;
+	t->repeated = true;
 	t->written_before = written;
 	t->doubted = doubted;
 	t->spent_us = spent_us;

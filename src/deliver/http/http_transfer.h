@@ -1,4 +1,4 @@
-/* http_transfer.h - private to src/deliver/http: a request under way, and what was seen of it. */
+/* http_transfer.h - private to src/deliver/http: a request under way, and what was noted of it. */
 #ifndef RP_DELIVER_HTTP_HTTP_TRANSFER_H
 #define RP_DELIVER_HTTP_HTTP_TRANSFER_H
 
@@ -30,13 +30,12 @@ struct rp_http_notes {
 	bool tls_began;   /* connected, and the handshake is next */
 	/* connected, TLS included: from here on the receiver may have got the request */
 	bool request_began;
-	bool retried; /* libcurl has begun the request on another connection before */
-	/* the kept connection was found closed or not empty: nothing was written */
-	bool unfit;
-	bool surplus;  /* it was the latter, and the bytes were no farewell */
-	bool withheld; /* the owner gave no leave to write it */
+	bool retried;  /* libcurl has begun the request on another connection before */
+	bool unfit;    /* the kept connection was closed or not empty; nothing was written */
+	bool surplus;  /* it was not empty, and the bytes were no farewell */
+	bool withheld; /* the owner did not permit to write the request */
 	/* the answer came before the receiver's host had a byte of the request */
-	bool foreign;
+	bool premature;
 	bool looked_on; /* what lay unread at libcurl's end was looked at */
 	bool unread;    /* the answer was found there, not by libcurl */
 	bool answered;  /* a byte of a response head came */
@@ -63,7 +62,7 @@ struct rp_transfer {
 	/* the latest sockets of IPv4 and IPv6: libcurl takes one, closes the other */
 	int opened_fd[2];
 	bool stalled;              /* libcurl gave up an address and has to be told to go on */
-	bool again;                /* this is the second try of the attempt */
+	bool repeated;             /* this is the second try of the attempt */
 	bool written_before;       /* ... and the first one may have reached the receiver */
 	bool fresh, forbids_reuse; /* as set in the easy handle */
 	/* the first try's status, which the second one is to confirm; 0: none */

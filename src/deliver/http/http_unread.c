@@ -1,5 +1,6 @@
-/* http_unread.c - reads an answer that libcurl left unread in the socket. A receiver may answer
- * before it has read all, and then close. */
+/* http_unread.c - reads an answer that libcurl left unread in the socket. It is apart because
+ * libcurl has failed already: the receiver answered before it had read all, and closed. */
+
 #include "deliver/http/http_unread.h"
 
 #include <ctype.h>
@@ -10,7 +11,7 @@
 #include "deliver/http/http_head.h"
 #include "deliver/http/http_kept.h"
 
-#define UNREAD_MAX ((size_t)128 << 10) /* heads at their bound, and what is kept of a body */
+#define UNREAD_MAX ((size_t)128 << 10) /* the largest heads, and what is kept of a body */
 #define CHUNK_DIGITS_MAX 8
 
 static bool bytes_take(struct rp_transfer *t, struct rp_buf *out)
@@ -22,13 +23,13 @@ static bool bytes_take(struct rp_transfer *t, struct rp_buf *out)
 			return false;
 		n = recv(t->fd, out->data + out->len, UNREAD_MAX - out->len, MSG_DONTWAIT);
 		if (n <= 0)
-			break; /* also after a reset what came before it is given out first */
+			break; /* after a reset, too, the bytes before it come first */
 		out->len += (size_t)n;
 	}
 	return true;
 }
 
-/* A line with its end, off the front of `rest`; false: there is no whole one. */
+/* Takes a line with its end off the front of `rest`. false: there is no whole line. */
 static bool line_take(struct rp_span *rest, struct rp_span *line)
 {
 	const char *end = rest->len > 0 ? memchr(rest->ptr, '\n', rest->len) : NULL;
@@ -40,7 +41,7 @@ static bool line_take(struct rp_span *rest, struct rp_span *line)
 	return true;
 }
 
-/* The final head off the front, with any interim ones before it. false: it is not whole. */
+/* Takes the final head off the front, with interim heads before it. false: it is not whole. */
 static bool head_take(struct rp_http_notes *notes, struct rp_span *rest)
 {
 	struct rp_span line;

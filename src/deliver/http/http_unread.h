@@ -4,8 +4,8 @@
 
 #include "deliver/http/http_transfer.h"
 
-/* libcurl has failed and is about to close the connection: a complete answer that
- * lies there unread is taken into the notes and the outcome. */
+/* Call when libcurl has failed and is about to close the connection. Takes a complete answer that
+ * lies there unread into the notes and the outcome. */
 void rp_transfer_read_on(struct rp_transfer *t);
 
 #endif

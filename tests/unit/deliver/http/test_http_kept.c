@@ -288,7 +288,7 @@ START_TEST(bytes_after_the_next_request_decide_nothing)
 	expect_seen(&r, junk_cases[_i], 3, 2);
 	post_and_wait(&r, NULL);
 	expect(&r, "third", RP_CAUSE_NONE, 204);
-	expect_seen(&r, "a receiver that spills", 4, 3);
+	expect_seen(&r, "a receiver that sends surplus bytes", 4, 3);
 	rig_end(&r);
 }
 END_TEST
@@ -464,7 +464,7 @@ START_TEST(a_final_refusal_on_a_kept_connection_is_asked_for_again)
 	expect(&r, "not the fresh one's", RP_CAUSE_NONE, 204);
 	expect_seen(&r, "not the fresh one's", 3, 2);
 	post_and_wait(&r, NULL);
-	expect_seen(&r, "a receiver that spills", 4, 3);
+	expect_seen(&r, "a receiver that sends surplus bytes", 4, 3);
 	rig_end(&r);
 	rig_begin(&r, always, N_OF(always));
 	post_and_wait(&r, NULL);
