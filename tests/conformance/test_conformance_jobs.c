@@ -186,6 +186,24 @@ END_TEST
 
 /* A waiting entry that was tried again meanwhile is still the one that was meant; a purge wants
  * exactly what was shown. */
+START_TEST(what_somebody_else_replayed_is_left_though_it_is_dead_again)
+{
+	uint64_t seq, number;
+	struct rp_claim c;
+
+	fill(&seq, 1, 1, RP_STATE_DEAD);
+	number = start(RP_JOB_REPLAY, &seq, 1);
+	fx_change(RP_CHANGE_REPLAY, seq);
+	c = fx_claim();
+	ck_assert(!fx_settle(&c, RP_SETTLE_DEAD));
+	step(0, 10);
+	ck_assert_uint_eq(job(number).done, 0);
+	ck_assert_uint_eq(job(number).skipped.changed, 1);
+	ck_assert_int_eq(fx_state(seq), RP_STATE_DEAD);
+	ck_assert_uint_eq(fx_delivery(seq).replays, 1);
+}
+END_TEST
+
 START_TEST(another_attempt_makes_no_difference_to_a_replay_but_to_a_purge)
 {
 	uint64_t seq = fx_append(1, 1), number = start((enum rp_job_verb)_i, &seq, 1);
@@ -539,6 +557,7 @@ static Suite *suite(void)
 	tcase_add_test(t, an_entry_named_twice_is_in_the_set_once);
 	tcase_add_test(t, a_job_goes_on_where_it_was_when_the_outbox_is_opened_again);
 	tcase_add_test(t, what_is_not_as_planned_is_skipped_and_counted);
+	tcase_add_test(t, what_somebody_else_replayed_is_left_though_it_is_dead_again);
 	tcase_add_loop_test(t, another_attempt_makes_no_difference_to_a_replay_but_to_a_purge,
 			    RP_JOB_REPLAY, RP_JOB_PURGE + 1);
 	tcase_add_test(t, a_purge_is_carried_by_whoever_names_it_alone);
