@@ -104,6 +104,18 @@ $(BUILD)/tests/$(basename $(notdir $(1))): $(1:%.c=$(BUILD)/obj/%.o) $(UNIT_HELP
 endef
 $(foreach source,$(UNIT_SRC),$(eval $(call unit_program,$(source))))
 
+# Each store, judged through the interface alone.
+CONFORMANCE_SRC := $(sort $(wildcard tests/conformance/test_*.c))
+CONFORMANCE_BIN := $(CONFORMANCE_SRC:tests/conformance/%.c=$(BUILD)/tests/%)
+CONFORMANCE_PARTS := $(wildcard tests/conformance/*.c tests/conformance/memory/*.c)
+CONFORMANCE_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o, \
+                     $(sort $(filter-out $(CONFORMANCE_SRC),$(CONFORMANCE_PARTS))))
+$(BUILD)/obj/tests/conformance/%.o: CPPFLAGS += -Itests
+$(CONFORMANCE_BIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/conformance/%.o $(CONFORMANCE_OBJ) $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_CHECK) $(LIBS_ALL)
+
 # Fuzz targets: run over their corpora among the tests; with libFuzzer, which brings a main of its
 # own, by `make fuzz`.
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -164,6 +176,14 @@ $(BUILD)/torture/sim/mutant-%: $(BUILD)/torture/sim/mutants/%.c $(SIM_OBJ) $(LIB
 	$(Q)$(CC) $(CPPFLAGS) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -c $< -o $(@:%=%.o)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(SIM_LDFLAGS) $(@:%=%.o) $(SIM_OBJ) $(LIB) -o $@ $(LIBS_ALL)
 
+# A program of the conformance tests ($(JUDGE)) with one rule that part_rules.py has put a mistake
+# into.
+$(BUILD)/torture/rules/mutant-%: $(BUILD)/torture/rules/mutants/%.c $(CONFORMANCE_OBJ) $(LIB)
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/obj/tests/conformance/$(JUDGE).o
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -c $< -o $(@:%=%.o)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(@:%=%.o) $(BUILD)/obj/tests/conformance/$(JUDGE).o \
+		$(CONFORMANCE_OBJ) $(LIB) -o $@ $(LIBS_CHECK) $(LIBS_ALL)
+
 $(BUILD)/torture/%.so: tests/torture/%.c
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
@@ -189,7 +209,7 @@ $(PAGES_PRELOAD): tests/pages/preload_pages.c
 	$(Q)$(CC) -D_GNU_SOURCE -std=c11 $(WARN) -fPIC -shared $(CFLAGS) $< -o $@
 
 .PHONY: unit fuzzers examples
-unit: $(UNIT_BIN) $(FUZZ_BIN) $(PAGES_PRELOAD)
+unit: $(UNIT_BIN) $(CONFORMANCE_BIN) $(FUZZ_BIN) $(PAGES_PRELOAD)
 fuzzers: $(FUZZERS)
 examples: $(patsubst docs/examples/%.c,$(BUILD)/examples/%,$(wildcard docs/examples/*.c))
 
@@ -226,12 +246,13 @@ asan:
 
 # The unit tests and the fuzz corpora, each in one process. Left out: those that need processes of
 # their own, those that map more than valgrind has room for, and those that only count long.
-VALGRIND_NOT = test_outbox_senders test_outbox_model test_http test_http_guard test_guard \
-               test_scan test_control test_api test_outbox_import
+VALGRIND_NOT = test_outbox_senders test_conformance_random test_http test_http_guard \
+               test_guard test_scan test_control test_api test_outbox_import
 valgrind:
 	@tests/setup.sh build test valgrind
 	@$(MAKE) --no-print-directory unit
-	@for t in $(filter-out $(VALGRIND_NOT:%=$(BUILD)/tests/%),$(UNIT_BIN) $(FUZZ_BIN)); do \
+	@for t in $(filter-out $(VALGRIND_NOT:%=$(BUILD)/tests/%), \
+			$(UNIT_BIN) $(CONFORMANCE_BIN) $(FUZZ_BIN)); do \
 		CK_FORK=no CK_DEFAULT_TIMEOUT=0 valgrind -q --error-exitcode=9 --leak-check=full \
 			--errors-for-leak-kinds=definite --show-leak-kinds=definite $$t \
 			>$(BUILD)/valgrind.log 2>&1 || \

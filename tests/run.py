@@ -13,9 +13,13 @@ import time
 UNIT_DEADLINE_S = 180
 # Once more as on a machine with larger pages of memory: what reads, fills and checks pages. Those
 # that take long, and whose work is the same whatever pages are, run with the size there is only.
-PAGES = {16384: ["append", "change", "damage", "import", "jobs", "rows", "open", "order",
-                 "page_guard", "exchange", "verify"],
-         65536: ["append", "change", "damage", "open", "verify"]}
+PAGES = {16384: ["outbox_append", "outbox_change", "outbox_damage", "outbox_import", "outbox_jobs",
+                 "outbox_rows", "outbox_open", "outbox_order", "outbox_page_guard",
+                 "outbox_exchange", "outbox_verify", "conformance_append", "conformance_change",
+                 "conformance_import", "conformance_jobs", "conformance_order",
+                 "conformance_exchange"],
+         65536: ["outbox_append", "outbox_change", "outbox_damage", "outbox_open", "outbox_verify",
+                 "conformance_append", "conformance_change"]}
 
 
 def run_unit(job):
@@ -28,6 +32,7 @@ def run_unit(job):
         name += f" {page_bytes >> 10}K"
         env |= {"LD_PRELOAD": str(pathlib.Path(program).parents[1].resolve() / "preload_pages.so"),
                 "RP_TEST_PAGE_BYTES": str(page_bytes),
+                "RP_CONFORMANCE_STORE": "lmdb",
                 "ASAN_OPTIONS": env.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
     began = time.monotonic()
     try:
@@ -37,10 +42,11 @@ def run_unit(job):
         output, code = done.stdout.decode(errors="replace"), done.returncode
     except subprocess.TimeoutExpired as over:
         output, code = (over.stdout or b"").decode(errors="replace") + "\ntook too long", 1
-    found = re.search(r"Checks: (\d+), Failures: (\d+), Errors: (\d+)", output)
+    # One for each store that is judged.
+    found = re.findall(r"Checks: (\d+), Failures: (\d+), Errors: (\d+)", output)
     if not found:
         return name, 0, 1, time.monotonic() - began, output
-    checks, failed = int(found[1]), int(found[2]) + int(found[3])
+    checks, failed = sum(int(f[0]) for f in found), sum(int(f[1]) + int(f[2]) for f in found)
     if code != 0 and failed == 0:  # a sanitizer's word after the last check
         failed = 1
         checks = max(checks, 1)
@@ -53,14 +59,16 @@ def main():
     programs = sorted(str(p)
                       for p in (build / "tests").iterdir() if os.access(p, os.X_OK) and p.is_file())
     expected = {p.stem
-                for p in [*(here / "unit").glob("test_*.c"), *(here / "fuzz").glob("fuzz_*.c")]}
+                for p in [*(here / "unit").rglob("test_*.c"),
+                          *(here / "conformance").glob("test_*.c"),
+                          *(here / "fuzz").glob("fuzz_*.c")]}
     passed = failed = 0
     missing = expected - {pathlib.Path(p).name for p in programs}
     if missing:
         print("not built:", ", ".join(sorted(missing)))
         failed += len(missing)
     jobs = [(program, 0) for program in programs]
-    jobs += [(str(build / "tests" / f"test_outbox_{name}"), page_bytes) for page_bytes in PAGES
+    jobs += [(str(build / "tests" / f"test_{name}"), page_bytes) for page_bytes in PAGES
              for name in PAGES[page_bytes]]
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for name, ok, bad, seconds, output in pool.map(run_unit, jobs):

@@ -34,3 +34,8 @@ int64_t rp_clock_watch_step_ms(const struct rp_clock_watch *w, int64_t wall_ms, 
 		return by_ms;
 	return boot_ms - w->step_boot_ms <= within_ms ? w->step_ms : 0;
 }
+
+bool rp_clock_was_set_back(int64_t latest_at_ms, int64_t now_at_ms)
+{
+	return latest_at_ms > now_at_ms + RP_CLOCK_SLACK_MS;
+}

@@ -18,6 +18,12 @@ struct rp_clock_watch {
 	int64_t step_boot_ms;      /* when it was noticed */
 };
 
+/* Clocks of two writers, read before they waited for each other, may differ by so much without a
+ * step. */
+#define RP_CLOCK_SLACK_MS INT64_C(60000)
+/* Whether the wall clock was set back since somebody wrote at latest_at_ms. */
+bool rp_clock_was_set_back(int64_t latest_at_ms, int64_t now_at_ms);
+
 /* Both clocks, read one after the other. A step counts when it is seen twice: a process that was
  * stopped between the two readings sees one that was none. */
 void rp_clock_watch_see(struct rp_clock_watch *w, int64_t wall_ms, int64_t boot_ms);

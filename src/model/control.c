@@ -328,6 +328,17 @@ enum rp_control_change rp_control_settled(struct rp_control *c, enum rp_cause ca
 	return RP_CONTROL_SAME;
 }
 
+bool rp_control_asks_again(enum rp_control_change change)
+{
+	return change == RP_CONTROL_OPENED;
+}
+
+enum rp_control_change rp_control_answered(struct rp_control *c, const struct rp_limits *limits)
+{
+	rp_control_apply(c, limits);
+	return c->breaker == RP_BREAKER_CLOSED ? RP_CONTROL_SAME : RP_CONTROL_OPENED;
+}
+
 void rp_control_probe_now(struct rp_control *c, int64_t now_at_ms)
 {
 	if (c->breaker == RP_BREAKER_OPEN && c->probe_at_ms > now_at_ms)

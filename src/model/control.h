@@ -117,6 +117,12 @@ enum rp_control_change rp_control_settled(struct rp_control *c, enum rp_cause ca
 					  unsigned http_status, uint64_t in_flight,
 					  int64_t now_at_ms);
 
+/* Before a whole backlog is parked it is asked whether the limits of the last claim still hold: a
+ * reload may have switched the breaker off since. */
+bool rp_control_asks_again(enum rp_control_change change);
+/* They are these. Result: the change that remains. */
+enum rp_control_change rp_control_answered(struct rp_control *c, const struct rp_limits *limits);
+
 /* An operator says that it is well again: an open breaker sends its probe now. */
 void rp_control_probe_now(struct rp_control *c, int64_t now_at_ms);
 

@@ -15,7 +15,7 @@ unsigned rp_filter_states(const struct rp_filter *f)
 
 	if (f->has_group)
 		states &= RP_STATE_BIT(RP_STATE_DEAD);
-	if (f->front_only)
+	if (f->front_only && f->order_key != 0)
 		states &= RP_STATE_BIT(RP_STATE_WAITING) | RP_STATE_BIT(RP_STATE_IN_FLIGHT) |
 			  RP_STATE_BIT(RP_STATE_HELD);
 	return states;
@@ -47,9 +47,7 @@ bool rp_filter_wants_endpoint(const struct rp_filter *f, uint64_t endpoint)
 
 static bool state_matches(const struct rp_filter *f, const struct rp_delivery *d)
 {
-	if (f->states == 0)
-		return true;
-	if ((f->states & RP_STATE_BIT(d->state)) == 0)
+	if (f->states != 0 && (f->states & RP_STATE_BIT(d->state)) == 0)
 		return false;
 	return !f->retrying_only || d->state != RP_STATE_WAITING || rp_ledger_is_retrying(d);
 }

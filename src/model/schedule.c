@@ -71,6 +71,17 @@ bool rp_schedule_is_metered(const struct rp_endpoint *r)
 	return r->control.limits.rate.count > 0 && !r->disabled;
 }
 
+bool rp_schedule_is_left(const struct rp_endpoint *r, size_t want_metered)
+{
+	return want_metered == 0 && rp_schedule_is_metered(r);
+}
+
+bool rp_schedule_is_blocking(const struct rp_endpoint *r, const struct rp_delivery *claimed)
+{
+	return claimed->order_key != 0 ||
+	       (r->count[RP_STATE_WAITING] > 0 && rp_schedule_open_at_ms(r) == RP_NEVER);
+}
+
 enum rp_schedule_take rp_schedule_take(const struct rp_endpoint *r,
 				       const struct rp_schedule_room *room, int64_t now_at_ms)
 {

@@ -53,6 +53,12 @@ enum rp_schedule_take rp_schedule_take(const struct rp_endpoint *r,
 				       const struct rp_schedule_room *room, int64_t now_at_ms);
 /* Whether what is taken costs a token. */
 bool rp_schedule_is_metered(const struct rp_endpoint *r);
+/* Whether an exchange that wants so many from endpoints that have a rate leaves it as it is, so
+ * that looking at it again and again writes nothing. It is then passed over. */
+bool rp_schedule_is_left(const struct rp_endpoint *r, size_t want_metered);
+/* Whether others may wait for the end of an attempt that was just claimed: it took its endpoint's
+ * last place, or others come after it in order. */
+bool rp_schedule_is_blocking(const struct rp_endpoint *r, const struct rp_delivery *claimed);
 
 /* --- what is decided about it ---------------------------------------------------------------- */
 

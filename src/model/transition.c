@@ -74,6 +74,11 @@ void rp_transition_set_aside(const struct rp_delivery *from, struct rp_delivery 
 	die(from, RP_CAUSE_DAMAGED, to);
 }
 
+bool rp_transition_has_claim(const struct rp_delivery *d, uint32_t claim_no)
+{
+	return d->state == RP_STATE_IN_FLIGHT && d->claim_no == claim_no;
+}
+
 /* --- settle ------------------------------------------------------------------------- */
 
 bool rp_settle_is_attempt(enum rp_settle_kind kind)
@@ -111,7 +116,7 @@ static void settle_attempt(const struct rp_settle_try *s, struct rp_delivery *to
 enum rp_settle_verdict rp_transition_settle(const struct rp_delivery *from,
 					    const struct rp_settle_try *s, struct rp_delivery *to)
 {
-	bool late = from->state != RP_STATE_IN_FLIGHT || from->claim_no != s->claim_no;
+	bool late = !rp_transition_has_claim(from, s->claim_no);
 
 	/* The entry has been given back, perhaps claimed again or replayed. Only the good news
 	 * counts: a receiver that said 2xx has it, so nobody needs to send it again. */

@@ -61,6 +61,9 @@ enum rp_claim_verdict rp_transition_claim(const struct rp_delivery *from,
 /* A record that fails its checksum, met where nobody wants to claim: set aside as dead. */
 void rp_transition_set_aside(const struct rp_delivery *from, struct rp_delivery *to);
 
+/* Whether the sender that made this claim still has it. */
+bool rp_transition_has_claim(const struct rp_delivery *d, uint32_t claim_no);
+
 /* --- settle ------------------------------------------------------------------------- */
 
 enum rp_settle_kind {

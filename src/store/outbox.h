@@ -26,6 +26,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/sys.h"
+#include "model/arrival.h"
 #include "model/clock.h"
 #include "model/counters.h"
 #include "model/entry.h"
@@ -58,8 +59,6 @@ struct rp_outbox_options {
  * from another process or from a failed assertion ends them as if it were not taken. */
 void rp_outbox_end_on_damage(const char *name);
 
-/* *out must be closed before the process forks and before the same directory is opened again in
- * this process. */
 /* What a store needs to go on where it stopped. Opaque bytes: they may be kept, copied and given to
  * another process that has the same outbox open. {0}: at the beginning. */
 #define RP_CURSOR_BYTES_MAX 640
@@ -125,11 +124,6 @@ struct rp_import {
 	struct rp_span endpoint, payload;
 };
 
-enum rp_import_kind {
-	RP_IMPORT_DONE = 1,
-	RP_IMPORT_PRESENT,   /* nothing stored: there is an entry with this id */
-	RP_IMPORT_DUPLICATE, /* nothing stored: another entry has its dedupe key */
-};
 struct rp_import_result {
 	enum rp_import_kind kind;
 	uint64_t seq; /* of the new entry, or of the one that is there */
@@ -348,12 +342,14 @@ struct rp_select {
 	const int64_t *bounds_at_ms; /* with see_brief: times, ascending; for n_bounds_passed */
 	unsigned n_bounds;
 	void *arg;
-	struct rp_cursor cursor; /* in, out: where it is; with an equal filter another goes on */
-	bool more;               /* out */
-	bool may_repeat;         /* out */
-	uint64_t n_looked;       /* out: entries or index rows, added up over the calls, */
-	uint64_t n_total;        /* ... and about how many there are to look at; after the first */
-	void *plan;              /* the store's; NULL at the beginning */
+	/* in, out: where it is; with an equal filter another goes on. Bytes that no select left
+	 * there are RP_ERR_INVAL where the store notices. */
+	struct rp_cursor cursor;
+	bool more;         /* out */
+	bool may_repeat;   /* out */
+	uint64_t n_looked; /* out: entries or index rows, added up over the calls, */
+	uint64_t n_total;  /* ... and about how many there are to look at; after the first */
+	void *plan;        /* the store's; NULL at the beginning */
 };
 #define RP_SELECT_BOUNDS_MAX 16
 enum rp_err rp_outbox_select(struct rp_outbox *ob, struct rp_select *s, struct rp_error *err);
@@ -433,8 +429,9 @@ struct rp_outbox_info {
 /* Looks at one row of each endpoint. */
 enum rp_err rp_outbox_info(struct rp_outbox *ob, struct rp_outbox_info *out, struct rp_error *err);
 
-/* The counters for metrics: zero where nothing was counted. Series come sorted by name; see may be
- * NULL. */
+/* The counters for metrics: zero where nothing was counted. What is counted without a commit of its
+ * own, such as duplicates, shows at the latest when its handle is closed. Series come sorted by
+ * name; see may be NULL. */
 enum rp_err rp_outbox_counters(struct rp_outbox *ob, struct rp_counters *out,
 			       void (*see)(void *arg, struct rp_span name,
 					   const struct rp_series *s),
@@ -484,10 +481,10 @@ enum rp_err rp_outbox_endpoint_pause(struct rp_outbox *ob, int64_t now_at_ms, ui
 /* --- a copy ------------------------------------------------------------------------------- */
 
 /* Copies the outbox as it is at this moment, compactly, into the new directory `dir`, and syncs
- * it. Others go on meanwhile; what they free cannot be used again before the copy is done, so the
- * outbox's file grows. RP_ERR_EXISTS: there is something at `dir`. RP_ERR_FULL: it grew by more
- * than max_growth_bytes, or the disk is full. RP_ERR_STALE: go_on said no. Whatever failed, `dir`
- * is then not there. */
+ * it. RP_ERR_INVAL: this store has no copies. Others go on meanwhile; what they free cannot be used
+ * again before the copy is done, so the outbox's file grows. RP_ERR_EXISTS: there is something at
+ * `dir`. RP_ERR_FULL: it grew by more than max_growth_bytes, or the disk is full. RP_ERR_STALE:
+ * go_on said no. Whatever failed, `dir` is then not there. */
 struct rp_backup {
 	/* every now and then; must not call the store; may be NULL */
 	bool (*go_on)(void *arg, uint64_t bytes_done);

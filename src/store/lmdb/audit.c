@@ -4,14 +4,12 @@
 #include "store/lmdb/audit.h"
 
 #include "base/assert.h"
+#include "model/job_walk.h"
 #include "store/lmdb/db/db.h"
 #include "store/lmdb/handle.h"
 #include "store/lmdb/lmdb_ops.h"
 #include "store/lmdb/row.h"
 #include "store/lmdb/txn.h"
-
-/* The log of changes keeps so many; the oldest go. */
-#define AUDIT_KEPT 4096
 
 enum rp_err rp_audit_put_new(struct rp_txn *t, const struct rp_audit *a, uint64_t *number,
 			     struct rp_error *err)
@@ -31,8 +29,8 @@ enum rp_err rp_audit_put_new(struct rp_txn *t, const struct rp_audit *a, uint64_
 	n = rp_audit_pack(a, *number, buf, sizeof buf);
 	assert(n > 0);
 	e = rp_row_put(t, RP_T_AUDIT, rp_key1(*number), buf, n, 0, err);
-	if (e == RP_OK && *number > AUDIT_KEPT)
-		e = rp_row_del(t, RP_T_AUDIT, rp_key1(*number - AUDIT_KEPT), err);
+	if (e == RP_OK && *number > RP_AUDIT_KEPT)
+		e = rp_row_del(t, RP_T_AUDIT, rp_key1(*number - RP_AUDIT_KEPT), err);
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 

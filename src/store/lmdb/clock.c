@@ -16,10 +16,6 @@
 #include "store/lmdb/row.h"
 #include "store/lmdb/txn.h"
 
-/* Clocks of two writers, read before they waited for the write lock, may differ by so much without
- * a step. */
-#define SLACK_MS INT64_C(60000)
-
 /* Rows looked at in one transaction, at most. */
 #define STEP_MAX 500
 
@@ -116,7 +112,7 @@ enum rp_err rp_lmdb_fix_clock(struct rp_outbox *outbox, int64_t now_at_ms, struc
 		return e;
 	rp_txn_end(&t);
 	/* Also when another sender has done the rest meanwhile. */
-	if (latest_at_ms <= now_at_ms + SLACK_MS) {
+	if (!rp_clock_was_set_back(latest_at_ms, now_at_ms)) {
 		*w = (struct rp_clock_fix){0};
 		return RP_OK;
 	}

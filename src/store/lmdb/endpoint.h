@@ -16,7 +16,6 @@ struct rp_ep {
 	struct rp_endpoint rec;
 	bool dirty;
 	uint64_t was_in_flight; /* when the transaction first met it */
-	bool done;              /* exchange.c: it has no more to give in this exchange */
 };
 
 /* The endpoint in this transaction; set ep->dirty after changing ep->rec. A damaged record is

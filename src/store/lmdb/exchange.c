@@ -10,6 +10,7 @@
 #include "model/ledger.h"
 #include "model/schedule.h"
 #include "model/transition.h"
+#include "model/turns.h"
 #include "store/lmdb/counters.h"
 #include "store/lmdb/endpoint.h"
 #include "store/lmdb/entry_rows.h"
@@ -20,23 +21,15 @@
 #include "store/lmdb/row.h"
 #include "store/lmdb/txn.h"
 
-/* Bounds of one transaction, which holds the only write lock: endpoints looked at, entries taken
- * from an endpoint before the next one has its go, and entries that die without an attempt. */
-#define READY_MAX 256
-#define QUANTUM 4
-#define DEAD_MAX 256
-
 static enum rp_err ask_limits(struct rp_txn *t, const struct rp_exchange *x, struct rp_ep *ep,
-			      struct rp_error *err)
+			      struct rp_limits *limits, struct rp_error *err)
 {
-	struct rp_limits limits;
 	struct rp_span name;
 	enum rp_err e = rp_ep_name(t, ep->id, &name, err);
 
 	if (e != RP_OK && e != RP_ERR_NOTFOUND)
 		return e;
-	limits = x->limits(x->limits_arg, ep->id, name);
-	rp_control_apply(&ep->rec.control, &limits);
+	*limits = x->limits(x->limits_arg, ep->id, name);
 	ep->dirty = true;
 	t->dirty = true;
 	return RP_OK;
@@ -47,6 +40,7 @@ static enum rp_err ask_limits(struct rp_txn *t, const struct rp_exchange *x, str
 static enum rp_err note_result(struct rp_txn *t, const struct rp_exchange *x,
 			       struct rp_settlement *s, struct rp_error *err)
 {
+	struct rp_limits limits;
 	struct rp_ep *ep;
 	enum rp_err e = rp_ep_get(t, s->endpoint, &ep, err);
 
@@ -57,12 +51,11 @@ static enum rp_err note_result(struct rp_txn *t, const struct rp_exchange *x,
 	rp_ledger_count_result(&ep->rec, s->outcome, s->kind == RP_SETTLE_DELIVERED, t->now_at_ms);
 	s->change = rp_control_settled(&ep->rec.control, s->outcome->cause, s->outcome->http_status,
 				       ep->was_in_flight, t->now_at_ms);
-	/* By the limits of the last claim. Before a whole backlog is parked it is asked whether
-	 * they still hold: a reload may have switched the breaker off since. */
-	if (s->change == RP_CONTROL_OPENED) {
-		e = ask_limits(t, x, ep, err);
-		if (ep->rec.control.breaker == RP_BREAKER_CLOSED)
-			s->change = RP_CONTROL_SAME;
+	if (rp_control_asks_again(s->change)) {
+		e = ask_limits(t, x, ep, &limits, err);
+		if (e != RP_OK)
+			return e;
+		s->change = rp_control_answered(&ep->rec.control, &limits);
 	}
 	s->bad_streak = ep->rec.control.bad_streak;
 	s->probe_at_ms = ep->rec.control.probe_at_ms;
@@ -212,8 +205,7 @@ static enum rp_err claim_one(struct rp_txn *t, struct rp_exchange *x, struct rp_
 	c = &x->claims[x->n_claims++];
 	hand_out(t, x, ep, seq, &to, c);
 	e = rp_entry_move(t, seq, &from, &to, err);
-	c->blocking = to.order_key != 0 || (ep->rec.count[RP_STATE_WAITING] > 0 &&
-					    rp_schedule_open_at_ms(&ep->rec) == RP_NEVER);
+	c->blocking = rp_schedule_is_blocking(&ep->rec, &to);
 	return e;
 }
 
@@ -221,7 +213,7 @@ static enum rp_schedule_take what_to_take(const struct rp_txn *t, const struct r
 					  const struct rp_ep *ep)
 {
 	const struct rp_schedule_room room = {
-	    .deaths = DEAD_MAX - x->n_dead,
+	    .deaths = RP_TURNS_DEATHS_MAX - x->n_dead,
 	    .claims = x->want - x->n_claims,
 	    .metered = x->n_metered < x->want_metered ? x->want_metered - x->n_metered : 0,
 	};
@@ -229,33 +221,25 @@ static enum rp_schedule_take what_to_take(const struct rp_txn *t, const struct r
 	return rp_schedule_take(&ep->rec, &room, t->now_at_ms);
 }
 
-/* Takes up to QUANTUM due entries of one endpoint. Sets ep->done when it has no more to give in
- * this exchange. */
-static enum rp_err claim_some(struct rp_txn *t, struct rp_exchange *x, struct rp_ep *ep,
+/* Takes the next due entry of an endpoint. *any: false: it has no more to give in this exchange. */
+static enum rp_err claim_next(struct rp_txn *t, struct rp_exchange *x, struct rp_ep *ep, bool *any,
 			      struct rp_error *err)
 {
+	enum rp_schedule_take take = what_to_take(t, x, ep);
 	uint64_t key[3];
-	enum rp_schedule_take take;
-	enum rp_err e = RP_OK;
-	int taken;
+	enum rp_err e;
 
-	for (taken = 0; taken < QUANTUM && e == RP_OK; taken++) {
-		take = what_to_take(t, x, ep);
-		if (take != RP_TAKE_NEXT) {
-			x->passed_over = x->passed_over || take == RP_TAKE_PASSED_OVER;
-			ep->done = true;
-			return RP_OK;
-		}
-		e = rp_row_first(t, RP_T_QUEUE, rp_key3(ep->id, 0, 0), key, 3, NULL, err);
-		if (e == RP_ERR_NOTFOUND ||
-		    (e == RP_OK && (key[0] != ep->id || (int64_t)key[1] > t->now_at_ms))) {
-			ep->done = true;
-			return RP_OK;
-		}
-		if (e == RP_OK)
-			e = claim_one(t, x, ep, key[2], (int64_t)key[1], err);
+	*any = false;
+	if (take != RP_TAKE_NEXT) {
+		x->passed_over = x->passed_over || take == RP_TAKE_PASSED_OVER;
+		return RP_OK;
 	}
-	return e;
+	e = rp_row_first(t, RP_T_QUEUE, rp_key3(ep->id, 0, 0), key, 3, NULL, err);
+	if (e == RP_ERR_NOTFOUND ||
+	    (e == RP_OK && (key[0] != ep->id || (int64_t)key[1] > t->now_at_ms)))
+		return RP_OK;
+	*any = true;
+	return e == RP_OK ? claim_one(t, x, ep, key[2], (int64_t)key[1], err) : e;
 }
 
 /* Endpoints in the ready queue that are due, those that have waited longest first. */
@@ -263,11 +247,12 @@ static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_exchange *x, stru
 				   size_t *n, struct rp_error *err)
 {
 	uint64_t key[2] = {0, 0};
+	struct rp_limits limits;
 	enum rp_err e = RP_OK;
 	int looked;
 
 	*n = 0;
-	for (looked = 0; looked < READY_MAX; looked++) {
+	for (looked = 0; looked < RP_TURNS_ENDPOINTS_MAX; looked++) {
 		e = rp_row_first(t, RP_T_READY, rp_key2(key[0], key[1]), key, 2, NULL, err);
 		if (e == RP_ERR_NOTFOUND)
 			return RP_OK;
@@ -286,8 +271,7 @@ static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_exchange *x, stru
 			if (e == RP_OK || e == RP_ERR_NOTFOUND)
 				continue;
 		}
-		/* Left as it is, so that looking at it again and again writes nothing. */
-		if (e == RP_OK && x->want_metered == 0 && rp_schedule_is_metered(&ready[*n]->rec)) {
+		if (e == RP_OK && rp_schedule_is_left(&ready[*n]->rec, x->want_metered)) {
 			x->passed_over = true;
 			key[1]++;
 			continue;
@@ -296,9 +280,10 @@ static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_exchange *x, stru
 		 * there is worked out anew, so that an endpoint that gives nothing now cannot be
 		 * looked at again and again. */
 		if (e == RP_OK)
-			e = ask_limits(t, x, ready[*n], err);
+			e = ask_limits(t, x, ready[*n], &limits, err);
 		if (e != RP_OK)
 			return e;
+		rp_control_apply(&ready[*n]->rec.control, &limits);
 		(*n)++;
 		key[1]++;
 	}
@@ -307,19 +292,17 @@ static enum rp_err ready_endpoints(struct rp_txn *t, struct rp_exchange *x, stru
 
 static enum rp_err claim(struct rp_txn *t, struct rp_exchange *x, struct rp_error *err)
 {
-	struct rp_ep *ready[READY_MAX];
-	size_t n, i, active;
-	enum rp_err e = ready_endpoints(t, x, ready, &n, err);
+	struct rp_ep *ready[RP_TURNS_ENDPOINTS_MAX];
+	struct rp_turns turns = {.n = 0};
+	bool any;
+	size_t i;
+	enum rp_err e = ready_endpoints(t, x, ready, &turns.n, err);
 
-	do {
-		active = 0;
-		for (i = 0; i < n && e == RP_OK && x->n_claims < x->want; i++) {
-			if (ready[i]->done)
-				continue;
-			e = claim_some(t, x, ready[i], err);
-			active += !ready[i]->done;
-		}
-	} while (e == RP_OK && active > 0 && x->n_claims < x->want);
+	while (e == RP_OK && x->n_claims < x->want && rp_turns_next(&turns, &i)) {
+		e = claim_next(t, x, ready[i], &any, err);
+		if (!any)
+			rp_turns_end_go(&turns);
+	}
 	return e;
 }
 

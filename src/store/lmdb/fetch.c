@@ -87,8 +87,7 @@ static enum rp_err check_claim(struct rp_txn *t, const struct rp_claim *claim, s
 	struct rp_delivery d;
 	enum rp_err e = rp_entry_delivery(t, claim->seq, &d, err);
 
-	if (e == RP_ERR_NOTFOUND ||
-	    (e == RP_OK && (d.state != RP_STATE_IN_FLIGHT || d.claim_no != claim->claim_no)))
+	if (e == RP_ERR_NOTFOUND || (e == RP_OK && !rp_transition_has_claim(&d, claim->claim_no)))
 		return rp_fail(err, RP_ERR_STALE, "the claim on entry %" PRIu64 " was lost",
 			       claim->seq);
 	return e;

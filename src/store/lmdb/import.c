@@ -21,27 +21,16 @@
 #include "store/lmdb/row.h"
 #include "store/lmdb/txn.h"
 
-/* An id begins with the number its entry got where it was accepted. That number is kept when it
- * lies ahead of all given here; then nobody in this outbox can ever have had it. One that lies
- * behind is taken, or was: a sender might still hold a request of the entry that had it, and its
- * late answer must not be counted for another. So the entry gets the next number, and a row in
- * `alias` leads from its id to it. */
-/* no outbox gets so far; a forged id must not use the numbers up */
-#define SEQ_AHEAD_MAX (RP_SEQ_MAX / 2)
-
+/* The number of a new entry; where its id says another, a row in `alias` leads from the id to
+ * it. */
 static enum rp_err choose_seq(struct rp_txn *t, const unsigned char id[RP_ID_BYTES], uint64_t *seq,
 			      struct rp_error *err)
 {
-	uint64_t own = rp_id_seq(id);
 	unsigned char value[8];
 	struct rp_writer w = rp_writer_of(value, sizeof value);
 
-	if (own >= t->head.next_seq && own <= SEQ_AHEAD_MAX) {
-		*seq = own;
-		t->head.next_seq = own + 1;
+	if (rp_arrival_number(rp_id_seq(id), &t->head.next_seq, seq))
 		return RP_OK;
-	}
-	*seq = t->head.next_seq++;
 	rp_put_u64(&w, *seq);
 	return rp_row_put(t, RP_T_ALIAS, rp_key_id(id), value, sizeof value, 0, err);
 }
@@ -53,23 +42,21 @@ static enum rp_err look_for(struct rp_txn *t, const struct rp_facts *f, struct r
 	MDB_val key = {f->dedupe_key.len, (void *)(uintptr_t)f->dedupe_key.ptr}, value;
 	struct rp_facts there;
 	enum rp_err e = rp_entry_seq(t, f->id, &r->seq, err);
+	bool is_here;
 	int rc;
 
 	if (e != RP_OK)
 		return e;
 	e = rp_entry_facts(t, r->seq, &there, err);
-	/* With unreadable facts the entry may be this one: better skipped than there twice. */
-	if (e == RP_ERR_DAMAGED || (e == RP_OK && memcmp(there.id, f->id, RP_ID_BYTES) == 0)) {
-		r->kind = RP_IMPORT_PRESENT;
-		return RP_OK;
-	}
-	if (e != RP_OK && e != RP_ERR_NOTFOUND)
+	if (e != RP_OK && e != RP_ERR_NOTFOUND && e != RP_ERR_DAMAGED)
 		return e;
+	/* With unreadable facts the entry may be this one: better skipped than there twice. */
+	is_here = e == RP_ERR_DAMAGED || (e == RP_OK && memcmp(there.id, f->id, RP_ID_BYTES) == 0);
 	rc = rp_text_get(t, RP_T_SEEN, &key, &value);
 	if (rc != 0 && rc != MDB_NOTFOUND)
 		return rp_db_fail(&t->ob->db, rc, "seen", err);
-	r->kind = rc == 0 ? RP_IMPORT_DUPLICATE : RP_IMPORT_DONE;
-	if (rc == 0 && value.mv_size == RP_ID_BYTES)
+	r->kind = rp_arrival_kind(is_here, rc == 0);
+	if (r->kind == RP_IMPORT_DUPLICATE && value.mv_size == RP_ID_BYTES)
 		return rp_entry_seq(t, value.mv_data, &r->seq, err);
 	return RP_OK;
 }

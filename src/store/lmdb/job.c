@@ -16,9 +16,6 @@
 #include "store/lmdb/tree/page_guard.h"
 #include "store/lmdb/txn.h"
 
-/* Endpoints of one job looked at in a transaction. */
-#define LANES_MAX 64
-
 /* --- records ------------------------------------------------------------------------ */
 
 enum rp_err rp_job_get(struct rp_txn *t, uint64_t number, struct rp_job_buf *copy, struct rp_job *j,
@@ -98,55 +95,49 @@ static enum rp_err work_on(struct rp_txn *t, uint64_t number, struct rp_job *j,
 
 /* --- an endpoint's share ------------------------------------------------------------ */
 
-/* How many more entries of the endpoint may be due. */
-static enum rp_err lane_room(struct rp_txn *t, const struct rp_job *j, uint64_t endpoint,
-			     size_t due_max, size_t *room, struct rp_error *err)
+/* How many entries of the endpoint are due; not counted further than max. */
+static enum rp_err count_due(struct rp_txn *t, uint64_t endpoint, size_t max, size_t *n,
+			     struct rp_error *err)
 {
 	struct rp_key from = rp_key1(endpoint);
 	MDB_val k = {from.len, from.bytes}, v;
 	uint64_t key[3];
 	MDB_cursor *c;
-	int rc;
+	int rc = mdb_cursor_open(t->mdb, t->ob->db.table[RP_T_QUEUE], &c);
 
-	*room = due_max;
-	if (!rp_job_minds_queue(j, due_max))
-		return RP_OK;
-	rc = mdb_cursor_open(t->mdb, t->ob->db.table[RP_T_QUEUE], &c);
+	*n = 0;
 	if (rc != 0)
 		return rp_db_fail(&t->ob->db, rc, "jobs", err);
 	rc = rp_page_guard(t->guard, RP_T_QUEUE, &k, RP_PAGE_GUARD_FIND);
 	if (rc == 0)
 		rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
-	for (; rc == 0 && *room > 0; rc = rp_row_next(t, RP_T_QUEUE, c, &k, &v)) {
+	for (; rc == 0 && *n < max; rc = rp_row_next(t, RP_T_QUEUE, c, &k, &v)) {
 		if (!rp_key_read(k.mv_data, k.mv_size, key, 3) || key[0] != endpoint ||
 		    (int64_t)key[1] > t->now_at_ms)
 			break;
-		(*room)--;
+		(*n)++;
 	}
 	mdb_cursor_close(c);
 	return rc == MDB_NOTFOUND ? RP_OK : rp_db_fail(&t->ob->db, rc, "jobs", err);
 }
 
-/* Works on what the endpoint may be given now, up to share->left; the first row that stays is in
- * *row, if any. */
+/* Works on what the endpoint may be given now; the first row that stays is in *row, if any. */
 static enum rp_err work_on_lane(struct rp_txn *t, uint64_t number, struct rp_job *j,
-				struct rp_plan_row *row, struct rp_job_share *share,
+				struct rp_plan_row *row, struct rp_job_walk *walk,
 				struct rp_error *err)
 {
 	uint64_t endpoint = row->endpoint, done;
-	size_t room;
-	enum rp_err e = lane_room(t, j, endpoint, share->due_max, &room, err);
+	size_t n_due = 0, room;
+	enum rp_err e = RP_OK;
 
-	share->blocked = share->blocked || room == 0;
-	while (e == RP_OK && row->endpoint == endpoint && room > 0 && share->left > 0) {
-		if (rp_job_take(j, t->now_at_ms, 1) == 0) {
-			share->left = 0;
-			break;
-		}
+	if (rp_job_minds_queue(j, walk->due_max))
+		e = count_due(t, endpoint, walk->due_max, &n_due, err);
+	room = rp_job_walk_room(walk, j, n_due);
+	while (e == RP_OK && row->endpoint == endpoint &&
+	       rp_job_walk_take(walk, j, room, t->now_at_ms)) {
 		done = j->done;
 		e = work_on(t, number, j, row, err);
 		room -= j->done > done;
-		share->left--;
 		if (e == RP_OK)
 			e = first_planned(t, number, endpoint, row, err);
 	}
@@ -160,53 +151,41 @@ static void end_job(struct rp_txn *t, uint64_t number, struct rp_job *j)
 	       j->done, rp_job_n_skipped(j));
 }
 
-/* Endpoints in turn, beginning where the last call left off, so that none waits for another. */
 static enum rp_err work_on_lanes(struct rp_txn *t, uint64_t number, struct rp_job *j,
-				 struct rp_job_share *share, struct rp_error *err)
+				 struct rp_job_walk *walk, struct rp_error *err)
 {
+	enum rp_job_lane lane = RP_JOB_LANE_LOOK;
 	struct rp_plan_row row;
-	bool wrapped = j->lane == 0;
-	uint64_t from = j->lane;
-	size_t lanes = 0;
 	enum rp_err e = RP_OK;
 
-	while (e == RP_OK && share->left > 0 && lanes < LANES_MAX) {
+	while (lane != RP_JOB_LANE_END && rp_job_walk_goes_on(walk)) {
 		e = first_planned(t, number, j->lane, &row, err);
-		if (e == RP_ERR_NOTFOUND && !wrapped) {
-			wrapped = true;
-			j->lane = 0;
-			e = RP_OK;
-			continue;
-		}
-		if (e != RP_OK || (wrapped && from > 0 && row.endpoint >= from && lanes > 0))
-			break;
-		lanes++;
-		j->lane = row.endpoint + 1;
-		e = work_on_lane(t, number, j, &row, share, err);
-		e = e == RP_ERR_NOTFOUND ? RP_OK : e;
+		if (e != RP_OK && e != RP_ERR_NOTFOUND)
+			return e;
+		lane = rp_job_walk_lane(walk, j, e == RP_OK ? &row.endpoint : NULL);
+		if (lane == RP_JOB_LANE_WORK)
+			e = work_on_lane(t, number, j, &row, walk, err);
+		if (e != RP_OK && e != RP_ERR_NOTFOUND)
+			return e;
 	}
-	if (e != RP_OK && e != RP_ERR_NOTFOUND)
-		return e;
-	t->dirty = t->dirty || lanes == LANES_MAX; /* the next call goes on behind them */
 	e = first_planned(t, number, 0, &row, err);
 	if (e == RP_ERR_NOTFOUND) {
 		end_job(t, number, j);
-		t->dirty = true;
 		e = RP_OK;
 	}
 	return e;
 }
 
 enum rp_err rp_job_work(struct rp_txn *t, uint64_t number, struct rp_job *j,
-			struct rp_job_share *share, struct rp_error *err)
+			struct rp_job_walk *walk, size_t *worked, struct rp_error *err)
 {
 	uint64_t before = j->done + rp_job_n_skipped(j);
-	enum rp_err e = work_on_lanes(t, number, j, share, err);
+	enum rp_err e = work_on_lanes(t, number, j, walk, err);
 
-	share->worked = (size_t)(j->done + rp_job_n_skipped(j) - before);
-	if (e != RP_OK || !t->dirty)
+	*worked = (size_t)(j->done + rp_job_n_skipped(j) - before);
+	if (e != RP_OK || !rp_job_walk_is_kept(walk, j, *worked))
 		return e;
-	if (share->worked > 0)
+	if (*worked > 0)
 		j->moved_at_ms = t->now_at_ms;
 	return rp_job_put(t, number, j, err);
 }

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "model/job.h"
+#include "model/job_walk.h"
 
 struct rp_txn;
 
@@ -16,16 +17,10 @@ enum rp_err rp_job_get(struct rp_txn *t, uint64_t number, struct rp_job_buf *cop
 		       struct rp_error *err);
 enum rp_err rp_job_put(struct rp_txn *t, uint64_t number, const struct rp_job *j,
 		       struct rp_error *err);
-/* Works on entries of the set, as far as share, rate and queues allow, and ends the job when none
- * is left. Puts the record if anything was done. */
-struct rp_job_share {
-	size_t left;    /* so many at most; used up */
-	size_t due_max; /* of an endpoint */
-	size_t worked;  /* out */
-	bool blocked;   /* out: an endpoint's queue took no more */
-};
+/* Works on entries of the set, as far as the walk, its rate and queues allow, and ends the job when
+ * none is left. Puts the record if it changed. *worked: entries, done or skipped. */
 enum rp_err rp_job_work(struct rp_txn *t, uint64_t number, struct rp_job *j,
-			struct rp_job_share *share, struct rp_error *err);
+			struct rp_job_walk *walk, size_t *worked, struct rp_error *err);
 /* Removes up to max rows of the set. */
 enum rp_err rp_job_sweep(struct rp_txn *t, uint64_t number, size_t max, size_t *removed,
 			 struct rp_error *err);

@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/assert.h"
+#include "model/job_walk.h"
 #include "store/lmdb/audit.h"
 #include "store/lmdb/handle.h"
 #include "store/lmdb/host/wakeup.h"
@@ -13,10 +15,7 @@
 #include "store/lmdb/row.h"
 #include "store/lmdb/txn.h"
 
-/* Bounds: records kept; plans that wait to be used; rows of a set written or removed in a
- * transaction. */
-#define JOBS_KEPT 64
-#define PLANS_MAX 8
+/* Rows of a set removed in a transaction. */
 #define SWEEP_ROWS 2000
 
 /* --- plans -------------------------------------------------------------------------- */
@@ -37,15 +36,7 @@ static enum rp_err expire_plan(struct rp_txn *t, uint64_t number, struct rp_job 
 	return rp_job_put(t, number, j, err);
 }
 
-struct shelf {
-	size_t n;             /* records */
-	uint64_t last;        /* the highest number */
-	uint64_t oldest_over; /* of those that are over and swept; 0: none */
-	size_t n_plans;
-	uint64_t oldest_plan;
-};
-
-static enum rp_err look_at_shelf(struct rp_txn *t, struct shelf *s, struct rp_error *err)
+static enum rp_err look_at_shelf(struct rp_txn *t, struct rp_job_shelf *s, struct rp_error *err)
 {
 	uint64_t number = 0;
 	enum rp_err e;
@@ -56,41 +47,31 @@ static enum rp_err look_at_shelf(struct rp_txn *t, struct shelf *s, struct rp_er
 		struct rp_job j;
 		bool sound = rp_job_unpack(&j, number, v.mv_data, v.mv_size);
 
-		s->n++;
-		s->last = number;
-		if (s->oldest_over == 0 && (!sound || rp_job_is_over(j.phase)) &&
-		    !has_rows(t, number))
-			s->oldest_over = number;
-		/* those that are being written as well: whoever was killed over one must not use
-		 * the places up */
-		if (sound && (j.phase == RP_JOB_PLANNED || j.phase == RP_JOB_PLANNING)) {
-			s->n_plans++;
-			s->oldest_plan = s->oldest_plan == 0 ? number : s->oldest_plan;
-		}
+		rp_job_shelf_see(s, number, sound ? &j : NULL, has_rows(t, number));
 		number++;
 	}
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-/* The newest record stays, so that a number is never given twice. */
-static enum rp_err make_room(struct rp_txn *t, struct shelf *s, struct rp_error *err)
+static enum rp_err make_room(struct rp_txn *t, const struct rp_job_shelf *s,
+			     const struct rp_job_place *place, struct rp_error *err)
 {
 	struct rp_job_buf copy;
 	struct rp_job j;
 	enum rp_err e = RP_OK;
 
-	if (s->n_plans >= PLANS_MAX) {
-		e = rp_job_get(t, s->oldest_plan, &copy, &j, err);
-		if (e == RP_OK)
-			e = expire_plan(t, s->oldest_plan, &j, err);
-	}
-	if (e != RP_OK || s->n < JOBS_KEPT)
-		return e;
-	if (s->oldest_over == 0)
+	if (place->refused)
 		return rp_fail(err, RP_ERR_BUSY,
 			       "%zu jobs and plans are unfinished; see them with: runpostctl jobs",
 			       s->n);
-	return rp_row_del(t, RP_T_JOB, rp_key1(s->oldest_over), err);
+	if (place->expires != 0) {
+		e = rp_job_get(t, place->expires, &copy, &j, err);
+		if (e == RP_OK)
+			e = expire_plan(t, place->expires, &j, err);
+	}
+	if (e == RP_OK && place->removed != 0)
+		e = rp_row_del(t, RP_T_JOB, rp_key1(place->removed), err);
+	return e;
 }
 
 enum rp_err rp_lmdb_plan_begin(struct rp_outbox *outbox, int64_t now_at_ms,
@@ -98,17 +79,19 @@ enum rp_err rp_lmdb_plan_begin(struct rp_outbox *outbox, int64_t now_at_ms,
 {
 	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	struct rp_job j = *spec;
-	struct shelf s;
+	struct rp_job_shelf s;
+	struct rp_job_place place;
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
 
 	if (e != RP_OK)
 		return e;
 	e = look_at_shelf(&t, &s, err);
+	place = rp_job_shelf_place(&s);
 	if (e == RP_OK)
-		e = make_room(&t, &s, err);
+		e = make_room(&t, &s, &place, err);
 	rp_job_begin_plan(&j, now_at_ms);
-	*number = s.last + 1;
+	*number = place.number;
 	if (e == RP_OK)
 		e = rp_job_put(&t, *number, &j, err);
 	if (e == RP_OK)
@@ -260,17 +243,18 @@ static void look_by(struct rp_job_step *s, int64_t at_ms)
 static enum rp_err carry_one(struct rp_txn *t, struct rp_job_step *s, uint64_t number,
 			     struct rp_job *j, struct rp_error *err)
 {
-	struct rp_job_share share = {.left = s->max - s->n_worked, .due_max = s->due_max};
-	enum rp_err e = rp_job_work(t, number, j, &share, err);
+	struct rp_job_walk walk = {.left = s->max - s->n_worked, .due_max = s->due_max};
+	size_t worked;
+	enum rp_err e = rp_job_work(t, number, j, &walk, &worked, err);
 
 	if (e != RP_OK)
 		return e;
-	s->n_worked += share.worked;
-	s->blocked = s->blocked || share.blocked;
-	if (j->audit != 0 && share.worked > 0)
+	s->n_worked += worked;
+	s->blocked = s->blocked || walk.blocked;
+	if (j->audit != 0 && worked > 0)
 		e = rp_audit_set_counts(t, j->audit, j->done, rp_job_n_skipped(j), err);
 	if (j->phase == RP_JOB_RUNNING)
-		look_by(s, rp_job_again_at_ms(j, share.worked, t->now_at_ms));
+		look_by(s, rp_job_again_at_ms(j, worked, t->now_at_ms));
 	return e;
 }
 
@@ -387,8 +371,8 @@ enum rp_err rp_lmdb_plan_rows(struct rp_outbox *outbox, uint64_t number, struct 
 			memset(&rows[*n], 0, sizeof rows[*n]);
 		rows[*n].endpoint = key[1];
 		rows[(*n)++].seq = key[2]++;
+		*from = (struct rp_plan_row){.endpoint = key[1], .seq = key[2]};
 	}
-	*from = (struct rp_plan_row){.endpoint = key[1], .seq = key[2]};
 	rp_txn_end(&t);
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }

@@ -21,6 +21,11 @@
  * the other. */
 enum { LOOKUP_COSTS = 8 };
 
+/* Of these an order has rows. */
+#define LIVE                                                                                       \
+	(RP_STATE_BIT(RP_STATE_WAITING) | RP_STATE_BIT(RP_STATE_IN_FLIGHT) |                       \
+	 RP_STATE_BIT(RP_STATE_HELD))
+
 /* --- what there can be -------------------------------------------------------------------- */
 
 struct counts {
@@ -178,7 +183,8 @@ static enum rp_err choose(struct rp_txn *t, struct rp_select *s, struct rp_selec
 	if (states_left(f, &c, t->head.retrying) == 0)
 		return RP_OK;
 	p->at.from_seq = f->from_seq;
-	if (!s->by_number && f->order_key != 0 && f->has_endpoints && f->n_endpoints == 1) {
+	if (!s->by_number && f->order_key != 0 && f->has_endpoints && f->n_endpoints == 1 &&
+	    (rp_filter_states(f) & ~LIVE) == 0) {
 		p->at.way = RP_WAY_ORDER;
 		return RP_OK;
 	}

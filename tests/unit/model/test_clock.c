@@ -97,6 +97,15 @@ START_TEST(the_last_of_two_steps_is_the_one_that_is_told)
 }
 END_TEST
 
+START_TEST(a_writer_that_is_a_minute_behind_is_no_clock_that_was_set_back)
+{
+	ck_assert(!rp_clock_was_set_back(0, 100000));
+	ck_assert(!rp_clock_was_set_back(100000, 100000));
+	ck_assert(!rp_clock_was_set_back(160000, 100000));
+	ck_assert(rp_clock_was_set_back(160001, 100000));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("clock");
@@ -110,6 +119,7 @@ int main(void)
 	tcase_add_test(t, what_drifts_is_no_step);
 	tcase_add_test(t, a_stop_between_the_two_readings_is_no_step);
 	tcase_add_test(t, the_last_of_two_steps_is_the_one_that_is_told);
+	tcase_add_test(t, a_writer_that_is_a_minute_behind_is_no_clock_that_was_set_back);
 	suite_add_tcase(s, t);
 	srunner_run_all(sr, CK_NORMAL);
 	failed = srunner_ntests_failed(sr);

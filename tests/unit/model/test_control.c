@@ -443,6 +443,23 @@ END_TEST
 
 /* --- everything at once ------------------------------------------------------------------- */
 
+START_TEST(before_a_breaker_opens_the_limits_are_asked_for_once_more)
+{
+	struct rp_control here = {.breaker = RP_BREAKER_OPEN, .window_permille = 1000},
+			  other = here;
+	struct rp_limits on = {.in_flight = 10, .start = 5, .breaker = true}, off = on;
+
+	off.breaker = false;
+	ck_assert(rp_control_asks_again(RP_CONTROL_OPENED));
+	ck_assert(!rp_control_asks_again(RP_CONTROL_CLOSED));
+	ck_assert(!rp_control_asks_again(RP_CONTROL_SAME));
+	ck_assert_int_eq(rp_control_answered(&here, &on), RP_CONTROL_OPENED);
+	ck_assert_int_eq(here.breaker, RP_BREAKER_OPEN);
+	ck_assert_int_eq(rp_control_answered(&other, &off), RP_CONTROL_SAME);
+	ck_assert_int_eq(other.breaker, RP_BREAKER_CLOSED);
+}
+END_TEST
+
 START_TEST(whatever_comes_it_keeps_its_bounds)
 {
 	static const enum rp_cause causes[] = {RP_CAUSE_NONE, RP_CAUSE_TIMEOUT, RP_CAUSE_TIMEOUT,
@@ -510,6 +527,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, while_open_only_good_news_counts);
 	tcase_add_test(tc, a_probe_that_tells_nothing_is_followed_by_another_and_any_answer_closes);
 	tcase_add_test(tc, an_operator_may_have_it_probed_now_or_switch_it_off);
+	tcase_add_test(tc, before_a_breaker_opens_the_limits_are_asked_for_once_more);
 	tcase_add_loop_test(tc, whatever_comes_it_keeps_its_bounds, 0, 20);
 	suite_add_tcase(s, tc);
 	return s;

@@ -222,6 +222,36 @@ END_TEST
 
 #define N(table) (sizeof(table) / sizeof(table)[0])
 
+START_TEST(one_that_has_a_rate_is_left_by_who_wants_none_of_them)
+{
+	struct rp_endpoint r = {.control.limits = {.in_flight = 1, .rate = {5, 1000}}};
+
+	ck_assert(rp_schedule_is_left(&r, 0));
+	ck_assert(!rp_schedule_is_left(&r, 1));
+	r.disabled = true; /* its entries die, which costs no token */
+	ck_assert(!rp_schedule_is_left(&r, 0));
+	r = (struct rp_endpoint){.control.limits = {.in_flight = 1}};
+	ck_assert(!rp_schedule_is_left(&r, 0));
+}
+END_TEST
+
+START_TEST(a_claim_tells_whether_others_wait_for_its_end)
+{
+	struct rp_endpoint r = {.control = {.limits = {.in_flight = 2}, .window_permille = 2000},
+				.count = {[RP_STATE_WAITING] = 1, [RP_STATE_IN_FLIGHT] = 1}};
+	struct rp_delivery claimed = {.state = RP_STATE_IN_FLIGHT};
+
+	ck_assert(!rp_schedule_is_blocking(&r, &claimed));
+	claimed.order_key = 7; /* in an order */
+	ck_assert(rp_schedule_is_blocking(&r, &claimed));
+	claimed.order_key = 0;
+	r.count[RP_STATE_IN_FLIGHT] = 2; /* the last place */
+	ck_assert(rp_schedule_is_blocking(&r, &claimed));
+	r.count[RP_STATE_WAITING] = 0; /* for which nobody waits */
+	ck_assert(!rp_schedule_is_blocking(&r, &claimed));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("schedule");
@@ -237,6 +267,8 @@ int main(void)
 	tcase_add_test(tc, the_first_park_is_told_and_the_last_one_holds);
 	tcase_add_test(tc, a_receiver_disables_it_and_an_operator_resumes_it);
 	tcase_add_test(tc, another_configuration_is_heard_where_something_is_held_up);
+	tcase_add_test(tc, one_that_has_a_rate_is_left_by_who_wants_none_of_them);
+	tcase_add_test(tc, a_claim_tells_whether_others_wait_for_its_end);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

@@ -45,51 +45,6 @@ static uint64_t next_number(void)
 	return end.from;
 }
 
-START_TEST(what_was_settled_is_seen_in_order)
-{
-	uint64_t seq = fx_append(1, 3), next;
-	struct rp_settlement s[3];
-	int i;
-
-	fx_turn(3, NULL, 0);
-	ck_assert_uint_eq(fx.n_claims, 3);
-	s[0] = fx_settlement(&fx.claims[0], RP_SETTLE_DELIVERED);
-	s[1] = fx_settlement(&fx.claims[1], RP_SETTLE_RETRY);
-	s[2] = fx_settlement(&fx.claims[2], RP_SETTLE_RETURN);
-	s[1].outcome->duration_us = 1234567;
-	fx_turn(0, s, 3);
-	ck_assert_uint_eq(fx_rows(RP_T_RECENT), 1);
-	ck_assert_uint_eq(read_from(0, &next), 0);
-	ck_assert_uint_eq(n_seen, 2); /* one that never began is no attempt */
-	for (i = 0; i < 2; i++) {
-		ck_assert_uint_eq(seen[i].number, (uint64_t)i + 1);
-		ck_assert_uint_eq(seen[i].seq, seq + (uint64_t)i);
-		ck_assert_uint_eq(seen[i].endpoint, fx_endpoint(1));
-		ck_assert_uint_eq(seen[i].attempt, 1);
-		ck_assert_uint_eq(seen[i].slot, fx.me.slot);
-		ck_assert_int_eq(seen[i].settled_at_ms, fx.now_ms);
-	}
-	ck_assert_int_eq(seen[0].cause, RP_CAUSE_NONE);
-	ck_assert_int_eq(seen[1].cause, RP_CAUSE_HTTP);
-	ck_assert_uint_eq(seen[1].http_status, 500);
-	ck_assert_uint_eq(seen[1].duration_ms, 1234);
-	ck_assert_uint_eq(next, 3);
-	ck_assert_uint_eq(next_number(), 3);
-	ck_assert_uint_eq(read_from(next, NULL), 0);
-	ck_assert_uint_eq(n_seen, 0);
-}
-END_TEST
-
-START_TEST(a_commit_that_settles_nothing_writes_nothing)
-{
-	fx_append(1, 2);
-	fx_turn(1, NULL, 0);
-	ck_assert_uint_eq(fx_rows(RP_T_RECENT), 0);
-	ck_assert_uint_eq(next_number(), 1);
-	ck_assert_uint_eq(read_from(0, NULL), 0);
-}
-END_TEST
-
 START_TEST(many_in_one_commit_take_more_rows)
 {
 	struct rp_settlement s[ROW + 5];
@@ -107,21 +62,6 @@ START_TEST(many_in_one_commit_take_more_rows)
 	ck_assert_uint_eq(n_seen, 7);
 	ck_assert_uint_eq(seen[0].number, ROW - 1);
 	ck_assert_uint_eq(seen[6].number, ROW + 5);
-}
-END_TEST
-
-START_TEST(attempts_of_a_lost_sender_are_seen_too)
-{
-	uint64_t seq = fx_append(1, 1);
-
-	fx_turn(1, NULL, 0);
-	fx_close(); /* as if it had died */
-	fx_open();
-	fx_join(); /* takes its slot and returns what it held */
-	ck_assert_uint_eq(read_from(0, NULL), 0);
-	ck_assert_uint_eq(n_seen, 1);
-	ck_assert_uint_eq(seen[0].seq, seq);
-	ck_assert_int_eq(seen[0].cause, RP_CAUSE_SENDER_LOST);
 }
 END_TEST
 
@@ -195,32 +135,6 @@ START_TEST(an_attempt_that_its_entry_never_had_is_found)
 }
 END_TEST
 
-static bool is_readable(int fd)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-
-	return poll(&p, 1, 0) == 1;
-}
-
-START_TEST(commits_wake_who_watches_them)
-{
-	uint64_t seq;
-	int fd;
-
-	ck_assert_msg(rp_outbox_watch(fx.ob, RP_WATCH_COMMITS, &fd, &fx.err) == RP_OK, "%s",
-		      fx.err.text);
-	ck_assert(!is_readable(fd));
-	seq = fx_append(1, 1);
-	ck_assert(is_readable(fd));
-	(void)rp_outbox_drain(fx.ob, RP_WATCH_COMMITS);
-	ck_assert(!is_readable(fd));
-	(void)fx_state(seq); /* reading writes nothing */
-	ck_assert(!is_readable(fd));
-	fx_turn(1, NULL, 0);
-	ck_assert(is_readable(fd));
-}
-END_TEST
-
 int main(void)
 {
 	Suite *s = suite_create("outbox_recent");
@@ -230,12 +144,8 @@ int main(void)
 
 	tcase_add_checked_fixture(sound, fx_setup, fx_teardown);
 	tcase_set_timeout(sound, 30); /* one commit of 10 MB, on a disk that may be busy */
-	tcase_add_test(sound, what_was_settled_is_seen_in_order);
-	tcase_add_test(sound, a_commit_that_settles_nothing_writes_nothing);
 	tcase_add_test(sound, many_in_one_commit_take_more_rows);
-	tcase_add_test(sound, attempts_of_a_lost_sender_are_seen_too);
 	tcase_add_test(sound, the_log_is_bounded_and_who_was_overtaken_knows_by_how_much);
-	tcase_add_test(sound, commits_wake_who_watches_them);
 	tcase_add_checked_fixture(damaged, fx_setup, fx_teardown_damaged);
 	tcase_add_test(damaged, a_damaged_row_counts_as_missed_and_verify_names_it);
 	tcase_add_test(damaged, a_damaged_last_row_does_not_end_the_log);

@@ -1,8 +1,6 @@
-/* The wall clock is set back: what a clock that was ahead had made due is neither early nor late
- * by the step. */
-#include "unit/outbox_fixture.h"
+/* A wall clock that is set back. */
 
-#include <check.h>
+#include "conformance/fixture.h"
 
 #define DAY_MS INT64_C(86400000)
 #define DELAY_MS 60000
@@ -207,8 +205,8 @@ END_TEST
 
 static Suite *suite(void)
 {
-	Suite *s = suite_create("outbox_clock");
-	TCase *tc = tcase_create("set back");
+	Suite *s = suite_create("clock");
+	TCase *tc = tcase_create("all");
 
 	tcase_add_checked_fixture(tc, fx_setup, fx_teardown);
 	tcase_set_timeout(tc, 30);
@@ -228,11 +226,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return fx_main(suite);
 }

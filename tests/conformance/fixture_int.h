@@ -1,0 +1,13 @@
+/* fixture_int.h - between fixture.c and peers.c. */
+#ifndef CONFORMANCE_FIXTURE_INT_H
+#define CONFORMANCE_FIXTURE_INT_H
+
+#include "store/outbox.h"
+
+void fx_must(enum rp_err e, const char *what);
+/* Before anything is open in this process. */
+void fx_peers_start(void);
+/* Also when none was started. */
+void fx_peers_stop(void);
+
+#endif

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Rules with one mistake each, which the conformance tests must find on every store: a store that
+breaks a rule of src/model, or that does not ask it, is none. A mistake is a change of one place of
+the source, told below; only that file is compiled anew."""
+# torture: budget_s=240 quick_budget_s=50 cores=1
+import argparse
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
+STORES = ("lmdb", "memory")
+
+# name -> (file in src/model, what stands there, what stands there instead, tests that must fail)
+MUTANTS = {
+    "not_before_ignored": ("transition.c",
+                           "a->not_before_at_ms > now_at_ms ? a->not_before_at_ms : now_at_ms",
+                           "now_at_ms", "append"),
+    "late_2xx_forgotten": ("transition.c",
+                           "(s->kind != RP_SETTLE_DELIVERED || from->state == RP_STATE_DELIVERED)",
+                           "(s->kind != RP_SETTLE_DELIVERED || from->state != RP_STATE_IN_FLIGHT)",
+                           "exchange"),
+    "expired_is_sent": ("transition.c", "from->expires_at_ms <= by->now_at_ms)",
+                        "from->expires_at_ms <= 0)", "exchange"),
+    "replay_has_no_fresh_budget": ("transition.c", "\td->failures = d->losses = 0;\n", "",
+                                   "change"),
+    "retrying_not_counted": ("ledger.c", "\th->retrying += c->enters_retrying;\n", "", "counters"),
+    "streak_never_ends": ("ledger.c", "\t\tr->streak = 0;\n", "", "exchange"),
+    "order_overtaken": ("sequence.c", "\tif (first_seq < m->seq) {\n\t\tchoice.behind = true;",
+                        "\tif (first_seq < m->seq) {\n"
+                        "\t\tchoice.behind = first->state == RP_STATE_IN_FLIGHT;", "order"),
+    "order_never_goes_on": ("sequence.c",
+                            "\t\tchoice.moves_first = first->behind;\n\t\treturn choice;",
+                            "\t\treturn choice;", "order"),
+    "window_one_more": ("control.c", "if (in_flight >= rp_control_room(c))",
+                        "if (in_flight > rp_control_room(c))", "exchange"),
+    "limits_not_asked_again": ("control.c", "return change == RP_CONTROL_OPENED;",
+                               "return change == RP_CONTROL_PROBED;", "control"),
+    "pause_ignored": ("schedule.c", "at_ms = r->paused ? RP_NEVER", "at_ms = false ? RP_NEVER",
+                      "exchange"),
+    "park_ignored": ("schedule.c", "\tr->parked_until_ms = until_ms;\n", "", "exchange"),
+    "one_endpoint_takes_all": ("turns.c", "if (t->in_go == RP_TURNS_GO)", "if (t->in_go > 10000)",
+                               "exchange"),
+    "numbers_given_twice": ("arrival.c", "own >= *next_seq && own <= SEQ_AHEAD_MAX",
+                            "own <= SEQ_AHEAD_MAX && own > 0", "import"),
+    "dedupe_key_ignored": ("arrival.c", "return has_dedupe_key ? RP_IMPORT_DUPLICATE",
+                           "return false ? RP_IMPORT_DUPLICATE", "import"),
+    "replayed_by_two": ("job_step.c", "d->state != row->state || d->replays != row->replays",
+                        "d->state != row->state", "jobs"),
+    "queue_without_end": ("job_walk.c", "\t\troom -= n_due < room ? n_due : room;\n",
+                          "\t\troom -= n_due > 99999;\n", "jobs"),
+    "plans_without_end": ("job_walk.c", "if (s->n_plans >= RP_PLANS_MAX)", "if (s->n_plans > 9999)",
+                          "jobs"),
+    "clock_not_minded": ("clock.c", "latest_at_ms > now_at_ms + RP_CLOCK_SLACK_MS;",
+                         "latest_at_ms > now_at_ms + 1000000 * RP_CLOCK_SLACK_MS;", "clock"),
+    "filter_without_an_end": ("filter.c", "facts->accepted_at_ms < f->until_at_ms",
+                              "facts->accepted_at_ms <= f->until_at_ms", "filter"),
+}
+
+
+class Part:
+    def __init__(self, options):
+        self.bin, self.seed, self.quick = options.bin.resolve(), options.seed, options.quick
+        self.passed = self.failed = 0
+
+    def check(self, good, text):
+        self.passed += good
+        self.failed += not good
+        if not good:
+            print("FAIL", text, flush=True)
+
+    def build(self, name, file, old, new, test):
+        source = (ROOT / "src/model" / file).read_text()
+        if source.count(old) != 1:
+            self.check(False, f"mutant {name}: its place is {source.count(old)} times in {file}")
+            return None
+        path = self.bin / "torture/rules/mutants" / f"{name}.c"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source.replace(old, new))
+        program = self.bin / f"torture/rules/mutant-{name}"
+        made = subprocess.run(["make", "--no-print-directory", "WERROR=0", f"BUILD={self.bin}",
+                               f"JUDGE=test_conformance_{test}", str(program)],
+                              cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              check=False)
+        if made.returncode:
+            self.check(False, f"mutant {name} cannot be built: {made.stdout}")
+            return None
+        return program
+
+    def mutant(self, name, file, old, new, test):
+        program = self.build(name, file, old, new, test)
+        for store in STORES if program else ():
+            env = {**os.environ, "RP_CONFORMANCE_STORE": store, "CK_TIMEOUT_MULTIPLIER": "4"}
+            done = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                  text=True, env=env, timeout=240, check=False)
+            found = re.findall(r":([a-z0-9_]+):\d+: ", done.stdout)
+            print(f"mutant {name} on {store}: {', '.join(sorted(set(found))) or 'not found'}",
+                  flush=True)
+            self.check(done.returncode != 0 and bool(found),
+                       f"the mutant {name} was not found on {store}")
+
+    def run(self):
+        began, left = time.monotonic(), 25 if self.quick else 1e9
+        names = sorted(MUTANTS)
+        for name in names[self.seed % len(names):] + names[:self.seed % len(names)]:
+            # The short run takes as many as it can, from another one on each time.
+            if time.monotonic() - began < left:
+                self.mutant(name, *MUTANTS[name])
+        print("result", json.dumps({"passed": self.passed, "failed": self.failed,
+                                    "violations": 0}))
+        return 1 if self.failed else 0
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", type=pathlib.Path, required=True)
+    parser.add_argument("--work", type=pathlib.Path, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--quick", action="store_true")
+    return Part(parser.parse_args()).run()
+
+
+sys.exit(main())
