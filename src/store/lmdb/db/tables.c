@@ -2,7 +2,7 @@
 
 #include "store/lmdb/db/tables.h"
 
-static const char *const table_names[RP_T_COUNT] = {
+const char *const rp_table_names[RP_T_COUNT] = {
     [RP_T_META] = "meta",
     [RP_T_ENTRY] = "entry",
     [RP_T_BODY] = "body",
@@ -27,8 +27,3 @@ static const char *const table_names[RP_T_COUNT] = {
     [RP_T_AUDIT] = "audit",
     [RP_T_RECENT] = "recent",
 };
-
-const char *rp_table_name(enum rp_table table)
-{
-	return table_names[table];
-}

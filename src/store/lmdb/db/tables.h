@@ -71,8 +71,12 @@ enum rp_table {
 	RP_T_COUNT
 };
 
-/* As LMDB has it, and messages. */
-const char *rp_table_name(enum rp_table table);
+/* As LMDB has it, and messages. Inline, since each row that is put or removed asks. */
+extern const char *const rp_table_names[RP_T_COUNT];
+static inline const char *rp_table_name(enum rp_table table)
+{
+	return rp_table_names[table];
+}
 /* Whether a value may need pages of its own: LMDB gives them to those of more than some 2,000
  * bytes. */
 static inline bool rp_table_has_large_values(enum rp_table table)
