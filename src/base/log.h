@@ -1,9 +1,9 @@
 /* log.h - one event a line on stderr, logfmt: `at=2026-11-23T12:00:00.123Z level=info ev=settled
  * id=msg_... attempt=3 ...`.
  *
- * The same keys in every program, so that one grep follows an entry. Never a payload, a secret or
- * a URL's query. Whoever decides, logs, once; core never logs. A line is written with one
- * write(2), so lines of several processes do not mix.
+ * The same keys in every program, so that one grep follows an entry. Never a payload, a secret or a
+ * URL's query. Whoever decides, logs, once; functions of values never log. A line is written with
+ * one write(2), so lines of several processes do not mix.
  *
  * Nobody waits for whoever reads the log. A line that would have to wait (a full pipe, a stopped
  * terminal), or for which a disk has no room, is dropped and counted; the next line that goes out

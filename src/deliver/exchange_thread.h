@@ -2,8 +2,8 @@
  * exchange waits for the write lock and for the disk.
  *
  * One exchange at a time. From begin to end the thread owns the exchange and all it points to.
- * Meanwhile the caller may call the outbox only by rp_outbox_fetch, rp_outbox_fetch_piece and
- * rp_outbox_next_ready. */
+ * Meanwhile the caller may call the outbox only by rp_outbox_fetch, rp_outbox_fetch_piece,
+ * rp_outbox_next_ready, rp_outbox_beat and rp_outbox_drain. */
 #ifndef RP_DELIVER_EXCHANGE_THREAD_H
 #define RP_DELIVER_EXCHANGE_THREAD_H
 

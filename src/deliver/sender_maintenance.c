@@ -1,5 +1,5 @@
 /* sender_maintenance.c - does what is due now and then: heartbeat, claims of dead senders, steps of
- * the clock, operators' jobs, retention. It is apart because none of it may hold up a delivery. */
+ * the clock, operators' jobs, retention. It is apart because none of it is a delivery. */
 
 #include "deliver/sender_maintenance.h"
 

@@ -1,5 +1,5 @@
-/* connection_int.h - private to the server: one connection. It reads requests, one at a time, and
- * sends the answers in their order.
+/* connection_int.h - private to src/http_server: one connection. It reads requests, one at a time,
+ * and sends the answers in their order.
  *
  * It never waits: the server tells it of events and of wake_at_ms having come. */
 #ifndef RP_HTTP_SERVER_CONNECTION_INT_H

@@ -16,9 +16,9 @@
  * Breaker: CLOSED -> OPEN when the last RP_BREAKER_STREAK outcomes were bad and so were
  * RP_BREAKER_SHARE percent of at least RP_BREAKER_OUTCOMES recent ones: a streak alone is bad luck
  * on a busy endpoint, a share alone is old news. OPEN: nothing is claimed until probe_at. Then
- * HALF_OPEN: one request at a time. Any answer closes the breaker and the window starts small
- * again; a bad outcome opens it for twice as long. A probe that tells nothing (its sender died,
- * our own trouble) is followed by another. A late success closes it in any state. */
+ * HALF_OPEN: one request at a time. An answer that is not bad closes the breaker and the window
+ * starts small again; a bad outcome opens it for twice as long. A probe that tells nothing (its
+ * sender died, our own trouble) is followed by another. A late success closes it in any state. */
 #ifndef RP_MODEL_CONTROL_H
 #define RP_MODEL_CONTROL_H
 
@@ -117,8 +117,8 @@ enum rp_control_change rp_control_settled(struct rp_control *c, enum rp_cause ca
 					  unsigned http_status, uint64_t in_flight,
 					  int64_t now_at_ms);
 
-/* Before a whole backlog is parked it is asked whether the limits of the last claim still hold: a
- * reload may have switched the breaker off since. */
+/* Before an opened breaker holds up a whole backlog it is asked whether the limits of the last
+ * claim still hold: a reload may have switched the breaker off since. */
 bool rp_control_asks_again(enum rp_control_change change);
 /* They are these. Result: the change that remains. */
 enum rp_control_change rp_control_answered(struct rp_control *c, const struct rp_limits *limits);

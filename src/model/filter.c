@@ -99,16 +99,33 @@ bool rp_filter_may_match_brief(const struct rp_filter *f, enum rp_state state,
 		(!f->has_cause || f->cause == RP_CAUSE_DAMAGED || cause_matches(f, &d)));
 }
 
-bool rp_filter_may_match_delivery(const struct rp_filter *f, const struct rp_delivery *d,
-				  int64_t now_at_ms)
+bool rp_filter_matches_brief(const struct rp_filter *f, enum rp_state state,
+			     const struct rp_brief *brief, int64_t now_at_ms)
+{
+	const struct rp_delivery d = {.cause = brief->cause,
+				      .last_cause = brief->last_cause,
+				      .http_status = brief->http_status};
+
+	return rp_filter_may_match_brief(f, state, brief, now_at_ms) &&
+	       rp_filter_wants_endpoint(f, brief->endpoint) &&
+	       (state != RP_STATE_DEAD || !f->has_cause || cause_matches(f, &d));
+}
+
+static bool delivery_matches(const struct rp_filter *f, const struct rp_delivery *d,
+			     int64_t now_at_ms)
 {
 	return state_matches(f, d) && order_matches(f, d) && group_matches(f, d) &&
-	       rp_filter_wants_endpoint(f, d->endpoint) &&
 	       age_matches(f, d->state_at_ms, now_at_ms) &&
 	       (!f->has_attempts ||
 		(d->attempts >= f->attempts_min && d->attempts <= f->attempts_max)) &&
 	       /* what is damaged may be the other record */
 	       (!f->has_cause || f->cause == RP_CAUSE_DAMAGED || cause_matches(f, d));
+}
+
+bool rp_filter_may_match_delivery(const struct rp_filter *f, const struct rp_delivery *d,
+				  int64_t now_at_ms)
+{
+	return rp_filter_wants_endpoint(f, d->endpoint) && delivery_matches(f, d, now_at_ms);
 }
 
 static bool text_matches(struct rp_span wanted, struct rp_span text)
@@ -121,7 +138,9 @@ bool rp_filter_matches(const struct rp_filter *f, const struct rp_entry *e, int6
 {
 	const struct rp_facts *facts = &e->facts;
 
-	return rp_filter_may_match_delivery(f, &e->delivery, now_at_ms) && e->seq >= f->from_seq &&
+	/* Both records know the endpoint; the facts have it when the other one is damaged. */
+	return rp_filter_wants_endpoint(f, facts->endpoint) &&
+	       delivery_matches(f, &e->delivery, now_at_ms) && e->seq >= f->from_seq &&
 	       (f->seq == 0 || f->seq == e->seq) &&
 	       (f->id == NULL || memcmp(f->id, facts->id, RP_ID_BYTES) == 0 ||
 		facts->accepted_at_ms == 0) && /* unreadable facts contradict no id */

@@ -51,7 +51,10 @@ bool rp_filter_wants_endpoint(const struct rp_filter *f, uint64_t endpoint);
  * acceptance apart. */
 bool rp_filter_may_match_brief(const struct rp_filter *f, enum rp_state state,
 			       const struct rp_brief *brief, int64_t now_at_ms);
-/* ... as far as its delivery record tells. */
+/* Whether it passes, where a brief is all that is asked for and nothing looks at the entry. */
+bool rp_filter_matches_brief(const struct rp_filter *f, enum rp_state state,
+			     const struct rp_brief *brief, int64_t now_at_ms);
+/* As rp_filter_may_match_brief, as far as its delivery record tells, which must be sound. */
 bool rp_filter_may_match_delivery(const struct rp_filter *f, const struct rp_delivery *d,
 				  int64_t now_at_ms);
 /* Whether it passes. */

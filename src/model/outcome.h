@@ -25,7 +25,7 @@ enum rp_cause {
 	RP_CAUSE_TLS = 5,
 	/* connection lost before an answer: the receiver may have got it */
 	RP_CAUSE_RESET = 6,
-	/* the answer is not HTTP/1.x or h2, or its headers break every bound */
+	/* the answer is not HTTP/1.x, or its headers break every bound */
 	RP_CAUSE_PROTOCOL = 7,
 	RP_CAUSE_BLOCKED_ADDRESS = 8, /* the guard refused the resolved address */
 	RP_CAUSE_BLOCKED_SCHEME = 9,  /* http without allow_http */

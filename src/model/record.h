@@ -98,7 +98,8 @@ struct rp_endpoint {
 	int64_t ready_at_ms; /* its key in the ready queue; RP_NEVER: not in the ready queue */
 	/* when an exchange last claimed from it: it queues up behind the others again */
 	int64_t served_at_ms;
-	/* nothing is claimed before: it has no valid signing key; 0: not parked */
+	/* nothing is claimed before: no signing key is valid, or no local port free; 0: not parked
+	 */
 	int64_t parked_until_ms;
 	int64_t changed_at_ms; /* when paused or disabled changed */
 	int64_t last_success_at_ms, last_failure_at_ms;

@@ -1,4 +1,4 @@
-/* record_int.h - private to model/: what every stored record begins and ends with. */
+/* record_int.h - private to src/model: what every stored record begins and ends with. */
 #ifndef RP_MODEL_RECORD_INT_H
 #define RP_MODEL_RECORD_INT_H
 

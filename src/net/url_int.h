@@ -1,4 +1,4 @@
-/* url_int.h - private to net/: what url_same.c and url_show.c share. */
+/* url_int.h - private to src/net: what url_same.c and url_show.c share. */
 #ifndef RP_NET_URL_INT_H
 #define RP_NET_URL_INT_H
 

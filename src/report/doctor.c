@@ -342,6 +342,10 @@ void rp_doctor_examine(struct rp_doctor *d)
 		check_readers(d, &info);
 	if (e == RP_OK)
 		check_clock(d, &info);
+	if (e == RP_OK && info.oldest_trouble.code != RP_OK) {
+		err = info.oldest_trouble;
+		e = err.code;
+	}
 	if (e == RP_OK)
 		check_backlog(d, &info.oldest);
 	if (e == RP_OK)

@@ -82,6 +82,17 @@ static void see_series(void *arg, struct rp_span name, const struct rp_series *s
 	r->no_memory = r->no_memory || all[r->st->n_series++].name == NULL;
 }
 
+/* Here a damaged index ends it: the numbers are read by programs that know of no gap. */
+static enum rp_err get_info(struct rp_outbox *ob, struct rp_outbox_info *out, struct rp_error *err)
+{
+	enum rp_err e = rp_outbox_info(ob, out, err);
+
+	if (e != RP_OK || out->oldest_trouble.code == RP_OK)
+		return e;
+	*err = out->oldest_trouble;
+	return err->code;
+}
+
 enum rp_err rp_statistics_read(struct rp_outbox *ob, const struct rp_config *config,
 			       int64_t now_at_ms, int64_t boot_ms, struct rp_statistics *out,
 			       struct rp_error *err)
@@ -94,7 +105,7 @@ enum rp_err rp_statistics_read(struct rp_outbox *ob, const struct rp_config *con
 	out->boot_ms = boot_ms;
 	out->lease_ms = config->lease_ms;
 	if (rp_outbox_ledger(ob, &out->ledger, err) != RP_OK ||
-	    rp_outbox_info(ob, &out->info, err) != RP_OK ||
+	    get_info(ob, &out->info, err) != RP_OK ||
 	    rp_outbox_senders(ob, see_sender, out, err) != RP_OK ||
 	    rp_outbox_counters(ob, &out->counters, see_series, &r, err) != RP_OK ||
 	    rp_known_endpoints_load(ob, config, &out->endpoints, err) != RP_OK)

@@ -83,7 +83,12 @@ enum rp_err rp_outbox_front(struct rp_outbox *ob, const struct rp_delivery *behi
 					 .order_key = behind->order_key,
 					 .front_only = true};
 
-	return rp_outbox_first(ob, &filter, out, err);
+	enum rp_err e = rp_outbox_first(ob, &filter, out, err);
+
+	/* Without its facts nobody knows its id. */
+	return e == RP_OK && out->facts.accepted_at_ms == 0
+		   ? rp_fail(err, RP_ERR_NOTFOUND, "no readable entry stands in front")
+		   : e;
 }
 
 struct naming {

@@ -4,7 +4,7 @@
  * and every store calls the same ones. Nothing of a database shows here. tests/conformance holds
  * each store to what this file says.
  *
- * Several processes (ingesters, senders, inspectors) share an outbox. One public function is one
+ * Several processes (ingesters, senders, inspectors) share an outbox. One call is one
  * transaction; time is an argument. What a function promises on failure: nothing was changed,
  * unless it says otherwise. RP_ERR_IO from a writing function means that the commit's outcome is
  * unknown: the caller stops, and reopens.
@@ -208,8 +208,8 @@ struct rp_claim {
  * entries each in turn. What settled outcomes did to a breaker is told to the caller, who logs it.
  * `limits` is a look-up: a store asks at any time within the call, as often as it likes, so it must
  * neither wait nor call the store. A store may claim less than it could, and need not claim what
- * this very exchange made possible; next_ready_at_ms then is not later than now. When nothing was
- * settled or claimed nothing is committed. With nothing to settle and want 0 it only reads, and
+ * this very exchange made possible; next_ready_at_ms then is not later than now. When nothing
+ * changed nothing is committed. With nothing to settle and want 0 it only reads, and
  * tells next_ready_at_ms.
  *
  * After RP_ERR_IO and a reopen the same settlements may be handed in once more: what had been
@@ -422,6 +422,8 @@ struct rp_outbox_info {
 	struct rp_oldest {
 		int64_t waiting_due_at_ms, delivered_at_ms, dead_at_ms;
 	} oldest;
+	/* Not RP_OK: an index is damaged, and `oldest` is not known. All else is. */
+	struct rp_error oldest_trouble;
 	/* by the clock of anybody who wrote, since rp_outbox_fix_clock minded a step back */
 	int64_t latest_at_ms;
 	unsigned format;

@@ -99,7 +99,7 @@ static const struct rp_verb verbs[] = {
      RP_ACCEPTS_SELECTOR | RP_NEEDS_SELECTOR | RP_ACCEPTS_CHANGE | RP_ACCEPTS_JOB |
 	 RP_ACCEPTS_PURGE | RP_ACCEPTS_REASON,
      rp_verb_purge},
-    {"hold", SELECTOR, "Park waiting entries until they are released",
+    {"hold", SELECTOR, "Keep back waiting entries until they are released",
      ON_SELECTORS "\nexamples:\n  runpostctl hold --endpoint 'https://hooks.example.com/billing'\n",
      RP_ACCEPTS_SELECTOR | RP_NEEDS_SELECTOR | RP_ACCEPTS_CHANGE | RP_ACCEPTS_REASON, rp_verb_hold},
     {"release", SELECTOR, "Let held entries wait for a sender again",

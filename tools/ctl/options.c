@@ -1,5 +1,5 @@
-/* options.c - reads the command line of all verbs from one table. Help and completion read the
- * same table. */
+/* options.c - reads the command line of all verbs from one table. The help reads the
+ * same table; completion scripts are held to the help by a test. */
 
 #include "ctl/options.h"
 

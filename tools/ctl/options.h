@@ -1,4 +1,4 @@
-/* options.h - the command line of all verbs: one table of options, one of verbs. */
+/* options.h - the command line of all verbs: one table of options. */
 #ifndef RP_CTL_OPTIONS_H
 #define RP_CTL_OPTIONS_H
 

@@ -252,10 +252,10 @@ static enum rp_err open_env(struct rp_lmdb *ob, const struct rp_outbox_options *
 
 /* LMDB opens by name, and through links: what it opens was looked at before, and it opens as the
  * outbox's user. */
-static enum rp_err open_env_in_gate(struct rp_lmdb *ob, const struct rp_outbox_options *o, int gate,
-				    bool *sees, struct rp_error *err)
+static enum rp_err open_env_locked(struct rp_lmdb *ob, const struct rp_outbox_options *o, int lock,
+				   bool *sees, struct rp_error *err)
 {
-	enum rp_err e = rp_files_open(ob, gate, err);
+	enum rp_err e = rp_files_open(ob, lock, err);
 	uid_t before;
 	int fd;
 
@@ -273,25 +273,25 @@ static enum rp_err open_env_in_gate(struct rp_lmdb *ob, const struct rp_outbox_o
 	return e == RP_OK ? rp_users_stay(ob, fd, err) : e;
 }
 
-/* The gate keeps half made tables from ourselves; the look at the last commit is for programs that
- * know nothing of it, as mdb_stat. When all that hold such a table have closed it, who must pass
- * the gate for that, the next to open begins it anew. */
-static enum rp_err open_env_through_gate(struct rp_lmdb *ob, const struct rp_outbox_options *o,
-					 struct rp_error *err)
+/* The open lock keeps half made tables from ourselves; the look at the last commit is for programs
+ * that know nothing of it, as mdb_stat. When all that hold such a table have closed it, who must
+ * pass the open lock for that, the next to open begins it anew. */
+static enum rp_err open_env_under_lock(struct rp_lmdb *ob, const struct rp_outbox_options *o,
+				       struct rp_error *err)
 {
 	struct rp_buf word = {0};
 	enum rp_err e;
 	bool sees = false;
-	int gate, tries;
+	int lock, tries;
 
 	for (tries = 0; tries < RP_OPEN_LOCK_TRIES; tries++) {
-		e = rp_open_lock_enter(ob, RP_OPEN_LOCK_TRIES, &gate, err);
+		e = rp_open_lock_enter(ob, RP_OPEN_LOCK_TRIES, &lock, err);
 		if (e != RP_OK)
 			return e;
-		e = open_env_in_gate(ob, o, gate, &sees, err);
+		e = open_env_locked(ob, o, lock, &sees, err);
 		if (e == RP_OK && !sees)
 			close_env(ob);
-		rp_open_lock_leave(gate);
+		rp_open_lock_leave(lock);
 		if (e != RP_OK || sees)
 			return e;
 		rp_open_lock_pause();
@@ -449,7 +449,7 @@ enum rp_err rp_db_open(struct rp_lmdb *ob, const struct rp_outbox_options *o, st
 	if (e != RP_OK)
 		return e;
 	rp_damage_enter(&ob->db);
-	e = open_env_through_gate(ob, o, err);
+	e = open_env_under_lock(ob, o, err);
 	if (e == RP_OK)
 		e = open_or_create_tables(ob, o->create, err);
 	rp_damage_leave();
@@ -458,14 +458,14 @@ enum rp_err rp_db_open(struct rp_lmdb *ob, const struct rp_outbox_options *o, st
 
 void rp_db_close(struct rp_lmdb *ob)
 {
-	int gate;
+	int lock;
 
 	if (ob->db.env == NULL)
 		return;
-	/* Later LMDBs take the lock table to pieces when they are the last to close it: no place
-	 * to be while others open. Not for long: whoever is stopped in the gate keeps nobody from
-	 * ending. */
-	rp_open_lock_enter(ob, RP_OPEN_LOCK_TRIES_TO_CLOSE, &gate, NULL);
+	/* Later LMDBs take the lock table to pieces when they are the last to close it: no place to
+	 * be while others open. Not for long: whoever is stopped with the open lock keeps nobody
+	 * from ending. */
+	rp_open_lock_enter(ob, RP_OPEN_LOCK_TRIES_TO_CLOSE, &lock, NULL);
 	close_env(ob);
-	rp_open_lock_leave(gate);
+	rp_open_lock_leave(lock);
 }

@@ -26,7 +26,8 @@ struct rp_lmdb {
 	uintptr_t body_at;
 	/* append.c, import.c: a record on its way into a row */
 	unsigned char facts[RP_FACTS_BYTES_MAX];
-	/* The endpoints of the current transaction; the memory is kept between transactions. */
+	/* endpoint.c: the endpoints of the current transaction; the memory is kept between
+	 * transactions. */
 	struct rp_ep **eps;
 	size_t n_eps, cap_eps;
 	uint32_t *ep_index; /* open addressing by id: position in eps + 1, 0 is free */

@@ -1,5 +1,5 @@
-/* open.c - opens and closes an outbox as a whole: place, user, gate, data file, registry,
- * doorbell. Each has its own file; here is their order. */
+/* open.c - opens and closes an outbox as a whole: files, user, open lock, data file,
+ * registry, wakeup. Each has its own file; here is their order. */
 
 #include "store/lmdb/lmdb_ops.h"
 
@@ -24,13 +24,13 @@
 /* A directory of somebody else's stays as it was, but for the lock.mdb of LMDB. */
 static void leave_nothing(struct rp_lmdb *ob)
 {
-	int gate;
+	int lock;
 
 	if (!ob->files.made_wakeup ||
-	    rp_open_lock_enter(ob, RP_OPEN_LOCK_TRIES_TO_CLOSE, &gate, NULL) != RP_OK)
+	    rp_open_lock_enter(ob, RP_OPEN_LOCK_TRIES_TO_CLOSE, &lock, NULL) != RP_OK)
 		return;
 	rp_users_leave_nothing(ob);
-	rp_open_lock_leave(gate);
+	rp_open_lock_leave(lock);
 }
 
 static const struct rp_store_ops ops = {

@@ -190,8 +190,8 @@ enum rp_err rp_lmdb_info(struct rp_outbox *outbox, struct rp_outbox_info *out, s
 	    .format = RP_FORMAT_VERSION,
 	};
 	e = next_due(&t, &out->next_due_at_ms, err);
-	if (e == RP_OK)
-		e = find_oldest(&t, &out->oldest, err);
+	if (e == RP_OK && find_oldest(&t, &out->oldest, &out->oldest_trouble) == RP_OK)
+		out->oldest_trouble.code = RP_OK;
 	rp_txn_end(&t);
 	if (e != RP_OK)
 		return e;

@@ -20,6 +20,8 @@
 /* An index that leaves many entries to be looked up, here and there, against all records one after
  * the other. */
 enum { LOOKUP_COSTS = 8 };
+/* To go to the rows of one endpoint, against rows of others that are passed over. */
+enum { ENDPOINT_COSTS = 300 };
 
 /* Of these an order has rows. */
 #define LIVE                                                                                       \
@@ -165,6 +167,16 @@ static enum rp_err find_number(struct rp_txn *t, const struct rp_filter *f,
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
+static bool is_one_order(const struct rp_filter *f)
+{
+	return f->order_key != 0 && f->has_endpoints && f->n_endpoints == 1;
+}
+
+static bool is_one_run(const struct rp_filter *f)
+{
+	return f->run_id.ptr != NULL && f->run_id.len <= RP_FIELD_MAX;
+}
+
 static enum rp_err choose(struct rp_txn *t, struct rp_select *s, struct rp_select_plan *p,
 			  struct rp_error *err)
 {
@@ -179,20 +191,21 @@ static enum rp_err choose(struct rp_txn *t, struct rp_select *s, struct rp_selec
 	if (e != RP_OK)
 		return e;
 	s->n_total = 0;
-	p->at.way = RP_WAY_NOTHING;
-	if (states_left(f, &c, t->head.retrying) == 0)
-		return RP_OK;
+	p->state = rp_filter_only_state(f);
 	p->at.from_seq = f->from_seq;
-	if (!s->by_number && f->order_key != 0 && f->has_endpoints && f->n_endpoints == 1 &&
-	    (rp_filter_states(f) & ~LIVE) == 0) {
+	if (!s->by_number && is_one_order(f) && (rp_filter_states(f) & ~LIVE) == 0) {
 		p->at.way = RP_WAY_ORDER;
 		return RP_OK;
 	}
-	if (!s->by_number && f->run_id.ptr != NULL && f->run_id.len <= RP_FIELD_MAX) {
+	/* Briefs cost little: they are seen even where a damaged counter says that there are
+	 * none. */
+	p->at.way = RP_WAY_NOTHING;
+	if (states_left(f, &c, t->head.retrying) == 0 && s->see_brief == NULL)
+		return RP_OK;
+	if (!s->by_number && is_one_run(f)) {
 		p->at.way = RP_WAY_RUN;
 		return RP_OK;
 	}
-	p->state = rp_filter_only_state(f);
 	e = mark_times(t, s, p, err);
 	if (e != RP_OK)
 		return e;
@@ -203,22 +216,10 @@ static enum rp_err choose(struct rp_txn *t, struct rp_select *s, struct rp_selec
 		return RP_OK;
 	}
 	p->at.way = RP_WAY_STATE;
-	p->by_endpoint = f->has_endpoints && p->state == RP_STATE_WAITING;
+	p->by_endpoint = f->has_endpoints && p->state == RP_STATE_WAITING &&
+			 p->n_endpoints < c.all[p->state] / ENDPOINT_COSTS + 2;
 	s->n_total = p->by_endpoint ? c.wanted[p->state] : c.all[p->state];
 	return RP_OK;
-}
-
-static enum rp_err make_plan(struct rp_txn *t, struct rp_select *s, struct rp_error *err)
-{
-	struct rp_select_plan *p = calloc(1, sizeof *p);
-	enum rp_err e;
-
-	if (p == NULL)
-		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	s->plan = p;
-	e = choose(t, s, p, err);
-	s->may_repeat = p->at.way != RP_WAY_NUMBER && p->at.way != RP_WAY_RECORDS;
-	return e;
 }
 
 /* --- the cursor: only what is used of the key --------------------------------------------- */
@@ -247,6 +248,28 @@ static bool read_cursor(const struct rp_cursor *c, struct rp_select_at *at)
 	return true;
 }
 
+/* The bytes of a cursor may come from anywhere. */
+static bool is_way_for(const struct rp_select *s, const struct rp_select_at *at)
+{
+	const struct rp_select_plan *p = s->plan;
+
+	switch (at->way) {
+	case RP_WAY_NOTHING:
+		return true;
+	case RP_WAY_NUMBER:
+		return p->at.way == RP_WAY_NUMBER;
+	case RP_WAY_ORDER:
+		return s->see_brief == NULL && is_one_order(s->filter);
+	case RP_WAY_RUN:
+		return s->see_brief == NULL && is_one_run(s->filter);
+	case RP_WAY_STATE:
+		return p->state != 0 && (at->endpoint == 0 || s->filter->has_endpoints);
+	case RP_WAY_RECORDS:
+		return s->see_brief == NULL && p->at.way != RP_WAY_NUMBER;
+	}
+	return false;
+}
+
 static enum rp_err resume(struct rp_select *s, struct rp_error *err)
 {
 	struct rp_select_plan *p = s->plan;
@@ -256,14 +279,28 @@ static enum rp_err resume(struct rp_select *s, struct rp_error *err)
 		return RP_OK;
 	if (!read_cursor(&s->cursor, &at))
 		return rp_fail(err, RP_ERR_INVAL, "no cursor of this outbox");
+	if (!is_way_for(s, &at))
+		return rp_fail(err, RP_ERR_INVAL, "a cursor of another filter");
 	if (at.way == RP_WAY_RECORDS && p->at.way != RP_WAY_RECORDS)
 		set_ranges(s->filter, 0, p);
-	if (at.way == RP_WAY_STATE && (p->state == 0 || p->at.way == RP_WAY_NUMBER))
-		return rp_fail(err, RP_ERR_INVAL, "a cursor of another filter");
-	p->by_endpoint =
-	    at.way == RP_WAY_STATE && s->filter->has_endpoints && p->state == RP_STATE_WAITING;
+	p->by_endpoint = at.way == RP_WAY_STATE && at.endpoint != 0;
 	p->at = at;
 	return RP_OK;
+}
+
+static enum rp_err make_plan(struct rp_txn *t, struct rp_select *s, struct rp_error *err)
+{
+	struct rp_select_plan *p = calloc(1, sizeof *p);
+	enum rp_err e;
+
+	if (p == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	s->plan = p;
+	e = choose(t, s, p, err);
+	if (e == RP_OK)
+		e = resume(s, err);
+	s->may_repeat = p->at.way != RP_WAY_NUMBER && p->at.way != RP_WAY_RECORDS;
+	return e;
 }
 
 /* --- one call ----------------------------------------------------------------------------- */
@@ -309,10 +346,10 @@ enum rp_err rp_lmdb_select(struct rp_outbox *outbox, struct rp_select *s, struct
 	s->more = false;
 	if (e != RP_OK)
 		return e;
-	if (s->plan == NULL) {
-		e = make_plan(&t, s, err);
-		if (e == RP_OK)
-			e = resume(s, err);
+	if (s->plan == NULL && (e = make_plan(&t, s, err)) != RP_OK) {
+		rp_txn_end(&t);
+		rp_lmdb_select_end(outbox, s); /* so that no call goes on with half a plan */
+		return e;
 	}
 	w.plan = s->plan;
 	if (e == RP_OK)

@@ -5,7 +5,7 @@
 
 bool rp_selecting_is_full(const struct rp_selecting *w)
 {
-	return w->rows == RP_SELECT_ROWS_MAX || w->looks == RP_SELECT_LOOKS_MAX || w->stopped ||
+	return w->rows == RP_SELECT_ROWS_MAX || w->looks >= RP_SELECT_LOOKS_MAX || w->stopped ||
 	       (w->s->max_seen != 0 && w->seen == w->s->max_seen);
 }
 
@@ -22,6 +22,7 @@ enum rp_err rp_selecting_look(struct rp_selecting *w, uint64_t seq, const MDB_va
 {
 	struct rp_select *s = w->s;
 	struct rp_entry entry = {0};
+	bool is_named; /* by its row, which is all there is when its record is damaged */
 	enum rp_err e;
 
 	entry.damaged =
@@ -29,9 +30,10 @@ enum rp_err rp_selecting_look(struct rp_selecting *w, uint64_t seq, const MDB_va
 	if (!entry.damaged &&
 	    !rp_filter_may_match_delivery(s->filter, &entry.delivery, s->now_at_ms))
 		return RP_OK;
+	is_named = entry.damaged && w->plan->at.way == RP_WAY_ORDER && s->filter->front_only;
 	w->looks++;
 	e = rp_viewer_look(&w->viewer, seq, &entry, err);
-	if (e != RP_OK || !rp_filter_matches(s->filter, &entry, s->now_at_ms))
+	if (e != RP_OK || (!is_named && !rp_filter_matches(s->filter, &entry, s->now_at_ms)))
 		return e;
 	w->seen++;
 	w->stopped = !s->see(s->arg, &entry);

@@ -14,6 +14,9 @@
 #include "store/lmdb/tree/rows.h"
 #include "store/lmdb/txn.h"
 
+/* What it takes to go to the rows of one endpoint, in looks. */
+enum { ENDPOINT_LOOKS = 8 };
+
 /* One table that holds part of what is looked for: rows whose key begins with `prefix`. */
 struct source {
 	enum rp_table table;
@@ -170,6 +173,9 @@ static bool wants_row(const struct rp_selecting *w, const struct source *s, cons
 		return false;
 	b->seq = number(k, k->mv_size - 8);
 	*told = read_brief(s, k, v, b);
+	if (w->s->see_brief != NULL)
+		return *told &&
+		       rp_filter_matches_brief(w->s->filter, w->plan->state, b, w->s->now_at_ms);
 	return w->plan->at.way != RP_WAY_STATE || !*told ||
 	       ((b->endpoint == 0 || rp_filter_wants_endpoint(w->s->filter, b->endpoint)) &&
 		rp_filter_may_match_brief(w->s->filter, w->plan->state, b, w->s->now_at_ms) &&
@@ -221,8 +227,6 @@ static enum rp_err see_row(struct rp_selecting *w, const struct source *s, const
 		return RP_OK;
 	if (w->s->see_brief == NULL)
 		return look_up(w, b.seq, err);
-	if (!told)
-		return RP_OK;
 	e = count_bounds(w, &b, err);
 	if (e == RP_OK)
 		w->s->see_brief(w->s->arg, &b);
@@ -314,6 +318,10 @@ enum rp_err rp_select_rows(struct rp_selecting *w, bool *more, struct rp_error *
 	if (!p->by_endpoint)
 		return go_stages(w, more, err);
 	while (e == RP_OK && !*more && to_endpoint(p)) {
+		*more = rp_selecting_is_full(w);
+		if (*more)
+			return RP_OK;
+		w->looks += ENDPOINT_LOOKS;
 		e = go_stages(w, more, err);
 		if (e == RP_OK && !*more)
 			to_first_row(&p->at, p->at.endpoint + 1);

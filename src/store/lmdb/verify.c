@@ -1,5 +1,5 @@
-/* verify.c - checks the whole outbox in one snapshot. It sees what only one snapshot can
- * show; outbox_verify_slice.c checks the rest without holding up others. */
+/* verify.c - checks an outbox, all at once in one snapshot, or in slices that hold up nobody. Only
+ * one snapshot shows all there is to see. */
 
 #include "store/lmdb/lmdb_ops.h"
 

@@ -1,4 +1,4 @@
-/* verify_int.h - private to lmdb/: the parts of the check of an outbox (verify.c): one row
+/* verify_int.h - private to src/store/lmdb: the parts of the check of an outbox (verify.c): one row
  * against what belongs to it (verify_rows.c, verify_jobs.c), and sums (verify_totals.c). Both are
  * of one snapshot, which is a slice's own or that of the whole check. */
 #ifndef RP_STORE_LMDB_VERIFY_INT_H

@@ -1,4 +1,4 @@
-/* verify_jobs.c - checks jobs, their rows and the log of changes. Both verifiers use it. */
+/* verify_jobs.c - checks jobs, their rows and the log of changes. Both modes of verify.c use it. */
 
 #include "store/lmdb/verify_int.h"
 

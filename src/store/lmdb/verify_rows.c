@@ -1,5 +1,5 @@
-/* verify_rows.c - checks one row against all that must belong to it. Both verifiers use it; they
- * differ only in which rows they see in one snapshot. */
+/* verify_rows.c - checks one row against all that must belong to it. Both modes of verify.c use it;
+ * they differ only in which rows they see in one snapshot. */
 
 #include "store/lmdb/verify_int.h"
 

@@ -57,6 +57,7 @@ static void select_run(const char *run_id)
 }
 
 static const struct rp_filter every = {0};
+static const struct rp_filter waiting = {.states = RP_STATE_BIT(RP_STATE_WAITING)};
 
 static void expect(size_t n, const uint64_t *want)
 {
@@ -150,6 +151,132 @@ START_TEST(damage_is_shown_and_stray_rows_are_passed_over)
 }
 END_TEST
 
+/* The facts know the endpoint, too. */
+START_TEST(a_damaged_record_is_found_by_its_endpoint)
+{
+	uint64_t dead = fx_entry_in(1, RP_STATE_DEAD), endpoint = fx_endpoint(1),
+		 other = (fx_append(2, 1), fx_endpoint(2));
+	struct rp_filter f = {.has_cause = true,
+			      .cause = RP_CAUSE_DAMAGED,
+			      .has_endpoints = true,
+			      .endpoints = &endpoint,
+			      .n_endpoints = 1};
+
+	fx_flip(RP_T_DELIVERY, rp_key1(dead), 20);
+	select_all(&(struct rp_select){.filter = &f});
+	expect(1, (uint64_t[]){dead});
+	f.endpoints = &other;
+	select_all(&(struct rp_select){.filter = &f});
+	expect(0, NULL);
+}
+END_TEST
+
+/* Its row says that it is in front; only without its facts nobody knows its id. */
+START_TEST(a_damaged_front_is_named)
+{
+	struct rp_new_entry n = fx_new(1);
+	struct rp_entry front = {0};
+	struct rp_delivery d;
+	uint64_t first;
+
+	n.order_by = rp_span_of("thread");
+	first = fx_append_one(&n, NULL);
+	n = fx_new(1);
+	n.order_by = rp_span_of("thread");
+	d = fx_delivery(fx_append_one(&n, NULL));
+	ck_assert(d.behind);
+	fx_flip(RP_T_DELIVERY, rp_key1(first), 20);
+	ck_assert_int_eq(rp_outbox_front(fx.ob, &d, &front, &fx.err), RP_OK);
+	ck_assert_uint_eq(front.seq, first);
+	fx_flip(RP_T_ENTRY, rp_key1(first), 30);
+	ck_assert_int_eq(rp_outbox_front(fx.ob, &d, &front, &fx.err), RP_ERR_NOTFOUND);
+	rp_entry_release(&front);
+}
+END_TEST
+
+/* The rest of what is known does not go with it. */
+START_TEST(a_damaged_index_hides_only_the_oldest)
+{
+	struct rp_outbox_info info;
+
+	fx_append(1, 3);
+	fx_put(RP_T_DONE, rp_key1(1), "", 0);
+	ck_assert_int_eq(rp_outbox_info(fx.ob, &info, &fx.err), RP_OK);
+	ck_assert_int_ne(info.oldest_trouble.code, RP_OK);
+	ck_assert_int_eq(info.next_due_at_ms, fx.now_ms);
+	ck_assert_uint_gt(info.quota_bytes, 0);
+}
+END_TEST
+
+/* By the rows of all, since to go to each would cost more. */
+START_TEST(the_entries_of_many_endpoints_are_seen_once)
+{
+	uint64_t endpoints[600];
+	const struct rp_filter f = {.states = RP_STATE_BIT(RP_STATE_WAITING),
+				    .has_endpoints = true,
+				    .endpoints = endpoints,
+				    .n_endpoints = 600};
+	struct rp_new_entry n;
+	char name[32];
+	size_t i;
+
+	fx_append(1000, 1); /* not wanted */
+	for (i = 0; i < 600; i++) {
+		snprintf(name, sizeof name, "https://m%zu.example/", i);
+		n = fx_new(1);
+		n.endpoint = rp_span_of(name);
+		fx_append_one(&n, NULL);
+		endpoints[i] = i + 2;
+	}
+	select_all(&(struct rp_select){.filter = &f});
+	ck_assert_uint_eq(n_seen, 600);
+}
+END_TEST
+
+START_TEST(a_cursor_goes_on_in_a_plan_that_was_made_when_nothing_was_left)
+{
+	struct rp_select a = {.filter = &waiting, .max_seen = 1, .see = see}, b = a;
+	uint64_t seq = fx_append(1, 2);
+
+	ck_assert_int_eq(rp_outbox_select(fx.ob, &a, &fx.err), RP_OK);
+	ck_assert(a.more && a.may_repeat);
+	rp_outbox_select_end(fx.ob, &a);
+	fx_change(RP_CHANGE_HOLD, seq);
+	fx_change(RP_CHANGE_HOLD, seq + 1);
+	b.cursor = a.cursor;
+	ck_assert_int_eq(rp_outbox_select(fx.ob, &b, &fx.err), RP_OK);
+	ck_assert(!b.more);
+	rp_outbox_select_end(fx.ob, &b);
+	expect(1, (uint64_t[]){seq});
+}
+END_TEST
+
+/* Bytes of a cursor may come over the net: none reads or writes where it must not. */
+START_TEST(forged_cursors_are_refused_or_harmless)
+{
+	struct rp_select s = {.filter = &waiting, .see = see}, forged;
+	uint64_t x = 88172645463325252u + (uint64_t)_i;
+	size_t at;
+	int i;
+
+	fx_append(1, 5);
+	ck_assert_int_eq(rp_outbox_select(fx.ob, &s, &fx.err), RP_OK);
+	rp_outbox_select_end(fx.ob, &s);
+	for (i = 0; i < 2000; i++) {
+		n_seen = 0;
+		forged = (struct rp_select){.filter = i % 2 ? &waiting : &every, .see = see};
+		forged.cursor = s.cursor;
+		at = fx_random(&x) % 16;
+		forged.cursor.bytes[at] = (unsigned char)(fx_random(&x) % 8);
+		if (i % 3 == 0)
+			forged.cursor.len = fx_random(&x) % 64;
+		if (rp_outbox_select(fx.ob, &forged, &fx.err) != RP_OK)
+			ck_assert_int_eq(fx.err.code, RP_ERR_INVAL);
+		rp_outbox_select_end(fx.ob, &forged);
+	}
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("outbox_select");
@@ -159,9 +286,15 @@ static Suite *suite(void)
 	tcase_add_test(t, waiting_ones_come_endpoint_by_endpoint_the_next_due_first);
 	tcase_add_test(t, the_dead_longest_dead_come_first);
 	tcase_add_test(t, a_run_has_its_entries_whatever_their_dedupe_keys);
+	tcase_add_test(t, the_entries_of_many_endpoints_are_seen_once);
+	tcase_add_test(t, a_cursor_goes_on_in_a_plan_that_was_made_when_nothing_was_left);
+	tcase_add_loop_test(t, forged_cursors_are_refused_or_harmless, 0, 3);
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(broken, set_up, fx_teardown_damaged);
 	tcase_add_test(broken, damage_is_shown_and_stray_rows_are_passed_over);
+	tcase_add_test(broken, a_damaged_record_is_found_by_its_endpoint);
+	tcase_add_test(broken, a_damaged_front_is_named);
+	tcase_add_test(broken, a_damaged_index_hides_only_the_oldest);
 	suite_add_tcase(s, broken);
 	return s;
 }

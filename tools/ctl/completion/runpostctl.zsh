@@ -119,7 +119,7 @@ _runpostctl_verbs()
 		'top:Watch endpoints, senders and failures on the whole screen'
 		'replay:Make entries due now, with a fresh retry budget and the same id'
 		'purge:Remove entries for good'
-		'hold:Park waiting entries until they are released'
+		'hold:Keep back waiting entries until they are released'
 		'release:Let held entries wait for a sender again'
 		'jobs:Show replays and plans, and steer them'
 		'audit:Show who changed what, when and why'

@@ -1,5 +1,5 @@
-/* walk.c - calls a verb for each entry of a selection. It reads in short transactions and gives
- * the entries out between them, so that a slow reader pins nothing. */
+/* walk.c - calls a verb for each entry of a selection. It reads in short transactions, and
+ * what is slow comes between them, so that a slow reader pins nothing. */
 
 #include "ctl/select/walk.h"
 

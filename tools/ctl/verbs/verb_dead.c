@@ -43,9 +43,7 @@ static bool rows_suffice(const struct rp_selector *s)
 	struct rp_selector rest = *s;
 
 	rest.states = 0;
-	/* a damaged record shows in no brief */
-	rest.has_cause = s->has_cause && s->cause == RP_CAUSE_DAMAGED;
-	rest.has_endpoint = rest.has_group = rest.has_older = false;
+	rest.has_endpoint = rest.has_cause = rest.has_group = rest.has_older = false;
 	return rp_selector_is_empty(&rest) && s->limit == 0;
 }
 

@@ -1,4 +1,5 @@
-/* verbs.h - the verbs of runpostctl. Each is one file here and one row of the table in main.c.
+/* verbs.h - the verbs of runpostctl. Each is one row of the table in main.c, and one
+ * file here, where two do not belong together.
  * Result: the program's exit code, after the verb has said what went wrong. */
 #ifndef RP_CTL_VERBS_VERBS_H
 #define RP_CTL_VERBS_VERBS_H

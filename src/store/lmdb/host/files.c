@@ -36,7 +36,7 @@ static int open_base(const char *dir)
 	return dir[0] == '/' ? AT_FDCWD : open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-enum rp_err rp_files_open(struct rp_lmdb *ob, int gate, struct rp_error *err)
+enum rp_err rp_files_open(struct rp_lmdb *ob, int lock, struct rp_error *err)
 {
 	struct rp_files *p = &ob->files;
 	struct stat st;
@@ -44,7 +44,7 @@ enum rp_err rp_files_open(struct rp_lmdb *ob, int gate, struct rp_error *err)
 	if (p->dir_fd < 0) {
 		p->base_fd = open_base(ob->db.dir);
 		if (p->base_fd >= 0 || p->base_fd == AT_FDCWD)
-			p->dir_fd = openat(gate, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+			p->dir_fd = openat(lock, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	}
 	if (p->dir_fd < 0 || fstat(p->dir_fd, &st) != 0)
 		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: open directory",

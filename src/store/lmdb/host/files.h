@@ -27,8 +27,8 @@ struct rp_files {
 	bool made_wakeup; /* by this handle */
 };
 
-/* In the gate: the directory, and as whom its files are opened. */
-enum rp_err rp_files_open(struct rp_lmdb *ob, int gate, struct rp_error *err);
+/* Under the open lock: the directory, and as whom its files are opened. */
+enum rp_err rp_files_open(struct rp_lmdb *ob, int lock, struct rp_error *err);
 void rp_files_close(struct rp_lmdb *ob);
 /* The file under that name now, never through a link. RP_ERR_NOTFOUND without filling err: there
  * is none. RP_ERR_DENIED: it is no regular file, or somebody else's. */

@@ -23,7 +23,7 @@ void rp_open_lock_pause(void)
  * kept or explained. It ends with its holder, and after the locks on files that the holder has: at
  * the end of a process the kernel drops those of fcntl while it closes, and those of flock when it
  * gives up the closed files. */
-enum rp_err rp_open_lock_enter(const struct rp_lmdb *ob, int tries, int *gate, struct rp_error *err)
+enum rp_err rp_open_lock_enter(const struct rp_lmdb *ob, int tries, int *lock, struct rp_error *err)
 {
 	const char *dir = ob->db.dir;
 	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
@@ -31,19 +31,19 @@ enum rp_err rp_open_lock_enter(const struct rp_lmdb *ob, int tries, int *gate, s
 	struct rp_buf word = {0};
 	enum rp_err e;
 
-	*gate = ob->files.dir_fd >= 0 ? openat(ob->files.dir_fd, ".", flags) : open(dir, flags);
-	if (*gate < 0)
+	*lock = ob->files.dir_fd >= 0 ? openat(ob->files.dir_fd, ".", flags) : open(dir, flags);
+	if (*lock < 0)
 		return rp_fail_sys(err, rp_err_of_errno(errno), errno, "%s: open directory", dir);
 	for (n = 0; n < tries; n++) {
-		if (flock(*gate, LOCK_EX | LOCK_NB) == 0)
+		if (flock(*lock, LOCK_EX | LOCK_NB) == 0)
 			return RP_OK;
 		sys = errno;
 		if (sys != EWOULDBLOCK && sys != EINTR)
 			break;
 		rp_open_lock_pause();
 	}
-	close(*gate);
-	*gate = -1;
+	close(*lock);
+	*lock = -1;
 	if (sys != EWOULDBLOCK && sys != EINTR)
 		return rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s: lock directory", dir);
 	e = rp_fail(err, RP_ERR_BUSY,
@@ -54,10 +54,10 @@ enum rp_err rp_open_lock_enter(const struct rp_lmdb *ob, int tries, int *gate, s
 	return e;
 }
 
-void rp_open_lock_leave(int gate)
+void rp_open_lock_leave(int lock)
 {
-	if (gate < 0)
+	if (lock < 0)
 		return;
-	(void)flock(gate, LOCK_UN); /* a child that was forked meanwhile has it too */
-	close(gate);
+	(void)flock(lock, LOCK_UN); /* a child that was forked meanwhile has it too */
+	close(lock);
 }

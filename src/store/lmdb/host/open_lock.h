@@ -13,11 +13,11 @@ struct rp_lmdb;
 #define RP_OPEN_LOCK_TRIES_TO_CLOSE 100
 
 /* Of the directory that is open, wherever it or this process went since; before that, of the one
- * under the path. RP_ERR_BUSY: another process has been in it all that time; *gate is -1 then, as
+ * under the path. RP_ERR_BUSY: another process has been in it all that time; *lock is -1 then, as
  * after any error. */
-enum rp_err rp_open_lock_enter(const struct rp_lmdb *ob, int tries, int *gate,
+enum rp_err rp_open_lock_enter(const struct rp_lmdb *ob, int tries, int *lock,
 			       struct rp_error *err);
-void rp_open_lock_leave(int gate); /* -1: not entered */
+void rp_open_lock_leave(int lock); /* -1: not entered */
 void rp_open_lock_pause(void);
 
 #endif

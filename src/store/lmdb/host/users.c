@@ -172,7 +172,8 @@ enum rp_err rp_users_enter(struct rp_lmdb *ob, struct rp_error *err)
 		e = enter_files(ob, err);
 	if (e == RP_OK || e == RP_ERR_NOTFOUND)
 		return RP_OK;
-	/* Still in the gate: whoever comes next must not be refused because of one that was. */
+	/* Still under the open lock: whoever comes next must not be refused because of one that
+	 * was. */
 	(void)set_lock(ob, F_UNLCK, NAMESPACE_AT, 0);
 	return e;
 }

@@ -1,4 +1,4 @@
-/* cursor.h - private to lmdb/: the one cursor over LMDB's pages, without LMDB (cursor.c).
+/* cursor.h - private to src/store/lmdb: the one cursor over LMDB's pages, without LMDB (cursor.c).
  *
  * A way is the pages from a tree's root to one of its leaves. Whoever goes it brings the pages,
  * by read(2) or from the map, and decides how far to trust them: rows.c reads rows for lists,

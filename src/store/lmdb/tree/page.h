@@ -1,5 +1,6 @@
-/* page.h - private to lmdb/: one page of LMDB's data file, read without LMDB and without trust.
- * This folder is all that knows LMDB's page format; what it is for is told here.
+/* page.h - private to src/store/lmdb: one page of LMDB's data file, read without LMDB and without
+ * trust. This folder knows LMDB's page format, but for the first bytes of the file (beginning.c)
+ * and how much fits into a page (body.c); what it is for is told here.
  *
  * WHAT IT BUYS. LMDB has no checksums and trusts what stands in a page. One flipped bit can make it
  * run in circles, end with a signal, or write over this process's memory, payloads that are about

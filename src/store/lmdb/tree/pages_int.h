@@ -1,5 +1,5 @@
-/* pages_int.h - private to lmdb/tree/: reading trees of LMDB's pages without LMDB (pages_walk.c),
- * for the checks of pages.c. */
+/* pages_int.h - private to src/store/lmdb/tree: reading trees of LMDB's pages without LMDB
+ * (pages_walk.c), for the checks of pages.c. */
 #ifndef RP_STORE_LMDB_TREE_PAGES_INT_H
 #define RP_STORE_LMDB_TREE_PAGES_INT_H
 
