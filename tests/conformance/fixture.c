@@ -396,7 +396,7 @@ struct rp_limits fx_limits(void *arg, uint64_t endpoint, struct rp_span name)
 		   : (struct rp_limits){.in_flight = in_flight, .start = in_flight};
 }
 
-void fx_turn(size_t want, struct rp_settlement *settle, size_t n_settle)
+void fx_exchange(size_t want, struct rp_settlement *settle, size_t n_settle)
 {
 	struct rp_exchange x = {.settle = settle,
 				.n_settle = n_settle,
@@ -410,13 +410,13 @@ void fx_turn(size_t want, struct rp_settlement *settle, size_t n_settle)
 	ck_assert_uint_le(x.n_claims, want);
 	fx.n_claims = x.n_claims;
 	fx.n_dead = x.n_dead;
-	fx.next_look_ms = x.next_ready_at_ms;
+	fx.next_ready_ms = x.next_ready_at_ms;
 	fx.committed = x.committed;
 }
 
 struct rp_claim fx_claim(void)
 {
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 	return fx.claims[0];
 }
@@ -447,7 +447,7 @@ bool fx_settle(const struct rp_claim *c, enum rp_settle_kind kind)
 {
 	struct rp_settlement s = fx_settlement(c, kind);
 
-	fx_turn(0, &s, 1);
+	fx_exchange(0, &s, 1);
 	return s.stale;
 }
 

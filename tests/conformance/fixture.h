@@ -44,7 +44,7 @@ struct fx {
 	/* of the last exchange */
 	struct rp_claim claims[FX_CLAIMS_MAX];
 	size_t n_claims, n_dead;
-	int64_t next_look_ms;
+	int64_t next_ready_ms;
 	bool committed;
 	unsigned limit; /* of every endpoint, unless limit_of or limits is set */
 	unsigned (*limit_of)(unsigned endpoint);
@@ -85,7 +85,7 @@ size_t fx_count(const struct rp_filter *filter);
 /* --- working ----------------------------------------------------------------------------- */
 
 /* One exchange: settles, then claims up to want. */
-void fx_turn(size_t want, struct rp_settlement *settle, size_t n_settle);
+void fx_exchange(size_t want, struct rp_settlement *settle, size_t n_settle);
 /* Claims exactly one and returns it. */
 struct rp_claim fx_claim(void);
 /* A failure is a 500: it tells nothing about how much the endpoint can take. */

@@ -42,7 +42,7 @@ static void exchange(const struct order *o, struct answer *a)
 
 	if (o->verb == SETTLE)
 		s = fx_settlement(&o->claim, o->kind);
-	fx_turn(o->want, &s, o->verb == SETTLE);
+	fx_exchange(o->want, &s, o->verb == SETTLE);
 	a->stale = s.stale;
 	a->n_claims = fx.n_claims;
 	memcpy(a->claims, fx.claims, fx.n_claims * sizeof a->claims[0]);

@@ -174,7 +174,7 @@ START_TEST(payloads_of_every_size_come_back_byte_for_byte)
 	fx_append(1, 1);
 	fx_append_one(&n, NULL);
 	fx_append(1, 1);
-	fx_turn(3, NULL, 0);
+	fx_exchange(3, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 3);
 	c = fx.claims[1];
 	ck_assert_int_eq(rp_outbox_fetch(fx.ob, &c, &d, &fx.err), RP_OK);
@@ -225,11 +225,11 @@ START_TEST(an_entry_is_not_due_before_its_not_before)
 
 	n.not_before_at_ms = fx.now_ms + 1000;
 	seq = fx_append_one(&n, NULL);
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
-	ck_assert_int_eq(fx.next_look_ms, n.not_before_at_ms);
+	ck_assert_int_eq(fx.next_ready_ms, n.not_before_at_ms);
 	fx.now_ms += 999;
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
 	fx.now_ms++;
 	ck_assert_uint_eq(fx_claim().seq, seq);

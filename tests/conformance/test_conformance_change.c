@@ -137,11 +137,11 @@ START_TEST(a_held_entry_is_not_claimed_and_keeps_its_due_time)
 	seq = fx_append_one(&n, NULL);
 	fx_change(RP_CHANGE_HOLD, seq);
 	fx.now_ms += 500;
-	fx_turn(1, NULL, 0);
-	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
+	fx_exchange(1, NULL, 0);
+	ck_assert_int_eq(fx.next_ready_ms, RP_NEVER);
 	fx_change(RP_CHANGE_RELEASE, seq);
 	ck_assert_int_eq(fx_delivery(seq).due_at_ms, n.not_before_at_ms);
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
 	fx.now_ms += 500;
 	ck_assert_uint_eq(fx_claim().seq, seq);
@@ -159,7 +159,7 @@ START_TEST(a_paused_or_gone_endpoint_is_remembered_without_entries)
 	ck_assert_uint_eq(c.seq, gone);
 	s = fx_settlement(&c, RP_SETTLE_DEAD);
 	s.disable_endpoint = true;
-	fx_turn(0, &s, 1);
+	fx_exchange(0, &s, 1);
 	fx_change(RP_CHANGE_PURGE, seq);
 	fx_change(RP_CHANGE_PURGE, gone);
 	ck_assert(fx_endpoint_record(1).paused);
@@ -175,7 +175,7 @@ START_TEST(a_purge_in_flight_makes_room_under_the_limit)
 
 	fx.limit = 1;
 	fx_claim();
-	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
+	ck_assert_int_eq(fx.next_ready_ms, RP_NEVER);
 	ck_assert_int_eq(fx_change(RP_CHANGE_PURGE, seq), RP_CHANGED_DONE_IN_FLIGHT);
 	ck_assert_uint_eq(fx_claim().seq, seq + 1);
 }

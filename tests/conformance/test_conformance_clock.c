@@ -30,7 +30,7 @@ static uint64_t commits(void)
 	return info.commits;
 }
 
-static int64_t next_look_ms(void)
+static int64_t next_ready_ms(void)
 {
 	int64_t at_ms;
 
@@ -44,11 +44,11 @@ static uint64_t failed_entry(unsigned k)
 	uint64_t seq = fx_append(k, 1);
 	struct rp_settlement s;
 
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 	s = fx_settlement(&fx.claims[0], RP_SETTLE_RETRY);
 	s.due_at_ms = fx.now_ms + DELAY_MS;
-	fx_turn(0, &s, 1);
+	fx_exchange(0, &s, 1);
 	return seq;
 }
 
@@ -56,11 +56,11 @@ START_TEST(what_was_due_at_once_is_due_at_once)
 {
 	fx_append(1, 3);
 	fx.now_ms -= 10 * DAY_MS;
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
 	ck_assert_uint_eq(mind_clock(), 3);
-	ck_assert_int_le(next_look_ms(), fx.now_ms);
-	fx_turn(10, NULL, 0);
+	ck_assert_int_le(next_ready_ms(), fx.now_ms);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 3);
 }
 END_TEST
@@ -72,14 +72,14 @@ START_TEST(a_retry_waits_as_long_as_it_was_to_wait)
 	fx.now_ms -= 10 * DAY_MS;
 	ck_assert_uint_eq(mind_clock(), 1);
 	ck_assert_int_eq(fx_delivery(seq).due_at_ms, fx.now_ms + DELAY_MS);
-	ck_assert_int_eq(next_look_ms(), fx.now_ms + DELAY_MS);
+	ck_assert_int_eq(next_ready_ms(), fx.now_ms + DELAY_MS);
 	/* Once is enough, whoever asks again. */
 	fx.now_ms += DELAY_MS - 1;
 	ck_assert_uint_eq(mind_clock(), 0);
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
 	fx.now_ms++;
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 }
 END_TEST
@@ -122,10 +122,10 @@ START_TEST(a_time_that_the_caller_named_stays_when_the_entry_came_to_the_front_l
 	second.not_before_at_ms = fx.now_ms + 1000;
 	fx_append_one(&first, &duplicate);
 	seq = fx_append_one(&second, &duplicate);
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	fx.now_ms += 2000;
 	s = fx_settlement(&fx.claims[0], RP_SETTLE_DELIVERED);
-	fx_turn(0, &s, 1);
+	fx_exchange(0, &s, 1);
 	ck_assert_int_eq(fx_delivery(seq).due_at_ms, fx.now_ms);
 	fx.now_ms -= 10 * DAY_MS;
 	mind_clock();
@@ -159,7 +159,7 @@ START_TEST(many_entries_and_endpoints_are_minded_in_bounded_steps)
 	fx.now_ms -= DAY_MS;
 	ck_assert_uint_eq(mind_clock(), 3000);
 	ck_assert_uint_ge(calls, 6);
-	fx_turn(FX_CLAIMS_MAX, NULL, 0);
+	fx_exchange(FX_CLAIMS_MAX, NULL, 0);
 	ck_assert_uint_ge(fx.n_claims, 256 * 4);
 }
 END_TEST

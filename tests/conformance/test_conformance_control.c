@@ -33,7 +33,7 @@ static void answer_all(enum rp_settle_kind kind, size_t want)
 			s[i].cause = RP_CAUSE_CONNECT;
 		}
 	}
-	fx_turn(want, s, n);
+	fx_exchange(want, s, n);
 	free(s);
 }
 
@@ -42,7 +42,7 @@ static size_t break_endpoint(unsigned k)
 {
 	size_t attempts = 0;
 
-	fx_turn(100, NULL, 0);
+	fx_exchange(100, NULL, 0);
 	while (fx.n_claims > 0) {
 		attempts += fx.n_claims;
 		ck_assert_uint_lt(attempts, 200);
@@ -58,7 +58,7 @@ START_TEST(a_breaker_switched_off_while_requests_run_does_not_open_by_their_answ
 
 	fx_append(1, 100);
 	limits(10, NULL);
-	fx_turn(100, NULL, 0);
+	fx_exchange(100, NULL, 0);
 	for (i = 0;
 	     control(1).recent + fx.n_claims < RP_BREAKER_OUTCOMES && i < RP_BREAKER_OUTCOMES; i++)
 		answer_all(RP_SETTLE_RETRY, 100);
@@ -82,9 +82,9 @@ START_TEST(a_failing_endpoint_is_parked_and_its_backlog_spends_nothing)
 	attempts = break_endpoint(1);
 	ck_assert_uint_ge(attempts, 10);
 	ck_assert_uint_le(attempts, 14);
-	ck_assert_int_eq(fx.next_look_ms, control(1).probe_at_ms);
+	ck_assert_int_eq(fx.next_ready_ms, control(1).probe_at_ms);
 	fx.now_ms = control(1).probe_at_ms - 1;
-	fx_turn(100, NULL, 0);
+	fx_exchange(100, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
 	ck_assert(!fx.committed);
 	for (seq = first; seq < first + 100; seq++) {
@@ -103,28 +103,28 @@ START_TEST(a_probe_is_one_entry_whoever_asks)
 	limits(10, NULL);
 	break_endpoint(1);
 	fx.now_ms = control(1).probe_at_ms;
-	fx_turn(100, NULL, 0);
+	fx_exchange(100, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 	ck_assert(fx.claims[0].probe);
 	/* the oldest due: those that failed are due later */
 	ck_assert_uint_eq(fx.claims[0].attempt, 1);
 	ck_assert_int_eq(control(1).breaker, RP_BREAKER_HALF_OPEN);
-	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
+	ck_assert_int_eq(fx.next_ready_ms, RP_NEVER);
 	fx.now_ms += 100000;
 	{
 		struct rp_claim probe = fx.claims[0];
 		struct rp_settlement s;
 
-		fx_turn(100, NULL, 0);
+		fx_exchange(100, NULL, 0);
 		ck_assert_uint_eq(fx.n_claims, 0);
 		s = fx_settlement(&probe, RP_SETTLE_RETRY);
 		s.outcome = &refused;
-		fx_turn(100, &s, 1);
+		fx_exchange(100, &s, 1);
 		ck_assert_int_eq(s.change, RP_CONTROL_OPENED);
 		ck_assert_int_eq(s.probe_at_ms, fx.now_ms + 2 * RP_BREAKER_PAUSE_MS);
 	}
 	ck_assert_uint_eq(fx.n_claims, 0);
-	ck_assert_int_eq(fx.next_look_ms, fx.now_ms + 2 * RP_BREAKER_PAUSE_MS);
+	ck_assert_int_eq(fx.next_ready_ms, fx.now_ms + 2 * RP_BREAKER_PAUSE_MS);
 }
 END_TEST
 
@@ -139,11 +139,11 @@ START_TEST(what_is_under_way_when_it_opens_holds_the_probe_back)
 	slow = fx_claim();
 	break_endpoint(1);
 	fx.now_ms = control(1).probe_at_ms + 1;
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
 	s = fx_settlement(&slow, RP_SETTLE_RETRY);
 	s.outcome = &refused;
-	fx_turn(10, &s, 1);
+	fx_exchange(10, &s, 1);
 	ck_assert_uint_eq(fx.n_claims, 1);
 	ck_assert(fx.claims[0].probe);
 	ck_assert_uint_eq(fx_delivery(slow.seq).failures, 1);
@@ -157,7 +157,7 @@ START_TEST(it_survives_a_restart)
 	fx_append(1, 30);
 	fx_append(2, 30);
 	limits(10, "100/s");
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	answer_all(RP_SETTLE_DELIVERED, 0);
 	break_endpoint(1);
 	before = control(1);
@@ -171,7 +171,7 @@ START_TEST(it_survives_a_restart)
 	ck_assert_uint_eq(after.window_permille, before.window_permille);
 	ck_assert_int_eq(after.full_at_us, before.full_at_us);
 	fx.now_ms = after.probe_at_ms - 1;
-	fx_turn(100, NULL, 0);
+	fx_exchange(100, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
 }
 END_TEST
@@ -184,7 +184,7 @@ START_TEST(a_recovered_endpoint_ramps_up)
 	limits(100, NULL);
 	break_endpoint(1);
 	fx.now_ms = control(1).probe_at_ms;
-	fx_turn(100, NULL, 0);
+	fx_exchange(100, NULL, 0);
 	answer_all(RP_SETTLE_DELIVERED, 200);
 	ck_assert_int_eq(control(1).breaker, RP_BREAKER_CLOSED);
 	ck_assert_uint_eq(fx.n_claims, RP_WINDOW_START);
@@ -211,7 +211,7 @@ START_TEST(a_late_success_closes_it)
 	fx_join();
 	break_endpoint(1);
 	s = fx_settlement(&late, RP_SETTLE_DELIVERED);
-	fx_turn(0, &s, 1);
+	fx_exchange(0, &s, 1);
 	ck_assert(s.stale);
 	ck_assert_int_eq(s.change, RP_CONTROL_CLOSED);
 	ck_assert_int_eq(control(1).breaker, RP_BREAKER_CLOSED);
@@ -225,11 +225,11 @@ START_TEST(the_claims_of_a_dead_sender_tell_nothing_about_the_receiver)
 
 	fx_append(1, 100);
 	limits(10, NULL);
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	answer_all(RP_SETTLE_DELIVERED, 0);
 	before = control(1);
 	for (i = 0; i < 10; i++) {
-		fx_turn(5, NULL, 0);
+		fx_exchange(5, NULL, 0);
 		ck_assert_int_eq(rp_outbox_leave(fx.ob, fx.now_ms, &fx.err), RP_OK);
 		fx_join();
 		fx.now_ms += 10000;
@@ -248,7 +248,7 @@ START_TEST(resuming_sends_the_probe_at_once)
 	break_endpoint(1);
 	fx.now_ms += 10;
 	fx_pause(1, false);
-	fx_turn(100, NULL, 0);
+	fx_exchange(100, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 	ck_assert(fx.claims[0].probe);
 }
@@ -263,13 +263,13 @@ START_TEST(a_rate_holds_over_simulated_minutes_and_waiting_is_no_attempt)
 	fx_append(2, 5);
 	limits(50, "120/m");
 	while (fx.now_ms < start_ms + 180000) {
-		fx_turn(100, NULL, 0);
+		fx_exchange(100, NULL, 0);
 		claimed += fx.n_claims;
 		looks++;
 		ck_assert_uint_le(claimed, 5 + 2 + (size_t)(fx.now_ms - start_ms) * 120 / 60000);
 		answer_all(RP_SETTLE_DELIVERED, 0);
-		ck_assert_int_gt(fx.next_look_ms, fx.now_ms);
-		fx.now_ms = fx.next_look_ms;
+		ck_assert_int_gt(fx.next_ready_ms, fx.now_ms);
+		fx.now_ms = fx.next_ready_ms;
 	}
 	ck_assert_uint_ge(claimed, 5 + 358);
 	ck_assert_int_le(looks, 400); /* it is looked at when there is a token, not in between */
@@ -285,18 +285,18 @@ START_TEST(a_hanging_endpoint_costs_turns_nothing_however_long_its_backlog)
 	limits(10, NULL);
 	for (i = 0; i < 5; i++)
 		fx_append(1, 1000);
-	fx_turn(256, NULL, 0);
+	fx_exchange(256, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, RP_WINDOW_START);
-	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
-	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
+	ck_assert_int_eq(fx.next_ready_ms, RP_NEVER);
+	ck_assert_int_eq(fx.next_ready_ms, RP_NEVER);
 	for (i = 0; i < 100; i++) {
 		fx_append(2, 5);
 		fx.now_ms += 10;
-		fx_turn(256, NULL, 0);
+		fx_exchange(256, NULL, 0);
 		ck_assert_uint_eq(fx.n_claims, 5);
-		ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
+		ck_assert_int_eq(fx.next_ready_ms, RP_NEVER);
 		answer_all(RP_SETTLE_DELIVERED, 0);
-		ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
+		ck_assert_int_eq(fx.next_ready_ms, RP_NEVER);
 	}
 	ck_assert_uint_eq(fx_ledger().in_flight, RP_WINDOW_START);
 }
@@ -315,13 +315,13 @@ START_TEST(the_probes_answer_counts_though_a_reload_came_between)
 	limits(10, NULL);
 	break_endpoint(1);
 	fx.now_ms = control(1).probe_at_ms;
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	ck_assert(fx.claims[0].probe);
 	look_again();
 	s = fx_settlement(&fx.claims[0], _i == 0 ? RP_SETTLE_DELIVERED : RP_SETTLE_RETRY);
 	if (_i == 1)
 		s.outcome = &refused;
-	fx_turn(100, &s, 1);
+	fx_exchange(100, &s, 1);
 	ck_assert_int_eq(s.change, _i == 0 ? RP_CONTROL_CLOSED : RP_CONTROL_OPENED);
 	ck_assert_uint_eq(fx.n_claims, _i == 0 ? RP_WINDOW_START : 0);
 }
@@ -331,7 +331,7 @@ START_TEST(the_window_follows_answers_though_a_reload_came_between)
 {
 	fx_append(1, 100);
 	limits(10, NULL);
-	fx_turn(100, NULL, 0);
+	fx_exchange(100, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, RP_WINDOW_START);
 	look_again();
 	answer_all(RP_SETTLE_DELIVERED, 100);
@@ -346,12 +346,12 @@ START_TEST(a_reload_reaches_an_endpoint_that_has_nothing_waiting)
 {
 	fx_append(1, 1);
 	limits(10, "1/h");
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	answer_all(RP_SETTLE_DELIVERED, 0);
 	limits(10, "50/s");
 	look_again();
 	fx_append(1, 1);
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 }
 END_TEST
@@ -367,18 +367,18 @@ START_TEST(nobody_waits_for_a_clock_that_was_set_back)
 	if (_i == 0) {
 		break_endpoint(1);
 	} else {
-		fx_turn(1, NULL, 0);
+		fx_exchange(1, NULL, 0);
 		ck_assert_uint_eq(fx.n_claims, 1);
 	}
 	if (_i == 2) {
 		s = fx_settlement(&fx.claims[0], RP_SETTLE_PARK);
 		s.outcome = NULL;
 		s.due_at_ms = fx.now_ms + 60000;
-		fx_turn(0, &s, 1);
+		fx_exchange(0, &s, 1);
 	}
 	fx.now_ms -= 86400000;
 	fx_append(1, 1);
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 }
 END_TEST
@@ -389,10 +389,10 @@ START_TEST(a_rate_holds_for_one_whose_time_is_a_little_older)
 {
 	fx_append(1, 100);
 	limits(10, "1/m");
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	fx.now_ms -= 5000;
 	fx_append(1, 1);
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
 }
 END_TEST
@@ -404,27 +404,27 @@ START_TEST(a_rate_outlives_the_last_entry_and_then_the_endpoint_goes)
 
 	fx_append(1, 1);
 	limits(10, "1/h");
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	answer_all(RP_SETTLE_DELIVERED, 0);
 	fx.now_ms += 600000;
 	ck_assert_int_eq(rp_outbox_expire(fx.ob, fx.now_ms, 300000, 0, 10, &n, &fx.err), RP_OK);
 	ck_assert_uint_eq(n, 1);
 	fx_verify_sound();
 	fx_append(1, 1);
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
-	ck_assert_int_eq(fx.next_look_ms, start_ms + 3600000);
-	fx.now_ms = fx.next_look_ms;
-	fx_turn(1, NULL, 0);
+	ck_assert_int_eq(fx.next_ready_ms, start_ms + 3600000);
+	fx.now_ms = fx.next_ready_ms;
+	fx_exchange(1, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 	ck_assert_int_eq(fx_change(RP_CHANGE_PURGE, fx.claims[0].seq), RP_CHANGED_DONE_IN_FLIGHT);
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	ck_assert_uint_eq(fx_n_endpoints(), 1);
 	ck_assert(!fx.committed);
-	fx.now_ms = fx.next_look_ms;
-	fx_turn(1, NULL, 0);
+	fx.now_ms = fx.next_ready_ms;
+	fx_exchange(1, NULL, 0);
 	ck_assert_uint_eq(fx_n_endpoints(), 0);
-	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
+	ck_assert_int_eq(fx.next_ready_ms, RP_NEVER);
 }
 END_TEST
 
@@ -445,11 +445,11 @@ START_TEST(half_open_is_never_stuck_and_costs_no_empty_commits)
 	break_endpoint(1);
 	fx.now_ms = control(1).probe_at_ms;
 	for (i = 0; i < 4; i++) {
-		fx_turn(10, NULL, 0);
+		fx_exchange(10, NULL, 0);
 		ck_assert_uint_eq(fx.n_claims, 1);
 		ck_assert(fx.claims[0].probe);
 		probe = fx.claims[0];
-		fx_turn(10, NULL, 0);
+		fx_exchange(10, NULL, 0);
 		ck_assert_uint_eq(fx.n_claims, 0);
 		ck_assert(!fx.committed);
 		if (i == 0) {
@@ -461,16 +461,16 @@ START_TEST(half_open_is_never_stuck_and_costs_no_empty_commits)
 		} else {
 			s = fx_settlement(&probe, i == 2 ? RP_SETTLE_PARK : RP_SETTLE_RETURN);
 			s.outcome = NULL;
-			fx_turn(0, &s, 1);
+			fx_exchange(0, &s, 1);
 			if (i == 2) {
-				fx_turn(10, NULL, 0);
+				fx_exchange(10, NULL, 0);
 				ck_assert(!fx.committed);
-				fx.now_ms = fx.next_look_ms;
+				fx.now_ms = fx.next_ready_ms;
 			}
 		}
 		fx_verify_sound();
 	}
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	answer_all(RP_SETTLE_DELIVERED, 10);
 	ck_assert_int_eq(control(1).breaker, RP_BREAKER_CLOSED);
 }

@@ -42,7 +42,7 @@ static void settle_as(const struct rp_claim *c, enum rp_settle_kind kind, const 
 	struct rp_settlement s = fx_settlement(c, kind);
 
 	snprintf(s.series, sizeof s.series, "%s", section);
-	fx_turn(0, &s, 1);
+	fx_exchange(0, &s, 1);
 }
 
 START_TEST(a_life_is_counted)

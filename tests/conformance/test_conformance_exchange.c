@@ -37,16 +37,16 @@ START_TEST(a_claim_tells_what_the_attempt_needs)
 	ck_assert_int_eq(c.expires_at_ms, n.expires_at_ms);
 	ck_assert_int_eq(fx_state(seq), RP_STATE_IN_FLIGHT);
 	ck_assert(fx.committed);
-	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
+	ck_assert_int_eq(fx.next_ready_ms, RP_NEVER);
 }
 END_TEST
 
 START_TEST(nothing_is_claimed_twice)
 {
 	fx_append(1, 5);
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 5);
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
 	ck_assert(!fx.committed);
 }
@@ -62,7 +62,7 @@ START_TEST(a_claim_tells_when_others_wait_for_its_end)
 	fx_append(1, 5);
 	fx_append(2, 3);
 	fx_append_one(&ordered, NULL);
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 7);
 	for (i = 0; i < fx.n_claims; i++) {
 		bool last_place = fx.claims[i].endpoint == fx_endpoint(1) && fx.claims[i].seq == 3;
@@ -80,9 +80,9 @@ START_TEST(a_retry_is_never_claimed_before_it_is_due)
 
 	c = fx_claim();
 	fx_settle(&c, RP_SETTLE_RETRY);
-	ck_assert_int_eq(fx.next_look_ms, fx.now_ms + 5000);
+	ck_assert_int_eq(fx.next_ready_ms, fx.now_ms + 5000);
 	fx.now_ms += 4999;
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
 	ck_assert(!fx.committed);
 	fx.now_ms++;
@@ -100,10 +100,10 @@ START_TEST(an_entry_that_is_due_does_not_pull_one_along_that_is_not)
 
 	later.not_before_at_ms = fx.now_ms + 1;
 	fx_append_one(&later, NULL);
-	fx_turn(5, NULL, 0);
+	fx_exchange(5, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 	ck_assert_uint_eq(fx.claims[0].seq, seq);
-	ck_assert_int_eq(fx.next_look_ms, fx.now_ms + 1);
+	ck_assert_int_eq(fx.next_ready_ms, fx.now_ms + 1);
 }
 END_TEST
 
@@ -121,7 +121,7 @@ START_TEST(what_is_due_first_goes_first_within_an_endpoint)
 		seqs[i] = fx_append_one(&n, NULL);
 	}
 	fx.now_ms += 1000;
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 5);
 	for (i = 0; i < 5; i++)
 		ck_assert_uint_eq(fx.claims[i].seq, seqs[order[i]]);
@@ -134,14 +134,14 @@ START_TEST(the_limit_counts_what_earlier_turns_have_in_flight)
 
 	fx.limit = 3;
 	fx_append(1, 10);
-	fx_turn(2, NULL, 0);
+	fx_exchange(2, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 2);
 	s[0] = fx_settlement(&fx.claims[0], RP_SETTLE_DELIVERED);
 	s[1] = fx_settlement(&fx.claims[1], RP_SETTLE_RETRY);
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
-	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
-	fx_turn(10, s, 2);
+	ck_assert_int_eq(fx.next_ready_ms, RP_NEVER);
+	fx_exchange(10, s, 2);
 	ck_assert_uint_eq(fx.n_claims, 2);
 	ck_assert_uint_eq(fx_ledger().in_flight, 3);
 }
@@ -154,17 +154,17 @@ START_TEST(a_changed_limit_holds_from_the_next_turn_on)
 
 	fx.limit = 4;
 	fx_append(1, 20);
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 4);
 	for (i = 0; i < 4; i++)
 		s[i] = fx_settlement(&fx.claims[i], RP_SETTLE_DELIVERED);
 	fx.limit = 2;
-	fx_turn(10, s, 1);
+	fx_exchange(10, s, 1);
 	ck_assert_uint_eq(fx.n_claims, 0);
-	fx_turn(10, s + 1, 2);
+	fx_exchange(10, s + 1, 2);
 	ck_assert_uint_eq(fx.n_claims, 1);
 	fx.limit = 7;
-	fx_turn(10, s + 3, 1);
+	fx_exchange(10, s + 3, 1);
 	ck_assert_uint_eq(fx.n_claims, 6);
 	ck_assert_uint_eq(fx_ledger().in_flight, 7);
 }
@@ -176,7 +176,7 @@ START_TEST(a_large_backlog_takes_no_more_than_its_share)
 	fx.now_ms++;
 	fx_append(2, 50);
 	fx.now_ms++;
-	fx_turn(40, NULL, 0);
+	fx_exchange(40, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 40);
 	ck_assert_uint_eq(claims_of(1), 20);
 	ck_assert_uint_eq(claims_of(2), 20);
@@ -192,7 +192,7 @@ START_TEST(a_clock_set_back_does_not_stop_an_endpoint)
 	fx.now_ms -= 3600000;
 	fx_settle(&c, RP_SETTLE_DELIVERED);
 	fx_append(1, 1);
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 }
 END_TEST
@@ -206,7 +206,7 @@ START_TEST(small_turns_serve_endpoints_one_after_the_other)
 		fx_append(k, 500);
 	for (i = 0; i < 30; i++) {
 		fx.now_ms++;
-		fx_turn(2, NULL, 0);
+		fx_exchange(2, NULL, 0);
 		ck_assert_uint_eq(fx.n_claims, 2);
 		for (k = 1; k <= 3; k++)
 			total[k] += claims_of(k);
@@ -224,7 +224,7 @@ START_TEST(more_endpoints_than_one_turn_looks_at_all_get_served)
 	for (k = 0; k < 600; k++)
 		fx_append(k, 3);
 	for (turns = 0; turns < 20 && served < 600; turns++) {
-		fx_turn(100, NULL, 0);
+		fx_exchange(100, NULL, 0);
 		for (i = 0; i < fx.n_claims; i++) {
 			ck_assert_uint_lt(fx.claims[i].endpoint, 700);
 			served += seen[fx.claims[i].endpoint]++ == 0;
@@ -243,15 +243,15 @@ START_TEST(entries_behind_a_full_limit_cost_nothing)
 	fx.limit = 1;
 	for (i = 0; i < 10; i++)
 		fx_append(1, 1000);
-	fx_turn(100, NULL, 0);
+	fx_exchange(100, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
-	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
+	ck_assert_int_eq(fx.next_ready_ms, RP_NEVER);
 	ck_assert_int_eq(rp_outbox_info(fx.ob, &before, &fx.err), RP_OK);
 	for (i = 0; i < 10; i++) {
 		int64_t at_ms = 0;
 
 		fx.now_ms += 100000;
-		fx_turn(100, NULL, 0);
+		fx_exchange(100, NULL, 0);
 		ck_assert_uint_eq(fx.n_claims, 0);
 		ck_assert(!fx.committed);
 		ck_assert_int_eq(rp_outbox_next_ready(fx.ob, &at_ms, &fx.err), RP_OK);
@@ -267,7 +267,7 @@ START_TEST(a_full_endpoint_does_not_hold_up_another)
 	fx.limit = 2;
 	fx_append(1, 100);
 	fx_append(2, 2);
-	fx_turn(100, NULL, 0);
+	fx_exchange(100, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 4);
 	ck_assert_uint_eq(claims_of(2), 2);
 }
@@ -276,10 +276,10 @@ END_TEST
 START_TEST(a_turn_that_wants_nothing_claims_nothing_and_tells_when_to_look)
 {
 	fx_append(1, 3);
-	fx_turn(0, NULL, 0);
+	fx_exchange(0, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
 	ck_assert(!fx.committed);
-	ck_assert_int_le(fx.next_look_ms, fx.now_ms);
+	ck_assert_int_le(fx.next_ready_ms, fx.now_ms);
 }
 END_TEST
 
@@ -299,7 +299,7 @@ START_TEST(a_delivered_entry_is_done_for_good)
 	ck_assert_uint_eq(d.http_status, 204);
 	ck_assert_int_eq(d.cause, RP_CAUSE_NONE);
 	fx.now_ms += INT64_C(1) << 40;
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
 }
 END_TEST
@@ -368,7 +368,7 @@ static void park(const struct rp_claim *c, bool parks)
 	s.cause = RP_CAUSE_NO_KEY;
 	s.due_at_ms = fx.now_ms + 60000;
 	s.outcome = NULL;
-	fx_turn(0, &s, 1);
+	fx_exchange(0, &s, 1);
 	ck_assert(!s.stale);
 	ck_assert(s.parked == parks);
 }
@@ -379,7 +379,7 @@ START_TEST(a_parked_endpoint_waits_with_its_whole_queue_and_spends_nothing)
 	struct rp_claim a, b;
 
 	fx.limit = 2;
-	fx_turn(3, NULL, 0);
+	fx_exchange(3, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 3);
 	a = fx.claims[0];
 	b = fx.claims[1];
@@ -394,12 +394,12 @@ START_TEST(a_parked_endpoint_waits_with_its_whole_queue_and_spends_nothing)
 	ck_assert_int_eq(fx_endpoint_record(1).last_cause, RP_CAUSE_NO_KEY);
 	ck_assert_uint_eq(fx_endpoint_record(1).streak, 0);
 	fx.now_ms += 59999;
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
 	ck_assert(!fx.committed);
-	ck_assert_int_eq(fx.next_look_ms, fx.now_ms + 1);
+	ck_assert_int_eq(fx.next_ready_ms, fx.now_ms + 1);
 	fx.now_ms += 1;
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 2);
 	ck_assert_uint_eq(fx.claims[0].attempt, 1);
 	park(&fx.claims[0], true);
@@ -415,7 +415,7 @@ START_TEST(a_second_look_ends_a_parking_at_once)
 	park(&c, true);
 	ck_assert_int_eq(rp_outbox_renew_limits(fx.ob, fx.now_ms, &fx.err), RP_OK);
 	fx_verify_sound();
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 5);
 }
 END_TEST
@@ -425,15 +425,15 @@ START_TEST(a_second_look_finds_the_room_of_a_raised_limit)
 	fx.limit = 2;
 	fx_append(1, 10);
 	fx_append(2, 1);
-	fx_turn(20, NULL, 0);
+	fx_exchange(20, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 3);
 	fx.limit = 5;
-	fx_turn(20, NULL, 0);
+	fx_exchange(20, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
-	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
+	ck_assert_int_eq(fx.next_ready_ms, RP_NEVER);
 	ck_assert_int_eq(rp_outbox_renew_limits(fx.ob, fx.now_ms, &fx.err), RP_OK);
 	fx_verify_sound();
-	fx_turn(20, NULL, 0);
+	fx_exchange(20, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 3);
 }
 END_TEST
@@ -444,7 +444,7 @@ START_TEST(a_second_look_writes_nothing_when_nobody_was_held_up)
 
 	fx_append(1, 3);
 	fx_append(2, 1);
-	fx_turn(20, NULL, 0);
+	fx_exchange(20, NULL, 0);
 	ck_assert_int_eq(rp_outbox_info(fx.ob, &before, &fx.err), RP_OK);
 	ck_assert_int_eq(rp_outbox_renew_limits(fx.ob, fx.now_ms, &fx.err), RP_OK);
 	ck_assert_int_eq(rp_outbox_info(fx.ob, &after, &fx.err), RP_OK);
@@ -458,7 +458,7 @@ START_TEST(settling_counts_at_the_endpoint)
 	struct rp_endpoint e;
 
 	fx_append(1, 3);
-	fx_turn(3, NULL, 0);
+	fx_exchange(3, NULL, 0);
 	memcpy(c, fx.claims, sizeof c);
 	fx_settle(&c[0], RP_SETTLE_RETRY);
 	fx_settle(&c[1], RP_SETTLE_DEAD);
@@ -529,7 +529,7 @@ START_TEST(a_late_2xx_delivers_from_every_state)
 		ck_assert_int_eq(fx_state(seq), RP_STATE_DELIVERED);
 	}
 	fx.now_ms += 100000;
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
 }
 END_TEST
@@ -578,7 +578,7 @@ START_TEST(an_expired_entry_dies_instead_of_being_claimed)
 	seq = fx_append_one(&n, NULL);
 	other = fx_append(1, 1);
 	fx.now_ms += 100;
-	fx_turn(5, NULL, 0);
+	fx_exchange(5, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 	ck_assert_uint_eq(fx.claims[0].seq, other);
 	ck_assert_uint_eq(fx.n_dead, 1);
@@ -599,10 +599,10 @@ START_TEST(a_gone_endpoint_kills_its_entries_in_bounded_portions)
 	s = fx_settlement(&c, RP_SETTLE_DEAD);
 	s.cause = RP_CAUSE_GONE;
 	s.disable_endpoint = true;
-	fx_turn(0, &s, 1);
+	fx_exchange(0, &s, 1);
 	ck_assert(fx_endpoint_record(1).disabled);
 	while (dead < 999) {
-		fx_turn(5, NULL, 0);
+		fx_exchange(5, NULL, 0);
 		ck_assert_uint_le(fx.n_dead, 256);
 		ck_assert_uint_gt(fx.n_dead, 0);
 		ck_assert(turns > 0 || (fx.n_claims == 1 && fx.claims[0].seq == other));
@@ -611,10 +611,10 @@ START_TEST(a_gone_endpoint_kills_its_entries_in_bounded_portions)
 		turns++;
 	}
 	ck_assert_uint_eq(dead, 999);
-	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
+	ck_assert_int_eq(fx.next_ready_ms, RP_NEVER);
 	ck_assert_int_eq(fx_delivery(first + 500).cause, RP_CAUSE_GONE);
 	fx_append(1, 1);
-	fx_turn(5, NULL, 0);
+	fx_exchange(5, NULL, 0);
 	ck_assert_uint_eq(fx.n_dead, 1);
 }
 END_TEST
@@ -627,13 +627,13 @@ START_TEST(a_gone_endpoint_resumes_and_its_dead_can_be_replayed)
 
 	s = fx_settlement(&c, RP_SETTLE_DEAD);
 	s.disable_endpoint = true;
-	fx_turn(5, &s, 1);
+	fx_exchange(5, &s, 1);
 	ck_assert_int_eq(fx_state(seq + 1), RP_STATE_DEAD);
 	fx_pause(1, false);
 	ck_assert(!fx_endpoint_record(1).disabled);
 	ck_assert_int_eq(fx_change(RP_CHANGE_REPLAY, seq), RP_CHANGED_DONE);
 	ck_assert_int_eq(fx_change(RP_CHANGE_REPLAY, seq + 1), RP_CHANGED_DONE);
-	fx_turn(5, NULL, 0);
+	fx_exchange(5, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 2);
 }
 END_TEST
@@ -647,14 +647,14 @@ START_TEST(a_paused_endpoint_keeps_its_entries_waiting)
 	ck_assert(fx_endpoint_record(1).paused);
 	fx_append(1, 1);
 	fx.now_ms += 100000;
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
 	ck_assert(!fx.committed);
-	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
+	ck_assert_int_eq(fx.next_ready_ms, RP_NEVER);
 	fx_pause(1, false);
 	ck_assert_int_eq(rp_outbox_next_ready(fx.ob, &at_ms, &fx.err), RP_OK);
 	ck_assert_int_le(at_ms, fx.now_ms);
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 4);
 	ck_assert_uint_eq(fx.claims[0].seq, seq);
 	ck_assert_uint_eq(fx.claims[0].failures, 0);

@@ -98,7 +98,7 @@ static void set_up(void)
 	for (i = 0; i < MANY; i++)
 		import_row(i);
 	fx_append(2, 3);
-	fx_turn(3, NULL, 0);
+	fx_exchange(3, NULL, 0);
 	for (i = 0; i < fx.n_claims; i++)
 		rows[n_rows++] = (struct row){.seq = fx.claims[i].seq,
 					      .state = RP_STATE_IN_FLIGHT,

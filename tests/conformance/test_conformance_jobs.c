@@ -256,12 +256,12 @@ START_TEST(no_more_than_a_few_hundred_of_an_endpoint_are_put_in_its_queue)
 	fx.now_ms++;
 	live = fx_append(1, 1);
 	fx.limit = 2000;
-	fx_turn(100, NULL, 0);
+	fx_exchange(100, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 100);
 	fx.now_ms++;
 	ck_assert_uint_eq(step(0, 200), 99); /* the live one is due as well */
 	/* The live one goes before those that came after it. */
-	fx_turn(LANE_DUE_MAX - 99, NULL, 0);
+	fx_exchange(LANE_DUE_MAX - 99, NULL, 0);
 	for (i = 0; i < fx.n_claims && fx.claims[i].seq != live; i++)
 		;
 	ck_assert_uint_lt(i, fx.n_claims);

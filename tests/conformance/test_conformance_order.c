@@ -25,7 +25,7 @@ static uint64_t append_three(void)
 
 static struct rp_claim claim_only(uint64_t seq)
 {
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 	ck_assert_uint_eq(fx.claims[0].seq, seq);
 	return fx.claims[0];
@@ -33,7 +33,7 @@ static struct rp_claim claim_only(uint64_t seq)
 
 static void nothing_to_claim(void)
 {
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
 }
 
@@ -58,7 +58,7 @@ START_TEST(only_the_first_of_an_order_can_be_claimed)
 	ck_assert(!is_behind(seq) && is_behind(seq + 1) && is_behind(seq + 2));
 	claim_only(seq);
 	nothing_to_claim();
-	ck_assert_int_eq(fx.next_look_ms, RP_NEVER);
+	ck_assert_int_eq(fx.next_ready_ms, RP_NEVER);
 }
 END_TEST
 
@@ -68,7 +68,7 @@ START_TEST(what_is_settled_lets_the_next_go_in_the_same_turn)
 	struct rp_claim c = claim_only(seq);
 	struct rp_settlement s = fx_settlement(&c, RP_SETTLE_DELIVERED);
 
-	fx_turn(10, &s, 1);
+	fx_exchange(10, &s, 1);
 	ck_assert_uint_eq(fx.n_claims, 1);
 	ck_assert_uint_eq(fx.claims[0].seq, seq + 1);
 }
@@ -118,7 +118,7 @@ START_TEST(other_orders_other_endpoints_and_entries_without_one_go_their_way)
 		 elsewhere = append(2, "a");
 	uint64_t plain = append(1, ""), plain2 = append(1, "");
 
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 5);
 	ck_assert_int_eq(fx_state(a), RP_STATE_IN_FLIGHT);
 	ck_assert_int_eq(fx_state(a2), RP_STATE_WAITING);
@@ -157,7 +157,7 @@ START_TEST(a_not_before_of_the_next_is_kept)
 	c = claim_only(seq);
 	deliver(&c);
 	nothing_to_claim();
-	ck_assert_int_eq(fx.next_look_ms, fx.now_ms + 7000);
+	ck_assert_int_eq(fx.next_ready_ms, fx.now_ms + 7000);
 	fx.now_ms += 7000;
 	claim_only(late);
 }
@@ -227,11 +227,11 @@ START_TEST(the_entries_of_a_disabled_endpoint_all_die_in_bounded_turns)
 	for (i = 0; i < 997; i++)
 		append(1, "a");
 	s.disable_endpoint = true;
-	fx_turn(10, &s, 1);
+	fx_exchange(10, &s, 1);
 	while (fx_ledger().waiting > 0) {
 		ck_assert_int_lt(turns++, 8);
-		ck_assert_int_le(fx.next_look_ms, fx.now_ms);
-		fx_turn(10, NULL, 0);
+		ck_assert_int_le(fx.next_ready_ms, fx.now_ms);
+		fx_exchange(10, NULL, 0);
 		ck_assert_uint_le(fx.n_dead, 256);
 	}
 	ck_assert_uint_eq(fx_ledger().dead, 1000);

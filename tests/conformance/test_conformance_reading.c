@@ -173,7 +173,7 @@ START_TEST(each_commit_is_counted)
 	struct rp_outbox_info before, after;
 
 	ck_assert_int_eq(rp_outbox_info(fx.ob, &before, &fx.err), RP_OK);
-	fx_turn(10, NULL, 0); /* there is nothing to do */
+	fx_exchange(10, NULL, 0); /* there is nothing to do */
 	ck_assert(!fx.committed);
 	ck_assert_int_eq(rp_outbox_info(fx.ob, &after, &fx.err), RP_OK);
 	ck_assert_uint_eq(after.commits, before.commits);

@@ -48,13 +48,13 @@ START_TEST(what_was_settled_is_seen_in_order)
 	struct rp_settlement s[3];
 	int i;
 
-	fx_turn(3, NULL, 0);
+	fx_exchange(3, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 3);
 	s[0] = fx_settlement(&fx.claims[0], RP_SETTLE_DELIVERED);
 	s[1] = fx_settlement(&fx.claims[1], RP_SETTLE_RETRY);
 	s[2] = fx_settlement(&fx.claims[2], RP_SETTLE_RETURN);
 	s[1].outcome->duration_us = 1234567;
-	fx_turn(0, s, 3);
+	fx_exchange(0, s, 3);
 	ck_assert_uint_eq(read_from(0, &next), 0);
 	ck_assert_uint_eq(n_seen, 2); /* one that never began is no attempt */
 	for (i = 0; i < 2; i++) {
@@ -79,7 +79,7 @@ END_TEST
 START_TEST(a_commit_that_settles_nothing_writes_nothing)
 {
 	fx_append(1, 2);
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	ck_assert_uint_eq(next_number(), 1);
 	ck_assert_uint_eq(read_from(0, NULL), 0);
 }
@@ -89,7 +89,7 @@ START_TEST(attempts_of_a_lost_sender_are_seen_too)
 {
 	uint64_t seq = fx_append(1, 1);
 
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	fx_close(); /* as if it had died */
 	fx_open();
 	fx_join(); /* takes its slot and returns what it held */
@@ -121,7 +121,7 @@ START_TEST(commits_wake_who_watches_them)
 	ck_assert(!is_readable(fd));
 	(void)fx_state(seq); /* reading writes nothing */
 	ck_assert(!is_readable(fd));
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	ck_assert(is_readable(fd));
 }
 END_TEST
@@ -138,7 +138,7 @@ START_TEST(who_was_overtaken_knows_by_how_much)
 	for (i = 0; i < attempts; i++) {
 		s = fx_settlement(&c, RP_SETTLE_RETRY);
 		s.due_at_ms = fx.now_ms;
-		fx_turn(1, &s, 1);
+		fx_exchange(1, &s, 1);
 		ck_assert_uint_eq(fx.n_claims, 1);
 		c = fx.claims[0];
 	}

@@ -95,7 +95,7 @@ START_TEST(no_two_senders_have_the_same_entry)
 		p = 1 - p;
 	}
 	ck_assert_uint_eq(total, 20);
-	fx_turn(5, NULL, 0);
+	fx_exchange(5, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
 }
 END_TEST
@@ -108,10 +108,10 @@ START_TEST(a_limit_counts_what_all_senders_have)
 	fx_append(1, 10);
 	fx_peer_join(0);
 	ck_assert_uint_eq(fx_peer_claim(0, 2, c), 2);
-	fx_turn(8, NULL, 0);
+	fx_exchange(8, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 	ck_assert(!fx_peer_settle(0, &c[0], RP_SETTLE_DELIVERED));
-	fx_turn(8, NULL, 0);
+	fx_exchange(8, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 }
 END_TEST
@@ -137,7 +137,7 @@ START_TEST(claims_of_a_sender_that_ended_come_back_at_once)
 	ck_assert_uint_eq(fx_reap(LEASE_MS), 0);
 	look();
 	ck_assert_uint_eq(seen.n, 1);
-	fx_turn(8, NULL, 0);
+	fx_exchange(8, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 3);
 	ck_assert_uint_eq(fx.claims[0].attempt, 2);
 }

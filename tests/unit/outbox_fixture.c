@@ -310,7 +310,7 @@ static struct rp_limits limits(void *arg, uint64_t endpoint, struct rp_span name
 		   : (struct rp_limits){.in_flight = in_flight, .start = in_flight};
 }
 
-void fx_turn(size_t want, struct rp_settlement *settle, size_t n_settle)
+void fx_exchange(size_t want, struct rp_settlement *settle, size_t n_settle)
 {
 	struct rp_exchange turn = {.settle = settle,
 				   .n_settle = n_settle,
@@ -324,13 +324,13 @@ void fx_turn(size_t want, struct rp_settlement *settle, size_t n_settle)
 	ck_assert_uint_le(turn.n_claims, want);
 	fx.n_claims = turn.n_claims;
 	fx.n_dead = turn.n_dead;
-	fx.next_look_ms = turn.next_ready_at_ms;
+	fx.next_ready_ms = turn.next_ready_at_ms;
 	fx.committed = turn.committed;
 }
 
 struct rp_claim fx_claim(void)
 {
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 	return fx.claims[0];
 }
@@ -361,7 +361,7 @@ bool fx_settle(const struct rp_claim *c, enum rp_settle_kind kind)
 {
 	struct rp_settlement s = fx_settlement(c, kind);
 
-	fx_turn(0, &s, 1);
+	fx_exchange(0, &s, 1);
 	return s.stale;
 }
 

@@ -25,7 +25,7 @@ struct fx {
 	/* of the last turn */
 	struct rp_claim claims[FX_CLAIMS_MAX];
 	size_t n_claims, n_dead;
-	int64_t next_look_ms;
+	int64_t next_ready_ms;
 	bool committed;
 	unsigned limit; /* of every endpoint, unless limit_of or limits is set */
 	unsigned (*limit_of)(unsigned endpoint);
@@ -74,7 +74,7 @@ struct rp_ledger fx_ledger(void);
  * ------------------------------------------------------------------------------------------ */
 
 /* One turn: settles, then claims up to want. */
-void fx_turn(size_t want, struct rp_settlement *settle, size_t n_settle);
+void fx_exchange(size_t want, struct rp_settlement *settle, size_t n_settle);
 /* Claims exactly one and returns it. */
 struct rp_claim fx_claim(void);
 /* A failure is a 500: it tells nothing about how much the endpoint can take. */

@@ -127,13 +127,13 @@ START_TEST(a_full_outbox_still_settles_kills_replays_and_purges)
 	size_t done = 0;
 
 	while (done < n) {
-		fx_turn(512, NULL, 0);
+		fx_exchange(512, NULL, 0);
 		ck_assert_uint_gt(fx.n_claims, 0);
 		for (i = 0; i < fx.n_claims; i++)
 			s[i] = fx_settlement(&fx.claims[i],
 					     (done + i) % 2 ? RP_SETTLE_DELIVERED : RP_SETTLE_DEAD);
 		done += fx.n_claims;
-		fx_turn(0, s, fx.n_claims);
+		fx_exchange(0, s, fx.n_claims);
 	}
 	ck_assert_uint_eq(fx_ledger().delivered + fx_ledger().dead, n);
 	for (i = 0; i < n; i++)

@@ -33,7 +33,7 @@ static void answer_all(enum rp_settle_kind kind, size_t want)
 			s[i].cause = RP_CAUSE_CONNECT;
 		}
 	}
-	fx_turn(want, s, n);
+	fx_exchange(want, s, n);
 	free(s);
 }
 
@@ -42,7 +42,7 @@ static size_t break_endpoint(unsigned k)
 {
 	size_t attempts = 0;
 
-	fx_turn(100, NULL, 0);
+	fx_exchange(100, NULL, 0);
 	while (fx.n_claims > 0) {
 		attempts += fx.n_claims;
 		ck_assert_uint_lt(attempts, 200);

@@ -31,7 +31,7 @@ static uint64_t append_three(void)
 
 static struct rp_claim claim_only(uint64_t seq)
 {
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 	ck_assert_uint_eq(fx.claims[0].seq, seq);
 	return fx.claims[0];
@@ -53,7 +53,7 @@ static void claim_and_wait(int in, int out)
 	fx_receive(in, &c, 1);
 	fx_open();
 	fx_join();
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	c = (char)fx.n_claims;
 	fx_send(out, &c, 1);
 	fx_receive(in, &c, 1);

@@ -52,11 +52,11 @@ START_TEST(many_in_one_commit_take_more_rows)
 
 	fx.limit = ROW + 5;
 	fx_append(1, ROW + 5);
-	fx_turn(ROW + 5, NULL, 0);
+	fx_exchange(ROW + 5, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, ROW + 5);
 	for (i = 0; i < ROW + 5; i++)
 		s[i] = fx_settlement(&fx.claims[i], RP_SETTLE_DELIVERED);
-	fx_turn(0, s, ROW + 5);
+	fx_exchange(0, s, ROW + 5);
 	ck_assert_uint_eq(fx_rows(RP_T_RECENT), 2);
 	ck_assert_uint_eq(read_from(ROW - 1, NULL), 0); /* from the middle of a row */
 	ck_assert_uint_eq(n_seen, 7);

@@ -43,7 +43,7 @@ static void obey(const struct command *c, struct answer *a)
 	fx.now_ms = c->now_ms;
 	fx.boot_ms = c->boot_ms;
 	if (c->order == ORDER_CLAIM) {
-		fx_turn(c->n, NULL, 0);
+		fx_exchange(c->n, NULL, 0);
 		a->n_claims = fx.n_claims;
 		memcpy(a->claims, fx.claims, fx.n_claims * sizeof a->claims[0]);
 	} else if (c->order == ORDER_SETTLE) {
@@ -211,7 +211,7 @@ START_TEST(joining_returns_what_the_last_holder_of_the_slot_left)
 	ck_assert_uint_eq(fx.me.slot, a.slot);
 	ck_assert_uint_ne(fx.me.incarnation, a.incarnation);
 	ck_assert_uint_eq(fx_ledger().waiting, 2);
-	fx_turn(5, NULL, 0);
+	fx_exchange(5, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 2);
 	ck_assert_uint_eq(fx.claims[0].attempt, 2);
 }
@@ -288,7 +288,7 @@ START_TEST(claims_of_a_stopped_sender_come_back_when_the_lease_passes)
 	ck_assert_uint_eq(fx_ledger().waiting, 3);
 	ck_assert_uint_eq(fx_reap(60000), 0);
 	fx_join();
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 	ck_assert_uint_eq(fx.claims[0].seq, a.claims[0].seq);
 
@@ -518,7 +518,7 @@ static void racer(int in, int out)
 	while (fx_ledger().waiting + fx_ledger().in_flight > 0 && idle < 1000000) {
 		size_t i;
 
-		fx_turn(1 + fx_random(&x) % 8, NULL, 0);
+		fx_exchange(1 + fx_random(&x) % 8, NULL, 0);
 		idle = fx.n_claims == 0 ? idle + 1 : 0;
 		for (i = 0; i < fx.n_claims; i++) {
 			struct rp_claim c = fx.claims[i];

@@ -48,48 +48,48 @@ static void say_what_undoes_it(uint64_t n, uint64_t n_backed_up)
 		fputs("Only the backup can undo this. ", stderr);
 }
 
-static int confirm(struct rp_ctl *ctl, const struct rp_breakdown *tally, uint64_t n_backed_up)
+static int confirm(struct rp_ctl *ctl, const struct rp_breakdown *breakdown, uint64_t n_backed_up)
 {
 	struct rp_buf plan = {0};
 	bool ok;
 
-	if (ctl->yes || tally->n <= 1 || ctl->selector.by_id)
+	if (ctl->yes || breakdown->n <= 1 || ctl->selector.by_id)
 		return RP_EXIT_OK;
 	if (!ctl->ask_tty) {
 		rp_ctl_say("%s: this is about %" PRIu64
 			   " entries, and there is no terminal to ask on; see them with --dry-run, "
 			   "then add --yes",
-			   ctl->verb->name, tally->n);
+			   ctl->verb->name, breakdown->n);
 		return RP_EXIT_USAGE;
 	}
 	ok = rp_buf_printf(&plan, "would %s ", ctl->verb->name) &&
-	     rp_breakdown_text(tally, LINES_SHOWN, &plan);
+	     rp_breakdown_text(breakdown, LINES_SHOWN, &plan);
 	if (ok)
 		fputs(plan.data, stderr);
 	rp_buf_release(&plan);
 	if (!ok)
 		return rp_ctl_no_memory();
 	if (is_purge(ctl)) {
-		say_what_undoes_it(tally->n, n_backed_up);
+		say_what_undoes_it(breakdown->n, n_backed_up);
 		fputs("Type the count to go on: ", stderr);
 	} else {
 		fputs("Go on? [y/N] ", stderr);
 	}
-	if (answered(ctl, tally->n))
+	if (answered(ctl, breakdown->n))
 		return RP_EXIT_OK;
 	fputs("Nothing was changed.\n", stderr);
 	return rp_stop_asked() ? RP_EXIT_INTERRUPTED : RP_EXIT_SOME_FAILED;
 }
 
-int rp_change_confirm(struct rp_ctl *ctl, const struct rp_breakdown *tally)
+int rp_change_confirm(struct rp_ctl *ctl, const struct rp_breakdown *breakdown)
 {
-	return confirm(ctl, tally, 0);
+	return confirm(ctl, breakdown, 0);
 }
 
-int rp_change_confirm_purge(struct rp_ctl *ctl, const struct rp_breakdown *tally,
+int rp_change_confirm_purge(struct rp_ctl *ctl, const struct rp_breakdown *breakdown,
 			    uint64_t n_backed_up)
 {
-	return confirm(ctl, tally, n_backed_up);
+	return confirm(ctl, breakdown, n_backed_up);
 }
 
 static bool add_part(struct rp_buf *out, const char *before, uint64_t n, const char *after)

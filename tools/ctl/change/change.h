@@ -9,9 +9,9 @@
 /* Asks on the terminal whether to go on with so many entries, after showing what they are; a purge
  * wants the count typed. Without a terminal --yes is needed. Few or named entries are not asked
  * about. Result: exit code; RP_EXIT_OK: go on. */
-int rp_change_confirm(struct rp_ctl *ctl, const struct rp_breakdown *tally);
+int rp_change_confirm(struct rp_ctl *ctl, const struct rp_breakdown *breakdown);
 /* ... of a purge: n_backed_up of them will be in a backup. */
-int rp_change_confirm_purge(struct rp_ctl *ctl, const struct rp_breakdown *tally,
+int rp_change_confirm_purge(struct rp_ctl *ctl, const struct rp_breakdown *breakdown,
 			    uint64_t n_backed_up);
 
 /* What became of them. */

@@ -18,7 +18,7 @@ static bool collect(void *arg, const struct rp_entry *e)
 {
 	struct rp_direct *d = arg;
 
-	return rp_breakdown_add(&d->tally, &d->ctl->settings->config, e) &&
+	return rp_breakdown_add(&d->breakdown, &d->ctl->settings->config, e) &&
 	       rp_picks_add(&d->picks, e->seq);
 }
 
@@ -114,6 +114,6 @@ int rp_direct_act(struct rp_direct *d)
 
 void rp_direct_release(struct rp_direct *d)
 {
-	rp_breakdown_release(&d->tally);
+	rp_breakdown_release(&d->breakdown);
 	rp_picks_release(&d->picks);
 }

@@ -10,11 +10,11 @@ struct rp_direct {
 	struct rp_ctl *ctl;
 	enum rp_change verb;
 	struct rp_picks picks;
-	struct rp_breakdown tally;
+	struct rp_breakdown breakdown;
 	struct rp_change_result result;
 };
 
-/* Fills picks and tally with the selection. Result: exit code. */
+/* Fills picks and breakdown with the selection. Result: exit code. */
 int rp_direct_pick(struct rp_direct *d);
 /* Makes the change, with a progress line and a record in the log of changes. An interrupt ends it
  * between two transactions. Fills result, whatever happens. Result: exit code. */

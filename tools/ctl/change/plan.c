@@ -32,7 +32,7 @@ static bool see(void *arg, const struct rp_entry *e)
 					       .state = (unsigned)d->state,
 					       .claim_no = d->claim_no,
 					       .replays = d->replays};
-	return rp_breakdown_add(&p->plan->tally, &p->ctl->settings->config, e);
+	return rp_breakdown_add(&p->plan->breakdown, &p->ctl->settings->config, e);
 }
 
 static int store(struct planning *p, bool last)
@@ -104,7 +104,7 @@ void rp_plan_drop(struct rp_ctl *ctl, const struct rp_plan *p)
 
 void rp_plan_release(struct rp_plan *p)
 {
-	rp_breakdown_release(&p->tally);
+	rp_breakdown_release(&p->breakdown);
 }
 
 static struct rp_json_out *plan_json(const struct rp_ctl *ctl, const struct rp_plan *p,
@@ -114,8 +114,8 @@ static struct rp_json_out *plan_json(const struct rp_ctl *ctl, const struct rp_p
 
 	rp_json_out_text(o, "verb", ctl->verb->name);
 	rp_json_out_bool(o, "dry_run", true);
-	rp_json_out_int(o, "would", (int64_t)p->tally.n);
-	rp_breakdown_json(&p->tally, o);
+	rp_json_out_int(o, "would", (int64_t)p->breakdown.n);
+	rp_breakdown_json(&p->breakdown, o);
 	rp_json_out_int(o, "not_found", (int64_t)p->missing);
 	if (p->number != 0) {
 		rp_json_out_int(o, "plan", (int64_t)p->number);
@@ -131,7 +131,7 @@ static bool plan_text(const struct rp_ctl *ctl, const struct rp_plan *p, int64_t
 
 	snprintf(words, sizeof words, "runpostctl %s --plan %" PRIu64, ctl->verb->name, p->number);
 	return rp_buf_printf(out, "would %s ", ctl->verb->name) &&
-	       rp_breakdown_text(&p->tally, SIZE_MAX, out) &&
+	       rp_breakdown_text(&p->breakdown, SIZE_MAX, out) &&
 	       (p->number == 0 ||
 		(rp_buf_printf(out, "plan %" PRIu64 ", valid until %s: ", p->number,
 			       rp_time_format(expires_at_ms, at)) &&

@@ -10,7 +10,7 @@
 
 struct rp_plan {
 	uint64_t number; /* 0: nothing was selected, and nothing stored */
-	struct rp_breakdown tally;
+	struct rp_breakdown breakdown;
 	uint64_t missing; /* ids without an entry */
 };
 

@@ -15,13 +15,13 @@ static int print_dry_run(struct rp_direct *d)
 		o = rp_json_out_new();
 		rp_json_out_text(o, "verb", ctl->verb->name);
 		rp_json_out_bool(o, "dry_run", true);
-		rp_json_out_int(o, "would", (int64_t)d->tally.n);
-		rp_breakdown_json(&d->tally, o);
+		rp_json_out_int(o, "would", (int64_t)d->breakdown.n);
+		rp_breakdown_json(&d->breakdown, o);
 		rp_json_out_int(o, "not_found", (int64_t)d->result.missing);
 		ok = rp_ctl_add_json(ctl, o);
 	} else {
 		ok = rp_buf_printf(&ctl->out, "would %s ", ctl->verb->name) &&
-		     rp_breakdown_text(&d->tally, SIZE_MAX, &ctl->out);
+		     rp_breakdown_text(&d->breakdown, SIZE_MAX, &ctl->out);
 	}
 	code = ok ? rp_ctl_flush(ctl) : rp_ctl_no_memory();
 	return code == RP_EXIT_OK && d->result.missing > 0 ? RP_EXIT_SOME_FAILED : code;
@@ -40,7 +40,7 @@ static int change(struct rp_ctl *ctl, enum rp_change verb, const char *done,
 		code = print_dry_run(&d);
 	} else if (code == RP_EXIT_OK) {
 		rp_stop_catch();
-		code = rp_change_confirm(ctl, &d.tally);
+		code = rp_change_confirm(ctl, &d.breakdown);
 		if (code == RP_EXIT_OK)
 			code = rp_change_finish(ctl, done, &d.result, rp_direct_act(&d));
 	}

@@ -55,10 +55,10 @@ static int purge_selected(struct rp_ctl *ctl)
 
 	if (code == RP_EXIT_OK) {
 		rp_stop_catch();
-		code =
-		    rp_change_confirm_purge(ctl, &d.tally,
-					    n_backed_up(ctl, d.tally.n, d.tally.states[0].count,
-							d.tally.states[RP_STATE_DELIVERED].count));
+		code = rp_change_confirm_purge(
+		    ctl, &d.breakdown,
+		    n_backed_up(ctl, d.breakdown.n, d.breakdown.states[0].count,
+				d.breakdown.states[RP_STATE_DELIVERED].count));
 	}
 	if (code == RP_EXIT_OK && !ctl->no_backup)
 		code = back_up_picks(ctl, &d.picks);
@@ -122,17 +122,18 @@ static int purge_plan(struct rp_ctl *ctl)
 {
 	struct rp_change_result r = {0};
 	struct rp_job_copy copy = {0};
-	struct rp_breakdown tally = {0};
+	struct rp_breakdown breakdown = {0};
 	uint64_t counts[RP_STATE_COUNT] = {0};
 	int code = rp_plan_load(ctl, RP_JOB_PURGE, &copy);
 
-	tally.n = copy.job.planned;
+	breakdown.n = copy.job.planned;
 	if (code == RP_EXIT_OK && !ctl->yes)
 		code = count_states(ctl, counts);
 	if (code == RP_EXIT_OK) {
 		rp_stop_catch();
 		code = rp_change_confirm_purge(
-		    ctl, &tally, n_backed_up(ctl, tally.n, counts[0], counts[RP_STATE_DELIVERED]));
+		    ctl, &breakdown,
+		    n_backed_up(ctl, breakdown.n, counts[0], counts[RP_STATE_DELIVERED]));
 	}
 	if (code == RP_EXIT_OK && !ctl->no_backup)
 		code = back_up_plan(ctl);

@@ -34,7 +34,7 @@ static int warn_of_stopped(const struct rp_breakdown *t, struct rp_ctl *ctl)
 	return code;
 }
 
-static int carry(struct rp_ctl *ctl, uint64_t number, const struct rp_breakdown *tally,
+static int carry(struct rp_ctl *ctl, uint64_t number, const struct rp_breakdown *breakdown,
 		 struct rp_change_result *r)
 {
 	int code = rp_start_job(ctl, number);
@@ -45,11 +45,11 @@ static int carry(struct rp_ctl *ctl, uint64_t number, const struct rp_breakdown 
 		code = rp_watch(ctl, number, r);
 	} else {
 		r->job = number;
-		r->left = tally->n;
+		r->left = breakdown->n;
 	}
 	code = rp_change_finish(ctl, "replayed", r, code);
 	if (code == RP_EXIT_OK && r->done + r->left > 0)
-		code = warn_of_stopped(tally, ctl);
+		code = warn_of_stopped(breakdown, ctl);
 	return code;
 }
 
@@ -64,34 +64,34 @@ static int replay(struct rp_ctl *ctl, struct rp_plan *plan)
 	if (ctl->dry_run) {
 		code = rp_plan_print(ctl, plan, ctl->now_at_ms + RP_PLAN_VALID_MS);
 		if (code == RP_EXIT_OK)
-			code = warn_of_stopped(&plan->tally, ctl);
+			code = warn_of_stopped(&plan->breakdown, ctl);
 		return code == RP_EXIT_OK && plan->missing > 0 ? RP_EXIT_SOME_FAILED : code;
 	}
 	if (plan->number == 0)
 		return rp_change_finish(ctl, "replayed", &r, RP_EXIT_OK);
 	rp_stop_catch();
-	code = rp_change_confirm(ctl, &plan->tally);
+	code = rp_change_confirm(ctl, &plan->breakdown);
 	if (code != RP_EXIT_OK) {
 		rp_plan_drop(ctl, plan);
 		return code;
 	}
-	return carry(ctl, plan->number, &plan->tally, &r);
+	return carry(ctl, plan->number, &plan->breakdown, &r);
 }
 
 static int replay_plan(struct rp_ctl *ctl)
 {
 	struct rp_change_result r = {0};
 	struct rp_job_copy copy = {0};
-	struct rp_breakdown tally = {0};
+	struct rp_breakdown breakdown = {0};
 	int code = rp_plan_load(ctl, RP_JOB_REPLAY, &copy);
 
-	tally.n = copy.job.planned;
+	breakdown.n = copy.job.planned;
 	if (code == RP_EXIT_OK) {
 		rp_stop_catch();
-		code = rp_change_confirm(ctl, &tally);
+		code = rp_change_confirm(ctl, &breakdown);
 	}
 	if (code == RP_EXIT_OK)
-		code = carry(ctl, ctl->plan, &tally, &r);
+		code = carry(ctl, ctl->plan, &breakdown, &r);
 	rp_buf_release(&copy.text);
 	return code;
 }

@@ -27,7 +27,7 @@ START_TEST(a_waiting_entry_with_a_damaged_record_is_set_aside_and_the_others_go_
 	struct rp_delivery d;
 
 	break_delivery(seq + 1);
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 2);
 	ck_assert_uint_eq(fx.claims[0].seq, seq);
 	ck_assert_uint_eq(fx.claims[1].seq, seq + 2);
@@ -46,7 +46,7 @@ START_TEST(a_rebuilt_record_continues_the_log_and_never_repeats_a_claim)
 	fx_settle(&c, RP_SETTLE_RETRY);
 	break_delivery(seq);
 	fx.now_ms += 5000;
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	ck_assert_int_eq(fx_state(seq), RP_STATE_DEAD);
 	fx_change(RP_CHANGE_REPLAY, seq);
 	again = fx_claim();
@@ -259,7 +259,7 @@ START_TEST(a_stray_queue_row_sends_nothing_and_goes_away)
 
 	other = fx_append(1, 1);
 	fx_put(RP_T_QUEUE, rp_key3(fx_endpoint(1), 5, seq), "", 0);
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 	ck_assert_uint_eq(fx.claims[0].seq, other);
 	ck_assert_int_eq(fx_state(seq), states[1 + _i]);
@@ -272,7 +272,7 @@ START_TEST(a_queue_row_without_any_entry_goes_away)
 	uint64_t seq = fx_append(1, 1);
 
 	fx_put(RP_T_QUEUE, rp_key3(fx_endpoint(1), 5, 999999), "", 0);
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 	ck_assert_uint_eq(fx_append(1, 1), seq + 1);
 }
@@ -285,7 +285,7 @@ START_TEST(a_second_queue_row_does_not_claim_an_entry_twice)
 	fx_put(RP_T_QUEUE, rp_key3(fx_endpoint(1), (uint64_t)fx.now_ms - 1 + 2 * (uint64_t)_i, seq),
 	       "", 0);
 	fx.now_ms += 10;
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
 	ck_assert_uint_eq(fx_delivery(seq).claim_no, 1);
 }
@@ -296,10 +296,10 @@ START_TEST(a_stray_ready_queue_row_is_looked_at_once)
 	fx_append(1, 1);
 	fx_pause(1, true);
 	fx_put(RP_T_READY, rp_key2((uint64_t)fx.now_ms - 5, fx_endpoint(1)), "", 0);
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
 	ck_assert_uint_eq(fx_rows(RP_T_READY), 0);
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert(!fx.committed);
 	fx_pause(1, false);
 	fx_claim();
@@ -351,7 +351,7 @@ START_TEST(a_damaged_endpoint_record_is_rebuilt_by_counting)
 	before.count[RP_STATE_WAITING]++;
 	ck_assert_mem_eq(before.count, after.count, sizeof before.count);
 	fx_verify_sound();
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 5);
 	ck_assert_int_eq(fx_state(seq), RP_STATE_IN_FLIGHT);
 }
@@ -361,7 +361,7 @@ START_TEST(a_damaged_endpoint_record_does_not_stop_a_turn)
 {
 	fx_append(1, 2);
 	fx_flip(RP_T_ENDPOINT, rp_key1(fx_endpoint(1)), 50);
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 2);
 }
 END_TEST
@@ -372,7 +372,7 @@ START_TEST(endpoint_and_delivery_damaged_together_are_mended_together)
 
 	break_delivery(seq);
 	fx_flip(RP_T_ENDPOINT, rp_key1(fx_endpoint(1)), 50);
-	fx_turn(10, NULL, 0);
+	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 2);
 	ck_assert_uint_eq(fx.n_dead, 1);
 	ck_assert_uint_eq(fx_endpoint_record(1).count[RP_STATE_DEAD], 1);

@@ -20,7 +20,7 @@ static void fill(void)
 	fx_join();
 	first = fx_append(1, N);
 	purge_seq = first + 22;
-	fx_turn(20, NULL, 0);
+	fx_exchange(20, NULL, 0);
 	for (i = 0; i < 20; i++)
 		fx_settle(&fx.claims[i], i % 2 == 0 ? RP_SETTLE_DELIVERED : RP_SETTLE_DEAD);
 }
@@ -462,11 +462,11 @@ START_TEST(a_page_that_was_sound_stays_trusted)
 
 	fill();
 	reopen();
-	fx_turn(1, NULL, 0);
+	fx_exchange(1, NULL, 0);
 	s = fx_settlement(&fx.claims[0], RP_SETTLE_DELIVERED);
-	fx_turn(5, &s, 1);
+	fx_exchange(5, &s, 1);
 	fx_append(1, 200);
-	fx_turn(100, NULL, 0);
+	fx_exchange(100, NULL, 0);
 	fx_verify_sound();
 	fx_close();
 }

@@ -17,7 +17,7 @@ static void fill(void)
 	fx_join();
 	first = fx_append(1, 300);
 	fx_append(2, 100);
-	fx_turn(50, NULL, 0);
+	fx_exchange(50, NULL, 0);
 	for (i = 0; i < 50; i++)
 		fx_change(RP_CHANGE_PURGE, first + 100 + i);
 	fx_verify_sound();
@@ -169,7 +169,7 @@ START_TEST(pages_that_were_taken_and_given_back_need_not_be_there)
 	for (i = 0; i < 60; i++) {
 		uint64_t seq = fx_append(1, (size_t)(1 + i % 40));
 
-		fx_turn(20, NULL, 0);
+		fx_exchange(20, NULL, 0);
 		fx_change(RP_CHANGE_PURGE, seq);
 		fx_close();
 		fx_open();

@@ -49,7 +49,7 @@ START_TEST(a_sound_outbox_has_no_problems)
 	fx_pause(1, false);
 	fx.limit = 1;
 	fx_append(2, 2);
-	fx_turn(5, NULL, 0);
+	fx_exchange(5, NULL, 0);
 	c = fx.claims[0];
 	ck_assert_uint_eq(fx_problems(), 0);
 	fx_settle(&c, RP_SETTLE_RETRY);
@@ -411,7 +411,7 @@ START_TEST(changes_between_slices_are_no_problem)
 	while (!v.done) {
 		ck_assert_int_eq(rp_outbox_verify(fx.ob, &v, &fx.err), RP_OK);
 		fx.now_ms += 1000;
-		fx_turn(1, NULL, 0);
+		fx_exchange(1, NULL, 0);
 		if (fx.n_claims > 0) {
 			c = fx.claims[0];
 			fx_settle(&c, n % 3 == 0   ? RP_SETTLE_RETRY
