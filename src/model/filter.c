@@ -16,8 +16,7 @@ unsigned rp_filter_states(const struct rp_filter *f)
 	if (f->has_group)
 		states &= RP_STATE_BIT(RP_STATE_DEAD);
 	if (f->front_only && f->order_key != 0)
-		states &= RP_STATE_BIT(RP_STATE_WAITING) | RP_STATE_BIT(RP_STATE_IN_FLIGHT) |
-			  RP_STATE_BIT(RP_STATE_HELD);
+		states &= RP_STATES_LIVE;
 	return states;
 }
 

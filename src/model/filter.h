@@ -12,9 +12,11 @@
 
 #define RP_STATE_BIT(state) (1u << (state))
 #define RP_STATES_ALL                                                                              \
+	(RP_STATES_LIVE | RP_STATE_BIT(RP_STATE_DELIVERED) | RP_STATE_BIT(RP_STATE_DEAD))
+
+#define RP_STATES_LIVE                                                                             \
 	(RP_STATE_BIT(RP_STATE_WAITING) | RP_STATE_BIT(RP_STATE_IN_FLIGHT) |                       \
-	 RP_STATE_BIT(RP_STATE_HELD) | RP_STATE_BIT(RP_STATE_DELIVERED) |                          \
-	 RP_STATE_BIT(RP_STATE_DEAD))
+	 RP_STATE_BIT(RP_STATE_HELD))
 
 struct rp_filter {
 	const unsigned char *id; /* RP_ID_BYTES of the one entry; NULL: any */

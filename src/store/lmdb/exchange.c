@@ -369,13 +369,8 @@ enum rp_err rp_lmdb_exchange(struct rp_outbox *outbox, int64_t now_at_ms, struct
 	e = rp_txn_write(ob, now_at_ms, &t, err);
 	if (e != RP_OK)
 		return e;
-	e = settle_and_claim(&t, x, err);
-	if (e == RP_OK && t.dirty) {
-		e = rp_txn_commit(&t, err);
-		x->committed = e == RP_OK;
-	} else {
-		rp_txn_end(&t);
-	}
+	e = rp_txn_finish(&t, settle_and_claim(&t, x, err), err);
+	x->committed = e == RP_OK && t.dirty;
 	if (e != RP_OK)
 		x->n_claims = 0;
 	else if (x->committed && (x->n_claims == x->want || x->passed_over) &&
@@ -410,18 +405,14 @@ enum rp_err rp_lmdb_renew_limits(struct rp_outbox *outbox, int64_t now_at_ms, st
 
 	if (e != RP_OK)
 		return e;
-	while ((e = rp_row_first(&t, RP_T_ENDPOINT, rp_key1(id), &id, 1, NULL, err)) == RP_OK) {
+	while ((e = rp_row_from(&t, RP_T_ENDPOINT, &id, 1, 0, NULL, err)) == RP_OK) {
 		e = renew_endpoint(&t, id, err);
 		if (e != RP_OK)
 			break;
 		id++;
 	}
-	if (e != RP_ERR_NOTFOUND || !t.dirty) {
-		rp_txn_end(&t);
-		return e == RP_ERR_NOTFOUND ? RP_OK : e;
-	}
-	e = rp_txn_commit(&t, err);
-	if (e == RP_OK)
+	e = rp_txn_finish(&t, e == RP_ERR_NOTFOUND ? RP_OK : e, err);
+	if (e == RP_OK && t.dirty)
 		rp_wakeup_ring(ob);
 	return e;
 }

@@ -153,12 +153,12 @@ enum rp_err rp_lmdb_import(struct rp_outbox *outbox, int64_t now_at_ms,
 		e = import_one(&t, &entries[i], &results[i], err);
 	if (e == RP_OK && audit != 0)
 		e = count(&t, audit, results, n, err);
-	if (e != RP_OK || dry_run || !t.dirty) {
+	if (dry_run) {
 		rp_txn_end(&t);
 		return e;
 	}
-	e = rp_txn_commit(&t, err);
-	if (e == RP_OK)
+	e = rp_txn_finish(&t, e, err);
+	if (e == RP_OK && t.dirty)
 		rp_wakeup_ring(ob);
 	return e;
 }

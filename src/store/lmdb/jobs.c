@@ -43,7 +43,7 @@ static enum rp_err look_at_shelf(struct rp_txn *t, struct rp_job_shelf *s, struc
 	MDB_val v;
 
 	memset(s, 0, sizeof *s);
-	while ((e = rp_row_first(t, RP_T_JOB, rp_key1(number), &number, 1, &v, err)) == RP_OK) {
+	while ((e = rp_row_from(t, RP_T_JOB, &number, 1, 0, &v, err)) == RP_OK) {
 		struct rp_job j;
 		bool sound = rp_job_unpack(&j, number, v.mv_data, v.mv_size);
 
@@ -94,10 +94,7 @@ enum rp_err rp_lmdb_plan_begin(struct rp_outbox *outbox, int64_t now_at_ms,
 	*number = place.number;
 	if (e == RP_OK)
 		e = rp_job_put(&t, *number, &j, err);
-	if (e == RP_OK)
-		return rp_txn_commit(&t, err);
-	rp_txn_end(&t);
-	return e;
+	return rp_txn_finish(&t, e, err);
 }
 
 static enum rp_err add_row(struct rp_txn *t, uint64_t number, struct rp_job *j,
@@ -137,10 +134,7 @@ enum rp_err rp_lmdb_plan_add(struct rp_outbox *outbox, int64_t now_at_ms, uint64
 		j.phase = RP_JOB_PLANNED;
 	if (e == RP_OK)
 		e = rp_job_put(&t, number, &j, err);
-	if (e == RP_OK)
-		return rp_txn_commit(&t, err);
-	rp_txn_end(&t);
-	return e;
+	return rp_txn_finish(&t, e, err);
 }
 
 /* --- what operators say ------------------------------------------------------------- */
@@ -190,11 +184,7 @@ enum rp_err rp_lmdb_job_order(struct rp_outbox *outbox, int64_t now_at_ms, uint6
 		e = give_order(&t, number, &j, o, err);
 	if (e == RP_OK)
 		e = rp_job_put(&t, number, &j, err);
-	if (e != RP_OK) {
-		rp_txn_end(&t);
-		return e;
-	}
-	e = rp_txn_commit(&t, err);
+	e = rp_txn_finish(&t, e, err);
 	if (e == RP_OK)
 		rp_wakeup_ring(ob);
 	return e;
@@ -221,8 +211,7 @@ static enum rp_err is_work(struct rp_lmdb *ob, int64_t now_at_ms, const struct r
 	if (e != RP_OK)
 		return e;
 	t.now_at_ms = now_at_ms;
-	while (!*work &&
-	       (e = rp_row_first(&t, RP_T_JOB, rp_key1(number), &number, 1, &v, err)) == RP_OK) {
+	while (!*work && (e = rp_row_from(&t, RP_T_JOB, &number, 1, 0, &v, err)) == RP_OK) {
 		struct rp_job j;
 
 		if (rp_job_unpack(&j, number, v.mv_data, v.mv_size))
@@ -280,7 +269,7 @@ static enum rp_err carry(struct rp_txn *t, struct rp_job_step *s, struct rp_erro
 	enum rp_err e = RP_OK;
 
 	while (s->n_worked < s->max &&
-	       (e = rp_row_first(t, RP_T_JOB, rp_key1(number), &number, 1, NULL, err)) == RP_OK) {
+	       (e = rp_row_from(t, RP_T_JOB, &number, 1, 0, NULL, err)) == RP_OK) {
 		e = rp_job_get(t, number, &copy, &j, err);
 		if (e == RP_OK && rp_job_is_carried(&j, number, s->job))
 			e = carry_one(t, s, number, &j, err);
@@ -312,13 +301,8 @@ enum rp_err rp_lmdb_jobs_step(struct rp_outbox *outbox, int64_t now_at_ms, struc
 	e = rp_txn_write(ob, now_at_ms, &t, err);
 	if (e != RP_OK)
 		return e;
-	e = carry(&t, s, err);
-	if (e != RP_OK || !t.dirty) {
-		rp_txn_end(&t);
-		return e;
-	}
-	e = rp_txn_commit(&t, err);
-	if (e == RP_OK && s->n_worked > 0)
+	e = rp_txn_finish(&t, carry(&t, s, err), err);
+	if (e == RP_OK && t.dirty && s->n_worked > 0)
 		rp_wakeup_ring(ob);
 	return e;
 }
@@ -338,8 +322,7 @@ enum rp_err rp_lmdb_jobs(struct rp_outbox *outbox,
 
 	if (e != RP_OK)
 		return e;
-	while (go_on &&
-	       (e = rp_row_first(&t, RP_T_JOB, rp_key1(number), &number, 1, &v, err)) == RP_OK) {
+	while (go_on && (e = rp_row_from(&t, RP_T_JOB, &number, 1, 0, &v, err)) == RP_OK) {
 		struct rp_job j;
 
 		/* a damaged one shows as zeroes, `verify` names it */
@@ -363,10 +346,7 @@ enum rp_err rp_lmdb_plan_rows(struct rp_outbox *outbox, uint64_t number, struct 
 	*n = 0;
 	if (e != RP_OK)
 		return e;
-	while (*n < max &&
-	       (e = rp_row_first(&t, RP_T_JOB_ENTRY, rp_key3(key[0], key[1], key[2]), key, 3, &v,
-				 err)) == RP_OK &&
-	       key[0] == number) {
+	while (*n < max && (e = rp_row_from(&t, RP_T_JOB_ENTRY, key, 3, 1, &v, err)) == RP_OK) {
 		if (!rp_plan_row_unpack(&rows[*n], v.mv_data, v.mv_size))
 			memset(&rows[*n], 0, sizeof rows[*n]);
 		rows[*n].endpoint = key[1];

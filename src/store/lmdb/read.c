@@ -213,12 +213,10 @@ enum rp_err rp_lmdb_endpoints(struct rp_outbox *outbox, uint64_t only,
 
 	if (e != RP_OK)
 		return e;
-	while (go_on && (e = rp_row_from(&t, RP_T_ENDPOINT, &id, 1, 0, &v, err)) == RP_OK) {
+	while (go_on && (e = rp_row_from(&t, RP_T_ENDPOINT, &id, 1, only != 0, &v, err)) == RP_OK) {
 		struct rp_endpoint ep;
 		struct rp_span name;
 
-		if (only != 0 && id != only)
-			break;
 		rp_endpoint_unpack(&ep, id, v.mv_data,
 				   /* a damaged one shows as zeroes, `verify` names it */
 				   v.mv_size);

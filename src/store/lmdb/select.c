@@ -23,11 +23,6 @@ enum { LOOKUP_COSTS = 8 };
 /* To go to the rows of one endpoint, against rows of others that are passed over. */
 enum { ENDPOINT_COSTS = 300 };
 
-/* Of these an order has rows. */
-#define LIVE                                                                                       \
-	(RP_STATE_BIT(RP_STATE_WAITING) | RP_STATE_BIT(RP_STATE_IN_FLIGHT) |                       \
-	 RP_STATE_BIT(RP_STATE_HELD))
-
 /* --- what there can be -------------------------------------------------------------------- */
 
 struct counts {
@@ -193,7 +188,8 @@ static enum rp_err choose(struct rp_txn *t, struct rp_select *s, struct rp_selec
 	s->n_total = 0;
 	p->state = rp_filter_only_state(f);
 	p->at.from_seq = f->from_seq;
-	if (!s->by_number && is_one_order(f) && (rp_filter_states(f) & ~LIVE) == 0) {
+	/* an order has rows of those that live */
+	if (!s->by_number && is_one_order(f) && (rp_filter_states(f) & ~RP_STATES_LIVE) == 0) {
 		p->at.way = RP_WAY_ORDER;
 		return RP_OK;
 	}
@@ -352,8 +348,7 @@ enum rp_err rp_lmdb_select(struct rp_outbox *outbox, struct rp_select *s, struct
 		return e;
 	}
 	w.plan = s->plan;
-	if (e == RP_OK)
-		e = rp_tree_rows_begin(&w.deliveries, &t.ob->db, t.mdb, RP_T_DELIVERY, err);
+	e = rp_tree_rows_begin(&w.deliveries, &t.ob->db, t.mdb, RP_T_DELIVERY, err);
 	if (e == RP_OK) {
 		e = go(&w, &more, err);
 		keep_cursor(&w.plan->at, &s->cursor);

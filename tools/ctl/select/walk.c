@@ -167,8 +167,6 @@ static void say_missing(const unsigned char id[RP_ID_BYTES])
 
 static int see_found(struct rp_walk *w, const struct rp_entry *e)
 {
-	int code;
-
 	if (!rp_selector_match(&w->ctl->selector, e, w->ctl->now_at_ms))
 		return RP_EXIT_OK;
 	if (w->limit != 0 && w->n_seen >= w->limit) {
@@ -178,8 +176,7 @@ static int see_found(struct rp_walk *w, const struct rp_entry *e)
 	w->n_seen++;
 	if (!w->see(w->arg, e))
 		return rp_ctl_no_memory();
-	code = w->between != NULL ? w->between(w->arg) : RP_EXIT_OK;
-	return code;
+	return w->between != NULL ? w->between(w->arg) : RP_EXIT_OK;
 }
 
 static int walk_ids(struct rp_walk *w)
@@ -264,10 +261,10 @@ int rp_walk_briefs(struct rp_ctl *ctl, enum rp_state state, struct rp_select *s)
 	wanted.filter.states = RP_STATE_BIT(state);
 	s->filter = &wanted.filter;
 	s->now_at_ms = ctl->now_at_ms;
-	do
-		if (code == RP_EXIT_OK && rp_outbox_select(ctl->ob, s, &err) != RP_OK)
+	s->more = code == RP_EXIT_OK;
+	while (s->more)
+		if (rp_outbox_select(ctl->ob, s, &err) != RP_OK)
 			code = rp_ctl_fail(&err);
-	while (code == RP_EXIT_OK && s->more);
 	rp_outbox_select_end(ctl->ob, s);
 	rp_wanted_release(&wanted);
 	return code;
