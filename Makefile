@@ -39,7 +39,10 @@ CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/obj/%.o)
 LIB := $(BUILD)/librunpost.a
 
 UNIT_SRC := $(sort $(shell find tests/unit -name 'test_*.c'))
-UNIT_HELP_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/unit/*.c)))
+# How tests work an outbox: for unit tests and conformance tests.
+WORK_OBJ := $(BUILD)/obj/tests/outbox/work.o
+$(WORK_OBJ): CPPFLAGS += -Itests
+UNIT_HELP_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/unit/*.c))) $(WORK_OBJ)
 UNIT_BIN := $(addprefix $(BUILD)/tests/,$(basename $(notdir $(UNIT_SRC))))
 # Unit tests of these modules need the store or the network library; all others link without LMDB
 # and libcurl, so that a leak of either into base or core is a link error.
@@ -109,7 +112,7 @@ CONFORMANCE_SRC := $(sort $(wildcard tests/conformance/test_*.c))
 CONFORMANCE_BIN := $(CONFORMANCE_SRC:tests/conformance/%.c=$(BUILD)/tests/%)
 CONFORMANCE_PARTS := $(wildcard tests/conformance/*.c tests/conformance/memory/*.c)
 CONFORMANCE_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o, \
-                     $(sort $(filter-out $(CONFORMANCE_SRC),$(CONFORMANCE_PARTS))))
+                     $(sort $(filter-out $(CONFORMANCE_SRC),$(CONFORMANCE_PARTS)))) $(WORK_OBJ)
 $(BUILD)/obj/tests/conformance/%.o: CPPFLAGS += -Itests
 $(CONFORMANCE_BIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/conformance/%.o $(CONFORMANCE_OBJ) $(LIB)
 	@mkdir -p $(@D)

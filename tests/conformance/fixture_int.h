@@ -4,7 +4,6 @@
 
 #include "store/outbox.h"
 
-void fx_must(enum rp_err e, const char *what);
 /* Before anything is open in this process. */
 void fx_peers_start(void);
 /* Also when none was started. */

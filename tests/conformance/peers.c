@@ -169,7 +169,7 @@ void fx_peers_start(void)
 
 	for (i = 0; i < FX_PEERS; i++) {
 		peers[i] = (struct peer){.pid = 0};
-		if (!fx.store->shares)
+		if (!fx_at.store->shares)
 			start_process(&peers[i]);
 	}
 }

@@ -1069,7 +1069,7 @@ static void verify(void)
 	int i;
 
 	for (i = 0; i < N; i++) {
-		fx.store = &fx_stores[i];
+		fx_at.store = &fx_stores[i];
 		fx.ob = m.ob[i];
 		fx_verify_sound();
 	}

@@ -1,3 +1,6 @@
+/* outbox_fixture.c - makes an outbox of LMDB's in a directory of its own, and reads and writes its
+ * tables and pages past the interface. */
+
 #include "unit/outbox_fixture.h"
 
 #include <check.h>
@@ -15,52 +18,11 @@
 
 #include "base/log.h"
 
-#define RING 1024
 #define CHILD_DEADLINE_MS 20000
 
-struct fx fx;
+char fx_dir[256];
 
-static uint64_t random_state;
-
-uint64_t fx_random(uint64_t *x)
-{
-	*x ^= *x << 13;
-	*x ^= *x >> 7;
-	*x ^= *x << 17;
-	return *x >> 11;
-}
-
-static int64_t fake_wall_ms(void *arg)
-{
-	(void)arg;
-	return fx.now_ms;
-}
-
-static int64_t fake_boot_ms(void *arg)
-{
-	(void)arg;
-	return fx.boot_ms;
-}
-
-static void fake_random(void *arg, void *out, size_t n)
-{
-	unsigned char *p = out;
-
-	(void)arg;
-	while (n-- > 0)
-		*p++ = (unsigned char)fx_random(&random_state);
-}
-
-static const struct rp_sys fake_sys = {fake_wall_ms, fake_boot_ms, fake_random, NULL};
-
-static void must(enum rp_err e, const char *what)
-{
-	if (e != RP_OK)
-		ck_abort_msg("%s: %s: %s", what, rp_err_name(e), fx.err.text);
-}
-
-/* --- fixtures
- * ------------------------------------------------------------------------------------------ */
+/* --- fixtures ---------------------------------------------------------------------------- */
 
 void fx_setup_dir(void)
 {
@@ -71,14 +33,9 @@ void fx_setup_dir(void)
 		root = access("build", W_OK) == 0 ? "build" : "/tmp";
 	snprintf(parent, sizeof parent, "%s/outbox-XXXXXX", root);
 	ck_assert_msg(mkdtemp(parent) != NULL, "%s: %s", parent, strerror(errno));
-	snprintf(fx.dir, sizeof fx.dir, "%s/box", parent);
-	fx.options = (struct rp_outbox_options){
-	    .create = true, .map_bytes = UINT64_C(1) << 30, .sys = &fake_sys};
-	fx.now_ms = FX_NOW_MS;
-	fx.boot_ms = 1000;
-	fx.limit = 1000000;
-	random_state = (uint64_t)getpid() | 1;
-	rp_log_setup("test", RP_LOG_ERROR);
+	snprintf(fx_dir, sizeof fx_dir, "%s/box", parent);
+	fx_prepare();
+	fx.on = "lmdb";
 }
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
@@ -93,28 +50,17 @@ void fx_teardown_dir(void)
 {
 	char parent[256];
 
-	snprintf(parent, sizeof parent, "%s", fx.dir);
+	snprintf(parent, sizeof parent, "%s", fx_dir);
 	*strrchr(parent, '/') = '\0';
 	nftw(parent, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 void fx_open(void)
 {
-	must(rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err), "open");
+	fx_must(rp_outbox_open(fx_dir, &fx.options, &fx.ob, &fx.err), "open");
 	/* These tests end processes, never the power: without flushes they take a tenth of the
 	 * time. */
 	ck_assert_int_eq(mdb_env_set_flags(fx_db()->db.env, MDB_NOSYNC, 1), 0);
-}
-
-void fx_join(void)
-{
-	must(rp_outbox_join(fx.ob, fx.now_ms, fx.boot_ms, &fx.me, &fx.err), "join");
-}
-
-void fx_close(void)
-{
-	rp_outbox_close(fx.ob);
-	fx.ob = NULL;
 }
 
 void fx_setup(void)
@@ -138,324 +84,18 @@ void fx_teardown_damaged(void)
 
 void fx_path(const char *name, char *out, size_t size)
 {
-	snprintf(out, size, "%s/%s", fx.dir, name);
-}
-
-/* --- entries
- * ------------------------------------------------------------------------------------------ */
-
-struct rp_new_entry fx_new(unsigned k)
-{
-	static char endpoint[RING][48], url[RING][64], key[RING][48], payload[RING][64];
-	static unsigned next, serial;
-	unsigned i = next++ % RING;
-
-	serial++;
-	snprintf(endpoint[i], sizeof endpoint[i], "https://k%u.example/hook", k);
-	snprintf(url[i], sizeof url[i], "https://k%u.example/hook?token=t%u", k, serial);
-	snprintf(key[i], sizeof key[i], "key-%ld-%u", (long)getpid(), serial);
-	snprintf(payload[i], sizeof payload[i], "{\"run_id\":\"r%u\",\"status\":\"success\"}",
-		 serial);
-	return (struct rp_new_entry){
-	    .endpoint = rp_span_of(endpoint[i]),
-	    .url = rp_span_of(url[i]),
-	    .run_id = rp_span_of("run"),
-	    .operation = rp_span_of("POST /runs/wait"),
-	    .dedupe_key = rp_span_of(key[i]),
-	    .payload = rp_span_of(payload[i]),
-	};
-}
-
-uint64_t fx_append(unsigned k, size_t n)
-{
-	static struct rp_new_entry entries[RING];
-	static struct rp_appended out[RING];
-	size_t i;
-
-	ck_assert_uint_le(n, RING);
-	for (i = 0; i < n; i++)
-		entries[i] = fx_new(k);
-	must(rp_outbox_append(fx.ob, fx.now_ms, entries, n, out, &fx.err), "append");
-	for (i = 0; i < n; i++)
-		ck_assert_uint_eq(out[i].seq, out[0].seq + i);
-	return out[0].seq;
-}
-
-uint64_t fx_append_one(const struct rp_new_entry *n, bool *duplicate)
-{
-	struct rp_appended out;
-
-	must(rp_outbox_append(fx.ob, fx.now_ms, n, 1, &out, &fx.err), "append");
-	if (duplicate != NULL)
-		*duplicate = out.duplicate;
-	return out.seq;
-}
-
-struct find_endpoint {
-	char name[48];
-	uint64_t id;
-	struct rp_endpoint rec;
-};
-
-static bool see_endpoint(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e)
-{
-	struct find_endpoint *f = arg;
-
-	if (!rp_span_is(name, f->name))
-		return true;
-	f->id = id;
-	f->rec = *e;
-	return false;
-}
-
-static struct find_endpoint find_endpoint(unsigned k)
-{
-	struct find_endpoint f = {.id = 0};
-
-	snprintf(f.name, sizeof f.name, "https://k%u.example/hook", k);
-	must(rp_outbox_endpoints(fx.ob, 0, see_endpoint, &f, &fx.err), "endpoints");
-	ck_assert_msg(f.id != 0, "endpoint %s is unknown", f.name);
-	return f;
-}
-
-uint64_t fx_endpoint(unsigned k)
-{
-	return find_endpoint(k).id;
-}
-
-struct rp_endpoint fx_endpoint_record(unsigned k)
-{
-	return find_endpoint(k).rec;
-}
-
-struct rp_delivery fx_delivery(uint64_t seq)
-{
-	const struct rp_filter filter = {.seq = seq};
-	struct rp_entry entry = {0};
-	struct rp_delivery d = {0};
-	enum rp_err e = rp_outbox_first(fx.ob, &filter, &entry, &fx.err);
-
-	if (e != RP_ERR_NOTFOUND)
-		must(e, "first");
-	if (e == RP_OK)
-		d = entry.delivery;
-	rp_entry_release(&entry);
-	return d;
-}
-
-enum rp_state fx_state(uint64_t seq)
-{
-	return fx_delivery(seq).state;
-}
-
-struct find_attempt {
-	uint32_t n;
-	size_t count;
-	bool found;
-	struct rp_attempt a;
-};
-
-static void see_attempt(void *arg, uint32_t n, const struct rp_attempt *a, bool damaged)
-{
-	struct find_attempt *f = arg;
-
-	ck_assert_msg(!damaged, "attempt %u is damaged", n);
-	f->count++;
-	if (n == f->n) {
-		f->found = true;
-		f->a = *a;
-	}
-}
-
-size_t fx_attempts(uint64_t seq)
-{
-	struct find_attempt f = {0};
-
-	must(rp_outbox_attempts(fx.ob, seq, see_attempt, &f, &fx.err), "attempts");
-	return f.count;
-}
-
-struct rp_attempt fx_attempt(uint64_t seq, uint32_t n, bool *found)
-{
-	struct find_attempt f = {.n = n};
-
-	must(rp_outbox_attempts(fx.ob, seq, see_attempt, &f, &fx.err), "attempts");
-	if (found != NULL)
-		*found = f.found;
-	else
-		ck_assert_msg(f.found, "entry %lu has no attempt %u", (unsigned long)seq, n);
-	return f.a;
-}
-
-struct rp_ledger fx_ledger(void)
-{
-	struct rp_ledger l;
-
-	must(rp_outbox_ledger(fx.ob, &l, &fx.err), "ledger");
-	return l;
-}
-
-/* --- working
- * ------------------------------------------------------------------------------------------ */
-
-/* Unless a test asks for more, an endpoint may have its whole limit from the first moment on. */
-static struct rp_limits limits(void *arg, uint64_t endpoint, struct rp_span name)
-{
-	unsigned in_flight = fx.limit_of != NULL ? fx.limit_of((unsigned)endpoint) : fx.limit;
-
-	(void)arg;
-	(void)name;
-	return fx.limits.in_flight != 0
-		   ? fx.limits
-		   : (struct rp_limits){.in_flight = in_flight, .start = in_flight};
-}
-
-void fx_exchange(size_t want, struct rp_settlement *settle, size_t n_settle)
-{
-	struct rp_exchange turn = {.settle = settle,
-				   .n_settle = n_settle,
-				   .want = want,
-				   .want_metered = want,
-				   .claims = fx.claims,
-				   .limits = limits};
-
-	ck_assert_uint_le(want, FX_CLAIMS_MAX);
-	must(rp_outbox_exchange(fx.ob, fx.now_ms, &turn, &fx.err), "turn");
-	ck_assert_uint_le(turn.n_claims, want);
-	fx.n_claims = turn.n_claims;
-	fx.n_dead = turn.n_dead;
-	fx.next_ready_ms = turn.next_ready_at_ms;
-	fx.committed = turn.committed;
-}
-
-struct rp_claim fx_claim(void)
-{
-	fx_exchange(1, NULL, 0);
-	ck_assert_uint_eq(fx.n_claims, 1);
-	return fx.claims[0];
-}
-
-struct rp_settlement fx_settlement(const struct rp_claim *c, enum rp_settle_kind kind)
-{
-	static struct rp_outcome good = {
-	    .http_status = 204, .http_version = 11, .duration_us = 1500};
-	static struct rp_outcome bad = {
-	    .cause = RP_CAUSE_HTTP, .http_status = 500, .http_version = 11, .duration_us = 900};
-
-	return (struct rp_settlement){
-	    .seq = c->seq,
-	    .endpoint = c->endpoint,
-	    .claim_no = c->claim_no,
-	    .attempt = c->attempt,
-	    .kind = kind,
-	    .cause = kind == RP_SETTLE_DEAD ? RP_CAUSE_EXHAUSTED : RP_CAUSE_HTTP,
-	    .due_at_ms = fx.now_ms + 5000,
-	    .started_at_ms = fx.now_ms,
-	    .outcome = kind == RP_SETTLE_RETURN      ? NULL
-		       : kind == RP_SETTLE_DELIVERED ? &good
-						     : &bad,
-	};
-}
-
-bool fx_settle(const struct rp_claim *c, enum rp_settle_kind kind)
-{
-	struct rp_settlement s = fx_settlement(c, kind);
-
-	fx_exchange(0, &s, 1);
-	return s.stale;
-}
-
-size_t fx_reap(int64_t lease_ms)
-{
-	size_t n;
-
-	must(rp_outbox_reap(fx.ob, fx.now_ms, fx.boot_ms, lease_ms, &n, &fx.err), "reap");
-	return n;
-}
-
-enum rp_changed fx_change(enum rp_change verb, uint64_t seq)
-{
-	enum rp_changed result = 0;
-
-	must(rp_outbox_change(fx.ob, fx.now_ms, verb, 0, &seq, 1, 0, &result, &fx.err), "change");
-	return result;
-}
-
-void fx_pause(unsigned k, bool pause)
-{
-	must(rp_outbox_endpoint_pause(fx.ob, fx.now_ms, fx_endpoint(k), pause, &fx.err), "pause");
-}
-
-uint64_t fx_entry_in(unsigned k, enum rp_state state)
-{
-	uint64_t seq = fx_append(k, 1);
-	struct rp_claim c;
-
-	if (state == RP_STATE_WAITING)
-		return seq;
-	if (state == RP_STATE_HELD) {
-		ck_assert_int_eq(fx_change(RP_CHANGE_HOLD, seq), RP_CHANGED_DONE);
-		return seq;
-	}
-	c = fx_claim();
-	ck_assert_uint_eq(c.seq, seq);
-	if (state == RP_STATE_DELIVERED)
-		ck_assert(!fx_settle(&c, RP_SETTLE_DELIVERED));
-	else if (state == RP_STATE_DEAD)
-		ck_assert(!fx_settle(&c, RP_SETTLE_DEAD));
-	return seq;
+	snprintf(out, size, "%s/%s", fx_dir, name);
 }
 
 /* --- checking
  * ------------------------------------------------------------------------------------------ */
 
-struct problems {
-	struct rp_buf text;
-};
-
-static void collect_problem(void *arg, const char *text)
-{
-	struct problems *p = arg;
-
-	rp_buf_add_text(&p->text, text);
-	rp_buf_add_char(&p->text, '\n');
-}
-
-/* In slices of so many rows; 0: all at once. */
-static struct rp_verify_counts verify(size_t max_rows, struct problems *p)
-{
-	struct rp_verify v = {.max_rows = max_rows, .problem = collect_problem, .arg = p};
-
-	while (!v.done)
-		must(rp_outbox_verify(fx.ob, &v, &fx.err), "verify");
-	return v.counts;
-}
-
-void fx_verify_sound(void)
-{
-	struct problems p = {{0}};
-	struct rp_verify_counts counts = verify(0, &p), sliced;
-	struct rp_ledger l = fx_ledger();
-
-	ck_assert_msg(counts.problems == 0, "verify found %lu problems:\n%s",
-		      (unsigned long)counts.problems, p.text.data);
-	ck_assert_uint_eq(l.accepted,
-			  l.waiting + l.in_flight + l.held + l.delivered + l.dead + l.purged);
-	ck_assert_uint_eq(counts.entries, l.accepted - l.purged);
-	sliced = verify(3, &p);
-	ck_assert_msg(sliced.problems == 0, "slices found %lu problems:\n%s",
-		      (unsigned long)sliced.problems, p.text.data);
-	ck_assert_uint_eq(sliced.entries, counts.entries);
-	ck_assert_uint_eq(sliced.rows, counts.rows);
-	rp_buf_release(&p.text);
-}
-
 uint64_t fx_slice_problems(size_t max_rows)
 {
-	struct problems p = {{0}};
-	struct rp_verify_counts counts = verify(max_rows, &p);
+	struct rp_buf text = {0};
+	struct rp_verify_counts counts = fx_verify(max_rows, &text);
 
-	rp_buf_release(&p.text);
+	rp_buf_release(&text);
 	return counts.problems;
 }
 
@@ -487,7 +127,7 @@ const char *fx_data_path(void)
 {
 	static char path[300];
 
-	snprintf(path, sizeof path, "%s/data.mdb", fx.dir);
+	snprintf(path, sizeof path, "%s/data.mdb", fx_dir);
 	return path;
 }
 
@@ -532,8 +172,8 @@ uint64_t fx_page_of(enum rp_table table, struct rp_key key)
 	uint64_t number;
 	MDB_val v;
 
-	must(rp_txn_read(fx_db(), &t, &fx.err), "read");
-	must(rp_row_get(&t, table, key, &v, &fx.err), "row");
+	fx_must(rp_txn_read(fx_db(), &t, &fx.err), "read");
+	fx_must(rp_row_get(&t, table, key, &v, &fx.err), "row");
 	memcpy(&number, (void *)(((uintptr_t)v.mv_data - 1) & ~(uintptr_t)(fx_page_bytes() - 1)),
 	       sizeof number);
 	rp_txn_end(&t);
@@ -636,7 +276,7 @@ struct fx_child fx_start(void (*run)(int in, int out))
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(to[1]);
 		close(from[0]);
-		random_state = (uint64_t)getpid() * 2654435761u | 1;
+		fx_reseed();
 		run(to[0], from[1]);
 		_exit(0);
 	}

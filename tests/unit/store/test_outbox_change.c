@@ -120,7 +120,7 @@ END_TEST
 
 static enum rp_err try_open(void)
 {
-	return rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err);
+	return rp_outbox_open(fx_dir, &fx.options, &fx.ob, &fx.err);
 }
 
 static void write_file(const char *name, const char *text)
@@ -178,7 +178,7 @@ END_TEST
 
 START_TEST(a_directory_of_somebody_else_is_left_alone)
 {
-	ck_assert_int_eq(mkdir(fx.dir, 0700), 0);
+	ck_assert_int_eq(mkdir(fx_dir, 0700), 0);
 	write_file("thesis.tex", "do not touch");
 	ck_assert_int_eq(try_open(), RP_ERR_FORMAT);
 	ck_assert_ptr_null(fx.ob);
@@ -193,7 +193,7 @@ START_TEST(a_file_that_is_no_database_is_refused)
 
 	memset(text, 'x', sizeof text - 1);
 	text[sizeof text - 1] = '\0';
-	ck_assert_int_eq(mkdir(fx.dir, 0700), 0);
+	ck_assert_int_eq(mkdir(fx_dir, 0700), 0);
 	write_file("data.mdb", text);
 	ck_assert_int_eq(try_open(), RP_ERR_FORMAT);
 	ck_assert_ptr_null(fx.ob);
@@ -258,10 +258,10 @@ START_TEST(a_database_of_somebody_else_is_refused)
 	MDB_txn *txn;
 	MDB_dbi dbi;
 
-	ck_assert_int_eq(mkdir(fx.dir, 0700), 0);
+	ck_assert_int_eq(mkdir(fx_dir, 0700), 0);
 	ck_assert_int_eq(mdb_env_create(&env), 0);
 	ck_assert_int_eq(mdb_env_set_maxdbs(env, 4), 0);
-	ck_assert_int_eq(mdb_env_open(env, fx.dir, 0, 0600), 0);
+	ck_assert_int_eq(mdb_env_open(env, fx_dir, 0, 0600), 0);
 	ck_assert_int_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
 	ck_assert_int_eq(mdb_dbi_open(txn, _i == 0 ? "theirs" : "meta", MDB_CREATE, &dbi), 0);
 	ck_assert_int_eq(mdb_put(txn, dbi, &k, &v, 0), 0);
@@ -288,7 +288,7 @@ START_TEST(a_path_below_a_file_is_an_error)
 	struct rp_outbox *ob;
 	char path[300];
 
-	ck_assert_int_eq(mkdir(fx.dir, 0700), 0);
+	ck_assert_int_eq(mkdir(fx_dir, 0700), 0);
 	write_file("plain", "");
 	fx_path("plain/box", path, sizeof path);
 	ck_assert_int_ne(rp_outbox_open(path, &fx.options, &ob, &fx.err), RP_OK);

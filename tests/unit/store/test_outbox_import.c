@@ -85,7 +85,7 @@ static char copy_dir[300];
 static void setup_copy(void)
 {
 	fx_setup();
-	snprintf(copy_dir, sizeof copy_dir, "%s-copy", fx.dir);
+	snprintf(copy_dir, sizeof copy_dir, "%s-copy", fx_dir);
 }
 
 static void remove_copy(void)

@@ -87,13 +87,13 @@ static enum rp_err try_read(void)
 
 static enum rp_err try_open(struct rp_outbox **ob)
 {
-	return rp_outbox_open(fx.dir, &fx.options, ob, &fx.err);
+	return rp_outbox_open(fx_dir, &fx.options, ob, &fx.err);
 }
 
 static void setup(void)
 {
 	fx_setup();
-	snprintf(side, sizeof side, "%s.side", fx.dir);
+	snprintf(side, sizeof side, "%s.side", fx_dir);
 	mdb_env_set_flags(fx_db()->db.env, MDB_NOSYNC, 0); /* so that a commit calls fdatasync */
 }
 
@@ -145,20 +145,20 @@ static void remove_senders(void)
 
 static void move_dir(void)
 {
-	ck_assert_int_eq(rename(fx.dir, side), 0);
+	ck_assert_int_eq(rename(fx_dir, side), 0);
 }
 
 static void replace_dir(void)
 {
 	move_dir();
-	ck_assert_int_eq(mkdir(fx.dir, 0700), 0);
+	ck_assert_int_eq(mkdir(fx_dir, 0700), 0);
 }
 
 static void remove_all(void)
 {
 	char command[400];
 
-	snprintf(command, sizeof command, "rm -r '%s'", fx.dir);
+	snprintf(command, sizeof command, "rm -r '%s'", fx_dir);
 	ck_assert_int_eq(system(command), 0);
 }
 
@@ -286,15 +286,15 @@ END_TEST
 /* The path is what it was when the outbox was opened. */
 START_TEST(a_relative_path_outlives_a_change_of_directory)
 {
-	char whole[256], *parent = strdup(fx.dir);
+	char whole[256], *parent = strdup(fx_dir);
 	int here = open(".", O_PATH | O_CLOEXEC), gate;
 
 	ck_assert(parent != NULL && here >= 0);
 	fx_close();
-	snprintf(whole, sizeof whole, "%s", fx.dir);
+	snprintf(whole, sizeof whole, "%s", fx_dir);
 	*strrchr(parent, '/') = '\0';
 	ck_assert_int_eq(chdir(parent), 0);
-	snprintf(fx.dir, sizeof fx.dir, "box");
+	snprintf(fx_dir, sizeof fx_dir, "box");
 	fx_open();
 	ck_assert_int_eq(chdir("/"), 0);
 	ck_assert_int_eq(try_append(), RP_OK);
@@ -302,7 +302,7 @@ START_TEST(a_relative_path_outlives_a_change_of_directory)
 	ck_assert_int_eq(rp_open_lock_enter(fx_db(), 1, &gate, &fx.err), RP_OK);
 	rp_open_lock_leave(gate);
 	ck_assert_int_eq(fchdir(here), 0);
-	snprintf(fx.dir, sizeof fx.dir, "%s", whole);
+	snprintf(fx_dir, sizeof fx_dir, "%s", whole);
 	replace_dir();
 	ck_assert_int_eq(try_append(), RP_ERR_IO);
 	close(here);
@@ -438,7 +438,7 @@ static void work_as_service(int in, int out)
 
 static void open_to_all(void)
 {
-	char *parent = strdup(fx.dir);
+	char *parent = strdup(fx_dir);
 
 	ck_assert_ptr_nonnull(parent);
 	*strrchr(parent, '/') = '\0';
@@ -460,7 +460,7 @@ START_TEST(what_root_makes_belongs_to_the_outboxs_user)
 	ck_assert_int_eq(
 	    unlink(path("lock.mdb")) + unlink(path("doorbell")) + unlink(path("senders")), 0);
 	if (_i == 1)
-		ck_assert(chown(fx.dir, 0, SERVICE) == 0 && chmod(fx.dir, 0770) == 0);
+		ck_assert(chown(fx_dir, 0, SERVICE) == 0 && chmod(fx_dir, 0770) == 0);
 	fx_open();
 	fx_join();
 	ck_assert_uint_eq(owner_of("lock.mdb"), SERVICE);
@@ -500,16 +500,16 @@ START_TEST(the_mend_can_be_pasted)
 	char whole[256];
 
 	fx_close();
-	snprintf(whole, sizeof whole, "%s", fx.dir);
+	snprintf(whole, sizeof whole, "%s", fx_dir);
 	snprintf(side, sizeof side, "%s of o'brien", whole);
 	ck_assert_int_eq(rename(whole, side), 0);
-	snprintf(fx.dir, sizeof fx.dir, "%.255s", side);
+	snprintf(fx_dir, sizeof fx_dir, "%.255s", side);
 	fx_open();
 	ck_assert_str_eq(strstr(rp_files_word(fx_db(), "lock.mdb", &word), " of"),
 			 " of o'\"'\"'brien/lock.mdb'");
 	rp_buf_release(&word);
 	fx_close();
-	snprintf(fx.dir, sizeof fx.dir, "%s", whole);
+	snprintf(fx_dir, sizeof fx_dir, "%s", whole);
 	ck_assert_int_eq(rename(side, whole), 0);
 	fx_open();
 }

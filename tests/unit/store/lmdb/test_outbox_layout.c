@@ -8,7 +8,7 @@
 
 static enum rp_err try_open(void)
 {
-	enum rp_err e = rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err);
+	enum rp_err e = rp_outbox_open(fx_dir, &fx.options, &fx.ob, &fx.err);
 
 	if (e != RP_OK)
 		fx.ob = NULL;

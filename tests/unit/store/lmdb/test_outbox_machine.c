@@ -134,7 +134,7 @@ START_TEST(its_pages_are_checked)
 		ck_assert(fseek(f, at, SEEK_SET) == 0 && (byte = fgetc(f)) != EOF);
 		ck_assert(fseek(f, at, SEEK_SET) == 0 && fputc(byte ^ 4, f) != EOF &&
 			  fflush(f) == 0);
-		e = rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err);
+		e = rp_outbox_open(fx_dir, &fx.options, &fx.ob, &fx.err);
 		if (e == RP_OK) {
 			v = (struct rp_verify){0};
 			e = rp_outbox_verify(fx.ob, &v, &fx.err);
@@ -183,7 +183,7 @@ START_TEST(another_size_of_pages_is_no_outbox)
 		fd = open(fx_data_path(), O_WRONLY);
 		ck_assert_int_eq(pwrite(fd, &sizes[i], 4, RP_META_PAGE_BYTES_AT), 4);
 		close(fd);
-		ck_assert_int_eq(rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err),
+		ck_assert_int_eq(rp_outbox_open(fx_dir, &fx.options, &fx.ob, &fx.err),
 				 sizes[i] == machines[_i].file_page_bytes ? RP_OK : RP_ERR_FORMAT);
 		if (fx.ob != NULL)
 			fx_close();

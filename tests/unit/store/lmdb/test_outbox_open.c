@@ -100,7 +100,7 @@ static void open_with_lmdb_to_be_killed(int in, int out)
 	(void)in;
 	ck_assert_int_eq(mdb_env_create(&env), 0);
 	tell_when_emptied = out;
-	mdb_env_open(env, fx.dir, MDB_RDONLY, 0600);
+	mdb_env_open(env, fx_dir, MDB_RDONLY, 0600);
 }
 
 static void open_and_append(int in, int out)
@@ -205,7 +205,7 @@ START_TEST(an_opener_that_does_not_get_done_is_told_of_after_a_while)
 	first = fx_start(open_to_be_killed);
 	fx_receive(first.out, &told, 1);
 	in_a_hurry = true;
-	ck_assert_int_eq(rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err), RP_ERR_BUSY);
+	ck_assert_int_eq(rp_outbox_open(fx_dir, &fx.options, &fx.ob, &fx.err), RP_ERR_BUSY);
 	ck_assert_ptr_nonnull(
 	    strstr(fx.err.text, "another process has been opening the outbox for 10 s"));
 	in_a_hurry = false;

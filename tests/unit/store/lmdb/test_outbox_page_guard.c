@@ -609,7 +609,7 @@ START_TEST(a_meta_page_with_an_impossible_page_size_is_refused)
 			memcpy(page + RP_META_PAGE_BYTES_AT, &sizes[k], sizeof sizes[k]);
 			fx_page_write(i, page);
 		}
-		ck_assert_int_eq(rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err),
+		ck_assert_int_eq(rp_outbox_open(fx_dir, &fx.options, &fx.ob, &fx.err),
 				 RP_ERR_FORMAT);
 	}
 	for (i = 0; i < 2; i++)

@@ -54,7 +54,7 @@ static enum rp_err verify(size_t max_rows, struct rp_verify_counts *counts)
 /* What verify says, or the error of opening; whichever, it ends, and not by a signal. */
 static bool is_noticed(size_t max_rows)
 {
-	enum rp_err e = rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err);
+	enum rp_err e = rp_outbox_open(fx_dir, &fx.options, &fx.ob, &fx.err);
 	struct rp_verify_counts counts = {0};
 
 	if (e != RP_OK) {
@@ -140,7 +140,7 @@ START_TEST(a_file_that_is_cut_off_is_refused)
 		ck_assert_int_eq(
 		    truncate(fx_data_path(), (off_t)(left * fx_page_bytes() - (left % 3) * 100)),
 		    0);
-		if (rp_outbox_open(fx.dir, &fx.options, &fx.ob, &fx.err) ==
+		if (rp_outbox_open(fx_dir, &fx.options, &fx.ob, &fx.err) ==
 		    RP_OK) { /* the pages at its end were free */
 			ck_assert_uint_eq(fx_problems(), 0);
 			fx_close();

@@ -120,7 +120,7 @@ START_TEST(each_thread_finds_its_own_records)
 		struct worker *w = &workers[i];
 
 		w->mark = (char)('a' + i);
-		snprintf(w->dir, sizeof w->dir, "%s-%c", fx.dir, w->mark);
+		snprintf(w->dir, sizeof w->dir, "%s-%c", fx_dir, w->mark);
 		memset(w->url, w->mark, URL_BYTES);
 		memcpy(w->url, "https://a.example/?", 19);
 		ck_assert_msg(open_own(w), "%s", w->err.text);
