@@ -40,7 +40,7 @@ LIB := $(BUILD)/librunpost.a
 
 UNIT_SRC := $(sort $(shell find tests/unit -name 'test_*.c'))
 # How tests work an outbox: for unit tests and conformance tests.
-WORK_OBJ := $(BUILD)/obj/tests/outbox/work.o
+WORK_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/outbox/*.c)))
 $(WORK_OBJ): CPPFLAGS += -Itests
 UNIT_HELP_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/unit/*.c))) $(WORK_OBJ)
 UNIT_BIN := $(addprefix $(BUILD)/tests/,$(basename $(notdir $(UNIT_SRC))))

@@ -4,110 +4,7 @@
 #include <stdlib.h>
 
 #include "conformance/fixture.h"
-
-#define LANE_DUE_MAX RP_JOB_DUE_MAX
-
-static void must_be(enum rp_err got, enum rp_err want)
-{
-	ck_assert_msg(got == want, "%s: %s", rp_err_name(got), fx.err.text);
-}
-
-static void add(uint64_t number, const uint64_t *seqs, size_t n, bool last)
-{
-	struct rp_plan_row *rows = calloc(n + 1, sizeof rows[0]);
-	size_t i;
-
-	ck_assert_ptr_nonnull(rows);
-	for (i = 0; i < n; i++) {
-		struct rp_delivery d = fx_delivery(seqs[i]);
-
-		rows[i] = (struct rp_plan_row){d.endpoint, seqs[i], d.state, d.claim_no, d.replays};
-	}
-	must_be(rp_outbox_plan_add(fx.ob, fx.now_ms, number, rows, n, last, &fx.err), RP_OK);
-	free(rows);
-}
-
-static uint64_t begin(enum rp_job_verb verb)
-{
-	struct rp_job spec = {.verb = verb,
-			      .expires_at_ms = fx.now_ms + 1000,
-			      .user = rp_span_of("alice"),
-			      .selector = rp_span_of("--state dead")};
-	uint64_t number;
-
-	must_be(rp_outbox_plan_begin(fx.ob, fx.now_ms, &spec, &number, &fx.err), RP_OK);
-	return number;
-}
-
-static uint64_t plan(enum rp_job_verb verb, const uint64_t *seqs, size_t n)
-{
-	uint64_t number = begin(verb);
-
-	add(number, seqs, n, true);
-	return number;
-}
-
-static enum rp_err order(uint64_t number, enum rp_order_kind kind)
-{
-	struct rp_job_order o = {
-	    .kind = kind, .user = rp_span_of("bob"), .reason = rp_span_of("mended")};
-
-	return rp_outbox_job_order(fx.ob, fx.now_ms, number, &o, &fx.err);
-}
-
-static uint64_t start(enum rp_job_verb verb, const uint64_t *seqs, size_t n)
-{
-	uint64_t number = plan(verb, seqs, n);
-
-	must_be(order(number, RP_ORDER_START), RP_OK);
-	return number;
-}
-
-static int64_t next_at_ms;
-
-static size_t step(uint64_t job, size_t max)
-{
-	struct rp_job_step s = {.job = job, .max = max, .due_max = LANE_DUE_MAX};
-
-	must_be(rp_outbox_jobs_step(fx.ob, fx.now_ms, &s, &fx.err), RP_OK);
-	next_at_ms = s.next_at_ms;
-	return s.n_worked;
-}
-
-struct wanted {
-	uint64_t number, n;
-	struct rp_job job;
-	bool found;
-};
-
-static bool see_job(void *arg, uint64_t number, const struct rp_job *j)
-{
-	struct wanted *w = arg;
-
-	w->n++;
-	if (number == w->number) {
-		w->job = *j;
-		w->found = true;
-	}
-	return true;
-}
-
-static struct rp_job job(uint64_t number)
-{
-	struct wanted w = {.number = number};
-
-	must_be(rp_outbox_jobs(fx.ob, see_job, &w, &fx.err), RP_OK);
-	ck_assert(w.found);
-	return w.job;
-}
-
-static void fill(uint64_t *seqs, unsigned k, size_t n, enum rp_state state)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		seqs[i] = fx_entry_in(k, state);
-}
+#include "outbox/jobs.h"
 
 /* --- each once --------------------------------------------------------------------------- */
 
@@ -116,15 +13,15 @@ START_TEST(a_replay_moves_each_of_its_entries_once)
 	uint64_t seqs[30], number;
 	size_t i;
 
-	fill(seqs, 1, 30, RP_STATE_DEAD);
-	number = start(RP_JOB_REPLAY, seqs, 30);
-	while (next_at_ms != RP_NEVER || job(number).phase == RP_JOB_RUNNING)
-		ck_assert_uint_le(step(0, 7), 7);
+	fx_fill(seqs, 1, 30, RP_STATE_DEAD);
+	number = fx_job_start(RP_JOB_REPLAY, seqs, 30);
+	while (fx_job_next_at_ms != RP_NEVER || fx_job(number).phase == RP_JOB_RUNNING)
+		ck_assert_uint_le(fx_job_step(0, 7), 7);
 	for (i = 0; i < 30; i++) {
 		ck_assert_int_eq(fx_state(seqs[i]), RP_STATE_WAITING);
 		ck_assert_uint_eq(fx_delivery(seqs[i]).replays, 1);
 	}
-	ck_assert(job(number).phase == RP_JOB_DONE && job(number).done == 30);
+	ck_assert(fx_job(number).phase == RP_JOB_DONE && fx_job(number).done == 30);
 	ck_assert_uint_eq(fx_n_planned(), 0);
 }
 END_TEST
@@ -132,11 +29,11 @@ END_TEST
 START_TEST(an_entry_named_twice_is_in_the_set_once)
 {
 	uint64_t seq = fx_entry_in(1, RP_STATE_DEAD), twice[2] = {seq, seq},
-		 number = begin(RP_JOB_REPLAY);
+		 number = fx_plan_begin(RP_JOB_REPLAY);
 
-	add(number, twice, 2, false);
-	add(number, &seq, 1, true);
-	ck_assert_uint_eq(job(number).planned, 1);
+	fx_plan_add(number, twice, 2, false);
+	fx_plan_add(number, &seq, 1, true);
+	ck_assert_uint_eq(fx_job(number).planned, 1);
 }
 END_TEST
 
@@ -147,17 +44,17 @@ START_TEST(a_job_goes_on_where_it_was_when_the_outbox_is_opened_again)
 	uint64_t seqs[10], number;
 	size_t i;
 
-	fill(seqs, 1, 10, RP_STATE_DEAD);
-	number = start(RP_JOB_REPLAY, seqs, 10);
-	step(0, 4);
+	fx_fill(seqs, 1, 10, RP_STATE_DEAD);
+	number = fx_job_start(RP_JOB_REPLAY, seqs, 10);
+	fx_job_step(0, 4);
 	fx_close();
 	fx_open();
 	fx_join();
-	ck_assert_uint_eq(job(number).done, 4);
-	step(0, 100);
+	ck_assert_uint_eq(fx_job(number).done, 4);
+	fx_job_step(0, 100);
 	for (i = 0; i < 10; i++)
 		ck_assert_uint_eq(fx_delivery(seqs[i]).replays, 1);
-	ck_assert(job(number).phase == RP_JOB_DONE && job(number).done == 10);
+	ck_assert(fx_job(number).phase == RP_JOB_DONE && fx_job(number).done == 10);
 }
 END_TEST
 
@@ -166,15 +63,15 @@ START_TEST(what_is_not_as_planned_is_skipped_and_counted)
 	uint64_t seqs[4], number;
 	struct rp_job j;
 
-	fill(seqs, 1, 4, RP_STATE_DEAD);
-	number = start(RP_JOB_REPLAY, seqs, 4);
+	fx_fill(seqs, 1, 4, RP_STATE_DEAD);
+	number = fx_job_start(RP_JOB_REPLAY, seqs, 4);
 	fx_change(RP_CHANGE_PURGE, seqs[0]);
 	fx_change(RP_CHANGE_REPLAY, seqs[1]); /* by somebody else, and held since */
 	fx_change(RP_CHANGE_HOLD, seqs[1]);
 	fx_change(RP_CHANGE_REPLAY, seqs[2]); /* and claimed since */
 	ck_assert_uint_eq(fx_claim().seq, seqs[2]);
-	step(0, 100);
-	j = job(number);
+	fx_job_step(0, 100);
+	j = fx_job(number);
 	ck_assert_uint_eq(j.done, 1);
 	ck_assert_uint_eq(j.skipped.gone, 1);
 	ck_assert_uint_eq(j.skipped.changed, 1);
@@ -191,14 +88,14 @@ START_TEST(what_somebody_else_replayed_is_left_though_it_is_dead_again)
 	uint64_t seq, number;
 	struct rp_claim c;
 
-	fill(&seq, 1, 1, RP_STATE_DEAD);
-	number = start(RP_JOB_REPLAY, &seq, 1);
+	fx_fill(&seq, 1, 1, RP_STATE_DEAD);
+	number = fx_job_start(RP_JOB_REPLAY, &seq, 1);
 	fx_change(RP_CHANGE_REPLAY, seq);
 	c = fx_claim();
 	ck_assert(!fx_settle(&c, RP_SETTLE_DEAD));
-	step(0, 10);
-	ck_assert_uint_eq(job(number).done, 0);
-	ck_assert_uint_eq(job(number).skipped.changed, 1);
+	fx_job_step(0, 10);
+	ck_assert_uint_eq(fx_job(number).done, 0);
+	ck_assert_uint_eq(fx_job(number).skipped.changed, 1);
 	ck_assert_int_eq(fx_state(seq), RP_STATE_DEAD);
 	ck_assert_uint_eq(fx_delivery(seq).replays, 1);
 }
@@ -206,13 +103,13 @@ END_TEST
 
 START_TEST(another_attempt_makes_no_difference_to_a_replay_but_to_a_purge)
 {
-	uint64_t seq = fx_append(1, 1), number = start((enum rp_job_verb)_i, &seq, 1);
+	uint64_t seq = fx_append(1, 1), number = fx_job_start((enum rp_job_verb)_i, &seq, 1);
 	struct rp_claim c = fx_claim();
 
 	fx_settle(&c, RP_SETTLE_RETRY);
-	step(number, 100);
-	ck_assert_uint_eq(job(number).done, _i == RP_JOB_REPLAY);
-	ck_assert_uint_eq(job(number).skipped.changed, _i == RP_JOB_PURGE);
+	fx_job_step(number, 100);
+	ck_assert_uint_eq(fx_job(number).done, _i == RP_JOB_REPLAY);
+	ck_assert_uint_eq(fx_job(number).skipped.changed, _i == RP_JOB_PURGE);
 	ck_assert_int_eq(fx_state(seq), RP_STATE_WAITING);
 }
 END_TEST
@@ -221,14 +118,14 @@ START_TEST(a_purge_is_carried_by_whoever_names_it_alone)
 {
 	uint64_t seqs[3], number;
 
-	fill(seqs, 1, 2, RP_STATE_DEAD);
+	fx_fill(seqs, 1, 2, RP_STATE_DEAD);
 	seqs[2] = fx_entry_in(1, RP_STATE_IN_FLIGHT);
-	number = start(RP_JOB_PURGE, seqs, 3);
-	ck_assert_uint_eq(step(0, 100), 0);
-	ck_assert_int_eq(next_at_ms, RP_NEVER);
-	ck_assert_uint_eq(step(number, 100), 3);
-	ck_assert_uint_eq(job(number).done, 3);
-	ck_assert_uint_eq(job(number).done_in_flight, 1);
+	number = fx_job_start(RP_JOB_PURGE, seqs, 3);
+	ck_assert_uint_eq(fx_job_step(0, 100), 0);
+	ck_assert_int_eq(fx_job_next_at_ms, RP_NEVER);
+	ck_assert_uint_eq(fx_job_step(number, 100), 3);
+	ck_assert_uint_eq(fx_job(number).done, 3);
+	ck_assert_uint_eq(fx_job(number).done_in_flight, 1);
 	ck_assert_uint_eq(fx_ledger().purged, 3);
 }
 END_TEST
@@ -237,69 +134,69 @@ END_TEST
 
 static void plan_many(uint64_t *seqs, unsigned k, size_t n)
 {
-	fill(seqs, k, n, RP_STATE_DEAD);
+	fx_fill(seqs, k, n, RP_STATE_DEAD);
 }
 
 START_TEST(no_more_than_a_few_hundred_of_an_endpoint_are_put_in_its_queue)
 {
-	static uint64_t seqs[LANE_DUE_MAX + 100];
+	static uint64_t seqs[RP_JOB_DUE_MAX + 100];
 	uint64_t number, live;
 	size_t worked = 0, n, i;
 
-	plan_many(seqs, 1, LANE_DUE_MAX + 100);
-	number = start(RP_JOB_REPLAY, seqs, LANE_DUE_MAX + 100);
-	while ((n = step(0, 200)) > 0)
+	plan_many(seqs, 1, RP_JOB_DUE_MAX + 100);
+	number = fx_job_start(RP_JOB_REPLAY, seqs, RP_JOB_DUE_MAX + 100);
+	while ((n = fx_job_step(0, 200)) > 0)
 		worked += n;
-	ck_assert_uint_eq(worked, LANE_DUE_MAX);
-	ck_assert_int_gt(next_at_ms, fx.now_ms); /* nothing to do for a while, */
-	ck_assert_int_ne(next_at_ms, RP_NEVER);  /* but it is not over */
+	ck_assert_uint_eq(worked, RP_JOB_DUE_MAX);
+	ck_assert_int_gt(fx_job_next_at_ms, fx.now_ms); /* nothing to do for a while, */
+	ck_assert_int_ne(fx_job_next_at_ms, RP_NEVER);  /* but it is not over */
 	fx.now_ms++;
 	live = fx_append(1, 1);
 	fx.limit = 2000;
 	fx_exchange(100, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 100);
 	fx.now_ms++;
-	ck_assert_uint_eq(step(0, 200), 99); /* the live one is due as well */
+	ck_assert_uint_eq(fx_job_step(0, 200), 99); /* the live one is due as well */
 	/* The live one goes before those that came after it. */
-	fx_exchange(LANE_DUE_MAX - 99, NULL, 0);
+	fx_exchange(RP_JOB_DUE_MAX - 99, NULL, 0);
 	for (i = 0; i < fx.n_claims && fx.claims[i].seq != live; i++)
 		;
 	ck_assert_uint_lt(i, fx.n_claims);
-	step(0, 200);
-	ck_assert_int_eq(job(number).phase, RP_JOB_DONE);
-	ck_assert_uint_eq(job(number).done, LANE_DUE_MAX + 100);
+	fx_job_step(0, 200);
+	ck_assert_int_eq(fx_job(number).phase, RP_JOB_DONE);
+	ck_assert_uint_eq(fx_job(number).done, RP_JOB_DUE_MAX + 100);
 }
 END_TEST
 
 START_TEST(an_endpoint_that_takes_no_more_does_not_hold_up_another)
 {
-	static uint64_t seqs[LANE_DUE_MAX + 110];
+	static uint64_t seqs[RP_JOB_DUE_MAX + 110];
 	uint64_t number;
 
-	plan_many(seqs, 1, LANE_DUE_MAX + 100);
-	plan_many(seqs + LANE_DUE_MAX + 100, 2, 10);
+	plan_many(seqs, 1, RP_JOB_DUE_MAX + 100);
+	plan_many(seqs + RP_JOB_DUE_MAX + 100, 2, 10);
 	fx_pause(1, true);
-	number = start(RP_JOB_REPLAY, seqs, LANE_DUE_MAX + 110);
-	while (step(0, 200) > 0)
+	number = fx_job_start(RP_JOB_REPLAY, seqs, RP_JOB_DUE_MAX + 110);
+	while (fx_job_step(0, 200) > 0)
 		;
-	ck_assert_uint_eq(job(number).done, LANE_DUE_MAX + 10);
-	ck_assert_uint_eq(fx_delivery(seqs[LANE_DUE_MAX + 109]).replays, 1);
+	ck_assert_uint_eq(fx_job(number).done, RP_JOB_DUE_MAX + 10);
+	ck_assert_uint_eq(fx_delivery(seqs[RP_JOB_DUE_MAX + 109]).replays, 1);
 }
 END_TEST
 
 START_TEST(more_endpoints_than_one_step_looks_at_have_their_turns)
 {
-	static uint64_t seqs[LANE_DUE_MAX + 200];
+	static uint64_t seqs[RP_JOB_DUE_MAX + 200];
 	uint64_t number;
 	int i;
 
-	for (i = 0; i < LANE_DUE_MAX + 200; i++)
+	for (i = 0; i < RP_JOB_DUE_MAX + 200; i++)
 		seqs[i] = fx_entry_in(1 + (unsigned)i % 150, RP_STATE_DEAD);
-	number = start(RP_JOB_REPLAY, seqs, LANE_DUE_MAX + 200);
-	for (i = 0; i < 100 && job(number).phase == RP_JOB_RUNNING; i++)
-		step(0, 50);
-	ck_assert_int_eq(job(number).phase, RP_JOB_DONE);
-	ck_assert_uint_eq(job(number).done, LANE_DUE_MAX + 200);
+	number = fx_job_start(RP_JOB_REPLAY, seqs, RP_JOB_DUE_MAX + 200);
+	for (i = 0; i < 100 && fx_job(number).phase == RP_JOB_RUNNING; i++)
+		fx_job_step(0, 50);
+	ck_assert_int_eq(fx_job(number).phase, RP_JOB_DONE);
+	ck_assert_uint_eq(fx_job(number).done, RP_JOB_DUE_MAX + 200);
 }
 END_TEST
 
@@ -309,16 +206,16 @@ START_TEST(a_rate_is_kept_whoever_carries_it)
 	uint64_t seqs[40], number;
 	int i;
 
-	fill(seqs, 1, 40, RP_STATE_DEAD);
-	number = plan(RP_JOB_REPLAY, seqs, 40);
-	must_be(rp_outbox_job_order(fx.ob, fx.now_ms, number, &o, &fx.err), RP_OK);
+	fx_fill(seqs, 1, 40, RP_STATE_DEAD);
+	number = fx_plan(RP_JOB_REPLAY, seqs, 40);
+	fx_must_be(rp_outbox_job_order(fx.ob, fx.now_ms, number, &o, &fx.err), RP_OK);
 	for (i = 0; i < 5; i++) {
-		step(0, 200);
-		ck_assert_int_gt(next_at_ms, fx.now_ms);
+		fx_job_step(0, 200);
+		ck_assert_int_gt(fx_job_next_at_ms, fx.now_ms);
 		fx.now_ms += 100;
 	}
-	ck_assert_uint_ge(job(number).done, 25);
-	ck_assert_uint_le(job(number).done, 35);
+	ck_assert_uint_ge(fx_job(number).done, 25);
+	ck_assert_uint_le(fx_job(number).done, 35);
 }
 END_TEST
 
@@ -344,15 +241,15 @@ static const struct {
 
 START_TEST(orders_are_taken_where_they_make_sense)
 {
-	uint64_t seq = fx_entry_in(1, RP_STATE_DEAD), number = plan(RP_JOB_REPLAY, &seq, 1);
+	uint64_t seq = fx_entry_in(1, RP_STATE_DEAD), number = fx_plan(RP_JOB_REPLAY, &seq, 1);
 	enum rp_err got = RP_OK;
 	int i;
 
 	for (i = 0; i < 3 && orders[_i].kind[i] != 0; i++)
-		got = order(number, orders[_i].kind[i]);
+		got = fx_job_order(number, orders[_i].kind[i]);
 	ck_assert_int_eq(got, orders[_i].last);
-	ck_assert_int_eq(job(number).phase, orders[_i].phase);
-	must_be(order(number + 1, RP_ORDER_CANCEL), RP_ERR_NOTFOUND);
+	ck_assert_int_eq(fx_job(number).phase, orders[_i].phase);
+	fx_must_be(fx_job_order(number + 1, RP_ORDER_CANCEL), RP_ERR_NOTFOUND);
 }
 END_TEST
 
@@ -360,14 +257,14 @@ START_TEST(a_paused_job_rests_and_a_cancelled_one_leaves_what_is_done)
 {
 	uint64_t seqs[10], number;
 
-	fill(seqs, 1, 10, RP_STATE_DEAD);
-	number = start(RP_JOB_REPLAY, seqs, 10);
-	step(0, 4);
-	order(number, RP_ORDER_PAUSE);
-	ck_assert_uint_eq(step(0, 100), 0);
-	ck_assert_int_eq(next_at_ms, RP_NEVER);
-	order(number, RP_ORDER_CANCEL);
-	ck_assert_uint_eq(step(0, 100), 0);
+	fx_fill(seqs, 1, 10, RP_STATE_DEAD);
+	number = fx_job_start(RP_JOB_REPLAY, seqs, 10);
+	fx_job_step(0, 4);
+	fx_job_order(number, RP_ORDER_PAUSE);
+	ck_assert_uint_eq(fx_job_step(0, 100), 0);
+	ck_assert_int_eq(fx_job_next_at_ms, RP_NEVER);
+	fx_job_order(number, RP_ORDER_CANCEL);
+	ck_assert_uint_eq(fx_job_step(0, 100), 0);
 	ck_assert_uint_eq(fx_n_planned(), 0); /* swept */
 	ck_assert_uint_eq(fx_ledger().dead, 6);
 }
@@ -377,33 +274,31 @@ END_TEST
 
 START_TEST(a_plan_that_is_not_used_in_time_expires_and_is_cleared_away)
 {
-	uint64_t seq = fx_entry_in(1, RP_STATE_DEAD), number = plan(RP_JOB_PURGE, &seq, 1);
+	uint64_t seq = fx_entry_in(1, RP_STATE_DEAD), number = fx_plan(RP_JOB_PURGE, &seq, 1);
 
 	fx.now_ms += 1000;
-	must_be(order(number, RP_ORDER_START), RP_ERR_STALE);
-	step(0, 100);
-	ck_assert_int_eq(job(number).phase, RP_JOB_EXPIRED);
+	fx_must_be(fx_job_order(number, RP_ORDER_START), RP_ERR_STALE);
+	fx_job_step(0, 100);
+	ck_assert_int_eq(fx_job(number).phase, RP_JOB_EXPIRED);
 	ck_assert_uint_eq(fx_n_planned(), 0);
-	ck_assert_uint_eq(begin(RP_JOB_REPLAY), number + 1);
+	ck_assert_uint_eq(fx_plan_begin(RP_JOB_REPLAY), number + 1);
 	fx.now_ms += 3600001; /* whoever was writing it is gone */
-	step(0, 100);
-	ck_assert_int_eq(job(number + 1).phase, RP_JOB_EXPIRED);
+	fx_job_step(0, 100);
+	ck_assert_int_eq(fx_job(number + 1).phase, RP_JOB_EXPIRED);
 }
 END_TEST
 
 START_TEST(unused_plans_and_old_jobs_are_few_and_no_number_comes_again)
 {
 	uint64_t seq = fx_entry_in(1, RP_STATE_DEAD), number = 0;
-	struct wanted w = {0};
 	int i;
 
 	for (i = 0; i < 200; i++) {
-		ck_assert_uint_eq(plan(RP_JOB_PURGE, &seq, 1), number + 1);
+		ck_assert_uint_eq(fx_plan(RP_JOB_PURGE, &seq, 1), number + 1);
 		number++;
-		step(0, 100);
+		fx_job_step(0, 100);
 	}
-	must_be(rp_outbox_jobs(fx.ob, see_job, &w, &fx.err), RP_OK);
-	ck_assert_uint_le(w.n, 64);
+	ck_assert_uint_le(fx_n_jobs(), 64);
 	ck_assert_uint_le(fx_n_planned(), 8);
 }
 END_TEST
@@ -415,13 +310,13 @@ START_TEST(plans_that_were_never_completed_do_not_use_the_places_up)
 	int i;
 
 	for (i = 0; i < 100; i++) {
-		number = begin(RP_JOB_REPLAY);
-		add(number, &seq, 1, false);
-		step(0, 100);
+		number = fx_plan_begin(RP_JOB_REPLAY);
+		fx_plan_add(number, &seq, 1, false);
+		fx_job_step(0, 100);
 	}
 	ck_assert_uint_le(fx_n_planned(), 8);
-	ck_assert_int_eq(job(number).phase, RP_JOB_PLANNING);
-	ck_assert_int_eq(job(number - 8).phase, RP_JOB_EXPIRED);
+	ck_assert_int_eq(fx_job(number).phase, RP_JOB_PLANNING);
+	ck_assert_int_eq(fx_job(number - 8).phase, RP_JOB_EXPIRED);
 }
 END_TEST
 
@@ -432,10 +327,10 @@ START_TEST(too_many_unfinished_jobs_are_refused)
 	int i;
 
 	for (i = 0; i < 64; i++) {
-		number = start(RP_JOB_REPLAY, &seq, 1);
-		order(number, RP_ORDER_PAUSE);
+		number = fx_job_start(RP_JOB_REPLAY, &seq, 1);
+		fx_job_order(number, RP_ORDER_PAUSE);
 	}
-	must_be(rp_outbox_plan_begin(fx.ob, fx.now_ms, &spec, &number, &fx.err), RP_ERR_BUSY);
+	fx_must_be(rp_outbox_plan_begin(fx.ob, fx.now_ms, &spec, &number, &fx.err), RP_ERR_BUSY);
 }
 END_TEST
 
@@ -445,11 +340,11 @@ START_TEST(the_rest_of_a_set_can_be_read_in_portions)
 	uint64_t seqs[7], number;
 	size_t n, all = 0, i;
 
-	fill(seqs, 1, 7, RP_STATE_DEAD);
-	number = plan(RP_JOB_PURGE, seqs, 7);
-	begin(RP_JOB_PURGE);
+	fx_fill(seqs, 1, 7, RP_STATE_DEAD);
+	number = fx_plan(RP_JOB_PURGE, seqs, 7);
+	fx_plan_begin(RP_JOB_PURGE);
 	do {
-		must_be(rp_outbox_plan_rows(fx.ob, number, &from, rows, 3, &n, &fx.err), RP_OK);
+		fx_must_be(rp_outbox_plan_rows(fx.ob, number, &from, rows, 3, &n, &fx.err), RP_OK);
 		for (i = 0; i < n; i++)
 			ck_assert_uint_eq(rows[i].seq, seqs[all + i]);
 		all += n;
@@ -483,7 +378,7 @@ static struct log audit(void)
 {
 	struct log l = {0};
 
-	must_be(rp_outbox_audit(fx.ob, see_audit, &l, &fx.err), RP_OK);
+	fx_must_be(rp_outbox_audit(fx.ob, see_audit, &l, &fx.err), RP_OK);
 	return l;
 }
 
@@ -492,10 +387,10 @@ START_TEST(a_started_job_is_in_the_log_with_what_became_of_it)
 	uint64_t seqs[3], number;
 	struct log l;
 
-	fill(seqs, 1, 3, RP_STATE_DEAD);
-	number = start(RP_JOB_REPLAY, seqs, 3);
+	fx_fill(seqs, 1, 3, RP_STATE_DEAD);
+	number = fx_job_start(RP_JOB_REPLAY, seqs, 3);
 	fx_change(RP_CHANGE_PURGE, seqs[0]);
-	step(0, 100);
+	fx_job_step(0, 100);
 	l = audit();
 	ck_assert_uint_eq(l.n, 1);
 	ck_assert(l.audit.job == number && l.audit.done == 2 && l.audit.skipped == 1);
@@ -511,12 +406,12 @@ START_TEST(a_noted_change_adds_its_counts_in_the_same_commit)
 	enum rp_changed results[3];
 	struct log l;
 
-	fill(seqs, 1, 2, RP_STATE_DEAD);
+	fx_fill(seqs, 1, 2, RP_STATE_DEAD);
 	seqs[2] = fx_append(1, 1);
-	must_be(rp_outbox_audit_add(fx.ob, &a, &number, &fx.err), RP_OK);
-	must_be(rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_HOLD, 0, seqs, 3, number, results,
-				 &fx.err),
-		RP_OK);
+	fx_must_be(rp_outbox_audit_add(fx.ob, &a, &number, &fx.err), RP_OK);
+	fx_must_be(rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_HOLD, 0, seqs, 3, number, results,
+				    &fx.err),
+		   RP_OK);
 	l = audit();
 	ck_assert(l.audit.done == 1 && l.audit.skipped == 2);
 }
@@ -530,7 +425,7 @@ START_TEST(the_log_keeps_so_many_and_no_more)
 	int i;
 
 	for (i = 0; i < 4200; i++)
-		must_be(rp_outbox_audit_add(fx.ob, &a, &number, &fx.err), RP_OK);
+		fx_must_be(rp_outbox_audit_add(fx.ob, &a, &number, &fx.err), RP_OK);
 	l = audit();
 	ck_assert_uint_eq(l.n, 4096);
 	ck_assert_uint_eq(l.last, 4200);
@@ -542,7 +437,7 @@ END_TEST
 
 static void set_up(void)
 {
-	next_at_ms = 0;
+	fx_job_next_at_ms = 0;
 	fx_setup();
 }
 
