@@ -11,7 +11,7 @@ refusals=3 # the receiver answers so many requests 503 before it is well
 broken_attempts=2
 limit_cs=1500 # for each thing waited for, in hundredths of a second; what takes longer has failed
 runs_max=50
-step=0 senders='' failing='' pids='' sweeper='' limit='' dir=''
+step=0 senders='' failing='' sweeper='' limit='' dir=''
 
 # A backslash at the end of a line continues it.
 own_runs() {
@@ -54,12 +54,18 @@ gone() { # PID HUNDREDTHS: whether it ends within them
 	done
 }
 
-# Ends the processes and removes the folder when the demo ends, in whatever way: it reads a pipe
-# that only the demo writes to, which tells it the processes.
+# Ends the processes and removes the folder when the demo ends, in whatever way. It reads a pipe:
+# `began PID` comes from each process before it becomes a program, `ended PID` from the demo. The
+# pipe ends when the demo has ended, and with it each process that has not yet told its PID.
 sweep() {
 	trap '' INT TERM HUP PIPE
 	left='' killed=0
-	while read -r line; do left=$line; done
+	while read -r event pid; do
+		others=''
+		for other in $left; do [ "$other" = "$pid" ] || others="$others $other"; done
+		left=$others
+		[ "$event" = ended ] || left="$left $pid"
+	done
 	for pid in $left; do kill "$pid" 2>/dev/null; done
 	for pid in $left; do
 		gone "$pid" 500 || { kill -KILL "$pid"; killed=1; }
@@ -132,12 +138,19 @@ start() { # INPUT OUTPUT PROGRAM ARG...: in the background; its `pid`
 	input=$1 output=$2 path=$bin/$3
 	[ "$3" != runpost ] || path=$self
 	shift 3
-	# shellcheck disable=SC2086 # these are words
-	$limit "$path" "$@" <"$input" >>"$output" 2>&1 9>&- &
-	pid=$! others=''
-	for other in $pids; do ! alive "$other" || others="$others $other"; done
-	pids="$pid$others"
-	say "$pids" >&9
+	{ # The process itself tells its PID: a signal may come before the demo knows it.
+		read -r pid _ </proc/self/stat
+		say "began $pid" >&9
+		# shellcheck disable=SC2086 # these are words
+		exec $limit "$path" "$@" <"$input" >>"$output" 2>&1 9>&-
+	} &
+	pid=$!
+}
+
+ended() { # PID; its exit code is in `code`
+	wait "$1"
+	code=$?
+	say "ended $1" >&9
 }
 
 service() { # NAME PROGRAM ARG...: one that goes on; its outputs go to NAME.log
@@ -150,8 +163,7 @@ service() { # NAME PROGRAM ARG...: one that goes on; its outputs go to NAME.log
 end() { # PID NAME; its exit code is in `code`
 	kill "$1" 2>/dev/null
 	gone "$1" 500 || fail "$2 did not end when told to"
-	wait "$1"
-	code=$?
+	ended "$1"
 }
 
 run() { # INPUT PROGRAM ARG...: one that ends; `out` gets both its outputs, `code` its exit code
@@ -161,8 +173,7 @@ run() { # INPUT PROGRAM ARG...: one that ends; `out` gets both its outputs, `cod
 	limit="timeout $((limit_cs / 100))"
 	start "$input" out "$@"
 	limit=''
-	wait "$pid"
-	code=$?
+	ended "$pid"
 	[ $code -ne 124 ] || fail "$1 has not ended after $((limit_cs / 100)) s; it was stopped"
 }
 

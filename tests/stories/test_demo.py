@@ -125,7 +125,7 @@ class Terminal(Demo):
     """On a terminal the inspector's screens are drawn for people, and its keys reach the demo."""
 
     def on_a_terminal(self, *options, bin=BIN):
-        """The demo, and a function that says whether its terminal has shown a text."""
+        """The demo, and a function that waits until its terminal has shown a text."""
         master, slave = pty.openpty()
         self.addCleanup(os.close, master)
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 50, 120, 0, 0))
@@ -144,16 +144,22 @@ class Terminal(Demo):
                     break
             return seen if text in seen else ""
 
+        def wait_shown(text, limit_s):
+            try:
+                return wait_until(lambda: has_shown(text), text, limit_s)
+            except AssertionError as failure:
+                raise AssertionError(f"{failure}; the demo's code: {demo.poll()}; shown at last: "
+                                     f"{seen[-1500:]!r}") from None
+
         demo = self.spawn(bin / "runpost", "demo", *options,
                           env={"TMPDIR": str(self.tmp), "TERM": "xterm"}, stdout=slave,
                           preexec=take_terminal)
         os.close(slave)
-        return demo, has_shown, master
+        return demo, wait_shown, master
 
     def test_screens_are_tables(self):
-        demo, has_shown, _ = self.on_a_terminal("--runs", RUNS)
-        seen = wait_until(lambda: has_shown("every step did what it says"), "the end of the demo",
-                          80)
+        demo, wait_shown, _ = self.on_a_terminal("--runs", RUNS)
+        seen = wait_shown("every step did what it says", 80)
         self.assertEqual(demo.wait(), 0)
         self.assertIn("the sum of the above", seen)
         self.assertRegex(seen, r"ID +STATE +TRY")
@@ -161,10 +167,10 @@ class Terminal(Demo):
         self.assert_nothing_left()
 
     def test_control_c_ends_it(self):
-        demo, has_shown, master = self.on_a_terminal()
-        wait_until(lambda: has_shown("3. Two senders"), "the third step", 60)
+        demo, wait_shown, master = self.on_a_terminal()
+        wait_shown("3. Two senders", 60)
         os.write(master, b"\x03")
-        wait_until(lambda: has_shown("demo: stopped by signal 2"), "its last words", 60)
+        wait_shown("demo: stopped by signal 2", 60)
         self.assertEqual(demo.wait(), 130)
         self.assert_nothing_left()
 
@@ -240,6 +246,32 @@ class Stopping(Demo):
         self.assertEqual([pid for pid in family if is_alive(pid)], [])
         self.assertEqual(self.last_line(demo), "demo: stopped by signal 2")
         self.assert_nothing_left()
+
+    def test_an_interrupt_while_the_senders_start_leaves_no_process(self):
+        for _ in range(8):  # each one a little earlier or later than the start of the senders
+            output, demos_end = os.pipe()
+            demo = self.spawn(BIN / "runpost", "demo", "--runs", RUNS, stdout=demos_end,
+                              env={"TMPDIR": str(self.tmp)})
+            os.close(demos_end)
+            with open(output, "rb") as lines:
+                next(line for line in lines if b"$ runpost send" in line)
+                demo.signal(signal.SIGINT)
+                self.assertIn(b"demo: stopped by signal 2", lines.read())
+            self.assertEqual(demo.wait(), 130)
+            self.assertEqual(self.started_by_demos(), [])
+            self.assert_nothing_left()
+
+    def started_by_demos(self):
+        """The processes whose temporary folder is this story's."""
+        mark = f"TMPDIR={self.tmp}".encode()
+        found = []
+        for process in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (process / "environ").read_bytes().split(b"\0"):
+                    found.append((process / "cmdline").read_bytes())
+            except OSError:  # it has just ended, or is another user's
+                pass
+        return found
 
     def test_a_killed_demo_leaves_no_process(self):
         demo, family = self.hang()
