@@ -25,6 +25,11 @@
 #include "model/outcome.h"
 
 #define RP_WINDOW_START 5 /* Postfix: initial_destination_concurrency */
+/* A host that is new or has recovered: as much as one path may have by default. */
+#define RP_HOST_WINDOW_START 10
+/* The default limit of a host: as many as a path may ever have by default, several times over, and
+ * a quarter of a sender's places. */
+#define RP_HOST_IN_FLIGHT 64
 #define RP_BREAKER_STREAK 5
 #define RP_BREAKER_OUTCOMES 10
 #define RP_BREAKER_SHARE 70
