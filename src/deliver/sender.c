@@ -45,7 +45,7 @@ static int wait_for(const struct rp_sender *s)
 	int64_t start_ms = rp_sender_next_start_ms(s);
 	int transport_ms = s->o.transport->timeout_ms(s->o.transport);
 
-	if (s->clock_fix.more)
+	if (s->clock_fix.more || s->renewal.more)
 		return 0;
 	if (start_ms >= 0)
 		shorten(&wait_ms, start_ms);
@@ -154,9 +154,8 @@ enum rp_err rp_sender_reload(struct rp_sender *s, struct rp_settings *settings,
 		return RP_OK;
 	}
 	return_parking(s);
-	e = rp_outbox_renew_limits(s->o.outbox, rp_sys_wall_ms(s->o.sys), err);
-	if (e == RP_OK)
-		e = rp_outbox_next_ready(s->o.outbox, &s->ready_at_ms, err);
+	s->renewal = (struct rp_renewal){0};
+	e = rp_sender_renew_limits(s, err);
 	return e;
 }
 
@@ -271,7 +270,7 @@ enum rp_err rp_sender_new(const struct rp_sender_options *options, struct rp_sen
 	if (e == RP_OK) /* the clock may have been set back since the last sender ended */
 		e = rp_sender_fix_clock(s, err);
 	if (e == RP_OK) /* the senders before may have had another configuration */
-		e = rp_outbox_renew_limits(s->o.outbox, s->now_at_ms, err);
+		e = rp_sender_renew_limits(s, err);
 	if (e != RP_OK) {
 		rp_sender_free(s);
 		return e;

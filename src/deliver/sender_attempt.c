@@ -13,6 +13,7 @@
 #include "model/start.h"
 #include "deliver/batching.h"
 #include "deliver/claim_lag.h"
+#include "deliver/sender_exchange.h"
 #include "deliver/sender_list.h"
 #include "deliver/sender_log.h"
 #include "deliver/sender_settings.h"
@@ -63,7 +64,7 @@ static void push_finished(struct rp_sender *s, struct rp_sender_claim *c, enum r
 	    .started_at_ms = c->started_at_ms,
 	};
 	if (kind == RP_SETTLE_RETURN || kind == RP_SETTLE_PARK)
-		c->settlement.token = c->claim.token;
+		c->settlement.tokens = c->claim.tokens;
 	else
 		c->settlement.outcome = &c->outcome;
 	hold_ms = rp_batching_hold_ms(c->claim.blocking, c->outcome.duration_us);
@@ -210,18 +211,18 @@ static int64_t age_ms(const struct rp_sender_claim *c, int64_t now_boot_ms)
 
 /* Reads the clock anew: many requests may have begun in this step before. */
 static bool may_begin(struct rp_sender *s, const struct rp_sender_claim *c,
-		      const struct rp_sender_buffer *b)
+		      struct rp_sender_buffer *b)
 {
 	struct rp_start start = {
-	    .endpoint = &b->dispatch.endpoint,
-	    .in_flight_max = b->attempt.policy != NULL ? b->attempt.policy->in_flight : UINT_MAX,
-	    .probe = c->claim.probe,
-	    .metered = c->claim.token.rate.count > 0,
+	    .receiver = rp_dispatch_receiver(&b->dispatch),
+	    .metered = rp_tokens_any(&c->claim.tokens),
 	    .begin_within_ms = c->begin_within_ms,
 	    .now_at_ms = s->now_at_ms,
 	};
 	enum rp_start_verdict verdict;
 
+	memcpy(start.probes, c->claim.probes, sizeof start.probes);
+	rp_sender_limits_now(s, b->dispatch.facts.url, start.in_flight_max);
 	if (start.metered) {
 		start.age_ms = age_ms(c, rp_sys_boot_ms(s->o.sys));
 		s->claim_lag_ms = rp_claim_lag_follow(s->claim_lag_ms, start.age_ms);
@@ -239,6 +240,7 @@ static bool may_write(void *owner)
 {
 	const struct rp_sender_claim *c = owner;
 	struct rp_dispatch *d = &c->buffer->dispatch;
+	struct rp_receiver receiver;
 	struct rp_error err;
 	enum rp_err e;
 
@@ -249,7 +251,8 @@ static bool may_write(void *owner)
 	if (e != RP_OK && e != RP_ERR_STALE)
 		rp_log(RP_LOG_ERROR, "claim_unreadable", "seq=%" PRIu64 " why=%s", c->claim.seq,
 		       rp_err_name(e));
-	return e == RP_OK && d->endpoint_known && rp_start_may_go_on(&d->endpoint);
+	receiver = rp_dispatch_receiver(d);
+	return e == RP_OK && d->endpoint_known && rp_start_may_go_on(&receiver);
 }
 
 static bool read_body(void *owner, size_t at, char *out, size_t n)

@@ -12,19 +12,36 @@
 
 #define SURPLUS_MS 1000 /* when claims have not begun for so long, there are too many */
 
-static struct rp_limits endpoint_limits(void *arg, uint64_t endpoint, struct rp_span name)
+static void limits_of(void *arg, struct rp_span name, struct rp_level_limits *out)
 {
 	const struct rp_sender *s = arg;
 	const struct rp_policy *policy = &s->o.settings->config.defaults;
 	struct rp_url url;
 
-	(void)endpoint;
 	if (rp_url_parse(name, &url, NULL) == RP_OK)
 		policy = rp_config_policy(&s->o.settings->config, &url);
-	return (struct rp_limits){.in_flight = policy->in_flight,
-				  .start = RP_WINDOW_START,
-				  .rate = policy->rate,
-				  .breaker = policy->breaker};
+	*out = (struct rp_level_limits){.section = {"", 0}};
+	out->at[RP_LEVEL_PATH] = (struct rp_limits){.in_flight = policy->in_flight,
+						    .start = RP_WINDOW_START,
+						    .rate = policy->rate,
+						    .breaker = policy->breaker};
+	out->at[RP_LEVEL_HOST] = (struct rp_limits){
+	    .in_flight =
+		policy->in_flight > RP_HOST_IN_FLIGHT ? policy->in_flight : RP_HOST_IN_FLIGHT,
+	    .start = RP_HOST_WINDOW_START,
+	    .breaker = policy->breaker};
+	out->at[RP_LEVEL_SECTION] = out->at[RP_LEVEL_PATH];
+}
+
+void rp_sender_limits_now(struct rp_sender *s, struct rp_span url,
+			  unsigned in_flight_max[RP_LEVELS])
+{
+	struct rp_level_limits limits;
+	int l;
+
+	limits_of(s, url, &limits);
+	for (l = 0; l < RP_LEVELS; l++)
+		in_flight_max[l] = limits.at[l].in_flight;
 }
 
 static void count_settled(struct rp_sender *s, const struct rp_settlement *st)
@@ -49,7 +66,8 @@ static void recycle_settled(struct rp_sender *s, const struct rp_exchange *excha
 		c->settlement = exchange->settle[i];
 		count_settled(s, &c->settlement);
 		rp_sender_log_settled(c);
-		rp_sender_log_breaker(s, c, exchange->settle[i].change);
+		rp_sender_log_breakers(s, c);
+		s->n_unproven -= c->claim.unproven;
 		rp_sender_list_push_first(&s->idle, c);
 	}
 }
@@ -87,6 +105,14 @@ static size_t metered_room(const struct rp_sender *s)
 	return taken < s->concurrency.limit ? s->concurrency.limit - taken : 0;
 }
 
+/* Half of what may run at once. */
+static size_t unproven_room(const struct rp_sender *s)
+{
+	size_t half = (s->concurrency.limit + 1) / 2;
+
+	return s->n_unproven < half ? half - s->n_unproven : 0;
+}
+
 static void prepare_exchange(struct rp_sender *s)
 {
 	struct rp_sender_claim *c;
@@ -95,10 +121,11 @@ static void prepare_exchange(struct rp_sender *s)
 	s->exchange =
 	    (struct rp_exchange){.settle = s->exchange_settlements,
 				 .claims = s->exchange_claims,
-				 .limits = endpoint_limits,
+				 .limits = limits_of,
 				 .limits_arg = s,
 				 .want = claim_room(s),
 				 .want_metered = metered_room(s),
+				 .want_unproven = unproven_room(s),
 				 .begin_within_ms = rp_claim_lag_begin_within_ms(s->claim_lag_ms)};
 	while ((c = rp_sender_list_pop(&s->finished)) != NULL) {
 		s->exchange.settle[s->exchange.n_settle++] = c->settlement;
@@ -134,8 +161,9 @@ static enum rp_err apply_exchange(struct rp_sender *s, enum rp_err result, struc
 		c->id_known = false;
 		c->claimed_boot_ms = s->exchange_boot_ms;
 		c->begin_within_ms = t->begin_within_ms;
-		rp_sender_log_breaker(s, c, c->claim.probe ? RP_CONTROL_PROBED : RP_CONTROL_SAME);
-		rp_sender_list_push(c->claim.token.rate.count > 0 ? &s->metered : &s->ready, c);
+		s->n_unproven += c->claim.unproven;
+		rp_sender_log_probes(s, c);
+		rp_sender_list_push(rp_tokens_any(&c->claim.tokens) ? &s->metered : &s->ready, c);
 	}
 	recycle_settled(s, t);
 	/* The sender was told to stop meanwhile. Or it has stalled, and then others may have taken

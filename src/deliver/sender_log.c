@@ -64,32 +64,56 @@ void rp_sender_log_lack(struct rp_sender *s, const char *what)
 
 /* This is rare, so the name may cost a transaction. A name that cannot be read is shown as the
  * number of the endpoint. */
-void rp_sender_log_breaker(struct rp_sender *s, const struct rp_sender_claim *c,
-			   enum rp_control_change change)
+static void get_name(struct rp_sender *s, uint64_t id, struct rp_buf *name)
+{
+	struct rp_buf stored = {0};
+	struct rp_error err;
+
+	if (rp_outbox_endpoint_name(s->o.outbox, id, &stored, &err) != RP_OK ||
+	    !rp_redact_endpoint(&s->o.settings->config, (struct rp_span){stored.data, stored.len},
+				name)) {
+		rp_buf_clear(name);
+		rp_buf_printf(name, "%" PRIu64, id);
+	}
+	rp_buf_release(&stored);
+}
+
+static void log_breaker(struct rp_sender *s, const struct rp_sender_claim *c, enum rp_level level,
+			enum rp_control_change change)
 {
 	const struct rp_settlement *st = &c->settlement;
-	struct rp_buf stored = {0}, name = {0};
+	const char *what = level == RP_LEVEL_HOST ? "host" : "endpoint";
+	struct rp_buf name = {0};
 	char at[RP_CAUSE_TEXT_MAX];
-	struct rp_error err;
 
 	if (change == RP_CONTROL_SAME)
 		return;
-	if (rp_outbox_endpoint_name(s->o.outbox, c->claim.endpoint, &stored, &err) != RP_OK ||
-	    !rp_redact_endpoint(&s->o.settings->config, (struct rp_span){stored.data, stored.len},
-				&name)) {
-		rp_buf_clear(&name);
-		rp_buf_printf(&name, "%" PRIu64, c->claim.endpoint);
-	}
-	rp_buf_release(&stored);
+	get_name(s, level == RP_LEVEL_HOST ? rp_level_host(c->claim.endpoint) : c->claim.endpoint,
+		 &name);
 	rp_cause_format(c->outcome.cause, c->outcome.http_status, at);
 	if (change == RP_CONTROL_OPENED)
 		rp_log(RP_LOG_WARN, "breaker_open",
-		       "endpoint=%.*s cause=%s streak=%" PRIu32 " probe_at_ms=%" PRId64,
-		       (int)name.len, name.data, at, st->bad_streak, st->probe_at_ms);
+		       "%s=%.*s cause=%s streak=%" PRIu32 " probe_at_ms=%" PRId64, what,
+		       (int)name.len, name.data, at, st->bad_streak[level], st->probe_at_ms[level]);
 	else if (change == RP_CONTROL_PROBED)
-		rp_log(RP_LOG_INFO, "breaker_probe", "endpoint=%.*s seq=%" PRIu64, (int)name.len,
+		rp_log(RP_LOG_INFO, "breaker_probe", "%s=%.*s seq=%" PRIu64, what, (int)name.len,
 		       name.data, c->claim.seq);
 	else
-		rp_log(RP_LOG_INFO, "breaker_closed", "endpoint=%.*s", (int)name.len, name.data);
+		rp_log(RP_LOG_INFO, "breaker_closed", "%s=%.*s", what, (int)name.len, name.data);
 	rp_buf_release(&name);
+}
+
+void rp_sender_log_breakers(struct rp_sender *s, const struct rp_sender_claim *c)
+{
+	log_breaker(s, c, RP_LEVEL_PATH, c->settlement.change[RP_LEVEL_PATH]);
+	log_breaker(s, c, RP_LEVEL_HOST, c->settlement.change[RP_LEVEL_HOST]);
+}
+
+void rp_sender_log_probes(struct rp_sender *s, const struct rp_sender_claim *c)
+{
+	int l;
+
+	for (l = 0; l < RP_LEVELS; l++)
+		log_breaker(s, c, (enum rp_level)l,
+			    c->claim.probes[l] ? RP_CONTROL_PROBED : RP_CONTROL_SAME);
 }

@@ -9,8 +9,8 @@ void rp_sender_log_settled(const struct rp_sender_claim *c);
 /* The system refused a request for lack of `what`. NULL: the shortage is over. One line for each
  * shortage, and one for its end. */
 void rp_sender_log_lack(struct rp_sender *s, const char *what);
-/* What a settled claim did to the breaker of its endpoint. */
-void rp_sender_log_breaker(struct rp_sender *s, const struct rp_sender_claim *c,
-			   enum rp_control_change change);
+/* What a settled claim did to the breakers of its path and host, and whose probe a claim is. */
+void rp_sender_log_breakers(struct rp_sender *s, const struct rp_sender_claim *c);
+void rp_sender_log_probes(struct rp_sender *s, const struct rp_sender_claim *c);
 
 #endif

@@ -93,12 +93,23 @@ enum rp_err rp_sender_fix_clock(struct rp_sender *s, struct rp_error *err)
 	return e == RP_OK ? rp_outbox_next_ready(s->o.outbox, &s->ready_at_ms, err) : e;
 }
 
+enum rp_err rp_sender_renew_limits(struct rp_sender *s, struct rp_error *err)
+{
+	enum rp_err e = rp_sender_end_exchange(s, true, err);
+
+	if (e == RP_OK)
+		e = rp_outbox_renew_limits(s->o.outbox, s->now_at_ms, &s->renewal, err);
+	return e == RP_OK ? rp_outbox_next_ready(s->o.outbox, &s->ready_at_ms, err) : e;
+}
+
 enum rp_err rp_sender_maintain(struct rp_sender *s, struct rp_error *err)
 {
 	enum rp_err e = take_wakeups(s, err);
 
 	if (e == RP_OK && s->clock_fix.more)
 		e = rp_sender_fix_clock(s, err);
+	if (e == RP_OK && s->renewal.more)
+		e = rp_sender_renew_limits(s, err);
 	if (e == RP_OK && s->now_boot_ms - s->heartbeat_boot_ms >= HEARTBEAT_MS) {
 		rp_sender_drop_after_stall(s);
 		rp_outbox_beat(s->o.outbox, s->now_at_ms, s->now_boot_ms);

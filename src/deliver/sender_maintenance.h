@@ -9,6 +9,8 @@
 enum rp_err rp_sender_maintain(struct rp_sender *s, struct rp_error *err);
 /* Returns the claims of senders that have ended. */
 enum rp_err rp_sender_reap(struct rp_sender *s, struct rp_error *err);
+/* A part of rp_outbox_renew_limits; maintenance goes on with it while s->renewal.more. */
+enum rp_err rp_sender_renew_limits(struct rp_sender *s, struct rp_error *err);
 /* Fixes due times after the wall clock was set back. */
 enum rp_err rp_sender_fix_clock(struct rp_sender *s, struct rp_error *err);
 /* *drained: nothing is waiting or in flight in the outbox, and no job runs. */

@@ -63,6 +63,7 @@ struct rp_sender {
 	struct rp_sender_list finished; /* to be settled by the next exchange */
 	struct rp_sender_list settling; /* being settled by the exchange under way */
 	size_t n_returned;              /* of those finished: never begun */
+	size_t n_unproven; /* of those not idle: of hosts that have not proven themselves */
 
 	/* Requests */
 	size_t running;
@@ -100,6 +101,7 @@ struct rp_sender {
 	/* after a sender ended: the next look for its claims, and the last one */
 	int64_t reap_boot_ms, reap_until_boot_ms;
 	struct rp_clock_fix clock_fix; /* of the outbox, after the wall clock was set back */
+	struct rp_renewal renewal;     /* of limits, after a change of the configuration */
 
 	/* Stop */
 	int64_t stop_boot_ms;    /* when the grace of a stop ends; 0: not stopping */

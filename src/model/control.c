@@ -129,8 +129,10 @@ static void window_follow(struct rp_control *c, enum rp_feedback feedback, uint6
 	if (feedback == RP_FEEDBACK_BAD) {
 		c->congested = true;
 		c->window_permille = window > 2 * PERMILLE ? window - PERMILLE : PERMILLE;
-	} else if (feedback == RP_FEEDBACK_GOOD && window < 2 * in_flight * PERMILLE) {
-		window += c->congested ? PERMILLE * PERMILLE / window + 1 : PERMILLE;
+	} else if (feedback == RP_FEEDBACK_GOOD &&
+		   window < (c->congested ? 2 : 1 + RP_WINDOW_OPENS) * in_flight * PERMILLE) {
+		window +=
+		    c->congested ? PERMILLE * PERMILLE / window + 1 : RP_WINDOW_OPENS * PERMILLE;
 		c->window_permille = window < window_max(c) ? window : window_max(c);
 	}
 }

@@ -1,12 +1,13 @@
-/* control.h - how much one endpoint may be given: a window of requests that follows its answers, a
- * rate, and a circuit breaker. A value that is stored with the endpoint, so all senders share it
- * and it survives them. It asks no clock.
+/* control.h - how much one receiver, a path or a host, may be given: a window of requests that
+ * follows its answers, a rate, and a circuit breaker. A value that is stored with the receiver, so
+ * all senders share it and it survives them. It asks no clock.
  *
- * Window (Postfix's scheduler): starts small, since nobody knows what a receiver can bear. A good
- * answer makes room for one request more as long as nothing bad has come (so it doubles with each
- * window of answers), afterwards for 1/window more; a bad one takes one away. Never below 1, never
- * above the endpoint's in_flight; and it only grows while half of it is used, or a trickle would
- * open it wide.
+ * Window (after Postfix's scheduler): starts small, since nobody knows what a receiver can bear. A
+ * good answer makes room for RP_WINDOW_OPENS requests more as long as nothing bad has come, so it
+ * is four times as large after each window of answers: a receiver that is slow but well has 64
+ * requests at once in its third round. Afterwards it makes room for 1/window more; a bad one takes
+ * one away. Never below 1, never above the in_flight of its level; and it only grows while a
+ * quarter of it is used (half, after trouble), or a trickle would open it wide.
  *
  * Rate: a token bucket that holds one second's worth, at least one token. Kept as one number, the
  * time at which the bucket is full again: GCRA (ITU-T I.371), which is exact and needs no
@@ -25,6 +26,7 @@
 #include "model/outcome.h"
 
 #define RP_WINDOW_START 5 /* Postfix: initial_destination_concurrency */
+#define RP_WINDOW_OPENS 3 /* places more for each good answer while nothing bad has come */
 /* A host that is new or has recovered: as much as one path may have by default. */
 #define RP_HOST_WINDOW_START 10
 /* The default limit of a host: as many as a path may ever have by default, several times over, and
@@ -52,13 +54,13 @@ bool rp_rate_parse(struct rp_span text, struct rp_rate *out);
 const char *rp_rate_format(struct rp_rate rate, char out[RP_RATE_TEXT_MAX]);
 unsigned rp_rate_burst(struct rp_rate rate); /* one second's worth, at least 1 */
 
-/* What a claim takes from the bucket of its endpoint. */
+/* What a claim takes from a bucket. */
 struct rp_token {
 	struct rp_rate rate; /* at that time; count 0: there was none, and no token was needed */
 	int64_t taken_at_ms;
 };
 
-/* What the configuration allows one endpoint. */
+/* What the configuration allows on one level (model/level.h). */
 struct rp_limits {
 	unsigned in_flight; /* 1 or more */
 	unsigned start;     /* the window a new or recovered endpoint begins with */

@@ -12,7 +12,13 @@ enum { VERSION = RP_RECORD_VERSION, SUM_BYTES = RP_RECORD_SUM_BYTES };
 enum { DELIVERY_BEHIND = 1 };
 enum { ATTEMPT_LATE = 1 };
 enum { RECENT_HEAD_BYTES = 9, RECENT_BYTES = 30 };
-enum { ENDPOINT_PAUSED = 1, ENDPOINT_DISABLED = 2, ENDPOINT_BREAKER = 4, ENDPOINT_CONGESTED = 8 };
+enum {
+	ENDPOINT_PAUSED = 1,
+	ENDPOINT_DISABLED = 2,
+	ENDPOINT_BREAKER = 4,
+	ENDPOINT_CONGESTED = 8,
+	ENDPOINT_IN_PROVEN = 16,
+};
 
 size_t rp_record_seal(struct rp_writer *w, void *start, uint64_t seed)
 {
@@ -302,7 +308,8 @@ static unsigned endpoint_flags(const struct rp_endpoint *e)
 {
 	return (e->paused ? ENDPOINT_PAUSED : 0u) | (e->disabled ? ENDPOINT_DISABLED : 0u) |
 	       (e->control.limits.breaker ? ENDPOINT_BREAKER : 0u) |
-	       (e->control.congested ? ENDPOINT_CONGESTED : 0u);
+	       (e->control.congested ? ENDPOINT_CONGESTED : 0u) |
+	       (e->in_proven ? ENDPOINT_IN_PROVEN : 0u);
 }
 
 size_t rp_endpoint_pack(const struct rp_endpoint *e, uint64_t id, void *out, size_t size)
@@ -323,6 +330,11 @@ size_t rp_endpoint_pack(const struct rp_endpoint *e, uint64_t id, void *out, siz
 	rp_put_i64(&w, e->last_failure_at_ms);
 	put_control(&w, &e->control);
 	put_counts(&w, e->count);
+	rp_put_u64(&w, e->section);
+	rp_put_u64(&w, e->members);
+	rp_put_u64(&w, e->n_paths);
+	rp_put_u32(&w, e->clears);
+	rp_put_u32(&w, e->bad_at);
 	return rp_record_seal(&w, out, id);
 }
 
@@ -335,6 +347,8 @@ bool rp_endpoint_unpack(struct rp_endpoint *e, uint64_t id, const void *mem, siz
 	e->disabled = (flags & ENDPOINT_DISABLED) != 0;
 	e->control.limits.breaker = (flags & ENDPOINT_BREAKER) != 0;
 	e->control.congested = (flags & ENDPOINT_CONGESTED) != 0;
+	e->in_proven = (flags & ENDPOINT_IN_PROVEN) != 0;
+	e->level = rp_level_of(id);
 	e->last_cause = rp_get_u8(&r);
 	e->control.breaker = rp_get_u8(&r);
 	e->last_status = rp_get_u16(&r);
@@ -347,6 +361,11 @@ bool rp_endpoint_unpack(struct rp_endpoint *e, uint64_t id, const void *mem, siz
 	e->last_failure_at_ms = rp_get_i64(&r);
 	get_control(&r, &e->control);
 	get_counts(&r, e->count);
+	e->section = rp_get_u64(&r);
+	e->members = rp_get_u64(&r);
+	e->n_paths = rp_get_u64(&r);
+	e->clears = rp_get_u32(&r);
+	e->bad_at = rp_get_u32(&r);
 	r.ok = r.ok && e->control.breaker <= RP_BREAKER_HALF_OPEN &&
 	       e->last_cause < RP_CAUSE_MAX_ && e->control.cause < RP_CAUSE_MAX_;
 	if (!r.ok)
@@ -471,7 +490,7 @@ bool rp_head_unpack(struct rp_head *h, const void *mem, size_t size)
 
 uint32_t rp_head_layout(const void *mem, size_t size)
 {
-	static const size_t head_bytes[] = {0, 81, 89, 97};
+	static const size_t head_bytes[] = {0, 81, 89, 97, 226};
 	uint32_t layout;
 
 	_Static_assert(sizeof head_bytes / sizeof head_bytes[0] == RP_LAYOUT,

@@ -20,14 +20,16 @@
  *                        u16 slot | u32 pid | i64 started_at | u64 duration_us | u32 dns, connect,
  *                        tls, first byte us | u32 retry_after_s | str peer | str detail | str
  *                        response | u64 sum
- * endpoint (id)          u8 1 | u8 flags (1 paused, 2 disabled, 4 breaker on, 8 congested) | u8
+ * endpoint (id)          u8 1 | u8 flags (1 paused, 2 disabled, 4 breaker on, 8 congested, 16 in the
+ *                        queue of proven hosts) | u8
  *                        last_cause | u8 breaker (0 closed, 1 open, 2 half open) | u16 last_status
  *                        | u32 streak | i64 look_at | i64 served_at | i64 parked_until | i64
  *                        changed_at | i64 last_success_at | i64 last_failure_at | u32 in_flight
  *                        limit | u32 start | u32 rate count, period_ms | u32 window_permille | u32
  *                        bad_streak | u32 recent, recent_bad | i64 recent_at | u32 pauses | u8
  *                        opened_by | u16 its status | i64 opened_at | i64 probe_at | i64 full_at_us
- *                        | u64 waiting, in_flight, held, delivered, dead | u64 sum
+ *                        | u64 waiting, in_flight, held, delivered, dead | u64 section | u64
+ *                        members | u64 n_paths | u32 clears | u32 bad_at | u64 sum
  * recent (number)        u8 1 | i64 settled_at | n x (u64 seq | u64 endpoint | u32 attempt | u8
  *                        cause | u8 flags (1 late) | u16 http_status | u16 slot | u32 duration_ms)
  *                        | u64 sum  1 <= n <= 64
@@ -39,7 +41,7 @@
 #define RP_MODEL_RECORD_H
 
 #include "base/bytes.h"
-#include "model/control.h"
+#include "model/level.h"
 #include "sign/ident.h"
 #include "model/outcome.h"
 #include "model/time_index.h"
@@ -89,7 +91,19 @@ struct rp_attempt {
 
 #define RP_NEVER INT64_MAX
 
+/* A path of a URL, or a section or host that counts for all paths in it (model/level.h). */
 struct rp_endpoint {
+	enum rp_level level; /* its number says so (rp_level_of) */
+	/* PATH: the number of the section that counts for it as well; 0: none */
+	uint64_t section;
+	/* SECTION: paths in it; HOST: paths and sections */
+	uint64_t members;
+	uint64_t n_paths; /* HOST: how many paths it has ever had; see rp_level_new_path */
+	/* HOST: how often an answer has ended a series of bad outcomes. PATH: that number, plus 1,
+	 * when the path was last counted as bad; 0: never */
+	uint32_t clears, bad_at;
+	/* HOST: in which of the two ready queues of hosts it is (schedule.h) */
+	bool in_proven;
 	bool paused;   /* by an operator */
 	bool disabled; /* by the receiver: 410 */
 	enum rp_cause last_cause;
@@ -134,7 +148,7 @@ struct rp_head {
 };
 
 #define RP_DELIVERY_BYTES 81
-#define RP_ENDPOINT_BYTES 177
+#define RP_ENDPOINT_BYTES 209
 #define RP_HEAD_BYTES 226
 #define RP_ATTEMPT_BYTES_MAX 640
 #define RP_RECENT_ROW_ATTEMPTS 64
@@ -163,7 +177,7 @@ bool rp_head_unpack(struct rp_head *h, const void *mem, size_t size);
 
 /* The layout of the tables and records of an outbox; docs/formats.md tells what each number
  * means. */
-#define RP_LAYOUT 4
+#define RP_LAYOUT 5
 /* Which one a head was written in. The layouts before RP_LAYOUT had no number of their own, but
  * each had a longer head than the one before it. A damaged head counts as one of RP_LAYOUT. */
 uint32_t rp_head_layout(const void *mem, size_t size);

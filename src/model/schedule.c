@@ -24,7 +24,20 @@ static bool is_unused(const struct rp_endpoint *r)
 	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++)
 		if (r->count[s] != 0)
 			return false;
-	return !r->paused && !r->disabled;
+	return !r->paused && !r->disabled && r->members == 0;
+}
+
+uint64_t rp_schedule_queue(const struct rp_endpoint *r, uint64_t id)
+{
+	if (r->level == RP_LEVEL_HOST)
+		return r->in_proven ? RP_QUEUE_PROVEN : RP_QUEUE_UNPROVEN;
+	return r->section != 0 ? r->section : rp_level_host(id);
+}
+
+bool rp_schedule_is_proven(const struct rp_endpoint *host, int64_t now_at_ms)
+{
+	return host->control.breaker == RP_BREAKER_CLOSED && host->control.bad_streak == 0 &&
+	       host->last_success_at_ms > 0 && now_at_ms - host->last_success_at_ms < RP_PROVEN_MS;
 }
 
 bool rp_schedule_is_over(const struct rp_endpoint *r, int64_t now_at_ms)
@@ -35,7 +48,9 @@ bool rp_schedule_is_over(const struct rp_endpoint *r, int64_t now_at_ms)
 
 bool rp_schedule_asks_first_due(const struct rp_endpoint *r)
 {
-	return r->count[RP_STATE_WAITING] > 0 && rp_schedule_open_at_ms(r) != RP_NEVER;
+	/* What a host or section has in its queue may also be there to be removed. */
+	return (r->count[RP_STATE_WAITING] > 0 || r->members > 0) &&
+	       rp_schedule_open_at_ms(r) != RP_NEVER;
 }
 
 int64_t rp_schedule_ready_at_ms(const struct rp_endpoint *r, int64_t first_due_at_ms,
@@ -46,8 +61,7 @@ int64_t rp_schedule_ready_at_ms(const struct rp_endpoint *r, int64_t first_due_a
 	if (is_unused(r))
 		return rp_schedule_is_over(r, now_at_ms) ? RP_NEVER
 							 : rp_control_full_at_ms(&r->control);
-	if (r->count[RP_STATE_WAITING] == 0 || ready_at_ms == RP_NEVER ||
-	    first_due_at_ms == RP_NEVER)
+	if (!rp_schedule_asks_first_due(r) || first_due_at_ms == RP_NEVER)
 		return RP_NEVER;
 	/* Served in the future: the clock was set back, and nobody must wait until it has caught
 	 * up. */
@@ -62,33 +76,6 @@ void rp_schedule_fix_clock(struct rp_endpoint *r, int64_t now_at_ms)
 	rp_control_fix_clock(&r->control, now_at_ms);
 	if (r->parked_until_ms > now_at_ms + 2 * RP_PARK_MAX_MS)
 		r->parked_until_ms = 0;
-}
-
-/* --- what an exchange takes from it ----------------------------------------------------------- */
-
-bool rp_schedule_is_metered(const struct rp_endpoint *r)
-{
-	return r->control.limits.rate.count > 0 && !r->disabled;
-}
-
-bool rp_schedule_is_left(const struct rp_endpoint *r, size_t want_metered)
-{
-	return want_metered == 0 && rp_schedule_is_metered(r);
-}
-
-bool rp_schedule_is_blocking(const struct rp_endpoint *r, const struct rp_delivery *claimed)
-{
-	return claimed->order_key != 0 ||
-	       (r->count[RP_STATE_WAITING] > 0 && rp_schedule_open_at_ms(r) == RP_NEVER);
-}
-
-enum rp_schedule_take rp_schedule_take(const struct rp_endpoint *r,
-				       const struct rp_schedule_room *room, int64_t now_at_ms)
-{
-	if (room->deaths == 0 || (!r->disabled && room->claims == 0) ||
-	    rp_schedule_open_at_ms(r) > now_at_ms)
-		return RP_TAKE_NOTHING;
-	return rp_schedule_is_metered(r) && room->metered == 0 ? RP_TAKE_PASSED_OVER : RP_TAKE_NEXT;
 }
 
 /* --- what is decided about it ---------------------------------------------------------------- */

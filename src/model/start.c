@@ -3,25 +3,42 @@
 
 #include "model/start.h"
 
+static enum rp_start_verdict judge_level(const struct rp_start *s, enum rp_level l)
+{
+	const struct rp_endpoint *level = s->receiver.at[l];
+
+	if (level->paused)
+		return RP_START_PAUSED;
+	if (level->disabled)
+		return RP_START_DISABLED;
+	if (level->parked_until_ms > s->now_at_ms)
+		return RP_START_PARKED;
+	if (level->control.breaker == RP_BREAKER_OPEN ||
+	    (level->control.breaker == RP_BREAKER_HALF_OPEN && !s->probes[l]))
+		return RP_START_BREAKER;
+	return level->count[RP_STATE_IN_FLIGHT] > s->in_flight_max[l] ? RP_START_FULL : RP_START_GO;
+}
+
 enum rp_start_verdict rp_start_judge(const struct rp_start *s)
 {
-	const struct rp_endpoint *ep = s->endpoint;
+	enum rp_start_verdict verdict = RP_START_GO;
+	int l;
 
-	if (ep->paused)
-		return RP_START_PAUSED;
-	if (ep->disabled)
-		return RP_START_DISABLED;
-	if (ep->parked_until_ms > s->now_at_ms)
-		return RP_START_PARKED;
-	if (ep->control.breaker == RP_BREAKER_OPEN ||
-	    (ep->control.breaker == RP_BREAKER_HALF_OPEN && !s->probe))
-		return RP_START_BREAKER;
-	if (ep->count[RP_STATE_IN_FLIGHT] > s->in_flight_max)
-		return RP_START_FULL;
+	for (l = 0; l < RP_LEVELS && verdict == RP_START_GO; l++)
+		if (s->receiver.at[l] != NULL)
+			verdict = judge_level(s, (enum rp_level)l);
+	if (verdict != RP_START_GO)
+		return verdict;
 	return s->metered && s->age_ms > s->begin_within_ms ? RP_START_LATE : RP_START_GO;
 }
 
-bool rp_start_may_go_on(const struct rp_endpoint *endpoint)
+bool rp_start_may_go_on(const struct rp_receiver *receiver)
 {
-	return !endpoint->paused && !endpoint->disabled;
+	int l;
+
+	for (l = 0; l < RP_LEVELS; l++)
+		if (receiver->at[l] != NULL &&
+		    (receiver->at[l]->paused || receiver->at[l]->disabled))
+			return false;
+	return true;
 }

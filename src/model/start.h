@@ -7,15 +7,15 @@
 #ifndef RP_MODEL_START_H
 #define RP_MODEL_START_H
 
-#include "model/record.h"
+#include "model/receiver.h"
 
 struct rp_start {
 	/* as it is now, the claim counted among those in flight */
-	const struct rp_endpoint *endpoint;
-	unsigned in_flight_max;          /* by the configuration that is in force now */
-	bool probe;                      /* the claim is an open breaker's probe */
-	bool metered;                    /* it took a token, */
-	int64_t age_ms, begin_within_ms; /* ... since when, and how long that keeps */
+	struct rp_receiver receiver;
+	unsigned in_flight_max[RP_LEVELS]; /* by the configuration that is in force now */
+	bool probes[RP_LEVELS];            /* the claim is an open breaker's probe */
+	bool metered;                      /* it took a token, */
+	int64_t age_ms, begin_within_ms;   /* ... since when, and how long that keeps */
 	int64_t now_at_ms;
 };
 
@@ -34,6 +34,6 @@ enum rp_start_verdict {
 enum rp_start_verdict rp_start_judge(const struct rp_start *s);
 /* Of one that has begun, and is only now connected or is to be sent once more: whether it may go
  * on. Limits counted it when it began; what an operator or the receiver forbade since holds. */
-bool rp_start_may_go_on(const struct rp_endpoint *endpoint);
+bool rp_start_may_go_on(const struct rp_receiver *receiver);
 
 #endif

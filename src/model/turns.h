@@ -1,34 +1,36 @@
-/* turns.h - in which order an exchange takes from the endpoints that are due, and how much. Pure.
+/* turns.h - in which order an exchange takes from what is due in a ready queue, and how much. Pure.
  *
- * They are due in the order of the ready queue: those served longest ago come first. Each has a go
- * of a few entries, then the next one, and again from the first, until the exchange has what it
- * wants or no endpoint has more to give. So one with a long queue keeps no other waiting.
+ * In the queue of hosts, as in that of a host or a section, those served longest ago come first.
+ * Each has a go of a few entries, then the next one, and again from the first, until the exchange
+ * has what it wants or none has more to give. So one with a long queue keeps no other waiting, and
+ * a host with many paths none with one.
  *
- * What may be taken from one of them is schedule.h's to say. */
+ * What may be taken is receiver.h's to say. */
 #ifndef RP_MODEL_TURNS_H
 #define RP_MODEL_TURNS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Bounds of one exchange, which keeps all others from writing: endpoints looked at, entries taken
- * from an endpoint before the next one has its go, and entries that die without an attempt. */
-#define RP_TURNS_ENDPOINTS_MAX 256
+/* Bounds of one exchange, which keeps all others from writing: hosts, and sections and paths of all
+ * hosts, looked at; entries taken before the next one has its go, and entries that die without an
+ * attempt. */
+#define RP_TURNS_HOSTS_MAX 256
+#define RP_TURNS_MEMBERS_MAX 512
 #define RP_TURNS_GO 4
 #define RP_TURNS_DEATHS_MAX 256
 
-/* Begin with {.n = endpoints}. */
+/* Of one queue. Begin with {0}. */
 struct rp_turns {
-	size_t n;     /* at most RP_TURNS_ENDPOINTS_MAX */
-	size_t at;    /* whose go it is */
-	size_t in_go; /* so many were taken in it */
-	size_t n_empty;
-	bool is_empty[RP_TURNS_ENDPOINTS_MAX];
+	unsigned in_go; /* so many were taken from the one whose go it is */
+	bool gave;      /* something was taken since the queue was begun */
 };
 
-/* From which endpoint, 0..n-1, the next entry is taken; false: none has any more. */
-bool rp_turns_next(struct rp_turns *t, size_t *endpoint);
-/* The one whose go it is has no more to give in this exchange. */
+/* The one whose go it is gave an entry. true: its go is over, and the next one's begins. */
+bool rp_turns_gave(struct rp_turns *t);
+/* It has no more to give in this exchange: the next one's go begins. */
 void rp_turns_end_go(struct rp_turns *t);
+/* All have had a go. true: again from the first; false: the queue has no more to give. */
+bool rp_turns_again(struct rp_turns *t);
 
 #endif

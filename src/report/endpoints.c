@@ -55,7 +55,8 @@ enum rp_err rp_known_endpoints_load(struct rp_outbox *ob, const struct rp_config
 	struct loading l = {.all = out, .config = config};
 
 	memset(out, 0, sizeof *out);
-	if (rp_outbox_endpoints(ob, 0, see, &l, err) != RP_OK)
+	if (rp_outbox_endpoints(ob, (struct rp_endpoints_which){RP_ENDPOINTS_PATHS, 0}, see, &l,
+				err) != RP_OK)
 		return err->code;
 	if (l.no_memory)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
@@ -109,7 +110,8 @@ enum rp_err rp_endpoint_glob_resolve(struct rp_outbox *ob, struct rp_endpoint_gl
 	*n_fits = 0;
 	if (!rp_endpoint_glob_is_ambiguous(g))
 		return RP_OK;
-	if (rp_outbox_endpoints(ob, 0, see_fit, &f, err) != RP_OK)
+	if (rp_outbox_endpoints(ob, (struct rp_endpoints_which){RP_ENDPOINTS_PATHS, 0}, see_fit, &f,
+				err) != RP_OK)
 		return err->code;
 	g->exact = f.named;
 	*n_fits = f.named ? f.n : 0;

@@ -111,13 +111,22 @@ enum rp_err rp_outbox_endpoint_name(struct rp_outbox *ob, uint64_t endpoint, str
 				    struct rp_error *err)
 {
 	struct naming n = {.out = out};
-	enum rp_err e = rp_outbox_endpoints(ob, endpoint, name, &n, err);
+	const struct rp_endpoints_which one = {RP_ENDPOINTS_ONE, endpoint};
+	enum rp_err e = rp_outbox_endpoints(ob, one, name, &n, err);
 
 	if (e != RP_OK)
 		return e;
 	if (n.no_memory)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	return n.found ? RP_OK : rp_fail(err, RP_ERR_NOTFOUND, "no such endpoint");
+}
+
+struct rp_receiver rp_dispatch_receiver(struct rp_dispatch *d)
+{
+	return (struct rp_receiver){
+	    {&d->at[RP_LEVEL_PATH],
+	     d->at[RP_LEVEL_PATH].section != 0 ? &d->at[RP_LEVEL_SECTION] : NULL,
+	     &d->at[RP_LEVEL_HOST]}};
 }
 
 void rp_dispatch_release(struct rp_dispatch *d)
@@ -191,9 +200,10 @@ enum rp_err rp_outbox_exchange(struct rp_outbox *ob, int64_t now_at_ms,
 	return ob->ops->exchange(ob, now_at_ms, exchange, err);
 }
 
-enum rp_err rp_outbox_renew_limits(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err)
+enum rp_err rp_outbox_renew_limits(struct rp_outbox *ob, int64_t now_at_ms,
+				   struct rp_renewal *renewal, struct rp_error *err)
 {
-	return ob->ops->renew_limits(ob, now_at_ms, err);
+	return ob->ops->renew_limits(ob, now_at_ms, renewal, err);
 }
 
 enum rp_err rp_outbox_fix_clock(struct rp_outbox *ob, int64_t now_at_ms, struct rp_clock_fix *walk,
@@ -279,12 +289,18 @@ enum rp_err rp_outbox_counters(struct rp_outbox *ob, struct rp_counters *out,
 	return ob->ops->counters(ob, out, see, arg, err);
 }
 
-enum rp_err rp_outbox_endpoints(struct rp_outbox *ob, uint64_t id,
+enum rp_err rp_outbox_endpoints(struct rp_outbox *ob, struct rp_endpoints_which which,
 				bool (*see)(void *arg, uint64_t id, struct rp_span name,
 					    const struct rp_endpoint *e),
 				void *arg, struct rp_error *err)
 {
-	return ob->ops->endpoints(ob, id, see, arg, err);
+	return ob->ops->endpoints(ob, which, see, arg, err);
+}
+
+enum rp_err rp_outbox_endpoint_find(struct rp_outbox *ob, enum rp_level level, struct rp_span name,
+				    uint64_t *id, struct rp_error *err)
+{
+	return ob->ops->endpoint_find(ob, level, name, id, err);
 }
 
 enum rp_err rp_outbox_senders(struct rp_outbox *ob,

@@ -32,8 +32,8 @@
 #include "model/entry.h"
 #include "model/filter.h"
 #include "model/job_step.h"
+#include "model/receiver.h"
 #include "model/record.h"
-#include "model/schedule.h"
 #include "model/transition.h"
 
 struct rp_outbox;
@@ -173,16 +173,17 @@ struct rp_settlement {
 	int64_t due_at_ms;
 	int64_t started_at_ms;
 	bool disable_endpoint;
-	struct rp_token token;           /* RETURN, PARK: the claim's, which was not spent */
+	struct rp_tokens tokens;         /* RETURN, PARK: the claim's, which were not spent */
 	char series[RP_SERIES_NAME_MAX]; /* the [endpoint] section it counts for; "": none */
 	struct rp_outcome *outcome;      /* borrowed; NULL for RETURN and PARK */
 	/* out: the claim had been lost; only a DELIVERED changed anything */
 	bool stale;
 	/* out: this one parked the endpoint; false when another had before */
 	bool parked;
-	enum rp_control_change change; /* out: what it did to the endpoint's breaker, */
-	uint32_t bad_streak;           /* out, if OPENED: after how many bad outcomes in a row, */
-	int64_t probe_at_ms;           /* ... and when it will be probed */
+	/* out: what it did to the breaker of each level, */
+	enum rp_control_change change[RP_LEVELS];
+	uint32_t bad_streak[RP_LEVELS]; /* if OPENED: after how many bad outcomes in a row, */
+	int64_t probe_at_ms[RP_LEVELS]; /* ... and when it will be probed */
 };
 
 struct rp_claim {
@@ -191,22 +192,24 @@ struct rp_claim {
 	uint32_t attempt; /* 1, 2, ...: number of this attempt over the entry's life */
 	unsigned failures;
 	int64_t budget_at_ms, expires_at_ms;
-	bool probe; /* the one request that an open breaker lets through */
-	/* that it took; if it has one it begins within the exchange's begin_within_ms or goes
+	bool probes[RP_LEVELS]; /* the one request that an open breaker lets through */
+	/* that it took; if it has any it begins within the exchange's begin_within_ms or goes
 	 * back */
-	struct rp_token token;
-	/* others may wait for its end: it took its endpoint's last place, or they come after
-	 * it in order */
+	struct rp_tokens tokens;
+	bool unproven; /* counts against want_unproven until it is settled */
+	/* others may wait for its end: it took the last place of its path, section or host, or
+	 * they come after it in order */
 	bool blocking;
 };
 
 /* One exchange of a sender: settles what finished and claims what may start, in one commit. Fills
  * claims[0..*n_claims).
  *
- * Claims walk endpoints, not entries: of each endpoint that is due as many as its window, rate and
- * breaker allow over all senders (model/control.h), endpoints in the order they have waited, a few
- * entries each in turn. What settled outcomes did to a breaker is told to the caller, who logs it.
- * `limits` is a look-up: a store asks at any time within the call, as often as it likes, so it must
+ * Claims walk hosts and endpoints, not entries: of each that is due as many as its window, rate and
+ * breaker allow over all senders, on each level (model/receiver.h), in the order they have waited,
+ * a few entries each in turn. What settled outcomes did to a breaker is told to the caller, who
+ * logs it. `limits` is a look-up by the name of an endpoint or of a host, which may be empty where
+ * the store has lost it: a store asks at any time within the call, as often as it likes, so it must
  * neither wait nor call the store. A store may claim less than it could, and need not claim what
  * this very exchange made possible; next_ready_at_ms then is not later than now. When nothing
  * changed nothing is committed. With nothing to settle and want 0 it only reads, and
@@ -218,19 +221,23 @@ struct rp_exchange {
 	struct rp_settlement *settle;
 	size_t n_settle;
 	size_t want; /* room in claims[] */
-	/* Of these, how many at most from endpoints that have a rate: as many as can begin at
+	/* Of these, how many at most from receivers that have a rate: as many as can begin at
 	 * once. Their tokens do not keep; more would be taken from other senders for nothing. */
 	size_t want_metered;
+	/* Of these, how many at most from hosts that have not proven themselves (schedule.h), so
+	 * that many of them that hang leave places for the others. */
+	size_t want_unproven;
 	int64_t begin_within_ms; /* counted from now_at_ms; see rp_control_claimed */
 	struct rp_claim *claims;
-	size_t n_claims, n_metered; /* out */
-	struct rp_limits (*limits)(void *arg, uint64_t endpoint, struct rp_span name);
+	size_t n_claims, n_metered, n_unproven; /* out */
+	void (*limits)(void *arg, struct rp_span name, struct rp_level_limits *out);
 	void *limits_arg;
 	/* out: entries that died without an attempt (expired, endpoint gone, damaged) */
 	size_t n_dead;
 	/* out: nothing can be claimed before; RP_NEVER: nothing is waiting */
 	int64_t next_ready_at_ms;
-	/* out: want_metered kept it from claiming; next_ready_at_ms is a little later */
+	/* out: want_metered or want_unproven kept it from claiming; next_ready_at_ms is a little
+	 * later */
 	bool passed_over;
 	bool committed; /* out */
 };
@@ -241,9 +248,15 @@ enum rp_err rp_outbox_exchange(struct rp_outbox *ob, int64_t now_at_ms,
 /* The last of these alone: when work may next be claimable. */
 enum rp_err rp_outbox_next_ready(struct rp_outbox *ob, int64_t *at_ms, struct rp_error *err);
 
-/* After a change of the configuration: endpoints whose limits were reached or that are parked are
- * looked at again, with what `limits` says now. Rings when there are any. */
-enum rp_err rp_outbox_renew_limits(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err);
+/* After a change of the configuration: what has reached its limits or is parked is looked at again,
+ * with what `limits` says now. Rings when there is any. One call is one bounded transaction; call
+ * again while `more`. */
+struct rp_renewal {        /* begin with {0} */
+	bool more;         /* out */
+	uint64_t endpoint; /* the store's: where it goes on */
+};
+enum rp_err rp_outbox_renew_limits(struct rp_outbox *ob, int64_t now_at_ms,
+				   struct rp_renewal *renewal, struct rp_error *err);
 
 /* When the wall clock was set back, by a minute or more: what a clock that was ahead had made due
  * is made due as long after now as it was to be after the moment it was set; so it is neither early
@@ -263,7 +276,7 @@ enum rp_err rp_outbox_fix_clock(struct rp_outbox *ob, int64_t now_at_ms, struct 
 /* What an attempt needs. Spans point into `text`, owned by the struct; init with {0}, release,
  * reusable. */
 struct rp_dispatch {
-	/* In: only endpoint and endpoint_known are wanted, and nothing else is touched. */
+	/* In: only at[] and endpoint_known are wanted, and nothing else is touched. */
 	bool endpoint_only;
 	/* In: a payload of more than short_max bytes is loaded into *long_payload (borrowed)
 	 * instead of `text`, so that it can be released while the facts stay; 0: none is. */
@@ -271,10 +284,12 @@ struct rp_dispatch {
 	struct rp_buf *long_payload;
 	struct rp_facts facts;
 	struct rp_span payload;
-	/* false: its record is damaged; the next exchange that moves an entry of it counts anew */
+	/* false: a record of it is damaged; the next exchange that moves an entry of it counts
+	 * anew */
 	bool endpoint_known;
-	/* as it is now: what it allowed when the entry was claimed may be past */
-	struct rp_endpoint endpoint;
+	/* as they are now: what they allowed when the entry was claimed may be past. The section's
+	 * counts if at[PATH].section is not 0; see rp_dispatch_receiver. */
+	struct rp_endpoint at[RP_LEVELS];
 	struct rp_buf text;
 };
 /* Loads a claimed entry, right before its attempt. RP_ERR_STALE: the claim was lost or the entry
@@ -283,6 +298,7 @@ struct rp_dispatch {
 enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim,
 			    struct rp_dispatch *out, struct rp_error *err);
 void rp_dispatch_release(struct rp_dispatch *d);
+struct rp_receiver rp_dispatch_receiver(struct rp_dispatch *d);
 
 /* Reads the payload of a fetched entry once more, piece by piece, each in a snapshot of its own.
  * Nothing is checked again: the fetch has. */
@@ -428,7 +444,6 @@ struct rp_outbox_info {
 	int64_t latest_at_ms;
 	unsigned format;
 };
-/* Looks at one row of each endpoint. */
 enum rp_err rp_outbox_info(struct rp_outbox *ob, struct rp_outbox_info *out, struct rp_error *err);
 
 /* The counters for metrics: zero where nothing was counted. What is counted without a commit of its
@@ -443,12 +458,27 @@ enum rp_err rp_outbox_counters(struct rp_outbox *ob, struct rp_counters *out,
 enum rp_err rp_outbox_endpoint_name(struct rp_outbox *ob, uint64_t endpoint, struct rp_buf *out,
 				    struct rp_error *err);
 
-/* All of them, in the order of their numbers, or (id not 0) the one. false stops. A damaged record
- * shows as zeroes. */
-enum rp_err rp_outbox_endpoints(struct rp_outbox *ob, uint64_t id,
+/* In the order of their numbers, so the members of a host behind it. A damaged record shows as
+ * zeroes. */
+enum rp_endpoints_of {
+	RP_ENDPOINTS_PATHS,   /* all paths */
+	RP_ENDPOINTS_HOSTS,   /* all hosts, without a look at what is in them, */
+	RP_ENDPOINTS_SHARED,  /* ... and the sections in each */
+	RP_ENDPOINTS_OF_HOST, /* the sections and paths of host `id` */
+	RP_ENDPOINTS_ONE,     /* the one with this number, whatever it is */
+};
+struct rp_endpoints_which {
+	enum rp_endpoints_of of;
+	uint64_t id;
+};
+/* see: false stops. */
+enum rp_err rp_outbox_endpoints(struct rp_outbox *ob, struct rp_endpoints_which which,
 				bool (*see)(void *arg, uint64_t id, struct rp_span name,
 					    const struct rp_endpoint *e),
 				void *arg, struct rp_error *err);
+/* The number of a path or a host by its name as it is stored. RP_ERR_NOTFOUND: there is none. */
+enum rp_err rp_outbox_endpoint_find(struct rp_outbox *ob, enum rp_level level, struct rp_span name,
+				    uint64_t *id, struct rp_error *err);
 
 struct rp_sender_info {
 	unsigned slot;
@@ -473,10 +503,10 @@ enum rp_err rp_outbox_change(struct rp_outbox *ob, int64_t now_at_ms, enum rp_ch
 			     unsigned states, const uint64_t *seqs, size_t n, uint64_t audit,
 			     enum rp_changed *results, struct rp_error *err);
 
-/* Pauses an endpoint (its entries wait, no budget is spent), or resumes it; resuming also enables
- * it again after a 410, and lets an open breaker send its probe at once. RP_ERR_NOTFOUND: there is
- * none. An endpoint goes with its last entry, unless it is paused or disabled; when it is named
- * again it has another id. */
+/* Pauses a path, a section or a host (its entries wait, no budget is spent), or resumes it;
+ * resuming also enables a path again after a 410, and lets an open breaker send its probe at once.
+ * RP_ERR_NOTFOUND: there is none. A path goes with its last entry, and a section or host with its
+ * last path, unless it is paused or disabled; when it is named again it has another number. */
 enum rp_err rp_outbox_endpoint_pause(struct rp_outbox *ob, int64_t now_at_ms, uint64_t endpoint,
 				     bool pause, struct rp_error *err);
 

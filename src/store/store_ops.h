@@ -29,7 +29,8 @@ struct rp_store_ops {
 			    int64_t lease_ms, size_t *n_returned, struct rp_error *err);
 	enum rp_err (*exchange)(struct rp_outbox *ob, int64_t now_at_ms,
 				struct rp_exchange *exchange, struct rp_error *err);
-	enum rp_err (*renew_limits)(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err);
+	enum rp_err (*renew_limits)(struct rp_outbox *ob, int64_t now_at_ms,
+				    struct rp_renewal *renewal, struct rp_error *err);
 	enum rp_err (*fix_clock)(struct rp_outbox *ob, int64_t now_at_ms, struct rp_clock_fix *walk,
 				 struct rp_error *err);
 	enum rp_err (*fetch)(struct rp_outbox *ob, const struct rp_claim *claim,
@@ -58,10 +59,12 @@ struct rp_store_ops {
 				void (*see)(void *arg, struct rp_span name,
 					    const struct rp_series *s),
 				void *arg, struct rp_error *err);
-	enum rp_err (*endpoints)(struct rp_outbox *ob, uint64_t id,
+	enum rp_err (*endpoints)(struct rp_outbox *ob, struct rp_endpoints_which which,
 				 bool (*see)(void *arg, uint64_t id, struct rp_span name,
 					     const struct rp_endpoint *e),
 				 void *arg, struct rp_error *err);
+	enum rp_err (*endpoint_find)(struct rp_outbox *ob, enum rp_level level, struct rp_span name,
+				     uint64_t *id, struct rp_error *err);
 	enum rp_err (*senders)(struct rp_outbox *ob,
 			       void (*see)(void *arg, const struct rp_sender_info *s), void *arg,
 			       struct rp_error *err);

@@ -191,7 +191,9 @@ static void fill(struct rp_outbox *ob, uint64_t n)
 	append(ob, urls[1], n / 3, &watches[0]);
 	deliver(ob, RP_SETTLE_DEAD, &watches[1]);
 	append(ob, urls[2], n / 3, &watches[0]);
-	check(rp_outbox_endpoints(ob, 0, find_waiting, &waiting, &err), &err);
+	check(rp_outbox_endpoints(ob, (struct rp_endpoints_which){RP_ENDPOINTS_PATHS, 0},
+				  find_waiting, &waiting, &err),
+	      &err);
 	check(rp_outbox_endpoint_pause(ob, now_ms(), waiting, true, &err), &err);
 	print(watches, 2);
 }

@@ -117,7 +117,8 @@ static void look(struct rp_outbox *ob, struct holding *h)
 		must(rp_outbox_select(ob, &s, &m.err));
 	while (s.more);
 	rp_outbox_select_end(ob, &s);
-	must(rp_outbox_endpoints(ob, 0, take_endpoint, h, &m.err));
+	must(rp_outbox_endpoints(ob, (struct rp_endpoints_which){RP_ENDPOINTS_PATHS, 0},
+				 take_endpoint, h, &m.err));
 }
 
 static const struct rp_entry *find(const struct holding *h, uint64_t seq)

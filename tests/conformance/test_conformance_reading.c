@@ -130,15 +130,24 @@ START_TEST(endpoints_come_by_their_numbers_all_or_one)
 	fx_append(3, 1);
 	fx_append(1, 1);
 	fx_append(2, 1);
-	ck_assert_int_eq(rp_outbox_endpoints(fx.ob, 0, count, n, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_endpoints(fx.ob,
+					     (struct rp_endpoints_which){RP_ENDPOINTS_PATHS, 0},
+					     count, n, &fx.err),
+			 RP_OK);
 	ck_assert_uint_eq(n[0], 3);
 	n[0] = n[1] = 0;
 	n[2] = 2;
-	ck_assert_int_eq(rp_outbox_endpoints(fx.ob, 0, count, n, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_endpoints(fx.ob,
+					     (struct rp_endpoints_which){RP_ENDPOINTS_PATHS, 0},
+					     count, n, &fx.err),
+			 RP_OK);
 	ck_assert_uint_eq(n[0], 2);
 	id = fx_endpoint(1);
 	n[0] = n[1] = n[2] = 0;
-	ck_assert_int_eq(rp_outbox_endpoints(fx.ob, id, count, n, &fx.err), RP_OK);
+	ck_assert_int_eq(rp_outbox_endpoints(fx.ob,
+					     (struct rp_endpoints_which){RP_ENDPOINTS_ONE, id},
+					     count, n, &fx.err),
+			 RP_OK);
 	ck_assert(n[0] == 1 && n[1] == id);
 	ck_assert_int_eq(rp_outbox_endpoint_name(fx.ob, id, &name, &fx.err), RP_OK);
 	ck_assert_str_eq(name.data, "https://k1.example/hook");

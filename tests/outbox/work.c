@@ -151,7 +151,9 @@ static struct find_endpoint find_endpoint(unsigned k)
 	struct find_endpoint f = {.id = 0};
 
 	snprintf(f.name, sizeof f.name, "https://k%u.example/hook", k);
-	fx_must(rp_outbox_endpoints(fx.ob, 0, see_endpoint, &f, &fx.err), "endpoints");
+	fx_must(rp_outbox_endpoints(fx.ob, (struct rp_endpoints_which){RP_ENDPOINTS_PATHS, 0},
+				    see_endpoint, &f, &fx.err),
+		"endpoints");
 	return f;
 }
 
@@ -296,7 +298,9 @@ size_t fx_n_endpoints(void)
 {
 	size_t n = 0;
 
-	fx_must(rp_outbox_endpoints(fx.ob, 0, count_endpoint, &n, &fx.err), "endpoints");
+	fx_must(rp_outbox_endpoints(fx.ob, (struct rp_endpoints_which){RP_ENDPOINTS_PATHS, 0},
+				    count_endpoint, &n, &fx.err),
+		"endpoints");
 	return n;
 }
 

@@ -98,7 +98,7 @@ enum rp_err rp_lmdb_endpoint_pause(struct rp_outbox *outbox, int64_t now_at_ms, 
 		return e;
 	}
 	rp_schedule_pause(&ep->rec, pause, now_at_ms);
-	ep->dirty = true;
+	rp_ep_changed(&t, ep);
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK)
 		rp_wakeup_ring(ob);

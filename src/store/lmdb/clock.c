@@ -52,7 +52,7 @@ static enum rp_err step(struct rp_txn *t, struct rp_clock_fix *w, struct rp_erro
 		if (e != RP_OK)
 			return e;
 		/* its places in time are set right when it is written (endpoint.c) */
-		ep->dirty = true;
+		rp_ep_changed(t, ep);
 		w->in_queue = true;
 		w->due_at_ms = t->now_at_ms + 1;
 		w->seq = 0;

@@ -1,22 +1,16 @@
-/* endpoint.c - keeps endpoints: names, counters, and the place in the ready queue. It holds those
+/* endpoint.c - keeps endpoints, their counters and their places in the ready queues. It holds those
  * that a transaction touched in memory and writes each once, before the commit. */
 
 #include "store/lmdb/endpoint.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/log.h"
-#include "model/schedule.h"
-#include "sign/crypto.h"
 #include "store/lmdb/handle.h"
-#include "store/lmdb/reconstruct.h"
 #include "store/lmdb/row.h"
 #include "store/lmdb/txn.h"
-
-#define NAME_HASH_BYTES 16
 
 void rp_ep_forget(struct rp_lmdb *ob)
 {
@@ -56,8 +50,14 @@ static bool grow(struct rp_lmdb *ob)
 	return true;
 }
 
-/* A zeroed place for an endpoint that is not in the transaction yet. */
-static struct rp_ep *add(struct rp_lmdb *ob, uint64_t id)
+struct rp_ep *rp_ep_met(const struct rp_lmdb *ob, uint64_t id)
+{
+	size_t i = ob->n_eps > 0 ? index_place(ob, id) : 0;
+
+	return ob->n_eps > 0 && ob->ep_index[i] != 0 ? ob->eps[ob->ep_index[i] - 1] : NULL;
+}
+
+struct rp_ep *rp_ep_add(struct rp_lmdb *ob, uint64_t id)
 {
 	struct rp_ep *ep;
 
@@ -72,202 +72,182 @@ static struct rp_ep *add(struct rp_lmdb *ob, uint64_t id)
 	}
 	memset(ep, 0, sizeof *ep);
 	ep->id = id;
+	ep->rec.level = rp_level_of(id);
+	ep->rec.ready_at_ms = RP_NEVER;
+	ep->row_at_ms = RP_NEVER;
 	ob->ep_index[index_place(ob, id)] = (uint32_t)++ob->n_eps;
 	return ep;
 }
 
-/* Counters of a damaged endpoint record, from every delivery. Rare, so a full walk is fine. The
- * ready queue rows it may have left are found by looking: the record no longer knows its key. */
-static enum rp_err rebuild(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
+/* Loads the record of one that was not met yet. *found: there is a sound one. */
+static enum rp_err load(struct rp_txn *t, struct rp_ep *ep, bool *found, struct rp_error *err)
 {
-	uint64_t key[3] = {0, 0, 0};
-	enum rp_err e;
 	MDB_val v;
+	enum rp_err e = rp_row_get(t, RP_T_ENDPOINT, rp_key1(ep->id), &v, err);
 
-	rp_log(RP_LOG_WARN, "endpoint_rebuilt", "endpoint=%" PRIu64 " reason=checksum", ep->id);
-	ep->rec.ready_at_ms = RP_NEVER;
-	ep->dirty = true;
-	while ((e = rp_row_from(t, RP_T_DELIVERY, key, 1, 0, &v, err)) == RP_OK) {
-		struct rp_delivery d;
-
-		/* A damaged one counts as what it will be taken for when its turn comes. */
-		if (!rp_delivery_unpack(&d, key[0], v.mv_data, v.mv_size)) {
-			e = rp_entry_reconstruct(t, key[0], &d, err);
-			if (e != RP_OK)
-				return e;
-		}
-		if (d.endpoint == ep->id)
-			ep->rec.count[d.state]++;
-		key[0]++;
-	}
-	if (e != RP_ERR_NOTFOUND)
-		return e;
-	key[0] = key[1] = 0;
-	while ((e = rp_row_from(t, RP_T_READY, key, 2, 0, NULL, err)) == RP_OK) {
-		if (key[1] == ep->id) {
-			e = rp_row_del(t, RP_T_READY, rp_key2(key[0], key[1]), err);
-			if (e != RP_OK)
-				return e;
-		}
-		key[1]++;
+	*found = e == RP_OK && rp_endpoint_unpack(&ep->rec, ep->id, v.mv_data, v.mv_size);
+	if (*found) {
+		ep->row_queue = rp_schedule_queue(&ep->rec, ep->id);
+		ep->row_at_ms = ep->rec.ready_at_ms;
+	} else {
+		ep->rec.level = rp_level_of(ep->id);
+		ep->rec.ready_at_ms = RP_NEVER;
 	}
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+/* A path whose section has no name is in none: the row of the section was lost. */
+static enum rp_err get_levels(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
+{
+	struct rp_span name;
+	enum rp_err e = rp_ep_get(t, rp_level_host(ep->id), &ep->host, err);
+
+	if (e != RP_OK || ep->rec.section == 0)
+		return e;
+	e = rp_level_of(ep->rec.section) == RP_LEVEL_SECTION &&
+		    rp_level_host(ep->rec.section) == ep->host->id
+		? rp_ep_name(t, ep->rec.section, &name, err)
+		: RP_ERR_NOTFOUND;
+	if (e == RP_OK)
+		return rp_ep_get(t, ep->rec.section, &ep->section, err);
+	if (e != RP_ERR_NOTFOUND)
+		return e;
+	ep->rec.section = 0;
+	rp_ep_changed(t, ep);
+	return RP_OK;
 }
 
 enum rp_err rp_ep_get(struct rp_txn *t, uint64_t id, struct rp_ep **out, struct rp_error *err)
 {
-	struct rp_lmdb *ob = t->ob;
+	struct rp_ep *ep = rp_ep_met(t->ob, id);
+	bool found = false;
 	enum rp_err e;
-	MDB_val v;
 
-	if (ob->n_eps > 0) {
-		size_t i = index_place(ob, id);
-
-		if (ob->ep_index[i] != 0) {
-			*out = ob->eps[ob->ep_index[i] - 1];
-			return RP_OK;
-		}
-	}
-	e = rp_row_get(t, RP_T_ENDPOINT, rp_key1(id), &v, err);
-	if (e != RP_OK && e != RP_ERR_NOTFOUND)
-		return e;
-	*out = add(ob, id);
-	if (*out == NULL)
-		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	if (e != RP_OK || !rp_endpoint_unpack(&(*out)->rec, id, v.mv_data, v.mv_size))
-		e = rebuild(t, *out, err);
-	(*out)->was_in_flight = (*out)->rec.count[RP_STATE_IN_FLIGHT];
-	return e;
-}
-
-static struct rp_key name_key(struct rp_span name)
-{
-	unsigned char sha[RP_SHA256_BYTES];
-	struct rp_key key = {{0}, NAME_HASH_BYTES};
-
-	rp_sha256(&name, 1, sha);
-	memcpy(key.bytes, sha, NAME_HASH_BYTES);
-	return key;
-}
-
-enum rp_err rp_ep_find(struct rp_txn *t, struct rp_span name, uint64_t *id, struct rp_error *err)
-{
-	struct rp_reader r;
-	MDB_val v;
-	enum rp_err e = rp_row_get(t, RP_T_ENDPOINT_ID, name_key(name), &v, err);
-
-	if (e != RP_OK)
-		return e;
-	r = rp_reader_of(v.mv_data, v.mv_size);
-	*id = rp_get_u64(&r);
-	return RP_OK;
-}
-
-enum rp_err rp_ep_intern(struct rp_txn *t, struct rp_span name, uint64_t *id, struct rp_error *err)
-{
-	unsigned char buf[8];
-	struct rp_writer w = rp_writer_of(buf, sizeof buf);
-	struct rp_ep *ep;
-	enum rp_err e = rp_ep_find(t, name, id, err);
-
-	if (e != RP_ERR_NOTFOUND)
-		return e;
-	*id = t->head.next_endpoint++;
-	rp_put_u64(&w, *id);
-	e = rp_row_put(t, RP_T_ENDPOINT_ID, name_key(name), buf, sizeof buf, 0, err);
-	if (e == RP_OK)
-		e = rp_row_put(t, RP_T_ENDPOINT_NAME, rp_key1(*id), name.ptr, name.len, MDB_APPEND,
-			       err);
-	if (e != RP_OK)
-		return e;
-	ep = add(t->ob, *id);
+	*out = ep;
+	if (ep != NULL)
+		return RP_OK;
+	ep = *out = rp_ep_add(t->ob, id);
 	if (ep == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	ep->rec.ready_at_ms = RP_NEVER;
-	ep->dirty = true;
-	return RP_OK;
-}
-
-enum rp_err rp_ep_name(struct rp_txn *t, uint64_t id, struct rp_span *name, struct rp_error *err)
-{
-	MDB_val v;
-	enum rp_err e = rp_row_get(t, RP_T_ENDPOINT_NAME, rp_key1(id), &v, err);
-
-	*name = (struct rp_span){NULL, 0};
-	if (e == RP_OK)
-		*name = (struct rp_span){v.mv_data, v.mv_size};
+	e = load(t, ep, &found, err);
+	if (e == RP_OK && ep->rec.level != RP_LEVEL_HOST)
+		e = get_levels(t, ep, err);
+	if (e == RP_OK && !found)
+		e = rp_ep_rebuild(t, ep, err);
+	ep->was_in_flight = ep->rec.count[RP_STATE_IN_FLIGHT];
 	return e;
 }
 
-/* Its place in the ready queue, now that it has changed. */
-static enum rp_err look_at(struct rp_txn *t, const struct rp_ep *ep, int64_t *at_ms,
-			   struct rp_error *err)
+struct rp_receiver rp_ep_receiver(struct rp_ep *path)
 {
-	int64_t first_due_at_ms = RP_NEVER;
-	uint64_t key[3];
-	enum rp_err e = RP_OK;
+	return (struct rp_receiver){
+	    {&path->rec, path->section != NULL ? &path->section->rec : NULL, &path->host->rec}};
+}
 
-	if (rp_schedule_asks_first_due(&ep->rec)) {
-		e = rp_row_first(t, RP_T_QUEUE, rp_key3(ep->id, 0, 0), key, 3, NULL, err);
-		if (e == RP_OK && key[0] == ep->id)
-			first_due_at_ms = (int64_t)key[1];
-	}
-	*at_ms = rp_schedule_ready_at_ms(&ep->rec, first_due_at_ms, t->now_at_ms);
+void rp_ep_changed(struct rp_txn *t, struct rp_ep *ep)
+{
+	ep->dirty = t->dirty = true;
+	if (ep->section != NULL)
+		ep->section->dirty = true;
+	if (ep->host != NULL)
+		ep->host->dirty = true;
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+/* When the first that waits in it is due: of a path an entry, of others what is in their queue. */
+static enum rp_err first_due(struct rp_txn *t, const struct rp_ep *ep, int64_t *at_ms,
+			     struct rp_error *err)
+{
+	uint64_t key[3];
+	enum rp_err e;
+
+	*at_ms = RP_NEVER;
+	if (!rp_schedule_asks_first_due(&ep->rec))
+		return RP_OK;
+	e = rp_row_first(t, ep->rec.level == RP_LEVEL_PATH ? RP_T_QUEUE : RP_T_READY,
+			 rp_key3(ep->id, 0, 0), key, 3, NULL, err);
+	if (e == RP_OK && key[0] == ep->id)
+		*at_ms = (int64_t)key[1];
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-static enum rp_err remove_endpoint(struct rp_txn *t, uint64_t id, struct rp_error *err)
+/* Its place in a ready queue, now that it has changed. What it stands in may move with it. */
+static enum rp_err move_row(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
 {
-	struct rp_span name;
-	enum rp_err e = rp_ep_name(t, id, &name, err);
+	struct rp_ep *in = ep->section != NULL ? ep->section : ep->host;
+	uint64_t queue;
+	int64_t first_at_ms;
+	enum rp_err e = first_due(t, ep, &first_at_ms, err);
 
+	if (e != RP_OK)
+		return e;
+	ep->rec.ready_at_ms = rp_schedule_ready_at_ms(&ep->rec, first_at_ms, t->now_at_ms);
+	if (ep->rec.level == RP_LEVEL_HOST)
+		ep->rec.in_proven = rp_schedule_is_proven(&ep->rec, t->now_at_ms);
+	queue = rp_schedule_queue(&ep->rec, ep->id);
+	if (queue == ep->row_queue && ep->rec.ready_at_ms == ep->row_at_ms)
+		return RP_OK;
+	if (ep->row_at_ms != RP_NEVER)
+		e = rp_row_del(t, RP_T_READY,
+			       rp_key3(ep->row_queue, (uint64_t)ep->row_at_ms, ep->id), err);
+	if (e == RP_ERR_NOTFOUND)
+		e = RP_OK;
+	if (e == RP_OK && ep->rec.ready_at_ms != RP_NEVER)
+		e = rp_row_put(t, RP_T_READY, rp_key3(queue, (uint64_t)ep->rec.ready_at_ms, ep->id),
+			       "", 0, 0, err);
+	ep->row_queue = queue;
+	ep->row_at_ms = ep->rec.ready_at_ms;
+	if (in != NULL)
+		in->dirty = true;
+	return e;
+}
+
+static enum rp_err remove_endpoint(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
+{
+	enum rp_err e = rp_ep_remove_names(t, ep->id, err);
+
+	if (ep->section != NULL)
+		rp_receiver_leave(&ep->section->rec, &ep->rec);
+	if (ep->host != NULL)
+		ep->host->rec.members -= ep->host->rec.members > 0;
+	rp_ep_changed(t, ep);
+	ep->dirty = false;
+	ep->removed = true;
 	if (e == RP_OK)
-		e = rp_row_del(t, RP_T_ENDPOINT_ID, name_key(name), err);
-	if (e == RP_OK || e == RP_ERR_NOTFOUND)
-		e = rp_row_del(t, RP_T_ENDPOINT_NAME, rp_key1(id), err);
-	if (e == RP_OK || e == RP_ERR_NOTFOUND)
-		e = rp_row_del(t, RP_T_ENDPOINT, rp_key1(id), err);
+		e = rp_row_del(t, RP_T_ENDPOINT, rp_key1(ep->id), err);
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
 static enum rp_err flush_one(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
 {
 	unsigned char buf[RP_ENDPOINT_BYTES];
-	int64_t at_ms;
 	enum rp_err e;
 	size_t n;
 
 	rp_schedule_fix_clock(&ep->rec, t->now_at_ms);
-	e = look_at(t, ep, &at_ms, err);
-	if (e == RP_OK && at_ms != ep->rec.ready_at_ms) {
-		if (ep->rec.ready_at_ms != RP_NEVER) {
-			e = rp_row_del(t, RP_T_READY,
-				       rp_key2((uint64_t)ep->rec.ready_at_ms, ep->id), err);
-			if (e == RP_ERR_NOTFOUND)
-				e = RP_OK;
-		}
-		if (e == RP_OK && at_ms != RP_NEVER)
-			e = rp_row_put(t, RP_T_READY, rp_key2((uint64_t)at_ms, ep->id), "", 0, 0,
-				       err);
-		ep->rec.ready_at_ms = at_ms;
-	}
+	e = move_row(t, ep, err);
 	if (e != RP_OK)
 		return e;
-	ep->dirty = false;
 	if (rp_schedule_is_over(&ep->rec, t->now_at_ms))
-		return remove_endpoint(t, ep->id, err);
+		return remove_endpoint(t, ep, err);
+	ep->dirty = ep->is_new = false;
 	n = rp_endpoint_pack(&ep->rec, ep->id, buf, sizeof buf);
 	assert(n > 0);
 	return rp_row_put(t, RP_T_ENDPOINT, rp_key1(ep->id), buf, n, 0, err);
 }
 
+/* From the paths up: what stands in a queue decides when its owner is looked at. */
 enum rp_err rp_ep_flush(struct rp_txn *t, struct rp_error *err)
 {
 	enum rp_err e = RP_OK;
+	int level;
 	size_t i;
 
-	for (i = 0; i < t->ob->n_eps && e == RP_OK; i++)
-		if (t->ob->eps[i]->dirty)
-			e = flush_one(t, t->ob->eps[i], err);
+	for (level = RP_LEVEL_PATH; level <= RP_LEVEL_HOST; level++)
+		for (i = 0; i < t->ob->n_eps && e == RP_OK; i++)
+			if (t->ob->eps[i]->dirty && !t->ob->eps[i]->removed &&
+			    (int)t->ob->eps[i]->rec.level == level)
+				e = flush_one(t, t->ob->eps[i], err);
 	return e;
 }

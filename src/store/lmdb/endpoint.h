@@ -1,11 +1,12 @@
-/* endpoint.h - private to src/store/lmdb: endpoints: names, counters, and the place in the ready
- * queue.
+/* endpoint.h - private to src/store/lmdb: endpoints, which are paths, and the sections and hosts
+ * that count for them: names, counters, and places in the ready queues.
  *
  * Those that a transaction touches are held in memory, and written once, before the commit. */
 #ifndef RP_STORE_LMDB_ENDPOINT_H
 #define RP_STORE_LMDB_ENDPOINT_H
 
-#include "model/record.h"
+#include "model/receiver.h"
+#include "model/turns.h"
 
 struct rp_lmdb;
 struct rp_txn;
@@ -14,20 +15,58 @@ struct rp_txn;
 struct rp_ep {
 	uint64_t id;
 	struct rp_endpoint rec;
+	struct rp_ep *section, *host; /* of a path; of a section its host; else NULL */
 	bool dirty;
+	bool is_new;            /* it has no record yet */
+	bool removed;           /* it has none any more */
 	uint64_t was_in_flight; /* when the transaction first met it */
+	/* its row in a ready queue; RP_NEVER: it has none */
+	uint64_t row_queue;
+	int64_t row_at_ms;
+	/* claim.c: how far its own queue was walked, and whose go it is in it */
+	struct rp_ep_walk {
+		bool looked_at, spent, passed_over;
+		uint64_t next[2];
+		struct rp_ep *child;
+		struct rp_turns turns;
+	} walk;
 };
 
-/* The endpoint in this transaction; set ep->dirty after changing ep->rec. A damaged record is
- * rebuilt by a recount. */
+/* The endpoint in this transaction, with its section and host; rp_ep_changed after changing any of
+ * them. A damaged record is rebuilt by a recount. */
 enum rp_err rp_ep_get(struct rp_txn *t, uint64_t id, struct rp_ep **out, struct rp_error *err);
-/* The id of an endpoint by name. RP_ERR_NOTFOUND without filling err: there is none. */
-enum rp_err rp_ep_find(struct rp_txn *t, struct rp_span name, uint64_t *id, struct rp_error *err);
-/* The same, creating it when it is new. */
-enum rp_err rp_ep_intern(struct rp_txn *t, struct rp_span name, uint64_t *id, struct rp_error *err);
+/* The levels of a path. */
+struct rp_receiver rp_ep_receiver(struct rp_ep *path);
+/* It, its section and its host are to be written. */
+void rp_ep_changed(struct rp_txn *t, struct rp_ep *ep);
+/* The number of one by its name. RP_ERR_NOTFOUND without filling err: there is none. */
+enum rp_err rp_ep_find(struct rp_txn *t, enum rp_level level, struct rp_span name, uint64_t *id,
+		       struct rp_error *err);
 enum rp_err rp_ep_name(struct rp_txn *t, uint64_t id, struct rp_span *name, struct rp_error *err);
 /* Writes what changed; called by rp_txn_commit. */
 enum rp_err rp_ep_flush(struct rp_txn *t, struct rp_error *err);
 void rp_ep_forget(struct rp_lmdb *ob); /* at the start of a transaction */
+
+/* --- endpoint_new.c --------------------------------------------------------------------------- */
+
+/* The number of a path by name; it and its host are made when they are new. */
+enum rp_err rp_ep_intern(struct rp_txn *t, struct rp_span name, uint64_t *id, struct rp_error *err);
+/* The path is in the section of this name from now on (empty: in none), which is made when it is
+ * new. */
+enum rp_err rp_ep_set_section(struct rp_txn *t, struct rp_ep *path, struct rp_span section,
+			      struct rp_error *err);
+enum rp_err rp_ep_remove_names(struct rp_txn *t, uint64_t id, struct rp_error *err);
+
+/* --- endpoint_rebuild.c ----------------------------------------------------------------------- */
+
+/* From all that names it. */
+enum rp_err rp_ep_rebuild(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err);
+
+/* --- for these files -------------------------------------------------------------------------- */
+
+/* A zeroed place for one that is not in the transaction yet. NULL: no memory. */
+struct rp_ep *rp_ep_add(struct rp_lmdb *ob, uint64_t id);
+/* NULL: the transaction has not met it. */
+struct rp_ep *rp_ep_met(const struct rp_lmdb *ob, uint64_t id);
 
 #endif

@@ -93,16 +93,28 @@ static enum rp_err check_claim(struct rp_txn *t, const struct rp_claim *claim, s
 	return e;
 }
 
-/* What the endpoint allows may have changed since, too. */
-static enum rp_err look_at_endpoint(struct rp_txn *t, uint64_t endpoint, struct rp_dispatch *out,
-				    struct rp_error *err)
+static enum rp_err look_at_level(struct rp_txn *t, uint64_t id, struct rp_dispatch *out,
+				 struct rp_error *err)
 {
 	MDB_val v;
-	enum rp_err e = rp_row_get(t, RP_T_ENDPOINT, rp_key1(endpoint), &v, err);
+	enum rp_err e = rp_row_get(t, RP_T_ENDPOINT, rp_key1(id), &v, err);
 
 	out->endpoint_known =
-	    e == RP_OK && rp_endpoint_unpack(&out->endpoint, endpoint, v.mv_data, v.mv_size);
+	    e == RP_OK && rp_endpoint_unpack(&out->at[rp_level_of(id)], id, v.mv_data, v.mv_size);
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+/* What the receiver is allowed may have changed since, too. */
+static enum rp_err look_at_receiver(struct rp_txn *t, uint64_t path, struct rp_dispatch *out,
+				    struct rp_error *err)
+{
+	enum rp_err e = look_at_level(t, path, out, err);
+
+	if (e == RP_OK && out->endpoint_known)
+		e = look_at_level(t, rp_level_host(path), out, err);
+	if (e == RP_OK && out->endpoint_known && out->at[RP_LEVEL_PATH].section != 0)
+		e = look_at_level(t, out->at[RP_LEVEL_PATH].section, out, err);
+	return e;
 }
 
 /* Facts first, payload behind them, if it is a short one. */
@@ -146,7 +158,7 @@ static enum rp_err fetch(struct rp_txn *t, const struct rp_claim *claim, struct 
 	enum rp_err e = check_claim(t, claim, err);
 
 	if (e == RP_OK)
-		e = look_at_endpoint(t, claim->endpoint, out, err);
+		e = look_at_receiver(t, claim->endpoint, out, err);
 	if (out->endpoint_only || e != RP_OK)
 		return e;
 	return load(t, claim->seq, out, err);

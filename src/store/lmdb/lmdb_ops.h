@@ -23,7 +23,8 @@ enum rp_err rp_lmdb_reap(struct rp_outbox *outbox, int64_t now_at_ms, int64_t bo
 			 int64_t lease_ms, size_t *n_returned, struct rp_error *err);
 enum rp_err rp_lmdb_exchange(struct rp_outbox *outbox, int64_t now_at_ms,
 			     struct rp_exchange *exchange, struct rp_error *err);
-enum rp_err rp_lmdb_renew_limits(struct rp_outbox *outbox, int64_t now_at_ms, struct rp_error *err);
+enum rp_err rp_lmdb_renew_limits(struct rp_outbox *outbox, int64_t now_at_ms,
+				 struct rp_renewal *renewal, struct rp_error *err);
 enum rp_err rp_lmdb_fix_clock(struct rp_outbox *outbox, int64_t now_at_ms,
 			      struct rp_clock_fix *walk, struct rp_error *err);
 enum rp_err rp_lmdb_fetch(struct rp_outbox *outbox, const struct rp_claim *claim,
@@ -52,10 +53,12 @@ enum rp_err rp_lmdb_info(struct rp_outbox *outbox, struct rp_outbox_info *out,
 enum rp_err rp_lmdb_counters(struct rp_outbox *outbox, struct rp_counters *out,
 			     void (*see)(void *arg, struct rp_span name, const struct rp_series *s),
 			     void *arg, struct rp_error *err);
-enum rp_err rp_lmdb_endpoints(struct rp_outbox *outbox, uint64_t id,
+enum rp_err rp_lmdb_endpoints(struct rp_outbox *outbox, struct rp_endpoints_which which,
 			      bool (*see)(void *arg, uint64_t id, struct rp_span name,
 					  const struct rp_endpoint *e),
 			      void *arg, struct rp_error *err);
+enum rp_err rp_lmdb_endpoint_find(struct rp_outbox *outbox, enum rp_level level,
+				  struct rp_span name, uint64_t *id, struct rp_error *err);
 enum rp_err rp_lmdb_senders(struct rp_outbox *outbox,
 			    void (*see)(void *arg, const struct rp_sender_info *s), void *arg,
 			    struct rp_error *err);

@@ -31,7 +31,7 @@ static enum rp_err endpoint_of(struct rp_txn *t, const struct rp_delivery *d, st
 		return RP_OK;
 	e = rp_ep_get(t, d->endpoint, ep, err);
 	if (e == RP_OK)
-		(*ep)->dirty = true;
+		rp_ep_changed(t, *ep);
 	return e;
 }
 
@@ -43,6 +43,13 @@ static enum rp_err put_delivery(struct rp_txn *t, uint64_t seq, const struct rp_
 
 	assert(n > 0);
 	return rp_row_put(t, RP_T_DELIVERY, rp_key1(seq), buf, n, flags, err);
+}
+
+static bool count_receiver(struct rp_ep *path, const struct rp_ledger_change *c)
+{
+	const struct rp_receiver r = rp_ep_receiver(path);
+
+	return rp_receiver_count(&r, c);
 }
 
 /* Counters below zero are damage. One damaged entry must not stop the others, so it is said and
@@ -61,7 +68,7 @@ static enum rp_err count_move(struct rp_txn *t, uint64_t seq, const struct rp_de
 	rp_counters_moved(t, from, to);
 	sound = rp_ledger_count(&t->head, &c);
 	if (ep != NULL)
-		sound = rp_ledger_count_endpoint(&ep->rec, &c) && sound;
+		sound = count_receiver(ep, &c) && sound;
 	if (!sound)
 		rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=counter state=%s", seq,
 		       rp_state_name(from->state));

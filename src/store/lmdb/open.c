@@ -61,6 +61,7 @@ static const struct rp_store_ops ops = {
     .info = rp_lmdb_info,
     .counters = rp_lmdb_counters,
     .endpoints = rp_lmdb_endpoints,
+    .endpoint_find = rp_lmdb_endpoint_find,
     .senders = rp_lmdb_senders,
     .change = rp_lmdb_change,
     .endpoint_pause = rp_lmdb_endpoint_pause,

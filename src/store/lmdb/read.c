@@ -153,15 +153,37 @@ static enum rp_err find_oldest(struct rp_txn *t, struct rp_oldest *out, struct r
 	return e == RP_OK ? oldest_since(t, RP_T_DEAD, &out->dead_at_ms, err) : e;
 }
 
+/* From the queue of hosts down to the path that an exchange would look at first. */
+static enum rp_err next_path(struct rp_txn *t, uint64_t *id, struct rp_error *err)
+{
+	uint64_t key[3], queue = RP_QUEUE_PROVEN, other[3];
+	enum rp_err e = rp_row_first(t, RP_T_READY, rp_key3(queue, 0, 0), key, 3, NULL, err);
+	enum rp_err f =
+	    rp_row_first(t, RP_T_READY, rp_key3(RP_QUEUE_UNPROVEN, 0, 0), other, 3, NULL, err);
+
+	if (f == RP_OK && other[0] == RP_QUEUE_UNPROVEN &&
+	    (e != RP_OK || key[0] != queue || other[1] < key[1])) {
+		memcpy(key, other, sizeof key);
+		queue = RP_QUEUE_UNPROVEN;
+		e = f;
+	}
+	while (e == RP_OK && key[0] == queue && rp_level_of(key[2]) != RP_LEVEL_PATH) {
+		queue = key[2];
+		e = rp_row_first(t, RP_T_READY, rp_key3(queue, 0, 0), key, 3, NULL, err);
+	}
+	*id = key[2];
+	return e == RP_OK && key[0] != queue ? RP_ERR_NOTFOUND : e;
+}
+
 static enum rp_err next_due(struct rp_txn *t, int64_t *at_ms, struct rp_error *err)
 {
-	uint64_t key[2], first[3];
-	enum rp_err e = rp_row_first(t, RP_T_READY, rp_key2(0, 0), key, 2, NULL, err);
+	uint64_t id, first[3];
+	enum rp_err e = next_path(t, &id, err);
 
 	*at_ms = RP_NEVER;
 	if (e == RP_OK)
-		e = rp_row_first(t, RP_T_QUEUE, rp_key3(key[1], 0, 0), first, 3, NULL, err);
-	if (e == RP_OK && first[0] == key[1])
+		e = rp_row_first(t, RP_T_QUEUE, rp_key3(id, 0, 0), first, 3, NULL, err);
+	if (e == RP_OK && first[0] == id)
 		*at_ms = (int64_t)first[1];
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
@@ -197,35 +219,4 @@ enum rp_err rp_lmdb_info(struct rp_outbox *outbox, struct rp_outbox_info *out, s
 		return e;
 	out->refuses = rp_room_for_one(ob, &out->refusal) != RP_OK;
 	return see_readers(ob, out, err);
-}
-
-enum rp_err rp_lmdb_endpoints(struct rp_outbox *outbox, uint64_t only,
-			      bool (*see)(void *arg, uint64_t id, struct rp_span name,
-					  const struct rp_endpoint *e),
-			      void *arg, struct rp_error *err)
-{
-	struct rp_lmdb *ob = rp_lmdb_of(outbox);
-	uint64_t id = only;
-	struct rp_txn t;
-	bool go_on = true;
-	MDB_val v;
-	enum rp_err e = rp_txn_read(ob, &t, err);
-
-	if (e != RP_OK)
-		return e;
-	while (go_on && (e = rp_row_from(&t, RP_T_ENDPOINT, &id, 1, only != 0, &v, err)) == RP_OK) {
-		struct rp_endpoint ep;
-		struct rp_span name;
-
-		rp_endpoint_unpack(&ep, id, v.mv_data,
-				   /* a damaged one shows as zeroes, `verify` names it */
-				   v.mv_size);
-		e = rp_ep_name(&t, id, &name, err);
-		if (e != RP_OK && e != RP_ERR_NOTFOUND)
-			break;
-		go_on = see(arg, id, name, &ep) && only == 0;
-		id++;
-	}
-	rp_txn_end(&t);
-	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }

@@ -9,9 +9,13 @@
 
 #define RP_VERIFY_SLICE_US (50 * 1000)
 
+/* What the entries say of an endpoint, and its paths of a section or host. */
 struct rp_recount {
 	uint64_t id;
-	uint64_t count[RP_STATE_COUNT];
+	uint64_t count[RP_STATE_COUNT], members;
+	/* of a section or host, as its record has them: its paths come behind it */
+	bool has_record;
+	uint64_t stored[RP_STATE_COUNT], stored_members;
 };
 
 struct rp_check {

@@ -165,7 +165,8 @@ static void check_ready_queue(struct rp_check *c, uint64_t id, const struct rp_e
 	uint64_t key[3];
 
 	if (r->ready_at_ms != RP_NEVER &&
-	    !rp_check_has_row(c, RP_T_READY, rp_key2((uint64_t)r->ready_at_ms, id)))
+	    !rp_check_has_row(c, RP_T_READY,
+			      rp_key3(rp_schedule_queue(r, id), (uint64_t)r->ready_at_ms, id)))
 		rp_check_complain(c, "endpoint %" PRIu64 ": its agenda row is missing", id);
 	if (rp_schedule_open_at_ms(r) == RP_NEVER && r->ready_at_ms != RP_NEVER)
 		rp_check_complain(c,
@@ -174,7 +175,8 @@ static void check_ready_queue(struct rp_check *c, uint64_t id, const struct rp_e
 				  id);
 	if (!rp_schedule_asks_first_due(r))
 		return;
-	if (rp_row_first(c->t, RP_T_QUEUE, rp_key3(id, 0, 0), key, 3, NULL, NULL) != RP_OK ||
+	if (rp_row_first(c->t, r->level == RP_LEVEL_PATH ? RP_T_QUEUE : RP_T_READY,
+			 rp_key3(id, 0, 0), key, 3, NULL, NULL) != RP_OK ||
 	    key[0] != id)
 		return; /* all are behind one in flight or held; else the totals have said so */
 	/* whatever the time was when its place was worked out */
@@ -190,8 +192,22 @@ static void check_name(struct rp_check *c, uint64_t id)
 
 	if (rp_ep_name(c->t, id, &name, NULL) != RP_OK)
 		rp_check_complain(c, "endpoint %" PRIu64 ": its name is missing", id);
-	else if (rp_ep_find(c->t, name, &back, NULL) != RP_OK || back != id)
+	else if (rp_ep_find(c->t, rp_level_of(id), name, &back, NULL) != RP_OK || back != id)
 		rp_check_complain(c, "endpoint %" PRIu64 ": its name does not lead back to it", id);
+}
+
+/* What it counts for is there. */
+static void check_levels(struct rp_check *c, uint64_t id, const struct rp_endpoint *r)
+{
+	if (r->level != RP_LEVEL_HOST &&
+	    !rp_check_has_row(c, RP_T_ENDPOINT, rp_key1(rp_level_host(id))))
+		rp_check_complain(c, "endpoint %" PRIu64 ": its host does not exist", id);
+	if (r->section == 0)
+		return;
+	if (rp_level_of(r->section) != RP_LEVEL_SECTION ||
+	    rp_level_host(r->section) != rp_level_host(id) ||
+	    !rp_check_has_row(c, RP_T_ENDPOINT, rp_key1(r->section)))
+		rp_check_complain(c, "endpoint %" PRIu64 ": its section does not exist", id);
 }
 
 /* Whether the log of recent attempts agrees with the entry, if that is still there. */
@@ -277,6 +293,7 @@ bool rp_check_endpoint(struct rp_check *c, uint64_t id, const MDB_val *v, struct
 	}
 	check_name(c, id);
 	check_ready_queue(c, id, r);
+	check_levels(c, id, r);
 	return true;
 }
 

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/sys.h"
 #include "model/ledger.h"
@@ -102,15 +103,58 @@ void rp_check_recount(struct rp_check *c, const struct rp_delivery *d)
 		ep->count[d->state]++;
 }
 
+/* A section counts for its host through its paths. */
+static void add_to_group(struct rp_check *c, uint64_t id, const struct rp_recount *member)
+{
+	struct rp_recount *group = id != 0 ? find_endpoint(c, id) : NULL;
+	int s;
+
+	if (group == NULL)
+		return;
+	group->members++;
+	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD && rp_level_of(member->id) == RP_LEVEL_PATH;
+	     s++)
+		group->count[s] += member->count[s];
+}
+
 void rp_check_recounted(struct rp_check *c, uint64_t id, const struct rp_endpoint *r)
 {
-	const struct rp_recount *seen = find_endpoint(c, id);
+	struct rp_recount *seen = find_endpoint(c, id);
 	char whose[40];
 
-	snprintf(whose, sizeof whose, "endpoint %" PRIu64, id);
-	if (seen != NULL)
-		check_states(c, whose, r->count, seen->count);
 	c->on_ready_queue += r->ready_at_ms != RP_NEVER;
+	if (seen == NULL)
+		return;
+	if (r->level == RP_LEVEL_PATH) {
+		snprintf(whose, sizeof whose, "endpoint %" PRIu64, id);
+		check_states(c, whose, r->count, seen->count);
+		add_to_group(c, r->section, seen);
+	} else {
+		memcpy(seen->stored, r->count, sizeof seen->stored);
+		seen->stored_members = r->members;
+		seen->has_record = true;
+	}
+	if (r->level != RP_LEVEL_HOST)
+		add_to_group(c, rp_level_host(id), seen);
+}
+
+static void check_groups(struct rp_check *c)
+{
+	char what[60];
+	size_t i;
+
+	for (i = 0; i < c->n_endpoints; i++) {
+		const struct rp_recount *r = &c->endpoints[i];
+
+		if (!r->has_record)
+			continue;
+		snprintf(what, sizeof what, "%s %" PRIu64, rp_level_name(rp_level_of(r->id)),
+			 r->id);
+		check_states(c, what, r->stored, r->count);
+		snprintf(what, sizeof what, "%s %" PRIu64 ": members",
+			 rp_level_name(rp_level_of(r->id)), r->id);
+		check_total(c, what, r->stored_members, r->members);
+	}
 }
 
 static void check_recount(struct rp_check *c)
@@ -127,6 +171,7 @@ static void check_recount(struct rp_check *c)
 	check_rows(c, RP_T_JOB_ENTRY, c->planned);
 	check_rows(c, RP_T_READY, c->on_ready_queue);
 	check_rows(c, RP_T_ENDPOINT_ID, c->n_endpoints);
+	check_groups(c);
 }
 
 /* --- what a slice can sum up -------------------------------------------------------------- */
@@ -138,6 +183,7 @@ static enum rp_err sum_endpoints(struct rp_check *c, struct rp_error *err)
 	int64_t until_us = rp_sys_stopwatch_us() + RP_VERIFY_SLICE_US;
 	uint64_t id = 0, n = 0, on_ready_queue = 0, count[RP_STATE_COUNT] = {0};
 	struct rp_endpoint r;
+	uint64_t of_hosts[RP_STATE_COUNT] = {0};
 	bool damaged = false;
 	enum rp_err e;
 	MDB_val v;
@@ -151,8 +197,10 @@ static enum rp_err sum_endpoints(struct rp_check *c, struct rp_error *err)
 			continue;
 		}
 		on_ready_queue += r.ready_at_ms != RP_NEVER;
-		for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++)
-			count[s] += r.count[s];
+		for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++) {
+			count[s] += r.level == RP_LEVEL_PATH ? r.count[s] : 0;
+			of_hosts[s] += r.level == RP_LEVEL_HOST ? r.count[s] : 0;
+		}
 	}
 	if (e != RP_ERR_NOTFOUND)
 		return e;
@@ -161,6 +209,7 @@ static enum rp_err sum_endpoints(struct rp_check *c, struct rp_error *err)
 		return RP_OK;
 	check_rows(c, RP_T_READY, on_ready_queue);
 	check_states(c, "endpoints together", count, c->t->head.count);
+	check_states(c, "hosts together", of_hosts, c->t->head.count);
 	return RP_OK;
 }
 

@@ -252,7 +252,8 @@ static void look(struct rp_outbox *ob)
 	}
 	rp_buf_release(&body);
 	trace->stage = "endpoints, info, ledger";
-	fine(rp_outbox_endpoints(ob, 0, see_endpoint, NULL, &err));
+	fine(rp_outbox_endpoints(ob, (struct rp_endpoints_which){RP_ENDPOINTS_PATHS, 0},
+				 see_endpoint, NULL, &err));
 	fine(rp_outbox_info(ob, &info, &err));
 	fine(rp_outbox_ledger(ob, &ledger, &err));
 }

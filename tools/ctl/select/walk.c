@@ -54,7 +54,8 @@ int rp_wanted_init(struct rp_wanted *w, struct rp_ctl *ctl)
 	w->filter.has_endpoints = ctl->selector.has_endpoint;
 	if (!w->filter.has_endpoints)
 		return RP_EXIT_OK;
-	if (rp_outbox_endpoints(ctl->ob, 0, gather_endpoint, &g, &err) != RP_OK)
+	if (rp_outbox_endpoints(ctl->ob, (struct rp_endpoints_which){RP_ENDPOINTS_PATHS, 0},
+				gather_endpoint, &g, &err) != RP_OK)
 		return rp_ctl_fail(&err);
 	w->filter.endpoints = w->endpoints;
 	return g.no_memory ? rp_ctl_no_memory() : RP_EXIT_OK;

@@ -1,0 +1,171 @@
+/* What is taken from the three levels of a receiver, and what they learn. It stands above
+ * control.c and schedule.c, which know one level each. */
+#include "model/receiver.h"
+
+/* --- claim ------------------------------------------------------------------------------------ */
+
+static bool is_metered(const struct rp_endpoint *level)
+{
+	return level->control.limits.rate.count > 0;
+}
+
+enum rp_receiver_take rp_receiver_level_take(const struct rp_endpoint *level,
+					     const struct rp_receiver_room *room, int64_t now_at_ms)
+{
+	if (room->deaths == 0)
+		return RP_TAKE_NOTHING;
+	if (level->disabled)
+		return RP_TAKE_NEXT;
+	if (room->claims == 0 || rp_schedule_open_at_ms(level) > now_at_ms)
+		return RP_TAKE_NOTHING;
+	if ((is_metered(level) && room->metered == 0) ||
+	    (level->level == RP_LEVEL_HOST && room->unproven == 0 &&
+	     !rp_schedule_is_proven(level, now_at_ms)))
+		return RP_TAKE_PASSED_OVER;
+	return RP_TAKE_NEXT;
+}
+
+enum rp_receiver_take rp_receiver_take(const struct rp_receiver *r,
+				       const struct rp_receiver_room *room, int64_t now_at_ms)
+{
+	enum rp_receiver_take take = RP_TAKE_NEXT;
+	int l;
+
+	for (l = 0; l < RP_LEVELS && take == RP_TAKE_NEXT; l++) {
+		if (r->at[l] != NULL)
+			take = rp_receiver_level_take(r->at[l], room, now_at_ms);
+		if (r->at[l] != NULL && r->at[l]->disabled)
+			break;
+	}
+	return take;
+}
+
+bool rp_tokens_any(const struct rp_tokens *t)
+{
+	int l;
+
+	for (l = 0; l < RP_LEVELS; l++)
+		if (t->of[l].rate.count > 0)
+			return true;
+	return false;
+}
+
+struct rp_receiver_claim rp_receiver_claimed(const struct rp_receiver *r, int64_t now_at_ms,
+					     int64_t begin_within_ms)
+{
+	struct rp_receiver_claim out = {
+	    .unproven = !rp_schedule_is_proven(r->at[RP_LEVEL_HOST], now_at_ms)};
+	int l;
+
+	for (l = 0; l < RP_LEVELS; l++) {
+		struct rp_endpoint *level = r->at[l];
+
+		if (level == NULL)
+			continue;
+		out.tokens.of[l] = (struct rp_token){level->control.limits.rate, now_at_ms};
+		if (rp_control_claimed(&level->control, now_at_ms, begin_within_ms) ==
+		    RP_CONTROL_PROBED)
+			out.probes[l] = true;
+		level->served_at_ms = now_at_ms;
+	}
+	return out;
+}
+
+bool rp_receiver_is_blocking(const struct rp_receiver *r, const struct rp_delivery *claimed)
+{
+	int l;
+
+	if (claimed->order_key != 0)
+		return true;
+	for (l = 0; l < RP_LEVELS; l++)
+		if (r->at[l] != NULL && r->at[l]->count[RP_STATE_WAITING] > 0 &&
+		    rp_schedule_open_at_ms(r->at[l]) == RP_NEVER)
+			return true;
+	return false;
+}
+
+/* --- settle ----------------------------------------------------------------------------------- */
+
+void rp_receiver_token_return(const struct rp_receiver *r, const struct rp_tokens *t)
+{
+	int l;
+
+	for (l = 0; l < RP_LEVELS; l++)
+		if (r->at[l] != NULL)
+			rp_control_token_return(&r->at[l]->control, &t->of[l],
+						r->at[l]->served_at_ms);
+}
+
+/* Whether a host learns something from an outcome of one of its paths. */
+static bool tells_host(struct rp_endpoint *host, struct rp_endpoint *path,
+		       enum rp_feedback feedback)
+{
+	uint32_t now = host->clears + 1;
+
+	if (feedback != RP_FEEDBACK_BAD) {
+		host->clears += feedback != RP_FEEDBACK_NONE && host->control.bad_streak > 0;
+		return feedback != RP_FEEDBACK_NONE;
+	}
+	/* Whatever path the probe went through: it is the host's. */
+	if (path->bad_at == now && host->control.breaker != RP_BREAKER_HALF_OPEN)
+		return false;
+	path->bad_at = now;
+	return true;
+}
+
+void rp_receiver_settled(const struct rp_receiver *r, const struct rp_receiver_result *result,
+			 int64_t now_at_ms, enum rp_control_change change[RP_LEVELS])
+{
+	const struct rp_outcome *o = result->outcome;
+	const enum rp_feedback feedback = rp_feedback_of(o->cause, o->http_status);
+	struct rp_endpoint *path = r->at[RP_LEVEL_PATH], *host = r->at[RP_LEVEL_HOST];
+	int l;
+
+	for (l = 0; l < RP_LEVELS; l++) {
+		change[l] = RP_CONTROL_SAME;
+		if (r->at[l] == NULL)
+			continue;
+		rp_ledger_count_result(r->at[l], o, result->delivered, now_at_ms);
+		if (l == RP_LEVEL_PATH || (l == RP_LEVEL_HOST && tells_host(host, path, feedback)))
+			change[l] = rp_control_settled(&r->at[l]->control, o->cause, o->http_status,
+						       result->in_flight[l], now_at_ms);
+	}
+	if (result->disables)
+		rp_schedule_disable(path, now_at_ms);
+}
+
+/* --- counters --------------------------------------------------------------------------------- */
+
+bool rp_receiver_count(const struct rp_receiver *r, const struct rp_ledger_change *c)
+{
+	bool sound = true;
+	int l;
+
+	for (l = 0; l < RP_LEVELS; l++)
+		if (r->at[l] != NULL)
+			sound = rp_ledger_count_endpoint(r->at[l], c) && sound;
+	return sound;
+}
+
+bool rp_receiver_leave(struct rp_endpoint *section, const struct rp_endpoint *path)
+{
+	bool sound = section->members > 0;
+	int s;
+
+	section->members -= sound;
+	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++) {
+		sound = section->count[s] >= path->count[s] && sound;
+		section->count[s] -=
+		    section->count[s] >= path->count[s] ? path->count[s] : section->count[s];
+	}
+	return sound;
+}
+
+void rp_receiver_enter(struct rp_endpoint *section, const struct rp_endpoint *path)
+{
+	int s;
+
+	section->members++;
+	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++)
+		section->count[s] += path->count[s];
+}

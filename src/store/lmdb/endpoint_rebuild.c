@@ -1,0 +1,146 @@
+/* endpoint_rebuild.c - counts an endpoint anew whose record is damaged. It is rare, so it may look
+ * at everything. */
+
+#include "store/lmdb/endpoint.h"
+
+#include <inttypes.h>
+
+#include "base/log.h"
+#include "store/lmdb/handle.h"
+#include "store/lmdb/reconstruct.h"
+#include "store/lmdb/row.h"
+#include "store/lmdb/txn.h"
+
+/* The rows it may have left are found by looking: the record no longer knows its key. */
+static enum rp_err drop_ready_rows(struct rp_txn *t, uint64_t id, struct rp_error *err)
+{
+	uint64_t key[3] = {0, 0, 0};
+	enum rp_err e;
+
+	while ((e = rp_row_from(t, RP_T_READY, key, 3, 0, NULL, err)) == RP_OK) {
+		if (key[2] == id) {
+			e = rp_row_del(t, RP_T_READY, rp_key3(key[0], key[1], key[2]), err);
+			if (e != RP_OK)
+				return e;
+		}
+		key[2]++;
+	}
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+/* Of a path or a host, from every delivery. */
+static enum rp_err count_entries(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
+{
+	uint64_t seq = 0;
+	enum rp_err e;
+	MDB_val v;
+
+	while ((e = rp_row_from(t, RP_T_DELIVERY, &seq, 1, 0, &v, err)) == RP_OK) {
+		struct rp_delivery d;
+
+		/* A damaged one counts as what it will be taken for when its turn comes. */
+		if (!rp_delivery_unpack(&d, seq, v.mv_data, v.mv_size)) {
+			e = rp_entry_reconstruct(t, seq, &d, err);
+			if (e != RP_OK)
+				return e;
+		}
+		if (d.endpoint == ep->id ||
+		    (ep->rec.level == RP_LEVEL_HOST && rp_level_host(d.endpoint) == ep->id))
+			ep->rec.count[d.state]++;
+		seq++;
+	}
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+/* Calls see for each path and section of a host as it is now: what this transaction has changed is
+ * not written yet. */
+static enum rp_err each_member(struct rp_txn *t, uint64_t host,
+			       void (*see)(struct rp_ep *ep, uint64_t id,
+					   const struct rp_endpoint *member),
+			       struct rp_ep *ep, struct rp_error *err)
+{
+	uint64_t id = host + 1;
+	struct rp_endpoint rec;
+	enum rp_err e;
+	MDB_val v;
+	size_t i;
+
+	for (; (e = rp_row_from(t, RP_T_ENDPOINT, &id, 1, 0, &v, err)) == RP_OK &&
+	       rp_level_host(id) == host;
+	     id++)
+		/* A damaged one shows as zeroes: it is in no section any more. */
+		if (rp_ep_met(t->ob, id) == NULL) {
+			rp_endpoint_unpack(&rec, id, v.mv_data, v.mv_size);
+			see(ep, id, &rec);
+		}
+	for (i = 0; i < t->ob->n_eps; i++) {
+		const struct rp_ep *met = t->ob->eps[i];
+
+		if (rp_level_host(met->id) == host && met->id != host && !met->removed)
+			see(ep, met->id, &met->rec);
+	}
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+static void see_member(struct rp_ep *host, uint64_t id, const struct rp_endpoint *member)
+{
+	uint64_t n = rp_level_member(id);
+
+	(void)member;
+	host->rec.members++;
+	if (n >= RP_MEMBER_PATHS && n - RP_MEMBER_PATHS >= host->rec.n_paths)
+		host->rec.n_paths = n - RP_MEMBER_PATHS + 1;
+}
+
+static void see_in_section(struct rp_ep *section, uint64_t id, const struct rp_endpoint *member)
+{
+	if (rp_level_of(id) == RP_LEVEL_PATH && member->section == section->id)
+		rp_receiver_enter(&section->rec, member);
+}
+
+static enum rp_err recount_section(struct rp_txn *t, struct rp_ep *section, struct rp_error *err)
+{
+	int s;
+
+	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++)
+		section->rec.count[s] = 0;
+	section->rec.members = 0;
+	rp_ep_changed(t, section);
+	return each_member(t, section->host->id, see_in_section, section, err);
+}
+
+/* The path was in one of them, and nobody knows in which. */
+static enum rp_err recount_sections(struct rp_txn *t, uint64_t host, struct rp_error *err)
+{
+	uint64_t id = host + RP_MEMBER_SECTIONS;
+	struct rp_ep *section;
+	enum rp_err e;
+
+	for (; (e = rp_row_from(t, RP_T_ENDPOINT, &id, 1, 0, NULL, err)) == RP_OK &&
+	       rp_level_host(id) == host && rp_level_of(id) == RP_LEVEL_SECTION;
+	     id++) {
+		e = rp_ep_get(t, id, &section, err);
+		if (e == RP_OK)
+			e = recount_section(t, section, err);
+		if (e != RP_OK)
+			return e;
+	}
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+enum rp_err rp_ep_rebuild(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
+{
+	enum rp_err e;
+
+	rp_log(RP_LOG_WARN, "endpoint_rebuilt", "endpoint=%" PRIu64 " reason=checksum", ep->id);
+	rp_ep_changed(t, ep);
+	e = drop_ready_rows(t, ep->id, err);
+	if (e == RP_OK && ep->rec.level != RP_LEVEL_SECTION)
+		e = count_entries(t, ep, err);
+	if (e != RP_OK)
+		return e;
+	if (ep->rec.level == RP_LEVEL_HOST)
+		return each_member(t, ep->id, see_member, ep, err);
+	return ep->rec.level == RP_LEVEL_SECTION ? recount_section(t, ep, err)
+						 : recount_sections(t, ep->host->id, err);
+}
