@@ -65,6 +65,7 @@ void fx_prepare(void)
 	fx.now_ms = FX_NOW_MS;
 	fx.boot_ms = 1000;
 	fx.limit = 1000000;
+	fx.unproven_max = SIZE_MAX;
 	fx_reseed();
 	rp_log_setup("test", RP_LOG_ERROR);
 }
@@ -82,15 +83,28 @@ void fx_close(void)
 
 /* --- entries ----------------------------------------------------------------------------- */
 
+const char *fx_endpoint_text(unsigned k, char out[FX_ENDPOINT_TEXT_MAX])
+{
+	const unsigned host = k < FX_PATHS ? k : k / FX_PATHS,
+		       path = k < FX_PATHS ? 0 : k % FX_PATHS;
+
+	if (path == 0)
+		snprintf(out, FX_ENDPOINT_TEXT_MAX, "https://k%u.example/hook", host);
+	else
+		snprintf(out, FX_ENDPOINT_TEXT_MAX, "https://k%u.example/hook/%u", host, path);
+	return out;
+}
+
 struct rp_new_entry fx_new(unsigned k)
 {
-	static char endpoint[RING][48], url[RING][64], key[RING][48], payload[RING][64];
+	static char endpoint[RING][FX_ENDPOINT_TEXT_MAX], url[RING][64], key[RING][48],
+	    payload[RING][64];
 	static unsigned next, serial;
 	unsigned i = next++ % RING;
 
 	serial++;
-	snprintf(endpoint[i], sizeof endpoint[i], "https://k%u.example/hook", k);
-	snprintf(url[i], sizeof url[i], "https://k%u.example/hook?token=t%u", k, serial);
+	fx_endpoint_text(k, endpoint[i]);
+	snprintf(url[i], sizeof url[i], "%s?token=t%u", endpoint[i], serial);
 	snprintf(key[i], sizeof key[i], "key-%ld-%u", (long)getpid(), serial);
 	snprintf(payload[i], sizeof payload[i], "{\"run_id\":\"r%u\",\"status\":\"success\"}",
 		 serial);
@@ -130,7 +144,7 @@ uint64_t fx_append_one(const struct rp_new_entry *n, bool *duplicate)
 }
 
 struct find_endpoint {
-	char name[48];
+	char name[FX_ENDPOINT_TEXT_MAX];
 	uint64_t id;
 	struct rp_endpoint rec;
 };
@@ -150,7 +164,7 @@ static struct find_endpoint find_endpoint(unsigned k)
 {
 	struct find_endpoint f = {.id = 0};
 
-	snprintf(f.name, sizeof f.name, "https://k%u.example/hook", k);
+	fx_endpoint_text(k, f.name);
 	fx_must(rp_outbox_endpoints(fx.ob, (struct rp_endpoints_which){RP_ENDPOINTS_PATHS, 0},
 				    see_endpoint, &f, &fx.err),
 		"endpoints");
@@ -342,16 +356,20 @@ struct rp_ledger fx_ledger(void)
 
 /* --- working ----------------------------------------------------------------------------- */
 
-/* Unless a test asks for more, an endpoint may have its whole limit from the first moment on. */
-struct rp_limits fx_limits(void *arg, uint64_t endpoint, struct rp_span name)
+/* Unless a test asks for more, a path may have its whole limit from the first moment on. */
+void fx_limits(void *arg, struct rp_span name, struct rp_level_limits *out)
 {
-	unsigned in_flight = fx.limit_of != NULL ? fx.limit_of((unsigned)endpoint) : fx.limit;
-
 	(void)arg;
 	(void)name;
-	return fx.limits.in_flight != 0
-		   ? fx.limits
-		   : (struct rp_limits){.in_flight = in_flight, .start = in_flight};
+	*out = (struct rp_level_limits){
+	    .at = {[RP_LEVEL_PATH] = {.in_flight = fx.limit, .start = fx.limit},
+		   [RP_LEVEL_SECTION] = fx.section_limits,
+		   [RP_LEVEL_HOST] = {.in_flight = 1000000, .start = 1000000}},
+	    .section = rp_span_of(fx.section_limits.in_flight != 0 ? "shared" : "")};
+	if (fx.limits.in_flight != 0)
+		out->at[RP_LEVEL_PATH] = fx.limits;
+	if (fx.host_limits.in_flight != 0)
+		out->at[RP_LEVEL_HOST] = fx.host_limits;
 }
 
 void fx_exchange(size_t want, struct rp_settlement *settle, size_t n_settle)
@@ -360,6 +378,7 @@ void fx_exchange(size_t want, struct rp_settlement *settle, size_t n_settle)
 				.n_settle = n_settle,
 				.want = want,
 				.want_metered = want,
+				.want_unproven = want < fx.unproven_max ? want : fx.unproven_max,
 				.claims = fx.claims,
 				.limits = fx_limits};
 

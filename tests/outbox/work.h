@@ -12,6 +12,8 @@
 
 #define FX_NOW_MS INT64_C(1700000000000)
 #define FX_CLAIMS_MAX 2048
+#define FX_PATHS 1000
+#define FX_ENDPOINT_TEXT_MAX 48
 
 /* --- where the outbox is: each kind of tests has its own fx_open, fx_setup and fx_teardown --- */
 
@@ -27,9 +29,11 @@ struct fx {
 	size_t n_claims, n_dead;
 	int64_t next_ready_ms;
 	bool committed;
-	unsigned limit; /* of every endpoint, unless limit_of or limits is set */
-	unsigned (*limit_of)(unsigned endpoint);
+	unsigned limit;          /* of every path, unless limits is set */
 	struct rp_limits limits; /* in_flight 0: not set */
+	/* of every host, and of the section that all paths are in; in_flight 0: no limit, none */
+	struct rp_limits host_limits, section_limits;
+	size_t unproven_max; /* want_unproven of an exchange at most */
 };
 extern struct fx fx;
 
@@ -54,6 +58,9 @@ struct rp_new_entry fx_new(unsigned k);
 /* Appends n (<= 1,024) of them in one batch and returns the first seq; the others follow it. */
 uint64_t fx_append(unsigned k, size_t n);
 uint64_t fx_append_one(const struct rp_new_entry *n, bool *duplicate);
+/* Endpoint k below FX_PATHS is the path /hook of host k; h * FX_PATHS + n is another path, /hook/n,
+ * of host h. Its name as it is stored. */
+const char *fx_endpoint_text(unsigned k, char out[FX_ENDPOINT_TEXT_MAX]);
 uint64_t fx_endpoint(unsigned k);      /* its id */
 uint64_t fx_find_endpoint(unsigned k); /* 0: there is none */
 struct rp_endpoint fx_endpoint_record(unsigned k);
@@ -85,7 +92,7 @@ void fx_pause(unsigned k, bool pause);
 /* Brings a new entry of endpoint k into a state. */
 uint64_t fx_entry_in(unsigned k, enum rp_state state);
 /* Limits as the fixture has them now; an argument of exchanges of one's own. */
-struct rp_limits fx_limits(void *arg, uint64_t endpoint, struct rp_span name);
+void fx_limits(void *arg, struct rp_span name, struct rp_level_limits *out);
 
 /* --- checking ---------------------------------------------------------------------------- */
 
