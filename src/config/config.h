@@ -73,6 +73,8 @@ struct rp_policy {
 	/* What follows from the file as a whole (config_host.c): */
 	bool host_breaker;
 	bool shares_in_flight, shares_rate; /* over the URLs of the section */
+	/* The next section of the same host; of the first of a host: the first of another host. */
+	struct rp_policy *next_of_host, *next_host;
 	struct rp_cidr allow[RP_ALLOW_MAX];
 	size_t n_allow;
 	struct rp_guard_policy guard; /* guard.allow points at allow */
@@ -99,6 +101,7 @@ struct rp_config {
 	struct rp_policy defaults;
 	struct rp_policy *endpoints;
 	size_t n_endpoints;
+	struct rp_policy *first_host;      /* the first section of one of the hosts */
 	bool redacts;                      /* some section has redact_path */
 	unsigned line_of[RP_SETTINGS_MAX]; /* of the settings that are not a policy's */
 	void *owned;                       /* the strings */

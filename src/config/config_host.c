@@ -38,17 +38,33 @@ static unsigned own_line(const struct rp_config *config, const struct rp_policy 
 	return inherited ? 0 : line;
 }
 
-/* The first section of the host that sets it, else the defaults if they do. NULL: nobody. */
-static const struct rp_policy *setter(const struct rp_config *config, const struct rp_policy *of,
+/* Who sets it for a host: the first of its sections that does, else the defaults. NULL: nobody.
+ * first: NULL for hosts without a section. */
+static const struct rp_policy *setter(const struct rp_config *config, const struct rp_policy *first,
 				      const struct rp_setting *s)
 {
+	for (; first != NULL; first = first->next_of_host)
+		if (own_line(config, first, s) != 0)
+			return first;
+	return own_line(config, &config->defaults, s) != 0 ? &config->defaults : NULL;
+}
+
+/* From the last section to the first, so that those of a host stay in the order of the file. */
+static void group(struct rp_config *config)
+{
+	struct rp_policy *section, **at;
 	size_t i;
 
-	for (i = 0; of != &config->defaults && i < config->n_endpoints; i++)
-		if (own_line(config, &config->endpoints[i], s) != 0 &&
-		    rp_config_is_of_host(&config->endpoints[i], &of->prefix))
-			return &config->endpoints[i];
-	return own_line(config, &config->defaults, s) != 0 ? &config->defaults : NULL;
+	config->first_host = NULL;
+	for (i = config->n_endpoints; i > 0; i--) {
+		section = &config->endpoints[i - 1];
+		at = &config->first_host;
+		while (*at != NULL && !rp_config_is_of_host(*at, &section->prefix))
+			at = &(*at)->next_host;
+		section->next_of_host = *at;
+		section->next_host = *at != NULL ? (*at)->next_host : NULL;
+		*at = section;
+	}
 }
 
 /* ---- what contradicts ---- */
@@ -88,46 +104,47 @@ static const char *text_of(const struct rp_policy *policy, const struct rp_setti
 	return out;
 }
 
-/* A host has one limit, so its sections must not differ in it. */
+/* A host has one limit, so its sections must not differ in it. host: who sets it first; NULL:
+ * nobody does. */
 static bool agreement_check(struct rp_config_parser *p, const struct rp_policy *policy,
-			    const struct rp_setting *s)
+			    const struct rp_policy *host, const struct rp_setting *s)
 {
-	const struct rp_config *c = p->config;
-	const struct rp_policy *first = setter(c, policy, s);
+	unsigned line = own_line(p->config, policy, s);
 	char label[RP_CONFIG_LABEL_BYTES], other[RP_CONFIG_LABEL_BYTES];
 	char ours[RP_RATE_TEXT_MAX], theirs[RP_RATE_TEXT_MAX];
 
-	if (own_line(c, policy, s) == 0 || is_same(value_of(policy, s), value_of(first, s)))
+	if (line == 0 || is_same(value_of(policy, s), value_of(host, s)))
 		return true;
 	return rp_config_fail_at(
-	    p, own_line(c, policy, s),
+	    p, line,
 	    "%s %s = %s: %s is for the same host and sets %s on line %u; accepted: the same in "
 	    "both, or in one of them alone",
 	    rp_config_label_of(policy, label), s->info.name, text_of(policy, s, ours),
-	    rp_config_label_of(first, other), text_of(first, s, theirs), own_line(c, first, s));
+	    rp_config_label_of(host, other), text_of(host, s, theirs),
+	    own_line(p->config, host, s));
 }
 
 /* What a section asks for must fit into what its host may have. */
 static bool room_check(struct rp_config_parser *p, const struct rp_policy *policy,
-		       const struct rp_setting *s, const struct rp_setting *of_host)
+		       const struct rp_setting *s, const struct rp_policy *host,
+		       const struct rp_setting *of_host)
 {
-	const struct rp_config *c = p->config;
-	const struct rp_policy *host = setter(c, policy, of_host);
+	unsigned line = own_line(p->config, policy, s);
 	char label[RP_CONFIG_LABEL_BYTES], other[RP_CONFIG_LABEL_BYTES];
 	char room_ours[RP_RATE_TEXT_MAX], room_theirs[RP_RATE_TEXT_MAX];
 	const char *ours = text_of(policy, s, room_ours), *theirs;
 
-	if (host == NULL || own_line(c, policy, s) == 0 ||
-	    !is_less(value_of(host, of_host), value_of(policy, s)))
+	if (host == NULL || line == 0 || !is_less(value_of(host, of_host), value_of(policy, s)))
 		return true;
 	theirs = text_of(host, of_host, room_theirs);
 	return rp_config_fail_at(
-	    p, own_line(c, policy, s),
+	    p, line,
 	    "%s %s = %s: more than its host may have, %s %s = %s on line %u; accepted: at most %s, "
 	    "or %s = %s or more %s",
 	    rp_config_label_of(policy, label), s->info.name, ours, rp_config_label_of(host, other),
-	    of_host->info.name, theirs, own_line(c, host, of_host), theirs, of_host->info.name,
-	    ours, host != policy && host == &c->defaults ? "in this section" : "there");
+	    of_host->info.name, theirs, own_line(p->config, host, of_host), theirs,
+	    of_host->info.name, ours,
+	    policy->url != NULL && host->url == NULL ? "in this section" : "there");
 }
 
 static bool sharing_check(struct rp_config_parser *p, const struct rp_policy *policy)
@@ -148,83 +165,107 @@ static bool sharing_check(struct rp_config_parser *p, const struct rp_policy *po
 	    rp_config_label_of(policy, label), policy->section_line);
 }
 
-static bool policy_check(struct rp_config_parser *p, const struct rp_policy *policy)
+static bool policy_check(struct rp_config_parser *p, const struct rp_policy *policy,
+			 const struct rp_policy *const host[N_PAIRS])
 {
 	size_t i;
 
 	for (i = 0; i < N_PAIRS; i++)
-		if (!agreement_check(p, policy, setting(pairs[i][1])) ||
-		    !room_check(p, policy, setting(pairs[i][0]), setting(pairs[i][1])))
+		if (!agreement_check(p, policy, host[i], setting(pairs[i][1])) ||
+		    !room_check(p, policy, setting(pairs[i][0]), host[i], setting(pairs[i][1])))
 			return false;
 	return sharing_check(p, policy);
 }
 
-bool rp_config_check_hosts(struct rp_config_parser *p)
+static bool host_check(struct rp_config_parser *p, const struct rp_policy *first)
 {
-	bool ok = policy_check(p, &p->config->defaults);
+	const struct rp_policy *host[N_PAIRS], *section;
+	bool ok = true;
 	size_t i;
 
-	for (i = 0; ok && i < p->config->n_endpoints; i++)
-		ok = policy_check(p, &p->config->endpoints[i]);
+	for (i = 0; i < N_PAIRS; i++)
+		host[i] = setter(p->config, first, setting(pairs[i][1]));
+	if (first == NULL)
+		return policy_check(p, &p->config->defaults, host);
+	for (section = first; ok && section != NULL; section = section->next_of_host)
+		ok = policy_check(p, section, host);
+	return ok;
+}
+
+bool rp_config_check_hosts(struct rp_config_parser *p)
+{
+	const struct rp_policy *first;
+	bool ok = host_check(p, NULL);
+
+	group(p->config);
+	for (first = p->config->first_host; ok && first != NULL; first = first->next_host)
+		ok = host_check(p, first);
 	return ok;
 }
 
 /* ---- what holds ---- */
 
-/* Nobody has set it: a receiver must still get the in_flight that holds for it. */
-static unsigned host_in_flight_unset(const struct rp_config *config, const struct rp_policy *of)
+/* Of one setting: value and line of whoever sets it; nothing if nobody does. */
+static void take_over(const struct rp_policy *host, const struct rp_setting *s, size_t bytes,
+		      struct rp_policy *policy)
 {
-	unsigned most = RP_HOST_IN_FLIGHT, own;
-	size_t i;
+	if (host == NULL || host == policy)
+		return;
+	memcpy((char *)policy + s->offset, (const char *)host + s->offset, bytes);
+	policy->line_of[rp_setting_index(s)] = host->line_of[rp_setting_index(s)];
+}
 
-	for (i = 0; of != &config->defaults && i < config->n_endpoints; i++) {
-		own = config->endpoints[i].in_flight;
-		if (own > most && rp_config_is_of_host(&config->endpoints[i], &of->prefix))
-			most = own;
+/* What holds where nobody has set it: a receiver must still get its in_flight. */
+static void derive(const struct rp_config *config, const struct rp_policy *first,
+		   unsigned *in_flight, bool *breaker)
+{
+	*in_flight = RP_HOST_IN_FLIGHT;
+	if (config->defaults.in_flight > *in_flight)
+		*in_flight = config->defaults.in_flight;
+	*breaker = config->defaults.breaker;
+	for (; first != NULL; first = first->next_of_host) {
+		if (first->in_flight > *in_flight)
+			*in_flight = first->in_flight;
+		*breaker = *breaker && first->breaker;
 	}
-	return config->defaults.in_flight > most ? config->defaults.in_flight : most;
 }
 
-static bool host_breaker(const struct rp_config *config, const struct rp_policy *of)
-{
-	size_t i;
-
-	for (i = 0; of != &config->defaults && i < config->n_endpoints; i++)
-		if (!config->endpoints[i].breaker &&
-		    rp_config_is_of_host(&config->endpoints[i], &of->prefix))
-			return false;
-	return config->defaults.breaker;
-}
-
-static void policy_settle(const struct rp_config *config, struct rp_policy *policy)
+static void host_settle(struct rp_config *config, struct rp_policy *first)
 {
 	const struct rp_setting *in_flight = setting("host_in_flight"),
 				*rate = setting("host_rate");
-	const struct rp_policy *host = setter(config, policy, in_flight);
+	const struct rp_policy *sets_in_flight = setter(config, first, in_flight);
+	const struct rp_policy *sets_rate = setter(config, first, rate);
+	struct rp_policy *policy = first != NULL ? first : &config->defaults;
+	unsigned unset;
+	bool breaker;
 
-	policy->host_in_flight =
-	    host != NULL ? host->host_in_flight : host_in_flight_unset(config, policy);
-	if (host != NULL)
-		policy->line_of[rp_setting_index(in_flight)] =
-		    host->line_of[rp_setting_index(in_flight)];
-	host = setter(config, policy, rate);
-	if (host != NULL) {
-		policy->host_rate = host->host_rate;
-		policy->line_of[rp_setting_index(rate)] = host->line_of[rp_setting_index(rate)];
+	derive(config, first, &unset, &breaker);
+	for (; policy != NULL; policy = policy->next_of_host) {
+		if (sets_in_flight == NULL)
+			policy->host_in_flight = unset;
+		take_over(sets_in_flight, in_flight, sizeof policy->host_in_flight, policy);
+		take_over(sets_rate, rate, sizeof policy->host_rate, policy);
+		policy->host_breaker = breaker;
 	}
-	policy->host_breaker = host_breaker(config, policy);
-	policy->shares_in_flight = policy != &config->defaults && policy->shared_limits &&
-				   own_line(config, policy, setting("in_flight")) != 0;
-	policy->shares_rate = policy != &config->defaults && policy->shared_limits &&
-			      own_line(config, policy, setting("rate")) != 0 &&
-			      policy->rate.count > 0;
+}
+
+static void sharing_settle(const struct rp_config *config, struct rp_policy *section)
+{
+	section->shares_in_flight =
+	    section->shared_limits && own_line(config, section, setting("in_flight")) != 0;
+	section->shares_rate = section->shared_limits && section->rate.count > 0 &&
+			       own_line(config, section, setting("rate")) != 0;
 }
 
 void rp_config_settle_hosts(struct rp_config *config)
 {
+	struct rp_policy *first;
 	size_t i;
 
-	policy_settle(config, &config->defaults);
+	host_settle(config, NULL);
+	for (first = config->first_host; first != NULL; first = first->next_host)
+		host_settle(config, first);
 	for (i = 0; i < config->n_endpoints; i++)
-		policy_settle(config, &config->endpoints[i]);
+		sharing_settle(config, &config->endpoints[i]);
 }

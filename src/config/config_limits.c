@@ -5,38 +5,44 @@
 
 #include "config/config_host.h"
 
-struct place {
-	const struct rp_policy *policy, *host;
-};
-
-static struct place place_of(const struct rp_config *config, const struct rp_url *url)
+/* NULL: no section is for this host. */
+static const struct rp_policy *first_of_host(const struct rp_config *config,
+					     const struct rp_url *url)
 {
-	struct place found = {&config->defaults, &config->defaults};
-	size_t i, n, longest = 0;
+	const struct rp_policy *first = config->first_host;
 
-	for (i = 0; i < config->n_endpoints; i++) {
-		const struct rp_policy *section = &config->endpoints[i];
+	while (first != NULL && !rp_config_is_of_host(first, url))
+		first = first->next_host;
+	return first;
+}
 
-		if (!rp_config_is_of_host(section, url))
-			continue;
-		found.host = section;
+static const struct rp_policy *longest_match(const struct rp_config *config,
+					     const struct rp_policy *first,
+					     const struct rp_url *url)
+{
+	const struct rp_policy *best = &config->defaults, *section;
+	size_t n, longest = 0;
+
+	for (section = first; section != NULL; section = section->next_of_host) {
 		n = rp_url_match_prefix(&section->prefix, url);
 		if (n > longest) {
-			found.policy = section;
+			best = section;
 			longest = n;
 		}
 	}
-	return found;
+	return best;
 }
 
 const struct rp_policy *rp_config_policy(const struct rp_config *config, const struct rp_url *url)
 {
-	return place_of(config, url).policy;
+	return longest_match(config, first_of_host(config, url), url);
 }
 
 const struct rp_policy *rp_config_host(const struct rp_config *config, const struct rp_url *url)
 {
-	return place_of(config, url).host;
+	const struct rp_policy *first = first_of_host(config, url);
+
+	return first != NULL ? first : &config->defaults;
 }
 
 /* A window of its own would tell nothing that those of the paths and of the host do not. */
@@ -52,18 +58,19 @@ static struct rp_limits limits_of_section(const struct rp_policy *policy)
 void rp_config_limits(const struct rp_config *config, const struct rp_url *url,
 		      struct rp_level_limits *out)
 {
-	struct place place = place_of(config, url);
-	const struct rp_policy *policy = place.policy;
+	const struct rp_policy *first = first_of_host(config, url);
+	const struct rp_policy *host = first != NULL ? first : &config->defaults;
+	const struct rp_policy *policy = longest_match(config, first, url);
 
 	*out = (struct rp_level_limits){
 	    .at[RP_LEVEL_PATH] = {.in_flight = policy->in_flight,
 				  .start = RP_WINDOW_START,
 				  .rate = policy->rate,
 				  .breaker = policy->breaker},
-	    .at[RP_LEVEL_HOST] = {.in_flight = place.host->host_in_flight,
+	    .at[RP_LEVEL_HOST] = {.in_flight = host->host_in_flight,
 				  .start = RP_HOST_WINDOW_START,
-				  .rate = place.host->host_rate,
-				  .breaker = place.host->host_breaker},
+				  .rate = host->host_rate,
+				  .breaker = host->host_breaker},
 	};
 	if (!policy->shares_in_flight && !policy->shares_rate)
 		return;

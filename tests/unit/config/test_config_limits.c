@@ -116,6 +116,12 @@ static const struct {
     {A "host_in_flight = 12\n", "http://h.example/c", "path 10 | host 64"},
     {A "host_in_flight = 12\n", "https://h.example:8443/c", "path 10 | host 64"},
     {A "host_in_flight = 12\n", "https://H.example.:443/c", "path 10 | host 12"},
+    {A ELSEWHERE "host_in_flight = 12\n" B, IN_B, "path 10 | host 64"},
+    {A ELSEWHERE "host_in_flight = 12\n" B "host_in_flight = 13\n", IN_A, "path 10 | host 13"},
+    {A ELSEWHERE "host_in_flight = 12\n" B, "https://else.example/x", "path 10 | host 12"},
+    {"[endpoint \"a\"]\nurl = https://10.0.0.1/a\nhost_in_flight = 12\n"
+     "[endpoint \"b\"]\nurl = https://10.1/b\nin_flight = 3\n",
+     "https://0x0a000001/b/1", "path 3 | section b 3 | host 12"},
     /* Where nobody says it, a host gets what each of its paths may have. */
     {DEFAULTS "in_flight = 100\n", STRANGER, "path 100 | host 100"},
     {A "in_flight = 100\n" B "in_flight = 200\n", IN_A, "path 100 | section a 100 | host 200"},
