@@ -26,19 +26,22 @@ static void limits_of(void *arg, struct rp_span name, struct rp_level_limits *ou
 	rp_config_limits(&s->o.settings->config, &url, out);
 }
 
-void rp_sender_limits_now(struct rp_sender *s, struct rp_span url,
+void rp_sender_limits_now(const struct rp_sender *s, const struct rp_url *url,
 			  unsigned in_flight_max[RP_LEVELS])
 {
 	struct rp_level_limits limits;
 	int l;
 
-	limits_of(s, url, &limits);
 	for (l = 0; l < RP_LEVELS; l++)
-		in_flight_max[l] = limits.at[l].in_flight;
+		in_flight_max[l] = UINT_MAX;
+	if (url == NULL)
+		return;
+	rp_config_limits(&s->o.settings->config, url, &limits);
 	/* A path that is still in a section of an older configuration leaves it with its next
 	 * claim. */
-	if (limits.section.len == 0)
-		in_flight_max[RP_LEVEL_SECTION] = UINT_MAX;
+	for (l = 0; l < RP_LEVELS; l++)
+		if (l != RP_LEVEL_SECTION || limits.section.len > 0)
+			in_flight_max[l] = limits.at[l].in_flight;
 }
 
 static void count_settled(struct rp_sender *s, const struct rp_settlement *st)
