@@ -74,7 +74,8 @@ struct rp_ep *rp_ep_add(struct rp_lmdb *ob, uint64_t id)
 	ep->id = id;
 	ep->rec.level = rp_level_of(id);
 	ep->rec.ready_at_ms = RP_NEVER;
-	ep->row_at_ms = RP_NEVER;
+	ep->rec.first_due_at_ms = RP_NEVER;
+	ep->row_at_ms = ep->row_due_at_ms = RP_NEVER;
 	ob->ep_index[index_place(ob, id)] = (uint32_t)++ob->n_eps;
 	return ep;
 }
@@ -89,9 +90,10 @@ static enum rp_err load(struct rp_txn *t, struct rp_ep *ep, bool *found, struct 
 	if (*found) {
 		ep->row_queue = rp_schedule_queue(&ep->rec, ep->id);
 		ep->row_at_ms = ep->rec.ready_at_ms;
+		ep->row_due_at_ms = ep->rec.first_due_at_ms;
 	} else {
 		ep->rec.level = rp_level_of(ep->id);
-		ep->rec.ready_at_ms = RP_NEVER;
+		ep->rec.ready_at_ms = ep->rec.first_due_at_ms = RP_NEVER;
 	}
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
@@ -155,51 +157,75 @@ void rp_ep_changed(struct rp_txn *t, struct rp_ep *ep)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* When the first that waits in it is due: of a path an entry, of others what is in their queue. */
-static enum rp_err first_due(struct rp_txn *t, const struct rp_ep *ep, int64_t *at_ms,
-			     struct rp_error *err)
+/* The first time in its own queue: of a path its entries, of others what is in them. */
+static enum rp_err first_in(struct rp_txn *t, const struct rp_ep *ep, int64_t *at_ms,
+			    struct rp_error *err)
 {
+	enum rp_table table = ep->rec.level == RP_LEVEL_PATH ? RP_T_QUEUE : RP_T_READY;
 	uint64_t key[3];
-	enum rp_err e;
+	enum rp_err e = rp_row_first(t, table, rp_key3(ep->id, 0, 0), key, 3, NULL, err);
 
-	*at_ms = RP_NEVER;
-	if (!rp_schedule_asks_first_due(&ep->rec))
-		return RP_OK;
-	e = rp_row_first(t, ep->rec.level == RP_LEVEL_PATH ? RP_T_QUEUE : RP_T_READY,
-			 rp_key3(ep->id, 0, 0), key, 3, NULL, err);
-	if (e == RP_OK && key[0] == ep->id)
-		*at_ms = (int64_t)key[1];
+	*at_ms = e == RP_OK && key[0] == ep->id ? (int64_t)key[1] : RP_NEVER;
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-/* Its place in a ready queue, now that it has changed. What it stands in may move with it. */
-static enum rp_err move_row(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
+static enum rp_err first_due(struct rp_txn *t, struct rp_ep *ep, int64_t *at_ms,
+			     struct rp_error *err)
+{
+	bool asks = ep->rec.level == RP_LEVEL_PATH ? ep->rec.count[RP_STATE_WAITING] > 0
+						   : rp_schedule_asks_first_due(&ep->rec);
+	enum rp_err e = RP_OK;
+
+	*at_ms = RP_NEVER;
+	if (asks)
+		e = first_in(t, ep, at_ms, err);
+	if (ep->rec.level == RP_LEVEL_PATH)
+		ep->rec.first_due_at_ms = *at_ms;
+	return e;
+}
+
+struct place {
+	uint64_t queue;
+	int64_t at_ms; /* RP_NEVER: none */
+};
+
+static enum rp_err move_row(struct rp_txn *t, uint64_t id, struct place from, struct place to,
+			    struct rp_error *err)
+{
+	enum rp_err e = RP_OK;
+
+	if (from.at_ms != RP_NEVER)
+		e = rp_row_del(t, RP_T_READY, rp_key3(from.queue, (uint64_t)from.at_ms, id), err);
+	if ((e == RP_OK || e == RP_ERR_NOTFOUND) && to.at_ms != RP_NEVER)
+		e = rp_row_put(t, RP_T_READY, rp_key3(to.queue, (uint64_t)to.at_ms, id), "", 0, 0,
+			       err);
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+/* Its places in the ready queues, now that it has changed. What it stands in may move with it. */
+static enum rp_err move_rows(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
 {
 	struct rp_ep *in = ep->section != NULL ? ep->section : ep->host;
-	uint64_t queue;
+	struct place from = {ep->row_queue, ep->row_at_ms}, to;
 	int64_t first_at_ms;
 	enum rp_err e = first_due(t, ep, &first_at_ms, err);
 
-	if (e != RP_OK)
-		return e;
 	ep->rec.ready_at_ms = rp_schedule_ready_at_ms(&ep->rec, first_at_ms, t->now_at_ms);
 	if (ep->rec.level == RP_LEVEL_HOST)
 		ep->rec.in_proven = rp_schedule_is_proven(&ep->rec, t->now_at_ms);
-	queue = rp_schedule_queue(&ep->rec, ep->id);
-	if (queue == ep->row_queue && ep->rec.ready_at_ms == ep->row_at_ms)
-		return RP_OK;
-	if (ep->row_at_ms != RP_NEVER)
-		e = rp_row_del(t, RP_T_READY,
-			       rp_key3(ep->row_queue, (uint64_t)ep->row_at_ms, ep->id), err);
-	if (e == RP_ERR_NOTFOUND)
-		e = RP_OK;
-	if (e == RP_OK && ep->rec.ready_at_ms != RP_NEVER)
-		e = rp_row_put(t, RP_T_READY, rp_key3(queue, (uint64_t)ep->rec.ready_at_ms, ep->id),
-			       "", 0, 0, err);
-	ep->row_queue = queue;
-	ep->row_at_ms = ep->rec.ready_at_ms;
-	if (in != NULL)
-		in->dirty = true;
+	to = (struct place){rp_schedule_queue(&ep->rec, ep->id), ep->rec.ready_at_ms};
+	if (e == RP_OK && (to.queue != from.queue || to.at_ms != from.at_ms)) {
+		e = move_row(t, ep->id, from, to, err);
+		if (in != NULL)
+			in->dirty = true;
+	}
+	ep->row_queue = to.queue;
+	ep->row_at_ms = to.at_ms;
+	from = (struct place){RP_QUEUE_DUE, ep->row_due_at_ms};
+	to = (struct place){RP_QUEUE_DUE, ep->rec.first_due_at_ms};
+	if (e == RP_OK && to.at_ms != from.at_ms)
+		e = move_row(t, ep->id, from, to, err);
+	ep->row_due_at_ms = to.at_ms;
 	return e;
 }
 
@@ -226,7 +252,7 @@ static enum rp_err flush_one(struct rp_txn *t, struct rp_ep *ep, struct rp_error
 	size_t n;
 
 	rp_schedule_fix_clock(&ep->rec, t->now_at_ms);
-	e = move_row(t, ep, err);
+	e = move_rows(t, ep, err);
 	if (e != RP_OK)
 		return e;
 	if (rp_schedule_is_over(&ep->rec, t->now_at_ms))

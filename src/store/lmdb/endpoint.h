@@ -23,6 +23,7 @@ struct rp_ep {
 	/* its row in a ready queue; RP_NEVER: it has none */
 	uint64_t row_queue;
 	int64_t row_at_ms;
+	int64_t row_due_at_ms; /* and its row among all paths by when they are due; likewise */
 	/* claim.c: how far its own queue was walked, and whose go it is in it */
 	struct rp_ep_walk {
 		bool looked_at, spent, passed_over;
