@@ -4,11 +4,12 @@ at once, by host and by path. runpost-sink records arrivals, but not that.
 One process, one port, any number of hosts: with bind 0.0.0.0 each address of 127.0.0.0/8 is one.
 In a story it is a thread (Receiver); for the bench it is a program:
 
-    receiver.py [--bind ADDR] [--port P] [--reach N] RULE...
+    receiver.py [--bind ADDR] [--port P] [--reach N] [--well N] RULE...
 
 A RULE is PATH-PREFIX=STATUS:SECONDS or PATH-PREFIX=never; the longest prefix that fits decides, and
-no rule means 200 at once. Prints "ready PORT" when it listens, and at SIGTERM a JSON object: answers
-by status, the most that were open at once, and after how many seconds N were (from the first)."""
+no rule means 200 at once. Prints "ready PORT" when it listens. It ends at SIGTERM, when --reach N
+are open at once, or when it has answered 200 to --well N, with a JSON object: requests, answers by
+status, the most that were open at once, and how many seconds after the first N were."""
 
 import argparse
 import asyncio
@@ -27,9 +28,11 @@ Arrival = collections.namedtuple("Arrival", "at_s host path open_all open_host o
 class Ledger:
     """What was open when, and what was answered. Written by the loop's thread only."""
 
-    def __init__(self):
+    def __init__(self, on_change=lambda ledger: None):
+        self.on_change = on_change
         self.arrivals = []
         self.answers = []  # (at_s, status)
+        self.well = 0      # of them 200
         self.open = collections.Counter()
         self.transports = set()
 
@@ -39,10 +42,16 @@ class Ledger:
             self.open[key] += 1
         self.arrivals.append(Arrival(time.monotonic(), host, path,
                                      *(self.open[key] for key in keys)))
+        self.on_change(self)
 
     def closed(self, host, path):
         for key in ((), host, (host, path)):
             self.open[key] -= 1
+
+    def answered(self, status):
+        self.answers.append((time.monotonic(), status))
+        self.well += status == 200
+        self.on_change(self)
 
 
 class Connection(asyncio.Protocol):
@@ -92,8 +101,8 @@ class Connection(asyncio.Protocol):
     def answer(self, status):
         """It counts as closed before the answer is written: whoever reads it may send the next."""
         self.end_request()
-        self.ledger.answers.append((time.monotonic(), status))
         self.transport.write(b"HTTP/1.1 %d .\r\ncontent-length: 0\r\n\r\n" % status)
+        self.ledger.answered(status)
         if self.data:
             self.take_request()
 
@@ -171,12 +180,18 @@ def summary(ledger, reach):
     return {"requests": len(ledger.arrivals),
             "answers": collections.Counter(status for _, status in ledger.answers),
             "peak": max((a.open_all for a in ledger.arrivals), default=0),
-            "reached_s": next((a.at_s - first_s for a in ledger.arrivals if a.open_all >= reach),
+            "reached_s": next((a.at_s - first_s for a in ledger.arrivals if a.open_all == reach),
                               None)}
 
 
 async def serve(options):
-    ledger, over = Ledger(), asyncio.Event()
+    over = asyncio.Event()
+
+    def end_if_done(ledger):
+        if ledger.open[()] == options.reach or ledger.well == options.well:
+            over.set()
+
+    ledger = Ledger(end_if_done)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
     server = await listen(ledger, behave_by(options.rules), options.bind, options.port)
     print("ready", server.sockets[0].getsockname()[1], flush=True)
@@ -188,7 +203,8 @@ def main():
     parser = argparse.ArgumentParser(description="A receiver that counts what is open at it.")
     parser.add_argument("--bind", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--reach", type=int, default=64)
+    parser.add_argument("--reach", type=int)
+    parser.add_argument("--well", type=int)
     parser.add_argument("rules", nargs="*", type=parse_rule)
     asyncio.run(serve(parser.parse_args()))
 
