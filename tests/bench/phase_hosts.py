@@ -36,7 +36,7 @@ TABLE = [
     ("  ... that fails at once (503)", "hosts_fails_share", "", 2, (">=", 0.95)),
     ("  ... that refuses connections", "hosts_refused_share", "", 2, (">=", 0.95)),
     ("  ... whose name does not exist", "hosts_no_name_share", "", 2, (">=", 0.95)),
-    ("  ... whose name is never looked up", "hosts_name_hangs_share", "", 2, (">=", 0.95)),
+    ("  ... whose name server is silent", "hosts_name_hangs_share", "", 2, (">=", 0.95)),
     ("  beside 300 hosts that never answer", "hosts_crowd_share", "", 2, (">=", 0.9)),
     ("  ... by hosts that are new", "hosts_crowd_new_share", "", 2, None),
     ("four paths of a host, share kept", "paths_alone_per_s", "/s", 0, None),
