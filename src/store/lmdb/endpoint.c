@@ -157,7 +157,8 @@ void rp_ep_changed(struct rp_txn *t, struct rp_ep *ep)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* The first time in its own queue: of a path its entries, of others what is in them. */
+/* The first time in its own queue: of a path its entries, of others what is in them; RP_NEVER: there
+ * is none. */
 static enum rp_err first_in(struct rp_txn *t, const struct rp_ep *ep, int64_t *at_ms,
 			    struct rp_error *err)
 {
@@ -167,21 +168,6 @@ static enum rp_err first_in(struct rp_txn *t, const struct rp_ep *ep, int64_t *a
 
 	*at_ms = e == RP_OK && key[0] == ep->id ? (int64_t)key[1] : RP_NEVER;
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
-}
-
-static enum rp_err first_due(struct rp_txn *t, struct rp_ep *ep, int64_t *at_ms,
-			     struct rp_error *err)
-{
-	bool asks = ep->rec.level == RP_LEVEL_PATH ? ep->rec.count[RP_STATE_WAITING] > 0
-						   : rp_schedule_asks_first_due(&ep->rec);
-	enum rp_err e = RP_OK;
-
-	*at_ms = RP_NEVER;
-	if (asks)
-		e = first_in(t, ep, at_ms, err);
-	if (ep->rec.level == RP_LEVEL_PATH)
-		ep->rec.first_due_at_ms = *at_ms;
-	return e;
 }
 
 struct place {
@@ -202,14 +188,30 @@ static enum rp_err move_row(struct rp_txn *t, uint64_t id, struct place from, st
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-/* Its places in the ready queues, now that it has changed. What it stands in may move with it. */
-static enum rp_err move_rows(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
+/* Of a path: its row among all paths by when they are due. */
+static enum rp_err move_due_row(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
+{
+	struct place from = {RP_QUEUE_DUE, ep->row_due_at_ms}, to = {RP_QUEUE_DUE, RP_NEVER};
+	enum rp_err e = RP_OK;
+
+	if (ep->rec.count[RP_STATE_WAITING] > 0)
+		e = first_in(t, ep, &to.at_ms, err);
+	if (e == RP_OK && to.at_ms != from.at_ms)
+		e = move_row(t, ep->id, from, to, err);
+	ep->rec.first_due_at_ms = ep->row_due_at_ms = to.at_ms;
+	return e;
+}
+
+/* Its place in a ready queue, now that it has changed. What it stands in may move with it. */
+static enum rp_err move_ready_row(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
 {
 	struct rp_ep *in = ep->section != NULL ? ep->section : ep->host;
 	struct place from = {ep->row_queue, ep->row_at_ms}, to;
-	int64_t first_at_ms;
-	enum rp_err e = first_due(t, ep, &first_at_ms, err);
+	int64_t first_at_ms = ep->rec.first_due_at_ms;
+	enum rp_err e = RP_OK;
 
+	if (ep->rec.level != RP_LEVEL_PATH && rp_schedule_asks_first_due(&ep->rec))
+		e = first_in(t, ep, &first_at_ms, err);
 	ep->rec.ready_at_ms = rp_schedule_ready_at_ms(&ep->rec, first_at_ms, t->now_at_ms);
 	if (ep->rec.level == RP_LEVEL_HOST)
 		ep->rec.in_proven = rp_schedule_is_proven(&ep->rec, t->now_at_ms);
@@ -221,11 +223,6 @@ static enum rp_err move_rows(struct rp_txn *t, struct rp_ep *ep, struct rp_error
 	}
 	ep->row_queue = to.queue;
 	ep->row_at_ms = to.at_ms;
-	from = (struct place){RP_QUEUE_DUE, ep->row_due_at_ms};
-	to = (struct place){RP_QUEUE_DUE, ep->rec.first_due_at_ms};
-	if (e == RP_OK && to.at_ms != from.at_ms)
-		e = move_row(t, ep->id, from, to, err);
-	ep->row_due_at_ms = to.at_ms;
 	return e;
 }
 
@@ -252,7 +249,7 @@ static enum rp_err flush_one(struct rp_txn *t, struct rp_ep *ep, struct rp_error
 	size_t n;
 
 	rp_schedule_fix_clock(&ep->rec, t->now_at_ms);
-	e = move_rows(t, ep, err);
+	e = move_ready_row(t, ep, err);
 	if (e != RP_OK)
 		return e;
 	if (rp_schedule_is_over(&ep->rec, t->now_at_ms))
@@ -263,17 +260,26 @@ static enum rp_err flush_one(struct rp_txn *t, struct rp_ep *ep, struct rp_error
 	return rp_row_put(t, RP_T_ENDPOINT, rp_key1(ep->id), buf, n, 0, err);
 }
 
-/* From the paths up: what stands in a queue decides when its owner is looked at. */
+static bool is_to_write(const struct rp_ep *ep, enum rp_level level)
+{
+	return ep->dirty && !ep->removed && ep->rec.level == level;
+}
+
+/* From the paths up: what stands in a queue decides when its owner is looked at. The due rows come
+ * first, by themselves, so that the rows of each queue are written side by side. */
 enum rp_err rp_ep_flush(struct rp_txn *t, struct rp_error *err)
 {
+	struct rp_lmdb *ob = t->ob;
 	enum rp_err e = RP_OK;
 	int level;
 	size_t i;
 
+	for (i = 0; i < ob->n_eps && e == RP_OK; i++)
+		if (is_to_write(ob->eps[i], RP_LEVEL_PATH))
+			e = move_due_row(t, ob->eps[i], err);
 	for (level = RP_LEVEL_PATH; level <= RP_LEVEL_HOST; level++)
-		for (i = 0; i < t->ob->n_eps && e == RP_OK; i++)
-			if (t->ob->eps[i]->dirty && !t->ob->eps[i]->removed &&
-			    (int)t->ob->eps[i]->rec.level == level)
-				e = flush_one(t, t->ob->eps[i], err);
+		for (i = 0; i < ob->n_eps && e == RP_OK; i++)
+			if (is_to_write(ob->eps[i], (enum rp_level)level))
+				e = flush_one(t, ob->eps[i], err);
 	return e;
 }

@@ -16,11 +16,14 @@
 static struct rp_key name_key(enum rp_level level, struct rp_span name)
 {
 	const char mark = (char)level;
-	const struct rp_span parts[2] = {{&mark, level != RP_LEVEL_PATH}, name};
+	const struct rp_span parts[2] = {{&mark, 1}, name};
 	unsigned char sha[RP_SHA256_BYTES];
 	struct rp_key key = {{0}, NAME_HASH_BYTES};
 
-	rp_sha256(parts, 2, sha);
+	if (level == RP_LEVEL_PATH)
+		rp_sha256(&name, 1, sha);
+	else
+		rp_sha256(parts, 2, sha);
 	memcpy(key.bytes, sha, NAME_HASH_BYTES);
 	return key;
 }
@@ -147,12 +150,33 @@ static enum rp_err host_of(struct rp_txn *t, struct rp_span name, struct rp_ep *
 {
 	uint64_t id;
 	enum rp_err e = rp_ep_find(t, RP_LEVEL_HOST, name, &id, err);
-
 	if (e == RP_OK)
 		return rp_ep_get(t, id, host, err);
 	if (e == RP_ERR_NOTFOUND)
 		e = number_of_host(t, &id, err);
 	return e == RP_OK ? make(t, id, name, host, err) : e;
+}
+
+/* New paths of a host mostly come side by side. */
+static enum rp_err recall_host(struct rp_txn *t, struct rp_span name, struct rp_ep **host,
+			       struct rp_error *err)
+{
+	bool is_short = name.len < sizeof t->last_host_name;
+	enum rp_err e;
+
+	if (t->last_host != NULL && !t->last_host->removed && is_short &&
+	    rp_span_is(name, t->last_host_name)) {
+		*host = t->last_host;
+		return RP_OK;
+	}
+	e = host_of(t, name, host, err);
+	t->last_host = NULL;
+	if (e == RP_OK && is_short) {
+		t->last_host = *host;
+		memcpy(t->last_host_name, name.ptr, name.len);
+		t->last_host_name[name.len] = '\0';
+	}
+	return e;
 }
 
 enum rp_err rp_ep_intern(struct rp_txn *t, struct rp_span name, uint64_t *id, struct rp_error *err)
@@ -162,7 +186,7 @@ enum rp_err rp_ep_intern(struct rp_txn *t, struct rp_span name, uint64_t *id, st
 
 	if (e != RP_ERR_NOTFOUND)
 		return e;
-	e = host_of(t, rp_level_host_name(name), &host, err);
+	e = recall_host(t, rp_level_host_name(name), &host, err);
 	if (e == RP_OK)
 		e = number_of_path(t, host, id, err);
 	if (e == RP_OK)
