@@ -13,7 +13,6 @@
 #include "model/start.h"
 #include "deliver/batching.h"
 #include "deliver/claim_lag.h"
-#include "deliver/sender_exchange.h"
 #include "deliver/sender_list.h"
 #include "deliver/sender_log.h"
 #include "deliver/sender_settings.h"

@@ -20,9 +20,8 @@
  *                        u16 slot | u32 pid | i64 started_at | u64 duration_us | u32 dns, connect,
  *                        tls, first byte us | u32 retry_after_s | str peer | str detail | str
  *                        response | u64 sum
- * endpoint (id)          u8 1 | u8 flags (1 paused, 2 disabled, 4 breaker on, 8 congested, 16 in the
- *                        queue of proven hosts) | u8
- *                        last_cause | u8 breaker (0 closed, 1 open, 2 half open) | u16 last_status
+ * endpoint (id)          u8 1 | u8 flags (1 paused, 2 disabled, 4 breaker on, 8 congested, 16 in
+ *                        the queue of proven hosts) | u8 last_cause | u8 breaker (0 closed, 1 open, 2 half open) | u16 last_status
  *                        | u32 streak | i64 look_at | i64 served_at | i64 parked_until | i64
  *                        changed_at | i64 last_success_at | i64 last_failure_at | u32 in_flight
  *                        limit | u32 start | u32 rate count, period_ms | u32 window_permille | u32
