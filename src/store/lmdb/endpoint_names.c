@@ -1,5 +1,5 @@
-/* endpoint_names.c - keeps the names of endpoints. They are found by their hash, since LMDB's keys are
- * short. */
+/* endpoint_names.c - keeps the names of endpoints. They are found by their hash, since LMDB's keys
+ * are short. */
 
 #include "store/lmdb/endpoint.h"
 
