@@ -19,6 +19,7 @@ struct rp_ep {
 	bool dirty;
 	bool is_new;            /* it has no record yet */
 	bool removed;           /* it has none any more */
+	bool rebuilt;           /* its record was damaged, and it has no row yet */
 	uint64_t was_in_flight; /* when the transaction first met it */
 	/* its row in a ready queue; RP_NEVER: it has none */
 	uint64_t row_queue;

@@ -115,6 +115,7 @@ enum rp_err rp_ep_rebuild(struct rp_txn *t, struct rp_ep *ep, struct rp_error *e
 
 	rp_log(RP_LOG_WARN, "endpoint_rebuilt", "endpoint=%" PRIu64 " reason=checksum", ep->id);
 	rp_ep_changed(t, ep);
+	ep->rebuilt = true;
 	e = drop_ready_rows(t, ep->id, err);
 	if (e == RP_OK && ep->rec.level == RP_LEVEL_SECTION)
 		return rp_ep_recount_section(t, ep, err);
