@@ -22,9 +22,9 @@
  *                        response | u64 sum
  * endpoint (id)          u8 1 | u8 flags (1 paused, 2 disabled, 4 breaker on, 8 congested, 16 in
  *                        the queue of proven hosts) | u8 last_cause | u8 breaker (0 closed, 1
- *                        open, the queue of proven hosts) | u8 last_cause | u8 breaker (0 closed,
- *                        1 open, i64 parked_until | i64 changed_at | i64 last_success_at | i64
- *                        last_failure_at | u32 in_flight limit | u32 start | u32 rate count,
+ *                        open, 2 half open) | u16 last_status | u32 streak | i64 look_at | i64
+ *                        served_at | i64 parked_until | i64 changed_at | i64 last_success_at |
+ *                        i64 last_failure_at | u32 in_flight limit | u32 start | u32 rate count,
  *                        period_ms | u32 window_permille | u32 bad_streak | u32 recent,
  *                        recent_bad | i64 recent_at | u32 pauses | u8 opened_by | u16 its status
  *                        | i64 opened_at | i64 probe_at | i64 full_at_us | u64 waiting,
