@@ -15,8 +15,8 @@
 #define SEEDS 24
 #define STEPS 300
 #define ENTRIES_MAX 4096
-#define HOSTS 3
-#define PATHS 4    /* of each host */
+#define HOSTS 2
+#define PATHS 10   /* of each host at most */
 #define SECTIONS 2 /* names of them, which each host may have */
 #define ENDPOINTS_MAX 32
 #define CLAIMS_MAX 512
@@ -31,6 +31,8 @@ static struct {
 	void *place[N];
 	struct rp_outbox *ob[N];
 	struct rp_error err;
+	unsigned n_paths; /* in use, of each host */
+	bool sick[HOSTS]; /* most requests fail there */
 	/* the configuration; section_of: SECTIONS is none */
 	struct {
 		struct rp_limits host, section[SECTIONS], path[PATHS];
@@ -569,7 +571,7 @@ static bool has_key(const struct holding *h, struct rp_span key)
 
 static struct rp_new_entry random_entry(void)
 {
-	struct rp_new_entry n = fx_new((unsigned)((1 + pick(HOSTS)) * FX_PATHS + pick(PATHS)));
+	struct rp_new_entry n = fx_new((unsigned)((1 + pick(HOSTS)) * FX_PATHS + pick(m.n_paths)));
 
 	if (before.n > 0 && pick(4) == 0)
 		n.dedupe_key = rp_span_of(before.key[pick(before.n)]);
@@ -669,6 +671,7 @@ static struct rp_limits random_shared_limits(void)
 	struct rp_limits l = random_limits();
 
 	l.in_flight *= 1 + (unsigned)pick(4);
+	l.breaker = pick(4) > 0;
 	l.start = pick(2) == 0 ? l.in_flight : l.start;
 	return l;
 }
@@ -690,6 +693,11 @@ static void random_path_config(unsigned h, unsigned path)
 	m.config[h].section_of[path] = (unsigned)pick(SECTIONS + 1);
 }
 
+static bool is_sick(uint64_t path)
+{
+	return m.sick[(path >> RP_HOST_SHIFT) % HOSTS];
+}
+
 static struct rp_settlement random_settlement(const struct rp_claim *c)
 {
 	static const enum rp_settle_kind kinds[] = {
@@ -699,7 +707,9 @@ static struct rp_settlement random_settlement(const struct rp_claim *c)
 	    .cause = RP_CAUSE_HTTP, .http_status = 503, .http_version = 11, .duration_us = 900};
 	struct rp_settlement s = fx_settlement(c, kinds[pick(pick(8) == 0 ? 7 : 6)]);
 
-	if (s.kind == RP_SETTLE_RETRY && pick(3) > 0)
+	if (is_sick(c->endpoint) && pick(30) > 0)
+		s = fx_settlement(c, RP_SETTLE_RETRY);
+	if (s.kind == RP_SETTLE_RETRY && (is_sick(c->endpoint) || pick(3) > 0))
 		s.outcome = &overload;
 	if (s.kind == RP_SETTLE_PARK) {
 		s.outcome = NULL;
@@ -760,31 +770,20 @@ static size_t pick_settlements(struct rp_settlement s[32])
 	return n;
 }
 
-static void step_exchange(void)
+/* The same one, x[0], at every store. */
+static void exchange_everywhere(struct rp_exchange x[N], struct rp_settlement s[N][32])
 {
-	struct rp_settlement s[N][32];
-	struct rp_claim claims[N][16];
-	struct rp_exchange x[N];
-	struct rp_outbox_info info;
-	size_t n = pick_settlements(s[0]), want = pick(12), metered = pick(2) * want,
-	       unproven = pick(3) == 0 ? pick(want + 1) : want, k;
+	static struct rp_claim claims[N][16];
+	size_t k;
 	int i;
 
-	m.what = "exchange";
-	must(rp_outbox_info(m.ob[0], &info, &m.err));
-	if (want > CLAIMS_MAX - m.n_claims)
-		want = unproven = 0;
-	for (i = 1; i < N; i++)
-		memcpy(s[i], s[0], sizeof s[0]);
+	for (i = 1; i < N; i++) {
+		x[i] = x[0];
+		memcpy(s[i], s[0], x[0].n_settle * sizeof s[0][0]);
+	}
 	for (i = 0; i < N; i++) {
-		x[i] = (struct rp_exchange){.settle = s[i],
-					    .n_settle = n,
-					    .want = want,
-					    .want_metered = metered,
-					    .want_unproven = unproven,
-					    .begin_within_ms = 100,
-					    .claims = claims[i],
-					    .limits = limits};
+		x[i].settle = s[i];
+		x[i].claims = claims[i];
 		must(rp_outbox_exchange(m.ob[i], m.now_ms, &x[i], &m.err));
 		SAME(x[0].n_claims, x[i].n_claims);
 		SAME(x[0].n_metered, x[i].n_metered);
@@ -793,7 +792,7 @@ static void step_exchange(void)
 		SAME(x[0].next_ready_at_ms, x[i].next_ready_at_ms);
 		SAME(x[0].passed_over, x[i].passed_over);
 		SAME(x[0].committed, x[i].committed);
-		for (k = 0; k < n; k++)
+		for (k = 0; k < x[0].n_settle; k++)
 			same_settlement(&s[0][k], &s[i][k], i);
 		for (k = 0; k < x[0].n_claims; k++)
 			same_claim(&claims[0][k], &claims[i][k], i);
@@ -803,8 +802,47 @@ static void step_exchange(void)
 		claim_was_right(&claims[0][k]);
 		m.claims[m.n_claims++] = claims[0][k];
 	}
-	if (x[0].n_claims < want)
-		nothing_was_left(info.latest_at_ms, unproven == want);
+}
+
+static void step_exchange(void)
+{
+	struct rp_settlement s[N][32];
+	struct rp_exchange x[N] = {{.begin_within_ms = 100, .limits = limits}};
+	struct rp_outbox_info info;
+
+	m.what = "exchange";
+	must(rp_outbox_info(m.ob[0], &info, &m.err));
+	x[0].n_settle = pick_settlements(s[0]);
+	x[0].want = pick(12);
+	if (x[0].want > CLAIMS_MAX - m.n_claims)
+		x[0].want = 0;
+	x[0].want_metered = pick(2) * x[0].want;
+	x[0].want_unproven = pick(3) == 0 ? pick(x[0].want + 1) : x[0].want;
+	exchange_everywhere(x, s);
+	if (x[0].n_claims < x[0].want)
+		nothing_was_left(info.latest_at_ms, x[0].want_unproven == x[0].want);
+}
+
+/* Whoever is told to come again at once finds something, or is told so once or twice. */
+static void step_until_rest(void)
+{
+	struct rp_settlement s[N][32];
+	struct rp_exchange x[N];
+	unsigned in_vain = 0;
+
+	m.what = "exchange until rest";
+	do {
+		if (m.n_claims + 8 > CLAIMS_MAX)
+			return;
+		x[0] = (struct rp_exchange){.want = 8,
+					    .want_metered = 8,
+					    .want_unproven = 8,
+					    .begin_within_ms = 100,
+					    .limits = limits};
+		exchange_everywhere(x, s);
+		in_vain = x[0].n_claims + x[0].n_dead > 0 ? 0 : in_vain + 1;
+		REQUIRE(in_vain < 3, "asked again and again for nothing");
+	} while (x[0].next_ready_at_ms <= m.now_ms);
 }
 
 static void step_fetch(void)
@@ -891,6 +929,12 @@ static void step_expire(void)
 	REQUIRE(removed[0] == (expected < max ? expected : max), "%zu of %zu", removed[0],
 		expected);
 	m.purged += removed[0];
+}
+
+static void step_health(void)
+{
+	m.what = "health";
+	m.sick[pick(HOSTS)] = pick(2) == 0;
 }
 
 static void step_limits(void)
@@ -1111,11 +1155,11 @@ static void step(void)
 	static const struct {
 		unsigned share;
 		void (*step)(void);
-	} steps[] = {{24, step_append}, {34, step_exchange},  {10, step_change},
-		     {3, step_pause},   {3, step_expire},     {2, step_restart},
-		     {2, step_limits},  {1, step_clock_back}, {2, step_plan},
-		     {3, step_order},   {6, step_carry},      {4, step_select},
-		     {3, step_fetch},   {3, step_import}};
+	} steps[] = {
+	    {24, step_append}, {32, step_exchange},  {1, step_until_rest}, {1, step_health},
+	    {10, step_change}, {3, step_pause},      {3, step_expire},     {2, step_restart},
+	    {2, step_limits},  {1, step_clock_back}, {2, step_plan},       {3, step_order},
+	    {6, step_carry},   {4, step_select},     {3, step_fetch},      {3, step_import}};
 	unsigned n = (unsigned)pick(100), k;
 
 	for (k = 0; n >= steps[k].share; k++)
@@ -1178,10 +1222,12 @@ START_TEST(every_store_answers_as_the_others_do)
 	unsigned k;
 
 	m.seed = (unsigned long)_i;
+	m.n_paths = _i % 2 == 0 ? 3 : PATHS;
 	m.x = (uint64_t)_i * 0x9e3779b97f4a7c15u | 1;
 	for (k = 0; k < HOSTS * PATHS; k++) {
 		random_host_config(k % HOSTS);
 		random_path_config(k % HOSTS, k / HOSTS);
+		m.sick[k % HOSTS] = pick(2) == 0;
 	}
 	for (m.step = 0; m.step < STEPS; m.step++) {
 		before = now[0];
