@@ -3,6 +3,8 @@
 
 #include "deliver/sender_exchange.h"
 
+#include <limits.h>
+
 #include "base/assert.h"
 #include "deliver/batching.h"
 #include "deliver/claim_lag.h"
@@ -15,22 +17,12 @@
 static void limits_of(void *arg, struct rp_span name, struct rp_level_limits *out)
 {
 	const struct rp_sender *s = arg;
-	const struct rp_policy *policy = &s->o.settings->config.defaults;
-	struct rp_url url;
+	struct rp_url url = {0};
 
-	if (rp_url_parse(name, &url, NULL) == RP_OK)
-		policy = rp_config_policy(&s->o.settings->config, &url);
-	*out = (struct rp_level_limits){.section = {"", 0}};
-	out->at[RP_LEVEL_PATH] = (struct rp_limits){.in_flight = policy->in_flight,
-						    .start = RP_WINDOW_START,
-						    .rate = policy->rate,
-						    .breaker = policy->breaker};
-	out->at[RP_LEVEL_HOST] = (struct rp_limits){
-	    .in_flight =
-		policy->in_flight > RP_HOST_IN_FLIGHT ? policy->in_flight : RP_HOST_IN_FLIGHT,
-	    .start = RP_HOST_WINDOW_START,
-	    .breaker = policy->breaker};
-	out->at[RP_LEVEL_SECTION] = out->at[RP_LEVEL_PATH];
+	/* A name that the store has lost is no URL: it gets what the defaults say. */
+	if (rp_url_parse(name, &url, NULL) != RP_OK)
+		url = (struct rp_url){0};
+	rp_config_limits(&s->o.settings->config, &url, out);
 }
 
 void rp_sender_limits_now(struct rp_sender *s, struct rp_span url,
@@ -42,6 +34,9 @@ void rp_sender_limits_now(struct rp_sender *s, struct rp_span url,
 	limits_of(s, url, &limits);
 	for (l = 0; l < RP_LEVELS; l++)
 		in_flight_max[l] = limits.at[l].in_flight;
+	/* The path is still in a section that shares nothing any more. */
+	if (limits.section.len == 0)
+		in_flight_max[RP_LEVEL_SECTION] = UINT_MAX;
 }
 
 static void count_settled(struct rp_sender *s, const struct rp_settlement *st)
