@@ -58,7 +58,6 @@ struct sim_entry {
 	unsigned failures, losses, spent; /* spent: attempts begun in this budget */
 	unsigned n_2xx, n_2xx_allowed;
 	bool probes[RP_LEVELS];  /* its claim is the one that an open breaker lets through */
-	unsigned generation;     /* of the section that counted its claim */
 	int64_t decided_from_ms; /* of the last outcome told: no retry before, */
 	int64_t decided_to_ms;   /* ... and none planned after */
 	uint32_t told;           /* the attempt it was of */
@@ -109,7 +108,6 @@ struct sim_section {
 	struct sim_level level;
 	char url[64];
 	unsigned host, first_ep, n_eps, n_names;
-	unsigned generation; /* of what it shares: others do not know what was claimed before */
 	unsigned in_flight, rate_count, rate_period_ms, attempts, factor, n_schedule;
 	int64_t base_ms, cap_ms, timeout_ms, schedule_ms[8];
 	bool breaker, shares, is_signed;

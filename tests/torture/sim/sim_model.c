@@ -87,7 +87,6 @@ void sim_section_empty(struct sim_section *section)
 	for (i = 0; i < section->n_eps; i++)
 		sim.eps[section->first_ep + i].in_section = false;
 	section->level.n_held = section->level.n_wire_times = 0;
-	section->generation++;
 }
 
 /* Something was claimed from the path, so the store has looked whether its section shares. */
@@ -564,7 +563,6 @@ void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t no
 		set_due(e, now_at_ms);
 	e->claim_no = c->claim_no;
 	memcpy(e->probes, c->probes, sizeof e->probes);
-	e->generation = sim_section_of(ep)->generation;
 	e->attempts++;
 	e->spent++;
 	hold(e, c->seq, a->birth);
@@ -629,9 +627,7 @@ static void check_wire(const struct sim_entry *e, enum rp_level which)
 	     level->name);
 	MUST(count_requests(level, which) <= level->in_flight, "%s: %u requests", level->name,
 	     count_requests(level, which));
-	/* What was claimed while another level had the rate has no token of this one. */
-	if (which == RP_LEVEL_HOST || e->generation == sim_section_of(ep)->generation)
-		check_rate(level);
+	check_rate(level);
 }
 
 /* As libcurl reads it: a piece, from the beginning again, and then to the end. */
