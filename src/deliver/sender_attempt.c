@@ -361,6 +361,7 @@ static enum rp_err fetch_and_begin(struct rp_sender *s, struct rp_sender_claim *
 	b->attempt.policy = NULL;
 	if (e == RP_ERR_STALE) {
 		s->counts.stale++;
+		s->n_unproven -= c->claim.unproven;
 		rp_sender_list_push_first(&s->idle, c);
 		return RP_OK;
 	}
