@@ -189,7 +189,7 @@ static enum rp_err flush_one(struct rp_txn *t, struct rp_ep *ep, struct rp_error
 		return e;
 	if (rp_schedule_is_over(&ep->rec, t->now_at_ms))
 		return remove_endpoint(t, ep, err);
-	ep->dirty = ep->is_new = ep->rebuilt = false;
+	ep->dirty = ep->rebuilt = false;
 	n = rp_endpoint_pack(&ep->rec, ep->id, buf, sizeof buf);
 	assert(n > 0);
 	return rp_row_put(t, RP_T_ENDPOINT, rp_key1(ep->id), buf, n, 0, err);

@@ -17,7 +17,6 @@ struct rp_ep {
 	struct rp_endpoint rec;
 	struct rp_ep *section, *host; /* of a path; of a section its host; else NULL */
 	bool dirty;
-	bool is_new;            /* it has no record yet */
 	bool removed;           /* it has none any more */
 	bool rebuilt;           /* its record was damaged, and it has no row yet */
 	uint64_t was_in_flight; /* when the transaction first met it */

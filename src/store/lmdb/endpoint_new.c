@@ -75,7 +75,7 @@ static enum rp_err make(struct rp_txn *t, uint64_t id, struct rp_span name, stru
 	*out = rp_ep_add(t->ob, id);
 	if (*out == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	(*out)->dirty = (*out)->is_new = t->dirty = true;
+	(*out)->dirty = t->dirty = true;
 	return RP_OK;
 }
 
