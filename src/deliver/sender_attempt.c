@@ -13,7 +13,6 @@
 #include "model/start.h"
 #include "deliver/batching.h"
 #include "deliver/claim_lag.h"
-#include "deliver/sender_exchange.h"
 #include "deliver/sender_list.h"
 #include "deliver/sender_log.h"
 #include "deliver/sender_settings.h"
@@ -362,6 +361,7 @@ static enum rp_err fetch_and_begin(struct rp_sender *s, struct rp_sender_claim *
 	b->attempt.policy = NULL;
 	if (e == RP_ERR_STALE) {
 		s->counts.stale++;
+		s->n_unproven -= c->claim.unproven;
 		rp_sender_list_push_first(&s->idle, c);
 		return RP_OK;
 	}

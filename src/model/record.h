@@ -20,17 +20,16 @@
  *                        u16 slot | u32 pid | i64 started_at | u64 duration_us | u32 dns, connect,
  *                        tls, first byte us | u32 retry_after_s | str peer | str detail | str
  *                        response | u64 sum
- * endpoint (id)          u8 1 | u8 flags (1 paused, 2 disabled, 4 breaker on, 8 congested, 16 in the
- *                        queue of proven hosts) | u8
- *                        last_cause | u8 breaker (0 closed, 1 open, 2 half open) | u16 last_status
- *                        | u32 streak | i64 look_at | i64 served_at | i64 parked_until | i64
- *                        changed_at | i64 last_success_at | i64 last_failure_at | u32 in_flight
- *                        limit | u32 start | u32 rate count, period_ms | u32 window_permille | u32
- *                        bad_streak | u32 recent, recent_bad | i64 recent_at | u32 pauses | u8
- *                        opened_by | u16 its status | i64 opened_at | i64 probe_at | i64 full_at_us
- *                        | u64 waiting, in_flight, held, delivered, dead | u64 section | u64
- *                        members | u64 n_paths | u32 clears | u32 bad_at | i64 first_due_at |
- *                        u64 sum
+ * endpoint (id)          u8 1 | u8 flags (1 paused, 2 disabled, 4 breaker on, 8 congested, 16 in
+ *                        the queue of proven hosts) | u8 last_cause | u8 breaker (0 closed, 1
+ *                        open, 2 half open) | u16 last_status | u32 streak | i64 look_at | i64
+ *                        served_at | i64 parked_until | i64 changed_at | i64 last_success_at |
+ *                        i64 last_failure_at | u32 in_flight limit | u32 start | u32 rate count,
+ *                        period_ms | u32 window_permille | u32 bad_streak | u32 recent,
+ *                        recent_bad | i64 recent_at | u32 pauses | u8 opened_by | u16 its status
+ *                        | i64 opened_at | i64 probe_at | i64 full_at_us | u64 waiting,
+ *                        in_flight, held, delivered, dead | u64 section | u64 members | u64
+ *                        n_paths | u32 clears | u32 bad_at | i64 first_due_at | u64 sum
  * recent (number)        u8 1 | i64 settled_at | n x (u64 seq | u64 endpoint | u32 attempt | u8
  *                        cause | u8 flags (1 late) | u16 http_status | u16 slot | u32 duration_ms)
  *                        | u64 sum  1 <= n <= 64

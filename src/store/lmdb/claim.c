@@ -1,5 +1,5 @@
-/* claim.c - walks the ready queues and hands out claims: hosts, in a host its paths and sections, in
- * a section its paths. It never looks at what is not due. */
+/* claim.c - walks the ready queues and hands out claims: hosts, in a host its paths and sections,
+ * in a section its paths. It never looks at what is not due. */
 
 #include "store/lmdb/claim.h"
 

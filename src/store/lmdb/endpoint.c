@@ -3,82 +3,11 @@
 
 #include "store/lmdb/endpoint.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/assert.h"
 #include "base/log.h"
 #include "store/lmdb/handle.h"
 #include "store/lmdb/row.h"
 #include "store/lmdb/txn.h"
-
-void rp_ep_forget(struct rp_lmdb *ob)
-{
-	if (ob->n_eps > 0)
-		memset(ob->ep_index, 0, ob->ep_index_size * sizeof ob->ep_index[0]);
-	ob->n_eps = 0;
-}
-
-static size_t index_place(const struct rp_lmdb *ob, uint64_t id)
-{
-	size_t mask = ob->ep_index_size - 1;
-	size_t i = (size_t)(id * UINT64_C(0x9e3779b97f4a7c15) >> 32) & mask;
-
-	while (ob->ep_index[i] != 0 && ob->eps[ob->ep_index[i] - 1]->id != id)
-		i = (i + 1) & mask;
-	return i;
-}
-
-static bool grow(struct rp_lmdb *ob)
-{
-	size_t cap = ob->cap_eps != 0 ? ob->cap_eps * 2 : 64, i;
-	uint32_t *index = calloc(cap * 2, sizeof index[0]);
-	struct rp_ep **eps = index != NULL ? realloc(ob->eps, cap * sizeof eps[0]) : NULL;
-
-	if (eps == NULL) {
-		free(index);
-		return false;
-	}
-	memset(eps + ob->cap_eps, 0, (cap - ob->cap_eps) * sizeof eps[0]);
-	ob->eps = eps;
-	ob->cap_eps = cap;
-	free(ob->ep_index);
-	ob->ep_index = index;
-	ob->ep_index_size = cap * 2;
-	for (i = 0; i < ob->n_eps; i++)
-		ob->ep_index[index_place(ob, ob->eps[i]->id)] = (uint32_t)i + 1;
-	return true;
-}
-
-struct rp_ep *rp_ep_met(const struct rp_lmdb *ob, uint64_t id)
-{
-	size_t i = ob->n_eps > 0 ? index_place(ob, id) : 0;
-
-	return ob->n_eps > 0 && ob->ep_index[i] != 0 ? ob->eps[ob->ep_index[i] - 1] : NULL;
-}
-
-struct rp_ep *rp_ep_add(struct rp_lmdb *ob, uint64_t id)
-{
-	struct rp_ep *ep;
-
-	if (ob->n_eps == ob->cap_eps && !grow(ob))
-		return NULL;
-	ep = ob->eps[ob->n_eps];
-	if (ep == NULL) {
-		ep = malloc(sizeof *ep);
-		if (ep == NULL)
-			return NULL;
-		ob->eps[ob->n_eps] = ep;
-	}
-	memset(ep, 0, sizeof *ep);
-	ep->id = id;
-	ep->rec.level = rp_level_of(id);
-	ep->rec.ready_at_ms = RP_NEVER;
-	ep->rec.first_due_at_ms = RP_NEVER;
-	ep->row_at_ms = ep->row_due_at_ms = RP_NEVER;
-	ob->ep_index[index_place(ob, id)] = (uint32_t)++ob->n_eps;
-	return ep;
-}
 
 /* Loads the record of one that was not met yet. *found: there is a sound one. */
 static enum rp_err load(struct rp_txn *t, struct rp_ep *ep, bool *found, struct rp_error *err)
@@ -119,6 +48,25 @@ static enum rp_err get_levels(struct rp_txn *t, struct rp_ep *ep, struct rp_erro
 	return RP_OK;
 }
 
+/* A path that was rebuilt was in one of its host's sections, and nobody knows in which. */
+static enum rp_err recount_sections(struct rp_txn *t, uint64_t host, struct rp_error *err)
+{
+	uint64_t id = host + RP_MEMBER_SECTIONS;
+	struct rp_ep *section;
+	enum rp_err e;
+
+	for (; (e = rp_row_from(t, RP_T_ENDPOINT, &id, 1, 0, NULL, err)) == RP_OK &&
+	       rp_level_host(id) == host && rp_level_of(id) == RP_LEVEL_SECTION;
+	     id++) {
+		e = rp_ep_get(t, id, &section, err);
+		if (e == RP_OK)
+			e = rp_ep_recount_section(t, section, err);
+		if (e != RP_OK)
+			return e;
+	}
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
 enum rp_err rp_ep_get(struct rp_txn *t, uint64_t id, struct rp_ep **out, struct rp_error *err)
 {
 	struct rp_ep *ep = rp_ep_met(t->ob, id);
@@ -136,29 +84,16 @@ enum rp_err rp_ep_get(struct rp_txn *t, uint64_t id, struct rp_ep **out, struct 
 		e = get_levels(t, ep, err);
 	if (e == RP_OK && !found)
 		e = rp_ep_rebuild(t, ep, err);
+	if (e == RP_OK && !found && ep->rec.level == RP_LEVEL_PATH)
+		e = recount_sections(t, ep->host->id, err);
 	ep->was_in_flight = ep->rec.count[RP_STATE_IN_FLIGHT];
 	return e;
 }
 
-struct rp_receiver rp_ep_receiver(struct rp_ep *path)
-{
-	return (struct rp_receiver){
-	    {&path->rec, path->section != NULL ? &path->section->rec : NULL, &path->host->rec}};
-}
-
-void rp_ep_changed(struct rp_txn *t, struct rp_ep *ep)
-{
-	ep->dirty = t->dirty = true;
-	if (ep->section != NULL)
-		ep->section->dirty = true;
-	if (ep->host != NULL)
-		ep->host->dirty = true;
-}
-
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* The first time in its own queue: of a path its entries, of others what is in them; RP_NEVER: there
- * is none. */
+/* The first time in its own queue: of a path its entries, of others what is in them; RP_NEVER:
+ * there is none. */
 static enum rp_err first_in(struct rp_txn *t, const struct rp_ep *ep, int64_t *at_ms,
 			    struct rp_error *err)
 {
