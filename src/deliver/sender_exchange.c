@@ -36,7 +36,6 @@ static void recycle_settled(struct rp_sender *s, const struct rp_exchange *excha
 		count_settled(s, &c->settlement);
 		rp_sender_log_settled(c);
 		rp_sender_log_breakers(s, c);
-		s->n_unproven -= c->claim.unproven;
 		rp_sender_list_push_first(&s->idle, c);
 	}
 }
@@ -94,12 +93,13 @@ static void prepare_exchange(struct rp_sender *s)
 				 .limits_arg = s,
 				 .want = claim_room(s),
 				 .want_metered = metered_room(s),
-				 .want_unproven = unproven_room(s),
 				 .begin_within_ms = rp_claim_lag_begin_within_ms(s->claim_lag_ms)};
 	while ((c = rp_sender_list_pop(&s->finished)) != NULL) {
 		s->exchange.settle[s->exchange.n_settle++] = c->settlement;
+		s->n_unproven -= c->claim.unproven;
 		rp_sender_list_push(&s->settling, c);
 	}
+	s->exchange.want_unproven = unproven_room(s); /* what ends makes room for the next */
 	s->n_returned = 0;
 	s->exchange_boot_ms = s->now_boot_ms;
 	s->woken_meanwhile = false;
@@ -114,8 +114,10 @@ static enum rp_err apply_exchange(struct rp_sender *s, enum rp_err result, struc
 	size_t i;
 
 	if (result != RP_OK) {
-		while ((c = rp_sender_list_pop(&s->settling)) != NULL)
+		while ((c = rp_sender_list_pop(&s->settling)) != NULL) {
+			s->n_unproven += c->claim.unproven;
 			rp_sender_list_push(&s->finished, c);
+		}
 		return result;
 	}
 	assert(t->n_claims <= t->want && t->n_settle == s->settling.n);

@@ -63,7 +63,7 @@ struct rp_sender {
 	struct rp_sender_list finished; /* to be settled by the next exchange */
 	struct rp_sender_list settling; /* being settled by the exchange under way */
 	size_t n_returned;              /* of those finished: never begun */
-	size_t n_unproven; /* of those not idle: of hosts that have not proven themselves */
+	size_t n_unproven; /* neither idle nor settling: of hosts that have not proven themselves */
 
 	/* Requests */
 	size_t running;

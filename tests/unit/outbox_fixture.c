@@ -256,6 +256,15 @@ struct rp_endpoint fx_record(uint64_t id)
 	return r;
 }
 
+void fx_edit_record(uint64_t id, void (*edit)(struct rp_endpoint *r))
+{
+	unsigned char buf[RP_ENDPOINT_BYTES];
+	struct rp_endpoint r = fx_record(id);
+
+	edit(&r);
+	fx_put(RP_T_ENDPOINT, rp_key1(id), buf, rp_endpoint_pack(&r, id, buf, sizeof buf));
+}
+
 void fx_edit_head(void (*edit)(struct rp_head *head))
 {
 	struct rp_key key = fx_text_key("head");

@@ -56,6 +56,8 @@ bool fx_has(enum rp_table table, struct rp_key key);
 uint64_t fx_rows(enum rp_table table);
 /* Of a path, a section or a host, as it is stored. */
 struct rp_endpoint fx_record(uint64_t id);
+/* Rewrites it after `edit` changed it, with a right checksum. */
+void fx_edit_record(uint64_t id, void (*edit)(struct rp_endpoint *r));
 /* Rewrites the head record after `edit` changed it, with a right checksum. */
 void fx_edit_head(void (*edit)(struct rp_head *head));
 

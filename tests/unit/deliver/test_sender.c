@@ -3,11 +3,14 @@
 #include "deliver/sender.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "unit/fake_transport.h"
 #include "unit/outbox_fixture.h"
 #include "deliver/attempt.h"
@@ -251,6 +254,111 @@ START_TEST(a_hanging_endpoint_leaves_the_others_their_requests)
 	ck_assert_uint_eq(healthy, 50);
 	ck_assert_uint_eq(net.n_open, 3);
 	ck_assert_uint_eq(fx_ledger().delivered, 50);
+}
+END_TEST
+
+/* Many hosts that hang, of which nobody has heard anything good, leave a half to the others. */
+START_TEST(hosts_that_have_not_proven_themselves_share_half_of_the_requests)
+{
+	size_t i;
+	unsigned k;
+
+	for (k = 1; k <= 30; k++)
+		fx_append(k, 1);
+	start_sender(10, false);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 5);
+	append_proven(31, 20);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_open, 10);
+	for (i = 5; i < 25; i++) {
+		ck_assert_ptr_nonnull(strstr(net.requests[i].url, "k31.example"));
+		fake_answer(&net, i, RP_CAUSE_NONE, 200);
+		settle_down(20);
+	}
+	ck_assert_uint_eq(fx_ledger().delivered, 20);
+	ck_assert_uint_eq(net.n_open, 5);
+	fake_answer(&net, 0, RP_CAUSE_TIMEOUT, 0);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_open, 5); /* the next one has its place */
+	fake_answer(&net, 1, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_open, 5);
+}
+END_TEST
+
+/* --- breakers are told with their level --------------------------------------------------- */
+
+static int log_end, stderr_before;
+static char log_text[65536];
+
+static void listen_to_log(void)
+{
+	int ends[2];
+
+	stderr_before = dup(STDERR_FILENO);
+	ck_assert(pipe2(ends, O_NONBLOCK) == 0 && dup2(ends[1], STDERR_FILENO) == STDERR_FILENO);
+	close(ends[1]);
+	log_end = ends[0];
+	rp_log_setup("test", RP_LOG_INFO);
+}
+
+/* Whether it was logged since the last call. */
+static bool was_logged(const char *what)
+{
+	ssize_t n = read(log_end, log_text, sizeof log_text - 1);
+
+	log_text[n > 0 ? n : 0] = '\0';
+	return strstr(log_text, what) != NULL;
+}
+
+static void end_listening(void)
+{
+	dup2(stderr_before, STDERR_FILENO);
+	close(stderr_before);
+	close(log_end);
+}
+
+static void answer_open(enum rp_cause cause, unsigned status)
+{
+	size_t i;
+
+	for (i = 0; i < net.n_started; i++)
+		if (!net.requests[i].answered)
+			fake_answer(&net, i, cause, status);
+	settle_down(20);
+}
+
+/* Ten paths of a host fail, or one path of it ten times. */
+START_TEST(a_breaker_is_logged_with_its_host_or_path)
+{
+	static const char *const names[] = {"host=https://k1.example ",
+					    "endpoint=https://k1.example/hook/1 "};
+	char open[80], probe[80], closed[80];
+	unsigned k;
+
+	snprintf(open, sizeof open, "ev=breaker_open %scause=timeout", names[_i]);
+	snprintf(probe, sizeof probe, "ev=breaker_probe %sseq=", names[_i]);
+	snprintf(closed, sizeof closed, "ev=breaker_closed %.*s\n", (int)strlen(names[_i]) - 1,
+		 names[_i]);
+	for (k = 1; k <= 10; k++)
+		fx_append(_i == 0 ? 1000 + k : 1001, 1);
+	start_sender(100, false);
+	listen_to_log();
+	settle_down(20);
+	while (net.n_started < 10)
+		answer_open(RP_CAUSE_TIMEOUT, 0);
+	ck_assert(!was_logged("breaker_"));
+	answer_open(RP_CAUSE_TIMEOUT, 0);
+	ck_assert_msg(was_logged(open), "%s", log_text);
+	ck_assert_ptr_null(strstr(log_text, names[1 - _i]));
+	advance(RP_BREAKER_PAUSE_MS);
+	settle_down(20);
+	ck_assert_msg(was_logged(probe), "%s", log_text);
+	ck_assert_uint_eq(net.n_started, 11);
+	answer_open(RP_CAUSE_NONE, 200);
+	ck_assert_msg(was_logged(closed), "%s", log_text);
+	end_listening();
 }
 END_TEST
 
@@ -1045,6 +1153,63 @@ START_TEST(a_new_sender_applies_its_configuration_to_those_that_wait)
 }
 END_TEST
 
+static bool count_parked(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e)
+{
+	size_t *n = arg;
+
+	(void)id;
+	(void)name;
+	*n += e->parked_until_ms > fx.now_ms;
+	return true;
+}
+
+static size_t n_parked(void)
+{
+	size_t n = 0;
+
+	fx_must(rp_outbox_endpoints(fx.ob, (struct rp_endpoints_which){RP_ENDPOINTS_PATHS, 0},
+				    count_parked, &n, &fx.err),
+		"endpoints");
+	return n;
+}
+
+enum { N_PARKED = 900 }; /* more than one call of the store looks at */
+
+static void park_all(void)
+{
+	static struct rp_settlement parks[N_PARKED];
+	size_t done_so_far = 0, i;
+	unsigned k;
+
+	for (k = 1; k <= N_PARKED; k++)
+		fx_append(1000 + k % FX_PATHS, 1);
+	fx_join();
+	while (done_so_far < N_PARKED) {
+		fx_exchange(N_PARKED, NULL, 0);
+		ck_assert_uint_gt(fx.n_claims, 0);
+		for (i = 0; i < fx.n_claims; i++) {
+			parks[i] = fx_settlement(&fx.claims[i], RP_SETTLE_PARK);
+			parks[i].outcome = NULL;
+			parks[i].cause = RP_CAUSE_NO_KEY;
+			parks[i].due_at_ms = fx.now_ms + 600000;
+		}
+		done_so_far += fx.n_claims;
+		fx_exchange(0, parks, fx.n_claims);
+	}
+	ck_assert_int_eq(rp_outbox_leave(fx.ob, fx.now_ms, &fx.err), RP_OK);
+}
+
+START_TEST(a_new_configuration_reaches_all_however_many_wait)
+{
+	park_all();
+	ck_assert_uint_eq(n_parked(), N_PARKED);
+	start_sender(10, false);
+	ck_assert_int_eq(rp_sender_step(sender, &wait_ms, &done, &fx.err), RP_OK);
+	settle_down(20);
+	ck_assert_uint_eq(n_parked(), 0);
+}
+END_TEST
+
 START_TEST(an_endpoint_with_a_secret_gets_every_attempt_signed)
 {
 	struct rp_signer *verifier;
@@ -1301,6 +1466,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, gone_disables_the_endpoint_and_its_other_entries_die_unsent);
 	tcase_add_test(tc, no_more_requests_run_at_once_than_allowed);
 	tcase_add_test(tc, a_hanging_endpoint_leaves_the_others_their_requests);
+	tcase_add_test(tc, hosts_that_have_not_proven_themselves_share_half_of_the_requests);
+	tcase_add_loop_test(tc, a_breaker_is_logged_with_its_host_or_path, 0, 2);
 	tcase_add_test(tc, requests_that_hang_do_not_make_results_wait_for_others);
 	tcase_add_test(tc, a_result_that_others_wait_for_is_settled_within_a_millisecond);
 	tcase_add_test(tc, an_idle_sender_with_work_for_later_sleeps_until_its_heartbeat);
@@ -1333,6 +1500,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_reload_with_a_valid_key_ends_the_wait);
 	tcase_add_test(tc, what_lacked_a_key_before_a_reload_parks_nothing_after_it);
 	tcase_add_test(tc, a_new_sender_applies_its_configuration_to_those_that_wait);
+	tcase_add_test(tc, a_new_configuration_reaches_all_however_many_wait);
 	tcase_add_test(tc, an_endpoint_with_a_secret_gets_every_attempt_signed);
 	tcase_add_test(tc, a_configured_header_replaces_the_envelope_s);
 	tcase_add_test(tc, header_values_that_a_receiver_echoes_are_not_kept);

@@ -289,6 +289,62 @@ START_TEST(only_what_tells_of_overload_makes_the_window_smaller)
 }
 END_TEST
 
+/* A receiver that takes seconds for an answer is given a window of requests, and answers all of them
+ * before it gets the next. Result: how many it has in its n-th round. */
+static unsigned round_of(int n, enum rp_cause cause)
+{
+	unsigned size = 0, k;
+	int i;
+
+	for (i = 1; i <= n; i++) {
+		now_ms += 5000;
+		size = rp_control_room(&c);
+		for (k = 0; k < size; k++)
+			rp_control_settled(&c, cause, 0, size, now_ms);
+	}
+	return size;
+}
+
+/* The window begins with 5 of a path, 10 of a host. */
+START_TEST(a_receiver_that_is_slow_but_well_has_64_requests_in_its_third_round)
+{
+	const struct rp_limits host = {.in_flight = 64, .start = RP_HOST_WINDOW_START};
+
+	begin(64, NULL);
+	if (_i == 1) {
+		memset(&c, 0, sizeof c);
+		rp_control_apply(&c, &host);
+	}
+	ck_assert_uint_eq(round_of(3, RP_CAUSE_NONE), 64);
+	ck_assert_uint_eq(round_of(1, RP_CAUSE_NONE), 64);
+}
+END_TEST
+
+START_TEST(a_sick_receiver_is_never_given_more_than_at_first)
+{
+	unsigned k;
+
+	begin(64, NULL);
+	for (k = 0; k < 20; k++)
+		ck_assert_uint_le(round_of(1, RP_CAUSE_TIMEOUT), RP_WINDOW_START);
+	ck_assert_uint_eq(rp_control_room(&c), 1);
+}
+END_TEST
+
+/* The first bad outcome ends the fast start. */
+START_TEST(trouble_ends_the_fast_start)
+{
+	unsigned before;
+
+	begin(1000, NULL);
+	round_of(2, RP_CAUSE_NONE);
+	outcome(RP_CAUSE_TIMEOUT, 0);
+	before = rp_control_room(&c);
+	ck_assert_uint_eq(round_of(1, RP_CAUSE_NONE), before);
+	ck_assert_uint_le(rp_control_room(&c), before + 1);
+}
+END_TEST
+
 START_TEST(after_trouble_it_grows_by_one_a_window)
 {
 	int i;
@@ -517,6 +573,10 @@ static Suite *suite(void)
 	    tc, a_new_endpoint_begins_small_and_reaches_its_limit_within_some_hundred_deliveries);
 	tcase_add_test(tc, a_trickle_does_not_open_the_window);
 	tcase_add_loop_test(tc, only_what_tells_of_overload_makes_the_window_smaller, 0, N(told));
+	tcase_add_loop_test(tc, a_receiver_that_is_slow_but_well_has_64_requests_in_its_third_round,
+			    0, 2);
+	tcase_add_test(tc, a_sick_receiver_is_never_given_more_than_at_first);
+	tcase_add_test(tc, trouble_ends_the_fast_start);
 	tcase_add_test(tc, after_trouble_it_grows_by_one_a_window);
 	tcase_add_test(tc, a_limit_that_was_lower_for_a_while_leaves_no_trace);
 	tcase_add_test(tc, a_streak_alone_does_not_open_it);

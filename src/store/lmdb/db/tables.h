@@ -12,8 +12,11 @@
  *                  behind another
  *   order          (endpoint, order_key, seq) -> flags  one row for each live (WAITING, IN_FLIGHT,
  *                  HELD) entry with an order_by; flags u8: 1 behind, 2 held
- *   agenda         (ready_at, endpoint) -> nothing  the ready queue: endpoints from which
- *                  something may be claimed at ready_at
+ *   agenda         (queue, time, endpoint) -> nothing  the ready queues. Queue 0 and 1: hosts
+ *                  that have not proven themselves, and that have; the number of a host: its
+ *                  sections, and its paths without a section; the number of a section: its
+ *                  paths; each at the time at which something may be claimed from it. Queue 2:
+ *                  paths at the time at which their first entry is due (model/schedule.h)
  *   claim          (slot, seq) -> u32 claim_no          one row for each IN_FLIGHT entry
  *   attempt        (seq, n) -> struct rp_attempt
  *   dead           (state_at, seq) -> why, 12 bytes  one row for each DEAD entry; the value repeats
@@ -23,9 +26,12 @@
  *   held           (state_at, seq) -> nothing           one row for each HELD entry
  *   run            run_id NUL seq -> nothing  one row for each entry that has a run_id and a dedupe
  *                  key that does not begin with it (text and 8 bytes, not three numbers)
- *   endpoint       id -> struct rp_endpoint
- *   endpoint_name  id -> name
- *   endpoint_id    first 16 bytes of SHA-256(name) -> id
+ *   endpoint       id -> struct rp_endpoint          paths, sections and hosts; the number tells
+ *                  which, and the host it is in (model/level.h)
+ *   endpoint_name  id -> name; of a host what stands before the path, of a section
+ *                  "https://host [section]"
+ *   endpoint_id    first 16 bytes of SHA-256(name), of a section or host of its level (u8) and
+ *                  its name -> id
  *   seen           dedupe key -> id of the entry (16 bytes)
  *   alias          id of an imported entry (16 bytes) -> the number it got here, when its id says
  *                  another

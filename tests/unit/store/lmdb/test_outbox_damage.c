@@ -292,15 +292,6 @@ START_TEST(a_second_queue_row_does_not_claim_an_entry_twice)
 }
 END_TEST
 
-static void edit_record(uint64_t id, void (*edit)(struct rp_endpoint *r))
-{
-	unsigned char buf[RP_ENDPOINT_BYTES];
-	struct rp_endpoint r = fx_record(id);
-
-	edit(&r);
-	fx_put(RP_T_ENDPOINT, rp_key1(id), buf, rp_endpoint_pack(&r, id, buf, sizeof buf));
-}
-
 static void look_now(struct rp_endpoint *r)
 {
 	r->ready_at_ms = fx.now_ms - 5;
@@ -321,7 +312,7 @@ START_TEST(a_stray_ready_queue_row_is_looked_at_once)
 				 (uint64_t)fx.now_ms - 5, host),
 	       "", 0);
 	if (_i == 0) { /* and so is the host, as it would be with its path's row */
-		edit_record(host, look_now);
+		fx_edit_record(host, look_now);
 		fx_put(RP_T_READY, rp_key3(RP_QUEUE_UNPROVEN, (uint64_t)fx.now_ms - 5, host), "",
 		       0);
 	}
@@ -408,6 +399,104 @@ START_TEST(endpoint_and_delivery_damaged_together_are_mended_together)
 }
 END_TEST
 
+/* Two paths in a section, a third one of the same host beside it, and another host. */
+static void make_levels(void)
+{
+	fx.section_limits = (struct rp_limits){.in_flight = 1000, .start = 1000};
+	fx_append(1001, 2);
+	fx_append(1002, 2);
+	fx_exchange(4, NULL, 0);
+	ck_assert_uint_eq(fx.n_claims, 4);
+	fx_settle(&fx.claims[0], RP_SETTLE_DELIVERED);
+	fx_settle(&fx.claims[1], RP_SETTLE_DEAD);
+	fx.section_limits.in_flight = 0;
+	fx_append(1001, 1);
+	fx_append(1002, 1);
+	fx_append(1, 2);
+	fx_append(2, 1);
+}
+
+static uint64_t level_id(int which)
+{
+	const uint64_t host = rp_level_host(fx_endpoint(1001));
+
+	switch (which) {
+	case 0:
+		return fx_endpoint(1001); /* in the section */
+	case 1:
+		return fx_endpoint(1); /* in none */
+	case 2:
+		return host + RP_MEMBER_SECTIONS;
+	default:
+		return host;
+	}
+}
+
+/* Whatever record it was, the next exchange counts it anew, and gives all that is due. */
+START_TEST(a_damaged_record_of_any_level_is_rebuilt_by_the_next_exchange)
+{
+	struct rp_endpoint before[4], after;
+	uint64_t id[4];
+	uint64_t n_waiting;
+	int i;
+
+	make_levels();
+	n_waiting = fx_ledger().waiting;
+	for (i = 0; i < 4; i++) {
+		id[i] = level_id(i);
+		before[i] = fx_record(id[i]);
+	}
+	fx_flip(RP_T_ENDPOINT, rp_key1(id[_i]), 50);
+	fx.section_limits.in_flight = 1000;
+	fx.limits = (struct rp_limits){.in_flight = 1000, .start = 1000};
+	fx_exchange(FX_CLAIMS_MAX, NULL, 0);
+	ck_assert_uint_eq(fx_ledger().waiting, 0);
+	ck_assert_uint_eq(fx_ledger().in_flight, n_waiting + 2);
+	for (i = 0; i < 4; i++) {
+		after = fx_record(id[i]);
+		ck_assert_uint_eq(after.count[RP_STATE_DELIVERED],
+				  before[i].count[RP_STATE_DELIVERED]);
+		ck_assert_uint_eq(after.count[RP_STATE_DEAD], before[i].count[RP_STATE_DEAD]);
+		ck_assert_uint_eq(after.n_paths, before[i].n_paths);
+		if (i == 3)
+			ck_assert_uint_eq(after.members, before[i].members);
+	}
+	fx_verify_sound();
+}
+END_TEST
+
+/* Its paths find their own way out of a section that lost its record and its name. */
+START_TEST(paths_of_a_lost_section_go_on_without_it)
+{
+	uint64_t section;
+
+	make_levels();
+	section = level_id(2);
+	fx_del(RP_T_ENDPOINT, rp_key1(section));
+	fx_del(RP_T_ENDPOINT_NAME, rp_key1(section));
+	fx_exchange(FX_CLAIMS_MAX, NULL, 0);
+	fx_append(1001, 1);
+	fx_exchange(FX_CLAIMS_MAX, NULL, 0);
+	ck_assert_uint_eq(fx_endpoint_record(1001).section, 0);
+	ck_assert_int_eq(fx_endpoint_record(1001).count[RP_STATE_WAITING], 0);
+}
+END_TEST
+
+START_TEST(a_new_path_of_a_damaged_host_gets_a_number_that_none_has)
+{
+	uint64_t path;
+
+	make_levels();
+	fx_flip(RP_T_ENDPOINT, rp_key1(level_id(3)), 50);
+	fx_append(1003, 1);
+	path = fx_endpoint(1003);
+	ck_assert_uint_eq(rp_level_host(path), level_id(3));
+	ck_assert(path != fx_endpoint(1001) && path != fx_endpoint(1002) && path != fx_endpoint(1));
+	ck_assert_uint_eq(fx_record(level_id(3)).members, 5);
+	fx_verify_sound();
+}
+END_TEST
+
 START_TEST(a_damaged_head_stops_everything_and_says_so)
 {
 	struct rp_new_entry n = fx_new(1);
@@ -465,6 +554,9 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_damaged_endpoint_record_is_rebuilt_by_counting);
 	tcase_add_test(tc, a_damaged_endpoint_record_does_not_stop_a_turn);
 	tcase_add_test(tc, endpoint_and_delivery_damaged_together_are_mended_together);
+	tcase_add_loop_test(tc, a_damaged_record_of_any_level_is_rebuilt_by_the_next_exchange, 0,
+			    4);
+	tcase_add_test(tc, a_new_path_of_a_damaged_host_gets_a_number_that_none_has);
 	tcase_add_test(tc, a_damaged_head_stops_everything_and_says_so);
 	tcase_add_test(tc, a_damaged_attempt_is_shown_as_damaged_and_harms_nothing);
 	suite_add_tcase(s, tc);
@@ -472,6 +564,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(tc, fx_setup, fx_teardown_damaged);
 	tcase_add_loop_test(tc, an_entry_without_readable_records_can_be_purged_but_not_replayed, 0,
 			    N(states));
+	tcase_add_test(tc, paths_of_a_lost_section_go_on_without_it);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -400,6 +400,234 @@ START_TEST(every_kind_of_harm_is_a_problem)
 }
 END_TEST
 
+/* --- levels: a host with a section of two paths, and a path beside it ---------------------- */
+
+static uint64_t host, section, path, beside;
+
+static void setup_levels(void)
+{
+	fx_setup();
+	fx.section_limits = (struct rp_limits){.in_flight = 1000, .start = 1000};
+	fx_append(1001, 1);
+	fx_append(1002, 1);
+	fx_exchange(2, NULL, 0);
+	fx.section_limits.in_flight = 0;
+	fx_append(1001, 1);
+	fx_append(1, 1);
+	path = fx_endpoint(1001);
+	beside = fx_endpoint(1);
+	host = rp_level_host(path);
+	section = host + RP_MEMBER_SECTIONS;
+	ck_assert_uint_eq(fx_record(path).section, section);
+	ck_assert_uint_eq(fx_record(beside).section, 0);
+	fx_verify_sound();
+}
+
+static void one_more_waits(struct rp_endpoint *r)
+{
+	r->count[RP_STATE_WAITING]++;
+}
+
+static void one_more_member(struct rp_endpoint *r)
+{
+	r->members++;
+}
+
+static void leave_section(struct rp_endpoint *r)
+{
+	r->section = 0;
+}
+
+static void enter_section(struct rp_endpoint *r)
+{
+	r->section = section;
+}
+
+static void enter_no_section(struct rp_endpoint *r)
+{
+	r->section = section + 1;
+}
+
+static void become_proven(struct rp_endpoint *r)
+{
+	r->in_proven = !r->in_proven;
+}
+
+static void due_later(struct rp_endpoint *r)
+{
+	r->first_due_at_ms++;
+}
+
+static void never_look(struct rp_endpoint *r)
+{
+	r->ready_at_ms = RP_NEVER;
+}
+
+static void miscount_host(void)
+{
+	fx_edit_record(host, one_more_waits);
+}
+
+static void miscount_section(void)
+{
+	fx_edit_record(section, one_more_waits);
+}
+
+static void miscount_members_of_host(void)
+{
+	fx_edit_record(host, one_more_member);
+}
+
+static void miscount_members_of_section(void)
+{
+	fx_edit_record(section, one_more_member);
+}
+
+static void lose_host(void)
+{
+	fx_del(RP_T_ENDPOINT, rp_key1(host));
+}
+
+static void lose_section(void)
+{
+	fx_del(RP_T_ENDPOINT, rp_key1(section));
+}
+
+static void lose_host_name(void)
+{
+	fx_del(RP_T_ENDPOINT_NAME, rp_key1(host));
+}
+
+static void leave_silently(void)
+{
+	fx_edit_record(path, leave_section);
+}
+
+static void enter_silently(void)
+{
+	fx_edit_record(beside, enter_section);
+}
+
+static void enter_what_is_not(void)
+{
+	fx_edit_record(beside, enter_no_section);
+}
+
+static void change_queue_of_hosts(void)
+{
+	fx_edit_record(host, become_proven);
+}
+
+/* The row of one of them goes to another queue. */
+static void move_row(uint64_t id, uint64_t to)
+{
+	const struct rp_endpoint r = fx_record(id);
+
+	ck_assert_int_ne(r.ready_at_ms, RP_NEVER);
+	fx_del(RP_T_READY, rp_key3(rp_schedule_queue(&r, id), (uint64_t)r.ready_at_ms, id));
+	fx_put(RP_T_READY, rp_key3(to, (uint64_t)r.ready_at_ms, id), "", 0);
+}
+
+static void put_host_among_proven(void)
+{
+	move_row(host, RP_QUEUE_PROVEN);
+}
+
+static void put_section_among_hosts(void)
+{
+	move_row(section, RP_QUEUE_UNPROVEN);
+}
+
+static void put_path_in_section(void)
+{
+	move_row(beside, section);
+}
+
+/* Record and row agree, and the section has work that its host never hears of. */
+static void forget_section(void)
+{
+	const struct rp_endpoint r = fx_record(section);
+
+	fx_del(RP_T_READY, rp_key3(host, (uint64_t)r.ready_at_ms, section));
+	fx_edit_record(section, never_look);
+}
+
+static void forget_host(void)
+{
+	const struct rp_endpoint r = fx_record(host);
+
+	fx_del(RP_T_READY, rp_key3(RP_QUEUE_UNPROVEN, (uint64_t)r.ready_at_ms, host));
+	fx_edit_record(host, never_look);
+}
+
+static void lose_due_row(void)
+{
+	const struct rp_endpoint r = fx_record(beside);
+
+	fx_del(RP_T_READY, rp_key3(RP_QUEUE_DUE, (uint64_t)r.first_due_at_ms, beside));
+}
+
+static void add_due_row(void)
+{
+	fx_put(RP_T_READY, rp_key3(RP_QUEUE_DUE, 5, beside), "", 0);
+}
+
+static void misdate_due_row(void)
+{
+	lose_due_row();
+	fx_edit_record(beside, due_later);
+	fx_put(RP_T_READY,
+	       rp_key3(RP_QUEUE_DUE, (uint64_t)fx_record(beside).first_due_at_ms, beside), "", 0);
+}
+
+static const struct {
+	const char *what;
+	void (*harm)(void);
+	const char *problem; /* begins with, behind the number */
+	bool only_full;      /* takes a recount */
+} level_harms[] = {
+    {"a host counts one too many", miscount_host, "host", false},
+    {"a section counts one too many", miscount_section, "section", true},
+    {"a host counts a member too many", miscount_members_of_host, "members", true},
+    {"a section counts a member too many", miscount_members_of_section, "members", true},
+    {"a host is missing", lose_host, "its host does not exist", false},
+    {"a section is missing", lose_section, "its section does not exist", false},
+    {"the name of a host is missing", lose_host_name, "its name is missing", false},
+    {"a path left its section silently", leave_silently, "section", false},
+    {"a path entered a section silently", enter_silently, "section", false},
+    {"a path is in a section that is not", enter_what_is_not, "its section does not exist", false},
+    {"a host names the other queue", change_queue_of_hosts, "its agenda row is missing", false},
+    {"a host stands in the other queue", put_host_among_proven, "its agenda row is missing", false},
+    {"a section stands among the hosts", put_section_among_hosts, "its agenda row is missing",
+     false},
+    {"a path stands in a section's queue", put_path_in_section, "its agenda row is missing", false},
+    {"work of a section that nobody looks at", forget_section,
+     "has work that nobody would look at in time", false},
+    {"work of a host that nobody looks at", forget_host,
+     "has work that nobody would look at in time", false},
+    {"a missing due row", lose_due_row, "its due row is missing", false},
+    {"a due row too many", add_due_row, "table agenda", false},
+    {"a due row at another time", misdate_due_row,
+     "its first entry is due at another time than it says", false},
+};
+
+START_TEST(every_kind_of_harm_to_the_levels_is_named)
+{
+	struct rp_buf text = {.max = 1 << 20};
+
+	level_harms[_i].harm();
+	ck_assert_msg(fx_verify(0, &text).problems > 0, "%s goes unnoticed", level_harms[_i].what);
+	ck_assert(rp_buf_add(&text, "", 1));
+	ck_assert_msg(strstr(text.data, level_harms[_i].problem) != NULL, "%s: %s",
+		      level_harms[_i].what, text.data);
+	rp_buf_release(&text);
+	ck_assert_msg((fx_slice_problems(1000) > 0) == !level_harms[_i].only_full, "%s in slices",
+		      level_harms[_i].what);
+	ck_assert_msg((fx_slice_problems(1) > 0) == !level_harms[_i].only_full,
+		      "%s in slices of one row", level_harms[_i].what);
+}
+END_TEST
+
 /* Everything changes between slices: what the cursor points at goes, and comes back elsewhere. */
 START_TEST(changes_between_slices_are_no_problem)
 {
@@ -470,6 +698,10 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(tc, setup, fx_teardown_damaged);
 	tcase_add_loop_test(tc, a_flipped_bit_in_any_byte_of_a_record_is_a_problem, 0, 5);
 	tcase_add_loop_test(tc, every_kind_of_harm_is_a_problem, 0, N(harms));
+	suite_add_tcase(s, tc);
+	tc = tcase_create("levels");
+	tcase_add_checked_fixture(tc, setup_levels, fx_teardown_damaged);
+	tcase_add_loop_test(tc, every_kind_of_harm_to_the_levels_is_named, 0, N(level_harms));
 	suite_add_tcase(s, tc);
 	return s;
 }
