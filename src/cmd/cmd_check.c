@@ -47,6 +47,72 @@ static bool print_setting(const struct rp_settings *s, const struct rp_policy *p
 	return ok;
 }
 
+static size_t setting_of(const char *name)
+{
+	const struct rp_setting_info *info;
+	size_t i;
+
+	for (i = 0; (info = rp_config_setting(i)) != NULL; i++)
+		if (strcmp(info->section, "defaults") == 0 && strcmp(info->name, name) == 0)
+			break;
+	return i;
+}
+
+/* A limit of a level, and the line of the setting that it is. */
+static void print_limit(const struct rp_settings *s, enum rp_level level, const char *limit,
+			const struct rp_policy *policy, const char *setting)
+{
+	char label[32], origin[RP_ERROR_TEXT_MAX];
+	bool inherited;
+	unsigned line =
+	    rp_config_line_of_value(&s->config, policy, setting_of(setting), 0, &inherited);
+
+	snprintf(label, sizeof label, "limits: %s", rp_level_name(level));
+	printf("  %-17s %-32s %s\n", label, limit,
+	       origin_text(s, policy, line, inherited, origin, sizeof origin));
+}
+
+static void print_limits_of(const struct rp_settings *s, enum rp_level level,
+			    const struct rp_limits *limits, const struct rp_policy *policy)
+{
+	const char *in_flight = level == RP_LEVEL_HOST ? "host_in_flight" : "in_flight";
+	const char *rate = level == RP_LEVEL_HOST ? "host_rate" : "rate";
+	char text[RP_RATE_TEXT_MAX];
+
+	if (level != RP_LEVEL_SECTION || policy->shares_in_flight) {
+		snprintf(text, sizeof text, "%u at once", limits->in_flight);
+		print_limit(s, level, text, policy, in_flight);
+	}
+	if (limits->rate.count > 0)
+		print_limit(s, level, rp_rate_format(limits->rate, text), policy, rate);
+}
+
+/* One section of a host is enough to switch its breaker off, or the defaults. */
+static void print_host_breaker(const struct rp_settings *s, const struct rp_policy *host)
+{
+	const struct rp_policy *off = host;
+
+	while (off != NULL && off->breaker)
+		off = off->next_of_host;
+	if (!host->host_breaker)
+		print_limit(s, RP_LEVEL_HOST, "no breaker", off != NULL ? off : &s->config.defaults,
+			    "breaker");
+}
+
+static void print_limits(const struct rp_settings *s, const struct rp_url *url)
+{
+	const struct rp_policy *policy = rp_config_policy(&s->config, url);
+	const struct rp_policy *host = rp_config_host(&s->config, url);
+	struct rp_level_limits limits;
+
+	rp_config_limits(&s->config, url, &limits);
+	print_limits_of(s, RP_LEVEL_HOST, &limits.at[RP_LEVEL_HOST], host);
+	print_host_breaker(s, host);
+	if (limits.section.len > 0)
+		print_limits_of(s, RP_LEVEL_SECTION, &limits.at[RP_LEVEL_SECTION], policy);
+	print_limits_of(s, RP_LEVEL_PATH, &limits.at[RP_LEVEL_PATH], policy);
+}
+
 static void print_signing(const struct rp_settings *s, const struct rp_policy *policy)
 {
 	const struct rp_signer *signer = rp_settings_signer(s, policy);
@@ -89,15 +155,40 @@ static void print_guard(const struct rp_guard_policy *guard, const struct rp_url
 	       guard->n_allow > 0 ? ", and those in allow" : " only");
 }
 
+static void print_section(const struct rp_settings *s, const struct rp_policy *policy)
+{
+	if (policy->url != NULL)
+		printf("  %-17s [endpoint \"%s\"]%*s %s:%u\n", "section", policy->name,
+		       (int)(strlen(policy->name) < 19 ? 19 - strlen(policy->name) : 0), "",
+		       s->path, policy->section_line);
+	else
+		printf("  %-17s [defaults]\n", "section");
+}
+
+static bool print_settings(const struct rp_settings *s, const struct rp_url *url)
+{
+	const struct rp_policy *policy = rp_config_policy(&s->config, url);
+	const struct rp_policy *host = rp_config_host(&s->config, url);
+	const struct rp_setting_info *info;
+	bool ok = true;
+	size_t i;
+
+	for (i = 0; ok && (info = rp_config_setting(i)) != NULL; i++)
+		if (strcmp(info->section, "defaults") == 0 ||
+		    (strcmp(info->section, "endpoint") == 0 && policy->url != NULL))
+			/* another section may have said it for the whole host */
+			ok = print_setting(s, strncmp(info->name, "host_", 5) == 0 ? host : policy,
+					   i);
+	return ok;
+}
+
 static bool print_url(const struct rp_settings *s, const char *text)
 {
-	const struct rp_setting_info *info;
 	const struct rp_policy *policy;
 	struct rp_buf shown = {0}, encoded = {0};
 	struct rp_span sent;
 	struct rp_url url;
 	bool ok;
-	size_t i;
 
 	if (rp_url_accept(rp_span_of(text), &encoded, &sent, &url, NULL) != RP_OK) {
 		rp_buf_release(&encoded);
@@ -107,16 +198,9 @@ static bool print_url(const struct rp_settings *s, const char *text)
 	ok = rp_redact_url(&s->config, &url, &shown);
 	printf("\n%.*s\n", (int)shown.len, shown.data != NULL ? shown.data : "");
 	rp_buf_release(&shown);
-	if (policy->url != NULL)
-		printf("  %-17s [endpoint \"%s\"]%*s %s:%u\n", "section", policy->name,
-		       (int)(strlen(policy->name) < 19 ? 19 - strlen(policy->name) : 0), "",
-		       s->path, policy->section_line);
-	else
-		printf("  %-17s [defaults]\n", "section");
-	for (i = 0; ok && (info = rp_config_setting(i)) != NULL; i++)
-		if (strcmp(info->section, "defaults") == 0 ||
-		    (strcmp(info->section, "endpoint") == 0 && policy->url != NULL))
-			ok = print_setting(s, policy, i);
+	print_section(s, policy);
+	ok = ok && print_settings(s, &url);
+	print_limits(s, &url);
 	print_signing(s, policy);
 	print_guard(&policy->guard, &url);
 	rp_buf_release(&encoded);
@@ -173,7 +257,8 @@ int rp_cmd_check_config(int argc, char **argv)
 	    "its start, touches "
 	    "nothing, and prints "
 	    "\"ok\".\nWhat works and should be mended is a warning on standard error.\n"
-	    "For each URL it prints the settings in effect and the line each comes from; secrets "
+	    "For each URL it prints the settings in effect, the limits of its host, section and "
+	    "path, and the line each comes from; secrets "
 	    "are never shown.\n"
 	    "Exit: 0 all is well, 64 usage or a wrong URL, 78 the configuration, a secret or a "
 	    "certificate is wrong.",

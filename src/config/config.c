@@ -1,11 +1,12 @@
-/* config.c - owns the settings: their memory, their defaults and the policy of an endpoint. The
- * files beside it parse, store, show and complain. */
+/* config.c - owns the settings: their memory and their defaults. The files beside it parse, store,
+ * look up, show and complain. */
 
 #include "config/config.h"
 
 #include <stdlib.h>
 
 #include "config/config_file.h"
+#include "config/config_host.h"
 #include "config/config_value.h"
 
 static void policy_finish(struct rp_policy *policy)
@@ -25,6 +26,7 @@ void rp_config_init(struct rp_config *config)
 	config->outbox_dir = rp_setting_find(RP_SECTION_OUTBOX, "dir")->info.default_text;
 	config->defaults.name = rp_section_names[RP_SECTION_DEFAULTS];
 	policy_finish(&config->defaults);
+	rp_config_settle_hosts(config);
 }
 
 void rp_config_release(struct rp_config *config)
@@ -57,6 +59,7 @@ enum rp_err rp_config_parse(struct rp_config *config, const char *file, struct r
 		policy_finish(&config->endpoints[i]);
 		config->redacts = config->redacts || config->endpoints[i].redact_path;
 	}
+	rp_config_settle_hosts(config);
 	return RP_OK;
 }
 
@@ -64,19 +67,4 @@ bool rp_policy_is_signed(const struct rp_policy *policy)
 {
 	return policy->secret_file != NULL || policy->secret_env != NULL ||
 	       policy->secret_credential != NULL;
-}
-
-const struct rp_policy *rp_config_policy(const struct rp_config *config, const struct rp_url *url)
-{
-	const struct rp_policy *best = &config->defaults;
-	size_t i, n, best_n = 0;
-
-	for (i = 0; i < config->n_endpoints; i++) {
-		n = rp_url_match_prefix(&config->endpoints[i].prefix, url);
-		if (n > best_n) {
-			best = &config->endpoints[i];
-			best_n = n;
-		}
-	}
-	return best;
 }

@@ -6,8 +6,8 @@
  *
  * - An unknown key, a bad value, a doubled endpoint, or a line without '=' is an error with file
  *   and line.
- * - Keys of [defaults] and [endpoint "NAME"] are the same, but for `url`. An endpoint starts from
- *   the defaults, wherever in the file they stand.
+ * - Keys of [defaults] and [endpoint "NAME"] are the same, but for the two below. An endpoint
+ *   starts from the defaults, wherever in the file they stand.
  * - A key is set once in a section. Only `header` and `allow` may repeat. Those of an endpoint join
  *   the inherited ones; a header replaces an inherited one of the same name.
  * - An empty path, secret_env, secret_credential or list takes back what was inherited.
@@ -18,26 +18,34 @@
  *   [sender]    in_flight lease stop_grace
  *   [defaults]  secret_file secret_env secret_credential header redact_path timeout connect_timeout
  *               retry_base retry_factor retry_cap retry_attempts retry_schedule retry_max_age
- *               permanent_statuses honour_delivery_header in_flight rate breaker allow allow_http
- *               allow_ports ca_file client_cert client_key pin_sha256 tls_min
- *   [endpoint "NAME"]  url, and those of [defaults]
+ *               permanent_statuses honour_delivery_header in_flight rate host_in_flight host_rate
+ *               breaker allow allow_http allow_ports ca_file client_cert client_key pin_sha256
+ *               tls_min
+ *   [endpoint "NAME"]  url shared_limits, and those of [defaults]
  *
  * Delays are computed (retry_base, _factor, _cap, _attempts) or listed (retry_schedule). One
- * section sets one of the two. An [endpoint] that does so replaces the inherited way. */
+ * section sets one of the two. An [endpoint] that does so replaces the inherited way.
+ *
+ * Limits count on three levels (model/level.h). What a section says of its host holds for the whole
+ * host, so sections of one host that contradict each other are an error, as is a host that may have
+ * less than one of its sections. config_limits.c says what holds for a URL. */
 #ifndef RP_CONFIG_CONFIG_H
 #define RP_CONFIG_CONFIG_H
 
 #include "base/bytes.h"
 #include "base/err.h"
 #include "model/control.h"
-#include "net/guard.h"
+#include "model/level.h"
 #include "model/retry.h"
+#include "net/guard.h"
 #include "net/url.h"
 
 #define RP_ALLOW_MAX 32
 #define RP_CONFIG_HEADERS_MAX 16
 #define RP_CONFIG_PINS_MAX 8
 #define RP_SETTINGS_MAX 48 /* rows of the settings table */
+/* The most that a count of requests at once may be; no limit where one is needed and none set. */
+#define RP_CONFIG_IN_FLIGHT_MAX 4096
 
 /* What holds for one endpoint. Strings are owned by the config. */
 struct rp_policy {
@@ -53,10 +61,20 @@ struct rp_policy {
 	    redact_path; /* what stands behind the path of `url` is never shown (config/redact.h) */
 	int64_t timeout_ms, connect_timeout_ms;
 	struct rp_retry_policy retry;
-	/* at most so many requests at once to one endpoint, over all senders */
+	/* at most so many requests at once to one URL path, over all senders */
 	unsigned in_flight;
 	struct rp_rate rate; /* likewise; count 0: no limit */
+	bool shared_limits;  /* those that the section itself sets count over its URLs together */
+	/* The same for the whole host of `url`, whichever of its sections says so; of defaults: for
+	 * hosts that have no section. */
+	unsigned host_in_flight;
+	struct rp_rate host_rate;
 	bool breaker;
+	/* What follows from the file as a whole (config_host.c): */
+	bool host_breaker;
+	bool shares_in_flight, shares_rate; /* over the URLs of the section */
+	/* The next section of the same host; of the first of a host: the first of another host. */
+	struct rp_policy *next_of_host, *next_host;
 	struct rp_cidr allow[RP_ALLOW_MAX];
 	size_t n_allow;
 	struct rp_guard_policy guard; /* guard.allow points at allow */
@@ -83,6 +101,7 @@ struct rp_config {
 	struct rp_policy defaults;
 	struct rp_policy *endpoints;
 	size_t n_endpoints;
+	struct rp_policy *first_host;      /* the first section of one of the hosts */
 	bool redacts;                      /* some section has redact_path */
 	unsigned line_of[RP_SETTINGS_MAX]; /* of the settings that are not a policy's */
 	void *owned;                       /* the strings */
@@ -102,6 +121,22 @@ enum rp_err rp_config_parse(struct rp_config *config, const char *file, struct r
 /* The policy for a URL: the endpoint section with the longest matching url, else the defaults.
  * Never NULL. */
 const struct rp_policy *rp_config_policy(const struct rp_config *config, const struct rp_url *url);
+
+/* The policy whose host_in_flight, host_rate and host_breaker hold for the host of a URL: a section
+ * of this host (scheme, name, port), else the defaults. Never NULL. */
+const struct rp_policy *rp_config_host(const struct rp_config *config, const struct rp_url *url);
+
+/* What a URL may get on each level (model/level.h); of a host alone: its root. It passes over the
+ * sections once and allocates nothing.
+ *
+ * PATH: in_flight, rate and breaker of its policy, but no rate that its section shares.
+ * SECTION: there is one if the policy is a section with shared_limits on that sets in_flight or a
+ * rate itself; what it inherits counts for each path. It has no window and no breaker of its own.
+ * HOST: host_in_flight as a section of the host sets it, else [defaults]; set nowhere, the greatest
+ * of RP_HOST_IN_FLIGHT and every in_flight that holds in [defaults] or a section of the host.
+ * host_rate likewise, or none. Its breaker is on if it is in [defaults] and all these sections. */
+void rp_config_limits(const struct rp_config *config, const struct rp_url *url,
+		      struct rp_level_limits *out);
 
 /* Whether a policy names secrets. Then nothing is ever sent unsigned. */
 bool rp_policy_is_signed(const struct rp_policy *policy);

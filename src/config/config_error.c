@@ -20,6 +20,15 @@ const char *rp_config_show(struct rp_span s, char out[RP_CONFIG_SHOWN_BYTES])
 	return out;
 }
 
+const char *rp_config_label_of(const struct rp_policy *policy, char out[RP_CONFIG_LABEL_BYTES])
+{
+	if (policy->url == NULL)
+		snprintf(out, RP_CONFIG_LABEL_BYTES, "[%s]", policy->name);
+	else
+		snprintf(out, RP_CONFIG_LABEL_BYTES, "[endpoint \"%s\"]", policy->name);
+	return out;
+}
+
 const char *rp_config_label(const struct rp_config_parser *p, char out[RP_CONFIG_LABEL_BYTES])
 {
 	if (p->section == RP_SECTION_ENDPOINT)

@@ -18,7 +18,8 @@ bool rp_config_fail_memory(struct rp_config_parser *p);
 /* For messages: printable and cut to size. */
 const char *rp_config_show(struct rp_span s, char out[RP_CONFIG_SHOWN_BYTES]);
 
-/* For messages: the open section as it stands in a file. */
+/* For messages: a section as it stands in a file, once it has its url; and the open one. */
+const char *rp_config_label_of(const struct rp_policy *policy, char out[RP_CONFIG_LABEL_BYTES]);
 const char *rp_config_label(const struct rp_config_parser *p, char out[RP_CONFIG_LABEL_BYTES]);
 
 bool rp_config_looks_secret(const char *value);

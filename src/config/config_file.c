@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/units.h"
 #include "config/config_error.h"
+#include "config/config_host.h"
 #include "config/config_value.h"
 
 #define LEASE_MARGIN_MS 2000 /* to write down an answer that came at the last moment */
@@ -286,7 +287,8 @@ enum rp_err rp_config_read(struct rp_config_parser *p, struct rp_span text)
 {
 	ini_max_line = RP_CONFIG_LINE_BYTES;
 	ini_allow_inline_comments = false;
-	if (pass(p, text, false) == RP_OK && globals_check(p) && pass(p, text, true) == RP_OK)
-		section_close(p);
+	if (pass(p, text, false) == RP_OK && globals_check(p) && pass(p, text, true) == RP_OK &&
+	    section_close(p))
+		rp_config_check_hosts(p);
 	return p->code;
 }

@@ -7,6 +7,8 @@
 
 #define IN_CONFIG(member) offsetof(struct rp_config, member)
 #define IN_POLICY(member) offsetof(struct rp_policy, member)
+#define TEXT(number) #number
+#define TEXT_OF(macro) TEXT(macro)
 
 /* clang-format off */
 static const struct rp_setting settings[] = {
@@ -36,6 +38,8 @@ static const struct rp_setting settings[] = {
 	 RP_KIND_DURATION, "0", "1h", IN_CONFIG(stop_grace_ms)},
 	{{"endpoint", "url", "url", "", "what the section is for: webhook URLs under this one; the longest match wins"},
 	 RP_KIND_URL, NULL, NULL, IN_POLICY(url)},
+	{{"endpoint", "shared_limits", "switch", "on", "whether in_flight and rate of this section count over all URLs under it together; no: each URL path has them for itself"},
+	 RP_KIND_SWITCH, "0", "1", IN_POLICY(shared_limits)},
 	{{"defaults", "secret_file", "path", "", "file with signing secrets, one a line, newest first; empty: none"},
 	 RP_KIND_PATH, NULL, NULL, IN_POLICY(secret_file)},
 	{{"defaults", "secret_env", "name", "", "environment variable with the signing secrets; empty: none"},
@@ -66,10 +70,14 @@ static const struct rp_setting settings[] = {
 	 RP_KIND_STATUSES, "300", "599", 0},
 	{{"defaults", "honour_delivery_header", "switch", "no", "whether webhook-delivery of a response is heeded"},
 	 RP_KIND_SWITCH, "0", "1", IN_POLICY(retry.honour_delivery_header)},
-	{{"defaults", "in_flight", "count", "10", "requests at once to one endpoint, over all senders"},
-	 RP_KIND_COUNT, "1", "4096", IN_POLICY(in_flight)},
-	{{"defaults", "rate", "rate", "", "requests to one endpoint in a time, over all senders: 50/s, 10/m, 3/h; empty: no limit"},
+	{{"defaults", "in_flight", "count", "10", "requests at once to one URL path, over all senders; written in a section: to all URLs under it together, unless shared_limits = no"},
+	 RP_KIND_COUNT, "1", TEXT_OF(RP_CONFIG_IN_FLIGHT_MAX), IN_POLICY(in_flight)},
+	{{"defaults", "rate", "rate", "", "requests to one URL path in a time, over all senders: 50/s, 10/m, 3/h; written in a section: to all URLs under it together, unless shared_limits = no; empty: no limit"},
 	 RP_KIND_RATE, NULL, NULL, IN_POLICY(rate)},
+	{{"defaults", "host_in_flight", "count", "64", "requests at once to one host (scheme, name, port), over all senders; written nowhere: more where in_flight is more"},
+	 RP_KIND_COUNT, "1", TEXT_OF(RP_CONFIG_IN_FLIGHT_MAX), IN_POLICY(host_in_flight)},
+	{{"defaults", "host_rate", "rate", "", "requests to one host (scheme, name, port) in a time, over all senders: 50/s, 10/m, 3/h; empty: no limit"},
+	 RP_KIND_RATE, NULL, NULL, IN_POLICY(host_rate)},
 	{{"defaults", "breaker", "switch", "on", "whether an endpoint that keeps failing is left alone, but for single probes"},
 	 RP_KIND_SWITCH, "0", "1", IN_POLICY(breaker)},
 	{{"defaults", "allow", "networks", "", "addresses or CIDRs that may be reached though they are not public"},

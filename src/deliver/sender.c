@@ -154,6 +154,9 @@ enum rp_err rp_sender_reload(struct rp_sender *s, struct rp_settings *settings,
 		return RP_OK;
 	}
 	return_parking(s);
+	/* What was claimed under other limits has neither the places nor the tokens of the new
+	 * ones. */
+	rp_sender_return_ready(s);
 	s->renewal = (struct rp_renewal){0};
 	e = rp_sender_renew_limits(s, err);
 	return e;

@@ -9,40 +9,9 @@
 #include "deliver/sender_attempt.h"
 #include "deliver/sender_list.h"
 #include "deliver/sender_log.h"
+#include "deliver/sender_settings.h"
 
 #define SURPLUS_MS 1000 /* when claims have not begun for so long, there are too many */
-
-static void limits_of(void *arg, struct rp_span name, struct rp_level_limits *out)
-{
-	const struct rp_sender *s = arg;
-	const struct rp_policy *policy = &s->o.settings->config.defaults;
-	struct rp_url url;
-
-	if (rp_url_parse(name, &url, NULL) == RP_OK)
-		policy = rp_config_policy(&s->o.settings->config, &url);
-	*out = (struct rp_level_limits){.section = {"", 0}};
-	out->at[RP_LEVEL_PATH] = (struct rp_limits){.in_flight = policy->in_flight,
-						    .start = RP_WINDOW_START,
-						    .rate = policy->rate,
-						    .breaker = policy->breaker};
-	out->at[RP_LEVEL_HOST] = (struct rp_limits){
-	    .in_flight =
-		policy->in_flight > RP_HOST_IN_FLIGHT ? policy->in_flight : RP_HOST_IN_FLIGHT,
-	    .start = RP_HOST_WINDOW_START,
-	    .breaker = policy->breaker};
-	out->at[RP_LEVEL_SECTION] = out->at[RP_LEVEL_PATH];
-}
-
-void rp_sender_limits_now(struct rp_sender *s, struct rp_span url,
-			  unsigned in_flight_max[RP_LEVELS])
-{
-	struct rp_level_limits limits;
-	int l;
-
-	limits_of(s, url, &limits);
-	for (l = 0; l < RP_LEVELS; l++)
-		in_flight_max[l] = limits.at[l].in_flight;
-}
 
 static void count_settled(struct rp_sender *s, const struct rp_settlement *st)
 {
@@ -121,7 +90,7 @@ static void prepare_exchange(struct rp_sender *s)
 	s->exchange =
 	    (struct rp_exchange){.settle = s->exchange_settlements,
 				 .claims = s->exchange_claims,
-				 .limits = limits_of,
+				 .limits = rp_sender_limits_of,
 				 .limits_arg = s,
 				 .want = claim_room(s),
 				 .want_metered = metered_room(s),

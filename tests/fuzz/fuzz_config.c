@@ -22,6 +22,9 @@ static void show_section(const struct rp_config *config, const struct rp_policy 
 			MUST(rp_config_show_value(config, policy, i, k, &value), "out of memory");
 			n = value.len;
 			if (strcmp(value.data, "none") == 0 ||
+			    /* nobody asked for it: a host may have less */
+			    (strcmp(s->name, "in_flight") == 0 && policy != NULL &&
+			     policy->line_of[i] == 0) ||
 			    (strcmp(s->name, "retry_schedule") != 0 &&
 			     strncmp(s->name, "retry_", 6) == 0 && policy != NULL &&
 			     policy->retry.n_schedule > 0 &&
@@ -67,6 +70,23 @@ static void read_again(const struct rp_config *config)
 	rp_config_release(&again);
 	rp_buf_release(&first);
 	rp_buf_release(&second);
+}
+
+static void check_limits(const struct rp_config *config, const struct rp_url *url)
+{
+	const struct rp_policy *policy = rp_config_policy(config, url);
+	struct rp_level_limits limits;
+	size_t i;
+
+	rp_config_limits(config, url, &limits);
+	for (i = 0; i < RP_LEVELS; i++)
+		MUST(i == RP_LEVEL_SECTION && limits.section.len == 0
+			 ? limits.at[i].in_flight == 0
+			 : limits.at[i].in_flight > 0 &&
+			       limits.at[i].in_flight <= RP_CONFIG_IN_FLIGHT_MAX,
+		     "%s: %u at once", rp_level_name((enum rp_level)i), limits.at[i].in_flight);
+	MUST(limits.section.len == 0 || rp_span_is(limits.section, policy->name),
+	     "the limits of another section");
 }
 
 static void check_policy(const struct rp_policy *p)
@@ -139,10 +159,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			MUST(rp_config_policy(&config, &config.endpoints[i].prefix) !=
 				 &config.defaults,
 			     "an endpoint that nothing belongs to");
+			check_limits(&config, &config.endpoints[i].prefix);
 		}
 		MUST(rp_url_parse(rp_span_of("https://a.example/hook"), &url, NULL) == RP_OK &&
 			 rp_config_policy(&config, &url) != NULL,
 		     "no policy");
+		check_limits(&config, &url);
 		if (!fuzz_contains(text,
 				   /* a path of this name is shown like one that is not set */
 				   rp_span_of("none")))

@@ -62,6 +62,19 @@ secret_env = CANARY
 breaker = off
 allow =
 """,
+        "hosts": b"""[defaults]
+host_in_flight = 20
+host_rate = 100/s
+[endpoint "a"]
+url = https://a.example/a
+in_flight = 30
+rate = 90/m
+host_in_flight = 30
+[endpoint "b"]
+url = https://a.example/b
+rate = 1/s
+shared_limits = no
+""",
         "comment": b"# a\n; b\n\n[sender]\nlease=5m\n",
         "unknown": b"[defaults]\nretry_bse = 5s\n",
         "no-equals": b"[defaults]\nheader X-A: CANARY\n",

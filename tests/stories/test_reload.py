@@ -229,6 +229,45 @@ class CheckConfig(Story):
         self.assertEqual(rows[b, "guard: port"], ["99 refused (blocked_port): see allow_ports"])
         self.assertFalse(self.outbox.exists())
 
+    def test_shows_the_limits_of_host_section_and_path_and_the_lines_that_set_them(self):
+        self.config.write_text(
+            "[defaults]\nrate = 20/s\nhost_rate = 100/s\n"
+            '[endpoint "billing"]\nurl = https://h.example/billing\nin_flight = 4\nrate = 2/s\n'
+            '[endpoint "crm"]\nurl = https://h.example/crm\nhost_in_flight = 12\n'
+            '[endpoint "each"]\nurl = https://h.example/each\nrate = 3/m\nshared_limits = no\n'
+            "breaker = off\n")
+        line = f"{self.config}:%d".__mod__
+        inherited = f"{self.config}:%d [defaults]".__mod__
+        of_host = [f"12 at once {line(10)}", f"100/s {inherited(3)}",
+                   f"no breaker {line(15)}"]
+        levels = {
+            "https://h.example/billing/1": {
+                "section": [f"4 at once {line(6)}", f"2/s {line(7)}"],
+                "path": [f"4 at once {line(6)}"]},
+            "https://h.example/crm/1": {
+                "path": ["10 at once default", f"20/s {inherited(2)}"]},
+            "https://h.example/each/1": {
+                "path": ["10 at once default", f"3/m {line(13)}"]},
+            "https://h.example/": {
+                "path": ["10 at once default", f"20/s {inherited(2)}"]},
+            "https://stranger.example/": {
+                "host": ["64 at once default", f"100/s {inherited(3)}"],
+                "path": ["10 at once default", f"20/s {inherited(2)}"]}}
+        rows = self.rows(self.check(*levels).out)
+        for url, want in levels.items():
+            shown = {key[8:]: row for (of, key), row in rows.items()
+                     if of == url and key.startswith("limits: ")}
+            self.assertEqual(shown, {"host": of_host, **want}, url)
+        self.assertEqual(rows["https://h.example/", "host_in_flight"], [f"12 {line(10)}"])
+        self.assertEqual(rows["https://h.example/each/1", "shared_limits"], [f"no {line(14)}"])
+
+    def test_limits_that_contradict_each_other_are_told_with_both_lines(self):
+        self.config.write_text('[endpoint "a"]\nurl = https://h.example/a\nhost_in_flight = 10\n'
+                               '[endpoint "b"]\nurl = https://h.example/b\nin_flight = 20\n')
+        err = self.check(code=78).err
+        self.assertIn(f'{self.config}:6: [endpoint "b"] in_flight = 20: ', err)
+        self.assertIn('[endpoint "a"] host_in_flight = 10 on line 3; accepted: ', err)
+
     def test_without_a_url_it_is_ok_or_says_what_is_not(self):
         self.config.write_text(f"[defaults]\nheader = X-Token: {self.HEADER}\n")
         self.assertEqual(self.check().out, b"ok\n")

@@ -64,7 +64,7 @@ static void make(struct mem_txn *t, uint64_t id, struct rp_span name)
 	made->id = id;
 	made->name = mem_keep(t->by->world, name);
 	made->rec.level = rp_level_of(id);
-	made->rec.ready_at_ms = RP_NEVER;
+	made->rec.ready_at_ms = made->rec.first_due_at_ms = RP_NEVER;
 	made->dirty = t->dirty = true;
 	if (made->rec.level != RP_LEVEL_HOST) {
 		struct mem_endpoint *host = mem_endpoint(t->s, rp_level_host(id));
@@ -169,19 +169,21 @@ static int64_t first_due_ms(struct mem_state *s, const struct mem_endpoint *ep)
 {
 	const struct mem_endpoint *first;
 
-	if (!rp_schedule_asks_first_due(&ep->rec))
-		return RP_NEVER;
 	if (ep->rec.level == RP_LEVEL_PATH)
 		return mem_first_due_ms(s, ep->id);
+	if (!rp_schedule_asks_first_due(&ep->rec))
+		return RP_NEVER;
 	first = mem_first_ready(s, ep->id, 0, 0);
 	return first != NULL ? first->rec.ready_at_ms : RP_NEVER;
 }
 
 static void place(struct mem_txn *t, struct mem_endpoint *ep)
 {
+	int64_t first_at_ms = first_due_ms(t->s, ep);
+
 	rp_schedule_fix_clock(&ep->rec, t->now_at_ms);
-	ep->rec.ready_at_ms =
-	    rp_schedule_ready_at_ms(&ep->rec, first_due_ms(t->s, ep), t->now_at_ms);
+	ep->rec.first_due_at_ms = ep->rec.level == RP_LEVEL_PATH ? first_at_ms : RP_NEVER;
+	ep->rec.ready_at_ms = rp_schedule_ready_at_ms(&ep->rec, first_at_ms, t->now_at_ms);
 	if (ep->rec.level == RP_LEVEL_HOST)
 		ep->rec.in_proven = rp_schedule_is_proven(&ep->rec, t->now_at_ms);
 	ep->queue = rp_schedule_queue(&ep->rec, ep->id);
@@ -261,10 +263,16 @@ enum rp_err mem_endpoint_pause(struct rp_outbox *ob, int64_t now_at_ms, uint64_t
 {
 	struct mem_txn t = mem_begin(ob, now_at_ms);
 	struct mem_endpoint *ep = mem_endpoint(t.s, endpoint);
+	struct rp_receiver r;
 
 	if (ep == NULL)
 		return rp_fail(err, RP_ERR_NOTFOUND, "no such endpoint");
-	rp_schedule_pause(&ep->rec, pause, now_at_ms);
+	if (ep->rec.level == RP_LEVEL_PATH) {
+		r = mem_receiver(t.s, endpoint);
+		rp_receiver_pause(&r, pause, now_at_ms);
+	} else {
+		rp_schedule_pause(&ep->rec, pause, now_at_ms);
+	}
 	mem_changed(&t, endpoint);
 	mem_commit(&t);
 	mem_ring(&t);

@@ -15,8 +15,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
 
 # name -> (file, what stands there, what stands there instead)
 MUTANTS = {
-    "claims_before_due": ("store/lmdb/exchange.c", "(int64_t)key[1] > t->now_at_ms",
-                          "(int64_t)key[1] > t->now_at_ms + 500"),
+    "claims_before_due": ("store/lmdb/claim.c",
+                          "(key[0] != ep->id || (int64_t)key[1] > t->now_at_ms)",
+                          "(key[0] != ep->id || (int64_t)key[1] > t->now_at_ms + 500)"),
     "lost_claim_settles": ("model/transition.c",
                            "!rp_transition_has_claim(from, s->claim_no);",
                            "from->state != RP_STATE_IN_FLIGHT;"),
@@ -77,8 +78,8 @@ MUTANTS = {
     "unbegun_is_dead": ("deliver/sender_attempt.c",
                         "\t\tpush_finished(s, c, RP_SETTLE_RETURN);\n}\n",
                         "\t\tpush_finished(s, c, RP_SETTLE_DEAD);\n}\n"),
-    "pause_not_seen_at_the_begin": ("model/start.c", "if (ep->paused)",
-                                    "if (ep->paused && s->now_at_ms < 0)"),
+    "pause_not_seen_at_the_begin": ("model/start.c", "if (level->paused)",
+                                    "if (level->paused && s->now_at_ms < 0)"),
     "tokens_keep": ("model/start.c", "s->age_ms > s->begin_within_ms ?",
                     "s->age_ms > s->begin_within_ms + 100000 ?"),
     "token_charged_at_the_claim": ("model/control.c", "take_token(c, now_at_ms + begin_within_ms);",
@@ -92,6 +93,40 @@ MUTANTS = {
                     "\t\tat.in_chunk += bytes - (bytes > 1 && at.chunk == 3);\n"),
     "bytes_changed": ("store/lmdb/fetch.c", "out->text.len - facts_bytes}",
                       "out->text.len - facts_bytes - 1}"),
+    # of sections and hosts
+    "host_limit_not_counted": (
+        "model/receiver.c", "rp_schedule_open_at_ms(level) > now_at_ms)",
+        "(level->level != RP_LEVEL_HOST && rp_schedule_open_at_ms(level) > now_at_ms))"),
+    "section_limit_per_path": (
+        "model/receiver.c", "rp_schedule_open_at_ms(level) > now_at_ms)",
+        "(level->level != RP_LEVEL_SECTION && rp_schedule_open_at_ms(level) > now_at_ms))"),
+    "path_counts_twice_at_its_host": (
+        "model/receiver.c",
+        "path->bad_at == now && host->control.breaker != RP_BREAKER_HALF_OPEN",
+        "path->bad_at == now && host->control.breaker == RP_BREAKER_OPEN"),
+    "success_does_not_clear_the_host": (
+        "model/receiver.c", "return feedback != RP_FEEDBACK_NONE;", "return false;"),
+    "half_open_host_lets_two_through": (
+        "model/schedule.c", "rp_control_ready_at_ms(&r->control, r->count[RP_STATE_IN_FLIGHT])",
+        "rp_control_ready_at_ms(&r->control, r->level == RP_LEVEL_HOST && "
+        "r->control.breaker == RP_BREAKER_HALF_OPEN ? 0 : r->count[RP_STATE_IN_FLIGHT])"),
+    "unproven_take_all": ("store/lmdb/claim.c",
+                          "x->n_unproven < x->want_unproven ? x->want_unproven - x->n_unproven : 0",
+                          "x->want"),
+    "unproven_never_given_back": ("deliver/sender_attempt.c",
+                                  "\t\ts->n_unproven -= c->claim.unproven;\n", ""),
+    "bad_host_counts_as_proven": ("model/schedule.c", "host->control.bad_streak == 0 &&",
+                                  "true &&"),
+    "host_takes_no_token": (
+        "model/receiver.c", "\t\tif (level == NULL)\n\t\t\tcontinue;\n\t\tout.tokens",
+        "\t\tif (level == NULL || (l == RP_LEVEL_HOST && "
+        "level->control.breaker == RP_BREAKER_CLOSED))\n\t\t\tcontinue;\n\t\tout.tokens"),
+    "section_not_followed": (
+        "store/lmdb/endpoint_new.c", "if (path->section == NULL && section.len == 0)",
+        "if (path->section == NULL && (section.len == 0 || path->rec.served_at_ms > 0))"),
+    "old_claims_after_a_reload": (
+        "deliver/sender.c", "\trp_sender_return_ready(s);\n\ts->renewal",
+        "\ts->renewal"),
 }
 
 
@@ -130,11 +165,17 @@ class Part:
         self.check(one == two and one.get("trace"), f"the same seed, and not the same: {one} {two}")
         self.check(one.get("trace") != other.get("trace"), "two seeds, and the same happened")
 
+    def places(self):
+        """Of all mutants, also of those that this run has no time for."""
+        for name, (file, old, _) in sorted(MUTANTS.items()):
+            source = ROOT / "src" / file
+            n = source.read_text().count(old) if source.exists() else 0
+            self.check(n == 1, f"mutant {name}: its place is {n} times in {file}")
+
     def mutant(self, name, file, old, new):
         source = (ROOT / "src" / file).read_text()
         if source.count(old) != 1:
-            self.check(False, f"mutant {name}: its place is {source.count(old)} times in {file}")
-            return
+            return  # places() has said so
         path = self.bin / "torture/sim/mutants" / f"{name}.c"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(source.replace(old, new))
@@ -154,7 +195,15 @@ class Part:
               flush=True)
         self.check(code == 1, f"the mutant {name} was not found")
 
+    def run_mutants(self, pattern):
+        self.places()
+        for name in sorted(name for name in MUTANTS if pattern in name):
+            self.mutant(name, *MUTANTS[name])
+        print(f"{self.passed} passed, {self.failed} failed")
+        return 1 if self.failed else 0
+
     def run(self):
+        self.places()
         self.seeds()
         self.same_seed_twice()
         began, left = time.monotonic(), 25 if self.quick else 1e9
@@ -177,7 +226,10 @@ def main():
     parser.add_argument("--work", type=pathlib.Path)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true")
-    return Part(parser.parse_args()).run()
+    parser.add_argument("--mutants", metavar="PART", help="nothing but those with this in the name")
+    options = parser.parse_args()
+    part = Part(options)
+    return part.run() if options.mutants is None else part.run_mutants(options.mutants)
 
 
 sys.exit(main())

@@ -32,7 +32,8 @@
 #include "deliver/sender.h"
 #include "store/lmdb/handle.h"
 
-enum { N_EPS = 8, SENDERS_MAX = 5, ORDERS_PER_EP = 4, WIRE_TIMES = 256 };
+enum { N_HOSTS = 6, N_SECTIONS = 8, N_EPS = 44, SENDERS_MAX = 5, ORDERS_PER_EP = 4 };
+enum { WIRE_TIMES = 256, UNPROVEN_MAX = 1024 };
 
 #define NOBODY (-1)
 #define RETRY_AFTER_MAX_MS INT64_C(1800000)
@@ -56,6 +57,7 @@ struct sim_entry {
 	uint32_t claim_no, attempts, last_started;
 	unsigned failures, losses, spent; /* spent: attempts begun in this budget */
 	unsigned n_2xx, n_2xx_allowed;
+	bool probes[RP_LEVELS];  /* its claim is the one that an open breaker lets through */
 	int64_t decided_from_ms; /* of the last outcome told: no retry before, */
 	int64_t decided_to_ms;   /* ... and none planned after */
 	uint32_t told;           /* the attempt it was of */
@@ -75,23 +77,51 @@ enum sim_mood {
 	N_MOODS
 };
 
-struct sim_ep {
-	char url[64], name[64];
-	enum sim_mood mood;
+/* What must hold on one level of a receiver: a path, a section that shares its limits, a host. */
+struct sim_level {
+	char name[80];
 	/* the configuration in force */
-	unsigned in_flight, attempts, rate_count, rate_period_ms, factor, n_schedule;
-	int64_t base_ms, cap_ms, max_age_ms, timeout_ms, schedule_ms[8];
-	bool breaker, is_signed;
+	unsigned in_flight, rate_count, rate_period_ms;
+	bool breaker;
 	/* what must hold */
+	uint64_t id; /* as last heard; another number is another record, which knows nothing */
 	bool paused, disabled, settled_any;
-	unsigned attempts_min, attempts_max; /* of all configurations so far */
-	int64_t parked_until_ms;
 	bool open;                          /* its breaker */
+	bool half_open;                     /* its probe was claimed */
 	unsigned n_opened, n_opened_before; /* in a row; before it was switched off */
 	int64_t probe_at_ms;
 	unsigned n_held;                /* claims on it that are valid */
 	int64_t wire_times[WIRE_TIMES]; /* when requests began: a ring */
 	unsigned n_wire_times;
+};
+
+struct sim_host {
+	struct sim_level level;
+	enum sim_mood mood;      /* of all its paths; WELL: each has its own */
+	unsigned n_bad;          /* paths that failed, without an answer between */
+	bool bad_since;          /* something bad came since it last delivered */
+	int64_t delivered_at_ms; /* the last time; 0: never */
+};
+
+/* A section of the configuration. Its limits count for each path, or are shared. */
+struct sim_section {
+	struct sim_level level;
+	char url[64];
+	unsigned host, first_ep, n_eps, n_names;
+	unsigned in_flight, rate_count, rate_period_ms, attempts, factor, n_schedule;
+	int64_t base_ms, cap_ms, timeout_ms, schedule_ms[8];
+	bool breaker, shares, is_signed;
+	unsigned attempts_min, attempts_max; /* of all configurations so far */
+};
+
+struct sim_ep {
+	struct sim_level level;
+	char url[64];
+	unsigned section;
+	enum sim_mood mood;
+	bool in_section; /* of those that share: as soon as something was claimed from it */
+	bool bad;        /* counted in n_bad of its host */
+	int64_t parked_until_ms;
 };
 
 struct sim_request {
@@ -122,12 +152,18 @@ struct sim_actor {
 	int64_t began_standing_boot_ms, last_beat_boot_ms;
 	struct sim_request *requests;
 	size_t n_requests, cap_requests;
+	unsigned places; /* requests that it may make at once */
+	struct sim_unproven {
+		uint64_t seq;
+		uint32_t claim_no;
+	} unproven[UNPROVEN_MAX]; /* its claims on hosts that had not proven themselves */
+	unsigned n_unproven;
 };
 
 struct sim_counts {
 	uint64_t steps, entries, attempts, delivered, crashes, stands, clock_steps, reloads,
 	    verifies, operator_deeds;
-	uint64_t duplicates;
+	uint64_t duplicates, hosts_opened, paths_opened;
 };
 
 struct sim {
@@ -139,6 +175,8 @@ struct sim {
 	struct rp_outbox *base; /* of ingest and operators */
 	struct rp_settings *settings;
 	struct sim_actor actors[SENDERS_MAX];
+	struct sim_host hosts[N_HOSTS];
+	struct sim_section sections[N_SECTIONS];
 	struct sim_ep eps[N_EPS];
 	struct sim_entry *entries; /* by seq; [0] is unused */
 	uint64_t n_entries, cap_entries, n_removed, n_expired;
@@ -202,8 +240,12 @@ int64_t sim_net_next_boot_ms(const struct sim_actor *a); /* INT64_MAX: nothing i
 /* --- sim_model.c -------------------------------------------------------------------------- */
 
 void sim_model_added(uint64_t seq, const struct sim_entry *e);
+/* Before an exchange: how many the sender wants. */
+void sim_model_wants(const struct sim_actor *a, const struct rp_exchange *x);
 void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64_t now_at_ms);
 void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t now_at_ms);
+/* The sender has learned that it had lost the claim. */
+void sim_model_stale(struct sim_actor *a, const struct rp_claim *c);
 void sim_model_started(struct sim_actor *a, struct sim_request *r);
 /* After a call that may have returned claims of senders that are dead, leaving, or stand still. */
 void sim_model_returned(const struct sim_actor *leaving);
@@ -215,6 +257,19 @@ void sim_check_all(void);            /* verify, and every entry against the mode
 void sim_check_drained(void);
 void sim_payload(uint64_t seed, char *out, size_t n);
 bool sim_delivery(uint64_t seq, struct rp_delivery *d); /* false: removed */
-uint64_t sim_endpoint_id(unsigned ep);                  /* 0: there is none */
+/* The number of a path, section or host; 0: there is none. */
+uint64_t sim_level_id(const struct sim_level *level, enum rp_level which);
+/* Those that an entry of this path counts on. NULL: its section shares nothing. */
+struct sim_level *sim_level_of(struct sim_ep *ep, enum rp_level which);
+static inline struct sim_section *sim_section_of(const struct sim_ep *ep)
+{
+	return &sim.sections[ep->section];
+}
+static inline struct sim_host *sim_host_of(const struct sim_ep *ep)
+{
+	return &sim.hosts[sim_section_of(ep)->host];
+}
+/* Its paths are in the section no more: it shares nothing, or has another name. */
+void sim_section_empty(struct sim_section *section);
 
 #endif

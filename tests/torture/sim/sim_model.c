@@ -1,6 +1,8 @@
 /* What is known about every entry, from what was committed, and what must follow from it. */
 #include "sim.h"
 
+#include <limits.h>
+
 #include "model/sequence.h"
 #include "store/lmdb/endpoint.h"
 #include "store/lmdb/entry_rows.h"
@@ -44,7 +46,7 @@ bool sim_delivery(uint64_t seq, struct rp_delivery *d)
 	return e == RP_OK;
 }
 
-uint64_t sim_endpoint_id(unsigned ep)
+uint64_t sim_level_id(const struct sim_level *level, enum rp_level which)
 {
 	struct rp_error err;
 	struct rp_txn t;
@@ -52,7 +54,7 @@ uint64_t sim_endpoint_id(unsigned ep)
 	enum rp_err e;
 
 	sim_must(rp_txn_read(rp_lmdb_of(sim.base), &t, &err), &err, "read");
-	e = rp_ep_find(&t, rp_span_of(sim.eps[ep].name), &id, &err);
+	e = rp_ep_find(&t, which, rp_span_of(level->name), &id, &err);
 	rp_txn_end(&t);
 	return e == RP_OK ? id : 0;
 }
@@ -67,13 +69,91 @@ void sim_payload(uint64_t seed, char *out, size_t n)
 	}
 }
 
+/* --- levels ------------------------------------------------------------------------------- */
+
+struct sim_level *sim_level_of(struct sim_ep *ep, enum rp_level which)
+{
+	if (which == RP_LEVEL_PATH)
+		return &ep->level;
+	if (which == RP_LEVEL_HOST)
+		return &sim_host_of(ep)->level;
+	return ep->in_section ? &sim_section_of(ep)->level : NULL;
+}
+
+void sim_section_empty(struct sim_section *section)
+{
+	unsigned i;
+
+	for (i = 0; i < section->n_eps; i++)
+		sim.eps[section->first_ep + i].in_section = false;
+	section->level.n_held = section->level.n_wire_times = 0;
+}
+
+/* Something was claimed from the path, so the store has looked whether its section shares. */
+static void enter_section(struct sim_ep *ep)
+{
+	struct sim_section *section = sim_section_of(ep);
+
+	if (ep->in_section || !section->shares)
+		return;
+	ep->in_section = true;
+	section->level.n_held += ep->level.n_held;
+}
+
+/* Its record has gone. */
+static void forget_level(struct sim_level *level)
+{
+	level->open = level->half_open = level->settled_any = false;
+	level->n_opened = level->n_opened_before = 0;
+}
+
+static void forget_path(struct sim_ep *ep)
+{
+	forget_level(&ep->level);
+	ep->parked_until_ms = 0;
+	ep->bad = false;
+}
+
+static void forget_host(struct sim_host *host)
+{
+	forget_level(&host->level);
+	host->bad_since = false;
+	host->delivered_at_ms = 0;
+	host->n_bad = 0;
+}
+
+/* By this number an exchange knows a path now. One that is new has a record that is new. */
+static void meet(struct sim_ep *ep, uint64_t id)
+{
+	struct sim_host *host = sim_host_of(ep);
+
+	if (ep->level.id != id)
+		forget_path(ep);
+	if (host->level.id != rp_level_host(id))
+		forget_host(host);
+	ep->level.id = id;
+	host->level.id = rp_level_host(id);
+}
+
 /* --- holding ------------------------------------------------------------------------------ */
+
+static void count_held(struct sim_ep *ep, int by)
+{
+	struct sim_level *level;
+	int l;
+
+	for (l = 0; l < RP_LEVELS; l++) {
+		level = sim_level_of(ep, (enum rp_level)l);
+		if (level != NULL)
+			level->n_held += (unsigned)by;
+	}
+}
 
 static void hold(struct sim_entry *e, uint64_t seq, int birth)
 {
 	e->holder = birth;
 	e->state = RP_STATE_IN_FLIGHT;
-	sim.eps[e->ep].n_held++;
+	count_held(&sim.eps[e->ep], 1);
 	if (sim.n_held == sim.cap_held) {
 		sim.cap_held = sim.cap_held > 0 ? 2 * sim.cap_held : 256;
 		sim.held = realloc(sim.held, sim.cap_held * sizeof sim.held[0]);
@@ -88,7 +168,7 @@ static void drop(struct sim_entry *e, enum rp_state state)
 	uint64_t last;
 
 	if (e->holder != NOBODY) {
-		sim.eps[e->ep].n_held--;
+		count_held(&sim.eps[e->ep], -1);
 		last = sim.held[--sim.n_held];
 		sim.held[e->held_at] = last;
 		sim.entries[last].held_at = e->held_at;
@@ -146,25 +226,97 @@ static bool is_pause(int64_t pause_ms, unsigned n_opened)
 	       (expected_ms < RP_BREAKER_PAUSE_MAX_MS ? expected_ms : RP_BREAKER_PAUSE_MAX_MS);
 }
 
-static void note_breaker(struct sim_ep *ep, const struct rp_settlement *s, int64_t now_at_ms)
+static void note_breaker(struct sim_level *level, enum rp_control_change change,
+			 int64_t probe_at_ms, int64_t now_at_ms)
 {
-	if (s->change == RP_CONTROL_OPENED) {
-		MUST(ep->breaker, "the breaker of %s is off and opened", ep->name);
+	if (change == RP_CONTROL_OPENED) {
+		MUST(level->breaker, "the breaker of %s is off and opened", level->name);
 		/* switched off and on again before anybody came by, it was never off */
-		if (!is_pause(s->probe_at_ms - now_at_ms, ep->n_opened) &&
-		    ep->n_opened < ep->n_opened_before)
-			ep->n_opened = ep->n_opened_before;
-		MUST(is_pause(s->probe_at_ms - now_at_ms, ep->n_opened),
-		     "%s: a pause of %lld ms, after %u before", ep->name,
-		     (long long)(s->probe_at_ms - now_at_ms), ep->n_opened);
-		ep->open = true;
-		ep->n_opened++;
-		ep->n_opened_before = 0;
-		ep->probe_at_ms = s->probe_at_ms;
-	} else if (s->change == RP_CONTROL_CLOSED) {
-		ep->open = false;
-		ep->n_opened = ep->n_opened_before = 0;
-		ep->settled_any = true;
+		if (!is_pause(probe_at_ms - now_at_ms, level->n_opened) &&
+		    level->n_opened < level->n_opened_before)
+			level->n_opened = level->n_opened_before;
+		MUST(is_pause(probe_at_ms - now_at_ms, level->n_opened),
+		     "%s: a pause of %lld ms, after %u before", level->name,
+		     (long long)(probe_at_ms - now_at_ms), level->n_opened);
+		level->open = true;
+		level->half_open = false;
+		level->n_opened++;
+		level->n_opened_before = 0;
+		level->probe_at_ms = probe_at_ms;
+	} else if (change == RP_CONTROL_CLOSED) {
+		level->open = level->half_open = false;
+		level->n_opened = level->n_opened_before = 0;
+		level->settled_any = true;
+	}
+}
+
+/* An answer that is not bad closes a breaker that waits for one, and a good one any. */
+static void check_breaker(const struct sim_level *level, enum rp_control_change change,
+			  enum rp_feedback feedback)
+{
+	bool good = feedback == RP_FEEDBACK_GOOD;
+
+	MUST(change != RP_CONTROL_OPENED || feedback == RP_FEEDBACK_BAD,
+	     "the breaker of %s opened without a bad outcome", level->name);
+	MUST(!level->open || !(good || (level->half_open && feedback == RP_FEEDBACK_NEUTRAL)) ||
+		 change == RP_CONTROL_CLOSED,
+	     "the breaker of %s was not closed by an answer", level->name);
+	MUST(!level->half_open || !level->breaker || feedback != RP_FEEDBACK_BAD ||
+		 change == RP_CONTROL_OPENED,
+	     "the probe of %s failed, and its breaker is as it was", level->name);
+}
+
+/* A path counts once until any of the host has answered. */
+static void note_host(struct sim_ep *ep, enum rp_control_change change, enum rp_feedback feedback)
+{
+	struct sim_host *host = sim_host_of(ep);
+	unsigned i;
+
+	if (feedback == RP_FEEDBACK_BAD) {
+		host->n_bad += !ep->bad;
+		ep->bad = true;
+		/* one that was switched off may close yet, and forgets then */
+		host->bad_since = host->bad_since || host->level.n_opened_before == 0;
+		MUST(change != RP_CONTROL_OPENED || host->level.open ||
+			 host->level.n_opened_before > 0 || host->n_bad >= RP_BREAKER_STREAK,
+		     "the breaker of %s opened: %u paths failed since an answer", host->level.name,
+		     host->n_bad);
+	} else if (feedback != RP_FEEDBACK_NONE) {
+		for (i = 0; i < N_EPS; i++)
+			if (sim_host_of(&sim.eps[i]) == host)
+				sim.eps[i].bad = false;
+		host->n_bad = 0;
+		host->bad_since = false;
+	}
+}
+
+/* What an attempt told of its receiver. */
+static void note_result(struct sim_entry *e, const struct rp_settlement *s, int64_t now_at_ms)
+{
+	const enum rp_feedback feedback =
+	    rp_feedback_of(s->outcome->cause, s->outcome->http_status);
+	struct sim_ep *ep = &sim.eps[e->ep];
+	struct sim_host *host = sim_host_of(ep);
+	struct sim_level *level;
+	int l;
+
+	meet(ep, s->endpoint);
+	if (s->kind == RP_SETTLE_DELIVERED)
+		host->delivered_at_ms = now_at_ms;
+	note_host(ep, s->change[RP_LEVEL_HOST], feedback);
+	for (l = 0; l < RP_LEVELS; l++) {
+		level = sim_level_of(ep, (enum rp_level)l);
+		if (level == NULL) {
+			MUST(l == RP_LEVEL_SECTION, "a level is missing");
+			continue;
+		}
+		MUST(l != RP_LEVEL_SECTION || s->change[l] == RP_CONTROL_SAME, "%s has a breaker",
+		     level->name);
+		check_breaker(level, s->change[l], feedback);
+		sim.counts.hosts_opened += l == RP_LEVEL_HOST && s->change[l] == RP_CONTROL_OPENED;
+		sim.counts.paths_opened += l == RP_LEVEL_PATH && s->change[l] == RP_CONTROL_OPENED;
+		note_breaker(level, s->change[l], s->probe_at_ms[l], now_at_ms);
+		level->settled_any = true;
 	}
 }
 
@@ -178,7 +330,7 @@ static void settled_late(struct sim_entry *e, const struct rp_settlement *s, int
 	MUST(d.state == RP_STATE_DELIVERED, "entry %llu: a late 2xx was not taken",
 	     (unsigned long long)s->seq);
 	drop(e, RP_STATE_DELIVERED);
-	note_breaker(&sim.eps[e->ep], s, now_at_ms);
+	note_result(e, s, now_at_ms);
 }
 
 static void settled_retry(struct sim_entry *e, const struct rp_settlement *s)
@@ -189,8 +341,8 @@ static void settled_retry(struct sim_entry *e, const struct rp_settlement *s)
 	     (unsigned long long)s->seq, (long long)(s->due_at_ms - e->decided_to_ms));
 	MUST(e->expires_at_ms == 0 || s->due_at_ms < e->expires_at_ms, "a retry after its end");
 	e->failures++;
-	MUST(e->failures < sim.eps[e->ep].attempts_max, "entry %llu: %u failures, and again",
-	     (unsigned long long)s->seq, e->failures);
+	MUST(e->failures < sim_section_of(&sim.eps[e->ep])->attempts_max,
+	     "entry %llu: %u failures, and again", (unsigned long long)s->seq, e->failures);
 	set_due(e, s->due_at_ms);
 	drop(e, RP_STATE_WAITING);
 }
@@ -202,7 +354,7 @@ static void settled_dead(struct sim_entry *e, const struct rp_settlement *s, int
 	e->failures++;
 	switch (s->cause) {
 	case RP_CAUSE_EXHAUSTED:
-		MUST(told && e->failures >= sim.eps[e->ep].attempts_min,
+		MUST(told && e->failures >= sim_section_of(&sim.eps[e->ep])->attempts_min,
 		     "entry %llu: given up after %u failures", (unsigned long long)s->seq,
 		     e->failures);
 		break;
@@ -221,6 +373,20 @@ static void settled_dead(struct sim_entry *e, const struct rp_settlement *s, int
 	drop(e, RP_STATE_DEAD);
 }
 
+static void forget_unproven(struct sim_actor *a, uint64_t seq, uint32_t claim_no)
+{
+	unsigned i;
+
+	for (i = 0; i < a->n_unproven; i++)
+		if (a->unproven[i].seq == seq && a->unproven[i].claim_no == claim_no)
+			a->unproven[i--] = a->unproven[--a->n_unproven];
+}
+
+void sim_model_stale(struct sim_actor *a, const struct rp_claim *c)
+{
+	forget_unproven(a, c->seq, c->claim_no);
+}
+
 void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64_t now_at_ms)
 {
 	struct sim_entry *e = entry_of(s->seq);
@@ -228,6 +394,7 @@ void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64
 	bool valid = !e->purged && e->holder == a->birth && e->claim_no == s->claim_no;
 
 	sim_note("settle", s->seq, (uint64_t)s->kind | (uint64_t)s->stale << 8);
+	forget_unproven(a, s->seq, s->claim_no);
 	MUST(valid == !s->stale, "entry %llu: a claim that is %s was taken as %s",
 	     (unsigned long long)s->seq, valid ? "valid" : "lost", s->stale ? "lost" : "valid");
 	if (!valid) {
@@ -249,8 +416,8 @@ void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64
 		settled_dead(e, s, now_at_ms);
 		break;
 	case RP_SETTLE_PARK:
-		MUST(ep->is_signed || s->cause == RP_CAUSE_LOCAL, "%s needs no key and is parked",
-		     ep->name);
+		MUST(sim_section_of(ep)->is_signed || s->cause == RP_CAUSE_LOCAL,
+		     "%s needs no key and is parked", ep->level.name);
 		/* decided before the clock was set back, it counts for nothing */
 		ep->parked_until_ms =
 		    s->due_at_ms <= now_at_ms + 2 * RP_PARK_MAX_MS ? s->due_at_ms : 0;
@@ -262,9 +429,8 @@ void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64
 		return;
 	}
 	e->losses = 0;
-	ep->settled_any = true;
-	ep->disabled = ep->disabled || s->disable_endpoint;
-	note_breaker(ep, s, now_at_ms);
+	ep->level.disabled = ep->level.disabled || s->disable_endpoint;
+	note_result(e, s, now_at_ms);
 }
 
 /* --- claiming ----------------------------------------------------------------------------- */
@@ -296,10 +462,80 @@ static void check_order(uint64_t seq, const struct sim_entry *e)
 	o->n = kept;
 }
 
+/* Nobody knows at first what a receiver can bear. A section has no window: its paths and its host
+ * have. */
+static unsigned window_start(enum rp_level which)
+{
+	return which == RP_LEVEL_PATH   ? RP_WINDOW_START
+	       : which == RP_LEVEL_HOST ? RP_HOST_WINDOW_START
+					: UINT_MAX;
+}
+
+static void check_claim(struct sim_ep *ep, enum rp_level which, bool probes, int64_t now_at_ms)
+{
+	struct sim_level *level = sim_level_of(ep, which);
+
+	if (level == NULL)
+		return;
+	MUST(!level->paused && !level->disabled, "%s is paused or disabled", level->name);
+	MUST(level->n_held < level->in_flight, "%s: %u in flight and one more", level->name,
+	     level->n_held);
+	MUST(level->settled_any || level->n_held < window_start(which), "%s: %u in flight at first",
+	     level->name, level->n_held);
+	if (!level->open)
+		return;
+	MUST(now_at_ms >= level->probe_at_ms && level->n_held == 0 && probes,
+	     "%s is open: %lld ms early, %u held", level->name,
+	     (long long)(level->probe_at_ms - now_at_ms), level->n_held);
+	/* Its time has come, whatever becomes of the clock: a probe that tells nothing is
+	 * followed by another. */
+	level->probe_at_ms = 0;
+	level->half_open = true;
+}
+
+static unsigned half_of_places(const struct sim_actor *a)
+{
+	return (a->places + 1) / 2;
+}
+
+/* A host that has delivered lately and nothing bad since has proven itself. All others together
+ * have half of a sender. */
+static void check_unproven(struct sim_actor *a, const struct sim_host *host,
+			   const struct rp_claim *c, int64_t now_at_ms)
+{
+	bool unproven = host->level.open || host->bad_since || host->delivered_at_ms == 0 ||
+			now_at_ms - host->delivered_at_ms >= RP_PROVEN_MS;
+
+	MUST(!unproven || c->unproven, "%s has not proven itself, and counts as if it had",
+	     host->level.name);
+	if (!c->unproven)
+		return;
+	MUST(a->n_unproven < UNPROVEN_MAX && a->n_unproven < half_of_places(a),
+	     "sender %d has %u of %u places at hosts that have not proven themselves", a->birth,
+	     a->n_unproven, a->places);
+	a->unproven[a->n_unproven++] = (struct sim_unproven){c->seq, c->claim_no};
+}
+
+/* Places that are free again are given on. */
+void sim_model_wants(const struct sim_actor *a, const struct rp_exchange *x)
+{
+	unsigned n = a->n_unproven, i;
+	size_t k;
+
+	for (k = 0; k < x->n_settle; k++)
+		for (i = 0; i < a->n_unproven; i++)
+			n -= a->unproven[i].seq == x->settle[k].seq &&
+			     a->unproven[i].claim_no == x->settle[k].claim_no;
+	MUST(n > 0 || x->n_settle > 0 || x->want_unproven > 0,
+	     "sender %d has nothing of hosts that have not proven themselves, and wants nothing",
+	     a->birth);
+}
+
 void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t now_at_ms)
 {
 	struct sim_entry *e = entry_of(c->seq);
 	struct sim_ep *ep = &sim.eps[e->ep];
+	int l;
 
 	sim_note("claim", c->seq, c->claim_no);
 	MUST(!e->purged, "entry %llu was purged and is claimed", (unsigned long long)c->seq);
@@ -315,24 +551,18 @@ void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t no
 	     "entry %llu: attempt %u, claim %u, failures %u after %u, %u, %u",
 	     (unsigned long long)c->seq, c->attempt, c->claim_no, c->failures, e->attempts,
 	     e->claim_no, e->failures);
-	MUST(!ep->paused && !ep->disabled, "%s is paused or disabled", ep->name);
-	MUST(ep->parked_until_ms <= now_at_ms, "%s is parked", ep->name);
-	MUST(ep->n_held < ep->in_flight, "%s: %u in flight and one more", ep->name, ep->n_held);
-	MUST(ep->settled_any || ep->n_held < RP_WINDOW_START, "%s: %u in flight at first", ep->name,
-	     ep->n_held);
-	if (ep->open) {
-		MUST(now_at_ms >= ep->probe_at_ms && ep->n_held == 0 && c->probe,
-		     "%s is open: %lld ms early, %u held", ep->name,
-		     (long long)(ep->probe_at_ms - now_at_ms), ep->n_held);
-		/* Its time has come, whatever becomes of the clock: a probe that tells nothing is
-		 * followed by another. */
-		ep->probe_at_ms = 0;
-	}
+	meet(ep, c->endpoint);
+	enter_section(ep);
+	for (l = 0; l < RP_LEVELS; l++)
+		check_claim(ep, (enum rp_level)l, c->probes[l], now_at_ms);
+	MUST(ep->parked_until_ms <= now_at_ms, "%s is parked", ep->level.name);
+	check_unproven(a, sim_host_of(ep), c, now_at_ms);
 	if (e->order != 0)
 		check_order(c->seq, e);
 	if (e->set_at_ms != 0) /* its delay is over, whatever the clock does from now on */
 		set_due(e, now_at_ms);
 	e->claim_no = c->claim_no;
+	memcpy(e->probes, c->probes, sizeof e->probes);
 	e->attempts++;
 	e->spent++;
 	hold(e, c->seq, a->birth);
@@ -341,30 +571,31 @@ void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t no
 /* --- sending ------------------------------------------------------------------------------ */
 
 /* In no span may more requests begin than burst and rate allow, whenever they were claimed. */
-static void check_rate(struct sim_ep *ep)
+static void check_rate(struct sim_level *level)
 {
-	unsigned n = ep->n_wire_times < WIRE_TIMES ? ep->n_wire_times : WIRE_TIMES, i;
+	unsigned n = level->n_wire_times < WIRE_TIMES ? level->n_wire_times : WIRE_TIMES, i;
 	int64_t now_at_ms = sim_wall_ms();
 	double burst, allowed;
 
-	if (ep->rate_count > 0) {
-		burst = (double)ep->rate_count * 1000 / ep->rate_period_ms;
+	if (level->rate_count > 0) {
+		burst = (double)level->rate_count * 1000 / level->rate_period_ms;
 		burst = burst > 1 ? (double)(unsigned)burst : 1;
 		for (i = 1; i <= n; i++) {
 			int64_t span_ms =
-			    now_at_ms - ep->wire_times[(ep->n_wire_times - i) % WIRE_TIMES];
+			    now_at_ms - level->wire_times[(level->n_wire_times - i) % WIRE_TIMES];
 
-			allowed = burst + (double)span_ms * ep->rate_count / ep->rate_period_ms;
-			MUST(i + 1 <= allowed + 1e-6, "%s: %u requests in %lld ms", ep->name, i + 1,
-			     (long long)span_ms);
+			allowed =
+			    burst + (double)span_ms * level->rate_count / level->rate_period_ms;
+			MUST(i + 1 <= allowed + 1e-6, "%s: %u requests in %lld ms", level->name,
+			     i + 1, (long long)span_ms);
 		}
 	}
-	ep->wire_times[ep->n_wire_times++ % WIRE_TIMES] = now_at_ms;
+	level->wire_times[level->n_wire_times++ % WIRE_TIMES] = now_at_ms;
 }
 
 /* Those whose claim is valid: one that was lost counts no more, though its request may still be
  * under way. */
-static unsigned count_requests(const struct sim_ep *ep)
+static unsigned count_requests(const struct sim_level *level, enum rp_level which)
 {
 	unsigned n = 0;
 	size_t i;
@@ -375,22 +606,28 @@ static unsigned count_requests(const struct sim_ep *ep)
 			const struct sim_request *r = &sim.actors[k].requests[i];
 			const struct sim_entry *e = &sim.entries[r->seq];
 
-			n += &sim.eps[e->ep] == ep && e->holder == sim.actors[k].birth &&
-			     e->claim_no == r->claim_no && !e->purged;
+			n += sim_level_of(&sim.eps[e->ep], which) == level &&
+			     e->holder == sim.actors[k].birth && e->claim_no == r->claim_no &&
+			     !e->purged;
 		}
 	return n;
 }
 
-/* What is promised of an endpoint is promised of requests, however long ago they were claimed. */
-static void check_wire(struct sim_ep *ep)
+/* What is promised of a receiver is promised of requests, however long ago they were claimed. */
+static void check_wire(const struct sim_entry *e, enum rp_level which)
 {
-	MUST(!ep->paused && !ep->disabled, "%s is paused or disabled, and a request begins",
-	     ep->name);
-	MUST(ep->parked_until_ms <= sim_wall_ms(), "%s is parked, and a request begins", ep->name);
-	MUST(!ep->open || ep->probe_at_ms == 0, "the breaker of %s is open, and a request begins",
-	     ep->name);
-	MUST(count_requests(ep) <= ep->in_flight, "%s: %u requests", ep->name, count_requests(ep));
-	check_rate(ep);
+	struct sim_ep *ep = &sim.eps[e->ep];
+	struct sim_level *level = sim_level_of(ep, which);
+
+	if (level == NULL)
+		return;
+	MUST(!level->paused && !level->disabled, "%s is paused or disabled, and a request begins",
+	     level->name);
+	MUST(!level->open || e->probes[which], "the breaker of %s is open, and a request begins",
+	     level->name);
+	MUST(count_requests(level, which) <= level->in_flight, "%s: %u requests", level->name,
+	     count_requests(level, which));
+	check_rate(level);
 }
 
 /* As libcurl reads it: a piece, from the beginning again, and then to the end. */
@@ -415,6 +652,7 @@ void sim_model_started(struct sim_actor *a, struct sim_request *r)
 	struct sim_entry *e = entry_of(r->seq);
 	struct rp_delivery d;
 	char *expected;
+	int l;
 
 	sim.counts.attempts++;
 	MUST(!e->purged, "entry %llu was purged and is sent", (unsigned long long)r->seq);
@@ -426,7 +664,10 @@ void sim_model_started(struct sim_actor *a, struct sim_request *r)
 	MUST(e->attempts > e->last_started, "attempt %u a second time", e->attempts);
 	MUST(e->expires_at_ms == 0 || sim_wall_ms() - 120000 < e->expires_at_ms,
 	     "sent after its end");
-	check_wire(&sim.eps[e->ep]);
+	for (l = 0; l < RP_LEVELS; l++)
+		check_wire(e, (enum rp_level)l);
+	MUST(sim.eps[e->ep].parked_until_ms <= sim_wall_ms(), "%s is parked, and a request begins",
+	     sim.eps[e->ep].level.name);
 	e->last_started = e->attempts;
 	expected = malloc(e->payload_bytes + 1);
 	MUST(expected != NULL, "out of memory");
@@ -507,21 +748,33 @@ void sim_model_changed(uint64_t seq, enum rp_change verb, enum rp_changed result
 	}
 }
 
+static bool is_gone(struct sim_level *level, enum rp_level which)
+{
+	if (sim_level_id(level, which) != 0)
+		return false;
+	MUST(!level->paused && !level->disabled && level->n_held == 0, "%s went too early",
+	     level->name);
+	return true;
+}
+
 void sim_model_endpoints_gone(void)
 {
 	unsigned i;
 
-	for (i = 0; i < N_EPS; i++) {
-		struct sim_ep *ep = &sim.eps[i];
+	for (i = 0; i < N_EPS; i++)
+		if (is_gone(&sim.eps[i].level, RP_LEVEL_PATH))
+			forget_path(&sim.eps[i]);
+	for (i = 0; i < N_HOSTS; i++)
+		if (is_gone(&sim.hosts[i].level, RP_LEVEL_HOST))
+			forget_host(&sim.hosts[i]);
+}
 
-		if (sim_endpoint_id(i) != 0)
-			continue;
-		MUST(!ep->paused && !ep->disabled && ep->n_held == 0, "%s went too early",
-		     ep->name);
-		ep->open = ep->settled_any = false;
-		ep->n_opened = ep->n_opened_before = 0;
-		ep->parked_until_ms = 0;
-	}
+/* What lies further ahead than any pause is from before the step, and nobody waits for it. */
+static void step_level(struct sim_level *level)
+{
+	level->n_wire_times = 0;
+	if (level->probe_at_ms > sim_wall_ms() + RP_BREAKER_PAUSE_MAX_MS)
+		level->probe_at_ms = INT64_MIN;
 }
 
 void sim_model_clock_stepped(int64_t by_ms)
@@ -540,16 +793,14 @@ void sim_model_clock_stepped(int64_t by_ms)
 			sim.entries[seq].due_at_ms -= sim.entries[seq].set_at_ms - now_at_ms;
 			sim.entries[seq].set_at_ms = now_at_ms;
 		}
+	for (i = 0; i < N_HOSTS; i++)
+		step_level(&sim.hosts[i].level);
+	for (i = 0; i < N_SECTIONS; i++)
+		step_level(&sim.sections[i].level);
 	for (i = 0; i < N_EPS; i++) {
-		struct sim_ep *ep = &sim.eps[i];
-
-		/* what lies further ahead than any pause is from before the step, and nobody waits
-		 * for it */
-		ep->n_wire_times = 0;
-		if (ep->probe_at_ms > now_at_ms + RP_BREAKER_PAUSE_MAX_MS)
-			ep->probe_at_ms = INT64_MIN;
-		if (ep->parked_until_ms > now_at_ms + RP_PARK_MAX_MS)
-			ep->parked_until_ms = INT64_MIN;
+		step_level(&sim.eps[i].level);
+		if (sim.eps[i].parked_until_ms > now_at_ms + RP_PARK_MAX_MS)
+			sim.eps[i].parked_until_ms = INT64_MIN;
 	}
 }
 

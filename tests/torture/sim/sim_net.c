@@ -25,16 +25,18 @@ static const char *header(const struct rp_request *r, const char *name)
 static void decide(const struct sim_ep *ep, struct sim_request *r)
 {
 	struct rp_outcome *o = &r->outcome;
-	int64_t takes_ms = 1 + (int64_t)sim_below(200);
-	enum sim_mood mood = ep->mood;
+	int64_t takes_ms = 1 + (int64_t)sim_below(200), timeout_ms = sim_section_of(ep)->timeout_ms;
+	enum sim_mood mood = sim_host_of(ep)->mood;
 
+	if (mood == MOOD_WELL)
+		mood = ep->mood;
 	if (mood == MOOD_FLAKY)
 		mood = (enum sim_mood)(sim_chance(60) ? MOOD_WELL : sim_below(MOOD_FLAKY));
 	o->http_status = 200;
 	r->reached = true;
 	switch (mood) {
 	case MOOD_SLOW:
-		takes_ms += (int64_t)sim_below((uint64_t)ep->timeout_ms);
+		takes_ms += (int64_t)sim_below((uint64_t)timeout_ms);
 		break;
 	case MOOD_BUSY:
 		o->cause = RP_CAUSE_HTTP;
@@ -52,7 +54,7 @@ static void decide(const struct sim_ep *ep, struct sim_request *r)
 	case MOOD_HANGS:
 		o->cause = RP_CAUSE_TIMEOUT;
 		o->http_status = 0;
-		takes_ms = ep->timeout_ms;
+		takes_ms = timeout_ms;
 		r->reached = sim_chance(30);
 		break;
 	case MOOD_REFUSES:
@@ -67,10 +69,10 @@ static void decide(const struct sim_ep *ep, struct sim_request *r)
 	default:
 		break;
 	}
-	if (takes_ms >= ep->timeout_ms && o->cause == RP_CAUSE_NONE) {
+	if (takes_ms >= timeout_ms && o->cause == RP_CAUSE_NONE) {
 		o->cause = RP_CAUSE_TIMEOUT; /* it took it, and we never learn */
 		o->http_status = 0;
-		takes_ms = ep->timeout_ms;
+		takes_ms = timeout_ms;
 	}
 	o->duration_us = takes_ms * 1000;
 	r->done_boot_ms = sim.boot_ms + takes_ms;
@@ -120,6 +122,7 @@ static enum rp_err start(struct rp_transport *t, const struct rp_request *reques
 	struct sim_actor *a = actor_of(t);
 	struct sim_request *r;
 	unsigned char id[RP_ID_BYTES];
+	const struct sim_section *section;
 	const struct sim_ep *ep;
 
 	if (a->n_requests == a->cap_requests) {
@@ -137,16 +140,17 @@ static enum rp_err start(struct rp_transport *t, const struct rp_request *reques
 	     "a request with the id of no entry");
 	r->claim_no = sim.entries[r->seq].claim_no;
 	ep = &sim.eps[sim.entries[r->seq].ep];
+	section = sim_section_of(ep);
 	MUST(strncmp(request->url, ep->url, strlen(ep->url)) == 0, "to another receiver: %s",
 	     request->url);
-	MUST(!ep->is_signed || header(request, "webhook-signature")[0] != '\0', "unsigned");
+	MUST(!section->is_signed || header(request, "webhook-signature")[0] != '\0', "unsigned");
 	MUST(strtoull(header(request, "runpost-attempt"), NULL, 10) == sim.entries[r->seq].attempts,
 	     "attempt %s of %u", header(request, "runpost-attempt"), sim.entries[r->seq].attempts);
-	r->base_ms = ep->base_ms;
-	r->cap_ms = ep->cap_ms;
-	r->factor = ep->factor;
-	r->n_schedule = ep->n_schedule;
-	memcpy(r->schedule_ms, ep->schedule_ms, sizeof r->schedule_ms);
+	r->base_ms = section->base_ms;
+	r->cap_ms = section->cap_ms;
+	r->factor = section->factor;
+	r->n_schedule = section->n_schedule;
+	memcpy(r->schedule_ms, section->schedule_ms, sizeof r->schedule_ms);
 	/* It is given back, and nothing was begun; with nothing else under way the sender would
 	 * end. */
 	if (sim.faults && a->n_requests > 1 && sim_below(500) == 0) {
@@ -224,7 +228,7 @@ int64_t sim_net_next_boot_ms(const struct sim_actor *a)
 	return next_ms;
 }
 
-static int timeout_ms(struct rp_transport *t)
+static int net_timeout_ms(struct rp_transport *t)
 {
 	int64_t next_ms = sim_net_next_boot_ms(actor_of(t));
 
@@ -235,7 +239,7 @@ static int timeout_ms(struct rp_transport *t)
 
 void sim_net_init(struct sim_actor *a)
 {
-	a->transport = (struct rp_transport){start, run, no_fd, timeout_ms};
+	a->transport = (struct rp_transport){start, run, no_fd, net_timeout_ms};
 	a->n_requests = 0;
 }
 

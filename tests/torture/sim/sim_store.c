@@ -111,6 +111,8 @@ WRAP(enum rp_err, rp_outbox_exchange, struct rp_outbox *ob, int64_t now_at_ms,
 
 	if (dies_before(a, "crash before an exchange"))
 		return gone(err);
+	if (a != NULL)
+		sim_model_wants(a, exchange);
 	e = __real_rp_outbox_exchange(ob, now_at_ms, exchange, err);
 	sim_must(e, err, "exchange");
 	for (i = 0; i < exchange->n_settle; i++)
@@ -153,6 +155,8 @@ WRAP(enum rp_err, rp_outbox_fetch, struct rp_outbox *ob, const struct rp_claim *
 	e = __real_rp_outbox_fetch(ob, claim, out, err);
 	MUST(e == RP_OK || e == RP_ERR_STALE, "fetch of %llu: %s", (unsigned long long)claim->seq,
 	     err->text);
+	if (e == RP_ERR_STALE && a != NULL && !out->endpoint_only)
+		sim_model_stale(a, claim);
 	return dies_after(a, "crash after a fetch") ? gone(err) : e;
 }
 
@@ -218,7 +222,7 @@ WRAP(enum rp_err, rp_outbox_leave, struct rp_outbox *ob, int64_t now_at_ms, stru
 }
 
 WRAP(enum rp_err, rp_outbox_renew_limits, struct rp_outbox *ob, int64_t now_at_ms,
-     struct rp_error *err)
+     struct rp_renewal *renewal, struct rp_error *err)
 {
 	struct sim_actor *a = actor_of(ob);
 	enum rp_err e;
@@ -226,7 +230,7 @@ WRAP(enum rp_err, rp_outbox_renew_limits, struct rp_outbox *ob, int64_t now_at_m
 
 	if (dies_before(a, "crash before a look"))
 		return gone(err);
-	e = __real_rp_outbox_renew_limits(ob, now_at_ms, err);
+	e = __real_rp_outbox_renew_limits(ob, now_at_ms, renewal, err);
 	sim_must(e, err, "renew limits");
 	for (i = 0; i < N_EPS; i++)
 		sim.eps[i].parked_until_ms = 0;

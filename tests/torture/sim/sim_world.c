@@ -102,73 +102,149 @@ void sim_must(enum rp_err e, const struct rp_error *err, const char *what)
 
 /* --- configuration ------------------------------------------------------------------------ */
 
-static void draw_retries(struct sim_ep *ep)
+static void draw_retries(struct sim_section *s)
 {
 	unsigned i;
 
-	ep->base_ms = (int64_t)(1 + sim_below(20)) * 1000;
-	ep->factor = 2 + (unsigned)sim_below(3);
-	ep->cap_ms = (int64_t)(30 + sim_below(600)) * 1000;
-	ep->attempts = 2 + (unsigned)sim_below(9);
-	ep->n_schedule = sim_chance(25) ? 1 + (unsigned)sim_below(8) : 0;
-	for (i = 0; i < ep->n_schedule; i++)
-		ep->schedule_ms[i] = (int64_t)(1 + sim_below(300)) * 1000;
-	if (ep->n_schedule > 0)
-		ep->attempts = ep->n_schedule + 1;
-	if (ep->attempts > ep->attempts_max)
-		ep->attempts_max = ep->attempts;
-	if (ep->attempts_min == 0 || ep->attempts < ep->attempts_min)
-		ep->attempts_min = ep->attempts;
+	s->base_ms = (int64_t)(1 + sim_below(20)) * 1000;
+	s->factor = 2 + (unsigned)sim_below(3);
+	s->cap_ms = (int64_t)(30 + sim_below(600)) * 1000;
+	s->attempts = 2 + (unsigned)sim_below(9);
+	s->n_schedule = sim_chance(25) ? 1 + (unsigned)sim_below(8) : 0;
+	for (i = 0; i < s->n_schedule; i++)
+		s->schedule_ms[i] = (int64_t)(1 + sim_below(300)) * 1000;
+	if (s->n_schedule > 0)
+		s->attempts = s->n_schedule + 1;
+	if (s->attempts > s->attempts_max)
+		s->attempts_max = s->attempts;
+	if (s->attempts_min == 0 || s->attempts < s->attempts_min)
+		s->attempts_min = s->attempts;
 }
 
-static void draw_limits(struct sim_ep *ep)
+static void draw_limits(struct sim_section *s)
 {
-	bool had_breaker = ep->breaker;
-	unsigned count = ep->rate_count, period_ms = ep->rate_period_ms;
+	bool shared = s->shares;
 
-	ep->in_flight = 1 + (unsigned)sim_below(sim_chance(30) ? 40 : 6);
-	ep->timeout_ms = (int64_t)(2 + sim_below(30)) * 1000;
-	ep->rate_count = sim_chance(50) ? 0 : 1 + (unsigned)sim_below(60);
-	ep->rate_period_ms = sim_chance(70) ? 1000 : 60000;
-	if (ep->rate_count > 0 && ep->rate_period_ms > 1000)
-		ep->rate_count += 20;
-	if (count != ep->rate_count || period_ms != ep->rate_period_ms)
-		ep->n_wire_times = 0; /* a new rate begins anew */
-	ep->breaker = sim_chance(75);
-	if (had_breaker && !ep->breaker) {
-		ep->open = false;
-		if (ep->n_opened > ep->n_opened_before)
-			ep->n_opened_before = ep->n_opened;
-		ep->n_opened = 0;
+	s->in_flight = 1 + (unsigned)sim_below(sim_chance(30) ? 40 : 6);
+	s->timeout_ms = (int64_t)(2 + sim_below(30)) * 1000;
+	s->rate_count = sim_chance(50) ? 0 : 1 + (unsigned)sim_below(60);
+	s->rate_period_ms = sim_chance(70) ? 1000 : 60000;
+	if (s->rate_count > 0 && s->rate_period_ms > 1000)
+		s->rate_count += 20;
+	s->breaker = sim_chance(75);
+	s->shares = sim_chance(60);
+	if (s->shares != shared)
+		sim_section_empty(s);
+}
+
+/* Its limits hold from now on. */
+static void set_limits(struct sim_level *level, unsigned in_flight, unsigned rate_count,
+		       unsigned rate_period_ms, bool breaker)
+{
+	if (rate_count != level->rate_count || rate_period_ms != level->rate_period_ms)
+		level->n_wire_times = 0; /* a new rate begins anew */
+	if (level->breaker && !breaker) {
+		level->open = level->half_open = false;
+		if (level->n_opened > level->n_opened_before)
+			level->n_opened_before = level->n_opened;
+		level->n_opened = 0;
 	}
+	level->in_flight = in_flight;
+	level->rate_count = rate_count;
+	level->rate_period_ms = rate_period_ms;
+	level->breaker = breaker;
 }
 
-static void write_endpoint(unsigned i, struct rp_buf *out)
+static void set_section_limits(struct sim_section *s)
 {
-	const struct sim_ep *ep = &sim.eps[i];
+	const unsigned own_rate = s->shares ? 0 : s->rate_count;
+	unsigned i;
+
+	for (i = s->first_ep; i < s->first_ep + s->n_eps; i++)
+		set_limits(&sim.eps[i].level, s->in_flight, own_rate, s->rate_period_ms,
+			   s->breaker);
+	set_limits(&s->level, s->in_flight, s->rate_count - own_rate, s->rate_period_ms, false);
+}
+
+/* A host has no less than any of its sections asks for. */
+static void set_host_limits(struct sim_host *h)
+{
+	unsigned in_flight = 1, a_second = 0, i;
+	bool breaker = true;
+
+	for (i = 0; i < N_SECTIONS; i++) {
+		const struct sim_section *s = &sim.sections[i];
+
+		if (&sim.hosts[s->host] != h)
+			continue;
+		breaker = breaker && s->breaker;
+		if (s->in_flight > in_flight)
+			in_flight = s->in_flight;
+		if (s->rate_count > 0 && s->rate_count * 1000 / s->rate_period_ms >= a_second)
+			a_second = s->rate_count * 1000 / s->rate_period_ms + 1;
+	}
+	if (h->level.breaker && !breaker)
+		h->bad_since = false;
+	set_limits(&h->level, in_flight + (unsigned)sim_below(12),
+		   sim_chance(50) ? 0 : a_second + 1 + (unsigned)sim_below(10), 1000, breaker);
+}
+
+static void write_rate(struct rp_buf *out, const char *key, unsigned count, unsigned period_ms)
+{
+	if (count > 0)
+		rp_buf_printf(out, "%s = %u/%s\n", key, count, period_ms == 1000 ? "s" : "m");
+}
+
+static void write_retries(const struct sim_section *s, struct rp_buf *out)
+{
 	unsigned k;
 
-	rp_buf_printf(out,
-		      "[endpoint \"e%u\"]\nurl = %s\nin_flight = %u\ntimeout = %" PRId64
-		      "ms\nconnect_timeout = 1s\n",
-		      i, ep->url, ep->in_flight, ep->timeout_ms);
-	rp_buf_printf(out, "breaker = %s\n", ep->breaker ? "on" : "off");
-	if (ep->rate_count > 0)
-		rp_buf_printf(out, "rate = %u/%s\n", ep->rate_count,
-			      ep->rate_period_ms == 1000 ? "s" : "m");
-	if (ep->n_schedule > 0) {
-		rp_buf_add_text(out, "retry_schedule =");
-		for (k = 0; k < ep->n_schedule; k++)
-			rp_buf_printf(out, " %" PRId64 "ms", ep->schedule_ms[k]);
-		rp_buf_add_char(out, '\n');
-	} else {
+	if (s->n_schedule == 0) {
 		rp_buf_printf(out,
 			      "retry_base = %" PRId64 "ms\nretry_factor = %u\nretry_cap = %" PRId64
-			      "ms\n"
-			      "retry_attempts = %u\n",
-			      ep->base_ms, ep->factor, ep->cap_ms, ep->attempts);
+			      "ms\nretry_attempts = %u\n",
+			      s->base_ms, s->factor, s->cap_ms, s->attempts);
+		return;
 	}
-	if (ep->is_signed)
+	rp_buf_add_text(out, "retry_schedule =");
+	for (k = 0; k < s->n_schedule; k++)
+		rp_buf_printf(out, " %" PRId64 "ms", s->schedule_ms[k]);
+	rp_buf_add_char(out, '\n');
+}
+
+static void section_name(unsigned i, char out[24])
+{
+	snprintf(out, 24, "e%u-%u", i, sim.sections[i].n_names);
+}
+
+/* Its name at its host is that of its record. */
+static void name_section(unsigned i)
+{
+	struct sim_section *s = &sim.sections[i];
+	char name[24];
+
+	section_name(i, name);
+	snprintf(s->level.name, sizeof s->level.name, "%s [%s]", sim.hosts[s->host].level.name,
+		 name);
+}
+
+static void write_section(unsigned i, struct rp_buf *out)
+{
+	const struct sim_section *s = &sim.sections[i];
+	const struct sim_level *host = &sim.hosts[s->host].level;
+	char name[24];
+
+	section_name(i, name);
+	rp_buf_printf(out,
+		      "[endpoint \"%s\"]\nurl = %s\nin_flight = %u\ntimeout = %" PRId64
+		      "ms\nconnect_timeout = 1s\nbreaker = %s\nshared_limits = %s\n"
+		      "host_in_flight = %u\n",
+		      name, s->url, s->in_flight, s->timeout_ms, s->breaker ? "on" : "off",
+		      s->shares ? "yes" : "no", host->in_flight);
+	write_rate(out, "rate", s->rate_count, s->rate_period_ms);
+	write_rate(out, "host_rate", host->rate_count, host->rate_period_ms);
+	write_retries(s, out);
+	if (s->is_signed)
 		rp_buf_add_text(out, "secret_env = SIM_KEY\n");
 }
 
@@ -196,8 +272,8 @@ static struct rp_settings *make_settings(void)
 		      "[outbox]\nkeep_delivered = %" PRId64 "ms\nkeep_dead = %" PRId64
 		      "ms\n[sender]\nlease = %" PRId64 "ms\nstop_grace = 20s\n",
 		      sim.keep_ms, 2 * sim.keep_ms, sim.lease_ms);
-	for (i = 0; i < N_EPS; i++)
-		write_endpoint(i, &text);
+	for (i = 0; i < N_SECTIONS; i++)
+		write_section(i, &text);
 	draw_key();
 	rp_config_init(&s->config);
 	sim_must(
@@ -208,18 +284,36 @@ static struct rp_settings *make_settings(void)
 	return s;
 }
 
+/* Of some the limits, of some the delays, of some the name. */
+static void draw_sections(unsigned limits_percent, unsigned retries_percent, unsigned names_percent)
+{
+	unsigned i;
+
+	for (i = 0; i < N_SECTIONS; i++) {
+		struct sim_section *s = &sim.sections[i];
+
+		if (sim_chance(limits_percent))
+			draw_limits(s);
+		if (sim_chance(retries_percent))
+			draw_retries(s);
+		if (sim_chance(names_percent)) {
+			s->n_names++;
+			sim_section_empty(s);
+		}
+		name_section(i);
+		set_section_limits(s);
+	}
+	for (i = 0; i < N_HOSTS; i++)
+		set_host_limits(&sim.hosts[i]);
+}
+
 static void reload(void)
 {
 	struct rp_error err;
 	struct rp_settings *old = sim.settings;
 	int i;
 
-	for (i = 0; i < N_EPS; i++) {
-		if (sim_chance(40))
-			draw_limits(&sim.eps[i]);
-		if (sim_chance(20))
-			draw_retries(&sim.eps[i]);
-	}
+	draw_sections(40, 20, 5);
 	sim_note("reload", 0, 0);
 	sim.counts.reloads++;
 	/* each sender owns a copy; what the ones to come begin with is another */
@@ -261,7 +355,8 @@ static void give_birth(struct sim_actor *a)
 	a->standing_until_boot_ms = 0;
 	sim_net_init(a);
 	o.outbox = a->ob;
-	o.in_flight = 1 + (unsigned)sim_below(60);
+	o.in_flight = a->places = 1 + (unsigned)sim_below(60);
+	a->n_unproven = 0;
 	sim_note("birth", (uint64_t)a->birth, o.in_flight);
 	if (sim.faults && sim_chance(10)) {
 		a->crash_in = 1 + (int)sim_below(5);
@@ -343,12 +438,20 @@ struct incoming {
 	char *payload;
 };
 
+/* Each section has as much to do, however many paths it has. */
+static unsigned some_path(void)
+{
+	const struct sim_section *s = &sim.sections[sim_below(N_SECTIONS)];
+
+	return s->first_ep + (unsigned)sim_below(s->n_eps);
+}
+
 static void draw_incoming(struct incoming *in)
 {
 	struct sim_entry *e = &in->e;
 
 	memset(in, 0, sizeof *in);
-	e->ep = (unsigned)sim_below(N_EPS);
+	e->ep = some_path();
 	e->order = sim_chance(30) ? 1 + (unsigned)sim_below(ORDERS_PER_EP) : 0;
 	e->payload_seed = sim_random();
 	e->payload_bytes = 1 + sim_below(sim_chance(3) ? sim_chance(10) ? 200000 : 20000 : 200);
@@ -376,7 +479,7 @@ static void append(const struct incoming *in, size_t n, struct rp_appended *got)
 
 	memset(entries, 0, sizeof entries);
 	for (i = 0; i < n; i++) {
-		entries[i].endpoint = rp_span_of(sim.eps[in[i].e.ep].name);
+		entries[i].endpoint = rp_span_of(sim.eps[in[i].e.ep].level.name);
 		entries[i].url = rp_span_of(in[i].url);
 		entries[i].order_by = rp_span_of(in[i].order);
 		entries[i].dedupe_key =
@@ -443,22 +546,31 @@ static void change_some(enum rp_change verb)
 		sim_model_endpoints_gone();
 }
 
-static void pause_endpoint(unsigned ep, bool pause)
+static void pause_level(struct sim_level *level, enum rp_level which, bool pause)
 {
 	struct rp_error err;
-	uint64_t id = sim_endpoint_id(ep);
+	uint64_t id = sim_level_id(level, which);
 
 	if (id == 0)
 		return;
-	sim_note("pause", ep, pause);
+	sim_note("pause", id, pause);
 	sim_must(rp_outbox_endpoint_pause(sim.base, sim_wall_ms(), id, pause, &err), &err, "pause");
-	sim.eps[ep].paused = pause;
+	level->paused = pause;
 	if (!pause) {
-		sim.eps[ep].disabled = false;
-		if (sim.eps[ep].probe_at_ms > sim_wall_ms())
-			sim.eps[ep].probe_at_ms = sim_wall_ms();
+		level->disabled = false;
+		if (level->probe_at_ms > sim_wall_ms())
+			level->probe_at_ms = sim_wall_ms();
 		sim_model_endpoints_gone();
 	}
+}
+
+/* The path, or what counts for it, too. */
+static void pause_some_level(unsigned ep, bool pause)
+{
+	if (sim_chance(75))
+		pause_level(&sim.eps[ep].level, RP_LEVEL_PATH, pause);
+	else
+		pause_level(&sim_host_of(&sim.eps[ep])->level, RP_LEVEL_HOST, pause);
 }
 
 /* Mostly one of which something is claimed ahead of its request, if there is one, and then it is
@@ -471,11 +583,11 @@ static void pause_some(void)
 	for (i = sim_chance(80) ? 0 : sim.n_held; i < sim.n_held; i++) {
 		e = &sim.entries[sim.held[(from + i) % sim.n_held]];
 		if (e->last_started < e->attempts) {
-			pause_endpoint(e->ep, true);
+			pause_some_level(e->ep, true);
 			return;
 		}
 	}
-	pause_endpoint((unsigned)sim_below(N_EPS), sim_chance(30));
+	pause_some_level(some_path(), sim_chance(30));
 }
 
 static void operate(void)
@@ -555,14 +667,33 @@ static void start_one(void)
 		give_birth(a);
 }
 
+static enum sim_mood some_mood(void)
+{
+	return sim_chance(45) ? MOOD_WELL
+			      : (enum sim_mood)sim_below(sim_chance(20) ? N_MOODS : MOOD_GONE);
+}
+
 static void change_mood(void)
 {
-	unsigned ep = (unsigned)sim_below(N_EPS);
+	unsigned ep = some_path();
 
-	sim.eps[ep].mood = sim_chance(45)
-			       ? MOOD_WELL
-			       : (enum sim_mood)sim_below(sim_chance(20) ? N_MOODS : MOOD_GONE);
+	sim.eps[ep].mood = some_mood();
 	sim_note("mood", ep, (uint64_t)sim.eps[ep].mood);
+}
+
+/* All its paths have it. A host says of none that it is gone. */
+static void set_host_mood(unsigned host, unsigned well_percent)
+{
+	static const enum sim_mood moods[] = {MOOD_BUSY, MOOD_REFUSES, MOOD_HANGS, MOOD_SLOW,
+					      MOOD_FLAKY};
+
+	sim.hosts[host].mood = sim_chance(well_percent) ? MOOD_WELL : moods[sim_below(5)];
+	sim_note("host mood", host, (uint64_t)sim.hosts[host].mood);
+}
+
+static void change_host_mood(void)
+{
+	set_host_mood((unsigned)sim_below(N_HOSTS), 50);
 }
 
 static void verify(void)
@@ -576,14 +707,60 @@ static struct {
 	int64_t mean_ms;
 	int64_t next_boot_ms;
 } fates[] = {
-    {ingest, 3000, 0},        {change_mood, 120000, 0}, {operate, 20000, 0},
-    {plan_crash, 90000, 0},   {start_one, 40000, 0},    {stop_one, 400000, 0},
-    {stand_still, 300000, 0}, {step_clock, 1500000, 0}, {reload, 600000, 0},
+    {ingest, 3000, 0},        {change_mood, 120000, 0},
+    {operate, 20000, 0},      {change_host_mood, 240000, 0},
+    {plan_crash, 90000, 0},   {start_one, 40000, 0},
+    {stop_one, 400000, 0},    {stand_still, 300000, 0},
+    {step_clock, 1500000, 0}, {reload, 600000, 0},
     {verify, VERIFY_MS, 0},
 };
 enum { N_FATES = sizeof fates / sizeof fates[0] };
 
 /* --- the whole ---------------------------------------------------------------------------- */
+
+/* Most hosts have one path. One has many in one section, as if each run had its own; one has three
+ * sections. */
+static const struct {
+	unsigned host, n_eps;
+	const char *path;
+} receivers[N_SECTIONS] = {
+    {0, 1, "/hook"}, {1, 1, "/hook"}, {2, 1, "/hook"}, {3, 1, "/hook"},
+    {4, 24, "/run"}, {5, 8, "/a"},    {5, 7, "/b"},    {5, 1, "/c"},
+};
+
+static void make_path(struct sim_ep *ep, unsigned section, unsigned k)
+{
+	char last[16] = "";
+
+	ep->section = section;
+	if (receivers[section].n_eps > 1)
+		snprintf(last, sizeof last, "/%u", k);
+	snprintf(ep->url, sizeof ep->url, "https://h%u.example%s%s", receivers[section].host,
+		 receivers[section].path, last);
+	memcpy(ep->level.name, ep->url, sizeof ep->url);
+}
+
+static void make_receivers(void)
+{
+	unsigned n_eps = 0, i, k;
+
+	for (i = 0; i < N_HOSTS; i++)
+		snprintf(sim.hosts[i].level.name, sizeof sim.hosts[i].level.name,
+			 "https://h%u.example", i);
+	for (i = 0; i < N_SECTIONS; i++) {
+		struct sim_section *s = &sim.sections[i];
+
+		s->host = receivers[i].host;
+		s->first_ep = n_eps;
+		s->n_eps = receivers[i].n_eps;
+		s->is_signed = s->host == 3;
+		snprintf(s->url, sizeof s->url, "https://h%u.example%s", s->host,
+			 receivers[i].path);
+		for (k = 0; k < s->n_eps; k++)
+			make_path(&sim.eps[n_eps++], i, k);
+	}
+	MUST(n_eps == N_EPS, "%u paths", n_eps);
+}
 
 static void set_up(uint64_t seed, const char *root)
 {
@@ -607,14 +784,12 @@ static void set_up(uint64_t seed, const char *root)
 	/* Here nothing loses its power. */
 	mdb_env_set_flags(rp_lmdb_of(sim.base)->db.env, MDB_NOSYNC, 1);
 	sim_must(rp_registry_open(rp_lmdb_of(sim.base), &err), &err, "roster");
-	for (i = 0; i < N_EPS; i++) {
-		snprintf(sim.eps[i].url, sizeof sim.eps[i].url, "https://e%u.example/hook", i);
-		memcpy(sim.eps[i].name, sim.eps[i].url, sizeof sim.eps[i].name);
-		sim.eps[i].is_signed = i == N_EPS - 1;
-		draw_limits(&sim.eps[i]);
-		draw_retries(&sim.eps[i]);
-	}
+	make_receivers();
+	draw_sections(100, 100, 0);
 	sim.settings = make_settings();
+	/* A host that was well for long takes long to count as sick: some are from the start. */
+	for (i = 0; i < N_HOSTS; i++)
+		set_host_mood(i, 40);
 	for (i = 0; i < N_FATES; i++)
 		fates[i].next_boot_ms = sim.boot_ms + sim_about_ms(fates[i].mean_ms);
 	give_birth(&sim.actors[0]);
@@ -681,9 +856,13 @@ static void stop_faults(void)
 		sim.actors[i].standing_until_boot_ms = 0;
 	}
 	reload(); /* with a key that is valid */
+	for (i = 0; i < N_HOSTS; i++) {
+		sim.hosts[i].mood = MOOD_WELL;
+		pause_level(&sim.hosts[i].level, RP_LEVEL_HOST, false);
+	}
 	for (i = 0; i < N_EPS; i++) {
 		sim.eps[i].mood = MOOD_WELL;
-		pause_endpoint(i, false);
+		pause_level(&sim.eps[i].level, RP_LEVEL_PATH, false);
 	}
 	release_all();
 	if (some_actor(true) == NULL)

@@ -73,7 +73,10 @@ static void check_is_default(const struct rp_config *c)
 	ck_assert_int_eq(p->retry.max_age_ms, 0);
 	ck_assert_uint_eq(p->in_flight, 10);
 	ck_assert_uint_eq(p->rate.count, 0);
-	ck_assert(p->breaker);
+	ck_assert(p->shared_limits);
+	ck_assert_uint_eq(p->host_in_flight, RP_HOST_IN_FLIGHT);
+	ck_assert_uint_eq(p->host_rate.count, 0);
+	ck_assert(p->breaker && p->host_breaker);
 	ck_assert_uint_eq(p->n_allow, 0);
 	ck_assert(!p->guard.allow_http && !p->guard.any_port);
 	ck_assert_uint_eq(p->guard.n_ports, 0);
@@ -125,7 +128,8 @@ START_TEST(every_key_of_a_policy_is_taken)
 		 "1s\nconnect_timeout = 2s\n"
 		 "retry_base = 10ms\nretry_factor = 2.5\nretry_cap = 3m\nretry_attempts = "
 		 "1000\nretry_max_age = 2d\n"
-		 "in_flight = 1\nallow = 10.0.0.0/8,fd00::/8 127.0.0.1\nallow = "
+		 "in_flight = 1\nhost_in_flight = 4096\nhost_rate = 10000/s\n"
+		 "allow = 10.0.0.0/8,fd00::/8 127.0.0.1\nallow = "
 		 "192.168.0.0/16\nallow_http = on\n"
 		 "allow_ports = 8080, 8443\nca_file = ca.pem\nclient_cert = c.pem\nclient_key = "
 		 "k.pem\n");
@@ -140,6 +144,9 @@ START_TEST(every_key_of_a_policy_is_taken)
 	ck_assert_uint_eq(p->retry.attempts, 1000);
 	ck_assert_int_eq(p->retry.max_age_ms, 2 * DAY_MS);
 	ck_assert_uint_eq(p->in_flight, 1);
+	ck_assert_uint_eq(p->host_in_flight, 4096);
+	ck_assert_uint_eq(p->host_rate.count, 10000);
+	ck_assert_uint_eq(p->host_rate.period_ms, 1000);
 	ck_assert_uint_eq(p->guard.n_allow, 4);
 	ck_assert_ptr_eq(p->guard.allow, p->allow);
 	ck_assert_int_eq(p->allow[1].family, AF_INET6);
@@ -796,7 +803,7 @@ START_TEST(the_table_tells_of_every_setting)
 			ck_assert_msg(rp_duration_parse(rp_span_of(info->default_text), &ms), "%s",
 				      info->name);
 	}
-	ck_assert_uint_eq(n, 39);
+	ck_assert_uint_eq(n, 42);
 	ck_assert_ptr_null(rp_config_setting(n + 1));
 }
 END_TEST
