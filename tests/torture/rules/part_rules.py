@@ -2,7 +2,7 @@
 """Rules with one mistake each, which the conformance tests must find on every store: a store that
 breaks a rule of src/model, or that does not ask it, is none. A mistake is a change of one place of
 the source, told below; only that file is compiled anew."""
-# torture: budget_s=240 quick_budget_s=50 cores=1
+# torture: budget_s=480 quick_budget_s=50 cores=1
 import argparse
 import json
 import os
@@ -43,8 +43,59 @@ MUTANTS = {
     "pause_ignored": ("schedule.c", "at_ms = r->paused ? RP_NEVER", "at_ms = false ? RP_NEVER",
                       "exchange"),
     "park_ignored": ("schedule.c", "\tr->parked_until_ms = until_ms;\n", "", "exchange"),
-    "one_endpoint_takes_all": ("turns.c", "if (t->in_go == RP_TURNS_GO)", "if (t->in_go > 10000)",
-                               "exchange"),
+    "one_endpoint_takes_all": ("turns.c", "if (++t->in_go < RP_TURNS_GO)",
+                               "if (++t->in_go < 10000)", "exchange"),
+    "queue_walked_once": ("turns.c", "bool again = t->gave;", "bool again = false;", "hosts"),
+    "path_asks_itself_alone": ("receiver.c", "\t\tif (r->at[l] != NULL)\n"
+                               "\t\t\ttake = rp_receiver_level_take(",
+                               "\t\tif (l == RP_LEVEL_PATH)\n"
+                               "\t\t\ttake = rp_receiver_level_take(", "hosts"),
+    "unproven_take_all": ("receiver.c", "level->level == RP_LEVEL_HOST && room->unproven == 0 &&",
+                          "level->level == RP_LEVEL_HOST && false &&", "hosts"),
+    "tokens_of_the_path_alone_come_back": ("receiver.c", "\t\tif (r->at[l] != NULL)\n"
+                                           "\t\t\trp_control_token_return(",
+                                           "\t\tif (l == RP_LEVEL_PATH)\n"
+                                           "\t\t\trp_control_token_return(", "hosts"),
+    "full_host_blocks_nobody": ("receiver.c", "\tfor (l = 0; l < RP_LEVELS; l++)\n"
+                                "\t\tif (r->at[l] != NULL && r->at[l]->count[RP_STATE_WAITING]",
+                                "\tfor (l = 0; l < RP_LEVEL_HOST; l++)\n"
+                                "\t\tif (r->at[l] != NULL && r->at[l]->count[RP_STATE_WAITING]",
+                                "hosts"),
+    "one_path_opens_its_host": ("receiver.c", "if (path->bad_at == now && host",
+                                "if (false && host", "hosts"),
+    "probe_of_a_bad_path_tells_nothing": ("receiver.c", "path->bad_at == now && "
+                                          "host->control.breaker != RP_BREAKER_HALF_OPEN",
+                                          "path->bad_at == now", "hosts"),
+    "paths_never_count_anew": ("receiver.c", "\t\thost->clears += feedback != RP_FEEDBACK_NONE && "
+                               "host->control.bad_streak > 0;\n", "", "hosts"),
+    "host_counts_nothing": ("receiver.c", "\tfor (l = 0; l < RP_LEVELS; l++)\n"
+                            "\t\tif (r->at[l] != NULL)\n\t\t\tsound =",
+                            "\tfor (l = 0; l < RP_LEVEL_HOST; l++)\n"
+                            "\t\tif (r->at[l] != NULL)\n\t\t\tsound =", "hosts"),
+    "path_enters_without_its_entries": ("receiver.c", "\t\tsection->count[s] += path->count[s];\n",
+                                        "\t\tsection->count[s] += 0;\n", "hosts"),
+    "path_leaves_without_its_entries": ("receiver.c", "\tsection->members -= sound;\n",
+                                        "\tsection->members -= sound;\n\treturn sound;\n",
+                                        "hosts"),
+    "proven_for_ever": ("schedule.c", "now_at_ms - host->last_success_at_ms < RP_PROVEN_MS",
+                        "now_at_ms > 0", "hosts"),
+    "proven_though_bad": ("schedule.c", "host->control.bad_streak == 0 &&\n", "true &&\n",
+                          "hosts"),
+    "proven_hosts_wait_with_the_others": ("schedule.c",
+                                          "r->in_proven ? RP_QUEUE_PROVEN : RP_QUEUE_UNPROVEN",
+                                          "RP_QUEUE_UNPROVEN", "hosts"),
+    "paths_of_a_section_wait_beside_it": ("schedule.c",
+                                          "r->section != 0 ? r->section : rp_level_host(id)",
+                                          "rp_level_host(id)", "hosts"),
+    "host_goes_before_its_paths": ("schedule.c", "!r->disabled && r->members == 0",
+                                   "!r->disabled", "hosts"),
+    "what_is_over_is_not_looked_for": ("schedule.c",
+                                       "(r->count[RP_STATE_WAITING] > 0 || r->members > 0)",
+                                       "r->count[RP_STATE_WAITING] > 0", "hosts"),
+    "all_hosts_are_one": ("level.c", "\t\tat = scheme + 3;\n", "\t\tat = scheme;\n", "hosts"),
+    "two_paths_have_one_number": ("level.c", "host + RP_MEMBER_PATHS + n % numbers",
+                                  "host + RP_MEMBER_PATHS + n / 2 % numbers", "hosts"),
+    "window_opens_slowly": ("control.c", ": RP_WINDOW_OPENS * PERMILLE;", ": PERMILLE;", "hosts"),
     "numbers_given_twice": ("arrival.c", "own >= *next_seq && own <= SEQ_AHEAD_MAX",
                             "own <= SEQ_AHEAD_MAX && own > 0", "import"),
     "dedupe_key_ignored": ("arrival.c", "return has_dedupe_key ? RP_IMPORT_DUPLICATE",
