@@ -87,14 +87,27 @@ static void print_limits_of(const struct rp_settings *s, enum rp_level level,
 		print_limit(s, level, rp_rate_format(limits->rate, text), policy, rate);
 }
 
+/* One section of a host is enough to switch its breaker off, or the defaults. */
+static void print_host_breaker(const struct rp_settings *s, const struct rp_policy *host)
+{
+	const struct rp_policy *off = host;
+
+	while (off != NULL && off->breaker)
+		off = off->next_of_host;
+	if (!host->host_breaker)
+		print_limit(s, RP_LEVEL_HOST, "no breaker", off != NULL ? off : &s->config.defaults,
+			    "breaker");
+}
+
 static void print_limits(const struct rp_settings *s, const struct rp_url *url)
 {
 	const struct rp_policy *policy = rp_config_policy(&s->config, url);
+	const struct rp_policy *host = rp_config_host(&s->config, url);
 	struct rp_level_limits limits;
 
 	rp_config_limits(&s->config, url, &limits);
-	print_limits_of(s, RP_LEVEL_HOST, &limits.at[RP_LEVEL_HOST],
-			rp_config_host(&s->config, url));
+	print_limits_of(s, RP_LEVEL_HOST, &limits.at[RP_LEVEL_HOST], host);
+	print_host_breaker(s, host);
 	if (limits.section.len > 0)
 		print_limits_of(s, RP_LEVEL_SECTION, &limits.at[RP_LEVEL_SECTION], policy);
 	print_limits_of(s, RP_LEVEL_PATH, &limits.at[RP_LEVEL_PATH], policy);

@@ -165,6 +165,7 @@ enum rp_cause rp_attempt_prepare(struct rp_attempt_request *out, const struct rp
 
 	rp_buf_clear(&out->text);
 	out->lacks_memory = false;
+	out->policy = NULL;
 	if (rp_url_parse(dispatch->facts.url, &out->url, &err) != RP_OK)
 		return fail(detail, RP_CAUSE_BAD_URL, err.text);
 	out->policy = rp_config_policy(&settings->config, &out->url);

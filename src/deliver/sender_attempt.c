@@ -13,7 +13,6 @@
 #include "model/start.h"
 #include "deliver/batching.h"
 #include "deliver/claim_lag.h"
-#include "deliver/sender_exchange.h"
 #include "deliver/sender_list.h"
 #include "deliver/sender_log.h"
 #include "deliver/sender_settings.h"
@@ -222,7 +221,8 @@ static bool may_begin(struct rp_sender *s, const struct rp_sender_claim *c,
 	enum rp_start_verdict verdict;
 
 	memcpy(start.probes, c->claim.probes, sizeof start.probes);
-	rp_sender_limits_now(s, b->dispatch.facts.url, start.in_flight_max);
+	rp_sender_limits_now(s, b->attempt.policy != NULL ? &b->attempt.url : NULL,
+			     start.in_flight_max);
 	if (start.metered) {
 		start.age_ms = age_ms(c, rp_sys_boot_ms(s->o.sys));
 		s->claim_lag_ms = rp_claim_lag_follow(s->claim_lag_ms, start.age_ms);

@@ -3,41 +3,15 @@
 
 #include "deliver/sender_exchange.h"
 
-#include <limits.h>
-
 #include "base/assert.h"
 #include "deliver/batching.h"
 #include "deliver/claim_lag.h"
 #include "deliver/sender_attempt.h"
 #include "deliver/sender_list.h"
 #include "deliver/sender_log.h"
+#include "deliver/sender_settings.h"
 
 #define SURPLUS_MS 1000 /* when claims have not begun for so long, there are too many */
-
-static void limits_of(void *arg, struct rp_span name, struct rp_level_limits *out)
-{
-	const struct rp_sender *s = arg;
-	struct rp_url url = {0};
-
-	/* A name that the store has lost is no URL: it gets what the defaults say. */
-	if (rp_url_parse(name, &url, NULL) != RP_OK)
-		url = (struct rp_url){0};
-	rp_config_limits(&s->o.settings->config, &url, out);
-}
-
-void rp_sender_limits_now(struct rp_sender *s, struct rp_span url,
-			  unsigned in_flight_max[RP_LEVELS])
-{
-	struct rp_level_limits limits;
-	int l;
-
-	limits_of(s, url, &limits);
-	for (l = 0; l < RP_LEVELS; l++)
-		in_flight_max[l] = limits.at[l].in_flight;
-	/* The path is still in a section that shares nothing any more. */
-	if (limits.section.len == 0)
-		in_flight_max[RP_LEVEL_SECTION] = UINT_MAX;
-}
 
 static void count_settled(struct rp_sender *s, const struct rp_settlement *st)
 {
@@ -116,7 +90,7 @@ static void prepare_exchange(struct rp_sender *s)
 	s->exchange =
 	    (struct rp_exchange){.settle = s->exchange_settlements,
 				 .claims = s->exchange_claims,
-				 .limits = limits_of,
+				 .limits = rp_sender_limits_of,
 				 .limits_arg = s,
 				 .want = claim_room(s),
 				 .want_metered = metered_room(s),

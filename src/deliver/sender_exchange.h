@@ -10,9 +10,6 @@ enum rp_err rp_sender_begin_exchange(struct rp_sender *s, struct rp_error *err);
 /* Takes the result of the exchange under way, if there is one and it is over. wait: waits until
  * it is over. */
 enum rp_err rp_sender_end_exchange(struct rp_sender *s, bool wait, struct rp_error *err);
-/* What the configuration in force allows the receivers of a URL. */
-void rp_sender_limits_now(struct rp_sender *s, struct rp_span url,
-			  unsigned in_flight_max[RP_LEVELS]);
 /* The last exchanges of a sender that stops. */
 enum rp_err rp_sender_settle_rest(struct rp_sender *s, struct rp_error *err);
 /* Milliseconds until the next exchange; as rp_batching_next_ms. */

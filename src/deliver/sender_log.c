@@ -86,8 +86,6 @@ static void log_breaker(struct rp_sender *s, const struct rp_sender_claim *c, en
 	struct rp_buf name = {0};
 	char at[RP_CAUSE_TEXT_MAX];
 
-	if (change == RP_CONTROL_SAME)
-		return;
 	get_name(s, level == RP_LEVEL_HOST ? rp_level_host(c->claim.endpoint) : c->claim.endpoint,
 		 &name);
 	rp_cause_format(c->outcome.cause, c->outcome.http_status, at);
@@ -105,8 +103,11 @@ static void log_breaker(struct rp_sender *s, const struct rp_sender_claim *c, en
 
 void rp_sender_log_breakers(struct rp_sender *s, const struct rp_sender_claim *c)
 {
-	log_breaker(s, c, RP_LEVEL_PATH, c->settlement.change[RP_LEVEL_PATH]);
-	log_breaker(s, c, RP_LEVEL_HOST, c->settlement.change[RP_LEVEL_HOST]);
+	int l;
+
+	for (l = 0; l < RP_LEVELS; l++)
+		if (c->settlement.change[l] != RP_CONTROL_SAME)
+			log_breaker(s, c, (enum rp_level)l, c->settlement.change[l]);
 }
 
 void rp_sender_log_probes(struct rp_sender *s, const struct rp_sender_claim *c)
@@ -114,6 +115,6 @@ void rp_sender_log_probes(struct rp_sender *s, const struct rp_sender_claim *c)
 	int l;
 
 	for (l = 0; l < RP_LEVELS; l++)
-		log_breaker(s, c, (enum rp_level)l,
-			    c->claim.probes[l] ? RP_CONTROL_PROBED : RP_CONTROL_SAME);
+		if (c->claim.probes[l])
+			log_breaker(s, c, (enum rp_level)l, RP_CONTROL_PROBED);
 }

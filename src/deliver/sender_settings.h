@@ -14,4 +14,12 @@ void rp_sender_discard_unused(struct rp_sender *s);
 /* Frees all settings, at the end. */
 void rp_sender_release_settings(struct rp_sender *s);
 
+/* What the settings in force allow the receivers of this name; for rp_exchange.limits, with the
+ * sender as arg. */
+void rp_sender_limits_of(void *arg, struct rp_span name, struct rp_level_limits *out);
+/* How many requests at once the configuration in force allows the receivers of a URL. NULL: it
+ * could not be read; any number. */
+void rp_sender_limits_now(const struct rp_sender *s, const struct rp_url *url,
+			  unsigned in_flight_max[RP_LEVELS]);
+
 #endif

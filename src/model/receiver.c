@@ -138,6 +138,13 @@ void rp_receiver_settled(const struct rp_receiver *r, const struct rp_receiver_r
 		rp_schedule_disable(path, now_at_ms);
 }
 
+void rp_receiver_pause(const struct rp_receiver *r, bool pause, int64_t now_at_ms)
+{
+	rp_schedule_pause(r->at[RP_LEVEL_PATH], pause, now_at_ms);
+	if (!pause)
+		rp_control_probe_now(&r->at[RP_LEVEL_HOST]->control, now_at_ms);
+}
+
 /* --- counters --------------------------------------------------------------------------------- */
 
 bool rp_receiver_count(const struct rp_receiver *r, const struct rp_ledger_change *c)

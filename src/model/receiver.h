@@ -79,6 +79,9 @@ struct rp_receiver_result {
 void rp_receiver_settled(const struct rp_receiver *r, const struct rp_receiver_result *result,
 			 int64_t now_at_ms, enum rp_control_change change[RP_LEVELS]);
 
+/* By an operator. Whoever resumes a path says that its host is well again, too. */
+void rp_receiver_pause(const struct rp_receiver *r, bool pause, int64_t now_at_ms);
+
 /* --- counters --------------------------------------------------------------------------------- */
 
 /* An entry moved: on each level. false: as rp_ledger_count. */

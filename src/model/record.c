@@ -335,6 +335,7 @@ size_t rp_endpoint_pack(const struct rp_endpoint *e, uint64_t id, void *out, siz
 	rp_put_u64(&w, e->n_paths);
 	rp_put_u32(&w, e->clears);
 	rp_put_u32(&w, e->bad_at);
+	rp_put_i64(&w, e->first_due_at_ms);
 	return rp_record_seal(&w, out, id);
 }
 
@@ -366,6 +367,7 @@ bool rp_endpoint_unpack(struct rp_endpoint *e, uint64_t id, const void *mem, siz
 	e->n_paths = rp_get_u64(&r);
 	e->clears = rp_get_u32(&r);
 	e->bad_at = rp_get_u32(&r);
+	e->first_due_at_ms = rp_get_i64(&r);
 	r.ok = r.ok && e->control.breaker <= RP_BREAKER_HALF_OPEN &&
 	       e->last_cause < RP_CAUSE_MAX_ && e->control.cause < RP_CAUSE_MAX_;
 	if (!r.ok)

@@ -20,16 +20,16 @@
  *                        u16 slot | u32 pid | i64 started_at | u64 duration_us | u32 dns, connect,
  *                        tls, first byte us | u32 retry_after_s | str peer | str detail | str
  *                        response | u64 sum
- * endpoint (id)          u8 1 | u8 flags (1 paused, 2 disabled, 4 breaker on, 8 congested, 16 in the
- *                        queue of proven hosts) | u8
- *                        last_cause | u8 breaker (0 closed, 1 open, 2 half open) | u16 last_status
- *                        | u32 streak | i64 look_at | i64 served_at | i64 parked_until | i64
- *                        changed_at | i64 last_success_at | i64 last_failure_at | u32 in_flight
- *                        limit | u32 start | u32 rate count, period_ms | u32 window_permille | u32
- *                        bad_streak | u32 recent, recent_bad | i64 recent_at | u32 pauses | u8
- *                        opened_by | u16 its status | i64 opened_at | i64 probe_at | i64 full_at_us
- *                        | u64 waiting, in_flight, held, delivered, dead | u64 section | u64
- *                        members | u64 n_paths | u32 clears | u32 bad_at | u64 sum
+ * endpoint (id)          u8 1 | u8 flags (1 paused, 2 disabled, 4 breaker on, 8 congested, 16 in
+ *                        the queue of proven hosts) | u8 last_cause | u8 breaker (0 closed, 1
+ *                        open, 2 half open) | u16 last_status | u32 streak | i64 look_at | i64
+ *                        served_at | i64 parked_until | i64 changed_at | i64 last_success_at |
+ *                        i64 last_failure_at | u32 in_flight limit | u32 start | u32 rate count,
+ *                        period_ms | u32 window_permille | u32 bad_streak | u32 recent,
+ *                        recent_bad | i64 recent_at | u32 pauses | u8 opened_by | u16 its status
+ *                        | i64 opened_at | i64 probe_at | i64 full_at_us | u64 waiting,
+ *                        in_flight, held, delivered, dead | u64 section | u64 members | u64
+ *                        n_paths | u32 clears | u32 bad_at | i64 first_due_at | u64 sum
  * recent (number)        u8 1 | i64 settled_at | n x (u64 seq | u64 endpoint | u32 attempt | u8
  *                        cause | u8 flags (1 late) | u16 http_status | u16 slot | u32 duration_ms)
  *                        | u64 sum  1 <= n <= 64
@@ -110,7 +110,9 @@ struct rp_endpoint {
 	enum rp_cause last_cause;
 	unsigned last_status;
 	uint32_t streak;     /* failures since the last success */
-	int64_t ready_at_ms; /* its key in the ready queue; RP_NEVER: not in the ready queue */
+	int64_t ready_at_ms; /* its key in its ready queue; RP_NEVER: it is not in it */
+	/* PATH: when the first of its entries that wait in front is due; RP_NEVER: there is none */
+	int64_t first_due_at_ms;
 	/* when an exchange last claimed from it: it queues up behind the others again */
 	int64_t served_at_ms;
 	/* nothing is claimed before: no signing key is valid, or no local port free; 0: not parked
@@ -149,7 +151,7 @@ struct rp_head {
 };
 
 #define RP_DELIVERY_BYTES 81
-#define RP_ENDPOINT_BYTES 209
+#define RP_ENDPOINT_BYTES 217
 #define RP_HEAD_BYTES 226
 #define RP_ATTEMPT_BYTES_MAX 640
 #define RP_RECENT_ROW_ATTEMPTS 64

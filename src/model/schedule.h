@@ -37,6 +37,8 @@ bool rp_schedule_asks_first_due(const struct rp_endpoint *r);
  * Numbers of endpoints are greater. */
 #define RP_QUEUE_UNPROVEN UINT64_C(0)
 #define RP_QUEUE_PROVEN UINT64_C(1)
+/* One more queue beside these: paths by first_due_at_ms, whatever holds them back. */
+#define RP_QUEUE_DUE UINT64_C(2)
 uint64_t rp_schedule_queue(const struct rp_endpoint *r, uint64_t id);
 /* A host has proven itself when it has delivered lately, and nothing bad has come from it since.
  * All others together may take half of a sender's places. */

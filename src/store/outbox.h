@@ -504,7 +504,8 @@ enum rp_err rp_outbox_change(struct rp_outbox *ob, int64_t now_at_ms, enum rp_ch
 			     enum rp_changed *results, struct rp_error *err);
 
 /* Pauses a path, a section or a host (its entries wait, no budget is spent), or resumes it;
- * resuming also enables a path again after a 410, and lets an open breaker send its probe at once.
+ * resuming also enables a path again after a 410, and lets an open breaker, of a path that of its
+ * host as well, send its probe at once.
  * RP_ERR_NOTFOUND: there is none. A path goes with its last entry, and a section or host with its
  * last path, unless it is paused or disabled; when it is named again it has another number. */
 enum rp_err rp_outbox_endpoint_pause(struct rp_outbox *ob, int64_t now_at_ms, uint64_t endpoint,

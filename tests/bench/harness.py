@@ -10,9 +10,11 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 LINE_BYTES = 2048
+RECEIVER = pathlib.Path(__file__).resolve().parent.parent / "stories" / "receiver.py"
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -79,6 +81,14 @@ class Bench:
         if not sink.stdout.readline().startswith(b"ready "):
             raise Trouble(f"the sink does not start: {sink.log()}")
         return sink
+
+    def receiver(self, *options):
+        """tests/stories/receiver.py; returns the process and its port."""
+        receiver = self.start(sys.executable, RECEIVER, *options, stdout=subprocess.PIPE)
+        ready = receiver.stdout.readline().split()
+        if not ready:
+            raise Trouble(f"the receiver does not start: {receiver.log()}")
+        return receiver, int(ready[1])
 
     def new_outbox(self, name, config):
         path = self.fresh(name)
@@ -215,9 +225,25 @@ def read_arrivals(path):
     return arrivals
 
 
-def send(bench, outbox, config, *options, senders=None):
-    return bench.start(bench.program("runpost"), "send", "--outbox", outbox, "--config", config,
-                       "--senders", senders or bench.args.senders, *options)
+def ingest(bench, outbox, config, urls):
+    """One small run for each URL, from a file. Returns how many seconds ingest took."""
+    path, tag = bench.dir / "lines", time.monotonic_ns()  # no run is the same as one before
+    with open(path, "w") as out:
+        for n, url in enumerate(urls):
+            out.write(f'{{"webhook":"{url}","run":{{"run_id":"{tag}-{n}","status":"success"}}}}\n')
+    with open(path) as source:
+        start_s = time.monotonic()
+        took_s = bench.start(bench.program("runpost"), "ingest", "--quiet", "--outbox", outbox,
+                             "--config", config, stdin=source,
+                             stdout=subprocess.DEVNULL).finish() - start_s
+    path.unlink()
+    return took_s
+
+
+def send(bench, outbox, config, *options, senders=None, prefix=()):
+    """prefix: goes before the program, such as unshare with its options."""
+    return bench.start(*prefix, bench.program("runpost"), "send", "--outbox", outbox, "--config",
+                       config, "--senders", senders or bench.args.senders, *options)
 
 
 def stop(process):

@@ -24,10 +24,12 @@ import harness
 import phase_both
 import phase_drain
 import phase_flood
+import phase_hosts
 import phase_idle
 import phase_isolation
 import phase_latency
 import phase_memory
+import phase_paths
 import phase_scale
 import phase_senders
 
@@ -35,9 +37,10 @@ import phase_senders
 # target (a bound and its direction).
 PHASES = {"drain": phase_drain, "both": phase_both, "latency": phase_latency, "flood": phase_flood,
           "senders": phase_senders, "idle": phase_idle, "memory": phase_memory,
-          "isolation": phase_isolation, "scale": phase_scale}
+          "isolation": phase_isolation, "hosts": phase_hosts, "paths": phase_paths,
+          "scale": phase_scale}
 ON_REQUEST = {"scale"}
-LIMIT_S = {False: 600, True: 2400}  # a round, quick and with --full
+LIMIT_S = {False: 900, True: 3600}  # a round, quick and with --full
 
 
 def machine(bench):

@@ -132,14 +132,13 @@ static void append(struct rp_outbox *ob, const char *url, uint64_t n, struct wat
 	}
 }
 
-static struct rp_limits limits(void *arg, uint64_t endpoint, struct rp_span name)
+static void limits(void *arg, struct rp_span name, struct rp_level_limits *out)
 {
-	struct rp_limits l = {.in_flight = 2 * CLAIM_MAX, .start = 2 * CLAIM_MAX};
+	const struct rp_limits all = {.in_flight = 2 * CLAIM_MAX, .start = 2 * CLAIM_MAX};
 
 	(void)arg;
-	(void)endpoint;
 	(void)name;
-	return l;
+	*out = (struct rp_level_limits){{all, all, all}, {"", 0}};
 }
 
 /* Claims all that may be claimed, and settles it so. */
@@ -150,8 +149,11 @@ static void deliver(struct rp_outbox *ob, enum rp_settle_kind kind, struct watch
 	struct rp_outcome outcome = {.cause = kind == RP_SETTLE_DELIVERED ? RP_CAUSE_NONE
 									  : RP_CAUSE_HTTP,
 				     .http_status = kind == RP_SETTLE_DELIVERED ? 200 : 400};
-	struct rp_exchange turn = {
-	    .settle = settle, .want = CLAIM_MAX, .claims = claims, .limits = limits};
+	struct rp_exchange turn = {.settle = settle,
+				   .want = CLAIM_MAX,
+				   .want_unproven = CLAIM_MAX,
+				   .claims = claims,
+				   .limits = limits};
 	struct rp_error err = {0};
 	size_t i;
 

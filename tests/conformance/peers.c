@@ -19,7 +19,7 @@ struct order {
 	enum verb verb;
 	int64_t now_ms, boot_ms;
 	unsigned limit, k;
-	struct rp_limits limits;
+	struct rp_limits limits, host_limits, section_limits;
 	size_t want;
 	struct rp_claim claim;
 	enum rp_settle_kind kind;
@@ -128,6 +128,8 @@ static void serve(int in, int out)
 		fx.boot_ms = o.boot_ms;
 		fx.limit = o.limit;
 		fx.limits = o.limits;
+		fx.host_limits = o.host_limits;
+		fx.section_limits = o.section_limits;
 		memset(&a, 0, sizeof a);
 		obey(&o, &a);
 		if (write(out, &a, sizeof a) != sizeof a)
@@ -196,6 +198,8 @@ static void give(unsigned peer, struct order o, struct answer *a)
 	o.boot_ms = fx.boot_ms;
 	o.limit = fx.limit;
 	o.limits = fx.limits;
+	o.host_limits = fx.host_limits;
+	o.section_limits = fx.section_limits;
 	memset(a, 0, sizeof *a);
 	if (p->pid == 0) {
 		obey_here(p, &o, a);

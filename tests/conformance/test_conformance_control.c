@@ -105,7 +105,7 @@ START_TEST(a_probe_is_one_entry_whoever_asks)
 	fx.now_ms = control(1).probe_at_ms;
 	fx_exchange(100, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
-	ck_assert(fx.claims[0].probe);
+	ck_assert(fx.claims[0].probes[RP_LEVEL_PATH]);
 	/* the oldest due: those that failed are due later */
 	ck_assert_uint_eq(fx.claims[0].attempt, 1);
 	ck_assert_int_eq(control(1).breaker, RP_BREAKER_HALF_OPEN);
@@ -120,8 +120,8 @@ START_TEST(a_probe_is_one_entry_whoever_asks)
 		s = fx_settlement(&probe, RP_SETTLE_RETRY);
 		s.outcome = &refused;
 		fx_exchange(100, &s, 1);
-		ck_assert_int_eq(s.change, RP_CONTROL_OPENED);
-		ck_assert_int_eq(s.probe_at_ms, fx.now_ms + 2 * RP_BREAKER_PAUSE_MS);
+		ck_assert_int_eq(s.change[RP_LEVEL_PATH], RP_CONTROL_OPENED);
+		ck_assert_int_eq(s.probe_at_ms[RP_LEVEL_PATH], fx.now_ms + 2 * RP_BREAKER_PAUSE_MS);
 	}
 	ck_assert_uint_eq(fx.n_claims, 0);
 	ck_assert_int_eq(fx.next_ready_ms, fx.now_ms + 2 * RP_BREAKER_PAUSE_MS);
@@ -145,7 +145,7 @@ START_TEST(what_is_under_way_when_it_opens_holds_the_probe_back)
 	s.outcome = &refused;
 	fx_exchange(10, &s, 1);
 	ck_assert_uint_eq(fx.n_claims, 1);
-	ck_assert(fx.claims[0].probe);
+	ck_assert(fx.claims[0].probes[RP_LEVEL_PATH]);
 	ck_assert_uint_eq(fx_delivery(slow.seq).failures, 1);
 }
 END_TEST
@@ -213,7 +213,7 @@ START_TEST(a_late_success_closes_it)
 	s = fx_settlement(&late, RP_SETTLE_DELIVERED);
 	fx_exchange(0, &s, 1);
 	ck_assert(s.stale);
-	ck_assert_int_eq(s.change, RP_CONTROL_CLOSED);
+	ck_assert_int_eq(s.change[RP_LEVEL_PATH], RP_CONTROL_CLOSED);
 	ck_assert_int_eq(control(1).breaker, RP_BREAKER_CLOSED);
 }
 END_TEST
@@ -250,7 +250,7 @@ START_TEST(resuming_sends_the_probe_at_once)
 	fx_pause(1, false);
 	fx_exchange(100, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 1);
-	ck_assert(fx.claims[0].probe);
+	ck_assert(fx.claims[0].probes[RP_LEVEL_PATH]);
 }
 END_TEST
 
@@ -304,7 +304,7 @@ END_TEST
 
 static void look_again(void)
 {
-	ck_assert_int_eq(rp_outbox_renew_limits(fx.ob, fx.now_ms, &fx.err), RP_OK);
+	fx_renew();
 }
 
 START_TEST(the_probes_answer_counts_though_a_reload_came_between)
@@ -316,13 +316,13 @@ START_TEST(the_probes_answer_counts_though_a_reload_came_between)
 	break_endpoint(1);
 	fx.now_ms = control(1).probe_at_ms;
 	fx_exchange(1, NULL, 0);
-	ck_assert(fx.claims[0].probe);
+	ck_assert(fx.claims[0].probes[RP_LEVEL_PATH]);
 	look_again();
 	s = fx_settlement(&fx.claims[0], _i == 0 ? RP_SETTLE_DELIVERED : RP_SETTLE_RETRY);
 	if (_i == 1)
 		s.outcome = &refused;
 	fx_exchange(100, &s, 1);
-	ck_assert_int_eq(s.change, _i == 0 ? RP_CONTROL_CLOSED : RP_CONTROL_OPENED);
+	ck_assert_int_eq(s.change[RP_LEVEL_PATH], _i == 0 ? RP_CONTROL_CLOSED : RP_CONTROL_OPENED);
 	ck_assert_uint_eq(fx.n_claims, _i == 0 ? RP_WINDOW_START : 0);
 }
 END_TEST
@@ -447,7 +447,7 @@ START_TEST(half_open_is_never_stuck_and_costs_no_empty_commits)
 	for (i = 0; i < 4; i++) {
 		fx_exchange(10, NULL, 0);
 		ck_assert_uint_eq(fx.n_claims, 1);
-		ck_assert(fx.claims[0].probe);
+		ck_assert(fx.claims[0].probes[RP_LEVEL_PATH]);
 		probe = fx.claims[0];
 		fx_exchange(10, NULL, 0);
 		ck_assert_uint_eq(fx.n_claims, 0);

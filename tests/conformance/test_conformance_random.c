@@ -10,13 +10,17 @@
 
 #include "base/log.h"
 #include "conformance/fixture.h"
+#include "model/schedule.h"
 
 #define SEEDS 24
 #define STEPS 300
 #define ENTRIES_MAX 4096
-#define ENDPOINTS 5
+#define HOSTS 2
+#define PATHS 10   /* of each host at most */
+#define SECTIONS 2 /* names of them, which each host may have */
+#define ENDPOINTS_MAX 32
 #define CLAIMS_MAX 512
-#define ORDERS 3 /* order_by texts in use, on each endpoint */
+#define ORDERS 3 /* order_by texts in use, on each path */
 #define N FX_STORES
 
 static struct {
@@ -27,7 +31,13 @@ static struct {
 	void *place[N];
 	struct rp_outbox *ob[N];
 	struct rp_error err;
-	struct rp_limits limits[ENDPOINTS];
+	unsigned n_paths; /* in use, of each host */
+	bool sick[HOSTS]; /* most requests fail there */
+	/* the configuration; section_of: SECTIONS is none */
+	struct {
+		struct rp_limits host, section[SECTIONS], path[PATHS];
+		unsigned section_of[PATHS];
+	} config[HOSTS];
 	struct rp_claim claims[CLAIMS_MAX]; /* handed out and not settled, lost ones among them */
 	size_t n_claims;
 	uint64_t last_seq, purged;
@@ -63,10 +73,10 @@ struct holding {
 	size_t n;
 	struct rp_entry entries[ENTRIES_MAX]; /* by number; texts are not kept */
 	char endpoint[ENTRIES_MAX][48], key[ENTRIES_MAX][48];
-	size_t n_endpoints;
-	uint64_t id[ENDPOINTS + 1];
-	char name[ENDPOINTS + 1][48];
-	struct rp_endpoint endpoints[ENDPOINTS + 1];
+	size_t n_endpoints, n_paths; /* the paths come first */
+	uint64_t id[ENDPOINTS_MAX];
+	char name[ENDPOINTS_MAX][48];
+	struct rp_endpoint endpoints[ENDPOINTS_MAX];
 };
 static struct holding before, now[N]; /* of the first store, before the call */
 
@@ -100,7 +110,7 @@ static bool take_endpoint(void *arg, uint64_t id, struct rp_span name, const str
 {
 	struct holding *h = arg;
 
-	REQUIRE(h->n_endpoints <= ENDPOINTS, "%lu", (unsigned long)id);
+	REQUIRE(h->n_endpoints < ENDPOINTS_MAX, "%lu", (unsigned long)id);
 	h->id[h->n_endpoints] = id;
 	copy_text(name, h->name[h->n_endpoints]);
 	h->endpoints[h->n_endpoints++] = *e;
@@ -118,6 +128,9 @@ static void look(struct rp_outbox *ob, struct holding *h)
 	while (s.more);
 	rp_outbox_select_end(ob, &s);
 	must(rp_outbox_endpoints(ob, (struct rp_endpoints_which){RP_ENDPOINTS_PATHS, 0},
+				 take_endpoint, h, &m.err));
+	h->n_paths = h->n_endpoints;
+	must(rp_outbox_endpoints(ob, (struct rp_endpoints_which){RP_ENDPOINTS_SHARED, 0},
 				 take_endpoint, h, &m.err));
 }
 
@@ -186,6 +199,13 @@ static void same_endpoint(const struct rp_endpoint *a, const struct rp_endpoint 
 {
 	int s;
 
+	SAME(a->level, b->level);
+	SAME(a->section, b->section);
+	SAME(a->members, b->members);
+	SAME(a->n_paths, b->n_paths);
+	SAME(a->clears, b->clears);
+	SAME(a->bad_at, b->bad_at);
+	SAME(a->in_proven, b->in_proven);
 	SAME(a->paused, b->paused);
 	SAME(a->disabled, b->disabled);
 	SAME(a->last_cause, b->last_cause);
@@ -453,13 +473,18 @@ static void nothing_is_lost(void)
 				(unsigned long)before.entries[k].seq);
 }
 
-static size_t in_flight(const struct holding *h, uint64_t endpoint_id)
+/* Counted by the entries, on one level of a path's. */
+static size_t in_flight(const struct holding *h, uint64_t id)
 {
 	size_t n = 0, k;
 
-	for (k = 0; k < h->n; k++)
-		n += h->entries[k].delivery.endpoint == endpoint_id &&
-		     h->entries[k].delivery.state == RP_STATE_IN_FLIGHT;
+	for (k = 0; k < h->n; k++) {
+		const struct rp_delivery *d = &h->entries[k].delivery;
+
+		if (d->state == RP_STATE_IN_FLIGHT)
+			n += d->endpoint == id || rp_level_host(d->endpoint) == id ||
+			     endpoint(h, d->endpoint)->section == id;
+	}
 	return n;
 }
 
@@ -483,11 +508,32 @@ static void claim_was_right(const struct rp_claim *c)
 		(unsigned long)c->seq);
 	REQUIRE(in_flight(&now[0], c->endpoint) <= ep->control.limits.in_flight, "endpoint %lu",
 		(unsigned long)c->endpoint);
+	REQUIRE(in_flight(&now[0], rp_level_host(c->endpoint)) <=
+		    endpoint(&now[0], rp_level_host(c->endpoint))->control.limits.in_flight,
+		"host of endpoint %lu", (unsigned long)c->endpoint);
+}
+
+/* Whether something of this level keeps an entry from being claimed. */
+static bool holds_back(uint64_t id)
+{
+	const struct rp_endpoint *at = endpoint(&now[0], id);
+
+	return at->paused || at->parked_until_ms > m.now_ms || at->control.limits.rate.count > 0 ||
+	       at->control.breaker != RP_BREAKER_CLOSED ||
+	       in_flight(&now[0], id) + 1 > at->control.window_permille / 1000;
+}
+
+/* Whoever left a section in this exchange had its turn in that. */
+static bool has_moved(uint64_t path)
+{
+	const struct rp_endpoint *was = endpoint(&before, path);
+
+	return was == NULL || was->section != endpoint(&now[0], path)->section;
 }
 
 /* An exchange that still had room has taken everything there was; unless the clock was set back by
  * less than a minute, which nobody minds. */
-static void nothing_was_left(int64_t latest_at_ms)
+static void nothing_was_left(int64_t latest_at_ms, bool takes_unproven)
 {
 	size_t k;
 
@@ -495,16 +541,16 @@ static void nothing_was_left(int64_t latest_at_ms)
 		return;
 	for (k = 0; k < now[0].n; k++) {
 		const struct rp_entry *e = &now[0].entries[k];
-		const struct rp_endpoint *ep = endpoint(&now[0], e->delivery.endpoint);
+		const uint64_t path = e->delivery.endpoint, host = rp_level_host(path),
+			       section = endpoint(&now[0], path)->section;
 
 		if (e->delivery.state != RP_STATE_WAITING || e->delivery.behind ||
-		    e->delivery.due_at_ms > m.now_ms)
+		    e->delivery.due_at_ms > m.now_ms || has_moved(path))
 			continue;
-		REQUIRE(ep->paused || ep->parked_until_ms > m.now_ms ||
-			    ep->control.limits.rate.count > 0 ||
-			    ep->control.breaker != RP_BREAKER_CLOSED ||
-			    in_flight(&now[0], e->delivery.endpoint) + 1 >
-				ep->control.window_permille / 1000,
+		if (!takes_unproven && !rp_schedule_is_proven(endpoint(&now[0], host), m.now_ms))
+			continue;
+		REQUIRE(holds_back(path) || (section != 0 && holds_back(section)) ||
+			    holds_back(host),
 			"seq %lu was left", (unsigned long)e->seq);
 	}
 }
@@ -525,7 +571,7 @@ static bool has_key(const struct holding *h, struct rp_span key)
 
 static struct rp_new_entry random_entry(void)
 {
-	struct rp_new_entry n = fx_new((unsigned)pick(ENDPOINTS));
+	struct rp_new_entry n = fx_new((unsigned)((1 + pick(HOSTS)) * FX_PATHS + pick(m.n_paths)));
 
 	if (before.n > 0 && pick(4) == 0)
 		n.dedupe_key = rp_span_of(before.key[pick(before.n)]);
@@ -591,16 +637,21 @@ static void step_import(void)
 
 /* --- exchange ---------------------------------------------------------------------------- */
 
-static unsigned k_of_name(struct rp_span name)
+/* By "https://k1.example/hook/2", "https://k1.example/hook" or "https://k1.example". */
+static void limits(void *arg, struct rp_span name, struct rp_level_limits *out)
 {
-	return (unsigned)(name.ptr[strlen("https://k")] - '0');
-}
+	static const char *const names[SECTIONS + 1] = {"one", "two", ""};
+	const char last = name.ptr[name.len - 1];
+	const unsigned h = (unsigned)(name.ptr[strlen("https://k")] - '1'),
+		       path = last >= '0' && last <= '9' ? (unsigned)(last - '0') : 0,
+		       section = m.config[h].section_of[path];
 
-static struct rp_limits limits(void *arg, uint64_t id, struct rp_span name)
-{
 	(void)arg;
-	(void)id;
-	return m.limits[k_of_name(name)];
+	*out = (struct rp_level_limits){.section = rp_span_of(names[section])};
+	out->at[RP_LEVEL_PATH] = m.config[h].path[path];
+	out->at[RP_LEVEL_HOST] = m.config[h].host;
+	if (section < SECTIONS)
+		out->at[RP_LEVEL_SECTION] = m.config[h].section[section];
 }
 
 static struct rp_limits random_limits(void)
@@ -614,6 +665,39 @@ static struct rp_limits random_limits(void)
 	return l;
 }
 
+/* A host and a section have room for more than one of their paths. */
+static struct rp_limits random_shared_limits(void)
+{
+	struct rp_limits l = random_limits();
+
+	l.in_flight *= 1 + (unsigned)pick(4);
+	l.breaker = pick(4) > 0;
+	l.start = pick(2) == 0 ? l.in_flight : l.start;
+	return l;
+}
+
+static void random_host_config(unsigned h)
+{
+	unsigned k;
+
+	m.config[h].host = random_shared_limits();
+	for (k = 0; k < SECTIONS; k++) {
+		m.config[h].section[k] = random_shared_limits();
+		m.config[h].section[k].breaker = false;
+	}
+}
+
+static void random_path_config(unsigned h, unsigned path)
+{
+	m.config[h].path[path] = random_limits();
+	m.config[h].section_of[path] = (unsigned)pick(SECTIONS + 1);
+}
+
+static bool is_sick(uint64_t path)
+{
+	return m.sick[(path >> RP_HOST_SHIFT) % HOSTS];
+}
+
 static struct rp_settlement random_settlement(const struct rp_claim *c)
 {
 	static const enum rp_settle_kind kinds[] = {
@@ -623,14 +707,16 @@ static struct rp_settlement random_settlement(const struct rp_claim *c)
 	    .cause = RP_CAUSE_HTTP, .http_status = 503, .http_version = 11, .duration_us = 900};
 	struct rp_settlement s = fx_settlement(c, kinds[pick(pick(8) == 0 ? 7 : 6)]);
 
-	if (s.kind == RP_SETTLE_RETRY && pick(3) > 0)
+	if (is_sick(c->endpoint) && pick(30) > 0)
+		s = fx_settlement(c, RP_SETTLE_RETRY);
+	if (s.kind == RP_SETTLE_RETRY && (is_sick(c->endpoint) || pick(3) > 0))
 		s.outcome = &overload;
 	if (s.kind == RP_SETTLE_PARK) {
 		s.outcome = NULL;
 		s.cause = RP_CAUSE_NO_KEY;
 	}
 	if (s.outcome == NULL)
-		s.token = c->token;
+		s.tokens = c->tokens;
 	s.due_at_ms = m.now_ms + (int64_t)pick(15000);
 	s.started_at_ms = m.now_ms;
 	s.disable_endpoint = s.kind == RP_SETTLE_DEAD && pick(8) == 0;
@@ -641,15 +727,21 @@ static struct rp_settlement random_settlement(const struct rp_claim *c)
 
 static void same_settlement(const struct rp_settlement *a, const struct rp_settlement *b, int i)
 {
+	int l;
+
 	SAME(a->stale, b->stale);
 	SAME(a->parked, b->parked);
-	SAME(a->change, b->change);
-	SAME(a->bad_streak, b->bad_streak);
-	SAME(a->probe_at_ms, b->probe_at_ms);
+	for (l = 0; l < RP_LEVELS && !a->stale; l++) {
+		SAME(a->change[l], b->change[l]);
+		SAME(a->bad_streak[l], b->bad_streak[l]);
+		SAME(a->probe_at_ms[l], b->probe_at_ms[l]);
+	}
 }
 
 static void same_claim(const struct rp_claim *a, const struct rp_claim *b, int i)
 {
+	int l;
+
 	SAME(a->seq, b->seq);
 	SAME(a->endpoint, b->endpoint);
 	SAME(a->claim_no, b->claim_no);
@@ -657,9 +749,12 @@ static void same_claim(const struct rp_claim *a, const struct rp_claim *b, int i
 	SAME(a->failures, b->failures);
 	SAME(a->budget_at_ms, b->budget_at_ms);
 	SAME(a->expires_at_ms, b->expires_at_ms);
-	SAME(a->probe, b->probe);
-	SAME(a->token.rate.count, b->token.rate.count);
-	SAME(a->token.taken_at_ms, b->token.taken_at_ms);
+	for (l = 0; l < RP_LEVELS; l++) {
+		SAME(a->probes[l], b->probes[l]);
+		SAME(a->tokens.of[l].rate.count, b->tokens.of[l].rate.count);
+		SAME(a->tokens.of[l].taken_at_ms, b->tokens.of[l].taken_at_ms);
+	}
+	SAME(a->unproven, b->unproven);
 	SAME(a->blocking, b->blocking);
 }
 
@@ -675,37 +770,29 @@ static size_t pick_settlements(struct rp_settlement s[32])
 	return n;
 }
 
-static void step_exchange(void)
+/* The same one, x[0], at every store. */
+static void exchange_everywhere(struct rp_exchange x[N], struct rp_settlement s[N][32])
 {
-	struct rp_settlement s[N][32];
-	struct rp_claim claims[N][16];
-	struct rp_exchange x[N];
-	struct rp_outbox_info info;
-	size_t n = pick_settlements(s[0]), want = pick(12), metered = pick(2) * want, k;
+	static struct rp_claim claims[N][16];
+	size_t k;
 	int i;
 
-	m.what = "exchange";
-	must(rp_outbox_info(m.ob[0], &info, &m.err));
-	if (want > CLAIMS_MAX - m.n_claims)
-		want = 0;
-	for (i = 1; i < N; i++)
-		memcpy(s[i], s[0], sizeof s[0]);
+	for (i = 1; i < N; i++) {
+		x[i] = x[0];
+		memcpy(s[i], s[0], x[0].n_settle * sizeof s[0][0]);
+	}
 	for (i = 0; i < N; i++) {
-		x[i] = (struct rp_exchange){.settle = s[i],
-					    .n_settle = n,
-					    .want = want,
-					    .want_metered = metered,
-					    .begin_within_ms = 100,
-					    .claims = claims[i],
-					    .limits = limits};
+		x[i].settle = s[i];
+		x[i].claims = claims[i];
 		must(rp_outbox_exchange(m.ob[i], m.now_ms, &x[i], &m.err));
 		SAME(x[0].n_claims, x[i].n_claims);
 		SAME(x[0].n_metered, x[i].n_metered);
+		SAME(x[0].n_unproven, x[i].n_unproven);
 		SAME(x[0].n_dead, x[i].n_dead);
 		SAME(x[0].next_ready_at_ms, x[i].next_ready_at_ms);
 		SAME(x[0].passed_over, x[i].passed_over);
 		SAME(x[0].committed, x[i].committed);
-		for (k = 0; k < n; k++)
+		for (k = 0; k < x[0].n_settle; k++)
 			same_settlement(&s[0][k], &s[i][k], i);
 		for (k = 0; k < x[0].n_claims; k++)
 			same_claim(&claims[0][k], &claims[i][k], i);
@@ -715,8 +802,47 @@ static void step_exchange(void)
 		claim_was_right(&claims[0][k]);
 		m.claims[m.n_claims++] = claims[0][k];
 	}
-	if (x[0].n_claims < want)
-		nothing_was_left(info.latest_at_ms);
+}
+
+static void step_exchange(void)
+{
+	struct rp_settlement s[N][32];
+	struct rp_exchange x[N] = {{.begin_within_ms = 100, .limits = limits}};
+	struct rp_outbox_info info;
+
+	m.what = "exchange";
+	must(rp_outbox_info(m.ob[0], &info, &m.err));
+	x[0].n_settle = pick_settlements(s[0]);
+	x[0].want = pick(12);
+	if (x[0].want > CLAIMS_MAX - m.n_claims)
+		x[0].want = 0;
+	x[0].want_metered = pick(2) * x[0].want;
+	x[0].want_unproven = pick(3) == 0 ? pick(x[0].want + 1) : x[0].want;
+	exchange_everywhere(x, s);
+	if (x[0].n_claims < x[0].want)
+		nothing_was_left(info.latest_at_ms, x[0].want_unproven == x[0].want);
+}
+
+/* Whoever is told to come again at once finds something, or is told so once or twice. */
+static void step_until_rest(void)
+{
+	struct rp_settlement s[N][32];
+	struct rp_exchange x[N];
+	unsigned in_vain = 0;
+
+	m.what = "exchange until rest";
+	do {
+		if (m.n_claims + 8 > CLAIMS_MAX)
+			return;
+		x[0] = (struct rp_exchange){.want = 8,
+					    .want_metered = 8,
+					    .want_unproven = 8,
+					    .begin_within_ms = 100,
+					    .limits = limits};
+		exchange_everywhere(x, s);
+		in_vain = x[0].n_claims + x[0].n_dead > 0 ? 0 : in_vain + 1;
+		REQUIRE(in_vain < 3, "asked again and again for nothing");
+	} while (x[0].next_ready_at_ms <= m.now_ms);
 }
 
 static void step_fetch(void)
@@ -725,7 +851,7 @@ static void step_fetch(void)
 	const struct rp_entry *is;
 	enum rp_err e[N];
 	size_t k;
-	int i;
+	int i, l;
 
 	m.what = "fetch";
 	if (m.n_claims == 0)
@@ -738,6 +864,9 @@ static void step_fetch(void)
 		REQUIRE(e[0] != RP_OK ||
 			    memcmp(d[0].payload.ptr, d[i].payload.ptr, d[0].payload.len) == 0,
 			"the payload");
+		for (l = 0; e[0] == RP_OK && l < RP_LEVELS; l++)
+			SAME(d[0].at[l].count[RP_STATE_IN_FLIGHT],
+			     d[i].at[l].count[RP_STATE_IN_FLIGHT]);
 	}
 	is = find(&before, m.claims[k].seq);
 	REQUIRE((e[0] == RP_OK) == (is != NULL && is->delivery.state == RP_STATE_IN_FLIGHT &&
@@ -802,14 +931,26 @@ static void step_expire(void)
 	m.purged += removed[0];
 }
 
+static void step_health(void)
+{
+	m.what = "health";
+	m.sick[pick(HOSTS)] = pick(2) == 0;
+}
+
 static void step_limits(void)
 {
+	struct rp_renewal walk[N] = {{.more = false}};
 	int i;
 
 	m.what = "renew_limits";
-	m.limits[pick(ENDPOINTS)] = random_limits();
+	if (pick(3) == 0)
+		random_host_config((unsigned)pick(HOSTS));
+	else
+		random_path_config((unsigned)pick(HOSTS), (unsigned)pick(PATHS));
 	for (i = 0; i < N; i++)
-		must(rp_outbox_renew_limits(m.ob[i], m.now_ms, &m.err));
+		do
+			must(rp_outbox_renew_limits(m.ob[i], m.now_ms, &walk[i], &m.err));
+		while (walk[i].more);
 }
 
 /* --- senders and the clock --------------------------------------------------------------- */
@@ -948,8 +1089,8 @@ static struct rp_filter random_filter(uint64_t *id)
 	struct rp_filter f = {.states = (unsigned)pick(64) & RP_STATES_ALL};
 
 	f.retrying_only = pick(4) == 0;
-	if (pick(3) == 0 && before.n_endpoints > 0) {
-		*id = before.id[pick(before.n_endpoints)];
+	if (pick(3) == 0 && before.n_paths > 0) {
+		*id = before.id[pick(before.n_paths)];
 		f.has_endpoints = true;
 		f.endpoints = id;
 		f.n_endpoints = 1;
@@ -1014,11 +1155,11 @@ static void step(void)
 	static const struct {
 		unsigned share;
 		void (*step)(void);
-	} steps[] = {{24, step_append}, {34, step_exchange},  {10, step_change},
-		     {3, step_pause},   {3, step_expire},     {2, step_restart},
-		     {2, step_limits},  {1, step_clock_back}, {2, step_plan},
-		     {3, step_order},   {6, step_carry},      {4, step_select},
-		     {3, step_fetch},   {3, step_import}};
+	} steps[] = {
+	    {24, step_append}, {32, step_exchange},  {1, step_until_rest}, {1, step_health},
+	    {10, step_change}, {3, step_pause},      {3, step_expire},     {2, step_restart},
+	    {2, step_limits},  {1, step_clock_back}, {2, step_plan},       {3, step_order},
+	    {6, step_carry},   {4, step_select},     {3, step_fetch},      {3, step_import}};
 	unsigned n = (unsigned)pick(100), k;
 
 	for (k = 0; n >= steps[k].share; k++)
@@ -1081,9 +1222,13 @@ START_TEST(every_store_answers_as_the_others_do)
 	unsigned k;
 
 	m.seed = (unsigned long)_i;
+	m.n_paths = _i % 2 == 0 ? 3 : PATHS;
 	m.x = (uint64_t)_i * 0x9e3779b97f4a7c15u | 1;
-	for (k = 0; k < ENDPOINTS; k++)
-		m.limits[k] = random_limits();
+	for (k = 0; k < HOSTS * PATHS; k++) {
+		random_host_config(k % HOSTS);
+		random_path_config(k % HOSTS, k / HOSTS);
+		m.sick[k % HOSTS] = pick(2) == 0;
+	}
 	for (m.step = 0; m.step < STEPS; m.step++) {
 		before = now[0];
 		step();

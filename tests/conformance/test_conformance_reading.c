@@ -28,10 +28,12 @@ START_TEST(a_fetch_has_all_that_an_attempt_needs)
 	struct rp_dispatch d = {.endpoint_only = false};
 	struct rp_new_entry n = fx_new(1);
 	struct rp_claim c;
+	int l;
 
 	n.thread_id = rp_span_of("a thread");
 	n.event = rp_span_of("success");
 	n.headers = rp_span_of("x-one: 1\n");
+	fx.section_limits = (struct rp_limits){.in_flight = 10, .start = 10};
 	fx_append_one(&n, NULL);
 	c = fx_claim();
 	ck_assert_int_eq(rp_outbox_fetch(fx.ob, &c, &d, &fx.err), RP_OK);
@@ -44,7 +46,8 @@ START_TEST(a_fetch_has_all_that_an_attempt_needs)
 	ck_assert(rp_span_is(d.facts.headers, "x-one: 1\n"));
 	ck_assert_int_eq(d.facts.accepted_at_ms, FX_NOW_MS);
 	ck_assert(d.endpoint_known);
-	ck_assert_uint_eq(d.endpoint.count[RP_STATE_IN_FLIGHT], 1);
+	for (l = 0; l < RP_LEVELS; l++)
+		ck_assert_uint_eq(d.at[l].count[RP_STATE_IN_FLIGHT], 1);
 	rp_dispatch_release(&d);
 }
 END_TEST
@@ -58,7 +61,7 @@ START_TEST(of_the_endpoint_alone_nothing_else_is_touched)
 	c = fx_claim();
 	fx_pause(1, true);
 	ck_assert_int_eq(rp_outbox_fetch(fx.ob, &c, &d, &fx.err), RP_OK);
-	ck_assert(d.endpoint_known && d.endpoint.paused);
+	ck_assert(d.endpoint_known && d.at[RP_LEVEL_PATH].paused);
 	ck_assert_int_eq(d.facts.accepted_at_ms, 5);
 	fx_change(RP_CHANGE_PURGE, c.seq);
 	ck_assert_int_eq(rp_outbox_fetch(fx.ob, &c, &d, &fx.err), RP_ERR_STALE);

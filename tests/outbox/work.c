@@ -451,6 +451,16 @@ void fx_pause(unsigned k, bool pause)
 		"pause");
 }
 
+void fx_renew(void)
+{
+	struct rp_renewal renewal = {.more = false};
+
+	do
+		fx_must(rp_outbox_renew_limits(fx.ob, fx.now_ms, &renewal, &fx.err),
+			"renew_limits");
+	while (renewal.more);
+}
+
 uint64_t fx_entry_in(unsigned k, enum rp_state state)
 {
 	uint64_t seq = fx_append(k, 1);

@@ -89,6 +89,8 @@ bool fx_settle(const struct rp_claim *c, enum rp_settle_kind kind);
 size_t fx_reap(int64_t lease_ms);
 enum rp_changed fx_change(enum rp_change verb, uint64_t seq);
 void fx_pause(unsigned k, bool pause);
+/* There is another configuration, after all of the parts. */
+void fx_renew(void);
 /* Brings a new entry of endpoint k into a state. */
 uint64_t fx_entry_in(unsigned k, enum rp_state state);
 /* Limits as the fixture has them now; an argument of exchanges of one's own. */

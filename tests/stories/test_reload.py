@@ -234,10 +234,12 @@ class CheckConfig(Story):
             "[defaults]\nrate = 20/s\nhost_rate = 100/s\n"
             '[endpoint "billing"]\nurl = https://h.example/billing\nin_flight = 4\nrate = 2/s\n'
             '[endpoint "crm"]\nurl = https://h.example/crm\nhost_in_flight = 12\n'
-            '[endpoint "each"]\nurl = https://h.example/each\nrate = 3/m\nshared_limits = no\n')
+            '[endpoint "each"]\nurl = https://h.example/each\nrate = 3/m\nshared_limits = no\n'
+            "breaker = off\n")
         line = f"{self.config}:%d".__mod__
         inherited = f"{self.config}:%d [defaults]".__mod__
-        of_host = [f"12 at once {line(10)}", f"100/s {inherited(3)}"]
+        of_host = [f"12 at once {line(10)}", f"100/s {inherited(3)}",
+                   f"no breaker {line(15)}"]
         levels = {
             "https://h.example/billing/1": {
                 "section": [f"4 at once {line(6)}", f"2/s {line(7)}"],

@@ -243,6 +243,19 @@ uint64_t fx_rows(enum rp_table table)
 	return st.ms_entries;
 }
 
+struct rp_endpoint fx_record(uint64_t id)
+{
+	struct rp_key key = rp_key1(id);
+	MDB_val k = {key.len, key.bytes}, v;
+	MDB_txn *txn = raw_begin();
+	struct rp_endpoint r;
+
+	ck_assert_int_eq(mdb_get(txn, fx_db()->db.table[RP_T_ENDPOINT], &k, &v), 0);
+	ck_assert(rp_endpoint_unpack(&r, id, v.mv_data, v.mv_size));
+	mdb_txn_abort(txn);
+	return r;
+}
+
 void fx_edit_head(void (*edit)(struct rp_head *head))
 {
 	struct rp_key key = fx_text_key("head");

@@ -54,6 +54,8 @@ void fx_put(enum rp_table table, struct rp_key key, const void *value, size_t n)
 void fx_del(enum rp_table table, struct rp_key key);
 bool fx_has(enum rp_table table, struct rp_key key);
 uint64_t fx_rows(enum rp_table table);
+/* Of a path, a section or a host, as it is stored. */
+struct rp_endpoint fx_record(uint64_t id);
 /* Rewrites the head record after `edit` changed it, with a right checksum. */
 void fx_edit_head(void (*edit)(struct rp_head *head));
 

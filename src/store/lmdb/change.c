@@ -81,6 +81,7 @@ enum rp_err rp_lmdb_endpoint_pause(struct rp_outbox *outbox, int64_t now_at_ms, 
 				   bool pause, struct rp_error *err)
 {
 	struct rp_lmdb *ob = rp_lmdb_of(outbox);
+	struct rp_receiver r;
 	struct rp_ep *ep;
 	struct rp_txn t;
 	MDB_val v;
@@ -97,7 +98,12 @@ enum rp_err rp_lmdb_endpoint_pause(struct rp_outbox *outbox, int64_t now_at_ms, 
 		rp_txn_end(&t);
 		return e;
 	}
-	rp_schedule_pause(&ep->rec, pause, now_at_ms);
+	if (ep->rec.level == RP_LEVEL_PATH) {
+		r = rp_ep_receiver(ep);
+		rp_receiver_pause(&r, pause, now_at_ms);
+	} else {
+		rp_schedule_pause(&ep->rec, pause, now_at_ms);
+	}
 	rp_ep_changed(&t, ep);
 	e = rp_txn_commit(&t, err);
 	if (e == RP_OK)

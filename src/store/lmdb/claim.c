@@ -1,5 +1,5 @@
-/* claim.c - walks the ready queues and hands out claims: hosts, in a host its paths and sections, in
- * a section its paths. It never looks at what is not due. */
+/* claim.c - walks the ready queues and hands out claims: hosts, in a host its paths and sections,
+ * in a section its paths. It never looks at what is not due. */
 
 #include "store/lmdb/claim.h"
 
@@ -187,7 +187,8 @@ static enum rp_err see_row(struct walk *w, const uint64_t key[3], struct rp_ep *
 	*out = NULL;
 	if (e != RP_OK)
 		return e;
-	if (ep->row_queue != key[0] || ep->row_at_ms != (int64_t)key[1]) {
+	/* The row of one that was damaged went when it was rebuilt: it was its own. */
+	if (!ep->rebuilt && (ep->row_queue != key[0] || ep->row_at_ms != (int64_t)key[1])) {
 		/* Not its own row: left there, it would be looked at in every exchange for ever. */
 		rp_log(RP_LOG_ERROR, "damage", "endpoint=%" PRIu64 " what=agenda_row", key[2]);
 		e = rp_row_del(w->t, RP_T_READY, rp_key3(key[0], key[1], key[2]), err);

@@ -3,81 +3,11 @@
 
 #include "store/lmdb/endpoint.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/assert.h"
 #include "base/log.h"
 #include "store/lmdb/handle.h"
 #include "store/lmdb/row.h"
 #include "store/lmdb/txn.h"
-
-void rp_ep_forget(struct rp_lmdb *ob)
-{
-	if (ob->n_eps > 0)
-		memset(ob->ep_index, 0, ob->ep_index_size * sizeof ob->ep_index[0]);
-	ob->n_eps = 0;
-}
-
-static size_t index_place(const struct rp_lmdb *ob, uint64_t id)
-{
-	size_t mask = ob->ep_index_size - 1;
-	size_t i = (size_t)(id * UINT64_C(0x9e3779b97f4a7c15) >> 32) & mask;
-
-	while (ob->ep_index[i] != 0 && ob->eps[ob->ep_index[i] - 1]->id != id)
-		i = (i + 1) & mask;
-	return i;
-}
-
-static bool grow(struct rp_lmdb *ob)
-{
-	size_t cap = ob->cap_eps != 0 ? ob->cap_eps * 2 : 64, i;
-	uint32_t *index = calloc(cap * 2, sizeof index[0]);
-	struct rp_ep **eps = index != NULL ? realloc(ob->eps, cap * sizeof eps[0]) : NULL;
-
-	if (eps == NULL) {
-		free(index);
-		return false;
-	}
-	memset(eps + ob->cap_eps, 0, (cap - ob->cap_eps) * sizeof eps[0]);
-	ob->eps = eps;
-	ob->cap_eps = cap;
-	free(ob->ep_index);
-	ob->ep_index = index;
-	ob->ep_index_size = cap * 2;
-	for (i = 0; i < ob->n_eps; i++)
-		ob->ep_index[index_place(ob, ob->eps[i]->id)] = (uint32_t)i + 1;
-	return true;
-}
-
-struct rp_ep *rp_ep_met(const struct rp_lmdb *ob, uint64_t id)
-{
-	size_t i = ob->n_eps > 0 ? index_place(ob, id) : 0;
-
-	return ob->n_eps > 0 && ob->ep_index[i] != 0 ? ob->eps[ob->ep_index[i] - 1] : NULL;
-}
-
-struct rp_ep *rp_ep_add(struct rp_lmdb *ob, uint64_t id)
-{
-	struct rp_ep *ep;
-
-	if (ob->n_eps == ob->cap_eps && !grow(ob))
-		return NULL;
-	ep = ob->eps[ob->n_eps];
-	if (ep == NULL) {
-		ep = malloc(sizeof *ep);
-		if (ep == NULL)
-			return NULL;
-		ob->eps[ob->n_eps] = ep;
-	}
-	memset(ep, 0, sizeof *ep);
-	ep->id = id;
-	ep->rec.level = rp_level_of(id);
-	ep->rec.ready_at_ms = RP_NEVER;
-	ep->row_at_ms = RP_NEVER;
-	ob->ep_index[index_place(ob, id)] = (uint32_t)++ob->n_eps;
-	return ep;
-}
 
 /* Loads the record of one that was not met yet. *found: there is a sound one. */
 static enum rp_err load(struct rp_txn *t, struct rp_ep *ep, bool *found, struct rp_error *err)
@@ -89,9 +19,10 @@ static enum rp_err load(struct rp_txn *t, struct rp_ep *ep, bool *found, struct 
 	if (*found) {
 		ep->row_queue = rp_schedule_queue(&ep->rec, ep->id);
 		ep->row_at_ms = ep->rec.ready_at_ms;
+		ep->row_due_at_ms = ep->rec.first_due_at_ms;
 	} else {
 		ep->rec.level = rp_level_of(ep->id);
-		ep->rec.ready_at_ms = RP_NEVER;
+		ep->rec.ready_at_ms = ep->rec.first_due_at_ms = RP_NEVER;
 	}
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
@@ -117,6 +48,25 @@ static enum rp_err get_levels(struct rp_txn *t, struct rp_ep *ep, struct rp_erro
 	return RP_OK;
 }
 
+/* A path that was rebuilt was in one of its host's sections, and nobody knows in which. */
+static enum rp_err recount_sections(struct rp_txn *t, uint64_t host, struct rp_error *err)
+{
+	uint64_t id = host + RP_MEMBER_SECTIONS;
+	struct rp_ep *section;
+	enum rp_err e;
+
+	for (; (e = rp_row_from(t, RP_T_ENDPOINT, &id, 1, 0, NULL, err)) == RP_OK &&
+	       rp_level_host(id) == host && rp_level_of(id) == RP_LEVEL_SECTION;
+	     id++) {
+		e = rp_ep_get(t, id, &section, err);
+		if (e == RP_OK)
+			e = rp_ep_recount_section(t, section, err);
+		if (e != RP_OK)
+			return e;
+	}
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
 enum rp_err rp_ep_get(struct rp_txn *t, uint64_t id, struct rp_ep **out, struct rp_error *err)
 {
 	struct rp_ep *ep = rp_ep_met(t->ob, id);
@@ -134,72 +84,80 @@ enum rp_err rp_ep_get(struct rp_txn *t, uint64_t id, struct rp_ep **out, struct 
 		e = get_levels(t, ep, err);
 	if (e == RP_OK && !found)
 		e = rp_ep_rebuild(t, ep, err);
+	if (e == RP_OK && !found && ep->rec.level == RP_LEVEL_PATH)
+		e = recount_sections(t, ep->host->id, err);
 	ep->was_in_flight = ep->rec.count[RP_STATE_IN_FLIGHT];
 	return e;
 }
 
-struct rp_receiver rp_ep_receiver(struct rp_ep *path)
-{
-	return (struct rp_receiver){
-	    {&path->rec, path->section != NULL ? &path->section->rec : NULL, &path->host->rec}};
-}
-
-void rp_ep_changed(struct rp_txn *t, struct rp_ep *ep)
-{
-	ep->dirty = t->dirty = true;
-	if (ep->section != NULL)
-		ep->section->dirty = true;
-	if (ep->host != NULL)
-		ep->host->dirty = true;
-}
-
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* When the first that waits in it is due: of a path an entry, of others what is in their queue. */
-static enum rp_err first_due(struct rp_txn *t, const struct rp_ep *ep, int64_t *at_ms,
-			     struct rp_error *err)
+/* The first time in its own queue: of a path its entries, of others what is in them; RP_NEVER:
+ * there is none. */
+static enum rp_err first_in(struct rp_txn *t, const struct rp_ep *ep, int64_t *at_ms,
+			    struct rp_error *err)
 {
+	enum rp_table table = ep->rec.level == RP_LEVEL_PATH ? RP_T_QUEUE : RP_T_READY;
 	uint64_t key[3];
-	enum rp_err e;
+	enum rp_err e = rp_row_first(t, table, rp_key3(ep->id, 0, 0), key, 3, NULL, err);
 
-	*at_ms = RP_NEVER;
-	if (!rp_schedule_asks_first_due(&ep->rec))
-		return RP_OK;
-	e = rp_row_first(t, ep->rec.level == RP_LEVEL_PATH ? RP_T_QUEUE : RP_T_READY,
-			 rp_key3(ep->id, 0, 0), key, 3, NULL, err);
-	if (e == RP_OK && key[0] == ep->id)
-		*at_ms = (int64_t)key[1];
+	*at_ms = e == RP_OK && key[0] == ep->id ? (int64_t)key[1] : RP_NEVER;
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
+struct place {
+	uint64_t queue;
+	int64_t at_ms; /* RP_NEVER: none */
+};
+
+static enum rp_err move_row(struct rp_txn *t, uint64_t id, struct place from, struct place to,
+			    struct rp_error *err)
+{
+	enum rp_err e = RP_OK;
+
+	if (from.at_ms != RP_NEVER)
+		e = rp_row_del(t, RP_T_READY, rp_key3(from.queue, (uint64_t)from.at_ms, id), err);
+	if ((e == RP_OK || e == RP_ERR_NOTFOUND) && to.at_ms != RP_NEVER)
+		e = rp_row_put(t, RP_T_READY, rp_key3(to.queue, (uint64_t)to.at_ms, id), "", 0, 0,
+			       err);
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+/* Of a path: its row among all paths by when they are due. */
+static enum rp_err move_due_row(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
+{
+	struct place from = {RP_QUEUE_DUE, ep->row_due_at_ms}, to = {RP_QUEUE_DUE, RP_NEVER};
+	enum rp_err e = RP_OK;
+
+	if (ep->rec.count[RP_STATE_WAITING] > 0)
+		e = first_in(t, ep, &to.at_ms, err);
+	if (e == RP_OK && to.at_ms != from.at_ms)
+		e = move_row(t, ep->id, from, to, err);
+	ep->rec.first_due_at_ms = ep->row_due_at_ms = to.at_ms;
+	return e;
+}
+
 /* Its place in a ready queue, now that it has changed. What it stands in may move with it. */
-static enum rp_err move_row(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
+static enum rp_err move_ready_row(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
 {
 	struct rp_ep *in = ep->section != NULL ? ep->section : ep->host;
-	uint64_t queue;
-	int64_t first_at_ms;
-	enum rp_err e = first_due(t, ep, &first_at_ms, err);
+	struct place from = {ep->row_queue, ep->row_at_ms}, to;
+	int64_t first_at_ms = ep->rec.first_due_at_ms;
+	enum rp_err e = RP_OK;
 
-	if (e != RP_OK)
-		return e;
+	if (ep->rec.level != RP_LEVEL_PATH && rp_schedule_asks_first_due(&ep->rec))
+		e = first_in(t, ep, &first_at_ms, err);
 	ep->rec.ready_at_ms = rp_schedule_ready_at_ms(&ep->rec, first_at_ms, t->now_at_ms);
 	if (ep->rec.level == RP_LEVEL_HOST)
 		ep->rec.in_proven = rp_schedule_is_proven(&ep->rec, t->now_at_ms);
-	queue = rp_schedule_queue(&ep->rec, ep->id);
-	if (queue == ep->row_queue && ep->rec.ready_at_ms == ep->row_at_ms)
-		return RP_OK;
-	if (ep->row_at_ms != RP_NEVER)
-		e = rp_row_del(t, RP_T_READY,
-			       rp_key3(ep->row_queue, (uint64_t)ep->row_at_ms, ep->id), err);
-	if (e == RP_ERR_NOTFOUND)
-		e = RP_OK;
-	if (e == RP_OK && ep->rec.ready_at_ms != RP_NEVER)
-		e = rp_row_put(t, RP_T_READY, rp_key3(queue, (uint64_t)ep->rec.ready_at_ms, ep->id),
-			       "", 0, 0, err);
-	ep->row_queue = queue;
-	ep->row_at_ms = ep->rec.ready_at_ms;
-	if (in != NULL)
-		in->dirty = true;
+	to = (struct place){rp_schedule_queue(&ep->rec, ep->id), ep->rec.ready_at_ms};
+	if (e == RP_OK && (to.queue != from.queue || to.at_ms != from.at_ms)) {
+		e = move_row(t, ep->id, from, to, err);
+		if (in != NULL)
+			in->dirty = true;
+	}
+	ep->row_queue = to.queue;
+	ep->row_at_ms = to.at_ms;
 	return e;
 }
 
@@ -226,28 +184,37 @@ static enum rp_err flush_one(struct rp_txn *t, struct rp_ep *ep, struct rp_error
 	size_t n;
 
 	rp_schedule_fix_clock(&ep->rec, t->now_at_ms);
-	e = move_row(t, ep, err);
+	e = move_ready_row(t, ep, err);
 	if (e != RP_OK)
 		return e;
 	if (rp_schedule_is_over(&ep->rec, t->now_at_ms))
 		return remove_endpoint(t, ep, err);
-	ep->dirty = ep->is_new = false;
+	ep->dirty = ep->is_new = ep->rebuilt = false;
 	n = rp_endpoint_pack(&ep->rec, ep->id, buf, sizeof buf);
 	assert(n > 0);
 	return rp_row_put(t, RP_T_ENDPOINT, rp_key1(ep->id), buf, n, 0, err);
 }
 
-/* From the paths up: what stands in a queue decides when its owner is looked at. */
+static bool is_to_write(const struct rp_ep *ep, enum rp_level level)
+{
+	return ep->dirty && !ep->removed && ep->rec.level == level;
+}
+
+/* From the paths up: what stands in a queue decides when its owner is looked at. The due rows come
+ * first, by themselves, so that the rows of each queue are written side by side. */
 enum rp_err rp_ep_flush(struct rp_txn *t, struct rp_error *err)
 {
+	struct rp_lmdb *ob = t->ob;
 	enum rp_err e = RP_OK;
 	int level;
 	size_t i;
 
+	for (i = 0; i < ob->n_eps && e == RP_OK; i++)
+		if (is_to_write(ob->eps[i], RP_LEVEL_PATH))
+			e = move_due_row(t, ob->eps[i], err);
 	for (level = RP_LEVEL_PATH; level <= RP_LEVEL_HOST; level++)
-		for (i = 0; i < t->ob->n_eps && e == RP_OK; i++)
-			if (t->ob->eps[i]->dirty && !t->ob->eps[i]->removed &&
-			    (int)t->ob->eps[i]->rec.level == level)
-				e = flush_one(t, t->ob->eps[i], err);
+		for (i = 0; i < ob->n_eps && e == RP_OK; i++)
+			if (is_to_write(ob->eps[i], (enum rp_level)level))
+				e = flush_one(t, ob->eps[i], err);
 	return e;
 }

@@ -19,10 +19,12 @@ struct rp_ep {
 	bool dirty;
 	bool is_new;            /* it has no record yet */
 	bool removed;           /* it has none any more */
+	bool rebuilt;           /* its record was damaged, and it has no row yet */
 	uint64_t was_in_flight; /* when the transaction first met it */
 	/* its row in a ready queue; RP_NEVER: it has none */
 	uint64_t row_queue;
 	int64_t row_at_ms;
+	int64_t row_due_at_ms; /* and its row among all paths by when they are due; likewise */
 	/* claim.c: how far its own queue was walked, and whose go it is in it */
 	struct rp_ep_walk {
 		bool looked_at, spent, passed_over;
@@ -35,17 +37,31 @@ struct rp_ep {
 /* The endpoint in this transaction, with its section and host; rp_ep_changed after changing any of
  * them. A damaged record is rebuilt by a recount. */
 enum rp_err rp_ep_get(struct rp_txn *t, uint64_t id, struct rp_ep **out, struct rp_error *err);
-/* The levels of a path. */
-struct rp_receiver rp_ep_receiver(struct rp_ep *path);
+/* Writes what changed; called by rp_txn_commit. */
+enum rp_err rp_ep_flush(struct rp_txn *t, struct rp_error *err);
+
+/* --- endpoint_met.c --------------------------------------------------------------------------- */
+
+/* At the start of a transaction. */
+void rp_ep_forget(struct rp_lmdb *ob);
+/* NULL: the transaction has not met it. */
+struct rp_ep *rp_ep_met(const struct rp_lmdb *ob, uint64_t id);
+/* A zeroed place for one that it has not met. NULL: no memory. */
+struct rp_ep *rp_ep_add(struct rp_lmdb *ob, uint64_t id);
 /* It, its section and its host are to be written. */
 void rp_ep_changed(struct rp_txn *t, struct rp_ep *ep);
+/* The levels of a path. */
+struct rp_receiver rp_ep_receiver(struct rp_ep *path);
+
+/* --- endpoint_names.c ------------------------------------------------------------------------- */
+
 /* The number of one by its name. RP_ERR_NOTFOUND without filling err: there is none. */
 enum rp_err rp_ep_find(struct rp_txn *t, enum rp_level level, struct rp_span name, uint64_t *id,
 		       struct rp_error *err);
 enum rp_err rp_ep_name(struct rp_txn *t, uint64_t id, struct rp_span *name, struct rp_error *err);
-/* Writes what changed; called by rp_txn_commit. */
-enum rp_err rp_ep_flush(struct rp_txn *t, struct rp_error *err);
-void rp_ep_forget(struct rp_lmdb *ob); /* at the start of a transaction */
+enum rp_err rp_ep_put_names(struct rp_txn *t, uint64_t id, struct rp_span name,
+			    struct rp_error *err);
+enum rp_err rp_ep_remove_names(struct rp_txn *t, uint64_t id, struct rp_error *err);
 
 /* --- endpoint_new.c --------------------------------------------------------------------------- */
 
@@ -55,18 +71,11 @@ enum rp_err rp_ep_intern(struct rp_txn *t, struct rp_span name, uint64_t *id, st
  * new. */
 enum rp_err rp_ep_set_section(struct rp_txn *t, struct rp_ep *path, struct rp_span section,
 			      struct rp_error *err);
-enum rp_err rp_ep_remove_names(struct rp_txn *t, uint64_t id, struct rp_error *err);
 
 /* --- endpoint_rebuild.c ----------------------------------------------------------------------- */
 
-/* From all that names it. */
+/* From all that names it. What a path's sections count is to be recounted then. */
 enum rp_err rp_ep_rebuild(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err);
-
-/* --- for these files -------------------------------------------------------------------------- */
-
-/* A zeroed place for one that is not in the transaction yet. NULL: no memory. */
-struct rp_ep *rp_ep_add(struct rp_lmdb *ob, uint64_t id);
-/* NULL: the transaction has not met it. */
-struct rp_ep *rp_ep_met(const struct rp_lmdb *ob, uint64_t id);
+enum rp_err rp_ep_recount_section(struct rp_txn *t, struct rp_ep *section, struct rp_error *err);
 
 #endif

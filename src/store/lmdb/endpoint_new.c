@@ -1,66 +1,12 @@
-/* endpoint_new.c - gives endpoints their numbers, and keeps their names. Names are found by their
- * hash, since LMDB's keys are short. */
+/* endpoint_new.c - makes endpoints when a name comes for the first time, and gives them their
+ * numbers. */
 
 #include "store/lmdb/endpoint.h"
 
 #include <string.h>
 
-#include "sign/crypto.h"
 #include "store/lmdb/handle.h"
-#include "store/lmdb/row.h"
 #include "store/lmdb/txn.h"
-
-#define NAME_HASH_BYTES 16
-
-/* The name of a host may be that of a path, too. */
-static struct rp_key name_key(enum rp_level level, struct rp_span name)
-{
-	const char mark = (char)level;
-	const struct rp_span parts[2] = {{&mark, level != RP_LEVEL_PATH}, name};
-	unsigned char sha[RP_SHA256_BYTES];
-	struct rp_key key = {{0}, NAME_HASH_BYTES};
-
-	rp_sha256(parts, 2, sha);
-	memcpy(key.bytes, sha, NAME_HASH_BYTES);
-	return key;
-}
-
-enum rp_err rp_ep_find(struct rp_txn *t, enum rp_level level, struct rp_span name, uint64_t *id,
-		       struct rp_error *err)
-{
-	struct rp_reader r;
-	MDB_val v;
-	enum rp_err e = rp_row_get(t, RP_T_ENDPOINT_ID, name_key(level, name), &v, err);
-
-	if (e != RP_OK)
-		return e;
-	r = rp_reader_of(v.mv_data, v.mv_size);
-	*id = rp_get_u64(&r);
-	return RP_OK;
-}
-
-enum rp_err rp_ep_name(struct rp_txn *t, uint64_t id, struct rp_span *name, struct rp_error *err)
-{
-	MDB_val v;
-	enum rp_err e = rp_row_get(t, RP_T_ENDPOINT_NAME, rp_key1(id), &v, err);
-
-	*name = (struct rp_span){NULL, 0};
-	if (e == RP_OK)
-		*name = (struct rp_span){v.mv_data, v.mv_size};
-	return e;
-}
-
-enum rp_err rp_ep_remove_names(struct rp_txn *t, uint64_t id, struct rp_error *err)
-{
-	struct rp_span name;
-	enum rp_err e = rp_ep_name(t, id, &name, err);
-
-	if (e == RP_OK)
-		e = rp_row_del(t, RP_T_ENDPOINT_ID, name_key(rp_level_of(id), name), err);
-	if (e == RP_OK || e == RP_ERR_NOTFOUND)
-		e = rp_row_del(t, RP_T_ENDPOINT_NAME, rp_key1(id), err);
-	return e == RP_ERR_NOTFOUND ? RP_OK : e;
-}
 
 /* --- numbers ---------------------------------------------------------------------------------- */
 
@@ -122,15 +68,8 @@ static enum rp_err number_of_section(struct rp_txn *t, const struct rp_ep *host,
 static enum rp_err make(struct rp_txn *t, uint64_t id, struct rp_span name, struct rp_ep **out,
 			struct rp_error *err)
 {
-	unsigned char buf[8];
-	struct rp_writer w = rp_writer_of(buf, sizeof buf);
-	enum rp_err e;
+	enum rp_err e = rp_ep_put_names(t, id, name, err);
 
-	rp_put_u64(&w, id);
-	e = rp_row_put(t, RP_T_ENDPOINT_ID, name_key(rp_level_of(id), name), buf, sizeof buf, 0,
-		       err);
-	if (e == RP_OK)
-		e = rp_row_put(t, RP_T_ENDPOINT_NAME, rp_key1(id), name.ptr, name.len, 0, err);
 	if (e != RP_OK)
 		return e;
 	*out = rp_ep_add(t->ob, id);
@@ -147,12 +86,33 @@ static enum rp_err host_of(struct rp_txn *t, struct rp_span name, struct rp_ep *
 {
 	uint64_t id;
 	enum rp_err e = rp_ep_find(t, RP_LEVEL_HOST, name, &id, err);
-
 	if (e == RP_OK)
 		return rp_ep_get(t, id, host, err);
 	if (e == RP_ERR_NOTFOUND)
 		e = number_of_host(t, &id, err);
 	return e == RP_OK ? make(t, id, name, host, err) : e;
+}
+
+/* New paths of a host mostly come side by side. */
+static enum rp_err recall_host(struct rp_txn *t, struct rp_span name, struct rp_ep **host,
+			       struct rp_error *err)
+{
+	bool is_short = name.len < sizeof t->last_host_name;
+	enum rp_err e;
+
+	if (t->last_host != NULL && !t->last_host->removed && is_short &&
+	    rp_span_is(name, t->last_host_name)) {
+		*host = t->last_host;
+		return RP_OK;
+	}
+	e = host_of(t, name, host, err);
+	t->last_host = NULL;
+	if (e == RP_OK && is_short) {
+		t->last_host = *host;
+		memcpy(t->last_host_name, name.ptr, name.len);
+		t->last_host_name[name.len] = '\0';
+	}
+	return e;
 }
 
 enum rp_err rp_ep_intern(struct rp_txn *t, struct rp_span name, uint64_t *id, struct rp_error *err)
@@ -162,7 +122,7 @@ enum rp_err rp_ep_intern(struct rp_txn *t, struct rp_span name, uint64_t *id, st
 
 	if (e != RP_ERR_NOTFOUND)
 		return e;
-	e = host_of(t, rp_level_host_name(name), &host, err);
+	e = recall_host(t, rp_level_host_name(name), &host, err);
 	if (e == RP_OK)
 		e = number_of_path(t, host, id, err);
 	if (e == RP_OK)

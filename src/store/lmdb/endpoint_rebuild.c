@@ -98,7 +98,7 @@ static void see_in_section(struct rp_ep *section, uint64_t id, const struct rp_e
 		rp_receiver_enter(&section->rec, member);
 }
 
-static enum rp_err recount_section(struct rp_txn *t, struct rp_ep *section, struct rp_error *err)
+enum rp_err rp_ep_recount_section(struct rp_txn *t, struct rp_ep *section, struct rp_error *err)
 {
 	int s;
 
@@ -109,38 +109,19 @@ static enum rp_err recount_section(struct rp_txn *t, struct rp_ep *section, stru
 	return each_member(t, section->host->id, see_in_section, section, err);
 }
 
-/* The path was in one of them, and nobody knows in which. */
-static enum rp_err recount_sections(struct rp_txn *t, uint64_t host, struct rp_error *err)
-{
-	uint64_t id = host + RP_MEMBER_SECTIONS;
-	struct rp_ep *section;
-	enum rp_err e;
-
-	for (; (e = rp_row_from(t, RP_T_ENDPOINT, &id, 1, 0, NULL, err)) == RP_OK &&
-	       rp_level_host(id) == host && rp_level_of(id) == RP_LEVEL_SECTION;
-	     id++) {
-		e = rp_ep_get(t, id, &section, err);
-		if (e == RP_OK)
-			e = recount_section(t, section, err);
-		if (e != RP_OK)
-			return e;
-	}
-	return e == RP_ERR_NOTFOUND ? RP_OK : e;
-}
-
 enum rp_err rp_ep_rebuild(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
 {
 	enum rp_err e;
 
 	rp_log(RP_LOG_WARN, "endpoint_rebuilt", "endpoint=%" PRIu64 " reason=checksum", ep->id);
 	rp_ep_changed(t, ep);
+	ep->rebuilt = true;
 	e = drop_ready_rows(t, ep->id, err);
-	if (e == RP_OK && ep->rec.level != RP_LEVEL_SECTION)
+	if (e == RP_OK && ep->rec.level == RP_LEVEL_SECTION)
+		return rp_ep_recount_section(t, ep, err);
+	if (e == RP_OK)
 		e = count_entries(t, ep, err);
-	if (e != RP_OK)
-		return e;
-	if (ep->rec.level == RP_LEVEL_HOST)
-		return each_member(t, ep->id, see_member, ep, err);
-	return ep->rec.level == RP_LEVEL_SECTION ? recount_section(t, ep, err)
-						 : recount_sections(t, ep->host->id, err);
+	return e == RP_OK && ep->rec.level == RP_LEVEL_HOST
+		   ? each_member(t, ep->id, see_member, ep, err)
+		   : e;
 }

@@ -1,5 +1,5 @@
-/* endpoints_read.c - shows endpoints: all paths, or the hosts alone. Hosts have millions of paths, so
- * what is not asked for is not walked. */
+/* endpoints_read.c - shows endpoints: all paths, or the hosts alone. Hosts have millions of paths,
+ * so what is not asked for is not walked. */
 
 #include "store/lmdb/lmdb_ops.h"
 

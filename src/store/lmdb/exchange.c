@@ -1,5 +1,5 @@
-/* exchange.c - one exchange of a sender: settles what has ended, claims what may start (claim.c), in
- * one commit. It is the hottest transaction of delivery. */
+/* exchange.c - one exchange of a sender: settles what has ended, claims what may start (claim.c),
+ * in one commit. It is the hottest transaction of delivery. */
 
 #include "store/lmdb/lmdb_ops.h"
 

@@ -119,15 +119,11 @@ static enum rp_err see_readers(struct rp_lmdb *ob, struct rp_outbox_info *info,
 
 static enum rp_err oldest_due(struct rp_txn *t, int64_t *at_ms, struct rp_error *err)
 {
-	uint64_t key[3] = {0, 0, 0};
-	enum rp_err e;
+	uint64_t key[3];
+	enum rp_err e = rp_row_first(t, RP_T_READY, rp_key3(RP_QUEUE_DUE, 0, 0), key, 3, NULL, err);
 
-	while ((e = rp_row_first(t, RP_T_QUEUE, rp_key3(key[0], 0, 0), key, 3, NULL, err)) ==
-	       RP_OK) {
-		if ((int64_t)key[1] < *at_ms)
-			*at_ms = (int64_t)key[1];
-		key[0]++;
-	}
+	if (e == RP_OK && key[0] == RP_QUEUE_DUE)
+		*at_ms = (int64_t)key[1];
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 

@@ -9,7 +9,10 @@
 #include "store/lmdb/db/db.h"
 
 struct rp_lmdb;
+struct rp_ep;
 struct rp_page_guard;
+
+#define RP_TXN_HOST_NAME_MAX 64
 
 struct rp_txn {
 	struct rp_lmdb *ob;
@@ -23,6 +26,9 @@ struct rp_txn {
 	MDB_cursor *at[RP_T_COUNT];  /* where rows are looked for, put and removed; and */
 	/* where they are appended; LMDB closes them with a transaction that writes */
 	MDB_cursor *at_end[RP_T_COUNT];
+	/* endpoint_new.c: the host of the last new path, if its name is short */
+	struct rp_ep *last_host;
+	char last_host_name[RP_TXN_HOST_NAME_MAX];
 };
 
 /* Begins a transaction and reads the head. Read ones end with rp_txn_end, write ones with

@@ -158,6 +158,26 @@ static enum rp_err check_facts(struct rp_check *c, uint64_t seq, const struct rp
 	return rp_check_is_trouble(e) ? e : count_chunks(c, seq, err);
 }
 
+/* When the first entry of a path is due, as everybody can see who asks for the oldest. */
+static void check_due_row(struct rp_check *c, uint64_t id, const struct rp_endpoint *r)
+{
+	uint64_t key[3];
+	int64_t first_at_ms = RP_NEVER;
+
+	if (r->level == RP_LEVEL_PATH &&
+	    rp_row_first(c->t, RP_T_QUEUE, rp_key3(id, 0, 0), key, 3, NULL, NULL) == RP_OK &&
+	    key[0] == id)
+		first_at_ms = (int64_t)key[1];
+	if (r->first_due_at_ms != first_at_ms)
+		rp_check_complain(
+		    c, "endpoint %" PRIu64 ": its first entry is due at another time than it says",
+		    id);
+	if (r->first_due_at_ms != RP_NEVER &&
+	    !rp_check_has_row(c, RP_T_READY,
+			      rp_key3(RP_QUEUE_DUE, (uint64_t)r->first_due_at_ms, id)))
+		rp_check_complain(c, "endpoint %" PRIu64 ": its due row is missing", id);
+}
+
 /* An endpoint with work that stands nowhere in the ready queue would never be looked at: the worst
  * kind of damage. */
 static void check_ready_queue(struct rp_check *c, uint64_t id, const struct rp_endpoint *r)
@@ -168,6 +188,7 @@ static void check_ready_queue(struct rp_check *c, uint64_t id, const struct rp_e
 	    !rp_check_has_row(c, RP_T_READY,
 			      rp_key3(rp_schedule_queue(r, id), (uint64_t)r->ready_at_ms, id)))
 		rp_check_complain(c, "endpoint %" PRIu64 ": its agenda row is missing", id);
+	check_due_row(c, id, r);
 	if (rp_schedule_open_at_ms(r) == RP_NEVER && r->ready_at_ms != RP_NEVER)
 		rp_check_complain(c,
 				  "endpoint %" PRIu64

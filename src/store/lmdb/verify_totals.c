@@ -103,6 +103,11 @@ void rp_check_recount(struct rp_check *c, const struct rp_delivery *d)
 		ep->count[d->state]++;
 }
 
+static uint64_t rows_in_queues(const struct rp_endpoint *r)
+{
+	return (r->ready_at_ms != RP_NEVER) + (r->first_due_at_ms != RP_NEVER);
+}
+
 /* A section counts for its host through its paths. */
 static void add_to_group(struct rp_check *c, uint64_t id, const struct rp_recount *member)
 {
@@ -122,7 +127,7 @@ void rp_check_recounted(struct rp_check *c, uint64_t id, const struct rp_endpoin
 	struct rp_recount *seen = find_endpoint(c, id);
 	char whose[40];
 
-	c->on_ready_queue += r->ready_at_ms != RP_NEVER;
+	c->on_ready_queue += rows_in_queues(r);
 	if (seen == NULL)
 		return;
 	if (r->level == RP_LEVEL_PATH) {
@@ -196,7 +201,7 @@ static enum rp_err sum_endpoints(struct rp_check *c, struct rp_error *err)
 			damaged = true; /* its own check has said so */
 			continue;
 		}
-		on_ready_queue += r.ready_at_ms != RP_NEVER;
+		on_ready_queue += rows_in_queues(&r);
 		for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++) {
 			count[s] += r.level == RP_LEVEL_PATH ? r.count[s] : 0;
 			of_hosts[s] += r.level == RP_LEVEL_HOST ? r.count[s] : 0;

@@ -34,7 +34,7 @@ static void append_one(struct mem_txn *t, const struct rp_new_entry *n, struct r
 	rp_sys_random(t->by->sys, random, sizeof random);
 	rp_id_make(out->seq, random, out->id);
 	memcpy(f.id, out->id, RP_ID_BYTES);
-	f.endpoint = a.endpoint = mem_endpoint_by_name(t, n->endpoint)->id;
+	f.endpoint = a.endpoint = mem_intern(t, n->endpoint);
 	mem_add(t, out->seq, &f, n->payload);
 	rp_transition_append(&a, t->now_at_ms, &d);
 	mem_move(t, out->seq, NULL, &d);
@@ -68,7 +68,7 @@ static void import_one(struct mem_txn *t, const struct rp_import *in, struct rp_
 		r->seq = r->kind == RP_IMPORT_PRESENT ? same->seq : key->seq;
 		return;
 	}
-	f.endpoint = mem_endpoint_by_name(t, in->endpoint)->id;
+	f.endpoint = mem_intern(t, in->endpoint);
 	rp_arrival_number(rp_id_seq(f.id), &t->s->head.next_seq, &r->seq);
 	mem_add(t, r->seq, &f, in->payload);
 	rp_transition_import(&in->delivery, f.endpoint, rp_sequence_key(f.order_by), &d);

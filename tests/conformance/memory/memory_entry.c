@@ -1,4 +1,4 @@
-/* memory_entry.c - finds entries and endpoints, and moves an entry with all that is counted. */
+/* memory_entry.c - finds entries, and moves an entry with all that is counted. */
 
 #include <stdlib.h>
 
@@ -28,7 +28,7 @@ struct mem_entry *mem_entry_by_id(struct mem_state *s, const unsigned char id[RP
 	return NULL;
 }
 
-static bool is_same(struct rp_span a, struct rp_span b)
+bool mem_is_same(struct rp_span a, struct rp_span b)
 {
 	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
@@ -36,32 +36,9 @@ static bool is_same(struct rp_span a, struct rp_span b)
 struct mem_entry *mem_entry_by_key(struct mem_state *s, struct rp_span dedupe_key)
 {
 	MEM_EACH (struct mem_entry, e, &s->entries)
-		if (is_same(e->facts.dedupe_key, dedupe_key))
+		if (mem_is_same(e->facts.dedupe_key, dedupe_key))
 			return e;
 	return NULL;
-}
-
-struct mem_endpoint *mem_endpoint(struct mem_state *s, uint64_t id)
-{
-	MEM_EACH (struct mem_endpoint, ep, &s->endpoints)
-		if (ep->id == id)
-			return ep;
-	return NULL;
-}
-
-struct mem_endpoint *mem_endpoint_by_name(struct mem_txn *t, struct rp_span name)
-{
-	struct mem_endpoint *made;
-
-	MEM_EACH (struct mem_endpoint, ep, &t->s->endpoints)
-		if (is_same(ep->name, name))
-			return ep;
-	made = mem_insert(&t->s->endpoints, t->s->endpoints.n);
-	made->id = t->s->head.next_endpoint++;
-	made->name = mem_keep(t->by->world, name);
-	made->rec.ready_at_ms = RP_NEVER;
-	made->dirty = true;
-	return made;
 }
 
 int64_t mem_first_due_ms(struct mem_state *s, uint64_t endpoint)
@@ -81,14 +58,13 @@ static void count_move(struct mem_txn *t, const struct rp_delivery *from,
 		       const struct rp_delivery *to)
 {
 	const struct rp_ledger_change c = rp_ledger_change_of(from, to);
-	struct mem_endpoint *ep = mem_endpoint(t->s, from != NULL ? from->endpoint : to->endpoint);
+	const uint64_t path = from != NULL ? from->endpoint : to->endpoint;
+	const struct rp_receiver r = mem_receiver(t->s, path);
 
 	rp_ledger_count(&t->s->head, &c);
 	rp_ledger_count_move(&t->s->counters, from, to, t->now_at_ms);
-	if (ep == NULL)
-		return;
-	rp_ledger_count_endpoint(&ep->rec, &c);
-	ep->dirty = true;
+	rp_receiver_count(&r, &c);
+	mem_changed(t, path);
 }
 
 static struct mem_entry *first_of_others(struct mem_state *s, uint64_t seq,

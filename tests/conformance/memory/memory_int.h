@@ -7,7 +7,9 @@
 
 #include "model/job_walk.h"
 #include "model/ledger.h"
+#include "model/receiver.h"
 #include "model/sequence.h"
+#include "model/turns.h"
 #include "store/store_ops.h"
 #include "conformance/memory/store_memory.h"
 
@@ -30,13 +32,22 @@ struct mem_entry {
 	struct rp_delivery d;
 	struct rp_span payload;
 };
+/* A path, a section or a host. Making one moves the others: hold its number, not its address. */
 struct mem_endpoint {
 	uint64_t id;
 	struct rp_span name;
 	struct rp_endpoint rec;
+	uint64_t queue; /* the ready queue that it is in, if it is in one */
 	/* of the transaction: it was changed; how many were in flight at the beginning */
 	bool dirty;
 	uint64_t was_in_flight;
+	/* ... and of the walk of a claim: how far its own queue was walked, and whose go it is */
+	struct mem_walk {
+		bool looked_at, spent;
+		int64_t next_at_ms;
+		uint64_t next_id, child; /* child 0: none */
+		struct rp_turns turns;
+	} walk;
 };
 struct mem_attempt {
 	uint64_t seq;
@@ -114,7 +125,8 @@ struct mem_txn {
 	bool dirty; /* something changed that is worth a commit */
 };
 struct mem_txn mem_begin(struct rp_outbox *outbox, int64_t now_at_ms);
-/* Works out the places of endpoints that were changed, and removes those that are over. */
+/* Works out the places of endpoints that were changed, from the paths up, and removes those that
+ * are over. */
 void mem_flush(struct mem_txn *t);
 void mem_commit(struct mem_txn *t);
 void mem_ring(struct mem_txn *t);
@@ -128,12 +140,27 @@ void mem_state_free(struct mem_state *s);
 struct mem_entry *mem_entry(struct mem_state *s, uint64_t seq);
 struct mem_entry *mem_entry_by_id(struct mem_state *s, const unsigned char id[RP_ID_BYTES]);
 struct mem_entry *mem_entry_by_key(struct mem_state *s, struct rp_span dedupe_key);
-struct mem_endpoint *mem_endpoint(struct mem_state *s, uint64_t id);
-struct mem_endpoint *mem_endpoint_by_name(struct mem_txn *t, struct rp_span name); /* made */
 int64_t mem_first_due_ms(struct mem_state *s, uint64_t endpoint);
+bool mem_is_same(struct rp_span a, struct rp_span b);
+
+struct mem_endpoint *mem_endpoint(struct mem_state *s, uint64_t id);
+/* The levels of a path. */
+struct rp_receiver mem_receiver(struct mem_state *s, uint64_t path);
+/* The first of a ready queue, from this place on. */
+struct mem_endpoint *mem_first_ready(struct mem_state *s, uint64_t queue, int64_t from_at_ms,
+				     uint64_t from_id);
 
 /* --- changes ----------------------------------------------------------------------------- */
 
+/* The number of a path; it and its host are made when they are new. */
+uint64_t mem_intern(struct mem_txn *t, struct rp_span name);
+/* The path is in the section of this name from now on; empty: in none. */
+void mem_set_section(struct mem_txn *t, uint64_t path, struct rp_span section);
+/* It, its section and its host are to be looked at before the commit. */
+void mem_changed(struct mem_txn *t, uint64_t id);
+/* What the configuration says now, by the name of a host or path. */
+struct rp_level_limits mem_ask(struct mem_txn *t, const struct rp_exchange *x, uint64_t id);
+void mem_claim(struct mem_txn *t, struct rp_exchange *x);
 /* Of a new entry. e->d is not set yet: mem_move does that. */
 struct mem_entry *mem_add(struct mem_txn *t, uint64_t seq, const struct rp_facts *facts,
 			  struct rp_span payload);
@@ -167,7 +194,8 @@ enum rp_err mem_senders(struct rp_outbox *ob,
 
 enum rp_err mem_exchange(struct rp_outbox *ob, int64_t now_at_ms, struct rp_exchange *x,
 			 struct rp_error *err);
-enum rp_err mem_renew_limits(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err);
+enum rp_err mem_renew_limits(struct rp_outbox *ob, int64_t now_at_ms, struct rp_renewal *renewal,
+			     struct rp_error *err);
 enum rp_err mem_fix_clock(struct rp_outbox *ob, int64_t now_at_ms, struct rp_clock_fix *walk,
 			  struct rp_error *err);
 enum rp_err mem_fetch(struct rp_outbox *ob, const struct rp_claim *claim, struct rp_dispatch *out,
@@ -195,10 +223,12 @@ enum rp_err mem_info(struct rp_outbox *ob, struct rp_outbox_info *out, struct rp
 enum rp_err mem_counters(struct rp_outbox *ob, struct rp_counters *out,
 			 void (*see)(void *arg, struct rp_span name, const struct rp_series *s),
 			 void *arg, struct rp_error *err);
-enum rp_err mem_endpoints(struct rp_outbox *ob, uint64_t id,
+enum rp_err mem_endpoints(struct rp_outbox *ob, struct rp_endpoints_which which,
 			  bool (*see)(void *arg, uint64_t id, struct rp_span name,
 				      const struct rp_endpoint *e),
 			  void *arg, struct rp_error *err);
+enum rp_err mem_endpoint_find(struct rp_outbox *ob, enum rp_level level, struct rp_span name,
+			      uint64_t *id, struct rp_error *err);
 enum rp_err mem_verify(struct rp_outbox *ob, struct rp_verify *v, struct rp_error *err);
 
 enum rp_err mem_plan_begin(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_job *spec,

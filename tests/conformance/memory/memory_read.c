@@ -1,6 +1,7 @@
 /* memory_read.c - answers questions, and checks the arrays against a recount. */
 
 #include "conformance/memory/memory_int.h"
+#include "model/schedule.h"
 
 /* --- entries ----------------------------------------------------------------------------- */
 
@@ -158,10 +159,22 @@ static void see_oldest(struct rp_oldest *o, const struct rp_delivery *d)
 		*at = d->state_at_ms;
 }
 
+/* Of the path that an exchange would look at first. */
+static int64_t next_due_ms(struct mem_state *s)
+{
+	const struct mem_endpoint *next = mem_first_ready(s, RP_QUEUE_PROVEN, 0, 0),
+				  *other = mem_first_ready(s, RP_QUEUE_UNPROVEN, 0, 0);
+
+	if (next == NULL || (other != NULL && other->rec.ready_at_ms < next->rec.ready_at_ms))
+		next = other;
+	while (next != NULL && next->rec.level != RP_LEVEL_PATH)
+		next = mem_first_ready(s, next->id, 0, 0);
+	return next != NULL ? mem_first_due_ms(s, next->id) : RP_NEVER;
+}
+
 enum rp_err mem_info(struct rp_outbox *ob, struct rp_outbox_info *out, struct rp_error *err)
 {
 	struct mem_state *s = &mem_of(ob)->world->state;
-	const struct mem_endpoint *next = NULL;
 
 	(void)err;
 	*out = (struct rp_outbox_info){.retrying = s->head.retrying,
@@ -171,11 +184,7 @@ enum rp_err mem_info(struct rp_outbox *ob, struct rp_outbox_info *out, struct rp
 				       .format = RP_LAYOUT};
 	MEM_EACH (struct mem_entry, e, &s->entries)
 		see_oldest(&out->oldest, &e->d);
-	MEM_EACH (struct mem_endpoint, ep, &s->endpoints)
-		if (ep->rec.ready_at_ms != RP_NEVER &&
-		    (next == NULL || ep->rec.ready_at_ms < next->rec.ready_at_ms))
-			next = ep;
-	out->next_due_at_ms = next != NULL ? mem_first_due_ms(s, next->id) : RP_NEVER;
+	out->next_due_at_ms = next_due_ms(s);
 	return RP_OK;
 }
 
@@ -190,18 +199,6 @@ enum rp_err mem_counters(struct rp_outbox *ob, struct rp_counters *out,
 	MEM_EACH (struct mem_series, at, &s->series)
 		if (see != NULL)
 			see(arg, rp_span_of(at->name), &at->s);
-	return RP_OK;
-}
-
-enum rp_err mem_endpoints(struct rp_outbox *ob, uint64_t id,
-			  bool (*see)(void *arg, uint64_t id, struct rp_span name,
-				      const struct rp_endpoint *e),
-			  void *arg, struct rp_error *err)
-{
-	(void)err;
-	MEM_EACH (struct mem_endpoint, ep, &mem_of(ob)->world->state.endpoints)
-		if ((id == 0 || ep->id == id) && !see(arg, ep->id, ep->name, &ep->rec))
-			break;
 	return RP_OK;
 }
 
@@ -225,15 +222,25 @@ static void check_order(struct mem_state *s, const struct mem_entry *e, struct r
 	complain(v, fronts == 1, "an order has not one front");
 }
 
+/* Whether `part`, a path, is counted by `whole`. */
+static bool is_in(const struct mem_endpoint *part, const struct mem_endpoint *whole)
+{
+	return part->id == whole->id || part->rec.section == whole->id ||
+	       rp_level_host(part->id) == whole->id;
+}
+
 static void check_endpoint(struct mem_state *s, const struct mem_endpoint *ep, struct rp_verify *v)
 {
-	uint64_t count[RP_STATE_COUNT] = {0};
+	uint64_t count[RP_STATE_COUNT] = {0}, members = 0;
 
 	MEM_EACH (struct mem_entry, e, &s->entries)
-		if (e->d.endpoint == ep->id)
+		if (is_in(mem_endpoint(s, e->d.endpoint), ep))
 			count[e->d.state]++;
+	MEM_EACH (struct mem_endpoint, other, &s->endpoints)
+		members += other->id != ep->id && is_in(other, ep);
 	complain(v, memcmp(count, ep->rec.count, sizeof count) == 0,
 		 "an endpoint has counted wrong");
+	complain(v, members == ep->rec.members, "the members of an endpoint are counted wrong");
 }
 
 /* Always as a whole. */

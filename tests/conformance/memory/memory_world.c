@@ -6,7 +6,6 @@
 
 #include "base/assert.h"
 #include "conformance/memory/memory_int.h"
-#include "model/schedule.h"
 
 /* --- lists ------------------------------------------------------------------------------- */
 
@@ -246,6 +245,7 @@ void rp_memory_open(struct rp_memory_world *world, const struct rp_outbox_option
 	    .info = mem_info,
 	    .counters = mem_counters,
 	    .endpoints = mem_endpoints,
+	    .endpoint_find = mem_endpoint_find,
 	    .senders = mem_senders,
 	    .change = mem_change_many,
 	    .endpoint_pause = mem_endpoint_pause,
@@ -282,29 +282,9 @@ struct mem_txn mem_begin(struct rp_outbox *outbox, int64_t now_at_ms)
 	MEM_EACH (struct mem_endpoint, ep, &t.s->endpoints) {
 		ep->dirty = false;
 		ep->was_in_flight = ep->rec.count[RP_STATE_IN_FLIGHT];
+		memset(&ep->walk, 0, sizeof ep->walk);
 	}
 	return t;
-}
-
-void mem_flush(struct mem_txn *t)
-{
-	size_t i = 0;
-
-	while (i < t->s->endpoints.n) {
-		struct mem_endpoint *ep = mem_at(&t->s->endpoints, i);
-
-		if (ep->dirty) {
-			ep->dirty = false;
-			rp_schedule_fix_clock(&ep->rec, t->now_at_ms);
-			ep->rec.ready_at_ms = rp_schedule_ready_at_ms(
-			    &ep->rec, mem_first_due_ms(t->s, ep->id), t->now_at_ms);
-			if (rp_schedule_is_over(&ep->rec, t->now_at_ms)) {
-				mem_remove(&t->s->endpoints, i);
-				continue;
-			}
-		}
-		i++;
-	}
 }
 
 void mem_commit(struct mem_txn *t)

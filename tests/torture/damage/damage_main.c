@@ -88,12 +88,15 @@ static void must(bool ok, const char *what)
 
 /* --- the outbox --------------------------------------------------------------------------- */
 
-static struct rp_limits limits(void *arg, uint64_t endpoint, struct rp_span name)
+/* Some paths of each host share the limits of a section. */
+static void limits(void *arg, struct rp_span name, struct rp_level_limits *out)
 {
+	const struct rp_limits all = {.in_flight = 1000, .start = 1000};
+
 	(void)arg;
-	(void)endpoint;
-	(void)name;
-	return (struct rp_limits){.in_flight = 1000, .start = 1000};
+	*out = (struct rp_level_limits){{all, all, all}, {"", 0}};
+	if (name.len > 0 && name.ptr[name.len - 1] % 2 != 0)
+		out->section = rp_span_of("shared");
 }
 
 static void append_all(struct rp_outbox *ob)
@@ -111,7 +114,8 @@ static void append_all(struct rp_outbox *ob)
 		must(entries[i].payload != NULL, "memory");
 		for (k = 0; k < entries[i].bytes; k++)
 			entries[i].payload[k] = (char)('a' + draw(26));
-		snprintf(endpoint, sizeof endpoint, "https://e%zu.example/hook", i % N_ENDPOINTS);
+		snprintf(endpoint, sizeof endpoint, "https://e%zu.example/hook/%zu",
+			 i % N_ENDPOINTS / 2, i % N_ENDPOINTS);
 		snprintf(entries[i].url, sizeof entries[i].url, "%s?token=%zu", endpoint, i);
 		snprintf(key, sizeof key, "i%zu", i);
 		snprintf(order, sizeof order, "%s", i % 7 == 0 ? "one" : "");
@@ -132,7 +136,8 @@ static void work_on(struct rp_outbox *ob)
 	struct rp_claim claims[N_ENTRIES];
 	struct rp_settlement settle[N_ENTRIES];
 	struct rp_outcome outcome = {.cause = RP_CAUSE_HTTP, .http_status = 503};
-	struct rp_exchange exchange = {.claims = claims, .want = 100, .limits = limits};
+	struct rp_exchange exchange = {
+	    .claims = claims, .want = 100, .want_unproven = 100, .limits = limits};
 	struct rp_sender_id id;
 	enum rp_changed changed;
 	struct rp_error err;
@@ -278,7 +283,7 @@ static void deliver(struct rp_outbox *ob)
 	static struct rp_claim claims[64];
 	static struct rp_settlement settle[64];
 	struct rp_exchange exchange = {
-	    .claims = claims, .settle = settle, .want = 64, .limits = limits};
+	    .claims = claims, .settle = settle, .want = 64, .want_unproven = 64, .limits = limits};
 	struct rp_outcome good = {.http_status = 200}, damaged = {.cause = RP_CAUSE_DAMAGED};
 	struct rp_dispatch d = {0};
 	struct rp_sender_id id;

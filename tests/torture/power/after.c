@@ -74,12 +74,13 @@ static void release_held(struct check *c)
 			check_violation(c, "release failed: %s", err.text);
 }
 
-static struct rp_limits no_limits(void *arg, uint64_t endpoint, struct rp_span name)
+static void no_limits(void *arg, struct rp_span name, struct rp_level_limits *out)
 {
+	const struct rp_limits all = {.in_flight = CLAIMS, .start = CLAIMS};
+
 	(void)arg;
-	(void)endpoint;
 	(void)name;
-	return (struct rp_limits){.in_flight = CLAIMS, .start = CLAIMS};
+	*out = (struct rp_level_limits){{all, all, all}, {"", 0}};
 }
 
 static void check_dispatch(struct check *c, const struct rp_claim *claim, struct rp_dispatch *d)
@@ -115,7 +116,7 @@ static void drain(struct check *c)
 	size_t i;
 
 	for (exchanges = 0; exchanges < EXCHANGES_MAX; exchanges++) {
-		exchange.want = CLAIMS;
+		exchange.want = exchange.want_unproven = CLAIMS;
 		if (rp_outbox_exchange(c->ob, now_at_ms, &exchange, &err) != RP_OK) {
 			check_violation(c, "an exchange failed: %s", err.text);
 			return;

@@ -12,6 +12,7 @@
 #include "unit/outbox_fixture.h"
 #include "deliver/attempt.h"
 #include "deliver/concurrency.h"
+#include "store/lmdb/endpoint.h"
 
 static struct rp_settings settings;
 static struct fake_transport net;
@@ -89,6 +90,30 @@ static void advance(int64_t ms)
 {
 	fx.now_ms += ms;
 	fx.boot_ms += ms;
+}
+
+/* The host of an endpoint has delivered lately, so its requests may take every place. */
+static void prove(unsigned k)
+{
+	struct rp_txn t;
+	struct rp_ep *host;
+	enum rp_err e = rp_txn_write(fx_db(), fx.now_ms, &t, &fx.err);
+
+	fx_must(e, "write");
+	e = rp_ep_get(&t, rp_level_host(fx_endpoint(k)), &host, &fx.err);
+	if (e == RP_OK) {
+		host->rec.last_success_at_ms = fx.now_ms;
+		rp_ep_changed(&t, host);
+	}
+	fx_must(rp_txn_finish(&t, e, &fx.err), "prove");
+}
+
+static uint64_t append_proven(unsigned k, size_t n)
+{
+	uint64_t first = fx_append(k, n);
+
+	prove(k);
+	return first;
 }
 
 /* --- the way of an entry ------------------------------------------------------------------ */
@@ -412,6 +437,7 @@ START_TEST(receivers_that_hang_on_long_payloads_hold_up_nobody)
 	for (k = 1; k <= 8; k++) {
 		append_long(k, 15 * MIB);
 		append_long(k, 15 * MIB);
+		prove(k);
 	}
 	start_sender(20, false);
 	settle_down(20);
@@ -511,7 +537,7 @@ END_TEST
 /* Two requests may run. Endpoint 1 has both; three more claims of it wait. */
 static uint64_t fill_concurrency(void)
 {
-	uint64_t first = fx_append(1, 3);
+	uint64_t first = append_proven(1, 3);
 
 	start_sender(2, false);
 	settle_down(20);
@@ -596,11 +622,11 @@ START_TEST(tokens_do_not_keep_while_others_have_all_requests)
 
 	configure("[endpoint \"slow\"]\nurl = https://k2.example/hook\nrate = "
 		  "1/s\n[defaults]\nin_flight = 100\n");
-	fx_append(1, 2);
+	append_proven(1, 2);
 	start_sender(2, false);
 	settle_down(20);
 	ck_assert_uint_eq(net.n_started, 2);
-	fx_append(2, 20);
+	append_proven(2, 20);
 	for (since_ms = fx.now_ms; fx.now_ms < since_ms + 10000; advance(100))
 		settle_down(50);
 	ck_assert_uint_eq(begun_at_2(), 0);
@@ -664,7 +690,7 @@ START_TEST(an_entry_purged_before_its_attempt_is_not_sent)
 
 	configure("[defaults]\nin_flight = 100\n");
 	start_sender(2, false);
-	first = fx_append(1, 3);
+	first = append_proven(1, 3);
 	settle_down(20); /* two run, the third is claimed ahead */
 	ck_assert_uint_eq(net.n_started, 2);
 	ck_assert_int_eq(fx_state(first + 2), RP_STATE_IN_FLIGHT);
@@ -681,7 +707,7 @@ END_TEST
 START_TEST(after_a_stall_as_long_as_the_lease_nothing_claimed_before_is_begun)
 {
 	start_sender(2, false);
-	fx_append(1, 3);
+	append_proven(1, 3);
 	settle_down(20);
 	ck_assert_uint_eq(net.n_started, 2);
 	advance(settings.config.lease_ms);
@@ -753,7 +779,7 @@ END_TEST
 START_TEST(a_stop_returns_what_was_not_begun_and_waits_for_the_rest)
 {
 	start_sender(2, false);
-	fx_append(1, 3);
+	append_proven(1, 3);
 	settle_down(20);
 	rp_sender_stop(sender);
 	settle_down(20);
@@ -796,7 +822,7 @@ START_TEST(a_stop_without_grace_settles_what_is_known_and_returns_what_was_not_b
 
 	configure("[sender]\nstop_grace = 0\n[defaults]\nin_flight = 100\n");
 	start_sender(2, false);
-	seq = fx_append(1, 3);
+	seq = append_proven(1, 3);
 	settle_down(20);
 	ck_assert_uint_eq(net.n_started, 2);
 	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
@@ -818,7 +844,7 @@ START_TEST(a_sender_that_is_ended_at_once_keeps_the_results_it_has)
 	uint64_t seq;
 
 	start_sender(2, false);
-	seq = fx_append(1, 2);
+	seq = append_proven(1, 2);
 	settle_down(20);
 	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
 	ck_assert_int_eq(rp_sender_step(sender, &wait_ms, &done, &fx.err), RP_OK);
@@ -860,7 +886,7 @@ START_TEST(requests_under_way_keep_their_policy_and_new_ones_get_the_new_one)
 	configure("[defaults]\nretry_base = 10s\ntimeout = 7s\nallow = 10.0.0.0/8\nheader = X-Era: "
 		  "old\n");
 	start_sender(2, false);
-	first = fx_append(1, 4);
+	first = append_proven(1, 4);
 	settle_down(20);
 	ck_assert_uint_eq(net.n_started, 2);
 	reload("[defaults]\nretry_base = 100s\ntimeout = 8s\nallow = 172.16.0.0/12\nheader = "
@@ -1157,8 +1183,8 @@ START_TEST(a_lack_of_descriptors_spends_nothing_and_makes_fewer_requests_at_once
 
 	configure("[defaults]\nretry_attempts = 1\nin_flight = 100\n");
 	start_sender(4, false);
-	first = fx_append(1, 2);
-	fx_append(2, 2);
+	first = append_proven(1, 2);
+	append_proven(2, 2);
 	settle_down(20);
 	ck_assert_uint_eq(net.n_started, 4);
 	answer_lack(0, RP_LACK_PROCESS);
@@ -1166,7 +1192,7 @@ START_TEST(a_lack_of_descriptors_spends_nothing_and_makes_fewer_requests_at_once
 	settle_down(20);
 	ck_assert_uint_eq(net.n_open, 2); /* as many as there is room for */
 	ck_assert_uint_eq(fx_ledger().waiting + fx_ledger().in_flight, 4);
-	fx_append(3, 20);
+	append_proven(3, 20);
 	for (i = 0; i < 50 && fx_ledger().delivered < 24; i++) {
 		if (i == 0)
 			ck_assert_uint_eq(net.n_open, 2);
@@ -1178,7 +1204,7 @@ START_TEST(a_lack_of_descriptors_spends_nothing_and_makes_fewer_requests_at_once
 	}
 	ck_assert_uint_eq(fx_ledger().delivered, 24);
 	ck_assert_uint_eq(fx_attempts(first), 1);
-	fx_append(4, 10);
+	append_proven(4, 10);
 	settle_down(20);
 	ck_assert_uint_eq(net.n_open, 4); /* it has grown again */
 	for (i = 2; i < net.n_started; i++)
@@ -1190,7 +1216,7 @@ END_TEST
 START_TEST(what_is_not_written_yet_is_withheld_after_a_pause_or_a_purge)
 {
 	const struct rp_request *one, *two;
-	uint64_t first = fx_append(1, 2);
+	uint64_t first = append_proven(1, 2);
 
 	configure("[defaults]\nretry_attempts = 1\n");
 	start_sender(2, false);
@@ -1252,7 +1278,7 @@ START_TEST(a_lack_of_ports_towards_one_endpoint_leaves_the_others_alone)
 	ck_assert_int_eq(fx_state(seq), RP_STATE_WAITING);
 	ck_assert_uint_eq(fx_delivery(seq).attempts, 0);
 	ck_assert_int_eq(fx_delivery(seq).last_cause, RP_CAUSE_LOCAL);
-	fx_append(2, 5);
+	append_proven(2, 5);
 	settle_down(20);
 	ck_assert_uint_eq(net.n_started, 6);
 	advance(1000);

@@ -283,7 +283,7 @@ START_TEST(only_what_tells_of_overload_makes_the_window_smaller)
 	before = rp_control_room(&c);
 	outcome(told[_i].cause, told[_i].status);
 	ck_assert_int_eq((int)rp_control_room(&c) - (int)before,
-			 told[_i].feedback == RP_FEEDBACK_GOOD  ? 1
+			 told[_i].feedback == RP_FEEDBACK_GOOD  ? RP_WINDOW_OPENS
 			 : told[_i].feedback == RP_FEEDBACK_BAD ? -1
 								: 0);
 }
@@ -294,7 +294,7 @@ START_TEST(after_trouble_it_grows_by_one_a_window)
 	int i;
 
 	begin(100, NULL);
-	for (i = 0; i < 15; i++)
+	for (i = 0; i < 5; i++)
 		outcome(RP_CAUSE_NONE, 200);
 	outcome(RP_CAUSE_HTTP, 429);
 	ck_assert_uint_eq(rp_control_room(&c), 19);

@@ -1,8 +1,10 @@
-/* When an endpoint is looked at, what a turn takes from it, and what is decided about it. */
+/* When a path, a section or a host is looked at, where it stands until then, and what is decided
+ * about it. */
 #include "model/schedule.h"
 
 #include <check.h>
 
+#define N(table) (sizeof(table) / sizeof(table)[0])
 #define NOW INT64_C(1700000000000)
 #define NEVER RP_NEVER
 #define WAITING count[RP_STATE_WAITING]
@@ -95,6 +97,42 @@ static const struct {
      NOW + 700,
      NOW + 700,
      false},
+    {"of a host one of its paths is due",
+     {.level = RP_LEVEL_HOST, .members = 2, .WAITING = 1, WINDOW_OF_5},
+     NOW - 9,
+     0,
+     NOW - 9,
+     true},
+    {"of a section one of its paths is to be removed",
+     {.level = RP_LEVEL_SECTION, .members = 1, WINDOW_OF_5},
+     NOW + 9,
+     0,
+     NOW + 9,
+     true},
+    {"of a host nothing is to be looked at",
+     {.level = RP_LEVEL_HOST, .members = 2, .FLYING = 1, WINDOW_OF_5},
+     NEVER,
+     0,
+     NEVER,
+     true},
+    {"a host whose window is full",
+     {.level = RP_LEVEL_HOST, .members = 2, .WAITING = 1, .FLYING = 5, WINDOW_OF_5},
+     NOW - 9,
+     NEVER,
+     NEVER,
+     false},
+    {"a host with an open breaker: at the probe",
+     {.level = RP_LEVEL_HOST, .members = 2, .WAITING = 1, OPEN},
+     NOW - 9,
+     NOW + 300,
+     NOW + 300,
+     true},
+    {"a host without members: nowhere, it goes",
+     {.level = RP_LEVEL_HOST, WINDOW_OF_5},
+     NEVER,
+     0,
+     NEVER,
+     false},
 };
 
 START_TEST(an_endpoint_is_looked_at_when_a_claim_could_take_something)
@@ -131,10 +169,69 @@ START_TEST(an_endpoint_goes_when_nothing_needs_it)
 	    {"its receiver disabled it", {.disabled = true}, false},
 	    {"its rate remembers a request", {NEXT_TOKEN_AT(NOW + 1)}, false},
 	    {"its rate remembers nothing any more", {NEXT_TOKEN_AT(NOW)}, true},
+	    {"a host has a path yet", {.level = RP_LEVEL_HOST, .members = 1}, false},
+	    {"a section has a path yet", {.level = RP_LEVEL_SECTION, .members = 1}, false},
+	    {"a host has none", {.level = RP_LEVEL_HOST, .n_paths = 7}, true},
+	    {"a host that is paused has none", {.level = RP_LEVEL_HOST, .paused = true}, false},
 	};
 
 	ck_assert_msg(rp_schedule_is_over(&cases[_i].ep, NOW) == cases[_i].over, "%s",
 		      cases[_i].what);
+}
+END_TEST
+
+#define HOST_7 (UINT64_C(7) << RP_HOST_SHIFT)
+#define SECTION_7_2 (HOST_7 + 2)
+#define PATH_7_9 (HOST_7 + RP_MEMBER_PATHS + 9)
+
+static const struct {
+	const char *what;
+	struct rp_endpoint ep;
+	uint64_t id, queue;
+} queues[] = {
+    {"a host", {.level = RP_LEVEL_HOST}, HOST_7, RP_QUEUE_UNPROVEN},
+    {"a host that delivers", {.level = RP_LEVEL_HOST, .in_proven = true}, HOST_7, RP_QUEUE_PROVEN},
+    {"a section", {.level = RP_LEVEL_SECTION}, SECTION_7_2, HOST_7},
+    {"a path without a section", {.level = RP_LEVEL_PATH}, PATH_7_9, HOST_7},
+    {"a path in a section",
+     {.level = RP_LEVEL_PATH, .section = SECTION_7_2},
+     PATH_7_9,
+     SECTION_7_2},
+};
+
+START_TEST(each_stands_in_the_queue_of_what_it_is_in)
+{
+	ck_assert_msg(rp_schedule_queue(&queues[_i].ep, queues[_i].id) == queues[_i].queue, "%s",
+		      queues[_i].what);
+	ck_assert(queues[_i].queue != RP_QUEUE_DUE && HOST_7 > RP_QUEUE_DUE);
+}
+END_TEST
+
+static const struct {
+	const char *what;
+	struct rp_endpoint host;
+	bool proven;
+} proofs[] = {
+    {"it never delivered", {.WAITING = 1}, false},
+    {"it delivered a moment ago", {.last_success_at_ms = NOW}, true},
+    {"... and failed since, without a bad word", {.last_success_at_ms = NOW, .streak = 3}, true},
+    {"... and something bad came since",
+     {.last_success_at_ms = NOW, .control.bad_streak = 1},
+     false},
+    {"... and its breaker is open",
+     {.last_success_at_ms = NOW, .control.breaker = RP_BREAKER_OPEN},
+     false},
+    {"... and its breaker is being probed",
+     {.last_success_at_ms = NOW, .control.breaker = RP_BREAKER_HALF_OPEN},
+     false},
+    {"it delivered lately", {.last_success_at_ms = NOW - RP_PROVEN_MS + 1}, true},
+    {"it delivered long ago", {.last_success_at_ms = NOW - RP_PROVEN_MS}, false},
+};
+
+START_TEST(a_host_has_proven_itself_when_the_table_says)
+{
+	ck_assert_msg(rp_schedule_is_proven(&proofs[_i].host, NOW) == proofs[_i].proven, "%s",
+		      proofs[_i].what);
 }
 END_TEST
 
@@ -146,34 +243,6 @@ START_TEST(a_clock_that_was_set_back_parks_nobody)
 	ck_assert_int_eq(ep.parked_until_ms, NOW + 2 * RP_PARK_MAX_MS);
 	rp_schedule_fix_clock(&ep, NOW - 1);
 	ck_assert_int_eq(ep.parked_until_ms, 0);
-}
-END_TEST
-
-/* --- what a turn takes from it --------------------------------------------------------------- */
-
-static const struct {
-	const char *what;
-	struct rp_endpoint ep;
-	struct rp_schedule_room room;
-	enum rp_schedule_take take;
-} takes[] = {
-    {"it may", {WINDOW_OF_5}, {9, 9, 9}, RP_TAKE_NEXT},
-    {"it may, and has no rate", {WINDOW_OF_5}, {9, 9, 0}, RP_TAKE_NEXT},
-    {"it has a rate", {NEXT_TOKEN_AT(NOW)}, {9, 9, 9}, RP_TAKE_NEXT},
-    {"enough from those with a rate", {NEXT_TOKEN_AT(NOW)}, {9, 9, 0}, RP_TAKE_PASSED_OVER},
-    {"no token, and no room for one", {NEXT_TOKEN_AT(NOW + 9)}, {9, 9, 0}, RP_TAKE_NOTHING},
-    {"the sender is full", {WINDOW_OF_5}, {9, 0, 9}, RP_TAKE_NOTHING},
-    {"... but the dead need no sender", {.disabled = true, WINDOW_OF_5}, {9, 0, 9}, RP_TAKE_NEXT},
-    {"... nor a token", {.disabled = true, NEXT_TOKEN_AT(NOW)}, {9, 0, 0}, RP_TAKE_NEXT},
-    {"enough have died", {.disabled = true, WINDOW_OF_5}, {0, 9, 9}, RP_TAKE_NOTHING},
-    {"paused", {.paused = true, WINDOW_OF_5}, {9, 9, 9}, RP_TAKE_NOTHING},
-    {"its window is full", {.FLYING = 5, WINDOW_OF_5}, {9, 9, 9}, RP_TAKE_NOTHING},
-};
-
-START_TEST(a_turn_takes_what_it_has_room_for)
-{
-	ck_assert_msg(rp_schedule_take(&takes[_i].ep, &takes[_i].room, NOW) == takes[_i].take, "%s",
-		      takes[_i].what);
 }
 END_TEST
 
@@ -220,38 +289,6 @@ START_TEST(another_configuration_is_heard_where_something_is_held_up)
 }
 END_TEST
 
-#define N(table) (sizeof(table) / sizeof(table)[0])
-
-START_TEST(one_that_has_a_rate_is_left_by_who_wants_none_of_them)
-{
-	struct rp_endpoint r = {.control.limits = {.in_flight = 1, .rate = {5, 1000}}};
-
-	ck_assert(rp_schedule_is_left(&r, 0));
-	ck_assert(!rp_schedule_is_left(&r, 1));
-	r.disabled = true; /* its entries die, which costs no token */
-	ck_assert(!rp_schedule_is_left(&r, 0));
-	r = (struct rp_endpoint){.control.limits = {.in_flight = 1}};
-	ck_assert(!rp_schedule_is_left(&r, 0));
-}
-END_TEST
-
-START_TEST(a_claim_tells_whether_others_wait_for_its_end)
-{
-	struct rp_endpoint r = {.control = {.limits = {.in_flight = 2}, .window_permille = 2000},
-				.count = {[RP_STATE_WAITING] = 1, [RP_STATE_IN_FLIGHT] = 1}};
-	struct rp_delivery claimed = {.state = RP_STATE_IN_FLIGHT};
-
-	ck_assert(!rp_schedule_is_blocking(&r, &claimed));
-	claimed.order_key = 7; /* in an order */
-	ck_assert(rp_schedule_is_blocking(&r, &claimed));
-	claimed.order_key = 0;
-	r.count[RP_STATE_IN_FLIGHT] = 2; /* the last place */
-	ck_assert(rp_schedule_is_blocking(&r, &claimed));
-	r.count[RP_STATE_WAITING] = 0; /* for which nobody waits */
-	ck_assert(!rp_schedule_is_blocking(&r, &claimed));
-}
-END_TEST
-
 int main(void)
 {
 	Suite *s = suite_create("schedule");
@@ -261,14 +298,13 @@ int main(void)
 
 	tcase_add_loop_test(tc, an_endpoint_is_looked_at_when_a_claim_could_take_something, 0,
 			    N(looks));
-	tcase_add_loop_test(tc, an_endpoint_goes_when_nothing_needs_it, 0, 9);
+	tcase_add_loop_test(tc, an_endpoint_goes_when_nothing_needs_it, 0, 13);
+	tcase_add_loop_test(tc, each_stands_in_the_queue_of_what_it_is_in, 0, N(queues));
+	tcase_add_loop_test(tc, a_host_has_proven_itself_when_the_table_says, 0, N(proofs));
 	tcase_add_test(tc, a_clock_that_was_set_back_parks_nobody);
-	tcase_add_loop_test(tc, a_turn_takes_what_it_has_room_for, 0, N(takes));
 	tcase_add_test(tc, the_first_park_is_told_and_the_last_one_holds);
 	tcase_add_test(tc, a_receiver_disables_it_and_an_operator_resumes_it);
 	tcase_add_test(tc, another_configuration_is_heard_where_something_is_held_up);
-	tcase_add_test(tc, one_that_has_a_rate_is_left_by_who_wants_none_of_them);
-	tcase_add_test(tc, a_claim_tells_whether_others_wait_for_its_end);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

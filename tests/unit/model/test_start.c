@@ -5,10 +5,15 @@
 
 #define NOW INT64_C(1700000000000)
 
+/* What is in the way may be so on any level. */
 static const struct {
 	const char *what;
 	struct rp_endpoint ep;
-	struct rp_start s; /* without the endpoint; in_flight_max 0: 10 */
+	struct how {
+		bool probe, metered;
+		int64_t age_ms, begin_within_ms;
+		unsigned in_flight_max; /* of that level; 0: 10 */
+	} s;
 	enum rp_start_verdict verdict;
 } cases[] = {
     {"nothing is in its way", {.count[RP_STATE_IN_FLIGHT] = 1}, {0}, RP_START_GO},
@@ -44,27 +49,56 @@ static const struct {
 
 START_TEST(a_request_begins_when_the_table_says)
 {
-	struct rp_start s = cases[_i].s;
+	const struct how *how = &cases[_i / RP_LEVELS].s;
+	struct rp_endpoint free = {.count[RP_STATE_IN_FLIGHT] = 1}, ep = cases[_i / RP_LEVELS].ep;
+	struct rp_start s = {.receiver = {{&free, &free, &free}},
+			     .in_flight_max = {10, 10, 10},
+			     .metered = how->metered,
+			     .age_ms = how->age_ms,
+			     .begin_within_ms = how->begin_within_ms,
+			     .now_at_ms = NOW};
+	const int level = _i % RP_LEVELS;
 
-	s.endpoint = &cases[_i].ep;
-	s.now_at_ms = NOW;
-	if (s.in_flight_max == 0)
-		s.in_flight_max = 10;
-	ck_assert_msg(rp_start_judge(&s) == cases[_i].verdict, "%s: %d", cases[_i].what,
+	s.receiver.at[level] = &ep;
+	s.probes[level] = how->probe;
+	if (how->in_flight_max != 0)
+		s.in_flight_max[level] = how->in_flight_max;
+	ck_assert_msg(rp_start_judge(&s) == cases[_i / RP_LEVELS].verdict, "%s, %s: %d",
+		      rp_level_name((enum rp_level)level), cases[_i / RP_LEVELS].what,
 		      (int)rp_start_judge(&s));
+}
+END_TEST
+
+/* A path's probe is none of its host: that one has a breaker, and a probe, of its own. */
+START_TEST(the_probe_of_one_level_is_none_of_another)
+{
+	struct rp_endpoint path = {.control.breaker = RP_BREAKER_HALF_OPEN}, host = path;
+	struct rp_start s = {.receiver = {{&path, NULL, &host}},
+			     .in_flight_max = {10, 0, 10},
+			     .probes = {[RP_LEVEL_PATH] = true},
+			     .now_at_ms = NOW};
+
+	ck_assert_int_eq(rp_start_judge(&s), RP_START_BREAKER);
+	s.probes[RP_LEVEL_HOST] = true;
+	ck_assert_int_eq(rp_start_judge(&s), RP_START_GO);
+	s.probes[RP_LEVEL_PATH] = false;
+	ck_assert_int_eq(rp_start_judge(&s), RP_START_BREAKER);
 }
 END_TEST
 
 START_TEST(what_has_begun_is_stopped_by_what_forbids_it_and_by_no_limit)
 {
+	struct rp_endpoint free = {.count[RP_STATE_IN_FLIGHT] = 1};
 	struct rp_endpoint ep = {.parked_until_ms = NOW + 1, .control.breaker = RP_BREAKER_OPEN};
+	struct rp_receiver r = {{&free, _i == RP_LEVEL_SECTION ? &free : NULL, &free}};
 
+	r.at[_i] = &ep;
 	ep.count[RP_STATE_IN_FLIGHT] = 1000;
-	ck_assert(rp_start_may_go_on(&ep));
+	ck_assert(rp_start_may_go_on(&r));
 	ep.paused = true;
-	ck_assert(!rp_start_may_go_on(&ep));
+	ck_assert(!rp_start_may_go_on(&r));
 	ep = (struct rp_endpoint){.disabled = true};
-	ck_assert(!rp_start_may_go_on(&ep));
+	ck_assert(!rp_start_may_go_on(&r));
 }
 END_TEST
 
@@ -76,8 +110,10 @@ int main(void)
 	int failed;
 
 	tcase_add_loop_test(tc, a_request_begins_when_the_table_says, 0,
-			    sizeof cases / sizeof cases[0]);
-	tcase_add_test(tc, what_has_begun_is_stopped_by_what_forbids_it_and_by_no_limit);
+			    RP_LEVELS * (int)(sizeof cases / sizeof cases[0]));
+	tcase_add_test(tc, the_probe_of_one_level_is_none_of_another);
+	tcase_add_loop_test(tc, what_has_begun_is_stopped_by_what_forbids_it_and_by_no_limit, 0,
+			    RP_LEVELS);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

@@ -23,38 +23,86 @@ static const struct {
 
 START_TEST(endpoints_have_short_goes_in_turn)
 {
-	struct rp_turns t = {.n = walks[_i].n};
-	size_t has[4], endpoint, n = 0;
+	struct rp_turns t = {0};
+	size_t has[4], at = 0, n = 0;
 	char taken[64] = "";
 
 	memcpy(has, walks[_i].has, sizeof has);
-	while (n < walks[_i].want && rp_turns_next(&t, &endpoint)) {
-		ck_assert_uint_lt(endpoint, walks[_i].n);
-		if (has[endpoint] == 0) {
+	while (n < walks[_i].want) {
+		if (at == walks[_i].n) {
+			if (!rp_turns_again(&t))
+				break;
+			at = 0;
+		} else if (has[at] == 0) {
 			rp_turns_end_go(&t);
-			continue;
+			at++;
+		} else {
+			has[at]--;
+			taken[n++] = (char)('a' + at);
+			at += rp_turns_gave(&t);
 		}
-		has[endpoint]--;
-		taken[n++] = (char)('a' + endpoint);
 	}
 	ck_assert_msg(strcmp(taken, walks[_i].taken) == 0, "%s: %s", walks[_i].what, taken);
 }
 END_TEST
 
-START_TEST(none_is_forgotten_among_as_many_as_there_may_be)
+START_TEST(who_ends_a_go_early_leaves_the_next_one_a_whole_one)
 {
-	struct rp_turns t = {.n = RP_TURNS_ENDPOINTS_MAX};
-	bool seen[RP_TURNS_ENDPOINTS_MAX] = {false};
-	size_t endpoint, n = 0;
+	struct rp_turns t = {0};
+	int i;
 
-	while (rp_turns_next(&t, &endpoint)) {
-		ck_assert(!seen[endpoint]);
-		seen[endpoint] = true;
-		rp_turns_end_go(&t);
-		n++;
+	ck_assert(!rp_turns_gave(&t) && !rp_turns_gave(&t));
+	rp_turns_end_go(&t);
+	for (i = 1; i < RP_TURNS_GO; i++)
+		ck_assert(!rp_turns_gave(&t));
+	ck_assert(rp_turns_gave(&t));
+}
+END_TEST
+
+START_TEST(a_queue_is_gone_through_again_while_it_gives)
+{
+	struct rp_turns t = {0};
+
+	ck_assert(!rp_turns_again(&t));
+	rp_turns_gave(&t);
+	rp_turns_end_go(&t);
+	ck_assert(rp_turns_again(&t));
+	rp_turns_end_go(&t);
+	ck_assert(!rp_turns_again(&t));
+}
+END_TEST
+
+/* A host's paths have their goes within those of the host: a host with many paths has no more than
+ * one with one. The next go goes on where the last one ended. */
+START_TEST(the_goes_of_paths_are_within_those_of_their_host)
+{
+	struct rp_turns hosts = {0}, paths = {0};
+	size_t path = 0, n = 0;
+	char taken[64] = "";
+	const size_t n_paths = 6; /* of the first host, two entries each */
+	size_t has[6] = {2, 2, 2, 2, 2, 2}, of_second = 4;
+
+	while (n < 16) {
+		bool over;
+
+		if (has[path] == 0) {
+			rp_turns_end_go(&paths);
+			path++;
+			if (path == n_paths)
+				break;
+			continue;
+		}
+		has[path]--;
+		taken[n++] = (char)('a' + path);
+		path += rp_turns_gave(&paths);
+		over = rp_turns_gave(&hosts);
+		while (over && of_second > 0) {
+			of_second--;
+			taken[n++] = 'z';
+			over = !rp_turns_gave(&hosts);
+		}
 	}
-	ck_assert_uint_eq(n, RP_TURNS_ENDPOINTS_MAX);
-	ck_assert(!rp_turns_next(&t, &endpoint));
+	ck_assert_str_eq(taken, "aabbzzzzccddeeff");
 }
 END_TEST
 
@@ -67,7 +115,9 @@ int main(void)
 
 	tcase_add_loop_test(tc, endpoints_have_short_goes_in_turn, 0,
 			    sizeof walks / sizeof walks[0]);
-	tcase_add_test(tc, none_is_forgotten_among_as_many_as_there_may_be);
+	tcase_add_test(tc, who_ends_a_go_early_leaves_the_next_one_a_whole_one);
+	tcase_add_test(tc, a_queue_is_gone_through_again_while_it_gives);
+	tcase_add_test(tc, the_goes_of_paths_are_within_those_of_their_host);
 	suite_add_tcase(s, tc);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

@@ -226,7 +226,7 @@ START_TEST(the_entries_of_many_endpoints_are_seen_once)
 		n = fx_new(1);
 		n.endpoint = rp_span_of(name);
 		fx_append_one(&n, NULL);
-		endpoints[i] = i + 2;
+		endpoints[i] = rp_level_id(i + 2, RP_MEMBER_PATHS);
 	}
 	select_all(&(struct rp_select){.filter = &f});
 	ck_assert_uint_eq(n_seen, 600);

@@ -245,8 +245,9 @@ START_TEST(an_entry_without_readable_records_can_be_purged_but_not_replayed)
 	ck_assert_uint_eq(fx_ledger().purged, 1);
 	ck_assert_uint_eq(fx_rows(RP_T_ENTRY), 1);
 	ck_assert_uint_eq(fx_rows(RP_T_SEEN), 1);
-	/* A queue row names the endpoint, which is empty then and goes. */
-	ck_assert_uint_eq(fx_rows(RP_T_ENDPOINT), states[_i] == RP_STATE_WAITING ? 1 : 2);
+	/* A queue row names the endpoint, which is empty then and goes with its host. */
+	ck_assert_uint_eq(fx_n_endpoints(), states[_i] == RP_STATE_WAITING ? 1 : 2);
+	ck_assert_uint_eq(fx_rows(RP_T_ENDPOINT), states[_i] == RP_STATE_WAITING ? 2 : 4);
 }
 END_TEST
 
@@ -291,14 +292,42 @@ START_TEST(a_second_queue_row_does_not_claim_an_entry_twice)
 }
 END_TEST
 
+static void edit_record(uint64_t id, void (*edit)(struct rp_endpoint *r))
+{
+	unsigned char buf[RP_ENDPOINT_BYTES];
+	struct rp_endpoint r = fx_record(id);
+
+	edit(&r);
+	fx_put(RP_T_ENDPOINT, rp_key1(id), buf, rp_endpoint_pack(&r, id, buf, sizeof buf));
+}
+
+static void look_now(struct rp_endpoint *r)
+{
+	r->ready_at_ms = fx.now_ms - 5;
+}
+
 START_TEST(a_stray_ready_queue_row_is_looked_at_once)
 {
+	uint64_t path, host, rows;
+
 	fx_append(1, 1);
+	path = fx_endpoint(1);
+	host = rp_level_host(path);
 	fx_pause(1, true);
-	fx_put(RP_T_READY, rp_key2((uint64_t)fx.now_ms - 5, fx_endpoint(1)), "", 0);
+	rows = fx_rows(RP_T_READY);
+	fx_put(RP_T_READY,
+	       _i == 0 ? rp_key3(host, (uint64_t)fx.now_ms - 5, path)
+		       : rp_key3(_i == 1 ? RP_QUEUE_UNPROVEN : RP_QUEUE_PROVEN,
+				 (uint64_t)fx.now_ms - 5, host),
+	       "", 0);
+	if (_i == 0) { /* and so is the host, as it would be with its path's row */
+		edit_record(host, look_now);
+		fx_put(RP_T_READY, rp_key3(RP_QUEUE_UNPROVEN, (uint64_t)fx.now_ms - 5, host), "",
+		       0);
+	}
 	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
-	ck_assert_uint_eq(fx_rows(RP_T_READY), 0);
+	ck_assert_uint_eq(fx_rows(RP_T_READY), rows);
 	fx_exchange(10, NULL, 0);
 	ck_assert(!fx.committed);
 	fx_pause(1, false);
@@ -430,7 +459,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, a_stray_queue_row_sends_nothing_and_goes_away, 0, 4);
 	tcase_add_test(tc, a_queue_row_without_any_entry_goes_away);
 	tcase_add_loop_test(tc, a_second_queue_row_does_not_claim_an_entry_twice, 0, 2);
-	tcase_add_test(tc, a_stray_ready_queue_row_is_looked_at_once);
+	tcase_add_loop_test(tc, a_stray_ready_queue_row_is_looked_at_once, 0, 3);
 	tcase_add_test(tc, a_stray_claim_row_is_not_returned);
 	tcase_add_test(tc, a_stray_done_row_removes_no_live_entry);
 	tcase_add_test(tc, a_damaged_endpoint_record_is_rebuilt_by_counting);

@@ -261,13 +261,11 @@ static void say_in_transaction(void)
 	was_silent = poll(&log_end, 1, 0) == 0;
 }
 
-static struct rp_limits limits_that_speak(void *arg, uint64_t endpoint, struct rp_span name)
+static void limits_that_speak(void *arg, struct rp_span name, struct rp_level_limits *out)
 {
 	(void)arg;
-	(void)endpoint;
-	(void)name;
 	say_in_transaction();
-	return (struct rp_limits){.in_flight = 10, .start = 10};
+	fx_limits(NULL, name, out);
 }
 
 static bool see_and_speak(void *arg, const struct rp_entry *entry)
@@ -283,7 +281,8 @@ START_TEST(what_is_logged_in_a_transaction_goes_out_behind_it)
 	const struct rp_filter every = {0};
 	struct rp_select s = {.filter = &every, .max_seen = 1, .see = see_and_speak};
 	struct rp_claim claim;
-	struct rp_exchange turn = {.claims = &claim, .want = 1, .limits = limits_that_speak};
+	struct rp_exchange turn = {
+	    .claims = &claim, .want = 1, .want_unproven = 1, .limits = limits_that_speak};
 	int ends[2], before = dup(STDERR_FILENO), arrived;
 
 	fx_append(1, 2);

@@ -25,18 +25,20 @@ static void fill(void)
 		fx_settle(&fx.claims[i], i % 2 == 0 ? RP_SETTLE_DELIVERED : RP_SETTLE_DEAD);
 }
 
-static struct rp_limits limits(void *arg, uint64_t endpoint, struct rp_span name)
+static void limits(void *arg, struct rp_span name, struct rp_level_limits *out)
 {
+	const struct rp_limits all = {.in_flight = N, .start = N};
+
 	(void)arg;
-	(void)endpoint;
 	(void)name;
-	return (struct rp_limits){.in_flight = N, .start = N};
+	*out = (struct rp_level_limits){{all, all, all}, {"", 0}};
 }
 
 static enum rp_err claim_one(void)
 {
 	struct rp_claim claim;
-	struct rp_exchange turn = {.claims = &claim, .want = 1, .limits = limits};
+	struct rp_exchange turn = {
+	    .claims = &claim, .want = 1, .want_unproven = 1, .limits = limits};
 
 	return rp_outbox_exchange(fx.ob, fx.now_ms, &turn, &fx.err);
 }

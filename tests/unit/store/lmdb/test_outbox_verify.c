@@ -112,7 +112,7 @@ static struct rp_key ready_key(void)
 	struct rp_endpoint e = fx_endpoint_record(1);
 
 	ck_assert_int_ne(e.ready_at_ms, RP_NEVER);
-	return rp_key2((uint64_t)e.ready_at_ms, fx_endpoint(1));
+	return rp_key3(rp_level_host(fx_endpoint(1)), (uint64_t)e.ready_at_ms, fx_endpoint(1));
 }
 
 static void lose_queue(void)
@@ -208,7 +208,7 @@ static void add_queue(void)
 
 static void add_ready_queue(void)
 {
-	fx_put(RP_T_READY, rp_key2(5, fx_endpoint(1)), "", 0);
+	fx_put(RP_T_READY, rp_key3(rp_level_host(fx_endpoint(1)), 5, fx_endpoint(1)), "", 0);
 }
 
 static void add_claim(void)
