@@ -97,8 +97,10 @@ enum rp_err rp_sender_renew_limits(struct rp_sender *s, struct rp_error *err)
 {
 	enum rp_err e = rp_sender_end_exchange(s, true, err);
 
+	/* A signal may come long after the last step: by that clock a bucket that was used since
+	 * is from before the clock was set back. */
 	if (e == RP_OK)
-		e = rp_outbox_renew_limits(s->o.outbox, s->now_at_ms, &s->renewal, err);
+		e = rp_outbox_renew_limits(s->o.outbox, rp_sys_wall_ms(s->o.sys), &s->renewal, err);
 	return e == RP_OK ? rp_outbox_next_ready(s->o.outbox, &s->ready_at_ms, err) : e;
 }
 

@@ -100,8 +100,12 @@ void rp_receiver_token_return(const struct rp_receiver *r, const struct rp_token
 static bool tells_host(struct rp_endpoint *host, struct rp_endpoint *path,
 		       enum rp_feedback feedback)
 {
-	uint32_t now = host->clears + 1;
+	uint32_t now;
 
+	/* A breaker that was switched off has forgotten its series: all paths count anew. */
+	host->clears += feedback != RP_FEEDBACK_NONE && host->control.recent == 0 &&
+			host->control.bad_streak == 0;
+	now = host->clears + 1;
 	if (feedback != RP_FEEDBACK_BAD) {
 		host->clears += feedback != RP_FEEDBACK_NONE && host->control.bad_streak > 0;
 		return feedback != RP_FEEDBACK_NONE;

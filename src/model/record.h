@@ -99,8 +99,9 @@ struct rp_endpoint {
 	/* SECTION: paths in it; HOST: paths and sections */
 	uint64_t members;
 	uint64_t n_paths; /* HOST: how many paths it has ever had; see rp_level_new_path */
-	/* HOST: how often an answer has ended a series of bad outcomes. PATH: that number, plus 1,
-	 * when the path was last counted as bad; 0: never */
+	/* HOST: how often a series of bad outcomes has ended, by an answer or because the breaker
+	 * was switched off. PATH: that number, plus 1, when the path was last counted as bad; 0:
+	 * never */
 	uint32_t clears, bad_at;
 	/* HOST: in which of the two ready queues of hosts it is (schedule.h) */
 	bool in_proven;

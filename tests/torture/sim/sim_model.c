@@ -482,6 +482,8 @@ static void check_claim(struct sim_ep *ep, enum rp_level which, bool probes, int
 	     level->n_held);
 	MUST(level->settled_any || level->n_held < window_start(which), "%s: %u in flight at first",
 	     level->name, level->n_held);
+	if (!probes) /* so it is closed, whenever that was */
+		level->n_opened_before = 0;
 	if (!level->open)
 		return;
 	MUST(now_at_ms >= level->probe_at_ms && level->n_held == 0 && probes,
