@@ -546,29 +546,42 @@ static void change_some(enum rp_change verb)
 		sim_model_endpoints_gone();
 }
 
-static void pause_level(struct sim_level *level, enum rp_level which, bool pause)
+static void probe_now(struct sim_level *level)
+{
+	if (level->probe_at_ms > sim_wall_ms())
+		level->probe_at_ms = sim_wall_ms();
+}
+
+static bool pause_level(struct sim_level *level, enum rp_level which, bool pause)
 {
 	struct rp_error err;
 	uint64_t id = sim_level_id(level, which);
 
 	if (id == 0)
-		return;
+		return false;
 	sim_note("pause", id, pause);
 	sim_must(rp_outbox_endpoint_pause(sim.base, sim_wall_ms(), id, pause, &err), &err, "pause");
 	level->paused = pause;
 	if (!pause) {
 		level->disabled = false;
-		if (level->probe_at_ms > sim_wall_ms())
-			level->probe_at_ms = sim_wall_ms();
+		probe_now(level);
 		sim_model_endpoints_gone();
 	}
+	return true;
+}
+
+/* Whoever resumes a path says that its host is well, too. */
+static void pause_path(struct sim_ep *ep, bool pause)
+{
+	if (pause_level(&ep->level, RP_LEVEL_PATH, pause) && !pause)
+		probe_now(&sim_host_of(ep)->level);
 }
 
 /* The path, or what counts for it, too. */
 static void pause_some_level(unsigned ep, bool pause)
 {
 	if (sim_chance(75))
-		pause_level(&sim.eps[ep].level, RP_LEVEL_PATH, pause);
+		pause_path(&sim.eps[ep], pause);
 	else
 		pause_level(&sim_host_of(&sim.eps[ep])->level, RP_LEVEL_HOST, pause);
 }
@@ -862,7 +875,7 @@ static void stop_faults(void)
 	}
 	for (i = 0; i < N_EPS; i++) {
 		sim.eps[i].mood = MOOD_WELL;
-		pause_level(&sim.eps[i].level, RP_LEVEL_PATH, false);
+		pause_path(&sim.eps[i], false);
 	}
 	release_all();
 	if (some_actor(true) == NULL)
