@@ -289,8 +289,8 @@ START_TEST(only_what_tells_of_overload_makes_the_window_smaller)
 }
 END_TEST
 
-/* A receiver that takes seconds for an answer is given a window of requests, and answers all of them
- * before it gets the next. Result: how many it has in its n-th round. */
+/* A receiver that takes seconds for an answer is given a window of requests, and answers all of
+ * them before it gets the next. Result: how many it has in its n-th round. */
 static unsigned round_of(int n, enum rp_cause cause)
 {
 	unsigned size = 0, k;
