@@ -333,13 +333,14 @@ static enum rp_err check_endpoints(struct rp_doctor *d, struct rp_error *err)
 	struct rp_known_endpoints all;
 	struct endpoint_counts c = {0};
 	struct rp_buf names = {0};
-	bool ok = rp_buf_add_text(&names, "");
+	bool ok = rp_buf_add_text(&names, ""), many = false;
 	enum rp_err e = rp_known_endpoints_load(d->ob, d->config, &all, err);
 	size_t i;
 
 	for (i = 0; i < all.n && e == RP_OK; i++) {
 		const struct rp_known_endpoint *k = &all.all[i];
 
+		many = many || (k->e.level == RP_LEVEL_HOST && !k->few);
 		if (k->e.level != RP_LEVEL_PATH)
 			continue;
 		count_endpoint(k, d->now_at_ms, &c);
@@ -349,6 +350,9 @@ static enum rp_err check_endpoints(struct rp_doctor *d, struct rp_error *err)
 			c.first_failing = k->name;
 		ok = ok && add_failing(k, c.failing++, &names);
 	}
+	if (many)
+		ok = ok && rp_buf_printf(&names, "; of a host with many paths at most %d are told",
+					 RP_HOST_PATHS_FEW);
 	if (e == RP_OK && ok)
 		report_endpoints(d, all.n_paths, &c, names.data);
 	if (e == RP_OK)

@@ -128,7 +128,6 @@ static enum rp_err load_paths(struct loading *l, struct rp_outbox *ob, size_t at
 	host->told_by_path =
 	    l->few && l->n_seen == 1 && n_sections == 0 && !rp_known_endpoint_is_trouble(host);
 	l->all->n_paths += host->n_paths;
-	l->all->n_unseen += host->n_paths - l->n_seen;
 	return RP_OK;
 }
 

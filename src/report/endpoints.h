@@ -30,7 +30,6 @@ struct rp_known_endpoints {
 	uint64_t n_paths; /* of the outbox, not only those in `all` */
 	/* hosts, sections and paths that are in trouble; of paths those that were looked at */
 	uint64_t n_trouble;
-	uint64_t n_unseen; /* paths that were not */
 };
 
 /* All hosts and sections, and of paths: all of a host that has at most RP_HOST_PATHS_FEW; of

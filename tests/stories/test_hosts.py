@@ -1,6 +1,6 @@
 """Stories of receivers with a path for every run: operators see and steer hosts."""
 
-from harness import Story, envelope
+from harness import Story, envelope, free_port, json_lines, wait_until
 
 
 class Hosts(Story):
@@ -89,3 +89,43 @@ class Hosts(Story):
         self.assert_sound(waiting=25, dead=3)
         self.assertEqual([s["endpoint"] for s in self.ctl_json("shape")],
                          [None, self.host(sick)])
+
+    def test_metrics_count_the_paths_of_a_host_by_section_however_many_there_are(self):
+        port = free_port()
+        self.configure(endpoints=[("acme", {"url": f"http://127.0.0.1:{port}/a"})])
+        self.ingest([envelope(i, f"http://127.0.0.1:{port}/a/{i}") for i in range(30)])
+        self.ingest([envelope(i, f"http://127.0.0.1:{port}/b/{i}") for i in range(30, 70)])
+        self.ingest([envelope(i, f"http://localhost:{port}/b/{i}") for i in range(70, 95)])
+        self.ctl("pause", f"http://127.0.0.1:{port}/a/7", f"http://localhost:{port}/b/94")
+        self.ctl("pause", f"http://localhost:{port}")
+        lines = self.ctl("metrics").out.decode().splitlines()
+        for line in ('runpost_endpoint_waiting{endpoint="acme"} 30',
+                     'runpost_endpoint_waiting{endpoint="other"} 65',
+                     'runpost_endpoint_breaker_state{endpoint="acme",state="closed"} 30',
+                     'runpost_endpoint_breaker_state{endpoint="other",state="closed"} 65',
+                     'runpost_endpoints_paused{endpoint="acme"} 1',
+                     'runpost_endpoints_paused{endpoint="other"} 1',
+                     'runpost_hosts{state="paused"} 1', 'runpost_hosts{state="ok"} 1',
+                     "runpost_hosts_held_back_waiting 25"):
+            self.assertIn(line, lines)
+
+    def test_a_host_that_is_down_is_named_once_by_all_who_look(self):
+        host = f"http://127.0.0.1:{free_port()}"
+        self.configure()
+        ids = [r["id"] for r in self.ingest([envelope(i, f"{host}/run/{i}") for i in range(60)])]
+        self.send()
+        wait_until(lambda: [e["breaker"] for e in self.ctl_json("endpoints", host)
+                            if e["level"] == "host"] == ["open"]
+                   and self.entries()["in_flight"] == 0, "the host's breaker to open")
+        shown = self.ctl_json("endpoints")[0]
+        self.assertEqual((shown["level"], shown["state"], shown["breaker_cause"],
+                          shown["held_back_by"]), ("host", "parked", "connect", "host"))
+        checks = {c["check"]: c for c in json_lines(self.ctl("doctor", "--json", code=None).out)}
+        self.assertEqual(checks["hosts"]["level"], "warn")
+        self.assertIn(f"{host}: its breaker is not closed, and holds back 60 entries of 60 paths",
+                      checks["hosts"]["text"])
+        self.assertIn(f"runpostctl resume {host} ", checks["hosts"]["remedy"])
+        warnings = [w["text"] for w in self.stats()["warnings"]]
+        self.assertIn(f"{host}: the breaker of the host is open, last connect", warnings[0])
+        blocks = self.ctl_json("explain", ids[59])[0]["blocking"]
+        self.assertIn(("breaker_open", "host"), {(b["code"], b["level"]) for b in blocks})
