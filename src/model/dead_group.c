@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "model/level.h"
+
 struct rp_dead_group rp_dead_group_of(enum rp_cause cause, enum rp_cause last_cause,
 				      unsigned http_status, uint64_t endpoint)
 {
@@ -14,6 +16,15 @@ struct rp_dead_group rp_dead_group_of(enum rp_cause cause, enum rp_cause last_ca
 	if (last_cause == RP_CAUSE_HTTP)
 		g.http_status = http_status;
 	return g;
+}
+
+bool rp_dead_group_has(const struct rp_dead_group *g, const struct rp_dead_group *member)
+{
+	struct rp_dead_group of_host = *member;
+
+	if (rp_level_of(g->endpoint) == RP_LEVEL_HOST)
+		of_host.endpoint = rp_level_host(member->endpoint);
+	return rp_dead_group_compare(g, &of_host) == 0;
 }
 
 int rp_dead_group_compare(const struct rp_dead_group *a, const struct rp_dead_group *b)

@@ -15,12 +15,14 @@
 struct rp_dead_group {
 	enum rp_cause cause, last_cause;
 	unsigned http_status; /* counts only where last_cause is RP_CAUSE_HTTP */
-	uint64_t endpoint;
+	uint64_t endpoint;    /* a path, or a host: all paths of it */
 };
 #define RP_DEAD_GROUP_TEXT_MAX (2 * RP_CAUSE_TEXT_MAX + 24)
 
 struct rp_dead_group rp_dead_group_of(enum rp_cause cause, enum rp_cause last_cause,
 				      unsigned http_status, uint64_t endpoint);
+/* `member`, that of a path, is the group itself or in it. */
+bool rp_dead_group_has(const struct rp_dead_group *g, const struct rp_dead_group *member);
 /* As qsort wants it; 0: the same group. */
 int rp_dead_group_compare(const struct rp_dead_group *a, const struct rp_dead_group *b);
 /* Returns out. */

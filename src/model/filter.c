@@ -64,7 +64,7 @@ static bool group_matches(const struct rp_filter *f, const struct rp_delivery *d
 	if (!f->has_group)
 		return true;
 	g = rp_dead_group_of(d->cause, d->last_cause, d->http_status, d->endpoint);
-	return d->state == RP_STATE_DEAD && rp_dead_group_compare(&g, &f->group) == 0;
+	return d->state == RP_STATE_DEAD && rp_dead_group_has(&f->group, &g);
 }
 
 static bool cause_matches(const struct rp_filter *f, const struct rp_delivery *d)

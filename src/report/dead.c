@@ -41,32 +41,59 @@ static bool grow(struct rp_dead_rows *t)
 	return true;
 }
 
-static struct rp_dead_row *row_of(struct rp_dead_rows *t, const struct rp_dead_group *key)
+/* Where its row is; t->n: there is none. */
+static size_t find(const struct rp_dead_rows *t, const struct rp_dead_group *key)
 {
-	size_t i;
-
 	if (t->n > 0 && rp_dead_group_compare(&t->all[t->latest].key, key) == 0)
-		return &t->all[t->latest];
+		return t->latest;
+	return t->cap > 0 && t->index[place_of(t, key)] != 0 ? t->index[place_of(t, key)] - 1
+							     : t->n;
+}
+
+/* The same, made if need be. false: out of memory. */
+static bool find_or_make(struct rp_dead_rows *t, const struct rp_dead_group *key, size_t *at)
+{
+	*at = find(t, key);
+	if (*at < t->n)
+		return true;
 	if (t->n == t->cap && !grow(t))
-		return NULL;
-	i = place_of(t, key);
-	if (t->index[i] == 0) {
-		t->all[t->n] =
-		    (struct rp_dead_row){.key = *key, .name = "", .first_at_ms = INT64_MAX};
-		t->index[i] = (uint32_t)++t->n;
-	}
-	t->latest = t->index[i] - 1;
-	return &t->all[t->latest];
+		return false;
+	t->all[t->n] = (struct rp_dead_row){.key = *key, .first_at_ms = INT64_MAX};
+	t->index[place_of(t, key)] = (uint32_t)++t->n;
+	return true;
+}
+
+static struct rp_dead_group of_host(const struct rp_dead_group *key)
+{
+	struct rp_dead_group host = *key;
+
+	host.endpoint = rp_level_host(key->endpoint);
+	return host;
+}
+
+/* The row of its path, or of its host when there are many of those already. */
+static bool choose_row(struct rp_dead_rows *t, const struct rp_dead_group *key, size_t *at)
+{
+	struct rp_dead_group host = of_host(key);
+
+	*at = find(t, key);
+	if (*at < t->n)
+		return true;
+	if (!find_or_make(t, &host, at))
+		return false;
+	return t->all[*at].n_paths == RP_HOST_PATHS_FEW ||
+	       (++t->all[*at].n_paths > 0 && find_or_make(t, key, at));
 }
 
 bool rp_dead_rows_add(struct rp_dead_rows *t, const struct rp_brief *b)
 {
 	struct rp_dead_group key =
 	    rp_dead_group_of(b->cause, b->last_cause, b->http_status, b->endpoint);
-	struct rp_dead_row *g = row_of(t, &key);
+	struct rp_dead_row *g;
 
-	if (g == NULL)
+	if (!choose_row(t, &key, &t->latest))
 		return false;
+	g = &t->all[t->latest];
 	g->count++;
 	if (b->at_ms < g->first_at_ms)
 		g->first_at_ms = b->at_ms;
@@ -77,12 +104,48 @@ bool rp_dead_rows_add(struct rp_dead_rows *t, const struct rp_brief *b)
 	return true;
 }
 
+/* What came before its host had a row goes into it. */
+static void merge(struct rp_dead_rows *t, struct rp_dead_row *g)
+{
+	struct rp_dead_group key = of_host(&g->key);
+	size_t at = find(t, &key);
+	struct rp_dead_row *host = &t->all[at];
+
+	if (at == t->n || host == g || host->count == 0)
+		return;
+	host->count += g->count;
+	if (g->first_at_ms < host->first_at_ms)
+		host->first_at_ms = g->first_at_ms;
+	if (g->last_at_ms > host->last_at_ms) {
+		host->last_at_ms = g->last_at_ms;
+		host->sample_seq = g->sample_seq;
+	}
+	g->count = 0;
+}
+
+static void fold(struct rp_dead_rows *t)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < t->n; i++)
+		merge(t, &t->all[i]);
+	for (i = 0; i < t->n; i++)
+		if (t->all[i].count > 0)
+			t->all[n++] = t->all[i];
+	t->n = n;
+	t->latest = 0;
+	free(t->index);
+	t->index = NULL;
+}
+
 void rp_dead_rows_release(struct rp_dead_rows *t)
 {
 	size_t i;
 
-	for (i = 0; i < t->n; i++)
+	for (i = 0; i < t->n; i++) {
 		free(t->all[i].detail);
+		free(t->all[i].name);
+	}
 	free(t->all);
 	free(t->index);
 	memset(t, 0, sizeof *t);
@@ -136,16 +199,20 @@ enum rp_err rp_dead_rows_finish(struct rp_dead_rows *t, struct rp_outbox *ob,
 	enum rp_err e = RP_OK;
 	size_t i;
 
+	fold(t);
 	if (t->n > 0)
 		qsort(t->all, t->n, sizeof t->all[0], most_first);
 	for (i = 0; i < t->n && e == RP_OK; i++) {
 		struct rp_dead_row *g = &t->all[i];
-		const struct rp_known_endpoint *k =
-		    rp_known_endpoint_find(endpoints, g->key.endpoint);
 		const struct rp_filter filter = {.seq = g->sample_seq};
+		struct rp_buf name = {0};
 
-		g->name = k != NULL ? k->name : "";
-		e = rp_outbox_first(ob, &filter, &sample, err);
+		e = rp_known_endpoint_name(endpoints, ob, config, g->key.endpoint, &name, err);
+		g->name = name.data != NULL ? name.data : strdup("");
+		if (e == RP_OK && g->name == NULL)
+			e = rp_fail(err, RP_ERR_NOMEM, "out of memory");
+		if (e == RP_OK)
+			e = rp_outbox_first(ob, &filter, &sample, err);
 		if (e == RP_OK) {
 			rp_id_format(sample.facts.id, g->sample);
 			e = add_detail(g, ob, config, &sample, err);

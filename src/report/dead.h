@@ -12,8 +12,10 @@
 
 struct rp_dead_row {
 	struct rp_dead_group key;
-	const char *name; /* of its endpoint, as it is shown; "": it is gone */
+	char *
+	    name; /* of its endpoint, as it is shown; "": it is gone; NULL before it is looked up */
 	uint64_t count;
+	uint32_t n_paths; /* of a host: with rows of their own */
 	int64_t first_at_ms, last_at_ms;
 	uint64_t sample_seq;         /* the youngest */
 	char sample[RP_ID_TEXT_MAX]; /* "": it was purged in the meantime */
@@ -29,10 +31,10 @@ struct rp_dead_rows {
 	size_t latest; /* entries of one group come in crowds */
 };
 
-/* Counts one that is dead; allowed inside a read of the store. false: out of memory. */
+/* Counts one that is dead. Where more than RP_HOST_PATHS_FEW paths of a host have the same fate
+ * they are one row, that of the host. Allowed inside a read of the store. false: out of memory. */
 bool rp_dead_rows_add(struct rp_dead_rows *t, const struct rp_brief *b);
-/* When all are counted: sorts the rows, the largest first, and looks up names and samples. The rows
- * borrow the names of `endpoints`. */
+/* When all are counted: sorts the rows, the largest first, and looks up names and samples. */
 enum rp_err rp_dead_rows_finish(struct rp_dead_rows *t, struct rp_outbox *ob,
 				const struct rp_config *config,
 				const struct rp_known_endpoints *endpoints, struct rp_error *err);

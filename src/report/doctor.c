@@ -23,6 +23,7 @@ enum {
 	CLOCK_SLACK_MS = 60000,
 	CLOCK_LATELY_MS = 3600000,
 	FAILING_NAMED = 3,
+	HOST_BACKLOG_WARN = 10000,
 };
 
 struct sender_check {
@@ -232,7 +233,7 @@ static bool add_endpoint_remedy(const struct rp_place *place, const struct endpo
 	       rp_command_add_on_endpoint(out, place, "runpostctl resume", c->first_stopped);
 }
 
-static void report_endpoints(struct rp_doctor *d, size_t n, const struct endpoint_counts *c,
+static void report_endpoints(struct rp_doctor *d, uint64_t n, const struct endpoint_counts *c,
 			     const char *names)
 {
 	struct rp_buf remedy = {0};
@@ -244,12 +245,69 @@ static void report_endpoints(struct rp_doctor *d, size_t n, const struct endpoin
 			? RP_DOCTOR_WARN
 			: RP_DOCTOR_OK,
 		    remedy.data,
-		    "%zu, of them %u parked, %u without a valid key, %u paused, %u disabled, %u "
+		    "%" PRIu64
+		    ", of them %u parked, %u without a valid key, %u paused, %u disabled, %u "
 		    "failing%s",
 		    n, c->parked, c->no_key, c->paused, c->disabled, c->failing, names);
 	else
 		d->no_memory = true;
 	rp_buf_release(&remedy);
+}
+
+/* All that a host may be given is under way, and so many wait. */
+static bool is_full(const struct rp_known_endpoint *k)
+{
+	return k->e.control.limits.in_flight > 0 &&
+	       k->e.count[RP_STATE_IN_FLIGHT] >= k->e.control.limits.in_flight &&
+	       k->e.count[RP_STATE_WAITING] >= HOST_BACKLOG_WARN;
+}
+
+static void report_host(struct rp_doctor *d, const struct rp_known_endpoint *k, unsigned others)
+{
+	struct rp_buf remedy = {0};
+	const char *what = k->e.paused                                 ? "it is paused"
+			   : k->e.control.breaker != RP_BREAKER_CLOSED ? "its breaker is not closed"
+								       : "its limit is used up";
+	bool ok =
+	    rp_known_endpoint_is_trouble(k)
+		? rp_command_add_on_endpoint(&remedy, d->place, "runpostctl resume", k->name)
+		: rp_command_add_on_endpoint(&remedy, d->place, "runpostctl endpoints", k->name) &&
+		      rp_buf_add_text(&remedy, "   (if it can bear more, raise host_in_flight)");
+
+	if (ok)
+		rp_doctor_report_command(d, "hosts", RP_DOCTOR_WARN, remedy.data,
+					 "%.200s: %s, and holds back %" PRIu64
+					 " entries of %" PRIu64 " paths; %u more like it",
+					 k->name, what, k->e.count[RP_STATE_WAITING], k->n_paths,
+					 others);
+	else
+		d->no_memory = true;
+	rp_buf_release(&remedy);
+}
+
+/* The one that holds back most stands for all. */
+static void report_hosts(struct rp_doctor *d, const struct rp_known_endpoints *all)
+{
+	const struct rp_known_endpoint *worst = NULL;
+	unsigned n = 0, n_bad = 0;
+	size_t i;
+
+	for (i = 0; i < all->n; i++) {
+		const struct rp_known_endpoint *k = &all->all[i];
+
+		n += k->e.level == RP_LEVEL_HOST;
+		if (k->e.level == RP_LEVEL_PATH || !(rp_known_endpoint_is_trouble(k) || is_full(k)))
+			continue;
+		n_bad++;
+		if (worst == NULL ||
+		    k->e.count[RP_STATE_WAITING] > worst->e.count[RP_STATE_WAITING])
+			worst = k;
+	}
+	if (worst != NULL)
+		report_host(d, worst, n_bad - 1);
+	else
+		rp_doctor_report(d, "hosts", RP_DOCTOR_OK, NULL, "%u, none holds back its paths",
+				 n);
 }
 
 static void count_endpoint(const struct rp_known_endpoint *k, int64_t now_at_ms,
@@ -275,13 +333,16 @@ static enum rp_err check_endpoints(struct rp_doctor *d, struct rp_error *err)
 	struct rp_known_endpoints all;
 	struct endpoint_counts c = {0};
 	struct rp_buf names = {0};
-	bool ok = rp_buf_add_text(&names, "");
+	bool ok = rp_buf_add_text(&names, ""), many = false;
 	enum rp_err e = rp_known_endpoints_load(d->ob, d->config, &all, err);
 	size_t i;
 
 	for (i = 0; i < all.n && e == RP_OK; i++) {
 		const struct rp_known_endpoint *k = &all.all[i];
 
+		many = many || (k->e.level == RP_LEVEL_HOST && !k->few);
+		if (k->e.level != RP_LEVEL_PATH)
+			continue;
 		count_endpoint(k, d->now_at_ms, &c);
 		if (!rp_known_endpoint_keeps_failing(&k->e))
 			continue;
@@ -289,8 +350,13 @@ static enum rp_err check_endpoints(struct rp_doctor *d, struct rp_error *err)
 			c.first_failing = k->name;
 		ok = ok && add_failing(k, c.failing++, &names);
 	}
+	if (many)
+		ok = ok && rp_buf_printf(&names, "; of a host with many paths at most %d are told",
+					 RP_HOST_PATHS_FEW);
 	if (e == RP_OK && ok)
-		report_endpoints(d, all.n, &c, names.data);
+		report_endpoints(d, all.n_paths, &c, names.data);
+	if (e == RP_OK)
+		report_hosts(d, &all);
 	d->no_memory = d->no_memory || !ok;
 	rp_buf_release(&names);
 	rp_known_endpoints_release(&all);

@@ -1,11 +1,14 @@
-/* endpoints.c - copies the endpoints out of the outbox and finds them by name or pattern. Verbs
- * look them up often, and each look would be a transaction. */
+/* endpoints.c - copies endpoints out of the outbox and finds them by name or pattern. Verbs look
+ * them up often, and each look would be a transaction. */
 
 #include "report/endpoints.h"
 
 #include <stdlib.h>
 
 #include "report/shown.h"
+
+/* PATHS_SEEN: of a host. PATHS_KEPT: of all hosts; then hosts are shown without their paths. */
+enum { PATHS_SEEN = 1000, PATHS_KEPT = 20000 };
 
 static int by_id(const void *a, const void *b)
 {
@@ -17,12 +20,18 @@ static int by_id(const void *a, const void *b)
 struct loading {
 	struct rp_known_endpoints *all;
 	const struct rp_config *config;
+	size_t n_kept; /* paths */
 	bool no_memory;
+	/* the host whose paths come */
+	size_t first; /* where those kept of it begin */
+	uint64_t n_seen;
+	bool few, more;
 };
 
-static bool see(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e)
+/* --- loading ------------------------------------------------------------------------ */
+
+static bool keep(struct loading *l, uint64_t id, struct rp_span name, const struct rp_endpoint *e)
 {
-	struct loading *l = arg;
 	struct rp_known_endpoints *k = l->all;
 	struct rp_known_endpoint *one;
 	struct rp_buf room = {0};
@@ -39,9 +48,8 @@ static bool see(void *arg, uint64_t id, struct rp_span name, const struct rp_end
 		k->cap = cap;
 	}
 	one = &k->all[k->n++];
-	one->id = id;
-	one->e = *e;
-	shown = rp_shown_name(l->config, name, &room);
+	*one = (struct rp_known_endpoint){.id = id, .e = *e};
+	shown = e->level == RP_LEVEL_PATH ? rp_shown_name(l->config, name, &room) : name;
 	one->name = strndup(shown.len > 0 ? shown.ptr : "", shown.len);
 	one->stored = strndup(name.len > 0 ? name.ptr : "", name.len);
 	rp_buf_release(&room);
@@ -49,41 +57,229 @@ static bool see(void *arg, uint64_t id, struct rp_span name, const struct rp_end
 	return !l->no_memory;
 }
 
+static void drop(struct rp_known_endpoint *k)
+{
+	free(k->name);
+	free(k->stored);
+}
+
+static bool see_shared(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e)
+{
+	return keep(arg, id, name, e);
+}
+
+/* They were few up to now: only those in trouble stay. */
+static void drop_well(struct loading *l)
+{
+	struct rp_known_endpoints *k = l->all;
+	size_t i, n = l->first;
+
+	for (i = l->first; i < k->n; i++) {
+		if (rp_known_endpoint_is_trouble(&k->all[i]))
+			k->all[n++] = k->all[i];
+		else
+			drop(&k->all[i]);
+	}
+	k->n = n;
+	l->few = false;
+}
+
+static bool see_path(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e)
+{
+	struct loading *l = arg;
+	struct rp_known_endpoint k = {.id = id, .e = *e};
+	bool trouble = rp_known_endpoint_is_trouble(&k);
+
+	if (rp_level_of(id) != RP_LEVEL_PATH)
+		return true;
+	l->more = l->n_seen == PATHS_SEEN;
+	if (l->more)
+		return false;
+	l->n_seen++;
+	l->all->n_trouble += trouble;
+	if (l->few && l->n_seen > RP_HOST_PATHS_FEW)
+		drop_well(l);
+	if (!l->few && (!trouble || l->all->n - l->first >= RP_HOST_PATHS_FEW))
+		return true;
+	return keep(l, id, name, e);
+}
+
+/* all[at] is a host; n_sections of it stand behind. */
+static enum rp_err load_paths(struct loading *l, struct rp_outbox *ob, size_t at, size_t n_sections,
+			      struct rp_error *err)
+{
+	struct rp_endpoints_which which = {RP_ENDPOINTS_OF_HOST, l->all->all[at].id};
+	struct rp_known_endpoint *host;
+	uint64_t counted;
+
+	l->first = l->all->n;
+	l->n_seen = 0;
+	l->few = l->n_kept < PATHS_KEPT;
+	l->more = false;
+	if (rp_outbox_endpoints(ob, which, see_path, l, err) != RP_OK)
+		return err->code;
+	if (l->no_memory)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	l->n_kept += l->all->n - l->first;
+	host = &l->all->all[at];
+	counted = host->e.members > n_sections ? host->e.members - n_sections : 0;
+	host->n_paths = l->more && counted > l->n_seen ? counted : l->n_seen;
+	host->few = l->few;
+	host->told_by_path =
+	    l->few && l->n_seen == 1 && n_sections == 0 && !rp_known_endpoint_is_trouble(host);
+	l->all->n_paths += host->n_paths;
+	return RP_OK;
+}
+
 enum rp_err rp_known_endpoints_load(struct rp_outbox *ob, const struct rp_config *config,
 				    struct rp_known_endpoints *out, struct rp_error *err)
 {
 	struct loading l = {.all = out, .config = config};
+	enum rp_err e;
+	size_t i, next, n;
 
 	memset(out, 0, sizeof *out);
-	if (rp_outbox_endpoints(ob, (struct rp_endpoints_which){RP_ENDPOINTS_PATHS, 0}, see, &l,
-				err) != RP_OK)
-		return err->code;
-	if (l.no_memory)
-		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	e = rp_outbox_endpoints(ob, (struct rp_endpoints_which){.of = RP_ENDPOINTS_SHARED},
+				see_shared, &l, err);
+	if (e == RP_OK && l.no_memory)
+		e = rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	n = out->n;
+	for (i = 0; e == RP_OK && i < n; i = next) {
+		for (next = i + 1; next < n && rp_level_host(out->all[next].id) == out->all[i].id;)
+			out->all[next].n_paths = out->all[next].e.members, next++;
+		e = load_paths(&l, ob, i, next - i - 1, err);
+	}
+	for (i = 0; i < n; i++)
+		out->n_trouble += rp_known_endpoint_is_trouble(&out->all[i]);
 	if (out->n > 0)
 		qsort(out->all, out->n, sizeof out->all[0], by_id);
-	return RP_OK;
+	return e;
 }
 
 void rp_known_endpoints_release(struct rp_known_endpoints *k)
 {
 	size_t i;
 
-	for (i = 0; i < k->n; i++) {
-		free(k->all[i].name);
-		free(k->all[i].stored);
-	}
+	for (i = 0; i < k->n; i++)
+		drop(&k->all[i]);
 	free(k->all);
 	memset(k, 0, sizeof *k);
 }
 
-const struct rp_known_endpoint *rp_known_endpoint_find(const struct rp_known_endpoints *k,
-						       uint64_t id)
+static struct rp_known_endpoint *find(const struct rp_known_endpoints *k, uint64_t id)
 {
 	struct rp_known_endpoint key = {.id = id};
 
 	return k->n > 0 ? bsearch(&key, k->all, k->n, sizeof k->all[0], by_id) : NULL;
 }
+
+const struct rp_known_endpoint *rp_known_endpoint_find(const struct rp_known_endpoints *k,
+						       uint64_t id)
+{
+	return find(k, id);
+}
+
+enum rp_err rp_known_endpoint_name(const struct rp_known_endpoints *k, struct rp_outbox *ob,
+				   const struct rp_config *config, uint64_t id, struct rp_buf *out,
+				   struct rp_error *err)
+{
+	const struct rp_known_endpoint *known = rp_known_endpoint_find(k, id);
+	struct rp_buf stored = {0}, room = {0};
+	struct rp_span name;
+	enum rp_err e = RP_OK;
+
+	if (known != NULL) {
+		name = rp_span_of(known->name);
+	} else {
+		e = rp_outbox_endpoint_name(ob, id, &stored, err);
+		name = (struct rp_span){stored.data, stored.len};
+		if (rp_level_of(id) == RP_LEVEL_PATH)
+			name = rp_shown_name(config, name, &room);
+	}
+	if (e == RP_OK && !rp_buf_add(out, name.ptr, name.len))
+		e = rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	rp_buf_release(&stored);
+	rp_buf_release(&room);
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+/* --- levels ------------------------------------------------------------------------- */
+
+static bool see_level(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e)
+{
+	struct rp_known_levels *l = arg;
+	enum rp_level level = rp_level_of(id);
+
+	(void)name;
+	l->of[level] = *e;
+	l->has[level] = true;
+	return false;
+}
+
+enum rp_err rp_known_levels_load(struct rp_outbox *ob, uint64_t id, struct rp_known_levels *out,
+				 struct rp_error *err)
+{
+	struct rp_endpoints_which one = {RP_ENDPOINTS_ONE, id};
+
+	memset(out, 0, sizeof *out);
+	if (rp_outbox_endpoints(ob, one, see_level, out, err) != RP_OK)
+		return err->code;
+	one.id = out->of[RP_LEVEL_PATH].section;
+	if (out->has[RP_LEVEL_PATH] && one.id != 0 &&
+	    rp_outbox_endpoints(ob, one, see_level, out, err) != RP_OK)
+		return err->code;
+	one.id = rp_level_host(id);
+	if (!out->has[RP_LEVEL_HOST] && rp_outbox_endpoints(ob, one, see_level, out, err) != RP_OK)
+		return err->code;
+	return RP_OK;
+}
+
+struct rp_receiver rp_known_levels_receiver(struct rp_known_levels *l)
+{
+	struct rp_receiver r = {{NULL}};
+	int level;
+
+	for (level = 0; level < RP_LEVELS; level++)
+		if (l->has[level])
+			r.at[level] = &l->of[level];
+	return r;
+}
+
+struct rp_receiver rp_known_levels_of(const struct rp_known_endpoints *known,
+				      struct rp_known_endpoint *k)
+{
+	struct rp_receiver r = {{NULL}};
+	struct rp_known_endpoint *host = find(known, rp_level_host(k->id)),
+				 *section = k->e.level == RP_LEVEL_PATH && k->e.section != 0
+						? find(known, k->e.section)
+						: NULL;
+
+	if (host != NULL)
+		r.at[RP_LEVEL_HOST] = &host->e;
+	if (section != NULL)
+		r.at[RP_LEVEL_SECTION] = &section->e;
+	r.at[k->e.level] = &k->e;
+	return r;
+}
+
+bool rp_known_held_by(const struct rp_receiver *levels, int64_t now_at_ms, enum rp_level *by)
+{
+	int l = 0;
+
+	while (l < RP_LEVELS - 1 && levels->at[l] == NULL)
+		l++;
+	if (levels->at[l] == NULL || levels->at[l]->count[RP_STATE_WAITING] == 0 ||
+	    levels->at[l]->disabled)
+		return false;
+	for (l = RP_LEVELS - 1; l >= 0; l--) {
+		*by = (enum rp_level)l;
+		if (levels->at[l] != NULL && rp_schedule_open_at_ms(levels->at[l]) > now_at_ms)
+			return true;
+	}
+	return false;
+}
+
+/* --- patterns ----------------------------------------------------------------------- */
 
 struct fits {
 	const struct rp_endpoint_glob *glob;
@@ -118,6 +314,8 @@ enum rp_err rp_endpoint_glob_resolve(struct rp_outbox *ob, struct rp_endpoint_gl
 	return RP_OK;
 }
 
+/* --- states ------------------------------------------------------------------------- */
+
 bool rp_known_endpoint_lacks_key(const struct rp_known_endpoint *k)
 {
 	/* a reload takes the time away, and the next attempt the cause */
@@ -135,6 +333,13 @@ const char *rp_known_endpoint_state(const struct rp_known_endpoint *k)
 	if (k->e.control.breaker != RP_BREAKER_CLOSED)
 		return "parked";
 	return k->e.streak > 0 ? "failing" : "ok";
+}
+
+bool rp_known_endpoint_is_trouble(const struct rp_known_endpoint *k)
+{
+	if (k->e.level != RP_LEVEL_PATH)
+		return k->e.paused || k->e.control.breaker != RP_BREAKER_CLOSED;
+	return strcmp(rp_known_endpoint_state(k), "ok") != 0;
 }
 
 bool rp_known_endpoint_keeps_failing(const struct rp_endpoint *e)
@@ -158,7 +363,8 @@ static void add_control_json(struct rp_json_out *o, const struct rp_control *c)
 	rp_json_out_time(o, "next_probe_at", c->breaker == RP_BREAKER_OPEN ? c->probe_at_ms : 0);
 }
 
-struct rp_json_out *rp_known_endpoint_json(const struct rp_known_endpoint *k)
+struct rp_json_out *rp_known_endpoint_json(const struct rp_known_endpoint *k,
+					   const enum rp_level *held_by)
 {
 	static const enum rp_state counted[] = {RP_STATE_WAITING, RP_STATE_IN_FLIGHT, RP_STATE_HELD,
 						RP_STATE_DEAD, RP_STATE_DELIVERED};
@@ -167,6 +373,9 @@ struct rp_json_out *rp_known_endpoint_json(const struct rp_known_endpoint *k)
 	size_t i;
 
 	rp_json_out_text(o, "endpoint", k->name);
+	rp_json_out_text(o, "level", rp_level_name(k->e.level));
+	if (k->e.level != RP_LEVEL_PATH)
+		rp_json_out_int(o, "paths", (int64_t)k->n_paths);
 	rp_json_out_text(o, "state", rp_known_endpoint_state(k));
 	for (i = 0; i < sizeof counted / sizeof counted[0]; i++)
 		rp_json_out_int(o, rp_state_name(counted[i]), (int64_t)k->e.count[counted[i]]);
@@ -178,6 +387,7 @@ struct rp_json_out *rp_known_endpoint_json(const struct rp_known_endpoint *k)
 	rp_json_out_bool(o, "paused", k->e.paused);
 	rp_json_out_bool(o, "disabled", k->e.disabled);
 	rp_json_out_time(o, "changed_at", k->e.changed_at_ms);
+	rp_json_out_text(o, "held_back_by", held_by != NULL ? rp_level_name(*held_by) : NULL);
 	add_control_json(o, &k->e.control);
 	return o;
 }

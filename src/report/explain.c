@@ -141,29 +141,45 @@ static void foresee(struct work *w, int64_t from_at_ms)
 					   .latest_at_ms = from_at_ms};
 }
 
-/* What a due entry waits for, by what blocks it. */
-static const char *what_it_waits_for(const char *code)
+/* What a due entry waits for, by what blocks it; %s is what is meant of its path, section and
+ * host. */
+static void say_what_it_waits_for(struct work *w, const struct rp_explain_block *b)
 {
 	static const struct {
-		const char *code, *words;
-	} all[] = {{"disabled", "its endpoint to be resumed: it is disabled"},
-		   {"paused", "its endpoint to be resumed: it is paused"},
-		   {"no_key", "a valid signing key of its endpoint"},
-		   {"no_port", "a local port towards its endpoint"},
-		   {"breaker_open", "its endpoint's breaker, which is open"},
-		   {"breaker_probing", "its endpoint's breaker, which is being probed"},
-		   {"window", "room in its endpoint's window"},
-		   {"rate", "its endpoint's rate"},
-		   {"expired", "its turn, though its time has run out"},
-		   {"no_sender", "a sender, since none is running"},
-		   {"senders_stopped", "a sender that works"}};
+		const char *code, *before, *after;
+	} all[] = {{"disabled", "its ", " to be resumed: it is disabled"},
+		   {"paused", "its ", " to be resumed: it is paused"},
+		   {"no_key", "a valid signing key of its ", ""},
+		   {"no_port", "a local port towards its ", ""},
+		   {"breaker_open", "its ", "'s breaker, which is open"},
+		   {"breaker_probing", "its ", "'s breaker, which is being probed"},
+		   {"window", "room in its ", "'s window"},
+		   {"rate", "its ", "'s rate"},
+		   {"expired", "its turn, though its time has run out", NULL},
+		   {"no_sender", "a sender, since none is running", NULL},
+		   {"senders_stopped", "a sender that works", NULL}};
 	size_t i;
 
 	for (i = 0; i < sizeof all / sizeof all[0]; i++) {
-		if (strcmp(code, all[i].code) == 0)
-			return all[i].words;
+		if (strcmp(b->code, all[i].code) != 0)
+			continue;
+		say(w, &w->out->why, "%s%s%s.", all[i].before,
+		    all[i].after != NULL ? level_noun(b->level) : "",
+		    all[i].after != NULL ? all[i].after : "");
+		return;
 	}
-	return "a sender to take it";
+	say(w, &w->out->why, "a sender to take it.");
+}
+
+/* What of it is paused; NULL: nothing. */
+static const char *paused_noun(const struct work *w)
+{
+	int level;
+
+	for (level = RP_LEVELS - 1; level >= 0; level--)
+		if (w->at[level] != NULL && w->at[level]->paused)
+			return level_noun(level);
+	return NULL;
 }
 
 /* One that has failed is helped by more than waiting, mostly. */
@@ -183,6 +199,7 @@ static void tell_why_it_waits(struct work *w)
 	struct rp_explanation *x = w->out;
 	const struct rp_delivery *d = w->d;
 	int64_t now_at_ms = w->in->now_at_ms;
+	const char *paused = paused_noun(w);
 
 	if (d->behind)
 		say(w, &x->why, "It waits behind another entry with the same order_by.");
@@ -191,11 +208,13 @@ static void tell_why_it_waits(struct work *w)
 	else if (d->due_at_ms > now_at_ms)
 		say(w, &x->why, "Its last attempt failed (%s), and it waits for the next one.",
 		    cause_text(w, d->last_cause, d->http_status));
-	else
-		say(w, &x->why, "It has been due for %s, and waits for %s.",
-		    span(w, now_at_ms - d->due_at_ms), what_it_waits_for(x->blocks[0].code));
-	if (w->ep->paused && (d->behind || d->due_at_ms > now_at_ms))
-		say(w, &x->why, " Besides, its endpoint is paused.");
+	else {
+		say(w, &x->why, "It has been due for %s, and waits for ",
+		    span(w, now_at_ms - d->due_at_ms));
+		say_what_it_waits_for(w, &x->blocks[0]);
+	}
+	if (paused != NULL && (d->behind || d->due_at_ms > now_at_ms))
+		say(w, &x->why, " Besides, its %s is paused.", paused);
 	advise(w);
 }
 
@@ -204,6 +223,7 @@ static void tell_what_comes(struct work *w)
 	struct rp_explanation *x = w->out;
 	const struct rp_delivery *d = w->d;
 	int64_t now_at_ms = w->in->now_at_ms;
+	const char *paused = paused_noun(w);
 
 	if (w->ep->disabled) {
 		say(w, &x->next, "It will be dead as gone.");
@@ -215,13 +235,13 @@ static void tell_what_comes(struct work *w)
 		return;
 	}
 	foresee(w, d->due_at_ms > now_at_ms ? d->due_at_ms : now_at_ms);
-	if (w->ep->paused)
-		say(w, &x->next, "Attempt #%" PRIu32 " after its endpoint is resumed",
-		    d->attempts + 1);
+	if (paused != NULL)
+		say(w, &x->next, "Attempt #%" PRIu32 " after its %s is resumed", d->attempts + 1,
+		    paused);
 	else
 		say(w, &x->next, "Attempt #%" PRIu32, d->attempts + 1);
-	if (!w->ep->paused || x->forecast.earliest_at_ms > now_at_ms)
-		say(w, &x->next, "%s %s%s", w->ep->paused ? "," : "",
+	if (paused == NULL || x->forecast.earliest_at_ms > now_at_ms)
+		say(w, &x->next, "%s %s%s", paused != NULL ? "," : "",
 		    when(w, x->forecast.earliest_at_ms),
 		    strcmp(x->blocks[0].code, "turn") != 0 ? " at the earliest" : "");
 	say(w, &x->next, ".");
@@ -327,8 +347,11 @@ void rp_explain(const struct rp_explain_input *in, struct rp_explanation *out)
 			 .e = in->entry,
 			 .d = &in->entry->delivery,
 			 .ep = in->endpoint != NULL ? in->endpoint : &unknown,
+			 .at = {in->endpoint, in->section, in->host},
 			 .out = out};
 
+	if (w.at[RP_LEVEL_PATH] == NULL)
+		w.at[RP_LEVEL_PATH] = &unknown;
 	rp_id_format(in->entry->facts.id, w.id);
 	tell_past(&w);
 	switch (w.d->state) {

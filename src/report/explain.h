@@ -35,9 +35,11 @@ void rp_explain_add_attempt(struct rp_explain_attempts *a, uint32_t n,
 
 struct rp_explain_input {
 	const struct rp_entry *entry;
-	const struct rp_endpoint *endpoint; /* NULL: it is not known */
-	const struct rp_config *config;     /* the one read now, */
-	const struct rp_policy *policy;     /* and what it says of the endpoint */
+	/* its path, and what counts for it besides (model/level.h); NULL: it is not known, or it
+	 * has none */
+	const struct rp_endpoint *endpoint, *section, *host;
+	const struct rp_config *config; /* the one read now, */
+	const struct rp_policy *policy; /* and what it says of the endpoint */
 	struct rp_explain_attempts attempts;
 	int64_t now_at_ms;
 	/* Senders that hold their slot, those of them that beat within the lease, and how long ago
@@ -47,7 +49,8 @@ struct rp_explain_input {
 	/* IN_FLIGHT: the sender that has it. */
 	bool holder_known, holder_alive, holder_beats;
 	uint32_t holder_pid;
-	/* Paused: by whom, and the reason they gave; empty: the log of changes does not know. */
+	/* Its host is paused, or else its path: by whom, and the reason they gave; empty: the log of
+	 * changes does not know. */
 	struct rp_span paused_by, paused_why;
 	/* Behind: the entry that goes first, "" when it has moved on, and its state. */
 	const char *front;
@@ -60,11 +63,13 @@ struct rp_explain_input {
  *   rate, order, not_before, retry_delay, expired, turn */
 struct rp_explain_block {
 	const char *code;
+	/* what it is that holds it up: its path, or what that shares with others; else -1 */
+	int level;
 	int64_t until_at_ms; /* 0: nobody can tell, or until somebody does something */
 	struct rp_buf text;
 	struct rp_buf command; /* that would change it; empty: none would */
 };
-#define RP_EXPLAIN_BLOCKS_MAX 12
+#define RP_EXPLAIN_BLOCKS_MAX 16
 
 struct rp_explanation {
 	struct rp_buf why, happened, next;

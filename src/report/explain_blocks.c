@@ -16,6 +16,7 @@ static struct rp_explain_block *block(struct work *w, const char *code, int64_t 
 	if (x->n_blocks + 1 < RP_EXPLAIN_BLOCKS_MAX)
 		x->n_blocks++;
 	b->code = code;
+	b->level = -1;
 	b->until_at_ms = until_at_ms;
 	return b;
 }
@@ -25,10 +26,24 @@ static void command(struct work *w, struct rp_explain_block *b, const char *word
 	no_memory_unless(w, rp_command_add(&b->command, w->in->place, words));
 }
 
-static void command_on_endpoint(struct work *w, struct rp_explain_block *b, const char *words)
+/* One of a level. */
+static struct rp_explain_block *level_block(struct work *w, int level, const char *code,
+					    int64_t until_at_ms)
 {
+	struct rp_explain_block *b = block(w, code, until_at_ms);
+
+	b->level = level;
+	return b;
+}
+
+/* About what holds it up: its path, or its host. */
+static void command_on_level(struct work *w, struct rp_explain_block *b, const char *words)
+{
+	struct rp_span host = rp_level_host_name(w->e->endpoint);
 	struct rp_buf name = {0};
-	bool ok = rp_redact_endpoint(w->in->config, w->e->endpoint, &name) &&
+	bool ok = (b->level == RP_LEVEL_PATH
+		       ? rp_redact_endpoint(w->in->config, w->e->endpoint, &name)
+		       : rp_buf_add(&name, host.ptr, host.len) && rp_buf_add_char(&name, '\0')) &&
 		  rp_command_add_on_endpoint(&b->command, w->in->place, words,
 					     name.data != NULL ? name.data : "");
 
@@ -108,99 +123,142 @@ void rp_explain_senders(struct work *w)
 	}
 }
 
-static void check_breaker(struct work *w)
+static void check_breaker(struct work *w, int level)
 {
-	const struct rp_control *c = &w->ep->control;
+	const struct rp_control *c = &w->at[level]->control;
 	struct rp_explain_block *b;
 
 	if (c->breaker == RP_BREAKER_OPEN) {
-		b = block(w, "breaker_open", c->probe_at_ms);
+		b = level_block(w, level, "breaker_open", c->probe_at_ms);
+		say(w, &b->text, "The %s's breaker opened %s, after %" PRIu32 " bad outcomes%s",
+		    level_noun(level), when(w, c->opened_at_ms), c->bad_streak,
+		    level == RP_LEVEL_HOST ? " of its paths" : "");
 		say(w, &b->text,
-		    "The endpoint's breaker opened %s, after %" PRIu32
-		    " bad outcomes in a row, the last %s. One entry is "
-		    "sent as a probe %s; if it is answered, sending goes on.",
-		    when(w, c->opened_at_ms), c->bad_streak,
+		    " in a row, the last %s. One entry is sent as a probe %s; if it is answered, "
+		    "sending goes on.",
 		    cause_text(w, c->cause, c->http_status), when(w, c->probe_at_ms));
-		command_on_endpoint(w, b, "runpostctl resume");
+		command_on_level(w, b, "runpostctl resume");
 	} else if (c->breaker == RP_BREAKER_HALF_OPEN) {
-		b = block(w, "breaker_probing", 0);
+		b = level_block(w, level, "breaker_probing", 0);
 		say(w, &b->text,
-		    "The endpoint's breaker opened %s, and a probe is under way; it gets one "
+		    "The %s's breaker opened %s, and a probe is under way; it gets one "
 		    "request at a time.",
-		    when(w, c->opened_at_ms));
+		    level_noun(level), when(w, c->opened_at_ms));
 	}
 }
 
-static void check_limits(struct work *w)
+/* What a level may be given is set under other names for a host. */
+static void tell_full(struct work *w, struct rp_explain_block *b, int level)
 {
-	const struct rp_control *c = &w->ep->control;
-	uint64_t in_flight = w->ep->count[RP_STATE_IN_FLIGHT];
+	const struct rp_control *c = &w->at[level]->control;
+	uint64_t in_flight = w->at[level]->count[RP_STATE_IN_FLIGHT];
+
+	say(w, &b->text,
+	    "The %s's window is full: %" PRIu64 " requests are under way%s, of %u that it gets now "
+	    "and %u that %s allows.",
+	    level_noun(level), in_flight, level != RP_LEVEL_PATH ? " over all its paths" : "",
+	    rp_control_room(c), c->limits.in_flight,
+	    level == RP_LEVEL_HOST ? "host_in_flight" : "in_flight");
+	if (level == RP_LEVEL_HOST && rp_control_room(c) == c->limits.in_flight)
+		say(w, &b->text, " If it can bear more, raise host_in_flight.");
+}
+
+static void check_limits(struct work *w, int level)
+{
+	const struct rp_control *c = &w->at[level]->control;
 	int64_t token_at_ms;
 	char rate[RP_RATE_TEXT_MAX];
 	struct rp_explain_block *b;
 
 	if (c->limits.in_flight == 0 || c->breaker != RP_BREAKER_CLOSED)
 		return;
-	if (in_flight >= rp_control_room(c)) {
-		b = block(w, "window", 0);
-		say(w, &b->text,
-		    "The endpoint's window is full: %" PRIu64
-		    " requests are under way, of %u that it gets now and %u that "
-		    "in_flight allows.",
-		    in_flight, rp_control_room(c), c->limits.in_flight);
-		command_on_endpoint(w, b, "runpostctl endpoints");
+	if (w->at[level]->count[RP_STATE_IN_FLIGHT] >= rp_control_room(c)) {
+		b = level_block(w, level, "window", 0);
+		tell_full(w, b, level);
+		command_on_level(w, b, "runpostctl endpoints");
 	}
 	token_at_ms = rp_control_ready_at_ms(c, 0);
 	if (token_at_ms > w->in->now_at_ms) {
-		b = block(w, "rate", token_at_ms);
-		say(w, &b->text,
-		    "The endpoint's rate of %s is used up; its next request may go %s.",
-		    rp_rate_format(c->limits.rate, rate), when(w, token_at_ms));
-		command_on_endpoint(w, b, "runpostctl endpoints");
+		b = level_block(w, level, "rate", token_at_ms);
+		say(w, &b->text, "The %s's rate of %s is used up; its next request may go %s.",
+		    level_noun(level), rp_rate_format(c->limits.rate, rate), when(w, token_at_ms));
+		command_on_level(w, b, "runpostctl endpoints");
 	}
 }
 
-static void check_endpoint(struct work *w)
+static void check_paused(struct work *w, int level)
 {
-	struct rp_span why = w->in->paused_why,
-		       by = w->in->paused_by.len > 0 ? w->in->paused_by : rp_span_of("an operator");
+	bool known = level == RP_LEVEL_HOST || w->in->host == NULL || !w->in->host->paused;
+	struct rp_span why = known ? w->in->paused_why : rp_span_of(""),
+		       by = known && w->in->paused_by.len > 0 ? w->in->paused_by
+							      : rp_span_of("an operator");
 	struct rp_explain_block *b;
 
-	if (w->ep->disabled) {
-		b = block(w, "disabled", 0);
-		say(w, &b->text,
-		    "The endpoint was disabled %s, because it answered 410 or asked for it: when "
-		    "the turn of "
-		    "this entry comes it dies as gone.",
-		    when(w, w->ep->changed_at_ms));
-		command_on_endpoint(w, b, "runpostctl resume");
+	if (!w->at[level]->paused)
 		return;
-	}
-	if (w->ep->paused) {
-		b = block(w, "paused", 0);
-		say(w, &b->text, "The endpoint was paused by %.*s %s", (int)by.len, by.ptr,
-		    when(w, w->ep->changed_at_ms));
-		if (why.len > 0)
-			say(w, &b->text, " (%.*s)", (int)(why.len < 200 ? why.len : 200), why.ptr);
-		say(w, &b->text, ".");
-		command_on_endpoint(w, b, "runpostctl resume");
-	}
-	if (w->ep->parked_until_ms > w->in->now_at_ms && w->ep->last_cause == RP_CAUSE_LOCAL) {
-		b = block(w, "no_port", w->ep->parked_until_ms);
+	b = level_block(w, level, "paused", 0);
+	say(w, &b->text, "The %s was paused by %.*s %s", level_noun(level), (int)by.len, by.ptr,
+	    when(w, w->at[level]->changed_at_ms));
+	if (why.len > 0)
+		say(w, &b->text, " (%.*s)", (int)(why.len < 200 ? why.len : 200), why.ptr);
+	say(w, &b->text, ".");
+	command_on_level(w, b, "runpostctl resume");
+}
+
+static void check_parked(struct work *w)
+{
+	struct rp_explain_block *b;
+
+	if (w->ep->parked_until_ms <= w->in->now_at_ms)
+		return;
+	if (w->ep->last_cause == RP_CAUSE_LOCAL) {
+		b = level_block(w, RP_LEVEL_PATH, "no_port", w->ep->parked_until_ms);
 		say(w, &b->text,
 		    "No local port is free towards the endpoint; a sender tries again %s.",
 		    when(w, w->ep->parked_until_ms));
-	} else if (w->ep->parked_until_ms > w->in->now_at_ms) {
-		b = block(w, "no_key", w->ep->parked_until_ms);
-		say(w, &b->text,
-		    "No signing key of the endpoint is valid, and nothing is sent unsigned; a "
-		    "sender looks again "
-		    "%s. Mend the secret, and reload the senders (SIGHUP).",
-		    when(w, w->ep->parked_until_ms));
-		tell_check(w, b);
+		return;
 	}
-	check_breaker(w);
-	check_limits(w);
+	b = level_block(w, RP_LEVEL_PATH, "no_key", w->ep->parked_until_ms);
+	say(w, &b->text,
+	    "No signing key of the endpoint is valid, and nothing is sent unsigned; a "
+	    "sender looks again "
+	    "%s. Mend the secret, and reload the senders (SIGHUP).",
+	    when(w, w->ep->parked_until_ms));
+	tell_check(w, b);
+}
+
+static bool check_disabled(struct work *w)
+{
+	struct rp_explain_block *b;
+
+	if (!w->ep->disabled)
+		return false;
+	b = level_block(w, RP_LEVEL_PATH, "disabled", 0);
+	say(w, &b->text,
+	    "The endpoint was disabled %s, because it answered 410 or asked for it: when "
+	    "the turn of "
+	    "this entry comes it dies as gone.",
+	    when(w, w->ep->changed_at_ms));
+	command_on_level(w, b, "runpostctl resume");
+	return true;
+}
+
+/* The host first: what holds that up holds up all in it. */
+static void check_levels(struct work *w)
+{
+	int level;
+
+	if (check_disabled(w))
+		return;
+	for (level = RP_LEVELS - 1; level >= 0; level--) {
+		if (w->at[level] == NULL)
+			continue;
+		check_paused(w, level);
+		if (level == RP_LEVEL_PATH)
+			check_parked(w);
+		check_breaker(w, level);
+		check_limits(w, level);
+	}
 }
 
 /* Its own times. */
@@ -238,7 +296,7 @@ void rp_explain_blocks(struct work *w)
 	struct rp_explain_block *b;
 
 	check_order(w);
-	check_endpoint(w);
+	check_levels(w);
 	check_due(w);
 	rp_explain_senders(w);
 	if (w->out->n_blocks > 0)

@@ -19,6 +19,10 @@ static void add_blocks_json(struct rp_json_out *o, const struct rp_explanation *
 		struct rp_json_out *b = rp_json_out_new();
 
 		rp_json_out_text(b, "code", x->blocks[i].code);
+		rp_json_out_text(b, "level",
+				 x->blocks[i].level >= 0
+				     ? rp_level_name((enum rp_level)x->blocks[i].level)
+				     : NULL);
 		rp_json_out_text(b, "text", rp_explanation_text(&x->blocks[i].text));
 		rp_json_out_time(b, "until", x->blocks[i].until_at_ms);
 		rp_json_out_text(b, "command", rp_explanation_text(&x->blocks[i].command));

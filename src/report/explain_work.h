@@ -17,7 +17,8 @@ struct work {
 	const struct rp_explain_input *in;
 	const struct rp_entry *e;
 	const struct rp_delivery *d;
-	const struct rp_endpoint *ep; /* never NULL */
+	const struct rp_endpoint *ep;            /* never NULL */
+	const struct rp_endpoint *at[RP_LEVELS]; /* the same by level; NULL: there is none */
 	struct rp_explanation *out;
 	char id[RP_ID_TEXT_MAX];
 	char words[RP_EXPLAIN_WORDS][RP_WHEN_TEXT_MAX];
@@ -64,6 +65,12 @@ static inline void no_memory_unless(struct work *w, bool ok)
 {
 	if (!ok)
 		w->out->no_memory = true;
+}
+
+/* "endpoint", "section", "host": its path has always been called so. */
+static inline const char *level_noun(int level)
+{
+	return level == RP_LEVEL_HOST ? "host" : level == RP_LEVEL_SECTION ? "section" : "endpoint";
 }
 
 /* Fill w->out->blocks: for one that waits, at least one; for one under way whose sender is gone,

@@ -13,8 +13,7 @@
 /* What the endpoints of one [endpoint] section do at the moment. */
 struct section {
 	const char *name;
-	uint64_t waiting, in_flight, endpoints[3]; /* endpoints by enum rp_breaker */
-	uint64_t paused, disabled;
+	struct rp_path_counts of;
 };
 
 struct metrics {
@@ -233,23 +232,103 @@ static void add_work(struct metrics *m)
 
 /* --- endpoints by section ----------------------------------------------------------- */
 
-static void count_endpoint(struct metrics *m, const struct rp_known_endpoint *k)
+static size_t section_number(const struct metrics *m, struct rp_span url_text)
 {
 	const struct rp_config *config = m->config;
-	struct section *s = &m->sections[config->n_endpoints];
+	const struct rp_policy *policy = &config->defaults;
 	struct rp_url url;
 
-	if (rp_url_parse(rp_span_of(k->stored), &url, NULL) == RP_OK) {
-		const struct rp_policy *policy = rp_config_policy(config, &url);
+	if (rp_url_parse(url_text, &url, NULL) == RP_OK)
+		policy = rp_config_policy(config, &url);
+	return policy != &config->defaults && strlen(policy->name) < RP_SERIES_NAME_MAX
+		   ? (size_t)(policy - config->endpoints)
+		   : config->n_endpoints;
+}
 
-		if (policy != &config->defaults && strlen(policy->name) < RP_SERIES_NAME_MAX)
-			s = &m->sections[policy - config->endpoints];
+/* Of a host with many paths the host is counted, and of its paths what is known of those in
+ * trouble. */
+static void count_of_many(struct metrics *m, const struct rp_known_endpoint *k)
+{
+	struct rp_path_counts *c = &m->sections[section_number(m, rp_span_of(k->stored))].of;
+	struct rp_endpoint e = k->e;
+
+	if (k->e.level == RP_LEVEL_HOST) {
+		c->waiting += e.count[RP_STATE_WAITING];
+		c->in_flight += e.count[RP_STATE_IN_FLIGHT];
+		c->breaker[RP_BREAKER_CLOSED] += k->n_paths;
+		return;
 	}
-	s->waiting += k->e.count[RP_STATE_WAITING];
-	s->in_flight += k->e.count[RP_STATE_IN_FLIGHT];
-	s->endpoints[k->e.control.breaker]++;
-	s->paused += k->e.paused;
-	s->disabled += k->e.disabled;
+	e.count[RP_STATE_WAITING] = e.count[RP_STATE_IN_FLIGHT] = 0;
+	rp_path_counts_add(c, &e);
+	c->breaker[RP_BREAKER_CLOSED]--;
+}
+
+static void count_endpoint(struct metrics *m, const struct rp_known_endpoint *k)
+{
+	const struct rp_known_endpoint *host =
+	    rp_known_endpoint_find(&m->st->endpoints, rp_level_host(k->id));
+
+	if (host != NULL && host->split)
+		return;
+	if (host != NULL && !host->few)
+		count_of_many(m, k);
+	else if (k->e.level == RP_LEVEL_PATH)
+		rp_path_counts_add(&m->sections[section_number(m, rp_span_of(k->stored))].of,
+				   &k->e);
+}
+
+static void add_counts(struct rp_path_counts *to, const struct rp_path_counts *c)
+{
+	int b;
+
+	to->waiting += c->waiting;
+	to->in_flight += c->in_flight;
+	to->paused += c->paused;
+	to->disabled += c->disabled;
+	for (b = RP_BREAKER_CLOSED; b <= RP_BREAKER_HALF_OPEN; b++)
+		to->breaker[b] += c->breaker[b];
+}
+
+static void count_all(struct metrics *m)
+{
+	const struct rp_config *config = m->config;
+	size_t i, to;
+
+	for (i = 0; i < m->st->endpoints.n; i++)
+		if (m->st->endpoints.all[i].e.level != RP_LEVEL_SECTION)
+			count_endpoint(m, &m->st->endpoints.all[i]);
+	for (i = 0; m->st->split != NULL && i < m->n_sections; i++) {
+		to = i < config->n_endpoints &&
+			     strlen(config->endpoints[i].name) < RP_SERIES_NAME_MAX
+			 ? i
+			 : config->n_endpoints;
+		add_counts(&m->sections[to].of, &m->st->split[i]);
+	}
+}
+
+/* Hosts by state: names of hosts would be as many series as callers like. */
+static void add_hosts(struct metrics *m)
+{
+	static const char *const states[] = {"ok", "failing", "parked", "paused"};
+	uint64_t n[sizeof states / sizeof states[0]] = {0}, held_back = 0;
+	size_t i, s;
+
+	for (i = 0; i < m->st->endpoints.n; i++) {
+		const struct rp_known_endpoint *k = &m->st->endpoints.all[i];
+
+		if (k->e.level != RP_LEVEL_HOST)
+			continue;
+		for (s = 0; s < sizeof states / sizeof states[0]; s++)
+			n[s] += strcmp(rp_known_endpoint_state(k), states[s]) == 0;
+		if (rp_known_endpoint_is_trouble(k))
+			held_back += k->e.count[RP_STATE_WAITING];
+	}
+	family(m, "runpost_hosts", "gauge", "Hosts by state, as `runpostctl endpoints` has it.");
+	for (s = 0; s < sizeof states / sizeof states[0]; s++)
+		labelled(m, "runpost_hosts", "state", states[s], n[s]);
+	number(m, "runpost_hosts_held_back_waiting", "gauge",
+	       "Waiting entries of hosts that are paused, or whose breaker is not closed.",
+	       held_back);
 }
 
 static void section_gauge(struct metrics *m, const char *name, const char *help, size_t offset)
@@ -277,17 +356,16 @@ static bool add_sections(struct metrics *m)
 	for (i = 0; i < m->n_sections; i++)
 		m->sections[i].name =
 		    i < config->n_endpoints ? config->endpoints[i].name : RP_SERIES_OTHER;
-	for (i = 0; i < m->st->endpoints.n; i++)
-		count_endpoint(m, &m->st->endpoints.all[i]);
+	count_all(m);
 	section_gauge(m, "runpost_endpoint_waiting", "Waiting entries by [endpoint] section.",
-		      offsetof(struct section, waiting));
+		      offsetof(struct section, of.waiting));
 	section_gauge(m, "runpost_endpoint_concurrency",
 		      "Requests under way by [endpoint] section.",
-		      offsetof(struct section, in_flight));
+		      offsetof(struct section, of.in_flight));
 	section_gauge(m, "runpost_endpoints_paused", "Endpoints paused by an operator.",
-		      offsetof(struct section, paused));
+		      offsetof(struct section, of.paused));
 	section_gauge(m, "runpost_endpoints_disabled", "Endpoints that answered 410.",
-		      offsetof(struct section, disabled));
+		      offsetof(struct section, of.disabled));
 	family(m, "runpost_endpoint_breaker_state", "gauge",
 	       "Endpoints by [endpoint] section and state of their breaker.");
 	for (i = 0; i < m->n_sections; i++) {
@@ -296,7 +374,7 @@ static bool add_sections(struct metrics *m)
 			    "runpost_endpoint_breaker_state{endpoint=\"%s\",state=\"%s\"} %" PRIu64
 			    "\n",
 			    m->sections[i].name, rp_breaker_name((enum rp_breaker)b),
-			    m->sections[i].endpoints[b]);
+			    m->sections[i].of.breaker[b]);
 	}
 	return true;
 }
@@ -315,6 +393,7 @@ bool rp_metrics_add(const struct rp_statistics *st, const struct rp_config *conf
 	add_attempts(&m);
 	number(&m, "runpost_senders_alive", "gauge", "Senders that hold a slot.", st->n_alive);
 	m.no_memory = !add_sections(&m) || m.no_memory;
+	add_hosts(&m);
 	add_store(&m);
 	free(m.sections);
 	return !m.no_memory;

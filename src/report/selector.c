@@ -36,6 +36,14 @@ static bool is_literal_host(const char *glob)
 	       rp_url_parse(rp_span_of(text), &url, NULL) == RP_OK && url.path.len == 1;
 }
 
+/* "https://host:port". */
+static bool has_no_path(const char *url)
+{
+	const char *host = strstr(url, "://");
+
+	return host != NULL && host[3 + strcspn(host + 3, "/?#")] == '\0';
+}
+
 bool rp_endpoint_reads_as_pattern(const char *glob)
 {
 	const char *rest = strstr(glob, "://");
@@ -56,6 +64,7 @@ bool rp_endpoint_glob_init(struct rp_endpoint_glob *g, const char *glob)
 	e = rp_url_accept(rp_span_of(glob), &encoded, &sent, &url, NULL);
 	if (e == RP_OK) {
 		g->exact = !rp_endpoint_reads_as_pattern(glob);
+		g->is_host = g->exact && has_no_path(glob);
 		e = rp_url_endpoint(&url, &g->name) ? RP_OK : RP_ERR_NOMEM;
 	} else {
 		g->exact = is_literal_host(glob);
@@ -67,6 +76,18 @@ bool rp_endpoint_glob_init(struct rp_endpoint_glob *g, const char *glob)
 void rp_endpoint_glob_release(struct rp_endpoint_glob *g)
 {
 	rp_buf_release(&g->name);
+}
+
+struct rp_span rp_endpoint_glob_host(const struct rp_endpoint_glob *g)
+{
+	return rp_level_host_name((struct rp_span){g->name.data, g->name.len});
+}
+
+static bool is_in_host(const struct rp_endpoint_glob *g, struct rp_span name)
+{
+	struct rp_span own = rp_endpoint_glob_host(g), its = rp_level_host_name(name);
+
+	return own.len == its.len && memcmp(own.ptr, its.ptr, own.len) == 0;
 }
 
 bool rp_endpoint_glob_is_ambiguous(const struct rp_endpoint_glob *g)
@@ -117,6 +138,8 @@ bool rp_endpoint_glob_match(const struct rp_endpoint_glob *g, struct rp_span nam
 		return false;
 	if (rp_endpoint_glob_is_name(g, name))
 		return true;
+	if (g->is_host)
+		return is_in_host(g, name);
 	if (g->name.len > 0 && g->exact)
 		return matches_as_shown(g, name);
 	if (strchr(g->glob, '/') != NULL)

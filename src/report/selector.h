@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "config/config.h"
 #include "model/filter.h"
+#include "model/level.h"
 #include "model/outcome.h"
 #include "sign/ident.h"
 
@@ -25,6 +26,8 @@ struct rp_endpoint_glob {
 	const char *glob;
 	struct rp_buf name; /* when glob reads as a URL: the endpoint it belongs to */
 	bool exact;         /* it is no pattern: it stands for itself */
+	/* it is the name of a host, "https://host:port" without a path: all paths of it fit */
+	bool is_host;
 	/* of the caller: a name as this configuration shows it fits, too; NULL: only as stored */
 	const struct rp_config *config;
 };
@@ -34,6 +37,8 @@ void rp_endpoint_glob_release(struct rp_endpoint_glob *g);
 /* Whether it reads as a name and as a pattern: the caller then looks for an endpoint of this name,
  * and sets `exact` when there is one. */
 bool rp_endpoint_glob_is_ambiguous(const struct rp_endpoint_glob *g);
+/* is_host: the name of the host as it is stored. */
+struct rp_span rp_endpoint_glob_host(const struct rp_endpoint_glob *g);
 bool rp_endpoint_glob_is_name(const struct rp_endpoint_glob *g, struct rp_span name);
 /* A glob with a '/' is compared with the whole name, one without with the host, with and without
  * its port. */

@@ -82,6 +82,84 @@ static void see_series(void *arg, struct rp_span name, const struct rp_series *s
 	r->no_memory = r->no_memory || all[r->st->n_series++].name == NULL;
 }
 
+void rp_path_counts_add(struct rp_path_counts *c, const struct rp_endpoint *path)
+{
+	c->waiting += path->count[RP_STATE_WAITING];
+	c->in_flight += path->count[RP_STATE_IN_FLIGHT];
+	c->breaker[path->control.breaker]++;
+	c->paused += path->paused;
+	c->disabled += path->disabled;
+}
+
+struct splitting {
+	const struct rp_config *config;
+	struct rp_path_counts *counts;
+};
+
+static bool see_path(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e)
+{
+	struct splitting *s = arg;
+	const struct rp_policy *policy = &s->config->defaults;
+	struct rp_url url;
+
+	if (rp_level_of(id) != RP_LEVEL_PATH)
+		return true;
+	if (rp_url_parse(name, &url, NULL) == RP_OK)
+		policy = rp_config_policy(s->config, &url);
+	rp_path_counts_add(
+	    &s->counts[policy == &s->config->defaults ? s->config->n_endpoints
+						      : (size_t)(policy - s->config->endpoints)],
+	    e);
+	return true;
+}
+
+/* Whether the configuration has a section for some of its paths. */
+static bool is_split(const struct rp_config *config, const struct rp_known_endpoint *host)
+{
+	struct rp_buf root = {0};
+	struct rp_url url, prefix;
+	bool split = false;
+	size_t i;
+
+	if (rp_buf_printf(&root, "%s/", host->stored) &&
+	    rp_url_parse((struct rp_span){root.data, root.len}, &url, NULL) == RP_OK) {
+		for (i = 0; i < config->n_endpoints && !split; i++) {
+			prefix = config->endpoints[i].prefix;
+			split = prefix.path.len > 1;
+			prefix.path = rp_span_of("/");
+			split = split && rp_url_match_prefix(&prefix, &url) > 0;
+		}
+	}
+	rp_buf_release(&root);
+	return split;
+}
+
+/* The host alone tells nothing of its sections: its paths are walked, and none is kept. */
+static enum rp_err split_hosts(struct rp_statistics *st, struct rp_outbox *ob,
+			       const struct rp_config *config, struct rp_error *err)
+{
+	struct splitting s = {.config = config};
+	size_t i;
+
+	for (i = 0; i < st->endpoints.n; i++) {
+		struct rp_known_endpoint *k = &st->endpoints.all[i];
+
+		if (k->e.level != RP_LEVEL_HOST || k->few || !is_split(config, k))
+			continue;
+		k->split = true;
+		if (st->split == NULL)
+			st->split = calloc(config->n_endpoints + 1, sizeof st->split[0]);
+		if (st->split == NULL)
+			return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+		s.counts = st->split;
+		if (rp_outbox_endpoints(ob,
+					(struct rp_endpoints_which){RP_ENDPOINTS_OF_HOST, k->id},
+					see_path, &s, err) != RP_OK)
+			return err->code;
+	}
+	return RP_OK;
+}
+
 /* Here a damaged index ends it: the numbers are read by programs that know of no gap. */
 static enum rp_err get_info(struct rp_outbox *ob, struct rp_outbox_info *out, struct rp_error *err)
 {
@@ -98,7 +176,6 @@ enum rp_err rp_statistics_read(struct rp_outbox *ob, const struct rp_config *con
 			       struct rp_error *err)
 {
 	struct reading r = {.st = out};
-	size_t i;
 
 	memset(out, 0, sizeof *out);
 	out->now_at_ms = now_at_ms;
@@ -108,13 +185,13 @@ enum rp_err rp_statistics_read(struct rp_outbox *ob, const struct rp_config *con
 	    get_info(ob, &out->info, err) != RP_OK ||
 	    rp_outbox_senders(ob, see_sender, out, err) != RP_OK ||
 	    rp_outbox_counters(ob, &out->counters, see_series, &r, err) != RP_OK ||
-	    rp_known_endpoints_load(ob, config, &out->endpoints, err) != RP_OK)
+	    rp_known_endpoints_load(ob, config, &out->endpoints, err) != RP_OK ||
+	    split_hosts(out, ob, config, err) != RP_OK)
 		return err->code;
 	if (r.no_memory)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	out->recent = rp_counters_recent(&out->counters, now_at_ms, RP_RECENT_MINUTES);
-	for (i = 0; i < out->endpoints.n; i++)
-		out->trouble += strcmp(rp_known_endpoint_state(&out->endpoints.all[i]), "ok") != 0;
+	out->trouble = out->endpoints.n_trouble;
 	return RP_OK;
 }
 
@@ -125,6 +202,7 @@ void rp_statistics_release(struct rp_statistics *st)
 	for (i = 0; i < st->n_series; i++)
 		free(st->series[i].name);
 	free(st->series);
+	free(st->split);
 	rp_known_endpoints_release(&st->endpoints);
 	memset(st, 0, sizeof *st);
 }
@@ -218,8 +296,8 @@ struct rp_json_out *rp_statistics_json(const struct rp_statistics *st, const cha
 	rp_json_out_array(o, "senders");
 	for (i = 0; i < st->n_senders; i++)
 		rp_json_out_push(o, "senders", sender_json(st, &st->senders[i]));
-	rp_json_out_int(o, "endpoints", (int64_t)st->endpoints.n);
-	rp_json_out_int(o, "endpoints_in_trouble", st->trouble);
+	rp_json_out_int(o, "endpoints", (int64_t)st->endpoints.n_paths);
+	rp_json_out_int(o, "endpoints_in_trouble", (int64_t)st->trouble);
 	rp_json_out_int(o, "file_bytes", (int64_t)info->file_bytes);
 	rp_json_out_int(o, "used_bytes", (int64_t)info->used_bytes);
 	rp_json_out_int(o, "quota_bytes", (int64_t)info->quota_bytes);

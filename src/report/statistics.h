@@ -16,6 +16,13 @@ struct rp_named_series {
 	struct rp_series attempts;
 };
 
+/* What paths do at the moment. */
+struct rp_path_counts {
+	uint64_t waiting, in_flight, breaker[3]; /* by enum rp_breaker */
+	uint64_t paused, disabled;
+};
+void rp_path_counts_add(struct rp_path_counts *c, const struct rp_endpoint *path);
+
 /* Each part is of its own transaction. */
 struct rp_statistics {
 	int64_t now_at_ms, boot_ms, lease_ms;
@@ -26,7 +33,11 @@ struct rp_statistics {
 	struct rp_named_series *series;
 	size_t n_series;
 	struct rp_known_endpoints endpoints;
-	unsigned trouble; /* endpoints that are not ok */
+	/* Paths of hosts that have many of them and [endpoint] sections for some: one for each
+	 * section of the configuration, and one for none. NULL: there are no such hosts. */
+	struct rp_path_counts *split;
+	/* endpoints that are not ok; of a host with more than a thousand paths, of the first */
+	uint64_t trouble;
 	struct rp_sender_info senders[RP_SENDERS_LISTED];
 	unsigned n_senders;           /* of the above */
 	unsigned n_alive, n_silent;   /* of all; silent: alive, and no beat for the lease */

@@ -10,6 +10,31 @@
 
 enum { USED_WARN = 80 /* percent of the quota, as doctor has it */, ENDPOINTS_SHOWN = 10 };
 
+/* What a host is not given holds back all its paths. */
+static bool add_shared(const struct rp_statistics *st, const struct rp_known_endpoint *k,
+		       const struct rp_place *place, struct rp_buf *out)
+{
+	const struct rp_control *c = &k->e.control;
+	char cause[RP_CAUSE_TEXT_MAX], when[RP_WHEN_TEXT_MAX];
+	bool ok;
+
+	if (k->e.paused)
+		ok = rp_buf_printf(out, "! %s: paused", k->name);
+	else
+		ok = rp_buf_printf(out, "! %s: the breaker of the %s is %s, last %s, probe %s",
+				   k->name, rp_level_name(k->e.level), rp_breaker_name(c->breaker),
+				   rp_cause_format(c->cause, c->http_status, cause),
+				   c->breaker == RP_BREAKER_OPEN
+				       ? rp_when(c->probe_at_ms, st->now_at_ms, when)
+				       : "under way");
+	return ok &&
+	       rp_buf_printf(out, "; %" PRIu64 " entries of %" PRIu64 " path%s wait -> ",
+			     k->e.count[RP_STATE_WAITING], k->n_paths,
+			     k->n_paths == 1 ? "" : "s") &&
+	       rp_command_add_on_endpoint(out, place, "runpostctl resume", k->name) &&
+	       rp_buf_add_char(out, '\n');
+}
+
 static bool add_endpoint(const struct rp_statistics *st, const struct rp_known_endpoint *k,
 			 const struct rp_place *place, struct rp_buf *out)
 {
@@ -94,7 +119,8 @@ bool rp_statistics_trouble(const struct rp_statistics *st, const struct rp_place
 {
 	const struct rp_ledger *l = &st->ledger;
 	bool ok = true;
-	size_t i, shown = 0;
+	uint64_t shown = 0;
+	size_t i;
 
 	if (!rp_statistics_balances(st))
 		ok = rp_buf_add_text(out, "! the ledger does not balance -> ") &&
@@ -103,14 +129,17 @@ bool rp_statistics_trouble(const struct rp_statistics *st, const struct rp_place
 	if (st->n_alive == 0 && l->waiting + l->in_flight > 0)
 		ok = ok && add_no_sender(l->waiting + l->in_flight, place, out);
 	for (i = 0; ok && i < st->endpoints.n && shown < ENDPOINTS_SHOWN; i++) {
-		if (strcmp(rp_known_endpoint_state(&st->endpoints.all[i]), "ok") == 0)
+		const struct rp_known_endpoint *k = &st->endpoints.all[i];
+
+		if (!rp_known_endpoint_is_trouble(k))
 			continue;
 		shown++;
-		ok = add_endpoint(st, &st->endpoints.all[i], place, out);
+		ok = k->e.level == RP_LEVEL_PATH ? add_endpoint(st, k, place, out)
+						 : add_shared(st, k, place, out);
 	}
 	if (st->trouble > shown)
 		ok = ok &&
-		     rp_buf_printf(out, "! %zu more endpoints in trouble -> ",
+		     rp_buf_printf(out, "! %" PRIu64 " more endpoints in trouble -> ",
 				   st->trouble - shown) &&
 		     rp_command_add(out, place, "runpostctl endpoints") &&
 		     rp_buf_add_char(out, '\n');

@@ -461,7 +461,7 @@ enum rp_err rp_outbox_endpoint_name(struct rp_outbox *ob, uint64_t endpoint, str
 /* In the order of their numbers, so the members of a host behind it. A damaged record shows as
  * zeroes. */
 enum rp_endpoints_of {
-	RP_ENDPOINTS_PATHS,   /* all paths */
+	RP_ENDPOINTS_PATHS,   /* all paths, from the number `id` on (0: all) */
 	RP_ENDPOINTS_HOSTS,   /* all hosts, without a look at what is in them, */
 	RP_ENDPOINTS_SHARED,  /* ... and the sections in each */
 	RP_ENDPOINTS_OF_HOST, /* the sections and paths of host `id` */

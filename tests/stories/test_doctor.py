@@ -34,7 +34,7 @@ class Doctor(Story):
         self.wait_entries("the delivery", delivered=1)
         code, checks = self.doctor()
         self.assertEqual({c for c, (level, *_) in checks.items() if level != "ok"}, set(), checks)
-        self.assertEqual((code, len(checks)), (0, 14))
+        self.assertEqual((code, len(checks)), (0, 15))
         self.assertIn("RUNPOST OK - ", self.ctl("doctor", "--check", "nagios").out.decode())
         sender.stop()
 

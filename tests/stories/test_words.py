@@ -104,8 +104,10 @@ class Names(Words):
         words = subprocess.run(["bash", "--norc", "-c", program, "bash", script,
                                 f"runpostctl resume --outbox {self.outbox} "], capture_output=True,
                                text=True, timeout=30, env=self.env).stdout.splitlines()
-        self.assertEqual(len(words), len(self.urls))
-        for word in words:
+        paths = [word for word in words if word.count("/") > 2]
+        self.assertEqual(len(paths), len(self.urls))
+        self.assertEqual(len(words) - len(paths), 2, "hosts, which are names as well")
+        for word in paths:
             before = self.paused()
             done = subprocess.run(["bash", "-c",
                                    f"runpostctl resume --outbox {self.outbox} {word}"],

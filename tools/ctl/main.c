@@ -129,17 +129,26 @@ static const struct rp_verb verbs[] = {
 		  "  runpostctl replay --group exhausted:http_503:3\n",
      RP_ACCEPTS_SELECTOR, rp_verb_dead},
     {"endpoints", "[NAME | GLOB]...", "Show the endpoints and how they do",
+     "A line for each host, for each section that shares its limits, and for the paths of hosts\n"
+     "that have few. A host with a single path is shown as that path. Of other hosts PATHS says "
+     "how\n"
+     "many there are: --paths, or the name of the host, shows them. HELD_BY is the level that "
+     "lets\n"
+     "nothing go at the moment: path, section or host.\n\n"
      "STATE is ok, failing (its last attempts failed), parked (so many failed that it gets single "
      "probes\n"
      "only), no_key (no signing key of it is valid), paused (by an operator) or disabled (it "
      "answered 410 "
-     "Gone).\n\nexamples:\n  runpostctl endpoints\n  runpostctl endpoints '*.example.com' --json\n",
-     RP_ACCEPTS_NAMES, rp_verb_endpoints},
+     "Gone).\n\nexamples:\n  runpostctl endpoints\n  runpostctl endpoints '*.example.com' --json\n"
+     "  runpostctl endpoints https://hooks.example.com\n",
+     RP_ACCEPTS_NAMES | RP_ACCEPTS_PATHS, rp_verb_endpoints},
     {"pause", "NAME | GLOB...", "Stop sending to endpoints; their entries wait",
      "An endpoint is named as `runpostctl endpoints` shows it, by a URL of it, or by a glob; a\n"
      "glob without a '/' is compared with the host. A name that reads as a glob means itself; with "
      "a\n"
-     "backslash in front it is the glob. Waiting costs no retries.\n\n"
+     "backslash in front it is the glob. The name of a host, https://hooks.example.com without a\n"
+     "path, pauses the host itself: paths that come later wait as well. Waiting costs no "
+     "retries.\n\n"
      "examples:\n  runpostctl pause hooks.example.com\n",
      RP_ACCEPTS_NAMES | RP_NEEDS_NAMES | RP_ACCEPTS_REASON, rp_verb_pause},
     {"resume", "NAME | GLOB...", "Send to endpoints again, also after a 410",

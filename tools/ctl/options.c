@@ -70,6 +70,7 @@ static const struct {
     {"reason", "TEXT", TEXT(reason), RP_ACCEPTS_REASON, "why, for the log of changes"},
     {"full", NULL, FLAG(full), RP_ACCEPTS_FULL,
      "recompute everything in one snapshot, when it is quiet"},
+    {"paths", NULL, FLAG(paths), RP_ACCEPTS_PATHS, "every path, however many a host has"},
     {"outbox", "DIR", TEXT(outbox_dir), 0, "the outbox; otherwise the one the configuration names"},
     {"config", "FILE", TEXT(config_path), 0,
      "the configuration; otherwise /etc/runpost/runpost.conf if there is one"},

@@ -8,7 +8,7 @@
 #define N(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 static struct rp_entry entry;
-static struct rp_endpoint endpoint;
+static struct rp_endpoint endpoint, section, host;
 static struct rp_policy policy;
 static struct rp_config settings;
 static struct rp_explain_input in;
@@ -21,6 +21,8 @@ static void set_up(void)
 {
 	memset(&entry, 0, sizeof entry);
 	memset(&endpoint, 0, sizeof endpoint);
+	memset(&section, 0, sizeof section);
+	memset(&host, 0, sizeof host);
 	memset(&policy, 0, sizeof policy);
 	memset(&x, 0, sizeof x);
 	rp_id_make(7, (const unsigned char[10]){1}, entry.facts.id);
@@ -42,6 +44,8 @@ static void set_up(void)
 				      .keep_dead_ms = INT64_C(2592000000)};
 	in = (struct rp_explain_input){.entry = &entry,
 				       .endpoint = &endpoint,
+				       .section = &section,
+				       .host = &host,
 				       .config = &settings,
 				       .policy = &policy,
 				       .now_at_ms = NOW,
@@ -409,6 +413,78 @@ static void due_but_no_key(void)
 	entry.delivery.last_cause = RP_CAUSE_NO_KEY;
 }
 
+/* --- levels ------------------------------------------------------------------------------- */
+
+static void host_paused(void)
+{
+	paused_by_somebody();
+	host.paused = true;
+	host.changed_at_ms = NOW - 60000;
+}
+
+static void host_open(void)
+{
+	breaker_open();
+	host.control = endpoint.control;
+	memset(&endpoint.control, 0, sizeof endpoint.control);
+}
+
+static void host_full(void)
+{
+	host.control.limits = (struct rp_limits){.in_flight = 64, .start = 10, .breaker = true};
+	host.control.window_permille = 64000;
+	host.count[RP_STATE_IN_FLIGHT] = 64;
+}
+
+static void section_full(void)
+{
+	section.control.limits = (struct rp_limits){.in_flight = 2, .start = 2};
+	section.control.window_permille = 2000;
+	section.count[RP_STATE_IN_FLIGHT] = 2;
+}
+
+static void section_rate(void)
+{
+	section.control.limits = (struct rp_limits){.in_flight = 9, .start = 9, .rate = {6, 60000}};
+	section.control.window_permille = 9000;
+	section.control.full_at_us = (NOW + 15000) * 1000;
+}
+
+static const struct {
+	void (*change)(void);
+	enum rp_level level;
+	const char *code, *says, *why, *command;
+} levels[] = {
+    {host_paused, RP_LEVEL_HOST, "paused", "The host was paused by alice 1m00s ago (new",
+     "waits for its host to be resumed", "runpostctl resume https://a.example" PLACE},
+    {host_open, RP_LEVEL_HOST, "breaker_open",
+     "The host's breaker opened 10s ago, after 12 bad outcomes of its paths in a row",
+     "waits for its host's breaker", "runpostctl resume https://a.example" PLACE},
+    {host_full, RP_LEVEL_HOST, "window",
+     "64 requests are under way over all its paths, of 64 that it gets now and 64 that "
+     "host_in_flight allows. If it can bear more, raise host_in_flight.",
+     "waits for room in its host's window", "runpostctl endpoints https://a.example" PLACE},
+    {section_full, RP_LEVEL_SECTION, "window",
+     "2 requests are under way over all its paths, of 2 that it gets now and 2 that in_flight",
+     "waits for room in its section's window", "runpostctl endpoints https://a.example" PLACE},
+    {section_rate, RP_LEVEL_SECTION, "rate", "The section's rate of 6/m is used up",
+     "waits for its section's rate", "runpostctl endpoints https://a.example" PLACE},
+};
+
+/* The outermost comes first. */
+START_TEST(the_level_that_holds_it_up_is_named)
+{
+	levels[_i].change();
+	rp_explain(&in, &x);
+	ck_assert_str_eq(x.blocks[0].code, levels[_i].code);
+	ck_assert_int_eq(x.blocks[0].level, levels[_i].level);
+	ck_assert_msg(strstr(x.blocks[0].text.data, levels[_i].says) != NULL, "%s",
+		      x.blocks[0].text.data);
+	ck_assert_msg(strstr(x.why.data, levels[_i].why) != NULL, "%s", x.why.data);
+	ck_assert_str_eq(x.blocks[0].command.data, levels[_i].command);
+}
+END_TEST
+
 /* Why it waits is what stands in its way, and what has failed comes with what helps. */
 static const struct {
 	void (*change)(void);
@@ -514,6 +590,7 @@ static Suite *suite(void)
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_loop_test(tc, each_thing_that_holds_it_up_is_told_alone, 0, N(blocks));
+	tcase_add_loop_test(tc, the_level_that_holds_it_up_is_named, 0, N(levels));
 	tcase_add_test(tc, all_that_hold_it_up_at_once_are_told);
 	tcase_add_test(tc, the_future_begins_when_the_last_of_the_blocks_with_a_time_ends);
 	tcase_add_loop_test(tc, what_cannot_be_foreseen_is_not_foretold, 0, N(futures));

@@ -207,6 +207,37 @@ START_TEST(an_ipv6_host_matches_although_its_brackets_are_glob_characters)
 }
 END_TEST
 
+START_TEST(the_name_of_a_host_means_all_its_paths)
+{
+	entry.endpoint = rp_span_of("https://hooks.example:8443/in/7");
+	set(RP_SELECT_ENDPOINT, "https://Hooks.example:8443");
+	ck_assert(matches());
+	set(RP_SELECT_ENDPOINT, "https://hooks.example:8443/"); /* a path of it */
+	ck_assert(!matches());
+	set(RP_SELECT_ENDPOINT, "https://hooks.example");
+	ck_assert(!matches());
+	set(RP_SELECT_ENDPOINT, "http://hooks.example:8443");
+	ck_assert(!matches());
+	set(RP_SELECT_ENDPOINT, "https://hooks.example:8443?token=t");
+	ck_assert(!matches());
+}
+END_TEST
+
+/* A path never has the number of a host (model/level.h). */
+START_TEST(a_group_of_a_host_has_the_dead_of_all_its_paths)
+{
+	struct rp_dead_group g = {.cause = RP_CAUSE_EXHAUSTED, .endpoint = UINT64_C(3) << 32};
+	struct rp_dead_group of_path = g, of_other = g;
+
+	of_path.endpoint = g.endpoint + RP_MEMBER_PATHS + 5;
+	of_other.endpoint = (UINT64_C(4) << 32) + RP_MEMBER_PATHS;
+	ck_assert(rp_dead_group_has(&g, &of_path) && rp_dead_group_has(&of_path, &of_path));
+	ck_assert(!rp_dead_group_has(&of_path, &g) && !rp_dead_group_has(&g, &of_other));
+	of_path.cause = RP_CAUSE_GONE;
+	ck_assert(!rp_dead_group_has(&g, &of_path));
+}
+END_TEST
+
 static bool fits(const struct rp_endpoint_glob *g, const char *name)
 {
 	return rp_endpoint_glob_match(g, rp_span_of(name));
@@ -515,6 +546,8 @@ static Suite *suite(void)
 	tcase_add_test(t, waiting_beside_retrying_means_all_waiting);
 	tcase_add_loop_test(t, an_endpoint_is_known_by_name_url_or_host, 0, COUNT(globs));
 	tcase_add_test(t, an_ipv6_host_matches_although_its_brackets_are_glob_characters);
+	tcase_add_test(t, the_name_of_a_host_means_all_its_paths);
+	tcase_add_test(t, a_group_of_a_host_has_the_dead_of_all_its_paths);
 	tcase_add_test(t, a_name_that_reads_as_a_pattern_is_itself_where_it_exists);
 	tcase_add_test(t, a_run_matches_as_a_whole);
 	tcase_add_test(t, a_thread_and_an_event_match_as_a_whole);

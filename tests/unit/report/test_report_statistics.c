@@ -25,7 +25,7 @@ static void set_up(void)
 	endpoint =
 	    (struct rp_known_endpoint){.id = 1, .name = endpoint_name, .stored = endpoint_name};
 	st.endpoints.all = &endpoint;
-	st.endpoints.n = 1;
+	st.endpoints.n = st.endpoints.n_paths = 1;
 	place = (struct rp_place){.outbox = outbox, .config = config_path, .senders_known = true};
 	out = (struct rp_buf){0};
 }
@@ -81,6 +81,23 @@ static void failing(void)
 	endpoint.e.last_cause = RP_CAUSE_TIMEOUT;
 }
 
+static void host_is_down(void)
+{
+	st.trouble = 1;
+	endpoint.e.level = RP_LEVEL_HOST;
+	endpoint.n_paths = 3000;
+	endpoint.e.count[RP_STATE_WAITING] = 6000;
+	endpoint.e.control.breaker = RP_BREAKER_HALF_OPEN;
+	endpoint.e.control.cause = RP_CAUSE_TIMEOUT;
+}
+
+/* Its paths tell it. */
+static void host_fails(void)
+{
+	endpoint.e.level = RP_LEVEL_HOST;
+	endpoint.e.streak = 4;
+}
+
 #define WHERE " --outbox /srv/x --config /etc/r\n"
 
 static const struct {
@@ -97,6 +114,10 @@ static const struct {
     {paused, "! https://a.example/in: paused -> runpostctl resume https://a.example/in" WHERE},
     {failing, "! https://a.example/in: 4 failures in a row, last timeout -> runpostctl explain "
 	      "--state retrying --limit 1 --endpoint https://a.example/in" WHERE},
+    {host_is_down, "! https://a.example/in: the breaker of the host is half_open, last timeout, "
+		   "probe under way; 6000 entries of 3000 paths wait -> runpostctl resume "
+		   "https://a.example/in" WHERE},
+    {host_fails, ""},
 };
 
 START_TEST(what_is_wrong_is_told_with_what_helps)

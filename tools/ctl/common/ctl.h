@@ -33,6 +33,7 @@ enum rp_accepts {
 	RP_ACCEPTS_EXPORT = 1 << 18,   /* --with-secrets */
 	RP_ACCEPTS_BACKUP = 1 << 19,   /* --max-growth */
 	RP_ACCEPTS_FULL = 1 << 21,     /* --full */
+	RP_ACCEPTS_PATHS = 1 << 22,    /* --paths */
 	RP_NEEDS_NOTHING = 1 << 20,    /* neither a configuration nor an outbox is opened */
 	RP_ACCEPTS_JOB = 64,           /* --plan, --rate */
 	RP_ACCEPTS_DETACH = 128,
@@ -55,7 +56,7 @@ struct rp_ctl {
 	const char *outbox_dir, *config_path;
 	const char *textfile; /* of metrics; NULL: standard output */
 	const char *check;    /* format of doctor; NULL: for people */
-	bool json, no_color, yes, dry_run, follow, hold, with_secrets, full;
+	bool json, no_color, yes, dry_run, follow, hold, with_secrets, full, paths;
 	uint64_t max_growth_bytes;
 	bool detach, no_backup;
 	const char *reason, *backup_path; /* NULL: none */

@@ -73,6 +73,7 @@ _runpostctl_options()
 	export) names=("${pick[@]}" --with-secrets --reason) ;;
 	import) names=("${narrow[@]}" --dry-run --hold --reason) ;;
 	jobs|pause|resume) names=(--reason) ;;
+	endpoints) names=(--paths) ;;
 	backup) names=(--max-growth --reason) ;;
 	metrics) names=(--textfile) ;;
 	doctor) names=(--check) ;;

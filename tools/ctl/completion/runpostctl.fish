@@ -143,4 +143,5 @@ __runpostctl_of export -l with-secrets -d 'with the values of URL queries and he
 __runpostctl_of import -l hold -d 'hold what would be sent, until it is released'
 __runpostctl_of backup -l max-growth -x \
 	-d 'give up when the outbox grows by more meanwhile; 1G; 0: never'
+__runpostctl_of endpoints -l paths -d 'every path, however many a host has'
 __runpostctl_of verify -l full -d 'recompute everything in one snapshot, when it is quiet'

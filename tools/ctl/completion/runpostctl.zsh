@@ -84,6 +84,7 @@ _runpostctl_options()
 		'--hold:hold what would be sent, until it is released'
 		'--max-growth:give up when the outbox grows by more meanwhile; 1G; 0: never'
 		'--full:recompute everything in one snapshot, when it is quiet'
+		'--paths:every path, however many a host has'
 	)
 	case $1 in
 	shape|list|show|explain|body|dead) names=($pick) ;;
@@ -98,6 +99,7 @@ _runpostctl_options()
 	metrics) names=(textfile) ;;
 	doctor) names=(check) ;;
 	verify) names=(full) ;;
+	endpoints) names=(paths) ;;
 	esac
 	local name
 	for name in $names outbox config json no-color help; do

@@ -191,14 +191,31 @@ static void short_name(const char *name, unsigned width, char *out, size_t size)
 	rp_buf_release(&shown);
 }
 
-static enum rp_style state_of(const struct rp_known_endpoint *k, int64_t now_at_ms, char out[32])
+/* What its host decides; NULL: nothing. */
+static const struct rp_known_endpoint *host_above(const struct rp_top *t,
+						  const struct rp_known_endpoint *k)
 {
+	const struct rp_known_endpoint *host =
+	    k->e.level == RP_LEVEL_HOST ? NULL
+					: rp_known_endpoint_find(&t->known, rp_level_host(k->id));
+
+	return host != NULL && rp_known_endpoint_is_trouble(host) ? host : NULL;
+}
+
+static enum rp_style state_of(const struct rp_top *t, const struct rp_known_endpoint *k,
+			      char out[32])
+{
+	int64_t now_at_ms = t->now_at_ms;
 	const struct rp_control *c = &k->e.control;
 	char when[RP_WHEN_TEXT_MAX];
 
 	if (k->e.disabled || k->e.paused) {
 		snprintf(out, 32, "%s", k->e.disabled ? "disabled" : "paused");
 		return k->e.disabled ? RP_STYLE_BAD : RP_STYLE_WARN;
+	}
+	if (host_above(t, k) != NULL) {
+		snprintf(out, 32, "%s", host_above(t, k)->e.paused ? "host paus." : "host open");
+		return RP_STYLE_BAD;
 	}
 	if (rp_known_endpoint_lacks_key(k)) {
 		snprintf(out, 32, "no key");
@@ -386,7 +403,7 @@ static bool draw_endpoint(const struct rp_top *t, const struct rp_top_view *v,
 		snprintf(flight, sizeof flight, "%" PRIu64, k->e.count[RP_STATE_IN_FLIGHT]);
 	column(&l, W_FLIGHT, true, RP_STYLE_PLAIN, flight);
 	put_activity(&l, t, rp_top_activity(t, k->id), sparkline);
-	style = state_of(k, t->now_at_ms, text);
+	style = state_of(t, k, text);
 	column(&l, W_STATE, false, style, text);
 	return end(&l);
 }
@@ -497,8 +514,11 @@ static bool draw_fact(const struct rp_top_view *v, struct rp_buf *out, const cha
 	return end(&l);
 }
 
-static void say_state(const struct rp_known_endpoint *k, int64_t now_at_ms, char *out, size_t size)
+static void say_state(const struct rp_top *t, const struct rp_known_endpoint *k, char *out,
+		      size_t size)
 {
+	const struct rp_known_endpoint *host = host_above(t, k);
+	int64_t now_at_ms = t->now_at_ms;
 	const struct rp_control *c = &k->e.control;
 	char cause[RP_CAUSE_TEXT_MAX], a[RP_WHEN_TEXT_MAX], b[RP_WHEN_TEXT_MAX];
 
@@ -509,6 +529,9 @@ static void say_state(const struct rp_known_endpoint *k, int64_t now_at_ms, char
 	else if (k->e.paused)
 		snprintf(out, size, "paused %s by an operator; p resumes it",
 			 rp_when(k->e.changed_at_ms, now_at_ms, a));
+	else if (host != NULL)
+		snprintf(out, size, "held back by its host %.100s, which is %s", host->name,
+			 host->e.paused ? "paused" : "not answering: its breaker is not closed");
 	else if (rp_known_endpoint_lacks_key(k))
 		snprintf(out, size,
 			 "no signing key is valid, and nothing is sent unsigned: mend the secret, "
@@ -532,13 +555,13 @@ static bool draw_detail(const struct rp_top *t, const struct rp_top_view *v, str
 	const struct rp_endpoint *e = &k->e;
 	char text[256], a[64], b[64], c[64], d[64], when[32], speed[RP_RATE_TEXT_MAX];
 	struct rp_buf name = {0};
-	enum rp_style style = state_of(k, t->now_at_ms, when);
+	enum rp_style style = state_of(t, k, when);
 	bool ok;
 
 	ok = rp_text_escape(rp_span_of(k->name), &name) &&
 	     draw_fact(v, out, "endpoint", RP_STYLE_PLAIN, name.data);
 	rp_buf_release(&name);
-	say_state(k, t->now_at_ms, text, sizeof text);
+	say_state(t, k, text, sizeof text);
 	ok = ok && draw_fact(v, out, "state", style, text);
 	snprintf(text, sizeof text,
 		 "waiting %s  in flight %" PRIu64 "  held %s  dead %s  delivered %s",

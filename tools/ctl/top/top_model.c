@@ -108,19 +108,30 @@ static struct rp_top_endpoint *activity_of(struct rp_top *t, uint64_t id)
 	return e;
 }
 
-static void note(struct rp_top *t, const struct rp_recent *r)
+/* Of one that is loaded: of many paths only their host is. */
+static void note_at(struct rp_top *t, const struct rp_recent *r, uint64_t id)
 {
-	struct rp_top_endpoint *e = activity_of(t, r->endpoint);
 	bool ok = r->cause == RP_CAUSE_NONE;
+	struct rp_top_endpoint *e;
 
-	if (e == NULL) {
-		t->no_memory = true;
+	if (rp_known_endpoint_find(&t->known, id) == NULL)
 		return;
-	}
+	e = activity_of(t, id);
+	t->no_memory = t->no_memory || e == NULL;
+	if (e == NULL)
+		return;
 	rp_top_series_add(ok ? &e->delivered : &e->failed, r->settled_at_ms, 1);
-	rp_top_series_add(ok ? &t->delivered : &t->failed, r->settled_at_ms, 1);
 	if (r->cause != RP_CAUSE_SENDER_LOST)
 		e->durations_ms[e->n_durations++ % RP_TOP_DURATIONS] = r->duration_ms;
+}
+
+static void note(struct rp_top *t, const struct rp_recent *r)
+{
+	bool ok = r->cause == RP_CAUSE_NONE;
+
+	note_at(t, r, r->endpoint);
+	note_at(t, r, rp_level_host(r->endpoint));
+	rp_top_series_add(ok ? &t->delivered : &t->failed, r->settled_at_ms, 1);
 	if (ok && r->slot < sizeof t->senders / sizeof t->senders[0])
 		rp_top_series_add(&t->senders[r->slot].delivered, r->settled_at_ms, 1);
 	if (!ok)
@@ -225,13 +236,13 @@ int rp_top_look(struct rp_top *t)
 		rp_top_series_add(&t->accepted, t->now_at_ms,
 				  (uint32_t)(t->ledger.accepted - t->accepted_before));
 	t->accepted_before = t->ledger.accepted;
-	code = read_attempts(t);
+	code = look_at_endpoints(t);
+	if (code == RP_EXIT_OK)
+		code = read_attempts(t);
 	for (i = 0; i < sizeof t->senders / sizeof t->senders[0]; i++)
 		t->senders[i].info = (struct rp_sender_info){0};
 	if (code == RP_EXIT_OK && rp_outbox_senders(t->ctl->ob, see_sender, t, &err) != RP_OK)
 		code = rp_ctl_fail(&err);
-	if (code == RP_EXIT_OK)
-		code = look_at_endpoints(t);
 	t->looked_at_ms = t->now_at_ms;
 	return code;
 }

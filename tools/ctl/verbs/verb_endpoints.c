@@ -1,13 +1,13 @@
 /* verb_endpoints.c - the verbs `endpoints`, `pause` and `resume`: they name endpoints in the
- * same way, so they share a file. */
+ * same way, so they share a file. What is named is found in named.c. */
 
+#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/units.h"
 #include "report/endpoints.h"
 #include "ctl/change/audit.h"
-#include "report/shown.h"
+#include "ctl/select/named.h"
 #include "ctl/verbs/verbs.h"
 
 static const struct rp_column columns[] = {
@@ -15,7 +15,8 @@ static const struct rp_column columns[] = {
     {"IN_FLIGHT", true, 0},     {"HELD", true, 0},        {"DEAD", true, 0},
     {"DELIVERED", true, 0},     {"STREAK", true, 0},      {"LAST_CAUSE", false, 0},
     {"LAST_SUCCESS", false, 0}, {"WINDOW", true, 0},      {"RATE", true, 0},
-    {"BREAKER", false, 0},      {"NEXT_PROBE", false, 0},
+    {"BREAKER", false, 0},      {"NEXT_PROBE", false, 0}, {"LEVEL", false, 0},
+    {"PATHS", true, 0},         {"HELD_BY", false, 0},
 };
 
 static void add_time(const struct rp_ctl *ctl, struct rp_table *t, int64_t at_ms)
@@ -43,9 +44,16 @@ static void add_control_cells(const struct rp_ctl *ctl, struct rp_table *t,
 	add_time(ctl, t, c->breaker == RP_BREAKER_OPEN ? c->probe_at_ms : 0);
 }
 
-static void add_row(const struct rp_ctl *ctl, struct rp_table *t, const struct rp_known_endpoint *k)
+struct listing {
+	struct rp_ctl *ctl;
+	struct rp_table *table; /* NULL: JSON */
+};
+
+static void add_row(const struct listing *l, const struct rp_known_endpoint *k,
+		    const enum rp_level *held_by)
 {
 	const char *state = rp_known_endpoint_state(k);
+	struct rp_table *t = l->table;
 	char text[RP_CAUSE_TEXT_MAX];
 
 	rp_table_cell(t, rp_span_of(k->name));
@@ -57,96 +65,79 @@ static void add_row(const struct rp_ctl *ctl, struct rp_table *t, const struct r
 	rp_table_number(t, k->e.count[RP_STATE_DELIVERED]);
 	rp_table_number(t, k->e.streak);
 	rp_table_cell(t, rp_span_of(rp_cause_format(k->e.last_cause, k->e.last_status, text)));
-	add_time(ctl, t, k->e.last_success_at_ms);
-	add_control_cells(ctl, t, &k->e.control);
+	add_time(l->ctl, t, k->e.last_success_at_ms);
+	add_control_cells(l->ctl, t, &k->e.control);
+	rp_table_cell(t, rp_span_of(rp_level_name(k->e.level)));
+	snprintf(text, sizeof text, "%" PRIu64, k->n_paths);
+	rp_table_cell(t, rp_span_of(k->e.level != RP_LEVEL_PATH ? text : ""));
+	rp_table_cell(t, rp_span_of(held_by != NULL ? rp_level_name(*held_by) : ""));
 }
 
-/* Marks what the words name; all when there are none. Result: exit code; RP_EXIT_SOME_FAILED, and
- * nothing said: *unknown names nothing. */
-static int mark(struct rp_ctl *ctl, const struct rp_known_endpoints *k, bool *marked,
-		const char **unknown)
+static int add_endpoint(void *arg, const struct rp_known_endpoint *k,
+			const struct rp_receiver *levels)
 {
-	size_t w, i;
+	const struct listing *l = arg;
+	enum rp_level by;
+	const enum rp_level *held_by =
+	    rp_known_held_by(levels, l->ctl->now_at_ms, &by) ? &by : NULL;
 
-	for (i = 0; i < k->n; i++)
-		marked[i] = ctl->n_names == 0;
-	for (w = 0; w < ctl->n_names; w++) {
-		struct rp_endpoint_glob glob;
-		bool any = false;
-		int code = rp_endpoint_glob_init(&glob, ctl->names[w])
-			       ? rp_ctl_resolve_glob(ctl, &glob)
-			       : rp_ctl_no_memory();
-
-		for (i = 0; i < k->n && code == RP_EXIT_OK; i++) {
-			if (rp_endpoint_glob_match(&glob, rp_span_of(k->all[i].stored)))
-				any = marked[i] = true;
-		}
-		rp_endpoint_glob_release(&glob);
-		if (code != RP_EXIT_OK)
-			return code;
-		*unknown = ctl->names[w];
-		if (!any)
-			return RP_EXIT_SOME_FAILED;
-	}
+	if (l->table == NULL)
+		return rp_ctl_add_json(l->ctl, rp_known_endpoint_json(k, held_by))
+			   ? RP_EXIT_OK
+			   : rp_ctl_no_memory();
+	add_row(l, k, held_by);
 	return RP_EXIT_OK;
 }
 
-/* Loads the endpoints and marks the named ones. Result: exit code, after saying what is wrong. */
-static int choose(struct rp_ctl *ctl, struct rp_known_endpoints *k, bool **marked)
+static int print_page(void *arg)
 {
-	struct rp_buf shown = {0}, room = {0};
-	struct rp_span given;
-	const char *unknown = "";
-	int code = rp_ctl_load_endpoints(ctl, k);
+	struct listing *l = arg;
 
-	*marked = NULL;
-	if (code != RP_EXIT_OK)
-		return code;
-	*marked = calloc(k->n + 1, sizeof **marked);
-	if (*marked == NULL)
+	if (l->table != NULL && !rp_table_flush(l->table, &l->ctl->out))
 		return rp_ctl_no_memory();
-	code = mark(ctl, k, *marked, &unknown);
-	if (code != RP_EXIT_SOME_FAILED)
-		return code;
-	/* it may be a URL with its token: only what stands before the query is repeated */
-	given = rp_shown_name(&ctl->settings->config,
-			      (struct rp_span){unknown, strcspn(unknown, "?")}, &room);
-	rp_text_escape(given, &shown);
-	rp_buf_release(&room);
-	rp_ctl_say(
-	    "%s: no such endpoint in this outbox; `runpostctl endpoints` shows those there are",
-	    shown.data != NULL ? shown.data : "");
-	rp_buf_release(&shown);
-	return RP_EXIT_SOME_FAILED;
+	return rp_ctl_flush(l->ctl);
+}
+
+/* Hosts, their sections, and the paths of hosts that have few. */
+static int list_hosts(struct listing *l)
+{
+	struct rp_known_endpoints known;
+	struct rp_receiver levels = {{0}};
+	int code = rp_ctl_load_endpoints(l->ctl, &known);
+	size_t i;
+
+	for (i = 0; i < known.n && code == RP_EXIT_OK; i++) {
+		struct rp_known_endpoint *k = &known.all[i];
+
+		levels = rp_known_levels_of(&known, k);
+		if (!k->told_by_path)
+			code = add_endpoint(l, k, &levels);
+	}
+	rp_known_endpoints_release(&known);
+	return code == RP_EXIT_OK ? print_page(l) : code;
 }
 
 int rp_verb_endpoints(struct rp_ctl *ctl)
 {
-	struct rp_known_endpoints known;
-	struct rp_table *table = NULL;
-	bool *marked;
-	int code = choose(ctl, &known, &marked);
-	bool ok = true;
-	size_t i;
+	struct listing l = {.ctl = ctl};
+	struct rp_named named = {
+	    .ctl = ctl, .with_members = true, .see = add_endpoint, .page = print_page, .arg = &l};
+	int code;
 
-	if (code == RP_EXIT_OK) {
-		if (!ctl->json)
-			table = rp_ctl_table(ctl, columns, sizeof columns / sizeof columns[0]);
-		ok = ctl->json || table != NULL;
-		for (i = 0; ok && i < known.n; i++) {
-			if (marked[i] && ctl->json)
-				ok = rp_ctl_add_json(ctl, rp_known_endpoint_json(&known.all[i]));
-			else if (marked[i])
-				add_row(ctl, table, &known.all[i]);
-		}
-		if (table != NULL)
-			ok = rp_ctl_add_table(ctl, table);
-		code = ok ? rp_ctl_flush(ctl) : rp_ctl_no_memory();
+	if (!ctl->json) {
+		l.table = rp_ctl_table(ctl, columns, sizeof columns / sizeof columns[0]);
+		if (l.table == NULL)
+			return rp_ctl_no_memory();
 	}
-	free(marked);
-	rp_known_endpoints_release(&known);
+	code = ctl->n_names > 0 || ctl->paths ? rp_named_run(&named) : list_hosts(&l);
+	rp_table_free(l.table);
 	return code;
 }
+
+struct switching {
+	struct rp_ctl *ctl;
+	bool pause, missing;
+};
 
 static bool report(struct rp_ctl *ctl, const struct rp_known_endpoint *k, bool pause)
 {
@@ -158,6 +149,7 @@ static bool report(struct rp_ctl *ctl, const struct rp_known_endpoint *k, bool p
 	o = rp_json_out_new();
 	rp_json_out_text(o, "verb", pause ? "pause" : "resume");
 	rp_json_out_text(o, "endpoint", k->name);
+	rp_json_out_text(o, "level", rp_level_name(k->e.level));
 	rp_json_out_bool(o, "changed",
 			 pause ? !k->e.paused
 			       : k->e.paused || k->e.disabled ||
@@ -165,40 +157,40 @@ static bool report(struct rp_ctl *ctl, const struct rp_known_endpoint *k, bool p
 	return rp_ctl_add_json(ctl, o);
 }
 
+static int switch_one(void *arg, const struct rp_known_endpoint *k,
+		      const struct rp_receiver *levels)
+{
+	struct switching *s = arg;
+	struct rp_ctl *ctl = s->ctl;
+	struct rp_error err;
+	uint64_t record;
+	enum rp_err e;
+	int code;
+
+	(void)levels;
+	e = rp_outbox_endpoint_pause(ctl->ob, ctl->now_at_ms, k->id, s->pause, &err);
+	if (e == RP_ERR_NOTFOUND) {
+		rp_ctl_say("%s: its last entry was removed this moment, and the endpoint with it; "
+			   "nothing to %s",
+			   k->name, ctl->verb->name);
+		s->missing = true;
+		return RP_EXIT_OK;
+	}
+	if (e != RP_OK)
+		return rp_ctl_fail(&err);
+	if (!report(ctl, k, s->pause))
+		return rp_ctl_no_memory();
+	code = rp_ctl_audit_add(ctl, NULL, rp_span_of(k->name), 1, &record);
+	return code == RP_EXIT_OK ? rp_ctl_flush(ctl) : code;
+}
+
 static int switch_endpoints(struct rp_ctl *ctl, bool pause)
 {
-	struct rp_known_endpoints known;
-	struct rp_error err;
-	bool *marked, missing = false;
-	uint64_t record;
-	int code = choose(ctl, &known, &marked);
-	size_t i;
+	struct switching s = {.ctl = ctl, .pause = pause};
+	struct rp_named named = {.ctl = ctl, .see = switch_one, .arg = &s};
+	int code = rp_named_run(&named);
 
-	for (i = 0; code == RP_EXIT_OK && i < known.n; i++) {
-		enum rp_err e;
-
-		if (!marked[i])
-			continue;
-		e = rp_outbox_endpoint_pause(ctl->ob, ctl->now_at_ms, known.all[i].id, pause, &err);
-		if (e == RP_ERR_NOTFOUND) {
-			rp_ctl_say("%s: its last entry was removed this moment, and the endpoint "
-				   "with it; nothing to %s",
-				   known.all[i].name, ctl->verb->name);
-			missing = true;
-		} else if (e != RP_OK) {
-			code = rp_ctl_fail(&err);
-		} else if (!report(ctl, &known.all[i], pause)) {
-			code = rp_ctl_no_memory();
-		} else {
-			code =
-			    rp_ctl_audit_add(ctl, NULL, rp_span_of(known.all[i].name), 1, &record);
-			if (code == RP_EXIT_OK)
-				code = rp_ctl_flush(ctl);
-		}
-	}
-	free(marked);
-	rp_known_endpoints_release(&known);
-	return code == RP_EXIT_OK && missing ? RP_EXIT_SOME_FAILED : code;
+	return code == RP_EXIT_OK && s.missing ? RP_EXIT_SOME_FAILED : code;
 }
 
 int rp_verb_pause(struct rp_ctl *ctl)

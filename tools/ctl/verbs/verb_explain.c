@@ -19,7 +19,6 @@ enum { STEPS_SHOWN = 16 };
 
 struct story {
 	struct rp_ctl *ctl;
-	struct rp_known_endpoints endpoints;
 	struct rp_sender_info senders[128]; /* as many as there are slots */
 	size_t n_senders;
 	int64_t boot_ms;
@@ -133,17 +132,21 @@ static bool see_change(void *arg, uint64_t number, const struct rp_audit *a)
 	return !p->no_memory;
 }
 
-/* Who paused it last. */
+/* Who paused its path, or else its host, last. */
 static int add_pausing(const struct story *s, struct rp_explain_input *in, struct pausing *p)
 {
 	struct rp_buf room = {0};
+	bool path = in->endpoint != NULL && in->endpoint->paused,
+	     host = in->host != NULL && in->host->paused;
 	struct rp_error err;
 	enum rp_err e;
 
-	if (in->endpoint == NULL || !in->endpoint->paused)
+	if (!path && !host)
 		return RP_EXIT_OK;
 	p->stored = in->entry->endpoint;
-	p->shown = rp_shown_name(config_of(s), p->stored, &room);
+	if (host)
+		p->stored = rp_level_host_name(p->stored);
+	p->shown = host ? p->stored : rp_shown_name(config_of(s), p->stored, &room);
 	e = rp_outbox_audit(s->ctl->ob, see_change, p, &err);
 	rp_buf_release(&room);
 	if (e != RP_OK)
@@ -287,10 +290,8 @@ static bool add_text(struct rp_ctl *ctl, const struct rp_explain_input *in,
 
 static int explain_one(const struct story *s, const struct rp_entry *e)
 {
-	const struct rp_known_endpoint *k =
-	    rp_known_endpoint_find(&s->endpoints, e->delivery.endpoint);
+	struct rp_known_levels levels;
 	struct rp_explain_input in = {.entry = e,
-				      .endpoint = k != NULL ? &k->e : NULL,
 				      .config = config_of(s),
 				      .policy = policy_of(s, e),
 				      .now_at_ms = s->ctl->now_at_ms,
@@ -302,6 +303,11 @@ static int explain_one(const struct story *s, const struct rp_entry *e)
 	int code;
 	bool ok;
 
+	if (rp_known_levels_load(s->ctl->ob, e->delivery.endpoint, &levels, &err) != RP_OK)
+		return rp_ctl_fail(&err);
+	in.endpoint = levels.has[RP_LEVEL_PATH] ? &levels.of[RP_LEVEL_PATH] : NULL;
+	in.section = levels.has[RP_LEVEL_SECTION] ? &levels.of[RP_LEVEL_SECTION] : NULL;
+	in.host = levels.has[RP_LEVEL_HOST] ? &levels.of[RP_LEVEL_HOST] : NULL;
 	add_senders(s, &in);
 	if (rp_outbox_attempts(s->ctl->ob, e->seq, see_attempt, &in.attempts, &err) != RP_OK)
 		return rp_ctl_fail(&err);
@@ -331,8 +337,6 @@ int rp_verb_explain(struct rp_ctl *ctl)
 
 	if (code == RP_EXIT_OK && rp_outbox_senders(ctl->ob, see_sender, &s, &err) != RP_OK)
 		code = rp_ctl_fail(&err);
-	if (code == RP_EXIT_OK)
-		code = rp_ctl_load_endpoints(ctl, &s.endpoints);
 	for (i = 0; i < picks.n && code == RP_EXIT_OK; i++) {
 		enum rp_err got = rp_walk_load(ctl, picks.seqs[i], &e, &err);
 
@@ -347,6 +351,5 @@ int rp_verb_explain(struct rp_ctl *ctl)
 	}
 	rp_entry_release(&e);
 	rp_picks_release(&picks);
-	rp_known_endpoints_release(&s.endpoints);
 	return code == RP_EXIT_OK && n_missing > 0 ? RP_EXIT_SOME_FAILED : code;
 }

@@ -8,29 +8,61 @@
 #include "ctl/change/watch.h"
 #include "ctl/verbs/verbs.h"
 
-/* Which of the endpoints nothing is sent to, and how that ends. Result: exit code. */
+/* The path and what counts for it: which of them is stopped; NULL: none. */
+static const char *stopped_at(struct rp_known_levels *l, enum rp_level *at)
+{
+	int level;
+
+	for (level = RP_LEVELS - 1; level >= 0; level--) {
+		*at = (enum rp_level)level;
+		if (l->has[level] && l->of[level].paused)
+			return "paused";
+	}
+	*at = RP_LEVEL_PATH;
+	return l->of[RP_LEVEL_PATH].disabled ? "disabled (it answered 410 Gone)" : NULL;
+}
+
+static int warn_of(struct rp_ctl *ctl, const char *name, const char *what)
+{
+	struct rp_buf word = {0};
+	bool ok = rp_command_add_on_endpoint(&word, &ctl->place, "runpostctl resume", name);
+
+	if (ok)
+		rp_ctl_say("%s is %s: its entries are not sent before: %s", name, what, word.data);
+	rp_buf_release(&word);
+	return ok ? RP_EXIT_OK : rp_ctl_no_memory();
+}
+
+/* Which of the endpoints nothing is sent to, and how that ends; a host once. Result: exit code. */
 static int warn_of_stopped(const struct rp_breakdown *t, struct rp_ctl *ctl)
 {
-	struct rp_known_endpoints known;
-	int code = rp_ctl_load_endpoints(ctl, &known);
+	struct rp_known_levels levels;
+	struct rp_error err;
+	uint64_t last_host = 0;
+	int code = RP_EXIT_OK;
 	size_t i;
 
 	for (i = 0; i < t->n_endpoints && code == RP_EXIT_OK; i++) {
-		const struct rp_known_endpoint *k =
-		    rp_known_endpoint_find(&known, t->endpoints[i]->id);
-		struct rp_buf word = {0};
+		uint64_t host = rp_level_host(t->endpoints[i]->id);
+		struct rp_span name = rp_span_of(t->endpoints[i]->name);
+		char text[RP_URL_MAX + 1];
+		enum rp_level at;
+		const char *what;
 
-		if (k == NULL || (!k->e.paused && !k->e.disabled))
+		if (host == last_host)
 			continue;
-		if (rp_command_add_on_endpoint(&word, &ctl->place, "runpostctl resume", k->name))
-			rp_ctl_say("%s is %s: its entries are not sent before: %s", k->name,
-				   k->e.disabled ? "disabled (it answered 410 Gone)" : "paused",
-				   word.data);
-		else
-			code = rp_ctl_no_memory();
-		rp_buf_release(&word);
+		if (rp_known_levels_load(ctl->ob, t->endpoints[i]->id, &levels, &err) != RP_OK)
+			return rp_ctl_fail(&err);
+		what = stopped_at(&levels, &at);
+		if (what == NULL)
+			continue;
+		if (at == RP_LEVEL_HOST) {
+			name = rp_level_host_name(name);
+			last_host = host;
+		}
+		snprintf(text, sizeof text, "%.*s", (int)name.len, name.ptr);
+		code = warn_of(ctl, text, what);
 	}
-	rp_known_endpoints_release(&known);
 	return code;
 }
 

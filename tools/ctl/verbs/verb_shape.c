@@ -34,7 +34,8 @@ struct line {
 struct shape {
 	struct rp_ctl *ctl;
 	struct rp_known_endpoints endpoints; /* sorted by id */
-	/* one for each of them, in that order, and one for the unknown */
+	/* one for each of them, in that order, and one for the unknown; a path of a host that has
+	 * many is counted for its host */
 	struct line *lines;
 	size_t latest;
 	struct line total;
@@ -44,11 +45,14 @@ struct shape {
 
 static struct line *line_of(struct shape *s, uint64_t endpoint)
 {
-	const struct rp_known_endpoint *k;
+	const struct rp_known_endpoint *k, *host;
 
 	if (s->lines[s->latest].endpoint == endpoint && s->latest < s->endpoints.n)
 		return &s->lines[s->latest];
+	host = rp_known_endpoint_find(&s->endpoints, rp_level_host(endpoint));
 	k = rp_known_endpoint_find(&s->endpoints, endpoint);
+	if (host != NULL && !host->few)
+		k = host;
 	s->latest = k != NULL ? (size_t)(k - s->endpoints.all) : s->endpoints.n;
 	return &s->lines[s->latest];
 }
@@ -83,8 +87,7 @@ static bool see_entry(void *arg, const struct rp_entry *e)
 	return true;
 }
 
-/* Whether the index rows of one state tell all that is asked for, but for the endpoint, which is
- * picked afterwards. */
+/* Whether the index rows of one state tell all that is asked for. */
 static bool rows_suffice(const struct rp_selector *s)
 {
 	unsigned states = RP_STATE_BIT(RP_STATE_WAITING) | RP_STATE_BIT(RP_STATE_DEAD);
@@ -153,18 +156,15 @@ static int most_first(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-/* Keeps what is asked for and holds something, the longest first. Result: how many. */
+/* Keeps what holds something, the longest first. Result: how many. */
 static size_t pick_lines(struct shape *s)
 {
-	const struct rp_selector *sel = &s->ctl->selector;
 	size_t i, b, n = 0;
 
 	for (i = 0; i <= s->endpoints.n; i++) {
 		struct line *l = &s->lines[i];
-		const char *stored = i < s->endpoints.n ? s->endpoints.all[i].stored : "";
 
-		if (l->total == 0 || (sel->has_endpoint &&
-				      !rp_endpoint_glob_match(&sel->endpoint, rp_span_of(stored))))
+		if (l->total == 0)
 			continue;
 		s->total.total += l->total;
 		for (b = 0; b < N_BUCKETS; b++)

@@ -22,8 +22,10 @@ static bool add_tsv(struct rp_ctl *ctl, const struct rp_statistics *st)
 		ok = rp_buf_printf(out, "%s\t%" PRIu64 "\n", name, n);
 	}
 	return ok &&
-	       rp_buf_printf(out, "senders_alive\t%u\nendpoints\t%zu\nendpoints_in_trouble\t%u\n",
-			     st->n_alive, st->endpoints.n, st->trouble) &&
+	       rp_buf_printf(out,
+			     "senders_alive\t%u\nendpoints\t%" PRIu64
+			     "\nendpoints_in_trouble\t%" PRIu64 "\n",
+			     st->n_alive, st->endpoints.n_paths, st->trouble) &&
 	       rp_buf_printf(out,
 			     "file_bytes\t%" PRIu64 "\nused_bytes\t%" PRIu64
 			     "\nquota_bytes\t%" PRIu64 "\n",
@@ -111,8 +113,8 @@ static bool add_screen(struct rp_ctl *ctl, const struct rp_statistics *st)
 {
 	return rp_buf_add_text(&ctl->out, "outbox   ") &&
 	       rp_text_tame(rp_span_of(rp_outbox_address(ctl->ob)), &ctl->out) &&
-	       rp_buf_printf(&ctl->out, "   format %u   senders alive %u   endpoints %zu\n",
-			     st->info.format, st->n_alive, st->endpoints.n) &&
+	       rp_buf_printf(&ctl->out, "   format %u   senders alive %u   endpoints %" PRIu64 "\n",
+			     st->info.format, st->n_alive, st->endpoints.n_paths) &&
 	       add_counts(ctl, st) && add_work(ctl, st) && add_storage(ctl, st) &&
 	       rp_statistics_trouble(st, &ctl->place, &ctl->out);
 }

@@ -108,6 +108,14 @@ static bool passes(const struct rp_config *config, const char *filter, const cha
 	return match;
 }
 
+/* A host or section whose paths are listed, and which holds none of them back. */
+static bool is_told_by_paths(const struct rp_known_endpoint *k)
+{
+	return k->e.level == RP_LEVEL_SECTION
+		   ? !rp_known_endpoint_is_trouble(k)
+		   : k->e.level == RP_LEVEL_HOST && k->few && !rp_known_endpoint_is_trouble(k);
+}
+
 static bool choose_shown(struct top *t)
 {
 	const struct rp_known_endpoints *known = &t->model.known;
@@ -118,6 +126,8 @@ static bool choose_shown(struct top *t)
 		return false;
 	t->shown = more;
 	for (i = 0; i < known->n; i++) {
+		if (is_told_by_paths(&known->all[i]))
+			continue;
 		if (t->filter[0] == '\0' ||
 		    passes(&t->model.ctl->settings->config, t->filter, known->all[i].name))
 			t->shown[n++] = &known->all[i];
@@ -171,13 +181,18 @@ static void say_now(const struct rp_entry *e, int64_t now_at_ms, char *out, size
 
 static int fill_failure(struct top *t, const struct rp_recent *r, struct rp_top_failure *f)
 {
-	struct rp_error err;
+	struct rp_error err, name_err;
 	enum rp_err e = rp_walk_load(t->ctl, r->seq, &t->entry, &err);
-	const struct rp_known_endpoint *k = rp_known_endpoint_find(&t->model.known, r->endpoint);
+	struct rp_buf name = {0};
 
 	memset(f, 0, sizeof *f);
 	f->r = *r;
-	snprintf(f->endpoint, sizeof f->endpoint, "%s", k != NULL ? k->name : "-");
+	if (rp_known_endpoint_name(&t->model.known, t->ctl->ob, &t->ctl->settings->config,
+				   r->endpoint, &name, &name_err) != RP_OK)
+		return rp_ctl_fail(&name_err);
+	snprintf(f->endpoint, sizeof f->endpoint, "%.*s", name.len > 0 ? (int)name.len : 1,
+		 name.len > 0 ? name.data : "-");
+	rp_buf_release(&name);
 	if (e == RP_ERR_NOTFOUND)
 		return RP_EXIT_OK;
 	if (e != RP_OK)
@@ -198,7 +213,7 @@ static int choose_failures(struct top *t, size_t max)
 	for (i = 0; i < kept && n < max && code == RP_EXIT_OK; i++) {
 		const struct rp_recent *r = &m->failures[(m->n_failures - 1 - i) % RP_TOP_FAILURES];
 
-		if (only == 0 || r->endpoint == only)
+		if (only == 0 || r->endpoint == only || rp_level_host(r->endpoint) == only)
 			code = fill_failure(t, r, &t->failures[n++]);
 	}
 	t->view.failures = t->failures;
