@@ -49,8 +49,8 @@ struct rp_explain_input {
 	/* IN_FLIGHT: the sender that has it. */
 	bool holder_known, holder_alive, holder_beats;
 	uint32_t holder_pid;
-	/* Its host is paused, or else its path: by whom, and the reason they gave; empty: the log of
-	 * changes does not know. */
+	/* Its host is paused, or else its path: by whom, and the reason they gave; empty: the log
+	 * of changes does not know. */
 	struct rp_span paused_by, paused_why;
 	/* Behind: the entry that goes first, "" when it has moved on, and its state. */
 	const char *front;
