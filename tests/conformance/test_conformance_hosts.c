@@ -865,6 +865,7 @@ START_TEST(endpoints_are_shown_by_what_is_asked_for)
 	one = find(RP_LEVEL_HOST, 1);
 	two = find(RP_LEVEL_HOST, 2);
 	ck_assert_uint_eq(all_of(RP_ENDPOINTS_PATHS, 0).n, 5);
+	ck_assert_uint_eq(all_of(RP_ENDPOINTS_PATHS, two).n, 2);
 	s = all_of(RP_ENDPOINTS_HOSTS, 0);
 	ck_assert_uint_eq(s.n, 2);
 	ck_assert(s.id[0] == one && s.id[1] == two);

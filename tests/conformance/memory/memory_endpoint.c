@@ -285,7 +285,7 @@ static bool is_meant(struct rp_endpoints_which which, const struct mem_endpoint 
 {
 	switch (which.of) {
 	case RP_ENDPOINTS_PATHS:
-		return ep->rec.level == RP_LEVEL_PATH;
+		return ep->rec.level == RP_LEVEL_PATH && ep->id >= which.id;
 	case RP_ENDPOINTS_HOSTS:
 		return ep->rec.level == RP_LEVEL_HOST;
 	case RP_ENDPOINTS_SHARED:
