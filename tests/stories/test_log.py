@@ -44,7 +44,7 @@ class UnreadLog(Story):
             with self.subTest(options=options):
                 self.outbox = self.folder / f"outbox{len(options)}"
                 log = UnreadPipe(self)
-                sink = self.sink("--status", *["503"] * 60, "200")  # each is a line of the log
+                sink = self.sink("--status", *["500"] * 60, "200")  # each is a line of the log
                 sender = self.send(*options, stderr=log.writing)
                 self.ingest([make_run(n, sink.hook(f"/{n}")) for n in range(100)])
                 self.wait_entries("all to be delivered", delivered=100)
