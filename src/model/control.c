@@ -158,11 +158,12 @@ static void recent_count(struct rp_control *c, bool bad, int64_t now_at_ms)
 	c->recent_bad += bad;
 }
 
-static bool should_open(const struct rp_control *c)
+static bool should_open(const struct rp_control *c, bool silent)
 {
-	return c->limits.breaker && c->bad_streak >= RP_BREAKER_STREAK &&
-	       c->recent >= RP_BREAKER_OUTCOMES &&
-	       (uint64_t)c->recent_bad * 100 >= (uint64_t)c->recent * RP_BREAKER_SHARE;
+	bool most_are_bad = c->recent >= RP_BREAKER_OUTCOMES &&
+			    (uint64_t)c->recent_bad * 100 >= (uint64_t)c->recent * RP_BREAKER_SHARE;
+
+	return c->limits.breaker && c->bad_streak >= RP_BREAKER_STREAK && (silent || most_are_bad);
 }
 
 static void breaker_open(struct rp_control *c, enum rp_cause cause, unsigned http_status,
@@ -242,14 +243,26 @@ enum rp_feedback rp_feedback_of(enum rp_cause cause, unsigned http_status)
 	return RP_FEEDBACK_NONE;
 }
 
-void rp_control_apply(struct rp_control *c, const struct rp_limits *limits)
+static bool is_same_rate(struct rp_rate a, struct rp_rate b)
 {
-	bool other_rate = c->limits.rate.count != limits->rate.count ||
-			  c->limits.rate.period_ms != limits->rate.period_ms;
+	return a.count == b.count && a.period_ms == b.period_ms;
+}
+
+static bool is_same(const struct rp_control *a, const struct rp_control *b)
+{
+	return a->limits.in_flight == b->limits.in_flight && a->limits.start == b->limits.start &&
+	       is_same_rate(a->limits.rate, b->limits.rate) &&
+	       a->limits.breaker == b->limits.breaker && a->window_permille == b->window_permille &&
+	       a->breaker == b->breaker && a->full_at_us == b->full_at_us;
+}
+
+bool rp_control_apply(struct rp_control *c, const struct rp_limits *limits)
+{
+	const struct rp_control before = *c;
 
 	assert(limits->in_flight > 0);
 	c->limits = *limits;
-	if (other_rate)
+	if (!is_same_rate(before.limits.rate, limits->rate))
 		c->full_at_us = 0;
 	/* Only bad outcomes make it smaller than at first: not a limit that was lower for a
 	 * while. */
@@ -259,6 +272,7 @@ void rp_control_apply(struct rp_control *c, const struct rp_limits *limits)
 		c->window_permille = window_max(c);
 	if (!limits->breaker && c->breaker != RP_BREAKER_CLOSED)
 		breaker_close(c);
+	return !is_same(&before, c);
 }
 
 unsigned rp_control_room(const struct rp_control *c)
@@ -305,11 +319,17 @@ void rp_control_token_return(struct rp_control *c, const struct rp_token *token,
 		c->full_at_us -= back_us < c->full_at_us ? back_us : c->full_at_us;
 }
 
-enum rp_control_change rp_control_settled(struct rp_control *c, enum rp_cause cause,
-					  unsigned http_status, uint64_t in_flight,
-					  int64_t now_at_ms)
+/* Whose outcomes these are: a path's own, or a host's of its paths. */
+struct rule {
+	bool silent;           /* nothing good has come for so long that its share is old news */
+	uint32_t window_after; /* bad outcomes in a row before the window follows one */
+};
+
+static enum rp_control_change settled(struct rp_control *c, const struct rule *rule,
+				      const struct rp_outcome *o, uint64_t in_flight,
+				      int64_t now_at_ms)
 {
-	enum rp_feedback feedback = rp_feedback_of(cause, http_status);
+	enum rp_feedback feedback = rp_feedback_of(o->cause, o->http_status);
 	bool bad = feedback == RP_FEEDBACK_BAD;
 
 	if (feedback == RP_FEEDBACK_NONE || c->window_permille == 0)
@@ -322,12 +342,35 @@ enum rp_control_change rp_control_settled(struct rp_control *c, enum rp_cause ca
 	}
 	recent_count(c, bad, now_at_ms);
 	c->bad_streak = bad ? c->bad_streak + (c->bad_streak < UINT32_MAX) : 0;
-	if (c->breaker == RP_BREAKER_HALF_OPEN || should_open(c)) {
-		breaker_open(c, cause, http_status, now_at_ms);
+	if (c->breaker == RP_BREAKER_HALF_OPEN || should_open(c, rule->silent)) {
+		breaker_open(c, o->cause, o->http_status, now_at_ms);
 		return RP_CONTROL_OPENED;
 	}
-	window_follow(c, feedback, in_flight);
+	if (!bad || c->bad_streak > rule->window_after)
+		window_follow(c, feedback, in_flight);
 	return RP_CONTROL_SAME;
+}
+
+enum rp_control_change rp_control_settled(struct rp_control *c, enum rp_cause cause,
+					  unsigned http_status, uint64_t in_flight,
+					  int64_t now_at_ms)
+{
+	const struct rp_outcome o = {.cause = cause, .http_status = http_status};
+	const struct rule own = {.window_after = 0};
+
+	return settled(c, &own, &o, in_flight, now_at_ms);
+}
+
+enum rp_control_change rp_control_host_settled(struct rp_control *c, enum rp_cause cause,
+					       unsigned http_status, uint64_t in_flight,
+					       int64_t last_success_at_ms, int64_t now_at_ms)
+{
+	const struct rp_outcome o = {.cause = cause, .http_status = http_status};
+	const struct rule of_paths = {.silent = last_success_at_ms > 0 &&
+						now_at_ms - last_success_at_ms >= RP_HOST_SILENT_MS,
+				      .window_after = RP_HOST_SEVERAL - 1};
+
+	return settled(c, &of_paths, &o, in_flight, now_at_ms);
 }
 
 bool rp_control_asks_again(enum rp_control_change change)

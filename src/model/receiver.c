@@ -54,6 +54,7 @@ struct rp_receiver_claim rp_receiver_claimed(const struct rp_receiver *r, int64_
 					     int64_t begin_within_ms)
 {
 	struct rp_receiver_claim out = {
+	    .tokens = {.section = r->at[RP_LEVEL_PATH]->section},
 	    .unproven = !rp_schedule_is_proven(r->at[RP_LEVEL_HOST], now_at_ms)};
 	int l;
 
@@ -91,49 +92,66 @@ void rp_receiver_token_return(const struct rp_receiver *r, const struct rp_token
 	int l;
 
 	for (l = 0; l < RP_LEVELS; l++)
-		if (r->at[l] != NULL)
+		if (r->at[l] != NULL &&
+		    (l != RP_LEVEL_SECTION || t->section == r->at[RP_LEVEL_PATH]->section))
 			rp_control_token_return(&r->at[l]->control, &t->of[l],
 						r->at[l]->served_at_ms);
 }
 
-/* Whether a host learns something from an outcome of one of its paths. */
-static bool tells_host(struct rp_endpoint *host, struct rp_endpoint *path,
-		       enum rp_feedback feedback)
+/* A series of bad outcomes of a host ends with an answer of any path that is not bad. When its
+ * breaker was switched off it has forgotten its series. */
+static void end_series(struct rp_endpoint *host, enum rp_feedback feedback)
 {
-	uint32_t now;
+	const struct rp_control *c = &host->control;
 
-	/* A breaker that was switched off has forgotten its series: all paths count anew. */
-	host->clears += feedback != RP_FEEDBACK_NONE && host->control.recent == 0 &&
-			host->control.bad_streak == 0;
-	now = host->clears + 1;
-	if (feedback != RP_FEEDBACK_BAD) {
-		host->clears += feedback != RP_FEEDBACK_NONE && host->control.bad_streak > 0;
-		return feedback != RP_FEEDBACK_NONE;
-	}
-	/* Whatever path the probe went through: it is the host's. */
-	if (path->bad_at == now && host->control.breaker != RP_BREAKER_HALF_OPEN)
-		return false;
-	path->bad_at = now;
-	return true;
+	if (feedback == RP_FEEDBACK_NONE)
+		return;
+	if ((feedback != RP_FEEDBACK_BAD && c->bad_streak > 0) ||
+	    (c->recent == 0 && c->bad_streak == 0))
+		host->clears++;
+}
+
+/* Whether the host learns from it: a path counts as bad once a series. A probe is the host's,
+ * whatever path it went through. */
+static bool is_news(const struct rp_endpoint *host, const struct rp_endpoint *path,
+		    enum rp_feedback feedback)
+{
+	return feedback != RP_FEEDBACK_BAD || path->bad_at != host->clears + 1 ||
+	       host->control.breaker == RP_BREAKER_HALF_OPEN;
+}
+
+static enum rp_control_change host_settled(struct rp_endpoint *host, struct rp_endpoint *path,
+					   const struct rp_receiver_result *result,
+					   int64_t now_at_ms)
+{
+	const struct rp_outcome *o = result->outcome;
+	const enum rp_feedback feedback = rp_feedback_of(o->cause, o->http_status);
+
+	end_series(host, feedback);
+	if (!is_news(host, path, feedback))
+		return RP_CONTROL_SAME;
+	if (feedback == RP_FEEDBACK_BAD)
+		path->bad_at = host->clears + 1;
+	return rp_control_host_settled(&host->control, o->cause, o->http_status,
+				       result->in_flight[RP_LEVEL_HOST], host->last_success_at_ms,
+				       now_at_ms);
 }
 
 void rp_receiver_settled(const struct rp_receiver *r, const struct rp_receiver_result *result,
 			 int64_t now_at_ms, enum rp_control_change change[RP_LEVELS])
 {
 	const struct rp_outcome *o = result->outcome;
-	const enum rp_feedback feedback = rp_feedback_of(o->cause, o->http_status);
-	struct rp_endpoint *path = r->at[RP_LEVEL_PATH], *host = r->at[RP_LEVEL_HOST];
+	struct rp_endpoint *path = r->at[RP_LEVEL_PATH];
 	int l;
 
 	for (l = 0; l < RP_LEVELS; l++) {
 		change[l] = RP_CONTROL_SAME;
-		if (r->at[l] == NULL)
-			continue;
-		rp_ledger_count_result(r->at[l], o, result->delivered, now_at_ms);
-		if (l == RP_LEVEL_PATH || (l == RP_LEVEL_HOST && tells_host(host, path, feedback)))
-			change[l] = rp_control_settled(&r->at[l]->control, o->cause, o->http_status,
-						       result->in_flight[l], now_at_ms);
+		if (r->at[l] != NULL)
+			rp_ledger_count_result(r->at[l], o, result->delivered, now_at_ms);
 	}
+	change[RP_LEVEL_PATH] = rp_control_settled(&path->control, o->cause, o->http_status,
+						   result->in_flight[RP_LEVEL_PATH], now_at_ms);
+	change[RP_LEVEL_HOST] = host_settled(r->at[RP_LEVEL_HOST], path, result, now_at_ms);
 	if (result->disables)
 		rp_schedule_disable(path, now_at_ms);
 }

@@ -11,7 +11,8 @@
  *            own breaker is enough; a host is sick when several of its paths fail and none
  *            succeeds. A host that has opened is probed through any of its paths.
  *
- * A path that is disabled has no use for places: its entries die. */
+ * A path that is disabled has no use for places: its entries die when the turn of its host
+ * comes. */
 #ifndef RP_MODEL_RECEIVER_H
 #define RP_MODEL_RECEIVER_H
 
@@ -49,6 +50,7 @@ enum rp_receiver_take rp_receiver_level_take(const struct rp_endpoint *level,
 /* The tokens that a claim took, one of each level that has a rate. */
 struct rp_tokens {
 	struct rp_token of[RP_LEVELS];
+	uint64_t section; /* that the path was in; what it gave comes back to no other */
 };
 bool rp_tokens_any(const struct rp_tokens *t);
 

@@ -36,8 +36,13 @@ uint64_t rp_schedule_queue(const struct rp_endpoint *r, uint64_t id)
 
 bool rp_schedule_is_proven(const struct rp_endpoint *host, int64_t now_at_ms)
 {
-	return host->control.breaker == RP_BREAKER_CLOSED && host->control.bad_streak == 0 &&
-	       host->last_success_at_ms > 0 && now_at_ms - host->last_success_at_ms < RP_PROVEN_MS;
+	int64_t age_ms = now_at_ms - host->last_success_at_ms;
+	uint64_t several = host->members < RP_HOST_SEVERAL ? host->members : RP_HOST_SEVERAL;
+
+	/* What it delivered in the future it delivered before the clock was set back. */
+	return host->control.breaker == RP_BREAKER_CLOSED &&
+	       (host->control.bad_streak == 0 || host->control.bad_streak < several) &&
+	       host->last_success_at_ms > 0 && age_ms < RP_PROVEN_MS && age_ms > -RP_PROVEN_MS;
 }
 
 bool rp_schedule_is_over(const struct rp_endpoint *r, int64_t now_at_ms)

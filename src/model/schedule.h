@@ -7,7 +7,7 @@
  * at anything in vain: a full window or a pause takes it off, and whatever frees a place (settle,
  * resume, a dead sender's claims) works that time out anew; a rate or an open breaker puts it where
  * the next token or the probe is. So a host that is held back costs one row, however many paths it
- * has. A disabled path stays: its entries die there. So does an unused one until its rate lets it
+ * has. A disabled path stays: its entries die there when its turn comes. So does an unused one until its rate lets it
  * go.
  *
  * What may be taken is receiver.h's to say. */
@@ -40,8 +40,8 @@ bool rp_schedule_asks_first_due(const struct rp_endpoint *r);
 /* One more queue beside these: paths by first_due_at_ms, whatever holds them back. */
 #define RP_QUEUE_DUE UINT64_C(2)
 uint64_t rp_schedule_queue(const struct rp_endpoint *r, uint64_t id);
-/* A host has proven itself when it has delivered lately, and nothing bad has come from it since.
- * All others together may take half of a sender's places. */
+/* A host has proven itself when it has delivered lately, and no more than one or two of its several
+ * paths have failed since. All others together may take half of a sender's places, one at least. */
 #define RP_PROVEN_MS INT64_C(600000)
 bool rp_schedule_is_proven(const struct rp_endpoint *host, int64_t now_at_ms);
 

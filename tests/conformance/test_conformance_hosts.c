@@ -4,7 +4,7 @@
 
 #include "conformance/fixture.h"
 #include "model/schedule.h"
-#include "model/turns.h"
+#include "model/claim_walk.h"
 
 #define PATH(host, n) ((unsigned)((n) == 0 ? (host) : (host)*FX_PATHS + (n)))
 #define WIDE ((struct rp_limits){.in_flight = 1000, .start = 1000})
@@ -580,9 +580,9 @@ START_TEST(paths_of_a_host_take_turns)
 
 	for (k = 0; k < 3; k++)
 		fx_append(PATH(1, k), 100);
-	fx_exchange(3 * RP_TURNS_GO, NULL, 0);
+	fx_exchange(3 * RP_WALK_GO, NULL, 0);
 	for (k = 0; k < 3; k++)
-		ck_assert_uint_eq(claimed_of(PATH(1, k)), RP_TURNS_GO);
+		ck_assert_uint_eq(claimed_of(PATH(1, k)), RP_WALK_GO);
 	for (i = 0; i < 30; i++) {
 		fx.now_ms++;
 		fx_exchange(2, NULL, 0);
@@ -604,8 +604,8 @@ static void others_share(void *arg, struct rp_span name, struct rp_level_limits 
 
 START_TEST(the_paths_of_a_section_have_their_turns_together)
 {
-	struct rp_exchange x = {.want = 8 * RP_TURNS_GO,
-				.want_unproven = 8 * RP_TURNS_GO,
+	struct rp_exchange x = {.want = 8 * RP_WALK_GO,
+				.want_unproven = 8 * RP_WALK_GO,
 				.claims = fx.claims,
 				.limits = others_share};
 	size_t i;
@@ -618,9 +618,9 @@ START_TEST(the_paths_of_a_section_have_their_turns_together)
 		fx.now_ms++;
 		fx_must(rp_outbox_exchange(fx.ob, fx.now_ms, &x, &fx.err), "exchange");
 		fx.n_claims = x.n_claims;
-		ck_assert_uint_eq(x.n_claims, 8 * RP_TURNS_GO);
+		ck_assert_uint_eq(x.n_claims, 8 * RP_WALK_GO);
 	}
-	ck_assert_uint_eq(claimed_of(PATH(1, 0)), 4 * RP_TURNS_GO);
+	ck_assert_uint_eq(claimed_of(PATH(1, 0)), 4 * RP_WALK_GO);
 	ck_assert_uint_eq(record(RP_LEVEL_SECTION, 1).members, 8);
 }
 END_TEST

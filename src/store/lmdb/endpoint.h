@@ -6,7 +6,6 @@
 #define RP_STORE_LMDB_ENDPOINT_H
 
 #include "model/receiver.h"
-#include "model/turns.h"
 
 struct rp_lmdb;
 struct rp_txn;
@@ -24,13 +23,6 @@ struct rp_ep {
 	uint64_t row_queue;
 	int64_t row_at_ms;
 	int64_t row_due_at_ms; /* and its row among all paths by when they are due; likewise */
-	/* claim.c: how far its own queue was walked, and whose go it is in it */
-	struct rp_ep_walk {
-		bool looked_at, spent, passed_over;
-		uint64_t next[2];
-		struct rp_ep *child;
-		struct rp_turns turns;
-	} walk;
 };
 
 /* The endpoint in this transaction, with its section and host; rp_ep_changed after changing any of

@@ -1,8 +1,7 @@
-/* memory_claim.c - walks the ready queues and hands out claims: hosts, in a host its paths and
- * sections, in a section its paths. */
+/* memory_claim.c - hands out claims; model/claim_walk.h says what comes next. */
 
 #include "conformance/memory/memory_int.h"
-#include "model/schedule.h"
+#include "model/claim_walk.h"
 
 struct rp_level_limits mem_ask(struct mem_txn *t, const struct rp_exchange *x, uint64_t id)
 {
@@ -13,16 +12,6 @@ struct rp_level_limits mem_ask(struct mem_txn *t, const struct rp_exchange *x, u
 }
 
 /* --- the entries of a path --------------------------------------------------------------- */
-
-static struct rp_receiver_room room_of(const struct rp_exchange *x)
-{
-	return (struct rp_receiver_room){
-	    .deaths = RP_TURNS_DEATHS_MAX - x->n_dead,
-	    .claims = x->want - x->n_claims,
-	    .metered = x->n_metered < x->want_metered ? x->want_metered - x->n_metered : 0,
-	    .unproven = x->n_unproven < x->want_unproven ? x->want_unproven - x->n_unproven : 0,
-	};
-}
 
 static struct rp_claim *hand_out(struct mem_txn *t, struct rp_exchange *x, uint64_t path,
 				 uint64_t seq, const struct rp_delivery *to)
@@ -82,203 +71,124 @@ static void claim_one(struct mem_txn *t, struct rp_exchange *x, const struct mem
 	c->blocking = rp_receiver_is_blocking(&r, &to);
 }
 
-/* false: it has no more to give in this exchange. */
-static bool take_from_path(struct mem_txn *t, struct rp_exchange *x, uint64_t path)
-{
-	const struct rp_receiver r = mem_receiver(t->s, path);
-	const struct rp_receiver_room room = room_of(x);
-	enum rp_receiver_take take = rp_receiver_take(&r, &room, t->now_at_ms);
-	const struct mem_entry *e = take == RP_TAKE_NEXT ? first_due(t, path) : NULL;
+/* --- what the walk asks of this store ---------------------------------------------------- */
 
-	x->passed_over = x->passed_over || take == RP_TAKE_PASSED_OVER;
-	if (e != NULL)
-		claim_one(t, x, e);
-	return e != NULL;
-}
-
-/* --- looking at what is due -------------------------------------------------------------- */
-
-/* The places of a queue do not change during a walk, whatever is taken. */
-struct walk {
+struct claiming {
 	struct mem_txn *t;
 	struct rp_exchange *x;
-	size_t n_hosts, n_members; /* looked at */
-	struct mem_walk root;
-	struct {
-		int64_t at_ms;
-		uint64_t id;
-	} next[2]; /* of the two queues of hosts, from where on */
+	struct rp_receiver_room room;
+	struct rp_claim_walk walk;
 };
 
+static void measure_room(struct claiming *c)
+{
+	const struct rp_exchange *x = c->x;
+
+	c->room = (struct rp_receiver_room){
+	    .deaths = RP_WALK_DEATHS_MAX - x->n_dead,
+	    .claims = x->want - x->n_claims,
+	    .metered = x->n_metered < x->want_metered ? x->want_metered - x->n_metered : 0,
+	    .unproven = x->n_unproven < x->want_unproven ? x->want_unproven - x->n_unproven : 0,
+	};
+}
+
+static enum rp_err due(void *arg, uint64_t queue, struct rp_walk_row from, struct rp_walk_row *row,
+		       bool *any, struct rp_error *err)
+{
+	const struct claiming *c = arg;
+	const struct mem_endpoint *ep = mem_first_ready(c->t->s, queue, from.ready_at_ms, from.id);
+
+	(void)err;
+	*any = ep != NULL && ep->rec.ready_at_ms <= c->t->now_at_ms;
+	if (*any)
+		*row = (struct rp_walk_row){ep->rec.ready_at_ms, ep->id};
+	return RP_OK;
+}
+
+static enum rp_err meet(void *arg, uint64_t queue, struct rp_walk_row row,
+			struct rp_walk_node *node, bool *own, struct rp_error *err)
+{
+	(void)arg;
+	(void)queue;
+	(void)row;
+	(void)node;
+	(void)err;
+	*own = true;
+	return RP_OK;
+}
+
+/* Places move when one is made or goes, so each is found by its number. */
+static const struct rp_endpoint *rec(void *arg, const struct rp_walk_node *node)
+{
+	const struct claiming *c = arg;
+
+	return &mem_endpoint(c->t->s, node->id)->rec;
+}
+
+static void changed(void *arg, const struct rp_walk_node *node, bool served)
+{
+	const struct claiming *c = arg;
+
+	if (served)
+		mem_endpoint(c->t->s, node->id)->rec.served_at_ms = c->t->now_at_ms;
+	mem_changed(c->t, node->id);
+}
+
 /* A section's limits are those that its paths ask for. */
-static void look(struct walk *w, uint64_t id)
+static enum rp_err look(void *arg, const struct rp_walk_node *node, struct rp_error *err)
 {
-	struct mem_endpoint *ep = mem_endpoint(w->t->s, id);
-	const enum rp_level level = ep->rec.level;
+	const struct claiming *c = arg;
+	const enum rp_level level = rp_level_of(node->id);
 	struct rp_level_limits limits;
+	struct rp_receiver r;
 
-	ep->walk.looked_at = true;
-	mem_changed(w->t, id);
-	*(level == RP_LEVEL_HOST ? &w->n_hosts : &w->n_members) += 1;
+	(void)err;
 	if (level == RP_LEVEL_SECTION)
-		return;
-	limits = mem_ask(w->t, w->x, id);
-	if (level == RP_LEVEL_PATH)
-		mem_set_section(w->t, id, limits.section);
-	ep = mem_endpoint(w->t->s, id);
-	rp_control_apply(&ep->rec.control, &limits.at[level]);
-	if (ep->rec.section != 0)
-		rp_control_apply(&mem_endpoint(w->t->s, ep->rec.section)->rec.control,
-				 &limits.at[RP_LEVEL_SECTION]);
-}
-
-static bool may_look(const struct walk *w, const struct mem_endpoint *ep)
-{
-	return ep->rec.level == RP_LEVEL_HOST ? w->n_hosts < RP_TURNS_HOSTS_MAX
-					      : w->n_members < RP_TURNS_MEMBERS_MAX;
-}
-
-/* Its number, unless it has nothing to give. *end: no more may be looked at. */
-static uint64_t see(struct walk *w, struct mem_endpoint *ep, bool *end)
-{
-	const struct rp_receiver_room room = room_of(w->x);
-	const uint64_t id = ep->id;
-
-	if (ep->walk.spent)
-		return 0;
-	if (ep->walk.looked_at)
-		return id;
-	*end = !may_look(w, ep);
-	if (*end)
-		return 0;
-	if (rp_receiver_level_take(&ep->rec, &room, w->t->now_at_ms) == RP_TAKE_PASSED_OVER) {
-		ep->walk.spent = w->x->passed_over = true;
-		if (ep->rec.in_proven && !rp_schedule_is_proven(&ep->rec, w->t->now_at_ms))
-			mem_changed(w->t, id);
-		return 0;
+		return RP_OK;
+	limits = mem_ask(c->t, c->x, node->id);
+	if (level == RP_LEVEL_HOST) {
+		if (rp_control_apply(&mem_endpoint(c->t->s, node->id)->rec.control,
+				     &limits.at[level]))
+			mem_changed(c->t, node->id);
+		return RP_OK;
 	}
-	look(w, id);
-	return id;
+	mem_set_section(c->t, node->id, limits.section);
+	r = mem_receiver(c->t->s, node->id);
+	rp_control_apply(&r.at[level]->control, &limits.at[level]);
+	if (r.at[RP_LEVEL_SECTION] != NULL)
+		rp_control_apply(&r.at[RP_LEVEL_SECTION]->control, &limits.at[RP_LEVEL_SECTION]);
+	mem_changed(c->t, node->id);
+	return RP_OK;
 }
 
-static struct mem_endpoint *due(struct walk *w, uint64_t queue, int64_t from_at_ms,
-				uint64_t from_id)
+static enum rp_err take(void *arg, const struct rp_walk_node *path, bool *any, struct rp_error *err)
 {
-	struct mem_endpoint *ep = mem_first_ready(w->t->s, queue, from_at_ms, from_id);
+	struct claiming *c = arg;
+	const struct rp_receiver r = mem_receiver(c->t->s, path->id);
+	enum rp_receiver_take may = rp_receiver_take(&r, &c->room, c->t->now_at_ms);
+	const struct mem_entry *e = may == RP_TAKE_NEXT ? first_due(c->t, path->id) : NULL;
 
-	return ep != NULL && ep->rec.ready_at_ms <= w->t->now_at_ms ? ep : NULL;
-}
-
-/* Of both queues of hosts the one that comes first. */
-static struct mem_endpoint *due_host(struct walk *w)
-{
-	struct mem_endpoint *of[2];
-	int q;
-
-	for (q = 0; q < 2; q++)
-		of[q] = due(w, (uint64_t)q, w->next[q].at_ms, w->next[q].id);
-	if (of[RP_QUEUE_UNPROVEN] != NULL && room_of(w->x).unproven == 0) {
-		w->x->passed_over = true;
-		of[RP_QUEUE_UNPROVEN] = NULL;
-	}
-	if (of[0] == NULL || of[1] == NULL)
-		return of[0] != NULL ? of[0] : of[1];
-	return of[RP_QUEUE_PROVEN]->rec.ready_at_ms <= of[RP_QUEUE_UNPROVEN]->rec.ready_at_ms
-		   ? of[RP_QUEUE_PROVEN]
-		   : of[RP_QUEUE_UNPROVEN];
-}
-
-/* owner 0: the queues of hosts. */
-static struct mem_walk *walk_of(struct walk *w, uint64_t owner)
-{
-	return owner != 0 ? &mem_endpoint(w->t->s, owner)->walk : &w->root;
-}
-
-/* The next one in the queue of its owner that may give something; 0: all have had a go. */
-static uint64_t next_child(struct walk *w, uint64_t owner)
-{
-	uint64_t child = 0;
-	bool end = false;
-
-	while (child == 0 && !end) {
-		struct mem_walk *at = walk_of(w, owner);
-		struct mem_endpoint *ep =
-		    owner != 0 ? due(w, owner, at->next_at_ms, at->next_id) : due_host(w);
-
-		if (ep == NULL)
-			return 0;
-		if (owner != 0) {
-			at->next_at_ms = ep->rec.ready_at_ms;
-			at->next_id = ep->id + 1;
-		} else {
-			w->next[ep->queue].at_ms = ep->rec.ready_at_ms;
-			w->next[ep->queue].id = ep->id + 1;
-		}
-		child = see(w, ep, &end);
-	}
-	return child;
-}
-
-static void rewind_queue(struct walk *w, uint64_t owner)
-{
-	struct mem_walk *at = walk_of(w, owner);
-
-	at->next_at_ms = 0;
-	at->next_id = 0;
-	if (owner == 0)
-		memset(w->next, 0, sizeof w->next);
-}
-
-static bool take_in_turn(struct walk *w, uint64_t owner);
-
-/* Takes an entry from a path, or from whose turn it is in a host or section. */
-static bool take(struct walk *w, uint64_t id)
-{
-	const struct mem_endpoint *ep = mem_endpoint(w->t->s, id);
-	const struct rp_receiver_room room = room_of(w->x);
-	enum rp_receiver_take take;
-
-	if (ep->rec.level == RP_LEVEL_PATH)
-		return take_from_path(w->t, w->x, id);
-	take = rp_receiver_level_take(&ep->rec, &room, w->t->now_at_ms);
-	w->x->passed_over = w->x->passed_over || take == RP_TAKE_PASSED_OVER;
-	return take == RP_TAKE_NEXT && take_in_turn(w, id);
-}
-
-static bool take_in_turn(struct walk *w, uint64_t owner)
-{
-	for (;;) {
-		uint64_t child = walk_of(w, owner)->child;
-		struct mem_walk *at;
-
-		if (child == 0) {
-			child = next_child(w, owner);
-			at = walk_of(w, owner);
-			at->child = child;
-		}
-		if (child == 0) {
-			if (!rp_turns_again(&at->turns))
-				return false;
-			rewind_queue(w, owner);
-			continue;
-		}
-		if (take(w, child)) {
-			at = walk_of(w, owner);
-			if (rp_turns_gave(&at->turns))
-				at->child = 0;
-			return true;
-		}
-		at = walk_of(w, owner);
-		rp_turns_end_go(&at->turns);
-		at->child = 0;
-		mem_endpoint(w->t->s, child)->walk.spent = true;
-	}
+	(void)err;
+	c->walk.passed_over = c->walk.passed_over || may == RP_TAKE_PASSED_OVER;
+	*any = e != NULL;
+	if (e != NULL)
+		claim_one(c->t, c->x, e);
+	measure_room(c);
+	return RP_OK;
 }
 
 void mem_claim(struct mem_txn *t, struct rp_exchange *x)
 {
-	struct walk w = {.t = t, .x = x};
+	static const struct rp_walk_ops ops = {due, meet, rec, look, changed, take};
+	struct claiming c;
+	struct rp_error err;
+	bool any = true;
 
-	while (x->n_claims < x->want && take_in_turn(&w, 0))
-		;
+	c.t = t;
+	c.x = x;
+	measure_room(&c);
+	rp_claim_walk_begin(&c.walk, &ops, &c, &c.room, t->now_at_ms);
+	while (any && x->n_claims < x->want)
+		rp_claim_walk(&c.walk, &any, &err);
+	x->passed_over = c.walk.passed_over;
 }

@@ -9,7 +9,6 @@
 #include "model/ledger.h"
 #include "model/receiver.h"
 #include "model/sequence.h"
-#include "model/turns.h"
 #include "store/store_ops.h"
 #include "conformance/memory/store_memory.h"
 
@@ -41,13 +40,6 @@ struct mem_endpoint {
 	/* of the transaction: it was changed; how many were in flight at the beginning */
 	bool dirty;
 	uint64_t was_in_flight;
-	/* ... and of the walk of a claim: how far its own queue was walked, and whose go it is */
-	struct mem_walk {
-		bool looked_at, spent;
-		int64_t next_at_ms;
-		uint64_t next_id, child; /* child 0: none */
-		struct rp_turns turns;
-	} walk;
 };
 struct mem_attempt {
 	uint64_t seq;

@@ -43,7 +43,7 @@ MUTANTS = {
     "pause_ignored": ("schedule.c", "at_ms = r->paused ? RP_NEVER", "at_ms = false ? RP_NEVER",
                       "exchange"),
     "park_ignored": ("schedule.c", "\tr->parked_until_ms = until_ms;\n", "", "exchange"),
-    "one_endpoint_takes_all": ("turns.c", "if (++t->in_go < RP_TURNS_GO)",
+    "one_endpoint_takes_all": ("turns.c", "if (++t->in_go < RP_WALK_GO)",
                                "if (++t->in_go < 10000)", "exchange"),
     "queue_walked_once": ("turns.c", "bool again = t->gave;", "bool again = false;", "hosts"),
     "path_asks_itself_alone": ("receiver.c", "\t\tif (r->at[l] != NULL)\n"

@@ -410,6 +410,8 @@ END_TEST
 
 START_TEST(the_windows_of_path_and_host_follow_their_answers)
 {
+	int i;
+
 	settle(0, 'g');
 	ck_assert_uint_eq(rp_control_room(&paths[0].control), 5 + RP_WINDOW_OPENS);
 	ck_assert_uint_eq(rp_control_room(&paths[1].control), 5);
@@ -417,7 +419,30 @@ START_TEST(the_windows_of_path_and_host_follow_their_answers)
 	settle(0, 'b');
 	settle(0, 'b');
 	ck_assert_uint_eq(rp_control_room(&paths[0].control), 5 + RP_WINDOW_OPENS - 2);
+	ck_assert_uint_eq(rp_control_room(&at[HOST].control), 5 + RP_WINDOW_OPENS);
+	for (i = 1; i < RP_HOST_SEVERAL; i++)
+		settle(i, 'b');
 	ck_assert_uint_eq(rp_control_room(&at[HOST].control), 5 + RP_WINDOW_OPENS - 1);
+}
+END_TEST
+
+/* However good it was before: a host that is gone stops as a whole. */
+START_TEST(a_host_that_was_well_opens_when_several_paths_fail_and_nothing_is_delivered_any_more)
+{
+	const int64_t ago_ms[] = {RP_HOST_SILENT_MS - 1, RP_HOST_SILENT_MS};
+	size_t i, k;
+
+	for (i = 0; i < 200; i++)
+		settle((int)(i % PATHS), 'g');
+	for (k = 0; k < 2; k++) {
+		settle(0, 'g');
+		for (i = 0; i < RP_BREAKER_STREAK; i++) {
+			at[HOST].last_success_at_ms = NOW - ago_ms[k];
+			settle((int)i, 'b');
+		}
+		ck_assert_int_eq(at[HOST].control.breaker,
+				 k == 0 ? RP_BREAKER_CLOSED : RP_BREAKER_OPEN);
+	}
 }
 END_TEST
 
@@ -505,6 +530,9 @@ static Suite *suite(void)
 	tcase_add_test(
 	    tc, a_section_hears_of_results_and_has_neither_window_nor_breaker_that_follows_them);
 	tcase_add_test(tc, the_windows_of_path_and_host_follow_their_answers);
+	tcase_add_test(
+	    tc,
+	    a_host_that_was_well_opens_when_several_paths_fail_and_nothing_is_delivered_any_more);
 	tcase_add_test(tc, a_receiver_disables_the_path_and_nothing_else);
 	suite_add_tcase(s, tc);
 	return s;
