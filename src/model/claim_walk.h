@@ -6,10 +6,10 @@
  * has what it wants or none has more to give. So one with a long queue keeps no other waiting, and
  * a host with many paths none with one. What may be taken is receiver.h's to say.
  *
- * One exchange keeps all others from writing, so it sees a bounded number of rows. A host or section
- * whose members gave nothing, though several were looked at, has had its turn: it comes after the
- * others the next time. What is only passed over, since this sender has no room for it, is left as
- * it is: else all senders would write, and wake each other, for nothing. */
+ * One exchange keeps all others from writing, so it sees a bounded number of rows. A host or a
+ * section whose members gave nothing, though several were looked at, has had its turn: it comes
+ * after the others the next time. What is only passed over, since this sender has no room for it,
+ * is left as it is: else all senders would write, and wake each other, for nothing. */
 #ifndef RP_MODEL_CLAIM_WALK_H
 #define RP_MODEL_CLAIM_WALK_H
 

@@ -95,7 +95,7 @@ enum rp_feedback rp_feedback_of(enum rp_cause cause, unsigned http_status);
 
 enum rp_control_change { RP_CONTROL_SAME, RP_CONTROL_OPENED, RP_CONTROL_PROBED, RP_CONTROL_CLOSED };
 
-/* New limits hold from now on. With breaker off an open one is closed. Result: something changed. */
+/* New limits hold from now on. With breaker off an open one is closed. true: something changed. */
 bool rp_control_apply(struct rp_control *c, const struct rp_limits *limits);
 
 /* How many requests may be in flight; UINT_MAX before an apply. */
@@ -124,9 +124,9 @@ enum rp_control_change rp_control_settled(struct rp_control *c, enum rp_cause ca
 					  unsigned http_status, uint64_t in_flight,
 					  int64_t now_at_ms);
 
-/* The same for a host, whose outcomes are those of its paths (receiver.h), each bad path counted once
- * in a series. One or two bad paths are their own trouble and leave the window as it is. It opens as
- * a path does, and also when RP_BREAKER_STREAK paths have failed and its last delivery
+/* The same for a host, whose outcomes are those of its paths (receiver.h), each bad path counted
+ * once in a series. One or two bad paths are their own trouble and leave the window as it is. It
+ * opens as a path does, and also when RP_BREAKER_STREAK paths have failed and its last delivery
  * (last_success_at_ms; 0: none) is RP_HOST_SILENT_MS ago: what was good before counts no more. */
 #define RP_HOST_SEVERAL 3
 #define RP_HOST_SILENT_MS INT64_C(10000)

@@ -7,8 +7,8 @@
  * at anything in vain: a full window or a pause takes it off, and whatever frees a place (settle,
  * resume, a dead sender's claims) works that time out anew; a rate or an open breaker puts it where
  * the next token or the probe is. So a host that is held back costs one row, however many paths it
- * has. A disabled path stays: its entries die there when its turn comes. So does an unused one until its rate lets it
- * go.
+ * has. A disabled path stays: its entries die there when its turn comes. So does an unused one
+ * until its rate lets it go.
  *
  * What may be taken is receiver.h's to say. */
 #ifndef RP_MODEL_SCHEDULE_H

@@ -43,31 +43,32 @@ MUTANTS = {
     "pause_ignored": ("schedule.c", "at_ms = r->paused ? RP_NEVER", "at_ms = false ? RP_NEVER",
                       "exchange"),
     "park_ignored": ("schedule.c", "\tr->parked_until_ms = until_ms;\n", "", "exchange"),
-    "one_endpoint_takes_all": ("turns.c", "if (++t->in_go < RP_WALK_GO)",
-                               "if (++t->in_go < 10000)", "exchange"),
-    "queue_walked_once": ("turns.c", "bool again = t->gave;", "bool again = false;", "hosts"),
+    "one_endpoint_takes_all": ("claim_walk.c", "if (++q->in_go == RP_WALK_GO)",
+                               "if (++q->in_go == 10000)", "exchange"),
+    "queue_walked_once": ("claim_walk.c", "\tq->turn = q->first;\n\tq->first = q->first->next;\n",
+                          "", "hosts"),
+    "what_is_passed_over_is_written": (
+        "claim_walk.c", "bool only_passed = own->n_passed > 0 && own->n_vain == 0;",
+        "bool only_passed = false;", "hosts"),
     "path_asks_itself_alone": ("receiver.c", "\t\tif (r->at[l] != NULL)\n"
                                "\t\t\ttake = rp_receiver_level_take(",
                                "\t\tif (l == RP_LEVEL_PATH)\n"
                                "\t\t\ttake = rp_receiver_level_take(", "hosts"),
     "unproven_take_all": ("receiver.c", "level->level == RP_LEVEL_HOST && room->unproven == 0 &&",
                           "level->level == RP_LEVEL_HOST && false &&", "hosts"),
-    "tokens_of_the_path_alone_come_back": ("receiver.c", "\t\tif (r->at[l] != NULL)\n"
-                                           "\t\t\trp_control_token_return(",
-                                           "\t\tif (l == RP_LEVEL_PATH)\n"
-                                           "\t\t\trp_control_token_return(", "hosts"),
+    "tokens_of_the_path_alone_come_back": ("receiver.c", "(l != RP_LEVEL_SECTION || t->section",
+                                           "(l == RP_LEVEL_PATH && t->section", "hosts"),
     "full_host_blocks_nobody": ("receiver.c", "\tfor (l = 0; l < RP_LEVELS; l++)\n"
                                 "\t\tif (r->at[l] != NULL && r->at[l]->count[RP_STATE_WAITING]",
                                 "\tfor (l = 0; l < RP_LEVEL_HOST; l++)\n"
                                 "\t\tif (r->at[l] != NULL && r->at[l]->count[RP_STATE_WAITING]",
                                 "hosts"),
-    "one_path_opens_its_host": ("receiver.c", "if (path->bad_at == now && host",
-                                "if (false && host", "hosts"),
-    "probe_of_a_bad_path_tells_nothing": ("receiver.c", "path->bad_at == now && "
-                                          "host->control.breaker != RP_BREAKER_HALF_OPEN",
-                                          "path->bad_at == now", "hosts"),
-    "paths_never_count_anew": ("receiver.c", "\t\thost->clears += feedback != RP_FEEDBACK_NONE && "
-                               "host->control.bad_streak > 0;\n", "", "hosts"),
+    "one_path_opens_its_host": ("receiver.c", "path->bad_at != host->clears + 1 ||", "true ||",
+                                "hosts"),
+    "probe_of_a_bad_path_tells_nothing": (
+        "receiver.c", " ||\n\t       host->control.breaker == RP_BREAKER_HALF_OPEN;", ";", "hosts"),
+    "paths_never_count_anew": ("receiver.c", "\t\thost->clears++;\n", "\t\thost->clears += 0;\n",
+                               "hosts"),
     "host_counts_nothing": ("receiver.c", "\tfor (l = 0; l < RP_LEVELS; l++)\n"
                             "\t\tif (r->at[l] != NULL)\n\t\t\tsound =",
                             "\tfor (l = 0; l < RP_LEVEL_HOST; l++)\n"
@@ -77,10 +78,8 @@ MUTANTS = {
     "path_leaves_without_its_entries": ("receiver.c", "\tsection->members -= sound;\n",
                                         "\tsection->members -= sound;\n\treturn sound;\n",
                                         "hosts"),
-    "proven_for_ever": ("schedule.c", "now_at_ms - host->last_success_at_ms < RP_PROVEN_MS",
-                        "now_at_ms > 0", "hosts"),
-    "proven_though_bad": ("schedule.c", "host->control.bad_streak == 0 &&\n", "true &&\n",
-                          "hosts"),
+    "proven_for_ever": ("schedule.c", "age_ms < RP_PROVEN_MS &&", "true &&", "hosts"),
+    "proven_though_bad": ("schedule.c", "(host->control.bad_streak == 0 ||", "(true ||", "hosts"),
     "proven_hosts_wait_with_the_others": ("schedule.c",
                                           "r->in_proven ? RP_QUEUE_PROVEN : RP_QUEUE_UNPROVEN",
                                           "RP_QUEUE_UNPROVEN", "hosts"),

@@ -16,8 +16,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
 # name -> (file, what stands there, what stands there instead)
 MUTANTS = {
     "claims_before_due": ("store/lmdb/claim.c",
-                          "(key[0] != ep->id || (int64_t)key[1] > t->now_at_ms)",
-                          "(key[0] != ep->id || (int64_t)key[1] > t->now_at_ms + 500)"),
+                          "(key[0] != ep->id || (int64_t)key[1] > c->t->now_at_ms)",
+                          "(key[0] != ep->id || (int64_t)key[1] > c->t->now_at_ms + 500)"),
     "lost_claim_settles": ("model/transition.c",
                            "!rp_transition_has_claim(from, s->claim_no);",
                            "from->state != RP_STATE_IN_FLIGHT;"),
@@ -102,10 +102,11 @@ MUTANTS = {
         "(level->level != RP_LEVEL_SECTION && rp_schedule_open_at_ms(level) > now_at_ms))"),
     "path_counts_twice_at_its_host": (
         "model/receiver.c",
-        "path->bad_at == now && host->control.breaker != RP_BREAKER_HALF_OPEN",
-        "path->bad_at == now && host->control.breaker == RP_BREAKER_OPEN"),
+        "path->bad_at != host->clears + 1 ||",
+        "host->control.breaker != RP_BREAKER_OPEN ||"),
     "success_does_not_clear_the_host": (
-        "model/receiver.c", "return feedback != RP_FEEDBACK_NONE;", "return false;"),
+        "model/receiver.c", "return feedback != RP_FEEDBACK_BAD || path",
+        "return feedback == RP_FEEDBACK_BAD && path"),
     "half_open_host_lets_two_through": (
         "model/schedule.c", "rp_control_ready_at_ms(&r->control, r->count[RP_STATE_IN_FLIGHT])",
         "rp_control_ready_at_ms(&r->control, r->level == RP_LEVEL_HOST && "
@@ -115,8 +116,8 @@ MUTANTS = {
                           "x->want"),
     "unproven_never_given_back": ("deliver/sender_attempt.c",
                                   "\t\ts->n_unproven -= c->claim.unproven;\n", ""),
-    "bad_host_counts_as_proven": ("model/schedule.c", "host->control.bad_streak == 0 &&",
-                                  "true &&"),
+    "bad_host_counts_as_proven": ("model/schedule.c",
+                                  "(host->control.bad_streak == 0 ||", "(true ||"),
     "host_takes_no_token": (
         "model/receiver.c", "\t\tif (level == NULL)\n\t\t\tcontinue;\n\t\tout.tokens",
         "\t\tif (level == NULL || (l == RP_LEVEL_HOST && "

@@ -500,12 +500,13 @@ static unsigned half_of_places(const struct sim_actor *a)
 	return (a->places + 1) / 2;
 }
 
-/* A host that has delivered lately and nothing bad since has proven itself. All others together
- * have half of a sender. */
+/* A host that has delivered lately, with no more than one or two of its paths bad since, has proven
+ * itself. All others together have half of a sender. */
 static void check_unproven(struct sim_actor *a, const struct sim_host *host,
 			   const struct rp_claim *c, int64_t now_at_ms)
 {
-	bool unproven = host->level.open || host->bad_since || host->delivered_at_ms == 0 ||
+	bool several_bad = host->bad_since && host->n_bad >= RP_HOST_SEVERAL;
+	bool unproven = host->level.open || several_bad || host->delivered_at_ms == 0 ||
 			now_at_ms - host->delivered_at_ms >= RP_PROVEN_MS;
 
 	MUST(!unproven || c->unproven, "%s has not proven itself, and counts as if it had",
