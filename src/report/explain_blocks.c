@@ -315,8 +315,7 @@ static bool check_unproven(struct work *w)
 	b = level_block(w, RP_LEVEL_HOST, "unproven", 0);
 	say(w, &b->text,
 	    "Its host has delivered nothing in the last %s, or failed since. Such hosts share half "
-	    "of "
-	    "a sender's places, and this one waits for one of these. More senders, or a larger "
+	    "of a sender's places, and this one waits for one of these. More senders, or a larger "
 	    "in_flight under [sender], make more of them.",
 	    span(w, RP_PROVEN_MS));
 	tell_send(w, b, "To have one more, ");
