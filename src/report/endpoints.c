@@ -7,8 +7,20 @@
 
 #include "report/shown.h"
 
-/* PATHS_SEEN: of a host. PATHS_KEPT: of all hosts; then hosts are shown without their paths. */
-enum { PATHS_SEEN = 1000, PATHS_KEPT = 20000 };
+/* Paths looked at in one load: of a host, and of all hosts; then hosts are shown without their
+ * paths. */
+enum { PATHS_SEEN = 1000, PATHS_SEEN_IN_ALL = 20000 };
+
+/* Whose paths are looked at first. Those of hosts with many that are in trouble leave room for hosts
+ * that are told by their paths alone. A path may be paused where its host has seen no trouble, so
+ * even the last are looked at if there is room. */
+static const struct {
+	bool many, trouble;
+	size_t seen_max; /* of all hosts, when their turn is over */
+} turns[] = {{false, true, PATHS_SEEN_IN_ALL},
+	     {true, true, PATHS_SEEN_IN_ALL / 2},
+	     {false, false, PATHS_SEEN_IN_ALL},
+	     {true, false, PATHS_SEEN_IN_ALL}};
 
 static int by_id(const void *a, const void *b)
 {
@@ -20,7 +32,7 @@ static int by_id(const void *a, const void *b)
 struct loading {
 	struct rp_known_endpoints *all;
 	const struct rp_config *config;
-	size_t n_kept; /* paths */
+	size_t n_seen_in_all, seen_max; /* paths of all hosts */
 	bool no_memory;
 	/* the host whose paths come */
 	size_t first; /* where those kept of it begin */
@@ -92,10 +104,13 @@ static bool see_path(void *arg, uint64_t id, struct rp_span name, const struct r
 
 	if (rp_level_of(id) != RP_LEVEL_PATH)
 		return true;
-	l->more = l->n_seen == PATHS_SEEN;
+	l->more = l->n_seen == PATHS_SEEN || l->n_seen_in_all == l->seen_max;
+	if (l->more && l->few)
+		drop_well(l);
 	if (l->more)
 		return false;
 	l->n_seen++;
+	l->n_seen_in_all++;
 	l->all->n_trouble += trouble;
 	if (l->few && l->n_seen > RP_HOST_PATHS_FEW)
 		drop_well(l);
@@ -104,31 +119,71 @@ static bool see_path(void *arg, uint64_t id, struct rp_span name, const struct r
 	return keep(l, id, name, e);
 }
 
-/* all[at] is a host; n_sections of it stand behind. */
-static enum rp_err load_paths(struct loading *l, struct rp_outbox *ob, size_t at, size_t n_sections,
+/* all[at] is a host, of which n_paths are counted. */
+static enum rp_err load_paths(struct loading *l, struct rp_outbox *ob, size_t at,
 			      struct rp_error *err)
 {
-	struct rp_endpoints_which which = {RP_ENDPOINTS_OF_HOST, l->all->all[at].id};
-	struct rp_known_endpoint *host;
-	uint64_t counted;
+	struct rp_known_endpoint *host = &l->all->all[at];
+	struct rp_endpoints_which which = {RP_ENDPOINTS_OF_HOST, host->id};
+	bool has_sections = at + 1 < l->all->n && l->all->all[at + 1].e.level == RP_LEVEL_SECTION;
 
 	l->first = l->all->n;
 	l->n_seen = 0;
-	l->few = l->n_kept < PATHS_KEPT;
+	l->few = true;
 	l->more = false;
 	if (rp_outbox_endpoints(ob, which, see_path, l, err) != RP_OK)
 		return err->code;
 	if (l->no_memory)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	l->n_kept += l->all->n - l->first;
 	host = &l->all->all[at];
-	counted = host->e.members > n_sections ? host->e.members - n_sections : 0;
-	host->n_paths = l->more && counted > l->n_seen ? counted : l->n_seen;
+	if (!l->more || host->n_paths < l->n_seen)
+		host->n_paths = l->n_seen;
 	host->few = l->few;
 	host->told_by_path =
-	    l->few && l->n_seen == 1 && n_sections == 0 && !rp_known_endpoint_is_trouble(host);
-	l->all->n_paths += host->n_paths;
+	    l->few && l->n_seen == 1 && !has_sections && !rp_known_endpoint_is_trouble(host);
 	return RP_OK;
+}
+
+/* What its own record tells: some path of it has failed, or all are held back. */
+static bool has_seen_trouble(const struct rp_known_endpoint *host)
+{
+	return rp_known_endpoint_is_trouble(host) || host->e.last_failure_at_ms != 0 ||
+	       host->e.count[RP_STATE_DEAD] > 0;
+}
+
+/* The first n are hosts and sections. */
+static enum rp_err load_in_turns(struct loading *l, size_t n, struct rp_outbox *ob,
+				 struct rp_error *err)
+{
+	struct rp_known_endpoint *k;
+	size_t i, t;
+
+	for (t = 0; t < sizeof turns / sizeof turns[0]; t++) {
+		l->seen_max = turns[t].seen_max;
+		for (i = 0; i < n && l->n_seen_in_all < l->seen_max; i++) {
+			k = &l->all->all[i];
+			if (k->e.level == RP_LEVEL_HOST &&
+			    has_seen_trouble(k) == turns[t].trouble &&
+			    (k->n_paths > RP_HOST_PATHS_FEW) == turns[t].many &&
+			    load_paths(l, ob, i, err) != RP_OK)
+				return err->code;
+		}
+	}
+	return RP_OK;
+}
+
+/* What the first n, hosts and sections in the order of their numbers, count of their paths. */
+static void count_paths(struct rp_known_endpoint *all, size_t n)
+{
+	size_t i, host = 0;
+
+	for (i = 0; i < n; i++) {
+		all[i].n_paths = all[i].e.members;
+		if (all[i].e.level == RP_LEVEL_HOST)
+			host = i;
+		else if (rp_level_host(all[i].id) == all[host].id && all[host].n_paths > 0)
+			all[host].n_paths--;
+	}
 }
 
 enum rp_err rp_known_endpoints_load(struct rp_outbox *ob, const struct rp_config *config,
@@ -136,7 +191,7 @@ enum rp_err rp_known_endpoints_load(struct rp_outbox *ob, const struct rp_config
 {
 	struct loading l = {.all = out, .config = config};
 	enum rp_err e;
-	size_t i, next, n;
+	size_t i, n;
 
 	memset(out, 0, sizeof *out);
 	e = rp_outbox_endpoints(ob, (struct rp_endpoints_which){.of = RP_ENDPOINTS_SHARED},
@@ -144,13 +199,14 @@ enum rp_err rp_known_endpoints_load(struct rp_outbox *ob, const struct rp_config
 	if (e == RP_OK && l.no_memory)
 		e = rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	n = out->n;
-	for (i = 0; e == RP_OK && i < n; i = next) {
-		for (next = i + 1; next < n && rp_level_host(out->all[next].id) == out->all[i].id;)
-			out->all[next].n_paths = out->all[next].e.members, next++;
-		e = load_paths(&l, ob, i, next - i - 1, err);
-	}
-	for (i = 0; i < n; i++)
+	count_paths(out->all, n);
+	if (e == RP_OK)
+		e = load_in_turns(&l, n, ob, err);
+	for (i = 0; i < n; i++) {
 		out->n_trouble += rp_known_endpoint_is_trouble(&out->all[i]);
+		if (out->all[i].e.level == RP_LEVEL_HOST)
+			out->n_paths += out->all[i].n_paths;
+	}
 	if (out->n > 0)
 		qsort(out->all, out->n, sizeof out->all[0], by_id);
 	return e;

@@ -18,7 +18,7 @@ struct rp_known_endpoint {
 	char *stored; /* as it is stored */
 	struct rp_endpoint e;
 	uint64_t n_paths; /* SECTION, HOST: in it */
-	bool split;       /* HOST: see rp_statistics.split */
+	bool split;       /* HOST: see rp_statistics_split */
 	bool few;         /* HOST: all its paths are among those loaded */
 	/* HOST: it has one path, which tells all that there is to tell of it */
 	bool told_by_path;
@@ -33,9 +33,10 @@ struct rp_known_endpoints {
 };
 
 /* All hosts and sections, and of paths: all of a host that has at most RP_HOST_PATHS_FEW; of
- * another up to as many that are in trouble, among its first thousand. So time and memory go with
- * the hosts, not with the paths. Sorted by id: what is in a host stands behind it. Release either
- * way. */
+ * another up to as many that are in trouble, among its first thousand. Over all hosts no more than
+ * 20,000 paths are looked at, first those of hosts that have seen trouble. So time and memory go
+ * with the hosts, not with the paths. Sorted by id: what is in a host stands behind it. Release
+ * either way. */
 enum rp_err rp_known_endpoints_load(struct rp_outbox *ob, const struct rp_config *config,
 				    struct rp_known_endpoints *out, struct rp_error *err);
 void rp_known_endpoints_release(struct rp_known_endpoints *k);

@@ -147,17 +147,19 @@ static void say_what_it_waits_for(struct work *w, const struct rp_explain_block 
 {
 	static const struct {
 		const char *code, *before, *after;
-	} all[] = {{"disabled", "its ", " to be resumed: it is disabled"},
-		   {"paused", "its ", " to be resumed: it is paused"},
-		   {"no_key", "a valid signing key of its ", ""},
-		   {"no_port", "a local port towards its ", ""},
-		   {"breaker_open", "its ", "'s breaker, which is open"},
-		   {"breaker_probing", "its ", "'s breaker, which is being probed"},
-		   {"window", "room in its ", "'s window"},
-		   {"rate", "its ", "'s rate"},
-		   {"expired", "its turn, though its time has run out", NULL},
-		   {"no_sender", "a sender, since none is running", NULL},
-		   {"senders_stopped", "a sender that works", NULL}};
+	} all[] = {
+	    {"disabled", "its ", " to be resumed: it is disabled"},
+	    {"paused", "its ", " to be resumed: it is paused"},
+	    {"no_key", "a valid signing key of its ", ""},
+	    {"no_port", "a local port towards its ", ""},
+	    {"breaker_open", "its ", "'s breaker, which is open"},
+	    {"breaker_probing", "its ", "'s breaker, which is being probed"},
+	    {"window", "room in its ", "'s window"},
+	    {"rate", "its ", "'s rate"},
+	    {"unproven", "a place among those for hosts that have not delivered lately", NULL},
+	    {"expired", "its turn, though its time has run out", NULL},
+	    {"no_sender", "a sender, since none is running", NULL},
+	    {"senders_stopped", "a sender that works", NULL}};
 	size_t i;
 
 	for (i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -171,13 +173,13 @@ static void say_what_it_waits_for(struct work *w, const struct rp_explain_block 
 	say(w, &w->out->why, "a sender to take it.");
 }
 
-/* What of it is paused; NULL: nothing. */
+/* What of it is paused; NULL: nothing. A disabled path lets its entries die all the same. */
 static const char *paused_noun(const struct work *w)
 {
 	int level;
 
 	for (level = RP_LEVELS - 1; level >= 0; level--)
-		if (w->at[level] != NULL && w->at[level]->paused)
+		if (w->at[level] != NULL && w->at[level]->paused && !w->at[level]->disabled)
 			return level_noun(level);
 	return NULL;
 }
@@ -226,7 +228,10 @@ static void tell_what_comes(struct work *w)
 	const char *paused = paused_noun(w);
 
 	if (w->ep->disabled) {
-		say(w, &x->next, "It will be dead as gone.");
+		say(w, &x->next, "It will be dead as gone");
+		if (paused != NULL)
+			say(w, &x->next, ", after its %s is resumed", paused);
+		say(w, &x->next, ".");
 		return;
 	}
 	if (d->behind) {

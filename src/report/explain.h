@@ -60,7 +60,7 @@ struct rp_explain_input {
 
 /* What keeps a waiting entry from being sent now. The codes are part of the JSON and never change:
  *   no_sender, senders_stopped, disabled, paused, no_key, breaker_open, breaker_probing, window,
- *   rate, order, not_before, retry_delay, expired, turn */
+ *   rate, order, not_before, retry_delay, expired, unproven, turn */
 struct rp_explain_block {
 	const char *code;
 	/* what it is that holds it up: its path, or what that shares with others; else -1 */

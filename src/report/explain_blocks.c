@@ -6,6 +6,9 @@
 #include <inttypes.h>
 
 #include "config/redact.h"
+#include "model/schedule.h"
+
+enum { UNPROVEN_DUE_MS = 1000 };
 
 static struct rp_explain_block *block(struct work *w, const char *code, int64_t until_at_ms)
 {
@@ -36,7 +39,8 @@ static struct rp_explain_block *level_block(struct work *w, int level, const cha
 	return b;
 }
 
-/* About what holds it up: its path, or its host. */
+/* About what holds it up: its path, or its host. For a section this must only show: verbs that
+ * change something would do it to the host. */
 static void command_on_level(struct work *w, struct rp_explain_block *b, const char *words)
 {
 	struct rp_span host = rp_level_host_name(w->e->endpoint);
@@ -72,6 +76,13 @@ static void check_order(struct work *w)
 					      w->in->front));
 }
 
+/* Nobody can resume a section. */
+static void tell_resume(struct work *w, struct rp_explain_block *b)
+{
+	if (b->level != RP_LEVEL_SECTION)
+		command_on_level(w, b, "runpostctl resume");
+}
+
 /* A command that may be none (command.h): then a sentence of the block. */
 static void tell(struct work *w, struct rp_explain_block *b, const struct rp_buf *text,
 		 bool is_command, const char *before)
@@ -82,13 +93,13 @@ static void tell(struct work *w, struct rp_explain_block *b, const struct rp_buf
 		say(w, &b->text, " %s%s.", before, text->data);
 }
 
-static void tell_send(struct work *w, struct rp_explain_block *b)
+static void tell_send(struct work *w, struct rp_explain_block *b, const char *before)
 {
 	struct rp_buf text = {0};
 	bool is_command;
 
 	no_memory_unless(w, rp_command_add_send(&text, w->in->place, &is_command));
-	tell(w, b, &text, is_command, "To have one, ");
+	tell(w, b, &text, is_command, before);
 	rp_buf_release(&text);
 }
 
@@ -113,7 +124,7 @@ void rp_explain_senders(struct work *w)
 	if (in->n_alive == 0) {
 		b = block(w, "no_sender", 0);
 		say(w, &b->text, "No sender is running.");
-		tell_send(w, b);
+		tell_send(w, b, "To have one, ");
 	} else if (in->n_beating == 0) {
 		b = block(w, "senders_stopped", 0);
 		say(w, &b->text,
@@ -137,7 +148,7 @@ static void check_breaker(struct work *w, int level)
 		    " in a row, the last %s. One entry is sent as a probe %s; if it is answered, "
 		    "sending goes on.",
 		    cause_text(w, c->cause, c->http_status), when(w, c->probe_at_ms));
-		command_on_level(w, b, "runpostctl resume");
+		tell_resume(w, b);
 	} else if (c->breaker == RP_BREAKER_HALF_OPEN) {
 		b = level_block(w, level, "breaker_probing", 0);
 		say(w, &b->text,
@@ -202,7 +213,7 @@ static void check_paused(struct work *w, int level)
 	if (why.len > 0)
 		say(w, &b->text, " (%.*s)", (int)(why.len < 200 ? why.len : 200), why.ptr);
 	say(w, &b->text, ".");
-	command_on_level(w, b, "runpostctl resume");
+	tell_resume(w, b);
 }
 
 static void check_parked(struct work *w)
@@ -227,12 +238,12 @@ static void check_parked(struct work *w)
 	tell_check(w, b);
 }
 
-static bool check_disabled(struct work *w)
+static void check_disabled(struct work *w)
 {
 	struct rp_explain_block *b;
 
 	if (!w->ep->disabled)
-		return false;
+		return;
 	b = level_block(w, RP_LEVEL_PATH, "disabled", 0);
 	say(w, &b->text,
 	    "The endpoint was disabled %s, because it answered 410 or asked for it: when "
@@ -240,18 +251,17 @@ static bool check_disabled(struct work *w)
 	    "this entry comes it dies as gone.",
 	    when(w, w->ep->changed_at_ms));
 	command_on_level(w, b, "runpostctl resume");
-	return true;
 }
 
-/* The host first: what holds that up holds up all in it. */
+/* The host first: what holds that up holds up all in it. Nothing holds up a disabled path itself,
+ * but its entries die only when the turn of its section and its host has come. */
 static void check_levels(struct work *w)
 {
 	int level;
 
-	if (check_disabled(w))
-		return;
+	check_disabled(w);
 	for (level = RP_LEVELS - 1; level >= 0; level--) {
-		if (w->at[level] == NULL)
+		if (w->at[level] == NULL || w->at[level]->disabled)
 			continue;
 		check_paused(w, level);
 		if (level == RP_LEVEL_PATH)
@@ -291,6 +301,27 @@ static void check_due(struct work *w)
 			 rp_command_add_on(&b->command, w->in->place, "runpostctl replay", w->id));
 }
 
+/* Only where nothing else holds it up. Nobody outside of a sender knows how many of its places are
+ * taken; but one that has a place takes what is due at once. */
+static bool check_unproven(struct work *w)
+{
+	const struct rp_endpoint *host = w->at[RP_LEVEL_HOST];
+	int64_t now_at_ms = w->in->now_at_ms;
+	struct rp_explain_block *b;
+
+	if (host == NULL || rp_schedule_is_proven(host, now_at_ms) ||
+	    now_at_ms - w->d->due_at_ms < UNPROVEN_DUE_MS)
+		return false;
+	b = level_block(w, RP_LEVEL_HOST, "unproven", 0);
+	say(w, &b->text,
+	    "Its host has delivered nothing in the last %s, or failed since. Such hosts share half "
+	    "of a sender's places, and this one waits for one of these. More senders, or a larger "
+	    "in_flight under [sender], make more of them.",
+	    span(w, RP_PROVEN_MS));
+	tell_send(w, b, "To have one more, ");
+	return true;
+}
+
 void rp_explain_blocks(struct work *w)
 {
 	struct rp_explain_block *b;
@@ -299,7 +330,7 @@ void rp_explain_blocks(struct work *w)
 	check_levels(w);
 	check_due(w);
 	rp_explain_senders(w);
-	if (w->out->n_blocks > 0)
+	if (w->out->n_blocks > 0 || check_unproven(w))
 		return;
 	b = block(w, "turn", 0);
 	say(w, &b->text,

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+enum { SPLIT_PAGE = 500 };
+
 static const struct {
 	const char *name;
 	size_t offset;
@@ -91,75 +93,6 @@ void rp_path_counts_add(struct rp_path_counts *c, const struct rp_endpoint *path
 	c->disabled += path->disabled;
 }
 
-struct splitting {
-	const struct rp_config *config;
-	struct rp_path_counts *counts;
-};
-
-static bool see_path(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e)
-{
-	struct splitting *s = arg;
-	const struct rp_policy *policy = &s->config->defaults;
-	struct rp_url url;
-
-	if (rp_level_of(id) != RP_LEVEL_PATH)
-		return true;
-	if (rp_url_parse(name, &url, NULL) == RP_OK)
-		policy = rp_config_policy(s->config, &url);
-	rp_path_counts_add(
-	    &s->counts[policy == &s->config->defaults ? s->config->n_endpoints
-						      : (size_t)(policy - s->config->endpoints)],
-	    e);
-	return true;
-}
-
-/* Whether the configuration has a section for some of its paths. */
-static bool is_split(const struct rp_config *config, const struct rp_known_endpoint *host)
-{
-	struct rp_buf root = {0};
-	struct rp_url url, prefix;
-	bool split = false;
-	size_t i;
-
-	if (rp_buf_printf(&root, "%s/", host->stored) &&
-	    rp_url_parse((struct rp_span){root.data, root.len}, &url, NULL) == RP_OK) {
-		for (i = 0; i < config->n_endpoints && !split; i++) {
-			prefix = config->endpoints[i].prefix;
-			split = prefix.path.len > 1;
-			prefix.path = rp_span_of("/");
-			split = split && rp_url_match_prefix(&prefix, &url) > 0;
-		}
-	}
-	rp_buf_release(&root);
-	return split;
-}
-
-/* The host alone tells nothing of its sections: its paths are walked, and none is kept. */
-static enum rp_err split_hosts(struct rp_statistics *st, struct rp_outbox *ob,
-			       const struct rp_config *config, struct rp_error *err)
-{
-	struct splitting s = {.config = config};
-	size_t i;
-
-	for (i = 0; i < st->endpoints.n; i++) {
-		struct rp_known_endpoint *k = &st->endpoints.all[i];
-
-		if (k->e.level != RP_LEVEL_HOST || k->few || !is_split(config, k))
-			continue;
-		k->split = true;
-		if (st->split == NULL)
-			st->split = calloc(config->n_endpoints + 1, sizeof st->split[0]);
-		if (st->split == NULL)
-			return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-		s.counts = st->split;
-		if (rp_outbox_endpoints(ob,
-					(struct rp_endpoints_which){RP_ENDPOINTS_OF_HOST, k->id},
-					see_path, &s, err) != RP_OK)
-			return err->code;
-	}
-	return RP_OK;
-}
-
 /* Here a damaged index ends it: the numbers are read by programs that know of no gap. */
 static enum rp_err get_info(struct rp_outbox *ob, struct rp_outbox_info *out, struct rp_error *err)
 {
@@ -185,13 +118,98 @@ enum rp_err rp_statistics_read(struct rp_outbox *ob, const struct rp_config *con
 	    get_info(ob, &out->info, err) != RP_OK ||
 	    rp_outbox_senders(ob, see_sender, out, err) != RP_OK ||
 	    rp_outbox_counters(ob, &out->counters, see_series, &r, err) != RP_OK ||
-	    rp_known_endpoints_load(ob, config, &out->endpoints, err) != RP_OK ||
-	    split_hosts(out, ob, config, err) != RP_OK)
+	    rp_known_endpoints_load(ob, config, &out->endpoints, err) != RP_OK)
 		return err->code;
 	if (r.no_memory)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	out->recent = rp_counters_recent(&out->counters, now_at_ms, RP_RECENT_MINUTES);
 	out->trouble = out->endpoints.n_trouble;
+	return RP_OK;
+}
+
+/* --- by section --------------------------------------------------------------------- */
+
+struct splitting {
+	const struct rp_config *config;
+	struct rp_path_counts *counts;
+	uint64_t host, from; /* the page begins there */
+	unsigned n_seen;     /* in the page */
+};
+
+static bool see_path(void *arg, uint64_t id, struct rp_span name, const struct rp_endpoint *e)
+{
+	struct splitting *s = arg;
+	const struct rp_policy *policy = &s->config->defaults;
+	struct rp_url url;
+
+	if (rp_level_host(id) != s->host)
+		return false;
+	s->from = id + 1;
+	s->n_seen++;
+	if (rp_url_parse(name, &url, NULL) == RP_OK)
+		policy = rp_config_policy(s->config, &url);
+	rp_path_counts_add(
+	    &s->counts[policy == &s->config->defaults ? s->config->n_endpoints
+						      : (size_t)(policy - s->config->endpoints)],
+	    e);
+	return s->n_seen < SPLIT_PAGE;
+}
+
+/* Whether the configuration has a section for some of its paths. */
+static bool is_split(const struct rp_config *config, const struct rp_known_endpoint *host)
+{
+	struct rp_buf root = {0};
+	struct rp_url url, prefix;
+	bool split = false;
+	size_t i;
+
+	if (rp_buf_printf(&root, "%s/", host->stored) &&
+	    rp_url_parse((struct rp_span){root.data, root.len}, &url, NULL) == RP_OK) {
+		for (i = 0; i < config->n_endpoints && !split; i++) {
+			prefix = config->endpoints[i].prefix;
+			split = prefix.path.len > 1;
+			prefix.path = rp_span_of("/");
+			split = split && rp_url_match_prefix(&prefix, &url) > 0;
+		}
+	}
+	rp_buf_release(&root);
+	return split;
+}
+
+static enum rp_err split_host(struct splitting *s, uint64_t host, struct rp_outbox *ob,
+			      struct rp_error *err)
+{
+	s->host = s->from = host;
+	do {
+		s->n_seen = 0;
+		if (rp_outbox_endpoints(ob,
+					(struct rp_endpoints_which){RP_ENDPOINTS_PATHS, s->from},
+					see_path, s, err) != RP_OK)
+			return err->code;
+	} while (s->n_seen == SPLIT_PAGE);
+	return RP_OK;
+}
+
+enum rp_err rp_statistics_split(struct rp_statistics *st, struct rp_outbox *ob,
+				const struct rp_config *config, struct rp_error *err)
+{
+	struct splitting s = {.config = config};
+	size_t i;
+
+	for (i = 0; i < st->endpoints.n; i++) {
+		struct rp_known_endpoint *k = &st->endpoints.all[i];
+
+		if (k->e.level != RP_LEVEL_HOST || k->few || !is_split(config, k))
+			continue;
+		k->split = true;
+		if (st->split == NULL)
+			st->split = calloc(config->n_endpoints + 1, sizeof st->split[0]);
+		if (st->split == NULL)
+			return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+		s.counts = st->split;
+		if (split_host(&s, k->id, ob, err) != RP_OK)
+			return err->code;
+	}
 	return RP_OK;
 }
 

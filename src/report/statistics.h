@@ -33,10 +33,9 @@ struct rp_statistics {
 	struct rp_named_series *series;
 	size_t n_series;
 	struct rp_known_endpoints endpoints;
-	/* Paths of hosts that have many of them and [endpoint] sections for some: one for each
-	 * section of the configuration, and one for none. NULL: there are no such hosts. */
-	struct rp_path_counts *split;
-	/* endpoints that are not ok; of a host with more than a thousand paths, of the first */
+	struct rp_path_counts *split; /* see rp_statistics_split */
+	/* hosts, sections and paths that are not ok; of paths those that were looked at
+	 * (rp_known_endpoints_load) */
 	uint64_t trouble;
 	struct rp_sender_info senders[RP_SENDERS_LISTED];
 	unsigned n_senders;           /* of the above */
@@ -48,6 +47,12 @@ struct rp_statistics {
 enum rp_err rp_statistics_read(struct rp_outbox *ob, const struct rp_config *config,
 			       int64_t now_at_ms, int64_t boot_ms, struct rp_statistics *out,
 			       struct rp_error *err);
+/* Fills `split` from hosts that have many paths and [endpoint] sections for some, which the host
+ * alone tells nothing of: one for each section of the configuration, and one for none. NULL: there
+ * are no such hosts. It looks at all their paths, a page in a transaction, so it is for those only
+ * who tell sections apart. */
+enum rp_err rp_statistics_split(struct rp_statistics *st, struct rp_outbox *ob,
+				const struct rp_config *config, struct rp_error *err);
 void rp_statistics_release(struct rp_statistics *st);
 
 /* The counts of entries by what became of them, "waiting" first, "purged" last. */

@@ -10,7 +10,7 @@
 
 enum { USED_WARN = 80 /* percent of the quota, as doctor has it */, ENDPOINTS_SHOWN = 10 };
 
-/* What a host is not given holds back all its paths. */
+/* What a host is not given holds back all its paths. No verb resumes a section. */
 static bool add_shared(const struct rp_statistics *st, const struct rp_known_endpoint *k,
 		       const struct rp_place *place, struct rp_buf *out)
 {
@@ -27,12 +27,13 @@ static bool add_shared(const struct rp_statistics *st, const struct rp_known_end
 				   c->breaker == RP_BREAKER_OPEN
 				       ? rp_when(c->probe_at_ms, st->now_at_ms, when)
 				       : "under way");
-	return ok &&
-	       rp_buf_printf(out, "; %" PRIu64 " entries of %" PRIu64 " path%s wait -> ",
-			     k->e.count[RP_STATE_WAITING], k->n_paths,
-			     k->n_paths == 1 ? "" : "s") &&
-	       rp_command_add_on_endpoint(out, place, "runpostctl resume", k->name) &&
-	       rp_buf_add_char(out, '\n');
+	ok = ok &&
+	     rp_buf_printf(out, "; %" PRIu64 " entries of %" PRIu64 " path%s wait",
+			   k->e.count[RP_STATE_WAITING], k->n_paths, k->n_paths == 1 ? "" : "s");
+	if (k->e.level == RP_LEVEL_HOST)
+		ok = ok && rp_buf_add_text(out, " -> ") &&
+		     rp_command_add_on_endpoint(out, place, "runpostctl resume", k->name);
+	return ok && rp_buf_add_char(out, '\n');
 }
 
 static bool add_endpoint(const struct rp_statistics *st, const struct rp_known_endpoint *k,

@@ -1,4 +1,5 @@
 /* What `runpostctl explain` says, case by case. */
+#include "model/schedule.h"
 #include "report/explain.h"
 
 #include <check.h>
@@ -33,6 +34,9 @@ static void set_up(void)
 					      .due_at_ms = NOW - 5000,
 					      .budget_at_ms = NOW - 60000,
 					      .state_at_ms = NOW - 60000};
+	host.level = RP_LEVEL_HOST;
+	host.last_success_at_ms = NOW - 1000;
+	section.level = RP_LEVEL_SECTION;
 	endpoint.control.limits = (struct rp_limits){.in_flight = 20, .start = 5, .breaker = true};
 	endpoint.control.window_permille = 5000;
 	policy.name = "acme";
@@ -166,6 +170,35 @@ static void retry_delay(void)
 	entry.delivery.last_cause = RP_CAUSE_TIMEOUT;
 }
 
+static void unproven(void)
+{
+	host.last_success_at_ms = NOW - RP_PROVEN_MS;
+}
+
+static void unproven_for_a_moment(void)
+{
+	unproven();
+	entry.delivery.due_at_ms = NOW - 900;
+}
+
+static void no_host(void)
+{
+	in.host = NULL;
+}
+
+static void unproven_and_no_config(void)
+{
+	unproven();
+	place.config = NULL;
+	place.senders_known = false;
+}
+
+static void unproven_and_paused(void)
+{
+	unproven();
+	paused();
+}
+
 static void expired(void)
 {
 	entry.delivery.expires_at_ms = NOW - 1000;
@@ -180,6 +213,14 @@ static const struct {
 	const char *says, *command; /* command NULL: none */
 } blocks[] = {
     {"turn", nothing, 0, "nothing stands in its way", NULL},
+    {"turn", unproven_for_a_moment, 0, "nothing stands in its way", NULL},
+    {"turn", no_host, 0, "nothing stands in its way", NULL},
+    {"unproven", unproven, 0,
+     "nothing in the last 10m00s, or failed since. Such hosts share half of", "runpost send" PLACE},
+    {"unproven", unproven_and_no_config, 0, "To have one more, start a sender with the --config",
+     NULL},
+    {"paused", unproven_and_paused, 0, "paused by an operator 2m00s ago.",
+     "runpostctl resume 'https://a.example/it'\"'\"'s'" PLACE},
     {"no_sender", no_sender, 0, "No sender is running", "runpost send" PLACE},
     {"no_sender", no_sender_and_no_config, 0,
      "start a sender with the --config that the senders of this outbox have", NULL},
@@ -443,6 +484,12 @@ static void section_full(void)
 	section.count[RP_STATE_IN_FLIGHT] = 2;
 }
 
+static void section_paused(void)
+{
+	section.paused = true;
+	section.changed_at_ms = NOW - 60000;
+}
+
 static void section_rate(void)
 {
 	section.control.limits = (struct rp_limits){.in_flight = 9, .start = 9, .rate = {6, 60000}};
@@ -469,6 +516,12 @@ static const struct {
      "waits for room in its section's window", "runpostctl endpoints https://a.example" PLACE},
     {section_rate, RP_LEVEL_SECTION, "rate", "The section's rate of 6/m is used up",
      "waits for its section's rate", "runpostctl endpoints https://a.example" PLACE},
+    {unproven, RP_LEVEL_HOST, "unproven", "and this one waits for one of these",
+     "waits for a place among those for hosts that have not delivered lately.",
+     "runpost send" PLACE},
+    /* no verb resumes a section */
+    {section_paused, RP_LEVEL_SECTION, "paused", "The section was paused",
+     "waits for its section to be resumed", NULL},
 };
 
 /* The outermost comes first. */
@@ -481,7 +534,43 @@ START_TEST(the_level_that_holds_it_up_is_named)
 	ck_assert_msg(strstr(x.blocks[0].text.data, levels[_i].says) != NULL, "%s",
 		      x.blocks[0].text.data);
 	ck_assert_msg(strstr(x.why.data, levels[_i].why) != NULL, "%s", x.why.data);
-	ck_assert_str_eq(x.blocks[0].command.data, levels[_i].command);
+	if (levels[_i].command == NULL)
+		ck_assert_uint_eq(x.blocks[0].command.len, 0);
+	else
+		ck_assert_str_eq(x.blocks[0].command.data, levels[_i].command);
+}
+END_TEST
+
+static const struct {
+	void (*change)(void);
+	size_t n_blocks;
+	const char *code;
+	enum rp_level level;
+	const char *next;
+} gone[] = {
+    {nothing, 1, "disabled", RP_LEVEL_PATH, "It will be dead as gone."},
+    /* what is the path's own holds nothing up any more */
+    {paused, 1, "disabled", RP_LEVEL_PATH, "It will be dead as gone."},
+    {breaker_open, 1, "disabled", RP_LEVEL_PATH, "It will be dead as gone."},
+    {unproven, 1, "disabled", RP_LEVEL_PATH, "It will be dead as gone."},
+    {host_paused, 2, "paused", RP_LEVEL_HOST, "dead as gone, after its host is resumed."},
+    {host_open, 2, "breaker_open", RP_LEVEL_HOST, "It will be dead as gone."},
+    {host_full, 2, "window", RP_LEVEL_HOST, "It will be dead as gone."},
+    {section_rate, 2, "rate", RP_LEVEL_SECTION, "It will be dead as gone."},
+};
+
+/* Its entries die when the turn of its section and its host has come. */
+START_TEST(what_holds_up_the_end_of_a_disabled_path_is_named)
+{
+	disabled();
+	gone[_i].change();
+	rp_explain(&in, &x);
+	ck_assert_uint_eq(x.n_blocks, gone[_i].n_blocks);
+	ck_assert_str_eq(x.blocks[0].code, "disabled");
+	ck_assert_str_eq(x.blocks[x.n_blocks - 1].code, gone[_i].code);
+	ck_assert_int_eq(x.blocks[x.n_blocks - 1].level, gone[_i].level);
+	ck_assert_msg(strstr(x.next.data, gone[_i].next) != NULL, "%s", x.next.data);
+	ck_assert(!x.has_future);
 }
 END_TEST
 
@@ -591,6 +680,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_loop_test(tc, each_thing_that_holds_it_up_is_told_alone, 0, N(blocks));
 	tcase_add_loop_test(tc, the_level_that_holds_it_up_is_named, 0, N(levels));
+	tcase_add_loop_test(tc, what_holds_up_the_end_of_a_disabled_path_is_named, 0, N(gone));
 	tcase_add_test(tc, all_that_hold_it_up_at_once_are_told);
 	tcase_add_test(tc, the_future_begins_when_the_last_of_the_blocks_with_a_time_ends);
 	tcase_add_loop_test(tc, what_cannot_be_foreseen_is_not_foretold, 0, N(futures));

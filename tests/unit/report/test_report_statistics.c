@@ -91,6 +91,15 @@ static void host_is_down(void)
 	endpoint.e.control.cause = RP_CAUSE_TIMEOUT;
 }
 
+/* No verb resumes a section. */
+static void section_is_paused(void)
+{
+	st.trouble = 1;
+	endpoint.e.level = RP_LEVEL_SECTION;
+	endpoint.n_paths = 1;
+	endpoint.e.paused = true;
+}
+
 /* Its paths tell it. */
 static void host_fails(void)
 {
@@ -117,6 +126,7 @@ static const struct {
     {host_is_down, "! https://a.example/in: the breaker of the host is half_open, last timeout, "
 		   "probe under way; 6000 entries of 3000 paths wait -> runpostctl resume "
 		   "https://a.example/in" WHERE},
+    {section_is_paused, "! https://a.example/in: paused; 0 entries of 1 path wait\n"},
     {host_fails, ""},
 };
 

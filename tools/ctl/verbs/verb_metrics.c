@@ -19,7 +19,11 @@ int rp_verb_metrics(struct rp_ctl *ctl)
 {
 	struct rp_statistics st;
 	int code = rp_ctl_read_statistics(ctl, &st);
+	struct rp_error err;
 
+	if (code == RP_EXIT_OK &&
+	    rp_statistics_split(&st, ctl->ob, &ctl->settings->config, &err) != RP_OK)
+		code = rp_ctl_fail(&err);
 	if (code == RP_EXIT_OK && !rp_metrics_add(&st, &ctl->settings->config, &ctl->out))
 		code = rp_ctl_no_memory();
 	else if (code == RP_EXIT_OK)
