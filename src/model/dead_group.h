@@ -1,9 +1,9 @@
-/* dead_group.h - dead letters that died of the same at the same endpoint, and the key that names
- * them: a row of `runpostctl dead`, and what --group selects. Pure.
+/* dead_group.h - dead letters that died of the same at the same path, or at any path of the same
+ * host, and the key that names them: a row of `runpostctl dead`, and what --group selects. Pure.
  *
  * The key is CAUSE:LAST:ENDPOINT, such as gone:http_410:3: what they died of, what the last
- * attempt came back with (empty: there was none), the number of the endpoint, which no other ever
- * gets. So it means the same tomorrow, and needs no quoting in a shell. */
+ * attempt came back with (empty: there was none), the number of the path or host, which no other
+ * ever gets. So it means the same tomorrow, and needs no quoting in a shell. */
 #ifndef RP_MODEL_DEAD_GROUP_H
 #define RP_MODEL_DEAD_GROUP_H
 

@@ -250,7 +250,8 @@ enum rp_err rp_outbox_next_ready(struct rp_outbox *ob, int64_t *at_ms, struct rp
 
 /* After a change of the configuration: what has reached its limits or is parked is looked at again,
  * with what `limits` says now. Rings when there is any. One call is one bounded transaction; call
- * again while `more`. */
+ * again while `more`. After an error begin anew with {0}: what was looked at by a call that failed
+ * is not renewed. */
 struct rp_renewal {        /* begin with {0} */
 	bool more;         /* out */
 	uint64_t endpoint; /* the store's: where it goes on */
@@ -461,8 +462,9 @@ enum rp_err rp_outbox_endpoint_name(struct rp_outbox *ob, uint64_t endpoint, str
 /* In the order of their numbers, so the members of a host behind it. A damaged record shows as
  * zeroes. */
 enum rp_endpoints_of {
-	RP_ENDPOINTS_PATHS,   /* all paths, from the number `id` on (0: all) */
-	RP_ENDPOINTS_HOSTS,   /* all hosts, without a look at what is in them, */
+	/* Of these three those from the number `id` on; 0: all. */
+	RP_ENDPOINTS_PATHS,   /* paths */
+	RP_ENDPOINTS_HOSTS,   /* hosts, without a look at what is in them, */
 	RP_ENDPOINTS_SHARED,  /* ... and the sections in each */
 	RP_ENDPOINTS_OF_HOST, /* the sections and paths of host `id` */
 	RP_ENDPOINTS_ONE,     /* the one with this number, whatever it is */
@@ -476,7 +478,8 @@ enum rp_err rp_outbox_endpoints(struct rp_outbox *ob, struct rp_endpoints_which 
 				bool (*see)(void *arg, uint64_t id, struct rp_span name,
 					    const struct rp_endpoint *e),
 				void *arg, struct rp_error *err);
-/* The number of a path or a host by its name as it is stored. RP_ERR_NOTFOUND: there is none. */
+/* The number of a path, a section or a host by its name as it is stored (model/level.h).
+ * RP_ERR_NOTFOUND: there is none. */
 enum rp_err rp_outbox_endpoint_find(struct rp_outbox *ob, enum rp_level level, struct rp_span name,
 				    uint64_t *id, struct rp_error *err);
 
@@ -503,11 +506,12 @@ enum rp_err rp_outbox_change(struct rp_outbox *ob, int64_t now_at_ms, enum rp_ch
 			     unsigned states, const uint64_t *seqs, size_t n, uint64_t audit,
 			     enum rp_changed *results, struct rp_error *err);
 
-/* Pauses a path, a section or a host (its entries wait, no budget is spent), or resumes it;
- * resuming also enables a path again after a 410, and lets an open breaker, of a path that of its
- * host as well, send its probe at once.
- * RP_ERR_NOTFOUND: there is none. A path goes with its last entry, and a section or host with its
- * last path, unless it is paused or disabled; when it is named again it has another number. */
+/* Pauses a path or a host (its entries wait, no budget is spent), or resumes it; resuming also
+ * enables a path again after a 410, and lets an open breaker, of a path that of its host as well,
+ * send its probe at once. RP_ERR_NOTFOUND: there is none. RP_ERR_INVAL: it is a section, which has
+ * limits and nothing else; nothing was changed. A path goes with its last entry, and a section or
+ * host with its last path, unless it is paused or disabled; when it is named again it has another
+ * number. */
 enum rp_err rp_outbox_endpoint_pause(struct rp_outbox *ob, int64_t now_at_ms, uint64_t endpoint,
 				     bool pause, struct rp_error *err);
 

@@ -6,6 +6,7 @@
 #include "model/schedule.h"
 #include "model/claim_walk.h"
 
+#define N(table) ((int)(sizeof(table) / sizeof((table)[0])))
 #define PATH(host, n) ((unsigned)((n) == 0 ? (host) : (host)*FX_PATHS + (n)))
 #define WIDE ((struct rp_limits){.in_flight = 1000, .start = 1000})
 
@@ -750,9 +751,11 @@ START_TEST(a_host_and_a_section_go_with_their_last_path)
 }
 END_TEST
 
+static const enum rp_level pausable[] = {RP_LEVEL_PATH, RP_LEVEL_HOST};
+
 START_TEST(what_is_paused_stays_without_a_path)
 {
-	const enum rp_level level = (enum rp_level)_i;
+	const enum rp_level level = pausable[_i];
 	uint64_t seq;
 
 	fx.section_limits = WIDE;
@@ -772,7 +775,7 @@ END_TEST
 
 START_TEST(what_was_resumed_goes_when_it_has_no_path)
 {
-	const enum rp_level level = (enum rp_level)_i;
+	const enum rp_level level = pausable[_i];
 	uint64_t seq = fx_append(1, 1), id;
 
 	fx.section_limits = WIDE;
@@ -814,10 +817,9 @@ END_TEST
 
 /* --- operators ---------------------------------------------------------------------------- */
 
-START_TEST(a_pause_holds_all_paths)
+START_TEST(a_paused_host_holds_all_its_paths)
 {
 	struct rp_dispatch d = {.endpoint_only = true};
-	const enum rp_level level = (enum rp_level)_i;
 	struct rp_claim c;
 
 	fx.section_limits = WIDE;
@@ -827,18 +829,40 @@ START_TEST(a_pause_holds_all_paths)
 	c = fx.claims[0];
 	fx_append(PATH(1, 0), 2);
 	fx_append(PATH(1, 1), 2);
-	pause_level(find(level, 1), true);
+	pause_level(find(RP_LEVEL_HOST, 1), true);
 	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 0);
 	ck_assert_int_eq(fx.next_ready_ms, RP_NEVER);
 	claim_of(2);
 	/* and what was claimed before, if it is asked for */
 	ck_assert_int_eq(rp_outbox_fetch(fx.ob, &c, &d, &fx.err), RP_OK);
-	ck_assert(d.at[level].paused && !d.at[RP_LEVEL_PATH].paused);
+	ck_assert(d.at[RP_LEVEL_HOST].paused && !d.at[RP_LEVEL_PATH].paused);
 	rp_dispatch_release(&d);
-	pause_level(find(level, 1), false);
+	pause_level(find(RP_LEVEL_HOST, 1), false);
 	fx_exchange(10, NULL, 0);
 	ck_assert_uint_eq(fx.n_claims, 4);
+}
+END_TEST
+
+START_TEST(a_section_is_neither_paused_nor_resumed)
+{
+	struct rp_endpoint before, after;
+	int pause;
+
+	fx.section_limits = WIDE;
+	fx_append(1, 3);
+	fx_claim();
+	before = record(RP_LEVEL_SECTION, 1);
+	fx.now_ms++;
+	for (pause = 0; pause <= 1; pause++) {
+		ck_assert_int_eq(rp_outbox_endpoint_pause(
+				     fx.ob, fx.now_ms, find(RP_LEVEL_SECTION, 1), pause, &fx.err),
+				 RP_ERR_INVAL);
+		after = record(RP_LEVEL_SECTION, 1);
+		ck_assert(!after.paused);
+		ck_assert_int_eq(after.changed_at_ms, before.changed_at_ms);
+	}
+	fx_claim();
 }
 END_TEST
 
@@ -872,6 +896,17 @@ START_TEST(endpoints_are_shown_by_what_is_asked_for)
 	s = all_of(RP_ENDPOINTS_SHARED, 0);
 	ck_assert_uint_eq(s.n, 4);
 	ck_assert(s.id[0] == one && s.id[1] == find(RP_LEVEL_SECTION, 1) && s.id[2] == two);
+	/* from a number on, whatever has it */
+	s = all_of(RP_ENDPOINTS_HOSTS, one);
+	ck_assert(s.n == 2 && s.id[0] == one);
+	s = all_of(RP_ENDPOINTS_HOSTS, one + 1);
+	ck_assert(s.n == 1 && s.id[0] == two);
+	ck_assert_uint_eq(all_of(RP_ENDPOINTS_HOSTS, fx_endpoint(2)).n, 0);
+	s = all_of(RP_ENDPOINTS_SHARED, one + 1);
+	ck_assert(s.n == 3 && s.id[0] == find(RP_LEVEL_SECTION, 1) && s.id[1] == two);
+	s = all_of(RP_ENDPOINTS_SHARED, fx_endpoint(1));
+	ck_assert(s.n == 2 && s.id[0] == two);
+	ck_assert_uint_eq(all_of(RP_ENDPOINTS_PATHS, fx_endpoint(1) + 1).n, 4);
 	s = all_of(RP_ENDPOINTS_OF_HOST, one);
 	ck_assert_uint_eq(s.n, 4);
 	ck_assert_int_eq(rp_level_of(s.id[0]), RP_LEVEL_SECTION);
@@ -947,11 +982,12 @@ static void add_places(TCase *tc)
 	tcase_add_test(tc, a_renewal_comes_in_parts);
 	tcase_add_loop_test(tc, a_renewal_reaches_the_host_whose_limit_held_all_back, 0, RP_LEVELS);
 	tcase_add_test(tc, a_host_and_a_section_go_with_their_last_path);
-	tcase_add_loop_test(tc, what_is_paused_stays_without_a_path, 0, RP_LEVELS);
-	tcase_add_loop_test(tc, what_was_resumed_goes_when_it_has_no_path, 0, RP_LEVELS);
+	tcase_add_loop_test(tc, what_is_paused_stays_without_a_path, 0, N(pausable));
+	tcase_add_loop_test(tc, what_was_resumed_goes_when_it_has_no_path, 0, N(pausable));
 	tcase_add_loop_test(tc, the_rate_of_a_host_and_of_a_section_outlives_their_last_path,
 			    RP_LEVEL_SECTION, RP_LEVELS);
-	tcase_add_loop_test(tc, a_pause_holds_all_paths, RP_LEVEL_SECTION, RP_LEVELS);
+	tcase_add_test(tc, a_paused_host_holds_all_its_paths);
+	tcase_add_test(tc, a_section_is_neither_paused_nor_resumed);
 	tcase_add_test(tc, a_resumed_host_is_probed_at_once);
 	tcase_add_test(tc, endpoints_are_shown_by_what_is_asked_for);
 	tcase_add_loop_test(tc, no_host_waits_for_a_clock_that_was_set_back, 0, 2);

@@ -904,8 +904,14 @@ static void step_pause(void)
 	if (before.n_endpoints == 0)
 		return;
 	id = before.id[pick(before.n_endpoints)];
-	for (i = 0; i < N; i++)
-		must(rp_outbox_endpoint_pause(m.ob[i], m.now_ms, id, pause, &m.err));
+	for (i = 0; i < N; i++) {
+		enum rp_err e = rp_outbox_endpoint_pause(m.ob[i], m.now_ms, id, pause, &m.err);
+
+		if (rp_level_of(id) == RP_LEVEL_SECTION)
+			REQUIRE(e == RP_ERR_INVAL, "%s", rp_err_name(e));
+		else
+			must(e);
+	}
 }
 
 static void step_expire(void)

@@ -92,6 +92,8 @@ enum rp_err rp_lmdb_endpoint_pause(struct rp_outbox *outbox, int64_t now_at_ms, 
 	e = rp_row_get(&t, RP_T_ENDPOINT, rp_key1(endpoint), &v, err);
 	if (e == RP_ERR_NOTFOUND)
 		rp_fail(err, e, "no such endpoint");
+	if (e == RP_OK && rp_level_of(endpoint) == RP_LEVEL_SECTION)
+		e = rp_fail(err, RP_ERR_INVAL, "a section cannot be paused");
 	if (e == RP_OK)
 		e = rp_ep_get(&t, endpoint, &ep, err);
 	if (e != RP_OK) {

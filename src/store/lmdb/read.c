@@ -167,8 +167,10 @@ static enum rp_err next_path(struct rp_txn *t, uint64_t *id, struct rp_error *er
 		queue = key[2];
 		e = rp_row_first(t, RP_T_READY, rp_key3(queue, 0, 0), key, 3, NULL, err);
 	}
+	if (e != RP_OK)
+		return e;
 	*id = key[2];
-	return e == RP_OK && key[0] != queue ? RP_ERR_NOTFOUND : e;
+	return key[0] == queue ? RP_OK : RP_ERR_NOTFOUND;
 }
 
 static enum rp_err next_due(struct rp_txn *t, int64_t *at_ms, struct rp_error *err)

@@ -267,6 +267,8 @@ enum rp_err mem_endpoint_pause(struct rp_outbox *ob, int64_t now_at_ms, uint64_t
 
 	if (ep == NULL)
 		return rp_fail(err, RP_ERR_NOTFOUND, "no such endpoint");
+	if (ep->rec.level == RP_LEVEL_SECTION)
+		return rp_fail(err, RP_ERR_INVAL, "a section cannot be paused");
 	if (ep->rec.level == RP_LEVEL_PATH) {
 		r = mem_receiver(t.s, endpoint);
 		rp_receiver_pause(&r, pause, now_at_ms);
@@ -287,9 +289,9 @@ static bool is_meant(struct rp_endpoints_which which, const struct mem_endpoint 
 	case RP_ENDPOINTS_PATHS:
 		return ep->rec.level == RP_LEVEL_PATH && ep->id >= which.id;
 	case RP_ENDPOINTS_HOSTS:
-		return ep->rec.level == RP_LEVEL_HOST;
+		return ep->rec.level == RP_LEVEL_HOST && ep->id >= which.id;
 	case RP_ENDPOINTS_SHARED:
-		return ep->rec.level != RP_LEVEL_PATH;
+		return ep->rec.level != RP_LEVEL_PATH && ep->id >= which.id;
 	case RP_ENDPOINTS_OF_HOST:
 		return ep->rec.level != RP_LEVEL_HOST && rp_level_host(ep->id) == which.id;
 	case RP_ENDPOINTS_ONE:
