@@ -192,46 +192,74 @@ enum rp_err rp_lmdb_exchange(struct rp_outbox *outbox, int64_t now_at_ms, struct
 
 /* --- another configuration ---------------------------------------------------------- */
 
-#define RENEWED_A_CALL 500
+/* Of one call: records looked at, which keeps nobody waiting, and those written. */
+#define RENEWAL_LOOKS_MAX 5000
+#define RENEWAL_WRITES_MAX 500
+
+struct renewing {
+	struct rp_renewal *at;
+	uint64_t ids[RENEWAL_WRITES_MAX];
+	size_t n;
+};
 
 /* Endpoints that need no second look are left alone, so that a reload that changes nothing writes
- * nothing. */
-static enum rp_err renew_endpoint(struct rp_txn *t, uint64_t id, struct rp_error *err)
+ * nothing. One that is damaged is found when it is used. */
+static enum rp_err find_those(struct rp_lmdb *ob, int64_t now_at_ms, struct renewing *r,
+			      struct rp_error *err)
 {
 	struct rp_endpoint rec;
+	struct rp_txn t;
+	MDB_val v;
+	int looks;
+	enum rp_err e = rp_txn_read_rows(ob, &t, err);
+
+	for (looks = 0; e == RP_OK && looks < RENEWAL_LOOKS_MAX && r->n < RENEWAL_WRITES_MAX;
+	     looks++) {
+		e = rp_row_from(&t, RP_T_ENDPOINT, &r->at->endpoint, 1, 0, &v, err);
+		if (e != RP_OK)
+			break;
+		if (rp_endpoint_unpack(&rec, r->at->endpoint, v.mv_data, v.mv_size) &&
+		    rp_schedule_renew(&rec, now_at_ms))
+			r->ids[r->n++] = r->at->endpoint;
+		r->at->endpoint++;
+	}
+	r->at->more = e == RP_OK;
+	rp_txn_end(&t);
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
+/* It may be gone by now, or need nothing any more. The next exchange finds it in its ready queue,
+ * now or when something comes, and applies the limits of the new configuration. */
+static enum rp_err renew(struct rp_txn *t, uint64_t id, struct rp_error *err)
+{
 	struct rp_ep *ep;
 	MDB_val v;
 	enum rp_err e = rp_row_get(t, RP_T_ENDPOINT, rp_key1(id), &v, err);
 
-	/* One that is damaged is found when it is used. */
-	if (e != RP_OK || !rp_endpoint_unpack(&rec, id, v.mv_data, v.mv_size) ||
-	    !rp_schedule_renew(&rec, t->now_at_ms))
-		return e;
-	e = rp_ep_get(t, id, &ep, err);
-	if (e != RP_OK)
-		return e;
-	/* The next exchange finds it in its ready queue, now or when something comes, and applies
-	 * the limits of the new configuration. */
-	rp_schedule_renew(&ep->rec, t->now_at_ms);
-	rp_ep_changed(t, ep);
-	return RP_OK;
+	if (e == RP_OK)
+		e = rp_ep_get(t, id, &ep, err);
+	if (e == RP_OK && rp_schedule_renew(&ep->rec, t->now_at_ms))
+		rp_ep_changed(t, ep);
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
 enum rp_err rp_lmdb_renew_limits(struct rp_outbox *outbox, int64_t now_at_ms,
 				 struct rp_renewal *renewal, struct rp_error *err)
 {
 	struct rp_lmdb *ob = rp_lmdb_of(outbox);
+	struct renewing r = {.at = renewal};
 	struct rp_txn t;
-	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
-	int n;
+	size_t i;
+	enum rp_err e = find_those(ob, now_at_ms, &r, err);
 
-	for (n = 0; n < RENEWED_A_CALL && e == RP_OK; n++) {
-		e = rp_row_from(&t, RP_T_ENDPOINT, &renewal->endpoint, 1, 0, NULL, err);
-		if (e == RP_OK)
-			e = renew_endpoint(&t, renewal->endpoint++, err);
-	}
-	renewal->more = e == RP_OK;
-	e = rp_txn_finish(&t, e == RP_ERR_NOTFOUND ? RP_OK : e, err);
+	if (e != RP_OK || r.n == 0)
+		return e;
+	e = rp_txn_write(ob, now_at_ms, &t, err);
+	if (e != RP_OK)
+		return e;
+	for (i = 0; i < r.n && e == RP_OK; i++)
+		e = renew(&t, r.ids[i], err);
+	e = rp_txn_finish(&t, e, err);
 	if (e == RP_OK && t.dirty)
 		rp_wakeup_ring(ob);
 	return e;
