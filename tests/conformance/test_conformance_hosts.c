@@ -877,6 +877,27 @@ START_TEST(a_resumed_host_is_probed_at_once)
 }
 END_TEST
 
+/* Else all senders would write, and wake each other, again and again. */
+START_TEST(what_is_only_passed_over_is_not_written)
+{
+	struct rp_exchange x = {
+	    .claims = fx.claims, .want = 5, .want_unproven = 5, .limits = fx_limits};
+	int i;
+
+	fx.section_limits = (struct rp_limits){.in_flight = 9, .start = 9, .rate = {9, 1000}};
+	fx_append(PATH(1, 1), 3);
+	fx_append(PATH(1, 2), 3);
+	fx_exchange(4, NULL, 0); /* both paths are in the section now */
+	ck_assert_uint_eq(fx.n_claims, 4);
+	for (i = 0; i < 2; i++) {
+		fx_must(rp_outbox_exchange(fx.ob, fx.now_ms, &x, &fx.err), "exchange");
+		ck_assert(x.passed_over && !x.committed);
+		ck_assert_uint_eq(x.n_claims, 0);
+		ck_assert_int_eq(x.next_ready_at_ms, fx.now_ms + RP_PASSED_OVER_MS);
+	}
+}
+END_TEST
+
 START_TEST(endpoints_are_shown_by_what_is_asked_for)
 {
 	uint64_t one, two;
@@ -989,6 +1010,7 @@ static void add_places(TCase *tc)
 	tcase_add_test(tc, a_paused_host_holds_all_its_paths);
 	tcase_add_test(tc, a_section_is_neither_paused_nor_resumed);
 	tcase_add_test(tc, a_resumed_host_is_probed_at_once);
+	tcase_add_test(tc, what_is_only_passed_over_is_not_written);
 	tcase_add_test(tc, endpoints_are_shown_by_what_is_asked_for);
 	tcase_add_loop_test(tc, no_host_waits_for_a_clock_that_was_set_back, 0, 2);
 }
