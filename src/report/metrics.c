@@ -331,6 +331,11 @@ static void add_hosts(struct metrics *m)
 	       held_back);
 }
 
+/* Where the host has no section of its own; others are split (rp_statistics_split). */
+#define FLOOR                                                                                      \
+	"; at least so many: of hosts with more than 20 paths, and of more than 20,000 paths in "  \
+	"all, some are not looked at"
+
 static void section_gauge(struct metrics *m, const char *name, const char *help, size_t offset)
 {
 	uint64_t value;
@@ -362,12 +367,13 @@ static bool add_sections(struct metrics *m)
 	section_gauge(m, "runpost_endpoint_concurrency",
 		      "Requests under way by [endpoint] section.",
 		      offsetof(struct section, of.in_flight));
-	section_gauge(m, "runpost_endpoints_paused", "Endpoints paused by an operator.",
+	section_gauge(m, "runpost_endpoints_paused", "Endpoints paused by an operator" FLOOR ".",
 		      offsetof(struct section, of.paused));
-	section_gauge(m, "runpost_endpoints_disabled", "Endpoints that answered 410.",
+	section_gauge(m, "runpost_endpoints_disabled", "Endpoints that answered 410" FLOOR ".",
 		      offsetof(struct section, of.disabled));
 	family(m, "runpost_endpoint_breaker_state", "gauge",
-	       "Endpoints by [endpoint] section and state of their breaker.");
+	       "Endpoints by [endpoint] section and state of their breaker" FLOOR
+	       ", and count as closed.");
 	for (i = 0; i < m->n_sections; i++) {
 		for (b = RP_BREAKER_CLOSED; b <= RP_BREAKER_HALF_OPEN; b++)
 			add(m,

@@ -109,6 +109,26 @@ class HostsShown(Story):
                      "runpost_hosts_held_back_waiting 25"):
             self.assertIn(line, lines)
 
+    def test_what_waits_only_for_a_place_among_unproven_hosts_is_told(self):
+        self.configure(sender={"in_flight": "2"}, defaults={"timeout": "20s"})
+        slow, other = self.sink("--delay", "60s"), self.sink()
+        first, = self.fill(slow, 1)
+        self.send()
+        wait_until(lambda: self.entries()["in_flight"] == 1, "the first to be under way")
+        second, = self.fill(other, 1, first=1)
+        wait_until(lambda: self.ctl_json("explain", second)[0]["blocking"][0]["code"] != "turn",
+                   "the second to be due for a while")
+        explained, = self.ctl_json("explain", second)
+        block, = explained["blocking"]
+        self.assertEqual((block["code"], block["level"]), ("unproven", "host"))
+        self.assertIn("runpost send ", block["command"])
+        self.assertIn("waits for a place among those for hosts", explained["why"])
+        shown = {e["endpoint"]: e["held_back_by"] for e in self.ctl_json("endpoints")}
+        self.assertIsNone(shown[other.hook("/run/1")])
+        self.assertEqual(self.ctl_json("show", first)[0]["state"], "in_flight")
+        self.send()
+        wait_until(lambda: self.entries()["delivered"] == 1, "another sender to have a place")
+
     def test_a_host_that_is_down_is_named_once_by_all_who_look(self):
         host = f"http://127.0.0.1:{free_port()}"
         self.configure()
