@@ -104,8 +104,8 @@ static enum rp_err mend_name(struct rp_txn *t, struct rp_ep *ep, struct rp_span 
 	return e == RP_OK && ep->host != NULL ? rp_ep_recount(t, ep->host, err) : e;
 }
 
-/* The host of this name, or the section of a host. RP_ERR_NOTFOUND: there is none, or the name leads
- * to something else. */
+/* The host of this name, or the section of a host. RP_ERR_NOTFOUND: there is none, or the name
+ * leads to something else. */
 static enum rp_err known(struct rp_txn *t, const struct rp_ep *host, struct rp_span name,
 			 struct rp_ep **out, struct rp_error *err)
 {
