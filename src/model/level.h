@@ -51,6 +51,12 @@ static inline enum rp_level rp_level_of(uint64_t id)
 	return member >= RP_MEMBER_SECTIONS ? RP_LEVEL_SECTION : RP_LEVEL_HOST;
 }
 
+/* Whether a number is that of a section of this host. */
+static inline bool rp_level_is_section_of(uint64_t id, uint64_t host)
+{
+	return rp_level_of(id) == RP_LEVEL_SECTION && rp_level_host(id) == host;
+}
+
 /* The number that the n-th new host gets (n from 1), and the n-th new path of a host (n from 0).
  * *may_be_taken: all numbers have been used once, and these come again. */
 uint64_t rp_level_new_host(uint64_t n, bool *may_be_taken);

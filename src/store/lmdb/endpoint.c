@@ -9,13 +9,15 @@
 #include "store/lmdb/row.h"
 #include "store/lmdb/txn.h"
 
-/* Loads the record of one that was not met yet. *found: there is a sound one. */
-static enum rp_err load(struct rp_txn *t, struct rp_ep *ep, bool *found, struct rp_error *err)
+/* Loads the record of one that was not met yet. *had_row: it has one; *found: that is sound. */
+static enum rp_err load(struct rp_txn *t, struct rp_ep *ep, bool *had_row, bool *found,
+			struct rp_error *err)
 {
 	MDB_val v;
 	enum rp_err e = rp_row_get(t, RP_T_ENDPOINT, rp_key1(ep->id), &v, err);
 
-	*found = e == RP_OK && rp_endpoint_unpack(&ep->rec, ep->id, v.mv_data, v.mv_size);
+	*had_row = e == RP_OK;
+	*found = *had_row && rp_endpoint_unpack(&ep->rec, ep->id, v.mv_data, v.mv_size);
 	if (*found) {
 		ep->row_queue = rp_schedule_queue(&ep->rec, ep->id);
 		ep->row_at_ms = ep->rec.ready_at_ms;
@@ -27,7 +29,30 @@ static enum rp_err load(struct rp_txn *t, struct rp_ep *ep, bool *found, struct 
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-/* A path whose section has no name is in none: the row of the section was lost. */
+/* A section without a name is one that no other path finds. Where its record is still there it lets
+ * go of what it counts for this path, or that would be in flight for ever. */
+static enum rp_err leave_nameless(struct rp_txn *t, struct rp_ep *path, struct rp_error *err)
+{
+	const uint64_t section = path->rec.section;
+	const struct rp_ep *met = rp_ep_met(t->ob, section);
+	enum rp_err e = RP_OK;
+	MDB_val v;
+
+	if (met == NULL)
+		e = rp_row_get(t, RP_T_ENDPOINT, rp_key1(section), &v, err);
+	else if (met->removed)
+		e = RP_ERR_NOTFOUND;
+	if (e == RP_OK)
+		e = rp_ep_get(t, section, &path->section, err);
+	if (e == RP_OK)
+		rp_ep_leave_section(t, path);
+	if (e != RP_ERR_NOTFOUND)
+		return e;
+	path->rec.section = 0;
+	rp_ep_changed(t, path);
+	return RP_OK;
+}
+
 static enum rp_err get_levels(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
 {
 	struct rp_span name;
@@ -35,42 +60,21 @@ static enum rp_err get_levels(struct rp_txn *t, struct rp_ep *ep, struct rp_erro
 
 	if (e != RP_OK || ep->rec.section == 0)
 		return e;
-	e = rp_level_of(ep->rec.section) == RP_LEVEL_SECTION &&
-		    rp_level_host(ep->rec.section) == ep->host->id
-		? rp_ep_name(t, ep->rec.section, &name, err)
-		: RP_ERR_NOTFOUND;
+	if (!rp_level_is_section_of(ep->rec.section, ep->host->id)) {
+		ep->rec.section = 0;
+		rp_ep_changed(t, ep);
+		return RP_OK;
+	}
+	e = rp_ep_name(t, ep->rec.section, &name, err);
 	if (e == RP_OK)
 		return rp_ep_get(t, ep->rec.section, &ep->section, err);
-	if (e != RP_ERR_NOTFOUND)
-		return e;
-	ep->rec.section = 0;
-	rp_ep_changed(t, ep);
-	return RP_OK;
-}
-
-/* A path that was rebuilt was in one of its host's sections, and nobody knows in which. */
-static enum rp_err recount_sections(struct rp_txn *t, uint64_t host, struct rp_error *err)
-{
-	uint64_t id = host + RP_MEMBER_SECTIONS;
-	struct rp_ep *section;
-	enum rp_err e;
-
-	for (; (e = rp_row_from(t, RP_T_ENDPOINT, &id, 1, 0, NULL, err)) == RP_OK &&
-	       rp_level_host(id) == host && rp_level_of(id) == RP_LEVEL_SECTION;
-	     id++) {
-		e = rp_ep_get(t, id, &section, err);
-		if (e == RP_OK)
-			e = rp_ep_recount_section(t, section, err);
-		if (e != RP_OK)
-			return e;
-	}
-	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+	return e == RP_ERR_NOTFOUND ? leave_nameless(t, ep, err) : e;
 }
 
 enum rp_err rp_ep_get(struct rp_txn *t, uint64_t id, struct rp_ep **out, struct rp_error *err)
 {
 	struct rp_ep *ep = rp_ep_met(t->ob, id);
-	bool found = false;
+	bool found = false, had_row = false;
 	enum rp_err e;
 
 	*out = ep;
@@ -79,13 +83,11 @@ enum rp_err rp_ep_get(struct rp_txn *t, uint64_t id, struct rp_ep **out, struct 
 	ep = *out = rp_ep_add(t->ob, id);
 	if (ep == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	e = load(t, ep, &found, err);
+	e = load(t, ep, &had_row, &found, err);
 	if (e == RP_OK && ep->rec.level != RP_LEVEL_HOST)
 		e = get_levels(t, ep, err);
 	if (e == RP_OK && !found)
-		e = rp_ep_rebuild(t, ep, err);
-	if (e == RP_OK && !found && ep->rec.level == RP_LEVEL_PATH)
-		e = recount_sections(t, ep->host->id, err);
+		e = rp_ep_rebuild(t, ep, had_row, err);
 	ep->was_in_flight = ep->rec.count[RP_STATE_IN_FLIGHT];
 	return e;
 }
@@ -166,7 +168,7 @@ static enum rp_err remove_endpoint(struct rp_txn *t, struct rp_ep *ep, struct rp
 	enum rp_err e = rp_ep_remove_names(t, ep->id, err);
 
 	if (ep->section != NULL)
-		rp_receiver_leave(&ep->section->rec, &ep->rec);
+		rp_ep_leave_section(t, ep);
 	if (ep->host != NULL)
 		ep->host->rec.members -= ep->host->rec.members > 0;
 	rp_ep_changed(t, ep);

@@ -16,8 +16,10 @@ struct rp_ep {
 	struct rp_endpoint rec;
 	struct rp_ep *section, *host; /* of a path; of a section its host; else NULL */
 	bool dirty;
-	bool removed;           /* it has none any more */
-	bool rebuilt;           /* its record was damaged, and it has no row yet */
+	bool removed; /* it has none any more */
+	bool rebuilt; /* its record was damaged, and it has no row yet */
+	/* rp_ep_recount is counting the members of this host; it has counted this host or member */
+	bool counting, counted;
 	uint64_t was_in_flight; /* when the transaction first met it */
 	/* its row in a ready queue; RP_NEVER: it has none */
 	uint64_t row_queue;
@@ -41,6 +43,8 @@ struct rp_ep *rp_ep_met(const struct rp_lmdb *ob, uint64_t id);
 struct rp_ep *rp_ep_add(struct rp_lmdb *ob, uint64_t id);
 /* It, its section and its host are to be written. */
 void rp_ep_changed(struct rp_txn *t, struct rp_ep *ep);
+/* A path that is in a section leaves it. */
+void rp_ep_leave_section(struct rp_txn *t, struct rp_ep *path);
 /* The levels of a path. */
 struct rp_receiver rp_ep_receiver(struct rp_ep *path);
 
@@ -65,8 +69,9 @@ enum rp_err rp_ep_set_section(struct rp_txn *t, struct rp_ep *path, struct rp_sp
 
 /* --- endpoint_rebuild.c ----------------------------------------------------------------------- */
 
-/* From all that names it. What a path's sections count is to be recounted then. */
-enum rp_err rp_ep_rebuild(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err);
-enum rp_err rp_ep_recount_section(struct rp_txn *t, struct rp_ep *section, struct rp_error *err);
+/* From all that names it. had_row: its record is there, but damaged. */
+enum rp_err rp_ep_rebuild(struct rp_txn *t, struct rp_ep *ep, bool had_row, struct rp_error *err);
+/* What is in a host, and in each of its sections, by one walk over them. */
+enum rp_err rp_ep_recount(struct rp_txn *t, struct rp_ep *host, struct rp_error *err);
 
 #endif

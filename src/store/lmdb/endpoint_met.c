@@ -3,9 +3,11 @@
 
 #include "store/lmdb/endpoint.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "store/lmdb/handle.h"
 #include "store/lmdb/txn.h"
 
@@ -75,6 +77,16 @@ struct rp_ep *rp_ep_add(struct rp_lmdb *ob, uint64_t id)
 	ep->row_at_ms = ep->row_due_at_ms = RP_NEVER;
 	ob->ep_index[index_place(ob, id)] = (uint32_t)++ob->n_eps;
 	return ep;
+}
+
+void rp_ep_leave_section(struct rp_txn *t, struct rp_ep *path)
+{
+	rp_ep_changed(t, path);
+	if (!rp_receiver_leave(&path->section->rec, &path->rec))
+		rp_log(RP_LOG_ERROR, "damage", "endpoint=%" PRIu64 " what=counter",
+		       path->section->id);
+	path->section = NULL;
+	path->rec.section = 0;
 }
 
 struct rp_receiver rp_ep_receiver(struct rp_ep *path)

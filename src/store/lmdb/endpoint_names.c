@@ -54,11 +54,16 @@ enum rp_err rp_ep_name(struct rp_txn *t, uint64_t id, struct rp_span *name, stru
 
 enum rp_err rp_ep_remove_names(struct rp_txn *t, uint64_t id, struct rp_error *err)
 {
+	const enum rp_level level = rp_level_of(id);
 	struct rp_span name;
+	uint64_t named = 0;
 	enum rp_err e = rp_ep_name(t, id, &name, err);
 
 	if (e == RP_OK)
-		e = rp_row_del(t, RP_T_ENDPOINT_ID, name_key(rp_level_of(id), name), err);
+		e = rp_ep_find(t, level, name, &named, err);
+	/* Where its own row was lost there may be that of another one with its name. */
+	if (e == RP_OK && named == id)
+		e = rp_row_del(t, RP_T_ENDPOINT_ID, name_key(level, name), err);
 	if (e == RP_OK || e == RP_ERR_NOTFOUND)
 		e = rp_row_del(t, RP_T_ENDPOINT_NAME, rp_key1(id), err);
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;

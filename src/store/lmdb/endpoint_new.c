@@ -3,19 +3,26 @@
 
 #include "store/lmdb/endpoint.h"
 
+#include <inttypes.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "store/lmdb/handle.h"
+#include "store/lmdb/row.h"
 #include "store/lmdb/txn.h"
 
 /* --- numbers ---------------------------------------------------------------------------------- */
 
-/* Also by one that this transaction has removed: it is remembered until the end. */
+/* Also by one that this transaction has removed, which is remembered until the end, and by one that
+ * has lost its name or its record. */
 static enum rp_err is_taken(struct rp_txn *t, uint64_t id, bool *taken, struct rp_error *err)
 {
 	struct rp_span name;
+	MDB_val v;
 	enum rp_err e = rp_ep_name(t, id, &name, err);
 
+	if (e == RP_ERR_NOTFOUND)
+		e = rp_row_get(t, RP_T_ENDPOINT, rp_key1(id), &v, err);
 	*taken = e == RP_OK || rp_ep_met(t->ob, id) != NULL;
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
@@ -81,15 +88,51 @@ static enum rp_err make(struct rp_txn *t, uint64_t id, struct rp_span name, stru
 
 /* --- making them ------------------------------------------------------------------------------ */
 
+/* One that has lost its name gets it again, now that somebody says it. What a section counts may be
+ * wrong as well: paths have left it. */
+static enum rp_err mend_name(struct rp_txn *t, struct rp_ep *ep, struct rp_span name,
+			     struct rp_error *err)
+{
+	struct rp_span there;
+	enum rp_err e = rp_ep_name(t, ep->id, &there, err);
+
+	if (e != RP_ERR_NOTFOUND)
+		return e;
+	rp_log(RP_LOG_ERROR, "damage", "endpoint=%" PRIu64 " what=name", ep->id);
+	t->dirty = true;
+	e = rp_ep_put_names(t, ep->id, name, err);
+	return e == RP_OK && ep->host != NULL ? rp_ep_recount(t, ep->host, err) : e;
+}
+
+/* The host of this name, or the section of a host. RP_ERR_NOTFOUND: there is none, or the name
+ * leads to something else. */
+static enum rp_err known(struct rp_txn *t, const struct rp_ep *host, struct rp_span name,
+			 struct rp_ep **out, struct rp_error *err)
+{
+	const enum rp_level level = host != NULL ? RP_LEVEL_SECTION : RP_LEVEL_HOST;
+	uint64_t id;
+	enum rp_err e = rp_ep_find(t, level, name, &id, err);
+
+	if (e != RP_OK)
+		return e;
+	if (host != NULL ? !rp_level_is_section_of(id, host->id)
+			 : id == 0 || rp_level_of(id) != RP_LEVEL_HOST)
+		return RP_ERR_NOTFOUND;
+	e = rp_ep_get(t, id, out, err);
+	if (e == RP_OK && (*out)->removed)
+		return RP_ERR_NOTFOUND;
+	return e == RP_OK ? mend_name(t, *out, name, err) : e;
+}
+
 static enum rp_err host_of(struct rp_txn *t, struct rp_span name, struct rp_ep **host,
 			   struct rp_error *err)
 {
 	uint64_t id;
-	enum rp_err e = rp_ep_find(t, RP_LEVEL_HOST, name, &id, err);
-	if (e == RP_OK)
-		return rp_ep_get(t, id, host, err);
-	if (e == RP_ERR_NOTFOUND)
-		e = number_of_host(t, &id, err);
+	enum rp_err e = known(t, NULL, name, host, err);
+
+	if (e != RP_ERR_NOTFOUND)
+		return e;
+	e = number_of_host(t, &id, err);
 	return e == RP_OK ? make(t, id, name, host, err) : e;
 }
 
@@ -149,12 +192,11 @@ static enum rp_err make_section(struct rp_txn *t, struct rp_ep *host, struct rp_
 				struct rp_ep **out, struct rp_error *err)
 {
 	uint64_t id;
-	enum rp_err e = rp_ep_find(t, RP_LEVEL_SECTION, name, &id, err);
+	enum rp_err e = known(t, host, name, out, err);
 
-	if (e == RP_OK)
-		return rp_ep_get(t, id, out, err);
-	if (e == RP_ERR_NOTFOUND)
-		e = number_of_section(t, host, &id, err);
+	if (e != RP_ERR_NOTFOUND)
+		return e;
+	e = number_of_section(t, host, &id, err);
 	if (e == RP_OK)
 		e = make(t, id, name, out, err);
 	if (e != RP_OK)
@@ -165,17 +207,20 @@ static enum rp_err make_section(struct rp_txn *t, struct rp_ep *host, struct rp_
 	return RP_OK;
 }
 
-static enum rp_err section_of(struct rp_txn *t, struct rp_ep *host, struct rp_span section,
+/* The host's name is part of the path's, and either may be lost. Without both it is in none. */
+static enum rp_err section_of(struct rp_txn *t, struct rp_ep *path, struct rp_span section,
 			      struct rp_ep **out, struct rp_error *err)
 {
 	struct rp_buf name = {.max = SIZE_MAX / 2};
-	struct rp_span host_name;
-	enum rp_err e = rp_ep_name(t, host->id, &host_name, err);
+	struct rp_span own;
+	enum rp_err e = rp_ep_name(t, path->id, &own, err);
 
-	if (e != RP_OK && e != RP_ERR_NOTFOUND)
-		return e;
-	e = rp_level_section_name(host_name, section, &name)
-		? make_section(t, host, (struct rp_span){name.data, name.len}, out, err)
+	if (e == RP_ERR_NOTFOUND)
+		e = rp_ep_name(t, path->host->id, &own, err);
+	if (e != RP_OK)
+		return e == RP_ERR_NOTFOUND ? RP_OK : e;
+	e = rp_level_section_name(rp_level_host_name(own), section, &name)
+		? make_section(t, path->host, (struct rp_span){name.data, name.len}, out, err)
 		: rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	rp_buf_release(&name);
 	return e;
@@ -196,12 +241,11 @@ enum rp_err rp_ep_set_section(struct rp_txn *t, struct rp_ep *path, struct rp_sp
 			return e;
 	}
 	if (section.len > 0)
-		e = section_of(t, path->host, section, &to, err);
+		e = section_of(t, path, section, &to, err);
 	if (e != RP_OK)
 		return e;
-	rp_ep_changed(t, path);
 	if (path->section != NULL)
-		rp_receiver_leave(&path->section->rec, &path->rec);
+		rp_ep_leave_section(t, path);
 	path->section = to;
 	path->rec.section = to != NULL ? to->id : 0;
 	if (to != NULL)

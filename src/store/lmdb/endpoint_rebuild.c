@@ -4,6 +4,7 @@
 #include "store/lmdb/endpoint.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "store/lmdb/handle.h"
@@ -52,64 +53,114 @@ static enum rp_err count_entries(struct rp_txn *t, struct rp_ep *ep, struct rp_e
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-/* Calls see for each path and section of a host as it is now: what this transaction has changed is
- * not written yet. */
-static enum rp_err each_member(struct rp_txn *t, uint64_t host,
-			       void (*see)(struct rp_ep *ep, uint64_t id,
-					   const struct rp_endpoint *member),
-			       struct rp_ep *ep, struct rp_error *err)
+/* --- what is in a host ------------------------------------------------------------------------ */
+
+static void count_member(struct rp_txn *t, struct rp_ep *host, uint64_t id,
+			 const struct rp_endpoint *member)
 {
-	uint64_t id = host + 1;
+	const uint64_t n = rp_level_member(id);
+	struct rp_ep *section;
+
+	host->rec.members++;
+	if (rp_level_of(id) != RP_LEVEL_PATH)
+		return;
+	if (n - RP_MEMBER_PATHS >= host->rec.n_paths)
+		host->rec.n_paths = n - RP_MEMBER_PATHS + 1;
+	if (!rp_level_is_section_of(member->section, host->id))
+		return;
+	section = rp_ep_met(t->ob, member->section);
+	if (section != NULL && !section->removed)
+		rp_receiver_enter(&section->rec, member);
+}
+
+/* All of them as they are now: what this transaction has changed is not written yet. */
+static enum rp_err count_members(struct rp_txn *t, struct rp_ep *host, struct rp_error *err)
+{
+	uint64_t id = host->id + 1;
 	struct rp_endpoint rec;
 	enum rp_err e;
 	MDB_val v;
 	size_t i;
 
 	for (; (e = rp_row_from(t, RP_T_ENDPOINT, &id, 1, 0, &v, err)) == RP_OK &&
-	       rp_level_host(id) == host;
+	       rp_level_host(id) == host->id;
 	     id++)
 		/* A damaged one shows as zeroes: it is in no section any more. */
 		if (rp_ep_met(t->ob, id) == NULL) {
 			rp_endpoint_unpack(&rec, id, v.mv_data, v.mv_size);
-			see(ep, id, &rec);
+			count_member(t, host, id, &rec);
 		}
 	for (i = 0; i < t->ob->n_eps; i++) {
-		const struct rp_ep *met = t->ob->eps[i];
+		struct rp_ep *met = t->ob->eps[i];
 
-		if (rp_level_host(met->id) == host && met->id != host && !met->removed)
-			see(ep, met->id, &met->rec);
+		if (rp_level_host(met->id) != host->id || met == host || met->removed)
+			continue;
+		met->counted = true;
+		count_member(t, host, met->id, &met->rec);
 	}
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-static void see_member(struct rp_ep *host, uint64_t id, const struct rp_endpoint *member)
+/* Loads the sections that have a record. */
+static enum rp_err meet_sections(struct rp_txn *t, const struct rp_ep *host, struct rp_error *err)
 {
-	uint64_t n = rp_level_member(id);
+	uint64_t id = host->id + RP_MEMBER_SECTIONS;
+	struct rp_ep *section;
+	enum rp_err e;
 
-	(void)member;
-	host->rec.members++;
-	if (n >= RP_MEMBER_PATHS && n - RP_MEMBER_PATHS >= host->rec.n_paths)
-		host->rec.n_paths = n - RP_MEMBER_PATHS + 1;
+	while ((e = rp_row_from(t, RP_T_ENDPOINT, &id, 1, 0, NULL, err)) == RP_OK &&
+	       rp_level_is_section_of(id, host->id)) {
+		e = rp_ep_get(t, id++, &section, err);
+		if (e != RP_OK)
+			return e;
+	}
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-static void see_in_section(struct rp_ep *section, uint64_t id, const struct rp_endpoint *member)
+enum rp_err rp_ep_recount(struct rp_txn *t, struct rp_ep *host, struct rp_error *err)
 {
-	if (rp_level_of(id) == RP_LEVEL_PATH && member->section == section->id)
-		rp_receiver_enter(&section->rec, member);
+	enum rp_err e;
+	size_t i;
+
+	host->counting = true;
+	e = meet_sections(t, host, err);
+	host->counting = false;
+	host->counted = true;
+	if (e != RP_OK)
+		return e;
+	host->rec.members = 0;
+	rp_ep_changed(t, host);
+	for (i = 0; i < t->ob->n_eps; i++) {
+		struct rp_ep *met = t->ob->eps[i];
+
+		if (!rp_level_is_section_of(met->id, host->id) || met->removed)
+			continue;
+		memset(met->rec.count, 0, sizeof met->rec.count);
+		met->rec.members = 0;
+		rp_ep_changed(t, met);
+	}
+	return count_members(t, host, err);
 }
 
-enum rp_err rp_ep_recount_section(struct rp_txn *t, struct rp_ep *section, struct rp_error *err)
-{
-	int s;
+/* --- all of it -------------------------------------------------------------------------------- */
 
-	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++)
-		section->rec.count[s] = 0;
-	section->rec.members = 0;
-	rp_ep_changed(t, section);
-	return each_member(t, section->host->id, see_in_section, section, err);
+/* A path that was rebuilt was in one of its host's sections, and nobody knows in which; nor whether
+ * its host counts one whose record was lost. */
+static enum rp_err count_for_host(struct rp_txn *t, struct rp_ep *ep, bool had_row,
+				  struct rp_error *err)
+{
+	struct rp_ep *host = ep->rec.level == RP_LEVEL_HOST ? ep : ep->host;
+
+	if (host->counting)
+		return RP_OK; /* it is counted together with the others */
+	if (ep->rec.level != RP_LEVEL_PATH || !host->counted)
+		return rp_ep_recount(t, host, err);
+	/* The walk has seen a damaged record as one in no section. */
+	host->rec.members += !had_row && !ep->counted;
+	return RP_OK;
 }
 
-enum rp_err rp_ep_rebuild(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
+enum rp_err rp_ep_rebuild(struct rp_txn *t, struct rp_ep *ep, bool had_row, struct rp_error *err)
 {
 	enum rp_err e;
 
@@ -117,11 +168,7 @@ enum rp_err rp_ep_rebuild(struct rp_txn *t, struct rp_ep *ep, struct rp_error *e
 	rp_ep_changed(t, ep);
 	ep->rebuilt = true;
 	e = drop_ready_rows(t, ep->id, err);
-	if (e == RP_OK && ep->rec.level == RP_LEVEL_SECTION)
-		return rp_ep_recount_section(t, ep, err);
-	if (e == RP_OK)
+	if (e == RP_OK && ep->rec.level != RP_LEVEL_SECTION)
 		e = count_entries(t, ep, err);
-	return e == RP_OK && ep->rec.level == RP_LEVEL_HOST
-		   ? each_member(t, ep->id, see_member, ep, err)
-		   : e;
+	return e == RP_OK ? count_for_host(t, ep, had_row, err) : e;
 }

@@ -5,6 +5,7 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define N(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
@@ -482,6 +483,265 @@ START_TEST(paths_of_a_lost_section_go_on_without_it)
 }
 END_TEST
 
+static size_t claim_and_deliver(void)
+{
+	size_t i, n;
+
+	fx_exchange(FX_CLAIMS_MAX, NULL, 0);
+	n = fx.n_claims;
+	for (i = 0; i < n; i++)
+		ck_assert(!fx_settle(&fx.claims[i], RP_SETTLE_DELIVERED));
+	return n;
+}
+
+/* All that is due is claimed and delivered, while every path is in the section or, else, in none.
+ */
+static void deliver_all(bool in_section)
+{
+	fx.section_limits.in_flight = in_section ? 3 : 0;
+	while (claim_and_deliver() > 0)
+		;
+	ck_assert_uint_eq(fx_ledger().waiting, 0);
+}
+
+START_TEST(a_section_that_lost_its_name_gets_it_again_and_counts_right)
+{
+	uint64_t section;
+
+	make_levels();
+	section = level_id(2);
+	fx_del(RP_T_ENDPOINT_NAME, rp_key1(section));
+	deliver_all(true);
+	ck_assert(fx_has(RP_T_ENDPOINT_NAME, rp_key1(section)));
+	ck_assert_uint_eq(fx_record(section).members, 3);
+	ck_assert_uint_eq(fx_record(section).count[RP_STATE_IN_FLIGHT], 2);
+	ck_assert_uint_eq(fx_endpoint_record(1001).section, section);
+}
+END_TEST
+
+START_TEST(a_section_that_lost_its_name_goes_when_its_paths_have_left_it)
+{
+	uint64_t section;
+
+	make_levels();
+	section = level_id(2);
+	fx_del(RP_T_ENDPOINT_NAME, rp_key1(section));
+	deliver_all(false);
+	ck_assert(!fx_has(RP_T_ENDPOINT, rp_key1(section)));
+	ck_assert_uint_eq(fx_endpoint_record(1001).section, 0);
+	fx_append(1001, 1); /* and comes again, under the number its name leads to */
+	deliver_all(true);
+	ck_assert_uint_eq(fx_endpoint_record(1001).section, section);
+}
+END_TEST
+
+static void other_section(void *arg, struct rp_span name, struct rp_level_limits *out)
+{
+	fx_limits(arg, name, out);
+	out->at[RP_LEVEL_SECTION] = (struct rp_limits){.in_flight = 9, .start = 9};
+	out->section = rp_span_of("other");
+}
+
+START_TEST(the_number_of_a_section_that_lost_its_name_is_not_given_to_another)
+{
+	struct rp_exchange x = {.want = 1,
+				.want_metered = 1,
+				.want_unproven = 1,
+				.claims = fx.claims,
+				.limits = other_section};
+	uint64_t section;
+
+	make_levels();
+	section = level_id(2);
+	fx_del(RP_T_ENDPOINT_NAME, rp_key1(section));
+	while (fx_endpoint_record(1).section == 0) {
+		fx_must(rp_outbox_exchange(fx.ob, fx.now_ms, &x, &fx.err), "exchange");
+		ck_assert_uint_eq(x.n_claims, 1);
+	}
+	ck_assert_uint_ne(fx_endpoint_record(1).section, section);
+	deliver_all(true);
+}
+END_TEST
+
+START_TEST(a_host_that_lost_its_name_gets_it_again_with_its_next_path)
+{
+	uint64_t host;
+
+	make_levels();
+	host = level_id(3);
+	fx_del(RP_T_ENDPOINT_NAME, rp_key1(host));
+	fx_append(1003, 1);
+	ck_assert_uint_eq(rp_level_host(fx_endpoint(1003)), host);
+	ck_assert(fx_has(RP_T_ENDPOINT_NAME, rp_key1(host)));
+}
+END_TEST
+
+START_TEST(a_path_whose_host_has_no_name_finds_its_section)
+{
+	uint64_t section;
+
+	make_levels();
+	section = level_id(2);
+	fx_del(RP_T_ENDPOINT_NAME, rp_key1(level_id(3)));
+	deliver_all(true);
+	ck_assert_uint_eq(fx_endpoint_record(1).section, section);
+}
+END_TEST
+
+/* --- numbers that nobody has --------------------------------------------------------------- */
+
+/* Beside a path that is paused and has no entries, so that nothing but its host's count keeps that
+ * host. */
+static uint64_t make_paused(void)
+{
+	uint64_t seq = fx_append(1, 1), host = rp_level_host(fx_endpoint(1));
+
+	fx_pause(1, true);
+	ck_assert(rp_changed_is_done(fx_change(RP_CHANGE_PURGE, seq)));
+	return host;
+}
+
+static void paused_is_kept(uint64_t host, uint64_t seq)
+{
+	fx_verify_sound();
+	ck_assert_uint_eq(fx_record(host).members, 2);
+	ck_assert(rp_changed_is_done(fx_change(RP_CHANGE_PURGE, seq)));
+	ck_assert_uint_eq(fx_record(host).members, 1);
+	fx_verify_sound();
+	fx_pause(1, false);
+	ck_assert_uint_eq(fx_rows(RP_T_ENDPOINT), 0);
+}
+
+START_TEST(a_stray_agenda_row_takes_no_host_from_a_paused_path)
+{
+	uint64_t host = make_paused(), seq = fx_append(1001, 1);
+	struct rp_claim c;
+
+	fx_put(RP_T_READY, rp_key3(host, 5, host + RP_MEMBER_PATHS + 500), "", 0);
+	fx_put(RP_T_READY, rp_key3(host, 6, host + RP_MEMBER_SECTIONS + 500), "", 0);
+	/* and one of a host that is not */
+	fx_put(RP_T_READY, rp_key3(RP_QUEUE_UNPROVEN, 5, host + UINT64_C(7) * RP_MEMBER_NUMBERS),
+	       "", 0);
+	c = fx_claim();
+	ck_assert_uint_eq(c.seq, seq);
+	fx_settle(&c, RP_SETTLE_DELIVERED);
+	paused_is_kept(host, seq);
+}
+END_TEST
+
+/* In the host, or in one that is not. */
+START_TEST(a_settlement_for_a_path_that_is_not_leaves_nothing)
+{
+	uint64_t host = make_paused(), seq = fx_append(1001, 1);
+	struct rp_claim c = fx_claim();
+	struct rp_settlement s = fx_settlement(&c, RP_SETTLE_DELIVERED);
+
+	s.endpoint = host + (_i == 0 ? 0 : UINT64_C(7) * RP_MEMBER_NUMBERS) + RP_MEMBER_PATHS + 500;
+	fx_exchange(0, &s, 1);
+	ck_assert(!s.stale);
+	paused_is_kept(host, seq);
+}
+END_TEST
+
+/* --- the cost of counting anew -------------------------------------------------------------- */
+
+#define MANY_PATHS 900
+
+static struct rp_claim many[MANY_PATHS];
+
+/* A hundred, by the end of the path's number. */
+static void in_many_sections(void *arg, struct rp_span name, struct rp_level_limits *out)
+{
+	static char section[3];
+
+	fx_limits(arg, name, out);
+	if (name.len > 2)
+		memcpy(section, name.ptr + name.len - 2, 2);
+	out->at[RP_LEVEL_SECTION] = (struct rp_limits){.in_flight = 9000, .start = 9000};
+	out->section = rp_span_of(section);
+}
+
+/* Of each of these paths of host 1 an entry is in flight, in one of many sections. */
+static void make_many(void)
+{
+	static struct rp_new_entry entries[MANY_PATHS];
+	static struct rp_appended out[MANY_PATHS];
+	struct rp_exchange x = {.want = FX_CLAIMS_MAX,
+				.want_metered = FX_CLAIMS_MAX,
+				.want_unproven = FX_CLAIMS_MAX,
+				.claims = fx.claims,
+				.limits = in_many_sections};
+	size_t n = 0;
+	unsigned k;
+
+	for (k = 0; k < MANY_PATHS; k++)
+		entries[k] = fx_new(FX_PATHS + 100 + k);
+	fx_must(rp_outbox_append(fx.ob, fx.now_ms, entries, MANY_PATHS, out, &fx.err), "append");
+	while (n < MANY_PATHS) {
+		fx_must(rp_outbox_exchange(fx.ob, fx.now_ms, &x, &fx.err), "exchange");
+		ck_assert_uint_gt(x.n_claims, 0);
+		memcpy(many + n, fx.claims, x.n_claims * sizeof many[0]);
+		n += x.n_claims;
+	}
+}
+
+/* CPU time of an append that meets a damaged path. */
+static clock_t cost_of_rebuild(unsigned k)
+{
+	const uint64_t path = fx_endpoint(k);
+	clock_t began;
+
+	fx_flip(RP_T_ENDPOINT, rp_key1(path), 50);
+	began = clock();
+	fx_append(k, 1);
+	return clock() - began;
+}
+
+/* As much as for a path of a host without sections, and not as much again for each section. */
+START_TEST(a_damaged_path_costs_one_walk_however_many_sections_its_host_has)
+{
+	clock_t in_sections, beside;
+
+	make_many();
+	fx_append(2, 1);
+	ck_assert_uint_gt(fx_record(fx_endpoint(FX_PATHS + 100)).section, 0);
+	beside = cost_of_rebuild(2);
+	in_sections = cost_of_rebuild(FX_PATHS + 107);
+	ck_assert_msg(in_sections < 10 * beside, "%ld against %ld", (long)in_sections,
+		      (long)beside);
+}
+END_TEST
+
+/* Lost and damaged ones of several sections in one exchange, with two of the sections, and with
+ * their host. */
+START_TEST(many_damaged_records_of_one_host_are_counted_right)
+{
+	static struct rp_settlement s[MANY_PATHS];
+	uint64_t host;
+	unsigned k;
+
+	make_many();
+	host = rp_level_host(many[0].endpoint);
+	fx_flip(RP_T_ENDPOINT, rp_key1(host + RP_MEMBER_SECTIONS + 2), 50);
+	fx_del(RP_T_ENDPOINT, rp_key1(host + RP_MEMBER_SECTIONS + 5));
+	for (k = 0; k < 12; k++) {
+		const struct rp_key path = rp_key1(many[70 * k].endpoint);
+
+		if (k % 3 == 0)
+			fx_del(RP_T_ENDPOINT, path);
+		else
+			fx_flip(RP_T_ENDPOINT, path, 50);
+	}
+	if (_i == 1)
+		fx_flip(RP_T_ENDPOINT, rp_key1(host), 50);
+	for (k = 0; k < MANY_PATHS; k++)
+		s[k] = fx_settlement(&many[k], RP_SETTLE_DELIVERED);
+	fx_exchange(0, s, MANY_PATHS);
+	ck_assert_uint_eq(fx_record(host).members, MANY_PATHS + 100);
+	ck_assert_uint_eq(fx_record(host).count[RP_STATE_DELIVERED], MANY_PATHS);
+}
+END_TEST
+
 START_TEST(a_new_path_of_a_damaged_host_gets_a_number_that_none_has)
 {
 	uint64_t path;
@@ -525,6 +785,18 @@ START_TEST(a_damaged_attempt_is_shown_as_damaged_and_harms_nothing)
 }
 END_TEST
 
+static void add_lost_rows(TCase *tc)
+{
+	tcase_add_test(tc, a_section_that_lost_its_name_gets_it_again_and_counts_right);
+	tcase_add_test(tc, a_section_that_lost_its_name_goes_when_its_paths_have_left_it);
+	tcase_add_test(tc, the_number_of_a_section_that_lost_its_name_is_not_given_to_another);
+	tcase_add_test(tc, a_host_that_lost_its_name_gets_it_again_with_its_next_path);
+	tcase_add_test(tc, a_stray_agenda_row_takes_no_host_from_a_paused_path);
+	tcase_add_loop_test(tc, a_settlement_for_a_path_that_is_not_leaves_nothing, 0, 2);
+	tcase_add_test(tc, a_damaged_path_costs_one_walk_however_many_sections_its_host_has);
+	tcase_add_loop_test(tc, many_damaged_records_of_one_host_are_counted_right, 0, 2);
+}
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("outbox_damage");
@@ -557,6 +829,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, a_damaged_record_of_any_level_is_rebuilt_by_the_next_exchange, 0,
 			    4);
 	tcase_add_test(tc, a_new_path_of_a_damaged_host_gets_a_number_that_none_has);
+	add_lost_rows(tc);
 	tcase_add_test(tc, a_damaged_head_stops_everything_and_says_so);
 	tcase_add_test(tc, a_damaged_attempt_is_shown_as_damaged_and_harms_nothing);
 	suite_add_tcase(s, tc);
@@ -565,6 +838,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, an_entry_without_readable_records_can_be_purged_but_not_replayed, 0,
 			    N(states));
 	tcase_add_test(tc, paths_of_a_lost_section_go_on_without_it);
+	tcase_add_test(tc, a_path_whose_host_has_no_name_finds_its_section);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "sign/crypto.h"
 #include "store/lmdb/index.h"
 
 #define N(table) ((int)(sizeof(table) / sizeof((table)[0])))
@@ -498,6 +499,41 @@ static void lose_host_name(void)
 	fx_del(RP_T_ENDPOINT_NAME, rp_key1(host));
 }
 
+/* What leads from a name to its number; that of a path has no mark in front. */
+static void lose_number(char mark, const char *name)
+{
+	const struct rp_span parts[2] = {{&mark, 1}, rp_span_of(name)};
+	unsigned char sha[RP_SHA256_BYTES];
+	struct rp_key key = {{0}, 16};
+
+	rp_sha256(parts, 2, sha);
+	memcpy(key.bytes, sha, key.len);
+	fx_del(RP_T_ENDPOINT_ID, key);
+}
+
+static void lose_number_of_host(void)
+{
+	lose_number(RP_LEVEL_HOST, "https://k1.example");
+}
+
+static void lose_number_of_section(void)
+{
+	lose_number(RP_LEVEL_SECTION, "https://k1.example [shared]");
+}
+
+static void lose_name_of_section(void)
+{
+	fx_del(RP_T_ENDPOINT_NAME, rp_key1(section));
+}
+
+/* A new path makes a second host of that name. */
+static void make_host_twice(void)
+{
+	lose_number_of_host();
+	fx_append(1003, 1);
+	ck_assert_uint_ne(rp_level_host(fx_endpoint(1003)), host);
+}
+
 static void leave_silently(void)
 {
 	fx_edit_record(path, leave_section);
@@ -593,6 +629,12 @@ static const struct {
     {"a host is missing", lose_host, "its host does not exist", false},
     {"a section is missing", lose_section, "its section does not exist", false},
     {"the name of a host is missing", lose_host_name, "its name is missing", false},
+    {"the name of a section is missing", lose_name_of_section, "its name is missing", false},
+    {"the number of a host is missing", lose_number_of_host, "its name does not lead back to it",
+     false},
+    {"the number of a section is missing", lose_number_of_section,
+     "its name does not lead back to it", false},
+    {"a host is there twice", make_host_twice, "its name does not lead back to it", false},
     {"a path left its section silently", leave_silently, "section", false},
     {"a path entered a section silently", enter_silently, "section", false},
     {"a path is in a section that is not", enter_what_is_not, "its section does not exist", false},
