@@ -11,9 +11,9 @@
  * paths. */
 enum { PATHS_SEEN = 1000, PATHS_SEEN_IN_ALL = 20000 };
 
-/* Whose paths are looked at first. Those of hosts with many that are in trouble leave room for hosts
- * that are told by their paths alone. A path may be paused where its host has seen no trouble, so
- * even the last are looked at if there is room. */
+/* Whose paths are looked at first. Those of hosts with many that are in trouble leave room for
+ * hosts that are told by their paths alone. A path may be paused where its host has seen no
+ * trouble, so even the last are looked at if there is room. */
 static const struct {
 	bool many, trouble;
 	size_t seen_max; /* of all hosts, when their turn is over */
