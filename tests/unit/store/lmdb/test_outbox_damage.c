@@ -6,6 +6,7 @@
 #include <check.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define N(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
@@ -588,6 +589,41 @@ START_TEST(a_path_whose_host_has_no_name_finds_its_section)
 }
 END_TEST
 
+static void fewer_in_flight(struct rp_endpoint *r)
+{
+	r->count[RP_STATE_IN_FLIGHT] = 0;
+}
+
+/* What is said in an exchange that claims what it can. */
+static void log_of_exchange(char *text, size_t size)
+{
+	int ends[2], before = dup(STDERR_FILENO);
+	ssize_t n;
+
+	ck_assert(pipe(ends) == 0 && dup2(ends[1], STDERR_FILENO) == STDERR_FILENO);
+	fx_exchange(FX_CLAIMS_MAX, NULL, 0);
+	dup2(before, STDERR_FILENO);
+	close(before);
+	close(ends[1]);
+	n = read(ends[0], text, size - 1);
+	ck_assert_int_ge(n, 0);
+	text[n] = '\0';
+	close(ends[0]);
+}
+
+START_TEST(a_section_that_counts_too_little_is_damage_when_a_path_leaves)
+{
+	char text[4096];
+
+	make_levels();
+	fx_edit_record(level_id(2), fewer_in_flight);
+	log_of_exchange(text, sizeof text);
+	ck_assert_ptr_nonnull(strstr(text, "ev=damage endpoint="));
+	ck_assert_ptr_nonnull(strstr(text, "what=counter"));
+	ck_assert(!fx_has(RP_T_ENDPOINT, rp_key1(level_id(2))));
+}
+END_TEST
+
 /* --- numbers that nobody has --------------------------------------------------------------- */
 
 /* Beside a path that is paused and has no entries, so that nothing but its host's count keeps that
@@ -791,6 +827,7 @@ static void add_lost_rows(TCase *tc)
 	tcase_add_test(tc, a_section_that_lost_its_name_goes_when_its_paths_have_left_it);
 	tcase_add_test(tc, the_number_of_a_section_that_lost_its_name_is_not_given_to_another);
 	tcase_add_test(tc, a_host_that_lost_its_name_gets_it_again_with_its_next_path);
+	tcase_add_test(tc, a_section_that_counts_too_little_is_damage_when_a_path_leaves);
 	tcase_add_test(tc, a_stray_agenda_row_takes_no_host_from_a_paused_path);
 	tcase_add_loop_test(tc, a_settlement_for_a_path_that_is_not_leaves_nothing, 0, 2);
 	tcase_add_test(tc, a_damaged_path_costs_one_walk_however_many_sections_its_host_has);
