@@ -30,6 +30,8 @@ struct rp_ep {
 /* The endpoint in this transaction, with its section and host; rp_ep_changed after changing any of
  * them. A damaged record is rebuilt by a recount. */
 enum rp_err rp_ep_get(struct rp_txn *t, uint64_t id, struct rp_ep **out, struct rp_error *err);
+/* What is in a host, and in each of its sections, by one walk over them. */
+enum rp_err rp_ep_recount(struct rp_txn *t, struct rp_ep *host, struct rp_error *err);
 /* Writes what changed; called by rp_txn_commit. */
 enum rp_err rp_ep_flush(struct rp_txn *t, struct rp_error *err);
 
@@ -69,9 +71,10 @@ enum rp_err rp_ep_set_section(struct rp_txn *t, struct rp_ep *path, struct rp_sp
 
 /* --- endpoint_rebuild.c ----------------------------------------------------------------------- */
 
-/* From all that names it. had_row: its record is there, but damaged. */
-enum rp_err rp_ep_rebuild(struct rp_txn *t, struct rp_ep *ep, bool had_row, struct rp_error *err);
-/* What is in a host, and in each of its sections, by one walk over them. */
-enum rp_err rp_ep_recount(struct rp_txn *t, struct rp_ep *host, struct rp_error *err);
+/* From all that names it. What its host and sections count is to be recounted then. */
+enum rp_err rp_ep_rebuild(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err);
+/* Counts the members of a host, and what is in its sections, which the transaction has met: onto
+ * what they say. */
+enum rp_err rp_ep_count_members(struct rp_txn *t, struct rp_ep *host, struct rp_error *err);
 
 #endif

@@ -74,7 +74,7 @@ static void count_member(struct rp_txn *t, struct rp_ep *host, uint64_t id,
 }
 
 /* All of them as they are now: what this transaction has changed is not written yet. */
-static enum rp_err count_members(struct rp_txn *t, struct rp_ep *host, struct rp_error *err)
+enum rp_err rp_ep_count_members(struct rp_txn *t, struct rp_ep *host, struct rp_error *err)
 {
 	uint64_t id = host->id + 1;
 	struct rp_endpoint rec;
@@ -101,66 +101,7 @@ static enum rp_err count_members(struct rp_txn *t, struct rp_ep *host, struct rp
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-/* Loads the sections that have a record. */
-static enum rp_err meet_sections(struct rp_txn *t, const struct rp_ep *host, struct rp_error *err)
-{
-	uint64_t id = host->id + RP_MEMBER_SECTIONS;
-	struct rp_ep *section;
-	enum rp_err e;
-
-	while ((e = rp_row_from(t, RP_T_ENDPOINT, &id, 1, 0, NULL, err)) == RP_OK &&
-	       rp_level_is_section_of(id, host->id)) {
-		e = rp_ep_get(t, id++, &section, err);
-		if (e != RP_OK)
-			return e;
-	}
-	return e == RP_ERR_NOTFOUND ? RP_OK : e;
-}
-
-enum rp_err rp_ep_recount(struct rp_txn *t, struct rp_ep *host, struct rp_error *err)
-{
-	enum rp_err e;
-	size_t i;
-
-	host->counting = true;
-	e = meet_sections(t, host, err);
-	host->counting = false;
-	host->counted = true;
-	if (e != RP_OK)
-		return e;
-	host->rec.members = 0;
-	rp_ep_changed(t, host);
-	for (i = 0; i < t->ob->n_eps; i++) {
-		struct rp_ep *met = t->ob->eps[i];
-
-		if (!rp_level_is_section_of(met->id, host->id) || met->removed)
-			continue;
-		memset(met->rec.count, 0, sizeof met->rec.count);
-		met->rec.members = 0;
-		rp_ep_changed(t, met);
-	}
-	return count_members(t, host, err);
-}
-
-/* --- all of it -------------------------------------------------------------------------------- */
-
-/* A path that was rebuilt was in one of its host's sections, and nobody knows in which; nor whether
- * its host counts one whose record was lost. */
-static enum rp_err count_for_host(struct rp_txn *t, struct rp_ep *ep, bool had_row,
-				  struct rp_error *err)
-{
-	struct rp_ep *host = ep->rec.level == RP_LEVEL_HOST ? ep : ep->host;
-
-	if (host->counting)
-		return RP_OK; /* it is counted together with the others */
-	if (ep->rec.level != RP_LEVEL_PATH || !host->counted)
-		return rp_ep_recount(t, host, err);
-	/* The walk has seen a damaged record as one in no section. */
-	host->rec.members += !had_row && !ep->counted;
-	return RP_OK;
-}
-
-enum rp_err rp_ep_rebuild(struct rp_txn *t, struct rp_ep *ep, bool had_row, struct rp_error *err)
+enum rp_err rp_ep_rebuild(struct rp_txn *t, struct rp_ep *ep, struct rp_error *err)
 {
 	enum rp_err e;
 
@@ -168,7 +109,5 @@ enum rp_err rp_ep_rebuild(struct rp_txn *t, struct rp_ep *ep, bool had_row, stru
 	rp_ep_changed(t, ep);
 	ep->rebuilt = true;
 	e = drop_ready_rows(t, ep->id, err);
-	if (e == RP_OK && ep->rec.level != RP_LEVEL_SECTION)
-		e = count_entries(t, ep, err);
-	return e == RP_OK ? count_for_host(t, ep, had_row, err) : e;
+	return e == RP_OK && ep->rec.level != RP_LEVEL_SECTION ? count_entries(t, ep, err) : e;
 }

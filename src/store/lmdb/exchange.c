@@ -81,8 +81,11 @@ static enum rp_err follow_up(struct rp_txn *t, const struct rp_exchange *x, stru
 {
 	struct rp_receiver r;
 	struct rp_ep *path;
-	enum rp_err e = rp_ep_get(t, s->endpoint, &path, err);
+	enum rp_err e;
 
+	if (rp_level_of(s->endpoint) != RP_LEVEL_PATH) /* as a damaged record may say */
+		return RP_OK;
+	e = rp_ep_get(t, s->endpoint, &path, err);
 	if (e != RP_OK)
 		return e;
 	rp_ep_changed(t, path);

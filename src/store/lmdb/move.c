@@ -27,7 +27,7 @@ static enum rp_err endpoint_of(struct rp_txn *t, const struct rp_delivery *d, st
 	enum rp_err e;
 
 	*ep = NULL;
-	if (d->endpoint == RP_EP_UNKNOWN)
+	if (d->endpoint == RP_EP_UNKNOWN || rp_level_of(d->endpoint) != RP_LEVEL_PATH)
 		return RP_OK;
 	e = rp_ep_get(t, d->endpoint, ep, err);
 	if (e == RP_OK)
