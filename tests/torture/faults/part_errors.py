@@ -186,7 +186,7 @@ def change(verb):
 def says_the_truth(bench, verb, counts):
     if verb in ("pause", "resume"):
         endpoints = whole_lines(bench.must("runpostctl", "endpoints", "--json").out)
-        return all(e["paused"] == (verb == "pause") for e in endpoints)
+        return all(e["paused"] == (verb == "pause") for e in endpoints if e["level"] == "path")
     return {"replay": counts["waiting"], "purge": counts["purged"], "hold": counts["held"],
             "release": counts["waiting"]}[verb] == 3
 
