@@ -3,11 +3,11 @@
 #include "store/lmdb/claim.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "model/claim_walk.h"
 #include "model/transition.h"
+#include "store/claims.h"
 #include "store/lmdb/endpoint.h"
 #include "store/lmdb/entry_rows.h"
 #include "store/lmdb/handle.h"
@@ -40,30 +40,6 @@ static enum rp_err drop_stray(struct rp_txn *t, struct rp_ep *ep, uint64_t seq, 
 	return rp_row_del(t, RP_T_QUEUE, rp_key3(ep->id, (uint64_t)due_at_ms, seq), err);
 }
 
-/* Hands the claim out: `to` is the entry as it is now. */
-static struct rp_claim *hand_out(struct rp_txn *t, struct rp_exchange *x, struct rp_ep *ep,
-				 uint64_t seq, const struct rp_delivery *to)
-{
-	const struct rp_receiver r = rp_ep_receiver(ep);
-	const struct rp_receiver_claim taken =
-	    rp_receiver_claimed(&r, t->now_at_ms, x->begin_within_ms);
-	struct rp_claim *c = &x->claims[x->n_claims++];
-
-	*c = (struct rp_claim){.seq = seq,
-			       .endpoint = ep->id,
-			       .claim_no = to->claim_no,
-			       .attempt = to->attempts,
-			       .failures = to->failures,
-			       .tokens = taken.tokens,
-			       .unproven = taken.unproven,
-			       .budget_at_ms = to->budget_at_ms,
-			       .expires_at_ms = to->expires_at_ms};
-	memcpy(c->probes, taken.probes, sizeof c->probes);
-	x->n_metered += rp_tokens_any(&taken.tokens);
-	x->n_unproven += taken.unproven;
-	return c;
-}
-
 static enum rp_err claim_one(struct rp_txn *t, struct rp_exchange *x, struct rp_ep *ep,
 			     uint64_t seq, int64_t due_at_ms, struct rp_error *err)
 {
@@ -92,7 +68,7 @@ static enum rp_err claim_one(struct rp_txn *t, struct rp_exchange *x, struct rp_
 		x->n_dead++;
 		return rp_entry_move(t, seq, &from, &to, err);
 	}
-	c = hand_out(t, x, ep, seq, &to);
+	c = rp_claims_hand_out(x, &r, ep->id, seq, &to, t->now_at_ms);
 	e = rp_entry_move(t, seq, &from, &to, err);
 	c->blocking = rp_receiver_is_blocking(&r, &to);
 	return e;
@@ -106,18 +82,6 @@ struct claiming {
 	struct rp_receiver_room room;
 	struct rp_claim_walk walk;
 };
-
-static void measure_room(struct claiming *c)
-{
-	const struct rp_exchange *x = c->x;
-
-	c->room = (struct rp_receiver_room){
-	    .deaths = RP_WALK_DEATHS_MAX - x->n_dead,
-	    .claims = x->want - x->n_claims,
-	    .metered = x->n_metered < x->want_metered ? x->want_metered - x->n_metered : 0,
-	    .unproven = x->n_unproven < x->want_unproven ? x->want_unproven - x->n_unproven : 0,
-	};
-}
 
 static enum rp_err due(void *arg, uint64_t queue, struct rp_walk_row from, struct rp_walk_row *row,
 		       bool *any, struct rp_error *err)
@@ -217,7 +181,7 @@ static enum rp_err take(void *arg, const struct rp_walk_node *path, bool *any, s
 	*any = true;
 	if (e == RP_OK)
 		e = claim_one(c->t, c->x, ep, key[2], (int64_t)key[1], err);
-	measure_room(c);
+	c->room = rp_claims_room(c->x);
 	return e;
 }
 
@@ -230,7 +194,7 @@ enum rp_err rp_claim(struct rp_txn *t, struct rp_exchange *x, struct rp_error *e
 
 	c.t = t;
 	c.x = x;
-	measure_room(&c);
+	c.room = rp_claims_room(x);
 	rp_claim_walk_begin(&c.walk, &ops, &c, &c.room, t->now_at_ms);
 	while (e == RP_OK && any && x->n_claims < x->want)
 		e = rp_claim_walk(&c.walk, &any, err);

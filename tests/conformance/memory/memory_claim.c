@@ -2,6 +2,7 @@
 
 #include "conformance/memory/memory_int.h"
 #include "model/claim_walk.h"
+#include "store/claims.h"
 
 struct rp_level_limits mem_ask(struct mem_txn *t, const struct rp_exchange *x, uint64_t id)
 {
@@ -12,29 +13,6 @@ struct rp_level_limits mem_ask(struct mem_txn *t, const struct rp_exchange *x, u
 }
 
 /* --- the entries of a path --------------------------------------------------------------- */
-
-static struct rp_claim *hand_out(struct mem_txn *t, struct rp_exchange *x, uint64_t path,
-				 uint64_t seq, const struct rp_delivery *to)
-{
-	const struct rp_receiver r = mem_receiver(t->s, path);
-	const struct rp_receiver_claim taken =
-	    rp_receiver_claimed(&r, t->now_at_ms, x->begin_within_ms);
-	struct rp_claim *c = &x->claims[x->n_claims++];
-
-	*c = (struct rp_claim){.seq = seq,
-			       .endpoint = path,
-			       .claim_no = to->claim_no,
-			       .attempt = to->attempts,
-			       .failures = to->failures,
-			       .budget_at_ms = to->budget_at_ms,
-			       .expires_at_ms = to->expires_at_ms,
-			       .tokens = taken.tokens,
-			       .unproven = taken.unproven};
-	memcpy(c->probes, taken.probes, sizeof c->probes);
-	x->n_metered += rp_tokens_any(&taken.tokens);
-	x->n_unproven += taken.unproven;
-	return c;
-}
 
 /* The first of its entries that is due; NULL: there is none. */
 static struct mem_entry *first_due(struct mem_txn *t, uint64_t path)
@@ -66,7 +44,7 @@ static void claim_one(struct mem_txn *t, struct rp_exchange *x, const struct mem
 		mem_move(t, seq, &from, &to);
 		return;
 	}
-	c = hand_out(t, x, from.endpoint, seq, &to);
+	c = rp_claims_hand_out(x, &r, from.endpoint, seq, &to, t->now_at_ms);
 	mem_move(t, seq, &from, &to);
 	c->blocking = rp_receiver_is_blocking(&r, &to);
 }
@@ -79,18 +57,6 @@ struct claiming {
 	struct rp_receiver_room room;
 	struct rp_claim_walk walk;
 };
-
-static void measure_room(struct claiming *c)
-{
-	const struct rp_exchange *x = c->x;
-
-	c->room = (struct rp_receiver_room){
-	    .deaths = RP_WALK_DEATHS_MAX - x->n_dead,
-	    .claims = x->want - x->n_claims,
-	    .metered = x->n_metered < x->want_metered ? x->want_metered - x->n_metered : 0,
-	    .unproven = x->n_unproven < x->want_unproven ? x->want_unproven - x->n_unproven : 0,
-	};
-}
 
 static enum rp_err due(void *arg, uint64_t queue, struct rp_walk_row from, struct rp_walk_row *row,
 		       bool *any, struct rp_error *err)
@@ -173,7 +139,7 @@ static enum rp_err take(void *arg, const struct rp_walk_node *path, bool *any, s
 	*any = e != NULL;
 	if (e != NULL)
 		claim_one(c->t, c->x, e);
-	measure_room(c);
+	c->room = rp_claims_room(c->x);
 	return RP_OK;
 }
 
@@ -186,7 +152,7 @@ void mem_claim(struct mem_txn *t, struct rp_exchange *x)
 
 	c.t = t;
 	c.x = x;
-	measure_room(&c);
+	c.room = rp_claims_room(x);
 	rp_claim_walk_begin(&c.walk, &ops, &c, &c.room, t->now_at_ms);
 	while (any && x->n_claims < x->want)
 		rp_claim_walk(&c.walk, &any, &err);

@@ -111,9 +111,9 @@ MUTANTS = {
         "model/schedule.c", "rp_control_ready_at_ms(&r->control, r->count[RP_STATE_IN_FLIGHT])",
         "rp_control_ready_at_ms(&r->control, r->level == RP_LEVEL_HOST && "
         "r->control.breaker == RP_BREAKER_HALF_OPEN ? 0 : r->count[RP_STATE_IN_FLIGHT])"),
-    "unproven_take_all": ("store/lmdb/claim.c",
-                          "x->n_unproven < x->want_unproven ? x->want_unproven - x->n_unproven : 0",
-                          "x->want"),
+    "unproven_take_all": ("store/lmdb/claim.c", "\tc->room = rp_claims_room(c->x);\n",
+                          "\tc->room = rp_claims_room(c->x);\n"
+                          "\tc->room.unproven = c->x->want;\n"),
     "unproven_never_given_back": ("deliver/sender_attempt.c",
                                   "\t\ts->n_unproven -= c->claim.unproven;\n", ""),
     "bad_host_counts_as_proven": ("model/schedule.c",
