@@ -36,6 +36,11 @@ CMD_SRC := $(sort $(shell find src/cmd -name '*.c'))
 LIB_SRC := $(filter-out $(CMD_SRC),$(sort $(shell find src -name '*.c')))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/obj/%.o)
+# `send` is a program of its own, so that `runpost` needs no libcurl.
+SENDER_OBJ := $(addprefix $(BUILD)/obj/src/cmd/,sender_main.o cmd_send.o cli.o program.o)
+RUNPOST_OBJ := $(filter-out %/sender_main.o %/cmd_send.o,$(CMD_OBJ))
+# Both in one, for the tests.
+WHOLE_OBJ := $(filter-out %/sender_main.o %/exec_sender.o,$(CMD_OBJ))
 LIB := $(BUILD)/librunpost.a
 
 UNIT_SRC := $(sort $(shell find tests/unit -name 'test_*.c'))
@@ -54,12 +59,13 @@ CTL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(shell find tools/ctl -name '
 BENCH_BIN := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 
 PROGRAMS := $(BUILD)/runpost $(BUILD)/runpostctl $(BUILD)/runpost-sink
+SENDER := $(BUILD)/runpost-sender
 
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 .PHONY: all
-all: $(PROGRAMS) $(LIB)
+all: $(PROGRAMS) $(SENDER) $(LIB)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -79,7 +85,11 @@ $(LIB): $(LIB_OBJ)
 	$(call say,AR,$@)
 	$(Q)$(AR) rcs $@ $^
 
-$(BUILD)/runpost: $(CMD_OBJ) $(LIB)
+$(BUILD)/runpost: $(RUNPOST_OBJ) $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_LOCAL)
+
+$(SENDER): $(SENDER_OBJ) $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_ALL)
 
@@ -197,7 +207,7 @@ $(BUILD)/torture/%.so: tests/torture/%.c
 TORTURE_MUTANTS := $(patsubst tests/%.c,$(BUILD)/%,$(sort $(wildcard tests/torture/*/mutants/*.c)))
 TORTURE_CTL_MUTANTS := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/torture/*/mutants/ctl_*.c))
 $(TORTURE_CTL_MUTANTS): $(CTL_OBJ)
-$(filter-out $(TORTURE_CTL_MUTANTS),$(TORTURE_MUTANTS)): $(CMD_OBJ)
+$(filter-out $(TORTURE_CTL_MUTANTS),$(TORTURE_MUTANTS)): $(WHOLE_OBJ)
 $(TORTURE_MUTANTS): $(BUILD)/torture/%: $(BUILD)/obj/tests/torture/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
@@ -301,8 +311,9 @@ TO_ZSH = $(TO)/share/zsh/site-functions
 TO_FISH = $(TO)/share/fish/vendor_completions.d
 .PHONY: install
 install: all
-	install -d $(TO)/bin $(TO)/lib/pkgconfig $(TO)/include $(TO)/share/man/man1 \
-		$(TO)/share/man/man5
+	install -d $(TO)/bin $(TO)/libexec/runpost $(TO)/lib/pkgconfig $(TO)/include \
+		$(TO)/share/man/man1 $(TO)/share/man/man5
+	install -m 755 $(SENDER) $(TO)/libexec/runpost
 	install -m 755 $(PROGRAMS) $(TO)/bin
 	install -m 644 $(LIB) $(TO)/lib
 	install -m 644 include/runpost.h $(TO)/include

@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,8 +12,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "cmd/cli.h"
-
-#define PATH_MAX_BYTES 4096
+#include "cmd/program.h"
 
 static const char script[] =
 #include "src/cmd/demo.sh.inc"
@@ -27,16 +27,11 @@ static void take_stop_signals(void)
 
 static int run_script(const char *runs, bool keep)
 {
-	char self[PATH_MAX_BYTES];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+	char self[PATH_MAX];
 
 	/* The programs beside this one, as they were just built, not those that PATH finds. */
-	if (n < 0) {
-		rp_log_say("runpost demo: cannot tell where this program is (/proc/self/exe): %s",
-			   strerror(errno));
+	if (!rp_program_path("demo", self, sizeof self))
 		return RP_EXIT_IO;
-	}
-	self[n] = '\0';
 	take_stop_signals();
 	execl("/bin/sh", "sh", "-c", script, "runpost demo", self, runs != NULL ? runs : "",
 	      keep ? "keep" : "", (char *)NULL);

@@ -1,5 +1,6 @@
-/* cmd_send.c - the verb `send`: one sender in this process, or a supervisor with several. It is
- * apart because it joins settings, HTTP engine and sender, which do not know each other. */
+/* cmd_send.c - the verb `send`, in the program `runpost-sender`: one sender in this process, or a
+ * supervisor with several. It is apart because it joins settings, HTTP engine and sender, which do
+ * not know each other. */
 
 #include "cmd/cmd.h"
 

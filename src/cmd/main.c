@@ -1,15 +1,13 @@
 /* main.c - the program `runpost`. It only finds the verb; each verb has a file of its own. */
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/log.h"
-#include "base/sys.h"
 #include "cmd/cli.h"
 #include "cmd/cmd.h"
-#include "store/outbox.h"
+#include "cmd/program.h"
 
 static int cmd_settings(int argc, char **argv)
 {
@@ -94,16 +92,5 @@ static int run_program(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	int code;
-
-	if (!rp_sys_hold_stdio())
-		return RP_EXIT_IO; /* there is nowhere to say it */
-	rp_outbox_end_on_damage("runpost");
-	code = run_program(argc, argv);
-
-	if (fflush(stdout) != 0) {
-		rp_log_say("runpost: cannot write to standard output: %s", strerror(errno));
-		return code == RP_EXIT_OK ? RP_EXIT_IO : code;
-	}
-	return code;
+	return rp_program(run_program, argc, argv);
 }

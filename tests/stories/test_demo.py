@@ -46,7 +46,7 @@ class Demo(Story):
         REAL in them is the folder of the real ones."""
         folder = self.folder / "bin"
         folder.mkdir()
-        for name in ("runpost", "runpostctl", "runpost-sink"):
+        for name in ("runpost", "runpostctl", "runpost-sender", "runpost-sink"):
             path = folder / name
             script = scripts.get(name.replace("-", "_"))
             if script is None:
@@ -232,7 +232,7 @@ class Stopping(Demo):
         def all_there():
             family = descendants(demo.pid)
             names = [program_of(pid) for pid in family]
-            there = (names.count("runpost-sink") == 2 and names.count("runpost") == 3
+            there = (names.count("runpost-sink") == 2 and names.count("runpost-sender") == 3
                      and "sleep" in names)
             return family if there else None
 

@@ -67,3 +67,4 @@ class Library(Story):
                      "man5/runpost.conf.5"):
             self.assertTrue((place / "share" / "man" / page).exists(), page)
         self.assertIn("usage", self.run_tool(place / "bin" / "runpost", "--help"))
+        self.assertIn("usage", self.run_tool(place / "bin" / "runpost", "send", "--help"))

@@ -1,0 +1,57 @@
+/* exec_sender.c - the verb `send` of the program `runpost`: becomes the program `runpost-sender`.
+ * That one alone has libcurl: loading it and its libraries takes longer than the ingest of a
+ * line. */
+
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "cmd/program.h"
+
+#define SENDER "runpost-sender"
+
+/* The process stays, with its number and its words: `runpost send ...`. Returns if it cannot; errno
+ * says why. */
+static void become(const char *path, int argc, char **argv)
+{
+	char **words = calloc((size_t)argc + 2, sizeof words[0]);
+
+	if (words == NULL)
+		return;
+	words[0] = program_invocation_name;
+	memcpy(words + 1, argv, (size_t)argc * sizeof argv[0]);
+	execv(path, words);
+	free(words);
+}
+
+int rp_cmd_send(int argc, char **argv)
+{
+	/* beside this program as in a build, or as `make install` lays it */
+	static const char *const places[] = {"", "../libexec/runpost/"};
+	char own[PATH_MAX], path[PATH_MAX + 64];
+	int folder;
+	size_t i;
+
+	if (!rp_program_path("send", own, sizeof own))
+		return RP_EXIT_IO;
+	folder = (int)(strrchr(own, '/') - own) + 1;
+	for (i = 0; i < sizeof places / sizeof places[0]; i++) {
+		snprintf(path, sizeof path, "%.*s%s%s", folder, own, places[i], SENDER);
+		become(path, argc, argv);
+		if (errno != ENOENT) {
+			rp_log_say("runpost send: cannot run %s: %s", path, strerror(errno));
+			return RP_EXIT_IO;
+		}
+	}
+	rp_log_say("runpost send: the program that sends is not there: %.*s%s, nor %s; install "
+		   "runpost again",
+		   folder, own, SENDER, path);
+	return RP_EXIT_IO;
+}

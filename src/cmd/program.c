@@ -1,0 +1,42 @@
+/* program.c - begins and ends the programs. It is apart because there are two of them. */
+
+#include "cmd/program.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/sys.h"
+#include "store/outbox.h"
+
+int rp_program(int (*run)(int argc, char **argv), int argc, char **argv)
+{
+	int code;
+
+	if (!rp_sys_hold_stdio())
+		return RP_EXIT_IO; /* there is nowhere to say it */
+	rp_outbox_end_on_damage("runpost");
+	code = run(argc, argv);
+
+	if (fflush(stdout) != 0) {
+		rp_log_say("runpost: cannot write to standard output: %s", strerror(errno));
+		return code == RP_EXIT_OK ? RP_EXIT_IO : code;
+	}
+	return code;
+}
+
+bool rp_program_path(const char *verb, char *out, size_t size)
+{
+	ssize_t n = readlink("/proc/self/exe", out, size - 1);
+
+	if (n < 0) {
+		rp_log_say("runpost %s: cannot tell where this program is (/proc/self/exe): %s",
+			   verb, strerror(errno));
+		return false;
+	}
+	out[n] = '\0';
+	return true;
+}

@@ -1,0 +1,51 @@
+"""Stories about the programs as processes: what they load, and what `runpost send` becomes."""
+
+import os
+import pathlib
+import shutil
+
+from harness import BIN, Story, make_run, wait_until
+
+
+def libraries_of(pid):
+    return {pathlib.Path(line.split()[-1]).name.partition(".so")[0]
+            for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines() if ".so" in line}
+
+
+class Programs(Story):
+    def test_ingest_and_the_inspector_do_not_load_what_only_senders_need(self):
+        live = self.live_ingest()
+        live.send(make_run(1, "http://127.0.0.1:9/hook"))
+        live.wait_receipts(1)
+        tail = self.spawn(BIN / "runpostctl", "tail", "-f", "--outbox", self.outbox)
+        tools = {"ingest": live.process.pid, "runpostctl": tail.pid}
+        for name, pid in tools.items():
+            wait_until(lambda pid=pid: "liblmdb" in libraries_of(pid), f"{name} with its libraries")
+            self.assertFalse({"libcurl", "libssl"} & libraries_of(pid), name)
+        tail.kill()
+        self.assertEqual(live.close(), 0)
+
+    def test_a_sender_keeps_the_number_and_the_words_that_it_was_started_with(self):
+        self.ingest([])
+        sender = self.send()
+        process = pathlib.Path(f"/proc/{sender.pid}")
+        wait_until(lambda: "ev=sending" in sender.err, "a sender that sends")
+        self.assertEqual(pathlib.Path(os.readlink(process / "exe")).name, "runpost-sender")
+        self.assertEqual(process.joinpath("cmdline").read_bytes().split(b"\0")[:2],
+                         [str(BIN / "runpost").encode(), b"send"])
+
+    def test_without_the_program_that_sends_it_says_where_that_should_be(self):
+        shutil.copy(BIN / "runpost", self.folder)
+        done = self.run_program(self.folder / "runpost", "send", "--drain")
+        self.assertEqual((done.poll(), done.out), (74, b""))
+        self.assertIn(f"not there: {self.folder}/runpost-sender, nor {self.folder}/../libexec/"
+                      "runpost/runpost-sender; install runpost again", done.err)
+        (self.folder / "runpost-sender").write_text("")
+        done = self.run_program(self.folder / "runpost", "send", "--drain")
+        self.assertEqual(done.poll(), 74)
+        self.assertIn(f"cannot run {self.folder}/runpost-sender: Permission denied", done.err)
+
+    def test_the_program_that_sends_does_nothing_by_itself(self):
+        done = self.run_program(BIN / "runpost-sender", "--drain")
+        self.assertEqual((done.poll(), done.out), (64, b""))
+        self.assertIn("`runpost send` starts this program", done.err)
