@@ -60,34 +60,10 @@ static enum rp_err put_facts(struct rp_txn *t, uint64_t seq, const struct rp_new
 	return rp_row_put(t, RP_T_ENTRY, rp_key1(seq), t->ob->facts, len, MDB_APPEND, err);
 }
 
-/* Names of a batch whose ids are known: looking one up costs a SHA-256, and a flood names few
- * endpoints. The spans are the caller's and live as long as the batch. */
-#define NAME_CACHE 64
-struct name_cache {
-	struct rp_span name[NAME_CACHE];
-	uint64_t id[NAME_CACHE];
-};
-
-static enum rp_err endpoint_id(struct rp_txn *t, struct name_cache *cache, struct rp_span name,
-			       uint64_t *id, struct rp_error *err)
-{
-	size_t i = rp_payload_hash(name.ptr, name.len) % NAME_CACHE;
-	enum rp_err e;
-
-	if (cache->name[i].len == name.len && memcmp(cache->name[i].ptr, name.ptr, name.len) == 0) {
-		*id = cache->id[i];
-		return RP_OK;
-	}
-	e = rp_ep_intern(t, name, id, err);
-	cache->name[i] = name;
-	cache->id[i] = *id;
-	return e;
-}
-
 /* What a batch needs from entry to entry. Random bytes are drawn for several ids at once. */
 #define ID_RANDOM_BYTES 10
 struct batch {
-	struct name_cache cache;
+	size_t n;
 	unsigned char random[25 * ID_RANDOM_BYTES];
 	size_t random_left;
 };
@@ -143,7 +119,7 @@ static enum rp_err append_one(struct rp_txn *t, struct batch *b, const struct rp
 	if (e != RP_OK || out->duplicate)
 		return e;
 	t->head.next_seq++;
-	e = endpoint_id(t, &b->cache, n->endpoint, &a.endpoint, err);
+	e = rp_ep_names_id(t, b->n - n_left, &a.endpoint, err);
 	if (e == RP_OK)
 		e = put_facts(t, out->seq, n, a.endpoint, out->id, err);
 	if (e == RP_OK)
@@ -162,7 +138,7 @@ enum rp_err rp_lmdb_append(struct rp_outbox *outbox, int64_t now_at_ms,
 			   struct rp_error *err)
 {
 	struct rp_lmdb *ob = rp_lmdb_of(outbox);
-	struct batch b = {.random_left = 0};
+	struct batch b = {.n = n};
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
 	size_t i;
@@ -171,8 +147,12 @@ enum rp_err rp_lmdb_append(struct rp_outbox *outbox, int64_t now_at_ms,
 		return e;
 	ob->body_at = 0;
 	e = rp_room_check(ob, bytes_needed(ob, entries, n), err);
+	if (e == RP_OK)
+		e = rp_ep_names_find(&t, entries, n, err);
 	for (i = 0; i < n && e == RP_OK; i++)
 		e = append_one(&t, &b, &entries[i], n - i, &out[i], err);
+	if (e == RP_OK)
+		e = rp_ep_names_enter(&t, err);
 	e = rp_txn_finish(&t, e, err);
 	if (e == RP_OK && t.dirty)
 		rp_wakeup_ring(ob);

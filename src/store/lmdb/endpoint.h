@@ -6,8 +6,11 @@
 #define RP_STORE_LMDB_ENDPOINT_H
 
 #include "model/receiver.h"
+#include "model/record.h"
 
+struct rp_ep_names;
 struct rp_lmdb;
+struct rp_new_entry;
 struct rp_txn;
 
 /* An endpoint as one transaction sees it. */
@@ -52,18 +55,40 @@ struct rp_receiver rp_ep_receiver(struct rp_ep *path);
 
 /* --- endpoint_names.c ------------------------------------------------------------------------- */
 
-/* The number of one by its name. RP_ERR_NOTFOUND without filling err: there is none. */
+/* The key by which one is found by its name. */
+struct rp_key rp_ep_key(enum rp_level level, struct rp_span name);
+/* The number of one by its name, or by the key of it. RP_ERR_NOTFOUND without filling err: there
+ * is none. */
 enum rp_err rp_ep_find(struct rp_txn *t, enum rp_level level, struct rp_span name, uint64_t *id,
 		       struct rp_error *err);
+enum rp_err rp_ep_find_key(struct rp_txn *t, struct rp_key key, uint64_t *id, struct rp_error *err);
 enum rp_err rp_ep_name(struct rp_txn *t, uint64_t id, struct rp_span *name, struct rp_error *err);
+/* What leads from the name to the number; from the number to the name; both. */
+enum rp_err rp_ep_put_key(struct rp_txn *t, struct rp_key key, uint64_t id, struct rp_error *err);
+enum rp_err rp_ep_put_name(struct rp_txn *t, uint64_t id, struct rp_span name,
+			   struct rp_error *err);
 enum rp_err rp_ep_put_names(struct rp_txn *t, uint64_t id, struct rp_span name,
 			    struct rp_error *err);
 enum rp_err rp_ep_remove_names(struct rp_txn *t, uint64_t id, struct rp_error *err);
+
+/* --- endpoint_batch.c ------------------------------------------------------------------------- */
+
+/* Asks for the endpoints of n entries by their names, which stay the caller's. */
+enum rp_err rp_ep_names_find(struct rp_txn *t, const struct rp_new_entry *entries, size_t n,
+			     struct rp_error *err);
+/* The number of the endpoint of entry i of those; it and its host are made when they are new. In
+ * the end rp_ep_names_enter: until then nobody else finds the new ones by their names. */
+enum rp_err rp_ep_names_id(struct rp_txn *t, size_t i, uint64_t *id, struct rp_error *err);
+enum rp_err rp_ep_names_enter(struct rp_txn *t, struct rp_error *err);
+void rp_ep_names_free(struct rp_ep_names *a);
 
 /* --- endpoint_new.c --------------------------------------------------------------------------- */
 
 /* The number of a path by name; it and its host are made when they are new. */
 enum rp_err rp_ep_intern(struct rp_txn *t, struct rp_span name, uint64_t *id, struct rp_error *err);
+/* A new path, and its host if that is new. The caller puts what leads from the name to it. */
+enum rp_err rp_ep_make_path(struct rp_txn *t, struct rp_span name, uint64_t *id,
+			    struct rp_error *err);
 /* The path is in the section of this name from now on (empty: in none), which is made when it is
  * new. */
 enum rp_err rp_ep_set_section(struct rp_txn *t, struct rp_ep *path, struct rp_span section,

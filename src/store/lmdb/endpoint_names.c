@@ -12,7 +12,7 @@
 #define NAME_HASH_BYTES 16
 
 /* The name of a host may be that of a path, too. */
-static struct rp_key name_key(enum rp_level level, struct rp_span name)
+struct rp_key rp_ep_key(enum rp_level level, struct rp_span name)
 {
 	const char mark = (char)level;
 	const struct rp_span parts[2] = {{&mark, 1}, name};
@@ -27,18 +27,23 @@ static struct rp_key name_key(enum rp_level level, struct rp_span name)
 	return key;
 }
 
-enum rp_err rp_ep_find(struct rp_txn *t, enum rp_level level, struct rp_span name, uint64_t *id,
-		       struct rp_error *err)
+enum rp_err rp_ep_find_key(struct rp_txn *t, struct rp_key key, uint64_t *id, struct rp_error *err)
 {
 	struct rp_reader r;
 	MDB_val v;
-	enum rp_err e = rp_row_get(t, RP_T_ENDPOINT_ID, name_key(level, name), &v, err);
+	enum rp_err e = rp_row_get(t, RP_T_ENDPOINT_ID, key, &v, err);
 
 	if (e != RP_OK)
 		return e;
 	r = rp_reader_of(v.mv_data, v.mv_size);
 	*id = rp_get_u64(&r);
 	return RP_OK;
+}
+
+enum rp_err rp_ep_find(struct rp_txn *t, enum rp_level level, struct rp_span name, uint64_t *id,
+		       struct rp_error *err)
+{
+	return rp_ep_find_key(t, rp_ep_key(level, name), id, err);
 }
 
 enum rp_err rp_ep_name(struct rp_txn *t, uint64_t id, struct rp_span *name, struct rp_error *err)
@@ -63,23 +68,30 @@ enum rp_err rp_ep_remove_names(struct rp_txn *t, uint64_t id, struct rp_error *e
 		e = rp_ep_find(t, level, name, &named, err);
 	/* Where its own row was lost there may be that of another one with its name. */
 	if (e == RP_OK && named == id)
-		e = rp_row_del(t, RP_T_ENDPOINT_ID, name_key(level, name), err);
+		e = rp_row_del(t, RP_T_ENDPOINT_ID, rp_ep_key(level, name), err);
 	if (e == RP_OK || e == RP_ERR_NOTFOUND)
 		e = rp_row_del(t, RP_T_ENDPOINT_NAME, rp_key1(id), err);
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
-enum rp_err rp_ep_put_names(struct rp_txn *t, uint64_t id, struct rp_span name,
-			    struct rp_error *err)
+enum rp_err rp_ep_put_key(struct rp_txn *t, struct rp_key key, uint64_t id, struct rp_error *err)
 {
 	unsigned char buf[8];
 	struct rp_writer w = rp_writer_of(buf, sizeof buf);
-	enum rp_err e;
 
 	rp_put_u64(&w, id);
-	e = rp_row_put(t, RP_T_ENDPOINT_ID, name_key(rp_level_of(id), name), buf, sizeof buf, 0,
-		       err);
-	return e == RP_OK
-		   ? rp_row_put(t, RP_T_ENDPOINT_NAME, rp_key1(id), name.ptr, name.len, 0, err)
-		   : e;
+	return rp_row_put(t, RP_T_ENDPOINT_ID, key, buf, sizeof buf, 0, err);
+}
+
+enum rp_err rp_ep_put_name(struct rp_txn *t, uint64_t id, struct rp_span name, struct rp_error *err)
+{
+	return rp_row_put(t, RP_T_ENDPOINT_NAME, rp_key1(id), name.ptr, name.len, 0, err);
+}
+
+enum rp_err rp_ep_put_names(struct rp_txn *t, uint64_t id, struct rp_span name,
+			    struct rp_error *err)
+{
+	enum rp_err e = rp_ep_put_key(t, rp_ep_key(rp_level_of(id), name), id, err);
+
+	return e == RP_OK ? rp_ep_put_name(t, id, name, err) : e;
 }

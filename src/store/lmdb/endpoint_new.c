@@ -72,10 +72,11 @@ static enum rp_err number_of_section(struct rp_txn *t, const struct rp_ep *host,
 		   : rp_fail(err, RP_ERR_FULL, "one host has too many sections that share limits");
 }
 
-static enum rp_err make(struct rp_txn *t, uint64_t id, struct rp_span name, struct rp_ep **out,
-			struct rp_error *err)
+/* One that nobody finds by its name yet. */
+static enum rp_err make_unfound(struct rp_txn *t, uint64_t id, struct rp_span name,
+				struct rp_ep **out, struct rp_error *err)
 {
-	enum rp_err e = rp_ep_put_names(t, id, name, err);
+	enum rp_err e = rp_ep_put_name(t, id, name, err);
 
 	if (e != RP_OK)
 		return e;
@@ -84,6 +85,14 @@ static enum rp_err make(struct rp_txn *t, uint64_t id, struct rp_span name, stru
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	(*out)->dirty = t->dirty = true;
 	return RP_OK;
+}
+
+static enum rp_err make(struct rp_txn *t, uint64_t id, struct rp_span name, struct rp_ep **out,
+			struct rp_error *err)
+{
+	enum rp_err e = make_unfound(t, id, name, out, err);
+
+	return e == RP_OK ? rp_ep_put_key(t, rp_ep_key(rp_level_of(id), name), id, err) : e;
 }
 
 /* --- making them ------------------------------------------------------------------------------ */
@@ -158,24 +167,33 @@ static enum rp_err recall_host(struct rp_txn *t, struct rp_span name, struct rp_
 	return e;
 }
 
-enum rp_err rp_ep_intern(struct rp_txn *t, struct rp_span name, uint64_t *id, struct rp_error *err)
+enum rp_err rp_ep_make_path(struct rp_txn *t, struct rp_span name, uint64_t *id,
+			    struct rp_error *err)
 {
 	struct rp_ep *host, *path;
-	enum rp_err e = rp_ep_find(t, RP_LEVEL_PATH, name, id, err);
+	enum rp_err e = recall_host(t, rp_level_host_name(name), &host, err);
 
-	if (e != RP_ERR_NOTFOUND)
-		return e;
-	e = recall_host(t, rp_level_host_name(name), &host, err);
 	if (e == RP_OK)
 		e = number_of_path(t, host, id, err);
 	if (e == RP_OK)
-		e = make(t, *id, name, &path, err);
+		e = make_unfound(t, *id, name, &path, err);
 	if (e != RP_OK)
 		return e;
 	path->host = host;
 	host->rec.members++;
 	host->dirty = true;
 	return RP_OK;
+}
+
+enum rp_err rp_ep_intern(struct rp_txn *t, struct rp_span name, uint64_t *id, struct rp_error *err)
+{
+	const struct rp_key key = rp_ep_key(RP_LEVEL_PATH, name);
+	enum rp_err e = rp_ep_find_key(t, key, id, err);
+
+	if (e != RP_ERR_NOTFOUND)
+		return e;
+	e = rp_ep_make_path(t, name, id, err);
+	return e == RP_OK ? rp_ep_put_key(t, key, *id, err) : e;
 }
 
 /* Whether a section's name ends as rp_level_section_name ends it. */

@@ -10,6 +10,7 @@
 #include "store/lmdb/host/files.h"
 #include "store/store_ops.h"
 
+struct rp_ep_names;
 struct rp_ep;
 struct rp_page_guard;
 struct rp_txn;
@@ -32,6 +33,7 @@ struct rp_lmdb {
 	size_t n_eps, cap_eps;
 	uint32_t *ep_index; /* open addressing by id: position in eps + 1, 0 is free */
 	size_t ep_index_size;
+	struct rp_ep_names *names; /* endpoint_batch.c: memory that is kept; NULL: none yet */
 	/* recent.c: attempts settled in the current transaction that are not in a row yet */
 	struct rp_recent recent[RP_RECENT_ROW_ATTEMPTS];
 	size_t n_recent;

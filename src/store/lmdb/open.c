@@ -11,6 +11,7 @@
 #include "store/lmdb/counters.h"
 #include "store/lmdb/db/db.h"
 #include "store/lmdb/db_open.h"
+#include "store/lmdb/endpoint.h"
 #include "store/lmdb/fetch.h"
 #include "store/lmdb/handle.h"
 #include "store/lmdb/host/files.h"
@@ -122,6 +123,7 @@ void rp_lmdb_close(struct rp_outbox *outbox)
 	for (i = 0; i < ob->cap_eps; i++)
 		free(ob->eps[i]);
 	free(ob->eps);
+	rp_ep_names_free(ob->names);
 	free(ob->ep_index);
 	free(ob->db.dir);
 	free(ob);
