@@ -52,7 +52,7 @@ enum rp_err rp_committer_start(const struct rp_appender *to, const struct rp_sys
 
 	*out = NULL;
 	if (c == NULL)
-		return rp_fail(err, RP_ERR_NOMEM, "out of memory at the start");
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory for the thread that commits");
 	c->to = *to;
 	c->sys = sys;
 	e = rp_background_open(&task, &c->background, err);

@@ -27,7 +27,7 @@
 /* The lines of one commit. */
 struct input_batch {
 	struct rp_batch batch;
-	struct rp_span line_of[RP_INGEST_BATCH_LINES]; /* as they came, one for each run */
+	struct rp_span *line_of; /* as they came, one for each run */
 	size_t bytes;
 };
 
@@ -41,7 +41,7 @@ struct loop {
 	struct input_batch *filling;    /* its text lies in the memory of `lines` */
 	struct input_batch *committing; /* its text lies in `committing_text`; NULL: none */
 	struct rp_buf committing_text;
-	struct rp_committer *committer;
+	struct rp_committer *committer; /* NULL: no flood has come yet */
 	struct rp_receipts receipts;
 	enum rp_lines_kind overlong; /* PIECE or TAIL: `piece` follows the lines of `filling` */
 	struct rp_span piece;
@@ -382,6 +382,10 @@ static enum rp_err commit_filled(struct loop *l)
 	enum rp_err rc = RP_OK, committed = RP_OK;
 	struct rp_error why = {0};
 
+	if (bulk && l->committer == NULL)
+		rc = rp_committer_start(&l->o->to, l->o->sys, &l->committer, l->err);
+	if (rc != RP_OK)
+		return rc;
 	if (done != NULL)
 		committed = rp_committer_end(l->committer, &why);
 	l->committing = NULL;
@@ -457,12 +461,26 @@ static enum rp_err run_loop(struct loop *l)
 	return rc;
 }
 
+static bool make_lines(struct loop *l)
+{
+	size_t i;
+
+	for (i = 0; i < 2; i++)
+		l->batches[i].line_of =
+		    malloc(RP_INGEST_BATCH_LINES * sizeof l->batches[i].line_of[0]);
+	return l->batches[0].line_of != NULL && l->batches[1].line_of != NULL;
+}
+
 static void release(struct loop *l)
 {
+	size_t i;
+
 	rp_committer_stop(l->committer); /* first: a commit may still read all of the rest */
 	rp_receipts_release(&l->receipts);
-	rp_batch_release(&l->batches[0].batch);
-	rp_batch_release(&l->batches[1].batch);
+	for (i = 0; i < 2; i++) {
+		rp_batch_release(&l->batches[i].batch);
+		free(l->batches[i].line_of);
+	}
 	rp_buf_release(&l->committing_text);
 	rp_lines_release(&l->lines);
 	free(l);
@@ -488,9 +506,7 @@ enum rp_err rp_ingest_run(const struct rp_ingest_options *options, struct rp_ing
 	 * matter. */
 	fcntl(options->in_fd, F_SETPIPE_SZ, PIPE_BYTES);
 	fcntl(options->out_fd, F_SETPIPE_SZ, PIPE_BYTES);
-	rc = rp_committer_start(&options->to, options->sys, &l->committer, err);
-	if (rc == RP_OK)
-		rc = run_loop(l);
+	rc = make_lines(l) ? run_loop(l) : rp_fail(err, RP_ERR_NOMEM, "out of memory at the start");
 	release(l);
 	return rc;
 }
