@@ -18,6 +18,11 @@ LIBS_CORE := $(shell pkg-config --libs jansson libcrypto inih libxxhash 2>/dev/n
 LIBS_STORE := $(shell pkg-config --libs lmdb 2>/dev/null)
 LIBS_HTTP := $(shell pkg-config --libs libcurl libssl 2>/dev/null)
 LIBS_LOCAL := $(LIBS_STORE) $(LIBS_CORE)
+# Of libcrypto `runpost` has SHA-256 alone (src/sign/crypto_hash.c): inside, where the system has
+# the static library, since the shared one takes longer to load than everything else together.
+LIBCRYPTO_A := $(wildcard $(shell pkg-config --variable=libdir libcrypto 2>/dev/null)/libcrypto.a)
+LIBS_RUNPOST := $(LIBS_STORE) $(if $(LIBCRYPTO_A),$(filter-out -lcrypto,$(LIBS_CORE)) \
+                $(LIBCRYPTO_A),$(LIBS_CORE))
 LIBS_ALL := $(LIBS_HTTP) $(LIBS_LOCAL)
 LIBS_CHECK := $(shell pkg-config --libs check 2>/dev/null)
 
@@ -36,9 +41,10 @@ CMD_SRC := $(sort $(shell find src/cmd -name '*.c'))
 LIB_SRC := $(filter-out $(CMD_SRC),$(sort $(shell find src -name '*.c')))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/obj/%.o)
-# `send` is a program of its own, so that `runpost` needs no libcurl.
-SENDER_OBJ := $(addprefix $(BUILD)/obj/src/cmd/,sender_main.o cmd_send.o cli.o program.o)
-RUNPOST_OBJ := $(filter-out %/sender_main.o %/cmd_send.o,$(CMD_OBJ))
+# What needs keys or libcurl is a program of its own, so that `runpost` starts fast.
+SENDER_VERBS := %/cmd_send.o %/cmd_check.o
+SENDER_OBJ := $(filter %/sender_main.o %/cli.o %/program.o $(SENDER_VERBS),$(CMD_OBJ))
+RUNPOST_OBJ := $(filter-out %/sender_main.o $(SENDER_VERBS),$(CMD_OBJ))
 # Both in one, for the tests.
 WHOLE_OBJ := $(filter-out %/sender_main.o %/exec_sender.o,$(CMD_OBJ))
 LIB := $(BUILD)/librunpost.a
@@ -87,7 +93,7 @@ $(LIB): $(LIB_OBJ)
 
 $(BUILD)/runpost: $(RUNPOST_OBJ) $(LIB)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_LOCAL)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_RUNPOST)
 
 $(SENDER): $(SENDER_OBJ) $(LIB)
 	$(call say,LINK,$@)

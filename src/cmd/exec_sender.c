@@ -1,6 +1,6 @@
-/* exec_sender.c - the verb `send` of the program `runpost`: becomes the program `runpost-sender`.
- * That one alone has libcurl: loading it and its libraries takes longer than the ingest of a
- * line. */
+/* exec_sender.c - the verbs `send` and `check-config` of the program `runpost`: becomes the program
+ * `runpost-sender`. That one alone has libcurl and libcrypto: loading them takes longer than the
+ * ingest of a line. */
 
 #include "cmd/cmd.h"
 
@@ -17,8 +17,7 @@
 
 #define SENDER "runpost-sender"
 
-/* The process stays, with its number and its words: `runpost send ...`. Returns if it cannot; errno
- * says why. */
+/* The process stays, with its number and its words. Returns if it cannot; errno says why. */
 static void become(const char *path, int argc, char **argv)
 {
 	char **words = calloc((size_t)argc + 2, sizeof words[0]);
@@ -31,7 +30,7 @@ static void become(const char *path, int argc, char **argv)
 	free(words);
 }
 
-int rp_cmd_send(int argc, char **argv)
+static int become_sender(int argc, char **argv)
 {
 	/* beside this program as in a build, or as `make install` lays it */
 	static const char *const places[] = {"", "../libexec/runpost/"};
@@ -39,19 +38,29 @@ int rp_cmd_send(int argc, char **argv)
 	int folder;
 	size_t i;
 
-	if (!rp_program_path("send", own, sizeof own))
+	if (!rp_program_path(argv[0], own, sizeof own))
 		return RP_EXIT_IO;
 	folder = (int)(strrchr(own, '/') - own) + 1;
 	for (i = 0; i < sizeof places / sizeof places[0]; i++) {
 		snprintf(path, sizeof path, "%.*s%s%s", folder, own, places[i], SENDER);
 		become(path, argc, argv);
 		if (errno != ENOENT) {
-			rp_log_say("runpost send: cannot run %s: %s", path, strerror(errno));
+			rp_log_say("runpost %s: cannot run %s: %s", argv[0], path, strerror(errno));
 			return RP_EXIT_IO;
 		}
 	}
-	rp_log_say("runpost send: the program that sends is not there: %.*s%s, nor %s; install "
+	rp_log_say("runpost %s: the program for it is not there: %.*s%s, nor %s; install "
 		   "runpost again",
-		   folder, own, SENDER, path);
+		   argv[0], folder, own, SENDER, path);
 	return RP_EXIT_IO;
+}
+
+int rp_cmd_send(int argc, char **argv)
+{
+	return become_sender(argc, argv);
+}
+
+int rp_cmd_check_config(int argc, char **argv)
+{
+	return become_sender(argc, argv);
 }

@@ -1,5 +1,5 @@
-/* sender_main.c - the program `runpost-sender`: the verb `send` and nothing else. `runpost` becomes
- * it, see exec_sender.c, and hands its own words on. */
+/* sender_main.c - the program `runpost-sender`: the verbs that need keys, certificates or libcurl.
+ * `runpost` becomes it, see exec_sender.c, and hands its own words on. */
 
 #include <string.h>
 
@@ -12,6 +12,8 @@ static int run(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "send") == 0)
 		return rp_cmd_send(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "check-config") == 0)
+		return rp_cmd_check_config(argc - 1, argv + 1);
 	rp_log_say("runpost-sender: `runpost send` starts this program; see `runpost send --help`");
 	return RP_EXIT_USAGE;
 }

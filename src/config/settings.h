@@ -28,8 +28,9 @@ struct rp_settings {
 	size_t n_paths;
 	/* of the defaults, then of each endpoint; NULL before the secrets are loaded */
 	struct rp_signer **signers;
-	struct rp_settings_tls *tls;            /* likewise */
-	struct rp_settings_tls_file *tls_files; /* what those point at, each once */
+	struct rp_settings_tls *tls;                        /* likewise */
+	struct rp_settings_tls_file *tls_files;             /* what those point at, each once */
+	void (*free_secrets)(struct rp_settings *settings); /* NULL: none was loaded */
 };
 
 /* path NULL: RP_SETTINGS_PATH if there is one, else all defaults. RP_ERR_NOTFOUND: the file given

@@ -1,7 +1,6 @@
-/* crypto.c - calls libcrypto for hashes, signatures and base64. Certificates are in
- * crypto_tls.c, and what needs libssl is in crypto_ssl.c. */
+/* crypto.c - calls libcrypto for signatures and base64. Certificates are in crypto_tls.c, what
+ * needs libssl is in crypto_ssl.c, and what every program needs is in crypto_hash.c. */
 
-#define OPENSSL_SUPPRESS_DEPRECATED /* for rp_sha256 */
 #include "sign/crypto.h"
 
 #include <limits.h>
@@ -12,7 +11,6 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
-#include <openssl/sha.h>
 
 struct rp_mac_key {
 	EVP_MAC_CTX *ctx; /* holds the key; a re-init without a key starts the next message */
@@ -34,20 +32,6 @@ static bool done(bool ok)
 bool rp_crypto_ready(void)
 {
 	return OSSL_LIB_CTX_get0_global_default() != NULL;
-}
-
-/* The older interface: it needs no memory, so it cannot fail where the caller could only give up,
- * and loads no providers, which costs a program that just hashes a name 5,000 allocations at its
- * start. */
-void rp_sha256(const struct rp_span *parts, size_t n_parts, unsigned char out[RP_SHA256_BYTES])
-{
-	SHA256_CTX ctx;
-	size_t i;
-
-	SHA256_Init(&ctx);
-	for (i = 0; i < n_parts; i++)
-		SHA256_Update(&ctx, parts[i].ptr, parts[i].len);
-	SHA256_Final(out, &ctx);
 }
 
 static EVP_MAC_CTX *hmac_sha256_ctx(const void *secret, size_t n)
@@ -179,54 +163,7 @@ bool rp_base64_encode(const void *bytes, size_t n, struct rp_buf *out)
 	return true;
 }
 
-static int base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '+')
-		return 62;
-	return c == '/' ? 63 : -1;
-}
-
-/* EVP_DecodeBlock skips white space, demands padding and counts it as data; hence our own. */
-bool rp_base64_decode(struct rp_span text, unsigned char *out, size_t capacity, size_t *n_out)
-{
-	size_t digits = text.len;
-	unsigned bits = 0, held = 0;
-	size_t n = 0, i;
-	int v;
-
-	while (digits > 0 && text.len - digits < 2 && text.ptr[digits - 1] == '=')
-		digits--;
-	if (digits % 4 == 1 || (digits < text.len && text.len % 4 != 0))
-		return false;
-	if (digits / 4 * 3 + digits % 4 * 3 / 4 > capacity)
-		return false;
-	for (i = 0; i < digits; i++) {
-		v = base64_value(text.ptr[i]);
-		if (v < 0)
-			return false;
-		bits = (bits << 6 | (unsigned)v) & 0xfff;
-		held += 6;
-		if (held >= 8) {
-			held -= 8;
-			out[n++] = (unsigned char)(bits >> held);
-		}
-	}
-	*n_out = n;
-	return true;
-}
-
 bool rp_equal_constant_time(const void *a, const void *b, size_t n)
 {
 	return CRYPTO_memcmp(a, b, n) == 0;
-}
-
-void rp_wipe(void *p, size_t n)
-{
-	OPENSSL_cleanse(p, n);
 }
