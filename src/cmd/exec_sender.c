@@ -45,8 +45,10 @@ static int become_sender(int argc, char **argv)
 		snprintf(path, sizeof path, "%.*s%s%s", folder, own, places[i], SENDER);
 		become(path, argc, argv);
 		if (errno != ENOENT) {
-			rp_log_say("runpost %s: cannot run %s: %s", argv[0], path, strerror(errno));
-			return RP_EXIT_IO;
+			const int sys = errno;
+
+			rp_log_say("runpost %s: cannot run %s: %s", argv[0], path, strerror(sys));
+			return rp_err_exit_code(rp_err_of_errno(sys));
 		}
 	}
 	rp_log_say("runpost %s: the program for it is not there: %.*s%s, nor %s; install "

@@ -44,7 +44,7 @@ class Programs(Story):
                           "runpost-sender; install runpost again", done.err)
         (self.folder / "runpost-sender").write_text("")
         done = self.run_program(self.folder / "runpost", "send", "--drain")
-        self.assertEqual(done.poll(), 74)
+        self.assertEqual(done.poll(), 77)
         self.assertIn(f"cannot run {self.folder}/runpost-sender: Permission denied", done.err)
 
     def test_the_program_that_sends_does_nothing_by_itself(self):
