@@ -50,6 +50,32 @@ START_TEST(ids_are_unique_and_lead_to_their_entries)
 }
 END_TEST
 
+/* Paths of one host and of several, new ones between known ones; each comes back when many others
+ * have been named since. */
+START_TEST(each_name_of_a_batch_is_one_endpoint_however_often_it_comes)
+{
+	struct rp_new_entry entries[900];
+	struct rp_appended out[900];
+	struct rp_endpoint rec;
+	unsigned round, i, k;
+
+	for (round = 1; round <= 2; round++) {
+		for (i = 0; i < 900; i++) {
+			k = i * 7 % (150 * round);
+			entries[i] = fx_new(k < 200 ? FX_PATHS + k : k);
+		}
+		ck_assert_int_eq(rp_outbox_append(fx.ob, fx.now_ms, entries, 900, out, &fx.err),
+				 RP_OK);
+		ck_assert_uint_eq(fx_n_endpoints(), 150 * round);
+		fx_verify_sound();
+	}
+	for (k = 0; k < 300; k++) {
+		rec = fx_endpoint_record(k < 200 ? FX_PATHS + k : k);
+		ck_assert_uint_eq(rec.count[RP_STATE_WAITING], k < 150 ? 9 : 3);
+	}
+}
+END_TEST
+
 START_TEST(an_id_with_another_random_part_is_not_found)
 {
 	struct rp_new_entry n = fx_new(1);
@@ -244,6 +270,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(tc, fx_setup, fx_teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, ids_are_unique_and_lead_to_their_entries);
+	tcase_add_test(tc, each_name_of_a_batch_is_one_endpoint_however_often_it_comes);
 	tcase_add_test(tc, an_id_with_another_random_part_is_not_found);
 	tcase_add_test(tc, sequence_numbers_follow_the_order_of_appends);
 	tcase_add_test(tc, a_key_twice_in_one_batch_is_one_entry);

@@ -23,6 +23,7 @@ struct rp_outbox *sim_handle_new(void)
 	ob->guard = NULL;
 	ob->n_eps = ob->cap_eps = 0;
 	ob->ep_index = NULL;
+	ob->names = NULL;
 	ob->ep_index_size = 0;
 	ob->registry_fd = ob->wakeup_fd = ob->inotify_fd = ob->commits_fd = -1;
 	ob->db.dir_fd = ob->files.dir_fd = dup(base->files.dir_fd);
