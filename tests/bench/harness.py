@@ -34,7 +34,9 @@ class Bench:
         self.running = []
 
     def program(self, name):
-        path = self.bin / ("bench" if name.startswith("bare_") or name == "stock" else "") / name
+        path = self.bin / name
+        if not path.exists():
+            path = self.bin / "bench" / name
         if not path.exists():
             raise Trouble(f"{path} is missing; `make bench` builds it")
         return str(path)
@@ -116,11 +118,12 @@ class Bench:
 
 
 class Process(subprocess.Popen):
-    """A process whose CPU time (its own children's included) is known when it has ended."""
+    """A process whose CPU time (its own children's included), and the most memory that it or one
+    of them took, are known when it has ended."""
 
     def __init__(self, command, log_path, how):
         self.log_path = log_path
-        self.cpu_us = None
+        self.cpu_us = self.most_kib = None
         with open(log_path, "wb") as log:
             super().__init__(command, stderr=log, **how)
 
@@ -136,6 +139,7 @@ class Process(subprocess.Popen):
         ended_s = time.monotonic()
         self.returncode = os.waitstatus_to_exitcode(status)
         self.cpu_us = round((usage.ru_utime + usage.ru_stime) * 1e6)
+        self.most_kib = usage.ru_maxrss
         if self.stdout:
             self.output = self.stdout.read()
             self.stdout.close()
@@ -274,8 +278,8 @@ def bare_post(bench, lines_file, url, port, entries):
     """Both this loop and the senders are timed from their start to the last arrival."""
     sink = bench.sink(port, "--exit-after", entries)
     start_s = time.monotonic()
-    loop = bench.start(bench.program("bare_post"), "--in-flight", bench.args.in_flight, url,
-                       lines_file, stdout=subprocess.PIPE)
+    loop = bench.start(bench.program("bare_post"), "--in-flight", bench.args.in_flight,
+                       lines_file, url, stdout=subprocess.PIPE)
     rate = entries / (sink.finish() - start_s)
     loop.finish()
     return {"bare_post_per_s": rate,

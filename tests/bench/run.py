@@ -32,13 +32,14 @@ import phase_memory
 import phase_paths
 import phase_scale
 import phase_senders
+import phase_tls
 
 # Each has run(bench) -> figures by key, and TABLE: name, key, unit, digits,
 # target (a bound and its direction).
 PHASES = {"drain": phase_drain, "both": phase_both, "latency": phase_latency, "flood": phase_flood,
           "senders": phase_senders, "idle": phase_idle, "memory": phase_memory,
           "isolation": phase_isolation, "hosts": phase_hosts, "paths": phase_paths,
-          "scale": phase_scale}
+          "scale": phase_scale, "tls": phase_tls}
 ON_REQUEST = {"scale"}
 LIMIT_S = {False: 900, True: 3600}  # a round, quick and with --full
 
