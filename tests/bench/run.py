@@ -28,6 +28,7 @@ import phase_hosts
 import phase_idle
 import phase_isolation
 import phase_latency
+import phase_many
 import phase_memory
 import phase_paths
 import phase_scale
@@ -39,7 +40,8 @@ import phase_tls
 PHASES = {"drain": phase_drain, "both": phase_both, "latency": phase_latency, "flood": phase_flood,
           "senders": phase_senders, "idle": phase_idle, "memory": phase_memory,
           "isolation": phase_isolation, "hosts": phase_hosts, "paths": phase_paths,
-          "scale": phase_scale, "tls": phase_tls}
+          "scale": phase_scale, "tls": phase_tls,
+          "many": phase_many}
 ON_REQUEST = {"scale"}
 LIMIT_S = {False: 900, True: 3600}  # a round, quick and with --full
 
