@@ -144,6 +144,13 @@ def ask_to_end(process):
     return json.loads(process.output)
 
 
+def start_up(bench, conf):
+    """Of a sender that finds nothing to do: seconds, and microseconds of CPU."""
+    outbox, start_s = bench.new_outbox("outbox", conf), time.monotonic()
+    sender = harness.send(bench, outbox, conf, "--drain", senders=1)
+    return sender.finish() - start_s, sender.cpu_us
+
+
 def deliver(bench, place, conf, to, entries, *sink_options, prefix=()):
     """One sender with its defaults drains a backlog: the rate is from its start to the last
     arrival; "sink": what the receiver saw."""
@@ -152,12 +159,14 @@ def deliver(bench, place, conf, to, entries, *sink_options, prefix=()):
     span = harness.Span()
     sender = harness.send(bench, outbox, conf, senders=1, prefix=(*place.prefix, *prefix))
     took_s = sink.finish() - span.start_s
+    seen = json.loads(sink.output)
     memory = memory_kib(tree(sender.pid))
     harness.stop(sender)
     lookups = ask_to_end(names)
     bench.expect(outbox, delivered=entries)
     return {"per_s": entries / took_s, "cpu_us": sender.cpu_us / entries,
-            "sink": json.loads(sink.output), "sink_cpu_us": sink.cpu_us / entries,
+            "sink": seen,
+            "sink_cpu_us": sink.cpu_us / entries,
             "lookups": lookups,
             "peak_mib": sender.most_kib / MIB, "pss_mib": memory["Pss"] / MIB,
             "noise_cores": span.noise(sender, sink)}

@@ -34,6 +34,7 @@ import phase_paths
 import phase_scale
 import phase_senders
 import phase_tls
+import phase_trust
 
 # Each has run(bench) -> figures by key, and TABLE: name, key, unit, digits,
 # target (a bound and its direction).
@@ -41,7 +42,7 @@ PHASES = {"drain": phase_drain, "both": phase_both, "latency": phase_latency, "f
           "senders": phase_senders, "idle": phase_idle, "memory": phase_memory,
           "isolation": phase_isolation, "hosts": phase_hosts, "paths": phase_paths,
           "scale": phase_scale, "tls": phase_tls,
-          "many": phase_many}
+          "many": phase_many, "trust": phase_trust}
 ON_REQUEST = {"scale"}
 LIMIT_S = {False: 900, True: 3600}  # a round, quick and with --full
 

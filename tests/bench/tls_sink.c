@@ -63,6 +63,7 @@ struct sink {
 	SSL_CTX *tls;
 	struct list quiet, unanswered;
 	uint64_t requests, connections, full, resumed, open, most_open;
+	int64_t first_us, last_us; /* when requests came */
 	char answer[128];
 	size_t answer_len;
 };
@@ -167,7 +168,9 @@ static void answer(struct sink *s, struct conn *c)
 
 static void request_ends(struct sink *s, struct conn *c)
 {
-	s->requests++;
+	s->last_us = now_us();
+	if (s->requests++ == 0)
+		s->first_us = s->last_us;
 	c->in_body = false;
 	c->head_len = 0;
 	list_remove(&s->quiet, c);
@@ -331,8 +334,10 @@ static void open_socket(struct sink *s)
 static void print_report(const struct sink *s)
 {
 	printf("{\"requests\":%" PRIu64 ",\"connections\":%" PRIu64 ",\"full\":%" PRIu64
-	       ",\"resumed\":%" PRIu64 ",\"most_open\":%" PRIu64 "}\n",
-	       s->requests, s->connections, s->full, s->resumed, s->most_open);
+	       ",\"resumed\":%" PRIu64 ",\"most_open\":%" PRIu64 ",\"first_us\":%" PRId64
+	       ",\"last_us\":%" PRId64 "}\n",
+	       s->requests, s->connections, s->full, s->resumed, s->most_open, s->first_us,
+	       s->last_us);
 	if (s->record != NULL && fclose(s->record) != 0)
 		die("the record", strerror(errno));
 }
