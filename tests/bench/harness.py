@@ -229,6 +229,11 @@ def read_arrivals(path):
     return arrivals
 
 
+def read_times(path):
+    """Of a record as well: all arrivals, in its order."""
+    return [json.loads(line)["monotonic_us"] for line in path.read_text().splitlines()]
+
+
 def ingest(bench, outbox, config, urls):
     """One small run for each URL, from a file. Returns how many seconds ingest took."""
     path, tag = bench.dir / "lines", time.monotonic_ns()  # no run is the same as one before

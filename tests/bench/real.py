@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "stories
 import tls_server  # noqa: E402
 
 NAME_SERVER = "127.77.77.53"
+FAR_NETWORK, FAR_NAME = "192.0.2.0/24", "far-192-0-2-2.bench.test"
 PORT = 8443  # nobody else is in the place
 MIB = 1024
 DEFAULT_IN_FLIGHT = 256  # of a sender

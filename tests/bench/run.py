@@ -22,6 +22,7 @@ import time
 
 import harness
 import phase_both
+import phase_distance
 import phase_drain
 import phase_flood
 import phase_hosts
@@ -42,7 +43,7 @@ PHASES = {"drain": phase_drain, "both": phase_both, "latency": phase_latency, "f
           "senders": phase_senders, "idle": phase_idle, "memory": phase_memory,
           "isolation": phase_isolation, "hosts": phase_hosts, "paths": phase_paths,
           "scale": phase_scale, "tls": phase_tls,
-          "many": phase_many, "trust": phase_trust}
+          "many": phase_many, "trust": phase_trust, "distance": phase_distance}
 ON_REQUEST = {"scale"}
 LIMIT_S = {False: 900, True: 3600}  # a round, quick and with --full
 

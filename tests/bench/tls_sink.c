@@ -30,7 +30,6 @@
 
 #define EVENTS_MAX 128
 #define HEAD_MAX 2048
-#define ID_MAX 64
 
 struct conn {
 	int fd;
@@ -147,13 +146,13 @@ static const char *header(const char *head, const char *name)
 	return at == NULL ? NULL : at + strlen(name) + strspn(at + strlen(name), " ");
 }
 
+/* A bare loop's requests have no id. */
 static void write_record(const struct sink *s, const char *head)
 {
 	const char *id = header(head, "\nwebhook-id:");
 
-	if (id != NULL)
-		fprintf(s->record, "{\"webhook_id\":\"%.*s\",\"monotonic_us\":%" PRId64 "}\n",
-			(int)strcspn(id, "\r"), id, now_us());
+	fprintf(s->record, "{\"webhook_id\":\"%.*s\",\"monotonic_us\":%" PRId64 "}\n",
+		id != NULL ? (int)strcspn(id, "\r") : 0, id != NULL ? id : "", now_us());
 }
 
 /* A connection that breaks here is found at its next event. */
