@@ -34,6 +34,7 @@ import phase_memory
 import phase_paths
 import phase_scale
 import phase_senders
+import phase_soak
 import phase_tls
 import phase_trust
 
@@ -43,7 +44,8 @@ PHASES = {"drain": phase_drain, "both": phase_both, "latency": phase_latency, "f
           "senders": phase_senders, "idle": phase_idle, "memory": phase_memory,
           "isolation": phase_isolation, "hosts": phase_hosts, "paths": phase_paths,
           "scale": phase_scale, "tls": phase_tls,
-          "many": phase_many, "trust": phase_trust, "distance": phase_distance}
+          "many": phase_many, "trust": phase_trust, "distance": phase_distance,
+          "soak": phase_soak}
 ON_REQUEST = {"scale"}
 LIMIT_S = {False: 900, True: 3600}  # a round, quick and with --full
 

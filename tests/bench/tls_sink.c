@@ -384,7 +384,7 @@ static void parse(struct sink *s, int argc, char **argv)
 			break;
 		case 'r':
 			s->record = fopen(optarg, "we");
-			if (s->record == NULL)
+			if (s->record == NULL || setvbuf(s->record, NULL, _IOLBF, 0) != 0)
 				die(optarg, strerror(errno));
 			break;
 		default:
