@@ -15,6 +15,7 @@ import time
 
 LINE_BYTES = 2048
 RECEIVER = pathlib.Path(__file__).resolve().parent.parent / "stories" / "receiver.py"
+DEFAULT_IN_FLIGHT = 10  # of an endpoint
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -32,6 +33,8 @@ class Bench:
                     / f"work-{os.getpid()}")
         self.secret = self.dir / "secret"
         self.running = []
+        self.phase = None
+        self.unusual = {}  # limits that nobody would set: the phases that did
 
     def program(self, name):
         path = self.bin / name
@@ -64,6 +67,8 @@ class Bench:
         `outbox`: further lines of that section."""
         defaults = {"allow_http": "yes", "allow": "127.0.0.0/8", "secret_file": self.secret,
                     "in_flight": 4096, **endpoint}
+        if defaults["in_flight"] is not None:
+            self.unusual.setdefault(f"in_flight = {defaults['in_flight']}", []).append(self.phase)
         lines = ["[outbox]", "disk_reserve = 1M", *outbox, "[sender]",
                  f"in_flight = {self.args.in_flight}", "stop_grace = 500ms", "[defaults]",
                  *(f"{key} = {value}" for key, value in defaults.items() if value is not None)]

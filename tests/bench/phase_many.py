@@ -46,7 +46,7 @@ def kept(bench, place):
     """All may be kept."""
     to, n = real.urls(HOSTS), HOSTS * RUNS_EACH
     ours = real.deliver(bench, place, real.config(bench), to, n)
-    loop = real.bare(bench, place, to, n, real.DEFAULT_IN_FLIGHT, KEPT)
+    loop = real.bare(bench, place, to, n, real.SENDER_IN_FLIGHT, KEPT)
     return {"many_per_s": ours["per_s"], "many_bare_per_s": loop["per_s"],
             "many_ratio": ours["per_s"] / loop["per_s"],
             "many_cpu_us": ours["cpu_us"], "many_bare_cpu_us": loop["cpu_us"],
@@ -91,7 +91,7 @@ def bounded(bench, place):
     hosts, each, descriptors = BOUNDED[bench.args.full]
     to, n = real.urls(hosts), hosts * each
     limit = ("prlimit", f"--nofile={descriptors}")
-    in_flight = min(real.DEFAULT_IN_FLIGHT, descriptors // 4)
+    in_flight = min(real.SENDER_IN_FLIGHT, descriptors // 4)
     ours = real.deliver(bench, place, real.config(bench), to, n, prefix=limit)
     loop = real.bare(bench, place, to, n, in_flight, descriptors - SPARE - 2 * in_flight)
     return {"bounded_per_s": ours["per_s"], "bounded_bare_per_s": loop["per_s"],

@@ -119,7 +119,7 @@ def mixed(bench, place):
     harness.stop(sender)
     real.ask_to_end(names)
     bench.expect(outbox, delivered=n)
-    loop = real.bare(bench, place, real.urls(HOSTS), n, real.DEFAULT_IN_FLIGHT, 2 * HOSTS)
+    loop = real.bare(bench, place, real.urls(HOSTS), n, real.SENDER_IN_FLIGHT, 2 * HOSTS)
     return {"mixed_per_s": rate, "mixed_bare_per_s": loop["per_s"],
             "mixed_ratio": rate / loop["per_s"]}
 
