@@ -260,6 +260,14 @@ def send(bench, outbox, config, *options, senders=None, prefix=()):
                        config, "--senders", senders or bench.args.senders, *options)
 
 
+def warm_up(bench, outbox, config, urls, port):
+    """A webhook for each: their hosts are known to be well then."""
+    sink = bench.sink(port, "--bind", "0.0.0.0", "--exit-after", len(urls))
+    ingest(bench, outbox, config, urls)
+    send(bench, outbox, config, "--drain", senders=1).finish()
+    sink.finish()
+
+
 def stop(process):
     process.send_signal(signal.SIGTERM)
     process.finish()

@@ -72,7 +72,7 @@ class Place:
 ESTABLISHED, CLOSE_WAIT = "01", "08"
 
 
-def why_not(bench, phases):
+def why_not(bench, phases=()):
     """Why this machine does not let us have the places of these phases; None: it does."""
     try:
         Place(bench, 1 if "distance" in phases else 0).end()
@@ -170,6 +170,7 @@ def deliver(bench, place, conf, to, entries, *sink_options, prefix=()):
             "sink_cpu_us": sink.cpu_us / entries,
             "lookups": lookups,
             "peak_mib": sender.most_kib / MIB, "pss_mib": memory["Pss"] / MIB,
+            "own_mib": memory["Anonymous"] / MIB,
             "noise_cores": span.noise(sender, sink)}
 
 

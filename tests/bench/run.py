@@ -148,7 +148,8 @@ def leave_out(bench):
 
 def print_plan(bench):
     for name in bench.args.phases:
-        print(f"  {name:10}{' '.join(PHASES[name].__doc__.split(chr(10) * 2)[0].split())}")
+        about = " ".join(PHASES[name].__doc__.partition("\n\n")[0].split())
+        print(f"  {name:10}{about}")
     sys.stdout.flush()
 
 

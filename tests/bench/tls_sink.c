@@ -8,7 +8,8 @@
  * --client-ca asks for a certificate. --delay-ms answers so much later, --never not at all.
  * --idle-ms closes a connection on which nothing came so long. --record writes a line for each
  * request, as `runpost-sink --record` does, with only the id and the time. It says "ready" when it
- * listens. After --exit-after requests, or at SIGTERM, it prints what it saw as a JSON object. */
+ * listens. When --exit-after requests are answered, or at SIGTERM, it prints what it saw as a JSON
+ * object. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -61,7 +62,8 @@ struct sink {
 	int listen_fd, epoll_fd;
 	SSL_CTX *tls;
 	struct list quiet, unanswered;
-	uint64_t requests, connections, full, resumed, open, most_open;
+	uint64_t requests, connections, full, resumed, open, most_open, n_unanswered;
+	uint64_t most_unanswered;
 	int64_t first_us, last_us; /* when requests came */
 	char answer[128];
 	size_t answer_len;
@@ -107,6 +109,7 @@ static void list_remove(struct list *l, struct conn *c)
 static void conn_close(struct sink *s, struct list *in, struct conn *c)
 {
 	list_remove(in, c);
+	s->n_unanswered -= c->waits ? 1 : 0;
 	SSL_free(c->ssl);
 	close(c->fd);
 	free(c);
@@ -160,6 +163,7 @@ static void answer(struct sink *s, struct conn *c)
 {
 	list_remove(&s->unanswered, c);
 	list_add(&s->quiet, c);
+	s->n_unanswered--;
 	c->waits = false;
 	ERR_clear_error();
 	SSL_write(c->ssl, s->answer, (int)s->answer_len);
@@ -175,6 +179,8 @@ static void request_ends(struct sink *s, struct conn *c)
 	list_remove(&s->quiet, c);
 	list_add(&s->unanswered, c);
 	c->waits = true;
+	if (++s->n_unanswered > s->most_unanswered)
+		s->most_unanswered = s->n_unanswered;
 	if (s->delay_us == 0 && !s->never)
 		answer(s, c);
 }
@@ -334,9 +340,9 @@ static void print_report(const struct sink *s)
 {
 	printf("{\"requests\":%" PRIu64 ",\"connections\":%" PRIu64 ",\"full\":%" PRIu64
 	       ",\"resumed\":%" PRIu64 ",\"most_open\":%" PRIu64 ",\"first_us\":%" PRId64
-	       ",\"last_us\":%" PRId64 "}\n",
+	       ",\"last_us\":%" PRId64 ",\"most_unanswered\":%" PRIu64 "}\n",
 	       s->requests, s->connections, s->full, s->resumed, s->most_open, s->first_us,
-	       s->last_us);
+	       s->last_us, s->most_unanswered);
 	if (s->record != NULL && fclose(s->record) != 0)
 		die("the record", strerror(errno));
 }
@@ -395,6 +401,12 @@ static void parse(struct sink *s, int argc, char **argv)
 		die("usage", "tls_sink --cert FILE --key FILE [OPTION...]; see its source");
 }
 
+static bool has_done(const struct sink *s)
+{
+	return s->exit_after != 0 && s->requests >= s->exit_after &&
+	       (s->never || s->unanswered.first == NULL);
+}
+
 int main(int argc, char **argv)
 {
 	struct sink s = {.address = "127.0.0.1", .status = 200};
@@ -409,7 +421,7 @@ int main(int argc, char **argv)
 	open_socket(&s);
 	fprintf(stdout, "ready\n");
 	fflush(stdout);
-	while (!stopped && (s.exit_after == 0 || s.requests < s.exit_after))
+	while (!stopped && !has_done(&s))
 		turn(&s);
 	print_report(&s);
 	return 0;
