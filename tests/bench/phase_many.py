@@ -65,8 +65,8 @@ def closed(bench, place):
     sender = harness.send(bench, outbox, conf, senders=1, prefix=place.prefix)
     for number in range(1, ROUNDS + 1):
         harness.feed(bench, outbox, conf, to, HOSTS)
-        harness.wait_until(
-            lambda due=number * HOSTS: bench.stats(outbox)["entries"]["delivered"] == due, "a round")
+        due = number * HOSTS
+        harness.wait_until(lambda: bench.stats(outbox)["entries"]["delivered"] == due, "a round")
         harness.wait_until(lambda: place.sockets(real.ESTABLISHED, real.PORT) == 0,
                            "the receivers close")
     left = closed_by_us(place)

@@ -103,8 +103,8 @@ def tls(bench):
     seen = real.deliver(bench, place, real.config(bench), real.urls(HOSTS),
                         HOSTS * TLS_RUNS_EACH, "--delay-ms", TLS_ANSWER_MS)
     place.end()
-    return {"memory_tls_at_once": seen["sink"]["most_unanswered"], "memory_tls_mib": seen["peak_mib"],
-            "memory_tls_anon_mib": seen["own_mib"]}
+    return {"memory_tls_at_once": seen["sink"]["most_unanswered"],
+            "memory_tls_mib": seen["peak_mib"], "memory_tls_anon_mib": seen["own_mib"]}
 
 
 def run(bench):

@@ -1,5 +1,7 @@
-"""A minute (with --full five) over 200 TLS endpoints, a fifth of them in trouble: what the well ones
-wait, and whether anything grows. Two senders, as the unit of docs/examples starts them."""
+"""A minute (with --full five) over 200 TLS endpoints, a fifth of them in trouble: how long webhooks
+for the well ones wait, and whether anything grows.
+
+Two senders, as the unit of docs/examples starts them."""
 
 import itertools
 import os
