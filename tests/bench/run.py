@@ -28,6 +28,7 @@ import phase_drain
 import phase_flood
 import phase_hosts
 import phase_idle
+import phase_ingest
 import phase_isolation
 import phase_latency
 import phase_many
@@ -42,14 +43,15 @@ import real
 
 # Each has run(bench) -> figures by key, and TABLE: name, key, unit, digits, target (a bound and its
 # direction). ONCE: a round of it is enough. Its first paragraph says what it measures.
-PHASES = {"drain": phase_drain, "both": phase_both, "latency": phase_latency, "flood": phase_flood,
-          "senders": phase_senders, "idle": phase_idle, "memory": phase_memory,
-          "isolation": phase_isolation, "hosts": phase_hosts, "paths": phase_paths,
-          "scale": phase_scale, "tls": phase_tls, "many": phase_many, "trust": phase_trust,
-          "distance": phase_distance, "soak": phase_soak}
+PHASES = {"drain": phase_drain, "both": phase_both, "ingest": phase_ingest,
+          "latency": phase_latency, "flood": phase_flood, "senders": phase_senders,
+          "idle": phase_idle, "memory": phase_memory, "isolation": phase_isolation,
+          "hosts": phase_hosts, "paths": phase_paths, "scale": phase_scale, "tls": phase_tls,
+          "many": phase_many, "trust": phase_trust, "distance": phase_distance,
+          "soak": phase_soak}
 GROUPS = {"real": ("tls", "many", "trust", "distance", "soak")}  # each in a place of its own
 AWAY = ("distance",)  # and far away in it
-QUICK = ("drain", "both", "latency", "tls", "many")
+QUICK = ("drain", "both", "ingest", "latency", "tls", "many")
 ON_REQUEST = {"scale"}
 QUICK_S = 170  # no round begins that would not end by then
 LIMIT_S = {False: 900, True: 3600}  # a round, quick and with --full
