@@ -169,7 +169,7 @@ $(BUILD)/bench/stock: $(BUILD)/obj/tests/bench/stock.o $(LIB)
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $< -o $@ $(LIBS_HTTP) $(LIBS_STORE)
+	$(Q)$(CC) $(ALL_LDFLAGS) $< -o $@ $(LIBS_HTTP) $(LIBS_STORE) -lcrypto
 
 # Torture: X_main.c of an area is the program X, made of it and of the area's other files;
 # preload_X.c is a library to be preloaded.

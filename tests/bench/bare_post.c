@@ -1,10 +1,12 @@
 /* bare_post - what POSTing lines costs at the least: libcurl with socket_action and epoll, live
  * connections kept.
  *
- *   bare_post --in-flight N URL FILE
+ *   bare_post --in-flight N [--kept N] [--ca FILE] FILE URL...
  *
- * Each line of FILE is a body. Nothing is stored, signed or tried again; an answer that is not 2xx
- * ends the program. The result is a JSON object on stdout. */
+ * Each line of FILE is a body, and goes to the next URL in turn. Nothing is stored, signed or tried
+ * again; an answer that is not 2xx ends the program. --kept: connections kept, if not as many as
+ * requests and 16 more. --ca: whom to trust; libcurl parses it once, which it does only where there
+ * is no folder of certificates as well. The result is a JSON object on stdout. */
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +29,9 @@ struct poster {
 	int epoll_fd;
 	int64_t timer_at_ms; /* -1: none */
 	struct curl_slist *headers;
-	const char *url;
+	const char *ca;
+	char **urls;
+	size_t n_urls, next_url;
 	char *data;
 	size_t len, at;
 	uint64_t posted, running;
@@ -119,6 +123,8 @@ static void start_next(struct poster *p, CURL *easy)
 	end = memchr(line, '\n', p->len - p->at);
 	if (end == NULL)
 		die("input", "the last line has no line feed");
+	if (p->n_urls > 1)
+		curl_easy_setopt(easy, CURLOPT_URL, p->urls[p->next_url++ % p->n_urls]);
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)(end - line));
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, line);
 	p->at += (size_t)(end - line) + 1;
@@ -133,7 +139,11 @@ static CURL *new_easy(struct poster *p)
 
 	if (easy == NULL)
 		die("curl", "no memory");
-	curl_easy_setopt(easy, CURLOPT_URL, p->url);
+	curl_easy_setopt(easy, CURLOPT_URL, p->urls[0]);
+	if (p->ca != NULL) {
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+		curl_easy_setopt(easy, CURLOPT_CAINFO, p->ca);
+	}
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, p->headers);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -192,7 +202,7 @@ static void turn(struct poster *p)
 	collect(p);
 }
 
-static void open_multi(struct poster *p, long in_flight)
+static void open_multi(struct poster *p, long kept)
 {
 	if (curl_global_init(CURL_GLOBAL_ALL) != CURLE_OK || (p->multi = curl_multi_init()) == NULL)
 		die("curl", "does not start");
@@ -204,27 +214,37 @@ static void open_multi(struct poster *p, long in_flight)
 	curl_multi_setopt(p->multi, CURLMOPT_SOCKETDATA, p);
 	curl_multi_setopt(p->multi, CURLMOPT_TIMERFUNCTION, on_timer);
 	curl_multi_setopt(p->multi, CURLMOPT_TIMERDATA, p);
-	curl_multi_setopt(p->multi, CURLMOPT_MAXCONNECTS, in_flight + 16);
+	curl_multi_setopt(p->multi, CURLMOPT_MAXCONNECTS, kept);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"in-flight", 1, NULL, 'i'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {
+	    {"in-flight", 1, NULL, 'i'}, {"kept", 1, NULL, 'k'}, {"ca", 1, NULL, 'c'}, {0}};
 	struct poster p = {0};
 	int64_t start_us, cpu_start_us;
-	long in_flight = 0, i;
+	long in_flight = 0, kept = 0, i;
+	int c;
 
-	while (getopt_long(argc, argv, "", options, NULL) == 'i')
-		in_flight = strtol(optarg, NULL, 10);
-	if (in_flight <= 0 || argc - optind != 2) {
-		fprintf(stderr, "usage: bare_post --in-flight N URL FILE\n");
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'i')
+			in_flight = strtol(optarg, NULL, 10);
+		else if (c == 'k')
+			kept = strtol(optarg, NULL, 10);
+		else if (c == 'c')
+			p.ca = optarg;
+	}
+	if (in_flight <= 0 || argc - optind < 2) {
+		fprintf(stderr,
+			"usage: bare_post --in-flight N [--kept N] [--ca FILE] FILE URL...\n");
 		return 64;
 	}
-	p.url = argv[optind];
-	load_file(&p, argv[optind + 1]);
+	load_file(&p, argv[optind]);
+	p.urls = argv + optind + 1;
+	p.n_urls = (size_t)(argc - optind - 1);
 	start_us = now_us();
 	cpu_start_us = cpu_us();
-	open_multi(&p, in_flight);
+	open_multi(&p, kept != 0 ? kept : in_flight + 16);
 	for (i = 0; i < in_flight; i++)
 		start_next(&p, new_easy(&p));
 	while (p.running > 0)

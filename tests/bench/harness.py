@@ -15,6 +15,7 @@ import time
 
 LINE_BYTES = 2048
 RECEIVER = pathlib.Path(__file__).resolve().parent.parent / "stories" / "receiver.py"
+DEFAULT_IN_FLIGHT = 10  # of an endpoint
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -32,9 +33,13 @@ class Bench:
                     / f"work-{os.getpid()}")
         self.secret = self.dir / "secret"
         self.running = []
+        self.phase = None
+        self.unusual = {}  # limits that nobody would set: the phases that did
 
     def program(self, name):
-        path = self.bin / ("bench" if name.startswith("bare_") or name == "stock" else "") / name
+        path = self.bin / name
+        if not path.exists():
+            path = self.bin / "bench" / name
         if not path.exists():
             raise Trouble(f"{path} is missing; `make bench` builds it")
         return str(path)
@@ -62,6 +67,8 @@ class Bench:
         `outbox`: further lines of that section."""
         defaults = {"allow_http": "yes", "allow": "127.0.0.0/8", "secret_file": self.secret,
                     "in_flight": 4096, **endpoint}
+        if defaults["in_flight"] is not None:
+            self.unusual.setdefault(f"in_flight = {defaults['in_flight']}", []).append(self.phase)
         lines = ["[outbox]", "disk_reserve = 1M", *outbox, "[sender]",
                  f"in_flight = {self.args.in_flight}", "stop_grace = 500ms", "[defaults]",
                  *(f"{key} = {value}" for key, value in defaults.items() if value is not None)]
@@ -116,11 +123,12 @@ class Bench:
 
 
 class Process(subprocess.Popen):
-    """A process whose CPU time (its own children's included) is known when it has ended."""
+    """A process whose CPU time (its own children's included), and the most memory that it or one
+    of them took, are known when it has ended."""
 
     def __init__(self, command, log_path, how):
         self.log_path = log_path
-        self.cpu_us = None
+        self.cpu_us = self.most_kib = None
         with open(log_path, "wb") as log:
             super().__init__(command, stderr=log, **how)
 
@@ -136,6 +144,7 @@ class Process(subprocess.Popen):
         ended_s = time.monotonic()
         self.returncode = os.waitstatus_to_exitcode(status)
         self.cpu_us = round((usage.ru_utime + usage.ru_stime) * 1e6)
+        self.most_kib = usage.ru_maxrss
         if self.stdout:
             self.output = self.stdout.read()
             self.stdout.close()
@@ -225,6 +234,11 @@ def read_arrivals(path):
     return arrivals
 
 
+def read_times(path):
+    """Of a record as well: all arrivals, in its order."""
+    return [json.loads(line)["monotonic_us"] for line in path.read_text().splitlines()]
+
+
 def ingest(bench, outbox, config, urls):
     """One small run for each URL, from a file. Returns how many seconds ingest took."""
     path, tag = bench.dir / "lines", time.monotonic_ns()  # no run is the same as one before
@@ -244,6 +258,14 @@ def send(bench, outbox, config, *options, senders=None, prefix=()):
     """prefix: goes before the program, such as unshare with its options."""
     return bench.start(*prefix, bench.program("runpost"), "send", "--outbox", outbox, "--config",
                        config, "--senders", senders or bench.args.senders, *options)
+
+
+def warm_up(bench, outbox, config, urls, port):
+    """A webhook for each: their hosts are known to be well then."""
+    sink = bench.sink(port, "--bind", "0.0.0.0", "--exit-after", len(urls))
+    ingest(bench, outbox, config, urls)
+    send(bench, outbox, config, "--drain", senders=1).finish()
+    sink.finish()
 
 
 def stop(process):
@@ -274,8 +296,8 @@ def bare_post(bench, lines_file, url, port, entries):
     """Both this loop and the senders are timed from their start to the last arrival."""
     sink = bench.sink(port, "--exit-after", entries)
     start_s = time.monotonic()
-    loop = bench.start(bench.program("bare_post"), "--in-flight", bench.args.in_flight, url,
-                       lines_file, stdout=subprocess.PIPE)
+    loop = bench.start(bench.program("bare_post"), "--in-flight", bench.args.in_flight,
+                       lines_file, url, stdout=subprocess.PIPE)
     rate = entries / (sink.finish() - start_s)
     loop.finish()
     return {"bare_post_per_s": rate,

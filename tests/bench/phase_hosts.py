@@ -126,13 +126,6 @@ def per_second(receiver, arrived, entries, start_s, limit_s):
     return entries / (receiver.finish() - start_s)
 
 
-def warm_up(bench, outbox, config, urls, port):
-    sink = bench.sink(port, "--bind", "0.0.0.0", "--exit-after", len(urls))
-    harness.ingest(bench, outbox, config, urls)
-    harness.send(bench, outbox, config, "--drain", senders=1).finish()
-    sink.finish()
-
-
 def drain_hosts(bench, name=None, limit_s=60):
     """The rate of the healthy hosts, whose backlog is stored after that of the trouble."""
     port, record = harness.free_port(), bench.dir / "record"
@@ -142,7 +135,7 @@ def drain_hosts(bench, name=None, limit_s=60):
     config = bench.config("hosts", in_flight=None)
     outbox = bench.new_outbox("outbox", config)
     if name != "crowd_new":
-        warm_up(bench, outbox, config, urls, port)
+        harness.warm_up(bench, outbox, config, urls, port)
     trouble = TROUBLES[name](bench) if name else Trouble([])
     harness.ingest(bench, outbox, config, trouble.urls)
     harness.feed(bench, outbox, config, urls, entries)
