@@ -239,3 +239,71 @@ enum rp_err rp_claim_walk(struct rp_claim_walk *w, bool *any, struct rp_error *e
 	*any = false;
 	return take_in_turn(w, NULL, any, err);
 }
+
+/* --- ahead of their places -------------------------------------------------------------------- */
+
+struct ahead {
+	struct rp_claim_walk *w;
+	enum rp_level from; /* the level that lacks places */
+	size_t want, members_left;
+};
+
+static enum rp_err ahead_of_path(struct ahead *a, const struct rp_walk_node *path, size_t go,
+				 struct rp_error *err)
+{
+	bool any = true;
+	enum rp_err e = RP_OK;
+
+	while (e == RP_OK && any && go > 0 && a->want > 0 && a->w->room->deaths > 0) {
+		e = a->w->ops->take_ahead(a->w->arg, path, a->from, &any, err);
+		a->want -= any;
+		go--;
+	}
+	return e;
+}
+
+static enum rp_err ahead_of_group(struct ahead *a, uint64_t queue, struct rp_error *err);
+
+static enum rp_err ahead_of_member(struct ahead *a, uint64_t queue, struct rp_walk_row row,
+				   struct rp_error *err)
+{
+	struct rp_walk_node node = {.id = row.id};
+	bool own;
+	enum rp_err e = a->w->ops->meet(a->w->arg, queue, row, &node, &own, err);
+
+	if (e != RP_OK || !own)
+		return e;
+	return rp_level_of(row.id) == RP_LEVEL_PATH ? ahead_of_path(a, &node, RP_WALK_GO, err)
+						    : ahead_of_group(a, row.id, err);
+}
+
+static enum rp_err ahead_of_group(struct ahead *a, uint64_t queue, struct rp_error *err)
+{
+	struct rp_walk_row from = {0, 0}, row;
+	bool any = true;
+	enum rp_err e = RP_OK;
+
+	while (e == RP_OK && a->want > 0 && a->members_left > 0) {
+		a->members_left--;
+		e = a->w->ops->due(a->w->arg, queue, from, &row, &any, err);
+		if (e != RP_OK || !any)
+			break;
+		e = ahead_of_member(a, queue, row, err);
+		from = (struct rp_walk_row){row.ready_at_ms, row.id + 1};
+	}
+	return e;
+}
+
+enum rp_err rp_claim_walk_ahead(struct rp_claim_walk *w, uint64_t id, size_t want,
+				struct rp_error *err)
+{
+	struct ahead a = {w, rp_level_of(id), want, RP_WALK_AHEAD_MAX};
+	struct rp_walk_node node = {.id = id};
+	bool any;
+	enum rp_err e = w->ops->find(w->arg, id, &node, &any, err);
+
+	if (e != RP_OK || !any)
+		return e;
+	return a.from == RP_LEVEL_PATH ? ahead_of_path(&a, &node, want, err)
+				       : ahead_of_group(&a, id, err);
+}

@@ -67,6 +67,13 @@ struct rp_walk_ops {
 	 * one was taken, or died. */
 	enum rp_err (*take)(void *arg, const struct rp_walk_node *path, bool *any,
 			    struct rp_error *err);
+	/* The same ahead of a place (rp_receiver_is_ahead); *any: false:
+	 * nothing more is due, or may be taken. */
+	enum rp_err (*take_ahead)(void *arg, const struct rp_walk_node *path, enum rp_level from,
+				  bool *any, struct rp_error *err);
+	/* The endpoint with this number. *any: there is one. Fills node->ref. */
+	enum rp_err (*find)(void *arg, uint64_t id, struct rp_walk_node *node, bool *any,
+			    struct rp_error *err);
 };
 
 struct rp_claim_walk {
@@ -84,5 +91,11 @@ void rp_claim_walk_begin(struct rp_claim_walk *w, const struct rp_walk_ops *ops,
 			 const struct rp_receiver_room *room, int64_t now_at_ms);
 /* Takes one entry. *any: false: there is nothing more to take. */
 enum rp_err rp_claim_walk(struct rp_claim_walk *w, bool *any, struct rp_error *err);
+
+/* Takes up to `want` entries ahead of the places of path, section or host `id`; of a section or
+ * host those of its members that are due, a go each. Looks at RP_WALK_AHEAD_MAX members at most. */
+#define RP_WALK_AHEAD_MAX 128
+enum rp_err rp_claim_walk_ahead(struct rp_claim_walk *w, uint64_t id, size_t want,
+				struct rp_error *err);
 
 #endif

@@ -312,7 +312,7 @@ static void settle(int k, char how)
 					.http_status = how == 'n' ? 500 : 0};
 	r.at[PATH] = &paths[k];
 	for (l = 0; l < RP_LEVELS; l++)
-		result.in_flight[l] = 5;
+		result.in_use[l] = 5;
 	rp_receiver_settled(&r, &result, NOW, change);
 }
 
