@@ -86,7 +86,7 @@ struct rp_sender {
 
 	/* Claims ahead of their places */
 	struct rp_sender_node *nodes, *free_nodes, **buckets;
-	size_t n_buckets; /* a power of two */
+	size_t n_buckets;   /* a power of two */
 	size_t n_ahead;     /* wait for a place */
 	size_t n_ahead_got; /* with the last exchange that asked for some */
 	uint64_t n_numbered;

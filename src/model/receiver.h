@@ -89,7 +89,7 @@ void rp_receiver_token_return(const struct rp_receiver *r, const struct rp_token
 struct rp_receiver_result {
 	const struct rp_outcome *outcome;
 	bool delivered;
-	bool disables;                 /* the path */
+	bool disables;              /* the path */
 	uint64_t in_use[RP_LEVELS]; /* as in_flight for rp_control_settled */
 };
 /* An attempt has ended. change[]: what that did to the breaker of each level. */

@@ -98,8 +98,8 @@ size_t rp_delivery_pack(const struct rp_delivery *d, uint64_t seq, void *out, si
 	rp_put_u8(&w, VERSION);
 	rp_put_u8(&w, (uint8_t)d->state);
 	rp_put_u8(&w, (uint8_t)d->cause);
-	rp_put_u8(&w, (uint8_t)((d->behind ? DELIVERY_BEHIND : 0) |
-				d->lacks << DELIVERY_LACKS_SHIFT));
+	rp_put_u8(&w,
+		  (uint8_t)((d->behind ? DELIVERY_BEHIND : 0) | d->lacks << DELIVERY_LACKS_SHIFT));
 	rp_put_u16(&w, (uint16_t)d->http_status);
 	rp_put_u16(&w, (uint16_t)d->slot);
 	rp_put_u16(&w, (uint16_t)d->failures);

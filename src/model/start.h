@@ -15,8 +15,8 @@ struct rp_start {
 	unsigned in_flight_max[RP_LEVELS]; /* by the configuration that is in force now */
 	bool probes[RP_LEVELS];            /* the claim is an open breaker's probe */
 	unsigned lacks; /* the levels on which it has the place of a request that has ended */
-	bool metered;                      /* it took a token, */
-	int64_t age_ms, begin_within_ms;   /* ... since when, and how long that keeps */
+	bool metered;   /* it took a token, */
+	int64_t age_ms, begin_within_ms; /* ... since when, and how long that keeps */
 	int64_t now_at_ms;
 };
 

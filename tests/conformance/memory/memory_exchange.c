@@ -55,8 +55,7 @@ static void note_result(struct mem_txn *t, const struct rp_exchange *x, struct r
 	    .outcome = s->outcome,
 	    .delivered = s->kind == RP_SETTLE_DELIVERED,
 	    .disables = s->disable_endpoint,
-	    .in_use = {was_in_use(t, s->endpoint),
-		       was_in_use(t, r->at[RP_LEVEL_PATH]->section),
+	    .in_use = {was_in_use(t, s->endpoint), was_in_use(t, r->at[RP_LEVEL_PATH]->section),
 		       was_in_use(t, rp_level_host(s->endpoint))}};
 	int l;
 
