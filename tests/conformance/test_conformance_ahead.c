@@ -640,7 +640,7 @@ START_TEST(an_heir_that_is_not_there_any_more_takes_nothing)
 }
 END_TEST
 
-/* Its request may be under way, so it counts, although its place has been given to somebody else. */
+/* Its request may be under way, so it counts, although somebody else was given the place. */
 START_TEST(an_heir_has_the_place_although_the_one_before_it_is_gone)
 {
 	struct rp_settlement s;

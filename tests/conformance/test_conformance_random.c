@@ -484,7 +484,7 @@ static bool is_of(uint64_t path, uint64_t id)
 	return path == id || rp_level_host(path) == id || endpoint(&now[0], path)->section == id;
 }
 
-/* Counted by the entries, on one level of a path's: those in flight that lack a place on a level. */
+/* Counted by the entries, on one level of a path's: those in flight that lack a place. */
 static size_t lacking(const struct holding *h, uint64_t id, int level)
 {
 	size_t n = 0, k;
@@ -889,8 +889,8 @@ static bool pass_rightly(struct rp_settlement *s)
 	return false;
 }
 
-/* To any claim: one that lacks nothing, is lost, is settled itself or lacks other places; or to what
- * is none. */
+/* To any claim: one that lacks nothing, is lost, is settled itself or lacks other places; or to
+ * what is none. */
 static void pass_wrongly(struct rp_settlement *s, const struct rp_settlement *all, size_t n)
 {
 	size_t k = pick(n + m.n_claims);
