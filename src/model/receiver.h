@@ -60,10 +60,10 @@ struct rp_tokens {
 bool rp_tokens_any(const struct rp_tokens *t);
 
 /* Whether the next entry of the path may be claimed ahead for the places of others on the levels
- * from `from` up: all below have one for it. *lacks: the levels that have none (RP_LACKS). Not where
- * a place is free after all, nor where a claim would have to wait for more than a place: pauses,
- * breakers, rates, limits to be asked for, a window that shrinks, a host that has not proven
- * itself. */
+ * from `from` up: all below have one for it. *lacks: the levels that have none (RP_LACKS). Not
+ * where a place is free after all, nor where a claim would have to wait for more than a place:
+ * pauses, breakers, rates, limits to be asked for, a window that shrinks, a host that has not
+ * proven itself. */
 bool rp_receiver_is_ahead(const struct rp_receiver *r, enum rp_level from, int64_t now_at_ms,
 			  unsigned *lacks);
 

@@ -11,11 +11,11 @@
  *                        expires_at | u64 payload_bytes | u64 payload_hash | str url | str run_id |
  *                        str thread_id | str event | str operation | str order_by | str headers |
  *                        str dedupe_key | u64 sum  written once
- * delivery (seq)         u8 1 | u8 state | u8 cause | u8 flags (1 behind, 2 << level: lacks) | u16 http_status | u16
- *                        slot | u16 failures | u16 losses | u32 replays | u32 attempts | u32
- *                        claim_no | u64 endpoint | i64 due_at | i64 state_at | i64 budget_at | i64
- *                        expires_at | u8 last_cause | u64 order_key | u64 sum changes with the
- *                        state
+ * delivery (seq)         u8 1 | u8 state | u8 cause | u8 flags (1 behind; 2 << level: lacks) | u16
+ *                        http_status | u16 slot | u16 failures | u16 losses | u32 replays | u32
+ *                        attempts | u32 claim_no | u64 endpoint | i64 due_at | i64 state_at | i64
+ *                        budget_at | i64 expires_at | u8 last_cause | u64 order_key | u64 sum
+ *                        changes with the state
  * attempt (seq, n)       u8 1 | u8 cause | u8 flags (1 late) | u8 http_version | u16 http_status |
  *                        u16 slot | u32 pid | i64 started_at | u64 duration_us | u32 dns, connect,
  *                        tls, first byte us | u32 retry_after_s | str peer | str detail | str

@@ -62,7 +62,8 @@ START_TEST(a_damaged_head_is_no_older_layout)
 }
 END_TEST
 
-/* Layout 4 got its number when it was in use: its head is as long as those of layout 5 and today. */
+/* Layout 4 got its number when it was in use: its head is as long as those of layout 5 and today.
+ * */
 START_TEST(a_layout_with_a_head_as_today_is_told)
 {
 	const uint64_t older = _i == 2 ? 5 : 4;
