@@ -16,6 +16,7 @@
 #include "deliver/sender_attempt.h"
 #include "deliver/sender_maintenance.h"
 #include "deliver/sender_list.h"
+#include "deliver/sender_places.h"
 #include "deliver/sender_settings.h"
 #include "deliver/sender_state.h"
 #include "deliver/sender_exchange.h"
@@ -215,6 +216,7 @@ void rp_sender_read_counts(const struct rp_sender *s, struct rp_sender_counts *o
 
 static enum rp_err make_claims(struct rp_sender *s, struct rp_error *err)
 {
+	enum rp_err e;
 	size_t i;
 
 	s->n_claims = s->o.in_flight + rp_sender_prefetch(s) + PREFETCH_MAX;
@@ -225,6 +227,7 @@ static enum rp_err make_claims(struct rp_sender *s, struct rp_error *err)
 	if (s->claims == NULL || s->buffers == NULL || s->exchange_settlements == NULL ||
 	    s->exchange_claims == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	e = rp_sender_places_new(s, err);
 	for (i = 0; i < s->n_claims; i++)
 		rp_sender_list_push(&s->idle, &s->claims[i]);
 	for (i = 0; i < s->o.in_flight; i++) {
@@ -232,7 +235,7 @@ static enum rp_err make_claims(struct rp_sender *s, struct rp_error *err)
 		s->buffers[i].next = s->free_buffers;
 		s->free_buffers = &s->buffers[i];
 	}
-	return RP_OK;
+	return e;
 }
 
 enum rp_err rp_sender_new(const struct rp_sender_options *options, struct rp_sender **out,
@@ -306,5 +309,6 @@ void rp_sender_free(struct rp_sender *s)
 	free(s->buffers);
 	free(s->exchange_settlements);
 	free(s->exchange_claims);
+	rp_sender_places_free(s);
 	free(s);
 }

@@ -15,6 +15,7 @@
 #include "deliver/claim_lag.h"
 #include "deliver/sender_list.h"
 #include "deliver/sender_log.h"
+#include "deliver/sender_places.h"
 #include "deliver/sender_settings.h"
 
 /* No claim begins when its lease may end within this time. */
@@ -66,7 +67,8 @@ static void push_finished(struct rp_sender *s, struct rp_sender_claim *c, enum r
 		c->settlement.tokens = c->claim.tokens;
 	else
 		c->settlement.outcome = &c->outcome;
-	hold_ms = rp_batching_hold_ms(c->claim.blocking, c->outcome.duration_us);
+	rp_sender_places_finished(s, c);
+	hold_ms = rp_batching_hold_ms(c->claim.blocking && c->to == NULL, c->outcome.duration_us);
 	if (s->finished.n == 0) {
 		s->finished_boot_ms = s->now_boot_ms;
 		s->hold_ms = hold_ms;
@@ -220,6 +222,7 @@ static bool may_begin(struct rp_sender *s, const struct rp_sender_claim *c,
 	};
 	enum rp_start_verdict verdict;
 
+	start.lacks = c->claim.lacks;
 	memcpy(start.probes, c->claim.probes, sizeof start.probes);
 	rp_sender_limits_now(s, b->attempt.policy != NULL ? &b->attempt.url : NULL,
 			     start.in_flight_max);
@@ -362,6 +365,7 @@ static enum rp_err fetch_and_begin(struct rp_sender *s, struct rp_sender_claim *
 	if (e == RP_ERR_STALE) {
 		s->counts.stale++;
 		s->n_unproven -= c->claim.unproven;
+		rp_sender_places_left(s, c);
 		rp_sender_list_push_first(&s->idle, c);
 		return RP_OK;
 	}
@@ -405,10 +409,16 @@ int64_t rp_sender_next_start_ms(const struct rp_sender *s)
 	return credit_ms > place_ms ? credit_ms : place_ms;
 }
 
+void rp_sender_return_claim(struct rp_sender *s, struct rp_sender_claim *c)
+{
+	push_finished(s, c, RP_SETTLE_RETURN);
+}
+
 void rp_sender_return_ready(struct rp_sender *s)
 {
 	struct rp_sender_claim *c;
 
+	rp_sender_places_return(s);
 	while ((c = rp_sender_list_pop(&s->metered)) != NULL ||
 	       (c = rp_sender_list_pop(&s->ready)) != NULL)
 		push_finished(s, c, RP_SETTLE_RETURN);

@@ -9,6 +9,7 @@
 #include "deliver/sender_attempt.h"
 #include "deliver/sender_list.h"
 #include "deliver/sender_log.h"
+#include "deliver/sender_places.h"
 #include "deliver/sender_settings.h"
 
 #define SURPLUS_MS 1000 /* when claims have not begun for so long, there are too many */
@@ -36,6 +37,7 @@ static void recycle_settled(struct rp_sender *s, const struct rp_exchange *excha
 		count_settled(s, &c->settlement);
 		rp_sender_log_settled(c);
 		rp_sender_log_breakers(s, c);
+		rp_sender_places_left(s, c);
 		rp_sender_list_push_first(&s->idle, c);
 	}
 }
@@ -61,6 +63,7 @@ static size_t claim_room(const struct rp_sender *s)
  * claims anew, together with the entries that have come due since. */
 void rp_sender_return_surplus(struct rp_sender *s)
 {
+	rp_sender_places_return_old(s);
 	if (s->ready.n > rp_sender_prefetch(s) && s->now_boot_ms - s->claimed_boot_ms >= SURPLUS_MS)
 		rp_sender_return_ready(s);
 }
@@ -81,6 +84,15 @@ static size_t unproven_room(const struct rp_sender *s)
 	return s->n_unproven < half ? half - s->n_unproven : 0;
 }
 
+/* One that is settled in the same exchange frees what it got. */
+static void name_successor(struct rp_sender_claim *c)
+{
+	if (c->to == NULL || c->to->over)
+		return;
+	c->settlement.passes_to_seq = c->to->claim.seq;
+	c->settlement.passes_to_claim_no = c->to->claim.claim_no;
+}
+
 static void prepare_exchange(struct rp_sender *s)
 {
 	struct rp_sender_claim *c;
@@ -94,7 +106,10 @@ static void prepare_exchange(struct rp_sender *s)
 				 .want = claim_room(s),
 				 .want_metered = metered_room(s),
 				 .begin_within_ms = rp_claim_lag_begin_within_ms(s->claim_lag_ms)};
+	if (s->stop_boot_ms == 0)
+		rp_sender_places_ask(s, s->idle.n - s->exchange.want);
 	while ((c = rp_sender_list_pop(&s->finished)) != NULL) {
+		name_successor(c);
 		s->exchange.settle[s->exchange.n_settle++] = c->settlement;
 		s->n_unproven -= c->claim.unproven;
 		rp_sender_list_push(&s->settling, c);
@@ -120,7 +135,7 @@ static enum rp_err apply_exchange(struct rp_sender *s, enum rp_err result, struc
 		}
 		return result;
 	}
-	assert(t->n_claims <= t->want && t->n_settle == s->settling.n);
+	assert(t->n_claims <= s->idle.n && t->n_settle == s->settling.n);
 	s->counts.commits += t->committed;
 	s->counts.dead += t->n_dead;
 	s->ready_at_ms = t->next_ready_at_ms;
@@ -134,8 +149,11 @@ static enum rp_err apply_exchange(struct rp_sender *s, enum rp_err result, struc
 		c->begin_within_ms = t->begin_within_ms;
 		s->n_unproven += c->claim.unproven;
 		rp_sender_log_probes(s, c);
-		rp_sender_list_push(rp_tokens_any(&c->claim.tokens) ? &s->metered : &s->ready, c);
+		if (!rp_sender_places_claimed(s, c))
+			rp_sender_list_push(
+			    rp_tokens_any(&c->claim.tokens) ? &s->metered : &s->ready, c);
 	}
+	rp_sender_places_use(s);
 	recycle_settled(s, t);
 	/* The sender was told to stop meanwhile. Or it has stalled, and then others may have taken
 	 * these claims. */
@@ -195,7 +213,7 @@ static struct rp_batching batching_of(const struct rp_sender *s)
 	    .finished = s->finished.n,
 	    .hold_ms = s->hold_ms,
 	    .room = claim_room(s),
-	    .due = s->ready_at_ms <= s->now_at_ms,
+	    .due = s->ready_at_ms <= s->now_at_ms || rp_sender_places_run_out(s),
 	    .oldest_finished_ms = s->now_boot_ms - s->finished_boot_ms,
 	    .since_exchange_ms = s->now_boot_ms - s->exchange_boot_ms,
 	};

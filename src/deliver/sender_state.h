@@ -29,6 +29,22 @@ struct rp_sender_buffer {
 	struct rp_piece piece; /* of a long payload, which is read again while it is sent */
 };
 
+struct rp_sender_list {
+	struct rp_sender_claim *first, **end;
+	size_t n;
+};
+
+/* A path, section or host at which this sender has claims (sender_places.h). */
+struct rp_sender_node {
+	struct rp_sender_node *next; /* in its bucket, or of those not in use */
+	uint64_t id;
+	size_t n_claims;             /* not settled */
+	size_t n_placed;             /* of these, with a place that a request may need yet */
+	size_t n_delivered;          /* since the last exchange */
+	bool wanted;                 /* others wait for a place, as the last claim said */
+	struct rp_sender_list ahead; /* wait for a place here; the oldest first */
+};
+
 /* One claim, from the exchange that takes it to the exchange that settles it. */
 struct rp_sender_claim {
 	struct rp_sender_claim *next;
@@ -42,11 +58,14 @@ struct rp_sender_claim {
 	int64_t started_at_ms, begun_boot_ms;
 	int64_t claimed_boot_ms; /* when its exchange began */
 	int64_t begin_within_ms; /* what that exchange promised the store */
-};
 
-struct rp_sender_list {
-	struct rp_sender_claim *first, **end;
-	size_t n;
+	/* Places */
+	uint64_t number;                      /* claims are numbered in the order they came */
+	struct rp_sender_node *at[RP_LEVELS]; /* NULL: not on this level */
+	struct rp_sender_node *waits_at;      /* for a place there; NULL: it has its places */
+	bool over;                            /* finished, or being settled */
+	/* which claim it left its places to, or has them from; NULL: none */
+	struct rp_sender_claim *to, *from;
 };
 
 struct rp_sender {
@@ -64,6 +83,14 @@ struct rp_sender {
 	struct rp_sender_list settling; /* being settled by the exchange under way */
 	size_t n_returned;              /* of those finished: never begun */
 	size_t n_unproven; /* neither idle nor settling: of hosts that have not proven themselves */
+
+	/* Claims ahead of their places */
+	struct rp_sender_node *nodes, *free_nodes, **buckets;
+	size_t n_buckets;   /* a power of two */
+	size_t n_ahead;     /* wait for a place */
+	size_t n_ahead_got; /* with the last exchange that asked for some */
+	uint64_t n_numbered;
+	int64_t ahead_boot_ms; /* the last look for those that have waited too long */
 
 	/* Requests */
 	size_t running;
@@ -84,6 +111,7 @@ struct rp_sender {
 	struct rp_exchange exchange;
 	struct rp_settlement *exchange_settlements;
 	struct rp_claim *exchange_claims;
+	struct rp_claim_ahead *exchange_ahead;
 	bool exchange_under_way; /* on the thread */
 	bool woken_meanwhile;    /* the exchange under way may not have seen the new work */
 	int outbox_fd;

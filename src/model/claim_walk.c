@@ -215,7 +215,7 @@ static enum rp_err take_in_turn(struct rp_claim_walk *w, struct rp_walk_node *ow
 			continue;
 		}
 		q->gave = q->turn->queue.gave = true;
-		if (++q->in_go == RP_WALK_GO)
+		if (++q->in_go == (owner != NULL ? RP_WALK_GO : w->host_go))
 			wait_for_another_go(q);
 		return e;
 	}
@@ -231,6 +231,7 @@ void rp_claim_walk_begin(struct rp_claim_walk *w, const struct rp_walk_ops *ops,
 	w->now_at_ms = now_at_ms;
 	w->passed_over = false;
 	w->hosts = (struct rp_walk_queue){.n_vain = 0};
+	w->host_go = room->claims > RP_WALK_GO ? RP_WALK_HOST_GO : RP_WALK_GO;
 	w->n_hosts = w->n_members = 0;
 }
 
@@ -238,4 +239,75 @@ enum rp_err rp_claim_walk(struct rp_claim_walk *w, bool *any, struct rp_error *e
 {
 	*any = false;
 	return take_in_turn(w, NULL, any, err);
+}
+
+/* --- ahead of their places -------------------------------------------------------------------- */
+
+struct ahead {
+	struct rp_claim_walk *w;
+	enum rp_level from; /* the level that lacks places */
+	size_t want, members_left;
+};
+
+static enum rp_err ahead_of_path(struct ahead *a, const struct rp_walk_node *path, size_t go,
+				 struct rp_error *err)
+{
+	bool any = true;
+	enum rp_err e = RP_OK;
+
+	/* A new path has not asked for its limits yet. */
+	if (rec_of(a->w, path)->control.limits.in_flight == 0)
+		e = look(a->w, path, err);
+	while (e == RP_OK && any && go > 0 && a->want > 0 && a->w->room->deaths > 0) {
+		e = a->w->ops->take_ahead(a->w->arg, path, a->from, &any, err);
+		a->want -= any;
+		go--;
+	}
+	return e;
+}
+
+static enum rp_err ahead_of_group(struct ahead *a, uint64_t queue, struct rp_error *err);
+
+static enum rp_err ahead_of_member(struct ahead *a, uint64_t queue, struct rp_walk_row row,
+				   struct rp_error *err)
+{
+	struct rp_walk_node node = {.id = row.id};
+	bool own;
+	enum rp_err e = a->w->ops->meet(a->w->arg, queue, row, &node, &own, err);
+
+	if (e != RP_OK || !own)
+		return e;
+	return rp_level_of(row.id) == RP_LEVEL_PATH ? ahead_of_path(a, &node, RP_WALK_GO, err)
+						    : ahead_of_group(a, row.id, err);
+}
+
+static enum rp_err ahead_of_group(struct ahead *a, uint64_t queue, struct rp_error *err)
+{
+	struct rp_walk_row from = {0, 0}, row;
+	bool any = true;
+	enum rp_err e = RP_OK;
+
+	while (e == RP_OK && a->want > 0 && a->members_left > 0) {
+		a->members_left--;
+		e = a->w->ops->due(a->w->arg, queue, from, &row, &any, err);
+		if (e != RP_OK || !any)
+			break;
+		e = ahead_of_member(a, queue, row, err);
+		from = (struct rp_walk_row){row.ready_at_ms, row.id + 1};
+	}
+	return e;
+}
+
+enum rp_err rp_claim_walk_ahead(struct rp_claim_walk *w, uint64_t id, size_t want,
+				struct rp_error *err)
+{
+	struct ahead a = {w, rp_level_of(id), want, RP_WALK_AHEAD_MAX};
+	struct rp_walk_node node = {.id = id};
+	bool any;
+	enum rp_err e = w->ops->find(w->arg, id, &node, &any, err);
+
+	if (e != RP_OK || !any)
+		return e;
+	return a.from == RP_LEVEL_PATH ? ahead_of_path(&a, &node, want, err)
+				       : ahead_of_group(&a, id, err);
 }

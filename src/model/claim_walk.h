@@ -2,7 +2,7 @@
  * much. Pure but for the store's functions, which supply the rows and do what is decided.
  *
  * In the queue of hosts, as in that of a host or a section, those served longest ago come first.
- * Each has a go of a few entries, then the next one, and again from the first, until the exchange
+ * Each has a go of one or a few entries, then the next one, and again from the first, until the exchange
  * has what it wants or none has more to give. So one with a long queue keeps no other waiting, and
  * a host with many paths none with one. What may be taken is receiver.h's to say.
  *
@@ -19,7 +19,12 @@
 #define RP_WALK_HOSTS_MAX 256
 #define RP_WALK_MEMBERS_MAX 512
 #define RP_WALK_VAIN_MAX 64 /* members of one host or section that gave nothing */
-#define RP_WALK_GO 4        /* entries taken before the next one has its go */
+#define RP_WALK_GO 4        /* entries of a path or section, before the next one has its go */
+/* The same of a host, in an exchange that may take more than RP_WALK_GO. Several requests at once
+ * at a new host need a connection each; taken one by one, they can share it. In a smaller one a
+ * host has a go of RP_WALK_GO: else the first of those served at the same time would be served
+ * again with each of them. */
+#define RP_WALK_HOST_GO 1
 /* entries that die without an attempt, in an exchange */
 #define RP_WALK_DEATHS_MAX 256
 
@@ -67,6 +72,13 @@ struct rp_walk_ops {
 	 * one was taken, or died. */
 	enum rp_err (*take)(void *arg, const struct rp_walk_node *path, bool *any,
 			    struct rp_error *err);
+	/* The same ahead of a place (rp_receiver_is_ahead); *any: false:
+	 * nothing more is due, or may be taken. */
+	enum rp_err (*take_ahead)(void *arg, const struct rp_walk_node *path, enum rp_level from,
+				  bool *any, struct rp_error *err);
+	/* The endpoint with this number. *any: there is one. Fills node->ref. */
+	enum rp_err (*find)(void *arg, uint64_t id, struct rp_walk_node *node, bool *any,
+			    struct rp_error *err);
 };
 
 struct rp_claim_walk {
@@ -76,6 +88,7 @@ struct rp_claim_walk {
 	int64_t now_at_ms;
 	bool passed_over; /* out: something is due for which there was no room */
 	struct rp_walk_queue hosts;
+	unsigned host_go;
 	size_t n_hosts, n_members; /* rows seen */
 	struct rp_walk_node nodes[RP_WALK_HOSTS_MAX + RP_WALK_MEMBERS_MAX];
 };
@@ -84,5 +97,11 @@ void rp_claim_walk_begin(struct rp_claim_walk *w, const struct rp_walk_ops *ops,
 			 const struct rp_receiver_room *room, int64_t now_at_ms);
 /* Takes one entry. *any: false: there is nothing more to take. */
 enum rp_err rp_claim_walk(struct rp_claim_walk *w, bool *any, struct rp_error *err);
+
+/* Takes up to `want` entries ahead of the places of path, section or host `id`; of a section or
+ * host those of its members that are due, a go each. Looks at RP_WALK_AHEAD_MAX members at most. */
+#define RP_WALK_AHEAD_MAX 128
+enum rp_err rp_claim_walk_ahead(struct rp_claim_walk *w, uint64_t id, size_t want,
+				struct rp_error *err);
 
 #endif

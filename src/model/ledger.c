@@ -9,6 +9,11 @@ bool rp_ledger_is_retrying(const struct rp_delivery *d)
 	return d->state == RP_STATE_WAITING && d->attempts > 0;
 }
 
+static unsigned lacks_of(const struct rp_delivery *d)
+{
+	return d->state == RP_STATE_IN_FLIGHT ? d->lacks : 0;
+}
+
 struct rp_ledger_change rp_ledger_change_of(const struct rp_delivery *from,
 					    const struct rp_delivery *to)
 {
@@ -18,10 +23,12 @@ struct rp_ledger_change rp_ledger_change_of(const struct rp_delivery *from,
 	if (from != NULL) {
 		c.leaves = from->state;
 		c.leaves_retrying = rp_ledger_is_retrying(from);
+		c.leaves_lacking = lacks_of(from);
 	}
 	if (to != NULL) {
 		c.enters = to->state;
 		c.enters_retrying = rp_ledger_is_retrying(to);
+		c.enters_lacking = lacks_of(to);
 	}
 	return c;
 }
@@ -55,9 +62,17 @@ bool rp_ledger_count(struct rp_head *h, const struct rp_ledger_change *c)
 bool rp_ledger_count_endpoint(struct rp_endpoint *r, const struct rp_ledger_change *c)
 {
 	bool sound = c->leaves == 0 || uncount(&r->count[c->leaves]);
+	int l;
 
 	if (c->enters != 0)
 		r->count[c->enters]++;
+	for (l = 0; l < RP_LEVELS; l++) {
+		if ((c->leaves_lacking & RP_LACKS(l)) != 0 && r->lacking[l] == 0)
+			sound = false;
+		else
+			r->lacking[l] -= (c->leaves_lacking & RP_LACKS(l)) != 0;
+		r->lacking[l] += (c->enters_lacking & RP_LACKS(l)) != 0;
+	}
 	return sound;
 }
 

@@ -15,6 +15,7 @@
 struct rp_ledger_change {
 	enum rp_state leaves, enters;
 	bool leaves_retrying, enters_retrying;
+	unsigned leaves_lacking, enters_lacking; /* in flight without places on these levels */
 };
 
 /* WAITING with an attempt behind it. */

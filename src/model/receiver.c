@@ -40,6 +40,34 @@ enum rp_receiver_take rp_receiver_take(const struct rp_receiver *r,
 	return take;
 }
 
+/* As far as this level is concerned. */
+static bool is_ahead(const struct rp_endpoint *level, int64_t now_at_ms, bool *lacks)
+{
+	const struct rp_control *c = &level->control;
+
+	*lacks = rp_endpoint_in_use(level) == rp_control_room(c);
+	return !level->paused && !level->disabled && level->parked_until_ms <= now_at_ms &&
+	       c->breaker == RP_BREAKER_CLOSED && c->limits.in_flight > 0 && !is_metered(level) &&
+	       rp_endpoint_in_use(level) <= rp_control_room(c);
+}
+
+bool rp_receiver_is_ahead(const struct rp_receiver *r, enum rp_level from, int64_t now_at_ms,
+			  unsigned *lacks)
+{
+	bool lacks_one;
+	int l;
+
+	*lacks = 0;
+	for (l = 0; l < RP_LEVELS; l++) {
+		if (r->at[l] == NULL)
+			continue;
+		if (!is_ahead(r->at[l], now_at_ms, &lacks_one) || (lacks_one && l < (int)from))
+			return false;
+		*lacks |= lacks_one ? RP_LACKS(l) : 0;
+	}
+	return *lacks != 0 && rp_schedule_is_proven(r->at[RP_LEVEL_HOST], now_at_ms);
+}
+
 bool rp_tokens_any(const struct rp_tokens *t)
 {
 	int l;
@@ -72,17 +100,21 @@ struct rp_receiver_claim rp_receiver_claimed(const struct rp_receiver *r, int64_
 	return out;
 }
 
-bool rp_receiver_is_blocking(const struct rp_receiver *r, const struct rp_delivery *claimed)
+unsigned rp_receiver_full(const struct rp_receiver *r)
 {
+	unsigned full = 0;
 	int l;
 
-	if (claimed->order_key != 0)
-		return true;
 	for (l = 0; l < RP_LEVELS; l++)
 		if (r->at[l] != NULL && r->at[l]->count[RP_STATE_WAITING] > 0 &&
 		    rp_schedule_open_at_ms(r->at[l]) == RP_NEVER)
-			return true;
-	return false;
+			full |= RP_LACKS(l);
+	return full;
+}
+
+bool rp_receiver_is_blocking(const struct rp_receiver *r, const struct rp_delivery *claimed)
+{
+	return claimed->order_key != 0 || rp_receiver_full(r) != 0;
 }
 
 /* --- settle ----------------------------------------------------------------------------------- */
@@ -133,7 +165,7 @@ static enum rp_control_change host_settled(struct rp_endpoint *host, struct rp_e
 	if (feedback == RP_FEEDBACK_BAD)
 		path->bad_at = host->clears + 1;
 	return rp_control_host_settled(&host->control, o->cause, o->http_status,
-				       result->in_flight[RP_LEVEL_HOST], host->last_success_at_ms,
+				       result->in_use[RP_LEVEL_HOST], host->last_success_at_ms,
 				       now_at_ms);
 }
 
@@ -150,7 +182,7 @@ void rp_receiver_settled(const struct rp_receiver *r, const struct rp_receiver_r
 			rp_ledger_count_result(r->at[l], o, result->delivered, now_at_ms);
 	}
 	change[RP_LEVEL_PATH] = rp_control_settled(&path->control, o->cause, o->http_status,
-						   result->in_flight[RP_LEVEL_PATH], now_at_ms);
+						   result->in_use[RP_LEVEL_PATH], now_at_ms);
 	change[RP_LEVEL_HOST] = host_settled(r->at[RP_LEVEL_HOST], path, result, now_at_ms);
 	if (result->disables)
 		rp_schedule_disable(path, now_at_ms);
@@ -182,6 +214,12 @@ bool rp_receiver_leave(struct rp_endpoint *section, const struct rp_endpoint *pa
 	int s;
 
 	section->members -= sound;
+	for (s = 0; s < RP_LEVELS; s++) {
+		sound = section->lacking[s] >= path->lacking[s] && sound;
+		section->lacking[s] -= section->lacking[s] >= path->lacking[s]
+					   ? path->lacking[s]
+					   : section->lacking[s];
+	}
 	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++) {
 		sound = section->count[s] >= path->count[s] && sound;
 		section->count[s] -=
@@ -195,6 +233,8 @@ void rp_receiver_enter(struct rp_endpoint *section, const struct rp_endpoint *pa
 	int s;
 
 	section->members++;
+	for (s = 0; s < RP_LEVELS; s++)
+		section->lacking[s] += path->lacking[s];
 	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++)
 		section->count[s] += path->count[s];
 }

@@ -12,7 +12,12 @@
  *            succeeds. A host that has opened is probed through any of its paths.
  *
  * A path that is disabled has no use for places: its entries die when the turn of its host
- * comes. */
+ * comes.
+ *
+ * A place is free again when the end of its request is committed. A fast receiver would be idle
+ * until then, so a sender may claim ahead: entries for which there is no place yet. Such a claim
+ * begins when a request of the same sender, at the same path, section or host, has been delivered:
+ * it takes that one's places. So requests under way never exceed the places. */
 #ifndef RP_MODEL_RECEIVER_H
 #define RP_MODEL_RECEIVER_H
 
@@ -54,6 +59,14 @@ struct rp_tokens {
 };
 bool rp_tokens_any(const struct rp_tokens *t);
 
+/* Whether the next entry of the path may be claimed ahead for the places of others on the levels
+ * from `from` up: all below have one for it. *lacks: the levels that have none (RP_LACKS). Not
+ * where a place is free after all, nor where a claim would have to wait for more than a place:
+ * pauses, breakers, rates, limits to be asked for, a window that shrinks, a host that has not
+ * proven itself. */
+bool rp_receiver_is_ahead(const struct rp_receiver *r, enum rp_level from, int64_t now_at_ms,
+			  unsigned *lacks);
+
 struct rp_receiver_claim {
 	struct rp_tokens tokens;
 	bool probes[RP_LEVELS]; /* the one request that an open breaker lets through */
@@ -62,6 +75,8 @@ struct rp_receiver_claim {
 /* One was claimed, and is counted after this. */
 struct rp_receiver_claim rp_receiver_claimed(const struct rp_receiver *r, int64_t now_at_ms,
 					     int64_t begin_within_ms);
+/* The levels (RP_LACKS) on which others wait for a place. */
+unsigned rp_receiver_full(const struct rp_receiver *r);
 /* Whether others may wait for the end of an attempt that was just claimed, and counted: it took
  * the last place of some level, or others come after it in order. */
 bool rp_receiver_is_blocking(const struct rp_receiver *r, const struct rp_delivery *claimed);
@@ -74,8 +89,8 @@ void rp_receiver_token_return(const struct rp_receiver *r, const struct rp_token
 struct rp_receiver_result {
 	const struct rp_outcome *outcome;
 	bool delivered;
-	bool disables;                 /* the path */
-	uint64_t in_flight[RP_LEVELS]; /* as for rp_control_settled */
+	bool disables;              /* the path */
+	uint64_t in_use[RP_LEVELS]; /* as in_flight for rp_control_settled */
 };
 /* An attempt has ended. change[]: what that did to the breaker of each level. */
 void rp_receiver_settled(const struct rp_receiver *r, const struct rp_receiver_result *result,

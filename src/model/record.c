@@ -9,7 +9,7 @@
 #include "model/record_int.h"
 
 enum { VERSION = RP_RECORD_VERSION, SUM_BYTES = RP_RECORD_SUM_BYTES };
-enum { DELIVERY_BEHIND = 1 };
+enum { DELIVERY_BEHIND = 1, DELIVERY_LACKS_SHIFT = 1 };
 enum { ATTEMPT_LATE = 1 };
 enum { RECENT_HEAD_BYTES = 9, RECENT_BYTES = 30 };
 enum {
@@ -98,7 +98,8 @@ size_t rp_delivery_pack(const struct rp_delivery *d, uint64_t seq, void *out, si
 	rp_put_u8(&w, VERSION);
 	rp_put_u8(&w, (uint8_t)d->state);
 	rp_put_u8(&w, (uint8_t)d->cause);
-	rp_put_u8(&w, d->behind ? DELIVERY_BEHIND : 0);
+	rp_put_u8(&w,
+		  (uint8_t)((d->behind ? DELIVERY_BEHIND : 0) | d->lacks << DELIVERY_LACKS_SHIFT));
 	rp_put_u16(&w, (uint16_t)d->http_status);
 	rp_put_u16(&w, (uint16_t)d->slot);
 	rp_put_u16(&w, (uint16_t)d->failures);
@@ -155,6 +156,7 @@ bool rp_delivery_unpack(struct rp_delivery *d, uint64_t seq, const void *mem, si
 	*d = (struct rp_delivery){.state = at[1],
 				  .cause = at[2],
 				  .behind = (at[3] & DELIVERY_BEHIND) != 0,
+				  .lacks = at[3] >> DELIVERY_LACKS_SHIFT,
 				  .http_status = u16_at(at + 4),
 				  .slot = u16_at(at + 6),
 				  .failures = u16_at(at + 8),
@@ -315,6 +317,7 @@ static unsigned endpoint_flags(const struct rp_endpoint *e)
 size_t rp_endpoint_pack(const struct rp_endpoint *e, uint64_t id, void *out, size_t size)
 {
 	struct rp_writer w = rp_writer_of(out, size);
+	int l;
 
 	rp_put_u8(&w, VERSION);
 	rp_put_u8(&w, (uint8_t)endpoint_flags(e));
@@ -336,6 +339,8 @@ size_t rp_endpoint_pack(const struct rp_endpoint *e, uint64_t id, void *out, siz
 	rp_put_u32(&w, e->clears);
 	rp_put_u32(&w, e->bad_at);
 	rp_put_i64(&w, e->first_due_at_ms);
+	for (l = 0; l < RP_LEVELS; l++)
+		rp_put_u32(&w, e->lacking[l]);
 	return rp_record_seal(&w, out, id);
 }
 
@@ -343,6 +348,7 @@ bool rp_endpoint_unpack(struct rp_endpoint *e, uint64_t id, const void *mem, siz
 {
 	struct rp_reader r = rp_record_unseal(mem, size, id);
 	unsigned flags = rp_get_u8(&r);
+	int l;
 
 	e->paused = (flags & ENDPOINT_PAUSED) != 0;
 	e->disabled = (flags & ENDPOINT_DISABLED) != 0;
@@ -368,6 +374,8 @@ bool rp_endpoint_unpack(struct rp_endpoint *e, uint64_t id, const void *mem, siz
 	e->clears = rp_get_u32(&r);
 	e->bad_at = rp_get_u32(&r);
 	e->first_due_at_ms = rp_get_i64(&r);
+	for (l = 0; l < RP_LEVELS; l++)
+		e->lacking[l] = rp_get_u32(&r);
 	r.ok = r.ok && e->control.breaker <= RP_BREAKER_HALF_OPEN &&
 	       e->last_cause < RP_CAUSE_MAX_ && e->control.cause < RP_CAUSE_MAX_;
 	if (!r.ok)
@@ -495,9 +503,7 @@ uint32_t rp_head_layout(const void *mem, size_t size)
 	static const size_t head_bytes[] = {0, 81, 89, 97, 226};
 	uint32_t layout;
 
-	_Static_assert(sizeof head_bytes / sizeof head_bytes[0] == RP_LAYOUT,
-		       "a layout without its head");
-	for (layout = 1; layout < RP_LAYOUT; layout++)
+	for (layout = 1; layout < sizeof head_bytes / sizeof head_bytes[0]; layout++)
 		if (size == head_bytes[layout] && rp_record_unseal(mem, size, 0).ok)
 			return layout;
 	return RP_LAYOUT;

@@ -11,11 +11,11 @@
  *                        expires_at | u64 payload_bytes | u64 payload_hash | str url | str run_id |
  *                        str thread_id | str event | str operation | str order_by | str headers |
  *                        str dedupe_key | u64 sum  written once
- * delivery (seq)         u8 1 | u8 state | u8 cause | u8 flags (1 behind) | u16 http_status | u16
- *                        slot | u16 failures | u16 losses | u32 replays | u32 attempts | u32
- *                        claim_no | u64 endpoint | i64 due_at | i64 state_at | i64 budget_at | i64
- *                        expires_at | u8 last_cause | u64 order_key | u64 sum changes with the
- *                        state
+ * delivery (seq)         u8 1 | u8 state | u8 cause | u8 flags (1 behind; 2 << level: lacks) | u16
+ *                        http_status | u16 slot | u16 failures | u16 losses | u32 replays | u32
+ *                        attempts | u32 claim_no | u64 endpoint | i64 due_at | i64 state_at | i64
+ *                        budget_at | i64 expires_at | u8 last_cause | u64 order_key | u64 sum
+ *                        changes with the state
  * attempt (seq, n)       u8 1 | u8 cause | u8 flags (1 late) | u8 http_version | u16 http_status |
  *                        u16 slot | u32 pid | i64 started_at | u64 duration_us | u32 dns, connect,
  *                        tls, first byte us | u32 retry_after_s | str peer | str detail | str
@@ -29,7 +29,8 @@
  *                        recent_bad | i64 recent_at | u32 pauses | u8 opened_by | u16 its status
  *                        | i64 opened_at | i64 probe_at | i64 full_at_us | u64 waiting,
  *                        in_flight, held, delivered, dead | u64 section | u64 members | u64
- *                        n_paths | u32 clears | u32 bad_at | i64 first_due_at | u64 sum
+ *                        n_paths | u32 clears | u32 bad_at | i64 first_due_at | 3 x u32 lacking |
+ *                        u64 sum
  * recent (number)        u8 1 | i64 settled_at | n x (u64 seq | u64 endpoint | u32 attempt | u8
  *                        cause | u8 flags (1 late) | u16 http_status | u16 slot | u32 duration_ms)
  *                        | u64 sum  1 <= n <= 64
@@ -79,6 +80,8 @@ struct rp_delivery {
 	int64_t expires_at_ms;
 	uint64_t order_key; /* what its order_by hashes to; 0: it has none */
 	bool behind;        /* WAITING, HELD: another entry with its order_key goes first */
+	/* IN_FLIGHT: the levels on which it has no place yet, a bit each (RP_LACKS) */
+	unsigned lacks;
 };
 
 struct rp_attempt {
@@ -90,6 +93,8 @@ struct rp_attempt {
 };
 
 #define RP_NEVER INT64_MAX
+
+#define RP_LACKS(level) (1u << (level))
 
 /* A path of a URL, or a section or host that counts for all paths in it (model/level.h). */
 struct rp_endpoint {
@@ -122,7 +127,17 @@ struct rp_endpoint {
 	int64_t last_success_at_ms, last_failure_at_ms;
 	struct rp_control control;
 	uint64_t count[RP_STATE_COUNT];
+	/* of those in flight: how many have no place on each level */
+	uint32_t lacking[RP_LEVELS];
 };
+
+/* How many places on its own level are taken. */
+static inline uint64_t rp_endpoint_in_use(const struct rp_endpoint *r)
+{
+	uint64_t in_flight = r->count[RP_STATE_IN_FLIGHT];
+
+	return in_flight > r->lacking[r->level] ? in_flight - r->lacking[r->level] : 0;
+}
 
 /* An attempt in the log of recent ones. */
 struct rp_recent {
@@ -151,7 +166,7 @@ struct rp_head {
 };
 
 #define RP_DELIVERY_BYTES 81
-#define RP_ENDPOINT_BYTES 217
+#define RP_ENDPOINT_BYTES 229
 #define RP_HEAD_BYTES 226
 #define RP_ATTEMPT_BYTES_MAX 640
 #define RP_RECENT_ROW_ATTEMPTS 64
@@ -180,9 +195,9 @@ bool rp_head_unpack(struct rp_head *h, const void *mem, size_t size);
 
 /* The layout of the tables and records of an outbox; docs/formats.md tells what each number
  * means. */
-#define RP_LAYOUT 5
-/* Which one a head was written in. The layouts before RP_LAYOUT had no number of their own, but
- * each had a longer head than the one before it. A damaged head counts as one of RP_LAYOUT. */
+#define RP_LAYOUT 6
+/* Which one a head without a number of its layout was written in: 1 to 4 had none, but each had a
+ * longer head than the one before it. A damaged head counts as one of RP_LAYOUT. */
 uint32_t rp_head_layout(const void *mem, size_t size);
 
 /* Records that are nothing but n numbers of 64 bits: u8 1 | u64 each | u64 sum. */

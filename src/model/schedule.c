@@ -10,8 +10,7 @@ int64_t rp_schedule_open_at_ms(const struct rp_endpoint *r)
 
 	if (r->disabled)
 		return 0;
-	at_ms = r->paused ? RP_NEVER
-			  : rp_control_ready_at_ms(&r->control, r->count[RP_STATE_IN_FLIGHT]);
+	at_ms = r->paused ? RP_NEVER : rp_control_ready_at_ms(&r->control, rp_endpoint_in_use(r));
 	return at_ms > r->parked_until_ms ? at_ms : r->parked_until_ms;
 }
 

@@ -16,7 +16,13 @@ static enum rp_start_verdict judge_level(const struct rp_start *s, enum rp_level
 	if (level->control.breaker == RP_BREAKER_OPEN ||
 	    (level->control.breaker == RP_BREAKER_HALF_OPEN && !s->probes[l]))
 		return RP_START_BREAKER;
-	return level->count[RP_STATE_IN_FLIGHT] > s->in_flight_max[l] ? RP_START_FULL : RP_START_GO;
+	if (rp_endpoint_in_use(level) > s->in_flight_max[l])
+		return RP_START_FULL;
+	/* Places are not handed on while a window shrinks. */
+	if ((s->lacks & RP_LACKS(l)) != 0 &&
+	    rp_endpoint_in_use(level) > rp_control_room(&level->control))
+		return RP_START_FULL;
+	return RP_START_GO;
 }
 
 enum rp_start_verdict rp_start_judge(const struct rp_start *s)

@@ -10,12 +10,13 @@
 #include "model/receiver.h"
 
 struct rp_start {
-	/* as it is now, the claim counted among those in flight */
+	/* as it is now, the claim counted among those in flight, or who left it the place */
 	struct rp_receiver receiver;
 	unsigned in_flight_max[RP_LEVELS]; /* by the configuration that is in force now */
 	bool probes[RP_LEVELS];            /* the claim is an open breaker's probe */
-	bool metered;                      /* it took a token, */
-	int64_t age_ms, begin_within_ms;   /* ... since when, and how long that keeps */
+	unsigned lacks; /* the levels on which it has the place of a request that has ended */
+	bool metered;   /* it took a token, */
+	int64_t age_ms, begin_within_ms; /* ... since when, and how long that keeps */
 	int64_t now_at_ms;
 };
 
@@ -27,7 +28,7 @@ enum rp_start_verdict {
 	RP_START_DISABLED,
 	RP_START_PARKED,
 	RP_START_BREAKER, /* it has opened since */
-	RP_START_FULL,    /* more are in flight than may be: the limit was lowered */
+	RP_START_FULL,    /* more are in flight than may be: the limit or window was lowered */
 	RP_START_LATE,    /* its token is forfeited */
 };
 

@@ -28,7 +28,7 @@ void rp_transition_import(const struct rp_delivery *there, uint64_t endpoint, ui
 	to->endpoint = endpoint;
 	to->order_key = order_key;
 	to->behind = false;
-	to->slot = 0;
+	to->slot = to->lacks = 0;
 	to->claim_no = 0;
 }
 
@@ -36,6 +36,8 @@ void rp_transition_enter(const struct rp_delivery *from, struct rp_delivery *to,
 {
 	if (from == NULL ? to->state_at_ms == 0 : from->state != to->state)
 		to->state_at_ms = now_at_ms;
+	if (to->state != RP_STATE_IN_FLIGHT)
+		to->lacks = 0;
 }
 
 /* --- claim -------------------------------------------------------------------------- */
@@ -64,6 +66,7 @@ enum rp_claim_verdict rp_transition_claim(const struct rp_delivery *from,
 	*to = *from;
 	to->state = RP_STATE_IN_FLIGHT;
 	to->slot = by->slot;
+	to->lacks = by->lacks;
 	to->claim_no++;
 	to->attempts++;
 	return RP_CLAIM_TAKEN;
@@ -77,6 +80,16 @@ void rp_transition_set_aside(const struct rp_delivery *from, struct rp_delivery 
 bool rp_transition_has_claim(const struct rp_delivery *d, uint32_t claim_no)
 {
 	return d->state == RP_STATE_IN_FLIGHT && d->claim_no == claim_no;
+}
+
+bool rp_transition_take_places(const struct rp_delivery *from, uint32_t claim_no,
+			       struct rp_delivery *to)
+{
+	if (!rp_transition_has_claim(from, claim_no) || from->lacks == 0)
+		return false;
+	*to = *from;
+	to->lacks = 0;
+	return true;
 }
 
 /* --- settle ------------------------------------------------------------------------- */

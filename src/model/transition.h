@@ -47,6 +47,7 @@ struct rp_claim_try {
 	bool damaged;          /* its record was, and had to be reconstructed */
 	bool endpoint_is_gone; /* the receiver disabled it */
 	unsigned slot;         /* of the sender that wants it */
+	unsigned lacks;        /* the levels without a place for it (receiver.h) */
 	int64_t now_at_ms;
 };
 
@@ -63,6 +64,11 @@ void rp_transition_set_aside(const struct rp_delivery *from, struct rp_delivery 
 
 /* Whether the sender that made this claim still has it. */
 bool rp_transition_has_claim(const struct rp_delivery *d, uint32_t claim_no);
+
+/* The request that had its places has ended, and this claim has them now: it lacks none any more.
+ * false: the claim was lost, or lacks none, and nothing changes. */
+bool rp_transition_take_places(const struct rp_delivery *from, uint32_t claim_no,
+			       struct rp_delivery *to);
 
 /* --- settle ------------------------------------------------------------------------- */
 

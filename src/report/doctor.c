@@ -258,7 +258,7 @@ static void report_endpoints(struct rp_doctor *d, uint64_t n, const struct endpo
 static bool is_full(const struct rp_known_endpoint *k)
 {
 	return k->e.control.limits.in_flight > 0 &&
-	       k->e.count[RP_STATE_IN_FLIGHT] >= k->e.control.limits.in_flight &&
+	       rp_endpoint_in_use(&k->e) >= k->e.control.limits.in_flight &&
 	       k->e.count[RP_STATE_WAITING] >= HOST_BACKLOG_WARN;
 }
 

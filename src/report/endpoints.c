@@ -435,6 +435,7 @@ struct rp_json_out *rp_known_endpoint_json(const struct rp_known_endpoint *k,
 	rp_json_out_text(o, "state", rp_known_endpoint_state(k));
 	for (i = 0; i < sizeof counted / sizeof counted[0]; i++)
 		rp_json_out_int(o, rp_state_name(counted[i]), (int64_t)k->e.count[counted[i]]);
+	rp_json_out_int(o, "places", (int64_t)rp_endpoint_in_use(&k->e));
 	rp_json_out_int(o, "streak", k->e.streak);
 	rp_json_out_given(o, "last_cause",
 			  rp_span_of(rp_cause_format(k->e.last_cause, k->e.last_status, cause)));

@@ -162,7 +162,7 @@ static void check_breaker(struct work *w, int level)
 static void tell_full(struct work *w, struct rp_explain_block *b, int level)
 {
 	const struct rp_control *c = &w->at[level]->control;
-	uint64_t in_flight = w->at[level]->count[RP_STATE_IN_FLIGHT];
+	uint64_t in_flight = rp_endpoint_in_use(w->at[level]);
 
 	say(w, &b->text,
 	    "The %s's window is full: %" PRIu64 " requests are under way%s, of %u that it gets now "
@@ -183,7 +183,7 @@ static void check_limits(struct work *w, int level)
 
 	if (c->limits.in_flight == 0 || c->breaker != RP_BREAKER_CLOSED)
 		return;
-	if (w->at[level]->count[RP_STATE_IN_FLIGHT] >= rp_control_room(c)) {
+	if (rp_endpoint_in_use(w->at[level]) >= rp_control_room(c)) {
 		b = level_block(w, level, "window", 0);
 		tell_full(w, b, level);
 		command_on_level(w, b, "runpostctl endpoints");

@@ -176,6 +176,10 @@ struct rp_settlement {
 	struct rp_tokens tokens;         /* RETURN, PARK: the claim's, which were not spent */
 	char series[RP_SERIES_NAME_MAX]; /* the [endpoint] section it counts for; "": none */
 	struct rp_outcome *outcome;      /* borrowed; NULL for RETURN and PARK */
+	/* The claim that has this one's places from now on: one that lacked them, and is not
+	 * settled in the same exchange; 0: none, they are free. */
+	uint64_t passes_to_seq;
+	uint32_t passes_to_claim_no;
 	/* out: the claim had been lost; only a DELIVERED changed anything */
 	bool stale;
 	/* out: this one parked the endpoint; false when another had before */
@@ -197,9 +201,13 @@ struct rp_claim {
 	 * back */
 	struct rp_tokens tokens;
 	bool unproven; /* counts against want_unproven until it is settled */
+	/* Levels on which it has no place yet (RP_LACKS). It begins when it takes the places of
+	 * another claim of the same sender, which has been delivered (passes_to_seq). */
+	unsigned lacks;
 	/* others may wait for its end: it took the last place of its path, section or host, or
 	 * they come after it in order */
 	bool blocking;
+	unsigned full; /* the levels on which it is a place that others wait for (RP_LACKS) */
 };
 
 /* One exchange of a sender: settles what finished and claims what may start, in one commit. Fills
@@ -217,10 +225,14 @@ struct rp_claim {
  *
  * After RP_ERR_IO and a reopen the same settlements may be handed in once more: what had been
  * settled is found stale. */
+struct rp_claim_ahead {
+	uint64_t id; /* of a path, section or host where this sender has places; */
+	size_t want; /* ... so many that lack a place there, or on levels above it */
+};
 struct rp_exchange {
 	struct rp_settlement *settle;
 	size_t n_settle;
-	size_t want; /* room in claims[] */
+	size_t want; /* claims that may begin; claims[] has room for `ahead` as well */
 	/* Of these, how many at most from receivers that have a rate: as many as can begin at
 	 * once. Their tokens do not keep; more would be taken from other senders for nothing. */
 	size_t want_metered;
@@ -228,6 +240,9 @@ struct rp_exchange {
 	 * that many of them that hang leave places for the others. */
 	size_t want_unproven;
 	int64_t begin_within_ms; /* counted from now_at_ms; see rp_control_claimed */
+	/* After all others: claims ahead of their places (receiver.h). */
+	const struct rp_claim_ahead *ahead;
+	size_t n_ahead;
 	struct rp_claim *claims;
 	size_t n_claims, n_metered, n_unproven; /* out */
 	void (*limits)(void *arg, struct rp_span name, struct rp_level_limits *out);

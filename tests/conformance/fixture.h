@@ -41,9 +41,12 @@ void fx_peer_join(unsigned peer);
 void fx_peer_beat(unsigned peer);
 void fx_peer_leave(unsigned peer);
 void fx_peer_end(unsigned peer); /* without a leave */
-/* Claims of it, at most 64; the limits are the fixture's. */
+/* Claims of it, at most 64; the limits are the fixture's, and what it claims ahead. */
 size_t fx_peer_claim(unsigned peer, size_t want, struct rp_claim *out);
 bool fx_peer_settle(unsigned peer, const struct rp_claim *c, enum rp_settle_kind kind);
+/* The same, and the places of c are passed on. */
+bool fx_peer_pass(unsigned peer, const struct rp_claim *c, enum rp_settle_kind kind,
+		  const struct rp_claim *to);
 void fx_peer_append(unsigned peer, unsigned k);
 
 #endif

@@ -20,8 +20,9 @@ struct order {
 	int64_t now_ms, boot_ms;
 	unsigned limit, k;
 	struct rp_limits limits, host_limits, section_limits;
+	struct rp_claim_ahead ahead;
 	size_t want;
-	struct rp_claim claim;
+	struct rp_claim claim, to; /* to.seq 0: its places are not passed on */
 	enum rp_settle_kind kind;
 };
 struct answer {
@@ -42,6 +43,8 @@ static void exchange(const struct order *o, struct answer *a)
 
 	if (o->verb == SETTLE)
 		s = fx_settlement(&o->claim, o->kind);
+	s.passes_to_seq = o->to.seq;
+	s.passes_to_claim_no = o->to.claim_no;
 	fx_exchange(o->want, &s, o->verb == SETTLE);
 	a->stale = s.stale;
 	a->n_claims = fx.n_claims;
@@ -130,6 +133,7 @@ static void serve(int in, int out)
 		fx.limits = o.limits;
 		fx.host_limits = o.host_limits;
 		fx.section_limits = o.section_limits;
+		fx.ahead = o.ahead;
 		memset(&a, 0, sizeof a);
 		obey(&o, &a);
 		if (write(out, &a, sizeof a) != sizeof a)
@@ -200,6 +204,7 @@ static void give(unsigned peer, struct order o, struct answer *a)
 	o.limits = fx.limits;
 	o.host_limits = fx.host_limits;
 	o.section_limits = fx.section_limits;
+	o.ahead = fx.ahead;
 	memset(a, 0, sizeof *a);
 	if (p->pid == 0) {
 		obey_here(p, &o, a);
@@ -235,7 +240,7 @@ void fx_peer_end(unsigned peer)
 
 size_t fx_peer_claim(unsigned peer, size_t want, struct rp_claim *out)
 {
-	ck_assert_uint_le(want, CLAIMS_MAX);
+	ck_assert_uint_le(want + fx.ahead.want, CLAIMS_MAX);
 	give(peer, (struct order){.verb = CLAIM, .want = want}, &answer);
 	memcpy(out, answer.claims, answer.n_claims * sizeof out[0]);
 	return answer.n_claims;
@@ -244,6 +249,13 @@ size_t fx_peer_claim(unsigned peer, size_t want, struct rp_claim *out)
 bool fx_peer_settle(unsigned peer, const struct rp_claim *c, enum rp_settle_kind kind)
 {
 	give(peer, (struct order){.verb = SETTLE, .claim = *c, .kind = kind}, &answer);
+	return answer.stale;
+}
+
+bool fx_peer_pass(unsigned peer, const struct rp_claim *c, enum rp_settle_kind kind,
+		  const struct rp_claim *to)
+{
+	give(peer, (struct order){.verb = SETTLE, .claim = *c, .kind = kind, .to = *to}, &answer);
 	return answer.stale;
 }
 

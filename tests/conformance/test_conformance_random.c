@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "conformance/fixture.h"
 #include "model/schedule.h"
+#include "model/transition.h"
 
 #define SEEDS 24
 #define STEPS 300
@@ -20,7 +21,8 @@
 #define SECTIONS 2 /* names of them, which each host may have */
 #define ENDPOINTS_MAX 32
 #define CLAIMS_MAX 512
-#define ORDERS 3 /* order_by texts in use, on each path */
+#define CLAIMS_OF_ONE 32 /* exchange at most */
+#define ORDERS 3         /* order_by texts in use, on each path */
 #define N FX_STORES
 
 static struct {
@@ -175,6 +177,7 @@ static void same_delivery(const struct rp_delivery *a, const struct rp_delivery 
 	SAME(a->expires_at_ms, b->expires_at_ms);
 	SAME(a->order_key, b->order_key);
 	SAME(a->behind, b->behind);
+	SAME(a->lacks, b->lacks);
 }
 
 static void same_control(const struct rp_control *a, const struct rp_control *b, int i)
@@ -219,6 +222,8 @@ static void same_endpoint(const struct rp_endpoint *a, const struct rp_endpoint 
 	SAME(a->last_failure_at_ms, b->last_failure_at_ms);
 	for (s = 1; s < RP_STATE_COUNT; s++)
 		SAME(a->count[s], b->count[s]);
+	for (s = 0; s < RP_LEVELS; s++)
+		SAME(a->lacking[s], b->lacking[s]);
 	same_control(&a->control, &b->control, i);
 }
 
@@ -473,19 +478,75 @@ static void nothing_is_lost(void)
 				(unsigned long)before.entries[k].seq);
 }
 
-/* Counted by the entries, on one level of a path's. */
-static size_t in_flight(const struct holding *h, uint64_t id)
+/* Whether a path is this one, or is in this section or host by what the store holds now. */
+static bool is_of(uint64_t path, uint64_t id)
+{
+	return path == id || rp_level_host(path) == id || endpoint(&now[0], path)->section == id;
+}
+
+/* Counted by the entries, on one level of a path's: those in flight that lack a place. */
+static size_t lacking(const struct holding *h, uint64_t id, int level)
 {
 	size_t n = 0, k;
 
 	for (k = 0; k < h->n; k++) {
 		const struct rp_delivery *d = &h->entries[k].delivery;
 
-		if (d->state == RP_STATE_IN_FLIGHT)
-			n += d->endpoint == id || rp_level_host(d->endpoint) == id ||
-			     endpoint(h, d->endpoint)->section == id;
+		n += d->state == RP_STATE_IN_FLIGHT && (d->lacks & RP_LACKS(level)) != 0 &&
+		     is_of(d->endpoint, id);
 	}
 	return n;
+}
+
+/* Those that have a place. */
+static size_t in_use(const struct holding *h, uint64_t id)
+{
+	size_t n = 0, k;
+
+	for (k = 0; k < h->n; k++) {
+		const struct rp_delivery *d = &h->entries[k].delivery;
+
+		n += d->state == RP_STATE_IN_FLIGHT &&
+		     (d->lacks & RP_LACKS(rp_level_of(id))) == 0 && is_of(d->endpoint, id);
+	}
+	return n;
+}
+
+static void places_are_counted(void)
+{
+	const struct holding *h = &now[0];
+	size_t k;
+	int l;
+
+	for (k = 0; k < h->n; k++)
+		REQUIRE(h->entries[k].delivery.lacks == 0 ||
+			    h->entries[k].delivery.state == RP_STATE_IN_FLIGHT,
+			"seq %lu", (unsigned long)h->entries[k].seq);
+	for (k = 0; k < h->n_endpoints; k++) {
+		for (l = 0; l < RP_LEVELS; l++)
+			REQUIRE(h->endpoints[k].lacking[l] == lacking(h, h->id[k], l),
+				"%s, level %d: %u", h->name[k], l, h->endpoints[k].lacking[l]);
+		REQUIRE(rp_endpoint_in_use(&h->endpoints[k]) == in_use(h, h->id[k]), "%s",
+			h->name[k]);
+	}
+}
+
+/* A claim has its place within the limits; ahead of one it finds all of them taken, and no more. */
+static void place_was_right(const struct rp_claim *c, uint64_t id)
+{
+	const struct rp_endpoint *ep = endpoint(&now[0], id);
+
+	if ((c->lacks & RP_LACKS(ep->level)) == 0)
+		REQUIRE(in_use(&now[0], id) <= ep->control.limits.in_flight, "%s of seq %lu",
+			rp_level_name(ep->level), (unsigned long)c->seq);
+	else
+		REQUIRE(in_use(&now[0], id) == rp_control_room(&ep->control), "%s of seq %lu",
+			rp_level_name(ep->level), (unsigned long)c->seq);
+	if (c->lacks != 0)
+		REQUIRE(!ep->paused && !ep->disabled && ep->parked_until_ms <= m.now_ms &&
+			    ep->control.breaker == RP_BREAKER_CLOSED &&
+			    ep->control.limits.in_flight > 0 && ep->control.limits.rate.count == 0,
+			"%s of seq %lu", rp_level_name(ep->level), (unsigned long)c->seq);
 }
 
 /* Of the exchange that has just been made: what stood there before may be settled since. */
@@ -506,11 +567,14 @@ static void claim_was_right(const struct rp_claim *c)
 		"seq %lu", (unsigned long)c->seq);
 	REQUIRE(is->delivery.expires_at_ms == 0 || is->delivery.expires_at_ms > m.now_ms, "seq %lu",
 		(unsigned long)c->seq);
-	REQUIRE(in_flight(&now[0], c->endpoint) <= ep->control.limits.in_flight, "endpoint %lu",
-		(unsigned long)c->endpoint);
-	REQUIRE(in_flight(&now[0], rp_level_host(c->endpoint)) <=
-		    endpoint(&now[0], rp_level_host(c->endpoint))->control.limits.in_flight,
-		"host of endpoint %lu", (unsigned long)c->endpoint);
+	REQUIRE(c->lacks == is->delivery.lacks, "seq %lu", (unsigned long)c->seq);
+	place_was_right(c, c->endpoint);
+	place_was_right(c, rp_level_host(c->endpoint));
+	if (ep->section != 0)
+		place_was_right(c, ep->section);
+	REQUIRE(c->lacks == 0 ||
+		    rp_schedule_is_proven(endpoint(&now[0], rp_level_host(c->endpoint)), m.now_ms),
+		"seq %lu", (unsigned long)c->seq);
 }
 
 /* Whether something of this level keeps an entry from being claimed. */
@@ -520,7 +584,7 @@ static bool holds_back(uint64_t id)
 
 	return at->paused || at->parked_until_ms > m.now_ms || at->control.limits.rate.count > 0 ||
 	       at->control.breaker != RP_BREAKER_CLOSED ||
-	       in_flight(&now[0], id) + 1 > at->control.window_permille / 1000;
+	       in_use(&now[0], id) + 1 > at->control.window_permille / 1000;
 }
 
 /* Whoever left a section in this exchange had its turn in that. */
@@ -756,6 +820,8 @@ static void same_claim(const struct rp_claim *a, const struct rp_claim *b, int i
 	}
 	SAME(a->unproven, b->unproven);
 	SAME(a->blocking, b->blocking);
+	SAME(a->lacks, b->lacks);
+	SAME(a->full, b->full);
 }
 
 static size_t pick_settlements(struct rp_settlement s[32])
@@ -770,10 +836,146 @@ static size_t pick_settlements(struct rp_settlement s[32])
 	return n;
 }
 
+/* --- places that are passed on ----------------------------------------------------------- */
+
+static uint64_t section_of(uint64_t path)
+{
+	const struct rp_endpoint *ep = endpoint(&before, path);
+
+	return ep != NULL ? ep->section : 0; /* the path of a lost claim may be gone */
+}
+
+static bool same_receiver(const struct rp_claim *heir, uint64_t path)
+{
+	const uint64_t section = section_of(path);
+
+	if ((heir->lacks & RP_LACKS(RP_LEVEL_PATH)) != 0)
+		return heir->endpoint == path;
+	if ((heir->lacks & RP_LACKS(RP_LEVEL_SECTION)) != 0)
+		return section != 0 && section_of(heir->endpoint) == section;
+	return rp_level_host(heir->endpoint) == rp_level_host(path);
+}
+
+static bool has_claim(uint64_t seq, uint32_t claim_no)
+{
+	const struct rp_entry *e = find(&before, seq);
+
+	return e != NULL && rp_transition_has_claim(&e->delivery, claim_no);
+}
+
+/* It has not lost its claim, and had all its places before this step. */
+static bool has_places(uint64_t seq, uint32_t claim_no)
+{
+	return has_claim(seq, claim_no) && find(&before, seq)->delivery.lacks == 0;
+}
+
+/* As a sender does it: from one that has been delivered, and has its claim and all its places, to
+ * one that waits for them. */
+static bool pass_rightly(struct rp_settlement *s)
+{
+	size_t k, n, from = m.n_claims > 0 ? pick(m.n_claims) : 0;
+
+	if (s->kind != RP_SETTLE_DELIVERED || !has_places(s->seq, s->claim_no))
+		return false;
+	for (n = 0; n < m.n_claims; n++) {
+		k = (from + n) % m.n_claims;
+		if (m.claims[k].lacks == 0 || !same_receiver(&m.claims[k], s->endpoint))
+			continue;
+		s->passes_to_seq = m.claims[k].seq;
+		s->passes_to_claim_no = m.claims[k].claim_no;
+		m.claims[k].lacks = 0;
+		return true;
+	}
+	return false;
+}
+
+/* To any claim: one that lacks nothing, is lost, is settled itself or lacks other places; or to
+ * what is none. */
+static void pass_wrongly(struct rp_settlement *s, const struct rp_settlement *all, size_t n)
+{
+	size_t k = pick(n + m.n_claims);
+
+	s->passes_to_seq = k < n ? all[k].seq : m.claims[k - n].seq;
+	s->passes_to_claim_no = k < n ? all[k].claim_no : m.claims[k - n].claim_no;
+	if (pick(3) == 0)
+		s->passes_to_claim_no += 1 + (uint32_t)pick(2);
+	if (pick(9) == 0)
+		s->passes_to_seq = m.last_seq + 1;
+}
+
+/* Whether all were passed on as a sender does it. */
+static bool pass_places(struct rp_settlement *s, size_t n)
+{
+	bool right = true;
+	size_t k;
+
+	for (k = 0; k < n; k++) {
+		if (pick(4) != 0)
+			pass_rightly(&s[k]);
+		else if (m.seed % 3 == 0 && pick(2) == 0) {
+			pass_wrongly(&s[k], s, n);
+			right = false;
+		}
+	}
+	return right;
+}
+
+static size_t random_ahead(struct rp_claim_ahead ahead[4])
+{
+	size_t n = pick(5), k;
+
+	for (k = 0; k < n; k++)
+		ahead[k] = (struct rp_claim_ahead){before.n_endpoints > 0 && pick(20) != 0
+						       ? before.id[pick(before.n_endpoints)]
+						       : pick(9) << RP_HOST_SHIFT | pick(4),
+						   pick(5)};
+	return n;
+}
+
+/* A claim lacks what it lacked when it was made, until another one names it. */
+static void only_heirs_took_places(const struct rp_settlement *s, size_t n)
+{
+	size_t k, i;
+
+	for (k = 0; k < now[0].n; k++) {
+		const uint64_t seq = now[0].entries[k].seq;
+		const struct rp_delivery *is = &now[0].entries[k].delivery;
+		bool named = false;
+
+		if (is->state != RP_STATE_IN_FLIGHT || !has_claim(seq, is->claim_no))
+			continue;
+		for (i = 0; i < n; i++)
+			named = named || (s[i].passes_to_seq == seq &&
+					  s[i].passes_to_claim_no == is->claim_no);
+		REQUIRE(is->lacks == (named ? 0 : find(&before, seq)->delivery.lacks), "seq %lu",
+			(unsigned long)seq);
+	}
+}
+
+/* A place that is passed on is neither lost nor there twice: no more are taken than before, but by
+ * claims, which know the limit. Sections: while no path goes from one to another. */
+static void no_places_were_made(void)
+{
+	bool moved = false;
+	size_t k;
+
+	for (k = 0; k < now[0].n_paths; k++)
+		moved = moved || has_moved(now[0].id[k]);
+	for (k = 0; k < now[0].n_endpoints; k++) {
+		const struct rp_endpoint *ep = &now[0].endpoints[k];
+		const uint64_t id = now[0].id[k];
+
+		if (ep->level != RP_LEVEL_SECTION || !moved)
+			REQUIRE(in_use(&now[0], id) <= ep->control.limits.in_flight ||
+				    in_use(&now[0], id) <= in_use(&before, id),
+				"%s", now[0].name[k]);
+	}
+}
+
 /* The same one, x[0], at every store. */
 static void exchange_everywhere(struct rp_exchange x[N], struct rp_settlement s[N][32])
 {
-	static struct rp_claim claims[N][16];
+	static struct rp_claim claims[N][CLAIMS_OF_ONE];
 	size_t k;
 	int i;
 
@@ -807,20 +1009,73 @@ static void exchange_everywhere(struct rp_exchange x[N], struct rp_settlement s[
 static void step_exchange(void)
 {
 	struct rp_settlement s[N][32];
-	struct rp_exchange x[N] = {{.begin_within_ms = 100, .limits = limits}};
+	struct rp_claim_ahead ahead[4];
+	struct rp_exchange x[N] = {{.begin_within_ms = 100, .limits = limits, .ahead = ahead}};
 	struct rp_outbox_info info;
+	bool right;
 
 	m.what = "exchange";
 	must(rp_outbox_info(m.ob[0], &info, &m.err));
 	x[0].n_settle = pick_settlements(s[0]);
-	x[0].want = pick(12);
-	if (x[0].want > CLAIMS_MAX - m.n_claims)
-		x[0].want = 0;
+	right = pass_places(s[0], x[0].n_settle);
+	if (CLAIMS_OF_ONE <= CLAIMS_MAX - m.n_claims) {
+		x[0].want = pick(12);
+		x[0].n_ahead = random_ahead(ahead);
+	}
 	x[0].want_metered = pick(2) * x[0].want;
 	x[0].want_unproven = pick(3) == 0 ? pick(x[0].want + 1) : x[0].want;
 	exchange_everywhere(x, s);
+	only_heirs_took_places(s[0], x[0].n_settle);
+	if (right)
+		no_places_were_made();
 	if (x[0].n_claims < x[0].want)
 		nothing_was_left(info.latest_at_ms, x[0].want_unproven == x[0].want);
+}
+
+/* Takes one out of the list that has its claim and all its places there, for this heir. */
+static bool take_passer(const struct rp_claim *heir, struct rp_claim *out)
+{
+	size_t k, n, from = pick(m.n_claims);
+
+	for (n = 0; n < m.n_claims; n++) {
+		k = (from + n) % m.n_claims;
+		if (!same_receiver(heir, m.claims[k].endpoint) ||
+		    !has_places(m.claims[k].seq, m.claims[k].claim_no))
+			continue;
+		*out = m.claims[k];
+		m.claims[k] = m.claims[--m.n_claims];
+		return true;
+	}
+	return false;
+}
+
+/* Fast receivers: what is delivered passes its places on, and more is claimed ahead of them. */
+static void step_pass_on(void)
+{
+	struct rp_settlement s[N][32];
+	struct rp_claim_ahead ahead[8];
+	struct rp_exchange x[N] = {{.begin_within_ms = 100, .limits = limits, .ahead = ahead}};
+	size_t n = 0, k;
+
+	m.what = "pass on";
+	if (CLAIMS_OF_ONE > CLAIMS_MAX - m.n_claims)
+		return;
+	x[0].want = x[0].want_metered = x[0].want_unproven = pick(8);
+	for (k = 0; k < m.n_claims && n < 8; k++) {
+		struct rp_claim heir = m.claims[k], passer;
+		const uint64_t ids[RP_LEVELS] = {heir.endpoint, section_of(heir.endpoint),
+						 rp_level_host(heir.endpoint)};
+
+		if (heir.lacks == 0 || !take_passer(&heir, &passer))
+			continue;
+		ahead[n] = (struct rp_claim_ahead){ids[pick(RP_LEVELS)], 1 + pick(3)};
+		s[0][n] = fx_settlement(&passer, RP_SETTLE_DELIVERED);
+		ck_assert(pass_rightly(&s[0][n++]));
+	}
+	x[0].n_settle = x[0].n_ahead = n;
+	exchange_everywhere(x, s);
+	only_heirs_took_places(s[0], n);
+	no_places_were_made();
 }
 
 /* Whoever is told to come again at once finds something, or is told so once or twice. */
@@ -865,8 +1120,7 @@ static void step_fetch(void)
 			    memcmp(d[0].payload.ptr, d[i].payload.ptr, d[0].payload.len) == 0,
 			"the payload");
 		for (l = 0; e[0] == RP_OK && l < RP_LEVELS; l++)
-			SAME(d[0].at[l].count[RP_STATE_IN_FLIGHT],
-			     d[i].at[l].count[RP_STATE_IN_FLIGHT]);
+			SAME(rp_endpoint_in_use(&d[0].at[l]), rp_endpoint_in_use(&d[i].at[l]));
 	}
 	is = find(&before, m.claims[k].seq);
 	REQUIRE((e[0] == RP_OK) == (is != NULL && is->delivery.state == RP_STATE_IN_FLIGHT &&
@@ -1161,11 +1415,12 @@ static void step(void)
 	static const struct {
 		unsigned share;
 		void (*step)(void);
-	} steps[] = {
-	    {24, step_append}, {32, step_exchange},  {1, step_until_rest}, {1, step_health},
-	    {10, step_change}, {3, step_pause},      {3, step_expire},     {2, step_restart},
-	    {2, step_limits},  {1, step_clock_back}, {2, step_plan},       {3, step_order},
-	    {6, step_carry},   {4, step_select},     {3, step_fetch},      {3, step_import}};
+	} steps[] = {{24, step_append},    {22, step_exchange},  {10, step_pass_on},
+		     {1, step_until_rest}, {1, step_health},     {10, step_change},
+		     {3, step_pause},      {3, step_expire},     {2, step_restart},
+		     {2, step_limits},     {1, step_clock_back}, {2, step_plan},
+		     {3, step_order},      {6, step_carry},      {4, step_select},
+		     {3, step_fetch},      {3, step_import}};
 	unsigned n = (unsigned)pick(100), k;
 
 	for (k = 0; n >= steps[k].share; k++)
@@ -1185,6 +1440,7 @@ static void compare(void)
 		same_info(i);
 	}
 	orders_have_one_front();
+	places_are_counted();
 	nothing_is_lost();
 }
 

@@ -379,16 +379,25 @@ void fx_exchange(size_t want, struct rp_settlement *settle, size_t n_settle)
 				.want = want,
 				.want_metered = want,
 				.want_unproven = want < fx.unproven_max ? want : fx.unproven_max,
+				.ahead = &fx.ahead,
+				.n_ahead = fx.ahead.want > 0,
 				.claims = fx.claims,
 				.limits = fx_limits};
 
-	ck_assert_uint_le(want, FX_CLAIMS_MAX);
+	ck_assert_uint_le(want + fx.ahead.want, FX_CLAIMS_MAX);
 	fx_must(rp_outbox_exchange(fx.ob, fx.now_ms, &x, &fx.err), "exchange");
-	ck_assert_uint_le(x.n_claims, want);
+	ck_assert_uint_le(x.n_claims, want + fx.ahead.want);
 	fx.n_claims = x.n_claims;
 	fx.n_dead = x.n_dead;
 	fx.next_ready_ms = x.next_ready_at_ms;
 	fx.committed = x.committed;
+}
+
+void fx_claim_ahead(uint64_t id, size_t want)
+{
+	fx.ahead = (struct rp_claim_ahead){id, want};
+	fx_exchange(0, NULL, 0);
+	fx.ahead = (struct rp_claim_ahead){0, 0};
 }
 
 struct rp_claim fx_claim(void)

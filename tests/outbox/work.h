@@ -33,7 +33,8 @@ struct fx {
 	struct rp_limits limits; /* in_flight 0: not set */
 	/* of every host, and of the section that all paths are in; in_flight 0: no limit, none */
 	struct rp_limits host_limits, section_limits;
-	size_t unproven_max; /* want_unproven of an exchange at most */
+	size_t unproven_max;         /* want_unproven of an exchange at most */
+	struct rp_claim_ahead ahead; /* of each exchange; want 0: none */
 };
 extern struct fx fx;
 
@@ -80,6 +81,8 @@ size_t fx_count(const struct rp_filter *filter);
 
 /* One exchange: settles, then claims up to want. */
 void fx_exchange(size_t want, struct rp_settlement *settle, size_t n_settle);
+/* One that claims nothing but ahead of the places of a path, section or host. */
+void fx_claim_ahead(uint64_t id, size_t want);
 /* Claims exactly one and returns it. */
 struct rp_claim fx_claim(void);
 /* A failure is a 500: it tells nothing about how much the endpoint can take. */

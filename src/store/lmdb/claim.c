@@ -40,13 +40,29 @@ static enum rp_err drop_stray(struct rp_txn *t, struct rp_ep *ep, uint64_t seq, 
 	return rp_row_del(t, RP_T_QUEUE, rp_key3(ep->id, (uint64_t)due_at_ms, seq), err);
 }
 
+/* The first of its entries; *any: there is one, and it is due. */
+static enum rp_err first_due(struct rp_txn *t, const struct rp_ep *ep, uint64_t *seq,
+			     int64_t *due_at_ms, bool *any, struct rp_error *err)
+{
+	uint64_t key[3];
+	enum rp_err e = rp_row_first(t, RP_T_QUEUE, rp_key3(ep->id, 0, 0), key, 3, NULL, err);
+
+	*any = e == RP_OK && key[0] == ep->id && (int64_t)key[1] <= t->now_at_ms;
+	if (*any) {
+		*seq = key[2];
+		*due_at_ms = (int64_t)key[1];
+	}
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
+}
+
 static enum rp_err claim_one(struct rp_txn *t, struct rp_exchange *x, struct rp_ep *ep,
-			     uint64_t seq, int64_t due_at_ms, struct rp_error *err)
+			     uint64_t seq, int64_t due_at_ms, unsigned lacks, struct rp_error *err)
 {
 	struct rp_claim_try by = {.endpoint = ep->id,
 				  .due_at_ms = due_at_ms,
 				  .endpoint_is_gone = ep->rec.disabled,
 				  .slot = t->ob->me.slot,
+				  .lacks = lacks,
 				  .now_at_ms = t->now_at_ms};
 	const struct rp_receiver r = rp_ep_receiver(ep);
 	struct rp_delivery from, to;
@@ -70,7 +86,7 @@ static enum rp_err claim_one(struct rp_txn *t, struct rp_exchange *x, struct rp_
 	}
 	c = rp_claims_hand_out(x, &r, ep->id, seq, &to, t->now_at_ms);
 	e = rp_entry_move(t, seq, &from, &to, err);
-	c->blocking = rp_receiver_is_blocking(&r, &to);
+	rp_claims_moved(c, &r, &to);
 	return e;
 }
 
@@ -166,7 +182,8 @@ static enum rp_err take(void *arg, const struct rp_walk_node *path, bool *any, s
 	struct rp_ep *ep = path->ref;
 	const struct rp_receiver r = rp_ep_receiver(ep);
 	enum rp_receiver_take may = rp_receiver_take(&r, &c->room, c->t->now_at_ms);
-	uint64_t key[3];
+	uint64_t seq;
+	int64_t due_at_ms;
 	enum rp_err e;
 
 	*any = false;
@@ -174,23 +191,59 @@ static enum rp_err take(void *arg, const struct rp_walk_node *path, bool *any, s
 		c->walk.passed_over = c->walk.passed_over || may == RP_TAKE_PASSED_OVER;
 		return RP_OK;
 	}
-	e = rp_row_first(c->t, RP_T_QUEUE, rp_key3(ep->id, 0, 0), key, 3, NULL, err);
-	if (e == RP_ERR_NOTFOUND ||
-	    (e == RP_OK && (key[0] != ep->id || (int64_t)key[1] > c->t->now_at_ms)))
-		return RP_OK;
-	*any = true;
-	if (e == RP_OK)
-		e = claim_one(c->t, c->x, ep, key[2], (int64_t)key[1], err);
+	e = first_due(c->t, ep, &seq, &due_at_ms, any, err);
+	if (e == RP_OK && *any)
+		e = claim_one(c->t, c->x, ep, seq, due_at_ms, 0, err);
 	c->room = rp_claims_room(c->x);
+	return e;
+}
+
+static enum rp_err take_ahead(void *arg, const struct rp_walk_node *path, enum rp_level from,
+			      bool *any, struct rp_error *err)
+{
+	struct claiming *c = arg;
+	struct rp_ep *ep = path->ref;
+	const struct rp_receiver r = rp_ep_receiver(ep);
+	uint64_t seq;
+	int64_t due_at_ms;
+	unsigned lacks;
+	enum rp_err e;
+
+	*any = rp_receiver_is_ahead(&r, from, c->t->now_at_ms, &lacks);
+	if (!*any)
+		return RP_OK;
+	e = first_due(c->t, ep, &seq, &due_at_ms, any, err);
+	if (e == RP_OK && *any)
+		e = claim_one(c->t, c->x, ep, seq, due_at_ms, lacks, err);
+	c->room = rp_claims_room(c->x);
+	return e;
+}
+
+static enum rp_err find(void *arg, uint64_t id, struct rp_walk_node *node, bool *any,
+			struct rp_error *err)
+{
+	const struct claiming *c = arg;
+	struct rp_ep *ep;
+	MDB_val v;
+	enum rp_err e = rp_row_get(c->t, RP_T_ENDPOINT, rp_key1(id), &v, err);
+
+	*any = e == RP_OK;
+	if (e != RP_OK)
+		return e == RP_ERR_NOTFOUND ? RP_OK : e;
+	e = rp_ep_get(c->t, id, &ep, err);
+	node->ref = ep;
+	*any = e == RP_OK && !ep->removed;
 	return e;
 }
 
 enum rp_err rp_claim(struct rp_txn *t, struct rp_exchange *x, struct rp_error *err)
 {
-	static const struct rp_walk_ops ops = {due, meet, rec, look, changed, take};
+	static const struct rp_walk_ops ops = {due,     meet, rec,        look,
+					       changed, take, take_ahead, find};
 	struct claiming c;
 	bool any = true;
 	enum rp_err e = RP_OK;
+	size_t i;
 
 	c.t = t;
 	c.x = x;
@@ -198,6 +251,8 @@ enum rp_err rp_claim(struct rp_txn *t, struct rp_exchange *x, struct rp_error *e
 	rp_claim_walk_begin(&c.walk, &ops, &c, &c.room, t->now_at_ms);
 	while (e == RP_OK && any && x->n_claims < x->want)
 		e = rp_claim_walk(&c.walk, &any, err);
+	for (i = 0; i < x->n_ahead && e == RP_OK; i++)
+		e = rp_claim_walk_ahead(&c.walk, x->ahead[i].id, x->ahead[i].want, err);
 	x->passed_over = c.walk.passed_over;
 	return e;
 }

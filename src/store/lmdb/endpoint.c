@@ -108,6 +108,7 @@ enum rp_err rp_ep_recount(struct rp_txn *t, struct rp_ep *host, struct rp_error 
 		if (!rp_level_is_section_of(met->id, host->id) || met->removed)
 			continue;
 		memset(met->rec.count, 0, sizeof met->rec.count);
+		memset(met->rec.lacking, 0, sizeof met->rec.lacking);
 		met->rec.members = 0;
 		rp_ep_changed(t, met);
 	}
@@ -154,7 +155,7 @@ enum rp_err rp_ep_get(struct rp_txn *t, uint64_t id, struct rp_ep **out, struct 
 		e = get_levels(t, ep, err);
 	if (e == RP_OK && !found)
 		e = rebuild(t, ep, had_row, err);
-	ep->was_in_flight = ep->rec.count[RP_STATE_IN_FLIGHT];
+	ep->was_in_use = rp_endpoint_in_use(&ep->rec);
 	return e;
 }
 

@@ -23,7 +23,7 @@ struct rp_ep {
 	bool rebuilt; /* its record was damaged, and it has no row yet */
 	/* rp_ep_recount is counting the members of this host; it has counted this host or member */
 	bool counting, counted;
-	uint64_t was_in_flight; /* when the transaction first met it */
+	uint64_t was_in_use; /* places, when the transaction first met it */
 	/* its row in a ready queue; RP_NEVER: it has none */
 	uint64_t row_queue;
 	int64_t row_at_ms;

@@ -37,6 +37,7 @@ static enum rp_err count_entries(struct rp_txn *t, struct rp_ep *ep, struct rp_e
 	MDB_val v;
 
 	while ((e = rp_row_from(t, RP_T_DELIVERY, &seq, 1, 0, &v, err)) == RP_OK) {
+		struct rp_ledger_change change;
 		struct rp_delivery d;
 
 		/* A damaged one counts as what it will be taken for when its turn comes. */
@@ -45,9 +46,10 @@ static enum rp_err count_entries(struct rp_txn *t, struct rp_ep *ep, struct rp_e
 			if (e != RP_OK)
 				return e;
 		}
+		change = rp_ledger_change_of(NULL, &d);
 		if (d.endpoint == ep->id ||
 		    (ep->rec.level == RP_LEVEL_HOST && rp_level_host(d.endpoint) == ep->id))
-			ep->rec.count[d.state]++;
+			rp_ledger_count_endpoint(&ep->rec, &change);
 		seq++;
 	}
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;

@@ -47,9 +47,8 @@ static enum rp_err note_result(struct rp_txn *t, const struct rp_exchange *x,
 	    .outcome = s->outcome,
 	    .delivered = s->kind == RP_SETTLE_DELIVERED,
 	    .disables = s->disable_endpoint,
-	    .in_flight = {path->was_in_flight,
-			  path->section != NULL ? path->section->was_in_flight : 0,
-			  path->host->was_in_flight}};
+	    .in_use = {path->was_in_use, path->section != NULL ? path->section->was_in_use : 0,
+		       path->host->was_in_use}};
 	enum rp_err e;
 	int l;
 
@@ -98,6 +97,21 @@ static enum rp_err follow_up(struct rp_txn *t, const struct rp_exchange *x, stru
 		return RP_OK;
 	e = log_result(t, s, err);
 	return e == RP_OK ? note_result(t, x, s, path, err) : e;
+}
+
+/* Whatever became of the one that passes them on: the other one may be under way already, and its
+ * places must count. */
+static enum rp_err pass_places(struct rp_txn *t, const struct rp_settlement *s,
+			       struct rp_error *err)
+{
+	struct rp_delivery from, to;
+	enum rp_err e = rp_entry_delivery(t, s->passes_to_seq, &from, err);
+
+	if (e == RP_ERR_DAMAGED)
+		e = rp_entry_reconstruct(t, s->passes_to_seq, &from, err);
+	if (e == RP_OK && rp_transition_take_places(&from, s->passes_to_claim_no, &to))
+		return rp_entry_move(t, s->passes_to_seq, &from, &to, err);
+	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 
 static enum rp_err settle_one(struct rp_txn *t, const struct rp_exchange *x,
@@ -150,16 +164,20 @@ static enum rp_err only_look(struct rp_lmdb *ob, struct rp_exchange *x, struct r
 
 static enum rp_err settle_and_claim(struct rp_txn *t, struct rp_exchange *x, struct rp_error *err)
 {
+	const bool wants = x->want > 0 || x->n_ahead > 0;
 	enum rp_err e = RP_OK;
 	size_t i;
 
-	for (i = 0; i < x->n_settle && e == RP_OK; i++)
+	for (i = 0; i < x->n_settle && e == RP_OK; i++) {
 		e = settle_one(t, x, &x->settle[i], err);
+		if (e == RP_OK && x->settle[i].passes_to_seq != 0)
+			e = pass_places(t, &x->settle[i], err);
+	}
 	/* Places in the ready queue change with the endpoints, so flush before looking at it: what
 	 * was settled made room that this very exchange may use. */
-	if (e == RP_OK && x->want > 0 && t->dirty)
+	if (e == RP_OK && wants && t->dirty)
 		e = rp_ep_flush(t, err);
-	if (e == RP_OK && x->want > 0)
+	if (e == RP_OK && wants)
 		e = rp_claim(t, x, err);
 	if (e == RP_OK && t->dirty)
 		e = rp_ep_flush(t, err);
@@ -173,11 +191,11 @@ enum rp_err rp_lmdb_exchange(struct rp_outbox *outbox, int64_t now_at_ms, struct
 	struct rp_txn t;
 	enum rp_err e;
 
-	assert(x->want == 0 || ob->joined);
+	assert((x->want == 0 && x->n_ahead == 0) || ob->joined);
 	x->n_claims = x->n_metered = x->n_unproven = x->n_dead = 0;
 	x->committed = x->passed_over = false;
 	x->next_ready_at_ms = RP_NEVER;
-	if (x->want == 0 && x->n_settle == 0)
+	if (x->want == 0 && x->n_ahead == 0 && x->n_settle == 0)
 		return only_look(ob, x, err);
 	e = rp_txn_write(ob, now_at_ms, &t, err);
 	if (e != RP_OK)
@@ -186,7 +204,7 @@ enum rp_err rp_lmdb_exchange(struct rp_outbox *outbox, int64_t now_at_ms, struct
 	x->committed = e == RP_OK && t.dirty;
 	if (e != RP_OK)
 		x->n_claims = 0;
-	else if (x->committed && (x->n_claims == x->want || x->passed_over) &&
+	else if (x->committed && (x->n_claims >= x->want || x->passed_over) &&
 		 x->next_ready_at_ms <= now_at_ms)
 		rp_wakeup_ring(ob); /* more is due than this sender can take: others may */
 	look_later(x, now_at_ms);

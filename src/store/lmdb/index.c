@@ -102,7 +102,8 @@ enum rp_err rp_index_put(struct rp_txn *t, uint64_t seq, const struct rp_deliver
 		return RP_OK;
 	if (d->state == RP_STATE_IN_FLIGHT) {
 		rp_put_u32(&w, d->claim_no);
-		n = 4;
+		rp_put_u8(&w, (uint8_t)d->lacks);
+		n = 5;
 	} else if (d->state == RP_STATE_DEAD) {
 		rp_entry_put_why(d, value);
 		n = RP_WHY_BYTES;

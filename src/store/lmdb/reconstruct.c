@@ -59,7 +59,7 @@ static enum rp_err recall_state(struct rp_txn *t, uint64_t seq, struct rp_delive
 				struct rp_error *err)
 {
 	uint64_t key[3] = {0, 0, 0};
-	struct rp_reader claim_no;
+	struct rp_reader claim;
 	bool behind, waits;
 	MDB_val v;
 	enum rp_err e = recall_order(t, seq, d, &behind, &waits, err);
@@ -74,8 +74,9 @@ static enum rp_err recall_state(struct rp_txn *t, uint64_t seq, struct rp_delive
 		   (e = find_index_row(t, RP_T_CLAIM, seq, 2, key, &v, err)) == RP_OK) {
 		d->state = RP_STATE_IN_FLIGHT;
 		d->slot = (unsigned)key[0];
-		claim_no = rp_reader_of(v.mv_data, v.mv_size);
-		d->claim_no = rp_get_u32(&claim_no);
+		claim = rp_reader_of(v.mv_data, v.mv_size);
+		d->claim_no = rp_get_u32(&claim);
+		d->lacks = rp_get_u8(&claim) % RP_LACKS(RP_LEVELS);
 		d->attempts = 1; /* the one under way */
 	} else if (e == RP_ERR_NOTFOUND &&
 		   (e = find_index_row(t, RP_T_DEAD, seq, 2, key, &v, err)) == RP_OK) {

@@ -12,10 +12,10 @@
 /* What the entries say of an endpoint, and its paths of a section or host. */
 struct rp_recount {
 	uint64_t id;
-	uint64_t count[RP_STATE_COUNT], members;
+	uint64_t count[RP_STATE_COUNT], lacking[RP_LEVELS], members;
 	/* of a section or host, as its record has them: its paths come behind it */
 	bool has_record;
-	uint64_t stored[RP_STATE_COUNT], stored_members;
+	uint64_t stored[RP_STATE_COUNT], stored_lacking[RP_LEVELS], stored_members;
 };
 
 struct rp_check {

@@ -62,6 +62,26 @@ static void check_states(struct rp_check *c, const char *whose, const uint64_t *
 	}
 }
 
+static void check_lacking(struct rp_check *c, const char *whose, const struct rp_recount *r)
+{
+	char what[80];
+	int l;
+
+	for (l = 0; l < RP_LEVELS; l++) {
+		snprintf(what, sizeof what, "%s: claimed ahead of a place of its %s", whose,
+			 rp_level_name((enum rp_level)l));
+		check_total(c, what, r->stored_lacking[l], r->lacking[l]);
+	}
+}
+
+static void copy_lacking(uint64_t out[RP_LEVELS], const struct rp_endpoint *r)
+{
+	int l;
+
+	for (l = 0; l < RP_LEVELS; l++)
+		out[l] = r->lacking[l];
+}
+
 /* --- the recount of one snapshot ---------------------------------------------------------- */
 
 static int by_id(const void *a, const void *b)
@@ -96,11 +116,15 @@ enum rp_err rp_check_recount_begin(struct rp_check *c, struct rp_error *err)
 void rp_check_recount(struct rp_check *c, const struct rp_delivery *d)
 {
 	struct rp_recount *ep = find_endpoint(c, d->endpoint);
+	int l;
 
 	c->count[d->state]++;
 	c->retrying += rp_ledger_is_retrying(d);
-	if (ep != NULL)
-		ep->count[d->state]++;
+	if (ep == NULL)
+		return;
+	ep->count[d->state]++;
+	for (l = 0; l < RP_LEVELS; l++)
+		ep->lacking[l] += d->state == RP_STATE_IN_FLIGHT && (d->lacks & RP_LACKS(l)) != 0;
 }
 
 static uint64_t rows_in_queues(const struct rp_endpoint *r)
@@ -120,6 +144,8 @@ static void add_to_group(struct rp_check *c, uint64_t id, const struct rp_recoun
 	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD && rp_level_of(member->id) == RP_LEVEL_PATH;
 	     s++)
 		group->count[s] += member->count[s];
+	for (s = 0; s < RP_LEVELS && rp_level_of(member->id) == RP_LEVEL_PATH; s++)
+		group->lacking[s] += member->lacking[s];
 }
 
 void rp_check_recounted(struct rp_check *c, uint64_t id, const struct rp_endpoint *r)
@@ -132,10 +158,13 @@ void rp_check_recounted(struct rp_check *c, uint64_t id, const struct rp_endpoin
 		return;
 	if (r->level == RP_LEVEL_PATH) {
 		snprintf(whose, sizeof whose, "endpoint %" PRIu64, id);
+		copy_lacking(seen->stored_lacking, r);
 		check_states(c, whose, r->count, seen->count);
+		check_lacking(c, whose, seen);
 		add_to_group(c, r->section, seen);
 	} else {
 		memcpy(seen->stored, r->count, sizeof seen->stored);
+		copy_lacking(seen->stored_lacking, r);
 		seen->stored_members = r->members;
 		seen->has_record = true;
 	}
@@ -156,6 +185,7 @@ static void check_groups(struct rp_check *c)
 		snprintf(what, sizeof what, "%s %" PRIu64, rp_level_name(rp_level_of(r->id)),
 			 r->id);
 		check_states(c, what, r->stored, r->count);
+		check_lacking(c, what, r);
 		snprintf(what, sizeof what, "%s %" PRIu64 ": members",
 			 rp_level_name(rp_level_of(r->id)), r->id);
 		check_total(c, what, r->stored_members, r->members);

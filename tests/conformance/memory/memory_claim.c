@@ -27,7 +27,8 @@ static struct mem_entry *first_due(struct mem_txn *t, uint64_t path)
 	return first;
 }
 
-static void claim_one(struct mem_txn *t, struct rp_exchange *x, const struct mem_entry *e)
+static void claim_one(struct mem_txn *t, struct rp_exchange *x, const struct mem_entry *e,
+		      unsigned lacks)
 {
 	const struct rp_receiver r = mem_receiver(t->s, e->d.endpoint);
 	const uint64_t seq = e->seq;
@@ -36,6 +37,7 @@ static void claim_one(struct mem_txn *t, struct rp_exchange *x, const struct mem
 					.due_at_ms = from.due_at_ms,
 					.endpoint_is_gone = r.at[RP_LEVEL_PATH]->disabled,
 					.slot = t->by->me.slot,
+					.lacks = lacks,
 					.now_at_ms = t->now_at_ms};
 	struct rp_claim *c;
 
@@ -46,7 +48,7 @@ static void claim_one(struct mem_txn *t, struct rp_exchange *x, const struct mem
 	}
 	c = rp_claims_hand_out(x, &r, from.endpoint, seq, &to, t->now_at_ms);
 	mem_move(t, seq, &from, &to);
-	c->blocking = rp_receiver_is_blocking(&r, &to);
+	rp_claims_moved(c, &r, &to);
 }
 
 /* --- what the walk asks of this store ---------------------------------------------------- */
@@ -138,17 +140,48 @@ static enum rp_err take(void *arg, const struct rp_walk_node *path, bool *any, s
 	c->walk.passed_over = c->walk.passed_over || may == RP_TAKE_PASSED_OVER;
 	*any = e != NULL;
 	if (e != NULL)
-		claim_one(c->t, c->x, e);
+		claim_one(c->t, c->x, e, 0);
 	c->room = rp_claims_room(c->x);
+	return RP_OK;
+}
+
+static enum rp_err take_ahead(void *arg, const struct rp_walk_node *path, enum rp_level from,
+			      bool *any, struct rp_error *err)
+{
+	struct claiming *c = arg;
+	const struct rp_receiver r = mem_receiver(c->t->s, path->id);
+	const struct mem_entry *e = NULL;
+	unsigned lacks;
+
+	(void)err;
+	if (rp_receiver_is_ahead(&r, from, c->t->now_at_ms, &lacks))
+		e = first_due(c->t, path->id);
+	*any = e != NULL;
+	if (e != NULL)
+		claim_one(c->t, c->x, e, lacks);
+	c->room = rp_claims_room(c->x);
+	return RP_OK;
+}
+
+static enum rp_err find(void *arg, uint64_t id, struct rp_walk_node *node, bool *any,
+			struct rp_error *err)
+{
+	const struct claiming *c = arg;
+
+	(void)node;
+	(void)err;
+	*any = mem_endpoint(c->t->s, id) != NULL;
 	return RP_OK;
 }
 
 void mem_claim(struct mem_txn *t, struct rp_exchange *x)
 {
-	static const struct rp_walk_ops ops = {due, meet, rec, look, changed, take};
+	static const struct rp_walk_ops ops = {due,     meet, rec,        look,
+					       changed, take, take_ahead, find};
 	struct claiming c;
 	struct rp_error err;
 	bool any = true;
+	size_t i;
 
 	c.t = t;
 	c.x = x;
@@ -156,5 +189,7 @@ void mem_claim(struct mem_txn *t, struct rp_exchange *x)
 	rp_claim_walk_begin(&c.walk, &ops, &c, &c.room, t->now_at_ms);
 	while (any && x->n_claims < x->want)
 		rp_claim_walk(&c.walk, &any, &err);
+	for (i = 0; i < x->n_ahead; i++)
+		rp_claim_walk_ahead(&c.walk, x->ahead[i].id, x->ahead[i].want, &err);
 	x->passed_over = c.walk.passed_over;
 }

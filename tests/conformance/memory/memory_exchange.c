@@ -43,9 +43,9 @@ static void ask_again(struct mem_txn *t, const struct rp_exchange *x, struct rp_
 	}
 }
 
-static uint64_t was_in_flight(struct mem_txn *t, uint64_t id)
+static uint64_t was_in_use(struct mem_txn *t, uint64_t id)
 {
-	return id != 0 ? mem_endpoint(t->s, id)->was_in_flight : 0;
+	return id != 0 ? mem_endpoint(t->s, id)->was_in_use : 0;
 }
 
 static void note_result(struct mem_txn *t, const struct rp_exchange *x, struct rp_settlement *s,
@@ -55,9 +55,8 @@ static void note_result(struct mem_txn *t, const struct rp_exchange *x, struct r
 	    .outcome = s->outcome,
 	    .delivered = s->kind == RP_SETTLE_DELIVERED,
 	    .disables = s->disable_endpoint,
-	    .in_flight = {was_in_flight(t, s->endpoint),
-			  was_in_flight(t, r->at[RP_LEVEL_PATH]->section),
-			  was_in_flight(t, rp_level_host(s->endpoint))}};
+	    .in_use = {was_in_use(t, s->endpoint), was_in_use(t, r->at[RP_LEVEL_PATH]->section),
+		       was_in_use(t, rp_level_host(s->endpoint))}};
 	int l;
 
 	rp_ledger_count_attempt(&t->s->counters, s->outcome, t->now_at_ms);
@@ -90,6 +89,18 @@ static void follow_up(struct mem_txn *t, const struct rp_exchange *x, struct rp_
 		mem_log_attempt(t, s->seq, s->endpoint, s->attempt, &a);
 		note_result(t, x, s, &r);
 	}
+}
+
+static void pass_places(struct mem_txn *t, const struct rp_settlement *s)
+{
+	const struct mem_entry *e = mem_entry(t->s, s->passes_to_seq);
+	struct rp_delivery from, to;
+
+	if (e == NULL)
+		return;
+	from = e->d;
+	if (rp_transition_take_places(&from, s->passes_to_claim_no, &to))
+		mem_move(t, s->passes_to_seq, &from, &to);
 }
 
 static void settle_one(struct mem_txn *t, const struct rp_exchange *x, struct rp_settlement *s)
@@ -132,12 +143,14 @@ enum rp_err mem_exchange(struct rp_outbox *ob, int64_t now_at_ms, struct rp_exch
 	size_t i;
 
 	(void)err;
-	assert(x->want == 0 || t.by->joined);
+	assert((x->want == 0 && x->n_ahead == 0) || t.by->joined);
 	x->n_claims = x->n_metered = x->n_unproven = x->n_dead = 0;
 	x->passed_over = false;
-	for (i = 0; i < x->n_settle; i++)
+	for (i = 0; i < x->n_settle; i++) {
 		settle_one(&t, x, &x->settle[i]);
-	if (x->want > 0) {
+		pass_places(&t, &x->settle[i]);
+	}
+	if (x->want > 0 || x->n_ahead > 0) {
 		mem_flush(&t); /* what was settled made room */
 		mem_claim(&t, x);
 	}
@@ -145,7 +158,7 @@ enum rp_err mem_exchange(struct rp_outbox *ob, int64_t now_at_ms, struct rp_exch
 	if (t.dirty)
 		mem_commit(&t);
 	x->next_ready_at_ms = first_ready_ms(t.s);
-	if (t.dirty && (x->n_claims == x->want || x->passed_over) &&
+	if (t.dirty && (x->n_claims >= x->want || x->passed_over) &&
 	    x->next_ready_at_ms <= now_at_ms)
 		mem_ring(&t); /* more is due than this sender can take: others may */
 	if (x->passed_over && x->next_ready_at_ms < now_at_ms + RP_PASSED_OVER_MS)

@@ -39,7 +39,7 @@ struct mem_endpoint {
 	uint64_t queue; /* the ready queue that it is in, if it is in one */
 	/* of the transaction: it was changed; how many were in flight at the beginning */
 	bool dirty;
-	uint64_t was_in_flight;
+	uint64_t was_in_use;
 };
 struct mem_attempt {
 	uint64_t seq;

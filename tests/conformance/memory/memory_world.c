@@ -281,7 +281,7 @@ struct mem_txn mem_begin(struct rp_outbox *outbox, int64_t now_at_ms)
 
 	MEM_EACH (struct mem_endpoint, ep, &t.s->endpoints) {
 		ep->dirty = false;
-		ep->was_in_flight = ep->rec.count[RP_STATE_IN_FLIGHT];
+		ep->was_in_use = rp_endpoint_in_use(&ep->rec);
 	}
 	return t;
 }

@@ -58,6 +58,8 @@ struct sim_entry {
 	unsigned failures, losses, spent; /* spent: attempts begun in this budget */
 	unsigned n_2xx, n_2xx_allowed;
 	bool probes[RP_LEVELS];  /* its claim is the one that an open breaker lets through */
+	unsigned lacks;          /* the levels on which its claim has no place (RP_LACKS) */
+	bool begun, ended;       /* the request of its claim */
 	int64_t decided_from_ms; /* of the last outcome told: no retry before, */
 	int64_t decided_to_ms;   /* ... and none planned after */
 	uint32_t told;           /* the attempt it was of */
@@ -90,7 +92,8 @@ struct sim_level {
 	bool half_open;                     /* its probe was claimed */
 	unsigned n_opened, n_opened_before; /* in a row; before it was switched off */
 	int64_t probe_at_ms;
-	unsigned n_held;                /* claims on it that are valid */
+	unsigned n_held, n_lacking;     /* claims on it that are valid; of these, without a place */
+	unsigned was_in_use;            /* before an exchange: the places */
 	int64_t wire_times[WIRE_TIMES]; /* when requests began: a ring */
 	unsigned n_wire_times;
 };
@@ -158,12 +161,16 @@ struct sim_actor {
 		uint32_t claim_no;
 	} unproven[UNPROVEN_MAX]; /* its claims on hosts that had not proven themselves */
 	unsigned n_unproven;
+	/* Paths of requests of its own that have ended, whose entries were purged before it could
+	 * say who has their places now. */
+	unsigned orphaned[16], n_orphaned;
 };
 
 struct sim_counts {
 	uint64_t steps, entries, attempts, delivered, crashes, stands, clock_steps, reloads,
 	    verifies, operator_deeds;
 	uint64_t duplicates, hosts_opened, paths_opened;
+	uint64_t ahead, passed_on; /* claims ahead of their places; of these, begun as heirs */
 };
 
 struct sim {
@@ -247,6 +254,8 @@ void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t no
 /* The sender has learned that it had lost the claim. */
 void sim_model_stale(struct sim_actor *a, const struct rp_claim *c);
 void sim_model_started(struct sim_actor *a, struct sim_request *r);
+/* Its sender hears what came of it. */
+void sim_model_ended(const struct sim_request *r);
 /* After a call that may have returned claims of senders that are dead, leaving, or stand still. */
 void sim_model_returned(const struct sim_actor *leaving);
 void sim_model_changed(uint64_t seq, enum rp_change verb, enum rp_changed result);

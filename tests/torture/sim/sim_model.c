@@ -86,18 +86,27 @@ void sim_section_empty(struct sim_section *section)
 
 	for (i = 0; i < section->n_eps; i++)
 		sim.eps[section->first_ep + i].in_section = false;
-	section->level.n_held = section->level.n_wire_times = 0;
+	section->level.n_held = section->level.n_lacking = section->level.n_wire_times = 0;
+}
+
+static bool lacks(const struct sim_entry *e, enum rp_level which)
+{
+	return e->holder != NOBODY && (e->lacks & RP_LACKS(which)) != 0;
 }
 
 /* Something was claimed from the path, so the store has looked whether its section shares. */
 static void enter_section(struct sim_ep *ep)
 {
 	struct sim_section *section = sim_section_of(ep);
+	size_t i;
 
 	if (ep->in_section || !section->shares)
 		return;
 	ep->in_section = true;
 	section->level.n_held += ep->level.n_held;
+	for (i = 0; i < sim.n_held; i++)
+		section->level.n_lacking += &sim.eps[sim.entries[sim.held[i]].ep] == ep &&
+					    lacks(&sim.entries[sim.held[i]], RP_LEVEL_SECTION);
 }
 
 /* Its record has gone. */
@@ -137,23 +146,32 @@ static void meet(struct sim_ep *ep, uint64_t id)
 
 /* --- holding ------------------------------------------------------------------------------ */
 
-static void count_held(struct sim_ep *ep, int by)
+static void count_held(const struct sim_entry *e, int by)
 {
 	struct sim_level *level;
 	int l;
 
 	for (l = 0; l < RP_LEVELS; l++) {
-		level = sim_level_of(ep, (enum rp_level)l);
-		if (level != NULL)
-			level->n_held += (unsigned)by;
+		level = sim_level_of(&sim.eps[e->ep], (enum rp_level)l);
+		if (level == NULL)
+			continue;
+		level->n_held += (unsigned)by;
+		level->n_lacking += lacks(e, (enum rp_level)l) ? (unsigned)by : 0;
 	}
 }
 
-static void hold(struct sim_entry *e, uint64_t seq, int birth)
+static unsigned in_use(const struct sim_level *level)
+{
+	return level->n_held - level->n_lacking;
+}
+
+static void hold(struct sim_entry *e, uint64_t seq, int birth, unsigned lacking)
 {
 	e->holder = birth;
 	e->state = RP_STATE_IN_FLIGHT;
-	count_held(&sim.eps[e->ep], 1);
+	e->lacks = lacking;
+	e->begun = e->ended = false;
+	count_held(e, 1);
 	if (sim.n_held == sim.cap_held) {
 		sim.cap_held = sim.cap_held > 0 ? 2 * sim.cap_held : 256;
 		sim.held = realloc(sim.held, sim.cap_held * sizeof sim.held[0]);
@@ -168,13 +186,14 @@ static void drop(struct sim_entry *e, enum rp_state state)
 	uint64_t last;
 
 	if (e->holder != NOBODY) {
-		count_held(&sim.eps[e->ep], -1);
+		count_held(e, -1);
 		last = sim.held[--sim.n_held];
 		sim.held[e->held_at] = last;
 		sim.entries[last].held_at = e->held_at;
 	}
 	e->holder = NOBODY;
 	e->state = state;
+	e->lacks = 0;
 }
 
 /* A delay, from now on. */
@@ -266,11 +285,21 @@ static void check_breaker(const struct sim_level *level, enum rp_control_change 
 	     "the probe of %s failed, and its breaker is as it was", level->name);
 }
 
+static void end_series(struct sim_host *host)
+{
+	unsigned i;
+
+	for (i = 0; i < N_EPS; i++)
+		if (sim_host_of(&sim.eps[i]) == host)
+			sim.eps[i].bad = false;
+	host->n_bad = 0;
+	host->bad_since = false;
+}
+
 /* A path counts once until any of the host has answered. */
 static void note_host(struct sim_ep *ep, enum rp_control_change change, enum rp_feedback feedback)
 {
 	struct sim_host *host = sim_host_of(ep);
-	unsigned i;
 
 	if (feedback == RP_FEEDBACK_BAD) {
 		host->n_bad += !ep->bad;
@@ -282,11 +311,7 @@ static void note_host(struct sim_ep *ep, enum rp_control_change change, enum rp_
 		     "the breaker of %s opened: %u paths failed since an answer", host->level.name,
 		     host->n_bad);
 	} else if (feedback != RP_FEEDBACK_NONE) {
-		for (i = 0; i < N_EPS; i++)
-			if (sim_host_of(&sim.eps[i]) == host)
-				sim.eps[i].bad = false;
-		host->n_bad = 0;
-		host->bad_since = false;
+		end_series(host);
 	}
 }
 
@@ -387,7 +412,36 @@ void sim_model_stale(struct sim_actor *a, const struct rp_claim *c)
 	forget_unproven(a, c->seq, c->claim_no);
 }
 
-void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64_t now_at_ms)
+/* What one had that was delivered another of the same sender has from now on. No more places are
+ * taken than before, unless the first one had lost them. */
+static void note_pass(const struct sim_actor *a, const struct sim_entry *from,
+		      const struct rp_settlement *s)
+{
+	struct sim_entry *to = entry_of(s->passes_to_seq);
+	int l;
+
+	sim_note("pass", s->passes_to_seq, s->passes_to_claim_no);
+	MUST(s->kind == RP_SETTLE_DELIVERED, "entry %llu passes its places on, and failed",
+	     (unsigned long long)s->seq);
+	if (to->purged || to->holder != a->birth || to->claim_no != s->passes_to_claim_no)
+		return;
+	for (l = 0; l < RP_LEVELS; l++) {
+		struct sim_level *has = sim_level_of(&sim.eps[from->ep], (enum rp_level)l),
+				 *gets = sim_level_of(&sim.eps[to->ep], (enum rp_level)l);
+
+		if (!lacks(to, (enum rp_level)l) || gets == NULL)
+			continue;
+		MUST(has == gets || (l == RP_LEVEL_SECTION && has == NULL),
+		     "entry %llu gets the places of another receiver",
+		     (unsigned long long)s->passes_to_seq);
+		gets->n_lacking--;
+		gets->was_in_use += s->stale;
+		MUST(in_use(gets) <= gets->was_in_use, "%s: a place is there twice", gets->name);
+	}
+	to->lacks = 0;
+}
+
+static void settled(struct sim_actor *a, const struct rp_settlement *s, int64_t now_at_ms)
 {
 	struct sim_entry *e = entry_of(s->seq);
 	struct sim_ep *ep = &sim.eps[e->ep];
@@ -433,6 +487,13 @@ void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64
 	note_result(e, s, now_at_ms);
 }
 
+void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64_t now_at_ms)
+{
+	settled(a, s, now_at_ms);
+	if (s->passes_to_seq != 0)
+		note_pass(a, entry_of(s->seq), s);
+}
+
 /* --- claiming ----------------------------------------------------------------------------- */
 
 /* It is in front: nothing of its order is in flight, and none that is live was accepted before
@@ -471,24 +532,46 @@ static unsigned window_start(enum rp_level which)
 					: UINT_MAX;
 }
 
-static void check_claim(struct sim_ep *ep, enum rp_level which, bool probes, int64_t now_at_ms)
+/* It is to wait for a place and for nothing else. */
+static void check_ahead(const struct sim_level *level)
+{
+	MUST(!level->open, "%s is open, and something is claimed ahead of its places", level->name);
+	MUST(level->rate_count == 0, "%s has a rate, and something is claimed without a token",
+	     level->name);
+}
+
+/* A host whose breaker was switched off while it was open has forgotten what came before. */
+static void note_closed(const struct sim_ep *ep, enum rp_level which, struct sim_level *level)
+{
+	if (which == RP_LEVEL_HOST && level->n_opened_before > 0)
+		end_series(sim_host_of(ep));
+	level->n_opened_before = 0;
+}
+
+static void check_claim(struct sim_ep *ep, enum rp_level which, const struct rp_claim *c,
+			int64_t now_at_ms)
 {
 	struct sim_level *level = sim_level_of(ep, which);
+	bool probes = c->probes[which];
 
 	if (level == NULL)
 		return;
 	MUST(!level->paused && !level->disabled, "%s is paused or disabled", level->name);
-	MUST(level->n_held < level->in_flight, "%s: %u in flight and one more", level->name,
-	     level->n_held);
-	MUST(level->settled_any || level->n_held < window_start(which), "%s: %u in flight at first",
-	     level->name, level->n_held);
+	if (c->lacks != 0)
+		check_ahead(level);
+	if ((c->lacks & RP_LACKS(which)) != 0)
+		return;
+	MUST(in_use(level) < level->in_flight, "%s: %u in flight and one more", level->name,
+	     in_use(level));
+	MUST(level->settled_any || in_use(level) < window_start(which), "%s: %u in flight at first",
+	     level->name, in_use(level));
 	if (!probes) /* so it is closed, whenever that was */
-		level->n_opened_before = 0;
+		note_closed(ep, which, level);
 	if (!level->open)
 		return;
-	MUST(now_at_ms >= level->probe_at_ms && level->n_held == 0 && probes,
+	MUST(now_at_ms >= level->probe_at_ms && in_use(level) == 0 && probes,
 	     "%s is open: %lld ms early, %u held", level->name,
-	     (long long)(level->probe_at_ms - now_at_ms), level->n_held);
+	     (long long)(level->probe_at_ms - now_at_ms), in_use(level));
 	/* Its time has come, whatever becomes of the clock: a probe that tells nothing is
 	 * followed by another. */
 	level->probe_at_ms = 0;
@@ -509,8 +592,8 @@ static void check_unproven(struct sim_actor *a, const struct sim_host *host,
 	bool unproven = host->level.open || several_bad || host->delivered_at_ms == 0 ||
 			now_at_ms - host->delivered_at_ms >= RP_PROVEN_MS;
 
-	MUST(!unproven || c->unproven, "%s has not proven itself, and counts as if it had",
-	     host->level.name);
+	MUST(!unproven || (c->unproven && c->lacks == 0),
+	     "%s has not proven itself, and counts as if it had", host->level.name);
 	if (!c->unproven)
 		return;
 	MUST(a->n_unproven < UNPROVEN_MAX && a->n_unproven < half_of_places(a),
@@ -525,6 +608,12 @@ void sim_model_wants(const struct sim_actor *a, const struct rp_exchange *x)
 	unsigned n = a->n_unproven, i;
 	size_t k;
 
+	for (i = 0; i < N_EPS; i++)
+		sim.eps[i].level.was_in_use = in_use(&sim.eps[i].level);
+	for (i = 0; i < N_SECTIONS; i++)
+		sim.sections[i].level.was_in_use = in_use(&sim.sections[i].level);
+	for (i = 0; i < N_HOSTS; i++)
+		sim.hosts[i].level.was_in_use = in_use(&sim.hosts[i].level);
 	for (k = 0; k < x->n_settle; k++)
 		for (i = 0; i < a->n_unproven; i++)
 			n -= a->unproven[i].seq == x->settle[k].seq &&
@@ -557,7 +646,7 @@ void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t no
 	meet(ep, c->endpoint);
 	enter_section(ep);
 	for (l = 0; l < RP_LEVELS; l++)
-		check_claim(ep, (enum rp_level)l, c->probes[l], now_at_ms);
+		check_claim(ep, (enum rp_level)l, c, now_at_ms);
 	MUST(ep->parked_until_ms <= now_at_ms, "%s is parked", ep->level.name);
 	check_unproven(a, sim_host_of(ep), c, now_at_ms);
 	if (e->order != 0)
@@ -568,7 +657,8 @@ void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t no
 	memcpy(e->probes, c->probes, sizeof e->probes);
 	e->attempts++;
 	e->spent++;
-	hold(e, c->seq, a->birth);
+	hold(e, c->seq, a->birth, c->lacks);
+	sim.counts.ahead += c->lacks != 0;
 }
 
 /* --- sending ------------------------------------------------------------------------------ */
@@ -616,11 +706,39 @@ static unsigned count_requests(const struct sim_level *level, enum rp_level whic
 	return n;
 }
 
+/* Places that are taken, and no request has ended that had them, and requests that have begun on
+ * such a place. */
+static unsigned count_places(const struct sim_level *level, enum rp_level which)
+{
+	unsigned n = 0;
+	size_t i;
+
+	for (i = 0; i < sim.n_held; i++) {
+		const struct sim_entry *e = &sim.entries[sim.held[i]];
+
+		n += sim_level_of(&sim.eps[e->ep], which) == level && !e->ended &&
+		     (!lacks(e, which) || e->begun);
+	}
+	return n;
+}
+
+static unsigned count_orphaned(const struct sim_level *level, enum rp_level which)
+{
+	unsigned n = 0, i;
+	int k;
+
+	for (k = 0; k < SENDERS_MAX; k++)
+		for (i = 0; i < sim.actors[k].n_orphaned; i++)
+			n += sim_level_of(&sim.eps[sim.actors[k].orphaned[i]], which) == level;
+	return n;
+}
+
 /* What is promised of a receiver is promised of requests, however long ago they were claimed. */
 static void check_wire(const struct sim_entry *e, enum rp_level which)
 {
 	struct sim_ep *ep = &sim.eps[e->ep];
 	struct sim_level *level = sim_level_of(ep, which);
+	unsigned allowed;
 
 	if (level == NULL)
 		return;
@@ -628,8 +746,10 @@ static void check_wire(const struct sim_entry *e, enum rp_level which)
 	     level->name);
 	MUST(!level->open || e->probes[which], "the breaker of %s is open, and a request begins",
 	     level->name);
-	MUST(count_requests(level, which) <= level->in_flight, "%s: %u requests", level->name,
+	allowed = level->in_flight + count_orphaned(level, which);
+	MUST(count_requests(level, which) <= allowed, "%s: %u requests", level->name,
 	     count_requests(level, which));
+	MUST(count_places(level, which) <= allowed, "%s: a request without a place", level->name);
 	check_rate(level);
 }
 
@@ -667,6 +787,8 @@ void sim_model_started(struct sim_actor *a, struct sim_request *r)
 	MUST(e->attempts > e->last_started, "attempt %u a second time", e->attempts);
 	MUST(e->expires_at_ms == 0 || sim_wall_ms() - 120000 < e->expires_at_ms,
 	     "sent after its end");
+	sim.counts.passed_on += e->lacks != 0;
+	e->begun = true;
 	for (l = 0; l < RP_LEVELS; l++)
 		check_wire(e, (enum rp_level)l);
 	MUST(sim.eps[e->ep].parked_until_ms <= sim_wall_ms(), "%s is parked, and a request begins",
@@ -678,6 +800,13 @@ void sim_model_started(struct sim_actor *a, struct sim_request *r)
 	MUST(r->request->body.len == e->payload_bytes && body_is(r->request, expected),
 	     "entry %llu: other bytes are sent", (unsigned long long)r->seq);
 	free(expected);
+}
+
+void sim_model_ended(const struct sim_request *r)
+{
+	struct sim_entry *e = entry_of(r->seq);
+
+	e->ended = e->ended || e->claim_no == r->claim_no;
 }
 
 /* --- losing ------------------------------------------------------------------------------- */
@@ -712,6 +841,17 @@ void sim_model_returned(const struct sim_actor *leaving)
 
 /* --- operators ---------------------------------------------------------------------------- */
 
+/* It was delivered, its sender has not said so yet, and another request may have its places. */
+static void note_orphaned(const struct sim_entry *e)
+{
+	struct sim_actor *a = e->holder != NOBODY && e->ended ? living(e->holder) : NULL;
+
+	if (a == NULL)
+		return;
+	MUST(a->n_orphaned < sizeof a->orphaned / sizeof a->orphaned[0], "too many are purged");
+	a->orphaned[a->n_orphaned++] = e->ep;
+}
+
 void sim_model_changed(uint64_t seq, enum rp_change verb, enum rp_changed result)
 {
 	struct sim_entry *e = entry_of(seq);
@@ -735,6 +875,7 @@ void sim_model_changed(uint64_t seq, enum rp_change verb, enum rp_changed result
 	MUST(!e->purged && (e->holder != NOBODY) == (result == RP_CHANGED_DONE_IN_FLIGHT),
 	     "entry %llu: in flight or not", (unsigned long long)seq);
 	if (verb == RP_CHANGE_PURGE) {
+		note_orphaned(e);
 		drop(e, e->state);
 		e->purged = true;
 		sim.n_removed++;
@@ -857,6 +998,8 @@ static void check_entry(uint64_t seq, const struct sim_entry *e)
 	     "entry %llu: attempts %u, claims %u, failures %u; known %u, %u, %u",
 	     (unsigned long long)seq, d.attempts, d.claim_no, d.failures, e->attempts, e->claim_no,
 	     e->failures);
+	MUST(d.lacks == e->lacks, "entry %llu lacks %x; known %x", (unsigned long long)seq, d.lacks,
+	     e->lacks);
 	MUST(d.state != RP_STATE_DELIVERED || e->n_2xx > 0,
 	     "entry %llu is delivered, and no receiver has it", (unsigned long long)seq);
 	MUST(e->n_2xx <= e->n_2xx_allowed, "entry %llu arrived %u times, %u are explained",

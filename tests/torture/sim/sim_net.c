@@ -164,6 +164,7 @@ static enum rp_err start(struct rp_transport *t, const struct rp_request *reques
 	sim_model_started(a, r);
 	if (sim.faults && sim_below(500) == 0) {
 		expect_retry(a, r);
+		sim_model_ended(r);
 		a->n_requests--;
 		return rp_fail(err, RP_ERR_IO, "another request cannot be started");
 	}
@@ -191,6 +192,7 @@ static void tell(struct sim_actor *a, size_t i,
 
 	a->requests[i] = a->requests[--a->n_requests];
 	reaches(&r);
+	sim_model_ended(&r);
 	if (r.outcome.lack == RP_LACK_NONE)
 		expect_retry(a, &r);
 	sim_note("done", r.seq, (uint64_t)r.outcome.cause);

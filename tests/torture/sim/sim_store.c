@@ -116,6 +116,8 @@ WRAP(enum rp_err, rp_outbox_exchange, struct rp_outbox *ob, int64_t now_at_ms,
 		sim_model_wants(a, exchange);
 	e = __real_rp_outbox_exchange(ob, now_at_ms, exchange, err);
 	sim_must(e, err, "exchange");
+	if (a != NULL && exchange->n_settle > 0)
+		a->n_orphaned = 0;
 	for (i = 0; i < exchange->n_settle; i++)
 		sim_model_settled(a, &exchange->settle[i], now_at_ms);
 	for (i = 0; i < exchange->n_claims; i++)

@@ -356,7 +356,7 @@ static void give_birth(struct sim_actor *a)
 	sim_net_init(a);
 	o.outbox = a->ob;
 	o.in_flight = a->places = 1 + (unsigned)sim_below(60);
-	a->n_unproven = 0;
+	a->n_unproven = a->n_orphaned = 0;
 	sim_note("birth", (uint64_t)a->birth, o.in_flight);
 	if (sim.faults && sim_chance(10)) {
 		a->crash_in = 1 + (int)sim_below(5);

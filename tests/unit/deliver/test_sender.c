@@ -383,11 +383,13 @@ START_TEST(requests_that_hang_do_not_make_results_wait_for_others)
 	start_sender(10, false);
 	fx_append(1, 1);
 	settle_down(20);
-	fx_append(2, 20);
+	fx_append(2, 1);
 	settle_down(20);
 	advance(60); /* the first request is not a fresh one any more */
-	for (i = 0; i < 10; i++)
+	for (i = 0; i < 10; i++) {
+		fx_append(2, 1);
 		ck_assert_int_eq(answer_and_go_on(), 0);
+	}
 	ck_assert_uint_eq(net.n_open, 2);
 }
 END_TEST
@@ -418,6 +420,145 @@ START_TEST(an_idle_sender_with_work_for_later_sleeps_until_its_heartbeat)
 	ck_assert_int_ge(wait_ms, 900);
 	rp_sender_read_counts(sender, &counts);
 	ck_assert_uint_eq(counts.commits, 0);
+}
+END_TEST
+
+/* --- places that are passed on ------------------------------------------------------------ */
+
+static uint64_t commits(void)
+{
+	struct rp_sender_counts counts;
+
+	rp_sender_read_counts(sender, &counts);
+	return counts.commits;
+}
+
+/* A sender whose receiver has `limit` requests under way, and claims ahead of their places. */
+static void fill_and_claim_ahead(unsigned limit, unsigned n)
+{
+	char text[80];
+
+	snprintf(text, sizeof text, "[defaults]\nin_flight = %u\n", limit);
+	configure(text);
+	start_sender(100, false);
+	fx_append(1, 1);
+	settle_down(20);
+	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	fx_append(1, n);
+	settle_down(20);
+	while (net.n_open > 0 && net.n_open < limit) {
+		fake_answer(&net, net.n_started - 1, RP_CAUSE_NONE, 200);
+		settle_down(20);
+	}
+	ck_assert_uint_eq(net.n_open, limit);
+	fake_answer(&net, net.n_started - 1, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_open, limit);
+	ck_assert_uint_gt(fx_ledger().in_flight, limit);
+}
+
+static void step(void)
+{
+	ck_assert_int_eq(rp_sender_step(sender, &wait_ms, &done, &fx.err), RP_OK);
+}
+
+START_TEST(a_place_is_passed_on_before_the_commit)
+{
+	uint64_t before;
+	size_t started;
+
+	fill_and_claim_ahead(4, 100);
+	before = commits();
+	started = net.n_started;
+	fake_answer(&net, started - 1, RP_CAUSE_NONE, 200);
+	step();
+	ck_assert_uint_eq(net.n_started, started + 1);
+	ck_assert_uint_eq(commits(), before);
+	ck_assert_uint_eq(net.n_open, 4);
+	settle_down(20);
+	ck_assert_uint_gt(commits(), before);
+	ck_assert_uint_eq(net.n_open, 4);
+}
+END_TEST
+
+START_TEST(a_place_is_not_passed_on_after_a_failure)
+{
+	size_t started;
+
+	fill_and_claim_ahead(4, 100);
+	started = net.n_started;
+	fake_answer(&net, started - 1, RP_CAUSE_HTTP, 500);
+	step();
+	ck_assert_uint_eq(net.n_started, started);
+}
+END_TEST
+
+START_TEST(a_place_is_not_passed_on_where_the_endpoint_was_paused)
+{
+	size_t started;
+
+	fill_and_claim_ahead(4, 100);
+	ck_assert_int_eq(rp_outbox_endpoint_pause(fx.ob, fx.now_ms, fx_endpoint(1), true, &fx.err),
+			 RP_OK);
+	started = net.n_started;
+	fake_answer(&net, started - 1, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, started);
+	while (net.n_open > 0)
+		answer_open(RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert_uint_eq(fx_ledger().in_flight, 0);
+}
+END_TEST
+
+static void answer_newest(enum rp_cause cause, unsigned status)
+{
+	size_t i = net.n_started;
+
+	ck_assert_uint_gt(net.n_open, 0);
+	while (net.requests[i - 1].answered)
+		i--;
+	fake_answer(&net, i - 1, cause, status);
+}
+
+START_TEST(there_are_never_more_requests_than_places)
+{
+	int i;
+
+	fill_and_claim_ahead(4, 100);
+	for (i = 0; i < 60; i++) {
+		answer_newest(i % 7 == 3 ? RP_CAUSE_HTTP : RP_CAUSE_NONE, i % 7 == 3 ? 500 : 200);
+		if (i % 3 == 0)
+			step();
+		else
+			settle_down(20);
+		ck_assert_uint_le(net.n_open, 4);
+	}
+}
+END_TEST
+
+START_TEST(what_waits_for_a_place_in_vain_goes_back)
+{
+	fill_and_claim_ahead(4, 100);
+	advance(1100);
+	settle_down(20);
+	ck_assert_uint_eq(fx_ledger().in_flight, 4);
+	ck_assert_uint_eq(net.n_open, 4);
+}
+END_TEST
+
+START_TEST(a_stop_gives_back_what_waits_for_a_place)
+{
+	fill_and_claim_ahead(4, 100);
+	rp_sender_stop(sender);
+	settle_down(20);
+	ck_assert_uint_eq(fx_ledger().in_flight, 4);
+	while (net.n_open > 0)
+		answer_open(RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert(done);
+	ck_assert_uint_eq(fx_ledger().in_flight, 0);
 }
 END_TEST
 
@@ -1470,6 +1611,12 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, a_breaker_is_logged_with_its_host_or_path, 0, 2);
 	tcase_add_test(tc, requests_that_hang_do_not_make_results_wait_for_others);
 	tcase_add_test(tc, a_result_that_others_wait_for_is_settled_within_a_millisecond);
+	tcase_add_test(tc, a_place_is_passed_on_before_the_commit);
+	tcase_add_test(tc, a_place_is_not_passed_on_after_a_failure);
+	tcase_add_test(tc, a_place_is_not_passed_on_where_the_endpoint_was_paused);
+	tcase_add_test(tc, there_are_never_more_requests_than_places);
+	tcase_add_test(tc, what_waits_for_a_place_in_vain_goes_back);
+	tcase_add_test(tc, a_stop_gives_back_what_waits_for_a_place);
 	tcase_add_test(tc, an_idle_sender_with_work_for_later_sleeps_until_its_heartbeat);
 	tcase_add_test(tc, exchanges_in_the_background_settle_all_that_was_sent);
 	tcase_add_test(tc, claims_that_cannot_begin_are_given_back);

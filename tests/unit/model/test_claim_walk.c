@@ -24,6 +24,7 @@ static struct {
 	char taken[4096]; /* "a0": of the first path of host a */
 	size_t n_taken;
 	size_t left[HOSTS][PATHS];
+	enum rp_level from; /* of the last call of take_ahead */
 } fake;
 
 #define NOW_MS 1000000
@@ -112,7 +113,24 @@ static enum rp_err take(void *arg, const struct rp_walk_node *path, bool *any, s
 	return RP_OK;
 }
 
-static const struct rp_walk_ops ops = {due, meet, rec, look, changed, take};
+static enum rp_err take_ahead(void *arg, const struct rp_walk_node *path, enum rp_level from,
+			      bool *any, struct rp_error *err)
+{
+	fake.from = from;
+	return take(arg, path, any, err);
+}
+
+static enum rp_err find(void *arg, uint64_t id, struct rp_walk_node *node, bool *any,
+			struct rp_error *err)
+{
+	(void)arg;
+	(void)node;
+	(void)err;
+	*any = host_of(id) < fake.n_hosts;
+	return RP_OK;
+}
+
+static const struct rp_walk_ops ops = {due, meet, rec, look, changed, take, take_ahead, find};
 
 static void setup(void)
 {
@@ -169,7 +187,7 @@ START_TEST(hosts_have_short_goes_in_turn)
 {
 	prepare(2, 1, 6);
 	walk(99);
-	ck_assert_str_eq(fake.taken, "a0a0a0a0b0b0b0b0a0a0b0b0");
+	ck_assert_str_eq(fake.taken, "a0b0a0b0a0b0a0b0a0b0a0b0");
 }
 END_TEST
 
@@ -177,7 +195,7 @@ START_TEST(no_more_is_taken_than_is_wanted)
 {
 	prepare(2, 1, 6);
 	walk(5);
-	ck_assert_str_eq(fake.taken, "a0a0a0a0b0");
+	ck_assert_str_eq(fake.taken, "a0b0a0b0a0");
 }
 END_TEST
 
@@ -186,7 +204,7 @@ START_TEST(the_goes_of_paths_are_within_those_of_their_host)
 	prepare(2, 3, 2);
 	fake.left[1][0] = 9;
 	walk(12);
-	ck_assert_str_eq(fake.taken, "a0a0a1a1b0b0b0b0a2a2b1b1");
+	ck_assert_str_eq(fake.taken, "a0b0a0b0a1b0a1b0a2b1a2b1");
 }
 END_TEST
 
@@ -288,6 +306,54 @@ START_TEST(the_rows_of_one_exchange_are_bounded)
 }
 END_TEST
 
+static void ahead(uint64_t id, size_t want)
+{
+	struct rp_error err;
+
+	rp_claim_walk_begin(&fake.walk, &ops, NULL, &fake.room, NOW_MS);
+	ck_assert_int_eq(rp_claim_walk_ahead(&fake.walk, id, want, &err), RP_OK);
+}
+
+START_TEST(ahead_of_a_path_as_many_are_taken_as_are_wanted)
+{
+	prepare(1, 2, 9);
+	ahead(rp_level_id(1, RP_MEMBER_PATHS), 6);
+	ck_assert_str_eq(fake.taken, "a0a0a0a0a0a0");
+	ck_assert_int_eq(fake.from, RP_LEVEL_PATH);
+	ahead(rp_level_id(1, RP_MEMBER_PATHS), 6);
+	ck_assert_str_eq(fake.taken, "a0a0a0a0a0a0a0a0a0");
+}
+END_TEST
+
+START_TEST(ahead_of_a_host_its_paths_have_a_go_each)
+{
+	prepare(1, 3, 9);
+	ahead(rp_level_id(1, 0), 9);
+	ck_assert_str_eq(fake.taken, "a0a0a0a0a1a1a1a1a2");
+	ck_assert_int_eq(fake.from, RP_LEVEL_HOST);
+}
+END_TEST
+
+START_TEST(ahead_of_a_host_few_of_its_paths_are_looked_at)
+{
+	prepare(1, PATHS, 0);
+	fake.left[0][RP_WALK_AHEAD_MAX] = 1;
+	ahead(rp_level_id(1, 0), 9);
+	ck_assert_uint_eq(fake.rows, RP_WALK_AHEAD_MAX);
+	ck_assert_uint_eq(fake.n_taken, 0);
+}
+END_TEST
+
+START_TEST(nothing_is_taken_ahead_without_room_for_deaths_or_of_what_is_gone)
+{
+	prepare(1, 1, 9);
+	ahead(rp_level_id(2, 0), 9);
+	fake.room.deaths = 0;
+	ahead(rp_level_id(1, RP_MEMBER_PATHS), 9);
+	ck_assert_uint_eq(fake.n_taken, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("claim_walk");
@@ -309,6 +375,10 @@ int main(void)
 	tcase_add_test(tc, hosts_that_have_not_proven_themselves_are_not_looked_at_without_room);
 	tcase_add_test(tc, one_that_has_proven_itself_long_ago_goes_to_the_others);
 	tcase_add_test(tc, the_rows_of_one_exchange_are_bounded);
+	tcase_add_test(tc, ahead_of_a_path_as_many_are_taken_as_are_wanted);
+	tcase_add_test(tc, ahead_of_a_host_its_paths_have_a_go_each);
+	tcase_add_test(tc, ahead_of_a_host_few_of_its_paths_are_looked_at);
+	tcase_add_test(tc, nothing_is_taken_ahead_without_room_for_deaths_or_of_what_is_gone);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

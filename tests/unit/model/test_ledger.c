@@ -86,6 +86,74 @@ START_TEST(a_counter_that_is_too_low_stays_0_and_is_told)
 }
 END_TEST
 
+/* --- places ------------------------------------------------------------------------- */
+
+#define ALL (RP_LACKS(RP_LEVELS) - 1)
+
+/* lacks: before and after. Only what is in flight can be without a place. */
+static const struct {
+	const char *what;
+	enum rp_state from, to;
+	unsigned from_lacks, to_lacks;
+	unsigned leaves, enters; /* the levels on which it is counted no more, and from now on */
+} places[] = {
+    {"a claim", W, F, 0, 0, 0, 0},
+    {"a claim ahead of all places", W, F, 0, ALL, 0, ALL},
+    {"a claim ahead of one place", W, F, 0, RP_LACKS(1), 0, RP_LACKS(1)},
+    {"it takes the places of another", F, F, ALL, 0, ALL, 0},
+    {"it stays as it is", F, F, RP_LACKS(2), RP_LACKS(2), RP_LACKS(2), RP_LACKS(2)},
+    {"returned", F, W, ALL, 0, ALL, 0},
+    {"delivered", F, OK, RP_LACKS(0), 0, RP_LACKS(0), 0},
+    {"dead", F, X, RP_LACKS(2), 0, RP_LACKS(2), 0},
+    {"purge", F, 0, ALL, 0, ALL, 0},
+    {"whatever is left in one that waits", W, H, ALL, ALL, 0, 0},
+    {"whatever one that waits had left", W, F, ALL, RP_LACKS(0), 0, RP_LACKS(0)},
+};
+
+START_TEST(a_move_counts_who_has_no_place_on_each_level)
+{
+	struct rp_delivery from = {.state = places[_i].from, .lacks = places[_i].from_lacks};
+	struct rp_delivery to = {.state = places[_i].to, .lacks = places[_i].to_lacks};
+	struct rp_ledger_change c = rp_ledger_change_of(&from, to.state != 0 ? &to : NULL);
+	struct rp_endpoint ep = {.count = {10, 10, 10, 10, 10, 10}, .lacking = {5, 5, 5}};
+	int l;
+
+	ck_assert(rp_ledger_count_endpoint(&ep, &c));
+	for (l = 0; l < RP_LEVELS; l++)
+		ck_assert_msg(ep.lacking[l] == 5u - ((places[_i].leaves & RP_LACKS(l)) != 0) +
+						   ((places[_i].enters & RP_LACKS(l)) != 0),
+			      "%s: level %d: %u", places[_i].what, l, ep.lacking[l]);
+}
+END_TEST
+
+START_TEST(fewer_without_a_place_than_leave_is_told)
+{
+	struct rp_delivery from = {.state = F, .lacks = ALL}, to = {.state = OK};
+	struct rp_ledger_change c = rp_ledger_change_of(&from, &to);
+	struct rp_endpoint ep = {.count[F] = 1, .lacking = {1, 1, 1}};
+
+	ep.lacking[_i] = 0;
+	ck_assert(!rp_ledger_count_endpoint(&ep, &c));
+	ck_assert_uint_eq(ep.lacking[0] + ep.lacking[1] + ep.lacking[2], 0);
+	ck_assert(ep.count[F] == 0 && ep.count[OK] == 1);
+}
+END_TEST
+
+/* Each level counts its own places, whatever is missing on others. */
+START_TEST(places_in_use_are_those_in_flight_that_have_one)
+{
+	struct rp_endpoint ep = {.level = (enum rp_level)_i, .count[F] = 9};
+
+	ck_assert_uint_eq(rp_endpoint_in_use(&ep), 9);
+	ep.lacking[0] = ep.lacking[1] = ep.lacking[2] = 7;
+	ck_assert_uint_eq(rp_endpoint_in_use(&ep), 2);
+	ep.lacking[_i] = 1;
+	ck_assert_uint_eq(rp_endpoint_in_use(&ep), 8);
+	ep.lacking[_i] = 10; /* damaged */
+	ck_assert_uint_eq(rp_endpoint_in_use(&ep), 0);
+}
+END_TEST
+
 /* --- metrics ------------------------------------------------------------------------ */
 
 static const struct {
@@ -176,6 +244,10 @@ int main(void)
 	tcase_add_loop_test(tc, a_move_takes_from_one_counter_and_adds_to_another, 0,
 			    sizeof moves / sizeof moves[0]);
 	tcase_add_test(tc, a_counter_that_is_too_low_stays_0_and_is_told);
+	tcase_add_loop_test(tc, a_move_counts_who_has_no_place_on_each_level, 0,
+			    sizeof places / sizeof places[0]);
+	tcase_add_loop_test(tc, fewer_without_a_place_than_leave_is_told, 0, RP_LEVELS);
+	tcase_add_loop_test(tc, places_in_use_are_those_in_flight_that_have_one, 0, RP_LEVELS);
 	tcase_add_loop_test(tc, a_move_counts_for_the_metrics, 0,
 			    sizeof metrics / sizeof metrics[0]);
 	tcase_add_test(tc, what_is_new_counts_as_accepted_and_what_is_removed_as_nothing);

@@ -262,6 +262,184 @@ START_TEST(who_takes_the_last_place_of_a_level_keeps_others_waiting)
 }
 END_TEST
 
+START_TEST(the_levels_are_told_on_which_others_wait_for_a_place)
+{
+	int l;
+
+	ck_assert_uint_eq(rp_receiver_full(&r), 0);
+	for (l = 0; l < RP_LEVELS; l++) {
+		at[l].W = 1;
+		fill_it((enum rp_level)l);
+	}
+	ck_assert_uint_eq(rp_receiver_full(&r),
+			  RP_LACKS(PATH) | RP_LACKS(SECTION) | RP_LACKS(HOST));
+	at[_i].lacking[_i] = 1; /* one of those in flight has no place here */
+	ck_assert_uint_eq(rp_receiver_full(&r), 7u & ~RP_LACKS(_i));
+	at[_i].lacking[_i] = 0;
+	at[_i].W = 0;
+	ck_assert_uint_eq(rp_receiver_full(&r), 7u & ~RP_LACKS(_i));
+	at[_i].W = 1;
+	r.at[SECTION] = NULL;
+	ck_assert_uint_eq(rp_receiver_full(&r), RP_LACKS(PATH) | RP_LACKS(HOST));
+}
+END_TEST
+
+/* --- ahead of a place --------------------------------------------------------------------- */
+
+static void overfill_it(enum rp_level level)
+{
+	at[level].F = 6;
+}
+
+/* So many claims have no place there, and all places are taken. */
+static void fill_it_and_go_ahead(enum rp_level level)
+{
+	at[level].F = 8;
+	at[level].lacking[level] = 3;
+}
+
+static void half_open_it(enum rp_level level)
+{
+	at[level].control.breaker = RP_BREAKER_HALF_OPEN;
+	at[level].F = 1; /* the only place that there is */
+}
+
+static void open_full(enum rp_level level)
+{
+	open_it_until_now(level);
+	at[level].F = 1;
+}
+
+static void pause_full(enum rp_level level)
+{
+	fill_it(level);
+	pause_it(level);
+}
+
+static void park_full(enum rp_level level)
+{
+	fill_it(level);
+	park_it(level);
+}
+
+static void parked_before_full(enum rp_level level)
+{
+	fill_it(level);
+	parked_before(level);
+}
+
+static void disable_full(enum rp_level level)
+{
+	fill_it(level);
+	at[level].disabled = true;
+}
+
+static void full_with_token(enum rp_level level)
+{
+	fill_it(level);
+	has_token(level);
+}
+
+static void ask_full(enum rp_level level)
+{
+	fill_it(level);
+	at[level].control.limits.in_flight = 0;
+}
+
+/* What one level says while the others have places. */
+static const struct {
+	const char *what;
+	void (*harm)(enum rp_level level);
+	bool ahead;
+} aheads[] = {
+    {"it has places", nothing, false},
+    {"it has one place", nearly_fill_it, false},
+    {"its places are taken", fill_it, true},
+    {"its places are taken, and others lack one too", fill_it_and_go_ahead, true},
+    {"its window shrinks", overfill_it, false},
+    {"it is paused", pause_full, false},
+    {"it is parked", park_full, false},
+    {"it was parked until now", parked_before_full, true},
+    {"it is disabled", disable_full, false},
+    {"its breaker may be probed now", open_full, false},
+    {"its breaker is being probed", half_open_it, false},
+    {"it has a rate", full_with_token, false},
+    {"its limits are to be asked for", ask_full, false},
+};
+
+START_TEST(each_level_has_a_say_in_what_is_claimed_ahead)
+{
+	const enum rp_level level = (enum rp_level)(_i % RP_LEVELS);
+	const char *what = aheads[_i / RP_LEVELS].what;
+	unsigned lacks = 99;
+
+	aheads[_i / RP_LEVELS].harm(level);
+	ck_assert_msg(rp_receiver_is_ahead(&r, PATH, NOW, &lacks) == aheads[_i / RP_LEVELS].ahead,
+		      "%s: %s", rp_level_name(level), what);
+	if (aheads[_i / RP_LEVELS].ahead)
+		ck_assert_msg(lacks == RP_LACKS(level), "%s: %s: %x", rp_level_name(level), what,
+			      lacks);
+}
+END_TEST
+
+/* What forbids it on one level does so where another one has its places taken. */
+START_TEST(no_level_is_ahead_while_another_one_forbids_it)
+{
+	const enum rp_level level = (enum rp_level)(_i % RP_LEVELS),
+			    other = (enum rp_level)((_i + 1) % RP_LEVELS);
+	static void (*const harms[])(enum rp_level) = {pause_it,     park_it,     open_it,
+						       half_open_it, has_token,   overfill_it,
+						       ask_full,     disable_full};
+	unsigned lacks;
+
+	fill_it(level);
+	ck_assert(rp_receiver_is_ahead(&r, PATH, NOW, &lacks));
+	harms[_i / RP_LEVELS](other);
+	ck_assert(!rp_receiver_is_ahead(&r, PATH, NOW, &lacks));
+}
+END_TEST
+
+/* The bits of _i: levels whose places are taken. */
+START_TEST(ahead_of_a_level_those_below_it_have_a_place)
+{
+	const unsigned full = (unsigned)_i % 8;
+	const enum rp_level from = (enum rp_level)(_i / 8);
+	const bool lower = (full & (RP_LACKS(from) - 1)) != 0;
+	unsigned lacks;
+	int l;
+
+	for (l = 0; l < RP_LEVELS; l++)
+		if ((full & RP_LACKS(l)) != 0)
+			fill_it((enum rp_level)l);
+	ck_assert(rp_receiver_is_ahead(&r, from, NOW, &lacks) == (full != 0 && !lower));
+	if (full != 0 && !lower)
+		ck_assert_uint_eq(lacks, full);
+}
+END_TEST
+
+START_TEST(a_path_without_a_section_is_ahead_on_two_levels)
+{
+	unsigned lacks;
+
+	fill_it(SECTION);
+	fill_it(HOST);
+	r.at[SECTION] = NULL;
+	ck_assert(rp_receiver_is_ahead(&r, SECTION, NOW, &lacks));
+	ck_assert_uint_eq(lacks, RP_LACKS(HOST));
+}
+END_TEST
+
+START_TEST(nothing_is_ahead_at_a_host_that_has_not_proven_itself)
+{
+	unsigned lacks;
+
+	fill_it((enum rp_level)_i);
+	ck_assert(rp_receiver_is_ahead(&r, PATH, NOW, &lacks));
+	at[HOST].last_success_at_ms = 0;
+	ck_assert(!rp_receiver_is_ahead(&r, PATH, NOW, &lacks));
+}
+END_TEST
+
 START_TEST(tokens_that_were_not_spent_come_back_on_each_level)
 {
 	struct rp_receiver_claim claim;
@@ -312,7 +490,7 @@ static void settle(int k, char how)
 					.http_status = how == 'n' ? 500 : 0};
 	r.at[PATH] = &paths[k];
 	for (l = 0; l < RP_LEVELS; l++)
-		result.in_flight[l] = 5;
+		result.in_use[l] = 5;
 	rp_receiver_settled(&r, &result, NOW, change);
 }
 
@@ -479,6 +657,28 @@ START_TEST(a_move_counts_on_each_level)
 }
 END_TEST
 
+START_TEST(a_path_takes_what_lacks_a_place_along_into_a_section_and_out_of_it)
+{
+	struct rp_endpoint section = {.level = SECTION, .members = 3, .F = 5, .lacking = {1, 2, 3}};
+	const struct rp_endpoint before = section, path = {.F = 4, .lacking = {3, 1, 2}};
+	uint64_t in_use = rp_endpoint_in_use(&section);
+
+	rp_receiver_enter(&section, &path);
+	ck_assert(section.lacking[0] == 4 && section.lacking[1] == 3 && section.lacking[2] == 5);
+	ck_assert_uint_eq(rp_endpoint_in_use(&section), in_use + 3);
+	ck_assert(rp_receiver_leave(&section, &path));
+	ck_assert_mem_eq(&section, &before, sizeof section);
+	/* what the section never had is not taken from it */
+	section.F = 4;
+	section.lacking[_i] = path.lacking[_i] - 1;
+	section.lacking[(_i + 1) % RP_LEVELS] = section.lacking[(_i + 2) % RP_LEVELS] = 9;
+	ck_assert(!rp_receiver_leave(&section, &path));
+	ck_assert_uint_eq(section.lacking[_i], 0);
+	ck_assert_uint_eq(section.lacking[(_i + 1) % RP_LEVELS],
+			  9 - path.lacking[(_i + 1) % RP_LEVELS]);
+}
+END_TEST
+
 START_TEST(a_path_takes_its_entries_along_into_a_section_and_out_of_it)
 {
 	struct rp_endpoint section = {.level = SECTION, .members = 3, .W = 7, .F = 2};
@@ -516,8 +716,18 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, a_claim_probes_each_level_whose_breaker_is_open, 0, RP_LEVELS);
 	tcase_add_loop_test(tc, who_takes_the_last_place_of_a_level_keeps_others_waiting, 0,
 			    RP_LEVELS);
+	tcase_add_loop_test(tc, the_levels_are_told_on_which_others_wait_for_a_place, 0, RP_LEVELS);
+	tcase_add_loop_test(tc, each_level_has_a_say_in_what_is_claimed_ahead, 0,
+			    RP_LEVELS * N(aheads));
+	tcase_add_loop_test(tc, no_level_is_ahead_while_another_one_forbids_it, 0, RP_LEVELS * 8);
+	tcase_add_loop_test(tc, ahead_of_a_level_those_below_it_have_a_place, 0, RP_LEVELS * 8);
+	tcase_add_test(tc, a_path_without_a_section_is_ahead_on_two_levels);
+	tcase_add_loop_test(tc, nothing_is_ahead_at_a_host_that_has_not_proven_itself, 0,
+			    RP_LEVELS);
 	tcase_add_test(tc, tokens_that_were_not_spent_come_back_on_each_level);
 	tcase_add_test(tc, a_move_counts_on_each_level);
+	tcase_add_loop_test(tc, a_path_takes_what_lacks_a_place_along_into_a_section_and_out_of_it,
+			    0, RP_LEVELS);
 	tcase_add_test(tc, a_path_takes_its_entries_along_into_a_section_and_out_of_it);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("settle");

@@ -95,6 +95,7 @@ static struct rp_delivery some_delivery(void)
 	d.expires_at_ms = (int64_t)random_next();
 	d.order_key = random_next();
 	d.behind = random_next() % 2;
+	d.lacks = (unsigned)random_next() % RP_LACKS(RP_LEVELS);
 	return d;
 }
 
@@ -159,6 +160,8 @@ static struct rp_endpoint some_endpoint(void)
 	e.control.full_at_us = (int64_t)random_next();
 	for (s = RP_STATE_WAITING; s <= RP_STATE_DEAD; s++)
 		e.count[s] = random_next();
+	for (s = 0; s < RP_LEVELS; s++)
+		e.lacking[s] = (uint32_t)random_next();
 	return e;
 }
 
@@ -342,6 +345,23 @@ START_TEST(every_member_of_a_delivery_is_kept)
 	SAME(in.delivery, out.delivery, expires_at_ms);
 	SAME(in.delivery, out.delivery, order_key);
 	SAME(in.delivery, out.delivery, behind);
+	SAME(in.delivery, out.delivery, lacks);
+}
+END_TEST
+
+START_TEST(each_place_that_is_lacking_is_kept_beside_its_order)
+{
+	unsigned char buf[RP_DELIVERY_BYTES];
+	struct rp_delivery d = some_delivery(), out;
+	unsigned lacks;
+
+	for (lacks = 0; lacks < RP_LACKS(RP_LEVELS); lacks++) {
+		d.behind = _i == 1;
+		d.lacks = lacks;
+		ck_assert(
+		    rp_delivery_unpack(&out, SEQ, buf, rp_delivery_pack(&d, SEQ, buf, sizeof buf)));
+		ck_assert(out.behind == d.behind && out.lacks == lacks);
+	}
 }
 END_TEST
 
@@ -410,6 +430,7 @@ START_TEST(every_member_of_endpoint_and_head_is_kept)
 	SAME(in.endpoint, out.endpoint, last_success_at_ms);
 	SAME(in.endpoint, out.endpoint, last_failure_at_ms);
 	ck_assert_mem_eq(in.endpoint.count, out.endpoint.count, sizeof in.endpoint.count);
+	ck_assert_mem_eq(in.endpoint.lacking, out.endpoint.lacking, sizeof in.endpoint.lacking);
 	n = pack_some(HEAD, &in, buf, sizeof buf);
 	ck_assert_uint_eq(n, RP_HEAD_BYTES);
 	ck_assert(unpack(HEAD, &out, 0, buf, n));
@@ -573,6 +594,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, what_was_packed_comes_out_again, 0, KINDS);
 	tcase_add_test(tc, every_member_of_the_facts_is_kept);
 	tcase_add_test(tc, every_member_of_a_delivery_is_kept);
+	tcase_add_loop_test(tc, each_place_that_is_lacking_is_kept_beside_its_order, 0, 2);
 	tcase_add_test(tc, every_member_of_an_attempt_is_kept);
 	tcase_add_test(tc, every_member_of_endpoint_and_head_is_kept);
 	tcase_add_test(tc, the_largest_attempt_fits);

@@ -5,6 +5,8 @@
 
 #define NOW INT64_C(1700000000000)
 
+#define WINDOW_OF_5 .control = {.limits = {.in_flight = 10, .start = 5}, .window_permille = 5000}
+
 /* What is in the way may be so on any level. */
 static const struct {
 	const char *what;
@@ -13,6 +15,7 @@ static const struct {
 		bool probe, metered;
 		int64_t age_ms, begin_within_ms;
 		unsigned in_flight_max; /* of that level; 0: 10 */
+		bool lacks;             /* it has got its place there from another */
 	} s;
 	enum rp_start_verdict verdict;
 } cases[] = {
@@ -33,6 +36,34 @@ static const struct {
      {.count[RP_STATE_IN_FLIGHT] = 10},
      {.in_flight_max = 9},
      RP_START_FULL},
+    {"those that lack a place take none",
+     {.count[RP_STATE_IN_FLIGHT] = 15, .lacking = {5, 5, 5}},
+     {0},
+     RP_START_GO},
+    {"more than may be have a place",
+     {.count[RP_STATE_IN_FLIGHT] = 15, .lacking = {4, 4, 4}},
+     {0},
+     RP_START_FULL},
+    {"it was passed a place",
+     {.count[RP_STATE_IN_FLIGHT] = 8, .lacking = {3, 3, 3}, WINDOW_OF_5},
+     {.lacks = true},
+     RP_START_GO},
+    {"... and the window has shrunk since",
+     {.count[RP_STATE_IN_FLIGHT] = 9, .lacking = {3, 3, 3}, WINDOW_OF_5},
+     {.lacks = true},
+     RP_START_FULL},
+    {"the window has shrunk, and it had a place of its own before",
+     {.count[RP_STATE_IN_FLIGHT] = 9, .lacking = {3, 3, 3}, WINDOW_OF_5},
+     {0},
+     RP_START_GO},
+    {"it was passed a place, and the limit was lowered since",
+     {.count[RP_STATE_IN_FLIGHT] = 5, WINDOW_OF_5},
+     {.lacks = true, .in_flight_max = 4},
+     RP_START_FULL},
+    {"it was passed a place, and the breaker opened since",
+     {.control.breaker = RP_BREAKER_OPEN},
+     {.lacks = true},
+     RP_START_BREAKER},
     {"its token is good",
      {.paused = false},
      {.metered = true, .age_ms = 20, .begin_within_ms = 20},
@@ -59,8 +90,10 @@ START_TEST(a_request_begins_when_the_table_says)
 			     .now_at_ms = NOW};
 	const int level = _i % RP_LEVELS;
 
+	ep.level = (enum rp_level)level;
 	s.receiver.at[level] = &ep;
 	s.probes[level] = how->probe;
+	s.lacks = how->lacks ? RP_LACKS(level) : 0;
 	if (how->in_flight_max != 0)
 		s.in_flight_max[level] = how->in_flight_max;
 	ck_assert_msg(rp_start_judge(&s) == cases[_i / RP_LEVELS].verdict, "%s, %s: %d",
@@ -83,6 +116,24 @@ START_TEST(the_probe_of_one_level_is_none_of_another)
 	ck_assert_int_eq(rp_start_judge(&s), RP_START_GO);
 	s.probes[RP_LEVEL_PATH] = false;
 	ck_assert_int_eq(rp_start_judge(&s), RP_START_BREAKER);
+}
+END_TEST
+
+/* Where it has had a place all the time, it may begin while a window shrinks. */
+START_TEST(a_place_that_was_passed_on_is_judged_on_its_own_level)
+{
+	struct rp_endpoint free = {.count[RP_STATE_IN_FLIGHT] = 1};
+	struct rp_endpoint shrunk = {.count[RP_STATE_IN_FLIGHT] = 9, WINDOW_OF_5};
+	struct rp_start s = {
+	    .receiver = {{&free, &free, &free}}, .in_flight_max = {10, 10, 10}, .now_at_ms = NOW};
+	int l;
+
+	shrunk.level = (enum rp_level)_i;
+	s.receiver.at[_i] = &shrunk;
+	for (l = 0; l < RP_LEVELS; l++) {
+		s.lacks = RP_LACKS(l);
+		ck_assert_int_eq(rp_start_judge(&s), l == _i ? RP_START_FULL : RP_START_GO);
+	}
 }
 END_TEST
 
@@ -112,6 +163,8 @@ int main(void)
 	tcase_add_loop_test(tc, a_request_begins_when_the_table_says, 0,
 			    RP_LEVELS * (int)(sizeof cases / sizeof cases[0]));
 	tcase_add_test(tc, the_probe_of_one_level_is_none_of_another);
+	tcase_add_loop_test(tc, a_place_that_was_passed_on_is_judged_on_its_own_level, 0,
+			    RP_LEVELS);
 	tcase_add_loop_test(tc, what_has_begun_is_stopped_by_what_forbids_it_and_by_no_limit, 0,
 			    RP_LEVELS);
 	suite_add_tcase(s, tc);

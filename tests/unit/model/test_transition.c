@@ -58,6 +58,7 @@ static void check_same(const struct rp_delivery *is, const struct rp_delivery *w
 	ck_assert_msg(is->expires_at_ms == want->expires_at_ms, "%s: expires", what);
 	ck_assert_msg(is->order_key == want->order_key, "%s: order_key", what);
 	ck_assert_msg(is->behind == want->behind, "%s: behind", what);
+	ck_assert_msg(is->lacks == want->lacks, "%s: lacks %x", what, is->lacks);
 }
 
 /* --- a new entry -------------------------------------------------------------------- */
@@ -87,10 +88,24 @@ START_TEST(an_import_keeps_what_was_and_no_claim)
 	there.endpoint = 1;
 	there.order_key = 2;
 	there.behind = true;
+	there.lacks = 5;
 	want.slot = 0;
 	want.claim_no = 0;
 	rp_transition_import(&there, ENDPOINT, 77, &d);
 	check_same(&d, &want, "import");
+}
+END_TEST
+
+/* Only what is in flight can be without a place: all moves end here. */
+START_TEST(what_leaves_the_flight_lacks_no_place)
+{
+	static const enum rp_state all[] = {W, F, H, OK, X};
+	const enum rp_state state = all[_i / 2];
+	struct rp_delivery from = entry_in(_i % 2 == 0 ? F : W), to = entry_in(state);
+
+	from.lacks = to.lacks = 6;
+	rp_transition_enter(&from, &to, NOW);
+	ck_assert_uint_eq(to.lacks, state == F ? 6 : 0);
 }
 END_TEST
 
@@ -179,6 +194,64 @@ START_TEST(a_claim_takes_what_waits_and_buries_what_must_not_go)
 	ck_assert_msg(rp_transition_claim(&from, &by, &to) == claims[_i].verdict, "%s",
 		      claims[_i].what);
 	check_same(&to, &want, claims[_i].what);
+}
+END_TEST
+
+/* Whatever claim it has lost before has left nothing. */
+START_TEST(a_claim_lacks_the_places_that_it_is_ahead_of)
+{
+	struct rp_delivery from = entry_in(W), want, to;
+	struct rp_claim_try by = {.endpoint = ENDPOINT,
+				  .due_at_ms = NOW - 10,
+				  .slot = SLOT,
+				  .lacks = (unsigned)_i,
+				  .now_at_ms = NOW};
+
+	from.lacks = 7u - (unsigned)_i;
+	want = from;
+	want.state = F;
+	want.claim_no++;
+	want.attempts++;
+	want.lacks = (unsigned)_i;
+	ck_assert_int_eq(rp_transition_claim(&from, &by, &to), RP_CLAIM_TAKEN);
+	check_same(&to, &want, "claim");
+	/* one that dies does not */
+	by.endpoint_is_gone = true;
+	ck_assert_int_eq(rp_transition_claim(&from, &by, &to), RP_CLAIM_DEAD);
+	rp_transition_enter(&from, &to, NOW);
+	ck_assert_uint_eq(to.lacks, 0);
+}
+END_TEST
+
+static const struct {
+	const char *what;
+	enum rp_state state;
+	uint32_t claim_no;
+	unsigned lacks;
+	bool taken;
+} heirs[] = {
+    {"it lacks places on all levels", F, CLAIM, 7, true},
+    {"it lacks one place", F, CLAIM, RP_LACKS(1), true},
+    {"it lacks none", F, CLAIM, 0, false},
+    {"it was lost, and another has it", F, CLAIM + 1, 7, false},
+    {"it was lost", W, CLAIM, 7, false},
+    {"it is over", OK, CLAIM, 7, false},
+    {"it is dead", X, CLAIM, 7, false},
+    {"it was lost and is held", H, CLAIM, 7, false},
+};
+
+START_TEST(a_claim_takes_the_places_of_another_when_it_lacks_them)
+{
+	struct rp_delivery from = entry_in(heirs[_i].state), want, to;
+
+	from.claim_no = heirs[_i].claim_no;
+	from.lacks = heirs[_i].lacks;
+	want = to = from;
+	if (heirs[_i].taken)
+		want.lacks = 0;
+	ck_assert_msg(rp_transition_take_places(&from, CLAIM, &to) == heirs[_i].taken, "%s",
+		      heirs[_i].what);
+	check_same(&to, &want, heirs[_i].what);
 }
 END_TEST
 
@@ -594,8 +667,13 @@ static TCase *claim_and_settle(void)
 
 	tcase_add_loop_test(tc, a_new_entry_is_due_when_its_caller_wants_it, 0, 4);
 	tcase_add_test(tc, an_import_keeps_what_was_and_no_claim);
+	tcase_add_loop_test(tc, what_leaves_the_flight_lacks_no_place, 0, 10);
 	tcase_add_loop_test(tc, the_time_of_a_state_is_that_of_the_move_into_it, 0, 4);
 	tcase_add_loop_test(tc, a_claim_takes_what_waits_and_buries_what_must_not_go, 0, N(claims));
+	tcase_add_loop_test(tc, a_claim_lacks_the_places_that_it_is_ahead_of, 0,
+			    RP_LACKS(RP_LEVELS));
+	tcase_add_loop_test(tc, a_claim_takes_the_places_of_another_when_it_lacks_them, 0,
+			    N(heirs));
 	tcase_add_test(tc, what_is_set_aside_is_dead_of_damage);
 	tcase_add_loop_test(tc, a_settle_makes_of_a_claim_what_the_table_says, 0, N(settles));
 	tcase_add_loop_test(tc, of_a_lost_claim_only_the_good_news_counts, 0, N(late));

@@ -397,10 +397,10 @@ static bool draw_endpoint(const struct rp_top *t, const struct rp_top_view *v,
 	column(&l, W_DEAD, true, k->e.count[RP_STATE_DEAD] > 0 ? RP_STYLE_BAD : RP_STYLE_PLAIN,
 	       grouped(k->e.count[RP_STATE_DEAD], a));
 	if (k->e.control.limits.in_flight > 0)
-		snprintf(flight, sizeof flight, "%" PRIu64 "/%u", k->e.count[RP_STATE_IN_FLIGHT],
+		snprintf(flight, sizeof flight, "%" PRIu64 "/%u", rp_endpoint_in_use(&k->e),
 			 rp_control_room(&k->e.control));
 	else
-		snprintf(flight, sizeof flight, "%" PRIu64, k->e.count[RP_STATE_IN_FLIGHT]);
+		snprintf(flight, sizeof flight, "%" PRIu64, rp_endpoint_in_use(&k->e));
 	column(&l, W_FLIGHT, true, RP_STYLE_PLAIN, flight);
 	put_activity(&l, t, rp_top_activity(t, k->id), sparkline);
 	style = state_of(t, k, text);

@@ -59,7 +59,7 @@ static void add_row(const struct listing *l, const struct rp_known_endpoint *k,
 	rp_table_cell(t, rp_span_of(k->name));
 	rp_table_styled(t, strcmp(state, "ok") == 0 ? RP_STYLE_GOOD : RP_STYLE_WARN, state);
 	rp_table_number(t, k->e.count[RP_STATE_WAITING]);
-	rp_table_number(t, k->e.count[RP_STATE_IN_FLIGHT]);
+	rp_table_number(t, rp_endpoint_in_use(&k->e));
 	rp_table_number(t, k->e.count[RP_STATE_HELD]);
 	rp_table_number(t, k->e.count[RP_STATE_DEAD]);
 	rp_table_number(t, k->e.count[RP_STATE_DELIVERED]);
