@@ -54,6 +54,7 @@ AWAY = ("distance",)  # and far away in it
 QUICK = ("drain", "both", "ingest", "latency", "tls", "many")
 ON_REQUEST = {"scale"}
 QUICK_S = 170  # no round begins that would not end by then
+PHASE_S = 45  # nor a phase so long before; the longest of them takes half of it when all is quiet
 LIMIT_S = {False: 900, True: 3600}  # a round, quick and with --full
 
 
@@ -161,11 +162,14 @@ def minutes(seconds):
     return f"{seconds / 60:.1f} min"
 
 
-def run_phases(bench, number):
+def run_phases(bench, number, deadline_s):
     """The figures of one round."""
     result = {}
     for name in bench.args.phases:
         if number > 1 and getattr(PHASES[name], "ONCE", False):
+            continue
+        if deadline_s and time.monotonic() > deadline_s - PHASE_S:
+            print(f"left out for want of time: {name}", file=sys.stderr)
             continue
         bench.phase = name
         harness.wait_for_quiet(bench.args.patience)
@@ -178,7 +182,7 @@ def run_rounds(bench):
     so the first one tells it for the rest."""
     rounds, began_s, within_s = [], time.monotonic(), bench.args.within_s
     for number in range(1, bench.args.runs + 1):
-        rounds.append(run_phases(bench, number))
+        rounds.append(run_phases(bench, number, within_s and began_s + within_s))
         took_s = time.monotonic() - began_s
         left_s = took_s / number * (bench.args.runs - number)
         print(f"round {number} of {bench.args.runs} is done after {minutes(took_s)}"
