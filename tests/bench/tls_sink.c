@@ -6,10 +6,10 @@
  *            [--status N] [--delay-ms N] [--never] [--idle-ms N] [--record FILE] [--exit-after N]
  *
  * --client-ca asks for a certificate. --delay-ms answers so much later, --never not at all.
- * --idle-ms closes a connection on which nothing came so long. --record writes a line for each
- * request, as `runpost-sink --record` does, with only the id and the time. It says "ready" when it
- * listens. When --exit-after requests are answered, or at SIGTERM, it prints what it saw as a JSON
- * object. */
+ * --idle-ms closes a connection on which nothing came so long after an answer. --record writes a
+ * line for each request, as `runpost-sink --record` does, with only the id and the time. It says
+ * "ready" when it listens. When --exit-after requests are answered, or at SIGTERM, it prints what
+ * it saw as a JSON object. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -39,8 +39,8 @@ struct conn {
 	size_t head_len;    /* of the request that comes, as far as it is here */
 	uint64_t body_left; /* after a whole head */
 	bool in_body;
-	bool waits;       /* for its answer */
 	int64_t since_us; /* when it came into the list it is in */
+	struct list *in;
 	struct conn *prev, *next;
 	char head[HEAD_MAX + 1];
 };
@@ -48,6 +48,7 @@ struct conn {
 /* Connections, the one that came first in front. */
 struct list {
 	struct conn *first, *last;
+	uint64_t n, most;
 };
 
 struct sink {
@@ -61,9 +62,9 @@ struct sink {
 
 	int listen_fd, epoll_fd;
 	SSL_CTX *tls;
-	struct list quiet, unanswered;
-	uint64_t requests, connections, full, resumed, open, most_open, n_unanswered;
-	uint64_t most_unanswered;
+	struct list fresh, unanswered,
+	    idle; /* before the first request, after one, after an answer */
+	uint64_t requests, connections, full, resumed, open, most_open;
 	int64_t first_us, last_us; /* when requests came */
 	char answer[128];
 	size_t answer_len;
@@ -94,22 +95,25 @@ static int64_t now_us(void)
 static void list_add(struct list *l, struct conn *c)
 {
 	c->since_us = now_us();
+	c->in = l;
 	c->prev = l->last;
 	c->next = NULL;
 	*(l->last != NULL ? &l->last->next : &l->first) = c;
 	l->last = c;
+	if (++l->n > l->most)
+		l->most = l->n;
 }
 
-static void list_remove(struct list *l, struct conn *c)
+static void list_remove(struct conn *c)
 {
-	*(c->prev != NULL ? &c->prev->next : &l->first) = c->next;
-	*(c->next != NULL ? &c->next->prev : &l->last) = c->prev;
+	*(c->prev != NULL ? &c->prev->next : &c->in->first) = c->next;
+	*(c->next != NULL ? &c->next->prev : &c->in->last) = c->prev;
+	c->in->n--;
 }
 
-static void conn_close(struct sink *s, struct list *in, struct conn *c)
+static void conn_close(struct sink *s, struct conn *c)
 {
-	list_remove(in, c);
-	s->n_unanswered -= c->waits ? 1 : 0;
+	list_remove(c);
 	SSL_free(c->ssl);
 	close(c->fd);
 	free(c);
@@ -132,7 +136,7 @@ static void conn_accept(struct sink *s)
 		SSL_set_accept_state(c->ssl);
 		ev.data.ptr = c;
 		epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &ev);
-		list_add(&s->quiet, c);
+		list_add(&s->fresh, c);
 		s->connections++;
 		if (++s->open > s->most_open)
 			s->most_open = s->open;
@@ -161,10 +165,8 @@ static void write_record(const struct sink *s, const char *head)
 /* A connection that breaks here is found at its next event. */
 static void answer(struct sink *s, struct conn *c)
 {
-	list_remove(&s->unanswered, c);
-	list_add(&s->quiet, c);
-	s->n_unanswered--;
-	c->waits = false;
+	list_remove(c);
+	list_add(&s->idle, c);
 	ERR_clear_error();
 	SSL_write(c->ssl, s->answer, (int)s->answer_len);
 }
@@ -176,11 +178,8 @@ static void request_ends(struct sink *s, struct conn *c)
 		s->first_us = s->last_us;
 	c->in_body = false;
 	c->head_len = 0;
-	list_remove(&s->quiet, c);
+	list_remove(c);
 	list_add(&s->unanswered, c);
-	c->waits = true;
-	if (++s->n_unanswered > s->most_unanswered)
-		s->most_unanswered = s->n_unanswered;
 	if (s->delay_us == 0 && !s->never)
 		answer(s, c);
 }
@@ -252,7 +251,7 @@ static void conn_event(struct sink *s, struct conn *c)
 		alive = SSL_get_error(c->ssl, n) == SSL_ERROR_WANT_READ;
 	}
 	if (!alive)
-		conn_close(s, c->waits ? &s->unanswered : &s->quiet, c);
+		conn_close(s, c);
 }
 
 static bool is_due(const struct list *l, int64_t after_us, int64_t now)
@@ -266,9 +265,10 @@ static void do_due(struct sink *s)
 
 	while (!s->never && is_due(&s->unanswered, s->delay_us, now))
 		answer(s, s->unanswered.first);
-	while (s->idle_us != 0 && is_due(&s->quiet, s->idle_us, now)) {
-		SSL_shutdown(s->quiet.first->ssl);
-		conn_close(s, &s->quiet, s->quiet.first);
+	while (s->idle_us != 0 && is_due(&s->idle, s->idle_us, now)) {
+		ERR_clear_error();
+		SSL_shutdown(s->idle.first->ssl);
+		conn_close(s, s->idle.first);
 	}
 }
 
@@ -280,9 +280,9 @@ static int64_t wait_us(const struct sink *s)
 	if (!s->never && s->unanswered.first != NULL &&
 	    s->unanswered.first->since_us + s->delay_us < until_us)
 		until_us = s->unanswered.first->since_us + s->delay_us;
-	if (s->idle_us != 0 && s->quiet.first != NULL &&
-	    s->quiet.first->since_us + s->idle_us < until_us)
-		until_us = s->quiet.first->since_us + s->idle_us;
+	if (s->idle_us != 0 && s->idle.first != NULL &&
+	    s->idle.first->since_us + s->idle_us < until_us)
+		until_us = s->idle.first->since_us + s->idle_us;
 	return until_us < at_us ? 0 : until_us - at_us;
 }
 
@@ -342,7 +342,7 @@ static void print_report(const struct sink *s)
 	       ",\"resumed\":%" PRIu64 ",\"most_open\":%" PRIu64 ",\"first_us\":%" PRId64
 	       ",\"last_us\":%" PRId64 ",\"most_unanswered\":%" PRIu64 "}\n",
 	       s->requests, s->connections, s->full, s->resumed, s->most_open, s->first_us,
-	       s->last_us, s->most_unanswered);
+	       s->last_us, s->unanswered.most);
 	if (s->record != NULL && fclose(s->record) != 0)
 		die("the record", strerror(errno));
 }
