@@ -67,7 +67,7 @@ def closed(bench, place):
         harness.feed(bench, outbox, conf, to, HOSTS)
         due = number * HOSTS
         harness.wait_until(lambda: bench.stats(outbox)["entries"]["delivered"] == due, "a round")
-        harness.wait_until(lambda: place.sockets(real.ESTABLISHED, real.PORT) == 0,
+        harness.wait_until(lambda: not place.sockets(real.ESTABLISHED, real.PORT),
                            "the receivers close")
     left = closed_by_us(place)
     harness.stop(sender)
@@ -80,10 +80,10 @@ def closed(bench, place):
 def closed_by_us(place):
     """How many sockets that the other side closed are still open after a while."""
     try:
-        harness.wait_until(lambda: place.sockets(real.CLOSE_WAIT) == 0, "", CLOSED_WITHIN_S)
+        harness.wait_until(lambda: not place.sockets(real.CLOSE_WAIT), "", CLOSED_WITHIN_S)
     except harness.Trouble:
         pass
-    return place.sockets(real.CLOSE_WAIT)
+    return len(place.sockets(real.CLOSE_WAIT))
 
 
 def bounded(bench, place):

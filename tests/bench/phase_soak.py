@@ -3,7 +3,6 @@ for the well ones wait, and whether anything grows.
 
 Two senders, as the unit of docs/examples starts them."""
 
-import itertools
 import os
 import statistics
 import time
@@ -21,6 +20,8 @@ KINDS = {"well": (140, ("--delay-ms", 5)), "close": (20, ("--delay-ms", 5, "--id
          "hang": (20, ("--never",)), "fail": (10, ("--status", 503, "--idle-ms", 1000)),
          "slow": (10, ("--delay-ms", 5000))}
 WELL = ("well", "close")
+STUCK_S = 5
+RETRIES_S = 180  # what fails three times, on a busy machine even at a well host, comes after 105 s
 ONCE = True  # it is no comparison: a round is enough
 
 TABLE = [
@@ -33,7 +34,7 @@ TABLE = [
     ("  descriptors, most", "soak_descriptors", "", 0, None),
     ("  last quarter to second", "soak_descriptors_grown", "", 2, ("<", 1.1)),
     ("  closed by receivers, not by us, most", "soak_close_wait", "", 0, None),
-    ("  ... at any time over 5 s", "soak_close_wait_floor", "", 0, ("<", 1)),
+    (f"  ... for {STUCK_S} s and more, most", "soak_stuck", "", 0, ("<", 1)),
     ("  share of reconnects that resumes", "soak_resumed", "", 2, (">=", 0.95)),
     ("  CPU a second, senders and ingest", "soak_cpu_share", " %", 1, None),
 ]
@@ -107,7 +108,7 @@ def run(bench):
     harness.finish_feed(ingest, load, lines)
     due = sum(map(is_well, range(lines)))
     harness.wait_until(lambda: sum(records[kind].read_bytes().count(b"\n") for kind in WELL) >= due,
-                       "the last webhooks of well hosts")
+                       "the last webhooks of well hosts", RETRIES_S)
     harness.stop(sender)
     seen = {kind: real.ask_to_end(sink) for kind, sink in sinks.items()}
     real.ask_to_end(names)
@@ -120,13 +121,14 @@ def run(bench):
 def figures(waits, samples, seen):
     of = {key: [one[key] for one in samples] for key in samples[0]}
     again = seen["close"]["connections"] - KINDS["close"][0]
-    floors = [min(five) for five in itertools.zip_longest(*(of["close_wait"][n:] for n in range(5)),
-                                                          fillvalue=0)]
+    stuck = [set.intersection(*of["close_wait"][n:n + STUCK_S + 1])
+             for n in range(len(samples) - STUCK_S)]
     return {"soak_p50_ms": harness.percentile(waits, 0.5),
             "soak_p99_ms": harness.percentile(waits, 0.99),
             "soak_p999_ms": harness.percentile(waits, 0.999),
             "soak_pss_mib": max(of["pss"]), "soak_rss_mib": max(of["rss"]),
             "soak_own_grown": grown(of["own"]), "soak_descriptors": max(of["descriptors"]),
             "soak_descriptors_grown": grown(of["descriptors"]),
-            "soak_close_wait": max(of["close_wait"]), "soak_close_wait_floor": max(floors),
+            "soak_close_wait": max(map(len, of["close_wait"])),
+            "soak_stuck": max(map(len, stuck)),
             "soak_resumed": seen["close"]["resumed"] / again if again > 0 else 0}

@@ -58,11 +58,11 @@ class Place:
                                 "--cert", cert, "--key", key, *options)
 
     def sockets(self, state, local_port=None):
-        """How many TCP sockets of the place are in this state (a number, in hexadecimal)."""
+        """The TCP sockets of the place in this state (a number, in hexadecimal), by both ends."""
         rows = [line.split() for line in
                 open(f"/proc/{self.keeper.pid}/net/tcp").readlines()[1:]]
-        return sum(row[3] == state and (local_port is None
-                                        or row[1].endswith(f":{local_port:04X}")) for row in rows)
+        return {(row[1], row[2]) for row in rows if row[3] == state and (
+            local_port is None or row[1].endswith(f":{local_port:04X}"))}
 
     def end(self):
         self.keeper.stdin.close()
