@@ -253,7 +253,7 @@ static enum rp_err ahead_of_path(struct ahead *a, const struct rp_walk_node *pat
 				 struct rp_error *err)
 {
 	bool any = true;
-	enum rp_err e = RP_OK;
+	enum rp_err e = a->w->ops->look(a->w->arg, path, err);
 
 	/* A new path has not asked for its limits yet. */
 	if (rec_of(a->w, path)->control.limits.in_flight == 0)
@@ -298,14 +298,26 @@ static enum rp_err ahead_of_group(struct ahead *a, uint64_t queue, struct rp_err
 	return e;
 }
 
+/* Its limits may be new, and nothing may have been claimed from it since. *any: it is there. */
+static enum rp_err look_at_host(struct rp_claim_walk *w, uint64_t id, bool *any,
+				struct rp_error *err)
+{
+	struct rp_walk_node host = {.id = rp_level_host(id)};
+	enum rp_err e = w->ops->find(w->arg, host.id, &host, any, err);
+
+	return e == RP_OK && *any ? w->ops->look(w->arg, &host, err) : e;
+}
+
 enum rp_err rp_claim_walk_ahead(struct rp_claim_walk *w, uint64_t id, size_t want,
 				struct rp_error *err)
 {
 	struct ahead a = {w, rp_level_of(id), want, RP_WALK_AHEAD_MAX};
 	struct rp_walk_node node = {.id = id};
 	bool any;
-	enum rp_err e = w->ops->find(w->arg, id, &node, &any, err);
+	enum rp_err e = look_at_host(w, id, &any, err);
 
+	if (e == RP_OK && any)
+		e = w->ops->find(w->arg, id, &node, &any, err);
 	if (e != RP_OK || !any)
 		return e;
 	return a.from == RP_LEVEL_PATH ? ahead_of_path(&a, &node, want, err)

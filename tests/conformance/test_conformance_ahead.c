@@ -437,9 +437,10 @@ static void meter_it(int level)
 	nothing_is_free(); /* it has asked */
 }
 
-static void limits_are_to_be_asked_for(int level)
+/* Heard when something would be claimed ahead. */
+static void lower_limit_unheard(int level)
 {
-	(void)level;
+	limits_of(level)->in_flight = limits_of(level)->start = 2;
 	fx_renew();
 }
 
@@ -485,7 +486,7 @@ static const struct {
     {"disabled", 1, disable_it},
     {"its window shrinks", 1, shrink_window},
     {"a rate", 7, meter_it},
-    {"other limits, not asked for yet", 7, limits_are_to_be_asked_for},
+    {"a lower limit that nobody has asked for", 7, lower_limit_unheard},
     {"a lower limit", 7, lower_limit},
     {"its breaker is open", 5, open_breaker},
     {"its breaker is being probed", 5, probe_breaker},
@@ -502,6 +503,33 @@ START_TEST(nothing_is_claimed_ahead_where_a_place_would_not_do)
 	fx_claim_ahead(id_of(level), 3);
 	ck_assert_msg(fx.n_claims == 0, "%s, %s: %zu", harms[k].what,
 		      rp_level_name((enum rp_level)level), fx.n_claims);
+}
+END_TEST
+
+/* It was not full itself, so nobody has told it that there are other limits. */
+START_TEST(a_path_is_claimed_ahead_of_its_host_by_the_limits_that_are_in_force)
+{
+	fill(_i, 3);
+	fx.limits.rate = (struct rp_rate){1000, 1000};
+	fx_renew();
+	nothing_is_free();
+	fx_claim_ahead(id_of(_i), 3);
+	ck_assert_uint_eq(fx.n_claims, 0);
+	fx.limits.rate = (struct rp_rate){0, 0};
+	fx_renew();
+	fx_claim_ahead(id_of(_i), 3);
+	ck_assert_uint_eq(fx.n_claims, 3);
+}
+END_TEST
+
+START_TEST(new_paths_are_claimed_ahead_of_their_section_or_host)
+{
+	fill(_i, 0);
+	fx_append(PATH(1, 40), 2);
+	fx_append(PATH(1, 41), 1);
+	fx_claim_ahead(id_of(_i), 9);
+	/* which section it belongs to nobody knows yet */
+	ck_assert_uint_eq(fx.n_claims, _i == RP_LEVEL_HOST ? 3 : 0);
 }
 END_TEST
 
@@ -844,6 +872,10 @@ static Suite *suite(void)
 			    RP_LEVELS);
 	tcase_add_loop_test(tc, nothing_is_claimed_ahead_where_a_place_would_not_do, 0,
 			    RP_LEVELS * N(harms));
+	tcase_add_loop_test(tc, a_path_is_claimed_ahead_of_its_host_by_the_limits_that_are_in_force,
+			    RP_LEVEL_SECTION, RP_LEVELS);
+	tcase_add_loop_test(tc, new_paths_are_claimed_ahead_of_their_section_or_host,
+			    RP_LEVEL_SECTION, RP_LEVELS);
 	tcase_add_loop_test(tc, nothing_is_claimed_ahead_at_a_host_that_has_not_proven_itself, 0,
 			    RP_LEVELS);
 	suite_add_tcase(s, tc);

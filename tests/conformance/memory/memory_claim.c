@@ -109,6 +109,7 @@ static enum rp_err look(void *arg, const struct rp_walk_node *node, struct rp_er
 	const enum rp_level level = rp_level_of(node->id);
 	struct rp_level_limits limits;
 	struct rp_receiver r;
+	bool differ;
 
 	(void)err;
 	if (level == RP_LEVEL_SECTION)
@@ -122,10 +123,13 @@ static enum rp_err look(void *arg, const struct rp_walk_node *node, struct rp_er
 	}
 	mem_set_section(c->t, node->id, limits.section);
 	r = mem_receiver(c->t->s, node->id);
-	rp_control_apply(&r.at[level]->control, &limits.at[level]);
+	differ = rp_control_apply(&r.at[level]->control, &limits.at[level]);
 	if (r.at[RP_LEVEL_SECTION] != NULL)
-		rp_control_apply(&r.at[RP_LEVEL_SECTION]->control, &limits.at[RP_LEVEL_SECTION]);
-	mem_changed(c->t, node->id);
+		differ = rp_control_apply(&r.at[RP_LEVEL_SECTION]->control,
+					  &limits.at[RP_LEVEL_SECTION]) ||
+			 differ;
+	if (differ)
+		mem_changed(c->t, node->id);
 	return RP_OK;
 }
 

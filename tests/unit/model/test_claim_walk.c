@@ -334,6 +334,16 @@ START_TEST(ahead_of_a_host_its_paths_have_a_go_each)
 }
 END_TEST
 
+START_TEST(whatever_is_taken_ahead_its_host_and_its_path_are_asked_for_their_limits)
+{
+	prepare(1, 3, 9);
+	ahead(rp_level_id(1, RP_MEMBER_PATHS), 2);
+	ck_assert_uint_eq(fake.looks, 2);
+	ahead(rp_level_id(1, 0), 9);
+	ck_assert_uint_eq(fake.looks, 2 + 1 + 3);
+}
+END_TEST
+
 START_TEST(ahead_of_a_host_few_of_its_paths_are_looked_at)
 {
 	prepare(1, PATHS, 0);
@@ -377,6 +387,8 @@ int main(void)
 	tcase_add_test(tc, the_rows_of_one_exchange_are_bounded);
 	tcase_add_test(tc, ahead_of_a_path_as_many_are_taken_as_are_wanted);
 	tcase_add_test(tc, ahead_of_a_host_its_paths_have_a_go_each);
+	tcase_add_test(tc,
+		       whatever_is_taken_ahead_its_host_and_its_path_are_asked_for_their_limits);
 	tcase_add_test(tc, ahead_of_a_host_few_of_its_paths_are_looked_at);
 	tcase_add_test(tc, nothing_is_taken_ahead_without_room_for_deaths_or_of_what_is_gone);
 	suite_add_tcase(suite, tc);
