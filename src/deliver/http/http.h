@@ -4,7 +4,9 @@
  * One engine for each process and thread. The caller's loop drives it: poll its fd for reading, and
  * call its run when the fd is readable or its timeout_ms has passed.
  *
- * Connections are kept and reused. The guard judges the address of each new connection before a
+ * Connections are kept and reused, as many as the engine was opened for; the one that was used
+ * longest ago makes room. One that its receiver closes is closed within some seconds, also when no
+ * request comes. The guard judges the address of each new connection before a
  * packet is sent, and the address of each reused connection before the request is written. A
  * connection or TLS session serves only requests whose anchors and identity have the names that it
  * began with. So a change in a certificate's file holds from the next request on.
@@ -21,6 +23,8 @@
 #include "net/guard.h"
 #include "model/outcome.h"
 
+/* a connection is kept for so long after its last request */
+#define RP_HTTP_KEPT_IDLE_S 120
 /* bytes of a response body read before the transfer is ended */
 #define RP_HTTP_BODY_MAX ((size_t)64 << 10)
 
@@ -67,10 +71,12 @@ struct rp_transport {
 	int (*timeout_ms)(struct rp_transport *t);
 };
 
-/* max_in_flight bounds requests, kept connections and descriptors. From now on the process ignores
- * SIGPIPE, unless it has a handler: TLS writes raise it. RP_ERR_NOMEM, RP_ERR_IO: libcurl or epoll
+/* max_in_flight bounds requests; max_connections, which must be more, bounds connections, those
+ * that are kept included. A lookup of a name takes three descriptors besides. From now on the
+ * process ignores SIGPIPE, unless it has a handler: TLS writes raise it. RP_ERR_NOMEM, RP_ERR_IO: libcurl or epoll
  * failed. Close *out with rp_http_close: it drops requests under way without a `done`. */
-enum rp_err rp_http_open(unsigned max_in_flight, struct rp_transport **out, struct rp_error *err);
+enum rp_err rp_http_open(unsigned max_in_flight, unsigned max_connections,
+			 struct rp_transport **out, struct rp_error *err);
 void rp_http_close(struct rp_transport *t);
 
 #endif

@@ -7,6 +7,8 @@
 /* What an engine knows of the connections that it keeps. NULL: out of memory. */
 struct rp_http_kept *rp_http_kept_new(unsigned connections);
 void rp_http_kept_free(struct rp_http_kept *kept);
+/* The descriptor of a connection is closed now. */
+void rp_http_kept_forget(struct rp_http_kept *kept, int fd);
 
 /* The two ends of a connection, as libcurl tells them. */
 struct rp_http_ends {

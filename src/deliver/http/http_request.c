@@ -95,7 +95,18 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 	t->notes.sockets++;
 	t->notes.family = address->family;
 	t->opened_fd[address->family == AF_INET6] = fd;
+	rp_http_watch_note_opened(&t->shared->watch, fd);
 	return fd;
+}
+
+/* Also at the engine's end. */
+static int on_close_socket(void *arg, curl_socket_t fd)
+{
+	struct rp_http_shared *shared = arg;
+
+	rp_http_watch_note_closing(&shared->watch, fd);
+	rp_http_kept_forget(shared->kept, fd);
+	return close(fd);
 }
 
 static void peer_set(struct rp_transfer *t, const char *ip, unsigned port)
@@ -290,6 +301,8 @@ static CURLcode set_callbacks(CURL *easy, struct rp_transfer *t)
 	(void)(SET(CURLOPT_PRIVATE, t) && SET(CURLOPT_HTTPHEADER, t->items) &&
 	       SET(CURLOPT_ERRORBUFFER, t->error_text) &&
 	       SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket) && SET(CURLOPT_OPENSOCKETDATA, t) &&
+	       SET(CURLOPT_CLOSESOCKETFUNCTION, on_close_socket) &&
+	       SET(CURLOPT_CLOSESOCKETDATA, t->shared) &&
 	       SET(CURLOPT_PREREQFUNCTION, on_connected) && SET(CURLOPT_PREREQDATA, t) &&
 	       SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, t) &&
 	       SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, t) &&
@@ -315,18 +328,20 @@ static CURLcode set_constants(CURL *easy)
 	       SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) && SET(CURLOPT_PATH_AS_IS, 1L) &&
 	       SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
 	       SET(CURLOPT_HTTP09_ALLOWED, 0L) && SET(CURLOPT_TCP_NODELAY, 1L) &&
-	       SET(CURLOPT_MAXLIFETIME_CONN, 300L) && SET(CURLOPT_SSL_VERIFYPEER, 1L) &&
-	       SET(CURLOPT_SSL_VERIFYHOST, 2L) && SET(CURLOPT_CAINFO, NULL));
+	       SET(CURLOPT_MAXAGE_CONN, (long)RP_HTTP_KEPT_IDLE_S) &&
+	       SET(CURLOPT_MAXLIFETIME_CONN, (long)RP_HTTP_KEPT_LIFE_S) &&
+	       SET(CURLOPT_SSL_VERIFYPEER, 1L) && SET(CURLOPT_SSL_VERIFYHOST, 2L) &&
+	       SET(CURLOPT_CAINFO, NULL));
 	return rc;
 }
 
-struct rp_transfer *rp_transfer_new(struct rp_http_kept *kept)
+struct rp_transfer *rp_transfer_new(struct rp_http_shared *shared)
 {
 	struct rp_transfer *t = calloc(1, sizeof *t);
 
 	if (t == NULL)
 		return NULL;
-	t->kept = kept;
+	t->shared = shared;
 	t->easy = curl_easy_init();
 	if (t->easy == NULL || set_callbacks(t->easy, t) != CURLE_OK ||
 	    set_constants(t->easy) != CURLE_OK) {
@@ -507,7 +522,7 @@ enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *
 	if (!head_set(t, request))
 		return rp_fail(err, RP_ERR_NOMEM, "no memory for %zu header lines of a request",
 			       request->n_headers);
-	alone = rp_http_kept_has_surplus(t->kept, request->url);
+	alone = rp_http_kept_has_surplus(t->shared->kept, request->url);
 	rc = url_set(t, request->url);
 	if (rc == CURLE_OK)
 		rc = rp_http_body_set(t);

@@ -6,7 +6,7 @@
 #include "deliver/http/http_transfer.h"
 
 /* A transfer with the options that never change. NULL: out of memory. */
-struct rp_transfer *rp_transfer_new(struct rp_http_kept *kept);
+struct rp_transfer *rp_transfer_new(struct rp_http_shared *shared);
 void rp_transfer_free(struct rp_transfer *t); /* it must not be in a multi handle */
 /* Sets what `request` asks for. RP_ERR_NOMEM, RP_ERR_INVAL: the transfer stays usable for another
  * request. */

@@ -6,11 +6,13 @@
 
 #include "net/redirect.h"
 #include "deliver/http/http.h"
+#include "deliver/http/http_watch.h"
 
 /* bytes of all response heads of a request, interim ones included */
 #define RP_HTTP_HEAD_MAX ((size_t)64 << 10)
 #define RP_HTTP_HEAD_LINES_MAX 200
 #define RP_HTTP_RETRY_AFTER_MAX_MS ((int64_t)24 * 3600 * 1000)
+#define RP_HTTP_KEPT_LIFE_S 300 /* a kept connection is as old as this at most */
 
 enum rp_transfer_state {
 	RP_TRANSFER_IDLE = 0,  /* in the pool */
@@ -55,10 +57,16 @@ struct rp_http_notes {
 
 struct rp_http_kept;
 
+/* What all transfers of an engine have in common. It outlives them and their connections. */
+struct rp_http_shared {
+	struct rp_http_watch watch;
+	struct rp_http_kept *kept;
+};
+
 struct rp_transfer {
 	CURL *easy;
-	struct rp_http_kept *kept; /* the engine's */
-	int fd;                    /* of the connection that the request went to; -1: not known */
+	struct rp_http_shared *shared;
+	int fd; /* of the connection that the request went to; -1: not known */
 	/* the latest sockets of IPv4 and IPv6: libcurl takes one, closes the other */
 	int opened_fd[2];
 	bool stalled;              /* libcurl gave up an address and has to be told to go on */
