@@ -29,7 +29,8 @@ struct rp_descriptors {
 	unsigned requests, connections;
 };
 /* Lowers d->requests to what the descriptors of this process allow, and sets the rest. The log says
- * when requests are fewer than wanted. later: how many descriptors the process will open for something else. RP_ERR_NOMEM:
+ * when requests are fewer than wanted. later: how many descriptors the process will open for
+ * something else. RP_ERR_NOMEM:
  * there are not enough for one request. */
 enum rp_err rp_descriptors_fit(unsigned later, struct rp_descriptors *d, struct rp_error *err);
 

@@ -474,8 +474,9 @@ enum rp_err rp_http_open(unsigned max_in_flight, unsigned max_connections,
 	ignore_sigpipe();
 	sys = rp_http_watch_open(&e->shared.watch);
 	e->shared.kept = rp_http_kept_new(max_connections);
-	if (sys == 0 && e->shared.kept != NULL && rp_http_sweep_open(&e->sweep, now_ms()) &&
-	    multi_open(e)) {
+	e->shared.sessions = rp_tls_sessions_new(RP_TLS_SESSIONS_BYTES);
+	if (sys == 0 && e->shared.kept != NULL && e->shared.sessions != NULL &&
+	    rp_http_sweep_open(&e->sweep, now_ms()) && multi_open(e)) {
 		*out = &e->transport;
 		return RP_OK;
 	}
@@ -502,6 +503,7 @@ void rp_http_close(struct rp_transport *transport)
 	curl_multi_cleanup(e->multi);
 	rp_http_watch_close(&e->shared.watch);
 	curl_global_cleanup();
+	rp_tls_sessions_free(e->shared.sessions);
 	rp_http_kept_free(e->shared.kept);
 	free(e);
 }

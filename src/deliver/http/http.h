@@ -9,7 +9,9 @@
  * request comes. The guard judges the address of each new connection before a
  * packet is sent, and the address of each reused connection before the request is written. A
  * connection or TLS session serves only requests whose anchors and identity have the names that it
- * began with. So a change in a certificate's file holds from the next request on.
+ * began with, and whose receiver, pins and least TLS version are the same. So a change in a
+ * certificate's file holds from the next request on. Sessions outlive their connections: a
+ * connection that is made again resumes one (sign/crypto_sessions.h).
  *
  * Redirects, proxies, cookies, netrc and content decoding are off. TLS is verified, 1.2 at least.
  * Response bodies are read up to RP_HTTP_BODY_MAX and then cut: a status line is enough to judge.
@@ -73,8 +75,8 @@ struct rp_transport {
 
 /* max_in_flight bounds requests; max_connections, which must be more, bounds connections, those
  * that are kept included. A lookup of a name takes three descriptors besides. From now on the
- * process ignores SIGPIPE, unless it has a handler: TLS writes raise it. RP_ERR_NOMEM, RP_ERR_IO: libcurl or epoll
- * failed. Close *out with rp_http_close: it drops requests under way without a `done`. */
+ * process ignores SIGPIPE, unless it has a handler: TLS writes raise it. RP_ERR_NOMEM, RP_ERR_IO:
+ * libcurl or epoll failed. Close *out with rp_http_close: it drops requests under way without a `done`. */
 enum rp_err rp_http_open(unsigned max_in_flight, unsigned max_connections,
 			 struct rp_transport **out, struct rp_error *err);
 void rp_http_close(struct rp_transport *t);

@@ -249,12 +249,17 @@ bool rp_http_kept_is_premature(const struct rp_transfer *t)
 	return written > 0 && ioctl(t->fd, SIOCOUTQ, &unconfirmed) == 0 && unconfirmed >= written;
 }
 
-static uint64_t receiver_of(const char *url, size_t *bytes)
+size_t rp_http_receiver_bytes(const char *url)
 {
 	const char *host = strstr(url, "://");
+	size_t bytes = host != NULL ? strcspn(host + 3, "/?#") : 0;
 
-	host = host != NULL ? host + 3 : url;
-	*bytes = (size_t)(host - url) + strcspn(host, "/?#");
+	return bytes > 0 ? (size_t)(host - url) + 3 + bytes : strlen(url);
+}
+
+static uint64_t receiver_of(const char *url, size_t *bytes)
+{
+	*bytes = rp_http_receiver_bytes(url);
 	return hash_add(FNV_BASIS, url, *bytes);
 }
 

@@ -155,6 +155,26 @@ static void peer_note(struct rp_transfer *t)
 		peer_ask(t, t->opened_fd[!v6]);
 }
 
+/* A session is resumed only where a kept connection would have been used: with the same receiver,
+ * in the same spelling, and with the same anchors, identity, pins and least version. A line end
+ * stands in none of them. */
+static bool sessions_apply(struct rp_transfer *t, void *ssl_ctx)
+{
+	const struct rp_request *r = &t->request;
+	const char *const texts[] = {rp_tls_anchors_name(r->anchors),
+				     rp_tls_identity_name(r->identity),
+				     r->pins != NULL ? r->pins : "", r->tls_min == 13 ? "13" : ""};
+	struct rp_span parts[2 * (sizeof texts / sizeof texts[0]) + 1];
+	size_t i, n = 0, bytes = rp_http_receiver_bytes(r->url);
+
+	for (i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		parts[n++] = rp_span_of(texts[i]);
+		parts[n++] = rp_span_of("\n");
+	}
+	parts[n++] = (struct rp_span){r->url, bytes};
+	return rp_tls_sessions_apply(t->shared->sessions, ssl_ctx, parts, n);
+}
+
 /* Each connection has an SSL_CTX of its own. libcurl would load certificates for it from files;
  * they were loaded and checked with the configuration. */
 static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *arg)
@@ -164,9 +184,9 @@ static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *arg)
 	(void)easy;
 	t->notes.tls_began = true;
 	peer_note(t);
-	return rp_tls_apply(ssl_ctx, t->request.anchors, t->request.identity)
-		   ? CURLE_OK
-		   : CURLE_SSL_CERTPROBLEM;
+	if (!rp_tls_apply(ssl_ctx, t->request.anchors, t->request.identity))
+		return CURLE_SSL_CERTPROBLEM;
+	return sessions_apply(t, ssl_ctx) ? CURLE_OK : CURLE_OUT_OF_MEMORY;
 }
 
 /* The owner permitted the request at its start. On a kept connection that is now; later, ask
@@ -315,7 +335,7 @@ static CURLcode set_callbacks(CURL *easy, struct rp_transfer *t)
 /* QUICK_EXIT: without it the end of a transfer waits for its resolver thread, and a dead name
  * server stops the loop for seconds. CAINFO NULL: on_tls brings the anchors, parsed; libcurl would
  * parse them for each connection or, from a file, keep them for a day, whatever becomes of the
- * file. HTTP/1.1: many small hosts gain nothing from h2 streams, and 7.88's h2 fails the second
+ * file. SESSIONID_CACHE: on_tls brings the sessions, too. HTTP/1.1: many small hosts gain nothing from h2 streams, and 7.88's h2 fails the second
  * request on a connection. */
 static CURLcode set_constants(CURL *easy)
 {
@@ -331,7 +351,7 @@ static CURLcode set_constants(CURL *easy)
 	       SET(CURLOPT_MAXAGE_CONN, (long)RP_HTTP_KEPT_IDLE_S) &&
 	       SET(CURLOPT_MAXLIFETIME_CONN, (long)RP_HTTP_KEPT_LIFE_S) &&
 	       SET(CURLOPT_SSL_VERIFYPEER, 1L) && SET(CURLOPT_SSL_VERIFYHOST, 2L) &&
-	       SET(CURLOPT_CAINFO, NULL));
+	       SET(CURLOPT_SSL_SESSIONID_CACHE, 0L) && SET(CURLOPT_CAINFO, NULL));
 	return rc;
 }
 

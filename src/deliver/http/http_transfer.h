@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 
 #include "net/redirect.h"
+#include "sign/crypto_sessions.h"
 #include "deliver/http/http.h"
 #include "deliver/http/http_watch.h"
 
@@ -61,6 +62,7 @@ struct rp_http_kept;
 struct rp_http_shared {
 	struct rp_http_watch watch;
 	struct rp_http_kept *kept;
+	struct rp_tls_sessions *sessions;
 };
 
 struct rp_transfer {
