@@ -156,6 +156,7 @@ static struct rp_transfer *transfer_take(struct http_engine *e)
 static void transfer_give_back(struct http_engine *e, struct rp_transfer *t)
 {
 	assert(e->in_flight > 0 && t->state != RP_TRANSFER_UNDER_WAY);
+	rp_http_names_leave(e->shared.names, t);
 	t->state = RP_TRANSFER_IDLE;
 	t->next = e->pool;
 	e->pool = t;
@@ -167,6 +168,7 @@ static void transfer_decided(struct http_engine *e, struct rp_transfer *t)
 	assert(t->state != RP_TRANSFER_DECIDED);
 	if (t->state == RP_TRANSFER_UNDER_WAY)
 		curl_multi_remove_handle(e->multi, t->easy);
+	rp_http_names_leave(e->shared.names, t);
 	t->state = RP_TRANSFER_DECIDED;
 	t->next = e->decided;
 	e->decided = t;
@@ -206,6 +208,11 @@ static enum rp_err http_start(struct rp_transport *transport, const struct rp_re
 		transfer_decided(e, t);
 		return RP_OK;
 	}
+	t->started_ms = now_ms();
+	if (!rp_http_names_enter(e->shared.names, t, t->started_ms)) {
+		t->state = RP_TRANSFER_WAITING;
+		return RP_OK;
+	}
 	mc = curl_multi_add_handle(e->multi, t->easy);
 	if (mc != CURLM_OK) {
 		transfer_give_back(e, t);
@@ -213,8 +220,27 @@ static enum rp_err http_start(struct rp_transport *transport, const struct rp_re
 			       "cannot begin a request: %s", curl_multi_strerror(mc));
 	}
 	t->state = RP_TRANSFER_UNDER_WAY;
-	t->overdue_at_ms = now_ms() + request->timeout_ms + OVERDUE_MS;
+	t->overdue_at_ms = t->started_ms + request->timeout_ms + OVERDUE_MS;
 	return RP_OK;
+}
+
+static void begin_released(struct http_engine *e)
+{
+	int64_t now = now_ms();
+	struct rp_transfer *t, *list = rp_http_names_released(e->shared.names, now);
+
+	while ((t = list) != NULL) {
+		list = t->next;
+		assert(t->state == RP_TRANSFER_WAITING);
+		if (rp_transfer_prepare_waited(t, now - t->started_ms) &&
+		    curl_multi_add_handle(e->multi, t->easy) == CURLM_OK) {
+			t->state = RP_TRANSFER_UNDER_WAY;
+			t->overdue_at_ms = now + t->request.timeout_ms + OVERDUE_MS;
+			continue;
+		}
+		rp_transfer_decide_local(t, "cannot begin a request that waited");
+		transfer_decided(e, t);
+	}
 }
 
 /* When memory is short libcurl may drop the timers of requests, which then never end (7.88.1): see
@@ -276,13 +302,14 @@ static void drive(struct http_engine *e)
 	}
 	sweep_ms = rp_http_sweep_due_ms(&e->sweep, &e->shared);
 	if (sweep_ms >= 0 && now_ms() >= sweep_ms)
-		rp_http_sweep_begin(&e->sweep, e->multi, now_ms());
+		rp_http_sweep_begin(&e->sweep, &e->shared, e->multi, now_ms());
 	if (e->timer_at_ms >= 0 && now_ms() >= e->timer_at_ms) {
 		e->timer_at_ms = -1;
 		socket_action(e, CURL_SOCKET_TIMEOUT, 0);
 	}
 	if (e->stalled)
 		resume_stalled(e);
+	begin_released(e);
 }
 
 /* The attempt goes on with a second request. It costs no retry. */
@@ -294,6 +321,7 @@ static void repeat_request(struct http_engine *e, struct rp_transfer *t)
 	    (notes->premature && t->outcome.http_status != 408))
 		rp_http_kept_note_surplus(e->shared.kept, t->request.url);
 	curl_multi_remove_handle(e->multi, t->easy);
+	rp_http_names_leave(e->shared.names, t);
 	if (rp_transfer_prepare_again(t) && curl_multi_add_handle(e->multi, t->easy) == CURLM_OK)
 		return;
 	t->state = RP_TRANSFER_IDLE;
@@ -413,7 +441,8 @@ static int http_timeout_ms(struct rp_transport *transport)
 	if (e->decided != NULL)
 		return 0;
 	now = now_ms();
-	at_ms = sooner(e->timer_at_ms, rp_http_sweep_due_ms(&e->sweep, &e->shared));
+	at_ms = sooner(e->timer_at_ms, rp_http_names_due_ms(e->shared.names));
+	at_ms = sooner(at_ms, rp_http_sweep_due_ms(&e->sweep, &e->shared));
 	if (e->troubled)
 		at_ms = sooner(at_ms, now + OVERDUE_MS);
 	if (at_ms < 0)
@@ -474,9 +503,11 @@ enum rp_err rp_http_open(unsigned max_in_flight, unsigned max_connections,
 	ignore_sigpipe();
 	sys = rp_http_watch_open(&e->shared.watch);
 	e->shared.kept = rp_http_kept_new(max_connections);
+	e->shared.names = rp_http_names_new();
 	e->shared.sessions = rp_tls_sessions_new(RP_TLS_SESSIONS_BYTES);
-	if (sys == 0 && e->shared.kept != NULL && e->shared.sessions != NULL &&
-	    rp_http_sweep_open(&e->sweep, now_ms()) && multi_open(e)) {
+	if (sys == 0 && e->shared.kept != NULL && e->shared.names != NULL &&
+	    e->shared.sessions != NULL && rp_http_sweep_open(&e->sweep, now_ms()) &&
+	    multi_open(e)) {
 		*out = &e->transport;
 		return RP_OK;
 	}
@@ -504,6 +535,7 @@ void rp_http_close(struct rp_transport *transport)
 	rp_http_watch_close(&e->shared.watch);
 	curl_global_cleanup();
 	rp_tls_sessions_free(e->shared.sessions);
+	rp_http_names_free(e->shared.names);
 	rp_http_kept_free(e->shared.kept);
 	free(e);
 }

@@ -13,6 +13,9 @@
  * certificate's file holds from the next request on. Sessions outlive their connections: a
  * connection that is made again resumes one (sign/crypto_sessions.h).
  *
+ * A name is looked up by one request at a time, for all that need it then, and what was found holds
+ * for a minute or a little more.
+ *
  * Redirects, proxies, cookies, netrc and content decoding are off. TLS is verified, 1.2 at least.
  * Response bodies are read up to RP_HTTP_BODY_MAX and then cut: a status line is enough to judge.
  */
@@ -41,8 +44,8 @@ struct rp_request {
 	 * cannot be read, and the request is broken off. NULL: the body is in memory. */
 	bool (*read_body)(void *owner, size_t at, char *out, size_t n);
 	/* Whether the request may still be written. Called from inside run when the request is
-	 * written later than at the start: a connection had to be made first, or the request is
-	 * repeated on another one. false: it is not written. NULL: it always may. */
+	 * written later than at the start: a connection had to be made first, it waited for a
+	 * name, or it is repeated on another connection. false: it is not written. NULL: it always may. */
 	bool (*may_write)(void *owner);
 	int64_t timeout_ms, connect_timeout_ms;
 	const struct rp_guard_policy *guard;
@@ -76,7 +79,8 @@ struct rp_transport {
 /* max_in_flight bounds requests; max_connections, which must be more, bounds connections, those
  * that are kept included. A lookup of a name takes three descriptors besides. From now on the
  * process ignores SIGPIPE, unless it has a handler: TLS writes raise it. RP_ERR_NOMEM, RP_ERR_IO:
- * libcurl or epoll failed. Close *out with rp_http_close: it drops requests under way without a `done`. */
+ * libcurl or epoll failed. Close *out with rp_http_close: it drops requests under way without a
+ * `done`. */
 enum rp_err rp_http_open(unsigned max_in_flight, unsigned max_connections,
 			 struct rp_transport **out, struct rp_error *err);
 void rp_http_close(struct rp_transport *t);

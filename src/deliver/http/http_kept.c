@@ -249,17 +249,12 @@ bool rp_http_kept_is_premature(const struct rp_transfer *t)
 	return written > 0 && ioctl(t->fd, SIOCOUTQ, &unconfirmed) == 0 && unconfirmed >= written;
 }
 
-size_t rp_http_receiver_bytes(const char *url)
+uint64_t rp_http_receiver(const char *url, size_t *bytes)
 {
 	const char *host = strstr(url, "://");
-	size_t bytes = host != NULL ? strcspn(host + 3, "/?#") : 0;
+	size_t n = host != NULL ? strcspn(host + 3, "/?#") : 0;
 
-	return bytes > 0 ? (size_t)(host - url) + 3 + bytes : strlen(url);
-}
-
-static uint64_t receiver_of(const char *url, size_t *bytes)
-{
-	*bytes = rp_http_receiver_bytes(url);
+	*bytes = n > 0 ? (size_t)(host - url) + 3 + n : strlen(url);
 	return hash_add(FNV_BASIS, url, *bytes);
 }
 
@@ -270,7 +265,7 @@ bool rp_http_kept_has_surplus(const struct rp_http_kept *kept, const char *url)
 
 	if (kept->n_surplus == 0)
 		return false;
-	receiver = receiver_of(url, &bytes);
+	receiver = rp_http_receiver(url, &bytes);
 	for (i = 0; i < kept->n_surplus; i++) {
 		if (kept->surplus[i].receiver == receiver)
 			return rp_sys_boot_ms(&rp_sys_real) < kept->surplus[i].until_ms;
@@ -281,7 +276,7 @@ bool rp_http_kept_has_surplus(const struct rp_http_kept *kept, const char *url)
 void rp_http_kept_note_surplus(struct rp_http_kept *kept, const char *url)
 {
 	size_t i, bytes, at = 0;
-	uint64_t receiver = receiver_of(url, &bytes);
+	uint64_t receiver = rp_http_receiver(url, &bytes);
 
 	if (rp_http_kept_has_surplus(kept, url))
 		return;

@@ -26,9 +26,9 @@ bool rp_http_kept_is_fit(struct rp_transfer *t, const struct rp_http_ends *ends)
  * something else. This is known only of requests that are written at once. */
 bool rp_http_kept_is_premature(const struct rp_transfer *t);
 
-/* How long a URL's beginning is that names its receiver: scheme, host and port, as they are
- * spelt. The whole URL where libcurl might read it in another way. */
-size_t rp_http_receiver_bytes(const char *url);
+/* The hash of a URL's beginning that names its receiver, scheme, host and port as they are spelt,
+ * and its length. It is the whole URL where libcurl might read it in another way. */
+uint64_t rp_http_receiver(const char *url, size_t *bytes);
 /* Whether a receiver (scheme, host, port) has sent surplus bytes, which nobody asked for, within
  * the last hour. Its connections are not kept. */
 bool rp_http_kept_has_surplus(const struct rp_http_kept *kept, const char *url);

@@ -12,6 +12,8 @@ void rp_transfer_free(struct rp_transfer *t); /* it must not be in a multi handl
  * request. */
 enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *request,
 				struct rp_error *err);
+/* Takes the time that a prepared request has waited off its timeouts. false: libcurl refuses. */
+bool rp_transfer_prepare_waited(struct rp_transfer *t, int64_t waited_ms);
 /* Prepares the same request once more, on a fresh connection, in the time that is left. false: out
  * of memory; t->outcome says nothing then. */
 bool rp_transfer_prepare_again(struct rp_transfer *t);

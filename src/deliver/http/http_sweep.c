@@ -1,6 +1,6 @@
-/* http_sweep.c - makes libcurl look at the connections that it keeps. It is apart because libcurl
- * does so only as a request begins, and not more often than once a second; there is no call for
- * it. So a sweep is a request that ends before it has a socket. */
+/* http_sweep.c - makes libcurl look at the connections and names that it keeps. It is apart because
+ * libcurl does so only as a request begins or ends, at connections not more often than once a
+ * second; there is no call for it. So a sweep is a request that ends before it has a socket. */
 
 #include "deliver/http/http_sweep.h"
 
@@ -38,18 +38,34 @@ void rp_http_sweep_close(struct rp_http_sweep *sweep, CURLM *multi)
 	*sweep = (struct rp_http_sweep){0};
 }
 
+static bool has_many_names(const struct rp_http_shared *shared)
+{
+	return rp_http_names_count(shared->names) > RP_HTTP_NAMES_MAX;
+}
+
 int64_t rp_http_sweep_due_ms(const struct rp_http_sweep *sweep, const struct rp_http_shared *shared)
 {
-	if (sweep->under_way || shared->watch.connections == 0)
+	if (sweep->under_way)
+		return sweep->after_ms + STUCK_MS;
+	if (shared->watch.connections == 0 && rp_http_names_count(shared->names) == 0)
 		return -1;
-	return sweep->after_ms + (shared->watch.gone > 0 ? GONE_MS : OTHER_MS);
+	return sweep->after_ms +
+	       (shared->watch.gone > 0 || has_many_names(shared) ? GONE_MS : OTHER_MS);
 }
 
 /* Out of memory: then the next one. */
-void rp_http_sweep_begin(struct rp_http_sweep *sweep, CURLM *multi, int64_t now_ms)
+void rp_http_sweep_begin(struct rp_http_sweep *sweep, struct rp_http_shared *shared, CURLM *multi,
+			 int64_t now_ms)
 {
+	bool all = has_many_names(shared);
+
+	if (sweep->under_way)
+		curl_multi_remove_handle(multi, sweep->easy);
 	sweep->after_ms = now_ms;
-	sweep->under_way = curl_multi_add_handle(multi, sweep->easy) == CURLM_OK;
+	sweep->under_way = SET(CURLOPT_DNS_CACHE_TIMEOUT, all ? 0L : (long)RP_HTTP_NAMES_S) &&
+			   curl_multi_add_handle(multi, sweep->easy) == CURLM_OK;
+	if (sweep->under_way)
+		rp_http_names_forget(shared->names, all, now_ms);
 }
 
 bool rp_http_sweep_end(struct rp_http_sweep *sweep, CURLM *multi, const CURL *easy, int64_t now_ms)

@@ -7,6 +7,7 @@
 #include "net/redirect.h"
 #include "sign/crypto_sessions.h"
 #include "deliver/http/http.h"
+#include "deliver/http/http_names.h"
 #include "deliver/http/http_watch.h"
 
 /* bytes of all response heads of a request, interim ones included */
@@ -17,6 +18,7 @@
 
 enum rp_transfer_state {
 	RP_TRANSFER_IDLE = 0,  /* in the pool */
+	RP_TRANSFER_WAITING,   /* for another one's lookup of the same name */
 	RP_TRANSFER_UNDER_WAY, /* its easy handle is in the multi handle */
 	RP_TRANSFER_DECIDED,   /* its outcome waits to be handed out by run */
 };
@@ -62,6 +64,7 @@ struct rp_http_kept;
 struct rp_http_shared {
 	struct rp_http_watch watch;
 	struct rp_http_kept *kept;
+	struct rp_http_names *names;
 	struct rp_tls_sessions *sessions;
 };
 
@@ -77,8 +80,11 @@ struct rp_transfer {
 	bool fresh, forbids_reuse; /* as set in the easy handle */
 	/* the first try's status, which the second one is to confirm; 0: none */
 	unsigned doubted;
-	int64_t spent_us;         /* by the first try */
-	struct rp_transfer *next; /* in the pool or in the list of decided ones */
+	int64_t spent_us;           /* by the first try, or waiting */
+	bool waited;                /* it was begun later than at its start */
+	int64_t started_ms;         /* ... which was then, on the boot clock */
+	struct rp_http_name *leads; /* its lookup is also for others; NULL: it is not */
+	struct rp_transfer *next;   /* in the pool or in the list of decided ones */
 	struct rp_transfer *next_of_all;
 	int64_t overdue_at_ms; /* on the boot clock: under way after it, it is lost */
 	enum rp_transfer_state state;

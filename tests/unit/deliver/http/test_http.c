@@ -135,7 +135,8 @@ static void rig_begin(struct rig *r, const struct script_step *script, size_t n_
 	r->request =
 	    (struct rp_request){.body = {"{}", 2}, .timeout_ms = 10000, .connect_timeout_ms = 5000};
 	r->request.guard = &r->open_policy;
-	ck_assert_msg(rp_http_open(max_in_flight, max_in_flight + 16, &r->engine, &err) == RP_OK, "%s", err.text);
+	ck_assert_msg(rp_http_open(max_in_flight, max_in_flight + 16, &r->engine, &err) == RP_OK,
+		      "%s", err.text);
 	r->server = scripted_server_open(script, n_steps);
 	snprintf(r->url, sizeof r->url, "http://127.0.0.1:%u/hook",
 		 scripted_server_port(r->server));

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/pem.h>
@@ -29,9 +31,33 @@
 #define OPEN_MAX_TEST 1200
 #define OK_EMPTY "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
-/* ---- every name under .test is this host ---- */
+/* ---- doors of the C library that tests hold: this program's definitions win over libc's, in
+ * libcurl too ---- */
 
+/* so far all clocks go before the system's */
+static atomic_int ahead_s;
+
+int clock_gettime(clockid_t clock, struct timespec *out)
+{
+	int rc = (int)syscall(SYS_clock_gettime, clock, out);
+
+	out->tv_sec += ahead_s;
+	return rc;
+}
+
+time_t time(time_t *out)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (out != NULL)
+		*out = now.tv_sec;
+	return now.tv_sec;
+}
+
+/* Every name under .test is this host, but for one that does not exist. */
 static atomic_uint lookups;
+static atomic_bool lookups_hang;
 
 int getaddrinfo(const char *restrict name, const char *restrict service,
 		const struct addrinfo *restrict hints, struct addrinfo **restrict res)
@@ -43,6 +69,10 @@ int getaddrinfo(const char *restrict name, const char *restrict service,
 	if (n < 5 || strcmp(name + n - 5, ".test") != 0)
 		return real(name, service, hints, res);
 	lookups++;
+	while (lookups_hang)
+		sched_yield();
+	if (strncmp(name, "none.", 5) == 0)
+		return EAI_NONAME;
 	return real("127.0.0.1", service, hints, res);
 }
 
@@ -214,7 +244,7 @@ struct rig {
 	struct rp_guard_policy policy;
 	struct rp_request request;
 	struct rp_outcome last;
-	unsigned n_begun, n_done, n_good;
+	unsigned n_begun, n_done, n_good, n_withheld;
 	char urls[HOSTS][48];
 };
 
@@ -236,6 +266,7 @@ static struct rig *rig_begin(int version, unsigned tickets, unsigned max_in_flig
 	ck_assert_ptr_nonnull(r);
 	rp_log_setup("test", RP_LOG_ERROR);
 	lookups = 0;
+	lookups_hang = false;
 	r->v = receiver_begin(version, tickets);
 	r->anchors = anchors_of(r->v->pem);
 	ck_assert(rp_cidr_parse(rp_span_of("127.0.0.0/8"), &r->loopback));
@@ -267,6 +298,7 @@ static void on_done(void *arg, void *owner, const struct rp_outcome *outcome)
 	(void)owner;
 	r->last = *outcome;
 	r->n_done++;
+	r->n_withheld += outcome->lack == RP_LACK_LEAVE;
 	r->n_good += outcome->cause == RP_CAUSE_NONE && outcome->http_status == 200;
 }
 
@@ -389,6 +421,113 @@ START_TEST(a_ticket_is_used_once)
 }
 END_TEST
 
+/* ---- names ---- */
+
+START_TEST(requests_that_need_a_name_at_once_look_it_up_once)
+{
+	struct rig *r = rig_begin(TLS1_3_VERSION, 2, 64);
+	unsigned i;
+
+	for (i = 0; i < 64; i++)
+		start(r, 0);
+	wait_until_under_way(r, 0);
+	ck_assert_uint_eq(r->n_good, 64);
+	ck_assert_uint_eq(lookups, 1);
+	rig_end(r);
+}
+END_TEST
+
+START_TEST(a_name_that_is_not_found_is_that_for_all_that_waited)
+{
+	struct rig *r = rig_begin(TLS1_3_VERSION, 2, 8);
+	unsigned i;
+
+	snprintf(r->urls[0], sizeof r->urls[0], "https://none.test/");
+	for (i = 0; i < 8; i++)
+		start(r, 0);
+	wait_until_under_way(r, 0);
+	ck_assert_uint_eq(r->n_done, 8);
+	ck_assert_int_eq(r->last.cause, RP_CAUSE_DNS);
+	rig_end(r);
+}
+END_TEST
+
+static void let_time_pass(struct rig *r, int s)
+{
+	int wait_ms;
+
+	ahead_s += s;
+	do {
+		r->engine->run(r->engine, on_done, r);
+		wait_ms = r->engine->timeout_ms(r->engine);
+	} while (wait_ms >= 0 && wait_ms < 2000);
+}
+
+START_TEST(a_name_holds_for_a_minute)
+{
+	struct rig *r = rig_begin(TLS1_3_VERSION, 2, 4);
+
+	post(r);
+	let_time_pass(r, 40);
+	receiver_close_all(r->v);
+	post(r);
+	ck_assert_uint_eq(lookups, 1);
+	let_time_pass(r, 35);
+	receiver_close_all(r->v);
+	post(r);
+	ck_assert_uint_eq(r->n_good, 3);
+	ck_assert_uint_eq(lookups, 2);
+	rig_end(r);
+}
+END_TEST
+
+START_TEST(who_waits_for_a_name_does_not_wait_for_long)
+{
+	struct rig *r = rig_begin(TLS1_3_VERSION, 2, 4);
+
+	lookups_hang = true;
+	start(r, 0);
+	start(r, 0);
+	while (lookups == 0)
+		r->engine->run(r->engine, on_done, r);
+	ck_assert_uint_eq(lookups, 1);
+	ahead_s += 2;
+	while (lookups < 2)
+		r->engine->run(r->engine, on_done, r);
+	lookups_hang = false;
+	wait_until_under_way(r, 0);
+	ck_assert_uint_eq(r->n_good, 2);
+	rig_end(r);
+}
+END_TEST
+
+static bool refuse(void *owner)
+{
+	(void)owner;
+	return false;
+}
+
+/* On two kept connections; nobody knows the name any more, so that the second waits for it. */
+START_TEST(a_request_that_waited_asks_for_leave)
+{
+	struct rig *r = rig_begin(TLS1_3_VERSION, 2, 4);
+
+	start(r, 0);
+	start(r, 0);
+	wait_until_under_way(r, 0);
+	let_time_pass(r, 75);
+	r->request.may_write = refuse;
+	start(r, 0);
+	start(r, 0);
+	wait_until_under_way(r, 0);
+	ck_assert_uint_eq(r->n_good, 3);
+	ck_assert_uint_eq(r->n_withheld, 1);
+	ck_assert_uint_eq(r->v->requests, 3);
+	ck_assert_uint_eq(r->v->handshakes, 2);
+	rig_end(r);
+}
+END_TEST
+
 /* ---- what sessions may take: both ends in memory ---- */
 
 static void shake(struct rp_tls_sessions *sessions, SSL_CTX *server_ctx, unsigned number,
@@ -462,7 +601,8 @@ END_TEST
 int main(void)
 {
 	Suite *s = suite_create("http_tls");
-	TCase *tc = tcase_create("many"), *trust = tcase_create("trust");
+	TCase *tc = tcase_create("many"), *trust = tcase_create("trust"),
+	      *names = tcase_create("names");
 	SRunner *sr;
 	int failed;
 
@@ -474,6 +614,12 @@ int main(void)
 	tcase_add_test(trust, sessions_take_no_more_than_they_may_and_each_name_keeps_one);
 	suite_add_tcase(s, tc);
 	suite_add_tcase(s, trust);
+	tcase_add_test(names, requests_that_need_a_name_at_once_look_it_up_once);
+	tcase_add_test(names, a_name_that_is_not_found_is_that_for_all_that_waited);
+	tcase_add_test(names, a_name_holds_for_a_minute);
+	tcase_add_test(names, who_waits_for_a_name_does_not_wait_for_long);
+	tcase_add_test(names, a_request_that_waited_asks_for_leave);
+	suite_add_tcase(s, names);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);
 	failed = srunner_ntests_failed(sr);
