@@ -45,7 +45,8 @@ struct rp_request {
 	bool (*read_body)(void *owner, size_t at, char *out, size_t n);
 	/* Whether the request may still be written. Called from inside run when the request is
 	 * written later than at the start: a connection had to be made first, it waited for a
-	 * name, or it is repeated on another connection. false: it is not written. NULL: it always may. */
+	 * name, or it is repeated on another connection. false: it is not written. NULL: it
+	 * always may. */
 	bool (*may_write)(void *owner);
 	int64_t timeout_ms, connect_timeout_ms;
 	const struct rp_guard_policy *guard;
