@@ -63,7 +63,7 @@ static bool reload_for_children(void *arg)
 	return true;
 }
 
-static enum rp_err run_sender(const struct send_setup *setup, unsigned in_flight,
+static enum rp_err run_sender(const struct send_setup *setup, const struct rp_descriptors *fit,
 			      struct rp_outbox *ob, struct rp_transport *transport,
 			      struct rp_sender_counts *counts, struct rp_error *err)
 {
@@ -73,7 +73,7 @@ static enum rp_err run_sender(const struct send_setup *setup, unsigned in_flight
 				      .settings = setup->reloaded != NULL ? setup->reloaded
 									  : &setup->settings,
 				      .sys = &rp_sys_real,
-				      .in_flight = in_flight,
+				      .in_flight = fit->requests,
 				      .background = true,
 				      .drain = setup->drain,
 				      .reload = reload_for_sender,
@@ -86,8 +86,9 @@ static enum rp_err run_sender(const struct send_setup *setup, unsigned in_flight
 		return rp_fail_sys(err, RP_ERR_IO, errno, "signalfd");
 	e = rp_sender_new(&o, &sender, err);
 	if (e == RP_OK) {
-		rp_log(RP_LOG_INFO, "sending", "outbox=%s in_flight=%u", rp_outbox_address(ob),
-		       in_flight);
+		rp_log(RP_LOG_INFO, "sending",
+		       "outbox=%s in_flight=%u connections=%u open_files=%" PRIu64,
+		       rp_outbox_address(ob), fit->requests, fit->connections, fit->limit);
 		e = rp_sender_run(sender, signal_fd, err);
 		rp_sender_read_counts(sender, counts);
 	}
@@ -109,7 +110,7 @@ static int send_as(void *arg, unsigned number)
 	struct rp_transport *transport = NULL;
 	struct rp_outbox *ob = NULL;
 	struct rp_error err;
-	unsigned in_flight = setup->in_flight;
+	struct rp_descriptors fit = {.requests = setup->in_flight};
 	enum rp_err e;
 	char role[24];
 
@@ -117,11 +118,11 @@ static int send_as(void *arg, unsigned number)
 	rp_log_setup(role, getenv("RUNPOST_DEBUG") != NULL ? RP_LOG_DEBUG : RP_LOG_INFO);
 	e = rp_outbox_open(c->outbox_dir, &o, &ob, &err);
 	if (e == RP_OK)
-		e = rp_descriptors_fit(DESCRIPTORS_TO_COME, &in_flight, &err);
+		e = rp_descriptors_fit(DESCRIPTORS_TO_COME, &fit, &err);
 	if (e == RP_OK)
-		e = rp_http_open(in_flight, &transport, &err);
+		e = rp_http_open(fit.requests, fit.connections, &transport, &err);
 	if (e == RP_OK)
-		e = run_sender(setup, in_flight, ob, transport, &n, &err);
+		e = run_sender(setup, &fit, ob, transport, &n, &err);
 	if (transport != NULL)
 		rp_http_close(transport);
 	rp_outbox_close(ob);

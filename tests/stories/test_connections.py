@@ -4,12 +4,15 @@ answers before the request, lost connections.
 The receivers are small servers of this file, because a proper HTTP server does none of it."""
 
 import collections
+import pathlib
+import re
+import resource
 import socket
 import ssl
 import threading
 import time
 
-from harness import Story, make_run
+from harness import BIN, Story, make_run, wait_until
 from tls_server import Authority
 
 
@@ -191,6 +194,66 @@ class Surplus(Wire):
         seen = sender.err.count("ev=surplus_bytes")
         self.assertTrue(seen == 1 or (seen == 0 and receiver.connections == 4),
                         (seen, receiver.connections))
+
+
+def closes_after_each(receiver, peer):
+    """Says farewell, as TLS wants it, and closes."""
+    with receiver.lock:
+        receiver.resumed += peer.session_reused
+    receiver.read_request(peer)
+    peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    peer.settimeout(0.05)  # for the other's farewell, which does not come
+    peer.unwrap()
+
+
+def sockets_to(port):
+    """States of this host's connections to the port."""
+    lines = pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return [line.split()[3] for line in lines if int(line.split()[2].split(":")[1], 16) == port]
+
+
+class Kept(Wire):
+    CLOSE_WAIT = "08"
+
+    def test_what_a_receiver_closes_is_closed_by_us_and_resumed_later(self):
+        """Over TLS its farewell lay unread, and libcurl took the connection for a good one."""
+        ca = Authority(self.folder)
+        receiver = self.receiver(closes_after_each, ca.issue("good"))
+        receiver.resumed = 0
+        port = int(receiver.url.split(":")[2].split("/")[0])
+        self.configure(defaults={"ca_file": ca.file, "in_flight": "1"})
+        sender = self.send()
+        for n in range(1, 4):
+            self.ingest([make_run(n, receiver.url)])
+            self.wait_entries(f"delivery {n}", delivered=n)
+            began = time.monotonic()
+            # once the receiver has closed, its end is in no state that is called open
+            wait_until(lambda: not {"01", self.CLOSE_WAIT} & set(sockets_to(port)),
+                       "the sender's close", 10)
+            self.note(f"{time.monotonic() - began:.1f} s")
+        self.assertEqual((receiver.connections, receiver.resumed), (3, 2))
+        self.assertEqual(sender.stop(), 0, sender.err)
+
+    def test_a_sender_tells_what_the_limit_of_open_files_allows(self):
+        def limited(n):
+            return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (n, n))
+
+        for limit, in_flight in ((600, 100), (600, 256), (20, None)):
+            self.configure(sender={"in_flight": str(in_flight or 256)})
+            sender = self.spawn(BIN / "runpost", "send", "--drain", "--outbox", self.outbox,
+                                "--config", self.config, preexec=limited(limit))
+            if in_flight is None:
+                self.assertEqual(sender.wait(), 75, sender.err)
+                continue
+            self.assertEqual(sender.wait(), 0, sender.err)
+            told = dict(re.findall(r"(\w+)=(\S+)", re.search("ev=sending .*", sender.err)[0]))
+            at_once, kept = int(told["in_flight"]), int(told["connections"])
+            self.assertEqual(told["open_files"], str(limit))
+            self.assertLessEqual(at_once, in_flight)
+            # and some for the process itself
+            self.assertLess(3 * at_once + kept, limit)
+            self.assertGreater(3 * at_once + kept, limit - 50)
+            self.assertGreater(kept, at_once)
 
 
 class Refusals(Wire):

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -21,26 +20,23 @@
 #include "deliver/http/http_lack.h"
 #include "deliver/http/http_outcome.h"
 #include "deliver/http/http_request.h"
+#include "deliver/http/http_sweep.h"
 #include "deliver/http/http_transfer.h"
 
 #define EVENTS_MAX 128  /* sockets served in one run; the rest stay readable for the next */
 #define OVERDUE_MS 1000 /* after its timeout libcurl must have ended a request */
-#define SPARE_CONNECTIONS                                                                          \
-	16u          /* so that a burst to new hosts does not at once throw out kept connections, */
-#define FEW_MS 60000 /* after a lack of descriptors few are kept for so long */
-/* ... and at most a quarter of those in use: descriptors may be few (descriptors.h) */
-#define SPARE_PART 4u
+#define FEW_MS 60000    /* after a lack of descriptors few are kept for so long */
 
 struct http_engine {
 	struct rp_transport transport; /* first: the caller's handle */
 	CURLM *multi;
-	int epoll_fd;
 	unsigned max_in_flight, in_flight;
+	unsigned max_connections; /* kept ones included */
 	struct rp_transfer *all, *pool, *decided;
-	struct rp_http_kept *kept;
+	struct rp_http_shared shared;
+	struct rp_http_sweep sweep;
 	int64_t timer_at_ms; /* on the boot clock, when libcurl wants to be called; -1: never */
-	/* connections, kept ones included; 0: no matter. Never below in_flight: libcurl would
-	 * queue */
+	/* as libcurl is told. Always above in_flight: libcurl would queue, a sweep too */
 	unsigned total_max;
 	int64_t few_until_ms; /* ... until then, on the boot clock */
 	bool watch_failed;    /* some transfer has a watch_errno */
@@ -72,19 +68,6 @@ static int on_timer(CURLM *multi, long timeout_ms, void *arg)
 	return 0;
 }
 
-/* libcurl may have closed the descriptor without our knowing, and then the kernel has forgotten it.
- * So each command falls back to the other one. Returns 0 or an errno. */
-static int watch_set(int epoll_fd, int fd, uint32_t events, bool known)
-{
-	struct epoll_event ev = {.events = events, .data.fd = fd};
-
-	if (epoll_ctl(epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &ev) == 0)
-		return 0;
-	if (errno != (known ? ENOENT : EEXIST))
-		return errno;
-	return epoll_ctl(epoll_fd, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &ev) == 0 ? 0 : errno;
-}
-
 /* libcurl gave up an address. It tries the next one when it looks at the transfer again, but it has
  * set no timer for that (7.88.1; its issue 11920). resume_stalled makes it look. */
 static void note_stalled(struct http_engine *e, CURL *easy)
@@ -106,8 +89,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
 	int sys;
 
 	if (what == CURL_POLL_REMOVE) {
-		/* already gone when the socket is closed */
-		epoll_ctl(e->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+		rp_http_watch_end(&e->shared.watch, fd);
 		note_stalled(e, easy);
 		return 0;
 	}
@@ -115,7 +97,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
 		events |= EPOLLIN;
 	if (what != CURL_POLL_IN)
 		events |= EPOLLOUT;
-	sys = watch_set(e->epoll_fd, fd, events, known != NULL);
+	sys = rp_http_watch_set(&e->shared.watch, fd, events, known != NULL);
 	if (sys == 0) {
 		curl_multi_assign(e->multi, fd, e);
 		return 0;
@@ -141,15 +123,15 @@ static void total_set(struct http_engine *e, unsigned total_max)
 static void keep_few(struct http_engine *e)
 {
 	e->few_until_ms = now_ms() + FEW_MS;
-	total_set(e, e->in_flight);
+	total_set(e, e->in_flight + 1);
 }
 
 static void total_follow(struct http_engine *e)
 {
-	if (e->total_max > 0)
-		total_set(e, now_ms() >= e->few_until_ms   ? 0
-			     : e->in_flight > e->total_max ? e->in_flight
-							   : e->total_max);
+	if (e->total_max < e->max_connections)
+		total_set(e, now_ms() >= e->few_until_ms    ? e->max_connections
+			     : e->in_flight >= e->total_max ? e->in_flight + 1
+							    : e->total_max);
 }
 
 static struct rp_transfer *transfer_take(struct http_engine *e)
@@ -159,7 +141,7 @@ static struct rp_transfer *transfer_take(struct http_engine *e)
 	if (t != NULL) {
 		e->pool = t->next;
 	} else {
-		t = rp_transfer_new(e->kept);
+		t = rp_transfer_new(&e->shared);
 		if (t == NULL)
 			return NULL;
 		t->next_of_all = e->all;
@@ -174,6 +156,7 @@ static struct rp_transfer *transfer_take(struct http_engine *e)
 static void transfer_give_back(struct http_engine *e, struct rp_transfer *t)
 {
 	assert(e->in_flight > 0 && t->state != RP_TRANSFER_UNDER_WAY);
+	rp_http_names_leave(e->shared.names, t);
 	t->state = RP_TRANSFER_IDLE;
 	t->next = e->pool;
 	e->pool = t;
@@ -185,6 +168,7 @@ static void transfer_decided(struct http_engine *e, struct rp_transfer *t)
 	assert(t->state != RP_TRANSFER_DECIDED);
 	if (t->state == RP_TRANSFER_UNDER_WAY)
 		curl_multi_remove_handle(e->multi, t->easy);
+	rp_http_names_leave(e->shared.names, t);
 	t->state = RP_TRANSFER_DECIDED;
 	t->next = e->decided;
 	e->decided = t;
@@ -224,6 +208,11 @@ static enum rp_err http_start(struct rp_transport *transport, const struct rp_re
 		transfer_decided(e, t);
 		return RP_OK;
 	}
+	t->started_ms = now_ms();
+	if (!rp_http_names_enter(e->shared.names, t, t->started_ms)) {
+		t->state = RP_TRANSFER_WAITING;
+		return RP_OK;
+	}
 	mc = curl_multi_add_handle(e->multi, t->easy);
 	if (mc != CURLM_OK) {
 		transfer_give_back(e, t);
@@ -231,8 +220,27 @@ static enum rp_err http_start(struct rp_transport *transport, const struct rp_re
 			       "cannot begin a request: %s", curl_multi_strerror(mc));
 	}
 	t->state = RP_TRANSFER_UNDER_WAY;
-	t->overdue_at_ms = now_ms() + request->timeout_ms + OVERDUE_MS;
+	t->overdue_at_ms = t->started_ms + request->timeout_ms + OVERDUE_MS;
 	return RP_OK;
+}
+
+static void begin_released(struct http_engine *e)
+{
+	int64_t now = now_ms();
+	struct rp_transfer *t, *list = rp_http_names_released(e->shared.names, now);
+
+	while ((t = list) != NULL) {
+		list = t->next;
+		assert(t->state == RP_TRANSFER_WAITING);
+		if (rp_transfer_prepare_waited(t, now - t->started_ms) &&
+		    curl_multi_add_handle(e->multi, t->easy) == CURLM_OK) {
+			t->state = RP_TRANSFER_UNDER_WAY;
+			t->overdue_at_ms = now + t->request.timeout_ms + OVERDUE_MS;
+			continue;
+		}
+		rp_transfer_decide_local(t, "cannot begin a request that waited");
+		transfer_decided(e, t);
+	}
 }
 
 /* When memory is short libcurl may drop the timers of requests, which then never end (7.88.1): see
@@ -282,19 +290,26 @@ static int curl_events(uint32_t events)
 static void drive(struct http_engine *e)
 {
 	struct epoll_event events[EVENTS_MAX];
-	int i, n = epoll_wait(e->epoll_fd, events, EVENTS_MAX, 0);
+	int i, n = epoll_wait(e->shared.watch.epoll_fd, events, EVENTS_MAX, 0);
+	int64_t sweep_ms;
 
 	assert(n >= 0 || errno == EINTR);
 	/* A socket closed by an earlier event of this batch is unknown to libcurl, which then does
 	 * nothing. */
-	for (i = 0; i < n; i++)
-		socket_action(e, events[i].data.fd, curl_events(events[i].events));
+	for (i = 0; i < n; i++) {
+		if (!rp_http_watch_take(&e->shared.watch, events[i].data.fd, events[i].events))
+			socket_action(e, events[i].data.fd, curl_events(events[i].events));
+	}
+	sweep_ms = rp_http_sweep_due_ms(&e->sweep, &e->shared);
+	if (sweep_ms >= 0 && now_ms() >= sweep_ms)
+		rp_http_sweep_begin(&e->sweep, &e->shared, e->multi, now_ms());
 	if (e->timer_at_ms >= 0 && now_ms() >= e->timer_at_ms) {
 		e->timer_at_ms = -1;
 		socket_action(e, CURL_SOCKET_TIMEOUT, 0);
 	}
 	if (e->stalled)
 		resume_stalled(e);
+	begin_released(e);
 }
 
 /* The attempt goes on with a second request. It costs no retry. */
@@ -304,8 +319,9 @@ static void repeat_request(struct http_engine *e, struct rp_transfer *t)
 
 	if (notes->surplus || t->outcome.cause == RP_CAUSE_PROTOCOL ||
 	    (notes->premature && t->outcome.http_status != 408))
-		rp_http_kept_note_surplus(e->kept, t->request.url);
+		rp_http_kept_note_surplus(e->shared.kept, t->request.url);
 	curl_multi_remove_handle(e->multi, t->easy);
+	rp_http_names_leave(e->shared.names, t);
 	if (rp_transfer_prepare_again(t) && curl_multi_add_handle(e->multi, t->easy) == CURLM_OK)
 		return;
 	t->state = RP_TRANSFER_IDLE;
@@ -322,6 +338,8 @@ static void collect(struct http_engine *e)
 
 	while ((msg = curl_multi_info_read(e->multi, &left)) != NULL) {
 		assert(msg->msg == CURLMSG_DONE);
+		if (rp_http_sweep_end(&e->sweep, e->multi, msg->easy_handle, now_ms()))
+			continue;
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &t);
 		rp_transfer_judge(t, msg->data.result);
 		if (rp_transfer_is_undecided(t)) {
@@ -330,7 +348,7 @@ static void collect(struct http_engine *e)
 		}
 		if (t->doubted != 0 && t->outcome.http_status != 0 &&
 		    t->outcome.http_status != t->doubted)
-			rp_http_kept_note_surplus(e->kept, t->request.url);
+			rp_http_kept_note_surplus(e->shared.kept, t->request.url);
 		if (t->outcome.lack == RP_LACK_PROCESS)
 			keep_few(e);
 		transfer_decided(e, t);
@@ -406,24 +424,30 @@ static void http_run(struct rp_transport *transport,
 
 static int http_fd(struct rp_transport *transport)
 {
-	return engine_of(transport)->epoll_fd;
+	return engine_of(transport)->shared.watch.epoll_fd;
+}
+
+/* Of two times, of which -1 is never. */
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
 static int http_timeout_ms(struct rp_transport *transport)
 {
 	struct http_engine *e = engine_of(transport);
-	int64_t left;
+	int64_t now, at_ms;
 
 	if (e->decided != NULL)
 		return 0;
-	if (e->timer_at_ms < 0)
-		return e->troubled ? OVERDUE_MS : -1;
-	left = e->timer_at_ms - now_ms();
-	if (e->troubled && left > OVERDUE_MS)
-		left = OVERDUE_MS;
-	if (left <= 0)
-		return 0;
-	return left < INT_MAX ? (int)left : INT_MAX;
+	now = now_ms();
+	at_ms = sooner(e->timer_at_ms, rp_http_names_due_ms(e->shared.names));
+	at_ms = sooner(at_ms, rp_http_sweep_due_ms(&e->sweep, &e->shared));
+	if (e->troubled)
+		at_ms = sooner(at_ms, now + OVERDUE_MS);
+	if (at_ms < 0)
+		return -1;
+	return at_ms <= now ? 0 : at_ms - now < INT_MAX ? (int)(at_ms - now) : INT_MAX;
 }
 
 /* OpenSSL writes to sockets with write(2); a receiver that has gone must not end the process. */
@@ -437,32 +461,34 @@ static void ignore_sigpipe(void)
 
 static bool multi_open(struct http_engine *e)
 {
-	unsigned spare = e->max_in_flight / SPARE_PART;
-	long kept =
-	    (long)(e->max_in_flight + (spare < SPARE_CONNECTIONS ? spare : SPARE_CONNECTIONS));
+	long total = (long)e->max_connections;
 
+	e->total_max = e->max_connections;
 	e->multi = curl_multi_init();
 	return e->multi != NULL &&
 	       curl_multi_setopt(e->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
 	       curl_multi_setopt(e->multi, CURLMOPT_SOCKETDATA, e) == CURLM_OK &&
 	       curl_multi_setopt(e->multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
 	       curl_multi_setopt(e->multi, CURLMOPT_TIMERDATA, e) == CURLM_OK &&
-	       curl_multi_setopt(e->multi, CURLMOPT_MAXCONNECTS, kept) == CURLM_OK;
+	       curl_multi_setopt(e->multi, CURLMOPT_MAXCONNECTS, total) == CURLM_OK &&
+	       curl_multi_setopt(e->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, total) == CURLM_OK;
 }
 
-enum rp_err rp_http_open(unsigned max_in_flight, struct rp_transport **out, struct rp_error *err)
+enum rp_err rp_http_open(unsigned max_in_flight, unsigned max_connections,
+			 struct rp_transport **out, struct rp_error *err)
 {
 	struct http_engine *e;
 	CURLcode rc;
-	int sys, epoll_fd;
+	int sys;
 
-	assert(max_in_flight > 0);
+	assert(max_in_flight > 0 && max_connections > max_in_flight);
 	*out = NULL;
 	e = calloc(1, sizeof *e);
 	if (e == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "no memory for the HTTP engine");
 	e->transport = (struct rp_transport){http_start, http_run, http_fd, http_timeout_ms};
 	e->max_in_flight = max_in_flight;
+	e->max_connections = max_connections;
 	e->timer_at_ms = -1;
 	if (!rp_crypto_ready()) {
 		free(e);
@@ -475,16 +501,18 @@ enum rp_err rp_http_open(unsigned max_in_flight, struct rp_transport **out, stru
 			       curl_easy_strerror(rc));
 	}
 	ignore_sigpipe();
-	e->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	sys = errno;
-	e->kept = rp_http_kept_new(max_in_flight + SPARE_CONNECTIONS);
-	if (e->epoll_fd >= 0 && e->kept != NULL && multi_open(e)) {
+	sys = rp_http_watch_open(&e->shared.watch);
+	e->shared.kept = rp_http_kept_new(max_connections);
+	e->shared.names = rp_http_names_new();
+	e->shared.sessions = rp_tls_sessions_new(RP_TLS_SESSIONS_BYTES);
+	if (sys == 0 && e->shared.kept != NULL && e->shared.names != NULL &&
+	    e->shared.sessions != NULL && rp_http_sweep_open(&e->sweep, now_ms()) &&
+	    multi_open(e)) {
 		*out = &e->transport;
 		return RP_OK;
 	}
-	epoll_fd = e->epoll_fd;
 	rp_http_close(&e->transport);
-	if (epoll_fd < 0)
+	if (sys != 0)
 		return rp_fail_sys(err, RP_ERR_IO, sys, "cannot create an epoll descriptor");
 	return rp_fail(err, RP_ERR_NOMEM, "no memory for libcurl's multi handle");
 }
@@ -501,11 +529,13 @@ void rp_http_close(struct rp_transport *transport)
 			curl_multi_remove_handle(e->multi, t->easy);
 		rp_transfer_free(t);
 	}
-	/* Kept connections are closed here, with calls of on_socket. */
+	rp_http_sweep_close(&e->sweep, e->multi);
+	/* Kept connections are closed here, with calls of on_socket and of what knows them. */
 	curl_multi_cleanup(e->multi);
-	if (e->epoll_fd >= 0)
-		close(e->epoll_fd);
+	rp_http_watch_close(&e->shared.watch);
 	curl_global_cleanup();
-	rp_http_kept_free(e->kept);
+	rp_tls_sessions_free(e->shared.sessions);
+	rp_http_names_free(e->shared.names);
+	rp_http_kept_free(e->shared.kept);
 	free(e);
 }

@@ -48,16 +48,20 @@ struct surplus_receiver {
 	int64_t until_ms; /* on the boot clock */
 };
 
+struct connection {
+	uint64_t ends; /* their hash; 0: none is known by this descriptor */
+	int next;      /* of the same head */
+};
+
 /* libcurl tells a callback the ends of a connection, but its descriptor only when the socket is
- * made. A hint is the descriptor that a hash had last; its index is the low bits of the hash, so it
- * may belong to another connection. */
+ * made. */
 struct rp_http_kept {
 	struct surplus_receiver surplus[SURPLUS_MAX];
 	size_t n_surplus;
-	uint64_t *ends; /* of each descriptor: hash of its latest connection's ends; 0: none yet */
-	size_t n_ends;
-	size_t mask; /* of hints */
-	int hints[];
+	struct connection *of_fd;
+	size_t n_fds;
+	size_t mask; /* of heads */
+	int heads[]; /* by the low bits of the hash: a descriptor; -1: none */
 };
 
 static uint64_t hash_add(uint64_t hash, const char *bytes, size_t n)
@@ -72,20 +76,22 @@ static uint64_t hash_add(uint64_t hash, const char *bytes, size_t n)
 struct rp_http_kept *rp_http_kept_new(unsigned connections)
 {
 	struct rp_http_kept *kept;
-	size_t n_hints = 64;
+	size_t n_heads = 64;
 
-	while (n_hints < (size_t)connections * 4)
-		n_hints *= 2;
-	kept = calloc(1, sizeof *kept + n_hints * sizeof kept->hints[0]);
-	if (kept != NULL)
-		kept->mask = n_hints - 1;
+	while (n_heads < connections)
+		n_heads *= 2;
+	kept = calloc(1, sizeof *kept + n_heads * sizeof kept->heads[0]);
+	if (kept == NULL)
+		return NULL;
+	kept->mask = n_heads - 1;
+	memset(kept->heads, -1, n_heads * sizeof kept->heads[0]);
 	return kept;
 }
 
 void rp_http_kept_free(struct rp_http_kept *kept)
 {
 	if (kept != NULL)
-		free(kept->ends);
+		free(kept->of_fd);
 	free(kept);
 }
 
@@ -114,42 +120,54 @@ static uint64_t hash_of_ends(const struct rp_http_ends *ends)
 	return hash != 0 ? hash : 1;
 }
 
-static int find(struct rp_http_kept *kept, uint64_t hash)
+static int find(const struct rp_http_kept *kept, uint64_t hash)
 {
-	int *hint = &kept->hints[hash & kept->mask];
-	size_t fd;
+	int fd = kept->heads[hash & kept->mask];
 
-	if ((size_t)*hint < kept->n_ends && kept->ends[*hint] == hash)
-		return *hint;
-	for (fd = 0; fd < kept->n_ends; fd++) {
-		if (kept->ends[fd] == hash)
-			return *hint = (int)fd;
-	}
-	return -1;
+	while (fd >= 0 && kept->of_fd[fd].ends != hash)
+		fd = kept->of_fd[fd].next;
+	return fd;
+}
+
+void rp_http_kept_forget(struct rp_http_kept *kept, int fd)
+{
+	int *link;
+
+	if ((size_t)fd >= kept->n_fds || kept->of_fd[fd].ends == 0)
+		return;
+	link = &kept->heads[kept->of_fd[fd].ends & kept->mask];
+	while (*link != fd)
+		link = &kept->of_fd[*link].next;
+	*link = kept->of_fd[fd].next;
+	kept->of_fd[fd].ends = 0;
+}
+
+static bool reserve(struct rp_http_kept *kept, int fd)
+{
+	size_t n = ((size_t)fd + 1) * 2;
+	struct connection *more;
+
+	if ((size_t)fd < kept->n_fds)
+		return true;
+	more = realloc(kept->of_fd, n * sizeof *more);
+	if (more == NULL)
+		return false;
+	memset(more + kept->n_fds, 0, (n - kept->n_fds) * sizeof *more);
+	kept->of_fd = more;
+	kept->n_fds = n;
+	return true;
 }
 
 /* Without memory the descriptor is not known later, and the connection is not checked. */
 static void note(struct rp_http_kept *kept, uint64_t hash, int fd)
 {
-	int before = find(kept, hash);
-	size_t n = kept->n_ends;
-	uint64_t *more;
+	int *head = &kept->heads[hash & kept->mask];
 
-	if (before >= 0)
-		kept->ends[before] = 0; /* an earlier connection between the same ports */
-	if (fd < 0)
+	if (fd < 0 || !reserve(kept, fd))
 		return;
-	if ((size_t)fd >= n) {
-		n = ((size_t)fd + 1) * 2;
-		more = realloc(kept->ends, n * sizeof *more);
-		if (more == NULL)
-			return;
-		memset(more + kept->n_ends, 0, (n - kept->n_ends) * sizeof *more);
-		kept->ends = more;
-		kept->n_ends = n;
-	}
-	kept->ends[fd] = hash;
-	kept->hints[hash & kept->mask] = fd;
+	rp_http_kept_forget(kept, fd);
+	kept->of_fd[fd] = (struct connection){hash, *head};
+	*head = fd;
 }
 
 static bool is_tls(const struct rp_transfer *t)
@@ -201,10 +219,10 @@ bool rp_http_kept_is_fit(struct rp_transfer *t, const struct rp_http_ends *ends)
 
 	if (t->notes.sockets > 0) {
 		t->fd = opened_fd(t, ends);
-		note(t->kept, hash, t->fd);
+		note(t->shared->kept, hash, t->fd);
 		return true;
 	}
-	t->fd = find(t->kept, hash);
+	t->fd = find(t->shared->kept, hash);
 	if (t->fd < 0)
 		return true;
 	tls = rp_transfer_tls(t);
@@ -231,12 +249,12 @@ bool rp_http_kept_is_premature(const struct rp_transfer *t)
 	return written > 0 && ioctl(t->fd, SIOCOUTQ, &unconfirmed) == 0 && unconfirmed >= written;
 }
 
-static uint64_t receiver_of(const char *url, size_t *bytes)
+uint64_t rp_http_receiver(const char *url, size_t *bytes)
 {
 	const char *host = strstr(url, "://");
+	size_t n = host != NULL ? strcspn(host + 3, "/?#") : 0;
 
-	host = host != NULL ? host + 3 : url;
-	*bytes = (size_t)(host - url) + strcspn(host, "/?#");
+	*bytes = n > 0 ? (size_t)(host - url) + 3 + n : strlen(url);
 	return hash_add(FNV_BASIS, url, *bytes);
 }
 
@@ -247,7 +265,7 @@ bool rp_http_kept_has_surplus(const struct rp_http_kept *kept, const char *url)
 
 	if (kept->n_surplus == 0)
 		return false;
-	receiver = receiver_of(url, &bytes);
+	receiver = rp_http_receiver(url, &bytes);
 	for (i = 0; i < kept->n_surplus; i++) {
 		if (kept->surplus[i].receiver == receiver)
 			return rp_sys_boot_ms(&rp_sys_real) < kept->surplus[i].until_ms;
@@ -258,7 +276,7 @@ bool rp_http_kept_has_surplus(const struct rp_http_kept *kept, const char *url)
 void rp_http_kept_note_surplus(struct rp_http_kept *kept, const char *url)
 {
 	size_t i, bytes, at = 0;
-	uint64_t receiver = receiver_of(url, &bytes);
+	uint64_t receiver = rp_http_receiver(url, &bytes);
 
 	if (rp_http_kept_has_surplus(kept, url))
 		return;

@@ -7,6 +7,8 @@
 /* What an engine knows of the connections that it keeps. NULL: out of memory. */
 struct rp_http_kept *rp_http_kept_new(unsigned connections);
 void rp_http_kept_free(struct rp_http_kept *kept);
+/* The descriptor of a connection is closed now. */
+void rp_http_kept_forget(struct rp_http_kept *kept, int fd);
 
 /* The two ends of a connection, as libcurl tells them. */
 struct rp_http_ends {
@@ -24,6 +26,9 @@ bool rp_http_kept_is_fit(struct rp_transfer *t, const struct rp_http_ends *ends)
  * something else. This is known only of requests that are written at once. */
 bool rp_http_kept_is_premature(const struct rp_transfer *t);
 
+/* The hash of a URL's beginning that names its receiver, scheme, host and port as they are spelt,
+ * and its length. It is the whole URL where libcurl might read it in another way. */
+uint64_t rp_http_receiver(const char *url, size_t *bytes);
 /* Whether a receiver (scheme, host, port) has sent surplus bytes, which nobody asked for, within
  * the last hour. Its connections are not kept. */
 bool rp_http_kept_has_surplus(const struct rp_http_kept *kept, const char *url);

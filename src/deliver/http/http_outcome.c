@@ -322,7 +322,7 @@ static uint32_t phase_us(CURL *easy, CURLINFO info)
 	return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
 }
 
-static void first_try_add(struct rp_transfer *t)
+static void spent_add(struct rp_transfer *t)
 {
 	struct rp_outcome *out = &t->outcome;
 	uint32_t *const phases[] = {&out->dns_us, &out->connect_us, &out->tls_us,
@@ -344,8 +344,8 @@ static void timings_set(struct rp_transfer *t)
 	out->tls_us = phase_us(t->easy, CURLINFO_APPCONNECT_TIME_T);
 	if (t->notes.answered)
 		out->first_byte_us = phase_us(t->easy, CURLINFO_STARTTRANSFER_TIME_T);
-	if (t->repeated)
-		first_try_add(t);
+	if (t->spent_us > 0)
+		spent_add(t);
 }
 
 static unsigned version_of(CURL *easy)

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/sys.h"
 #include "deliver/http/http_body.h"
 #include "deliver/http/http_head.h"
 #include "deliver/http/http_kept.h"
@@ -82,6 +83,7 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 	t->notes.tls_began = t->notes.request_began = false;
 	t->outcome.peer[0] = '\0';
 	answer_forget(t);
+	rp_http_names_found(t->shared->names, t, rp_sys_boot_ms(&rp_sys_real));
 	if (!guard_lets_pass(t, &address->addr, address->addrlen,
 			     port_of(&address->addr, address->addrlen)))
 		return CURL_SOCKET_BAD;
@@ -95,7 +97,18 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 	t->notes.sockets++;
 	t->notes.family = address->family;
 	t->opened_fd[address->family == AF_INET6] = fd;
+	rp_http_watch_note_opened(&t->shared->watch, fd);
 	return fd;
+}
+
+/* Also at the engine's end. */
+static int on_close_socket(void *arg, curl_socket_t fd)
+{
+	struct rp_http_shared *shared = arg;
+
+	rp_http_watch_note_closing(&shared->watch, fd);
+	rp_http_kept_forget(shared->kept, fd);
+	return close(fd);
 }
 
 static void peer_set(struct rp_transfer *t, const char *ip, unsigned port)
@@ -144,6 +157,27 @@ static void peer_note(struct rp_transfer *t)
 		peer_ask(t, t->opened_fd[!v6]);
 }
 
+/* A session is resumed only where a kept connection would have been used: with the same receiver,
+ * in the same spelling, and with the same anchors, identity, pins and least version. A line end
+ * stands in none of them. */
+static bool sessions_apply(struct rp_transfer *t, void *ssl_ctx)
+{
+	const struct rp_request *r = &t->request;
+	const char *const texts[] = {rp_tls_anchors_name(r->anchors),
+				     rp_tls_identity_name(r->identity),
+				     r->pins != NULL ? r->pins : "", r->tls_min == 13 ? "13" : ""};
+	struct rp_span parts[2 * (sizeof texts / sizeof texts[0]) + 1];
+	size_t i, n = 0, bytes;
+
+	for (i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		parts[n++] = rp_span_of(texts[i]);
+		parts[n++] = rp_span_of("\n");
+	}
+	rp_http_receiver(r->url, &bytes);
+	parts[n++] = (struct rp_span){r->url, bytes};
+	return rp_tls_sessions_apply(t->shared->sessions, ssl_ctx, parts, n);
+}
+
 /* Each connection has an SSL_CTX of its own. libcurl would load certificates for it from files;
  * they were loaded and checked with the configuration. */
 static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *arg)
@@ -153,9 +187,9 @@ static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *arg)
 	(void)easy;
 	t->notes.tls_began = true;
 	peer_note(t);
-	return rp_tls_apply(ssl_ctx, t->request.anchors, t->request.identity)
-		   ? CURLE_OK
-		   : CURLE_SSL_CERTPROBLEM;
+	if (!rp_tls_apply(ssl_ctx, t->request.anchors, t->request.identity))
+		return CURLE_SSL_CERTPROBLEM;
+	return sessions_apply(t, ssl_ctx) ? CURLE_OK : CURLE_OUT_OF_MEMORY;
 }
 
 /* The owner permitted the request at its start. On a kept connection that is now; later, ask
@@ -163,7 +197,8 @@ static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *arg)
 static bool has_permission(struct rp_transfer *t)
 {
 	const struct rp_request *r = &t->request;
-	bool later = t->notes.sockets > 0 || t->notes.request_began || t->notes.retried;
+	bool later =
+	    t->waited || t->notes.sockets > 0 || t->notes.request_began || t->notes.retried;
 
 	t->notes.withheld = later && r->may_write != NULL && !r->may_write(r->owner);
 	return !t->notes.withheld;
@@ -192,6 +227,7 @@ static int on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port,
 	char ip[INET6_ADDRSTRLEN] = "";
 	size_t n = strcspn(peer_ip, "%");
 
+	rp_http_names_leave(t->shared->names, t); /* a kept connection needs no address */
 	peer_set(t, peer_ip, (unsigned)peer_port);
 	if (n < sizeof ip)
 		memcpy(ip, peer_ip, n);
@@ -290,6 +326,8 @@ static CURLcode set_callbacks(CURL *easy, struct rp_transfer *t)
 	(void)(SET(CURLOPT_PRIVATE, t) && SET(CURLOPT_HTTPHEADER, t->items) &&
 	       SET(CURLOPT_ERRORBUFFER, t->error_text) &&
 	       SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket) && SET(CURLOPT_OPENSOCKETDATA, t) &&
+	       SET(CURLOPT_CLOSESOCKETFUNCTION, on_close_socket) &&
+	       SET(CURLOPT_CLOSESOCKETDATA, t->shared) &&
 	       SET(CURLOPT_PREREQFUNCTION, on_connected) && SET(CURLOPT_PREREQDATA, t) &&
 	       SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, t) &&
 	       SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, t) &&
@@ -302,8 +340,9 @@ static CURLcode set_callbacks(CURL *easy, struct rp_transfer *t)
 /* QUICK_EXIT: without it the end of a transfer waits for its resolver thread, and a dead name
  * server stops the loop for seconds. CAINFO NULL: on_tls brings the anchors, parsed; libcurl would
  * parse them for each connection or, from a file, keep them for a day, whatever becomes of the
- * file. HTTP/1.1: many small hosts gain nothing from h2 streams, and 7.88's h2 fails the second
- * request on a connection. */
+ * file. SESSIONID_CACHE: on_tls brings the sessions, too. DNS_CACHE_TIMEOUT: a request would look
+ * through all names for those to be forgotten; sweeps do. HTTP/1.1: many small hosts gain nothing
+ * from h2 streams, and 7.88's h2 fails the second request on a connection. */
 static CURLcode set_constants(CURL *easy)
 {
 	CURLcode rc;
@@ -315,18 +354,21 @@ static CURLcode set_constants(CURL *easy)
 	       SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) && SET(CURLOPT_PATH_AS_IS, 1L) &&
 	       SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
 	       SET(CURLOPT_HTTP09_ALLOWED, 0L) && SET(CURLOPT_TCP_NODELAY, 1L) &&
-	       SET(CURLOPT_MAXLIFETIME_CONN, 300L) && SET(CURLOPT_SSL_VERIFYPEER, 1L) &&
-	       SET(CURLOPT_SSL_VERIFYHOST, 2L) && SET(CURLOPT_CAINFO, NULL));
+	       SET(CURLOPT_MAXAGE_CONN, (long)RP_HTTP_KEPT_IDLE_S) &&
+	       SET(CURLOPT_MAXLIFETIME_CONN, (long)RP_HTTP_KEPT_LIFE_S) &&
+	       SET(CURLOPT_SSL_VERIFYPEER, 1L) && SET(CURLOPT_SSL_VERIFYHOST, 2L) &&
+	       SET(CURLOPT_SSL_SESSIONID_CACHE, 0L) && SET(CURLOPT_DNS_CACHE_TIMEOUT, -1L) &&
+	       SET(CURLOPT_CAINFO, NULL));
 	return rc;
 }
 
-struct rp_transfer *rp_transfer_new(struct rp_http_kept *kept)
+struct rp_transfer *rp_transfer_new(struct rp_http_shared *shared)
 {
 	struct rp_transfer *t = calloc(1, sizeof *t);
 
 	if (t == NULL)
 		return NULL;
-	t->kept = kept;
+	t->shared = shared;
 	t->easy = curl_easy_init();
 	if (t->easy == NULL || set_callbacks(t->easy, t) != CURLE_OK ||
 	    set_constants(t->easy) != CURLE_OK) {
@@ -500,14 +542,14 @@ enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *
 	t->error_text[0] = '\0';
 	t->request = *request;
 	t->fd = t->opened_fd[0] = t->opened_fd[1] = -1;
-	t->repeated = t->written_before = t->stalled = false;
+	t->repeated = t->written_before = t->stalled = t->waited = false;
 	t->doubted = 0;
 	t->spent_us = 0;
 	rp_http_notes_begin(&t->notes);
 	if (!head_set(t, request))
 		return rp_fail(err, RP_ERR_NOMEM, "no memory for %zu header lines of a request",
 			       request->n_headers);
-	alone = rp_http_kept_has_surplus(t->kept, request->url);
+	alone = rp_http_kept_has_surplus(t->shared->kept, request->url);
 	rc = url_set(t, request->url);
 	if (rc == CURLE_OK)
 		rc = rp_http_body_set(t);
@@ -520,6 +562,19 @@ enum rp_err rp_transfer_prepare(struct rp_transfer *t, const struct rp_request *
 		return RP_OK;
 	return rp_fail(err, rc == CURLE_OUT_OF_MEMORY ? RP_ERR_NOMEM : RP_ERR_INVAL,
 		       "cannot prepare a request: %s", curl_easy_strerror(rc));
+}
+
+bool rp_transfer_prepare_waited(struct rp_transfer *t, int64_t waited_ms)
+{
+	int64_t left_ms = t->request.timeout_ms - waited_ms;
+	int64_t connect_ms = t->request.connect_timeout_ms - waited_ms;
+	CURL *easy = t->easy;
+	CURLcode rc;
+
+	t->waited = true;
+	t->spent_us = waited_ms * 1000;
+	return SET(CURLOPT_TIMEOUT_MS, curl_ms(left_ms > 0 ? left_ms : 1)) &&
+	       SET(CURLOPT_CONNECTTIMEOUT_MS, curl_ms(connect_ms > 0 ? connect_ms : 1));
 }
 
 bool rp_transfer_prepare_again(struct rp_transfer *t)

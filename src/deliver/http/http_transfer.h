@@ -5,15 +5,20 @@
 #include <curl/curl.h>
 
 #include "net/redirect.h"
+#include "sign/crypto_sessions.h"
 #include "deliver/http/http.h"
+#include "deliver/http/http_names.h"
+#include "deliver/http/http_watch.h"
 
 /* bytes of all response heads of a request, interim ones included */
 #define RP_HTTP_HEAD_MAX ((size_t)64 << 10)
 #define RP_HTTP_HEAD_LINES_MAX 200
 #define RP_HTTP_RETRY_AFTER_MAX_MS ((int64_t)24 * 3600 * 1000)
+#define RP_HTTP_KEPT_LIFE_S 300 /* a kept connection is as old as this at most */
 
 enum rp_transfer_state {
 	RP_TRANSFER_IDLE = 0,  /* in the pool */
+	RP_TRANSFER_WAITING,   /* for another one's lookup of the same name */
 	RP_TRANSFER_UNDER_WAY, /* its easy handle is in the multi handle */
 	RP_TRANSFER_DECIDED,   /* its outcome waits to be handed out by run */
 };
@@ -55,10 +60,18 @@ struct rp_http_notes {
 
 struct rp_http_kept;
 
+/* What all transfers of an engine have in common. It outlives them and their connections. */
+struct rp_http_shared {
+	struct rp_http_watch watch;
+	struct rp_http_kept *kept;
+	struct rp_http_names *names;
+	struct rp_tls_sessions *sessions;
+};
+
 struct rp_transfer {
 	CURL *easy;
-	struct rp_http_kept *kept; /* the engine's */
-	int fd;                    /* of the connection that the request went to; -1: not known */
+	struct rp_http_shared *shared;
+	int fd; /* of the connection that the request went to; -1: not known */
 	/* the latest sockets of IPv4 and IPv6: libcurl takes one, closes the other */
 	int opened_fd[2];
 	bool stalled;              /* libcurl gave up an address and has to be told to go on */
@@ -67,8 +80,11 @@ struct rp_transfer {
 	bool fresh, forbids_reuse; /* as set in the easy handle */
 	/* the first try's status, which the second one is to confirm; 0: none */
 	unsigned doubted;
-	int64_t spent_us;         /* by the first try */
-	struct rp_transfer *next; /* in the pool or in the list of decided ones */
+	int64_t spent_us;           /* by the first try, or waiting */
+	bool waited;                /* it was begun later than at its start */
+	int64_t started_ms;         /* ... which was then, on the boot clock */
+	struct rp_http_name *leads; /* its lookup is also for others; NULL: it is not */
+	struct rp_transfer *next;   /* in the pool or in the list of decided ones */
 	struct rp_transfer *next_of_all;
 	int64_t overdue_at_ms; /* on the boot clock: under way after it, it is lost */
 	enum rp_transfer_state state;

@@ -35,6 +35,30 @@ START_TEST(what_is_said_to_be_needed_is_enough_and_one_less_is_not)
 }
 END_TEST
 
+START_TEST(connections_are_what_lookups_leave_and_no_more_than_memory_bears)
+{
+	static const struct {
+		uint64_t limit, taken;
+		unsigned requests, connections;
+	} cases[] = {{1 << 20, 25, 256, 256 + RP_DESCRIPTORS_KEPT_MAX},
+		     {1 << 20, 25, 4096, 4096 + RP_DESCRIPTORS_KEPT_MAX},
+		     {1113, 25, 256, 320},
+		     {2025, 25, 256, 1232},
+		     {30, 25, 1, 2},
+		     {20, 25, 0, 0}};
+	size_t i;
+	unsigned n;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		ck_assert_uint_eq(
+		    rp_descriptors_connections(cases[i].limit, cases[i].taken, cases[i].requests),
+		    cases[i].connections);
+	for (n = 1; n <= 4096; n++) /* one more than requests: what the engine demands */
+		ck_assert_uint_gt(rp_descriptors_connections(rp_descriptors_needed(25, n), 25, n),
+				  n);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("descriptors");
@@ -43,6 +67,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(tc, requests_are_as_many_as_there_are_descriptors_for);
+	tcase_add_test(tc, connections_are_what_lookups_leave_and_no_more_than_memory_bears);
 	tcase_add_test(tc, what_is_said_to_be_needed_is_enough_and_one_less_is_not);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

@@ -135,7 +135,8 @@ static void rig_begin(struct rig *r, const struct script_step *script, size_t n_
 	r->request =
 	    (struct rp_request){.body = {"{}", 2}, .timeout_ms = 10000, .connect_timeout_ms = 5000};
 	r->request.guard = &r->open_policy;
-	ck_assert_msg(rp_http_open(max_in_flight, &r->engine, &err) == RP_OK, "%s", err.text);
+	ck_assert_msg(rp_http_open(max_in_flight, max_in_flight + 16, &r->engine, &err) == RP_OK,
+		      "%s", err.text);
 	r->server = scripted_server_open(script, n_steps);
 	snprintf(r->url, sizeof r->url, "http://127.0.0.1:%u/hook",
 		 scripted_server_port(r->server));
@@ -1238,6 +1239,7 @@ START_TEST(done_may_start_the_next_request)
 }
 END_TEST
 
+/* With a kept connection it looks for its age, now and then. */
 START_TEST(an_idle_engine_asks_for_no_wake_up)
 {
 	struct pollfd pfd;
@@ -1246,7 +1248,7 @@ START_TEST(an_idle_engine_asks_for_no_wake_up)
 	rig_begin(&r, answers_forever, N_OF(answers_forever), 4);
 	ck_assert_int_eq(r.engine->timeout_ms(r.engine), -1);
 	post_and_wait(&r);
-	ck_assert_int_eq(r.engine->timeout_ms(r.engine), -1);
+	ck_assert_int_ge(r.engine->timeout_ms(r.engine), 5000);
 	pfd = (struct pollfd){.fd = r.engine->fd(r.engine), .events = POLLIN};
 	ck_assert_int_eq(poll(&pfd, 1, 0), 0);
 	rig_end(&r);

@@ -152,7 +152,7 @@ static void setup(void)
 	struct rp_error err;
 
 	n_connects = n_lookups = 0;
-	ck_assert_msg(rp_http_open(4, &engine, &err) == RP_OK, "%s", err.text);
+	ck_assert_msg(rp_http_open(4, 16, &engine, &err) == RP_OK, "%s", err.text);
 }
 
 static void teardown(void)

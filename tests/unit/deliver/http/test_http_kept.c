@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <check.h>
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/sockios.h>
@@ -127,7 +128,7 @@ static void rig_begin(struct rig *r, const struct script_step *script, size_t n_
 	r->request =
 	    (struct rp_request){.body = {"{}", 2}, .timeout_ms = 10000, .connect_timeout_ms = 5000};
 	r->request.guard = &r->policy;
-	ck_assert_msg(rp_http_open(4, &r->engine, &err) == RP_OK, "%s", err.text);
+	ck_assert_msg(rp_http_open(4, 16, &r->engine, &err) == RP_OK, "%s", err.text);
 	r->server = scripted_server_open(script, n_steps);
 	snprintf(r->url, sizeof r->url, "http://127.0.0.1:%u/hook",
 		 scripted_server_port(r->server));
@@ -211,6 +212,92 @@ static int64_t now_ms(void)
 {
 	return rp_sys_boot_ms(&rp_sys_real);
 }
+
+/* ---- how many are kept, and for how long ---- */
+
+/* An engine for one request at once, and one receiver with many addresses: each is a host. */
+static void rig_begin_hosts(struct rig *r, unsigned max_connections)
+{
+	static const struct script_step script[] = {READ, ANSWER(OK_EMPTY), AGAIN};
+	struct rp_error err;
+
+	rig_begin(r, script, N_OF(script));
+	rp_http_close(r->engine);
+	scripted_server_close(r->server);
+	ck_assert(rp_http_open(1, max_connections, &r->engine, &err) == RP_OK);
+	r->server = scripted_server_open_at("0.0.0.0", 0, script, N_OF(script));
+}
+
+static void post_to_hosts(struct rig *r, unsigned hosts)
+{
+	unsigned i;
+
+	for (i = 1; i <= hosts; i++) {
+		snprintf(r->url, sizeof r->url, "http://127.0.1.%u:%u/hook", i,
+			 scripted_server_port(r->server));
+		post_and_wait(r, NULL);
+		expect(r, r->url, RP_CAUSE_NONE, 200);
+	}
+}
+
+START_TEST(connections_are_kept_by_hosts_and_not_by_requests)
+{
+	struct rig r;
+
+	rig_begin_hosts(&r, 64);
+	post_to_hosts(&r, 64);
+	post_to_hosts(&r, 64);
+	expect_seen(&r, "64 hosts", 128, 64);
+	rig_end(&r);
+}
+END_TEST
+
+START_TEST(connections_are_no_more_than_the_engine_was_opened_for)
+{
+	struct rig r;
+
+	rig_begin_hosts(&r, 8);
+	post_to_hosts(&r, 64);
+	scripted_server_step(r.server);
+	ck_assert_uint_le(scripted_server_open_now(r.server), 8);
+	expect_seen(&r, "64 hosts", 64, 64);
+	rig_end(&r);
+}
+END_TEST
+
+static unsigned count_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	ck_assert_ptr_nonnull(dir);
+	while (readdir(dir) != NULL)
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/* No request comes that could find out. */
+START_TEST(a_connection_that_its_receiver_closes_is_closed)
+{
+	static const struct script_step script[] = {READ, ANSWER(OK_EMPTY), HOLD, CLOSE};
+	int64_t end_ms = now_ms() + DEADLINE_MS;
+	unsigned before;
+	struct rig r;
+
+	rig_begin(&r, script, N_OF(script));
+	before = count_descriptors();
+	post_and_wait(&r, NULL);
+	ck_assert_uint_gt(count_descriptors(), before);
+	scripted_server_let_go(r.server);
+	while (count_descriptors() > before) {
+		turn(&r, NULL);
+		ck_assert_msg(now_ms() < end_ms, "it is still open");
+	}
+	ck_assert_int_eq(r.engine->timeout_ms(r.engine), -1);
+	rig_end(&r);
+}
+END_TEST
 
 /* ---- bytes behind an answer ---- */
 
@@ -743,10 +830,13 @@ static Suite *suite(void)
 	Suite *s = suite_create("http_kept");
 	TCase *surplus = tcase_create("surplus"), *death = tcase_create("death"),
 	      *address = tcase_create("address");
-	TCase *unread = tcase_create("unread");
-	TCase *all[] = {surplus, death, address, unread};
+	TCase *unread = tcase_create("unread"), *kept = tcase_create("kept");
+	TCase *all[] = {surplus, death, address, unread, kept};
 	size_t i;
 
+	tcase_add_test(kept, connections_are_kept_by_hosts_and_not_by_requests);
+	tcase_add_test(kept, connections_are_no_more_than_the_engine_was_opened_for);
+	tcase_add_test(kept, a_connection_that_its_receiver_closes_is_closed);
 	tcase_add_loop_test(surplus, a_head_that_leaves_its_end_open_is_its_connections_last, 0,
 			    N_OF(end_cases));
 	tcase_add_loop_test(surplus, bytes_found_before_the_next_request_cost_a_connection, 0,

@@ -1,0 +1,46 @@
+/* http_watch.h - private to src/deliver/http: the sockets of an engine, as its epoll descriptor
+ * watches them.
+ *
+ * libcurl gives up the watch of a connection when a request is done, though it keeps the
+ * connection. This goes on watching it: so we hear at once that the receiver has closed it, and
+ * the next request on it needs no call of the kernel to be watched. */
+#ifndef RP_DELIVER_HTTP_HTTP_WATCH_H
+#define RP_DELIVER_HTTP_HTTP_WATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* By its descriptor. One that is not a connection's belongs to a lookup, and is watched only as
+ * long as libcurl says. */
+struct rp_http_socket {
+	uint32_t events; /* that epoll reports; 0: none, or not known */
+	bool connection; /* from its making to its closing */
+	bool kept;       /* no request uses it */
+	bool gone;       /* ... and the receiver has closed it */
+};
+
+struct rp_http_watch {
+	int epoll_fd;
+	unsigned connections, gone; /* how many sockets are that */
+	size_t n;
+	struct rp_http_socket *sockets;
+};
+
+/* 0 or an errno. Close it with rp_http_watch_close, also after an errno. */
+int rp_http_watch_open(struct rp_http_watch *watch);
+void rp_http_watch_close(struct rp_http_watch *watch);
+
+/* A connection's socket is there; it will be closed now. Without memory it is watched like one of a
+ * lookup. */
+void rp_http_watch_note_opened(struct rp_http_watch *watch, int fd);
+void rp_http_watch_note_closing(struct rp_http_watch *watch, int fd);
+/* libcurl wants to hear of `events`; `known`: it has the socket watched already. 0 or an errno. */
+int rp_http_watch_set(struct rp_http_watch *watch, int fd, uint32_t events, bool known);
+/* libcurl wants to hear no more. */
+void rp_http_watch_end(struct rp_http_watch *watch, int fd);
+/* What epoll reported is of a connection that no request uses: this took it, and libcurl need not
+ * hear of it. */
+bool rp_http_watch_take(struct rp_http_watch *watch, int fd, uint32_t events);
+
+#endif
