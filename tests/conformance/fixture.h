@@ -45,5 +45,6 @@ void fx_peer_end(unsigned peer); /* without a leave */
 size_t fx_peer_claim(unsigned peer, size_t want, struct rp_claim *out);
 bool fx_peer_settle(unsigned peer, const struct rp_claim *c, enum rp_settle_kind kind);
 void fx_peer_append(unsigned peer, unsigned k);
+void fx_peer_offer(unsigned peer, size_t claims_max);
 
 #endif

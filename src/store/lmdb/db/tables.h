@@ -17,7 +17,8 @@
  *                  sections, and its paths without a section; the number of a section: its
  *                  paths; each at the time at which something may be claimed from it. Queue 2:
  *                  paths at the time at which their first entry is due (model/schedule.h)
- *   claim          (slot, seq) -> u32 claim_no          one row for each IN_FLIGHT entry
+ *   claim          (slot, seq) -> u32 claim_no          one row for each IN_FLIGHT entry; u8 1
+ *                  behind it: an append handed it over (hand_over.c)
  *   attempt        (seq, n) -> struct rp_attempt
  *   dead           (state_at, seq) -> why, 12 bytes  one row for each DEAD entry; the value repeats
  *                  what its delivery record says, so that dead letters can be grouped by their
