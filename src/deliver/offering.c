@@ -1,5 +1,5 @@
-/* offering.c - decides what a sender offers. It is apart from sender_offer.c, and pure, so that each
- * case can be tested. */
+/* offering.c - decides what a sender offers. It is apart from sender_offer.c, and pure, so that
+ * each case can be tested. */
 
 #include "deliver/offering.h"
 

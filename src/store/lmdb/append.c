@@ -156,8 +156,10 @@ static enum rp_err append_one(struct rp_txn *t, struct batch *b, const struct rp
 		return e;
 	a.order_key = rp_sequence_key(n->order_by);
 	rp_transition_append(&a, t->now_at_ms, &d);
-	e = rp_entry_move(t, out->seq, NULL, &d, err);
-	return e == RP_OK ? rp_hand_over(t, &b->hand_over, out->seq, &d, err) : e;
+	e = rp_hand_over(t, &b->hand_over, &d, err);
+	if (e == RP_OK)
+		e = rp_entry_move(t, out->seq, NULL, &d, err);
+	return e == RP_OK ? rp_hand_over_mark(t, out->seq, &d, err) : e;
 }
 
 enum rp_err rp_lmdb_append(struct rp_outbox *outbox, int64_t now_at_ms,

@@ -16,7 +16,6 @@
 #include "store/lmdb/handle.h"
 #include "store/lmdb/host/offers.h"
 #include "store/lmdb/lmdb_ops.h"
-#include "store/lmdb/move.h"
 #include "store/lmdb/reconstruct.h"
 #include "store/lmdb/row.h"
 #include "store/lmdb/txn.h"
@@ -92,38 +91,22 @@ static enum rp_err find_sender(struct rp_txn *t, struct rp_hand_over *h, struct 
 
 /* --- an entry ----------------------------------------------------------------------------- */
 
-static enum rp_err mark(struct rp_txn *t, unsigned slot, uint64_t seq, uint32_t claim_no,
-			struct rp_error *err)
-{
-	unsigned char value[HANDED_BYTES];
-	struct rp_writer w = rp_writer_of(value, sizeof value);
-
-	rp_put_u32(&w, claim_no);
-	rp_put_u8(&w, 1);
-	return rp_row_put(t, RP_T_CLAIM, rp_key2(slot, seq), value, sizeof value, 0, err);
-}
-
-static enum rp_err claim(struct rp_txn *t, struct rp_hand_over *h, uint64_t seq,
-			 const struct rp_delivery *d, const struct rp_receiver *r,
-			 struct rp_error *err)
+static void claim(struct rp_txn *t, struct rp_hand_over *h, const struct rp_receiver *r,
+		  struct rp_delivery *d)
 {
 	const struct rp_claim_try by = {.endpoint = d->endpoint,
 					.due_at_ms = d->due_at_ms,
 					.slot = h->slot,
 					.now_at_ms = t->now_at_ms};
 	struct rp_delivery to;
-	enum rp_err e;
 
 	h->over = rp_transition_claim(d, &by, &to) != RP_CLAIM_TAKEN;
 	if (h->over)
-		return RP_OK;
+		return;
+	*d = to;
 	/* without a rate and with closed breakers there is neither a token nor a probe */
 	(void)rp_receiver_claimed(r, t->now_at_ms, 0);
-	e = rp_entry_move(t, seq, d, &to, err);
-	if (e == RP_OK)
-		e = mark(t, h->slot, seq, to.claim_no, err);
 	h->over = --h->n_left == 0;
-	return e;
 }
 
 struct rp_hand_over rp_hand_over_begin(size_t n)
@@ -132,8 +115,8 @@ struct rp_hand_over rp_hand_over_begin(size_t n)
 }
 
 /* What comes after an entry that has to wait does not overtake it. */
-enum rp_err rp_hand_over(struct rp_txn *t, struct rp_hand_over *h, uint64_t seq,
-			 const struct rp_delivery *d, struct rp_error *err)
+enum rp_err rp_hand_over(struct rp_txn *t, struct rp_hand_over *h, struct rp_delivery *d,
+			 struct rp_error *err)
 {
 	struct rp_receiver r;
 	struct rp_ep *path;
@@ -150,7 +133,22 @@ enum rp_err rp_hand_over(struct rp_txn *t, struct rp_hand_over *h, uint64_t seq,
 		e = find_sender(t, h, err);
 		h->over = !h->found;
 	}
-	return e == RP_OK && !h->over ? claim(t, h, seq, d, &r, err) : e;
+	if (e == RP_OK && !h->over)
+		claim(t, h, &r, d);
+	return e;
+}
+
+enum rp_err rp_hand_over_mark(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d,
+			      struct rp_error *err)
+{
+	unsigned char value[HANDED_BYTES];
+	struct rp_writer w = rp_writer_of(value, sizeof value);
+
+	if (d->state != RP_STATE_IN_FLIGHT)
+		return RP_OK;
+	rp_put_u32(&w, d->claim_no);
+	rp_put_u8(&w, 1);
+	return rp_row_put(t, RP_T_CLAIM, rp_key2(d->slot, seq), value, sizeof value, 0, err);
 }
 
 /* --- what a sender says, and takes ---------------------------------------------------------- */

@@ -17,8 +17,13 @@ struct rp_hand_over {
 
 /* For an append of n entries. */
 struct rp_hand_over rp_hand_over_begin(size_t n);
-/* The entry was just stored, and waits: it is in flight afterwards, with a sender, or as it was. */
-enum rp_err rp_hand_over(struct rp_txn *t, struct rp_hand_over *h, uint64_t seq,
-			 const struct rp_delivery *d, struct rp_error *err);
+/* d: of a new entry that waits, which is not stored yet: it is in flight afterwards, with a sender,
+ * or as it was. So an entry that is handed over never stands in a queue, and no page is written for
+ * that. */
+enum rp_err rp_hand_over(struct rp_txn *t, struct rp_hand_over *h, struct rp_delivery *d,
+			 struct rp_error *err);
+/* It is stored now. Lets the sender find it, if it was handed over. */
+enum rp_err rp_hand_over_mark(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d,
+			      struct rp_error *err);
 
 #endif

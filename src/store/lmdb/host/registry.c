@@ -12,9 +12,10 @@
 
 /* The file "senders": RP_REGISTRY_SLOTS slots of 64 bytes, u64 incarnation | u32 pid | i64
  * heartbeat (CLOCK_BOOTTIME ms) | i64 wall clock less boot clock | i64 last step of the wall clock
- * | i64 when it was noticed (CLOCK_BOOTTIME ms) | its offer (offers.c). The first byte of a slot is what its holder keeps
- * an OFD lock on; the kernel drops it when the process ends, however that happens. Nothing here is
- * ever synced: after a reboot nobody holds a lock, and that is all that counts. */
+ * | i64 when it was noticed (CLOCK_BOOTTIME ms) | its offer (offers.c). The first byte of a slot
+ * is what its holder keeps an OFD lock on; the kernel drops it when the process ends, however that
+ * happens. Nothing here is ever synced: after a reboot nobody holds a lock, and that is all that
+ * counts. */
 #define USED_BYTES 44
 
 static struct flock slot_lock(unsigned slot, short type)
