@@ -329,7 +329,7 @@ END_TEST
 
 static void another_limit(void)
 {
-	fx.limit = 7;
+	fx.limits = (struct rp_limits){.in_flight = 7, .start = 1000000};
 }
 
 static void a_rate(void)

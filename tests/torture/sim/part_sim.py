@@ -132,8 +132,6 @@ MUTANTS = {
     "handed_above_the_window": (
         "model/hand_over.c", "rp_schedule_open_at_ms(level) <= now_at_ms;",
         "!level->paused && level->parked_until_ms <= now_at_ms;"),
-    "handed_before_others": ("model/hand_over.c", "return level->ready_at_ms <= now_at_ms;",
-                             "return level->ready_at_ms < 0;"),
     "handed_to_the_dead": (
         "store/lmdb/host/offers.c", "return fcntl(ob->offers_fd, F_OFD_GETLK, &l) == 0 &&",
         "return fcntl(ob->offers_fd, F_OFD_GETLK, &l) != 0 ||\n\t       ob->offers_fd >= 0 ||"),
