@@ -63,7 +63,8 @@ struct sim_entry {
 	uint32_t told;           /* the attempt it was of */
 	bool told_gone;          /* it was a 410 */
 	bool purged;
-	bool handed; /* an append made the claim, and its sender has not taken it */
+	bool handed;            /* an append made the claim, and its sender has not taken it, */
+	int64_t handed_boot_ms; /* ... since then */
 };
 
 enum sim_mood {
@@ -254,6 +255,8 @@ void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t no
 void sim_model_handed(uint64_t seq, int64_t now_at_ms);
 /* The sender has taken it. */
 void sim_model_taken(const struct sim_actor *a, const struct rp_claim *c);
+/* A step of the sender is over, which began at this time. */
+void sim_model_stepped(const struct sim_actor *a, int64_t began_boot_ms);
 /* The sender has learned that it had lost the claim. */
 void sim_model_stale(struct sim_actor *a, const struct rp_claim *c);
 void sim_model_started(struct sim_actor *a, struct sim_request *r);

@@ -579,6 +579,7 @@ void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t no
 	if (e->set_at_ms != 0) /* its delay is over, whatever the clock does from now on */
 		set_due(e, now_at_ms);
 	e->claim_no = c->claim_no;
+	e->handed = false;
 	memcpy(e->probes, c->probes, sizeof e->probes);
 	e->attempts++;
 	e->spent++;
@@ -660,6 +661,7 @@ void sim_model_handed(uint64_t seq, int64_t now_at_ms)
 	check_overtakes_nobody(seq, e, now_at_ms);
 	e->claim_no = e->attempts = e->spent = 1;
 	e->handed = true;
+	e->handed_boot_ms = sim.boot_ms;
 	hold(e, seq, a->birth);
 }
 
@@ -673,6 +675,21 @@ void sim_model_taken(const struct sim_actor *a, const struct rp_claim *c)
 	     (unsigned long long)c->seq);
 	e->handed = false;
 	sim.counts.handed_back += c->other_limits;
+}
+
+/* A heartbeat finds what no bell has told of. */
+void sim_model_stepped(const struct sim_actor *a, int64_t began_boot_ms)
+{
+	size_t i;
+
+	for (i = 0; i < sim.n_held; i++) {
+		const struct sim_entry *e = &sim.entries[sim.held[i]];
+
+		MUST(!e->handed || e->holder != a->birth ||
+			 began_boot_ms - e->handed_boot_ms < 3000,
+		     "entry %llu was handed to sender %d, which does not take it",
+		     (unsigned long long)sim.held[i], a->birth);
+	}
 }
 
 /* --- sending ------------------------------------------------------------------------------ */

@@ -381,11 +381,13 @@ static void step(struct sim_actor *a)
 {
 	struct rp_error err = {.text = ""};
 	bool done = false;
+	int64_t began_boot_ms;
 	int wait_ms = 0;
 	enum rp_err e;
 
 	a->stood = false;
 	a->step_at_ms = sim_wall_ms();
+	began_boot_ms = sim.boot_ms;
 	e = rp_sender_step(a->sender, &wait_ms, &done, &err);
 	MUST(e == RP_OK || a->crashed, "a sender ends: %s", err.text);
 	sim_check_step();
@@ -396,6 +398,7 @@ static void step(struct sim_actor *a)
 		return;
 	}
 	a->stopping = a->told_to_stop;
+	sim_model_stepped(a, began_boot_ms);
 	MUST(wait_ms >= 0, "waits for %d ms", wait_ms);
 	a->wake_boot_ms = sim.boot_ms + wait_ms;
 	if (sim_chance(3)) /* the scheduler has others, too */
