@@ -185,7 +185,8 @@ $(1:tests/%_main.c=$(BUILD)/%): $(patsubst %.c,$(BUILD)/obj/%.o,$(call torture_p
 	$$(Q)$$(CC) $$(ALL_LDFLAGS) $$^ -o $$@ $$(LIBS_ALL)
 endef
 # The simulation stands between the sender and the store, and in the place of the log.
-SIM_WRAPS = exchange fetch reap expire join leave renew_limits next_ready ledger endpoint_name beat
+SIM_WRAPS = exchange fetch reap expire join leave renew_limits next_ready ledger endpoint_name \
+            beat offer withdraw take
 SIM_LDFLAGS = $(SIM_WRAPS:%=-Wl,--wrap=rp_outbox_%) -Wl,--wrap=rp_log
 SIM_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/torture/sim/*.c)))
 $(BUILD)/torture/sim/sim: private LDFLAGS += $(SIM_LDFLAGS)

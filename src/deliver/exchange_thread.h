@@ -3,7 +3,7 @@
  *
  * One exchange at a time. From begin to end the thread owns the exchange and all it points to.
  * Meanwhile the caller may call the outbox only by rp_outbox_fetch, rp_outbox_fetch_piece,
- * rp_outbox_next_ready, rp_outbox_beat and rp_outbox_drain. */
+ * rp_outbox_next_ready, rp_outbox_offer, rp_outbox_take, rp_outbox_beat and rp_outbox_drain. */
 #ifndef RP_DELIVER_EXCHANGE_THREAD_H
 #define RP_DELIVER_EXCHANGE_THREAD_H
 

@@ -16,6 +16,7 @@
 #include "deliver/sender_attempt.h"
 #include "deliver/sender_maintenance.h"
 #include "deliver/sender_list.h"
+#include "deliver/sender_offer.h"
 #include "deliver/sender_places.h"
 #include "deliver/sender_settings.h"
 #include "deliver/sender_state.h"
@@ -101,10 +102,10 @@ enum rp_err rp_sender_step(struct rp_sender *s, int *wait_ms, bool *done, struct
 		return e;
 	if (s->idle.n == s->n_claims && !s->exchange_under_way &&
 	    (s->stop_boot_ms != 0 || s->o.drain)) {
+		e = s->stop_boot_ms != 0 ? rp_sender_withdraw(s, err)
+					 : rp_sender_is_drained(s, done, err);
 		if (s->stop_boot_ms != 0)
-			*done = true;
-		else
-			e = rp_sender_is_drained(s, done, err);
+			*done = e == RP_OK && s->idle.n == s->n_claims;
 	}
 	if (s->stop_boot_ms != 0 && s->now_boot_ms >= s->stop_boot_ms) {
 		rp_log(RP_LOG_WARN, "stop_grace_over", "unfinished=%zu", s->running);
@@ -112,6 +113,7 @@ enum rp_err rp_sender_step(struct rp_sender *s, int *wait_ms, bool *done, struct
 		if (e == RP_OK)
 			e = rp_sender_settle_rest(s, err);
 	}
+	rp_sender_offer(s);
 	*wait_ms = wait_for(s);
 	return e;
 }
@@ -197,7 +199,7 @@ enum rp_err rp_sender_run(struct rp_sender *s, int signal_fd, struct rp_error *e
 		e = rp_sender_step(s, &wait_ms, &done, err);
 		if (e != RP_OK || done)
 			return e;
-		fds[1].fd = rp_sender_wants_more(s) ? s->outbox_fd : -1;
+		fds[1].fd = rp_sender_wants_more(s) || s->offered > 0 ? s->outbox_fd : -1;
 		if (poll(fds, sizeof fds / sizeof fds[0], wait_ms) < 0 && errno != EINTR)
 			return rp_fail_sys(err, RP_ERR_IO, errno, "poll");
 		if ((fds[0].revents & POLLIN) != 0)

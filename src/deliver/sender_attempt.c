@@ -230,7 +230,7 @@ static bool may_begin(struct rp_sender *s, const struct rp_sender_claim *c,
 		start.age_ms = age_ms(c, rp_sys_boot_ms(s->o.sys));
 		s->claim_lag_ms = rp_claim_lag_follow(s->claim_lag_ms, start.age_ms);
 	}
-	if (!b->dispatch.endpoint_known)
+	if (!b->dispatch.endpoint_known || c->claim.other_limits)
 		return false;
 	verdict = rp_start_judge(&start);
 	if (verdict != RP_START_GO)

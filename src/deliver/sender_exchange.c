@@ -9,6 +9,7 @@
 #include "deliver/sender_attempt.h"
 #include "deliver/sender_list.h"
 #include "deliver/sender_log.h"
+#include "deliver/sender_offer.h"
 #include "deliver/sender_places.h"
 #include "deliver/sender_settings.h"
 
@@ -199,6 +200,8 @@ enum rp_err rp_sender_settle_rest(struct rp_sender *s, struct rp_error *err)
 		s->stop_boot_ms = s->now_boot_ms + 1;
 	e = rp_sender_end_exchange(s, true, err);
 	rp_sender_return_ready(s);
+	if (e == RP_OK)
+		e = rp_sender_withdraw(s, err);
 	if (e == RP_OK && s->finished.n > 0)
 		e = rp_sender_begin_exchange(s, err);
 	return e == RP_OK ? rp_sender_end_exchange(s, true, err) : e;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "deliver/sender_attempt.h"
 #include "deliver/sender_exchange.h"
+#include "deliver/sender_offer.h"
 
 #define EXPIRE_MS 5000     /* between removals of entries past their keep time */
 #define EXPIRE_MAX 250     /* entries removed in a transaction, which takes some 3 ms */
@@ -79,6 +80,8 @@ static enum rp_err take_wakeups(struct rp_sender *s, struct rp_error *err)
 	if (woken.work && s->jobs_at_ms == RP_NEVER &&
 	    s->now_boot_ms - s->jobs_boot_ms >= JOBS_WAKEUP_MS)
 		s->jobs_at_ms = s->now_at_ms;
+	if (e == RP_OK && woken.work && rp_sender_may_be_handed(s))
+		e = rp_sender_take(s, err);
 	if (e == RP_OK && (woken.work || woken.sender_ended))
 		e = rp_outbox_next_ready(s->o.outbox, &s->ready_at_ms, err);
 	return e;
@@ -117,6 +120,8 @@ enum rp_err rp_sender_maintain(struct rp_sender *s, struct rp_error *err)
 		rp_outbox_beat(s->o.outbox, s->now_at_ms, s->now_boot_ms);
 		s->heartbeat_boot_ms = s->now_boot_ms;
 		e = rp_sender_end_exchange(s, true, err);
+		if (e == RP_OK)
+			e = rp_sender_take(s, err); /* as for work, when a wakeup was lost */
 		if (e == RP_OK)
 			e = rp_sender_reap(s, err);
 		s->jobs_at_ms = s->now_at_ms;

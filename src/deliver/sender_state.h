@@ -121,6 +121,12 @@ struct rp_sender {
 	int64_t exchange_boot_ms; /* the last exchange */
 	int64_t claimed_boot_ms;  /* the last exchange that claimed something */
 
+	/* What appends hand over */
+	size_t offered;          /* claims in all, as it was said; 0: none */
+	int64_t offered_boot_ms; /* when it was said */
+	uint64_t taken_to; /* entries below this number were not handed to it, or were taken */
+	bool withdrawn;    /* nothing more will be */
+
 	/* Maintenance */
 	int64_t heartbeat_boot_ms; /* the last heartbeat */
 	int64_t jobs_at_ms;        /* when an operator's job goes on; RP_NEVER: none runs */

@@ -49,3 +49,12 @@ bool rp_level_section_name(struct rp_span host, struct rp_span section, struct r
 	return rp_buf_add(out, host.ptr, host.len) && rp_buf_add_text(out, " [") &&
 	       rp_buf_add(out, section.ptr, section.len) && rp_buf_add_text(out, "]");
 }
+
+bool rp_level_is_section_named(struct rp_span name, struct rp_span section)
+{
+	const char *end = name.ptr + name.len;
+
+	return name.len >= section.len + 3 && end[-1] == ']' &&
+	       memcmp(end - 1 - section.len, section.ptr, section.len) == 0 &&
+	       memcmp(end - 3 - section.len, " [", 2) == 0;
+}

@@ -66,6 +66,8 @@ uint64_t rp_level_new_path(uint64_t host, uint64_t n, bool *may_be_taken);
 struct rp_span rp_level_host_name(struct rp_span endpoint_name);
 /* Appends what a section is called at a host: "https://host [section]". false: no memory. */
 bool rp_level_section_name(struct rp_span host, struct rp_span section, struct rp_buf *out);
+/* Whether that is the name, at any host, of this section. */
+bool rp_level_is_section_named(struct rp_span name, struct rp_span section);
 
 /* --- limits ----------------------------------------------------------------------------------- */
 

@@ -188,6 +188,21 @@ void rp_outbox_beat(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms)
 	ob->ops->beat(ob, now_at_ms, boot_ms);
 }
 
+void rp_outbox_offer(struct rp_outbox *ob, int64_t now_at_ms, size_t claims_max)
+{
+	ob->ops->offer(ob, now_at_ms, claims_max);
+}
+
+enum rp_err rp_outbox_withdraw(struct rp_outbox *ob, struct rp_error *err)
+{
+	return ob->ops->withdraw(ob, err);
+}
+
+enum rp_err rp_outbox_take(struct rp_outbox *ob, struct rp_taking *taking, struct rp_error *err)
+{
+	return ob->ops->take(ob, taking, err);
+}
+
 enum rp_err rp_outbox_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms,
 			   int64_t lease_ms, size_t *n_returned, struct rp_error *err)
 {

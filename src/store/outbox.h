@@ -31,6 +31,7 @@
 #include "model/counters.h"
 #include "model/entry.h"
 #include "model/filter.h"
+#include "model/hand_over.h"
 #include "model/job_step.h"
 #include "model/receiver.h"
 #include "model/record.h"
@@ -208,6 +209,8 @@ struct rp_claim {
 	 * they come after it in order */
 	bool blocking;
 	unsigned full; /* the levels on which it is a place that others wait for (RP_LACKS) */
+	/* it was handed over (below) under limits that are not those of now: it goes back */
+	bool other_limits;
 };
 
 /* One exchange of a sender: settles what finished and claims what may start, in one commit. Fills
@@ -260,7 +263,29 @@ struct rp_exchange {
 enum rp_err rp_outbox_exchange(struct rp_outbox *ob, int64_t now_at_ms,
 			       struct rp_exchange *exchange, struct rp_error *err);
 
-/* The last of these alone: when work may next be claimable. */
+/* What an append hands over: a sender that waits for work offers to hold so many claims in all,
+ * RP_OFFER_CLAIMS_MAX at most; 0: it wants none. Cheap, and no commit. Until it says something
+ * else, but for no longer than RP_OFFER_KEEPS_MS, an append may claim entries for it in its own
+ * commit, by the rules of model/hand_over.h, and rings. Such a claim is one as any other from then
+ * on: it counts, and goes back when the sender leaves or is lost. A store need not hand over. */
+void rp_outbox_offer(struct rp_outbox *ob, int64_t now_at_ms, size_t claims_max);
+/* Takes the offer back: when this has returned nothing more is handed to this sender. */
+enum rp_err rp_outbox_withdraw(struct rp_outbox *ob, struct rp_error *err);
+/* Reads what was handed to this sender, without a commit: claims on entries of the number `from`
+ * and above, in the order of their numbers. Others are not seen. */
+struct rp_taking {
+	/* 0 at first. Out: nothing more is handed over below. Numbers grow, and what is handed
+	 * over is new. */
+	uint64_t from;
+	size_t want; /* room in claims[] */
+	struct rp_claim *claims;
+	size_t n_claims; /* out; as many as `want`: there may be more */
+	void (*limits)(void *arg, struct rp_span name, struct rp_level_limits *out);
+	void *limits_arg; /* as of an exchange */
+};
+enum rp_err rp_outbox_take(struct rp_outbox *ob, struct rp_taking *taking, struct rp_error *err);
+
+/* next_ready_at_ms of an exchange alone: when work may next be claimable. */
 enum rp_err rp_outbox_next_ready(struct rp_outbox *ob, int64_t *at_ms, struct rp_error *err);
 
 /* After a change of the configuration: what has reached its limits or is parked is looked at again,

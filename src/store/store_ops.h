@@ -25,6 +25,9 @@ struct rp_store_ops {
 			    struct rp_sender_id *out, struct rp_error *err);
 	enum rp_err (*leave)(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err);
 	void (*beat)(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms);
+	void (*offer)(struct rp_outbox *ob, int64_t now_at_ms, size_t claims_max);
+	enum rp_err (*withdraw)(struct rp_outbox *ob, struct rp_error *err);
+	enum rp_err (*take)(struct rp_outbox *ob, struct rp_taking *taking, struct rp_error *err);
 	enum rp_err (*reap)(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms,
 			    int64_t lease_ms, size_t *n_returned, struct rp_error *err);
 	enum rp_err (*exchange)(struct rp_outbox *ob, int64_t now_at_ms,

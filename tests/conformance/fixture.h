@@ -48,5 +48,6 @@ bool fx_peer_settle(unsigned peer, const struct rp_claim *c, enum rp_settle_kind
 bool fx_peer_pass(unsigned peer, const struct rp_claim *c, enum rp_settle_kind kind,
 		  const struct rp_claim *to);
 void fx_peer_append(unsigned peer, unsigned k);
+void fx_peer_offer(unsigned peer, size_t claims_max);
 
 #endif

@@ -14,7 +14,7 @@
 #define CLAIMS_MAX 64
 #define DEADLINE_MS 20000
 
-enum verb { JOIN = 1, BEAT, LEAVE, END, CLAIM, SETTLE, APPEND };
+enum verb { JOIN = 1, BEAT, LEAVE, END, CLAIM, SETTLE, APPEND, OFFER };
 struct order {
 	enum verb verb;
 	int64_t now_ms, boot_ms;
@@ -61,6 +61,9 @@ static void obey(const struct order *o, struct answer *a)
 		break;
 	case BEAT:
 		rp_outbox_beat(fx.ob, o->now_ms, o->boot_ms);
+		break;
+	case OFFER:
+		rp_outbox_offer(fx.ob, o->now_ms, o->want);
 		break;
 	case LEAVE:
 		fx_must(rp_outbox_leave(fx.ob, o->now_ms, &fx.err), "leave");
@@ -257,6 +260,11 @@ bool fx_peer_pass(unsigned peer, const struct rp_claim *c, enum rp_settle_kind k
 {
 	give(peer, (struct order){.verb = SETTLE, .claim = *c, .kind = kind, .to = *to}, &answer);
 	return answer.stale;
+}
+
+void fx_peer_offer(unsigned peer, size_t claims_max)
+{
+	give(peer, (struct order){.verb = OFFER, .want = claims_max}, &answer);
 }
 
 void fx_peer_append(unsigned peer, unsigned k)

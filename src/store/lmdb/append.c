@@ -13,6 +13,7 @@
 #include "store/lmdb/db/db.h"
 #include "store/lmdb/endpoint.h"
 #include "store/lmdb/entry_rows.h"
+#include "store/lmdb/hand_over.h"
 #include "store/lmdb/handle.h"
 #include "store/lmdb/host/wakeup.h"
 #include "store/lmdb/move.h"
@@ -66,6 +67,7 @@ struct batch {
 	size_t n;
 	unsigned char random[25 * ID_RANDOM_BYTES];
 	size_t random_left;
+	struct rp_hand_over hand_over;
 };
 
 static void make_id(struct rp_txn *t, struct batch *b, size_t n_left, struct rp_appended *out)
@@ -130,7 +132,10 @@ static enum rp_err append_one(struct rp_txn *t, struct batch *b, const struct rp
 		return e;
 	a.order_key = rp_sequence_key(n->order_by);
 	rp_transition_append(&a, t->now_at_ms, &d);
-	return rp_entry_move(t, out->seq, NULL, &d, err);
+	e = rp_hand_over(t, &b->hand_over, &d, err);
+	if (e == RP_OK)
+		e = rp_entry_move(t, out->seq, NULL, &d, err);
+	return e == RP_OK ? rp_hand_over_mark(t, out->seq, &d, err) : e;
 }
 
 enum rp_err rp_lmdb_append(struct rp_outbox *outbox, int64_t now_at_ms,
@@ -138,7 +143,7 @@ enum rp_err rp_lmdb_append(struct rp_outbox *outbox, int64_t now_at_ms,
 			   struct rp_error *err)
 {
 	struct rp_lmdb *ob = rp_lmdb_of(outbox);
-	struct batch b = {.n = n};
+	struct batch b = {.n = n, .hand_over = rp_hand_over_begin(n)};
 	struct rp_txn t;
 	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
 	size_t i;

@@ -196,16 +196,6 @@ enum rp_err rp_ep_intern(struct rp_txn *t, struct rp_span name, uint64_t *id, st
 	return e == RP_OK ? rp_ep_put_key(t, key, *id, err) : e;
 }
 
-/* Whether a section's name ends as rp_level_section_name ends it. */
-static bool is_named(struct rp_span name, struct rp_span section)
-{
-	const char *end = name.ptr + name.len;
-
-	return name.len >= section.len + 3 && end[-1] == ']' &&
-	       memcmp(end - 1 - section.len, section.ptr, section.len) == 0 &&
-	       memcmp(end - 3 - section.len, " [", 2) == 0;
-}
-
 static enum rp_err make_section(struct rp_txn *t, struct rp_ep *host, struct rp_span name,
 				struct rp_ep **out, struct rp_error *err)
 {
@@ -255,7 +245,7 @@ enum rp_err rp_ep_set_section(struct rp_txn *t, struct rp_ep *path, struct rp_sp
 		return RP_OK;
 	if (path->section != NULL) {
 		e = rp_ep_name(t, path->section->id, &name, err);
-		if (e != RP_OK || (section.len > 0 && is_named(name, section)))
+		if (e != RP_OK || (section.len > 0 && rp_level_is_section_named(name, section)))
 			return e;
 	}
 	if (section.len > 0)

@@ -58,7 +58,15 @@ static enum rp_err begin(struct rp_lmdb *ob, struct rp_error *err)
 	return RP_OK;
 }
 
-static void end(struct rp_lmdb *ob)
+enum rp_err rp_fetcher_begin(struct rp_lmdb *ob, struct rp_txn **t, struct rp_error *err)
+{
+	enum rp_err e = begin(ob, err);
+
+	*t = ob->fetcher;
+	return e;
+}
+
+void rp_fetcher_end(struct rp_lmdb *ob)
 {
 	mdb_txn_reset(ob->fetcher->mdb);
 	rp_damage_leave();
@@ -105,8 +113,8 @@ static enum rp_err look_at_level(struct rp_txn *t, uint64_t id, struct rp_dispat
 }
 
 /* What the receiver is allowed may have changed since, too. */
-static enum rp_err look_at_receiver(struct rp_txn *t, uint64_t path, struct rp_dispatch *out,
-				    struct rp_error *err)
+enum rp_err rp_fetch_receiver(struct rp_txn *t, uint64_t path, struct rp_dispatch *out,
+			      struct rp_error *err)
 {
 	enum rp_err e = look_at_level(t, path, out, err);
 
@@ -158,7 +166,7 @@ static enum rp_err fetch(struct rp_txn *t, const struct rp_claim *claim, struct 
 	enum rp_err e = check_claim(t, claim, err);
 
 	if (e == RP_OK)
-		e = look_at_receiver(t, claim->endpoint, out, err);
+		e = rp_fetch_receiver(t, claim->endpoint, out, err);
 	if (out->endpoint_only || e != RP_OK)
 		return e;
 	return load(t, claim->seq, out, err);
@@ -182,7 +190,7 @@ enum rp_err rp_lmdb_fetch(struct rp_outbox *outbox, const struct rp_claim *claim
 	if (e != RP_OK && !out->endpoint_only)
 		/* its spans may point to where the text was */
 		memset(&out->facts, 0, sizeof out->facts);
-	end(ob);
+	rp_fetcher_end(ob);
 	if (e == RP_ERR_DAMAGED)
 		rp_fail(err, e, "a record of entry %" PRIu64 " fails its checksum", claim->seq);
 	return e;
@@ -247,6 +255,6 @@ enum rp_err rp_lmdb_fetch_piece(struct rp_outbox *outbox, struct rp_piece *piece
 	if (e != RP_OK)
 		return e;
 	e = read_piece(ob->fetcher, piece, out, n, err);
-	end(ob);
+	rp_fetcher_end(ob);
 	return e;
 }

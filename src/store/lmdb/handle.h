@@ -52,6 +52,7 @@ struct rp_lmdb {
 	struct rp_txn *fetcher;
 	/* registry.c */
 	int registry_fd;
+	int offers_fd; /* offers.c: the same file, for an append; -1: nothing was appended */
 	struct rp_sender_id me;
 	struct rp_clock_watch clock; /* of ours, as of the last beat */
 	uint32_t me_pid;

@@ -72,6 +72,23 @@ bool rp_entry_read_why(const MDB_val *v, struct rp_brief *out)
 	return true;
 }
 
+#define CLAIM_HANDED 0x80u
+
+void rp_index_claim_row(const struct rp_delivery *d, bool handed,
+			unsigned char out[RP_CLAIM_ROW_BYTES])
+{
+	struct rp_writer w = rp_writer_of(out, RP_CLAIM_ROW_BYTES);
+
+	rp_put_u32(&w, d->claim_no);
+	rp_put_u8(&w, (uint8_t)(d->lacks | (handed ? CLAIM_HANDED : 0)));
+}
+
+bool rp_index_is_handed(const MDB_val *v)
+{
+	return v->mv_size == RP_CLAIM_ROW_BYTES &&
+	       (((const unsigned char *)v->mv_data)[RP_CLAIM_ROW_BYTES - 1] & CLAIM_HANDED) != 0;
+}
+
 enum rp_err rp_index_remove(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d,
 			    struct rp_error *err)
 {
@@ -93,7 +110,6 @@ enum rp_err rp_index_put(struct rp_txn *t, uint64_t seq, const struct rp_deliver
 			 struct rp_error *err)
 {
 	unsigned char value[RP_WHY_BYTES];
-	struct rp_writer w = rp_writer_of(value, sizeof value);
 	enum rp_table table;
 	struct rp_key key;
 	size_t n = 0;
@@ -101,9 +117,8 @@ enum rp_err rp_index_put(struct rp_txn *t, uint64_t seq, const struct rp_deliver
 	if (!rp_index_row(seq, d, &table, &key))
 		return RP_OK;
 	if (d->state == RP_STATE_IN_FLIGHT) {
-		rp_put_u32(&w, d->claim_no);
-		rp_put_u8(&w, (uint8_t)d->lacks);
-		n = 5;
+		rp_index_claim_row(d, false, value);
+		n = RP_CLAIM_ROW_BYTES;
 	} else if (d->state == RP_STATE_DEAD) {
 		rp_entry_put_why(d, value);
 		n = RP_WHY_BYTES;

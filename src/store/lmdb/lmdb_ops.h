@@ -19,6 +19,9 @@ enum rp_err rp_lmdb_join(struct rp_outbox *outbox, int64_t now_at_ms, int64_t bo
 			 struct rp_sender_id *out, struct rp_error *err);
 enum rp_err rp_lmdb_leave(struct rp_outbox *outbox, int64_t now_at_ms, struct rp_error *err);
 void rp_lmdb_beat(struct rp_outbox *outbox, int64_t now_at_ms, int64_t boot_ms);
+void rp_lmdb_offer(struct rp_outbox *outbox, int64_t now_at_ms, size_t claims_max);
+enum rp_err rp_lmdb_withdraw(struct rp_outbox *outbox, struct rp_error *err);
+enum rp_err rp_lmdb_take(struct rp_outbox *outbox, struct rp_taking *taking, struct rp_error *err);
 enum rp_err rp_lmdb_reap(struct rp_outbox *outbox, int64_t now_at_ms, int64_t boot_ms,
 			 int64_t lease_ms, size_t *n_returned, struct rp_error *err);
 enum rp_err rp_lmdb_exchange(struct rp_outbox *outbox, int64_t now_at_ms,

@@ -15,6 +15,7 @@
 #include "store/lmdb/fetch.h"
 #include "store/lmdb/handle.h"
 #include "store/lmdb/host/files.h"
+#include "store/lmdb/host/offers.h"
 #include "store/lmdb/host/open_lock.h"
 #include "store/lmdb/host/users.h"
 #include "store/lmdb/host/wakeup.h"
@@ -44,6 +45,9 @@ static const struct rp_store_ops ops = {
     .join = rp_lmdb_join,
     .leave = rp_lmdb_leave,
     .beat = rp_lmdb_beat,
+    .offer = rp_lmdb_offer,
+    .withdraw = rp_lmdb_withdraw,
+    .take = rp_lmdb_take,
     .reap = rp_lmdb_reap,
     .exchange = rp_lmdb_exchange,
     .renew_limits = rp_lmdb_renew_limits,
@@ -92,7 +96,7 @@ enum rp_err rp_lmdb_open(const char *dir, const struct rp_outbox_options *option
 	}
 	ob->outbox = (struct rp_outbox){&ops, ob->db.dir};
 	ob->sys = options->sys != NULL ? options->sys : &rp_sys_real;
-	ob->registry_fd = ob->wakeup_fd = ob->inotify_fd = ob->commits_fd = -1;
+	ob->registry_fd = ob->offers_fd = ob->wakeup_fd = ob->inotify_fd = ob->commits_fd = -1;
 	ob->files.dir_fd = ob->files.base_fd = ob->db.dir_fd = -1;
 	e = rp_db_open(ob, options, err);
 	if (e != RP_OK) {
@@ -120,6 +124,7 @@ void rp_lmdb_close(struct rp_outbox *outbox)
 	rp_files_close(ob);
 	if (ob->registry_fd >= 0)
 		close(ob->registry_fd);
+	rp_offers_close(ob);
 	for (i = 0; i < ob->cap_eps; i++)
 		free(ob->eps[i]);
 	free(ob->eps);

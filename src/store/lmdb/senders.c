@@ -12,6 +12,7 @@
 #include "model/transition.h"
 #include "store/lmdb/entry_rows.h"
 #include "store/lmdb/handle.h"
+#include "store/lmdb/host/offers.h"
 #include "store/lmdb/host/registry.h"
 #include "store/lmdb/host/wakeup.h"
 #include "store/lmdb/move.h"
@@ -140,6 +141,7 @@ enum rp_err rp_lmdb_join(struct rp_outbox *outbox, int64_t now_at_ms, int64_t bo
 {
 	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	struct rp_registry_slot slot = {.pid = (uint32_t)getpid(), .beat_boot_ms = boot_ms};
+	const struct rp_offer none = {0, 0}; /* the last holder's is not ours */
 	bool more = true;
 	enum rp_err e = rp_registry_open(ob, err);
 
@@ -154,6 +156,7 @@ enum rp_err rp_lmdb_join(struct rp_outbox *outbox, int64_t now_at_ms, int64_t bo
 	ob->clock = (struct rp_clock_watch){.known = false};
 	rp_clock_watch_see(&ob->clock, now_at_ms, boot_ms);
 	slot.clock = ob->clock;
+	rp_offers_write(ob, ob->me.slot, &none);
 	rp_registry_write(ob, ob->me.slot, &slot);
 	while (e == RP_OK && more)
 		e = adopt_slot(ob, ob->me.slot, now_at_ms, false, &more, err);

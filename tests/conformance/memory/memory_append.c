@@ -44,11 +44,14 @@ enum rp_err mem_append(struct rp_outbox *ob, int64_t now_at_ms, const struct rp_
 		       size_t n, struct rp_appended *out, struct rp_error *err)
 {
 	struct mem_txn t = mem_begin(ob, now_at_ms);
+	bool hands = n <= RP_HAND_OVER_ENTRIES_MAX;
 	size_t i;
 
 	(void)err;
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		append_one(&t, &entries[i], &out[i]);
+		hands = hands && (out[i].duplicate || mem_hand_over(&t, out[i].seq));
+	}
 	if (t.dirty) {
 		mem_commit(&t);
 		mem_ring(&t);

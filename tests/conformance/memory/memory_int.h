@@ -30,6 +30,7 @@ struct mem_entry {
 	struct rp_facts facts;
 	struct rp_delivery d;
 	struct rp_span payload;
+	uint32_t handed; /* the number of the claim that an append made */
 };
 /* A path, a section or a host. Making one moves the others: hold its number, not its address. */
 struct mem_endpoint {
@@ -71,6 +72,7 @@ struct mem_sender {
 	uint32_t pid;
 	int64_t started_at_ms, beat_boot_ms;
 	struct rp_clock_watch clock;
+	struct rp_offer offer;
 };
 
 /* All but the texts and the handles. */
@@ -128,6 +130,8 @@ void mem_state_free(struct mem_state *s);
 
 /* --- what is in it ----------------------------------------------------------------------- */
 
+/* Entries in flight with the sender that has this slot. */
+size_t mem_claims_of(struct mem_state *s, unsigned slot);
 /* NULL: there is none. */
 struct mem_entry *mem_entry(struct mem_state *s, uint64_t seq);
 struct mem_entry *mem_entry_by_id(struct mem_state *s, const unsigned char id[RP_ID_BYTES]);
@@ -178,6 +182,11 @@ enum rp_err mem_join(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms,
 		     struct rp_sender_id *out, struct rp_error *err);
 enum rp_err mem_leave(struct rp_outbox *ob, int64_t now_at_ms, struct rp_error *err);
 void mem_beat(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms);
+void mem_offer(struct rp_outbox *ob, int64_t now_at_ms, size_t claims_max);
+enum rp_err mem_withdraw(struct rp_outbox *ob, struct rp_error *err);
+enum rp_err mem_take(struct rp_outbox *ob, struct rp_taking *k, struct rp_error *err);
+/* Of a new entry that waits: true: a sender has it now. */
+bool mem_hand_over(struct mem_txn *t, uint64_t seq);
 enum rp_err mem_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms, int64_t lease_ms,
 		     size_t *n_returned, struct rp_error *err);
 enum rp_err mem_senders(struct rp_outbox *ob,

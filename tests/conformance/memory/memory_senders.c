@@ -4,7 +4,7 @@
 
 #include "conformance/memory/memory_int.h"
 
-static size_t claims_of(struct mem_state *s, unsigned slot)
+size_t mem_claims_of(struct mem_state *s, unsigned slot)
 {
 	size_t n = 0;
 
@@ -136,7 +136,7 @@ enum rp_err mem_senders(struct rp_outbox *ob,
 						    .started_at_ms = s->started_at_ms,
 						    .beat_boot_ms = s->beat_boot_ms,
 						    .clock = s->clock,
-						    .claims = claims_of(&w->state, slot)};
+						    .claims = mem_claims_of(&w->state, slot)};
 
 		if (s->registered)
 			see(arg, &info);

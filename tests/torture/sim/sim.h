@@ -65,6 +65,8 @@ struct sim_entry {
 	uint32_t told;           /* the attempt it was of */
 	bool told_gone;          /* it was a 410 */
 	bool purged;
+	bool handed;            /* an append made the claim, and its sender has not taken it, */
+	int64_t handed_boot_ms; /* ... since then */
 };
 
 enum sim_mood {
@@ -85,6 +87,9 @@ struct sim_level {
 	/* the configuration in force */
 	unsigned in_flight, rate_count, rate_period_ms;
 	bool breaker;
+	/* of all configurations since something was claimed by an exchange, which asked */
+	unsigned in_flight_most;
+	bool rate_free;
 	/* what must hold */
 	uint64_t id; /* as last heard; another number is another record, which knows nothing */
 	bool paused, disabled, settled_any;
@@ -101,8 +106,8 @@ struct sim_level {
 struct sim_host {
 	struct sim_level level;
 	enum sim_mood mood;      /* of all its paths; WELL: each has its own */
-	unsigned n_bad;          /* paths that failed, without an answer between */
-	bool bad_since;          /* something bad came since it last delivered */
+	unsigned n_bad;          /* paths that failed, without an answer between, */
+	unsigned n_bad_since;    /* ... and of these, since its breaker was last switched off */
 	int64_t delivered_at_ms; /* the last time; 0: never */
 };
 
@@ -147,6 +152,8 @@ struct sim_actor {
 	bool alive;
 	int64_t step_at_ms;   /* wall clock when its step began, which is what it goes by */
 	bool stood;           /* within this step: what it begins in it may be begun late */
+	bool told_to_stop;    /* by an operator, */
+	bool stopping;        /* ... and a step of it is over since */
 	bool crashed;         /* nothing gets through its handle any more */
 	int crash_in;         /* calls of the store from now; 0: none is planned */
 	bool crash_after;     /* ... once the call has done its work */
@@ -169,7 +176,7 @@ struct sim_actor {
 struct sim_counts {
 	uint64_t steps, entries, attempts, delivered, crashes, stands, clock_steps, reloads,
 	    verifies, operator_deeds;
-	uint64_t duplicates, hosts_opened, paths_opened;
+	uint64_t duplicates, hosts_opened, paths_opened, handed, handed_back;
 	uint64_t ahead, passed_on; /* claims ahead of their places; of these, begun as heirs */
 };
 
@@ -251,6 +258,12 @@ void sim_model_added(uint64_t seq, const struct sim_entry *e);
 void sim_model_wants(const struct sim_actor *a, const struct rp_exchange *x);
 void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64_t now_at_ms);
 void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t now_at_ms);
+/* An append has claimed the entry for a sender. */
+void sim_model_handed(uint64_t seq, int64_t now_at_ms);
+/* The sender has taken it. */
+void sim_model_taken(const struct sim_actor *a, const struct rp_claim *c);
+/* A step of the sender is over, which began at this time. */
+void sim_model_stepped(const struct sim_actor *a, int64_t began_boot_ms);
 /* The sender has learned that it had lost the claim. */
 void sim_model_stale(struct sim_actor *a, const struct rp_claim *c);
 void sim_model_started(struct sim_actor *a, struct sim_request *r);

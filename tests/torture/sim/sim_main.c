@@ -119,7 +119,8 @@ int main(int argc, char **argv)
 	printf("sim: seeds=%llu hours=%.0f steps=%llu entries=%llu attempts=%llu delivered=%llu "
 	       "duplicates=%llu "
 	       "crashes=%llu stands=%llu clock_steps=%llu reloads=%llu operator=%llu verifies=%llu "
-	       "paths_opened=%llu hosts_opened=%llu ahead=%llu passed_on=%llu trace=%016llx "
+	       "paths_opened=%llu hosts_opened=%llu ahead=%llu passed_on=%llu handed=%llu "
+	       "handed_back=%llu trace=%016llx "
 	       "violations=%llu\n",
 	       (unsigned long long)i, simulated, (unsigned long long)sum.steps,
 	       (unsigned long long)sum.entries, (unsigned long long)sum.attempts,
@@ -129,6 +130,7 @@ int main(int argc, char **argv)
 	       (unsigned long long)sum.operator_deeds, (unsigned long long)sum.verifies,
 	       (unsigned long long)sum.paths_opened, (unsigned long long)sum.hosts_opened,
 	       (unsigned long long)sum.ahead, (unsigned long long)sum.passed_on,
+	       (unsigned long long)sum.handed, (unsigned long long)sum.handed_back,
 	       (unsigned long long)traces, (unsigned long long)violations);
 	return violations > 0 ? 1 : 0;
 }

@@ -126,9 +126,8 @@ static void forget_path(struct sim_ep *ep)
 static void forget_host(struct sim_host *host)
 {
 	forget_level(&host->level);
-	host->bad_since = false;
 	host->delivered_at_ms = 0;
-	host->n_bad = 0;
+	host->n_bad = host->n_bad_since = 0;
 }
 
 /* By this number an exchange knows a path now. One that is new has a record that is new. */
@@ -303,9 +302,9 @@ static void note_host(struct sim_ep *ep, enum rp_control_change change, enum rp_
 
 	if (feedback == RP_FEEDBACK_BAD) {
 		host->n_bad += !ep->bad;
-		ep->bad = true;
 		/* one that was switched off may close yet, and forgets then */
-		host->bad_since = host->bad_since || host->level.n_opened_before == 0;
+		host->n_bad_since += !ep->bad && host->level.n_opened_before == 0;
+		ep->bad = true;
 		MUST(change != RP_CONTROL_OPENED || host->level.open ||
 			 host->level.n_opened_before > 0 || host->n_bad >= RP_BREAKER_STREAK,
 		     "the breaker of %s opened: %u paths failed since an answer", host->level.name,
@@ -496,6 +495,21 @@ void sim_model_settled(struct sim_actor *a, const struct rp_settlement *s, int64
 
 /* --- claiming ----------------------------------------------------------------------------- */
 
+/* The exchange has asked for the limits of all levels, and applied them. */
+static void note_asked(struct sim_ep *ep)
+{
+	struct sim_level *level;
+	int l;
+
+	for (l = 0; l < RP_LEVELS; l++) {
+		level = sim_level_of(ep, (enum rp_level)l);
+		if (level == NULL)
+			continue;
+		level->in_flight_most = level->in_flight;
+		level->rate_free = level->rate_count == 0;
+	}
+}
+
 /* It is in front: nothing of its order is in flight, and none that is live was accepted before
  * it. */
 static void check_order(uint64_t seq, const struct sim_entry *e)
@@ -588,7 +602,7 @@ static unsigned half_of_places(const struct sim_actor *a)
 static void check_unproven(struct sim_actor *a, const struct sim_host *host,
 			   const struct rp_claim *c, int64_t now_at_ms)
 {
-	bool several_bad = host->bad_since && host->n_bad >= RP_HOST_SEVERAL;
+	bool several_bad = host->n_bad_since >= RP_HOST_SEVERAL;
 	bool unproven = host->level.open || several_bad || host->delivered_at_ms == 0 ||
 			now_at_ms - host->delivered_at_ms >= RP_PROVEN_MS;
 
@@ -645,6 +659,7 @@ void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t no
 	     e->claim_no, e->failures);
 	meet(ep, c->endpoint);
 	enter_section(ep);
+	note_asked(ep);
 	for (l = 0; l < RP_LEVELS; l++)
 		check_claim(ep, (enum rp_level)l, c, now_at_ms);
 	MUST(ep->parked_until_ms <= now_at_ms, "%s is parked", ep->level.name);
@@ -654,11 +669,118 @@ void sim_model_claimed(struct sim_actor *a, const struct rp_claim *c, int64_t no
 	if (e->set_at_ms != 0) /* its delay is over, whatever the clock does from now on */
 		set_due(e, now_at_ms);
 	e->claim_no = c->claim_no;
+	e->handed = false;
 	memcpy(e->probes, c->probes, sizeof e->probes);
 	e->attempts++;
 	e->spent++;
 	hold(e, c->seq, a->birth, c->lacks);
 	sim.counts.ahead += c->lacks != 0;
+}
+
+/* --- handing over ------------------------------------------------------------------------- */
+
+static struct sim_actor *with_slot(unsigned slot)
+{
+	int i;
+
+	for (i = 0; i < SENDERS_MAX; i++)
+		if (sim.actors[i].ob != NULL && !sim.actors[i].crashed &&
+		    rp_lmdb_of(sim.actors[i].ob)->joined &&
+		    rp_lmdb_of(sim.actors[i].ob)->me.slot == slot)
+			return &sim.actors[i];
+	return NULL;
+}
+
+/* An append cannot ask for limits: it goes by those that some exchange has found. What the
+ * configuration says now is asked when the claim is taken, and counts on the wire. */
+static void check_handed_level(struct sim_ep *ep, enum rp_level which)
+{
+	struct sim_level *level = sim_level_of(ep, which);
+
+	if (level == NULL)
+		return;
+	MUST(!level->paused && !level->disabled, "%s is paused or disabled, and is handed out",
+	     level->name);
+	MUST(!level->open, "the breaker of %s is open, and it is handed out", level->name);
+	MUST(level->rate_free, "%s has a rate, and is handed out without a token", level->name);
+	MUST(in_use(level) < level->in_flight_most, "%s: %u in flight and one more, handed out",
+	     level->name, in_use(level));
+	MUST(level->settled_any || in_use(level) < window_start(which),
+	     "%s: %u in flight at first, and one is handed out", level->name, in_use(level));
+}
+
+/* Nothing of the path that an exchange could claim was there before. */
+static void check_overtakes_nobody(uint64_t seq, const struct sim_entry *e, int64_t now_at_ms)
+{
+	struct rp_delivery d;
+	uint64_t other;
+
+	for (other = 1; other < seq; other++)
+		if (sim.entries[other].ep == e->ep && !sim.entries[other].purged &&
+		    sim.entries[other].state == RP_STATE_WAITING && sim_delivery(other, &d))
+			MUST(d.state != RP_STATE_WAITING || d.behind || d.due_at_ms > now_at_ms,
+			     "entry %llu was handed out before %llu", (unsigned long long)seq,
+			     (unsigned long long)other);
+}
+
+void sim_model_handed(uint64_t seq, int64_t now_at_ms)
+{
+	struct sim_entry *e = entry_of(seq);
+	struct sim_ep *ep = &sim.eps[e->ep];
+	struct rp_claim plain = {.seq = seq, .claim_no = 1};
+	struct sim_actor *a;
+	struct rp_delivery d;
+	int l;
+
+	MUST(sim_delivery(seq, &d), "entry %llu is not there", (unsigned long long)seq);
+	if (d.state != RP_STATE_IN_FLIGHT)
+		return;
+	sim_note("handed", seq, d.slot);
+	sim.counts.handed++;
+	a = with_slot(d.slot);
+	MUST(a != NULL, "entry %llu was handed to a sender that has gone", (unsigned long long)seq);
+	MUST(!a->stopping, "entry %llu was handed to a sender that stops", (unsigned long long)seq);
+	MUST(d.claim_no == 1 && d.attempts == 1, "entry %llu: claim %u", (unsigned long long)seq,
+	     d.claim_no);
+	MUST(e->order == 0, "entry %llu has an order", (unsigned long long)seq);
+	MUST(e->due_at_ms <= now_at_ms, "entry %llu was handed out early", (unsigned long long)seq);
+	meet(ep, d.endpoint);
+	for (l = 0; l < RP_LEVELS; l++)
+		check_handed_level(ep, (enum rp_level)l);
+	MUST(ep->parked_until_ms <= now_at_ms, "%s is parked", ep->level.name);
+	check_unproven(a, sim_host_of(ep), &plain, now_at_ms);
+	check_overtakes_nobody(seq, e, now_at_ms);
+	e->claim_no = e->attempts = e->spent = 1;
+	e->handed = true;
+	e->handed_boot_ms = sim.boot_ms;
+	hold(e, seq, a->birth, 0);
+}
+
+void sim_model_taken(const struct sim_actor *a, const struct rp_claim *c)
+{
+	struct sim_entry *e = entry_of(c->seq);
+
+	sim_note("take", c->seq, c->other_limits);
+	MUST(e->handed && e->holder == a->birth && e->claim_no == c->claim_no,
+	     "entry %llu is taken, and was not handed out or was taken before",
+	     (unsigned long long)c->seq);
+	e->handed = false;
+	sim.counts.handed_back += c->other_limits;
+}
+
+/* A heartbeat finds what no bell has told of. */
+void sim_model_stepped(const struct sim_actor *a, int64_t began_boot_ms)
+{
+	size_t i;
+
+	for (i = 0; i < sim.n_held; i++) {
+		const struct sim_entry *e = &sim.entries[sim.held[i]];
+
+		MUST(!e->handed || e->holder != a->birth ||
+			 began_boot_ms - e->handed_boot_ms < 3000,
+		     "entry %llu was handed to sender %d, which does not take it",
+		     (unsigned long long)sim.held[i], a->birth);
+	}
 }
 
 /* --- sending ------------------------------------------------------------------------------ */

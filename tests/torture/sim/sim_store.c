@@ -25,7 +25,7 @@ struct rp_outbox *sim_handle_new(void)
 	ob->ep_index = NULL;
 	ob->names = NULL;
 	ob->ep_index_size = 0;
-	ob->registry_fd = ob->wakeup_fd = ob->inotify_fd = ob->commits_fd = -1;
+	ob->registry_fd = ob->offers_fd = ob->wakeup_fd = ob->inotify_fd = ob->commits_fd = -1;
 	ob->db.dir_fd = ob->files.dir_fd = dup(base->files.dir_fd);
 	if (ob->files.base_fd >= 0)
 		ob->files.base_fd = dup(base->files.base_fd);
@@ -272,6 +272,37 @@ WRAP(void, rp_outbox_beat, struct rp_outbox *ob, int64_t now_at_ms, int64_t boot
 		return;
 	__real_rp_outbox_beat(ob, now_at_ms, boot_ms);
 	a->last_beat_boot_ms = boot_ms;
+}
+
+WRAP(void, rp_outbox_offer, struct rp_outbox *ob, int64_t now_at_ms, size_t claims_max)
+{
+	if (dies_before(actor_of(ob), "crash before an offer"))
+		return;
+	__real_rp_outbox_offer(ob, now_at_ms, claims_max);
+}
+
+WRAP(enum rp_err, rp_outbox_withdraw, struct rp_outbox *ob, struct rp_error *err)
+{
+	if (dies_before(actor_of(ob), "crash before a withdrawal"))
+		return gone(err);
+	sim_must(__real_rp_outbox_withdraw(ob, err), err, "withdraw");
+	return RP_OK;
+}
+
+WRAP(enum rp_err, rp_outbox_take, struct rp_outbox *ob, struct rp_taking *taking,
+     struct rp_error *err)
+{
+	struct sim_actor *a = actor_of(ob);
+	enum rp_err e;
+	size_t i;
+
+	if (dies_before(a, "crash before taking"))
+		return gone(err);
+	e = __real_rp_outbox_take(ob, taking, err);
+	sim_must(e, err, "take");
+	for (i = 0; i < taking->n_claims; i++)
+		sim_model_taken(a, &taking->claims[i]);
+	return dies_after(a, "crash after taking") ? gone(err) : e;
 }
 
 /* The log: what it calls damage is one. */

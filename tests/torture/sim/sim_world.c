@@ -150,6 +150,9 @@ static void set_limits(struct sim_level *level, unsigned in_flight, unsigned rat
 		level->n_opened = 0;
 	}
 	level->in_flight = in_flight;
+	if (in_flight > level->in_flight_most)
+		level->in_flight_most = in_flight;
+	level->rate_free = level->rate_free || rate_count == 0;
 	level->rate_count = rate_count;
 	level->rate_period_ms = rate_period_ms;
 	level->breaker = breaker;
@@ -184,7 +187,7 @@ static void set_host_limits(struct sim_host *h)
 			a_second = s->rate_count * 1000 / s->rate_period_ms + 1;
 	}
 	if (h->level.breaker && !breaker)
-		h->bad_since = false;
+		h->n_bad_since = 0;
 	set_limits(&h->level, in_flight + (unsigned)sim_below(12),
 		   sim_chance(50) ? 0 : a_second + 1 + (unsigned)sim_below(10), 1000, breaker);
 }
@@ -337,7 +340,7 @@ static void bury(struct sim_actor *a)
 	a->sender = NULL;
 	sim_handle_free(a->ob);
 	a->ob = NULL;
-	a->alive = a->crashed = false;
+	a->alive = a->crashed = a->told_to_stop = a->stopping = false;
 	a->crash_in = 0;
 	a->crash_after = false;
 }
@@ -378,11 +381,13 @@ static void step(struct sim_actor *a)
 {
 	struct rp_error err = {.text = ""};
 	bool done = false;
+	int64_t began_boot_ms;
 	int wait_ms = 0;
 	enum rp_err e;
 
 	a->stood = false;
 	a->step_at_ms = sim_wall_ms();
+	began_boot_ms = sim.boot_ms;
 	e = rp_sender_step(a->sender, &wait_ms, &done, &err);
 	MUST(e == RP_OK || a->crashed, "a sender ends: %s", err.text);
 	sim_check_step();
@@ -392,6 +397,8 @@ static void step(struct sim_actor *a)
 		sim_check_step();
 		return;
 	}
+	a->stopping = a->told_to_stop;
+	sim_model_stepped(a, began_boot_ms);
 	MUST(wait_ms >= 0, "waits for %d ms", wait_ms);
 	a->wake_boot_ms = sim.boot_ms + wait_ms;
 	if (sim_chance(3)) /* the scheduler has others, too */
@@ -505,6 +512,8 @@ static void ingest(void)
 		memcpy(in[i].e.id, got[i].id, RP_ID_BYTES);
 		sim_model_added(got[i].seq, &in[i].e);
 	}
+	for (i = 0; i < n; i++)
+		sim_model_handed(got[i].seq, sim_wall_ms());
 	sim_note("ingest", n, got[0].seq);
 	if (sim_chance(20)) { /* the receipts were lost: all of it comes once more */
 		append(in, n, again);
@@ -669,6 +678,7 @@ static void stop_one(void)
 		return;
 	sim_note("stop", (uint64_t)a->birth, 0);
 	rp_sender_stop(a->sender);
+	a->told_to_stop = true;
 	a->wake_boot_ms = sim.boot_ms;
 }
 

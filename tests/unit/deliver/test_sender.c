@@ -1594,6 +1594,95 @@ START_TEST(a_lack_of_ports_towards_one_endpoint_leaves_the_others_alone)
 }
 END_TEST
 
+/* --- what appends hand over ---------------------------------------------------------------- */
+
+static uint64_t n_commits(void)
+{
+	struct rp_sender_counts counts;
+
+	rp_sender_read_counts(sender, &counts);
+	return counts.commits;
+}
+
+/* Its limits are known, its host has delivered, and the sender waits for work. */
+static void deliver_first(void)
+{
+	start_sender(10, false);
+	fx_append(1, 1);
+	settle_down(20);
+	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert_uint_eq(fx_ledger().delivered, 1);
+}
+
+static uint64_t hand_over(void)
+{
+	uint64_t seq = fx_append(1, 1);
+
+	ck_assert_int_eq(fx_state(seq), RP_STATE_IN_FLIGHT);
+	return seq;
+}
+
+START_TEST(what_an_append_hands_over_begins_without_a_commit)
+{
+	uint64_t before;
+
+	background = _i == 1;
+	deliver_first();
+	before = n_commits();
+	hand_over();
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 2);
+	ck_assert_uint_eq(n_commits(), before);
+	hand_over(); /* the offer stands while that request is under way */
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 3);
+	fake_answer(&net, 1, RP_CAUSE_NONE, 200);
+	fake_answer(&net, 2, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	ck_assert_uint_eq(fx_ledger().delivered, 3);
+	ck_assert_uint_eq(n_commits(), before + 1);
+}
+END_TEST
+
+START_TEST(a_sender_that_stops_gives_back_what_it_was_handed)
+{
+	uint64_t seq;
+
+	deliver_first();
+	seq = hand_over();
+	rp_sender_stop(sender);
+	settle_down(20);
+	ck_assert(done);
+	ck_assert_uint_eq(net.n_started, 1);
+	ck_assert_int_eq(fx_state(seq), RP_STATE_WAITING);
+	ck_assert_uint_eq(fx_attempts(seq), 0);
+	seq = fx_append(1, 1);
+	ck_assert_int_eq(fx_state(seq), RP_STATE_WAITING);
+}
+END_TEST
+
+START_TEST(what_was_handed_over_before_a_reload_is_claimed_anew)
+{
+	uint64_t before, seq;
+
+	deliver_first();
+	seq = hand_over();
+	reload("[defaults]\nin_flight = 3\n");
+	before = n_commits();
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 2);
+	ck_assert_uint_gt(n_commits(), before);
+	ck_assert_uint_eq(fx_endpoint_record(1).control.limits.in_flight, 3);
+	ck_assert_uint_eq(fx_delivery(seq).attempts, 1);
+	fake_answer(&net, 1, RP_CAUSE_NONE, 200);
+	settle_down(20);
+	hand_over();
+	settle_down(20);
+	ck_assert_uint_eq(net.n_started, 3);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("sender");
@@ -1656,6 +1745,9 @@ static Suite *suite(void)
 	tcase_add_test(tc, when_not_one_request_can_be_had_the_sender_ends_with_words);
 	tcase_add_test(tc, a_lack_of_ports_towards_one_endpoint_leaves_the_others_alone);
 	tcase_add_test(tc, a_lack_of_memory_for_a_request_spends_nothing);
+	tcase_add_loop_test(tc, what_an_append_hands_over_begins_without_a_commit, 0, 2);
+	tcase_add_test(tc, a_sender_that_stops_gives_back_what_it_was_handed);
+	tcase_add_test(tc, what_was_handed_over_before_a_reload_is_claimed_anew);
 	tcase_add_test(tc, a_request_that_cannot_be_started_spends_a_retry_and_says_why);
 	suite_add_tcase(s, tc);
 	return s;

@@ -17,7 +17,8 @@
  *                  sections, and its paths without a section; the number of a section: its
  *                  paths; each at the time at which something may be claimed from it. Queue 2:
  *                  paths at the time at which their first entry is due (model/schedule.h)
- *   claim          (slot, seq) -> u32 claim_no          one row for each IN_FLIGHT entry
+ *   claim          (slot, seq) -> u32 claim_no, u8 marks  one row for each IN_FLIGHT entry; marks:
+ *                  1 << level: the places that it lacks; 0x80: an append handed it over
  *   attempt        (seq, n) -> struct rp_attempt
  *   dead           (state_at, seq) -> why, 12 bytes  one row for each DEAD entry; the value repeats
  *                  what its delivery record says, so that dead letters can be grouped by their

@@ -12,16 +12,18 @@
 
 /* The file "senders": RP_REGISTRY_SLOTS slots of 64 bytes, u64 incarnation | u32 pid | i64
  * heartbeat (CLOCK_BOOTTIME ms) | i64 wall clock less boot clock | i64 last step of the wall clock
- * | i64 when it was noticed (CLOCK_BOOTTIME ms). The first byte of a slot is what its holder keeps
- * an OFD lock on; the kernel drops it when the process ends, however that happens. Nothing here is
- * ever synced: after a reboot nobody holds a lock, and that is all that counts. */
-#define SLOT_BYTES 64
+ * | i64 when it was noticed (CLOCK_BOOTTIME ms) | its offer (offers.c). The first byte of a slot
+ * is what its holder keeps an OFD lock on; the kernel drops it when the process ends, however that
+ * happens. Nothing here is ever synced: after a reboot nobody holds a lock, and that is all that
+ * counts. */
 #define USED_BYTES 44
 
 static struct flock slot_lock(unsigned slot, short type)
 {
-	struct flock l = {
-	    .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)slot * SLOT_BYTES, .l_len = 1};
+	struct flock l = {.l_type = type,
+			  .l_whence = SEEK_SET,
+			  .l_start = (off_t)slot * RP_REGISTRY_SLOT_BYTES,
+			  .l_len = 1};
 	return l;
 }
 
@@ -79,7 +81,7 @@ void rp_registry_write(struct rp_lmdb *ob, unsigned slot, const struct rp_regist
 	rp_put_i64(&w, s->clock.step_boot_ms);
 	/* A failed heartbeat (full disk) is not an error here: the slot's blocks exist after the
 	 * first, and a missing beat only means that claims return after the lease. */
-	n = pwrite(ob->registry_fd, buf, sizeof buf, (off_t)slot * SLOT_BYTES);
+	n = pwrite(ob->registry_fd, buf, sizeof buf, (off_t)slot * RP_REGISTRY_SLOT_BYTES);
 	(void)n;
 }
 
@@ -88,7 +90,7 @@ bool rp_registry_read(struct rp_lmdb *ob, unsigned slot, struct rp_registry_slot
 	unsigned char buf[USED_BYTES] = {0};
 	struct rp_reader r = rp_reader_of(buf, sizeof buf);
 
-	if (pread(ob->registry_fd, buf, sizeof buf, (off_t)slot * SLOT_BYTES) !=
+	if (pread(ob->registry_fd, buf, sizeof buf, (off_t)slot * RP_REGISTRY_SLOT_BYTES) !=
 	    (ssize_t)sizeof buf)
 		return false;
 	s->incarnation = rp_get_u64(&r);

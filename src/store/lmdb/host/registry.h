@@ -9,6 +9,7 @@ struct rp_lmdb;
 
 /* LMDB's default of 126 readers is raised, but more senders than this help nobody */
 #define RP_REGISTRY_SLOTS 120
+#define RP_REGISTRY_SLOT_BYTES 64 /* in the file; the last 16 are offers.c's */
 
 struct rp_registry_slot {
 	uint64_t incarnation;

@@ -86,7 +86,7 @@ static enum rp_err watch_work(struct rp_lmdb *ob, int *fd, struct rp_error *err)
 			return rp_fail_sys(err, RP_ERR_IO, errno, "inotify");
 		e = watch_file(ob, "doorbell", IN_MODIFY, &ob->wakeup_wd, err);
 		if (e == RP_OK)
-			e = watch_file(ob, "senders", IN_CLOSE, &ob->registry_wd, err);
+			e = watch_file(ob, "senders", IN_CLOSE_WRITE, &ob->registry_wd, err);
 		if (e != RP_OK) {
 			close(ob->inotify_fd);
 			ob->inotify_fd = -1;
