@@ -132,16 +132,10 @@ MUTANTS = {
     "handed_above_the_window": (
         "model/hand_over.c", "rp_schedule_open_at_ms(level) <= now_at_ms;",
         "!level->paused && level->parked_until_ms <= now_at_ms;"),
-    "handed_to_the_dead": (
-        "store/lmdb/host/offers.c", "return fcntl(ob->offers_fd, F_OFD_GETLK, &l) == 0 &&",
-        "return fcntl(ob->offers_fd, F_OFD_GETLK, &l) != 0 ||\n\t       ob->offers_fd >= 0 ||"),
-    "offer_never_withdrawn": ("deliver/sender_offer.c", ".stops = s->stop_boot_ms != 0 ||",
-                              ".stops = s->stop_boot_ms < 0 ||"),
     "handed_over_twice": ("store/lmdb/hand_over.c", "\t\tk->from = ++key[1];",
                           "\t\t++key[1];"),
     "handed_over_and_lost": ("deliver/sender_offer.c", "\t\ts->taken_to = t.from;",
                              "\t\ts->taken_to = t.from + 1;"),
-    "begun_under_other_limits": ("deliver/sender_attempt.c", " || c->claim.other_limits", ""),
     "old_claims_after_a_reload": (
         "deliver/sender.c", "\trp_sender_return_ready(s);\n\ts->renewal",
         "\ts->renewal"),
