@@ -10,7 +10,7 @@
 #include "base/err.h"
 
 /* connections that are kept beside those in use, where descriptors allow it; TLS ones cost some
- * 30 KiB each */
+ * 45 KiB each */
 #define RP_DESCRIPTORS_KEPT_MAX 2048u
 
 /* How many of the `wanted` requests `limit` descriptors allow, when `taken` have another use. 0:

@@ -153,10 +153,19 @@ static struct rp_transfer *transfer_take(struct http_engine *e)
 	return t;
 }
 
+/* What the transfer had of what all share. */
+static void leave_shared(struct http_engine *e, struct rp_transfer *t)
+{
+	rp_http_names_leave(e->shared.names, t);
+	rp_http_watch_note_unused(&e->shared.watch, t->fd, t);
+	rp_http_watch_note_unused(&e->shared.watch, t->opened_fd[0], t);
+	rp_http_watch_note_unused(&e->shared.watch, t->opened_fd[1], t);
+}
+
 static void transfer_give_back(struct http_engine *e, struct rp_transfer *t)
 {
 	assert(e->in_flight > 0 && t->state != RP_TRANSFER_UNDER_WAY);
-	rp_http_names_leave(e->shared.names, t);
+	leave_shared(e, t);
 	t->state = RP_TRANSFER_IDLE;
 	t->next = e->pool;
 	e->pool = t;
@@ -168,7 +177,7 @@ static void transfer_decided(struct http_engine *e, struct rp_transfer *t)
 	assert(t->state != RP_TRANSFER_DECIDED);
 	if (t->state == RP_TRANSFER_UNDER_WAY)
 		curl_multi_remove_handle(e->multi, t->easy);
-	rp_http_names_leave(e->shared.names, t);
+	leave_shared(e, t);
 	t->state = RP_TRANSFER_DECIDED;
 	t->next = e->decided;
 	e->decided = t;
@@ -321,7 +330,7 @@ static void repeat_request(struct http_engine *e, struct rp_transfer *t)
 	    (notes->premature && t->outcome.http_status != 408))
 		rp_http_kept_note_surplus(e->shared.kept, t->request.url);
 	curl_multi_remove_handle(e->multi, t->easy);
-	rp_http_names_leave(e->shared.names, t);
+	leave_shared(e, t);
 	if (rp_transfer_prepare_again(t) && curl_multi_add_handle(e->multi, t->easy) == CURLM_OK)
 		return;
 	t->state = RP_TRANSFER_IDLE;

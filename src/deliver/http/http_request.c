@@ -97,7 +97,7 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 	t->notes.sockets++;
 	t->notes.family = address->family;
 	t->opened_fd[address->family == AF_INET6] = fd;
-	rp_http_watch_note_opened(&t->shared->watch, fd);
+	rp_http_watch_note_opened(&t->shared->watch, fd, t);
 	return fd;
 }
 
@@ -239,6 +239,7 @@ static int on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port,
 		return CURL_PREREQFUNC_ABORT;
 	if (!rp_http_kept_is_fit(t, &ends) || !has_permission(t))
 		return CURL_PREREQFUNC_ABORT;
+	rp_http_watch_note_used(&t->shared->watch, t->fd, t);
 	request_begins(t);
 	return CURL_PREREQFUNC_OK;
 }

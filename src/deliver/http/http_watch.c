@@ -28,7 +28,9 @@ void rp_http_watch_close(struct rp_http_watch *watch)
 
 static struct rp_http_socket *socket_of(struct rp_http_watch *watch, int fd)
 {
-	return (size_t)fd < watch->n && watch->sockets[fd].connection ? &watch->sockets[fd] : NULL;
+	return fd >= 0 && (size_t)fd < watch->n && watch->sockets[fd].connection
+		   ? &watch->sockets[fd]
+		   : NULL;
 }
 
 static bool reserve(struct rp_http_watch *watch, int fd)
@@ -47,12 +49,12 @@ static bool reserve(struct rp_http_watch *watch, int fd)
 	return true;
 }
 
-void rp_http_watch_note_opened(struct rp_http_watch *watch, int fd)
+void rp_http_watch_note_opened(struct rp_http_watch *watch, int fd, const void *user)
 {
 	rp_http_watch_note_closing(watch, fd);
 	if (!reserve(watch, fd))
 		return;
-	watch->sockets[fd] = (struct rp_http_socket){.connection = true};
+	watch->sockets[fd] = (struct rp_http_socket){.connection = true, .user = user};
 	watch->connections++;
 }
 
@@ -65,6 +67,22 @@ void rp_http_watch_note_closing(struct rp_http_watch *watch, int fd)
 	watch->connections--;
 	watch->gone -= s->gone;
 	memset(s, 0, sizeof *s);
+}
+
+void rp_http_watch_note_used(struct rp_http_watch *watch, int fd, const void *user)
+{
+	struct rp_http_socket *s = socket_of(watch, fd);
+
+	if (s != NULL)
+		s->user = user;
+}
+
+void rp_http_watch_note_unused(struct rp_http_watch *watch, int fd, const void *user)
+{
+	struct rp_http_socket *s = socket_of(watch, fd);
+
+	if (s != NULL && s->user == user)
+		s->user = NULL;
 }
 
 /* The kernel forgets a descriptor that was closed. So each command falls back to the other one. */
@@ -87,7 +105,7 @@ int rp_http_watch_set(struct rp_http_watch *watch, int fd, uint32_t events, bool
 	if (s == NULL)
 		return tell(watch->epoll_fd, fd, events, known);
 	watch->gone -= s->gone;
-	s->kept = s->gone = false;
+	s->left = s->gone = false;
 	events |= EPOLLRDHUP;
 	if (events == s->events)
 		return 0;
@@ -96,18 +114,24 @@ int rp_http_watch_set(struct rp_http_watch *watch, int fd, uint32_t events, bool
 	return sys;
 }
 
+/* Only the end is of interest. */
+static void leave_end(struct rp_http_watch *watch, struct rp_http_socket *s, int fd)
+{
+	s->events = tell(watch->epoll_fd, fd, EPOLLRDHUP, s->events != 0) == 0 ? EPOLLRDHUP : 0;
+}
+
 void rp_http_watch_end(struct rp_http_watch *watch, int fd)
 {
 	struct rp_http_socket *s = socket_of(watch, fd);
 
-	if (s != NULL && s->events == (EPOLLIN | EPOLLRDHUP)) {
-		s->kept = true;
+	if (s == NULL) {
+		/* already gone when the socket is closed */
+		epoll_ctl(watch->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 		return;
 	}
-	/* already gone when the socket is closed */
-	epoll_ctl(watch->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-	if (s != NULL)
-		s->events = 0;
+	s->left = true;
+	if (s->events != (EPOLLIN | EPOLLRDHUP))
+		leave_end(watch, s, fd);
 }
 
 /* libcurl takes a connection with unread bytes for a good one, and TLS says farewell. What comes
@@ -125,18 +149,19 @@ bool rp_http_watch_take(struct rp_http_watch *watch, int fd, uint32_t events)
 {
 	struct rp_http_socket *s = socket_of(watch, fd);
 
-	if (s == NULL || !s->kept)
+	if (s == NULL || !s->left)
 		return false;
-	if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
-		drain(fd);
-		epoll_ctl(watch->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-		s->events = 0;
-		s->gone = true;
-		watch->gone++;
+	if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) {
+		/* Bytes that nobody asked for are judged before the next request (http_kept.c). */
+		leave_end(watch, s, fd);
 		return true;
 	}
-	/* Bytes that nobody asked for are judged before the next request (http_kept.c); till then
-	 * only the end is of interest. */
-	s->events = tell(watch->epoll_fd, fd, EPOLLRDHUP, true) == 0 ? EPOLLRDHUP : 0;
+	epoll_ctl(watch->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+	s->events = 0;
+	if (s->user != NULL)
+		return true; /* its answer may lie there; libcurl will ask again */
+	drain(fd);
+	watch->gone += !s->gone;
+	s->gone = true;
 	return true;
 }

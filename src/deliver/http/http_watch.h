@@ -14,10 +14,11 @@
 /* By its descriptor. One that is not a connection's belongs to a lookup, and is watched only as
  * long as libcurl says. */
 struct rp_http_socket {
-	uint32_t events; /* that epoll reports; 0: none, or not known */
-	bool connection; /* from its making to its closing */
-	bool kept;       /* no request uses it */
-	bool gone;       /* ... and the receiver has closed it */
+	uint32_t events;  /* that epoll reports; 0: none, or not known */
+	bool connection;  /* from its making to its closing */
+	bool left;        /* libcurl wants to hear nothing of it */
+	bool gone;        /* ... and the receiver has closed it */
+	const void *user; /* the transfer that uses it; NULL: it is kept */
 };
 
 struct rp_http_watch {
@@ -31,16 +32,18 @@ struct rp_http_watch {
 int rp_http_watch_open(struct rp_http_watch *watch);
 void rp_http_watch_close(struct rp_http_watch *watch);
 
-/* A connection's socket is there; it will be closed now. Without memory it is watched like one of a
- * lookup. */
-void rp_http_watch_note_opened(struct rp_http_watch *watch, int fd);
+/* A connection's socket is there, for a transfer; it will be closed now. Without memory it is
+ * watched like one of a lookup. */
+void rp_http_watch_note_opened(struct rp_http_watch *watch, int fd, const void *user);
 void rp_http_watch_note_closing(struct rp_http_watch *watch, int fd);
+/* A transfer uses the connection from now on, or no more; -1 is no connection. */
+void rp_http_watch_note_used(struct rp_http_watch *watch, int fd, const void *user);
+void rp_http_watch_note_unused(struct rp_http_watch *watch, int fd, const void *user);
 /* libcurl wants to hear of `events`; `known`: it has the socket watched already. 0 or an errno. */
 int rp_http_watch_set(struct rp_http_watch *watch, int fd, uint32_t events, bool known);
 /* libcurl wants to hear no more. */
 void rp_http_watch_end(struct rp_http_watch *watch, int fd);
-/* What epoll reported is of a connection that no request uses: this took it, and libcurl need not
- * hear of it. */
+/* What epoll reported is of a connection of which libcurl wants to hear nothing: this took it. */
 bool rp_http_watch_take(struct rp_http_watch *watch, int fd, uint32_t events);
 
 #endif
