@@ -1,13 +1,13 @@
 /* sender_places.h - private to src/deliver: claims ahead of their places, and which of them begins
  * when a request has been delivered.
  *
- * * A place at a path, section or host is free for all when the end of its request is committed.
+ * A place at a path, section or host is free for all when the end of its request is committed.
  * Until then it belongs to this sender, which may pass it on to a claim of its own: one that the
  * store gave out ahead of its place (model/receiver.h). So a receiver with a small limit is busy
  * while its results wait for a commit. With a limit of ten, one TLS receiver got 0.3 of what a
  * plain loop with ten connections does without this.
  *
- * * Places are passed on after a delivery only, and to the claim that has waited longest among
+ * Places are passed on after a delivery only, and to the claim that has waited longest among
  * those that lack them. The settlement says so to the store, which counts the places on. A claim
  * that has waited for RP_AHEAD_MS goes back: others may have a place for it. */
 #ifndef RP_DELIVER_SENDER_PLACES_H

@@ -215,7 +215,7 @@ static enum rp_err take_in_turn(struct rp_claim_walk *w, struct rp_walk_node *ow
 			continue;
 		}
 		q->gave = q->turn->queue.gave = true;
-		if (++q->in_go == RP_WALK_GO)
+		if (++q->in_go == (owner != NULL ? RP_WALK_GO : w->host_go))
 			wait_for_another_go(q);
 		return e;
 	}
@@ -231,6 +231,7 @@ void rp_claim_walk_begin(struct rp_claim_walk *w, const struct rp_walk_ops *ops,
 	w->now_at_ms = now_at_ms;
 	w->passed_over = false;
 	w->hosts = (struct rp_walk_queue){.n_vain = 0};
+	w->host_go = room->claims > RP_WALK_GO ? RP_WALK_HOST_GO : RP_WALK_GO;
 	w->n_hosts = w->n_members = 0;
 }
 
@@ -254,6 +255,9 @@ static enum rp_err ahead_of_path(struct ahead *a, const struct rp_walk_node *pat
 	bool any = true;
 	enum rp_err e = a->w->ops->look(a->w->arg, path, err);
 
+	/* A new path has not asked for its limits yet. */
+	if (rec_of(a->w, path)->control.limits.in_flight == 0)
+		e = look(a->w, path, err);
 	while (e == RP_OK && any && go > 0 && a->want > 0 && a->w->room->deaths > 0) {
 		e = a->w->ops->take_ahead(a->w->arg, path, a->from, &any, err);
 		a->want -= any;

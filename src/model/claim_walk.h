@@ -2,7 +2,7 @@
  * much. Pure but for the store's functions, which supply the rows and do what is decided.
  *
  * In the queue of hosts, as in that of a host or a section, those served longest ago come first.
- * Each has a go of a few entries, then the next one, and again from the first, until the exchange
+ * Each has a go of one or a few entries, then the next one, and again from the first, until the exchange
  * has what it wants or none has more to give. So one with a long queue keeps no other waiting, and
  * a host with many paths none with one. What may be taken is receiver.h's to say.
  *
@@ -19,7 +19,12 @@
 #define RP_WALK_HOSTS_MAX 256
 #define RP_WALK_MEMBERS_MAX 512
 #define RP_WALK_VAIN_MAX 64 /* members of one host or section that gave nothing */
-#define RP_WALK_GO 4        /* entries taken before the next one has its go */
+#define RP_WALK_GO 4        /* entries of a path or section, before the next one has its go */
+/* The same of a host, in an exchange that may take more than RP_WALK_GO. Several requests at once
+ * at a new host need a connection each; taken one by one, they can share it. In a smaller one a
+ * host has a go of RP_WALK_GO: else the first of those served at the same time would be served
+ * again with each of them. */
+#define RP_WALK_HOST_GO 1
 /* entries that die without an attempt, in an exchange */
 #define RP_WALK_DEATHS_MAX 256
 
@@ -83,6 +88,7 @@ struct rp_claim_walk {
 	int64_t now_at_ms;
 	bool passed_over; /* out: something is due for which there was no room */
 	struct rp_walk_queue hosts;
+	unsigned host_go;
 	size_t n_hosts, n_members; /* rows seen */
 	struct rp_walk_node nodes[RP_WALK_HOSTS_MAX + RP_WALK_MEMBERS_MAX];
 };

@@ -502,8 +502,8 @@ START_TEST(hosts_that_have_not_proven_themselves_share_what_is_left_for_them)
 	fx.unproven_max = 1;
 	fx_exchange(20, &s, 1);
 	/* the one that has delivered has all it wants, beside one of another host */
-	ck_assert_uint_eq(claimed_of_host(1), 3);
-	ck_assert_uint_eq(fx.n_claims, 4);
+	ck_assert_uint_eq(claimed_of_host(1), 4);
+	ck_assert_uint_eq(fx.n_claims, 5);
 	ck_assert(record(RP_LEVEL_HOST, 1).in_proven);
 }
 END_TEST
