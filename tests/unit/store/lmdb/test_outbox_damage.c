@@ -105,6 +105,66 @@ START_TEST(a_claim_of_a_lost_sender_with_a_damaged_record_is_set_aside)
 }
 END_TEST
 
+/* --- claims ahead of their places */
+
+static struct rp_claim placed[2], ahead;
+
+/* Path 1001 and its section have two places each, which are taken, and one claim lacks both. */
+static void claim_ahead(void)
+{
+	struct rp_claim first;
+
+	fx.limit = 2;
+	fx.section_limits = (struct rp_limits){.in_flight = 2, .start = 2};
+	fx_append(1001, 1);
+	first = fx_claim();
+	fx_settle(&first, RP_SETTLE_DELIVERED);
+	fx_append(1001, 4);
+	fx_exchange(9, NULL, 0);
+	ck_assert_uint_eq(fx.n_claims, 2);
+	memcpy(placed, fx.claims, sizeof placed);
+	fx_claim_ahead(fx_endpoint(1001), 1);
+	ck_assert_uint_eq(fx.n_claims, 1);
+	ahead = fx.claims[0];
+	ck_assert_uint_eq(ahead.lacks, RP_LACKS(RP_LEVEL_PATH) | RP_LACKS(RP_LEVEL_SECTION));
+}
+
+START_TEST(a_claim_ahead_whose_record_was_damaged_gets_its_places)
+{
+	struct rp_settlement s;
+
+	claim_ahead();
+	s = fx_settlement(&placed[0], RP_SETTLE_DELIVERED);
+	s.passes_to_seq = ahead.seq;
+	s.passes_to_claim_no = ahead.claim_no;
+	break_delivery(ahead.seq);
+	fx_exchange(0, &s, 1);
+	ck_assert_int_eq(fx_state(ahead.seq), RP_STATE_IN_FLIGHT);
+	ck_assert_uint_eq(fx_delivery(ahead.seq).lacks, 0);
+	ck_assert_uint_eq(fx_endpoint_record(1001).lacking[RP_LEVEL_PATH], 0);
+	fx_verify_sound();
+	fx_exchange(9, NULL, 0);
+	ck_assert_uint_eq(fx.n_claims, 0);
+}
+END_TEST
+
+START_TEST(a_claim_ahead_whose_record_was_damaged_frees_no_place)
+{
+	claim_ahead();
+	break_delivery(ahead.seq);
+	if (_i == 0)
+		ck_assert(!fx_settle(&ahead, RP_SETTLE_RETURN));
+	else
+		ck_assert_int_eq(fx_change(RP_CHANGE_PURGE, ahead.seq), RP_CHANGED_DONE_IN_FLIGHT);
+	ck_assert_uint_eq(fx_endpoint_record(1001).lacking[RP_LEVEL_PATH], 0);
+	fx_verify_sound();
+	fx_exchange(9, NULL, 0);
+	ck_assert_uint_eq(fx.n_claims, 0);
+	ck_assert_int_eq(rp_outbox_leave(fx.ob, fx.now_ms, &fx.err), RP_OK);
+	fx_verify_sound();
+}
+END_TEST
+
 static const enum rp_state states[] = {RP_STATE_WAITING, RP_STATE_IN_FLIGHT, RP_STATE_HELD,
 				       RP_STATE_DELIVERED, RP_STATE_DEAD};
 
@@ -463,6 +523,24 @@ START_TEST(a_damaged_record_of_any_level_is_rebuilt_by_the_next_exchange)
 		if (i == 3)
 			ck_assert_uint_eq(after.members, before[i].members);
 	}
+	fx_verify_sound();
+}
+END_TEST
+
+START_TEST(a_damaged_record_of_any_level_counts_anew_who_lacks_places)
+{
+	struct rp_endpoint before, after;
+	uint64_t id;
+
+	claim_ahead();
+	id = level_id(_i == 0 ? 0 : _i + 1);
+	before = fx_record(id);
+	ck_assert_uint_eq(before.lacking[RP_LEVEL_PATH], 1);
+	ck_assert_uint_eq(before.lacking[RP_LEVEL_SECTION], 1);
+	fx_flip(RP_T_ENDPOINT, rp_key1(id), 50);
+	fx_settle(&placed[0], RP_SETTLE_DELIVERED);
+	after = fx_record(id);
+	ck_assert_mem_eq(after.lacking, before.lacking, sizeof after.lacking);
 	fx_verify_sound();
 }
 END_TEST
@@ -845,6 +923,9 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_rebuilt_record_continues_the_log_and_never_repeats_a_claim);
 	tcase_add_loop_test(tc, a_claim_whose_record_was_damaged_meanwhile_is_settled, 0, N(kinds));
 	tcase_add_test(tc, a_lost_claim_stays_lost_when_the_record_is_damaged);
+	tcase_add_test(tc, a_claim_ahead_whose_record_was_damaged_gets_its_places);
+	tcase_add_loop_test(tc, a_claim_ahead_whose_record_was_damaged_frees_no_place, 0, 2);
+	tcase_add_loop_test(tc, a_damaged_record_of_any_level_counts_anew_who_lacks_places, 0, 3);
 	tcase_add_test(tc, a_claim_of_a_lost_sender_with_a_damaged_record_is_set_aside);
 	tcase_add_loop_test(tc, an_entry_with_a_damaged_record_can_be_purged_in_every_state, 0,
 			    N(states));

@@ -434,6 +434,11 @@ static void one_more_member(struct rp_endpoint *r)
 	r->members++;
 }
 
+static void one_more_lacks_a_place(struct rp_endpoint *r)
+{
+	r->lacking[r->level]++;
+}
+
 static void leave_section(struct rp_endpoint *r)
 {
 	r->section = 0;
@@ -482,6 +487,21 @@ static void miscount_members_of_host(void)
 static void miscount_members_of_section(void)
 {
 	fx_edit_record(section, one_more_member);
+}
+
+static void miscount_lacking_of_path(void)
+{
+	fx_edit_record(beside, one_more_lacks_a_place);
+}
+
+static void miscount_lacking_of_section(void)
+{
+	fx_edit_record(section, one_more_lacks_a_place);
+}
+
+static void miscount_lacking_of_host(void)
+{
+	fx_edit_record(host, one_more_lacks_a_place);
 }
 
 static void lose_host(void)
@@ -626,6 +646,12 @@ static const struct {
     {"a section counts one too many", miscount_section, "section", true},
     {"a host counts a member too many", miscount_members_of_host, "members", true},
     {"a section counts a member too many", miscount_members_of_section, "members", true},
+    {"a path counts one too many without a place", miscount_lacking_of_path,
+     "claimed ahead of a place of its path", true},
+    {"a section counts one too many without a place", miscount_lacking_of_section,
+     "claimed ahead of a place of its section", true},
+    {"a host counts one too many without a place", miscount_lacking_of_host,
+     "claimed ahead of a place of its host", true},
     {"a host is missing", lose_host, "its host does not exist", false},
     {"a section is missing", lose_section, "its section does not exist", false},
     {"the name of a host is missing", lose_host_name, "its name is missing", false},
