@@ -255,9 +255,6 @@ static enum rp_err ahead_of_path(struct ahead *a, const struct rp_walk_node *pat
 	bool any = true;
 	enum rp_err e = a->w->ops->look(a->w->arg, path, err);
 
-	/* A new path has not asked for its limits yet. */
-	if (rec_of(a->w, path)->control.limits.in_flight == 0)
-		e = look(a->w, path, err);
 	while (e == RP_OK && any && go > 0 && a->want > 0 && a->w->room->deaths > 0) {
 		e = a->w->ops->take_ahead(a->w->arg, path, a->from, &any, err);
 		a->want -= any;

@@ -100,7 +100,8 @@ enum rp_err rp_claim_walk(struct rp_claim_walk *w, bool *any, struct rp_error *e
 
 /* Takes up to `want` entries ahead of the places of path, section or host `id`; of a section or
  * host those of its members that are due, a go each. They and their host are asked for their
- * limits like all others: those that are not full have not heard of new ones. Looks at RP_WALK_AHEAD_MAX members at most. */
+ * limits like all others: those that are not full have not heard of new ones. Looks at
+ * RP_WALK_AHEAD_MAX members at most. */
 #define RP_WALK_AHEAD_MAX 128
 enum rp_err rp_claim_walk_ahead(struct rp_claim_walk *w, uint64_t id, size_t want,
 				struct rp_error *err);

@@ -1066,7 +1066,8 @@ static void step_pass_on(void)
 		const uint64_t ids[RP_LEVELS] = {heir.endpoint, section_of(heir.endpoint),
 						 rp_level_host(heir.endpoint)};
 
-		if (heir.lacks == 0 || !take_passer(&heir, &passer))
+		if (heir.lacks == 0 || has_places(heir.seq, heir.claim_no) ||
+		    !take_passer(&heir, &passer))
 			continue;
 		ahead[n] = (struct rp_claim_ahead){ids[pick(RP_LEVELS)], 1 + pick(3)};
 		s[0][n] = fx_settlement(&passer, RP_SETTLE_DELIVERED);

@@ -16,8 +16,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
 # name -> (file, what stands there, what stands there instead)
 MUTANTS = {
     "claims_before_due": ("store/lmdb/claim.c",
-                          "(key[0] != ep->id || (int64_t)key[1] > c->t->now_at_ms)",
-                          "(key[0] != ep->id || (int64_t)key[1] > c->t->now_at_ms + 500)"),
+                          "key[0] == ep->id && (int64_t)key[1] <= t->now_at_ms;",
+                          "key[0] == ep->id && (int64_t)key[1] <= t->now_at_ms + 500;"),
     "lost_claim_settles": ("model/transition.c",
                            "!rp_transition_has_claim(from, s->claim_no);",
                            "from->state != RP_STATE_IN_FLIGHT;"),
@@ -108,11 +108,12 @@ MUTANTS = {
         "model/receiver.c", "return feedback != RP_FEEDBACK_BAD || path",
         "return feedback == RP_FEEDBACK_BAD && path"),
     "half_open_host_lets_two_through": (
-        "model/schedule.c", "rp_control_ready_at_ms(&r->control, r->count[RP_STATE_IN_FLIGHT])",
+        "model/schedule.c", "rp_control_ready_at_ms(&r->control, rp_endpoint_in_use(r))",
         "rp_control_ready_at_ms(&r->control, r->level == RP_LEVEL_HOST && "
-        "r->control.breaker == RP_BREAKER_HALF_OPEN ? 0 : r->count[RP_STATE_IN_FLIGHT])"),
-    "unproven_take_all": ("store/lmdb/claim.c", "\tc->room = rp_claims_room(c->x);\n",
-                          "\tc->room = rp_claims_room(c->x);\n"
+        "r->control.breaker == RP_BREAKER_HALF_OPEN ? 0 : rp_endpoint_in_use(r))"),
+    "unproven_take_all": ("store/lmdb/claim.c",
+                          "due_at_ms, 0, err);\n\tc->room = rp_claims_room(c->x);\n",
+                          "due_at_ms, 0, err);\n\tc->room = rp_claims_room(c->x);\n"
                           "\tc->room.unproven = c->x->want;\n"),
     "unproven_never_given_back": ("deliver/sender_attempt.c",
                                   "\t\ts->n_unproven -= c->claim.unproven;\n", ""),
@@ -139,6 +140,29 @@ MUTANTS = {
     "old_claims_after_a_reload": (
         "deliver/sender.c", "\trp_sender_return_ready(s);\n\ts->renewal",
         "\ts->renewal"),
+    # of claims ahead of their places, and of places that are passed on
+    "begun_ahead_of_its_place": ("deliver/sender_places.c", "c->waits_at = node_to_wait_at(c);",
+                                 "c->waits_at = NULL;"),
+    "passed_on_after_a_failure": (
+        "deliver/sender_places.c", "\t\trp_sender_places_pass(s, c);\n\t}\n\tcount_placed(",
+        "\t}\n\tif (c->settlement.kind == RP_SETTLE_RETRY) {\n"
+        "\t\tc->settlement.kind = RP_SETTLE_DELIVERED;\n\t\trp_sender_places_pass(s, c);\n"
+        "\t\tc->settlement.kind = RP_SETTLE_RETRY;\n\t}\n\tcount_placed("),
+    "heir_not_named": ("deliver/sender_exchange.c", "if (c->to == NULL || c->to->over)",
+                       "if (c->to == NULL || !c->to->over)"),
+    "heir_not_noted": ("store/lmdb/exchange.c", "x->settle[i].passes_to_seq != 0)",
+                       "x->settle[i].passes_to_seq == 1)"),
+    "lacking_not_counted": ("model/ledger.c",
+                            "\t\tr->lacking[l] += (c->enters_lacking & RP_LACKS(l)) != 0;\n", ""),
+    "lost_sender_lacks_for_ever": (
+        "model/ledger.c", "c.leaves_lacking = lacks_of(from);",
+        "c.leaves_lacking = to != NULL && to->losses > from->losses ? 0 : lacks_of(from);"),
+    "lacks_when_it_has_landed": ("model/transition.c",
+                                 "\tif (to->state != RP_STATE_IN_FLIGHT)\n\t\tto->lacks = 0;\n",
+                                 ""),
+    "ahead_without_a_token": ("model/receiver.c",
+                              "c->limits.in_flight > 0 && !is_metered(level) &&",
+                              "c->limits.in_flight > 0 &&"),
 }
 
 
