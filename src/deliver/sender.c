@@ -257,6 +257,7 @@ enum rp_err rp_sender_new(const struct rp_sender_options *options, struct rp_sen
 	rp_sender_list_init(&s->metered);
 	rp_sender_list_init(&s->finished);
 	rp_sender_list_init(&s->settling);
+	rp_sender_list_init(&s->in_vain);
 	s->now_at_ms = rp_sys_wall_ms(s->o.sys);
 	s->now_boot_ms = s->heartbeat_boot_ms = s->expire_boot_ms = rp_sys_boot_ms(s->o.sys);
 	e = rp_sender_put_in_force(s, options->settings, NULL, err);

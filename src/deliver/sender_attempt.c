@@ -51,7 +51,7 @@ static void give_buffer_back(struct rp_sender *s, struct rp_sender_buffer *b)
 
 /* --- the end of a request ----------------------------------------------------------------- */
 
-static void push_finished(struct rp_sender *s, struct rp_sender_claim *c, enum rp_settle_kind kind)
+static void push_one(struct rp_sender *s, struct rp_sender_claim *c, enum rp_settle_kind kind)
 {
 	int64_t hold_ms;
 
@@ -77,6 +77,21 @@ static void push_finished(struct rp_sender *s, struct rp_sender_claim *c, enum r
 		s->hold_ms = hold_ms;
 	s->n_returned += kind == RP_SETTLE_RETURN;
 	rp_sender_list_push(&s->finished, c);
+}
+
+void rp_sender_return_in_vain(struct rp_sender *s)
+{
+	struct rp_sender_claim *c;
+
+	while ((c = rp_sender_list_pop(&s->in_vain)) != NULL)
+		push_one(s, c, RP_SETTLE_RETURN);
+}
+
+/* Others may have waited for a place of this one. */
+static void push_finished(struct rp_sender *s, struct rp_sender_claim *c, enum rp_settle_kind kind)
+{
+	push_one(s, c, kind);
+	rp_sender_return_in_vain(s);
 }
 
 /* For the jitter of retries. Each call of the system gives many numbers. */
@@ -366,6 +381,7 @@ static enum rp_err fetch_and_begin(struct rp_sender *s, struct rp_sender_claim *
 		s->counts.stale++;
 		s->n_unproven -= c->claim.unproven;
 		rp_sender_places_left(s, c);
+		rp_sender_return_in_vain(s);
 		rp_sender_list_push_first(&s->idle, c);
 		return RP_OK;
 	}
@@ -409,16 +425,12 @@ int64_t rp_sender_next_start_ms(const struct rp_sender *s)
 	return credit_ms > place_ms ? credit_ms : place_ms;
 }
 
-void rp_sender_return_claim(struct rp_sender *s, struct rp_sender_claim *c)
-{
-	push_finished(s, c, RP_SETTLE_RETURN);
-}
-
 void rp_sender_return_ready(struct rp_sender *s)
 {
 	struct rp_sender_claim *c;
 
 	rp_sender_places_return(s);
+	rp_sender_return_in_vain(s);
 	while ((c = rp_sender_list_pop(&s->metered)) != NULL ||
 	       (c = rp_sender_list_pop(&s->ready)) != NULL)
 		push_finished(s, c, RP_SETTLE_RETURN);

@@ -11,8 +11,8 @@ int64_t rp_sender_next_start_ms(const struct rp_sender *s);
 enum rp_err rp_sender_start_ready(struct rp_sender *s, struct rp_error *err);
 /* The transport's `done`. */
 void rp_sender_on_done(void *arg, void *owner, const struct rp_outcome *outcome);
-/* The next exchange gives back this claim, which has not begun and is on no list. */
-void rp_sender_return_claim(struct rp_sender *s, struct rp_sender_claim *c);
+/* The same for claims that have waited for a place in vain. */
+void rp_sender_return_in_vain(struct rp_sender *s);
 /* The next exchange gives back all claims that have not begun. */
 void rp_sender_return_ready(struct rp_sender *s);
 /* The same for metered claims whose tokens have expired. */

@@ -65,6 +65,7 @@ static size_t claim_room(const struct rp_sender *s)
 void rp_sender_return_surplus(struct rp_sender *s)
 {
 	rp_sender_places_return_old(s);
+	rp_sender_return_in_vain(s);
 	if (s->ready.n > rp_sender_prefetch(s) && s->now_boot_ms - s->claimed_boot_ms >= SURPLUS_MS)
 		rp_sender_return_ready(s);
 }
@@ -155,6 +156,7 @@ static enum rp_err apply_exchange(struct rp_sender *s, enum rp_err result, struc
 			    rp_tokens_any(&c->claim.tokens) ? &s->metered : &s->ready, c);
 	}
 	rp_sender_places_use(s);
+	rp_sender_return_in_vain(s);
 	recycle_settled(s, t);
 	/* The sender was told to stop meanwhile. Or it has stalled, and then others may have taken
 	 * these claims. */

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "deliver/sender_attempt.h"
 #include "deliver/sender_list.h"
 
 #define AHEAD_LOOK_MS 250 /* between looks for claims that have waited too long */
@@ -149,7 +148,7 @@ static void give_back(struct rp_sender *s, struct rp_sender_node *node)
 	s->n_ahead--;
 	c->waits_at = NULL;
 	c->over = true;
-	rp_sender_return_claim(s, c);
+	rp_sender_list_push(&s->in_vain, c);
 }
 
 static void return_waiting(struct rp_sender *s, struct rp_sender_node *node)

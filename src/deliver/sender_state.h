@@ -81,6 +81,7 @@ struct rp_sender {
 	struct rp_sender_list metered;  /* the same, with tokens, which expire: these begin first */
 	struct rp_sender_list finished; /* to be settled by the next exchange */
 	struct rp_sender_list settling; /* being settled by the exchange under way */
+	struct rp_sender_list in_vain;  /* waited for a place in vain: to be given back at once */
 	size_t n_returned;              /* of those finished: never begun */
 	size_t n_unproven; /* neither idle nor settling: of hosts that have not proven themselves */
 

@@ -2,9 +2,9 @@
  * much. Pure but for the store's functions, which supply the rows and do what is decided.
  *
  * In the queue of hosts, as in that of a host or a section, those served longest ago come first.
- * Each has a go of one or a few entries, then the next one, and again from the first, until the exchange
- * has what it wants or none has more to give. So one with a long queue keeps no other waiting, and
- * a host with many paths none with one. What may be taken is receiver.h's to say.
+ * Each has a go of one or a few entries, then the next one, and again from the first, until the
+ * exchange has what it wants or none has more to give. So one with a long queue keeps no other
+ * waiting, and a host with many paths none with one. What may be taken is receiver.h's to say.
  *
  * One exchange keeps all others from writing, so it sees a bounded number of rows. A host or a
  * section whose members gave nothing, though several were looked at, has had its turn: it comes

@@ -121,14 +121,6 @@ enum rp_err rp_outbox_endpoint_name(struct rp_outbox *ob, uint64_t endpoint, str
 	return n.found ? RP_OK : rp_fail(err, RP_ERR_NOTFOUND, "no such endpoint");
 }
 
-struct rp_receiver rp_dispatch_receiver(struct rp_dispatch *d)
-{
-	return (struct rp_receiver){
-	    {&d->at[RP_LEVEL_PATH],
-	     d->at[RP_LEVEL_PATH].section != 0 ? &d->at[RP_LEVEL_SECTION] : NULL,
-	     &d->at[RP_LEVEL_HOST]}};
-}
-
 void rp_dispatch_release(struct rp_dispatch *d)
 {
 	rp_buf_release(&d->text);

@@ -339,7 +339,14 @@ struct rp_dispatch {
 enum rp_err rp_outbox_fetch(struct rp_outbox *ob, const struct rp_claim *claim,
 			    struct rp_dispatch *out, struct rp_error *err);
 void rp_dispatch_release(struct rp_dispatch *d);
-struct rp_receiver rp_dispatch_receiver(struct rp_dispatch *d);
+/* Its levels. */
+static inline struct rp_receiver rp_dispatch_receiver(struct rp_dispatch *d)
+{
+	return (struct rp_receiver){
+	    {&d->at[RP_LEVEL_PATH],
+	     d->at[RP_LEVEL_PATH].section != 0 ? &d->at[RP_LEVEL_SECTION] : NULL,
+	     &d->at[RP_LEVEL_HOST]}};
+}
 
 /* Reads the payload of a fetched entry once more, piece by piece, each in a snapshot of its own.
  * Nothing is checked again: the fetch has. */

@@ -21,8 +21,8 @@ enum rp_err rp_index_put(struct rp_txn *t, uint64_t seq, const struct rp_deliver
 /* One that is missing is logged as damage, and no error. */
 enum rp_err rp_index_remove(struct rp_txn *t, uint64_t seq, const struct rp_delivery *d,
 			    struct rp_error *err);
-/* The value of the `claim` row. handed: an append handed it over (hand_over.c), and its sender is to
- * find it. */
+/* The value of the `claim` row. handed: an append handed it over (hand_over.c), and its sender is
+ * to find it. */
 #define RP_CLAIM_ROW_BYTES 5
 void rp_index_claim_row(const struct rp_delivery *d, bool handed,
 			unsigned char out[RP_CLAIM_ROW_BYTES]);
