@@ -10,8 +10,8 @@
 #include "deliver/sender_list.h"
 
 #define AHEAD_LOOK_MS 250 /* between looks for claims that have waited too long */
-/* So many claims ahead, for each delivery since the last exchange, or between two of late. They last
- * while one exchange is made, and half the way to the next. */
+/* So many claims ahead, for each delivery since the last exchange, or between two of late. They
+ * last while one exchange is made, and half the way to the next. */
 #define AHEAD_DELIVERIES 2
 #define LATELY_PART 4 /* an exchange that brought many is forgotten by this part with each one */
 
