@@ -9,9 +9,10 @@
 #include "deliver/sender_list.h"
 
 #define AHEAD_LOOK_MS 250 /* between looks for claims that have waited too long */
-/* So many claims ahead, for each delivery since the last exchange. They last while one exchange is
- * made, and half the way to the next. */
+/* So many claims ahead, for each delivery since the last exchange, or between two of late. They
+ * last while one exchange is made, and half the way to the next. */
 #define AHEAD_DELIVERIES 2
+#define LATELY_PART 4 /* an exchange that brought many is forgotten by this part with each one */
 
 /* --- nodes -------------------------------------------------------------------------------- */
 
@@ -221,7 +222,8 @@ void rp_sender_places_left(struct rp_sender *s, struct rp_sender_claim *c)
 
 static void ask_at(struct rp_sender *s, struct rp_sender_node *node, size_t *room)
 {
-	size_t wanted = node->n_placed + AHEAD_DELIVERIES * node->n_delivered;
+	size_t lately = node->n_delivered > node->n_lately ? node->n_delivered : node->n_lately;
+	size_t wanted = node->n_placed + AHEAD_DELIVERIES * lately;
 	size_t want = wanted > node->ahead.n ? wanted - node->ahead.n : 0;
 
 	want = want < *room ? want : *room;
@@ -230,6 +232,18 @@ static void ask_at(struct rp_sender *s, struct rp_sender_node *node, size_t *roo
 	node->wanted = false; /* until a claim says so again */
 	*room -= want;
 	s->exchange_ahead[s->exchange.n_ahead++] = (struct rp_claim_ahead){node->id, want};
+}
+
+/* How long an exchange takes varies: it may have to wait for the write lock. Where a short one is
+ * followed by a long one, claims for the deliveries of the short one run out. */
+static void note_delivered(struct rp_sender_node *node)
+{
+	size_t before = node->n_lately - node->n_lately / LATELY_PART;
+
+	if (node->n_delivered == 0) /* as one that was noted already */
+		return;
+	node->n_lately = node->n_delivered > before ? node->n_delivered : before;
+	node->n_delivered = 0;
 }
 
 /* While a receiver takes its time, a commit is nothing. */
@@ -252,7 +266,7 @@ void rp_sender_places_ask(struct rp_sender *s, size_t room)
 	for (c = s->finished.first; c != NULL; c = c->next)
 		for (l = 0; l < RP_LEVELS; l++)
 			if (c->at[l] != NULL)
-				c->at[l]->n_delivered = 0;
+				note_delivered(c->at[l]);
 }
 
 void rp_sender_places_use(struct rp_sender *s)

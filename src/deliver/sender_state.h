@@ -40,7 +40,8 @@ struct rp_sender_node {
 	uint64_t id;
 	size_t n_claims;             /* not settled */
 	size_t n_placed;             /* of these, with a place that a request may need yet */
-	size_t n_delivered;          /* since the last exchange */
+	size_t n_delivered;          /* since the last exchange that asked */
+	size_t n_lately;             /* the most that one exchange brought of late */
 	bool wanted;                 /* others wait for a place, as the last claim said */
 	struct rp_sender_list ahead; /* wait for a place here; the oldest first */
 };

@@ -15,6 +15,7 @@
 #include "store/lmdb/entry_rows.h"
 #include "store/lmdb/hand_over.h"
 #include "store/lmdb/handle.h"
+#include "store/lmdb/host/turn.h"
 #include "store/lmdb/host/wakeup.h"
 #include "store/lmdb/move.h"
 #include "store/lmdb/room.h"
@@ -145,9 +146,11 @@ enum rp_err rp_lmdb_append(struct rp_outbox *outbox, int64_t now_at_ms,
 	struct rp_lmdb *ob = rp_lmdb_of(outbox);
 	struct batch b = {.n = n, .hand_over = rp_hand_over_begin(n)};
 	struct rp_txn t;
-	enum rp_err e = rp_txn_write(ob, now_at_ms, &t, err);
+	enum rp_err e;
 	size_t i;
 
+	rp_turn_give(ob);
+	e = rp_txn_write(ob, now_at_ms, &t, err);
 	if (e != RP_OK)
 		return e;
 	ob->body_at = 0;
@@ -159,6 +162,7 @@ enum rp_err rp_lmdb_append(struct rp_outbox *outbox, int64_t now_at_ms,
 	if (e == RP_OK)
 		e = rp_ep_names_enter(&t, err);
 	e = rp_txn_finish(&t, e, err);
+	rp_turn_released(ob);
 	if (e == RP_OK && t.dirty)
 		rp_wakeup_ring(ob);
 	return e;

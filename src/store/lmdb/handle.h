@@ -8,6 +8,7 @@
 #include "store/lmdb/counters.h"
 #include "store/lmdb/db/db.h"
 #include "store/lmdb/host/files.h"
+#include "store/lmdb/host/turn.h"
 #include "store/store_ops.h"
 
 struct rp_ep_names;
@@ -60,6 +61,7 @@ struct rp_lmdb {
 	/* wakeup.c */
 	int wakeup_fd, inotify_fd, wakeup_wd, registry_wd;
 	int commits_fd; /* inotify on the data file; -1: nobody asked */
+	struct rp_turn turn;
 };
 
 static inline struct rp_lmdb *rp_lmdb_of(const struct rp_outbox *outbox)

@@ -10,6 +10,7 @@
 #include "store/lmdb/endpoint.h"
 #include "store/lmdb/handle.h"
 #include "store/lmdb/host/files.h"
+#include "store/lmdb/host/turn.h"
 #include "store/lmdb/recent.h"
 #include "store/lmdb/tree/page_guard.h"
 #include "store/lmdb/tree/pages.h"
@@ -109,8 +110,13 @@ enum rp_err rp_txn_write(struct rp_lmdb *ob, int64_t now_at_ms, struct rp_txn *t
 {
 	enum rp_err e = ob->guard == NULL ? make_guard(ob, err) : RP_OK;
 
-	if (e == RP_OK)
-		e = begin_with_head(ob, 0, t, err);
+	if (e != RP_OK)
+		return e;
+	if (ob->joined)
+		rp_turn_ask(ob);
+	e = begin_with_head(ob, 0, t, err);
+	if (ob->joined)
+		rp_turn_take(ob);
 	if (e != RP_OK)
 		return e;
 	t->now_at_ms = now_at_ms;
