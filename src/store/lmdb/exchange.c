@@ -110,7 +110,7 @@ static enum rp_err pass_places(struct rp_txn *t, const struct rp_settlement *s,
 	if (e == RP_ERR_DAMAGED)
 		e = rp_entry_reconstruct(t, s->passes_to_seq, &from, err);
 	if (e == RP_OK && rp_transition_take_places(&from, s->passes_to_claim_no, &to))
-		return rp_entry_move(t, s->passes_to_seq, &from, &to, err);
+		return rp_entry_take_places(t, s->passes_to_seq, &from, &to, err);
 	return e == RP_ERR_NOTFOUND ? RP_OK : e;
 }
 

@@ -194,6 +194,25 @@ enum rp_err rp_entry_move(struct rp_txn *t, uint64_t seq, const struct rp_delive
 	return put_delivery(t, seq, to, from == NULL ? MDB_APPEND : 0, err);
 }
 
+/* Neither its state changes nor its order, so its rows are written where they are. */
+enum rp_err rp_entry_take_places(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from,
+				 const struct rp_delivery *to, struct rp_error *err)
+{
+	const struct rp_ledger_change c = rp_ledger_change_of(from, to);
+	struct rp_ep *ep;
+	enum rp_err e = endpoint_of(t, to, &ep, err);
+
+	assert(from->state == RP_STATE_IN_FLIGHT && to->state == RP_STATE_IN_FLIGHT);
+	t->dirty = true;
+	if (e != RP_OK)
+		return e;
+	if (ep != NULL && !count_receiver(ep, &c))
+		rp_log(RP_LOG_ERROR, "damage", "seq=%" PRIu64 " what=counter state=%s", seq,
+		       rp_state_name(from->state));
+	e = rp_index_put(t, seq, to, err);
+	return e == RP_OK ? put_delivery(t, seq, to, 0, err) : e;
+}
+
 enum rp_err rp_entry_fix_due(struct rp_txn *t, uint64_t seq, struct rp_delivery *d,
 			     struct rp_error *err)
 {

@@ -13,6 +13,9 @@ struct rp_txn;
  * changes. */
 enum rp_err rp_entry_move(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from,
 			  struct rp_delivery *to, struct rp_error *err);
+/* A claim that has its places from now on (rp_transition_take_places); from, to: in flight. */
+enum rp_err rp_entry_take_places(struct rp_txn *t, uint64_t seq, const struct rp_delivery *from,
+				 const struct rp_delivery *to, struct rp_error *err);
 /* Makes it due by this clock, which was set back, where it waits in front. */
 enum rp_err rp_entry_fix_due(struct rp_txn *t, uint64_t seq, struct rp_delivery *d,
 			     struct rp_error *err);
