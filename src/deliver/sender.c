@@ -126,7 +126,7 @@ void rp_sender_stop(struct rp_sender *s)
 	s->stopped_boot_ms = s->now_boot_ms;
 	s->stop_boot_ms = s->now_boot_ms + s->o.settings->config.stop_grace_ms;
 	rp_log(RP_LOG_INFO, "stopping", "running=%zu returned=%zu", s->running,
-	       rp_sender_n_ready(s));
+	       rp_sender_n_ready(s) + s->n_ahead);
 	rp_sender_return_ready(s);
 }
 

@@ -225,6 +225,13 @@ static int64_t age_ms(const struct rp_sender_claim *c, int64_t now_boot_ms)
 	return now_boot_ms - c->claimed_boot_ms;
 }
 
+/* It was claimed ahead of a place of a section that its path has left since. */
+static bool is_of_another_section(const struct rp_sender_claim *c, const struct rp_sender_buffer *b)
+{
+	return (c->claim.lacks & RP_LACKS(RP_LEVEL_SECTION)) != 0 &&
+	       b->dispatch.at[RP_LEVEL_PATH].section != c->claim.tokens.section;
+}
+
 /* Reads the clock anew: many requests may have begun in this step before. */
 static bool may_begin(struct rp_sender *s, const struct rp_sender_claim *c,
 		      struct rp_sender_buffer *b)
@@ -245,7 +252,8 @@ static bool may_begin(struct rp_sender *s, const struct rp_sender_claim *c,
 		start.age_ms = age_ms(c, rp_sys_boot_ms(s->o.sys));
 		s->claim_lag_ms = rp_claim_lag_follow(s->claim_lag_ms, start.age_ms);
 	}
-	if (!b->dispatch.endpoint_known || c->claim.other_limits)
+	if (!b->dispatch.endpoint_known || c->claim.other_limits || b->dispatch.places_lost ||
+	    is_of_another_section(c, b))
 		return false;
 	verdict = rp_start_judge(&start);
 	if (verdict != RP_START_GO)
@@ -372,6 +380,7 @@ static enum rp_err fetch_and_begin(struct rp_sender *s, struct rp_sender_claim *
 
 	b->dispatch.short_max = SHORT_PAYLOAD_BYTES;
 	b->dispatch.long_payload = &s->long_payload;
+	rp_sender_places_tell(c);
 	e = rp_outbox_fetch(s->o.outbox, &c->claim, &b->dispatch, err);
 	c->id_known = e == RP_OK;
 	memcpy(c->id, b->dispatch.facts.id, sizeof c->id);
@@ -461,7 +470,7 @@ void rp_sender_drop_after_stall(struct rp_sender *s)
 	if (!rp_sender_is_stalled(s, s->heartbeat_boot_ms))
 		return;
 	rp_log(RP_LOG_WARN, "stalled", "for_ms=%" PRId64 " returned=%zu",
-	       s->now_boot_ms - s->heartbeat_boot_ms, rp_sender_n_ready(s));
+	       s->now_boot_ms - s->heartbeat_boot_ms, rp_sender_n_ready(s) + s->n_ahead);
 	rp_sender_return_ready(s);
 }
 

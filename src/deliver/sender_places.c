@@ -4,6 +4,7 @@
 #include "deliver/sender_places.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "deliver/sender_list.h"
@@ -196,6 +197,27 @@ void rp_sender_places_finished(struct rp_sender *s, struct rp_sender_claim *c)
 	for (l = 0; l < RP_LEVELS; l++)
 		if (c->at[l] != NULL && c->at[l]->n_placed == 0)
 			return_waiting(s, c->at[l]);
+}
+
+static struct rp_claim_ref ref_to(const struct rp_sender_claim *c)
+{
+	return (struct rp_claim_ref){c->claim.seq, c->claim.claim_no};
+}
+
+/* The settlement of one that is being settled names its successor. If it is committed already, that
+ * one has the places; else the first of them all. */
+void rp_sender_places_tell(struct rp_sender_claim *c)
+{
+	struct rp_sender_claim *at = c;
+
+	memset(c->claim.places_of, 0, sizeof c->claim.places_of);
+	if (c->claim.lacks == 0)
+		return;
+	for (; at->from != NULL; at = at->from)
+		if (at != c && at->from->settlement.passes_to_seq == at->claim.seq)
+			c->claim.places_of[0] = ref_to(at);
+	if (at != c)
+		c->claim.places_of[1] = ref_to(at);
 }
 
 void rp_sender_places_left(struct rp_sender *s, struct rp_sender_claim *c)

@@ -31,6 +31,9 @@ void rp_sender_places_finished(struct rp_sender *s, struct rp_sender_claim *c);
 /* Passes the places of a finished claim on, if it was delivered and another claim waits for them:
  * that one is ready then. */
 void rp_sender_places_pass(struct rp_sender *s, struct rp_sender_claim *c);
+/* Tells a claim that is about to begin which others may have its places in the store: the one that
+ * an exchange under way gives them to, and the first of those that passed them on. */
+void rp_sender_places_tell(struct rp_sender_claim *c);
 /* A claim was settled or lost. */
 void rp_sender_places_left(struct rp_sender *s, struct rp_sender_claim *c);
 

@@ -58,7 +58,8 @@ bool rp_hand_over_holds(const struct rp_receiver *r, struct rp_span section,
 	    (limits->section.len > 0 && !rp_level_is_section_named(section, limits->section)))
 		return false;
 	for (l = 0; l < RP_LEVELS; l++)
-		if (r->at[l] != NULL && !is_same(&r->at[l]->control.limits, &limits->at[l]))
+		if (r->at[l] != NULL && (!is_same(&r->at[l]->control.limits, &limits->at[l]) ||
+					 limits->at[l].rate.count > 0)) /* it has no token */
 			return false;
 	return true;
 }

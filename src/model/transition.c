@@ -82,6 +82,11 @@ bool rp_transition_has_claim(const struct rp_delivery *d, uint32_t claim_no)
 	return d->state == RP_STATE_IN_FLIGHT && d->claim_no == claim_no;
 }
 
+bool rp_transition_has_places(const struct rp_delivery *d, uint32_t claim_no)
+{
+	return rp_transition_has_claim(d, claim_no) && d->lacks == 0;
+}
+
 bool rp_transition_take_places(const struct rp_delivery *from, uint32_t claim_no,
 			       struct rp_delivery *to)
 {

@@ -65,6 +65,8 @@ void rp_transition_set_aside(const struct rp_delivery *from, struct rp_delivery 
 /* Whether the sender that made this claim still has it. */
 bool rp_transition_has_claim(const struct rp_delivery *d, uint32_t claim_no);
 
+/* Whether this claim still stands and has its places, so that it may pass them on. */
+bool rp_transition_has_places(const struct rp_delivery *d, uint32_t claim_no);
 /* The request that had its places has ended, and this claim has them now: it lacks none any more.
  * false: the claim was lost, or lacks none, and nothing changes. */
 bool rp_transition_take_places(const struct rp_delivery *from, uint32_t claim_no,

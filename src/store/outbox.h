@@ -205,6 +205,12 @@ struct rp_claim {
 	/* Levels on which it has no place yet (RP_LACKS). It begins when it takes the places of
 	 * another claim of the same sender, which has been delivered (passes_to_seq). */
 	unsigned lacks;
+	/* In, for a fetch of one that lacks places: the claims that may have them, as its sender
+	 * knows; seq 0: none. */
+	struct rp_claim_ref {
+		uint64_t seq;
+		uint32_t claim_no;
+	} places_of[2];
 	/* others may wait for its end: it took the last place of its path, section or host, or
 	 * they come after it in order */
 	bool blocking;
@@ -331,6 +337,9 @@ struct rp_dispatch {
 	/* as they are now: what they allowed when the entry was claimed may be past. The section's
 	 * counts if at[PATH].section is not 0; see rp_dispatch_receiver. */
 	struct rp_endpoint at[RP_LEVELS];
+	/* It lacks places, and none of places_of has them any more: its request may not begin. Not
+	 * told of endpoint_only. */
+	bool places_lost;
 	struct rp_buf text;
 };
 /* Loads a claimed entry, right before its attempt. RP_ERR_STALE: the claim was lost or the entry

@@ -163,6 +163,33 @@ static void pass_on(const struct rp_claim *from, const struct rp_claim *to)
 
 /* --- ahead of places --------------------------------------------------------------------- */
 
+static bool are_places_lost(struct rp_claim *claim, const struct rp_claim *of)
+{
+	struct rp_dispatch d = {.short_max = 0};
+	bool lost;
+
+	if (of != NULL)
+		claim->places_of[1] = (struct rp_claim_ref){of->seq, of->claim_no};
+	fx_must(rp_outbox_fetch(fx.ob, claim, &d, &fx.err), "fetch");
+	lost = d.places_lost;
+	rp_dispatch_release(&d);
+	return lost;
+}
+
+START_TEST(a_claim_has_no_places_of_one_that_was_lost)
+{
+	fill_and_claim_ahead(_i, 2);
+	ck_assert(are_places_lost(&c[0], NULL));
+	ck_assert(!are_places_lost(&c[0], &had[0]));
+	ck_assert(are_places_lost(&c[1], &c[0])); /* which has none either */
+	ck_assert_int_eq(fx_change(RP_CHANGE_PURGE, had[0].seq), RP_CHANGED_DONE_IN_FLIGHT);
+	ck_assert(are_places_lost(&c[0], &had[0]));
+	pass_on(&had[1], &c[0]);
+	ck_assert(!are_places_lost(&c[0], &had[1]));
+	ck_assert(!are_places_lost(&c[1], &c[0]));
+}
+END_TEST
+
 START_TEST(as_many_are_claimed_ahead_as_are_wanted)
 {
 	size_t i;
@@ -856,6 +883,7 @@ static Suite *suite(void)
 
 	tcase_add_checked_fixture(tc, fx_setup_with_peers, fx_teardown);
 	tcase_set_timeout(tc, 30);
+	tcase_add_loop_test(tc, a_claim_has_no_places_of_one_that_was_lost, 0, RP_LEVELS);
 	tcase_add_loop_test(tc, as_many_are_claimed_ahead_as_are_wanted, 0, RP_LEVELS);
 	tcase_add_loop_test(tc, what_has_a_place_is_claimed_before_what_lacks_one, 0, RP_LEVELS);
 	tcase_add_loop_test(tc, what_is_settled_in_an_exchange_is_free_before_it_claims_ahead, 0,

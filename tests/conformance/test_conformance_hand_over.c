@@ -403,6 +403,23 @@ START_TEST(what_was_handed_to_a_sender_that_ended_comes_back)
 }
 END_TEST
 
+/* As one that could not start, or has left. */
+START_TEST(one_that_has_not_joined_takes_nothing_of_the_next_with_its_slot)
+{
+	uint64_t seq;
+
+	know(1);
+	fx_must(rp_outbox_leave(fx.ob, fx.now_ms, &fx.err), "leave");
+	fx_peer_join(0);
+	fx_peer_offer(0, 8);
+	seq = fx_append(1, 1);
+	ck_assert(is_handed(seq));
+	ck_assert_uint_eq(fx_delivery(seq).slot, fx.me.slot);
+	taken.from = 0;
+	ck_assert_uint_eq(take(), 0);
+}
+END_TEST
+
 START_TEST(nothing_is_handed_to_a_sender_that_has_gone)
 {
 	know(1);
@@ -482,6 +499,7 @@ static Suite *suite(void)
 			    4);
 	tcase_add_test(tc, a_claim_in_a_section_that_shares_its_limits_counts_there);
 	tcase_add_test(tc, what_was_handed_to_a_sender_that_ended_comes_back);
+	tcase_add_test(tc, one_that_has_not_joined_takes_nothing_of_the_next_with_its_slot);
 	tcase_add_test(tc, nothing_is_handed_to_a_sender_that_has_gone);
 	tcase_add_test(tc, what_was_handed_to_a_sender_that_stands_still_comes_back);
 	tcase_add_test(tc, a_sender_that_leaves_gives_back_what_it_has_not_taken);

@@ -90,15 +90,33 @@ void rp_fetcher_close(struct rp_lmdb *ob)
 /* --- what is read in it ------------------------------------------------------------------- */
 
 /* The claim may have been lost since it was committed. */
-static enum rp_err check_claim(struct rp_txn *t, const struct rp_claim *claim, struct rp_error *err)
+static enum rp_err check_claim(struct rp_txn *t, const struct rp_claim *claim,
+			       struct rp_delivery *d, struct rp_error *err)
 {
-	struct rp_delivery d;
-	enum rp_err e = rp_entry_delivery(t, claim->seq, &d, err);
+	enum rp_err e = rp_entry_delivery(t, claim->seq, d, err);
 
-	if (e == RP_ERR_NOTFOUND || (e == RP_OK && !rp_transition_has_claim(&d, claim->claim_no)))
+	if (e == RP_ERR_NOTFOUND || (e == RP_OK && !rp_transition_has_claim(d, claim->claim_no)))
 		return rp_fail(err, RP_ERR_STALE, "the claim on entry %" PRIu64 " was lost",
 			       claim->seq);
 	return e;
+}
+
+/* Whoever had the places may have been purged since, or lost with a lease. What cannot be read has
+ * none. */
+static bool are_places_lost(struct rp_txn *t, const struct rp_claim *claim,
+			    const struct rp_delivery *own)
+{
+	struct rp_delivery d;
+	size_t i;
+
+	if (claim->lacks == 0 || own->lacks == 0)
+		return false;
+	for (i = 0; i < 2; i++)
+		if (claim->places_of[i].seq != 0 &&
+		    rp_entry_delivery(t, claim->places_of[i].seq, &d, NULL) == RP_OK &&
+		    rp_transition_has_places(&d, claim->places_of[i].claim_no))
+			return false;
+	return true;
 }
 
 static enum rp_err look_at_level(struct rp_txn *t, uint64_t id, struct rp_dispatch *out,
@@ -163,12 +181,14 @@ static enum rp_err load(struct rp_txn *t, uint64_t seq, struct rp_dispatch *out,
 static enum rp_err fetch(struct rp_txn *t, const struct rp_claim *claim, struct rp_dispatch *out,
 			 struct rp_error *err)
 {
-	enum rp_err e = check_claim(t, claim, err);
+	struct rp_delivery d;
+	enum rp_err e = check_claim(t, claim, &d, err);
 
 	if (e == RP_OK)
 		e = rp_fetch_receiver(t, claim->endpoint, out, err);
 	if (out->endpoint_only || e != RP_OK)
 		return e;
+	out->places_lost = are_places_lost(t, claim, &d);
 	return load(t, claim->seq, out, err);
 }
 

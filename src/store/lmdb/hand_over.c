@@ -10,6 +10,7 @@
 
 #include "model/hand_over.h"
 #include "model/transition.h"
+#include "store/claims.h"
 #include "store/lmdb/endpoint.h"
 #include "store/lmdb/entry_rows.h"
 #include "store/lmdb/fetch.h"
@@ -203,7 +204,8 @@ static enum rp_err judge(struct rp_txn *t, const struct rp_taking *k, const stru
 		return e == RP_ERR_NOTFOUND ? RP_OK : e;
 	k->limits(k->limits_arg, name, &limits);
 	c->other_limits = !rp_hand_over_holds(&r, section, &limits);
-	c->blocking = rp_receiver_is_blocking(&r, d);
+	c->tokens.section = at.at[RP_LEVEL_PATH].section;
+	rp_claims_moved(c, &r, d);
 	return RP_OK;
 }
 
@@ -233,9 +235,12 @@ enum rp_err rp_lmdb_take(struct rp_outbox *outbox, struct rp_taking *k, struct r
 	uint64_t key[2] = {ob->me.slot, k->from};
 	struct rp_txn *t;
 	MDB_val v;
-	enum rp_err e = rp_fetcher_begin(ob, &t, err);
+	enum rp_err e;
 
 	k->n_claims = 0;
+	if (!ob->joined) /* the slot is somebody else's */
+		return RP_OK;
+	e = rp_fetcher_begin(ob, &t, err);
 	if (e != RP_OK)
 		return e;
 	while (e == RP_OK && k->n_claims < k->want) {

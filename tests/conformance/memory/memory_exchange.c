@@ -230,6 +230,22 @@ static enum rp_err load(const struct mem_entry *e, struct rp_dispatch *out, stru
 	return RP_OK;
 }
 
+static bool are_places_lost(struct mem_state *s, const struct rp_claim *claim,
+			    const struct rp_delivery *own)
+{
+	size_t i;
+
+	if (claim->lacks == 0 || own->lacks == 0)
+		return false;
+	for (i = 0; i < 2; i++) {
+		const struct mem_entry *e = mem_entry(s, claim->places_of[i].seq);
+
+		if (e != NULL && rp_transition_has_places(&e->d, claim->places_of[i].claim_no))
+			return false;
+	}
+	return true;
+}
+
 enum rp_err mem_fetch(struct rp_outbox *ob, const struct rp_claim *claim, struct rp_dispatch *out,
 		      struct rp_error *err)
 {
@@ -244,6 +260,7 @@ enum rp_err mem_fetch(struct rp_outbox *ob, const struct rp_claim *claim, struct
 		return rp_fail(err, RP_ERR_STALE, "the claim was lost");
 	}
 	out->endpoint_known = true;
+	out->places_lost = are_places_lost(s, claim, &e->d);
 	r = mem_receiver(s, claim->endpoint);
 	for (l = 0; l < RP_LEVELS; l++)
 		if (r.at[l] != NULL)

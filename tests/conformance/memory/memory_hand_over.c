@@ -1,6 +1,7 @@
 /* memory_hand_over.c - an append claims entries for senders that wait for work. */
 
 #include "conformance/memory/memory_int.h"
+#include "store/claims.h"
 
 /* The first that has a place; NULL: there is none. */
 static struct mem_sender *waiting_sender(struct mem_txn *t)
@@ -74,10 +75,11 @@ static void take_one(struct rp_memory *m, struct rp_taking *k, const struct mem_
 	    .failures = e->d.failures,
 	    .budget_at_ms = e->d.budget_at_ms,
 	    .expires_at_ms = e->d.expires_at_ms,
-	    .blocking = rp_receiver_is_blocking(&r, &e->d),
+	    .tokens.section = section,
 	    .other_limits = !rp_hand_over_holds(
 		&r, section != 0 ? mem_endpoint(s, section)->name : (struct rp_span){NULL, 0},
 		&limits)};
+	rp_claims_moved(&k->claims[k->n_claims - 1], &r, &e->d);
 	k->from = e->seq + 1;
 }
 
@@ -87,6 +89,8 @@ enum rp_err mem_take(struct rp_outbox *ob, struct rp_taking *k, struct rp_error 
 
 	(void)err;
 	k->n_claims = 0;
+	if (!m->joined)
+		return RP_OK;
 	MEM_EACH (struct mem_entry, e, &m->world->state.entries)
 		if (e->seq >= k->from && k->n_claims < k->want && is_mine(m, e))
 			take_one(m, k, e);

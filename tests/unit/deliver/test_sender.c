@@ -538,6 +538,27 @@ START_TEST(there_are_never_more_requests_than_places)
 }
 END_TEST
 
+START_TEST(a_place_is_not_passed_on_by_an_entry_that_was_purged)
+{
+	enum rp_changed purged;
+	uint64_t seq;
+	size_t started;
+
+	fill_and_claim_ahead(1, 20);
+	started = net.n_started;
+	seq = started; /* one after the other */
+	ck_assert_int_eq(
+	    rp_outbox_change(fx.ob, fx.now_ms, RP_CHANGE_PURGE, 0, &seq, 1, 0, &purged, &fx.err),
+	    RP_OK);
+	ck_assert_int_eq(purged, RP_CHANGED_DONE_IN_FLIGHT);
+	fake_answer(&net, started - 1, RP_CAUSE_NONE, 200);
+	step();
+	ck_assert_uint_eq(net.n_started, started);
+	settle_down(20);
+	ck_assert_uint_eq(net.n_open, 1);
+}
+END_TEST
+
 START_TEST(what_waits_for_a_place_in_vain_goes_back)
 {
 	fill_and_claim_ahead(4, 100);
@@ -1704,6 +1725,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_place_is_not_passed_on_after_a_failure);
 	tcase_add_test(tc, a_place_is_not_passed_on_where_the_endpoint_was_paused);
 	tcase_add_test(tc, there_are_never_more_requests_than_places);
+	tcase_add_test(tc, a_place_is_not_passed_on_by_an_entry_that_was_purged);
 	tcase_add_test(tc, what_waits_for_a_place_in_vain_goes_back);
 	tcase_add_test(tc, a_stop_gives_back_what_waits_for_a_place);
 	tcase_add_test(tc, an_idle_sender_with_work_for_later_sleeps_until_its_heartbeat);

@@ -236,6 +236,16 @@ START_TEST(a_claim_holds_as_long_as_its_limits_do)
 }
 END_TEST
 
+/* The store has the rate already, since another sender was faster. */
+START_TEST(a_claim_without_a_token_does_not_hold_where_there_is_a_rate)
+{
+	ck_assert(rp_hand_over_holds(&r, rp_span_of("https://host [hooks]"), &limits));
+	a_rate(&limits.at[_i]);
+	at[_i].control.limits = limits.at[_i];
+	ck_assert(!rp_hand_over_holds(&r, rp_span_of("https://host [hooks]"), &limits));
+}
+END_TEST
+
 START_TEST(a_claim_holds_as_long_as_its_section_is_the_same)
 {
 	const struct rp_span stored = rp_span_of("https://host [hooks]"), none = {NULL, 0};
@@ -266,6 +276,8 @@ int main(void)
 	tcase_add_test(tc, an_entry_that_waits_for_something_is_not_handed_over);
 	tcase_add_test(tc, an_offer_has_places_while_it_is_young);
 	tcase_add_loop_test(tc, a_claim_holds_as_long_as_its_limits_do, 0, RP_LEVELS * 4);
+	tcase_add_loop_test(tc, a_claim_without_a_token_does_not_hold_where_there_is_a_rate, 0,
+			    RP_LEVELS);
 	tcase_add_test(tc, a_claim_holds_as_long_as_its_section_is_the_same);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
