@@ -185,7 +185,7 @@ class Surplus(Wire):
         ca = Authority(self.folder)
         head = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
         receiver = self.receiver(answers(head, self.GONE), ca.issue("good"))
-        self.configure(defaults={"ca_file": ca.file, "in_flight": "1", "rate": "2/s"})
+        self.configure(defaults={"ca_file": ca.file, "in_flight": "1", "rate": "1/s"})
         self.ingest([make_run(i, f"{receiver.url}/") for i in range(4)])
         sender = self.drain(limit_s=60)
         self.assertEqual([e["state"] for e in self.list()], ["delivered"] * 4)
