@@ -291,8 +291,7 @@ static void end_series(struct sim_host *host)
 	for (i = 0; i < N_EPS; i++)
 		if (sim_host_of(&sim.eps[i]) == host)
 			sim.eps[i].bad = false;
-	host->n_bad = 0;
-	host->bad_since = false;
+	host->n_bad = host->n_bad_since = 0;
 }
 
 /* A path counts once until any of the host has answered. */
