@@ -123,9 +123,19 @@ static void keep(struct rp_tls_sessions *s, const struct name *name, SSL_SESSION
 		drop_oldest(s);
 }
 
+/* The old name ends in 2038, so OpenSSL 3.4 has another one. */
+static long made_at_s(const SSL_SESSION *session)
+{
+#if OPENSSL_VERSION_NUMBER >= 0x30400000L
+	return (long)SSL_SESSION_get_time_ex(session);
+#else
+	return SSL_SESSION_get_time(session);
+#endif
+}
+
 static bool is_over(const SSL_SESSION *session)
 {
-	long age = (long)(rp_sys_wall_ms(&rp_sys_real) / 1000) - SSL_SESSION_get_time(session);
+	long age = (long)(rp_sys_wall_ms(&rp_sys_real) / 1000) - made_at_s(session);
 	long most = SSL_SESSION_get_timeout(session);
 
 	return age < 0 || age >= (most < RP_TLS_SESSIONS_S ? most : RP_TLS_SESSIONS_S);
