@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "cmd/program.h"
+#include "deliver/supervisor.h"
 
 #define SENDER "runpost-sender"
 
@@ -57,8 +58,13 @@ static int become_sender(int argc, char **argv)
 	return RP_EXIT_IO;
 }
 
+/* A signal that comes before the sender reads its signals is for the sender: it waits for it. */
 int rp_cmd_send(int argc, char **argv)
 {
+	if (rp_stop_signals_hold() != 0) {
+		rp_log_say("runpost send: cannot set up signals: %s", strerror(errno));
+		return RP_EXIT_IO;
+	}
 	return become_sender(argc, argv);
 }
 

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import signal
 
 from harness import BIN, Story, make_run, wait_until
 
@@ -46,6 +47,34 @@ class Programs(Story):
         done = self.run_program(self.folder / "runpost", "send", "--drain")
         self.assertEqual(done.poll(), 77)
         self.assertIn(f"cannot run {self.folder}/runpost-sender: Permission denied", done.err)
+
+    def in_place_of_the_sender(self, script):
+        """The path of a `runpost` that becomes the script, which may become the sender: "$0" is
+        not its path, "$real" is."""
+        shutil.copy(BIN / "runpost", self.folder)
+        sender = self.folder / "runpost-sender"
+        sender.write_text(f"#!/bin/sh\nreal={BIN}/runpost-sender\n{script}\n")
+        sender.chmod(0o755)
+        return self.folder / "runpost"
+
+    def test_signals_that_come_before_the_sender_reads_them_wait_for_it(self):
+        self.ingest([])
+        program = self.in_place_of_the_sender('kill -HUP $$; kill -TERM $$; exec "$real" "$@"')
+        for n in "1", "2":
+            done = self.run_program(program, "send", "--outbox", self.outbox, "--config",
+                                    self.config, "--senders", n)
+            self.assertEqual(done.poll(), 0, done.err)
+            self.assertIn("ev=reloaded", done.err)
+            self.assertEqual(done.err.count("ev=stopped"), int(n))
+        self.assertEqual(done.err.count("ev=sender_ended"), 2)
+        self.assertEqual(done.err.count("exit=0 signal=0"), 2)
+
+    def test_only_the_verb_that_sends_holds_signals(self):
+        program = self.in_place_of_the_sender("exec grep SigBlk: /proc/self/status")
+        held = sum(1 << number - 1 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM))
+        for verb, wanted in (("send", held), ("check-config", 0)):
+            done = self.run_program(program, verb)
+            self.assertEqual(int(done.out.split()[1], 16) & held, wanted, verb)
 
     def test_the_program_that_sends_does_nothing_by_itself(self):
         for argv in ((), ("--drain",), ("ingest",)):
