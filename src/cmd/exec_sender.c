@@ -6,9 +6,11 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -31,6 +33,20 @@ static void become(const char *path, int argc, char **argv)
 	free(words);
 }
 
+/* A copy of `runpost`, or a link to it, in the place of the sender would become itself for ever. */
+static bool may_become(const char *verb)
+{
+	if (rp_program_marked() != NULL)
+		rp_log_say("runpost %s: %s is not " SENDER ", but runpost once more; install "
+			   "runpost again",
+			   verb, (const char *)getauxval(AT_EXECFN));
+	else if (!rp_program_mark())
+		rp_log_say("runpost %s: %s", verb, strerror(errno));
+	else
+		return true;
+	return false;
+}
+
 static int become_sender(int argc, char **argv)
 {
 	/* beside this program as in a build, or as `make install` lays it */
@@ -39,7 +55,7 @@ static int become_sender(int argc, char **argv)
 	int folder;
 	size_t i;
 
-	if (!rp_program_path(argv[0], own, sizeof own))
+	if (!may_become(argv[0]) || !rp_program_path(argv[0], own, sizeof own))
 		return RP_EXIT_IO;
 	folder = (int)(strrchr(own, '/') - own) + 1;
 	for (i = 0; i < sizeof places / sizeof places[0]; i++) {

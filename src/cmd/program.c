@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,6 +12,10 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "store/outbox.h"
+
+#define MARK "RUNPOST_BECOMES"
+
+const char rp_program_version[] = RP_VERSION;
 
 int rp_program(int (*run)(int argc, char **argv), int argc, char **argv)
 {
@@ -26,6 +31,26 @@ int rp_program(int (*run)(int argc, char **argv), int argc, char **argv)
 		return code == RP_EXIT_OK ? RP_EXIT_IO : code;
 	}
 	return code;
+}
+
+bool rp_program_mark(void)
+{
+	char mark[64];
+
+	snprintf(mark, sizeof mark, "%ld %s", (long)getpid(), rp_program_version);
+	return setenv(MARK, mark, 1) == 0;
+}
+
+const char *rp_program_marked(void)
+{
+	static char version[32];
+	const char *mark = getenv(MARK);
+	long pid;
+	bool own =
+	    mark != NULL && sscanf(mark, "%ld %31s", &pid, version) == 2 && pid == (long)getpid();
+
+	unsetenv(MARK);
+	return own ? version : NULL;
 }
 
 bool rp_program_path(const char *verb, char *out, size_t size)

@@ -10,6 +10,18 @@
  * been written. Returns its exit code, or 74. */
 int rp_program(int (*run)(int argc, char **argv), int argc, char **argv);
 
+/* In one object of both programs: a build that made only some objects again does not make them
+ * differ. */
+extern const char rp_program_version[];
+
+/* Leaves a mark for the program that this process becomes: its process id and this version, in the
+ * environment. false: errno says why. */
+bool rp_program_mark(void);
+
+/* The version of the program that left a mark and became this one; NULL if none did. Takes the mark
+ * away, so that no child has it. */
+const char *rp_program_marked(void);
+
 /* The path of the file of this program. false: told on stderr, as of `verb`. */
 bool rp_program_path(const char *verb, char *out, size_t size);
 

@@ -69,6 +69,33 @@ class Programs(Story):
         self.assertEqual(done.err.count("ev=sender_ended"), 2)
         self.assertEqual(done.err.count("exit=0 signal=0"), 2)
 
+    def test_a_sender_of_another_version_is_refused(self):
+        mark = 'RUNPOST_BECOMES="$$ 0.0.9" exec "$real" "$@"'
+        for verb in ("send", "check-config"):
+            done = self.run_program(self.in_place_of_the_sender(mark), verb, "--help")
+            self.assertEqual((done.poll(), done.out), (74, b""))
+            self.assertRegex(done.err, f"^runpost {verb}: runpost is of version 0.0.9, but "
+                             rf"{BIN}/runpost-sender of version \d+\.\d+\.\d+; "
+                             "install runpost again\n$")
+
+    def test_a_mark_of_another_process_does_not_count(self):
+        mark = {"RUNPOST_BECOMES": f"{os.getpid()} 0.0.9"}
+        for program in "runpost", "runpost-sender":
+            done = self.run_program(BIN / program, "send", "--help", env=mark)
+            self.assertEqual(done.poll(), 0, done.err)
+
+    def test_a_copy_of_itself_in_the_place_of_the_sender_is_noticed(self):
+        program, sender = self.folder / "runpost", self.folder / "runpost-sender"
+        shutil.copy(BIN / "runpost", program)
+        for make in (os.symlink, os.link, shutil.copy):
+            sender.unlink(missing_ok=True)
+            make(program, sender)
+            for verb in ("send", "check-config"):
+                done = self.run_program(program, verb, "--help")
+                self.assertEqual((done.poll(), done.out), (74, b""))
+                self.assertEqual(done.err, f"runpost {verb}: {sender} is not runpost-sender, but "
+                                 "runpost once more; install runpost again\n")
+
     def test_only_the_verb_that_sends_holds_signals(self):
         program = self.in_place_of_the_sender("exec grep SigBlk: /proc/self/status")
         held = sum(1 << number - 1 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM))
