@@ -55,7 +55,7 @@ static int become_sender(int argc, char **argv)
 	int folder;
 	size_t i;
 
-	if (!may_become(argv[0]) || !rp_program_path(argv[0], own, sizeof own))
+	if (!may_become(argv[0]) || !rp_program_path(argv[0], own))
 		return RP_EXIT_IO;
 	folder = (int)(strrchr(own, '/') - own) + 1;
 	for (i = 0; i < sizeof places / sizeof places[0]; i++) {
@@ -66,6 +66,12 @@ static int become_sender(int argc, char **argv)
 
 			rp_log_say("runpost %s: cannot run %s: %s", argv[0], path, strerror(sys));
 			return rp_err_exit_code(rp_err_of_errno(sys));
+		}
+		if (access(path, F_OK) == 0) {
+			rp_log_say("runpost %s: cannot run %s: it is there, but the loader that it "
+				   "names is not",
+				   argv[0], path);
+			return RP_EXIT_IO;
 		}
 	}
 	rp_log_say("runpost %s: the program for it is not there: %.*s%s, nor %s; install "

@@ -3,9 +3,11 @@
 #include "cmd/program.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -53,15 +55,18 @@ const char *rp_program_marked(void)
 	return own ? version : NULL;
 }
 
-bool rp_program_path(const char *verb, char *out, size_t size)
+bool rp_program_path(const char *verb, char *out)
 {
-	ssize_t n = readlink("/proc/self/exe", out, size - 1);
+	ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
 
-	if (n < 0) {
-		rp_log_say("runpost %s: cannot tell where this program is (/proc/self/exe): %s",
-			   verb, strerror(errno));
-		return false;
+	if (n >= 0) {
+		out[n] = '\0';
+		return true;
 	}
-	out[n] = '\0';
-	return true;
+	/* Without /proc, as in a bare chroot: what it was started by, from the same folder. */
+	if (realpath((const char *)getauxval(AT_EXECFN), out) != NULL)
+		return true;
+	rp_log_say("runpost %s: cannot tell where this program is (/proc is not there): %s", verb,
+		   strerror(errno));
+	return false;
 }

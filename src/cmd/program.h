@@ -4,7 +4,6 @@
 #define RP_CMD_PROGRAM_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 /* Sets up standard input and output, calls run(argc, argv) and sees to it that what it printed has
  * been written. Returns its exit code, or 74. */
@@ -22,7 +21,8 @@ bool rp_program_mark(void);
  * away, so that no child has it. */
 const char *rp_program_marked(void);
 
-/* The path of the file of this program. false: told on stderr, as of `verb`. */
-bool rp_program_path(const char *verb, char *out, size_t size);
+/* The path of the file of this program, without links. Does not need /proc. `out` has room for
+ * PATH_MAX bytes. false: told on stderr, as of `verb`. */
+bool rp_program_path(const char *verb, char *out);
 
 #endif

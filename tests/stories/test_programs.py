@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 import signal
+import subprocess
 
 from harness import BIN, Story, make_run, wait_until
 
@@ -95,6 +96,36 @@ class Programs(Story):
                 self.assertEqual((done.poll(), done.out), (74, b""))
                 self.assertEqual(done.err, f"runpost {verb}: {sender} is not runpost-sender, but "
                                  "runpost once more; install runpost again\n")
+
+    def test_a_sender_whose_loader_is_missing_is_not_called_missing(self):
+        program, sender = self.folder / "runpost", self.folder / "runpost-sender"
+        shutil.copy(BIN / "runpost", program)
+        sender.write_text("#!/no/such/loader\n")
+        sender.chmod(0o755)
+        done = self.run_program(program, "send", "--help")
+        self.assertEqual(done.poll(), 74)
+        self.assertEqual(done.err, f"runpost send: cannot run {sender}: it is there, but the "
+                         "loader that it names is not\n")
+
+    def test_without_proc_it_finds_the_sender_and_sends(self):
+        sink = self.sink()
+        self.ingest([make_run(1, sink.hook())])
+        hide = ["unshare", "-m", "sh", "-c", "umount -l /proc && test ! -e /proc/self && "
+                "exec \"$@\"", "sh"]
+        if subprocess.run([*hide, "true"], capture_output=True, timeout=30,
+                          check=False).returncode != 0:
+            self.skipTest("/proc cannot be hidden here")
+        link = self.folder / "link"
+        link.symlink_to(BIN / "runpost")
+        by_path = f"cd {BIN.parent} && exec {BIN.name}/runpost \"$@\""
+        for start in ([BIN / "runpost"], [link], ["sh", "-c", by_path, "sh"],
+                      ["env", f"PATH={BIN}:{os.environ['PATH']}", "runpost"]):
+            done = self.run_program(*hide, *start, "check-config", "--config", self.config)
+            self.assertEqual((done.poll(), done.out), (0, b"ok\n"), done.err)
+        done = self.run_program(*hide, BIN / "runpost", "send", "--drain", "--outbox", self.outbox,
+                                "--config", self.config)
+        self.assertEqual(done.poll(), 0, done.err)
+        self.assertEqual(sink.count(), 1)
 
     def test_only_the_verb_that_sends_holds_signals(self):
         program = self.in_place_of_the_sender("exec grep SigBlk: /proc/self/status")
