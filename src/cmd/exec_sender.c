@@ -1,6 +1,6 @@
 /* exec_sender.c - the verbs `send` and `check-config` of the program `runpost`: becomes the program
- * `runpost-sender`. That one alone has libcurl and libcrypto: loading them takes longer than the
- * ingest of a line. */
+ * `runpost-sender`. Of all programs that one alone loads libcurl and libssl: loading them takes
+ * longer than the ingest of a line. */
 
 #include "cmd/cmd.h"
 
