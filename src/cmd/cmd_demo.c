@@ -30,7 +30,7 @@ static int run_script(const char *runs, bool keep)
 	char self[PATH_MAX];
 
 	/* The programs beside this one, as they were just built, not those that PATH finds. */
-	if (!rp_program_path("demo", self, sizeof self))
+	if (!rp_program_path("demo", self))
 		return RP_EXIT_IO;
 	take_stop_signals();
 	execl("/bin/sh", "sh", "-c", script, "runpost demo", self, runs != NULL ? runs : "",

@@ -186,7 +186,7 @@ int rp_cmd_send(int argc, char **argv)
 		return rp_cli_usage_error(
 		    "send", "--in-flight %s: a number from 1 to 4096 is needed", in_flight);
 	rp_log_setup("send", RP_LOG_INFO);
-	if (rp_reload_signal_hold() != 0) {
+	if (rp_stop_signals_hold() != 0) {
 		rp_log_say("runpost send: cannot set up signals: %s", strerror(errno));
 		return RP_EXIT_IO;
 	}

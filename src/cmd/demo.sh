@@ -521,6 +521,7 @@ ending() {
 	check "$main_code $code" "0 0" "the receivers' exit codes: $main_code and $code"
 }
 
+[ -r /proc/uptime ] || die 66 "/proc is not there; the demo looks there for its processes"
 for program in runpost runpostctl runpost-sink; do
 	[ -x "$bin/$program" ] || die 66 "there is no program $program beside this one, in $bin; \
 build or install all of them: runpost, runpostctl and runpost-sink"

@@ -3,14 +3,21 @@
 #include "cmd/program.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
 #include "base/sys.h"
 #include "store/outbox.h"
+
+#define MARK "RUNPOST_BECOMES"
+
+const char rp_program_version[] = RP_VERSION;
 
 int rp_program(int (*run)(int argc, char **argv), int argc, char **argv)
 {
@@ -28,15 +35,38 @@ int rp_program(int (*run)(int argc, char **argv), int argc, char **argv)
 	return code;
 }
 
-bool rp_program_path(const char *verb, char *out, size_t size)
+bool rp_program_mark(void)
 {
-	ssize_t n = readlink("/proc/self/exe", out, size - 1);
+	char mark[64];
 
-	if (n < 0) {
-		rp_log_say("runpost %s: cannot tell where this program is (/proc/self/exe): %s",
-			   verb, strerror(errno));
-		return false;
+	snprintf(mark, sizeof mark, "%ld %s", (long)getpid(), rp_program_version);
+	return setenv(MARK, mark, 1) == 0;
+}
+
+const char *rp_program_marked(void)
+{
+	static char version[32];
+	const char *mark = getenv(MARK);
+	long pid;
+	bool own =
+	    mark != NULL && sscanf(mark, "%ld %31s", &pid, version) == 2 && pid == (long)getpid();
+
+	unsetenv(MARK);
+	return own ? version : NULL;
+}
+
+bool rp_program_path(const char *verb, char *out)
+{
+	ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
+
+	if (n >= 0) {
+		out[n] = '\0';
+		return true;
 	}
-	out[n] = '\0';
-	return true;
+	/* Without /proc, as in a bare chroot: what it was started by, from the same folder. */
+	if (realpath((const char *)getauxval(AT_EXECFN), out) != NULL)
+		return true;
+	rp_log_say("runpost %s: cannot tell where this program is (/proc is not there): %s", verb,
+		   strerror(errno));
+	return false;
 }

@@ -36,14 +36,19 @@ struct supervisor {
 	int exit_code;
 };
 
+static void set_of_stop_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+}
+
 int rp_stop_signals(int children)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
+	set_of_stop_signals(&set);
 	if (children)
 		sigaddset(&set, SIGCHLD);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
@@ -51,24 +56,22 @@ int rp_stop_signals(int children)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-int rp_reload_signal_hold(void)
+int rp_stop_signals_hold(void)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
+	set_of_stop_signals(&set);
 	return sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 static void become_child(struct supervisor *s, unsigned i, pid_t parent)
 {
-	sigset_t only_reload;
+	sigset_t held;
 
 	rp_log_forked();
 	close(s->signals);
-	sigemptyset(&only_reload);
-	sigaddset(&only_reload, SIGHUP);
-	sigprocmask(SIG_SETMASK, &only_reload, NULL);
+	set_of_stop_signals(&held);
+	sigprocmask(SIG_SETMASK, &held, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent) /* the parent died before the line above */
 		_exit(RP_EXIT_OK);

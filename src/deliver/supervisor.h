@@ -18,7 +18,7 @@
  *
  * At a SIGHUP the parent calls `reload(arg)`, so that children started later begin with the new
  * settings. When reload returns true, the signal is passed on to the children that run. Children
- * begin with SIGHUP blocked, so none is lost. */
+ * begin with the signals of rp_stop_signals_hold held, so none is lost. */
 int rp_supervise(unsigned n, int (*child)(void *arg, unsigned number), bool (*reload)(void *arg),
 		 void *arg);
 
@@ -26,8 +26,8 @@ int rp_supervise(unsigned n, int (*child)(void *arg, unsigned number), bool (*re
  * longer end the process. The caller closes it. -1: errno says why. */
 int rp_stop_signals(int children);
 
-/* From now on a SIGHUP waits for rp_stop_signals; it does not end the process. -1: errno says
- * why. */
-int rp_reload_signal_hold(void);
+/* From now on SIGTERM, SIGINT and SIGHUP wait for rp_stop_signals; they do not end the process, nor
+ * a program that it becomes. -1: errno says why. */
+int rp_stop_signals_hold(void);
 
 #endif

@@ -12,7 +12,7 @@
 struct rp_committer;
 
 /* `to` is copied; what it points to and `sys` are borrowed. RP_ERR_NOMEM: no memory, thread or
- * descriptor. */
+ * descriptor; *out is NULL then. */
 enum rp_err rp_committer_start(const struct rp_appender *to, const struct rp_sys *sys,
 			       struct rp_committer **out, struct rp_error *err);
 /* Waits for a commit under way, drops its result, and ends the thread. NULL is allowed. */

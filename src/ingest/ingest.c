@@ -373,19 +373,25 @@ static enum rp_err switch_batch(struct loop *l)
 	return RP_OK;
 }
 
+/* false: the batch is committed in this thread, which is slower and promises the same; the next one
+ * tries again. */
+static bool has_committer(struct loop *l)
+{
+	struct rp_error ignored;
+
+	return l->committer != NULL ||
+	       rp_committer_start(&l->o->to, l->o->sys, &l->committer, &ignored) == RP_OK;
+}
+
 /* Ends the commit under way, if there is one, and begins the commit of the filled batch. The disk
  * goes first: the next commit begins before the receipts of the last one are made. */
 static enum rp_err commit_filled(struct loop *l)
 {
-	bool bulk = l->filling->batch.n >= INLINE_LINES;
+	bool bulk = l->filling->batch.n >= INLINE_LINES && has_committer(l);
 	struct input_batch *done = l->committing;
 	enum rp_err rc = RP_OK, committed = RP_OK;
 	struct rp_error why = {0};
 
-	if (bulk && l->committer == NULL)
-		rc = rp_committer_start(&l->o->to, l->o->sys, &l->committer, l->err);
-	if (rc != RP_OK)
-		return rc;
 	if (done != NULL)
 		committed = rp_committer_end(l->committer, &why);
 	l->committing = NULL;

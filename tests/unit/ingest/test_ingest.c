@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,6 +31,9 @@ struct script {
 	int out_fd; /* to look at what left before a commit */
 	size_t early_receipts;
 	size_t largest;
+	pthread_t owner;
+	size_t by_owner;                 /* calls that it made itself */
+	const struct rlimit *afterwards; /* of descriptors, after the first call; NULL: as it is */
 	char keys[KEYS_MAX][RP_DEDUPE_KEY_MAX];
 	char last_url[128], last_endpoint[128], last_payload[512];
 };
@@ -82,6 +86,9 @@ static enum rp_err scripted_append(void *arg, int64_t now_at_ms, const struct rp
 
 	(void)now_at_ms;
 	s->calls++;
+	s->by_owner += pthread_equal(s->owner, pthread_self()) != 0;
+	if (s->calls == 1 && s->afterwards != NULL)
+		setrlimit(RLIMIT_NOFILE, s->afterwards);
 	if (s->calls >= s->fail_at && s->calls <= s->fail_until)
 		return rp_fail(err, s->fail_code, "the script says no");
 	if (s->fits != 0 && n > s->fits)
@@ -336,6 +343,36 @@ START_TEST(a_flood_is_committed_in_large_batches)
 	ck_assert_uint_eq(r.counts.queued, 40960);
 	ck_assert_uint_eq(r.script.largest, RP_INGEST_BATCH_LINES);
 	ck_assert_uint_le(r.counts.commits, 40960 / RP_INGEST_BATCH_LINES + 4);
+	free(text);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(a_flood_is_stored_although_no_thread_can_be_had_for_it_at_first)
+{
+	struct rlimit before, none_left;
+	struct rig r;
+	size_t len;
+	char *text = many_runs(40960, &len);
+	int next;
+
+	rig_init(&r, text);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	next = dup(r.o.out_fd);
+	ck_assert_int_ge(next, 4); /* poll wants no more entries than the limit */
+	close(next);
+	none_left = before;
+	none_left.rlim_cur = (rlim_t)next;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none_left), 0);
+	r.script.owner = pthread_self();
+	r.script.afterwards = &before;
+	rig_run(&r);
+	ck_assert_msg(r.rc == RP_OK, "%s", r.err.text);
+	ck_assert_uint_eq(r.counts.queued, 40960);
+	ck_assert_uint_eq(lines_in(r.o.out_fd), 40960);
+	ck_assert_uint_eq(r.script.early_receipts, 0);
+	ck_assert_uint_ge(r.script.by_owner, 1);
+	ck_assert_uint_gt(r.script.calls, r.script.by_owner);
 	free(text);
 	rig_close(&r);
 }
@@ -853,6 +890,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, no_receipt_leaves_before_its_commit_has_returned);
 	tcase_add_test(tc, a_failed_commit_has_no_receipts_but_earlier_ones_keep_theirs);
 	tcase_add_test(tc, a_flood_is_committed_in_large_batches);
+	tcase_add_test(tc, a_flood_is_stored_although_no_thread_can_be_had_for_it_at_first);
 	tcase_add_test(tc, a_single_line_does_not_wait_for_others);
 	tcase_add_test(tc, a_full_store_is_tried_again_and_nothing_is_lost_or_doubled);
 	tcase_add_test(tc, a_batch_that_does_not_fit_is_stored_in_smaller_ones);
