@@ -114,7 +114,8 @@ bool rp_http_names_enter(struct rp_http_names *names, struct rp_transfer *t, int
 	uint64_t receiver = rp_http_receiver(t->request.url, &bytes);
 	struct rp_http_name *name;
 
-	if (is_address(t->request.url, bytes))
+	t->named = !is_address(t->request.url, bytes);
+	if (!t->named)
 		return true;
 	name = name_of(names, receiver);
 	if (name == NULL || now_ms < name->known_until_ms)
