@@ -85,7 +85,7 @@ struct receiver {
 	unsigned port;
 	char pem[4096];
 	atomic_uint handshakes, resumed, requests;
-	atomic_bool close_all, end;
+	atomic_bool close_all, hold, end; /* hold: no answer yet */
 	struct {
 		SSL *ssl;
 		size_t seen; /* of the request's last four bytes: "{}" ends it */
@@ -138,6 +138,8 @@ static bool peer_serve(struct receiver *v, unsigned i)
 		if (bytes[n - 1] != '}')
 			continue;
 		v->requests++;
+		while (v->hold && !v->end)
+			sched_yield();
 		SSL_write(ssl, OK_EMPTY, sizeof OK_EMPTY - 1);
 	}
 	return SSL_get_error(ssl, n) == SSL_ERROR_WANT_READ;
@@ -146,15 +148,18 @@ static bool peer_serve(struct receiver *v, unsigned i)
 static void *receiver_run(void *arg)
 {
 	struct receiver *v = arg;
+	bool closes;
 	unsigned i;
 
 	while (!v->end) {
 		poll(v->fds, v->n + 1, 10);
+		closes = v->close_all;
 		for (i = v->n; i-- > 0;) {
-			if (v->close_all || (v->fds[i + 1].revents != 0 && !peer_serve(v, i)))
+			if (closes || (v->fds[i + 1].revents != 0 && !peer_serve(v, i)))
 				peer_drop(v, i);
 		}
-		v->close_all = false;
+		if (closes)
+			v->close_all = false;
 		if (v->fds[0].revents != 0)
 			peer_accept(v);
 	}
@@ -528,23 +533,117 @@ static bool refuse(void *owner)
 	return false;
 }
 
-/* On two kept connections; nobody knows the name any more, so that the second waits for it. */
+/* One request leads and cannot look its name up, though a connection to its host is kept: that one
+ * was in use then. */
+static void let_one_hang(struct rig *r)
+{
+	post(r);
+	let_time_pass(r, 75);
+	r->v->hold = true;
+	start(r, 0);
+	while (r->v->requests < 2)
+		r->engine->run(r->engine, on_done, r);
+	lookups_hang = true;
+	start(r, 0);
+	while (lookups < 2)
+		r->engine->run(r->engine, on_done, r);
+}
+
 START_TEST(a_request_that_waited_asks_for_leave)
 {
 	struct rig *r = rig_begin(TLS1_3_VERSION, 2, 4);
 
-	start(r, 0);
-	start(r, 0);
-	wait_until_under_way(r, 0);
-	let_time_pass(r, 75);
+	let_one_hang(r);
 	r->request.may_write = refuse;
 	start(r, 0);
-	start(r, 0);
+	r->v->hold = false;
+	wait_until_under_way(r, 2);
+	ahead_s += 2;
+	wait_until_under_way(r, 1);
+	ck_assert_uint_eq(r->n_withheld, 1);
+	lookups_hang = false;
 	wait_until_under_way(r, 0);
 	ck_assert_uint_eq(r->n_good, 3);
 	ck_assert_uint_eq(r->n_withheld, 1);
 	ck_assert_uint_eq(r->v->requests, 3);
 	ck_assert_uint_eq(r->v->handshakes, 2);
+	rig_end(r);
+}
+END_TEST
+
+#define MANY 20
+
+/* A second for each of them would be twice as long. */
+static void expect_no_wait(int64_t began_ms)
+{
+	ck_assert_int_lt(rp_sys_boot_ms(&rp_sys_real) - began_ms, MANY * 500);
+}
+
+START_TEST(who_gets_a_kept_connection_waits_for_no_name)
+{
+	struct rig *r = rig_begin(TLS1_3_VERSION, 2, 4);
+	int64_t began_ms;
+	unsigned i;
+
+	let_one_hang(r);
+	r->v->hold = false;
+	wait_until_under_way(r, 1);
+	began_ms = rp_sys_boot_ms(&rp_sys_real);
+	for (i = 0; i < MANY; i++) {
+		start(r, 0);
+		wait_until_under_way(r, 1);
+	}
+	expect_no_wait(began_ms);
+	ck_assert_uint_eq(r->n_good, 2 + MANY);
+	ck_assert_uint_eq(lookups, 2);
+	lookups_hang = false;
+	wait_until_under_way(r, 0);
+	rig_end(r);
+}
+END_TEST
+
+START_TEST(who_was_waited_for_in_vain_is_not_waited_for_again)
+{
+	struct rig *r = rig_begin(TLS1_3_VERSION, 2, 2 + MANY);
+	int64_t began_ms;
+	unsigned i;
+
+	lookups_hang = true;
+	start(r, 0);
+	start(r, 0);
+	while (lookups == 0)
+		r->engine->run(r->engine, on_done, r);
+	ahead_s += 2;
+	while (lookups < 2)
+		r->engine->run(r->engine, on_done, r);
+	began_ms = rp_sys_boot_ms(&rp_sys_real);
+	for (i = 0; i < MANY; i++) {
+		start(r, 0);
+		while (lookups < 3 + i)
+			r->engine->run(r->engine, on_done, r);
+	}
+	expect_no_wait(began_ms);
+	lookups_hang = false;
+	wait_until_under_way(r, 0);
+	ck_assert_uint_eq(r->n_good, 2 + MANY);
+	rig_end(r);
+}
+END_TEST
+
+START_TEST(nobody_waits_for_a_name_beyond_its_timeout)
+{
+	struct rig *r = rig_begin(TLS1_3_VERSION, 2, 4);
+
+	lookups_hang = true;
+	start(r, 0);
+	r->request.timeout_ms = 200;
+	start(r, 0);
+	wait_until_under_way(r, 1);
+	ck_assert_int_lt(r->last.duration_us, 1000 * 1000);
+	ck_assert_uint_eq(r->n_good, 0);
+	lookups_hang = false;
+	wait_until_under_way(r, 0);
+	ck_assert_uint_eq(r->n_good, 1);
 	rig_end(r);
 }
 END_TEST
@@ -640,6 +739,9 @@ int main(void)
 	tcase_add_test(names, a_name_holds_for_a_minute);
 	tcase_add_loop_test(names, no_address_outlives_the_sweeps, 0, 5);
 	tcase_add_test(names, who_waits_for_a_name_does_not_wait_for_long);
+	tcase_add_test(names, who_gets_a_kept_connection_waits_for_no_name);
+	tcase_add_test(names, who_was_waited_for_in_vain_is_not_waited_for_again);
+	tcase_add_test(names, nobody_waits_for_a_name_beyond_its_timeout);
 	tcase_add_test(names, a_request_that_waited_asks_for_leave);
 	suite_add_tcase(s, names);
 	sr = srunner_create(s);
