@@ -86,6 +86,7 @@ struct receiver {
 	char pem[4096];
 	atomic_uint handshakes, resumed, requests;
 	atomic_bool close_all, hold, end; /* hold: no answer yet */
+	atomic_bool refuses_resumed;      /* such handshakes fail */
 	struct {
 		SSL *ssl;
 		size_t seen; /* of the request's last four bytes: "{}" ends it */
@@ -202,6 +203,27 @@ static void certificate_make(struct receiver *v)
 	EVP_PKEY_free(key);
 }
 
+static int on_ticket_made(SSL *ssl, void *arg)
+{
+	(void)ssl;
+	(void)arg;
+	return 1;
+}
+
+static SSL_TICKET_RETURN on_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+				   size_t name_bytes, SSL_TICKET_STATUS status, void *arg)
+{
+	struct receiver *v = arg;
+
+	(void)ssl;
+	(void)session;
+	(void)name;
+	(void)name_bytes;
+	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	return v->refuses_resumed ? SSL_TICKET_RETURN_ABORT : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 static struct receiver *receiver_begin(int version, unsigned tickets)
 {
 	struct receiver *v = calloc(1, sizeof *v);
@@ -212,6 +234,7 @@ static struct receiver *receiver_begin(int version, unsigned tickets)
 	v->ctx = SSL_CTX_new(TLS_server_method());
 	SSL_CTX_set_max_proto_version(v->ctx, version);
 	SSL_CTX_set_num_tickets(v->ctx, tickets);
+	SSL_CTX_set_session_ticket_cb(v->ctx, on_ticket_made, on_ticket, v);
 	certificate_make(v);
 	v->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	ck_assert_int_eq(bind(v->listen_fd, (struct sockaddr *)&in, sizeof in), 0);
@@ -423,6 +446,37 @@ START_TEST(a_ticket_is_used_once)
 	ck_assert_uint_eq(r->n_good, 3);
 	ck_assert_uint_eq(r->v->handshakes, 3);
 	ck_assert_uint_eq(r->v->resumed, 1);
+	rig_end(r);
+}
+END_TEST
+
+/* Four sessions of a receiver are kept as it begins to refuse them. */
+START_TEST(a_receiver_that_fails_resumed_handshakes_fails_one)
+{
+	struct rig *r = rig_begin(versions[_i], 2, 4);
+	unsigned i;
+
+	for (i = 0; i < 4; i++)
+		start(r, 0);
+	wait_until_under_way(r, 0);
+	r->v->resumed = 0;
+	r->v->refuses_resumed = true;
+	receiver_close_all(r->v);
+	post(r);
+	ck_assert_uint_eq(r->n_good, 4);
+	ck_assert_int_eq(r->last.cause, RP_CAUSE_TLS);
+	for (i = 0; i < 4; i++)
+		post_anew(r, 0, "after one that failed");
+	ck_assert_uint_eq(r->n_good, 8);
+
+	/* after an hour it is asked again */
+	r->v->refuses_resumed = false;
+	ahead_s += 3000;
+	post_anew(r, 0, "within the hour");
+	ahead_s += 700;
+	post_anew(r, 0, "after the hour");
+	post_anew(r, 1, "with a session again");
+	ck_assert_uint_eq(r->n_good, 11);
 	rig_end(r);
 }
 END_TEST
@@ -731,6 +785,7 @@ int main(void)
 			    0, 2);
 	tcase_add_loop_test(trust, a_session_serves_only_the_trust_that_it_began_with, 0, 2);
 	tcase_add_test(trust, a_ticket_is_used_once);
+	tcase_add_loop_test(trust, a_receiver_that_fails_resumed_handshakes_fails_one, 1, 2);
 	tcase_add_test(trust, sessions_take_no_more_than_they_may_and_each_name_keeps_one);
 	suite_add_tcase(s, tc);
 	suite_add_tcase(s, trust);
