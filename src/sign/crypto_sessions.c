@@ -15,15 +15,25 @@
 #include "sign/crypto.h"
 
 #define HEADS 8192u
+#define REFUSED_MS ((int64_t)3600 * 1000) /* somebody may mend the receiver */
 
 struct name {
 	unsigned char sum[RP_SHA256_BYTES];
 };
 
+/* Of an SSL_CTX, and so of one connection. */
+struct use {
+	struct rp_tls_sessions *sessions;
+	struct name name;
+	bool lent, done; /* it got a session; its handshake is over */
+};
+
+/* A session, or a mark that none is to be kept and lent. */
 struct kept {
 	struct kept *next;          /* of its head: older */
 	struct kept *older, *newer; /* of all */
 	struct name name;
+	int64_t refused_until_ms; /* on the boot clock; 0: it is no mark */
 	size_t bytes;
 	unsigned char der[];
 };
@@ -31,7 +41,7 @@ struct kept {
 struct rp_tls_sessions {
 	struct kept *oldest, *newest;
 	size_t n, bytes, bytes_max;
-	int index; /* of an SSL_CTX's data: its name. The sessions themselves are its app data */
+	int index; /* of an SSL_CTX's data: its use */
 	struct kept *heads[HEADS];
 };
 
@@ -99,19 +109,33 @@ static void trim(struct rp_tls_sessions *s, const struct name *name)
 	}
 }
 
-static void keep(struct rp_tls_sessions *s, const struct name *name, SSL_SESSION *session)
+static void drop_all(struct rp_tls_sessions *s, const struct name *name)
 {
-	int bytes = SSL_SESSION_is_resumable(session) ? i2d_SSL_SESSION(session, NULL) : 0;
-	struct kept *k = bytes > 0 ? malloc(sizeof *k + (size_t)bytes) : NULL, **head;
-	unsigned char *at;
+	struct kept **link = find(head_of(s, name), name);
 
-	if (k == NULL)
-		return;
-	*k = (struct kept){.name = *name, .bytes = (size_t)bytes};
-	at = k->der;
-	i2d_SSL_SESSION(session, &at);
-	trim(s, name);
-	head = head_of(s, name);
+	while (link != NULL) {
+		drop(take(s, link));
+		link = find(link, name);
+	}
+}
+
+/* Beside a mark there is no session. */
+static bool is_refused(struct rp_tls_sessions *s, const struct name *name)
+{
+	struct kept **link = find(head_of(s, name), name);
+
+	if (link == NULL || (*link)->refused_until_ms == 0)
+		return false;
+	if (rp_sys_boot_ms(&rp_sys_real) < (*link)->refused_until_ms)
+		return true;
+	drop(take(s, link));
+	return false;
+}
+
+static void add(struct rp_tls_sessions *s, struct kept *k)
+{
+	struct kept **head = head_of(s, &k->name);
+
 	k->next = *head;
 	*head = k;
 	*(s->newest != NULL ? &s->newest->newer : &s->oldest) = k;
@@ -121,6 +145,36 @@ static void keep(struct rp_tls_sessions *s, const struct name *name, SSL_SESSION
 	s->bytes += size_of(k);
 	while (s->bytes > s->bytes_max)
 		drop_oldest(s);
+}
+
+static void keep(struct rp_tls_sessions *s, const struct name *name, SSL_SESSION *session)
+{
+	int bytes = SSL_SESSION_is_resumable(session) && !is_refused(s, name)
+			? i2d_SSL_SESSION(session, NULL)
+			: 0;
+	struct kept *k = bytes > 0 ? malloc(sizeof *k + (size_t)bytes) : NULL;
+	unsigned char *at;
+
+	if (k == NULL)
+		return;
+	*k = (struct kept){.name = *name, .bytes = (size_t)bytes};
+	at = k->der;
+	i2d_SSL_SESSION(session, &at);
+	trim(s, name);
+	add(s, k);
+}
+
+/* A receiver that fails resumed handshakes would fail one for each session. */
+static void refuse(struct rp_tls_sessions *s, const struct name *name)
+{
+	struct kept *k = malloc(sizeof *k);
+
+	drop_all(s, name);
+	if (k == NULL)
+		return;
+	*k = (struct kept){.name = *name,
+			   .refused_until_ms = rp_sys_boot_ms(&rp_sys_real) + REFUSED_MS};
+	add(s, k);
 }
 
 /* The old name ends in 2038, so OpenSSL 3.4 has another one. */
@@ -141,13 +195,15 @@ static bool is_over(const SSL_SESSION *session)
 	return age < 0 || age >= (most < RP_TLS_SESSIONS_S ? most : RP_TLS_SESSIONS_S);
 }
 
-/* The latest one that still holds; NULL: none. */
+/* The latest one that still holds; NULL: none is, or is to be, lent. */
 static SSL_SESSION *lend(struct rp_tls_sessions *s, const struct name *name)
 {
 	struct kept **link, *k;
 	SSL_SESSION *session;
 	const unsigned char *at;
 
+	if (is_refused(s, name))
+		return NULL;
 	while ((link = find(head_of(s, name), name)) != NULL) {
 		k = take(s, link);
 		at = k->der;
@@ -161,54 +217,63 @@ static SSL_SESSION *lend(struct rp_tls_sessions *s, const struct name *name)
 	return NULL;
 }
 
-static struct rp_tls_sessions *sessions_of(const SSL *ssl, struct name **name)
+static struct use *use_of(const SSL *ssl)
 {
-	SSL_CTX *ctx = SSL_get_SSL_CTX(ssl);
-	struct rp_tls_sessions *s = SSL_CTX_get_app_data(ctx);
-
-	*name = SSL_CTX_get_ex_data(ctx, s->index);
-	return s;
+	return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 }
 
 /* 0: the session stays the caller's. */
 static int on_new(SSL *ssl, SSL_SESSION *session)
 {
-	struct name *name;
-	struct rp_tls_sessions *s = sessions_of(ssl, &name);
+	struct use *use = use_of(ssl);
 
-	keep(s, name, session);
+	keep(use->sessions, &use->name, session);
 	return 0;
 }
 
-/* The handle is made behind our back, and this is the last call before it says hello. Of TLS 1.2 a
- * session that was lent comes back when it served: the receiver need not give another. */
+/* The handle is made behind our back, and this is the last call before it says hello. */
+static void session_set(SSL *ssl, struct use *use)
+{
+	SSL_SESSION *session = lend(use->sessions, &use->name);
+
+	if (session == NULL)
+		return;
+	use->lent = SSL_set_session(ssl, session) == 1;
+	if (!use->lent)
+		ERR_clear_error();
+	SSL_SESSION_free(session);
+}
+
+/* Of TLS 1.2 a session that was lent comes back when it served: the receiver need not give
+ * another. */
 static void on_state(const SSL *ssl_said, int where, int value)
 {
 	SSL *ssl = (SSL *)(uintptr_t)ssl_said;
-	struct name *name;
-	struct rp_tls_sessions *s = sessions_of(ssl, &name);
-	SSL_SESSION *session;
+	struct use *use = use_of(ssl);
 
 	(void)value;
-	if ((where & SSL_CB_HANDSHAKE_START) != 0 && SSL_get_session(ssl) == NULL) {
-		session = lend(s, name);
-		if (session != NULL && SSL_set_session(ssl, session) != 1)
-			ERR_clear_error();
-		SSL_SESSION_free(session);
-	} else if ((where & SSL_CB_HANDSHAKE_DONE) != 0 && SSL_session_reused(ssl) &&
-		   SSL_version(ssl) < TLS1_3_VERSION) {
-		keep(s, name, SSL_get_session(ssl));
-	}
+	if ((where & SSL_CB_HANDSHAKE_START) != 0 && SSL_get_session(ssl) == NULL)
+		session_set(ssl, use);
+	if ((where & SSL_CB_HANDSHAKE_DONE) == 0)
+		return;
+	use->done = true;
+	if (SSL_session_reused(ssl) && SSL_version(ssl) < TLS1_3_VERSION)
+		keep(use->sessions, &use->name, SSL_get_session(ssl));
 }
 
-static void on_free(void *ctx, void *name, CRYPTO_EX_DATA *data, int index, long number, void *arg)
+/* The connection is closed. OpenSSL calls this for every SSL_CTX of the process. */
+static void on_free(void *ctx, void *data, CRYPTO_EX_DATA *all, int index, long number, void *arg)
 {
+	struct use *use = data;
+
 	(void)ctx;
-	(void)data;
+	(void)all;
 	(void)index;
 	(void)number;
 	(void)arg;
-	free(name);
+	if (use != NULL && use->lent && !use->done)
+		refuse(use->sessions, &use->name);
+	free(use);
 }
 
 struct rp_tls_sessions *rp_tls_sessions_new(size_t bytes_max)
@@ -240,15 +305,16 @@ bool rp_tls_sessions_apply(struct rp_tls_sessions *sessions, void *ssl_ctx,
 			   const struct rp_span *parts, size_t n_parts)
 {
 	SSL_CTX *ctx = ssl_ctx;
-	struct name *name = malloc(sizeof *name);
+	struct use *use = malloc(sizeof *use);
 
-	if (name == NULL)
+	if (use == NULL)
 		return false;
-	rp_sha256(parts, n_parts, name->sum);
-	if (SSL_CTX_set_app_data(ctx, sessions) != 1 ||
-	    SSL_CTX_set_ex_data(ctx, sessions->index, name) != 1) {
+	*use = (struct use){.sessions = sessions};
+	rp_sha256(parts, n_parts, use->name.sum);
+	if (SSL_CTX_set_app_data(ctx, use) != 1 ||
+	    SSL_CTX_set_ex_data(ctx, sessions->index, use) != 1) {
 		ERR_clear_error();
-		free(name);
+		free(use);
 		return false;
 	}
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);

@@ -3,7 +3,8 @@
  *
  * A session is lent to one handshake at a time: a ticket of TLS 1.3 is for a single use. It is lent
  * only under the name that it was kept under, so the name must hold everything that a handshake
- * proves: a resumed one looks at no certificate. */
+ * proves: a resumed one looks at no certificate. When a handshake with a session does not end well,
+ * none is kept or lent under its name for an hour. */
 #ifndef RP_SIGN_CRYPTO_SESSIONS_H
 #define RP_SIGN_CRYPTO_SESSIONS_H
 

@@ -178,6 +178,8 @@ static void transfer_decided(struct http_engine *e, struct rp_transfer *t)
 	if (t->state == RP_TRANSFER_UNDER_WAY)
 		curl_multi_remove_handle(e->multi, t->easy);
 	leave_shared(e, t);
+	if (t->named)
+		rp_http_sweep_note_named(&e->sweep, now_ms());
 	t->state = RP_TRANSFER_DECIDED;
 	t->next = e->decided;
 	e->decided = t;

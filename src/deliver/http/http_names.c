@@ -10,7 +10,9 @@
 #include "deliver/http/http_transfer.h"
 
 #define HEADS 4096u
-#define WAIT_MS 1000 /* then each looks for itself: the leader may be stuck for longer */
+/* Then each looks for itself, and so do all that come until another one leads: a name server that
+ * does not answer would hold up a second's requests again and again. */
+#define WAIT_MS 1000
 /* We and libcurl do not see a second end at the same time. */
 #define KNOWN_MS ((int64_t)(RP_HTTP_NAMES_S - 2) * 1000)
 
@@ -22,6 +24,7 @@ struct rp_http_name {
 	int64_t known_until_ms;     /* on the boot clock */
 	int64_t release_at_ms;      /* ... those that wait */
 	struct rp_transfer *leader; /* NULL: nobody looks it up */
+	bool in_vain;               /* it was waited for, for long enough */
 	struct rp_transfer *waiting;
 };
 
@@ -108,13 +111,22 @@ static void release(struct rp_http_names *names, struct rp_http_name *name)
 	}
 }
 
+/* A kept connection needs no address. What has less time than a wait may take does not wait. */
+static bool is_worth_waiting_for(const struct rp_http_name *name, const struct rp_transfer *t)
+{
+	return !name->in_vain && t->request.timeout_ms > WAIT_MS &&
+	       t->request.connect_timeout_ms > WAIT_MS &&
+	       !rp_http_watch_has_free(&t->shared->watch, name->receiver);
+}
+
 bool rp_http_names_enter(struct rp_http_names *names, struct rp_transfer *t, int64_t now_ms)
 {
 	size_t bytes;
 	uint64_t receiver = rp_http_receiver(t->request.url, &bytes);
 	struct rp_http_name *name;
 
-	if (is_address(t->request.url, bytes))
+	t->named = !is_address(t->request.url, bytes);
+	if (!t->named)
 		return true;
 	name = name_of(names, receiver);
 	if (name == NULL || now_ms < name->known_until_ms)
@@ -124,6 +136,8 @@ bool rp_http_names_enter(struct rp_http_names *names, struct rp_transfer *t, int
 		t->leads = name;
 		return true;
 	}
+	if (!is_worth_waiting_for(name, t))
+		return true;
 	if (name->waiting == NULL)
 		wait_begin(names, name, now_ms);
 	t->next = name->waiting;
@@ -146,6 +160,7 @@ void rp_http_names_leave(struct rp_http_names *names, struct rp_transfer *t)
 		return;
 	t->leads = NULL;
 	name->leader = NULL;
+	name->in_vain = false;
 	release(names, name);
 }
 
@@ -153,8 +168,10 @@ struct rp_transfer *rp_http_names_released(struct rp_http_names *names, int64_t 
 {
 	struct rp_transfer *list;
 
-	while (names->soonest != NULL && now_ms >= names->soonest->release_at_ms)
+	while (names->soonest != NULL && now_ms >= names->soonest->release_at_ms) {
+		names->soonest->in_vain = true;
 		release(names, names->soonest);
+	}
 	list = names->released;
 	names->released = NULL;
 	return list;

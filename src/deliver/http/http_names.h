@@ -3,7 +3,8 @@
  *
  * libcurl looks up a name for each request that finds it neither in its cache nor on a kept
  * connection. So the first request for a name leads, and the others wait until it has the address
- * or needs none. */
+ * or needs none. Nobody waits who may get a kept connection, has little time, or would wait for one
+ * that was waited for in vain. */
 #ifndef RP_DELIVER_HTTP_HTTP_NAMES_H
 #define RP_DELIVER_HTTP_HTTP_NAMES_H
 

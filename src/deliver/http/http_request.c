@@ -74,6 +74,7 @@ static void answer_forget(struct rp_transfer *t)
 static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct rp_transfer *t = arg;
+	size_t bytes;
 	int fd;
 
 	(void)purpose;
@@ -97,7 +98,8 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 	t->notes.sockets++;
 	t->notes.family = address->family;
 	t->opened_fd[address->family == AF_INET6] = fd;
-	rp_http_watch_note_opened(&t->shared->watch, fd, t);
+	rp_http_watch_note_opened(&t->shared->watch, fd, t,
+				  rp_http_receiver(t->request.url, &bytes));
 	return fd;
 }
 

@@ -7,6 +7,8 @@
 #define GONE_MS 1100   /* till a sweep after a receiver has closed: libcurl's second, and more */
 #define OTHER_MS 10000 /* between sweeps for what is too old */
 #define STUCK_MS 5000  /* a sweep waits for nothing; after so long it is ended */
+/* libcurl tells the age of an address by whole seconds of another clock */
+#define CACHED_MS ((int64_t)(RP_HTTP_NAMES_S + 2) * 1000)
 
 static curl_socket_t refuse_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -43,11 +45,16 @@ static bool has_many_names(const struct rp_http_shared *shared)
 	return rp_http_names_count(shared->names) > RP_HTTP_NAMES_MAX;
 }
 
+void rp_http_sweep_note_named(struct rp_http_sweep *sweep, int64_t now_ms)
+{
+	sweep->until_ms = now_ms + CACHED_MS;
+}
+
 int64_t rp_http_sweep_due_ms(const struct rp_http_sweep *sweep, const struct rp_http_shared *shared)
 {
 	if (sweep->under_way)
 		return sweep->after_ms + STUCK_MS;
-	if (shared->watch.connections == 0 && rp_http_names_count(shared->names) == 0)
+	if (shared->watch.connections == 0 && sweep->until_ms == 0)
 		return -1;
 	return sweep->after_ms +
 	       (shared->watch.gone > 0 || has_many_names(shared) ? GONE_MS : OTHER_MS);
@@ -75,5 +82,7 @@ bool rp_http_sweep_end(struct rp_http_sweep *sweep, CURLM *multi, const CURL *ea
 	curl_multi_remove_handle(multi, sweep->easy);
 	sweep->under_way = false;
 	sweep->after_ms = now_ms;
+	if (now_ms >= sweep->until_ms)
+		sweep->until_ms = 0;
 	return true;
 }

@@ -9,12 +9,16 @@ struct rp_http_sweep {
 	CURL *easy;
 	bool under_way;
 	int64_t after_ms; /* when the latest one began or ended, on the boot clock */
+	int64_t until_ms; /* ... libcurl may have an address until one ends then; 0: it has none */
 };
 
 /* false: out of memory. Close it in either case, before the multi handle. */
 bool rp_http_sweep_open(struct rp_http_sweep *sweep, int64_t now_ms);
 void rp_http_sweep_close(struct rp_http_sweep *sweep, CURLM *multi);
 
+/* A request to a name has ended. What it or libcurl for it looked up is in libcurl's cache: sweeps
+ * go on until it is not, so that no later request goes to an old address. */
+void rp_http_sweep_note_named(struct rp_http_sweep *sweep, int64_t now_ms);
 /* When the next sweep is due, on the boot clock; -1: there is nothing to sweep. */
 int64_t rp_http_sweep_due_ms(const struct rp_http_sweep *sweep,
 			     const struct rp_http_shared *shared);

@@ -83,6 +83,7 @@ struct rp_transfer {
 	int64_t spent_us;           /* by the first try, or waiting */
 	bool waited;                /* it was begun later than at its start */
 	int64_t started_ms;         /* ... which was then, on the boot clock */
+	bool named;                 /* its host has a name, which may get another address */
 	struct rp_http_name *leads; /* its lookup is also for others; NULL: it is not */
 	struct rp_transfer *next;   /* in the pool or in the list of decided ones */
 	struct rp_transfer *next_of_all;

@@ -10,13 +10,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define FREE_HEADS 65536u /* many, since two receivers under one of them are taken for one */
 #define DRAIN_BYTES 4096
 #define DRAIN_ROUNDS 64 /* a farewell is short; what is longer, the age limit ends */
 
 int rp_http_watch_open(struct rp_http_watch *watch)
 {
 	*watch = (struct rp_http_watch){.epoll_fd = epoll_create1(EPOLL_CLOEXEC)};
-	return watch->epoll_fd >= 0 ? 0 : errno;
+	if (watch->epoll_fd < 0)
+		return errno;
+	watch->free_of = calloc(FREE_HEADS, sizeof *watch->free_of);
+	return watch->free_of != NULL ? 0 : ENOMEM;
 }
 
 void rp_http_watch_close(struct rp_http_watch *watch)
@@ -24,6 +28,7 @@ void rp_http_watch_close(struct rp_http_watch *watch)
 	if (watch->epoll_fd >= 0)
 		close(watch->epoll_fd);
 	free(watch->sockets);
+	free(watch->free_of);
 }
 
 static struct rp_http_socket *socket_of(struct rp_http_watch *watch, int fd)
@@ -49,12 +54,30 @@ static bool reserve(struct rp_http_watch *watch, int fd)
 	return true;
 }
 
-void rp_http_watch_note_opened(struct rp_http_watch *watch, int fd, const void *user)
+/* After each change of what makes it free. */
+static void free_follow(struct rp_http_watch *watch, struct rp_http_socket *s)
+{
+	bool is_free = s->connection && s->user == NULL && !s->gone;
+
+	if (is_free == s->is_free)
+		return;
+	s->is_free = is_free;
+	watch->free_of[s->receiver % FREE_HEADS] += is_free ? 1u : (uint32_t)-1;
+}
+
+bool rp_http_watch_has_free(const struct rp_http_watch *watch, uint64_t receiver)
+{
+	return watch->free_of[receiver % FREE_HEADS] > 0;
+}
+
+void rp_http_watch_note_opened(struct rp_http_watch *watch, int fd, const void *user,
+			       uint64_t receiver)
 {
 	rp_http_watch_note_closing(watch, fd);
 	if (!reserve(watch, fd))
 		return;
-	watch->sockets[fd] = (struct rp_http_socket){.connection = true, .user = user};
+	watch->sockets[fd] =
+	    (struct rp_http_socket){.connection = true, .user = user, .receiver = receiver};
 	watch->connections++;
 }
 
@@ -66,6 +89,8 @@ void rp_http_watch_note_closing(struct rp_http_watch *watch, int fd)
 		return;
 	watch->connections--;
 	watch->gone -= s->gone;
+	s->connection = false;
+	free_follow(watch, s);
 	memset(s, 0, sizeof *s);
 }
 
@@ -73,16 +98,20 @@ void rp_http_watch_note_used(struct rp_http_watch *watch, int fd, const void *us
 {
 	struct rp_http_socket *s = socket_of(watch, fd);
 
-	if (s != NULL)
-		s->user = user;
+	if (s == NULL)
+		return;
+	s->user = user;
+	free_follow(watch, s);
 }
 
 void rp_http_watch_note_unused(struct rp_http_watch *watch, int fd, const void *user)
 {
 	struct rp_http_socket *s = socket_of(watch, fd);
 
-	if (s != NULL && s->user == user)
-		s->user = NULL;
+	if (s == NULL || s->user != user)
+		return;
+	s->user = NULL;
+	free_follow(watch, s);
 }
 
 /* The kernel forgets a descriptor that was closed. So each command falls back to the other one. */
@@ -106,6 +135,7 @@ int rp_http_watch_set(struct rp_http_watch *watch, int fd, uint32_t events, bool
 		return tell(watch->epoll_fd, fd, events, known);
 	watch->gone -= s->gone;
 	s->left = s->gone = false;
+	free_follow(watch, s);
 	events |= EPOLLRDHUP;
 	if (events == s->events)
 		return 0;
@@ -163,5 +193,6 @@ bool rp_http_watch_take(struct rp_http_watch *watch, int fd, uint32_t events)
 	drain(fd);
 	watch->gone += !s->gone;
 	s->gone = true;
+	free_follow(watch, s);
 	return true;
 }

@@ -18,7 +18,9 @@ struct rp_http_socket {
 	bool connection;  /* from its making to its closing */
 	bool left;        /* libcurl wants to hear nothing of it */
 	bool gone;        /* ... and the receiver has closed it */
+	bool is_free;     /* counted as such */
 	const void *user; /* the transfer that uses it; NULL: it is kept */
+	uint64_t receiver;
 };
 
 struct rp_http_watch {
@@ -26,6 +28,7 @@ struct rp_http_watch {
 	unsigned connections, gone; /* how many sockets are that */
 	size_t n;
 	struct rp_http_socket *sockets;
+	uint32_t *free_of; /* how many connections wait for a request, by their receiver's hash */
 };
 
 /* 0 or an errno. Close it with rp_http_watch_close, also after an errno. */
@@ -33,12 +36,15 @@ int rp_http_watch_open(struct rp_http_watch *watch);
 void rp_http_watch_close(struct rp_http_watch *watch);
 
 /* A connection's socket is there, for a transfer; it will be closed now. Without memory it is
- * watched like one of a lookup. */
-void rp_http_watch_note_opened(struct rp_http_watch *watch, int fd, const void *user);
+ * watched like one of a lookup. `receiver` is the hash of rp_http_receiver. */
+void rp_http_watch_note_opened(struct rp_http_watch *watch, int fd, const void *user,
+			       uint64_t receiver);
 void rp_http_watch_note_closing(struct rp_http_watch *watch, int fd);
 /* A transfer uses the connection from now on, or no more; -1 is no connection. */
 void rp_http_watch_note_used(struct rp_http_watch *watch, int fd, const void *user);
 void rp_http_watch_note_unused(struct rp_http_watch *watch, int fd, const void *user);
+/* Whether a kept connection to the receiver waits for a request. Seldom, it is another one's. */
+bool rp_http_watch_has_free(const struct rp_http_watch *watch, uint64_t receiver);
 /* libcurl wants to hear of `events`; `known`: it has the socket watched already. 0 or an errno. */
 int rp_http_watch_set(struct rp_http_watch *watch, int fd, uint32_t events, bool known);
 /* libcurl wants to hear no more. */

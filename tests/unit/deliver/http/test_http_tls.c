@@ -85,7 +85,8 @@ struct receiver {
 	unsigned port;
 	char pem[4096];
 	atomic_uint handshakes, resumed, requests;
-	atomic_bool close_all, end;
+	atomic_bool close_all, hold, end; /* hold: no answer yet */
+	atomic_bool refuses_resumed;      /* such handshakes fail */
 	struct {
 		SSL *ssl;
 		size_t seen; /* of the request's last four bytes: "{}" ends it */
@@ -138,6 +139,8 @@ static bool peer_serve(struct receiver *v, unsigned i)
 		if (bytes[n - 1] != '}')
 			continue;
 		v->requests++;
+		while (v->hold && !v->end)
+			sched_yield();
 		SSL_write(ssl, OK_EMPTY, sizeof OK_EMPTY - 1);
 	}
 	return SSL_get_error(ssl, n) == SSL_ERROR_WANT_READ;
@@ -146,15 +149,18 @@ static bool peer_serve(struct receiver *v, unsigned i)
 static void *receiver_run(void *arg)
 {
 	struct receiver *v = arg;
+	bool closes;
 	unsigned i;
 
 	while (!v->end) {
 		poll(v->fds, v->n + 1, 10);
+		closes = v->close_all;
 		for (i = v->n; i-- > 0;) {
-			if (v->close_all || (v->fds[i + 1].revents != 0 && !peer_serve(v, i)))
+			if (closes || (v->fds[i + 1].revents != 0 && !peer_serve(v, i)))
 				peer_drop(v, i);
 		}
-		v->close_all = false;
+		if (closes)
+			v->close_all = false;
 		if (v->fds[0].revents != 0)
 			peer_accept(v);
 	}
@@ -197,6 +203,27 @@ static void certificate_make(struct receiver *v)
 	EVP_PKEY_free(key);
 }
 
+static int on_ticket_made(SSL *ssl, void *arg)
+{
+	(void)ssl;
+	(void)arg;
+	return 1;
+}
+
+static SSL_TICKET_RETURN on_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+				   size_t name_bytes, SSL_TICKET_STATUS status, void *arg)
+{
+	struct receiver *v = arg;
+
+	(void)ssl;
+	(void)session;
+	(void)name;
+	(void)name_bytes;
+	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	return v->refuses_resumed ? SSL_TICKET_RETURN_ABORT : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 static struct receiver *receiver_begin(int version, unsigned tickets)
 {
 	struct receiver *v = calloc(1, sizeof *v);
@@ -207,6 +234,7 @@ static struct receiver *receiver_begin(int version, unsigned tickets)
 	v->ctx = SSL_CTX_new(TLS_server_method());
 	SSL_CTX_set_max_proto_version(v->ctx, version);
 	SSL_CTX_set_num_tickets(v->ctx, tickets);
+	SSL_CTX_set_session_ticket_cb(v->ctx, on_ticket_made, on_ticket, v);
 	certificate_make(v);
 	v->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	ck_assert_int_eq(bind(v->listen_fd, (struct sockaddr *)&in, sizeof in), 0);
@@ -289,6 +317,7 @@ static void rig_end(struct rig *r)
 	rp_tls_anchors_free(r->anchors);
 	receiver_end(r->v);
 	free(r);
+	ahead_s = 0; /* libcheck measures, too, and not hours */
 }
 
 static void on_done(void *arg, void *owner, const struct rp_outcome *outcome)
@@ -421,6 +450,37 @@ START_TEST(a_ticket_is_used_once)
 }
 END_TEST
 
+/* Four sessions of a receiver are kept as it begins to refuse them. */
+START_TEST(a_receiver_that_fails_resumed_handshakes_fails_one)
+{
+	struct rig *r = rig_begin(versions[_i], 2, 4);
+	unsigned i;
+
+	for (i = 0; i < 4; i++)
+		start(r, 0);
+	wait_until_under_way(r, 0);
+	r->v->resumed = 0;
+	r->v->refuses_resumed = true;
+	receiver_close_all(r->v);
+	post(r);
+	ck_assert_uint_eq(r->n_good, 4);
+	ck_assert_int_eq(r->last.cause, RP_CAUSE_TLS);
+	for (i = 0; i < 4; i++)
+		post_anew(r, 0, "after one that failed");
+	ck_assert_uint_eq(r->n_good, 8);
+
+	/* after an hour it is asked again */
+	r->v->refuses_resumed = false;
+	ahead_s += 3000;
+	post_anew(r, 0, "within the hour");
+	ahead_s += 700;
+	post_anew(r, 0, "after the hour");
+	post_anew(r, 1, "with a session again");
+	ck_assert_uint_eq(r->n_good, 11);
+	rig_end(r);
+}
+END_TEST
+
 /* ---- names ---- */
 
 START_TEST(requests_that_need_a_name_at_once_look_it_up_once)
@@ -481,6 +541,26 @@ START_TEST(a_name_holds_for_a_minute)
 }
 END_TEST
 
+/* Nothing is kept and nobody asks: the engine has nothing to do but to forget the address. */
+START_TEST(no_address_outlives_the_sweeps)
+{
+	struct rig *r = rig_begin(TLS1_3_VERSION, 2, 4);
+	int at_s = 57 + _i;
+
+	post(r);
+	receiver_close_all(r->v);
+	let_time_pass(r, 3);
+	let_time_pass(r, at_s - 3);
+	while (r->engine->timeout_ms(r->engine) >= 0)
+		let_time_pass(r, r->engine->timeout_ms(r->engine) / 1000 + 1);
+	let_time_pass(r, 7200);
+	post(r);
+	ck_assert_uint_eq(r->n_good, 2);
+	ck_assert_uint_eq(lookups, 2);
+	rig_end(r);
+}
+END_TEST
+
 START_TEST(who_waits_for_a_name_does_not_wait_for_long)
 {
 	struct rig *r = rig_begin(TLS1_3_VERSION, 2, 4);
@@ -507,23 +587,117 @@ static bool refuse(void *owner)
 	return false;
 }
 
-/* On two kept connections; nobody knows the name any more, so that the second waits for it. */
+/* One request leads and cannot look its name up, though a connection to its host is kept: that one
+ * was in use then. */
+static void let_one_hang(struct rig *r)
+{
+	post(r);
+	let_time_pass(r, 75);
+	r->v->hold = true;
+	start(r, 0);
+	while (r->v->requests < 2)
+		r->engine->run(r->engine, on_done, r);
+	lookups_hang = true;
+	start(r, 0);
+	while (lookups < 2)
+		r->engine->run(r->engine, on_done, r);
+}
+
 START_TEST(a_request_that_waited_asks_for_leave)
 {
 	struct rig *r = rig_begin(TLS1_3_VERSION, 2, 4);
 
-	start(r, 0);
-	start(r, 0);
-	wait_until_under_way(r, 0);
-	let_time_pass(r, 75);
+	let_one_hang(r);
 	r->request.may_write = refuse;
 	start(r, 0);
-	start(r, 0);
+	r->v->hold = false;
+	wait_until_under_way(r, 2);
+	ahead_s += 2;
+	wait_until_under_way(r, 1);
+	ck_assert_uint_eq(r->n_withheld, 1);
+	lookups_hang = false;
 	wait_until_under_way(r, 0);
 	ck_assert_uint_eq(r->n_good, 3);
 	ck_assert_uint_eq(r->n_withheld, 1);
 	ck_assert_uint_eq(r->v->requests, 3);
 	ck_assert_uint_eq(r->v->handshakes, 2);
+	rig_end(r);
+}
+END_TEST
+
+#define MANY 20
+
+/* A second for each of them would be twice as long. */
+static void expect_no_wait(int64_t began_ms)
+{
+	ck_assert_int_lt(rp_sys_boot_ms(&rp_sys_real) - began_ms, MANY * 500);
+}
+
+START_TEST(who_gets_a_kept_connection_waits_for_no_name)
+{
+	struct rig *r = rig_begin(TLS1_3_VERSION, 2, 4);
+	int64_t began_ms;
+	unsigned i;
+
+	let_one_hang(r);
+	r->v->hold = false;
+	wait_until_under_way(r, 1);
+	began_ms = rp_sys_boot_ms(&rp_sys_real);
+	for (i = 0; i < MANY; i++) {
+		start(r, 0);
+		wait_until_under_way(r, 1);
+	}
+	expect_no_wait(began_ms);
+	ck_assert_uint_eq(r->n_good, 2 + MANY);
+	ck_assert_uint_eq(lookups, 2);
+	lookups_hang = false;
+	wait_until_under_way(r, 0);
+	rig_end(r);
+}
+END_TEST
+
+START_TEST(who_was_waited_for_in_vain_is_not_waited_for_again)
+{
+	struct rig *r = rig_begin(TLS1_3_VERSION, 2, 2 + MANY);
+	int64_t began_ms;
+	unsigned i;
+
+	lookups_hang = true;
+	start(r, 0);
+	start(r, 0);
+	while (lookups == 0)
+		r->engine->run(r->engine, on_done, r);
+	ahead_s += 2;
+	while (lookups < 2)
+		r->engine->run(r->engine, on_done, r);
+	began_ms = rp_sys_boot_ms(&rp_sys_real);
+	for (i = 0; i < MANY; i++) {
+		start(r, 0);
+		while (lookups < 3 + i)
+			r->engine->run(r->engine, on_done, r);
+	}
+	expect_no_wait(began_ms);
+	lookups_hang = false;
+	wait_until_under_way(r, 0);
+	ck_assert_uint_eq(r->n_good, 2 + MANY);
+	rig_end(r);
+}
+END_TEST
+
+START_TEST(nobody_waits_for_a_name_beyond_its_timeout)
+{
+	struct rig *r = rig_begin(TLS1_3_VERSION, 2, 4);
+
+	lookups_hang = true;
+	start(r, 0);
+	r->request.timeout_ms = 200;
+	start(r, 0);
+	wait_until_under_way(r, 1);
+	ck_assert_int_lt(r->last.duration_us, 1000 * 1000);
+	ck_assert_uint_eq(r->n_good, 0);
+	lookups_hang = false;
+	wait_until_under_way(r, 0);
+	ck_assert_uint_eq(r->n_good, 1);
 	rig_end(r);
 }
 END_TEST
@@ -611,13 +785,18 @@ int main(void)
 			    0, 2);
 	tcase_add_loop_test(trust, a_session_serves_only_the_trust_that_it_began_with, 0, 2);
 	tcase_add_test(trust, a_ticket_is_used_once);
+	tcase_add_loop_test(trust, a_receiver_that_fails_resumed_handshakes_fails_one, 1, 2);
 	tcase_add_test(trust, sessions_take_no_more_than_they_may_and_each_name_keeps_one);
 	suite_add_tcase(s, tc);
 	suite_add_tcase(s, trust);
 	tcase_add_test(names, requests_that_need_a_name_at_once_look_it_up_once);
 	tcase_add_test(names, a_name_that_is_not_found_is_that_for_all_that_waited);
 	tcase_add_test(names, a_name_holds_for_a_minute);
+	tcase_add_loop_test(names, no_address_outlives_the_sweeps, 0, 5);
 	tcase_add_test(names, who_waits_for_a_name_does_not_wait_for_long);
+	tcase_add_test(names, who_gets_a_kept_connection_waits_for_no_name);
+	tcase_add_test(names, who_was_waited_for_in_vain_is_not_waited_for_again);
+	tcase_add_test(names, nobody_waits_for_a_name_beyond_its_timeout);
 	tcase_add_test(names, a_request_that_waited_asks_for_leave);
 	suite_add_tcase(s, names);
 	sr = srunner_create(s);
