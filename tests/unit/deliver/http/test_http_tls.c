@@ -399,8 +399,7 @@ START_TEST(a_thousand_hosts_cost_a_handshake_and_a_lookup_each_and_are_resumed)
 	ck_assert_uint_eq(r->n_good, 3 * HOSTS);
 	ck_assert_uint_le(r->v->handshakes, HOSTS + HOSTS / 20);
 	ck_assert_uint_ge(r->v->resumed, r->v->handshakes - HOSTS / 20);
-	ck_assert_uint_le(lookups,
-			  (forgets_with_the_connection() ? 2 : 1) * HOSTS + HOSTS / 10);
+	ck_assert_uint_le(lookups, (forgets_with_the_connection() ? 2 : 1) * HOSTS + HOSTS / 10);
 	rig_end(r);
 }
 END_TEST
