@@ -141,8 +141,6 @@ MUTANTS = {
         "deliver/sender.c", "\trp_sender_return_ready(s);\n\ts->renewal",
         "\ts->renewal"),
     # of claims ahead of their places, and of places that are passed on
-    "begun_ahead_of_its_place": ("deliver/sender_places.c", "c->waits_at = node_to_wait_at(c);",
-                                 "c->waits_at = NULL;"),
     "passed_on_after_a_failure": (
         "deliver/sender_places.c", "\t\trp_sender_places_pass(s, c);\n\t}\n\tcount_placed(",
         "\t}\n\tif (c->settlement.kind == RP_SETTLE_RETRY) {\n"
