@@ -300,13 +300,27 @@ static enum rp_err begin(struct rp_door_numbers *n, const char *path, struct rp_
 	return format == FORMAT ? RP_OK : fail_format(path, err);
 }
 
+/* Before anything is written: empty, begun by another door, or the door's. */
+static enum rp_err look_at_format(int fd, const char *path, struct rp_error *err)
+{
+	uint64_t format = 0;
+	ssize_t got = pread(fd, &format, sizeof format, 0);
+
+	if (got < 0)
+		return rp_fail_sys(err, RP_ERR_IO, errno, "%s: read", path);
+	return format == 0 || format == FORMAT ? RP_OK : fail_format(path, err);
+}
+
 /* What has its place on the disk can be written to as memory, however full the disk is later. */
 static enum rp_err map(struct rp_door_counts *c, const char *path, struct rp_error *err)
 {
 	struct rp_door_numbers *n;
-	enum rp_err e;
-	int sys = posix_fallocate(c->fd, 0, RP_DOOR_FILE_BYTES);
+	enum rp_err e = look_at_format(c->fd, path, err);
+	int sys;
 
+	if (e != RP_OK)
+		return e;
+	sys = posix_fallocate(c->fd, 0, RP_DOOR_FILE_BYTES);
 	if (sys != 0)
 		return rp_fail_sys(err, rp_err_of_errno(sys), sys, "%s: make room for it", path);
 	n = mmap(NULL, RP_DOOR_FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, c->fd, 0);
