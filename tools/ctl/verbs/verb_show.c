@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "report/entry_json.h"
 #include "report/shown.h"
+#include "run/trace.h"
 #include "ctl/select/walk.h"
 #include "ctl/verbs/verbs.h"
 
@@ -168,7 +169,8 @@ static bool add_head(const struct show *s)
 	     add_line(out, "run", e->facts.run_id) && add_line(out, "thread", e->facts.thread_id) &&
 	     add_line(out, "event", e->facts.event) &&
 	     add_line(out, "operation", e->facts.operation) &&
-	     add_line(out, "order_by", e->facts.order_by) && add_target(s) &&
+	     add_line(out, "order_by", e->facts.order_by) &&
+	     add_line(out, "trace", rp_trace_id(e->facts.headers)) && add_target(s) &&
 	     add_line(out, "endpoint",
 		      rp_shown_name(&s->ctl->settings->config, e->endpoint, &room)) &&
 	     add_state(s) &&
