@@ -6,12 +6,6 @@
 
 #include "text/ascii.h"
 
-static bool is_published(const struct rp_policy *policy)
-{
-	(void)policy;
-	return false;
-}
-
 /* Whether a section keeps the door's own URL, and the credential in it, from the receiver. */
 static bool cuts_webhook(const struct rp_policy *policy)
 {
@@ -139,7 +133,7 @@ static bool add_named(const struct rp_config *config, const struct rp_door_ask *
 		return rp_door_refuse(no, 404, "no_such_endpoint", NULL,
 				      "the configuration has no [endpoint \"%.*s\"]",
 				      (int)ask->name.len, ask->name.ptr);
-	if (!is_published(section))
+	if (!section->door)
 		return rp_door_refuse(no, 403, "not_published", NULL,
 				      "[endpoint \"%s\"] does not say door = yes", section->name);
 	if (problem != NULL)
@@ -189,7 +183,7 @@ bool rp_door_target_add(const struct rp_config *config, const struct rp_token_li
 		      : add_given(keys, ask, out, &url, no)))
 		return false;
 	*policy = rp_config_policy(config, &url);
-	ok = ask->sig.ptr != NULL || is_published(*policy) ||
+	ok = ask->sig.ptr != NULL || (*policy)->door ||
 	     rp_door_refuse(no, 403, "not_published", NULL,
 			    by_name ? "the path behind the name belongs to another section, "
 				      "which does not say door = yes"
