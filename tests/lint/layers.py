@@ -20,6 +20,7 @@ API_MAY = {"ingest/batch.h"}
 APART = {"api": ["ingest", "deliver", "report"], "serve": ["deliver", "api"],
          "deliver": ["ingest", "report"],
          "ingest": ["deliver", "report"],
+         "serve": ["deliver", "api"],
          "http_server": [layer for layer in LAYERS
                          if layer not in ("base", "text", "net", "http_server")]}
 
