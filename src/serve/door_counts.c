@@ -101,6 +101,14 @@ const char *rp_door_run_name(enum rp_door_run kind)
 	return names[kind];
 }
 
+const char *rp_door_state_name(enum rp_door_state state)
+{
+	static const char *const names[RP_DOOR_STATES] = {"starting", "accepting", "full",
+							  "failing", "stopping"};
+
+	return names[state];
+}
+
 /* --- adding ------------------------------------------------------------------------- */
 
 /* Others add at the same time, and order does not matter. */
@@ -457,11 +465,13 @@ struct rp_door_now rp_door_now_sum(const struct rp_door_numbers *n, unsigned *n_
 	struct rp_door_now sum = {0};
 	size_t i;
 
-	*n_doors = 0;
+	if (n_doors != NULL)
+		*n_doors = 0;
 	for (i = 0; i < RP_DOOR_SLOTS; i++) {
 		const struct rp_door_now *d = &n->now[i];
 
-		*n_doors += d->pid != 0;
+		if (n_doors != NULL)
+			*n_doors += d->pid != 0;
 		sum.state = d->state > sum.state ? d->state : sum.state;
 		sum.connections += d->connections;
 		sum.requests += d->requests;

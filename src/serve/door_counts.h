@@ -56,8 +56,10 @@ enum rp_door_state {
 	RP_DOOR_ACCEPTING,
 	RP_DOOR_FULL,    /* the outbox is: requests are held for room */
 	RP_DOOR_FAILING, /* the last commit failed */
-	RP_DOOR_STOPPING
+	RP_DOOR_STOPPING,
+	RP_DOOR_STATES
 };
+const char *rp_door_state_name(enum rp_door_state state);
 
 /* What one door does at the moment. */
 struct rp_door_now {
@@ -140,7 +142,7 @@ void rp_door_show(struct rp_door_counts *c, const struct rp_door_now *now);
  * door ever was. RP_ERR_FORMAT, RP_ERR_DENIED, RP_ERR_IO: it cannot be read. */
 enum rp_err rp_door_counts_read(struct rp_outbox *ob, struct rp_door_numbers *out,
 				struct rp_error *err);
-/* Sums over living doors; *n_doors: how many there are. state: the largest. */
+/* Sums over living doors; *n_doors (may be NULL): how many there are. state: the largest. */
 struct rp_door_now rp_door_now_sum(const struct rp_door_numbers *n, unsigned *n_doors);
 /* Bodies and lines refused for their content. */
 uint64_t rp_door_rejects(const struct rp_door_numbers *n);
