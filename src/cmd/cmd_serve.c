@@ -89,7 +89,7 @@ static enum rp_err open_listeners(struct serve_setup *setup, struct rp_error *er
 		code = open_all(&setup->settings.config.door.listen, setup->door, &setup->n_door,
 				err);
 	if (code == RP_OK && setup->n_ui == 0)
-		code = open_all(&setup->settings.config.ui_listen, setup->ui, &setup->n_ui, err);
+		code = open_all(&setup->settings.config.ui.listen, setup->ui, &setup->n_ui, err);
 	return code;
 }
 

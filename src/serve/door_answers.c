@@ -1,12 +1,16 @@
 /* door_answers.c - gives answers to the server, and counts them. It is apart from door_flow.c so that
  * the order of commits and answers can be read without the words of answers. */
 
+#include <arpa/inet.h>
+#include <stdio.h>
+
 #include "base/log.h"
 #include "report/entry_json.h"
 #include "serve/door_answer.h"
 #include "serve/door_int.h"
 
 #define TELL_ACCESS_MS 60000
+#define PEER_TEXT_MAX 80
 
 void rp_door_answer(struct rp_door *door, struct rp_http_connection *c, int status,
 		    const char *extra_header_lines)
@@ -22,11 +26,25 @@ void rp_door_answer(struct rp_door *door, struct rp_http_connection *c, int stat
 	rp_http_connection_answer(c, &response);
 }
 
+static const char *show_peer(const struct rp_door_peer *peer, char out[PEER_TEXT_MAX])
+{
+	char ip[INET6_ADDRSTRLEN];
+
+	if (peer->known)
+		snprintf(out, PEER_TEXT_MAX, "uid=%u pid=%ld", (unsigned)peer->uid,
+			 (long)peer->pid);
+	else if (!peer->unix_socket && inet_ntop(AF_INET6, peer->remote.ip, ip, sizeof ip) != NULL)
+		snprintf(out, PEER_TEXT_MAX, "peer=%s", ip);
+	else
+		snprintf(out, PEER_TEXT_MAX, "peer=unknown");
+	return out;
+}
+
 /* At most once a minute: a client decides how often it comes. */
 static void tell_access(struct rp_door *door, const struct rp_door_visit *visit,
 			const struct rp_door_refusal *no)
 {
-	char peer[RP_DOOR_PEER_TEXT_MAX];
+	char peer[PEER_TEXT_MAX];
 	int64_t now_ms = door->service.boot_ms;
 
 	door->n_access_untold++;
@@ -34,7 +52,7 @@ static void tell_access(struct rp_door *door, const struct rp_door_visit *visit,
 		return;
 	rp_log(RP_LOG_WARN, "refused", "status=%d code=%s n=%llu %s", no->status, no->code,
 	       (unsigned long long)door->n_access_untold,
-	       rp_door_peer_text(&visit->peer, peer));
+	       show_peer(&visit->peer, peer));
 	door->told_access_ms = now_ms;
 	door->n_access_untold = 0;
 }

@@ -184,6 +184,14 @@ static void take(void *context, struct rp_http_connection *c, const struct rp_ht
 		rp_door_answer_held_no(door, held, 503, "busy", "out of memory; send it again");
 }
 
+static const char *code_of(int status)
+{
+	return status == 408   ? "timeout"
+	       : status == 413 ? "too_large"
+	       : status == 503 ? "busy"
+			       : "bad_request";
+}
+
 /* The request is no request, or broke a limit. Its body, if there is one, is not whole. */
 static void refuse(void *context, struct rp_http_connection *c,
 		   const struct rp_http_request *request)
@@ -195,7 +203,7 @@ static void refuse(void *context, struct rp_http_connection *c,
 	if (visit->held != NULL)
 		rp_door_unhold(door, visit->held);
 	visit->held = NULL;
-	rp_door_refuse(&no, request->bad_status, rp_door_http_code(request->bad_status),
+	rp_door_refuse(&no, request->bad_status, code_of(request->bad_status),
 		       request->bad_status == 503 ? RP_DOOR_RETRY_AFTER : NULL, "%s",
 		       request->bad_text);
 	rp_door_answer_no(door, c, &no);

@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 static void gather_addresses(const struct rp_http_listener *listeners, size_t n,
 			     struct rp_door_rules_set *out)
@@ -26,31 +25,13 @@ static void gather_addresses(const struct rp_http_listener *listeners, size_t n,
 	}
 }
 
-static enum rp_err parse_list(const char *path, const struct rp_buf *text, enum rp_token_kind kind,
+static enum rp_err parse_list(const struct rp_settings *settings, const char *key,
+			      struct rp_span text, enum rp_token_kind kind,
 			      struct rp_token_list *out, struct rp_error *err)
 {
-	struct rp_error why;
-	enum rp_err code;
+	enum rp_err code = text.ptr != NULL ? rp_token_list_parse(text, kind, out, err) : RP_OK;
 
-	if (path == NULL)
-		return RP_OK;
-	code = rp_token_list_parse((struct rp_span){text->data, text->len}, kind, out, &why);
-	return code == RP_OK ? RP_OK : rp_fail(err, code, "%s: %s", path, why.text);
-}
-
-static void gather_callers(const struct rp_settings *settings, struct rp_door_rules_set *out)
-{
-	const struct rp_door_config *door = &settings->config.door;
-	struct rp_door_callers *callers = &out->rules.callers;
-
-	callers->tokens = &out->tokens;
-	callers->users = out->users;
-	if (door->nobody)
-		return;
-	if (settings->n_door_users == 0)
-		out->users[callers->n_users++] = geteuid();
-	for (; callers->n_users < settings->n_door_users; callers->n_users++)
-		out->users[callers->n_users] = settings->door_users[callers->n_users];
+	return code == RP_OK ? RP_OK : rp_settings_fail_door(settings, key, err, err);
 }
 
 enum rp_err rp_door_rules_make(const struct rp_settings *settings,
@@ -67,11 +48,12 @@ enum rp_err rp_door_rules_make(const struct rp_settings *settings,
 	out->rules.hosts.names = config->door.hosts.at;
 	out->rules.hosts.n_names = config->door.hosts.n;
 	gather_addresses(listeners, n_listeners, out);
-	gather_callers(settings, out);
-	code = parse_list(config->door.token_file, &settings->door_tokens, RP_TOKEN_BEARER,
+	out->rules.callers = (struct rp_door_callers){settings->door.users, settings->door.n_users,
+						      &out->tokens};
+	code = parse_list(settings, "token_file", settings->door.tokens, RP_TOKEN_BEARER,
 			  &out->tokens, err);
 	if (code == RP_OK)
-		code = parse_list(config->door.door_key_file, &settings->door_keys, RP_TOKEN_KEY,
+		code = parse_list(settings, "door_key_file", settings->door.keys, RP_TOKEN_KEY,
 				  &out->keys, err);
 	if (code != RP_OK)
 		rp_door_rules_release(out);

@@ -10,7 +10,6 @@ struct rp_door_rules_set {
 	struct rp_door_rules rules;
 	struct rp_token_list tokens, keys;
 	struct rp_door_address own[RP_LISTEN_MAX];
-	uid_t users[RP_DOOR_USERS_MAX];
 };
 
 /* Fills an empty set, which stays where it is: it points into itself, and borrows the settings.
