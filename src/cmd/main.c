@@ -42,6 +42,8 @@ static const struct {
     {"demo", "show all of it at work on this machine", rp_cmd_demo},
     {"check-config", "check the configuration and the secrets, show what holds for a URL",
      rp_cmd_check_config},
+    {"sign-url", "make the URL by which the front door takes runs for another one",
+     rp_cmd_sign_url},
     {"settings", "print the settings of the configuration file", cmd_settings},
 };
 
