@@ -154,6 +154,16 @@ shared_limits = no
         "bad": b"CANARY\n",
         "short": b"whsec_AAAA\n",
     },
+    "door_target": {
+        "name": b"\x0f/to/a/eu/de?token=s3cret&op=a%2Fb", "plain": b"\x01/to/a",
+        "nested": b"\x02/to/b/in/x/y", "dots": b"\x0f/to/d/..;a=b/%2e%2e/x//y",
+        "token": b"\x0f/to/d?x=1&runpost%5Ftoken=0123456789abcdef&y",
+        "given": b"\x02/to?url=https%3A%2F%2Fa.example%2Fx%3Fa%3D1%26b%3D2",
+        "signature": b"\x00/to?url=https://o.example/&sig=" + b"0aF1" * 16,
+        "signed": b"\x80https://o.example/x y?a=1&b=\xc3\xa4",
+        "parameters": b"\x04/to/c/x;v=2/.well-known/{a}?{b}", "slash": b"\x08/to/d/",
+        "else": b"\x0f/v1/entries/msg_1?runpost_token=x",
+    },
 }
 
 
