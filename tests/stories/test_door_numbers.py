@@ -118,6 +118,10 @@ class DoorNumbers(Story):
         self.assertEqual(level, "warn")
         self.assertRegex(text, r"^3 bodies .*bad_json")
         self.assertIn("\n! the door refused", "\n" + self.ctl("stats").err)
+        self.configure(door={"rejects": self.folder / "refused here.ndjson"})
+        warning, = [w for w in self.stats()["warnings"] if "door" in w["text"]]
+        self.assertEqual(warning["command"], f"less '{self.folder}/refused here.ndjson'")
+        self.assertEqual(self.checks()["rejects"][2], warning["command"])
         self.write(kept=3, last_reject_at_ms=now - 3_700_000, last_reject=REFUSED_JSON)
         self.assertEqual([w for w in self.stats()["warnings"] if "door" in w["text"]], [])
         self.assertEqual(self.checks()["rejects"][0], "ok")

@@ -155,7 +155,7 @@ static void check_store(struct rp_doctor *d, struct rp_ctl *ctl)
 	report_lock(d, dir, probed);
 	rp_doctor_examine(d);
 	rp_door_see(d->ob, &door);
-	rp_door_examine(d, &door, NULL);
+	rp_door_examine(d, &door, config->door.rejects);
 	rp_outbox_close(d->ob);
 }
 

@@ -115,7 +115,8 @@ static bool add_trouble(struct rp_ctl *ctl, const struct rp_statistics *st,
 			const struct rp_door_seen *door, struct rp_buf *out)
 {
 	return rp_statistics_trouble(st, &ctl->place, out) &&
-	       rp_door_trouble_add(door, NULL, ctl->now_at_ms, &ctl->place, out);
+	       rp_door_trouble_add(door, ctl->settings->config.door.rejects, ctl->now_at_ms,
+				   &ctl->place, out);
 }
 
 static bool add_screen(struct rp_ctl *ctl, const struct rp_statistics *st,
