@@ -12,13 +12,14 @@ import sys
 # Folders of src/, lowest first; a folder below a folder belongs to it, unless it is named itself.
 # Programs (src/cmd, tools/) stand above all.
 LAYERS = ["base", "text", "sign", "model", "net", "run", "config", "store", "report",
-          "ingest", "deliver", "api", "http_server"]
+          "ingest", "deliver", "api", "http_server", "serve"]
 
 # Of the way in, the library shares what is between a line and a commit, and nothing of the way out.
 API_MAY = {"ingest/batch.h"}
 # A server of HTTP knows nothing of what it is asked for, and only programs have one.
 APART = {"api": ["ingest", "deliver", "report"], "deliver": ["ingest", "report"],
          "ingest": ["deliver", "report"],
+         "serve": ["deliver", "api"],
          "http_server": [layer for layer in LAYERS
                          if layer not in ("base", "text", "net", "http_server")]}
 
