@@ -27,6 +27,16 @@ SEEDS = {
         "cut": b'\0{"run_id":"abc',
         "numbers": b'\0{"a":[-0,1e400,123456789012345678901234567890,0.1E-5,\xef\xbb\xbf]}',
     },
+    "cut": {
+        "run": b'kwargs.webhook,kwargs.config.configurable.langgraph_auth_user\n'
+               b'{"run_id":"r","kwargs":{"input":[1,{"a":2}],"webhook":"http://h/","config":'
+               b'{"configurable":{"langgraph_auth_user":{"id":"u"},"x":null}}},"webhook":null}',
+        "nested": b'a,a.b,b.c.d,c\n{ "a" : {"b":1} , "b":{"c":{"d":[{}]},"e":2},"c":"}" }',
+        "twice": b'a.b\n{"a":{"b":1},"a":2,"a":{"c":3,"b":4,"b":{"b":"\\\\\\""}}}',
+        "escapes": b'k\xc3\xa4,a\\b\n{"k\\u00e4":1,"\\u006b\xc3\xa4":2,"a\\\\b":3,"k":"\\ud83d\\ude00"}',
+        "all": b"a,b\n{\r\n\t\"b\": true,\r\n\t\"a\": -1.5e3\r\n}\r\n",
+        "nowhere": b'a.b.c,x\n{"a":[{"b":{"c":1}}],"":{},"a.b":{"c":2},"b":{"x":[]}}',
+    },
     "config": {
         "all": b"""[outbox]
 dir = outbox
