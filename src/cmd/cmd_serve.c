@@ -86,8 +86,8 @@ static enum rp_err open_listeners(struct serve_setup *setup, struct rp_error *er
 		(ui ? setup->ui : setup->door)[(*n_of)++] = all[i];
 	}
 	if (code == RP_OK && setup->n_door == 0)
-		code = open_all(&setup->settings.config.door.listen, setup->door, &setup->n_door,
-				err);
+		code =
+		    open_all(&setup->settings.config.door.listen, setup->door, &setup->n_door, err);
 	if (code == RP_OK && setup->n_ui == 0)
 		code = open_all(&setup->settings.config.ui.listen, setup->ui, &setup->n_ui, err);
 	return code;
@@ -125,9 +125,8 @@ static struct rp_settings *reload(void *arg)
 	const struct serve_setup *setup = arg;
 	struct rp_settings *next = malloc(sizeof *next);
 	struct rp_error err;
-	enum rp_err code = next != NULL
-			       ? load(setup->settings.path, setup->outbox, next, &err)
-			       : rp_fail(&err, RP_ERR_NOMEM, "out of memory");
+	enum rp_err code = next != NULL ? load(setup->settings.path, setup->outbox, next, &err)
+					: rp_fail(&err, RP_ERR_NOMEM, "out of memory");
 
 	if (code == RP_OK) {
 		rp_log(RP_LOG_INFO, "reloaded", "endpoints=%zu", next->config.n_endpoints);

@@ -61,9 +61,9 @@ static void show(struct rp_door *door)
 {
 	struct rp_door_now now = {
 	    .state = door->failed != RP_OK || door->check_failed ? RP_DOOR_FAILING
-		     : door->service.draining			  ? RP_DOOR_STOPPING
-		     : door->is_full				  ? RP_DOOR_FULL
-								  : RP_DOOR_ACCEPTING,
+		     : door->service.draining                    ? RP_DOOR_STOPPING
+		     : door->is_full                             ? RP_DOOR_FULL
+								 : RP_DOOR_ACCEPTING,
 	    .connections = rp_http_server_connections(door->server),
 	    .requests = door->n_waiting,
 	    .held = door->is_full ? door->n_waiting : 0,
@@ -157,8 +157,8 @@ static enum rp_err open_parts(struct rp_door *door, struct rp_error *err)
 {
 	const struct rp_door_options *o = door->o;
 	const struct rp_appender to = rp_appender_of(o->outbox);
-	enum rp_err code = rp_door_rules_make(o->settings, o->listeners, o->n_listeners,
-					      &door->rules, err);
+	enum rp_err code =
+	    rp_door_rules_make(o->settings, o->listeners, o->n_listeners, &door->rules, err);
 
 	if (code != RP_OK)
 		return code;
@@ -182,8 +182,8 @@ static void open_counts(struct rp_door *door)
 {
 	char text[RP_ERROR_TEXT_MAX + 16];
 	struct rp_error err;
-	enum rp_err code = rp_door_counts_open(door->o->outbox, rp_sys_wall_ms(door->o->sys),
-					       &door->counts, &err);
+	enum rp_err code =
+	    rp_door_counts_open(door->o->outbox, rp_sys_wall_ms(door->o->sys), &door->counts, &err);
 
 	if (code != RP_OK)
 		rp_log(RP_LOG_WARN, "counts_unseen", "code=%s why=%s", rp_err_name(code),

@@ -10,7 +10,10 @@
 
 int rp_door_rejection_status(const char *code)
 {
-	return strcmp(code, "bad_json") == 0 ? 400 : strcmp(code, "too_large") == 0 ? 413 : 422;
+	return strcmp(code, "bad_json") == 0    ? 400
+	       : strcmp(code, "too_large") == 0 ? 413
+	       : strcmp(code, "loop") == 0      ? 508
+						: 422;
 }
 
 /* `line` 0: it stands alone. Returns its status; 0: out of memory. */

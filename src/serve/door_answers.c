@@ -51,8 +51,7 @@ static void tell_access(struct rp_door *door, const struct rp_door_visit *visit,
 	if (door->told_access_ms != 0 && now_ms - door->told_access_ms < TELL_ACCESS_MS)
 		return;
 	rp_log(RP_LOG_WARN, "refused", "status=%d code=%s n=%llu %s", no->status, no->code,
-	       (unsigned long long)door->n_access_untold,
-	       show_peer(&visit->peer, peer));
+	       (unsigned long long)door->n_access_untold, show_peer(&visit->peer, peer));
 	door->told_access_ms = now_ms;
 	door->n_access_untold = 0;
 }
@@ -107,9 +106,9 @@ static bool is_other_payload(struct rp_door *door, const struct rp_parsed_run *r
 {
 	struct rp_buf body = {0};
 	struct rp_error ignored;
-	bool other = rp_outbox_body(door->o->outbox, seq, &body, &ignored) == RP_OK &&
-		     (body.len != run->payload.len ||
-		      memcmp(body.data, run->payload.ptr, body.len) != 0);
+	bool other =
+	    rp_outbox_body(door->o->outbox, seq, &body, &ignored) == RP_OK &&
+	    (body.len != run->payload.len || memcmp(body.data, run->payload.ptr, body.len) != 0);
 
 	rp_buf_release(&body);
 	return other;
@@ -181,8 +180,8 @@ static enum rp_err add_entry(struct rp_door *door, struct rp_span text, struct r
 		code = rp_entry_json_whole(door->rules.rules.config, door->o->outbox, &entry, &json,
 					   err);
 	rp_buf_clear(&door->text);
-	if (code == RP_OK && (!rp_json_out_print(json, &door->text) ||
-			      !rp_buf_add_char(&door->text, '\n')))
+	if (code == RP_OK &&
+	    (!rp_json_out_print(json, &door->text) || !rp_buf_add_char(&door->text, '\n')))
 		code = rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	rp_json_out_free(json);
 	rp_entry_release(&entry);

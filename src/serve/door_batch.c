@@ -3,6 +3,8 @@
 
 #include "serve/door_batch.h"
 
+#include <stdio.h>
+
 #include "base/assert.h"
 
 void rp_door_batch_init(struct rp_door_batch *batch)
@@ -22,7 +24,37 @@ static struct rp_span span_of(const struct rp_buf *buf)
 	return (struct rp_span){buf->data, buf->len};
 }
 
-static bool add_run(struct rp_door_batch *batch, struct rp_door_held *held, struct rp_span text)
+static void reject(struct rp_parsed_run *run, const char *code, const char *reason)
+{
+	run->status = RP_RUN_REJECTED;
+	run->code = code;
+	snprintf(run->reason, sizeof run->reason, "%s", reason);
+}
+
+static bool is_blank(struct rp_span text)
+{
+	size_t i;
+
+	for (i = 0; i < text.len && strchr(" \t\r\n", text.ptr[i]) != NULL; i++)
+		;
+	return i == text.len;
+}
+
+/* What a line of ingest may be, and a request may not. */
+static void judge(struct rp_parsed_run *run, const struct rp_door_held *held, struct rp_span text,
+		  const struct rp_door_hosts *hosts)
+{
+	if (held->form != RP_DOOR_LINES && is_blank(text))
+		reject(run, "bad_json", "the body is empty; it has to be a Run as a JSON object");
+	if (run->status == RP_RUN_OK && held->form != RP_DOOR_RUN &&
+	    rp_door_is_own_url(hosts, &run->parts))
+		reject(run, "loop",
+		       "webhook: leads to the door itself, and would come back for "
+		       "ever; name the receiver");
+}
+
+static bool add_run(struct rp_door_batch *batch, struct rp_door_held *held, struct rp_span text,
+		    const struct rp_door_hosts *hosts)
 {
 	const struct rp_run_options options = {
 	    .url = span_of(&held->url),
@@ -30,12 +62,12 @@ static bool add_run(struct rp_door_batch *batch, struct rp_door_held *held, stru
 	    .headers = span_of(&held->headers),
 	    .plain_run = held->form == RP_DOOR_RUN,
 	};
-	const struct rp_parsed_run *run = rp_batch_add(&batch->runs, text, &options);
 
-	if (run == NULL)
+	if (rp_batch_add(&batch->runs, text, &options) == NULL)
 		return false;
+	judge(&batch->runs.runs[batch->runs.n - 1], held, text, hosts);
+	held->keep = held->keep || batch->runs.runs[batch->runs.n - 1].status == RP_RUN_REJECTED;
 	held->n_runs++;
-	held->keep = held->keep || run->status == RP_RUN_REJECTED;
 	return true;
 }
 
@@ -56,19 +88,21 @@ bool rp_door_next_text(enum rp_door_form form, struct rp_span *rest, struct rp_s
 	return true;
 }
 
-static bool add_lines(struct rp_door_batch *batch, struct rp_door_held *held, bool *too_many)
+static bool add_lines(struct rp_door_batch *batch, struct rp_door_held *held,
+		      const struct rp_door_hosts *hosts, bool *too_many)
 {
 	struct rp_span rest = rp_span_after_bom(span_of(&held->body)), line;
 
 	while (rp_door_next_text(RP_DOOR_LINES, &rest, &line)) {
 		*too_many = held->n_runs == RP_DOOR_LINES_MAX;
-		if (*too_many || !add_run(batch, held, line))
+		if (*too_many || !add_run(batch, held, line, hosts))
 			return false;
 	}
 	return true;
 }
 
-bool rp_door_batch_add(struct rp_door_batch *batch, struct rp_door_held *held, bool *too_many)
+bool rp_door_batch_add(struct rp_door_batch *batch, struct rp_door_held *held,
+		       const struct rp_door_hosts *hosts, bool *too_many)
 {
 	size_t n_before = batch->runs.n;
 
@@ -76,8 +110,8 @@ bool rp_door_batch_add(struct rp_door_batch *batch, struct rp_door_held *held, b
 	held->keep = false;
 	held->next = NULL;
 	*too_many = false;
-	if (held->form == RP_DOOR_LINES ? !add_lines(batch, held, too_many)
-					: !add_run(batch, held, span_of(&held->body))) {
+	if (held->form == RP_DOOR_LINES ? !add_lines(batch, held, hosts, too_many)
+					: !add_run(batch, held, span_of(&held->body), hosts)) {
 		batch->runs.n = n_before;
 		return false;
 	}

@@ -7,6 +7,7 @@
 #define RP_SERVE_DOOR_BATCH_H
 
 #include "ingest/batch.h"
+#include "serve/door_access.h"
 
 struct rp_http_connection;
 
@@ -23,7 +24,7 @@ enum rp_door_form {
 
 /* A request that was taken and is owed its answer. */
 struct rp_door_held {
-	struct rp_door_held *next; /* in its batch, or among the unused ones */
+	struct rp_door_held *next;             /* in its batch, or among the unused ones */
 	struct rp_http_connection *connection; /* NULL: it has gone */
 	enum rp_door_form form;
 	/* What the client sent. `key` is a given dedupe key, `headers` what goes along to the
@@ -55,9 +56,11 @@ static inline bool rp_door_batch_is_empty(const struct rp_door_batch *batch)
 	return batch->first == NULL;
 }
 
-/* Parses the body and appends the request. false: out of memory, or more than RP_DOOR_LINES_MAX
- * lines, which *too_many tells; the batch is as it was. */
-bool rp_door_batch_add(struct rp_door_batch *batch, struct rp_door_held *held, bool *too_many);
+/* Parses the body and appends the request. What names the door itself as its receiver is rejected:
+ * `loop`. false: out of memory, or more than RP_DOOR_LINES_MAX lines, which *too_many tells; the
+ * batch is as it was. */
+bool rp_door_batch_add(struct rp_door_batch *batch, struct rp_door_held *held,
+		       const struct rp_door_hosts *hosts, bool *too_many);
 
 /* The front, as much as one commit takes, but at most n_max requests (>= 1). The batch is not
  * empty. */

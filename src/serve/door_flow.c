@@ -16,7 +16,7 @@ void rp_door_submit(struct rp_door *door, struct rp_door_held *held)
 				       "too many bytes wait already; send it again later");
 		return;
 	}
-	if (rp_door_batch_add(door->filling, held, &too_many)) {
+	if (rp_door_batch_add(door->filling, held, &door->rules.rules.hosts, &too_many)) {
 		door->n_waiting++;
 		door->held_bytes += held->body.len;
 		if (door->is_full)
@@ -220,8 +220,8 @@ void rp_door_fail(struct rp_door *door, enum rp_err code, const struct rp_error 
 bool rp_door_is_ready(const struct rp_door *door, const char **why_not)
 {
 	*why_not = door->failed != RP_OK || door->check_failed ? "failed"
-		   : door->service.draining		       ? "stopping"
-		   : door->is_full			       ? "full"
+		   : door->service.draining                    ? "stopping"
+		   : door->is_full                             ? "full"
 							       : NULL;
 	return *why_not == NULL;
 }

@@ -40,17 +40,17 @@ struct rp_door {
 	int64_t retry_at_ms;          /* boot time; 0: none, the next commit need not wait */
 	struct rp_door_held *lookups; /* requests that read the outbox, between two commits */
 	struct rp_door_held *unused;
-	size_t n_held, n_waiting;  /* in use; of them: whole ones that wait for a commit */
-	uint64_t held_bytes;       /* bodies of those that wait for a commit */
+	size_t n_held, n_waiting; /* in use; of them: whole ones that wait for a commit */
+	uint64_t held_bytes;      /* bodies of those that wait for a commit */
 
 	struct rp_door_counts counts;
-	struct rp_buf text;     /* the body of the answer at hand */
+	struct rp_buf text; /* the body of the answer at hand */
 	int64_t check_at_ms, watchdog_at_ms, watchdog_ms;
 	int64_t told_access_ms; /* when the log last told of somebody who may not come in */
 	uint64_t n_access_untold;
-	bool told_rejects;      /* that rejects are not kept */
-	bool check_failed;      /* the last look at the outbox */
-	enum rp_err failed;     /* not RP_OK: no run is taken any more; `err` says why */
+	bool told_rejects;  /* that rejects are not kept */
+	bool check_failed;  /* the last look at the outbox */
+	enum rp_err failed; /* not RP_OK: no run is taken any more; `err` says why */
 	struct rp_error err;
 };
 

@@ -81,7 +81,7 @@ static bool add_span(struct rp_buf *out, struct rp_span s)
 
 static enum rp_door_form form_of(enum rp_door_kind kind)
 {
-	return kind == RP_DOOR_RUNS	    ? RP_DOOR_LINE
+	return kind == RP_DOOR_RUNS         ? RP_DOOR_LINE
 	       : kind == RP_DOOR_RUNS_LINES ? RP_DOOR_LINES
 					    : RP_DOOR_RUN;
 }
@@ -156,8 +156,8 @@ static void answer_health(struct rp_door *door, struct rp_http_connection *c,
 		return;
 	}
 	rp_buf_clear(&door->text);
-	rp_door_answer(door, c,
-		       rp_buf_add_text(&door->text, "{\"status\":\"ok\"}\n") ? 200 : 503, NULL);
+	rp_door_answer(door, c, rp_buf_add_text(&door->text, "{\"status\":\"ok\"}\n") ? 200 : 503,
+		       NULL);
 }
 
 static void take(void *context, struct rp_http_connection *c, const struct rp_http_request *request)

@@ -48,8 +48,8 @@ enum rp_err rp_door_rules_make(const struct rp_settings *settings,
 	out->rules.hosts.names = config->door.hosts.at;
 	out->rules.hosts.n_names = config->door.hosts.n;
 	gather_addresses(listeners, n_listeners, out);
-	out->rules.callers = (struct rp_door_callers){settings->door.users, settings->door.n_users,
-						      &out->tokens};
+	out->rules.callers =
+	    (struct rp_door_callers){settings->door.users, settings->door.n_users, &out->tokens};
 	code = parse_list(settings, "token_file", settings->door.tokens, RP_TOKEN_BEARER,
 			  &out->tokens, err);
 	if (code == RP_OK)

@@ -40,7 +40,7 @@ class Accepting(DoorStory):
         got = {g["headers"]["webhook-id"]: g for g in sink.record()}
         for answer, body in zip(answers, sent):
             self.assertEqual(self.ctl("body", answer.json["id"]).out, body)
-            self.assertEqual(got[answer.json["id"]]["target"], "/hook")
+            self.assertEqual(got[answer.json["id"]]["path"], "/hook")
         self.assert_sound(delivered=len(sent))
         self.assertEqual(door.process.stop(), 0, door.process.err)
 
@@ -57,7 +57,7 @@ class Accepting(DoorStory):
         door = self.open_door([self.published(sink, path="/in")])
         self.assertEqual(door.ask("/to/hooks/orders/7?token=T%20x", make_run(1, None)).status, 202)
         self.drain()
-        self.assertEqual(sink.record()[0]["target"].partition("?")[0], "/in/orders/7")
+        self.assertEqual(sink.record()[0]["path"], "/in/orders/7")
 
     def test_v1_runs_takes_runs_envelopes_and_lines(self):
         sink = self.sink()
@@ -136,7 +136,9 @@ class Refusing(DoorStory):
                 (415, "content_encoding", "/to/hooks", run, {"Content-Encoding": "gzip"}),
                 (421, "host", "/to/hooks", run, {"Host": "evil.example"}),
                 (422, "bad_url", "/v1/runs", make_run(2, "ftp://x/"), {}),
-                (508, "loop", "/to/hooks", run, {"runpost-attempt": "1"})):
+                (508, "loop", "/to/hooks", run, {"runpost-attempt": "1"}),
+                (508, "loop", "/v1/runs", make_run(3, f"http://127.0.0.1:{door.tcp[1]}/v1/runs"),
+                 {})):
             with self.subTest(code=code, target=target):
                 answer = door.ask(target, body, headers)
                 self.assertEqual((answer.status, answer.json["code"]), (status, code), answer)
@@ -197,7 +199,6 @@ class Restarting(DoorStory):
             client.send(client.head("POST", "/to/hooks", None, len(run)) + run[:10])
             self.assertEqual(door.get("/healthz").status, 200)
             door.process.signal(signal.SIGTERM)
-            wait_until(lambda: door.get("/readyz") is None if False else True, "")
             client.send(run[10:])
             answer = client.answer()
             self.assertEqual(answer.status, 202)
