@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/units.h"
+#include "config/config_door.h"
 #include "config/config_error.h"
 #include "sign/crypto.h"
 #include "run/run.h"
@@ -567,6 +568,9 @@ static bool (*const setters[])(struct rp_config_parser *p, const struct rp_setti
     [RP_KIND_STATUSES] = set_statuses,
     [RP_KIND_PINS] = set_pins,
     [RP_KIND_RATE] = set_rate,
+    [RP_KIND_LISTEN] = rp_config_set_listen,
+    [RP_KIND_USERS] = rp_config_set_users,
+    [RP_KIND_HOSTS] = rp_config_set_hosts,
 };
 
 static bool value_check(struct rp_config_parser *p, const struct rp_setting *s, const char *value)

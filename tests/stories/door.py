@@ -1,131 +1,135 @@
-"""For stories with `runpost serve`: the door as a process, with listeners of its own or the
-story's, and a client that puts on the wire exactly the bytes it is given."""
+"""What stories of the front door share: `runpost serve` in a process, and a client that speaks HTTP
+byte by byte, so that it can be as slow, short or wrong as a story wants."""
 
 import json
-import os
-import select
-import signal
+import re
 import socket
-import subprocess
 
-from harness import BIN, LIMIT_S, descendants, free_port, wait_until
-
-# Hands the listener that came as standard input on, as a service manager would.
-ACTIVATE = 'exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"'
+from harness import BIN, LIMIT_S, wait_until
 
 
-class Door:
-    """`runpost serve` on a port of 127.0.0.1. held: behind a listener of the story, which stays
-    open while the door is restarted, so that connections wait in it."""
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
 
-    def __init__(self, story, *options, port=None, held=False):
-        if "serve" not in subprocess.run([BIN / "runpost", "--help"], check=True, text=True,
-                                         stdout=subprocess.PIPE).stdout:
-            story.skipTest("runpost has no verb serve yet")
-        self.story = story
-        self.options = options
-        self.listener = None
-        if held:
-            self.listener = socket.create_server(("127.0.0.1", port or 0), backlog=1024)
-            story.addCleanup(self.listener.close)
-            port = self.listener.getsockname()[1]
-        self.port = port or free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.process = None
+    def __repr__(self):
+        return f"{self.status} {self.headers} {self.body[:300]!r}"
 
-    def start(self):
-        argv = [BIN / "runpost", "serve", "--outbox", self.story.outbox, "--config",
-                self.story.config, *self.options]
-        if self.listener is not None:
-            argv = ["sh", "-c", ACTIVATE, "sh", *argv]
-        self.process = self.story.spawn(*argv, stdin=self.listener)
-        self.wait_ready()
-        return self
+    @property
+    def json(self):
+        return json.loads(self.body)
 
-    def wait_ready(self, times=1):
-        """Until a worker has said that it accepts, for the n-th time."""
-        def is_ready():
-            if self.process.poll() is not None:
-                raise AssertionError(f"the door ended: {self.process.err[-3000:]}")
-            return self.process.err.count("ev=ready") >= times
-        wait_until(is_ready, "the door to be ready")
-
-    def worker(self):
-        """The pid of the process that accepts."""
-        return wait_until(lambda: descendants(self.process.pid), "a worker of the door")[0]
-
-    def kill_worker(self):
-        """kill -9 of the process that accepts, until the next one does."""
-        times = self.process.err.count("ev=ready") + 1
-        os.kill(self.worker(), signal.SIGKILL)
-        self.wait_ready(times)
-
-    def stop(self):
-        """The orderly end: its exit status."""
-        return self.process.stop()
-
-    def kill(self):
-        """kill -9 of the supervisor and of its workers."""
-        family = [self.process.pid, *descendants(self.process.pid)]
-        for pid in family:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        self.process.wait()
+    @property
+    def lines(self):
+        return [json.loads(line) for line in self.body.splitlines()]
 
 
-class Wire:
-    """A connection to the door. Sends bytes as they are, reads answers."""
+class Client:
+    """One connection."""
 
-    def __init__(self, port, limit_s=LIMIT_S):
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=limit_s)
-        self.data = b""
+    def __init__(self, address, limit_s=LIMIT_S):
+        if isinstance(address, tuple):
+            self.socket = socket.create_connection(address, limit_s)
+            self.host = f"{address[0]}:{address[1]}"
+        else:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(limit_s)
+            self.socket.connect(str(address))
+            self.host = "localhost"
+        self.read_bytes = b""
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.close()
+        self.socket.close()
 
-    def close(self):
-        self.sock.close()
+    def send(self, data):
+        self.socket.sendall(data)
 
-    def is_open(self):
-        """Whether the door has not ended it: what a client looks at before it sends again."""
-        return not select.select([self.sock], [], [], 0)[0]
+    def head(self, method, target, headers, length):
+        fields = {"Host": self.host, **(headers or {})}
+        if length is not None and "Transfer-Encoding" not in fields:
+            fields.setdefault("Content-Length", str(length))
+        lines = [f"{method} {target} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in fields.items() if value is not None]
+        return "\r\n".join([*lines, "", ""]).encode()
 
-    def send(self, *parts):
-        """Each part by a write of its own."""
-        for part in parts:
-            self.sock.sendall(part)
+    def post(self, target, body=b"", headers=None):
+        self.send(self.head("POST", target, headers, len(body)) + body)
 
     def _more(self):
-        got = self.sock.recv(1 << 16)
+        got = self.socket.recv(65536)
         if not got:
-            raise EOFError("the connection ended without a whole answer")
-        self.data += got
+            raise EOFError(f"closed after {self.read_bytes!r}")
+        self.read_bytes += got
 
-    def answer(self):
-        """(status, the header fields with names in lower case, body)"""
-        while b"\r\n\r\n" not in self.data:
+    def _until(self, mark):
+        while mark not in self.read_bytes:
             self._more()
-        head, _, self.data = self.data.partition(b"\r\n\r\n")
-        first, *lines = head.decode("latin-1").split("\r\n")
-        fields = {name.lower(): value.strip()
-                  for name, _, value in (line.partition(":") for line in lines)}
-        length = int(fields.get("content-length", "0"))
-        while len(self.data) < length:
-            self._more()
-        body, self.data = self.data[:length], self.data[length:]
-        return int(first.split(" ", 2)[1]), fields, body
+        got, _, self.read_bytes = self.read_bytes.partition(mark)
+        return got
 
-    def ask(self, *parts):
-        self.send(*parts)
+    def answer(self, has_body=True):
+        """The next answer; 100 Continue is one, too."""
+        first, *fields = self._until(b"\r\n\r\n").decode("latin-1").split("\r\n")
+        status = int(re.fullmatch(r"HTTP/1\.1 (\d{3}) .*", first)[1])
+        headers = {name.lower(): value for name, value in (f.split(": ", 1) for f in fields)}
+        length = int(headers.get("content-length", 0)) if has_body else 0
+        while len(self.read_bytes) < length:
+            self._more()
+        body, self.read_bytes = self.read_bytes[:length], self.read_bytes[length:]
+        return Answer(status, headers, body)
+
+    def ask(self, target, body=b"", headers=None):
+        self.post(target, body, headers)
         return self.answer()
 
+    def get(self, target, headers=None):
+        self.send(self.head("GET", target, headers, None))
+        return self.answer()
 
-def receipt(answer):
-    """(status, the object in the body) of an answer of the door."""
-    status, _, body = answer
-    return status, json.loads(body)
+    def is_closed(self):
+        """Waits for the end from the other side: no bytes come before it."""
+        try:
+            return self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+
+class Door:
+    """`runpost serve` on the addresses that it says itself."""
+
+    def __init__(self, story, *options, env=None, preexec=None):
+        self.story = story
+        self.process = story.spawn(BIN / "runpost", "serve", "--outbox", story.outbox, "--config",
+                                   story.config, *options, env=env, preexec=preexec)
+        self.wait_ready()
+
+    def wait_ready(self, times=1):
+        def look():
+            if self.process.poll() is not None:
+                raise AssertionError(f"the door ended with {self.process.poll()}: "
+                                     f"{self.process.err}")
+            found = re.findall(r"ev=ready addresses=(\S+)", self.process.err)
+            return found if len(found) >= times else None
+
+        self.addresses = wait_until(look, "the door's ev=ready")[-1].split(",")
+        self.tcp = next((self._tcp(a) for a in self.addresses if a.startswith("http")), None)
+        self.unix = next((a[5:] for a in self.addresses if a.startswith("unix:")), None)
+
+    @staticmethod
+    def _tcp(url):
+        host, _, port = url.removeprefix("http://").rpartition(":")
+        return host.strip("[]"), int(port)
+
+    def client(self):
+        return Client(self.tcp if self.tcp is not None else self.unix)
+
+    def ask(self, target, body=b"", headers=None):
+        with self.client() as client:
+            return client.ask(target, body, headers)
+
+    def get(self, target, headers=None):
+        with self.client() as client:
+            return client.get(target, headers)

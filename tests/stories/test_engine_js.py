@@ -11,7 +11,7 @@ import re
 import threading
 import time
 
-from door import Door, Wire, receipt
+from engine_door import EngineDoor
 from harness import FIXTURES, Story, json_lines, make_run, secret_text, wait_until
 
 REQUESTS = json_lines((FIXTURES / "langgraph-js-requests.ndjson").read_bytes())
@@ -33,7 +33,7 @@ class Recorded(Story):
         self.bodies = self.folder / "bodies"
         secret = self.file("secret", secret_text(KEY) + "\n")
         self.receiver = self.sink("--secret-file", secret, "--record-dir", self.bodies)
-        self.door = Door(self, held=True)
+        self.door = EngineDoor(self)
         self.configure(
             endpoints=[("orders", {"url": self.receiver.hook("/in"), "secret_file": secret,
                                    "door": "yes"})],
@@ -51,7 +51,7 @@ class Recorded(Story):
         return self.request({"head": head, "body": body.decode()})
 
     def numbered(self, n):
-        return self.like_recorded(make_run(n, f"{self.door.url}/to/orders"))
+        return self.like_recorded(make_run(n, "http://127.0.0.1:8484/to/orders"))
 
     def known_ids(self):
         return {entry["id"] for entry in self.list("--limit", "10000")}
@@ -60,31 +60,32 @@ class Recorded(Story):
 class Replays(Recorded):
     def test_each_arrives_once_signed_and_unchanged(self):
         self.door.start()
-        with Wire(self.door.port) as wire:
-            answers = [wire.ask(self.request(r)) for r in REQUESTS]
-            again = [receipt(wire.ask(self.request(r))) for r in REQUESTS]
-        first = [receipt(answer) for answer in answers]
-        self.assertEqual({status for status, _ in first}, {202})
-        for (_, told), (status, told_again), recorded in zip(first, again, REQUESTS):
-            run_id = json.loads(recorded["body"])["run_id"]
-            self.assertEqual((told["status"], told["run_id"]), ("queued", run_id))
-            self.assertEqual((status, told_again), (200, {**told, "status": "duplicate"}))
+        with self.door.wire() as wire:
+            first = [wire.ask_bytes(self.request(r)) for r in REQUESTS]
+            again = [wire.ask_bytes(self.request(r)) for r in REQUESTS]
+        self.assertEqual({answer.status for answer in first}, {202}, first)
+        self.assertEqual({answer.status for answer in again}, {200}, again)
+        receipts = [answer.json for answer in first]
+        self.assertEqual([(told["status"], told["run_id"]) for told in receipts],
+                         [("queued", json.loads(r["body"])["run_id"]) for r in REQUESTS])
+        self.assertEqual([answer.json for answer in again],
+                         [{**told, "status": "duplicate"} for told in receipts])
         self.drain()
         deliveries = self.receiver.by_id()
-        for (_, told), recorded in zip(first, REQUESTS):
+        for told, recorded in zip(receipts, REQUESTS):
             delivery, = deliveries[told["id"]]
             self.assertEqual(delivery["signature"], "ok")
             kept = self.bodies / f"{told['id']}.{delivery['n']}"
             self.assertEqual(kept.read_bytes(), recorded["body"].encode())
-        self.assertIn(f"{self.receiver.url}/in/eu/a%2Fb/~x?token=T%2B1+c&q=%20&empty=",
+        self.assertIn(f"{self.receiver.url}/in/eu/~x/%C3%A4?token=T%2B1+c&q=%20&empty=",
                       json.dumps(self.ctl_json("export", "--with-secrets")))
         self.assert_sound(delivered=len(REQUESTS))
 
     def test_a_kept_connection_is_promised_for_longer_than_engines_keep_it(self):
         self.door.start()
-        with Wire(self.door.port) as wire:
-            _, fields, _ = wire.ask(self.request(REQUESTS[0]))
-        kept_s = int(re.fullmatch(r"timeout=(\d+)", fields["keep-alive"]).group(1))
+        with self.door.wire() as wire:
+            answer = wire.ask_bytes(self.request(REQUESTS[0]))
+        kept_s = int(re.fullmatch(r"timeout=(\d+)", answer.headers["keep-alive"]).group(1))
         self.assertGreater(kept_s, LONGEST_IDLE_S)
 
 
@@ -103,11 +104,11 @@ class Client(threading.Thread):
         for n in self.source:
             try:
                 if wire is None or not wire.is_open():
-                    wire = Wire(self.story.door.port)
+                    wire = self.story.door.wire()
                     self.connections += 1
-                answer = wire.ask(self.story.numbered(n))
-                self.answers.append((n, receipt(answer)))
-                if answer[1].get("connection", "").lower() == "close":
+                answer = wire.ask_bytes(self.story.numbered(n))
+                self.answers.append(answer)
+                if answer.headers.get("connection", "").lower() == "close":
                     wire = None
             except (OSError, EOFError) as failure:
                 self.lost.append((n, repr(failure)))
@@ -156,9 +157,8 @@ class Load(Recorded):
         for client in self.clients:
             client.join()
         answers = self.answers()
-        self.assertEqual({(status, told["status"]) for _, (status, told) in answers},
-                         {(202, "queued")})
-        ids = {told["id"] for _, (_, told) in answers}
+        self.assertEqual({(a.status, a.json["status"]) for a in answers}, {(202, "queued")})
+        ids = {a.json["id"] for a in answers}
         self.assertEqual(len(ids), len(answers))
         self.assertLessEqual(ids, self.known_ids())
         self.note(f"{len(answers)} answered, {len(self.lost())} not")
@@ -194,12 +194,12 @@ class Load(Recorded):
 
     def test_who_comes_while_no_door_is_there_waits_for_it(self):
         self.assertEqual(self.door.stop(), 0)
-        wires = [Wire(self.door.port) for _ in range(WAITING)]
+        wires = [self.door.wire() for _ in range(WAITING)]
         for n, wire in enumerate(wires):
             wire.send(self.numbered(n))
         self.door.start()
-        answers = [receipt(wire.answer()) for wire in wires]
+        answers = [wire.answer() for wire in wires]
         for wire in wires:
-            wire.close()
-        self.assertEqual([status for status, _ in answers], [202] * WAITING)
+            wire.socket.close()
+        self.assertEqual([answer.status for answer in answers], [202] * WAITING)
         self.assert_sound(accepted=WAITING)

@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 
-from door import Door, Wire, receipt
+from engine_door import EngineDoor
 from harness import FIXTURES, Story, make_run, run_id, secret_text
 
 KEY = b"the key of the orders' receiver!"
@@ -42,11 +42,11 @@ class Sender:
         """(status, receipt), or a word for what went wrong."""
         try:
             if self.wire is None or not self.wire.is_open():
-                self.wire = Wire(self.door.port, self.read_s)
-            answer = self.wire.ask(self.head(path, body), body)
-            if answer[1].get("connection") == "close":
+                self.wire = self.door.wire(self.read_s)
+            answer = self.wire.ask_bytes(self.head(path, body), body)
+            if answer.headers.get("connection") == "close":
                 self.wire = None
-            return receipt(answer)
+            return answer.status, answer.json
         except TimeoutError:
             went_wrong = "timeout"
         except EOFError:  # which the sender takes for the end of it
@@ -89,7 +89,7 @@ class PythonEngine(Story):
         self.bodies = self.folder / "bodies"
         self.secret = self.file("secret", secret_text(KEY) + "\n")
         self.receiver = self.sink("--secret-file", self.secret, "--record-dir", self.bodies)
-        self.door = Door(self, held=True)
+        self.door = EngineDoor(self)
         self.set_up()
 
     def set_up(self, door=None, **sections):
@@ -170,8 +170,8 @@ class Tries(PythonEngine):
         self.door.start()
         for _ in PAUSES_S:
             gone = Sender(self.door)
-            with Wire(self.door.port) as wire:
-                wire.send(gone.head("/to/orders", self.BODY), self.BODY)
+            with self.door.wire() as wire:
+                wire.send(gone.head("/to/orders", self.BODY) + self.BODY)
         sender = Sender(self.door)
         self.assert_queued_once(sender.call("/to/orders", self.BODY))
 
@@ -189,9 +189,8 @@ class Tries(PythonEngine):
         self.assert_queued_once(sender.once("/to/orders", self.BODY))
 
     def test_the_door_comes_between_two_tries(self):
-        port = self.door.port
         self.door.listener.close()
-        self.door = Door(self, port=port)
+        self.door.listener = None
         sender = Sender(self.door)
         self.assertEqual(sender.once("/to/orders", self.BODY), ("network", None))
         self.door.start()
@@ -215,10 +214,10 @@ class FullOutbox(PythonEngine):
     def test_is_told_after_the_hold_and_the_next_try_is_taken(self):
         body = self.full("100ms")
         sender = Sender(self.door)
-        with Wire(self.door.port) as wire:
-            status, fields, told = wire.ask(sender.head("/to/orders", body), body)
-        self.assertEqual((status, json.loads(told)["code"]), (503, "full"))
-        self.assertGreater(int(fields["retry-after"]), 0)
+        with self.door.wire() as wire:
+            answer = wire.ask_bytes(sender.head("/to/orders", body), body)
+        self.assertEqual((answer.status, answer.json["code"]), (503, "full"))
+        self.assertGreater(int(answer.headers["retry-after"]), 0)
         self.assertEqual(sender.once("/to/orders", body)[0], 503)
         self.ctl("purge", "--state", "waiting", "--yes")
         status, told = sender.call("/to/orders", body)

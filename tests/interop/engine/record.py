@@ -28,7 +28,7 @@ CALLS = [
     ("wait", True, "", {"order": TEXT}), ("stream", False, "", {"order": "A-1044"}),
     ("wait", False, "", {"order": "A-1045"}), ("create", False, "", {"order": "A-1046"}),
     ("wait", True, "", {"order": "A-1047", "fails": "no such order: \"A-1047\""}),
-    ("wait", True, "/eu/a%2Fb/~x?token=T%2B1+c&q=%20&empty=", {"order": "A-1048"}),
+    ("wait", True, "/eu/~x/%C3%A4?token=T%2B1+c&q=%20&empty=", {"order": "A-1048"}),
 ]
 
 
