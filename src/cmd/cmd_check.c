@@ -11,7 +11,7 @@
 #include "cmd/cli.h"
 #include "config/redact.h"
 #include "config/webhook_file.h"
-#include "serve/door_show.h"
+#include "serve/door_setup.h"
 
 /* A public address, to ask the guard what it thinks of a port alone. */
 #define ANY_PUBLIC_ADDRESS "9.9.9.9"
@@ -217,7 +217,7 @@ static void print_warning(void *arg, bool stops, const char *text, const char *r
 
 static bool warn(const struct rp_settings *s)
 {
-	if (rp_door_is_configured(&s->config) && !rp_door_is_published(&s->config))
+	if (rp_door_setup_is_there(&s->config) && !rp_door_setup_is_open(&s->config))
 		print_warning(
 		    NULL, false,
 		    "no section says door = yes, so the front door takes runs at /v1/runs "
@@ -229,7 +229,7 @@ static bool warn(const struct rp_settings *s)
 static bool print_door(const struct rp_settings *s, const struct rp_door_secrets *secrets)
 {
 	struct rp_buf text = {0};
-	bool ok = !rp_door_is_configured(&s->config) || rp_door_show(s, secrets, &text);
+	bool ok = !rp_door_setup_is_there(&s->config) || rp_door_setup_show(s, secrets, &text);
 
 	if (ok && text.len > 0)
 		printf("\n%s", text.data);
@@ -307,7 +307,7 @@ int rp_cmd_check_config(int argc, char **argv)
 	if (rp_settings_load_secrets(&settings, &err) == RP_OK &&
 	    check_webhook(&settings.config, &err) == RP_OK &&
 	    rp_settings_load_door(&settings, &err) == RP_OK &&
-	    rp_door_count_secrets(&settings, &secrets, &err) == RP_OK) {
+	    rp_door_setup_count(&settings, &secrets, &err) == RP_OK) {
 		code = check(&settings, &secrets, argv + first, argc - first);
 	} else {
 		fprintf(stderr, "runpost check-config: %s\n", err.text);

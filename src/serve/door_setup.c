@@ -1,6 +1,6 @@
-/* door_show.c - words for what the configuration of the door comes to. */
+/* door_setup.c - words for what the configuration of the door comes to. */
 
-#include "serve/door_show.h"
+#include "serve/door_setup.h"
 
 #include "config/redact.h"
 #include "serve/token_list.h"
@@ -21,8 +21,8 @@ static enum rp_err count(const struct rp_settings *s, const char *key, struct rp
 	return code == RP_OK ? code : rp_settings_fail_door(s, key, err, err);
 }
 
-enum rp_err rp_door_count_secrets(const struct rp_settings *settings, struct rp_door_secrets *out,
-				  struct rp_error *err)
+enum rp_err rp_door_setup_count(const struct rp_settings *settings, struct rp_door_secrets *out,
+				struct rp_error *err)
 {
 	enum rp_err code = count(settings, "token_file", settings->door.tokens, RP_TOKEN_BEARER,
 				 &out->n_tokens, err);
@@ -46,7 +46,7 @@ static bool has_open_section(const struct rp_config *config)
 	return i < config->n_endpoints;
 }
 
-bool rp_door_is_configured(const struct rp_config *config)
+bool rp_door_setup_is_there(const struct rp_config *config)
 {
 	const struct rp_setting_info *info;
 	size_t i;
@@ -57,7 +57,7 @@ bool rp_door_is_configured(const struct rp_config *config)
 	return has_open_section(config);
 }
 
-bool rp_door_is_published(const struct rp_config *config)
+bool rp_door_setup_is_open(const struct rp_config *config)
 {
 	return config->door.door_key_file != NULL || has_open_section(config);
 }
@@ -105,8 +105,8 @@ static bool add_section(const struct rp_settings *s, const struct rp_policy *sec
 	return ok;
 }
 
-bool rp_door_show(const struct rp_settings *settings, const struct rp_door_secrets *secrets,
-		  struct rp_buf *out)
+bool rp_door_setup_show(const struct rp_settings *settings, const struct rp_door_secrets *secrets,
+			struct rp_buf *out)
 {
 	const struct rp_setting_info *info;
 	bool ok = rp_buf_add_text(out, "runpost serve\n");
