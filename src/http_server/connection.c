@@ -102,6 +102,7 @@ static bool may_take(const struct rp_http_connection *c)
 static void take_requests(struct rp_http_connection *c)
 {
 	const struct rp_http_service *service = c->service;
+	const struct rp_http_bounds bounds = {RP_HTTP_REQUEST_HEAD_MAX, service->max_body};
 	enum rp_http_progress progress;
 	size_t start = 0;
 
@@ -109,7 +110,7 @@ static void take_requests(struct rp_http_connection *c)
 	while (may_take(c)) {
 		if (c->request.phase == RP_HTTP_AT_END)
 			rp_http_request_begin(&c->request);
-		progress = rp_http_request_parse(&c->request, &c->in, start, service->max_body);
+		progress = rp_http_request_parse(&c->request, &c->in, start, &bounds);
 		c->hungry = progress == RP_HTTP_MORE;
 		if (c->hungry)
 			break;

@@ -7,6 +7,8 @@
 
 #define MAX_BODY 4096
 
+static const struct rp_http_bounds bounds = {RP_HTTP_REQUEST_HEAD_MAX, MAX_BODY};
+
 struct result {
 	enum rp_http_progress progress;
 	struct rp_http_request request;
@@ -25,7 +27,7 @@ static void parse(struct rp_span text, struct fuzz_input sizes, bool whole, stru
 		n = n < text.len - at ? n : text.len - at;
 		MUST(rp_buf_add(&r->in, text.ptr + at, n), "out of memory");
 		at += n;
-		r->progress = rp_http_request_parse(&r->request, &r->in, 0, MAX_BODY);
+		r->progress = rp_http_request_parse(&r->request, &r->in, 0, &bounds);
 	}
 }
 
