@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "config/config_door.h"
 #include "config/config_file.h"
 #include "config/config_host.h"
 #include "config/config_value.h"
@@ -24,6 +25,7 @@ void rp_config_init(struct rp_config *config)
 	for (i = 0; (s = rp_setting_at(i)) != NULL; i++)
 		rp_setting_reset(s, config);
 	config->outbox_dir = rp_setting_find(RP_SECTION_OUTBOX, "dir")->info.default_text;
+	rp_config_init_door(&config->door);
 	config->defaults.name = rp_section_names[RP_SECTION_DEFAULTS];
 	policy_finish(&config->defaults);
 	rp_config_settle_hosts(config);

@@ -6,9 +6,10 @@
  *
  * - An unknown key, a bad value, a doubled endpoint, or a line without '=' is an error with file
  *   and line.
- * - Keys of [defaults] and [endpoint "NAME"] are the same, but for the two below. An endpoint
+ * - Keys of [defaults] and [endpoint "NAME"] are the same, but for three below. An endpoint
  *   starts from the defaults, wherever in the file they stand.
- * - A key is set once in a section. Only `header` and `allow` may repeat. Those of an endpoint join
+ * - A key is set once in a section. Only `header`, `allow`, `listen`, `door_users` and `hosts`
+ *   may repeat. Those of an endpoint join
  *   the inherited ones; a header replaces an inherited one of the same name.
  * - An empty path, secret_env, secret_credential or list takes back what was inherited.
  * - Comments stand on lines of their own.
@@ -16,12 +17,15 @@
  *   [outbox]    dir quota map_size disk_reserve keep_delivered keep_dead
  *   [ingest]    max_line full_wait webhook_file
  *   [sender]    in_flight lease stop_grace
+ *   [door]      listen token_file door_key_file door_users rejects rejects_max hosts hold
+ *               connections bodies
+ *   [ui]        listen
  *   [defaults]  secret_file secret_env secret_credential header redact_path timeout connect_timeout
  *               retry_base retry_factor retry_cap retry_attempts retry_schedule retry_max_age
  *               permanent_statuses honour_delivery_header in_flight rate host_in_flight host_rate
  *               breaker allow allow_http allow_ports ca_file client_cert client_key pin_sha256
  *               tls_min
- *   [endpoint "NAME"]  url shared_limits, and those of [defaults]
+ *   [endpoint "NAME"]  url door shared_limits, and those of [defaults]
  *
  * Delays are computed (retry_base, _factor, _cap, _attempts) or listed (retry_schedule). One
  * section sets one of the two. An [endpoint] that does so replaces the inherited way.
@@ -38,12 +42,15 @@
 #include "model/level.h"
 #include "model/retry.h"
 #include "net/guard.h"
+#include "net/listen_address.h"
 #include "net/url.h"
 
 #define RP_ALLOW_MAX 32
 #define RP_CONFIG_HEADERS_MAX 16
 #define RP_CONFIG_PINS_MAX 8
-#define RP_SETTINGS_MAX 48 /* rows of the settings table */
+#define RP_LISTEN_MAX 16
+#define RP_DOOR_NAMES_MAX 32
+#define RP_SETTINGS_MAX 64 /* rows of the settings table */
 /* The most that a count of requests at once may be; no limit where one is needed and none set. */
 #define RP_CONFIG_IN_FLIGHT_MAX 4096
 
@@ -64,6 +71,7 @@ struct rp_policy {
 	/* at most so many requests at once to one URL path, over all senders */
 	unsigned in_flight;
 	struct rp_rate rate; /* likewise; count 0: no limit */
+	bool door;           /* the front door takes runs for it; false in defaults */
 	bool shared_limits;  /* those that the section itself sets count over its URLs together */
 	/* The same for the whole host of `url`, whichever of its sections says so; of defaults: for
 	 * hosts that have no section. */
@@ -89,6 +97,41 @@ struct rp_policy {
 	unsigned header_line[RP_CONFIG_HEADERS_MAX], allow_line[RP_ALLOW_MAX];
 };
 
+/* Where a server listens; lines of the file, 0: the default. */
+struct rp_listen {
+	struct rp_listen_address at[RP_LISTEN_MAX];
+	unsigned line[RP_LISTEN_MAX];
+	size_t n;
+};
+
+/* The words of a list. */
+struct rp_door_names {
+	const char *at[RP_DOOR_NAMES_MAX];
+	unsigned line[RP_DOOR_NAMES_MAX];
+	size_t n;
+};
+
+/* [door]; of its files NULL where there is none. */
+struct rp_door_config {
+	struct rp_listen listen; /* at least one */
+	const char *token_file, *door_key_file;
+	/* Names and numbers of users, and "self", the server's own; none: nobody comes without a
+	 * token. Their numbers: config/settings.h. */
+	struct rp_door_names users;
+	const char *rejects;
+	uint64_t rejects_max_bytes;
+	/* "name" or "name:port", in lower case, IPv6 in brackets; beside its own addresses */
+	struct rp_door_names hosts;
+	int64_t hold_ms;
+	unsigned connections;
+	uint64_t bodies_bytes;
+};
+
+/* [ui] */
+struct rp_ui_config {
+	struct rp_listen listen; /* none: there are no pages */
+};
+
 struct rp_config {
 	const char *outbox_dir;
 	uint64_t quota_bytes, map_bytes, disk_reserve_bytes;
@@ -98,6 +141,8 @@ struct rp_config {
 	const char *webhook_file; /* NULL: none */
 	unsigned sender_in_flight;
 	int64_t lease_ms, stop_grace_ms;
+	struct rp_door_config door;
+	struct rp_ui_config ui;
 	struct rp_policy defaults;
 	struct rp_policy *endpoints;
 	size_t n_endpoints;
@@ -137,6 +182,10 @@ const struct rp_policy *rp_config_host(const struct rp_config *config, const str
  * host_rate likewise, or none. Its breaker is on if it is in [defaults] and all these sections. */
 void rp_config_limits(const struct rp_config *config, const struct rp_url *url,
 		      struct rp_level_limits *out);
+
+/* Appends "http://ADDRESS:PORT", by which programs of this machine reach the door: its first
+ * address of TCP whose port is known before. Nothing where it has none. false: out of memory. */
+bool rp_config_add_door_url(const struct rp_config *config, struct rp_buf *out);
 
 /* Whether a policy names secrets. Then nothing is ever sent unsigned. */
 bool rp_policy_is_signed(const struct rp_policy *policy);

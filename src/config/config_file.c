@@ -8,13 +8,14 @@
 
 #include "base/assert.h"
 #include "base/units.h"
+#include "config/config_door.h"
 #include "config/config_error.h"
 #include "config/config_host.h"
 #include "config/config_value.h"
 
 #define LEASE_MARGIN_MS 2000 /* to write down an answer that came at the last moment */
 #define MAP_MARGIN_BYTES ((uint64_t)256 << 20) /* free pages and indexes beside the quota */
-#define SECTIONS_TEXT "[outbox], [ingest], [sender], [defaults], [endpoint \"NAME\"]"
+#define SECTIONS_TEXT "[outbox], [ingest], [sender], [door], [ui], [defaults], [endpoint \"NAME\"]"
 
 /* ---- keys ---- */
 
@@ -32,7 +33,7 @@ static bool pair_take(struct rp_config_parser *p, const char *name, const char *
 	if (s == NULL)
 		return rp_config_fail_unknown_key(p, name);
 	set_on = &p->set_on[rp_setting_index(s)];
-	if (*set_on != 0 && s->kind != RP_KIND_HEADER && s->kind != RP_KIND_NETS)
+	if (*set_on != 0 && !rp_setting_may_repeat(s))
 		return rp_config_fail_at(
 		    p, p->line, "%s %s: set on line %u already; accepted: once in a section",
 		    rp_config_label(p, section), name, *set_on);
@@ -288,7 +289,7 @@ enum rp_err rp_config_read(struct rp_config_parser *p, struct rp_span text)
 	ini_max_line = RP_CONFIG_LINE_BYTES;
 	ini_allow_inline_comments = false;
 	if (pass(p, text, false) == RP_OK && globals_check(p) && pass(p, text, true) == RP_OK &&
-	    section_close(p))
-		rp_config_check_hosts(p);
+	    section_close(p) && rp_config_check_hosts(p))
+		rp_config_check_door(p);
 	return p->code;
 }

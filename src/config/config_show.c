@@ -154,6 +154,28 @@ static bool add_tls_version(unsigned version, struct rp_buf *out)
 	       add_number(version % 10, out);
 }
 
+static bool add_listen(const struct rp_listen *listen, struct rp_buf *out)
+{
+	char text[RP_LISTEN_TEXT_MAX];
+	bool ok = listen->n > 0 || rp_buf_add_text(out, "none");
+	size_t i;
+
+	for (i = 0; ok && i < listen->n; i++)
+		ok = (i == 0 || rp_buf_add_char(out, ' ')) &&
+		     rp_buf_add_text(out, rp_listen_address_format(&listen->at[i], text));
+	return ok;
+}
+
+static bool add_names(const struct rp_door_names *names, struct rp_buf *out)
+{
+	bool ok = names->n > 0 || rp_buf_add_text(out, "none");
+	size_t i;
+
+	for (i = 0; ok && i < names->n; i++)
+		ok = (i == 0 || rp_buf_add_char(out, ' ')) && rp_buf_add_text(out, names->at[i]);
+	return ok;
+}
+
 size_t rp_config_count_values(const struct rp_policy *policy, size_t i)
 {
 	enum rp_setting_kind kind = rp_setting_at(i)->kind;
@@ -201,6 +223,11 @@ bool rp_config_show_value(const struct rp_config *config, const struct rp_policy
 		return add_delays(&policy->retry, out);
 	case RP_KIND_STATUSES:
 		return add_statuses(&policy->retry, out);
+	case RP_KIND_LISTEN:
+		return add_listen(at, out);
+	case RP_KIND_USERS:
+	case RP_KIND_HOSTS:
+		return add_names(at, out);
 	case RP_KIND_RATE:
 		return add_rate(*(const struct rp_rate *)at, out);
 	case RP_KIND_TLS_VERSION:

@@ -4,6 +4,7 @@
 #include "config/config_table.h"
 
 #include "base/assert.h"
+#include "config/config_door.h"
 
 #define IN_CONFIG(member) offsetof(struct rp_config, member)
 #define IN_POLICY(member) offsetof(struct rp_policy, member)
@@ -36,8 +37,32 @@ static const struct rp_setting settings[] = {
 	 RP_KIND_DURATION, "5s", "1h", IN_CONFIG(lease_ms)},
 	{{"sender", "stop_grace", "duration", "25s", "time that running requests get when a sender is told to stop"},
 	 RP_KIND_DURATION, "0", "1h", IN_CONFIG(stop_grace_ms)},
+	{{"door", "listen", "addresses", RP_DOOR_LISTEN_DEFAULT, "where `runpost serve` takes runs: 127.0.0.1:8484 [::1]:8484 unix:/run/runpost/door.sock; may be given several times"},
+	 RP_KIND_LISTEN, NULL, NULL, IN_CONFIG(door.listen)},
+	{{"door", "token_file", "path", "", "file with tokens of those who come from elsewhere, one a line, all valid; empty: none"},
+	 RP_KIND_PATH, NULL, NULL, IN_CONFIG(door.token_file)},
+	{{"door", "door_key_file", "path", "", "file with the keys of signed targets, one a line, newest first; empty: none"},
+	 RP_KIND_PATH, NULL, NULL, IN_CONFIG(door.door_key_file)},
+	{{"door", "door_users", "users", "self", "users of this machine who need no token, names or numbers; self: the server's own; none: nobody; may be given several times"},
+	 RP_KIND_USERS, NULL, NULL, IN_CONFIG(door.users)},
+	{{"door", "rejects", "path", "", "file that keeps the bodies that were refused; empty: they are not kept"},
+	 RP_KIND_PATH, NULL, NULL, IN_CONFIG(door.rejects)},
+	{{"door", "rejects_max", "size", "64M", "the file of refused bodies gets no longer"},
+	 RP_KIND_SIZE, "64K", "1T", IN_CONFIG(door.rejects_max_bytes)},
+	{{"door", "hosts", "names", "", "further host names the door answers to, NAME or NAME:PORT, beside its own addresses; may be given several times"},
+	 RP_KIND_HOSTS, NULL, NULL, IN_CONFIG(door.hosts)},
+	{{"door", "hold", "duration", "20s", "how long a run waits at the door for room in a full outbox"},
+	 RP_KIND_DURATION, "0", "10m", IN_CONFIG(door.hold_ms)},
+	{{"door", "connections", "count", "512", "connections to the door at once"},
+	 RP_KIND_COUNT, "1", "65536", IN_CONFIG(door.connections)},
+	{{"door", "bodies", "size", "64M", "bytes of all bodies that the door holds at a time"},
+	 RP_KIND_SIZE, "1M", "1T", IN_CONFIG(door.bodies_bytes)},
+	{{"ui", "listen", "addresses", "", "where `runpost serve` answers /metrics, /healthz and /readyz: loopback or unix:/PATH; empty: nowhere"},
+	 RP_KIND_LISTEN, NULL, NULL, IN_CONFIG(ui.listen)},
 	{{"endpoint", "url", "url", "", "what the section is for: webhook URLs under this one; the longest match wins"},
 	 RP_KIND_URL, NULL, NULL, IN_POLICY(url)},
+	{{"endpoint", "door", "switch", "no", "whether the front door takes runs for the section, at /to/NAME"},
+	 RP_KIND_SWITCH, "0", "1", IN_POLICY(door)},
 	{{"endpoint", "shared_limits", "switch", "on", "whether in_flight and rate of this section count over all URLs under it together; no: each URL path has them for itself"},
 	 RP_KIND_SWITCH, "0", "1", IN_POLICY(shared_limits)},
 	{{"defaults", "secret_file", "path", "", "file with signing secrets, one a line, newest first; empty: none"},
@@ -107,6 +132,8 @@ const char *const rp_section_names[RP_SECTION_OTHER] = {
     [RP_SECTION_OUTBOX] = "outbox",
     [RP_SECTION_INGEST] = "ingest",
     [RP_SECTION_SENDER] = "sender",
+    [RP_SECTION_DOOR] = "door",
+    [RP_SECTION_UI] = "ui",
     [RP_SECTION_DEFAULTS] = "defaults",
     [RP_SECTION_ENDPOINT] = "endpoint",
 };
@@ -125,6 +152,18 @@ size_t rp_setting_index(const struct rp_setting *s)
 const struct rp_setting_info *rp_config_setting(size_t i)
 {
 	return i < N_SETTINGS ? &settings[i].info : NULL;
+}
+
+bool rp_setting_is_of_policy(const struct rp_setting *s)
+{
+	return strcmp(s->info.section, rp_section_names[RP_SECTION_DEFAULTS]) == 0 ||
+	       strcmp(s->info.section, rp_section_names[RP_SECTION_ENDPOINT]) == 0;
+}
+
+bool rp_setting_may_repeat(const struct rp_setting *s)
+{
+	return s->kind == RP_KIND_HEADER || s->kind == RP_KIND_NETS || s->kind == RP_KIND_LISTEN ||
+	       s->kind == RP_KIND_USERS || s->kind == RP_KIND_HOSTS;
 }
 
 const struct rp_setting *rp_setting_find(enum rp_section section, const char *name)

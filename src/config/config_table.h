@@ -25,6 +25,9 @@ enum rp_setting_kind {
 	RP_KIND_STATUSES,
 	RP_KIND_PINS,
 	RP_KIND_RATE,
+	RP_KIND_LISTEN,
+	RP_KIND_USERS,
+	RP_KIND_HOSTS,
 };
 
 struct rp_setting {
@@ -40,6 +43,8 @@ enum rp_section {
 	RP_SECTION_OUTBOX,
 	RP_SECTION_INGEST,
 	RP_SECTION_SENDER,
+	RP_SECTION_DOOR,
+	RP_SECTION_UI,
 	RP_SECTION_DEFAULTS,
 	RP_SECTION_ENDPOINT,
 	RP_SECTION_OTHER
@@ -49,6 +54,12 @@ extern const char *const rp_section_names[RP_SECTION_OTHER];
 
 const struct rp_setting *rp_setting_at(size_t i); /* NULL after the last */
 size_t rp_setting_index(const struct rp_setting *s);
+
+/* Whether it is a key of [endpoint] sections; else of a section that is once in a file. */
+bool rp_setting_is_of_policy(const struct rp_setting *s);
+
+/* Whether a section may have its key several times. */
+bool rp_setting_may_repeat(const struct rp_setting *s);
 
 /* NULL: not a key of this section. */
 const struct rp_setting *rp_setting_find(enum rp_section section, const char *name);

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/units.h"
+#include "config/config_door.h"
 #include "config/config_error.h"
 #include "sign/crypto.h"
 #include "run/run.h"
@@ -179,7 +180,7 @@ static bool set_number(struct rp_config_parser *p, const struct rp_setting *s, v
 void rp_setting_reset(const struct rp_setting *s, struct rp_config *config)
 {
 	/* sections start from the defaults, with the keys too that those do not have */
-	bool of_policy = rp_setting_find(RP_SECTION_ENDPOINT, s->info.name) == s, known;
+	bool of_policy = rp_setting_is_of_policy(s), known;
 	int64_t v = 0;
 
 	if (s->kind > RP_KIND_TLS_VERSION)
@@ -567,6 +568,9 @@ static bool (*const setters[])(struct rp_config_parser *p, const struct rp_setti
     [RP_KIND_STATUSES] = set_statuses,
     [RP_KIND_PINS] = set_pins,
     [RP_KIND_RATE] = set_rate,
+    [RP_KIND_LISTEN] = rp_config_set_listen,
+    [RP_KIND_USERS] = rp_config_set_users,
+    [RP_KIND_HOSTS] = rp_config_set_hosts,
 };
 
 static bool value_check(struct rp_config_parser *p, const struct rp_setting *s, const char *value)

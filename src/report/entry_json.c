@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "report/shown.h"
+#include "run/trace.h"
 #include "text/escape.h"
 
 const char *rp_entry_cause(const struct rp_entry *e, char out[RP_CAUSE_TEXT_MAX])
@@ -119,6 +120,7 @@ struct rp_json_out *rp_entry_json(const struct rp_config *config, const struct r
 	rp_json_out_given(o, "event", e->facts.event);
 	rp_json_out_given(o, "operation", e->facts.operation);
 	rp_json_out_given(o, "order_by", e->facts.order_by);
+	rp_json_out_given(o, "trace_id", rp_trace_id(e->facts.headers));
 	rp_json_out_bool(o, "behind", e->delivery.behind);
 	rp_json_out_int(o, "payload_bytes", (int64_t)e->facts.payload_bytes);
 	if (e->damaged)

@@ -162,8 +162,3 @@ bool rp_base64_encode(const void *bytes, size_t n, struct rp_buf *out)
 	out->data[out->len] = '\0';
 	return true;
 }
-
-bool rp_equal_constant_time(const void *a, const void *b, size_t n)
-{
-	return CRYPTO_memcmp(a, b, n) == 0;
-}

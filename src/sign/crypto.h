@@ -21,6 +21,11 @@ bool rp_crypto_ready(void);
 /* SHA-256 over the parts in order. */
 void rp_sha256(const struct rp_span *parts, size_t n_parts, unsigned char out[RP_SHA256_BYTES]);
 
+/* HMAC-SHA256 over the parts in order, of a key that is used once. It needs no memory, so it cannot
+ * fail; the whole key counts, an empty one is a key. */
+void rp_hmac_sha256(struct rp_span key, const struct rp_span *parts, size_t n_parts,
+		    unsigned char out[RP_SHA256_BYTES]);
+
 struct rp_mac_key;
 /* NULL: memory or library failure */
 struct rp_mac_key *rp_mac_key_new(const void *secret, size_t n);
@@ -45,6 +50,7 @@ bool rp_ed25519_public_bytes(const struct rp_ed25519_key *key, unsigned char out
 bool rp_base64_encode(const void *bytes, size_t n, struct rp_buf *out);
 bool rp_base64_decode(struct rp_span text, unsigned char *out, size_t capacity, size_t *n_out);
 
+/* Whether n bytes are the same, in a time that does not tell how many are. */
 bool rp_equal_constant_time(const void *a, const void *b, size_t n);
 void rp_wipe(void *p, size_t n); /* not optimised away */
 

@@ -366,7 +366,7 @@ START_TEST(a_nul_byte_is_refused)
 }
 END_TEST
 
-#define SECTIONS "[outbox], [ingest], [sender], [defaults], [endpoint \"NAME\"]"
+#define SECTIONS "[outbox], [ingest], [sender], [door], [ui], [defaults], [endpoint \"NAME\"]"
 #define DURATION ", with a unit (ms, s, m, h, d)"
 #define COMMENT "after a space looks like a comment; accepted: comments on lines of their own"
 #define HEADER "accepted: \"Name: value\" with a name that neither HTTP nor runpost owns"
@@ -803,7 +803,7 @@ START_TEST(the_table_tells_of_every_setting)
 			ck_assert_msg(rp_duration_parse(rp_span_of(info->default_text), &ms), "%s",
 				      info->name);
 	}
-	ck_assert_uint_eq(n, 42);
+	ck_assert_uint_eq(n, 54);
 	ck_assert_ptr_null(rp_config_setting(n + 1));
 }
 END_TEST

@@ -85,22 +85,38 @@ static const struct {
      "579204669"
      "727374",
      "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+    {"0102030405060708090a0b0c0d0e0f10111213141516171819", 1,
+     "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"
+     "cdcdcdcdcd",
+     "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"},
+    {"aa", 131,
+     "5468697320697320612074657374207573696e672061206c6172676572207468616e20626c6f636b2d73697a65"
+     "206b657920616e642061206c6172676572207468616e20626c6f636b2d73697a6520646174612e20546865206b"
+     "6579206e6565647320746f20626520686173686564206265666f7265206265696e672075736564206279207468"
+     "6520484d414320616c676f726974686d2e",
+     "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"},
 };
 
-static struct rp_mac_key *row_key(int row)
+static size_t row_key_bytes(int row, unsigned char out[256])
 {
-	unsigned char key[256];
 	size_t n = 0;
 	int i;
 
 	for (i = 0; i < mac_rows[row].key_repeat; i++)
-		n += unhex(mac_rows[row].key_hex, key + n);
-	return rp_mac_key_new(key, n);
+		n += unhex(mac_rows[row].key_hex, out + n);
+	return n;
+}
+
+static struct rp_mac_key *row_key(int row)
+{
+	unsigned char key[256];
+
+	return rp_mac_key_new(key, row_key_bytes(row, key));
 }
 
 static void assert_row_mac(struct rp_mac_key *key, int row, size_t cut)
 {
-	unsigned char data[128], out[RP_SHA256_BYTES];
+	unsigned char data[256], out[RP_SHA256_BYTES];
 	size_t n = unhex(mac_rows[row].data_hex, data);
 	struct rp_span parts[2] = {{(char *)data, cut}, {(char *)data + cut, n - cut}};
 
@@ -116,6 +132,39 @@ START_TEST(hmac_gives_the_rfc_4231_values)
 	ck_assert_ptr_nonnull(key);
 	assert_row_mac(key, _i, 0);
 	rp_mac_key_free(key);
+}
+END_TEST
+
+START_TEST(hmac_without_a_kept_key_gives_the_same_wherever_its_parts_end)
+{
+	unsigned char key[256], data[256], out[RP_SHA256_BYTES];
+	struct rp_span whole_key = {(char *)key, row_key_bytes(_i, key)};
+	size_t n = unhex(mac_rows[_i].data_hex, data), cut;
+
+	for (cut = 0; cut <= n; cut++) {
+		struct rp_span parts[2] = {{(char *)data, cut}, {(char *)data + cut, n - cut}};
+
+		rp_hmac_sha256(whole_key, parts, 2, out);
+		assert_hex(out, mac_rows[_i].mac);
+	}
+}
+END_TEST
+
+START_TEST(hmac_of_a_key_of_any_length_is_that_of_the_kept_one)
+{
+	unsigned char key[130], kept[RP_SHA256_BYTES], out[RP_SHA256_BYTES];
+	struct rp_span part = rp_span_of("one part");
+	struct rp_mac_key *other;
+	size_t n;
+
+	for (n = 0; n < sizeof key; n++) {
+		key[n] = (unsigned char)(n + 1);
+		other = rp_mac_key_new(key, n);
+		ck_assert(rp_mac_sign(other, &part, 1, kept));
+		rp_hmac_sha256((struct rp_span){(char *)key, n}, &part, 1, out);
+		ck_assert_mem_eq(out, kept, sizeof out);
+		rp_mac_key_free(other);
+	}
 }
 END_TEST
 
@@ -147,6 +196,8 @@ START_TEST(an_empty_hmac_key_is_a_key)
 		ck_assert(rp_mac_sign(key, NULL, 0, out));
 		assert_hex(out, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 	}
+	rp_hmac_sha256((struct rp_span){NULL, 0}, NULL, 0, out);
+	assert_hex(out, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 	rp_mac_key_free(key);
 }
 END_TEST
@@ -381,6 +432,9 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, sha256_of_parts_is_that_of_their_concatenation, 0, COUNT(sha_rows));
 	tcase_add_test(tc, sha256_of_no_parts_is_that_of_nothing);
 	tcase_add_loop_test(tc, hmac_gives_the_rfc_4231_values, 0, COUNT(mac_rows));
+	tcase_add_loop_test(tc, hmac_without_a_kept_key_gives_the_same_wherever_its_parts_end, 0,
+			    COUNT(mac_rows));
+	tcase_add_test(tc, hmac_of_a_key_of_any_length_is_that_of_the_kept_one);
 	tcase_add_test(tc, a_kept_key_signs_many_messages_and_knows_only_itself);
 	tcase_add_test(tc, an_empty_hmac_key_is_a_key);
 	tcase_add_loop_test(tc, ed25519_gives_the_rfc_8032_values, 0, COUNT(ed_rows));
