@@ -59,7 +59,7 @@ UNIT_BIN := $(addprefix $(BUILD)/tests/,$(basename $(notdir $(UNIT_SRC))))
 # Unit tests of these modules need the store or the network library; all others link without LMDB
 # and libcurl, so that a leak of either into base or core is a link error.
 UNIT_FULL := $(addprefix $(BUILD)/tests/test_,outbox% http% sender% ingest% api% table% ctl% \
-             report_endpoints report_statistics door_counts watch)
+             report_endpoints report_statistics door_counts door_batch watch)
 
 SINK_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tools/sink/*.c)))
 CTL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(shell find tools/ctl -name '*.c')))
