@@ -43,7 +43,8 @@ LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/obj/%.o)
 # What needs keys or libcurl is a program of its own, so that `runpost` starts fast.
 SENDER_VERBS := %/cmd_send.o %/cmd_check.o
-SENDER_OBJ := $(filter %/sender_main.o %/cli.o %/program.o $(SENDER_VERBS),$(CMD_OBJ))
+SENDER_OBJ := $(filter %/sender_main.o %/cli.o %/program.o %/supervisor.o $(SENDER_VERBS), \
+                $(CMD_OBJ))
 RUNPOST_OBJ := $(filter-out %/sender_main.o $(SENDER_VERBS),$(CMD_OBJ))
 # Both in one, for the tests.
 WHOLE_OBJ := $(filter-out %/sender_main.o %/exec_sender.o,$(CMD_OBJ))
@@ -58,7 +59,7 @@ UNIT_BIN := $(addprefix $(BUILD)/tests/,$(basename $(notdir $(UNIT_SRC))))
 # Unit tests of these modules need the store or the network library; all others link without LMDB
 # and libcurl, so that a leak of either into base or core is a link error.
 UNIT_FULL := $(addprefix $(BUILD)/tests/test_,outbox% http% sender% ingest% api% table% ctl% \
-             report_endpoints report_statistics)
+             report_endpoints report_statistics door_counts watch)
 
 SINK_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tools/sink/*.c)))
 CTL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(shell find tools/ctl -name '*.c')))

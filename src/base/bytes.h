@@ -9,9 +9,6 @@
 /* Said before any other header, in which a compiler without the 32-bit ones would get stuck. */
 #if __SIZEOF_SIZE_T__ < 8
 #error "runpost needs 64 bits: it maps 64 GiB, and reads the pages of a 64-bit LMDB"
-/* n bytes as 2 * n lower-case hexadecimal digits and a NUL. Returns out. */
-const char *rp_hex_format(const unsigned char *bytes, size_t n, char *out);
-
 #endif
 
 #include <stdbool.h>
@@ -64,6 +61,8 @@ struct rp_buf {
 
 /* All return false (and leave the buffer as it was) when max or memory is exceeded. */
 bool rp_buf_reserve(struct rp_buf *b, size_t extra); /* room for extra more bytes at data + len */
+/* the same without room to spare: for what is known to be the last */
+bool rp_buf_reserve_exactly(struct rp_buf *b, size_t extra);
 bool rp_buf_add(struct rp_buf *b, const void *bytes, size_t n);
 bool rp_buf_add_text(struct rp_buf *b, const char *text);
 bool rp_buf_add_char(struct rp_buf *b, char c);

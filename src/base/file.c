@@ -66,7 +66,7 @@ enum rp_err rp_file_sync_name(const char *path, struct rp_error *err)
  * own. File systems that fold case exist. */
 static enum rp_err check_name(const char *path, struct rp_error *err)
 {
-	static const char *const names[] = {"data.mdb", "lock.mdb", "doorbell", "senders"};
+	static const char *const names[] = {"data.mdb", "lock.mdb", "doorbell", "senders", "door"};
 	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
 	size_t i;
 

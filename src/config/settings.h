@@ -76,6 +76,9 @@ enum rp_err rp_settings_load_secrets(struct rp_settings *settings, struct rp_err
  * function. */
 enum rp_err rp_settings_load_door(struct rp_settings *settings, struct rp_error *err);
 
+/* The same of door_key_file alone, for who only signs. */
+enum rp_err rp_settings_load_door_keys(struct rp_settings *settings, struct rp_error *err);
+
 /* Says where a file of [door] comes from: "CONFIG:LINE: [door] KEY = FILE: why". key: "token_file"
  * or "door_key_file", which is set. why and err may be the same. Returns the code of why. */
 enum rp_err rp_settings_fail_door(const struct rp_settings *settings, const char *key,

@@ -73,6 +73,13 @@ static enum rp_err user_resolve(const struct rp_settings *s, const char *word, u
 	return name_resolve(s, word, line, out, err);
 }
 
+enum rp_err rp_settings_load_door_keys(struct rp_settings *settings, struct rp_error *err)
+{
+	assert(settings->door.keys.ptr == NULL);
+	return file_load(settings, "door_key_file", settings->config.door.door_key_file,
+			 "one key a line", &settings->door.keys, err);
+}
+
 enum rp_err rp_settings_load_door(struct rp_settings *settings, struct rp_error *err)
 {
 	const struct rp_door_config *door = &settings->config.door;
@@ -80,7 +87,7 @@ enum rp_err rp_settings_load_door(struct rp_settings *settings, struct rp_error 
 	enum rp_err code = RP_OK;
 	size_t i;
 
-	assert(out->tokens.ptr == NULL && out->keys.ptr == NULL && out->n_users == 0);
+	assert(out->tokens.ptr == NULL && out->n_users == 0);
 	for (i = 0; i < door->users.n && code == RP_OK; i++)
 		code = user_resolve(settings, door->users.at[i], door->users.line[i],
 				    &out->users[i], err);
@@ -88,8 +95,7 @@ enum rp_err rp_settings_load_door(struct rp_settings *settings, struct rp_error 
 		code = file_load(settings, "token_file", door->token_file, "one token a line",
 				 &out->tokens, err);
 	if (code == RP_OK)
-		code = file_load(settings, "door_key_file", door->door_key_file, "one key a line",
-				 &out->keys, err);
+		code = rp_settings_load_door_keys(settings, err);
 	if (code == RP_OK)
 		out->n_users = door->users.n;
 	else

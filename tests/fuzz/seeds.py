@@ -38,6 +38,28 @@ SEEDS = {
         "nowhere": b'a.b.c,x\n{"a":[{"b":{"c":1}}],"":{},"a.b":{"c":2},"b":{"x":[]}}',
     },
     "config": {
+        "door": b"""[door]
+listen = 127.0.0.1:8484;[::1]:8484 unix:/run/d.sock
+listen = 0.0.0.0:80
+token_file = tokens
+door_key_file = keys
+door_users = self 1000 CANARY
+rejects = r
+rejects_max = 1M
+hosts = door.example:80, other
+hold = 20s
+connections = 512
+bodies = 64M
+[ui]
+listen = [::1]:8485
+[endpoint "a"]
+url = https://a.example
+door = yes
+""",
+        "loop": b"""[endpoint "a"]
+url = http://localhost:8484
+door = yes
+""",
         "all": b"""[outbox]
 dir = outbox
 quota = 1G
@@ -163,6 +185,16 @@ shared_limits = no
         "public": b"whpk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\0\0",
         "bad": b"CANARY\n",
         "short": b"whsec_AAAA\n",
+    },
+    "door_target": {
+        "name": b"\x0f/to/a/eu/de?token=s3cret&op=a%2Fb", "plain": b"\x01/to/a",
+        "nested": b"\x02/to/b/in/x/y", "dots": b"\x0f/to/d/..;a=b/%2e%2e/x//y",
+        "token": b"\x0f/to/d?x=1&runpost%5Ftoken=0123456789abcdef&y",
+        "given": b"\x02/to?url=https%3A%2F%2Fa.example%2Fx%3Fa%3D1%26b%3D2",
+        "signature": b"\x00/to?url=https://o.example/&sig=" + b"0aF1" * 16,
+        "signed": b"\x80https://o.example/x y?a=1&b=\xc3\xa4",
+        "parameters": b"\x04/to/c/x;v=2/.well-known/{a}?{b}", "slash": b"\x08/to/d/",
+        "else": b"\x0f/v1/entries/msg_1?runpost_token=x",
     },
 }
 

@@ -16,13 +16,18 @@ def parse(text):
             for line in text.splitlines() if line[0] != "#"}
 
 
+def promtool(story, text):
+    """Prometheus takes the text, and has nothing to say about it."""
+    program = shutil.which("promtool")
+    story.assertIsNotNone(program, "promtool is missing: tests/setup.sh installs it")
+    done = subprocess.run([program, "check", "metrics"], input=text, capture_output=True,
+                          text=True, timeout=30)
+    story.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+
 class Metrics(Story):
     def check(self, text):
-        promtool = shutil.which("promtool")
-        self.assertIsNotNone(promtool, "promtool is missing: tests/setup.sh installs it")
-        done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True,
-                              text=True, timeout=30)
-        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        promtool(self, text)
         return parse(text)
 
     def metrics(self):

@@ -73,8 +73,8 @@ enum rp_err rp_sync_names(const char *dir, bool made_dir, struct rp_error *err)
 /* A wrong --outbox must not litter somebody else's directory. */
 static enum rp_err check_foreign(struct rp_lmdb *ob, struct rp_error *err)
 {
-	static const char *const ours[] = {".",       "..",       "data.mdb",  "lock.mdb",
-					   "senders", "doorbell", "lost+found"};
+	static const char *const ours[] = {".",       "..",       "data.mdb", "lock.mdb",
+					   "senders", "doorbell", "door",     "lost+found"};
 	struct dirent *e;
 	enum rp_err rc = RP_OK;
 	DIR *d = opendir(ob->db.dir);

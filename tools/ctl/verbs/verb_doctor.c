@@ -12,6 +12,7 @@
 #include "base/sys.h"
 #include "ctl/common/stopped.h"
 #include "config/webhook_file.h"
+#include "serve/door_report.h"
 #include "ctl/verbs/doctor_print.h"
 #include "ctl/verbs/verbs.h"
 
@@ -135,6 +136,7 @@ static void check_store(struct rp_doctor *d, struct rp_ctl *ctl)
 					    .quota_bytes = config->quota_bytes,
 					    .disk_reserve_bytes = config->disk_reserve_bytes};
 	char remedy[REMEDY_MAX];
+	struct rp_door_seen door;
 	struct rp_error err;
 	int probed = probe_lock(dir, &options);
 
@@ -152,6 +154,8 @@ static void check_store(struct rp_doctor *d, struct rp_ctl *ctl)
 	rp_doctor_report(d, "store", RP_DOCTOR_OK, NULL, "%s opens", dir);
 	report_lock(d, dir, probed);
 	rp_doctor_examine(d);
+	rp_door_see(d->ob, &door);
+	rp_door_examine(d, &door, config->door.rejects);
 	rp_outbox_close(d->ob);
 }
 

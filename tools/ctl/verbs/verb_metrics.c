@@ -2,7 +2,8 @@
  * that node_exporter reads. */
 
 #include "base/file.h"
-#include "report/metrics.h"
+#include "base/sys.h"
+#include "serve/scrape.h"
 #include "ctl/verbs/verbs.h"
 
 static int write_file(struct rp_ctl *ctl)
@@ -17,17 +18,10 @@ static int write_file(struct rp_ctl *ctl)
 
 int rp_verb_metrics(struct rp_ctl *ctl)
 {
-	struct rp_statistics st;
-	int code = rp_ctl_read_statistics(ctl, &st);
 	struct rp_error err;
 
-	if (code == RP_EXIT_OK &&
-	    rp_statistics_split(&st, ctl->ob, &ctl->settings->config, &err) != RP_OK)
-		code = rp_ctl_fail(&err);
-	if (code == RP_EXIT_OK && !rp_metrics_add(&st, &ctl->settings->config, &ctl->out))
-		code = rp_ctl_no_memory();
-	else if (code == RP_EXIT_OK)
-		code = ctl->textfile != NULL ? write_file(ctl) : rp_ctl_flush(ctl);
-	rp_statistics_release(&st);
-	return code;
+	if (rp_scrape_add(ctl->ob, &ctl->settings->config, ctl->now_at_ms,
+			  rp_sys_boot_ms(&rp_sys_real), &ctl->out, &err) != RP_OK)
+		return rp_ctl_fail(&err);
+	return ctl->textfile != NULL ? write_file(ctl) : rp_ctl_flush(ctl);
 }

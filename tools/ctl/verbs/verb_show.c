@@ -13,35 +13,19 @@
 struct show {
 	struct rp_ctl *ctl;
 	const struct rp_entry *entry;
-	struct rp_json_out *json;
 	char front[RP_ID_TEXT_MAX]; /* id of the entry it is behind, empty: none */
 	bool ok;
 };
 
-static void see_json(void *arg, uint32_t n, const struct rp_attempt *a, bool damaged)
-{
-	struct show *s = arg;
-	struct rp_json_out *one =
-	    rp_attempt_json(&s->ctl->settings->config, s->entry, n, a, damaged);
-
-	s->ok = s->ok && one != NULL;
-	if (one != NULL)
-		rp_json_out_push(s->json, "attempt_log", one);
-}
-
 static int show_json(struct show *s)
 {
+	struct rp_json_out *json;
 	struct rp_error err;
 
-	s->json = rp_entry_json(&s->ctl->settings->config, s->entry);
-	if (s->json == NULL)
-		return rp_ctl_no_memory();
-	rp_json_out_array(s->json, "attempt_log");
-	if (rp_outbox_attempts(s->ctl->ob, s->entry->seq, see_json, s, &err) != RP_OK) {
-		rp_json_out_free(s->json);
+	if (rp_entry_json_whole(&s->ctl->settings->config, s->ctl->ob, s->entry, &json, &err) !=
+	    RP_OK)
 		return rp_ctl_fail(&err);
-	}
-	return rp_ctl_add_json(s->ctl, s->json) && s->ok ? RP_EXIT_OK : rp_ctl_no_memory();
+	return rp_ctl_add_json(s->ctl, json) ? RP_EXIT_OK : rp_ctl_no_memory();
 }
 
 /* "2026-11-23 12:00:00.123", UTC as the heading says. */

@@ -7,6 +7,7 @@
 #include "base/sys.h"
 #include "base/units.h"
 #include "report/statistics.h"
+#include "serve/door_report.h"
 #include "ctl/verbs/verbs.h"
 
 static bool add_tsv(struct rp_ctl *ctl, const struct rp_statistics *st)
@@ -109,27 +110,50 @@ static bool add_work(struct rp_ctl *ctl, const struct rp_statistics *st)
 	    (double)st->recent.failed / s);
 }
 
-static bool add_screen(struct rp_ctl *ctl, const struct rp_statistics *st)
+/* What is wrong with the outbox and with its door. */
+static bool add_trouble(struct rp_ctl *ctl, const struct rp_statistics *st,
+			const struct rp_door_seen *door, struct rp_buf *out)
+{
+	return rp_statistics_trouble(st, &ctl->place, out) &&
+	       rp_door_trouble_add(door, ctl->settings->config.door.rejects, ctl->now_at_ms,
+				   &ctl->place, out);
+}
+
+static bool add_screen(struct rp_ctl *ctl, const struct rp_statistics *st,
+		       const struct rp_door_seen *door)
 {
 	return rp_buf_add_text(&ctl->out, "outbox   ") &&
 	       rp_text_tame(rp_span_of(rp_outbox_address(ctl->ob)), &ctl->out) &&
 	       rp_buf_printf(&ctl->out, "   format %u   senders alive %u   endpoints %" PRIu64 "\n",
 			     st->info.format, st->n_alive, st->endpoints.n_paths) &&
-	       add_counts(ctl, st) && add_work(ctl, st) && add_storage(ctl, st) &&
-	       rp_statistics_trouble(st, &ctl->place, &ctl->out);
+	       add_counts(ctl, st) && add_work(ctl, st) &&
+	       rp_door_line_add(door, ctl->now_at_ms, &ctl->out) && add_storage(ctl, st) &&
+	       add_trouble(ctl, st, door, &ctl->out);
+}
+
+static struct rp_json_out *make_json(struct rp_ctl *ctl, const struct rp_statistics *st,
+				     const struct rp_door_seen *door, struct rp_span lines)
+{
+	struct rp_json_out *o = rp_statistics_json(st, rp_outbox_address(ctl->ob), lines);
+
+	if (door->there)
+		rp_json_out_object(o, "door", rp_door_json(door));
+	else
+		rp_json_out_null(o, "door");
+	return o;
 }
 
 /* In a pipe standard output has the same rows at all times; whoever runs the script sees the
  * trouble beside it. */
-static bool add_for_programs(struct rp_ctl *ctl, const struct rp_statistics *st)
+static bool add_for_programs(struct rp_ctl *ctl, const struct rp_statistics *st,
+			     const struct rp_door_seen *door)
 {
 	struct rp_buf lines = {0};
-	bool ok = rp_statistics_trouble(st, &ctl->place, &lines);
+	bool ok = add_trouble(ctl, st, door, &lines);
 
 	if (ok && ctl->json) {
-		ok = rp_ctl_add_json(ctl,
-				     rp_statistics_json(st, rp_outbox_address(ctl->ob),
-							(struct rp_span){lines.data, lines.len}));
+		ok = rp_ctl_add_json(
+		    ctl, make_json(ctl, st, door, (struct rp_span){lines.data, lines.len}));
 	} else if (ok) {
 		ok = add_tsv(ctl, st);
 		if (lines.len > 0)
@@ -142,11 +166,14 @@ static bool add_for_programs(struct rp_ctl *ctl, const struct rp_statistics *st)
 int rp_verb_stats(struct rp_ctl *ctl)
 {
 	struct rp_statistics st;
+	struct rp_door_seen door;
 	int code = rp_ctl_read_statistics(ctl, &st);
 	bool ok;
 
 	if (code == RP_EXIT_OK) {
-		ok = ctl->out_tty && !ctl->json ? add_screen(ctl, &st) : add_for_programs(ctl, &st);
+		rp_door_see(ctl->ob, &door);
+		ok = ctl->out_tty && !ctl->json ? add_screen(ctl, &st, &door)
+						: add_for_programs(ctl, &st, &door);
 		code = ok ? rp_ctl_flush(ctl) : rp_ctl_no_memory();
 	}
 	rp_statistics_release(&st);
