@@ -43,7 +43,8 @@ LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/obj/%.o)
 # What needs keys or libcurl is a program of its own, so that `runpost` starts fast.
 SENDER_VERBS := %/cmd_send.o %/cmd_check.o
-SENDER_OBJ := $(filter %/sender_main.o %/cli.o %/program.o $(SENDER_VERBS),$(CMD_OBJ))
+SENDER_OBJ := $(filter %/sender_main.o %/cli.o %/program.o %/supervisor.o $(SENDER_VERBS), \
+                $(CMD_OBJ))
 RUNPOST_OBJ := $(filter-out %/sender_main.o $(SENDER_VERBS),$(CMD_OBJ))
 # Both in one, for the tests.
 WHOLE_OBJ := $(filter-out %/sender_main.o %/exec_sender.o,$(CMD_OBJ))

@@ -9,9 +9,6 @@
 /* Said before any other header, in which a compiler without the 32-bit ones would get stuck. */
 #if __SIZEOF_SIZE_T__ < 8
 #error "runpost needs 64 bits: it maps 64 GiB, and reads the pages of a 64-bit LMDB"
-/* n bytes as 2 * n lower-case hexadecimal digits and a NUL. Returns out. */
-const char *rp_hex_format(const unsigned char *bytes, size_t n, char *out);
-
 #endif
 
 #include <stdbool.h>

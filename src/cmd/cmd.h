@@ -5,8 +5,10 @@
 
 int rp_cmd_init(int argc, char **argv);
 int rp_cmd_ingest(int argc, char **argv);
+int rp_cmd_serve(int argc, char **argv);
 int rp_cmd_send(int argc, char **argv);
 int rp_cmd_check_config(int argc, char **argv);
+int rp_cmd_sign_url(int argc, char **argv);
 int rp_cmd_demo(int argc, char **argv);
 
 #endif

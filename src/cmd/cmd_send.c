@@ -18,7 +18,7 @@
 #include "deliver/http/http.h"
 #include "deliver/reload.h"
 #include "deliver/sender.h"
-#include "deliver/supervisor.h"
+#include "cmd/supervisor.h"
 
 #define SENDERS_MAX 64
 
@@ -135,6 +135,13 @@ static int send_as(void *arg, unsigned number)
 	return RP_EXIT_OK;
 }
 
+static void log_end(const struct rp_worker_end *end)
+{
+	rp_log(end->exit == 0 ? RP_LOG_INFO : RP_LOG_WARN, "sender_ended",
+	       "sender=%u sender_pid=%ld exit=%d signal=%d", end->number, (long)end->pid, end->exit,
+	       end->signal);
+}
+
 static bool parse_count(const char *text, unsigned max, unsigned *out)
 {
 	char *end;
@@ -208,9 +215,13 @@ int rp_cmd_send(int argc, char **argv)
 		       "sends by https fails\"");
 	signal(SIGPIPE, SIG_IGN);
 	rp_descriptors_raise();
-	code = setup.senders == 1
-		   ? send_as(&setup, 1)
-		   : rp_supervise(setup.senders, send_as, reload_for_children, &setup);
+	code = setup.senders == 1 ? send_as(&setup, 1)
+				  : rp_supervise(&(struct rp_workers){.n = setup.senders,
+								      .n_vital = setup.senders,
+								      .run = send_as,
+								      .reload = reload_for_children,
+								      .log_end = log_end,
+								      .arg = &setup});
 	rp_settings_discard(setup.reloaded);
 	rp_settings_release(&setup.settings);
 	return code;

@@ -16,7 +16,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "cmd/program.h"
-#include "deliver/supervisor.h"
+#include "cmd/supervisor.h"
 
 #define SENDER "runpost-sender"
 

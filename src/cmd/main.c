@@ -37,10 +37,13 @@ static const struct {
 } verbs[] = {
     {"init", "create an empty outbox", rp_cmd_init},
     {"ingest", "store completed runs from standard input, print a receipt for each", rp_cmd_ingest},
+    {"serve", "take completed runs over HTTP, from an engine that POSTs webhooks", rp_cmd_serve},
     {"send", "deliver what is in the outbox", rp_cmd_send},
     {"demo", "show all of it at work on this machine", rp_cmd_demo},
     {"check-config", "check the configuration and the secrets, show what holds for a URL",
      rp_cmd_check_config},
+    {"sign-url", "make the URL by which the front door takes runs for another one",
+     rp_cmd_sign_url},
     {"settings", "print the settings of the configuration file", cmd_settings},
 };
 

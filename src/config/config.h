@@ -183,9 +183,9 @@ const struct rp_policy *rp_config_host(const struct rp_config *config, const str
 void rp_config_limits(const struct rp_config *config, const struct rp_url *url,
 		      struct rp_level_limits *out);
 
-/* Whether the URL leads to the door itself: one of its addresses or hosts. What is delivered there
- * would come back for ever. Names are not looked up. */
-bool rp_config_is_door(const struct rp_config *config, const struct rp_url *url);
+/* Appends "http://ADDRESS:PORT", by which programs of this machine reach the door: its first
+ * address of TCP. Nothing where it has none. false: out of memory. */
+bool rp_config_add_door_url(const struct rp_config *config, struct rp_buf *out);
 
 /* Whether a policy names secrets. Then nothing is ever sent unsigned. */
 bool rp_policy_is_signed(const struct rp_policy *policy);

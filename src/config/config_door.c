@@ -4,7 +4,6 @@
 #include "config/config_door.h"
 
 #include <stdio.h>
-#include <strings.h>
 
 #include "base/assert.h"
 #include "config/config_error.h"
@@ -194,15 +193,193 @@ bool rp_config_set_hosts(struct rp_config_parser *p, const struct rp_setting *s,
 
 /* ---- the file as a whole ---- */
 
-bool rp_config_check_door(struct rp_config_parser *p)
+static unsigned line_of(const struct rp_config *config, enum rp_section section, const char *name)
 {
-	(void)p;
+	return config->line_of[rp_setting_index(rp_setting_find(section, name))];
+}
+
+/* Of the first n addresses the one that excludes `address`; n: none does. */
+static size_t collision(const struct rp_listen *listen, size_t n,
+			const struct rp_listen_address *address)
+{
+	size_t i = 0;
+
+	while (i < n && !rp_listen_address_collides(&listen->at[i], address))
+		i++;
+	return i;
+}
+
+static bool fail_collision(struct rp_config_parser *p, const char *section,
+			   const struct rp_listen *listen, size_t i, const char *other_section,
+			   const struct rp_listen *other, size_t k)
+{
+	char text[RP_LISTEN_TEXT_MAX], other_text[RP_LISTEN_TEXT_MAX];
+
+	return rp_config_fail_at(
+	    p, listen->line[i],
+	    "[%s] listen = %s: only one of it and %s of [%s] can be listened on; accepted: each "
+	    "address and port once",
+	    section, rp_listen_address_format(&listen->at[i], text),
+	    rp_listen_address_format(&other->at[k], other_text), other_section);
+}
+
+static bool collisions_check(struct rp_config_parser *p)
+{
+	const struct rp_listen *door = &p->config->door.listen, *ui = &p->config->ui.listen;
+	size_t i, k;
+
+	for (i = 0; i < door->n; i++)
+		if ((k = collision(door, i, &door->at[i])) < i)
+			return fail_collision(p, "door", door, i, "door", door, k);
+	for (i = 0; i < ui->n; i++) {
+		if ((k = collision(ui, i, &ui->at[i])) < i)
+			return fail_collision(p, "ui", ui, i, "ui", ui, k);
+		if ((k = collision(door, door->n, &ui->at[i])) < door->n)
+			return fail_collision(p, "ui", ui, i, "door", door, k);
+	}
 	return true;
 }
 
-bool rp_config_is_door(const struct rp_config *config, const struct rp_url *url)
+static bool tokens_check(struct rp_config_parser *p)
 {
-	(void)config;
-	(void)url;
+	const struct rp_door_config *door = &p->config->door;
+	char text[RP_LISTEN_TEXT_MAX];
+	size_t i;
+
+	for (i = 0; i < door->listen.n && door->token_file == NULL; i++)
+		if (!rp_listen_address_is_local(&door->listen.at[i]))
+			return rp_config_fail_at(
+			    p, door->listen.line[i],
+			    "[door] listen = %s: other machines can reach it and there is no "
+			    "token_file, so nobody could come in; accepted: token_file = FILE "
+			    "beside it, or an address such as 127.0.0.1:8484",
+			    rp_listen_address_format(&door->listen.at[i], text));
+	return true;
+}
+
+static bool bodies_check(struct rp_config_parser *p)
+{
+	const struct rp_config *c = p->config;
+	unsigned bodies = line_of(c, RP_SECTION_DOOR, "bodies");
+	unsigned max_line = line_of(c, RP_SECTION_INGEST, "max_line");
+
+	if (c->door.bodies_bytes >= c->max_line_bytes)
+		return true;
+	return rp_config_fail_at(p, bodies > max_line ? bodies : max_line,
+				 "[door] bodies = %lluK: less than [ingest] max_line = %lluK; "
+				 "accepted: at least max_line",
+				 (unsigned long long)(c->door.bodies_bytes >> 10),
+				 (unsigned long long)(c->max_line_bytes >> 10));
+}
+
+/* Whether a URL leads to what `text` names, "HOST:PORT" or "HOST" with `port`; the scheme does not
+ * count. */
+static bool leads_to(const struct rp_url *url, const char *text, uint16_t port)
+{
+	char whole[HOST_NAME_MAX_BYTES + 16];
+	struct rp_url own, as = *url;
+	bool well_formed;
+
+	as.https = false;
+	snprintf(whole, sizeof whole, "http://%s", text);
+	well_formed = rp_url_parse(rp_span_of(whole), &own, NULL) == RP_OK;
+	if (port != 0)
+		own.port = port;
+	return well_formed && rp_url_match_prefix(&own, &as) != 0;
+}
+
+/* Whoever connects to 0.0.0.0 or [::] gets to loopback. */
+static bool leads_to_address(const struct rp_url *url, const struct rp_listen_address *address)
+{
+	static const char *const loopback[] = {"localhost", "127.0.0.1", "[::1]", "0.0.0.0",
+					       "[::]"};
+	char text[RP_LISTEN_TEXT_MAX];
+	size_t i;
+
+	if (address->unix_path[0] != '\0' || url->https || url->port != address->port)
+		return false;
+	if (leads_to(url, rp_listen_address_format(address, text), 0))
+		return true;
+	for (i = 0; i < sizeof loopback / sizeof loopback[0]; i++)
+		if ((address->wildcard || address->loopback) &&
+		    leads_to(url, loopback[i], address->port))
+			return true;
 	return false;
+}
+
+static bool has_port(const char *host)
+{
+	const char *colon = strrchr(host, ':');
+
+	return colon != NULL && strchr(colon, ']') == NULL;
+}
+
+/* A name without a port stands for the ports listened on: another one may be another server. */
+static bool leads_to_host(const struct rp_config *config, const struct rp_url *url,
+			  const char *host)
+{
+	const struct rp_listen *listen = &config->door.listen;
+	size_t i;
+
+	if (has_port(host))
+		return leads_to(url, host, 0);
+	for (i = 0; i < listen->n; i++)
+		if (listen->at[i].port == url->port && leads_to(url, host, url->port))
+			return true;
+	return false;
+}
+
+static bool is_door(const struct rp_config *config, const struct rp_url *url)
+{
+	size_t i;
+
+	for (i = 0; i < config->door.listen.n; i++)
+		if (leads_to_address(url, &config->door.listen.at[i]))
+			return true;
+	for (i = 0; i < config->door.hosts.n; i++)
+		if (leads_to_host(config, url, config->door.hosts.at[i]))
+			return true;
+	return false;
+}
+
+static bool loops_check(struct rp_config_parser *p)
+{
+	const struct rp_config *c = p->config;
+	char label[RP_CONFIG_LABEL_BYTES];
+	size_t i;
+
+	for (i = 0; i < c->n_endpoints; i++)
+		if (c->endpoints[i].door && is_door(c, &c->endpoints[i].prefix))
+			return rp_config_fail_at(
+			    p,
+			    c->endpoints[i].line_of[rp_setting_index(
+				rp_setting_find(RP_SECTION_ENDPOINT, "url"))],
+			    "%s url: it leads to the door itself, so what it takes would come "
+			    "back for ever; accepted: the URL of the receiver",
+			    rp_config_label_of(&c->endpoints[i], label));
+	return true;
+}
+
+bool rp_config_check_door(struct rp_config_parser *p)
+{
+	return collisions_check(p) && tokens_check(p) && bodies_check(p) && loops_check(p);
+}
+
+bool rp_config_add_door_url(const struct rp_config *config, struct rp_buf *out)
+{
+	const struct rp_listen *listen = &config->door.listen;
+	struct rp_listen_address reached;
+	char text[RP_LISTEN_TEXT_MAX];
+	size_t i = 0;
+
+	while (i < listen->n && listen->at[i].unix_path[0] != '\0')
+		i++;
+	if (i == listen->n)
+		return true;
+	reached = listen->at[i];
+	if (reached.wildcard)
+		snprintf(reached.ip, sizeof reached.ip, "%s",
+			 strchr(listen->at[i].ip, ':') != NULL ? "::1" : "127.0.0.1");
+	return rp_buf_add_text(out, "http://") &&
+	       rp_buf_add_text(out, rp_listen_address_format(&reached, text));
 }

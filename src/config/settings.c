@@ -69,6 +69,18 @@ static enum rp_err policy_resolve(struct rp_settings *s, const char *base, struc
 	return code;
 }
 
+static enum rp_err door_resolve(struct rp_settings *s, const char *base, struct rp_error *err)
+{
+	struct rp_door_config *door = &s->config.door;
+	const char **const at[] = {&door->token_file, &door->door_key_file, &door->rejects};
+	enum rp_err code = RP_OK;
+	size_t i;
+
+	for (i = 0; i < sizeof at / sizeof at[0] && code == RP_OK; i++)
+		code = path_resolve(s, base, at[i], err);
+	return code;
+}
+
 static enum rp_err paths_resolve(struct rp_settings *s, struct rp_error *err)
 {
 	char *base = realpath(s->path, NULL), *slash;
@@ -80,13 +92,15 @@ static enum rp_err paths_resolve(struct rp_settings *s, struct rp_error *err)
 				   "cannot find the directory of %s", s->path);
 	slash = strrchr(base, '/');
 	slash[slash == base] = '\0';
-	s->paths = calloc(2 + 4 * (1 + s->config.n_endpoints), sizeof *s->paths);
+	s->paths = calloc(5 + 4 * (1 + s->config.n_endpoints), sizeof *s->paths);
 	if (s->paths == NULL)
 		code = rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	else
 		code = path_resolve(s, base, &s->config.outbox_dir, err);
 	if (code == RP_OK)
 		code = path_resolve(s, base, &s->config.webhook_file, err);
+	if (code == RP_OK)
+		code = door_resolve(s, base, err);
 	if (code == RP_OK)
 		code = policy_resolve(s, base, &s->config.defaults, err);
 	for (i = 0; i < s->config.n_endpoints && code == RP_OK; i++)
@@ -142,6 +156,8 @@ void rp_settings_release(struct rp_settings *settings)
 
 	if (settings->free_secrets != NULL)
 		settings->free_secrets(settings);
+	rp_settings_wipe(&settings->door.tokens);
+	rp_settings_wipe(&settings->door.keys);
 	for (i = 0; i < settings->n_paths; i++)
 		free(settings->paths[i]);
 	free(settings->paths);

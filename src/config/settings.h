@@ -1,11 +1,14 @@
 /* settings.h - loads the configuration, and the secrets and certificates that it names. It does the
  * file I/O that config/config.h leaves to others.
  *
- * Paths in the file (outbox dir, webhook_file, secret_file, ca_file, client_cert, client_key) that
- * are not absolute are relative to the directory of the file. So it does not matter where a program
- * was started. Secrets stay in memory, as keys; no message repeats one. */
+ * Paths in the file (outbox dir, webhook_file, secret_file, ca_file, client_cert, client_key,
+ * token_file, door_key_file, rejects) that are not absolute are relative to the directory of the
+ * file. So it does not matter where a program was started. Secrets stay in memory, as keys; no
+ * message repeats one. */
 #ifndef RP_CONFIG_SETTINGS_H
 #define RP_CONFIG_SETTINGS_H
+
+#include <sys/types.h>
 
 #include "config/config.h"
 #include "sign/crypto_tls.h"
@@ -20,6 +23,14 @@ struct rp_settings_tls {
 	const struct rp_tls_identity *identity; /* NULL: none */
 };
 
+/* What the front door alone needs. */
+struct rp_settings_door {
+	struct rp_span tokens,
+	    keys; /* token_file and door_key_file as they are; NULL: none is set */
+	uid_t users[RP_DOOR_NAMES_MAX]; /* door_users, by their numbers */
+	size_t n_users;
+};
+
 struct rp_settings {
 	struct rp_config config; /* not to be copied or moved: it points into itself */
 	char *path;              /* NULL: no file, all defaults */
@@ -30,6 +41,7 @@ struct rp_settings {
 	struct rp_signer **signers;
 	struct rp_settings_tls *tls;                        /* likewise */
 	struct rp_settings_tls_file *tls_files;             /* what those point at, each once */
+	struct rp_settings_door door;                       /* {0} before it is loaded */
 	void (*free_secrets)(struct rp_settings *settings); /* NULL: none was loaded */
 };
 
@@ -57,6 +69,20 @@ void rp_settings_discard(struct rp_settings *settings);
  * certificates of the system are read; where it has none, an endpoint with an https URL is
  * RP_ERR_NOTFOUND. The files are not looked at again: what was checked is what is used. */
 enum rp_err rp_settings_load_secrets(struct rp_settings *settings, struct rp_error *err);
+
+/* Loads what the door needs, once: reads token_file and door_key_file under the rules of
+ * secret_file and the same codes, and looks up door_users. RP_ERR_INVAL: there is no such user.
+ * Then nothing is loaded. What a line of the files may be, others judge, and say it with the next
+ * function. */
+enum rp_err rp_settings_load_door(struct rp_settings *settings, struct rp_error *err);
+
+/* The same of door_key_file alone, for who only signs. */
+enum rp_err rp_settings_load_door_keys(struct rp_settings *settings, struct rp_error *err);
+
+/* Says where a file of [door] comes from: "CONFIG:LINE: [door] KEY = FILE: why". key: "token_file"
+ * or "door_key_file", which is set. why and err may be the same. Returns the code of why. */
+enum rp_err rp_settings_fail_door(const struct rp_settings *settings, const char *key,
+				  const struct rp_error *why, struct rp_error *err);
 
 /* The keys of a policy of settings->config; NULL: it has none. The secrets have been loaded. */
 struct rp_signer *rp_settings_signer(const struct rp_settings *settings,

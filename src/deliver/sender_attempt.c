@@ -373,6 +373,15 @@ static enum rp_err begin(struct rp_sender *s, struct rp_sender_claim *c, struct 
 	return send_request(s, c, b, err);
 }
 
+/* For the log: the entry is out of memory when the claim is settled. */
+static void keep_trace(struct rp_sender_claim *c, struct rp_span trace_id)
+{
+	assert(trace_id.len < sizeof c->trace);
+	if (trace_id.len > 0)
+		memcpy(c->trace, trace_id.ptr, trace_id.len);
+	c->trace[trace_id.len] = '\0';
+}
+
 static enum rp_err fetch_and_begin(struct rp_sender *s, struct rp_sender_claim *c,
 				   struct rp_sender_buffer *b, struct rp_error *err)
 {
@@ -384,6 +393,7 @@ static enum rp_err fetch_and_begin(struct rp_sender *s, struct rp_sender_claim *
 	e = rp_outbox_fetch(s->o.outbox, &c->claim, &b->dispatch, err);
 	c->id_known = e == RP_OK;
 	memcpy(c->id, b->dispatch.facts.id, sizeof c->id);
+	keep_trace(c, e == RP_OK ? rp_trace_id(b->dispatch.facts.headers) : rp_span_of(""));
 	c->started_at_ms = s->now_at_ms;
 	b->attempt.policy = NULL;
 	if (e == RP_ERR_STALE) {

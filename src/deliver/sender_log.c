@@ -13,7 +13,7 @@ void rp_sender_log_settled(const struct rp_sender_claim *c)
 {
 	const struct rp_settlement *st = &c->settlement;
 	char id[RP_ID_TEXT_MAX], cause[RP_CAUSE_TEXT_MAX], at[RP_CAUSE_TEXT_MAX],
-	    detail[RP_DETAIL_TEXT_MAX + 8];
+	    detail[RP_DETAIL_TEXT_MAX + 8], trace[sizeof c->trace + 8] = "";
 
 	if (st->kind == RP_SETTLE_RETURN ||
 	    (st->kind == RP_SETTLE_DELIVERED && !st->stale && !rp_log_is_on(RP_LOG_DEBUG)))
@@ -23,29 +23,32 @@ void rp_sender_log_settled(const struct rp_sender_claim *c)
 	else
 		/* Its record is damaged. The sequence number in the line leads to it. */
 		snprintf(id, sizeof id, "unreadable");
+	if (c->id_known && c->trace[0] != '\0')
+		snprintf(trace, sizeof trace, " trace=%s", c->trace);
 	rp_cause_format(c->outcome.cause, c->outcome.http_status, at);
 	if (st->kind == RP_SETTLE_PARK) {
 		if (st->parked)
 			rp_log(RP_LOG_ERROR, st->cause == RP_CAUSE_NO_KEY ? "no_key" : "put_off",
-			       "id=%s next_at_ms=%" PRId64 " detail=%s", id, st->due_at_ms,
+			       "id=%s%s next_at_ms=%" PRId64 " detail=%s", id, trace, st->due_at_ms,
 			       rp_log_quote(c->outcome.detail, detail, sizeof detail));
 		return;
 	}
 	if (st->stale)
-		rp_log(RP_LOG_WARN, "late_result", "id=%s attempt=%" PRIu32 " outcome=%s", id,
-		       st->attempt, st->kind == RP_SETTLE_DELIVERED ? "delivered" : at);
+		rp_log(RP_LOG_WARN, "late_result", "id=%s%s attempt=%" PRIu32 " outcome=%s", id,
+		       trace, st->attempt, st->kind == RP_SETTLE_DELIVERED ? "delivered" : at);
 	else if (st->kind == RP_SETTLE_DELIVERED)
-		rp_log(RP_LOG_DEBUG, "delivered", "id=%s attempt=%" PRIu32 " status=%u ms=%" PRId64,
-		       id, st->attempt, c->outcome.http_status, c->outcome.duration_us / 1000);
+		rp_log(RP_LOG_DEBUG, "delivered",
+		       "id=%s%s attempt=%" PRIu32 " status=%u ms=%" PRId64, id, trace, st->attempt,
+		       c->outcome.http_status, c->outcome.duration_us / 1000);
 	else if (st->kind == RP_SETTLE_RETRY)
 		rp_log(RP_LOG_INFO, "failed",
-		       "id=%s attempt=%" PRIu32 " cause=%s next_at_ms=%" PRId64 " detail=%s", id,
-		       st->attempt, at, st->due_at_ms,
+		       "id=%s%s attempt=%" PRIu32 " cause=%s next_at_ms=%" PRId64 " detail=%s", id,
+		       trace, st->attempt, at, st->due_at_ms,
 		       rp_log_quote(c->outcome.detail, detail, sizeof detail));
 	else
 		rp_log(RP_LOG_WARN, "dead",
-		       "id=%s seq=%" PRIu64 " attempt=%" PRIu32 " cause=%s last=%s detail=%s", id,
-		       st->seq, st->attempt,
+		       "id=%s%s seq=%" PRIu64 " attempt=%" PRIu32 " cause=%s last=%s detail=%s", id,
+		       trace, st->seq, st->attempt,
 		       rp_cause_format(st->cause, c->outcome.http_status, cause), at,
 		       rp_log_quote(c->outcome.detail, detail, sizeof detail));
 }

@@ -2,6 +2,7 @@
 #ifndef RP_DELIVER_SENDER_STATE_H
 #define RP_DELIVER_SENDER_STATE_H
 
+#include "run/trace.h"
 #include "deliver/attempt.h"
 #include "deliver/concurrency.h"
 #include "deliver/credit.h"
@@ -54,6 +55,7 @@ struct rp_sender_claim {
 	struct rp_claim claim;
 	bool id_known;
 	unsigned char id[RP_ID_BYTES];
+	char trace[RP_TRACE_ID_DIGITS + 1]; /* the id of its trace; "": none */
 	struct rp_outcome outcome;
 	struct rp_settlement settlement;
 	int64_t started_at_ms, begun_boot_ms;

@@ -19,10 +19,10 @@ struct rp_http_connection;
 void rp_http_connection_answer(struct rp_http_connection *c,
 			       const struct rp_http_response *response);
 
-/* Within `take`: hands the body over, in place of what *out holds, which must be nothing. A large
- * one is moved, not copied, and counts as one of the server's bodies until it is answered. After
- * it only rp_http_request_body of the request is gone, if the body was moved. false: out of
- * memory; the body is still where it was. */
+/* Within `take`: hands the body over to *out, which is empty; memory that it has is used or given
+ * back. A large body is moved, not copied, and counts as one of the server's bodies until it is
+ * answered. After it only rp_http_request_body of the request is gone, if the body was moved.
+ * false: out of memory; the body is still where it was. */
 bool rp_http_connection_take_body(struct rp_http_connection *c, struct rp_buf *out);
 
 /* Asks for a wake at this boot_ms of the service: of the handler, or of the source of raw.h. */

@@ -165,7 +165,7 @@ bool rp_http_connection_take_body(struct rp_http_connection *c, struct rp_buf *o
 	struct rp_span body = rp_http_request_body(r);
 	struct rp_buf rest = {.max = c->in.max};
 
-	assert(c->state == RP_HTTP_CONNECTION_HELD && c->start > 0 && out->data == NULL);
+	assert(c->state == RP_HTTP_CONNECTION_HELD && c->start > 0 && out->len == 0);
 	if (body.len <= SMALL_BODY_BYTES)
 		return rp_buf_add(out, body.ptr, body.len);
 	if (!rp_buf_add(&rest, r->base, r->body_at) ||
@@ -175,6 +175,7 @@ bool rp_http_connection_take_body(struct rp_http_connection *c, struct rp_buf *o
 	}
 	memmove(c->in.data, body.ptr, body.len);
 	c->in.data[body.len] = '\0';
+	rp_buf_release(out);
 	out->data = c->in.data;
 	out->len = body.len;
 	out->cap = c->in.cap;

@@ -278,6 +278,11 @@ static bool is_finished(const struct rp_http_server *s)
 	return true;
 }
 
+size_t rp_http_server_connections(const struct rp_http_server *s)
+{
+	return s->n_conns;
+}
+
 enum rp_err rp_http_server_run(struct rp_http_server *s, int stop_fd, struct rp_error *err)
 {
 	enum rp_err code = RP_OK;

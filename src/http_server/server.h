@@ -31,6 +31,9 @@ enum rp_err rp_http_server_watch(struct rp_http_server *server, int fd,
 /* Asks for handler->tick at this boot_ms of the service, in place of an earlier wish; 0: never. */
 void rp_http_server_tick_at(struct rp_http_server *server, int64_t at_ms);
 
+/* How many there are at the moment. */
+size_t rp_http_server_connections(const struct rp_http_server *server);
+
 /* Serves until stop_fd becomes readable (-1: there is none), or until service->stopping or
  * service->draining has come to its end. Call it once. It returns service->failed with its err, or
  * RP_ERR_IO: the system refuses. */

@@ -1,4 +1,4 @@
-/* receipts.c - formats receipts, and writes them when the reader takes them. It is apart from the
+/* receipts.c - keeps receipts, and writes them when the reader takes them. It is apart from the
  * commit, so that a slow reader holds up nothing that is stored. */
 
 #include "ingest/receipts.h"
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "text/json.h"
+#include "ingest/receipt_line.h"
 
 /* Above the limit come at most the receipts of one batch. This is room for the longest ones. */
 #define BUFFER_MAX (RP_RECEIPTS_LIMIT + ((size_t)16 << 20))
@@ -33,53 +33,22 @@ void rp_receipts_release(struct rp_receipts *r)
 	rp_buf_release(&r->buf);
 }
 
-/* Without printf: that would be half of the work for a receipt. */
-static bool add_head(struct rp_receipts *r, uint64_t line, const char *status)
-{
-	char digits[20], *at = digits + sizeof digits;
-
-	do {
-		*--at = (char)('0' + line % 10);
-		line /= 10;
-	} while (line > 0);
-	return rp_buf_add(&r->buf, "{\"line\":", 8) &&
-	       rp_buf_add(&r->buf, at, (size_t)(digits + sizeof digits - at)) &&
-	       rp_buf_add(&r->buf, ",\"status\":\"", 11) && rp_buf_add_text(&r->buf, status) &&
-	       rp_buf_add_char(&r->buf, '"');
-}
-
-static bool add_text(struct rp_receipts *r, const char *name, struct rp_span text)
-{
-	return rp_buf_add(&r->buf, ",\"", 2) && rp_buf_add_text(&r->buf, name) &&
-	       rp_buf_add(&r->buf, "\":", 2) && rp_json_quote(text, &r->buf);
-}
-
-static bool add_end(struct rp_receipts *r, struct rp_span run_id)
-{
-	return (run_id.len == 0 || add_text(r, "run_id", run_id)) && rp_buf_add(&r->buf, "}\n", 2);
-}
-
 bool rp_receipts_accepted(struct rp_receipts *r, uint64_t line, bool duplicate,
 			  const unsigned char id[RP_ID_BYTES], struct rp_span run_id)
 {
-	char text[RP_ID_TEXT_MAX];
-
-	return add_head(r, line, duplicate ? "duplicate" : "queued") &&
-	       add_text(r, "id", rp_span_of(rp_id_format(id, text))) && add_end(r, run_id);
+	return rp_receipt_accepted(&r->buf, line, duplicate, id, run_id);
 }
 
 bool rp_receipts_skipped(struct rp_receipts *r, uint64_t line, const char *reason,
 			 struct rp_span run_id)
 {
-	return add_head(r, line, "skipped") && add_text(r, "reason", rp_span_of(reason)) &&
-	       add_end(r, run_id);
+	return rp_receipt_skipped(&r->buf, line, reason, run_id);
 }
 
 bool rp_receipts_rejected(struct rp_receipts *r, uint64_t line, const char *code,
 			  const char *reason)
 {
-	return add_head(r, line, "rejected") && add_text(r, "code", rp_span_of(code)) &&
-	       add_text(r, "reason", rp_span_of(reason)) && add_end(r, rp_span_of(NULL));
+	return rp_receipt_rejected(&r->buf, line, code, reason);
 }
 
 size_t rp_receipts_pending(const struct rp_receipts *r)

@@ -138,11 +138,15 @@ const char *rp_listen_address_format(const struct rp_listen_address *address,
 	return out;
 }
 
-bool rp_listen_address_is_same(const struct rp_listen_address *a, const struct rp_listen_address *b)
+bool rp_listen_address_collides(const struct rp_listen_address *a,
+				const struct rp_listen_address *b)
 {
+	bool same_family = (strchr(a->ip, ':') != NULL) == (strchr(b->ip, ':') != NULL);
+
 	if (a->unix_path[0] != '\0' || b->unix_path[0] != '\0')
 		return strcmp(a->unix_path, b->unix_path) == 0;
-	return a->port == b->port && a->port != 0 && strcmp(a->ip, b->ip) == 0;
+	return same_family && a->port == b->port && a->port != 0 &&
+	       (a->wildcard || b->wildcard || strcmp(a->ip, b->ip) == 0);
 }
 
 bool rp_listen_address_is_local(const struct rp_listen_address *address)

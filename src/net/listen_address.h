@@ -1,5 +1,5 @@
-/* listen_address.h - an address that a server of ours listens on, as people write it. Pure: it opens
- * nothing and looks nothing up. */
+/* listen_address.h - an address that a server of ours listens on, as people write it. Pure: it
+ * opens nothing and looks nothing up. */
 #ifndef RP_NET_LISTEN_ADDRESS_H
 #define RP_NET_LISTEN_ADDRESS_H
 
@@ -25,18 +25,18 @@ struct rp_listen_address {
 	"accepted: addresses such as 127.0.0.1:8484, [::1]:8484 or unix:/run/runpost/door.sock"
 
 /* "127.0.0.1:8484", "[::1]:8484", "unix:/absolute/path". Names are refused: one may mean several
- * addresses, and others tomorrow. NULL: well-formed; else what is wrong, a static text that ends
- * with no full stop and has what to write instead where that can be told. */
+ * addresses, and others tomorrow. NULL: well-formed; else what is wrong, in a static text that
+ * says what to write instead where that can be told. */
 const char *rp_listen_address_parse(struct rp_span text, struct rp_listen_address *out);
 
 /* The same in its one spelling. Returns out. */
 const char *rp_listen_address_format(const struct rp_listen_address *address,
 				     char out[RP_LISTEN_TEXT_MAX]);
 
-/* Whether both cannot be listened on at the same time because they are one. Port 0 is always
- * another. */
-bool rp_listen_address_is_same(const struct rp_listen_address *a,
-			       const struct rp_listen_address *b);
+/* Whether the system gives only one of the two: they are the same, or one is all addresses of the
+ * other's family, with the same port. Port 0 is always another. */
+bool rp_listen_address_collides(const struct rp_listen_address *a,
+				const struct rp_listen_address *b);
 
 /* Whether only programs of this machine can come: loopback or a socket in the file system. */
 bool rp_listen_address_is_local(const struct rp_listen_address *address);

@@ -32,5 +32,10 @@ const char *rp_attempt_outcome(const struct rp_attempt *a, bool damaged,
 struct rp_json_out *rp_entry_json(const struct rp_config *config, const struct rp_entry *e);
 struct rp_json_out *rp_attempt_json(const struct rp_config *config, const struct rp_entry *e,
 				    uint32_t n, const struct rp_attempt *a, bool damaged);
+/* The entry with all its attempts as the member `attempt_log`. Errors are those of
+ * rp_outbox_attempts, and RP_ERR_NOMEM; *out is NULL then. */
+enum rp_err rp_entry_json_whole(const struct rp_config *config, struct rp_outbox *ob,
+				const struct rp_entry *e, struct rp_json_out **out,
+				struct rp_error *err);
 
 #endif

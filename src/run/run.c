@@ -91,9 +91,12 @@ static bool is_given(const struct rp_json_want *want)
 
 /* Fields are decoded one after another, and spans point to the earlier ones. So the text must not
  * move meanwhile. */
-static bool reserve_text(struct rp_parsed_run *run, const struct line *line)
+static bool reserve_text(struct rp_parsed_run *run, const struct line *line,
+			 const struct rp_run_options *options)
 {
-	size_t need = is_given(&line->outer[WANT_HEADERS]) ? RP_EXTRA_HEADERS_MAX : 0, i;
+	size_t need = is_given(&line->outer[WANT_HEADERS]) ? RP_EXTRA_HEADERS_MAX
+							   : options->headers.len,
+	       i;
 	const struct rp_json_want *want;
 
 	for (i = 0; i < N_WANTS + N_RUN_WANTS; i++) {
@@ -104,8 +107,8 @@ static bool reserve_text(struct rp_parsed_run *run, const struct line *line)
 	return rp_buf_reserve(&run->text, need) || rp_run_no_memory(run);
 }
 
-static bool scan_line(struct rp_parsed_run *run, struct rp_span text, bool plain_run,
-		      struct line *line)
+static bool scan_line(struct rp_parsed_run *run, struct rp_span text,
+		      const struct rp_run_options *options, struct line *line)
 {
 	struct rp_scan_error err;
 	bool again;
@@ -116,8 +119,8 @@ static bool scan_line(struct rp_parsed_run *run, struct rp_span text, bool plain
 		line->outer[i].name = want_names[i];
 	for (i = 0; i < N_RUN_WANTS; i++)
 		line->inner[i].name = want_names[i];
-	if (!rp_scan_object(text, line->outer, plain_run ? (size_t)N_RUN_WANTS : (size_t)N_WANTS,
-			    &err)) {
+	if (!rp_scan_object(text, line->outer,
+			    options->plain_run ? (size_t)N_RUN_WANTS : (size_t)N_WANTS, &err)) {
 		if (err.cut_off)
 			return rp_run_reject(
 			    run, "bad_json",
@@ -142,7 +145,7 @@ static bool scan_line(struct rp_parsed_run *run, struct rp_span text, bool plain
 		assert(again); /* it was valid as a part of the line */
 		(void)again;
 	}
-	return reserve_text(run, line);
+	return reserve_text(run, line, options);
 }
 
 static struct rp_span unquoted(const struct rp_json_want *want)
@@ -399,7 +402,7 @@ void rp_parse_run(struct rp_parsed_run *run, struct rp_span text,
 		skip(run, "blank line");
 		return;
 	}
-	if (!scan_line(run, text, options->plain_run, &line) || !take_run_id(run, &line) ||
+	if (!scan_line(run, text, options, &line) || !take_run_id(run, &line) ||
 	    !take_url(run, &line, options) || !take_id(run, &line, options->dedupe_id, &id) ||
 	    !take_field(run, "operation", options->operation, &line.outer[WANT_OPERATION],
 			&run->operation) ||
@@ -408,6 +411,7 @@ void rp_parse_run(struct rp_parsed_run *run, struct rp_span text,
 	    !take_times(run, &line, options) ||
 	    !rp_run_take_headers(run, &line.outer[WANT_HEADERS]))
 		return;
+	rp_run_join_headers(run, options->headers);
 	run->thread_id = take_label(run, &line.run[WANT_THREAD_ID], RP_FIELD_MAX);
 	run->event = take_label(run, &line.run[WANT_STATUS], RP_EVENT_MAX);
 	make_dedupe_key(run, id, &line.run[WANT_STATUS], text, options->url);

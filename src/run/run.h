@@ -15,7 +15,7 @@
 #define RP_FIELD_MAX 200          /* bytes of run_id, thread_id, operation, order_by, each */
 #define RP_EVENT_MAX 40           /* bytes of a status that is kept as the event */
 #define RP_DEDUPE_KEY_MAX 256     /* bytes of a stored dedupe key */
-#define RP_EXTRA_HEADERS_MAX 2048 /* bytes of all envelope headers together, packed */
+#define RP_EXTRA_HEADERS_MAX 2048 /* bytes of all headers of an entry together, packed */
 
 /* NO_MEMORY: nothing is known of the line; try it again. */
 enum rp_run_status { RP_RUN_OK = 1, RP_RUN_SKIPPED, RP_RUN_REJECTED, RP_RUN_NO_MEMORY };
@@ -43,12 +43,16 @@ struct rp_parsed_run {
 	struct rp_buf text, url_text;
 };
 
-/* What a caller of the library may give beside the line. Each member may be empty. `runpost ingest`
- * sets only default_url. */
+/* What a caller may give beside the line. Each member may be empty. `runpost ingest` sets only
+ * default_url, the library all but that and headers. */
 struct rp_run_options {
 	struct rp_span default_url; /* used when the line names no webhook */
 	struct rp_span url;         /* used instead of whatever the line names */
 	struct rp_span dedupe_id, operation, order_by;
+	/* "name: value\n" for each, valid, names in lower case (rp_trace_pack): headers of the entry
+	 * beside those of the envelope. A line that the envelope has, too, or that would break a
+	 * bound of the headers is left out, and so are those behind it, which belong to it. */
+	struct rp_span headers;
 	int64_t not_before_at_ms, expires_at_ms;
 	bool plain_run; /* a member `run` does not make an envelope */
 };

@@ -137,3 +137,47 @@ bool rp_run_take_headers(struct rp_parsed_run *run, const struct rp_json_want *w
 	run->headers.len = run->text.len - pack.from;
 	return true;
 }
+
+static bool has_header(struct rp_span headers, struct rp_span line)
+{
+	size_t name_bytes = rp_span_find(line, 0, ':') + 1, from, to;
+
+	for (from = 0; from < headers.len; from = to + 1) {
+		to = rp_span_find(headers, from, '\n');
+		if (to - from >= name_bytes &&
+		    memcmp(headers.ptr + from, line.ptr, name_bytes) == 0)
+			return true;
+	}
+	return false;
+}
+
+static size_t count_lines(struct rp_span headers)
+{
+	size_t n = 0, at;
+
+	for (at = 0; at < headers.len; at = rp_span_find(headers, at, '\n') + 1)
+		n++;
+	return n;
+}
+
+void rp_run_join_headers(struct rp_parsed_run *run, struct rp_span more)
+{
+	size_t n = count_lines(run->headers), from, to;
+	struct rp_span line;
+	bool ok;
+
+	assert(more.len == 0 || more.ptr[more.len - 1] == '\n');
+	if (more.len > 0 && run->headers.len == 0)
+		run->headers.ptr = run->text.data + run->text.len;
+	for (from = 0; from < more.len; from = to) {
+		to = rp_span_find(more, from, '\n') + 1;
+		line = rp_span_part(more, from, to);
+		if (++n > HEADERS_MAX || run->headers.len + line.len > RP_EXTRA_HEADERS_MAX ||
+		    has_header(run->headers, line))
+			return;
+		ok = rp_buf_add(&run->text, line.ptr, line.len);
+		assert(ok); /* reserved */
+		(void)ok;
+		run->headers.len += line.len;
+	}
+}

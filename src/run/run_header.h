@@ -9,4 +9,7 @@
  * reserved. false: the run is rejected, or there was no memory for it. */
 bool rp_run_take_headers(struct rp_parsed_run *run, const struct rp_json_want *want);
 
+/* Adds the headers of the options to those of the envelope, in the same place. */
+void rp_run_join_headers(struct rp_parsed_run *run, struct rp_span more);
+
 #endif

@@ -17,6 +17,8 @@
 
 #include "base/sys.h"
 
+static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff}; /* what IPv4 begins with */
+
 #define OVERFLOW_UID 65534 /* what a user namespace shows for a user that it does not map */
 
 void rp_peer_asker_init(struct rp_peer_asker *asker)
@@ -68,7 +70,6 @@ struct question {
 static void set_ends(struct inet_diag_req_v2 *q, const struct rp_door_address *of,
 		     const struct rp_door_address *other)
 {
-	static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
 	bool four = memcmp(of->ip, mapped, sizeof mapped) == 0 &&
 		    memcmp(other->ip, mapped, sizeof mapped) == 0;
 	size_t from = four ? sizeof mapped : 0;
@@ -148,14 +149,23 @@ static bool take_answer(struct rp_peer_asker *asker, struct inet_diag_msg *out)
 	}
 }
 
-/* The answer may be about a listener of the same port: that is another socket. */
-static bool is_about(const struct inet_diag_msg *m, const struct inet_diag_req_v2 *q)
+/* A socket of IPv6 may have an address of IPv4: the answer has it in the form of the socket. */
+static bool is_ip(const __be32 told[4], int family, const unsigned char ip[16])
 {
-	size_t n = q->sdiag_family == AF_INET ? 4 : 16;
+	size_t from = family == AF_INET ? sizeof mapped : 0;
 
-	return m->id.idiag_sport == q->id.idiag_sport && m->id.idiag_dport == q->id.idiag_dport &&
-	       memcmp(m->id.idiag_src, q->id.idiag_src, n) == 0 &&
-	       memcmp(m->id.idiag_dst, q->id.idiag_dst, n) == 0;
+	return (family == AF_INET6 || memcmp(ip, mapped, sizeof mapped) == 0) &&
+	       memcmp(told, ip + from, 16 - from) == 0;
+}
+
+/* The answer may be about a listener of the same port: that is another socket. */
+static bool is_about(const struct inet_diag_msg *m, const struct rp_door_address *of,
+		     const struct rp_door_address *other)
+{
+	return (m->idiag_family == AF_INET || m->idiag_family == AF_INET6) &&
+	       m->id.idiag_sport == htons(of->port) && m->id.idiag_dport == htons(other->port) &&
+	       is_ip(m->id.idiag_src, m->idiag_family, of->ip) &&
+	       is_ip(m->id.idiag_dst, m->idiag_family, other->ip);
 }
 
 /* Inode 0: no process has the socket any more, and the uid is none. */
@@ -184,7 +194,7 @@ static bool ask(struct rp_peer_asker *asker, const struct rp_door_address *of,
 	if (sendto(asker->fd, &q, sizeof q, MSG_DONTWAIT, (const struct sockaddr *)&kernel,
 		   sizeof kernel) != (ssize_t)sizeof q)
 		return give_up(asker);
-	return take_answer(asker, out) && is_about(out, &q.body) && is_somebodys(out);
+	return take_answer(asker, out) && is_about(out, of, other) && is_somebodys(out);
 }
 
 /* An inherited connection may be of another namespace, where the same addresses are somebody

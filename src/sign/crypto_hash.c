@@ -1,6 +1,6 @@
-/* crypto_hash.c - SHA-256, HMAC without a kept key, base64 that is read, comparing and wiping. It is
- * apart from crypto.c because it needs so little of libcrypto that a program may have that inside:
- * to load the whole of the library takes longer than the ingest of a line. */
+/* crypto_hash.c - SHA-256, HMAC without a kept key, base64 that is read, comparing and wiping. It
+ * is apart from crypto.c because it needs so little of libcrypto that a program may have that
+ * inside: to load the whole of the library takes longer than the ingest of a line. */
 
 #define OPENSSL_SUPPRESS_DEPRECATED /* for rp_sha256 */
 #include "sign/crypto.h"

@@ -330,6 +330,11 @@ static inline const char *match_key(const char *name, const unsigned char *key, 
 	return key == end ? name : NULL;
 }
 
+const char *rp_scan_match_name(const char *path, struct rp_span name)
+{
+	return match_key(path, (const unsigned char *)name.ptr, name.len);
+}
+
 /* Most keys are ruled out by their first byte. */
 static inline uint64_t first_bit(char c)
 {

@@ -47,6 +47,11 @@ struct rp_scan_error {
 bool rp_scan_object(struct rp_span text, struct rp_json_want *wants, size_t n_wants,
 		    struct rp_scan_error *err);
 
+/* Compares a member's name, as it stands between its quotes in a text that rp_scan_object takes,
+ * with the first name of a dotted path. Returns what follows that in the path, a dot or the end;
+ * anything else, or NULL: it is another name. */
+const char *rp_scan_match_name(const char *path, struct rp_span name);
+
 /* The length (1 to 4) of the UTF-8 sequence at the start of text; 0: none stands there (RFC 3629:
  * no overlong forms, no surrogates, nothing above U+10FFFF), or text ends inside it. *good_bytes:
  * how many bytes were right so far. */

@@ -12,12 +12,15 @@
 #define RP_SCAN_PORTABLE
 #define rp_scan_object portable_scan_object
 #define rp_utf8_sequence portable_utf8_sequence
+#define rp_scan_match_name portable_match_name
 bool portable_scan_object(struct rp_span text, struct rp_json_want *wants, size_t n_wants,
 			  struct rp_scan_error *err);
 size_t portable_utf8_sequence(struct rp_span text, size_t *good_bytes);
+const char *portable_match_name(const char *path, struct rp_span name);
 #include "text/scan.c"
 #undef rp_scan_object
 #undef rp_utf8_sequence
+#undef rp_scan_match_name
 
 enum { N_WANTED = 5 };
 static const char *const wanted[N_WANTED] = {"webhook", "run_id", "kwargs.webhook", "a", "run"};

@@ -27,6 +27,16 @@ SEEDS = {
         "cut": b'\0{"run_id":"abc',
         "numbers": b'\0{"a":[-0,1e400,123456789012345678901234567890,0.1E-5,\xef\xbb\xbf]}',
     },
+    "cut": {
+        "run": b'kwargs.webhook,kwargs.config.configurable.langgraph_auth_user\n'
+               b'{"run_id":"r","kwargs":{"input":[1,{"a":2}],"webhook":"http://h/","config":'
+               b'{"configurable":{"langgraph_auth_user":{"id":"u"},"x":null}}},"webhook":null}',
+        "nested": b'a,a.b,b.c.d,c\n{ "a" : {"b":1} , "b":{"c":{"d":[{}]},"e":2},"c":"}" }',
+        "twice": b'a.b\n{"a":{"b":1},"a":2,"a":{"c":3,"b":4,"b":{"b":"\\\\\\""}}}',
+        "escapes": b'k\xc3\xa4,a\\b\n{"k\\u00e4":1,"\\u006b\xc3\xa4":2,"a\\\\b":3,"k":"\\ud83d\\ude00"}',
+        "all": b"a,b\n{\r\n\t\"b\": true,\r\n\t\"a\": -1.5e3\r\n}\r\n",
+        "nowhere": b'a.b.c,x\n{"a":[{"b":{"c":1}}],"":{},"a.b":{"c":2},"b":{"x":[]}}',
+    },
     "config": {
         "all": b"""[outbox]
 dir = outbox
@@ -153,6 +163,16 @@ shared_limits = no
         "public": b"whpk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\0\0",
         "bad": b"CANARY\n",
         "short": b"whsec_AAAA\n",
+    },
+    "door_target": {
+        "name": b"\x0f/to/a/eu/de?token=s3cret&op=a%2Fb", "plain": b"\x01/to/a",
+        "nested": b"\x02/to/b/in/x/y", "dots": b"\x0f/to/d/..;a=b/%2e%2e/x//y",
+        "token": b"\x0f/to/d?x=1&runpost%5Ftoken=0123456789abcdef&y",
+        "given": b"\x02/to?url=https%3A%2F%2Fa.example%2Fx%3Fa%3D1%26b%3D2",
+        "signature": b"\x00/to?url=https://o.example/&sig=" + b"0aF1" * 16,
+        "signed": b"\x80https://o.example/x y?a=1&b=\xc3\xa4",
+        "parameters": b"\x04/to/c/x;v=2/.well-known/{a}?{b}", "slash": b"\x08/to/d/",
+        "else": b"\x0f/v1/entries/msg_1?runpost_token=x",
     },
 }
 

@@ -49,7 +49,7 @@ BANNED = {  # call -> files where it is fine
     r"clock_gettime|gettimeofday|time": r"src/base/clocks\.c",
     r"getrandom|rand|random|srand": r"src/base/sys\.c",
     r"rp_clocks_us": r"src/base/(clocks|sys|log)\.[ch]",
-    r"fork": r"src/deliver/supervisor\.c|tools/ctl/verbs/verb_doctor\.c",
+    r"fork": r"src/cmd/supervisor\.c|tools/ctl/verbs/verb_doctor\.c",
 }
 
 

@@ -91,6 +91,33 @@ class Requests(Story):
         self.assertNotIn("expect", headers)
         self.assert_sound(delivered=1)
 
+    def test_the_trace_of_a_run_goes_along_with_each_attempt(self):
+        trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+        context = {"traceparent": f"00-{trace_id}-00f067aa0ba902b7-01",
+                   "tracestate": "congo=t61rcWkgMzE, rojo=00f067aa0ba902b7"}
+        self.configure(defaults={"retry_base": "10ms"})
+        sink = self.sink("--status", "503", "200", "--per-path")
+        traced, plain = self.ingest([
+            envelope(1, sink.hook("/traced"), headers=context),
+            envelope(2, sink.hook("/plain"), headers={"traceparent": "of no use"})])
+        sender = self.drain(env={"RUNPOST_DEBUG": "1"})
+        attempts = sink.by_id()[traced["id"]]
+        self.assertEqual([{name: got["headers"][name] for name in context} for got in attempts],
+                         [context] * 2)
+        self.assertEqual({got["headers"]["traceparent"] for got in sink.by_id()[plain["id"]]},
+                         {"of no use"})
+        self.assertEqual([self.show(r["id"])["trace_id"] for r in (traced, plain)],
+                         [trace_id, None])
+        self.assertRegex(self.ctl("show", traced["id"]).out.decode(),
+                         rf"(?m)^trace +{trace_id}$")
+        logged = [line for line in sender.err.splitlines()
+                  if "ev=failed" in line or "ev=delivered" in line]
+        self.assertEqual(len(logged), 4)
+        for line in logged:
+            self.assertEqual(f" id={traced['id']} trace={trace_id} attempt=" in line,
+                             traced["id"] in line, line)
+        self.assert_sound(delivered=2)
+
     def test_the_query_is_sent_as_given(self):
         sink = self.sink("--token", "s3 cret")
         self.ingest([make_run(1, sink.hook("/h?a=%2F&token=s3%20cret"))])

@@ -464,6 +464,91 @@ START_TEST(without_a_run_id_the_dedupe_key_is_the_lines_digest)
 }
 END_TEST
 
+#define PARENT_LINE "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\n"
+#define STATE_LINE "tracestate: a=1\n"
+
+static const struct {
+	const char *line, *given, *headers;
+} joined[] = {
+    {RUN, PARENT_LINE STATE_LINE, PARENT_LINE STATE_LINE},
+    {"{\"run\":" RUN "}", PARENT_LINE, PARENT_LINE},
+    {"{\"run\":" RUN ",\"headers\":{}}", PARENT_LINE, PARENT_LINE},
+    {"{\"run\":" RUN ",\"headers\":{\"X-A\":\"1\"}}", PARENT_LINE STATE_LINE,
+     "x-a: 1\n" PARENT_LINE STATE_LINE},
+    /* A state belongs to its parent. */
+    {"{\"run\":" RUN ",\"headers\":{\"TraceParent\":\"mine\"}}", PARENT_LINE STATE_LINE,
+     "traceparent: mine\n"},
+    {"{\"run\":" RUN ",\"headers\":{\"tracestate\":\"b=2\"}}", PARENT_LINE STATE_LINE,
+     "tracestate: b=2\n" PARENT_LINE},
+    {"{\"run\":" RUN ",\"headers\":{\"traceparents\":\"1\",\"trace\":\"2\"}}", PARENT_LINE,
+     "traceparents: 1\ntrace: 2\n" PARENT_LINE},
+};
+
+START_TEST(headers_that_came_with_the_line_join_those_of_the_envelope)
+{
+	struct rp_run_options options = {.headers = rp_span_of(joined[_i].given)};
+
+	parse_with(joined[_i].line, &options);
+	check_accepted(joined[_i].line);
+	check_span(run.headers, joined[_i].headers);
+}
+END_TEST
+
+/* Room for `left` bytes beside the envelope's header. */
+static void parse_beside_long_header(size_t left, const struct rp_run_options *options)
+{
+	static const char begin[] = "{\"run\":" RUN ",\"headers\":{\"x-a\":\"";
+	struct rp_buf line = {0};
+	size_t i;
+
+	ck_assert(rp_buf_add_text(&line, begin));
+	for (i = strlen("x-a: \n"); i < RP_EXTRA_HEADERS_MAX - left; i++)
+		ck_assert(rp_buf_add_char(&line, 'v'));
+	ck_assert(rp_buf_add_text(&line, "\"}}"));
+	parse_with(line.data, options);
+	check_accepted(line.data);
+	run.headers.ptr += RP_EXTRA_HEADERS_MAX - left;
+	run.headers.len -= RP_EXTRA_HEADERS_MAX - left;
+	rp_buf_release(&line);
+}
+
+START_TEST(where_headers_do_not_fit_the_state_goes_first_and_the_run_never)
+{
+	const struct rp_run_options both = {.headers = rp_span_of(PARENT_LINE STATE_LINE)};
+	const size_t parent_bytes = strlen(PARENT_LINE), state_bytes = strlen(STATE_LINE);
+
+	parse_beside_long_header(parent_bytes + state_bytes, &both);
+	check_span(run.headers, PARENT_LINE STATE_LINE);
+	parse_beside_long_header(parent_bytes + state_bytes - 1, &both);
+	check_span(run.headers, PARENT_LINE);
+	parse_beside_long_header(parent_bytes, &both);
+	check_span(run.headers, PARENT_LINE);
+	parse_beside_long_header(parent_bytes - 1, &both); /* though the state alone would fit */
+	check_span(run.headers, "");
+	parse_beside_long_header(0, &both);
+	check_span(run.headers, "");
+}
+END_TEST
+
+START_TEST(headers_that_came_with_the_line_count_as_well)
+{
+	const struct rp_run_options both = {.headers = rp_span_of(PARENT_LINE STATE_LINE)};
+	struct rp_buf line = {0};
+	int i;
+
+	ck_assert(rp_buf_add_text(&line, "{\"run\":" RUN ",\"headers\":{\"a0\":\"1\""));
+	for (i = 1; i < 31; i++)
+		ck_assert(rp_buf_printf(&line, ",\"a%d\":\"1\"", i));
+	ck_assert(rp_buf_add_text(&line, "}}"));
+	parse_with(line.data, &both);
+	check_accepted(line.data);
+	ck_assert(memmem(run.headers.ptr, run.headers.len, PARENT_LINE, strlen(PARENT_LINE)) !=
+		  NULL);
+	ck_assert(memmem(run.headers.ptr, run.headers.len, STATE_LINE, strlen(STATE_LINE)) == NULL);
+	rp_buf_release(&line);
+}
+END_TEST
+
 static const struct {
 	const char *a, *b;
 	bool same;
@@ -692,6 +777,10 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, limits_hold_to_the_byte, 0, sizeof limits / sizeof limits[0]);
 	tcase_add_test(tc, headers_are_limited_in_number);
 	tcase_add_test(tc, spans_stay_valid_while_the_text_grows);
+	tcase_add_loop_test(tc, headers_that_came_with_the_line_join_those_of_the_envelope, 0,
+			    sizeof joined / sizeof joined[0]);
+	tcase_add_test(tc, where_headers_do_not_fit_the_state_goes_first_and_the_run_never);
+	tcase_add_test(tc, headers_that_came_with_the_line_count_as_well);
 	tcase_add_test(tc, a_runs_dedupe_key_is_its_id_url_and_status);
 	tcase_add_test(tc, without_a_run_id_the_dedupe_key_is_the_lines_digest);
 	tcase_add_loop_test(tc, the_same_event_has_the_same_dedupe_key, 0,

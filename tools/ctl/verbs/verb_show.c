@@ -6,41 +6,26 @@
 #include "base/units.h"
 #include "report/entry_json.h"
 #include "report/shown.h"
+#include "run/trace.h"
 #include "ctl/select/walk.h"
 #include "ctl/verbs/verbs.h"
 
 struct show {
 	struct rp_ctl *ctl;
 	const struct rp_entry *entry;
-	struct rp_json_out *json;
 	char front[RP_ID_TEXT_MAX]; /* id of the entry it is behind, empty: none */
 	bool ok;
 };
 
-static void see_json(void *arg, uint32_t n, const struct rp_attempt *a, bool damaged)
-{
-	struct show *s = arg;
-	struct rp_json_out *one =
-	    rp_attempt_json(&s->ctl->settings->config, s->entry, n, a, damaged);
-
-	s->ok = s->ok && one != NULL;
-	if (one != NULL)
-		rp_json_out_push(s->json, "attempt_log", one);
-}
-
 static int show_json(struct show *s)
 {
+	struct rp_json_out *json;
 	struct rp_error err;
 
-	s->json = rp_entry_json(&s->ctl->settings->config, s->entry);
-	if (s->json == NULL)
-		return rp_ctl_no_memory();
-	rp_json_out_array(s->json, "attempt_log");
-	if (rp_outbox_attempts(s->ctl->ob, s->entry->seq, see_json, s, &err) != RP_OK) {
-		rp_json_out_free(s->json);
+	if (rp_entry_json_whole(&s->ctl->settings->config, s->ctl->ob, s->entry, &json, &err) !=
+	    RP_OK)
 		return rp_ctl_fail(&err);
-	}
-	return rp_ctl_add_json(s->ctl, s->json) && s->ok ? RP_EXIT_OK : rp_ctl_no_memory();
+	return rp_ctl_add_json(s->ctl, json) ? RP_EXIT_OK : rp_ctl_no_memory();
 }
 
 /* "2026-11-23 12:00:00.123", UTC as the heading says. */
@@ -184,7 +169,8 @@ static bool add_head(const struct show *s)
 	     add_line(out, "run", e->facts.run_id) && add_line(out, "thread", e->facts.thread_id) &&
 	     add_line(out, "event", e->facts.event) &&
 	     add_line(out, "operation", e->facts.operation) &&
-	     add_line(out, "order_by", e->facts.order_by) && add_target(s) &&
+	     add_line(out, "order_by", e->facts.order_by) &&
+	     add_line(out, "trace", rp_trace_id(e->facts.headers)) && add_target(s) &&
 	     add_line(out, "endpoint",
 		      rp_shown_name(&s->ctl->settings->config, e->endpoint, &room)) &&
 	     add_state(s) &&

@@ -1,7 +1,7 @@
-/* supervisor.c - starts sender processes and restarts those that die. It is apart because it opens
+/* supervisor.c - starts worker processes and restarts those that die. It is apart because it opens
  * no outbox: LMDB must not be carried over a fork. */
 
-#include "deliver/supervisor.h"
+#include "cmd/supervisor.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -26,11 +26,8 @@ struct child {
 };
 
 struct supervisor {
-	struct child *children;
-	unsigned n;
-	int (*run)(void *arg, unsigned number);
-	bool (*reload)(void *arg);
-	void *arg;
+	const struct rp_workers *workers;
+	struct child *children; /* as many as workers->n */
 	int signals;
 	bool stopping;
 	int exit_code;
@@ -75,7 +72,7 @@ static void become_child(struct supervisor *s, unsigned i, pid_t parent)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent) /* the parent died before the line above */
 		_exit(RP_EXIT_OK);
-	exit(s->run(s->arg, i + 1));
+	exit(s->workers->run(s->workers->arg, i + 1));
 }
 
 static void start_child(struct supervisor *s, unsigned i)
@@ -89,7 +86,7 @@ static void start_child(struct supervisor *s, unsigned i)
 	c->restart_at_ms = 0;
 	c->pid = pid > 0 ? pid : 0;
 	if (pid < 0) {
-		rp_log(RP_LOG_ERROR, "fork_failed", "sender=%u errno=%d", i + 1, errno);
+		rp_log(RP_LOG_ERROR, "fork_failed", "worker=%u errno=%d", i + 1, errno);
 		c->restart_at_ms = c->started_ms + RESTART_MS;
 	}
 }
@@ -99,7 +96,7 @@ static void stop_children(struct supervisor *s)
 	unsigned i;
 
 	s->stopping = true;
-	for (i = 0; i < s->n; i++) {
+	for (i = 0; i < s->workers->n; i++) {
 		s->children[i].restart_at_ms = 0;
 		if (s->children[i].pid > 0)
 			kill(s->children[i].pid, SIGTERM);
@@ -118,17 +115,17 @@ static void child_ended(struct supervisor *s, unsigned i, int status)
 	struct child *c = &s->children[i];
 	int64_t now_ms = rp_sys_boot_ms(&rp_sys_real);
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	bool vital = i < s->workers->n_vital;
 
-	rp_log(code == 0 ? RP_LOG_INFO : RP_LOG_WARN, "sender_ended",
-	       "sender=%u sender_pid=%ld exit=%d signal=%d", i + 1, (long)c->pid, code,
-	       WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	s->workers->log_end(&(struct rp_worker_end){i + 1, c->pid, code,
+						    WIFSIGNALED(status) ? WTERMSIG(status) : 0});
 	c->pid = 0;
 	if (code == 0 || s->stopping) {
-		if (code > 0 && s->exit_code == 0)
+		if (code > 0 && vital && s->exit_code == 0)
 			s->exit_code = code;
 		return;
 	}
-	if (is_permanent(code)) {
+	if (vital && is_permanent(code)) {
 		s->exit_code = code;
 		stop_children(s);
 		return;
@@ -145,7 +142,7 @@ static void reap_children(struct supervisor *s)
 	/* One signal may stand for several children. None may be missed: no other signal would tell
 	 * of it. */
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0 || (pid < 0 && errno == EINTR))
-		for (i = 0; i < s->n; i++)
+		for (i = 0; i < s->workers->n; i++)
 			if (pid > 0 && s->children[i].pid == pid)
 				child_ended(s, i, status);
 }
@@ -156,7 +153,7 @@ static int restart_children(struct supervisor *s)
 	int64_t now_ms = rp_sys_boot_ms(&rp_sys_real), wait_ms = -1;
 	unsigned i;
 
-	for (i = 0; i < s->n; i++) {
+	for (i = 0; i < s->workers->n; i++) {
 		int64_t at_ms = s->children[i].restart_at_ms;
 
 		if (at_ms == 0)
@@ -173,7 +170,7 @@ static bool all_ended(const struct supervisor *s)
 {
 	unsigned i;
 
-	for (i = 0; i < s->n; i++)
+	for (i = 0; i < s->workers->n; i++)
 		if (s->children[i].pid > 0 || s->children[i].restart_at_ms != 0)
 			return false;
 	return true;
@@ -183,9 +180,9 @@ static void reload_children(struct supervisor *s)
 {
 	unsigned i;
 
-	if (s->stopping || !s->reload(s->arg))
+	if (s->stopping || !s->workers->reload(s->workers->arg))
 		return;
-	for (i = 0; i < s->n; i++)
+	for (i = 0; i < s->workers->n; i++)
 		if (s->children[i].pid > 0)
 			kill(s->children[i].pid, SIGHUP);
 }
@@ -202,22 +199,21 @@ static void read_signals(struct supervisor *s)
 	}
 }
 
-int rp_supervise(unsigned n, int (*child)(void *arg, unsigned number), bool (*reload)(void *arg),
-		 void *arg)
+int rp_supervise(const struct rp_workers *workers)
 {
-	struct supervisor s = {.n = n, .run = child, .reload = reload, .arg = arg};
+	struct supervisor s = {.workers = workers};
 	struct pollfd fd = {.events = POLLIN};
 	int wait_ms;
 	unsigned i;
 
-	s.children = calloc(n, sizeof s.children[0]);
+	s.children = calloc(workers->n, sizeof s.children[0]);
 	s.signals = rp_stop_signals(1);
 	if (s.children == NULL || s.signals < 0) {
 		rp_log(RP_LOG_ERROR, "start_failed", "errno=%d", errno);
 		free(s.children);
 		return RP_EXIT_TEMPFAIL;
 	}
-	for (i = 0; i < n; i++)
+	for (i = 0; i < workers->n; i++)
 		start_child(&s, i);
 	fd.fd = s.signals;
 	while (wait_ms = restart_children(&s), !all_ended(&s)) {

@@ -1,0 +1,306 @@
+/* cmd_serve.c - the verb `serve`: options, listeners, and a supervisor with the workers behind them.
+ * The listeners are opened here, before any worker: so workers come and go, and nobody is refused. */
+
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cmd/cli.h"
+#include "cmd/supervisor.h"
+#include "serve/door.h"
+#include "serve/watch.h"
+
+#define SOCKET_MODE 0660
+
+enum worker { WORKER_DOOR = 1, WORKER_WATCH };
+
+struct serve_setup {
+	struct rp_settings settings;  /* of the start */
+	struct rp_settings *reloaded; /* since a SIGHUP, for workers that start later; NULL: none */
+	const char *outbox;           /* of the command line; NULL: the file's */
+	struct rp_http_listener door[RP_LISTEN_MAX], ui[RP_LISTEN_MAX];
+	size_t n_door, n_ui;
+};
+
+static int report(const char *what, enum rp_err code, const struct rp_error *err)
+{
+	char text[RP_ERROR_TEXT_MAX + 16];
+
+	rp_log(RP_LOG_ERROR, what, "code=%s text=%s", rp_err_name(code),
+	       rp_log_quote(err->text, text, sizeof text));
+	return rp_err_exit_code(code);
+}
+
+/* --- listeners ------------------------------------------------------------------------ */
+
+static enum rp_err open_one(const struct rp_listen_address *at, struct rp_http_listener *out,
+			    struct rp_error *err)
+{
+	char text[RP_LISTEN_TEXT_MAX];
+	struct rp_error why;
+	enum rp_err code = at->unix_path[0] != '\0'
+			       ? rp_http_listener_open_unix(at->unix_path, SOCKET_MODE, out, &why)
+			       : rp_http_listener_open(at->ip, at->port, out, &why);
+
+	if (code == RP_OK)
+		return RP_OK;
+	rp_listen_address_format(at, text);
+	if (why.sys == EADDRINUSE)
+		return rp_fail(err, code,
+			       "%s is in use by another program, or by another `runpost serve`: "
+			       "stop it, or change listen",
+			       text);
+	return rp_fail(err, code, "cannot listen on %s: %s", text, why.text);
+}
+
+static enum rp_err open_all(const struct rp_listen *listen, struct rp_http_listener *out, size_t *n,
+			    struct rp_error *err)
+{
+	enum rp_err code = RP_OK;
+
+	for (*n = 0; *n < listen->n && code == RP_OK; *n += code == RP_OK)
+		code = open_one(&listen->at[*n], &out[*n], err);
+	return code;
+}
+
+/* Of what systemd hands over, sockets named "ui" are for the pages, all others for the door. What
+ * it hands over for one of the two takes the place of `listen` in that section. */
+static enum rp_err open_listeners(struct serve_setup *setup, struct rp_error *err)
+{
+	struct rp_http_listener all[2 * RP_LISTEN_MAX];
+	size_t n, i;
+	enum rp_err code = rp_http_listeners_inherited(all, 2 * RP_LISTEN_MAX, &n, err);
+
+	for (i = 0; i < n && code == RP_OK; i++) {
+		bool ui = strcmp(all[i].name, "ui") == 0;
+		size_t *n_of = ui ? &setup->n_ui : &setup->n_door;
+
+		if (*n_of == RP_LISTEN_MAX)
+			return rp_fail(err, RP_ERR_INVAL, "more than %d sockets were handed over",
+				       RP_LISTEN_MAX);
+		(ui ? setup->ui : setup->door)[(*n_of)++] = all[i];
+	}
+	if (code == RP_OK && setup->n_door == 0)
+		code =
+		    open_all(&setup->settings.config.door.listen, setup->door, &setup->n_door, err);
+	if (code == RP_OK && setup->n_ui == 0)
+		code = open_all(&setup->settings.config.ui.listen, setup->ui, &setup->n_ui, err);
+	return code;
+}
+
+static void close_all(struct rp_http_listener *listeners, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		rp_http_listener_close(&listeners[i]);
+}
+
+/* --- settings ------------------------------------------------------------------------- */
+
+static enum rp_err load(const char *path, const char *outbox, struct rp_settings *out,
+			struct rp_error *err)
+{
+	enum rp_err code = rp_settings_load(path, out, err);
+
+	if (code != RP_OK)
+		return code;
+	if (outbox != NULL)
+		out->config.outbox_dir = outbox;
+	code = rp_settings_load_door(out, err);
+	if (code != RP_OK)
+		rp_settings_release(out);
+	return code;
+}
+
+/* The file that was there at the start is read again: one that is gone is a mistake, not a wish for
+ * defaults. NULL: it was refused; the log tells. */
+static struct rp_settings *reload(void *arg)
+{
+	const struct serve_setup *setup = arg;
+	struct rp_settings *next = malloc(sizeof *next);
+	struct rp_error err;
+	enum rp_err code = next != NULL ? load(setup->settings.path, setup->outbox, next, &err)
+					: rp_fail(&err, RP_ERR_NOMEM, "out of memory");
+
+	if (code == RP_OK) {
+		rp_log(RP_LOG_INFO, "reloaded", "endpoints=%zu", next->config.n_endpoints);
+		return next;
+	}
+	report("reload_refused", code, &err);
+	free(next);
+	return NULL;
+}
+
+static bool reload_for_workers(void *arg)
+{
+	struct serve_setup *setup = arg;
+	struct rp_settings *next = reload(arg);
+
+	if (next == NULL)
+		return false;
+	rp_settings_discard(setup->reloaded);
+	setup->reloaded = next;
+	return true;
+}
+
+/* --- workers -------------------------------------------------------------------------- */
+
+static enum rp_err open_outbox(const struct rp_config *c, bool create, struct rp_outbox **out,
+			       struct rp_error *err)
+{
+	const struct rp_outbox_options options = {
+	    .create = create,
+	    .map_bytes = c->map_bytes,
+	    .quota_bytes = c->quota_bytes,
+	    .disk_reserve_bytes = c->disk_reserve_bytes,
+	};
+
+	return rp_outbox_open(c->outbox_dir, &options, out, err);
+}
+
+static enum rp_err run_door(struct serve_setup *setup, const struct rp_settings *settings,
+			    int signal_fd, struct rp_error *err)
+{
+	struct rp_door_options o = {
+	    .settings = settings,
+	    .reload = reload,
+	    .arg = setup,
+	    .listeners = setup->door,
+	    .n_listeners = setup->n_door,
+	    .signal_fd = signal_fd,
+	    .sys = &rp_sys_real,
+	};
+	enum rp_err code = open_outbox(&settings->config, true, &o.outbox, err);
+
+	if (code == RP_OK)
+		code = rp_door_serve(&o, err);
+	rp_outbox_close(o.outbox);
+	return code;
+}
+
+static enum rp_err run_watch(struct serve_setup *setup, const struct rp_settings *settings,
+			     int signal_fd, struct rp_error *err)
+{
+	struct rp_watch_options o = {
+	    .settings = settings,
+	    .reload = reload,
+	    .arg = setup,
+	    .listeners = setup->ui,
+	    .n_listeners = setup->n_ui,
+	    .signal_fd = signal_fd,
+	    .sys = &rp_sys_real,
+	};
+	enum rp_err code = open_outbox(&settings->config, true, &o.outbox, err);
+
+	if (code == RP_OK)
+		code = rp_watch_serve(&o, err);
+	rp_outbox_close(o.outbox);
+	return code;
+}
+
+static int work(void *arg, unsigned number)
+{
+	struct serve_setup *setup = arg;
+	const struct rp_settings *settings =
+	    setup->reloaded != NULL ? setup->reloaded : &setup->settings;
+	int signal_fd = rp_stop_signals(0);
+	struct rp_error err;
+	enum rp_err code;
+
+	rp_log_setup(number == WORKER_DOOR ? "door" : "watch", RP_LOG_INFO);
+	if (signal_fd < 0)
+		code = rp_fail_sys(&err, RP_ERR_IO, errno, "signalfd");
+	else if (number == WORKER_DOOR)
+		code = run_door(setup, settings, signal_fd, &err);
+	else
+		code = run_watch(setup, settings, signal_fd, &err);
+	if (signal_fd >= 0)
+		close(signal_fd);
+	if (code != RP_OK)
+		return report("failed", code, &err);
+	rp_log(RP_LOG_INFO, "stopped", "worker=%s", number == WORKER_DOOR ? "door" : "watch");
+	return RP_EXIT_OK;
+}
+
+static void log_end(const struct rp_worker_end *end)
+{
+	rp_log(end->exit == 0 ? RP_LOG_INFO : RP_LOG_WARN, "worker_ended",
+	       "worker=%s worker_pid=%ld exit=%d signal=%d",
+	       end->number == WORKER_DOOR ? "door" : "watch", (long)end->pid, end->exit,
+	       end->signal);
+}
+
+static int serve(struct serve_setup *setup)
+{
+	struct rp_error err;
+	enum rp_err code = rp_settings_load_door(&setup->settings, &err);
+	int exit_code;
+
+	if (code != RP_OK) {
+		rp_log_say("runpost serve: %s", err.text);
+		return rp_settings_exit_code(code);
+	}
+	code = open_listeners(setup, &err);
+	if (code == RP_OK)
+		exit_code = rp_supervise(&(struct rp_workers){
+		    .n = setup->n_ui > 0 ? WORKER_WATCH : WORKER_DOOR,
+		    .n_vital = WORKER_DOOR,
+		    .run = work,
+		    .reload = reload_for_workers,
+		    .log_end = log_end,
+		    .arg = setup,
+		});
+	else
+		exit_code = report("failed", code, &err);
+	close_all(setup->door, setup->n_door);
+	close_all(setup->ui, setup->n_ui);
+	return exit_code;
+}
+
+int rp_cmd_serve(int argc, char **argv)
+{
+	const char *config = NULL;
+	struct serve_setup setup = {0};
+	const struct rp_cli_option options[] = {
+	    {"outbox", "DIR", "the outbox, created if missing (default: [outbox] dir)",
+	     &setup.outbox, NULL},
+	    {"config", "FILE", "configuration (default: " RP_SETTINGS_PATH " if it exists)",
+	     &config, NULL},
+	};
+	const struct rp_cli cli = {
+	    "serve",
+	    "Takes completed runs over HTTP, as an engine POSTs its webhooks, and stores them. An "
+	    "answer\n"
+	    "with 202 says that the run is on disk. Addresses and rights are in [door] of the "
+	    "configuration.\n"
+	    "SIGTERM: takes nothing new, answers what was asked, and ends with 0. SIGHUP: reads "
+	    "the\n"
+	    "configuration again.\n"
+	    "Exit: 0 stopped, 64 usage, 65 damage, or not an outbox, 66 no such place, 74 I/O "
+	    "error, 75 try\n"
+	    "again, 77 permission, 78 configuration.",
+	    options, sizeof options / sizeof options[0]};
+	int code = rp_cli_parse(&cli, argc, argv);
+
+	if (code != RP_CLI_GO_ON)
+		return code;
+	rp_log_setup("serve", RP_LOG_INFO);
+	if (rp_stop_signals_hold() != 0) {
+		rp_log_say("runpost serve: cannot set up signals: %s", strerror(errno));
+		return RP_EXIT_IO;
+	}
+	code = rp_cli_settings("serve", config, setup.outbox, &setup.settings);
+	if (code != RP_CLI_GO_ON)
+		return code;
+	signal(SIGPIPE, SIG_IGN);
+	code = serve(&setup);
+	rp_settings_discard(setup.reloaded);
+	rp_settings_release(&setup.settings);
+	return code;
+}

@@ -1,0 +1,269 @@
+/* door.c - opens the door, keeps it in order while it serves, and closes it: signals, ticks, ends. */
+
+#include "serve/door.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "serve/door_int.h"
+#include "serve/notify.h"
+
+/* design of these limits: a client on the same machine needs a fraction of each */
+#define HEAD_BYTES (16 << 10)
+#define HEAD_MS 10000
+#define BODY_GRACE_MS 10000
+#define BODY_BYTES_PER_S (16 << 10)
+#define IDLE_MS 75000 /* longer than clients keep idle connections: 60 s (httpx), 4 s (undici) */
+#define ANSWER_MS 30000
+
+static const struct rp_config *config_of(const struct rp_door *door)
+{
+	return door->rules.rules.config;
+}
+
+static void set_limits(struct rp_door *door)
+{
+	const struct rp_door_config *c = &config_of(door)->door;
+
+	door->service.max_body = (size_t)config_of(door)->max_line_bytes;
+	door->service.max_connections = c->connections;
+	door->service.limits = (struct rp_http_limits){
+	    .head_bytes = HEAD_BYTES,
+	    .head_ms = HEAD_MS,
+	    .body_grace_ms = BODY_GRACE_MS,
+	    .body_bytes_per_s = BODY_BYTES_PER_S,
+	    .idle_ms = IDLE_MS,
+	    .answer_ms = ANSWER_MS,
+	    .bodies_bytes = (size_t)c->bodies_bytes,
+	    .bodies_wait_ms = c->hold_ms,
+	    .evicts = true,
+	};
+}
+
+/* The first of those given; 0 stands for never. */
+static int64_t sooner(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms == 0 || (b_ms != 0 && b_ms < a_ms) ? b_ms : a_ms;
+}
+
+static void set_tick(struct rp_door *door)
+{
+	rp_http_server_tick_at(door->server, sooner(sooner(door->retry_at_ms, door->check_at_ms),
+						    door->watchdog_at_ms));
+}
+
+static void show(struct rp_door *door)
+{
+	struct rp_door_now now = {
+	    .state = door->failed != RP_OK || door->check_failed ? RP_DOOR_FAILING
+		     : door->service.draining                    ? RP_DOOR_STOPPING
+		     : door->is_full                             ? RP_DOOR_FULL
+								 : RP_DOOR_ACCEPTING,
+	    .connections = rp_http_server_connections(door->server),
+	    .requests = door->n_waiting,
+	    .held = door->is_full ? door->n_waiting : 0,
+	    .body_bytes = door->held_bytes,
+	};
+
+	rp_door_show(&door->counts, &now);
+}
+
+/* The outbox may have been moved away, and everything would go into a file that nobody finds. */
+static void check_outbox(struct rp_door *door)
+{
+	struct rp_error err;
+	enum rp_err code = rp_outbox_check(door->o->outbox, &err);
+
+	door->check_at_ms = door->service.boot_ms + RP_DOOR_CHECK_MS;
+	door->check_failed = code != RP_OK;
+	if (code != RP_OK && door->failed == RP_OK && !door->busy)
+		rp_door_fail(door, code, &err);
+}
+
+void rp_door_tick(struct rp_door *door)
+{
+	int64_t now_ms = door->service.boot_ms;
+
+	if (door->retry_at_ms != 0 && door->retry_at_ms <= now_ms && !door->busy)
+		rp_door_retry(door);
+	if (door->check_at_ms <= now_ms)
+		check_outbox(door);
+	if (door->watchdog_at_ms != 0 && door->watchdog_at_ms <= now_ms) {
+		rp_notify("WATCHDOG=1");
+		door->watchdog_at_ms = now_ms + door->watchdog_ms;
+	}
+	show(door);
+	set_tick(door);
+}
+
+void rp_door_drain(struct rp_door *door)
+{
+	if (door->service.draining)
+		return;
+	rp_notify("STOPPING=1\nSTATUS=answers what was asked, takes no new connection");
+	door->service.draining = true;
+	door->service.drain_until_ms = door->service.boot_ms + RP_DOOR_DRAIN_MS;
+	show(door);
+}
+
+static void reload(struct rp_door *door)
+{
+	struct rp_settings *next = door->o->reload(door->o->arg);
+	struct rp_door_rules_set rules;
+	char text[RP_ERROR_TEXT_MAX + 16];
+	struct rp_error err;
+
+	if (next == NULL)
+		return;
+	if (rp_door_rules_make(next, door->o->listeners, door->o->n_listeners, &rules, &err) !=
+	    RP_OK) {
+		rp_log(RP_LOG_ERROR, "reload_refused", "text=%s",
+		       rp_log_quote(err.text, text, sizeof text));
+		rp_settings_discard(next);
+		return;
+	}
+	rp_door_rules_release(&rules);
+	rp_door_rules_release(&door->rules);
+	/* made again in its place, since it points into itself; it was sound a moment ago */
+	if (rp_door_rules_make(next, door->o->listeners, door->o->n_listeners, &door->rules,
+			       &err) != RP_OK) {
+		rp_door_fail(door, RP_ERR_NOMEM, &err);
+		return;
+	}
+	rp_settings_discard(door->reloaded);
+	door->reloaded = next;
+	set_limits(door);
+}
+
+static void read_signals(void *context)
+{
+	struct rp_door *door = context;
+	struct signalfd_siginfo info;
+
+	while (read(door->o->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+		if (info.ssi_signo == SIGHUP)
+			reload(door);
+		else
+			rp_door_drain(door);
+	}
+}
+
+static enum rp_err open_parts(struct rp_door *door, struct rp_error *err)
+{
+	const struct rp_door_options *o = door->o;
+	const struct rp_appender to = rp_appender_of(o->outbox);
+	enum rp_err code =
+	    rp_door_rules_make(o->settings, o->listeners, o->n_listeners, &door->rules, err);
+
+	if (code != RP_OK)
+		return code;
+	set_limits(door);
+	code = rp_door_rejects_open(config_of(door)->door.rejects,
+				    config_of(door)->door.rejects_max_bytes, &door->rejects, err);
+	if (code == RP_OK)
+		code = rp_door_commit_start(&to, &door->rejects, o->sys, &door->commit, err);
+	if (code == RP_OK)
+		code = rp_http_server_new(&door->service, o->listeners, o->n_listeners,
+					  &door->server, err);
+	if (code == RP_OK)
+		code = rp_http_server_watch(door->server, rp_door_commit_fd(door->commit),
+					    rp_door_commit_ended, err);
+	if (code == RP_OK)
+		code = rp_http_server_watch(door->server, o->signal_fd, read_signals, err);
+	return code;
+}
+
+static void open_counts(struct rp_door *door)
+{
+	char text[RP_ERROR_TEXT_MAX + 16];
+	struct rp_error err;
+	enum rp_err code =
+	    rp_door_counts_open(door->o->outbox, rp_sys_wall_ms(door->o->sys), &door->counts, &err);
+
+	if (code != RP_OK)
+		rp_log(RP_LOG_WARN, "counts_unseen", "code=%s why=%s", rp_err_name(code),
+		       rp_log_quote(err.text, text, sizeof text));
+}
+
+static void announce(const struct rp_door *door)
+{
+	struct rp_buf addresses = {0};
+	bool ok = true;
+	size_t i;
+
+	for (i = 0; i < door->o->n_listeners; i++)
+		ok = ok && (i == 0 || rp_buf_add_char(&addresses, ',')) &&
+		     rp_buf_add_text(&addresses, door->o->listeners[i].url);
+	rp_log(RP_LOG_INFO, "ready", "addresses=%s outbox=%s", ok ? addresses.data : "",
+	       rp_outbox_address(door->o->outbox));
+	rp_buf_release(&addresses);
+	rp_notify("READY=1\nSTATUS=takes runs");
+}
+
+/* What still waits is owed 503, where its client is still there. */
+static void close_parts(struct rp_door *door)
+{
+	rp_door_commit_stop(door->commit);
+	door->busy = false;
+	rp_door_refuse_waiting(door, "stopping", "the door is about to stop; send it again");
+	rp_http_server_free(door->server);
+	rp_door_free_unused(door);
+	rp_door_batch_release(&door->batches[0]);
+	rp_door_batch_release(&door->batches[1]);
+	rp_door_rejects_close(&door->rejects);
+	rp_door_counts_close(&door->counts);
+	rp_peer_asker_release(&door->asker);
+	rp_door_head_release(&door->head);
+	rp_door_rules_release(&door->rules);
+	rp_settings_discard(door->reloaded);
+	rp_buf_release(&door->text);
+}
+
+static void init(struct rp_door *door, const struct rp_door_options *options)
+{
+	door->o = options;
+	rp_door_batch_init(&door->batches[0]);
+	rp_door_batch_init(&door->batches[1]);
+	door->filling = &door->batches[0];
+	door->committing = &door->batches[1];
+	door->requests_max = SIZE_MAX;
+	door->rejects.fd = -1;
+	door->service.handler = &rp_door_handler;
+	door->service.context = door;
+	door->service.sys = options->sys;
+	door->watchdog_ms = rp_notify_watchdog_ms();
+	rp_peer_asker_init(&door->asker);
+}
+
+enum rp_err rp_door_serve(const struct rp_door_options *options, struct rp_error *err)
+{
+	struct rp_door *door = calloc(1, sizeof *door);
+	int64_t now_ms = rp_sys_boot_ms(options->sys);
+	enum rp_err code;
+
+	if (door == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory at the start");
+	init(door, options);
+	open_counts(door);
+	code = open_parts(door, err);
+	if (code == RP_OK) {
+		announce(door);
+		door->check_at_ms = now_ms + RP_DOOR_CHECK_MS;
+		door->watchdog_at_ms = door->watchdog_ms > 0 ? now_ms + door->watchdog_ms : 0;
+		show(door);
+		set_tick(door);
+		code = rp_http_server_run(door->server, -1, err);
+	}
+	if (code == RP_OK && door->failed != RP_OK) {
+		code = door->failed;
+		*err = door->err;
+	}
+	close_parts(door);
+	free(door);
+	return code;
+}

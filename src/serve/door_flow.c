@@ -1,0 +1,227 @@
+/* door_flow.c - brings whole requests through their commits, in the order in which they came. It is
+ * the part that keeps the promises: nothing is answered before its commit, and nothing that waits is
+ * forgotten. */
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "serve/door_int.h"
+
+void rp_door_submit(struct rp_door *door, struct rp_door_held *held)
+{
+	bool too_many;
+
+	if (held->connection != NULL && door->held_bytes > 0 &&
+	    door->held_bytes + held->body.len > door->rules.rules.config->door.bodies_bytes) {
+		rp_door_answer_held_no(door, held, 503, "busy",
+				       "too many bytes wait already; send it again later");
+		return;
+	}
+	if (rp_door_batch_add(door->filling, held, &door->rules.rules.hosts, &too_many)) {
+		door->n_waiting++;
+		door->held_bytes += held->body.len;
+		if (door->is_full)
+			rp_door_count_held(&door->counts);
+		return;
+	}
+	if (too_many)
+		rp_door_answer_held_no(door, held, 413, "too_large",
+				       "more than 4096 lines; send them in several requests");
+	else
+		rp_door_answer_held_no(door, held, 503, "busy", "out of memory; send it again");
+}
+
+/* Reads are made between two commits: the thread that commits has the outbox to itself. */
+static void answer_lookups(struct rp_door *door)
+{
+	struct rp_door_held *held;
+
+	assert(!door->busy);
+	while ((held = door->lookups) != NULL) {
+		door->lookups = held->next;
+		rp_door_answer_lookup(door, held);
+	}
+}
+
+void rp_door_submit_lookup(struct rp_door *door, struct rp_door_held *held)
+{
+	held->next = door->lookups;
+	door->lookups = held;
+}
+
+static void begin(struct rp_door *door)
+{
+	door->slice = rp_door_batch_slice(door->committing, door->requests_max);
+	door->busy = true;
+	rp_door_commit_begin(door->commit, door->committing, &door->slice);
+}
+
+/* What has gathered is the next to be committed. false: nothing has. */
+static bool swap_batches(struct rp_door *door)
+{
+	struct rp_door_batch *next = door->filling;
+
+	if (rp_door_batch_is_empty(next))
+		return false;
+	door->filling = door->committing;
+	door->committing = next;
+	return true;
+}
+
+void rp_door_go_on(struct rp_door *door)
+{
+	if (door->busy)
+		return;
+	answer_lookups(door);
+	if (door->retry_at_ms != 0 || door->failed != RP_OK)
+		return;
+	if (!rp_door_batch_is_empty(door->committing) || swap_batches(door))
+		begin(door);
+}
+
+static struct rp_door_held *take_first(struct rp_door *door, struct rp_door_batch *batch)
+{
+	struct rp_door_held *held = rp_door_batch_take(batch);
+
+	door->n_waiting--;
+	door->held_bytes -= held->body.len;
+	return held;
+}
+
+static void answer_slice(struct rp_door *door, struct rp_door_batch *batch, size_t n)
+{
+	while (n-- > 0) {
+		size_t from = batch->from;
+
+		rp_door_answer_held(door, batch, from, take_first(door, batch));
+	}
+	rp_door_batch_settle(batch);
+}
+
+/* Whether an answer of the slice, or another request, has to read the outbox first. */
+static bool wants_reads(const struct rp_door *door)
+{
+	const struct rp_door_held *held = door->slice.first;
+
+	while (held != door->slice.end && !rp_door_checks_key(held))
+		held = held->next;
+	return door->lookups != NULL || held != door->slice.end;
+}
+
+/* The disk goes first: where nothing has to be read in between, the next commit begins before the
+ * requests of the last one are answered. */
+static void finish(struct rp_door *door)
+{
+	struct rp_door_batch *done = door->committing;
+	size_t n = door->slice.n_requests;
+	bool go_on = door->slice.end == NULL && !wants_reads(door) && swap_batches(door);
+
+	if (door->is_full)
+		rp_log(RP_LOG_INFO, "room", "held=%zu", door->n_waiting);
+	door->is_full = false;
+	door->requests_max = SIZE_MAX;
+	rp_door_count_commit(&door->counts, door->slice.n_runs);
+	if (go_on)
+		begin(door);
+	answer_slice(door, done, n);
+}
+
+/* What does not fit at once may fit in parts: smaller commits use the room that is left. Only when
+ * not even one request fits, all wait. */
+static void wait_for_room(struct rp_door *door, const struct rp_error *why)
+{
+	char text[RP_ERROR_TEXT_MAX + 16];
+
+	if (door->slice.n_requests > 1) {
+		door->requests_max = door->slice.n_requests / 2;
+		return;
+	}
+	if (!door->is_full) {
+		rp_log(RP_LOG_WARN, "full", "held=%zu wait_ms=%lld what=%s", door->n_waiting,
+		       (long long)door->rules.rules.config->door.hold_ms,
+		       rp_log_quote(why->text, text, sizeof text));
+	}
+	door->is_full = true;
+	door->retry_at_ms = door->service.boot_ms + RP_DOOR_FULL_RETRY_MS;
+}
+
+/* The bodies are refused all the same: a full disk for rejects must not stop what is good. */
+static void tell_lost_rejects(struct rp_door *door, const struct rp_error *why)
+{
+	char text[RP_ERROR_TEXT_MAX + 16];
+
+	if (!door->told_rejects)
+		rp_log(RP_LOG_ERROR, "rejects_not_kept", "why=%s",
+		       rp_log_quote(why->text, text, sizeof text));
+	door->told_rejects = true;
+}
+
+void rp_door_commit_ended(void *context)
+{
+	struct rp_door *door = context;
+	struct rp_error err = {0}, rejects_err = {0};
+	enum rp_err rejects, code = rp_door_commit_end(door->commit, &err, &rejects, &rejects_err);
+
+	door->busy = false;
+	if (rejects != RP_OK)
+		tell_lost_rejects(door, &rejects_err);
+	if (code == RP_OK)
+		finish(door);
+	else if (code == RP_ERR_FULL)
+		wait_for_room(door, &err);
+	else
+		rp_door_fail(door, code, &err);
+}
+
+static void refuse_all(struct rp_door *door, struct rp_door_batch *batch, const char *code,
+		       const char *reason)
+{
+	while (!rp_door_batch_is_empty(batch))
+		rp_door_answer_held_no(door, take_first(door, batch), 503, code, reason);
+	rp_door_batch_settle(batch);
+}
+
+static void refuse_late(struct rp_door *door, struct rp_door_batch *batch)
+{
+	while (!rp_door_batch_is_empty(batch) &&
+	       batch->first->hold_until_ms <= door->service.boot_ms)
+		rp_door_answer_held_no(door, take_first(door, batch), 503, "full",
+				       "the outbox is full; an operator has to make room");
+	rp_door_batch_settle(batch);
+}
+
+void rp_door_retry(struct rp_door *door)
+{
+	assert(!door->busy && door->is_full);
+	door->retry_at_ms = 0;
+	refuse_late(door, door->committing);
+	if (rp_door_batch_is_empty(door->committing))
+		refuse_late(door, door->filling);
+}
+
+void rp_door_refuse_waiting(struct rp_door *door, const char *code, const char *reason)
+{
+	assert(!door->busy);
+	refuse_all(door, door->committing, code, reason);
+	refuse_all(door, door->filling, code, reason);
+	door->retry_at_ms = 0;
+}
+
+void rp_door_fail(struct rp_door *door, enum rp_err code, const struct rp_error *why)
+{
+	door->failed = code;
+	door->err = *why;
+	rp_door_count_commit_failed(&door->counts);
+	rp_door_refuse_waiting(door, "failed",
+			       "the commit failed; what became of this run is not known, send it "
+			       "again");
+	rp_door_drain(door);
+}
+
+bool rp_door_is_ready(const struct rp_door *door, const char **why_not)
+{
+	*why_not = door->failed != RP_OK || door->check_failed ? "failed"
+		   : door->service.draining                    ? "stopping"
+		   : door->is_full                             ? "full"
+							       : NULL;
+	return *why_not == NULL;
+}

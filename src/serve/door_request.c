@@ -1,0 +1,240 @@
+/* door_request.c - takes requests from the server: judges their heads, copies what outlives them, and
+ * passes whole ones on. It is the only part that looks at a request. */
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "run/trace.h"
+#include "serve/door_int.h"
+
+/* Those whose clients have hung up wait on, so there may be more than connections. */
+#define HELD_EACH 2
+#define KEPT_BYTES ((size_t)16 << 10) /* of the buffers of an unused one */
+
+struct rp_door_held *rp_door_hold(struct rp_door *door)
+{
+	struct rp_door_held *held = door->unused;
+
+	if (door->n_held >= HELD_EACH * door->service.max_connections)
+		return NULL;
+	if (held != NULL)
+		door->unused = held->next;
+	else
+		held = calloc(1, sizeof *held);
+	if (held == NULL)
+		return NULL;
+	held->next = NULL;
+	door->n_held++;
+	return held;
+}
+
+static void empty(struct rp_buf *buf)
+{
+	if (buf->cap > KEPT_BYTES)
+		rp_buf_release(buf);
+	rp_buf_clear(buf);
+}
+
+void rp_door_unhold(struct rp_door *door, struct rp_door_held *held)
+{
+	empty(&held->body);
+	empty(&held->url);
+	empty(&held->key);
+	empty(&held->headers);
+	held->connection = NULL;
+	held->n_runs = 0;
+	held->keep = false;
+	held->next = door->unused;
+	door->unused = held;
+	assert(door->n_held > 0);
+	door->n_held--;
+}
+
+void rp_door_free_unused(struct rp_door *door)
+{
+	struct rp_door_held *held;
+
+	while ((held = door->unused) != NULL) {
+		door->unused = held->next;
+		rp_buf_release(&held->body);
+		rp_buf_release(&held->url);
+		rp_buf_release(&held->key);
+		rp_buf_release(&held->headers);
+		free(held);
+	}
+}
+
+static void ask_peer(struct rp_door *door, struct rp_http_connection *c,
+		     struct rp_door_visit *visit)
+{
+	if (visit->asked)
+		return;
+	rp_peer_ask(&door->asker, rp_http_connection_fd(c), &visit->peer);
+	visit->asked = true;
+	rp_door_count_connection(&door->counts);
+}
+
+static bool add_span(struct rp_buf *out, struct rp_span s)
+{
+	return s.len == 0 || rp_buf_add(out, s.ptr, s.len);
+}
+
+static enum rp_door_form form_of(enum rp_door_kind kind)
+{
+	return kind == RP_DOOR_RUNS         ? RP_DOOR_LINE
+	       : kind == RP_DOOR_RUNS_LINES ? RP_DOOR_LINES
+					    : RP_DOOR_RUN;
+}
+
+/* Copies what the request says besides its body: its bytes move while the body comes. */
+static bool copy_head(const struct rp_door *door, const struct rp_http_request *request,
+		      struct rp_door_held *held)
+{
+	const struct rp_door_head *head = &door->head;
+
+	held->form = form_of(head->ask.kind);
+	if (head->ask.kind == RP_DOOR_ENTRY)
+		return add_span(&held->key, head->ask.entry_id);
+	if (!add_span(&held->url, (struct rp_span){head->url.data, head->url.len}))
+		return false;
+	if (held->form != RP_DOOR_RUN &&
+	    !add_span(&held->key, rp_http_request_find(request, "idempotency-key")))
+		return false;
+	return rp_trace_pack(rp_http_request_find(request, "traceparent"),
+			     rp_http_request_find(request, "tracestate"), &held->headers);
+}
+
+static void busy(struct rp_door_refusal *no)
+{
+	rp_door_refuse(no, 503, "busy", RP_DOOR_RETRY_AFTER,
+		       "too many requests wait already; send it again later");
+}
+
+static void see_head(void *context, struct rp_http_connection *c,
+		     const struct rp_http_request *request)
+{
+	struct rp_door *door = context;
+	struct rp_door_visit *visit = rp_http_connection_own(c);
+	struct rp_door_refusal no;
+
+	ask_peer(door, c, visit);
+	if (!rp_door_judge_head(&door->rules.rules, &visit->peer, request, &door->head, &no)) {
+		rp_door_answer_no(door, c, &no);
+		return;
+	}
+	visit->kind = door->head.ask.kind;
+	if (rp_door_kind_is_public(visit->kind))
+		return;
+	if (door->failed != RP_OK) {
+		rp_door_refuse(&no, 503, "failed", RP_DOOR_RETRY_AFTER,
+			       "the last commit failed; the door starts again, send it again");
+		rp_door_answer_no(door, c, &no);
+		return;
+	}
+	visit->held = rp_door_hold(door);
+	if (visit->held != NULL && copy_head(door, request, visit->held)) {
+		visit->held->connection = c;
+		return;
+	}
+	if (visit->held != NULL)
+		rp_door_unhold(door, visit->held);
+	visit->held = NULL;
+	busy(&no);
+	rp_door_answer_no(door, c, &no);
+}
+
+static void answer_health(struct rp_door *door, struct rp_http_connection *c,
+			  enum rp_door_kind kind)
+{
+	struct rp_door_refusal no;
+	const char *why;
+
+	if (kind == RP_DOOR_READYZ && !rp_door_is_ready(door, &why)) {
+		rp_door_refuse(&no, 503, why, RP_DOOR_RETRY_AFTER,
+			       "the door takes no runs at the moment");
+		rp_door_answer_no(door, c, &no);
+		return;
+	}
+	rp_buf_clear(&door->text);
+	rp_door_answer(door, c, rp_buf_add_text(&door->text, "{\"status\":\"ok\"}\n") ? 200 : 503,
+		       NULL);
+}
+
+static void take(void *context, struct rp_http_connection *c, const struct rp_http_request *request)
+{
+	struct rp_door *door = context;
+	struct rp_door_visit *visit = rp_http_connection_own(c);
+	struct rp_door_held *held = visit->held;
+
+	if (rp_door_kind_is_public(visit->kind)) {
+		answer_health(door, c, visit->kind);
+		return;
+	}
+	assert(held != NULL);
+	held->whole_at_us = rp_sys_stopwatch_us();
+	held->hold_until_ms = door->service.boot_ms + door->rules.rules.config->door.hold_ms;
+	if (visit->kind == RP_DOOR_ENTRY) {
+		rp_door_submit_lookup(door, held);
+		return;
+	}
+	rp_door_count_body(&door->counts, rp_http_request_body(request).len);
+	if (rp_http_connection_take_body(c, &held->body))
+		rp_door_submit(door, held);
+	else
+		rp_door_answer_held_no(door, held, 503, "busy", "out of memory; send it again");
+}
+
+static const char *code_of(int status)
+{
+	return status == 408   ? "timeout"
+	       : status == 413 ? "too_large"
+	       : status == 503 ? "busy"
+			       : "bad_request";
+}
+
+/* The request is no request, or broke a limit. Its body, if there is one, is not whole. */
+static void refuse(void *context, struct rp_http_connection *c,
+		   const struct rp_http_request *request)
+{
+	struct rp_door *door = context;
+	struct rp_door_visit *visit = rp_http_connection_own(c);
+	struct rp_door_refusal no;
+
+	if (visit->held != NULL)
+		rp_door_unhold(door, visit->held);
+	visit->held = NULL;
+	rp_door_refuse(&no, request->bad_status, code_of(request->bad_status),
+		       request->bad_status == 503 ? RP_DOOR_RETRY_AFTER : NULL, "%s",
+		       request->bad_text);
+	rp_door_answer_no(door, c, &no);
+}
+
+static void gone(void *context, struct rp_http_connection *c)
+{
+	struct rp_door_visit *visit = rp_http_connection_own(c);
+
+	(void)context;
+	if (visit->held != NULL)
+		visit->held->connection = NULL;
+	visit->held = NULL;
+}
+
+static void turned(void *context)
+{
+	rp_door_go_on(context);
+}
+
+static void tick(void *context)
+{
+	rp_door_tick(context);
+}
+
+const struct rp_http_handler rp_door_handler = {
+    .own_bytes = sizeof(struct rp_door_visit),
+    .head = see_head,
+    .take = take,
+    .refuse = refuse,
+    .gone = gone,
+    .turned = turned,
+    .tick = tick,
+};
