@@ -111,7 +111,7 @@ struct rp_door_names {
 	size_t n;
 };
 
-/* [door]. Files: NULL where there is none. */
+/* [door]; of its files NULL where there is none. */
 struct rp_door_config {
 	struct rp_listen listen; /* at least one */
 	const char *token_file, *door_key_file;
@@ -120,7 +120,7 @@ struct rp_door_config {
 	struct rp_door_names users;
 	const char *rejects;
 	uint64_t rejects_max_bytes;
-	/* "name" or "name:port", in lower case, IPv6 in brackets; beside the addresses themselves */
+	/* "name" or "name:port", in lower case, IPv6 in brackets; beside its own addresses */
 	struct rp_door_names hosts;
 	int64_t hold_ms;
 	unsigned connections;
@@ -184,7 +184,7 @@ void rp_config_limits(const struct rp_config *config, const struct rp_url *url,
 		      struct rp_level_limits *out);
 
 /* Appends "http://ADDRESS:PORT", by which programs of this machine reach the door: its first
- * address of TCP. Nothing where it has none. false: out of memory. */
+ * address of TCP whose port is known before. Nothing where it has none. false: out of memory. */
 bool rp_config_add_door_url(const struct rp_config *config, struct rp_buf *out);
 
 /* Whether a policy names secrets. Then nothing is ever sent unsigned. */

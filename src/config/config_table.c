@@ -154,6 +154,12 @@ const struct rp_setting_info *rp_config_setting(size_t i)
 	return i < N_SETTINGS ? &settings[i].info : NULL;
 }
 
+bool rp_setting_is_of_policy(const struct rp_setting *s)
+{
+	return strcmp(s->info.section, rp_section_names[RP_SECTION_DEFAULTS]) == 0 ||
+	       strcmp(s->info.section, rp_section_names[RP_SECTION_ENDPOINT]) == 0;
+}
+
 bool rp_setting_may_repeat(const struct rp_setting *s)
 {
 	return s->kind == RP_KIND_HEADER || s->kind == RP_KIND_NETS || s->kind == RP_KIND_LISTEN ||

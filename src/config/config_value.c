@@ -180,7 +180,7 @@ static bool set_number(struct rp_config_parser *p, const struct rp_setting *s, v
 void rp_setting_reset(const struct rp_setting *s, struct rp_config *config)
 {
 	/* sections start from the defaults, with the keys too that those do not have */
-	bool of_policy = rp_setting_find(RP_SECTION_ENDPOINT, s->info.name) == s, known;
+	bool of_policy = rp_setting_is_of_policy(s), known;
 	int64_t v = 0;
 
 	if (s->kind > RP_KIND_TLS_VERSION)

@@ -38,6 +38,28 @@ SEEDS = {
         "nowhere": b'a.b.c,x\n{"a":[{"b":{"c":1}}],"":{},"a.b":{"c":2},"b":{"x":[]}}',
     },
     "config": {
+        "door": b"""[door]
+listen = 127.0.0.1:8484;[::1]:8484 unix:/run/d.sock
+listen = 0.0.0.0:80
+token_file = tokens
+door_key_file = keys
+door_users = self 1000 CANARY
+rejects = r
+rejects_max = 1M
+hosts = door.example:80, other
+hold = 20s
+connections = 512
+bodies = 64M
+[ui]
+listen = [::1]:8485
+[endpoint "a"]
+url = https://a.example
+door = yes
+""",
+        "loop": b"""[endpoint "a"]
+url = http://localhost:8484
+door = yes
+""",
         "all": b"""[outbox]
 dir = outbox
 quota = 1G
