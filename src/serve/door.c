@@ -166,7 +166,8 @@ static enum rp_err open_parts(struct rp_door *door, struct rp_error *err)
 	code = rp_door_rejects_open(config_of(door)->door.rejects,
 				    config_of(door)->door.rejects_max_bytes, &door->rejects, err);
 	if (code == RP_OK)
-		code = rp_door_commit_start(&to, &door->rejects, o->sys, &door->commit, err);
+		code = rp_door_commit_start(&to, &door->rejects, &door->counts, o->sys,
+					    &door->commit, err);
 	if (code == RP_OK)
 		code = rp_http_server_new(&door->service, o->listeners, o->n_listeners,
 					  &door->server, err);

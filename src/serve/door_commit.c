@@ -13,6 +13,7 @@ struct rp_door_commit {
 	struct rp_background *background;
 	struct rp_appender to;
 	struct rp_door_rejects *rejects;
+	struct rp_door_counts *counts;
 	const struct rp_sys *sys;
 	struct rp_door_batch *batch;
 	struct rp_door_slice slice;
@@ -21,35 +22,45 @@ struct rp_door_commit {
 	size_t n_entries; /* of the last commit; only the thread uses it */
 };
 
-/* The texts of a request that were rejected; its runs begin at `from`. */
-static enum rp_err keep_texts(struct rp_door_commit *c, const struct rp_door_held *held,
-			      size_t from)
+/* Where one could not be kept no other is tried, but each is counted. */
+static void keep_text(struct rp_door_commit *c, struct rp_span text, const char *code)
 {
-	struct rp_span rest = {held->body.data, held->body.len}, text;
-	enum rp_err code = RP_OK;
-	size_t i;
+	uint64_t n_kept = c->rejects->n_kept;
 
-	for (i = 0; i < held->n_runs && code == RP_OK; i++) {
-		if (!rp_door_next_text(held->form, &rest, &text))
-			text = rest; /* an empty body is a text, too */
-		if (c->batch->runs.runs[from + i].status == RP_RUN_REJECTED)
-			code = rp_door_rejects_add(c->rejects, text, &c->rejects_err);
-	}
-	return code;
+	if (c->rejects_code == RP_OK)
+		c->rejects_code = rp_door_rejects_add(c->rejects, text, &c->rejects_err);
+	rp_door_count_reject(c->counts, code, text.len, c->rejects->n_kept > n_kept,
+			     rp_sys_wall_ms(c->sys));
 }
 
-static enum rp_err keep_rejects(struct rp_door_commit *c)
+/* The texts of a request that were rejected; its runs begin at `from`. */
+static void keep_texts(struct rp_door_commit *c, const struct rp_door_held *held, size_t from)
+{
+	struct rp_span rest = {held->body.data, held->body.len}, text;
+	size_t i;
+
+	for (i = 0; i < held->n_runs; i++) {
+		const struct rp_parsed_run *run = &c->batch->runs.runs[from + i];
+
+		if (!rp_door_next_text(held->form, &rest, &text))
+			text = rest; /* an empty body is a text, too */
+		if (run->status == RP_RUN_REJECTED)
+			keep_text(c, text, run->code);
+	}
+}
+
+static void keep_rejects(struct rp_door_commit *c)
 {
 	const struct rp_door_held *held;
 	size_t from = c->slice.from;
-	enum rp_err code = RP_OK;
 
-	for (held = c->slice.first; held != c->slice.end && code == RP_OK; held = held->next) {
+	for (held = c->slice.first; held != c->slice.end; held = held->next) {
 		if (held->keep)
-			code = keep_texts(c, held, from);
+			keep_texts(c, held, from);
 		from += held->n_runs;
 	}
-	return code == RP_OK ? rp_door_rejects_sync(c->rejects, &c->rejects_err) : code;
+	if (c->rejects_code == RP_OK)
+		c->rejects_code = rp_door_rejects_sync(c->rejects, &c->rejects_err);
 }
 
 static void commit(void *arg)
@@ -61,7 +72,7 @@ static void commit(void *arg)
 				  rp_sys_wall_ms(c->sys), &c->err);
 	c->n_entries = c->batch->runs.n_entries;
 	if (c->code == RP_OK)
-		c->rejects_code = keep_rejects(c);
+		keep_rejects(c);
 }
 
 /* Runs after the loop has learned of the end: the answers need not wait for the pause. */
@@ -73,8 +84,8 @@ static void pause_after(void *arg)
 }
 
 enum rp_err rp_door_commit_start(const struct rp_appender *to, struct rp_door_rejects *rejects,
-				 const struct rp_sys *sys, struct rp_door_commit **out,
-				 struct rp_error *err)
+				 struct rp_door_counts *counts, const struct rp_sys *sys,
+				 struct rp_door_commit **out, struct rp_error *err)
 {
 	struct rp_door_commit *c = calloc(1, sizeof *c);
 	const struct rp_background_task task = {commit, pause_after, c};
@@ -85,6 +96,7 @@ enum rp_err rp_door_commit_start(const struct rp_appender *to, struct rp_door_re
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory for the thread that commits");
 	c->to = *to;
 	c->rejects = rejects;
+	c->counts = counts;
 	c->sys = sys;
 	code = rp_background_open(&task, &c->background, err);
 	if (code == RP_OK)

@@ -8,15 +8,17 @@
 
 #include "base/sys.h"
 #include "serve/door_batch.h"
+#include "serve/door_counts.h"
 #include "serve/door_rejects.h"
 
 struct rp_door_commit;
 
-/* `to` is copied; what it points to, `rejects` and `sys` are borrowed. RP_ERR_NOMEM: no memory,
- * thread or descriptor; *out is NULL then. */
+/* `to` is copied; what it points to, `rejects`, `counts` and `sys` are borrowed. Bodies to be kept
+ * are counted, those that are not kept too. RP_ERR_NOMEM: no memory, thread or descriptor; *out is
+ * NULL then. */
 enum rp_err rp_door_commit_start(const struct rp_appender *to, struct rp_door_rejects *rejects,
-				 const struct rp_sys *sys, struct rp_door_commit **out,
-				 struct rp_error *err);
+				 struct rp_door_counts *counts, const struct rp_sys *sys,
+				 struct rp_door_commit **out, struct rp_error *err);
 /* Waits for a commit under way, drops its result, and ends the thread. NULL is allowed. */
 void rp_door_commit_stop(struct rp_door_commit *c);
 
