@@ -18,7 +18,8 @@
 #define HEAD_MS 10000
 #define BODY_GRACE_MS 10000
 #define BODY_BYTES_PER_S (16 << 10)
-#define IDLE_MS 75000 /* longer than clients keep idle connections: 60 s (httpx), 4 s (undici) */
+#define IDLE_MS 75000 /* longer than clients keep idle connections: httpx for 60 s */
+#define TOLD_MS 4000  /* which undici heeds: a stop has to wait until its connections are gone */
 #define ANSWER_MS 30000
 
 static const struct rp_config *config_of(const struct rp_door *door)
@@ -38,6 +39,7 @@ static void set_limits(struct rp_door *door)
 	    .body_grace_ms = BODY_GRACE_MS,
 	    .body_bytes_per_s = BODY_BYTES_PER_S,
 	    .idle_ms = IDLE_MS,
+	    .told_ms = TOLD_MS,
 	    .answer_ms = ANSWER_MS,
 	    .bodies_bytes = (size_t)c->bodies_bytes,
 	    .bodies_wait_ms = c->hold_ms,
@@ -85,14 +87,27 @@ static void check_outbox(struct rp_door *door)
 		rp_door_fail(door, code, &err);
 }
 
+/* While nothing waits for room, no commit tells that there is some again. */
+static void check_room(struct rp_door *door)
+{
+	struct rp_outbox_info info;
+	struct rp_error ignored;
+
+	if (door->is_full && !door->busy && door->n_waiting == 0 &&
+	    rp_outbox_info(door->o->outbox, &info, &ignored) == RP_OK && !info.refuses)
+		door->is_full = false;
+}
+
 void rp_door_tick(struct rp_door *door)
 {
 	int64_t now_ms = door->service.boot_ms;
 
 	if (door->retry_at_ms != 0 && door->retry_at_ms <= now_ms && !door->busy)
 		rp_door_retry(door);
-	if (door->check_at_ms <= now_ms)
+	if (door->check_at_ms <= now_ms) {
 		check_outbox(door);
+		check_room(door);
+	}
 	if (door->watchdog_at_ms != 0 && door->watchdog_at_ms <= now_ms) {
 		rp_notify("WATCHDOG=1");
 		door->watchdog_at_ms = now_ms + door->watchdog_ms;

@@ -6,12 +6,8 @@
 
 #include "text/ascii.h"
 
-/* Whether a section keeps the door's own URL, and the credential in it, from the receiver. */
-static bool cuts_webhook(const struct rp_policy *policy)
-{
-	(void)policy;
-	return false;
-}
+/* Where the engine puts the URL that it was given: the door's own, with the credential in it. */
+#define OWN_URL_MEMBER "kwargs.webhook"
 
 static bool out_of_memory(struct rp_door_refusal *no)
 {
@@ -188,7 +184,7 @@ bool rp_door_target_add(const struct rp_config *config, const struct rp_token_li
 				      "which does not say door = yes"
 				    : "the URL is not signed, and lies in no section that says "
 				      "door = yes");
-	ok = ok && (ask->n_tokens == 0 || cuts_webhook(*policy) ||
+	ok = ok && (ask->n_tokens == 0 || rp_cuts_cover(&(*policy)->drop, OWN_URL_MEMBER) ||
 		    rp_door_refuse(no, 403, "token_in_url", NULL,
 				   "runpost_token would reach the receiver in kwargs.webhook; add "
 				   "drop = kwargs.webhook to its section, or use a header"));

@@ -22,7 +22,13 @@ static void set_up(void)
 	    "[endpoint \"root\"]\nurl = https://root.example\ndoor = yes\n"
 	    "[endpoint \"slash\"]\nurl = https://slash.example/a/\ndoor = yes\n"
 	    "[endpoint \"nested\"]\nurl = https://root.example/private\n"
-	    "[endpoint \"closed\"]\nurl = https://closed.example/\n";
+	    "[endpoint \"closed\"]\nurl = https://closed.example/\n"
+	    "[endpoint \"cut\"]\nurl = https://cut.example/\ndoor = yes\n"
+	    "drop = kwargs.webhook\n"
+	    "[endpoint \"all\"]\nurl = https://all.example/\ndoor = yes\n"
+	    "drop = values, kwargs\n"
+	    "[endpoint \"part\"]\nurl = https://part.example/\ndoor = yes\n"
+	    "drop = kwargs.webhook.token, kwargs.config\n";
 	static const char lines[] = "the-newer-key-of-two\nthe-older-key-of-two\n";
 	struct rp_error err;
 
@@ -75,6 +81,11 @@ static const struct {
      "root"},
     {"/to?url=HTTPS%3A%2F%2FShop.Example.:443%2Fin%2Forders", "HTTPS://Shop.Example.:443/in/orders",
      "orders"},
+    /* the credential is taken out, and the Run that tells it is cut */
+    {"/to/cut?runpost_token=0123456789abcdef&a=b", "https://cut.example/?a=b", "cut"},
+    {"/to/cut/x?a=b&runpost%5ftoken=1", "https://cut.example/x?a=b", "cut"},
+    {"/to/all?runpost_token=1&runpost_token=2", "https://all.example/", "all"},
+    {"/to?runpost_token=1&url=https://cut.example/?a", "https://cut.example/?a", "cut"},
     {"/to?url=https://root.example/a%20b%C3%A4", "https://root.example/a%20b%C3%A4", "root"},
 };
 
@@ -163,6 +174,7 @@ static const struct {
     {"/to/orders?runpost_token=0123456789abcdef", 403, "token_in_url"},
     {"/to/orders?runpost_token=a&runpost_token=b", 403, "token_in_url"},
     {"/to?url=https://root.example/&runpost_token=0123456789abcdef", 403, "token_in_url"},
+    {"/to/part?runpost_token=0123456789abcdef", 403, "token_in_url"},
 };
 
 START_TEST(a_target_is_refused)
