@@ -49,10 +49,9 @@ static const char *rest_problem(struct rp_span rest)
 	size_t at, end;
 
 	for (at = 0; at < rest.len; at++)
-		if (rest.ptr[at] == '\\' ||
-		    (rest.ptr[at] == '%' && is_tricky(encoded_at(rest, at))))
-			return "behind the name there is a backslash, or an encoded / \\ . % ; or "
-			       "control byte, which receivers read differently";
+		if (rest.ptr[at] == '%' && is_tricky(encoded_at(rest, at)))
+			return "behind the name there is an encoded / \\ . % ; or control byte, "
+			       "which receivers read differently";
 	for (at = 1; at < rest.len; at = end + 1) {
 		end = rp_span_find(rest, at, '/');
 		if (!is_plain_segment(rp_span_part(rest, at, end)))

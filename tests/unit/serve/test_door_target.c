@@ -173,6 +173,22 @@ START_TEST(a_target_is_refused)
 	ck_assert(no.reason[0] != '\0' && strlen(no.reason) < sizeof no.reason - 1);
 	ck_assert(strstr(no.reason, "0123456789abcdef") == NULL);
 	ck_assert_str_eq(out.data, "<");
+	ck_assert_uint_eq(out.len, 1);
+}
+END_TEST
+
+/* A section's own query comes first. */
+START_TEST(queries_are_joined)
+{
+	struct rp_policy *section = &config.endpoints[0];
+
+	section->url = "https://shop.example/in/orders?k=v";
+	ck_assert_int_eq(rp_url_parse(rp_span_of(section->url), &section->prefix, NULL), RP_OK);
+	ck_assert_msg(find("/to/orders/x?a=b", &keys), "%s", no.reason);
+	ck_assert_str_eq(out.data + 1, "https://shop.example/in/orders/x?k=v&a=b");
+	out.len = 1;
+	ck_assert(find("/to/orders", &keys));
+	ck_assert_str_eq(out.data + 1, "https://shop.example/in/orders?k=v");
 }
 END_TEST
 
@@ -250,6 +266,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, a_target_is_made, 0, N(found));
 	tcase_add_loop_test(tc, a_target_is_refused, 0, N(refused));
 	tcase_add_loop_test(tc, a_signed_target_may_be_anywhere, 0, N(signed_urls));
+	tcase_add_test(tc, queries_are_joined);
 	tcase_add_test(tc, a_target_that_is_too_long_is_refused);
 	suite_add_tcase(s, tc);
 	return s;
