@@ -9,8 +9,7 @@
 /* Whether a section keeps the door's own URL, and the credential in it, from the receiver. */
 static bool cuts_webhook(const struct rp_policy *policy)
 {
-	(void)policy;
-	return false;
+	return rp_cuts_cover(&policy->drop, "kwargs.webhook");
 }
 
 static bool out_of_memory(struct rp_door_refusal *no)
