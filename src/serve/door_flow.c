@@ -18,6 +18,7 @@ void rp_door_submit(struct rp_door *door, struct rp_door_held *held)
 				       "too many bytes wait already; send it again later");
 		return;
 	}
+	door->filling->cuts = rp_config_cuts(door->rules.rules.config); /* that in force now */
 	if (rp_door_batch_add(door->filling, held, &door->rules.rules.hosts, &too_many)) {
 		door->n_waiting++;
 		door->held_bytes += held->body.len;
