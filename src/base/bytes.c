@@ -8,28 +8,43 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-bool rp_buf_reserve(struct rp_buf *b, size_t extra)
+/* The capacity for `extra` more bytes and the NUL; 0: more than b->max allows. */
+static size_t wanted_cap(const struct rp_buf *b, size_t extra)
 {
 	size_t max = b->max != 0 ? b->max : RP_BUF_MAX_DEFAULT;
-	size_t want, cap;
-	char *data;
 
 	if (max > SIZE_MAX / 4)
 		max = SIZE_MAX / 4; /* so that neither the NUL nor the doubling wraps around */
-	if (extra > max || b->len > max - extra)
-		return false;
-	want = b->len + extra + 1; /* one more for the NUL */
-	if (want <= b->cap)
-		return true;
-	cap = b->cap != 0 ? b->cap : 256;
-	while (cap < want)
-		cap *= 2;
-	data = realloc(b->data, cap);
+	return extra > max || b->len > max - extra ? 0 : b->len + extra + 1;
+}
+
+static bool set_cap(struct rp_buf *b, size_t cap)
+{
+	char *data = realloc(b->data, cap);
+
 	if (data == NULL)
 		return false;
 	b->data = data;
 	b->cap = cap;
 	return true;
+}
+
+bool rp_buf_reserve(struct rp_buf *b, size_t extra)
+{
+	size_t want = wanted_cap(b, extra), cap = b->cap != 0 ? b->cap : 256;
+
+	if (want <= b->cap)
+		return want > 0;
+	while (cap < want)
+		cap *= 2;
+	return set_cap(b, cap);
+}
+
+bool rp_buf_reserve_exactly(struct rp_buf *b, size_t extra)
+{
+	size_t want = wanted_cap(b, extra);
+
+	return want <= b->cap ? want > 0 : set_cap(b, want);
 }
 
 bool rp_buf_add(struct rp_buf *b, const void *bytes, size_t n)

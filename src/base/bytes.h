@@ -64,6 +64,8 @@ struct rp_buf {
 
 /* All return false (and leave the buffer as it was) when max or memory is exceeded. */
 bool rp_buf_reserve(struct rp_buf *b, size_t extra); /* room for extra more bytes at data + len */
+/* the same without room to spare: for what is known to be the last */
+bool rp_buf_reserve_exactly(struct rp_buf *b, size_t extra);
 bool rp_buf_add(struct rp_buf *b, const void *bytes, size_t n);
 bool rp_buf_add_text(struct rp_buf *b, const char *text);
 bool rp_buf_add_char(struct rp_buf *b, char c);

@@ -1,5 +1,5 @@
-/* connection.c - drives one connection as bytes and events come. It never waits, so one slow sender
- * holds up no other. */
+/* connection.c - drives one connection as bytes, events and times come. It never waits, so one slow
+ * peer holds up no other. */
 
 #include "http_server/connection_int.h"
 
@@ -11,13 +11,9 @@
 
 #include "base/assert.h"
 
-#define READ_BYTES 16383   /* with the buffer's NUL a power of two */
-#define READ_ROOM_MIN 4096 /* less free room than this makes the buffer grow */
-/* a buffer that grew beyond this is given back once it is empty */
-#define KEPT_IN_BYTES (256 << 10)
-/* pipelined requests are answered in batches of about this size */
-#define OUT_BATCH_BYTES (64 << 10)
-#define DRAIN_MS 2000
+/* a buffer of answers that grew beyond this is given back once it is empty */
+#define KEPT_OUT_BYTES (256 << 10)
+#define LINGER_MS 2000
 
 struct rp_http_connection *rp_http_connection_new(int fd, struct rp_http_service *service)
 {
@@ -25,16 +21,25 @@ struct rp_http_connection *rp_http_connection_new(int fd, struct rp_http_service
 
 	if (c == NULL)
 		return NULL;
+	c->subject = RP_HTTP_A_CONNECTION;
 	c->fd = fd;
 	c->service = service;
 	c->hungry = true;
+	c->born_ms = service->boot_ms;
 	/* a whole request and as much read ahead */
-	c->in.max = 2 * (service->max_body + RP_HTTP_REQUEST_HEAD_MAX + READ_BYTES);
+	c->in.max = 2 * (service->max_body + RP_HTTP_REQUEST_HEAD_MAX + RP_HTTP_READ_BYTES);
+	rp_http_connection_set_limit(c);
 	return c;
 }
 
 void rp_http_connection_free(struct rp_http_connection *c)
 {
+	const struct rp_http_service *service = c->service;
+
+	if (c->state == RP_HTTP_CONNECTION_HELD && service->handler->gone != NULL)
+		service->handler->gone(service->context, c);
+	rp_http_list_leave(&c->pending);
+	rp_http_bodies_release(c);
 	close(c->fd);
 	rp_buf_release(&c->in);
 	rp_buf_release(&c->out);
@@ -46,33 +51,50 @@ void *rp_http_connection_own(struct rp_http_connection *c)
 	return c->own;
 }
 
+int rp_http_connection_fd(const struct rp_http_connection *c)
+{
+	return c->fd;
+}
+
+size_t rp_http_connection_listener(const struct rp_http_connection *c)
+{
+	return c->listener;
+}
+
 void rp_http_connection_wake_at(struct rp_http_connection *c, int64_t at_ms)
 {
 	assert(at_ms > 0);
 	c->wake_at_ms = at_ms;
 }
 
-static bool is_sending(const struct rp_http_connection *c)
-{
-	return c->sent < c->out.len || (c->state == RP_HTTP_CONNECTION_RAW && !c->source_waits);
-}
-
 /* The answer to the request at hand is complete. */
 static void finish_request(struct rp_http_connection *c)
 {
 	c->state = RP_HTTP_CONNECTION_READING;
+	c->has_asked = true;
+	c->stage = RP_HTTP_STAGE_NONE;
+	rp_http_bodies_release(c);
 	if (!c->request.keep_alive)
 		c->ending = RP_HTTP_THEN_DRAIN;
+}
+
+/* Whether this answer is the last one here. Who drains still answers what has come behind it. */
+static bool is_last(const struct rp_http_connection *c)
+{
+	return c->cut_short || (c->service->draining && c->in.len <= c->start);
 }
 
 void rp_http_connection_answer(struct rp_http_connection *c,
 			       const struct rp_http_response *response)
 {
 	assert(c->state == RP_HTTP_CONNECTION_HELD);
+	if (is_last(c))
+		c->request.keep_alive = false;
 	finish_request(c);
 	c->wake_at_ms = 0;
-	if (!rp_http_response_add(response, &c->request, &c->out))
+	if (!rp_http_response_add(response, &c->request, c->service->limits.idle_ms, &c->out))
 		c->ending = RP_HTTP_THEN_RESET;
+	rp_http_list_join(&c->service->pending, &c->pending);
 }
 
 void rp_http_raw_begin(struct rp_http_connection *c, rp_http_raw_source *source)
@@ -82,53 +104,21 @@ void rp_http_raw_begin(struct rp_http_connection *c, rp_http_raw_source *source)
 	c->source = source;
 	c->source_waits = false;
 	c->wake_at_ms = 0;
+	rp_http_list_join(&c->service->pending, &c->pending);
 }
 
-static void drop_taken(struct rp_http_connection *c, size_t taken)
+void rp_http_connection_refuse(struct rp_http_connection *c, int status, const char *text)
 {
-	c->in.len -= taken;
-	memmove(c->in.data, c->in.data + taken, c->in.len);
-	if (c->in.len == 0 && c->in.cap > KEPT_IN_BYTES)
-		rp_buf_release(&c->in);
-}
+	struct rp_http_request *r = &c->request;
 
-static bool may_take(const struct rp_http_connection *c)
-{
-	return c->state == RP_HTTP_CONNECTION_READING && c->ending == RP_HTTP_GO_ON &&
-	       c->out.len < OUT_BATCH_BYTES && !c->service->stopping && c->service->failed == RP_OK;
-}
-
-/* Takes the requests that have arrived, until one has to wait or there is enough to send. */
-static void take_requests(struct rp_http_connection *c)
-{
-	const struct rp_http_service *service = c->service;
-	const struct rp_http_bounds bounds = {RP_HTTP_REQUEST_HEAD_MAX, service->max_body};
-	enum rp_http_progress progress;
-	size_t start = 0;
-
+	assert(c->state == RP_HTTP_CONNECTION_READING);
+	rp_http_bodies_release(c);
+	r->keep_alive = r->is_head = false;
+	r->bad_status = status;
+	r->bad_text = text;
 	c->hungry = false;
-	while (may_take(c)) {
-		if (c->request.phase == RP_HTTP_AT_END)
-			rp_http_request_begin(&c->request);
-		progress = rp_http_request_parse(&c->request, &c->in, start, &bounds);
-		c->hungry = progress == RP_HTTP_MORE;
-		if (c->hungry)
-			break;
-		c->state = RP_HTTP_CONNECTION_HELD;
-		start += c->request.used;
-		if (progress == RP_HTTP_DONE)
-			service->handler->take(service->context, c, &c->request);
-		else
-			service->handler->refuse(service->context, c, &c->request);
-	}
-	if (c->hungry && c->request.wants_continue) {
-		c->request.wants_continue = false;
-		if (!rp_buf_add_text(&c->out, "HTTP/1.1 100 Continue\r\n\r\n"))
-			c->ending = RP_HTTP_THEN_RESET;
-	}
-	if (start > 0)
-		drop_taken(c, start);
-	service->handler->flush(service->context);
+	c->state = RP_HTTP_CONNECTION_HELD;
+	c->service->handler->refuse(c->service->context, c, r);
 }
 
 /* Asks the source for what goes out next. */
@@ -147,12 +137,22 @@ static void refill(struct rp_http_connection *c)
 		c->ending = next == RP_HTTP_RAW_CLOSE ? RP_HTTP_THEN_CLOSE : RP_HTTP_THEN_RESET;
 }
 
+static void clear_out(struct rp_http_connection *c)
+{
+	rp_buf_clear(&c->out);
+	c->sent = 0;
+	if (c->out.cap > KEPT_OUT_BYTES)
+		rp_buf_release(&c->out);
+	if (c->stage == RP_HTTP_STAGE_SENDING)
+		c->stage = RP_HTTP_STAGE_NONE;
+}
+
 /* false: the connection is gone. */
 static bool send_out(struct rp_http_connection *c)
 {
 	ssize_t n;
 
-	while (is_sending(c)) {
+	while (rp_http_connection_is_sending(c)) {
 		if (c->sent == c->out.len) {
 			refill(c);
 			continue;
@@ -164,34 +164,40 @@ static bool send_out(struct rp_http_connection *c)
 			return errno == EAGAIN || errno == EWOULDBLOCK;
 		c->sent += (size_t)n;
 	}
-	rp_buf_clear(&c->out);
-	c->sent = 0;
+	clear_out(c);
 	return true;
+}
+
+static void reset_at_close(struct rp_http_connection *c)
+{
+	struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+	/* else it is closed: as good */
+	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
 static bool end_connection(struct rp_http_connection *c)
 {
-	struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-
 	if (c->ending == RP_HTTP_THEN_RESET)
-		/* else it is closed: as good */
-		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+		reset_at_close(c);
 	if (c->ending != RP_HTTP_THEN_DRAIN || shutdown(c->fd, SHUT_WR) != 0)
 		return false;
 	c->state = RP_HTTP_CONNECTION_DRAINING;
-	c->wake_at_ms = c->service->boot_ms + DRAIN_MS;
+	c->wake_at_ms = c->service->boot_ms + LINGER_MS;
+	rp_buf_release(&c->in);
+	rp_buf_release(&c->out);
 	return true;
 }
 
-static bool advance(struct rp_http_connection *c)
+static bool go_on(struct rp_http_connection *c)
 {
 	do {
-		take_requests(c);
+		rp_http_connection_take_requests(c);
 		if (c->service->failed != RP_OK)
 			return true; /* nothing unreported is answered */
 		if (!send_out(c))
 			return false;
-		if (is_sending(c))
+		if (rp_http_connection_is_sending(c))
 			return true;
 		if (c->ending != RP_HTTP_GO_ON)
 			return end_connection(c);
@@ -199,36 +205,19 @@ static bool advance(struct rp_http_connection *c)
 	return true;
 }
 
-/* 1: bytes came, 0: none now, -1: the peer is done. */
-static int read_some(struct rp_http_connection *c)
+static bool advance(struct rp_http_connection *c)
 {
-	struct rp_buf *in = &c->in;
-	ssize_t n;
+	bool alive = go_on(c);
 
-	if (in->cap < in->len + 1 + READ_ROOM_MIN && !rp_buf_reserve(in, READ_BYTES))
-		return -1;
-	n = recv(c->fd, in->data + in->len, in->cap - in->len - 1, 0);
-	if (n <= 0)
-		return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) ? 0
-											    : -1;
-	in->len += (size_t)n;
-	in->data[in->len] = '\0';
-	return 1;
+	rp_http_list_leave(&c->pending);
+	rp_http_connection_set_limit(c);
+	return alive;
 }
 
-bool rp_http_connection_event(struct rp_http_connection *c, uint32_t events)
+static bool hear(struct rp_http_connection *c)
 {
-	int got;
+	int got = rp_http_connection_read(c);
 
-	if ((events & (EPOLLERR | EPOLLHUP)) != 0)
-		return false;
-	if ((events & EPOLLRDHUP) != 0 && c->state == RP_HTTP_CONNECTION_RAW && c->source_waits)
-		return false;
-	if (is_sending(c))
-		return advance(c);
-	if ((events & EPOLLIN) == 0)
-		return true;
-	got = read_some(c);
 	if (got <= 0)
 		return got == 0;
 	if (c->state != RP_HTTP_CONNECTION_DRAINING)
@@ -237,12 +226,74 @@ bool rp_http_connection_event(struct rp_http_connection *c, uint32_t events)
 	return true;
 }
 
+bool rp_http_connection_event(struct rp_http_connection *c, uint32_t events)
+{
+	if ((events & (EPOLLERR | EPOLLHUP)) != 0)
+		return false;
+	if ((events & EPOLLRDHUP) != 0 && c->state == RP_HTTP_CONNECTION_RAW && c->source_waits)
+		return false;
+	if (rp_http_connection_is_sending(c))
+		return advance(c);
+	/* told before it was answered or had to wait: it is told again when it is to be read */
+	if ((events & EPOLLIN) == 0 || rp_http_connection_interest(c) == 0)
+		return true;
+	return hear(c);
+}
+
+bool rp_http_connection_resume(struct rp_http_connection *c)
+{
+	rp_http_list_leave(&c->pending);
+	return advance(c);
+}
+
+bool rp_http_connection_turn_away(struct rp_http_connection *c, int status, const char *text)
+{
+	rp_http_connection_refuse(c, status, text);
+	return advance(c);
+}
+
+bool rp_http_connection_has_unread(const struct rp_http_connection *c)
+{
+	char byte;
+
+	return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* The peer took longer than it may. */
+static bool limit_is_over(struct rp_http_connection *c)
+{
+	switch (c->stage) {
+	case RP_HTTP_STAGE_HEAD:
+		return rp_http_connection_turn_away(c, 408, "the head took too long to come");
+	case RP_HTTP_STAGE_BODY:
+		return rp_http_connection_turn_away(c, 408, "the body came too slowly");
+	case RP_HTTP_STAGE_ROOM:
+		return rp_http_connection_turn_away(
+		    c, 503, "there is no room for this body beside the others at hand");
+	case RP_HTTP_STAGE_SENDING:
+		reset_at_close(c);
+		return false;
+	case RP_HTTP_STAGE_FRESH:
+	case RP_HTTP_STAGE_IDLE:
+	case RP_HTTP_STAGE_NONE:
+		break;
+	}
+	/* what has come at the last moment is still answered */
+	return rp_http_connection_has_unread(c) && hear(c);
+}
+
 bool rp_http_connection_wake(struct rp_http_connection *c)
 {
+	int64_t now = c->service->boot_ms;
+
+	if (c->limit_at_ms != 0 && c->limit_at_ms <= now)
+		return limit_is_over(c);
+	if (c->wake_at_ms == 0 || c->wake_at_ms > now)
+		return true;
 	c->wake_at_ms = 0;
 	if (c->state == RP_HTTP_CONNECTION_DRAINING)
 		return false;
-	if (c->state == RP_HTTP_CONNECTION_HELD)
+	if (c->state == RP_HTTP_CONNECTION_HELD && c->service->handler->wake != NULL)
 		c->service->handler->wake(c->service->context, c);
 	c->source_waits = false;
 	return advance(c);
@@ -250,16 +301,23 @@ bool rp_http_connection_wake(struct rp_http_connection *c)
 
 uint32_t rp_http_connection_interest(const struct rp_http_connection *c)
 {
-	if (is_sending(c))
+	if (rp_http_connection_is_sending(c))
 		return EPOLLOUT;
 	if (c->state == RP_HTTP_CONNECTION_RAW)
 		return EPOLLRDHUP;
-	if (c->state == RP_HTTP_CONNECTION_HELD || c->service->stopping)
+	if (c->state == RP_HTTP_CONNECTION_HELD || c->service->stopping || c->waiting.in != NULL)
 		return 0;
 	return EPOLLIN;
 }
 
+int64_t rp_http_connection_due(const struct rp_http_connection *c)
+{
+	if (c->wake_at_ms == 0 || (c->limit_at_ms != 0 && c->limit_at_ms < c->wake_at_ms))
+		return c->limit_at_ms;
+	return c->wake_at_ms;
+}
+
 bool rp_http_connection_owes_answer(const struct rp_http_connection *c)
 {
-	return c->state == RP_HTTP_CONNECTION_HELD || is_sending(c);
+	return c->state == RP_HTTP_CONNECTION_HELD || rp_http_connection_is_sending(c);
 }

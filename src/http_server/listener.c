@@ -1,5 +1,5 @@
-/* listener.c - opens sockets of TCP. It is apart from server.c because a server may be given a
- * socket from elsewhere. */
+/* listener.c - opens sockets of TCP, and closes those of any kind. It is apart from server.c
+ * because a server may be given a socket from elsewhere. */
 
 #include "http_server/listener.h"
 
@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 4096
+#include "http_server/listener_int.h"
 
 static bool parse_address(const char *addr, uint16_t port, struct sockaddr_storage *out,
 			  socklen_t *len)
@@ -36,7 +36,7 @@ static bool listen_on(int fd, const struct sockaddr_storage *at, socklen_t len)
 	int one = 1;
 
 	return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
-	       bind(fd, (const struct sockaddr *)at, len) == 0 && listen(fd, BACKLOG) == 0;
+	       bind(fd, (const struct sockaddr *)at, len) == 0 && listen(fd, RP_HTTP_BACKLOG) == 0;
 }
 
 static void set_url(struct rp_http_listener *l, const char *addr, const struct sockaddr_storage *at)
@@ -56,7 +56,7 @@ enum rp_err rp_http_listener_open(const char *addr, uint16_t port, struct rp_htt
 	socklen_t len = 0;
 	enum rp_err code;
 
-	out->fd = -1;
+	*out = (struct rp_http_listener){.fd = -1};
 	if (!parse_address(addr, port, &at, &len))
 		return rp_fail(err, RP_ERR_INVAL, "\"%s\" is no IPv4 or IPv6 address", addr);
 	out->fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -74,7 +74,9 @@ enum rp_err rp_http_listener_open(const char *addr, uint16_t port, struct rp_htt
 
 void rp_http_listener_close(struct rp_http_listener *listener)
 {
+	rp_http_listener_remove_file(listener);
 	if (listener->fd >= 0)
 		close(listener->fd);
 	listener->fd = -1;
+	listener->maker = 0;
 }

@@ -15,6 +15,7 @@ static const char *reason_of(int status)
 	    {201, "Created"},
 	    {202, "Accepted"},
 	    {204, "No Content"},
+	    {207, "Multi-Status"},
 	    {301, "Moved Permanently"},
 	    {302, "Found"},
 	    {304, "Not Modified"},
@@ -24,11 +25,14 @@ static const char *reason_of(int status)
 	    {401, "Unauthorized"},
 	    {403, "Forbidden"},
 	    {404, "Not Found"},
+	    {405, "Method Not Allowed"},
 	    {408, "Request Timeout"},
 	    {409, "Conflict"},
 	    {410, "Gone"},
 	    {413, "Content Too Large"},
+	    {415, "Unsupported Media Type"},
 	    {417, "Expectation Failed"},
+	    {421, "Misdirected Request"},
 	    {422, "Unprocessable Content"},
 	    {425, "Too Early"},
 	    {429, "Too Many Requests"},
@@ -39,6 +43,7 @@ static const char *reason_of(int status)
 	    {503, "Service Unavailable"},
 	    {504, "Gateway Timeout"},
 	    {505, "HTTP Version Not Supported"},
+	    {508, "Loop Detected"},
 	};
 	size_t i;
 
@@ -48,11 +53,16 @@ static const char *reason_of(int status)
 	return "As Asked";
 }
 
-static const char *connection_of(const struct rp_http_request *request)
+/* keep_ms: how long the peer may stay without a word; 0: nobody says so. */
+static bool add_connection(const struct rp_http_request *request, int64_t keep_ms,
+			   struct rp_buf *out)
 {
 	if (!request->keep_alive)
-		return "Connection: close\r\n";
-	return request->http_1_0 ? "Connection: keep-alive\r\n" : "";
+		return rp_buf_add_text(out, "Connection: close\r\n");
+	if (request->http_1_0 && !rp_buf_add_text(out, "Connection: keep-alive\r\n"))
+		return false;
+	return keep_ms == 0 ||
+	       rp_buf_printf(out, "Keep-Alive: timeout=%" PRId64 "\r\n", keep_ms / 1000);
 }
 
 /* RFC 9110: no content, whatever was asked for */
@@ -67,12 +77,12 @@ bool rp_http_response_has_body(const struct rp_http_response *response,
 	return !is_bare(response->status) && !request->is_head;
 }
 
-bool rp_http_response_add_head(const struct rp_http_response *response,
-			       const struct rp_http_request *request, uint64_t body_bytes,
-			       struct rp_buf *out)
+static bool add_head(const struct rp_http_response *response, const struct rp_http_request *request,
+		     int64_t keep_ms, uint64_t body_bytes, struct rp_buf *out)
 {
-	bool ok = rp_buf_printf(out, "HTTP/1.1 %d %s\r\n%s", response->status,
-				reason_of(response->status), connection_of(request));
+	bool ok = rp_buf_printf(out, "HTTP/1.1 %d %s\r\n", response->status,
+				reason_of(response->status)) &&
+		  add_connection(request, keep_ms, out);
 
 	if (response->headers.len > 0)
 		ok = ok && rp_buf_add(out, response->headers.ptr, response->headers.len);
@@ -82,10 +92,18 @@ bool rp_http_response_add_head(const struct rp_http_response *response,
 	return ok && rp_buf_add_text(out, "\r\n");
 }
 
-bool rp_http_response_add(const struct rp_http_response *response,
-			  const struct rp_http_request *request, struct rp_buf *out)
+bool rp_http_response_add_head(const struct rp_http_response *response,
+			       const struct rp_http_request *request, uint64_t body_bytes,
+			       struct rp_buf *out)
 {
-	if (!rp_http_response_add_head(response, request, response->body.len, out))
+	return add_head(response, request, 0, body_bytes, out);
+}
+
+bool rp_http_response_add(const struct rp_http_response *response,
+			  const struct rp_http_request *request, int64_t keep_ms,
+			  struct rp_buf *out)
+{
+	if (!add_head(response, request, keep_ms, response->body.len, out))
 		return false;
 	return !rp_http_response_has_body(response, request) ||
 	       rp_buf_add(out, response->body.ptr, response->body.len);

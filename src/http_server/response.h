@@ -8,7 +8,7 @@
 /* Borrowed. */
 struct rp_http_response {
 	int status; /* 200..599 */
-	/* whole lines with CR LF, none about the body or the connection */
+	/* whole lines with CR LF, none about the body or the connection; may be empty */
 	struct rp_span headers;
 	const char *type; /* the value of Content-Type */
 	struct rp_span body;
@@ -23,8 +23,10 @@ bool rp_http_response_add_head(const struct rp_http_response *response,
 			       const struct rp_http_request *request, uint64_t body_bytes,
 			       struct rp_buf *out);
 
-/* Appends the head, and the body where one follows. false: out of memory. */
+/* Appends the head, and the body where one follows. keep_ms: how long a peer that stays may be
+ * silent, told in whole seconds; 0: it is not told. false: out of memory. */
 bool rp_http_response_add(const struct rp_http_response *response,
-			  const struct rp_http_request *request, struct rp_buf *out);
+			  const struct rp_http_request *request, int64_t keep_ms,
+			  struct rp_buf *out);
 
 #endif

@@ -1,57 +1,57 @@
-/* server.c - runs the event loop: listener, connections, timers. A connection's own state is in
- * connection.c. */
+/* server.c - runs the event loop: listeners, connections, timers, and the program's descriptors. A
+ * connection's own state is in connection.c, the way in is in server_accept.c. */
 
 #include "http_server/server.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/sys.h"
-#include "http_server/connection_int.h"
+#include "http_server/server_int.h"
 
 #define EVENTS_MAX 256
-#define ACCEPTS_A_TURN 64
+#define SLEEP_MAX_MS 60000
 
-struct rp_http_server {
-	int epoll_fd, listen_fd;
-	struct rp_http_service *service;
-	struct rp_http_connection *conns; /* all of them, through next */
-	/* those with a wake_at_ms, soonest first */
-	struct rp_http_connection *timer_first, *timer_last;
-	size_t n_conns;
-	bool listening; /* the listener is armed */
-};
-
-static bool arm_listener(struct rp_http_server *s, bool on)
+static bool add_entrances(struct rp_http_server *s, const struct rp_http_listener *listeners,
+			  size_t n)
 {
-	struct epoll_event ev = {.events = on ? EPOLLIN : 0, .data.ptr = s};
+	size_t i;
 
-	s->listening = on;
-	return epoll_ctl(s->epoll_fd, EPOLL_CTL_MOD, s->listen_fd, &ev) == 0;
+	for (i = 0; i < n; i++) {
+		struct rp_http_entrance *e = &s->entrances[i];
+		struct epoll_event ev = {.events = EPOLLIN, .data.ptr = e};
+
+		*e = (struct rp_http_entrance){.subject = RP_HTTP_A_LISTENER,
+					       .fd = listeners[i].fd,
+					       .index = i,
+					       .is_unix = listeners[i].is_unix,
+					       .armed = true};
+		if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, e->fd, &ev) != 0)
+			return false;
+		s->n_entrances++;
+	}
+	return true;
 }
 
-enum rp_err rp_http_server_new(struct rp_http_service *service, int listen_fd,
+enum rp_err rp_http_server_new(struct rp_http_service *service,
+			       const struct rp_http_listener *listeners, size_t n,
 			       struct rp_http_server **out, struct rp_error *err)
 {
 	struct rp_http_server *s = calloc(1, sizeof *s);
-	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = s};
 	enum rp_err code = RP_OK;
 
 	*out = NULL;
 	if (s == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	s->service = service;
-	s->listening = true;
-	s->listen_fd = listen_fd;
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	s->entrances = calloc(n, sizeof *s->entrances);
 	if (s->epoll_fd < 0)
 		code = rp_fail_sys(err, RP_ERR_IO, errno, "epoll_create1");
-	else if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, listen_fd, &ev) != 0)
+	else if (s->entrances == NULL)
+		code = rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	else if (!add_entrances(s, listeners, n))
 		code = rp_fail_sys(err, RP_ERR_IO, errno, "epoll_ctl");
 	if (code != RP_OK) {
 		rp_http_server_free(s);
@@ -61,55 +61,61 @@ enum rp_err rp_http_server_new(struct rp_http_service *service, int listen_fd,
 	return RP_OK;
 }
 
-static void unlink_timer(struct rp_http_server *s, struct rp_http_connection *c)
+enum rp_err rp_http_server_watch(struct rp_http_server *s, int fd, void (*ready)(void *context),
+				 struct rp_error *err)
 {
-	if (c->timed_at_ms == 0)
-		return;
-	*(c->timer_prev != NULL ? &c->timer_prev->timer_next : &s->timer_first) = c->timer_next;
-	*(c->timer_next != NULL ? &c->timer_next->timer_prev : &s->timer_last) = c->timer_prev;
-	c->timer_prev = c->timer_next = NULL;
-	c->timed_at_ms = 0;
+	struct rp_http_watched *w = calloc(1, sizeof *w);
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = w};
+
+	if (w == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	w->subject = RP_HTTP_A_WATCHED;
+	w->ready = ready;
+	w->next = s->watched;
+	s->watched = w;
+	if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &ev) != 0)
+		return rp_fail_sys(err, RP_ERR_IO, errno, "epoll_ctl");
+	return RP_OK;
 }
 
-/* Sorted, searched from the end: a delay is the same for all, so that a new timer nearly always
- * goes last. */
-static void link_timer(struct rp_http_server *s, struct rp_http_connection *c)
+void rp_http_server_tick_at(struct rp_http_server *s, int64_t at_ms)
 {
-	struct rp_http_connection *before = s->timer_last;
-
-	while (before != NULL && before->timed_at_ms > c->wake_at_ms)
-		before = before->timer_prev;
-	c->timed_at_ms = c->wake_at_ms;
-	c->timer_prev = before;
-	c->timer_next = before != NULL ? before->timer_next : s->timer_first;
-	*(c->timer_prev != NULL ? &c->timer_prev->timer_next : &s->timer_first) = c;
-	*(c->timer_next != NULL ? &c->timer_next->timer_prev : &s->timer_last) = c;
+	s->tick_at_ms = at_ms;
 }
 
 static void drop_conn(struct rp_http_server *s, struct rp_http_connection *c)
 {
-	unlink_timer(s, c);
+	rp_http_timers_set(&s->timers, &c->timer, 0);
 	*(c->prev != NULL ? &c->prev->next : &s->conns) = c->next;
 	if (c->next != NULL)
 		c->next->prev = c->prev;
-	rp_http_connection_free(c);
+	s->n_lingering -= c->lingers;
 	s->n_conns--;
+	rp_http_connection_free(c);
 }
 
-/* After something happened to a connection: its timer, its epoll interest, or its end. */
-static bool settle_conn(struct rp_http_server *s, struct rp_http_connection *c, bool alive)
+/* A timer that is too early does no harm: it is set again when its time has come. So a connection
+ * whose limits only move on costs nothing. */
+static void settle_timer(struct rp_http_server *s, struct rp_http_connection *c)
+{
+	int64_t due_ms = rp_http_connection_due(c);
+
+	if (due_ms != 0 && (c->timer.at_ms == 0 || due_ms < c->timer.at_ms))
+		rp_http_timers_set(&s->timers, &c->timer, due_ms);
+}
+
+bool rp_http_server_settle(struct rp_http_server *s, struct rp_http_connection *c, bool alive)
 {
 	struct epoll_event ev = {.data.ptr = c};
 
 	if (!alive) {
 		drop_conn(s, c);
-		return s->listening || s->n_conns >= s->service->max_connections ||
-		       arm_listener(s, true);
+		return rp_http_server_arm(s, true);
 	}
-	if (c->timed_at_ms != c->wake_at_ms) {
-		unlink_timer(s, c);
-		if (c->wake_at_ms != 0)
-			link_timer(s, c);
+	settle_timer(s, c);
+	if (c->state == RP_HTTP_CONNECTION_DRAINING && !c->lingers) {
+		c->lingers = true;
+		s->n_lingering++;
 	}
 	ev.events = rp_http_connection_interest(c);
 	if (ev.events == c->armed)
@@ -118,81 +124,153 @@ static bool settle_conn(struct rp_http_server *s, struct rp_http_connection *c, 
 	return epoll_ctl(s->epoll_fd, EPOLL_CTL_MOD, c->fd, &ev) == 0;
 }
 
-static bool add_conn(struct rp_http_server *s, int fd)
+/* The sooner of two times, of which 0 is never. */
+static int64_t sooner(int64_t a_ms, int64_t b_ms)
 {
-	struct rp_http_connection *c = rp_http_connection_new(fd, s->service);
-	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
-	int one = 1;
-
-	if (c == NULL || epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &ev) != 0) {
-		free(c);
-		close(fd);
-		return false;
-	}
-	/* without it answers are late, not wrong */
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	c->armed = EPOLLIN;
-	c->next = s->conns;
-	if (c->next != NULL)
-		c->next->prev = c;
-	s->conns = c;
-	s->n_conns++;
-	return true;
+	return a_ms == 0 || (b_ms != 0 && b_ms < a_ms) ? b_ms : a_ms;
 }
 
-static bool is_peer_trouble(int sys)
+static int wait_ms(const struct rp_http_server *s, int most_ms)
 {
-	return sys == EINTR || sys == ECONNABORTED || sys == EPROTO || sys == EPERM;
+	const struct rp_http_timer *first = rp_http_timers_first(&s->timers);
+	int64_t at_ms = sooner(s->tick_at_ms, s->accept_at_ms), ms;
+
+	if (first != NULL)
+		at_ms = sooner(at_ms, first->at_ms);
+	if (s->draining)
+		at_ms = sooner(at_ms, s->service->drain_until_ms);
+	if (at_ms == 0)
+		return most_ms;
+	ms = at_ms - s->service->boot_ms;
+	ms = ms <= 0 ? 0 : ms > SLEEP_MAX_MS ? SLEEP_MAX_MS : ms;
+	return most_ms >= 0 && most_ms < ms ? most_ms : (int)ms;
 }
 
-/* false: accepting is impossible for good. Out of descriptors or memory, it waits until a
- * connection ends. */
-static bool accept_some(struct rp_http_server *s)
+static struct rp_http_connection *timed(struct rp_http_timer *timer)
 {
-	int i, fd;
-
-	for (i = 0; i < ACCEPTS_A_TURN; i++) {
-		if (s->n_conns >= s->service->max_connections)
-			return arm_listener(s, false);
-		fd = accept4(s->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0 && add_conn(s, fd))
-			continue;
-		if (fd < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-			return true;
-		if (fd < 0 && is_peer_trouble(errno))
-			continue;
-		return s->n_conns > 0 && arm_listener(s, false);
-	}
-	return true;
-}
-
-static int wait_ms(const struct rp_http_server *s)
-{
-	int64_t ms;
-
-	if (s->timer_first == NULL)
-		return -1;
-	ms = s->timer_first->timed_at_ms - s->service->boot_ms;
-	return ms <= 0 ? 0 : ms > 60000 ? 60000 : (int)ms;
+	return (void *)((char *)timer - offsetof(struct rp_http_connection, timer));
 }
 
 static bool wake_due(struct rp_http_server *s)
 {
-	struct rp_http_connection *c;
+	struct rp_http_service *service = s->service;
+	struct rp_http_timer *first;
+	bool ok = true;
 
-	while ((c = s->timer_first) != NULL && c->timed_at_ms <= s->service->boot_ms) {
-		unlink_timer(s, c);
-		if (!settle_conn(s, c, rp_http_connection_wake(c)))
+	while (ok && (first = rp_http_timers_first(&s->timers)) != NULL &&
+	       first->at_ms <= service->boot_ms) {
+		struct rp_http_connection *c = timed(first);
+		int64_t due_ms = rp_http_connection_due(c);
+
+		rp_http_timers_set(&s->timers, first, 0);
+		ok = rp_http_server_settle(
+		    s, c, due_ms == 0 || due_ms > service->boot_ms || rp_http_connection_wake(c));
+	}
+	if (s->accept_at_ms != 0 && s->accept_at_ms <= service->boot_ms)
+		ok = ok && rp_http_server_arm(s, true);
+	if (s->tick_at_ms != 0 && s->tick_at_ms <= service->boot_ms) {
+		s->tick_at_ms = 0;
+		if (service->handler->tick != NULL)
+			service->handler->tick(service->context);
+	}
+	return ok;
+}
+
+static bool resume_pending(struct rp_http_server *s)
+{
+	struct rp_http_link *first;
+
+	while ((first = s->service->pending.first) != NULL) {
+		struct rp_http_connection *c =
+		    (void *)((char *)first - offsetof(struct rp_http_connection, pending));
+
+		if (!rp_http_server_settle(s, c, rp_http_connection_resume(c)))
 			return false;
 	}
 	return true;
 }
 
+/* Answers may let further requests be taken, and the program has the last word on those, too. */
+static bool finish_turn(struct rp_http_server *s)
+{
+	struct rp_http_service *service = s->service;
+
+	do {
+		if (!resume_pending(s))
+			return false;
+		if (service->handler->turned != NULL)
+			service->handler->turned(service->context);
+	} while (service->pending.first != NULL && service->failed == RP_OK);
+	return true;
+}
+
+/* Nobody comes any more; who is silent is given a moment. */
+static bool begin_to_drain(struct rp_http_server *s)
+{
+	struct rp_http_connection *c;
+
+	s->draining = true;
+	if (!rp_http_server_arm(s, false))
+		return false;
+	for (c = s->conns; c != NULL; c = c->next) {
+		rp_http_connection_set_limit(c);
+		settle_timer(s, c);
+	}
+	return true;
+}
+
+static void refresh_clock(struct rp_http_server *s)
+{
+	const struct rp_sys *sys = s->service->sys != NULL ? s->service->sys : &rp_sys_real;
+
+	s->service->wall_ms = rp_sys_wall_ms(sys);
+	s->service->boot_ms = rp_sys_boot_ms(sys);
+}
+
+/* Newcomers come last: they may cost others their place, and nobody's event is to be lost. */
+static bool take_event(struct rp_http_server *s, const struct epoll_event *ev)
+{
+	enum rp_http_subject *subject = ev->data.ptr;
+
+	if (*subject == RP_HTTP_A_LISTENER) {
+		((struct rp_http_entrance *)ev->data.ptr)->called = true;
+	} else if (*subject == RP_HTTP_A_WATCHED) {
+		const struct rp_http_watched *w = ev->data.ptr;
+
+		s->stop = s->stop || w->ready == NULL;
+		if (w->ready != NULL)
+			w->ready(s->service->context);
+	} else {
+		struct rp_http_connection *c = ev->data.ptr;
+
+		return rp_http_server_settle(s, c, rp_http_connection_event(c, ev->events));
+	}
+	return true;
+}
+
+bool rp_http_server_turn(struct rp_http_server *s, int most_ms)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int n = epoll_wait(s->epoll_fd, events, EVENTS_MAX, wait_ms(s, most_ms)), i;
+	bool ok = n >= 0 || errno == EINTR;
+
+	refresh_clock(s);
+	for (i = 0; i < n && ok; i++)
+		ok = take_event(s, &events[i]);
+	if (s->service->draining && !s->draining)
+		ok = ok && begin_to_drain(s);
+	return ok && rp_http_server_accept(s) && wake_due(s) && finish_turn(s);
+}
+
 static bool is_finished(const struct rp_http_server *s)
 {
+	const struct rp_http_service *service = s->service;
 	const struct rp_http_connection *c;
 
-	if (!s->service->stopping)
+	if (s->draining && (s->n_conns == 0 || (service->drain_until_ms != 0 &&
+						service->drain_until_ms <= service->boot_ms)))
+		return true;
+	if (!service->stopping)
 		return false;
 	for (c = s->conns; c != NULL; c = c->next)
 		if (rp_http_connection_owes_answer(c))
@@ -200,43 +278,17 @@ static bool is_finished(const struct rp_http_server *s)
 	return true;
 }
 
-static void refresh_clock(struct rp_http_server *s)
-{
-	s->service->wall_ms = rp_sys_wall_ms(&rp_sys_real);
-	s->service->boot_ms = rp_sys_boot_ms(&rp_sys_real);
-}
-
-/* false: errno tells what the system refused. *stop: the stop descriptor spoke. */
-static bool turn(struct rp_http_server *s, bool *stop)
-{
-	struct epoll_event events[EVENTS_MAX];
-	int n = epoll_wait(s->epoll_fd, events, EVENTS_MAX, wait_ms(s)), i;
-	bool ok = n >= 0 || errno == EINTR;
-
-	refresh_clock(s);
-	for (i = 0; i < n && ok; i++) {
-		struct rp_http_connection *c = events[i].data.ptr;
-
-		if (c == NULL)
-			*stop = true;
-		else if (events[i].data.ptr == (void *)s)
-			ok = accept_some(s);
-		else
-			ok = settle_conn(s, c, rp_http_connection_event(c, events[i].events));
-	}
-	return ok && wake_due(s);
-}
-
 enum rp_err rp_http_server_run(struct rp_http_server *s, int stop_fd, struct rp_error *err)
 {
-	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = NULL};
-	bool stop = false;
+	enum rp_err code = RP_OK;
 
-	if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, stop_fd, &ev) != 0)
-		return rp_fail_sys(err, RP_ERR_IO, errno, "epoll_ctl");
+	if (stop_fd >= 0)
+		code = rp_http_server_watch(s, stop_fd, NULL, err);
+	if (code != RP_OK)
+		return code;
 	refresh_clock(s);
-	while (!stop && !is_finished(s)) {
-		if (!turn(s, &stop))
+	while (!s->stop && !is_finished(s)) {
+		if (!rp_http_server_turn(s, -1))
 			return rp_fail_sys(err, RP_ERR_IO, errno, "the receiver's sockets fail");
 		if (s->service->failed != RP_OK) {
 			*err = s->service->err;
@@ -252,7 +304,15 @@ void rp_http_server_free(struct rp_http_server *s)
 		return;
 	while (s->conns != NULL)
 		drop_conn(s, s->conns);
+	while (s->watched != NULL) {
+		struct rp_http_watched *w = s->watched;
+
+		s->watched = w->next;
+		free(w);
+	}
 	if (s->epoll_fd >= 0)
 		close(s->epoll_fd);
+	rp_http_timers_release(&s->timers);
+	free(s->entrances);
 	free(s);
 }

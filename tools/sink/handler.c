@@ -114,4 +114,10 @@ static void flush(void *desk)
 	rp_sink_desk_flush(desk);
 }
 
-const struct rp_http_handler rp_sink_handler = {sizeof(struct giving), take, refuse, give, flush};
+const struct rp_http_handler rp_sink_handler = {
+    .own_bytes = sizeof(struct giving),
+    .take = take,
+    .refuse = refuse,
+    .wake = give,
+    .flush = flush,
+};

@@ -201,7 +201,7 @@ static enum rp_err serve(struct rp_sink_options *o, struct rp_error *err)
 	if (code == RP_OK)
 		code = open_listener(o, &listener, err);
 	if (code == RP_OK)
-		code = rp_http_server_new(&desk.service, listener.fd, &server, err);
+		code = rp_http_server_new(&desk.service, &listener, 1, &server, err);
 	if (code == RP_OK)
 		code = announce(listener.url, err);
 	if (code == RP_OK) {

@@ -75,8 +75,13 @@ static void flush(void *context)
 
 static struct program *start(void)
 {
-	static const struct rp_http_handler handler = {sizeof(struct own), take, refuse, answer,
-						       flush};
+	static const struct rp_http_handler handler = {
+	    .own_bytes = sizeof(struct own),
+	    .take = take,
+	    .refuse = refuse,
+	    .wake = answer,
+	    .flush = flush,
+	};
 	struct program *p = calloc(1, sizeof *p);
 	int ends[2];
 
