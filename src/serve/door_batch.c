@@ -1,5 +1,5 @@
-/* door_batch.c - gathers requests and parses their bodies. It is apart from door.c so that it can be
- * tested without a connection and a commit. */
+/* door_batch.c - gathers requests and parses their bodies. It is apart from door.c so that it can
+ * be tested without a connection and a commit. */
 
 #include "serve/door_batch.h"
 

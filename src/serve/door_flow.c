@@ -1,6 +1,6 @@
 /* door_flow.c - brings whole requests through their commits, in the order in which they came. It is
- * the part that keeps the promises: nothing is answered before its commit, and nothing that waits is
- * forgotten. */
+ * the part that keeps the promises: nothing is answered before its commit, and nothing that waits
+ * is forgotten. */
 
 #include "base/assert.h"
 #include "base/log.h"
