@@ -197,7 +197,7 @@ static enum rp_err run_watch(struct serve_setup *setup, const struct rp_settings
 	    .signal_fd = signal_fd,
 	    .sys = &rp_sys_real,
 	};
-	enum rp_err code = open_outbox(&settings->config, true, &o.outbox, err);
+	enum rp_err code = open_outbox(&settings->config, false, &o.outbox, err);
 
 	if (code == RP_OK)
 		code = rp_watch_serve(&o, err);
