@@ -75,6 +75,15 @@ class Contract(Story):
         rejected = len(re.findall('"status":"rejected"', API))
         self.assertEqual(kept.count(b"\n"), rejected, kept)
 
+    def test_a_key_beside_lines_does_not_make_one_run_of_them(self):
+        self.config.write_text(self.configuration())
+        door = Door(self)
+        lines = "".join(f'{{"run_id":"r-{n}","webhook":"https://hooks.example.com/orders"}}\n'
+                        for n in range(3)).encode()
+        answer = door.ask("/v1/runs", lines, {"Content-Type": "application/x-ndjson",
+                                              "Idempotency-Key": "k-1"})
+        self.assertEqual([a["status"] for a in answer.lines], ["queued"] * 3, answer)
+
     def test_every_code_of_the_table_has_an_example_or_is_named_beside_one(self):
         shown = {(int(status), code) for status, code in re.findall(
             r'^HTTP/1\.1 (\d{3}) [^`]*?\n\n\{"status":"(?:refused|rejected)","code":"(\w+)"',
