@@ -1,5 +1,6 @@
-/* cmd_serve.c - the verb `serve`: options, listeners, and a supervisor with the workers behind them.
- * The listeners are opened here, before any worker: so workers come and go, and nobody is refused. */
+/* cmd_serve.c - the verb `serve`: options, listeners, and a supervisor with the workers behind
+ * them. The listeners are opened here, before any worker: so workers come and go, and nobody is
+ * refused. */
 
 #include "cmd/cmd.h"
 

@@ -1,4 +1,5 @@
-/* door.c - opens the door, keeps it in order while it serves, and closes it: signals, ticks, ends. */
+/* door.c - opens the door, keeps it in order while it serves, and closes it: signals, ticks,
+ * ends. */
 
 #include "serve/door.h"
 

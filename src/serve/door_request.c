@@ -1,5 +1,5 @@
-/* door_request.c - takes requests from the server: judges their heads, copies what outlives them, and
- * passes whole ones on. It is the only part that looks at a request. */
+/* door_request.c - takes requests from the server: judges their heads, copies what outlives them,
+ * and passes whole ones on. It is the only part that looks at a request. */
 
 #include <stdlib.h>
 

@@ -33,7 +33,8 @@ SEEDS = {
                b'{"configurable":{"langgraph_auth_user":{"id":"u"},"x":null}}},"webhook":null}',
         "nested": b'a,a.b,b.c.d,c\n{ "a" : {"b":1} , "b":{"c":{"d":[{}]},"e":2},"c":"}" }',
         "twice": b'a.b\n{"a":{"b":1},"a":2,"a":{"c":3,"b":4,"b":{"b":"\\\\\\""}}}',
-        "escapes": b'k\xc3\xa4,a\\b\n{"k\\u00e4":1,"\\u006b\xc3\xa4":2,"a\\\\b":3,"k":"\\ud83d\\ude00"}',
+        "escapes": b'k\xc3\xa4,a\\b\n{"k\\u00e4":1,"\\u006b\xc3\xa4":2,"a\\\\b":3,'
+                   b'"k":"\\ud83d\\ude00"}',
         "all": b"a,b\n{\r\n\t\"b\": true,\r\n\t\"a\": -1.5e3\r\n}\r\n",
         "nowhere": b'a.b.c,x\n{"a":[{"b":{"c":1}}],"":{},"a.b":{"c":2},"b":{"x":[]}}',
     },

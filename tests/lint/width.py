@@ -14,6 +14,7 @@ WHOLE = (  # what is read as it stands, line by line or byte by byte
     "tests/fuzz/corpus/*/*",            # inputs of fuzz targets
     "tests/fixtures/*.ndjson",          # runs as an engine writes them, one a line
     "tests/interop/package-lock.json",  # written by npm
+    "tests/interop/engine/package-lock.json",
 )
 ROW = re.compile(r"\|.*|\{\".*\}")  # of a table, and an object of JSON that is a line
 
