@@ -59,7 +59,7 @@ UNIT_BIN := $(addprefix $(BUILD)/tests/,$(basename $(notdir $(UNIT_SRC))))
 # Unit tests of these modules need the store or the network library; all others link without LMDB
 # and libcurl, so that a leak of either into base or core is a link error.
 UNIT_FULL := $(addprefix $(BUILD)/tests/test_,outbox% http% sender% ingest% api% table% ctl% \
-             report_endpoints report_statistics door_counts watch)
+             report_endpoints report_statistics door_counts door_batch watch)
 
 SINK_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tools/sink/*.c)))
 CTL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(shell find tools/ctl -name '*.c')))
@@ -155,6 +155,22 @@ $(FUZZERS): $(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%.o $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $< $(LIB) -o $@ $(LIBS_ALL)
 
+# One target beside the parser of Node.js, where Debian's package node-llhttp has put its sources.
+LLHTTP_SRC := $(wildcard /usr/share/llhttp/*.c)
+LLHTTP_OBJ := $(LLHTTP_SRC:/usr/share/llhttp/%.c=$(BUILD)/obj/llhttp/%.o)
+FUZZ_LLHTTP := $(if $(LLHTTP_SRC),$(BUILD)/fuzzers/fuzz_request_llhttp)
+$(BUILD)/obj/llhttp/%.o: /usr/share/llhttp/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -isystem /usr/share/include/llhttp $(filter-out -W%,$(ALL_CFLAGS)) -w -c $< -o $@
+
+$(BUILD)/obj/tests/fuzz/llhttp/%.o: CPPFLAGS += -Itests/fuzz -isystem /usr/share/include/llhttp
+$(BUILD)/fuzzers/fuzz_request_llhttp: $(BUILD)/obj/tests/fuzz/llhttp/fuzz_request_llhttp.o \
+		$(LLHTTP_OBJ) $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $^ -o $@ $(LIBS_ALL)
+
 $(BUILD)/examples/%: docs/examples/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
@@ -231,7 +247,7 @@ $(PAGES_PRELOAD): tests/pages/preload_pages.c
 
 .PHONY: unit fuzzers examples
 unit: $(UNIT_BIN) $(CONFORMANCE_BIN) $(FUZZ_BIN) $(PAGES_PRELOAD)
-fuzzers: $(FUZZERS)
+fuzzers: $(FUZZERS) $(FUZZ_LLHTTP)
 examples: $(patsubst docs/examples/%.c,$(BUILD)/examples/%,$(wildcard docs/examples/*.c))
 
 # --- the commands of README: each sets up what it needs, then runs in a make that sees it ---
@@ -292,7 +308,7 @@ coverage:
 
 FUZZ_SANITIZE = -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
 fuzz:
-	@tests/setup.sh build test lint
+	@tests/setup.sh build test lint fuzz
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang HARDEN=-fPIE fuzzers \
 		CFLAGS="-O1 -g -fno-omit-frame-pointer" SANITIZE="$(FUZZ_SANITIZE)"
 	@python3 tests/fuzz/run.py --bin $(BUILD)/fuzz $(FUZZ_ARGS)

@@ -1,23 +1,27 @@
 #!/bin/sh
 # Installs what building and testing need on Debian 12 and 13. Says nothing when it is all there.
-# usage: tests/setup.sh [build|test|lint|valgrind|interop|debian ...]   (default: build test)
+# usage: tests/setup.sh [build|test|lint|fuzz|valgrind|interop|debian ...]   (default: build test)
 set -eu
 
 build="gcc make libc6-dev pkg-config liblmdb-dev libcurl4-openssl-dev libjansson-dev libssl-dev
 	libinih-dev libxxhash-dev"
 test="check python3 strace openssl ca-certificates g++ prometheus zsh fish"
 lint="clang clang-format mandoc libclang-rt-dev"
+# Not in every release: what needs it is skipped where it is missing.
+fuzz="node-llhttp"
 valgrind="valgrind"
 interop="nodejs npm openssl python3 default-jdk-headless gunicorn python3-gevent puma"
 debian="debootstrap"
 
 [ $# -gt 0 ] || set -- build test
 missing=
+wanted=
 for group in "$@"; do
 	case $group in
 	build) packages=$build ;;
 	test) packages=$test ;;
 	lint) packages=$lint ;;
+	fuzz) packages=$fuzz ;;
 	valgrind) packages=$valgrind ;;
 	interop) packages=$interop ;;
 	debian) packages=$debian ;;
@@ -34,13 +38,19 @@ for group in "$@"; do
 		*) tool= ;;
 		esac
 		[ -z "$tool" ] || ! command -v "$tool" >/dev/null 2>&1 || continue
-		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
+		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' &&
+			continue
+		if [ "$group" = fuzz ]; then
+			wanted="$wanted $package"
+		else
 			missing="$missing $package"
+		fi
 	done
 done
-[ -n "$missing" ] || exit 0
+[ -n "$missing$wanted" ] || exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then
+	[ -n "$missing" ] || exit 0
 	echo "setup: this is no Debian system; please install what these packages hold:$missing" >&2
 	exit 69
 fi
@@ -49,6 +59,7 @@ if [ "$(id -u)" -eq 0 ]; then
 elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
 	as_root="sudo -n"
 else
+	[ -n "$missing" ] || exit 0
 	echo "setup: please install, as root: apt-get install$missing" >&2
 	exit 69
 fi
@@ -70,7 +81,15 @@ apt() {
 		sleep 1
 	done
 }
-echo "setup: installing$missing"
+echo "setup: installing$missing$wanted"
 apt update
+for package in $wanted; do
+	if apt-cache show "$package" >/dev/null 2>&1; then
+		missing="$missing $package"
+	else
+		echo "setup: no package $package in this release; what needs it is skipped"
+	fi
+done
+[ -n "$missing" ] || exit 0
 # shellcheck disable=SC2086 # words on purpose
 apt install -y --no-install-recommends $missing

@@ -11,6 +11,7 @@
 #include "cmd/cli.h"
 #include "config/redact.h"
 #include "config/webhook_file.h"
+#include "serve/door_setup.h"
 
 /* A public address, to ask the guard what it thinks of a port alone. */
 #define ANY_PUBLIC_ADDRESS "9.9.9.9"
@@ -214,16 +215,40 @@ static void print_warning(void *arg, bool stops, const char *text, const char *r
 	fprintf(stderr, "runpost check-config: warning: %s\n  -> %s\n", text, remedy);
 }
 
-static int check(const struct rp_settings *s, char **urls, int n)
+static bool warn(const struct rp_settings *s)
 {
-	bool ok = rp_settings_warn(s, rp_sys_wall_ms(&rp_sys_real) / 1000, print_warning, NULL);
+	if (rp_door_setup_is_there(&s->config) && !rp_door_setup_is_open(&s->config))
+		print_warning(
+		    NULL, false,
+		    "no section says door = yes, so the front door takes runs at /v1/runs "
+		    "alone, and no engine's webhook",
+		    "say door = yes in an [endpoint], or name a door_key_file in [door]");
+	return rp_settings_warn(s, rp_sys_wall_ms(&rp_sys_real) / 1000, print_warning, NULL);
+}
+
+static bool print_door(const struct rp_settings *s, const struct rp_door_secrets *secrets)
+{
+	struct rp_buf text = {0};
+	bool ok = !rp_door_setup_is_there(&s->config) || rp_door_setup_show(s, secrets, &text);
+
+	if (ok && text.len > 0)
+		printf("\n%s", text.data);
+	rp_buf_release(&text);
+	return ok;
+}
+
+static int check(const struct rp_settings *s, const struct rp_door_secrets *secrets, char **urls,
+		 int n)
+{
+	bool ok = warn(s);
 	int i;
 
-	if (!ok) {
+	if (ok)
+		printf("ok\n");
+	if (!ok || !print_door(s, secrets)) {
 		fprintf(stderr, "runpost check-config: out of memory\n");
 		return RP_EXIT_TEMPFAIL;
 	}
-	printf("ok\n");
 	for (i = 0; i < n; i++) {
 		if (!print_url(s, urls[i])) {
 			fprintf(stderr, "runpost check-config: out of memory\n");
@@ -253,10 +278,10 @@ int rp_cmd_check_config(int argc, char **argv)
 	};
 	const struct rp_cli cli = {
 	    "check-config",
-	    "Reads the configuration, the secrets and the certificates as `runpost send` does at "
-	    "its start, touches "
-	    "nothing, and prints "
-	    "\"ok\".\nWhat works and should be mended is a warning on standard error.\n"
+	    "Reads the configuration, the secrets and the certificates as `runpost send` and "
+	    "`runpost serve`\ndo at their start, touches nothing, and prints \"ok\", and what the "
+	    "front door is, if the file says anything of it.\nWhat works and should be mended is a "
+	    "warning on standard error.\n"
 	    "For each URL it prints the settings in effect, the limits of its host, section and "
 	    "path, and the line each comes from; secrets "
 	    "are never shown.\n"
@@ -264,6 +289,7 @@ int rp_cmd_check_config(int argc, char **argv)
 	    "certificate is wrong.",
 	    options, sizeof options / sizeof options[0]};
 	struct rp_settings settings;
+	struct rp_door_secrets secrets = {0};
 	struct rp_error err = {0};
 	struct rp_buf encoded = {0};
 	struct rp_span sent;
@@ -279,8 +305,10 @@ int rp_cmd_check_config(int argc, char **argv)
 	if (code != RP_CLI_GO_ON)
 		return code;
 	if (rp_settings_load_secrets(&settings, &err) == RP_OK &&
-	    check_webhook(&settings.config, &err) == RP_OK) {
-		code = check(&settings, argv + first, argc - first);
+	    check_webhook(&settings.config, &err) == RP_OK &&
+	    rp_settings_load_door(&settings, &err) == RP_OK &&
+	    rp_door_setup_count(&settings, &secrets, &err) == RP_OK) {
+		code = check(&settings, &secrets, argv + first, argc - first);
 	} else {
 		fprintf(stderr, "runpost check-config: %s\n", err.text);
 		code = RP_EXIT_CONFIG;

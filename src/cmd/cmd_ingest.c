@@ -68,6 +68,7 @@ static int run(struct rp_ingest_options *in, const struct rp_config *config, boo
 	in->to = rp_appender_of(ob);
 	in->max_line_bytes = config->max_line_bytes;
 	in->full_wait_ms = config->full_wait_ms;
+	in->cuts = rp_config_cuts(config);
 	rc = rp_ingest_run(in, &counts, &err);
 	rp_outbox_close(ob);
 	if (!quiet)

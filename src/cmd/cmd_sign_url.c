@@ -142,9 +142,9 @@ static int find_door(const char *given, const struct rp_config *config, struct r
 	if (!(given != NULL ? rp_buf_add_text(out, given) : rp_config_add_door_url(config, out)))
 		return fail_memory();
 	if (out->len == 0)
-		return rp_cli_usage_error("sign-url",
-					  "the door listens on no TCP address; give what its users "
-					  "see, --door http://HOST:PORT");
+		return rp_cli_usage_error(
+		    "sign-url", "the door listens on no address with a port; give what its users "
+				"see, --door http://HOST:PORT");
 	if (rp_url_parse((struct rp_span){out->data, out->len}, &url, &err) != RP_OK)
 		return rp_cli_usage_error("sign-url", "--door: %s", err.text);
 	if (url.path.len > 1 || url.has_query)

@@ -57,12 +57,24 @@ enum rp_err rp_config_parse(struct rp_config *config, const char *file, struct r
 	}
 	policy_finish(&config->defaults);
 	config->redacts = config->defaults.redact_path;
+	config->drops = config->defaults.drop.n > 0;
 	for (i = 0; i < config->n_endpoints; i++) {
 		policy_finish(&config->endpoints[i]);
 		config->redacts = config->redacts || config->endpoints[i].redact_path;
+		config->drops = config->drops || config->endpoints[i].drop.n > 0;
 	}
 	rp_config_settle_hosts(config);
 	return RP_OK;
+}
+
+static const struct rp_cuts *find_cuts(const void *config, const struct rp_url *url)
+{
+	return &rp_config_policy(config, url)->drop;
+}
+
+struct rp_run_cuts rp_config_cuts(const struct rp_config *config)
+{
+	return (struct rp_run_cuts){config->drops ? find_cuts : NULL, config};
 }
 
 bool rp_policy_is_signed(const struct rp_policy *policy)

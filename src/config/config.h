@@ -8,9 +8,9 @@
  *   and line.
  * - Keys of [defaults] and [endpoint "NAME"] are the same, but for three below. An endpoint
  *   starts from the defaults, wherever in the file they stand.
- * - A key is set once in a section. Only `header`, `allow`, `listen`, `door_users` and `hosts`
- *   may repeat. Those of an endpoint join
- *   the inherited ones; a header replaces an inherited one of the same name.
+ * - A key is set once in a section. Only `header`, `drop`, `allow`, `listen`, `door_users` and
+ *   `hosts` may repeat. Those of an endpoint join the inherited ones; a header replaces an inherited
+ *   one of the same name.
  * - An empty path, secret_env, secret_credential or list takes back what was inherited.
  * - Comments stand on lines of their own.
  *
@@ -20,11 +20,11 @@
  *   [door]      listen token_file door_key_file door_users rejects rejects_max hosts hold
  *               connections bodies
  *   [ui]        listen
- *   [defaults]  secret_file secret_env secret_credential header redact_path timeout connect_timeout
- *               retry_base retry_factor retry_cap retry_attempts retry_schedule retry_max_age
- *               permanent_statuses honour_delivery_header in_flight rate host_in_flight host_rate
- *               breaker allow allow_http allow_ports ca_file client_cert client_key pin_sha256
- *               tls_min
+ *   [defaults]  secret_file secret_env secret_credential header drop redact_path timeout
+ *               connect_timeout retry_base retry_factor retry_cap retry_attempts
+ *               retry_schedule retry_max_age permanent_statuses honour_delivery_header in_flight
+ *               rate host_in_flight host_rate breaker allow allow_http allow_ports ca_file
+ *               client_cert client_key pin_sha256 tls_min
  *   [endpoint "NAME"]  url door shared_limits, and those of [defaults]
  *
  * Delays are computed (retry_base, _factor, _cap, _attempts) or listed (retry_schedule). One
@@ -44,6 +44,7 @@
 #include "net/guard.h"
 #include "net/listen_address.h"
 #include "net/url.h"
+#include "run/run.h"
 
 #define RP_ALLOW_MAX 32
 #define RP_CONFIG_HEADERS_MAX 16
@@ -64,6 +65,7 @@ struct rp_policy {
 	const char *headers
 	    [RP_CONFIG_HEADERS_MAX]; /* "Name: value", validated; may hold secrets: never shown */
 	size_t n_headers;
+	struct rp_cuts drop; /* members of a Run that are not stored */
 	bool
 	    redact_path; /* what stands behind the path of `url` is never shown (config/redact.h) */
 	int64_t timeout_ms, connect_timeout_ms;
@@ -94,7 +96,8 @@ struct rp_policy {
 	/* Where it all comes from: lines of the file, inherited ones included; 0: the default. */
 	unsigned section_line;
 	unsigned line_of[RP_SETTINGS_MAX]; /* by the number that rp_config_setting takes */
-	unsigned header_line[RP_CONFIG_HEADERS_MAX], allow_line[RP_ALLOW_MAX];
+	unsigned header_line[RP_CONFIG_HEADERS_MAX], allow_line[RP_ALLOW_MAX],
+	    drop_line[RP_CUT_PATHS_MAX];
 };
 
 /* Where a server listens; lines of the file, 0: the default. */
@@ -111,7 +114,7 @@ struct rp_door_names {
 	size_t n;
 };
 
-/* [door]. Files: NULL where there is none. */
+/* [door]; of its files NULL where there is none. */
 struct rp_door_config {
 	struct rp_listen listen; /* at least one */
 	const char *token_file, *door_key_file;
@@ -120,7 +123,7 @@ struct rp_door_config {
 	struct rp_door_names users;
 	const char *rejects;
 	uint64_t rejects_max_bytes;
-	/* "name" or "name:port", in lower case, IPv6 in brackets; beside the addresses themselves */
+	/* "name" or "name:port", in lower case, IPv6 in brackets; beside its own addresses */
 	struct rp_door_names hosts;
 	int64_t hold_ms;
 	unsigned connections;
@@ -148,6 +151,7 @@ struct rp_config {
 	size_t n_endpoints;
 	struct rp_policy *first_host;      /* the first section of one of the hosts */
 	bool redacts;                      /* some section has redact_path */
+	bool drops;                        /* some section has drop */
 	unsigned line_of[RP_SETTINGS_MAX]; /* of the settings that are not a policy's */
 	void *owned;                       /* the strings */
 };
@@ -167,6 +171,10 @@ enum rp_err rp_config_parse(struct rp_config *config, const char *file, struct r
  * Never NULL. */
 const struct rp_policy *rp_config_policy(const struct rp_config *config, const struct rp_url *url);
 
+/* What sections drop, for rp_parse_run: by the policy of the URL. Where no section drops anything,
+ * nobody will ask. The config must outlive it. */
+struct rp_run_cuts rp_config_cuts(const struct rp_config *config);
+
 /* The policy whose host_in_flight, host_rate and host_breaker hold for the host of a URL: a section
  * of this host (scheme, name, port), else the defaults. Never NULL. */
 const struct rp_policy *rp_config_host(const struct rp_config *config, const struct rp_url *url);
@@ -184,7 +192,7 @@ void rp_config_limits(const struct rp_config *config, const struct rp_url *url,
 		      struct rp_level_limits *out);
 
 /* Appends "http://ADDRESS:PORT", by which programs of this machine reach the door: its first
- * address of TCP. Nothing where it has none. false: out of memory. */
+ * address of TCP whose port is known before. Nothing where it has none. false: out of memory. */
 bool rp_config_add_door_url(const struct rp_config *config, struct rp_buf *out);
 
 /* Whether a policy names secrets. Then nothing is ever sent unsigned. */

@@ -10,6 +10,7 @@
 #include "text/ascii.h"
 
 #define USER_NAME_MAX 64
+#define UID_DIGITS_MAX 10
 #define HOST_NAME_MAX_BYTES 260 /* with a port */
 #define SELF "self"
 
@@ -107,19 +108,22 @@ static bool name_add(struct rp_config_parser *p, const struct rp_setting *s,
 	return true;
 }
 
+/* What else a name may have, the system knows. */
 static bool is_user(struct rp_span word)
 {
 	size_t i, digits = 0;
 	uint64_t v = 0;
 
 	for (i = 0; i < word.len; i++) {
-		if ((unsigned char)word.ptr[i] <= 0x20 || strchr("/:\\\"'", word.ptr[i]) != NULL)
+		if (word.ptr[i] <= ' ' || word.ptr[i] > '~' ||
+		    rp_char_is_one_of(word.ptr[i], "/:#\"'"))
 			return false;
-		if (word.ptr[i] >= '0' && word.ptr[i] <= '9' && digits++ < 12)
+		if (rp_char_is_digit(word.ptr[i]) && digits++ < UID_DIGITS_MAX)
 			v = v * 10 + (uint64_t)(word.ptr[i] - '0');
 	}
 	/* the greatest number stands for no user */
-	return word.len <= USER_NAME_MAX && (digits < word.len || v < UINT32_MAX);
+	return word.len <= USER_NAME_MAX &&
+	       (digits < word.len || (digits <= UID_DIGITS_MAX && v < UINT32_MAX));
 }
 
 bool rp_config_set_users(struct rp_config_parser *p, const struct rp_setting *s, void *base,
@@ -372,7 +376,7 @@ bool rp_config_add_door_url(const struct rp_config *config, struct rp_buf *out)
 	char text[RP_LISTEN_TEXT_MAX];
 	size_t i = 0;
 
-	while (i < listen->n && listen->at[i].unix_path[0] != '\0')
+	while (i < listen->n && listen->at[i].port == 0)
 		i++;
 	if (i == listen->n)
 		return true;

@@ -179,9 +179,10 @@ static bool add_names(const struct rp_door_names *names, struct rp_buf *out)
 size_t rp_config_count_values(const struct rp_policy *policy, size_t i)
 {
 	enum rp_setting_kind kind = rp_setting_at(i)->kind;
-	size_t n = kind == RP_KIND_HEADER ? policy->n_headers
-		   : kind == RP_KIND_NETS ? policy->n_allow
-					  : 1;
+	size_t n = kind == RP_KIND_HEADER  ? policy->n_headers
+		   : kind == RP_KIND_NETS  ? policy->n_allow
+		   : kind == RP_KIND_PATHS ? policy->drop.n
+					   : 1;
 
 	return n > 0 ? n : 1;
 }
@@ -217,6 +218,8 @@ bool rp_config_show_value(const struct rp_config *config, const struct rp_policy
 		return add_header(policy, k, out);
 	case RP_KIND_NETS:
 		return add_net(policy, k, out);
+	case RP_KIND_PATHS:
+		return rp_buf_add_text(out, k < policy->drop.n ? policy->drop.paths[k] : "none");
 	case RP_KIND_PORTS:
 		return add_ports(&policy->guard, out);
 	case RP_KIND_DELAYS:
@@ -243,6 +246,8 @@ static unsigned line_in_policy(const struct rp_policy *policy, size_t i, size_t 
 
 	if (kind == RP_KIND_HEADER)
 		return policy->header_line[k];
+	if (kind == RP_KIND_PATHS && policy->drop.n > 0)
+		return policy->drop_line[k];
 	return kind == RP_KIND_NETS ? policy->allow_line[k] : policy->line_of[i];
 }
 

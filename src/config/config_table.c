@@ -73,6 +73,8 @@ static const struct rp_setting settings[] = {
 	 RP_KIND_CREDENTIAL, NULL, NULL, IN_POLICY(secret_credential)},
 	{{"defaults", "header", "header", "", "\"Name: value\" sent with every request; may be given several times"},
 	 RP_KIND_HEADER, NULL, NULL, 0},
+	{{"defaults", "drop", "members", "", "members of a run that are cut out before it is stored, such as kwargs.webhook; may be given several times; empty: none"},
+	 RP_KIND_PATHS, NULL, NULL, 0},
 	{{"defaults", "redact_path", "switch", "no", "whether the path behind the section's url is a secret and never shown"},
 	 RP_KIND_SWITCH, "0", "1", IN_POLICY(redact_path)},
 	{{"defaults", "timeout", "duration", "20s", "time for one attempt from start to end"},
@@ -154,10 +156,16 @@ const struct rp_setting_info *rp_config_setting(size_t i)
 	return i < N_SETTINGS ? &settings[i].info : NULL;
 }
 
+bool rp_setting_is_of_policy(const struct rp_setting *s)
+{
+	return strcmp(s->info.section, rp_section_names[RP_SECTION_DEFAULTS]) == 0 ||
+	       strcmp(s->info.section, rp_section_names[RP_SECTION_ENDPOINT]) == 0;
+}
+
 bool rp_setting_may_repeat(const struct rp_setting *s)
 {
-	return s->kind == RP_KIND_HEADER || s->kind == RP_KIND_NETS || s->kind == RP_KIND_LISTEN ||
-	       s->kind == RP_KIND_USERS || s->kind == RP_KIND_HOSTS;
+	return s->kind == RP_KIND_HEADER || s->kind == RP_KIND_NETS || s->kind == RP_KIND_PATHS ||
+	       s->kind == RP_KIND_LISTEN || s->kind == RP_KIND_USERS || s->kind == RP_KIND_HOSTS;
 }
 
 const struct rp_setting *rp_setting_find(enum rp_section section, const char *name)

@@ -25,6 +25,7 @@ enum rp_setting_kind {
 	RP_KIND_STATUSES,
 	RP_KIND_PINS,
 	RP_KIND_RATE,
+	RP_KIND_PATHS,
 	RP_KIND_LISTEN,
 	RP_KIND_USERS,
 	RP_KIND_HOSTS,
@@ -54,6 +55,9 @@ extern const char *const rp_section_names[RP_SECTION_OTHER];
 
 const struct rp_setting *rp_setting_at(size_t i); /* NULL after the last */
 size_t rp_setting_index(const struct rp_setting *s);
+
+/* Whether it is a key of [endpoint] sections; else of a section that is once in a file. */
+bool rp_setting_is_of_policy(const struct rp_setting *s);
 
 /* Whether a section may have its key several times. */
 bool rp_setting_may_repeat(const struct rp_setting *s);

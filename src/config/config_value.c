@@ -180,7 +180,7 @@ static bool set_number(struct rp_config_parser *p, const struct rp_setting *s, v
 void rp_setting_reset(const struct rp_setting *s, struct rp_config *config)
 {
 	/* sections start from the defaults, with the keys too that those do not have */
-	bool of_policy = rp_setting_find(RP_SECTION_ENDPOINT, s->info.name) == s, known;
+	bool of_policy = rp_setting_is_of_policy(s), known;
 	int64_t v = 0;
 
 	if (s->kind > RP_KIND_TLS_VERSION)
@@ -506,6 +506,48 @@ static bool set_statuses(struct rp_config_parser *p, const struct rp_setting *s,
 	return true;
 }
 
+/* In the order of the file, each once. */
+static bool path_add(struct rp_config_parser *p, const struct rp_setting *s,
+		     struct rp_policy *policy, struct rp_span path, const char *value)
+{
+	const char *problem = rp_cut_problem(path);
+	struct rp_cuts *drop = &policy->drop;
+	char shown[RP_CONFIG_SHOWN_BYTES];
+	size_t i;
+
+	if (problem != NULL)
+		return rp_config_fail_value(p, s, value,
+					    "%s: %s; accepted: names of members with dots between "
+					    "them, such as kwargs.webhook",
+					    rp_config_show(path, shown), problem);
+	for (i = 0; i < drop->n; i++)
+		if (rp_span_is(path, drop->paths[i]))
+			return true;
+	if (drop->n == RP_CUT_PATHS_MAX)
+		return rp_config_fail_value(p, s, value, "too many members; accepted: at most %d",
+					    RP_CUT_PATHS_MAX);
+	drop->paths[drop->n] = rp_config_copy(p, path);
+	if (drop->paths[drop->n] == NULL)
+		return false;
+	policy->drop_line[drop->n++] = p->line;
+	return true;
+}
+
+static bool set_paths(struct rp_config_parser *p, const struct rp_setting *s, void *base,
+		      const char *value)
+{
+	struct rp_policy *policy = base;
+	const char *list = strcmp(value, "none") == 0 ? "" : value;
+	struct rp_span word = word_next(&list);
+
+	if (word.len == 0)
+		policy->drop.n = 0;
+	for (; word.len > 0; word = word_next(&list))
+		if (!path_add(p, s, policy, word, value))
+			return false;
+	return true;
+}
+
 #define PIN_BYTES 32
 #define PIN_PREFIX "sha256//"
 
@@ -568,6 +610,7 @@ static bool (*const setters[])(struct rp_config_parser *p, const struct rp_setti
     [RP_KIND_STATUSES] = set_statuses,
     [RP_KIND_PINS] = set_pins,
     [RP_KIND_RATE] = set_rate,
+    [RP_KIND_PATHS] = set_paths,
     [RP_KIND_LISTEN] = rp_config_set_listen,
     [RP_KIND_USERS] = rp_config_set_users,
     [RP_KIND_HOSTS] = rp_config_set_hosts,

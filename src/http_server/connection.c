@@ -38,6 +38,8 @@ void rp_http_connection_free(struct rp_http_connection *c)
 
 	if (c->state == RP_HTTP_CONNECTION_HELD && service->handler->gone != NULL)
 		service->handler->gone(service->context, c);
+	if (service->handler->closed != NULL)
+		service->handler->closed(service->context, c);
 	rp_http_list_leave(&c->pending);
 	rp_http_bodies_release(c);
 	close(c->fd);

@@ -50,23 +50,16 @@ static bool may_take(const struct rp_http_connection *c)
 
 static enum rp_http_progress parse(struct rp_http_connection *c)
 {
-	struct rp_http_request *r = &c->request;
-	size_t most = c->service->limits.head_bytes, head;
-	enum rp_http_progress progress;
+	const struct rp_http_service *service = c->service;
+	const struct rp_http_bounds bounds = {
+	    service->limits.head_bytes > 0 ? service->limits.head_bytes : RP_HTTP_REQUEST_HEAD_MAX,
+	    service->max_body};
 
-	if (r->phase == RP_HTTP_AT_END) {
-		rp_http_request_begin(r);
+	if (c->request.phase == RP_HTTP_AT_END) {
+		rp_http_request_begin(&c->request);
 		c->past_head = false;
 	}
-	progress = rp_http_request_parse(r, &c->in, c->start, c->service->max_body);
-	head = r->body_at > 0 ? r->body_at : c->in.len - c->start;
-	if (most == 0 || head <= most || c->past_head || progress == RP_HTTP_BAD)
-		return progress;
-	r->keep_alive = false;
-	r->bad_status = 431;
-	r->bad_text = "the head is larger than this server takes";
-	r->used = r->at;
-	return RP_HTTP_BAD;
+	return rp_http_request_parse(&c->request, &c->in, c->start, &bounds);
 }
 
 /* Once a request, when its head has come. true: it is answered. */
@@ -75,7 +68,8 @@ static bool show_head(struct rp_http_connection *c, enum rp_http_progress progre
 	const struct rp_http_handler *handler = c->service->handler;
 	struct rp_http_request *r = &c->request;
 
-	if (c->past_head || (progress == RP_HTTP_BAD ? r->bad_status != 413 : r->body_at == 0))
+	if (c->past_head || !rp_http_request_has_head(r) ||
+	    (progress == RP_HTTP_BAD && r->bad_status != 413))
 		return false;
 	c->past_head = true;
 	if (handler->head == NULL)

@@ -2,8 +2,10 @@
  * values out. It does not judge what is asked: methods, hosts and targets are the program's.
  *
  * Strict on purpose: what two readers understand differently is how requests are smuggled, and a
- * receiver for tests should show a sender's slips. Refused: lines that end in a bare LF, folded
- * fields, white space before a colon, Content-Length beside Transfer-Encoding, a missing Host.
+ * receiver for tests should show a sender's slips. Refused: lines that end in a bare LF or hold a
+ * bare CR, folded fields, white space before a colon, Content-Length beside Transfer-Encoding, a
+ * missing Host or one that is no host, a target that names another host, chunk extensions and
+ * trailers that are none, trailers that would frame or route.
  * Chunked bodies are decoded in place, so the buffer never holds more than one head, one body and
  * what was read beyond them. The bytes stay the caller's; the struct only points into them. */
 #ifndef RP_HTTP_SERVER_REQUEST_H
@@ -15,8 +17,14 @@
 
 #include "base/bytes.h"
 
-#define RP_HTTP_REQUEST_HEAD_MAX 32768 /* bytes of request line and fields together */
+#define RP_HTTP_REQUEST_HEAD_MAX 32768 /* the most that a bound of a head may be */
 #define RP_HTTP_REQUEST_FIELDS_MAX 64
+
+/* A request beyond them is refused. */
+struct rp_http_bounds {
+	size_t head_bytes; /* empty lines, request line and fields together: else 431 */
+	size_t body_bytes; /* without the framing of chunks: else 413 */
+};
 
 enum rp_http_progress { RP_HTTP_MORE, RP_HTTP_DONE, RP_HTTP_BAD };
 
@@ -46,9 +54,10 @@ struct rp_http_request {
 	enum rp_http_phase phase;
 	/* an absolute-form target is cut to its path and query */
 	struct rp_http_part method, target;
-	size_t n_fields;           /* of fields[] */
-	bool http_1_0, keep_alive; /* keep_alive: when done; of a bad one there is no next */
-	bool is_head;              /* when done: it is a HEAD, whose answer has no body */
+	size_t n_fields; /* of fields[] */
+	bool http_1_0,
+	    keep_alive; /* keep_alive: from the head on; after a bad one there is no next */
+	bool is_head;   /* from the request line on: the answer has no body, bad or not */
 	/* the client waits for "100 Continue"; the caller clears it after answering */
 	bool wants_continue;
 	size_t used;          /* when done: bytes of this request in the buffer */
@@ -58,8 +67,9 @@ struct rp_http_request {
 	char *base; /* the request's first byte, as of the last call */
 	size_t have, at, scanned;
 	size_t body_at, body_bytes;
-	uint64_t left; /* bytes to come of the body or chunk */
-	size_t trailer_bytes;
+	uint64_t left;                     /* bytes to come of the body or chunk */
+	size_t extra_bytes, trailer_bytes; /* of the chunked framing */
+	struct rp_http_part authority;     /* of an absolute-form target */
 	unsigned hosts;
 	bool has_length, chunked, expect_continue, said_close, said_keep_alive;
 
@@ -75,11 +85,19 @@ static inline void rp_http_request_begin(struct rp_http_request *r)
 /* Takes in->data from `start` on, where the request begins; call it again with more bytes after
  * RP_HTTP_MORE (start may then be another one if the bytes were moved). It lower-cases names and,
  * for a chunked body, shortens `in`. RP_HTTP_BAD: see bad_status, among them 431 for a head and
- * 413 for a body over the bounds, the latter before the body has come where its length was said. */
+ * 413 for a body over the bounds, the latter before the body has come where its length was said.
+ * The bounds are the same in all calls for a request. */
 enum rp_http_progress rp_http_request_parse(struct rp_http_request *r, struct rp_buf *in,
-					    size_t start, size_t max_body);
+					    size_t start, const struct rp_http_bounds *bounds);
 
-/* After RP_HTTP_DONE, until the buffer changes: */
+/* Its head has come: method, target and fields may be read until the buffer changes. True of one
+ * that is refused for its body, too, so that who may ask can be judged first. */
+static inline bool rp_http_request_has_head(const struct rp_http_request *r)
+{
+	return r->phase > RP_HTTP_AT_FIELDS;
+}
+
+/* Until the buffer changes: parts of a head that has come, and after RP_HTTP_DONE the body. */
 static inline struct rp_span rp_http_request_span(const struct rp_http_request *r,
 						  struct rp_http_part part)
 {

@@ -42,6 +42,8 @@ struct rp_http_handler {
 	void (*flush)(void *context);
 	/* The connection ends while the program owes it an answer: forget it. */
 	void (*gone)(void *context, struct rp_http_connection *c);
+	/* The connection ends, owed an answer or not: what the program keeps for it goes. */
+	void (*closed)(void *context, struct rp_http_connection *c);
 	/* All that is at hand is taken: once or more in each turn of the loop, before it waits. */
 	void (*turned)(void *context);
 	/* The time asked for by rp_http_server_tick_at has come. */

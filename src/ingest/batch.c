@@ -51,9 +51,12 @@ void rp_batch_clear(struct rp_batch *batch)
 		rp_batch_release(batch);
 		return;
 	}
-	for (i = 0; i < batch->n; i++)
+	for (i = 0; i < batch->n; i++) {
 		if (batch->runs[i].text.cap > KEEP_TEXT_BYTES)
 			rp_buf_release(&batch->runs[i].text);
+		if (batch->runs[i].cut_text.cap > KEEP_TEXT_BYTES)
+			rp_buf_release(&batch->runs[i].cut_text);
+	}
 	batch->n = batch->n_entries = 0;
 	if (batch->names.cap > KEEP_NAMES_BYTES)
 		rp_buf_release(&batch->names);

@@ -137,7 +137,8 @@ static bool has_room(const struct input_batch *b)
 /* Parses the lines that are there into the batch, up to an overlong line. */
 static enum rp_err fill_batch(struct loop *l)
 {
-	const struct rp_run_options options = {.default_url = l->o->default_url};
+	const struct rp_run_options options = {.default_url = l->o->default_url,
+					       .cuts = l->o->cuts};
 	struct input_batch *b = l->filling;
 	enum rp_lines_kind kind;
 	struct rp_span line;

@@ -26,6 +26,7 @@ struct rp_ingest_options {
 	int signal_fd;  /* a signalfd. A signal ends the input where it is. -1: none */
 	struct rp_appender to;
 	struct rp_span default_url;
+	struct rp_run_cuts cuts;
 	size_t max_line_bytes;
 	int64_t full_wait_ms;  /* a full outbox: wait for room for so long, */
 	int64_t full_retry_ms; /* ... and try after each such time */

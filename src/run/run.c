@@ -68,6 +68,7 @@ void rp_parsed_run_release(struct rp_parsed_run *run)
 {
 	rp_buf_release(&run->text);
 	rp_buf_release(&run->url_text);
+	rp_buf_release(&run->cut_text);
 }
 
 static bool skip(struct rp_parsed_run *run, const char *reason)
@@ -380,15 +381,32 @@ static bool take_times(struct rp_parsed_run *run, const struct line *line,
 	return true;
 }
 
+static bool cut_payload(struct rp_parsed_run *run, const struct rp_run_cuts *by)
+{
+	const struct rp_cuts *cuts = by->find(by->arg, &run->parts);
+	bool cut;
+
+	if (cuts->n == 0)
+		return true;
+	run->cut_text.max = SIZE_MAX; /* a payload may be as long as a line */
+	if (!rp_cut(run->payload, cuts, &run->cut_text, &cut))
+		return rp_run_no_memory(run);
+	if (cut)
+		run->payload = (struct rp_span){run->cut_text.data, run->cut_text.len};
+	return true;
+}
+
 static void reset_run(struct rp_parsed_run *run)
 {
-	struct rp_buf text = run->text, url_text = run->url_text;
+	struct rp_buf text = run->text, url_text = run->url_text, cut_text = run->cut_text;
 
 	rp_buf_clear(&text);
 	rp_buf_clear(&url_text);
+	rp_buf_clear(&cut_text);
 	memset(run, 0, sizeof *run);
 	run->text = text;
 	run->url_text = url_text;
+	run->cut_text = cut_text;
 }
 
 void rp_parse_run(struct rp_parsed_run *run, struct rp_span text,
@@ -415,5 +433,7 @@ void rp_parse_run(struct rp_parsed_run *run, struct rp_span text,
 	run->thread_id = take_label(run, &line.run[WANT_THREAD_ID], RP_FIELD_MAX);
 	run->event = take_label(run, &line.run[WANT_STATUS], RP_EVENT_MAX);
 	make_dedupe_key(run, id, &line.run[WANT_STATUS], text, options->url);
+	if (options->cuts.find != NULL && !cut_payload(run, &options->cuts))
+		return;
 	run->status = RP_RUN_OK;
 }

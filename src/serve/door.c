@@ -85,14 +85,27 @@ static void check_outbox(struct rp_door *door)
 		rp_door_fail(door, code, &err);
 }
 
+/* While nothing waits for room, no commit tells that there is some again. */
+static void check_room(struct rp_door *door)
+{
+	struct rp_outbox_info info;
+	struct rp_error ignored;
+
+	if (door->is_full && !door->busy && door->n_waiting == 0 &&
+	    rp_outbox_info(door->o->outbox, &info, &ignored) == RP_OK && !info.refuses)
+		door->is_full = false;
+}
+
 void rp_door_tick(struct rp_door *door)
 {
 	int64_t now_ms = door->service.boot_ms;
 
 	if (door->retry_at_ms != 0 && door->retry_at_ms <= now_ms && !door->busy)
 		rp_door_retry(door);
-	if (door->check_at_ms <= now_ms)
+	if (door->check_at_ms <= now_ms) {
 		check_outbox(door);
+		check_room(door);
+	}
 	if (door->watchdog_at_ms != 0 && door->watchdog_at_ms <= now_ms) {
 		rp_notify("WATCHDOG=1");
 		door->watchdog_at_ms = now_ms + door->watchdog_ms;

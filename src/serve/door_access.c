@@ -120,12 +120,14 @@ static bool take_authority(struct rp_span text, struct authority *out)
 	size_t end = rp_span_find(text, 0, literal ? ']' : ':'), i;
 	unsigned port = 0;
 
+	if (text.len == 0)
+		return false;
 	end += literal && end < text.len;
 	out->host = rp_span_part(text, 0, end);
 	out->has_port = end < text.len;
 	out->port = PORT_MISSING;
 	if (!out->has_port)
-		return end > 0;
+		return true;
 	for (i = end + 1; i < text.len && port <= UINT16_MAX; i++) {
 		if (!rp_char_is_digit(text.ptr[i]))
 			return false;

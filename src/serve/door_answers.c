@@ -126,6 +126,7 @@ static bool misuses_key(struct rp_door *door, const struct rp_door_batch *batch,
 static void count_runs(struct rp_door *door, const struct rp_door_batch *batch, size_t from,
 		       const struct rp_door_held *held)
 {
+	struct rp_span rest = {held->body.data, held->body.len}, text;
 	uint64_t n[RP_DOOR_RUNS_COUNT] = {0};
 	int64_t now_at_ms = door->service.wall_ms;
 	size_t i;
@@ -134,12 +135,16 @@ static void count_runs(struct rp_door *door, const struct rp_door_batch *batch, 
 		const struct rp_appended *stored = rp_batch_result(&batch->runs, i);
 		const struct rp_parsed_run *run = &batch->runs.runs[i];
 
+		if (held->keep && !rp_door_next_text(held->form, &rest, &text))
+			text = rest;
 		if (stored != NULL)
 			n[stored->duplicate ? RP_DOOR_DUPLICATE : RP_DOOR_QUEUED]++;
 		else
 			n[run->status == RP_RUN_SKIPPED ? RP_DOOR_SKIPPED : RP_DOOR_REJECTED]++;
-		if (stored == NULL && run->status == RP_RUN_REJECTED)
-			rp_door_count_refused(&door->counts, run->code, now_at_ms);
+		if (run->status != RP_RUN_REJECTED)
+			continue;
+		rp_door_count_refused(&door->counts, run->code, now_at_ms);
+		rp_door_count_reject(&door->counts, run->code, text.len, held->kept, now_at_ms);
 	}
 	for (i = 0; i < RP_DOOR_RUNS_COUNT; i++)
 		if (n[i] > 0)

@@ -107,7 +107,7 @@ bool rp_door_batch_add(struct rp_door_batch *batch, struct rp_door_held *held,
 	size_t n_before = batch->runs.n;
 
 	held->n_runs = 0;
-	held->keep = false;
+	held->keep = held->kept = false;
 	held->next = NULL;
 	*too_many = false;
 	if (held->form == RP_DOOR_LINES ? !add_lines(batch, held, hosts, too_many)

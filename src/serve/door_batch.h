@@ -33,6 +33,7 @@ struct rp_door_held {
 	int64_t whole_at_us, hold_until_ms; /* boot time */
 	size_t n_runs;                      /* in its batch */
 	bool keep; /* one of its runs was rejected, and goes to the rejects */
+	bool kept; /* all of those are there now */
 };
 
 struct rp_door_batch {

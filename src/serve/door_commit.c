@@ -22,34 +22,40 @@ struct rp_door_commit {
 };
 
 /* The texts of a request that were rejected; its runs begin at `from`. */
-static enum rp_err keep_texts(struct rp_door_commit *c, const struct rp_door_held *held,
-			      size_t from)
+static enum rp_err keep_texts(struct rp_door_commit *c, struct rp_door_held *held, size_t from)
 {
 	struct rp_span rest = {held->body.data, held->body.len}, text;
 	enum rp_err code = RP_OK;
+	bool kept;
 	size_t i;
 
+	held->kept = true;
 	for (i = 0; i < held->n_runs && code == RP_OK; i++) {
 		if (!rp_door_next_text(held->form, &rest, &text))
 			text = rest; /* an empty body is a text, too */
-		if (c->batch->runs.runs[from + i].status == RP_RUN_REJECTED)
-			code = rp_door_rejects_add(c->rejects, text, &c->rejects_err);
+		if (c->batch->runs.runs[from + i].status != RP_RUN_REJECTED)
+			continue;
+		code = rp_door_rejects_add(c->rejects, text, &kept, &c->rejects_err);
+		held->kept = held->kept && kept;
 	}
 	return code;
 }
 
 static enum rp_err keep_rejects(struct rp_door_commit *c)
 {
-	const struct rp_door_held *held;
+	struct rp_door_held *held;
 	size_t from = c->slice.from;
-	enum rp_err code = RP_OK;
+	enum rp_err code = RP_OK, synced;
 
 	for (held = c->slice.first; held != c->slice.end && code == RP_OK; held = held->next) {
 		if (held->keep)
 			code = keep_texts(c, held, from);
 		from += held->n_runs;
 	}
-	return code == RP_OK ? rp_door_rejects_sync(c->rejects, &c->rejects_err) : code;
+	synced = code == RP_OK ? rp_door_rejects_sync(c->rejects, &c->rejects_err) : code;
+	for (held = c->slice.first; held != c->slice.end && synced != RP_OK; held = held->next)
+		held->kept = false;
+	return synced;
 }
 
 static void commit(void *arg)

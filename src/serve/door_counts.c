@@ -182,11 +182,6 @@ void rp_door_count_connection(struct rp_door_counts *c)
 	add(&c->numbers->connections, 1);
 }
 
-void rp_door_count_evicted(struct rp_door_counts *c)
-{
-	add(&c->numbers->evicted, 1);
-}
-
 void rp_door_count_held(struct rp_door_counts *c)
 {
 	add(&c->numbers->held, 1);

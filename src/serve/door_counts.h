@@ -81,7 +81,7 @@ struct rp_door_numbers {
 	uint64_t refused[RP_DOOR_CODES];
 	uint64_t runs[RP_DOOR_RUNS_MAX];
 	uint64_t requests_bytes; /* of bodies that were taken in */
-	uint64_t connections, evicted;
+	uint64_t connections;
 	uint64_t held;                    /* requests that had to wait for room */
 	uint64_t starts;                  /* of door workers */
 	uint64_t failed;                  /* commits that failed; `batches` counts the others */
@@ -92,13 +92,13 @@ struct rp_door_numbers {
 	uint64_t last_start_at_ms, last_queued_at_ms, last_lost_at_ms;
 	uint64_t last_reject_at_ms, last_reject; /* a place among the codes */
 	uint64_t last_access_at_ms, last_access; /* who may not come in; likewise */
-	uint64_t nothing[300];
+	uint64_t nothing[301];
 	struct rp_door_now now[RP_DOOR_SLOTS];
 };
 
 /* --- for a door --------------------------------------------------------------------------- */
 
-/* The door's own: it stays where it was opened. One thread may count. */
+/* The door's own: it stays where it was opened. All its threads may count. */
 struct rp_door_counts {
 	struct rp_door_numbers *numbers;
 	struct rp_door_now *now;
@@ -124,7 +124,6 @@ void rp_door_count_runs(struct rp_door_counts *c, enum rp_door_run kind, uint64_
 			int64_t now_at_ms);
 void rp_door_count_body(struct rp_door_counts *c, uint64_t bytes);
 void rp_door_count_connection(struct rp_door_counts *c);
-void rp_door_count_evicted(struct rp_door_counts *c);
 void rp_door_count_held(struct rp_door_counts *c); /* a request begins to wait for room */
 void rp_door_count_commit(struct rp_door_counts *c, uint64_t n_runs);
 void rp_door_count_commit_failed(struct rp_door_counts *c);

@@ -8,10 +8,12 @@
 
 void rp_door_submit(struct rp_door *door, struct rp_door_held *held)
 {
+	/* The server bounds the bodies of clients that are there. Those of clients that have hung
+	 * up wait on, so there may be more. */
+	uint64_t most = 2 * door->rules.rules.config->door.bodies_bytes;
 	bool too_many;
 
-	if (held->connection != NULL && door->held_bytes > 0 &&
-	    door->held_bytes + held->body.len > door->rules.rules.config->door.bodies_bytes) {
+	if (door->held_bytes > 0 && held->body.len > most - door->held_bytes) {
 		rp_door_answer_held_no(door, held, 503, "busy",
 				       "too many bytes wait already; send it again later");
 		return;
@@ -72,6 +74,10 @@ void rp_door_go_on(struct rp_door *door)
 	if (door->busy)
 		return;
 	answer_lookups(door);
+	if (door->service.draining && door->is_full)
+		rp_door_refuse_waiting(door, "stopping",
+				       "the outbox is full, and the door is about to stop; send "
+				       "it again");
 	if (door->retry_at_ms != 0 || door->failed != RP_OK)
 		return;
 	if (!rp_door_batch_is_empty(door->committing) || swap_batches(door))

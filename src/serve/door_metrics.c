@@ -127,8 +127,6 @@ static void add_connections(struct metrics *m)
 {
 	number(m, "connections_accepted_total", "counter", "Connections that were accepted.",
 	       m->n->connections);
-	number(m, "connections_evicted_total", "counter",
-	       "Idle or unfinished ones that gave way to new ones.", m->n->evicted);
 	number(m, "worker_starts_total", "counter", "Starts of processes that accept.",
 	       m->n->starts);
 }

@@ -35,23 +35,20 @@ void rp_door_rejects_close(struct rp_door_rejects *r)
 	r->fd = -1;
 }
 
-enum rp_err rp_door_rejects_add(struct rp_door_rejects *r, struct rp_span body,
+enum rp_err rp_door_rejects_add(struct rp_door_rejects *r, struct rp_span body, bool *kept,
 				struct rp_error *err)
 {
 	enum rp_err code;
 
-	if (r->fd < 0 || body.len + 1 > r->bytes_max || r->bytes > r->bytes_max - body.len - 1) {
-		r->n_left_out++;
+	*kept = false;
+	if (r->fd < 0 || body.len + 1 > r->bytes_max || r->bytes > r->bytes_max - body.len - 1)
 		return RP_OK;
-	}
 	code = rp_rejects_write(r->fd, body, true, err);
-	if (code != RP_OK) {
-		r->n_left_out++;
+	if (code != RP_OK)
 		return code;
-	}
 	r->bytes += body.len + 1;
-	r->n_kept++;
 	r->unsynced = true;
+	*kept = true;
 	return RP_OK;
 }
 

@@ -13,7 +13,6 @@
 struct rp_door_rejects {
 	int fd;
 	uint64_t bytes, bytes_max; /* of the file; of other things than files only what we wrote */
-	uint64_t n_kept, n_left_out; /* bodies since the start; other threads may not read them */
 	bool unsynced;
 };
 
@@ -22,9 +21,9 @@ enum rp_err rp_door_rejects_open(const char *path, uint64_t bytes_max, struct rp
 				 struct rp_error *err);
 void rp_door_rejects_close(struct rp_door_rejects *r);
 
-/* Appends the body and a line feed. A body that does not fit is left out. RP_ERR_IO: a part may
- * have been written. */
-enum rp_err rp_door_rejects_add(struct rp_door_rejects *r, struct rp_span body,
+/* Appends the body and a line feed. *kept: false, if there is no file or no room in it. RP_ERR_IO: a
+ * part may have been written. */
+enum rp_err rp_door_rejects_add(struct rp_door_rejects *r, struct rp_span body, bool *kept,
 				struct rp_error *err);
 /* What was added is on disk from then on. */
 enum rp_err rp_door_rejects_sync(struct rp_door_rejects *r, struct rp_error *err);

@@ -182,7 +182,6 @@ struct rp_json_out *rp_door_json(const struct rp_door_seen *seen)
 	rp_json_out_object(o, "answers", answers_json(n));
 	rp_json_out_object(o, "refused", refused_json(n));
 	rp_json_out_int(o, "connections", (int64_t)n->connections);
-	rp_json_out_int(o, "evicted", (int64_t)n->evicted);
 	rp_json_out_int(o, "holds", (int64_t)n->held);
 	rp_json_out_int(o, "commits", (int64_t)rp_door_histogram_count(&n->batches));
 	rp_json_out_int(o, "commit_failures", (int64_t)n->failed);

@@ -219,6 +219,16 @@ static void gone(void *context, struct rp_http_connection *c)
 	visit->held = NULL;
 }
 
+/* The body of its request never came whole. */
+static void closed(void *context, struct rp_http_connection *c)
+{
+	struct rp_door_visit *visit = rp_http_connection_own(c);
+
+	if (visit->held != NULL)
+		rp_door_unhold(context, visit->held);
+	visit->held = NULL;
+}
+
 static void turned(void *context)
 {
 	rp_door_go_on(context);
@@ -235,6 +245,7 @@ const struct rp_http_handler rp_door_handler = {
     .take = take,
     .refuse = refuse,
     .gone = gone,
+    .closed = closed,
     .turned = turned,
     .tick = tick,
 };

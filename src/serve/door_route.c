@@ -51,6 +51,8 @@ static bool is_lines_type(struct rp_span type)
 					    "application/ndjson"};
 	size_t end = rp_span_find(type, 0, ';'), i;
 
+	if (type.len == 0)
+		return false;
 	while (end > 0 && rp_char_is_one_of(type.ptr[end - 1], " \t"))
 		end--;
 	type = rp_span_part(type, 0, end);

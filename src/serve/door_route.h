@@ -39,8 +39,8 @@ struct rp_door_ask {
 	struct rp_span query;    /* TO_NAME: without '?' and without the token, as written */
 	struct rp_span url, sig; /* TO_URL: percent-decoded ('+' stays); a NULL ptr: not given */
 	struct rp_span entry_id; /* ENTRY: letters, digits, '_', '-' */
-	/* TO_URL: what is wrong with the query, a static sentence for 422 bad_url. Its turn is after
-	 * that of access. NULL: nothing. */
+	/* TO_URL: what is wrong with the query, a static sentence for 422 bad_url. It is told to
+	 * who may come. NULL: nothing. */
 	const char *problem;
 	/* The query's credential, percent-decoded, of any kind. n_tokens: how often it was there;
 	 * `token` is empty unless it is 1. */

@@ -6,12 +6,8 @@
 
 #include "text/ascii.h"
 
-/* Whether a section keeps the door's own URL, and the credential in it, from the receiver. */
-static bool cuts_webhook(const struct rp_policy *policy)
-{
-	(void)policy;
-	return false;
-}
+/* Where the engine puts the URL that it was given: the door's own, with the credential in it. */
+#define OWN_URL_MEMBER "kwargs.webhook"
 
 static bool out_of_memory(struct rp_door_refusal *no)
 {
@@ -49,10 +45,9 @@ static const char *rest_problem(struct rp_span rest)
 	size_t at, end;
 
 	for (at = 0; at < rest.len; at++)
-		if (rest.ptr[at] == '\\' ||
-		    (rest.ptr[at] == '%' && is_tricky(encoded_at(rest, at))))
-			return "behind the name there is a backslash, or an encoded / \\ . % ; or "
-			       "control byte, which receivers read differently";
+		if (rest.ptr[at] == '%' && is_tricky(encoded_at(rest, at)))
+			return "behind the name there is an encoded / \\ . % ; or control byte, "
+			       "which receivers read differently";
 	for (at = 1; at < rest.len; at = end + 1) {
 		end = rp_span_find(rest, at, '/');
 		if (!is_plain_segment(rp_span_part(rest, at, end)))
@@ -189,7 +184,7 @@ bool rp_door_target_add(const struct rp_config *config, const struct rp_token_li
 				      "which does not say door = yes"
 				    : "the URL is not signed, and lies in no section that says "
 				      "door = yes");
-	ok = ok && (ask->n_tokens == 0 || cuts_webhook(*policy) ||
+	ok = ok && (ask->n_tokens == 0 || rp_cuts_cover(&(*policy)->drop, OWN_URL_MEMBER) ||
 		    rp_door_refuse(no, 403, "token_in_url", NULL,
 				   "runpost_token would reach the receiver in kwargs.webhook; add "
 				   "drop = kwargs.webhook to its section, or use a header"));

@@ -42,10 +42,10 @@ static void show_section(const struct rp_config *config, const struct rp_policy 
 
 static void show(const struct rp_config *config, struct rp_buf *out)
 {
-	static const char *const plain[] = {"outbox", "ingest", "sender"};
+	static const char *const plain[] = {"outbox", "ingest", "sender", "door", "ui"};
 	size_t i;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < sizeof plain / sizeof plain[0]; i++) {
 		MUST(rp_buf_printf(out, "[%s]\n", plain[i]), "out of memory");
 		show_section(config, NULL, plain[i], out);
 	}
@@ -111,6 +111,49 @@ static void check_policy(const struct rp_policy *p)
 		MUST(rp_retry_delay_ms(&p->retry, (unsigned)i) >= 0, "a negative delay");
 }
 
+static void check_listen(const struct rp_config *config, const struct rp_listen *listen)
+{
+	struct rp_listen_address again;
+	char text[RP_LISTEN_TEXT_MAX];
+	size_t i, k;
+
+	MUST(listen->n <= RP_LISTEN_MAX, "too many addresses");
+	for (i = 0; i < listen->n; i++) {
+		MUST((listen->at[i].unix_path[0] == '\0') != (listen->at[i].ip[0] == '\0'),
+		     "neither a path nor an address");
+		MUST(rp_listen_address_parse(
+			 rp_span_of(rp_listen_address_format(&listen->at[i], text)), &again) ==
+			     NULL &&
+			 memcmp(&again, &listen->at[i], sizeof again) == 0,
+		     "%s is read as another", text);
+		MUST(rp_listen_address_is_local(&listen->at[i]) ||
+			 (listen == &config->door.listen && config->door.token_file != NULL),
+		     "%s: open to others", text);
+		for (k = 0; k < i; k++)
+			MUST(!rp_listen_address_collides(&listen->at[i], &listen->at[k]),
+			     "%s collides", text);
+	}
+}
+
+static void check_door(const struct rp_config *config)
+{
+	struct rp_buf url = {0};
+	struct rp_url parsed;
+
+	MUST(config->door.listen.n > 0, "the door listens nowhere");
+	check_listen(config, &config->door.listen);
+	check_listen(config, &config->ui.listen);
+	MUST(config->door.users.n <= RP_DOOR_NAMES_MAX && config->door.hosts.n <= RP_DOOR_NAMES_MAX,
+	     "too many names");
+	MUST(config->door.bodies_bytes >= config->max_line_bytes, "no room for a body");
+	MUST(!config->defaults.door, "the defaults are published");
+	MUST(rp_config_add_door_url(config, &url), "out of memory");
+	MUST(url.len == 0 ||
+		 rp_url_parse((struct rp_span){url.data, url.len}, &parsed, NULL) == RP_OK,
+	     "the door's URL is none: %s", url.data);
+	rp_buf_release(&url);
+}
+
 /* Lines of these keys may hold a secret; the canary must not come back from them. */
 static bool canary_is_secret(struct rp_span text)
 {
@@ -154,6 +197,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	rc = rp_config_parse(&config, "runpost.conf", text, &err);
 	if (rc == RP_OK) {
 		check_policy(&config.defaults);
+		check_door(&config);
 		for (i = 0; i < config.n_endpoints; i++) {
 			check_policy(&config.endpoints[i]);
 			MUST(rp_config_policy(&config, &config.endpoints[i].prefix) !=

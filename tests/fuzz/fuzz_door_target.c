@@ -18,7 +18,8 @@ static void set_up(void)
 	static const char text[] = "[endpoint \"a\"]\nurl = https://a.example/in/x\n"
 				   "[endpoint \"b\"]\nurl = https://a.example\n"
 				   "[endpoint \"c\"]\nurl = http://[::1]:8080/c/%7e;v=1/\n"
-				   "[endpoint \"d\"]\nurl = https://d.example/hooks/\n";
+				   "[endpoint \"d\"]\nurl = https://d.example/hooks/\n"
+				   "drop = kwargs.webhook\n";
 
 	if (keys.n > 0)
 		return;
@@ -131,7 +132,8 @@ static void check_made(const struct rp_door_ask *ask, struct rp_span made,
 	MUST(rp_config_policy(&config, &url) == policy, "another section");
 	MUST(policy->door || (ask->kind == RP_DOOR_TO_URL && is_signed(ask)),
 	     "neither published nor signed: %.*s", (int)made.len, made.ptr);
-	MUST(ask->n_tokens == 0, "a token in the URL of a section that cuts nothing");
+	MUST(ask->n_tokens == 0 || rp_text_is_same(policy->name, "d"),
+	     "a token in the URL of a section that cuts nothing");
 	if (ask->kind == RP_DOOR_TO_NAME) {
 		check_named(ask, made);
 		check_query(url.query);

@@ -216,6 +216,34 @@ static void check_reason(const struct rp_parsed_run *run)
 		     "a control byte in a reason");
 }
 
+static const struct rp_cuts *find_cuts(const void *arg, const struct rp_url *url)
+{
+	(void)url;
+	return arg;
+}
+
+/* The same run without some of its members. */
+static void check_cut(struct rp_span line, struct rp_run_options options,
+		      const struct rp_parsed_run *whole)
+{
+	static const struct rp_cuts cuts = {.paths = {"kwargs.webhook", "a"}, .n = 2};
+	struct rp_json_want wants[] = {{.name = "kwargs.webhook"}, {.name = "a"}};
+	struct rp_scan_error err;
+	struct rp_parsed_run run;
+
+	options.cuts = (struct rp_run_cuts){find_cuts, &cuts};
+	rp_parsed_run_init(&run);
+	rp_parse_run(&run, line, &options);
+	MUST(run.status == RP_RUN_OK && run.payload.len <= whole->payload.len, "%d", run.status);
+	MUST(rp_scan_object(run.payload, wants, 2, &err), "%s", err.message);
+	MUST(wants[0].type == RP_JSON_MISSING && wants[1].type == RP_JSON_MISSING, "still there");
+	MUST(fuzz_same(run.url, whole->url) && fuzz_same(run.run_id, whole->run_id) &&
+		 run.dedupe_key_bytes == whole->dedupe_key_bytes &&
+		 memcmp(run.dedupe_key, whole->dedupe_key, run.dedupe_key_bytes) == 0,
+	     "another run");
+	rp_parsed_run_release(&run);
+}
+
 static void parse_run(struct rp_span line, unsigned flags)
 {
 	struct rp_run_options options = {.plain_run = (flags & 1) != 0};
@@ -239,10 +267,12 @@ static void parse_run(struct rp_span line, unsigned flags)
 		 memcmp(run.dedupe_key, again.dedupe_key, run.dedupe_key_bytes) == 0 &&
 		 fuzz_same(run.url, again.url) && fuzz_same(run.headers, again.headers),
 	     "not the same the second time");
-	if (run.status == RP_RUN_OK)
+	if (run.status == RP_RUN_OK) {
 		check_ok(&run, line);
-	else
+		check_cut(line, options, &run);
+	} else {
 		check_reason(&run);
+	}
 	rp_parsed_run_release(&run);
 	rp_parsed_run_release(&again);
 }

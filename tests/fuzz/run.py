@@ -10,8 +10,9 @@ usage: run.py --bin DIR [--seconds S | --cpu-seconds S] [--slice S] [--jobs N]
                 (the long run)
 --merge         afterwards the corpora of the tree take over a sample of what was found
 
-The last line is `fuzz: T targets, N inputs tried, C crashes`;
-with --json a line for each target goes to FILE as well."""
+The last line is `fuzz: T targets, N inputs tried, C crashes`, and `S skipped` where a target is
+missing because another program's sources are not installed.
+With --json a line for each target goes to FILE as well."""
 import argparse
 import concurrent.futures
 import json
@@ -27,6 +28,10 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 MAX_LEN = {"import": 2048, "record": 2048, "url": 1024, "address": 256, "times": 256,
            "selector": 512, "lines": 2048, "keys": 512}
+# These search from the corpus of another target.
+SHARED = {"request_llhttp": "request"}
+# Targets beside somebody else's parser, by folder: where its sources must be.
+BESIDE = {"llhttp": pathlib.Path("/usr/share/llhttp")}
 # Of a corpus in the tree, beside its seeds and crashes:
 # the search begins faster, and tests stay short.
 KEEP_FILES = 30
@@ -36,7 +41,7 @@ class Target:
     def __init__(self, program, work, long):
         self.long = long
         self.program, self.name = program, program.name.removeprefix("fuzz_")
-        self.corpus = HERE / "corpus" / self.name
+        self.corpus = HERE / "corpus" / SHARED.get(self.name, self.name)
         self.found = work / "corpus" / self.name
         self.crashes = work / "crashes"
         for folder in (self.found, self.crashes):
@@ -52,7 +57,7 @@ class Target:
                    f"-timeout={600 if self.long else 10}",
                    f"-report_slow_units={600 if self.long else 10}", "-rss_limit_mb=1024",
                    "-print_final_stats=1", f"-artifact_prefix={self.crashes}/{self.name}-"]
-        words = HERE / "dict" / f"{self.name}.dict"
+        words = HERE / "dict" / f"{self.corpus.name}.dict"
         return options + ([f"-dict={words}"] if words.exists() else [])
 
     def run(self, seconds):
@@ -110,7 +115,12 @@ def main():
     args = parser.parse_args()
     targets = [Target(p, args.bin, args.cpu_seconds > 0)
                for p in sorted(args.bin.glob("fuzzers/fuzz_*")) if re.search(args.k, p.name)]
-    expected = {p.stem for p in HERE.glob("fuzz_*.c") if re.search(args.k, p.name)}
+    sources = [p for p in HERE.rglob("fuzz_*.c") if re.search(args.k, p.name)]
+    skipped = {p.stem for p in sources
+               if p.parent != HERE and not BESIDE[p.parent.name].is_dir()}
+    expected = {p.stem for p in sources} - skipped
+    for name in sorted(skipped):
+        print(f"{name.removeprefix('fuzz_')}: skipped, what it is compared with is not installed")
     if {t.program.name for t in targets} != expected or not targets:
         print("not built:", ", ".join(sorted(expected - {t.program.name for t in targets})))
         return 1
@@ -131,16 +141,18 @@ def main():
                 break
             time.sleep(0.1)
     for t in targets:
-        print(f"{t.name:10} {t.tried:12} inputs {t.cpu_s:7.0f} s CPU {t.cover:6} edges "
+        print(f"{t.name:14} {t.tried:12} inputs {t.cpu_s:7.0f} s CPU {t.cover:6} edges "
               f"{t.features:7} features "
               f"{t.crashed} crashes", flush=True)
         if t.crashed:
             print(t.last)
     if args.merge and not any(t.crashed for t in targets):
         for t in targets:
-            t.merge()
+            if t.name not in SHARED:
+                t.merge()
     print(f"fuzz: {len(targets)} targets, {sum(t.tried for t in targets)} inputs tried, "
-          f"{sum(t.crashed for t in targets)} crashes")
+          f"{sum(t.crashed for t in targets)} crashes"
+          + (f", {len(skipped)} skipped" if skipped else ""))
     return 1 if any(t.crashed for t in targets) else 0
 
 

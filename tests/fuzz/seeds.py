@@ -38,6 +38,28 @@ SEEDS = {
         "nowhere": b'a.b.c,x\n{"a":[{"b":{"c":1}}],"":{},"a.b":{"c":2},"b":{"x":[]}}',
     },
     "config": {
+        "door": b"""[door]
+listen = 127.0.0.1:8484;[::1]:8484 unix:/run/d.sock
+listen = 0.0.0.0:80
+token_file = tokens
+door_key_file = keys
+door_users = self 1000 CANARY
+rejects = r
+rejects_max = 1M
+hosts = door.example:80, other
+hold = 20s
+connections = 512
+bodies = 64M
+[ui]
+listen = [::1]:8485
+[endpoint "a"]
+url = https://a.example
+door = yes
+""",
+        "loop": b"""[endpoint "a"]
+url = http://localhost:8484
+door = yes
+""",
         "all": b"""[outbox]
 dir = outbox
 quota = 1G
@@ -152,6 +174,34 @@ shared_limits = no
         "both": b"\x20\x20\x20\x20\x20\x20\x20\x20POST / HTTP/1.1\r\nHost: h\r\n"
                 b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
         "bare": b"\x20\x20\x20\x20\x20\x20\x20\x20GET / HTTP/1.1\nHost: h\n\n",
+        "absolute": b"\x01\x02\x03\x04\x05\x06\x07\x08POST HTTP://h:80?a=b HTTP/1.1\r\nHost: H\r\n"
+                    b"Content-Length: 2\r\n\r\nok\r\nOPTIONS * HTTP/1.1\r\nHost: [::1]:80\r\n\r\n"
+                    b"GET http://i/ HTTP/1.1\r\nHost: h\r\n\r\n",
+        "extensions": b"\x03\x03\x03\x03\x03\x03\x03\x03POST / HTTP/1.1\r\nHost: h\r\n"
+                      b"Transfer-Encoding:\tChunked \r\n\r\n"
+                      b"0003 ;\ta = \"b;\\\"\xff\"; c\r\nabc\r\n"
+                      b"A\r\n0123456789\r\n00;d=e\r\nX-T:\r\nX-U: 1\r\n\r\n"
+                      b"HEAD / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n",
+        "pipelined": b"\x40\x40\x40\x40\x40\x40\x40\x40\r\n\r\nGET /a HTTP/1.1\r\nHost: h\r\n"
+                     b"Content-Length: 3\r\n\r\nabcPOST /b HTTP/1.1\r\nHost: h\r\n"
+                     b"Content-Length: 03\r\ncontent-length: 3\r\n\r\nabcDELETE /c HTTP/1.1\r\n"
+                     b"Host: h\r\nConnection: close\r\n\r\n",
+        "trailers": b"\x09\x08\x07\x06\x05\x04\x03\x02POST / HTTP/1.1\r\nHost: h\r\n"
+                    b"Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 5\r\n\r\nhello",
+        "ext-lf": b"\x02\x02\x02\x02\x02\x02\x02\x02POST / HTTP/1.1\r\nHost: h\r\n"
+                  b"Transfer-Encoding: chunked\r\n\r\n5;\nxx;a=\"\r\nhello\r\n0\r\n\r\n",
+        "spill": b"\x02\x02\x02\x02\x02\x02\x02\x02POST / HTTP/1.1\r\nHost: h\r\n"
+                 b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello!!0\r\n\r\n",
+        "huge": b"\x10\x10\x10\x10\x10\x10\x10\x10POST / HTTP/1.1\r\nHost: h\r\n"
+                b"Content-Length: 9223372036854775800\r\nContent-Length: 9223372036854775799\r\n"
+                b"\r\n",
+        "fields": b"\x10\x10\x10\x10\x10\x10\x10\x10GET / HTTP/1.1\r\nHost: h\r\n"
+                  + b"a:\r\n" * 64 + b"\r\n",
+        "large": b"\x10\x10\x10\x10\x10\x10\x10\x10POST / HTTP/1.1\r\nHost: h\r\n"
+                 b"Transfer-Encoding: chunked\r\n\r\n12c\r\n" + b"x" * 300
+                 + b"\r\n1\r\ny\r\n0\r\n\r\n",
+        "head": b"\x10\x10\x10\x10\x10\x10\x10\x10POST / HTTP/1.1\r\nHost: h\r\nX: "
+                + b"x" * 989 + b"\r\n\r\n",
     },
     "keys": {
         "v1": b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\0v1,"

@@ -206,24 +206,53 @@ class Restarting(DoorStory):
         self.assertEqual(door.process.wait(), 0, door.process.err)
         self.assert_sound(waiting=1)
 
-    def test_a_full_outbox_holds_requests_and_then_says_so(self):
+    def fill(self, door):
+        """Until a request is held: the client that waits for its answer."""
+        def look():
+            answer = door.get("/readyz")
+            return answer if answer.status == 503 and answer.json["code"] == "full" else None
+
+        client = door.client()
+        self.addCleanup(client.__exit__)
+        for i in range(12):
+            client.post("/to/hooks", make_run(i, None, pad=700_000))
+            try:
+                client.socket.settimeout(1)
+                self.assertEqual(client.answer().status, 202)
+            except TimeoutError:
+                break
+        client.socket.settimeout(30)
+        wait_until(look, "a full outbox")
+        return client
+
+    def full_door(self, **door):
         sink = self.sink()
-        door = self.open_door([self.published(sink)], {"hold": "1s"}, outbox={"quota": "4M"},
+        return self.open_door([self.published(sink)], door, outbox={"quota": "4M"},
                               ingest={"max_line": "8M"})
-        answers = []
-        with door.client() as client:
-            for i in range(12):
-                answers.append(client.ask("/to/hooks", make_run(i, None, pad=700_000)))
-                if answers[-1].status != 202:
-                    break
-        last = answers[-1]
-        self.assertEqual((last.status, last.json["code"]), (503, "full"), answers)
-        self.assertEqual(last.headers["retry-after"], "5")
-        self.assertEqual(door.get("/readyz").status, 503)
+
+    def test_a_full_outbox_holds_requests_and_then_says_so(self):
+        door = self.full_door(hold="4s")
+        answer = self.fill(door).answer()
+        self.assertEqual((answer.status, answer.json["code"]), (503, "full"), answer)
+        self.assertEqual(answer.headers["retry-after"], "5")
+        self.assertEqual(door.ask("/to/hooks", make_run(100, None)).status, 202)
+        wait_until(lambda: door.get("/readyz").status == 200, "the door to be ready")
+
+    def test_a_held_request_goes_in_when_there_is_room(self):
+        door = self.full_door(hold="30s")
+        client = self.fill(door)
         self.drain()
         self.ctl("purge", "--state", "delivered", "--yes")
-        wait_until(lambda: door.ask("/to/hooks", make_run(100, None)).status == 202, "room")
+        self.assertEqual(client.answer().status, 202)
         self.assertEqual(door.get("/readyz").status, 200)
+
+    def test_a_stop_answers_those_that_wait_for_room(self):
+        door = self.full_door(hold="30s")
+        client = self.fill(door)
+        door.process.signal(signal.SIGTERM)
+        answer = client.answer()
+        self.assertEqual((answer.status, answer.json["code"]), (503, "stopping"))
+        self.assertEqual(door.process.wait(), 0)
 
 
 class Sockets(DoorStory):

@@ -4,19 +4,21 @@ and `doctor` tell, and a file that is none keeps nobody from the rest."""
 import fcntl
 import os
 import re
+import signal
 import struct
 import time
 
-from harness import BIN, Story, envelope, json_lines
+from door import Client, Door
+from harness import BIN, Story, descendants, envelope, is_alive, json_lines, make_run, wait_until
 from test_metrics import parse, promtool
 
 # src/serve/door_counts.h: all are u64 in the order of the struct.
 FIELDS = [("format", 1), ("answers", 40), ("refused", 48), ("runs", 8), ("requests_bytes", 1),
-          ("connections", 1), ("evicted", 1), ("held", 1), ("starts", 1), ("failed", 1),
+          ("connections", 1), ("held", 1), ("starts", 1), ("failed", 1),
           ("batches", 17), ("waits", 17), ("kept", 1), ("kept_bytes", 1), ("lost", 1),
           ("lost_bytes", 1), ("last_start_at_ms", 1), ("last_queued_at_ms", 1),
           ("last_lost_at_ms", 1), ("last_reject_at_ms", 1), ("last_reject", 1),
-          ("last_access_at_ms", 1), ("last_access", 1), ("nothing", 300), ("now", 64)]
+          ("last_access_at_ms", 1), ("last_access", 1), ("nothing", 301), ("now", 64)]
 FORMAT = 0x72702d646f6f7201
 ACCEPTED, REFUSED_ACCESS, REFUSED_JSON = 1, 5, 13  # places of 202, unauthorized, bad_json
 
@@ -59,7 +61,7 @@ class DoorNumbers(Story):
     def test_the_numbers_of_a_door_are_told(self):
         self.ingest([])
         path = self.write(answers={ACCEPTED: 7, 3: 2, 39: 1}, refused={REFUSED_JSON: 2, 47: 1},
-                          runs={0: 6, 1: 1, 3: 2}, requests_bytes=900, connections=5, evicted=1,
+                          runs={0: 6, 1: 1, 3: 2}, requests_bytes=900, connections=5,
                           held=3, starts=2, failed=1, batches={0: 7, 1: 3, 4: 1},
                           waits={0: 4_500_000, 1: 2, 16: 1}, kept=2, kept_bytes=50,
                           now={0: 4711, 1: 1, 2: 4, 3: 2, 4: 1, 5: 99, 8: 4712, 9: 2, 10: 8})
@@ -174,3 +176,117 @@ class DoorNumbers(Story):
         self.assertGreater(len(kinds), 15)
         for name, kind in kinds.items():
             self.assertEqual(name.endswith("_total"), kind == "counter", name)
+
+
+class Watched(Story):
+    """A real door, and the worker beside it for those who watch."""
+
+    def open(self, **door):
+        self.sink_url = self.sink().hook()
+        self.configure(endpoints=[("hooks", {"url": self.sink_url, "door": "yes"})],
+                       door={"listen": "127.0.0.1:0", **door}, ui={"listen": "127.0.0.1:0"})
+        self.door = Door(self)
+        self.wait_watching(1)
+
+    def wait_watching(self, times):
+        def look():
+            found = re.findall(r"ev=watching addresses=http://(\S+):(\d+)", self.door.process.err)
+            return found if len(found) >= times else None
+
+        host, port = wait_until(look, "ev=watching")[-1]
+        self.watch = (host, int(port))
+
+    def get(self, target, headers=None):
+        with Client(self.watch) as client:
+            return client.get(target, headers)
+
+    def watch_metrics(self):
+        """Those of now: an answer is good for a second."""
+        text = self.get("/metrics").body.decode()
+        promtool(self, text)
+        return text, parse(text)
+
+    def wait_metric(self, name, value):
+        wait_until(lambda: self.watch_metrics()[1].get(name) == value, f"{name} = {value}",
+                   every_s=0.2)
+
+    def test_what_the_door_does_is_seen_from_outside(self):
+        rejects = self.folder / "rejects"
+        self.open(rejects=rejects)
+        wait_until(lambda: self.get("/readyz").status == 200, "readiness")
+        self.assertEqual(self.get("/healthz").json, {"status": "ok"})
+        run = make_run(1, "http://ignored.example/")
+        self.assertEqual([self.door.ask("/to/hooks", run).status for _ in range(2)], [202, 200])
+        self.assertEqual(self.door.ask("/to/hooks", b"{oh").status, 400)
+        self.assertEqual(self.door.ask("/to/nobody", run).status, 404)
+        self.assertEqual(self.door.ask("/to/hooks", run, {"Host": "a.example"}).status, 421)
+        self.wait_metric('runpost_door_requests_total{status="421"}', 1)
+        text, m = self.watch_metrics()
+        self.assertEqual([m[f'runpost_door_runs_total{{result="{r}"}}']
+                          for r in ("queued", "duplicate", "rejected")], [1, 1, 1])
+        self.assertEqual([m[f'runpost_door_requests_total{{status="{s}"}}']
+                          for s in (202, 200, 400, 404)], [1, 1, 1, 1])
+        self.assertEqual(m['runpost_door_refused_total{code="bad_json"}'], 1)
+        self.assertEqual(m['runpost_door_refused_total{code="host"}'], 1)
+        self.assertEqual(m["runpost_door_commit_wait_seconds_count"], 3)
+        self.assertEqual(m['runpost_door_rejects_total{kept="yes"}'], 1)
+        self.assertEqual(m['runpost_door_rejects_bytes_total{kept="yes"}'], 3)
+        self.assertEqual(m['runpost_door_workers{state="accepting"}'], 1)
+        self.assertEqual(m["runpost_ingest_lines_total{result=\"accepted\"}"], 1)
+        self.assertEqual(set(parse(self.ctl("metrics").out.decode())), set(m))
+        self.assertNotRegex(text, r"nobody|a\.example|ignored|msg_")
+        door = self.stats()["door"]
+        self.assertEqual((door["queued"], door["last_reject"], door["last_access"]),
+                         (1, "bad_json", "host"))
+        self.assertEqual(rejects.read_bytes(), b"{oh\n")
+        warning, = [w for w in self.stats()["warnings"] if "door" in w["text"]]
+        self.assertEqual(warning["command"], f"less {rejects}")
+
+    def test_bodies_that_no_file_keeps_are_counted_as_lost(self):
+        self.open()
+        lines = b"\n".join([b"{one", make_run(1, self.sink_url), b"{two"])
+        answer = self.door.ask("/v1/runs", lines, {"Content-Type": "application/x-ndjson"})
+        self.assertEqual(answer.status, 207)
+        door = self.stats()["door"]
+        self.assertEqual((door["queued"], door["rejected"], door["rejects_kept"],
+                          door["rejects_lost"]), (1, 2, 0, 2))
+        warning, = [w for w in self.stats()["warnings"] if "door" in w["text"]]
+        self.assertIn("[door] rejects names no file", warning["text"])
+
+    def test_counts_go_on_when_the_door_is_killed_and_when_it_is_started_anew(self):
+        self.open()
+        self.assertEqual(self.door.ask("/to/hooks", make_run(1, "x")).status, 202)
+        for pid in descendants(self.door.process.pid):
+            os.kill(pid, signal.SIGKILL)
+        self.door.wait_ready(2)
+        self.wait_watching(2)
+        self.assertEqual(self.door.ask("/to/hooks", make_run(2, "x")).status, 202)
+        self.wait_metric('runpost_door_runs_total{result="queued"}', 2)
+        self.wait_metric("runpost_door_worker_starts_total", 2)
+        self.wait_metric('runpost_door_workers{state="accepting"}', 1)
+        self.assertEqual(self.door.process.stop(), 0, self.door.process.err)
+        door = self.stats()["door"]
+        self.assertEqual((door["queued"], door["workers"], door["connections_open"]), (2, 0, 0))
+
+    def test_the_watch_dies_and_the_door_does_not_notice(self):
+        self.open()
+        with self.door.client() as client:
+            self.assertEqual(client.ask("/to/hooks", make_run(1, "x")).status, 202)
+            watch, = [pid for pid in descendants(self.door.process.pid)
+                      if f"pid={pid} " in re.search(r"role=watch .*ev=watching",
+                                                    self.door.process.err)[0]]
+            os.kill(watch, signal.SIGKILL)
+            wait_until(lambda: not is_alive(watch), "its end")
+            self.wait_watching(2)
+            self.assertEqual(client.ask("/to/hooks", make_run(2, "x")).status, 202)
+        self.assertEqual(self.get("/healthz").status, 200)
+        self.assertEqual(len(re.findall("ev=ready ", self.door.process.err)), 1)
+
+    def test_without_a_place_for_the_file_the_door_takes_runs(self):
+        self.ingest([])
+        (self.outbox / "door").write_text("somebody's notes")
+        self.open()
+        self.assertEqual(self.door.ask("/to/hooks", make_run(1, "x")).status, 202)
+        self.assertIn("ev=counts_unseen", self.door.process.err)
+        self.assertEqual((self.outbox / "door").read_text(), "somebody's notes")
+        self.assertNotIn("runpost_door_", self.get("/metrics").body.decode())

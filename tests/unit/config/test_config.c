@@ -464,6 +464,16 @@ static const struct {
      "accepted: addresses or CIDRs such as 10.0.0.0/8 fd00::/8"},
     {"[defaults]\nallow = ,\n",
      "2: [defaults] allow = ,: empty; accepted: addresses or CIDRs such as 10.0.0.0/8 fd00::/8"},
+    {"[defaults]\ndrop = a b..c\n",
+     "2: [defaults] drop = a b..c: b..c: a dot without a name on both sides; accepted: names of "
+     "members with dots between them, such as kwargs.webhook"},
+    {"[endpoint \"a\"]\nurl = https://a.example\ndrop = a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a\n",
+     "3: [endpoint \"a\"] drop = a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a: "
+     "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a: more than 16 names deep; accepted: names of members with "
+     "dots between them, such as kwargs.webhook"},
+    {"[defaults]\ndrop = k\xff\n",
+     "2: [defaults] drop = k?: k?: not text in UTF-8; accepted: names of members with dots between "
+     "them, such as kwargs.webhook"},
     {"[defaults]\nallow_ports = 80,65536\n", "2: [defaults] allow_ports = 80,65536: 65536 is not a "
 					     "port; accepted: any, or a list of 1 to 65535"},
     {"[defaults]\nallow_ports = 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17\n",
@@ -634,6 +644,16 @@ START_TEST(lists_have_an_end)
 	ck_assert_int_eq(parse(text), RP_ERR_INVAL);
 	ck_assert_str_eq(error.text, "t.conf:52: [endpoint \"a\"] allow = 10.1.0.0/16: too many "
 				     "networks; accepted: at most 32");
+	strcpy(text, "[defaults]\n");
+	for (i = 0; i < RP_CUT_PATHS_MAX; i++)
+		sprintf(text + strlen(text), "drop = m%zu m%zu\n", i, i);
+	parse_ok(text);
+	ck_assert_uint_eq(config.defaults.drop.n, RP_CUT_PATHS_MAX);
+	strcat(text, "drop = one\n");
+	ck_assert_int_eq(parse(text), RP_ERR_INVAL);
+	ck_assert_str_eq(error.text,
+			 "t.conf:34: [defaults] drop = one: too many members; accepted: "
+			 "at most 32");
 }
 END_TEST
 
@@ -709,6 +729,58 @@ START_TEST(every_value_knows_its_line)
 	ck_assert_str_eq(shown(a, "defaults", "secret_env", 0), "set @7");
 	ck_assert_str_eq(shown(a, "defaults", "secret_file", 0), "none @7");
 	ck_assert_str_eq(shown(d, "defaults", "secret_file", 0), "k @14");
+}
+END_TEST
+
+static const char *dropped(const char *url_text)
+{
+	static char text[200];
+	struct rp_run_cuts cuts = rp_config_cuts(&config);
+	const struct rp_cuts *found;
+	struct rp_url url;
+	size_t i;
+
+	if (cuts.find == NULL)
+		return "nobody asks";
+	ck_assert_int_eq(rp_url_parse(rp_span_of(url_text), &url, NULL), RP_OK);
+	found = cuts.find(cuts.arg, &url);
+	text[0] = '\0';
+	for (i = 0; i < found->n; i++)
+		snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i > 0 ? " " : "",
+			 found->paths[i]);
+	return text;
+}
+
+START_TEST(a_section_drops_what_the_defaults_do_and_more_or_nothing)
+{
+	const struct rp_policy *a, *b, *c;
+
+	parse_ok("[endpoint \"a\"]\nurl = https://a.example\n"         /* 1, 2 */
+		 "drop = c\ndrop = kwargs.webhook, d.e\n"              /* 3, 4 */
+		 "[endpoint \"b\"]\nurl = https://b.example\ndrop =\n" /* 5 to 7 */
+		 "[endpoint \"c\"]\nurl = https://c.example\n"         /* 8, 9 */
+		 "drop = none\ndrop = z\n"                             /* 10, 11 */
+		 "[defaults]\ndrop = kwargs.webhook user\n" /* 12, 13 */);
+	ck_assert_str_eq(dropped("https://other.example/"), "kwargs.webhook user");
+	ck_assert_str_eq(dropped("https://a.example/in?k=v"), "kwargs.webhook user c d.e");
+	ck_assert_str_eq(dropped("https://b.example/"), "");
+	ck_assert_str_eq(dropped("https://c.example/"), "z");
+	a = policy_of("https://a.example");
+	b = policy_of("https://b.example");
+	c = policy_of("https://c.example");
+	ck_assert_str_eq(shown(&config.defaults, "defaults", "drop", 1), "user @13");
+	ck_assert_str_eq(shown(a, "defaults", "drop", 0), "kwargs.webhook @13^");
+	ck_assert_str_eq(shown(a, "defaults", "drop", 2), "c @3");
+	ck_assert_str_eq(shown(a, "defaults", "drop", 3), "d.e @4");
+	ck_assert_str_eq(shown(b, "defaults", "drop", 0), "none @7");
+	ck_assert_str_eq(shown(c, "defaults", "drop", 0), "z @11");
+	ck_assert_uint_eq(rp_config_count_values(a, setting("defaults", "drop")), 4);
+	ck_assert_uint_eq(rp_config_count_values(b, setting("defaults", "drop")), 1);
+	parse_ok("[endpoint \"a\"]\nurl = https://a.example\n");
+	ck_assert_str_eq(dropped("https://a.example/"), "nobody asks");
+	ck_assert_str_eq(shown(&config.defaults, "defaults", "drop", 0), "none @0");
+	parse_ok("[endpoint \"a\"]\nurl = https://a.example\ndrop = x\n");
+	ck_assert_str_eq(dropped("https://b.example/"), "");
 }
 END_TEST
 
@@ -803,7 +875,7 @@ START_TEST(the_table_tells_of_every_setting)
 			ck_assert_msg(rp_duration_parse(rp_span_of(info->default_text), &ms), "%s",
 				      info->name);
 	}
-	ck_assert_uint_eq(n, 54);
+	ck_assert_uint_eq(n, 55);
 	ck_assert_ptr_null(rp_config_setting(n + 1));
 }
 END_TEST
@@ -833,6 +905,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_bad_url_is_told_without_its_secrets);
 	tcase_add_test(t, lists_have_an_end);
 	tcase_add_test(t, every_value_knows_its_line);
+	tcase_add_test(t, a_section_drops_what_the_defaults_do_and_more_or_nothing);
 	tcase_add_test(t, pins_are_shown_as_a_file_has_them);
 	tcase_add_test(t, a_secret_source_takes_the_place_of_any_other);
 	tcase_add_test(t, values_are_shown_as_a_file_would_have_them);

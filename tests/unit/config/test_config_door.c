@@ -173,7 +173,14 @@ static const struct {
     {"[door]\ndoor_users = 99999999999999999999999\n",
      "2: [door] door_users = 99999999999999999999999: 99999999999999999999999 is not a "
      "user; " USERS_ACCEPTED},
-    {"[door]\ndoor_users = 4294967294\n", NULL},
+    {"[door]\ndoor_users = 4294967294 00000000000000000001\n",
+     "2: [door] door_users = 4294967294 00000000000000000001: 00000000000000000001 is not a "
+     "user; " USERS_ACCEPTED},
+    {"[door]\ndoor_users = a,#b\n",
+     "2: [door] door_users = a,#b: #b is not a user; " USERS_ACCEPTED},
+    {"[door]\ndoor_users = \xc3\xa9\n",
+     "2: [door] door_users = ??: ?? is not a user; " USERS_ACCEPTED},
+    {"[door]\ndoor_users = 4294967294 DOM\\a u@h\n", NULL},
     {"[door]\nhosts = a/b\n", "2: [door] hosts = a/b: a/b is not a host name; " HOSTS_ACCEPTED},
     {"[door]\nhosts = a?b\n", "2: [door] hosts = a?b: a?b is not a host name; " HOSTS_ACCEPTED},
     {"[door]\nhosts = a:0\n", "2: [door] hosts = a:0: a:0 is not a host name; " HOSTS_ACCEPTED},
@@ -293,6 +300,7 @@ static const struct {
     {"[door]\ntoken_file = t\nlisten = 0.0.0.0:1\n", "http://127.0.0.1:1"},
     {"[door]\ntoken_file = t\nlisten = [::]:1\n", "http://[::1]:1"},
     {"[door]\nlisten = unix:/a\n", ""},
+    {"[door]\nlisten = 127.0.0.1:0\n", ""},
 };
 
 START_TEST(the_url_of_the_door_is_one_that_this_machine_reaches)

@@ -549,6 +549,59 @@ START_TEST(headers_that_came_with_the_line_count_as_well)
 }
 END_TEST
 
+static const struct rp_cuts cut_nothing, cut_two = {.paths = {"kwargs.webhook", "user"}, .n = 2};
+
+/* By the URL. */
+static const struct rp_cuts *find_cuts(const void *arg, const struct rp_url *url)
+{
+	ck_assert_str_eq(arg, "arg");
+	return url->port == 80 ? &cut_two : &cut_nothing;
+}
+
+static const struct {
+	const char *line, *payload;
+} trimmed[] = {
+    {RUN, "{\"run_id\":\"r1\",\"status\":\"success\",\"kwargs\":{}}"},
+    {"{\"run\":" RUN "}", "{\"run_id\":\"r1\",\"status\":\"success\",\"kwargs\":{}}"},
+    {"{\"user\":1,\"webhook\":" HOOK "} \r", "{\"webhook\":" HOOK "} \r"},
+    {"{\"run\":{\"user\":[1, 2]},\"user\":3,\"webhook\":" HOOK "}", "{}"},
+    {"{\"webhook\":" HOOK "}", NULL},
+    {"{\"user\":1,\"webhook\":\"https://a.example\"}", NULL},
+};
+
+START_TEST(what_is_cut_out_is_not_stored_and_still_counts)
+{
+	struct rp_run_options options = {.cuts = {find_cuts, "arg"}};
+	const char *line = trimmed[_i].line;
+	unsigned char key[RP_DEDUPE_KEY_MAX];
+	size_t key_bytes;
+
+	parse(line);
+	check_accepted(line);
+	memcpy(key, run.dedupe_key, run.dedupe_key_bytes);
+	key_bytes = run.dedupe_key_bytes;
+	parse_with(line, &options);
+	check_accepted(line);
+	check_span(run.payload, trimmed[_i].payload != NULL ? trimmed[_i].payload : line);
+	ck_assert((trimmed[_i].payload == NULL) == (run.payload.ptr == held_line));
+	ck_assert_uint_eq(run.dedupe_key_bytes, key_bytes);
+	ck_assert_mem_eq(run.dedupe_key, key, key_bytes);
+}
+END_TEST
+
+START_TEST(a_run_without_anything_to_cut_follows_one_with)
+{
+	struct rp_run_options options = {.cuts = {find_cuts, "arg"}};
+
+	parse_with("{\"webhook\":\"http://a.example/\",\"user\":1}", &options);
+	check_accepted("");
+	check_span(run.payload, "{\"webhook\":\"http://a.example/\"}");
+	parse_with("{\"webhook\":\"http://a.example/\"}", &options);
+	check_span(run.payload, "{\"webhook\":\"http://a.example/\"}");
+	ck_assert_uint_eq(run.cut_text.len, 0);
+}
+END_TEST
+
 static const struct {
 	const char *a, *b;
 	bool same;
@@ -783,6 +836,9 @@ static Suite *suite(void)
 	tcase_add_test(tc, headers_that_came_with_the_line_count_as_well);
 	tcase_add_test(tc, a_runs_dedupe_key_is_its_id_url_and_status);
 	tcase_add_test(tc, without_a_run_id_the_dedupe_key_is_the_lines_digest);
+	tcase_add_loop_test(tc, what_is_cut_out_is_not_stored_and_still_counts, 0,
+			    sizeof trimmed / sizeof trimmed[0]);
+	tcase_add_test(tc, a_run_without_anything_to_cut_follows_one_with);
 	tcase_add_loop_test(tc, the_same_event_has_the_same_dedupe_key, 0,
 			    sizeof pairs / sizeof pairs[0]);
 	tcase_add_test(tc, the_longest_dedupe_key_fits);

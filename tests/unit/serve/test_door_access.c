@@ -325,6 +325,22 @@ static void judge_caller(int i, const struct rp_token_list *tokens, enum rp_door
 	ck_assert_int_ne(by, RP_DOOR_BY_PEER);
 }
 
+/* The number that stands there is nobody's. */
+START_TEST(a_peer_that_is_not_known_has_no_uid)
+{
+	static const uid_t root = 0;
+	const struct rp_door_callers who = {&root, 1, NULL};
+	const struct rp_door_ask ask = {0};
+	struct rp_door_peer peer = {.loopback = true};
+	enum rp_door_credential by;
+
+	take("Host: a\r\n");
+	ck_assert(!rp_door_judge_access(&who, &peer, &head.request, &ask, &by, &no));
+	peer.known = true;
+	ck_assert(rp_door_judge_access(&who, &peer, &head.request, &ask, &by, &no));
+}
+END_TEST
+
 START_TEST(callers_are_told_apart)
 {
 	static const char lines[] = TOKEN "\nthe-right-token-2\n";
@@ -357,6 +373,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, fields_of_a_request_are_judged, 0, N(fields));
 	tcase_add_loop_test(tc, a_webhook_that_is_the_door_itself_is_known, 0, N(urls));
 	tcase_add_test(tc, a_door_on_all_addresses_is_reached_by_loopback);
+	tcase_add_test(tc, a_peer_that_is_not_known_has_no_uid);
 	tcase_add_loop_test(tc, callers_are_told_apart, 0, N(callers));
 	suite_add_tcase(s, tc);
 	return s;

@@ -12,7 +12,7 @@
 
 static struct rp_config config;
 static struct rp_token_list tokens;
-static struct rp_door_address own;
+static struct rp_door_address own[2]; /* of the second one, the configuration knows nothing */
 static const uid_t users[] = {7};
 static struct rp_door_rules rules;
 static struct rp_door_peer peer;
@@ -24,8 +24,10 @@ static void set_up(void)
 {
 	static const char text[] = "[endpoint \"orders\"]\nurl = https://shop.example/in\n"
 				   "door = yes\n"
-				   "[endpoint \"self\"]\nurl = http://127.0.0.1:8484/to/orders\n"
+				   "[endpoint \"self\"]\nurl = http://127.0.0.1:9000/to/orders\n"
 				   "door = yes\n"
+				   "[endpoint \"cut\"]\nurl = https://cut.example/\n"
+				   "door = yes\ndrop = kwargs.webhook\n"
 				   "[endpoint \"closed\"]\nurl = https://closed.example/\n";
 	struct rp_error err;
 
@@ -34,11 +36,12 @@ static void set_up(void)
 		      err.text);
 	ck_assert_int_eq(rp_token_list_parse(rp_span_of(TOKEN), RP_TOKEN_BEARER, &tokens, &err),
 			 RP_OK);
-	own = address_from("127.0.0.1", 8484);
+	own[0] = address_from("127.0.0.1", 8484);
+	own[1] = address_from("127.0.0.1", 9000);
 	peer = (struct rp_door_peer){
-	    .loopback = true, .known = true, .uid = 7, .local = own, .remote = own};
+	    .loopback = true, .known = true, .uid = 7, .local = own[0], .remote = own[0]};
 	rules = (struct rp_door_rules){.config = &config,
-				       .hosts = {.own = &own, .n_own = 1},
+				       .hosts = {.own = own, .n_own = 2},
 				       .callers = {users, 1, &tokens},
 				       .max_body_bytes = MAX_BODY};
 }
@@ -113,6 +116,8 @@ static const struct {
      "https://shop.example/in"},
     {"POST /to?url=https://shop.example/in", "Content-Length: 1\r\n", RP_DOOR_TO_URL,
      RP_DOOR_BY_PEER, "https://shop.example/in"},
+    {"POST /to/cut?runpost_token=" TOKEN, "Via: a\r\nContent-Length: 1\r\n", RP_DOOR_TO_NAME,
+     RP_DOOR_BY_QUERY, "https://cut.example/"},
     {"POST /v1/runs", "Content-Length: 1\r\n", RP_DOOR_RUNS, RP_DOOR_BY_PEER, NULL},
     {"POST /v1/runs?runpost_token=" TOKEN, "Via: a\r\nContent-Length: 1\r\n", RP_DOOR_RUNS,
      RP_DOOR_BY_QUERY, NULL},

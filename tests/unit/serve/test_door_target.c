@@ -22,7 +22,13 @@ static void set_up(void)
 	    "[endpoint \"root\"]\nurl = https://root.example\ndoor = yes\n"
 	    "[endpoint \"slash\"]\nurl = https://slash.example/a/\ndoor = yes\n"
 	    "[endpoint \"nested\"]\nurl = https://root.example/private\n"
-	    "[endpoint \"closed\"]\nurl = https://closed.example/\n";
+	    "[endpoint \"closed\"]\nurl = https://closed.example/\n"
+	    "[endpoint \"cut\"]\nurl = https://cut.example/\ndoor = yes\n"
+	    "drop = kwargs.webhook\n"
+	    "[endpoint \"all\"]\nurl = https://all.example/\ndoor = yes\n"
+	    "drop = values, kwargs\n"
+	    "[endpoint \"part\"]\nurl = https://part.example/\ndoor = yes\n"
+	    "drop = kwargs.webhook.token, kwargs.config\n";
 	static const char lines[] = "the-newer-key-of-two\nthe-older-key-of-two\n";
 	struct rp_error err;
 
@@ -75,6 +81,11 @@ static const struct {
      "root"},
     {"/to?url=HTTPS%3A%2F%2FShop.Example.:443%2Fin%2Forders", "HTTPS://Shop.Example.:443/in/orders",
      "orders"},
+    /* the credential is taken out, and the Run that tells it is cut */
+    {"/to/cut?runpost_token=0123456789abcdef&a=b", "https://cut.example/?a=b", "cut"},
+    {"/to/cut/x?a=b&runpost%5ftoken=1", "https://cut.example/x?a=b", "cut"},
+    {"/to/all?runpost_token=1&runpost_token=2", "https://all.example/", "all"},
+    {"/to?runpost_token=1&url=https://cut.example/?a", "https://cut.example/?a", "cut"},
     {"/to?url=https://root.example/a%20b%C3%A4", "https://root.example/a%20b%C3%A4", "root"},
 };
 
@@ -163,6 +174,7 @@ static const struct {
     {"/to/orders?runpost_token=0123456789abcdef", 403, "token_in_url"},
     {"/to/orders?runpost_token=a&runpost_token=b", 403, "token_in_url"},
     {"/to?url=https://root.example/&runpost_token=0123456789abcdef", 403, "token_in_url"},
+    {"/to/part?runpost_token=0123456789abcdef", 403, "token_in_url"},
 };
 
 START_TEST(a_target_is_refused)
@@ -173,6 +185,22 @@ START_TEST(a_target_is_refused)
 	ck_assert(no.reason[0] != '\0' && strlen(no.reason) < sizeof no.reason - 1);
 	ck_assert(strstr(no.reason, "0123456789abcdef") == NULL);
 	ck_assert_str_eq(out.data, "<");
+	ck_assert_uint_eq(out.len, 1);
+}
+END_TEST
+
+/* A section's own query comes first. */
+START_TEST(queries_are_joined)
+{
+	struct rp_policy *section = &config.endpoints[0];
+
+	section->url = "https://shop.example/in/orders?k=v";
+	ck_assert_int_eq(rp_url_parse(rp_span_of(section->url), &section->prefix, NULL), RP_OK);
+	ck_assert_msg(find("/to/orders/x?a=b", &keys), "%s", no.reason);
+	ck_assert_str_eq(out.data + 1, "https://shop.example/in/orders/x?k=v&a=b");
+	out.len = 1;
+	ck_assert(find("/to/orders", &keys));
+	ck_assert_str_eq(out.data + 1, "https://shop.example/in/orders?k=v");
 }
 END_TEST
 
@@ -250,6 +278,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, a_target_is_made, 0, N(found));
 	tcase_add_loop_test(tc, a_target_is_refused, 0, N(refused));
 	tcase_add_loop_test(tc, a_signed_target_may_be_anywhere, 0, N(signed_urls));
+	tcase_add_test(tc, queries_are_joined);
 	tcase_add_test(tc, a_target_that_is_too_long_is_refused);
 	suite_add_tcase(s, tc);
 	return s;
