@@ -1,5 +1,6 @@
-/* cmd_serve.c - the verb `serve`: options, listeners, and a supervisor with the workers behind them.
- * The listeners are opened here, before any worker: so workers come and go, and nobody is refused. */
+/* cmd_serve.c - the verb `serve`: options, listeners, and a supervisor with the workers behind
+ * them. The listeners are opened here, before any worker: so workers come and go, and nobody is
+ * refused. */
 
 #include "cmd/cmd.h"
 
@@ -196,7 +197,7 @@ static enum rp_err run_watch(struct serve_setup *setup, const struct rp_settings
 	    .signal_fd = signal_fd,
 	    .sys = &rp_sys_real,
 	};
-	enum rp_err code = open_outbox(&settings->config, true, &o.outbox, err);
+	enum rp_err code = open_outbox(&settings->config, false, &o.outbox, err);
 
 	if (code == RP_OK)
 		code = rp_watch_serve(&o, err);

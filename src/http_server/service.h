@@ -21,10 +21,10 @@ struct rp_http_connection;
 /* What a program is called for. Static. All but take and refuse may be NULL. */
 struct rp_http_handler {
 	size_t own_bytes; /* for the program, kept with each connection (connection.h) */
-	/* The head of a request has come. No byte of its body has been asked for or is needed; *request
-	 * has its method, target and fields. It may be answered here, and only here: then it is
-	 * not taken, and the connection ends after the answer if there is a body to come. A body
-	 * that is larger than max_body is refused after this, if it was not answered. */
+	/* The head of a request has come. No byte of its body has been asked for or is needed;
+	 * *request has its method, target and fields. It may be answered here, and only here: then
+	 * it is not taken, and the connection ends after the answer if there is a body to come. A
+	 * body that is larger than max_body is refused after this, if it was not answered. */
 	void (*head)(void *context, struct rp_http_connection *c,
 		     const struct rp_http_request *request);
 	/* A whole request has come. Its bytes are there until this returns; the rest of *request

@@ -1,4 +1,5 @@
-/* door.c - opens the door, keeps it in order while it serves, and closes it: signals, ticks, ends. */
+/* door.c - opens the door, keeps it in order while it serves, and closes it: signals, ticks,
+ * ends. */
 
 #include "serve/door.h"
 
@@ -120,7 +121,6 @@ void rp_door_drain(struct rp_door *door)
 {
 	if (door->service.draining)
 		return;
-	rp_notify("STOPPING=1\nSTATUS=answers what was asked, takes no new connection");
 	door->service.draining = true;
 	door->service.drain_until_ms = door->service.boot_ms + RP_DOOR_DRAIN_MS;
 	show(door);
@@ -161,10 +161,13 @@ static void read_signals(void *context)
 	struct signalfd_siginfo info;
 
 	while (read(door->o->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-		if (info.ssi_signo == SIGHUP)
+		if (info.ssi_signo == SIGHUP) {
 			reload(door);
-		else
-			rp_door_drain(door);
+			continue;
+		}
+		/* Not where it fails: another worker goes on, and the service does not stop. */
+		rp_notify("STOPPING=1\nSTATUS=answers what was asked, takes no new connection");
+		rp_door_drain(door);
 	}
 }
 

@@ -5,6 +5,7 @@ afterwards nothing may be lost or doubled."""
 import collections
 import json
 
+import doors
 import scenes
 from lab import Lab, Violation, run_line
 
@@ -59,8 +60,16 @@ POINTS = {
     "hold": ["mdb_txn_begin.write", "mdb_put", "mdb_del", "mdb_txn_commit", "fdatasync.data.mdb"],
     "release": ["mdb_txn_begin.write", "mdb_put", "mdb_txn_commit", "fdatasync.data.mdb",
                 "pwrite.doorbell"],
+    # The worker of `runpost serve`, and the process above it.
+    "door": ["signalfd", "mdb_env_open", "mdb_txn_begin.read", "mdb_txn_begin.write", "mdb_put",
+             "mdb_txn_commit", "mdb_cursor_open", "writev.data.mdb", "fdatasync.data.mdb",
+             "pwrite.data.mdb", "pwrite.doorbell", "open.door", "open.rejects", "writev.rejects",
+             "fdatasync.rejects", "eventfd", "epoll_create1", "epoll_ctl", "epoll_wait", "accept4",
+             "recv.socket", "send.socket", "sendto", "recvfrom", "getrandom"],
+    "serve": ["socket", "signalfd", "fork", "poll", "read.[signalfd]", "waitpid"],
 }
 QUICK_EACH = 4  # of a name's calls, spread evenly
+QUICK_EACH_OF = {"door": 1, "serve": 1}
 
 
 def process_of(role):
@@ -156,7 +165,14 @@ def change(verb):
     return scene
 
 
-SCENES = {"init": init, "ingest": ingest, "sender": alone, "child": child, "supervisor": supervised,
+def door(bench, fault):
+    """The scene waits for the worker that comes next, or does not; so it tells how that one ended
+    that was killed."""
+    done = doors.scene(bench, fault)
+    return -9 if (-1, 9) in done.worker_ends else done.code
+
+
+SCENES = {"init": init, "door": door, "serve": door, "ingest": ingest, "sender": alone, "child": child, "supervisor": supervised,
           "replay": change("replay"),
           "purge": change("purge"), "hold": change("hold"), "release": change("release")}
 OTHERS = {role: scene
@@ -181,7 +197,7 @@ def points_of(lab, bench, role):
     found = []
     for call in POINTS[role]:
         every = range(1, max(counts[call], 1) + 1)
-        step = -(-len(every) // QUICK_EACH) if lab.quick else 1
+        step = -(-len(every) // QUICK_EACH_OF.get(role, QUICK_EACH)) if lab.quick else 1
         found += [Point(role, call, when, n) for n in every[::step] for when in ("before", "after")]
     return found
 
