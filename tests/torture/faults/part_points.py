@@ -7,7 +7,7 @@ import json
 
 import doors
 import scenes
-from lab import Lab, Violation, run_line
+from lab import Lab, Mistaken, Violation, run_line
 
 # What each role is killed around. Each call of each name is a point, before and after it;
 # a name without one fails.
@@ -70,6 +70,12 @@ POINTS = {
 }
 QUICK_EACH = 4  # of a name's calls, spread evenly
 QUICK_EACH_OF = {"door": 1, "serve": 1}
+# Doors with one mistake each (mutants/): where they are killed, {} being one of the last calls, and
+# the violation that must show.
+MUTANTS = {"door_answers_first": ("door:mdb_txn_commit:before:{}:kill", "had a receipt with"),
+           "door_answers_once": ("count", "is never answered"),
+           "door_second_id": ("count", "had a receipt with")}
+MUTANT_CALLS = 9
 
 
 def process_of(role):
@@ -202,6 +208,26 @@ def points_of(lab, bench, role):
     return found
 
 
+def is_found(lab, name):
+    """Whether a door with this mistake breaks a promise that the scene looks for."""
+    fault, words = MUTANTS[name]
+    bench = Mistaken(lab, name, "serve", lab.work / f"bench-{name}" / "runpost")
+    bench.program.symlink_to(lab.bin / "torture/faults/mutants" / name)  # a fault looks at the name
+    bench.limit_s = 3
+    try:
+        for n in range(MUTANT_CALLS, 0, -1):
+            try:
+                door(bench, fault.format(n))
+                settle(bench, "door")
+            except Violation as why:
+                print(f"mutant {name}: {why}"[:400], flush=True)
+                if words in str(why):
+                    return True
+    finally:
+        bench.close()
+    return False
+
+
 def main():
     lab = Lab(__doc__, in_memory=True)
     points, hits, lost, lock = [], collections.Counter(), collections.Counter(), lab.lock
@@ -223,6 +249,11 @@ def main():
             raise Violation(f"it was killed and ended with {code}")
 
     lab.each(sorted(points, key=str), one, workers=3)
+    for name in MUTANTS:
+        if is_found(lab, name):
+            lab.add(passed=1)
+        else:
+            lab.violation(name, "the scene of the door did not find this mistake")
     if lab.only is None:
         for role, calls in POINTS.items():
             for call in calls:
@@ -231,7 +262,8 @@ def main():
                         lab.violation(f"{role}:{call}:{when}", "this point was never hit")
     kills = sum(hits.values())
     print(json.dumps({"points": len(points), "hit": kills, "not reached again": dict(lost)}))
-    lab.finish(f"{len(hits)} named points in {len(POINTS)} roles, {kills} kills at them",
+    lab.finish(f"{len(hits)} named points in {len(POINTS)} roles, {kills} kills at them; "
+               f"{len(MUTANTS)} mutants",
                kills=kills)
 
 
