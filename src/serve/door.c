@@ -54,7 +54,7 @@ static int64_t sooner(int64_t a_ms, int64_t b_ms)
 	return a_ms == 0 || (b_ms != 0 && b_ms < a_ms) ? b_ms : a_ms;
 }
 
-static void set_tick(struct rp_door *door)
+void rp_door_set_tick(struct rp_door *door)
 {
 	rp_http_server_tick_at(door->server, sooner(sooner(door->retry_at_ms, door->check_at_ms),
 						    door->watchdog_at_ms));
@@ -114,7 +114,7 @@ void rp_door_tick(struct rp_door *door)
 		door->watchdog_at_ms = now_ms + door->watchdog_ms;
 	}
 	show(door);
-	set_tick(door);
+	rp_door_set_tick(door);
 }
 
 void rp_door_drain(struct rp_door *door)
@@ -274,7 +274,7 @@ enum rp_err rp_door_serve(const struct rp_door_options *options, struct rp_error
 		door->check_at_ms = now_ms + RP_DOOR_CHECK_MS;
 		door->watchdog_at_ms = door->watchdog_ms > 0 ? now_ms + door->watchdog_ms : 0;
 		show(door);
-		set_tick(door);
+		rp_door_set_tick(door);
 		code = rp_http_server_run(door->server, -1, err);
 	}
 	if (code == RP_OK && door->failed != RP_OK) {

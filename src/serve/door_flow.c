@@ -149,6 +149,7 @@ static void wait_for_room(struct rp_door *door, const struct rp_error *why)
 	}
 	door->is_full = true;
 	door->retry_at_ms = door->service.boot_ms + RP_DOOR_FULL_RETRY_MS;
+	rp_door_set_tick(door);
 }
 
 /* The bodies are refused all the same: a full disk for rejects must not stop what is good. */
