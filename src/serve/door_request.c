@@ -1,5 +1,5 @@
-/* door_request.c - takes requests from the server: judges their heads, copies what outlives them, and
- * passes whole ones on. It is the only part that looks at a request. */
+/* door_request.c - takes requests from the server: judges their heads, copies what outlives them,
+ * and passes whole ones on. It is the only part that looks at a request. */
 
 #include <stdlib.h>
 
@@ -67,11 +67,12 @@ void rp_door_free_unused(struct rp_door *door)
 static void ask_peer(struct rp_door *door, struct rp_http_connection *c,
 		     struct rp_door_visit *visit)
 {
-	if (visit->asked)
+	if (visit->asked && !visit->peer.unasked)
 		return;
 	rp_peer_ask(&door->asker, rp_http_connection_fd(c), &visit->peer);
+	if (!visit->asked)
+		rp_door_count_connection(&door->counts);
 	visit->asked = true;
-	rp_door_count_connection(&door->counts);
 }
 
 static bool add_span(struct rp_buf *out, struct rp_span s)
@@ -97,7 +98,8 @@ static bool copy_head(const struct rp_door *door, const struct rp_http_request *
 		return add_span(&held->key, head->ask.entry_id);
 	if (!add_span(&held->url, (struct rp_span){head->url.data, head->url.len}))
 		return false;
-	if (held->form != RP_DOOR_RUN &&
+	/* lines have ids of their own: one key for all of them would make them one run */
+	if (held->form == RP_DOOR_LINE &&
 	    !add_span(&held->key, rp_http_request_find(request, "idempotency-key")))
 		return false;
 	return rp_trace_pack(rp_http_request_find(request, "traceparent"),
