@@ -79,7 +79,8 @@ struct rp_http_connection {
 	/* The server's: */
 	size_t listener;
 	uint32_t armed;
-	bool lingers; /* is counted as one that only waits for its peer to close */
+	bool untimely; /* its last event came when none was wanted */
+	bool lingers;  /* is counted as one that only waits for its peer to close */
 	struct rp_http_timer timer;
 	struct rp_http_connection *prev, *next;
 

@@ -120,6 +120,9 @@ bool rp_http_server_settle(struct rp_http_server *s, struct rp_http_connection *
 	ev.events = rp_http_connection_interest(c);
 	if (ev.events == c->armed)
 		return true;
+	/* Few speak while they wait for an answer: only those are told to be silent. */
+	if (ev.events == 0 && c->armed == EPOLLIN && !c->untimely)
+		return true;
 	c->armed = ev.events;
 	return epoll_ctl(s->epoll_fd, EPOLL_CTL_MOD, c->fd, &ev) == 0;
 }
@@ -243,6 +246,7 @@ static bool take_event(struct rp_http_server *s, const struct epoll_event *ev)
 	} else {
 		struct rp_http_connection *c = ev->data.ptr;
 
+		c->untimely = rp_http_connection_interest(c) == 0;
 		return rp_http_server_settle(s, c, rp_http_connection_event(c, ev->events));
 	}
 	return true;
