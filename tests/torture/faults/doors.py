@@ -2,9 +2,13 @@
 above it, and clients that send each run again until it is answered. A receipt is an answer of 202,
 or of 200 for a duplicate."""
 import json
+import os
+import pathlib
 import re
+import signal
 import socket
 import subprocess
+import tempfile
 import time
 import zlib
 
@@ -32,6 +36,14 @@ class Request:
         return f"{self.target} {self.runs}"
 
 
+def socket_of(bench):
+    """A path that fits into an address."""
+    path = bench.folder / "door.sock"
+    if len(str(path)) > 100:
+        path = pathlib.Path(tempfile.gettempdir(), f"runpost-{os.getpid()}-{bench.number}.sock")
+    return path
+
+
 class Front:
     """A door, and what its clients were told."""
 
@@ -39,7 +51,7 @@ class Front:
         self.bench, self.deaf = bench, False
         # It takes no connection, and cannot: no client can be answered.
         self.lets_nobody_in = fault is not None and ":accept4:" in fault and "+:" in fault
-        self.path, self.log = bench.folder / "door.sock", bench.folder / "door.err"
+        self.path, self.log = socket_of(bench), bench.folder / "door.err"
         self.began = time.monotonic()
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(bench.argv("runpost", "serve"),
@@ -168,8 +180,31 @@ class Front:
                     time.monotonic() - self.began)
 
     def end(self):
-        """All of it, at once."""
+        """All of it, at once. A worker has its listeners until it is gone."""
         self.bench.end(self.process)
+        deadline = time.monotonic() + LIMIT_S
+        while self.is_listening() and time.monotonic() < deadline:
+            time.sleep(0.002)
+
+    def is_listening(self):
+        with socket.socket(socket.AF_UNIX) as client:
+            try:
+                client.connect(str(self.path))
+                return True
+            except OSError:
+                return False
+
+    def kill_worker(self):
+        """Whether there was one."""
+        children = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        try:
+            with open(children, encoding="ascii") as file:
+                for pid in file.read().split():
+                    os.kill(int(pid), signal.SIGKILL)
+                    return True
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+        return False
 
     def worker_ends(self):
         """(exit, signal) of each worker that has ended."""
@@ -187,7 +222,7 @@ def configure(bench):
     """A door by two addresses, to a section of the bench's own receiver."""
     rejects = bench.folder / "rejects"
     rejects.unlink(missing_ok=True)
-    bench.configure(door={"listen": f"unix:{bench.folder / 'door.sock'}; 127.0.0.1:0",
+    bench.configure(door={"listen": f"unix:{socket_of(bench)}; 127.0.0.1:0",
                           "hosts": "localhost", "hold": "100ms", "rejects": rejects},
                     defaults={"retry_attempts": "3", "timeout": "500ms"},
                     **{SECTION: {"url": f"{bench.receiver.url}/{bench.number}", "door": "yes"}})
