@@ -60,7 +60,10 @@ struct rp_http_limits {
 	/* A body comes within this and a second for each body_bytes_per_s of it: 408. */
 	int64_t body_grace_ms;
 	uint64_t body_bytes_per_s;
-	int64_t idle_ms;   /* between requests, then it is closed; told in Keep-Alive */
+	int64_t idle_ms; /* between requests, then it is closed */
+	/* What Keep-Alive tells of that (0: idle_ms). Who heeds it has gone by then of himself: a
+	 * server that drains waits as long, since a close could meet a request on its way. */
+	int64_t told_ms;
 	int64_t answer_ms; /* for the peer to take what is to be sent; else it is reset */
 	/* Of all bodies at a time, from their head to their answer. Those that fit into what is
 	 * read at once do not count. Others wait for room, unread and unasked for, in their order,

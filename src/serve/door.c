@@ -20,7 +20,8 @@
 #define HEAD_MS 10000
 #define BODY_GRACE_MS 10000
 #define BODY_BYTES_PER_S (16 << 10)
-#define IDLE_MS 75000 /* longer than clients keep idle connections: 60 s (httpx), 4 s (undici) */
+#define IDLE_MS 75000 /* longer than clients keep idle connections: httpx for 60 s */
+#define TOLD_MS 4000  /* which undici heeds: a stop has to wait until its connections are gone */
 #define ANSWER_MS 30000
 
 static const struct rp_config *config_of(const struct rp_door *door)
@@ -40,6 +41,7 @@ static void set_limits(struct rp_door *door)
 	    .body_grace_ms = BODY_GRACE_MS,
 	    .body_bytes_per_s = BODY_BYTES_PER_S,
 	    .idle_ms = IDLE_MS,
+	    .told_ms = TOLD_MS,
 	    .answer_ms = ANSWER_MS,
 	    .bodies_bytes = (size_t)c->bodies_bytes,
 	    .bodies_wait_ms = c->hold_ms,
@@ -120,7 +122,6 @@ void rp_door_drain(struct rp_door *door)
 {
 	if (door->service.draining)
 		return;
-	rp_notify("STOPPING=1\nSTATUS=answers what was asked, takes no new connection");
 	door->service.draining = true;
 	door->service.drain_until_ms = door->service.boot_ms + RP_DOOR_DRAIN_MS;
 	show(door);
@@ -163,10 +164,13 @@ static void read_signals(void *context)
 	ssize_t n;
 
 	while ((n = read(door->o->signal_fd, &info, sizeof info)) == (ssize_t)sizeof info) {
-		if (info.ssi_signo == SIGHUP)
+		if (info.ssi_signo == SIGHUP) {
 			reload(door);
-		else
-			rp_door_drain(door);
+			continue;
+		}
+		/* Not where it fails: another worker goes on, and the service does not stop. */
+		rp_notify("STOPPING=1\nSTATUS=answers what was asked, takes no new connection");
+		rp_door_drain(door);
 	}
 	/* one that cannot be told to end must not go on */
 	if (n < 0 && errno != EAGAIN && errno != EINTR && door->failed == RP_OK && !door->busy)

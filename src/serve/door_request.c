@@ -98,7 +98,8 @@ static bool copy_head(const struct rp_door *door, const struct rp_http_request *
 		return add_span(&held->key, head->ask.entry_id);
 	if (!add_span(&held->url, (struct rp_span){head->url.data, head->url.len}))
 		return false;
-	if (held->form != RP_DOOR_RUN &&
+	/* lines have ids of their own: one key for all of them would make them one run */
+	if (held->form == RP_DOOR_LINE &&
 	    !add_span(&held->key, rp_http_request_find(request, "idempotency-key")))
 		return false;
 	return rp_trace_pack(rp_http_request_find(request, "traceparent"),

@@ -196,6 +196,16 @@ shared_limits = no
         "huge": b"\x10\x10\x10\x10\x10\x10\x10\x10POST / HTTP/1.1\r\nHost: h\r\n"
                 b"Content-Length: 9223372036854775800\r\nContent-Length: 9223372036854775799\r\n"
                 b"\r\n",
+        "wrap": b"\x10\x10\x10\x10\x10\x10\x10\x10POST / HTTP/1.1\r\nHost: h\r\n"
+                b"Content-Length: 18446744073709551621\r\n\r\nhello",
+        "two-hosts": b"\x10\x10\x10\x10\x10\x10\x10\x10POST / HTTP/1.1\r\n"
+                     b"Host: h\r\nHost: h\r\n\r\n",
+        "odd-host": b"\x10\x10\x10\x10\x10\x10\x10\x10POST / HTTP/1.1\r\nHost: a, b\r\n\r\n",
+        "fragment": b"\x10\x10\x10\x10\x10\x10\x10\x10POST /a#b HTTP/1.1\r\nHost: h\r\n\r\n",
+        "twice": b"\x10\x10\x10\x10\x10\x10\x10\x10POST / HTTP/1.1\r\nHost: h\r\n"
+                 b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "teapot": b"\x10\x10\x10\x10\x10\x10\x10\x10POST / HTTP/1.1\r\nHost: h\r\n"
+                  b"Expect: y 100-continue\r\n\r\n",
         "fields": b"\x10\x10\x10\x10\x10\x10\x10\x10GET / HTTP/1.1\r\nHost: h\r\n"
                   + b"a:\r\n" * 64 + b"\r\n",
         "large": b"\x10\x10\x10\x10\x10\x10\x10\x10POST / HTTP/1.1\r\nHost: h\r\n"

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Keeps every line of text at 100 columns, a tab counting eight.
 
-Wider may be what cannot be broken: a row of a table or a run in Markdown, tables of C between
-`clang-format off` and `on`, and what stands in WHOLE. Exit 1 and a line for each that is longer."""
+Wider may be what cannot be broken: a row of a table, a run or a request line in Markdown, tables of
+C between `clang-format off` and `on`, and what stands in WHOLE. Exit 1 and a line for each that is longer."""
 import os
 import pathlib
 import re
@@ -16,7 +16,8 @@ WHOLE = (  # what is read as it stands, line by line or byte by byte
     "tests/interop/package-lock.json",  # written by npm
     "tests/interop/engine/package-lock.json",
 )
-ROW = re.compile(r"\|.*|\{\".*\}")  # of a table, and an object of JSON that is a line
+# of a table, an object of JSON that is a line, and the first line of a request
+ROW = re.compile(r"\|.*|\{\".*\}|[A-Z]+ /\S+ HTTP/1\.1")
 
 
 def ours():

@@ -82,7 +82,7 @@ SMUGGLED = {
 
 class Server:
     """Where the probes go. `connect` returns a new socket; `path` takes a POST of BODY and answers
-    `taken`; a GET of `next_path` is answered `next_status`. `headers` go along with each."""
+    one of `taken`; a GET of `next_path` is answered `next_status`. `headers` go along with each."""
 
     def __init__(self, connect, path, host, taken, next_path, next_status, headers=b""):
         self.connect, self.taken, self.next_status = connect, taken, next_status
@@ -150,5 +150,7 @@ def check_well_formed(test, server, name, probe):
     for n, (cut, step) in enumerate(ways(len(data)), 1):
         with test.subTest(probe=name, cut=cut, step=step):
             answer = talk(server, data + server.next, cut, step)
-            test.assertEqual(statuses(answer), [server.taken, server.next_status], answer)
+            first, *rest = statuses(answer)
+            test.assertIn(first, server.taken, answer)
+            test.assertEqual(rest, [server.next_status], answer)
     return n

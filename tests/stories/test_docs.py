@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 
+from door import Client
 from harness import BIN, Story, free_port, make_run, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -150,7 +151,8 @@ class Lists(Story):
     def test_the_units_are_hardened_and_name_servers_can_be_reached(self):
         units = sorted((DOCS / "examples").glob("*.service"))
         self.assertEqual([u.name for u in units],
-                         ["runpost-ingest@.service", "runpost-sender.service"])
+                         ["runpost-ingest@.service", "runpost-sender.service",
+                          "runpost-serve.service"])
         for unit in units:
             if shutil.which("systemd-analyze") is not None:
                 done = subprocess.run(["systemd-analyze", "security", "--offline=yes",
@@ -205,15 +207,47 @@ class Commands(Story):
         self.assertEqual((stats["accepted"], stats["entries"]["delivered"]), (2, 2))
 
 
+    def test_the_front_door_of_the_readme_takes_runs_and_delivers_them_signed(self):
+        files = files_in("../README.md")
+        url = json.loads(files["langgraph.json"])["webhooks"]["url"]
+        self.assertEqual(url["allowed_domains"], ["127.0.0.1"])
+        text = (ROOT / "README.md").read_text()
+        block = next(b for b in re.findall(r"^```sh\n(.*?)^```$", text, re.S | re.M)
+                     if "runpost serve" in b)
+        path, query = re.search(r"http://127\.0\.0\.1:8484(/to/\w+)\?(\S+)\"", text).groups()
+        self.assertIn(f":{url['allowed_ports'][0]}{path}", text)
+        receiver = Receiver()
+        self.addCleanup(receiver.close)
+        port, home = free_port(), receiver.url.partition("/in")[0]
+        self.file("runpost.conf", files["runpost.conf"].replace(
+            "https://hooks.example.com/orders",
+            f"{home}/orders\nallow_http = yes\nallow = 127.0.0.1\n"
+            f"allow_ports = {home.rpartition(':')[2]}")
+            + f"[door]\nlisten = 127.0.0.1:{port}\n")
+        script = self.file("serve.sh", f"cd '{self.folder}'\n{block}\nwait\n")
+        shell = self.spawn("bash", script, env={"PATH": f"{BIN}:{os.environ['PATH']}"},
+                           preexec=os.setsid)
+        self.addCleanup(os.killpg, shell.pid, signal.SIGTERM)
+        wait_until(lambda: "ev=ready" in shell.err, "the door")
+        run = make_run(1, f"http://127.0.0.1:{port}{path}?{query}")
+        with Client(("127.0.0.1", port)) as client:
+            self.assertEqual(client.ask(f"{path}?{query}", run).status, 202)
+        (headers, body), = wait_until(lambda: receiver.received, "the delivery")
+        self.assertEqual(body, run)
+        self.assertIn("webhook-signature", headers)
+        self.assertEqual(receiver.paths, [f"/orders?{query}"])
+
+
 class Receiver:
     """Keeps the headers and the body of every request."""
 
     def __init__(self):
-        received = self.received = []
+        received, paths = self.received, self.paths = [], []
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"]))
+                paths.append(self.path)
                 received.append(({k.lower(): v for k, v in self.headers.items()}, body))
                 self.send_response(204)
                 self.end_headers()

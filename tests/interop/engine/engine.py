@@ -78,6 +78,10 @@ class Engine:
         """How many webhooks' requests failed: so many worker loops are gone."""
         return len(re.findall(r"fetch failed", self.log()))
 
+    def failures(self):
+        """What the log says about them."""
+        return "\n".join(part[:1500] for part in self.log().split("fetch failed")[1:])
+
     def call(self, method, path, body=None, wait_s=60):
         """(status, body) of one request to its API."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=wait_s)
@@ -108,10 +112,14 @@ class Engine:
 
     def wait_ended(self, threads, limit_s=60):
         """Until no run of these threads is pending or running; their states."""
-        def all_ended():
-            now = self.statuses(threads)
-            return now if not {"pending", "running"} & set(now) else None
-        return wait_until(all_ended, "all runs to end", limit_s, 0.2)
+        deadline = time.monotonic() + limit_s
+        states = []
+        for thread in threads:  # each is asked about until it has ended, and then no more
+            def ended():
+                now = self.statuses([thread])  # noqa: B023
+                return now if not {"pending", "running"} & set(now) else None
+            states += wait_until(ended, "all runs to end", deadline - time.monotonic(), 0.1)
+        return states
 
     def loops_at_work(self, webhook, n):
         """Whether n runs can be at work at one time, so n worker loops live."""
