@@ -3,6 +3,7 @@
 
 #include "serve/door.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -159,8 +160,10 @@ static void read_signals(void *context)
 {
 	struct rp_door *door = context;
 	struct signalfd_siginfo info;
+	struct rp_error err;
+	ssize_t n;
 
-	while (read(door->o->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+	while ((n = read(door->o->signal_fd, &info, sizeof info)) == (ssize_t)sizeof info) {
 		if (info.ssi_signo == SIGHUP) {
 			reload(door);
 			continue;
@@ -169,6 +172,9 @@ static void read_signals(void *context)
 		rp_notify("STOPPING=1\nSTATUS=answers what was asked, takes no new connection");
 		rp_door_drain(door);
 	}
+	/* one that cannot be told to end must not go on */
+	if (n < 0 && errno != EAGAIN && errno != EINTR && door->failed == RP_OK && !door->busy)
+		rp_door_fail(door, rp_fail_sys(&err, RP_ERR_IO, errno, "signals"), &err);
 }
 
 static enum rp_err open_parts(struct rp_door *door, struct rp_error *err)
