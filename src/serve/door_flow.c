@@ -19,6 +19,11 @@ void rp_door_submit(struct rp_door *door, struct rp_door_held *held)
 		return;
 	}
 	door->filling->cuts = rp_config_cuts(door->rules.rules.config); /* that in force now */
+	if (held->form == RP_DOOR_LINES && held->body.len == 0) {
+		rp_door_answer_held_no(door, held, 400, "bad_json",
+				       "the body has no lines; each is a Run or an envelope");
+		return;
+	}
 	if (rp_door_batch_add(door->filling, held, &door->rules.rules.hosts, &too_many)) {
 		door->n_waiting++;
 		door->held_bytes += held->body.len;

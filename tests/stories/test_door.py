@@ -8,6 +8,8 @@ import signal
 import threading
 import time
 
+from urllib.parse import quote
+
 from door import Client, Door
 from harness import (FIXTURES, Story, descendants, envelope, free_port, make_run, run_id,
                      wait_until)
@@ -128,6 +130,9 @@ class Refusing(DoorStory):
         for status, code, target, body, headers in (
                 (400, "bad_json", "/to/hooks", b"{", {}),
                 (400, "bad_json", "/to/hooks", b"", {}),
+                (400, "bad_json", "/v1/runs", b"", {"Content-Type": "application/x-ndjson"}),
+                (422, "bad_url", "/to?url=" + quote(sink.hook("/hook/x/..%5cbilling"), safe=""),
+                 run, {}),
                 (403, "cross_site", "/to/hooks", run, {"Origin": "http://evil.example"}),
                 (403, "cross_site", "/to/hooks", run, {"Sec-Fetch-Site": "cross-site"}),
                 (403, "not_published", "/to/closed", run, {}),
