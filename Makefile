@@ -284,7 +284,7 @@ asan:
 # The unit tests and the fuzz corpora, each in one process. Left out: those that need processes of
 # their own, those that map more than valgrind has room for, and those that only count long.
 VALGRIND_NOT = test_outbox_senders test_conformance_random test_http test_http_guard \
-               test_guard test_scan test_control test_api test_outbox_import
+               test_guard test_scan test_control test_api test_outbox_import test_watch
 valgrind:
 	@tests/setup.sh build test valgrind
 	@$(MAKE) --no-print-directory unit

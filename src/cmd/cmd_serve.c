@@ -1,10 +1,12 @@
-/* cmd_serve.c - the verb `serve`: options, listeners, and a supervisor with the workers behind them.
- * The listeners are opened here, before any worker: so workers come and go, and nobody is refused. */
+/* cmd_serve.c - the verb `serve`: options, listeners, and a supervisor with the workers behind
+ * them. The listeners are opened here, before any worker: so workers come and go, and nobody is
+ * refused. */
 
 #include "cmd/cmd.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -118,6 +120,45 @@ static enum rp_err load(const char *path, const char *outbox, struct rp_settings
 	return code;
 }
 
+static bool is_same_listen(const struct rp_listen *a, const struct rp_listen *b)
+{
+	char one[RP_LISTEN_TEXT_MAX], other[RP_LISTEN_TEXT_MAX];
+	size_t i;
+
+	for (i = 0; i < a->n && i < b->n; i++)
+		if (strcmp(rp_listen_address_format(&a->at[i], one),
+			   rp_listen_address_format(&b->at[i], other)) != 0)
+			return false;
+	return a->n == b->n;
+}
+
+/* Logs the keys whose new value needs a restart. */
+static void log_restart_keys(const struct rp_config *then, const struct rp_config *now)
+{
+	const struct {
+		const char *key;
+		bool same;
+	} keys[] = {
+	    {"outbox.dir", rp_text_is_same(then->outbox_dir, now->outbox_dir)},
+	    {"outbox.quota", then->quota_bytes == now->quota_bytes},
+	    {"outbox.map_size", then->map_bytes == now->map_bytes},
+	    {"outbox.disk_reserve", then->disk_reserve_bytes == now->disk_reserve_bytes},
+	    {"door.listen", is_same_listen(&then->door.listen, &now->door.listen)},
+	    {"door.rejects", rp_text_is_same(then->door.rejects, now->door.rejects)},
+	    {"door.rejects_max", then->door.rejects_max_bytes == now->door.rejects_max_bytes},
+	    {"ui.listen", is_same_listen(&then->ui.listen, &now->ui.listen)},
+	};
+	char list[160] = "";
+	size_t i, n = 0;
+
+	for (i = 0; i < sizeof keys / sizeof keys[0]; i++)
+		if (!keys[i].same)
+			n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n > 0 ? "," : "",
+					      keys[i].key);
+	if (n > 0)
+		rp_log(RP_LOG_WARN, "reload_partly", "restart_for=%s", list);
+}
+
 /* The file that was there at the start is read again: one that is gone is a mistake, not a wish for
  * defaults. NULL: it was refused; the log tells. */
 static struct rp_settings *reload(void *arg)
@@ -130,6 +171,7 @@ static struct rp_settings *reload(void *arg)
 
 	if (code == RP_OK) {
 		rp_log(RP_LOG_INFO, "reloaded", "endpoints=%zu", next->config.n_endpoints);
+		log_restart_keys(&setup->settings.config, &next->config);
 		return next;
 	}
 	report("reload_refused", code, &err);
@@ -196,7 +238,7 @@ static enum rp_err run_watch(struct serve_setup *setup, const struct rp_settings
 	    .signal_fd = signal_fd,
 	    .sys = &rp_sys_real,
 	};
-	enum rp_err code = open_outbox(&settings->config, true, &o.outbox, err);
+	enum rp_err code = open_outbox(&settings->config, false, &o.outbox, err);
 
 	if (code == RP_OK)
 		code = rp_watch_serve(&o, err);

@@ -9,8 +9,8 @@
  * - Keys of [defaults] and [endpoint "NAME"] are the same, but for three below. An endpoint
  *   starts from the defaults, wherever in the file they stand.
  * - A key is set once in a section. Only `header`, `drop`, `allow`, `listen`, `door_users` and
- *   `hosts` may repeat. Those of an endpoint join the inherited ones; a header replaces an inherited
- *   one of the same name.
+ *   `hosts` may repeat. Those of an endpoint join the inherited ones; a header replaces an
+ *   inherited one of the same name.
  * - An empty path, secret_env, secret_credential or list takes back what was inherited.
  * - Comments stand on lines of their own.
  *

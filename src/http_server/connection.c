@@ -86,6 +86,13 @@ static bool is_last(const struct rp_http_connection *c)
 	return c->cut_short || (c->service->draining && c->in.len <= c->start);
 }
 
+static int64_t told_ms(const struct rp_http_connection *c)
+{
+	const struct rp_http_limits *limits = &c->service->limits;
+
+	return limits->told_ms > 0 ? limits->told_ms : limits->idle_ms;
+}
+
 void rp_http_connection_answer(struct rp_http_connection *c,
 			       const struct rp_http_response *response)
 {
@@ -94,7 +101,7 @@ void rp_http_connection_answer(struct rp_http_connection *c,
 		c->request.keep_alive = false;
 	finish_request(c);
 	c->wake_at_ms = 0;
-	if (!rp_http_response_add(response, &c->request, c->service->limits.idle_ms, &c->out))
+	if (!rp_http_response_add(response, &c->request, told_ms(c), &c->out))
 		c->ending = RP_HTTP_THEN_RESET;
 	rp_http_list_join(&c->service->pending, &c->pending);
 }

@@ -3,7 +3,8 @@
 
 #include "http_server/connection_int.h"
 
-/* A server that drains waits so long for who has said nothing: a request may be on its way. */
+/* A server that drains waits so long for who says nothing, beyond what he was told: a request may
+ * be on its way. */
 #define DRAIN_SILENT_MS 500
 
 static enum rp_http_stage stage_of(const struct rp_http_connection *c)
@@ -49,11 +50,13 @@ static int64_t body_limit(const struct rp_http_connection *c)
 static int64_t silence_limit(const struct rp_http_connection *c, int64_t from_ms, int64_t ms)
 {
 	const struct rp_http_service *service = c->service;
-	int64_t limit_ms = after(from_ms, ms), drain_ms;
+	int64_t limit_ms = after(from_ms, ms), drain_ms, gone_ms;
 
 	if (!service->draining)
 		return limit_ms;
 	drain_ms = service->boot_ms + DRAIN_SILENT_MS;
+	gone_ms = after(from_ms, service->limits.told_ms) + DRAIN_SILENT_MS;
+	drain_ms = drain_ms < gone_ms ? gone_ms : drain_ms;
 	return limit_ms == 0 || drain_ms < limit_ms ? drain_ms : limit_ms;
 }
 

@@ -21,10 +21,10 @@ struct rp_http_connection;
 /* What a program is called for. Static. All but take and refuse may be NULL. */
 struct rp_http_handler {
 	size_t own_bytes; /* for the program, kept with each connection (connection.h) */
-	/* The head of a request has come. No byte of its body has been asked for or is needed; *request
-	 * has its method, target and fields. It may be answered here, and only here: then it is
-	 * not taken, and the connection ends after the answer if there is a body to come. A body
-	 * that is larger than max_body is refused after this, if it was not answered. */
+	/* The head of a request has come. No byte of its body has been asked for or is needed;
+	 * *request has its method, target and fields. It may be answered here, and only here: then
+	 * it is not taken, and the connection ends after the answer if there is a body to come. A
+	 * body that is larger than max_body is refused after this, if it was not answered. */
 	void (*head)(void *context, struct rp_http_connection *c,
 		     const struct rp_http_request *request);
 	/* A whole request has come. Its bytes are there until this returns; the rest of *request
@@ -60,7 +60,10 @@ struct rp_http_limits {
 	/* A body comes within this and a second for each body_bytes_per_s of it: 408. */
 	int64_t body_grace_ms;
 	uint64_t body_bytes_per_s;
-	int64_t idle_ms;   /* between requests, then it is closed; told in Keep-Alive */
+	int64_t idle_ms; /* between requests, then it is closed */
+	/* What Keep-Alive tells of that (0: idle_ms). Who heeds it has gone by then of himself: a
+	 * server that drains waits as long, since a close could meet a request on its way. */
+	int64_t told_ms;
 	int64_t answer_ms; /* for the peer to take what is to be sent; else it is reset */
 	/* Of all bodies at a time, from their head to their answer. Those that fit into what is
 	 * read at once do not count. Others wait for room, unread and unasked for, in their order,

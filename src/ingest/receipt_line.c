@@ -1,5 +1,5 @@
-/* receipt_line.c - formats receipts. It is apart from receipts.c because the front door answers with
- * them, too. */
+/* receipt_line.c - formats receipts. It is apart from receipts.c because the front door answers
+ * with them, too. */
 
 #include "ingest/receipt_line.h"
 

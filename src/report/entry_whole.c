@@ -1,5 +1,5 @@
-/* entry_whole.c - reads the attempts of an entry into its JSON. It is apart from entry_json.c because
- * it asks the store. */
+/* entry_whole.c - reads the attempts of an entry into its JSON. It is apart from entry_json.c
+ * because it asks the store. */
 
 #include "report/entry_json.h"
 

@@ -57,9 +57,10 @@ struct rp_run_options {
 	struct rp_span default_url; /* used when the line names no webhook */
 	struct rp_span url;         /* used instead of whatever the line names */
 	struct rp_span dedupe_id, operation, order_by;
-	/* "name: value\n" for each, valid, names in lower case (rp_trace_pack): headers of the entry
-	 * beside those of the envelope. A line that the envelope has, too, or that would break a
-	 * bound of the headers is left out, and so are those behind it, which belong to it. */
+	/* "name: value\n" for each, valid, names in lower case (rp_trace_pack): headers of the
+	 * entry beside those of the envelope. A line that the envelope has, too, or that would
+	 * break a bound of the headers is left out, and so are those behind it, which belong to
+	 * it. */
 	struct rp_span headers;
 	int64_t not_before_at_ms, expires_at_ms;
 	bool plain_run; /* a member `run` does not make an envelope */

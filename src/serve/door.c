@@ -1,4 +1,5 @@
-/* door.c - opens the door, keeps it in order while it serves, and closes it: signals, ticks, ends. */
+/* door.c - opens the door, keeps it in order while it serves, and closes it: signals, ticks,
+ * ends. */
 
 #include "serve/door.h"
 
@@ -18,7 +19,8 @@
 #define HEAD_MS 10000
 #define BODY_GRACE_MS 10000
 #define BODY_BYTES_PER_S (16 << 10)
-#define IDLE_MS 75000 /* longer than clients keep idle connections: 60 s (httpx), 4 s (undici) */
+#define IDLE_MS 75000 /* longer than clients keep idle connections: httpx for 60 s */
+#define TOLD_MS 4000  /* which undici heeds: a stop has to wait until its connections are gone */
 #define ANSWER_MS 30000
 
 static const struct rp_config *config_of(const struct rp_door *door)
@@ -38,6 +40,7 @@ static void set_limits(struct rp_door *door)
 	    .body_grace_ms = BODY_GRACE_MS,
 	    .body_bytes_per_s = BODY_BYTES_PER_S,
 	    .idle_ms = IDLE_MS,
+	    .told_ms = TOLD_MS,
 	    .answer_ms = ANSWER_MS,
 	    .bodies_bytes = (size_t)c->bodies_bytes,
 	    .bodies_wait_ms = c->hold_ms,

@@ -6,7 +6,8 @@
  *
  * Promises:
  * - 202 and 200 leave after the synced commit that covers the run has returned.
- * - A request is answered, whatever comes; only a limit that its client breaks may end it otherwise.
+ * - A request is answered, whatever comes; only a limit that its client breaks may end it
+ *   otherwise.
  * - While the outbox is full, requests wait for room up to [door] hold, then get 503.
  * - Memory is bounded by [door] connections and bodies. */
 #ifndef RP_SERVE_DOOR_H

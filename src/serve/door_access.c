@@ -335,8 +335,12 @@ static bool has_bearer(const struct rp_token_list *tokens, const struct rp_http_
 	return found;
 }
 
-static bool refuse_caller(const struct rp_door_callers *callers, struct rp_door_refusal *no)
+static bool refuse_caller(const struct rp_door_callers *callers, const struct rp_door_peer *peer,
+			  const struct rp_http_request *request, struct rp_door_refusal *no)
 {
+	if (peer->unasked && callers->n_users > 0 && !came_by_proxy(request))
+		return rp_door_refuse(no, 503, "busy", "Retry-After: 5\r\n",
+				      "there was no means to ask who the peer is; send it again");
 	return rp_door_refuse(no, 401, "unauthorized", "WWW-Authenticate: Bearer\r\n", "%s",
 			      callers->tokens != NULL && callers->tokens->n > 0
 				  ? "the peer is not one of door_users, and no token of "
@@ -358,5 +362,5 @@ bool rp_door_judge_access(const struct rp_door_callers *callers, const struct rp
 		*by = RP_DOOR_BY_BEARER;
 	else if (tokens != NULL && ask->n_tokens == 1 && rp_token_list_has(tokens, ask->token))
 		*by = RP_DOOR_BY_QUERY;
-	return *by != RP_DOOR_BY_NONE || refuse_caller(callers, no);
+	return *by != RP_DOOR_BY_NONE || refuse_caller(callers, peer, request, no);
 }

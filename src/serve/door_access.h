@@ -30,6 +30,7 @@ struct rp_door_peer {
 	bool unix_socket; /* it came by one; else TCP */
 	bool loopback;    /* TCP, and both ends are loopback addresses */
 	bool known;       /* uid is that of its process, as the kernel tells it */
+	bool unasked;     /* not known, for a lack of means that may pass: asked again it may be */
 	uid_t uid;
 	pid_t pid;                            /* 0: not known */
 	struct rp_door_address local, remote; /* TCP: of our end and of its */
@@ -83,7 +84,8 @@ enum rp_door_credential {
 	RP_DOOR_BY_QUERY,  /* runpost_token */
 };
 
-/* 401 unauthorized. The peer's uid counts first, unless the request came through a proxy
+/* 401 unauthorized; 503 busy when a peer that could not be asked about may be one of the users:
+ * engines do not send again what had a 401. The peer's uid counts first, unless the request came through a proxy
  * (Forwarded, X-Forwarded-*, X-Real-IP, Via): who may use a local proxy is not its owner. Then a
  * bearer token, then that of the query. *by tells which it was. */
 bool rp_door_judge_access(const struct rp_door_callers *callers, const struct rp_door_peer *peer,

@@ -1,5 +1,5 @@
-/* door_answer.c - formats answers. It is apart from door.c so that the contract of docs/api.md can be
- * tested word by word. */
+/* door_answer.c - formats answers. It is apart from door.c so that the contract of docs/api.md can
+ * be tested word by word. */
 
 #include "serve/door_answer.h"
 

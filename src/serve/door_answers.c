@@ -1,5 +1,5 @@
-/* door_answers.c - gives answers to the server, and counts them. It is apart from door_flow.c so that
- * the order of commits and answers can be read without the words of answers. */
+/* door_answers.c - gives answers to the server, and counts them. It is apart from door_flow.c so
+ * that the order of commits and answers can be read without the words of answers. */
 
 #include <arpa/inet.h>
 #include <stdio.h>

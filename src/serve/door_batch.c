@@ -1,5 +1,5 @@
-/* door_batch.c - gathers requests and parses their bodies. It is apart from door.c so that it can be
- * tested without a connection and a commit. */
+/* door_batch.c - gathers requests and parses their bodies. It is apart from door.c so that it can
+ * be tested without a connection and a commit. */
 
 #include "serve/door_batch.h"
 
@@ -61,6 +61,7 @@ static bool add_run(struct rp_door_batch *batch, struct rp_door_held *held, stru
 	    .dedupe_id = span_of(&held->key),
 	    .headers = span_of(&held->headers),
 	    .plain_run = held->form == RP_DOOR_RUN,
+	    .cuts = batch->cuts,
 	};
 
 	if (rp_batch_add(&batch->runs, text, &options) == NULL)

@@ -38,6 +38,7 @@ struct rp_door_held {
 
 struct rp_door_batch {
 	struct rp_batch runs;
+	struct rp_run_cuts cuts; /* of the runs that are added from now on; the caller's to set */
 	struct rp_door_held *first, **last;
 	size_t from; /* the first run of `first` */
 };

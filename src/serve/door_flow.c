@@ -1,6 +1,6 @@
 /* door_flow.c - brings whole requests through their commits, in the order in which they came. It is
- * the part that keeps the promises: nothing is answered before its commit, and nothing that waits is
- * forgotten. */
+ * the part that keeps the promises: nothing is answered before its commit, and nothing that waits
+ * is forgotten. */
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -18,6 +18,7 @@ void rp_door_submit(struct rp_door *door, struct rp_door_held *held)
 				       "too many bytes wait already; send it again later");
 		return;
 	}
+	door->filling->cuts = rp_config_cuts(door->rules.rules.config); /* that in force now */
 	if (rp_door_batch_add(door->filling, held, &door->rules.rules.hosts, &too_many)) {
 		door->n_waiting++;
 		door->held_bytes += held->body.len;

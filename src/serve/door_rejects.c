@@ -1,5 +1,5 @@
-/* door_rejects.c - appends to the file of rejects within its bound. It is apart from ingest/rejects.c
- * because lines on stdin come from one trusted writer, and need no bound. */
+/* door_rejects.c - appends to the file of rejects within its bound. It is apart from
+ * ingest/rejects.c because lines on stdin come from one trusted writer, and need no bound. */
 
 #include "serve/door_rejects.h"
 

@@ -21,8 +21,8 @@ enum rp_err rp_door_rejects_open(const char *path, uint64_t bytes_max, struct rp
 				 struct rp_error *err);
 void rp_door_rejects_close(struct rp_door_rejects *r);
 
-/* Appends the body and a line feed. *kept: false, if there is no file or no room in it. RP_ERR_IO: a
- * part may have been written. */
+/* Appends the body and a line feed. *kept: false, if there is no file or no room in it. RP_ERR_IO:
+ * a part may have been written. */
 enum rp_err rp_door_rejects_add(struct rp_door_rejects *r, struct rp_span body, bool *kept,
 				struct rp_error *err);
 /* What was added is on disk from then on. */

@@ -1,5 +1,5 @@
-/* door_request.c - takes requests from the server: judges their heads, copies what outlives them, and
- * passes whole ones on. It is the only part that looks at a request. */
+/* door_request.c - takes requests from the server: judges their heads, copies what outlives them,
+ * and passes whole ones on. It is the only part that looks at a request. */
 
 #include <stdlib.h>
 
@@ -67,11 +67,12 @@ void rp_door_free_unused(struct rp_door *door)
 static void ask_peer(struct rp_door *door, struct rp_http_connection *c,
 		     struct rp_door_visit *visit)
 {
-	if (visit->asked)
+	if (visit->asked && !visit->peer.unasked)
 		return;
 	rp_peer_ask(&door->asker, rp_http_connection_fd(c), &visit->peer);
+	if (!visit->asked)
+		rp_door_count_connection(&door->counts);
 	visit->asked = true;
-	rp_door_count_connection(&door->counts);
 }
 
 static bool add_span(struct rp_buf *out, struct rp_span s)

@@ -90,9 +90,16 @@ static bool opened(struct rp_peer_asker *asker)
 	return asker->fd >= 0;
 }
 
-/* A late answer to an earlier question must not be taken for one to a later. */
-static bool give_up(struct rp_peer_asker *asker)
+static bool is_lack(int sys)
 {
+	return sys == EMFILE || sys == ENFILE || sys == ENOMEM || sys == ENOBUFS || sys == EAGAIN ||
+	       sys == EINTR;
+}
+
+/* A late answer to an earlier question must not be taken for one to a later. */
+static bool give_up(struct rp_peer_asker *asker, bool lacked)
+{
+	asker->lacked = lacked;
 	close(asker->fd);
 	asker->fd = -1;
 	return false;
@@ -134,11 +141,11 @@ static bool take_answer(struct rp_peer_asker *asker, struct inet_diag_msg *out)
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 			if (!wait_readable(asker->fd, until_us))
-				return give_up(asker);
+				return give_up(asker, true);
 			continue;
 		}
 		if (n < (ssize_t)sizeof in.header)
-			return give_up(asker);
+			return give_up(asker, n < 0 && is_lack(errno));
 		if (from_bytes != sizeof from || from.nl_pid != 0 ||
 		    in.header.nlmsg_seq != asker->sequence)
 			continue;
@@ -189,11 +196,12 @@ static bool ask(struct rp_peer_asker *asker, const struct rp_door_address *of,
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 
 	set_ends(&q.body, of, other);
-	if (!opened(asker))
+	asker->lacked = !opened(asker) && is_lack(errno);
+	if (asker->fd < 0)
 		return false;
 	if (sendto(asker->fd, &q, sizeof q, MSG_DONTWAIT, (const struct sockaddr *)&kernel,
 		   sizeof kernel) != (ssize_t)sizeof q)
-		return give_up(asker);
+		return give_up(asker, is_lack(errno));
 	return take_answer(asker, out) && is_about(out, of, other) && is_somebodys(out);
 }
 
@@ -213,6 +221,7 @@ static void ask_tcp(struct rp_peer_asker *asker, int fd, struct rp_door_peer *ou
 	out->known = ask(asker, &out->local, &out->remote, &ours) && is_our_end(fd, &ours) &&
 		     ask(asker, &out->remote, &out->local, &theirs) &&
 		     tells_user(asker, theirs.idiag_uid);
+	out->unasked = !out->known && asker->lacked;
 	if (out->known)
 		out->uid = theirs.idiag_uid;
 }

@@ -15,6 +15,7 @@ struct rp_peer_asker {
 	int fd; /* -1: not open */
 	uint32_t sequence;
 	bool checked, hides_users; /* whether our user namespace maps all users */
+	bool lacked;               /* the last question was not answered for a lack that may pass */
 };
 
 void rp_peer_asker_init(struct rp_peer_asker *asker);

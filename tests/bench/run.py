@@ -24,6 +24,7 @@ import time
 import harness
 import phase_both
 import phase_distance
+import phase_door
 import phase_drain
 import phase_flood
 import phase_hosts
@@ -48,10 +49,10 @@ PHASES = {"drain": phase_drain, "both": phase_both, "ingest": phase_ingest,
           "idle": phase_idle, "memory": phase_memory, "isolation": phase_isolation,
           "hosts": phase_hosts, "paths": phase_paths, "scale": phase_scale, "tls": phase_tls,
           "many": phase_many, "trust": phase_trust, "distance": phase_distance,
-          "soak": phase_soak}
+          "soak": phase_soak, "door": phase_door}
 GROUPS = {"real": ("tls", "many", "trust", "distance", "soak")}  # each in a place of its own
 AWAY = ("distance",)  # and far away in it
-QUICK = ("drain", "both", "ingest", "latency", "tls", "many")
+QUICK = ("drain", "both", "ingest", "latency", "door", "tls", "many")
 ON_REQUEST = {"scale"}
 QUICK_S = 170  # no round begins that would not end by then
 PHASE_S = 45  # nor a phase so long before; the longest of them takes half of it when all is quiet

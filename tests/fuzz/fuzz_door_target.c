@@ -175,11 +175,13 @@ static bool add_signed(struct rp_span url, struct rp_buf *target)
 /* false: no request has this target. */
 static bool parse(struct rp_span target, struct rp_buf *in, struct rp_http_request *request)
 {
+	const struct rp_http_bounds bounds = {RP_HTTP_REQUEST_HEAD_MAX, 100};
+
 	MUST(rp_buf_add_text(in, "POST ") && rp_buf_add(in, target.ptr, target.len) &&
 		 rp_buf_add_text(in, " HTTP/1.1\r\nHost: h\r\n\r\n"),
 	     "out of memory");
 	rp_http_request_begin(request);
-	return rp_http_request_parse(request, in, 0, 100) == RP_HTTP_DONE;
+	return rp_http_request_parse(request, in, 0, &bounds) == RP_HTTP_DONE;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -33,7 +33,8 @@ SEEDS = {
                b'{"configurable":{"langgraph_auth_user":{"id":"u"},"x":null}}},"webhook":null}',
         "nested": b'a,a.b,b.c.d,c\n{ "a" : {"b":1} , "b":{"c":{"d":[{}]},"e":2},"c":"}" }',
         "twice": b'a.b\n{"a":{"b":1},"a":2,"a":{"c":3,"b":4,"b":{"b":"\\\\\\""}}}',
-        "escapes": b'k\xc3\xa4,a\\b\n{"k\\u00e4":1,"\\u006b\xc3\xa4":2,"a\\\\b":3,"k":"\\ud83d\\ude00"}',
+        "escapes": b'k\xc3\xa4,a\\b\n{"k\\u00e4":1,"\\u006b\xc3\xa4":2,"a\\\\b":3,'
+                   b'"k":"\\ud83d\\ude00"}',
         "all": b"a,b\n{\r\n\t\"b\": true,\r\n\t\"a\": -1.5e3\r\n}\r\n",
         "nowhere": b'a.b.c,x\n{"a":[{"b":{"c":1}}],"":{},"a.b":{"c":2},"b":{"x":[]}}',
     },
@@ -195,6 +196,16 @@ shared_limits = no
         "huge": b"\x10\x10\x10\x10\x10\x10\x10\x10POST / HTTP/1.1\r\nHost: h\r\n"
                 b"Content-Length: 9223372036854775800\r\nContent-Length: 9223372036854775799\r\n"
                 b"\r\n",
+        "wrap": b"\x10\x10\x10\x10\x10\x10\x10\x10POST / HTTP/1.1\r\nHost: h\r\n"
+                b"Content-Length: 18446744073709551621\r\n\r\nhello",
+        "two-hosts": b"\x10\x10\x10\x10\x10\x10\x10\x10POST / HTTP/1.1\r\n"
+                     b"Host: h\r\nHost: h\r\n\r\n",
+        "odd-host": b"\x10\x10\x10\x10\x10\x10\x10\x10POST / HTTP/1.1\r\nHost: a, b\r\n\r\n",
+        "fragment": b"\x10\x10\x10\x10\x10\x10\x10\x10POST /a#b HTTP/1.1\r\nHost: h\r\n\r\n",
+        "twice": b"\x10\x10\x10\x10\x10\x10\x10\x10POST / HTTP/1.1\r\nHost: h\r\n"
+                 b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "teapot": b"\x10\x10\x10\x10\x10\x10\x10\x10POST / HTTP/1.1\r\nHost: h\r\n"
+                  b"Expect: y 100-continue\r\n\r\n",
         "fields": b"\x10\x10\x10\x10\x10\x10\x10\x10GET / HTTP/1.1\r\nHost: h\r\n"
                   + b"a:\r\n" * 64 + b"\r\n",
         "large": b"\x10\x10\x10\x10\x10\x10\x10\x10POST / HTTP/1.1\r\nHost: h\r\n"

@@ -1,13 +1,13 @@
 #!/bin/sh
 # run.sh - runpost beside other people's programs. Do verifiers accept what runpost signs, and
 # refuse it once it was tampered with? Do receivers in other people's servers get each run once
-# (test_receivers.py)?
+# (test_receivers.py)? Does a run engine get its webhooks through the door (test_engine.py)?
 #
 # Usage: tests/interop/run.sh [BUILD_DIR]
 #        (default: build; `make` must have made the programs there)
-# Installs the verifiers of package-lock.json into BUILD_DIR/interop with npm. Takes CC, CFLAGS and
-# SANITIZE from the environment. The last line says "N passed, N failed"; the exit status is 0 only
-# when nothing failed.
+# Installs the verifiers and the engine of the lock files into BUILD_DIR/interop with npm. Takes CC,
+# CFLAGS and SANITIZE from the environment. The last line says "N passed, N failed"; the exit status
+# is 0 only when nothing failed.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -31,18 +31,37 @@ done
 [ -f "$build/librunpost.a" ] || give_up "$build/librunpost.a is missing: run make first"
 
 umask 077
-mkdir -p "$dir"
-# What was installed is remembered, so that a second run needs no network.
-if ! cmp -s "$here/package-lock.json" "$dir/installed-lock.json"; then
-	cp "$here/package.json" "$here/package-lock.json" "$dir/"
+# install FROM INTO: what was installed is remembered, so that a second run needs no network.
+install() {
+	! cmp -s "$1/package-lock.json" "$2/installed-lock.json" || return 0
+	! grep -q '"resolved"' "$1/package-lock.json" ||
+		give_up "$1/package-lock.json names the registry it was made with"
+	mkdir -p "$2"
+	cp "$1/package.json" "$1/package-lock.json" "$2/"
 	options="--ignore-scripts --no-audit --no-fund --loglevel=error"
 	# shellcheck disable=SC2086 # words on purpose
-	(cd "$dir" && npm ci $options >npm.log 2>&1) || {
-		cat "$dir/npm.log" >&2
-		give_up "npm could not install the verifiers"
+	(cd "$2" && npm ci $options >npm.log 2>&1) || {
+		cat "$2/npm.log" >&2
+		give_up "npm could not install what $1/package-lock.json names"
 	}
-	cp "$here/package-lock.json" "$dir/installed-lock.json"
-fi
+	cp "$1/package-lock.json" "$2/installed-lock.json"
+}
+install "$here" "$dir"
+install "$here/engine" "$dir/engine"
+
+# Where the kernel lets us, the stories have a network of loopback alone, and no process outlives
+# them.
+# shellcheck disable=SC2016 # for the inner shell
+alone='python3 -c "$1" && shift && "$@"; exit $?'  # a shell that stays takes the orphans
+lo_up='import fcntl, socket, struct
+with socket.socket() as s:
+    fcntl.ioctl(s, 0x8914, struct.pack("16sH14x", b"lo", 1))'  # SIOCSIFFLAGS, IFF_UP
+set -- unshare --net --pid --fork --kill-child --mount-proc sh -c "$alone" sh "$lo_up"
+[ "$(id -u)" -eq 0 ] || { shift; set -- unshare --map-root-user "$@"; }
+"$@" true 2>/dev/null || {
+	echo "interop: no network namespace to be had here; the stories run in this one"
+	set --
+}
 
 # The options are lists of words.
 # shellcheck disable=SC2046,SC2086
@@ -55,9 +74,9 @@ node "$here/verify.js" "$dir/sign_main" "$dir" >"$dir/verify.log" || status=$?
 cat "$dir/verify.log"
 rm -f "$dir/secrets" "$dir/message" "$dir/public.der" "$dir/signature"
 
-python3 "$root/tests/stories/run.py" --stories "$here" --bin "$build" \
-	>"$dir/receivers.log" 2>&1 || status=1
-cat "$dir/receivers.log"
-tail -qn 1 "$dir/verify.log" "$dir/receivers.log" |
+"$@" python3 "$root/tests/stories/run.py" --stories "$here" --bin "$build" \
+	>"$dir/stories.log" 2>&1 || status=1
+cat "$dir/stories.log"
+tail -qn 1 "$dir/verify.log" "$dir/stories.log" |
 	awk '{ p += $1; f += $3 } END { print p " passed, " f " failed" }'
 exit $status

@@ -14,6 +14,7 @@ WHOLE = (  # what is read as it stands, line by line or byte by byte
     "tests/fuzz/corpus/*/*",            # inputs of fuzz targets
     "tests/fixtures/*.ndjson",          # runs as an engine writes them, one a line
     "tests/interop/package-lock.json",  # written by npm
+    "tests/interop/engine/package-lock.json",
 )
 # of a table, an object of JSON that is a line, and the first line of a request
 ROW = re.compile(r"\|.*|\{\".*\}|[A-Z]+ /\S+ HTTP/1\.1")

@@ -191,6 +191,20 @@ class Restarting(DoorStory):
         self.assertIn("ev=worker_ended worker=door", door.process.err)
         self.assert_sound(waiting=2)
 
+    def test_a_reload_publishes_what_the_file_says_now(self):
+        sink = self.sink()
+        door = self.open_door()
+        self.assertEqual(door.ask("/to/hooks", make_run(1, None)).status, 404)
+        self.configure(endpoints=[self.published(sink)], door={"listen": "127.0.0.1:1"})
+        door.process.signal(signal.SIGHUP)
+        wait_until(lambda: door.process.err.count("ev=reloaded") == 2, "both processes")
+        wait_until(lambda: door.ask("/to/hooks", make_run(1, None)).status == 202, "the section")
+        self.assertIn("ev=reload_partly restart_for=door.listen", door.process.err)
+        self.config.write_text("[door]\nnonsense = 1\n")
+        door.process.signal(signal.SIGHUP)
+        wait_until(lambda: "ev=reload_refused" in door.process.err, "the refusal")
+        self.assertEqual(door.ask("/to/hooks", make_run(2, None)).status, 202)
+
     def test_a_stop_answers_what_was_asked(self):
         sink = self.sink()
         door = self.open_door([self.published(sink)])

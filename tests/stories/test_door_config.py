@@ -3,10 +3,11 @@ that sign-url makes."""
 
 import hashlib
 import hmac
+import http.client
 import os
 import urllib.parse
 
-from harness import BIN, Story
+from harness import BIN, Story, free_port, make_run, wait_until
 
 KEYS = "# newest first\nnewest-key-of-the-door\nolder-key-of-the-door\n"
 URL = "https://hooks.example.com/billing?token=abc&to=a+b"
@@ -151,3 +152,24 @@ class SignUrl(Story):
     def test_a_door_without_tcp_is_named_by_who_knows_its_users(self):
         self.configure(door={"door_key_file": self.file("keys", KEYS), "listen": "unix:/run/d"})
         self.assertIn("--door http://HOST:PORT", self.sign("https://a.example", code=64).err)
+
+    def test_the_door_takes_runs_by_what_was_signed_and_by_no_other_url(self):
+        port = free_port()
+        self.configure(door={"door_key_file": self.file("keys", KEYS),
+                             "listen": f"127.0.0.1:{port}"})
+        url = "https://hooks.example.com/a b/\u00e9?q=1+2%20&x=a;b"
+        made = self.sign("-", data=url.encode()).out.decode().strip()
+        door = self.spawn(BIN / "runpost", "serve", "--outbox", self.outbox,
+                          "--config", self.config)
+        wait_until(lambda: "ev=ready" in door.err, "the door is open")
+        path = made.removeprefix(f"http://127.0.0.1:{port}")
+        other = path[:-1] + ("0" if path[-1] != "0" else "1")
+        statuses = []
+        for target in (path, other, path.replace("hooks.", "hook.")):
+            with_door = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+            with_door.request("POST", target, make_run(1, None))
+            statuses.append(with_door.getresponse().status)
+            with_door.close()
+        self.assertEqual(statuses, [202, 403, 403])
+        self.assertEqual(door.stop(), 0, door.err)
+        self.assertIn("https://hooks.example.com/a%20b/%C3%A9", self.ctl("list").out.decode())

@@ -1,6 +1,7 @@
 """Stories about `drop`: members that a section cuts out of its runs before they are stored."""
 import json
 
+from door import Door
 from harness import BIN, Story, sha256
 
 
@@ -62,3 +63,24 @@ class Drop(Story):
                                        "--config", self.config, data=b"")
             self.assertEqual(process.poll(), 78)
             self.assertRegex(process.err, r"runpost\.conf:\d+: \[defaults\] drop = ")
+
+
+class AtTheDoor(Story):
+    def test_a_token_in_the_url_stays_at_the_door_where_the_webhook_is_dropped(self):
+        token = "0123456789abcdefghijkl"
+        sink = self.sink()
+        self.configure(
+            door={"listen": "127.0.0.1:0", "token_file": self.file("tokens", token + "\n"),
+                  "door_users": "none"},
+            endpoints=[("whole", {"url": sink.hook("/whole"), "door": "yes"}),
+                       ("cut", {"url": sink.hook("/cut"), "door": "yes",
+                                "drop": "kwargs.webhook"})])
+        door = Door(self)
+        body = b'{"run_id": "r", "kwargs": {"webhook": "http://d/to/cut?runpost_token=%s"}}'
+        body %= token.encode()
+        refused = door.ask(f"/to/whole?runpost_token={token}", body)
+        self.assertEqual((refused.status, refused.json["code"]), (403, "token_in_url"))
+        taken = door.ask(f"/to/cut?runpost_token={token}", body)
+        self.assertEqual(taken.status, 202)
+        self.assertEqual(self.ctl("body", taken.json["id"]).out,
+                         b'{"run_id": "r", "kwargs": {}}')

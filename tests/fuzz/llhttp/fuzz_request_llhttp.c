@@ -113,12 +113,19 @@ static bool is_odd_in_extension(char c)
 	return c == ' ' || c == '\t' || c == '"' || c == '\\' || (c & 0x80) != 0;
 }
 
-static bool has_tab_behind(const struct rp_http_request *q, const char *name)
+/* Beside the values of this name. llhttp takes spaces there and no tabs, which are as good. */
+static bool has_tab(const struct rp_http_request *q, const char *name)
 {
-	struct rp_span value = rp_http_request_find(q, name);
-	const char *end = value.ptr + value.len;
+	struct rp_span value;
+	size_t i;
 
-	return value.ptr != NULL && end[strspn(end, " ")] == '\t';
+	for (i = 0; i < q->n_fields; i++) {
+		value = rp_http_request_span(q, q->fields[i].value);
+		if (rp_span_is(rp_http_request_span(q, q->fields[i].name), name) &&
+		    value.ptr[strcspn(value.ptr, "\t\r")] == '\t')
+			return true;
+	}
+	return false;
 }
 
 /* What llhttp refuses although it is well-formed. */
@@ -129,10 +136,9 @@ static void check_laxer(const struct rp_http_request *q, const struct theirs *t)
 	if ((t->error == HPE_INVALID_CHUNK_SIZE || t->error == HPE_STRICT) && q->chunked &&
 	    (is_odd_in_extension(t->end[-1]) || is_odd_in_extension(t->end[0])))
 		return;
-	/* a tab behind a value that it reads itself */
-	if (t->error == HPE_INVALID_CONTENT_LENGTH && has_tab_behind(q, "content-length"))
+	if (t->error == HPE_INVALID_CONTENT_LENGTH && has_tab(q, "content-length"))
 		return;
-	if (t->error == HPE_INVALID_TRANSFER_ENCODING && has_tab_behind(q, "transfer-encoding"))
+	if (t->error == HPE_INVALID_TRANSFER_ENCODING && has_tab(q, "transfer-encoding"))
 		return;
 	/* RFC 9110 8.6: the same length twice */
 	if (t->error == HPE_UNEXPECTED_CONTENT_LENGTH && q->has_length)
@@ -152,7 +158,8 @@ static void check_taken(const struct rp_http_request *q, const struct theirs *t,
 	MUST(fuzz_same(body, got), "a body of %zu bytes, not %zu", body.len, got.len);
 	MUST((size_t)(text.ptr + text.len - t->end) == rest, "%zu bytes left, not %zu", rest,
 	     (size_t)(text.ptr + text.len - t->end));
-	MUST(q->keep_alive == t->keep_alive, "keep_alive %d", q->keep_alive);
+	MUST(q->keep_alive == t->keep_alive || has_tab(q, "connection"), "keep_alive %d",
+	     q->keep_alive);
 	MUST(url.len > 0 && (fuzz_same(target, url) || url.ptr[0] == 'h' || url.ptr[0] == 'H'),
 	     "target %.*s", (int)url.len, url.ptr);
 }

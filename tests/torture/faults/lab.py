@@ -99,6 +99,8 @@ class Done:
 
 
 class Bench:
+    limit_s = LIMIT_S  # for an answer
+
     def __init__(self, lab, number, signed):
         self.lab, self.signed = lab, signed
         self.folder = lab.work / f"bench-{number}"
@@ -343,6 +345,18 @@ class Bench:
 
     def close(self):
         self.receiver.close()
+
+
+class Mistaken(Bench):
+    """One verb of runpost is a program with a mistake."""
+
+    def __init__(self, lab, number, verb, program):
+        self.verb, self.program = verb, program
+        super().__init__(lab, number, True)
+
+    def argv(self, program, verb, *options):
+        return [self.program if verb == self.verb else self.lab.bin / program,
+                *super().argv(program, verb, *options)[1:]]
 
 
 class Lab:

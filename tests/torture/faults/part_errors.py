@@ -6,6 +6,7 @@ import collections
 import re
 import signal
 
+import doors
 import scenes
 from lab import Lab, Violation, run_line, whole_lines
 
@@ -45,6 +46,10 @@ ERRORS = {
     "fopen": ("EMFILE", "before", True),
     "poll": ("ENOMEM", "before", True),
     "fork": ("EAGAIN", "before", False),
+    "accept4": ("EMFILE ECONNABORTED ENOMEM", "before", True),
+    "eventfd": ("EMFILE", "before", True),
+    "sendto": ("ENOBUFS", "before", True),
+    "recvfrom": ("ENOBUFS", "before", True),
 }
 INTERRUPTED = ("write", "writev", "read", "poll", "getrandom", "epoll_wait", "send", "recv",
                "fcntl", "flock", "waitpid", "open")
@@ -55,7 +60,8 @@ RARELY = {"malloc.libcrypto": 61, "malloc.libjansson": 7, "malloc.libp11-kit": 2
           "malloc.libgcrypt": 23}
 LOOKS_RARELY = 3  # and so do all that only look
 QUICK_EACH = 2
-QUICK_ONE_OF = 5  # and of those, of the inspector's newer verbs
+QUICK_ONE_OF = 5  # and of those, of the inspector's newer verbs and the door
+DOORS = ("door", "serve")
 
 CHANGERS = {"replay": ["--state", "delivered", "--yes"], "purge": ["--state", "delivered", "--yes"],
             "hold": ["--state", "waiting", "--yes"], "release": ["--state", "held", "--yes"],
@@ -191,11 +197,29 @@ def says_the_truth(bench, verb, counts):
             "release": counts["waiting"]}[verb] == 3
 
 
+# Where these fail, so may the sentence that tells of it.
+TELLS = re.compile(r"(write|poll|malloc)\b")
+
+
+def door(bench, fault):
+    """A door goes on, or its worker ends with a sentence and is started again."""
+    done = ended_well(doors.scene(bench, fault, kind=True), fault)
+    for code, number in done.worker_ends:
+        if code not in {0, 74, 75} | ({77, 78} if "EACCES" in fault else set()):
+            raise Violation(f"a worker ended with {code}, signal {number}: {done}")
+        call = fault.partition(":")[2]
+        if code != 0 and " ev=failed " not in done.err and not TELLS.match(call):
+            raise Violation(f"a worker ended with {code} and says nothing: {done}")
+    if len(bench.settle()) != len(bench.payloads):
+        raise Violation("not each run is there once")
+
+
 def judged(scene):
     return lambda bench, fault: ended_well(scene(bench, fault), fault)
 
 
 SCENES = {"init": init, "ingest": ingest, "sender": deliver, "supervisor": supervised,
+          "door": door, "serve": door,
           **{verb: change(verb) for verb in CHANGERS},
           **{role: judged(scene) for role, scene in scenes.CHANGES.items()},
           **{role: judged(scene) for role, scene in scenes.LOOKS.items()}}
@@ -245,7 +269,7 @@ def main():
 
     def collect(bench, role):
         found = list(faults_of(lab, bench, role))
-        if lab.quick and (role in scenes.LOOKS or role in scenes.CHANGES):
+        if lab.quick and (role in scenes.LOOKS or role in scenes.CHANGES or role in DOORS):
             found = lab.random.sample(found, len(found) // QUICK_ONE_OF)
         jobs.extend(found)
 

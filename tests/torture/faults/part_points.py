@@ -5,8 +5,9 @@ afterwards nothing may be lost or doubled."""
 import collections
 import json
 
+import doors
 import scenes
-from lab import Lab, Violation, run_line
+from lab import Lab, Mistaken, Violation, run_line
 
 # What each role is killed around. Each call of each name is a point, before and after it;
 # a name without one fails.
@@ -59,8 +60,22 @@ POINTS = {
     "hold": ["mdb_txn_begin.write", "mdb_put", "mdb_del", "mdb_txn_commit", "fdatasync.data.mdb"],
     "release": ["mdb_txn_begin.write", "mdb_put", "mdb_txn_commit", "fdatasync.data.mdb",
                 "pwrite.doorbell"],
+    # The worker of `runpost serve`, and the process above it.
+    "door": ["signalfd", "mdb_env_open", "mdb_txn_begin.read", "mdb_txn_begin.write", "mdb_put",
+             "mdb_txn_commit", "mdb_cursor_open", "writev.data.mdb", "fdatasync.data.mdb",
+             "pwrite.data.mdb", "pwrite.doorbell", "open.door", "open.rejects", "writev.rejects",
+             "fdatasync.rejects", "eventfd", "epoll_create1", "epoll_ctl", "epoll_wait", "accept4",
+             "recv.socket", "send.socket", "sendto", "recvfrom", "getrandom"],
+    "serve": ["socket", "signalfd", "fork", "poll", "read.[signalfd]", "waitpid"],
 }
 QUICK_EACH = 4  # of a name's calls, spread evenly
+QUICK_EACH_OF = {"door": 1, "serve": 1}
+# Doors with one mistake each (mutants/): where they are killed, {} being one of the last calls, and
+# the violation that must show.
+MUTANTS = {"door_answers_first": ("door:mdb_txn_commit:before:{}:kill", "had a receipt with"),
+           "door_answers_once": ("count", "is never answered"),
+           "door_second_id": ("count", "had a receipt with")}
+MUTANT_CALLS = 9
 
 
 def process_of(role):
@@ -156,7 +171,14 @@ def change(verb):
     return scene
 
 
-SCENES = {"init": init, "ingest": ingest, "sender": alone, "child": child, "supervisor": supervised,
+def door(bench, fault):
+    """The scene waits for the worker that comes next, or does not; so it tells how that one ended
+    that was killed."""
+    done = doors.scene(bench, fault)
+    return -9 if (-1, 9) in done.worker_ends else done.code
+
+
+SCENES = {"init": init, "door": door, "serve": door, "ingest": ingest, "sender": alone, "child": child, "supervisor": supervised,
           "replay": change("replay"),
           "purge": change("purge"), "hold": change("hold"), "release": change("release")}
 OTHERS = {role: scene
@@ -181,9 +203,29 @@ def points_of(lab, bench, role):
     found = []
     for call in POINTS[role]:
         every = range(1, max(counts[call], 1) + 1)
-        step = -(-len(every) // QUICK_EACH) if lab.quick else 1
+        step = -(-len(every) // QUICK_EACH_OF.get(role, QUICK_EACH)) if lab.quick else 1
         found += [Point(role, call, when, n) for n in every[::step] for when in ("before", "after")]
     return found
+
+
+def is_found(lab, name):
+    """Whether a door with this mistake breaks a promise that the scene looks for."""
+    fault, words = MUTANTS[name]
+    bench = Mistaken(lab, name, "serve", lab.work / f"bench-{name}" / "runpost")
+    bench.program.symlink_to(lab.bin / "torture/faults/mutants" / name)  # a fault looks at the name
+    bench.limit_s = 3
+    try:
+        for n in range(MUTANT_CALLS, 0, -1):
+            try:
+                door(bench, fault.format(n))
+                settle(bench, "door")
+            except Violation as why:
+                print(f"mutant {name}: {why}"[:400], flush=True)
+                if words in str(why):
+                    return True
+    finally:
+        bench.close()
+    return False
 
 
 def main():
@@ -207,6 +249,11 @@ def main():
             raise Violation(f"it was killed and ended with {code}")
 
     lab.each(sorted(points, key=str), one, workers=3)
+    for name in MUTANTS:
+        if is_found(lab, name):
+            lab.add(passed=1)
+        else:
+            lab.violation(name, "the scene of the door did not find this mistake")
     if lab.only is None:
         for role, calls in POINTS.items():
             for call in calls:
@@ -215,7 +262,8 @@ def main():
                         lab.violation(f"{role}:{call}:{when}", "this point was never hit")
     kills = sum(hits.values())
     print(json.dumps({"points": len(points), "hit": kills, "not reached again": dict(lost)}))
-    lab.finish(f"{len(hits)} named points in {len(POINTS)} roles, {kills} kills at them",
+    lab.finish(f"{len(hits)} named points in {len(POINTS)} roles, {kills} kills at them; "
+               f"{len(MUTANTS)} mutants",
                kills=kills)
 
 

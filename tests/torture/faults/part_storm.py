@@ -11,7 +11,7 @@ import select
 import threading
 import time
 
-from lab import Bench, Lab, Violation, run_id, run_line, whole_lines
+from lab import Lab, Mistaken, Violation, run_id, run_line, whole_lines
 
 KILLS, QUICK_KILLS = 3000, 300
 # Programs with one mistake each (see ../power/mutants): the verb they take the place of,
@@ -182,18 +182,6 @@ def rage(lab, bench, wanted, limit_s):
     for thread in threads:
         thread.join()
     return (storm, *storm.check())
-
-
-class Mistaken(Bench):
-    """One verb of runpost is a program with a mistake."""
-
-    def __init__(self, lab, number, verb, program):
-        self.verb, self.program = verb, program
-        super().__init__(lab, number, True)
-
-    def argv(self, program, verb, *options):
-        return [self.program if verb == self.verb else self.lab.bin / program,
-                *super().argv(program, verb, *options)[1:]]
 
 
 def find(lab, name):

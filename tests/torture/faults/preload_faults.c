@@ -3,7 +3,8 @@
  *
  *   FAULT       "role:call:when:n:action"
  *     role      what the process is: ingest, init, sender (send with one process, or a child),
- *               supervisor (its parent), or the verb of runpostctl; * is any
+ *               supervisor (its parent), serve, door (a child of it), or the verb of runpostctl;
+ *               * is any
  *     call      a function below, such as fdatasync, or with what it was called on, such as
  *               pwrite.data.mdb
  *     when      before, after
@@ -34,6 +35,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
@@ -88,9 +90,13 @@ static const struct {
 	const char *name;
 	int value;
 } errors[] = {
-    {"EIO", EIO},       {"ENOSPC", ENOSPC}, {"EINTR", EINTR},   {"ENOMEM", ENOMEM},
-    {"EMFILE", EMFILE}, {"EACCES", EACCES}, {"EAGAIN", EAGAIN}, {"EDQUOT", EDQUOT},
-    {"ENOSYS", ENOSYS}, {"ENFILE", ENFILE}, {"EPIPE", EPIPE},   {"ENOLCK", ENOLCK},
+    {"EIO", EIO},         {"ENOSPC", ENOSPC},
+    {"EINTR", EINTR},     {"ENOMEM", ENOMEM},
+    {"EMFILE", EMFILE},   {"EACCES", EACCES},
+    {"EAGAIN", EAGAIN},   {"EDQUOT", EDQUOT},
+    {"ENOSYS", ENOSYS},   {"ENFILE", ENFILE},
+    {"EPIPE", EPIPE},     {"ENOLCK", ENOLCK},
+    {"ENOBUFS", ENOBUFS}, {"ECONNABORTED", ECONNABORTED},
     {"short", SHORT},
 };
 
@@ -437,6 +443,15 @@ WRAP(int, -1, socket, (int domain, int type, int protocol), (domain, type, proto
      enter(&v, "socket", NULL))
 WRAP(int, -1, connect, (int fd, const struct sockaddr *to, socklen_t n), (fd, to, n),
      enter_fd(&v, "connect", fd))
+WRAP(int, -1, accept4, (int fd, struct sockaddr *from, socklen_t *n, int flags),
+     (fd, from, n, flags), enter(&v, "accept4", NULL))
+WRAP(ssize_t, -1, sendto,
+     (int fd, const void *at, size_t n, int flags, const struct sockaddr *to, socklen_t size),
+     (fd, at, n, flags, to, size), enter(&v, "sendto", NULL))
+WRAP(ssize_t, -1, recvfrom,
+     (int fd, void *at, size_t n, int flags, struct sockaddr *from, socklen_t *size),
+     (fd, at, n, flags, from, size), enter(&v, "recvfrom", NULL))
+WRAP(int, -1, eventfd, (unsigned count, int flags), (count, flags), enter(&v, "eventfd", NULL))
 WRAP(int, -1, epoll_create1, (int flags), (flags), enter(&v, "epoll_create1", NULL))
 WRAP(int, -1, epoll_ctl, (int fd, int op, int of, struct epoll_event *event), (fd, op, of, event),
      enter(&v, "epoll_ctl", NULL))
@@ -560,7 +575,7 @@ pid_t fork(void)
 	if (result == 0 && active) {
 		memset(calls, 0, sizeof calls);
 		n_calls = 0;
-		snprintf(role, sizeof role, "sender");
+		snprintf(role, sizeof role, strcmp(role, "serve") == 0 ? "door" : "sender");
 		judge_role();
 	} else {
 		leave(&v);

@@ -36,6 +36,7 @@ struct served {
 	const char *answer; /* the body of answers */
 	struct rp_http_connection *held[64];
 	size_t n_held;
+	unsigned n_closed; /* connections */
 	char got[1 << 16]; /* by a peer, last time */
 };
 
@@ -108,6 +109,12 @@ static inline void served_gone(void *context, struct rp_http_connection *c)
 	p->held[i] = p->held[--p->n_held];
 }
 
+static inline void served_closed(void *context, struct rp_http_connection *c)
+{
+	ck_assert_int_ge(rp_http_connection_fd(c), 0);
+	((struct served *)context)->n_closed++;
+}
+
 static inline void served_tick(void *context)
 {
 	served_note(context, "tick", rp_span_of(""), 0);
@@ -131,6 +138,7 @@ static inline struct served *served_new(void)
 	    .take = served_take,
 	    .refuse = served_refuse,
 	    .gone = served_gone,
+	    .closed = served_closed,
 	    .tick = served_tick,
 	};
 	struct served *p = calloc(1, sizeof *p);

@@ -270,6 +270,31 @@ START_TEST(a_request_on_its_way_when_the_drain_begins_is_answered)
 }
 END_TEST
 
+START_TEST(a_drain_waits_for_who_keeps_to_what_he_was_told)
+{
+	struct served *p = served_new();
+	int idle = peer_new(p), fresh = peer_new(p);
+
+	p->service.limits.idle_ms = 75000;
+	p->service.limits.told_ms = 4000;
+	peer_says(p, idle, GET("/a"));
+	ck_assert_ptr_nonnull(strstr(peer_hears(p, idle), "Keep-Alive: timeout=4\r\n"));
+	served_pass(p, 1000);
+	p->service.draining = true;
+	served_run(p);
+	served_pass(p, 3499);
+	ck_assert_uint_eq(p->server->n_conns, 2);
+	peer_says(p, fresh, GET("/b"));
+	ck_assert_int_eq(peer_status(p, fresh), 200);
+	ck_assert(!peer_is_ended(p, idle));
+	served_pass(p, 1);
+	ck_assert(peer_is_ended(p, idle));
+	close(idle);
+	close(fresh);
+	served_free(p);
+}
+END_TEST
+
 START_TEST(a_drain_has_an_end)
 {
 	struct served *p = served_new();
@@ -462,6 +487,7 @@ static Suite *suite(void)
 	tc = tcase_create("the end");
 	tcase_add_test(tc, who_drains_answers_what_is_asked_and_lets_nobody_in);
 	tcase_add_test(tc, a_request_on_its_way_when_the_drain_begins_is_answered);
+	tcase_add_test(tc, a_drain_waits_for_who_keeps_to_what_he_was_told);
 	tcase_add_test(tc, a_drain_has_an_end);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("the loop");

@@ -18,12 +18,13 @@ struct head {
 /* lines: "POST /to/x HTTP/1.1\r\n..." without the empty line; a body need not follow. */
 static inline void head_parse(struct head *h, const char *lines)
 {
+	const struct rp_http_bounds bounds = {RP_HTTP_REQUEST_HEAD_MAX, SIZE_MAX / 2};
 	enum rp_http_progress progress;
 
 	rp_buf_clear(&h->in);
 	ck_assert(rp_buf_add_text(&h->in, lines) && rp_buf_add_text(&h->in, "\r\n"));
 	rp_http_request_begin(&h->request);
-	progress = rp_http_request_parse(&h->request, &h->in, 0, SIZE_MAX / 2);
+	progress = rp_http_request_parse(&h->request, &h->in, 0, &bounds);
 	ck_assert_msg(progress == RP_HTTP_DONE ||
 			  (progress == RP_HTTP_MORE && h->request.phase >= RP_HTTP_AT_BODY),
 		      "%s: %s", lines, progress == RP_HTTP_BAD ? h->request.bad_text : "more");

@@ -341,6 +341,29 @@ START_TEST(a_peer_that_is_not_known_has_no_uid)
 }
 END_TEST
 
+/* It may be one of the users: it is not turned away for good. */
+START_TEST(a_peer_that_could_not_be_asked_about_comes_again)
+{
+	static const uid_t root = 0;
+	struct rp_door_callers who = {&root, 1, NULL};
+	const struct rp_door_ask ask = {0};
+	const struct rp_door_peer peer = {.loopback = true, .unasked = true};
+	enum rp_door_credential by;
+
+	take("Host: a\r\n");
+	ck_assert(!rp_door_judge_access(&who, &peer, &head.request, &ask, &by, &no));
+	ck_assert(is_refused(503, "busy"));
+	ck_assert_str_eq(no.extra_header_lines, "Retry-After: 5\r\n");
+	take("Host: a\r\nVia: 1.1 a\r\n");
+	ck_assert(!rp_door_judge_access(&who, &peer, &head.request, &ask, &by, &no));
+	ck_assert(is_refused(401, "unauthorized"));
+	who.n_users = 0;
+	take("Host: a\r\n");
+	ck_assert(!rp_door_judge_access(&who, &peer, &head.request, &ask, &by, &no));
+	ck_assert(is_refused(401, "unauthorized"));
+}
+END_TEST
+
 START_TEST(callers_are_told_apart)
 {
 	static const char lines[] = TOKEN "\nthe-right-token-2\n";
@@ -374,6 +397,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, a_webhook_that_is_the_door_itself_is_known, 0, N(urls));
 	tcase_add_test(tc, a_door_on_all_addresses_is_reached_by_loopback);
 	tcase_add_test(tc, a_peer_that_is_not_known_has_no_uid);
+	tcase_add_test(tc, a_peer_that_could_not_be_asked_about_comes_again);
 	tcase_add_loop_test(tc, callers_are_told_apart, 0, N(callers));
 	suite_add_tcase(s, tc);
 	return s;

@@ -1,5 +1,5 @@
-/* Tests of the door's batches and answers: what is parsed, in which slices it is committed, and what
- * each request is told. */
+/* Tests of the door's batches and answers: what is parsed, in which slices it is committed, and
+ * what each request is told. */
 
 #include <check.h>
 #include <stdlib.h>

@@ -326,11 +326,14 @@ END_TEST
 
 START_TEST(where_there_is_no_room_for_the_file_the_door_counts)
 {
-	const struct rlimit small = {1024, 1024};
+	struct rlimit before, small;
 
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = (struct rlimit){1024, before.rlim_max};
 	signal(SIGXFSZ, SIG_IGN);
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
 	ck_assert_int_ne(open_door(&door), RP_OK);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
 	rp_door_count_answer(&door, 202);
 	ck_assert_uint_eq(door.numbers->answers[1], 1);
 }

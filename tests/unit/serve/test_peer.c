@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -464,6 +465,24 @@ START_TEST(an_asker_that_cannot_ask_knows_nobody)
 }
 END_TEST
 
+/* Which passes: then the peer is known. */
+START_TEST(without_a_descriptor_a_peer_is_not_asked_about)
+{
+	struct pair p = pair_of("127.0.0.1", "127.0.0.1", "127.0.0.1");
+	struct rlimit had, none;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &had), 0);
+	none = (struct rlimit){0, had.rlim_max};
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	rp_peer_ask(&asker, p.server, &peer);
+	ck_assert(!peer.known && peer.unasked);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &had), 0);
+	rp_peer_ask(&asker, p.server, &peer);
+	ck_assert(peer.known && !peer.unasked);
+	end(&p);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("peer");
@@ -481,6 +500,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_peer_in_our_network_namespace_alone_is_known);
 	tcase_add_test(tc, a_late_answer_is_none);
 	tcase_add_test(tc, an_asker_that_cannot_ask_knows_nobody);
+	tcase_add_test(tc, without_a_descriptor_a_peer_is_not_asked_about);
 	suite_add_tcase(s, tc);
 	return s;
 }
