@@ -138,6 +138,8 @@ static int wait_ms(const struct rp_http_server *s, int most_ms)
 	const struct rp_http_timer *first = rp_http_timers_first(&s->timers);
 	int64_t at_ms = sooner(s->tick_at_ms, s->accept_at_ms), ms;
 
+	if (s->service->peeks)
+		return 0;
 	if (first != NULL)
 		at_ms = sooner(at_ms, first->at_ms);
 	if (s->draining)
@@ -258,6 +260,7 @@ bool rp_http_server_turn(struct rp_http_server *s, int most_ms)
 	int n = epoll_wait(s->epoll_fd, events, EVENTS_MAX, wait_ms(s, most_ms)), i;
 	bool ok = n >= 0 || errno == EINTR;
 
+	s->service->peeks = false;
 	refresh_clock(s);
 	for (i = 0; i < n && ok; i++)
 		ok = take_event(s, &events[i]);

@@ -94,6 +94,8 @@ struct rp_http_service {
 	 * drain_until_ms (boot; 0: never), when `gone` is called for what is still owed. */
 	bool draining;
 	int64_t drain_until_ms;
+	/* The next turn takes what is at hand and does not wait for more. Cleared by the server. */
+	bool peeks;
 	enum rp_err failed; /* not RP_OK: it ends at once and sends nothing; `err` says why */
 	struct rp_error err;
 

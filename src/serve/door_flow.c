@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "serve/door_int.h"
 
+#define GATHER_TURNS_MAX 16
+
 void rp_door_submit(struct rp_door *door, struct rp_door_held *held)
 {
 	/* The server bounds the bodies of clients that are there. Those of clients that have hung
@@ -26,6 +28,7 @@ void rp_door_submit(struct rp_door *door, struct rp_door_held *held)
 	}
 	if (rp_door_batch_add(door->filling, held, &door->rules.rules.hosts, &too_many)) {
 		door->n_waiting++;
+		door->stirred = true;
 		door->held_bytes += held->body.len;
 		if (door->is_full)
 			rp_door_count_held(&door->counts);
@@ -75,6 +78,20 @@ static bool swap_batches(struct rp_door *door)
 	return true;
 }
 
+/* Clients that were answered soon ask again. As long as more comes without a wait it goes into the
+ * same commit: one of many costs the disk hardly more than one of few. */
+static bool gathers(struct rp_door *door)
+{
+	bool more =
+	    door->stirred && door->n_waiting > 0 && door->gathered_turns++ < GATHER_TURNS_MAX;
+
+	door->stirred = false;
+	if (!more)
+		door->gathered_turns = 0;
+	door->service.peeks = more;
+	return more;
+}
+
 void rp_door_go_on(struct rp_door *door)
 {
 	if (door->busy)
@@ -85,6 +102,8 @@ void rp_door_go_on(struct rp_door *door)
 				       "the outbox is full, and the door is about to stop; send "
 				       "it again");
 	if (door->retry_at_ms != 0 || door->failed != RP_OK)
+		return;
+	if (gathers(door))
 		return;
 	if (!rp_door_batch_is_empty(door->committing) || swap_batches(door))
 		begin(door);
@@ -109,32 +128,15 @@ static void answer_slice(struct rp_door *door, struct rp_door_batch *batch, size
 	rp_door_batch_settle(batch);
 }
 
-/* Whether an answer of the slice, or another request, has to read the outbox first. */
-static bool wants_reads(const struct rp_door *door)
-{
-	const struct rp_door_held *held = door->slice.first;
-
-	while (held != door->slice.end && !rp_door_checks_key(held))
-		held = held->next;
-	return door->lookups != NULL || held != door->slice.end;
-}
-
-/* The disk goes first: where nothing has to be read in between, the next commit begins before the
- * requests of the last one are answered. */
 static void finish(struct rp_door *door)
 {
-	struct rp_door_batch *done = door->committing;
-	size_t n = door->slice.n_requests;
-	bool go_on = door->slice.end == NULL && !wants_reads(door) && swap_batches(door);
-
 	if (door->is_full)
 		rp_log(RP_LOG_INFO, "room", "held=%zu", door->n_waiting);
 	door->is_full = false;
 	door->requests_max = SIZE_MAX;
 	rp_door_count_commit(&door->counts, door->slice.n_runs);
-	if (go_on)
-		begin(door);
-	answer_slice(door, done, n);
+	door->stirred = true;
+	answer_slice(door, door->committing, door->slice.n_requests);
 }
 
 /* What does not fit at once may fit in parts: smaller commits use the room that is left. Only when

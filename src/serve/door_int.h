@@ -35,6 +35,8 @@ struct rp_door {
 	struct rp_door_rejects rejects;
 	struct rp_door_slice slice;   /* under way, if `busy` */
 	bool busy;                    /* a commit is under way */
+	bool stirred;                 /* clients have spoken, or been answered, in this turn */
+	unsigned gathered_turns;      /* that the next commit has waited for more */
 	size_t requests_max;          /* in the next slice: less than all while room is short */
 	bool is_full;                 /* the outbox had no room for a single request */
 	int64_t retry_at_ms;          /* boot time; 0: none, the next commit need not wait */

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/eventfd.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 
 #include "unit/http_server/served.h"
@@ -397,6 +398,42 @@ START_TEST(nothing_taken_waits_for_another_turn)
 }
 END_TEST
 
+/* Else the loop would turn and turn while it owes the answer. */
+START_TEST(who_speaks_while_it_waits_is_not_listened_to)
+{
+	struct served *p = served_new();
+	int peer = peer_new(p);
+
+	p->holds = true;
+	ck_assert_int_gt(send(peer, GET("/a"), strlen(GET("/a")), 0), 0);
+	served_run(p);
+	ck_assert_uint_eq(p->n_held, 1);
+	ck_assert_uint_eq(p->server->conns->armed, EPOLLIN);
+	ck_assert_int_gt(send(peer, GET("/b"), strlen(GET("/b")), 0), 0);
+	ck_assert(rp_http_server_turn(p->server, 1000));
+	ck_assert_uint_eq(p->server->conns->armed, 0);
+	p->holds = false;
+	served_release(p);
+	served_run(p);
+	ck_assert_uint_eq(p->server->conns->armed, EPOLLIN);
+	ck_assert_str_eq(served_journal(p), "head /a 0;take /a 0;head /b 0;take /b 0;");
+	close(peer);
+	served_free(p);
+}
+END_TEST
+
+START_TEST(the_program_may_have_a_turn_that_does_not_wait)
+{
+	struct served *p = served_new();
+
+	p->service.peeks = true;
+	alarm(20);
+	ck_assert(rp_http_server_turn(p->server, -1));
+	ck_assert(!p->service.peeks);
+	served_free(p);
+}
+END_TEST
+
 START_TEST(it_listens_in_several_places)
 {
 	struct served *p = served_new();
@@ -494,6 +531,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, what_is_held_may_be_answered_when_something_else_happens);
 	tcase_add_test(tc, the_program_has_a_timer);
 	tcase_add_test(tc, nothing_taken_waits_for_another_turn);
+	tcase_add_test(tc, who_speaks_while_it_waits_is_not_listened_to);
+	tcase_add_test(tc, the_program_may_have_a_turn_that_does_not_wait);
 	tcase_add_test(tc, it_listens_in_several_places);
 	tcase_add_test(tc, who_resets_a_held_connection_is_gone);
 	suite_add_tcase(s, tc);
