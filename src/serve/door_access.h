@@ -85,9 +85,9 @@ enum rp_door_credential {
 };
 
 /* 401 unauthorized; 503 busy when a peer that could not be asked about may be one of the users:
- * engines do not send again what had a 401. The peer's uid counts first, unless the request came through a proxy
- * (Forwarded, X-Forwarded-*, X-Real-IP, Via): who may use a local proxy is not its owner. Then a
- * bearer token, then that of the query. *by tells which it was. */
+ * engines do not send again what had a 401. The peer's uid counts first, unless the request came
+ * through a proxy (Forwarded, X-Forwarded-*, X-Real-IP, Via): who may use a local proxy is not its
+ * owner. Then a bearer token, then that of the query. *by tells which it was. */
 bool rp_door_judge_access(const struct rp_door_callers *callers, const struct rp_door_peer *peer,
 			  const struct rp_http_request *request, const struct rp_door_ask *ask,
 			  enum rp_door_credential *by, struct rp_door_refusal *no);

@@ -1,5 +1,6 @@
-"""Stories about clients of the front door that are slow, huge, lying or gone, and of one beside them
-that is none of it. Limits of seconds are tried by tests of the server, whose clock is theirs."""
+"""Stories about clients of the front door that are slow, huge, lying or gone, and of one beside
+them that is none of it. Limits of seconds are tried by tests of the server, whose clock is
+theirs."""
 
 import json
 import select

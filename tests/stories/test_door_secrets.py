@@ -1,5 +1,5 @@
-"""Stories about what comes to the front door and must not be seen anywhere but there: its tokens and
-keys, what a query brings for the receiver, signatures, and what runs hold."""
+"""Stories about what comes to the front door and must not be seen anywhere but there: its tokens
+and keys, what a query brings for the receiver, signatures, and what runs hold."""
 
 import hashlib
 import hmac
@@ -13,9 +13,9 @@ BEARER, IN_URL = "canary-of-the-bearer-1", "canary-of-the-door-url-2"
 WRONG = "canary-that-is-wrong-33"
 KEY = "canary-of-the-key-4444"
 RECEIVERS, BODY = "canary-of-the-receiver-5", "canary-of-the-body-6"
-LOOKS = [["stats"], ["list"], ["show", "--state", "waiting,dead,delivered"], ["dead"], ["endpoints"],
-         ["explain", "--state", "waiting,dead,delivered"], ["audit"], ["tail"], ["doctor"],
-         ["verify"], ["shape", "--state", "waiting,dead"]]
+LOOKS = [["stats"], ["list"], ["show", "--state", "waiting,dead,delivered"], ["dead"],
+         ["endpoints"], ["explain", "--state", "waiting,dead,delivered"], ["audit"], ["tail"],
+         ["doctor"], ["verify"], ["shape", "--state", "waiting,dead"]]
 
 
 class Canaries(Story):
@@ -42,7 +42,8 @@ class Canaries(Story):
         return ("127.0.0.1", wait_until(look, "the watch's ev=ready"))
 
     def ask(self, status, target, body, token=None):
-        answer = self.door.ask(target, body, {"Authorization": f"Bearer {token}"} if token else None)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        answer = self.door.ask(target, body, headers)
         self.assertEqual(answer.status, status, answer)
         self.answers.append(answer)
         return answer

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Each call that may fail does, once and from then on for ever: no signal, no hang, no loss,
 and all drains afterwards."""
-# torture: budget_s=400 quick_budget_s=90 cores=1
+# torture: budget_s=500 quick_budget_s=100 cores=1
 import collections
 import re
 import signal

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """kill -9 before and after every library call that matters, in every role;
 afterwards nothing may be lost or doubled."""
-# torture: budget_s=200 quick_budget_s=50 cores=1
+# torture: budget_s=280 quick_budget_s=65 cores=1
 import collections
 import json
 
@@ -178,7 +178,8 @@ def door(bench, fault):
     return -9 if (-1, 9) in done.worker_ends else done.code
 
 
-SCENES = {"init": init, "door": door, "serve": door, "ingest": ingest, "sender": alone, "child": child, "supervisor": supervised,
+SCENES = {"init": init, "door": door, "serve": door, "ingest": ingest, "sender": alone,
+          "child": child, "supervisor": supervised,
           "replay": change("replay"),
           "purge": change("purge"), "hold": change("hold"), "release": change("release")}
 OTHERS = {role: scene

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The story that looks for the secrets of the front door in all that it tells, over a door that writes
-them into its log: it must fail, and without the mistake it must not."""
+"""The story that looks for the secrets of the front door in all that is told, over a door that
+writes them into its log: it must fail, and without the mistake it must not."""
 # torture: budget_s=60 quick_budget_s=60 cores=1
 import argparse
 import json

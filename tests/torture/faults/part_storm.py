@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
-"""A storm of kill -9 at random moments: an ingester, a door with three clients, four senders, replay
-and purge at once;
-then all must be accounted for. Then the same over programs with a mistake: it must be found,
-or the rest proves nothing."""
+"""A storm of kill -9 at random moments: an ingester, a door with three clients, four senders,
+replay and purge at once; then all must be accounted for. Then the same over programs with a
+mistake: it must be found, or the rest proves nothing."""
 # torture: budget_s=140 quick_budget_s=35 cores=1
 import collections
 import hashlib
@@ -173,7 +172,8 @@ class Storm:
         bench = self.bench
         if min(len(self.acked), len(bench.acked)) < self.wanted / 10:
             raise Violation(
-                f"only {len(self.acked)} and {len(bench.acked)} receipts came in a storm of {self.wanted} kills")
+                f"only {len(self.acked)} and {len(bench.acked)} receipts came in a storm of "
+                f"{self.wanted} kills")
         if self.problems:
             raise Violation("; ".join(self.problems[:5]))
         bench.check_sound()
@@ -219,8 +219,7 @@ def rage(lab, bench, wanted, limit_s):
     bench.must("runpost", "init")
     doors.configure(bench)
     roles = [storm.ingester, storm.door, *[lambda n=n: storm.client(n) for n in range(1, 4)],
-             *[storm.sender] * 4, storm.replayer, storm.purger,
-             storm.feel_the_machine]
+             *[storm.sender] * 4, storm.replayer, storm.purger, storm.feel_the_machine]
     threads = [threading.Thread(target=role) for role in roles]
     for thread in threads:
         thread.start()

@@ -2,15 +2,14 @@
  * log.h).
  *
  * RECORD_DIR names the outbox, as the program is told it; RECORD_LOG the log; RECORD_STDOUT=1 in
- * an ingester, whose standard output are receipts; RECORD_ANSWERS=1 in a door, whose answers to runs
- * are. An operation and its record are one under a
- * file lock: so that the log has the order of what happened, over all processes, and a receipt
- * stands at the first moment at which anybody could have read it.
+ * an ingester, whose standard output are receipts; RECORD_ANSWERS=1 in a door, whose answers to
+ * runs are. An operation and its record are one under a file lock: so that the log has the order
+ * of what happened, over all processes, and a receipt stands at the first moment at which anybody
+ * could have read it.
  *
- * lock.mdb and door, the door's counters, are left out: they are shared memory, whose content means
- * nothing, or promises nothing, after a reboot. Whatever
- * reaches a file by another way than those below shows when cut_main.c compares the file that the
- * log adds up to with the real one. */
+ * lock.mdb and door, the door's counters, are left out: they are shared memory, whose content
+ * means nothing, or promises nothing, after a reboot. Whatever reaches a file by another way than
+ * those below shows when cut_main.c compares the file that the log adds up to with the real one. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -232,8 +232,8 @@ class Ingester:
 
 
 class Door:
-    """A `runpost serve` with its receipts: what Ingester is, over HTTP. What is sent at once goes in
-    one request of lines, or in requests of its own, over a few connections side by side."""
+    """A `runpost serve` with its receipts: what Ingester is, over HTTP. What is sent at once goes
+    in one request of lines, or in requests of its own, over a few connections side by side."""
 
     CLIENTS = 3
 
@@ -339,9 +339,9 @@ def children_of(pid):
 
 
 class Recording:
-    """programs: of a role (init, ingest, door, sender, ctl) another program than the build's. size: lines
-    in all. after: what a power cut left of another recording, to go on from: its log, how many of
-    its events had been seen, the directory."""
+    """programs: of a role (init, ingest, door, sender, ctl) another program than the build's. size:
+    lines in all. after: what a power cut left of another recording, to go on from: its log, how
+    many of its events had been seen, the directory."""
 
     def __init__(self, build, folder, seed, size, programs=None, after=None, port=0,
                  limit_s=LIMIT_S):
