@@ -9,12 +9,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "cmd/cli.h"
 #include "cmd/supervisor.h"
+#include "deliver/descriptors.h"
 #include "serve/door.h"
+#include "serve/door_access.h"
+#include "serve/door_setup.h"
 #include "serve/watch.h"
 
 #define SOCKET_MODE 0660
@@ -95,6 +100,38 @@ static enum rp_err open_listeners(struct serve_setup *setup, struct rp_error *er
 	return code;
 }
 
+static bool is_local(const struct rp_http_listener *listener)
+{
+	struct sockaddr_storage at;
+	socklen_t len = sizeof at;
+	struct rp_door_address address;
+
+	return listener->is_unix || (getsockname(listener->fd, (struct sockaddr *)&at, &len) == 0 &&
+				     rp_door_address_of((const struct sockaddr *)&at, &address) &&
+				     rp_door_address_is_loopback(&address));
+}
+
+/* The rules of `listen` in the file hold for sockets that were handed over, too. */
+static enum rp_err judge_listeners(const struct serve_setup *setup, struct rp_error *err)
+{
+	size_t i;
+
+	for (i = 0; i < setup->n_ui; i++)
+		if (!is_local(&setup->ui[i]))
+			return rp_fail(
+			    err, RP_ERR_INVAL,
+			    "%s was handed over for [ui], whose pages ask for no token; "
+			    "accepted: loopback addresses and sockets in the file system",
+			    setup->ui[i].url);
+	for (i = 0; i < setup->n_door; i++)
+		if (!is_local(&setup->door[i]) && setup->settings.config.door.token_file == NULL)
+			return rp_fail(err, RP_ERR_INVAL,
+				       "%s was handed over for [door], and others than this "
+				       "machine's users reach it; set token_file",
+				       setup->door[i].url);
+	return RP_OK;
+}
+
 static void close_all(struct rp_http_listener *listeners, size_t n)
 {
 	size_t i;
@@ -105,6 +142,15 @@ static void close_all(struct rp_http_listener *listeners, size_t n)
 
 /* --- settings ------------------------------------------------------------------------- */
 
+/* Judges the lines of the files, too: what the door would refuse, no worker is to start with. */
+static enum rp_err load_door(struct rp_settings *settings, struct rp_error *err)
+{
+	struct rp_door_secrets ignored;
+	enum rp_err code = rp_settings_load_door(settings, err);
+
+	return code == RP_OK ? rp_door_setup_count(settings, &ignored, err) : code;
+}
+
 static enum rp_err load(const char *path, const char *outbox, struct rp_settings *out,
 			struct rp_error *err)
 {
@@ -114,7 +160,7 @@ static enum rp_err load(const char *path, const char *outbox, struct rp_settings
 		return code;
 	if (outbox != NULL)
 		out->config.outbox_dir = outbox;
-	code = rp_settings_load_door(out, err);
+	code = load_door(out, err);
 	if (code != RP_OK)
 		rp_settings_release(out);
 	return code;
@@ -278,10 +324,17 @@ static void log_end(const struct rp_worker_end *end)
 	       end->signal);
 }
 
+static int fail_start(enum rp_err code, const struct rp_error *err)
+{
+	int exit_code = report("failed", code, err);
+
+	return code == RP_ERR_INVAL ? RP_EXIT_CONFIG : exit_code;
+}
+
 static int serve(struct serve_setup *setup)
 {
 	struct rp_error err;
-	enum rp_err code = rp_settings_load_door(&setup->settings, &err);
+	enum rp_err code = load_door(&setup->settings, &err);
 	int exit_code;
 
 	if (code != RP_OK) {
@@ -290,16 +343,19 @@ static int serve(struct serve_setup *setup)
 	}
 	code = open_listeners(setup, &err);
 	if (code == RP_OK)
+		code = judge_listeners(setup, &err);
+	if (code == RP_OK)
 		exit_code = rp_supervise(&(struct rp_workers){
 		    .n = setup->n_ui > 0 ? WORKER_WATCH : WORKER_DOOR,
 		    .n_vital = WORKER_DOOR,
+		    .ends_with_vital = true,
 		    .run = work,
 		    .reload = reload_for_workers,
 		    .log_end = log_end,
 		    .arg = setup,
 		});
 	else
-		exit_code = report("failed", code, &err);
+		exit_code = fail_start(code, &err);
 	close_all(setup->door, setup->n_door);
 	close_all(setup->ui, setup->n_ui);
 	return exit_code;
@@ -341,6 +397,9 @@ int rp_cmd_serve(int argc, char **argv)
 	if (code != RP_CLI_GO_ON)
 		return code;
 	signal(SIGPIPE, SIG_IGN);
+	rp_descriptors_raise();
+	/* no file of its memory, in which tokens are, after a crash */
+	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 	code = serve(&setup);
 	rp_settings_discard(setup.reloaded);
 	rp_settings_release(&setup.settings);

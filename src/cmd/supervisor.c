@@ -123,6 +123,8 @@ static void child_ended(struct supervisor *s, unsigned i, int status)
 	if (code == 0 || s->stopping) {
 		if (code > 0 && vital && s->exit_code == 0)
 			s->exit_code = code;
+		if (vital && s->workers->ends_with_vital && !s->stopping)
+			stop_children(s);
 		return;
 	}
 	if (vital && is_permanent(code)) {

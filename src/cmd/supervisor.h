@@ -22,6 +22,9 @@ struct rp_workers {
 	unsigned n;
 	/* Workers 1 to n_vital: without them the service makes no sense. */
 	unsigned n_vital;
+	/* A vital worker that ends well by itself ends the service; else it is done, and the others
+	 * go on. */
+	bool ends_with_vital;
 	/* In the worker `number`, from 1 to n, which exits with the result. */
 	int (*run)(void *arg, unsigned number);
 	/* In the parent, at a SIGHUP: workers started later begin with the new settings. true: the

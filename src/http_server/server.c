@@ -138,7 +138,7 @@ static int wait_ms(const struct rp_http_server *s, int most_ms)
 	const struct rp_http_timer *first = rp_http_timers_first(&s->timers);
 	int64_t at_ms = sooner(s->tick_at_ms, s->accept_at_ms), ms;
 
-	if (s->service->peeks)
+	if (s->service->peeks || s->service->pending.first != NULL)
 		return 0;
 	if (first != NULL)
 		at_ms = sooner(at_ms, first->at_ms);
@@ -195,17 +195,16 @@ static bool resume_pending(struct rp_http_server *s)
 	return true;
 }
 
-/* Answers may let further requests be taken, and the program has the last word on those, too. */
+/* What is answered in `turned` goes on in the next turn, which does not wait: else one who asks
+ * without end would keep all others from being heard. */
 static bool finish_turn(struct rp_http_server *s)
 {
 	struct rp_http_service *service = s->service;
 
-	do {
-		if (!resume_pending(s))
-			return false;
-		if (service->handler->turned != NULL)
-			service->handler->turned(service->context);
-	} while (service->pending.first != NULL && service->failed == RP_OK);
+	if (!resume_pending(s))
+		return false;
+	if (service->handler->turned != NULL)
+		service->handler->turned(service->context);
 	return true;
 }
 

@@ -23,10 +23,11 @@
 #define IDLE_MS 75000 /* longer than clients keep idle connections: httpx for 60 s */
 #define TOLD_MS 4000  /* which undici heeds: a stop has to wait until its connections are gone */
 #define ANSWER_MS 30000
+#define FLUSH_MS 1000
 
 static const struct rp_config *config_of(const struct rp_door *door)
 {
-	return door->rules.rules.config;
+	return door->rules->rules.config;
 }
 
 static void set_limits(struct rp_door *door)
@@ -44,7 +45,7 @@ static void set_limits(struct rp_door *door)
 	    .told_ms = TOLD_MS,
 	    .answer_ms = ANSWER_MS,
 	    .bodies_bytes = (size_t)c->bodies_bytes,
-	    .bodies_wait_ms = c->hold_ms,
+	    .bodies_wait_ms = c->hold_ms > 0 ? c->hold_ms : 1, /* 0: for ever */
 	    .evicts = true,
 	};
 }
@@ -130,27 +131,21 @@ void rp_door_drain(struct rp_door *door)
 static void reload(struct rp_door *door)
 {
 	struct rp_settings *next = door->o->reload(door->o->arg);
-	struct rp_door_rules_set rules;
+	struct rp_door_rules_set *rules;
 	char text[RP_ERROR_TEXT_MAX + 16];
 	struct rp_error err;
 
 	if (next == NULL)
 		return;
-	if (rp_door_rules_make(next, door->o->listeners, door->o->n_listeners, &rules, &err) !=
+	if (rp_door_rules_new(next, door->o->listeners, door->o->n_listeners, &rules, &err) !=
 	    RP_OK) {
 		rp_log(RP_LOG_ERROR, "reload_refused", "text=%s",
 		       rp_log_quote(err.text, text, sizeof text));
 		rp_settings_discard(next);
 		return;
 	}
-	rp_door_rules_release(&rules);
-	rp_door_rules_release(&door->rules);
-	/* made again in its place, since it points into itself; it was sound a moment ago */
-	if (rp_door_rules_make(next, door->o->listeners, door->o->n_listeners, &door->rules,
-			       &err) != RP_OK) {
-		rp_door_fail(door, RP_ERR_NOMEM, &err);
-		return;
-	}
+	rp_door_rules_free(door->rules);
+	door->rules = rules;
 	rp_settings_discard(door->reloaded);
 	door->reloaded = next;
 	set_limits(door);
@@ -182,7 +177,7 @@ static enum rp_err open_parts(struct rp_door *door, struct rp_error *err)
 	const struct rp_door_options *o = door->o;
 	const struct rp_appender to = rp_appender_of(o->outbox);
 	enum rp_err code =
-	    rp_door_rules_make(o->settings, o->listeners, o->n_listeners, &door->rules, err);
+	    rp_door_rules_new(o->settings, o->listeners, o->n_listeners, &door->rules, err);
 
 	if (code != RP_OK)
 		return code;
@@ -229,12 +224,21 @@ static void announce(const struct rp_door *door)
 	rp_notify("READY=1\nSTATUS=takes runs");
 }
 
-/* What still waits is owed 503, where its client is still there. */
+/* Clients that are still there get their answers: what can be committed is. */
+static void finish(struct rp_door *door)
+{
+	while (door->busy)
+		rp_door_commit_ended(door);
+	if (door->server == NULL)
+		return;
+	rp_door_refuse_waiting(door, "stopping", "the door is about to stop; send it again");
+	rp_http_server_flush(door->server, FLUSH_MS);
+}
+
 static void close_parts(struct rp_door *door)
 {
+	finish(door);
 	rp_door_commit_stop(door->commit);
-	door->busy = false;
-	rp_door_refuse_waiting(door, "stopping", "the door is about to stop; send it again");
 	rp_http_server_free(door->server);
 	rp_door_free_unused(door);
 	rp_door_batch_release(&door->batches[0]);
@@ -243,7 +247,7 @@ static void close_parts(struct rp_door *door)
 	rp_door_counts_close(&door->counts);
 	rp_peer_asker_release(&door->asker);
 	rp_door_head_release(&door->head);
-	rp_door_rules_release(&door->rules);
+	rp_door_rules_free(door->rules);
 	rp_settings_discard(door->reloaded);
 	rp_buf_release(&door->text);
 }

@@ -30,7 +30,9 @@ static const char *show_peer(const struct rp_door_peer *peer, char out[PEER_TEXT
 {
 	char ip[INET6_ADDRSTRLEN];
 
-	if (peer->known)
+	if (peer->known && peer->pid == 0)
+		snprintf(out, PEER_TEXT_MAX, "uid=%u", (unsigned)peer->uid);
+	else if (peer->known)
 		snprintf(out, PEER_TEXT_MAX, "uid=%u pid=%ld", (unsigned)peer->uid,
 			 (long)peer->pid);
 	else if (!peer->unix_socket && inet_ntop(AF_INET6, peer->remote.ip, ip, sizeof ip) != NULL)
@@ -100,16 +102,24 @@ void rp_door_answer_held_no(struct rp_door *door, struct rp_door_held *held, int
 	end(door, held, status, status == 503 ? RP_DOOR_RETRY_AFTER : NULL);
 }
 
-/* Whether the payload that is stored under the key is another one. A stored one that is gone or
+/* Whether what is stored under the key is for another receiver, or another payload. What is gone or
  * cannot be read says nothing. */
-static bool is_other_payload(struct rp_door *door, const struct rp_parsed_run *run, uint64_t seq)
+static bool is_other_run(struct rp_door *door, const struct rp_parsed_run *run,
+			 const struct rp_appended *stored)
 {
 	struct rp_buf body = {0};
+	struct rp_entry entry = {0};
 	struct rp_error ignored;
-	bool other =
-	    rp_outbox_body(door->o->outbox, seq, &body, &ignored) == RP_OK &&
-	    (body.len != run->payload.len || memcmp(body.data, run->payload.ptr, body.len) != 0);
+	bool other = rp_outbox_find(door->o->outbox, stored->id, &entry, &ignored) == RP_OK &&
+		     (entry.facts.url.len != run->url.len ||
+		      memcmp(entry.facts.url.ptr, run->url.ptr, run->url.len) != 0);
 
+	rp_entry_release(&entry);
+	if (other)
+		return true;
+	other =
+	    rp_outbox_body(door->o->outbox, stored->seq, &body, &ignored) == RP_OK &&
+	    (body.len != run->payload.len || memcmp(body.data, run->payload.ptr, body.len) != 0);
 	rp_buf_release(&body);
 	return other;
 }
@@ -121,7 +131,7 @@ static bool misuses_key(struct rp_door *door, const struct rp_door_batch *batch,
 	    rp_door_checks_key(held) ? rp_batch_result(&batch->runs, from) : NULL;
 
 	return stored != NULL && stored->duplicate &&
-	       is_other_payload(door, &batch->runs.runs[from], stored->seq);
+	       is_other_run(door, &batch->runs.runs[from], stored);
 }
 
 static void count_runs(struct rp_door *door, const struct rp_door_batch *batch, size_t from,
@@ -183,8 +193,8 @@ static enum rp_err add_entry(struct rp_door *door, struct rp_span text, struct r
 		return rp_fail(err, RP_ERR_NOTFOUND, "no id");
 	code = rp_outbox_find(door->o->outbox, id, &entry, err);
 	if (code == RP_OK)
-		code = rp_entry_json_whole(door->rules.rules.config, door->o->outbox, &entry, &json,
-					   err);
+		code = rp_entry_json_whole(door->rules->rules.config, door->o->outbox, &entry,
+					   &json, err);
 	rp_buf_clear(&door->text);
 	if (code == RP_OK &&
 	    (!rp_json_out_print(json, &door->text) || !rp_buf_add_char(&door->text, '\n')))

@@ -32,8 +32,9 @@ struct rp_door_held {
 	struct rp_buf body, url, key, headers;
 	int64_t whole_at_us, hold_until_ms; /* boot time */
 	size_t n_runs;                      /* in its batch */
-	bool keep; /* one of its runs was rejected, and goes to the rejects */
-	bool kept; /* all of those are there now */
+	bool token_in_url; /* the door's own, which has to be cut out of kwargs.webhook */
+	bool keep;         /* one of its runs was rejected, and goes to the rejects */
+	bool kept;         /* all of those are there now */
 };
 
 struct rp_door_batch {

@@ -8,28 +8,73 @@
 
 #define GATHER_TURNS_MAX 16
 
-void rp_door_submit(struct rp_door *door, struct rp_door_held *held)
+/* What a parsed run and its receipt take beside the body, about. */
+#define RUN_BYTES 2560
+
+static uint64_t cost_of(const struct rp_door_held *held)
+{
+	return held->body.len + held->n_runs * (uint64_t)RUN_BYTES;
+}
+
+/* Since its head was judged, the settings may have changed. */
+static bool leaks_token(const struct rp_door *door, const struct rp_door_held *held)
+{
+	struct rp_span text = {held->url.data, held->url.len};
+	struct rp_url url;
+
+	return held->token_in_url &&
+	       (rp_url_parse(text, &url, NULL) != RP_OK ||
+		!rp_door_keeps_own_url(rp_config_policy(door->rules->rules.config, &url)));
+}
+
+/* NULL: it may be added. */
+static const char *problem_of(const struct rp_door *door, const struct rp_door_held *held,
+			      int *status, const char **reason)
 {
 	/* The server bounds the bodies of clients that are there. Those of clients that have hung
 	 * up wait on, so there may be more. */
-	uint64_t most = 2 * door->rules.rules.config->door.bodies_bytes;
-	bool too_many;
+	uint64_t most = 2 * door->rules->rules.config->door.bodies_bytes;
 
-	if (door->held_bytes > 0 && held->body.len > most - door->held_bytes) {
-		rp_door_answer_held_no(door, held, 503, "busy",
-				       "too many bytes wait already; send it again later");
-		return;
+	*status = 503;
+	if (door->failed != RP_OK) {
+		*reason = RP_DOOR_FAILED_REASON;
+		return "failed";
 	}
-	door->filling->cuts = rp_config_cuts(door->rules.rules.config); /* that in force now */
+	if (door->held_bytes > 0 &&
+	    (door->held_bytes >= most || held->body.len > most - door->held_bytes)) {
+		*reason = "too many bytes wait already; send it again later";
+		return "busy";
+	}
 	if (held->form == RP_DOOR_LINES && held->body.len == 0) {
-		rp_door_answer_held_no(door, held, 400, "bad_json",
-				       "the body has no lines; each is a Run or an envelope");
+		*status = 400;
+		*reason = "the body has no lines; each is a Run or an envelope";
+		return "bad_json";
+	}
+	if (leaks_token(door, held)) {
+		*status = 403;
+		*reason = "runpost_token would reach the receiver in kwargs.webhook; add drop = "
+			  "kwargs.webhook to its section, or use a header";
+		return "token_in_url";
+	}
+	return NULL;
+}
+
+void rp_door_submit(struct rp_door *door, struct rp_door_held *held)
+{
+	const char *reason;
+	bool too_many;
+	int status;
+	const char *code = problem_of(door, held, &status, &reason);
+
+	if (code != NULL) {
+		rp_door_answer_held_no(door, held, status, code, reason);
 		return;
 	}
-	if (rp_door_batch_add(door->filling, held, &door->rules.rules.hosts, &too_many)) {
+	door->filling->cuts = rp_config_cuts(door->rules->rules.config); /* that in force now */
+	if (rp_door_batch_add(door->filling, held, &door->rules->rules.hosts, &too_many)) {
 		door->n_waiting++;
 		door->stirred = true;
-		door->held_bytes += held->body.len;
+		door->held_bytes += cost_of(held);
 		if (door->is_full)
 			rp_door_count_held(&door->counts);
 		return;
@@ -97,7 +142,7 @@ void rp_door_go_on(struct rp_door *door)
 	if (door->busy)
 		return;
 	answer_lookups(door);
-	if (door->service.draining && door->is_full)
+	if (door->service.draining && door->is_full && door->n_waiting > 0)
 		rp_door_refuse_waiting(door, "stopping",
 				       "the outbox is full, and the door is about to stop; send "
 				       "it again");
@@ -114,7 +159,7 @@ static struct rp_door_held *take_first(struct rp_door *door, struct rp_door_batc
 	struct rp_door_held *held = rp_door_batch_take(batch);
 
 	door->n_waiting--;
-	door->held_bytes -= held->body.len;
+	door->held_bytes -= cost_of(held);
 	return held;
 }
 
@@ -130,9 +175,12 @@ static void answer_slice(struct rp_door *door, struct rp_door_batch *batch, size
 
 static void finish(struct rp_door *door)
 {
-	if (door->is_full)
-		rp_log(RP_LOG_INFO, "room", "held=%zu", door->n_waiting);
-	door->is_full = false;
+	/* Rejected and skipped runs need no room, so they tell of none. */
+	if (door->committing->runs.n_entries > 0) {
+		if (door->is_full)
+			rp_log(RP_LOG_INFO, "room", "held=%zu", door->n_waiting);
+		door->is_full = false;
+	}
 	door->requests_max = SIZE_MAX;
 	rp_door_count_commit(&door->counts, door->slice.n_runs);
 	door->stirred = true;
@@ -151,7 +199,7 @@ static void wait_for_room(struct rp_door *door, const struct rp_error *why)
 	}
 	if (!door->is_full) {
 		rp_log(RP_LOG_WARN, "full", "held=%zu wait_ms=%lld what=%s", door->n_waiting,
-		       (long long)door->rules.rules.config->door.hold_ms,
+		       (long long)door->rules->rules.config->door.hold_ms,
 		       rp_log_quote(why->text, text, sizeof text));
 	}
 	door->is_full = true;
@@ -218,6 +266,12 @@ void rp_door_refuse_waiting(struct rp_door *door, const char *code, const char *
 	assert(!door->busy);
 	refuse_all(door, door->committing, code, reason);
 	refuse_all(door, door->filling, code, reason);
+	while (door->lookups != NULL) {
+		struct rp_door_held *held = door->lookups;
+
+		door->lookups = held->next;
+		rp_door_answer_held_no(door, held, 503, code, reason);
+	}
 	door->retry_at_ms = 0;
 }
 

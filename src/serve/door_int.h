@@ -21,8 +21,8 @@ struct rp_door_visit {
 
 struct rp_door {
 	const struct rp_door_options *o;
-	struct rp_settings *reloaded; /* owned; NULL: those of `o` are in force */
-	struct rp_door_rules_set rules;
+	struct rp_settings *reloaded;    /* owned; NULL: those of `o` are in force */
+	struct rp_door_rules_set *rules; /* owned */
 	struct rp_peer_asker asker;
 	struct rp_door_head head; /* of the request that is judged; used again for each */
 
@@ -58,6 +58,7 @@ struct rp_door {
 
 extern const struct rp_http_handler rp_door_handler;
 
+#define RP_DOOR_FAILED_REASON "a commit failed; the door starts again, send it again"
 #define RP_DOOR_RETRY_AFTER "Retry-After: 5\r\n"
 
 /* --- door_request.c --- */

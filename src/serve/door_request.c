@@ -87,6 +87,68 @@ static enum rp_door_form form_of(enum rp_door_kind kind)
 					    : RP_DOOR_RUN;
 }
 
+/* Fills *only with the value of a field that is there once. Returns how often it is there. */
+static size_t find_only(const struct rp_http_request *request, const char *name,
+			struct rp_span *only)
+{
+	size_t i, n = 0;
+
+	*only = (struct rp_span){NULL, 0};
+	for (i = 0; i < request->n_fields; i++) {
+		if (!rp_span_is(rp_http_request_span(request, request->fields[i].name), name))
+			continue;
+		*only = rp_http_request_span(request, request->fields[i].value);
+		n++;
+	}
+	if (n != 1)
+		*only = (struct rp_span){NULL, 0};
+	return n;
+}
+
+/* Several lines of tracestate mean them joined by commas (W3C Trace Context, 3.3.1.5). */
+static bool join_states(const struct rp_http_request *request, struct rp_buf *out)
+{
+	bool ok = true;
+	size_t i;
+
+	for (i = 0; i < request->n_fields && ok; i++)
+		if (rp_span_is(rp_http_request_span(request, request->fields[i].name),
+			       "tracestate"))
+			ok = (out->len == 0 || rp_buf_add_char(out, ',')) &&
+			     add_span(out, rp_http_request_span(request, request->fields[i].value));
+	return ok;
+}
+
+static bool copy_trace(const struct rp_http_request *request, struct rp_buf *out)
+{
+	struct rp_buf joined = {0};
+	struct rp_span parent, state;
+	bool ok;
+
+	if (find_only(request, "traceparent", &parent) != 1)
+		return true;
+	if (find_only(request, "tracestate", &state) <= 1)
+		return rp_trace_pack(parent, state, out);
+	ok = join_states(request, &joined) &&
+	     rp_trace_pack(parent, (struct rp_span){joined.data, joined.len}, out);
+	rp_buf_release(&joined);
+	return ok;
+}
+
+/* Lines have ids of their own: one key for all of them would make them one run. */
+static bool judge_key(const struct rp_http_request *request, enum rp_door_kind kind,
+		      struct rp_door_refusal *no)
+{
+	struct rp_span key;
+	size_t n = find_only(request, "idempotency-key", &key);
+
+	if (n == 0 || kind != RP_DOOR_RUNS)
+		return true;
+	return (n == 1 && key.len > 0 && key.len <= RP_FIELD_MAX) ||
+	       rp_door_refuse(no, 422, "bad_field", NULL,
+			      "Idempotency-Key: give it once, with 1 to %d bytes", RP_FIELD_MAX);
+}
+
 /* Copies what the request says besides its body: its bytes move while the body comes. */
 static bool copy_head(const struct rp_door *door, const struct rp_http_request *request,
 		      struct rp_door_held *held)
@@ -94,16 +156,15 @@ static bool copy_head(const struct rp_door *door, const struct rp_http_request *
 	const struct rp_door_head *head = &door->head;
 
 	held->form = form_of(head->ask.kind);
+	held->token_in_url = held->form == RP_DOOR_RUN && head->ask.n_tokens > 0;
 	if (head->ask.kind == RP_DOOR_ENTRY)
 		return add_span(&held->key, head->ask.entry_id);
 	if (!add_span(&held->url, (struct rp_span){head->url.data, head->url.len}))
 		return false;
-	/* lines have ids of their own: one key for all of them would make them one run */
 	if (held->form == RP_DOOR_LINE &&
 	    !add_span(&held->key, rp_http_request_find(request, "idempotency-key")))
 		return false;
-	return rp_trace_pack(rp_http_request_find(request, "traceparent"),
-			     rp_http_request_find(request, "tracestate"), &held->headers);
+	return copy_trace(request, &held->headers);
 }
 
 static void busy(struct rp_door_refusal *no)
@@ -120,7 +181,8 @@ static void see_head(void *context, struct rp_http_connection *c,
 	struct rp_door_refusal no;
 
 	ask_peer(door, c, visit);
-	if (!rp_door_judge_head(&door->rules.rules, &visit->peer, request, &door->head, &no)) {
+	if (!rp_door_judge_head(&door->rules->rules, &visit->peer, request, &door->head, &no) ||
+	    !judge_key(request, door->head.ask.kind, &no)) {
 		rp_door_answer_no(door, c, &no);
 		return;
 	}
@@ -128,8 +190,7 @@ static void see_head(void *context, struct rp_http_connection *c,
 	if (rp_door_kind_is_public(visit->kind))
 		return;
 	if (door->failed != RP_OK) {
-		rp_door_refuse(&no, 503, "failed", RP_DOOR_RETRY_AFTER,
-			       "the last commit failed; the door starts again, send it again");
+		rp_door_refuse(&no, 503, "failed", RP_DOOR_RETRY_AFTER, RP_DOOR_FAILED_REASON);
 		rp_door_answer_no(door, c, &no);
 		return;
 	}
@@ -174,7 +235,7 @@ static void take(void *context, struct rp_http_connection *c, const struct rp_ht
 	}
 	assert(held != NULL);
 	held->whole_at_us = rp_sys_stopwatch_us();
-	held->hold_until_ms = door->service.boot_ms + door->rules.rules.config->door.hold_ms;
+	held->hold_until_ms = door->service.boot_ms + door->rules->rules.config->door.hold_ms;
 	if (visit->kind == RP_DOOR_ENTRY) {
 		rp_door_submit_lookup(door, held);
 		return;

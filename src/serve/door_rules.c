@@ -4,6 +4,7 @@
 #include "serve/door_rules.h"
 
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -34,34 +35,50 @@ static enum rp_err parse_list(const struct rp_settings *settings, const char *ke
 	return code == RP_OK ? RP_OK : rp_settings_fail_door(settings, key, err, err);
 }
 
-enum rp_err rp_door_rules_make(const struct rp_settings *settings,
-			       const struct rp_http_listener *listeners, size_t n_listeners,
-			       struct rp_door_rules_set *out, struct rp_error *err)
+static enum rp_err fill(const struct rp_settings *settings, struct rp_door_rules_set *out,
+			struct rp_error *err)
 {
 	const struct rp_config *config = &settings->config;
 	enum rp_err code;
 
-	memset(out, 0, sizeof *out);
 	out->rules.config = config;
 	out->rules.max_body_bytes = config->max_line_bytes;
 	out->rules.keys = &out->keys;
 	out->rules.hosts.names = config->door.hosts.at;
 	out->rules.hosts.n_names = config->door.hosts.n;
-	gather_addresses(listeners, n_listeners, out);
 	out->rules.callers =
 	    (struct rp_door_callers){settings->door.users, settings->door.n_users, &out->tokens};
 	code = parse_list(settings, "token_file", settings->door.tokens, RP_TOKEN_BEARER,
 			  &out->tokens, err);
+	return code != RP_OK ? code
+			     : parse_list(settings, "door_key_file", settings->door.keys,
+					  RP_TOKEN_KEY, &out->keys, err);
+}
+
+enum rp_err rp_door_rules_new(const struct rp_settings *settings,
+			      const struct rp_http_listener *listeners, size_t n_listeners,
+			      struct rp_door_rules_set **out, struct rp_error *err)
+{
+	struct rp_door_rules_set *set = calloc(1, sizeof *set);
+	enum rp_err code;
+
+	*out = NULL;
+	if (set == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	gather_addresses(listeners, n_listeners, set);
+	code = fill(settings, set, err);
 	if (code == RP_OK)
-		code = parse_list(settings, "door_key_file", settings->door.keys, RP_TOKEN_KEY,
-				  &out->keys, err);
-	if (code != RP_OK)
-		rp_door_rules_release(out);
+		*out = set;
+	else
+		rp_door_rules_free(set);
 	return code;
 }
 
-void rp_door_rules_release(struct rp_door_rules_set *set)
+void rp_door_rules_free(struct rp_door_rules_set *set)
 {
+	if (set == NULL)
+		return;
 	rp_token_list_release(&set->tokens);
 	rp_token_list_release(&set->keys);
+	free(set);
 }

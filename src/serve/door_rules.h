@@ -12,12 +12,11 @@ struct rp_door_rules_set {
 	struct rp_door_address own[RP_LISTEN_MAX];
 };
 
-/* Fills an empty set, which stays where it is: it points into itself, and borrows the settings.
- * RP_ERR_INVAL: a token or key file has a bad line; err names file and line. RP_ERR_NOMEM. After a
- * failure there is nothing to release. */
-enum rp_err rp_door_rules_make(const struct rp_settings *settings,
-			       const struct rp_http_listener *listeners, size_t n_listeners,
-			       struct rp_door_rules_set *out, struct rp_error *err);
-void rp_door_rules_release(struct rp_door_rules_set *set);
+/* Makes a set, which borrows the settings. RP_ERR_INVAL: a token or key file has a bad line; err
+ * names file and line. RP_ERR_NOMEM. *out is NULL after a failure. */
+enum rp_err rp_door_rules_new(const struct rp_settings *settings,
+			      const struct rp_http_listener *listeners, size_t n_listeners,
+			      struct rp_door_rules_set **out, struct rp_error *err);
+void rp_door_rules_free(struct rp_door_rules_set *set); /* NULL is fine */
 
 #endif

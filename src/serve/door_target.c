@@ -9,6 +9,11 @@
 /* Where the engine puts the URL that it was given: the door's own, with the credential in it. */
 #define OWN_URL_MEMBER "kwargs.webhook"
 
+bool rp_door_keeps_own_url(const struct rp_policy *policy)
+{
+	return rp_cuts_cover(&policy->drop, OWN_URL_MEMBER);
+}
+
 static bool out_of_memory(struct rp_door_refusal *no)
 {
 	return rp_door_refuse(no, 503, "failed", "Retry-After: 5\r\n", "out of memory");
@@ -202,7 +207,7 @@ bool rp_door_target_add(const struct rp_config *config, const struct rp_token_li
 				    "does not say door = yes");
 	else
 		ok = ask->sig.ptr != NULL || judge_place(*policy, &url, no);
-	ok = ok && (ask->n_tokens == 0 || rp_cuts_cover(&(*policy)->drop, OWN_URL_MEMBER) ||
+	ok = ok && (ask->n_tokens == 0 || rp_door_keeps_own_url(*policy) ||
 		    rp_door_refuse(no, 403, "token_in_url", NULL,
 				   "runpost_token would reach the receiver in kwargs.webhook; add "
 				   "drop = kwargs.webhook to its section, or use a header"));

@@ -25,4 +25,7 @@ bool rp_door_target_add(const struct rp_config *config, const struct rp_token_li
 			const struct rp_door_ask *ask, struct rp_buf *out,
 			const struct rp_policy **policy, struct rp_door_refusal *no);
 
+/* Whether a section keeps the door's own URL, and the credential in it, from the receiver. */
+bool rp_door_keeps_own_url(const struct rp_policy *policy);
+
 #endif

@@ -87,8 +87,21 @@ class Accepting(DoorStory):
         self.assertEqual(first.status, 202)
         self.assertEqual(door.ask("/v1/runs", make_run(1, sink.hook()), key).json["id"],
                          first.json["id"])
-        other = door.ask("/v1/runs", make_run(2, sink.hook()), key)
-        self.assertEqual((other.status, other.json["code"]), (422, "idempotency_key"))
+        for run in (make_run(2, sink.hook()), make_run(1, sink.hook("/other"))):
+            other = door.ask("/v1/runs", run, key)
+            self.assertEqual((other.status, other.json["code"]), (422, "idempotency_key"))
+        for bad in ("", "k" * 201):
+            no = door.ask("/v1/runs", make_run(3, sink.hook()), {"Idempotency-Key": bad})
+            self.assertEqual((no.status, no.json["code"]), (422, "bad_field"))
+
+    def test_a_key_is_for_one_receiver(self):
+        sink = self.sink()
+        door = self.open_door()
+        run = {"run_id": run_id(1), "status": "success"}
+        key = {"Idempotency-Key": "order-8"}
+        first, other = (door.ask("/v1/runs", json.dumps({"webhook": sink.hook(path), "run": run})
+                                 .encode(), key) for path in ("/a", "/b"))
+        self.assertEqual((first.status, other.status), (202, 422), other)
 
     def test_what_became_of_an_entry(self):
         sink = self.sink()
@@ -210,6 +223,41 @@ class Restarting(DoorStory):
         door.process.signal(signal.SIGHUP)
         wait_until(lambda: "ev=reload_refused" in door.process.err, "the refusal")
         self.assertEqual(door.ask("/to/hooks", make_run(2, None)).status, 202)
+
+    def test_a_reload_that_the_door_refuses_is_in_force_nowhere(self):
+        sink = self.sink()
+        tokens = self.file("tokens", "a-token-of-16-bytes-or-more\n")
+        door = self.open_door([self.published(sink)], {"token_file": tokens})
+        tokens.write_text("short\n")
+        door.process.signal(signal.SIGHUP)
+        wait_until(lambda: "ev=reload_refused" in door.process.err, "the refusal")
+        self.assertNotIn("ev=reloaded", door.process.err)
+        os.kill(self.worker(door), signal.SIGKILL)
+        self.assertEqual(door.ask("/to/hooks", make_run(1, None)).status, 202)
+        second = self.spawn(pathlib.Path(door.process.argv[0]), "serve", "--outbox", self.outbox,
+                            "--config", self.config)
+        self.assertEqual(second.wait(), 78, second.err)
+
+    def test_a_worker_that_is_told_to_stop_ends_the_service(self):
+        door = self.open_door(ui={"listen": "127.0.0.1:0"})
+        wait_until(lambda: "ev=watching" in door.process.err, "the other worker")
+        worker = next(p for p in descendants(door.process.pid)
+                      if f"role=door pid={p} " in door.process.err)
+        os.kill(worker, signal.SIGTERM)
+        self.assertEqual(door.process.wait(), 0, door.process.err)
+
+    def test_a_run_whose_body_comes_after_the_outbox_is_gone_is_answered(self):
+        sink = self.sink()
+        door = self.open_door([self.published(sink)])
+        run = make_run(1, None)
+        with door.client() as client, door.client() as other:
+            client.send(client.head("POST", "/to/hooks", None, len(run)) + run[:10])
+            self.assertEqual(other.get("/readyz").status, 200)
+            self.outbox.rename(self.folder / "moved")
+            wait_until(lambda: other.get("/readyz").status == 503, "the door to see it", 20)
+            client.send(run[10:])
+            answer = client.answer()
+            self.assertEqual((answer.status, answer.json["code"]), (503, "failed"))
 
     def test_a_stop_answers_what_was_asked(self):
         sink = self.sink()
