@@ -177,6 +177,25 @@ static bool send_out(struct rp_http_connection *c)
 	return true;
 }
 
+bool rp_http_connection_flush(struct rp_http_connection *c)
+{
+	ssize_t n;
+
+	if (c->state == RP_HTTP_CONNECTION_RAW)
+		return false;
+	while (c->sent < c->out.len) {
+		n = send(c->fd, c->out.data + c->sent, c->out.len - c->sent, MSG_NOSIGNAL);
+		if (n >= 0)
+			c->sent += (size_t)n;
+		else if (errno == EAGAIN || errno == EWOULDBLOCK)
+			return true;
+		else if (errno != EINTR)
+			break;
+	}
+	clear_out(c);
+	return false;
+}
+
 static void reset_at_close(struct rp_http_connection *c)
 {
 	struct linger at_once = {.l_onoff = 1, .l_linger = 0};
