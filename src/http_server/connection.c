@@ -196,7 +196,7 @@ bool rp_http_connection_flush(struct rp_http_connection *c)
 	return false;
 }
 
-static void reset_at_close(struct rp_http_connection *c)
+void rp_http_connection_reset_at_close(struct rp_http_connection *c)
 {
 	struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 
@@ -207,7 +207,7 @@ static void reset_at_close(struct rp_http_connection *c)
 static bool end_connection(struct rp_http_connection *c)
 {
 	if (c->ending == RP_HTTP_THEN_RESET)
-		reset_at_close(c);
+		rp_http_connection_reset_at_close(c);
 	if (c->ending != RP_HTTP_THEN_DRAIN || shutdown(c->fd, SHUT_WR) != 0)
 		return false;
 	c->state = RP_HTTP_CONNECTION_DRAINING;
@@ -299,7 +299,7 @@ static bool limit_is_over(struct rp_http_connection *c)
 		return rp_http_connection_turn_away(
 		    c, 503, "there is no room for this body beside the others at hand");
 	case RP_HTTP_STAGE_SENDING:
-		reset_at_close(c);
+		rp_http_connection_reset_at_close(c);
 		return false;
 	case RP_HTTP_STAGE_FRESH:
 	case RP_HTTP_STAGE_IDLE:

@@ -1,6 +1,7 @@
 /* The server as a whole: who has a place when all are taken, how it ends without leaving anything
  * unanswered, what else it hears of, and several ways in. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -142,6 +143,41 @@ START_TEST(one_that_has_just_spoken_is_heard_before_it_gives_way)
 	ck_assert_uint_eq(count_of(peer_hears(p, a), "HTTP/1.1 200"), 2);
 	close(a);
 	close(b);
+	served_free(p);
+}
+END_TEST
+
+/* Asks, and takes no answer, until it is not read any more. */
+static int peer_that_does_not_read(struct served *p)
+{
+	int fd = peer_new(p);
+
+	while (send(fd, GET("/"), strlen(GET("/")), MSG_NOSIGNAL) > 0)
+		served_run(p);
+	return fd;
+}
+
+START_TEST(one_that_does_not_take_its_answers_gives_way)
+{
+	struct served *p = with_places(2);
+	int deaf, other, newcomer;
+
+	deaf = peer_that_does_not_read(p);
+	p->now_ms += 10;
+	other = peer_that_does_not_read(p);
+	rp_buf_clear(&p->journal);
+	newcomer = peer_new(p);
+	peer_says(p, newcomer, GET("/new"));
+	ck_assert_int_eq(peer_status(p, newcomer), 0); /* they have waited for less than a second */
+	served_pass(p, 990);
+	ck_assert_int_eq(peer_status(p, newcomer), 200);
+	ck_assert_str_eq(served_journal(p), "head /new 0;take /new 0;");
+	ck_assert_int_lt(send(deaf, "x", 1, MSG_NOSIGNAL), 0); /* the longer one */
+	ck_assert_int_eq(errno, EPIPE);
+	ck_assert_uint_eq(p->server->n_conns, 2);
+	close(deaf);
+	close(other);
+	close(newcomer);
 	served_free(p);
 }
 END_TEST
@@ -575,6 +611,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, where_all_are_in_the_programs_hands_a_newcomer_gets_503);
 	tcase_add_test(tc, a_crowd_waits_its_turn);
 	tcase_add_test(tc, one_that_has_just_spoken_is_heard_before_it_gives_way);
+	tcase_add_test(tc, one_that_does_not_take_its_answers_gives_way);
 	tcase_add_test(tc, without_eviction_newcomers_wait);
 	tcase_add_test(tc, out_of_descriptors_it_waits_and_does_not_spin);
 	suite_add_tcase(s, tc);
