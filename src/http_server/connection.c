@@ -177,7 +177,26 @@ static bool send_out(struct rp_http_connection *c)
 	return true;
 }
 
-static void reset_at_close(struct rp_http_connection *c)
+bool rp_http_connection_flush(struct rp_http_connection *c)
+{
+	ssize_t n;
+
+	if (c->state == RP_HTTP_CONNECTION_RAW)
+		return false;
+	while (c->sent < c->out.len) {
+		n = send(c->fd, c->out.data + c->sent, c->out.len - c->sent, MSG_NOSIGNAL);
+		if (n >= 0)
+			c->sent += (size_t)n;
+		else if (errno == EAGAIN || errno == EWOULDBLOCK)
+			return true;
+		else if (errno != EINTR)
+			break;
+	}
+	clear_out(c);
+	return false;
+}
+
+void rp_http_connection_reset_at_close(struct rp_http_connection *c)
 {
 	struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 
@@ -188,7 +207,7 @@ static void reset_at_close(struct rp_http_connection *c)
 static bool end_connection(struct rp_http_connection *c)
 {
 	if (c->ending == RP_HTTP_THEN_RESET)
-		reset_at_close(c);
+		rp_http_connection_reset_at_close(c);
 	if (c->ending != RP_HTTP_THEN_DRAIN || shutdown(c->fd, SHUT_WR) != 0)
 		return false;
 	c->state = RP_HTTP_CONNECTION_DRAINING;
@@ -280,7 +299,7 @@ static bool limit_is_over(struct rp_http_connection *c)
 		return rp_http_connection_turn_away(
 		    c, 503, "there is no room for this body beside the others at hand");
 	case RP_HTTP_STAGE_SENDING:
-		reset_at_close(c);
+		rp_http_connection_reset_at_close(c);
 		return false;
 	case RP_HTTP_STAGE_FRESH:
 	case RP_HTTP_STAGE_IDLE:

@@ -100,6 +100,13 @@ bool rp_http_connection_resume(struct rp_http_connection *c); /* it is in servic
 /* Refuses what it has not said or not whole; for one that the program owes nothing. */
 bool rp_http_connection_turn_away(struct rp_http_connection *c, int status, const char *text);
 
+/* What is still to be sent is dropped when it is freed, and its peer told by a reset, where there
+ * are resets. */
+void rp_http_connection_reset_at_close(struct rp_http_connection *c);
+/* Sends what it can of the answers that were given, and takes nothing further. What a source has is
+ * not sent. true: something is left. */
+bool rp_http_connection_flush(struct rp_http_connection *c);
+
 /* epoll events wanted */
 uint32_t rp_http_connection_interest(const struct rp_http_connection *c);
 /* The boot_ms from which rp_http_connection_wake is wanted; 0: never. */

@@ -39,4 +39,9 @@ size_t rp_http_server_connections(const struct rp_http_server *server);
  * RP_ERR_IO: the system refuses. */
 enum rp_err rp_http_server_run(struct rp_http_server *server, int stop_fd, struct rp_error *err);
 
+/* After rp_http_server_run: sends the answers that were given since, to peers that take them, for
+ * most_ms in all, and reads nothing. No function of the handler is called. What `failed` holds back
+ * stays unsent. */
+void rp_http_server_flush(struct rp_http_server *server, int64_t most_ms);
+
 #endif

@@ -55,7 +55,8 @@ static bool is_silent(const struct rp_http_connection *c)
 
 static bool waits_for_its_peer(const struct rp_http_connection *c)
 {
-	return is_silent(c) || c->stage == RP_HTTP_STAGE_HEAD || c->stage == RP_HTTP_STAGE_BODY;
+	return is_silent(c) || c->stage == RP_HTTP_STAGE_HEAD || c->stage == RP_HTTP_STAGE_BODY ||
+	       c->stage == RP_HTTP_STAGE_SENDING;
 }
 
 /* NULL: none waits for its peer. Looked for one by one: only a full server looks. */
@@ -76,6 +77,8 @@ static bool give_way(struct rp_http_server *s, struct rp_http_connection *c)
 
 	if (is_silent(c))
 		alive = rp_http_connection_has_unread(c) && rp_http_connection_event(c, EPOLLIN);
+	else if (c->stage == RP_HTTP_STAGE_SENDING)
+		rp_http_connection_reset_at_close(c); /* it would not take a refusal either */
 	else if (s->n_lingering < LINGERING_MAX)
 		alive = rp_http_connection_turn_away(
 		    c, 503, "too many connections; this one has been unfinished for the longest");

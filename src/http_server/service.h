@@ -71,8 +71,9 @@ struct rp_http_limits {
 	size_t bodies_bytes;
 	int64_t bodies_wait_ms;
 	/* At max_connections the one that has waited longest for its peer gives way to a new one:
-	 * 503 for a request that is not whole, a close for one between requests. When none waits
-	 * for its peer, the new one gets 503. Without it new ones wait in the listener's queue. */
+	 * 503 for a request that is not whole, a close for one between requests, a reset for one
+	 * that does not take its answers. When none waits for its peer, the new one gets 503.
+	 * Without it new ones wait in the listener's queue. */
 	bool evicts;
 };
 

@@ -1,10 +1,12 @@
 /* The server as a whole: who has a place when all are taken, how it ends without leaving anything
  * unanswered, what else it hears of, and several ways in. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <sys/eventfd.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "unit/http_server/served.h"
 
@@ -142,6 +144,41 @@ START_TEST(one_that_has_just_spoken_is_heard_before_it_gives_way)
 	ck_assert_uint_eq(count_of(peer_hears(p, a), "HTTP/1.1 200"), 2);
 	close(a);
 	close(b);
+	served_free(p);
+}
+END_TEST
+
+/* Asks, and takes no answer, until it is not read any more. */
+static int peer_that_does_not_read(struct served *p)
+{
+	int fd = peer_new(p);
+
+	while (send(fd, GET("/"), strlen(GET("/")), MSG_NOSIGNAL) > 0)
+		served_run(p);
+	return fd;
+}
+
+START_TEST(one_that_does_not_take_its_answers_gives_way)
+{
+	struct served *p = with_places(2);
+	int deaf, other, newcomer;
+
+	deaf = peer_that_does_not_read(p);
+	p->now_ms += 10;
+	other = peer_that_does_not_read(p);
+	rp_buf_clear(&p->journal);
+	newcomer = peer_new(p);
+	peer_says(p, newcomer, GET("/new"));
+	ck_assert_int_eq(peer_status(p, newcomer), 0); /* they have waited for less than a second */
+	served_pass(p, 990);
+	ck_assert_int_eq(peer_status(p, newcomer), 200);
+	ck_assert_str_eq(served_journal(p), "head /new 0;take /new 0;");
+	ck_assert_int_lt(send(deaf, "x", 1, MSG_NOSIGNAL), 0); /* the longer one */
+	ck_assert_int_eq(errno, EPIPE);
+	ck_assert_uint_eq(p->server->n_conns, 2);
+	close(deaf);
+	close(other);
+	close(newcomer);
 	served_free(p);
 }
 END_TEST
@@ -312,6 +349,99 @@ START_TEST(a_drain_has_an_end)
 	p->server = NULL;
 	ck_assert_str_eq(served_journal(p), "head / 0;take / 0;gone 0;");
 	close(peer);
+	served_free(p);
+}
+END_TEST
+
+/* Two requests that are held, `deaf` with an answer beyond what its socket takes, when the server
+ * has come to its end. */
+static struct served *ended_with(int *deaf, int *ready)
+{
+	enum { LONG = 4 << 20 };
+	static char long_answer[LONG + 1];
+	struct served *p = served_new();
+
+	memset(long_answer, 'Z', LONG);
+	*deaf = peer_new(p);
+	*ready = peer_new(p);
+	p->holds = true;
+	peer_says(p, *deaf, GET("/deaf"));
+	peer_says(p, *ready, GET("/ready"));
+	p->service.draining = true;
+	p->service.drain_until_ms = p->now_ms;
+	served_run(p);
+	ck_assert(is_over(p));
+	served_answer(p, p->held[1], 200);
+	p->answer = long_answer;
+	served_answer(p, p->held[0], 200);
+	p->n_held = 0;
+	return p;
+}
+
+START_TEST(answers_after_the_end_are_sent_by_a_flush)
+{
+	int deaf, ready;
+	struct served *p = ended_with(&deaf, &ready);
+
+	served_journal(p);
+	ck_assert_int_gt(send(ready, GET("/late"), strlen(GET("/late")), 0), 0);
+	alarm(20);
+	rp_http_server_flush(p->server, 20); /* which the deaf one cannot hold up */
+	ck_assert_int_eq(peer_status(p, ready), 200);
+	ck_assert_uint_eq(count_of(p->got, "Connection: close"), 1);
+	ck_assert_str_eq(served_journal(p), "");
+	close(ready);
+	close(deaf);
+	rp_http_server_flush(p->server, INT64_MAX / 2); /* who has left is not waited for */
+	served_free(p);
+}
+END_TEST
+
+static size_t heard_until_the_end(int fd)
+{
+	static char bytes[1 << 16];
+	size_t all = 0;
+	ssize_t n;
+
+	ck_assert_int_eq(fcntl(fd, F_SETFL, 0), 0);
+	while ((n = read(fd, bytes, sizeof bytes)) > 0)
+		all += (size_t)n;
+	return all;
+}
+
+START_TEST(a_flush_waits_for_who_takes_his_time)
+{
+	int deaf, ready, status;
+	struct served *p = ended_with(&deaf, &ready);
+	struct rp_http_connection *c;
+	pid_t slow = fork();
+
+	ck_assert_int_ge(slow, 0);
+	if (slow == 0) {
+		for (c = p->server->conns; c != NULL; c = c->next)
+			close(c->fd);
+		_exit(heard_until_the_end(deaf) > 4 << 20 ? 0 : 1);
+	}
+	alarm(20);
+	rp_http_server_flush(p->server, 1000000);
+	close(ready);
+	close(deaf);
+	served_free(p);
+	ck_assert_int_eq(waitpid(slow, &status, 0), slow);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+START_TEST(a_program_that_failed_flushes_nothing)
+{
+	int deaf, ready;
+	struct served *p = ended_with(&deaf, &ready);
+
+	p->service.failed = RP_ERR_IO;
+	rp_http_server_flush(p->server, 1000);
+	ck_assert_int_eq(peer_status(p, ready), 0);
+	close(ready);
+	close(deaf);
 	served_free(p);
 }
 END_TEST
@@ -518,6 +648,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, where_all_are_in_the_programs_hands_a_newcomer_gets_503);
 	tcase_add_test(tc, a_crowd_waits_its_turn);
 	tcase_add_test(tc, one_that_has_just_spoken_is_heard_before_it_gives_way);
+	tcase_add_test(tc, one_that_does_not_take_its_answers_gives_way);
 	tcase_add_test(tc, without_eviction_newcomers_wait);
 	tcase_add_test(tc, out_of_descriptors_it_waits_and_does_not_spin);
 	suite_add_tcase(s, tc);
@@ -526,6 +657,9 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_request_on_its_way_when_the_drain_begins_is_answered);
 	tcase_add_test(tc, a_drain_waits_for_who_keeps_to_what_he_was_told);
 	tcase_add_test(tc, a_drain_has_an_end);
+	tcase_add_test(tc, answers_after_the_end_are_sent_by_a_flush);
+	tcase_add_test(tc, a_flush_waits_for_who_takes_his_time);
+	tcase_add_test(tc, a_program_that_failed_flushes_nothing);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("the loop");
 	tcase_add_test(tc, what_is_held_may_be_answered_when_something_else_happens);
