@@ -122,8 +122,8 @@ heading() {
 
 # Shows a text, indented; a line with the token or the signing secret in it is withheld.
 reveal() { # FILE
-	grep -vF -f token -f secret "$1" | sed 's/^/     /'
-	! grep -qF -f token -f secret "$1" ||
+	grep -vF -f token -f secret -f door-token "$1" | sed 's/^/     /'
+	! grep -qF -f token -f secret -f door-token "$1" ||
 		fail "a line is not shown: there is a token or a signing secret in it"
 }
 
@@ -137,6 +137,7 @@ news() { # NAME: what came into its log since the last call
 start() { # INPUT OUTPUT PROGRAM ARG...: in the background; its `pid`
 	input=$1 output=$2 path=$bin/$3
 	[ "$3" != runpost ] || path=$self
+	[ "$3" != bash ] || path=$bash
 	shift 3
 	{ # The process itself tells its PID: a signal may come before the demo knows it.
 		read -r pid _ </proc/self/stat
@@ -198,7 +199,7 @@ quiet() { # VERB ARG...
 screen() { # VERB ARG...
 	say "   $ runpostctl $* --config runpost.conf"
 	run /dev/null runpostctl "$@" --config runpost.conf
-	if [ -t 1 ] && ! grep -qF -f token -f secret out; then
+	if [ -t 1 ] && ! grep -qF -f token -f secret -f door-token out; then
 		"$bin/runpostctl" "$@" --config runpost.conf 9>&-
 	else
 		reveal out
@@ -208,18 +209,14 @@ screen() { # VERB ARG...
 
 # --- the runs
 
-# For each line of the file that is not empty: "PORT TOKEN" when its own webhook is a receiver on
-# this machine, otherwise "-". What is not plain to see is "-": it goes in an envelope. An escape in
-# a member's name could hide the webhook that counts.
-targets() {
-	no_query='[^"\\?]*?' before='\([^"\\]*&\)\{0,1\}'
-	at_receiver='"webhook":"http://127\.0\.0\.1:\([0-9]*\)/'
+# The token that a run's own webhook has, if that is a receiver on this machine.
+own_token() {
+	at_receiver='"webhook":"http://127\.0\.0\.1:[0-9]*/[^"\\?]*?' before='\([^"\\]*&\)\{0,1\}'
 	token_value='token=\([A-Za-z0-9._~-]\{6,79\}\)'
-	escaped_key='\\u[^"]*"[[:space:]]*:'
-	sed -e '/^$/d' -e '/webhook".*webhook"/ba' -e '/"run":/ba' -e "/$escaped_key/ba" \
-		-e "s|.*$at_receiver$no_query$before${token_value}[\"&].*|\1 \3|" \
-		-e t -e :a -e 's/.*/-/' given
+	sed -n "s|.*$at_receiver$before${token_value}[\"&].*|\2|p" given | head -n 1
 }
+
+random_hex() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
 
 # Reads the runs, without the white space around them, which an envelope would not keep. An ingest
 # into an outbox of its own judges them.
@@ -246,11 +243,10 @@ load_runs() {
 	bad=$(grep -m 1 '"code":"bad_json"' out |
 		sed 's/^{"line":\([0-9]*\),.*"reason":"\(.*\)"}$/\1: \2/')
 	[ -z "$bad" ] || die 64 "$name:$bad"
-	grep -v '"reason":"blank line"}$' out >judged
-	targets >own
-	target=$(grep -v '^-$' own | head -n 1)
-	named_port=${target%% *} token=${target#* }
-	[ -n "$target" ] || token=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
+	grep . given >lines
+	token=$(own_token)
+	[ -n "$token" ] || token=$(random_hex)
+	random_hex >door-token
 	say "$token" >"$dir/token"
 	say "whsec_$(head -c 32 /dev/urandom | base64)" >secret
 }
@@ -260,24 +256,35 @@ envelope() { # PORT RUN
 	printf '{"webhook":"%s","operation":"POST /runs","run":%s}\n' "$hook" "$2"
 }
 
-# Writes the input of ingest: every second run in an envelope, or all that cannot go as they are.
-write_input() {
-	n=0 n_wrapped=0 first=''
-	: >hashes
-	grep . given | paste -d '\n' - own judged >lines
-	while IFS= read -r line && read -r own && read -r receipt; do
-		first=${first:-$line}
+# Writes what posts the lines of its input to the door, as an engine does, and prints the status and
+# the body of each answer. bash is the HTTP client: it is on every Debian.
+write_client() {
+	cat >post.bash <<'END'
+port=$1 path=$2
+read -r token <token # not on a command line, which others can see
+read -r bearer <door-token
+while IFS= read -r run; do
+	exec 3<>"/dev/tcp/127.0.0.1/$port" || exit 1
+	printf '%s\r\n' "POST $path?token=$token HTTP/1.1" "Host: 127.0.0.1:$port" \
+		"Authorization: Bearer $bearer" 'Content-Type: application/json' \
+		"Content-Length: ${#run}" 'Connection: close' '' >&3
+	printf %s "$run" >&3
+	read -r _ status _ <&3
+	while read -r field <&3 && [ "$field" != $'\r' ]; do :; done
+	read -r body <&3
+	printf '%s %s\n' "$status" "$body"
+	exec 3>&-
+done
+END
+}
+
+# The SHA-256 of each run.
+write_hashes() {
+	while IFS= read -r line; do
 		hash=$(printf %s "$line" | sha256sum)
-		say "${hash%% *}" >>hashes
-		case "$((n % 2)) $own $receipt" in
-		"0 $port $token "*'"status":"queued"'*) printf '%s\n' "$line" ;;
-		*)
-			envelope "$port" "$line"
-			n_wrapped=$((n_wrapped + 1))
-			;;
-		esac
-		n=$((n + 1))
-	done <lines >runs.ndjson
+		say "${hash%% *}"
+	done <lines >hashes
+	first=$(head -n 1 lines)
 }
 
 # --- what the programs answered
@@ -358,19 +365,8 @@ receiver() { # NAME RECORD PORT ARG...; 0: a free port; `port` is empty when it 
 	news "$receiver"
 }
 
-# The runs name a port. When somebody else listens there, any other does: then all runs go in
-# envelopes.
 main_receiver() {
-	port='' weak="--status 503 --misbehave-first $refusals"
-	# shellcheck disable=SC2086 # these are words
-	[ -z "$named_port" ] || receiver receiver receiver.ndjson "$named_port" $weak
-	if [ -z "$port" ]; then
-		[ -z "$named_port" ] ||
-			say "   note    port $named_port, which the runs name, is not free: \
-a free port, and every run in an envelope"
-		# shellcheck disable=SC2086
-		receiver receiver receiver.ndjson 0 $weak
-	fi
+	receiver receiver receiver.ndjson 0 --status 503 --misbehave-first $refusals
 	[ -n "$port" ] || fail "the receiver listens"
 	main=$pid
 	say "   ok      the receiver listens on 127.0.0.1:$port"
@@ -394,6 +390,11 @@ disk_reserve = 1M
 [sender]
 stop_grace = 2s
 
+[door]
+listen = 127.0.0.1:0
+token_file = $dir/door-token
+rejects = $dir/rejects
+
 [defaults]
 allow_http = yes
 allow = 127.0.0.1
@@ -405,31 +406,62 @@ retry_factor = 2
 retry_cap = 1s
 retry_attempts = 8
 
+[endpoint "receiver"]
+url = http://127.0.0.1:$port/hook
+door = yes
+
 [endpoint "broken"]
 url = http://127.0.0.1:$broken_port/
 retry_attempts = $broken_attempts
 END
 }
 
-ingest_all() {
-	heading "The engine's completed runs go into the outbox; sent again, they change nothing."
-	write_input
-	as_is=$((n_runs - n_wrapped)) plural=s them=them
+open_door() {
+	service door runpost serve --config runpost.conf
+	door=$pid
+	clock
+	ready_cs=$((now_cs + limit_cs))
+	door_address='ev=ready addresses=http://127\.0\.0\.1:\([0-9]*\)'
+	until door_port=$(sed -n "s|.*$door_address.*|\1|p" door.log) && [ -n "$door_port" ]; do
+		clock
+		if ! alive "$pid" || [ "$now_cs" -ge $ready_cs ]; then break; fi
+		sleep 0.02
+	done
+	news door
+	[ -n "$door_port" ] || fail "the front door takes runs"
+}
+
+post_runs() { # what the door answers is in `out`
+	run lines bash post.bash "$door_port" /to/receiver
+	reveal out
+	well "the HTTP" client
+}
+
+answers() { # HTTP-STATUS STATUS: the ids of those in `out`
+	sed -n "s/^$1 {\"status\":\"$2\",\"id\":\"\([^\"]*\)\".*/\1/p" out
+}
+
+take_all() {
+	heading "The engine POSTs its completed runs to the front door; sent again, they change \
+nothing."
+	open_door
+	plural=s
 	[ "$n_runs" -ne 1 ] || plural=''
-	[ $as_is -ne 1 ] || them=it
-	say "   $n_runs run$plural ($name): $as_is as the engine wrote $them, \
-$n_wrapped in an envelope"
-	ingest runs.ndjson
-	ids queued >first-ids
+	say "   $n_runs run$plural ($name), a POST to /to/receiver?token=... for each:"
+	write_client
+	post_runs
+	answers 202 queued >first-ids
 	queued=$(wc -l <first-ids)
 	check "$queued" "$n_runs" \
-		"receipts that say queued, so that the run is on disk: $queued of $n_runs"
+		"answers 202, so that the run is on disk: $queued of $n_runs"
+	write_hashes
 	paste -d ' ' first-ids hashes >expected
-	ingest runs.ndjson
-	same=$(ids duplicate | grep -cxF -f first-ids)
-	[ "$(ids duplicate)" = "$(cat first-ids)" ] || same="not $n_runs"
-	check "$same" "$n_runs" \
-		"the same input once more, answered duplicate with the first id: $same of $n_runs"
+	say "   the same once more, as by an engine that had no answer:"
+	post_runs
+	answers 200 duplicate >same-ids
+	same=$(grep -cxF -f first-ids same-ids)
+	[ "$(cat same-ids)" = "$(cat first-ids)" ] || same="not $n_runs"
+	check "$same" "$n_runs" "answers 200 with the first id: $same of $n_runs"
 }
 
 delivery() {
@@ -452,7 +484,8 @@ $4 of $n_runs"
 }
 
 dead_letter() {
-	heading "A run for the receiver that stays broken ends in the dead letters, not in nothing."
+	heading "A run for the receiver that stays broken, a line this time, ends in the dead \
+letters."
 	envelope "$broken_port" "$first" >broken-run.ndjson
 	ingest broken-run.ndjson
 	broken_id=$(ids queued)
@@ -509,6 +542,9 @@ $elsewhere elsewhere"
 
 ending() {
 	heading "SIGTERM: the senders finish what they have begun, and everything ends."
+	end "$door" "the front door"
+	door_code=$code
+	news door
 	end "$senders" "the senders"
 	senders_code=$code
 	news senders
@@ -517,10 +553,12 @@ ending() {
 	news receiver
 	end "$mended" "the mended receiver"
 	news mended
-	check "$senders_code" 0 "the senders' exit code: $senders_code"
+	check "$door_code $senders_code" "0 0" \
+		"the exit codes of front door and senders: $door_code and $senders_code"
 	check "$main_code $code" "0 0" "the receivers' exit codes: $main_code and $code"
 }
 
+bash=$(command -v bash) || die 66 "there is no bash, which the demo sends requests with"
 [ -r /proc/uptime ] || die 66 "/proc is not there; the demo looks there for its processes"
 for program in runpost runpostctl runpost-sink; do
 	[ -x "$bin/$program" ] || die 66 "there is no program $program beside this one, in $bin; \
@@ -544,7 +582,7 @@ clock
 began_cs=$now_cs
 load_runs
 receivers
-ingest_all
+take_all
 delivery
 dead_letter
 replay

@@ -190,12 +190,19 @@ static void reload_children(struct supervisor *s)
 static void read_signals(struct supervisor *s)
 {
 	struct signalfd_siginfo info;
+	ssize_t n;
 
-	while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+	while ((n = read(s->signals, &info, sizeof info)) == (ssize_t)sizeof info) {
 		if (info.ssi_signo == SIGHUP)
 			reload_children(s);
 		else if (info.ssi_signo != SIGCHLD)
 			stop_children(s);
+	}
+	/* one that cannot be told to end must not go on */
+	if (n < 0 && errno != EAGAIN && errno != EINTR && !s->stopping) {
+		rp_log(RP_LOG_ERROR, "failed", "code=io text=signals errno=%d", errno);
+		s->exit_code = RP_EXIT_IO;
+		stop_children(s);
 	}
 }
 

@@ -3,6 +3,7 @@
 
 #include "serve/door.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -54,7 +55,7 @@ static int64_t sooner(int64_t a_ms, int64_t b_ms)
 	return a_ms == 0 || (b_ms != 0 && b_ms < a_ms) ? b_ms : a_ms;
 }
 
-static void set_tick(struct rp_door *door)
+void rp_door_set_tick(struct rp_door *door)
 {
 	rp_http_server_tick_at(door->server, sooner(sooner(door->retry_at_ms, door->check_at_ms),
 						    door->watchdog_at_ms));
@@ -114,7 +115,7 @@ void rp_door_tick(struct rp_door *door)
 		door->watchdog_at_ms = now_ms + door->watchdog_ms;
 	}
 	show(door);
-	set_tick(door);
+	rp_door_set_tick(door);
 }
 
 void rp_door_drain(struct rp_door *door)
@@ -159,8 +160,10 @@ static void read_signals(void *context)
 {
 	struct rp_door *door = context;
 	struct signalfd_siginfo info;
+	struct rp_error err;
+	ssize_t n;
 
-	while (read(door->o->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+	while ((n = read(door->o->signal_fd, &info, sizeof info)) == (ssize_t)sizeof info) {
 		if (info.ssi_signo == SIGHUP) {
 			reload(door);
 			continue;
@@ -169,6 +172,9 @@ static void read_signals(void *context)
 		rp_notify("STOPPING=1\nSTATUS=answers what was asked, takes no new connection");
 		rp_door_drain(door);
 	}
+	/* one that cannot be told to end must not go on */
+	if (n < 0 && errno != EAGAIN && errno != EINTR && door->failed == RP_OK && !door->busy)
+		rp_door_fail(door, rp_fail_sys(&err, RP_ERR_IO, errno, "signals"), &err);
 }
 
 static enum rp_err open_parts(struct rp_door *door, struct rp_error *err)
@@ -274,7 +280,7 @@ enum rp_err rp_door_serve(const struct rp_door_options *options, struct rp_error
 		door->check_at_ms = now_ms + RP_DOOR_CHECK_MS;
 		door->watchdog_at_ms = door->watchdog_ms > 0 ? now_ms + door->watchdog_ms : 0;
 		show(door);
-		set_tick(door);
+		rp_door_set_tick(door);
 		code = rp_http_server_run(door->server, -1, err);
 	}
 	if (code == RP_OK && door->failed != RP_OK) {

@@ -117,9 +117,10 @@ static bool is_other_payload(struct rp_door *door, const struct rp_parsed_run *r
 static bool misuses_key(struct rp_door *door, const struct rp_door_batch *batch, size_t from,
 			const struct rp_door_held *held)
 {
-	const struct rp_appended *stored = rp_batch_result(&batch->runs, from);
+	const struct rp_appended *stored =
+	    rp_door_checks_key(held) ? rp_batch_result(&batch->runs, from) : NULL;
 
-	return rp_door_checks_key(held) && stored != NULL && stored->duplicate &&
+	return stored != NULL && stored->duplicate &&
 	       is_other_payload(door, &batch->runs.runs[from], stored->seq);
 }
 

@@ -21,6 +21,11 @@ void rp_door_submit(struct rp_door *door, struct rp_door_held *held)
 		return;
 	}
 	door->filling->cuts = rp_config_cuts(door->rules.rules.config); /* that in force now */
+	if (held->form == RP_DOOR_LINES && held->body.len == 0) {
+		rp_door_answer_held_no(door, held, 400, "bad_json",
+				       "the body has no lines; each is a Run or an envelope");
+		return;
+	}
 	if (rp_door_batch_add(door->filling, held, &door->rules.rules.hosts, &too_many)) {
 		door->n_waiting++;
 		door->stirred = true;
@@ -151,6 +156,7 @@ static void wait_for_room(struct rp_door *door, const struct rp_error *why)
 	}
 	door->is_full = true;
 	door->retry_at_ms = door->service.boot_ms + RP_DOOR_FULL_RETRY_MS;
+	rp_door_set_tick(door);
 }
 
 /* The bodies are refused all the same: a full disk for rejects must not stop what is good. */

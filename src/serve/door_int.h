@@ -103,5 +103,7 @@ bool rp_door_is_ready(const struct rp_door *door, const char **why_not);
 /* Takes no new connection, and ends when the last one is gone. */
 void rp_door_drain(struct rp_door *door);
 void rp_door_tick(struct rp_door *door);
+/* After one of the times has changed at which something is to be done. */
+void rp_door_set_tick(struct rp_door *door);
 
 #endif

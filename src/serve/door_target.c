@@ -46,13 +46,13 @@ static const char *rest_problem(struct rp_span rest)
 
 	for (at = 0; at < rest.len; at++)
 		if (rest.ptr[at] == '%' && is_tricky(encoded_at(rest, at)))
-			return "behind the name there is an encoded / \\ . % ; or control byte, "
-			       "which receivers read differently";
+			return "the path has an encoded / \\ . % ; or control byte, which "
+			       "receivers read differently";
 	for (at = 1; at < rest.len; at = end + 1) {
 		end = rp_span_find(rest, at, '/');
 		if (!is_plain_segment(rp_span_part(rest, at, end)))
-			return "behind the name there is an empty segment or one of dots; write "
-			       "the path that it leads to";
+			return "the path has an empty segment or one of dots; write the path that "
+			       "it leads to";
 	}
 	return NULL;
 }
@@ -166,6 +166,23 @@ static bool add_given(const struct rp_token_list *keys, const struct rp_door_ask
 	return accept_url(ask->url, out, url, no);
 }
 
+/* Of an unsigned URL: what stands behind the section's own path, from its '/' on. */
+static bool judge_place(const struct rp_policy *policy, const struct rp_url *url,
+			struct rp_door_refusal *no)
+{
+	size_t at = policy->prefix.path.len;
+	const char *problem;
+
+	if (!policy->door)
+		return rp_door_refuse(no, 403, "not_published", NULL,
+				      "the URL is not signed, and lies in no section that says "
+				      "door = yes");
+	if (at > 0 && policy->prefix.path.ptr[at - 1] == '/')
+		at--;
+	problem = rest_problem(rp_span_part(url->path, at, url->path.len));
+	return problem == NULL || rp_door_refuse(no, 422, "bad_url", NULL, "%s", problem);
+}
+
 bool rp_door_target_add(const struct rp_config *config, const struct rp_token_list *keys,
 			const struct rp_door_ask *ask, struct rp_buf *out,
 			const struct rp_policy **policy, struct rp_door_refusal *no)
@@ -178,12 +195,13 @@ bool rp_door_target_add(const struct rp_config *config, const struct rp_token_li
 		      : add_given(keys, ask, out, &url, no)))
 		return false;
 	*policy = rp_config_policy(config, &url);
-	ok = ask->sig.ptr != NULL || (*policy)->door ||
-	     rp_door_refuse(no, 403, "not_published", NULL,
-			    by_name ? "the path behind the name belongs to another section, "
-				      "which does not say door = yes"
-				    : "the URL is not signed, and lies in no section that says "
-				      "door = yes");
+	if (by_name)
+		ok = (*policy)->door ||
+		     rp_door_refuse(no, 403, "not_published", NULL,
+				    "the path behind the name belongs to another section, which "
+				    "does not say door = yes");
+	else
+		ok = ask->sig.ptr != NULL || judge_place(*policy, &url, no);
 	ok = ok && (ask->n_tokens == 0 || rp_cuts_cover(&(*policy)->drop, OWN_URL_MEMBER) ||
 		    rp_door_refuse(no, 403, "token_in_url", NULL,
 				   "runpost_token would reach the receiver in kwargs.webhook; add "

@@ -2,6 +2,7 @@
 and leaves nothing behind."""
 
 import fcntl
+import hashlib
 import json
 import os
 import pathlib
@@ -64,14 +65,6 @@ class Demo(Story):
 
 
 class Playing(Demo):
-    def takes(self, listener):
-        try:
-            listener.bind(("127.0.0.1", 9911))
-            listener.listen()
-            return True
-        except OSError:
-            return False
-
     def test_every_step_does_what_it_says(self):
         done = self.demo("--runs", RUNS)
         self.assertRegex(self.last_line(done), r"^demo: every step did what it says \(\d+\.\d s\)$")
@@ -87,13 +80,19 @@ class Playing(Demo):
         self.assertIn(b"3 runs (of the demo's own)", done.out)
         self.assert_nothing_left()
 
-    def test_a_taken_port_puts_every_run_in_an_envelope(self):
-        with socket.socket() as other:
-            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            wait_until(lambda: self.takes(other),
-                       "port 9911, which a demo beside this one may have")
-            done = self.demo("--runs", RUNS)
-        self.assertIn(b"0 as the engine wrote them, 8 in an envelope", done.out)
+    def test_recorded_runs_go_through_the_front_door_and_arrive_as_they_are(self):
+        done = self.demo("--runs", RUNS, "--keep")
+        self.assertIn(b"ok      answers 202, so that the run is on disk: 8 of 8\n", done.out)
+        self.assertIn(b"ok      answers 200 with the first id: 8 of 8\n", done.out)
+        self.assertIn(b"a good signature and a good token each time: 8 of 8\n", done.out)
+        record = [json.loads(line) for line in
+                  (self.kept(done) / "receiver.ndjson").read_text().splitlines()]
+        sent = {hashlib.sha256(run).hexdigest() for run in RUNS.read_bytes().splitlines()}
+        self.assertEqual({post["sha256"] for post in record}, sent)
+
+    def kept(self, done):
+        return pathlib.Path(
+            next(line for line in done.out.decode().splitlines() if line.startswith("kept: "))[6:])
 
     def test_runs_for_others_go_nowhere_but_to_the_demo(self):
         with socket.socket() as other:
@@ -108,16 +107,16 @@ class Playing(Demo):
             runs = self.file("runs", json.dumps({"run_id": "a", "status": "success",
                                                  "webhook": url}) + " \r\n\n{}\n" + hidden)
             done = self.demo("--runs", runs)
-            self.assertIn(b"0 as the engine wrote them, 3 in an envelope", done.out)
+            self.assertIn(b"on disk: 3 of 3\n", done.out)
             self.assertRaises(BlockingIOError, other.accept)
 
     def test_kept_files_are_private(self):
         done = self.demo("--keep")
-        kept = pathlib.Path(
-            next(line for line in done.out.decode().splitlines() if line.startswith("kept: "))[6:])
+        kept = self.kept(done)
         self.assertEqual(kept.parent, self.tmp)
         self.assertEqual(kept.stat().st_mode & 0o777, 0o700)
-        self.assertEqual((kept / "secret").stat().st_mode & 0o777, 0o600)
+        for name in ("secret", "door-token"):
+            self.assertEqual((kept / name).stat().st_mode & 0o777, 0o600)
         self.assertTrue((kept / "outbox" / "data.mdb").exists())
 
 

@@ -238,6 +238,30 @@ class Commands(Story):
         self.assertEqual(receiver.paths, [f"/orders?{query}"])
 
 
+    def test_the_configurations_of_the_documents_are_accepted_and_their_urls_signed(self):
+        (self.folder / "keys").write_text("an-example-of-a-key\n")
+        (self.folder / "keys").chmod(0o600)
+        for name, document in (("door.conf", "langgraph.md"), ("javascript.conf", "langgraph.md"),
+                               ("runpost.conf", "../README.md")):
+            path = self.file(name, files_in(document)[name])
+            for secret, text in (("secret", "whsec_" + "A" * 32 + "\n"),
+                                 ("door-tokens", "an-example-of-a-token\n")):
+                self.file(secret, text).chmod(0o600)
+            done = self.run_program(BIN / "runpost", "check-config", "--config", path)
+            self.assertEqual((done.poll(), done.err), (0, ""), name)
+            self.assertIn(b"http://127.0.0.1:8484/to/orders ", done.out)
+        line = re.search(r"^runpost (sign-url --config runpost.conf (\S+))$",
+                         (DOCS / "langgraph.md").read_text(), re.M)
+        path.write_text(path.read_text() + "[door]\ndoor_key_file = keys\n")
+        done = self.run_program("sh", "-c", f"cd '{self.folder}' && '{BIN}/runpost' {line[1]}")
+        self.assertRegex(done.out.decode(),
+                         rf"^http://127\.0\.0\.1:8484/to\?url={line[2]}&sig=[0-9a-f]{{64}}\n$")
+        for document in ("langgraph.md", "../README.md"):
+            url = json.loads(files_in(document)["langgraph.json"])["webhooks"]["url"]
+            self.assertEqual(url, {"allowed_domains": ["127.0.0.1"], "allowed_ports": [8484],
+                                   "disable_loopback": False, "require_https": False})
+
+
 class Receiver:
     """Keeps the headers and the body of every request."""
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A storm of kill -9 at random moments: an ingester, four senders, replay and purge at once;
+"""A storm of kill -9 at random moments: an ingester, a door with three clients, four senders, replay
+and purge at once;
 then all must be accounted for. Then the same over programs with a mistake: it must be found,
 or the rest proves nothing."""
 # torture: budget_s=140 quick_budget_s=35 cores=1
@@ -11,6 +12,7 @@ import select
 import threading
 import time
 
+import doors
 from lab import Lab, Mistaken, Violation, run_id, run_line, whole_lines
 
 KILLS, QUICK_KILLS = 3000, 300
@@ -19,7 +21,8 @@ KILLS, QUICK_KILLS = 3000, 300
 MUTANTS = {"receipt_before_commit": ("ingest", "had a receipt and is gone"),
            "settle_before_response": ("send", "never came")}
 MUTANT_KILLS, MUTANT_STORMS = 200, 4
-LIFE_S = {"ingest": (0.0, 0.06), "send": (0.01, 0.12), "replay": (0.0, 0.02), "purge": (0.0, 0.05)}
+LIFE_S = {"ingest": (0.0, 0.06), "door": (0.02, 0.2),
+          "send": (0.01, 0.12), "replay": (0.0, 0.02), "purge": (0.0, 0.05)}
 START_S = 0.006  # what a start takes where these lives fit; where it takes longer all live longer
 
 
@@ -29,6 +32,8 @@ class Storm:
         self.kills, self.over = collections.Counter(), threading.Event()
         self.lock = threading.Lock()
         self.runs = []  # (line, payload), in the order they are offered
+        self.posted = []  # the same of what went to the door, in no order
+        self.front = None
         self.acked, self.problems = {}, []  # run_id -> ids that its receipts had
         self.slowness = 1.0
 
@@ -99,6 +104,42 @@ class Storm:
             self.problems.append(f"a wrong receipt for run {number}: {receipt}")
         self.acked.setdefault(run_id(number), set()).add(receipt["id"])
 
+    def door(self):
+        """Killed with its worker, or the worker alone, which then gets a successor."""
+        while not self.over.is_set():
+            front = doors.Front(self.bench)
+            self.front = front
+            self.over.wait(self.life("door"))
+            if self.lab.random.random() < 0.1 and front.kill_worker():
+                self.killed("door")
+                self.over.wait(1.2)
+            if front.is_over():
+                self.problems.append(f"the door ended by itself: {front.text()[-300:]}")
+            front.end()
+            self.killed("door")
+
+    def client(self, number):
+        """Sends each run until it has a receipt."""
+        n = number << 20
+        while not self.over.is_set():
+            line, payload = run_line(n, self.bench.url(n % 7), pad=n % 5 * 700)
+            self.posted.append((line, payload))
+            request = doors.Request(f"/to/hooks/{self.bench.fresh}/{n % 7}", line, [payload])
+            try:
+                while not self.over.is_set() and not self.ask(request):
+                    pass
+            except Violation as why:
+                self.problems.append(f"a client: {why}")
+                return
+            n += 1
+
+    def ask(self, request):
+        front = self.front
+        if front is None or front.is_over():
+            self.over.wait(0.005)
+            return False
+        return front.take(request, *front.ask(request, patience=False))
+
     def repeat(self, role, program, verb, *options):
         while not self.over.is_set():
             process = self.bench.start(program, verb, *options)
@@ -130,9 +171,9 @@ class Storm:
 
     def check(self):
         bench = self.bench
-        if len(self.acked) < self.wanted / 10:
+        if min(len(self.acked), len(bench.acked)) < self.wanted / 10:
             raise Violation(
-                f"only {len(self.acked)} receipts came in a storm of {self.wanted} kills")
+                f"only {len(self.acked)} and {len(bench.acked)} receipts came in a storm of {self.wanted} kills")
         if self.problems:
             raise Violation("; ".join(self.problems[:5]))
         bench.check_sound()
@@ -140,7 +181,10 @@ class Storm:
         # and an operator can send it.
         bench.run("runpost", "send", "--drain", limit_s=120)
         bench.must("runpostctl", "replay", "--state", "dead", "--yes")
-        payloads = {json.loads(payload)["run_id"]: payload for _, payload in self.runs}
+        payloads = {json.loads(payload)["run_id"]: payload
+                    for _, payload in self.runs + self.posted}
+        for run, ident in bench.acked.items():
+            self.acked.setdefault(run, set()).add(ident)
         bench.payloads, bench.acked = payloads, {}
         entries = bench.settle(purged=Anything())
         got = collections.defaultdict(list)
@@ -173,7 +217,9 @@ def rage(lab, bench, wanted, limit_s):
     bench.receiver.forget()
     storm = Storm(lab, bench, wanted)
     bench.must("runpost", "init")
-    roles = [storm.ingester, *[storm.sender] * 4, storm.replayer, storm.purger,
+    doors.configure(bench)
+    roles = [storm.ingester, storm.door, *[lambda n=n: storm.client(n) for n in range(1, 4)],
+             *[storm.sender] * 4, storm.replayer, storm.purger,
              storm.feel_the_machine]
     threads = [threading.Thread(target=role) for role in roles]
     for thread in threads:

@@ -23,7 +23,7 @@ enum log_type {
 	LOG_TRUNCATE, /* to `offset` bytes */
 	LOG_MKDIR,    /* "." or "purged" */
 	LOG_OTHER,    /* something the model of a disk does not know; data tells what */
-	LOG_RECEIPT,  /* data went to the standard output of an ingester */
+	LOG_RECEIPT,  /* data went to the standard output of an ingester, or to a client of a door */
 	LOG_MARK,     /* text from record.py */
 };
 

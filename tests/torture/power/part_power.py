@@ -24,6 +24,7 @@ ANY = "lost|verify|cannot be opened|commits are left|did not look like this|ende
 # name -> (roles whose program it replaces, the words of a violation that must show)
 MUTANTS = {
     "receipt_before_commit": (("ingest",), LOST),
+    "door_answers_first": (("door",), LOST),
     "nosync": (("ingest",), ANY),
     "nometasync": (("ingest",), LOST),
     "settle_before_response": (("sender",), "the receiver had not answered"),
@@ -118,7 +119,8 @@ class Part:
 
     def mutant(self, name):
         roles, words = MUTANTS[name]
-        program = self.bin / "torture/power/mutants" / name.removesuffix("_sender")
+        area = "faults" if name.startswith("door_") else "power"
+        program = self.bin / "torture" / area / "mutants" / name.removesuffix("_sender")
         recording = self.record(f"mutant-{name}", self.seed, 32,
                                 programs={role: program for role in roles}, limit_s=8)
         try:

@@ -1,4 +1,4 @@
-"""Makes a recording: lets ingesters, senders and the inspector work on an outbox, one after
+"""Makes a recording: lets ingesters, doors, senders and the inspector work on an outbox, one after
 another and together, with everything written down that they do to its files (preload_record.c),
 and what the outside saw (marks).
 
@@ -24,9 +24,12 @@ import fcntl
 import http.server
 import json
 import os
+import queue
 import random
+import re
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import threading
@@ -46,6 +49,8 @@ keep_delivered = {keep_delivered}
 keep_dead = {keep_dead}
 [sender]
 stop_grace = 5s
+[door]
+listen = unix:{door}
 [defaults]
 allow_http = yes
 allow = 127.0.0.0/8
@@ -226,8 +231,115 @@ class Ingester:
             raise Failure(f"ingest ended with {code}")
 
 
+class Door:
+    """A `runpost serve` with its receipts: what Ingester is, over HTTP. What is sent at once goes in
+    one request of lines, or in requests of its own, over a few connections side by side."""
+
+    CLIENTS = 3
+
+    def __init__(self, recording):
+        self.receipts, self.rng, self.broken = {}, recording.rng, None
+        self.path = recording.folder / "door.sock"
+        self.child = recording.start("door", "runpost", "serve", "--config", recording.config,
+                                     env={"RECORD_ANSWERS": "1"})
+        self.requests = queue.SimpleQueue()
+        self.threads = [threading.Thread(target=self._work) for _ in range(self.CLIENTS)]
+        for thread in self.threads:
+            thread.start()
+
+    def _work(self):
+        connection, deadline = None, time.monotonic() + LIMIT_S
+        while (body := self.requests.get()) is not None and self.broken is None:
+            try:
+                while connection is None:
+                    connection = self._connect(deadline)
+                self._ask(connection, body)
+            except OSError as why:  # it was killed
+                self.broken = why
+            except Failure as why:
+                self.broken = why
+        if connection is not None:
+            connection.close()
+
+    def _connect(self, deadline):
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(LIMIT_S)
+        try:
+            connection.connect(str(self.path))
+            return connection
+        except (FileNotFoundError, ConnectionRefusedError):
+            connection.close()
+            if time.monotonic() > deadline or self.child.poll() is not None:
+                raise
+            time.sleep(0.002)
+            return None
+
+    def _ask(self, connection, body):
+        kind = "x-ndjson" if b"\n" in body else "json"
+        connection.sendall(f"POST /v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application"
+                           f"/{kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        got = b""
+        while True:
+            head, mark, text = got.partition(b"\r\n\r\n")
+            length = re.search(rb"(?i)content-length: (\d+)", head)
+            if mark and length and len(text) >= int(length[1]):
+                break
+            more = connection.recv(65536)
+            if not more:
+                raise ConnectionResetError
+            got += more
+        if head.split()[1] not in (b"200", b"202"):
+            raise Failure(f"the door answers {got!r}")
+        for line in text.splitlines():
+            receipt = json.loads(line)
+            self.receipts[receipt["run_id"]] = receipt["id"]
+
+    def has_answered(self, runs):
+        if self.broken is not None:
+            raise Failure(f"the door broke: {self.broken!r}")
+        return all(run in self.receipts for run in runs)
+
+    def send(self, lines):
+        lines = list(lines)
+        if lines and self.rng.random() < 0.5:
+            self.requests.put(b"".join(line + b"\n" for line in lines))
+        else:
+            for line in lines:
+                self.requests.put(line)
+
+    def _close(self):
+        for _ in self.threads:
+            self.requests.put(None)
+        for thread in self.threads:
+            thread.join()
+
+    def kill(self, log):
+        """It and its worker, with the log locked, so that no operation is cut from its record."""
+        def kill():
+            for pid in children_of(self.child.pid):
+                os.kill(pid, signal.SIGKILL)
+            self.child.kill()
+            time.sleep(0.002)  # it may be in a system call; it will not come back from it
+        log.locked(kill)
+        self.child.wait(LIMIT_S)
+        self._close()
+
+    def end(self):
+        """Told to end it answers what was asked."""
+        self._close()
+        self.child.terminate()
+        code = self.child.wait(LIMIT_S)
+        if code != 0:
+            raise Failure(f"serve ended with {code}")
+
+
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        return [int(child) for child in f.read().split()]
+
+
 class Recording:
-    """programs: of a role (init, ingest, sender, ctl) another program than the build's. size: lines
+    """programs: of a role (init, ingest, door, sender, ctl) another program than the build's. size: lines
     in all. after: what a power cut left of another recording, to go on from: its log, how many of
     its events had been seen, the directory."""
 
@@ -239,13 +351,17 @@ class Recording:
         self.rng = random.Random(seed)
         self.outbox, self.config = folder / "outbox", folder / "config"
         self.log_path = folder / "log"
-        self.config.write_text(CONFIG.format(dir=self.outbox, keep_delivered="7d", keep_dead="30d"))
+        self.configure(self.config, "7d", "30d")
         self.log = Log(self.log_path)
         self.children, self.ids, self.lines, self.n, self.kills = [], {}, {}, 0, 0
         self.receiver = Receiver(self.log, port)
         if after is not None:
             self.begin_after(*after)
         self.log.mark("begin")
+
+    def configure(self, path, keep_delivered, keep_dead):
+        path.write_text(CONFIG.format(dir=self.outbox, door=self.folder / "door.sock",
+                                      keep_delivered=keep_delivered, keep_dead=keep_dead))
 
     def begin_after(self, log_path, before, image):
         """What had been seen stays seen; the files are what the image has."""
@@ -271,7 +387,7 @@ class Recording:
             name = str(path.relative_to(self.outbox))
             if path.is_dir():
                 self.log.put(LOG_MKDIR, name, b"")
-            elif name != "lock.mdb":
+            elif name not in ("lock.mdb", "door"):
                 for kind, data in ((LOG_CREATE, b""), (LOG_WRITE, path.read_bytes()),
                                    (LOG_SYNC, b"")):
                     self.log.put(kind, name, data)
@@ -345,8 +461,7 @@ class Recording:
     def expire(self, what="all"):
         """A sender to which everything that is delivered, or dead too, is past its keep time."""
         short = self.folder / "config-short"
-        short.write_text(CONFIG.format(dir=self.outbox, keep_delivered="1ms",
-                                       keep_dead="1ms" if what == "all" else "30d"))
+        self.configure(short, "1ms", "1ms" if what == "all" else "30d")
         before = self.stats()["purged"]
         self.log.mark(f"expiring {what}")
         code, _ = self.run("sender", "runpost", "send", "--drain", "--config", short)
@@ -379,11 +494,9 @@ class Recording:
         """With the log locked, so that no operation is cut from its record.
         The supervisor starts another one."""
         def kill():
-            with open(f"/proc/{supervisor.pid}/task/{supervisor.pid}/children",
-                      encoding="ascii") as f:
-                victims = f.read().split()
+            victims = children_of(supervisor.pid)
             if victims:
-                os.kill(int(self.rng.choice(victims)), signal.SIGKILL)
+                os.kill(self.rng.choice(victims), signal.SIGKILL)
                 self.kills += 1
                 time.sleep(0.002)  # it may be in a system call; it will not come back from it
         self.log.locked(kill)
@@ -409,10 +522,12 @@ class Recording:
         purge and what is past its keep time."""
         self.init()
         ingester = Ingester(self)
+        door = Door(self)
         for n in self.next(4):
-            self.offer(ingester, [n])
-        self.offer(ingester, self.next(8))
-        self.finish(self.senders(), [ingester], [3])
+            self.offer((ingester, door)[n % 2], [n])
+        self.offer(ingester, self.next(4))
+        self.offer(door, self.next(4))
+        self.finish(self.senders(), [ingester, door], [3])
         self.purge(self.ids[run_id(10)])  # it died
         self.purge_saving(self.ids[run_id(1)])
         # Removes nothing: it is too early.
@@ -436,13 +551,13 @@ class Recording:
         self.finish(self.senders(), [ingester], [])
 
     def together(self):
-        """Two ingesters, two senders, replay, purge and hold at once;
-        a sender and an ingester are killed."""
-        supervisor, ingesters = self.senders(), [Ingester(self), Ingester(self)]
+        """Two ingesters, a door, two senders, replay, purge and hold at once;
+        a sender, an ingester and the door are killed."""
+        supervisor, ingesters = self.senders(), [Ingester(self), Ingester(self), Door(self)]
         step = 0
         while self.n < self.size:
             step += 1
-            self.offer(ingesters[step % 2], self.next(self.rng.choice((1, 1, 1, 2, 5))),
+            self.offer(ingesters[step % 3], self.next(self.rng.choice((1, 1, 1, 2, 5))),
                        wait=self.rng.random() < 0.7)
             if step % 6 == 0:
                 self.change_something(ingesters)
@@ -450,21 +565,25 @@ class Recording:
                 self.kill_a_sender(supervisor)
             if step == 16:
                 self.expire("delivered")
-            if step == 13:
-                ingesters[1].kill(self.log)
-                self.kills += 1
-                self.ids.update(ingesters[1].receipts)
-                ingesters[1] = Ingester(self)
-                self.resend(ingesters[1],
-                            [n for n in range(self.n) if not ingesters[0].receipts.get(run_id(n))])
+            if step in (13, 15):
+                self.kill(ingesters, {13: 1, 15: 2}[step])
         self.finish(supervisor, ingesters, [17, 24])  # they died, and so did this one:
         self.purge(self.ids[run_id(31)])
         self.expire()
 
+    def kill(self, ingesters, which):
+        """And a new one, to which all is sent again that nobody gave a receipt for."""
+        ingesters[which].kill(self.log)
+        self.kills += 1
+        self.ids.update(ingesters[which].receipts)
+        ingesters[which] = (Ingester if which < 2 else Door)(self)
+        self.resend(ingesters[which], [n for n in range(self.n) if not any(
+            i.receipts.get(run_id(n)) for i in ingesters)])
+
     def after_the_cut(self):
         """The machine is up again: the producer sends what has no receipt,
         senders go on, life too."""
-        supervisor, ingesters = self.senders(), [Ingester(self)]
+        supervisor, ingesters = self.senders(), [self.rng.choice((Ingester, Door))(self)]
         self.resend(ingesters[0], range(self.n))
         for _ in range(3):
             self.offer(ingesters[0], self.next(self.rng.choice((1, 2, 5))))
