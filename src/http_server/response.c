@@ -3,8 +3,6 @@
 
 #include "http_server/response.h"
 
-#include <inttypes.h>
-
 static const char *reason_of(int status)
 {
 	static const struct {
@@ -53,6 +51,17 @@ static const char *reason_of(int status)
 	return "As Asked";
 }
 
+/* Without printf, which is most of what an answer costs. */
+static bool add_number(struct rp_buf *out, uint64_t n)
+{
+	char digits[20], *from = digits + sizeof digits;
+
+	do
+		*--from = (char)('0' + n % 10);
+	while ((n /= 10) > 0);
+	return rp_buf_add(out, from, (size_t)(digits + sizeof digits - from));
+}
+
 /* keep_ms: how long the peer may stay without a word; 0: nobody says so. */
 static bool add_connection(const struct rp_http_request *request, int64_t keep_ms,
 			   struct rp_buf *out)
@@ -62,7 +71,8 @@ static bool add_connection(const struct rp_http_request *request, int64_t keep_m
 	if (request->http_1_0 && !rp_buf_add_text(out, "Connection: keep-alive\r\n"))
 		return false;
 	return keep_ms == 0 ||
-	       rp_buf_printf(out, "Keep-Alive: timeout=%" PRId64 "\r\n", keep_ms / 1000);
+	       (rp_buf_add_text(out, "Keep-Alive: timeout=") &&
+		add_number(out, (uint64_t)keep_ms / 1000) && rp_buf_add_text(out, "\r\n"));
 }
 
 /* RFC 9110: no content, whatever was asked for */
@@ -80,15 +90,18 @@ bool rp_http_response_has_body(const struct rp_http_response *response,
 static bool add_head(const struct rp_http_response *response, const struct rp_http_request *request,
 		     int64_t keep_ms, uint64_t body_bytes, struct rp_buf *out)
 {
-	bool ok = rp_buf_printf(out, "HTTP/1.1 %d %s\r\n", response->status,
-				reason_of(response->status)) &&
-		  add_connection(request, keep_ms, out);
+	bool ok = rp_buf_add_text(out, "HTTP/1.1 ") &&
+		  add_number(out, (uint64_t)response->status) && rp_buf_add_char(out, ' ') &&
+		  rp_buf_add_text(out, reason_of(response->status)) &&
+		  rp_buf_add_text(out, "\r\n") && add_connection(request, keep_ms, out);
 
 	if (response->headers.len > 0)
 		ok = ok && rp_buf_add(out, response->headers.ptr, response->headers.len);
 	if (!is_bare(response->status))
-		ok = ok && rp_buf_printf(out, "Content-Type: %s\r\nContent-Length: %" PRIu64 "\r\n",
-					 response->type, body_bytes);
+		ok = ok && rp_buf_add_text(out, "Content-Type: ") &&
+		     rp_buf_add_text(out, response->type) &&
+		     rp_buf_add_text(out, "\r\nContent-Length: ") && add_number(out, body_bytes) &&
+		     rp_buf_add_text(out, "\r\n");
 	return ok && rp_buf_add_text(out, "\r\n");
 }
 
