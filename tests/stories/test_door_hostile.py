@@ -19,19 +19,15 @@ def chunked(*parts):
 
 
 class HostileStory(Story):
+    max_line, door_keys = MAX_LINE, {}
+
     def setUp(self):
         super().setUp()
         self.stored = 0
-        self.open_door()
-
-    def open_door(self, **door):
-        self.configure(endpoints=[("hooks", {"url": self.hook(), "door": "yes"})],
-                       ingest={"max_line": f"{MAX_LINE}"}, door={"listen": "127.0.0.1:0", **door})
+        self.configure(endpoints=[("hooks", {"url": "http://127.0.0.1:9/hook", "door": "yes"})],
+                       ingest={"max_line": str(self.max_line)},
+                       door={"listen": "127.0.0.1:0", **self.door_keys})
         self.door = Door(self)
-
-    @staticmethod
-    def hook():
-        return "http://127.0.0.1:9/hook"
 
     def client(self):
         client = self.door.client()
@@ -124,6 +120,25 @@ class Huge(HostileStory):
         client.post("/v1/runs", b"{}\n" * 4097, {"Content-Type": "application/x-ndjson"})
         self.assert_refused(client, 413, "too_large", closed=False)
         self.assert_well()
+
+
+class Greedy(HostileStory):
+    max_line = 1 << 20
+    door_keys = {"bodies": "1M", "hold": "1s"}
+
+    def test_who_keeps_the_room_for_bodies_has_others_wait_and_come_again(self):
+        body = make_run(1, None, pad=self.max_line - 1000)
+        first, second = self.client(), self.client()
+        first.send(first.head("POST", "/to/hooks", None, len(body)) + body[:-1])
+        # Its room is taken by now: they are read in the order in which they came.
+        second.post("/to/hooks", b"", {"Content-Length": str(len(body)), "Expect": "100-continue"})
+        self.assert_well()
+        answer = second.answer()
+        self.assertEqual((answer.status, answer.json["code"]), (503, "busy"), answer)
+        self.assertEqual(answer.headers["retry-after"], "5")
+        first.send(body[-1:])
+        self.take(first)
+        self.assert_well(1001)
 
 
 class Lying(HostileStory):
