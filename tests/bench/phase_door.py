@@ -148,7 +148,8 @@ def at_once(kind, bench, connections):
 def compare(bench, connections):
     """Door, and the mean of the bare server before and after it."""
     runs = [at_once(kind, bench, connections) for kind in (bare, door, bare)]
-    mean = {key: statistics.mean([runs[0][key], runs[2][key]]) for key in ("per_s", "cpu", "p99_us")}
+    mean = {key: statistics.mean([runs[0][key], runs[2][key]])
+            for key in ("per_s", "cpu", "p99_us")}
     return runs[1], mean
 
 
@@ -184,7 +185,7 @@ def many(bench):
 
 
 def beside_slow(bench, kind):
-    """As many slow ones as there may be connections: one of them has to give way to the fast one."""
+    """As many slow ones as there may be connections: one has to give way to the fast one."""
     file = lines(bench, BESIDE + 1, "runs")
     with door(bench) as server:
         slow = server.clients("--slow", kind, "--connections", SLOW)

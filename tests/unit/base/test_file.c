@@ -154,8 +154,8 @@ END_TEST
 /* Those that are there and those that an outbox would make later. */
 START_TEST(what_an_outbox_is_made_of_is_not_written)
 {
-	static const char *const names[] = {"data.mdb", "lock.mdb", "doorbell", "senders", "door",
-					    "DATA.MDB"};
+	static const char *const names[] = {"data.mdb", "lock.mdb", "doorbell",
+					    "senders",  "door",     "DATA.MDB"};
 	bool present = _i % 2 == 1;
 	int fd = 0;
 
