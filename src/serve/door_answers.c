@@ -9,7 +9,7 @@
 #include "serve/door_answer.h"
 #include "serve/door_int.h"
 
-#define TELL_ACCESS_MS 60000
+#define TELL_MS 60000
 #define PEER_TEXT_MAX 80
 
 void rp_door_answer(struct rp_door *door, struct rp_http_connection *c, int status,
@@ -43,24 +43,25 @@ static const char *show_peer(const struct rp_door_peer *peer, char out[PEER_TEXT
 }
 
 /* At most once a minute: a client decides how often it comes. */
-static void tell_access(struct rp_door *door, const struct rp_door_visit *visit,
-			const struct rp_door_refusal *no)
+static void tell_refusal(struct rp_door *door, const struct rp_door_visit *visit,
+			 const struct rp_door_refusal *no)
 {
 	char peer[PEER_TEXT_MAX];
 	int64_t now_ms = door->service.boot_ms;
 
-	door->n_access_untold++;
-	if (door->told_access_ms != 0 && now_ms - door->told_access_ms < TELL_ACCESS_MS)
+	door->n_refusals_untold++;
+	if (door->told_refusal_ms != 0 && now_ms - door->told_refusal_ms < TELL_MS)
 		return;
 	rp_log(RP_LOG_WARN, "refused", "status=%d code=%s n=%llu %s", no->status, no->code,
-	       (unsigned long long)door->n_access_untold, show_peer(&visit->peer, peer));
-	door->told_access_ms = now_ms;
-	door->n_access_untold = 0;
+	       (unsigned long long)door->n_refusals_untold, show_peer(&visit->peer, peer));
+	door->told_refusal_ms = now_ms;
+	door->n_refusals_untold = 0;
 }
 
-static bool is_about_access(int status)
+/* What is refused so is lost to an engine that sent it: somebody has to mend a setting. */
+static bool is_to_be_told(int status)
 {
-	return status == 401 || status == 403 || status == 421;
+	return status >= 400 && status < 500 && status != 405 && status != 408;
 }
 
 static bool add_refusal(struct rp_door *door, const char *code, const char *reason)
@@ -75,8 +76,8 @@ void rp_door_answer_no(struct rp_door *door, struct rp_http_connection *c,
 	if (!add_refusal(door, no->code, no->reason))
 		rp_buf_clear(&door->text);
 	rp_door_count_refused(&door->counts, no->code, door->service.wall_ms);
-	if (is_about_access(no->status))
-		tell_access(door, rp_http_connection_own(c), no);
+	if (is_to_be_told(no->status))
+		tell_refusal(door, rp_http_connection_own(c), no);
 	rp_door_answer(door, c, no->status, no->extra_header_lines);
 }
 

@@ -27,20 +27,20 @@ static const unsigned statuses[] = {200, 202, 207, 400, 401, 403, 404, 405, 408,
 
 static const struct {
 	const char *name;
-	bool access; /* it is about who asks */
+	bool unread; /* the body was not read, and an engine does not send it again */
 } codes[] = {{"host", true},
 	     {"cross_site", true},
 	     {"loop", false},
-	     {"not_found", false},
+	     {"not_found", true},
 	     {"method", false},
 	     {"unauthorized", true},
 	     {"token_in_url", true},
-	     {"content_encoding", false},
-	     {"no_such_endpoint", false},
+	     {"content_encoding", true},
+	     {"no_such_endpoint", true},
 	     {"not_published", true},
 	     {"bad_signature", true},
-	     {"bad_url", false},
-	     {"too_large", false},
+	     {"bad_url", true},
+	     {"too_large", true},
 	     {"bad_json", false},
 	     {"bad_field", false},
 	     {"idempotency_key", false},
@@ -49,7 +49,8 @@ static const struct {
 	     {"stopping", false},
 	     {"failed", false},
 	     {"bad_request", false},
-	     {"timeout", false}};
+	     {"timeout", false},
+	     {"no_such_entry", false}};
 #define N_CODES (sizeof codes / sizeof codes[0])
 
 _Static_assert(N_STATUSES < RP_DOOR_STATUSES && N_CODES < RP_DOOR_CODES, "each has a place");
@@ -158,7 +159,7 @@ void rp_door_count_refused(struct rp_door_counts *c, const char *code, int64_t n
 	size_t place = code_place(code);
 
 	add(&c->numbers->refused[place], 1);
-	if (place >= N_CODES || !codes[place].access)
+	if (place >= N_CODES || !codes[place].unread)
 		return;
 	set(&c->numbers->last_access, place);
 	set_at(&c->numbers->last_access_at_ms, now_at_ms);
@@ -487,6 +488,6 @@ uint64_t rp_door_access_refusals(const struct rp_door_numbers *n)
 	size_t i;
 
 	for (i = 0; i < N_CODES; i++)
-		sum += codes[i].access ? n->refused[i] : 0;
+		sum += codes[i].unread ? n->refused[i] : 0;
 	return sum;
 }

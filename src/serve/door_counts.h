@@ -91,7 +91,7 @@ struct rp_door_numbers {
 	uint64_t kept, kept_bytes, lost, lost_bytes;
 	uint64_t last_start_at_ms, last_queued_at_ms, last_lost_at_ms;
 	uint64_t last_reject_at_ms, last_reject; /* a place among the codes */
-	uint64_t last_access_at_ms, last_access; /* who may not come in; likewise */
+	uint64_t last_access_at_ms, last_access; /* of those below; likewise */
 	uint64_t nothing[301];
 	struct rp_door_now now[RP_DOOR_SLOTS];
 };
@@ -145,7 +145,8 @@ enum rp_err rp_door_counts_read(struct rp_outbox *ob, struct rp_door_numbers *ou
 struct rp_door_now rp_door_now_sum(const struct rp_door_numbers *n, unsigned *n_doors);
 /* Bodies and lines refused for their content. */
 uint64_t rp_door_rejects(const struct rp_door_numbers *n);
-/* Requests of somebody who may not come in. */
+/* Requests that were refused before their body was read: for who sent them, where to, or how. An
+ * engine does not send them again. */
 uint64_t rp_door_access_refusals(const struct rp_door_numbers *n);
 
 #endif

@@ -48,8 +48,8 @@ struct rp_door {
 	struct rp_door_counts counts;
 	struct rp_buf text; /* the body of the answer at hand */
 	int64_t check_at_ms, watchdog_at_ms, watchdog_ms;
-	int64_t told_access_ms; /* when the log last told of somebody who may not come in */
-	uint64_t n_access_untold;
+	int64_t told_refusal_ms; /* when the log last told of a request that was refused unread */
+	uint64_t n_refusals_untold;
 	bool told_rejects;  /* that rejects are not kept */
 	bool check_failed;  /* the last look at the outbox */
 	enum rp_err failed; /* not RP_OK: no run is taken any more; `err` says why */

@@ -241,16 +241,17 @@ static void examine_access(struct rp_doctor *d, const struct rp_door_numbers *n)
 	if (is_lately(n->last_access_at_ms, d->now_at_ms))
 		rp_doctor_report(
 		    d, "access", RP_DOCTOR_WARN,
-		    "see ev=refused in the log of the door: who it was, and what they lack",
+		    "see ev=refused in the log of the door: who it was, and the code; docs/api.md "
+		    "says what to mend",
 		    "%" PRIu64
-		    " requests were refused because of who sent them, the last %s (%s): what an "
-		    "engine sent is lost",
+		    " requests were refused unread, the last %s (%s): what an engine sent is lost",
 		    rp_door_access_refusals(n),
 		    rp_when((int64_t)n->last_access_at_ms, d->now_at_ms, when),
 		    code_at(n->last_access));
 	else
 		rp_doctor_report(d, "access", RP_DOCTOR_OK, NULL,
-				 "nobody was refused within the hour; %" PRIu64 " requests ever",
+				 "nobody was refused unread within the hour; %" PRIu64
+				 " requests ever",
 				 rp_door_access_refusals(n));
 }
 
