@@ -26,8 +26,7 @@ struct rp_http_connection *rp_http_connection_new(int fd, struct rp_http_service
 	c->service = service;
 	c->hungry = true;
 	c->born_ms = service->boot_ms;
-	/* a whole request and as much read ahead */
-	c->in.max = 2 * (service->max_body + RP_HTTP_REQUEST_HEAD_MAX + RP_HTTP_READ_BYTES);
+	rp_http_connection_set_bounds(c);
 	rp_http_connection_set_limit(c);
 	return c;
 }

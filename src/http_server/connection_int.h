@@ -52,6 +52,7 @@ struct rp_http_connection {
 	enum rp_http_connection_state state;
 	enum rp_http_ending ending; /* once everything is sent */
 	struct rp_http_request request;
+	struct rp_http_bounds bounds; /* of `request`: those of the service when it began */
 	bool past_head; /* the head of `request` has come, and the program has seen it */
 	bool cut_short; /* the program sees the head of a request whose body has not come */
 	bool hungry;    /* `in` holds no further whole request */
@@ -124,6 +125,8 @@ static inline bool rp_http_connection_is_sending(const struct rp_http_connection
 
 /* Takes the requests that have arrived, until one has to wait or there is enough to send. */
 void rp_http_connection_take_requests(struct rp_http_connection *c);
+/* For the request that begins: the service's may change while it comes. */
+void rp_http_connection_set_bounds(struct rp_http_connection *c);
 /* 1: bytes came, 0: none now, -1: the peer is done. */
 int rp_http_connection_read(struct rp_http_connection *c);
 /* Refuses in the server's name. */

@@ -48,18 +48,28 @@ static bool may_take(const struct rp_http_connection *c)
 	       c->out.len < OUT_BATCH_BYTES && !c->service->stopping && c->service->failed == RP_OK;
 }
 
-static enum rp_http_progress parse(struct rp_http_connection *c)
+void rp_http_connection_set_bounds(struct rp_http_connection *c)
 {
 	const struct rp_http_service *service = c->service;
-	const struct rp_http_bounds bounds = {
-	    service->limits.head_bytes > 0 ? service->limits.head_bytes : RP_HTTP_REQUEST_HEAD_MAX,
-	    service->max_body};
+	size_t head_bytes = service->limits.head_bytes, most;
 
+	c->bounds.head_bytes = head_bytes > 0 ? head_bytes : RP_HTTP_REQUEST_HEAD_MAX;
+	c->bounds.body_bytes = service->max_body;
+	/* a whole request and as much read ahead */
+	most = 2 * (c->bounds.body_bytes + RP_HTTP_REQUEST_HEAD_MAX + RP_HTTP_READ_BYTES);
+	/* what was read ahead under larger bounds stays */
+	c->in.max = most > c->in.cap ? most : c->in.cap;
+}
+
+static enum rp_http_progress parse(struct rp_http_connection *c)
+{
 	if (c->request.phase == RP_HTTP_AT_END) {
 		rp_http_request_begin(&c->request);
 		c->past_head = false;
 	}
-	return rp_http_request_parse(&c->request, &c->in, c->start, &bounds);
+	if (!rp_http_request_has_begun(&c->request))
+		rp_http_connection_set_bounds(c);
+	return rp_http_request_parse(&c->request, &c->in, c->start, &c->bounds);
 }
 
 /* Once a request, when its head has come. true: it is answered. */
@@ -100,7 +110,7 @@ static void hand_over(struct rp_http_connection *c, enum rp_http_progress progre
 static size_t bytes_wanted(const struct rp_http_connection *c)
 {
 	const struct rp_http_request *r = &c->request;
-	size_t most = r->body_at + c->service->max_body + 2 * RP_HTTP_READ_BYTES;
+	size_t most = r->body_at + c->bounds.body_bytes + 2 * RP_HTTP_READ_BYTES;
 	size_t room = c->in.cap - c->in.len - 1;
 
 	if (r->phase == RP_HTTP_AT_BODY)

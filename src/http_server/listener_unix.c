@@ -12,9 +12,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/sys.h"
 #include "http_server/listener_int.h"
+
+#define LOCK_WAIT_MS 2000
+#define LOCK_PAUSE_MS 10
 
 static enum rp_err set_path(const char *path, struct sockaddr_un *at, struct rp_error *err)
 {
@@ -30,6 +35,26 @@ static enum rp_err set_path(const char *path, struct sockaddr_un *at, struct rp_
 	return RP_OK;
 }
 
+/* Whoever may read a folder may lock it, and keep the lock. */
+static enum rp_err wait_for_lock(int fd, const char *path, struct rp_error *err)
+{
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000};
+	int64_t until_ms = rp_sys_boot_ms(&rp_sys_real) + LOCK_WAIT_MS;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return rp_fail_sys(err, RP_ERR_IO, errno, "cannot lock the folder of %s",
+					   path);
+		if (rp_sys_boot_ms(&rp_sys_real) >= until_ms)
+			return rp_fail(err, RP_ERR_IO,
+				       "another program holds a lock (flock) on the folder of %s; "
+				       "lslocks tells which",
+				       path);
+		nanosleep(&pause, NULL);
+	}
+	return RP_OK;
+}
+
 /* Two programs must not both find a dead socket and each remove what the other has just made. The
  * lock lasts until *fd is closed. */
 static enum rp_err lock_folder(const char *path, int *fd, struct rp_error *err)
@@ -40,11 +65,7 @@ static enum rp_err lock_folder(const char *path, int *fd, struct rp_error *err)
 	*fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*fd < 0)
 		return rp_fail_sys(err, RP_ERR_IO, errno, "cannot open the folder of %s", path);
-	while (flock(*fd, LOCK_EX) != 0)
-		if (errno != EINTR)
-			return rp_fail_sys(err, RP_ERR_IO, errno, "cannot lock the folder of %s",
-					   path);
-	return RP_OK;
+	return wait_for_lock(*fd, path, err);
 }
 
 /* Whether a program listens there. A full queue (EAGAIN) is one, too. */

@@ -420,7 +420,7 @@ static enum rp_http_progress take_chunk_size(struct rp_http_request *r, size_t b
 	r->extra_bytes += line.len > CHUNK_SIZE_BYTES ? line.len - CHUNK_SIZE_BYTES : 0;
 	if (r->extra_bytes > CHUNK_EXTRA_MAX)
 		return fail(r, 400, "the extensions of the chunks are too long");
-	if (size > body_max - r->body_bytes)
+	if (size > body_max || r->body_bytes > body_max - size)
 		return fail(r, 413, "the body is larger than this receiver takes");
 	r->left = size;
 	r->phase = size > 0 ? RP_HTTP_AT_CHUNK : RP_HTTP_AT_TRAILER;

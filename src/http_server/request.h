@@ -90,6 +90,12 @@ static inline void rp_http_request_begin(struct rp_http_request *r)
 enum rp_http_progress rp_http_request_parse(struct rp_http_request *r, struct rp_buf *in,
 					    size_t start, const struct rp_http_bounds *bounds);
 
+/* A byte of it has come. */
+static inline bool rp_http_request_has_begun(const struct rp_http_request *r)
+{
+	return r->have > 0;
+}
+
 /* Its head has come: method, target and fields may be read until the buffer changes. True of one
  * that is refused for its body, too, so that who may ask can be judged first. */
 static inline bool rp_http_request_has_head(const struct rp_http_request *r)

@@ -81,8 +81,10 @@ struct rp_http_service {
 	const struct rp_http_handler *handler;
 	void *context;            /* for the handler's functions */
 	const struct rp_sys *sys; /* the clocks; NULL: the real ones */
-	size_t max_body;          /* bytes of a request's body; beyond it refuse is called: 413 */
-	size_t max_connections;   /* see limits.evicts */
+	/* Bytes of a request's body; beyond it refuse is called: 413. What holds for a request is
+	 * what this and limits.head_bytes are when its first byte is looked at. */
+	size_t max_body;
+	size_t max_connections; /* see limits.evicts */
 	struct rp_http_limits limits;
 
 	/* The server's, read once a turn of its loop. */

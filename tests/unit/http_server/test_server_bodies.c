@@ -310,6 +310,57 @@ START_TEST(what_a_large_body_needed_is_given_back)
 }
 END_TEST
 
+START_TEST(a_bound_that_shrinks_holds_from_the_next_request_on)
+{
+	struct served *p = with_room_for(1 << 20);
+	int peer, i;
+
+	p->service.max_body = 300000;
+	peer = peer_new(p);
+	peer_says(p, peer, CHUNKED("/old"));
+	for (i = 0; i < 4; i++)
+		says_chunk(p, peer, 50000);
+	p->service.max_body = 1000;
+	says_chunk(p, peer, 100000);
+	ck_assert_uint_le(bytes_kept(p), 400000);
+	peer_says(p, peer, "0\r\n\r\n" POST("/new", 1001));
+	ck_assert_str_eq(served_journal(p), "head /old 0;take /old 300000;head /new 0;refuse 413;");
+	ck_assert_uint_eq(count_of(peer_hears(p, peer), "HTTP/1.1 "), 2);
+	close(peer);
+	peer = peer_new(p);
+	p->service.max_body = 300000;
+	peer_says(p, peer, CHUNKED("/old"));
+	says_chunk(p, peer, 200000);
+	p->service.max_body = 1000;
+	peer_says(p, peer, "186a1\r\n"); /* one byte beyond its own bound */
+	ck_assert_str_eq(served_journal(p), "head /old 0;refuse 413;");
+	close(peer);
+	served_free(p);
+}
+END_TEST
+
+START_TEST(a_bound_that_grows_is_of_use_to_who_is_there)
+{
+	struct served *p = with_room_for(2 << 20);
+	int peer;
+
+	p->service.max_body = 1000;
+	peer = peer_new(p);
+	peer_says(p, peer, GET("/a"));
+	p->service.max_body = 1 << 20;
+	peer_says(p, peer, POST("/b", 1000000));
+	peer_pours(p, peer, 1000000);
+	peer_says(p, peer, CHUNKED("/c"));
+	says_chunk(p, peer, 1000000);
+	peer_says(p, peer, "0\r\n\r\n");
+	ck_assert_str_eq(served_journal(p), "head /a 0;take /a 0;head /b 0;take /b 1000000;"
+					    "head /c 0;take /c 1000000;");
+	ck_assert_uint_eq(count_of(peer_hears(p, peer), "HTTP/1.1 200"), 3);
+	close(peer);
+	served_free(p);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("server_bodies");
@@ -327,6 +378,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, one_taken_from_the_middle_leaves_what_is_behind_it);
 	tcase_add_test(tc, five_hundred_slow_peers_cost_what_was_agreed);
 	tcase_add_test(tc, what_a_large_body_needed_is_given_back);
+	tcase_add_test(tc, a_bound_that_shrinks_holds_from_the_next_request_on);
+	tcase_add_test(tc, a_bound_that_grows_is_of_use_to_who_is_there);
 	suite_add_tcase(s, tc);
 	return s;
 }

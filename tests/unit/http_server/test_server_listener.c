@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -122,6 +123,24 @@ START_TEST(a_dead_socket_is_replaced_and_a_living_one_refused)
 	ck_assert_int_eq(rp_http_listener_open_unix(path, 0660, &second, &err), RP_OK);
 	ck_assert_int_ge(connect_to(path), 0);
 	rp_http_listener_close(&second);
+}
+END_TEST
+
+START_TEST(a_folder_that_somebody_keeps_locked_is_an_error)
+{
+	struct rp_http_listener l;
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	alarm(60);
+	ck_assert_int_eq(flock(fd, LOCK_SH), 0);
+	ck_assert_int_eq(rp_http_listener_open_unix(path, 0660, &l, &err), RP_ERR_IO);
+	ck_assert_ptr_nonnull(strstr(err.text, "holds a lock"));
+	ck_assert_ptr_nonnull(strstr(err.text, path));
+	ck_assert_int_eq(l.fd, -1);
+	ck_assert(!is_there());
+	close(fd);
+	ck_assert_int_eq(rp_http_listener_open_unix(path, 0660, &l, &err), RP_OK);
+	rp_http_listener_close(&l);
 }
 END_TEST
 
@@ -337,6 +356,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_child_that_closes_it_leaves_the_file);
 	tcase_add_test(tc, a_file_that_another_has_put_in_its_place_stays);
 	tcase_add_test(tc, a_dead_socket_is_replaced_and_a_living_one_refused);
+	tcase_add_test(tc, a_folder_that_somebody_keeps_locked_is_an_error);
 	tcase_add_test(tc, what_is_no_socket_is_left_alone);
 	tcase_add_test(tc, a_path_must_fit_and_its_folder_exist);
 	suite_add_tcase(s, tc);
