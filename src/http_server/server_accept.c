@@ -114,9 +114,18 @@ static struct rp_http_connection *add_conn(struct rp_http_server *s,
 	return c;
 }
 
+/* Linux hands over errors that the network had for the connection, too (accept(2)). */
 static bool is_peer_trouble(int sys)
 {
-	return sys == EINTR || sys == ECONNABORTED || sys == EPROTO || sys == EPERM;
+	static const int troubles[] = {EINTR,      ECONNABORTED, EPROTO,     EPERM,
+				       ENETDOWN,   ENOPROTOOPT,  EHOSTDOWN,  ENONET,
+				       EOPNOTSUPP, EHOSTUNREACH, ENETUNREACH};
+	size_t i;
+
+	for (i = 0; i < sizeof troubles / sizeof troubles[0]; i++)
+		if (troubles[i] == sys)
+			return true;
+	return false;
 }
 
 static bool is_lack(int sys)

@@ -90,15 +90,15 @@ static void check_outbox(struct rp_door *door)
 		rp_door_fail(door, code, &err);
 }
 
-/* While nothing waits for room, no commit tells that there is some again. */
+/* While nothing waits for room, no commit tells whether there is some. */
 static void check_room(struct rp_door *door)
 {
 	struct rp_outbox_info info;
 	struct rp_error ignored;
 
-	if (door->is_full && !door->busy && door->n_waiting == 0 &&
-	    rp_outbox_info(door->o->outbox, &info, &ignored) == RP_OK && !info.refuses)
-		door->is_full = false;
+	if (!door->busy && door->n_waiting == 0 &&
+	    rp_outbox_info(door->o->outbox, &info, &ignored) == RP_OK)
+		door->is_full = info.refuses;
 }
 
 void rp_door_tick(struct rp_door *door)
@@ -109,7 +109,8 @@ void rp_door_tick(struct rp_door *door)
 		rp_door_retry(door);
 	if (door->check_at_ms <= now_ms) {
 		check_outbox(door);
-		check_room(door);
+		if (door->is_full)
+			check_room(door);
 	}
 	if (door->watchdog_at_ms != 0 && door->watchdog_at_ms <= now_ms) {
 		rp_notify("WATCHDOG=1");
@@ -280,6 +281,7 @@ enum rp_err rp_door_serve(const struct rp_door_options *options, struct rp_error
 	open_counts(door);
 	code = open_parts(door, err);
 	if (code == RP_OK) {
+		check_room(door);
 		announce(door);
 		door->check_at_ms = now_ms + RP_DOOR_CHECK_MS;
 		door->watchdog_at_ms = door->watchdog_ms > 0 ? now_ms + door->watchdog_ms : 0;

@@ -260,6 +260,7 @@ void rp_door_examine(struct rp_doctor *d, const struct rp_door_seen *seen, const
 	char when[RP_WHEN_TEXT_MAX];
 	struct rp_door_now now;
 	unsigned n_doors;
+	bool ill;
 
 	if (seen->error.code != RP_OK)
 		rp_doctor_report(d, "door", RP_DOCTOR_WARN,
@@ -268,7 +269,11 @@ void rp_door_examine(struct rp_doctor *d, const struct rp_door_seen *seen, const
 	if (!seen->there)
 		return;
 	now = rp_door_now_sum(&seen->n, &n_doors);
-	rp_doctor_report(d, "door", RP_DOCTOR_OK, NULL, "%s; %" PRIu64 " runs taken, the last %s",
+	ill = n_doors > 0 && (now.state == RP_DOOR_FULL || now.state == RP_DOOR_FAILING);
+	rp_doctor_report(d, "door", ill ? RP_DOCTOR_WARN : RP_DOCTOR_OK,
+			 ill ? "make room, or see the log of the door; requests get 503 meanwhile"
+			     : NULL,
+			 "%s; %" PRIu64 " runs taken, the last %s",
 			 n_doors > 0 && now.state < RP_DOOR_STATES
 			     ? rp_door_state_name((enum rp_door_state)now.state)
 			     : "it is not open",
