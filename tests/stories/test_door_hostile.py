@@ -196,6 +196,8 @@ class Gone(HostileStory):
 
     def test_who_hangs_up_before_the_answer_has_sent_his_run_all_the_same(self):
         with self.door.client() as client:
+            # the door has asked who this is; of one that has gone the kernel tells nothing
+            self.assertEqual(client.get("/healthz").status, 200)
             client.post("/to/hooks", make_run(1, None))
         wait_until(lambda: self.entries()["waiting"] == 1, "the entry")
         self.stored += 1
