@@ -178,7 +178,7 @@ class LongPayloads(Story):
         self.wait_entries("the others", delivered=20, limit_s=8)
         took_s = max(r["at_ms"] for r in well.record()) / 1000 - began
         self.note(f"{took_s:.2f} s, {self.anonymous_bytes(sender.pid) / self.MIB:.0f} MiB")
-        self.assertLess(took_s, 1)
+        self.assertLess(took_s, 3)  # those that hang do so for longer than all of this
         self.assertLess(self.anonymous_bytes(sender.pid), 40 * self.MIB)
         sender.signal(15)
         sender.wait()
