@@ -115,20 +115,6 @@ void rp_http_raw_begin(struct rp_http_connection *c, rp_http_raw_source *source)
 	rp_http_list_join(&c->service->pending, &c->pending);
 }
 
-void rp_http_connection_refuse(struct rp_http_connection *c, int status, const char *text)
-{
-	struct rp_http_request *r = &c->request;
-
-	assert(c->state == RP_HTTP_CONNECTION_READING);
-	rp_http_bodies_release(c);
-	r->keep_alive = r->is_head = false;
-	r->bad_status = status;
-	r->bad_text = text;
-	c->hungry = false;
-	c->state = RP_HTTP_CONNECTION_HELD;
-	c->service->handler->refuse(c->service->context, c, r);
-}
-
 /* Asks the source for what goes out next. */
 static void refill(struct rp_http_connection *c)
 {

@@ -106,6 +106,20 @@ static void hand_over(struct rp_http_connection *c, enum rp_http_progress progre
 		service->handler->refuse(service->context, c, &c->request);
 }
 
+void rp_http_connection_refuse(struct rp_http_connection *c, int status, const char *text)
+{
+	struct rp_http_request *r = &c->request;
+
+	assert(c->state == RP_HTTP_CONNECTION_READING);
+	rp_http_bodies_release(c);
+	r->keep_alive = r->is_head = false;
+	r->bad_status = status;
+	r->bad_text = text;
+	c->hungry = false;
+	c->state = RP_HTTP_CONNECTION_HELD;
+	c->service->handler->refuse(c->service->context, c, r);
+}
+
 /* The buffer that the rest of a body wants, without its NUL. */
 static size_t bytes_wanted(const struct rp_http_connection *c)
 {

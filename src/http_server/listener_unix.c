@@ -1,5 +1,5 @@
 /* listener_unix.c - opens sockets in the file system, in the place of those that dead programs
- * left, and removes what it made. */
+ * left. */
 
 #include "http_server/listener.h"
 
@@ -141,16 +141,4 @@ enum rp_err rp_http_listener_open_unix(const char *path, mode_t mode, struct rp_
 	if (folder >= 0)
 		close(folder);
 	return code;
-}
-
-void rp_http_listener_remove_file(const struct rp_http_listener *listener)
-{
-	const char *path = listener->url + strlen("unix:");
-	struct stat there;
-
-	if (listener->maker == 0 || listener->maker != getpid())
-		return;
-	if (lstat(path, &there) == 0 && there.st_dev == listener->dev &&
-	    there.st_ino == listener->ino)
-		unlink(path);
 }

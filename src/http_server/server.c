@@ -83,50 +83,6 @@ void rp_http_server_tick_at(struct rp_http_server *s, int64_t at_ms)
 	s->tick_at_ms = at_ms;
 }
 
-static void drop_conn(struct rp_http_server *s, struct rp_http_connection *c)
-{
-	rp_http_timers_set(&s->timers, &c->timer, 0);
-	*(c->prev != NULL ? &c->prev->next : &s->conns) = c->next;
-	if (c->next != NULL)
-		c->next->prev = c->prev;
-	s->n_lingering -= c->lingers;
-	s->n_conns--;
-	rp_http_connection_free(c);
-}
-
-/* A timer that is too early does no harm: it is set again when its time has come. So a connection
- * whose limits only move on costs nothing. */
-static void settle_timer(struct rp_http_server *s, struct rp_http_connection *c)
-{
-	int64_t due_ms = rp_http_connection_due(c);
-
-	if (due_ms != 0 && (c->timer.at_ms == 0 || due_ms < c->timer.at_ms))
-		rp_http_timers_set(&s->timers, &c->timer, due_ms);
-}
-
-bool rp_http_server_settle(struct rp_http_server *s, struct rp_http_connection *c, bool alive)
-{
-	struct epoll_event ev = {.data.ptr = c};
-
-	if (!alive) {
-		drop_conn(s, c);
-		return rp_http_server_arm(s, true);
-	}
-	settle_timer(s, c);
-	if (c->state == RP_HTTP_CONNECTION_DRAINING && !c->lingers) {
-		c->lingers = true;
-		s->n_lingering++;
-	}
-	ev.events = rp_http_connection_interest(c);
-	if (ev.events == c->armed)
-		return true;
-	/* Few speak while they wait for an answer: only those are told to be silent. */
-	if (ev.events == 0 && c->armed == EPOLLIN && !c->untimely)
-		return true;
-	c->armed = ev.events;
-	return epoll_ctl(s->epoll_fd, EPOLL_CTL_MOD, c->fd, &ev) == 0;
-}
-
 /* The sooner of two times, of which 0 is never. */
 static int64_t sooner(int64_t a_ms, int64_t b_ms)
 {
@@ -218,7 +174,7 @@ static bool begin_to_drain(struct rp_http_server *s)
 		return false;
 	for (c = s->conns; c != NULL; c = c->next) {
 		rp_http_connection_set_limit(c);
-		settle_timer(s, c);
+		rp_http_server_settle_timer(s, c);
 	}
 	return true;
 }
@@ -314,7 +270,7 @@ void rp_http_server_free(struct rp_http_server *s)
 	if (s == NULL)
 		return;
 	while (s->conns != NULL)
-		drop_conn(s, s->conns);
+		rp_http_server_drop(s, s->conns);
 	while (s->watched != NULL) {
 		struct rp_http_watched *w = s->watched;
 

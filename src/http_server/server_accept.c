@@ -14,32 +14,6 @@
 #define ACCEPTS_A_TURN 64
 #define EVICT_AFTER_MS 1000 /* nobody gives way who has waited less */
 #define LACK_MS 500         /* without descriptors or memory it tries again after this */
-/* beyond max_connections: who was turned away and has not yet closed */
-#define LINGERING_MAX 64
-
-static size_t most_conns(const struct rp_http_server *s)
-{
-	return s->service->max_connections + (s->service->limits.evicts ? LINGERING_MAX : 0);
-}
-
-bool rp_http_server_arm(struct rp_http_server *s, bool on)
-{
-	bool ok = true;
-	size_t i;
-
-	on = on && !s->draining && s->n_conns < most_conns(s);
-	s->accept_at_ms = 0;
-	for (i = 0; i < s->n_entrances; i++) {
-		struct rp_http_entrance *e = &s->entrances[i];
-		struct epoll_event ev = {.events = on ? EPOLLIN : 0, .data.ptr = e};
-
-		if (e->armed != on)
-			ok = epoll_ctl(s->epoll_fd, EPOLL_CTL_MOD, e->fd, &ev) == 0 && ok;
-		e->armed = on;
-		e->called = e->called && on;
-	}
-	return ok;
-}
 
 static bool is_full(const struct rp_http_server *s)
 {
@@ -79,7 +53,7 @@ static bool give_way(struct rp_http_server *s, struct rp_http_connection *c)
 		alive = rp_http_connection_has_unread(c) && rp_http_connection_event(c, EPOLLIN);
 	else if (c->stage == RP_HTTP_STAGE_SENDING)
 		rp_http_connection_reset_at_close(c); /* it would not take a refusal either */
-	else if (s->n_lingering < LINGERING_MAX)
+	else if (s->n_lingering < RP_HTTP_LINGERING_MAX)
 		alive = rp_http_connection_turn_away(
 		    c, 503, "too many connections; this one has been unfinished for the longest");
 	return rp_http_server_settle(s, c, alive);
@@ -164,7 +138,7 @@ static bool accept_one(struct rp_http_server *s, struct rp_http_entrance *e)
 	struct rp_http_connection *longest = full ? longest_waiting(s) : NULL;
 	int fd;
 
-	if ((full && !service->limits.evicts) || s->n_conns >= most_conns(s))
+	if ((full && !service->limits.evicts) || s->n_conns >= rp_http_server_places(s))
 		return pause_until(s, 0);
 	if (longest != NULL && longest->since_ms + EVICT_AFTER_MS > service->boot_ms)
 		return pause_until(s, longest->since_ms + EVICT_AFTER_MS);

@@ -53,4 +53,12 @@ bool rp_http_server_accept(struct rp_http_server *s);
 /* All listeners are heard again, or none. */
 bool rp_http_server_arm(struct rp_http_server *s, bool on);
 
+/* beyond max_connections: who was turned away and has not yet closed */
+#define RP_HTTP_LINGERING_MAX 64
+/* How many connections there may be, those included. */
+size_t rp_http_server_places(const struct rp_http_server *s);
+/* The connection ends. */
+void rp_http_server_drop(struct rp_http_server *s, struct rp_http_connection *c);
+void rp_http_server_settle_timer(struct rp_http_server *s, struct rp_http_connection *c);
+
 #endif

@@ -1,21 +1,18 @@
-/* door.c - opens the door, keeps it in order while it serves, and closes it: signals, ticks,
- * ends. */
+/* door.c - opens the door with its parts, hears signals while it serves, and closes it in order. */
 
 #include "serve/door.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "base/assert.h"
 #include "base/log.h"
 #include "serve/door_int.h"
 #include "serve/notify.h"
 
-/* design of these limits: a client on the same machine needs a fraction of each */
+/* A client on the same machine needs a fraction of each. */
 #define HEAD_BYTES (16 << 10)
 #define HEAD_MS 10000
 #define BODY_GRACE_MS 10000
@@ -48,85 +45,6 @@ static void set_limits(struct rp_door *door)
 	    .bodies_wait_ms = c->hold_ms > 0 ? c->hold_ms : 1, /* 0: for ever */
 	    .evicts = true,
 	};
-}
-
-/* The first of those given; 0 stands for never. */
-static int64_t sooner(int64_t a_ms, int64_t b_ms)
-{
-	return a_ms == 0 || (b_ms != 0 && b_ms < a_ms) ? b_ms : a_ms;
-}
-
-void rp_door_set_tick(struct rp_door *door)
-{
-	rp_http_server_tick_at(door->server, sooner(sooner(door->retry_at_ms, door->check_at_ms),
-						    door->watchdog_at_ms));
-}
-
-static void show(struct rp_door *door)
-{
-	struct rp_door_now now = {
-	    .state = door->failed != RP_OK || door->check_failed ? RP_DOOR_FAILING
-		     : door->service.draining                    ? RP_DOOR_STOPPING
-		     : door->is_full                             ? RP_DOOR_FULL
-								 : RP_DOOR_ACCEPTING,
-	    .connections = rp_http_server_connections(door->server),
-	    .requests = door->n_waiting,
-	    .held = door->is_full ? door->n_waiting : 0,
-	    .body_bytes = door->held_bytes,
-	};
-
-	rp_door_show(&door->counts, &now);
-}
-
-/* The outbox may have been moved away, and everything would go into a file that nobody finds. */
-static void check_outbox(struct rp_door *door)
-{
-	struct rp_error err;
-	enum rp_err code = rp_outbox_check(door->o->outbox, &err);
-
-	door->check_at_ms = door->service.boot_ms + RP_DOOR_CHECK_MS;
-	door->check_failed = code != RP_OK;
-	if (code != RP_OK && door->failed == RP_OK && !door->busy)
-		rp_door_fail(door, code, &err);
-}
-
-/* While nothing waits for room, no commit tells whether there is some. */
-static void check_room(struct rp_door *door)
-{
-	struct rp_outbox_info info;
-	struct rp_error ignored;
-
-	if (!door->busy && door->n_waiting == 0 &&
-	    rp_outbox_info(door->o->outbox, &info, &ignored) == RP_OK)
-		door->is_full = info.refuses;
-}
-
-void rp_door_tick(struct rp_door *door)
-{
-	int64_t now_ms = door->service.boot_ms;
-
-	if (door->retry_at_ms != 0 && door->retry_at_ms <= now_ms && !door->busy)
-		rp_door_retry(door);
-	if (door->check_at_ms <= now_ms) {
-		check_outbox(door);
-		if (door->is_full)
-			check_room(door);
-	}
-	if (door->watchdog_at_ms != 0 && door->watchdog_at_ms <= now_ms) {
-		rp_notify("WATCHDOG=1");
-		door->watchdog_at_ms = now_ms + door->watchdog_ms;
-	}
-	show(door);
-	rp_door_set_tick(door);
-}
-
-void rp_door_drain(struct rp_door *door)
-{
-	if (door->service.draining)
-		return;
-	door->service.draining = true;
-	door->service.drain_until_ms = door->service.boot_ms + RP_DOOR_DRAIN_MS;
-	show(door);
 }
 
 static void reload(struct rp_door *door)
@@ -281,11 +199,11 @@ enum rp_err rp_door_serve(const struct rp_door_options *options, struct rp_error
 	open_counts(door);
 	code = open_parts(door, err);
 	if (code == RP_OK) {
-		check_room(door);
+		rp_door_check_room(door);
 		announce(door);
 		door->check_at_ms = now_ms + RP_DOOR_CHECK_MS;
 		door->watchdog_at_ms = door->watchdog_ms > 0 ? now_ms + door->watchdog_ms : 0;
-		show(door);
+		rp_door_show_now(door);
 		rp_door_set_tick(door);
 		code = rp_http_server_run(door->server, -1, err);
 	}

@@ -61,7 +61,7 @@ extern const struct rp_http_handler rp_door_handler;
 #define RP_DOOR_FAILED_REASON "a commit failed; the door starts again, send it again"
 #define RP_DOOR_RETRY_AFTER "Retry-After: 5\r\n"
 
-/* --- door_request.c --- */
+/* --- door_held.c --- */
 
 /* One for the request at hand; NULL: out of memory, or too many wait already. */
 struct rp_door_held *rp_door_hold(struct rp_door *door);
@@ -99,12 +99,18 @@ void rp_door_fail(struct rp_door *door, enum rp_err code, const struct rp_error 
 /* *why_not: a code; NULL when it is ready. */
 bool rp_door_is_ready(const struct rp_door *door, const char **why_not);
 
-/* --- door.c --- */
+/* --- door_tick.c --- */
 
-/* Takes no new connection, and ends when the last one is gone. */
-void rp_door_drain(struct rp_door *door);
 void rp_door_tick(struct rp_door *door);
+void rp_door_check_room(struct rp_door *door);
+
+/* --- door_state.c --- */
+
 /* After one of the times has changed at which something is to be done. */
 void rp_door_set_tick(struct rp_door *door);
+/* For those who look at the counts. */
+void rp_door_show_now(struct rp_door *door);
+/* Takes no new connection, and ends when the last one is gone. */
+void rp_door_drain(struct rp_door *door);
 
 #endif
