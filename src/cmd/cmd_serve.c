@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -18,7 +17,7 @@
 #include "cmd/supervisor.h"
 #include "deliver/descriptors.h"
 #include "serve/door.h"
-#include "serve/door_access.h"
+#include "serve/door_rules.h"
 #include "serve/door_setup.h"
 #include "serve/watch.h"
 
@@ -102,13 +101,10 @@ static enum rp_err open_listeners(struct serve_setup *setup, struct rp_error *er
 
 static bool is_local(const struct rp_http_listener *listener)
 {
-	struct sockaddr_storage at;
-	socklen_t len = sizeof at;
-	struct rp_door_address address;
+	struct rp_door_address own[RP_LISTEN_MAX];
 
-	return listener->is_unix || (getsockname(listener->fd, (struct sockaddr *)&at, &len) == 0 &&
-				     rp_door_address_of((const struct sockaddr *)&at, &address) &&
-				     rp_door_address_is_loopback(&address));
+	return listener->is_unix || (rp_door_own_addresses(listener, 1, own) == 1 &&
+				     rp_door_address_is_loopback(&own[0]));
 }
 
 /* The rules of `listen` in the file hold for sockets that were handed over, too. */

@@ -143,7 +143,8 @@ static void announce(const struct rp_door *door)
 	rp_notify("READY=1\nSTATUS=takes runs");
 }
 
-/* Clients that are still there get their answers: what can be committed is. */
+/* Clients that are still there get their answers: those of the commit under way what became of
+ * it, all others 503. */
 static void finish(struct rp_door *door)
 {
 	while (door->busy)

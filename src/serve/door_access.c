@@ -339,7 +339,7 @@ static bool refuse_caller(const struct rp_door_callers *callers, const struct rp
 			  const struct rp_http_request *request, struct rp_door_refusal *no)
 {
 	if (peer->unasked && callers->n_users > 0 && !came_by_proxy(request))
-		return rp_door_refuse(no, 503, "busy", "Retry-After: 5\r\n",
+		return rp_door_refuse(no, 503, "busy", RP_DOOR_RETRY_AFTER,
 				      "there was no means to ask who the peer is; send it again");
 	return rp_door_refuse(no, 401, "unauthorized", "WWW-Authenticate: Bearer\r\n", "%s",
 			      callers->tokens != NULL && callers->tokens->n > 0

@@ -59,7 +59,6 @@ struct rp_door {
 extern const struct rp_http_handler rp_door_handler;
 
 #define RP_DOOR_FAILED_REASON "a commit failed; the door starts again, send it again"
-#define RP_DOOR_RETRY_AFTER "Retry-After: 5\r\n"
 
 /* --- door_held.c --- */
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #define RP_DOOR_REASON_MAX 160
+#define RP_DOOR_RETRY_AFTER "Retry-After: 5\r\n"
 
 struct rp_door_refusal {
 	int status;

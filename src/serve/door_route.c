@@ -219,7 +219,7 @@ bool rp_door_route(const struct rp_http_request *request, struct rp_door_ask *as
 	if (target.query.len == 0)
 		return true;
 	if (!rp_buf_reserve(&ask->text, 2 * target.query.len))
-		return rp_door_refuse(no, 503, "failed", "Retry-After: 5\r\n", "out of memory");
+		return rp_door_refuse(no, 503, "failed", RP_DOOR_RETRY_AFTER, "out of memory");
 	take_query(ask, target.query);
 	return true;
 }

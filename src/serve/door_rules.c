@@ -8,38 +8,29 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static void gather_addresses(const struct rp_http_listener *listeners, size_t n,
-			     struct rp_door_rules_set *out)
+#include "serve/door_setup.h"
+
+size_t rp_door_own_addresses(const struct rp_http_listener *listeners, size_t n,
+			     struct rp_door_address out[RP_LISTEN_MAX])
 {
-	struct rp_door_hosts *hosts = &out->rules.hosts;
 	struct sockaddr_storage at;
 	socklen_t len;
-	size_t i;
+	size_t i, n_own = 0;
 
-	hosts->own = out->own;
-	for (i = 0; i < n && hosts->n_own < RP_LISTEN_MAX; i++) {
+	for (i = 0; i < n && n_own < RP_LISTEN_MAX; i++) {
 		len = sizeof at;
 		if (!listeners[i].is_unix &&
 		    getsockname(listeners[i].fd, (struct sockaddr *)&at, &len) == 0 &&
-		    rp_door_address_of((const struct sockaddr *)&at, &out->own[hosts->n_own]))
-			hosts->n_own++;
+		    rp_door_address_of((const struct sockaddr *)&at, &out[n_own]))
+			n_own++;
 	}
-}
-
-static enum rp_err parse_list(const struct rp_settings *settings, const char *key,
-			      struct rp_span text, enum rp_token_kind kind,
-			      struct rp_token_list *out, struct rp_error *err)
-{
-	enum rp_err code = text.ptr != NULL ? rp_token_list_parse(text, kind, out, err) : RP_OK;
-
-	return code == RP_OK ? RP_OK : rp_settings_fail_door(settings, key, err, err);
+	return n_own;
 }
 
 static enum rp_err fill(const struct rp_settings *settings, struct rp_door_rules_set *out,
 			struct rp_error *err)
 {
 	const struct rp_config *config = &settings->config;
-	enum rp_err code;
 
 	out->rules.config = config;
 	out->rules.max_body_bytes = config->max_line_bytes;
@@ -48,11 +39,7 @@ static enum rp_err fill(const struct rp_settings *settings, struct rp_door_rules
 	out->rules.hosts.n_names = config->door.hosts.n;
 	out->rules.callers =
 	    (struct rp_door_callers){settings->door.users, settings->door.n_users, &out->tokens};
-	code = parse_list(settings, "token_file", settings->door.tokens, RP_TOKEN_BEARER,
-			  &out->tokens, err);
-	return code != RP_OK ? code
-			     : parse_list(settings, "door_key_file", settings->door.keys,
-					  RP_TOKEN_KEY, &out->keys, err);
+	return rp_door_setup_lists(settings, &out->tokens, &out->keys, err);
 }
 
 enum rp_err rp_door_rules_new(const struct rp_settings *settings,
@@ -65,7 +52,8 @@ enum rp_err rp_door_rules_new(const struct rp_settings *settings,
 	*out = NULL;
 	if (set == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	gather_addresses(listeners, n_listeners, set);
+	set->rules.hosts.own = set->own;
+	set->rules.hosts.n_own = rp_door_own_addresses(listeners, n_listeners, set->own);
 	code = fill(settings, set, err);
 	if (code == RP_OK)
 		*out = set;

@@ -3,33 +3,42 @@
 #include "serve/door_setup.h"
 
 #include "config/redact.h"
-#include "serve/token_list.h"
 
 /* The columns of `check-config`. */
 #define ROW "  %-17s %-32s %s\n"
 
-static enum rp_err count(const struct rp_settings *s, const char *key, struct rp_span text,
-			 enum rp_token_kind kind, size_t *n, struct rp_error *err)
+static enum rp_err parse(const struct rp_settings *s, const char *key, struct rp_span text,
+			 enum rp_token_kind kind, struct rp_token_list *out, struct rp_error *err)
 {
-	struct rp_token_list list = {0};
-	enum rp_err code = RP_OK;
+	enum rp_err code = text.ptr != NULL ? rp_token_list_parse(text, kind, out, err) : RP_OK;
 
-	if (text.ptr != NULL)
-		code = rp_token_list_parse(text, kind, &list, err);
-	*n = list.n;
-	rp_token_list_release(&list);
 	return code == RP_OK ? code : rp_settings_fail_door(s, key, err, err);
+}
+
+enum rp_err rp_door_setup_lists(const struct rp_settings *settings, struct rp_token_list *tokens,
+				struct rp_token_list *keys, struct rp_error *err)
+{
+	enum rp_err code =
+	    parse(settings, "token_file", settings->door.tokens, RP_TOKEN_BEARER, tokens, err);
+
+	if (code == RP_OK)
+		code =
+		    parse(settings, "door_key_file", settings->door.keys, RP_TOKEN_KEY, keys, err);
+	if (code != RP_OK)
+		rp_token_list_release(tokens);
+	return code;
 }
 
 enum rp_err rp_door_setup_count(const struct rp_settings *settings, struct rp_door_secrets *out,
 				struct rp_error *err)
 {
-	enum rp_err code = count(settings, "token_file", settings->door.tokens, RP_TOKEN_BEARER,
-				 &out->n_tokens, err);
+	struct rp_token_list tokens = {0}, keys = {0};
+	enum rp_err code = rp_door_setup_lists(settings, &tokens, &keys, err);
 
-	return code != RP_OK ? code
-			     : count(settings, "door_key_file", settings->door.keys, RP_TOKEN_KEY,
-				     &out->n_keys, err);
+	*out = (struct rp_door_secrets){tokens.n, keys.n};
+	rp_token_list_release(&tokens);
+	rp_token_list_release(&keys);
+	return code;
 }
 
 static bool is_of_door(const struct rp_setting_info *info)

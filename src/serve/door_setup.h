@@ -3,14 +3,20 @@
 #define RP_SERVE_DOOR_SETUP_H
 
 #include "config/settings.h"
+#include "serve/token_list.h"
+
+/* Fills the two empty lists with the lines of the files that rp_settings_load_door has loaded.
+ * RP_ERR_INVAL: err says where a wrong one is, and nothing of it; RP_ERR_NOMEM. Then both are
+ * empty. */
+enum rp_err rp_door_setup_lists(const struct rp_settings *settings, struct rp_token_list *tokens,
+				struct rp_token_list *keys, struct rp_error *err);
 
 /* How many lines the files of [door] have. */
 struct rp_door_secrets {
 	size_t n_tokens, n_keys;
 };
 
-/* Reads the lines of the files that rp_settings_load_door has loaded. RP_ERR_INVAL: err says where
- * a wrong one is, and nothing of it; RP_ERR_NOMEM. */
+/* Counts them. Errors are those of rp_door_setup_lists. */
 enum rp_err rp_door_setup_count(const struct rp_settings *settings, struct rp_door_secrets *out,
 				struct rp_error *err);
 

@@ -16,7 +16,7 @@ bool rp_door_keeps_own_url(const struct rp_policy *policy)
 
 static bool out_of_memory(struct rp_door_refusal *no)
 {
-	return rp_door_refuse(no, 503, "failed", "Retry-After: 5\r\n", "out of memory");
+	return rp_door_refuse(no, 503, "failed", RP_DOOR_RETRY_AFTER, "out of memory");
 }
 
 /* The byte that a percent-encoding stands for; -1: its digits are missing, which the reader of URLs

@@ -13,14 +13,13 @@
 #include "base/log.h"
 #include "http_server/connection.h"
 #include "http_server/server.h"
-#include "serve/door_access.h"
+#include "serve/door_answer.h"
 #include "serve/door_report.h"
+#include "serve/door_rules.h"
 #include "serve/scrape.h"
-#include "text/json.h"
 
 #define CONNECTIONS_MAX 64
 #define NO_STORE "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-#define RETRY_AFTER "Retry-After: 5\r\n"
 
 /* An answer that is good for a while. */
 struct kept {
@@ -100,18 +99,11 @@ static void answer(struct rp_http_connection *c, int status, const char *type, c
 	rp_http_connection_answer(c, &response);
 }
 
-/* false: out of memory. */
-static bool add_refusal(const char *code, const char *reason, struct rp_buf *out)
-{
-	return rp_buf_printf(out, "{\"status\":\"refused\",\"code\":\"%s\",\"reason\":", code) &&
-	       rp_json_quote(rp_span_of(reason), out) && rp_buf_add_text(out, "}\n");
-}
-
 static void refuse(struct watch *w, struct rp_http_connection *c, int status, const char *code,
 		   const char *reason, const char *headers)
 {
 	rp_buf_clear(&w->text);
-	(void)add_refusal(code, reason, &w->text);
+	(void)rp_door_answer_refusal(code, reason, &w->text);
 	answer(c, status, "application/json", headers, &w->text);
 }
 
@@ -119,7 +111,7 @@ static void keep_refusal(struct kept *kept, const char *code, const char *reason
 {
 	rp_buf_clear(&kept->text);
 	kept->status = 503;
-	if (!add_refusal(code, reason, &kept->text))
+	if (!rp_door_answer_refusal(code, reason, &kept->text))
 		rp_buf_clear(&kept->text);
 }
 
@@ -160,7 +152,7 @@ static void answer_metrics(struct watch *w, struct rp_http_connection *c)
 		answer(c, 200, "text/plain; version=0.0.4; charset=utf-8", NO_STORE,
 		       &w->metrics.text);
 	else
-		answer(c, w->metrics.status, "application/json", NO_STORE RETRY_AFTER,
+		answer(c, w->metrics.status, "application/json", NO_STORE RP_DOOR_RETRY_AFTER,
 		       &w->metrics.text);
 }
 
@@ -212,7 +204,7 @@ static void answer_ready(struct watch *w, struct rp_http_connection *c)
 			w->ready.status = 503;
 	}
 	answer(c, w->ready.status, "application/json",
-	       w->ready.status == 200 ? NO_STORE : NO_STORE RETRY_AFTER, &w->ready.text);
+	       w->ready.status == 200 ? NO_STORE : NO_STORE RP_DOOR_RETRY_AFTER, &w->ready.text);
 }
 
 static void answer_health(struct watch *w, struct rp_http_connection *c)
@@ -330,11 +322,6 @@ static void read_signals(void *context)
 
 static void set_up(struct watch *w)
 {
-	const struct rp_http_listener *listeners = w->o->listeners;
-	struct sockaddr_storage at;
-	socklen_t len;
-	size_t i;
-
 	w->service = (struct rp_http_service){
 	    .handler = &handler,
 	    .context = w,
@@ -346,13 +333,7 @@ static void set_up(struct watch *w)
 		       .answer_ms = 30000,
 		       .evicts = true},
 	};
-	for (i = 0; i < w->o->n_listeners && w->n_own < RP_LISTEN_MAX; i++) {
-		len = sizeof at;
-		if (!listeners[i].is_unix &&
-		    getsockname(listeners[i].fd, (struct sockaddr *)&at, &len) == 0 &&
-		    rp_door_address_of((const struct sockaddr *)&at, &w->own[w->n_own]))
-			w->n_own++;
-	}
+	w->n_own = rp_door_own_addresses(w->o->listeners, w->o->n_listeners, w->own);
 }
 
 static void announce(const struct watch *w)
