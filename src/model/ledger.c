@@ -76,6 +76,49 @@ bool rp_ledger_count_endpoint(struct rp_endpoint *r, const struct rp_ledger_chan
 	return sound;
 }
 
+void rp_ledger_part_count(struct rp_ledger_part *part, const struct rp_ledger_change *c)
+{
+	if (c->leaves != 0)
+		part->count[c->leaves]--;
+	else
+		part->accepted++;
+	if (c->enters != 0)
+		part->count[c->enters]++;
+	else
+		part->purged++;
+	part->retrying += c->enters_retrying - c->leaves_retrying;
+}
+
+void rp_ledger_part_add(struct rp_ledger_part *sum, const struct rp_ledger_part *part)
+{
+	int s;
+
+	sum->accepted += part->accepted;
+	sum->purged += part->purged;
+	sum->retrying += part->retrying;
+	for (s = 0; s < RP_STATE_COUNT; s++)
+		sum->count[s] += part->count[s];
+}
+
+static uint64_t total(int64_t count, bool *sound)
+{
+	*sound = *sound && count >= 0;
+	return count > 0 ? (uint64_t)count : 0;
+}
+
+bool rp_ledger_part_total(const struct rp_ledger_part *sum, struct rp_head *out)
+{
+	bool sound = true;
+	int s;
+
+	out->accepted = total(sum->accepted, &sound);
+	out->purged = total(sum->purged, &sound);
+	out->retrying = total(sum->retrying, &sound);
+	for (s = 0; s < RP_STATE_COUNT; s++)
+		out->count[s] = total(sum->count[s], &sound);
+	return sound;
+}
+
 void rp_ledger_count_move(struct rp_counters *counters, const struct rp_delivery *from,
 			  const struct rp_delivery *to, int64_t now_at_ms)
 {

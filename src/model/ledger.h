@@ -30,6 +30,18 @@ struct rp_ledger_change rp_ledger_change_of(const struct rp_delivery *from,
 bool rp_ledger_count(struct rp_head *h, const struct rp_ledger_change *c);
 bool rp_ledger_count_endpoint(struct rp_endpoint *r, const struct rp_ledger_change *c);
 
+/* A part of the ledger, where a store keeps several that are added up when they are read: each has
+ * what one writer changed, so a count may be negative. */
+struct rp_ledger_part {
+	int64_t accepted, purged, retrying;
+	int64_t count[RP_STATE_COUNT];
+};
+void rp_ledger_part_count(struct rp_ledger_part *part, const struct rp_ledger_change *c);
+void rp_ledger_part_add(struct rp_ledger_part *sum, const struct rp_ledger_part *part);
+/* The same, all parts added up, in the outbox's counters; what is negative, which is damage, is 0.
+ * false: something was. */
+bool rp_ledger_part_total(const struct rp_ledger_part *sum, struct rp_head *out);
+
 /* Into the counters for metrics; from and to as above. */
 void rp_ledger_count_move(struct rp_counters *counters, const struct rp_delivery *from,
 			  const struct rp_delivery *to, int64_t now_at_ms);
