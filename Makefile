@@ -37,8 +37,19 @@ CPPFLAGS += -D_GNU_SOURCE -DRP_VERSION='"$(VERSION)"' -Iinclude -Isrc -Itools $(
 ALL_CFLAGS = -std=c11 $(WARN) $(HARDEN) $(CFLAGS) $(SANITIZE) -MMD -MP
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(SANITIZE)
 
+# POSTGRES=0 builds without the store in PostgreSQL. libpq is loaded when it is needed (src/store/
+# postgres/libpq.h), so a build takes its headers alone.
+POSTGRES ?= 1
+ifeq ($(POSTGRES),1)
+CPPFLAGS += -DRP_POSTGRES=1
+$(BUILD)/obj/src/store/postgres/%.o: CPPFLAGS += $(shell pkg-config --cflags libpq 2>/dev/null)
+else
+CPPFLAGS += -DRP_POSTGRES=0
+WITHOUT := src/store/postgres/%
+endif
+
 CMD_SRC := $(sort $(shell find src/cmd -name '*.c'))
-LIB_SRC := $(filter-out $(CMD_SRC),$(sort $(shell find src -name '*.c')))
+LIB_SRC := $(filter-out $(CMD_SRC) $(WITHOUT),$(sort $(shell find src -name '*.c')))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/obj/%.o)
 # What needs keys or libcurl is a program of its own, so that `runpost` starts fast.
@@ -83,9 +94,11 @@ $(BUILD)/obj/%.o: %.c
 $(BUILD)/quoted/%.inc: %
 	@mkdir -p $(@D)
 	$(Q)LC_ALL=C sed 's/[\\"?]/\\&/g; s/^/"/; s/$$/\\n"/' $< > $@
-QUOTING := $(BUILD)/obj/tools/ctl/verbs/verb_completion.o $(BUILD)/obj/src/cmd/cmd_demo.o
+QUOTING := $(BUILD)/obj/tools/ctl/verbs/verb_completion.o $(BUILD)/obj/src/cmd/cmd_demo.o \
+           $(BUILD)/obj/src/store/postgres/schema.o
 $(QUOTING): CPPFLAGS += -I$(BUILD)/quoted
-$(QUOTING): $(patsubst %,$(BUILD)/quoted/%.inc,$(wildcard tools/ctl/completion/*) src/cmd/demo.sh)
+QUOTED := $(wildcard tools/ctl/completion/* src/store/postgres/schema/*.sql) src/cmd/demo.sh
+$(QUOTING): $(patsubst %,$(BUILD)/quoted/%.inc,$(QUOTED))
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@

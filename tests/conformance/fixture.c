@@ -19,6 +19,10 @@ int fx_main(Suite *(*suite)(void))
 
 		if (only != NULL && strcmp(only, fx_stores[i].name) != 0)
 			continue;
+		if (strcmp(fx_stores[i].name, "postgres") == 0 && getenv("RP_POSTGRES") == NULL) {
+			printf("not on postgres: RP_POSTGRES names no server\n");
+			continue;
+		}
 		fx_at.store = &fx_stores[i];
 		fx.on = fx_at.store->name;
 		printf("on %s\n", fx.on);

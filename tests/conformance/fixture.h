@@ -20,7 +20,7 @@ struct fx_store {
 	bool shares;                 /* several handles may be open in one process */
 };
 extern const struct fx_store fx_stores[];
-#define FX_STORES 2
+#define FX_STORES 3
 
 /* Runs the suite on each store, or on the one that RP_CONFORMANCE_STORE names. Result: of main. */
 int fx_main(Suite *(*suite)(void));

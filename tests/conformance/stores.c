@@ -4,6 +4,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "conformance/fixture.h"
@@ -63,7 +64,37 @@ static void remove_world(void *place)
 	rp_memory_world_free(place);
 }
 
+/* --- PostgreSQL, in a new schema of the server that RP_POSTGRES names -------------------- */
+
+#define ADDRESS_MAX 1024
+
+static char *address_of_schema(const char *schema)
+{
+	const char *server = getenv("RP_POSTGRES");
+	char *address = malloc(ADDRESS_MAX);
+
+	ck_assert_ptr_nonnull(address);
+	snprintf(address, ADDRESS_MAX, "%s%cschema=%s", server,
+		 strchr(server, '?') != NULL ? '&' : '?', schema);
+	return address;
+}
+
+static void *make_schema(void)
+{
+	char schema[64];
+	static unsigned n;
+
+	snprintf(schema, sizeof schema, "t%d_%u", (int)getpid(), n++);
+	return address_of_schema(schema);
+}
+
+static void remove_schema(void *place)
+{
+	free(place);
+}
+
 const struct fx_store fx_stores[FX_STORES] = {
     {"lmdb", make_dir, open_dir, remove_dir, false},
     {"memory", make_world, open_world, remove_world, true},
+    {"postgres", make_schema, open_dir, remove_schema, true},
 };
