@@ -177,8 +177,8 @@ $(BUILD)/examples/%: docs/examples/%.c $(LIB)
 	$(Q)$(CC) -std=c11 -Wall -Wextra -Iinclude $(CFLAGS) $(SANITIZE) $< $(LIB) -o $@ \
 		$(LIBS_LOCAL)
 
-# The bare loops stand beside the library, stock works through it.
-$(BUILD)/bench/stock: $(BUILD)/obj/tests/bench/stock.o $(LIB)
+# The bare loops stand beside the library, stock and bare_door work through it.
+$(BUILD)/bench/stock $(BUILD)/bench/bare_door: $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_LOCAL)

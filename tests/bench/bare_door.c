@@ -1,11 +1,12 @@
 /* bare_door - what taking bodies over HTTP and storing them costs at the least: one epoll loop,
- * requests read in the simplest way, LMDB with one table and one value a body, one synced commit
- * for all requests that a turn of the loop found, then their answers.
+ * requests read in the simplest way, one synced commit for all requests that a turn of the loop
+ * found, then their answers.
  *
- *   bare_door PORT DIR
+ *   bare_door PORT DIR table     LMDB with one table and one value a body; DIR exists and is empty
+ *   bare_door PORT DIR outbox    an outbox, as the library appends to it; DIR is not there yet
  *
- * It takes Content-Length at its word and asks nothing else. DIR must exist and be empty. It says
- * "ready" on stdout and ends at SIGTERM, with the number of its commits. */
+ * It takes Content-Length and the first run_id in a body at their word and asks nothing else. It
+ * says "ready" on stdout and ends at SIGTERM, with the number of its commits. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -21,9 +22,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "store/outbox.h"
+
 #define MAP_BYTES ((size_t)64 << 30)
 #define EVENTS_MAX 256
 #define IN_BYTES (64 << 10)
+#define APPEND_MAX 4096
+#define KEY_BYTES_MAX 256
 
 struct conn {
 	int fd;
@@ -35,9 +40,13 @@ struct conn {
 
 struct door {
 	int epoll_fd, listen_fd;
+	struct rp_outbox *outbox; /* NULL: the table */
+	struct rp_new_entry entries[APPEND_MAX];
+	char keys[APPEND_MAX][KEY_BYTES_MAX];
 	MDB_env *env;
 	MDB_dbi table;
 	MDB_txn *txn; /* of this turn; NULL: none yet */
+	size_t n;     /* bodies of this turn */
 	uint64_t seq, commits;
 	struct conn *owed;
 };
@@ -73,6 +82,16 @@ static void open_env(struct door *d, const char *dir)
 	check(mdb_txn_begin(d->env, NULL, 0, &txn), "begin");
 	check(mdb_dbi_open(txn, "body", MDB_CREATE, &d->table), "table");
 	check(mdb_txn_commit(txn), "commit");
+}
+
+static void open_outbox(struct door *d, const char *dir)
+{
+	const struct rp_outbox_options options = {
+	    .create = true, .map_bytes = MAP_BYTES, .quota_bytes = MAP_BYTES / 2};
+	struct rp_error err = {0};
+
+	if (rp_outbox_open(dir, &options, &d->outbox, &err) != RP_OK)
+		die("outbox", err.text);
 }
 
 static void add(const struct door *d, int fd, void *subject)
@@ -114,7 +133,7 @@ static void accept_all(const struct door *d)
 	}
 }
 
-static void put(struct door *d, char *body, size_t len)
+static void put_row(struct door *d, char *body, size_t len)
 {
 	unsigned char bytes[8];
 	uint64_t seq = d->seq++;
@@ -126,6 +145,53 @@ static void put(struct door *d, char *body, size_t len)
 	for (i = 7; i >= 0; i--, seq >>= 8)
 		bytes[i] = (unsigned char)seq;
 	check(mdb_put(d->txn, d->table, &key, &value, MDB_APPEND), "put");
+}
+
+/* The body stays where it is until the commit. */
+static void put_entry(struct door *d, const char *body, size_t len)
+{
+	static const char run_id[] = "\"run_id\":\"", url[] = "http://127.0.0.1:9/hook";
+	struct rp_new_entry *e = &d->entries[d->n];
+	const char *id = memmem(body, len, run_id, sizeof run_id - 1);
+	size_t id_len;
+
+	if (id == NULL || d->n == APPEND_MAX)
+		die("a request", id == NULL ? "no run_id" : "too many");
+	id += sizeof run_id - 1;
+	id_len = strcspn(id, "\"");
+	if (id_len >= KEY_BYTES_MAX)
+		die("a request", "run_id is too long");
+	d->keys[d->n][0] = 'r';
+	memcpy(d->keys[d->n] + 1, id, id_len);
+	memset(e, 0, sizeof *e);
+	e->endpoint = e->url = rp_span_of(url);
+	e->run_id = (struct rp_span){id, id_len};
+	e->dedupe_key = (struct rp_span){d->keys[d->n], id_len + 1};
+	e->payload = (struct rp_span){body, len};
+}
+
+static void put(struct door *d, char *body, size_t len)
+{
+	if (d->outbox != NULL)
+		put_entry(d, body, len);
+	else
+		put_row(d, body, len);
+	d->n++;
+}
+
+static void commit(struct door *d)
+{
+	static struct rp_appended appended[APPEND_MAX];
+	struct rp_error err = {0};
+
+	if (d->outbox == NULL)
+		check(mdb_txn_commit(d->txn), "commit");
+	else if (rp_outbox_append(d->outbox, rp_sys_wall_ms(&rp_sys_real), d->entries, d->n,
+				  appended, &err) != RP_OK)
+		die("append", err.text);
+	d->txn = NULL;
+	d->n = 0;
+	d->commits++;
 }
 
 /* Takes one request. false: it is not whole. */
@@ -151,8 +217,12 @@ static bool take(struct door *d, struct conn *c)
 
 static void hear(struct door *d, struct conn *c)
 {
-	ssize_t n = recv(c->fd, c->in + c->len, IN_BYTES - c->len, 0);
+	ssize_t n;
 
+	c->len -= c->used;
+	memmove(c->in, c->in + c->used, c->len);
+	c->used = 0;
+	n = recv(c->fd, c->in + c->len, IN_BYTES - c->len, 0);
 	if (n <= 0) {
 		close(c->fd);
 		free(c);
@@ -162,9 +232,6 @@ static void hear(struct door *d, struct conn *c)
 	c->in[c->len] = '\0';
 	while (take(d, c))
 		c->owed++;
-	c->len -= c->used;
-	memmove(c->in, c->in + c->used, c->len + 1);
-	c->used = 0;
 	if (c->owed == 0)
 		return;
 	c->next = d->owed;
@@ -177,9 +244,7 @@ static void answer_all(struct door *d)
 				     "Content-Length: 20\r\n\r\n{\"status\":\"queued\"}\n";
 	struct conn *c;
 
-	check(mdb_txn_commit(d->txn), "commit");
-	d->txn = NULL;
-	d->commits++;
+	commit(d);
 	for (c = d->owed; c != NULL; c = c->next)
 		for (; c->owed > 0; c->owed--)
 			if (send(c->fd, answer, sizeof answer - 1, MSG_NOSIGNAL) < 0)
@@ -191,15 +256,18 @@ int main(int argc, char **argv)
 {
 	struct sigaction on_stop = {.sa_handler = stop};
 	struct epoll_event events[EVENTS_MAX];
-	struct door d = {0};
+	static struct door d;
 	int n, i;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: bare_door PORT DIR\n");
+	if (argc != 4 || (strcmp(argv[3], "table") != 0 && strcmp(argv[3], "outbox") != 0)) {
+		fprintf(stderr, "usage: bare_door PORT DIR table|outbox\n");
 		return 64;
 	}
 	sigaction(SIGTERM, &on_stop, NULL);
-	open_env(&d, argv[2]);
+	if (argv[3][0] == 't')
+		open_env(&d, argv[2]);
+	else
+		open_outbox(&d, argv[2]);
 	open_listener(&d, argv[1]);
 	puts("ready");
 	fflush(stdout);
@@ -211,10 +279,13 @@ int main(int argc, char **argv)
 			else
 				hear(&d, events[i].data.ptr);
 		}
-		if (d.txn != NULL)
+		if (d.n > 0)
 			answer_all(&d);
 	}
 	printf("%" PRIu64 "\n", d.commits);
-	mdb_env_close(d.env);
+	if (d.outbox != NULL)
+		rp_outbox_close(d.outbox);
+	else
+		mdb_env_close(d.env);
 	return 0;
 }

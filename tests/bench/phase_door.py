@@ -1,6 +1,7 @@
-"""The front door beside a bare server that stores the same bodies the same way: runs a second, CPU,
+"""The front door beside a bare server that appends the same bodies to an outbox: runs a second, CPU,
 and how long a lone request takes; with --only door also its memory and a fast client's times beside
-512 slow ones, 256 connections, and a flood through one of them.
+512 slow ones, 256 connections, and a flood through one of them. A second bare server stores the
+bodies in one table of LMDB; what it saves is what an outbox does beyond storing.
 
 The bare server is measured before and after the door; ratios are to the mean of both."""
 
@@ -35,9 +36,13 @@ TABLE = [
     ("  a request, p99", "door_p99_ms", "ms", 1, None),
     ("  a request at the bare server, p99", "door_bare_p99_ms", "ms", 1, None),
     ("  runs a commit", "door_runs_a_commit", "", 0, None),
+    ("  runs a commit, bare server", "door_bare_runs_a_commit", "", 0, None),
+    ("  ratio to a bare table", "door_table_ratio", "", 2, None),
+    ("  CPU, ratio to a bare table", "door_table_cpu_ratio", "", 2, None),
     ("door, a lone request, p50", "door_lone_ms", "ms", 2, None),
     ("  bare server", "door_bare_lone_ms", "ms", 2, None),
     ("  more than the bare server", "door_lone_more_ms", "ms", 3, ("<", 0.2001)),
+    ("  more than a bare table", "door_table_lone_more_ms", "ms", 3, None),
     (f"door, {MANY} connections, ratio", "door_many_ratio", "", 2, None),
     ("  CPU, ratio", "door_many_cpu_ratio", "", 2, None),
     *((f"beside {SLOW} slow clients ({kind}), p99", f"door_slow_{kind}_p99_ms", "ms", 2, ("<", 10))
@@ -89,14 +94,27 @@ def accepts(port):
     return False
 
 
+def start_bare(bench, path, store):
+    port = harness.free_port()
+    process = bench.start(bench.program("bare_door"), port, path, store, stdout=subprocess.DEVNULL)
+    harness.wait_until(lambda: accepts(port), "the bare server")
+    return Server(bench, process, port, "/")
+
+
+@contextlib.contextmanager
+def table(bench):
+    path = bench.fresh("table")
+    path.mkdir()
+    yield start_bare(bench, path, "table")
+    shutil.rmtree(path)
+
+
 @contextlib.contextmanager
 def bare(bench):
-    path, port = bench.fresh("bare"), harness.free_port()
-    path.mkdir()
-    process = bench.start(bench.program("bare_door"), port, path, stdout=subprocess.DEVNULL)
-    harness.wait_until(lambda: accepts(port), "the bare server")
-    yield Server(bench, process, port, "/")
-    shutil.rmtree(path)
+    server = start_bare(bench, bench.fresh("bare"), "outbox")
+    server.outbox = bench.dir / "bare"
+    yield server
+    bench.expect(server.outbox, waiting=server.taken)
 
 
 @contextlib.contextmanager
@@ -137,10 +155,11 @@ def at_once(kind, bench, connections):
     """Its rate, microseconds of CPU a run and what the clients report; start and end included."""
     file = lines(bench, bench.args.entries + 1, "runs")
     with kind(bench) as server:
-        before = bench.stats(server.outbox)["commits"] if kind is door else 0
+        before = bench.stats(server.outbox)["commits"] if kind is not table else 0
         report = server.ask(file, "--connections", connections)
         cpu_us = server.close()
-        report["commits"] = (bench.stats(server.outbox)["commits"] - before if kind is door else 0)
+        report["commits"] = (bench.stats(server.outbox)["commits"] - before
+                             if kind is not table else 0)
     return report | {"per_s": report["requests"] / report["wall_us"] * 1e6,
                      "cpu": cpu_us / server.taken}
 
@@ -149,7 +168,7 @@ def compare(bench, connections):
     """Door, and the mean of the bare server before and after it."""
     runs = [at_once(kind, bench, connections) for kind in (bare, door, bare)]
     mean = {key: statistics.mean([runs[0][key], runs[2][key]])
-            for key in ("per_s", "cpu", "p99_us")}
+            for key in ("per_s", "cpu", "p99_us", "commits")}
     return runs[1], mean
 
 
@@ -166,6 +185,8 @@ def essential(bench):
     span = harness.Span()
     ours, base = compare(bench, AT_ONCE)
     noise = span.noise(*(p for p in bench.running[-12:] if p.cpu_us is not None))
+    least = at_once(table, bench, AT_ONCE)
+    table_ms = lone(bench, table)
     bare_ms = lone(bench, bare)
     door_ms = lone(bench, door)
     bare_ms = (bare_ms + lone(bench, bare)) / 2
@@ -174,6 +195,10 @@ def essential(bench):
             "door_bare_cpu_us": base["cpu"], "door_cpu_ratio": ours["cpu"] / base["cpu"],
             "door_p99_ms": ours["p99_us"] / 1000, "door_bare_p99_ms": base["p99_us"] / 1000,
             "door_runs_a_commit": ours["requests"] / max(1, ours["commits"]),
+            "door_bare_runs_a_commit": ours["requests"] / max(1, base["commits"]),
+            "door_table_ratio": ours["per_s"] / least["per_s"],
+            "door_table_cpu_ratio": ours["cpu"] / least["cpu"],
+            "door_table_lone_more_ms": door_ms - table_ms,
             "door_lone_ms": door_ms, "door_bare_lone_ms": bare_ms,
             "door_lone_more_ms": door_ms - bare_ms, "door_noise_cores": noise}
 
