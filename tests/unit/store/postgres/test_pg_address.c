@@ -19,6 +19,12 @@ START_TEST(what_is_ours_is_taken_out)
 	ck_assert_str_eq(a.schema, "out_2");
 	ck_assert(a.pooled);
 	ck_assert_str_eq(a.shown, "postgresql://u@h/db");
+	ck_assert(!a.standby);
+	parse("postgres://h/db?durability=standby");
+	ck_assert(a.standby);
+	ck_assert_str_eq(a.conninfo, "postgres://h/db");
+	parse("postgres://h/db?durability=local");
+	ck_assert(!a.standby);
 	parse("postgres://h/db?schema=a");
 	ck_assert_str_eq(a.conninfo, "postgres://h/db");
 	ck_assert(!a.pooled);
@@ -83,6 +89,7 @@ static const char *const bad[] = {
     "postgresql://u:secret@h/db?target_session_attrs=standby",
     "postgresql://u:secret@h/db?target_session_attrs=prefer-standby",
     "postgresql://u:secret@h/db?connect_timeout=soon",
+    "postgresql://u:secret@h/db?durability=both",
     "postgresql://u:secret@h/db?sslmode",
     "postgresql://u:secret@h/db?host=a,b&port=1,2,3",
     "postgresql://u:secret@h:port/db",

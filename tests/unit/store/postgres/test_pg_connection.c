@@ -95,8 +95,10 @@ END_TEST
 /* Each table of columns with the statement that unnests it; its places begin behind `before`
  * parameters. */
 #define UNNEST(name, before, LIST)                                                                 \
-	{name, "SELECT " before LIST(RP_PG_LIST) " FROM unnest(ARRAY[0, 0]" LIST(RP_PG_ARRAYS)     \
-		   ") n (zero" LIST(RP_PG_LIST) ")"}
+	{                                                                                          \
+		name, "SELECT " before LIST(RP_PG_LIST) " FROM unnest(ARRAY[0, 0]" LIST(           \
+			  RP_PG_ARRAYS) ") n (zero" LIST(RP_PG_LIST) ")"                           \
+	}
 #define ONE "$1::bigint"
 #define TWO ONE " + $2::bigint"
 #define FOUR TWO " + $3::bigint + $4::bigint"
