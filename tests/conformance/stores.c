@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "conformance/fixture.h"
+#include "conformance/fixture_int.h"
 #include "conformance/memory/store_memory.h"
 
 /* --- LMDB, in a new directory ------------------------------------------------------------ */
@@ -63,7 +64,21 @@ static void remove_world(void *place)
 	rp_memory_world_free(place);
 }
 
+/* --- PostgreSQL: store_postgres.c ---------------------------------------------------------- */
+
+#if !RP_TEST_POSTGRES
+static const char *not_built(void)
+{
+	return "this build has no such store (POSTGRES=0)";
+}
+#endif
+
 const struct fx_store fx_stores[FX_STORES] = {
-    {"lmdb", make_dir, open_dir, remove_dir, false},
-    {"memory", make_world, open_world, remove_world, true},
+    {"lmdb", make_dir, open_dir, remove_dir, NULL, false, true},
+    {"memory", make_world, open_world, remove_world, NULL, true, true},
+#if RP_TEST_POSTGRES
+    {"postgres", fx_schema_make, fx_schema_open, fx_schema_remove, fx_schema_missing, false, false},
+#else
+    {"postgres", NULL, NULL, NULL, not_built, false, false},
+#endif
 };
