@@ -12,18 +12,8 @@ V ?= 0
 Q = $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(2))
 
-# With POSTGRES=0 the programs know outboxes in directories alone, and nothing of PostgreSQL is needed.
-# Of libpq only the header is: it is loaded when a connection is made.
-POSTGRES ?= 1
-ifeq ($(filter 0 1,$(POSTGRES)),)
-$(error POSTGRES is 0 or 1)
-endif
-
 PKGS = lmdb libcurl jansson libssl libcrypto inih libxxhash
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-ifeq ($(POSTGRES),1)
-PKG_CFLAGS += $(shell pkg-config --cflags libpq 2>/dev/null)
-endif
 LIBS_CORE := $(shell pkg-config --libs jansson libcrypto inih libxxhash 2>/dev/null)
 LIBS_STORE := $(shell pkg-config --libs lmdb 2>/dev/null)
 LIBS_HTTP := $(shell pkg-config --libs libcurl libssl 2>/dev/null)
@@ -47,9 +37,20 @@ CPPFLAGS += -D_GNU_SOURCE -DRP_VERSION='"$(VERSION)"' -Iinclude -Isrc -Itools $(
 ALL_CFLAGS = -std=c11 $(WARN) $(HARDEN) $(CFLAGS) $(SANITIZE) -MMD -MP
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(SANITIZE)
 
+# POSTGRES=0 builds without the store in PostgreSQL. libpq is loaded when it is needed (src/store/
+# postgres/libpq.h), so a build takes its headers alone.
+POSTGRES ?= 1
+ifeq ($(filter 0 1,$(POSTGRES)),)
+$(error POSTGRES is 0 or 1)
+endif
+CPPFLAGS += -DRP_POSTGRES=$(POSTGRES)
+ifeq ($(POSTGRES),1)
+CPPFLAGS += $(shell pkg-config --cflags libpq 2>/dev/null)
+else
+WITHOUT := src/store/postgres/%
+endif
+
 CMD_SRC := $(sort $(shell find src/cmd -name '*.c'))
-# One of the two says what an address of PostgreSQL means.
-WITHOUT := $(if $(filter 1,$(POSTGRES)),src/store/without_postgres.c,src/store/postgres/%)
 LIB_SRC := $(filter-out $(CMD_SRC) $(WITHOUT),$(sort $(shell find src -name '*.c')))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/obj/%.o)
@@ -98,20 +99,20 @@ $(BUILD)/obj/%.o: %.c
 $(BUILD)/quoted/%.inc: %
 	@mkdir -p $(@D)
 	$(Q)LC_ALL=C sed 's/[\\"?]/\\&/g; s/^/"/; s/$$/\\n"/' $< > $@
-QUOTING := $(BUILD)/obj/tools/ctl/verbs/verb_completion.o $(BUILD)/obj/src/cmd/cmd_demo.o
-QUOTING += $(BUILD)/obj/src/store/postgres/schema.o
+QUOTING := $(BUILD)/obj/tools/ctl/verbs/verb_completion.o $(BUILD)/obj/src/cmd/cmd_demo.o \
+           $(BUILD)/obj/src/store/postgres/schema.o
 $(QUOTING): CPPFLAGS += -I$(BUILD)/quoted
-$(QUOTING): $(patsubst %,$(BUILD)/quoted/%.inc,$(wildcard tools/ctl/completion/*) src/cmd/demo.sh \
-              $(wildcard src/store/postgres/schema/*.sql))
+QUOTED := $(wildcard tools/ctl/completion/* src/store/postgres/schema/*.sql) src/cmd/demo.sh
+$(QUOTING): $(patsubst %,$(BUILD)/quoted/%.inc,$(QUOTED))
 
-# Made anew when the other one is wanted: what is in the library, and in the tests of stores.
+# Made anew when the other one is wanted: what is in the library, and who asks for it.
 WITH_POSTGRES := $(BUILD)/with-postgres
 .PHONY: always
 $(WITH_POSTGRES): always
 	@mkdir -p $(@D)
 	@$(if $(filter 0,$(POSTGRES)),echo "POSTGRES=0: without the store in PostgreSQL")
 	@echo $(POSTGRES) | cmp -s - $@ || echo $(POSTGRES) >$@
-$(BUILD)/obj/tests/conformance/stores.o: $(WITH_POSTGRES)
+$(BUILD)/obj/tests/conformance/stores.o $(BUILD)/obj/src/store/outbox.o: $(WITH_POSTGRES)
 
 $(LIB): $(LIB_OBJ) $(WITH_POSTGRES)
 	@rm -f $@
@@ -159,7 +160,7 @@ CONFORMANCE_PARTS := $(filter-out tests/conformance/store_postgres.c,$(CONFORMAN
 endif
 CONFORMANCE_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o, \
                      $(sort $(filter-out $(CONFORMANCE_SRC),$(CONFORMANCE_PARTS)))) $(WORK_OBJ)
-$(BUILD)/obj/tests/conformance/%.o: CPPFLAGS += -Itests -DRP_TEST_POSTGRES=$(POSTGRES)
+$(BUILD)/obj/tests/conformance/%.o: CPPFLAGS += -Itests
 $(CONFORMANCE_BIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/conformance/%.o $(CONFORMANCE_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
@@ -206,8 +207,8 @@ $(BUILD)/examples/%: docs/examples/%.c $(LIB)
 	$(Q)$(CC) -std=c11 -Wall -Wextra -Iinclude $(CFLAGS) $(SANITIZE) $< $(LIB) -o $@ \
 		$(LIBS_LOCAL)
 
-# The bare loops stand beside the library, stock works through it.
-$(BUILD)/bench/stock: $(BUILD)/obj/tests/bench/stock.o $(LIB)
+# The bare loops stand beside the library; these two work through it.
+$(addprefix $(BUILD)/bench/,stock bare_door): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS_LOCAL)

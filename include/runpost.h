@@ -45,6 +45,9 @@ enum rp_err {
 	RP_ERR_NOMEM,
 	/* the operating system failed; the outcome of a write is unknown, reopen before going on */
 	RP_ERR_IO,
+	/* the store cannot be reached now, and a write may or may not have been done: ask the same
+	 * again */
+	RP_ERR_AWAY,
 };
 
 #define RP_ERROR_TEXT_MAX 400

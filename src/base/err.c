@@ -24,6 +24,7 @@ static const struct {
     [RP_ERR_DAMAGED] = {"damaged", RP_EXIT_DATA},
     [RP_ERR_NOMEM] = {"nomem", RP_EXIT_TEMPFAIL},
     [RP_ERR_IO] = {"io", RP_EXIT_IO},
+    [RP_ERR_AWAY] = {"away", RP_EXIT_TEMPFAIL},
 };
 
 const char *rp_err_name(enum rp_err code)

@@ -74,6 +74,52 @@ struct rp_minute rp_counters_recent(const struct rp_counters *t, int64_t now_at_
 	return sum;
 }
 
+static void add_histogram(struct rp_histogram *sum, const struct rp_histogram *part)
+{
+	size_t i;
+
+	sum->sum_us += part->sum_us;
+	for (i = 0; i < RP_HISTOGRAM_BUCKETS; i++)
+		sum->count[i] += part->count[i];
+}
+
+static void add_minute(struct rp_minute *sum, const struct rp_minute *part)
+{
+	if (part->minute > sum->minute)
+		*sum = (struct rp_minute){.minute = part->minute};
+	if (part->minute < sum->minute)
+		return;
+	sum->accepted += part->accepted;
+	sum->delivered += part->delivered;
+	sum->failed += part->failed;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+void rp_counters_add(struct rp_counters *sum, const struct rp_counters *part)
+{
+	size_t i;
+
+	sum->duplicates += part->duplicates;
+	sum->replayed += part->replayed;
+	sum->claims_lost += part->claims_lost;
+	sum->last_append_at_ms = later(sum->last_append_at_ms, part->last_append_at_ms);
+	sum->last_delivery_at_ms = later(sum->last_delivery_at_ms, part->last_delivery_at_ms);
+	for (i = 0; i < RP_COUNTERS_CAUSES; i++) {
+		sum->retries[i] += part->retries[i];
+		sum->dead[i] += part->dead[i];
+	}
+	add_histogram(&sum->sender_commits, &part->sender_commits);
+	add_histogram(&sum->other_commits, &part->other_commits);
+	add_histogram(&sum->attempts, &part->attempts);
+	add_histogram(&sum->latency, &part->latency);
+	for (i = 0; i < RP_COUNTERS_MINUTES; i++)
+		add_minute(&sum->minutes[i], &part->minutes[i]);
+}
+
 static enum rp_outcome_class class_of_status(unsigned status)
 {
 	if (status == 429)

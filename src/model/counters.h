@@ -57,6 +57,9 @@ struct rp_minute *rp_counters_minute(struct rp_counters *t, int64_t now_at_ms);
 /* Sums of the n whole minutes before this one. */
 struct rp_minute rp_counters_recent(const struct rp_counters *t, int64_t now_at_ms, unsigned n);
 
+/* Where a store keeps several that are added up when they are read: adds a part to the sum. */
+void rp_counters_add(struct rp_counters *sum, const struct rp_counters *part);
+
 /* Attempts by what came of them: one series for each [endpoint] section. */
 enum rp_outcome_class {
 	RP_CLASS_2XX,

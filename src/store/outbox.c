@@ -6,12 +6,27 @@
 #include <string.h>
 
 #include "store/lmdb/lmdb_store.h"
+#include "store/postgres/postgres_store.h"
 #include "store/store_ops.h"
 
 enum rp_err rp_outbox_open(const char *address, const struct rp_outbox_options *options,
 			   struct rp_outbox **out, struct rp_error *err)
 {
-	return rp_lmdb_open(address, options, out, err);
+	if (!rp_outbox_is_database(address))
+		return rp_lmdb_open(address, options, out, err);
+#if RP_POSTGRES
+	return rp_postgres_open(address, options, out, err);
+#else
+	*out = NULL;
+	return rp_fail(err, RP_ERR_INVAL,
+		       "this runpost was built without PostgreSQL (make POSTGRES=0)");
+#endif
+}
+
+bool rp_outbox_is_database(const char *address)
+{
+	return strncmp(address, "postgresql://", 13) == 0 ||
+	       strncmp(address, "postgres://", 11) == 0;
 }
 
 const char *rp_outbox_address(const struct rp_outbox *ob)

@@ -68,7 +68,11 @@ struct rp_cursor {
 	unsigned char bytes[RP_CURSOR_BYTES_MAX];
 };
 
-/* The store that `address` names: a directory (LMDB). *out must be closed before the process forks
+/* Whether an address names a schema of a PostgreSQL database (store/postgres/address.h), and not a
+ * directory. */
+bool rp_outbox_is_database(const char *address);
+
+/* The store that `address` names: a directory (LMDB), or a connection string. *out must be closed before the process forks
  * and before the same outbox is opened again in this process. */
 enum rp_err rp_outbox_open(const char *address, const struct rp_outbox_options *options,
 			   struct rp_outbox **out, struct rp_error *err);
@@ -95,6 +99,8 @@ void rp_outbox_act_end(uid_t before);
 /* Borrowed. Limits (asserted): url <= RP_URL_MAX, dedupe_key 1..256 bytes, headers <= 2 KiB,
  * others <= 200 bytes. */
 struct rp_new_entry {
+	/* zero; after RP_ERR_AWAY that of the try before */
+	unsigned char id[RP_ID_BYTES];
 	struct rp_span endpoint; /* its name, as rp_url_endpoint makes it */
 	struct rp_span url, run_id, thread_id, event, operation, order_by, headers, dedupe_key,
 	    payload;
@@ -107,7 +113,10 @@ struct rp_appended {
 	unsigned char id[RP_ID_BYTES];
 };
 
-/* All n in one synced commit. RP_ERR_FULL: quota, disk or map; nothing was stored. */
+/* All n in one synced commit. RP_ERR_FULL: quota, disk or map; nothing was stored.
+ *
+ * RP_ERR_AWAY: it may have been done. Whoever appends the same entries again copies the ids of out[]
+ * to them; an entry that is there with its own id is then no duplicate. */
 enum rp_err rp_outbox_append(struct rp_outbox *ob, int64_t now_at_ms,
 			     const struct rp_new_entry *entries, size_t n, struct rp_appended *out,
 			     struct rp_error *err);

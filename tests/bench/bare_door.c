@@ -1,11 +1,13 @@
 /* bare_door - what taking bodies over HTTP and storing them costs at the least: one epoll loop,
- * requests read in the simplest way, LMDB with one table and one value a body, one synced commit
- * for all requests that a turn of the loop found, then their answers.
+ * requests read in the simplest way, one synced commit for all requests that a turn of the loop
+ * found, then their answers.
  *
- *   bare_door PORT DIR
+ *   bare_door PORT DIR table    LMDB with one table and one value a body
+ *   bare_door PORT DIR outbox   an outbox: what is appended can be delivered
  *
- * It takes Content-Length at its word and asks nothing else. DIR must exist and be empty. It says
- * "ready" on stdout and ends at SIGTERM, with the number of its commits. */
+ * It takes Content-Length at its word, looks for the run's id as for any text, and asks nothing
+ * else. DIR must exist and be empty. It says "ready" on stdout and ends at SIGTERM, with the number
+ * of its commits. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -21,9 +23,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "store/outbox.h"
+
 #define MAP_BYTES ((size_t)64 << 30)
 #define EVENTS_MAX 256
 #define IN_BYTES (64 << 10)
+
+#define TURN_MAX 4096 /* requests of one turn of the loop */
+#define ENDPOINT "http://127.0.0.1:9/hook"
 
 struct conn {
 	int fd;
@@ -37,7 +44,13 @@ struct door {
 	int epoll_fd, listen_fd;
 	MDB_env *env;
 	MDB_dbi table;
-	MDB_txn *txn; /* of this turn; NULL: none yet */
+	MDB_txn *txn;             /* of this turn; NULL: none yet */
+	struct rp_outbox *outbox; /* NULL: the table */
+	/* of this turn: bodies, one after the other, and where each begins */
+	struct rp_buf bodies;
+	size_t at[TURN_MAX + 1], n;
+	struct rp_new_entry entries[TURN_MAX];
+	struct rp_appended appended[TURN_MAX];
 	uint64_t seq, commits;
 	struct conn *owed;
 };
@@ -73,6 +86,16 @@ static void open_env(struct door *d, const char *dir)
 	check(mdb_txn_begin(d->env, NULL, 0, &txn), "begin");
 	check(mdb_dbi_open(txn, "body", MDB_CREATE, &d->table), "table");
 	check(mdb_txn_commit(txn), "commit");
+}
+
+static void open_outbox(struct door *d, const char *dir)
+{
+	const struct rp_outbox_options options = {.create = true};
+	struct rp_error err;
+
+	d->bodies.max = (size_t)1 << 30;
+	if (rp_outbox_open(dir, &options, &d->outbox, &err) != RP_OK)
+		die(dir, err.text);
 }
 
 static void add(const struct door *d, int fd, void *subject)
@@ -114,6 +137,48 @@ static void accept_all(const struct door *d)
 	}
 }
 
+/* They move until the turn is over. */
+static void put_aside(struct door *d, const char *body, size_t len)
+{
+	if (d->n == TURN_MAX || !rp_buf_add(&d->bodies, body, len + 1))
+		die("a turn", "too many requests");
+	d->at[++d->n] = d->bodies.len;
+}
+
+/* 36 characters after "run_id":" */
+static struct rp_span run_id_of(const char *body)
+{
+	static const char key[] = "\"run_id\":\"";
+	const char *found = strstr(body, key);
+
+	if (found == NULL)
+		die("a body", "no run_id");
+	return (struct rp_span){found + sizeof key - 1, 36};
+}
+
+static void append_all(struct door *d)
+{
+	struct rp_error err;
+	size_t i;
+
+	for (i = 0; i < d->n; i++) {
+		const char *body = d->bodies.data + d->at[i];
+
+		d->entries[i] = (struct rp_new_entry){
+		    .endpoint = {ENDPOINT, sizeof ENDPOINT - 1},
+		    .url = {ENDPOINT, sizeof ENDPOINT - 1},
+		    .run_id = run_id_of(body),
+		    .dedupe_key = run_id_of(body),
+		    .payload = {body, d->at[i + 1] - d->at[i] - 1},
+		};
+	}
+	if (rp_outbox_append(d->outbox, rp_sys_wall_ms(&rp_sys_real), d->entries, d->n, d->appended,
+			     &err) != RP_OK)
+		die("append", err.text);
+	d->n = 0;
+	rp_buf_clear(&d->bodies);
+}
+
 static void put(struct door *d, char *body, size_t len)
 {
 	unsigned char bytes[8];
@@ -144,7 +209,10 @@ static bool take(struct door *d, struct conn *c)
 	end += 4;
 	if ((size_t)(c->in + c->len - end) < body)
 		return false;
-	put(d, end, body);
+	if (d->outbox != NULL)
+		put_aside(d, end, body);
+	else
+		put(d, end, body);
 	c->used = (size_t)(end - c->in) + body;
 	return true;
 }
@@ -177,7 +245,10 @@ static void answer_all(struct door *d)
 				     "Content-Length: 20\r\n\r\n{\"status\":\"queued\"}\n";
 	struct conn *c;
 
-	check(mdb_txn_commit(d->txn), "commit");
+	if (d->outbox != NULL)
+		append_all(d);
+	else
+		check(mdb_txn_commit(d->txn), "commit");
 	d->txn = NULL;
 	d->commits++;
 	for (c = d->owed; c != NULL; c = c->next)
@@ -191,15 +262,18 @@ int main(int argc, char **argv)
 {
 	struct sigaction on_stop = {.sa_handler = stop};
 	struct epoll_event events[EVENTS_MAX];
-	struct door d = {0};
+	static struct door d;
 	int n, i;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: bare_door PORT DIR\n");
+	if (argc != 4) {
+		fprintf(stderr, "usage: bare_door PORT DIR table|outbox\n");
 		return 64;
 	}
 	sigaction(SIGTERM, &on_stop, NULL);
-	open_env(&d, argv[2]);
+	if (strcmp(argv[3], "outbox") == 0)
+		open_outbox(&d, argv[2]);
+	else
+		open_env(&d, argv[2]);
 	open_listener(&d, argv[1]);
 	puts("ready");
 	fflush(stdout);
@@ -211,10 +285,12 @@ int main(int argc, char **argv)
 			else
 				hear(&d, events[i].data.ptr);
 		}
-		if (d.txn != NULL)
+		if (d.owed != NULL)
 			answer_all(&d);
 	}
 	printf("%" PRIu64 "\n", d.commits);
-	mdb_env_close(d.env);
+	rp_outbox_close(d.outbox);
+	if (d.env != NULL)
+		mdb_env_close(d.env);
 	return 0;
 }

@@ -12,13 +12,6 @@
 
 #define SERVER "RP_POSTGRES"
 
-/* While the store is being built. */
-#pragma weak rp_pg_connect
-#pragma weak rp_pg_disconnect
-#pragma weak rp_pg_ask_plain
-#pragma weak rp_pg_go
-#pragma weak rp_pg_address_parse
-
 struct place {
 	char address[RP_PG_ADDRESS_MAX], schema[RP_PG_SCHEMA_MAX];
 };
@@ -27,8 +20,6 @@ const char *fx_schema_missing(void)
 {
 	const char *server = getenv(SERVER);
 
-	if (rp_pg_connect == NULL)
-		return "not built yet";
 	return server != NULL && server[0] != '\0' ? NULL : SERVER " names no server";
 }
 

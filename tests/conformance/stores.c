@@ -66,7 +66,7 @@ static void remove_world(void *place)
 
 /* --- PostgreSQL: store_postgres.c ---------------------------------------------------------- */
 
-#if !RP_TEST_POSTGRES
+#if !RP_POSTGRES
 static const char *not_built(void)
 {
 	return "this build has no such store (POSTGRES=0)";
@@ -76,7 +76,7 @@ static const char *not_built(void)
 const struct fx_store fx_stores[FX_STORES] = {
     {"lmdb", make_dir, open_dir, remove_dir, NULL, false, true},
     {"memory", make_world, open_world, remove_world, NULL, true, true},
-#if RP_TEST_POSTGRES
+#if RP_POSTGRES
     {"postgres", fx_schema_make, fx_schema_open, fx_schema_remove, fx_schema_missing, false, false},
 #else
     {"postgres", NULL, NULL, NULL, not_built, false, false},

@@ -6,7 +6,6 @@
 
 #include "store/outbox.h"
 
-bool rp_postgres_is_address(const char *address);
 enum rp_err rp_postgres_open(const char *address, const struct rp_outbox_options *options,
 			     struct rp_outbox **out, struct rp_error *err);
 

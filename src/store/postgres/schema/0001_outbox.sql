@@ -41,7 +41,8 @@ CREATE TABLE delivery (
     expires_at_ms bigint NOT NULL,
     order_key     bigint NOT NULL,
     behind        boolean NOT NULL,
-    lacks         smallint NOT NULL
+    lacks         smallint NOT NULL,
+    not_before_at_ms bigint NOT NULL
 );
 
 CREATE TABLE attempt (

@@ -1,0 +1,516 @@
+/* connection.c - one connection in pipeline mode: what is asked waits in libpq's buffer until a go
+ * sends it with one sync point, and reads every answer up to that. */
+#include "store/postgres/connection.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/sys.h"
+#include "store/postgres/libpq.h"
+
+#define SERVER_VERSION_MIN 150000
+#define STATEMENTS_MAX 256
+#define ASKS_MAX 64 /* of one go */
+
+/* One question of a go, in the order they were sent. */
+struct ask {
+	const struct rp_pg_statement *prepares; /* it only prepares this one */
+	PGresult *result;
+};
+
+/* What a go asks; that of the last one is kept until the next. */
+struct round {
+	size_t first; /* the number of its first question, as it was given to the caller */
+	size_t n, n_answers;
+	struct ask all[2 * ASKS_MAX];
+	size_t answer_at[ASKS_MAX]; /* by question: its place in all[] */
+};
+
+struct rp_pg {
+	PGconn *conn;
+	const struct rp_libpq *pq;
+	const struct rp_pg_statement *prepared[STATEMENTS_MAX];
+	size_t n_prepared;
+	struct rp_pg_params params;
+	struct round rounds[2]; /* [0]: the one being put together, or answered last */
+	size_t n_asked;
+	bool going; /* rounds[0] has been answered: what is asked next begins another */
+	bool lost, no_memory;
+	size_t n_posted; /* answers of posts that are still to come, sync points among them */
+	char sqlstate[6];
+};
+
+/* --- making and ending ------------------------------------------------------------------- */
+
+static void be_silent(void *arg, const char *message)
+{
+	(void)arg;
+	(void)message;
+}
+
+/* What libpq says, without its line end. It names hosts, users and databases, and no password. */
+static enum rp_err fail_as(const struct rp_pg *pg, const char *what, enum rp_err code,
+			   struct rp_error *err)
+{
+	const char *text = pg->pq->PQerrorMessage(pg->conn);
+	size_t len = strcspn(text, "\n");
+
+	return rp_fail(err, code, "%s: %.*s", what, (int)len, len > 0 ? text : "connection lost");
+}
+
+/* A connection that fails has no SQLSTATE to go by: PQerrorMessage is translated by the server
+ * alone, and these begin in English. */
+static enum rp_err code_of_refusal(const char *text)
+{
+	if (strstr(text, "password") != NULL || strstr(text, "pg_hba.conf") != NULL ||
+	    strstr(text, "permission denied") != NULL || strstr(text, "role \"") != NULL ||
+	    strstr(text, "authentication failed") != NULL)
+		return RP_ERR_DENIED;
+	if (strstr(text, "database \"") != NULL && strstr(text, "does not exist") != NULL)
+		return RP_ERR_NOTFOUND;
+	if (strstr(text, "invalid connection option") != NULL ||
+	    strstr(text, "definition of service") != NULL)
+		return RP_ERR_INVAL;
+	return RP_ERR_AWAY;
+}
+
+static enum rp_err prepare_session(struct rp_pg *pg, const struct rp_pg_address *address,
+				   struct rp_error *err)
+{
+	static const char *const settings[] = {
+	    "SET TimeZone = 'UTC'", "SET plan_cache_mode = force_generic_plan", "SET jit = off",
+	    "SET synchronous_commit = local",
+	    /* who waits for a lock that long waits for somebody who is stuck */
+	    "SET lock_timeout = '20s'", "SET statement_timeout = '25s'",
+	    "SET idle_in_transaction_session_timeout = '60s'",
+	    /* a backend whose client has died gives up its locks while a statement runs */
+	    "SET client_connection_check_interval = '200ms'"};
+	char path[RP_PG_SCHEMA_MAX + 64];
+	size_t i;
+
+	snprintf(path, sizeof path, "SET search_path = \"%s\", pg_catalog", address->schema);
+	rp_pg_ask_plain(pg, path);
+	for (i = 0; i < sizeof settings / sizeof settings[0]; i++)
+		rp_pg_ask_plain(pg, settings[i]);
+	return rp_pg_go(pg, err);
+}
+
+static PGconn *open_connection(const struct rp_libpq *pq, const struct rp_pg_address *address)
+{
+	/* What stands before dbname is a default that the address may change. */
+	const char *const keywords[] = {"connect_timeout",           "keepalives_idle",
+					"keepalives_interval",       "keepalives_count",
+					"tcp_user_timeout",          "target_session_attrs",
+					"fallback_application_name", "dbname",
+					"client_encoding",           NULL};
+	const char *const values[] = {
+	    "5", "5", "2", "3", "10000", "read-write", "runpost", address->conninfo, "UTF8", NULL};
+
+	return pq->PQconnectdbParams(keywords, values, 1);
+}
+
+static enum rp_err connected(struct rp_pg *pg, const struct rp_pg_address *address,
+			     struct rp_error *err)
+{
+	const struct rp_libpq *pq = pg->pq;
+
+	if (pg->conn == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	if (pq->PQstatus(pg->conn) != CONNECTION_OK)
+		return fail_as(pg, address->shown, code_of_refusal(pq->PQerrorMessage(pg->conn)),
+			       err);
+	if (pq->PQserverVersion(pg->conn) < SERVER_VERSION_MIN)
+		return rp_fail(err, RP_ERR_FORMAT,
+			       "%s: PostgreSQL %d is too old: 15 is the oldest that works",
+			       address->shown, pq->PQserverVersion(pg->conn) / 10000);
+	pq->PQsetNoticeProcessor(pg->conn, be_silent, NULL);
+	if (pq->PQsetnonblocking(pg->conn, 1) != 0 || pq->PQenterPipelineMode(pg->conn) != 1)
+		return fail_as(pg, address->shown, RP_ERR_IO, err);
+	return prepare_session(pg, address, err);
+}
+
+enum rp_err rp_pg_connect(const struct rp_pg_address *address, struct rp_pg **out,
+			  struct rp_error *err)
+{
+	const struct rp_libpq *pq;
+	enum rp_err e = rp_libpq_load(&pq, err);
+	struct rp_pg *pg;
+
+	*out = NULL;
+	if (e != RP_OK)
+		return e;
+	pg = calloc(1, sizeof *pg);
+	if (pg == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	pg->pq = pq;
+	pg->conn = open_connection(pq, address);
+	e = connected(pg, address, err);
+	if (e != RP_OK)
+		rp_pg_disconnect(pg);
+	else
+		*out = pg;
+	return e;
+}
+
+static void clear_round(struct rp_pg *pg, struct round *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->n; i++)
+		pg->pq->PQclear(r->all[i].result);
+	r->n = r->n_answers = 0;
+}
+
+void rp_pg_disconnect(struct rp_pg *pg)
+{
+	if (pg == NULL)
+		return;
+	clear_round(pg, &pg->rounds[0]);
+	clear_round(pg, &pg->rounds[1]);
+	rp_pg_params_release(&pg->params);
+	pg->pq->PQfinish(pg->conn);
+	free(pg);
+}
+
+/* --- asking ------------------------------------------------------------------------------ */
+
+struct rp_pg_params *rp_pg_params(struct rp_pg *pg)
+{
+	rp_pg_params_clear(&pg->params);
+	return &pg->params;
+}
+
+static struct round *round_to_ask(struct rp_pg *pg)
+{
+	if (pg->going) {
+		clear_round(pg, &pg->rounds[1]);
+		pg->rounds[1] = pg->rounds[0];
+		pg->rounds[0].n = pg->rounds[0].n_answers = 0;
+		pg->rounds[0].first = pg->n_asked;
+		pg->going = false;
+	}
+	return &pg->rounds[0];
+}
+
+static size_t add_ask(struct rp_pg *pg, struct round *r)
+{
+	assert(r->n_answers < ASKS_MAX);
+	r->answer_at[r->n_answers++] = r->n;
+	r->all[r->n++] = (struct ask){NULL, NULL};
+	return pg->n_asked++;
+}
+
+static bool is_prepared(const struct rp_pg *pg, const struct rp_pg_statement *s)
+{
+	size_t i;
+
+	for (i = 0; i < pg->n_prepared; i++)
+		if (pg->prepared[i] == s)
+			return true;
+	return false;
+}
+
+static bool prepares(const struct round *r, const struct rp_pg_statement *s)
+{
+	size_t i;
+
+	for (i = 0; i < r->n; i++)
+		if (r->all[i].prepares == s)
+			return true;
+	return false;
+}
+
+static void see_sent(struct rp_pg *pg, int sent)
+{
+	if (sent != 1)
+		pg->lost = true;
+}
+
+size_t rp_pg_ask(struct rp_pg *pg, const struct rp_pg_statement *s)
+{
+	struct round *r = round_to_ask(pg);
+	const struct rp_pg_params *p = &pg->params;
+	const char *values[RP_PG_PARAMS_MAX];
+	int lengths[RP_PG_PARAMS_MAX], formats[RP_PG_PARAMS_MAX];
+	size_t i;
+
+	pg->no_memory = pg->no_memory || p->no_memory;
+	if (!is_prepared(pg, s) && !prepares(r, s)) {
+		see_sent(pg, pg->pq->PQsendPrepare(pg->conn, s->name, s->sql, 0, NULL));
+		r->all[r->n++] = (struct ask){s, NULL};
+	}
+	for (i = 0; i < p->n; i++) {
+		values[i] = p->bytes.data != NULL ? p->bytes.data + p->all[i].at : "";
+		lengths[i] = p->all[i].len;
+		formats[i] = 1;
+	}
+	see_sent(pg, pg->pq->PQsendQueryPrepared(pg->conn, s->name, (int)p->n, values, lengths,
+						 formats, 1));
+	return add_ask(pg, r);
+}
+
+size_t rp_pg_ask_plain(struct rp_pg *pg, const char *sql)
+{
+	struct round *r = round_to_ask(pg);
+
+	see_sent(pg, pg->pq->PQsendQueryParams(pg->conn, sql, 0, NULL, NULL, NULL, NULL, 1));
+	return add_ask(pg, r);
+}
+
+/* --- waiting ----------------------------------------------------------------------------- */
+
+/* Until the socket can be read, or written while there is something to write. */
+static bool wait_for_socket(struct rp_pg *pg, bool writes, int64_t until_us)
+{
+	struct pollfd fd = {.fd = pg->pq->PQsocket(pg->conn),
+			    .events = (short)(POLLIN | (writes ? POLLOUT : 0))};
+	int64_t left_us = until_us - rp_sys_stopwatch_us();
+	int n;
+
+	if (left_us <= 0)
+		return false;
+	n = poll(&fd, 1, (int)(left_us / 1000) + 1);
+	return n > 0 || (n < 0 && errno == EINTR) || (n == 0 && rp_sys_stopwatch_us() < until_us);
+}
+
+/* Sees that an answer, if there is one, can be had without a wait. false: the connection is lost.
+ */
+static bool await(struct rp_pg *pg, int64_t until_us)
+{
+	int unsent = pg->pq->PQflush(pg->conn);
+
+	while (unsent >= 0 && (unsent > 0 || pg->pq->PQisBusy(pg->conn))) {
+		if (!wait_for_socket(pg, unsent > 0, until_us) || !pg->pq->PQconsumeInput(pg->conn))
+			return false;
+		unsent = pg->pq->PQflush(pg->conn);
+	}
+	return unsent >= 0;
+}
+
+static enum rp_err code_of_state(const char *state)
+{
+	static const struct {
+		const char *begins;
+		enum rp_err code;
+	} codes[] = {
+	    {"53100", RP_ERR_FULL},   /* disk full */
+	    {"53", RP_ERR_AWAY},      /* out of memory there, too many connections */
+	    {"42501", RP_ERR_DENIED}, /* no right */
+	    {"42P01", RP_ERR_FORMAT}, /* no such table, */
+	    {"42703", RP_ERR_FORMAT}, /* column, */
+	    {"42883", RP_ERR_FORMAT}, /* function */
+	    {"3F", RP_ERR_FORMAT},    /* no such schema */
+	    {"57P", RP_ERR_AWAY},     /* shuts down, starts up, was told to end */
+	    {"57014", RP_ERR_AWAY},   /* took too long, or somebody cancelled it */
+	    {"55P03", RP_ERR_AWAY},   /* a lock was not to be had */
+	    {"40", RP_ERR_AWAY},      /* rolled back: a deadlock, a conflict */
+	    {"25006", RP_ERR_AWAY},   /* it has become a standby */
+	    {"25P03", RP_ERR_AWAY},   /* the transaction stood still for too long */
+	    {"08", RP_ERR_AWAY},      /* the connection */
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof codes / sizeof codes[0]; i++)
+		if (strncmp(state, codes[i].begins, strlen(codes[i].begins)) == 0)
+			return codes[i].code;
+	return RP_ERR_IO;
+}
+
+static enum rp_err fail_by(struct rp_pg *pg, const PGresult *result, struct rp_error *err)
+{
+	const char *state = pg->pq->PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *text = pg->pq->PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	if (state == NULL) {
+		pg->lost = true;
+		return fail_as(pg, "PostgreSQL", RP_ERR_AWAY, err);
+	}
+	snprintf(pg->sqlstate, sizeof pg->sqlstate, "%.5s", state);
+	return rp_fail(err, code_of_state(state), "PostgreSQL: %s (%s)", text != NULL ? text : "",
+		       state);
+}
+
+/* The next answer; *end: there is none before the sync point. */
+static enum rp_err take(struct rp_pg *pg, int64_t until_us, PGresult **out, struct rp_error *err)
+{
+	PGresult *result;
+
+	if (!await(pg, until_us)) {
+		pg->lost = true;
+		return fail_as(pg, "PostgreSQL", RP_ERR_AWAY, err);
+	}
+	result = pg->pq->PQgetResult(pg->conn);
+	if (result != NULL) {
+		*out = result;
+		/* a NULL ends the answers to each question, but follows no sync point */
+		if (pg->pq->PQresultStatus(result) != PGRES_PIPELINE_SYNC) {
+			if (!await(pg, until_us)) {
+				pg->lost = true;
+				pg->pq->PQclear(result);
+				return fail_as(pg, "PostgreSQL", RP_ERR_AWAY, err);
+			}
+			pg->pq->PQclear(pg->pq->PQgetResult(pg->conn));
+		}
+		return RP_OK;
+	}
+	pg->lost = true;
+	return fail_as(pg, "PostgreSQL", RP_ERR_AWAY, err);
+}
+
+static enum rp_err drop_posted(struct rp_pg *pg, int64_t until_us, struct rp_error *err)
+{
+	PGresult *result;
+	enum rp_err e;
+
+	for (; pg->n_posted > 0; pg->n_posted--) {
+		e = take(pg, until_us, &result, err);
+		if (e != RP_OK)
+			return e;
+		pg->pq->PQclear(result);
+	}
+	return RP_OK;
+}
+
+static bool is_good(ExecStatusType status)
+{
+	return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+}
+
+static void note_prepared(struct rp_pg *pg, const struct ask *a)
+{
+	if (a->prepares == NULL)
+		return;
+	assert(pg->n_prepared < STATEMENTS_MAX);
+	pg->prepared[pg->n_prepared++] = a->prepares;
+}
+
+static enum rp_err take_all(struct rp_pg *pg, struct round *r, int64_t until_us,
+			    struct rp_error *err)
+{
+	enum rp_err first = RP_OK, e;
+	PGresult *sync;
+	size_t i;
+
+	for (i = 0; i < r->n; i++) {
+		ExecStatusType status;
+
+		e = take(pg, until_us, &r->all[i].result, first == RP_OK ? err : NULL);
+		if (e != RP_OK)
+			return first != RP_OK ? first : e;
+		status = pg->pq->PQresultStatus(r->all[i].result);
+		if (is_good(status))
+			note_prepared(pg, &r->all[i]);
+		else if (first == RP_OK && status != PGRES_PIPELINE_ABORTED)
+			first = fail_by(pg, r->all[i].result, err);
+	}
+	e = take(pg, until_us, &sync, first == RP_OK ? err : NULL);
+	if (e == RP_OK)
+		pg->pq->PQclear(sync);
+	return first != RP_OK ? first : e;
+}
+
+enum rp_err rp_pg_go(struct rp_pg *pg, struct rp_error *err)
+{
+	struct round *r = round_to_ask(pg);
+	int64_t until_us = rp_sys_stopwatch_us() + RP_PG_ANSWER_MS * INT64_C(1000);
+	bool no_memory = pg->no_memory;
+	enum rp_err e;
+
+	pg->going = true;
+	pg->sqlstate[0] = '\0';
+	pg->no_memory = false;
+	if (pg->lost || pg->pq->PQpipelineSync(pg->conn) != 1) {
+		pg->lost = true;
+		return fail_as(pg, "PostgreSQL", RP_ERR_AWAY, err);
+	}
+	e = drop_posted(pg, until_us, err);
+	if (e == RP_OK)
+		e = take_all(pg, r, until_us, err);
+	return no_memory ? rp_fail(err, RP_ERR_NOMEM, "out of memory") : e;
+}
+
+const struct rp_pg_rows *rp_pg_answer(const struct rp_pg *pg, size_t ask)
+{
+	const struct round *r = &pg->rounds[ask < pg->rounds[0].first ? 1 : 0];
+
+	assert(ask >= r->first && ask - r->first < r->n_answers);
+	return (const struct rp_pg_rows *)(const void *)r->all[r->answer_at[ask - r->first]].result;
+}
+
+enum rp_err rp_pg_run_script(struct rp_pg *pg, const char *sql, struct rp_error *err)
+{
+	enum rp_err e = RP_OK;
+	PGresult *result;
+
+	assert(pg->going || pg->rounds[0].n == 0);
+	if (pg->pq->PQexitPipelineMode(pg->conn) != 1)
+		return fail_as(pg, "PostgreSQL", RP_ERR_IO, err);
+	result = pg->pq->PQexec(pg->conn, sql);
+	if (!is_good(pg->pq->PQresultStatus(result)))
+		e = fail_by(pg, result, err);
+	pg->pq->PQclear(result);
+	if (pg->pq->PQenterPipelineMode(pg->conn) != 1)
+		pg->lost = true;
+	return e;
+}
+
+bool rp_pg_is_lost(const struct rp_pg *pg)
+{
+	return pg->lost;
+}
+
+const char *rp_pg_sqlstate(const struct rp_pg *pg)
+{
+	return pg->sqlstate;
+}
+
+/* --- to be told -------------------------------------------------------------------------- */
+
+int rp_pg_socket(const struct rp_pg *pg)
+{
+	return pg->pq->PQsocket(pg->conn);
+}
+
+enum rp_err rp_pg_post(struct rp_pg *pg, struct rp_error *err)
+{
+	struct round *r = round_to_ask(pg);
+	size_t i;
+
+	pg->going = true;
+	for (i = 0; i < r->n; i++)
+		note_prepared(pg, &r->all[i]);
+	pg->n_posted += r->n + 1;
+	r->n = r->n_answers = 0;
+	if (pg->lost || pg->pq->PQpipelineSync(pg->conn) != 1 || pg->pq->PQflush(pg->conn) < 0) {
+		pg->lost = true;
+		return fail_as(pg, "PostgreSQL", RP_ERR_AWAY, err);
+	}
+	return RP_OK;
+}
+
+enum rp_err rp_pg_take_in(struct rp_pg *pg, void (*see)(void *arg, struct rp_span payload),
+			  void *arg, struct rp_error *err)
+{
+	PGnotify *n;
+
+	if (pg->lost || !pg->pq->PQconsumeInput(pg->conn) || pg->pq->PQflush(pg->conn) < 0) {
+		pg->lost = true;
+		return fail_as(pg, "PostgreSQL", RP_ERR_AWAY, err);
+	}
+	while (pg->n_posted > 0 && !pg->pq->PQisBusy(pg->conn)) {
+		PGresult *result = pg->pq->PQgetResult(pg->conn);
+
+		if (result == NULL)
+			continue;
+		pg->n_posted--;
+		pg->pq->PQclear(result);
+	}
+	while ((n = pg->pq->PQnotifies(pg->conn)) != NULL) {
+		see(arg, rp_span_of(n->extra));
+		pg->pq->PQfreemem(n);
+	}
+	return RP_OK;
+}

@@ -1,0 +1,125 @@
+/* insert.c - inserts entries. A dedupe key that is there already is no error. */
+#include "store/postgres/insert.h"
+
+#include <stdlib.h>
+
+#include "store/postgres/columns.h"
+
+static const struct rp_pg_statement insert_entries = {
+    "insert_entries",
+    "INSERT INTO entry (seq" RP_PG_FACTS(
+	RP_PG_LIST) ", payload)"
+		    " SELECT * FROM unnest($1::bigint[]" RP_PG_FACTS(
+			RP_PG_ARRAYS) ", $17::bytea[])"
+				      " ON CONFLICT (dedupe_key) DO NOTHING RETURNING seq"};
+
+/* Which of the keys are there, and whose they are. */
+static const struct rp_pg_statement find_keys = {
+    "find_keys", "SELECT k.i, e.seq, e.id FROM unnest($1::bigint[], $2::text[]) AS k (i, key)"
+		 " JOIN entry e ON e.dedupe_key = k.key"};
+
+static const void *facts_at(void *arg, size_t i)
+{
+	struct rp_pg_incoming *const *sorted = arg;
+
+	return &sorted[i]->facts;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct rp_pg_incoming *const *x = a, *const *y = b;
+	struct rp_span p = (*x)->facts.dedupe_key, q = (*y)->facts.dedupe_key;
+	size_t len = p.len < q.len ? p.len : q.len;
+	int c = memcmp(p.ptr, q.ptr, len);
+
+	if (c == 0)
+		c = (p.len > q.len) - (p.len < q.len);
+	/* of two with one key the first one of the batch counts */
+	return c != 0 ? c : (*x > *y) - (*x < *y);
+}
+
+static void put(struct rp_pg_params *p, struct rp_pg_incoming **sorted, size_t n)
+{
+	size_t i;
+
+	rp_pg_array_begin(p, RP_PG_INT8, n);
+	for (i = 0; i < n; i++)
+		rp_pg_add_i64(p, (int64_t)sorted[i]->seq);
+	rp_pg_array_end(p);
+	rp_pg_put_columns(p, &rp_pg_facts, facts_at, sorted, n);
+	rp_pg_array_begin(p, RP_PG_BYTEA, n);
+	for (i = 0; i < n; i++)
+		rp_pg_add_bytea(p, sorted[i]->payload);
+	rp_pg_array_end(p);
+}
+
+/* Whose keys those are that were not inserted. */
+static enum rp_err find_those_there(struct rp_pg_txn *t, struct rp_pg_incoming *all, size_t n,
+				    struct rp_error *err)
+{
+	struct rp_pg_params *p = rp_pg_params(rp_pg_of(t));
+	const struct rp_pg_rows *rows;
+	size_t n_there = 0, ask, i;
+	enum rp_err e;
+
+	for (i = 0; i < n; i++)
+		n_there += all[i].is_there;
+	if (n_there == 0)
+		return RP_OK;
+	rp_pg_array_begin(p, RP_PG_INT8, n_there);
+	for (i = 0; i < n; i++)
+		if (all[i].is_there)
+			rp_pg_add_i64(p, (int64_t)i);
+	rp_pg_array_end(p);
+	rp_pg_array_begin(p, RP_PG_TEXT, n_there);
+	for (i = 0; i < n; i++)
+		if (all[i].is_there)
+			rp_pg_add_text(p, all[i].facts.dedupe_key);
+	rp_pg_array_end(p);
+	ask = rp_pg_ask(t->store->pg, &find_keys);
+	e = rp_pg_go(t->store->pg, err);
+	if (e != RP_OK)
+		return e;
+	rows = rp_pg_answer(t->store->pg, ask);
+	for (i = 0; i < rp_pg_n_rows(rows); i++) {
+		struct rp_pg_incoming *in = &all[rp_pg_i64(rows, i, 0)];
+
+		in->there_seq = (uint64_t)rp_pg_i64(rows, i, 1);
+		memcpy(in->there_id, rp_pg_bytes(rows, i, 2).ptr, RP_ID_BYTES);
+		n_there--;
+	}
+	return n_there == 0 ? RP_OK
+			    : rp_fail(err, RP_ERR_AWAY,
+				      "an entry with the same dedupe key went "
+				      "just now: ask again");
+}
+
+enum rp_err rp_pg_insert(struct rp_pg_txn *t, struct rp_pg_incoming *all, size_t n,
+			 struct rp_error *err)
+{
+	struct rp_pg_incoming **sorted = rp_pg_alloc(t, (n + 1) * sizeof(void *));
+	const struct rp_pg_rows *rows;
+	size_t ask, i, j;
+	enum rp_err e;
+
+	if (sorted == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	for (i = 0; i < n; i++) {
+		sorted[i] = &all[i];
+		all[i].is_there = true;
+	}
+	qsort(sorted, n, sizeof(void *), compare);
+	put(rp_pg_params(rp_pg_of(t)), sorted, n);
+	ask = rp_pg_ask(t->store->pg, &insert_entries);
+	e = rp_pg_go(t->store->pg, err);
+	if (e != RP_OK)
+		return e;
+	/* they come back in the order in which they were inserted */
+	rows = rp_pg_answer(t->store->pg, ask);
+	for (i = 0, j = 0; i < n && j < rp_pg_n_rows(rows); i++)
+		if (sorted[i]->seq == (uint64_t)rp_pg_i64(rows, j, 0)) {
+			sorted[i]->is_there = false;
+			j++;
+		}
+	return find_those_there(t, all, n, err);
+}

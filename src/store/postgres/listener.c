@@ -1,0 +1,158 @@
+/* listener.c - tells and is told. Each kind of watch has a connection of its own: few programs have
+ * more than one. */
+#include "store/postgres/listener.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "store/postgres/postgres_ops.h"
+
+struct rp_pg_listener {
+	struct rp_pg *pg; /* NULL: lost, to be made anew */
+	int fd;           /* epoll over its socket: stays the same when that changes */
+	bool told;
+};
+
+static const struct rp_pg_statement notify = {"notify", "SELECT pg_notify($1::text, $2::text)"};
+
+static const char *name_of(enum rp_watch what)
+{
+	return what == RP_WATCH_WORK ? "work" : "commits";
+}
+
+/* A database may have several outboxes, and whoever sleeps is told only what it waits for. */
+#define CHANNEL_MAX (RP_PG_SCHEMA_MAX + 24)
+static void name_channel(const struct rp_pgstore *s, enum rp_watch what, char out[CHANNEL_MAX])
+{
+	snprintf(out, CHANNEL_MAX, "runpost_%s_%.40s", name_of(what), s->address.schema);
+}
+
+void rp_pg_tell(struct rp_pgstore *s, enum rp_watch what)
+{
+	char channel[CHANNEL_MAX];
+	struct rp_pg_params *p;
+
+	if (s->pg == NULL || rp_pg_is_lost(s->pg))
+		return;
+	name_channel(s, what, channel);
+	rp_pg_ask_plain(s->pg, "BEGIN");
+	rp_pg_ask_plain(s->pg, "SET LOCAL synchronous_commit = off");
+	p = rp_pg_params(s->pg);
+	rp_pg_put_text(p, rp_span_of(channel));
+	rp_pg_put_text(p, rp_span_of(""));
+	rp_pg_ask(s->pg, &notify);
+	rp_pg_ask_plain(s->pg, "COMMIT");
+	if (rp_pg_go(s->pg, NULL) != RP_OK && !rp_pg_is_lost(s->pg)) {
+		rp_pg_ask_plain(s->pg, "ROLLBACK");
+		(void)rp_pg_go(s->pg, NULL);
+	}
+}
+
+static void lose(struct rp_pg_listener *l)
+{
+	if (l->pg != NULL)
+		epoll_ctl(l->fd, EPOLL_CTL_DEL, rp_pg_socket(l->pg), NULL);
+	rp_pg_disconnect(l->pg);
+	l->pg = NULL;
+}
+
+static enum rp_err connect_it(struct rp_pgstore *s, struct rp_pg_listener *l, enum rp_watch what,
+			      struct rp_error *err)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+	char channel[CHANNEL_MAX], listen[CHANNEL_MAX + 16];
+	enum rp_err e = rp_pg_connect(&s->address, &l->pg, err);
+
+	if (e != RP_OK)
+		return e;
+	name_channel(s, what, channel);
+	snprintf(listen, sizeof listen, "LISTEN \"%s\"", channel);
+	rp_pg_ask_plain(l->pg, listen);
+	e = rp_pg_go(l->pg, err);
+	if (e == RP_OK && epoll_ctl(l->fd, EPOLL_CTL_ADD, rp_pg_socket(l->pg), &ev) != 0)
+		e = rp_fail_sys(err, RP_ERR_IO, 0, "epoll");
+	if (e != RP_OK)
+		lose(l);
+	return e;
+}
+
+enum rp_err rp_pgop_watch(struct rp_outbox *outbox, enum rp_watch what, int *fd,
+			  struct rp_error *err)
+{
+	struct rp_pgstore *s = rp_pgstore_of(outbox);
+	struct rp_pg_listener **at = &s->listeners[what == RP_WATCH_COMMITS], *l;
+	enum rp_err e = RP_OK;
+
+	if (*at == NULL) {
+		l = calloc(1, sizeof *l);
+		if (l == NULL)
+			return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+		l->fd = epoll_create1(EPOLL_CLOEXEC);
+		if (l->fd < 0) {
+			free(l);
+			return rp_fail(err, RP_ERR_IO, "no descriptor is left to watch with");
+		}
+		*at = l;
+	}
+	if ((*at)->pg == NULL)
+		e = connect_it(s, *at, what, err);
+	*fd = (*at)->fd;
+	return e;
+}
+
+static void see(void *arg, struct rp_span payload)
+{
+	struct rp_pg_listener *l = arg;
+
+	(void)payload;
+	l->told = true;
+}
+
+/* What was said while the connection was lost nobody heard: so it is worth a look. */
+static void mend(struct rp_pgstore *s, struct rp_pg_listener *l, enum rp_watch what)
+{
+	if (l->pg == NULL && connect_it(s, l, what, NULL) == RP_OK)
+		l->told = true;
+}
+
+void rp_pg_listeners_mend(struct rp_pgstore *s)
+{
+	if (s->listeners[0] != NULL)
+		mend(s, s->listeners[0], RP_WATCH_WORK);
+	if (s->listeners[1] != NULL)
+		mend(s, s->listeners[1], RP_WATCH_COMMITS);
+}
+
+struct rp_woken rp_pgop_drain(struct rp_outbox *outbox, enum rp_watch what)
+{
+	struct rp_pgstore *s = rp_pgstore_of(outbox);
+	struct rp_pg_listener *l = s->listeners[what == RP_WATCH_COMMITS];
+	bool told;
+
+	if (l == NULL)
+		return (struct rp_woken){false, false};
+	if (l->pg != NULL && rp_pg_take_in(l->pg, see, l, NULL) != RP_OK) {
+		lose(l);
+		mend(s, l, what);
+	}
+	told = l->told;
+	l->told = false;
+	/* whatever woke it, a sender looks for both */
+	return (struct rp_woken){told && what == RP_WATCH_WORK, told && what == RP_WATCH_WORK};
+}
+
+void rp_pg_listeners_close(struct rp_pgstore *s)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (s->listeners[i] == NULL)
+			continue;
+		lose(s->listeners[i]);
+		close(s->listeners[i]->fd);
+		free(s->listeners[i]);
+		s->listeners[i] = NULL;
+	}
+}
