@@ -241,16 +241,17 @@ static bool hear(struct rp_http_connection *c)
 
 bool rp_http_connection_event(struct rp_http_connection *c, uint32_t events)
 {
-	if ((events & (EPOLLERR | EPOLLHUP)) != 0)
+	bool reads = (events & EPOLLIN) != 0 && rp_http_connection_interest(c) == EPOLLIN;
+
+	/* What a peer said before it hung up is heard first. */
+	if ((events & EPOLLERR) != 0 || ((events & EPOLLHUP) != 0 && !reads))
 		return false;
 	if ((events & EPOLLRDHUP) != 0 && c->state == RP_HTTP_CONNECTION_RAW && c->source_waits)
 		return false;
 	if (rp_http_connection_is_sending(c))
 		return advance(c);
 	/* told before it was answered or had to wait: it is told again when it is to be read */
-	if ((events & EPOLLIN) == 0 || rp_http_connection_interest(c) == 0)
-		return true;
-	return hear(c);
+	return !reads || hear(c);
 }
 
 bool rp_http_connection_resume(struct rp_http_connection *c)

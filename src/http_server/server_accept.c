@@ -44,6 +44,17 @@ static struct rp_http_connection *longest_waiting(const struct rp_http_server *s
 	return longest;
 }
 
+/* NULL: none lingers. */
+static struct rp_http_connection *longest_lingering(const struct rp_http_server *s)
+{
+	struct rp_http_connection *c, *longest = NULL;
+
+	for (c = s->conns; c != NULL; c = c->next)
+		if (c->lingers && (longest == NULL || c->wake_at_ms < longest->wake_at_ms))
+			longest = c;
+	return longest;
+}
+
 /* A silent one that has spoken meanwhile is heard instead. */
 static bool give_way(struct rp_http_server *s, struct rp_http_connection *c)
 {
@@ -130,18 +141,30 @@ static bool let_in(struct rp_http_server *s, const struct rp_http_entrance *e, i
 	return rp_http_server_settle(s, c, true) && (gives_way == NULL || give_way(s, gives_way));
 }
 
+/* Where not even one more may linger. Many do at once when their limits end together: who lingers
+ * has had his answer, so he leaves before a newcomer waits for it. */
+static bool make_place(struct rp_http_server *s, struct rp_http_connection *longest_waiting)
+{
+	struct rp_http_connection *c = longest_lingering(s);
+
+	return c != NULL ? rp_http_server_settle(s, c, false) : give_way(s, longest_waiting);
+}
+
 /* Takes one who stands there, if any does and may come in now. false: see below. */
 static bool accept_one(struct rp_http_server *s, struct rp_http_entrance *e)
 {
 	const struct rp_http_service *service = s->service;
 	bool full = is_full(s);
 	struct rp_http_connection *longest = full ? longest_waiting(s) : NULL;
+	bool no_place = s->n_conns >= rp_http_server_places(s);
 	int fd;
 
-	if ((full && !service->limits.evicts) || s->n_conns >= rp_http_server_places(s))
+	if (full && (!service->limits.evicts || (no_place && longest == NULL)))
 		return pause_until(s, 0);
 	if (longest != NULL && longest->since_ms + EVICT_AFTER_MS > service->boot_ms)
 		return pause_until(s, longest->since_ms + EVICT_AFTER_MS);
+	if (no_place)
+		return make_place(s, longest);
 	fd = accept4(e->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd >= 0)
 		return let_in(s, e, fd, full, longest);

@@ -97,7 +97,7 @@ enum rp_err rp_pg_reach(struct rp_pgstore *s, struct rp_error *err)
 {
 	enum rp_err e;
 
-	if (s->pg != NULL && !rp_pg_is_lost(s->pg))
+	if (s->pg != NULL && rp_pg_look(s->pg))
 		return RP_OK;
 	lose(s);
 	e = rp_pg_connect(&s->address, &s->pg, err);

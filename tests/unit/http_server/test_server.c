@@ -10,6 +10,8 @@
 
 #include "unit/http_server/served.h"
 
+#define MANY (RP_HTTP_LINGERING_MAX + 16)
+
 static struct served *with_places(size_t n)
 {
 	struct served *p = served_new();
@@ -103,6 +105,32 @@ START_TEST(where_all_are_in_the_programs_hands_a_newcomer_gets_503)
 	ck_assert_uint_eq(p->server->n_conns, 2);
 	close(a);
 	close(b);
+	served_free(p);
+}
+END_TEST
+
+/* The time of all heads ends at once: more linger than may. */
+START_TEST(newcomers_do_not_wait_for_those_who_have_had_their_answer)
+{
+	struct served *p = with_places(MANY);
+	int old[MANY], fresh[MANY], i;
+
+	p->service.limits.head_ms = 1000;
+	for (i = 0; i < MANY; i++)
+		peer_says(p, old[i] = peer_new(p), "GET / HT");
+	served_pass(p, 1000);
+	ck_assert_uint_gt(p->server->n_lingering, RP_HTTP_LINGERING_MAX);
+	for (i = 0; i < MANY; i++)
+		peer_says(p, fresh[i] = peer_new(p), GET("/"));
+	for (i = 0; i < MANY; i++) {
+		ck_assert_int_eq(peer_status(p, fresh[i]), 200);
+		ck_assert_int_eq(peer_status(p, old[i]), 408);
+	}
+	ck_assert_uint_le(p->server->n_conns, MANY + RP_HTTP_LINGERING_MAX);
+	for (i = 0; i < MANY; i++) {
+		close(old[i]);
+		close(fresh[i]);
+	}
 	served_free(p);
 }
 END_TEST
@@ -648,6 +676,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, the_one_that_is_silent_for_the_longest_gives_way);
 	tcase_add_test(tc, one_with_half_a_request_is_told_why_it_gives_way);
 	tcase_add_test(tc, where_all_are_in_the_programs_hands_a_newcomer_gets_503);
+	tcase_add_test(tc, newcomers_do_not_wait_for_those_who_have_had_their_answer);
 	tcase_add_test(tc, a_crowd_waits_its_turn);
 	tcase_add_test(tc, one_that_has_just_spoken_is_heard_before_it_gives_way);
 	tcase_add_test(tc, one_that_does_not_take_its_answers_gives_way);

@@ -272,6 +272,30 @@ START_TEST(a_peer_that_says_no_more_is_still_answered)
 }
 END_TEST
 
+START_TEST(what_a_peer_said_before_it_hung_up_is_heard)
+{
+	struct served *p = served_new();
+	int a, b;
+
+	p->holds = true;
+	a = peer_new(p); /* so that the server runs */
+	b = peer_to(&p->listener);
+	ck_assert_int_gt(send(b, POST("/b", 4) "body", strlen(POST("/b", 4) "body"), 0), 0);
+	close(b);
+	served_run(p);
+	ck_assert_str_eq(served_journal(p), "head /b 0;take /b 4;gone 0;");
+	ck_assert_uint_eq(p->server->n_conns, 1);
+	b = peer_new(p);
+	ck_assert_int_gt(send(b, "GET /half", 9, 0), 0);
+	close(b);
+	served_run(p);
+	ck_assert_str_eq(served_journal(p), "");
+	ck_assert_uint_eq(p->server->n_conns, 1);
+	close(a);
+	served_free(p);
+}
+END_TEST
+
 START_TEST(who_leaves_without_his_answer_is_told_of_once)
 {
 	struct served *p = served_new();
@@ -421,6 +445,7 @@ static Suite *suite(void)
 	suite_add_tcase(s, tc);
 	tc = tcase_create("peers that close");
 	tcase_add_test(tc, a_peer_that_says_no_more_is_still_answered);
+	tcase_add_test(tc, what_a_peer_said_before_it_hung_up_is_heard);
 	tcase_add_test(tc, who_leaves_without_his_answer_is_told_of_once);
 	tcase_add_test(tc, what_is_still_owed_at_the_end_is_told);
 	tcase_add_test(tc, a_length_that_is_too_short_ends_with_the_next_request);
