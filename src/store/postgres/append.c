@@ -75,18 +75,21 @@ static enum rp_err intern(struct rp_pg_txn *t, struct rp_pg_incoming *all,
 	struct rp_buf memory = {.max = SIZE_MAX / 4};
 	enum rp_err e = RP_OK;
 	struct rp_span *names;
+	size_t n_new = 0, i;
 	uint64_t *ids;
-	size_t i;
 
 	if (!rp_buf_reserve(&memory, n * (sizeof *names + sizeof *ids)))
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	names = (struct rp_span *)(void *)memory.data;
 	ids = (uint64_t *)(void *)(names + n);
 	for (i = 0; i < n; i++)
-		names[i] = entries[i].endpoint;
-	e = rp_pg_intern(t, names, n, ids, err);
-	for (i = 0; e == RP_OK && i < n; i++)
-		all[i].facts.endpoint = ids[i];
+		if (!all[i].is_there)
+			names[n_new++] = entries[i].endpoint;
+	if (n_new > 0)
+		e = rp_pg_intern(t, names, n_new, ids, err);
+	for (i = 0, n_new = 0; e == RP_OK && i < n; i++)
+		if (!all[i].is_there)
+			all[i].facts.endpoint = ids[n_new++];
 	rp_buf_release(&memory);
 	return e;
 }
@@ -124,6 +127,8 @@ static enum rp_err append_all(struct rp_pg_txn *t, struct rp_pg_incoming *all,
 	for (i = 0; i < n; i++)
 		fill(&all[i], &entries[i], t->now_at_ms);
 	e = number_them(t, all, entries, n, out, err);
+	if (e == RP_OK)
+		e = rp_pg_find_keys(t, all, n, err);
 	if (e == RP_OK)
 		e = intern(t, all, entries, n, err);
 	if (e == RP_OK)

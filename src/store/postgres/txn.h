@@ -51,8 +51,9 @@ struct rp_pg_txn_parts;
 struct rp_pg_txn {
 	struct rp_pgstore *store;
 	int64_t now_at_ms;
-	bool begun; /* BEGIN was sent */
-	bool dirty; /* something changed that is worth a commit */
+	bool begun;        /* BEGIN was sent */
+	bool dirty;        /* something changed that is worth a commit */
+	bool fronts_moved; /* entries that were behind others are in front now */
 	/* its commit is on disk before it returns; else a crash of the server may undo it, as it
 	 * may undo the last commits of senders (rp_outbox_options.sender) */
 	bool synced;
