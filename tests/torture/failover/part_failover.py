@@ -36,14 +36,9 @@ EX_TEMPFAIL = 75
 
 class DatabaseBench(Bench):
     def __init__(self, lab, number, pair, durability, ingest=None):
-        self.durability, self.mistaken = durability, ingest
+        self.mistaken = ingest
         super().__init__(lab, number, True)
-        self.outbox = pair.address()
-
-    def configure(self, path=None, **sections):
-        outbox = {"durability": self.durability} if self.durability else {}
-        return super().configure(path, **{**sections, "outbox": {**sections.get("outbox", {}),
-                                                                 **outbox}})
+        self.outbox = pair.address(durability=durability)
 
     def argv(self, program, verb, *options):
         argv = super().argv(program, verb, *options)
