@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/sys.h"
 #include "store/postgres/listener.h"
+#include "store/postgres/standby.h"
 
 #define BLOCK_BYTES ((size_t)64 << 10)
 
@@ -251,9 +252,11 @@ enum rp_err rp_pg_finish(struct rp_pg_txn *t, enum rp_err e, struct rp_error *er
 	if (e == RP_OK && t->parts->no_memory)
 		e = rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	if (e == RP_OK && t->dirty)
-		return rp_pg_commit(t, err);
-	rp_pg_rollback(t);
-	return e;
+		e = rp_pg_commit(t, err);
+	else
+		rp_pg_rollback(t);
+	/* also where nothing was changed: what it found done may not be confirmed yet */
+	return e == RP_OK && t->synced ? rp_pg_standby_await(t->store, err) : e;
 }
 
 enum rp_err rp_pg_flush(struct rp_pg_txn *t, struct rp_error *err)
