@@ -97,7 +97,8 @@ static enum rp_err pass_places(struct rp_pg_txn *t, const struct rp_settlement *
 	if (entry == NULL)
 		return RP_OK;
 	from = entry->d;
-	if (!rp_transition_take_places(&from, s->passes_to_claim_no, &to))
+	if (from.slot != t->store->me.slot ||
+	    !rp_transition_take_places(&from, s->passes_to_claim_no, &to))
 		return RP_OK;
 	return rp_pg_move(t, s->passes_to_seq, &from, &to, err);
 }
@@ -105,8 +106,8 @@ static enum rp_err pass_places(struct rp_pg_txn *t, const struct rp_settlement *
 static enum rp_err settle_one(struct rp_pg_txn *t, const struct rp_exchange *x,
 			      struct rp_settlement *s, struct rp_error *err)
 {
-	const struct rp_settle_try how = {s->kind, s->cause, s->claim_no, s->due_at_ms, s->outcome};
 	const struct rp_pg_entry *entry = rp_pg_entry_of(t, s->seq);
+	struct rp_settle_try how = {s->kind, s->cause, s->claim_no, s->due_at_ms, s->outcome};
 	enum rp_settle_verdict verdict;
 	struct rp_delivery from, to;
 	enum rp_err e;
@@ -117,6 +118,9 @@ static enum rp_err settle_one(struct rp_pg_txn *t, const struct rp_exchange *x,
 	if (entry == NULL)
 		return RP_OK;
 	from = entry->d;
+	/* After a claim of unknown outcome, or a failover, the number may be that of another's. */
+	if (from.slot != t->store->me.slot)
+		how.claim_no = 0;
 	verdict = rp_transition_settle(&from, &how, &to);
 	s->stale = verdict != RP_SETTLED;
 	if (verdict == RP_SETTLED_STALE)
@@ -217,7 +221,8 @@ enum rp_err rp_pgop_exchange(struct rp_outbox *outbox, int64_t now_at_ms, struct
 	if (e == RP_OK)
 		e = see_next(s->pg, x, err);
 	if (e != RP_OK) {
-		x->n_claims = 0;
+		if (e != RP_ERR_AWAY)
+			x->n_claims = 0;
 		return e;
 	}
 	/* more is due than this sender can take: others may */

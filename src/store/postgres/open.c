@@ -130,6 +130,7 @@ void rp_pgop_close(struct rp_outbox *outbox)
 {
 	struct rp_pgstore *s = rp_pgstore_of(outbox);
 
+	rp_pg_tell_counts(s);
 	rp_pg_senders_close(s);
 	rp_pg_listeners_close(s);
 	rp_pg_disconnect(s->pg);
