@@ -233,6 +233,15 @@ static enum rp_err take_pooler(struct rp_span value, struct rp_pg_address *out,
 	return RP_OK;
 }
 
+static enum rp_err take_durability(struct rp_span value, struct rp_pg_address *out,
+				   struct rp_error *err)
+{
+	out->standby = rp_span_is(value, "standby");
+	if (!out->standby && !rp_span_is(value, "local"))
+		return rp_fail(err, RP_ERR_INVAL, "%s: durability is local or standby", out->shown);
+	return RP_OK;
+}
+
 static enum rp_err take_password(struct rp_span value, struct rp_pg_address *out,
 				 struct rp_error *err)
 {
@@ -285,11 +294,13 @@ static enum rp_err take_parameter(struct rp_span name, struct rp_span value,
 				  struct rp_error *err)
 {
 	*ours = rp_span_is(name, "schema") || rp_span_is(name, "pooler") ||
-		rp_span_is(name, "password");
+		rp_span_is(name, "durability") || rp_span_is(name, "password");
 	if (rp_span_is(name, "schema"))
 		return take_schema(value, out, err);
 	if (rp_span_is(name, "pooler"))
 		return take_pooler(value, out, err);
+	if (rp_span_is(name, "durability"))
+		return take_durability(value, out, err);
 	if (rp_span_is(name, "password"))
 		return take_password(value, out, err);
 	if (rp_span_is(name, "target_session_attrs"))

@@ -2,9 +2,11 @@
  *
  *   postgresql://[user[:password]@][host[:port]][,host...]/database[?parameter=value&...]
  *
- * All parameters are libpq's, but for two of ours, which are taken out:
- *   schema   the schema of the outbox; `runpost` if it is not given: lower case letters, digits, _
- *   pooler   `session`: a pooler is in between that gives a session its own connection
+ * All parameters are libpq's, but for three of ours, which are taken out:
+ *   schema      the schema of the outbox; `runpost` if it is not given: lower case letters, digits,
+ *               _
+ *   durability  `local`, or `standby` (standby.h)
+ *   pooler      `session`: a pooler is in between that gives a session its own connection
  * target_session_attrs is read-write unless it is given. A password is taken out as well, and goes
  * to libpq apart: so no text that libpq makes of the string can have it. */
 #ifndef RP_STORE_POSTGRES_ADDRESS_H
@@ -31,7 +33,7 @@ struct rp_pg_address {
 	char schema[RP_PG_SCHEMA_MAX];
 	char password[RP_PG_PASSWORD_MAX]; /* never shown; "": libpq looks for one */
 	bool has_password;                 /* others can see it where the string came from argv */
-	bool pooled;
+	bool pooled, standby;
 	/* Where it names several hosts: each of them, to be tried in this order. 0: libpq knows. */
 	size_t n_hosts;
 	struct rp_pg_host hosts[RP_PG_HOSTS_MAX];

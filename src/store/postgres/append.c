@@ -2,6 +2,7 @@
 #include "store/postgres/insert.h"
 #include "store/postgres/listener.h"
 #include "store/postgres/postgres_ops.h"
+#include "store/postgres/standby.h"
 
 static const struct rp_pg_statement take_numbers = {
     "take_numbers", "SELECT nextval('entry_seq') FROM generate_series(1, $1::bigint)"};
@@ -155,12 +156,15 @@ enum rp_err rp_pgop_append(struct rp_outbox *outbox, int64_t now_at_ms,
 	e = rp_pg_begin(s, now_at_ms, &t, err);
 	if (e == RP_OK) {
 		t->synced = true;
-		e = append_all(t, (struct rp_pg_incoming *)(void *)memory.data, entries, n, out,
-			       err);
+		e = rp_pg_standby_check(s, err);
+		if (e == RP_OK)
+			e = append_all(t, (struct rp_pg_incoming *)(void *)memory.data, entries, n,
+				       out, err);
 		e = rp_pg_finish(t, e, err);
 	}
 	rp_buf_release(&memory);
-	if (e == RP_OK)
+	/* it may be there and be sent, though the standby has not confirmed it */
+	if (e == RP_OK || e == RP_ERR_AWAY)
 		rp_pg_tell(s, RP_WATCH_WORK);
 	return e;
 }

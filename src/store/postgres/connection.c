@@ -53,9 +53,11 @@ static enum rp_err fail_as(const struct rp_pg *pg, const char *what, enum rp_err
 			   struct rp_error *err)
 {
 	const char *text = pg->pq->PQerrorMessage(pg->conn);
-	size_t len = strcspn(text, "\n");
 
-	return rp_fail(err, code, "%s: %.*s", what, (int)len, len > 0 ? text : "connection lost");
+	if (text[strspn(text, "\n")] == '\0')
+		text = "the connection is lost";
+	text += strspn(text, "\n");
+	return rp_fail(err, code, "%s: %.*s", what, (int)strcspn(text, "\n"), text);
 }
 
 static enum rp_err prepare_session(struct rp_pg *pg, const struct rp_pg_address *address,

@@ -65,7 +65,8 @@ size_t rp_pg_ask_plain(struct rp_pg *pg, const char *sql);
 enum rp_err rp_pg_go(struct rp_pg *pg, struct rp_error *err);
 const struct rp_pg_rows *rp_pg_answer(const struct rp_pg *pg, size_t ask);
 
-/* Several statements in one text, outside of pipeline mode; for migrations. Nothing may be queued. */
+/* Several statements in one text, outside of pipeline mode; for migrations. Nothing may be
+ * queued. */
 enum rp_err rp_pg_run_script(struct rp_pg *pg, const char *sql, struct rp_error *err);
 
 bool rp_pg_is_lost(const struct rp_pg *pg);

@@ -1,5 +1,6 @@
 /* dial.c - connects. libpq itself goes from host to host, but its calls that do not block know no
- * time limit, and one host that is silent would keep it from all others: so each is dialled apart. */
+ * time limit, and one host that is silent would keep it from all others: so each is dialled
+ * apart. */
 #include "store/postgres/dial.h"
 
 #include <errno.h>
