@@ -70,7 +70,7 @@ UNIT_BIN := $(addprefix $(BUILD)/tests/,$(basename $(notdir $(UNIT_SRC))))
 # Unit tests of these modules need the store or the network library; all others link without LMDB
 # and libcurl, so that a leak of either into base or core is a link error.
 UNIT_FULL := $(addprefix $(BUILD)/tests/test_,outbox% http% sender% ingest% api% table% ctl% \
-             report_endpoints report_statistics door_counts door_batch watch)
+             report_endpoints report_statistics door_counts door_batch watch pg% postgres%)
 
 SINK_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tools/sink/*.c)))
 CTL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(shell find tools/ctl -name '*.c')))
@@ -125,6 +125,11 @@ $(BUILD)/runpost-sink: $(SINK_OBJ) $(LIB)
 CTL_TESTS := $(filter $(addprefix $(BUILD)/tests/test_,ctl_% table),$(UNIT_BIN))
 $(CTL_TESTS): PARTS = $(filter-out %/main.o,$(CTL_OBJ))
 $(CTL_TESTS): $(CTL_OBJ)
+
+# This one compares names with those in a migration.
+SCHEMA_TEST := $(BUILD)/obj/tests/unit/store/postgres/test_postgres_schema.o
+$(SCHEMA_TEST): CPPFLAGS += -I$(BUILD)/quoted
+$(SCHEMA_TEST): $(BUILD)/quoted/src/store/postgres/schema/0002_names_and_views.sql.inc
 
 # A test lies in the folder of what it tests; its program does not.
 if_full = $(if $(filter $(UNIT_FULL),$@),$(1))
