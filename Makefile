@@ -40,11 +40,13 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(SANITIZE)
 # POSTGRES=0 builds without the store in PostgreSQL. libpq is loaded when it is needed (src/store/
 # postgres/libpq.h), so a build takes its headers alone.
 POSTGRES ?= 1
+ifeq ($(filter 0 1,$(POSTGRES)),)
+$(error POSTGRES is 0 or 1)
+endif
+CPPFLAGS += -DRP_POSTGRES=$(POSTGRES)
 ifeq ($(POSTGRES),1)
-CPPFLAGS += -DRP_POSTGRES=1
-$(BUILD)/obj/src/store/postgres/%.o: CPPFLAGS += $(shell pkg-config --cflags libpq 2>/dev/null)
+CPPFLAGS += $(shell pkg-config --cflags libpq 2>/dev/null)
 else
-CPPFLAGS += -DRP_POSTGRES=0
 WITHOUT := src/store/postgres/%
 endif
 
@@ -62,6 +64,9 @@ WHOLE_OBJ := $(filter-out %/sender_main.o %/exec_sender.o,$(CMD_OBJ))
 LIB := $(BUILD)/librunpost.a
 
 UNIT_SRC := $(sort $(shell find tests/unit -name 'test_*.c'))
+ifeq ($(POSTGRES),0)
+UNIT_SRC := $(filter-out tests/unit/store/postgres/%,$(UNIT_SRC))
+endif
 # How tests work an outbox: for unit tests and conformance tests.
 WORK_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/outbox/*.c)))
 $(WORK_OBJ): CPPFLAGS += -Itests
@@ -100,10 +105,19 @@ $(QUOTING): CPPFLAGS += -I$(BUILD)/quoted
 QUOTED := $(wildcard tools/ctl/completion/* src/store/postgres/schema/*.sql) src/cmd/demo.sh
 $(QUOTING): $(patsubst %,$(BUILD)/quoted/%.inc,$(QUOTED))
 
-$(LIB): $(LIB_OBJ)
+# Made anew when the other one is wanted: what is in the library, and who asks for it.
+WITH_POSTGRES := $(BUILD)/with-postgres
+.PHONY: always
+$(WITH_POSTGRES): always
+	@mkdir -p $(@D)
+	@$(if $(filter 0,$(POSTGRES)),echo "POSTGRES=0: without the store in PostgreSQL")
+	@echo $(POSTGRES) | cmp -s - $@ || echo $(POSTGRES) >$@
+$(BUILD)/obj/tests/conformance/stores.o $(BUILD)/obj/src/store/outbox.o: $(WITH_POSTGRES)
+
+$(LIB): $(LIB_OBJ) $(WITH_POSTGRES)
 	@rm -f $@
 	$(call say,AR,$@)
-	$(Q)$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $(LIB_OBJ)
 
 $(BUILD)/runpost: $(RUNPOST_OBJ) $(LIB)
 	$(call say,LINK,$@)
@@ -146,6 +160,9 @@ $(foreach source,$(UNIT_SRC),$(eval $(call unit_program,$(source))))
 CONFORMANCE_SRC := $(sort $(wildcard tests/conformance/test_*.c))
 CONFORMANCE_BIN := $(CONFORMANCE_SRC:tests/conformance/%.c=$(BUILD)/tests/%)
 CONFORMANCE_PARTS := $(wildcard tests/conformance/*.c tests/conformance/memory/*.c)
+ifeq ($(POSTGRES),0)
+CONFORMANCE_PARTS := $(filter-out tests/conformance/store_postgres.c,$(CONFORMANCE_PARTS))
+endif
 CONFORMANCE_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o, \
                      $(sort $(filter-out $(CONFORMANCE_SRC),$(CONFORMANCE_PARTS)))) $(WORK_OBJ)
 $(BUILD)/obj/tests/conformance/%.o: CPPFLAGS += -Itests
@@ -270,9 +287,13 @@ examples: $(patsubst docs/examples/%.c,$(BUILD)/examples/%,$(wildcard docs/examp
 
 # --- the commands of README: each sets up what it needs, then runs in a make that sees it ---
 
+# What tests/setup.sh is to see to.
+FOR_BUILD = build $(if $(filter 1,$(POSTGRES)),libpq)
+FOR_TEST = $(FOR_BUILD) test $(if $(filter 1,$(POSTGRES)),postgres)
+
 .PHONY: test debian12 debian13 demo lint asan valgrind coverage fuzz bench torture interop
 test:
-	@tests/setup.sh build test
+	@tests/setup.sh $(FOR_TEST)
 	@$(MAKE) --no-print-directory all unit examples
 	@python3 tests/run.py $(BUILD)
 
@@ -282,17 +303,17 @@ debian12 debian13:
 	@tests/debian.sh $(RELEASE)
 
 demo:
-	@tests/setup.sh build
+	@tests/setup.sh $(FOR_BUILD)
 	@$(MAKE) --no-print-directory all
 	@$(BUILD)/runpost demo --runs tests/fixtures/langgraph-runs.ndjson
 
 lint:
-	@tests/setup.sh build test lint
+	@tests/setup.sh $(FOR_TEST) lint
 	@mkdir -p $(BUILD)
 	@tests/lint/run.sh $(BUILD)
 
 asan:
-	@tests/setup.sh build test
+	@tests/setup.sh $(FOR_TEST)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
 		HARDEN=-fPIE all unit examples \
 		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
@@ -304,7 +325,7 @@ asan:
 VALGRIND_NOT = test_outbox_senders test_conformance_random test_http test_http_guard \
                test_guard test_scan test_control test_api test_outbox_import test_watch
 valgrind:
-	@tests/setup.sh build test valgrind
+	@tests/setup.sh $(FOR_TEST) valgrind
 	@$(MAKE) --no-print-directory unit
 	@for t in $(filter-out $(VALGRIND_NOT:%=$(BUILD)/tests/%), \
 			$(UNIT_BIN) $(CONFORMANCE_BIN) $(FUZZ_BIN)); do \
@@ -317,7 +338,7 @@ valgrind:
 
 # One story fails in this build: a library with counters in it cannot be linked as its users do.
 coverage:
-	@tests/setup.sh build test
+	@tests/setup.sh $(FOR_TEST)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage CFLAGS="-O0 -g --coverage" \
 		LDFLAGS=--coverage HARDEN=-fPIE all unit examples
 	@find $(BUILD)/coverage -name '*.gcda' -delete
@@ -326,24 +347,24 @@ coverage:
 
 FUZZ_SANITIZE = -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
 fuzz:
-	@tests/setup.sh build test lint fuzz
+	@tests/setup.sh $(FOR_TEST) lint fuzz
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang HARDEN=-fPIE fuzzers \
 		CFLAGS="-O1 -g -fno-omit-frame-pointer" SANITIZE="$(FUZZ_SANITIZE)"
 	@python3 tests/fuzz/run.py --bin $(BUILD)/fuzz $(FUZZ_ARGS)
 
 bench:
-	@tests/setup.sh build test
+	@tests/setup.sh $(FOR_TEST)
 	@$(MAKE) --no-print-directory all $(BENCH_BIN)
 	@python3 tests/bench/run.py --bin $(BUILD) $(BENCH_ARGS)
 
 torture:
-	@tests/setup.sh build test
+	@tests/setup.sh $(FOR_TEST)
 	@$(MAKE) --no-print-directory -j$$(nproc) all $(TORTURE_BIN) $(TORTURE_PRELOAD) \
 		$(TORTURE_MUTANTS)
 	@python3 tests/torture/run.py --bin $(BUILD) $(TORTURE_ARGS)
 
 interop:
-	@tests/setup.sh build interop
+	@tests/setup.sh $(FOR_BUILD) interop
 	@$(MAKE) --no-print-directory all
 	@tests/interop/run.sh $(BUILD)
 

@@ -1,14 +1,22 @@
 #!/usr/bin/env python3
 """Runs every test: the unit test programs, then the stories. The last line is `N passed, N failed`.
 
+What is about PostgreSQL has a server of its own (tests/postgres/server.py), unless RP_POSTGRES names
+one; where none can be started it is skipped, counted, and said before the last line.
+
 usage: run.py BUILD_DIR [--unit-only]"""
+import collections
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import re
 import subprocess
 import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "postgres"))
+import server as postgres  # noqa: E402
 
 UNIT_DEADLINE_S = 180
 # Once more as on a machine with larger pages of memory: what reads, fills and checks pages. Those
@@ -53,7 +61,24 @@ def run_unit(job):
     return name, checks - failed, failed, time.monotonic() - began, output
 
 
+@contextlib.contextmanager
+def database():
+    """RP_POSTGRES for all that runs within, where there can be one."""
+    if postgres.VARIABLE in os.environ or postgres.why_not() is not None:
+        yield
+        return
+    with postgres.Server() as server:
+        server.make().start()
+        os.environ[postgres.VARIABLE] = server.address()
+        yield
+
+
 def main():
+    with database():
+        return run_all()
+
+
+def run_all():
     build = pathlib.Path(sys.argv[1])
     here = pathlib.Path(__file__).resolve().parent
     programs = sorted(str(p)
@@ -63,6 +88,7 @@ def main():
                           *(here / "conformance").glob("test_*.c"),
                           *(here / "fuzz").glob("fuzz_*.c")]}
     passed = failed = 0
+    skipped = collections.Counter()
     missing = expected - {pathlib.Path(p).name for p in programs}
     if missing:
         print("not built:", ", ".join(sorted(missing)))
@@ -78,6 +104,7 @@ def main():
             if bad:
                 print(output, flush=True)
             passed, failed = passed + ok, failed + bad
+            skipped.update(re.findall(r"^skipped (on .*)$", output, re.M))
     if "--unit-only" not in sys.argv:
         stories = subprocess.Popen(
             [sys.executable, str(here / "stories" / "run.py"), "--bin", str(build), "--jobs", "2"],
@@ -90,6 +117,8 @@ def main():
                 found = match
             else:
                 print(line, flush=True)
+                if line.startswith("skip "):
+                    skipped["of the stories"] += 1
         if stories.wait() != 0 and (found is None or int(found[2]) == 0):
             failed += 1
         if found is None:
@@ -97,6 +126,8 @@ def main():
             failed += 1
         else:
             passed, failed = passed + int(found[1]), failed + int(found[2])
+    for what, n in sorted(skipped.items()):
+        print(f"skipped: {n} {what}" if what == "of the stories" else f"skipped: {n} programs {what}")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

@@ -1,25 +1,30 @@
 #!/bin/sh
 # Installs what building and testing need on Debian 12 and 13. Says nothing when it is all there.
-# usage: tests/setup.sh [build|test|lint|fuzz|valgrind|interop|debian ...]   (default: build test)
+# usage: tests/setup.sh [GROUP ...]     (default: build libpq test postgres)
+#   groups: build libpq test postgres lint fuzz valgrind interop debian
 set -eu
 
 build="gcc make libc6-dev pkg-config liblmdb-dev libcurl4-openssl-dev libjansson-dev libssl-dev
 	libinih-dev libxxhash-dev"
+libpq="libpq-dev" # of it a header; the library itself is loaded where a database is asked for
 test="check python3 strace openssl ca-certificates g++ prometheus zsh fish"
 lint="clang clang-format mandoc libclang-rt-dev"
 # Not in every release: what needs it is skipped where it is missing.
 fuzz="node-llhttp"
+postgres="postgresql"
 valgrind="valgrind"
 interop="nodejs npm openssl python3 default-jdk-headless gunicorn python3-gevent puma"
 debian="debootstrap"
 
-[ $# -gt 0 ] || set -- build test
+[ $# -gt 0 ] || set -- build libpq test postgres
 missing=
 wanted=
 for group in "$@"; do
 	case $group in
 	build) packages=$build ;;
+	libpq) packages=$libpq ;;
 	test) packages=$test ;;
+	postgres) packages=$postgres ;;
 	lint) packages=$lint ;;
 	fuzz) packages=$fuzz ;;
 	valgrind) packages=$valgrind ;;
@@ -37,14 +42,16 @@ for group in "$@"; do
 		clang-format | mandoc | npm | gcc | g++ | make | pkg-config) tool=$package ;;
 		*) tool= ;;
 		esac
+		# Its programs are in no path.
+		[ "$package" != postgresql ] || ! ls /usr/lib/postgresql/*/bin/postgres \
+			>/dev/null 2>&1 || continue
 		[ -z "$tool" ] || ! command -v "$tool" >/dev/null 2>&1 || continue
 		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' &&
 			continue
-		if [ "$group" = fuzz ]; then
-			wanted="$wanted $package"
-		else
-			missing="$missing $package"
-		fi
+		case $group in
+		fuzz | postgres) wanted="$wanted $package" ;;
+		*) missing="$missing $package" ;;
+		esac
 	done
 done
 [ -n "$missing$wanted" ] || exit 0

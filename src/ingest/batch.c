@@ -4,6 +4,7 @@
 #include "ingest/batch.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 
@@ -39,6 +40,7 @@ void rp_batch_release(struct rp_batch *batch)
 	free(batch->entries);
 	free(batch->appended);
 	free(batch->entry_of);
+	free(batch->tried);
 	rp_buf_release(&batch->names);
 	memset(batch, 0, sizeof *batch);
 }
@@ -79,6 +81,7 @@ static bool grow(struct rp_batch *batch)
 	batch->entries = resized(batch->entries, capacity, sizeof *batch->entries, &ok);
 	batch->appended = resized(batch->appended, capacity, sizeof *batch->appended, &ok);
 	batch->entry_of = resized(batch->entry_of, capacity, sizeof *batch->entry_of, &ok);
+	batch->tried = resized(batch->tried, capacity, sizeof *batch->tried, &ok);
 	while (ok && batch->capacity < capacity)
 		rp_parsed_run_init(&batch->runs[batch->capacity++]);
 	return ok;
@@ -95,6 +98,7 @@ const struct rp_parsed_run *rp_batch_add(struct rp_batch *batch, struct rp_span 
 	rp_parse_run(run, line, options);
 	if (run->status == RP_RUN_NO_MEMORY)
 		return NULL;
+	memset(batch->tried[batch->n], 0, sizeof batch->tried[0]);
 	batch->n++;
 	return run;
 }
@@ -156,6 +160,7 @@ static bool build_entries(struct rp_batch *batch, size_t from, size_t n)
 		if (batch->runs[i].status != RP_RUN_OK)
 			continue;
 		fill_entry(entry, &batch->runs[i]);
+		memcpy(entry->id, batch->tried[i], sizeof entry->id);
 		if (!name_entry(batch, &batch->runs[i], entry))
 			return false;
 		batch->entry_of[i] = batch->n_entries++;
@@ -164,17 +169,40 @@ static bool build_entries(struct rp_batch *batch, size_t from, size_t n)
 	return true;
 }
 
+/* Nobody knows whether they are stored: they keep the ids that they may be stored with. What was
+ * found to be there has the id of another entry. */
+static void keep_ids(struct rp_batch *batch, size_t from, size_t n)
+{
+	size_t i;
+
+	for (i = from; i < from + n; i++) {
+		const struct rp_appended *out = rp_batch_result(batch, i);
+
+		if (out != NULL && !out->duplicate)
+			memcpy(batch->tried[i], out->id, sizeof batch->tried[i]);
+	}
+}
+
 enum rp_err rp_batch_append(struct rp_batch *batch, size_t from, size_t n,
 			    const struct rp_appender *to, int64_t now_at_ms, struct rp_error *err)
 {
+	enum rp_err e;
+	size_t i;
+
 	assert(from <= batch->n && n <= batch->n - from);
 	if (!build_entries(batch, from, n))
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory for the names of %zu endpoints",
 			       n);
 	if (batch->n_entries == 0)
 		return RP_OK;
-	return to->append(to->arg, now_at_ms, batch->entries, batch->n_entries, batch->appended,
-			  err);
+	for (i = 0; i < batch->n_entries; i++) {
+		batch->appended[i].duplicate = false;
+		memcpy(batch->appended[i].id, batch->entries[i].id, sizeof batch->entries[i].id);
+	}
+	e = to->append(to->arg, now_at_ms, batch->entries, batch->n_entries, batch->appended, err);
+	if (e == RP_ERR_AWAY)
+		keep_ids(batch, from, n);
+	return e;
 }
 
 const struct rp_appended *rp_batch_result(const struct rp_batch *batch, size_t i)

@@ -24,6 +24,8 @@ struct rp_batch {
 	struct rp_new_entry *entries;
 	struct rp_appended *appended;
 	size_t *entry_of; /* of an accepted run: its index in entries and appended */
+	/* of each run: the id that an append of unknown outcome gave it; zero: none */
+	unsigned char (*tried)[RP_ID_BYTES];
 	struct rp_buf names;
 	size_t n, capacity, n_entries;
 };
@@ -38,8 +40,9 @@ const struct rp_parsed_run *rp_batch_add(struct rp_batch *batch, struct rp_span 
 					 const struct rp_run_options *options);
 
 /* Appends the accepted ones among the n runs from `from` on, in one commit. Without any, there is
- * no commit. May be repeated after a failure, also with fewer runs. Errors are those of the
- * appender, and RP_ERR_NOMEM. */
+ * no commit. May be repeated after a failure, also with fewer runs; after RP_ERR_AWAY the runs keep
+ * their ids, so what had been stored is found as queued. Errors are those of the appender, and
+ * RP_ERR_NOMEM. */
 enum rp_err rp_batch_append(struct rp_batch *batch, size_t from, size_t n,
 			    const struct rp_appender *to, int64_t now_at_ms, struct rp_error *err);
 

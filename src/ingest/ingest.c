@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/backoff.h"
 #include "base/log.h"
 #include "ingest/committer.h"
 #include "ingest/lines.h"
@@ -69,11 +70,13 @@ static void take_signal(struct loop *l)
 static enum rp_err check_outbox(struct loop *l)
 {
 	int64_t now_ms = rp_sys_boot_ms(l->o->sys);
+	enum rp_err rc;
 
 	if (now_ms < l->check_boot_ms)
 		return RP_OK;
 	l->check_boot_ms = now_ms + l->o->check_ms;
-	return l->o->to.check(l->o->to.arg, l->err);
+	rc = l->o->to.check(l->o->to.arg, l->err);
+	return rc != RP_ERR_AWAY ? rc : RP_OK; /* the next commit waits for it */
 }
 
 static int until_check_ms(const struct loop *l)
@@ -215,42 +218,98 @@ static enum rp_err gather(struct loop *l)
 
 /* --- commits and receipts ----------------------------------------------------------- */
 
+/* What keeps a batch from being stored, and until when to try. */
+struct trouble {
+	enum rp_err told; /* in the log; RP_OK: nothing was */
+	int64_t give_up_boot_ms;
+	int64_t away_ms; /* of the last wait for a store that was away */
+};
+
+static void tell(const struct loop *l, struct trouble *t, enum rp_err rc,
+		 const struct rp_error *why)
+{
+	char text[RP_ERROR_TEXT_MAX + 100];
+
+	if (t->told == rc)
+		return;
+	t->told = rc;
+	rp_log_quote(why->text, text, sizeof text);
+	if (rc == RP_ERR_FULL)
+		rp_log(RP_LOG_WARN, "full", "after_line=%" PRIu64 " wait_ms=%" PRId64 " what=%s",
+		       l->counts->lines, l->o->full_wait_ms, text);
+	else
+		rp_log(RP_LOG_WARN, "store_away", "after_line=%" PRIu64 " why=%s", l->counts->lines,
+		       text);
+}
+
+static void tell_end(const struct loop *l, const struct trouble *t)
+{
+	if (t->told == RP_ERR_FULL)
+		rp_log(RP_LOG_INFO, "room", "after_line=%" PRIu64, l->counts->lines);
+	if (t->told == RP_ERR_AWAY)
+		rp_log(RP_LOG_INFO, "store_back", "after_line=%" PRIu64, l->counts->lines);
+}
+
+/* A full store is waited for as long as the options say, one that is away until it is back: what
+ * became of the batch is not known before. */
+static bool is_waited_for(const struct loop *l, const struct trouble *t, enum rp_err rc)
+{
+	if (l->signals > 0)
+		return false;
+	return rc == RP_ERR_AWAY ||
+	       (rc == RP_ERR_FULL && rp_sys_boot_ms(l->o->sys) < t->give_up_boot_ms);
+}
+
+static int next_wait_ms(const struct loop *l, struct trouble *t, enum rp_err rc)
+{
+	if (rc == RP_ERR_FULL)
+		return (int)l->o->full_retry_ms;
+	t->away_ms = rp_backoff_next_ms(t->away_ms);
+	return (int)t->away_ms;
+}
+
+/* Waits so long, or until a signal. */
+static enum rp_err pause_for(struct loop *l, int wait_ms)
+{
+	int64_t until_ms = rp_sys_boot_ms(l->o->sys) + wait_ms, left_ms = wait_ms;
+	enum rp_err rc = RP_OK;
+	struct events seen;
+
+	while (rc == RP_OK && left_ms > 0 && l->signals == 0) {
+		rc = await(l, false, false, (int)left_ms, &seen);
+		left_ms = until_ms - rp_sys_boot_ms(l->o->sys);
+	}
+	return rc;
+}
+
 /* Stores *n runs of the batch from `from` on, or fewer when they do not all fit: a burst may be
  * larger than the quota, and smaller commits use the room that is left. Waits only when not even
- * one run fits. */
+ * one run fits, or when the store is away. */
 static enum rp_err append(struct loop *l, struct input_batch *b, size_t from, size_t *n)
 {
-	int64_t give_up_ms = rp_sys_boot_ms(l->o->sys) + l->o->full_wait_ms;
-	char text[RP_ERROR_TEXT_MAX + 100];
-	struct events seen;
-	bool told = false;
+	struct trouble t = {.give_up_boot_ms = rp_sys_boot_ms(l->o->sys) + l->o->full_wait_ms};
 
 	for (;;) {
 		struct rp_error why = {0};
 		enum rp_err rc = rp_batch_append(&b->batch, from, *n, &l->o->to,
 						 rp_sys_wall_ms(l->o->sys), &why);
 
-		if (rc == RP_OK && told)
-			rp_log(RP_LOG_INFO, "room", "after_line=%" PRIu64, l->counts->lines);
-		if (rc == RP_OK)
+		if (rc == RP_OK) {
+			tell_end(l, &t);
 			return RP_OK;
+		}
 		if (rc == RP_ERR_FULL && *n > 1) {
 			*n /= 2;
 			continue;
 		}
-		if (rc == RP_ERR_FULL && !told) {
-			rp_log(RP_LOG_WARN, "full",
-			       "after_line=%" PRIu64 " wait_ms=%" PRId64 " what=%s",
-			       l->counts->lines, l->o->full_wait_ms,
-			       rp_log_quote(why.text, text, sizeof text));
-			told = true;
-		}
-		if (rc != RP_ERR_FULL || l->signals > 0 || rp_sys_boot_ms(l->o->sys) >= give_up_ms)
+		if (rc == RP_ERR_FULL || rc == RP_ERR_AWAY)
+			tell(l, &t, rc, &why);
+		if (!is_waited_for(l, &t, rc))
 			return rp_fail(l->err, rc,
 				       "%s; lines from %" PRIu64
 				       " on have no receipt, send them again",
 				       why.text, l->counts->lines + 1);
-		rc = await(l, false, false, (int)l->o->full_retry_ms, &seen);
+		rc = pause_for(l, next_wait_ms(l, &t, rc));
 		if (rc != RP_OK)
 			return rc;
 	}
@@ -351,7 +410,7 @@ static enum rp_err finish(struct loop *l, struct input_batch *b, enum rp_err com
 
 	if (committed == RP_OK)
 		rc = answer(l, b, 0, b->batch.n);
-	else if (committed == RP_ERR_FULL)
+	else if (committed == RP_ERR_FULL || committed == RP_ERR_AWAY)
 		rc = commit_inline(l, b);
 	else
 		rc = rp_fail(l->err, committed,

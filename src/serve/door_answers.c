@@ -217,6 +217,6 @@ void rp_door_answer_lookup(struct rp_door *door, struct rp_door_held *held)
 		rp_door_answer_held_no(door, held, 404, "no_such_entry",
 				       "there is no entry of this id; it may have been purged");
 	else
-		rp_door_answer_held_no(door, held, 503, "failed",
+		rp_door_answer_held_no(door, held, 503, code == RP_ERR_AWAY ? "away" : "failed",
 				       "the outbox cannot be read at the moment");
 }

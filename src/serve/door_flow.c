@@ -3,6 +3,7 @@
  * is forgotten. */
 
 #include "base/assert.h"
+#include "base/backoff.h"
 #include "base/log.h"
 #include "serve/door_int.h"
 
@@ -75,7 +76,7 @@ void rp_door_submit(struct rp_door *door, struct rp_door_held *held)
 		door->n_waiting++;
 		door->stirred = true;
 		door->held_bytes += cost_of(held);
-		if (door->is_full)
+		if (rp_door_holds(door))
 			rp_door_count_held(&door->counts);
 		return;
 	}
@@ -142,10 +143,13 @@ void rp_door_go_on(struct rp_door *door)
 	if (door->busy)
 		return;
 	answer_lookups(door);
-	if (door->service.draining && door->is_full && door->n_waiting > 0)
+	if (door->service.draining && rp_door_holds(door) && door->n_waiting > 0)
 		rp_door_refuse_waiting(door, "stopping",
-				       "the outbox is full, and the door is about to stop; send "
-				       "it again");
+				       door->is_full
+					   ? "the outbox is full, and the door is about to stop; "
+					     "send it again"
+					   : "the database is away, and the door is about to stop; "
+					     "send it again");
 	if (door->retry_at_ms != 0 || door->failed != RP_OK)
 		return;
 	if (gathers(door))
@@ -179,7 +183,10 @@ static void finish(struct rp_door *door)
 	if (door->committing->runs.n_entries > 0) {
 		if (door->is_full)
 			rp_log(RP_LOG_INFO, "room", "held=%zu", door->n_waiting);
-		door->is_full = false;
+		if (door->is_away)
+			rp_log(RP_LOG_INFO, "store_back", "held=%zu", door->n_waiting);
+		door->is_full = door->is_away = false;
+		door->away_ms = 0;
 	}
 	door->requests_max = SIZE_MAX;
 	rp_door_count_commit(&door->counts, door->slice.n_runs);
@@ -207,6 +214,23 @@ static void wait_for_room(struct rp_door *door, const struct rp_error *why)
 	rp_door_set_tick(door);
 }
 
+/* Nobody knows whether the slice is stored. So the same slice is tried, with the same ids, until
+ * the store is back or its clients have waited long enough. */
+static void wait_for_store(struct rp_door *door, const struct rp_error *why)
+{
+	char text[RP_ERROR_TEXT_MAX + 16];
+
+	if (!door->is_away)
+		rp_log(RP_LOG_WARN, "store_away", "held=%zu wait_ms=%lld why=%s", door->n_waiting,
+		       (long long)door->rules->rules.config->door.hold_ms,
+		       rp_log_quote(why->text, text, sizeof text));
+	door->is_away = true;
+	door->away_ms = rp_backoff_next_ms(door->away_ms);
+	door->retry_at_ms = door->service.boot_ms + door->away_ms;
+	rp_door_set_tick(door);
+	rp_door_show_now(door);
+}
+
 /* The bodies are refused all the same: a full disk for rejects must not stop what is good. */
 static void tell_lost_rejects(struct rp_door *door, const struct rp_error *why)
 {
@@ -231,6 +255,8 @@ void rp_door_commit_ended(void *context)
 		finish(door);
 	else if (code == RP_ERR_FULL)
 		wait_for_room(door, &err);
+	else if (code == RP_ERR_AWAY)
+		wait_for_store(door, &err);
 	else
 		rp_door_fail(door, code, &err);
 }
@@ -247,14 +273,17 @@ static void refuse_late(struct rp_door *door, struct rp_door_batch *batch)
 {
 	while (!rp_door_batch_is_empty(batch) &&
 	       batch->first->hold_until_ms <= door->service.boot_ms)
-		rp_door_answer_held_no(door, take_first(door, batch), 503, "full",
-				       "the outbox is full; an operator has to make room");
+		rp_door_answer_held_no(
+		    door, take_first(door, batch), 503, door->is_away ? "away" : "full",
+		    door->is_away ? "the database cannot be reached; what became of this "
+				    "run is not known, send it again"
+				  : "the outbox is full; an operator has to make room");
 	rp_door_batch_settle(batch);
 }
 
 void rp_door_retry(struct rp_door *door)
 {
-	assert(!door->busy && door->is_full);
+	assert(!door->busy && rp_door_holds(door));
 	door->retry_at_ms = 0;
 	refuse_late(door, door->committing);
 	if (rp_door_batch_is_empty(door->committing))
@@ -290,6 +319,7 @@ bool rp_door_is_ready(const struct rp_door *door, const char **why_not)
 {
 	*why_not = door->failed != RP_OK || door->check_failed ? "failed"
 		   : door->service.draining                    ? "stopping"
+		   : door->is_away                             ? "away"
 		   : door->is_full                             ? "full"
 							       : NULL;
 	return *why_not == NULL;

@@ -39,6 +39,8 @@ struct rp_door {
 	unsigned gathered_turns;      /* that the next commit has waited for more */
 	size_t requests_max;          /* in the next slice: less than all while room is short */
 	bool is_full;                 /* the outbox had no room for a single request */
+	bool is_away;                 /* the store could not be reached by the last commit */
+	int64_t away_ms;              /* of the last wait for it */
 	int64_t retry_at_ms;          /* boot time; 0: none, the next commit need not wait */
 	struct rp_door_held *lookups; /* requests that read the outbox, between two commits */
 	struct rp_door_held *unused;
@@ -57,6 +59,12 @@ struct rp_door {
 };
 
 extern const struct rp_http_handler rp_door_handler;
+
+/* Whether runs are held until the store takes them. */
+static inline bool rp_door_holds(const struct rp_door *door)
+{
+	return door->is_full || door->is_away;
+}
 
 #define RP_DOOR_FAILED_REASON "a commit failed; the door starts again, send it again"
 
@@ -89,7 +97,8 @@ void rp_door_submit_lookup(struct rp_door *door, struct rp_door_held *held);
 /* Begins the next commit, if there is something to commit and none is under way. */
 void rp_door_go_on(struct rp_door *door);
 void rp_door_commit_ended(void *door);
-/* Gives 503 to those that have waited too long for room, and tries again. */
+/* Gives 503 to those that have waited too long for room, or for a store that is away, and tries
+ * again. */
 void rp_door_retry(struct rp_door *door);
 /* Answers all that wait with 503, while no commit is under way. */
 void rp_door_refuse_waiting(struct rp_door *door, const char *code, const char *reason);

@@ -20,11 +20,12 @@ void rp_door_show_now(struct rp_door *door)
 	struct rp_door_now now = {
 	    .state = door->failed != RP_OK || door->check_failed ? RP_DOOR_FAILING
 		     : door->service.draining                    ? RP_DOOR_STOPPING
+		     : door->is_away                             ? RP_DOOR_FAILING
 		     : door->is_full                             ? RP_DOOR_FULL
 								 : RP_DOOR_ACCEPTING,
 	    .connections = rp_http_server_connections(door->server),
 	    .requests = door->n_waiting,
-	    .held = door->is_full ? door->n_waiting : 0,
+	    .held = rp_door_holds(door) ? door->n_waiting : 0,
 	    .body_bytes = door->held_bytes,
 	};
 

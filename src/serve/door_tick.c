@@ -12,7 +12,7 @@ static void check_outbox(struct rp_door *door)
 
 	door->check_at_ms = door->service.boot_ms + RP_DOOR_CHECK_MS;
 	door->check_failed = code != RP_OK;
-	if (code != RP_OK && door->failed == RP_OK && !door->busy)
+	if (code != RP_OK && code != RP_ERR_AWAY && door->failed == RP_OK && !door->busy)
 		rp_door_fail(door, code, &err);
 }
 

@@ -244,8 +244,9 @@ struct rp_claim {
  * changed nothing is committed. With nothing to settle and want 0 it only reads, and
  * tells next_ready_at_ms.
  *
- * After RP_ERR_IO and a reopen the same settlements may be handed in once more: what had been
- * settled is found stale. */
+ * After RP_ERR_IO and a reopen, or after RP_ERR_AWAY, the same settlements may be handed in once
+ * more: what had been settled is found stale. After RP_ERR_AWAY claims[0..n_claims) may have been
+ * claimed or not: a sender settles them as RETURN. */
 struct rp_claim_ahead {
 	uint64_t id; /* of a path, section or host where this sender has places; */
 	size_t want; /* ... so many that lack a place there, or on levels above it */

@@ -15,12 +15,14 @@ int fx_main(Suite *(*suite)(void))
 	int failed = 0, i;
 
 	for (i = 0; i < FX_STORES; i++) {
+		const char *missing;
 		SRunner *runner;
 
 		if (only != NULL && strcmp(only, fx_stores[i].name) != 0)
 			continue;
-		if (strcmp(fx_stores[i].name, "postgres") == 0 && getenv("RP_POSTGRES") == NULL) {
-			printf("not on postgres: RP_POSTGRES names no server\n");
+		missing = fx_stores[i].missing != NULL ? fx_stores[i].missing() : NULL;
+		if (missing != NULL) {
+			printf("skipped on %s: %s\n", fx_stores[i].name, missing);
 			continue;
 		}
 		fx_at.store = &fx_stores[i];

@@ -17,12 +17,16 @@ struct fx_store {
 	enum rp_err (*open)(void *place, const struct rp_outbox_options *options,
 			    struct rp_outbox **out, struct rp_error *err);
 	void (*remove)(void *place); /* after the last handle is closed */
-	bool shares;                 /* several handles may be open in one process */
+	/* Why it cannot be judged here; NULL: it can. May be NULL. */
+	const char *(*missing)(void);
+	bool shares;     /* several handles may be open in one process */
+	bool hands_over; /* an append may claim for a sender that waits */
 };
 extern const struct fx_store fx_stores[];
 #define FX_STORES 3
 
-/* Runs the suite on each store, or on the one that RP_CONFORMANCE_STORE names. Result: of main. */
+/* Runs the suite on each store, or on the one that RP_CONFORMANCE_STORE names; says which are
+ * skipped. Result: of main. */
 int fx_main(Suite *(*suite)(void));
 
 /* The one that tests run on now, and where its outbox is. */

@@ -4,10 +4,10 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "conformance/fixture.h"
+#include "conformance/fixture_int.h"
 #include "conformance/memory/store_memory.h"
 
 /* --- LMDB, in a new directory ------------------------------------------------------------ */
@@ -64,37 +64,21 @@ static void remove_world(void *place)
 	rp_memory_world_free(place);
 }
 
-/* --- PostgreSQL, in a new schema of the server that RP_POSTGRES names -------------------- */
+/* --- PostgreSQL: store_postgres.c ---------------------------------------------------------- */
 
-#define ADDRESS_MAX 1024
-
-static char *address_of_schema(const char *schema)
+#if !RP_POSTGRES
+static const char *not_built(void)
 {
-	const char *server = getenv("RP_POSTGRES");
-	char *address = malloc(ADDRESS_MAX);
-
-	ck_assert_ptr_nonnull(address);
-	snprintf(address, ADDRESS_MAX, "%s%cschema=%s", server,
-		 strchr(server, '?') != NULL ? '&' : '?', schema);
-	return address;
+	return "this build has no such store (POSTGRES=0)";
 }
-
-static void *make_schema(void)
-{
-	char schema[64];
-	static unsigned n;
-
-	snprintf(schema, sizeof schema, "t%d_%u", (int)getpid(), n++);
-	return address_of_schema(schema);
-}
-
-static void remove_schema(void *place)
-{
-	free(place);
-}
+#endif
 
 const struct fx_store fx_stores[FX_STORES] = {
-    {"lmdb", make_dir, open_dir, remove_dir, false},
-    {"memory", make_world, open_world, remove_world, true},
-    {"postgres", make_schema, open_dir, remove_schema, true},
+    {"lmdb", make_dir, open_dir, remove_dir, NULL, false, true},
+    {"memory", make_world, open_world, remove_world, NULL, true, true},
+#if RP_POSTGRES
+    {"postgres", fx_schema_make, fx_schema_open, fx_schema_remove, fx_schema_missing, false, false},
+#else
+    {"postgres", NULL, NULL, NULL, not_built, false, false},
+#endif
 };

@@ -482,12 +482,34 @@ START_TEST(it_is_the_first_sender_with_a_place_that_gets_it)
 }
 END_TEST
 
+/* --- a store that does not hand over ------------------------------------------------------- */
+
+START_TEST(an_offer_to_a_store_that_does_not_hand_over_changes_nothing)
+{
+	uint64_t seq;
+
+	know(1);
+	offer(8);
+	seq = fx_append(1, 1);
+	ck_assert_int_eq(fx_state(seq), RP_STATE_WAITING);
+	ck_assert_uint_eq(take(), 0);
+	fx_must(rp_outbox_withdraw(fx.ob, &fx.err), "withdraw");
+	ck_assert_uint_eq(fx_claim().seq, seq);
+	ck_assert_uint_eq(take(), 0);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("hand_over");
 	TCase *tc = tcase_create("append");
 
 	tcase_add_checked_fixture(tc, setup, fx_teardown);
+	if (!fx_at.store->hands_over) {
+		tcase_add_test(tc, an_offer_to_a_store_that_does_not_hand_over_changes_nothing);
+		suite_add_tcase(s, tc);
+		return s;
+	}
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_lone_entry_is_claimed_in_the_commit_that_stores_it);
 	tcase_add_test(tc, what_is_handed_over_wakes_its_sender);

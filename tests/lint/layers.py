@@ -25,6 +25,9 @@ APART = {"api": ["ingest", "deliver", "report"], "deliver": ["ingest", "report"]
 
 DOORS = {  # header -> files that may include it
     r"lmdb\.h": r"src/store/lmdb/.*",
+    r"libpq-fe\.h|libpq/.*": r"src/store/postgres/(connection|libpq)\.[ch]",
+    # libpq alone is loaded when it is needed
+    r"dlfcn\.h": r"src/store/postgres/(connection|libpq)\.c",
     r"curl/.*": r"src/deliver/http/\w+\.[ch]",
     r"jansson\.h": r"src/text/json\.c",
     r"openssl/.*": r"src/sign/crypto(_\w+)?\.[ch]",

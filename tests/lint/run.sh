@@ -6,7 +6,8 @@ set -eu
 build=$1
 bad=0
 fail() { echo "lint: $*"; bad=1; }
-flags="-std=c11 -D_GNU_SOURCE -DRP_VERSION=\"0\" -Iinclude -Isrc -Itools -Wall -Wextra -Werror"
+flags="-std=c11 -D_GNU_SOURCE -DRP_VERSION=\"0\" -Iinclude -Isrc -Itools -Wall -Wextra -Werror
+	$(pkg-config --cflags libpq)"
 
 python3 tests/lint/layers.py || bad=1
 python3 tests/lint/width.py || bad=1

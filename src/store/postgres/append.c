@@ -2,6 +2,7 @@
 #include "store/postgres/insert.h"
 #include "store/postgres/listener.h"
 #include "store/postgres/postgres_ops.h"
+#include "store/postgres/standby.h"
 
 static const struct rp_pg_statement take_numbers = {
     "take_numbers", "SELECT nextval('entry_seq') FROM generate_series(1, $1::bigint)"};
@@ -75,18 +76,21 @@ static enum rp_err intern(struct rp_pg_txn *t, struct rp_pg_incoming *all,
 	struct rp_buf memory = {.max = SIZE_MAX / 4};
 	enum rp_err e = RP_OK;
 	struct rp_span *names;
+	size_t n_new = 0, i;
 	uint64_t *ids;
-	size_t i;
 
 	if (!rp_buf_reserve(&memory, n * (sizeof *names + sizeof *ids)))
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	names = (struct rp_span *)(void *)memory.data;
 	ids = (uint64_t *)(void *)(names + n);
 	for (i = 0; i < n; i++)
-		names[i] = entries[i].endpoint;
-	e = rp_pg_intern(t, names, n, ids, err);
-	for (i = 0; e == RP_OK && i < n; i++)
-		all[i].facts.endpoint = ids[i];
+		if (!all[i].is_there)
+			names[n_new++] = entries[i].endpoint;
+	if (n_new > 0)
+		e = rp_pg_intern(t, names, n_new, ids, err);
+	for (i = 0, n_new = 0; e == RP_OK && i < n; i++)
+		if (!all[i].is_there)
+			all[i].facts.endpoint = ids[n_new++];
 	rp_buf_release(&memory);
 	return e;
 }
@@ -125,6 +129,8 @@ static enum rp_err append_all(struct rp_pg_txn *t, struct rp_pg_incoming *all,
 		fill(&all[i], &entries[i], t->now_at_ms);
 	e = number_them(t, all, entries, n, out, err);
 	if (e == RP_OK)
+		e = rp_pg_find_keys(t, all, n, err);
+	if (e == RP_OK)
 		e = intern(t, all, entries, n, err);
 	if (e == RP_OK)
 		e = rp_pg_insert(t, all, n, err);
@@ -150,12 +156,15 @@ enum rp_err rp_pgop_append(struct rp_outbox *outbox, int64_t now_at_ms,
 	e = rp_pg_begin(s, now_at_ms, &t, err);
 	if (e == RP_OK) {
 		t->synced = true;
-		e = append_all(t, (struct rp_pg_incoming *)(void *)memory.data, entries, n, out,
-			       err);
+		e = rp_pg_standby_check(s, err);
+		if (e == RP_OK)
+			e = append_all(t, (struct rp_pg_incoming *)(void *)memory.data, entries, n,
+				       out, err);
 		e = rp_pg_finish(t, e, err);
 	}
 	rp_buf_release(&memory);
-	if (e == RP_OK)
+	/* it may be there and be sent, though the standby has not confirmed it */
+	if (e == RP_OK || e == RP_ERR_AWAY)
 		rp_pg_tell(s, RP_WATCH_WORK);
 	return e;
 }

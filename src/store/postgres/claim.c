@@ -399,6 +399,21 @@ static bool is_due(const struct rp_pg_txn *t, const struct rp_pg_entry *entry)
 	       entry->d.due_at_ms <= t->now_at_ms;
 }
 
+/* Where an entry went that was in front, the next one of its order may be due; no row that was read
+ * told so. */
+static struct rp_pg_entry *first_moved(struct claiming *c, uint64_t path)
+{
+	struct rp_pg_entry *first = NULL;
+
+	if (!c->t->fronts_moved)
+		return NULL;
+	RP_PG_EACH(struct rp_pg_entry, entry, &c->t->parts->entries)
+	if (entry->d.endpoint == path && is_due(c->t, entry) &&
+	    (first == NULL || entry->d.due_at_ms < first->d.due_at_ms))
+		first = entry;
+	return first;
+}
+
 /* The first entry of the path that is due; NULL: there is none. When a piece is used up what was
  * claimed is written, so that the next one begins behind it. */
 static enum rp_err first_due(struct claiming *c, uint64_t path, struct rp_pg_entry **out,
@@ -421,6 +436,8 @@ static enum rp_err first_due(struct claiming *c, uint64_t path, struct rp_pg_ent
 			else
 				b->next++;
 		}
+		if (*out == NULL && b->is_read)
+			*out = first_moved(c, path);
 		if (*out != NULL || b->is_read)
 			return RP_OK;
 		if (!is_new)

@@ -1,4 +1,4 @@
-/* columns.c - rows and structs. */
+/* columns.c - carries values between rows and structs. */
 #include "store/postgres/columns.h"
 
 #include "model/job.h"

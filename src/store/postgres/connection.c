@@ -9,7 +9,9 @@
 
 #include "base/assert.h"
 #include "base/sys.h"
+#include "store/postgres/dial.h"
 #include "store/postgres/libpq.h"
+#include "store/postgres/sqlstate.h"
 
 #define SERVER_VERSION_MIN 150000
 #define STATEMENTS_MAX 256
@@ -18,6 +20,7 @@
 /* One question of a go, in the order they were sent. */
 struct ask {
 	const struct rp_pg_statement *prepares; /* it only prepares this one */
+	bool commits;
 	PGresult *result;
 };
 
@@ -39,17 +42,11 @@ struct rp_pg {
 	size_t n_asked;
 	bool going; /* rounds[0] has been answered: what is asked next begins another */
 	bool lost, no_memory;
-	size_t n_posted; /* answers of posts that are still to come, sync points among them */
-	char sqlstate[6];
+	bool late; /* it is lost because it did not answer in time */
+	char sqlstate[RP_PG_SQLSTATE_MAX];
 };
 
 /* --- making and ending ------------------------------------------------------------------- */
-
-static void be_silent(void *arg, const char *message)
-{
-	(void)arg;
-	(void)message;
-}
 
 /* What libpq says, without its line end. It names hosts, users and databases, and no password. */
 static enum rp_err fail_as(const struct rp_pg *pg, const char *what, enum rp_err code,
@@ -61,22 +58,6 @@ static enum rp_err fail_as(const struct rp_pg *pg, const char *what, enum rp_err
 	return rp_fail(err, code, "%s: %.*s", what, (int)len, len > 0 ? text : "connection lost");
 }
 
-/* A connection that fails has no SQLSTATE to go by: PQerrorMessage is translated by the server
- * alone, and these begin in English. */
-static enum rp_err code_of_refusal(const char *text)
-{
-	if (strstr(text, "password") != NULL || strstr(text, "pg_hba.conf") != NULL ||
-	    strstr(text, "permission denied") != NULL || strstr(text, "role \"") != NULL ||
-	    strstr(text, "authentication failed") != NULL)
-		return RP_ERR_DENIED;
-	if (strstr(text, "database \"") != NULL && strstr(text, "does not exist") != NULL)
-		return RP_ERR_NOTFOUND;
-	if (strstr(text, "invalid connection option") != NULL ||
-	    strstr(text, "definition of service") != NULL)
-		return RP_ERR_INVAL;
-	return RP_ERR_AWAY;
-}
-
 static enum rp_err prepare_session(struct rp_pg *pg, const struct rp_pg_address *address,
 				   struct rp_error *err)
 {
@@ -85,48 +66,50 @@ static enum rp_err prepare_session(struct rp_pg *pg, const struct rp_pg_address 
 	    "SET synchronous_commit = local",
 	    /* who waits for a lock that long waits for somebody who is stuck */
 	    "SET lock_timeout = '20s'", "SET statement_timeout = '25s'",
-	    "SET idle_in_transaction_session_timeout = '60s'",
+	    /* and a process that was stopped in the middle lets go of its locks before that */
+	    "SET idle_in_transaction_session_timeout = '15s'",
 	    /* a backend whose client has died gives up its locks while a statement runs */
-	    "SET client_connection_check_interval = '200ms'"};
+	    "SET client_connection_check_interval = '200ms'",
+	    /* and so does one whose client's machine is cut off; nothing on a local socket */
+	    "SET tcp_keepalives_idle = 5", "SET tcp_keepalives_interval = 2",
+	    "SET tcp_keepalives_count = 3", "SET tcp_user_timeout = '10s'"};
 	char path[RP_PG_SCHEMA_MAX + 64];
-	size_t i;
+	size_t who, i;
+	enum rp_err e;
 
 	snprintf(path, sizeof path, "SET search_path = \"%s\", pg_catalog", address->schema);
 	rp_pg_ask_plain(pg, path);
 	for (i = 0; i < sizeof settings / sizeof settings[0]; i++)
 		rp_pg_ask_plain(pg, settings[i]);
-	return rp_pg_go(pg, err);
-}
-
-static PGconn *open_connection(const struct rp_libpq *pq, const struct rp_pg_address *address)
-{
-	/* What stands before dbname is a default that the address may change. */
-	const char *const keywords[] = {"connect_timeout",           "keepalives_idle",
-					"keepalives_interval",       "keepalives_count",
-					"tcp_user_timeout",          "target_session_attrs",
-					"fallback_application_name", "dbname",
-					"client_encoding",           NULL};
-	const char *const values[] = {
-	    "5", "5", "2", "3", "10000", "read-write", "runpost", address->conninfo, "UTF8", NULL};
-
-	return pq->PQconnectdbParams(keywords, values, 1);
+	who = rp_pg_ask_plain(pg, "SELECT pg_backend_pid()");
+	e = rp_pg_go(pg, err);
+	if (e != RP_OK)
+		return e;
+	/* A pooler makes the number up that a client is told at first. */
+	if (!address->pooled &&
+	    rp_pg_i64(rp_pg_answer(pg, who), 0, 0) != pg->pq->PQbackendPID(pg->conn))
+		return rp_fail(
+		    err, RP_ERR_INVAL,
+		    "%s: a pooler is in between: connect to the server itself, or, where "
+		    "the pooler is in session mode, add pooler=session to the address",
+		    address->shown);
+	return RP_OK;
 }
 
 static enum rp_err connected(struct rp_pg *pg, const struct rp_pg_address *address,
 			     struct rp_error *err)
 {
 	const struct rp_libpq *pq = pg->pq;
+	const char *standby = pq->PQparameterStatus(pg->conn, "in_hot_standby");
 
-	if (pg->conn == NULL)
-		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	if (pq->PQstatus(pg->conn) != CONNECTION_OK)
-		return fail_as(pg, address->shown, code_of_refusal(pq->PQerrorMessage(pg->conn)),
-			       err);
 	if (pq->PQserverVersion(pg->conn) < SERVER_VERSION_MIN)
 		return rp_fail(err, RP_ERR_FORMAT,
 			       "%s: PostgreSQL %d is too old: 15 is the oldest that works",
 			       address->shown, pq->PQserverVersion(pg->conn) / 10000);
-	pq->PQsetNoticeProcessor(pg->conn, be_silent, NULL);
+	if (standby != NULL && strcmp(standby, "on") == 0)
+		return rp_fail(err, RP_ERR_AWAY,
+			       "%s: the server is a standby, which takes no writes",
+			       address->shown);
 	if (pq->PQsetnonblocking(pg->conn, 1) != 0 || pq->PQenterPipelineMode(pg->conn) != 1)
 		return fail_as(pg, address->shown, RP_ERR_IO, err);
 	return prepare_session(pg, address, err);
@@ -146,8 +129,9 @@ enum rp_err rp_pg_connect(const struct rp_pg_address *address, struct rp_pg **ou
 	if (pg == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	pg->pq = pq;
-	pg->conn = open_connection(pq, address);
-	e = connected(pg, address, err);
+	e = rp_pg_dial(pq, address, &pg->conn, err);
+	if (e == RP_OK)
+		e = connected(pg, address, err);
 	if (e != RP_OK)
 		rp_pg_disconnect(pg);
 	else
@@ -199,7 +183,7 @@ static size_t add_ask(struct rp_pg *pg, struct round *r)
 {
 	assert(r->n_answers < ASKS_MAX);
 	r->answer_at[r->n_answers++] = r->n;
-	r->all[r->n++] = (struct ask){NULL, NULL};
+	r->all[r->n++] = (struct ask){.commits = false};
 	return pg->n_asked++;
 }
 
@@ -240,7 +224,7 @@ size_t rp_pg_ask(struct rp_pg *pg, const struct rp_pg_statement *s)
 	pg->no_memory = pg->no_memory || p->no_memory;
 	if (!is_prepared(pg, s) && !prepares(r, s)) {
 		see_sent(pg, pg->pq->PQsendPrepare(pg->conn, s->name, s->sql, 0, NULL));
-		r->all[r->n++] = (struct ask){s, NULL};
+		r->all[r->n++] = (struct ask){.prepares = s};
 	}
 	for (i = 0; i < p->n; i++) {
 		values[i] = p->bytes.data != NULL ? p->bytes.data + p->all[i].at : "";
@@ -255,9 +239,12 @@ size_t rp_pg_ask(struct rp_pg *pg, const struct rp_pg_statement *s)
 size_t rp_pg_ask_plain(struct rp_pg *pg, const char *sql)
 {
 	struct round *r = round_to_ask(pg);
+	size_t ask;
 
 	see_sent(pg, pg->pq->PQsendQueryParams(pg->conn, sql, 0, NULL, NULL, NULL, NULL, 1));
-	return add_ask(pg, r);
+	ask = add_ask(pg, r);
+	r->all[r->n - 1].commits = strcmp(sql, "COMMIT") == 0;
+	return ask;
 }
 
 /* --- waiting ----------------------------------------------------------------------------- */
@@ -270,10 +257,11 @@ static bool wait_for_socket(struct rp_pg *pg, bool writes, int64_t until_us)
 	int64_t left_us = until_us - rp_sys_stopwatch_us();
 	int n;
 
-	if (left_us <= 0)
+	pg->late = left_us <= 0;
+	if (pg->late)
 		return false;
 	n = poll(&fd, 1, (int)(left_us / 1000) + 1);
-	return n > 0 || (n < 0 && errno == EINTR) || (n == 0 && rp_sys_stopwatch_us() < until_us);
+	return n >= 0 || errno == EINTR;
 }
 
 /* Sees that an answer, if there is one, can be had without a wait. false: the connection is lost.
@@ -290,33 +278,13 @@ static bool await(struct rp_pg *pg, int64_t until_us)
 	return unsent >= 0;
 }
 
-static enum rp_err code_of_state(const char *state)
+static enum rp_err lose(struct rp_pg *pg, struct rp_error *err)
 {
-	static const struct {
-		const char *begins;
-		enum rp_err code;
-	} codes[] = {
-	    {"53100", RP_ERR_FULL},   /* disk full */
-	    {"53", RP_ERR_AWAY},      /* out of memory there, too many connections */
-	    {"42501", RP_ERR_DENIED}, /* no right */
-	    {"42P01", RP_ERR_FORMAT}, /* no such table, */
-	    {"42703", RP_ERR_FORMAT}, /* column, */
-	    {"42883", RP_ERR_FORMAT}, /* function */
-	    {"3F", RP_ERR_FORMAT},    /* no such schema */
-	    {"57P", RP_ERR_AWAY},     /* shuts down, starts up, was told to end */
-	    {"57014", RP_ERR_AWAY},   /* took too long, or somebody cancelled it */
-	    {"55P03", RP_ERR_AWAY},   /* a lock was not to be had */
-	    {"40", RP_ERR_AWAY},      /* rolled back: a deadlock, a conflict */
-	    {"25006", RP_ERR_AWAY},   /* it has become a standby */
-	    {"25P03", RP_ERR_AWAY},   /* the transaction stood still for too long */
-	    {"08", RP_ERR_AWAY},      /* the connection */
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof codes / sizeof codes[0]; i++)
-		if (strncmp(state, codes[i].begins, strlen(codes[i].begins)) == 0)
-			return codes[i].code;
-	return RP_ERR_IO;
+	pg->lost = true;
+	if (pg->late)
+		return rp_fail(err, RP_ERR_AWAY, "PostgreSQL: no answer within %d s",
+			       RP_PG_ANSWER_MS / 1000);
+	return fail_as(pg, "PostgreSQL", RP_ERR_AWAY, err);
 }
 
 static enum rp_err fail_by(struct rp_pg *pg, const PGresult *result, struct rp_error *err)
@@ -324,59 +292,35 @@ static enum rp_err fail_by(struct rp_pg *pg, const PGresult *result, struct rp_e
 	const char *state = pg->pq->PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *text = pg->pq->PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
-	if (state == NULL) {
-		pg->lost = true;
-		return fail_as(pg, "PostgreSQL", RP_ERR_AWAY, err);
-	}
+	if (state == NULL)
+		return lose(pg, err);
 	snprintf(pg->sqlstate, sizeof pg->sqlstate, "%.5s", state);
-	return rp_fail(err, code_of_state(state), "PostgreSQL: %s (%s)", text != NULL ? text : "",
-		       state);
+	pg->lost = pg->lost || rp_pg_state_ends_session(state);
+	return rp_fail(err, rp_pg_code_of_state(state), "PostgreSQL: %s (%s)",
+		       text != NULL ? text : "", state);
 }
 
-/* The next answer; *end: there is none before the sync point. */
+/* The next answer, a sync point's too. */
 static enum rp_err take(struct rp_pg *pg, int64_t until_us, PGresult **out, struct rp_error *err)
 {
-	PGresult *result;
-
-	if (!await(pg, until_us)) {
-		pg->lost = true;
-		return fail_as(pg, "PostgreSQL", RP_ERR_AWAY, err);
-	}
-	result = pg->pq->PQgetResult(pg->conn);
-	if (result != NULL) {
-		*out = result;
-		/* a NULL ends the answers to each question, but follows no sync point */
-		if (pg->pq->PQresultStatus(result) != PGRES_PIPELINE_SYNC) {
-			if (!await(pg, until_us)) {
-				pg->lost = true;
-				pg->pq->PQclear(result);
-				return fail_as(pg, "PostgreSQL", RP_ERR_AWAY, err);
-			}
-			pg->pq->PQclear(pg->pq->PQgetResult(pg->conn));
-		}
-		return RP_OK;
-	}
-	pg->lost = true;
-	return fail_as(pg, "PostgreSQL", RP_ERR_AWAY, err);
-}
-
-static enum rp_err drop_posted(struct rp_pg *pg, int64_t until_us, struct rp_error *err)
-{
-	PGresult *result;
-	enum rp_err e;
-
-	for (; pg->n_posted > 0; pg->n_posted--) {
-		e = take(pg, until_us, &result, err);
-		if (e != RP_OK)
-			return e;
-		pg->pq->PQclear(result);
-	}
+	*out = await(pg, until_us) ? pg->pq->PQgetResult(pg->conn) : NULL;
+	if (*out == NULL)
+		return lose(pg, err);
+	/* a NULL ends the answers to each question, but follows no sync point */
+	if (pg->pq->PQresultStatus(*out) != PGRES_PIPELINE_SYNC && await(pg, until_us))
+		pg->pq->PQclear(pg->pq->PQgetResult(pg->conn));
 	return RP_OK;
 }
 
 static bool is_good(ExecStatusType status)
 {
 	return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+}
+
+/* A COMMIT of a transaction that has failed is answered as a success that did a rollback. */
+static bool did_not_commit(const struct rp_pg *pg, const struct ask *a)
+{
+	return a->commits && strcmp(pg->pq->PQcmdStatus(a->result), "COMMIT") != 0;
 }
 
 static void note_prepared(struct rp_pg *pg, const struct ask *a)
@@ -403,8 +347,12 @@ static enum rp_err take_all(struct rp_pg *pg, struct round *r, int64_t until_us,
 		status = pg->pq->PQresultStatus(r->all[i].result);
 		if (is_good(status))
 			note_prepared(pg, &r->all[i]);
-		else if (first == RP_OK && status != PGRES_PIPELINE_ABORTED)
+		if (first != RP_OK || status == PGRES_PIPELINE_ABORTED)
+			continue;
+		if (!is_good(status))
 			first = fail_by(pg, r->all[i].result, err);
+		else if (did_not_commit(pg, &r->all[i]))
+			first = rp_fail(err, RP_ERR_IO, "PostgreSQL: the transaction had failed");
 	}
 	e = take(pg, until_us, &sync, first == RP_OK ? err : NULL);
 	if (e == RP_OK)
@@ -422,13 +370,9 @@ enum rp_err rp_pg_go(struct rp_pg *pg, struct rp_error *err)
 	pg->going = true;
 	pg->sqlstate[0] = '\0';
 	pg->no_memory = false;
-	if (pg->lost || pg->pq->PQpipelineSync(pg->conn) != 1) {
-		pg->lost = true;
-		return fail_as(pg, "PostgreSQL", RP_ERR_AWAY, err);
-	}
-	e = drop_posted(pg, until_us, err);
-	if (e == RP_OK)
-		e = take_all(pg, r, until_us, err);
+	if (pg->lost || pg->pq->PQpipelineSync(pg->conn) != 1)
+		return lose(pg, err);
+	e = take_all(pg, r, until_us, err);
 	return no_memory ? rp_fail(err, RP_ERR_NOMEM, "out of memory") : e;
 }
 
@@ -462,6 +406,18 @@ bool rp_pg_is_lost(const struct rp_pg *pg)
 	return pg->lost;
 }
 
+bool rp_pg_look(struct rp_pg *pg)
+{
+	struct pollfd fd = {.fd = pg->pq->PQsocket(pg->conn), .events = POLLIN};
+
+	/* A server that ends a session says so before it closes; what else it says, a setting that
+	 * was changed, is taken in and goes on. */
+	while (!pg->lost && poll(&fd, 1, 0) > 0)
+		pg->lost = !pg->pq->PQconsumeInput(pg->conn) ||
+			   pg->pq->PQstatus(pg->conn) != CONNECTION_OK;
+	return !pg->lost;
+}
+
 const char *rp_pg_sqlstate(const struct rp_pg *pg)
 {
 	return pg->sqlstate;
@@ -474,40 +430,13 @@ int rp_pg_socket(const struct rp_pg *pg)
 	return pg->pq->PQsocket(pg->conn);
 }
 
-enum rp_err rp_pg_post(struct rp_pg *pg, struct rp_error *err)
-{
-	struct round *r = round_to_ask(pg);
-	size_t i;
-
-	pg->going = true;
-	for (i = 0; i < r->n; i++)
-		note_prepared(pg, &r->all[i]);
-	pg->n_posted += r->n + 1;
-	r->n = r->n_answers = 0;
-	if (pg->lost || pg->pq->PQpipelineSync(pg->conn) != 1 || pg->pq->PQflush(pg->conn) < 0) {
-		pg->lost = true;
-		return fail_as(pg, "PostgreSQL", RP_ERR_AWAY, err);
-	}
-	return RP_OK;
-}
-
 enum rp_err rp_pg_take_in(struct rp_pg *pg, void (*see)(void *arg, struct rp_span payload),
 			  void *arg, struct rp_error *err)
 {
 	PGnotify *n;
 
-	if (pg->lost || !pg->pq->PQconsumeInput(pg->conn) || pg->pq->PQflush(pg->conn) < 0) {
-		pg->lost = true;
-		return fail_as(pg, "PostgreSQL", RP_ERR_AWAY, err);
-	}
-	while (pg->n_posted > 0 && !pg->pq->PQisBusy(pg->conn)) {
-		PGresult *result = pg->pq->PQgetResult(pg->conn);
-
-		if (result == NULL)
-			continue;
-		pg->n_posted--;
-		pg->pq->PQclear(result);
-	}
+	if (pg->lost || !pg->pq->PQconsumeInput(pg->conn))
+		return lose(pg, err);
 	while ((n = pg->pq->PQnotifies(pg->conn)) != NULL) {
 		see(arg, rp_span_of(n->extra));
 		pg->pq->PQfreemem(n);

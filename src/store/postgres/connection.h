@@ -36,9 +36,10 @@ struct rp_pg_statement {
 
 /* Connects and prepares the session (search_path, statement and lock time limits, UTF-8, UTC,
  * client_connection_check_interval, plans). RP_ERR_AWAY: nobody answers there now, or who does
- * takes no writes. RP_ERR_DENIED: password, pg_hba, or no right to connect. RP_ERR_INVAL: the
- * address is wrong, or libpq is not installed. RP_ERR_FORMAT: a server older than 15. No text in
- * err ever has a password. */
+ * takes no writes. RP_ERR_DENIED: password, pg_hba, certificate, or no right to connect.
+ * RP_ERR_NOTFOUND: no such database. RP_ERR_INVAL: the address is wrong, a pooler is in between, or
+ * libpq is not installed. RP_ERR_FORMAT: a server older than 15. No text in err ever has a
+ * password. */
 enum rp_err rp_pg_connect(const struct rp_pg_address *address, struct rp_pg **out,
 			  struct rp_error *err);
 void rp_pg_disconnect(struct rp_pg *pg); /* NULL: does nothing; rolls back what is open */
@@ -64,10 +65,14 @@ size_t rp_pg_ask_plain(struct rp_pg *pg, const char *sql);
 enum rp_err rp_pg_go(struct rp_pg *pg, struct rp_error *err);
 const struct rp_pg_rows *rp_pg_answer(const struct rp_pg *pg, size_t ask);
 
-/* Several statements in one text, outside of pipeline mode; for migrations. Nothing may be queued. */
+/* Several statements in one text, outside of pipeline mode; for migrations. Nothing may be
+ * queued. */
 enum rp_err rp_pg_run_script(struct rp_pg *pg, const char *sql, struct rp_error *err);
 
 bool rp_pg_is_lost(const struct rp_pg *pg);
+/* Looks, without waiting, whether the server has closed it meanwhile. false: it is lost. Nothing
+ * may be queued. */
+bool rp_pg_look(struct rp_pg *pg);
 /* SQLSTATE of the last failure, "" if it had none: five characters. */
 const char *rp_pg_sqlstate(const struct rp_pg *pg);
 
@@ -78,8 +83,5 @@ int rp_pg_socket(const struct rp_pg *pg);
 /* Takes in what has come, without waiting. see: each notification. */
 enum rp_err rp_pg_take_in(struct rp_pg *pg, void (*see)(void *arg, struct rp_span payload),
 			  void *arg, struct rp_error *err);
-/* Sends what is queued and does not wait for the answers, which are dropped as they come; for
- * heartbeats and notifications. Fails only where the connection is lost. */
-enum rp_err rp_pg_post(struct rp_pg *pg, struct rp_error *err);
 
 #endif

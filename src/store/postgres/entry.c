@@ -81,6 +81,7 @@ static enum rp_err line_up(struct rp_pg_txn *t, uint64_t seq, const struct rp_de
 		rp_transition_place(&moved, choice.first_behind, first->not_before_at_ms,
 				    t->now_at_ms);
 		set(t, first, &moved);
+		t->fronts_moved = true;
 	}
 	return RP_OK;
 }

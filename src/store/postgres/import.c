@@ -6,6 +6,7 @@
 #include "store/postgres/audit.h"
 #include "store/postgres/listener.h"
 #include "store/postgres/postgres_ops.h"
+#include "store/postgres/standby.h"
 
 static const struct rp_pg_statement find_ids = {
     "find_ids", "SELECT k.i, e.seq FROM unnest($1::bigint[], $2::bytea[]) AS k (i, id)"
@@ -220,13 +221,15 @@ enum rp_err rp_pgop_import(struct rp_outbox *outbox, int64_t now_at_ms,
 		e = rp_pg_begin(s, now_at_ms, &t, err);
 	if (e == RP_OK) {
 		t->synced = true;
-		e = import_all(t, &im, dry_run, audit, names, endpoints, err);
+		e = rp_pg_standby_check(s, err);
+		if (e == RP_OK)
+			e = import_all(t, &im, dry_run, audit, names, endpoints, err);
 		if (dry_run)
 			rp_pg_rollback(t);
 		else
 			e = rp_pg_finish(t, e, err);
 	}
-	if (e == RP_OK && !dry_run)
+	if ((e == RP_OK || e == RP_ERR_AWAY) && !dry_run)
 		rp_pg_tell(s, RP_WATCH_WORK);
 	free(im.all);
 	free(im.from);

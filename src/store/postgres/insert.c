@@ -53,73 +53,87 @@ static void put(struct rp_pg_params *p, struct rp_pg_incoming **sorted, size_t n
 	rp_pg_array_end(p);
 }
 
-/* Whose keys those are that were not inserted. */
-static enum rp_err find_those_there(struct rp_pg_txn *t, struct rp_pg_incoming *all, size_t n,
-				    struct rp_error *err)
+/* Asks for the entries that have these keys. *n_found: how many have one. */
+static enum rp_err find_keys_of(struct rp_pg_txn *t, struct rp_pg_incoming **some, size_t n,
+				size_t *n_found, struct rp_error *err)
 {
-	struct rp_pg_params *p = rp_pg_params(rp_pg_of(t));
+	struct rp_pg *pg = t->begun ? rp_pg_of(t) : t->store->pg;
+	struct rp_pg_params *p = rp_pg_params(pg);
 	const struct rp_pg_rows *rows;
-	size_t n_there = 0, ask, i;
+	size_t ask, i;
 	enum rp_err e;
 
+	rp_pg_array_begin(p, RP_PG_INT8, n);
 	for (i = 0; i < n; i++)
-		n_there += all[i].is_there;
-	if (n_there == 0)
-		return RP_OK;
-	rp_pg_array_begin(p, RP_PG_INT8, n_there);
-	for (i = 0; i < n; i++)
-		if (all[i].is_there)
-			rp_pg_add_i64(p, (int64_t)i);
+		rp_pg_add_i64(p, (int64_t)i);
 	rp_pg_array_end(p);
-	rp_pg_array_begin(p, RP_PG_TEXT, n_there);
+	rp_pg_array_begin(p, RP_PG_TEXT, n);
 	for (i = 0; i < n; i++)
-		if (all[i].is_there)
-			rp_pg_add_text(p, all[i].facts.dedupe_key);
+		rp_pg_add_text(p, some[i]->facts.dedupe_key);
 	rp_pg_array_end(p);
-	ask = rp_pg_ask(t->store->pg, &find_keys);
-	e = rp_pg_go(t->store->pg, err);
+	ask = rp_pg_ask(pg, &find_keys);
+	e = rp_pg_go(pg, err);
 	if (e != RP_OK)
 		return e;
-	rows = rp_pg_answer(t->store->pg, ask);
-	for (i = 0; i < rp_pg_n_rows(rows); i++) {
-		struct rp_pg_incoming *in = &all[rp_pg_i64(rows, i, 0)];
+	rows = rp_pg_answer(pg, ask);
+	*n_found = rp_pg_n_rows(rows);
+	for (i = 0; i < *n_found; i++) {
+		struct rp_pg_incoming *in = some[rp_pg_i64(rows, i, 0)];
 
+		in->is_there = true;
 		in->there_seq = (uint64_t)rp_pg_i64(rows, i, 1);
 		memcpy(in->there_id, rp_pg_bytes(rows, i, 2).ptr, RP_ID_BYTES);
-		n_there--;
 	}
-	return n_there == 0 ? RP_OK
-			    : rp_fail(err, RP_ERR_AWAY,
-				      "an entry with the same dedupe key went "
-				      "just now: ask again");
+	return RP_OK;
+}
+
+enum rp_err rp_pg_find_keys(struct rp_pg_txn *t, struct rp_pg_incoming *all, size_t n,
+			    struct rp_error *err)
+{
+	struct rp_pg_incoming **some = rp_pg_alloc(t, (n + 1) * sizeof(void *));
+	size_t n_found, i;
+
+	if (some == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	for (i = 0; i < n; i++)
+		some[i] = &all[i];
+	return find_keys_of(t, some, n, &n_found, err);
 }
 
 enum rp_err rp_pg_insert(struct rp_pg_txn *t, struct rp_pg_incoming *all, size_t n,
 			 struct rp_error *err)
 {
 	struct rp_pg_incoming **sorted = rp_pg_alloc(t, (n + 1) * sizeof(void *));
+	size_t n_new = 0, n_refused = 0, n_found, ask, i, j = 0;
 	const struct rp_pg_rows *rows;
-	size_t ask, i, j;
 	enum rp_err e;
 
 	if (sorted == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	for (i = 0; i < n; i++) {
-		sorted[i] = &all[i];
-		all[i].is_there = true;
-	}
-	qsort(sorted, n, sizeof(void *), compare);
-	put(rp_pg_params(rp_pg_of(t)), sorted, n);
+	for (i = 0; i < n; i++)
+		if (!all[i].is_there)
+			sorted[n_new++] = &all[i];
+	if (n_new == 0)
+		return RP_OK;
+	qsort(sorted, n_new, sizeof(void *), compare);
+	put(rp_pg_params(rp_pg_of(t)), sorted, n_new);
 	ask = rp_pg_ask(t->store->pg, &insert_entries);
 	e = rp_pg_go(t->store->pg, err);
 	if (e != RP_OK)
 		return e;
-	/* they come back in the order in which they were inserted */
+	/* they come back in the order in which they were inserted; the others came just now, or
+	 * have the key of one before in the batch */
 	rows = rp_pg_answer(t->store->pg, ask);
-	for (i = 0, j = 0; i < n && j < rp_pg_n_rows(rows); i++)
-		if (sorted[i]->seq == (uint64_t)rp_pg_i64(rows, j, 0)) {
-			sorted[i]->is_there = false;
+	for (i = 0; i < n_new; i++)
+		if (j < rp_pg_n_rows(rows) && sorted[i]->seq == (uint64_t)rp_pg_i64(rows, j, 0))
 			j++;
-		}
-	return find_those_there(t, all, n, err);
+		else
+			sorted[n_refused++] = sorted[i];
+	if (n_refused == 0)
+		return RP_OK;
+	e = find_keys_of(t, sorted, n_refused, &n_found, err);
+	if (e == RP_OK && n_found < n_refused)
+		e = rp_fail(err, RP_ERR_AWAY,
+			    "an entry with the same dedupe key went just now: ask again");
+	return e;
 }

@@ -1,4 +1,4 @@
-/* libpq.h - private to connection.c and rows.c: the functions of libpq, loaded when they are first
+/* libpq.h - private to connection.c, dial.c and rows.c: the functions of libpq, loaded when they are first
  * needed. `runpost` and the library work with LMDB on machines that have no libpq, and with LMDB
  * start without it and the dozen libraries that it brings. */
 #ifndef RP_STORE_POSTGRES_LIBPQ_H
@@ -11,9 +11,10 @@
 #define RP_LIBPQ_FUNCTIONS(X)                                                                      \
 	X(PQclear)                                                                                 \
 	X(PQcmdTuples)                                                                             \
-	X(PQconnectdbParams)                                                                       \
-	X(PQconninfoFree)                                                                          \
-	X(PQconninfoParse)                                                                         \
+	X(PQbackendPID)                                                                            \
+	X(PQcmdStatus)                                                                             \
+	X(PQconnectPoll)                                                                           \
+	X(PQconnectStartParams)                                                                    \
 	X(PQconsumeInput)                                                                          \
 	X(PQenterPipelineMode)                                                                     \
 	X(PQexec)                                                                                  \
@@ -29,6 +30,7 @@
 	X(PQisBusy)                                                                                \
 	X(PQnotifies)                                                                              \
 	X(PQntuples)                                                                               \
+	X(PQparameterStatus)                                                                       \
 	X(PQpipelineSync)                                                                          \
 	X(PQresultErrorField)                                                                      \
 	X(PQresultStatus)                                                                          \
@@ -36,7 +38,8 @@
 	X(PQsendQueryParams)                                                                       \
 	X(PQsendQueryPrepared)                                                                     \
 	X(PQserverVersion)                                                                         \
-	X(PQsetNoticeProcessor)                                                                    \
+	X(PQsetErrorVerbosity)                                                                     \
+	X(PQsetNoticeReceiver)                                                                     \
 	X(PQsetnonblocking)                                                                        \
 	X(PQsocket)                                                                                \
 	X(PQstatus)

@@ -15,6 +15,9 @@ struct rp_pg_listener {
 	bool told;
 };
 
+#define WATCHERS "7305237, hashtext(current_schema())"
+static const struct rp_pg_statement nobody_watches = {
+    "nobody_watches", "SELECT pg_try_advisory_xact_lock(" WATCHERS ")"};
 static const struct rp_pg_statement notify = {"notify", "SELECT pg_notify($1::text, $2::text)"};
 
 static const char *name_of(enum rp_watch what)
@@ -27,6 +30,12 @@ static const char *name_of(enum rp_watch what)
 static void name_channel(const struct rp_pgstore *s, enum rp_watch what, char out[CHANNEL_MAX])
 {
 	snprintf(out, CHANNEL_MAX, "runpost_%s_%.40s", name_of(what), s->address.schema);
+}
+
+size_t rp_pg_ask_nobody_watches(struct rp_pg *pg)
+{
+	rp_pg_params(pg);
+	return rp_pg_ask(pg, &nobody_watches);
 }
 
 void rp_pg_tell(struct rp_pgstore *s, enum rp_watch what)
@@ -70,6 +79,8 @@ static enum rp_err connect_it(struct rp_pgstore *s, struct rp_pg_listener *l, en
 	name_channel(s, what, channel);
 	snprintf(listen, sizeof listen, "LISTEN \"%s\"", channel);
 	rp_pg_ask_plain(l->pg, listen);
+	if (what == RP_WATCH_COMMITS)
+		rp_pg_ask_plain(l->pg, "SELECT pg_advisory_lock_shared(" WATCHERS ")");
 	e = rp_pg_go(l->pg, err);
 	if (e == RP_OK && epoll_ctl(l->fd, EPOLL_CTL_ADD, rp_pg_socket(l->pg), &ev) != 0)
 		e = rp_fail_sys(err, RP_ERR_IO, 0, "epoll");

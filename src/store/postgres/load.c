@@ -11,11 +11,13 @@ static const struct rp_pg_statement lock_free = {
     "lock_free_hosts", "SELECT " RP_PG_ENDPOINT_ROW " FROM endpoint e WHERE id = ANY($1::bigint[])"
 		       " ORDER BY id FOR UPDATE SKIP LOCKED"};
 
-/* They, and the sections of paths among them. */
+/* They, the paths of these entries, and the sections of all. */
 static const struct rp_pg_statement load_members = {
-    "load_endpoints", "SELECT " RP_PG_ENDPOINT_ROW " FROM endpoint e WHERE id = ANY (ARRAY("
-		      "SELECT unnest($1::bigint[]) UNION"
-		      " SELECT section FROM endpoint p WHERE p.id = ANY($1::bigint[])))"};
+    "load_endpoints",
+    "WITH named AS (SELECT unnest($1::bigint[]) AS id UNION"
+    " SELECT endpoint FROM delivery WHERE seq = ANY($2::bigint[]))"
+    " SELECT " RP_PG_ENDPOINT_ROW " FROM endpoint e WHERE id = ANY (ARRAY(SELECT id FROM named"
+    " UNION SELECT section FROM endpoint p WHERE p.id = ANY (ARRAY(SELECT id FROM named))))"};
 
 static const struct rp_pg_statement load_entries = {
     "load_entries",
@@ -188,6 +190,17 @@ static size_t ask_numbers(struct rp_pg_txn *t, const struct rp_pg_statement *s,
 	return rp_pg_ask(pg, s);
 }
 
+static size_t ask_members(struct rp_pg_txn *t, const uint64_t *endpoints, size_t n,
+			  const uint64_t *seqs, size_t n_seqs)
+{
+	struct rp_pg *pg = rp_pg_of(t);
+	struct rp_pg_params *p = rp_pg_params(pg);
+
+	rp_pg_put_u64_array(p, endpoints, n);
+	rp_pg_put_u64_array(p, seqs, n_seqs);
+	return rp_pg_ask(pg, &load_members);
+}
+
 enum rp_err rp_pg_lock(struct rp_pg_txn *t, const uint64_t *endpoints, size_t n,
 		       const uint64_t *seqs, size_t n_seqs, enum rp_pg_wait wait,
 		       struct rp_error *err)
@@ -204,7 +217,7 @@ enum rp_err rp_pg_lock(struct rp_pg_txn *t, const uint64_t *endpoints, size_t n,
 		locked =
 		    ask_numbers(t, wait == RP_PG_WAIT ? &lock_waiting : &lock_free, hosts, n_hosts);
 	/* each statement sees what was committed when it begins: these begin with the locks held */
-	members = ask_numbers(t, &load_members, endpoints, n);
+	members = ask_members(t, endpoints, n, seqs, n_seqs);
 	entries = ask_numbers(t, &load_entries, seqs, n_seqs);
 	e = rp_pg_go(t->store->pg, err);
 	if (e == RP_OK && n_hosts > 0)
@@ -239,7 +252,7 @@ enum rp_err rp_pg_lock_entries(struct rp_pg_txn *t, const uint64_t *seqs, size_t
 enum rp_err rp_pg_load_endpoints(struct rp_pg_txn *t, const uint64_t *endpoints, size_t n,
 				 struct rp_error *err)
 {
-	size_t ask = ask_numbers(t, &load_members, endpoints, n);
+	size_t ask = ask_members(t, endpoints, n, NULL, 0);
 	enum rp_err e = rp_pg_go(t->store->pg, err);
 
 	return e == RP_OK ? meet_members(t, rp_pg_answer(t->store->pg, ask), err) : e;

@@ -97,7 +97,7 @@ enum rp_err rp_pg_reach(struct rp_pgstore *s, struct rp_error *err)
 {
 	enum rp_err e;
 
-	if (s->pg != NULL && !rp_pg_is_lost(s->pg))
+	if (s->pg != NULL && rp_pg_look(s->pg))
 		return RP_OK;
 	lose(s);
 	e = rp_pg_connect(&s->address, &s->pg, err);
@@ -108,13 +108,33 @@ enum rp_err rp_pg_reach(struct rp_pgstore *s, struct rp_error *err)
 	return e;
 }
 
+enum rp_err rp_pg_reach_side(struct rp_pgstore *s, struct rp_error *err)
+{
+	enum rp_err e;
+
+	if (s->side != NULL && !rp_pg_is_lost(s->side))
+		return RP_OK;
+	rp_pg_disconnect(s->side);
+	s->side = NULL;
+	e = rp_pg_connect(&s->address, &s->side, err);
+	if (e == RP_OK)
+		e = rp_pg_schema_check(s->side, &s->address, false, err);
+	if (e != RP_OK) {
+		rp_pg_disconnect(s->side);
+		s->side = NULL;
+	}
+	return e;
+}
+
 void rp_pgop_close(struct rp_outbox *outbox)
 {
 	struct rp_pgstore *s = rp_pgstore_of(outbox);
 
+	rp_pg_tell_counts(s);
 	rp_pg_senders_close(s);
 	rp_pg_listeners_close(s);
 	rp_pg_disconnect(s->pg);
+	rp_pg_disconnect(s->side);
 	rp_pg_txn_free(s->txn);
 	free(s->writer);
 	free(s);

@@ -1,4 +1,4 @@
-/* params.c - writes parameters. */
+/* params.c - writes the parameters of a statement into one buffer. */
 #include "store/postgres/params.h"
 
 #include "text/scan.h"

@@ -1,7 +1,7 @@
 /* senders.c - senders that come and go, and the claims of those that are gone.
  *
- * Others take the claims of a sender at once only where it is known to have ended: it said so, or it
- * ran on this machine and its process is gone. Else they wait for the lease: nothing that the
+ * Others take the claims of a sender at once only where it is known to have ended: it said so, or
+ * it ran on this machine and its process is gone. Else they wait for the lease: nothing that the
  * database knows (a session that ended, a lock that is free) proves that a process has. */
 #include <inttypes.h>
 #include <unistd.h>
@@ -296,19 +296,19 @@ void rp_pgop_beat(struct rp_outbox *outbox, int64_t now_at_ms, int64_t boot_ms)
 
 	rp_clock_watch_see(&s->clock, now_at_ms, boot_ms);
 	rp_pg_listeners_mend(s);
-	if (!s->joined || rp_pg_reach(s, NULL) != RP_OK)
+	if (!s->joined || rp_pg_reach_side(s, NULL) != RP_OK)
 		return;
-	rp_pg_ask_plain(s->pg, "BEGIN");
-	rp_pg_ask_plain(s->pg, "SET LOCAL synchronous_commit = off");
-	p = rp_pg_params(s->pg);
+	rp_pg_ask_plain(s->side, "BEGIN");
+	rp_pg_ask_plain(s->side, "SET LOCAL synchronous_commit = off");
+	p = rp_pg_params(s->side);
 	put_me(p, &s->me);
 	rp_pg_put_i64(p, boot_ms);
 	put_clock(p, &s->clock);
-	rp_pg_ask(s->pg, &beat_sender);
-	rp_pg_ask_plain(s->pg, "COMMIT");
-	if (rp_pg_go(s->pg, NULL) != RP_OK && !rp_pg_is_lost(s->pg)) {
-		rp_pg_ask_plain(s->pg, "ROLLBACK");
-		(void)rp_pg_go(s->pg, NULL);
+	rp_pg_ask(s->side, &beat_sender);
+	rp_pg_ask_plain(s->side, "COMMIT");
+	if (rp_pg_go(s->side, NULL) != RP_OK && !rp_pg_is_lost(s->side)) {
+		rp_pg_ask_plain(s->side, "ROLLBACK");
+		(void)rp_pg_go(s->side, NULL);
 	}
 }
 

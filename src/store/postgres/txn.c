@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/sys.h"
 #include "store/postgres/listener.h"
+#include "store/postgres/standby.h"
 
 #define BLOCK_BYTES ((size_t)64 << 10)
 
@@ -206,7 +207,7 @@ void rp_pg_rollback(struct rp_pg_txn *t)
 	forget_all(t->parts);
 }
 
-static enum rp_err commit(struct rp_pg_txn *t, struct rp_error *err)
+static enum rp_err commit(struct rp_pg_txn *t, size_t *nobody, struct rp_error *err)
 {
 	struct rp_pgstore *s = t->store;
 	int64_t start_us;
@@ -217,6 +218,7 @@ static enum rp_err commit(struct rp_pg_txn *t, struct rp_error *err)
 	e = rp_pg_write(t, true, err);
 	if (e != RP_OK)
 		return e;
+	*nobody = rp_pg_ask_nobody_watches(s->pg);
 	rp_pg_ask_plain(rp_pg_of(t), "COMMIT");
 	start_us = rp_sys_stopwatch_us();
 	e = rp_pg_go(s->pg, err);
@@ -228,14 +230,20 @@ static enum rp_err commit(struct rp_pg_txn *t, struct rp_error *err)
 
 enum rp_err rp_pg_commit(struct rp_pg_txn *t, struct rp_error *err)
 {
-	enum rp_err e = commit(t, err);
+	struct rp_pgstore *s = t->store;
+	size_t nobody;
+	enum rp_err e = commit(t, &nobody, err);
+	bool watched;
 
 	if (e != RP_OK) {
 		rp_pg_rollback(t);
 		return e;
 	}
+	watched = !rp_pg_bool(rp_pg_answer(s->pg, nobody), 0, 0);
 	t->begun = t->dirty = false;
 	forget_all(t->parts);
+	if (watched)
+		rp_pg_tell(s, RP_WATCH_COMMITS);
 	return RP_OK;
 }
 
@@ -244,9 +252,11 @@ enum rp_err rp_pg_finish(struct rp_pg_txn *t, enum rp_err e, struct rp_error *er
 	if (e == RP_OK && t->parts->no_memory)
 		e = rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	if (e == RP_OK && t->dirty)
-		return rp_pg_commit(t, err);
-	rp_pg_rollback(t);
-	return e;
+		e = rp_pg_commit(t, err);
+	else
+		rp_pg_rollback(t);
+	/* also where nothing was changed: what it found done may not be confirmed yet */
+	return e == RP_OK && t->synced ? rp_pg_standby_await(t->store, err) : e;
 }
 
 enum rp_err rp_pg_flush(struct rp_pg_txn *t, struct rp_error *err)
@@ -254,4 +264,15 @@ enum rp_err rp_pg_flush(struct rp_pg_txn *t, struct rp_error *err)
 	enum rp_err e = rp_pg_write(t, false, err);
 
 	return e == RP_OK ? rp_pg_go(rp_pg_of(t), err) : e;
+}
+
+void rp_pg_tell_counts(struct rp_pgstore *s)
+{
+	struct rp_pg_txn *t;
+
+	if (s->writer == NULL || s->writer->untold_duplicates == 0 || s->pg == NULL ||
+	    rp_pg_is_lost(s->pg) || rp_pg_begin(s, 0, &t, NULL) != RP_OK)
+		return;
+	t->dirty = true;
+	(void)rp_pg_commit(t, NULL);
 }

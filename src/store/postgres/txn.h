@@ -51,8 +51,9 @@ struct rp_pg_txn_parts;
 struct rp_pg_txn {
 	struct rp_pgstore *store;
 	int64_t now_at_ms;
-	bool begun; /* BEGIN was sent */
-	bool dirty; /* something changed that is worth a commit */
+	bool begun;        /* BEGIN was sent */
+	bool dirty;        /* something changed that is worth a commit */
+	bool fronts_moved; /* entries that were behind others are in front now */
 	/* its commit is on disk before it returns; else a crash of the server may undo it, as it
 	 * may undo the last commits of senders (rp_outbox_options.sender) */
 	bool synced;
@@ -69,6 +70,8 @@ void rp_pg_rollback(struct rp_pg_txn *t); /* harmless after its end */
 void rp_pg_txn_free(struct rp_pg_txn *t); /* with the handle */
 /* The end of most: commits what was changed; gives up where e is not RP_OK or nothing was. */
 enum rp_err rp_pg_finish(struct rp_pg_txn *t, enum rp_err e, struct rp_error *err);
+/* Counts what was counted without a commit of its own; what cannot be is lost. */
+void rp_pg_tell_counts(struct rp_pgstore *s);
 /* Writes what changed, and goes on. */
 enum rp_err rp_pg_flush(struct rp_pg_txn *t, struct rp_error *err);
 /* For questions of the caller's own: the connection, with BEGIN queued before the first. */
@@ -85,7 +88,7 @@ enum rp_pg_wait {
 	RP_PG_SKIP, /* those that are free */
 };
 /* Locks the hosts that these endpoints (of any level) are in, and loads them, the endpoints, their
- * sections, and these entries, in one round trip. What is gone, or was skipped, is not found
+ * sections, and these entries with their paths, in one round trip. What is gone, or was skipped, is not found
  * afterwards. */
 enum rp_err rp_pg_lock(struct rp_pg_txn *t, const uint64_t *endpoints, size_t n,
 		       const uint64_t *seqs, size_t n_seqs, enum rp_pg_wait wait,

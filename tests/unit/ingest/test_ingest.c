@@ -27,8 +27,9 @@ struct script {
 	size_t fail_at; /* this call, counted from 1, and those after it up to fail_until */
 	size_t fail_until;
 	enum rp_err fail_code;
-	bool gone;  /* the outbox is no longer there */
-	int out_fd; /* to look at what left before a commit */
+	bool stores_first; /* what fails has been stored: its outcome is unknown */
+	bool gone;         /* the outbox is no longer there */
+	int out_fd;        /* to look at what left before a commit */
 	size_t early_receipts;
 	size_t largest;
 	pthread_t owner;
@@ -67,6 +68,11 @@ static void store_one(struct script *s, const struct rp_new_entry *e, struct rp_
 	for (i = 0; i < s->stored && i < KEYS_MAX; i++)
 		if (memcmp(s->keys[i], e->dedupe_key.ptr, e->dedupe_key.len) == 0)
 			out->duplicate = true, out->seq = i + 1;
+	rp_id_make(out->seq, random, out->id);
+	if (out->duplicate && memcmp(out->id, e->id, sizeof e->id) == 0) {
+		out->duplicate = false; /* of the try before */
+		return;
+	}
 	if (!out->duplicate) {
 		if (s->stored < KEYS_MAX)
 			memcpy(s->keys[s->stored], e->dedupe_key.ptr, e->dedupe_key.len);
@@ -89,6 +95,8 @@ static enum rp_err scripted_append(void *arg, int64_t now_at_ms, const struct rp
 	s->by_owner += pthread_equal(s->owner, pthread_self()) != 0;
 	if (s->calls == 1 && s->afterwards != NULL)
 		setrlimit(RLIMIT_NOFILE, s->afterwards);
+	for (i = 0; s->stores_first && s->calls == s->fail_at && i < n; i++)
+		store_one(s, &entries[i], &out[i]);
 	if (s->calls >= s->fail_at && s->calls <= s->fail_until)
 		return rp_fail(err, s->fail_code, "the script says no");
 	if (s->fits != 0 && n > s->fits)
@@ -485,6 +493,49 @@ START_TEST(without_patience_a_full_store_ends_it_with_no_receipt)
 }
 END_TEST
 
+START_TEST(a_store_that_is_away_is_waited_for_and_nothing_is_answered_before)
+{
+	struct rig r;
+
+	rig_init(&r, RUN("one") "\n" RUN("two") "\n" RUN("one") "\n");
+	r.script.fail_at = 1;
+	r.script.fail_until = 3;
+	r.script.fail_code = RP_ERR_AWAY;
+	r.script.stores_first = _i == 1;
+	rig_run(&r);
+	ck_assert_int_eq(r.rc, RP_OK);
+	ck_assert_uint_eq(r.script.calls, 4);
+	ck_assert_uint_eq(r.script.stored, 2);
+	ck_assert_uint_eq(r.script.early_receipts, 0);
+	ck_assert_uint_eq(lines_in(r.o.out_fd), 3);
+	/* what was stored by the try of unknown outcome is no duplicate of itself */
+	ck_assert_uint_eq(r.counts.queued, 2);
+	ck_assert_uint_eq(r.counts.duplicate, 1);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(a_flood_outlasts_a_store_that_goes_away)
+{
+	size_t len;
+	char *text = many_runs(5000, &len);
+	struct rig r;
+
+	rig_init(&r, NULL);
+	r.o.in_fd = file_of(text, len);
+	r.script.fail_at = 1;
+	r.script.fail_until = 2;
+	r.script.fail_code = RP_ERR_AWAY;
+	rig_run(&r);
+	ck_assert_int_eq(r.rc, RP_OK);
+	ck_assert_uint_eq(r.script.stored, 5000);
+	ck_assert_uint_eq(r.counts.queued, 5000);
+	ck_assert_uint_eq(lines_in(r.o.out_fd), 5000);
+	rig_close(&r);
+	free(text);
+}
+END_TEST
+
 START_TEST(a_producer_may_write_everything_before_it_reads_a_receipt)
 {
 	struct rig r;
@@ -569,6 +620,24 @@ START_TEST(a_reader_that_went_away_is_told_in_words)
 	rig_run(&r);
 	ck_assert_int_eq(r.rc, RP_ERR_IO);
 	ck_assert_ptr_nonnull(strstr(r.err.text, "nobody reads the receipts"));
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(a_signal_ends_the_wait_for_a_store_that_is_away)
+{
+	struct rig r;
+
+	rig_init(&r, RUN("one") "\n");
+	r.o.signal_fd = signals(1);
+	r.script.fail_at = 1;
+	r.script.fail_until = SIZE_MAX;
+	r.script.fail_code = RP_ERR_AWAY;
+	rig_run(&r);
+	ck_assert_int_eq(r.rc, RP_ERR_AWAY);
+	ck_assert_int_eq(rp_err_exit_code(r.rc), RP_EXIT_TEMPFAIL);
+	ck_assert_str_eq(text_of(r.o.out_fd), "");
+	close(r.o.signal_fd);
 	rig_close(&r);
 }
 END_TEST
@@ -895,6 +964,10 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_full_store_is_tried_again_and_nothing_is_lost_or_doubled);
 	tcase_add_test(tc, a_batch_that_does_not_fit_is_stored_in_smaller_ones);
 	tcase_add_test(tc, without_patience_a_full_store_ends_it_with_no_receipt);
+	tcase_add_loop_test(tc, a_store_that_is_away_is_waited_for_and_nothing_is_answered_before,
+			    0, 2);
+	tcase_add_test(tc, a_flood_outlasts_a_store_that_goes_away);
+	tcase_add_test(tc, a_signal_ends_the_wait_for_a_store_that_is_away);
 	tcase_add_test(tc, a_producer_may_write_everything_before_it_reads_a_receipt);
 	tcase_add_test(tc, unread_receipts_stop_the_intake);
 	tcase_add_test(tc, a_reader_that_went_away_is_told_in_words);
