@@ -43,6 +43,9 @@ struct rp_outbox;
 struct rp_outbox_options {
 	/* make what is missing, and see that it has its names on disk; else RP_ERR_NOTFOUND */
 	bool create;
+	/* an older layout that is not brought up to date by every program that opens it (of a
+	 * database, which other hosts work with as well) is now; else RP_ERR_FORMAT */
+	bool upgrade;
 	/* commits with one flush instead of two: a power cut may undo the last claim or settle
 	 * (never corrupt it; measured: 0 of 2,000 simulated cuts), which at worst repeats
 	 * attempts. Never for ingest or tools. */

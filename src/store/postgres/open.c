@@ -102,7 +102,7 @@ enum rp_err rp_pg_reach(struct rp_pgstore *s, struct rp_error *err)
 	lose(s);
 	e = rp_pg_connect(&s->address, &s->pg, err);
 	if (e == RP_OK)
-		e = rp_pg_schema_check(s->pg, &s->address, false, err);
+		e = rp_pg_schema_check(s->pg, &s->address, 0, err);
 	if (e != RP_OK)
 		lose(s);
 	return e;
@@ -150,7 +150,10 @@ static enum rp_err open_it(struct rp_pgstore *s, const char *address,
 	if (e == RP_OK)
 		e = check_settings(s, err);
 	if (e == RP_OK)
-		e = rp_pg_schema_check(s->pg, &s->address, options->create, err);
+		e = rp_pg_schema_check(s->pg, &s->address,
+				       (options->create ? RP_PG_SCHEMA_CREATE : 0) |
+					   (options->upgrade ? RP_PG_SCHEMA_UPGRADE : 0),
+				       err);
 	return e;
 }
 
