@@ -229,7 +229,9 @@ size_t rp_pg_ask(struct rp_pg *pg, const struct rp_pg_statement *s)
 		r->all[r->n++] = (struct ask){.prepares = s};
 	}
 	for (i = 0; i < p->n; i++) {
-		values[i] = p->bytes.data != NULL ? p->bytes.data + p->all[i].at : "";
+		const char *at = p->bytes.data != NULL ? p->bytes.data + p->all[i].at : "";
+
+		values[i] = p->all[i].len >= 0 ? at : NULL;
 		lengths[i] = p->all[i].len;
 		formats[i] = 1;
 	}

@@ -304,7 +304,10 @@ CREATE INDEX delivery_claimed ON delivery (slot, seq) WHERE state = 2;
 CREATE INDEX delivery_held ON delivery (state_at_ms, seq) WHERE state = 3;
 CREATE INDEX delivery_delivered ON delivery (state_at_ms, seq) WHERE state = 4;
 CREATE INDEX delivery_dead ON delivery (state_at_ms, seq) WHERE state = 5;
-CREATE INDEX entry_run ON entry (run_id) WHERE run_id <> '';
+-- What people look for; entries are never changed, so these cost one insertion each.
+CREATE INDEX entry_run ON entry (run_id, seq) WHERE run_id <> '';
+CREATE INDEX entry_thread ON entry (thread_id, seq) WHERE thread_id <> '';
+CREATE INDEX entry_endpoint ON entry (endpoint, seq);
 CREATE INDEX entry_accepted ON entry (accepted_at_ms);
 CREATE INDEX endpoint_ready ON endpoint (queue, ready_at_ms, id) WHERE ready_at_ms IS NOT NULL;
 CREATE INDEX endpoint_due ON endpoint (first_due_at_ms, id)
