@@ -154,6 +154,65 @@ START_TEST(places_in_use_are_those_in_flight_that_have_one)
 }
 END_TEST
 
+/* --- parts of the ledger ------------------------------------------------------------ */
+
+/* As if each of these moves had been made by a writer of its own. */
+START_TEST(a_part_has_what_a_move_changed)
+{
+	struct rp_delivery from = {.state = moves[_i].from, .attempts = moves[_i].from_attempts};
+	struct rp_delivery to = {.state = moves[_i].to, .attempts = moves[_i].to_attempts};
+	struct rp_ledger_change c =
+	    rp_ledger_change_of(from.state != 0 ? &from : NULL, to.state != 0 ? &to : NULL);
+	struct rp_ledger_part part = {0};
+	int s;
+
+	rp_ledger_part_count(&part, &c);
+	ck_assert_int_eq(part.accepted, from.state == 0);
+	ck_assert_int_eq(part.purged, to.state == 0);
+	ck_assert_msg(part.retrying == moves[_i].retrying, "%s", moves[_i].what);
+	for (s = W; s <= X; s++)
+		ck_assert_msg(part.count[s] == (s == (int)to.state) - (s == (int)from.state),
+			      "%s: state %d", moves[_i].what, s);
+}
+END_TEST
+
+START_TEST(parts_that_are_added_up_are_the_ledger)
+{
+	const struct rp_ledger_part accepted = {
+	    .accepted = 5, .purged = 0, .retrying = 0, .count = {[W] = 5}};
+	const struct rp_ledger_part moved = {.accepted = 0,
+					     .purged = 1,
+					     .retrying = 1,
+					     .count = {[W] = -4, [F] = 1, [OK] = 1, [X] = 1}};
+	struct rp_ledger_part all = {0};
+	struct rp_head h = {.next_seq = 77};
+
+	rp_ledger_part_add(&all, &moved);
+	ck_assert(!rp_ledger_part_total(&all, &h)); /* whoever accepted them was left out */
+	ck_assert_uint_eq(h.count[W], 0);
+	rp_ledger_part_add(&all, &accepted);
+	ck_assert(rp_ledger_part_total(&all, &h));
+	ck_assert(h.accepted == 5 && h.purged == 1 && h.retrying == 1);
+	ck_assert(h.count[W] == 1 && h.count[F] == 1 && h.count[OK] == 1 && h.count[X] == 1);
+	ck_assert_uint_eq(h.accepted, sum(&h));
+	ck_assert_uint_eq(h.next_seq, 77);
+}
+END_TEST
+
+START_TEST(each_number_below_0_is_damage)
+{
+	struct rp_ledger_part part = {.accepted = 1, .purged = 1, .retrying = 1};
+	int64_t *all[] = {&part.accepted, &part.purged, &part.retrying, &part.count[W],
+			  &part.count[X]};
+	struct rp_head h;
+
+	*all[_i] = -1;
+	ck_assert(!rp_ledger_part_total(&part, &h));
+	*all[_i] = 0;
+	ck_assert(rp_ledger_part_total(&part, &h));
+}
+END_TEST
+
 /* --- metrics ------------------------------------------------------------------------ */
 
 static const struct {
@@ -248,6 +307,9 @@ int main(void)
 			    sizeof places / sizeof places[0]);
 	tcase_add_loop_test(tc, fewer_without_a_place_than_leave_is_told, 0, RP_LEVELS);
 	tcase_add_loop_test(tc, places_in_use_are_those_in_flight_that_have_one, 0, RP_LEVELS);
+	tcase_add_loop_test(tc, a_part_has_what_a_move_changed, 0, sizeof moves / sizeof moves[0]);
+	tcase_add_test(tc, parts_that_are_added_up_are_the_ledger);
+	tcase_add_loop_test(tc, each_number_below_0_is_damage, 0, 5);
 	tcase_add_loop_test(tc, a_move_counts_for_the_metrics, 0,
 			    sizeof metrics / sizeof metrics[0]);
 	tcase_add_test(tc, what_is_new_counts_as_accepted_and_what_is_removed_as_nothing);
