@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs every test: the unit test programs, then the stories. The last line is `N passed, N failed`.
 
-What is about PostgreSQL has a server of its own (tests/postgres/server.py), unless RP_POSTGRES names
+What is about PostgreSQL has a server of its own (postgres/server.py), unless RP_POSTGRES names
 one; where none can be started it is skipped, counted, and said before the last line.
 
 usage: run.py BUILD_DIR [--unit-only]"""

@@ -139,8 +139,8 @@ static void take_claim(struct rp_sender *s, const struct rp_claim *claim)
 }
 
 /* The results go back to `finished`: they may be settled yet, by a later exchange or when the
- * sender leaves. Of a store that went away nobody knows whether it claimed: what it may have claimed goes
- * back, and is found stale where it did not. */
+ * sender leaves. Of a store that went away nobody knows whether it claimed: what it may have
+ * claimed goes back, and is found stale where it did not. */
 static void undo_exchange(struct rp_sender *s, enum rp_err result)
 {
 	struct rp_sender_claim *c;

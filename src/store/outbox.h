@@ -75,8 +75,8 @@ struct rp_cursor {
  * directory. */
 bool rp_outbox_is_database(const char *address);
 
-/* The store that `address` names: a directory (LMDB), or a connection string. *out must be closed before the process forks
- * and before the same outbox is opened again in this process. */
+/* The store that `address` names: a directory (LMDB), or a connection string. *out must be closed
+ * before the process forks and before the same outbox is opened again in this process. */
 enum rp_err rp_outbox_open(const char *address, const struct rp_outbox_options *options,
 			   struct rp_outbox **out, struct rp_error *err);
 void rp_outbox_close(struct rp_outbox *ob); /* NULL: does nothing */
@@ -118,8 +118,8 @@ struct rp_appended {
 
 /* All n in one synced commit. RP_ERR_FULL: quota, disk or map; nothing was stored.
  *
- * RP_ERR_AWAY: it may have been done. Whoever appends the same entries again copies the ids of out[]
- * to them; an entry that is there with its own id is then no duplicate. */
+ * * RP_ERR_AWAY: it may have been done. Whoever appends the same entries again copies the ids of
+ * out[] to them; an entry that is there with its own id is then no duplicate. */
 enum rp_err rp_outbox_append(struct rp_outbox *ob, int64_t now_at_ms,
 			     const struct rp_new_entry *entries, size_t n, struct rp_appended *out,
 			     struct rp_error *err);

@@ -1,4 +1,4 @@
-/* append.c - stores new entries. */
+/* append.c - stores new entries: finds what is there already, then locks, inserts and counts. */
 #include "store/postgres/insert.h"
 #include "store/postgres/listener.h"
 #include "store/postgres/postgres_ops.h"

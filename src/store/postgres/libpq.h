@@ -1,6 +1,6 @@
-/* libpq.h - private to connection.c, dial.c and rows.c: the functions of libpq, loaded when they are first
- * needed. `runpost` and the library work with LMDB on machines that have no libpq, and with LMDB
- * start without it and the dozen libraries that it brings. */
+/* libpq.h - private to connection.c, dial.c and rows.c: the functions of libpq, loaded when they
+ * are first needed. `runpost` and the library work with LMDB on machines that have no libpq, and
+ * with LMDB start without it and the dozen libraries that it brings. */
 #ifndef RP_STORE_POSTGRES_LIBPQ_H
 #define RP_STORE_POSTGRES_LIBPQ_H
 

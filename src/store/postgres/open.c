@@ -194,7 +194,8 @@ enum rp_err rp_pgop_sync(struct rp_outbox *outbox, struct rp_error *err)
 	return rp_pg_go(s->pg, err);
 }
 
-/* It cannot be moved away under a connection. A connection that is lost is told by the next call. */
+/* It cannot be moved away under a connection. A connection that is lost is told by the next
+ * call. */
 enum rp_err rp_pgop_check(struct rp_outbox *outbox, struct rp_error *err)
 {
 	(void)outbox;

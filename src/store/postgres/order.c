@@ -1,5 +1,5 @@
-/* order.c - orders. An order is read in pieces, from its first live entry on. All that is live up to
- * the last one that was read is in memory: it was read, or has moved in this transaction. */
+/* order.c - orders. An order is read in pieces, from its first live entry on. All that is live up
+ * to the last one that was read is in memory: it was read, or has moved in this transaction. */
 #include "store/postgres/order.h"
 
 #include "store/postgres/txn_int.h"

@@ -1,5 +1,5 @@
-/* order.h - private to src/store/postgres: the live entries of an order, as far as a transaction has
- * to know them. */
+/* order.h - private to src/store/postgres: the live entries of an order, as far as a transaction
+ * has to know them. */
 #ifndef RP_STORE_POSTGRES_ORDER_H
 #define RP_STORE_POSTGRES_ORDER_H
 

@@ -1,5 +1,5 @@
-/* postgres_ops.h - private to src/store/postgres: the functions of the store's table, one for each of
- * store/store_ops.h, which says what they promise. */
+/* postgres_ops.h - private to src/store/postgres: the functions of the store's table, one for each
+ * of store/store_ops.h, which says what they promise. */
 #ifndef RP_STORE_POSTGRES_POSTGRES_OPS_H
 #define RP_STORE_POSTGRES_POSTGRES_OPS_H
 

@@ -1,4 +1,4 @@
-/* process.c - looks into /proc. */
+/* process.c - looks into /proc to tell which processes run. */
 #include "store/postgres/process.h"
 
 #include <fcntl.h>

@@ -88,8 +88,8 @@ enum rp_pg_wait {
 	RP_PG_SKIP, /* those that are free */
 };
 /* Locks the hosts that these endpoints (of any level) are in, and loads them, the endpoints, their
- * sections, and these entries with their paths, in one round trip. What is gone, or was skipped, is not found
- * afterwards. */
+ * sections, and these entries with their paths, in one round trip. What is gone, or was skipped, is
+ * not found afterwards. */
 enum rp_err rp_pg_lock(struct rp_pg_txn *t, const uint64_t *endpoints, size_t n,
 		       const uint64_t *seqs, size_t n_seqs, enum rp_pg_wait wait,
 		       struct rp_error *err);

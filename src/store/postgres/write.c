@@ -1,5 +1,5 @@
-/* write.c - writes what a transaction has changed, in two round trips: entries and attempts with the
- * questions that depend on them, then endpoints from the paths up. */
+/* write.c - writes what a transaction has changed, in two round trips: entries and attempts with
+ * the questions that depend on them, then endpoints from the paths up. */
 #include "model/schedule.h"
 #include "store/postgres/txn_int.h"
 
@@ -132,22 +132,21 @@ static const struct rp_pg_statement first_ready = {
     " CROSS JOIN LATERAL (SELECT id, ready_at_ms FROM endpoint WHERE queue = q.id"
     " AND ready_at_ms IS NOT NULL ORDER BY ready_at_ms, id LIMIT q.n) m"};
 
+#define ENDPOINT_NAMES RP_PG_ENDPOINT(RP_PG_LIST)
+#define ENDPOINT_SETS RP_PG_ENDPOINT(RP_PG_SET)
+#define ENDPOINT_ARRAYS                                                                            \
+	"unnest($1::bigint[], $2::text[], $3::bytea[], $4::bigint[]" RP_PG_ENDPOINT(RP_PG_ARRAYS)
+
 /* Another transaction may have made the same host: then this one finds it. */
 const struct rp_pg_statement rp_pg_insert_endpoints = {
     "insert_endpoints",
-    "INSERT INTO endpoint (id, name, name_hash, queue" RP_PG_ENDPOINT(
-	RP_PG_LIST) ", level)"
-		    " SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[], "
-		    "$4::bigint[]" RP_PG_ENDPOINT(
-			RP_PG_ARRAYS) ", $49::bigint[]) ON CONFLICT DO NOTHING"};
+    "INSERT INTO endpoint (id, name, name_hash, queue" ENDPOINT_NAMES ", level)"
+    " SELECT * FROM " ENDPOINT_ARRAYS ", $49::bigint[]) ON CONFLICT DO NOTHING"};
 
 static const struct rp_pg_statement update_endpoints = {
     "update_endpoints",
-    "UPDATE endpoint e SET queue = n.queue" RP_PG_ENDPOINT(
-	RP_PG_SET) " FROM unnest($1::bigint[], $2::text[], $3::bytea[], "
-		   "$4::bigint[]" RP_PG_ENDPOINT(RP_PG_ARRAYS) ") AS n (id, name, name_hash, "
-							       "queue" RP_PG_ENDPOINT(RP_PG_LIST) ")"
-												  " WHERE e.id = n.id"};
+    "UPDATE endpoint e SET queue = n.queue" ENDPOINT_SETS " FROM " ENDPOINT_ARRAYS
+    ") AS n (id, name, name_hash, queue" ENDPOINT_NAMES ") WHERE e.id = n.id"};
 
 static const struct rp_pg_statement delete_endpoints = {
     "delete_endpoints", "DELETE FROM endpoint WHERE id = ANY($1::bigint[])"};
