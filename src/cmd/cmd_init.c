@@ -17,13 +17,13 @@ static int init_outbox(const struct rp_config *config)
 	};
 	struct rp_outbox *ob = NULL;
 	struct rp_error err = {0};
-	enum rp_err rc = rp_outbox_open(config->outbox_dir, &options, &ob, &err);
+	enum rp_err rc = rp_outbox_open(rp_config_outbox(config), &options, &ob, &err);
 
 	if (rc == RP_OK)
 		fprintf(stderr, "runpost init: the outbox exists already, nothing was changed\n");
 	if (rc == RP_ERR_NOTFOUND) {
 		options.create = true;
-		rc = rp_outbox_open(config->outbox_dir, &options, &ob, &err);
+		rc = rp_outbox_open(rp_config_outbox(config), &options, &ob, &err);
 	}
 	if (rc != RP_OK) {
 		fprintf(stderr, "runpost init: %s\n", err.text);

@@ -138,3 +138,14 @@ class Unconfirmed(WithAPair):
         receipt, = self.live.wait_receipts(1, limit_s=60)
         self.assertEqual(receipt["status"], "queued")
         self.assertEqual(self.stored(), 1)
+
+
+class Deliveries(WithAPair):
+    def test_they_go_on_without_the_standby(self):
+        """Nobody waits in a COMMIT for the standby with locks in his hands."""
+        sink = self.sink()
+        self.assert_statuses(self.ingest([make_run(n, sink.hook()) for n in range(50)]),
+                             *["queued"] * 50)
+        self.pair.stop_standby()
+        self.drain(limit_s=60)
+        self.assertEqual(sink.count(), 50)
