@@ -407,6 +407,15 @@ class Story(unittest.TestCase):
 
     # --- looking at the outbox
 
+    def outbox_exists(self):
+        if STORE == "lmdb":
+            return self.outbox.exists()
+        schema = self.outbox.rpartition("schema=")[2]
+        return bool(subprocess.run(
+            [postgres.programs()[1] / "psql", "-XqAtd", os.environ[postgres.VARIABLE], "-c",
+             f"SELECT to_regnamespace('{schema}')"], capture_output=True, text=True,
+            check=True).stdout.strip())
+
     def stats(self):
         return self.ctl_json("stats")[0]
 
