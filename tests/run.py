@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs every test: the unit test programs, then the stories. The last line is `N passed, N failed`.
 
-What is about PostgreSQL has a server of its own (postgres/server.py), unless RP_POSTGRES names
-one; where none can be started it is skipped, counted, and said before the last line.
+What is about PostgreSQL has a server of its own (tests/postgres/server.py), unless RP_POSTGRES
+names one; where none can be started it is skipped, counted, and said before the last line.
 
 usage: run.py BUILD_DIR [--unit-only]"""
 import collections
@@ -127,7 +127,7 @@ def run_all():
         else:
             passed, failed = passed + int(found[1]), failed + int(found[2])
     for what, n in sorted(skipped.items()):
-        print(f"skipped: {n} {what}" if what == "of the stories" else f"skipped: {n} programs {what}")
+        print(f"skipped: {n} {'' if what == 'of the stories' else 'programs '}{what}")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

@@ -9,8 +9,7 @@ void fx_peers_start(void);
 /* Also when none was started. */
 void fx_peers_stop(void);
 
-/* --- the store in PostgreSQL: as struct fx_store says; a schema is a place
- * --------------------- */
+/* --- the store in PostgreSQL: as struct fx_store says; a schema is a place -------------------- */
 
 const char *fx_schema_missing(void);
 void *fx_schema_make(void);

@@ -79,7 +79,8 @@ class Pair:
 
     def require(self, wanted):
         """Whether the primary waits for a standby's flush."""
-        self.primary.settings["synchronous_standby_names"] = "'FIRST 1 (standby)'" if wanted else "''"
+        names = "'FIRST 1 (standby)'" if wanted else "''"
+        self.primary.settings["synchronous_standby_names"] = names
         self.primary.write_settings()
         self.primary.process.send_signal(signal.SIGHUP)
 

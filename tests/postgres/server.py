@@ -170,7 +170,7 @@ class Server:
         return self.process is not None and self.process.poll() is None
 
     def stop(self, how=signal.SIGINT):
-        """SIGINT: at once but in order; SIGTERM: when all clients have gone; SIGQUIT: as a crash."""
+        """SIGINT: at once, in order; SIGTERM: when its clients have gone; SIGQUIT: as a crash."""
         if self.is_running():
             self.process.send_signal(how)
             self.process.wait()

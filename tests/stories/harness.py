@@ -18,13 +18,19 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "postgres"))
+import server as postgres  # noqa: E402
+
 BIN = pathlib.Path(os.environ.get("RUNPOST_BIN", "build")).resolve()
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "fixtures"
+# Where the outboxes of stories are: in folders, or in the database that RP_POSTGRES names.
+STORE = os.environ.get("RP_STORE", "lmdb")
 LIMIT_S = 30
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -281,7 +287,7 @@ class Story(unittest.TestCase):
         os.makedirs(root, exist_ok=True)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="story-", dir=root)).resolve()
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
-        self.outbox = self.folder / "outbox"
+        self.outbox = self.folder / "outbox" if STORE == "lmdb" else self._schema()
         self.config = self.folder / "runpost.conf"
         self.processes = []
         self.notes = []
@@ -290,6 +296,16 @@ class Story(unittest.TestCase):
         self.random = random.Random(os.environ.get("RUNPOST_SEED", self.id()))
         self.addCleanup(self._end_processes)
         self.configure()
+
+    def _schema(self):
+        """The address of an outbox in a schema that is not there yet."""
+        server = os.environ[postgres.VARIABLE]
+        name = self.folder.name.replace("-", "_").lower()
+        # Called last, when all processes have ended.
+        self.addCleanup(subprocess.run, [postgres.programs()[1] / "psql", "-Xqd", server, "-c",
+                                         f"DROP SCHEMA IF EXISTS {name} CASCADE"],
+                        capture_output=True, check=True)
+        return f"{server}{'&' if '?' in server else '?'}schema={name}"
 
     def _end_processes(self):
         for process in reversed(self.processes):
@@ -390,6 +406,15 @@ class Story(unittest.TestCase):
         return json_lines(self.ctl(verb, "--json", *options, code=code).out)
 
     # --- looking at the outbox
+
+    def outbox_exists(self):
+        if STORE == "lmdb":
+            return self.outbox.exists()
+        schema = self.outbox.rpartition("schema=")[2]
+        return bool(subprocess.run(
+            [postgres.programs()[1] / "psql", "-XqAtd", os.environ[postgres.VARIABLE], "-c",
+             f"SELECT to_regnamespace('{schema}')"], capture_output=True, text=True,
+            check=True).stdout.strip())
 
     def stats(self):
         return self.ctl_json("stats")[0]

@@ -2,7 +2,10 @@
 """Runs the stories: finds test_*.py beside this file and runs each test with a
 deadline, some at a time.
 
-usage: run.py [-k PATTERN] [--jobs N] [--bin DIR] [--stories DIR] [--list]
+usage: run.py [-k PATTERN] [--jobs N] [--bin DIR] [--stories DIR] [--store STORE] [--list]
+
+With --store postgres their outboxes are in a database: the one that RP_POSTGRES names, or one that
+is started for it. Those of only_lmdb.py are skipped there.
 
 One line a test, failures with their details, at the end the line "N passed, N failed". Exit 1 if
 any failed. Each of the N workers is a process that takes the next test when it has done one. A test
@@ -26,6 +29,10 @@ import traceback
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "postgres"))
+import only_lmdb  # noqa: E402
+import server as postgres  # noqa: E402
+
 DEADLINE_S = 60
 KILL_AFTER_S = 30
 SHOWN_MAX = 6000
@@ -147,7 +154,9 @@ def run_all(tests, jobs, folder):
             except queue.Empty:
                 return mine.end()
             began = time.monotonic()
-            result = mine.run(test.id(), getattr(test, "deadline_s", DEADLINE_S))
+            why = only_lmdb.reason(test.id()) if os.environ["RP_STORE"] == "postgres" else None
+            result = ({"problem": "", "skipped": [why], "notes": []} if why else
+                      mine.run(test.id(), getattr(test, "deadline_s", DEADLINE_S)))
             took_s = time.monotonic() - began
             with lock:
                 report(test.id(), result, took_s, counts)
@@ -192,6 +201,8 @@ def main():
                         help="where the programs are; default $RUNPOST_BIN, else build")
     parser.add_argument("--stories", type=pathlib.Path, metavar="DIR", default=HERE,
                         help="where the stories are; default: beside this file")
+    parser.add_argument("--store", choices=["lmdb", "postgres"], default="lmdb",
+                        help="where the outboxes are; default lmdb")
     parser.add_argument("--list", action="store_true", help="print the tests' names and run none")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -209,7 +220,16 @@ def main():
     if options.list:
         print("\n".join(t.id() for t in tests))
         return 0
-    counts = run_all(tests, options.jobs, options.stories)
+    os.environ["RP_STORE"] = options.store
+    if options.store == "postgres" and postgres.VARIABLE not in os.environ:
+        if postgres.why_not() is not None:
+            parser.error(postgres.why_not())
+        with postgres.Server() as server:
+            server.make().start()
+            os.environ[postgres.VARIABLE] = server.address()
+            counts = run_all(tests, options.jobs, options.stories)
+    else:
+        counts = run_all(tests, options.jobs, options.stories)
     print(f"{counts['passed']} passed, {counts['failed']} failed")
     return 1 if counts["failed"] else 0
 

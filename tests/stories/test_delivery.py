@@ -172,7 +172,7 @@ class Signatures(Story):
                 self.assertEqual(process.wait(), 78, process.err)
                 self.assertIn(str(path), process.err)
                 self.assertNotIn(self.NEW[6:], process.err)
-                self.assertFalse(self.outbox.exists())
+                self.assertFalse(self.outbox_exists())
 
 
 class Retries(Story):

@@ -185,7 +185,7 @@ class Doctor(Story):
     def test_no_outbox_and_a_foreign_one(self):
         code, checks = self.doctor()
         self.assertEqual((code, checks["store"][0]), (2, "fail"))
-        self.assertFalse(self.outbox.exists())
+        self.assertFalse(self.outbox_exists())
         self.outbox.mkdir()
         (self.outbox / "data.mdb").write_bytes(b"x" * 8192)
         code, checks = self.doctor()

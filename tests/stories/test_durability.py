@@ -223,7 +223,7 @@ class KilledIngesters(Story):
                 self.assertIn(receipt["status"], ("queued", "duplicate"))
                 self.assertEqual(receipt["run_id"], run_id(n))
             acked += [r["id"] for r in receipts]
-            if kills % 5 == 0 and self.outbox.exists():
+            if kills % 5 == 0 and self.outbox_exists():
                 self.assert_sound()
         early = len(acked)
         acked += [r["id"] for r in self.ingest(lines[early:])]

@@ -268,4 +268,4 @@ class Tokens(PythonEngine):
         self.assertEqual(self.entries_known(), 0)
 
     def entries_known(self):
-        return self.stats()["accepted"] if self.outbox.exists() else 0
+        return self.stats()["accepted"] if self.outbox_exists() else 0

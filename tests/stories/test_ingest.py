@@ -233,7 +233,7 @@ class Exits(Story):
         for options in (["--nonsense"], ["stray"], ["--webhook", "no url"], ["--rejects"]):
             done = self.end_with(64, *options)
             self.assertEqual(done.out, b"")
-            self.assertFalse(self.outbox.exists())
+            self.assertFalse(self.outbox_exists())
 
     def test_64_rejects_through_a_link_or_into_a_fifo_that_nobody_reads(self):
         target, rejects = self.file("target", "somebody else's"), self.folder / "rejects"
@@ -278,7 +278,7 @@ class Exits(Story):
         self.assertIn(f"{self.config}:2:", done.err)
         self.config.write_text("[defaults]\nallow_htp = yes\n")
         self.assertIn(f"{self.config}:2:", self.end_with(78).err)
-        self.assertFalse(self.outbox.exists())
+        self.assertFalse(self.outbox_exists())
         self.config.unlink()
         self.assertIn(str(self.config), self.end_with(78).err)
 
@@ -365,4 +365,4 @@ class WrongPlaces(Story):
     def test_no_outbox_is_made_by_looking(self):
         done = self.ctl("stats", code=66)
         self.assertIn(str(self.outbox), done.err)
-        self.assertFalse(self.outbox.exists())
+        self.assertFalse(self.outbox_exists())

@@ -227,7 +227,7 @@ class CheckConfig(Story):
         self.assertEqual(rows[b, "guard: scheme"],
                          ["http refused (blocked_scheme): see allow_http"])
         self.assertEqual(rows[b, "guard: port"], ["99 refused (blocked_port): see allow_ports"])
-        self.assertFalse(self.outbox.exists())
+        self.assertFalse(self.outbox_exists())
 
     def test_shows_the_limits_of_host_section_and_path_and_the_lines_that_set_them(self):
         self.config.write_text(

@@ -26,6 +26,7 @@ from pair import Pair  # noqa: E402
 
 ROUNDS, QUICK_ROUNDS = 50, 5
 BATCH, BATCH_EVERY_S = 10, 0.1
+LATER_S = 15
 SENDERS = 4
 GO_ON_S = 5  # of the new primary's being there, and of a standby's
 # What a sender settled so long before the end of a primary may be unknown to the next one.
@@ -71,12 +72,19 @@ class Storm:
                 self.problems.append(f"ingest ended with {process.returncode}: {said[-300:]}")
             self.over.wait(0.1)
 
+    def run(self, n):
+        """Each other one is to be sent later, so that there is work to go on with at any time."""
+        more = {}
+        if n % 2:
+            at = time.time() + LATER_S * self.lab.random.random()
+            more["not_before"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+        return run_line(n, self.bench.url(n % 7), pad=n % 5 * 300, **more)
+
     def feed(self, process, at):
         first, out = at, b""
         while not self.over.is_set():
             while len(self.runs) < at + BATCH:
-                n = len(self.runs)
-                self.runs.append(run_line(n, self.bench.url(n % 7), pad=n % 5 * 300))
+                self.runs.append(self.run(len(self.runs)))
             try:
                 process.stdin.write(b"".join(x + b"\n" for x, _ in self.runs[at:at + BATCH]))
                 process.stdin.flush()
@@ -285,7 +293,7 @@ class Storm:
         """The events, one after the other, under load; then the checks."""
         self.bench.must("runpost", "init")
         roles = [self.ingester, lambda: self.operator("replay", "--limit", "3"),
-                 lambda: self.operator("purge", "--limit", "1")]
+                 lambda: self.operator("purge", "--limit", "1", "--no-backup")]
         threads = [threading.Thread(target=role) for role in roles]
         self.start_senders()
         try:
