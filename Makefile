@@ -140,6 +140,11 @@ CTL_TESTS := $(filter $(addprefix $(BUILD)/tests/test_,ctl_% table),$(UNIT_BIN))
 $(CTL_TESTS): PARTS = $(filter-out %/main.o,$(CTL_OBJ))
 $(CTL_TESTS): $(CTL_OBJ)
 
+# This one compares names with those in a migration.
+SCHEMA_TEST := $(BUILD)/obj/tests/unit/store/postgres/test_postgres_schema.o
+$(SCHEMA_TEST): CPPFLAGS += -I$(BUILD)/quoted
+$(SCHEMA_TEST): $(BUILD)/quoted/src/store/postgres/schema/0002_names_and_views.sql.inc
+
 # A test lies in the folder of what it tests; its program does not.
 if_full = $(if $(filter $(UNIT_FULL),$@),$(1))
 define unit_program

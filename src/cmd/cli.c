@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "config/database_url.h"
 
 #define HELP_KEY 1000
 
@@ -114,11 +115,15 @@ int rp_cli_settings(const char *verb, const char *config_path, const char *outbo
 {
 	struct rp_error err = {0};
 
+	if (outbox != NULL && rp_database_url_is(outbox) && rp_database_url_has_password(outbox))
+		return rp_cli_usage_error(verb, "--outbox: " RP_DATABASE_URL_PASSWORD);
 	if (rp_settings_load(config_path, out, &err) != RP_OK) {
 		rp_log_say("runpost %s: %s", verb, err.text);
 		return rp_settings_exit_code(err.code);
 	}
-	if (outbox != NULL)
+	if (outbox != NULL) {
 		out->config.outbox_dir = outbox;
+		out->config.outbox_url = NULL;
+	}
 	return RP_CLI_GO_ON;
 }

@@ -61,7 +61,7 @@ static int run(struct rp_ingest_options *in, const struct rp_config *config, boo
 	struct rp_ingest_counts counts = {0};
 	struct rp_outbox *ob = NULL;
 	struct rp_error err = {0};
-	enum rp_err rc = rp_outbox_open(config->outbox_dir, &open_options, &ob, &err);
+	enum rp_err rc = rp_outbox_open(rp_config_outbox(config), &open_options, &ob, &err);
 
 	if (rc != RP_OK)
 		return report_failure(rc, err.text);

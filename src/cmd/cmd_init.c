@@ -1,5 +1,5 @@
-/* cmd_init.c - the verb `init`: creates an outbox. Other verbs create one too; this one only
- * exists to do it alone. */
+/* cmd_init.c - the verb `init`: creates an outbox, or brings that in a database up to date. Other
+ * verbs create one too, but change none that others may be working with. */
 
 #include "cmd/cmd.h"
 
@@ -17,13 +17,14 @@ static int init_outbox(const struct rp_config *config)
 	};
 	struct rp_outbox *ob = NULL;
 	struct rp_error err = {0};
-	enum rp_err rc = rp_outbox_open(config->outbox_dir, &options, &ob, &err);
+	enum rp_err rc = rp_outbox_open(rp_config_outbox(config), &options, &ob, &err);
 
 	if (rc == RP_OK)
 		fprintf(stderr, "runpost init: the outbox exists already, nothing was changed\n");
-	if (rc == RP_ERR_NOTFOUND) {
-		options.create = true;
-		rc = rp_outbox_open(config->outbox_dir, &options, &ob, &err);
+	if (rc == RP_ERR_NOTFOUND ||
+	    (rc == RP_ERR_FORMAT && rp_outbox_is_database(rp_config_outbox(config)))) {
+		options.create = options.upgrade = true;
+		rc = rp_outbox_open(rp_config_outbox(config), &options, &ob, &err);
 	}
 	if (rc != RP_OK) {
 		fprintf(stderr, "runpost init: %s\n", err.text);

@@ -68,16 +68,17 @@ static enum rp_err run_sender(const struct send_setup *setup, const struct rp_de
 			      struct rp_sender_counts *counts, struct rp_error *err)
 {
 	struct rp_reload_source source = setup->source;
-	struct rp_sender_options o = {.outbox = ob,
-				      .transport = transport,
-				      .settings = setup->reloaded != NULL ? setup->reloaded
-									  : &setup->settings,
-				      .sys = &rp_sys_real,
-				      .in_flight = fit->requests,
-				      .background = true,
-				      .drain = setup->drain,
-				      .reload = reload_for_sender,
-				      .reload_arg = &source};
+	struct rp_sender_options o = {
+	    .outbox = ob,
+	    .transport = transport,
+	    .settings = setup->reloaded != NULL ? setup->reloaded : &setup->settings,
+	    .sys = &rp_sys_real,
+	    .in_flight = fit->requests,
+	    /* a connection has one user at a time */
+	    .background = !rp_outbox_is_database(rp_config_outbox(&setup->settings.config)),
+	    .drain = setup->drain,
+	    .reload = reload_for_sender,
+	    .reload_arg = &source};
 	struct rp_sender *sender = NULL;
 	int signal_fd = rp_stop_signals(0);
 	enum rp_err e;
@@ -116,7 +117,7 @@ static int send_as(void *arg, unsigned number)
 
 	snprintf(role, sizeof role, "sender-%u", number);
 	rp_log_setup(role, getenv("RUNPOST_DEBUG") != NULL ? RP_LOG_DEBUG : RP_LOG_INFO);
-	e = rp_outbox_open(c->outbox_dir, &o, &ob, &err);
+	e = rp_outbox_open(rp_config_outbox(c), &o, &ob, &err);
 	if (e == RP_OK)
 		e = rp_descriptors_fit(DESCRIPTORS_TO_COME, &fit, &err);
 	if (e == RP_OK)

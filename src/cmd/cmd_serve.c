@@ -154,8 +154,10 @@ static enum rp_err load(const char *path, const char *outbox, struct rp_settings
 
 	if (code != RP_OK)
 		return code;
-	if (outbox != NULL)
+	if (outbox != NULL) {
 		out->config.outbox_dir = outbox;
+		out->config.outbox_url = NULL;
+	}
 	code = load_door(out, err);
 	if (code != RP_OK)
 		rp_settings_release(out);
@@ -182,6 +184,7 @@ static void log_restart_keys(const struct rp_config *then, const struct rp_confi
 		bool same;
 	} keys[] = {
 	    {"outbox.dir", rp_text_is_same(then->outbox_dir, now->outbox_dir)},
+	    {"outbox.url", rp_text_is_same(then->outbox_url, now->outbox_url)},
 	    {"outbox.quota", then->quota_bytes == now->quota_bytes},
 	    {"outbox.map_size", then->map_bytes == now->map_bytes},
 	    {"outbox.disk_reserve", then->disk_reserve_bytes == now->disk_reserve_bytes},
@@ -245,7 +248,7 @@ static enum rp_err open_outbox(const struct rp_config *c, bool create, struct rp
 	    .disk_reserve_bytes = c->disk_reserve_bytes,
 	};
 
-	return rp_outbox_open(c->outbox_dir, &options, out, err);
+	return rp_outbox_open(rp_config_outbox(c), &options, out, err);
 }
 
 static enum rp_err run_door(struct serve_setup *setup, const struct rp_settings *settings,

@@ -137,6 +137,7 @@ struct rp_ui_config {
 
 struct rp_config {
 	const char *outbox_dir;
+	const char *outbox_url; /* of a database, which is used instead; NULL: none */
 	uint64_t quota_bytes, map_bytes, disk_reserve_bytes;
 	int64_t keep_delivered_ms, keep_dead_ms; /* 0: for ever */
 	uint64_t max_line_bytes;
@@ -155,6 +156,12 @@ struct rp_config {
 	unsigned line_of[RP_SETTINGS_MAX]; /* of the settings that are not a policy's */
 	void *owned;                       /* the strings */
 };
+
+/* The address of the outbox: a directory or a database. */
+static inline const char *rp_config_outbox(const struct rp_config *config)
+{
+	return config->outbox_url != NULL ? config->outbox_url : config->outbox_dir;
+}
 
 /* All defaults. */
 void rp_config_init(struct rp_config *config);

@@ -54,7 +54,8 @@ static bool value_may_be_shown(const struct rp_setting *s, const char *value)
 {
 	return s->kind != RP_KIND_HEADER && s->kind != RP_KIND_ENV &&
 	       s->kind != RP_KIND_CREDENTIAL && s->kind != RP_KIND_URL &&
-	       !rp_config_looks_secret(value) && strstr(value, "://") == NULL;
+	       s->kind != RP_KIND_DATABASE && !rp_config_looks_secret(value) &&
+	       strstr(value, "://") == NULL;
 }
 
 bool rp_config_fail_at(struct rp_config_parser *p, unsigned line, const char *fmt, ...)
@@ -86,6 +87,12 @@ bool rp_config_fail_value(struct rp_config_parser *p, const struct rp_setting *s
 				 message);
 }
 
+/* What [defaults] does not know is rather meant for an [endpoint] than for another section. */
+static size_t first_section(const struct rp_config_parser *p)
+{
+	return p->section == RP_SECTION_DEFAULTS ? RP_SECTION_ENDPOINT : RP_SECTION_OUTBOX;
+}
+
 bool rp_config_fail_unknown_key(struct rp_config_parser *p, const char *name)
 {
 	char section[RP_CONFIG_LABEL_BYTES], keys[MESSAGE_BYTES] = "";
@@ -100,7 +107,7 @@ bool rp_config_fail_unknown_key(struct rp_config_parser *p, const char *name)
 		    p, p->line,
 		    "%s: there is something else than a key before the '='; accepted: key = value",
 		    section);
-	for (i = RP_SECTION_OUTBOX; i <= RP_SECTION_ENDPOINT; i++)
+	for (i = first_section(p); i <= RP_SECTION_ENDPOINT; i++)
 		if (rp_setting_find((enum rp_section)i, name) != NULL)
 			return rp_config_fail_at(
 			    p, p->line, "%s %s: not a key of this section; accepted: in [%s%s]",

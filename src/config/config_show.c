@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "config/config_table.h"
+#include "config/database_url.h"
 
 static bool add_duration(int64_t ms, struct rp_buf *out)
 {
@@ -208,6 +209,10 @@ bool rp_config_show_value(const struct rp_config *config, const struct rp_policy
 		return rp_buf_add_text(out, *(const bool *)at ? "yes" : "no");
 	case RP_KIND_ENV:
 		return rp_buf_add_text(out, *(const char *const *)at != NULL ? "set" : "none");
+	case RP_KIND_DATABASE:
+		return *(const char *const *)at != NULL
+			   ? rp_database_url_show(*(const char *const *)at, out)
+			   : rp_buf_add_text(out, "none");
 	case RP_KIND_PATH:
 	case RP_KIND_CREDENTIAL:
 	case RP_KIND_URL:

@@ -15,6 +15,8 @@
 static const struct rp_setting settings[] = {
 	{{"outbox", "dir", "path", "/var/lib/runpost", "directory of the outbox"},
 	 RP_KIND_PATH, NULL, NULL, IN_CONFIG(outbox_dir)},
+	{{"outbox", "url", "address", "", "address of a PostgreSQL database with the outbox, instead of dir: postgresql://HOST/DATABASE"},
+	 RP_KIND_DATABASE, NULL, NULL, IN_CONFIG(outbox_url)},
 	{{"outbox", "quota", "size", "16G", "ingest stops taking when entries use so much"},
 	 RP_KIND_SIZE, "64K", "16T", IN_CONFIG(quota_bytes)},
 	{{"outbox", "map_size", "size", "64G", "address space of the outbox; the file is sparse and grows as needed"},

@@ -15,6 +15,7 @@ enum rp_setting_kind {
 	RP_KIND_SWITCH,
 	RP_KIND_TLS_VERSION, /* numbers up to here */
 	RP_KIND_PATH,
+	RP_KIND_DATABASE, /* never shown whole: it may have a password */
 	RP_KIND_ENV,
 	RP_KIND_CREDENTIAL,
 	RP_KIND_URL,

@@ -2,6 +2,7 @@
  * one function here. */
 
 #include "config/config_value.h"
+#include "config/database_url.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -252,6 +253,17 @@ static bool set_path(struct rp_config_parser *p, const struct rp_setting *s, voi
 	if (base != p->config && s->offset == offsetof(struct rp_policy, secret_file) &&
 	    !secret_source_choose(p, s, value))
 		return false;
+	return text_store(p, s, base, rp_span_of(value));
+}
+
+/* The value is not repeated: it may have a password. */
+static bool set_database(struct rp_config_parser *p, const struct rp_setting *s, void *base,
+			 const char *value)
+{
+	if (value[0] != '\0' && !rp_database_url_is(value))
+		return rp_config_fail_value(p, s, value,
+					    "not the address of a database; accepted: "
+					    "postgresql://HOST/DATABASE");
 	return text_store(p, s, base, rp_span_of(value));
 }
 
@@ -600,6 +612,7 @@ static bool (*const setters[])(struct rp_config_parser *p, const struct rp_setti
     [RP_KIND_SWITCH] = set_number,
     [RP_KIND_TLS_VERSION] = set_number,
     [RP_KIND_PATH] = set_path,
+    [RP_KIND_DATABASE] = set_database,
     [RP_KIND_ENV] = set_env,
     [RP_KIND_CREDENTIAL] = set_credential,
     [RP_KIND_URL] = set_url,

@@ -25,6 +25,8 @@ static void log_restart_keys(const struct rp_reload_source *source, const struct
 		bool changed;
 	} keys[] = {
 	    {"outbox.dir", !source->fixed_outbox && strcmp(then->outbox_dir, now->outbox_dir) != 0},
+	    {"outbox.url",
+	     !source->fixed_outbox && !rp_text_is_same(then->outbox_url, now->outbox_url)},
 	    {"outbox.quota", then->quota_bytes != now->quota_bytes},
 	    {"outbox.map_size", then->map_bytes != now->map_bytes},
 	    {"outbox.disk_reserve", then->disk_reserve_bytes != now->disk_reserve_bytes},

@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/backoff.h"
 #include "base/log.h"
 #include "deliver/sender_attempt.h"
 #include "deliver/sender_maintenance.h"
@@ -70,14 +71,11 @@ static int wait_for(const struct rp_sender *s)
 	return wait_ms < 0 ? 0 : (int)wait_ms;
 }
 
-enum rp_err rp_sender_step(struct rp_sender *s, int *wait_ms, bool *done, struct rp_error *err)
+static enum rp_err step_with_store(struct rp_sender *s, int *wait_ms, bool *done,
+				   struct rp_error *err)
 {
 	enum rp_err e;
 
-	*done = false;
-	*wait_ms = 0;
-	s->now_at_ms = rp_sys_wall_ms(s->o.sys);
-	s->now_boot_ms = rp_sys_boot_ms(s->o.sys);
 	rp_sender_drop_after_stall(s);
 	e = rp_sender_end_exchange(s, false, err);
 	if (e == RP_OK)
@@ -118,6 +116,73 @@ enum rp_err rp_sender_step(struct rp_sender *s, int *wait_ms, bool *done, struct
 	return e;
 }
 
+/* --- a store that is away ----------------------------------------------------------------- */
+
+static bool is_away(const struct rp_sender *s)
+{
+	return s->away_ms != 0;
+}
+
+/* Requests under way go on. Nothing else begins: each begin asks the store. */
+static void go_away(struct rp_sender *s, const struct rp_error *why)
+{
+	char text[RP_ERROR_TEXT_MAX + 16];
+
+	if (!is_away(s))
+		rp_log(RP_LOG_WARN, "store_away", "running=%zu unsettled=%zu why=%s", s->running,
+		       s->finished.n, rp_log_quote(why->text, text, sizeof text));
+	rp_sender_return_ready(s);
+	s->away_ms = rp_backoff_next_ms(s->away_ms);
+	s->away_until_boot_ms = rp_sys_boot_ms(s->o.sys) + s->away_ms;
+}
+
+static void come_back(struct rp_sender *s)
+{
+	if (!is_away(s))
+		return;
+	rp_log(RP_LOG_INFO, "store_back", "running=%zu unsettled=%zu", s->running, s->finished.n);
+	s->away_ms = s->away_until_boot_ms = 0;
+}
+
+static void step_alone(struct rp_sender *s, int *wait_ms, bool *done)
+{
+	int64_t left_ms = s->away_until_boot_ms - s->now_boot_ms;
+	int transport_ms;
+
+	s->o.transport->run(s->o.transport, rp_sender_on_done, s);
+	transport_ms = s->o.transport->timeout_ms(s->o.transport);
+	if (transport_ms >= 0)
+		shorten(&left_ms, transport_ms);
+	if (s->stop_boot_ms != 0)
+		shorten(&left_ms, s->stop_boot_ms - s->now_boot_ms);
+	*done = s->stop_boot_ms != 0 && s->now_boot_ms >= s->stop_boot_ms;
+	*wait_ms = left_ms < 0 ? 0 : (int)left_ms;
+}
+
+enum rp_err rp_sender_step(struct rp_sender *s, int *wait_ms, bool *done, struct rp_error *err)
+{
+	enum rp_err e;
+
+	*done = false;
+	*wait_ms = 0;
+	s->now_at_ms = rp_sys_wall_ms(s->o.sys);
+	s->now_boot_ms = rp_sys_boot_ms(s->o.sys);
+	if (is_away(s) && s->now_boot_ms < s->away_until_boot_ms) {
+		step_alone(s, wait_ms, done);
+		return RP_OK;
+	}
+	if (is_away(s))
+		s->ready_at_ms = s->now_at_ms; /* what came meanwhile was told to nobody */
+	e = step_with_store(s, wait_ms, done, err);
+	if (e == RP_OK)
+		come_back(s);
+	if (e != RP_ERR_AWAY)
+		return e;
+	go_away(s, err);
+	step_alone(s, wait_ms, done);
+	return RP_OK;
+}
+
 void rp_sender_stop(struct rp_sender *s)
 {
 	if (s->stop_boot_ms != 0)
@@ -147,7 +212,7 @@ enum rp_err rp_sender_reload(struct rp_sender *s, struct rp_settings *settings,
 	/* The exchange under way asks for limits in the old settings. */
 	enum rp_err e = rp_sender_end_exchange(s, true, err);
 
-	if (e != RP_OK) {
+	if (e != RP_OK && e != RP_ERR_AWAY) {
 		rp_settings_discard(settings);
 		return e;
 	}
@@ -162,7 +227,9 @@ enum rp_err rp_sender_reload(struct rp_sender *s, struct rp_settings *settings,
 	rp_sender_return_ready(s);
 	s->renewal = (struct rp_renewal){0};
 	e = rp_sender_renew_limits(s, err);
-	return e;
+	if (e == RP_ERR_AWAY)
+		go_away(s, err);
+	return e == RP_ERR_AWAY ? RP_OK : e;
 }
 
 /* *over: this is a second stop, which ends the sender at once. */
@@ -199,7 +266,8 @@ enum rp_err rp_sender_run(struct rp_sender *s, int signal_fd, struct rp_error *e
 		e = rp_sender_step(s, &wait_ms, &done, err);
 		if (e != RP_OK || done)
 			return e;
-		fds[1].fd = rp_sender_wants_more(s) || s->offered > 0 ? s->outbox_fd : -1;
+		fds[1].fd =
+		    !is_away(s) && (rp_sender_wants_more(s) || s->offered > 0) ? s->outbox_fd : -1;
 		if (poll(fds, sizeof fds / sizeof fds[0], wait_ms) < 0 && errno != EINTR)
 			return rp_fail_sys(err, RP_ERR_IO, errno, "poll");
 		if ((fds[0].revents & POLLIN) != 0)

@@ -42,7 +42,8 @@ void rp_sender_free(struct rp_sender *sender);
 
 /* Does all that can be done without waiting. *wait_ms: the next step is due after so long, or when
  * a descriptor of the transport or the outbox becomes readable. *done: the sender is drained, or it
- * was stopped and nothing is under way. After an error the store cannot be trusted in this process
+ * was stopped and nothing is under way. A store that is away (RP_ERR_AWAY) is no error: it is asked
+ * again, and meanwhile nothing begins. After an error the store cannot be trusted in this process
  * any more: free the sender and exit. */
 enum rp_err rp_sender_step(struct rp_sender *sender, int *wait_ms, bool *done,
 			   struct rp_error *err);

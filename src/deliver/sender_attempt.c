@@ -274,7 +274,7 @@ static bool may_write(void *owner)
 	e = rp_outbox_fetch(c->buffer->sender->o.outbox, &c->claim, d, &err);
 	d->endpoint_only = false;
 
-	if (e != RP_OK && e != RP_ERR_STALE)
+	if (e != RP_OK && e != RP_ERR_STALE && e != RP_ERR_AWAY)
 		rp_log(RP_LOG_ERROR, "claim_unreadable", "seq=%" PRIu64 " why=%s", c->claim.seq,
 		       rp_err_name(e));
 	receiver = rp_dispatch_receiver(d);
@@ -413,6 +413,8 @@ static enum rp_err fetch_and_begin(struct rp_sender *s, struct rp_sender_claim *
 	}
 	if (e == RP_ERR_NOMEM || e == RP_ERR_BUSY)
 		return return_or_fail(s, c, e);
+	if (e == RP_ERR_AWAY)
+		push_finished(s, c, RP_SETTLE_RETURN);
 	return e == RP_OK ? begin(s, c, b, err) : e;
 }
 

@@ -89,6 +89,8 @@ static size_t unproven_room(const struct rp_sender *s)
 /* One that is settled in the same exchange frees what it got. */
 static void name_successor(struct rp_sender_claim *c)
 {
+	c->settlement.passes_to_seq = 0; /* of an exchange that failed */
+	c->settlement.passes_to_claim_no = 0;
 	if (c->to == NULL || c->to->over)
 		return;
 	c->settlement.passes_to_seq = c->to->claim.seq;
@@ -122,19 +124,46 @@ static void prepare_exchange(struct rp_sender *s)
 	s->woken_meanwhile = false;
 }
 
-/* After a failed exchange the results go back to `finished`: they may be settled yet when the
- * sender leaves. */
-static enum rp_err apply_exchange(struct rp_sender *s, enum rp_err result, struct rp_error *err)
+static void take_claim(struct rp_sender *s, const struct rp_claim *claim)
 {
-	const struct rp_exchange *t = &s->exchange;
+	struct rp_sender_claim *c = rp_sender_list_pop(&s->idle);
+
+	c->claim = *claim;
+	c->id_known = false;
+	c->claimed_boot_ms = s->exchange_boot_ms;
+	c->begin_within_ms = s->exchange.begin_within_ms;
+	s->n_unproven += c->claim.unproven;
+	rp_sender_log_probes(s, c);
+	if (!rp_sender_places_claimed(s, c))
+		rp_sender_list_push(rp_tokens_any(&c->claim.tokens) ? &s->metered : &s->ready, c);
+}
+
+/* The results go back to `finished`: they may be settled yet, by a later exchange or when the
+ * sender leaves. Of a store that went away nobody knows whether it claimed: what it may have claimed goes
+ * back, and is found stale where it did not. */
+static void undo_exchange(struct rp_sender *s, enum rp_err result)
+{
 	struct rp_sender_claim *c;
 	size_t i;
 
+	while ((c = rp_sender_list_pop(&s->settling)) != NULL) {
+		s->n_unproven += c->claim.unproven;
+		rp_sender_list_push(&s->finished, c);
+	}
+	if (result != RP_ERR_AWAY)
+		return;
+	for (i = 0; i < s->exchange.n_claims; i++)
+		take_claim(s, &s->exchange.claims[i]);
+	rp_sender_return_ready(s);
+}
+
+static enum rp_err apply_exchange(struct rp_sender *s, enum rp_err result, struct rp_error *err)
+{
+	const struct rp_exchange *t = &s->exchange;
+	size_t i;
+
 	if (result != RP_OK) {
-		while ((c = rp_sender_list_pop(&s->settling)) != NULL) {
-			s->n_unproven += c->claim.unproven;
-			rp_sender_list_push(&s->finished, c);
-		}
+		undo_exchange(s, result);
 		return result;
 	}
 	assert(t->n_claims <= s->idle.n && t->n_settle == s->settling.n);
@@ -143,18 +172,8 @@ static enum rp_err apply_exchange(struct rp_sender *s, enum rp_err result, struc
 	s->ready_at_ms = t->next_ready_at_ms;
 	if (t->n_claims > 0)
 		s->claimed_boot_ms = s->now_boot_ms;
-	for (i = 0; i < t->n_claims; i++) {
-		c = rp_sender_list_pop(&s->idle);
-		c->claim = t->claims[i];
-		c->id_known = false;
-		c->claimed_boot_ms = s->exchange_boot_ms;
-		c->begin_within_ms = t->begin_within_ms;
-		s->n_unproven += c->claim.unproven;
-		rp_sender_log_probes(s, c);
-		if (!rp_sender_places_claimed(s, c))
-			rp_sender_list_push(
-			    rp_tokens_any(&c->claim.tokens) ? &s->metered : &s->ready, c);
-	}
+	for (i = 0; i < t->n_claims; i++)
+		take_claim(s, &t->claims[i]);
 	rp_sender_places_use(s);
 	rp_sender_return_in_vain(s);
 	recycle_settled(s, t);

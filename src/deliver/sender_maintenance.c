@@ -104,6 +104,8 @@ enum rp_err rp_sender_renew_limits(struct rp_sender *s, struct rp_error *err)
 	 * is from before the clock was set back. */
 	if (e == RP_OK)
 		e = rp_outbox_renew_limits(s->o.outbox, rp_sys_wall_ms(s->o.sys), &s->renewal, err);
+	if (e == RP_ERR_AWAY)
+		s->renewal.more = true; /* when it is back */
 	return e == RP_OK ? rp_outbox_next_ready(s->o.outbox, &s->ready_at_ms, err) : e;
 }
 

@@ -141,6 +141,10 @@ struct rp_sender {
 	struct rp_clock_fix clock_fix; /* of the outbox, after the wall clock was set back */
 	struct rp_renewal renewal;     /* of limits, after a change of the configuration */
 
+	/* A store that is away */
+	int64_t away_ms;            /* the last wait for it; 0: it answers */
+	int64_t away_until_boot_ms; /* when it is asked again */
+
 	/* Stop */
 	int64_t stop_boot_ms;    /* when the grace of a stop ends; 0: not stopping */
 	int64_t stopped_boot_ms; /* when it was told to stop */

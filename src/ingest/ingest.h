@@ -41,9 +41,10 @@ struct rp_ingest_counts {
 };
 
 /* Runs until the end of input or a signal. RP_OK: each line read has its receipt. RP_ERR_FULL: no
- * room came in time. RP_ERR_AWAY: the store was away until a signal came; else it is waited for. RP_ERR_IO: reading, committing, or writing rejects or receipts failed, or the
- * outbox is gone. RP_ERR_NOMEM. After an error a line without a receipt is either absent or stored
- * whole, and can be sent again. *counts is filled in any case. */
+ * room came in time. RP_ERR_AWAY: the store was away until a signal came; else it is waited for.
+ * RP_ERR_IO: reading, committing, or writing rejects or receipts failed, or the outbox is gone.
+ * RP_ERR_NOMEM. After an error a line without a receipt is either absent or stored whole, and can
+ * be sent again. *counts is filled in any case. */
 enum rp_err rp_ingest_run(const struct rp_ingest_options *options, struct rp_ingest_counts *counts,
 			  struct rp_error *err);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/database_url.h"
 #include "report/selector.h"
 
 /* --- where -------------------------------------------------------------------------------- */
@@ -14,7 +15,7 @@ bool rp_place_init(struct rp_place *p, const char *outbox, const char *config)
 {
 	memset(p, 0, sizeof *p);
 	if (outbox != NULL)
-		p->outbox = rp_path_absolute(outbox);
+		p->outbox = rp_database_url_is(outbox) ? strdup(outbox) : rp_path_absolute(outbox);
 	if (config != NULL)
 		p->config = rp_path_absolute(config);
 	return (outbox == NULL || p->outbox != NULL) && (config == NULL || p->config != NULL);

@@ -110,7 +110,15 @@ static enum rp_err check_room(struct rp_doctor *d, struct rp_outbox_info *info,
 
 	if (e != RP_OK)
 		return e;
-	percent = info->quota_bytes > 0 ? info->used_bytes * 100 / info->quota_bytes : 0;
+	if (info->quota_bytes == 0) { /* the room is the database's */
+		rp_doctor_report(d, "room", info->refuses ? RP_DOCTOR_FAIL : RP_DOCTOR_OK,
+				 "see why the database takes nothing", "%s used, format %u%s%s",
+				 rp_size_text(info->used_bytes, used), info->format,
+				 info->refuses ? "; nothing is taken: " : "",
+				 info->refuses ? info->refusal.text : "");
+		return RP_OK;
+	}
+	percent = info->used_bytes * 100 / info->quota_bytes;
 	rp_doctor_report(
 	    d, "quota",
 	    info->refuses || percent >= QUOTA_FAIL ? RP_DOCTOR_FAIL

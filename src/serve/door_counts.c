@@ -367,6 +367,12 @@ static enum rp_err take_slot(struct rp_door_counts *c, const char *path, struct 
 		       RP_DOOR_SLOTS);
 }
 
+/* The file lies in the outbox's directory; a database has none. */
+static bool has_file(const struct rp_outbox *ob)
+{
+	return !rp_outbox_is_database(rp_outbox_address(ob));
+}
+
 static enum rp_err open_counts(struct rp_outbox *ob, struct rp_door_counts *c, char **path,
 			       struct rp_error *err)
 {
@@ -390,8 +396,11 @@ enum rp_err rp_door_counts_open(struct rp_outbox *ob, int64_t now_at_ms, struct 
 	c->fd = -1;
 	c->numbers = &c->own;
 	c->now = &c->own_now;
-	e = open_counts(ob, c, &path, err);
-	if (e == RP_OK) {
+	if (!has_file(ob))
+		e = RP_OK; /* they are this door's own */
+	else
+		e = open_counts(ob, c, &path, err);
+	if (e == RP_OK && c->fd >= 0) {
 		e = take_slot(c, path, err);
 	} else if (c->fd >= 0) {
 		close(c->fd);
@@ -445,6 +454,8 @@ enum rp_err rp_door_counts_read(struct rp_outbox *ob, struct rp_door_numbers *ou
 	enum rp_err e;
 	int fd = -1;
 
+	if (!has_file(ob))
+		return RP_ERR_NOTFOUND;
 	if (asprintf(&path, "%s/door", rp_outbox_address(ob)) < 0)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	e = open_file(ob, false, &fd, path, err);

@@ -214,8 +214,8 @@ static void wait_for_room(struct rp_door *door, const struct rp_error *why)
 	rp_door_set_tick(door);
 }
 
-/* Nobody knows whether the slice is stored. So the same slice is tried, with the same ids, until the
- * store is back or its clients have waited long enough. */
+/* Nobody knows whether the slice is stored. So the same slice is tried, with the same ids, until
+ * the store is back or its clients have waited long enough. */
 static void wait_for_store(struct rp_door *door, const struct rp_error *why)
 {
 	char text[RP_ERROR_TEXT_MAX + 16];

@@ -43,6 +43,9 @@ struct rp_outbox;
 struct rp_outbox_options {
 	/* make what is missing, and see that it has its names on disk; else RP_ERR_NOTFOUND */
 	bool create;
+	/* an older layout that is not brought up to date by every program that opens it (of a
+	 * database, which other hosts work with as well) is now; else RP_ERR_FORMAT */
+	bool upgrade;
 	/* commits with one flush instead of two: a power cut may undo the last claim or settle
 	 * (never corrupt it; measured: 0 of 2,000 simulated cuts), which at worst repeats
 	 * attempts. Never for ingest or tools. */
@@ -245,8 +248,9 @@ struct rp_claim {
  * changed nothing is committed. With nothing to settle and want 0 it only reads, and
  * tells next_ready_at_ms.
  *
- * After RP_ERR_IO and a reopen the same settlements may be handed in once more: what had been
- * settled is found stale. */
+ * After RP_ERR_IO and a reopen, or after RP_ERR_AWAY, the same settlements may be handed in once
+ * more: what had been settled is found stale. After RP_ERR_AWAY claims[0..n_claims) may have been
+ * claimed or not: a sender settles them as RETURN. */
 struct rp_claim_ahead {
 	uint64_t id; /* of a path, section or host where this sender has places; */
 	size_t want; /* ... so many that lack a place there, or on levels above it */

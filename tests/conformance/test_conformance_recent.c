@@ -100,12 +100,14 @@ START_TEST(attempts_of_a_lost_sender_are_seen_too)
 }
 END_TEST
 
-static bool is_readable(int fd)
+static bool is_readable(int fd, int within_ms)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 
-	return poll(&p, 1, 0) == 1;
+	return poll(&p, 1, within_ms) == 1;
 }
+
+#define SOON_MS 10000 /* a store may tell a moment after the commit */
 
 START_TEST(commits_wake_who_watches_them)
 {
@@ -114,33 +116,38 @@ START_TEST(commits_wake_who_watches_them)
 
 	ck_assert_msg(rp_outbox_watch(fx.ob, RP_WATCH_COMMITS, &fd, &fx.err) == RP_OK, "%s",
 		      fx.err.text);
-	ck_assert(!is_readable(fd));
+	ck_assert(!is_readable(fd, 0));
 	seq = fx_append(1, 1);
-	ck_assert(is_readable(fd));
+	ck_assert(is_readable(fd, SOON_MS));
 	(void)rp_outbox_drain(fx.ob, RP_WATCH_COMMITS);
-	ck_assert(!is_readable(fd));
+	ck_assert(!is_readable(fd, 0));
 	(void)fx_state(seq); /* reading writes nothing */
-	ck_assert(!is_readable(fd));
+	ck_assert(!is_readable(fd, 0));
 	fx_exchange(1, NULL, 0);
-	ck_assert(is_readable(fd));
+	ck_assert(is_readable(fd, SOON_MS));
 }
 END_TEST
 
+#define AT_ONCE_MAX 40 /* of as many hosts */
 START_TEST(who_was_overtaken_knows_by_how_much)
 {
+	/* LMDB's log has a bounded number of commits; a database takes long for as many */
+	const unsigned at_once = strcmp(fx.on, "postgres") == 0 ? AT_ONCE_MAX : 1;
+	struct rp_settlement s[AT_ONCE_MAX];
 	const uint64_t attempts = 4400;
-	struct rp_settlement s;
-	struct rp_claim c;
 	uint64_t i, next;
+	unsigned k;
 
-	fx_append(1, 1);
-	c = fx_claim();
-	for (i = 0; i < attempts; i++) {
-		s = fx_settlement(&c, RP_SETTLE_RETRY);
-		s.due_at_ms = fx.now_ms;
-		fx_exchange(1, &s, 1);
-		ck_assert_uint_eq(fx.n_claims, 1);
-		c = fx.claims[0];
+	for (k = 0; k < at_once; k++)
+		fx_append(k, 1);
+	fx_exchange(at_once, NULL, 0);
+	for (i = 0; i < attempts; i += at_once) {
+		ck_assert_uint_eq(fx.n_claims, at_once);
+		for (k = 0; k < at_once; k++) {
+			s[k] = fx_settlement(&fx.claims[k], RP_SETTLE_RETRY);
+			s[k].due_at_ms = fx.now_ms;
+		}
+		fx_exchange(at_once, s, at_once);
 	}
 	ck_assert_uint_eq(next_number(), attempts + 1);
 	ck_assert_uint_eq(read_from(1, &next) + n_seen, attempts);

@@ -269,7 +269,7 @@ static void look_at_terminal(struct rp_ctl *ctl)
 
 static int open_outbox(struct rp_ctl *ctl, const struct rp_config *config)
 {
-	const char *dir = ctl->outbox_dir != NULL ? ctl->outbox_dir : config->outbox_dir;
+	const char *dir = ctl->outbox_dir != NULL ? ctl->outbox_dir : rp_config_outbox(config);
 	struct rp_outbox_options options = {.map_bytes = config->map_bytes,
 					    .quota_bytes = config->quota_bytes,
 					    .disk_reserve_bytes = config->disk_reserve_bytes};
@@ -277,8 +277,7 @@ static int open_outbox(struct rp_ctl *ctl, const struct rp_config *config)
 
 	if (rp_outbox_open(dir, &options, &ctl->ob, &err) != RP_OK)
 		return rp_ctl_fail(&err);
-	rp_place_judge(&ctl->place, ctl->settings->path, config->outbox_dir,
-		       rp_outbox_address(ctl->ob));
+	rp_place_judge(&ctl->place, ctl->settings->path, rp_config_outbox(config), dir);
 	return RP_EXIT_OK;
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/units.h"
+#include "config/database_url.h"
 #include "text/suggest.h"
 
 /* What an option does to struct rp_ctl. */
@@ -315,6 +316,9 @@ int rp_options_read(struct rp_ctl *ctl, int argc, char **argv)
 	unsigned accepts = ctl->verb->accepts;
 	int code = read_options(ctl, argc, argv);
 
+	if (code == -1 && ctl->outbox_dir != NULL && rp_database_url_is(ctl->outbox_dir) &&
+	    rp_database_url_has_password(ctl->outbox_dir))
+		code = usage_error(ctl, "--outbox: " RP_DATABASE_URL_PASSWORD, NULL);
 	if (code != -1)
 		return code;
 	ctl->names = argv + optind;

@@ -53,9 +53,11 @@ static enum rp_err fail_as(const struct rp_pg *pg, const char *what, enum rp_err
 			   struct rp_error *err)
 {
 	const char *text = pg->pq->PQerrorMessage(pg->conn);
-	size_t len = strcspn(text, "\n");
 
-	return rp_fail(err, code, "%s: %.*s", what, (int)len, len > 0 ? text : "connection lost");
+	if (text[strspn(text, "\n")] == '\0')
+		text = "the connection is lost";
+	text += strspn(text, "\n");
+	return rp_fail(err, code, "%s: %.*s", what, (int)strcspn(text, "\n"), text);
 }
 
 static enum rp_err prepare_session(struct rp_pg *pg, const struct rp_pg_address *address,
@@ -227,7 +229,9 @@ size_t rp_pg_ask(struct rp_pg *pg, const struct rp_pg_statement *s)
 		r->all[r->n++] = (struct ask){.prepares = s};
 	}
 	for (i = 0; i < p->n; i++) {
-		values[i] = p->bytes.data != NULL ? p->bytes.data + p->all[i].at : "";
+		const char *at = p->bytes.data != NULL ? p->bytes.data + p->all[i].at : "";
+
+		values[i] = p->all[i].len >= 0 ? at : NULL;
 		lengths[i] = p->all[i].len;
 		formats[i] = 1;
 	}

@@ -230,10 +230,27 @@ struct interning {
 	size_t n_paths, n_hosts;
 };
 
+/* Those that others have made before their hosts were locked. */
+static enum rp_err load_found(struct rp_pg_txn *t, const struct interning *in, struct rp_error *err)
+{
+	uint64_t *ids = rp_pg_alloc(t, (in->n_paths + 1) * sizeof *ids);
+	size_t n = 0, i;
+
+	if (ids == NULL)
+		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
+	for (i = 0; i < in->n_paths; i++)
+		if (in->paths[i].id != 0 && rp_pg_endpoint_of(t, in->paths[i].id) == NULL)
+			ids[n++] = in->paths[i].id;
+	return n > 0 ? rp_pg_load_endpoints(t, ids, n, err) : RP_OK;
+}
+
 static enum rp_err make_paths(struct rp_pg_txn *t, struct interning *in, struct rp_error *err)
 {
 	enum rp_err e = find(t, in->paths, in->n_paths, err);
 	size_t i;
+
+	if (e == RP_OK)
+		e = load_found(t, in, err);
 
 	for (i = 0; e == RP_OK && i < in->n_paths; i++)
 		if (in->paths[i].id == 0)

@@ -97,7 +97,8 @@ static enum rp_err pass_places(struct rp_pg_txn *t, const struct rp_settlement *
 	if (entry == NULL)
 		return RP_OK;
 	from = entry->d;
-	if (!rp_transition_take_places(&from, s->passes_to_claim_no, &to))
+	if (from.slot != t->store->me.slot ||
+	    !rp_transition_take_places(&from, s->passes_to_claim_no, &to))
 		return RP_OK;
 	return rp_pg_move(t, s->passes_to_seq, &from, &to, err);
 }
@@ -105,8 +106,8 @@ static enum rp_err pass_places(struct rp_pg_txn *t, const struct rp_settlement *
 static enum rp_err settle_one(struct rp_pg_txn *t, const struct rp_exchange *x,
 			      struct rp_settlement *s, struct rp_error *err)
 {
-	const struct rp_settle_try how = {s->kind, s->cause, s->claim_no, s->due_at_ms, s->outcome};
 	const struct rp_pg_entry *entry = rp_pg_entry_of(t, s->seq);
+	struct rp_settle_try how = {s->kind, s->cause, s->claim_no, s->due_at_ms, s->outcome};
 	enum rp_settle_verdict verdict;
 	struct rp_delivery from, to;
 	enum rp_err e;
@@ -117,6 +118,9 @@ static enum rp_err settle_one(struct rp_pg_txn *t, const struct rp_exchange *x,
 	if (entry == NULL)
 		return RP_OK;
 	from = entry->d;
+	/* After a claim of unknown outcome, or a failover, the number may be that of another's. */
+	if (from.slot != t->store->me.slot)
+		how.claim_no = 0;
 	verdict = rp_transition_settle(&from, &how, &to);
 	s->stale = verdict != RP_SETTLED;
 	if (verdict == RP_SETTLED_STALE)
@@ -165,21 +169,27 @@ static enum rp_err settle_and_claim(struct rp_pg_txn *t, struct rp_exchange *x, 
 	return e == RP_OK ? rp_pg_claim(t, x, others, err) : e;
 }
 
-static enum rp_err see_next(struct rp_pgstore *s, struct rp_exchange *x, struct rp_error *err)
+static enum rp_err see_next(struct rp_pg *pg, struct rp_exchange *x, struct rp_error *err)
 {
 	size_t ask;
-	enum rp_err e = rp_pg_reach(s, err);
+	enum rp_err e;
 
-	if (e != RP_OK)
-		return e;
-	rp_pg_params(s->pg);
-	ask = rp_pg_ask(s->pg, &next_ready);
-	e = rp_pg_go(s->pg, err);
+	rp_pg_params(pg);
+	ask = rp_pg_ask(pg, &next_ready);
+	e = rp_pg_go(pg, err);
 	if (e == RP_OK)
-		x->next_ready_at_ms = rp_pg_is_null(rp_pg_answer(s->pg, ask), 0, 0)
+		x->next_ready_at_ms = rp_pg_is_null(rp_pg_answer(pg, ask), 0, 0)
 					  ? RP_NEVER
-					  : rp_pg_i64(rp_pg_answer(s->pg, ask), 0, 0);
+					  : rp_pg_i64(rp_pg_answer(pg, ask), 0, 0);
 	return e;
+}
+
+/* Touches nothing that an exchange on another thread of this process uses. */
+static enum rp_err only_look(struct rp_pgstore *s, struct rp_exchange *x, struct rp_error *err)
+{
+	enum rp_err e = rp_pg_reach_side(s, err);
+
+	return e == RP_OK ? see_next(s->side, x, err) : e;
 }
 
 static void wait_at_least(struct rp_exchange *x, int64_t at_ms)
@@ -194,23 +204,25 @@ enum rp_err rp_pgop_exchange(struct rp_outbox *outbox, int64_t now_at_ms, struct
 	struct rp_pgstore *s = rp_pgstore_of(outbox);
 	bool others = false;
 	struct rp_pg_txn *t;
-	enum rp_err e = RP_OK;
+	enum rp_err e;
 
 	assert((x->want == 0 && x->n_ahead == 0) || s->joined);
 	x->n_claims = x->n_metered = x->n_unproven = x->n_dead = 0;
 	x->passed_over = x->committed = false;
-	if (x->n_settle > 0 || x->want > 0 || x->n_ahead > 0) {
-		e = rp_pg_begin(s, now_at_ms, &t, err);
-		if (e != RP_OK)
-			return e;
-		e = settle_and_claim(t, x, &others, err);
-		x->committed = e == RP_OK && t->dirty;
-		e = rp_pg_finish(t, e, err);
-	}
+	x->next_ready_at_ms = RP_NEVER;
+	if (x->n_settle == 0 && x->want == 0 && x->n_ahead == 0)
+		return only_look(s, x, err);
+	e = rp_pg_begin(s, now_at_ms, &t, err);
+	if (e != RP_OK)
+		return e;
+	e = settle_and_claim(t, x, &others, err);
+	x->committed = e == RP_OK && t->dirty;
+	e = rp_pg_finish(t, e, err);
 	if (e == RP_OK)
-		e = see_next(s, x, err);
+		e = see_next(s->pg, x, err);
 	if (e != RP_OK) {
-		x->n_claims = 0;
+		if (e != RP_ERR_AWAY)
+			x->n_claims = 0;
 		return e;
 	}
 	/* more is due than this sender can take: others may */

@@ -1,4 +1,5 @@
-/* fetch.c - reads what an attempt needs, in one statement. */
+/* fetch.c - reads what an attempt needs, in one round trip, while an exchange may be under way on
+ * another thread. */
 #include "store/postgres/columns.h"
 #include "store/postgres/postgres_ops.h"
 #include "store/postgres/txn.h"
@@ -122,32 +123,32 @@ enum rp_err rp_pgop_fetch(struct rp_outbox *outbox, const struct rp_claim *claim
 	size_t claims, levels, entry = 0;
 	const struct rp_delivery *own;
 	struct rp_delivery d;
-	enum rp_err e = rp_pg_reach(s, err);
+	enum rp_err e = rp_pg_reach_side(s, err);
 
 	if (e != RP_OK)
 		return e;
-	rp_pg_put_u64_array(rp_pg_params(s->pg), seqs, 3);
-	claims = rp_pg_ask(s->pg, &fetch_claim);
-	rp_pg_put_u64_array(rp_pg_params(s->pg), ids, 2);
-	levels = rp_pg_ask(s->pg, &fetch_levels);
+	rp_pg_put_u64_array(rp_pg_params(s->side), seqs, 3);
+	claims = rp_pg_ask(s->side, &fetch_claim);
+	rp_pg_put_u64_array(rp_pg_params(s->side), ids, 2);
+	levels = rp_pg_ask(s->side, &fetch_levels);
 	if (!out->endpoint_only) {
-		rp_pg_put_i64(rp_pg_params(s->pg), (int64_t)claim->seq);
-		entry = rp_pg_ask(s->pg, &fetch_entry);
+		rp_pg_put_i64(rp_pg_params(s->side), (int64_t)claim->seq);
+		entry = rp_pg_ask(s->side, &fetch_entry);
 	}
-	e = rp_pg_go(s->pg, err);
+	e = rp_pg_go(s->side, err);
 	if (e != RP_OK)
 		return e;
-	own = delivery_of(rp_pg_answer(s->pg, claims), claim->seq, &d);
+	own = delivery_of(rp_pg_answer(s->side, claims), claim->seq, &d);
 	if (own == NULL || !rp_transition_has_claim(own, claim->claim_no) ||
-	    (!out->endpoint_only && rp_pg_n_rows(rp_pg_answer(s->pg, entry)) == 0)) {
+	    (!out->endpoint_only && rp_pg_n_rows(rp_pg_answer(s->side, entry)) == 0)) {
 		if (!out->endpoint_only)
 			memset(&out->facts, 0, sizeof out->facts);
 		return rp_fail(err, RP_ERR_STALE, "the claim was lost");
 	}
 	out->places_lost =
-	    !out->endpoint_only && are_places_lost(claim, own, rp_pg_answer(s->pg, claims));
-	see_levels(out, rp_pg_answer(s->pg, levels));
-	return out->endpoint_only ? RP_OK : load(out, rp_pg_answer(s->pg, entry), err);
+	    !out->endpoint_only && are_places_lost(claim, own, rp_pg_answer(s->side, claims));
+	see_levels(out, rp_pg_answer(s->side, levels));
+	return out->endpoint_only ? RP_OK : load(out, rp_pg_answer(s->side, entry), err);
 }
 
 enum rp_err rp_pgop_fetch_piece(struct rp_outbox *outbox, struct rp_piece *piece, char *out,
@@ -157,19 +158,19 @@ enum rp_err rp_pgop_fetch_piece(struct rp_outbox *outbox, struct rp_piece *piece
 	const struct rp_pg_rows *rows;
 	struct rp_pg_params *p;
 	size_t ask;
-	enum rp_err e = rp_pg_reach(s, err);
+	enum rp_err e = rp_pg_reach_side(s, err);
 
 	if (e != RP_OK)
 		return e;
-	p = rp_pg_params(s->pg);
+	p = rp_pg_params(s->side);
 	rp_pg_put_i64(p, (int64_t)piece->seq);
 	rp_pg_put_i32(p, (int32_t)piece->at + 1);
 	rp_pg_put_i32(p, (int32_t)n);
-	ask = rp_pg_ask(s->pg, &fetch_part);
-	e = rp_pg_go(s->pg, err);
+	ask = rp_pg_ask(s->side, &fetch_part);
+	e = rp_pg_go(s->side, err);
 	if (e != RP_OK)
 		return e;
-	rows = rp_pg_answer(s->pg, ask);
+	rows = rp_pg_answer(s->side, ask);
 	if (rp_pg_n_rows(rows) == 0 || rp_pg_bytes(rows, 0, 0).len != n)
 		return rp_fail(err, RP_ERR_STALE, "the payload is gone");
 	memcpy(out, rp_pg_bytes(rows, 0, 0).ptr, n);

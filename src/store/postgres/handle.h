@@ -20,6 +20,9 @@ struct rp_pgstore {
 	const struct rp_sys *sys;
 	/* open.c: NULL or lost: made again by the next call (rp_pg_reach) */
 	struct rp_pg *pg;
+	/* open.c: the same, for what a sender does while its exchange is under way on another
+	 * thread: fetches, beats, looks at what is due next (rp_pg_reach_side) */
+	struct rp_pg *side;
 	/* txn.c: the one transaction, whose memory is kept; NULL: none was yet */
 	struct rp_pg_txn *txn;
 	/* writer.c: NULL: nothing was written yet */
@@ -41,5 +44,6 @@ static inline struct rp_pgstore *rp_pgstore_of(const struct rp_outbox *outbox)
 
 /* Sees that there is a connection: one attempt. RP_ERR_AWAY and others as of rp_pg_connect. */
 enum rp_err rp_pg_reach(struct rp_pgstore *s, struct rp_error *err);
+enum rp_err rp_pg_reach_side(struct rp_pgstore *s, struct rp_error *err);
 
 #endif

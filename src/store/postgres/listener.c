@@ -4,15 +4,26 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <poll.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "store/postgres/postgres_ops.h"
+#include "store/postgres/senders.h"
+
+#define PROCESSES_MAX 120
 
 struct rp_pg_listener {
 	struct rp_pg *pg; /* NULL: lost, to be made anew */
 	int fd;           /* epoll over its socket: stays the same when that changes */
 	bool told;
+	/* descriptors of processes (pidfd_open), which are readable once they have ended */
+	struct process {
+		uint32_t pid;
+		int fd;
+	} processes[PROCESSES_MAX];
+	size_t n_processes;
 };
 
 #define WATCHERS "7305237, hashtext(current_schema())"
@@ -109,8 +120,50 @@ enum rp_err rp_pgop_watch(struct rp_outbox *outbox, enum rp_watch what, int *fd,
 	}
 	if ((*at)->pg == NULL)
 		e = connect_it(s, *at, what, err);
+	if (e == RP_OK && what == RP_WATCH_WORK)
+		e = rp_pg_senders_watch(s, err);
 	*fd = (*at)->fd;
 	return e;
+}
+
+/* A process of which there is no descriptor is found by the lease. */
+void rp_pg_listener_add_process(struct rp_pgstore *s, uint32_t pid)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+	struct rp_pg_listener *l = s->listeners[RP_WATCH_WORK];
+	size_t i;
+	int fd;
+
+	if (l == NULL || l->n_processes == PROCESSES_MAX || pid == (uint32_t)getpid())
+		return;
+	for (i = 0; i < l->n_processes; i++)
+		if (l->processes[i].pid == pid)
+			return;
+	fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+	if (fd < 0)
+		return;
+	if (epoll_ctl(l->fd, EPOLL_CTL_ADD, fd, &ev) != 0) {
+		close(fd);
+		return;
+	}
+	l->processes[l->n_processes++] = (struct process){pid, fd};
+}
+
+static bool drop_ended(struct rp_pg_listener *l)
+{
+	size_t i = 0, before = l->n_processes;
+
+	while (i < l->n_processes) {
+		struct pollfd p = {.fd = l->processes[i].fd, .events = POLLIN};
+
+		if (poll(&p, 1, 0) == 1) {
+			close(p.fd); /* with that it leaves the epoll set */
+			l->processes[i] = l->processes[--l->n_processes];
+		} else {
+			i++;
+		}
+	}
+	return l->n_processes < before;
 }
 
 static void see(void *arg, struct rp_span payload)
@@ -148,7 +201,7 @@ struct rp_woken rp_pgop_drain(struct rp_outbox *outbox, enum rp_watch what)
 		lose(l);
 		mend(s, l, what);
 	}
-	told = l->told;
+	told = drop_ended(l) || l->told;
 	l->told = false;
 	/* whatever woke it, a sender looks for both */
 	return (struct rp_woken){told && what == RP_WATCH_WORK, told && what == RP_WATCH_WORK};
@@ -161,6 +214,8 @@ void rp_pg_listeners_close(struct rp_pgstore *s)
 	for (i = 0; i < 2; i++) {
 		if (s->listeners[i] == NULL)
 			continue;
+		while (s->listeners[i]->n_processes > 0)
+			close(s->listeners[i]->processes[--s->listeners[i]->n_processes].fd);
 		lose(s->listeners[i]);
 		close(s->listeners[i]->fd);
 		free(s->listeners[i]);

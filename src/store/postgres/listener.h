@@ -15,6 +15,8 @@ size_t rp_pg_ask_nobody_watches(struct rp_pg *pg);
 void rp_pg_tell(struct rp_pgstore *s, enum rp_watch what);
 /* Makes those anew that were lost: one attempt. */
 void rp_pg_listeners_mend(struct rp_pgstore *s);
+/* Whoever watches work is woken when this process of this machine ends. Once for each. */
+void rp_pg_listener_add_process(struct rp_pgstore *s, uint32_t pid);
 void rp_pg_listeners_close(struct rp_pgstore *s);
 
 #endif

@@ -102,9 +102,27 @@ enum rp_err rp_pg_reach(struct rp_pgstore *s, struct rp_error *err)
 	lose(s);
 	e = rp_pg_connect(&s->address, &s->pg, err);
 	if (e == RP_OK)
-		e = rp_pg_schema_check(s->pg, &s->address, false, err);
+		e = rp_pg_schema_check(s->pg, &s->address, 0, err);
 	if (e != RP_OK)
 		lose(s);
+	return e;
+}
+
+enum rp_err rp_pg_reach_side(struct rp_pgstore *s, struct rp_error *err)
+{
+	enum rp_err e;
+
+	if (s->side != NULL && !rp_pg_is_lost(s->side))
+		return RP_OK;
+	rp_pg_disconnect(s->side);
+	s->side = NULL;
+	e = rp_pg_connect(&s->address, &s->side, err);
+	if (e == RP_OK)
+		e = rp_pg_schema_check(s->side, &s->address, false, err);
+	if (e != RP_OK) {
+		rp_pg_disconnect(s->side);
+		s->side = NULL;
+	}
 	return e;
 }
 
@@ -116,6 +134,7 @@ void rp_pgop_close(struct rp_outbox *outbox)
 	rp_pg_senders_close(s);
 	rp_pg_listeners_close(s);
 	rp_pg_disconnect(s->pg);
+	rp_pg_disconnect(s->side);
 	rp_pg_txn_free(s->txn);
 	free(s->writer);
 	free(s);
@@ -131,7 +150,10 @@ static enum rp_err open_it(struct rp_pgstore *s, const char *address,
 	if (e == RP_OK)
 		e = check_settings(s, err);
 	if (e == RP_OK)
-		e = rp_pg_schema_check(s->pg, &s->address, options->create, err);
+		e = rp_pg_schema_check(s->pg, &s->address,
+				       (options->create ? RP_PG_SCHEMA_CREATE : 0) |
+					   (options->upgrade ? RP_PG_SCHEMA_UPGRADE : 0),
+				       err);
 	return e;
 }
 

@@ -106,6 +106,12 @@ void rp_pg_put_bool(struct rp_pg_params *p, bool v)
 	end(p);
 }
 
+void rp_pg_put_null(struct rp_pg_params *p)
+{
+	begin(p);
+	p->all[p->n++].len = -1;
+}
+
 void rp_pg_put_text(struct rp_pg_params *p, struct rp_span v)
 {
 	begin(p);

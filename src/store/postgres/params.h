@@ -31,6 +31,7 @@ void rp_pg_put_i32(struct rp_pg_params *p, int32_t v);
 void rp_pg_put_bool(struct rp_pg_params *p, bool v);
 void rp_pg_put_text(struct rp_pg_params *p, struct rp_span v);
 void rp_pg_put_bytea(struct rp_pg_params *p, struct rp_span v);
+void rp_pg_put_null(struct rp_pg_params *p); /* of any type, an array too */
 
 /* An array of one dimension: begin, n elements by the functions below, end. */
 enum rp_pg_type { RP_PG_BOOL, RP_PG_INT4, RP_PG_INT8, RP_PG_TEXT, RP_PG_BYTEA };

@@ -1,7 +1,7 @@
 /* senders.c - senders that come and go, and the claims of those that are gone.
  *
- * Others take the claims of a sender at once only where it is known to have ended: it said so, or it
- * ran on this machine and its process is gone. Else they wait for the lease: nothing that the
+ * Others take the claims of a sender at once only where it is known to have ended: it said so, or
+ * it ran on this machine and its process is gone. Else they wait for the lease: nothing that the
  * database knows (a session that ended, a lock that is free) proves that a process has. */
 #include <inttypes.h>
 #include <unistd.h>
@@ -47,6 +47,9 @@ static const struct rp_pg_statement end_sender = {
     "UPDATE sender SET ended = true WHERE slot = $1::bigint AND incarnation = $2::bigint"};
 static const struct rp_pg_statement remove_sender = {
     "remove_sender", "DELETE FROM sender WHERE slot = $1::bigint AND incarnation = $2::bigint"};
+static const struct rp_pg_statement lock_sender = {
+    "lock_sender",
+    "SELECT slot FROM sender WHERE slot = $1::bigint AND incarnation = $2::bigint FOR UPDATE"};
 static const struct rp_pg_statement find_claims = {
     "find_claims", "SELECT seq FROM delivery WHERE state = 2 AND slot = $1::bigint"
 		   " ORDER BY seq LIMIT $2::bigint"};
@@ -93,6 +96,12 @@ static bool is_silent(const struct sender *s, int64_t boot_ms, int64_t lease_ms)
 	return (s->here ? boot_ms - s->beat_boot_ms : s->silent_ms) > lease_ms;
 }
 
+static void put_me(struct rp_pg_params *p, const struct rp_sender_id *me)
+{
+	rp_pg_put_i64(p, me->slot);
+	rp_pg_put_i64(p, (int64_t)me->incarnation);
+}
+
 /* --- claims that go back ----------------------------------------------------------------- */
 
 static enum rp_err return_some(struct rp_pg_txn *t, const struct rp_lost_sender *sender,
@@ -120,30 +129,47 @@ static enum rp_err return_some(struct rp_pg_txn *t, const struct rp_lost_sender 
 	return e;
 }
 
-/* In transactions of a bounded number. */
+/* Under the lock of the sender's row, which whoever takes the slot has to wait for: if it has
+ * another incarnation by now its claims are live. */
+static enum rp_err find_some(struct rp_pg_txn *t, const struct rp_sender_id *id,
+			     uint64_t seqs[CLAIMS_A_TXN], size_t *n, struct rp_error *err)
+{
+	struct rp_pg *pg = rp_pg_of(t);
+	struct rp_pg_params *p = rp_pg_params(pg);
+	size_t lock, ask, i;
+	enum rp_err e;
+
+	put_me(p, id);
+	lock = rp_pg_ask(pg, &lock_sender);
+	p = rp_pg_params(pg);
+	rp_pg_put_i64(p, id->slot);
+	rp_pg_put_i64(p, CLAIMS_A_TXN);
+	ask = rp_pg_ask(pg, &find_claims);
+	e = rp_pg_go(pg, err);
+	*n = e == RP_OK && rp_pg_n_rows(rp_pg_answer(pg, lock)) > 0
+		 ? rp_pg_n_rows(rp_pg_answer(pg, ask))
+		 : 0;
+	for (i = 0; i < *n; i++)
+		seqs[i] = (uint64_t)rp_pg_i64(rp_pg_answer(pg, ask), i, 0);
+	return e;
+}
+
+/* In transactions of a bounded number. id: whose the slot is. */
 static enum rp_err return_claims(struct rp_pgstore *s, int64_t now_at_ms,
-				 const struct rp_lost_sender *sender, size_t *n_returned,
-				 struct rp_error *err)
+				 const struct rp_sender_id *id, const struct rp_lost_sender *sender,
+				 size_t *n_returned, struct rp_error *err)
 {
 	uint64_t seqs[CLAIMS_A_TXN];
-	struct rp_pg_params *p;
 	struct rp_pg_txn *t;
-	size_t ask, n, i;
+	size_t n;
 	enum rp_err e;
 
 	do {
 		e = rp_pg_begin(s, now_at_ms, &t, err);
 		if (e != RP_OK)
 			return e;
-		p = rp_pg_params(s->pg);
-		rp_pg_put_i64(p, sender->slot);
-		rp_pg_put_i64(p, CLAIMS_A_TXN);
-		ask = rp_pg_ask(s->pg, &find_claims);
-		e = rp_pg_go(s->pg, err);
-		n = e == RP_OK ? rp_pg_n_rows(rp_pg_answer(s->pg, ask)) : 0;
-		for (i = 0; i < n; i++)
-			seqs[i] = (uint64_t)rp_pg_i64(rp_pg_answer(s->pg, ask), i, 0);
-		if (n > 0)
+		e = find_some(t, id, seqs, &n, err);
+		if (e == RP_OK && n > 0)
 			e = return_some(t, sender, seqs, n, n_returned, err);
 		e = rp_pg_finish(t, e, err);
 	} while (e == RP_OK && n == CLAIMS_A_TXN);
@@ -159,12 +185,6 @@ static void put_clock(struct rp_pg_params *p, const struct rp_clock_watch *c)
 	rp_pg_put_i64(p, c->seen_ms);
 	rp_pg_put_i64(p, c->step_ms);
 	rp_pg_put_i64(p, c->step_boot_ms);
-}
-
-static void put_me(struct rp_pg_params *p, const struct rp_sender_id *me)
-{
-	rp_pg_put_i64(p, me->slot);
-	rp_pg_put_i64(p, (int64_t)me->incarnation);
 }
 
 static void ask_my_row(struct rp_pgstore *s, const char *machine, int64_t now_at_ms,
@@ -249,7 +269,7 @@ enum rp_err rp_pgop_join(struct rp_outbox *outbox, int64_t now_at_ms, int64_t bo
 	*out = s->me;
 	/* what the slot's last holder left: this one has claimed nothing yet */
 	before = (struct rp_lost_sender){s->me.slot, last};
-	e = return_claims(s, now_at_ms, &before, &n_returned, err);
+	e = return_claims(s, now_at_ms, &s->me, &before, &n_returned, err);
 	if (e == RP_OK && n_returned > 0)
 		rp_pg_tell(s, RP_WATCH_WORK);
 	return e;
@@ -264,7 +284,7 @@ enum rp_err rp_pgop_leave(struct rp_outbox *outbox, int64_t now_at_ms, struct rp
 
 	if (!s->joined)
 		return RP_OK;
-	e = return_claims(s, now_at_ms, &me, &n_returned, err);
+	e = return_claims(s, now_at_ms, &s->me, &me, &n_returned, err);
 	if (e != RP_OK)
 		return e;
 	put_me(rp_pg_params(s->pg), &s->me);
@@ -296,19 +316,19 @@ void rp_pgop_beat(struct rp_outbox *outbox, int64_t now_at_ms, int64_t boot_ms)
 
 	rp_clock_watch_see(&s->clock, now_at_ms, boot_ms);
 	rp_pg_listeners_mend(s);
-	if (!s->joined || rp_pg_reach(s, NULL) != RP_OK)
+	if (!s->joined || rp_pg_reach_side(s, NULL) != RP_OK)
 		return;
-	rp_pg_ask_plain(s->pg, "BEGIN");
-	rp_pg_ask_plain(s->pg, "SET LOCAL synchronous_commit = off");
-	p = rp_pg_params(s->pg);
+	rp_pg_ask_plain(s->side, "BEGIN");
+	rp_pg_ask_plain(s->side, "SET LOCAL synchronous_commit = off");
+	p = rp_pg_params(s->side);
 	put_me(p, &s->me);
 	rp_pg_put_i64(p, boot_ms);
 	put_clock(p, &s->clock);
-	rp_pg_ask(s->pg, &beat_sender);
-	rp_pg_ask_plain(s->pg, "COMMIT");
-	if (rp_pg_go(s->pg, NULL) != RP_OK && !rp_pg_is_lost(s->pg)) {
-		rp_pg_ask_plain(s->pg, "ROLLBACK");
-		(void)rp_pg_go(s->pg, NULL);
+	rp_pg_ask(s->side, &beat_sender);
+	rp_pg_ask_plain(s->side, "COMMIT");
+	if (rp_pg_go(s->side, NULL) != RP_OK && !rp_pg_is_lost(s->side)) {
+		rp_pg_ask_plain(s->side, "ROLLBACK");
+		(void)rp_pg_go(s->side, NULL);
 	}
 }
 
@@ -317,7 +337,7 @@ static enum rp_err reap_one(struct rp_pgstore *s, int64_t now_at_ms, const struc
 {
 	const struct rp_lost_sender lost = {other->slot, other->pid};
 	const struct rp_sender_id id = {other->slot, other->incarnation};
-	enum rp_err e = return_claims(s, now_at_ms, &lost, n_returned, err);
+	enum rp_err e = return_claims(s, now_at_ms, &id, &lost, n_returned, err);
 
 	if (e != RP_OK || !has_ended(other))
 		return e;
@@ -350,12 +370,37 @@ enum rp_err rp_pgop_reap(struct rp_outbox *outbox, int64_t now_at_ms, int64_t bo
 		read_sender(rp_pg_answer(s->pg, ask), i, machine, other);
 		if (s->joined && other->slot == s->me.slot)
 			continue;
+		if (other->here && !has_ended(other))
+			rp_pg_listener_add_process(s, other->pid);
 		n_lost += has_ended(other) || is_silent(other, boot_ms, lease_ms);
 	}
 	for (i = 0; e == RP_OK && i < n_lost; i++)
 		e = reap_one(s, now_at_ms, &lost[i], n_returned, err);
 	if (*n_returned > 0)
 		rp_pg_tell(s, RP_WATCH_WORK);
+	return e;
+}
+
+/* Of those that it cannot see on other machines a watcher hears by the lease. */
+enum rp_err rp_pg_senders_watch(struct rp_pgstore *s, struct rp_error *err)
+{
+	char machine[RP_PG_MACHINE_MAX];
+	size_t ask, i;
+	enum rp_err e = rp_pg_reach(s, err);
+
+	if (e != RP_OK)
+		return e;
+	rp_pg_params(s->pg);
+	ask = rp_pg_ask(s->pg, &read_senders);
+	e = rp_pg_go(s->pg, err);
+	rp_pg_machine(machine);
+	for (i = 0; e == RP_OK && i < rp_pg_n_rows(rp_pg_answer(s->pg, ask)); i++) {
+		struct sender other;
+
+		read_sender(rp_pg_answer(s->pg, ask), i, machine, &other);
+		if (other.here && !has_ended(&other))
+			rp_pg_listener_add_process(s, other.pid);
+	}
 	return e;
 }
 

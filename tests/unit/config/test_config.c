@@ -392,6 +392,8 @@ static const struct {
     {"[outbox]\n= x\n",
      "2: there is no '=' after a key; accepted: key = value, [section], or a comment after #"},
     {"[outbox]\ndir =\n", "2: [outbox] dir = : empty; accepted: the path of a directory"},
+    {"[outbox]\nurl = mysql://runpost:geheim@db/x\n",
+     "2: [outbox] url: not the address of a database; accepted: postgresql://HOST/DATABASE"},
     {"[outbox]\ndir = /x ; here\n", "2: [outbox] dir = /x ; here: ';' " COMMENT},
     {"[outbox]\ndir = /x # here\n", "2: [outbox] dir = /x # here: '#' " COMMENT},
     {"[outbox]\ndir = /x\x01y\n",
@@ -875,7 +877,7 @@ START_TEST(the_table_tells_of_every_setting)
 			ck_assert_msg(rp_duration_parse(rp_span_of(info->default_text), &ms), "%s",
 				      info->name);
 	}
-	ck_assert_uint_eq(n, 55);
+	ck_assert_uint_eq(n, 56);
 	ck_assert_ptr_null(rp_config_setting(n + 1));
 }
 END_TEST

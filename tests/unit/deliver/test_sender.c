@@ -16,6 +16,7 @@
 #include "deliver/attempt.h"
 #include "deliver/concurrency.h"
 #include "store/lmdb/endpoint.h"
+#include "store/store_ops.h"
 
 static struct rp_settings settings;
 static struct fake_transport net;
@@ -1704,6 +1705,134 @@ START_TEST(what_was_handed_over_before_a_reload_is_claimed_anew)
 }
 END_TEST
 
+/* --- a store that goes away --------------------------------------------------------------- */
+
+/* Stands before the real store. One of the calls that exchange something, or fetch, is answered
+ * with RP_ERR_AWAY, and so are all calls until `back_boot_ms`. */
+static struct {
+	const struct rp_store_ops *real;
+	struct rp_store_ops ops;
+	unsigned n_exchanges, n_fetches;
+	unsigned at_exchange, at_fetch; /* this one, counted from 1; 0: none */
+	bool commits;                   /* the exchange is done all the same */
+	int64_t back_boot_ms;
+	unsigned n_refused;
+} away;
+
+static bool goes_away(void)
+{
+	if (fx.boot_ms >= away.back_boot_ms)
+		return false;
+	away.n_refused++;
+	return true;
+}
+
+static enum rp_err away_exchange(struct rp_outbox *ob, int64_t now_at_ms, struct rp_exchange *x,
+				 struct rp_error *err)
+{
+	bool hit = (x->n_settle > 0 || x->want > 0) && ++away.n_exchanges == away.at_exchange;
+
+	if (hit)
+		away.back_boot_ms = fx.boot_ms + 5000;
+	if (!goes_away())
+		return away.real->exchange(ob, now_at_ms, x, err);
+	x->n_claims = 0;
+	if (hit && away.commits)
+		fx_must(away.real->exchange(ob, now_at_ms, x, err), "exchange");
+	return rp_fail(err, RP_ERR_AWAY, "the script says so");
+}
+
+static enum rp_err away_fetch(struct rp_outbox *ob, const struct rp_claim *claim,
+			      struct rp_dispatch *out, struct rp_error *err)
+{
+	if (++away.n_fetches == away.at_fetch)
+		away.back_boot_ms = fx.boot_ms + 5000;
+	return goes_away() ? rp_fail(err, RP_ERR_AWAY, "the script says so")
+			   : away.real->fetch(ob, claim, out, err);
+}
+
+static enum rp_err away_reap(struct rp_outbox *ob, int64_t now_at_ms, int64_t boot_ms,
+			     int64_t lease_ms, size_t *n_returned, struct rp_error *err)
+{
+	*n_returned = 0;
+	return goes_away() ? rp_fail(err, RP_ERR_AWAY, "the script says so")
+			   : away.real->reap(ob, now_at_ms, boot_ms, lease_ms, n_returned, err);
+}
+
+static void stand_before_the_store(void)
+{
+	memset(&away, 0, sizeof away);
+	away.real = fx.ob->ops;
+	away.ops = *away.real;
+	away.ops.exchange = away_exchange;
+	away.ops.fetch = away_fetch;
+	away.ops.reap = away_reap;
+	fx.ob->ops = &away.ops;
+}
+
+/* Answers each request, once and after a while, until all that was appended is delivered. */
+static void deliver_each(size_t n)
+{
+	size_t answered = 0;
+	int i;
+
+	for (i = 0; i < 200 && fx_ledger().delivered < n; i++) {
+		settle_down(20);
+		while (answered < net.n_started)
+			fake_answer(&net, answered++, RP_CAUSE_NONE, 200);
+		advance(100);
+	}
+	ck_assert_uint_eq(fx_ledger().delivered, n);
+}
+
+START_TEST(a_store_that_goes_away_costs_no_entry_and_no_second_request)
+{
+	fx_append(1, 20);
+	stand_before_the_store();
+	away.at_exchange = (unsigned)_i / 2 + 1;
+	away.commits = _i % 2 != 0;
+	start_sender(5, false);
+	deliver_each(20);
+	ck_assert_uint_eq(net.n_started, 20);
+	ck_assert_uint_gt(away.n_refused, 0);
+	ck_assert_uint_lt(away.n_refused, 20); /* it is asked ever more rarely */
+	ck_assert_uint_eq(fx_ledger().in_flight, 0);
+}
+END_TEST
+
+START_TEST(a_claim_whose_entry_cannot_be_read_goes_back)
+{
+	fx_append(1, 20);
+	stand_before_the_store();
+	away.at_fetch = (unsigned)_i + 1;
+	start_sender(5, false);
+	deliver_each(20);
+	ck_assert_uint_eq(net.n_started, 20);
+	ck_assert_uint_gt(away.n_refused, 0);
+}
+END_TEST
+
+START_TEST(a_stop_waits_for_a_store_that_is_away_no_longer_than_the_grace)
+{
+	int i;
+
+	fx_append(1, 1);
+	stand_before_the_store();
+	start_sender(5, false);
+	settle_down(20);
+	fake_answer(&net, 0, RP_CAUSE_NONE, 200);
+	away.back_boot_ms = INT64_MAX;
+	rp_sender_stop(sender);
+	done = false;
+	for (i = 0; i < 1000 && !done; i++) {
+		fx_must(rp_sender_step(sender, &wait_ms, &done, &fx.err), "step");
+		advance(wait_ms);
+	}
+	ck_assert(done);
+	away.back_boot_ms = 0; /* what could not be settled goes back when it leaves */
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("sender");
@@ -1771,6 +1900,9 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_sender_that_stops_gives_back_what_it_was_handed);
 	tcase_add_test(tc, what_was_handed_over_before_a_reload_is_claimed_anew);
 	tcase_add_test(tc, a_request_that_cannot_be_started_spends_a_retry_and_says_why);
+	tcase_add_loop_test(tc, a_store_that_goes_away_costs_no_entry_and_no_second_request, 0, 12);
+	tcase_add_loop_test(tc, a_claim_whose_entry_cannot_be_read_goes_back, 0, 6);
+	tcase_add_test(tc, a_stop_waits_for_a_store_that_is_away_no_longer_than_the_grace);
 	suite_add_tcase(s, tc);
 	return s;
 }

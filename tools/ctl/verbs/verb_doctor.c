@@ -131,28 +131,31 @@ static void report_lock(struct rp_doctor *d, const char *dir, int probed)
 static void check_store(struct rp_doctor *d, struct rp_ctl *ctl)
 {
 	const struct rp_config *config = d->config;
-	const char *dir = ctl->outbox_dir != NULL ? ctl->outbox_dir : config->outbox_dir;
+	const char *dir = ctl->outbox_dir != NULL ? ctl->outbox_dir : rp_config_outbox(config);
 	struct rp_outbox_options options = {.map_bytes = config->map_bytes,
 					    .quota_bytes = config->quota_bytes,
 					    .disk_reserve_bytes = config->disk_reserve_bytes};
 	char remedy[REMEDY_MAX];
 	struct rp_door_seen door;
 	struct rp_error err;
-	int probed = probe_lock(dir, &options);
+	const bool database = rp_outbox_is_database(dir);
+	int probed = database ? 0 : probe_lock(dir, &options);
 
 	if (rp_outbox_open(dir, &options, &d->ob, &err) != RP_OK) {
-		if (err.code == RP_ERR_BUSY && rp_stopped_find(dir) > 0)
+		if (err.code == RP_ERR_BUSY && !database && rp_stopped_find(dir) > 0)
 			rp_doctor_report(d, "store", RP_DOCTOR_FAIL, name_stopped(dir, remedy),
 					 "%s", err.text);
 		else
 			rp_doctor_report_error(d, &err);
 		return;
 	}
-	rp_place_judge(&ctl->place, ctl->settings->path, config->outbox_dir,
-		       rp_outbox_address(d->ob));
-	check_mode(d, dir);
-	rp_doctor_report(d, "store", RP_DOCTOR_OK, NULL, "%s opens", dir);
-	report_lock(d, dir, probed);
+	rp_place_judge(&ctl->place, ctl->settings->path, rp_config_outbox(config), dir);
+	if (!database)
+		check_mode(d, dir);
+	rp_doctor_report(d, "store", RP_DOCTOR_OK, NULL, "%s opens",
+			 database ? rp_outbox_address(d->ob) : dir);
+	if (!database)
+		report_lock(d, dir, probed);
 	rp_doctor_examine(d);
 	rp_door_see(d->ob, &door);
 	rp_door_examine(d, &door, config->door.rejects);

@@ -533,7 +533,7 @@ int main(void)
 	int failed;
 
 	if (getenv("RP_POSTGRES") == NULL) {
-		printf("skipped: RP_POSTGRES names no server\n");
+		printf("skipped on postgres: RP_POSTGRES names no server\n");
 		return 0;
 	}
 	sr = srunner_create(suite());
