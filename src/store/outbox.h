@@ -102,7 +102,8 @@ void rp_outbox_act_end(uid_t before);
 /* Borrowed. Limits (asserted): url <= RP_URL_MAX, dedupe_key 1..256 bytes, headers <= 2 KiB,
  * others <= 200 bytes. */
 struct rp_new_entry {
-	/* zero; after RP_ERR_AWAY that of the try before */
+	/* zero; where it is tried again after RP_ERR_AWAY: as the try before it left it in out[].
+	 * It only tells whether an entry that is there is this one. */
 	unsigned char id[RP_ID_BYTES];
 	struct rp_span endpoint; /* its name, as rp_url_endpoint makes it */
 	struct rp_span url, run_id, thread_id, event, operation, order_by, headers, dedupe_key,
@@ -118,8 +119,11 @@ struct rp_appended {
 
 /* All n in one synced commit. RP_ERR_FULL: quota, disk or map; nothing was stored.
  *
- * * RP_ERR_AWAY: it may have been done. Whoever appends the same entries again copies the ids of
- * out[] to them; an entry that is there with its own id is then no duplicate. */
+ * RP_ERR_AWAY: it may have been done. Whoever appends the same entries again, now or later, copies
+ * the ids of out[] (all 16 bytes, zero or not) to them: an entry that is there with this id is then
+ * told as queued, and is no duplicate. The id of an entry that was not there may be another one at
+ * each try; nobody has been told of the one before. A store whose appends cannot fail so (LMDB)
+ * does not look at these ids. */
 enum rp_err rp_outbox_append(struct rp_outbox *ob, int64_t now_at_ms,
 			     const struct rp_new_entry *entries, size_t n, struct rp_appended *out,
 			     struct rp_error *err);

@@ -7,44 +7,28 @@
 static const struct rp_pg_statement take_numbers = {
     "take_numbers", "SELECT nextval('entry_seq') FROM generate_series(1, $1::bigint)"};
 
-static bool has_id(const unsigned char id[RP_ID_BYTES])
-{
-	static const unsigned char none[RP_ID_BYTES];
-
-	return memcmp(id, none, RP_ID_BYTES) != 0;
-}
-
-/* Numbers of a sequence are never given twice. An entry that has an id, from a try of which nobody
- * knows what became, keeps it: then its number is in it. */
-static enum rp_err number_them(struct rp_pg_txn *t, struct rp_pg_incoming *all,
-			       const struct rp_new_entry *entries, size_t n,
-			       struct rp_appended *out, struct rp_error *err)
+/* Of all in one round trip: new numbers, and which are there already. Numbers of a sequence are
+ * never given twice by one server. One that takes over after a failure may give those again that
+ * the last one gave without a commit, so an entry that is tried again takes a new number. */
+static enum rp_err number_them(struct rp_pg_txn *t, struct rp_pg_incoming *all, size_t n,
+			       struct rp_error *err)
 {
 	struct rp_pg *pg = t->store->pg;
-	unsigned char random[10];
 	const struct rp_pg_rows *rows;
-	size_t n_new = 0, ask, i, j = 0;
+	unsigned char random[10];
 	enum rp_err e;
+	size_t ask, i;
 
-	for (i = 0; i < n; i++)
-		n_new += !has_id(entries[i].id);
-	rp_pg_put_i64(rp_pg_params(pg), (int64_t)n_new);
+	rp_pg_put_i64(rp_pg_params(pg), (int64_t)n);
 	ask = rp_pg_ask(pg, &take_numbers);
-	e = rp_pg_go(pg, err);
+	e = rp_pg_find_keys(t, all, n, err);
 	if (e != RP_OK)
 		return e;
 	rows = rp_pg_answer(pg, ask);
 	for (i = 0; i < n; i++) {
-		if (has_id(entries[i].id)) {
-			memcpy(out[i].id, entries[i].id, RP_ID_BYTES);
-			out[i].seq = rp_id_seq(out[i].id);
-		} else {
-			out[i].seq = (uint64_t)rp_pg_i64(rows, j++, 0);
-			rp_sys_random(t->store->sys, random, sizeof random);
-			rp_id_make(out[i].seq, random, out[i].id);
-		}
-		all[i].seq = out[i].seq;
-		memcpy(all[i].facts.id, out[i].id, RP_ID_BYTES);
+		all[i].seq = (uint64_t)rp_pg_i64(rows, i, 0);
+		rp_sys_random(t->store->sys, random, sizeof random);
+		rp_id_make(all[i].seq, random, all[i].facts.id);
 	}
 	return RP_OK;
 }
@@ -95,8 +79,7 @@ static enum rp_err intern(struct rp_pg_txn *t, struct rp_pg_incoming *all,
 	return e;
 }
 
-static enum rp_err take_in(struct rp_pg_txn *t, struct rp_pg_incoming *in, struct rp_appended *out,
-			   struct rp_error *err)
+static enum rp_err take_in(struct rp_pg_txn *t, struct rp_pg_incoming *in, struct rp_error *err)
 {
 	struct rp_acceptance a = {.endpoint = in->facts.endpoint,
 				  .not_before_at_ms = in->facts.not_before_at_ms,
@@ -104,38 +87,48 @@ static enum rp_err take_in(struct rp_pg_txn *t, struct rp_pg_incoming *in, struc
 				  .order_key = rp_sequence_key(in->facts.order_by)};
 	struct rp_delivery d;
 
-	/* with its own id it is from a try of which nobody knew what became: it was done */
-	out->duplicate = in->is_there && memcmp(in->there_id, out->id, RP_ID_BYTES) != 0;
-	if (in->is_there) {
-		t->store->writer->untold_duplicates += out->duplicate;
-		out->seq = in->there_seq;
-		memcpy(out->id, in->there_id, RP_ID_BYTES);
+	if (in->is_there)
 		return RP_OK;
-	}
 	if (rp_pg_add(t, in->seq, &in->facts) == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
 	rp_transition_append(&a, t->now_at_ms, &d);
 	return rp_pg_move(t, in->seq, NULL, &d, err);
 }
 
-static enum rp_err append_all(struct rp_pg_txn *t, struct rp_pg_incoming *all,
-			      const struct rp_new_entry *entries, size_t n, struct rp_appended *out,
-			      struct rp_error *err)
+/* done: all is stored. Else out[] has the ids by which another try knows its own entries, should
+ * this one have been done after all, or the one before it: only what was inserted keeps whoever
+ * tried before from coming later. */
+static void tell(struct rp_pgstore *s, const struct rp_pg_incoming *all,
+		 const struct rp_new_entry *entries, size_t n, bool done, struct rp_appended *out)
 {
-	enum rp_err e;
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		fill(&all[i], &entries[i], t->now_at_ms);
-	e = number_them(t, all, entries, n, out, err);
-	if (e == RP_OK)
-		e = rp_pg_find_keys(t, all, n, err);
+	for (i = 0; i < n; i++) {
+		const struct rp_pg_incoming *in = &all[i];
+		const unsigned char *id = in->inserted ? in->facts.id : entries[i].id;
+
+		/* with its own id it is from a try of which nobody knew what became */
+		out[i].duplicate =
+		    in->is_there && memcmp(in->there_id, entries[i].id, RP_ID_BYTES) != 0;
+		out[i].seq = in->is_there ? in->there_seq : in->seq;
+		memcpy(out[i].id, done && in->is_there ? in->there_id : id, RP_ID_BYTES);
+		if (done && out[i].duplicate)
+			s->writer->untold_duplicates++;
+	}
+}
+
+static enum rp_err append_all(struct rp_pg_txn *t, struct rp_pg_incoming *all,
+			      const struct rp_new_entry *entries, size_t n, struct rp_error *err)
+{
+	enum rp_err e = number_them(t, all, n, err);
+	size_t i;
+
 	if (e == RP_OK)
 		e = intern(t, all, entries, n, err);
 	if (e == RP_OK)
 		e = rp_pg_insert(t, all, n, err);
 	for (i = 0; e == RP_OK && i < n; i++)
-		e = take_in(t, &all[i], &out[i], err);
+		e = take_in(t, &all[i], err);
 	return e;
 }
 
@@ -145,23 +138,27 @@ enum rp_err rp_pgop_append(struct rp_outbox *outbox, int64_t now_at_ms,
 {
 	struct rp_buf memory = {.max = SIZE_MAX / 4};
 	struct rp_pgstore *s = rp_pgstore_of(outbox);
+	struct rp_pg_incoming *all;
 	struct rp_pg_txn *t;
 	enum rp_err e;
+	size_t i;
 
 	if (n == 0)
 		return RP_OK;
-	if (!rp_buf_reserve(&memory, n * sizeof(struct rp_pg_incoming)))
+	if (!rp_buf_reserve(&memory, n * sizeof *all))
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	memset(memory.data, 0, n * sizeof(struct rp_pg_incoming));
+	all = memset(memory.data, 0, n * sizeof *all);
+	for (i = 0; i < n; i++)
+		fill(&all[i], &entries[i], now_at_ms);
 	e = rp_pg_begin(s, now_at_ms, &t, err);
 	if (e == RP_OK) {
 		t->synced = true;
 		e = rp_pg_standby_check(s, err);
 		if (e == RP_OK)
-			e = append_all(t, (struct rp_pg_incoming *)(void *)memory.data, entries, n,
-				       out, err);
+			e = append_all(t, all, entries, n, err);
 		e = rp_pg_finish(t, e, err);
 	}
+	tell(s, all, entries, n, e == RP_OK, out);
 	rp_buf_release(&memory);
 	/* it may be there and be sent, though the standby has not confirmed it */
 	if (e == RP_OK || e == RP_ERR_AWAY)

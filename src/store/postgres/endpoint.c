@@ -49,20 +49,17 @@ struct name {
 	uint64_t id; /* 0: not found */
 };
 
-/* Fills in the numbers of those that have none yet. */
-static enum rp_err find(struct rp_pg_txn *t, struct name *names, size_t n, struct rp_error *err)
+/* Queues the question for the numbers of those that have none yet. false: all have one. */
+static bool ask_names(struct rp_pg *pg, const struct name *names, size_t n, size_t *ask)
 {
-	struct rp_pg *pg = t->begun ? rp_pg_of(t) : t->store->pg;
 	struct rp_pg_params *p = rp_pg_params(pg);
 	unsigned char hash[RP_PG_NAME_HASH_BYTES];
-	const struct rp_pg_rows *rows;
-	size_t missing = 0, ask, i;
-	enum rp_err e;
+	size_t missing = 0, i;
 
 	for (i = 0; i < n; i++)
 		missing += names[i].id == 0;
 	if (missing == 0)
-		return RP_OK;
+		return false;
 	rp_pg_array_begin(p, RP_PG_INT8, missing);
 	for (i = 0; i < n; i++)
 		if (names[i].id == 0)
@@ -81,14 +78,32 @@ static enum rp_err find(struct rp_pg_txn *t, struct name *names, size_t n, struc
 		rp_pg_add_bytea(p, (struct rp_span){(const char *)hash, sizeof hash});
 	}
 	rp_pg_array_end(p);
-	ask = rp_pg_ask(pg, &find_names);
-	e = rp_pg_go(pg, err);
-	if (e != RP_OK)
-		return e;
-	rows = rp_pg_answer(pg, ask);
+	*ask = rp_pg_ask(pg, &find_names);
+	return true;
+}
+
+static void see_names(const struct rp_pg *pg, size_t ask, struct name *names)
+{
+	const struct rp_pg_rows *rows = rp_pg_answer(pg, ask);
+	size_t i;
+
 	for (i = 0; i < rp_pg_n_rows(rows); i++)
 		names[rp_pg_i64(rows, i, 0)].id = (uint64_t)rp_pg_i64(rows, i, 1);
-	return RP_OK;
+}
+
+/* Fills in the numbers of those that have none yet. */
+static enum rp_err find(struct rp_pg_txn *t, struct name *names, size_t n, struct rp_error *err)
+{
+	struct rp_pg *pg = t->begun ? rp_pg_of(t) : t->store->pg;
+	enum rp_err e;
+	size_t ask;
+
+	if (!ask_names(pg, names, n, &ask))
+		return RP_OK;
+	e = rp_pg_go(pg, err);
+	if (e == RP_OK)
+		see_names(pg, ask, names);
+	return e;
 }
 
 static int compare(const void *a, const void *b)
@@ -273,18 +288,22 @@ static enum rp_err lock_hosts(struct rp_pg_txn *t, struct interning *in, bool *a
 static enum rp_err try_once(struct rp_pg_txn *t, struct interning *in, bool *all,
 			    struct rp_error *err)
 {
+	struct rp_pg *pg = t->store->pg;
+	size_t hosts = 0, paths = 0, i;
 	enum rp_err e;
-	size_t i;
 
 	for (i = 0; i < in->n_hosts; i++)
 		in->hosts[i].id = 0;
 	for (i = 0; i < in->n_paths; i++)
 		in->paths[i].id = 0;
-	e = find(t, in->hosts, in->n_hosts, err);
-	if (e == RP_OK)
-		e = find(t, in->paths, in->n_paths, err);
-	if (e == RP_OK)
-		e = make_hosts(t, in->hosts, in->n_hosts, err);
+	ask_names(pg, in->hosts, in->n_hosts, &hosts);
+	ask_names(pg, in->paths, in->n_paths, &paths);
+	e = rp_pg_go(pg, err);
+	if (e != RP_OK)
+		return e;
+	see_names(pg, hosts, in->hosts);
+	see_names(pg, paths, in->paths);
+	e = make_hosts(t, in->hosts, in->n_hosts, err);
 	return e == RP_OK ? lock_hosts(t, in, all, err) : e;
 }
 

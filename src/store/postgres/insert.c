@@ -124,11 +124,13 @@ enum rp_err rp_pg_insert(struct rp_pg_txn *t, struct rp_pg_incoming *all, size_t
 	/* they come back in the order in which they were inserted; the others came just now, or
 	 * have the key of one before in the batch */
 	rows = rp_pg_answer(t->store->pg, ask);
-	for (i = 0; i < n_new; i++)
-		if (j < rp_pg_n_rows(rows) && sorted[i]->seq == (uint64_t)rp_pg_i64(rows, j, 0))
-			j++;
-		else
+	for (i = 0; i < n_new; i++) {
+		sorted[i]->inserted =
+		    j < rp_pg_n_rows(rows) && sorted[i]->seq == (uint64_t)rp_pg_i64(rows, j, 0);
+		j += sorted[i]->inserted;
+		if (!sorted[i]->inserted)
 			sorted[n_refused++] = sorted[i];
+	}
 	if (n_refused == 0)
 		return RP_OK;
 	e = find_keys_of(t, sorted, n_refused, &n_found, err);

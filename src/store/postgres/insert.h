@@ -10,12 +10,14 @@ struct rp_pg_incoming {
 	struct rp_facts facts;
 	struct rp_span payload;
 	uint64_t seq;
+	bool inserted; /* out */
 	bool is_there; /* out: another entry has its dedupe key; nothing was inserted. That one: */
 	uint64_t there_seq;
 	unsigned char there_id[RP_ID_BYTES];
 };
 
-/* Sees which of them are there already, before anything is locked. */
+/* Sees which of them are there already, before anything is locked. What the caller has queued goes
+ * in the same round trip. */
 enum rp_err rp_pg_find_keys(struct rp_pg_txn *t, struct rp_pg_incoming *all, size_t n,
 			    struct rp_error *err);
 /* Inserts the facts and payloads of those that are not there, in the order of their dedupe keys, so
