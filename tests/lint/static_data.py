@@ -17,6 +17,9 @@ ALLOWED = {  # (object, symbol): why it may be shared
     ("log.o", "held"): "of each thread its own: the lines of its transaction",
     ("damage.o", "program"): "a signal handler has no argument; set before an outbox is opened",
     ("damage.o", "in"): "of each thread its own: the transaction in which a signal met it",
+    ("libpq.o", "libpq"): "one libpq a process; filled in once, under a lock",
+    ("libpq.o", "loaded"): "set under that lock, after the table",
+    ("libpq.o", "one_loads"): "the lock",
     ("assert.o", "failed"): "of each thread its own: a signal handler asks",
 }
 # Constant tables of pointers are in .data.rel.ro: the loader writes to them and nobody else can.

@@ -1,6 +1,6 @@
 /* append.c - stores new entries: finds what is there already, then locks, inserts and counts. */
 #include "store/postgres/insert.h"
-#include "store/postgres/listener.h"
+#include "store/postgres/tell.h"
 #include "store/postgres/postgres_ops.h"
 #include "store/postgres/standby.h"
 

@@ -1,6 +1,6 @@
 /* change.c - what operators want of entries and endpoints, and what time takes away. */
 #include "store/postgres/audit.h"
-#include "store/postgres/listener.h"
+#include "store/postgres/tell.h"
 #include "store/postgres/postgres_ops.h"
 #include "store/postgres/txn_int.h"
 

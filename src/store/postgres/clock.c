@@ -1,5 +1,5 @@
 /* clock.c - what a clock that was set back has left: first the entries, then the endpoints. */
-#include "store/postgres/listener.h"
+#include "store/postgres/tell.h"
 #include "store/postgres/postgres_ops.h"
 #include "store/postgres/txn.h"
 

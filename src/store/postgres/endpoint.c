@@ -2,7 +2,6 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "sign/crypto.h"
 #include "store/postgres/txn_int.h"
 
 #define TRIES_MAX 20
@@ -18,14 +17,6 @@ static const struct rp_pg_statement take_host_numbers = {
 static const struct rp_pg_statement find_sections = {
     "find_sections",
     "SELECT id FROM endpoint WHERE id > $1::bigint AND id < $2::bigint ORDER BY id"};
-
-void rp_pg_name_hash(struct rp_span name, unsigned char out[RP_PG_NAME_HASH_BYTES])
-{
-	unsigned char sha[RP_SHA256_BYTES];
-
-	rp_sha256(&name, 1, sha);
-	memcpy(out, sha, RP_PG_NAME_HASH_BYTES);
-}
 
 void rp_pg_changed(struct rp_pg_txn *t, uint64_t id)
 {

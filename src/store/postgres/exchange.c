@@ -2,7 +2,7 @@
 #include "base/assert.h"
 #include "model/schedule.h"
 #include "store/postgres/claim.h"
-#include "store/postgres/listener.h"
+#include "store/postgres/tell.h"
 #include "store/postgres/postgres_ops.h"
 
 /* While others have all hosts that are due: so long until this sender looks again. */

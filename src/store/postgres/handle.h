@@ -18,7 +18,9 @@ struct rp_pgstore {
 	struct rp_outbox outbox; /* first: rp_pgstore_of */
 	struct rp_pg_address address;
 	const struct rp_sys *sys;
-	/* open.c: NULL or lost: made again by the next call (rp_pg_reach) */
+	/* reach.c: how many connections for transactions were made */
+	unsigned n_connected;
+	/* reach.c: NULL or lost: made again by the next call (rp_pg_reach) */
 	struct rp_pg *pg;
 	/* open.c: the same, for what a sender does while its exchange is under way on another
 	 * thread: fetches, beats, looks at what is due next (rp_pg_reach_side) */

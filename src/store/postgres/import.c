@@ -4,7 +4,7 @@
 #include "model/arrival.h"
 #include "store/postgres/insert.h"
 #include "store/postgres/audit.h"
-#include "store/postgres/listener.h"
+#include "store/postgres/tell.h"
 #include "store/postgres/postgres_ops.h"
 #include "store/postgres/standby.h"
 

@@ -1,7 +1,7 @@
 /* jobs.c - plans and jobs. Who works on jobs has their rows locked, before any host. */
 #include "store/postgres/audit.h"
 #include "store/postgres/columns.h"
-#include "store/postgres/listener.h"
+#include "store/postgres/tell.h"
 #include "store/postgres/postgres_ops.h"
 #include "store/postgres/txn_int.h"
 

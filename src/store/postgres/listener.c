@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "store/postgres/postgres_ops.h"
-#include "store/postgres/senders.h"
+#include "store/postgres/tell.h"
 
 #define PROCESSES_MAX 120
 
@@ -26,50 +26,6 @@ struct rp_pg_listener {
 	size_t n_processes;
 };
 
-#define WATCHERS "7305237, hashtext(current_schema())"
-static const struct rp_pg_statement nobody_watches = {
-    "nobody_watches", "SELECT pg_try_advisory_xact_lock(" WATCHERS ")"};
-static const struct rp_pg_statement notify = {"notify", "SELECT pg_notify($1::text, $2::text)"};
-
-static const char *name_of(enum rp_watch what)
-{
-	return what == RP_WATCH_WORK ? "work" : "commits";
-}
-
-/* A database may have several outboxes, and whoever sleeps is told only what it waits for. */
-#define CHANNEL_MAX (RP_PG_SCHEMA_MAX + 24)
-static void name_channel(const struct rp_pgstore *s, enum rp_watch what, char out[CHANNEL_MAX])
-{
-	snprintf(out, CHANNEL_MAX, "runpost_%s_%.40s", name_of(what), s->address.schema);
-}
-
-size_t rp_pg_ask_nobody_watches(struct rp_pg *pg)
-{
-	rp_pg_params(pg);
-	return rp_pg_ask(pg, &nobody_watches);
-}
-
-void rp_pg_tell(struct rp_pgstore *s, enum rp_watch what)
-{
-	char channel[CHANNEL_MAX];
-	struct rp_pg_params *p;
-
-	if (s->pg == NULL || rp_pg_is_lost(s->pg))
-		return;
-	name_channel(s, what, channel);
-	rp_pg_ask_plain(s->pg, "BEGIN");
-	rp_pg_ask_plain(s->pg, "SET LOCAL synchronous_commit = off");
-	p = rp_pg_params(s->pg);
-	rp_pg_put_text(p, rp_span_of(channel));
-	rp_pg_put_text(p, rp_span_of(""));
-	rp_pg_ask(s->pg, &notify);
-	rp_pg_ask_plain(s->pg, "COMMIT");
-	if (rp_pg_go(s->pg, NULL) != RP_OK && !rp_pg_is_lost(s->pg)) {
-		rp_pg_ask_plain(s->pg, "ROLLBACK");
-		(void)rp_pg_go(s->pg, NULL);
-	}
-}
-
 static void lose(struct rp_pg_listener *l)
 {
 	if (l->pg != NULL)
@@ -82,16 +38,16 @@ static enum rp_err connect_it(struct rp_pgstore *s, struct rp_pg_listener *l, en
 			      struct rp_error *err)
 {
 	struct epoll_event ev = {.events = EPOLLIN};
-	char channel[CHANNEL_MAX], listen[CHANNEL_MAX + 16];
+	char channel[RP_PG_CHANNEL_MAX], listen[RP_PG_CHANNEL_MAX + 16];
 	enum rp_err e = rp_pg_connect(&s->address, &l->pg, err);
 
 	if (e != RP_OK)
 		return e;
-	name_channel(s, what, channel);
+	rp_pg_name_channel(s, what, channel);
 	snprintf(listen, sizeof listen, "LISTEN \"%s\"", channel);
 	rp_pg_ask_plain(l->pg, listen);
 	if (what == RP_WATCH_COMMITS)
-		rp_pg_ask_plain(l->pg, "SELECT pg_advisory_lock_shared(" WATCHERS ")");
+		rp_pg_ask_plain(l->pg, "SELECT pg_advisory_lock_shared(" RP_PG_WATCHERS ")");
 	e = rp_pg_go(l->pg, err);
 	if (e == RP_OK && epoll_ctl(l->fd, EPOLL_CTL_ADD, rp_pg_socket(l->pg), &ev) != 0)
 		e = rp_fail_sys(err, RP_ERR_IO, 0, "epoll");
@@ -100,10 +56,8 @@ static enum rp_err connect_it(struct rp_pgstore *s, struct rp_pg_listener *l, en
 	return e;
 }
 
-enum rp_err rp_pgop_watch(struct rp_outbox *outbox, enum rp_watch what, int *fd,
-			  struct rp_error *err)
+enum rp_err rp_pg_listen(struct rp_pgstore *s, enum rp_watch what, int *fd, struct rp_error *err)
 {
-	struct rp_pgstore *s = rp_pgstore_of(outbox);
 	struct rp_pg_listener **at = &s->listeners[what == RP_WATCH_COMMITS], *l;
 	enum rp_err e = RP_OK;
 
@@ -120,8 +74,6 @@ enum rp_err rp_pgop_watch(struct rp_outbox *outbox, enum rp_watch what, int *fd,
 	}
 	if ((*at)->pg == NULL)
 		e = connect_it(s, *at, what, err);
-	if (e == RP_OK && what == RP_WATCH_WORK)
-		e = rp_pg_senders_watch(s, err);
 	*fd = (*at)->fd;
 	return e;
 }

@@ -86,46 +86,6 @@ static enum rp_err check_settings(struct rp_pgstore *s, struct rp_error *err)
 	return RP_OK;
 }
 
-static void lose(struct rp_pgstore *s)
-{
-	rp_pg_disconnect(s->pg);
-	s->pg = NULL;
-	rp_pg_writer_forget(s);
-}
-
-enum rp_err rp_pg_reach(struct rp_pgstore *s, struct rp_error *err)
-{
-	enum rp_err e;
-
-	if (s->pg != NULL && rp_pg_look(s->pg))
-		return RP_OK;
-	lose(s);
-	e = rp_pg_connect(&s->address, &s->pg, err);
-	if (e == RP_OK)
-		e = rp_pg_schema_check(s->pg, &s->address, 0, err);
-	if (e != RP_OK)
-		lose(s);
-	return e;
-}
-
-enum rp_err rp_pg_reach_side(struct rp_pgstore *s, struct rp_error *err)
-{
-	enum rp_err e;
-
-	if (s->side != NULL && !rp_pg_is_lost(s->side))
-		return RP_OK;
-	rp_pg_disconnect(s->side);
-	s->side = NULL;
-	e = rp_pg_connect(&s->address, &s->side, err);
-	if (e == RP_OK)
-		e = rp_pg_schema_check(s->side, &s->address, false, err);
-	if (e != RP_OK) {
-		rp_pg_disconnect(s->side);
-		s->side = NULL;
-	}
-	return e;
-}
-
 void rp_pgop_close(struct rp_outbox *outbox)
 {
 	struct rp_pgstore *s = rp_pgstore_of(outbox);
@@ -147,6 +107,7 @@ static enum rp_err open_it(struct rp_pgstore *s, const char *address,
 
 	if (e == RP_OK)
 		e = rp_pg_connect(&s->address, &s->pg, err);
+	s->n_connected = 1;
 	if (e == RP_OK)
 		e = check_settings(s, err);
 	if (e == RP_OK)

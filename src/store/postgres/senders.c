@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "store/postgres/listener.h"
+#include "store/postgres/tell.h"
 #include "store/postgres/postgres_ops.h"
 #include "store/postgres/process.h"
 #include "store/postgres/senders.h"
@@ -382,7 +383,7 @@ enum rp_err rp_pgop_reap(struct rp_outbox *outbox, int64_t now_at_ms, int64_t bo
 }
 
 /* Of those that it cannot see on other machines a watcher hears by the lease. */
-enum rp_err rp_pg_senders_watch(struct rp_pgstore *s, struct rp_error *err)
+static enum rp_err watch_processes(struct rp_pgstore *s, struct rp_error *err)
 {
 	char machine[RP_PG_MACHINE_MAX];
 	size_t ask, i;
@@ -402,6 +403,15 @@ enum rp_err rp_pg_senders_watch(struct rp_pgstore *s, struct rp_error *err)
 			rp_pg_listener_add_process(s, other.pid);
 	}
 	return e;
+}
+
+enum rp_err rp_pgop_watch(struct rp_outbox *outbox, enum rp_watch what, int *fd,
+			  struct rp_error *err)
+{
+	struct rp_pgstore *s = rp_pgstore_of(outbox);
+	enum rp_err e = rp_pg_listen(s, what, fd, err);
+
+	return e == RP_OK && what == RP_WATCH_WORK ? watch_processes(s, err) : e;
 }
 
 enum rp_err rp_pgop_senders(struct rp_outbox *outbox,

@@ -47,13 +47,16 @@ struct rp_pg_txn_parts {
 	bool no_memory;
 };
 
+/* At the end. */
+void rp_pg_forget_all(struct rp_pg_txn_parts *p);
+
 /* Endpoints are found by the first bytes of the SHA-256 of their names, and by their level. */
 #define RP_PG_NAME_HASH_BYTES 16
 void rp_pg_name_hash(struct rp_span name, unsigned char out[RP_PG_NAME_HASH_BYTES]);
-/* write.c: the parameters of a statement that writes endpoints. */
+/* endpoint_rows.c: the parameters of a statement that writes endpoints. */
 void rp_pg_put_endpoints(struct rp_pg_params *p, struct rp_pg_endpoint **all, size_t n,
 			 bool are_new);
-extern const struct rp_pg_statement rp_pg_insert_endpoints;
+extern const struct rp_pg_statement rp_pg_insert_endpoints, rp_pg_update_endpoints;
 
 /* write.c: queues what has changed; with `ends` ledger and counters as well. */
 enum rp_err rp_pg_write(struct rp_pg_txn *t, bool ends, struct rp_error *err);

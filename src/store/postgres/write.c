@@ -132,22 +132,6 @@ static const struct rp_pg_statement first_ready = {
     " CROSS JOIN LATERAL (SELECT id, ready_at_ms FROM endpoint WHERE queue = q.id"
     " AND ready_at_ms IS NOT NULL ORDER BY ready_at_ms, id LIMIT q.n) m"};
 
-#define ENDPOINT_NAMES RP_PG_ENDPOINT(RP_PG_LIST)
-#define ENDPOINT_SETS RP_PG_ENDPOINT(RP_PG_SET)
-#define ENDPOINT_ARRAYS                                                                            \
-	"unnest($1::bigint[], $2::text[], $3::bytea[], $4::bigint[]" RP_PG_ENDPOINT(RP_PG_ARRAYS)
-
-/* Another transaction may have made the same host: then this one finds it. */
-const struct rp_pg_statement rp_pg_insert_endpoints = {
-    "insert_endpoints",
-    "INSERT INTO endpoint (id, name, name_hash, queue" ENDPOINT_NAMES ", level)"
-    " SELECT * FROM " ENDPOINT_ARRAYS ", $49::bigint[]) ON CONFLICT DO NOTHING"};
-
-static const struct rp_pg_statement update_endpoints = {
-    "update_endpoints",
-    "UPDATE endpoint e SET queue = n.queue" ENDPOINT_SETS " FROM " ENDPOINT_ARRAYS
-    ") AS n (id, name, name_hash, queue" ENDPOINT_NAMES ") WHERE e.id = n.id"};
-
 static const struct rp_pg_statement delete_endpoints = {
     "delete_endpoints", "DELETE FROM endpoint WHERE id = ANY($1::bigint[])"};
 
@@ -499,46 +483,6 @@ static void place_all(struct rp_pg_txn *t, const struct rp_pg_rows *ready)
 
 /* --- endpoints --------------------------------------------------------------------------- */
 
-static const void *record_at(void *arg, size_t i)
-{
-	struct rp_pg_endpoint *const *endpoints = arg;
-
-	return &endpoints[i]->rec;
-}
-
-void rp_pg_put_endpoints(struct rp_pg_params *p, struct rp_pg_endpoint **all, size_t n,
-			 bool are_new)
-{
-	unsigned char hash[RP_PG_NAME_HASH_BYTES];
-	size_t i;
-
-	rp_pg_array_begin(p, RP_PG_INT8, n);
-	for (i = 0; i < n; i++)
-		rp_pg_add_i64(p, (int64_t)all[i]->id);
-	rp_pg_array_end(p);
-	rp_pg_array_begin(p, RP_PG_TEXT, are_new ? n : 0);
-	for (i = 0; are_new && i < n; i++)
-		rp_pg_add_text(p, all[i]->name);
-	rp_pg_array_end(p);
-	rp_pg_array_begin(p, RP_PG_BYTEA, are_new ? n : 0);
-	for (i = 0; are_new && i < n; i++) {
-		rp_pg_name_hash(all[i]->name, hash);
-		rp_pg_add_bytea(p, (struct rp_span){(const char *)hash, sizeof hash});
-	}
-	rp_pg_array_end(p);
-	rp_pg_array_begin(p, RP_PG_INT8, n);
-	for (i = 0; i < n; i++)
-		rp_pg_add_i64(p, (int64_t)all[i]->queue);
-	rp_pg_array_end(p);
-	rp_pg_put_columns(p, &rp_pg_endpoint_row, record_at, all, n);
-	if (!are_new)
-		return;
-	rp_pg_array_begin(p, RP_PG_INT8, n);
-	for (i = 0; i < n; i++)
-		rp_pg_add_i64(p, all[i]->rec.level);
-	rp_pg_array_end(p);
-}
-
 static bool ask_endpoints(struct rp_pg_txn *t)
 {
 	size_t max = t->parts->endpoints.n, n_new = 0, n_changed = 0, n_over = 0;
@@ -565,7 +509,7 @@ static bool ask_endpoints(struct rp_pg_txn *t)
 	}
 	if (n_changed > 0) {
 		rp_pg_put_endpoints(rp_pg_params(rp_pg_of(t)), changed, n_changed, false);
-		rp_pg_ask(t->store->pg, &update_endpoints);
+		rp_pg_ask(t->store->pg, &rp_pg_update_endpoints);
 	}
 	if (n_over > 0) {
 		rp_pg_put_u64_array(rp_pg_params(rp_pg_of(t)), over, n_over);

@@ -164,6 +164,7 @@ static enum rp_err take(struct rp_pgstore *s, struct rp_error *err)
 	read_own_series(w, rp_pg_answer(s->pg, series));
 	w->saved = w->now;
 	w->number = (int)n;
+	w->n_connected = s->n_connected;
 	return RP_OK;
 }
 
@@ -173,13 +174,9 @@ enum rp_err rp_pg_writer_take(struct rp_pgstore *s, struct rp_error *err)
 		s->writer = calloc(1, sizeof *s->writer);
 	if (s->writer == NULL)
 		return rp_fail(err, RP_ERR_NOMEM, "out of memory");
-	return s->writer->number != 0 ? RP_OK : take(s, err);
-}
-
-void rp_pg_writer_forget(struct rp_pgstore *s)
-{
-	if (s->writer != NULL)
-		s->writer->number = 0;
+	if (s->writer->number != 0 && s->writer->n_connected == s->n_connected)
+		return RP_OK;
+	return take(s, err);
 }
 
 static struct rp_pg_series *series_of(struct rp_pg_writer *w, const char *name)

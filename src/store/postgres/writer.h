@@ -20,7 +20,8 @@ struct rp_pg_series {
 };
 
 struct rp_pg_writer {
-	int number; /* of the row; 0: none was taken on this connection */
+	int number;           /* of the row; 0: none was taken yet */
+	unsigned n_connected; /* ... on which connection of the handle */
 	struct rp_pg_writer_values {
 		struct rp_ledger_part ledger;
 		struct rp_counters counters;
@@ -36,7 +37,6 @@ struct rp_pg_writer {
 /* Sees that the handle has a row on its present connection. Asks in round trips of its own, before
  * BEGIN. */
 enum rp_err rp_pg_writer_take(struct rp_pgstore *s, struct rp_error *err);
-void rp_pg_writer_forget(struct rp_pgstore *s); /* the connection was lost */
 
 void rp_pg_writer_count_series(struct rp_pg_writer *w, const char *name,
 			       const struct rp_outcome *outcome);
