@@ -1,4 +1,4 @@
-/* listener.c - tells and is told. Each kind of watch has a connection of its own: few programs have
+/* listener.c - is told what others do. Each kind of watch has a connection of its own: few programs have
  * more than one. */
 #include "store/postgres/listener.h"
 
