@@ -88,6 +88,11 @@ static int open_own_file(struct rp_backup_file *b)
 	uid_t before;
 	int code;
 
+	if (rp_outbox_is_database(rp_outbox_address(b->ctl->ob))) {
+		rp_ctl_say("an outbox in a database has no folder for a backup; nothing was purged "
+			   "(--backup names a file, --no-backup does without)");
+		return RP_EXIT_USAGE;
+	}
 	if (rp_outbox_act(b->ctl->ob, &before, &err) != RP_OK)
 		return refuse(&err);
 	code = make_own_file(b);
