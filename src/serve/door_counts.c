@@ -50,7 +50,8 @@ static const struct {
 	     {"failed", false},
 	     {"bad_request", false},
 	     {"timeout", false},
-	     {"no_such_entry", false}};
+	     {"no_such_entry", false},
+	     {"away", false}};
 #define N_CODES (sizeof codes / sizeof codes[0])
 
 _Static_assert(N_STATUSES < RP_DOOR_STATUSES && N_CODES < RP_DOOR_CODES, "each has a place");

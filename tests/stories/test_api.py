@@ -88,7 +88,7 @@ class Contract(Story):
         shown = {(int(status), code) for status, code in re.findall(
             r'^HTTP/1\.1 (\d{3}) [^`]*?\n\n\{"status":"(?:refused|rejected)","code":"(\w+)"',
             API, re.M)}
-        rest = {(503, "busy"), (503, "stopping"), (503, "failed"), (408, "timeout"),
+        rest = {(503, "away"), (503, "busy"), (503, "stopping"), (503, "failed"), (408, "timeout"),
                 (431, "bad_request")}
         self.assertEqual(set(table()), shown | rest)
 

@@ -1,5 +1,5 @@
-"""Stories about an outbox in a database, whatever store the other stories run on: it is made, filled,
-delivered from, looked at and purged with the same programs."""
+"""Stories about an outbox in a database, whatever store the other stories run on: it is made,
+filled, delivered from, looked at and purged with the same programs."""
 import os
 import pathlib
 import sys

@@ -1,5 +1,5 @@
-/* listener.c - is told what others do. Each kind of watch has a connection of its own: few programs have
- * more than one. */
+/* listener.c - is told what others do. Each kind of watch has a connection of its own: few programs
+ * have more than one. */
 #include "store/postgres/listener.h"
 
 #include <stdio.h>
