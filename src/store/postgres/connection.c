@@ -380,6 +380,18 @@ enum rp_err rp_pg_go(struct rp_pg *pg, struct rp_error *err)
 	return no_memory ? rp_fail(err, RP_ERR_NOMEM, "out of memory") : e;
 }
 
+void rp_pg_say(struct rp_pg *pg, const struct rp_pg_statement *s)
+{
+	rp_pg_ask_plain(pg, "BEGIN");
+	rp_pg_ask_plain(pg, "SET LOCAL synchronous_commit = off");
+	rp_pg_ask(pg, s);
+	rp_pg_ask_plain(pg, "COMMIT");
+	if (rp_pg_go(pg, NULL) != RP_OK && !rp_pg_is_lost(pg)) {
+		rp_pg_ask_plain(pg, "ROLLBACK");
+		(void)rp_pg_go(pg, NULL);
+	}
+}
+
 const struct rp_pg_rows *rp_pg_answer(const struct rp_pg *pg, size_t ask)
 {
 	const struct round *r = &pg->rounds[ask < pg->rounds[0].first ? 1 : 0];

@@ -63,6 +63,9 @@ size_t rp_pg_ask_plain(struct rp_pg *pg, const char *sql);
  *   RP_ERR_FORMAT  the schema is not the one expected (no such table, column)
  *   RP_ERR_IO      everything else */
 enum rp_err rp_pg_go(struct rp_pg *pg, struct rp_error *err);
+/* One statement, with its parameters put, in a transaction of its own that waits for no disk. For
+ * what may be lost: a heartbeat, a bell. */
+void rp_pg_say(struct rp_pg *pg, const struct rp_pg_statement *s);
 const struct rp_pg_rows *rp_pg_answer(const struct rp_pg *pg, size_t ask);
 
 /* Several statements in one text, outside of pipeline mode; for migrations. Nothing may be

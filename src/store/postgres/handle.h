@@ -22,7 +22,7 @@ struct rp_pgstore {
 	unsigned n_connected;
 	/* reach.c: NULL or lost: made again by the next call (rp_pg_reach) */
 	struct rp_pg *pg;
-	/* open.c: the same, for what a sender does while its exchange is under way on another
+	/* reach.c: the same, for what a sender does while its exchange is under way on another
 	 * thread: fetches, beats, looks at what is due next (rp_pg_reach_side) */
 	struct rp_pg *side;
 	/* txn.c: the one transaction, whose memory is kept; NULL: none was yet */

@@ -11,9 +11,6 @@
 static const struct rp_pg_statement find_ids = {
     "find_ids", "SELECT k.i, e.seq FROM unnest($1::bigint[], $2::bytea[]) AS k (i, id)"
 		" JOIN entry e ON e.id = k.id"};
-static const struct rp_pg_statement find_keys = {
-    "import_find_keys", "SELECT k.i, e.seq FROM unnest($1::bigint[], $2::text[]) AS k (i, key)"
-			" JOIN entry e ON e.dedupe_key = k.key"};
 /* Imports wait for each other. Who appends meanwhile takes numbers as well: the one taken here is
  * ours, and the sequence is moved on at once behind all that are. */
 static const struct rp_pg_statement take_number = {"import_take_number",
@@ -93,7 +90,7 @@ static enum rp_err find_those_there(struct rp_pg_txn *t, struct importing *im, s
 	for (i = 0; i < im->n; i++)
 		rp_pg_add_text(p, im->entries[i].facts.dedupe_key);
 	rp_pg_array_end(p);
-	keys = rp_pg_ask(t->store->pg, &find_keys);
+	keys = rp_pg_ask(t->store->pg, &rp_pg_keys_there);
 	e = rp_pg_go(t->store->pg, err);
 	if (e != RP_OK)
 		return e;

@@ -13,8 +13,7 @@ static const struct rp_pg_statement insert_entries = {
 			RP_PG_ARRAYS) ", $17::bytea[])"
 				      " ON CONFLICT (dedupe_key) DO NOTHING RETURNING seq"};
 
-/* Which of the keys are there, and whose they are. */
-static const struct rp_pg_statement find_keys = {
+const struct rp_pg_statement rp_pg_keys_there = {
     "find_keys", "SELECT k.i, e.seq, e.id FROM unnest($1::bigint[], $2::text[]) AS k (i, key)"
 		 " JOIN entry e ON e.dedupe_key = k.key"};
 
@@ -71,7 +70,7 @@ static enum rp_err find_keys_of(struct rp_pg_txn *t, struct rp_pg_incoming **som
 	for (i = 0; i < n; i++)
 		rp_pg_add_text(p, some[i]->facts.dedupe_key);
 	rp_pg_array_end(p);
-	ask = rp_pg_ask(pg, &find_keys);
+	ask = rp_pg_ask(pg, &rp_pg_keys_there);
 	e = rp_pg_go(pg, err);
 	if (e != RP_OK)
 		return e;

@@ -16,6 +16,8 @@ struct rp_pg_incoming {
 	unsigned char there_id[RP_ID_BYTES];
 };
 
+/* Which of the dedupe keys $2 are there, by their places $1, and the numbers and ids of theirs. */
+extern const struct rp_pg_statement rp_pg_keys_there;
 /* Sees which of them are there already, before anything is locked. What the caller has queued goes
  * in the same round trip. */
 enum rp_err rp_pg_find_keys(struct rp_pg_txn *t, struct rp_pg_incoming *all, size_t n,

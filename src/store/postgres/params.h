@@ -1,7 +1,7 @@
 /* params.h - private to src/store/postgres: the parameters of one statement, in PostgreSQL's binary
  * form (int8send, textsend, array_send of its sources), built in one buffer. Pure.
  *
- * * Texts of the outside world may have bytes that a text of PostgreSQL cannot hold: NUL, and what
+ * Texts of the outside world may have bytes that a text of PostgreSQL cannot hold: NUL, and what
  * is not UTF-8. They, and the backslash, are stored as \xHH. So any text comes back as it was
  * (rows.h), two texts are the same when what is stored is, and one bad byte does not refuse a
  * batch. */

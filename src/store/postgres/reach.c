@@ -2,42 +2,34 @@
 #include "store/postgres/handle.h"
 #include "store/postgres/schema.h"
 
-static void lose(struct rp_pgstore *s)
+/* Makes a connection anew: one attempt. Else *at is NULL. */
+static enum rp_err connect_anew(struct rp_pgstore *s, struct rp_pg **at, struct rp_error *err)
 {
-	rp_pg_disconnect(s->pg);
-	s->pg = NULL;
+	enum rp_err e;
+
+	rp_pg_disconnect(*at);
+	*at = NULL;
+	e = rp_pg_connect(&s->address, at, err);
+	if (e == RP_OK)
+		e = rp_pg_schema_check(*at, &s->address, 0, err);
+	if (e != RP_OK) {
+		rp_pg_disconnect(*at);
+		*at = NULL;
+	}
+	return e;
 }
 
 enum rp_err rp_pg_reach(struct rp_pgstore *s, struct rp_error *err)
 {
-	enum rp_err e;
-
 	if (s->pg != NULL && rp_pg_look(s->pg))
 		return RP_OK;
-	lose(s);
 	s->n_connected++;
-	e = rp_pg_connect(&s->address, &s->pg, err);
-	if (e == RP_OK)
-		e = rp_pg_schema_check(s->pg, &s->address, 0, err);
-	if (e != RP_OK)
-		lose(s);
-	return e;
+	return connect_anew(s, &s->pg, err);
 }
 
 enum rp_err rp_pg_reach_side(struct rp_pgstore *s, struct rp_error *err)
 {
-	enum rp_err e;
-
 	if (s->side != NULL && !rp_pg_is_lost(s->side))
 		return RP_OK;
-	rp_pg_disconnect(s->side);
-	s->side = NULL;
-	e = rp_pg_connect(&s->address, &s->side, err);
-	if (e == RP_OK)
-		e = rp_pg_schema_check(s->side, &s->address, 0, err);
-	if (e != RP_OK) {
-		rp_pg_disconnect(s->side);
-		s->side = NULL;
-	}
-	return e;
+	return connect_anew(s, &s->side, err);
 }

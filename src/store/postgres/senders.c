@@ -319,18 +319,11 @@ void rp_pgop_beat(struct rp_outbox *outbox, int64_t now_at_ms, int64_t boot_ms)
 	rp_pg_listeners_mend(s);
 	if (!s->joined || rp_pg_reach_side(s, NULL) != RP_OK)
 		return;
-	rp_pg_ask_plain(s->side, "BEGIN");
-	rp_pg_ask_plain(s->side, "SET LOCAL synchronous_commit = off");
 	p = rp_pg_params(s->side);
 	put_me(p, &s->me);
 	rp_pg_put_i64(p, boot_ms);
 	put_clock(p, &s->clock);
-	rp_pg_ask(s->side, &beat_sender);
-	rp_pg_ask_plain(s->side, "COMMIT");
-	if (rp_pg_go(s->side, NULL) != RP_OK && !rp_pg_is_lost(s->side)) {
-		rp_pg_ask_plain(s->side, "ROLLBACK");
-		(void)rp_pg_go(s->side, NULL);
-	}
+	rp_pg_say(s->side, &beat_sender);
 }
 
 static enum rp_err reap_one(struct rp_pgstore *s, int64_t now_at_ms, const struct sender *other,

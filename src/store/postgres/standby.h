@@ -1,7 +1,7 @@
 /* standby.h - private to src/store/postgres: durability = standby: what was accepted is on the disk
  * of a synchronous standby before anybody is told so.
  *
- * * PostgreSQL's own wait in COMMIT is not used. It holds its locks while the standby is away, so
+ * PostgreSQL's own wait in COMMIT is not used. It holds its locks while the standby is away, so
  * nothing could be delivered; it ends as a success when somebody cancels it, with a mere warning,
  * and with none at all when synchronous_standby_names is emptied; and it goes on when its client
  * has died. So a commit is flushed here alone, and its caller then looks how far the standbys have

@@ -32,15 +32,8 @@ void rp_pg_tell(struct rp_pgstore *s, enum rp_watch what)
 	if (s->pg == NULL || rp_pg_is_lost(s->pg))
 		return;
 	rp_pg_name_channel(s, what, channel);
-	rp_pg_ask_plain(s->pg, "BEGIN");
-	rp_pg_ask_plain(s->pg, "SET LOCAL synchronous_commit = off");
 	p = rp_pg_params(s->pg);
 	rp_pg_put_text(p, rp_span_of(channel));
 	rp_pg_put_text(p, rp_span_of(""));
-	rp_pg_ask(s->pg, &notify);
-	rp_pg_ask_plain(s->pg, "COMMIT");
-	if (rp_pg_go(s->pg, NULL) != RP_OK && !rp_pg_is_lost(s->pg)) {
-		rp_pg_ask_plain(s->pg, "ROLLBACK");
-		(void)rp_pg_go(s->pg, NULL);
-	}
+	rp_pg_say(s->pg, &notify);
 }
